@@ -1,0 +1,4 @@
+//! What the figures and measures of the paper are made of.
+
+pub mod heatmap;
+pub mod locality;

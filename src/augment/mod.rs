@@ -1,0 +1,32 @@
+//! From an 8-bit picture to the numbers that a network sees: clean patches for
+//! inference, random views for training. CPU only, seeded, no tensors.
+//!
+//! Pixels are float32 in **planar** order (channel, row, column): that is the order
+//! a batch has, so a view is resized straight into its place in the batch and every
+//! later step works there, in place; and each colour operation reads three plain
+//! slices, which the compiler turns into vector code. Nothing is rounded. Values
+//! stay unclamped after resizing (bicubic overshoots) until a colour operation
+//! clamps them as torchvision does.
+//!
+//! - `resize`: separable bilinear and bicubic weights, equal to torch's;
+//! - `values`: clean patches, whole images and central crops, normalised;
+//! - `crop`, `color`, `blur`: single operations, equal to torchvision's on float tensors;
+//! - `preset`: what may happen to a view (ranges and probabilities), and named presets;
+//! - `view`: what does happen to one view, sampling it, applying it, whole batches.
+
+pub mod blur;
+pub mod color;
+pub mod crop;
+pub mod preset;
+pub mod resize;
+pub mod values;
+pub mod view;
+
+#[cfg(test)]
+mod fixture;
+
+pub use crop::{Crop, CropBox};
+pub use preset::{BlurConfig, FieldError, JitterConfig, Preset, ViewConfig};
+pub use resize::{Resize, ResizePlan};
+pub use values::{Normalization, central_tensor_values, fit, image_tensor_values, patch_tensor_values};
+pub use view::{Blur, ColorStep, ViewBatch, ViewParams, make_views, view_rng};

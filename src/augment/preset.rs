@@ -1,0 +1,381 @@
+//! What may happen to a view: ranges and probabilities, their checks, and named presets.
+
+use std::fmt;
+
+use rand::Rng;
+use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
+
+use super::crop::{Crop, uniform};
+use super::resize::Resize;
+use super::view::{Blur, ColorStep, ViewParams};
+
+/// How random views are made. Operations come in this order: crop and resize, flip, jitter,
+/// grey, blur, solarise, normalise.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ViewConfig {
+    pub crop: Crop,
+    pub resize: Resize,
+    /// Probability of a mirrored view.
+    pub flip: f64,
+    /// Probability of a grey view.
+    pub grey: f64,
+    /// Probability that values of at least one half are inverted.
+    pub solarise: f64,
+    pub jitter: JitterConfig,
+    pub blur: BlurConfig,
+}
+
+/// torchvision's `ColorJitter` within `RandomApply`: factors are uniform in
+/// [max(0, 1 - strength), 1 + strength], the hue's shift in [-hue, hue], their order random.
+/// What has strength 0 is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JitterConfig {
+    /// Probability that the colours change at all.
+    pub p: f64,
+    pub brightness: f64,
+    pub contrast: f64,
+    pub saturation: f64,
+    /// At most 0.5, half the circle.
+    pub hue: f64,
+}
+
+/// Gaussian blur with a deviation uniform in `sigma`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BlurConfig {
+    pub p: f64,
+    /// Side of the kernel, pixels of the resized view; odd.
+    pub kernel: u32,
+    /// Least and largest deviation, pixels.
+    pub sigma: [f64; 2],
+}
+
+/// The augmentations of published methods, at a given crop and input size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Preset {
+    /// Crops only.
+    None,
+    /// BYOL's colours without blur and solarise: cheap on a CPU.
+    Quick,
+    /// BYOL's first branch: always blurred, never solarised.
+    #[value(name = "byol-view1")]
+    #[serde(rename = "byol-view1")]
+    ByolView1,
+    /// BYOL's second branch: blurred and solarised one time in ten or five.
+    #[value(name = "byol-view2")]
+    #[serde(rename = "byol-view2")]
+    ByolView2,
+    /// SimCLR: strength 0.5 without blur below 64 pixels (its CIFAR-10), else strength 1 with blur (its ImageNet).
+    Simclr,
+    /// EMP-SSL (its crops are fixed patches of half the image's side).
+    Emp,
+}
+
+/// A value out of its range.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// Dotted, as in the file: "jitter.hue".
+    pub field: &'static str,
+    /// What it is, and what was expected.
+    pub message: String,
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.message)
+    }
+}
+
+/// Inputs with at least this many pixels a side count as ImageNet-size.
+const LARGE_SIDE: u32 = 64;
+
+impl ViewConfig {
+    /// `preset` for crops by `crop`, resized to `side` x `side` pixels by `resize`.
+    pub fn preset(preset: Preset, crop: Crop, resize: Resize, side: u32) -> Self {
+        let jitter = |p, [brightness, contrast, saturation, hue]: [f64; 4]| JitterConfig {
+            p,
+            brightness,
+            contrast,
+            saturation,
+            hue,
+        };
+        let byol = jitter(0.8, [0.4, 0.4, 0.2, 0.1]);
+        let strong = side >= LARGE_SIDE;
+        let (flip, jitter, grey, blur, solarise) = match preset {
+            Preset::None => (0.0, jitter(0.0, [0.0; 4]), 0.0, 0.0, 0.0),
+            Preset::Quick => (0.5, byol, 0.2, 0.0, 0.0),
+            Preset::ByolView1 => (0.5, byol, 0.2, 1.0, 0.0),
+            Preset::ByolView2 => (0.5, byol, 0.2, 0.1, 0.2),
+            Preset::Simclr if strong => (0.5, jitter(0.8, [0.8, 0.8, 0.8, 0.2]), 0.2, 0.5, 0.0),
+            Preset::Simclr => (0.5, jitter(0.8, [0.4, 0.4, 0.4, 0.1]), 0.2, 0.0, 0.0),
+            Preset::Emp => (0.5, jitter(0.8, [0.4, 0.4, 0.4, 0.2]), 0.2, 0.1, 0.1),
+        };
+        let blur = BlurConfig { p: blur, kernel: blur_kernel(side), sigma: [0.1, 2.0] };
+        Self { crop, resize, flip, grey, solarise, jitter, blur }
+    }
+
+    /// Every value that is out of its range, for views of `side` x `side` pixels.
+    pub fn problems(&self, side: u32) -> Vec<FieldError> {
+        let mut problems = Vec::new();
+        let mut require = |good: bool, field: &'static str, value: &dyn fmt::Display, expected: &str| {
+            if !good {
+                problems.push(FieldError { field, message: format!("is {value}; expected {expected}") });
+            }
+        };
+        match self.crop {
+            Crop::Fixed { size } => require(size >= 1, "crop.fixed.size", &size, "at least 1 pixel"),
+            Crop::Scale { min, max } => {
+                require(
+                    min > 0.0 && min <= 1.0,
+                    "crop.scale.min",
+                    &min,
+                    "a share of the area above 0, at most 1",
+                );
+                let expected = "a share of the area from crop.scale.min to 1";
+                require(max >= min && max <= 1.0, "crop.scale.max", &max, expected);
+            }
+        }
+        let probabilities = [
+            ("flip", self.flip),
+            ("grey", self.grey),
+            ("solarise", self.solarise),
+            ("jitter.p", self.jitter.p),
+            ("blur.p", self.blur.p),
+        ];
+        for (field, value) in probabilities {
+            require((0.0..=1.0).contains(&value), field, &value, "a probability from 0 to 1");
+        }
+        let strengths = [
+            ("jitter.brightness", self.jitter.brightness),
+            ("jitter.contrast", self.jitter.contrast),
+            ("jitter.saturation", self.jitter.saturation),
+        ];
+        for (field, value) in strengths {
+            require((0.0..=10.0).contains(&value), field, &value, "a strength from 0 to 10");
+        }
+        require(
+            (0.0..=0.5).contains(&self.jitter.hue),
+            "jitter.hue",
+            &self.jitter.hue,
+            "a shift from 0 to 0.5",
+        );
+        let kernel = self.blur.kernel;
+        let expected = format!("an odd number of pixels below {}, twice the view's side", 2 * side as u64);
+        require(kernel % 2 == 1 && kernel / 2 < side, "blur.kernel", &kernel, &expected);
+        let [low, high] = self.blur.sigma;
+        let in_order = low > 0.0 && low <= high && high.is_finite();
+        require(
+            in_order,
+            "blur.sigma",
+            &format!("[{low}, {high}]"),
+            "two numbers of pixels above 0, the lesser first",
+        );
+        problems
+    }
+
+    /// The same as one error that names every bad field.
+    pub fn check(&self, side: u32) -> anyhow::Result<()> {
+        let problems: Vec<_> = self.problems(side).iter().map(FieldError::to_string).collect();
+        anyhow::ensure!(problems.is_empty(), "{}", problems.join("; "));
+        Ok(())
+    }
+
+    /// Draws one view of an image of `height` x `width` pixels.
+    ///
+    /// # Errors
+    /// Where a fixed patch is larger than the image.
+    pub fn sample<R: Rng + ?Sized>(
+        &self,
+        rng: &mut R,
+        height: u32,
+        width: u32,
+    ) -> anyhow::Result<ViewParams> {
+        let crop = self.crop.sample(rng, height, width)?;
+        let flip = happens(rng, self.flip);
+        let jitter = if happens(rng, self.jitter.p) { self.jitter.sample(rng) } else { Vec::new() };
+        let grey = happens(rng, self.grey);
+        let [low, high] = self.blur.sigma;
+        let blur = happens(rng, self.blur.p)
+            .then(|| Blur { kernel: self.blur.kernel, sigma: uniform(rng, low, high) as f32 });
+        let solarise = happens(rng, self.solarise);
+        Ok(ViewParams { crop, resize: self.resize, flip, jitter, grey, blur, solarise })
+    }
+}
+
+impl JitterConfig {
+    fn sample<R: Rng + ?Sized>(&self, rng: &mut R) -> Vec<ColorStep> {
+        let mut factor = |strength: f64| uniform(rng, (1.0 - strength).max(0.0), 1.0 + strength) as f32;
+        let mut steps = vec![
+            ColorStep::Brightness(factor(self.brightness)),
+            ColorStep::Contrast(factor(self.contrast)),
+            ColorStep::Saturation(factor(self.saturation)),
+            ColorStep::Hue(uniform(rng, -self.hue, self.hue) as f32),
+        ];
+        steps.shuffle(rng);
+        steps.retain(|step| match step {
+            ColorStep::Brightness(_) => self.brightness > 0.0,
+            ColorStep::Contrast(_) => self.contrast > 0.0,
+            ColorStep::Saturation(_) => self.saturation > 0.0,
+            ColorStep::Hue(_) => self.hue > 0.0,
+        });
+        steps
+    }
+}
+
+fn happens<R: Rng + ?Sized>(rng: &mut R, p: f64) -> bool {
+    rng.random::<f64>() < p
+}
+
+/// The odd number nearest to a tenth of the side: 3 at 32, 23 at 224.
+pub fn blur_kernel(side: u32) -> u32 {
+    let half = ((side as f64 / 10.0 - 1.0) / 2.0).round().max(1.0);
+    2 * half as u32 + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::view_rng;
+    use super::*;
+
+    fn config(preset: Preset) -> ViewConfig {
+        ViewConfig::preset(preset, Crop::Fixed { size: 14 }, Resize::Bilinear, 32)
+    }
+
+    fn draws(config: &ViewConfig, count: u64) -> Vec<ViewParams> {
+        (0..count).map(|i| config.sample(&mut view_rng(1, 2, i, 0), 32, 32).unwrap()).collect()
+    }
+
+    /// Fails unless `share` of `count` draws is what probability `p` gives, within 4 deviations.
+    fn assert_share(hits: usize, count: usize, p: f64) {
+        let deviation = (count as f64 * p * (1.0 - p)).sqrt();
+        assert!((hits as f64 - count as f64 * p).abs() <= 4.0 * deviation, "{hits} of {count} at p {p}");
+    }
+
+    #[test]
+    fn operations_happen_as_often_as_the_preset_says() {
+        for (preset, flip, jitter, grey, blur, solarise) in [
+            (Preset::None, 0.0, 0.0, 0.0, 0.0, 0.0),
+            (Preset::Quick, 0.5, 0.8, 0.2, 0.0, 0.0),
+            (Preset::ByolView1, 0.5, 0.8, 0.2, 1.0, 0.0),
+            (Preset::ByolView2, 0.5, 0.8, 0.2, 0.1, 0.2),
+            (Preset::Simclr, 0.5, 0.8, 0.2, 0.0, 0.0),
+            (Preset::Emp, 0.5, 0.8, 0.2, 0.1, 0.1),
+        ] {
+            let views = draws(&config(preset), 5000);
+            let share =
+                |happened: fn(&ViewParams) -> bool| views.iter().filter(|view| happened(view)).count();
+            assert_share(share(|view| view.flip), 5000, flip);
+            assert_share(share(|view| !view.jitter.is_empty()), 5000, jitter);
+            assert_share(share(|view| view.grey), 5000, grey);
+            assert_share(share(|view| view.blur.is_some()), 5000, blur);
+            assert_share(share(|view| view.solarise), 5000, solarise);
+            assert!(config(preset).check(32).is_ok());
+        }
+    }
+
+    #[test]
+    fn factors_are_uniform_in_torchvisions_ranges_and_any_order() {
+        let mut config = config(Preset::ByolView1);
+        config.jitter = JitterConfig { p: 1.0, brightness: 1.5, contrast: 0.4, saturation: 0.2, hue: 0.1 };
+        let views = draws(&config, 8000);
+        // A strength above 1 starts at 0: [0, 2.5].
+        let ranges = [(0.0, 2.5), (0.6, 1.4), (0.8, 1.2), (-0.1, 0.1)];
+        let mut values = [const { Vec::new() }; 4];
+        let mut orders = std::collections::HashMap::<Vec<usize>, usize>::new();
+        for view in &views {
+            let order: Vec<usize> = view.jitter.iter().map(|step| keep(step, &mut values)).collect();
+            *orders.entry(order).or_default() += 1;
+        }
+        for (values, (low, high)) in values.iter().zip(ranges) {
+            assert_uniform(values, low, high);
+        }
+        assert_uniform(&views.iter().map(|view| view.blur.unwrap().sigma).collect::<Vec<_>>(), 0.1, 2.0);
+        assert_eq!(orders.len(), 24);
+        orders.values().for_each(|&count| assert_share(count, 8000, 1.0 / 24.0));
+    }
+
+    fn keep(step: &ColorStep, values: &mut [Vec<f32>; 4]) -> usize {
+        let (kind, value) = match *step {
+            ColorStep::Brightness(value) => (0, value),
+            ColorStep::Contrast(value) => (1, value),
+            ColorStep::Saturation(value) => (2, value),
+            ColorStep::Hue(value) => (3, value),
+        };
+        values[kind].push(value);
+        kind
+    }
+
+    fn assert_uniform(values: &[f32], low: f32, high: f32) {
+        for tenth in 0..10 {
+            let part = |value: &&f32| (((*value - low) / (high - low) * 10.0) as i32).min(9) == tenth;
+            assert_share(values.iter().filter(part).count(), values.len(), 0.1);
+        }
+        assert!(values.iter().all(|value| (low..=high).contains(value)));
+    }
+
+    #[test]
+    fn what_has_no_strength_is_left_out() {
+        let mut config = config(Preset::Quick);
+        config.jitter = JitterConfig { p: 1.0, brightness: 0.0, contrast: 0.0, saturation: 0.3, hue: 0.0 };
+        let views = draws(&config, 20);
+        assert!(views.iter().all(|view| matches!(view.jitter[..], [ColorStep::Saturation(_)])));
+    }
+
+    type Spoil = fn(&mut ViewConfig);
+
+    #[test]
+    fn each_value_out_of_range_is_refused_by_name() {
+        let spoilt: [(&str, Spoil); 16] = [
+            ("crop.fixed.size: is 0; expected at least 1 pixel", |c| c.crop = Crop::Fixed { size: 0 }),
+            ("crop.scale.min: is 0; ", |c| c.crop = Crop::Scale { min: 0.0, max: 1.0 }),
+            ("crop.scale.max: is 0.1; ", |c| c.crop = Crop::Scale { min: 0.2, max: 0.1 }),
+            ("crop.scale.max: is 1.1; ", |c| c.crop = Crop::Scale { min: 0.2, max: 1.1 }),
+            ("flip: is 1.5; expected a probability from 0 to 1", |c| c.flip = 1.5),
+            ("grey: is -0.1; ", |c| c.grey = -0.1),
+            ("solarise: is NaN; ", |c| c.solarise = f64::NAN),
+            ("jitter.p: is 2; ", |c| c.jitter.p = 2.0),
+            ("jitter.brightness: is -1; ", |c| c.jitter.brightness = -1.0),
+            ("jitter.contrast: is inf; ", |c| c.jitter.contrast = f64::INFINITY),
+            ("jitter.saturation: is 11; ", |c| c.jitter.saturation = 11.0),
+            ("jitter.hue: is 0.6; ", |c| c.jitter.hue = 0.6),
+            ("blur.p: is 7; ", |c| c.blur.p = 7.0),
+            ("blur.kernel: is 4; expected an odd number of pixels below 64", |c| c.blur.kernel = 4),
+            ("blur.kernel: is 65; ", |c| c.blur.kernel = 65),
+            ("blur.sigma: is [2, 1]; ", |c| c.blur.sigma = [2.0, 1.0]),
+        ];
+        for (message, spoil) in spoilt {
+            let mut config = config(Preset::ByolView1);
+            spoil(&mut config);
+            assert_eq!(config.problems(32).len(), 1, "{message}");
+            let error = config.check(32).unwrap_err().to_string();
+            assert!(error.starts_with(message), "{error:?} does not start with {message:?}");
+        }
+    }
+
+    #[test]
+    fn a_config_survives_toml_and_unknown_keys_are_refused() {
+        for crop in [Crop::Fixed { size: 14 }, Crop::Scale { min: 0.08, max: 1.0 }] {
+            let config = ViewConfig::preset(Preset::ByolView2, crop, Resize::Bicubic, 224);
+            let text = toml::to_string(&config).unwrap();
+            assert_eq!(toml::from_str::<ViewConfig>(&text).unwrap(), config);
+            let error = toml::from_str::<ViewConfig>(&text.replace("contrast", "contrats")).unwrap_err();
+            assert!(error.to_string().contains("unknown field `contrats`"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_kernel_is_about_a_tenth_of_the_side() {
+        assert_eq!([8, 32, 64, 96, 224].map(blur_kernel), [3, 3, 7, 9, 23]);
+    }
+
+    #[test]
+    fn simclr_is_stronger_on_large_inputs() {
+        let large = ViewConfig::preset(Preset::Simclr, Crop::Fixed { size: 100 }, Resize::Bicubic, 224);
+        assert_eq!((large.jitter.brightness, large.jitter.hue, large.blur.p), (0.8, 0.2, 0.5));
+        assert_eq!((config(Preset::Simclr).jitter.brightness, config(Preset::Simclr).blur.p), (0.4, 0.0));
+    }
+}

@@ -1,0 +1,161 @@
+//! `bank.json`: what made the bank and how much of it there is.
+
+use super::files::{read_bounded, write_atomic};
+use super::layout::{ImageEntry, Layout};
+use super::spec::BankSpec;
+use super::{images, rows};
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+const FORMAT: &str = "bagssl-bank";
+const VERSION: u32 = 1;
+/// More than a million class names and skipped images need.
+const MANIFEST_LIMIT: u64 = 256 << 20;
+const IMAGES_LIMIT: u64 = 8 << 30;
+
+/// An image without embeddings, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkippedImage {
+    pub image: u32,
+    pub reason: String,
+}
+
+/// The content of `bank.json`. It holds no time and no path: the same bank gives the same bytes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Manifest {
+    pub format: String,
+    pub version: u32,
+    pub spec: BankSpec,
+    /// Images in all.
+    pub images: u64,
+    /// Hex SHA-256 of `images.bin`.
+    pub images_sha256: String,
+    /// Patches in all.
+    pub patches: u64,
+    /// The first so many images are committed.
+    pub complete_images: u64,
+    /// Per space, how many of the committed rows take part in searches (neither skipped nor NaN).
+    pub searchable: BTreeMap<String, u64>,
+    /// Committed images without embeddings, by index.
+    pub skipped: Vec<SkippedImage>,
+}
+
+/// Only these two fields are read first, so that a later format is told from a broken file.
+#[derive(Deserialize)]
+struct Header {
+    format: String,
+    version: u32,
+}
+
+pub(super) fn manifest_path(folder: &Path) -> PathBuf {
+    folder.join("bank.json")
+}
+
+pub(super) fn images_path(folder: &Path) -> PathBuf {
+    folder.join("images.bin")
+}
+
+impl Manifest {
+    /// A bank with nothing in it yet.
+    pub fn empty(spec: &BankSpec, layout: &Layout) -> Self {
+        Self {
+            format: FORMAT.into(),
+            version: VERSION,
+            spec: spec.clone(),
+            images: layout.images().len() as u64,
+            images_sha256: sha256_hex(&images::encode(layout.images())),
+            patches: layout.patches() as u64,
+            complete_images: 0,
+            searchable: spec.spaces.iter().map(|space| (space.name.clone(), 0)).collect(),
+            skipped: Vec::new(),
+        }
+    }
+
+    /// Replaces `bank.json` atomically.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        write_atomic(&manifest_path(folder), |out| {
+            serde_json::to_writer_pretty(&mut *out, self)?;
+            out.write_all(b"\n").map_err(Into::into)
+        })
+    }
+
+    /// Reads and checks manifest and images table, and the sizes of all files of rows.
+    pub fn read(folder: &Path) -> Result<(Self, Layout)> {
+        let manifest = Self::parse(&manifest_path(folder))?;
+        let table = images_path(folder);
+        let bytes = read_bounded(&table, IMAGES_LIMIT)?;
+        let found = sha256_hex(&bytes);
+        let images = images::decode(&bytes).with_context(|| broken(&table))?;
+        ensure!(
+            found == manifest.images_sha256,
+            "{}: its SHA-256 is {found}, bank.json says {}",
+            broken(&table),
+            manifest.images_sha256
+        );
+        let layout = Layout::new(manifest.spec.grid, images).with_context(|| broken(&table))?;
+        manifest.check_counts(&layout).with_context(|| broken(&manifest_path(folder)))?;
+        rows::check_files(folder, &manifest.spec, layout.patches())?;
+        Ok((manifest, layout))
+    }
+
+    fn parse(path: &Path) -> Result<Self> {
+        let bytes = read_bounded(path, MANIFEST_LIMIT)?;
+        let header: Header = serde_json::from_slice(&bytes).with_context(|| broken(path))?;
+        ensure!(header.format == FORMAT, "{} is no bank: its format is {:?}", path.display(), header.format);
+        ensure!(
+            header.version == VERSION,
+            "{} has format version {}; this program reads version {VERSION}",
+            path.display(),
+            header.version
+        );
+        let manifest: Self = serde_json::from_slice(&bytes).with_context(|| broken(path))?;
+        manifest.spec.validate().with_context(|| broken(path))?;
+        Ok(manifest)
+    }
+
+    fn check_counts(&self, layout: &Layout) -> Result<()> {
+        let images = layout.images().len() as u64;
+        ensure!(self.images == images, "it counts {} images, images.bin has {images}", self.images);
+        let patches = layout.patches() as u64;
+        ensure!(self.patches == patches, "it counts {} patches, the grid gives {patches}", self.patches);
+        ensure!(
+            self.complete_images <= images,
+            "it says that {} of {images} images are complete",
+            self.complete_images
+        );
+        let rows = layout.rows_before(self.complete_images as usize) as u64;
+        for space in &self.spec.spaces {
+            let count = self.searchable.get(&space.name).copied().unwrap_or(u64::MAX);
+            ensure!(count <= rows, "it says that {count} of {rows} rows of {} can be searched", space.name);
+        }
+        for pair in self.skipped.windows(2) {
+            ensure!(pair[0].image < pair[1].image, "its skipped images are not in order");
+        }
+        if let Some(last) = self.skipped.last() {
+            ensure!(
+                u64::from(last.image) < self.complete_images,
+                "it skips image {}, not yet written",
+                last.image
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Writes the images table, which never changes afterwards.
+pub(super) fn write_images(folder: &Path, entries: &[ImageEntry]) -> Result<()> {
+    write_atomic(&images_path(folder), |out| out.write_all(&images::encode(entries)).map_err(Into::into))
+}
+
+fn sha256_hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn broken(path: &Path) -> String {
+    format!("{} is damaged; make the bank again", path.display())
+}

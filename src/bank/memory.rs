@@ -1,0 +1,124 @@
+//! A bank that grows in memory while snapshots of it are searched.
+
+use super::BankSink;
+use super::layout::{ImageEntry, Layout};
+use super::manifest::SkippedImage;
+use super::rows::{ImageEncoder, RowBuffer};
+use super::spec::BankSpec;
+use super::store::{Bank, Store};
+use anyhow::{Context, Result, ensure};
+use std::sync::Arc;
+
+/// Rows per chunk: large enough to stream, small enough that copying the last one for a snapshot is cheap.
+const CHUNK_ROWS: usize = 2048;
+
+/// Filled by one thread, image by image; [`MemoryBank::snapshot`] hands out what is there.
+#[derive(Debug)]
+pub struct MemoryBank {
+    spec: Arc<BankSpec>,
+    layout: Arc<Layout>,
+    skipped: Arc<Vec<SkippedImage>>,
+    encoder: ImageEncoder,
+    next_image: usize,
+    searchable: Vec<u64>,
+    /// Per space, full chunks that are never touched again.
+    full: Vec<Vec<Arc<RowBuffer>>>,
+    /// Per space, the chunk that still grows: fewer than `CHUNK_ROWS` rows.
+    tail: Vec<RowBuffer>,
+}
+
+impl MemoryBank {
+    /// An empty bank for `images`.
+    ///
+    /// # Errors
+    /// An invalid spec, or no patch fits on any image.
+    pub fn new(spec: BankSpec, images: Vec<ImageEntry>) -> Result<Self> {
+        spec.validate()?;
+        let layout = Layout::new(spec.grid, images)?;
+        let spaces = spec.spaces.len();
+        Ok(Self {
+            encoder: ImageEncoder::new(&spec),
+            layout: Arc::new(layout),
+            skipped: Arc::default(),
+            next_image: 0,
+            searchable: vec![0; spaces],
+            full: vec![Vec::new(); spaces],
+            tail: vec![RowBuffer::new(spec.dtype); spaces],
+            spec: Arc::new(spec),
+        })
+    }
+
+    /// What is in the bank now. Copies fewer than 2,048 rows per space; all others are shared.
+    pub fn snapshot(&self) -> Bank {
+        let store = |(full, tail): (&Vec<Arc<RowBuffer>>, &RowBuffer)| {
+            let mut chunks = full.clone();
+            if tail.rows() > 0 {
+                chunks.push(Arc::new(tail.clone()));
+            }
+            Store::Chunks { chunks, chunk_rows: CHUNK_ROWS }
+        };
+        Bank {
+            spec: self.spec.clone(),
+            layout: self.layout.clone(),
+            skipped: self.skipped.clone(),
+            complete_images: self.next_image,
+            searchable: self.searchable.clone(),
+            stores: self.full.iter().zip(&self.tail).map(store).collect(),
+            folder: None,
+        }
+    }
+
+    fn check_index(&self, index: usize) -> Result<usize> {
+        let total = self.layout.images().len();
+        ensure!(
+            index == self.next_image && index < total,
+            "image {index} was given, image {} of {total} comes next",
+            self.next_image
+        );
+        Ok(self.layout.rows_of(index).len())
+    }
+}
+
+impl BankSink for MemoryBank {
+    fn next_image(&self) -> usize {
+        self.next_image
+    }
+
+    fn push_image(&mut self, index: usize, rows: &[(&str, &[f32])]) -> Result<()> {
+        let count = self.check_index(index)?;
+        let buffers = self
+            .encoder
+            .encode(&self.spec, count, rows)
+            .with_context(|| format!("image {index} of the bank"))?;
+        for (i, (buffer, space)) in buffers.iter().zip(&self.spec.spaces).enumerate() {
+            append(&mut self.full[i], &mut self.tail[i], buffer, space.width as usize);
+            self.searchable[i] += buffer.searchable();
+        }
+        self.next_image += 1;
+        Ok(())
+    }
+
+    fn push_skipped(&mut self, index: usize, reason: &str) -> Result<()> {
+        let count = self.check_index(index)?;
+        let buffers = self.encoder.encode_skipped(&self.spec, count)?;
+        for (i, (buffer, space)) in buffers.iter().zip(&self.spec.spaces).enumerate() {
+            append(&mut self.full[i], &mut self.tail[i], buffer, space.width as usize);
+        }
+        Arc::make_mut(&mut self.skipped).push(SkippedImage { image: index as u32, reason: reason.into() });
+        self.next_image += 1;
+        Ok(())
+    }
+}
+
+/// Adds the rows of `buffer`, closing chunks as they fill.
+fn append(full: &mut Vec<Arc<RowBuffer>>, tail: &mut RowBuffer, buffer: &RowBuffer, width: usize) {
+    let mut next = 0;
+    while next < buffer.rows() {
+        let end = buffer.rows().min(next + CHUNK_ROWS - tail.rows());
+        tail.extend(buffer, next..end, width);
+        next = end;
+        if tail.rows() == CHUNK_ROWS {
+            full.push(Arc::new(std::mem::replace(tail, tail.emptied())));
+        }
+    }
+}

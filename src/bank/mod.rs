@@ -1,0 +1,65 @@
+//! Banks: the embeddings of every patch of a data set, with what made them.
+//!
+//! A bank on disk is a folder:
+//!
+//! | file | content |
+//! |---|---|
+//! | `bank.json` | manifest: [`BankSpec`], counts, how many images are complete, skipped images |
+//! | `images.bin` | per image: height, width, label, name |
+//! | `SPACE.f16` or `.f32` | `[patches, width]` little-endian, row-major, un-normalised embeddings |
+//! | `SPACE.inv` | `[patches]` f32: one over the norm of the stored row; 0 for a zero row, NaN for a row without a value |
+//!
+//! Rows are in bank order: image by image, and within an image corner by
+//! corner, row by row, at 0, S, 2S, ... up to side - P. Since the sizes of all
+//! images are known up front, so is the place of every row, and files have
+//! their final length from the start. [`BankWriter`] commits whole images:
+//! rows first, then the manifest by an atomic rename. What lies behind the last
+//! commit does not exist for a reader, and is written again on resuming.
+//!
+//! [`Bank`] reads both such a folder, memory-mapped, and a [`MemoryBank`] that grows
+//! while it is searched; it is a snapshot that is cheap to clone.
+
+mod export;
+mod files;
+mod images;
+mod layout;
+mod manifest;
+mod memory;
+mod rows;
+mod spec;
+mod store;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use export::{export_npy, export_safetensors};
+pub use layout::ImageEntry;
+pub use manifest::SkippedImage;
+pub use memory::MemoryBank;
+pub use rows::{Piece, Values};
+pub use spec::{BankSpec, DataFacts, Dtype, ModelFacts, SpaceSpec};
+pub use store::{Bank, Space};
+pub use writer::BankWriter;
+
+/// Takes the embeddings of a data set, image by image, in order: a bank on disk or in memory.
+pub trait BankSink {
+    /// Index of the image that is expected next; equal to the number of images when all are in.
+    fn next_image(&self) -> usize;
+
+    /// Adds image `index`, which must be [`Self::next_image`]. `rows` names every space of the
+    /// bank once, in any order, with its values `[patches of the image, width]`, row-major.
+    ///
+    /// A row with a NaN or an infinity is kept but takes no part in searches.
+    ///
+    /// # Errors
+    /// Wrong index, missing or unknown space, wrong number of values, a value too large for
+    /// float16, or a failed write. The bank then still expects the same image.
+    fn push_image(&mut self, index: usize, rows: &[(&str, &[f32])]) -> anyhow::Result<()>;
+
+    /// Records that image `index` could not be used, and why. Its rows are NaN and take no part in searches.
+    ///
+    /// # Errors
+    /// Wrong index, or a failed write.
+    fn push_skipped(&mut self, index: usize, reason: &str) -> anyhow::Result<()>;
+}

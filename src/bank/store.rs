@@ -1,0 +1,263 @@
+//! The reading side: one snapshot type over files and memory.
+
+use super::layout::{ImageEntry, Layout};
+use super::manifest::{Manifest, SkippedImage};
+use super::rows::{MappedRows, Piece, RowBuffer, row_files};
+use super::spec::BankSpec;
+use crate::patch::PatchRef;
+use anyhow::{Context, Result, ensure};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A snapshot of a bank: what is committed when it is taken. Cheap to clone; safe to search from any thread.
+#[derive(Clone, Debug)]
+pub struct Bank {
+    pub(super) spec: Arc<BankSpec>,
+    pub(super) layout: Arc<Layout>,
+    pub(super) skipped: Arc<Vec<SkippedImage>>,
+    pub(super) complete_images: usize,
+    /// Per space, rows that take part in searches.
+    pub(super) searchable: Vec<u64>,
+    pub(super) stores: Vec<Store>,
+    pub(super) folder: Option<PathBuf>,
+}
+
+/// Where the rows of one space are.
+#[derive(Clone, Debug)]
+pub(super) enum Store {
+    Mapped(Arc<MappedRows>),
+    /// Chunks of `chunk_rows` rows each, the last one of at least one.
+    Chunks {
+        chunks: Vec<Arc<RowBuffer>>,
+        chunk_rows: usize,
+    },
+}
+
+/// One space of a bank.
+#[derive(Clone, Copy, Debug)]
+pub struct Space<'a> {
+    bank: &'a Bank,
+    index: usize,
+}
+
+impl Bank {
+    /// Opens the bank in `folder` at its last commit; it may be incomplete ([`Bank::is_complete`]).
+    /// Nothing is read but the manifest and the images table; rows are mapped.
+    ///
+    /// # Errors
+    /// No bank there, one of a later version, or a missing, cut or changed file: named, with what was expected.
+    pub fn open(folder: &Path) -> Result<Self> {
+        ensure!(
+            super::manifest::manifest_path(folder).is_file(),
+            "{} is no bank: it holds no bank.json",
+            folder.display()
+        );
+        let (manifest, layout) = Manifest::read(folder)?;
+        let spec = manifest.spec;
+        let map = |space| {
+            let rows = MappedRows::open(folder, space, spec.dtype, layout.patches())?;
+            Ok(Store::Mapped(Arc::new(rows)))
+        };
+        let stores = spec.spaces.iter().map(map).collect::<Result<_>>()?;
+        Ok(Self {
+            searchable: spec.spaces.iter().map(|space| manifest.searchable[&space.name]).collect(),
+            spec: Arc::new(spec),
+            layout: Arc::new(layout),
+            skipped: Arc::new(manifest.skipped),
+            complete_images: manifest.complete_images as usize,
+            stores,
+            folder: Some(folder.to_path_buf()),
+        })
+    }
+
+    /// What made the bank.
+    pub fn spec(&self) -> &BankSpec {
+        &self.spec
+    }
+
+    /// Names of the spaces, in the model's order.
+    pub fn spaces(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.spec.spaces.iter().map(|space| space.name.as_str())
+    }
+
+    /// The space called `name`; the error lists those that exist.
+    pub fn space(&self, name: &str) -> Result<Space<'_>> {
+        Ok(Space { bank: self, index: self.spec.space_index(name)? })
+    }
+
+    /// Values per row of space `name`.
+    pub fn width(&self, name: &str) -> Result<usize> {
+        Ok(self.space(name)?.width())
+    }
+
+    /// Committed patches, those of skipped images included.
+    pub fn patches(&self) -> usize {
+        self.layout.rows_before(self.complete_images)
+    }
+
+    /// Patches once the bank is complete.
+    pub fn total_patches(&self) -> usize {
+        self.layout.patches()
+    }
+
+    /// Committed images: the first so many. Skipped ones count.
+    pub fn complete_images(&self) -> usize {
+        self.complete_images
+    }
+
+    /// Images once the bank is complete.
+    pub fn total_images(&self) -> usize {
+        self.layout.images().len()
+    }
+
+    /// Whether every image is committed.
+    pub fn is_complete(&self) -> bool {
+        self.complete_images == self.total_images()
+    }
+
+    /// Committed images without embeddings, by index.
+    pub fn skipped(&self) -> &[SkippedImage] {
+        &self.skipped
+    }
+
+    /// Bytes of all rows and norms once complete: on disk, or in memory.
+    pub fn bytes(&self) -> u64 {
+        row_files(Path::new(""), &self.spec, self.total_patches()).iter().map(|(_, bytes)| bytes).sum()
+    }
+
+    /// The folder, for a bank on disk.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
+    /// Image `image`, committed or not. The error says how many there are.
+    pub fn image_entry(&self, image: usize) -> Result<&ImageEntry> {
+        let total = self.total_images();
+        self.layout.images().get(image).with_context(|| {
+            format!("image {image} is out of range; the bank has {total} (0 to {})", total - 1)
+        })
+    }
+
+    /// Rows of image `image`, committed or not.
+    pub fn rows_of_image(&self, image: usize) -> Result<Range<usize>> {
+        self.image_entry(image)?;
+        Ok(self.layout.rows_of(image))
+    }
+
+    /// As [`Bank::rows_of_image`], for an image that is known to exist.
+    pub(crate) fn image_rows(&self, image: usize) -> Range<usize> {
+        self.layout.rows_of(image)
+    }
+
+    /// The patch in `row`. Panics from [`Bank::total_patches`] on.
+    pub fn patch_ref(&self, row: usize) -> PatchRef {
+        assert!(row < self.total_patches(), "row {row} of {} patches", self.total_patches());
+        self.layout.patch_ref(row)
+    }
+
+    /// Image of `row`. Panics from [`Bank::total_patches`] on.
+    pub fn image_of_row(&self, row: usize) -> u32 {
+        assert!(row < self.total_patches(), "row {row} of {} patches", self.total_patches());
+        self.layout.image_of(row) as u32
+    }
+
+    /// Label of the image of `row`. Panics from [`Bank::total_patches`] on.
+    pub fn label_of_row(&self, row: usize) -> Option<u32> {
+        self.layout.images()[self.image_of_row(row) as usize].label
+    }
+
+    /// Row of the patch of image `image` whose top-left pixel is `(y, x)`.
+    ///
+    /// # Errors
+    /// No such image; not committed yet; skipped, with its reason; no patch there, with the nearest corner.
+    pub fn row_of(&self, image: usize, y: u32, x: u32) -> Result<usize> {
+        self.image_entry(image)?;
+        ensure!(
+            image < self.complete_images,
+            "image {image} is not in the bank yet; {} of {} images are",
+            self.complete_images,
+            self.total_images()
+        );
+        if let Ok(at) = self.skipped.binary_search_by_key(&(image as u32), |skipped| skipped.image) {
+            anyhow::bail!("image {image} was skipped: {}", self.skipped[at].reason);
+        }
+        self.layout.row_of(image, y, x)
+    }
+
+    /// Copies a row to `out`, `[width]`, un-normalised. NaN for a skipped image.
+    ///
+    /// # Errors
+    /// No such space or row, or `out` of another width.
+    pub fn row_f32(&self, space: &str, row: usize, out: &mut [f32]) -> Result<()> {
+        let space = self.space(space)?;
+        ensure!(row < self.patches(), "row {row} is out of range; the bank has {} patches", self.patches());
+        ensure!(
+            out.len() == space.width(),
+            "a row of {} has {} values, not {}",
+            space.name(),
+            space.width(),
+            out.len()
+        );
+        space.read_rows(row..row + 1, out);
+        Ok(())
+    }
+}
+
+impl<'a> Space<'a> {
+    pub fn name(&self) -> &'a str {
+        &self.bank.spec.spaces[self.index].name
+    }
+
+    /// Values per row.
+    pub fn width(&self) -> usize {
+        self.bank.spec.spaces[self.index].width as usize
+    }
+
+    /// How many of [`Bank::patches`] take part in searches: neither skipped nor NaN.
+    pub fn searchable(&self) -> u64 {
+        self.bank.searchable[self.index]
+    }
+
+    /// The stored rows `rows`, in order, in as few pieces as they lie in. Panics beyond [`Bank::patches`].
+    pub fn pieces(&self, rows: Range<usize>) -> impl Iterator<Item = Piece<'a>> {
+        assert!(rows.end <= self.bank.patches(), "rows {rows:?} of {}", self.bank.patches());
+        let (store, width) = (&self.bank.stores[self.index], self.width());
+        let mut next = rows.start;
+        std::iter::from_fn(move || {
+            (next < rows.end).then(|| {
+                let piece = store.piece(next..rows.end, width);
+                next += piece.inv_norms.len();
+                piece
+            })
+        })
+    }
+
+    /// Copies rows `rows` to `out`, `[rows, width]`, as float32. Panics beyond [`Bank::patches`] or on a wrong length.
+    pub fn read_rows(&self, rows: Range<usize>, out: &mut [f32]) {
+        assert_eq!(out.len(), rows.len() * self.width(), "values of rows {rows:?}");
+        let mut rest = out;
+        for piece in self.pieces(rows) {
+            let count = piece.inv_norms.len() * self.width();
+            let (now, later) = rest.split_at_mut(count);
+            piece.values.read(0..count, now);
+            rest = later;
+        }
+    }
+}
+
+impl Store {
+    /// Rows from `rows.start` as far as they lie side by side, at most to `rows.end`.
+    fn piece(&self, rows: Range<usize>, width: usize) -> Piece<'_> {
+        match self {
+            Store::Mapped(mapped) => mapped.piece(rows),
+            Store::Chunks { chunks, chunk_rows } => {
+                let chunk = &chunks[rows.start / chunk_rows];
+                let first = rows.start % chunk_rows;
+                let end = (first + rows.len()).min(chunk.rows());
+                let values = chunk.values().slice(first * width..end * width);
+                Piece { first_row: rows.start, values, inv_norms: &chunk.inv_norms[first..end] }
+            }
+        }
+    }
+}

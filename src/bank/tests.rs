@@ -1,0 +1,436 @@
+//! What a bank promises over several files: kill and resume, refusal with reasons, damage, growth, export.
+
+use super::*;
+use crate::patch::{PatchGrid, PatchRef};
+use crate::progress::CancelToken;
+use half::f16;
+use rand::{Rng, SeedableRng};
+use std::fs::{self, OpenOptions};
+use std::path::Path;
+
+fn spec(dtype: Dtype) -> BankSpec {
+    let space = |name: &str, width| SpaceSpec { name: name.into(), width };
+    BankSpec {
+        program: "bagssl 0.1.0".into(),
+        model: ModelFacts { name: "demo".into(), hash: "aaaa".into(), arch: "resnet18".into() },
+        data: DataFacts {
+            kind: "folder".into(),
+            name: "cats".into(),
+            fingerprint: "ffff".into(),
+            split: None,
+            limit: None,
+        },
+        grid: PatchGrid::new(4, 2).unwrap(),
+        input: 32,
+        resize: "bilinear".into(),
+        mean: [0.5; 3],
+        std: [0.25, 0.1, 0.3],
+        dtype,
+        spaces: vec![space("h", 5), space("z", 3)],
+        classes: vec!["cat".into(), "dog".into()],
+    }
+}
+
+/// 9, 0, 8, 9, 1 patches.
+fn images() -> Vec<ImageEntry> {
+    let sizes = [(8, 8), (3, 9), (10, 6), (8, 8), (4, 5)];
+    let entry = |(i, (height, width)): (usize, &(u32, u32))| ImageEntry {
+        height: *height,
+        width: *width,
+        label: (i != 4).then_some(i as u32 % 2),
+        name: format!("cat {i}"),
+    };
+    sizes.iter().enumerate().map(entry).collect()
+}
+
+/// The values of an image: a function of its index, as those of a model are.
+fn values(image: usize, width: usize) -> Vec<f32> {
+    let count = [9, 0, 8, 9, 1][image] * width;
+    let mut rng = rand_pcg::Pcg64Mcg::seed_from_u64((image * 10 + width) as u64);
+    (0..count).map(|_| rng.random_range(-3.0..3.0)).collect()
+}
+
+fn push(sink: &mut dyn BankSink, image: usize) {
+    sink.push_image(image, &[("z", &values(image, 3)), ("h", &values(image, 5))]).unwrap();
+}
+
+/// Fills the rest of a bank; image 2 cannot be read.
+fn fill(sink: &mut dyn BankSink, until: usize) {
+    for image in sink.next_image()..until {
+        if image == 2 { sink.push_skipped(2, "cut off JPEG").unwrap() } else { push(sink, image) }
+    }
+}
+
+fn whole(folder: &Path) -> Bank {
+    let (mut writer, _) = BankWriter::create_or_resume(folder, &spec(Dtype::F16), &images()).unwrap();
+    fill(&mut writer, 5);
+    writer.finish().unwrap()
+}
+
+/// All files of a bank but the lock.
+fn content(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+        .iter()
+        .map(|path| (path.file_name().unwrap().display().to_string(), fs::read(path).unwrap()))
+        .collect()
+}
+
+fn error_of<T>(result: anyhow::Result<T>) -> String {
+    format!("{:#}", result.err().expect("an error"))
+}
+
+fn check_rows(bank: &Bank) {
+    let mut row = [0.0; 5];
+    for at in 0..bank.patches() {
+        let patch = bank.patch_ref(at);
+        bank.row_f32("h", at, &mut row).unwrap();
+        if patch.image == 2 {
+            assert!(row.iter().all(|v| v.is_nan()));
+            continue;
+        }
+        let first = bank.rows_of_image(patch.image as usize).unwrap().start;
+        let expected = &values(patch.image as usize, 5)[(at - first) * 5..][..5];
+        let rounded: Vec<f32> = match bank.spec().dtype {
+            Dtype::F16 => expected.iter().map(|v| f16::from_f32(*v).to_f32()).collect(),
+            Dtype::F32 => expected.to_vec(),
+        };
+        assert_eq!(row[..], rounded, "row {at}");
+        assert_eq!(bank.row_of(patch.image as usize, patch.y, patch.x).unwrap(), at);
+    }
+}
+
+#[test]
+fn a_finished_bank_gives_back_what_was_pushed() {
+    let temp = tempfile::tempdir().unwrap();
+    for (name, dtype) in [("half", Dtype::F16), ("single", Dtype::F32)] {
+        let folder = temp.path().join(name);
+        let (mut writer, resumed) = BankWriter::create_or_resume(&folder, &spec(dtype), &images()).unwrap();
+        assert_eq!((resumed, writer.total_images()), (0, 5));
+        fill(&mut writer, 5);
+        let bank = writer.finish().unwrap();
+        assert_eq!((bank.patches(), bank.total_patches(), bank.is_complete()), (27, 27, true));
+        assert_eq!(bank.spaces().collect::<Vec<_>>(), ["h", "z"]);
+        assert_eq!((bank.width("z").unwrap(), bank.space("h").unwrap().searchable()), (3, 19));
+        assert_eq!(bank.skipped(), [SkippedImage { image: 2, reason: "cut off JPEG".into() }]);
+        assert_eq!(bank.patch_ref(26), PatchRef { image: 4, y: 0, x: 0, size: 4 });
+        assert_eq!(
+            (bank.label_of_row(0), bank.label_of_row(17), bank.label_of_row(26)),
+            (Some(0), Some(1), None)
+        );
+        assert_eq!(bank.image_entry(3).unwrap(), &images()[3]);
+        check_rows(&bank);
+        let on_disk: u64 =
+            ["h", "z"].iter().map(|s| fs::metadata(folder.join(format!("{s}.inv"))).unwrap().len()).sum();
+        let rows: u64 = ["h", "z"]
+            .iter()
+            .map(|s| fs::metadata(folder.join(format!("{s}.{}", dtype.as_str()))).unwrap().len())
+            .sum();
+        assert_eq!(spec(dtype).bytes(&images()).unwrap(), on_disk + rows);
+        assert_eq!(bank.bytes(), on_disk + rows);
+    }
+}
+
+#[test]
+fn a_killed_writer_resumes_at_its_last_commit_to_the_same_bytes() {
+    let temp = tempfile::tempdir().unwrap();
+    let expected = temp.path().join("expected");
+    whole(&expected);
+    for committed in 0..=5 {
+        for lost in 0..=5 - committed {
+            let folder = temp.path().join(format!("{committed} and {lost}"));
+            let (mut writer, _) =
+                BankWriter::create_or_resume(&folder, &spec(Dtype::F16), &images()).unwrap();
+            fill(&mut writer, committed);
+            writer.commit().unwrap();
+            fill(&mut writer, committed + lost);
+            drop(writer); // as a kill does: nothing is committed
+            fs::write(folder.join(".bank.json.tmp-123"), "{").unwrap();
+            // What was being written may be torn.
+            let from = Bank::open(&folder).unwrap().patches() * 5 * 2;
+            let mut bytes = fs::read(folder.join("h.f16")).unwrap();
+            bytes[from..].fill(0xab);
+            fs::write(folder.join("h.f16"), bytes).unwrap();
+
+            let seen = Bank::open(&folder).unwrap();
+            assert_eq!(seen.complete_images(), committed);
+            check_rows(&seen);
+            let (mut writer, resumed) =
+                BankWriter::create_or_resume(&folder, &spec(Dtype::F16), &images()).unwrap();
+            assert_eq!((resumed, writer.next_image()), (committed, committed));
+            fill(&mut writer, 5);
+            check_rows(&writer.finish().unwrap());
+            assert_eq!(content(&folder), content(&expected));
+        }
+    }
+}
+
+#[test]
+fn a_start_that_was_killed_before_the_manifest_resumes() {
+    let temp = tempfile::tempdir().unwrap();
+    let (folder, expected) = (temp.path().join("bank"), temp.path().join("expected"));
+    whole(&expected);
+    let orders = ["writer.lock", ".images.bin.tmp-7", "images.bin", "h.f16", ".bank.json.tmp-7"];
+    for count in 0..=orders.len() {
+        fs::create_dir_all(&folder).unwrap();
+        orders[..count].iter().for_each(|name| fs::write(folder.join(name), "part").unwrap());
+        whole(&folder);
+        assert_eq!(content(&folder), content(&expected));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}
+
+#[test]
+fn an_incomplete_bank_shows_what_is_committed_and_says_so() {
+    let temp = tempfile::tempdir().unwrap();
+    let (mut writer, _) = BankWriter::create_or_resume(temp.path(), &spec(Dtype::F16), &images()).unwrap();
+    fill(&mut writer, 3);
+    writer.commit().unwrap();
+    fill(&mut writer, 4);
+    let bank = Bank::open(temp.path()).unwrap(); // while it is written
+    assert_eq!((bank.complete_images(), bank.total_images(), bank.is_complete()), (3, 5, false));
+    assert_eq!((bank.patches(), bank.total_patches()), (17, 27));
+    assert!(error_of(bank.row_of(3, 0, 0)).contains("3 of 5 images are"));
+    assert!(error_of(bank.row_of(2, 0, 0)).contains("skipped: cut off JPEG"));
+    assert!(error_of(bank.row_of(5, 0, 0)).contains("the bank has 5 (0 to 4)"));
+    assert!(error_of(bank.row_of(0, 1, 0)).contains("nearest is at 0:0"));
+    assert!(error_of(bank.row_f32("h", 17, &mut [0.0; 5])).contains("17 patches"));
+    assert!(error_of(bank.row_f32("y", 0, &mut [0.0; 5])).contains("it has h, z"));
+    assert!(error_of(writer.finish()).contains("4 of 5 images"));
+}
+
+#[test]
+fn another_model_data_or_grid_is_refused_with_every_reason() {
+    let temp = tempfile::tempdir().unwrap();
+    whole(temp.path());
+    let before = content(temp.path());
+    let mut asked = spec(Dtype::F32);
+    asked.model = ModelFacts { name: "mine".into(), hash: "bbbb".into(), arch: "resnet50".into() };
+    asked.data.fingerprint = "eeee".into();
+    asked.grid.stride = 3;
+    asked.spaces.pop();
+    asked.program = "bagssl 0.2.0".into();
+    let error = error_of(BankWriter::create_or_resume(temp.path(), &asked, &images()));
+    for reason in [
+        "model: the bank has demo (resnet18, hash aaaa), asked for is mine (resnet50, hash bbbb)",
+        "fingerprint ffff",
+        "patch 4 stride 2, asked for is patch 4 stride 3",
+        "f16, asked for is f32",
+        "h (5), z (3), asked for is h (5)",
+        "bagssl 0.1.0",
+    ] {
+        assert!(error.contains(reason), "{reason:?} is not in: {error}");
+    }
+    let mut others = images();
+    others[3].label = None;
+    let error = error_of(BankWriter::create_or_resume(temp.path(), &spec(Dtype::F16), &others));
+    assert!(error.contains("image 3: the bank has cat 3"), "{error}");
+    let error = error_of(BankWriter::create_or_resume(temp.path(), &spec(Dtype::F16), &others[..2]));
+    assert!(error.contains("images: the bank has 5, asked for are 2"), "{error}");
+    assert_eq!(content(temp.path()), before);
+
+    let mut renamed = spec(Dtype::F16);
+    renamed.model.name = "demo, moved".into();
+    assert_eq!(BankWriter::create_or_resume(temp.path(), &renamed, &images()).unwrap().1, 5);
+}
+
+#[test]
+fn every_field_of_the_spec_counts() {
+    let base = spec(Dtype::F16);
+    let changes: [fn(&mut BankSpec); 13] = [
+        |s| s.program.push('1'),
+        |s| s.model.hash.push('1'),
+        |s| s.data.fingerprint.push('1'),
+        |s| s.data.split = Some(crate::dataset::Split::Test),
+        |s| s.data.limit = Some(3),
+        |s| s.grid.patch = 5,
+        |s| s.input = 33,
+        |s| s.resize.push('1'),
+        |s| s.mean[1] = 0.1,
+        |s| s.std[2] = 0.1,
+        |s| s.dtype = Dtype::F32,
+        |s| s.spaces[0].width = 6,
+        |s| s.classes[0].push('1'),
+    ];
+    for (i, change) in changes.iter().enumerate() {
+        let mut asked = base.clone();
+        change(&mut asked);
+        assert_eq!(base.differences(&asked).len(), 1, "change {i}");
+    }
+    assert!(base.differences(&base).is_empty());
+}
+
+#[test]
+fn folders_of_others_and_second_writers_are_refused() {
+    let temp = tempfile::tempdir().unwrap();
+    fs::write(temp.path().join("thesis.tex"), "years").unwrap();
+    let error = error_of(BankWriter::create_or_resume(temp.path(), &spec(Dtype::F16), &images()));
+    assert!(error.contains("thesis.tex, but no bank"), "{error}");
+    assert!(error_of(Bank::open(temp.path())).contains("no bank.json"));
+    let folder = temp.path().join("bank");
+    let first = BankWriter::create_or_resume(&folder, &spec(Dtype::F16), &images()).unwrap();
+    let error = error_of(BankWriter::create_or_resume(&folder, &spec(Dtype::F16), &images()));
+    assert!(error.contains("another process"), "{error}");
+    drop(first);
+    assert!(BankWriter::create_or_resume(&folder, &spec(Dtype::F16), &images()).is_ok());
+}
+
+#[test]
+fn wrong_pushes_are_refused_and_change_nothing() {
+    let temp = tempfile::tempdir().unwrap();
+    let (mut writer, _) = BankWriter::create_or_resume(temp.path(), &spec(Dtype::F16), &images()).unwrap();
+    let mut memory = MemoryBank::new(spec(Dtype::F16), images()).unwrap();
+    let (h, z) = (values(0, 5), values(0, 3));
+    let mut large = h.clone();
+    large[6] = 1e6;
+    for sink in [&mut writer as &mut dyn BankSink, &mut memory] {
+        let mut refused = |index, rows: &[(&str, &[f32])], reason: &str| {
+            let error = error_of(sink.push_image(index, rows));
+            assert!(error.contains(reason), "{error}");
+        };
+        refused(1, &[("h", &h), ("z", &z)], "image 0 of 5 comes next");
+        refused(0, &[("h", &h)], "\"z\" must be given once");
+        refused(0, &[("h", &h), ("h", &h), ("z", &z)], "\"h\" must be given once");
+        refused(0, &[("h", &h), ("z", &z), ("y", &z)], "\"y\" is not one");
+        refused(0, &[("h", &h), ("z", &z[1..])], "26 values; expected 9 patches x 3");
+        refused(0, &[("h", &large), ("z", &z)], "1000000 in row 1, column 1 is too large for float16");
+        fill(sink, 5);
+        assert!(error_of(sink.push_image(5, &[])).contains("image 5 of 5"));
+    }
+    check_rows(&writer.finish().unwrap());
+    check_rows(&memory.snapshot());
+}
+
+#[test]
+fn damage_is_named_with_file_expected_and_found() {
+    let temp = tempfile::tempdir().unwrap();
+    whole(temp.path());
+    let cut = |name: &str, length: u64| {
+        let path = temp.path().join(name);
+        let before = fs::read(&path).unwrap();
+        OpenOptions::new().write(true).open(&path).unwrap().set_len(length).unwrap();
+        let errors = [
+            error_of(Bank::open(temp.path())),
+            error_of(BankWriter::create_or_resume(temp.path(), &spec(Dtype::F16), &images())),
+        ];
+        fs::write(&path, before).unwrap();
+        errors.into_iter().inspect(|e| assert!(e.contains(name), "{name} is not in: {e}")).next().unwrap()
+    };
+    assert!(cut("h.f16", 269).contains("269 bytes; expected 270"));
+    assert!(cut("h.f16", 300).contains("300 bytes; expected 270"));
+    assert!(cut("z.inv", 0).contains("0 bytes; expected 108"));
+    assert!(cut("images.bin", 50).contains("cut off"));
+    cut("bank.json", 100);
+    let replaced = |name: &str, from: &str, to: &str| {
+        let path = temp.path().join(name);
+        let before = fs::read(&path).unwrap();
+        let text = String::from_utf8_lossy(&before).replacen(from, to, 1);
+        fs::write(&path, text.as_bytes()).unwrap();
+        let error = error_of(Bank::open(temp.path()));
+        fs::write(&path, before).unwrap();
+        error
+    };
+    assert!(replaced("bank.json", "\"version\": 1", "\"version\": 2").contains("reads version 1"));
+    assert!(replaced("bank.json", "\"complete_images\": 5", "\"complete_images\": 6").contains("6 of 5"));
+    assert!(replaced("bank.json", "\"stride\": 2", "\"stride\": 0").contains("stride is 0"));
+    assert!(
+        replaced("bank.json", "\"stride\": 2", "\"stride\": 1").contains("counts 27 patches, the grid gives")
+    );
+    assert!(replaced("bank.json", "\"h\": 19", "\"h\": 28").contains("28 of 27 rows of h"));
+    assert!(replaced("bank.json", "\"image\": 2", "\"image\": 9").contains("skips image 9"));
+    assert!(replaced("bank.json", "\"name\": \"h\"", "\"name\": \"../h\"").contains("cannot name a space"));
+    assert!(replaced("bank.json", "\"width\": 5", "\"width\": 16777216").contains("h.f16"));
+    let table = temp.path().join("images.bin");
+    let before = fs::read(&table).unwrap();
+    let mut changed = before.clone();
+    *changed.last_mut().unwrap() ^= 1; // another name, of the same length
+    fs::write(&table, changed).unwrap();
+    assert!(error_of(Bank::open(temp.path())).contains("SHA-256"));
+    fs::write(&table, before).unwrap();
+    fs::remove_file(temp.path().join("z.f16")).unwrap();
+    assert!(error_of(Bank::open(temp.path())).contains("z.f16"));
+}
+
+#[test]
+fn a_bank_in_memory_grows_under_its_snapshots() {
+    let mut grown = spec(Dtype::F16);
+    grown.grid = PatchGrid::new(1, 1).unwrap();
+    grown.spaces = vec![SpaceSpec { name: "h".into(), width: 2 }];
+    let sides = [3, 70, 1, 50, 9]; // 9, 4900, 1, 2500, 81: chunks of 2048 end within images
+    let entry = |side: &u32| ImageEntry { height: *side, width: *side, label: None, name: String::new() };
+    let mut bank = MemoryBank::new(grown, sides.iter().map(entry).collect()).unwrap();
+    let mut snapshots = vec![bank.snapshot()];
+    let mut next = 0;
+    for (image, side) in sides.iter().enumerate() {
+        let rows: Vec<f32> = (next..next + side * side).flat_map(|row| [(row % 1000) as f32, 1.0]).collect();
+        bank.push_image(image, &[("h", &rows)]).unwrap();
+        next += side * side;
+        snapshots.push(bank.snapshot());
+    }
+    for (images, snapshot) in snapshots.iter().enumerate() {
+        let rows: usize = sides[..images].iter().map(|side| (side * side) as usize).sum();
+        assert_eq!(
+            (snapshot.complete_images(), snapshot.patches(), snapshot.total_patches()),
+            (images, rows, 7491)
+        );
+        let mut values = vec![0.0; rows * 2];
+        snapshot.space("h").unwrap().read_rows(0..rows, &mut values);
+        assert!(values.chunks(2).enumerate().all(|(row, pair)| pair == [(row % 1000) as f32, 1.0]));
+    }
+}
+
+#[test]
+fn exports_are_float32_in_bank_order() {
+    let temp = tempfile::tempdir().unwrap();
+    let bank = whole(&temp.path().join("bank"));
+    let mut expected = vec![0.0; 27 * 5];
+    bank.space("h").unwrap().read_rows(0..27, &mut expected);
+    let bits = |bytes: &[u8]| -> Vec<u32> {
+        bytes.chunks(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()).to_bits()).collect()
+    };
+    let expected: Vec<u32> = expected.iter().map(|v| v.to_bits()).collect();
+
+    let path = temp.path().join("h.npy");
+    assert_eq!(export_npy(&bank, "h", &path, &CancelToken::default()).unwrap(), 27);
+    let bytes = fs::read(&path).unwrap();
+    let start = 10 + u16::from_le_bytes([bytes[8], bytes[9]]) as usize;
+    let header = std::str::from_utf8(&bytes[10..start]).unwrap();
+    assert!(start.is_multiple_of(64) && header.ends_with('\n'));
+    assert!(header.starts_with("{'descr': '<f4', 'fortran_order': False, 'shape': (27, 5), }"), "{header}");
+    assert_eq!(bits(&bytes[start..]), expected);
+
+    let path = temp.path().join("h.safetensors");
+    assert_eq!(export_safetensors(&bank, "h", &path, &CancelToken::default()).unwrap(), 27);
+    let bytes = fs::read(&path).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let tensor = tensors.tensor("h").unwrap();
+    assert_eq!((tensor.shape(), tensor.dtype()), (&[27, 5][..], safetensors::Dtype::F32));
+    assert_eq!(bits(tensor.data()), expected);
+    let facts = safetensors::SafeTensors::read_metadata(&bytes).unwrap().1.metadata().clone().unwrap();
+    assert_eq!(&serde_json::from_str::<BankSpec>(&facts["bank"]).unwrap(), bank.spec());
+}
+
+#[test]
+fn a_failed_export_leaves_the_old_file() {
+    let temp = tempfile::tempdir().unwrap();
+    let bank = whole(&temp.path().join("bank"));
+    let path = temp.path().join("h.npy");
+    fs::write(&path, "old").unwrap();
+    let cancel = CancelToken::default();
+    cancel.cancel();
+    assert!(error_of(export_npy(&bank, "h", &path, &cancel)).contains("cancelled"));
+    assert!(error_of(export_npy(&bank, "y", &path, &CancelToken::default())).contains("no space \"y\""));
+    assert_eq!(fs::read(&path).unwrap(), b"old");
+    assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn a_bank_that_can_hold_nothing_is_refused_up_front() {
+    let mut large = spec(Dtype::F16);
+    large.grid.patch = 100;
+    assert!(error_of(large.bytes(&images())).contains("no patch of 100 x 100 pixels fits on any of the 5"));
+    let mut twice = spec(Dtype::F16);
+    twice.spaces[1].name = "H".into();
+    assert!(error_of(MemoryBank::new(twice, images())).contains("named twice"));
+}

@@ -1,0 +1,32 @@
+//! The command line: arguments are parsed, then resolved once into a request that the engine
+//! understands; results are printed in words or as one JSON document.
+
+mod args;
+mod commands;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::Cli;
+
+/// Parses the arguments, does what they say and turns an error into an exit status:
+/// 0 done, 1 failed, 2 wrong usage.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn,wgpu_hal=error"))
+        .format_timestamp(None)
+        .init();
+    if let Some(threads) = cli.shared.threads {
+        // Fails only if the pool exists already; nothing has used it yet.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    }
+    match commands::run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", output::chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}

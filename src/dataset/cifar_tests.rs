@@ -1,0 +1,131 @@
+use super::*;
+
+/// Records whose pixel bytes count up from the record's number, wrapping.
+fn records(variant: Variant, labels: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (i, &label) in labels.iter().enumerate() {
+        bytes.extend(vec![0; variant.label_bytes() - 1]);
+        bytes.push(label);
+        bytes.extend((0..3 * PLANE).map(|at| (at / 7 + at / PLANE * 50 + i) as u8));
+    }
+    bytes
+}
+
+fn folder(files: &[(&str, Vec<u8>)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        std::fs::write(dir.path().join(name), bytes).unwrap();
+    }
+    dir
+}
+
+fn open(dir: &tempfile::TempDir, split: Option<Split>) -> Result<Cifar> {
+    let (variant, path) = find(dir.path())?.context("nothing found")?;
+    Cifar::open(&path, variant, split)
+}
+
+fn error_of(dir: &tempfile::TempDir, split: Option<Split>) -> String {
+    match open(dir, split) {
+        Ok(set) => panic!("opened {} images", set.len()),
+        Err(error) => format!("{error:#}"),
+    }
+}
+
+#[test]
+fn records_come_in_the_order_of_the_batch_numbers_as_interleaved_pixels() {
+    use Variant::Cifar10 as V;
+    let (a, b, c) = (records(V, &[3, 9]), records(V, &[1]), records(V, &[7, 0, 2]));
+    let dir = folder(&[("data_batch_10.bin", c), ("data_batch_2.bin", b), ("data_batch_1.bin", a)]);
+    let set = open(&dir, None).unwrap();
+    let labels: Vec<_> = (0..set.len()).map(|i| set.label(i).unwrap()).collect();
+    assert_eq!(labels, [3, 9, 1, 7, 0, 2]);
+    assert_eq!((set.kind(), set.name().as_str(), set.size()), ("cifar10", "CIFAR-10 train", Some((32, 32))));
+    assert_eq!(set.classes()[3], "cat");
+    let image = set.image(4).unwrap(); // second record of batch 10
+    let at = |plane: usize, y: usize, x: usize| ((plane * PLANE + y * 32 + x) / 7 + plane * 50 + 1) as u8;
+    assert_eq!(image.pixel(5, 30), [at(0, 5, 30), at(1, 5, 30), at(2, 5, 30)]);
+    assert!(set.image(6).is_err());
+}
+
+#[test]
+fn cifar100_uses_the_fine_label_and_finds_its_folder_from_the_parent() {
+    let dir = tempfile::tempdir().unwrap();
+    let inner = dir.path().join("cifar-100-binary");
+    std::fs::create_dir(&inner).unwrap();
+    std::fs::write(inner.join("test.bin"), records(Variant::Cifar100, &[99, 19])).unwrap();
+    let set = open(&dir, None).unwrap();
+    assert_eq!((set.split(), set.len(), set.label(0)), (Some(Split::Test), 2, Some(99)));
+    assert_eq!(
+        (set.classes().len(), set.classes()[99].as_str(), set.classes()[19].as_str()),
+        (100, "worm", "cattle")
+    );
+    assert_eq!(set.image_name(1), "test 1");
+    assert!(error_of(&dir, Some(Split::Train)).contains("no train split; expected train.bin"));
+}
+
+#[test]
+fn a_truncated_file_is_refused_with_what_is_left_over() {
+    let mut bytes = records(Variant::Cifar10, &[1, 2, 3]);
+    bytes.truncate(2 * 3073 + 100);
+    let text = error_of(&folder(&[("test_batch.bin", bytes)]), None);
+    assert!(text.contains("test_batch.bin: 6,246 bytes are 2 whole CIFAR-10 records"), "{text}");
+    assert!(text.contains("100 bytes left over"), "{text}");
+}
+
+#[test]
+fn a_label_out_of_range_is_refused_with_file_and_record() {
+    let bytes = records(Variant::Cifar10, &[1, 10]);
+    let text = error_of(&folder(&[("data_batch_1.bin", bytes)]), None);
+    assert!(text.contains("data_batch_1.bin: record 1 has label 10; expected 0 to 9"), "{text}");
+}
+
+#[test]
+fn empty_files_wrong_names_and_the_python_version_are_refused_in_words() {
+    let empty = folder(&[("test_batch.bin", Vec::new())]);
+    assert!(error_of(&empty, None).contains("test_batch.bin is empty"));
+    let good = records(Variant::Cifar10, &[1]);
+    let names = folder(&[("test_batch.bin", good), ("batches.meta.txt", b"cat\ndog\n".to_vec())]);
+    assert!(error_of(&names, None).contains("2 class names; expected 10"));
+    let python = folder(&[("data_batch_1", b"x".to_vec())]);
+    assert!(error_of(&python, None).contains("Python version"));
+}
+
+#[test]
+fn the_fingerprint_follows_the_contents() {
+    let make = |labels: &[u8]| {
+        let dir = folder(&[("test_batch.bin", records(Variant::Cifar10, labels))]);
+        open(&dir, None).unwrap().fingerprint().unwrap()
+    };
+    assert_eq!(make(&[1, 2]), make(&[1, 2]));
+    assert_ne!(make(&[1, 2]), make(&[1, 3]));
+    assert_eq!(make(&[1]).len(), 64);
+}
+
+#[test]
+fn the_real_test_batch_has_its_known_mean_and_a_thousand_images_of_each_class() {
+    let Ok(data) = std::env::var("BAGSSL_TEST_DATA") else {
+        println!("skipped: BAGSSL_TEST_DATA is not set");
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let unpack =
+        std::process::Command::new(Path::new(&data).join("unpack")).arg(dir.path()).arg("test").status();
+    assert!(unpack.unwrap().success());
+    let set = open(&dir, None).unwrap();
+    assert_eq!((set.len(), set.split()), (10_000, Some(Split::Test)));
+    let of_class = |c| (0..set.len()).filter(|&i| set.label(i) == Some(c)).count();
+    assert!((0..10).all(|c| of_class(c) == 1000));
+    let mut sum = [0u64; 3];
+    for i in 0..set.len() {
+        set.image(i)
+            .unwrap()
+            .rgb()
+            .chunks_exact(3)
+            .for_each(|p| (0..3).for_each(|c| sum[c] += u64::from(p[c])));
+    }
+    let mean = sum.map(|s| s as f64 / (set.len() * PLANE) as f64 / 255.0);
+    // The mean of the official test split.
+    for (mean, expected) in mean.iter().zip([0.4942, 0.4851, 0.4504]) {
+        assert!((mean - expected).abs() < 1e-4, "{mean} instead of {expected}");
+    }
+}

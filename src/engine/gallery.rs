@@ -1,0 +1,154 @@
+//! The thread that searches for neighbours and cuts out their pixels. It holds no tensors.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use anyhow::Context;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use super::handle::EngineLine;
+use super::state::{Event, Gallery, GalleryView, Neighbour, RequestId};
+use crate::bank::Bank;
+use crate::dataset::Dataset;
+use crate::image::Image;
+use crate::patch::PatchRef;
+use crate::search::{Options, Relation, top_k};
+
+/// Decoded images that are kept for the next gallery.
+const KEPT_IMAGES: usize = 512;
+
+/// One search.
+pub struct SearchJob {
+    pub id: RequestId,
+    pub query: PatchRef,
+    pub query_pixels: Arc<Image>,
+    /// Space names with the query's vector in each, z first.
+    pub vectors: Vec<(String, Vec<f32>)>,
+    pub neighbours: usize,
+    pub bank: Bank,
+    pub data: Arc<dyn Dataset>,
+    /// Tells one data set from the next: indices of images hold within one.
+    pub data_id: u64,
+}
+
+/// The engine's end of the search thread.
+pub struct Searcher {
+    jobs: Sender<SearchJob>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Searcher {
+    /// Starts the thread.
+    pub fn start(line: Arc<EngineLine>) -> anyhow::Result<Self> {
+        let (jobs, receiver) = unbounded();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let counter = waiting.clone();
+        let work = move || Worker { line, images: HashMap::new(), data_id: 0 }.run(&receiver, &counter);
+        thread::Builder::new().name("search".into()).spawn(work).context("could not start a thread")?;
+        Ok(Self { jobs, waiting })
+    }
+
+    /// Asks for a gallery; a later one takes its place if it has not begun.
+    pub fn search(&self, job: SearchJob) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        // Fails only if the thread died, and then the last gallery stays on show.
+        let _ = self.jobs.send(job);
+    }
+
+    /// Whether nothing is being searched.
+    pub fn is_idle(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) == 0
+    }
+}
+
+struct Worker {
+    line: Arc<EngineLine>,
+    images: HashMap<usize, Arc<Image>>,
+    data_id: u64,
+}
+
+impl Worker {
+    fn run(&mut self, jobs: &Receiver<SearchJob>, waiting: &AtomicUsize) {
+        while let Ok(first) = jobs.recv() {
+            let mut newest = first;
+            let mut taken = 1;
+            while let Ok(newer) = jobs.try_recv() {
+                newest = newer;
+                taken += 1;
+            }
+            match self.gallery(&newest) {
+                Ok(view) => self.line.update(|shown| {
+                    // A gallery of images that are no longer open is of no use.
+                    if shown.data.as_ref().is_some_and(|data| data.id == newest.data_id) {
+                        shown.galleries = Some(Arc::new(view));
+                    }
+                }),
+                Err(error) => self.line.emit(Event::Failed {
+                    about: "searching for neighbours".into(),
+                    message: format!("{error:#}"),
+                }),
+            }
+            waiting.fetch_sub(taken, Ordering::Relaxed);
+        }
+    }
+
+    fn gallery(&mut self, job: &SearchJob) -> anyhow::Result<GalleryView> {
+        if self.data_id != job.data_id {
+            self.images.clear();
+            self.data_id = job.data_id;
+        }
+        let spaces = job.vectors.iter().map(|(space, vector)| self.space(job, space, vector));
+        let spaces = spaces.collect::<anyhow::Result<_>>()?;
+        if self.images.len() > KEPT_IMAGES {
+            self.images.clear();
+        }
+        Ok(GalleryView {
+            query_id: job.id,
+            query: job.query,
+            query_pixels: job.query_pixels.clone(),
+            spaces,
+            searched: job.bank.patches(),
+            total: job.bank.total_patches(),
+        })
+    }
+
+    fn space(&mut self, job: &SearchJob, space: &str, vector: &[f32]) -> anyhow::Result<Gallery> {
+        let PatchRef { image, y, x, .. } = job.query;
+        let options =
+            Options { exclude_row: job.bank.row_of(image as usize, y, x).ok(), ..Options::default() };
+        let clock = Instant::now();
+        let hits = top_k(&job.bank, space, vector, job.neighbours, &options)?;
+        let milliseconds = clock.elapsed().as_secs_f64() * 1e3;
+        let label = job.data.label(image as usize);
+        let mut neighbours = Vec::with_capacity(hits.len());
+        for hit in hits {
+            let patch = job.bank.patch_ref(hit.row);
+            let class = job.bank.label_of_row(hit.row).and_then(|label| job.data.classes().get(label as usize));
+            neighbours.push(Neighbour {
+                patch,
+                cosine: hit.cosine,
+                relation: Relation::of(&job.bank, hit.row, Some(image), label),
+                class: class.cloned(),
+                image_name: job.data.image_name(patch.image as usize),
+                pixels: self.pixels(job, patch)?,
+            });
+        }
+        Ok(Gallery { space: space.into(), milliseconds, neighbours })
+    }
+
+    fn pixels(&mut self, job: &SearchJob, patch: PatchRef) -> anyhow::Result<Arc<Image>> {
+        let index = patch.image as usize;
+        let image = match self.images.get(&index) {
+            Some(image) => image.clone(),
+            None => {
+                let image = Arc::new(job.data.image(index)?);
+                self.images.insert(index, image.clone());
+                image
+            }
+        };
+        Ok(Arc::new(image.crop(patch.y, patch.x, patch.size, patch.size)))
+    }
+}

@@ -1,0 +1,181 @@
+//! All patches of a data set into a bank on disk; and what is in a bank.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, ensure};
+use serde::{Deserialize, Serialize};
+
+use super::{Job, open_embedder};
+use crate::bank::{self, Bank, BankWriter, Dtype, SkippedImage};
+use crate::dataset::{self, Dataset, Skipped, Split};
+use crate::embed::{ExtractPlan, Extraction};
+use crate::files;
+use crate::model::Space;
+use crate::patch::PatchGrid;
+use crate::progress::CancelToken;
+
+/// Where the images of a bank lie: kept beside it, so that galleries find their pixels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BankSource {
+    pub data: String,
+    pub split: Option<Split>,
+    pub limit: Option<usize>,
+}
+
+const SOURCE_FILE: &str = "source.json";
+
+/// `bagssl embed`.
+pub struct EmbedRequest {
+    pub model: String,
+    pub source: BankSource,
+    pub grid: PatchGrid,
+    pub spaces: Vec<Space>,
+    pub dtype: Dtype,
+    pub out: PathBuf,
+}
+
+/// What was done.
+#[derive(Clone, Debug, Serialize)]
+pub struct EmbedReport {
+    pub images: usize,
+    /// Images that were in the bank before.
+    pub resumed_images: usize,
+    pub patches: usize,
+    pub spaces: Vec<String>,
+    pub bytes: u64,
+    /// Of this run; absent if nothing was left to do.
+    pub patches_per_second: Option<f64>,
+    pub skipped: Vec<Skipped>,
+    pub device: String,
+}
+
+impl BankSource {
+    /// Opens the data set.
+    pub fn open(&self) -> anyhow::Result<Arc<dyn Dataset>> {
+        let data = dataset::open(&self.data, self.split)?;
+        match self.limit {
+            Some(limit) => dataset::limited(data, limit),
+            None => Ok(data),
+        }
+    }
+
+    /// The same source under a path that holds from any folder.
+    fn absolute(&self) -> Self {
+        let path = std::fs::canonicalize(&self.data).ok().filter(|_| self.data != "demo");
+        let data = path.map_or(self.data.clone(), |path| path.to_string_lossy().into_owned());
+        Self { data, ..self.clone() }
+    }
+}
+
+/// Embeds; resumes where an earlier run of the same request stopped. `announce` is told the bytes
+/// that the bank will take before anything is computed.
+pub fn embed(request: &EmbedRequest, job: Job<'_>, announce: &mut dyn FnMut(u64)) -> anyhow::Result<EmbedReport> {
+    let data = request.source.open()?;
+    let (device, embedder) = open_embedder(job.device, &request.model)?;
+    let plan = ExtractPlan::new(&embedder, data.as_ref(), request.grid, &request.spaces, request.dtype)?;
+    let bytes = plan.spec.bytes(&plan.images)?;
+    announce(bytes);
+    let (mut writer, resumed_images) = BankWriter::create_or_resume(&request.out, &plan.spec, &plan.images)?;
+    let source = serde_json::to_vec_pretty(&request.source.absolute())?;
+    files::write_bytes_atomic(&request.out.join(SOURCE_FILE), &source)?;
+    let mut extraction = Extraction::start(plan, data, resumed_images)?;
+    while !extraction.is_finished() {
+        if let Err(cancelled) = job.cancel.check() {
+            writer.commit()?;
+            return Err(cancelled.into());
+        }
+        extraction.advance(&embedder, &mut writer)?;
+        (job.progress)(extraction.progress());
+    }
+    let bank = writer.finish()?;
+    Ok(EmbedReport {
+        images: bank.total_images(),
+        resumed_images,
+        patches: bank.total_patches(),
+        spaces: bank.spaces().map(String::from).collect(),
+        bytes,
+        patches_per_second: extraction.patches_per_second(),
+        skipped: all_skipped(&bank)?,
+        device: device.name,
+    })
+}
+
+/// Every image that the bank was made without.
+fn all_skipped(bank: &Bank) -> anyhow::Result<Vec<Skipped>> {
+    let skipped = bank.skipped().iter().map(|SkippedImage { image, reason }| {
+        let file = bank.image_entry(*image as usize)?.name.clone();
+        Ok(Skipped { file, reason: reason.clone() })
+    });
+    skipped.collect()
+}
+
+/// Opens the images that a bank was made of: those noted with it, or `moved` where they lie now.
+/// They must be the same images.
+pub fn data_of_bank(folder: &Path, bank: &Bank, moved: Option<&str>) -> anyhow::Result<Arc<dyn Dataset>> {
+    let path = folder.join(SOURCE_FILE);
+    let text = std::fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
+    let mut source: BankSource =
+        serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))?;
+    if let Some(moved) = moved {
+        source.data = moved.into();
+    }
+    let data = source.open().context("the images of the bank; --data says where they lie now")?;
+    ensure!(
+        data.fingerprint()? == bank.spec().data.fingerprint,
+        "{} holds other images now than the bank {} was made of; --data says where they lie",
+        source.data,
+        folder.display()
+    );
+    Ok(data)
+}
+
+/// `bagssl bank info`.
+#[derive(Clone, Debug, Serialize)]
+pub struct BankInfo {
+    pub patches: usize,
+    pub total_patches: usize,
+    pub images: usize,
+    pub total_images: usize,
+    pub spaces: std::collections::BTreeMap<String, usize>,
+    pub dtype: &'static str,
+    pub bytes: u64,
+    pub complete: bool,
+    pub patch: u32,
+    pub stride: u32,
+    pub model: String,
+    pub data: String,
+    pub skipped: Vec<Skipped>,
+}
+
+/// Describes a bank.
+pub fn bank_info(folder: &Path) -> anyhow::Result<BankInfo> {
+    let bank = Bank::open(folder)?;
+    let spec = bank.spec();
+    let width = |name: &str| Ok((name.to_string(), bank.width(name)?));
+    Ok(BankInfo {
+        patches: bank.patches(),
+        total_patches: bank.total_patches(),
+        images: bank.complete_images(),
+        total_images: bank.total_images(),
+        spaces: bank.spaces().map(width).collect::<anyhow::Result<_>>()?,
+        dtype: spec.dtype.as_str(),
+        bytes: bank.bytes(),
+        complete: bank.is_complete(),
+        patch: spec.grid.patch,
+        stride: spec.grid.stride,
+        model: spec.model.name.clone(),
+        data: spec.data.name.clone(),
+        skipped: all_skipped(&bank)?,
+    })
+}
+
+/// `bagssl bank export`: the rows of one space as `.npy` or `.safetensors`. Returns their number.
+pub fn bank_export(folder: &Path, space: &str, out: &Path, cancel: &CancelToken) -> anyhow::Result<usize> {
+    let bank = Bank::open(folder)?;
+    match out.extension().and_then(|extension| extension.to_str()) {
+        Some("npy") => bank::export_npy(&bank, space, out, cancel),
+        Some("safetensors") => bank::export_safetensors(&bank, space, out, cancel),
+        _ => anyhow::bail!("{}: expected a name that ends with .npy or .safetensors", out.display()),
+    }
+}

@@ -1,0 +1,149 @@
+//! The vectors of all patches of one image, filled in from coarse to fine.
+
+use std::sync::Arc;
+
+use crate::analysis::heatmap::cosine_map;
+use crate::embed::{Embedder, PatchSource};
+use crate::image::Image;
+use crate::model::Space;
+use crate::patch::PatchGrid;
+
+use super::state::Heatmap;
+
+/// Distances, in grid cells, between the cells of each pass.
+const PASSES: [usize; 4] = [8, 4, 2, 1];
+
+/// Vectors of the patches of one image on one grid.
+pub struct ImageMaps {
+    pub image_index: usize,
+    pub grid: PatchGrid,
+    image: Arc<Image>,
+    rows: usize,
+    cols: usize,
+    /// Cells, row by row, in the order in which they are embedded.
+    order: Vec<usize>,
+    /// Cells of `order` that are embedded.
+    done: usize,
+    known: Vec<bool>,
+    /// For each space, z first: its name, width and `[rows * cols, width]`.
+    spaces: Vec<(Space, usize, Vec<f32>)>,
+}
+
+impl ImageMaps {
+    /// Nothing known yet.
+    pub fn new(embedder: &Embedder, image_index: usize, image: Arc<Image>, grid: PatchGrid) -> Self {
+        let (rows, cols) = grid.shape(image.height(), image.width());
+        let count = rows * cols;
+        let spaces = shown_spaces(embedder);
+        let spaces = spaces.into_iter().map(|(space, width)| (space, width, vec![0.0; count * width]));
+        Self {
+            image_index,
+            grid,
+            image,
+            rows,
+            cols,
+            order: coarse_to_fine(rows, cols),
+            done: 0,
+            known: vec![false; count],
+            spaces: spaces.collect(),
+        }
+    }
+
+    /// Whether every cell is known.
+    pub fn is_complete(&self) -> bool {
+        self.done == self.order.len()
+    }
+
+    /// Cells that are known.
+    pub fn known(&self) -> usize {
+        self.done
+    }
+
+    /// Embeds the next cells of the order, at most `batch`.
+    pub fn refine(&mut self, embedder: &Embedder, batch: usize) {
+        let end = (self.done + batch).min(self.order.len());
+        let cells = self.order[self.done..end].to_vec();
+        let sources: Vec<PatchSource> = cells
+            .iter()
+            .map(|&cell| {
+                let (y, x) = self.grid.corner(cell, self.cols);
+                PatchSource { image: self.image.clone(), y, x }
+            })
+            .collect();
+        let names: Vec<Space> = self.spaces.iter().map(|(space, ..)| *space).collect();
+        let vectors = embedder.patches(&sources, self.grid.patch, &names);
+        for ((_, width, all), new) in self.spaces.iter_mut().zip(&vectors) {
+            for (row, &cell) in new.chunks_exact(*width).zip(&cells) {
+                all[cell * *width..(cell + 1) * *width].copy_from_slice(row);
+            }
+        }
+        cells.iter().for_each(|&cell| self.known[cell] = true);
+        self.done = end;
+    }
+
+    /// Cosine maps of a query, `queries` holding its vector in each space in the same order.
+    pub fn heatmaps(&self, queries: &[Vec<f32>]) -> Vec<Heatmap> {
+        let map = |((space, _, all), query): (&(Space, usize, Vec<f32>), &Vec<f32>)| {
+            let mut values = cosine_map(query, all);
+            values.iter_mut().zip(&self.known).filter(|(_, known)| !**known).for_each(|(v, _)| *v = f32::NAN);
+            let shown = self.filled(&values);
+            Heatmap {
+                space: space.to_string(),
+                grid: self.grid,
+                rows: self.rows,
+                cols: self.cols,
+                values: Arc::new(values),
+                shown: Arc::new(shown),
+            }
+        };
+        self.spaces.iter().zip(queries).map(map).collect()
+    }
+
+    /// Unknown cells take the value of the known cell that stands for their block.
+    fn filled(&self, values: &[f32]) -> Vec<f32> {
+        let stand_in = |cell: usize| {
+            let (row, col) = (cell / self.cols, cell % self.cols);
+            let passes = PASSES.iter().rev();
+            let mut candidates = passes.map(|step| (row - row % step) * self.cols + (col - col % step));
+            candidates.find(|&candidate| self.known[candidate]).map_or(f32::NAN, |known| values[known])
+        };
+        (0..values.len()).map(stand_in).collect()
+    }
+}
+
+/// The spaces that the explorer shows, z first, with their widths.
+pub fn shown_spaces(embedder: &Embedder) -> Vec<(Space, usize)> {
+    let mut spaces = embedder.info.spaces();
+    spaces.reverse();
+    spaces
+}
+
+fn coarse_to_fine(rows: usize, cols: usize) -> Vec<usize> {
+    let mut order = Vec::with_capacity(rows * cols);
+    let mut taken = vec![false; rows * cols];
+    for step in PASSES {
+        for row in (0..rows).step_by(step) {
+            for col in (0..cols).step_by(step) {
+                let cell = row * cols + col;
+                if !std::mem::replace(&mut taken[cell], true) {
+                    order.push(cell);
+                }
+            }
+        }
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::coarse_to_fine;
+
+    #[test]
+    fn every_cell_comes_once_the_coarse_ones_first() {
+        let order = coarse_to_fine(19, 10);
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..190).collect::<Vec<_>>());
+        assert_eq!(&order[..6], [0, 8, 80, 88, 160, 168]);
+    }
+}

@@ -1,0 +1,219 @@
+//! What the engine is asked (commands) and what it shows (one snapshot of everything that
+//! changes, rare events for facts).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use super::compose::Style;
+pub use crate::dataset::{PartMap, Skipped, Split};
+use crate::image::Image;
+use crate::patch::{PatchGrid, PatchRef};
+use crate::progress::Progress;
+pub use crate::search::Relation;
+
+/// Numbers a request; answers carry the number of what they answer, and stale ones are dropped.
+pub type RequestId = u64;
+
+/// What the window asks of the engine. Sending never blocks.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Opens a model: `demo`, a run folder, a checkpoint.
+    OpenModel { spec: String },
+    /// Opens a data set: `demo`, a folder, one file. Shows its first image.
+    OpenData { spec: String, split: Option<Split> },
+    /// Shows image `index` of the data set, with no query yet.
+    ShowImage { index: usize },
+    /// Makes a patch the query: its heatmaps, then its neighbours. Shows its image if need be.
+    Query { id: RequestId, patch: PatchRef },
+    /// Changes patch size, strides, reach or number of neighbours.
+    Configure(ExploreConfig),
+    /// Pauses or resumes the extraction of the data set's patches.
+    PauseExtraction(bool),
+    /// Writes the shown heatmaps or galleries as a figure (format from the file's extension).
+    ExportFigure { kind: FigureKind, path: PathBuf, style: Style },
+    /// Asks for a small picture of image `index`; it arrives as [`Event::Thumbnail`].
+    Thumbnail { index: usize },
+}
+
+/// Which figure to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FigureKind {
+    /// The image and one heatmap for each space (Fig. 4).
+    Heatmap,
+    /// The neighbours in each space (Fig. 5).
+    Gallery,
+}
+
+/// What the explorer looks at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ExploreConfig {
+    /// Patch size and stride of the heatmaps, pixels.
+    pub grid: PatchGrid,
+    /// Stride of the patches that the galleries search, pixels.
+    pub gallery_stride: u32,
+    /// How many images the galleries reach at most; the first N of the data set.
+    pub gallery_images: usize,
+    /// Number of neighbours in a gallery.
+    pub neighbours: usize,
+}
+
+/// A fact that happens once. Never dropped.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// Something asked for could not be done. `about` says what in a few words.
+    Failed { about: String, message: String },
+    /// A model is open; its description is in the snapshot.
+    ModelOpened,
+    /// A data set is open; its description is in the snapshot.
+    DataOpened,
+    /// A figure stands at `path`, its sidecar beside it.
+    FigureSaved { path: PathBuf, sidecar: PathBuf },
+    /// A small picture (longest side at most [`THUMBNAIL_SIDE`]) of image `index` of data set `data`.
+    Thumbnail { data: u64, index: usize, image: Arc<Image> },
+}
+
+/// Longest side of a thumbnail, pixels.
+pub const THUMBNAIL_SIDE: u32 = 64;
+
+/// The latest of everything that the window shows. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Snapshot {
+    pub device: Option<Arc<DeviceDescription>>,
+    pub model: Option<Arc<ModelDescription>>,
+    pub data: Option<Arc<DataDescription>>,
+    pub config: Option<ExploreConfig>,
+    /// The image on show.
+    pub view: Option<Arc<ImageView>>,
+    /// The query with its heatmaps.
+    pub query: Option<Arc<QueryView>>,
+    /// Its neighbours: the previous query's stay until the new ones are there.
+    pub galleries: Option<Arc<GalleryView>>,
+    /// Extraction of the patches that the galleries search.
+    pub extraction: Option<Extraction>,
+    /// What the engine is busy with, in a few words, if it is not idle ("opening the model").
+    pub busy: Option<String>,
+}
+
+/// Where tensors live.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeviceDescription {
+    /// "GPU" or "CPU".
+    pub kind: &'static str,
+    /// Name of the adapter or processor.
+    pub name: String,
+    /// Why it was picked, one sentence.
+    pub reason: String,
+}
+
+/// The open model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelDescription {
+    /// "demo", or the file's or run's name.
+    pub name: String,
+    /// "ResNet-18/4".
+    pub arch: String,
+    /// Names and widths of the spaces, z first.
+    pub spaces: Vec<(String, usize)>,
+    /// Side of the network's input, pixels.
+    pub input: u32,
+    pub hash: String,
+}
+
+/// The open data set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DataDescription {
+    /// Changes each time that a data set is opened.
+    pub id: u64,
+    pub name: String,
+    pub kind: String,
+    pub images: usize,
+    pub classes: Vec<String>,
+    pub labels: Vec<Option<u32>>,
+    /// `(height, width)` where all images share it.
+    pub size: Option<(u32, u32)>,
+    pub split: Option<Split>,
+    pub skipped: Vec<Skipped>,
+}
+
+/// The image on show.
+#[derive(Clone, Debug)]
+pub struct ImageView {
+    pub index: usize,
+    pub name: String,
+    pub class: Option<String>,
+    pub image: Arc<Image>,
+    /// The part of every pixel, where the data set knows it: names and `height * width` indices.
+    pub parts: Option<Arc<PartMap>>,
+}
+
+/// A query and its heatmaps.
+#[derive(Clone, Debug)]
+pub struct QueryView {
+    pub id: RequestId,
+    pub patch: PatchRef,
+    /// One map for each space, z first. They grow from coarse to fine.
+    pub maps: Vec<Heatmap>,
+    /// Grid positions whose cosine is known, of all; equal in all spaces.
+    pub known: usize,
+}
+
+/// Cosine similarities of the query to every patch of its image.
+#[derive(Clone, Debug)]
+pub struct Heatmap {
+    pub space: String,
+    pub grid: PatchGrid,
+    pub rows: usize,
+    pub cols: usize,
+    /// `rows * cols` cosines in [-1, 1], row by row; NaN where not known yet. While coarse, a
+    /// known value also stands in for its unknown neighbours in `shown`.
+    pub values: Arc<Vec<f32>>,
+    /// As `values` with unknown positions filled from the nearest known one; NaN only if none is.
+    pub shown: Arc<Vec<f32>>,
+}
+
+/// The neighbours of a query in each space.
+#[derive(Clone, Debug)]
+pub struct GalleryView {
+    pub query_id: RequestId,
+    pub query: PatchRef,
+    /// Pixels of the query patch.
+    pub query_pixels: Arc<Image>,
+    /// z first.
+    pub spaces: Vec<Gallery>,
+    /// Patches that were searched, of all that the galleries reach.
+    pub searched: usize,
+    pub total: usize,
+}
+
+/// The neighbours of a query in one space, best first, the query itself left out.
+#[derive(Clone, Debug)]
+pub struct Gallery {
+    pub space: String,
+    pub milliseconds: f64,
+    pub neighbours: Vec<Neighbour>,
+}
+
+/// One cell of a gallery.
+#[derive(Clone, Debug)]
+pub struct Neighbour {
+    pub patch: PatchRef,
+    pub cosine: f32,
+    pub relation: Relation,
+    pub class: Option<String>,
+    pub image_name: String,
+    /// Its pixels.
+    pub pixels: Arc<Image>,
+}
+
+/// Extraction of patches for the galleries.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Extraction {
+    pub progress: Progress,
+    /// Patches done and in all.
+    pub patches: (usize, usize),
+    pub patches_per_second: Option<f64>,
+    /// Images that could not be read, with the reason.
+    pub skipped: Vec<Skipped>,
+    pub paused: bool,
+    pub finished: bool,
+}

@@ -1,0 +1,71 @@
+//! The thread that makes small pictures; the newest request comes first.
+
+use std::sync::Arc;
+use std::thread;
+
+use anyhow::Context;
+use crossbeam_channel::{Sender, unbounded};
+
+use super::handle::EngineLine;
+use super::state::{Event, THUMBNAIL_SIDE};
+use crate::augment::{Resize, ResizePlan};
+use crate::dataset::Dataset;
+use crate::image::Image;
+
+/// Requests that are kept; older ones have scrolled out of sight.
+const KEPT: usize = 256;
+
+/// One request.
+pub struct ThumbnailJob {
+    pub data: Arc<dyn Dataset>,
+    pub data_id: u64,
+    pub index: usize,
+}
+
+/// The engine's end of the thread.
+pub struct Thumbnails(Sender<ThumbnailJob>);
+
+impl Thumbnails {
+    /// Starts the thread.
+    pub fn start(line: Arc<EngineLine>) -> anyhow::Result<Self> {
+        let (sender, jobs) = unbounded::<ThumbnailJob>();
+        let work = move || {
+            let mut stack: Vec<ThumbnailJob> = vec![];
+            while let Some(job) = stack.pop().or_else(|| jobs.recv().ok()) {
+                stack.extend(jobs.try_iter());
+                let excess = stack.len().saturating_sub(KEPT);
+                stack.drain(..excess);
+                // An unreadable image stays without a picture here; extraction reports it by name.
+                if let Ok(image) = job.data.image(job.index) {
+                    let image = Arc::new(reduced(&image));
+                    line.emit(Event::Thumbnail { data: job.data_id, index: job.index, image });
+                }
+            }
+        };
+        thread::Builder::new().name("thumbnails".into()).spawn(work).context("could not start a thread")?;
+        Ok(Self(sender))
+    }
+
+    /// Asks for a small picture.
+    pub fn request(&self, job: ThumbnailJob) {
+        // Fails only if the thread died; the list then shows no pictures.
+        let _ = self.0.send(job);
+    }
+}
+
+/// The image with its longest side at most [`THUMBNAIL_SIDE`]; smaller ones stay as they are.
+fn reduced(image: &Image) -> Image {
+    let (height, width) = (image.height(), image.width());
+    let longest = height.max(width);
+    if longest <= THUMBNAIL_SIDE {
+        return image.clone();
+    }
+    let scaled = |side: u32| (side * THUMBNAIL_SIDE / longest).max(1);
+    let (rows, cols) = (scaled(height), scaled(width));
+    let pixels = (rows * cols) as usize;
+    let mut planar = vec![0.0; 3 * pixels];
+    ResizePlan::rect(Resize::Bilinear, (height, width), (rows, cols)).resize(image, 0, 0, &mut planar);
+    let byte = |value: f32| (value * 255.0 + 0.5) as u8;
+    let rgb = (0..pixels).flat_map(|i| [0, 1, 2].map(|channel| byte(planar[channel * pixels + i])));
+    Image::new(cols, rows, rgb.collect())
+}

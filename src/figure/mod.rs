@@ -1,0 +1,79 @@
+//! Figures: a spec (all style) and plain data in, one SVG, PDF or PNG out, and
+//! beside it a sidecar from which the same bytes can be made again without the
+//! model or the data set. No tensors, no window; bytes hold no time, path or
+//! file name.
+//!
+//! Everything is assembled as one SVG page ([`canvas`]); PDF (svg2pdf) and PNG
+//! (resvg) are made from that page with the font that is in the program.
+
+mod canvas;
+mod codec;
+mod curve;
+mod gallery;
+mod heatmap;
+mod output;
+mod sidecar;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+pub use curve::{Axis, CurveData, CurveFigure, CurveSpec, Series};
+pub use gallery::{GalleryCell, GalleryData, GalleryFigure, GallerySpace, GallerySpec};
+pub use heatmap::{HeatmapData, HeatmapFigure, HeatmapSpace, HeatmapSpec};
+pub use output::Format;
+pub use sidecar::Sidecar;
+
+/// A figure: how it looks and what it shows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Figure {
+    /// An image and one similarity heatmap for each space (Fig 4).
+    Heatmap(HeatmapFigure),
+    /// The nearest patches of a query, one grid for each space (Fig 5, 7, 8).
+    Gallery(GalleryFigure),
+    /// Named series over a common axis, such as a loss curve.
+    Curve(CurveFigure),
+}
+
+/// The two files of a saved figure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// The figure.
+    pub out: PathBuf,
+    /// Its sidecar, `out` with `.json` added.
+    pub sidecar: PathBuf,
+}
+
+impl Figure {
+    /// The figure as one SVG page, text as text. Fails on data that does not
+    /// fit together, naming what and where.
+    pub fn svg(&self) -> Result<String> {
+        match self {
+            Figure::Heatmap(figure) => figure.svg().context("heatmap figure"),
+            Figure::Gallery(figure) => figure.svg().context("gallery figure"),
+            Figure::Curve(figure) => figure.svg().context("curve figure"),
+        }
+    }
+
+    /// The bytes of the figure's file; the same figure gives the same bytes.
+    pub fn render(&self, format: Format) -> Result<Vec<u8>> {
+        format.bytes_from_svg(self.svg()?)
+    }
+
+    /// Writes the figure to `path`, in the format of its extension (`dpi`
+    /// counts for PNG), and its sidecar beside it, both or neither.
+    ///
+    /// `source` says where the data came from (model, data set, options) and
+    /// is kept in the sidecar as it is.
+    pub fn save(&self, path: &Path, dpi: u32, source: serde_json::Value) -> Result<Saved> {
+        let format = Format::from_path(path, dpi)?;
+        let bytes = self.render(format)?;
+        let sidecar = output::sidecar_path(path);
+        let json = Sidecar { figure: self.clone(), format, source }.to_json()?;
+        output::write_together(&[(path, &bytes), (&sidecar, json.as_bytes())])?;
+        Ok(Saved { out: path.to_owned(), sidecar })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,253 @@
+//! From one SVG page to a file: SVG, PDF with text as text, or PNG.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+use anyhow::{Context, Result, bail, ensure};
+use resvg::usvg::{self, Transform, Tree, fontdb};
+use serde::{Deserialize, Serialize};
+
+use super::canvas::UNITS_PER_INCH;
+
+/// CSS pixels per inch, in which usvg gives sizes.
+const CSS_DPI: f32 = 96.0;
+/// Most pixels of a PNG.
+const MAX_PIXELS: u64 = 200_000_000;
+
+/// A file format of figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// Scalable, text as text.
+    Svg,
+    /// One page, fonts embedded.
+    Pdf,
+    /// Pixels.
+    Png {
+        /// Pixels per inch, 36 to 2400.
+        dpi: u32,
+    },
+}
+
+impl Format {
+    /// Pixels per inch of a PNG unless told.
+    pub const DEFAULT_DPI: u32 = 300;
+
+    /// The format that the extension of `path` asks for; `dpi` counts for PNG only.
+    pub fn from_path(path: &Path, dpi: u32) -> Result<Self> {
+        let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+        match extension.as_deref() {
+            Some("svg") => Ok(Format::Svg),
+            Some("pdf") => Ok(Format::Pdf),
+            Some("png") => Ok(Format::Png { dpi }),
+            Some(other) => {
+                bail!("{}: cannot write a figure as .{other}; expected .svg, .pdf or .png", path.display())
+            }
+            None => bail!("{}: no file extension; expected .svg, .pdf or .png", path.display()),
+        }
+    }
+
+    /// The bytes of a file that shows `svg`.
+    pub(super) fn bytes_from_svg(self, svg: String) -> Result<Vec<u8>> {
+        match self {
+            Format::Svg => Ok(svg.into_bytes()),
+            Format::Pdf => pdf_from_svg(&svg),
+            Format::Png { dpi } => png_from_svg(&svg, dpi),
+        }
+    }
+}
+
+/// The one font in the program and no others: bytes must not depend on the
+/// machine, and svg2pdf writes several fonts in no fixed order.
+static FONTS: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
+    let mut fonts = fontdb::Database::new();
+    fonts.load_font_data(epaint_default_fonts::UBUNTU_LIGHT.to_vec());
+    fonts.set_sans_serif_family("Ubuntu");
+    Arc::new(fonts)
+});
+
+fn tree_from_svg(svg: &str) -> Result<Tree> {
+    let options = usvg::Options {
+        dpi: CSS_DPI,
+        font_family: "Ubuntu".to_owned(),
+        fontdb: Arc::clone(&FONTS),
+        ..usvg::Options::default()
+    };
+    Tree::from_str(svg, &options).context("laying out the figure")
+}
+
+fn pdf_from_svg(svg: &str) -> Result<Vec<u8>> {
+    let page = svg2pdf::PageOptions { dpi: CSS_DPI };
+    let mut pdf = svg2pdf::to_pdf(&tree_from_svg(svg)?, svg2pdf::ConversionOptions::default(), page)
+        .map_err(|e| anyhow::anyhow!("writing the figure as PDF: {e}"))?;
+    sort_resources(&mut pdf);
+    Ok(pdf)
+}
+
+/// Puts the entries of every resource dictionary in order. svg2pdf writes them
+/// as its hash map iterates, another way each time; sorting whole lines in
+/// place keeps every length and offset in the file.
+fn sort_resources(pdf: &mut [u8]) {
+    let mut at = 0;
+    while let Some(length) = find(&pdf[at..], b"\nstream\n") {
+        sort_entries(&mut pdf[at..at + length + 1]);
+        let stream = stream_length(&pdf[at..at + length]);
+        at = (at + length + b"\nstream\n".len() + stream).min(pdf.len());
+    }
+    sort_entries(&mut pdf[at..]);
+}
+
+fn find(bytes: &[u8], word: &[u8]) -> Option<usize> {
+    bytes.windows(word.len()).position(|w| w == word)
+}
+
+/// The `/Length` of the stream whose dictionary ends `text`; 0 without one.
+fn stream_length(text: &[u8]) -> usize {
+    let word = b"/Length ";
+    let Some(at) = text.windows(word.len()).rposition(|w| w == word) else { return 0 };
+    let digits = text[at + word.len()..].iter().take_while(|b| b.is_ascii_digit());
+    digits.fold(0, |n: usize, d| n.saturating_mul(10).saturating_add(usize::from(d - b'0')))
+}
+
+/// Sorts runs of lines that are entries of one resource dictionary, such as
+/// `/xo12 7 0 R`, by number.
+fn sort_entries(text: &mut [u8]) {
+    let number = |line: &[u8]| -> Option<u32> {
+        let name = line.trim_ascii_start().strip_prefix(b"/")?;
+        let (kind, rest) = name.split_at_checked(2)?;
+        let end = rest.iter().position(|b| !b.is_ascii_digit())?;
+        let number = std::str::from_utf8(&rest[..end]).ok()?.parse().ok()?;
+        matches!(kind, b"xo" | b"gs" | b"po" | b"sh" | b"fo" | b"cs").then_some(number)
+    };
+    let mut start = 0;
+    let mut run: Vec<(u32, Vec<u8>)> = Vec::new();
+    let mut at = 0;
+    while at < text.len() {
+        let end = find(&text[at..], b"\n").map_or(text.len(), |i| at + i + 1);
+        if let Some(number) = number(&text[at..end]) {
+            run.push((number, text[at..end].to_vec()));
+        } else {
+            run.sort();
+            let sorted: Vec<u8> = run.drain(..).flat_map(|(_, line)| line).collect();
+            text[start..start + sorted.len()].copy_from_slice(&sorted);
+            start = end;
+        }
+        at = end;
+    }
+}
+
+fn png_from_svg(svg: &str, dpi: u32) -> Result<Vec<u8>> {
+    ensure!((36..=2400).contains(&dpi), "{dpi} dots per inch; expected 36 to 2400");
+    let tree = tree_from_svg(svg)?;
+    let size = tree.size();
+    let pixels = |css: f32| (f64::from(css / CSS_DPI) * f64::from(dpi)).round().max(1.0) as u32;
+    let (width, height) = (pixels(size.width()), pixels(size.height()));
+    ensure!(
+        u64::from(width) * u64::from(height) <= MAX_PIXELS,
+        "a PNG of {width} x {height} pixels is too large; ask for fewer dots per inch"
+    );
+    let mut pixmap = tiny_skia::Pixmap::new(width, height)
+        .with_context(|| format!("no room for a PNG of {width} x {height} pixels"))?;
+    let scale = Transform::from_scale(width as f32 / size.width(), height as f32 / size.height());
+    resvg::render(&tree, scale, &mut pixmap.as_mut());
+    let png = pixmap.encode_png().context("writing the figure as PNG")?;
+    Ok(with_resolution(&png, dpi))
+}
+
+/// Adds the chunk that says how large a pixel is (pHYs, PNG specification
+/// 11.3.5.3), so that LaTeX and others place the picture at its true size.
+fn with_resolution(png: &[u8], dpi: u32) -> Vec<u8> {
+    const AFTER_HEADER: usize = 8 + 25; // signature, IHDR
+    let per_metre = (f64::from(dpi) / 0.0254).round() as u32;
+    let mut body = b"pHYs".to_vec();
+    body.extend(per_metre.to_be_bytes());
+    body.extend(per_metre.to_be_bytes());
+    body.push(1); // unit: metre
+    let mut crc = flate2::Crc::new();
+    crc.update(&body);
+    let mut out = Vec::with_capacity(png.len() + 21);
+    out.extend(&png[..AFTER_HEADER]);
+    out.extend((body.len() as u32 - 4).to_be_bytes());
+    out.extend(&body);
+    out.extend(crc.sum().to_be_bytes());
+    out.extend(&png[AFTER_HEADER..]);
+    out
+}
+
+/// `a.pdf` -> `a.pdf.json`.
+pub(super) fn sidecar_path(out: &Path) -> PathBuf {
+    let mut name = out.as_os_str().to_owned();
+    name.push(".json");
+    PathBuf::from(name)
+}
+
+/// Writes all `files` or, if any cannot be written, none: each goes to a
+/// temporary file in its folder first, and only then are they renamed.
+pub(super) fn write_together(files: &[(&Path, &[u8])]) -> Result<()> {
+    let mut ready = Vec::new();
+    for &(path, bytes) in files {
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        ensure!(folder.is_dir(), "{}: there is no folder {}", path.display(), folder.display());
+        ensure!(!path.is_dir(), "{}: is a folder; expected a file name", path.display());
+        let mut builder = tempfile::Builder::new();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            builder.permissions(fs::Permissions::from_mode(0o666)); // less the user's umask
+        }
+        let fail = || format!("{}: cannot write", path.display());
+        let mut file = builder.prefix(".figure-").tempfile_in(folder).with_context(fail)?;
+        file.write_all(bytes).with_context(fail)?;
+        file.as_file().sync_all().with_context(fail)?;
+        ready.push((file, path));
+    }
+    for (file, path) in ready {
+        file.persist(path).with_context(|| format!("{}: cannot write", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Checks a page width and returns it in units.
+pub(super) fn page_width(inches: f32) -> Result<i32> {
+    ensure!((1.0..=40.0).contains(&inches), "width_in is {inches}; expected 1 to 40 inches");
+    Ok((inches * UNITS_PER_INCH as f32).round() as i32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_extension_names_the_format() {
+        let format = |name: &str| Format::from_path(Path::new(name), 150);
+        assert_eq!(format("a/b.SVG").unwrap(), Format::Svg);
+        assert_eq!(format("b.x.pdf").unwrap(), Format::Pdf);
+        assert_eq!(format("b.png").unwrap(), Format::Png { dpi: 150 });
+        assert!(format("b.jpg").unwrap_err().to_string().contains("expected .svg, .pdf or .png"));
+        assert!(format("pdf").unwrap_err().to_string().contains("no file extension"));
+    }
+
+    #[test]
+    fn resources_are_sorted_outside_streams_only() {
+        let mut pdf = b"<<\n  /xo10 3 0 R\n  /xo2 1 0 R\n>>\n<<\n  /Length 14\n>>\nstream\n/xo3 a\n/xo1 b\n\
+            endstream\n/gs1 x\n/gs0 y\n>>"
+            .to_vec();
+        sort_resources(&mut pdf);
+        let expected = "<<\n  /xo2 1 0 R\n  /xo10 3 0 R\n>>\n<<\n  /Length 14\n>>\nstream\n/xo3 a\n/xo1 b\n\
+            endstream\n/gs0 y\n/gs1 x\n>>";
+        assert_eq!(String::from_utf8(pdf).unwrap(), expected);
+    }
+
+    #[test]
+    fn files_are_written_together_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let (a, b) = (folder.path().join("a"), folder.path().join("none").join("b"));
+        let error = write_together(&[(&a, b"new"), (&b, b"new")]).unwrap_err().to_string();
+        assert!(error.contains("there is no folder"), "{error}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        write_together(&[(&a, b"new")]).unwrap();
+        assert_eq!(fs::read(&a).unwrap(), b"new");
+    }
+}

@@ -1,0 +1,102 @@
+//! The sidecar: everything that a figure was made from, as one JSON file.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::{Figure, Format};
+
+/// Version of the sidecar's layout.
+const VERSION: u64 = 1;
+/// Largest sidecar that is read.
+const MAX_BYTES: u64 = 1 << 30;
+
+/// A figure, the format it was written in, and where its data came from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sidecar {
+    /// The whole figure: `figure.render(format)` gives the file's bytes again.
+    pub figure: Figure,
+    /// The format of the file beside which the sidecar was written.
+    pub format: Format,
+    /// What the caller said about model, data and options.
+    pub source: Value,
+}
+
+#[derive(Serialize)]
+struct Layout<'a, S, D> {
+    figure: &'a str,
+    version: u64,
+    format: Format,
+    spec: &'a S,
+    data: &'a D,
+    source: &'a Value,
+}
+
+impl Sidecar {
+    /// The file's text: `figure`, `version`, `format`, `spec` (all style),
+    /// `data` (plain; pictures as base64 PNG, lists of numbers as base64 of
+    /// little-endian floats) and `source`.
+    pub fn to_json(&self) -> Result<String> {
+        match &self.figure {
+            Figure::Heatmap(f) => self.layout("heatmap", &f.spec, &f.data),
+            Figure::Gallery(f) => self.layout("gallery", &f.spec, &f.data),
+            Figure::Curve(f) => self.layout("curve", &f.spec, &f.data),
+        }
+    }
+
+    fn layout(&self, figure: &str, spec: &impl Serialize, data: &impl Serialize) -> Result<String> {
+        let (format, source) = (self.format, &self.source);
+        let layout = Layout { figure, version: VERSION, format, spec, data, source };
+        Ok(serde_json::to_string_pretty(&layout).context("writing the sidecar")? + "\n")
+    }
+
+    /// Reads a sidecar's text; errors name the key.
+    pub fn from_json(json: &str) -> Result<Self> {
+        let Value::Object(mut keys) = serde_json::from_str(json).context("not valid JSON")? else {
+            bail!("expected a JSON object with the keys figure, version, format, spec, data");
+        };
+        let version: u64 = take(&mut keys, "version")?;
+        ensure!(version == VERSION, "key \"version\": {version}; this program reads version {VERSION}");
+        let kind: String = take(&mut keys, "figure")?;
+        let figure = match kind.as_str() {
+            "heatmap" => Figure::Heatmap(super::HeatmapFigure {
+                spec: take(&mut keys, "spec")?,
+                data: take(&mut keys, "data")?,
+            }),
+            "gallery" => Figure::Gallery(super::GalleryFigure {
+                spec: take(&mut keys, "spec")?,
+                data: take(&mut keys, "data")?,
+            }),
+            "curve" => Figure::Curve(super::CurveFigure {
+                spec: take(&mut keys, "spec")?,
+                data: take(&mut keys, "data")?,
+            }),
+            other => bail!("key \"figure\": \"{other}\"; expected heatmap, gallery or curve"),
+        };
+        let format = take(&mut keys, "format")?;
+        Ok(Self { figure, format, source: keys.remove("source").unwrap_or(Value::Null) })
+    }
+
+    /// Reads a sidecar file; errors name the file and the key.
+    pub fn load(path: &Path) -> Result<Self> {
+        let name = || path.display().to_string();
+        let file = fs::File::open(path).with_context(|| format!("{}: cannot open the sidecar", name()))?;
+        let mut json = String::new();
+        file.take(MAX_BYTES + 1)
+            .read_to_string(&mut json)
+            .with_context(|| format!("{}: cannot read the sidecar", name()))?;
+        ensure!(json.len() as u64 <= MAX_BYTES, "{}: larger than 1 GiB; not a figure's sidecar", name());
+        Self::from_json(&json).with_context(|| format!("{}: not a figure's sidecar", name()))
+    }
+}
+
+/// Takes `key` out of `keys`; an error names the key.
+fn take<T: DeserializeOwned>(keys: &mut Map<String, Value>, key: &str) -> Result<T> {
+    let value = keys.remove(key).with_context(|| format!("key \"{key}\" is missing"))?;
+    T::deserialize(value).map_err(|e| anyhow::anyhow!("key \"{key}\": {e}"))
+}

@@ -1,0 +1,316 @@
+use std::fs;
+use std::path::Path;
+
+use serde_json::json;
+
+use super::*;
+use crate::search::Relation;
+use crate::image::Image;
+use crate::patch::{PatchGrid, PatchRef};
+
+/// A picture with a different colour in every pixel.
+fn picture(width: u32, height: u32, seed: u32) -> Image {
+    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
+    let mut byte = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    Image::new(width, height, (0..3 * width * height).map(|_| byte()).collect())
+}
+
+fn heatmap() -> HeatmapFigure {
+    let grid = PatchGrid { patch: 14, stride: 2 };
+    let scores = |shift: f32| (0..100).map(|i| ((i as f32 + shift) * 0.1).sin()).collect();
+    let space = |name: &str, title: &str, shift| HeatmapSpace {
+        name: name.to_owned(),
+        title: title.to_owned(),
+        scores: scores(shift),
+    };
+    let data = HeatmapData {
+        image: picture(32, 32, 7),
+        title: "image".to_owned(),
+        grid,
+        query: [6, 9],
+        spaces: vec![space("z", "projection z", 0.0), space("h", "embedding h", 0.3)],
+        notes: vec!["demo model <1>".to_owned()],
+    };
+    HeatmapFigure { spec: HeatmapSpec::default(), data }
+}
+
+fn gallery(k: usize) -> GalleryFigure {
+    let relations = [Relation::SameImage, Relation::SameClass, Relation::OtherClass, Relation::SameClass];
+    let cell = |i: usize, shift: u32| GalleryCell {
+        patch: picture(6, 6, i as u32 + shift),
+        at: PatchRef { image: i as u32, y: 2, x: 3, size: 6 },
+        cosine: 1.0 - i as f32 / 300.0,
+        relation: relations[i % 4],
+    };
+    let space = |name: &str, title: &str, shift| GallerySpace {
+        name: name.to_owned(),
+        title: title.to_owned(),
+        searched: 1_204_000,
+        total: 1_204_000,
+        cells: (0..k).map(|i| cell(i, shift)).collect(),
+    };
+    let data = GalleryData {
+        query: picture(6, 6, 1),
+        at: PatchRef { image: 0, y: 0, x: 0, size: 6 },
+        k,
+        spaces: vec![space("z", "projection z", 0), space("h", "embedding h", 1000)],
+        notes: vec![],
+    };
+    GalleryFigure { spec: GallerySpec::default(), data }
+}
+
+fn curve() -> CurveFigure {
+    let series = |name: &str, scale: f64| Series {
+        name: name.to_owned(),
+        x: (1..200).map(f64::from).collect(),
+        y: (1..200).map(|i| scale / f64::from(i).sqrt()).collect(),
+    };
+    let data = CurveData {
+        title: String::new(),
+        x: Axis { label: "step".to_owned(), unit: String::new() },
+        y: Axis { label: "loss".to_owned(), unit: "nats".to_owned() },
+        series: vec![series("train", 1.0), series("test", 1.0 / 3.0)],
+        notes: vec![],
+    };
+    CurveFigure { spec: CurveSpec::default(), data }
+}
+
+fn all() -> [Figure; 3] {
+    [Figure::Heatmap(heatmap()), Figure::Gallery(gallery(11)), Figure::Curve(curve())]
+}
+
+const FORMATS: [Format; 3] = [Format::Svg, Format::Pdf, Format::Png { dpi: 72 }];
+
+fn error(figure: Figure) -> String {
+    format!("{:#}", figure.svg().unwrap_err())
+}
+
+#[test]
+fn the_same_figure_gives_the_same_bytes() {
+    for figure in all() {
+        for format in FORMATS {
+            assert!(figure.render(format).unwrap() == figure.clone().render(format).unwrap(), "{format:?}");
+        }
+    }
+}
+
+#[test]
+fn a_sidecar_makes_the_same_bytes_again() {
+    let folder = tempfile::tempdir().unwrap();
+    for (i, figure) in all().into_iter().enumerate() {
+        for extension in ["svg", "pdf", "png"] {
+            let path = folder.path().join(format!("{i}.{extension}"));
+            let saved = figure.save(&path, 96, json!({"model": "demo", "data": [1, 2.5]})).unwrap();
+            assert_eq!(saved.sidecar, folder.path().join(format!("{i}.{extension}.json")));
+            let sidecar = Sidecar::load(&saved.sidecar).unwrap();
+            assert_eq!(sidecar.figure, figure);
+            assert_eq!(sidecar.source["model"], "demo");
+            let again = sidecar.figure.render(sidecar.format).unwrap();
+            assert!(again == fs::read(&saved.out).unwrap(), "{}", path.display());
+            let text = fs::read_to_string(&saved.sidecar).unwrap();
+            assert_eq!(sidecar.to_json().unwrap(), text);
+            assert!(!text.contains(&*folder.path().to_string_lossy()));
+        }
+    }
+}
+
+#[test]
+fn scores_come_back_from_a_sidecar_bit_for_bit() {
+    let mut figure = heatmap();
+    let odd = [f32::NAN, f32::MIN_POSITIVE, -0.0, 0.1 + 0.2, 1.0 / 3.0, f32::INFINITY];
+    figure.data.spaces[0].scores[..6].copy_from_slice(&odd);
+    let sidecar =
+        Sidecar { figure: Figure::Heatmap(figure.clone()), format: Format::Svg, source: json!(null) };
+    let back = Sidecar::from_json(&sidecar.to_json().unwrap()).unwrap();
+    let Figure::Heatmap(back) = back.figure else { panic!("another figure came back") };
+    let bits = |f: &HeatmapFigure| f.data.spaces[0].scores.iter().map(|s| s.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(&back), bits(&figure));
+}
+
+#[test]
+fn a_heatmap_has_its_words_one_color_bar_and_red_dashes_in_every_panel() {
+    let svg = Figure::Heatmap(heatmap()).svg().unwrap();
+    for words in ["image", "projection z", "embedding h", "cosine similarity", "patch 14 × 14 px", "10 × 10"]
+    {
+        let line = svg.lines().find(|l| l.contains(words) && !l.contains('"'));
+        assert!(line.is_some(), "no text \"{words}\"");
+    }
+    assert!(svg.contains("demo model &lt;1&gt;"));
+    assert_eq!(svg.matches("id=\"color-bar\"").count(), 1);
+    assert_eq!(svg.matches("class=\"query\"").count(), 3);
+    assert_eq!(svg.matches("stroke=\"#e0102a\" stroke-width=\"18\" stroke-dasharray").count(), 3);
+    // image, underlay and cells for each of two spaces, the bar; none smoothed
+    assert_eq!(svg.matches("<image ").count(), 6);
+    assert_eq!(svg.matches("image-rendering:pixelated").count(), 6);
+}
+
+#[test]
+fn both_heatmaps_share_one_color_scale() {
+    let mut figure = heatmap();
+    figure.data.spaces[0].scores = vec![0.25; 100];
+    figure.data.spaces[1].scores = vec![0.25; 100];
+    figure.data.spaces[1].scores[0] = 1.0;
+    let png = Figure::Heatmap(figure).render(Format::Png { dpi: 100 }).unwrap();
+    let pixels = ::image::load_from_memory(&png).unwrap().to_rgb8();
+    let expected = crate::colormap::Colormap::Magma.color_on(0.25, [-1.0, 1.0]);
+    let (left, right): (Vec<_>, Vec<_>) =
+        pixels.enumerate_pixels().filter(|(_, _, p)| p.0 == expected).partition(|(x, _, _)| *x < 400);
+    assert!(
+        left.len() > 3000 && left.len().abs_diff(right.len()) < left.len() / 20,
+        "{} {}",
+        left.len(),
+        right.len()
+    );
+}
+
+#[test]
+fn what_is_clipped_or_missing_is_said() {
+    let mut figure = heatmap();
+    figure.spec.range = [-1.0, 0.5];
+    figure.data.spaces[0].scores[3] = f32::NAN;
+    let svg = Figure::Heatmap(figure).svg().unwrap();
+    assert!(svg.contains("z: 1 of 100 patches not scored (grey)"));
+    assert!(svg.contains("of 100 scores beyond the scale"));
+}
+
+#[test]
+fn a_gallery_has_boxes_second_signs_and_counts() {
+    let svg = Figure::Gallery(gallery(119)).svg().unwrap();
+    assert_eq!(svg.matches("<image ").count(), 240 + 4, "cells, and samples in the legend");
+    // 119 cells a grid: 60 of the same class, 30 of another; one of each in the legend
+    assert_eq!(svg.matches("class=\"same-class\"").count(), 2 * 59 + 1);
+    assert_eq!(svg.matches("class=\"other-class\"").count(), 2 * 30 + 1);
+    assert_eq!(svg.matches("class=\"query\"").count(), 3);
+    for words in [
+        "projection z",
+        "119 nearest of 1,204,000 patches",
+        "same class: z 59, h 59",
+        "other class: z 30, h 30",
+        "same image: z 30, h 30",
+    ] {
+        assert!(svg.contains(words), "no text \"{words}\"");
+    }
+    assert!(!svg.contains("other image"), "a box that does not occur is not in the legend");
+    assert!(svg.contains("<title>2: cosine 0.997, image 1 at y 2, x 3</title>"));
+}
+
+#[test]
+fn a_partly_searched_bank_says_so() {
+    let mut figure = gallery(11);
+    figure.data.spaces[1].searched = 4096;
+    let svg = Figure::Gallery(figure.clone()).svg().unwrap();
+    assert!(svg.contains("11 nearest of 4,096 patches searched (1,204,000 in all)"));
+    figure.spec.width_in = 4.5; // two grids side by side, too narrow for the long form
+    let svg = Figure::Gallery(figure).svg().unwrap();
+    assert!(svg.contains("11 nearest, over 4,096 of 1,204,000"));
+}
+
+#[test]
+fn a_page_has_the_width_asked_for_in_every_format() {
+    for width_in in [3.25, 5.5, 6.75] {
+        let mut figure = heatmap();
+        figure.spec.width_in = width_in;
+        let figure = Figure::Heatmap(figure);
+        assert!(figure.svg().unwrap().contains(&format!("width=\"{width_in}in\"")));
+        for dpi in [72, 300] {
+            let png = figure.render(Format::Png { dpi }).unwrap();
+            let width = ::image::load_from_memory(&png).unwrap().width();
+            assert_eq!(width, (width_in * dpi as f32).round() as u32);
+            let at = png.windows(4).position(|w| w == b"pHYs").unwrap() + 4;
+            let per_metre = u32::from_be_bytes(png[at..at + 4].try_into().unwrap());
+            assert_eq!(per_metre, (f64::from(dpi) / 0.0254).round() as u32);
+        }
+        let pdf = figure.render(Format::Pdf).unwrap();
+        let points = format!("/MediaBox [0 0 {}", width_in * 72.0);
+        assert!(pdf.windows(points.len()).any(|w| w == points.as_bytes()), "{points}");
+    }
+}
+
+#[test]
+fn a_pdf_embeds_its_font_as_characters_not_shapes() {
+    let pdf = Figure::Heatmap(heatmap()).render(Format::Pdf).unwrap();
+    let has = |words: &str| pdf.windows(words.len()).any(|w| w == words.as_bytes());
+    assert!(has("/FontFile2") && has("/ToUnicode") && has("Ubuntu-Light"));
+    assert!(!has("/Type3") && !has("/CreationDate"));
+}
+
+#[test]
+fn curves_draw_gaps_and_refuse_what_a_log_axis_cannot_show() {
+    let mut figure = curve();
+    figure.data.series[0].y[50] = f64::NAN;
+    figure.data.series[0].y[52] = f64::NAN;
+    let svg = Figure::Curve(figure.clone()).svg().unwrap();
+    let lines = svg.lines().filter(|l| l.starts_with("<polyline") && l.contains("stroke-width=\"16\""));
+    assert_eq!(lines.count(), 4, "three runs of one series, one of the other");
+    assert!(svg.contains("loss (nats)") && svg.contains("step"));
+    figure.spec.log_y = true;
+    assert!(Figure::Curve(figure.clone()).svg().is_ok());
+    figure.data.series[1].y[3] = 0.0;
+    let message = error(Figure::Curve(figure));
+    assert!(message.contains("\"test\"") && message.contains("logarithmic"), "{message}");
+}
+
+#[test]
+fn data_that_do_not_fit_together_are_refused_in_words() {
+    let with = |change: &dyn Fn(&mut HeatmapFigure)| {
+        let mut figure = heatmap();
+        change(&mut figure);
+        error(Figure::Heatmap(figure))
+    };
+    assert!(with(&|f| f.data.spaces[1].scores.truncate(99)).contains("\"h\": 99 scores; expected 10 rows"));
+    assert!(with(&|f| f.spec.range = [1.0, 1.0]).contains("range is [1, 1]"));
+    assert!(with(&|f| f.spec.range = [f32::NAN, 1.0]).contains("range"));
+    assert!(with(&|f| f.data.grid.stride = 0).contains("stride is 0"));
+    assert!(with(&|f| f.data.grid.patch = 33).contains("do not fit"));
+    assert!(with(&|f| f.data.query = [u32::MAX, 0]).contains("leaves the image"));
+    assert!(with(&|f| f.data.spaces.clear()).contains("spaces: 0"));
+    assert!(with(&|f| f.spec.width_in = f32::NAN).contains("width_in"));
+    assert!(with(&|f| f.spec.width_in = 1.0).contains("too narrow"));
+    let mut figure = gallery(11);
+    figure.data.k = 12;
+    assert!(error(Figure::Gallery(figure)).contains("11 cells; expected k = 12"));
+    let mut figure = gallery(11);
+    figure.spec.columns = 1000;
+    assert!(error(Figure::Gallery(figure)).contains("too narrow"));
+}
+
+#[test]
+fn a_bad_sidecar_is_refused_by_file_and_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bad.json");
+    let sidecar = Sidecar { figure: all()[0].clone(), format: Format::Pdf, source: json!(null) };
+    let good: serde_json::Value = serde_json::from_str(&sidecar.to_json().unwrap()).unwrap();
+    let load = |value: &serde_json::Value| {
+        fs::write(&path, value.to_string()).unwrap();
+        format!("{:#}", Sidecar::load(&path).unwrap_err())
+    };
+    for (pointer, key, value) in [
+        ("/version", "\"version\"", json!(2)),
+        ("/figure", "\"figure\"", json!("pie")),
+        ("/format", "\"format\"", json!("gif")),
+        ("/spec/colormap", "\"spec\"", json!("jet")),
+        ("/data/image", "\"data\"", json!("AAAA")),
+        ("/data/spaces/0/scores", "\"data\"", json!("AAAAAAA=")),
+        ("/data/grid", "\"data\"", json!({"patch": -1, "stride": 1})),
+    ] {
+        let mut bad = good.clone();
+        *bad.pointer_mut(pointer).unwrap() = value;
+        let message = load(&bad);
+        assert!(message.contains("bad.json") && message.contains(key), "{pointer}: {message}");
+    }
+    assert!(load(&json!([1])).contains("expected a JSON object"));
+    assert!(format!("{:#}", Sidecar::load(Path::new("absent.json")).unwrap_err()).contains("absent.json"));
+}
+
+#[test]
+fn saving_says_what_is_wrong_with_the_file_name() {
+    let figure = &all()[2];
+    let message = |path: &str| figure.save(Path::new(path), 300, json!(null)).unwrap_err().to_string();
+    assert!(message("a.jpg").contains("expected .svg, .pdf or .png"));
+    assert!(message("no-such-folder/a.svg").contains("there is no folder"));
+    let zero = figure.render(Format::Png { dpi: 0 }).unwrap_err().to_string();
+    assert!(zero.contains("expected 36 to 2400"));
+}

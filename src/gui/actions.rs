@@ -1,0 +1,164 @@
+//! Everything that can be done by keyboard: one table feeds the shortcuts, the
+//! list of keys (F1) and the palette (Ctrl+P).
+
+use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers};
+
+/// Something to do, wherever it was asked: key, button or palette.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    OpenData,
+    OpenModel,
+    ExportHeatmaps,
+    ExportGalleries,
+    FindImage,
+    RandomImage,
+    NextImage,
+    PreviousImage,
+    Back,
+    Forward,
+    /// Moves the query by so many strides.
+    Move {
+        right: i32,
+        down: i32,
+    },
+    /// Changes the opacity of the heatmaps by so many percent.
+    Opacity(i32),
+    ToggleGrid,
+    ResetZoom,
+    PauseExtraction,
+    NextTheme,
+    Palette,
+    Help,
+    Quit,
+}
+
+/// One row of the table.
+pub struct ActionInfo {
+    pub action: Action,
+    pub name: &'static str,
+    pub group: &'static str,
+    pub keys: &'static [KeyboardShortcut],
+}
+
+const NONE: Modifiers = Modifiers::NONE;
+const SHIFT: Modifiers = Modifiers::SHIFT;
+const ALT: Modifiers = Modifiers::ALT;
+const CTRL: Modifiers = Modifiers::COMMAND;
+
+/// A row of the table; `keys` are alternatives.
+macro_rules! row {
+    ($group:literal, $name:literal, $action:expr $(, $modifiers:ident + $key:ident)*) => {
+        ActionInfo {
+            action: $action,
+            name: $name,
+            group: $group,
+            keys: &[$(KeyboardShortcut::new($modifiers, Key::$key)),*],
+        }
+    };
+}
+
+/// All actions. A shortcut with more modifiers stands before one with fewer on
+/// the same key, since keys are matched in this order.
+pub const ACTIONS: &[ActionInfo] = &[
+    row!("Files", "Open data...", Action::OpenData, CTRL + O),
+    row!("Files", "Open model...", Action::OpenModel, CTRL + M),
+    row!("Files", "Export Figure 4 (heatmaps)...", Action::ExportHeatmaps, CTRL + E),
+    row!("Files", "Export Figure 5 (galleries)...", Action::ExportGalleries, CTRL + G),
+    row!("Images", "Find an image or class", Action::FindImage, CTRL + F),
+    row!("Images", "Random image", Action::RandomImage, NONE + R),
+    row!("Images", "Next image", Action::NextImage, NONE + PageDown),
+    row!("Images", "Previous image", Action::PreviousImage, NONE + PageUp),
+    row!("Query", "Back", Action::Back, ALT + ArrowLeft, NONE + Backspace),
+    row!("Query", "Forward", Action::Forward, ALT + ArrowRight),
+    row!("Query", "Ten strides left", Action::Move { right: -10, down: 0 }, SHIFT + ArrowLeft),
+    row!("Query", "Ten strides right", Action::Move { right: 10, down: 0 }, SHIFT + ArrowRight),
+    row!("Query", "Ten strides up", Action::Move { right: 0, down: -10 }, SHIFT + ArrowUp),
+    row!("Query", "Ten strides down", Action::Move { right: 0, down: 10 }, SHIFT + ArrowDown),
+    row!("Query", "One stride left", Action::Move { right: -1, down: 0 }, NONE + ArrowLeft),
+    row!("Query", "One stride right", Action::Move { right: 1, down: 0 }, NONE + ArrowRight),
+    row!("Query", "One stride up", Action::Move { right: 0, down: -1 }, NONE + ArrowUp),
+    row!("Query", "One stride down", Action::Move { right: 0, down: 1 }, NONE + ArrowDown),
+    row!("View", "Heatmaps more transparent", Action::Opacity(-10), NONE + OpenBracket),
+    row!("View", "Heatmaps more opaque", Action::Opacity(10), NONE + CloseBracket),
+    row!("View", "Grid of heatmap cells", Action::ToggleGrid, NONE + G),
+    row!("View", "Whole image again", Action::ResetZoom, NONE + Num0),
+    row!("View", "Next theme (light, dark, system)", Action::NextTheme, NONE + T),
+    row!("Window", "Pause or resume embedding", Action::PauseExtraction, NONE + P),
+    row!("Window", "All commands", Action::Palette, CTRL + P),
+    row!("Window", "Keys", Action::Help, NONE + F1),
+    row!("Window", "Quit", Action::Quit, CTRL + Q),
+];
+
+/// What the mouse does, for the list of keys.
+pub const MOUSE: &[(&str, &str)] = &[
+    ("Make the patch under the pointer the query", "Click"),
+    ("Preview that patch and its values", "Hover"),
+    ("Go to a neighbour", "Click it"),
+    ("Zoom", "Wheel"),
+    ("Pan", "Drag"),
+    ("Whole image again", "Double-click"),
+    ("Open a picture, a folder or a model", "Drop it"),
+];
+
+/// The actions whose keys were pressed since the last frame. Keys that would
+/// edit text are left to a widget that has the focus.
+pub fn take_pressed(ctx: &Context) -> Vec<Action> {
+    let typing = ctx.egui_wants_keyboard_input();
+    let mut pressed = Vec::new();
+    for info in ACTIONS {
+        for shortcut in info.keys {
+            if typing && shortcut.conflicts_with_text_editing() && shortcut.logical_key != Key::F1 {
+                continue;
+            }
+            let times =
+                ctx.input_mut(|input| input.count_and_consume_key(shortcut.modifiers, shortcut.logical_key));
+            pressed.extend(std::iter::repeat_n(info.action, times.min(4)));
+        }
+    }
+    pressed
+}
+
+/// The keys of an action as the platform writes them, alternatives joined by "or"; empty if it has none.
+pub fn keys_text(ctx: &Context, info: &ActionInfo) -> String {
+    let text = |shortcut: &KeyboardShortcut| match shortcut.logical_key {
+        Key::OpenBracket => "[".to_owned(),
+        Key::CloseBracket => "]".to_owned(),
+        _ => ctx.format_shortcut(shortcut),
+    };
+    info.keys.iter().map(text).collect::<Vec<_>>().join(" or ")
+}
+
+/// The keys of `action`, for a tooltip.
+pub fn keys_of(ctx: &Context, action: Action) -> String {
+    ACTIONS.iter().find(|info| info.action == action).map_or_else(String::new, |info| keys_text(ctx, info))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_does_two_things_and_longer_chords_come_first() {
+        let mut seen: Vec<&KeyboardShortcut> = Vec::new();
+        for shortcut in ACTIONS.iter().flat_map(|info| info.keys) {
+            for earlier in &seen {
+                assert_ne!(*earlier, shortcut);
+                // egui matches a key without Shift or Alt when these are held too, but not with Ctrl.
+                let hidden = earlier.logical_key == shortcut.logical_key
+                    && earlier.modifiers.command == shortcut.modifiers.command
+                    && !earlier.modifiers.any();
+                assert!(!hidden, "{shortcut:?} is never reached");
+            }
+            seen.push(shortcut);
+        }
+    }
+
+    #[test]
+    fn each_action_has_its_own_row_and_name() {
+        for (index, info) in ACTIONS.iter().enumerate() {
+            for other in &ACTIONS[..index] {
+                assert!(other.action != info.action && other.name != info.name, "{}", info.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Everything that may have to wait for a disk or for a person: the system's
+//! file dialogs and questions to the file system, each on a thread of its own.
+
+use std::path::{Path, PathBuf};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use eframe::egui::Context;
+
+/// What came back.
+#[derive(Debug)]
+pub enum Found {
+    /// The system's dialog was closed, with or without a choice.
+    Picked(Option<PathBuf>),
+    /// Whether a file stands at `path` already.
+    Exists { path: PathBuf, exists: bool },
+    /// Something was dropped on the window.
+    Dropped { path: PathBuf, is_model: bool },
+}
+
+/// Starts such threads and gathers what they find.
+pub struct FileWorker {
+    ctx: Context,
+    sender: Sender<Found>,
+    receiver: Receiver<Found>,
+}
+
+impl FileWorker {
+    pub fn new(ctx: &Context) -> Self {
+        let (sender, receiver) = unbounded();
+        Self { ctx: ctx.clone(), sender, receiver }
+    }
+
+    /// What was found since the last call.
+    pub fn drain(&self) -> Vec<Found> {
+        self.receiver.try_iter().collect()
+    }
+
+    fn spawn(&self, find: impl FnOnce() -> Found + Send + 'static) {
+        let (ctx, sender) = (self.ctx.clone(), self.sender.clone());
+        std::thread::spawn(move || {
+            // The receiver is gone only when the window is.
+            let _ = sender.send(find());
+            ctx.request_repaint();
+        });
+    }
+
+    /// Opens the system's dialog for one file, with `extensions` as a filter if there are any.
+    pub fn pick_file(&self, title: &'static str, extensions: &'static [&'static str]) {
+        self.spawn(move || {
+            let mut dialog = rfd::FileDialog::new().set_title(title);
+            if !extensions.is_empty() {
+                dialog = dialog.add_filter(extensions.join(", "), extensions);
+            }
+            Found::Picked(dialog.pick_file())
+        });
+    }
+
+    /// Opens the system's dialog for one folder.
+    pub fn pick_folder(&self, title: &'static str) {
+        self.spawn(move || Found::Picked(rfd::FileDialog::new().set_title(title).pick_folder()));
+    }
+
+    /// Opens the system's dialog for a file to write, with `path` as the proposal.
+    pub fn pick_save(&self, title: &'static str, path: PathBuf) {
+        self.spawn(move || {
+            let mut dialog = rfd::FileDialog::new().set_title(title);
+            if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                dialog = dialog.set_directory(folder);
+            }
+            if let Some(name) = path.file_name() {
+                dialog = dialog.set_file_name(name.to_string_lossy());
+            }
+            Found::Picked(dialog.save_file())
+        });
+    }
+
+    /// Finds out whether something stands at `path`.
+    pub fn ask_exists(&self, path: PathBuf) {
+        self.spawn(move || Found::Exists { exists: path.exists(), path });
+    }
+
+    /// Finds out what was dropped.
+    pub fn look_at_dropped(&self, path: PathBuf) {
+        self.spawn(move || Found::Dropped { is_model: is_model(&path), path });
+    }
+}
+
+/// Whether `path` is a checkpoint or a run folder rather than images.
+fn is_model(path: &Path) -> bool {
+    let checkpoint = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("safetensors"));
+    checkpoint || path.join("latest").exists() || path.join("config.toml").exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_and_a_run_folder_are_models_and_pictures_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!is_model(folder.path()));
+        assert!(!is_model(&folder.path().join("cat.jpg")));
+        assert!(is_model(&folder.path().join("best.SafeTensors")));
+        std::fs::create_dir(folder.path().join("latest")).unwrap();
+        assert!(is_model(folder.path()));
+    }
+}

@@ -1,0 +1,68 @@
+//! The window: draws the engine's latest snapshot and turns what the user does
+//! into commands. No frame waits for anything.
+
+mod actions;
+mod app;
+mod color_bar;
+mod files;
+mod heatmap_paint;
+mod help;
+mod history;
+mod marks;
+mod notices;
+mod open_dialog;
+mod pane;
+mod panels;
+mod session;
+mod settings;
+mod text;
+mod textures;
+mod theme;
+
+use std::path::PathBuf;
+
+use eframe::{egui, egui_wgpu};
+
+use crate::engine::{EngineHandle, Split};
+
+pub use app::App;
+
+/// What the window opens with.
+#[derive(Clone, Debug)]
+pub struct GuiOptions {
+    /// `demo`, a run folder, a checkpoint.
+    pub model: String,
+    /// `demo`, a folder, one file.
+    pub data: String,
+    /// Which split, where the data set has two.
+    pub split: Option<Split>,
+    /// One image to open in place of `data`.
+    pub image: Option<PathBuf>,
+}
+
+/// Opens the window and returns when it is closed. `wgpu_options` say which
+/// device to draw with; `start_engine` starts the engine, given what it may
+/// call to have the window look at its news and the window's drawing state.
+pub fn run(
+    options: GuiOptions,
+    wgpu_options: egui_wgpu::WgpuConfiguration,
+    start_engine: impl FnOnce(egui::Context, Option<egui_wgpu::RenderState>) -> anyhow::Result<EngineHandle>,
+) -> anyhow::Result<()> {
+    let native = eframe::NativeOptions {
+        viewport: egui::ViewportBuilder::default()
+            .with_title("bagssl")
+            .with_app_id("bagssl")
+            .with_inner_size([1280.0, 800.0])
+            .with_min_inner_size([800.0, 560.0]),
+        renderer: eframe::Renderer::Wgpu,
+        wgpu_options,
+        ..Default::default()
+    };
+    let create: eframe::AppCreator<'_> = Box::new(move |cc| {
+        let engine = start_engine(cc.egui_ctx.clone(), cc.wgpu_render_state.clone())
+            .map_err(|error| format!("{error:#}"))?;
+        Ok(Box::new(App::new(cc, engine, options)))
+    });
+    eframe::run_native("bagssl", native, create)
+        .map_err(|error| anyhow::anyhow!("the window could not be opened: {error}"))
+}

@@ -1,0 +1,262 @@
+//! Asks for a path: to open data, to open a model, to write a figure. A path
+//! can be typed or picked in the system's dialog, which some desktops lack.
+
+use std::path::{Path, PathBuf};
+
+use eframe::egui::{self, Id, Key, Modal, RichText, Ui};
+
+use crate::engine::{Command, FigureKind, Split, Style};
+
+use super::files::{FileWorker, Found};
+use super::theme::{STEP, overlay_frame};
+
+/// File endings of figures.
+const FIGURE_ENDINGS: [&str; 3] = ["pdf", "svg", "png"];
+
+/// What the path is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    Data,
+    Model,
+    Export(FigureKind),
+}
+
+/// How a dialog ended.
+pub enum Outcome {
+    Cancelled,
+    Confirmed(Command),
+}
+
+/// A dialog that is open.
+pub struct Dialog {
+    purpose: Purpose,
+    path: String,
+    split: Option<Split>,
+    /// How an exported figure looks.
+    style: Style,
+    /// A remark below the path: nothing picked, a file that would be replaced.
+    note: String,
+    /// The file that stands there already and that "Replace" would replace.
+    replaces: Option<PathBuf>,
+    /// Set until the path field had the focus once.
+    fresh: bool,
+}
+
+impl Dialog {
+    pub fn new(purpose: Purpose, path: String) -> Self {
+        let style = Style::default();
+        Self { purpose, path, split: None, style, note: String::new(), replaces: None, fresh: true }
+    }
+
+    /// A dialog to write a figure into `folder`, looking as the window does.
+    pub fn export(kind: FigureKind, folder: &Path, style: Style) -> Self {
+        let name = match kind {
+            FigureKind::Heatmap => "figure4-heatmaps.pdf",
+            FigureKind::Gallery => "figure5-galleries.pdf",
+        };
+        Self { style, ..Self::new(Purpose::Export(kind), folder.join(name).display().to_string()) }
+    }
+
+    fn title(&self) -> &'static str {
+        match self.purpose {
+            Purpose::Data => "Open data",
+            Purpose::Model => "Open model",
+            Purpose::Export(FigureKind::Heatmap) => "Export Figure 4 (heatmaps)",
+            Purpose::Export(FigureKind::Gallery) => "Export Figure 5 (galleries)",
+        }
+    }
+
+    fn explanation(&self) -> &'static str {
+        match self.purpose {
+            Purpose::Data => {
+                "A folder with CIFAR-10 or CIFAR-100 binaries, a folder of images (with or without \
+                 a folder for each class), or one image."
+            }
+            Purpose::Model => "A run folder of bagssl train, or a checkpoint (.safetensors).",
+            Purpose::Export(_) => {
+                "The ending chooses the format: .pdf, .svg or .png. A .json beside the figure keeps \
+                 what made it."
+            }
+        }
+    }
+
+    /// Takes in what a file thread found. A confirmed export comes back as an outcome.
+    pub fn take_found(&mut self, found: &Found) -> Option<Outcome> {
+        match found {
+            Found::Picked(Some(path)) => {
+                self.path = path.display().to_string();
+                self.note.clear();
+                self.replaces = None;
+            }
+            Found::Picked(None) => {
+                self.note = "Nothing was picked. If no dialog appeared, type the path here.".to_owned();
+            }
+            Found::Exists { path, exists: false } if *path == self.typed_path() => return self.confirmed(),
+            Found::Exists { path, exists: true } if *path == self.typed_path() => {
+                self.note = "This file exists already.".to_owned();
+                self.replaces = Some(path.clone());
+            }
+            Found::Exists { .. } | Found::Dropped { .. } => {}
+        }
+        None
+    }
+
+    fn typed_path(&self) -> PathBuf {
+        PathBuf::from(self.path.trim())
+    }
+
+    /// Why "OK" is not possible, if it is not.
+    fn obstacle(&self) -> Option<&'static str> {
+        if self.path.trim().is_empty() {
+            return Some("Type a path or browse for one.");
+        }
+        let ending = self.typed_path().extension().map(|ending| ending.to_string_lossy().to_lowercase());
+        let is_figure = ending.is_some_and(|ending| FIGURE_ENDINGS.contains(&ending.as_str()));
+        (matches!(self.purpose, Purpose::Export(_)) && !is_figure)
+            .then_some("The name must end in .pdf, .svg or .png.")
+    }
+
+    fn confirmed(&self) -> Option<Outcome> {
+        let spec = self.path.trim().to_owned();
+        Some(Outcome::Confirmed(match self.purpose {
+            Purpose::Data => Command::OpenData { spec, split: self.split },
+            Purpose::Model => Command::OpenModel { spec },
+            Purpose::Export(kind) => {
+                Command::ExportFigure { kind, path: self.typed_path(), style: self.style }
+            }
+        }))
+    }
+
+    /// What happens on "OK": an export first makes sure that nothing is replaced unasked.
+    fn confirm(&self, files: &FileWorker) -> Option<Outcome> {
+        if self.obstacle().is_some() {
+            return None;
+        }
+        let path = self.typed_path();
+        if matches!(self.purpose, Purpose::Export(_)) && self.replaces.as_ref() != Some(&path) {
+            files.ask_exists(path);
+            return None;
+        }
+        self.confirmed()
+    }
+
+    /// Draws the dialog over everything else.
+    pub fn ui(&mut self, ctx: &egui::Context, files: &FileWorker) -> Option<Outcome> {
+        let modal = Modal::new(Id::unique("path dialog")).frame(overlay_frame(ctx)).show(ctx, |ui| {
+            ui.set_width(520.0);
+            ui.label(RichText::new(self.title()).strong());
+            ui.add_space(STEP / 2.0);
+            ui.label(self.explanation());
+            ui.add_space(STEP);
+            let confirmed_by_key = self.path_ui(ui, files);
+            if self.purpose == Purpose::Data {
+                self.split_ui(ui);
+            }
+            let obstacle = self.obstacle();
+            ui.label(RichText::new(obstacle.unwrap_or(&self.note)).weak());
+            ui.add_space(STEP);
+            self.buttons_ui(ui, files, obstacle.is_none(), confirmed_by_key)
+        });
+        let is_closed = modal.should_close();
+        modal.inner.or(is_closed.then_some(Outcome::Cancelled))
+    }
+
+    /// The path and its "Browse" buttons. Returns whether Enter was pressed in it.
+    fn path_ui(&mut self, ui: &mut Ui, files: &FileWorker) -> bool {
+        let label = ui.label("Path");
+        let field = ui.add(egui::TextEdit::singleline(&mut self.path).desired_width(f32::INFINITY));
+        let field = field.labelled_by(label.id);
+        if std::mem::take(&mut self.fresh) {
+            field.request_focus();
+        }
+        if field.changed() {
+            self.note.clear();
+        }
+        ui.horizontal(|ui| match self.purpose {
+            Purpose::Data => {
+                if ui.button("Browse for a folder...").clicked() {
+                    files.pick_folder("Open a folder of images");
+                }
+                if ui.button("Browse for a file...").clicked() {
+                    files.pick_file(
+                        "Open an image",
+                        &["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"],
+                    );
+                }
+                if ui.button("Built-in set").clicked() {
+                    self.path = "demo".to_owned();
+                }
+            }
+            Purpose::Model => {
+                if ui.button("Browse for a checkpoint...").clicked() {
+                    files.pick_file("Open a checkpoint", &["safetensors"]);
+                }
+                if ui.button("Browse for a run folder...").clicked() {
+                    files.pick_folder("Open a run folder");
+                }
+                if ui.button("Built-in model").clicked() {
+                    self.path = "demo".to_owned();
+                }
+            }
+            Purpose::Export(_) => {
+                if ui.button("Browse...").clicked() {
+                    files.pick_save(self.title(), self.typed_path());
+                }
+                for ending in FIGURE_ENDINGS {
+                    let chosen = self.typed_path().extension().is_some_and(|now| now == ending);
+                    if ui.selectable_label(chosen, ending.to_uppercase()).clicked() {
+                        self.path = self.typed_path().with_extension(ending).display().to_string();
+                    }
+                }
+            }
+        });
+        field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter))
+    }
+
+    fn split_ui(&mut self, ui: &mut Ui) {
+        ui.horizontal(|ui| {
+            ui.label("Split, where there are two:");
+            ui.radio_value(&mut self.split, None, "default");
+            ui.radio_value(&mut self.split, Some(Split::Train), "train");
+            ui.radio_value(&mut self.split, Some(Split::Test), "test");
+        });
+    }
+
+    fn buttons_ui(&mut self, ui: &mut Ui, files: &FileWorker, can: bool, by_key: bool) -> Option<Outcome> {
+        let name = match self.purpose {
+            Purpose::Export(_) if self.replaces.as_deref() == Some(&self.typed_path()) => "Replace",
+            Purpose::Export(_) => "Export",
+            Purpose::Data | Purpose::Model => "Open",
+        };
+        ui.horizontal(|ui| {
+            if ui.add_enabled(can, egui::Button::new(name)).clicked() || by_key {
+                return self.confirm(files);
+            }
+            ui.button("Cancel").clicked().then_some(Outcome::Cancelled)
+        })
+        .inner
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_needs_a_known_ending() {
+        let mut dialog = Dialog::export(FigureKind::Heatmap, Path::new("out"), Style::default());
+        assert!(dialog.obstacle().is_none());
+        dialog.path = "out/figure.docx".to_owned();
+        assert!(dialog.obstacle().is_some());
+    }
+
+    #[test]
+    fn a_file_that_exists_is_not_replaced_unasked() {
+        let mut dialog = Dialog::export(FigureKind::Gallery, Path::new(""), Style::default());
+        let path = dialog.typed_path();
+        assert!(dialog.take_found(&Found::Exists { path: path.clone(), exists: true }).is_none());
+        assert_eq!(dialog.replaces, Some(path.clone()));
+        let outcome = dialog.take_found(&Found::Exists { path, exists: false });
+        assert!(matches!(outcome, Some(Outcome::Confirmed(Command::ExportFigure { .. }))));
+    }
+}

@@ -1,0 +1,213 @@
+//! The neighbours of the query, one gallery for each space: the query first,
+//! then the nearest patches, best first.
+
+use eframe::egui::{
+    Color32, Id, Label, Mesh, Rect, RichText, Role, Sense, Shape, Stroke, StrokeKind, Ui, Vec2, WidgetInfo,
+    pos2, vec2,
+};
+
+use crate::engine::{Gallery, GalleryView, Neighbour, Relation};
+
+use super::maps::empty_ui;
+use super::{Desk, explain_space};
+use crate::gui::marks;
+use crate::gui::text::{count, thousands};
+use crate::gui::textures::{Atlas, GalleryAtlases};
+use crate::gui::theme::{self, STEP};
+
+/// Height of the line above a gallery.
+const HEADING: f32 = 20.0;
+/// Space between cells, points.
+const GAP: f32 = 2.0;
+/// Smallest and largest side of a cell, points.
+const CELL: std::ops::RangeInclusive<f32> = 14.0..=72.0;
+
+/// Columns of a gallery of `cells` cells: 10 x 12 and 16 x 16 as in the paper.
+fn columns(cells: usize) -> usize {
+    match cells {
+        0..=120 => 12,
+        121..=256 => 16,
+        _ => (cells as f32).sqrt().ceil() as usize,
+    }
+}
+
+/// Rows and columns that `neighbours` and the query take.
+fn shape(neighbours: usize) -> (usize, usize) {
+    let columns = columns(neighbours + 1);
+    ((neighbours + 1).div_ceil(columns), columns)
+}
+
+/// The height in which galleries of `neighbours` fit best when `width` is there for two.
+pub fn wanted_height(neighbours: usize, width: f32) -> f32 {
+    let (rows, columns) = shape(neighbours);
+    let cell = ((width - STEP) / 2.0 / columns as f32).clamp(*CELL.start(), *CELL.end());
+    HEADING + rows as f32 * cell
+}
+
+/// Draws the galleries side by side into the given height.
+pub fn galleries_ui(ui: &mut Ui, desk: &mut Desk, atlases: &mut GalleryAtlases, height: f32) {
+    let snapshot = desk.session.snapshot().clone();
+    let (_, area) = ui.allocate_space(vec2(ui.available_width(), height));
+    let Some(view) = &snapshot.galleries else {
+        let text = match snapshot.query {
+            Some(_) => "The neighbours appear as soon as the first patches are embedded.",
+            None => "No query yet: click a patch of the image, and its nearest patches appear here.",
+        };
+        empty_ui(ui, area, text);
+        return;
+    };
+    let neighbours = desk.session.config().map_or(119, |config| config.neighbours);
+    let width = (area.width() - STEP * (view.spaces.len() as f32 - 1.0)) / view.spaces.len().max(1) as f32;
+    let pending = desk.session.are_galleries_pending();
+    for (index, (gallery, atlas)) in view.spaces.iter().zip(atlases.of(ui.ctx(), view)).enumerate() {
+        let left = area.left() + index as f32 * (width + STEP);
+        let rect = Rect::from_min_size(pos2(left, area.top()), vec2(width, height));
+        heading_ui(ui, rect.with_max_y(rect.top() + HEADING), view, gallery, pending);
+        let grid = Grid::fit(rect.with_min_y(rect.top() + HEADING), neighbours.max(gallery.neighbours.len()));
+        gallery_ui(ui, desk, &grid, gallery, view, atlas, pending);
+    }
+}
+
+fn heading_ui(ui: &mut Ui, rect: Rect, view: &GalleryView, gallery: &Gallery, pending: bool) {
+    let color = theme::space(&gallery.space, ui.visuals().dark_mode);
+    let builder = eframe::egui::UiBuilder::new().max_rect(rect);
+    ui.scope_builder(builder, |ui| {
+        ui.horizontal(|ui| {
+            let text = format!("{} \u{b7} {} nearest", gallery.space, thousands(gallery.neighbours.len()));
+            ui.label(RichText::new(text).strong().color(color)).on_hover_text(explain_space(&gallery.space));
+            let reach = if pending {
+                "searching...".to_owned()
+            } else {
+                format!(
+                    "over {} of {} \u{b7} {:.1} ms",
+                    thousands(view.searched),
+                    count(view.total, "patch"),
+                    gallery.milliseconds
+                )
+            };
+            ui.add(Label::new(RichText::new(&reach).weak()).truncate()).on_hover_text(format!(
+                "{reach}\nPatches searched, of all that the galleries reach, and the time of the search. Every \
+                 one of them was compared."
+            ));
+        });
+    });
+}
+
+/// Where the cells of a gallery lie.
+struct Grid {
+    origin: eframe::egui::Pos2,
+    side: f32,
+    columns: usize,
+}
+
+impl Grid {
+    fn fit(rect: Rect, neighbours: usize) -> Self {
+        let (rows, columns) = shape(neighbours);
+        let side = (rect.width() / columns as f32).min(rect.height() / rows as f32).floor();
+        Self { origin: rect.min, side: side.clamp(*CELL.start(), *CELL.end()), columns }
+    }
+
+    fn cell(&self, index: usize) -> Rect {
+        let place = vec2((index % self.columns) as f32, (index / self.columns) as f32);
+        Rect::from_min_size(self.origin + place * self.side, Vec2::splat(self.side - GAP))
+    }
+}
+
+fn gallery_ui(
+    ui: &mut Ui,
+    desk: &mut Desk,
+    grid: &Grid,
+    gallery: &Gallery,
+    view: &GalleryView,
+    atlas: &Atlas,
+    pending: bool,
+) {
+    let mut mesh = Mesh::with_texture(atlas.texture.id());
+    let tint = if pending { Color32::from_white_alpha(150) } else { Color32::WHITE };
+    for index in 0..=gallery.neighbours.len() {
+        mesh.add_rect_with_uv(grid.cell(index), atlas.uv(index), tint);
+    }
+    ui.painter().add(Shape::mesh(mesh));
+    marks::query_dashes(ui.painter(), grid.cell(0).shrink(1.0));
+    let id = Id::unique("gallery").with(&gallery.space);
+    let query = ui.interact(grid.cell(0), id.with("query"), Sense::CLICK);
+    query.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("{} query", gallery.space)));
+    if query.on_hover_text("The query.").clicked() {
+        desk.session.go_to(view.query);
+    }
+    for (index, neighbour) in gallery.neighbours.iter().enumerate() {
+        let rect = grid.cell(index + 1);
+        marks::relation_marks(ui.painter(), rect, neighbour.relation);
+        let response = ui.interact(rect, id.with(index), Sense::CLICK);
+        response.widget_info(|| {
+            let text = format!("{} neighbour {}: {}", gallery.space, index + 1, neighbour_text(neighbour));
+            WidgetInfo::labeled(Role::Button, true, text)
+        });
+        if response.hovered() {
+            let stroke = Stroke::new(2.0, theme::accent(ui.visuals().dark_mode));
+            ui.painter().rect_stroke(rect, 0.0, stroke, StrokeKind::Outside);
+        }
+        if response.on_hover_ui(|ui| neighbour_ui(ui, &gallery.space, index + 1, neighbour)).clicked() {
+            desk.session.go_to(neighbour.patch);
+        }
+    }
+}
+
+/// Cosine, class and kinship of a neighbour on one line.
+fn neighbour_text(neighbour: &Neighbour) -> String {
+    let class = neighbour.class.as_deref().unwrap_or("no class");
+    format!("cosine {:.3}, {class}, {}", neighbour.cosine, relation_text(neighbour.relation))
+}
+
+/// A kinship in words.
+pub fn relation_text(relation: Relation) -> &'static str {
+    match relation {
+        Relation::SameImage => "same image",
+        Relation::SameClass => "same class",
+        Relation::OtherClass => "other class",
+        Relation::OtherImage => "other image",
+    }
+}
+
+fn neighbour_ui(ui: &mut Ui, space: &str, rank: usize, neighbour: &Neighbour) {
+    let PatchText { place, image } = PatchText::of(neighbour);
+    ui.label(RichText::new(format!("{space} {rank} \u{b7} cosine {:.4}", neighbour.cosine)).strong());
+    ui.label(image);
+    ui.label(format!(
+        "{} \u{b7} {}",
+        neighbour.class.as_deref().unwrap_or("no class"),
+        relation_text(neighbour.relation)
+    ));
+    ui.label(place);
+    ui.weak("Click to go there.");
+}
+
+struct PatchText {
+    place: String,
+    image: String,
+}
+
+impl PatchText {
+    fn of(neighbour: &Neighbour) -> Self {
+        let patch = neighbour.patch;
+        Self {
+            place: format!("{0} x {0} px at ({1}, {2})", patch.size, patch.x, patch.y),
+            image: format!("image {} \u{b7} {}", thousands(patch.image as usize), neighbour.image_name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn galleries_have_the_shapes_of_the_paper() {
+        assert_eq!(shape(119), (10, 12));
+        assert_eq!(shape(255), (16, 16));
+        let rect = Rect::from_min_size(pos2(10.0, 10.0), vec2(400.0, 300.0));
+        let grid = Grid::fit(rect, 119);
+        assert_eq!(grid.side, 30.0);
+        assert!(rect.contains_rect(grid.cell(119)));
+    }
+}

@@ -1,0 +1,206 @@
+//! Facts about the query, what lies under the pointer, what the marks mean,
+//! and the way to a figure.
+
+use eframe::egui::{Color32, Grid, Label, Pos2, Rect, RichText, Sense, Ui, Vec2, pos2, vec2};
+
+use crate::engine::{Gallery, GalleryView, Relation, Snapshot};
+
+use super::gallery::relation_text;
+use super::top::action_button;
+use super::{Desk, explain_space};
+use crate::gui::actions::Action;
+use crate::gui::marks;
+use crate::gui::text;
+use crate::gui::textures::PictureSlot;
+use crate::gui::theme::{self, STEP};
+
+/// Side of the enlarged query, points.
+const QUERY_SIDE: f32 = 56.0;
+
+/// The panel's own state.
+#[derive(Default)]
+pub struct InspectorPanel {
+    query: PictureSlot,
+}
+
+impl InspectorPanel {
+    /// Draws the panel.
+    pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
+        let snapshot = desk.session.snapshot().clone();
+        self.query_ui(ui, desk, &snapshot);
+        separator(ui);
+        pointer_ui(ui, desk, &snapshot);
+        separator(ui);
+        if let Some(galleries) = &snapshot.galleries {
+            composition_ui(ui, galleries);
+            separator(ui);
+        }
+        legend_ui(ui, snapshot.galleries.as_deref());
+        separator(ui);
+        heading(ui, "Export");
+        ui.vertical_centered_justified(|ui| {
+            action_button(ui, desk, "Figure 4 (heatmaps)...", Action::ExportHeatmaps);
+            action_button(ui, desk, "Figure 5 (galleries)...", Action::ExportGalleries);
+        });
+    }
+
+    fn query_ui(&mut self, ui: &mut Ui, desk: &mut Desk, snapshot: &Snapshot) {
+        ui.horizontal(|ui| {
+            heading(ui, "Query");
+            ui.with_layout(eframe::egui::Layout::right_to_left(eframe::egui::Align::Center), |ui| {
+                let (back, forward) = (desk.session.can_go_back(), desk.session.can_go_forward());
+                ui.add_enabled_ui(forward, |ui| action_button(ui, desk, "Forward", Action::Forward));
+                ui.add_enabled_ui(back, |ui| action_button(ui, desk, "Back", Action::Back));
+            });
+        });
+        let Some(patch) = desk.session.query() else {
+            ui.weak("No query yet: click a patch of the image.");
+            return;
+        };
+        let pixels =
+            snapshot.galleries.as_ref().filter(|view| view.query == patch).map(|view| &view.query_pixels);
+        ui.horizontal(|ui| {
+            let (rect, _) = ui.allocate_exact_size(Vec2::splat(QUERY_SIDE), Sense::hover());
+            match pixels {
+                Some(pixels) => {
+                    let texture = self.query.texture(ui.ctx(), "query", pixels).id();
+                    let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
+                    ui.painter().image(texture, rect.shrink(2.0), whole, Color32::WHITE);
+                }
+                None => drop(ui.painter().rect_filled(rect.shrink(2.0), 0.0, ui.visuals().faint_bg_color)),
+            }
+            marks::query_dashes(ui.painter(), rect.shrink(1.0));
+            ui.vertical(|ui| {
+                let view = snapshot.view.as_ref().filter(|view| view.index == patch.image as usize);
+                let class = view.and_then(|view| view.class.clone());
+                if let Some(class) = class {
+                    ui.strong(class);
+                }
+                let number = text::thousands(patch.image as usize);
+                let name = view.map_or(String::new(), |view| view.name.clone());
+                ui.add(Label::new(format!("image {number}")).truncate()).on_hover_text(name);
+                ui.label(format!("{0} x {0} px", patch.size));
+            });
+        });
+        ui.label(format!("at ({}, {})", patch.x, patch.y))
+            .on_hover_text("Top-left pixel: column, row, from 0.");
+        if let Some(query) = snapshot.query.as_ref().filter(|_| !desk.session.is_query_pending()) {
+            let total = query.maps.first().map_or(0, |map| map.values.len());
+            if query.known < total {
+                ui.weak(format!("{} of {}", text::thousands(query.known), text::count(total, "patch")));
+            }
+        }
+    }
+}
+
+fn heading(ui: &mut Ui, text: &str) {
+    ui.label(RichText::new(text).strong());
+}
+
+fn separator(ui: &mut Ui) {
+    ui.add_space(STEP / 2.0);
+    ui.separator();
+}
+
+/// Always takes the same room, so that nothing below it jumps.
+fn pointer_ui(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot) {
+    heading(ui, "Under the pointer");
+    let hover = desk.hover.as_ref();
+    let place = hover.map(|hover| format!("({}, {})", hover.pixel.0, hover.pixel.1));
+    let has_parts = snapshot.view.as_ref().is_some_and(|view| view.parts.is_some());
+    Grid::new("pointer").num_columns(2).spacing(vec2(2.0 * STEP, 2.0)).show(ui, |ui| {
+        ui.weak("pixel");
+        ui.label(place.unwrap_or_default());
+        ui.end_row();
+        if has_parts {
+            ui.weak("part");
+            ui.label(hover.and_then(|hover| hover.part).unwrap_or_default());
+            ui.end_row();
+        }
+        let spaces = snapshot.query.iter().flat_map(|query| &query.maps).map(|map| map.space.as_str());
+        for space in spaces {
+            let color = theme::space(space, ui.visuals().dark_mode);
+            ui.label(RichText::new(space).strong().color(color)).on_hover_text(explain_space(space));
+            let value = hover.and_then(|hover| hover.values.iter().find(|(name, _)| name == space));
+            ui.label(value.map_or(String::new(), |(_, value)| text::cosine(value.unwrap_or(f32::NAN))));
+            ui.end_row();
+        }
+    });
+}
+
+/// The kinships that a gallery can have: with classes or without.
+fn relations_in(galleries: &GalleryView) -> Vec<Relation> {
+    let has = |relation| {
+        galleries.spaces.iter().flat_map(|space| &space.neighbours).any(|hit| hit.relation == relation)
+    };
+    let labelled = has(Relation::SameClass) || has(Relation::OtherClass);
+    let mut relations = vec![Relation::SameImage];
+    if labelled {
+        relations.extend([Relation::SameClass, Relation::OtherClass]);
+    }
+    if !labelled || has(Relation::OtherImage) {
+        relations.push(Relation::OtherImage);
+    }
+    relations
+}
+
+fn share(gallery: &Gallery, relation: Relation) -> usize {
+    gallery.neighbours.iter().filter(|hit| hit.relation == relation).count()
+}
+
+/// How many neighbours of each kinship there are in each space.
+fn composition_ui(ui: &mut Ui, galleries: &GalleryView) {
+    heading(ui, "Neighbours");
+    Grid::new("composition").num_columns(1 + galleries.spaces.len()).spacing(vec2(2.0 * STEP, 2.0)).show(
+        ui,
+        |ui| {
+            ui.label("");
+            for gallery in &galleries.spaces {
+                let color = theme::space(&gallery.space, ui.visuals().dark_mode);
+                ui.label(RichText::new(&gallery.space).strong().color(color));
+            }
+            ui.end_row();
+            for relation in relations_in(galleries) {
+                ui.weak(relation_text(relation));
+                for gallery in &galleries.spaces {
+                    let (part, all) = (share(gallery, relation), gallery.neighbours.len());
+                    let percent = 100.0 * part as f64 / all.max(1) as f64;
+                    ui.label(text::thousands(part)).on_hover_text(format!(
+                        "{part} of {all} neighbours in {} ({percent:.0} %)",
+                        gallery.space
+                    ));
+                }
+                ui.end_row();
+            }
+        },
+    );
+}
+
+/// What the frames and corner signs mean (Appendix E of the paper).
+fn legend_ui(ui: &mut Ui, galleries: Option<&GalleryView>) {
+    heading(ui, "Marks");
+    ui.spacing_mut().item_spacing.y = 2.0;
+    legend_row(ui, "query", |ui, rect| marks::query_dashes(ui.painter(), rect.shrink(1.0)));
+    let relations = galleries
+        .map_or_else(|| vec![Relation::SameImage, Relation::SameClass, Relation::OtherClass], relations_in);
+    for relation in relations {
+        let name = match relation {
+            Relation::SameImage => "same image: no frame",
+            Relation::SameClass => "same class, other image",
+            Relation::OtherClass => "other class",
+            Relation::OtherImage => "other image, no class",
+        };
+        legend_row(ui, name, |ui, rect| {
+            ui.painter().rect_filled(rect, 0.0, Color32::from_gray(110));
+            marks::relation_marks(ui.painter(), rect, relation);
+        });
+    }
+}
+
+fn legend_row(ui: &mut Ui, name: &str, paint: impl FnOnce(&Ui, Rect)) {
+    ui.horizontal(|ui| {
+        let (rect, _) = ui.allocate_exact_size(Vec2::splat(22.0), Sense::hover());
+        paint(ui, rect);
+        ui.label(name);
+    });
+}

@@ -1,0 +1,98 @@
+//! The line at the bottom: long work, what was skipped, and the device.
+
+use eframe::egui::{Align, Layout, ProgressBar, RichText, ScrollArea, Ui};
+
+use crate::engine::{Extraction, Skipped};
+
+use super::Desk;
+use crate::gui::actions::{Action, keys_of};
+use crate::gui::text::{count, tail, thousands, wait};
+
+/// Files listed in the tooltip of the skipped ones.
+const LISTED: usize = 40;
+
+/// Draws the status line.
+pub fn status_ui(ui: &mut Ui, desk: &mut Desk) {
+    let snapshot = desk.session.snapshot().clone();
+    ui.horizontal_centered(|ui| {
+        if let Some(extraction) = &snapshot.extraction {
+            extraction_ui(ui, desk, extraction);
+        }
+        let skipped: Vec<&Skipped> = snapshot
+            .data
+            .iter()
+            .flat_map(|data| &data.skipped)
+            .chain(snapshot.extraction.iter().flat_map(|extraction| &extraction.skipped))
+            .collect();
+        skipped_ui(ui, &skipped);
+        if let Some(busy) = &snapshot.busy {
+            ui.label(format!("{busy}..."));
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if let Some(device) = &snapshot.device {
+                ui.label(format!("{}: {}", device.kind, tail(&device.name, 48)))
+                    .on_hover_text(&device.reason);
+            } else {
+                ui.weak("choosing a device...");
+            }
+        });
+    });
+}
+
+fn extraction_ui(ui: &mut Ui, desk: &mut Desk, extraction: &Extraction) {
+    let progress = &extraction.progress;
+    let images = format!(
+        "{} / {} {}",
+        thousands(progress.done as usize),
+        thousands(progress.total as usize),
+        progress.unit
+    );
+    let explanation = "Embeds the patches that the galleries search; what is done is searched meanwhile.";
+    if extraction.finished {
+        let text = format!("embedded {images} \u{b7} {}", count(extraction.patches.0, "patch"));
+        ui.label(RichText::new(text).weak()).on_hover_text(explanation);
+        return;
+    }
+    let fraction = progress.fraction();
+    ui.add(ProgressBar::new(fraction).desired_width(96.0).desired_height(8.0))
+        .on_hover_text(format!("{:.0} %", 100.0 * fraction));
+    ui.label(format!("{} {images}{}", progress.what, rate_text(extraction))).on_hover_text(explanation);
+    let text = if extraction.paused { "Resume" } else { "Pause" };
+    if ui.small_button(text).on_hover_text(keys_of(ui.ctx(), Action::PauseExtraction)).clicked() {
+        desk.todo.push(Action::PauseExtraction);
+    }
+}
+
+/// " · 1,840 patches/s · 2 min left", as far as it is known.
+fn rate_text(extraction: &Extraction) -> String {
+    if extraction.paused {
+        return " \u{b7} paused".to_owned();
+    }
+    let mut text = String::new();
+    if let Some(rate) = extraction.patches_per_second {
+        text += &format!(" \u{b7} {} patches/s", thousands(rate.round() as usize));
+    }
+    if let Some(left) = extraction.progress.remaining() {
+        text += &format!(" \u{b7} {} left", wait(left));
+    }
+    text
+}
+
+fn skipped_ui(ui: &mut Ui, skipped: &[&Skipped]) {
+    if skipped.is_empty() {
+        return;
+    }
+    let color = ui.visuals().warn_fg_color;
+    let label = ui.colored_label(color, format!("{} skipped", count(skipped.len(), "image")));
+    label.on_hover_ui(|ui| {
+        ui.set_max_width(480.0);
+        ScrollArea::vertical().max_height(360.0).show(ui, |ui| {
+            for skip in skipped.iter().take(LISTED) {
+                ui.label(format!("{}: {}", tail(&skip.file, 60), skip.reason));
+            }
+            if skipped.len() > LISTED {
+                ui.weak(format!("and {} more", thousands(skipped.len() - LISTED)));
+            }
+        });
+    });
+}

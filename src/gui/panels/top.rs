@@ -1,0 +1,109 @@
+//! The bar at the top: what is open, and the choices that concern the whole window.
+
+use eframe::egui::{Align, Button, Label, Layout, RichText, ThemePreference, Ui};
+
+use crate::engine::{DataDescription, ModelDescription};
+
+use super::Desk;
+use crate::gui::actions::{Action, keys_of};
+use crate::gui::text::{count, thousands};
+
+/// Draws the top bar.
+pub fn top_ui(ui: &mut Ui, desk: &mut Desk) {
+    ui.horizontal(|ui| {
+        ui.label(RichText::new("bagssl").strong());
+        ui.separator();
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            action_button(ui, desk, "Keys", Action::Help);
+            theme_ui(ui, desk);
+            ui.separator();
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| open_ui(ui, desk));
+        });
+    });
+}
+
+fn open_ui(ui: &mut Ui, desk: &mut Desk) {
+    let snapshot = desk.session.snapshot().clone();
+    // Each of the two gets half of the room that the buttons leave.
+    let room = ((ui.available_width() - 260.0) / 2.0).max(80.0);
+    match &snapshot.model {
+        Some(model) => {
+            let label = truncated(ui, &model_text(model), room);
+            label.on_hover_text(format!(
+                "Model {}, input {} x {} pixels, weights {}",
+                model.name,
+                model.input,
+                model.input,
+                model.hash.get(..12).unwrap_or(&model.hash)
+            ));
+        }
+        None => drop(truncated(ui, "no model", room)),
+    }
+    action_button(ui, desk, "Open model...", Action::OpenModel);
+    ui.separator();
+    match &snapshot.data {
+        Some(data) => {
+            let label = truncated(ui, &data_text(data), room);
+            label.on_hover_text(data_details(data));
+        }
+        None => drop(truncated(ui, "no data", room)),
+    }
+    action_button(ui, desk, "Open data...", Action::OpenData);
+}
+
+fn truncated(ui: &mut Ui, text: &str, width: f32) -> eframe::egui::Response {
+    ui.scope(|ui| {
+        ui.set_max_width(width);
+        ui.add(Label::new(text).truncate())
+    })
+    .inner
+}
+
+fn model_text(model: &ModelDescription) -> String {
+    let spaces: Vec<String> =
+        model.spaces.iter().rev().map(|(name, width)| format!("{name} {}", thousands(*width))).collect();
+    format!("{} \u{b7} {} \u{b7} {}", model.name, model.arch, spaces.join(", "))
+}
+
+fn data_text(data: &DataDescription) -> String {
+    format!("{} \u{b7} {}", data.name, count(data.images, "image"))
+}
+
+fn data_details(data: &DataDescription) -> String {
+    let mut text = format!("{}, {}", data.kind, count(data.images, "image"));
+    if let Some((height, width)) = data.size {
+        text += &format!(" of {width} x {height} pixels");
+    }
+    if !data.classes.is_empty() {
+        text += &format!(", {}: {}", count(data.classes.len(), "class"), data.classes.join(", "));
+    }
+    text
+}
+
+/// A button for an action, with its keys in the tooltip.
+pub fn action_button(ui: &mut Ui, desk: &mut Desk, text: &str, action: Action) {
+    let keys = keys_of(ui.ctx(), action);
+    let mut button = ui.add(Button::new(text));
+    if !keys.is_empty() {
+        button = button.on_hover_text(keys);
+    }
+    if button.clicked() {
+        desk.todo.push(action);
+    }
+}
+
+fn theme_ui(ui: &mut Ui, desk: &mut Desk) {
+    // From right to left.
+    for (theme, name) in [
+        (ThemePreference::System, "System"),
+        (ThemePreference::Dark, "Dark"),
+        (ThemePreference::Light, "Light"),
+    ] {
+        ui.spacing_mut().item_spacing.x = 2.0;
+        if ui.selectable_label(desk.settings.theme == theme, name).clicked() {
+            desk.settings.theme = theme;
+            ui.ctx().set_theme(theme);
+        }
+    }
+    ui.reset_style();
+}

@@ -1,0 +1,341 @@
+//! The window's side of the conversation with the engine: what was asked, what
+//! is on show, and where one can go back to. Nothing here waits.
+
+use std::sync::Arc;
+
+use crate::engine::{Command, EngineHandle, Event, ExploreConfig, RequestId, Snapshot};
+use crate::patch::{PatchGrid, PatchRef};
+
+use super::history::History;
+
+/// How long settings must rest before they are sent, seconds: dragging a
+/// number through ten values starts one extraction, not ten.
+const SETTLE_SECS: f64 = 0.4;
+
+/// A line to the engine and what came through it last.
+pub struct Session {
+    engine: EngineHandle,
+    snapshot: Arc<Snapshot>,
+    last_id: RequestId,
+    /// The newest query, until its answer is there.
+    asked: Option<(RequestId, PatchRef)>,
+    /// Number of the last query that was seen in a snapshot.
+    seen_id: Option<RequestId>,
+    history: History,
+    draft: Draft,
+}
+
+/// Settings that the user is changing.
+#[derive(Default)]
+struct Draft {
+    config: Option<ExploreConfig>,
+    /// When it was last touched, in egui's seconds; `None` once it is sent.
+    touched: Option<f64>,
+    /// What the engine had when the draft was sent.
+    before: Option<ExploreConfig>,
+}
+
+impl Session {
+    pub fn new(engine: EngineHandle) -> Self {
+        let snapshot = engine.snapshot();
+        Self {
+            engine,
+            snapshot,
+            last_id: 0,
+            asked: None,
+            seen_id: None,
+            history: History::default(),
+            draft: Draft::default(),
+        }
+    }
+
+    /// Takes in everything that the engine said since the last call.
+    pub fn poll(&mut self) -> Vec<Event> {
+        // Events first: an event's consequences are then in the snapshot that is read after it.
+        let events = self.engine.drain_events();
+        for event in &events {
+            match event {
+                Event::DataOpened => {
+                    self.asked = None;
+                    self.history.clear();
+                    self.draft = Draft::default();
+                }
+                Event::ModelOpened => self.draft = Draft::default(),
+                Event::Failed { .. } => {
+                    self.asked = None;
+                    self.draft = Draft::default();
+                }
+                Event::FigureSaved { .. } | Event::Thumbnail { .. } => {}
+            }
+        }
+        self.snapshot = self.engine.snapshot();
+        self.settle_query();
+        if self.draft.touched.is_none() && self.draft.before != self.snapshot.config {
+            self.draft = Draft::default();
+        }
+        events
+    }
+
+    /// Drops the question once its answer is there; remembers a query that the engine chose.
+    fn settle_query(&mut self) {
+        let Some(query) = &self.snapshot.query else { return };
+        if self.asked.is_some_and(|(id, _)| query.id >= id) {
+            self.asked = None;
+        }
+        if self.seen_id != Some(query.id) {
+            self.seen_id = Some(query.id);
+            self.last_id = self.last_id.max(query.id);
+            if self.asked.is_none() && self.history.current() != Some(query.patch) {
+                self.history.push(query.patch, false);
+            }
+        }
+    }
+
+    pub fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
+    pub fn send(&self, command: Command) {
+        self.engine.send(command);
+    }
+
+    /// The query as the user last put it, answered or not.
+    pub fn query(&self) -> Option<PatchRef> {
+        self.asked.map(|(_, patch)| patch).or_else(|| self.snapshot.query.as_ref().map(|query| query.patch))
+    }
+
+    /// The query, if it lies on the image on show.
+    pub fn query_in_view(&self) -> Option<PatchRef> {
+        let view = self.snapshot.view.as_ref()?;
+        self.query().filter(|patch| patch.image as usize == view.index)
+    }
+
+    /// Whether an answer to the newest query is still to come.
+    pub fn is_query_pending(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    /// Whether the galleries on show belong to an earlier query.
+    pub fn are_galleries_pending(&self) -> bool {
+        match (&self.snapshot.query, &self.snapshot.galleries) {
+            (Some(query), Some(galleries)) => self.asked.is_some() || galleries.query_id != query.id,
+            _ => false,
+        }
+    }
+
+    fn ask(&mut self, patch: PatchRef) {
+        self.last_id += 1;
+        self.asked = Some((self.last_id, patch));
+        self.send(Command::Query { id: self.last_id, patch });
+    }
+
+    /// Makes `patch` the query, with the patch size that is set now.
+    pub fn go_to(&mut self, patch: PatchRef) {
+        let patch = self.fitted(patch);
+        self.history.push(patch, false);
+        self.ask(patch);
+    }
+
+    /// `patch` about the same centre with the patch size that is set now, moved onto its image.
+    fn fitted(&self, patch: PatchRef) -> PatchRef {
+        let Some(size) = self.config().map(|config| config.grid.patch) else { return patch };
+        if size == patch.size {
+            return patch;
+        }
+        let (height, width) = self.size_of(patch.image).unwrap_or((u32::MAX, u32::MAX));
+        let move_corner = |corner: u32, side: u32| {
+            (corner + patch.size / 2).saturating_sub(size / 2).min(side.saturating_sub(size))
+        };
+        PatchRef { image: patch.image, y: move_corner(patch.y, height), x: move_corner(patch.x, width), size }
+    }
+
+    /// `(height, width)` of image `image` of the data set, if it is known here.
+    fn size_of(&self, image: u32) -> Option<(u32, u32)> {
+        let view = self.snapshot.view.as_ref().filter(|view| view.index == image as usize);
+        view.map(|view| (view.image.height(), view.image.width()))
+            .or_else(|| self.snapshot.data.as_ref().and_then(|data| data.size))
+    }
+
+    /// Moves the query by strides, within its image; from the middle where there is none.
+    pub fn step(&mut self, right: i32, down: i32) {
+        let (Some(view), Some(config)) = (self.snapshot.view.clone(), self.config()) else { return };
+        let (height, width) = (view.image.height(), view.image.width());
+        let PatchGrid { patch: size, stride } = config.grid;
+        let (rows, cols) = config.grid.shape(height, width);
+        if rows == 0 || cols == 0 {
+            return;
+        }
+        let next = |corner: u32, by: i32, count: usize| {
+            let last = (count as i64 - 1) * i64::from(stride);
+            (i64::from(corner) + i64::from(by) * i64::from(stride)).clamp(0, last) as u32
+        };
+        let patch = match self.query_in_view().map(|patch| self.fitted(patch)) {
+            Some(at) => PatchRef { y: next(at.y, down, rows), x: next(at.x, right, cols), ..at },
+            None => {
+                let (y, x) = (rows as u32 / 2 * stride, cols as u32 / 2 * stride);
+                PatchRef { image: view.index as u32, y, x, size }
+            }
+        };
+        if Some(patch) != self.query() {
+            self.history.push(patch, true);
+            self.ask(patch);
+        }
+    }
+
+    pub fn can_go_back(&self) -> bool {
+        self.history.can_go_back()
+    }
+
+    pub fn can_go_forward(&self) -> bool {
+        self.history.can_go_forward()
+    }
+
+    pub fn back(&mut self) {
+        if let Some(patch) = self.history.back() {
+            self.ask(self.fitted(patch));
+        }
+    }
+
+    pub fn forward(&mut self) {
+        if let Some(patch) = self.history.forward() {
+            self.ask(self.fitted(patch));
+        }
+    }
+
+    /// Shows an image of the data set; nothing happens if it is on show or does not exist.
+    pub fn show_image(&mut self, index: usize) {
+        let snapshot = &self.snapshot;
+        let exists = snapshot.data.as_ref().is_some_and(|data| index < data.images);
+        if exists && snapshot.view.as_ref().is_none_or(|view| view.index != index) {
+            self.asked = None;
+            self.send(Command::ShowImage { index });
+        }
+    }
+
+    /// The settings as the user last put them.
+    pub fn config(&self) -> Option<ExploreConfig> {
+        self.draft.config.or(self.snapshot.config)
+    }
+
+    /// Takes settings that the user is changing; they are sent once they rest.
+    pub fn change_config(&mut self, config: ExploreConfig, now: f64) {
+        self.draft.config = Some(config);
+        self.draft.touched = Some(now);
+    }
+
+    /// Sends changed settings once they have rested. Returns the seconds after which to call again.
+    pub fn send_config_when_settled(&mut self, now: f64, hand_on_mouse: bool) -> Option<f64> {
+        let (config, touched) = (self.draft.config?, self.draft.touched?);
+        let left = touched + SETTLE_SECS - now;
+        if hand_on_mouse || left > 0.0 {
+            return Some(left.max(0.05));
+        }
+        if Some(config) == self.snapshot.config {
+            self.draft = Draft::default();
+        } else {
+            self.draft.touched = None;
+            self.draft.before = self.snapshot.config;
+            self.send(Command::Configure(config));
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{EngineLine, ImageView, QueryView, line};
+    use crate::image::Image;
+
+    const CONFIG: ExploreConfig = ExploreConfig {
+        grid: PatchGrid { patch: 14, stride: 4 },
+        gallery_stride: 4,
+        gallery_images: 100,
+        neighbours: 119,
+    };
+
+    fn patch(y: u32, x: u32) -> PatchRef {
+        PatchRef { image: 3, y, x, size: 14 }
+    }
+
+    fn answer(line: &EngineLine, id: RequestId, patch: PatchRef) {
+        line.update(|snapshot| {
+            snapshot.query = Some(Arc::new(QueryView { id, patch, maps: vec![], known: 0 }));
+        });
+    }
+
+    /// A session on a 32 x 32 image with a query that the engine chose.
+    fn session() -> (Session, EngineLine) {
+        let (handle, line) = line(|| {});
+        line.update(|snapshot| {
+            snapshot.config = Some(CONFIG);
+            snapshot.view = Some(Arc::new(ImageView {
+                index: 3,
+                name: "3".into(),
+                class: None,
+                image: Arc::new(Image::filled(32, 32, [9; 3])),
+                parts: None,
+            }));
+        });
+        answer(&line, 0, patch(8, 8));
+        let mut session = Session::new(handle);
+        session.poll();
+        (session, line)
+    }
+
+    fn last_query(line: &EngineLine) -> Option<(RequestId, PatchRef)> {
+        line.commands.try_iter().fold(None, |last, command| match command {
+            Command::Query { id, patch } => Some((id, patch)),
+            _ => last,
+        })
+    }
+
+    #[test]
+    fn steps_stay_on_the_image_and_on_the_grid() {
+        let (mut session, line) = session();
+        session.step(1, 0);
+        assert_eq!(last_query(&line), Some((1, patch(8, 12))));
+        session.step(10, -10);
+        // Corners 0, 4, .., 16: the last whole patch begins at 16, not at 18.
+        assert_eq!(last_query(&line), Some((2, patch(0, 16))));
+        session.step(1, 0);
+        assert_eq!(last_query(&line), None);
+    }
+
+    #[test]
+    fn the_query_on_show_is_the_newest_asked_until_it_is_answered() {
+        let (mut session, line) = session();
+        session.go_to(patch(0, 4));
+        assert!(session.is_query_pending());
+        session.poll();
+        assert_eq!(session.query(), Some(patch(0, 4)));
+        answer(&line, 1, patch(0, 4));
+        session.poll();
+        assert!(!session.is_query_pending());
+        session.back();
+        assert_eq!(last_query(&line), Some((2, patch(8, 8))));
+    }
+
+    #[test]
+    fn settings_are_sent_once_they_rest() {
+        let (mut session, line) = session();
+        let config = ExploreConfig { neighbours: 255, ..CONFIG };
+        session.change_config(config, 10.0);
+        assert!(session.send_config_when_settled(10.1, false).is_some());
+        assert!(line.commands.is_empty());
+        assert!(session.send_config_when_settled(10.5, true).is_some());
+        assert!(session.send_config_when_settled(10.5, false).is_none());
+        assert!(matches!(line.commands.try_recv(), Ok(Command::Configure(sent)) if sent == config));
+        assert_eq!(session.config(), Some(config));
+    }
+
+    #[test]
+    fn a_failure_ends_the_waiting() {
+        let (mut session, line) = session();
+        session.go_to(patch(0, 4));
+        line.emit(Event::Failed { about: "query".into(), message: "no".into() });
+        session.poll();
+        assert!(!session.is_query_pending());
+        assert_eq!(session.query(), Some(patch(8, 8)));
+    }
+}

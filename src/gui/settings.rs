@@ -1,0 +1,71 @@
+//! What the window remembers from one start to the next.
+
+use eframe::egui::{Context, ThemePreference};
+use serde::{Deserialize, Serialize};
+
+use crate::colormap::Colormap;
+
+/// Key in eframe's storage.
+const KEY: &str = "bagssl-settings";
+
+/// Choices of looks; nothing here changes a result.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    pub theme: ThemePreference,
+    pub colormap: Colormap,
+    /// Cosines at the two ends of the one colour scale.
+    pub range: [f32; 2],
+    /// Opacity of the heatmaps over the image, percent.
+    pub opacity: i32,
+    /// Whether the cells of the heatmaps are outlined.
+    pub grid: bool,
+    /// Folder of the last exported figure.
+    pub export_folder: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            theme: ThemePreference::System,
+            colormap: Colormap::default(),
+            range: [-1.0, 1.0],
+            opacity: 100,
+            grid: false,
+            export_folder: String::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// What was stored, made valid; the defaults where there is nothing.
+    pub fn load(storage: Option<&dyn eframe::Storage>) -> Self {
+        let mut settings: Self =
+            storage.and_then(|storage| eframe::get_value(storage, KEY)).unwrap_or_default();
+        let [lo, hi] = settings.range;
+        if !(lo >= -1.0 && hi <= 1.0 && lo < hi) {
+            settings.range = Self::default().range;
+        }
+        settings.opacity = settings.opacity.clamp(0, 100);
+        settings
+    }
+
+    pub fn save(&self, storage: &mut dyn eframe::Storage) {
+        eframe::set_value(storage, KEY, self);
+    }
+
+    /// Changes the opacity of the heatmaps by `percent`.
+    pub fn add_opacity(&mut self, percent: i32) {
+        self.opacity = (self.opacity + percent).clamp(0, 100);
+    }
+
+    /// Takes the next theme: light, dark, as the system.
+    pub fn next_theme(&mut self, ctx: &Context) {
+        self.theme = match self.theme {
+            ThemePreference::Light => ThemePreference::Dark,
+            ThemePreference::Dark => ThemePreference::System,
+            ThemePreference::System => ThemePreference::Light,
+        };
+        ctx.set_theme(self.theme);
+    }
+}

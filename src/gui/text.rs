@@ -1,0 +1,73 @@
+//! Numbers and times as the window writes them.
+
+use std::time::Duration;
+
+/// `1204000` as `1,204,000`.
+pub fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `2` and `image` as `2 images`.
+pub fn count(number: usize, unit: &str) -> String {
+    let plural = match unit {
+        "patch" | "class" => "es",
+        _ => "s",
+    };
+    format!("{} {unit}{}", thousands(number), if number == 1 { "" } else { plural })
+}
+
+/// A time to wait, in its largest fitting unit: `40 s`, `2 min`, `3 h 20 min`.
+pub fn wait(duration: Duration) -> String {
+    let secs = duration.as_secs();
+    match secs {
+        0..60 => format!("{} s", secs.max(1)),
+        60..3600 => format!("{} min", (secs + 30) / 60),
+        _ => format!("{} h {} min", secs / 3600, secs % 3600 / 60),
+    }
+}
+
+/// A cosine with its sign and two digits, so that columns line up: `+0.91`, `-0.07`.
+pub fn cosine(value: f32) -> String {
+    if value.is_nan() { "not yet".to_owned() } else { format!("{value:+.2}") }
+}
+
+/// The last `keep` characters of `text`, with dots before them if some were left out.
+pub fn tail(text: &str, keep: usize) -> String {
+    let length = text.chars().count();
+    if length <= keep {
+        return text.to_owned();
+    }
+    format!("...{}", text.chars().skip(length - keep.saturating_sub(3)).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_by_three() {
+        let numbers = [0, 12, 999, 1_000, 50_000, 1_204_000];
+        assert_eq!(numbers.map(thousands), ["0", "12", "999", "1,000", "50,000", "1,204,000"]);
+        assert_eq!([count(1, "image"), count(2, "patch")], ["1 image", "2 patches"]);
+    }
+
+    #[test]
+    fn times_are_told_in_their_largest_unit() {
+        let times = [0, 40, 125, 7_260].map(|secs| wait(Duration::from_secs(secs)));
+        assert_eq!(times, ["1 s", "40 s", "2 min", "2 h 1 min"]);
+    }
+
+    #[test]
+    fn long_names_keep_their_end() {
+        assert_eq!(tail("folder/picture.png", 14), "...picture.png");
+        assert_eq!(tail("short", 14), "short");
+    }
+}

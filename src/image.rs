@@ -1,0 +1,73 @@
+//! The decoded picture that every room works on: 8-bit RGB, row by row.
+
+/// An image of 8-bit sRGB pixels, interleaved, row-major; `rgb.len() == 3 * width * height`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Image {
+    width: u32,
+    height: u32,
+    rgb: Vec<u8>,
+}
+
+impl std::fmt::Debug for Image {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Image({} x {})", self.width, self.height)
+    }
+}
+
+impl Image {
+    /// Wraps interleaved RGB bytes. Panics unless there are `3 * width * height` of them.
+    pub fn new(width: u32, height: u32, rgb: Vec<u8>) -> Self {
+        assert_eq!(rgb.len(), 3 * width as usize * height as usize, "RGB bytes of a {width} x {height} image");
+        Self { width, height, rgb }
+    }
+
+    /// An image of one colour.
+    pub fn filled(width: u32, height: u32, rgb: [u8; 3]) -> Self {
+        Self::new(width, height, rgb.repeat(width as usize * height as usize))
+    }
+
+    /// Width in pixels.
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Height in pixels.
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// Interleaved RGB bytes, row by row.
+    pub fn rgb(&self) -> &[u8] {
+        &self.rgb
+    }
+
+    /// The pixel in row `y`, column `x`.
+    pub fn pixel(&self, y: u32, x: u32) -> [u8; 3] {
+        let at = 3 * (y as usize * self.width as usize + x as usize);
+        [self.rgb[at], self.rgb[at + 1], self.rgb[at + 2]]
+    }
+
+    /// The `height` x `width` rectangle with top-left pixel `(y, x)`. Panics if it leaves the image.
+    pub fn crop(&self, y: u32, x: u32, height: u32, width: u32) -> Image {
+        assert!(y + height <= self.height && x + width <= self.width, "crop leaves the image");
+        let mut rgb = Vec::with_capacity(3 * (width * height) as usize);
+        for row in y..y + height {
+            let start = 3 * (row as usize * self.width as usize + x as usize);
+            rgb.extend_from_slice(&self.rgb[start..start + 3 * width as usize]);
+        }
+        Image::new(width, height, rgb)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crop_holds_the_pixels_of_its_rectangle() {
+        let image = Image::new(3, 2, (0..18).collect());
+        let crop = image.crop(1, 1, 1, 2);
+        assert_eq!(crop.rgb(), &[12, 13, 14, 15, 16, 17]);
+        assert_eq!(image.pixel(1, 2), [15, 16, 17]);
+    }
+}

@@ -1,0 +1,61 @@
+//! `bagssl`: see what a self-supervised vision model thinks is alike.
+//!
+//! # Rooms
+//!
+//! A room imports only from floors below it (a test reads the `use crate::` lines).
+//!
+//! | floor | room | what lives there |
+//! |---|---|---|
+//! | 0 | [`patch`] | grids of square patches, pixel <-> patch geometry |
+//! | 0 | [`image`], [`progress`], [`colormap`], [`stats`], [`files`] | the decoded picture; progress and cancelling; colours; quantiles and intervals; atomic writes |
+//! | 1 | [`device`] | the one place that picks and opens a burn device |
+//! | 1 | [`dataset`] | CIFAR binaries, folders, single files, the synthetic set, downloads |
+//! | 1 | [`augment`] | crops, resizing, colour operations: seeded, CPU-parallel, equal to torchvision's |
+//! | 2 | [`model`] | backbones, projector, encoder, weights in and out |
+//! | 2 | [`objective`] | one file per loss |
+//! | 2 | [`bank`] | memory-mapped embeddings on disk, with what made them |
+//! | 3 | [`train`] | config, recipes, trainer, run folder |
+//! | 3 | [`embed`] | patches to vectors, data sets to banks |
+//! | 3 | [`search`] | exact top-k over a bank |
+//! | 4 | [`analysis`] | heatmaps, locality |
+//! | 4 | [`eval`] | aggregated features, kNN classifier |
+//! | 4 | [`figure`] | plain data -> SVG, PDF, PNG and a sidecar |
+//! | 5 | [`engine`] | the thread that owns every tensor; jobs for the command line |
+//! | 6 | [`cli`], [`gui`] | two faces of the same engine |
+//!
+//! # Invariants
+//!
+//! - One thread owns the tensors; decoding and augmentation run on workers that create none.
+//! - No frame waits: the window sends commands and draws the latest snapshot.
+//! - Interactive before batch: the newest query first, then one batch of work, then publish.
+//! - The same spec gives the same bytes: figures, banks and runs are functions of their recorded
+//!   configuration and seed (to the bit on the CPU for one build, instruction set and thread count).
+//! - Untrusted files stay data: they are parsed with bounds, and a bad one gives an error that
+//!   names the file, the place and what was expected.
+//! - Writes are atomic: a kill at any moment leaves the old file or the new one.
+//! - Nothing is subsampled in silence: whatever shows a part says "N of M".
+
+pub mod analysis;
+pub mod augment;
+pub mod bank;
+pub mod cli;
+pub mod colormap;
+pub mod dataset;
+pub mod device;
+pub mod embed;
+pub mod engine;
+pub mod eval;
+pub mod figure;
+pub mod files;
+pub mod gui {
+    pub struct GuiOptions { pub model: String, pub data: String, pub split: Option<crate::dataset::Split>, pub image: Option<std::path::PathBuf> }
+    pub fn run(_: GuiOptions, _: crate::device::DeviceChoice) -> anyhow::Result<()> { anyhow::bail!("not yet") }
+}
+pub mod image;
+pub mod model;
+pub mod objective;
+pub mod patch;
+pub mod progress;
+pub mod search;
+pub mod stats;
+pub mod train;

@@ -1,0 +1,176 @@
+//! Image batch -> embedding h, projection z, and any layer between.
+
+use std::fmt;
+use std::str::FromStr;
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::layers::Mode;
+use super::projector::Projector;
+use super::resnet::{BackboneConfig, ResNet};
+use crate::augment::{Normalization, Resize};
+
+/// A named space of vectors that a network maps images to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Space {
+    /// Mean over positions of the feature map after stage 1 to 4; stage 4 is [`Space::H`].
+    Stage(u8),
+    /// The embedding h: the backbone's output, not normalised.
+    H,
+    /// Output of the projector's hidden layer 1, 2, ... (after ReLU).
+    Hidden(u8),
+    /// The projection z: the projector's raw output, not normalised.
+    Z,
+}
+
+impl fmt::Display for Space {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Space::Stage(index) => write!(f, "stage{index}"),
+            Space::H => write!(f, "h"),
+            Space::Hidden(index) => write!(f, "hidden{index}"),
+            Space::Z => write!(f, "z"),
+        }
+    }
+}
+
+impl FromStr for Space {
+    type Err = anyhow::Error;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let numbered = |prefix: &str| name.strip_prefix(prefix).and_then(|digits| digits.parse::<u8>().ok());
+        match name {
+            "h" => Ok(Space::H),
+            "z" => Ok(Space::Z),
+            _ => numbered("stage")
+                .filter(|index| (1..=4).contains(index))
+                .map(Space::Stage)
+                .or(numbered("hidden").filter(|&index| index >= 1).map(Space::Hidden))
+                .ok_or_else(|| {
+                    anyhow::anyhow!("unknown space \"{name}\"; expected h, z, stage1 to stage4 or hidden1, ...")
+                }),
+        }
+    }
+}
+
+/// What a model is: all that is needed to build it, to feed it and to name it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelInfo {
+    pub backbone: BackboneConfig,
+    /// Output widths of the projector's layers, the last being that of z; empty without a projector.
+    pub projector: Vec<usize>,
+    /// Side of the square input, pixels.
+    pub input: u32,
+    /// How a patch or image reaches that side.
+    pub resize: Resize,
+    /// What is subtracted and divided by, per channel of RGB / 255.
+    pub normalization: Normalization,
+    /// How the weights came to be (recipe, data, steps, ...), as the trainer wrote it.
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    pub training: serde_json::Value,
+}
+
+impl ModelInfo {
+    /// The spaces that users see first (h, and z where there is a projector) with their widths.
+    pub fn spaces(&self) -> Vec<(Space, usize)> {
+        let mut spaces = vec![(Space::H, self.backbone.h_width())];
+        spaces.extend(self.projector.last().map(|&width| (Space::Z, width)));
+        spaces
+    }
+
+    /// Width of any space, or `None` if this model has no such space.
+    pub fn width(&self, space: Space) -> Option<usize> {
+        let hidden = self.projector.len().saturating_sub(1);
+        match space {
+            Space::H | Space::Stage(4) => Some(self.backbone.h_width()),
+            Space::Stage(index @ 1..=3) => Some(self.backbone.h_width() >> (4 - index)),
+            Space::Stage(_) => None,
+            Space::Hidden(index) if index == 0 || usize::from(index) > hidden => None,
+            Space::Hidden(index) => Some(self.projector[usize::from(index) - 1]),
+            Space::Z => self.projector.last().copied(),
+        }
+    }
+
+    /// Checks ranges. The error names the field.
+    pub fn validate(&self) -> anyhow::Result<()> {
+        self.backbone.validate()?;
+        anyhow::ensure!((8..=1024).contains(&self.input), "input is {}; expected 8 to 1024 pixels", self.input);
+        for (index, &width) in self.projector.iter().enumerate() {
+            anyhow::ensure!(
+                (1..=65_536).contains(&width),
+                "projector layer {index} has width {width}; expected 1 to 65,536"
+            );
+        }
+        anyhow::ensure!(
+            self.normalization.std.iter().all(|&std| std > 0.0 && std.is_finite()),
+            "normalization std is {:?}; expected positive numbers",
+            self.normalization.std
+        );
+        Ok(())
+    }
+}
+
+/// Backbone and projector.
+#[derive(Module, Debug)]
+pub struct Encoder {
+    backbone: ResNet,
+    projector: Projector,
+}
+
+impl Encoder {
+    /// An encoder of the described shape with fresh weights, torchvision's initialisation
+    /// drawn from `seed`.
+    pub fn new(info: &ModelInfo, seed: u64, device: &Device) -> Self {
+        super::weights::initialize(Self::uninitialized(info, device), seed)
+    }
+
+    /// An encoder whose weights are still to be set.
+    pub(super) fn uninitialized(info: &ModelInfo, device: &Device) -> Self {
+        let backbone = ResNet::new(&info.backbone, device);
+        let projector = Projector::new(info.backbone.h_width(), &info.projector, device);
+        Self { backbone, projector }
+    }
+
+    /// Maps a batch of normalised images to the spaces asked for, in that order.
+    /// Panics if the model has no such space (see [`ModelInfo::width`]).
+    ///
+    /// # Shapes
+    /// - input: `[batch, 3, side, side]`
+    /// - output i: `[batch, width of spaces[i]]`
+    pub fn embed(&self, images: Tensor<4>, spaces: &[Space], mode: Mode) -> Vec<Tensor<2>> {
+        let stages = self.backbone.stages(images, mode).map(mean_over_positions);
+        let h = stages[3].clone();
+        let projects = spaces.iter().any(|space| matches!(space, Space::Z | Space::Hidden(_)));
+        let projected = if projects { self.projector.activations(h.clone(), mode) } else { vec![] };
+        let pick = |space: &Space| match *space {
+            Space::Stage(index) => stages[usize::from(index) - 1].clone(),
+            Space::H => h.clone(),
+            Space::Hidden(index) => projected[usize::from(index) - 1].clone(),
+            Space::Z => projected[projected.len() - 1].clone(),
+        };
+        spaces.iter().map(pick).collect()
+    }
+}
+
+/// # Shapes
+/// - input: `[batch, channels, height, width]`
+/// - output: `[batch, channels]`
+fn mean_over_positions(map: Tensor<4>) -> Tensor<2> {
+    let [batch, channels, height, width] = map.dims();
+    map.reshape([batch, channels, height * width]).mean_dim(2).reshape([batch, channels])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spaces_read_back_from_their_names() {
+        for space in [Space::H, Space::Z, Space::Stage(2), Space::Hidden(1)] {
+            assert_eq!(space.to_string().parse::<Space>().unwrap(), space);
+        }
+        assert!("stage5".parse::<Space>().is_err() && "y".parse::<Space>().is_err());
+    }
+}

@@ -1,0 +1,115 @@
+//! The layers of a ResNet in PyTorch's layout and naming, so that weights need
+//! no renaming on their way in or out.
+
+use burn::module::{Initializer, Module, Param, RunningState};
+use burn::tensor::module::{batch_norm, batch_norm_train, conv2d, linear};
+use burn::tensor::ops::ConvOptions;
+use burn::tensor::{Device, Tensor};
+
+/// Which statistics batch normalisation uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Those of the batch; the running ones are updated.
+    Train,
+    /// The running ones.
+    Eval,
+}
+
+/// A 2-D convolution without bias. `weight`: `[out, in, side, side]`.
+#[derive(Module, Debug)]
+pub struct Conv2d {
+    pub weight: Param<Tensor<4>>,
+    stride: usize,
+    padding: usize,
+}
+
+impl Conv2d {
+    /// Zero weights; [`super::weights::initialize`] fills them.
+    pub fn new(channels: [usize; 2], side: usize, stride: usize, padding: usize, device: &Device) -> Self {
+        let [input, output] = channels;
+        let weight = Initializer::Zeros.init([output, input, side, side], device);
+        Self { weight, stride, padding }
+    }
+
+    /// # Shapes
+    /// - input: `[batch, in, height, width]`
+    /// - output: `[batch, out, (height + 2 padding - side) / stride + 1, ...]`
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let options = ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], 1);
+        conv2d(x, self.weight.val(), None, options)
+    }
+}
+
+/// Batch normalisation over all dimensions but the second, as `torch.nn.BatchNorm{1,2}d`:
+/// epsilon 1e-5, momentum 0.1, and the running variance is the unbiased one
+/// (burn's own layer keeps the biased one, and its running state is read only one step late).
+#[derive(Module, Debug)]
+pub struct BatchNorm {
+    pub weight: Param<Tensor<1>>,
+    pub bias: Param<Tensor<1>>,
+    pub running_mean: RunningState<Tensor<1>>,
+    pub running_var: RunningState<Tensor<1>>,
+}
+
+const EPSILON: f64 = 1e-5;
+const MOMENTUM: f64 = 0.1;
+
+impl BatchNorm {
+    /// Scale 1, shift 0, running mean 0 and variance 1 for `width` channels.
+    pub fn new(width: usize, device: &Device) -> Self {
+        Self {
+            weight: Initializer::Ones.init([width], device),
+            bias: Initializer::Zeros.init([width], device),
+            running_mean: RunningState::new(Tensor::zeros([width], device)),
+            running_var: RunningState::new(Tensor::ones([width], device)),
+        }
+    }
+
+    /// # Shapes
+    /// - input, output: `[batch, width, ...]`
+    pub fn forward<const D: usize>(&self, x: Tensor<D>, mode: Mode) -> Tensor<D> {
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        if mode == Mode::Eval {
+            return batch_norm(x, weight, bias, self.running_mean.value(), self.running_var.value(), EPSILON);
+        }
+        let dims = x.dims();
+        let count = (dims.iter().product::<usize>() / dims[1]) as f64;
+        let result = batch_norm_train(x, weight, bias, EPSILON);
+        let unbiased = result.variance.mul_scalar(count / (count - 1.0).max(1.0));
+        blend(&self.running_mean, result.mean);
+        blend(&self.running_var, unbiased);
+        result.output
+    }
+}
+
+/// `running = (1 - momentum) running + momentum batch`, visible at once.
+fn blend(running: &RunningState<Tensor<1>>, batch: Tensor<1>) {
+    let old = running.value();
+    let new = old.mul_scalar(1.0 - MOMENTUM) + batch.detach().mul_scalar(MOMENTUM);
+    running.update(new.detach());
+    running.value_sync();
+}
+
+/// A linear layer in PyTorch's layout. `weight`: `[out, in]`, `bias`: `[out]`.
+#[derive(Module, Debug)]
+pub struct Linear {
+    pub weight: Param<Tensor<2>>,
+    pub bias: Param<Tensor<1>>,
+}
+
+impl Linear {
+    /// Zero weights; [`super::weights::initialize`] fills them.
+    pub fn new(input: usize, output: usize, device: &Device) -> Self {
+        Self {
+            weight: Initializer::Zeros.init([output, input], device),
+            bias: Initializer::Zeros.init([output], device),
+        }
+    }
+
+    /// # Shapes
+    /// - input: `[batch, in]`
+    /// - output: `[batch, out]`
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        linear(x, self.weight.val().transpose(), Some(self.bias.val()))
+    }
+}

@@ -1,0 +1,13 @@
+//! The network: backbone f, projector g, and the [`Encoder`] that maps a batch of
+//! images to every named space.
+
+pub mod encoder;
+pub mod layers;
+pub mod projector;
+pub mod resnet;
+pub mod store;
+pub mod weights;
+
+pub use encoder::{Encoder, ModelInfo, Space};
+pub use layers::Mode;
+pub use resnet::{BackboneConfig, Depth, Stem};

@@ -1,0 +1,50 @@
+//! The projector g: Linear, BN, ReLU, ..., Linear, the last layer plain.
+
+use burn::module::Module;
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor};
+
+use super::layers::{BatchNorm, Linear, Mode};
+
+/// One linear layer, followed by batch normalisation and ReLU unless it is the last.
+#[derive(Module, Debug)]
+pub struct ProjectorLayer {
+    linear: Linear,
+    bn: Option<BatchNorm>,
+}
+
+/// An MLP from h to z; z is its raw output.
+#[derive(Module, Debug)]
+pub struct Projector {
+    layers: Vec<ProjectorLayer>,
+}
+
+impl Projector {
+    /// Layers of the given output widths, the last of which is the width of z.
+    pub fn new(input: usize, widths: &[usize], device: &Device) -> Self {
+        let mut from = input;
+        let layers = widths.iter().enumerate().map(|(index, &to)| {
+            let linear = Linear::new(from, to, device);
+            from = to;
+            ProjectorLayer { linear, bn: (index + 1 < widths.len()).then(|| BatchNorm::new(to, device)) }
+        });
+        Self { layers: layers.collect() }
+    }
+
+    /// The output of each hidden layer (after ReLU) and, last, z.
+    ///
+    /// # Shapes
+    /// - input: `[batch, h]`
+    /// - output i: `[batch, widths[i]]`
+    pub fn activations(&self, h: Tensor<2>, mode: Mode) -> Vec<Tensor<2>> {
+        let mut x = h;
+        let outputs = self.layers.iter().map(|layer| {
+            x = layer.linear.forward(x.clone());
+            if let Some(bn) = &layer.bn {
+                x = relu(bn.forward(x.clone(), mode));
+            }
+            x.clone()
+        });
+        outputs.collect()
+    }
+}

@@ -1,0 +1,195 @@
+//! ResNet-18, -34 and -50 (He et al. 2016) as torchvision builds them, with the
+//! two stems of the field: ImageNet's and CIFAR's.
+
+use burn::module::Module;
+use burn::tensor::activation::relu;
+use burn::tensor::module::max_pool2d;
+use burn::tensor::ops::MaxPoolOptions;
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::layers::{BatchNorm, Conv2d, Mode};
+
+/// Number of layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+pub enum Depth {
+    #[serde(rename = "resnet18")]
+    #[value(name = "resnet18")]
+    ResNet18,
+    #[serde(rename = "resnet34")]
+    #[value(name = "resnet34")]
+    ResNet34,
+    #[serde(rename = "resnet50")]
+    #[value(name = "resnet50")]
+    ResNet50,
+}
+
+/// First layers of the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Stem {
+    /// 3x3, stride 1, no max-pool. Padding 1 is the paper's; padding 2 is that of
+    /// solo-learn's checkpoints and of App. C.4 (a 5x5 final map for 32x32 images).
+    Cifar { padding: usize },
+    /// 7x7, stride 2, padding 3, then a 3x3 max-pool of stride 2.
+    ImageNet,
+}
+
+/// What decides the shape of a backbone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackboneConfig {
+    pub depth: Depth,
+    pub stem: Stem,
+    /// Channels of the first stage: 64 in the standard network, fewer in small ones.
+    pub width: usize,
+}
+
+impl Depth {
+    fn blocks(self) -> [usize; 4] {
+        match self {
+            Depth::ResNet18 => [2, 2, 2, 2],
+            Depth::ResNet34 | Depth::ResNet50 => [3, 4, 6, 3],
+        }
+    }
+
+    fn expansion(self) -> usize {
+        if self == Depth::ResNet50 { 4 } else { 1 }
+    }
+
+    /// "ResNet-18" and so on.
+    pub fn title(self) -> &'static str {
+        match self {
+            Depth::ResNet18 => "ResNet-18",
+            Depth::ResNet34 => "ResNet-34",
+            Depth::ResNet50 => "ResNet-50",
+        }
+    }
+}
+
+impl BackboneConfig {
+    /// Width of the embedding h.
+    pub fn h_width(&self) -> usize {
+        8 * self.width * self.depth.expansion()
+    }
+
+    /// A short name for headings: "ResNet-18", or "ResNet-18/4" for a quarter of the width.
+    pub fn title(&self) -> String {
+        match self.width {
+            64 => self.depth.title().into(),
+            w if 64 % w == 0 => format!("{}/{}", self.depth.title(), 64 / w),
+            w => format!("{} (width {w})", self.depth.title()),
+        }
+    }
+
+    /// Checks ranges. The error names the field.
+    pub fn validate(&self) -> anyhow::Result<()> {
+        anyhow::ensure!((1..=1024).contains(&self.width), "width is {}; expected 1 to 1024", self.width);
+        if let Stem::Cifar { padding } = self.stem {
+            anyhow::ensure!((1..=2).contains(&padding), "stem padding is {padding}; expected 1 or 2");
+        }
+        Ok(())
+    }
+}
+
+/// A basic block (two 3x3 convolutions) or, with `conv3`, a bottleneck.
+#[derive(Module, Debug)]
+pub struct Block {
+    conv1: Conv2d,
+    bn1: BatchNorm,
+    conv2: Conv2d,
+    bn2: BatchNorm,
+    conv3: Option<Conv2d>,
+    bn3: Option<BatchNorm>,
+    downsample: Option<(Conv2d, BatchNorm)>,
+}
+
+impl Block {
+    fn new(depth: Depth, input: usize, planes: usize, stride: usize, device: &Device) -> Self {
+        let output = planes * depth.expansion();
+        let conv = |from, to, side, stride| Conv2d::new([from, to], side, stride, side / 2, device);
+        let bottleneck = depth == Depth::ResNet50;
+        let (conv1, conv2) = if bottleneck {
+            (conv(input, planes, 1, 1), conv(planes, planes, 3, stride))
+        } else {
+            (conv(input, planes, 3, stride), conv(planes, planes, 3, 1))
+        };
+        Self {
+            conv1,
+            bn1: BatchNorm::new(planes, device),
+            conv2,
+            bn2: BatchNorm::new(planes, device),
+            conv3: bottleneck.then(|| conv(planes, output, 1, 1)),
+            bn3: bottleneck.then(|| BatchNorm::new(output, device)),
+            downsample: (stride != 1 || input != output)
+                .then(|| (conv(input, output, 1, stride), BatchNorm::new(output, device))),
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
+        let mut y = relu(self.bn1.forward(self.conv1.forward(x.clone()), mode));
+        y = self.bn2.forward(self.conv2.forward(y), mode);
+        if let (Some(conv3), Some(bn3)) = (&self.conv3, &self.bn3) {
+            y = bn3.forward(conv3.forward(relu(y)), mode);
+        }
+        let shortcut = match &self.downsample {
+            Some((conv, bn)) => bn.forward(conv.forward(x), mode),
+            None => x,
+        };
+        relu(y + shortcut)
+    }
+}
+
+/// The backbone f: images to feature maps, their mean over positions being h.
+#[derive(Module, Debug)]
+pub struct ResNet {
+    conv1: Conv2d,
+    bn1: BatchNorm,
+    layer1: Vec<Block>,
+    layer2: Vec<Block>,
+    layer3: Vec<Block>,
+    layer4: Vec<Block>,
+    max_pool: bool,
+}
+
+impl ResNet {
+    /// A network of the given shape with unset weights.
+    pub fn new(config: &BackboneConfig, device: &Device) -> Self {
+        let BackboneConfig { depth, stem, width } = *config;
+        let conv1 = match stem {
+            Stem::Cifar { padding } => Conv2d::new([3, width], 3, 1, padding, device),
+            Stem::ImageNet => Conv2d::new([3, width], 7, 2, 3, device),
+        };
+        let mut input = width;
+        let mut stage = |index: usize| -> Vec<Block> {
+            let planes = width << index;
+            let blocks = (0..depth.blocks()[index]).map(|block| {
+                let stride = if block == 0 && index > 0 { 2 } else { 1 };
+                let made = Block::new(depth, input, planes, stride, device);
+                input = planes * depth.expansion();
+                made
+            });
+            blocks.collect()
+        };
+        let (layer1, layer2, layer3, layer4) = (stage(0), stage(1), stage(2), stage(3));
+        let bn1 = BatchNorm::new(width, device);
+        Self { conv1, bn1, layer1, layer2, layer3, layer4, max_pool: stem == Stem::ImageNet }
+    }
+
+    /// The feature maps after each of the four stages.
+    ///
+    /// # Shapes
+    /// - input: `[batch, 3, side, side]`
+    /// - output i: `[batch, width * 2^i * expansion, side_i, side_i]`
+    pub fn stages(&self, x: Tensor<4>, mode: Mode) -> [Tensor<4>; 4] {
+        let mut x = relu(self.bn1.forward(self.conv1.forward(x), mode));
+        if self.max_pool {
+            let options =
+                MaxPoolOptions { stride: [2, 2], padding: [(1, 1); 2], ..MaxPoolOptions::new([3, 3]) };
+            x = max_pool2d(x, options);
+        }
+        [&self.layer1, &self.layer2, &self.layer3, &self.layer4].map(|blocks| {
+            x = blocks.iter().fold(x.clone(), |x, block| block.forward(x, mode));
+            x.clone()
+        })
+    }
+}

@@ -1,0 +1,180 @@
+//! Weights by name: reading them out of an encoder, setting them, and drawing fresh ones.
+//!
+//! Names and layouts are torchvision's (`layer1.0.conv1.weight`, `[out, in, h, w]`), with the
+//! projector's layers numbered as in a `torch.nn.Sequential` (`projector.0.weight`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::tensor::{Tensor, TensorData};
+use rand_distr::{Distribution, Normal, Uniform};
+use rand_pcg::Pcg64;
+
+/// One array of weights: its shape and its values, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    pub shape: Vec<usize>,
+    pub values: Vec<f32>,
+}
+
+/// All weights of a module by their PyTorch names.
+pub type Weights = BTreeMap<String, Array>;
+
+/// What did not match when weights were set.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Mismatch {
+    /// Names that the module needs and the weights lack.
+    pub missing: Vec<String>,
+    /// Names that the weights hold and the module does not know.
+    pub unexpected: Vec<String>,
+}
+
+/// The PyTorch name of a parameter at `path` within an encoder.
+fn torch_name(path: &[String]) -> String {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    match path.as_slice() {
+        ["backbone", rest @ ..] => rest.join("."),
+        // Linear, BN and ReLU of layer i stand at 3i, 3i + 1 and 3i + 2.
+        ["projector", "layers", layer, kind, rest @ ..] => {
+            let place = 3 * layer.parse::<usize>().unwrap_or(0) + usize::from(*kind == "bn");
+            format!("projector.{place}.{}", rest.join("."))
+        }
+        other => other.join("."),
+    }
+}
+
+/// The same parameter has the same id in every process, so that an optimiser's
+/// saved state finds it again.
+fn stable_id(name: &str) -> ParamId {
+    let fnv = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    ParamId::from(fnv)
+}
+
+/// Number of values in all arrays, running statistics included.
+pub fn count_parameters<M: Module>(module: &M) -> usize {
+    collect(module).values().map(|array| array.values.len()).sum()
+}
+
+/// Reads all weights out of a module.
+pub fn collect<M: Module>(module: &M) -> Weights {
+    let mut collector = Collector { path: vec![], weights: BTreeMap::new() };
+    module.visit(&mut collector);
+    collector.weights
+}
+
+struct Collector {
+    path: Vec<String>,
+    weights: Weights,
+}
+
+impl ModuleVisitor for Collector {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.into());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let tensor = param.val();
+        let shape = tensor.dims().to_vec();
+        let values = tensor.into_data().convert::<f32>().try_to_vec().expect("converted to f32");
+        self.weights.insert(torch_name(&self.path), Array { shape, values });
+    }
+}
+
+/// Walks a module and replaces the parameters for which `choose(name, shape)` gives values.
+struct Replacer<F> {
+    path: Vec<String>,
+    choose: F,
+}
+
+impl<F: FnMut(&str, &[usize]) -> Option<Vec<f32>>> ModuleMapper for Replacer<F> {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.into());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let name = torch_name(&self.path);
+        let old = param.val();
+        let shape = old.dims();
+        let new = match (self.choose)(&name, &shape) {
+            Some(values) => Tensor::from_data(TensorData::new(values, shape), &old.device()),
+            None => old.detach(),
+        };
+        Param::initialized(stable_id(&name), new.require_grad())
+    }
+}
+
+/// Sets the weights that `weights` holds. Arrays of a wrong shape are an error that names the key
+/// and both shapes; absent and unknown names are reported. `num_batches_tracked` is ignored.
+pub fn assign<M: Module>(module: M, mut weights: Weights) -> anyhow::Result<(M, Mismatch)> {
+    weights.retain(|name, _| !name.ends_with(".num_batches_tracked"));
+    let mut missing = vec![];
+    let mut wrong = vec![];
+    let mut used = BTreeSet::new();
+    let choose = |name: &str, shape: &[usize]| match weights.get(name) {
+        None => {
+            missing.push(name.to_string());
+            None
+        }
+        Some(array) => {
+            used.insert(name.to_string());
+            if array.shape == shape {
+                return Some(array.values.clone());
+            }
+            wrong.push(format!("{name} has shape {:?}, expected {shape:?}", array.shape));
+            None
+        }
+    };
+    let module = module.map(&mut Replacer { path: vec![], choose });
+    anyhow::ensure!(wrong.is_empty(), "weights do not fit the architecture: {}", wrong.join("; "));
+    let unexpected = weights.into_keys().filter(|name| !used.contains(name)).collect();
+    Ok((module, Mismatch { missing, unexpected }))
+}
+
+/// Fresh weights as torchvision draws them: convolutions from a normal distribution of variance
+/// 2 / fan_out (He et al. 2015), linear layers uniform in ±1/sqrt(fan_in), batch norm at 1 and 0.
+/// Each array has a random stream of its own, made of the seed and its name.
+pub(super) fn initialize<M: Module>(module: M, seed: u64) -> M {
+    let mut fan_in = 1;
+    let choose = |name: &str, shape: &[usize]| {
+        let mut rng = Pcg64::new(stable_id(name).val().into(), seed.into());
+        let count = shape.iter().product();
+        match *shape {
+            [output, _, height, width] => {
+                let std = (2.0 / (output * height * width) as f32).sqrt();
+                Some(draw(Normal::new(0.0, std).expect("positive deviation"), count, &mut rng))
+            }
+            [_, input] => {
+                fan_in = input;
+                Some(draw(linear_distribution(fan_in), count, &mut rng))
+            }
+            _ if is_linear_bias(name) => Some(draw(linear_distribution(fan_in), count, &mut rng)),
+            _ => None,
+        }
+    };
+    module.map(&mut Replacer { path: vec![], choose })
+}
+
+fn linear_distribution(fan_in: usize) -> Uniform<f32> {
+    let bound = 1.0 / (fan_in as f32).sqrt();
+    Uniform::new_inclusive(-bound, bound).expect("a finite range")
+}
+
+fn draw(distribution: impl Distribution<f32>, count: usize, rng: &mut Pcg64) -> Vec<f32> {
+    (0..count).map(|_| distribution.sample(rng)).collect()
+}
+
+/// Whether `name` is the bias of a projector's linear layer (and not of a batch norm).
+fn is_linear_bias(name: &str) -> bool {
+    let place = name.strip_prefix("projector.").and_then(|rest| rest.strip_suffix(".bias"));
+    place.and_then(|digits| digits.parse::<usize>().ok()).is_some_and(|place| place % 3 == 0)
+}

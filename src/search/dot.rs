@@ -1,0 +1,215 @@
+//! Dot products of one query with many stored rows, at the speed of memory.
+//!
+//! The widest instructions are picked at run time. The query stays in float32: the half-precision
+//! dot of `simsimd` wants it in float16, and where it uses the processor's own half-precision
+//! arithmetic it also sums in it, which is not exact enough to order neighbours.
+
+use crate::bank::Values;
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+
+/// Instructions for the products. A row's product depends on the row, the query and this, on nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kernel {
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    Portable,
+}
+
+impl Kernel {
+    /// What this processor can do, fastest first. Never empty.
+    pub fn available() -> Vec<Kernel> {
+        let mut kernels = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx512f") {
+                kernels.push(Kernel::Avx512);
+            }
+            if is_x86_feature_detected!("avx2")
+                && is_x86_feature_detected!("fma")
+                && is_x86_feature_detected!("f16c")
+            {
+                kernels.push(Kernel::Avx2);
+            }
+        }
+        kernels.push(Kernel::Portable);
+        kernels
+    }
+
+    /// `out[i] = query . row i`, for rows `[out.len(), query.len()]` stored as `values`.
+    /// Use a kernel from [`Kernel::available`] only.
+    pub fn dots(self, query: &[f32], values: Values<'_>, out: &mut [f32]) {
+        let width = query.len();
+        match (self, values) {
+            // SAFETY (all four): `available` has seen the processor's features.
+            #[cfg(target_arch = "x86_64")]
+            (Kernel::Avx512, Values::F16(rows)) => unsafe { x86::dots_f16_avx512(query, rows, out) },
+            #[cfg(target_arch = "x86_64")]
+            (Kernel::Avx512, Values::F32(rows)) => unsafe { x86::dots_f32_avx512(query, rows, out) },
+            #[cfg(target_arch = "x86_64")]
+            (Kernel::Avx2, Values::F16(rows)) => unsafe { x86::dots_f16_avx2(query, rows, out) },
+            #[cfg(target_arch = "x86_64")]
+            (Kernel::Avx2, Values::F32(rows)) => unsafe { x86::dots_f32_avx2(query, rows, out) },
+            (Kernel::Portable, Values::F16(rows)) => {
+                let mut wide = vec![0.0; width];
+                for (row, out) in rows.chunks_exact(width).zip(out) {
+                    row.convert_to_f32_slice(&mut wide);
+                    *out = portable(query, &wide);
+                }
+            }
+            (Kernel::Portable, Values::F32(rows)) => {
+                rows.chunks_exact(width).zip(out).for_each(|(row, out)| *out = portable(query, row));
+            }
+        }
+    }
+}
+
+/// Sixteen sums side by side, so that the compiler can keep them in vector registers.
+fn portable(a: &[f32], b: &[f32]) -> f32 {
+    const LANES: usize = 16;
+    let mut sums = [0.0f32; LANES];
+    let (a_chunks, a_rest) = a.as_chunks::<LANES>();
+    let (b_chunks, b_rest) = b.as_chunks::<LANES>();
+    for (a, b) in a_chunks.iter().zip(b_chunks) {
+        for i in 0..LANES {
+            sums[i] += a[i] * b[i];
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    sums.iter().sum::<f32>() + rest
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::f16;
+    use std::arch::x86_64::*;
+
+    /// One function `[rows, width] -> [rows]`: four sums in turn over a row, then what is left.
+    macro_rules! dots {
+        ($name:ident, $features:literal, $stored:ty, $lanes:literal, $zero:ident, $load:expr, $query:ident,
+         $fma:ident, $add:ident, $reduce:ident, $wide:expr) => {
+            /// # Safety
+            /// The processor has the features; every pointer below stays within its slice by the loop bounds.
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn $name(query: &[f32], rows: &[$stored], out: &mut [f32]) {
+                let width = query.len();
+                for (row, out) in rows.chunks_exact(width).zip(out) {
+                    let mut sums = [$zero(); 4];
+                    let mut at = 0;
+                    while at + 4 * $lanes <= width {
+                        for (j, sum) in sums.iter_mut().enumerate() {
+                            let i = at + j * $lanes;
+                            // SAFETY: i + lanes <= width, the length of both slices.
+                            let (q, r) =
+                                unsafe { ($query(query.as_ptr().add(i)), $load(row.as_ptr().add(i))) };
+                            *sum = $fma(q, r, *sum);
+                        }
+                        at += 4 * $lanes;
+                    }
+                    while at + $lanes <= width {
+                        // SAFETY: as above.
+                        let (q, r) = unsafe { ($query(query.as_ptr().add(at)), $load(row.as_ptr().add(at))) };
+                        sums[0] = $fma(q, r, sums[0]);
+                        at += $lanes;
+                    }
+                    let mut dot = $reduce($add($add(sums[0], sums[1]), $add(sums[2], sums[3])));
+                    for i in at..width {
+                        dot += query[i] * $wide(row[i]);
+                    }
+                    *out = dot;
+                }
+            }
+        };
+    }
+
+    dots!(
+        dots_f16_avx512,
+        "avx512f",
+        f16,
+        16,
+        _mm512_setzero_ps,
+        |at: *const f16| _mm512_cvtph_ps(_mm256_loadu_si256(at.cast())),
+        _mm512_loadu_ps,
+        _mm512_fmadd_ps,
+        _mm512_add_ps,
+        _mm512_reduce_add_ps,
+        f16::to_f32
+    );
+    dots!(
+        dots_f32_avx512,
+        "avx512f",
+        f32,
+        16,
+        _mm512_setzero_ps,
+        _mm512_loadu_ps,
+        _mm512_loadu_ps,
+        _mm512_fmadd_ps,
+        _mm512_add_ps,
+        _mm512_reduce_add_ps,
+        f32::from
+    );
+    dots!(
+        dots_f16_avx2,
+        "avx2,fma,f16c",
+        f16,
+        8,
+        _mm256_setzero_ps,
+        |at: *const f16| _mm256_cvtph_ps(_mm_loadu_si128(at.cast())),
+        _mm256_loadu_ps,
+        _mm256_fmadd_ps,
+        _mm256_add_ps,
+        reduce_avx2,
+        f16::to_f32
+    );
+    dots!(
+        dots_f32_avx2,
+        "avx2,fma",
+        f32,
+        8,
+        _mm256_setzero_ps,
+        _mm256_loadu_ps,
+        _mm256_loadu_ps,
+        _mm256_fmadd_ps,
+        _mm256_add_ps,
+        reduce_avx2,
+        f32::from
+    );
+
+    #[target_feature(enable = "avx2")]
+    fn reduce_avx2(v: __m256) -> f32 {
+        let half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
+        let quarter = _mm_add_ps(half, _mm_movehl_ps(half, half));
+        _mm_cvtss_f32(_mm_add_ss(quarter, _mm_shuffle_ps::<1>(quarter, quarter)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{Rng, SeedableRng};
+
+    #[test]
+    fn every_kernel_agrees_with_float64_at_every_width() {
+        let mut rng = rand_pcg::Pcg64Mcg::seed_from_u64(1);
+        for width in (1..70).chain([128, 511, 2048]) {
+            let query: Vec<f32> = (0..width).map(|_| rng.random_range(-1.0..1.0)).collect();
+            let f32s: Vec<f32> = (0..3 * width).map(|_| rng.random_range(-1.0..1.0)).collect();
+            let f16s: Vec<f16> = f32s.iter().map(|v| f16::from_f32(*v)).collect();
+            let rounded: Vec<f32> = f16s.iter().map(|v| v.to_f32()).collect();
+            for kernel in Kernel::available() {
+                for (values, plain) in [(Values::F32(&f32s), &f32s), (Values::F16(&f16s), &rounded)] {
+                    let mut out = [0.0; 3];
+                    kernel.dots(&query, values, &mut out);
+                    for (row, out) in plain.chunks(width).zip(out) {
+                        let terms = || row.iter().zip(&query).map(|(a, b)| f64::from(*a) * f64::from(*b));
+                        let bound = 1e-6 * terms().map(f64::abs).sum::<f64>();
+                        let error = (f64::from(out) - terms().sum::<f64>()).abs();
+                        assert!(error <= bound, "{kernel:?} at width {width} is off by {error}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! The k nearest rows: blocks of rows go to all threads, each keeps a bounded heap, the heaps are merged.
+
+use super::dot::Kernel;
+use crate::bank::{Bank, Space};
+use crate::progress::CancelToken;
+use anyhow::{Result, ensure};
+use rayon::prelude::*;
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering as Memory};
+
+/// Rows that one thread takes at a time.
+const BLOCK_ROWS: usize = 2048;
+
+/// A neighbour.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct Hit {
+    /// Row of the bank.
+    pub row: usize,
+    /// In [-1, 1].
+    pub cosine: f32,
+}
+
+/// What may be found.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Leave out this row: the query itself.
+    pub exclude_row: Option<usize>,
+    /// Leave out all rows of this image.
+    pub exclude_image: Option<u32>,
+    /// At most so many rows of any one image; the best of all such selections.
+    pub per_image: Option<usize>,
+    pub cancel: CancelToken,
+}
+
+/// The `k` rows of `space` with the largest cosine to `query`, `[width]`, un-normalised; best first, equal ones
+/// in bank order. Fewer where fewer may be found. All committed rows are looked at: [`Bank::patches`] says how many.
+///
+/// # Errors
+/// No such space, a query of another width or with a NaN or an infinity, no such image to exclude, or cancelled.
+pub fn top_k(bank: &Bank, space: &str, query: &[f32], k: usize, options: &Options) -> Result<Vec<Hit>> {
+    let space = bank.space(space)?;
+    let excluded = match options.exclude_image {
+        Some(image) => bank.rows_of_image(image as usize)?,
+        None => 0..0,
+    };
+    let job = Job {
+        bank,
+        space,
+        query: unit_query(&space, query)?,
+        kernel: Kernel::available()[0],
+        keep: k.min(bank.patches()),
+        excluded_row: options.exclude_row,
+        excluded,
+        per_image: options.per_image.unwrap_or(usize::MAX),
+        threshold: Threshold::default(),
+    };
+    if job.keep == 0 || job.per_image == 0 {
+        return Ok(Vec::new());
+    }
+    let best = job
+        .tasks()
+        .into_par_iter()
+        .filter(|_| !options.cancel.is_cancelled())
+        .fold(|| Local::new(&job), |local, rows| job.search(local, rows))
+        .map(|local| local.best)
+        .reduce(|| Best::new(job.keep), Best::merge);
+    options.cancel.check()?;
+    Ok(best.heap.into_sorted_vec().into_iter().map(|ranked| ranked.0).collect())
+}
+
+/// Cosine of `query`, `[width]`, with each of the committed rows `rows`; NaN for rows that take no part.
+///
+/// # Errors
+/// As [`top_k`], or rows that are not in the bank.
+pub fn similarities(bank: &Bank, space: &str, query: &[f32], rows: Range<usize>) -> Result<Vec<f32>> {
+    let space = bank.space(space)?;
+    let query = unit_query(&space, query)?;
+    ensure!(
+        rows.start <= rows.end && rows.end <= bank.patches(),
+        "rows {} to {} are out of range; the bank has {} patches",
+        rows.start,
+        rows.end,
+        bank.patches()
+    );
+    let kernel = Kernel::available()[0];
+    let mut cosines = vec![0.0; rows.len()];
+    cosines.par_chunks_mut(BLOCK_ROWS).enumerate().for_each(|(block, out)| {
+        let first = rows.start + block * BLOCK_ROWS;
+        cosines_of(kernel, &space, &query, first..first + out.len(), out);
+    });
+    Ok(cosines)
+}
+
+/// The query at unit length, so that products stay in range; a zero query stays zero.
+fn unit_query(space: &Space<'_>, query: &[f32]) -> Result<Vec<f32>> {
+    ensure!(
+        query.len() == space.width(),
+        "the query has {} values; space {} has {}",
+        query.len(),
+        space.name(),
+        space.width()
+    );
+    let norm = query.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt();
+    ensure!(norm.is_finite(), "the query holds a NaN or an infinity; its cosine with anything is unknown");
+    let scale = if norm > 0.0 { 1.0 / norm } else { 0.0 };
+    Ok(query.iter().map(|v| (f64::from(*v) * scale) as f32).collect())
+}
+
+/// Cosines of rows `rows`; `out` has as many.
+fn cosines_of(kernel: Kernel, space: &Space<'_>, query: &[f32], rows: Range<usize>, out: &mut [f32]) {
+    let mut rest = out;
+    for piece in space.pieces(rows) {
+        let (now, later) = rest.split_at_mut(piece.inv_norms.len());
+        kernel.dots(query, piece.values, now);
+        for (cosine, inv_norm) in now.iter_mut().zip(piece.inv_norms) {
+            // Adding 0 turns -0 into 0, so that all zeros tie. NaN passes through.
+            *cosine = (*cosine * inv_norm).clamp(-1.0, 1.0) + 0.0;
+        }
+        rest = later;
+    }
+}
+
+/// One search.
+struct Job<'a> {
+    bank: &'a Bank,
+    space: Space<'a>,
+    query: Vec<f32>,
+    kernel: Kernel,
+    keep: usize,
+    excluded_row: Option<usize>,
+    excluded: Range<usize>,
+    per_image: usize,
+    threshold: Threshold,
+}
+
+impl Job<'_> {
+    /// Ranges of rows for the threads. With a limit per image an image is never split.
+    fn tasks(&self) -> Vec<Range<usize>> {
+        let total = self.bank.patches();
+        if self.per_image == usize::MAX {
+            return (0..total)
+                .step_by(BLOCK_ROWS)
+                .map(|first| first..total.min(first + BLOCK_ROWS))
+                .collect();
+        }
+        let mut tasks = Vec::new();
+        let mut first = 0;
+        for image in 0..self.bank.complete_images() {
+            let end = self.bank.image_rows(image).end;
+            if end - first >= BLOCK_ROWS || (end == total && end > first) {
+                tasks.push(first..end);
+                first = end;
+            }
+        }
+        tasks
+    }
+
+    /// Adds what is good enough among rows `rows` to `local`.
+    fn search(&self, mut local: Local, rows: Range<usize>) -> Local {
+        local.cosines.resize(rows.len(), 0.0);
+        let mut cosines = std::mem::take(&mut local.cosines);
+        cosines_of(self.kernel, &self.space, &self.query, rows.clone(), &mut cosines);
+        if self.per_image == usize::MAX {
+            self.offer(&mut local.best, rows.start, &cosines);
+        } else {
+            let mut first = rows.start;
+            while first < rows.end {
+                let image = self.bank.image_rows(self.bank.image_of_row(first) as usize);
+                let part = &cosines[image.start - rows.start..image.end - rows.start];
+                self.offer(&mut local.best_of_image, image.start, part);
+                local.best_of_image.heap.drain().for_each(|ranked| local.best.offer(ranked.0));
+                first = image.end;
+            }
+        }
+        self.threshold.raise(local.best.least());
+        local.cosines = cosines;
+        local
+    }
+
+    /// Offers rows from `first` on to `best`, but for those that cannot be among the k best of all.
+    fn offer(&self, best: &mut Best, first: usize, cosines: &[f32]) {
+        let mut least = self.threshold.get().max(best.least());
+        for (i, cosine) in cosines.iter().enumerate() {
+            // Rows without a value are NaN here, and fail this comparison.
+            if *cosine >= least && self.allowed(first + i) {
+                best.offer(Hit { row: first + i, cosine: *cosine });
+                least = least.max(best.least());
+            }
+        }
+    }
+
+    fn allowed(&self, row: usize) -> bool {
+        self.excluded_row != Some(row) && !self.excluded.contains(&row)
+    }
+}
+
+/// What one thread has found, and its room to work in.
+struct Local {
+    best: Best,
+    /// Of the image at hand, where their number is limited.
+    best_of_image: Best,
+    /// Cosines of the block at hand.
+    cosines: Vec<f32>,
+}
+
+impl Local {
+    fn new(job: &Job<'_>) -> Self {
+        Self { best: Best::new(job.keep), best_of_image: Best::new(job.per_image), cosines: Vec::new() }
+    }
+}
+
+/// The best `keep` of the hits it is offered, the worst of them on top; `keep` is at least 1.
+struct Best {
+    heap: BinaryHeap<Ranked>,
+    keep: usize,
+}
+
+impl Best {
+    fn new(keep: usize) -> Self {
+        Self { heap: BinaryHeap::new(), keep }
+    }
+
+    fn offer(&mut self, hit: Hit) {
+        if self.heap.len() < self.keep {
+            self.heap.push(Ranked(hit));
+        } else if let Some(mut worst) = self.heap.peek_mut()
+            && Ranked(hit) < *worst
+        {
+            *worst = Ranked(hit);
+        }
+    }
+
+    /// A hit below this would not be kept.
+    fn least(&self) -> f32 {
+        match self.heap.peek() {
+            Some(worst) if self.heap.len() == self.keep => worst.0.cosine,
+            _ => f32::NEG_INFINITY,
+        }
+    }
+
+    fn merge(mut self, other: Best) -> Best {
+        other.heap.into_iter().for_each(|ranked| self.offer(ranked.0));
+        self
+    }
+}
+
+/// Orders hits: less is better. Larger cosines first, then lower rows.
+#[derive(Clone, Copy, PartialEq)]
+struct Ranked(Hit);
+
+impl Eq for Ranked {}
+
+impl Ord for Ranked {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.0.cosine.total_cmp(&self.0.cosine).then(self.0.row.cmp(&other.0.row))
+    }
+}
+
+impl PartialOrd for Ranked {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// A lower bound of the k-th best cosine that all threads share: a float whose bits
+/// are turned so that they have the order of the numbers.
+struct Threshold(AtomicU32);
+
+impl Default for Threshold {
+    fn default() -> Self {
+        Self(AtomicU32::new(ordered_from_float(f32::NEG_INFINITY)))
+    }
+}
+
+impl Threshold {
+    fn get(&self) -> f32 {
+        float_from_ordered(self.0.load(Memory::Relaxed))
+    }
+
+    /// Raises the bound to `cosine`, if that is more.
+    fn raise(&self, cosine: f32) {
+        self.0.fetch_max(ordered_from_float(cosine), Memory::Relaxed);
+    }
+}
+
+fn ordered_from_float(value: f32) -> u32 {
+    let bits = value.to_bits();
+    if bits >> 31 == 1 { !bits } else { bits | 1 << 31 }
+}
+
+fn float_from_ordered(bits: u32) -> f32 {
+    f32::from_bits(if bits >> 31 == 1 { bits & !(1 << 31) } else { !bits })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_are_kept_in_whatever_order_they_come() {
+        let cosines = [0.5, -0.5, 0.5, 1.0, 0.5, 0.5];
+        let kept = |order: &[usize]| {
+            let mut best = Best::new(3);
+            order.iter().for_each(|row| best.offer(Hit { row: *row, cosine: cosines[*row] }));
+            best.heap.into_sorted_vec().iter().map(|ranked| ranked.0.row).collect::<Vec<_>>()
+        };
+        for order in [[0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0], [4, 5, 2, 1, 0, 3]] {
+            assert_eq!(kept(&order), [3, 0, 2]);
+        }
+    }
+
+    #[test]
+    fn the_bits_of_the_threshold_have_the_order_of_the_numbers() {
+        let threshold = Threshold::default();
+        assert_eq!(threshold.get(), f32::NEG_INFINITY);
+        for (raised, held) in
+            [(-0.75, -0.75), (-1.0, -0.75), (0.0, 0.0), (-0.5, 0.0), (1.0, 1.0), (0.25, 1.0)]
+        {
+            threshold.raise(raised);
+            assert_eq!(threshold.get(), held);
+        }
+    }
+}

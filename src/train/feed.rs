@@ -1,0 +1,148 @@
+//! Batches of augmented views, made ahead of the trainer by CPU workers that touch no tensors.
+//!
+//! A batch is a function of the seed and the step alone, so a resumed run sees the batches that
+//! an uninterrupted one would have seen.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use anyhow::{Context, ensure};
+use crossbeam_channel::{Receiver, bounded};
+use rand::seq::SliceRandom;
+
+use super::config::TrainConfig;
+use crate::augment::{Normalization, ViewBatch, make_views, view_rng};
+use crate::dataset::Dataset;
+use crate::image::Image;
+
+/// Batches that may wait for the trainer.
+const AHEAD: usize = 3;
+/// Tells the stream that orders images from those that augment them.
+const ORDER_STREAM: u64 = u64::MAX;
+
+/// One step's views.
+pub struct Batch {
+    pub step: u64,
+    /// `[V, N, 3, side, side]`, normalised.
+    pub values: Vec<f32>,
+}
+
+/// Makes the batches of steps `start..end` on a thread of its own.
+pub struct Feeder {
+    batches: Receiver<anyhow::Result<Batch>>,
+    unreadable: Arc<AtomicU64>,
+}
+
+impl Feeder {
+    /// Starts to make batches.
+    pub fn start(
+        config: TrainConfig,
+        data: Arc<dyn Dataset>,
+        norm: Normalization,
+        steps: std::ops::Range<u64>,
+    ) -> anyhow::Result<Self> {
+        let (sender, batches) = bounded(AHEAD);
+        let unreadable = Arc::new(AtomicU64::new(0));
+        let mut source = Source { config, data, norm, order: None, unreadable: unreadable.clone() };
+        let work = move || {
+            for step in steps {
+                let batch = source.batch(step);
+                let failed = batch.is_err();
+                // The trainer dropped its end, or cannot go on.
+                if sender.send(batch).is_err() || failed {
+                    return;
+                }
+            }
+        };
+        thread::Builder::new().name("augment".into()).spawn(work).context("could not start a thread")?;
+        Ok(Self { batches, unreadable })
+    }
+
+    /// The next step's batch; waits for it.
+    pub fn next(&self) -> anyhow::Result<Batch> {
+        self.batches.recv().context("the thread that makes batches has stopped")?
+    }
+
+    /// Images that could not be read so far; another one took the place of each.
+    pub fn unreadable(&self) -> u64 {
+        self.unreadable.load(Ordering::Relaxed)
+    }
+}
+
+struct Source {
+    config: TrainConfig,
+    data: Arc<dyn Dataset>,
+    norm: Normalization,
+    /// The order of images in an epoch.
+    order: Option<(u64, Vec<u64>)>,
+    unreadable: Arc<AtomicU64>,
+}
+
+impl Source {
+    fn batch(&mut self, step: u64) -> anyhow::Result<Batch> {
+        let images = self.images(step)?;
+        let TrainConfig { seed, ref views, ref model, .. } = self.config;
+        let side = model.input as usize;
+        let mut values = vec![0.0; views.len() * images.len() * 3 * side * side];
+        let batch = ViewBatch { seed, step, views, size: model.input, norm: self.norm };
+        make_views(&batch, &images, &mut values)?;
+        Ok(Batch { step, values })
+    }
+
+    /// The images of a step. One that cannot be read is replaced by the next of the epoch that can.
+    fn images(&mut self, step: u64) -> anyhow::Result<Vec<(u64, Image)>> {
+        let count = used_images(&self.config, self.data.as_ref());
+        let per_epoch = self.config.steps_per_epoch(count);
+        let epoch = step / per_epoch;
+        if self.order.as_ref().is_none_or(|(made_for, _)| *made_for != epoch) {
+            self.order = Some((epoch, epoch_order(self.config.seed, epoch, count)));
+        }
+        let order = &self.order.as_ref().expect("made above").1;
+        let first = (step % per_epoch) as usize * self.config.batch;
+        let mut images = Vec::with_capacity(self.config.batch);
+        let mut failures = 0;
+        let mut place = first;
+        while images.len() < self.config.batch {
+            let index = order[place % order.len()];
+            place += 1;
+            match self.data.image(index as usize) {
+                Ok(image) => images.push((index, image)),
+                Err(error) => {
+                    if self.unreadable.fetch_add(1, Ordering::Relaxed) == 0 {
+                        log::warn!("an image is left out of training: {error:#}");
+                    }
+                    failures += 1;
+                    ensure!(failures < count, "none of the {count} images can be read; the last: {error:#}");
+                }
+            }
+        }
+        Ok(images)
+    }
+}
+
+/// Number of images that a run uses.
+pub fn used_images(config: &TrainConfig, data: &dyn Dataset) -> usize {
+    config.images.map_or(data.len(), |limit| limit.min(data.len()))
+}
+
+fn epoch_order(seed: u64, epoch: u64, count: usize) -> Vec<u64> {
+    let mut order: Vec<u64> = (0..count as u64).collect();
+    order.shuffle(&mut view_rng(seed, epoch, ORDER_STREAM, 0));
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epoch_shows_every_image_once_in_an_order_of_its_own() {
+        let first = epoch_order(3, 0, 100);
+        let mut sorted = first.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..100).collect::<Vec<_>>());
+        assert_eq!(first, epoch_order(3, 0, 100));
+        assert_ne!(first, epoch_order(3, 1, 100));
+    }
+}

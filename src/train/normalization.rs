@@ -1,0 +1,54 @@
+//! Mean and deviation of a data set's pixels, which the model carries along.
+
+use rayon::prelude::*;
+
+use crate::augment::Normalization;
+use crate::dataset::Dataset;
+
+/// Images that the estimate looks at, at most, spread evenly over the set.
+const SAMPLE: usize = 2000;
+
+/// The published constants for CIFAR; for other sets mean and deviation over all pixels of an
+/// even sample of at most 2,000 images, RGB counted from 0 to 1.
+pub fn of(data: &dyn Dataset) -> anyhow::Result<Normalization> {
+    match data.kind() {
+        "cifar10" => Ok(Normalization::CIFAR10),
+        "cifar100" => Ok(Normalization { mean: [0.5071, 0.4866, 0.4409], std: [0.2673, 0.2564, 0.2762] }),
+        _ => estimate(data),
+    }
+}
+
+/// Sums of one or more images: pixels, then value and square for each channel.
+type Sums = (f64, [f64; 3], [f64; 3]);
+
+fn estimate(data: &dyn Dataset) -> anyhow::Result<Normalization> {
+    let count = data.len().min(SAMPLE);
+    let indices: Vec<usize> = (0..count).map(|i| i * data.len() / count).collect();
+    // Collected in order before they are added, so that threads do not change the last bits.
+    let sums: Vec<Sums> = indices.par_iter().filter_map(|&index| image_sums(data, index)).collect();
+    anyhow::ensure!(!sums.is_empty(), "none of {count} images of {} can be read", data.name());
+    let (mut pixels, mut value, mut square) = (0.0, [0.0; 3], [0.0; 3]);
+    for (n, v, s) in sums {
+        pixels += n;
+        for c in 0..3 {
+            value[c] += v[c];
+            square[c] += s[c];
+        }
+    }
+    let mean = value.map(|v| v / pixels);
+    let std = std::array::from_fn(|c| (square[c] / pixels - mean[c] * mean[c]).max(1e-6).sqrt() as f32);
+    Ok(Normalization { mean: mean.map(|m| m as f32), std })
+}
+
+fn image_sums(data: &dyn Dataset, index: usize) -> Option<Sums> {
+    let image = data.image(index).ok()?;
+    let (mut value, mut square) = ([0.0; 3], [0.0; 3]);
+    for pixel in image.rgb().chunks_exact(3) {
+        for c in 0..3 {
+            let v = f64::from(pixel[c]) / 255.0;
+            value[c] += v;
+            square[c] += v * v;
+        }
+    }
+    Some(((image.rgb().len() / 3) as f64, value, square))
+}

@@ -1,0 +1,256 @@
+//! The trainer: one visible step, repeated.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{bail, ensure};
+use burn::module::Module;
+use burn::tensor::{Device, Tensor, TensorData};
+use serde_json::json;
+
+use super::config::TrainConfig;
+use super::feed::{Batch, Feeder, used_images};
+use super::optimizer::Optimizer;
+use super::run::{Metrics, RunFolder, RunState, Saved};
+use super::schedule::learning_rate;
+use crate::augment::Normalization;
+use crate::dataset::Dataset;
+use crate::model::{Encoder, Mode, ModelInfo, Space, store};
+
+/// A run in progress. Lives on the thread that owns the tensors.
+pub struct Trainer {
+    config: TrainConfig,
+    info: ModelInfo,
+    /// A device with gradients.
+    device: Device,
+    encoder: Encoder,
+    optimizer: Optimizer,
+    feeder: Feeder,
+    state: RunState,
+    steps_per_epoch: u64,
+    data_name: String,
+    last_logged: Instant,
+    steps_since_log: u64,
+}
+
+/// What one step did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepReport {
+    pub loss: f64,
+    pub terms: BTreeMap<String, f64>,
+    pub lr: f64,
+    /// Joint norm of all gradients, before any clipping.
+    pub grad_norm: f64,
+}
+
+impl Trainer {
+    /// A fresh run of `config` on `data`. `device` is one without gradients.
+    pub fn new(config: TrainConfig, data: Arc<dyn Dataset>, device: &Device) -> anyhow::Result<Self> {
+        config.validate()?;
+        let norm = super::normalization::of(data.as_ref())?;
+        let info = model_info(&config, norm);
+        let device = device.clone().autodiff();
+        let encoder = Encoder::new(&info, config.seed, &device).train();
+        let state = RunState { step: 0, total_steps: total_steps(&config, data.as_ref())?, data: data.fingerprint()? };
+        Self::assemble(config, info, data, device, encoder, state)
+    }
+
+    /// Continues from a checkpoint as if never stopped. The data must be the same.
+    pub fn resume(
+        config: TrainConfig,
+        saved: Saved,
+        data: Arc<dyn Dataset>,
+        device: &Device,
+    ) -> anyhow::Result<Self> {
+        let found = data.fingerprint()?;
+        ensure!(
+            found == saved.state.data,
+            "the run was trained on other data than {}: fingerprint {:.12}, this one has {found:.12}",
+            data.name(),
+            saved.state.data
+        );
+        let plain = device.clone();
+        let device = device.clone().autodiff();
+        let model = store::from_bytes(&saved.model, &device, "checkpoint".into())?;
+        let encoder = model.encoder.train();
+        let mut trainer = Self::assemble(config, model.info, data, device, encoder, saved.state)?;
+        trainer.optimizer.restore(saved.optimizer, &plain);
+        Ok(trainer)
+    }
+
+    fn assemble(
+        config: TrainConfig,
+        info: ModelInfo,
+        data: Arc<dyn Dataset>,
+        device: Device,
+        encoder: Encoder,
+        state: RunState,
+    ) -> anyhow::Result<Self> {
+        let steps = state.step..state.total_steps;
+        let feeder = Feeder::start(config.clone(), data.clone(), info.normalization, steps)?;
+        Ok(Self {
+            optimizer: Optimizer::new(config.optimizer.clone()),
+            steps_per_epoch: config.steps_per_epoch(used_images(&config, data.as_ref())),
+            data_name: data.name(),
+            config,
+            info,
+            device,
+            encoder,
+            feeder,
+            state,
+            last_logged: Instant::now(),
+            steps_since_log: 0,
+        })
+    }
+
+    /// Where the run stands.
+    pub fn state(&self) -> &RunState {
+        &self.state
+    }
+
+    /// Passes over the data so far.
+    pub fn epoch(&self) -> f64 {
+        self.state.step as f64 / self.steps_per_epoch as f64
+    }
+
+    /// Images that could not be read so far.
+    pub fn unreadable(&self) -> u64 {
+        self.feeder.unreadable()
+    }
+
+    /// Steps between checkpoints.
+    pub fn checkpoint_every(&self) -> u64 {
+        self.config.checkpoint_every
+    }
+
+    /// Views that one step trains on.
+    pub fn views_per_step(&self) -> u64 {
+        (self.config.batch * self.config.views.len()) as u64
+    }
+
+    /// Whether all steps are done.
+    pub fn is_finished(&self) -> bool {
+        self.state.step >= self.state.total_steps
+    }
+
+    /// One optimisation step: views -> z -> loss -> gradients -> weights.
+    /// A loss that is not finite is an error with its step and cause; the weights stay as they were.
+    pub fn step(&mut self) -> anyhow::Result<StepReport> {
+        let batch = self.feeder.next()?;
+        let projections = self.projections(batch);
+        let loss = self.config.objective.loss(&projections)?;
+        let value = scalar(&loss.total);
+        let terms: BTreeMap<String, f64> =
+            loss.terms.iter().map(|(name, term)| (name.to_string(), scalar(term))).collect();
+        if !value.is_finite() {
+            bail!(
+                "the loss is {value} at step {}: {}. The last checkpoint is kept; a lower \
+                 optimizer.lr is the usual remedy",
+                self.state.step,
+                terms.iter().map(|(name, term)| format!("{name} {term}")).collect::<Vec<_>>().join(", ")
+            );
+        }
+        let grads = loss.total.backward();
+        let lr = self.learning_rate();
+        let encoder = self.encoder.clone();
+        let (encoder, grad_norm) = self.optimizer.step(encoder, &grads, lr);
+        self.encoder = encoder;
+        self.state.step += 1;
+        self.steps_since_log += 1;
+        Ok(StepReport { loss: value, terms, lr, grad_norm })
+    }
+
+    /// z of each view; batch statistics are taken for each view apart, as VICReg's own code does.
+    fn projections(&self, batch: Batch) -> Vec<Tensor<2>> {
+        let (views, side) = (self.config.views.len(), self.config.model.input as usize);
+        let images = self.config.batch;
+        let shape = [views * images, 3, side, side];
+        let all = Tensor::<4>::from_data(TensorData::new(batch.values, shape), &self.device);
+        let project = |view: Tensor<4>| self.encoder.embed(view, &[Space::Z], Mode::Train).remove(0);
+        all.chunk(views, 0).into_iter().map(project).collect()
+    }
+
+    fn learning_rate(&self) -> f64 {
+        let base = self.config.optimizer.base_lr(self.config.batch);
+        let warmup = (self.config.warmup_epochs * self.steps_per_epoch as f64).round() as u64;
+        learning_rate(base, self.state.step, warmup, self.state.total_steps)
+    }
+
+    /// The last step as a line of metrics; the rate counts from the line before.
+    pub fn metrics(&mut self, report: &StepReport) -> Metrics {
+        let views = self.steps_since_log * self.views_per_step();
+        let elapsed = self.last_logged.elapsed().as_secs_f64();
+        self.last_logged = Instant::now();
+        self.steps_since_log = 0;
+        Metrics {
+            step: self.state.step,
+            epoch: self.epoch(),
+            loss: report.loss,
+            terms: report.terms.clone(),
+            lr: report.lr,
+            grad_norm: report.grad_norm,
+            views_per_second: views as f64 / elapsed.max(1e-9),
+        }
+    }
+
+    /// Writes a checkpoint. Weights that are not finite are never written.
+    pub fn checkpoint(&self, run: &RunFolder) -> anyhow::Result<PathBuf> {
+        let model = self.model_bytes()?;
+        run.save(&Saved { model, optimizer: self.optimizer.state(), state: self.state.clone() })
+    }
+
+    fn model_bytes(&self) -> anyhow::Result<Vec<u8>> {
+        let finite = |array: &crate::model::weights::Array| array.values.iter().all(|v| v.is_finite());
+        let weights = crate::model::weights::collect(&self.encoder);
+        let bad: Vec<&String> = weights.iter().filter(|(_, array)| !finite(array)).map(|(name, _)| name).collect();
+        ensure!(
+            bad.is_empty(),
+            "weights are not finite after step {} ({} of {} arrays, first {}). The last checkpoint is \
+             kept; a lower optimizer.lr is the usual remedy",
+            self.state.step,
+            bad.len(),
+            weights.len(),
+            bad[0]
+        );
+        let mut info = self.info.clone();
+        info.training = json!({
+            "program": concat!("bagssl ", env!("CARGO_PKG_VERSION")),
+            "method": self.config.objective.title(),
+            "data": self.data_name,
+            "data_fingerprint": self.state.data,
+            "step": self.state.step,
+            "epoch": self.epoch(),
+            "config": serde_json::to_value(&self.config)?,
+        });
+        store::to_bytes(&self.encoder, &info)
+    }
+}
+
+fn model_info(config: &TrainConfig, normalization: Normalization) -> ModelInfo {
+    ModelInfo {
+        backbone: config.model.backbone,
+        projector: config.model.projector.clone(),
+        input: config.model.input,
+        resize: config.model.resize,
+        normalization,
+        training: serde_json::Value::Null,
+    }
+}
+
+fn total_steps(config: &TrainConfig, data: &dyn Dataset) -> anyhow::Result<u64> {
+    let images = used_images(config, data);
+    let per_epoch = config.steps_per_epoch(images);
+    ensure!(
+        per_epoch >= 1,
+        "{} has {images} images, fewer than one batch ({}); --set batch=N makes it smaller",
+        data.name(),
+        config.batch
+    );
+    Ok(per_epoch * config.epochs)
+}
+
+fn scalar(tensor: &Tensor<1>) -> f64 {
+    f64::from(tensor.clone().into_scalar::<f32>())
+}

@@ -1,0 +1,419 @@
+//! The window, by role and label: each test plays the engine's part through the same line and
+//! looks at what is drawn and at what the window asks. Needs an adapter for drawing (lavapipe will do).
+
+use std::sync::Arc;
+
+use bagssl::colormap::Colormap;
+use bagssl::engine::{
+    Command, DataDescription, EngineLine, Event, ExploreConfig, Extraction, FigureKind, Gallery, GalleryView,
+    Heatmap, ImageView, ModelDescription, Neighbour, QueryView, Relation, line,
+};
+use bagssl::gui::{App, GuiOptions};
+use bagssl::image::Image;
+use bagssl::patch::{PatchGrid, PatchRef};
+use bagssl::progress::Progress;
+use eframe::egui::{
+    Event as Input, Key, Modifiers, MouseWheelSource, MouseWheelUnit, TouchPhase, accesskit::Role, pos2, vec2,
+};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
+
+const GRID: PatchGrid = PatchGrid { patch: 8, stride: 4 };
+const SIDE: u32 = 32;
+const IMAGES: usize = 40;
+
+/// A window and the engine's end of its line.
+struct Window {
+    harness: Harness<'static, App>,
+    line: EngineLine,
+}
+
+impl Window {
+    /// A window that has just opened; the engine has said nothing yet.
+    fn empty(size: [f32; 2]) -> Self {
+        let (handle, line) = line(|| {});
+        let options = GuiOptions { model: "demo".into(), data: "demo".into(), split: None, image: None };
+        let build = Harness::builder().with_size(vec2(size[0], size[1])).with_max_steps(12).wgpu();
+        let harness = build.build_eframe(|cc| App::new(cc, handle, options));
+        Self { harness, line }
+    }
+
+    /// A window that shows a query with its maps and galleries.
+    fn with_query(size: [f32; 2]) -> Self {
+        let mut window = Self::empty(size);
+        window.commands();
+        window.line.update(|shown| {
+            shown.model = Some(Arc::new(model()));
+            shown.data = Some(Arc::new(data()));
+            shown.config = Some(config());
+            shown.view = Some(Arc::new(view(3)));
+        });
+        window.answer(0, patch(3, 8, 8));
+        window.steps();
+        window.commands();
+        window
+    }
+
+    /// Plays the engine's answer to a query.
+    fn answer(&self, id: u64, query: PatchRef) {
+        self.line.update(|shown| {
+            shown.view = Some(Arc::new(view(query.image as usize)));
+            shown.query = Some(Arc::new(query_view(id, query)));
+            shown.galleries = Some(Arc::new(gallery_view(id, query)));
+        });
+    }
+
+    /// A few frames. Not until it is quiet: a text cursor that blinks never is.
+    fn steps(&mut self) {
+        self.harness.run_steps(4);
+    }
+
+    /// What the window asked for since the last call, thumbnails left out.
+    fn commands(&self) -> Vec<Command> {
+        self.line
+            .commands
+            .try_iter()
+            .filter(|command| !matches!(command, Command::Thumbnail { .. }))
+            .collect()
+    }
+
+    fn queries(&self) -> Vec<(u64, PatchRef)> {
+        let query = |command| match command {
+            Command::Query { id, patch } => Some((id, patch)),
+            _ => None,
+        };
+        self.commands().into_iter().filter_map(query).collect()
+    }
+
+    fn press(&mut self, modifiers: Modifiers, key: Key) {
+        self.harness.key_press_modifiers(modifiers, key);
+        self.steps();
+    }
+
+    fn click(&mut self, label: &str) {
+        self.harness.get_by_label(label).click();
+        self.steps();
+    }
+
+    fn shows(&self, text: &str) -> bool {
+        self.harness.query_all_by_label_contains(text).next().is_some()
+    }
+}
+
+fn patch(image: u32, y: u32, x: u32) -> PatchRef {
+    PatchRef { image, y, x, size: GRID.patch }
+}
+
+fn config() -> ExploreConfig {
+    ExploreConfig { grid: GRID, gallery_stride: 4, gallery_images: IMAGES, neighbours: 119 }
+}
+
+fn model() -> ModelDescription {
+    ModelDescription {
+        name: "demo".into(),
+        arch: "ResNet-18/4".into(),
+        spaces: vec![("z".into(), 64), ("h".into(), 128)],
+        input: 32,
+        hash: "0123456789abcdef".into(),
+    }
+}
+
+fn data() -> DataDescription {
+    DataDescription {
+        id: 1,
+        name: "few".into(),
+        kind: "folder".into(),
+        images: IMAGES,
+        classes: vec!["car".into(), "horse".into()],
+        labels: (0..IMAGES).map(|index| Some(index as u32 % 2)).collect(),
+        size: Some((SIDE, SIDE)),
+        split: None,
+        skipped: vec![],
+    }
+}
+
+fn picture(level: u8) -> Arc<Image> {
+    Arc::new(Image::filled(SIDE, SIDE, [level, 90, 200]))
+}
+
+fn view(index: usize) -> ImageView {
+    let image = picture(index as u8);
+    ImageView { index, name: format!("few/{index}.png"), class: Some("horse".into()), image, parts: None }
+}
+
+/// Cosines that rise from cell to cell from -1 to 1.
+fn ramp() -> (usize, Vec<f32>) {
+    let (rows, cols) = GRID.shape(SIDE, SIDE);
+    (cols, (0..rows * cols).map(|cell| cell as f32 / (rows * cols - 1) as f32 * 2.0 - 1.0).collect())
+}
+
+fn query_view(id: u64, patch: PatchRef) -> QueryView {
+    let (cols, values) = ramp();
+    let (rows, known) = (values.len() / cols, values.len());
+    let values = Arc::new(values);
+    let map = |space: &str| Heatmap {
+        space: space.into(),
+        grid: GRID,
+        rows,
+        cols,
+        values: values.clone(),
+        shown: values.clone(),
+    };
+    QueryView { id, patch, maps: vec![map("z"), map("h")], known }
+}
+
+fn gallery_view(query_id: u64, query: PatchRef) -> GalleryView {
+    let neighbour = |rank: u32| Neighbour {
+        patch: patch(rank % IMAGES as u32, 4, 12),
+        cosine: 1.0 - rank as f32 / 200.0,
+        relation: [Relation::SameClass, Relation::OtherClass, Relation::SameImage][rank as usize % 3],
+        class: Some("car".into()),
+        image_name: format!("few/{rank}.png"),
+        pixels: Arc::new(Image::filled(8, 8, [200, rank as u8, 0])),
+    };
+    let gallery = |space: &str| Gallery {
+        space: space.into(),
+        milliseconds: 1.5,
+        neighbours: (0..119).map(neighbour).collect(),
+    };
+    GalleryView {
+        query_id,
+        query,
+        query_pixels: Arc::new(Image::filled(8, 8, [3, 90, 200])),
+        spaces: vec![gallery("z"), gallery("h")],
+        searched: 1_204,
+        total: 1_960,
+    }
+}
+
+#[test]
+fn the_window_asks_for_its_model_and_data_when_it_opens() {
+    let window = Window::empty([1280.0, 800.0]);
+    let commands = window.commands();
+    assert!(matches!(&commands[0], Command::OpenModel { spec } if spec == "demo"), "{commands:?}");
+    assert!(
+        matches!(&commands[1], Command::OpenData { spec, split: None } if spec == "demo"),
+        "{commands:?}"
+    );
+    assert!(window.shows("Open a folder or an image"));
+}
+
+#[test]
+fn without_a_query_the_window_says_what_to_do() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.line.update(|shown| (shown.query, shown.galleries) = (None, None));
+    window.steps();
+    assert!(window.shows("No query yet"));
+    window.press(Modifiers::COMMAND, Key::E);
+    assert!(window.shows("There is no query yet"), "export without a query says what is missing");
+}
+
+#[test]
+fn a_click_on_the_image_or_on_a_map_makes_the_nearest_patch_the_query() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    for (number, pane) in ["image", "z heatmap", "h heatmap"].into_iter().enumerate() {
+        // The middle of a pane is pixel (16, 16), the centre of the patch at (12, 12).
+        window.click(pane);
+        assert_eq!(window.queries(), [(number as u64 + 1, patch(3, 12, 12))], "{pane}");
+        window.answer(number as u64 + 1, patch(3, 8, 8));
+        window.steps();
+    }
+}
+
+#[test]
+fn a_click_on_a_neighbour_goes_there_and_back_returns() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.click("h neighbour 8: cosine 0.965, car, other class");
+    assert_eq!(window.queries(), [(1, patch(7, 4, 12))]);
+    window.answer(1, patch(7, 4, 12));
+    window.steps();
+    assert!(window.shows("image 7 \u{b7} horse"));
+    window.click("Back");
+    assert_eq!(window.queries(), [(2, patch(3, 8, 8))]);
+    window.answer(2, patch(3, 8, 8));
+    window.press(Modifiers::ALT, Key::ArrowRight);
+    assert_eq!(window.queries(), [(3, patch(7, 4, 12))]);
+}
+
+#[test]
+fn arrow_keys_move_the_query_by_strides() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.press(Modifiers::NONE, Key::ArrowRight);
+    assert_eq!(window.queries(), [(1, patch(3, 8, 12))]);
+    window.press(Modifiers::SHIFT, Key::ArrowDown);
+    assert_eq!(window.queries(), [(2, patch(3, 24, 12))]);
+}
+
+#[test]
+fn an_error_stands_in_the_window_in_words_until_it_is_dismissed() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    let message = "broken.bin: 7 bytes are no whole number of records".to_owned();
+    window.line.emit(Event::Failed { about: "opening the data set".into(), message: message.clone() });
+    window.steps();
+    assert!(window.shows(&message));
+    window.click("Dismiss");
+    assert!(!window.shows(&message));
+}
+
+#[test]
+fn the_heatmap_has_the_colours_of_its_values_cell_by_cell() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    let pane = window.harness.get_by_label("z heatmap").rect();
+    let drawn = window.harness.render().expect("an adapter draws the window");
+    // The image is enlarged by a whole number of pixels about the pane's middle.
+    let scale = (pane.width().min(pane.height()) / SIDE as f32).floor();
+    let corner = pane.center() - vec2(SIDE as f32, SIDE as f32) * scale / 2.0;
+    let (cols, values) = ramp();
+    let query = window.line.snapshot().query.clone().unwrap().patch;
+    for (cell, value) in values.iter().enumerate() {
+        let (y, x) = GRID.corner(cell, cols);
+        let at = corner + vec2((x + GRID.patch / 2) as f32, (y + GRID.patch / 2) as f32) * scale;
+        let near = |at: u32, edge: u32| at.abs_diff(edge) <= 1;
+        let (row, col) = (y + GRID.patch / 2, x + GRID.patch / 2);
+        let dashes_y = near(row, query.y) || near(row, query.y + query.size);
+        let dashes_x = near(col, query.x) || near(col, query.x + query.size);
+        if dashes_y || dashes_x {
+            continue;
+        }
+        let shown = drawn.get_pixel(at.x.round() as u32, at.y.round() as u32).0;
+        let expected = Colormap::Magma.color_on(*value, [-1.0, 1.0]);
+        let error = (0..3).map(|channel| shown[channel].abs_diff(expected[channel])).max().unwrap();
+        assert!(error <= 2, "cell {cell}, cosine {value}: {shown:?} for {expected:?}");
+    }
+}
+
+#[test]
+fn the_wheel_zooms_about_the_pointer_and_zero_shows_the_whole_image_again() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    let pane = window.harness.get_by_label("image").rect();
+    window.harness.hover_at(pane.center());
+    for _ in 0..6 {
+        window.harness.event(Input::MouseWheel {
+            unit: MouseWheelUnit::Line,
+            delta: vec2(0.0, 4.0),
+            phase: TouchPhase::Move,
+            modifiers: Modifiers::NONE,
+            source: MouseWheelSource::Wheel,
+        });
+        window.steps();
+    }
+    // Zoomed in, a corner of the pane is no longer near the corner of the image.
+    let near_corner = pane.center() - vec2(100.0, 100.0);
+    window.harness.hover_at(near_corner);
+    window.harness.drag_at(near_corner);
+    window.harness.drop_at(near_corner);
+    window.steps();
+    let zoomed = window.queries();
+    assert!(zoomed.last().is_some_and(|(_, patch)| patch.x >= 8), "{zoomed:?}");
+    window.press(Modifiers::NONE, Key::Num0);
+    window.harness.run_steps(40); // a second click must not count as a double click
+    window.harness.drag_at(near_corner);
+    window.harness.drop_at(near_corner);
+    window.steps();
+    let whole = window.queries();
+    assert!(whole.last().is_some_and(|(_, patch)| patch.x <= 4), "{whole:?}");
+}
+
+#[test]
+fn a_figure_is_exported_to_a_typed_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("neighbours.svg");
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.click("Figure 5 (galleries)...");
+    window.press(Modifiers::COMMAND, Key::A);
+    window.harness.get_by_role_and_label(Role::TextInput, "Path").type_text(&path.display().to_string());
+    window.steps();
+    window.harness.get_by_role_and_label(Role::Button, "Export").click();
+    // Whether the file exists is found out on another thread.
+    let exported = (0..200).find_map(|_| {
+        window.steps();
+        match window.line.commands.recv_timeout(std::time::Duration::from_millis(10)) {
+            Ok(Command::ExportFigure { kind, path, .. }) => Some((kind, path)),
+            _ => None,
+        }
+    });
+    assert_eq!(exported, Some((FigureKind::Gallery, path)));
+}
+
+#[test]
+fn the_status_line_says_how_far_the_extraction_is_and_pauses_it() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.line.update(|shown| {
+        shown.extraction = Some(Extraction {
+            progress: Progress {
+                what: "embedding",
+                done: 12_000,
+                total: 50_000,
+                resumed: 0,
+                unit: "images",
+                elapsed: std::time::Duration::from_secs(60),
+            },
+            patches: (300_000, 1_250_000),
+            patches_per_second: Some(1_840.0),
+            skipped: vec![],
+            paused: false,
+            finished: false,
+        });
+    });
+    window.steps();
+    assert!(window.shows("12,000 / 50,000 images \u{b7} 1,840 patches/s \u{b7} 3 min left"));
+    window.click("Pause");
+    assert!(matches!(window.commands()[..], [Command::PauseExtraction(true)]));
+}
+
+#[test]
+fn the_filter_finds_images_by_class_and_index() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.press(Modifiers::COMMAND, Key::F);
+    window.harness.get_by_label("Find image").type_text("hor");
+    window.steps();
+    assert!(window.shows("20 of 40 images"));
+    window.harness.get_by_label("image 5 \u{b7} horse").click();
+    window.steps();
+    assert!(matches!(window.commands()[..], [Command::ShowImage { index: 5 }]));
+}
+
+#[test]
+fn the_keys_are_listed_and_the_palette_runs_commands() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.press(Modifiers::NONE, Key::F1);
+    assert!(window.shows("Ten strides left"));
+    window.press(Modifiers::NONE, Key::Escape);
+    assert!(!window.shows("Ten strides left"));
+    window.press(Modifiers::COMMAND, Key::P);
+    window.harness.get_by_role_and_label(Role::TextInput, "Command").type_text("export heat");
+    window.steps();
+    window.press(Modifiers::NONE, Key::Enter);
+    assert!(window.shows("Export Figure 4 (heatmaps)"));
+    assert!(window.harness.query_by_role_and_label(Role::TextInput, "Path").is_some());
+}
+
+#[test]
+fn nothing_important_is_cut_at_the_sizes_that_the_window_promises() {
+    for size in [[1280.0, 800.0], [1000.0, 800.0]] {
+        let window = Window::with_query(size);
+        let screen = eframe::egui::Rect::from_min_max(pos2(0.0, 0.0), pos2(size[0], size[1]));
+        for label in [
+            "Open model...",
+            "Open data...",
+            "Keys",
+            "Find image",
+            "image",
+            "h heatmap",
+            "Colours",
+            "Range",
+            "Neighbours",
+            "z query",
+            "h neighbour 119: cosine 0.410, car, other class",
+            "Figure 4 (heatmaps)...",
+            "Figure 5 (galleries)...",
+        ] {
+            let found = window.harness.query_all_by_label(label).map(|node| node.rect()).collect::<Vec<_>>();
+            assert!(!found.is_empty(), "{label:?} is missing at {size:?}");
+            assert!(
+                found.iter().all(|rect| screen.contains_rect(*rect)),
+                "{label:?} is cut at {size:?}: {found:?}"
+            );
+        }
+    }
+}
