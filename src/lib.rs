@@ -47,10 +47,7 @@ pub mod engine;
 pub mod eval;
 pub mod figure;
 pub mod files;
-pub mod gui {
-    pub struct GuiOptions { pub model: String, pub data: String, pub split: Option<crate::dataset::Split>, pub image: Option<std::path::PathBuf> }
-    pub fn run(_: GuiOptions, _: crate::device::DeviceChoice) -> anyhow::Result<()> { anyhow::bail!("not yet") }
-}
+pub mod gui;
 pub mod image;
 pub mod model;
 pub mod objective;

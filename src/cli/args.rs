@@ -382,7 +382,7 @@ pub struct LocalityArgs {
     #[arg(long, value_enum, default_value = "test")]
     pub split: Split,
     /// Patch size, pixels
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 24)]
     pub patch: u32,
     /// Distance between patches, pixels
     #[arg(long, default_value_t = 8)]

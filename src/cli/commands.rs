@@ -49,7 +49,7 @@ fn window(args: GuiArgs, shared: &Shared) -> anyhow::Result<()> {
         (data, image) => (data.unwrap_or_else(|| "demo".into()), image),
     };
     let model = args.model.unwrap_or_else(|| "demo".into());
-    crate::gui::run(crate::gui::GuiOptions { model, data, split: args.split, image }, shared.device)
+    crate::gui::open(crate::gui::GuiOptions { model, data, split: args.split, image }, shared.device)
 }
 
 /// What all commands share while they run.
@@ -298,9 +298,7 @@ impl Commander {
             if let Some(seed) = self.shared.seed {
                 config.seed = seed;
             }
-            for assignment in &args.set {
-                config.set(assignment)?;
-            }
+            config.set(&args.set)?;
             Start::New(Box::new(config))
         };
         let request = TrainRequest { data, split: args.split, out, start, log_every: args.log_every };

@@ -227,11 +227,15 @@ impl Explorer {
         let extraction = embed::Extraction::start(plan, limited, 0)?;
         self.growing = Some(Growing { extraction, bank, paused: false });
         self.publish_extraction();
-        let (id, patch) = match patch {
-            Some((id, patch)) => (id, PatchRef { size: config.grid.patch, ..patch }),
-            None => (0, worked_example(data.set.as_ref(), config.grid)?),
-        };
-        self.ask(id, patch)
+        match patch {
+            Some((id, patch)) => self.ask(id, PatchRef { size: config.grid.patch, ..patch }),
+            // An image that was chosen without a query stays on show.
+            None if self.line.snapshot().view.is_some() => self.prepare_maps(),
+            None => {
+                let example = worked_example(data.set.as_ref(), config.grid)?;
+                self.ask(0, example)
+            }
+        }
     }
 
     fn configure(&mut self, config: ExploreConfig) -> anyhow::Result<()> {
@@ -493,7 +497,7 @@ fn within(patch: PatchRef, height: u32, width: u32) -> anyhow::Result<PatchRef> 
     Ok(PatchRef { y: patch.y.min(height - patch.size), x: patch.x.min(width - patch.size), ..patch })
 }
 
-/// Patch size and strides that suit the images: about a quarter of the side, 25 x 25 positions in a
+/// Patch size and strides that suit the images: about a third of the side, 25 x 25 positions in a
 /// map, 7 x 7 for each image of the galleries.
 fn default_config(data: &dyn Dataset) -> anyhow::Result<ExploreConfig> {
     let (height, width) = match data.size() {
@@ -503,7 +507,7 @@ fn default_config(data: &dyn Dataset) -> anyhow::Result<ExploreConfig> {
     let side = height.min(width);
     let patch = match side {
         0..=40 => 14.min(side),
-        41..=96 => 16,
+        41..=96 => side * 3 / 8,
         _ => side * 71 / 224,
     };
     let stride_for = |positions: u32| ((side - patch) / (positions - 1)).max(1);

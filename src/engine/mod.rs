@@ -11,6 +11,7 @@ mod maps;
 pub mod state;
 mod thumbnails;
 
+pub use crate::device::open as open_device;
 pub use explorer::start;
 pub use handle::{EngineHandle, EngineLine, line};
 pub use state::*;

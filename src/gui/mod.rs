@@ -23,7 +23,8 @@ use std::path::PathBuf;
 
 use eframe::{egui, egui_wgpu};
 
-use crate::engine::{EngineHandle, Split};
+use crate::engine::facts::DeviceChoice;
+use crate::engine::{self, EngineHandle, Split};
 
 pub use app::App;
 
@@ -38,6 +39,22 @@ pub struct GuiOptions {
     pub split: Option<Split>,
     /// One image to open in place of `data`.
     pub image: Option<PathBuf>,
+}
+
+/// Opens the window with an engine on the device that was chosen; where that is a GPU, window and
+/// engine share it.
+pub fn open(options: GuiOptions, choice: DeviceChoice) -> anyhow::Result<()> {
+    let device = engine::open_device(choice)?;
+    let mut wgpu_options = egui_wgpu::WgpuConfiguration::default();
+    if let Some(setup) = &device.setup {
+        wgpu_options.wgpu_setup = egui_wgpu::WgpuSetup::Existing(egui_wgpu::WgpuSetupExisting {
+            instance: setup.instance.clone(),
+            adapter: setup.adapter.clone(),
+            device: setup.device.clone(),
+            queue: setup.queue.clone(),
+        });
+    }
+    run(options, wgpu_options, |context, _| engine::start(device, move || context.request_repaint()))
 }
 
 /// Opens the window and returns when it is closed. `wgpu_options` say which

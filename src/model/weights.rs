@@ -109,7 +109,8 @@ impl<F: FnMut(&str, &[usize]) -> Option<Vec<f32>>> ModuleMapper for Replacer<F> 
             Some(values) => Tensor::from_data(TensorData::new(values, shape), &old.device()),
             None => old.detach(),
         };
-        Param::initialized(stable_id(&name), new.require_grad())
+        let new = if new.device().is_autodiff() { new.require_grad() } else { new };
+        Param::initialized(stable_id(&name), new)
     }
 }
 

@@ -57,17 +57,21 @@ impl TrainConfig {
         Ok(toml::to_string_pretty(self)?)
     }
 
-    /// Changes one field by its dotted key, as `--set batch=64` or `--set optimizer.lr=0.1` does.
-    /// List items are numbered: `views.0.grey=0.2`.
-    pub fn set(&mut self, assignment: &str) -> anyhow::Result<()> {
-        let (key, value) = assignment
-            .split_once('=')
-            .with_context(|| format!("--set {assignment}: expected key=value, such as batch=128"))?;
-        let mut tree = toml::Value::try_from(&*self)?;
-        let slot = find_slot(&mut tree, key.trim())?;
-        *slot = parse_value(value.trim(), slot);
-        let changed: Self = tree.try_into().with_context(|| format!("--set {assignment}"))?;
-        changed.validate().with_context(|| format!("--set {assignment}"))?;
+    /// Changes fields by their dotted keys, as `--set batch=64 --set optimizer.lr=0.1` does; list
+    /// items are numbered (`views.0.grey=0.2`). Ranges are checked once all changes are made.
+    pub fn set<S: AsRef<str>>(&mut self, assignments: &[S]) -> anyhow::Result<()> {
+        let mut changed = self.clone();
+        for assignment in assignments {
+            let assignment = assignment.as_ref();
+            let (key, value) = assignment
+                .split_once('=')
+                .with_context(|| format!("--set {assignment}: expected key=value, such as batch=128"))?;
+            let mut tree = toml::Value::try_from(&changed)?;
+            let slot = find_slot(&mut tree, key.trim())?;
+            *slot = parse_value(value.trim(), slot);
+            changed = tree.try_into().with_context(|| format!("--set {assignment}"))?;
+        }
+        changed.validate()?;
         *self = changed;
         Ok(())
     }
@@ -163,10 +167,7 @@ mod tests {
         let mut config = recipes::find("quick-parts").unwrap().config;
         let text = config.to_toml().unwrap();
         assert_eq!(super::TrainConfig::from_toml(&text).unwrap(), config);
-        config.set("batch=64").unwrap();
-        config.set("optimizer.lr=1").unwrap();
-        config.set("images=640").unwrap();
-        config.set("model.projector=[64, 32]").unwrap();
+        config.set(&["images=640", "batch=64", "optimizer.lr=1", "model.projector=[64, 32]"]).unwrap();
         assert_eq!((config.batch, config.images), (64, Some(640)));
         assert_eq!(config.model.projector, [64, 32]);
     }
@@ -175,9 +176,9 @@ mod tests {
     fn a_wrong_field_or_value_is_named() {
         let mut config = recipes::find("quick-parts").unwrap().config;
         let error = |result: anyhow::Result<()>| format!("{:#}", result.unwrap_err());
-        assert!(error(config.set("bach=64")).contains("no field \"bach\""));
-        assert!(error(config.set("batch=1")).contains("expected 2 to"));
-        assert!(error(config.set("batch=many")).contains("batch"));
-        assert!(error(config.set("views.7.flip=1")).contains("expected 0 to 1"));
+        assert!(error(config.set(&["bach=64"])).contains("no field \"bach\""));
+        assert!(error(config.set(&["batch=1"])).contains("expected 2 to"));
+        assert!(error(config.set(&["batch=many"])).contains("batch"));
+        assert!(error(config.set(&["views.17.flip=1"])).contains("expected 0 to"));
     }
 }

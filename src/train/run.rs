@@ -173,9 +173,11 @@ fn remove_if_there(folder: &Path) -> std::io::Result<()> {
 }
 
 fn optimizer_bytes(state: &OptimizerState) -> anyhow::Result<Vec<u8>> {
-    let views = state.iter().map(|(id, values)| {
-        let view = TensorView::new(Dtype::F32, vec![values.len()], bytemuck::cast_slice(values))?;
-        Ok((format!("momentum.{id}"), view))
+    let named = state
+        .iter()
+        .flat_map(|(id, buffers)| buffers.iter().enumerate().map(move |(i, b)| (format!("buffer{i}.{id}"), b)));
+    let views = named.map(|(name, values)| {
+        Ok((name, TensorView::new(Dtype::F32, vec![values.len()], bytemuck::cast_slice(values))?))
     });
     let views = views.collect::<anyhow::Result<Vec<_>>>()?;
     Ok(safetensors::serialize(views, None::<HashMap<String, String>>)?)
@@ -183,12 +185,21 @@ fn optimizer_bytes(state: &OptimizerState) -> anyhow::Result<Vec<u8>> {
 
 fn optimizer_from_bytes(bytes: &[u8]) -> anyhow::Result<OptimizerState> {
     let file = SafeTensors::deserialize(bytes)?;
-    let entry = |(name, view): (&str, TensorView<'_>)| {
-        let id = name.strip_prefix("momentum.").and_then(|id| id.parse::<u64>().ok());
-        let id = id.with_context(|| format!("unknown key \"{name}\""))?;
+    let mut entries = vec![];
+    for (name, view) in file.iter() {
+        let place = name.strip_prefix("buffer").and_then(|rest| rest.split_once('.'));
+        let place = place.and_then(|(i, id)| Some((i.parse::<usize>().ok()?, id.parse::<u64>().ok()?)));
+        let (buffer, id) = place.with_context(|| format!("unknown key \"{name}\""))?;
         ensure!(view.dtype() == Dtype::F32, "{name} is {:?}; expected F32", view.dtype());
         let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-        Ok((id, values.collect()))
-    };
-    file.iter().map(entry).collect()
+        entries.push((buffer, id, values.collect::<Vec<f32>>()));
+    }
+    entries.sort_by_key(|(buffer, id, _)| (*buffer, *id));
+    let mut state = OptimizerState::new();
+    for (buffer, id, values) in entries {
+        let buffers = state.entry(id).or_default();
+        ensure!(buffers.len() == buffer, "buffer{buffer}.{id} is there, buffer{} is not", buffers.len());
+        buffers.push(values);
+    }
+    Ok(state)
 }

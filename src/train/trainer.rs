@@ -76,7 +76,8 @@ impl Trainer {
         let model = store::from_bytes(&saved.model, &device, "checkpoint".into())?;
         let encoder = model.encoder.train();
         let mut trainer = Self::assemble(config, model.info, data, device, encoder, saved.state)?;
-        trainer.optimizer.restore(saved.optimizer, &plain);
+        let steps = trainer.state.step;
+        trainer.optimizer.restore(saved.optimizer, steps, &plain);
         Ok(trainer)
     }
 

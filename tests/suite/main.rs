@@ -1,6 +1,8 @@
 //! All integration tests in one binary, so that the tensor stack is linked once.
 
 mod cli; // the commands, as a script sees them
+mod engine; // the thread behind the window, with the demo model and data
+mod gui; // the window, by role and label, on software Vulkan
 mod layering; // a room imports only from floors below it
 mod model; // networks against torchvision
 mod run; // training: resume, reproducibility, NaN

@@ -56,8 +56,8 @@ fn encoder(depth: Depth, stem: Stem, device: &Device) -> Encoder {
 }
 
 fn images(side: usize, device: &Device) -> Tensor<4> {
-    let shape = [4, 3, side, side];
-    let values = value("bias.images", &[4, 3 * side * side, 1]).iter().map(|v| v * 16.0).collect::<Vec<f32>>();
+    let shape = [8, 3, side, side];
+    let values: Vec<f32> = hashed("images", shape.iter().product()).iter().map(|v| v * 2.0).collect();
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
@@ -90,7 +90,9 @@ fn agrees(depth: Depth, name: &str, stems: &[(Stem, &str, usize)]) {
             let outputs = encoder.embed(images(side, &device), &[Space::H, Space::Z], mode);
             for (output, space) in outputs.into_iter().zip(["h", "z"]) {
                 let key = format!("{name}.{stem_name}.{mode_name}.{space}");
-                let error = relative_error(&values(output), &array(&file, &key));
+                let expected = array(&file, &key);
+                // The fixture keeps the first rows only of what is wide.
+                let error = relative_error(&values(output)[..expected.len()], &expected);
                 assert!(error <= TOLERANCE, "{key}: relative error {error:.2e}");
             }
         }

@@ -7,23 +7,25 @@ use bagssl::engine::jobs::Job;
 use bagssl::engine::jobs::train::{Start, TrainRequest, train};
 use bagssl::model::weights;
 use bagssl::progress::{CancelToken, Cancelled, Progress};
+use bagssl::train::optimizer::Rule;
 use bagssl::train::{Metrics, RunFolder, TrainConfig, Trainer, recipes};
 use burn::tensor::Device;
 
 /// A run of 6 steps of a very narrow network.
 fn tiny() -> TrainConfig {
     let mut config = recipes::find("quick-parts").unwrap().config;
-    for change in [
+    config.views.truncate(2);
+    let changes = [
         "images=24",
         "batch=8",
         "epochs=2",
+        "warmup_epochs=1",
         "checkpoint_every=2",
         "model.backbone.width=2",
         "model.input=16",
         "model.projector=[16, 8]",
-    ] {
-        config.set(change).unwrap();
-    }
+    ];
+    config.set(&changes).unwrap();
     config
 }
 
@@ -83,8 +85,10 @@ fn a_loss_that_explodes_stops_the_run_and_keeps_the_last_good_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let mut config = tiny();
-    config.set("optimizer.lr=1e9").unwrap();
-    config.set("warmup_epochs=0").unwrap();
+    // No clipping, so that the loss can explode.
+    config.optimizer.clip_norm = None;
+    config.optimizer.rule = Rule::Sgd { momentum: 0.9 };
+    config.set(&["optimizer.lr=1e9", "warmup_epochs=0"]).unwrap();
     let error = format!("{:#}", run(&out, Start::New(Box::new(config)), None).unwrap_err());
     assert!(error.contains("step") && error.contains("checkpoint is kept"), "{error}");
     let model = bagssl::model::store::open(out.to_str().unwrap(), &Device::flex()).unwrap();
@@ -93,12 +97,10 @@ fn a_loss_that_explodes_stops_the_run_and_keeps_the_last_good_checkpoint() {
 }
 
 #[test]
-fn training_lowers_the_loss_and_leaves_the_data_set_of_its_name() {
+fn training_lowers_the_loss() {
     let data: Arc<dyn Dataset> = dataset::limited(Arc::new(Parts::new(5, 64, 32, Split::Train).unwrap()), 32).unwrap();
     let mut config = tiny();
-    for change in ["images=32", "batch=16", "epochs=30", "optimizer.lr=1", "warmup_epochs=1"] {
-        config.set(change).unwrap();
-    }
+    config.set(&["images=32", "batch=16", "epochs=30", "warmup_epochs=1"]).unwrap();
     let mut trainer = Trainer::new(config, data, &Device::flex()).unwrap();
     let mut losses = vec![];
     while !trainer.is_finished() {

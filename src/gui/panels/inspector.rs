@@ -191,7 +191,7 @@ fn legend_ui(ui: &mut Ui, galleries: Option<&GalleryView>) {
             Relation::OtherImage => "other image, no class",
         };
         legend_row(ui, name, |ui, rect| {
-            ui.painter().rect_filled(rect, 0.0, Color32::from_gray(110));
+            ui.painter().rect_filled(rect, 0.0, Color32::from_gray(64));
             marks::relation_marks(ui.painter(), rect, relation);
         });
     }

@@ -1,0 +1,199 @@
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{bagssl, failure, json, real_data, text};
+
+/// A folder with the synthetic set as an image folder: 20 images of 64 x 64.
+fn synth(folder: &Path) -> String {
+    let out = folder.join("parts");
+    let made = json(&["data", "synth", "--out", text(&out), "--images", "20", "--size", "64"]);
+    assert_eq!((made["images"].as_u64(), made["classes"].as_array().unwrap().len()), (Some(20), 10));
+    assert!(made["parts"].as_array().unwrap().iter().any(|part| part == "wheel"));
+    out.to_str().unwrap().into()
+}
+
+/// A bank of 6 images of the demo set, 7 x 7 patches each.
+fn bank(folder: &Path) -> String {
+    let out = folder.join("bank");
+    let made = json(&[
+        "embed", "--data", "demo", "--split", "test", "--patch", "16", "--stride", "8", "--limit", "6", "--out",
+        text(&out),
+    ]);
+    assert_eq!((made["images"].as_u64(), made["patches"].as_u64()), (Some(6), Some(294)));
+    assert_eq!(made["spaces"], serde_json::json!(["h", "z"]));
+    out.to_str().unwrap().into()
+}
+
+#[test]
+fn the_synthetic_set_opens_as_an_image_folder_with_its_classes_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synth(folder.path());
+    let info = json(&["data", "info", &data]);
+    assert_eq!(info["kind"], "image-folder");
+    assert_eq!((info["images"].as_u64(), info["classes"].as_u64()), (Some(20), Some(10)));
+    assert_eq!((info["height"].as_u64(), info["width"].as_u64()), (Some(64), Some(64)));
+    assert!(info["skipped"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn a_broken_image_among_good_ones_is_skipped_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    fs::create_dir(&data).unwrap();
+    let picture = |name: &str| {
+        let side = 24;
+        let pixels = image::RgbImage::from_fn(side, side, |x, y| image::Rgb([x as u8 * 9, y as u8 * 9, 80]));
+        pixels.save(data.join(name)).unwrap();
+    };
+    picture("a.png");
+    picture("b.png");
+    let whole = fs::read(data.join("b.png")).unwrap();
+    fs::write(data.join("c.png"), &whole[..whole.len() / 2]).unwrap();
+    let info = json(&["data", "info", text(&data)]);
+    assert_eq!(info["images"].as_u64(), Some(2));
+    assert_eq!(info["skipped"][0]["file"], "c.png");
+    let alone = failure(&["data", "info", text(&data.join("c.png"))]);
+    assert!(alone.contains("c.png"), "{alone}");
+}
+
+#[test]
+fn a_bank_is_described_exported_and_searched() {
+    let folder = tempfile::tempdir().unwrap();
+    let bank = bank(folder.path());
+    let info = json(&["bank", "info", &bank]);
+    assert_eq!((info["patches"].as_u64(), info["complete"].as_bool()), (Some(294), Some(true)));
+    let npy = folder.path().join("h.npy");
+    json(&["bank", "export", &bank, "--space", "h", "--out", text(&npy)]);
+    let width = info["spaces"]["h"].as_u64().unwrap();
+    assert_eq!(fs::metadata(&npy).unwrap().len(), 128 + 294 * width * 4);
+
+    let found = json(&["knn", "--bank", &bank, "--query", "2:8:16", "--space", "h", "--k", "10"]);
+    let neighbours = found["neighbours"].as_array().unwrap();
+    assert_eq!((neighbours.len(), found["exact"].as_bool()), (10, Some(true)));
+    let cosines: Vec<f64> = neighbours.iter().map(|n| n["cosine"].as_f64().unwrap()).collect();
+    assert!(cosines.is_sorted_by(|a, b| a >= b) && cosines[0] <= 1.0);
+    let is_query = |n: &serde_json::Value| n["image"] == 2 && n["y"] == 8 && n["x"] == 16;
+    assert!(!neighbours.iter().any(is_query), "the query is among its neighbours");
+    let other = json(&["knn", "--bank", &bank, "--query", "2:8:16", "--space", "z", "--k", "10", "--exclude-same-image"]);
+    assert!(other["neighbours"].as_array().unwrap().iter().all(|n| n["image"] != 2));
+}
+
+#[test]
+fn a_bank_resumes_and_refuses_another_model_or_other_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = bank(folder.path());
+    let common = ["embed", "--patch", "16", "--stride", "8", "--out", &path, "--split", "test"];
+    let again = json(&[&common[..], &["--data", "demo", "--limit", "6"]].concat());
+    assert_eq!(again["resumed_images"].as_u64(), Some(6));
+    let other = failure(&[&common[..], &["--data", "demo", "--limit", "5"]].concat());
+    assert!(other.contains("limit") || other.contains("data") || other.contains("images"), "{other}");
+}
+
+#[test]
+fn figures_come_out_and_come_again_from_their_sidecars() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synth(folder.path());
+    let image = Path::new(&data).join("train/car");
+    let image = fs::read_dir(image).unwrap().next().unwrap().unwrap().path();
+    let fig4 = folder.path().join("fig4.svg");
+    let values = folder.path().join("values.npy");
+    let map = json(&[
+        "heatmap", "--image", text(&image), "--patch", "16", "--stride", "8", "--at", "32,32", "--out", text(&fig4),
+        "--values", text(&values),
+    ]);
+    assert_eq!((map["rows"].as_u64(), map["cols"].as_u64()), (Some(7), Some(7)));
+    assert_eq!((map["query"]["y"].as_u64(), map["query"]["x"].as_u64()), (Some(24), Some(24)));
+    assert!(map["spaces"]["h"]["max"].as_f64().unwrap() > 0.999);
+    assert_eq!(fs::metadata(&values).unwrap().len(), 128 + 2 * 49 * 4);
+    let svg = fs::read_to_string(&fig4).unwrap();
+    assert!(svg.contains("<text") && svg.contains("projection z") && svg.contains("embedding h"));
+
+    let bank = bank(folder.path());
+    for format in ["pdf", "png"] {
+        let fig5 = folder.path().join(format!("fig5.{format}"));
+        json(&["gallery", "--bank", &bank, "--query", "2:8:16", "--k", "119", "--out", text(&fig5)]);
+        let sidecar = folder.path().join(format!("fig5.{format}.json"));
+        let again = folder.path().join(format!("again.{format}"));
+        json(&["figure", text(&sidecar), "--out", text(&again)]);
+        assert!(fs::read(&fig5).unwrap() == fs::read(&again).unwrap(), "{format} differs from its sidecar's");
+    }
+    let pdf = folder.path().join("fig5.pdf");
+    match Command::new("pdftotext").args([text(&pdf), "-"]).output() {
+        Ok(words) => {
+            let words = String::from_utf8_lossy(&words.stdout).into_owned();
+            assert!(words.contains("projection z") && words.contains("embedding h"), "{words}");
+        }
+        Err(_) => println!("skipped: pdftotext is not installed"),
+    }
+}
+
+#[test]
+fn errors_say_what_where_and_what_was_expected() {
+    let folder = tempfile::tempdir().unwrap();
+    let nothing = folder.path().join("nothing");
+    assert!(failure(&["data", "info", text(&nothing)]).contains("nothing"));
+    let empty = folder.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    assert!(failure(&["data", "info", text(&empty)]).contains("empty"));
+    assert!(failure(&["model", "info", text(&empty)]).contains("expected a checkpoint"));
+    let out = folder.path().join("f.gif");
+    let bank = bank(folder.path());
+    assert!(failure(&["gallery", "--bank", &bank, "--query", "0:0:0", "--out", text(&out)]).contains(".svg"));
+    let off = failure(&["knn", "--bank", &bank, "--query", "0:3:3"]);
+    assert!(off.contains("nearest"), "{off}");
+    let run = folder.path().join("run");
+    let recipe = failure(&["train", "--data", "demo", "--recipe", "nope", "--out", text(&run)]);
+    assert!(recipe.contains("quick-parts"), "{recipe}");
+    let key = failure(&["train", "--data", "demo", "--recipe", "quick-parts", "--set", "bach=1", "--out", text(&run)]);
+    assert!(key.contains("bach") && key.contains("batch"), "{key}");
+    let usage = bagssl(&["knn", "--bank", &bank, "--query", "nonsense"]);
+    assert_eq!(usage.status.code(), Some(2));
+}
+
+#[test]
+fn recipes_and_the_demo_model_are_described() {
+    let list = json(&["train", "--list"]);
+    let recipes = list["recipes"].as_array().unwrap();
+    assert!(recipes.iter().any(|recipe| recipe["name"] == "quick-cifar10-vicreg-patch14"));
+    let model = json(&["model", "info", "demo"]);
+    assert!(model["spaces"]["h"].as_u64().unwrap() > 0 && model["spaces"]["z"].as_u64().unwrap() > 0);
+    assert_eq!(model["training"]["data"], "Parts");
+}
+
+#[test]
+fn a_run_is_trained_and_evaluated_from_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let tiny = [
+        "--set", "images=16", "--set", "batch=8", "--set", "epochs=1", "--set", "warmup_epochs=0", "--set",
+        "model.backbone.width=2", "--set", "model.projector=[8, 8]",
+    ];
+    let train = ["train", "--data", "demo", "--recipe", "quick-parts", "--out", text(&run)];
+    let report = json(&[&train[..], &tiny[..]].concat());
+    assert_eq!(report["step"].as_u64(), Some(2));
+    let eval = json(&[
+        "eval", "--model", text(&run), "--data", "demo", "--patch", "16", "--patches", "central,4", "--limit-train",
+        "40", "--limit-test", "20",
+    ]);
+    let rows = eval["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 2);
+    assert!(rows.iter().all(|row| (0.0..=1.0).contains(&row["accuracy"].as_f64().unwrap())));
+    let curve = folder.path().join("loss.svg");
+    json(&["figure", text(&run), "--out", text(&curve)]);
+    assert!(fs::read_to_string(&curve).unwrap().contains("VICReg training loss"));
+}
+
+#[test]
+fn real_images_of_any_size_become_a_bank() {
+    let Some(data) = real_data() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let samples = data.join("imagenet_samples");
+    let info = json(&["data", "info", text(&samples)]);
+    assert_eq!((info["kind"].as_str(), info["images"].as_u64()), (Some("folder"), Some(250)));
+    let out = folder.path().join("bank");
+    let made = json(&[
+        "embed", "--data", text(&samples), "--patch", "56", "--stride", "56", "--limit", "8", "--out", text(&out),
+    ]);
+    assert_eq!(made["images"].as_u64(), Some(8));
+}

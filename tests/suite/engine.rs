@@ -1,0 +1,104 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bagssl::device::DeviceChoice;
+use bagssl::engine::{
+    self, Command, EngineHandle, Event, ExploreConfig, FigureKind, Snapshot, Split, Style, open_device,
+};
+use bagssl::patch::{PatchGrid, PatchRef};
+use crossbeam_channel::{Receiver, bounded};
+
+/// An engine on the CPU and a bell that rings when there is something new.
+struct Started {
+    engine: EngineHandle,
+    bell: Receiver<()>,
+}
+
+impl Started {
+    fn new() -> Self {
+        let (ring, bell) = bounded(1);
+        let device = open_device(DeviceChoice::Cpu).unwrap();
+        let engine = engine::start(device, move || _ = ring.try_send(())).unwrap();
+        engine.send(Command::OpenModel { spec: "demo".into() });
+        engine.send(Command::OpenData { spec: "demo".into(), split: Some(Split::Test) });
+        engine.send(Command::Configure(small()));
+        Self { engine, bell }
+    }
+
+    /// Waits until `ready` holds of the snapshot.
+    fn until(&self, what: &str, ready: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        loop {
+            let shown = self.engine.snapshot();
+            if ready(&shown) {
+                return shown;
+            }
+            assert!(Instant::now() < deadline, "{what} did not happen");
+            let _ = self.bell.recv_timeout(Duration::from_secs(1));
+        }
+    }
+}
+
+/// Few patches, so that the test is quick.
+fn small() -> ExploreConfig {
+    ExploreConfig { grid: PatchGrid { patch: 16, stride: 8 }, gallery_stride: 16, gallery_images: 8, neighbours: 20 }
+}
+
+fn is_complete(shown: &Snapshot) -> bool {
+    let map = shown.query.as_ref().is_some_and(|q| !q.maps.is_empty() && q.known == q.maps[0].rows * q.maps[0].cols);
+    let extraction = shown.extraction.as_ref().is_some_and(|e| e.finished);
+    let gallery = shown.galleries.as_ref().is_some_and(|g| g.searched == g.total);
+    map && extraction && gallery && shown.config == Some(small())
+}
+
+#[test]
+fn the_engine_opens_with_a_worked_example_and_answers_queries() {
+    let started = Started::new();
+    let shown = started.until("the worked example", is_complete);
+    let query = shown.query.as_ref().unwrap();
+    assert_eq!(query.maps.iter().map(|map| map.space.as_str()).collect::<Vec<_>>(), ["z", "h"]);
+    assert!(query.maps[0].values.iter().all(|v| (-1.0..=1.0).contains(v)));
+    let galleries = shown.galleries.as_ref().unwrap();
+    assert_eq!((galleries.total, galleries.spaces[1].neighbours.len()), (8 * 16, 20));
+
+    let patch = PatchRef { image: 2, y: 16, x: 32, size: 16 };
+    started.engine.send(Command::Query { id: 7, patch });
+    let shown = started.until("the answer", |shown| {
+        is_complete(shown) && shown.query.as_ref().is_some_and(|q| q.id == 7) && shown.galleries.as_ref().unwrap().query_id == 7
+    });
+    let query = shown.query.as_ref().unwrap();
+    assert_eq!((query.patch, shown.view.as_ref().unwrap().index), (patch, 2));
+    // The query's own cell: row 2, column 4 of 7.
+    assert!((query.maps[1].values[2 * 7 + 4] - 1.0).abs() < 1e-4);
+    // The query lies on the searched grid, and is left out of its own neighbours.
+    let neighbours = &shown.galleries.as_ref().unwrap().spaces[1].neighbours;
+    assert!(neighbours.iter().all(|n| n.patch != patch));
+    assert!(neighbours.is_sorted_by(|a, b| a.cosine >= b.cosine));
+}
+
+#[test]
+fn a_figure_from_the_engine_is_saved_and_a_failure_is_told_in_words() {
+    let started = Started::new();
+    started.until("the worked example", is_complete);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fig4.svg");
+    let export = |path: &std::path::Path| {
+        let style = Style::default();
+        started.engine.send(Command::ExportFigure { kind: FigureKind::Heatmap, path: path.into(), style });
+    };
+    export(&path);
+    export(&folder.path().join("fig4.docx"));
+    started.engine.send(Command::OpenData { spec: "/nowhere".into(), split: None });
+    let mut events = vec![];
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while events.len() < 3 && Instant::now() < deadline {
+        let news = started.engine.drain_events();
+        events.extend(news.into_iter().filter(|e| matches!(e, Event::FigureSaved { .. } | Event::Failed { .. })));
+        let _ = started.bell.recv_timeout(Duration::from_millis(200));
+    }
+    assert!(matches!(&events[0], Event::FigureSaved { path: saved, .. } if *saved == path && saved.is_file()));
+    assert!(matches!(&events[1], Event::Failed { message, .. } if message.contains(".pdf")));
+    assert!(matches!(&events[2], Event::Failed { message, .. } if message.contains("/nowhere")));
+    // The data set that was open stays open.
+    assert_eq!(started.engine.snapshot().data.as_ref().unwrap().name, "Parts");
+}
