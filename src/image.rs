@@ -17,7 +17,11 @@ impl std::fmt::Debug for Image {
 impl Image {
     /// Wraps interleaved RGB bytes. Panics unless there are `3 * width * height` of them.
     pub fn new(width: u32, height: u32, rgb: Vec<u8>) -> Self {
-        assert_eq!(rgb.len(), 3 * width as usize * height as usize, "RGB bytes of a {width} x {height} image");
+        assert_eq!(
+            rgb.len(),
+            3 * width as usize * height as usize,
+            "RGB bytes of a {width} x {height} image"
+        );
         Self { width, height, rgb }
     }
 

@@ -26,9 +26,9 @@ impl CancelToken {
     }
 }
 
-/// The work was stopped on request; what was written so far can be resumed.
+/// The work was stopped on request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cancelled; what is done so far is kept and the same command resumes it")]
+#[error("cancelled")]
 pub struct Cancelled;
 
 /// A state of long work: `done` of `total` units after `elapsed`.

@@ -68,6 +68,11 @@ pub fn measure(
     cancel: &CancelToken,
     progress: &mut dyn FnMut(Progress),
 ) -> anyhow::Result<LocalityReport> {
+    ensure!(
+        data.parts(0).is_some(),
+        "{} does not know the parts of its images; the built-in set (--data demo) does",
+        data.name()
+    );
     let pixels = pixel_bank(embedder, data.as_ref(), &plan)?;
     let mut memory = MemoryBank::new(plan.spec.clone(), plan.images.clone())?;
     let mut extraction = Extraction::start(plan, data.clone(), 0)?;
@@ -100,9 +105,7 @@ pub fn measure(
 fn parts_of_rows(bank: &Bank, data: &dyn Dataset) -> anyhow::Result<Vec<(u8, bool)>> {
     let mut parts = Vec::with_capacity(bank.patches());
     for image in 0..bank.complete_images() {
-        let map = data.parts(image).with_context(|| {
-            format!("{} does not know the parts of its images; the built-in set (--data demo) does", data.name())
-        })?;
+        let map = data.parts(image).with_context(|| format!("image {image} has no parts"))?;
         for row in bank.rows_of_image(image)? {
             let patch = bank.patch_ref(row);
             let (y, x) = (patch.y + patch.size / 2, patch.x + patch.size / 2);

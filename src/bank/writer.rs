@@ -220,16 +220,25 @@ fn check_nothing_else(folder: &Path, spec: &BankSpec, layout: &Layout) -> Result
     Ok(())
 }
 
+const LOCK_TRIES: u32 = 10;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
 fn lock(folder: &Path) -> Result<File> {
     let path = folder.join(LOCK_FILE);
     let file = File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => bail!("another process is writing the bank {}", folder.display()),
-        // Some network file systems know no locks; then two writers are the user's care.
-        Err(TryLockError::Error(error)) => log::warn!("cannot lock {}: {error}", path.display()),
+    // A child process that is just being started holds copies of our files for a moment.
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => std::thread::park_timeout(LOCK_PAUSE),
+            Err(TryLockError::Error(error)) => {
+                // Some network file systems know no locks; then two writers are the user's care.
+                log::warn!("cannot lock {}: {error}", path.display());
+                return Ok(file);
+            }
+        }
     }
-    Ok(file)
+    bail!("another process is writing the bank {}", folder.display())
 }
 
 /// Whether a killed write left this file.

@@ -11,10 +11,12 @@ use crate::engine::facts::{CifarVariant, DeviceChoice, Patches, Space, Split};
 
 /// See what a self-supervised vision model thinks is alike.
 #[derive(Parser)]
-#[command(name = "bagssl", version, about, args_conflicts_with_subcommands = false)]
+#[command(name = "bagssl", version, about)]
 pub struct Cli {
     #[command(flatten)]
     pub shared: Shared,
+    #[command(flatten)]
+    pub window: GuiArgs,
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -84,9 +86,16 @@ pub struct GuiArgs {
     /// Split of the data set
     #[arg(long, value_enum)]
     pub split: Option<Split>,
-    /// Open with this image
-    #[arg(long)]
+    /// Open this image file instead of a data set
+    #[arg(long, conflicts_with = "data")]
     pub image: Option<PathBuf>,
+}
+
+impl GuiArgs {
+    /// Whether nothing was said.
+    pub fn is_empty(&self) -> bool {
+        self.model.is_none() && self.data.is_none() && self.split.is_none() && self.image.is_none()
+    }
 }
 
 #[derive(Subcommand)]
@@ -146,16 +155,16 @@ pub struct EmbedArgs {
     #[arg(long, value_enum)]
     pub split: Option<Split>,
     /// Patch size, pixels
-    #[arg(long)]
+    #[arg(long, value_parser = pixels())]
     pub patch: u32,
     /// Distance between patches, pixels
-    #[arg(long)]
+    #[arg(long, value_parser = pixels())]
     pub stride: u32,
     /// Folder of the bank
     #[arg(long)]
     pub out: PathBuf,
     /// Only the first N images
-    #[arg(long)]
+    #[arg(long, value_parser = positive())]
     pub limit: Option<usize>,
     /// Spaces, such as h,z
     #[arg(long, value_delimiter = ',', default_value = "h,z")]
@@ -193,13 +202,13 @@ pub struct QueryArgs {
     #[arg(long)]
     pub query: QueryPlace,
     /// Number of neighbours
-    #[arg(long, default_value_t = 119)]
+    #[arg(long, default_value_t = 119, value_parser = positive())]
     pub k: usize,
     /// Leave out patches of the query's own image
     #[arg(long)]
     pub exclude_same_image: bool,
     /// At most N patches of any one image
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive())]
     pub per_image: Option<usize>,
 }
 
@@ -244,8 +253,35 @@ pub struct FigureStyle {
     #[arg(long, value_enum, default_value_t)]
     pub colormap: Colormap,
     /// Ends of the colour scale, such as -1,1
-    #[arg(long, value_delimiter = ',', num_args = 2, default_value = "-1,1", allow_hyphen_values = true)]
-    pub range: Vec<f32>,
+    #[arg(long, value_name = "LOW,HIGH", default_value = "-1,1", allow_hyphen_values = true)]
+    pub range: Ends,
+}
+
+/// `LOW,HIGH`.
+#[derive(Clone, Copy)]
+pub struct Ends(pub [f32; 2]);
+
+impl FromStr for Ends {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let ends = text.split_once(',').and_then(|(low, high)| {
+            Some([low.trim().parse::<f32>().ok()?, high.trim().parse::<f32>().ok()?])
+        });
+        let ends = ends.filter(|[low, high]| low.is_finite() && high.is_finite() && low < high);
+        ends.map(Self)
+            .with_context(|| format!("\"{text}\": expected LOW,HIGH with LOW below HIGH, such as -1,1"))
+    }
+}
+
+/// A number of at least 1.
+fn positive() -> clap::builder::RangedU64ValueParser<usize> {
+    clap::builder::RangedU64ValueParser::new().range(1..)
+}
+
+/// Pixels: 1 to 65,536.
+fn pixels() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=65_536)
 }
 
 #[derive(Args)]
@@ -255,13 +291,13 @@ pub struct HeatmapArgs {
     #[arg(long)]
     pub image: PathBuf,
     /// Scale the short side to N x 256/224 and take the centre N x N
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=8192))]
     pub fit: Option<u32>,
     /// Patch size, pixels
-    #[arg(long)]
+    #[arg(long, value_parser = pixels())]
     pub patch: u32,
     /// Distance between patches, pixels
-    #[arg(long)]
+    #[arg(long, value_parser = pixels())]
     pub stride: u32,
     /// X,Y: centre of the query patch, pixels
     #[arg(long, value_name = "X,Y")]
@@ -288,7 +324,8 @@ impl FromStr for Point {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let place = text.split_once(',').and_then(|(x, y)| Some((x.trim().parse().ok()?, y.trim().parse().ok()?)));
+        let place =
+            text.split_once(',').and_then(|(x, y)| Some((x.trim().parse().ok()?, y.trim().parse().ok()?)));
         let (x, y) = place.with_context(|| format!("\"{text}\": expected X,Y in pixels, such as 112,80"))?;
         Ok(Self { x, y })
     }
@@ -322,7 +359,7 @@ pub struct TrainArgs {
     #[arg(long, required_unless_present = "list")]
     pub out: Option<PathBuf>,
     /// A recipe's name; see --list
-    #[arg(long, conflicts_with_all = ["config", "resume"])]
+    #[arg(long, conflicts_with_all = ["config", "resume"], required_unless_present_any = ["list", "config", "resume"])]
     pub recipe: Option<String>,
     /// A configuration file
     #[arg(long, conflicts_with = "resume")]
@@ -345,31 +382,23 @@ pub struct EvalArgs {
     #[arg(long)]
     pub data: String,
     /// Patch size, pixels
-    #[arg(long)]
+    #[arg(long, value_parser = pixels())]
     pub patch: u32,
     /// How images become vectors: central, or a number of patches
     #[arg(long, value_delimiter = ',', default_value = "central,1,16,256")]
     pub patches: Vec<Patches>,
-    /// Classifiers; kNN
-    #[arg(long, value_delimiter = ',', value_enum, default_value = "knn")]
-    pub classifier: Vec<Classifier>,
     /// Only the first N training images
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive())]
     pub limit_train: Option<usize>,
     /// Only the first N test images
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive())]
     pub limit_test: Option<usize>,
     /// Neighbours of the kNN classifier
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = positive())]
     pub k: usize,
     /// Temperature of the kNN classifier
     #[arg(long, default_value_t = 0.07)]
     pub temperature: f32,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-pub enum Classifier {
-    Knn,
 }
 
 #[derive(Args)]
@@ -382,19 +411,19 @@ pub struct LocalityArgs {
     #[arg(long, value_enum, default_value = "test")]
     pub split: Split,
     /// Patch size, pixels
-    #[arg(long, default_value_t = 24)]
+    #[arg(long, default_value_t = 16, value_parser = pixels())]
     pub patch: u32,
     /// Distance between patches, pixels
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 8, value_parser = pixels())]
     pub stride: u32,
     /// Only the first N images
-    #[arg(long)]
+    #[arg(long, value_parser = positive())]
     pub limit: Option<usize>,
     /// Query patches
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 1000, value_parser = positive())]
     pub queries: usize,
     /// Neighbours of each
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = positive())]
     pub k: usize,
 }
 

@@ -20,8 +20,8 @@ use crate::progress::CancelToken;
 
 /// Does what the arguments say.
 pub fn run(cli: Cli) -> anyhow::Result<()> {
-    let Cli { shared, command } = cli;
-    let Some(command) = command else { return window(GuiArgs::default(), &shared) };
+    let Cli { shared, window: opened, command } = cli;
+    let Some(command) = command else { return window(opened, &shared) };
     if let Command::Gui(args) = command {
         return window(args, &shared);
     }
@@ -44,12 +44,10 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
 }
 
 fn window(args: GuiArgs, shared: &Shared) -> anyhow::Result<()> {
-    let (data, image) = match (args.data, args.image) {
-        (None, Some(image)) => (image.to_string_lossy().into_owned(), None),
-        (data, image) => (data.unwrap_or_else(|| "demo".into()), image),
-    };
+    let data = args.data.unwrap_or_else(|| "demo".into());
     let model = args.model.unwrap_or_else(|| "demo".into());
-    crate::gui::open(crate::gui::GuiOptions { model, data, split: args.split, image }, shared.device)
+    let options = crate::gui::GuiOptions { model, data, split: args.split, image: args.image };
+    crate::gui::open(options, shared.device)
 }
 
 /// What all commands share while they run.
@@ -63,7 +61,10 @@ impl Commander {
     fn new(shared: Shared) -> anyhow::Result<Self> {
         let cancel = CancelToken::default();
         let token = cancel.clone();
-        ctrlc::set_handler(move || token.cancel()).context("could not listen for Ctrl-C")?;
+        // The second Ctrl-C does not wait for work that looks up too rarely.
+        #[allow(clippy::disallowed_methods)]
+        let stop = move || if token.is_cancelled() { std::process::exit(130) } else { token.cancel() };
+        ctrlc::set_handler(stop).context("could not listen for Ctrl-C")?;
         Ok(Self { shared, cancel, bar: Bar::new() })
     }
 
@@ -170,7 +171,9 @@ impl Commander {
         let mut announce = |count| self.bar.say(&format!("the bank will take {}", bytes(count)));
         let report = self.job(|job| jobs::embed::embed(&request, job, &mut announce))?;
         show(self.json(), &report, || {
-            let rate = report.patches_per_second.map_or("nothing was left to do".into(), |r| format!("{r:.0} patches/s"));
+            let rate = report
+                .patches_per_second
+                .map_or("nothing was left to do".into(), |r| format!("{r:.0} patches/s"));
             format!(
                 "{}: {} patches of {} images in {}, {}, {rate} on {}{}",
                 request.out.display(),
@@ -252,7 +255,8 @@ impl Commander {
         let report = self.job(|job| jobs::figures::heatmap(&request, job))?;
         show(self.json(), &report, || {
             let spaces = report.spaces.iter();
-            let spaces = spaces.map(|(name, s)| format!("{name} {:.2} to {:.2}, mean {:.2}", s.min, s.max, s.mean));
+            let spaces =
+                spaces.map(|(name, s)| format!("{name} {:.2} to {:.2}, mean {:.2}", s.min, s.max, s.mean));
             format!(
                 "{}: {} x {} patches, query at y {}, x {}; {}",
                 report.out.display(),
@@ -293,7 +297,9 @@ impl Commander {
             let mut config = match (&args.recipe, &args.config) {
                 (Some(name), _) => find_recipe(name)?.config,
                 (None, Some(file)) => read_config(file)?,
-                (None, None) => anyhow::bail!("what to train: --recipe NAME (see --list), --config FILE or --resume"),
+                (None, None) => {
+                    anyhow::bail!("what to train: expected --recipe NAME, --config FILE or --resume")
+                }
             };
             if let Some(seed) = self.shared.seed {
                 config.seed = seed;
@@ -339,7 +345,10 @@ impl Commander {
         show(self.json(), &json!({ "recipes": recipes }), || {
             let line = |r: &Recipe| {
                 let (method, arch) = (r.config.objective.title(), r.config.model.backbone.title());
-                format!("{:<30} {method} on {}, {arch}, {} epochs, for {}; {}", r.name, r.regime, r.config.epochs, r.data, r.cost)
+                format!(
+                    "{:<30} {method} on {}, {arch}, {} epochs, for {}; {}",
+                    r.name, r.regime, r.config.epochs, r.data, r.cost
+                )
             };
             all_recipes().iter().map(line).collect::<Vec<_>>().join("\n")
         })
@@ -373,7 +382,12 @@ impl Commander {
             )];
             lines.extend(report.rows.iter().map(|row| {
                 let took = duration(row.seconds as u64);
-                format!("{:>8} patches  {:5.2} %  of {} images, {took}", row.patches, 100.0 * row.accuracy, row.images)
+                format!(
+                    "{:>8} patches  {:5.2} %  of {} images, {took}",
+                    row.patches,
+                    100.0 * row.accuracy,
+                    row.images
+                )
             }));
             lines.join("\n")
         })
@@ -403,9 +417,12 @@ impl Commander {
                 thousands(report.patches as u64),
                 report.images
             )];
-            lines.extend(report.purity.iter().map(|(name, p)| {
-                format!("{name:>8}  {:.3}  [{:.3}, {:.3}]", p.mean, p.low, p.high)
-            }));
+            lines.extend(
+                report
+                    .purity
+                    .iter()
+                    .map(|(name, p)| format!("{name:>8}  {:.3}  [{:.3}, {:.3}]", p.mean, p.low, p.high)),
+            );
             lines.join("\n")
         })
     }
@@ -416,13 +433,16 @@ impl Commander {
         } else {
             jobs::figures::again(&args.source, &args.out, args.dpi)?
         };
-        show(self.json(), &json!({ "out": saved.out, "sidecar": saved.sidecar }), || saved.out.display().to_string())
+        show(self.json(), &json!({ "out": saved.out, "sidecar": saved.sidecar }), || {
+            saved.out.display().to_string()
+        })
     }
 
     fn bench(&self, quick: bool) -> anyhow::Result<()> {
         let report = self.job(|job| jobs::bench::bench(quick, job))?;
         show(self.json(), &report, || {
-            let mut lines = vec![format!("{} ({}), {} threads", report.device, report.reason, report.threads)];
+            let mut lines =
+                vec![format!("{} ({}), {} threads", report.device, report.reason, report.threads)];
             lines.extend(report.measures.iter().map(|m| {
                 format!("{:<60} {:>10.2} {} (p95 {:.2}, n {})", m.name, m.value, m.unit, m.p95, m.n)
             }));
@@ -447,8 +467,7 @@ fn search_request(args: QueryArgs) -> SearchRequest {
 }
 
 fn style(args: &FigureStyle) -> Style {
-    let range = [args.range[0], args.range[1]];
-    Style { width_in: args.width, colormap: args.colormap, range }
+    Style { width_in: args.width, colormap: args.colormap, range: args.range.0 }
 }
 
 fn skipped_words(skipped: &[Skipped]) -> String {

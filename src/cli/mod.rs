@@ -7,7 +7,7 @@ mod output;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use args::Cli;
 
@@ -15,6 +15,10 @@ use args::Cli;
 /// 0 done, 1 failed, 2 wrong usage.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if cli.command.is_some() && !cli.window.is_empty() {
+        let message = "--model, --data, --split and --image come after the command's name";
+        Cli::command().error(clap::error::ErrorKind::ArgumentConflict, message).exit();
+    }
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn,wgpu_hal=error"))
         .format_timestamp(None)
         .init();

@@ -1,5 +1,7 @@
 //! Progress on stderr, results on stdout.
 
+use std::io::{ErrorKind, Write};
+
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
@@ -13,8 +15,11 @@ pub fn chain(error: &anyhow::Error) -> String {
 /// Prints a result: as one JSON document, or in words.
 pub fn show<T: Serialize>(json: bool, result: &T, words: impl FnOnce() -> String) -> anyhow::Result<()> {
     let text = if json { serde_json::to_string_pretty(result)? } else { words() };
-    println!("{text}");
-    Ok(())
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        // Whoever reads has seen enough (`bagssl knn ... | head`).
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
 }
 
 /// A progress bar on stderr; none where stderr is no terminal.
@@ -34,7 +39,9 @@ impl Bar {
         self.0.set_position(progress.done);
         self.0.set_prefix(progress.what);
         let rate = progress.rate().map_or(String::new(), |rate| format!(" · {rate:.1} {}/s", progress.unit));
-        let left = progress.remaining().map_or(String::new(), |left| format!(" · {} left", duration(left.as_secs())));
+        let left = progress
+            .remaining()
+            .map_or(String::new(), |left| format!(" · {} left", duration(left.as_secs())));
         self.0.set_message(format!("{}{rate}{left}", progress.unit));
     }
 

@@ -1,5 +1,6 @@
 //! All patches of a data set into a bank, one group of images at a time.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -48,9 +49,9 @@ impl ExtractPlan {
         );
         let info = &embedder.info;
         let space_specs = spaces.iter().map(|&space| {
-            let width = info.width(space).with_context(|| {
-                format!("the model {} has no space \"{space}\"", embedder.name)
-            })?;
+            let width = info
+                .width(space)
+                .with_context(|| format!("the model {} has no space \"{space}\"", embedder.name))?;
             Ok(SpaceSpec { name: space.to_string(), width: width as u32 })
         });
         let spec = BankSpec {
@@ -93,12 +94,45 @@ fn entries(data: &dyn Dataset) -> Vec<ImageEntry> {
     (0..data.len()).into_par_iter().map(entry).collect()
 }
 
+/// An image on its way into the bank.
+struct Pending {
+    index: usize,
+    image: anyhow::Result<Arc<Image>>,
+    /// Patches in all, and those that went into a batch.
+    cells: usize,
+    taken: usize,
+    /// Those of the present batch.
+    fresh: usize,
+    /// `[patches so far, width]` for each space.
+    vectors: Vec<Vec<f32>>,
+}
+
+impl Pending {
+    fn is_complete(&self) -> bool {
+        self.taken == self.cells
+    }
+
+    /// Adds the next patches to a batch that has room.
+    fn take_cells(&mut self, batch: &mut Vec<PatchSource>, grid: PatchGrid) {
+        let Ok(image) = &self.image else { return };
+        let (_, cols) = grid.shape(image.height(), image.width());
+        let end = self.cells.min(self.taken + (BATCH - batch.len()));
+        batch.extend((self.taken..end).map(|cell| {
+            let (y, x) = grid.corner(cell, cols);
+            PatchSource { image: image.clone(), y, x }
+        }));
+        self.fresh += end - self.taken;
+        self.taken = end;
+    }
+}
+
 /// Extraction in progress. Images are read ahead on a thread of their own.
 pub struct Extraction {
     plan: ExtractPlan,
     images: Receiver<(usize, anyhow::Result<Image>)>,
     first: usize,
     done: usize,
+    pending: VecDeque<Pending>,
     patches: usize,
     skipped: Vec<Skipped>,
     started: Instant,
@@ -118,7 +152,16 @@ impl Extraction {
         };
         thread::Builder::new().name("decode".into()).spawn(read).context("could not start a thread")?;
         let started = Instant::now();
-        Ok(Self { plan, images, first, done: first, patches: 0, skipped: vec![], started })
+        Ok(Self {
+            plan,
+            images,
+            first,
+            done: first,
+            pending: VecDeque::new(),
+            patches: 0,
+            skipped: vec![],
+            started,
+        })
     }
 
     /// Whether every image is in the bank or skipped.
@@ -126,27 +169,49 @@ impl Extraction {
         self.done == self.plan.images.len()
     }
 
-    /// Embeds the next few images, about one batch of patches, into `sink`.
+    /// Embeds the next batch of patches, at most [`BATCH`], and hands every image that is complete
+    /// to `sink`, in order. A large image takes several calls.
     pub fn advance(&mut self, embedder: &Embedder, sink: &mut dyn BankSink) -> anyhow::Result<()> {
-        let mut group: Vec<(usize, anyhow::Result<Arc<Image>>)> = vec![];
-        let mut patches: Vec<PatchSource> = vec![];
-        let grid = self.plan.spec.grid;
-        while patches.len() < BATCH && self.done + group.len() < self.plan.images.len() {
-            let (index, image) = self.images.recv().context("the thread that reads images has stopped")?;
-            let image = self.checked(index, image).map(Arc::new);
-            if let Ok(image) = &image {
-                let (rows, cols) = grid.shape(image.height(), image.width());
-                let sources = (0..rows * cols).map(|i| {
-                    let (y, x) = grid.corner(i, cols);
-                    PatchSource { image: image.clone(), y, x }
-                });
-                patches.extend(sources);
+        let mut sources = vec![];
+        loop {
+            if let Some(last) = self.pending.back_mut() {
+                last.take_cells(&mut sources, self.plan.spec.grid);
             }
-            group.push((index, image));
+            let next = self.done + self.pending.len();
+            if sources.len() >= BATCH || next == self.plan.images.len() || self.pending.len() > BATCH {
+                break;
+            }
+            let (index, image) = self.images.recv().context("the thread that reads images has stopped")?;
+            let pending = self.begin(index, image);
+            self.pending.push_back(pending);
         }
-        let vectors = embedder.patches(&patches, grid.patch, &self.plan.spaces);
-        self.patches += patches.len();
-        self.push(group, &vectors, sink)
+        let vectors = embedder.patches(&sources, self.plan.spec.grid.patch, &self.plan.spaces);
+        self.patches += sources.len();
+        self.distribute(&vectors);
+        while self.pending.front().is_some_and(Pending::is_complete) {
+            let Some(complete) = self.pending.pop_front() else { break };
+            self.push(complete, sink)?;
+        }
+        Ok(())
+    }
+
+    fn begin(&self, index: usize, image: anyhow::Result<Image>) -> Pending {
+        let image = self.checked(index, image).map(Arc::new);
+        let cells = image.as_ref().map_or(0, |image| self.plan.spec.grid.len(image.height(), image.width()));
+        Pending { index, image, cells, taken: 0, fresh: 0, vectors: vec![vec![]; self.plan.spaces.len()] }
+    }
+
+    /// Gives each waiting image the vectors of the cells that were taken from it.
+    fn distribute(&mut self, vectors: &[Vec<f32>]) {
+        let mut row = 0;
+        for pending in &mut self.pending {
+            let rows = row..row + std::mem::take(&mut pending.fresh);
+            for ((all, new), space) in pending.vectors.iter_mut().zip(vectors).zip(&self.plan.spec.spaces) {
+                let width = space.width as usize;
+                all.extend_from_slice(&new[rows.start * width..rows.end * width]);
+            }
+            row = rows.end;
+        }
     }
 
     /// An image must have the size that its place in the bank was planned for.
@@ -162,35 +227,25 @@ impl Extraction {
         Ok(image)
     }
 
-    fn push(
-        &mut self,
-        group: Vec<(usize, anyhow::Result<Arc<Image>>)>,
-        vectors: &[Vec<f32>],
-        sink: &mut dyn BankSink,
-    ) -> anyhow::Result<()> {
-        let names: Vec<String> = self.plan.spaces.iter().map(Space::to_string).collect();
-        let widths: Vec<usize> = self.plan.spec.spaces.iter().map(|space| space.width as usize).collect();
-        let mut row = 0;
-        for (index, image) in group {
-            match image {
-                Ok(image) => {
-                    let count = self.plan.spec.grid.len(image.height(), image.width());
-                    let rows: Vec<(&str, &[f32])> = names
-                        .iter()
-                        .zip(vectors.iter().zip(&widths))
-                        .map(|(name, (all, width))| (name.as_str(), &all[row * width..(row + count) * width]))
-                        .collect();
-                    sink.push_image(index, &rows)?;
-                    row += count;
-                }
-                Err(error) => {
-                    let reason = format!("{error:#}");
-                    sink.push_skipped(index, &reason)?;
-                    self.skipped.push(Skipped { file: self.plan.images[index].name.clone(), reason });
-                }
+    fn push(&mut self, complete: Pending, sink: &mut dyn BankSink) -> anyhow::Result<()> {
+        match complete.image {
+            Ok(_) => {
+                let names: Vec<String> = self.plan.spaces.iter().map(Space::to_string).collect();
+                let rows: Vec<(&str, &[f32])> = names
+                    .iter()
+                    .map(String::as_str)
+                    .zip(complete.vectors.iter().map(Vec::as_slice))
+                    .collect();
+                sink.push_image(complete.index, &rows)?;
             }
-            self.done += 1;
+            Err(error) => {
+                let reason = format!("{error:#}");
+                sink.push_skipped(complete.index, &reason)?;
+                let file = self.plan.images[complete.index].name.clone();
+                self.skipped.push(Skipped { file, reason });
+            }
         }
+        self.done += 1;
         Ok(())
     }
 

@@ -88,7 +88,9 @@ impl Embedder {
                 Tensor::<4>::from_data(TensorData::new(values, [batch, 3, side, side]), &self.device);
             let embedded = self.encoder.embed(images, spaces, Mode::Eval);
             for (all, tensor) in vectors.iter_mut().zip(embedded) {
-                all.extend(tensor.into_data().convert::<f32>().try_to_vec::<f32>().expect("converted to f32"));
+                all.extend(
+                    tensor.into_data().convert::<f32>().try_to_vec::<f32>().expect("converted to f32"),
+                );
             }
         }
         vectors

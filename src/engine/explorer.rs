@@ -1,6 +1,7 @@
 //! The engine's thread: newest query first, then one batch of the shown image's map, then one
 //! batch of extraction; after each it publishes.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -25,14 +26,13 @@ use crate::patch::{PatchGrid, PatchRef};
 
 /// How often the galleries follow a bank that grows.
 const GALLERY_PERIOD: Duration = Duration::from_millis(700);
+/// Cells of a map at most: beyond this it would take minutes and gigabytes.
+const MOST_CELLS: usize = 60_000;
 /// Cells of a map's first batch: few, so that something is seen at once.
 const FIRST_BATCH: usize = 32;
 
 /// Starts the engine's thread on a device. `wake` is called whenever there is something new.
-pub fn start(
-    device: OpenDevice,
-    wake: impl Fn() + Send + Sync + 'static,
-) -> anyhow::Result<EngineHandle> {
+pub fn start(device: OpenDevice, wake: impl Fn() + Send + Sync + 'static) -> anyhow::Result<EngineHandle> {
     let (handle, line) = line(wake);
     let line = Arc::new(line);
     let searcher = Searcher::start(line.clone())?;
@@ -44,9 +44,19 @@ pub fn start(
             reason: device.reason.clone(),
         };
         line.update(|shown| shown.device = Some(Arc::new(description)));
-        Explorer::new(line, device, searcher, thumbnails).run();
+        let mut explorer = Explorer::new(line.clone(), device, searcher, thumbnails);
+        // A panic below (a driver that gives up, no memory) must not leave a window that waits for ever.
+        if catch_unwind(AssertUnwindSafe(|| explorer.run())).is_err() {
+            line.update(|shown| shown.busy = None);
+            let message = "it stopped unexpectedly; the terminal says more. Start bagssl again, with --device \
+                           cpu if a GPU was in use";
+            line.emit(Event::Failed { about: "the engine".into(), message: message.into() });
+        }
     };
-    thread::Builder::new().name("engine".into()).spawn(work).context("could not start the engine's thread")?;
+    thread::Builder::new()
+        .name("engine".into())
+        .spawn(work)
+        .context("could not start the engine's thread")?;
     Ok(handle)
 }
 
@@ -83,6 +93,8 @@ struct Explorer {
     gallery_asked: Instant,
     /// Whether the last gallery was searched over all that there is.
     gallery_final: bool,
+    /// Whether the next unit is the map's alone.
+    map_has_turn: bool,
 }
 
 impl Explorer {
@@ -100,6 +112,7 @@ impl Explorer {
             growing: None,
             gallery_asked: Instant::now(),
             gallery_final: false,
+            map_has_turn: false,
         }
     }
 
@@ -109,7 +122,6 @@ impl Explorer {
         loop {
             let mut waiting: Vec<Command> = commands.try_iter().collect();
             if waiting.is_empty() && !self.has_work() {
-                // A search may still be running; then look again soon, to follow the bank.
                 match commands.recv() {
                     Ok(command) => waiting.push(command),
                     Err(_) => return,
@@ -127,6 +139,7 @@ impl Explorer {
             }
             if let Err(error) = self.work() {
                 self.growing = None;
+                self.line.update(|shown| shown.extraction = None);
                 self.fail("extracting patches", &error);
             }
         }
@@ -169,11 +182,15 @@ impl Explorer {
         let description = ModelDescription {
             name: embedder.name.clone(),
             arch: embedder.info.backbone.title(),
-            spaces: shown_spaces(&embedder).into_iter().map(|(space, width)| (space.to_string(), width)).collect(),
+            spaces: shown_spaces(&embedder)
+                .into_iter()
+                .map(|(space, width)| (space.to_string(), width))
+                .collect(),
             input: embedder.info.input,
             hash: embedder.hash.clone(),
         };
         self.embedder = Some(embedder);
+        self.maps = None;
         self.line.update(|shown| shown.model = Some(Arc::new(description)));
         self.line.emit(Event::ModelOpened);
         self.restart()
@@ -202,18 +219,25 @@ impl Explorer {
         self.line.update(|shown| {
             shown.data = Some(Arc::new(description));
             shown.config = Some(config);
-            shown.query = None;
-            shown.galleries = None;
             shown.view = None;
         });
         self.line.emit(Event::DataOpened);
         self.restart()
     }
 
+    /// What is shown of a query loses its meaning.
+    fn forget_answers(&self) {
+        self.line.update(|shown| {
+            shown.generation += 1;
+            shown.query = None;
+            shown.galleries = None;
+        });
+    }
+
     /// After model, data or grid changed: what was embedded is of no use any more.
     fn restart(&mut self) -> anyhow::Result<()> {
-        self.maps = None;
         self.growing = None;
+        self.forget_answers();
         self.line.update(|shown| shown.extraction = None);
         let (Some(embedder), Some(data), Some(config)) = (&self.embedder, &self.data, self.config) else {
             return Ok(());
@@ -241,12 +265,12 @@ impl Explorer {
     fn configure(&mut self, config: ExploreConfig) -> anyhow::Result<()> {
         let Some(old) = self.config.replace(config) else { return Ok(()) };
         self.line.update(|shown| shown.config = Some(config));
+        if old.grid != config.grid {
+            self.maps = None;
+        }
         let reach = |c: &ExploreConfig| (c.grid.patch, c.gallery_stride, c.gallery_images);
         if reach(&old) != reach(&config) {
             return self.restart();
-        }
-        if old.grid != config.grid {
-            self.maps = None;
         }
         match &self.query {
             Some(query) => self.ask(query.id, query.patch),
@@ -259,10 +283,7 @@ impl Explorer {
     fn show_image(&mut self, index: usize) -> anyhow::Result<()> {
         self.view(index)?;
         self.query = None;
-        self.line.update(|shown| {
-            shown.query = None;
-            shown.galleries = None;
-        });
+        self.forget_answers();
         self.prepare_maps()
     }
 
@@ -290,6 +311,11 @@ impl Explorer {
     fn prepare_maps(&mut self) -> anyhow::Result<()> {
         let (Some(embedder), Some(config)) = (&self.embedder, self.config) else { return Ok(()) };
         let Some(view) = self.line.snapshot().view.clone() else { return Ok(()) };
+        let cells = config.grid.len(view.image.height(), view.image.width());
+        anyhow::ensure!(
+            cells <= MOST_CELLS,
+            "a heatmap of {cells} patches is too large; expected at most {MOST_CELLS}: choose a larger stride"
+        );
         let fits = |maps: &ImageMaps| maps.image_index == view.index && maps.grid == config.grid;
         if !self.maps.as_ref().is_some_and(fits) {
             self.maps = Some(ImageMaps::new(embedder, view.index, view.image.clone(), config.grid));
@@ -354,6 +380,7 @@ impl Explorer {
             bank,
             data: data.set.clone(),
             data_id: data.id,
+            generation: self.line.snapshot().generation,
         });
     }
 
@@ -365,13 +392,17 @@ impl Explorer {
         map || extraction
     }
 
-    /// One unit: a batch of the shown map, or else a batch of extraction.
+    /// One unit: a batch of the shown map and, by turns with it, a batch of extraction, so that
+    /// the first neighbours do not wait for the last cell.
     fn work(&mut self) -> anyhow::Result<()> {
         let Some(embedder) = &self.embedder else { return Ok(()) };
         if let Some(maps) = self.maps.as_mut().filter(|maps| !maps.is_complete()) {
             maps.refine(embedder, BATCH);
             self.publish_query();
-            return Ok(());
+            self.map_has_turn = !self.map_has_turn;
+            if self.map_has_turn {
+                return Ok(());
+            }
         }
         let Some(growing) = &mut self.growing else { return Ok(()) };
         if growing.paused || growing.extraction.is_finished() {
@@ -388,15 +419,13 @@ impl Explorer {
     }
 
     fn publish_extraction(&self) {
-        let extraction = self.growing.as_ref().map(|growing| {
-            Extraction {
-                progress: growing.extraction.progress(),
-                patches: (growing.extraction.patches(), growing.extraction.plan().patches()),
-                patches_per_second: growing.extraction.patches_per_second(),
-                skipped: growing.extraction.skipped().to_vec(),
-                paused: growing.paused,
-                finished: growing.extraction.is_finished(),
-            }
+        let extraction = self.growing.as_ref().map(|growing| Extraction {
+            progress: growing.extraction.progress(),
+            patches: (growing.extraction.patches(), growing.extraction.plan().patches()),
+            patches_per_second: growing.extraction.patches_per_second(),
+            skipped: growing.extraction.skipped().to_vec(),
+            paused: growing.paused,
+            finished: growing.extraction.is_finished(),
         });
         self.line.update(|shown| shown.extraction = extraction);
     }
@@ -424,7 +453,11 @@ impl Explorer {
     }
 }
 
-fn heatmap_figure(shown: &Snapshot, notes: Vec<String>, style: &Style) -> anyhow::Result<crate::figure::Figure> {
+fn heatmap_figure(
+    shown: &Snapshot,
+    notes: Vec<String>,
+    style: &Style,
+) -> anyhow::Result<crate::figure::Figure> {
     let (Some(view), Some(query)) = (&shown.view, &shown.query) else {
         anyhow::bail!("there is no heatmap yet: click a patch of an image first");
     };
@@ -447,8 +480,13 @@ fn heatmap_figure(shown: &Snapshot, notes: Vec<String>, style: &Style) -> anyhow
     Ok(compose::heatmap(content, style))
 }
 
-fn gallery_figure(shown: &Snapshot, notes: Vec<String>, style: &Style) -> anyhow::Result<crate::figure::Figure> {
-    let galleries = shown.galleries.as_ref().context("there is no gallery yet: click a patch of an image first")?;
+fn gallery_figure(
+    shown: &Snapshot,
+    notes: Vec<String>,
+    style: &Style,
+) -> anyhow::Result<crate::figure::Figure> {
+    let galleries =
+        shown.galleries.as_ref().context("there is no gallery yet: click a patch of an image first")?;
     let cell = |n: &Neighbour| Cell {
         patch: n.patch,
         pixels: n.pixels.clone(),
@@ -497,8 +535,8 @@ fn within(patch: PatchRef, height: u32, width: u32) -> anyhow::Result<PatchRef> 
     Ok(PatchRef { y: patch.y.min(height - patch.size), x: patch.x.min(width - patch.size), ..patch })
 }
 
-/// Patch size and strides that suit the images: about a third of the side, 25 x 25 positions in a
-/// map, 7 x 7 for each image of the galleries.
+/// Patch size and strides that suit the images: about a quarter of the side, at most 25 x 25 positions in
+/// a map, 7 x 7 for each image of the galleries.
 fn default_config(data: &dyn Dataset) -> anyhow::Result<ExploreConfig> {
     let (height, width) = match data.size() {
         Some(size) => size,
@@ -507,13 +545,12 @@ fn default_config(data: &dyn Dataset) -> anyhow::Result<ExploreConfig> {
     let side = height.min(width);
     let patch = match side {
         0..=40 => 14.min(side),
-        41..=96 => side * 3 / 8,
+        41..=96 => side / 4,
         _ => side * 71 / 224,
     };
-    let stride_for = |positions: u32| ((side - patch) / (positions - 1)).max(1);
     Ok(ExploreConfig {
-        grid: PatchGrid::new(patch, stride_for(25))?,
-        gallery_stride: stride_for(7),
+        grid: PatchGrid::new(patch, (side - patch).div_ceil(24).max(1))?,
+        gallery_stride: ((side - patch) / 6).max(1),
         gallery_images: 1024,
         neighbours: 119,
     })
@@ -530,7 +567,8 @@ fn worked_example(data: &dyn Dataset, grid: PatchGrid) -> anyhow::Result<PatchRe
         let (rows, cols) = grid.shape(map.height, map.width);
         for cell in 0..rows * cols {
             let (y, x) = grid.corner(cell, cols);
-            let pixels = (y..y + grid.patch).flat_map(|y| (x..x + grid.patch).map(move |x| y * map.width + x));
+            let pixels =
+                (y..y + grid.patch).flat_map(|y| (x..x + grid.patch).map(move |x| y * map.width + x));
             let count = pixels.filter(|&pixel| usize::from(map.index[pixel as usize]) == wheel).count();
             if count > best.map_or(0, |(most, _)| most) {
                 best = Some((count, PatchRef { image: index as u32, y, x, size: grid.patch }));

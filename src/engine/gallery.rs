@@ -17,8 +17,8 @@ use crate::image::Image;
 use crate::patch::PatchRef;
 use crate::search::{Options, Relation, top_k};
 
-/// Decoded images that are kept for the next gallery.
-const KEPT_IMAGES: usize = 512;
+/// Bytes of decoded images that are kept for the next gallery.
+const KEPT_BYTES: usize = 256 << 20;
 
 /// One search.
 pub struct SearchJob {
@@ -32,6 +32,8 @@ pub struct SearchJob {
     pub data: Arc<dyn Dataset>,
     /// Tells one data set from the next: indices of images hold within one.
     pub data_id: u64,
+    /// [`super::state::Snapshot::generation`] when it was asked for.
+    pub generation: u64,
 }
 
 /// The engine's end of the search thread.
@@ -46,7 +48,8 @@ impl Searcher {
         let (jobs, receiver) = unbounded();
         let waiting = Arc::new(AtomicUsize::new(0));
         let counter = waiting.clone();
-        let work = move || Worker { line, images: HashMap::new(), data_id: 0 }.run(&receiver, &counter);
+        let work =
+            move || Worker { line, images: HashMap::new(), bytes: 0, data_id: 0 }.run(&receiver, &counter);
         thread::Builder::new().name("search".into()).spawn(work).context("could not start a thread")?;
         Ok(Self { jobs, waiting })
     }
@@ -67,6 +70,7 @@ impl Searcher {
 struct Worker {
     line: Arc<EngineLine>,
     images: HashMap<usize, Arc<Image>>,
+    bytes: usize,
     data_id: u64,
 }
 
@@ -81,8 +85,8 @@ impl Worker {
             }
             match self.gallery(&newest) {
                 Ok(view) => self.line.update(|shown| {
-                    // A gallery of images that are no longer open is of no use.
-                    if shown.data.as_ref().is_some_and(|data| data.id == newest.data_id) {
+                    let asked = shown.query.as_ref().is_some_and(|query| query.id == newest.id);
+                    if asked && shown.generation == newest.generation {
                         shown.galleries = Some(Arc::new(view));
                     }
                 }),
@@ -98,13 +102,11 @@ impl Worker {
     fn gallery(&mut self, job: &SearchJob) -> anyhow::Result<GalleryView> {
         if self.data_id != job.data_id {
             self.images.clear();
+            self.bytes = 0;
             self.data_id = job.data_id;
         }
         let spaces = job.vectors.iter().map(|(space, vector)| self.space(job, space, vector));
         let spaces = spaces.collect::<anyhow::Result<_>>()?;
-        if self.images.len() > KEPT_IMAGES {
-            self.images.clear();
-        }
         Ok(GalleryView {
             query_id: job.id,
             query: job.query,
@@ -126,7 +128,8 @@ impl Worker {
         let mut neighbours = Vec::with_capacity(hits.len());
         for hit in hits {
             let patch = job.bank.patch_ref(hit.row);
-            let class = job.bank.label_of_row(hit.row).and_then(|label| job.data.classes().get(label as usize));
+            let class =
+                job.bank.label_of_row(hit.row).and_then(|label| job.data.classes().get(label as usize));
             neighbours.push(Neighbour {
                 patch,
                 cosine: hit.cosine,
@@ -145,6 +148,11 @@ impl Worker {
             Some(image) => image.clone(),
             None => {
                 let image = Arc::new(job.data.image(index)?);
+                if self.bytes > KEPT_BYTES {
+                    self.images.clear();
+                    self.bytes = 0;
+                }
+                self.bytes += image.rgb().len();
                 self.images.insert(index, image.clone());
                 image
             }

@@ -78,6 +78,9 @@ pub const THUMBNAIL_SIDE: u32 = 64;
 /// The latest of everything that the window shows. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Snapshot {
+    /// Changes whenever vectors that were shown lose their meaning: another model, data set, grid
+    /// or image. Answers of an earlier generation are dropped.
+    pub generation: u64,
     pub device: Option<Arc<DeviceDescription>>,
     pub model: Option<Arc<ModelDescription>>,
     pub data: Option<Arc<DataDescription>>,

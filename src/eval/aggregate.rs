@@ -81,7 +81,8 @@ pub(super) fn features(
     let indices: Vec<usize> = (0..data.len()).collect();
     for group in indices.chunks(GROUP) {
         cancel.check()?;
-        let images = group.par_iter().map(|&index| Some((index, data.image(index).ok()?, data.label(index)?)));
+        let images =
+            group.par_iter().map(|&index| Some((index, data.image(index).ok()?, data.label(index)?)));
         let images: Vec<(usize, Image, u32)> = images.flatten().collect();
         features.labels.extend(images.iter().map(|(_, _, label)| label));
         let pictures: Vec<(usize, Arc<Image>)> =
@@ -131,7 +132,12 @@ fn mean_of_patches(
 
 /// The first `count` of all positions in an order that is drawn once for each image, so that fewer
 /// patches are always among more (all of them where there are fewer than `count`).
-fn positions(image: &Image, index: usize, count: usize, config: &EvalConfig) -> anyhow::Result<Vec<(u32, u32)>> {
+fn positions(
+    image: &Image,
+    index: usize,
+    count: usize,
+    config: &EvalConfig,
+) -> anyhow::Result<Vec<(u32, u32)>> {
     let grid = PatchGrid::new(config.patch, 1)?;
     let (rows, cols) = grid.shape(image.height(), image.width());
     ensure!(

@@ -48,9 +48,11 @@ fn classify(query: &[f32], known: &[f32], labels: &[u32], classes: usize, config
     if k < scored.len() {
         scored.select_nth_unstable_by(k, |a, b| b.0.total_cmp(&a.0));
     }
+    // Relative to the best, so that no temperature overflows; votes keep their proportions.
+    let best = scored[..k].iter().map(|(score, _)| *score).fold(f32::NEG_INFINITY, f32::max);
     let mut votes = vec![0.0f64; classes];
     for (score, label) in &scored[..k] {
-        votes[*label as usize] += f64::from(score / config.temperature).exp();
+        votes[*label as usize] += f64::from((score - best) / config.temperature).exp();
     }
     let best = votes.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
     best.map_or(0, |(class, _)| class as u32)

@@ -51,6 +51,12 @@ pub fn evaluate(
     let classes = train.classes().len();
     ensure!(classes >= 2, "{} has {classes} classes; a classifier needs at least 2", train.name());
     ensure!(train.classes() == test.classes(), "{} and {} have different classes", train.name(), test.name());
+    let KnnConfig { k, temperature } = config.knn;
+    ensure!(k >= 1, "k of the kNN classifier is 0; expected at least 1");
+    ensure!(
+        temperature.is_finite() && temperature > 0.0,
+        "temperature of the kNN classifier is {temperature}; expected more than 0"
+    );
     let started = Instant::now();
     let total = ((train.len() + test.len()) * config.patches.len()) as u64;
     let mut done = 0;

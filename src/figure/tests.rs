@@ -4,9 +4,9 @@ use std::path::Path;
 use serde_json::json;
 
 use super::*;
-use crate::search::Relation;
 use crate::image::Image;
 use crate::patch::{PatchGrid, PatchRef};
+use crate::search::Relation;
 
 /// A picture with a different colour in every pixel.
 fn picture(width: u32, height: u32, seed: u32) -> Image {

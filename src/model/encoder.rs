@@ -49,7 +49,9 @@ impl FromStr for Space {
                 .map(Space::Stage)
                 .or(numbered("hidden").filter(|&index| index >= 1).map(Space::Hidden))
                 .ok_or_else(|| {
-                    anyhow::anyhow!("unknown space \"{name}\"; expected h, z, stage1 to stage4 or hidden1, ...")
+                    anyhow::anyhow!(
+                        "unknown space \"{name}\"; expected h, z, stage1 to stage4 or hidden1, ..."
+                    )
                 }),
         }
     }
@@ -93,10 +95,24 @@ impl ModelInfo {
         }
     }
 
+    /// A number of weights that the network surely exceeds: those of the projector and of the
+    /// last stage's 3x3 convolutions. Tells a small file that claims a huge network.
+    pub fn least_parameters(&self) -> usize {
+        let mut input = self.backbone.h_width();
+        let projector = self.projector.iter().map(|&width| width * std::mem::replace(&mut input, width));
+        9 * (8 * self.backbone.width).pow(2) + projector.sum::<usize>()
+    }
+
     /// Checks ranges. The error names the field.
     pub fn validate(&self) -> anyhow::Result<()> {
         self.backbone.validate()?;
-        anyhow::ensure!((8..=1024).contains(&self.input), "input is {}; expected 8 to 1024 pixels", self.input);
+        anyhow::ensure!(
+            (8..=1024).contains(&self.input),
+            "input is {}; expected 8 to 1024 pixels",
+            self.input
+        );
+        let layers = self.projector.len();
+        anyhow::ensure!(layers <= 16, "projector has {layers} layers; expected at most 16");
         for (index, &width) in self.projector.iter().enumerate() {
             anyhow::ensure!(
                 (1..=65_536).contains(&width),
@@ -107,6 +123,11 @@ impl ModelInfo {
             self.normalization.std.iter().all(|&std| std > 0.0 && std.is_finite()),
             "normalization std is {:?}; expected positive numbers",
             self.normalization.std
+        );
+        anyhow::ensure!(
+            self.normalization.mean.iter().all(|mean| mean.is_finite()),
+            "normalization mean is {:?}; expected finite numbers",
+            self.normalization.mean
         );
         Ok(())
     }

@@ -99,6 +99,12 @@ pub fn from_bytes(bytes: &[u8], device: &Device, name: String) -> anyhow::Result
     let info: ModelInfo = serde_json::from_str(described)
         .with_context(|| format!("the metadata entry \"{METADATA_KEY}\" is damaged"))?;
     info.validate().with_context(|| format!("the metadata entry \"{METADATA_KEY}\""))?;
+    ensure!(
+        info.least_parameters() <= bytes.len() / size_of::<f32>(),
+        "the file is too small ({} bytes) for the network that it describes ({})",
+        bytes.len(),
+        info.backbone.title()
+    );
     let weights = read_weights(&SafeTensors::deserialize(bytes)?)?;
     let (encoder, mismatch) = weights::assign(Encoder::uninitialized(&info, device), weights)?;
     ensure!(mismatch.missing.is_empty(), "weights are missing: {}", mismatch.missing.join(", "));

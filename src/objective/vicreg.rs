@@ -101,10 +101,12 @@ mod tests {
         let invariance: f64 = views[0].iter().zip(&views[1]).map(|(a, b)| (a - b).powi(2)).sum();
         total += 25.0 * invariance / (batch * width) as f64;
         for z in views {
-            let mean: Vec<f64> =
-                (0..width).map(|j| (0..batch).map(|i| z[i * width + j]).sum::<f64>() / batch as f64).collect();
+            let mean: Vec<f64> = (0..width)
+                .map(|j| (0..batch).map(|i| z[i * width + j]).sum::<f64>() / batch as f64)
+                .collect();
             let cov = |a: usize, b: usize| {
-                let products = (0..batch).map(|i| (z[i * width + a] - mean[a]) * (z[i * width + b] - mean[b]));
+                let products =
+                    (0..batch).map(|i| (z[i * width + a] - mean[a]) * (z[i * width + b] - mean[b]));
                 products.sum::<f64>() / (batch - 1) as f64
             };
             for a in 0..width {

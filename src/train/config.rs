@@ -131,13 +131,16 @@ fn find_slot<'a>(tree: &'a mut toml::Value, key: &str) -> anyhow::Result<&'a mut
                 if let Some(value) = optional.filter(|_| !table.contains_key(part)) {
                     table.insert(part.into(), value);
                 }
-                table.get_mut(part).with_context(|| format!("--set {key}: no field \"{part}\"; there are {known}"))?
+                table
+                    .get_mut(part)
+                    .with_context(|| format!("--set {key}: no field \"{part}\"; there are {known}"))?
             }
             toml::Value::Array(items) => {
                 let count = items.len();
                 let index = part.parse::<usize>().ok().filter(|&index| index < count);
-                let index =
-                    index.with_context(|| format!("--set {key}: \"{part}\" is no item; expected 0 to {}", count - 1))?;
+                let index = index.with_context(|| {
+                    format!("--set {key}: \"{part}\" is no item; the list holds {count}, counted from 0")
+                })?;
                 &mut items[index]
             }
             _ => anyhow::bail!("--set {key}: nothing below \"{part}\""),
@@ -179,6 +182,6 @@ mod tests {
         assert!(error(config.set(&["bach=64"])).contains("no field \"bach\""));
         assert!(error(config.set(&["batch=1"])).contains("expected 2 to"));
         assert!(error(config.set(&["batch=many"])).contains("batch"));
-        assert!(error(config.set(&["views.17.flip=1"])).contains("expected 0 to"));
+        assert!(error(config.set(&["views.17.flip=1"])).contains("counted from 0"));
     }
 }

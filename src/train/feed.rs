@@ -113,7 +113,10 @@ impl Source {
                         log::warn!("an image is left out of training: {error:#}");
                     }
                     failures += 1;
-                    ensure!(failures < count, "none of the {count} images can be read; the last: {error:#}");
+                    ensure!(
+                        failures < count,
+                        "{failures} of {count} images cannot be read; the last: {error:#}"
+                    );
                 }
             }
         }

@@ -89,13 +89,17 @@ impl Optimizer {
 
     /// Moves every parameter that has a gradient by one step. Also returns the joint norm of the
     /// gradients, before any clipping.
-    pub fn step<M: Module>(&mut self, module: M, grads: &Gradients, lr: f64) -> (M, f64) {
+    ///
+    /// # Errors
+    /// Gradients that are not finite; nothing has moved then.
+    pub fn step<M: Module>(&mut self, module: M, grads: &Gradients, lr: f64) -> anyhow::Result<(M, f64)> {
         let mut squares = SquaredNorm { grads, sum: None };
         module.visit(&mut squares);
         let norm = squares.sum.map_or(0.0, |sum| f64::from(sum.into_scalar::<f32>()).sqrt());
+        anyhow::ensure!(norm.is_finite(), "the joint norm of the gradients is {norm}");
         let scale = self.config.gradient_scale(norm);
         self.steps += 1;
-        (module.map(&mut Step { optimizer: self, grads, lr, scale }), norm)
+        Ok((module.map(&mut Step { optimizer: self, grads, lr, scale }), norm))
     }
 
     /// The state to save.
@@ -206,7 +210,7 @@ mod tests {
             for step in 1..=3 {
                 let x = Tensor::<2>::from_floats([[2.0]], &device);
                 let grads = layer.forward(x).square().sum().backward(); // d/dw (2w)^2 = 8w
-                layer = optimizer.step(layer, &grads, 0.05).0;
+                layer = optimizer.step(layer, &grads, 0.05).unwrap().0;
                 let g = 8.0 * w;
                 match rule {
                     Rule::Sgd { momentum } => {

@@ -68,9 +68,16 @@ pub struct Saved {
 
 impl RunFolder {
     /// A new run. An existing run is never overwritten.
-    pub fn create(path: &Path, config: &TrainConfig, environment: &serde_json::Value) -> anyhow::Result<Self> {
+    pub fn create(
+        path: &Path,
+        config: &TrainConfig,
+        environment: &serde_json::Value,
+    ) -> anyhow::Result<Self> {
         if path.join(CONFIG_FILE).exists() {
-            bail!("{} holds a run already; --resume continues it, another --out starts a new one", path.display());
+            bail!(
+                "{} holds a run already; --resume continues it, another --out starts a new one",
+                path.display()
+            );
         }
         files::write_bytes_atomic(&path.join(CONFIG_FILE), config.to_toml()?.as_bytes())?;
         let run = Self { path: path.into() };
@@ -81,8 +88,9 @@ impl RunFolder {
     /// An existing run and its configuration.
     pub fn open(path: &Path) -> anyhow::Result<(Self, TrainConfig)> {
         let file = path.join(CONFIG_FILE);
-        let text = fs::read_to_string(&file)
-            .with_context(|| format!("{} is no run folder: could not read {}", path.display(), file.display()))?;
+        let text = fs::read_to_string(&file).with_context(|| {
+            format!("{} is no run folder: could not read {}", path.display(), file.display())
+        })?;
         let config = TrainConfig::from_toml(&text).with_context(|| file.display().to_string())?;
         Ok((Self { path: path.into() }, config))
     }
@@ -97,6 +105,10 @@ impl RunFolder {
     pub fn save(&self, saved: &Saved) -> anyhow::Result<PathBuf> {
         let name = format!("step-{:06}", saved.state.step);
         let target = self.path.join(&name);
+        if self.latest().is_ok_and(|latest| latest == target) && target.join(STATE_FILE).is_file() {
+            // The same step of the same run: nothing new to write, and nothing to put at risk.
+            return Ok(target);
+        }
         let temporary = self.path.join(format!(".{name}.part"));
         let write = || -> anyhow::Result<()> {
             remove_if_there(&temporary)?;
@@ -173,9 +185,9 @@ fn remove_if_there(folder: &Path) -> std::io::Result<()> {
 }
 
 fn optimizer_bytes(state: &OptimizerState) -> anyhow::Result<Vec<u8>> {
-    let named = state
-        .iter()
-        .flat_map(|(id, buffers)| buffers.iter().enumerate().map(move |(i, b)| (format!("buffer{i}.{id}"), b)));
+    let named = state.iter().flat_map(|(id, buffers)| {
+        buffers.iter().enumerate().map(move |(i, b)| (format!("buffer{i}.{id}"), b))
+    });
     let views = named.map(|(name, values)| {
         Ok((name, TensorView::new(Dtype::F32, vec![values.len()], bytemuck::cast_slice(values))?))
     });

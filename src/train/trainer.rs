@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::json;
@@ -53,7 +53,11 @@ impl Trainer {
         let info = model_info(&config, norm);
         let device = device.clone().autodiff();
         let encoder = Encoder::new(&info, config.seed, &device).train();
-        let state = RunState { step: 0, total_steps: total_steps(&config, data.as_ref())?, data: data.fingerprint()? };
+        let state = RunState {
+            step: 0,
+            total_steps: total_steps(&config, data.as_ref())?,
+            data: data.fingerprint()?,
+        };
         Self::assemble(config, info, data, device, encoder, state)
     }
 
@@ -70,6 +74,12 @@ impl Trainer {
             "the run was trained on other data than {}: fingerprint {:.12}, this one has {found:.12}",
             data.name(),
             saved.state.data
+        );
+        let planned = total_steps(&config, data.as_ref())?;
+        ensure!(
+            planned == saved.state.total_steps,
+            "config.toml asks for {planned} steps now, and asked for {} when the run began",
+            saved.state.total_steps
         );
         let plain = device.clone();
         let device = device.clone().autodiff();
@@ -156,7 +166,12 @@ impl Trainer {
         let grads = loss.total.backward();
         let lr = self.learning_rate();
         let encoder = self.encoder.clone();
-        let (encoder, grad_norm) = self.optimizer.step(encoder, &grads, lr);
+        let (encoder, grad_norm) = self.optimizer.step(encoder, &grads, lr).with_context(|| {
+            format!(
+                "after step {}. The last checkpoint is kept; a lower optimizer.lr is the usual remedy",
+                self.state.step
+            )
+        })?;
         self.encoder = encoder;
         self.state.step += 1;
         self.steps_since_log += 1;
@@ -205,7 +220,8 @@ impl Trainer {
     fn model_bytes(&self) -> anyhow::Result<Vec<u8>> {
         let finite = |array: &crate::model::weights::Array| array.values.iter().all(|v| v.is_finite());
         let weights = crate::model::weights::collect(&self.encoder);
-        let bad: Vec<&String> = weights.iter().filter(|(_, array)| !finite(array)).map(|(name, _)| name).collect();
+        let bad: Vec<&String> =
+            weights.iter().filter(|(_, array)| !finite(array)).map(|(name, _)| name).collect();
         ensure!(
             bad.is_empty(),
             "weights are not finite after step {} ({} of {} arrays, first {}). The last checkpoint is \

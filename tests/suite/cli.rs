@@ -17,7 +17,18 @@ fn synth(folder: &Path) -> String {
 fn bank(folder: &Path) -> String {
     let out = folder.join("bank");
     let made = json(&[
-        "embed", "--data", "demo", "--split", "test", "--patch", "16", "--stride", "8", "--limit", "6", "--out",
+        "embed",
+        "--data",
+        "demo",
+        "--split",
+        "test",
+        "--patch",
+        "16",
+        "--stride",
+        "8",
+        "--limit",
+        "6",
+        "--out",
         text(&out),
     ]);
     assert_eq!((made["images"].as_u64(), made["patches"].as_u64()), (Some(6), Some(294)));
@@ -75,7 +86,18 @@ fn a_bank_is_described_exported_and_searched() {
     assert!(cosines.is_sorted_by(|a, b| a >= b) && cosines[0] <= 1.0);
     let is_query = |n: &serde_json::Value| n["image"] == 2 && n["y"] == 8 && n["x"] == 16;
     assert!(!neighbours.iter().any(is_query), "the query is among its neighbours");
-    let other = json(&["knn", "--bank", &bank, "--query", "2:8:16", "--space", "z", "--k", "10", "--exclude-same-image"]);
+    let other = json(&[
+        "knn",
+        "--bank",
+        &bank,
+        "--query",
+        "2:8:16",
+        "--space",
+        "z",
+        "--k",
+        "10",
+        "--exclude-same-image",
+    ]);
     assert!(other["neighbours"].as_array().unwrap().iter().all(|n| n["image"] != 2));
 }
 
@@ -99,8 +121,19 @@ fn figures_come_out_and_come_again_from_their_sidecars() {
     let fig4 = folder.path().join("fig4.svg");
     let values = folder.path().join("values.npy");
     let map = json(&[
-        "heatmap", "--image", text(&image), "--patch", "16", "--stride", "8", "--at", "32,32", "--out", text(&fig4),
-        "--values", text(&values),
+        "heatmap",
+        "--image",
+        text(&image),
+        "--patch",
+        "16",
+        "--stride",
+        "8",
+        "--at",
+        "32,32",
+        "--out",
+        text(&fig4),
+        "--values",
+        text(&values),
     ]);
     assert_eq!((map["rows"].as_u64(), map["cols"].as_u64()), (Some(7), Some(7)));
     assert_eq!((map["query"]["y"].as_u64(), map["query"]["x"].as_u64()), (Some(24), Some(24)));
@@ -145,7 +178,17 @@ fn errors_say_what_where_and_what_was_expected() {
     let run = folder.path().join("run");
     let recipe = failure(&["train", "--data", "demo", "--recipe", "nope", "--out", text(&run)]);
     assert!(recipe.contains("quick-parts"), "{recipe}");
-    let key = failure(&["train", "--data", "demo", "--recipe", "quick-parts", "--set", "bach=1", "--out", text(&run)]);
+    let key = failure(&[
+        "train",
+        "--data",
+        "demo",
+        "--recipe",
+        "quick-parts",
+        "--set",
+        "bach=1",
+        "--out",
+        text(&run),
+    ]);
     assert!(key.contains("bach") && key.contains("batch"), "{key}");
     let usage = bagssl(&["knn", "--bank", &bank, "--query", "nonsense"]);
     assert_eq!(usage.status.code(), Some(2));
@@ -166,15 +209,36 @@ fn a_run_is_trained_and_evaluated_from_the_command_line() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
     let tiny = [
-        "--set", "images=16", "--set", "batch=8", "--set", "epochs=1", "--set", "warmup_epochs=0", "--set",
-        "model.backbone.width=2", "--set", "model.projector=[8, 8]",
+        "--set",
+        "images=16",
+        "--set",
+        "batch=8",
+        "--set",
+        "epochs=1",
+        "--set",
+        "warmup_epochs=0",
+        "--set",
+        "model.backbone.width=2",
+        "--set",
+        "model.projector=[8, 8]",
     ];
     let train = ["train", "--data", "demo", "--recipe", "quick-parts", "--out", text(&run)];
     let report = json(&[&train[..], &tiny[..]].concat());
     assert_eq!(report["step"].as_u64(), Some(2));
     let eval = json(&[
-        "eval", "--model", text(&run), "--data", "demo", "--patch", "16", "--patches", "central,4", "--limit-train",
-        "40", "--limit-test", "20",
+        "eval",
+        "--model",
+        text(&run),
+        "--data",
+        "demo",
+        "--patch",
+        "16",
+        "--patches",
+        "central,4",
+        "--limit-train",
+        "40",
+        "--limit-test",
+        "20",
     ]);
     let rows = eval["rows"].as_array().unwrap();
     assert_eq!(rows.len(), 2);
@@ -193,7 +257,17 @@ fn real_images_of_any_size_become_a_bank() {
     assert_eq!((info["kind"].as_str(), info["images"].as_u64()), (Some("folder"), Some(250)));
     let out = folder.path().join("bank");
     let made = json(&[
-        "embed", "--data", text(&samples), "--patch", "56", "--stride", "56", "--limit", "8", "--out", text(&out),
+        "embed",
+        "--data",
+        text(&samples),
+        "--patch",
+        "56",
+        "--stride",
+        "56",
+        "--limit",
+        "8",
+        "--out",
+        text(&out),
     ]);
     assert_eq!(made["images"].as_u64(), Some(8));
 }

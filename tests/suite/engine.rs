@@ -41,11 +41,19 @@ impl Started {
 
 /// Few patches, so that the test is quick.
 fn small() -> ExploreConfig {
-    ExploreConfig { grid: PatchGrid { patch: 16, stride: 8 }, gallery_stride: 16, gallery_images: 8, neighbours: 20 }
+    ExploreConfig {
+        grid: PatchGrid { patch: 16, stride: 8 },
+        gallery_stride: 16,
+        gallery_images: 8,
+        neighbours: 20,
+    }
 }
 
 fn is_complete(shown: &Snapshot) -> bool {
-    let map = shown.query.as_ref().is_some_and(|q| !q.maps.is_empty() && q.known == q.maps[0].rows * q.maps[0].cols);
+    let map = shown
+        .query
+        .as_ref()
+        .is_some_and(|q| !q.maps.is_empty() && q.known == q.maps[0].rows * q.maps[0].cols);
     let extraction = shown.extraction.as_ref().is_some_and(|e| e.finished);
     let gallery = shown.galleries.as_ref().is_some_and(|g| g.searched == g.total);
     map && extraction && gallery && shown.config == Some(small())
@@ -64,7 +72,9 @@ fn the_engine_opens_with_a_worked_example_and_answers_queries() {
     let patch = PatchRef { image: 2, y: 16, x: 32, size: 16 };
     started.engine.send(Command::Query { id: 7, patch });
     let shown = started.until("the answer", |shown| {
-        is_complete(shown) && shown.query.as_ref().is_some_and(|q| q.id == 7) && shown.galleries.as_ref().unwrap().query_id == 7
+        is_complete(shown)
+            && shown.query.as_ref().is_some_and(|q| q.id == 7)
+            && shown.galleries.as_ref().unwrap().query_id == 7
     });
     let query = shown.query.as_ref().unwrap();
     assert_eq!((query.patch, shown.view.as_ref().unwrap().index), (patch, 2));
@@ -93,10 +103,14 @@ fn a_figure_from_the_engine_is_saved_and_a_failure_is_told_in_words() {
     let deadline = Instant::now() + Duration::from_secs(60);
     while events.len() < 3 && Instant::now() < deadline {
         let news = started.engine.drain_events();
-        events.extend(news.into_iter().filter(|e| matches!(e, Event::FigureSaved { .. } | Event::Failed { .. })));
+        events.extend(
+            news.into_iter().filter(|e| matches!(e, Event::FigureSaved { .. } | Event::Failed { .. })),
+        );
         let _ = started.bell.recv_timeout(Duration::from_millis(200));
     }
-    assert!(matches!(&events[0], Event::FigureSaved { path: saved, .. } if *saved == path && saved.is_file()));
+    assert!(
+        matches!(&events[0], Event::FigureSaved { path: saved, .. } if *saved == path && saved.is_file())
+    );
     assert!(matches!(&events[1], Event::Failed { message, .. } if message.contains(".pdf")));
     assert!(matches!(&events[2], Event::Failed { message, .. } if message.contains("/nowhere")));
     // The data set that was open stays open.

@@ -60,7 +60,8 @@ fn a_run_that_was_stopped_goes_on_to_the_bit_as_if_it_had_not() {
     let resumed = run(&halved, Start::Resume, None).unwrap();
     assert_eq!(losses(&resumed), losses(&whole));
 
-    let model = |name: &str| std::fs::read(folder.path().join(name).join("step-000006/model.safetensors")).unwrap();
+    let model =
+        |name: &str| std::fs::read(folder.path().join(name).join("step-000006/model.safetensors")).unwrap();
     assert!(model("whole") == model("halved"), "the last checkpoints differ");
 }
 
@@ -98,9 +99,10 @@ fn a_loss_that_explodes_stops_the_run_and_keeps_the_last_good_checkpoint() {
 
 #[test]
 fn training_lowers_the_loss() {
-    let data: Arc<dyn Dataset> = dataset::limited(Arc::new(Parts::new(5, 64, 32, Split::Train).unwrap()), 32).unwrap();
+    let data: Arc<dyn Dataset> =
+        dataset::limited(Arc::new(Parts::new(5, 64, 32, Split::Train).unwrap()), 32).unwrap();
     let mut config = tiny();
-    config.set(&["images=32", "batch=16", "epochs=30", "warmup_epochs=1"]).unwrap();
+    config.set(&["images=32", "batch=16", "epochs=30", "warmup_epochs=1", "optimizer.lr=0.5"]).unwrap();
     let mut trainer = Trainer::new(config, data, &Device::flex()).unwrap();
     let mut losses = vec![];
     while !trainer.is_finished() {

@@ -88,7 +88,11 @@ fn embedding(embedder: &Embedder, data: &dyn Dataset, repeats: usize) -> anyhow:
 }
 
 /// Views per second of whole training steps, augmentation included.
-fn training_step(data: &Arc<dyn Dataset>, device: &burn::tensor::Device, repeats: usize) -> anyhow::Result<Measure> {
+fn training_step(
+    data: &Arc<dyn Dataset>,
+    device: &burn::tensor::Device,
+    repeats: usize,
+) -> anyhow::Result<Measure> {
     let mut config = recipes::find("quick-parts")?.config;
     config.batch = 64;
     let mut trainer = Trainer::new(config, data.clone(), device)?;
@@ -108,7 +112,11 @@ fn click_to_heatmap(embedder: &Embedder, data: &dyn Dataset, repeats: usize) -> 
         }
         Ok(())
     })?;
-    measure("click to heatmap, 39x39 known patches", "ms", seconds.into_iter().map(|secs| secs * 1e3).collect())
+    measure(
+        "click to heatmap, 39x39 known patches",
+        "ms",
+        seconds.into_iter().map(|secs| secs * 1e3).collect(),
+    )
 }
 
 /// Exact search in h for 255 neighbours; the rows are real ones, repeated.
@@ -126,9 +134,8 @@ fn search(embedder: &Embedder, data: &dyn Dataset, rows: usize, repeats: usize) 
     }
     let bank = memory.snapshot();
     let width = bank.width("h")?;
-    let seconds = repeat(repeats, || {
-        top_k(&bank, "h", &vectors[..width], 255, &Options::default()).map(|_| ())
-    })?;
+    let seconds =
+        repeat(repeats, || top_k(&bank, "h", &vectors[..width], 255, &Options::default()).map(|_| ()))?;
     let name = format!("exact search, k = 255 over {} x {width} in f16", bank.patches());
     measure(&name, "ms", seconds.into_iter().map(|secs| secs * 1e3).collect())
 }

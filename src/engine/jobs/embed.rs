@@ -70,7 +70,11 @@ impl BankSource {
 
 /// Embeds; resumes where an earlier run of the same request stopped. `announce` is told the bytes
 /// that the bank will take before anything is computed.
-pub fn embed(request: &EmbedRequest, job: Job<'_>, announce: &mut dyn FnMut(u64)) -> anyhow::Result<EmbedReport> {
+pub fn embed(
+    request: &EmbedRequest,
+    job: Job<'_>,
+    announce: &mut dyn FnMut(u64),
+) -> anyhow::Result<EmbedReport> {
     let data = request.source.open()?;
     let (device, embedder) = open_embedder(job.device, &request.model)?;
     let plan = ExtractPlan::new(&embedder, data.as_ref(), request.grid, &request.spaces, request.dtype)?;
@@ -83,7 +87,8 @@ pub fn embed(request: &EmbedRequest, job: Job<'_>, announce: &mut dyn FnMut(u64)
     while !extraction.is_finished() {
         if let Err(cancelled) = job.cancel.check() {
             writer.commit()?;
-            return Err(cancelled.into());
+            let kept = "what is done so far is kept, and the same command goes on from there";
+            return Err(anyhow::Error::new(cancelled).context(kept));
         }
         extraction.advance(&embedder, &mut writer)?;
         (job.progress)(extraction.progress());

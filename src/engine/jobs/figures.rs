@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use serde::Serialize;
 use serde_json::json;
 
@@ -15,13 +16,14 @@ use crate::analysis::heatmap::cosine_map;
 use crate::augment;
 use crate::bank::Bank;
 use crate::dataset;
-use crate::embed::PatchSource;
+use crate::embed::{BATCH, Embedder, PatchSource};
 use crate::engine::compose::{self, Cell, GalleryContent, HeatmapContent, Style};
 use crate::figure::{Format, Sidecar};
 use crate::files;
 use crate::image::Image;
 use crate::model::Space;
 use crate::patch::{PatchGrid, PatchRef};
+use crate::progress::Progress;
 
 /// `bagssl heatmap`.
 pub struct HeatmapRequest {
@@ -70,6 +72,7 @@ pub fn heatmap(request: &HeatmapRequest, job: Job<'_>) -> anyhow::Result<Heatmap
     Format::from_path(&request.out, request.dpi)?;
     let path = request.image.to_string_lossy();
     let data = dataset::open(&path, None)?;
+    ensure!(data.kind() == "image", "{path} is no image file; a heatmap is of one image");
     let (_, embedder) = open_embedder(job.device, &request.model)?;
     let image = data.image(0)?;
     let image = match request.fit {
@@ -96,8 +99,7 @@ pub fn heatmap(request: &HeatmapRequest, job: Job<'_>) -> anyhow::Result<Heatmap
     for &space in &request.spaces {
         embedder.info.width(space).with_context(|| format!("the model has no space \"{space}\""))?;
     }
-    let vectors = embedder.patches(&sources, request.grid.patch, &request.spaces);
-    job.cancel.check()?;
+    let vectors = embed_all(&embedder, &sources, request, job)?;
     let map = |(space, all): (&Space, &Vec<f32>)| {
         let width = all.len() / sources.len();
         (space.to_string(), cosine_map(&all[query_row * width..(query_row + 1) * width], all))
@@ -125,6 +127,33 @@ pub fn heatmap(request: &HeatmapRequest, job: Job<'_>) -> anyhow::Result<Heatmap
     Ok(HeatmapReport { rows, cols, query, spaces, out: saved.out, sidecar: saved.sidecar })
 }
 
+/// Vectors of all patches, a batch at a time.
+fn embed_all(
+    embedder: &Embedder,
+    sources: &[PatchSource],
+    request: &HeatmapRequest,
+    job: Job<'_>,
+) -> anyhow::Result<Vec<Vec<f32>>> {
+    let started = Instant::now();
+    let mut vectors = vec![vec![]; request.spaces.len()];
+    let mut done = 0;
+    for batch in sources.chunks(BATCH) {
+        job.cancel.check()?;
+        let new = embedder.patches(batch, request.grid.patch, &request.spaces);
+        vectors.iter_mut().zip(new).for_each(|(all, new)| all.extend(new));
+        done += batch.len() as u64;
+        (job.progress)(Progress {
+            what: "embedding",
+            done,
+            total: sources.len() as u64,
+            resumed: 0,
+            unit: "patches",
+            elapsed: started.elapsed(),
+        });
+    }
+    Ok(vectors)
+}
+
 fn summarise(map: &[f32]) -> MapSummary {
     let min = map.iter().copied().fold(f32::INFINITY, f32::min);
     let max = map.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -142,6 +171,9 @@ fn write_values(path: &Path, maps: &[(String, Vec<f32>)], rows: usize, cols: usi
         Ok(())
     })
 }
+
+/// Decoded images that are kept while a gallery is put together.
+const KEPT_IMAGES: usize = 32;
 
 /// `bagssl gallery`.
 pub struct GalleryRequest {
@@ -175,6 +207,10 @@ pub fn gallery(request: &GalleryRequest) -> anyhow::Result<GalleryReport> {
             Some(image) => image.clone(),
             None => {
                 let image = Arc::new(data.image(patch.image as usize)?);
+                // A bound on memory, whatever the size of the images.
+                if images.len() >= KEPT_IMAGES {
+                    images.clear();
+                }
                 images.insert(patch.image, image.clone());
                 image
             }

@@ -48,7 +48,11 @@ pub struct TrainReport {
 
 /// Trains until all steps are done. Cancelled, it writes a checkpoint first. `watch` sees each
 /// line of metrics as it is written.
-pub fn train(request: &TrainRequest, job: Job<'_>, watch: &mut dyn FnMut(&Metrics)) -> anyhow::Result<TrainReport> {
+pub fn train(
+    request: &TrainRequest,
+    job: Job<'_>,
+    watch: &mut dyn FnMut(&Metrics),
+) -> anyhow::Result<TrainReport> {
     let data = dataset::open(&request.data, request.split)?;
     let device = device::open(job.device)?;
     let (run, mut trainer) = begin(request, data, &device)?;
@@ -121,8 +125,9 @@ fn begin(
         Start::Resume => {
             let (run, config) = RunFolder::open(&request.out)?;
             let saved = run.load()?;
-            run.rewind(saved.state.step)?;
+            let step = saved.state.step;
             let trainer = Trainer::resume(config, saved, data, &device.device)?;
+            run.rewind(step)?;
             run.note_environment(&environment)?;
             Ok((run, trainer))
         }
