@@ -7,7 +7,7 @@
 //! | floor | room | what lives there |
 //! |---|---|---|
 //! | 0 | [`patch`] | grids of square patches, pixel <-> patch geometry |
-//! | 0 | [`image`], [`progress`], [`colormap`], [`stats`], [`files`] | the decoded picture; progress and cancelling; colours; quantiles and intervals; atomic writes |
+//! | 0 | [`image`], [`progress`], [`colormap`], [`stats`], [`files`], [`words`] | the decoded picture; progress and cancelling; colours; quantiles and intervals; atomic writes; numbers in print |
 //! | 1 | [`device`] | the one place that picks and opens a burn device |
 //! | 1 | [`dataset`] | CIFAR binaries, folders, single files, the synthetic set, downloads |
 //! | 1 | [`augment`] | crops, resizing, colour operations: seeded, CPU-parallel, equal to torchvision's |
@@ -56,3 +56,4 @@ pub mod progress;
 pub mod search;
 pub mod stats;
 pub mod train;
+pub mod words;

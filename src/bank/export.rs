@@ -2,6 +2,7 @@
 
 use super::files::write_atomic;
 use super::store::Bank;
+use crate::files::npy_header;
 use crate::progress::CancelToken;
 use anyhow::{Result, ensure};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
@@ -11,8 +12,6 @@ use std::path::Path;
 
 /// Rows that are converted at a time.
 const STEP: usize = 4096;
-/// Magic, version and header of a `.npy` file fill a multiple of this.
-const NPY_ALIGN: usize = 64;
 
 /// Writes the committed rows of `space` as `.npy`, float32 `[patches, width]`; rows of skipped images are NaN.
 /// Returns the number of rows.
@@ -21,13 +20,8 @@ const NPY_ALIGN: usize = 64;
 /// No such space, nothing committed, cancelled, or a failed write; `path` then is as it was.
 pub fn export_npy(bank: &Bank, space: &str, path: &Path, cancel: &CancelToken) -> Result<usize> {
     let (rows, width) = (committed(bank)?, bank.width(space)?);
-    let dict = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {width}), }}");
-    // 10 bytes of magic, version and length come before, a line end after the padding.
-    let padded = (10 + dict.len() + 1).next_multiple_of(NPY_ALIGN) - 11;
     write_atomic(path, |out| {
-        out.write_all(b"\x93NUMPY\x01\x00")?;
-        out.write_all(&(padded as u16 + 1).to_le_bytes())?;
-        writeln!(out, "{dict:<padded$}")?;
+        out.write_all(&npy_header(&[rows, width]))?;
         write_rows(bank, space, out, cancel)
     })?;
     Ok(rows)

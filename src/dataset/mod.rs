@@ -18,7 +18,9 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use serde::Serialize;
 
+pub(crate) use crate::files::hex;
 use crate::image::Image;
+pub(crate) use crate::words::thousands as with_thousands;
 pub use limit::limited;
 
 /// A part of a data set that is kept for one purpose.
@@ -151,24 +153,6 @@ impl DataInfo {
     }
 }
 
-/// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// `1207` as `1,207`.
-pub(crate) fn with_thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,10 +199,5 @@ mod tests {
         assert_eq!((&info["images"], &info["classes"]), (&1.into(), &0.into()));
         assert_eq!((&info["height"], &info["width"]), (&18.into(), &11.into()));
         assert!(info["split"].is_null());
-    }
-
-    #[test]
-    fn thousands_are_grouped() {
-        assert_eq!([0, 999, 1207, 1_000_000].map(with_thousands), ["0", "999", "1,207", "1,000,000"]);
     }
 }

@@ -16,6 +16,7 @@ use plotters::style::{FontDesc, FontFamily, FontStyle, FontTransform, IntoFont, 
 use super::codec;
 use crate::colormap::QUERY;
 use crate::image::Image;
+pub(super) use crate::words::thousands;
 
 /// Units in a printer's point (1/72 inch).
 pub(super) const PT: i32 = 20;
@@ -52,19 +53,6 @@ pub(super) fn hex([r, g, b]: [u8; 3]) -> String {
 /// The same colour for plotters.
 pub(super) fn rgb([r, g, b]: [u8; 3]) -> RGBColor {
     RGBColor(r, g, b)
-}
-
-/// `1234567` as `1,234,567`.
-pub(super) fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// A number as printed: a true minus sign, `decimals` places.

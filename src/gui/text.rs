@@ -1,19 +1,7 @@
 //! Numbers and times as the window writes them.
 
+pub use crate::words::thousands;
 use std::time::Duration;
-
-/// `1204000` as `1,204,000`.
-pub fn thousands(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
 
 /// `2` and `image` as `2 images`.
 pub fn count(number: usize, unit: &str) -> String {
