@@ -36,8 +36,10 @@ pub fn write_bytes_atomic(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 
 /// The header of a float32 array in NumPy's format, version 1.0.
 pub fn npy_header(shape: &[usize]) -> Vec<u8> {
-    let sides: String = shape.iter().map(|side| format!("{side}, ")).collect();
-    let dict = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", sides.trim_end());
+    let sides = shape.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+    // A tuple of one needs its comma.
+    let comma = if shape.len() == 1 { "," } else { "" };
+    let dict = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({sides}{comma}), }}");
     // Magic, version, length and text fill a multiple of 64 bytes and end with a line feed.
     let length = (10 + dict.len() + 1).next_multiple_of(64) - 10;
     let mut header = b"\x93NUMPY\x01\x00".to_vec();
