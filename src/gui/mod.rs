@@ -80,6 +80,11 @@ pub fn run(
             .map_err(|error| format!("{error:#}"))?;
         Ok(Box::new(App::new(cc, engine, options)))
     });
-    eframe::run_native("bagssl", native, create)
-        .map_err(|error| anyhow::anyhow!("the window could not be opened: {error}"))
+    eframe::run_native("bagssl", native, create).map_err(|error| {
+        anyhow::anyhow!(
+            "the window could not be opened: {error}. It needs a display (DISPLAY or WAYLAND_DISPLAY), a Vulkan \
+             driver and the X libraries; on Debian: apt install mesa-vulkan-drivers libvulkan1 libxkbcommon-x11-0 \
+             libx11-xcb1 libxcursor1 libxi6 libxrandr2. Every other command works without a window"
+        )
+    })
 }
