@@ -188,12 +188,12 @@ fn part_length(part: &Path) -> u64 {
     fs::metadata(part).map_or(0, |meta| meta.len())
 }
 
-/// Sleeps in small steps, so that a cancellation is soon seen.
+/// Waits in small steps, so that a cancellation is soon seen.
 fn wait(duration: Duration, cancel: &CancelToken) -> Result<(), Cancelled> {
     let until = Instant::now() + duration;
     while Instant::now() < until {
         cancel.check()?;
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::park_timeout(Duration::from_millis(20));
     }
     Ok(())
 }

@@ -1,5 +1,8 @@
 //! All integration tests in one binary, so that the tensor stack is linked once.
 
+// Tests lay broken files in place as they like.
+#![allow(clippy::disallowed_methods)]
+
 mod cli; // the commands, as a script sees them
 mod engine; // the thread behind the window, with the demo model and data
 mod gui; // the window, by role and label, on software Vulkan

@@ -196,7 +196,9 @@ fn png(pixels: &[u8], size: u32, colour: ExtendedColorType) -> anyhow::Result<Ve
     Ok(bytes.into_inner())
 }
 
-/// The old file or the new one, never half of it.
+/// The old file or the new one, never half of it; not flushed to disk, as the same call makes
+/// a lost file again and thousands of flushes would take minutes.
+#[allow(clippy::disallowed_methods)]
 fn write_atomically(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let partial = file.with_extension("partial");
     fs::write(&partial, bytes).with_context(|| format!("cannot write {}", partial.display()))?;
