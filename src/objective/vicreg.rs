@@ -11,7 +11,8 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use serde::{Deserialize, Serialize};
 
-use super::Loss;
+use super::terms::{mean, mean_over_pairs, off_diagonal};
+use super::{Loss, check_weight};
 
 const EPSILON: f64 = 1e-4;
 
@@ -32,29 +33,16 @@ impl Default for VicReg {
 
 impl VicReg {
     pub(super) fn validate(&self) -> anyhow::Result<()> {
-        let fields =
-            [("invariance", self.invariance), ("variance", self.variance), ("covariance", self.covariance)];
-        for (name, value) in fields {
-            anyhow::ensure!(
-                value.is_finite() && value >= 0.0,
-                "objective.{name} is {value}; expected 0 or more"
-            );
-        }
-        Ok(())
+        check_weight("invariance", self.invariance)?;
+        check_weight("variance", self.variance)?;
+        check_weight("covariance", self.covariance)
     }
 
     pub(super) fn loss(&self, views: &[Tensor<2>]) -> Loss {
-        let count = views.len() as f64;
-        let mut pairs = vec![];
-        for (index, a) in views.iter().enumerate() {
-            pairs.extend(views[index + 1..].iter().map(|b| (a.clone() - b.clone()).square().mean()));
-        }
-        let pair_count = pairs.len() as f64;
-        let invariance = sum(pairs).div_scalar(pair_count);
-
+        let invariance = mean_over_pairs(views, |a, b| (a - b).square().mean());
         let (variances, covariances) = views.iter().map(|z| spread_terms(z.clone())).unzip();
-        let variance = sum(variances).div_scalar(count);
-        let covariance = sum(covariances).mul_scalar(2.0 / count);
+        let variance = mean(variances);
+        let covariance = mean(covariances).mul_scalar(2.0);
 
         let total = invariance.clone().mul_scalar(self.invariance)
             + variance.clone().mul_scalar(self.variance)
@@ -73,21 +61,14 @@ impl VicReg {
 /// - outputs: `[1]` each
 fn spread_terms(z: Tensor<2>) -> (Tensor<1>, Tensor<1>) {
     let [batch, width] = z.dims();
-    let device = z.device();
     let centred = z.clone() - z.mean_dim(0);
     let freedom = (batch - 1) as f64;
     let variance = centred.clone().square().sum_dim(0).div_scalar(freedom); // [1, d]
     let deviation = (variance + EPSILON).sqrt();
     let hinge = relu(deviation.neg() + 1.0).mean();
     let covariance = centred.clone().transpose().matmul(centred).div_scalar(freedom); // [d, d]
-    let off_diagonal = Tensor::<2>::ones([width, width], &device) - Tensor::<2>::eye(width, &device);
-    let off = (covariance * off_diagonal).square().sum().div_scalar(width as f64);
+    let off = off_diagonal(covariance).square().sum().div_scalar(width as f64);
     (hinge, off)
-}
-
-fn sum(terms: Vec<Tensor<1>>) -> Tensor<1> {
-    let total = terms.into_iter().reduce(|a, b| a + b);
-    total.expect("at least one term, as the caller checks")
 }
 
 #[cfg(test)]
@@ -157,13 +138,5 @@ mod tests {
             // 1e-4: float32 gradient against central differences of step 1e-6.
             assert!(error <= 1e-4 * norm, "gradient of {batch} x {width}: {}", error / norm);
         }
-    }
-
-    #[test]
-    fn a_batch_of_one_is_refused_in_words() {
-        let device = Device::flex();
-        let z = Tensor::<2>::zeros([1, 4], &device);
-        let error = super::super::Objective::VicReg(VicReg::default()).loss(&[z.clone(), z]).err().unwrap();
-        assert!(error.to_string().contains("at least 2 images"));
     }
 }

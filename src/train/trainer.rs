@@ -151,7 +151,7 @@ impl Trainer {
     pub fn step(&mut self) -> anyhow::Result<StepReport> {
         let batch = self.feeder.next()?;
         let projections = self.projections(batch);
-        let loss = self.config.objective.loss(&projections)?;
+        let loss = self.config.objective.loss(&projections, &[])?;
         let value = scalar(&loss.total);
         let terms: BTreeMap<String, f64> =
             loss.terms.iter().map(|(name, term)| (name.to_string(), scalar(term))).collect();

@@ -1,0 +1,72 @@
+//! BYOL (Grill et al. 2020, eq. 2): with q the predictor's output for one view and z' the momentum
+//! encoder's projection of another, without gradient,
+//!
+//! ```text
+//! 2 - 2 cos(q_1, z'_2)  +  2 - 2 cos(q_2, z'_1)
+//! ```
+//!
+//! mean over images. After each step the momentum encoder's weights move towards the encoder's,
+//! w' = m w' + (1 - m) w, with m on a cosine from `momentum` to 1 (section 3.3).
+
+use std::f64::consts::PI;
+
+use anyhow::ensure;
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use super::Loss;
+use super::terms::{mean, mean_dot, pairs, unit_rows};
+
+/// Constants of the momentum encoder and the predictor; the paper's are 0.99 and 4096.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Byol {
+    /// Momentum of the target at the first step.
+    pub momentum: f64,
+    /// Width of the predictor's hidden layer.
+    pub hidden: usize,
+}
+
+impl Default for Byol {
+    fn default() -> Self {
+        Self { momentum: 0.99, hidden: 4096 }
+    }
+}
+
+impl Byol {
+    /// The target's momentum at `step` (from 0) of `total`: 1 - (1 - m)(cos(pi step / total) + 1) / 2.
+    pub fn momentum_at(&self, step: u64, total: u64) -> f64 {
+        let progress = step as f64 / total.max(1) as f64;
+        1.0 - (1.0 - self.momentum) * ((PI * progress).cos() + 1.0) / 2.0
+    }
+
+    pub(super) fn validate(&self) -> anyhow::Result<()> {
+        let Self { momentum, hidden } = *self;
+        ensure!((0.0..=1.0).contains(&momentum), "objective.momentum is {momentum}; expected 0 to 1");
+        ensure!((1..=65_536).contains(&hidden), "objective.hidden is {hidden}; expected 1 to 65,536");
+        Ok(())
+    }
+
+    pub(super) fn loss(&self, predictions: &[Tensor<2>], targets: &[Tensor<2>]) -> Loss {
+        let predictions: Vec<Tensor<2>> = predictions.iter().map(|q| unit_rows(q.clone())).collect();
+        let targets: Vec<Tensor<2>> = targets.iter().map(|z| unit_rows(z.clone().detach())).collect();
+        let cosine = |v: usize, w: usize| mean_dot(predictions[v].clone(), targets[w].clone());
+        let both = pairs(predictions.len()).into_iter().flat_map(|(v, w)| [cosine(v, w), cosine(w, v)]);
+        let cosine = mean(both.collect());
+        let total = cosine.clone().mul_scalar(-4.0) + 4.0;
+        Loss { total, terms: vec![("cosine", cosine)] }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_momentum_rises_from_its_start_to_one() {
+        let byol = Byol::default();
+        assert!((byol.momentum_at(0, 100) - 0.99).abs() < 1e-12);
+        assert!((byol.momentum_at(50, 100) - 0.995).abs() < 1e-12);
+        assert!((byol.momentum_at(100, 100) - 1.0).abs() < 1e-12);
+    }
+}
