@@ -2,8 +2,15 @@
 //! understands; results are printed in words or as one JSON document.
 
 mod args;
-mod commands;
+mod bank;
+mod bench;
+mod commander;
+mod data;
+mod eval;
+mod figure;
+mod model;
 mod output;
+mod train;
 
 use std::process::ExitCode;
 
@@ -26,7 +33,7 @@ pub fn main() -> ExitCode {
         // Fails only if the pool exists already; nothing has used it yet.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     }
-    match commands::run(cli) {
+    match commander::run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", output::chain(&error));

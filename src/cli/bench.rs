@@ -1,0 +1,19 @@
+//! `bagssl bench`.
+
+use super::commander::Commander;
+use super::output::show;
+use crate::engine::jobs;
+
+impl Commander {
+    pub fn bench(&self, quick: bool) -> anyhow::Result<()> {
+        let report = self.job(|job| jobs::bench::bench(quick, job))?;
+        show(self.json(), &report, || {
+            let mut lines =
+                vec![format!("{} ({}), {} threads", report.device, report.reason, report.threads)];
+            lines.extend(report.measures.iter().map(|m| {
+                format!("{:<60} {:>10.2} {} (p95 {:.2}, n {})", m.name, m.value, m.unit, m.p95, m.n)
+            }));
+            lines.join("\n")
+        })
+    }
+}

@@ -1,0 +1,117 @@
+//! `bagssl train`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+use serde_json::json;
+
+use super::commander::Commander;
+use super::output::show;
+use crate::engine::facts::*;
+use crate::engine::jobs;
+use crate::engine::jobs::train::{Start, TrainRequest};
+
+#[derive(Args)]
+pub struct TrainArgs {
+    /// Name the recipes and what they cost
+    #[arg(long)]
+    pub list: bool,
+    #[arg(long, required_unless_present = "list")]
+    pub data: Option<String>,
+    #[arg(long, value_enum)]
+    pub split: Option<Split>,
+    /// Run folder
+    #[arg(long, required_unless_present = "list")]
+    pub out: Option<PathBuf>,
+    /// A recipe's name; see --list
+    #[arg(long, conflicts_with_all = ["config", "resume"], required_unless_present_any = ["list", "config", "resume"])]
+    pub recipe: Option<String>,
+    /// A configuration file
+    #[arg(long, conflicts_with = "resume")]
+    pub config: Option<PathBuf>,
+    /// Change one field, such as --set batch=128
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
+    pub set: Vec<String>,
+    /// Continue the run in --out
+    #[arg(long)]
+    pub resume: bool,
+    /// Steps between lines of metrics
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    pub log_every: u64,
+}
+
+impl Commander {
+    pub fn train(&self, args: TrainArgs) -> anyhow::Result<()> {
+        if args.list {
+            return self.recipes();
+        }
+        let (data, out) = (args.data.context("--data is missing")?, args.out.context("--out is missing")?);
+        let start = if args.resume {
+            Start::Resume
+        } else {
+            let mut config = match (&args.recipe, &args.config) {
+                (Some(name), _) => find_recipe(name)?.config,
+                (None, Some(file)) => read_config(file)?,
+                (None, None) => {
+                    anyhow::bail!("what to train: expected --recipe NAME, --config FILE or --resume")
+                }
+            };
+            if let Some(seed) = self.shared.seed {
+                config.seed = seed;
+            }
+            config.set(&args.set)?;
+            Start::New(Box::new(config))
+        };
+        let request = TrainRequest { data, split: args.split, out, start, log_every: args.log_every };
+        let mut watch = |m: &Metrics| {
+            self.bar.say(&format!(
+                "step {:>6}  epoch {:>6.2}  loss {:>8.4}  lr {:.4}  gradient {:.2}  {:.0} views/s",
+                m.step, m.epoch, m.loss, m.lr, m.grad_norm, m.views_per_second
+            ));
+        };
+        let report = self.job(|job| jobs::train::train(&request, job, &mut watch))?;
+        show(self.json(), &report, || {
+            format!(
+                "step {}, epoch {:.2}, {} views/s on {}; {}",
+                report.step,
+                report.epoch,
+                report.views_per_second.map_or("0".into(), |rate| format!("{rate:.0}")),
+                report.device,
+                report.checkpoint.display()
+            )
+        })
+    }
+
+    fn recipes(&self) -> anyhow::Result<()> {
+        let recipes: Vec<_> = all_recipes()
+            .iter()
+            .map(|r| {
+                json!({
+                    "name": r.name,
+                    "method": r.config.objective.title(),
+                    "regime": r.regime,
+                    "data": r.data,
+                    "arch": r.config.model.backbone.title(),
+                    "epochs": r.config.epochs,
+                    "cost": r.cost,
+                })
+            })
+            .collect();
+        show(self.json(), &json!({ "recipes": recipes }), || {
+            let line = |r: &Recipe| {
+                let (method, arch) = (r.config.objective.title(), r.config.model.backbone.title());
+                format!(
+                    "{:<30} {method} on {}, {arch}, {} epochs, for {}; {}",
+                    r.name, r.regime, r.config.epochs, r.data, r.cost
+                )
+            };
+            all_recipes().iter().map(line).collect::<Vec<_>>().join("\n")
+        })
+    }
+}
+
+fn read_config(path: &Path) -> anyhow::Result<TrainConfig> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))?;
+    TrainConfig::from_toml(&text).with_context(|| path.display().to_string())
+}
