@@ -1,5 +1,6 @@
 //! Atomic writes: a kill at any moment leaves the old file or the new one.
 
+use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
@@ -11,22 +12,51 @@ pub fn write_atomic(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
+    replace(path, true, write)
+}
+
+/// As [`write_atomic`], of `bytes`, but not flushed to disk: a kill leaves the old file or the new one, a power
+/// cut may leave neither. For files by the thousand that the same call makes again.
+pub fn write_bytes_unsynced(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    replace(path, false, |out| Ok(out.write_all(bytes)?))
+}
+
+fn replace(
+    path: &Path,
+    synced: bool,
+    write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
     let attempt = || -> anyhow::Result<()> {
         std::fs::create_dir_all(folder)?;
-        let temporary = tempfile::Builder::new().prefix(".bagssl-").suffix(".part").tempfile_in(folder)?;
-        let mut out = BufWriter::new(temporary);
+        let temporary = tempfile::Builder::new().prefix(PREFIX).suffix(SUFFIX).tempfile_in(folder)?;
+        let mut out = BufWriter::with_capacity(1 << 16, temporary);
         write(&mut out)?;
         let temporary = out.into_inner().map_err(|e| e.into_error())?;
-        temporary.as_file().sync_all()?;
         make_readable(temporary.as_file())?;
+        if synced {
+            temporary.as_file().sync_all()?;
+        }
         temporary.persist(path)?;
+        // Makes the rename last through a power cut, where the system has a way to say so.
+        if synced && cfg!(unix) {
+            File::open(folder)?.sync_all()?;
+        }
         Ok(())
     };
     attempt().with_context(|| format!("could not write {}", path.display()))
+}
+
+const PREFIX: &str = ".bagssl-";
+const SUFFIX: &str = ".part";
+
+/// Whether a killed write left this file.
+pub fn is_leftover(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with(PREFIX) && name.ends_with(SUFFIX)
 }
 
 /// Writes all of `bytes` to `path`, atomically.
@@ -55,13 +85,13 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// Temporary files are private to their owner; a finished file is as readable as others.
 #[cfg(unix)]
-fn make_readable(file: &std::fs::File) -> std::io::Result<()> {
+fn make_readable(file: &File) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     file.set_permissions(std::fs::Permissions::from_mode(0o644))
 }
 
 #[cfg(not(unix))]
-fn make_readable(_file: &std::fs::File) -> std::io::Result<()> {
+fn make_readable(_file: &File) -> std::io::Result<()> {
     Ok(())
 }
 
@@ -81,6 +111,23 @@ mod tests {
         assert!(format!("{:#}", failed.unwrap_err()).contains("a.bin"));
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_kill_leaves_is_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bin");
+        let mut seen = vec![];
+        let files = || std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        write_atomic(&path, |_| {
+            seen.extend(files());
+            Ok(())
+        })
+        .unwrap();
+        assert!(seen.len() == 1 && is_leftover(&seen[0]), "{seen:?}");
+        write_bytes_unsynced(&path, b"new").unwrap();
+        assert_eq!(files().collect::<Vec<_>>(), [path.clone()]);
+        assert!(!is_leftover(&path));
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! Hands the rows of a bank to other tools: float32, un-normalised, in bank order, streamed.
 
-use super::files::write_atomic;
 use super::store::Bank;
-use crate::files::npy_header;
+use crate::files::{npy_header, write_atomic};
 use crate::progress::CancelToken;
 use anyhow::{Result, ensure};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
@@ -60,7 +59,7 @@ fn committed(bank: &Bank) -> Result<usize> {
     Ok(rows)
 }
 
-fn write_rows(bank: &Bank, space: &str, out: &mut impl Write, cancel: &CancelToken) -> Result<()> {
+fn write_rows(bank: &Bank, space: &str, out: &mut dyn Write, cancel: &CancelToken) -> Result<()> {
     let space = bank.space(space)?;
     let mut buffer = vec![0.0f32; STEP.min(bank.patches()) * space.width()];
     for first in (0..bank.patches()).step_by(STEP) {

@@ -1,14 +1,14 @@
 //! `bank.json`: what made the bank and how much of it there is.
 
-use super::files::{read_bounded, write_atomic};
+use super::files::read_bounded;
 use super::layout::{ImageEntry, Layout};
 use super::spec::BankSpec;
 use super::{images, rows};
+use crate::files::write_atomic;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 const FORMAT: &str = "bagssl-bank";

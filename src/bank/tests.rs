@@ -146,7 +146,7 @@ fn a_killed_writer_resumes_at_its_last_commit_to_the_same_bytes() {
             writer.commit().unwrap();
             fill(&mut writer, committed + lost);
             drop(writer); // as a kill does: nothing is committed
-            fs::write(folder.join(".bank.json.tmp-123"), "{").unwrap();
+            fs::write(folder.join(".bagssl-Ab12.part"), "{").unwrap();
             // What was being written may be torn.
             let from = Bank::open(&folder).unwrap().patches() * 5 * 2;
             let mut bytes = fs::read(folder.join("h.f16")).unwrap();
@@ -171,7 +171,7 @@ fn a_start_that_was_killed_before_the_manifest_resumes() {
     let temp = tempfile::tempdir().unwrap();
     let (folder, expected) = (temp.path().join("bank"), temp.path().join("expected"));
     whole(&expected);
-    let orders = ["writer.lock", ".images.bin.tmp-7", "images.bin", "h.f16", ".bank.json.tmp-7"];
+    let orders = ["writer.lock", ".bagssl-images.part", "images.bin", "h.f16", ".bagssl-manifest.part"];
     for count in 0..=orders.len() {
         fs::create_dir_all(&folder).unwrap();
         orders[..count].iter().for_each(|name| fs::write(folder.join(name), "part").unwrap());

@@ -1,12 +1,12 @@
 //! The writing side of a bank on disk: whole images, committed now and then, resumable after any kill.
 
 use super::BankSink;
-use super::files::temporary_prefix;
 use super::layout::{ImageEntry, Layout};
 use super::manifest::{Manifest, SkippedImage, images_path, manifest_path, write_images};
 use super::rows::{ImageEncoder, RowBuffer, row_files};
 use super::spec::BankSpec;
 use super::store::Bank;
+use crate::files::is_leftover;
 use anyhow::{Context, Result, bail, ensure};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Seek, SeekFrom, Write};
@@ -239,12 +239,6 @@ fn lock(folder: &Path) -> Result<File> {
         }
     }
     bail!("another process is writing the bank {}", folder.display())
-}
-
-/// Whether a killed write left this file.
-fn is_leftover(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    ["bank.json", "images.bin"].iter().any(|of| name.starts_with(&temporary_prefix(of)))
 }
 
 fn remove_leftovers(folder: &Path) -> Result<()> {

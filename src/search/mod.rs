@@ -14,4 +14,4 @@ mod topk;
 mod tests;
 
 pub use relation::Relation;
-pub use topk::{Hit, Options, similarities, top_k};
+pub use topk::{Hit, Options, top_k};

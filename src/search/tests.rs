@@ -156,23 +156,6 @@ fn skipped_broken_and_uncommitted_rows_never_appear_and_zeros_are_at_0() {
     // A zero query is as near to everything.
     let found = top_k(&bank, "h", &[0.0, 0.0], 2, &Options::default()).unwrap();
     assert_eq!(found, [Hit { row: 0, cosine: 0.0 }, Hit { row: 2, cosine: 0.0 }]);
-    let cosines = similarities(&bank, "h", &[2.0, 0.0], 2..7).unwrap();
-    assert_eq!((cosines[0], cosines[3]), (0.0, -1.0));
-    assert!(cosines[1].is_nan() && cosines[2].is_nan() && cosines[4].is_nan());
-}
-
-#[test]
-fn similarities_are_those_of_the_reference() {
-    let mut rng = Pcg64Mcg::seed_from_u64(5);
-    let bank = bank_of(Dtype::F16, 40, &[5000], &random(&mut rng, 5000 * 40));
-    let query = random(&mut rng, 40);
-    let expected = reference::cosines(&bank, "h", &query).unwrap();
-    for (start, end) in [(0, 5000), (17, 4500), (2047, 2049), (5000, 5000)] {
-        let found = similarities(&bank, "h", &query, start..end).unwrap();
-        assert_eq!(found.len(), end - start);
-        let far = found.iter().zip(&expected[start..]).find(|(a, b)| (f64::from(**a) - **b).abs() > BOUND);
-        assert_eq!(far, None);
-    }
 }
 
 #[test]
@@ -200,7 +183,6 @@ fn wrong_questions_are_errors_in_words() {
     assert!(ask("h", &[1.0, 1.0], &image).contains("image 1 is out of range"));
     none.cancel.cancel();
     assert!(ask("h", &[1.0, 1.0], &none).contains("cancelled"));
-    assert!(similarities(&bank, "h", &[1.0, 1.0], 2..4).unwrap_err().to_string().contains("3 patches"));
 }
 
 #[test]

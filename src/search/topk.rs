@@ -70,29 +70,6 @@ pub fn top_k(bank: &Bank, space: &str, query: &[f32], k: usize, options: &Option
     Ok(best.heap.into_sorted_vec().into_iter().map(|ranked| ranked.0).collect())
 }
 
-/// Cosine of `query`, `[width]`, with each of the committed rows `rows`; NaN for rows that take no part.
-///
-/// # Errors
-/// As [`top_k`], or rows that are not in the bank.
-pub fn similarities(bank: &Bank, space: &str, query: &[f32], rows: Range<usize>) -> Result<Vec<f32>> {
-    let space = bank.space(space)?;
-    let query = unit_query(&space, query)?;
-    ensure!(
-        rows.start <= rows.end && rows.end <= bank.patches(),
-        "rows {} to {} are out of range; the bank has {} patches",
-        rows.start,
-        rows.end,
-        bank.patches()
-    );
-    let kernel = Kernel::available()[0];
-    let mut cosines = vec![0.0; rows.len()];
-    cosines.par_chunks_mut(BLOCK_ROWS).enumerate().for_each(|(block, out)| {
-        let first = rows.start + block * BLOCK_ROWS;
-        cosines_of(kernel, &space, &query, first..first + out.len(), out);
-    });
-    Ok(cosines)
-}
-
 /// The query at unit length, so that products stay in range; a zero query stays zero.
 fn unit_query(space: &Space<'_>, query: &[f32]) -> Result<Vec<f32>> {
     ensure!(

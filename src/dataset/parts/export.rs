@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{PART_NAMES, Parts, VERSION};
 use crate::dataset::Split;
+use crate::files::{write_bytes_atomic, write_bytes_unsynced};
 use crate::progress::{CancelToken, Progress};
 
 /// Images between two looks at the clock and the word to stop.
@@ -153,7 +154,7 @@ fn claim(set: &Parts, out: &Path) -> anyhow::Result<()> {
         }
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
     }
-    write_atomically(&file, &serde_json::to_vec_pretty(&manifest)?)
+    write_bytes_atomic(&file, &serde_json::to_vec_pretty(&manifest)?)
 }
 
 /// The test split is called `val`, as image folders call it.
@@ -183,25 +184,16 @@ fn is_done(set: &Parts, out: &Path, index: usize) -> bool {
     files(set, out, index).iter().all(|file| fs::metadata(file).is_ok_and(|meta| meta.len() > 0))
 }
 
+/// Not flushed to disk: the same call makes a lost file again, and thousands of flushes would take minutes.
 fn write_one(set: &Parts, out: &Path, index: usize) -> anyhow::Result<()> {
     let (image, parts) = set.render(index)?;
     let [picture, mask] = files(set, out, index);
-    write_atomically(&picture, &png(image.rgb(), set.size, ExtendedColorType::Rgb8)?)?;
-    write_atomically(&mask, &png(&parts.index, set.size, ExtendedColorType::L8)?)
+    write_bytes_unsynced(&picture, &png(image.rgb(), set.size, ExtendedColorType::Rgb8)?)?;
+    write_bytes_unsynced(&mask, &png(&parts.index, set.size, ExtendedColorType::L8)?)
 }
 
 fn png(pixels: &[u8], size: u32, colour: ExtendedColorType) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Cursor::new(Vec::new());
     PngEncoder::new(&mut bytes).write_image(pixels, size, size, colour).context("cannot encode a PNG")?;
     Ok(bytes.into_inner())
-}
-
-/// The old file or the new one, never half of it; not flushed to disk, as the same call makes
-/// a lost file again and thousands of flushes would take minutes.
-#[allow(clippy::disallowed_methods)]
-fn write_atomically(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let partial = file.with_extension("partial");
-    fs::write(&partial, bytes).with_context(|| format!("cannot write {}", partial.display()))?;
-    fs::rename(&partial, file)
-        .with_context(|| format!("cannot rename {} to {}", partial.display(), file.display()))
 }
