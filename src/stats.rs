@@ -1,4 +1,4 @@
-//! Small statistics: mean, quantiles, bootstrap intervals, ranks and correlations, all in float64.
+//! Small statistics: mean, quantiles, bootstrap and score intervals, all in float64.
 
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -6,13 +6,6 @@ use rand_pcg::Pcg64Mcg;
 /// Arithmetic mean; `None` of nothing.
 pub fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-}
-
-/// Sample standard deviation (divisor n - 1); `None` of fewer than two values.
-pub fn deviation(values: &[f64]) -> Option<f64> {
-    let mean = mean(values)?;
-    let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
-    (values.len() > 1).then(|| (squares / (values.len() - 1) as f64).sqrt())
 }
 
 /// Quantile `q` of values in any order, interpolated linearly between neighbours (type 7 of Hyndman
@@ -63,40 +56,15 @@ pub fn bootstrap_mean(values: &[f64], resamples: usize, level: f64, seed: u64) -
     Some(Interval { value, low, high })
 }
 
-/// Ranks from 1 upwards, smallest value first; equal values share the mean of their ranks.
-pub fn ranks(values: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
-    let mut ranks = vec![0.0; values.len()];
-    let mut first = 0;
-    for group in order.chunk_by(|a, b| values[*a] == values[*b]) {
-        let shared = first as f64 + (group.len() + 1) as f64 / 2.0;
-        group.iter().for_each(|at| ranks[*at] = shared);
-        first += group.len();
-    }
-    ranks
-}
-
-/// Pearson's correlation of pairs, in [-1, 1]; `None` of fewer than two pairs, if either side
-/// is constant, or if a value is not finite. Panics on sides of different length.
-pub fn pearson(a: &[f64], b: &[f64]) -> Option<f64> {
-    assert_eq!(a.len(), b.len(), "two sides of pairs");
-    let (mean_a, mean_b) = (mean(a)?, mean(b)?);
-    let (mut aa, mut bb, mut ab) = (0.0, 0.0, 0.0);
-    for (x, y) in a.iter().zip(b) {
-        let (dx, dy) = (x - mean_a, y - mean_b);
-        aa += dx * dx;
-        bb += dy * dy;
-        ab += dx * dy;
-    }
-    let r = ab / (aa.sqrt() * bb.sqrt());
-    r.is_finite().then(|| r.clamp(-1.0, 1.0))
-}
-
-/// Spearman's rank correlation of pairs, ties sharing ranks: `None` and panics as [`pearson`].
-pub fn spearman(a: &[f64], b: &[f64]) -> Option<f64> {
-    let finite = a.iter().chain(b).all(|v| v.is_finite());
-    pearson(&ranks(a), &ranks(b)).filter(|_| finite)
+/// A share `hits / count` with its score interval of 95 % (Wilson 1927), which stays within [0, 1] and
+/// is right for small counts. Panics if `count` is 0.
+pub fn wilson(hits: usize, count: usize) -> Interval {
+    assert!(count > 0, "a share of nothing");
+    const Z: f64 = 1.959_963_984_540_054;
+    let (n, p) = (count as f64, hits as f64 / count as f64);
+    let centre = (p + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
+    let half = Z / (1.0 + Z * Z / n) * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
+    Interval { value: p, low: (centre - half).max(0.0), high: (centre + half).min(1.0) }
 }
 
 #[cfg(test)]
@@ -119,27 +87,13 @@ mod tests {
     }
 
     #[test]
-    fn mean_and_deviation_of_a_small_sample() {
-        let values = [2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0];
-        near(mean(&values), 5.0);
-        near(deviation(&values), (32.0f64 / 7.0).sqrt());
-        assert_eq!((mean(&[]), deviation(&[1.0])), (None, None));
-    }
-
-    #[test]
-    fn correlations_of_known_pairs() {
-        let (a, b) = ([1.0, 2.0, 3.0, 4.0, 5.0], [5.0, 6.0, 7.0, 8.0, 7.0]); // scipy.stats
-        near(pearson(&a, &b), 0.832_050_294_337_843_7);
-        near(spearman(&a, &b), 0.820_782_681_668_123_3);
-        near(pearson(&a, &[1.0, 4.0, 9.0, 16.0, 25.0]), 60.0 / 3740.0f64.sqrt());
-        near(spearman(&a, &[1.0, 4.0, 9.0, 16.0, 25.0]), 1.0);
-        assert_eq!((pearson(&a, &[2.0; 5]), spearman(&[], &[]), pearson(&[1.0], &[1.0])), (None, None, None));
-        assert_eq!(spearman(&[1.0, f64::NAN], &[1.0, 2.0]), None);
-    }
-
-    #[test]
-    fn equal_values_share_their_ranks() {
-        assert_eq!(ranks(&[3.0, 1.0, 3.0, 0.0, 3.0]), [4.0, 2.0, 4.0, 1.0, 4.0]);
+    fn score_intervals_are_those_of_scipy() {
+        // scipy.stats.binomtest(hits, count).proportion_ci(method="wilson")
+        let found = wilson(37, 500);
+        near(Some(found.low), 0.054_161_184_751_011_97);
+        near(Some(found.high), 0.100_334_753_322_230_55);
+        near(Some(wilson(0, 10).low), 0.0);
+        near(Some(wilson(0, 10).high), 0.277_532_799_862_889_26);
     }
 
     #[test]

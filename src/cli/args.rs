@@ -2,7 +2,10 @@
 //! command stand with the command.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
+use anyhow::Context;
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use super::bank::{BankCommand, EmbedArgs, KnnArgs};
@@ -11,7 +14,7 @@ use super::eval::{EvalArgs, LocalityArgs};
 use super::figure::{FigureArgs, GalleryArgs, HeatmapArgs};
 use super::model::ModelCommand;
 use super::train::TrainArgs;
-use crate::engine::facts::{DeviceChoice, Split};
+use crate::engine::facts::{DeviceChoice, ModelSpec, Overrides, Resize, Split};
 
 /// See what a self-supervised vision model thinks is alike.
 #[derive(Parser)]
@@ -35,7 +38,7 @@ pub struct Shared {
     #[arg(long, global = true)]
     pub seed: Option<u64>,
     /// CPU threads; all by default
-    #[arg(long, global = true, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1024))]
+    #[arg(long, global = true, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
     pub threads: Option<usize>,
     /// Print one JSON document on stdout and nothing else
     #[arg(long, global = true)]
@@ -79,11 +82,84 @@ pub enum Command {
     },
 }
 
+/// A model, and what is said in place of what its file says.
+#[derive(Args)]
+pub struct ModelArgs {
+    /// demo, a run folder or a checkpoint
+    #[arg(long, default_value = "demo")]
+    pub model: String,
+    #[command(flatten)]
+    pub overrides: OverrideArgs,
+}
+
+impl From<ModelArgs> for ModelSpec {
+    fn from(args: ModelArgs) -> Self {
+        ModelSpec { path: args.model, overrides: args.overrides.into() }
+    }
+}
+
+/// What is said in place of what a model's file says.
+#[derive(Args, Default)]
+#[command(next_help_heading = "In place of what the model's file says")]
+pub struct OverrideArgs {
+    /// Padding of a CIFAR stem
+    #[arg(long, value_name = "1|2", value_parser = RangedU64ValueParser::<usize>::new().range(1..=2))]
+    pub stem_padding: Option<usize>,
+    /// Subtracted from RGB in [0, 1]
+    #[arg(long, value_name = "R,G,B", allow_hyphen_values = true)]
+    pub mean: Option<Channels>,
+    /// Divided by
+    #[arg(long, value_name = "R,G,B")]
+    pub std: Option<Channels>,
+    /// Side of the network's input, pixels
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=1024))]
+    pub input: Option<u32>,
+    /// How a patch or image reaches that side
+    #[arg(long, value_enum)]
+    pub resize: Option<Resize>,
+}
+
+impl OverrideArgs {
+    fn is_empty(&self) -> bool {
+        let Self { stem_padding, mean, std, input, resize } = self;
+        stem_padding.is_none() && mean.is_none() && std.is_none() && input.is_none() && resize.is_none()
+    }
+}
+
+impl From<OverrideArgs> for Overrides {
+    fn from(args: OverrideArgs) -> Self {
+        Overrides {
+            stem_padding: args.stem_padding,
+            mean: args.mean.map(|channels| channels.0),
+            std: args.std.map(|channels| channels.0),
+            input: args.input,
+            resize: args.resize,
+        }
+    }
+}
+
+/// `R,G,B`.
+#[derive(Clone, Copy)]
+pub struct Channels(pub [f32; 3]);
+
+impl FromStr for Channels {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let values: Option<Vec<f32>> =
+            text.split(',').map(|part| part.trim().parse().ok().filter(|v: &f32| v.is_finite())).collect();
+        let values = values.and_then(|values| <[f32; 3]>::try_from(values).ok());
+        values.map(Self).with_context(|| format!("\"{text}\": expected R,G,B such as 0.485,0.456,0.406"))
+    }
+}
+
 #[derive(Args, Default)]
 pub struct GuiArgs {
     /// demo, a run folder or a checkpoint
     #[arg(long)]
     pub model: Option<String>,
+    #[command(flatten)]
+    pub overrides: OverrideArgs,
     /// demo, a folder or an image file
     #[arg(long)]
     pub data: Option<String>,
@@ -98,13 +174,17 @@ pub struct GuiArgs {
 impl GuiArgs {
     /// Whether nothing was said.
     pub fn is_empty(&self) -> bool {
-        self.model.is_none() && self.data.is_none() && self.split.is_none() && self.image.is_none()
+        self.model.is_none()
+            && self.overrides.is_empty()
+            && self.data.is_none()
+            && self.split.is_none()
+            && self.image.is_none()
     }
 }
 
 /// A number of at least 1.
-pub fn positive() -> clap::builder::RangedU64ValueParser<usize> {
-    clap::builder::RangedU64ValueParser::new().range(1..)
+pub fn positive() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..)
 }
 
 /// Pixels: 1 to 65,536.

@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::args::{pixels, positive};
+use super::args::{ModelArgs, pixels, positive};
 use super::commander::{Commander, skipped_words};
 use super::output::{bytes, show, thousands};
 use crate::engine::facts::{Dtype, Space, Split};
@@ -18,8 +18,8 @@ use crate::patch::PatchGrid;
 
 #[derive(Args)]
 pub struct EmbedArgs {
-    #[arg(long, default_value = "demo")]
-    pub model: String,
+    #[command(flatten)]
+    pub model: ModelArgs,
     #[arg(long, default_value = "demo")]
     pub data: String,
     #[arg(long, value_enum)]
@@ -114,7 +114,7 @@ pub struct KnnArgs {
 impl Commander {
     pub fn embed(&self, args: EmbedArgs) -> anyhow::Result<()> {
         let request = EmbedRequest {
-            model: args.model,
+            model: args.model.into(),
             source: BankSource { data: args.data, split: args.split, limit: args.limit },
             grid: PatchGrid::new(args.patch, args.stride)?,
             spaces: args.space,

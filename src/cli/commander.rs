@@ -1,10 +1,12 @@
 //! From the arguments to the command that they mean, and what all commands share.
 
 use anyhow::Context;
+use clap::CommandFactory;
+use clap::error::ErrorKind;
 
 use super::args::{Cli, Command, GuiArgs, Shared};
 use super::output::Bar;
-use crate::engine::facts::Skipped;
+use crate::engine::facts::{ModelSpec, Skipped};
 use crate::engine::jobs::Job;
 use crate::progress::CancelToken;
 
@@ -35,7 +37,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
 
 fn window(args: GuiArgs, shared: &Shared) -> anyhow::Result<()> {
     let data = args.data.unwrap_or_else(|| "demo".into());
-    let model = args.model.unwrap_or_else(|| "demo".into());
+    let path = args.model.unwrap_or_else(|| "demo".into());
+    let model = ModelSpec { path, overrides: args.overrides.into() };
     let options = crate::gui::GuiOptions { model, data, split: args.split, image: args.image };
     crate::gui::open(options, shared.device)
 }
@@ -84,4 +87,9 @@ pub fn skipped_words(skipped: &[Skipped]) -> String {
         [] => String::new(),
         [first, ..] => format!("; {} skipped, first {}: {}", skipped.len(), first.file, first.reason),
     }
+}
+
+/// Ends the program as a wrong argument does: a message and status 2.
+pub fn wrong_usage(message: &str) -> ! {
+    Cli::command().error(ErrorKind::MissingRequiredArgument, message).exit()
 }

@@ -1,45 +1,104 @@
 //! `bagssl eval` and `locality`.
 
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use anyhow::Context;
 use clap::Args;
 
-use super::args::{pixels, positive};
-use super::commander::Commander;
+use super::args::{ModelArgs, pixels, positive};
+use super::commander::{Commander, skipped_words, wrong_usage};
 use super::output::{duration, show, thousands};
 use crate::engine::facts::*;
 use crate::engine::jobs;
-use crate::engine::jobs::evaluate::{EvalRequest, LocalityRequest};
+use crate::engine::jobs::evaluate::{EvalReport, EvalRequest, LocalityRequest};
 use crate::patch::PatchGrid;
 
 #[derive(Args)]
 pub struct EvalArgs {
-    #[arg(long, default_value = "demo")]
-    pub model: String,
+    #[command(flatten)]
+    pub model: ModelArgs,
     #[arg(long)]
     pub data: String,
     /// Patch size, pixels
-    #[arg(long, value_parser = pixels())]
-    pub patch: u32,
-    /// How images become vectors: central, or a number of patches
+    #[arg(long, value_parser = pixels(), conflicts_with = "crop_scale")]
+    pub patch: Option<u32>,
+    /// Crops of A to B of the image's area (RandomResizedCrop) instead of patches, such as 0.08,1
+    #[arg(long, value_name = "A,B")]
+    pub crop_scale: Option<Areas>,
+    /// How images become vectors: central (the whole image), or the mean over so many patches
     #[arg(long, value_delimiter = ',', default_value = "central,1,16,256")]
-    pub patches: Vec<Patches>,
-    /// Only the first N training images
+    pub patches: Vec<Aggregate>,
+    /// Also the local aggregation of Table 5, both readings: 5x5 patches of 16x16, and the last feature map
+    #[arg(long)]
+    pub local: bool,
+    /// Cut patches from the image's centre N x N, scaled to N x 256/224
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=8192))]
+    pub fit: Option<u32>,
+    #[arg(long, value_delimiter = ',', default_value = "linear,knn")]
+    pub classifier: Vec<Classifier>,
+    /// Only N images of each split, spread evenly over it
+    #[arg(long, value_name = "N", value_parser = positive(), conflicts_with_all = ["limit_train", "limit_test"])]
+    pub limit: Option<usize>,
+    /// Only N training images
     #[arg(long, value_name = "N", value_parser = positive())]
     pub limit_train: Option<usize>,
-    /// Only the first N test images
+    /// Only N test images
     #[arg(long, value_name = "N", value_parser = positive())]
     pub limit_test: Option<usize>,
+    /// Keep features in this folder, and use what is there: long work resumes where it stopped
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
+    #[command(flatten)]
+    pub constants: ClassifierArgs,
+}
+
+/// `A,B`: shares of an image's area.
+#[derive(Clone, Copy)]
+pub struct Areas {
+    pub min: f64,
+    pub max: f64,
+}
+
+impl FromStr for Areas {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let ends = text.split_once(',').and_then(|(min, max)| {
+            Some(Self { min: min.trim().parse().ok()?, max: max.trim().parse().ok()? })
+        });
+        let ends = ends.filter(|Self { min, max }| *min > 0.0 && min <= max && *max <= 1.0);
+        ends.with_context(|| format!("\"{text}\": expected A,B with 0 < A <= B <= 1, such as 0.08,1"))
+    }
+}
+
+/// Constants of the classifiers.
+#[derive(Args)]
+pub struct ClassifierArgs {
     /// Neighbours of the kNN classifier
-    #[arg(long, default_value_t = 20, value_parser = positive())]
+    #[arg(long, default_value_t = KnnConfig::default().k, value_parser = positive())]
     pub k: usize,
     /// Temperature of the kNN classifier
-    #[arg(long, default_value_t = 0.07)]
+    #[arg(long, default_value_t = KnnConfig::default().temperature)]
     pub temperature: f32,
+    /// Epochs of the linear probe
+    #[arg(long, default_value_t = LinearConfig::default().epochs, value_parser = positive())]
+    pub probe_epochs: usize,
+    /// Batch of the linear probe
+    #[arg(long, default_value_t = LinearConfig::default().batch, value_parser = positive())]
+    pub probe_batch: usize,
+    /// Learning rate of the linear probe for a batch of 100
+    #[arg(long, default_value_t = LinearConfig::default().lr)]
+    pub probe_lr: f64,
+    /// Weight decay of the linear probe
+    #[arg(long, default_value_t = LinearConfig::default().weight_decay)]
+    pub probe_weight_decay: f64,
 }
 
 #[derive(Args)]
 pub struct LocalityArgs {
-    #[arg(long, default_value = "demo")]
-    pub model: String,
+    #[command(flatten)]
+    pub model: ModelArgs,
     #[arg(long, default_value = "demo")]
     pub data: String,
     /// Held-out images unless told
@@ -64,47 +123,53 @@ pub struct LocalityArgs {
 
 impl Commander {
     pub fn eval(&self, args: EvalArgs) -> anyhow::Result<()> {
-        let request = EvalRequest {
-            model: args.model,
-            data: args.data,
-            limit_train: args.limit_train,
-            limit_test: args.limit_test,
-            config: EvalConfig {
-                patch: args.patch,
-                patches: args.patches,
-                knn: KnnConfig { k: args.k, temperature: args.temperature },
-                seed: self.seed(),
-            },
-        };
+        let request = self.eval_request(args);
         let report = self.job(|job| jobs::evaluate::evaluate(&request, job))?;
-        show(self.json(), &report, || {
-            let mut lines = vec![format!(
-                "{}: kNN, cosine, k {}, T {}; {} of {} train, {} of {} test images; chance {:.1} %",
-                report.model,
-                report.config.knn.k,
-                report.config.knn.temperature,
-                report.train.images,
-                report.train.of,
-                report.test.images,
-                report.test.of,
-                100.0 * report.chance
-            )];
-            lines.extend(report.rows.iter().map(|row| {
-                let took = duration(row.seconds as u64);
-                format!(
-                    "{:>8} patches  {:5.2} %  of {} images, {took}",
-                    row.patches,
-                    100.0 * row.accuracy,
-                    row.images
-                )
-            }));
-            lines.join("\n")
-        })
+        show(self.json(), &report, || eval_words(&report))
+    }
+
+    fn eval_request(&self, args: EvalArgs) -> EvalRequest {
+        let mut patches = args.patches;
+        if args.local {
+            patches.extend([Aggregate::LocalPatches, Aggregate::LocalMap]);
+        }
+        let crop = match (args.patch, args.crop_scale) {
+            (Some(size), _) => Some(Crop::Fixed { size }),
+            (None, Some(Areas { min, max })) => Some(Crop::Scale { min, max }),
+            (None, None) => None,
+        };
+        let means = patches.iter().any(|aggregate| matches!(aggregate, Aggregate::Mean(_)));
+        if means && crop.is_none() {
+            wrong_usage("a mean over patches needs --patch P or --crop-scale A,B");
+        }
+        let constants = args.constants;
+        EvalRequest {
+            model: args.model.into(),
+            data: args.data,
+            config: EvalConfig {
+                crop,
+                fit: args.fit,
+                patches,
+                classifiers: args.classifier,
+                knn: KnnConfig { k: constants.k, temperature: constants.temperature },
+                linear: LinearConfig {
+                    epochs: constants.probe_epochs,
+                    batch: constants.probe_batch,
+                    lr: constants.probe_lr,
+                    weight_decay: constants.probe_weight_decay,
+                    ..LinearConfig::default()
+                },
+                limit_train: args.limit_train.or(args.limit),
+                limit_test: args.limit_test.or(args.limit),
+                seed: self.seed(),
+                cache: args.cache,
+            },
+        }
     }
 
     pub fn locality(&self, args: LocalityArgs) -> anyhow::Result<()> {
         let request = LocalityRequest {
-            model: args.model,
+            model: args.model.into(),
             data: args.data,
             split: Some(args.split),
             limit: args.limit,
@@ -135,4 +200,63 @@ impl Commander {
             lines.join("\n")
         })
     }
+}
+
+fn eval_words(report: &EvalReport) -> String {
+    let (config, train, test) = (&report.config, &report.found.train, &report.found.test);
+    let mut lines = vec![format!(
+        "{} ({}) on {}: {} of {} train and {} of {} test images; chance {:.1} %; seed {}; embedded in {} on {}",
+        report.model,
+        report.arch,
+        report.data,
+        thousands(train.images as u64),
+        thousands(train.of as u64),
+        thousands(test.images as u64),
+        thousands(test.of as u64),
+        100.0 * report.chance,
+        config.seed,
+        duration(report.found.embedding_seconds as u64),
+        report.device,
+    )];
+    lines.push(match config.crop {
+        Some(Crop::Fixed { size }) => {
+            format!("patches of {size} x {size} pixels, distinct positions, h averaged")
+        }
+        Some(Crop::Scale { min, max }) => format!("crops of {min} to {max} of the area, h averaged"),
+        None => "whole images".into(),
+    });
+    if config.classifiers.contains(&Classifier::Knn) {
+        let KnnConfig { k, temperature } = config.knn;
+        lines.push(format!("knn: {}, k {k}, votes exp(s/T), T {temperature}", report.metric));
+    }
+    if config.classifiers.contains(&Classifier::Linear) {
+        let LinearConfig { epochs, batch, lr, momentum, weight_decay } = config.linear;
+        lines.push(format!(
+            "linear: SGD, {epochs} epochs, batch {batch}, lr {lr} x batch/100, cosine to 0, momentum {momentum}, \
+             weight decay {weight_decay}, from zero, last epoch"
+        ));
+    }
+    lines.extend(report.found.rows.iter().map(row_words));
+    for (split, part) in [("train", train), ("test", test)] {
+        if !part.skipped.is_empty() {
+            lines.push(format!("{split}{}", skipped_words(&part.skipped)));
+        }
+    }
+    lines.join("\n")
+}
+
+fn row_words(row: &EvalRow) -> String {
+    let took = duration(row.seconds as u64);
+    let fewest = row.fewest_patches.map_or(String::new(), |count| format!(", only {count} on some images"));
+    let known = row.train_accuracy.map_or(String::new(), |known| format!(", train {:.2} %", 100.0 * known));
+    format!(
+        "{:<6} {:>13}  {:5.2} %  [{:.2}, {:.2}]  of {} images{known}, width {}, {took}{fewest}",
+        row.classifier.to_string(),
+        row.patches.to_string(),
+        100.0 * row.accuracy,
+        100.0 * row.low,
+        100.0 * row.high,
+        row.images,
+        row.width,
+    )
 }

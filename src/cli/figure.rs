@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 
-use super::args::pixels;
+use super::args::{ModelArgs, pixels};
 use super::bank::{QueryArgs, search_request};
 use super::commander::Commander;
 use super::output::show;
@@ -53,8 +53,8 @@ impl FromStr for Ends {
 
 #[derive(Args)]
 pub struct HeatmapArgs {
-    #[arg(long, default_value = "demo")]
-    pub model: String,
+    #[command(flatten)]
+    pub model: ModelArgs,
     #[arg(long)]
     pub image: PathBuf,
     /// Scale the short side to N x 256/224 and take the centre N x N
@@ -127,7 +127,7 @@ pub struct FigureArgs {
 impl Commander {
     pub fn heatmap(&self, args: HeatmapArgs) -> anyhow::Result<()> {
         let request = HeatmapRequest {
-            model: args.model,
+            model: args.model.into(),
             image: args.image,
             fit: args.fit,
             grid: PatchGrid::new(args.patch, args.stride)?,

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use serde_json::json;
 
+use super::args::OverrideArgs;
 use super::commander::Commander;
 use super::output::{show, thousands};
+use crate::engine::facts::ModelSpec;
 use crate::engine::jobs;
 
 #[derive(Subcommand)]
@@ -15,16 +17,23 @@ pub enum ModelCommand {
     Info {
         /// demo, a run folder or a checkpoint
         model: String,
+        #[command(flatten)]
+        overrides: OverrideArgs,
     },
     /// Write a safetensors file under torchvision's key names
-    Convert { model: String, out: PathBuf },
+    Convert {
+        model: String,
+        out: PathBuf,
+        #[command(flatten)]
+        overrides: OverrideArgs,
+    },
 }
 
 impl Commander {
     pub fn model(&self, command: ModelCommand) -> anyhow::Result<()> {
         match command {
-            ModelCommand::Info { model } => {
-                let info = jobs::model::info(&model)?;
+            ModelCommand::Info { model, overrides } => {
+                let info = jobs::model::info(&ModelSpec { path: model, overrides: overrides.into() })?;
                 show(self.json(), &info, || {
                     let spaces = info.spaces.iter().map(|(name, width)| format!("{name} {width}"));
                     format!(
@@ -39,8 +48,8 @@ impl Commander {
                     )
                 })
             }
-            ModelCommand::Convert { model, out } => {
-                jobs::model::convert(&model, &out)?;
+            ModelCommand::Convert { model, out, overrides } => {
+                jobs::model::convert(&ModelSpec { path: model, overrides: overrides.into() }, &out)?;
                 show(self.json(), &json!({ "out": out }), || out.display().to_string())
             }
         }

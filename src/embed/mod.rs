@@ -2,13 +2,14 @@
 
 mod extract;
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 
-use crate::augment::{ResizePlan, central_tensor_values, patch_tensor_values};
+use crate::augment::{CropBox, ResizePlan, central_tensor_values, image_tensor_values, patch_tensor_values};
 use crate::image::Image;
 use crate::model::store::Model;
 use crate::model::{Encoder, Mode, ModelInfo, Space};
@@ -36,6 +37,22 @@ pub struct PatchSource {
     pub x: u32,
 }
 
+/// One rectangle to embed, whatever its aspect: as training's random crops are.
+#[derive(Clone)]
+pub struct CropSource {
+    pub image: Arc<Image>,
+    pub crop: CropBox,
+}
+
+/// The last feature maps of some images.
+pub struct Maps {
+    /// `[images, channels, rows, cols]`.
+    pub values: Vec<f32>,
+    pub channels: usize,
+    pub rows: usize,
+    pub cols: usize,
+}
+
 impl Embedder {
     /// Takes a model that was opened on `device` (one without gradients).
     pub fn new(model: Model, device: &Device) -> Self {
@@ -56,43 +73,82 @@ impl Embedder {
         })
     }
 
-    /// Vectors of whole images ("central"): resized for a CIFAR-size network, otherwise the short
-    /// side to input x 256/224 and the centre.
-    pub fn centrals(&self, images: &[Image], spaces: &[Space]) -> Vec<Vec<f32>> {
+    /// Vectors of rectangles within their images, each resized to the network's square input.
+    ///
+    /// # Shapes
+    /// - as [`Embedder::patches`]
+    pub fn crops(&self, crops: &[CropSource], spaces: &[Space]) -> Vec<Vec<f32>> {
         let (input, resize, norm) = (self.info.input, self.info.resize, self.info.normalization);
-        self.embed_with(images.len(), spaces, |index, out| {
-            let image = &images[index];
-            if input >= 64 {
-                central_tensor_values(image, input, resize, &norm, out);
-            } else {
-                crate::augment::image_tensor_values(image, input, resize, &norm, out);
-            }
+        self.embed_with(crops.len(), spaces, |index, out| {
+            let CropSource { image, crop } = &crops[index];
+            let plan = ResizePlan::rect(resize, (crop.height, crop.width), (input, input));
+            plan.resize(image, crop.y, crop.x, out);
+            norm.apply(out);
         })
     }
 
-    /// Fills inputs in parallel and runs them through the network in batches.
+    /// Vectors of whole images ("central"): resized for a CIFAR-size network, otherwise the short
+    /// side to input x 256/224 and the centre.
+    pub fn centrals<I: Borrow<Image> + Sync>(&self, images: &[I], spaces: &[Space]) -> Vec<Vec<f32>> {
+        self.embed_with(images.len(), spaces, |index, out| self.fill_central(images[index].borrow(), out))
+    }
+
+    /// The backbone's last feature maps of whole images, taken as [`Embedder::centrals`] takes them.
+    pub fn central_maps<I: Borrow<Image> + Sync>(&self, images: &[I]) -> Maps {
+        let mut maps = Maps { values: vec![], channels: 0, rows: 0, cols: 0 };
+        let fill = |index: usize, out: &mut [f32]| self.fill_central(images[index].borrow(), out);
+        self.in_batches(images.len(), fill, |images| {
+            let map = self.encoder.last_map(images);
+            [_, maps.channels, maps.rows, maps.cols] = map.dims();
+            maps.values.extend(values_of(map));
+        });
+        maps
+    }
+
+    fn fill_central(&self, image: &Image, out: &mut [f32]) {
+        let (input, resize, norm) = (self.info.input, self.info.resize, &self.info.normalization);
+        if input >= 64 {
+            central_tensor_values(image, input, resize, norm, out);
+        } else {
+            image_tensor_values(image, input, resize, norm, out);
+        }
+    }
+
+    /// Vectors of `count` inputs, for each space.
     fn embed_with(
         &self,
         count: usize,
         spaces: &[Space],
         fill: impl Fn(usize, &mut [f32]) + Sync,
     ) -> Vec<Vec<f32>> {
-        let side = self.info.input as usize;
         let mut vectors = vec![vec![]; spaces.len()];
+        self.in_batches(count, fill, |images| {
+            let embedded = self.encoder.embed(images, spaces, Mode::Eval);
+            for (all, tensor) in vectors.iter_mut().zip(embedded) {
+                all.extend(values_of(tensor));
+            }
+        });
+        vectors
+    }
+
+    /// Fills inputs in parallel and hands them over in batches of `[at most BATCH, 3, side, side]`.
+    fn in_batches(
+        &self,
+        count: usize,
+        fill: impl Fn(usize, &mut [f32]) + Sync,
+        mut run: impl FnMut(Tensor<4>),
+    ) {
+        let side = self.info.input as usize;
         for start in (0..count).step_by(BATCH) {
             let batch = BATCH.min(count - start);
             let mut values = vec![0.0; batch * 3 * side * side];
             let inputs = values.par_chunks_exact_mut(3 * side * side).enumerate();
             inputs.for_each(|(index, out)| fill(start + index, out));
-            let images =
-                Tensor::<4>::from_data(TensorData::new(values, [batch, 3, side, side]), &self.device);
-            let embedded = self.encoder.embed(images, spaces, Mode::Eval);
-            for (all, tensor) in vectors.iter_mut().zip(embedded) {
-                all.extend(
-                    tensor.into_data().convert::<f32>().try_to_vec::<f32>().expect("converted to f32"),
-                );
-            }
+            run(Tensor::from_data(TensorData::new(values, [batch, 3, side, side]), &self.device));
         }
-        vectors
     }
+}
+
+fn values_of<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().convert::<f32>().try_to_vec().expect("converted to f32")
 }

@@ -21,7 +21,7 @@ use crate::device::OpenDevice;
 use crate::embed::{self, BATCH, Embedder, ExtractPlan, PatchSource};
 use crate::figure::Format;
 use crate::image::Image;
-use crate::model::{Space, store};
+use crate::model::{ModelSpec, Space, store};
 use crate::patch::{PatchGrid, PatchRef};
 
 /// How often the galleries follow a bank that grows.
@@ -175,7 +175,7 @@ impl Explorer {
 
     // --- opening -------------------------------------------------------------------------------
 
-    fn open_model(&mut self, spec: &str) -> anyhow::Result<()> {
+    fn open_model(&mut self, spec: &ModelSpec) -> anyhow::Result<()> {
         self.line.update(|shown| shown.busy = Some("opening the model".into()));
         let model = store::open(spec, &self.device.device)?;
         let embedder = Embedder::new(model, &self.device.device);

@@ -1,13 +1,16 @@
 //! The types of lower rooms that the faces edit and show.
 
 pub use crate::analysis::locality::LocalityConfig;
+pub use crate::augment::Crop;
+pub use crate::augment::Resize;
 pub use crate::bank::Dtype;
 pub use crate::dataset::{PartMap, Skipped, Split, cifar::Variant as CifarVariant};
 pub use crate::device::DeviceChoice;
-pub use crate::eval::EvalConfig;
-pub use crate::eval::aggregate::Patches;
+pub use crate::eval::aggregate::Aggregate;
 pub use crate::eval::knn::KnnConfig;
-pub use crate::model::Space;
+pub use crate::eval::linear::LinearConfig;
+pub use crate::eval::{Classifier, EvalConfig, EvalRow};
+pub use crate::model::{ModelSpec, Overrides, Space};
 pub use crate::search::Relation;
 pub use crate::train::recipes::{all as all_recipes, find as find_recipe};
 pub use crate::train::{Metrics, Recipe, TrainConfig};

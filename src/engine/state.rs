@@ -7,6 +7,7 @@ use std::sync::Arc;
 pub use super::compose::Style;
 pub use crate::dataset::{PartMap, Skipped, Split};
 use crate::image::Image;
+use crate::model::ModelSpec;
 use crate::patch::{PatchGrid, PatchRef};
 use crate::progress::Progress;
 pub use crate::search::Relation;
@@ -18,7 +19,7 @@ pub type RequestId = u64;
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Opens a model: `demo`, a run folder, a checkpoint.
-    OpenModel { spec: String },
+    OpenModel { spec: ModelSpec },
     /// Opens a data set: `demo`, a folder, one file. Shows its first image.
     OpenData { spec: String, split: Option<Split> },
     /// Shows image `index` of the data set, with no query yet.

@@ -1,10 +1,13 @@
 //! The kNN classifier of the field (Wu et al. 2018): cosine similarities s of the k nearest train
 //! images vote for their class with weight exp(s / T).
 
+use anyhow::ensure;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::aggregate::Features;
+use super::features::Features;
+use super::gemm::{View, product};
+use super::linear::first_largest;
 
 /// Constants of the classifier; the metric is the cosine.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -19,43 +22,68 @@ impl Default for KnnConfig {
     }
 }
 
+impl KnnConfig {
+    /// Checks ranges. The error names the field.
+    pub fn validate(&self) -> anyhow::Result<()> {
+        let Self { k, temperature } = *self;
+        ensure!(k >= 1, "k of the kNN classifier is 0; expected at least 1");
+        ensure!(
+            temperature.is_finite() && temperature > 0.0,
+            "temperature of the kNN classifier is {temperature}; expected more than 0"
+        );
+        Ok(())
+    }
+}
+
 /// Part of `asked` that is classified right by its neighbours in `known`, 0 to 1.
 pub fn accuracy(known: &Features, asked: &Features, classes: usize, config: &KnnConfig) -> f64 {
-    let known_unit = unit_rows(known);
-    let asked_unit = unit_rows(asked);
-    let right = asked_unit
-        .par_chunks_exact(asked.width)
-        .zip(&asked.labels)
-        .filter(|(query, label)| classify(query, &known_unit, &known.labels, classes, config) == **label)
-        .count();
+    let found = predictions(known, asked, classes, config);
+    let right = found.iter().zip(&asked.labels).filter(|(found, label)| found == label).count();
     right as f64 / asked.labels.len() as f64
+}
+
+/// Values of the similarities that one thread holds (16 MB).
+const HELD: usize = 4 << 20;
+
+/// The class of each row of `asked`. All similarities are computed, block by block; of equal ones the
+/// earlier train image is nearer, and of equal votes the lower class wins.
+pub fn predictions(known: &Features, asked: &Features, classes: usize, config: &KnnConfig) -> Vec<u32> {
+    let (width, count) = (known.width, known.labels.len());
+    let (known_unit, asked_unit) = (unit_rows(known), unit_rows(asked));
+    let block = (HELD / count).clamp(4, 128);
+    let classified = asked_unit.par_chunks(block * width).map(|queries| {
+        let rows = queries.len() / width;
+        let mut cosines = vec![0.0; rows * count];
+        let known_unit = View::row_major(&known_unit, count, width);
+        product(View::row_major(queries, rows, width), known_unit.transposed(), &mut cosines, false);
+        let vote = |row: &[f32]| vote(row, &known.labels, classes, config);
+        cosines.chunks_exact(count).map(vote).collect::<Vec<u32>>()
+    });
+    classified.flatten().collect()
 }
 
 fn unit_rows(features: &Features) -> Vec<f32> {
     let mut values = features.values.clone();
     for row in values.chunks_exact_mut(features.width) {
-        let norm = row.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-12);
-        row.iter_mut().for_each(|v| *v /= norm);
+        let norm = row.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt().max(1e-12);
+        row.iter_mut().for_each(|v| *v = (f64::from(*v) / norm) as f32);
     }
     values
 }
 
-fn classify(query: &[f32], known: &[f32], labels: &[u32], classes: usize, config: &KnnConfig) -> u32 {
-    let dot = |row: &[f32]| query.iter().zip(row).map(|(a, b)| a * b).sum::<f32>();
-    let mut scored: Vec<(f32, u32)> =
-        known.chunks_exact(query.len()).map(dot).zip(labels.iter().copied()).collect();
-    let k = config.k.min(scored.len());
-    if k < scored.len() {
-        scored.select_nth_unstable_by(k, |a, b| b.0.total_cmp(&a.0));
+fn vote(cosines: &[f32], labels: &[u32], classes: usize, config: &KnnConfig) -> u32 {
+    let mut order: Vec<(f32, u32)> = cosines.iter().copied().zip(0..).collect();
+    let k = config.k.min(order.len());
+    if k < order.len() {
+        order.select_nth_unstable_by(k, |a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     }
     // Relative to the best, so that no temperature overflows; votes keep their proportions.
-    let best = scored[..k].iter().map(|(score, _)| *score).fold(f32::NEG_INFINITY, f32::max);
+    let best = order[..k].iter().map(|(cosine, _)| *cosine).fold(f32::NEG_INFINITY, f32::max);
     let mut votes = vec![0.0f64; classes];
-    for (score, label) in &scored[..k] {
-        votes[*label as usize] += f64::from((score - best) / config.temperature).exp();
+    for (cosine, at) in &order[..k] {
+        votes[labels[*at as usize] as usize] += f64::from((cosine - best) / config.temperature).exp();
     }
-    let best = votes.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
-    best.map_or(0, |(class, _)| class as u32)
+    first_largest(&votes) as u32
 }
 
 #[cfg(test)]
@@ -79,5 +107,12 @@ mod tests {
         assert_eq!(accuracy(&known, &asked, 2, &sharp), 1.0);
         assert_eq!(accuracy(&known, &asked, 2, &KnnConfig { k: 3, temperature: 1.0 }), 0.0);
         assert_eq!(accuracy(&known, &asked, 2, &KnnConfig { k: 1, temperature: 1.0 }), 1.0);
+    }
+
+    #[test]
+    fn equal_votes_go_to_the_lower_class() {
+        let known = features(&[([0.0, 1.0], 2), ([0.0, 1.0], 1)]);
+        let asked = features(&[([0.0, 3.0], 0)]);
+        assert_eq!(predictions(&known, &asked, 3, &KnnConfig { k: 2, temperature: 0.07 }), [1]);
     }
 }

@@ -1,45 +1,156 @@
 //! Evaluation: image features by aggregating patches, and classifiers on them.
 
 pub mod aggregate;
+mod cache;
+pub mod features;
+mod gemm;
 pub mod knn;
+pub mod linear;
+pub mod online;
+#[cfg(test)]
+mod reference_tests;
 
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
+use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::dataset::Dataset;
+use crate::augment::Crop;
+use crate::dataset::{Dataset, Skipped};
 use crate::embed::Embedder;
 use crate::progress::{CancelToken, Progress};
-use aggregate::{Features, Patches};
+use crate::stats::{Interval, wilson};
+use aggregate::Aggregate;
+use cache::Cache;
+use features::{FeaturePlan, Features};
 use knn::KnnConfig;
+use linear::{LinearConfig, Probe};
+
+/// What tells the class of a vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Classifier {
+    Knn,
+    Linear,
+}
+
+impl fmt::Display for Classifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Classifier::Knn => "knn",
+            Classifier::Linear => "linear",
+        })
+    }
+}
+
+impl FromStr for Classifier {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "knn" => Ok(Classifier::Knn),
+            "linear" => Ok(Classifier::Linear),
+            _ => bail!("\"{text}\": expected knn or linear"),
+        }
+    }
+}
 
 /// What to evaluate; all of it is printed with the result.
 #[derive(Clone, Debug, Serialize)]
 pub struct EvalConfig {
-    /// Patch size, pixels.
-    pub patch: u32,
-    pub patches: Vec<Patches>,
+    /// What means are taken over: patches of one size, or crops of a range of scales.
+    pub crop: Option<Crop>,
+    /// Patches are cut from the centre N x N of the image scaled to N x 256/224.
+    pub fit: Option<u32>,
+    pub patches: Vec<Aggregate>,
+    pub classifiers: Vec<Classifier>,
     pub knn: KnnConfig,
+    pub linear: LinearConfig,
+    /// Only so many images, spread evenly over each split.
+    pub limit_train: Option<usize>,
+    pub limit_test: Option<usize>,
     pub seed: u64,
+    /// Where features are kept.
+    #[serde(skip)]
+    pub cache: Option<PathBuf>,
 }
 
 /// One row of a table.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EvalRow {
-    pub classifier: &'static str,
-    pub patches: String,
+    pub classifier: Classifier,
+    pub patches: Aggregate,
+    /// The fewest patches that an image gave, where that is less than asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fewest_patches: Option<usize>,
     /// Part of the test images that are classified right, 0 to 1.
     pub accuracy: f64,
+    /// Ends of its interval of 95 % (Wilson 1927), for the choice of test images alone.
+    pub low: f64,
+    pub high: f64,
     /// Test images.
     pub images: usize,
-    /// Images that the classifier knows.
+    /// Images that the classifier was made from.
     pub train_images: usize,
+    /// Values of a vector.
+    pub width: usize,
+    /// Of the linear probe: accuracy on its own images, and mean loss over its last epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train_accuracy: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train_loss: Option<f64>,
+    /// Of the classifier; embedding is shared by all rows.
     pub seconds: f64,
 }
 
-/// Embeds both splits and classifies the test images by their neighbours among the train images.
+/// How much of a split was used.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Part {
+    pub images: usize,
+    pub of: usize,
+    /// Images that could not be used, and why.
+    pub skipped: Vec<Skipped>,
+}
+
+/// All rows, and what they were made from.
+#[derive(Clone, Debug, Serialize)]
+pub struct Evaluation {
+    pub rows: Vec<EvalRow>,
+    pub train: Part,
+    pub test: Part,
+    pub embedding_seconds: f64,
+}
+
+/// About `limit` of `len` images, spread evenly: a set that is sorted by class keeps all its classes.
+pub fn spread(len: usize, limit: Option<usize>) -> Vec<usize> {
+    let count = limit.unwrap_or(len).min(len);
+    (0..count).map(|i| i * len / count).collect()
+}
+
+impl EvalConfig {
+    /// Checks ranges and combinations.
+    pub fn validate(&self) -> anyhow::Result<()> {
+        self.knn.validate()?;
+        self.linear.validate()?;
+        ensure!(!self.patches.is_empty(), "nothing to evaluate: no number of patches, no central, no local");
+        ensure!(!self.classifiers.is_empty(), "no classifier; expected knn or linear");
+        for (what, limit) in [("train", self.limit_train), ("test", self.limit_test)] {
+            ensure!(limit != Some(0), "a limit of 0 {what} images; expected at least 1");
+        }
+        if let Some(Crop::Scale { min, max }) = self.crop {
+            let ordered = min > 0.0 && min <= max && max <= 1.0;
+            ensure!(ordered, "crop scale {min},{max}: expected two shares of the area, 0 < A <= B <= 1");
+        }
+        Ok(())
+    }
+}
+
+/// Embeds both splits and classifies the test images by the train images.
 pub fn evaluate(
     embedder: &Embedder,
     train: &Arc<dyn Dataset>,
@@ -47,41 +158,154 @@ pub fn evaluate(
     config: &EvalConfig,
     cancel: &CancelToken,
     progress: &mut dyn FnMut(Progress),
-) -> anyhow::Result<Vec<EvalRow>> {
+) -> anyhow::Result<Evaluation> {
+    config.validate()?;
     let classes = train.classes().len();
     ensure!(classes >= 2, "{} has {classes} classes; a classifier needs at least 2", train.name());
     ensure!(train.classes() == test.classes(), "{} and {} have different classes", train.name(), test.name());
-    let KnnConfig { k, temperature } = config.knn;
-    ensure!(k >= 1, "k of the kNN classifier is 0; expected at least 1");
-    ensure!(
-        temperature.is_finite() && temperature > 0.0,
-        "temperature of the kNN classifier is {temperature}; expected more than 0"
-    );
-    let started = Instant::now();
-    let total = ((train.len() + test.len()) * config.patches.len()) as u64;
-    let mut done = 0;
-    let mut tick = |images: u64| {
-        done += images;
-        let elapsed = started.elapsed();
-        progress(Progress { what: "evaluating", done, total, resumed: 0, unit: "images", elapsed });
+    let plan = FeaturePlan {
+        embedder,
+        aggregates: &config.patches,
+        crop: config.crop,
+        fit: config.fit,
+        seed: config.seed,
     };
-    let mut rows = vec![];
-    for &patches in &config.patches {
-        let clock = Instant::now();
-        let mut features = |data: &Arc<dyn Dataset>| -> anyhow::Result<Features> {
-            aggregate::features(embedder, data.as_ref(), patches, config, cancel, &mut tick)
-                .with_context(|| data.name())
-        };
-        let (known, asked) = (features(train)?, features(test)?);
-        let accuracy = knn::accuracy(&known, &asked, classes, &config.knn);
-        rows.push(EvalRow {
-            classifier: "knn",
-            patches: patches.to_string(),
+    let started = Instant::now();
+    let chosen = [spread(train.len(), config.limit_train), spread(test.len(), config.limit_test)];
+    let total = plan.inputs_per_image() * (chosen[0].len() + chosen[1].len()) as u64;
+    let (mut done, mut resumed) = (0, 0);
+    let mut tick = |inputs: u64, from_cache: bool| {
+        done += inputs;
+        resumed += if from_cache { inputs } else { 0 };
+        let elapsed = started.elapsed();
+        progress(Progress { what: "embedding", done, total, resumed, unit: "patches", elapsed });
+    };
+    let mut tables = vec![];
+    let mut parts = vec![];
+    for (data, chosen) in [train, test].into_iter().zip(&chosen) {
+        plan.check(data.as_ref())?;
+        let cache = config.cache.as_ref().map(|folder| Cache::open(folder, &plan, data.as_ref(), chosen));
+        let cache = cache.transpose()?;
+        let found = plan
+            .features(data.as_ref(), chosen, cache.as_ref(), cancel, &mut tick)
+            .with_context(|| data.name())?;
+        let images = chosen.len() - found.skipped.len();
+        let skipped = [data.skipped(), &found.skipped].concat();
+        parts.push(Part { images, of: data.len(), skipped });
+        tables.push(found.tables);
+    }
+    let embedding_seconds = started.elapsed().as_secs_f64();
+    let [train_tables, test_tables] = tables.try_into().map_err(|_| anyhow::anyhow!("two splits"))?;
+    let [train_part, test_part] = parts.try_into().map_err(|_| anyhow::anyhow!("two splits"))?;
+    let fewest = fewest_patches(config, [train, test], &chosen);
+    let pairs: Vec<Pair> = (config.patches.iter().zip(&train_tables).zip(&test_tables))
+        .map(|((aggregate, known), asked)| Pair { aggregate: *aggregate, known, asked, classes, fewest })
+        .collect();
+    let rows = classify(&pairs, config, cancel, progress)?;
+    Ok(Evaluation { rows, train: train_part, test: test_part, embedding_seconds })
+}
+
+/// Places of a patch on the smallest image.
+fn fewest_patches(
+    config: &EvalConfig,
+    splits: [&Arc<dyn Dataset>; 2],
+    chosen: &[Vec<usize>; 2],
+) -> Option<usize> {
+    let Some(Crop::Fixed { size }) = config.crop else { return None };
+    if let Some(side) = config.fit {
+        return Some(aggregate::positions(size, side, side));
+    }
+    let places = splits.into_iter().zip(chosen).flat_map(|(data, chosen)| {
+        chosen.iter().map(move |index| {
+            let (height, width) = data.dimensions(*index);
+            aggregate::positions(size, height, width)
+        })
+    });
+    // Images on which none fits were skipped.
+    places.filter(|&count| count > 0).min()
+}
+
+/// Vectors by one aggregate.
+struct Pair<'a> {
+    aggregate: Aggregate,
+    known: &'a Features,
+    asked: &'a Features,
+    classes: usize,
+    /// Places of a patch on the smallest image.
+    fewest: Option<usize>,
+}
+
+impl Pair<'_> {
+    fn row(&self, classifier: Classifier, accuracy: f64, seconds: f64) -> EvalRow {
+        let images = self.asked.labels.len();
+        let right = (accuracy * images as f64).round() as usize;
+        let Interval { low, high, .. } = wilson(right, images);
+        let asked_for = if let Aggregate::Mean(count) = self.aggregate { count } else { 0 };
+        EvalRow {
+            classifier,
+            patches: self.aggregate,
+            fewest_patches: self.fewest.filter(|&fewest| fewest < asked_for),
             accuracy,
-            images: asked.labels.len(),
-            train_images: known.labels.len(),
-            seconds: clock.elapsed().as_secs_f64(),
-        });
+            low,
+            high,
+            images,
+            train_images: self.known.labels.len(),
+            width: self.known.width,
+            train_accuracy: None,
+            train_loss: None,
+            seconds,
+        }
+    }
+}
+
+fn classify(
+    pairs: &[Pair<'_>],
+    config: &EvalConfig,
+    cancel: &CancelToken,
+    progress: &mut dyn FnMut(Progress),
+) -> anyhow::Result<Vec<EvalRow>> {
+    let mut rows = vec![];
+    for classifier in &config.classifiers {
+        match classifier {
+            Classifier::Knn => {
+                for pair in pairs {
+                    cancel.check()?;
+                    let clock = Instant::now();
+                    let accuracy = knn::accuracy(pair.known, pair.asked, pair.classes, &config.knn);
+                    rows.push(pair.row(Classifier::Knn, accuracy, clock.elapsed().as_secs_f64()));
+                }
+            }
+            Classifier::Linear => rows.extend(linear_rows(pairs, config, cancel, progress)?),
+        }
     }
     Ok(rows)
+}
+
+/// All probes learn side by side, one epoch at a time; the seconds of a row are those of its own probe.
+fn linear_rows<'a>(
+    pairs: &'a [Pair<'a>],
+    config: &EvalConfig,
+    cancel: &CancelToken,
+    progress: &mut dyn FnMut(Progress),
+) -> anyhow::Result<Vec<EvalRow>> {
+    let started = Instant::now();
+    let fresh = |pair: &'a Pair<'a>| (Probe::new(pair.known, pair.classes, config.linear), 0.0);
+    let mut probes: Vec<(Probe<'_>, f64)> = pairs.iter().map(fresh).collect();
+    let total = config.linear.epochs as u64;
+    for done in 1..=total {
+        cancel.check()?;
+        probes.par_iter_mut().for_each(|(probe, seconds)| {
+            let clock = Instant::now();
+            probe.advance(config.seed);
+            *seconds += clock.elapsed().as_secs_f64();
+        });
+        let elapsed = started.elapsed();
+        progress(Progress { what: "linear probe", done, total, resumed: 0, unit: "epochs", elapsed });
+    }
+    let row = |(pair, (probe, seconds)): (&Pair, &(Probe, f64))| {
+        let accuracy = probe.accuracy(pair.asked).with_context(|| format!("{} patches", pair.aggregate))?;
+        let (train_accuracy, train_loss) = (Some(probe.accuracy(pair.known)?), Some(probe.loss()));
+        Ok(EvalRow { train_accuracy, train_loss, ..pair.row(Classifier::Linear, accuracy, *seconds) })
+    };
+    pairs.iter().zip(&probes).map(row).collect()
 }

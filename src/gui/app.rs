@@ -94,7 +94,7 @@ impl App {
             if let Found::Dropped { path, is_model } = &found {
                 let spec = path.display().to_string();
                 self.desk.session.send(match is_model {
-                    true => Command::OpenModel { spec },
+                    true => Command::OpenModel { spec: spec.into() },
                     false => Command::OpenData { spec, split: None },
                 });
             }

@@ -23,7 +23,7 @@ use std::path::PathBuf;
 
 use eframe::{egui, egui_wgpu};
 
-use crate::engine::facts::DeviceChoice;
+use crate::engine::facts::{DeviceChoice, ModelSpec};
 use crate::engine::{self, EngineHandle, Split};
 
 pub use app::App;
@@ -32,7 +32,7 @@ pub use app::App;
 #[derive(Clone, Debug)]
 pub struct GuiOptions {
     /// `demo`, a run folder, a checkpoint.
-    pub model: String,
+    pub model: ModelSpec,
     /// `demo`, a folder, one file.
     pub data: String,
     /// Which split, where the data set has two.

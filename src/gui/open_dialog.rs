@@ -120,7 +120,7 @@ impl Dialog {
         let spec = self.path.trim().to_owned();
         Some(Outcome::Confirmed(match self.purpose {
             Purpose::Data => Command::OpenData { spec, split: self.split },
-            Purpose::Model => Command::OpenModel { spec },
+            Purpose::Model => Command::OpenModel { spec: spec.into() },
             Purpose::Export(kind) => {
                 Command::ExportFigure { kind, path: self.typed_path(), style: self.style }
             }

@@ -173,6 +173,16 @@ impl Encoder {
         };
         spaces.iter().map(pick).collect()
     }
+
+    /// The backbone's last feature maps, with running statistics; h is their mean over positions.
+    ///
+    /// # Shapes
+    /// - input: `[batch, 3, side, side]`
+    /// - output: `[batch, width of h, rows, cols]`
+    pub fn last_map(&self, images: Tensor<4>) -> Tensor<4> {
+        let [_, _, _, last] = self.backbone.stages(images, Mode::Eval);
+        last
+    }
 }
 
 /// # Shapes

@@ -5,9 +5,11 @@ pub mod encoder;
 pub mod layers;
 pub mod projector;
 pub mod resnet;
+pub mod spec;
 pub mod store;
 pub mod weights;
 
 pub use encoder::{Encoder, ModelInfo, Space};
 pub use layers::Mode;
 pub use resnet::{BackboneConfig, Depth, Stem};
+pub use spec::{ModelSpec, Overrides};

@@ -10,6 +10,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
 
 use super::encoder::{Encoder, ModelInfo};
+use super::spec::{ModelSpec, Overrides};
 use super::weights::{self, Array, Weights};
 use crate::files;
 
@@ -51,14 +52,15 @@ pub fn save(path: &Path, encoder: &Encoder, info: &ModelInfo) -> anyhow::Result<
 }
 
 /// Opens `demo`, a model file, a checkpoint folder or a run folder (its newest checkpoint).
-pub fn open(spec: &str, device: &Device) -> anyhow::Result<Model> {
-    if spec == "demo" {
-        return from_bytes(DEMO, device, "demo".into()).context("the built-in demo model");
+pub fn open(spec: &ModelSpec, device: &Device) -> anyhow::Result<Model> {
+    let ModelSpec { path, overrides } = spec;
+    if path == "demo" {
+        return read(DEMO, device, "demo".into(), overrides).context("the built-in demo model");
     }
-    let path = locate(Path::new(spec))?;
+    let name = display_name(Path::new(path));
+    let path = locate(Path::new(path))?;
     let bytes = std::fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
-    from_bytes(&bytes, device, display_name(Path::new(spec)))
-        .with_context(|| format!("{} is no usable model", path.display()))
+    read(&bytes, device, name, overrides).with_context(|| format!("{} is no usable model", path.display()))
 }
 
 /// The model file that a path means.
@@ -88,17 +90,23 @@ fn display_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-/// Reads a model from the bytes of a file.
+/// Reads a model from the bytes of a file, as the file describes it.
 pub fn from_bytes(bytes: &[u8], device: &Device, name: String) -> anyhow::Result<Model> {
+    read(bytes, device, name, &Overrides::default())
+}
+
+fn read(bytes: &[u8], device: &Device, name: String, overrides: &Overrides) -> anyhow::Result<Model> {
     let (_, header) = SafeTensors::read_metadata(bytes)
         .map_err(|e| anyhow::anyhow!("not a whole safetensors file ({e}); expected one written by bagssl"))?;
     let described = header.metadata().as_ref().and_then(|map| map.get(METADATA_KEY));
     let Some(described) = described else {
         bail!("the file does not say what network it holds: no \"{METADATA_KEY}\" entry in its metadata");
     };
-    let info: ModelInfo = serde_json::from_str(described)
+    let mut info: ModelInfo = serde_json::from_str(described)
         .with_context(|| format!("the metadata entry \"{METADATA_KEY}\" is damaged"))?;
     info.validate().with_context(|| format!("the metadata entry \"{METADATA_KEY}\""))?;
+    overrides.apply(&mut info)?;
+    info.validate().context("what was said in place of the file's own settings")?;
     ensure!(
         info.least_parameters() <= bytes.len() / size_of::<f32>(),
         "the file is too small ({} bytes) for the network that it describes ({})",
@@ -109,7 +117,7 @@ pub fn from_bytes(bytes: &[u8], device: &Device, name: String) -> anyhow::Result
     let (encoder, mismatch) = weights::assign(Encoder::uninitialized(&info, device), weights)?;
     ensure!(mismatch.missing.is_empty(), "weights are missing: {}", mismatch.missing.join(", "));
     ensure!(mismatch.unexpected.is_empty(), "unknown weights: {}", mismatch.unexpected.join(", "));
-    let hash = crate::files::hex(&Sha256::digest(bytes));
+    let hash = overrides.hash(files::hex(&Sha256::digest(bytes)));
     Ok(Model { name, hash, info, encoder })
 }
 

@@ -241,7 +241,7 @@ fn a_run_is_trained_and_evaluated_from_the_command_line() {
         "20",
     ]);
     let rows = eval["rows"].as_array().unwrap();
-    assert_eq!(rows.len(), 2);
+    assert_eq!(rows.len(), 4, "two classifiers on two aggregates");
     assert!(rows.iter().all(|row| (0.0..=1.0).contains(&row["accuracy"].as_f64().unwrap())));
     let curve = folder.path().join("loss.svg");
     json(&["figure", text(&run), "--out", text(&curve)]);

@@ -134,7 +134,7 @@ fn a_model_file_comes_back_as_it_was_saved() {
     let path = folder.path().join("model.safetensors");
     let encoder = Encoder::new(&info, 7, &device);
     store::save(&path, &encoder, &info).unwrap();
-    let model = store::open(path.to_str().unwrap(), &device).unwrap();
+    let model = store::open(&path.to_str().unwrap().into(), &device).unwrap();
     assert_eq!(model.info, info);
     assert_eq!(weights::collect(&model.encoder), weights::collect(&encoder));
     assert_eq!(store::to_bytes(&model.encoder, &info).unwrap(), std::fs::read(&path).unwrap());

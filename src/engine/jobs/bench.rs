@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
+use burn::module::Module;
+use burn::tensor::{Device, Tensor, TensorData};
 use serde::Serialize;
 
 use super::{Job, open_embedder};
@@ -12,7 +14,7 @@ use crate::bank::{BankSink, Dtype, MemoryBank};
 use crate::dataset::{self, Dataset};
 use crate::embed::{BATCH, Embedder, ExtractPlan, PatchSource};
 use crate::image::Image;
-use crate::model::Space;
+use crate::model::{Encoder, Mode, Space, store};
 use crate::patch::PatchGrid;
 use crate::progress::Progress;
 use crate::search::{Options, top_k};
@@ -44,100 +46,150 @@ pub struct BenchReport {
 /// Rows of the searched bank.
 const SEARCH_ROWS: [usize; 2] = [100_000, 1_000_000];
 
+/// What the measures share.
+struct Bench {
+    embedder: Embedder,
+    encoder: Encoder,
+    data: Arc<dyn Dataset>,
+    device: Device,
+    repeats: usize,
+    search_rows: usize,
+}
+
+/// Every measure, in the order in which they are made.
+const MEASURES: [fn(&Bench) -> anyhow::Result<Measure>; 6] =
+    [Bench::forward, Bench::embedding, Bench::training_step, Bench::click, Bench::new_image, Bench::search];
+
 /// Runs every measure; `quick` with fewer repetitions and a smaller bank.
 pub fn bench(quick: bool, job: Job<'_>) -> anyhow::Result<BenchReport> {
-    let repeats = if quick { 5 } else { 30 };
-    let (open, embedder) = open_embedder(job.device, "demo")?;
-    let data = dataset::open("demo", None)?;
-    let started = Instant::now();
-    let mut done = 0;
-    let mut tick = || {
-        done += 1;
-        let elapsed = started.elapsed();
-        (job.progress)(Progress { what: "measuring", done, total: 4, resumed: 0, unit: "measures", elapsed });
-        job.cancel.check()
+    let (open, embedder) = open_embedder(job.device, &"demo".into())?;
+    let bench = Bench {
+        embedder,
+        encoder: store::open(&"demo".into(), &open.device)?.encoder.valid(),
+        data: dataset::open("demo", None)?,
+        device: open.device.clone(),
+        repeats: if quick { 5 } else { 30 },
+        search_rows: SEARCH_ROWS[usize::from(!quick)],
     };
-    let mut measures = vec![embedding(&embedder, data.as_ref(), repeats)?];
-    tick()?;
-    measures.push(training_step(&data, &open.device, repeats)?);
-    tick()?;
-    measures.push(click_to_heatmap(&embedder, data.as_ref(), repeats)?);
-    tick()?;
-    measures.push(search(&embedder, data.as_ref(), SEARCH_ROWS[usize::from(!quick)], repeats)?);
-    tick()?;
+    let started = Instant::now();
+    let mut measures = vec![];
+    for make in MEASURES {
+        job.cancel.check()?;
+        measures.push(make(&bench)?);
+        (job.progress)(Progress {
+            what: "measuring",
+            done: measures.len() as u64,
+            total: MEASURES.len() as u64,
+            resumed: 0,
+            unit: "measures",
+            elapsed: started.elapsed(),
+        });
+    }
     let threads = rayon::current_num_threads();
     Ok(BenchReport { device: open.name, reason: open.reason, threads, measures })
 }
 
-fn patches_of(data: &dyn Dataset, count: usize, size: u32) -> anyhow::Result<Vec<PatchSource>> {
-    let image: Arc<Image> = Arc::new(data.image(0)?);
-    let grid = PatchGrid::new(size, 1)?;
-    let (rows, cols) = grid.shape(image.height(), image.width());
-    let corner = |i: usize| grid.corner(i % (rows * cols), cols);
-    Ok((0..count).map(corner).map(|(y, x)| PatchSource { image: image.clone(), y, x }).collect())
-}
+/// Side of the measured patches, pixels.
+const PATCH: u32 = 16;
+/// Patches of a map: all of 39 x 39.
+const MAP: usize = 39 * 39;
 
-/// Patches per second through cutting, resizing and the network.
-fn embedding(embedder: &Embedder, data: &dyn Dataset, repeats: usize) -> anyhow::Result<Measure> {
-    let patches = patches_of(data, BATCH, 16)?;
-    let rates = repeat(repeats, || {
-        embedder.patches(&patches, 16, &[Space::H, Space::Z]);
-        Ok(())
-    })?;
-    measure("embedding", "patches/s", rates.into_iter().map(|secs| BATCH as f64 / secs).collect())
-}
+impl Bench {
+    /// Patches per second through the network alone, to h and z.
+    fn forward(&self) -> anyhow::Result<Measure> {
+        let side = self.embedder.info.input as usize;
+        let values: Vec<f32> = (0..BATCH * 3 * side * side).map(|i| (i % 251) as f32 / 125.0 - 1.0).collect();
+        let images = Tensor::<4>::from_data(TensorData::new(values, [BATCH, 3, side, side]), &self.device);
+        let seconds = repeat(self.repeats, || {
+            for vectors in self.encoder.embed(images.clone(), &[Space::H, Space::Z], Mode::Eval) {
+                // Reading waits for the device.
+                std::hint::black_box(vectors.into_data());
+            }
+            Ok(())
+        })?;
+        rates(&format!("forward, {} at {side}x{side}", self.title()), "patches/s", BATCH as f64, &seconds)
+    }
 
-/// Views per second of whole training steps, augmentation included.
-fn training_step(
-    data: &Arc<dyn Dataset>,
-    device: &burn::tensor::Device,
-    repeats: usize,
-) -> anyhow::Result<Measure> {
-    let mut config = recipes::find("quick-parts")?.config;
-    config.batch = 64;
-    let mut trainer = Trainer::new(config, data.clone(), device)?;
-    let views = trainer.views_per_step() as f64;
-    let seconds = repeat(repeats, || trainer.step().map(|_| ()))?;
-    measure("training step", "views/s", seconds.into_iter().map(|secs| views / secs).collect())
-}
+    /// Patches per second through cutting, resizing and the network.
+    fn embedding(&self) -> anyhow::Result<Measure> {
+        let patches = self.patches(BATCH)?;
+        let seconds = repeat(self.repeats, || {
+            self.embedder.patches(&patches, PATCH, &[Space::H, Space::Z]);
+            Ok(())
+        })?;
+        rates(&format!("embedding, {}", self.title()), "patches/s", BATCH as f64, &seconds)
+    }
 
-/// From a click to both maps where the image's patches are known: 39 x 39 patches.
-fn click_to_heatmap(embedder: &Embedder, data: &dyn Dataset, repeats: usize) -> anyhow::Result<Measure> {
-    let patches = patches_of(data, 39 * 39, 16)?;
-    let vectors = embedder.patches(&patches, 16, &[Space::Z, Space::H]);
-    let seconds = repeat(repeats, || {
-        for all in &vectors {
-            let width = all.len() / patches.len();
-            std::hint::black_box(cosine_map(&all[..width], all));
+    /// Views per second of whole training steps, augmentation included.
+    fn training_step(&self) -> anyhow::Result<Measure> {
+        let mut config = recipes::find("quick-parts")?.config;
+        config.batch = 64;
+        let mut trainer = Trainer::new(config, self.data.clone(), &self.device)?;
+        let views = trainer.views_per_step() as f64;
+        let seconds = repeat(self.repeats, || trainer.step().map(|_| ()))?;
+        rates("training step", "views/s", views, &seconds)
+    }
+
+    /// From a click to both maps where the image's patches are known: the query's own way through the
+    /// network, and its cosine with each of 39 x 39 patches in two spaces.
+    fn click(&self) -> anyhow::Result<Measure> {
+        let patches = self.patches(MAP)?;
+        let known = self.embedder.patches(&patches, PATCH, &[Space::Z, Space::H]);
+        let seconds = repeat(self.repeats, || self.maps(&patches[MAP / 2], &known))?;
+        times("click to both maps, 39x39 known patches", &seconds)
+    }
+
+    /// From an image that was never seen to both maps of a click on it: all patches go through the network.
+    fn new_image(&self) -> anyhow::Result<Measure> {
+        let patches = self.patches(MAP)?;
+        let seconds = repeat(self.repeats.min(5), || {
+            let known = self.embedder.patches(&patches, PATCH, &[Space::Z, Space::H]);
+            self.maps(&patches[MAP / 2], &known)
+        })?;
+        times("click to both maps, 39x39 new patches", &seconds)
+    }
+
+    fn maps(&self, query: &PatchSource, known: &[Vec<f32>]) -> anyhow::Result<()> {
+        let query = self.embedder.patches(std::slice::from_ref(query), PATCH, &[Space::Z, Space::H]);
+        for (query, known) in query.iter().zip(known) {
+            std::hint::black_box(cosine_map(query, known));
         }
         Ok(())
-    })?;
-    measure(
-        "click to heatmap, 39x39 known patches",
-        "ms",
-        seconds.into_iter().map(|secs| secs * 1e3).collect(),
-    )
-}
-
-/// Exact search in h for 255 neighbours; the rows are real ones, repeated.
-fn search(embedder: &Embedder, data: &dyn Dataset, rows: usize, repeats: usize) -> anyhow::Result<Measure> {
-    let image = data.image(0)?;
-    let grid = PatchGrid::new(16, 1)?;
-    let per_image = grid.len(image.height(), image.width());
-    let mut plan = ExtractPlan::new(embedder, data, grid, &[Space::H], Dtype::F16)?;
-    let count = rows.div_ceil(per_image).min(plan.images.len());
-    plan.images.truncate(count);
-    let vectors = embedder.patches(&patches_of(data, per_image, 16)?, 16, &[Space::H]).remove(0);
-    let mut memory = MemoryBank::new(plan.spec.clone(), plan.images.clone())?;
-    for index in 0..count {
-        memory.push_image(index, &[("h", &vectors)])?;
     }
-    let bank = memory.snapshot();
-    let width = bank.width("h")?;
-    let seconds =
-        repeat(repeats, || top_k(&bank, "h", &vectors[..width], 255, &Options::default()).map(|_| ()))?;
-    let name = format!("exact search, k = 255 over {} x {width} in f16", bank.patches());
-    measure(&name, "ms", seconds.into_iter().map(|secs| secs * 1e3).collect())
+
+    /// Exact search in h for 255 neighbours; the rows are real ones, repeated.
+    fn search(&self) -> anyhow::Result<Measure> {
+        let image = self.data.image(0)?;
+        let grid = PatchGrid::new(PATCH, 1)?;
+        let per_image = grid.len(image.height(), image.width());
+        let mut plan = ExtractPlan::new(&self.embedder, self.data.as_ref(), grid, &[Space::H], Dtype::F16)?;
+        let count = self.search_rows.div_ceil(per_image).min(plan.images.len());
+        plan.images.truncate(count);
+        let vectors = self.embedder.patches(&self.patches(per_image)?, PATCH, &[Space::H]).remove(0);
+        let mut memory = MemoryBank::new(plan.spec.clone(), plan.images.clone())?;
+        for index in 0..count {
+            memory.push_image(index, &[("h", &vectors)])?;
+        }
+        let bank = memory.snapshot();
+        let width = bank.width("h")?;
+        let query = &vectors[..width];
+        let seconds =
+            repeat(self.repeats, || top_k(&bank, "h", query, 255, &Options::default()).map(|_| ()))?;
+        times(&format!("exact search, k = 255 over {} x {width} in f16", bank.patches()), &seconds)
+    }
+
+    /// Patches of the first image, row by row and round again.
+    fn patches(&self, count: usize) -> anyhow::Result<Vec<PatchSource>> {
+        let image: Arc<Image> = Arc::new(self.data.image(0)?);
+        let grid = PatchGrid::new(PATCH, 1)?;
+        let (rows, cols) = grid.shape(image.height(), image.width());
+        let corner = |i: usize| grid.corner(i % (rows * cols), cols);
+        Ok((0..count).map(corner).map(|(y, x)| PatchSource { image: image.clone(), y, x }).collect())
+    }
+
+    fn title(&self) -> String {
+        self.embedder.info.backbone.title()
+    }
 }
 
 /// Seconds of each of `count` calls, after one to warm up.
@@ -149,6 +201,15 @@ fn repeat(count: usize, mut call: impl FnMut() -> anyhow::Result<()>) -> anyhow:
         Ok(clock.elapsed().as_secs_f64())
     });
     timed.collect()
+}
+
+/// `amount` in each of `seconds`, per second.
+fn rates(name: &str, unit: &'static str, amount: f64, seconds: &[f64]) -> anyhow::Result<Measure> {
+    measure(name, unit, seconds.iter().map(|secs| amount / secs).collect())
+}
+
+fn times(name: &str, seconds: &[f64]) -> anyhow::Result<Measure> {
+    measure(name, "ms", seconds.iter().map(|secs| secs * 1e3).collect())
 }
 
 fn measure(name: &str, unit: &'static str, values: Vec<f64>) -> anyhow::Result<Measure> {

@@ -11,7 +11,7 @@ use crate::bank::{self, Bank, BankWriter, Dtype, SkippedImage};
 use crate::dataset::{self, Dataset, Skipped, Split};
 use crate::embed::{ExtractPlan, Extraction};
 use crate::files;
-use crate::model::Space;
+use crate::model::{ModelSpec, Space};
 use crate::patch::PatchGrid;
 use crate::progress::CancelToken;
 
@@ -27,7 +27,7 @@ const SOURCE_FILE: &str = "source.json";
 
 /// `bagssl embed`.
 pub struct EmbedRequest {
-    pub model: String,
+    pub model: ModelSpec,
     pub source: BankSource,
     pub grid: PatchGrid,
     pub spaces: Vec<Space>,

@@ -1,78 +1,75 @@
 //! Measures of a model: accuracy of its features, purity of its neighbours.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 
 use super::{Job, open_embedder};
 use crate::analysis::locality::{self, LocalityConfig, LocalityReport};
+use crate::augment::Resize;
 use crate::bank::Dtype;
-use crate::dataset::{self, Dataset, Split};
+use crate::dataset::{self, Split};
 use crate::embed::ExtractPlan;
-use crate::eval::{self, EvalConfig, EvalRow};
+use crate::eval::{self, EvalConfig, Evaluation};
+use crate::model::{ModelSpec, Stem};
 use crate::patch::PatchGrid;
 
 /// `bagssl eval`.
 pub struct EvalRequest {
-    pub model: String,
+    pub model: ModelSpec,
     pub data: String,
-    /// The first so many images of each split.
-    pub limit_train: Option<usize>,
-    pub limit_test: Option<usize>,
     pub config: EvalConfig,
 }
 
 /// Its result, with every constant.
 #[derive(Clone, Debug, Serialize)]
 pub struct EvalReport {
-    pub rows: Vec<EvalRow>,
+    pub model: String,
+    /// Hex SHA-256 of the model file.
+    pub model_hash: String,
+    pub arch: String,
+    pub stem: Stem,
+    /// Side of the input, pixels, and how a patch or image reaches it.
+    pub input: u32,
+    pub resize: Resize,
+    pub mean: [f32; 3],
+    pub std: [f32; 3],
+    pub data: String,
+    pub device: String,
     /// Accuracy of a guess.
     pub chance: f64,
-    pub config: EvalConfig,
     pub metric: &'static str,
-    pub model: String,
-    pub train: Part,
-    pub test: Part,
-}
-
-/// How much of a split was used.
-#[derive(Clone, Debug, Serialize)]
-pub struct Part {
-    pub images: usize,
-    pub of: usize,
+    pub config: EvalConfig,
+    #[serde(flatten)]
+    pub found: Evaluation,
 }
 
 /// Classifies the test split by the train split.
 pub fn evaluate(request: &EvalRequest, job: Job<'_>) -> anyhow::Result<EvalReport> {
-    let (train, train_part) = split(&request.data, Split::Train, request.limit_train)?;
-    let (test, test_part) = split(&request.data, Split::Test, request.limit_test)?;
-    let (_, embedder) = open_embedder(job.device, &request.model)?;
-    let rows = eval::evaluate(&embedder, &train, &test, &request.config, job.cancel, job.progress)?;
+    request.config.validate()?;
+    let train = dataset::open(&request.data, Some(Split::Train))?;
+    let test = dataset::open(&request.data, Some(Split::Test))?;
+    let (open, embedder) = open_embedder(job.device, &request.model)?;
+    let found = eval::evaluate(&embedder, &train, &test, &request.config, job.cancel, job.progress)?;
     Ok(EvalReport {
-        rows,
         chance: 1.0 / train.classes().len() as f64,
         config: request.config.clone(),
         metric: "cosine",
+        arch: embedder.info.backbone.title(),
+        stem: embedder.info.backbone.stem,
+        input: embedder.info.input,
+        resize: embedder.info.resize,
+        mean: embedder.info.normalization.mean,
+        std: embedder.info.normalization.std,
+        model_hash: embedder.hash,
         model: embedder.name,
-        train: train_part,
-        test: test_part,
+        data: train.name(),
+        device: open.name,
+        found,
     })
-}
-
-fn split(spec: &str, split: Split, limit: Option<usize>) -> anyhow::Result<(Arc<dyn Dataset>, Part)> {
-    let data = dataset::open(spec, Some(split))?;
-    let of = data.len();
-    let data = match limit {
-        Some(limit) => dataset::limited(data, limit)?,
-        None => data,
-    };
-    let part = Part { images: data.len(), of };
-    Ok((data, part))
 }
 
 /// `bagssl locality`.
 pub struct LocalityRequest {
-    pub model: String,
+    pub model: ModelSpec,
     pub data: String,
     pub split: Option<Split>,
     pub limit: Option<usize>,

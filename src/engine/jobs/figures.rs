@@ -21,13 +21,13 @@ use crate::engine::compose::{self, Cell, GalleryContent, HeatmapContent, Style};
 use crate::figure::{Format, Sidecar};
 use crate::files;
 use crate::image::Image;
-use crate::model::Space;
+use crate::model::{ModelSpec, Space};
 use crate::patch::{PatchGrid, PatchRef};
 use crate::progress::Progress;
 
 /// `bagssl heatmap`.
 pub struct HeatmapRequest {
-    pub model: String,
+    pub model: ModelSpec,
     pub image: PathBuf,
     /// Take the centre of so many pixels a side.
     pub fit: Option<u32>,

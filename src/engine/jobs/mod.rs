@@ -12,7 +12,7 @@ pub mod train;
 
 use crate::device::{self, DeviceChoice, OpenDevice};
 use crate::embed::Embedder;
-use crate::model::store;
+use crate::model::{ModelSpec, store};
 use crate::progress::{CancelToken, Progress};
 
 /// What every job is given.
@@ -24,7 +24,10 @@ pub struct Job<'a> {
 }
 
 /// Opens a device and a model on it.
-pub(crate) fn open_embedder(choice: DeviceChoice, spec: &str) -> anyhow::Result<(OpenDevice, Embedder)> {
+pub(crate) fn open_embedder(
+    choice: DeviceChoice,
+    spec: &ModelSpec,
+) -> anyhow::Result<(OpenDevice, Embedder)> {
     let open = device::open(choice)?;
     let model = store::open(spec, &open.device)?;
     let embedder = Embedder::new(model, &open.device);

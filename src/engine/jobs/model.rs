@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::device::{self, DeviceChoice};
-use crate::model::{Stem, store};
+use crate::model::{ModelSpec, Stem, store};
 
 /// `bagssl model info`.
 #[derive(Clone, Debug, Serialize)]
@@ -32,7 +32,7 @@ pub struct ModelReport {
 }
 
 /// Describes a model.
-pub fn info(spec: &str) -> anyhow::Result<ModelReport> {
+pub fn info(spec: &ModelSpec) -> anyhow::Result<ModelReport> {
     let open = device::open(DeviceChoice::Cpu)?;
     let model = store::open(spec, &open.device)?;
     let info = &model.info;
@@ -55,7 +55,7 @@ pub fn info(spec: &str) -> anyhow::Result<ModelReport> {
 }
 
 /// Writes a model as safetensors under torchvision's key names.
-pub fn convert(spec: &str, out: &Path) -> anyhow::Result<()> {
+pub fn convert(spec: &ModelSpec, out: &Path) -> anyhow::Result<()> {
     let open = device::open(DeviceChoice::Cpu)?;
     let model = store::open(spec, &open.device)?;
     store::save(out, &model.encoder, &model.info)

@@ -1,0 +1,319 @@
+//! Vectors of all images of a split, for several aggregates at once: every patch goes through the
+//! network once and counts in each mean that it belongs to.
+
+use std::sync::Arc;
+
+use anyhow::{Context, ensure};
+use rayon::prelude::*;
+
+use super::aggregate::{self, Aggregate, LOCAL_GRID};
+use super::cache::{Cache, Shard};
+use crate::augment::{self, Crop};
+use crate::dataset::{Dataset, Skipped};
+use crate::embed::{BATCH, CropSource, Embedder, PatchSource};
+use crate::image::Image;
+use crate::model::Space;
+use crate::progress::CancelToken;
+
+/// Feature vectors of labelled images.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Features {
+    /// `[images, width]`, row-major, un-normalised.
+    pub values: Vec<f32>,
+    pub width: usize,
+    pub labels: Vec<u32>,
+}
+
+/// How images become vectors.
+pub struct FeaturePlan<'a> {
+    pub embedder: &'a Embedder,
+    pub aggregates: &'a [Aggregate],
+    /// What [`Aggregate::Mean`] is a mean over.
+    pub crop: Option<Crop>,
+    /// Patches are cut from the centre N x N of the image scaled to N x 256/224; from the image as
+    /// it is where absent.
+    pub fit: Option<u32>,
+    pub seed: u64,
+}
+
+/// The vectors of one split.
+pub struct SplitFeatures {
+    /// One for each aggregate of the plan, all of the same images.
+    pub tables: Vec<Features>,
+    /// Images that could not be used, and why.
+    pub skipped: Vec<Skipped>,
+}
+
+/// Images between two looks at the cache.
+pub(super) const SHARD: usize = 512;
+
+impl FeaturePlan<'_> {
+    /// Refuses what cannot be done for any image of `data`.
+    pub fn check(&self, data: &dyn Dataset) -> anyhow::Result<()> {
+        ensure!(
+            self.crop.is_some() || mean_counts(self.aggregates).is_empty(),
+            "a mean over patches needs a patch size or a range of scales"
+        );
+        let size = self.fit.map(|side| (side, side)).or(data.size());
+        ensure!(
+            !self.aggregates.contains(&Aggregate::LocalPatches)
+                || size.is_some_and(|(height, width)| LOCAL_GRID.shape(height, width) == (5, 5)),
+            "local aggregation takes 5 x 5 patches of 16 x 16 pixels at stride 4, from images of 32 x 32; {} has {}",
+            data.name(),
+            size.map_or("several sizes".into(), |(height, width)| format!("{height} x {width}"))
+        );
+        Ok(())
+    }
+
+    /// Inputs to the network for each image.
+    pub fn inputs_per_image(&self) -> u64 {
+        self.aggregates_inputs(self.aggregates)
+    }
+
+    fn aggregates_inputs(&self, aggregates: &[Aggregate]) -> u64 {
+        let most = mean_counts(aggregates).into_iter().max().unwrap_or(0) as u64;
+        let others = aggregates.iter().map(|aggregate| match aggregate {
+            Aggregate::Mean(_) => 0,
+            Aggregate::Central | Aggregate::LocalMap => 1,
+            Aggregate::LocalPatches => 25,
+        });
+        most + others.sum::<u64>()
+    }
+
+    /// The vectors of images `indices` of `data`. `tick(inputs, resumed)` hears how many inputs more are
+    /// done, and whether they were found in the cache.
+    pub fn features(
+        &self,
+        data: &dyn Dataset,
+        indices: &[usize],
+        cache: Option<&Cache>,
+        cancel: &CancelToken,
+        tick: &mut dyn FnMut(u64, bool),
+    ) -> anyhow::Result<SplitFeatures> {
+        let mut tables = vec![Features::default(); self.aggregates.len()];
+        let mut skipped = vec![];
+        for (number, indices) in indices.chunks(SHARD).enumerate() {
+            let mut shards: Vec<Option<Shard>> =
+                self.aggregates.iter().map(|a| cache.and_then(|c| c.load(*a, number, indices))).collect();
+            let missing: Vec<Aggregate> =
+                self.aggregates.iter().zip(&shards).filter(|(_, s)| s.is_none()).map(|(a, _)| *a).collect();
+            let found = self.inputs_per_image() - self.aggregates_inputs(&missing);
+            tick(found * indices.len() as u64, true);
+            let mut fresh = self.shard(data, indices, &missing, cancel, tick)?.into_iter();
+            for (aggregate, shard) in self.aggregates.iter().zip(&mut shards) {
+                if shard.is_none() {
+                    *shard = fresh.next();
+                    if let (Some(cache), Some(shard)) = (cache, &shard) {
+                        cache.store(*aggregate, number, shard)?;
+                    }
+                }
+            }
+            let shards: Vec<Shard> = shards.into_iter().flatten().collect();
+            ensure!(
+                shards.iter().all(|shard| shard.images == shards[0].images),
+                "the cached features are of other images than the new ones; remove the cache"
+            );
+            append(data, &mut tables, &mut skipped, shards)?;
+        }
+        let first = skipped.first().map_or(String::new(), |s| format!(", first {}: {}", s.file, s.reason));
+        let usable = tables.iter().any(|table| !table.labels.is_empty());
+        ensure!(usable, "none of {} images can be used{first}", indices.len());
+        Ok(SplitFeatures { tables, skipped })
+    }
+
+    /// One shard for each of `aggregates`.
+    fn shard(
+        &self,
+        data: &dyn Dataset,
+        indices: &[usize],
+        aggregates: &[Aggregate],
+        cancel: &CancelToken,
+        tick: &mut dyn FnMut(u64, bool),
+    ) -> anyhow::Result<Vec<Shard>> {
+        let mut shards = vec![Shard::default(); aggregates.len()];
+        if aggregates.is_empty() {
+            return Ok(shards);
+        }
+        let inputs = self.aggregates_inputs(aggregates);
+        // A few batches between two looks at the token, whatever the number of patches.
+        let group = (8 * BATCH / inputs.max(1) as usize).clamp(1, 64);
+        for indices in indices.chunks(group) {
+            cancel.check()?;
+            let read = |&index: &usize| (index, self.usable(data, index));
+            let mut images = vec![];
+            for (index, image) in indices.par_iter().map(read).collect::<Vec<_>>() {
+                match image {
+                    Ok(image) => images.push((index, Arc::new(image))),
+                    Err(error) => {
+                        let file = data.image_name(index);
+                        let skip = Skipped { file, reason: format!("{error:#}") };
+                        shards.iter_mut().for_each(|shard| shard.skipped.push(skip.clone()));
+                    }
+                }
+            }
+            let vectors = self.embed(&images, aggregates)?;
+            for (shard, vectors) in shards.iter_mut().zip(vectors) {
+                shard.width = if images.is_empty() { shard.width } else { vectors.len() / images.len() };
+                shard.values.extend(vectors);
+                shard.images.extend(images.iter().map(|(index, _)| *index as u32));
+            }
+            tick(inputs * indices.len() as u64, false);
+        }
+        Ok(shards)
+    }
+
+    /// An image that can be read, has a label and is large enough.
+    fn usable(&self, data: &dyn Dataset, index: usize) -> anyhow::Result<Image> {
+        data.label(index).context("it has no label")?;
+        let mut image = data.image(index)?;
+        if let Some(side) = self.fit {
+            image = augment::fit(&image, side, self.embedder.info.resize);
+        }
+        // Whatever the aggregates: all tables, cached ones too, hold the same images.
+        if let Some(crop) = self.crop {
+            aggregate::crops(crop, (image.height(), image.width()), index, 1, self.seed)?;
+        }
+        Ok(image)
+    }
+
+    /// `[images, width]` for each aggregate.
+    fn embed(
+        &self,
+        images: &[(usize, Arc<Image>)],
+        aggregates: &[Aggregate],
+    ) -> anyhow::Result<Vec<Vec<f32>>> {
+        let counts = mean_counts(aggregates);
+        let mut means = self.means(images, &counts)?.into_iter();
+        let whole: Vec<Arc<Image>> = images.iter().map(|(_, image)| image.clone()).collect();
+        let of = |aggregate: &Aggregate| match aggregate {
+            Aggregate::Central => Ok(self.embedder.centrals(&whole, &[Space::H]).remove(0)),
+            Aggregate::Mean(_) => means.next().context("a mean for each count"),
+            Aggregate::LocalPatches => Ok(self.local_patches(&whole)),
+            Aggregate::LocalMap => self.local_map(&whole),
+        };
+        let vectors = aggregates.iter().map(of).collect::<anyhow::Result<Vec<Vec<f32>>>>()?;
+        let finite = vectors.iter().flatten().all(|value| value.is_finite());
+        ensure!(finite, "the model {} gives vectors that are not finite", self.embedder.name);
+        Ok(vectors)
+    }
+
+    /// For each count, the mean of h over the first so many crops of each image.
+    ///
+    /// # Shapes
+    /// - output i: `[images, width]`
+    fn means(&self, images: &[(usize, Arc<Image>)], counts: &[usize]) -> anyhow::Result<Vec<Vec<f32>>> {
+        let (Some(&most), Some(crop)) = (counts.iter().max(), self.crop) else { return Ok(vec![]) };
+        let mut sources = vec![];
+        let mut ends = vec![];
+        for (index, image) in images {
+            let crops = aggregate::crops(crop, (image.height(), image.width()), *index, most, self.seed)?;
+            sources.extend(crops.into_iter().map(|crop| CropSource { image: image.clone(), crop }));
+            ends.push(sources.len());
+        }
+        let vectors = self.crop_vectors(crop, sources);
+        let width = self.embedder.info.backbone.h_width();
+        let mut means = vec![Vec::with_capacity(images.len() * width); counts.len()];
+        let mut start = 0;
+        for end in ends {
+            let rows = &vectors[start * width..end * width];
+            let counts = counts.iter().map(|&count| count.min(end - start));
+            for (all, count) in means.iter_mut().zip(counts) {
+                all.extend(mean_of_rows(&rows[..count * width], width));
+            }
+            start = end;
+        }
+        Ok(means)
+    }
+
+    fn crop_vectors(&self, crop: Crop, sources: Vec<CropSource>) -> Vec<f32> {
+        match crop {
+            // Patches of one size share their resizing weights.
+            Crop::Fixed { size } => {
+                let patch = |CropSource { image, crop }| PatchSource { image, y: crop.y, x: crop.x };
+                let sources: Vec<PatchSource> = sources.into_iter().map(patch).collect();
+                self.embedder.patches(&sources, size, &[Space::H]).remove(0)
+            }
+            Crop::Scale { .. } => self.embedder.crops(&sources, &[Space::H]).remove(0),
+        }
+    }
+
+    /// # Shapes
+    /// - output: `[images, width of h * 2 * 2]`
+    fn local_patches(&self, images: &[Arc<Image>]) -> Vec<f32> {
+        let mut sources = vec![];
+        for image in images {
+            let (rows, cols) = LOCAL_GRID.shape(image.height(), image.width());
+            sources.extend((0..rows * cols).map(|cell| {
+                let (y, x) = LOCAL_GRID.corner(cell, cols);
+                PatchSource { image: image.clone(), y, x }
+            }));
+        }
+        let vectors = self.embedder.patches(&sources, LOCAL_GRID.patch, &[Space::H]).remove(0);
+        let width = self.embedder.info.backbone.h_width();
+        let pooled = vectors.chunks_exact(25 * width).flat_map(|grid| {
+            aggregate::pool_and_flatten((width, 5, 5), |channel, row, col| {
+                grid[(5 * row + col) * width + channel]
+            })
+        });
+        pooled.collect()
+    }
+
+    /// # Shapes
+    /// - output: `[images, width of h * pooled rows * pooled cols]`
+    fn local_map(&self, images: &[Arc<Image>]) -> anyhow::Result<Vec<f32>> {
+        if images.is_empty() {
+            return Ok(vec![]);
+        }
+        let maps = self.embedder.central_maps(images);
+        let (rows, cols) = (maps.rows, maps.cols);
+        ensure!(
+            rows >= 3 && cols >= 3,
+            "the last feature map is {rows} x {cols}; pooling over 3 x 3 needs at least that (5 x 5 with \
+             --stem-padding 2 and an input of 32)"
+        );
+        let pooled = maps.values.chunks_exact(maps.channels * rows * cols).flat_map(|map| {
+            aggregate::pool_and_flatten((maps.channels, rows, cols), |channel, row, col| {
+                map[(channel * rows + row) * cols + col]
+            })
+        });
+        Ok(pooled.collect())
+    }
+}
+
+/// The counts of all means, in order.
+fn mean_counts(aggregates: &[Aggregate]) -> Vec<usize> {
+    let count = |aggregate: &Aggregate| match aggregate {
+        Aggregate::Mean(count) => Some(*count),
+        _ => None,
+    };
+    aggregates.iter().filter_map(count).collect()
+}
+
+/// Mean over the rows of `[rows, width]`, summed in float64.
+pub(super) fn mean_of_rows(rows: &[f32], width: usize) -> impl Iterator<Item = f32> {
+    let mut sums = vec![0.0f64; width];
+    for row in rows.chunks_exact(width) {
+        sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value));
+    }
+    let count = (rows.len() / width) as f64;
+    sums.into_iter().map(move |sum| (sum / count) as f32)
+}
+
+/// Adds one shard of each aggregate to its table.
+fn append(
+    data: &dyn Dataset,
+    tables: &mut [Features],
+    skipped: &mut Vec<Skipped>,
+    shards: Vec<Shard>,
+) -> anyhow::Result<()> {
+    skipped.extend(shards.first().map(|shard| shard.skipped.clone()).unwrap_or_default());
+    for (table, shard) in tables.iter_mut().zip(shards) {
+        let fits = table.width == 0 || shard.images.is_empty() || table.width == shard.width;
+        ensure!(fits, "vectors have {} values here and {} before", shard.width, table.width);
+        table.width = table.width.max(shard.width);
+        table.values.extend(shard.values);
+        let labels = shard.images.iter().map(|&image| data.label(image as usize).context("it has no label"));
+        table.labels.extend(labels.collect::<anyhow::Result<Vec<u32>>>()?);
+    }
+    Ok(())
+}

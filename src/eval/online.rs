@@ -1,0 +1,251 @@
+//! kNN accuracy while a model trains: a few train and held-out images, kept decoded, embedded anew by
+//! each state of the model.
+//!
+//! An [`OnlineKnn`] is made once. For a measurement, [`OnlineKnn::start`] takes an [`Embedder`] of the
+//! weights at that moment; [`OnlineRound::advance`] does one batch at a time, so that a caller on the thread
+//! that owns the tensors can answer clicks in between.
+
+use std::sync::Arc;
+
+use anyhow::{Context, ensure};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::aggregate;
+use super::features::Features;
+use super::knn::{self, KnnConfig};
+use super::spread;
+use crate::augment::Crop;
+use crate::dataset::Dataset;
+use crate::embed::{BATCH, Embedder, PatchSource};
+use crate::image::Image;
+use crate::model::Space;
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OnlineConfig {
+    /// Images that vote, and held-out images that are classified; spread evenly over each set.
+    pub train_images: usize,
+    pub test_images: usize,
+    /// Side of the patches, pixels; the whole image where absent.
+    pub patch: Option<u32>,
+    /// Patches whose mean is an image's vector.
+    pub patches: usize,
+    pub seed: u64,
+}
+
+impl Default for OnlineConfig {
+    fn default() -> Self {
+        Self { train_images: 1000, test_images: 500, patch: None, patches: 4, seed: 0 }
+    }
+}
+
+/// One measurement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OnlineResult {
+    /// Part of the held-out images that is classified right, 0 to 1, in h.
+    pub h: f64,
+    /// In z, where the model has a projector.
+    pub z: Option<f64>,
+    /// Accuracy of a guess.
+    pub chance: f64,
+    /// Held-out images, of so many.
+    pub images: usize,
+    pub of: usize,
+    /// Images that vote, of so many.
+    pub train_images: usize,
+    pub train_of: usize,
+}
+
+/// Images to measure on.
+pub struct OnlineKnn {
+    config: OnlineConfig,
+    classes: usize,
+    /// The train images, then the held-out ones.
+    images: Vec<Chosen>,
+    train_images: usize,
+    train_of: usize,
+    of: usize,
+}
+
+struct Chosen {
+    index: usize,
+    image: Arc<Image>,
+    label: u32,
+}
+
+impl OnlineKnn {
+    /// Reads the images. Unreadable ones and those without a label are left out (the result counts the rest).
+    ///
+    /// # Errors
+    /// Fewer than two classes, other classes in `held_out`, no usable image in one of the two, or a patch
+    /// that is larger than an image.
+    pub fn new(
+        train: &dyn Dataset,
+        held_out: &dyn Dataset,
+        config: OnlineConfig,
+    ) -> anyhow::Result<Arc<Self>> {
+        let classes = train.classes().len();
+        ensure!(classes >= 2, "{} has {classes} classes; kNN accuracy needs at least 2", train.name());
+        ensure!(
+            train.classes() == held_out.classes(),
+            "{} and {} have different classes",
+            train.name(),
+            held_out.name()
+        );
+        ensure!(config.patches >= 1, "patches of the online kNN is 0; expected at least 1");
+        let mut images = chosen(train, config.train_images)?;
+        let train_images = images.len();
+        images.extend(chosen(held_out, config.test_images)?);
+        if let Some(size) = config.patch {
+            for Chosen { index, image, .. } in &images {
+                let crop = Crop::Fixed { size };
+                aggregate::crops(crop, (image.height(), image.width()), *index, 1, config.seed)?;
+            }
+        }
+        Ok(Arc::new(Self {
+            config,
+            classes,
+            images,
+            train_images,
+            train_of: train.len(),
+            of: held_out.len(),
+        }))
+    }
+
+    /// Begins a measurement of `embedder`.
+    pub fn start(self: &Arc<Self>, embedder: Embedder) -> OnlineRound {
+        let spaces = embedder.info.spaces();
+        let tables = spaces.iter().map(|(_, width)| Features { width: *width, ..Features::default() });
+        OnlineRound {
+            tables: tables.collect(),
+            spaces: spaces.into_iter().map(|(space, _)| space).collect(),
+            knn: self.clone(),
+            embedder,
+            done: 0,
+        }
+    }
+
+    /// A whole measurement at once.
+    pub fn measure(self: &Arc<Self>, embedder: Embedder) -> anyhow::Result<OnlineResult> {
+        let mut round = self.start(embedder);
+        loop {
+            if let Some(result) = round.advance()? {
+                return Ok(result);
+            }
+        }
+    }
+}
+
+fn chosen(data: &dyn Dataset, count: usize) -> anyhow::Result<Vec<Chosen>> {
+    let read = |index: usize| {
+        let image = Arc::new(data.image(index).ok()?);
+        Some(Chosen { index, image, label: data.label(index)? })
+    };
+    let images: Vec<Chosen> = spread(data.len(), Some(count)).into_par_iter().filter_map(read).collect();
+    ensure!(!images.is_empty(), "none of {count} images of {} can be used for kNN accuracy", data.name());
+    Ok(images)
+}
+
+/// A measurement in progress.
+pub struct OnlineRound {
+    knn: Arc<OnlineKnn>,
+    embedder: Embedder,
+    spaces: Vec<Space>,
+    /// One for each space, of the images that are done.
+    tables: Vec<Features>,
+    done: usize,
+}
+
+impl OnlineRound {
+    /// Images done and in all.
+    pub fn progress(&self) -> (usize, usize) {
+        (self.done, self.knn.images.len())
+    }
+
+    /// Embeds the next images, about one batch of patches. The result comes with the last ones.
+    pub fn advance(&mut self) -> anyhow::Result<Option<OnlineResult>> {
+        let OnlineConfig { patch, patches, seed, .. } = self.knn.config;
+        let per_image = if patch.is_some() { patches } else { 1 };
+        let end = self.knn.images.len().min(self.done + (BATCH / per_image).max(1));
+        let images = &self.knn.images[self.done..end];
+        match patch {
+            None => {
+                let whole: Vec<Arc<Image>> = images.iter().map(|chosen| chosen.image.clone()).collect();
+                let vectors = self.embedder.centrals(&whole, &self.spaces);
+                self.tables.iter_mut().zip(vectors).for_each(|(table, rows)| table.values.extend(rows));
+            }
+            Some(size) => {
+                let mut sources = vec![];
+                let mut counts = vec![];
+                for Chosen { index, image, .. } in images {
+                    let sides = (image.height(), image.width());
+                    let crops = aggregate::crops(Crop::Fixed { size }, sides, *index, patches, seed)?;
+                    counts.push(crops.len());
+                    let source = |crop: crate::augment::CropBox| PatchSource {
+                        image: image.clone(),
+                        y: crop.y,
+                        x: crop.x,
+                    };
+                    sources.extend(crops.into_iter().map(source));
+                }
+                let vectors = self.embedder.patches(&sources, size, &self.spaces);
+                for (table, rows) in self.tables.iter_mut().zip(vectors) {
+                    table.values.extend(means_of_groups(&rows, table.width, &counts));
+                }
+            }
+        }
+        let labels = images.iter().map(|chosen| chosen.label);
+        self.tables.iter_mut().for_each(|table| table.labels.extend(labels.clone()));
+        self.done = end;
+        (self.done == self.knn.images.len()).then(|| self.result()).transpose()
+    }
+
+    fn result(&self) -> anyhow::Result<OnlineResult> {
+        let accuracy = |table: &Features| {
+            let finite = table.values.iter().all(|value| value.is_finite());
+            ensure!(finite, "the model gives vectors that are not finite");
+            let (known, asked) = split(table, self.knn.train_images);
+            Ok(knn::accuracy(&known, &asked, self.knn.classes, &KnnConfig::default()))
+        };
+        let found = self.tables.iter().map(accuracy).collect::<anyhow::Result<Vec<f64>>>()?;
+        let of_space = |wanted| self.spaces.iter().position(|space| *space == wanted).map(|at| found[at]);
+        Ok(OnlineResult {
+            h: of_space(Space::H).context("a model without h")?,
+            z: of_space(Space::Z),
+            chance: 1.0 / self.knn.classes as f64,
+            images: self.knn.images.len() - self.knn.train_images,
+            of: self.knn.of,
+            train_images: self.knn.train_images,
+            train_of: self.knn.train_of,
+        })
+    }
+}
+
+/// The first `count` rows, and the rest.
+fn split(table: &Features, count: usize) -> (Features, Features) {
+    let part = |values: &[f32], labels: &[u32]| Features {
+        values: values.to_vec(),
+        width: table.width,
+        labels: labels.to_vec(),
+    };
+    let (first, rest) = table.values.split_at(count * table.width);
+    let (first_labels, rest_labels) = table.labels.split_at(count);
+    (part(first, first_labels), part(rest, rest_labels))
+}
+
+/// The mean over each group of `counts[i]` rows.
+///
+/// # Shapes
+/// - rows: `[sum of counts, width]`
+/// - output: `[counts.len(), width]`
+fn means_of_groups(rows: &[f32], width: usize, counts: &[usize]) -> Vec<f32> {
+    let mut start = 0;
+    let mean = |count: &usize| {
+        let group = &rows[start * width..(start + count) * width];
+        start += count;
+        super::features::mean_of_rows(group, width)
+    };
+    counts.iter().flat_map(mean).collect()
+}

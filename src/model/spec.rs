@@ -1,0 +1,122 @@
+//! What names a model, and what its user knows better than its file.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::encoder::ModelInfo;
+use super::resnet::Stem;
+use crate::augment::Resize;
+use crate::files::hex;
+
+/// A model to open.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ModelSpec {
+    /// `demo`, a run folder, a checkpoint folder or a model file.
+    pub path: String,
+    #[serde(default, skip_serializing_if = "Overrides::is_empty")]
+    pub overrides: Overrides,
+}
+
+impl<T: Into<String>> From<T> for ModelSpec {
+    fn from(path: T) -> Self {
+        Self { path: path.into(), overrides: Overrides::default() }
+    }
+}
+
+/// What is said in place of what the file says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Overrides {
+    /// Of a CIFAR stem: 1 or 2.
+    pub stem_padding: Option<usize>,
+    pub mean: Option<[f32; 3]>,
+    pub std: Option<[f32; 3]>,
+    /// Side of the square input, pixels.
+    pub input: Option<u32>,
+    pub resize: Option<Resize>,
+}
+
+impl Overrides {
+    /// Whether nothing is overridden.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Puts what was said in place.
+    ///
+    /// # Errors
+    /// A stem padding for a stem that has none to choose.
+    pub fn apply(&self, info: &mut ModelInfo) -> anyhow::Result<()> {
+        if let Some(said) = self.stem_padding {
+            match &mut info.backbone.stem {
+                Stem::Cifar { padding } => *padding = said,
+                Stem::ImageNet => anyhow::bail!(
+                    "stem padding {said}: the model has an ImageNet stem (7x7, stride 2), whose padding is 3; \
+                     only a CIFAR stem has a choice"
+                ),
+            }
+        }
+        info.normalization.mean = self.mean.unwrap_or(info.normalization.mean);
+        info.normalization.std = self.std.unwrap_or(info.normalization.std);
+        info.input = self.input.unwrap_or(info.input);
+        info.resize = self.resize.unwrap_or(info.resize);
+        Ok(())
+    }
+
+    /// What tells the network apart: the file's hash, and where the stem is another, that too.
+    /// (Input, resizing and normalisation are recorded beside it, wherever it is.)
+    pub fn hash(&self, file: String) -> String {
+        match self.stem_padding {
+            Some(padding) => hex(&Sha256::digest(format!("{file} stem padding {padding}"))),
+            None => file,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::model::store;
+
+    #[test]
+    fn what_is_said_takes_the_place_of_what_the_file_says() {
+        let overrides = Overrides {
+            stem_padding: Some(2),
+            mean: Some([0.1, 0.2, 0.3]),
+            std: None,
+            input: Some(24),
+            resize: Some(Resize::Bicubic),
+        };
+        let device = Device::flex();
+        let plain = store::open(&"demo".into(), &device).unwrap();
+        let found = store::open(&ModelSpec { path: "demo".into(), overrides }, &device).unwrap();
+        assert_eq!(found.info.backbone.stem, Stem::Cifar { padding: 2 });
+        assert_eq!(found.info.normalization.mean, [0.1, 0.2, 0.3]);
+        assert_eq!(found.info.normalization.std, plain.info.normalization.std);
+        assert_eq!((found.info.input, found.info.resize), (24, Resize::Bicubic));
+        assert_ne!(found.hash, plain.hash);
+        // Padding 2 makes 26 x 26 of 24 x 24, then 13, 7 and 4; padding 1 would end at 3.
+        let images = burn::tensor::Tensor::zeros([1, 3, 24, 24], &device);
+        let map = found.encoder.last_map(images);
+        assert_eq!(map.dims()[2..], [4, 4]);
+    }
+
+    #[test]
+    fn an_override_that_makes_no_sense_is_an_error_that_says_so() {
+        let open = |overrides| {
+            let spec = ModelSpec { path: "demo".into(), overrides };
+            match store::open(&spec, &Device::flex()) {
+                Ok(_) => panic!("it opened"),
+                Err(error) => format!("{error:#}"),
+            }
+        };
+        let text = open(Overrides { input: Some(4), ..Overrides::default() });
+        assert!(text.contains("input is 4; expected 8 to 1024"), "{text}");
+        let text = open(Overrides { std: Some([1.0, 0.0, 1.0]), ..Overrides::default() });
+        assert!(text.contains("expected positive numbers"), "{text}");
+        let text = open(Overrides { stem_padding: Some(3), ..Overrides::default() });
+        assert!(text.contains("expected 1 or 2"), "{text}");
+    }
+}

@@ -1,0 +1,153 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::support::{bagssl, failure, json, text};
+
+/// An image folder of 3 classes, 32 x 32: `train` with 5 images each, `val` with 3.
+fn data(folder: &Path) -> PathBuf {
+    let data = folder.join("data");
+    for (split, count) in [("train", 5), ("val", 3)] {
+        for (class, channel) in [("blue", 2), ("green", 1), ("red", 0)] {
+            let place = data.join(split).join(class);
+            fs::create_dir_all(&place).unwrap();
+            for number in 0..count {
+                let pixel = |x: u32, y: u32| {
+                    let mut rgb = [(7 * x + 3 * y * (number + 1)) as u8; 3];
+                    rgb[channel] = 250;
+                    image::Rgb(rgb)
+                };
+                image::RgbImage::from_fn(32, 32, pixel).save(place.join(format!("{number}.png"))).unwrap();
+            }
+        }
+    }
+    data
+}
+
+fn rows(report: &Value) -> Vec<Value> {
+    let mut rows = report["rows"].as_array().unwrap().clone();
+    rows.iter_mut().for_each(|row| row["seconds"] = 0.into());
+    rows
+}
+
+#[test]
+fn both_classifiers_give_a_row_for_each_aggregate_with_every_constant() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let report = json(&["eval", "--data", text(&data), "--patch", "14", "--patches", "central,1,16"]);
+    let rows = rows(&report);
+    let named = |row: &Value| format!("{} {}", row["classifier"], row["patches"]).replace('"', "");
+    let expected = ["linear central", "linear 1", "linear 16", "knn central", "knn 1", "knn 16"];
+    assert_eq!(rows.iter().map(named).collect::<Vec<_>>(), expected);
+    for row in &rows {
+        assert_eq!((row["images"].as_u64(), row["train_images"].as_u64()), (Some(9), Some(15)));
+        let value = |key: &str| row[key].as_f64().unwrap();
+        assert!(value("low") <= value("accuracy") && value("accuracy") <= value("high"), "{row}");
+        // Colours are told apart from any patch.
+        assert!(value("accuracy") > 0.8, "{row}");
+    }
+    let config = &report["config"];
+    assert_eq!((config["knn"]["k"].as_u64(), config["seed"].as_u64()), (Some(20), Some(0)));
+    for (key, value) in
+        [("lr", 0.03), ("momentum", 0.9), ("weight_decay", 5e-5), ("epochs", 100.0), ("batch", 100.0)]
+    {
+        assert_eq!(config["linear"][key].as_f64(), Some(value), "{key}");
+    }
+    let words = String::from_utf8(bagssl(&["eval", "--data", text(&data), "--patch", "14"]).stdout).unwrap();
+    for said in ["15 of 15 train", "9 of 9 test", "k 20", "T 0.07", "lr 0.03 x batch/100", "last epoch"] {
+        assert!(words.contains(said), "{said} is missing in:\n{words}");
+    }
+}
+
+#[test]
+fn features_are_kept_shared_and_made_again_where_they_are_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let run = |patches: &str, cache: &Path| {
+        let cache = text(cache);
+        let patches = ["--patch", "14", "--patches", patches, "--cache", cache];
+        rows(&json(&[&["eval", "--data", text(&data)], &patches[..]].concat()))
+    };
+    let (one, many) = (folder.path().join("one"), folder.path().join("many"));
+    let alone = run("4", &one);
+    let among = run("1,4,16", &many);
+    let files = |cache: &Path, name: &str| {
+        let settings = fs::read_dir(cache).unwrap().map(|entry| entry.unwrap().path());
+        let mut files: Vec<PathBuf> = settings.map(|place| place.join(name)).collect();
+        files.sort();
+        assert_eq!(files.len(), 2, "train and test");
+        files
+    };
+    // The four patches alone are the first four of sixteen.
+    let read = |cache: &Path| -> Vec<Vec<u8>> {
+        files(cache, "4-00000.safetensors").iter().map(|file| fs::read(file).unwrap()).collect()
+    };
+    assert_eq!(read(&one), read(&many));
+    assert_eq!(alone, [among[1].clone(), among[4].clone()]);
+    let kept = read(&many);
+    fs::write(&files(&many, "4-00000.safetensors")[0], b"torn").unwrap();
+    fs::remove_file(&files(&many, "16-00000.safetensors")[1]).unwrap();
+    assert_eq!(run("1,4,16", &many), among);
+    assert_eq!(read(&many), kept);
+}
+
+#[test]
+fn local_aggregation_gives_both_readings_of_table_5() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let local = ["eval", "--data", text(&data), "--patches", "central", "--local", "--classifier", "knn"];
+    // Padding 2 makes the 5 x 5 map that is pooled to 2 x 2, of a width of 128 each.
+    let report = json(&[&local[..], &["--input", "32", "--stem-padding", "2"]].concat());
+    let widths: Vec<_> = rows(&report).iter().map(|row| row["width"].as_u64().unwrap()).collect();
+    assert_eq!(widths, [128, 512, 512]);
+    assert_eq!((report["input"].as_u64(), report["stem"]["padding"].as_u64()), (Some(32), Some(2)));
+    let said = failure(&local); // input 16: a map of 2 x 2
+    assert!(said.contains("the last feature map is 2 x 2") && said.contains("--stem-padding 2"), "{said}");
+}
+
+#[test]
+fn crops_of_a_range_of_scales_are_averaged_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let report = json(&[
+        "eval",
+        "--data",
+        text(&data),
+        "--crop-scale",
+        "0.2,1",
+        "--patches",
+        "1,8",
+        "--classifier",
+        "knn",
+    ]);
+    assert_eq!(report["config"]["crop"]["scale"]["min"].as_f64(), Some(0.2));
+    assert_eq!(rows(&report).len(), 2);
+    let wrong = bagssl(&["eval", "--data", text(&data), "--patches", "16"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("--patch P or --crop-scale A,B"));
+}
+
+#[test]
+fn what_cannot_be_used_is_counted_and_named_and_a_part_is_called_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let file = data.join("train/green/3.png");
+    let bytes = fs::read(&file).unwrap();
+    fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+    image::RgbImage::new(8, 40).save(data.join("val/red/9.png")).unwrap();
+    let arguments = ["eval", "--data", text(&data), "--patch", "14", "--patches", "400"];
+    let report = json(&[&arguments[..], &["--classifier", "knn"]].concat());
+    let (train, test) = (&report["train"], &report["test"]);
+    // A torn file is left out when the set is opened, one that is too small when its turn comes.
+    assert_eq!((train["images"].as_u64(), train["of"].as_u64()), (Some(14), Some(14)));
+    assert!(train["skipped"][0]["file"].as_str().unwrap().contains("3.png"), "{train}");
+    assert_eq!((test["images"].as_u64(), test["of"].as_u64()), (Some(9), Some(10)));
+    let reason = test["skipped"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("14 x 14 pixels does not fit an image of 40 x 8"), "{reason}");
+    // There are 19 x 19 places.
+    assert_eq!(report["rows"][0]["fewest_patches"].as_u64(), Some(361));
+    let words = bagssl(&[&arguments[..], &["--limit", "6"]].concat());
+    let words = String::from_utf8(words.stdout).unwrap();
+    assert!(words.contains("of 14 train and 6 of 10 test images"), "{words}");
+}
