@@ -1,0 +1,156 @@
+//! The image on show, the query on it, its maps and its neighbours.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Context;
+
+use super::Explorer;
+use crate::embed::PatchSource;
+use crate::engine::gallery::SearchJob;
+use crate::engine::maps::{ImageMaps, shown_spaces};
+use crate::engine::state::*;
+use crate::image::Image;
+use crate::model::Space;
+use crate::patch::PatchRef;
+
+/// Cells of a map at most: beyond this it would take minutes and gigabytes.
+const MOST_CELLS: usize = 60_000;
+/// Cells of a map's first batch: few, so that something is seen at once.
+const FIRST_BATCH: usize = 32;
+
+/// The query that is being answered.
+pub(super) struct CurrentQuery {
+    pub id: RequestId,
+    pub patch: PatchRef,
+    /// Its vector in each shown space.
+    pub vectors: Vec<Vec<f32>>,
+}
+
+impl Explorer {
+    pub(super) fn show_image(&mut self, index: usize) -> anyhow::Result<()> {
+        self.view(index)?;
+        self.query = None;
+        self.forget_answers();
+        self.prepare_maps()
+    }
+
+    /// Puts image `index` on show, if it is not there already.
+    fn view(&mut self, index: usize) -> anyhow::Result<Arc<Image>> {
+        let data = self.data.as_ref().context("no data set is open")?;
+        let shown = self.line.snapshot().view.clone();
+        if let Some(view) = shown.filter(|view| view.index == index) {
+            return Ok(view.image.clone());
+        }
+        let image = Arc::new(data.set.image(index)?);
+        let label = data.set.label(index);
+        let view = ImageView {
+            index,
+            name: data.set.image_name(index),
+            class: label.and_then(|label| data.set.classes().get(label as usize).cloned()),
+            image: image.clone(),
+            parts: data.set.parts(index).map(Arc::new),
+        };
+        self.line.update(|shown| shown.view = Some(Arc::new(view)));
+        Ok(image)
+    }
+
+    /// Starts the maps of the image on show, unless they are there.
+    pub(super) fn prepare_maps(&mut self) -> anyhow::Result<()> {
+        let (Some(embedder), Some(config)) = (&self.embedder, self.config) else { return Ok(()) };
+        let Some(view) = self.line.snapshot().view.clone() else { return Ok(()) };
+        let cells = config.grid.len(view.image.height(), view.image.width());
+        anyhow::ensure!(
+            cells <= MOST_CELLS,
+            "a heatmap of {cells} patches is too large; expected at most {MOST_CELLS}: choose a larger stride"
+        );
+        let fits = |maps: &ImageMaps| maps.image_index == view.index && maps.grid == config.grid;
+        if !self.maps.as_ref().is_some_and(fits) {
+            self.maps = Some(ImageMaps::new(embedder, view.index, view.image.clone(), config.grid));
+        }
+        Ok(())
+    }
+
+    /// Makes a patch the query and shows what is known already.
+    pub(super) fn ask(&mut self, id: RequestId, patch: PatchRef) -> anyhow::Result<()> {
+        let image = self.view(patch.image as usize)?;
+        let (height, width) = (image.height(), image.width());
+        let patch = within(patch, height, width)?;
+        self.prepare_maps()?;
+        let Some(embedder) = &self.embedder else { return Ok(()) };
+        let spaces: Vec<Space> = shown_spaces(embedder).into_iter().map(|(space, _)| space).collect();
+        let source = PatchSource { image, y: patch.y, x: patch.x };
+        let vectors = embedder.patches(&[source], patch.size, &spaces);
+        self.query = Some(CurrentQuery { id, patch, vectors });
+        if let Some(maps) = &mut self.maps
+            && maps.known() == 0
+        {
+            maps.refine(embedder, FIRST_BATCH);
+        }
+        self.publish_query();
+        self.ask_gallery();
+        Ok(())
+    }
+
+    pub(super) fn publish_query(&self) {
+        let (Some(query), Some(maps)) = (&self.query, &self.maps) else { return };
+        let view = QueryView {
+            id: query.id,
+            patch: query.patch,
+            maps: maps.heatmaps(&query.vectors),
+            known: maps.known(),
+        };
+        self.line.update(|shown| shown.query = Some(Arc::new(view)));
+    }
+
+    pub(super) fn ask_gallery(&mut self) {
+        let (Some(query), Some(data), Some(config), Some(growing), Some(embedder)) =
+            (&self.query, &self.data, self.config, &self.growing, &self.embedder)
+        else {
+            return;
+        };
+        let bank = growing.bank.snapshot();
+        let Some(view) = self.line.snapshot().view.clone() else { return };
+        if bank.patches() == 0 || view.index != query.patch.image as usize {
+            self.gallery_final = false;
+            return;
+        }
+        let names = shown_spaces(embedder).into_iter().map(|(space, _)| space.to_string());
+        let PatchRef { y, x, size, .. } = query.patch;
+        self.gallery_final = growing.extraction.is_finished();
+        self.gallery_asked = Instant::now();
+        self.searcher.search(SearchJob {
+            id: query.id,
+            query: query.patch,
+            query_pixels: Arc::new(view.image.crop(y, x, size, size)),
+            vectors: names.zip(query.vectors.iter().cloned()).collect(),
+            neighbours: config.neighbours,
+            bank,
+            data: data.set.clone(),
+            data_id: data.id,
+            generation: self.line.snapshot().generation,
+        });
+    }
+}
+
+/// A patch moved into its image. The error says when it cannot fit.
+fn within(patch: PatchRef, height: u32, width: u32) -> anyhow::Result<PatchRef> {
+    anyhow::ensure!(
+        patch.size <= height && patch.size <= width,
+        "a patch of {0} x {0} pixels does not fit on the image of {width} x {height}; choose a smaller patch",
+        patch.size
+    );
+    Ok(PatchRef { y: patch.y.min(height - patch.size), x: patch.x.min(width - patch.size), ..patch })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_at_the_edge_is_moved_inside() {
+        let patch = PatchRef { image: 0, y: 30, x: 2, size: 14 };
+        assert_eq!(within(patch, 32, 32).unwrap().y, 18);
+        assert!(within(patch, 10, 32).unwrap_err().to_string().contains("smaller patch"));
+    }
+}

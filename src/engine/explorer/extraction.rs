@@ -1,0 +1,64 @@
+//! Work between commands: the map of the image on show and the patches that the galleries search.
+
+use std::time::Duration;
+
+use super::Explorer;
+use crate::bank::MemoryBank;
+use crate::embed::{self, BATCH};
+use crate::engine::state::Extraction;
+
+/// How often the galleries follow a bank that grows.
+const GALLERY_PERIOD: Duration = Duration::from_millis(700);
+
+/// The bank that the galleries search, as it grows.
+pub(super) struct Growing {
+    pub extraction: embed::Extraction,
+    pub bank: MemoryBank,
+    pub paused: bool,
+}
+
+impl Explorer {
+    pub(super) fn has_work(&self) -> bool {
+        let map = self.maps.as_ref().is_some_and(|maps| !maps.is_complete());
+        let extraction = self.growing.as_ref().is_some_and(|g| !g.paused && !g.extraction.is_finished());
+        map || extraction
+    }
+
+    /// One unit: a batch of the shown map and, by turns with it, a batch of extraction, so that
+    /// the first neighbours do not wait for the last cell.
+    pub(super) fn work(&mut self) -> anyhow::Result<()> {
+        let Some(embedder) = &self.embedder else { return Ok(()) };
+        if let Some(maps) = self.maps.as_mut().filter(|maps| !maps.is_complete()) {
+            maps.refine(embedder, BATCH);
+            self.publish_query();
+            self.map_has_turn = !self.map_has_turn;
+            if self.map_has_turn {
+                return Ok(());
+            }
+        }
+        let Some(growing) = &mut self.growing else { return Ok(()) };
+        if growing.paused || growing.extraction.is_finished() {
+            return Ok(());
+        }
+        growing.extraction.advance(embedder, &mut growing.bank)?;
+        let finished = growing.extraction.is_finished();
+        self.publish_extraction();
+        let due = self.gallery_asked.elapsed() >= GALLERY_PERIOD && self.searcher.is_idle();
+        if !self.gallery_final && (finished || due) {
+            self.ask_gallery();
+        }
+        Ok(())
+    }
+
+    pub(super) fn publish_extraction(&self) {
+        let extraction = self.growing.as_ref().map(|growing| Extraction {
+            progress: growing.extraction.progress(),
+            patches: (growing.extraction.patches(), growing.extraction.plan().patches()),
+            patches_per_second: growing.extraction.patches_per_second(),
+            skipped: growing.extraction.skipped().to_vec(),
+            paused: growing.paused,
+            finished: growing.extraction.is_finished(),
+        });
+        self.line.update(|shown| shown.extraction = extraction);
+    }
+}

@@ -1,0 +1,185 @@
+//! The engine's thread: newest query first, then one batch of the shown image's map, then one
+//! batch of extraction; after each it publishes.
+
+mod exploring;
+mod export;
+mod extraction;
+mod opening;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use anyhow::Context;
+
+use super::gallery::Searcher;
+use super::handle::{EngineHandle, EngineLine, line};
+use super::maps::ImageMaps;
+use super::state::*;
+use super::thumbnails::{ThumbnailJob, Thumbnails};
+use crate::device::OpenDevice;
+use crate::embed::Embedder;
+use exploring::CurrentQuery;
+use extraction::Growing;
+use opening::OpenData;
+
+/// Starts the engine's thread on a device. `wake` is called whenever there is something new.
+pub fn start(device: OpenDevice, wake: impl Fn() + Send + Sync + 'static) -> anyhow::Result<EngineHandle> {
+    let (handle, line) = line(wake);
+    let line = Arc::new(line);
+    let searcher = Searcher::start(line.clone())?;
+    let thumbnails = Thumbnails::start(line.clone())?;
+    let work = move || {
+        let description = DeviceDescription {
+            kind: if device.is_gpu { "GPU" } else { "CPU" },
+            name: device.name.clone(),
+            reason: device.reason.clone(),
+        };
+        line.update(|shown| shown.device = Some(Arc::new(description)));
+        let mut explorer = Explorer::new(line.clone(), device, searcher, thumbnails);
+        // A panic below (a driver that gives up, no memory) must not leave a window that waits for ever.
+        if catch_unwind(AssertUnwindSafe(|| explorer.run())).is_err() {
+            line.update(|shown| shown.busy = None);
+            let message = "it stopped unexpectedly; the terminal says more. Start bagssl again, with --device \
+                           cpu if a GPU was in use";
+            line.emit(Event::Failed { about: "the engine".into(), message: message.into() });
+        }
+    };
+    thread::Builder::new()
+        .name("engine".into())
+        .spawn(work)
+        .context("could not start the engine's thread")?;
+    Ok(handle)
+}
+
+struct Explorer {
+    line: Arc<EngineLine>,
+    device: OpenDevice,
+    searcher: Searcher,
+    thumbnails: Thumbnails,
+    embedder: Option<Embedder>,
+    data: Option<OpenData>,
+    config: Option<ExploreConfig>,
+    maps: Option<ImageMaps>,
+    query: Option<CurrentQuery>,
+    growing: Option<Growing>,
+    gallery_asked: Instant,
+    /// Whether the last gallery was searched over all that there is.
+    gallery_final: bool,
+    /// Whether the next unit is the map's alone.
+    map_has_turn: bool,
+}
+
+impl Explorer {
+    fn new(line: Arc<EngineLine>, device: OpenDevice, searcher: Searcher, thumbnails: Thumbnails) -> Self {
+        Self {
+            line,
+            device,
+            searcher,
+            thumbnails,
+            embedder: None,
+            data: None,
+            config: None,
+            maps: None,
+            query: None,
+            growing: None,
+            gallery_asked: Instant::now(),
+            gallery_final: false,
+            map_has_turn: false,
+        }
+    }
+
+    /// Until the window lets go of its end.
+    fn run(&mut self) {
+        let commands = self.line.commands.clone();
+        loop {
+            let mut waiting: Vec<Command> = commands.try_iter().collect();
+            if waiting.is_empty() && !self.has_work() {
+                match commands.recv() {
+                    Ok(command) => waiting.push(command),
+                    Err(_) => return,
+                }
+            }
+            if waiting.is_empty() && self.line.is_abandoned() {
+                return;
+            }
+            for command in newest_query_only(waiting) {
+                let about = about(&command);
+                if let Err(error) = self.handle(command) {
+                    self.fail(about, &error);
+                }
+                self.line.update(|shown| shown.busy = None);
+            }
+            if let Err(error) = self.work() {
+                self.growing = None;
+                self.line.update(|shown| shown.extraction = None);
+                self.fail("extracting patches", &error);
+            }
+        }
+    }
+
+    fn fail(&self, about: &str, error: &anyhow::Error) {
+        self.line.emit(Event::Failed { about: about.into(), message: format!("{error:#}") });
+    }
+
+    fn handle(&mut self, command: Command) -> anyhow::Result<()> {
+        match command {
+            Command::OpenModel { spec } => self.open_model(&spec),
+            Command::OpenData { spec, split } => self.open_data(&spec, split),
+            Command::ShowImage { index } => self.show_image(index),
+            Command::Query { id, patch } => self.ask(id, patch),
+            Command::Configure(config) => self.configure(config),
+            Command::PauseExtraction(paused) => {
+                if let Some(growing) = &mut self.growing {
+                    growing.paused = paused;
+                }
+                self.publish_extraction();
+                Ok(())
+            }
+            Command::ExportFigure { kind, path, style } => self.export(kind, &path, &style),
+            Command::Thumbnail { index } => {
+                if let Some(OpenData { id, set }) = &self.data {
+                    self.thumbnails.request(ThumbnailJob { data: set.clone(), data_id: *id, index });
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Of several queries only the last counts; all other commands stay in their order.
+fn newest_query_only(commands: Vec<Command>) -> Vec<Command> {
+    let is_query = |command: &Command| matches!(command, Command::Query { .. } | Command::ShowImage { .. });
+    let last = commands.iter().rposition(is_query);
+    let kept = commands.into_iter().enumerate();
+    kept.filter(|(place, command)| !is_query(command) || Some(*place) == last).map(|(_, c)| c).collect()
+}
+
+fn about(command: &Command) -> &'static str {
+    match command {
+        Command::OpenModel { .. } => "opening the model",
+        Command::OpenData { .. } => "opening the data set",
+        Command::ShowImage { .. } => "showing the image",
+        Command::Query { .. } => "the query",
+        Command::Configure(_) => "changing the patches",
+        Command::PauseExtraction(_) => "pausing",
+        Command::ExportFigure { .. } => "writing the figure",
+        Command::Thumbnail { .. } => "a thumbnail",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::patch::PatchRef;
+
+    #[test]
+    fn only_the_newest_query_is_answered() {
+        let query = |id| Command::Query { id, patch: PatchRef { image: 0, y: 0, x: 0, size: 8 } };
+        let commands = vec![query(1), Command::PauseExtraction(true), query(2), query(3)];
+        let kept = newest_query_only(commands);
+        assert_eq!(kept.len(), 2);
+        assert!(matches!(kept[1], Command::Query { id: 3, .. }));
+    }
+}

@@ -1,0 +1,179 @@
+//! Opening a model, a data set; other patches or another reach: what was embedded before is of no use
+//! any more, and extraction starts again.
+
+use std::sync::Arc;
+
+use super::Explorer;
+use super::extraction::Growing;
+use crate::bank::{Dtype, MemoryBank};
+use crate::dataset::{self, Dataset, Split};
+use crate::embed::{self, Embedder, ExtractPlan};
+use crate::engine::maps::shown_spaces;
+use crate::engine::state::*;
+use crate::model::{ModelSpec, Space, store};
+use crate::patch::{PatchGrid, PatchRef};
+
+/// The open data set.
+pub(super) struct OpenData {
+    pub id: u64,
+    pub set: Arc<dyn Dataset>,
+}
+
+impl Explorer {
+    pub(super) fn open_model(&mut self, spec: &ModelSpec) -> anyhow::Result<()> {
+        self.line.update(|shown| shown.busy = Some("opening the model".into()));
+        let model = store::open(spec, &self.device.device)?;
+        let embedder = Embedder::new(model, &self.device.device);
+        let description = ModelDescription {
+            name: embedder.name.clone(),
+            arch: embedder.info.backbone.title(),
+            spaces: shown_spaces(&embedder)
+                .into_iter()
+                .map(|(space, width)| (space.to_string(), width))
+                .collect(),
+            input: embedder.info.input,
+            hash: embedder.hash.clone(),
+        };
+        self.embedder = Some(embedder);
+        self.maps = None;
+        self.line.update(|shown| shown.model = Some(Arc::new(description)));
+        self.line.emit(Event::ModelOpened);
+        self.restart()
+    }
+
+    pub(super) fn open_data(&mut self, spec: &str, split: Option<Split>) -> anyhow::Result<()> {
+        self.line.update(|shown| shown.busy = Some("opening the data set".into()));
+        let set = dataset::open(spec, split)?;
+        let id = self.data.as_ref().map_or(1, |data| data.id + 1);
+        let description = DataDescription {
+            id,
+            name: set.name(),
+            kind: set.kind().into(),
+            images: set.len(),
+            classes: set.classes().to_vec(),
+            labels: (0..set.len()).map(|index| set.label(index)).collect(),
+            size: set.size(),
+            split: set.split(),
+            skipped: set.skipped().to_vec(),
+        };
+        let config = default_config(set.as_ref())?;
+        self.data = Some(OpenData { id, set });
+        self.config = Some(config);
+        self.query = None;
+        self.maps = None;
+        self.line.update(|shown| {
+            shown.data = Some(Arc::new(description));
+            shown.config = Some(config);
+            shown.view = None;
+        });
+        self.line.emit(Event::DataOpened);
+        self.restart()
+    }
+
+    /// What is shown of a query loses its meaning.
+    pub(super) fn forget_answers(&self) {
+        self.line.update(|shown| {
+            shown.generation += 1;
+            shown.query = None;
+            shown.galleries = None;
+        });
+    }
+
+    /// After model, data or grid changed: what was embedded is of no use any more.
+    fn restart(&mut self) -> anyhow::Result<()> {
+        self.growing = None;
+        self.forget_answers();
+        self.line.update(|shown| shown.extraction = None);
+        let (Some(embedder), Some(data), Some(config)) = (&self.embedder, &self.data, self.config) else {
+            return Ok(());
+        };
+        let patch = self.query.take().map(|query| (query.id, query.patch));
+        let limited = dataset::limited(data.set.clone(), config.gallery_images)?;
+        let grid = PatchGrid::new(config.grid.patch, config.gallery_stride)?;
+        let spaces: Vec<Space> = shown_spaces(embedder).into_iter().map(|(space, _)| space).collect();
+        let plan = ExtractPlan::new(embedder, limited.as_ref(), grid, &spaces, Dtype::F16)?;
+        let bank = MemoryBank::new(plan.spec.clone(), plan.images.clone())?;
+        let extraction = embed::Extraction::start(plan, limited, 0)?;
+        self.growing = Some(Growing { extraction, bank, paused: false });
+        self.publish_extraction();
+        match patch {
+            Some((id, patch)) => self.ask(id, PatchRef { size: config.grid.patch, ..patch }),
+            // An image that was chosen without a query stays on show.
+            None if self.line.snapshot().view.is_some() => self.prepare_maps(),
+            None => {
+                let example = worked_example(data.set.as_ref(), config.grid)?;
+                self.ask(0, example)
+            }
+        }
+    }
+
+    pub(super) fn configure(&mut self, config: ExploreConfig) -> anyhow::Result<()> {
+        let Some(old) = self.config.replace(config) else { return Ok(()) };
+        self.line.update(|shown| shown.config = Some(config));
+        if old.grid != config.grid {
+            self.maps = None;
+        }
+        let reach = |c: &ExploreConfig| (c.grid.patch, c.gallery_stride, c.gallery_images);
+        if reach(&old) != reach(&config) {
+            return self.restart();
+        }
+        match &self.query {
+            Some(query) => self.ask(query.id, query.patch),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Patch size and strides that suit the images: about a quarter of the side, at most 25 x 25 positions in
+/// a map, 7 x 7 for each image of the galleries.
+fn default_config(data: &dyn Dataset) -> anyhow::Result<ExploreConfig> {
+    let (height, width) = match data.size() {
+        Some(size) => size,
+        None => data.dimensions(0),
+    };
+    let side = height.min(width);
+    let patch = match side {
+        0..=40 => 14.min(side),
+        41..=96 => side / 4,
+        _ => side * 71 / 224,
+    };
+    Ok(ExploreConfig {
+        grid: PatchGrid::new(patch, (side - patch).div_ceil(24).max(1))?,
+        gallery_stride: ((side - patch) / 6).max(1),
+        gallery_images: 1024,
+        neighbours: 119,
+    })
+}
+
+/// A first query worth seeing: where the data set knows its parts, the patch with most of a wheel
+/// among the first images; else the centre of the first image.
+fn worked_example(data: &dyn Dataset, grid: PatchGrid) -> anyhow::Result<PatchRef> {
+    const LOOKED_AT: usize = 24;
+    let mut best: Option<(usize, PatchRef)> = None;
+    for index in 0..LOOKED_AT.min(data.len()) {
+        let Some(map) = data.parts(index) else { break };
+        let Some(wheel) = map.names.iter().position(|name| *name == "wheel") else { break };
+        let (rows, cols) = grid.shape(map.height, map.width);
+        for cell in 0..rows * cols {
+            let (y, x) = grid.corner(cell, cols);
+            let pixels =
+                (y..y + grid.patch).flat_map(|y| (x..x + grid.patch).map(move |x| y * map.width + x));
+            let count = pixels.filter(|&pixel| usize::from(map.index[pixel as usize]) == wheel).count();
+            if count > best.map_or(0, |(most, _)| most) {
+                best = Some((count, PatchRef { image: index as u32, y, x, size: grid.patch }));
+            }
+        }
+    }
+    if let Some((_, patch)) = best {
+        return Ok(patch);
+    }
+    let (height, width) = data.dimensions(0);
+    let (rows, cols) = grid.shape(height, width);
+    anyhow::ensure!(
+        rows * cols > 0,
+        "no patch of {} pixels fits on the first image ({width} x {height}); choose a smaller patch",
+        grid.patch
+    );
+    let (y, x) = grid.corner(rows / 2 * cols + cols / 2, cols);
+    Ok(PatchRef { image: 0, y, x, size: grid.patch })
+}
