@@ -48,8 +48,10 @@ impl Searcher {
         let (jobs, receiver) = unbounded();
         let waiting = Arc::new(AtomicUsize::new(0));
         let counter = waiting.clone();
-        let work =
-            move || Worker { line, images: HashMap::new(), bytes: 0, data_id: 0 }.run(&receiver, &counter);
+        let work = move || {
+            Worker { line, images: HashMap::new(), bytes: 0, data_id: 0, has_told: false }
+                .run(&receiver, &counter)
+        };
         thread::Builder::new().name("search".into()).spawn(work).context("could not start a thread")?;
         Ok(Self { jobs, waiting })
     }
@@ -72,6 +74,8 @@ struct Worker {
     images: HashMap<usize, Arc<Image>>,
     bytes: usize,
     data_id: u64,
+    /// Whether it was said that images of this data set cannot be read any more.
+    has_told: bool,
 }
 
 impl Worker {
@@ -104,6 +108,7 @@ impl Worker {
             self.images.clear();
             self.bytes = 0;
             self.data_id = job.data_id;
+            self.has_told = false;
         }
         let spaces = job.vectors.iter().map(|(space, vector)| self.space(job, space, vector));
         let spaces = spaces.collect::<anyhow::Result<_>>()?;
@@ -128,6 +133,7 @@ impl Worker {
         let mut neighbours = Vec::with_capacity(hits.len());
         for hit in hits {
             let patch = job.bank.patch_ref(hit.row);
+            let pixels = self.pixels(job, patch);
             let class =
                 job.bank.label_of_row(hit.row).and_then(|label| job.data.classes().get(label as usize));
             neighbours.push(Neighbour {
@@ -136,27 +142,49 @@ impl Worker {
                 relation: Relation::of(&job.bank, hit.row, Some(image), label),
                 class: class.cloned(),
                 image_name: job.data.image_name(patch.image as usize),
-                pixels: self.pixels(job, patch)?,
+                is_readable: pixels.is_some(),
+                pixels: pixels.unwrap_or_else(|| Arc::new(Image::filled(patch.size, patch.size, [128; 3]))),
             });
         }
         Ok(Gallery { space: space.into(), milliseconds, neighbours })
     }
 
-    fn pixels(&mut self, job: &SearchJob, patch: PatchRef) -> anyhow::Result<Arc<Image>> {
-        let index = patch.image as usize;
-        let image = match self.images.get(&index) {
-            Some(image) => image.clone(),
-            None => {
-                let image = Arc::new(job.data.image(index)?);
-                if self.bytes > KEPT_BYTES {
-                    self.images.clear();
-                    self.bytes = 0;
+    /// The pixels of a patch; `None` if its image cannot be read any more, which is told once.
+    fn pixels(&mut self, job: &SearchJob, patch: PatchRef) -> Option<Arc<Image>> {
+        match self.image(job, patch.image as usize) {
+            Ok(image) => Some(Arc::new(image.crop(patch.y, patch.x, patch.size, patch.size))),
+            Err(error) => {
+                if !std::mem::replace(&mut self.has_told, true) {
+                    let message = format!(
+                        "{error:#}. It could be read when its patches were embedded; such neighbours are \
+                         shown in grey"
+                    );
+                    self.line.emit(Event::Failed { about: "showing a neighbour".into(), message });
                 }
-                self.bytes += image.rgb().len();
-                self.images.insert(index, image.clone());
-                image
+                None
             }
-        };
-        Ok(Arc::new(image.crop(patch.y, patch.x, patch.size, patch.size)))
+        }
+    }
+
+    fn image(&mut self, job: &SearchJob, index: usize) -> anyhow::Result<Arc<Image>> {
+        if let Some(image) = self.images.get(&index) {
+            return Ok(image.clone());
+        }
+        let image = Arc::new(job.data.image(index)?);
+        let (height, width) = job.data.dimensions(index);
+        anyhow::ensure!(
+            (image.height(), image.width()) == (height, width),
+            "{} is {} x {} pixels now, and was {width} x {height} when the data set was opened",
+            job.data.image_name(index),
+            image.width(),
+            image.height()
+        );
+        if self.bytes > KEPT_BYTES {
+            self.images.clear();
+            self.bytes = 0;
+        }
+        self.bytes += image.rgb().len();
+        self.images.insert(index, image.clone());
+        Ok(image)
     }
 }

@@ -22,18 +22,19 @@ pub enum Command {
     OpenModel { spec: ModelSpec },
     /// Opens a data set: `demo`, a folder, one file. Shows its first image.
     OpenData { spec: String, split: Option<Split> },
-    /// Shows image `index` of the data set, with no query yet.
-    ShowImage { index: usize },
+    /// Shows image `index` of data set `data` ([`DataDescription::id`]), with no query yet. Ignored if
+    /// another data set is open by then, as are all commands with such a number.
+    ShowImage { data: u64, index: usize },
     /// Makes a patch the query: its heatmaps, then its neighbours. Shows its image if need be.
-    Query { id: RequestId, patch: PatchRef },
-    /// Changes patch size, strides, reach or number of neighbours.
-    Configure(ExploreConfig),
+    Query { id: RequestId, data: u64, patch: PatchRef },
+    /// Changes patch size, strides, reach or number of neighbours. The query is asked again, as `id`.
+    Configure { id: RequestId, config: ExploreConfig },
     /// Pauses or resumes the extraction of the data set's patches.
     PauseExtraction(bool),
     /// Writes the shown heatmaps or galleries as a figure (format from the file's extension).
     ExportFigure { kind: FigureKind, path: PathBuf, style: Style },
     /// Asks for a small picture of image `index`; it arrives as [`Event::Thumbnail`].
-    Thumbnail { index: usize },
+    Thumbnail { data: u64, index: usize },
 }
 
 /// Which figure to write.
@@ -205,8 +206,9 @@ pub struct Neighbour {
     pub relation: Relation,
     pub class: Option<String>,
     pub image_name: String,
-    /// Its pixels.
+    /// Its pixels; grey if its image cannot be read any more.
     pub pixels: Arc<Image>,
+    pub is_readable: bool,
 }
 
 /// Extraction of patches for the galleries.

@@ -123,10 +123,17 @@ impl Session {
         }
     }
 
+    /// Number of the data set on show: what is asked of its images is meant for it and no other.
+    pub fn data_id(&self) -> Option<u64> {
+        self.snapshot.data.as_ref().map(|data| data.id)
+    }
+
     fn ask(&mut self, patch: PatchRef) {
         self.last_id += 1;
         self.asked = Some((self.last_id, patch));
-        self.send(Command::Query { id: self.last_id, patch });
+        if let Some(data) = self.data_id() {
+            self.send(Command::Query { id: self.last_id, data, patch });
+        }
     }
 
     /// Makes `patch` the query, with the patch size that is set now.
@@ -205,10 +212,12 @@ impl Session {
     /// Shows an image of the data set; nothing happens if it is on show or does not exist.
     pub fn show_image(&mut self, index: usize) {
         let snapshot = &self.snapshot;
-        let exists = snapshot.data.as_ref().is_some_and(|data| index < data.images);
-        if exists && snapshot.view.as_ref().is_none_or(|view| view.index != index) {
+        let Some(data) = snapshot.data.as_ref().filter(|data| index < data.images).map(|data| data.id) else {
+            return;
+        };
+        if snapshot.view.as_ref().is_none_or(|view| view.index != index) {
             self.asked = None;
-            self.send(Command::ShowImage { index });
+            self.send(Command::ShowImage { data, index });
         }
     }
 
@@ -235,7 +244,11 @@ impl Session {
         } else {
             self.draft.touched = None;
             self.draft.before = self.snapshot.config;
-            self.send(Command::Configure(config));
+            self.last_id += 1;
+            if let Some(patch) = self.query() {
+                self.asked = Some((self.last_id, patch));
+            }
+            self.send(Command::Configure { id: self.last_id, config });
         }
         None
     }
@@ -244,7 +257,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{EngineLine, ImageView, QueryView, line};
+    use crate::engine::{DataDescription, EngineLine, ImageView, QueryView, line};
     use crate::image::Image;
 
     const CONFIG: ExploreConfig = ExploreConfig {
@@ -253,6 +266,20 @@ mod tests {
         gallery_images: 100,
         neighbours: 119,
     };
+
+    fn data() -> DataDescription {
+        DataDescription {
+            id: 5,
+            name: "few".into(),
+            kind: "folder".into(),
+            images: 9,
+            classes: vec![],
+            labels: vec![None; 9],
+            size: Some((32, 32)),
+            split: None,
+            skipped: vec![],
+        }
+    }
 
     fn patch(y: u32, x: u32) -> PatchRef {
         PatchRef { image: 3, y, x, size: 14 }
@@ -269,6 +296,7 @@ mod tests {
         let (handle, line) = line(|| {});
         line.update(|snapshot| {
             snapshot.config = Some(CONFIG);
+            snapshot.data = Some(Arc::new(data()));
             snapshot.view = Some(Arc::new(ImageView {
                 index: 3,
                 name: "3".into(),
@@ -285,7 +313,7 @@ mod tests {
 
     fn last_query(line: &EngineLine) -> Option<(RequestId, PatchRef)> {
         line.commands.try_iter().fold(None, |last, command| match command {
-            Command::Query { id, patch } => Some((id, patch)),
+            Command::Query { id, patch, .. } => Some((id, patch)),
             _ => last,
         })
     }
@@ -325,8 +353,20 @@ mod tests {
         assert!(line.commands.is_empty());
         assert!(session.send_config_when_settled(10.5, true).is_some());
         assert!(session.send_config_when_settled(10.5, false).is_none());
-        assert!(matches!(line.commands.try_recv(), Ok(Command::Configure(sent)) if sent == config));
+        assert!(
+            matches!(line.commands.try_recv(), Ok(Command::Configure { id: 1, config: sent }) if sent == config)
+        );
         assert_eq!(session.config(), Some(config));
+    }
+
+    #[test]
+    fn what_is_asked_says_which_data_set_it_is_meant_for() {
+        let (mut session, line) = session();
+        session.go_to(patch(0, 4));
+        session.show_image(7);
+        let sent: Vec<Command> = line.commands.try_iter().collect();
+        assert!(matches!(sent[0], Command::Query { data: 5, .. }));
+        assert!(matches!(sent[1], Command::ShowImage { data: 5, index: 7 }));
     }
 
     #[test]

@@ -21,7 +21,7 @@ impl Started {
         let engine = engine::start(device, move || _ = ring.try_send(())).unwrap();
         engine.send(Command::OpenModel { spec: "demo".into() });
         engine.send(Command::OpenData { spec: "demo".into(), split: Some(Split::Test) });
-        engine.send(Command::Configure(small()));
+        engine.send(Command::Configure { id: 0, config: small() });
         Self { engine, bell }
     }
 
@@ -70,7 +70,7 @@ fn the_engine_opens_with_a_worked_example_and_answers_queries() {
     assert_eq!((galleries.total, galleries.spaces[1].neighbours.len()), (8 * 16, 20));
 
     let patch = PatchRef { image: 2, y: 16, x: 32, size: 16 };
-    started.engine.send(Command::Query { id: 7, patch });
+    started.engine.send(Command::Query { id: 7, data: 1, patch });
     let shown = started.until("the answer", |shown| {
         is_complete(shown)
             && shown.query.as_ref().is_some_and(|q| q.id == 7)
@@ -115,4 +115,87 @@ fn a_figure_from_the_engine_is_saved_and_a_failure_is_told_in_words() {
     assert!(matches!(&events[2], Event::Failed { message, .. } if message.contains("/nowhere")));
     // The data set that was open stays open.
     assert_eq!(started.engine.snapshot().data.as_ref().unwrap().name, "Parts");
+}
+
+/// Writes a picture of coloured noise, the same for the same seed.
+fn write_picture(path: &std::path::Path, seed: u32) {
+    let pixel = |x: u32, y: u32| [x * 7 + seed * 31, y * 11, x * y + seed].map(|value| (value % 251) as u8);
+    image::RgbImage::from_fn(48, 48, |x, y| image::Rgb(pixel(x, y))).save(path).unwrap();
+}
+
+/// What the engine said failed, so far.
+fn failures(started: &Started) -> Vec<String> {
+    let message = |event| match event {
+        Event::Failed { message, .. } => Some(message),
+        _ => None,
+    };
+    started.engine.drain_events().into_iter().filter_map(message).collect()
+}
+
+#[test]
+fn a_question_about_a_data_set_that_is_not_open_any_more_goes_unanswered() {
+    let started = Started::new();
+    let shown = started.until("the worked example", is_complete);
+    let (id, view) = (shown.query.as_ref().unwrap().id, shown.view.as_ref().unwrap().index);
+    let patch = PatchRef { image: view as u32 + 1, y: 0, x: 0, size: 16 };
+    started.engine.send(Command::Query { id: 90, data: 99, patch });
+    started.engine.send(Command::ShowImage { data: 99, index: 5 });
+    started.engine.send(Command::Configure { id: 3, config: ExploreConfig { neighbours: 10, ..small() } });
+    let shown = started.until("the next answer", |shown| {
+        shown.galleries.as_ref().is_some_and(|galleries| galleries.query_id == 3)
+    });
+    assert_eq!(shown.view.as_ref().unwrap().index, view);
+    assert_ne!(id, 3);
+    assert_eq!(shown.galleries.as_ref().unwrap().spaces[0].neighbours.len(), 10);
+}
+
+#[test]
+fn the_first_picture_that_can_be_read_is_the_example() {
+    let folder = tempfile::tempdir().unwrap();
+    for index in 0..3 {
+        write_picture(&folder.path().join(format!("{index}.png")), index);
+    }
+    let broken = folder.path().join("0.png");
+    let mut bytes = std::fs::read(&broken).unwrap();
+    bytes[60..].fill(0);
+    std::fs::write(&broken, bytes).unwrap();
+    let started = Started::new();
+    let spec = folder.path().display().to_string();
+    started.engine.send(Command::OpenData { spec, split: None });
+    let shown = started.until("an example", |shown| {
+        shown.data.as_ref().is_some_and(|data| data.images == 3) && shown.query.is_some()
+    });
+    assert_eq!(shown.view.as_ref().unwrap().index, 1);
+    assert_eq!(shown.config.unwrap().gallery_images, 3);
+}
+
+#[test]
+fn a_neighbour_that_cannot_be_read_any_more_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    for index in 0..3 {
+        write_picture(&folder.path().join(format!("{index}.png")), index);
+    }
+    let started = Started::new();
+    let spec = folder.path().display().to_string();
+    started.engine.send(Command::OpenData { spec, split: None });
+    let config = |neighbours| ExploreConfig { neighbours, gallery_images: 3, ..small() };
+    started.engine.send(Command::Configure { id: 1, config: config(0) });
+    started.until("the extraction", |shown| {
+        shown.data.as_ref().is_some_and(|data| data.images == 3)
+            && shown.config == Some(config(0))
+            && shown.extraction.as_ref().is_some_and(|extraction| extraction.finished)
+    });
+    std::fs::remove_file(folder.path().join("2.png")).unwrap();
+    failures(&started);
+    for id in [2, 3] {
+        started.engine.send(Command::Configure { id, config: config(18 + id as usize) });
+        let shown = started.until("the gallery", |shown| {
+            shown.galleries.as_ref().is_some_and(|galleries| galleries.query_id == id)
+        });
+        let neighbours = &shown.galleries.as_ref().unwrap().spaces[0].neighbours;
+        assert_eq!(neighbours.len(), 18 + id as usize);
+        assert!(neighbours.iter().all(|n| n.is_readable == (n.patch.image != 2)));
+    }
+    let told = failures(&started);
+    assert!(told.len() == 1 && told[0].contains("2.png"), "{told:?}");
 }

@@ -79,7 +79,7 @@ impl Window {
 
     fn queries(&self) -> Vec<(u64, PatchRef)> {
         let query = |command| match command {
-            Command::Query { id, patch } => Some((id, patch)),
+            Command::Query { id, patch, .. } => Some((id, patch)),
             _ => None,
         };
         self.commands().into_iter().filter_map(query).collect()
@@ -170,6 +170,7 @@ fn gallery_view(query_id: u64, query: PatchRef) -> GalleryView {
         class: Some("car".into()),
         image_name: format!("few/{rank}.png"),
         pixels: Arc::new(Image::filled(8, 8, [200, rank as u8, 0])),
+        is_readable: true,
     };
     let gallery = |space: &str| Gallery {
         space: space.into(),
@@ -370,7 +371,7 @@ fn the_filter_finds_images_by_class_and_index() {
     assert!(window.shows("20 of 40 images"));
     window.harness.get_by_label("image 5 \u{b7} horse").click();
     window.steps();
-    assert!(matches!(window.commands()[..], [Command::ShowImage { index: 5 }]));
+    assert!(matches!(window.commands()[..], [Command::ShowImage { data: 1, index: 5 }]));
 }
 
 #[test]

@@ -36,7 +36,7 @@ impl Explorer {
     }
 
     /// Puts image `index` on show, if it is not there already.
-    fn view(&mut self, index: usize) -> anyhow::Result<Arc<Image>> {
+    pub(super) fn view(&mut self, index: usize) -> anyhow::Result<Arc<Image>> {
         let data = self.data.as_ref().context("no data set is open")?;
         let shown = self.line.snapshot().view.clone();
         if let Some(view) = shown.filter(|view| view.index == index) {

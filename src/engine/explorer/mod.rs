@@ -127,9 +127,17 @@ impl Explorer {
         match command {
             Command::OpenModel { spec } => self.open_model(&spec),
             Command::OpenData { spec, split } => self.open_data(&spec, split),
-            Command::ShowImage { index } => self.show_image(index),
-            Command::Query { id, patch } => self.ask(id, patch),
-            Command::Configure(config) => self.configure(config),
+            // Meant for a data set that is not open any more: its indices say nothing about this one.
+            Command::ShowImage { data, .. }
+            | Command::Query { data, .. }
+            | Command::Thumbnail { data, .. }
+                if self.data.as_ref().is_none_or(|open| open.id != data) =>
+            {
+                Ok(())
+            }
+            Command::ShowImage { index, .. } => self.show_image(index),
+            Command::Query { id, patch, .. } => self.ask(id, patch),
+            Command::Configure { id, config } => self.configure(id, config),
             Command::PauseExtraction(paused) => {
                 if let Some(growing) = &mut self.growing {
                     growing.paused = paused;
@@ -138,7 +146,7 @@ impl Explorer {
                 Ok(())
             }
             Command::ExportFigure { kind, path, style } => self.export(kind, &path, &style),
-            Command::Thumbnail { index } => {
+            Command::Thumbnail { index, .. } => {
                 if let Some(OpenData { id, set }) = &self.data {
                     self.thumbnails.request(ThumbnailJob { data: set.clone(), data_id: *id, index });
                 }
@@ -148,12 +156,22 @@ impl Explorer {
     }
 }
 
-/// Of several queries only the last counts; all other commands stay in their order.
+/// Of several queries only the last counts; all other commands stay in their order. A query before a
+/// figure stays, since the figure shows it.
 fn newest_query_only(commands: Vec<Command>) -> Vec<Command> {
-    let is_query = |command: &Command| matches!(command, Command::Query { .. } | Command::ShowImage { .. });
-    let last = commands.iter().rposition(is_query);
-    let kept = commands.into_iter().enumerate();
-    kept.filter(|(place, command)| !is_query(command) || Some(*place) == last).map(|(_, c)| c).collect()
+    let mut kept = Vec::with_capacity(commands.len());
+    let mut is_superseded = false;
+    for command in commands.into_iter().rev() {
+        match command {
+            Command::Query { .. } | Command::ShowImage { .. } if is_superseded => continue,
+            Command::Query { .. } | Command::ShowImage { .. } => is_superseded = true,
+            Command::ExportFigure { .. } => is_superseded = false,
+            _ => {}
+        }
+        kept.push(command);
+    }
+    kept.reverse();
+    kept
 }
 
 fn about(command: &Command) -> &'static str {
@@ -162,7 +180,7 @@ fn about(command: &Command) -> &'static str {
         Command::OpenData { .. } => "opening the data set",
         Command::ShowImage { .. } => "showing the image",
         Command::Query { .. } => "the query",
-        Command::Configure(_) => "changing the patches",
+        Command::Configure { .. } => "changing the patches",
         Command::PauseExtraction(_) => "pausing",
         Command::ExportFigure { .. } => "writing the figure",
         Command::Thumbnail { .. } => "a thumbnail",
@@ -174,12 +192,26 @@ mod tests {
     use super::*;
     use crate::patch::PatchRef;
 
+    fn query(id: RequestId) -> Command {
+        Command::Query { id, data: 1, patch: PatchRef { image: 0, y: 0, x: 0, size: 8 } }
+    }
+
     #[test]
     fn only_the_newest_query_is_answered() {
-        let query = |id| Command::Query { id, patch: PatchRef { image: 0, y: 0, x: 0, size: 8 } };
         let commands = vec![query(1), Command::PauseExtraction(true), query(2), query(3)];
         let kept = newest_query_only(commands);
         assert_eq!(kept.len(), 2);
         assert!(matches!(kept[1], Command::Query { id: 3, .. }));
+    }
+
+    #[test]
+    fn a_figure_shows_the_query_that_was_asked_before_it() {
+        let path = "fig4.svg".into();
+        let export = Command::ExportFigure { kind: FigureKind::Heatmap, path, style: Style::default() };
+        let kept = newest_query_only(vec![query(1), query(2), export, query(3), query(4)]);
+        assert!(matches!(kept[0], Command::Query { id: 2, .. }));
+        assert!(matches!(kept[1], Command::ExportFigure { .. }));
+        assert!(matches!(kept[2], Command::Query { id: 4, .. }));
+        assert_eq!(kept.len(), 3);
     }
 }

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use anyhow::Context;
+
 use super::Explorer;
 use super::extraction::Growing;
 use crate::bank::{Dtype, MemoryBank};
@@ -12,6 +14,9 @@ use crate::engine::maps::shown_spaces;
 use crate::engine::state::*;
 use crate::model::{ModelSpec, Space, store};
 use crate::patch::{PatchGrid, PatchRef};
+
+/// Images that are tried, from the first on, for something to show.
+const EXAMPLES: usize = 24;
 
 /// The open data set.
 pub(super) struct OpenData {
@@ -100,15 +105,44 @@ impl Explorer {
             Some((id, patch)) => self.ask(id, PatchRef { size: config.grid.patch, ..patch }),
             // An image that was chosen without a query stays on show.
             None if self.line.snapshot().view.is_some() => self.prepare_maps(),
-            None => {
-                let example = worked_example(data.set.as_ref(), config.grid)?;
-                self.ask(0, example)
-            }
+            None => self.show_example(config.grid),
         }
     }
 
-    pub(super) fn configure(&mut self, config: ExploreConfig) -> anyhow::Result<()> {
+    /// Asks for a first query worth seeing: a wheel, or the centre of the first image that can be read.
+    fn show_example(&mut self, grid: PatchGrid) -> anyhow::Result<()> {
+        let set = self.data.as_ref().context("no data set is open")?.set.clone();
+        if let Some(patch) = wheel(set.as_ref(), grid) {
+            return self.ask(0, patch);
+        }
+        let mut first_error = None;
+        for index in 0..EXAMPLES.min(set.len()) {
+            let (height, width) = set.dimensions(index);
+            let (rows, cols) = grid.shape(height, width);
+            if rows * cols == 0 {
+                first_error.get_or_insert_with(|| {
+                    let patch = grid.patch;
+                    anyhow::anyhow!(
+                        "a patch of {patch} pixels does not fit on {width} x {height}; choose a smaller patch"
+                    )
+                });
+            } else if let Err(error) = self.view(index) {
+                first_error.get_or_insert(error);
+            } else {
+                let (y, x) = grid.corner(rows / 2 * cols + cols / 2, cols);
+                return self.ask(0, PatchRef { image: index as u32, y, x, size: grid.patch });
+            }
+        }
+        Err(first_error.unwrap_or_else(|| anyhow::anyhow!("it has no images")))
+            .context("none of the first images can be shown; the first one")
+    }
+
+    /// Takes new settings; the query, if there is one, is asked again as `id`.
+    pub(super) fn configure(&mut self, id: RequestId, config: ExploreConfig) -> anyhow::Result<()> {
         let Some(old) = self.config.replace(config) else { return Ok(()) };
+        if let Some(query) = &mut self.query {
+            query.id = id;
+        }
         self.line.update(|shown| shown.config = Some(config));
         if old.grid != config.grid {
             self.maps = None;
@@ -140,19 +174,18 @@ fn default_config(data: &dyn Dataset) -> anyhow::Result<ExploreConfig> {
     Ok(ExploreConfig {
         grid: PatchGrid::new(patch, (side - patch).div_ceil(24).max(1))?,
         gallery_stride: ((side - patch) / 6).max(1),
-        gallery_images: 1024,
+        gallery_images: data.len().min(1024),
         neighbours: 119,
     })
 }
 
-/// A first query worth seeing: where the data set knows its parts, the patch with most of a wheel
-/// among the first images; else the centre of the first image.
-fn worked_example(data: &dyn Dataset, grid: PatchGrid) -> anyhow::Result<PatchRef> {
-    const LOOKED_AT: usize = 24;
+/// A patch worth seeing where the data set knows its parts: the one with most of a wheel among the first
+/// images.
+fn wheel(data: &dyn Dataset, grid: PatchGrid) -> Option<PatchRef> {
     let mut best: Option<(usize, PatchRef)> = None;
-    for index in 0..LOOKED_AT.min(data.len()) {
-        let Some(map) = data.parts(index) else { break };
-        let Some(wheel) = map.names.iter().position(|name| *name == "wheel") else { break };
+    for index in 0..EXAMPLES.min(data.len()) {
+        let map = data.parts(index)?;
+        let wheel = map.names.iter().position(|name| *name == "wheel")?;
         let (rows, cols) = grid.shape(map.height, map.width);
         for cell in 0..rows * cols {
             let (y, x) = grid.corner(cell, cols);
@@ -164,16 +197,5 @@ fn worked_example(data: &dyn Dataset, grid: PatchGrid) -> anyhow::Result<PatchRe
             }
         }
     }
-    if let Some((_, patch)) = best {
-        return Ok(patch);
-    }
-    let (height, width) = data.dimensions(0);
-    let (rows, cols) = grid.shape(height, width);
-    anyhow::ensure!(
-        rows * cols > 0,
-        "no patch of {} pixels fits on the first image ({width} x {height}); choose a smaller patch",
-        grid.patch
-    );
-    let (y, x) = grid.corner(rows / 2 * cols + cols / 2, cols);
-    Ok(PatchRef { image: 0, y, x, size: grid.patch })
+    best.map(|(_, patch)| patch)
 }

@@ -4,7 +4,7 @@ use eframe::egui::{ComboBox, DragValue, Response, Slider, Ui};
 
 use crate::colormap::Colormap;
 use crate::engine::ExploreConfig;
-use crate::gui::text::thousands;
+use crate::gui::text::{count, thousands};
 
 use super::Desk;
 
@@ -59,9 +59,10 @@ pub fn gallery_controls_ui(ui: &mut Ui, desk: &mut Desk) {
             combo.response.accessible_name("Neighbours");
             number_ui(ui, "Search stride", &mut config.gallery_stride, 1..=side, " px")
                 .on_hover_text("Distance between the patches that the galleries search, pixels.");
-            number_ui(ui, "of the first", &mut config.gallery_images, 1..=images, "")
+            config.gallery_images = config.gallery_images.min(images);
+            number_ui(ui, "in the first", &mut config.gallery_images, 1..=images, "")
                 .on_hover_text("How many images the galleries reach, from the first of the data set.");
-            ui.label(format!("of {} images", thousands(images)));
+            ui.label(format!("of {}", count(images, "image")));
         });
     });
 }

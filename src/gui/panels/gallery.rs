@@ -156,7 +156,8 @@ fn gallery_ui(
 /// Cosine, class and kinship of a neighbour on one line.
 fn neighbour_text(neighbour: &Neighbour) -> String {
     let class = neighbour.class.as_deref().unwrap_or("no class");
-    format!("cosine {:.3}, {class}, {}", neighbour.cosine, relation_text(neighbour.relation))
+    let lost = if neighbour.is_readable { "" } else { ", its image cannot be read any more" };
+    format!("cosine {:.3}, {class}, {}{lost}", neighbour.cosine, relation_text(neighbour.relation))
 }
 
 /// A kinship in words.
@@ -179,7 +180,10 @@ fn neighbour_ui(ui: &mut Ui, space: &str, rank: usize, neighbour: &Neighbour) {
         relation_text(neighbour.relation)
     ));
     ui.label(place);
-    ui.weak("Click to go there.");
+    match neighbour.is_readable {
+        true => ui.weak("Click to go there."),
+        false => ui.colored_label(ui.visuals().warn_fg_color, "Its image cannot be read any more."),
+    };
 }
 
 struct PatchText {

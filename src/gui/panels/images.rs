@@ -187,7 +187,7 @@ fn thumbnail_ui(
         Thumbnail::Missing { ask } => {
             ui.painter().rect_filled(rect.shrink2(vec2(1.0, 1.0)), 2.0, ui.visuals().faint_bg_color);
             if ask {
-                desk.session.send(Command::Thumbnail { index });
+                desk.session.send(Command::Thumbnail { data: data.id, index });
             }
         }
     }
