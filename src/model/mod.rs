@@ -3,6 +3,8 @@
 
 pub mod encoder;
 pub mod layers;
+pub mod momentum;
+pub mod predictor;
 pub mod projector;
 pub mod resnet;
 pub mod spec;
@@ -11,5 +13,6 @@ pub mod weights;
 
 pub use encoder::{Encoder, ModelInfo, Space};
 pub use layers::Mode;
+pub use predictor::Predictor;
 pub use resnet::{BackboneConfig, Depth, Stem};
 pub use spec::{ModelSpec, Overrides};

@@ -36,14 +36,27 @@ pub struct Model {
 
 /// Serialises an encoder.
 pub fn to_bytes(encoder: &Encoder, info: &ModelInfo) -> anyhow::Result<Vec<u8>> {
-    let weights = weights::collect(encoder);
+    let metadata = HashMap::from([(METADATA_KEY.to_string(), serde_json::to_string(info)?)]);
+    serialize(&weights::collect(encoder), Some(metadata))
+}
+
+/// Serialises weights that are no whole model.
+pub fn weights_to_bytes(weights: &Weights) -> anyhow::Result<Vec<u8>> {
+    serialize(weights, None)
+}
+
+/// Reads what [`weights_to_bytes`] wrote.
+pub fn weights_from_bytes(bytes: &[u8]) -> anyhow::Result<Weights> {
+    read_weights(&SafeTensors::deserialize(bytes)?)
+}
+
+fn serialize(weights: &Weights, metadata: Option<HashMap<String, String>>) -> anyhow::Result<Vec<u8>> {
     let views = weights.iter().map(|(name, array)| {
         let view = TensorView::new(Dtype::F32, array.shape.clone(), bytemuck::cast_slice(&array.values))?;
         Ok((name.as_str(), view))
     });
     let views = views.collect::<anyhow::Result<Vec<_>>>()?;
-    let metadata = HashMap::from([(METADATA_KEY.to_string(), serde_json::to_string(info)?)]);
-    Ok(safetensors::serialize(views, Some(metadata))?)
+    Ok(safetensors::serialize(views, metadata)?)
 }
 
 /// Writes a model file, atomically.

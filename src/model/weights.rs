@@ -29,15 +29,15 @@ pub struct Mismatch {
     pub unexpected: Vec<String>,
 }
 
-/// The PyTorch name of a parameter at `path` within an encoder.
+/// The PyTorch name of a parameter at `path` within an encoder or predictor.
 fn torch_name(path: &[String]) -> String {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     match path.as_slice() {
         ["backbone", rest @ ..] => rest.join("."),
         // Linear, BN and ReLU of layer i stand at 3i, 3i + 1 and 3i + 2.
-        ["projector", "layers", layer, kind, rest @ ..] => {
+        [mlp @ ("projector" | "predictor"), "layers", layer, kind, rest @ ..] => {
             let place = 3 * layer.parse::<usize>().unwrap_or(0) + usize::from(*kind == "bn");
-            format!("projector.{place}.{}", rest.join("."))
+            format!("{mlp}.{place}.{}", rest.join("."))
         }
         other => other.join("."),
     }
@@ -174,8 +174,9 @@ fn draw(distribution: impl Distribution<f32>, count: usize, rng: &mut Pcg64) -> 
     (0..count).map(|_| distribution.sample(rng)).collect()
 }
 
-/// Whether `name` is the bias of a projector's linear layer (and not of a batch norm).
+/// Whether `name` is the bias of a linear layer of the projector or predictor (and not of a batch norm).
 fn is_linear_bias(name: &str) -> bool {
-    let place = name.strip_prefix("projector.").and_then(|rest| rest.strip_suffix(".bias"));
+    let mlp = name.strip_prefix("projector.").or(name.strip_prefix("predictor."));
+    let place = mlp.and_then(|rest| rest.strip_suffix(".bias"));
     place.and_then(|digits| digits.parse::<usize>().ok()).is_some_and(|place| place % 3 == 0)
 }

@@ -15,7 +15,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::Loss;
-use super::terms::{mean, mean_dot, pairs, unit_rows};
+use super::terms::{mean, pairs, unit_rows};
 
 /// Constants of the momentum encoder and the predictor; the paper's are 0.99 and 4096.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,12 +50,24 @@ impl Byol {
     pub(super) fn loss(&self, predictions: &[Tensor<2>], targets: &[Tensor<2>]) -> Loss {
         let predictions: Vec<Tensor<2>> = predictions.iter().map(|q| unit_rows(q.clone())).collect();
         let targets: Vec<Tensor<2>> = targets.iter().map(|z| unit_rows(z.clone().detach())).collect();
-        let cosine = |v: usize, w: usize| mean_dot(predictions[v].clone(), targets[w].clone());
-        let both = pairs(predictions.len()).into_iter().flat_map(|(v, w)| [cosine(v, w), cosine(w, v)]);
-        let cosine = mean(both.collect());
-        let total = cosine.clone().mul_scalar(-4.0) + 4.0;
+        let pairs = pairs(predictions.len()).into_iter().flat_map(|(v, w)| [(v, w), (w, v)]);
+        let distances = pairs.map(|(v, w)| distance(predictions[v].clone(), targets[w].clone()));
+        let total = mean(distances.collect()).mul_scalar(2.0); // both orders
+        let cosine = total.clone().div_scalar(-4.0) + 1.0;
         Loss { total, terms: vec![("cosine", cosine)] }
     }
+}
+
+/// Mean of 2 - 2 cos of rows of length 1, as |a - b|^2: near 0 that keeps its digits.
+///
+/// # Shapes
+/// - inputs: `[N, d]`
+/// - output: `[1]`
+fn distance(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
+    // A row of zeros has no direction, and its cosine counts as 0: 1 is added for each such row.
+    let lengths = a.clone().square().sum_dim(1) + b.clone().square().sum_dim(1);
+    let missing = (lengths.detach().neg() + 2.0).round();
+    ((a - b).square().sum_dim(1) + missing).mean()
 }
 
 #[cfg(test)]

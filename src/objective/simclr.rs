@@ -5,10 +5,10 @@
 //! -log( exp(z_i.z_p / T) / sum over k != i of exp(z_i.z_k / T) )
 //! ```
 //!
-//! where p is the other view of the same image.
+//! where p is the other view of the same image. It is computed as log(1 + exp(x)) with x the
+//! log-sum-exp over the other images less z_i.z_p / T, which keeps a loss near 0 exact in float32.
 
 use burn::tensor::Tensor;
-use burn::tensor::{Bool, Device};
 use serde::{Deserialize, Serialize};
 
 use super::terms::{mean_dot, mean_over_pairs, unit_rows};
@@ -34,30 +34,35 @@ impl SimClr {
 
     pub(super) fn loss(&self, views: &[Tensor<2>]) -> Loss {
         let views: Vec<Tensor<2>> = views.iter().map(|z| unit_rows(z.clone())).collect();
+        let total = mean_over_pairs(&views, |a, b| self.two_views(a, b));
         let attraction = mean_over_pairs(&views, mean_dot).div_scalar(-self.temperature);
-        let repulsion = mean_over_pairs(&views, |a, b| self.repulsion(a, b));
-        let total = attraction.clone() + repulsion.clone();
+        let repulsion = total.clone() - attraction.clone();
         Loss { total, terms: vec![("attraction", attraction), ("repulsion", repulsion)] }
     }
 
-    /// Mean over the 2N anchors of the log of the sum over all others.
-    ///
     /// # Shapes
     /// - inputs: `[N, d]`, unit rows
     /// - output: `[1]`
-    fn repulsion(&self, a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
+    fn two_views(&self, a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
+        let images = a.dims()[0];
         let z = Tensor::cat(vec![a, b], 0); // [2N, d]
+        let device = z.device();
         let logits = z.clone().matmul(z.transpose()).div_scalar(self.temperature); // [2N, 2N]
-        let itself = diagonal(logits.dims()[0], &logits.device());
+        let same_image = Tensor::<2>::eye(images, &device).repeat(&[2, 2]);
+        let partners = same_image.clone() - Tensor::<2>::eye(2 * images, &device);
+        let positive = (logits.clone() * partners).sum_dim(1); // [2N, 1]
         // Finite, as not every shader compiler keeps infinities; its exponential is 0.
-        let logits = logits.mask_fill(itself, -1e30);
-        let largest = logits.clone().detach().max_dim(1); // [2N, 1]
-        let sum = (logits - largest.clone()).exp().sum_dim(1);
-        (sum.log() + largest).mean()
+        let others = logits.mask_fill(same_image.greater_elem(0.5), -1e30);
+        let largest = others.clone().detach().max_dim(1);
+        let sum = (others - largest.clone()).exp().sum_dim(1).log() + largest;
+        log_one_plus_exp(sum - positive).mean()
     }
 }
 
-/// True on the diagonal.
-fn diagonal(side: usize, device: &Device) -> Tensor<2, Bool> {
-    Tensor::<2, Bool>::diag_mask([side, side], 0, device).bool_not()
+/// log(1 + exp(x)), with neither overflow nor cancellation.
+fn log_one_plus_exp(x: Tensor<2>) -> Tensor<2> {
+    // 1 where x >= 0: there it is x + log(1 + exp(-x)).
+    let turned = x.clone().detach().greater_equal_elem(0.0).float();
+    let sign = turned.clone().mul_scalar(-2.0) + 1.0;
+    turned * x.clone() + (sign * x).exp().log1p()
 }

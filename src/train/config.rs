@@ -20,6 +20,9 @@ pub struct TrainConfig {
     pub warmup_epochs: f64,
     /// Images in a batch; each gives one patch per view.
     pub batch: usize,
+    /// Micro-batches that a batch is cut into, to need less memory (see [`super::gradients`]).
+    #[serde(default = "one")]
+    pub accumulate: usize,
     /// Use only the first N images; all where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub images: Option<usize>,
@@ -86,6 +89,12 @@ impl TrainConfig {
             self.epochs
         );
         ensure!((2..=65_536).contains(&self.batch), "batch is {}; expected 2 to 65,536 images", self.batch);
+        let (batch, accumulate) = (self.batch, self.accumulate);
+        ensure!(
+            accumulate >= 1 && batch.is_multiple_of(accumulate) && batch / accumulate >= 2,
+            "accumulate is {accumulate}; expected a divisor of batch ({batch}) that leaves micro-batches of \
+             at least 2 images"
+        );
         ensure!(self.checkpoint_every >= 1, "checkpoint_every is 0; expected at least 1 step");
         if let Some(images) = self.images {
             ensure!(images >= self.batch, "images is {images}; expected at least one batch ({})", self.batch);
@@ -114,6 +123,10 @@ impl TrainConfig {
     pub fn steps_per_epoch(&self, images: usize) -> u64 {
         (images / self.batch) as u64
     }
+}
+
+fn one() -> usize {
+    1
 }
 
 fn find_slot<'a>(tree: &'a mut toml::Value, key: &str) -> anyhow::Result<&'a mut toml::Value> {
@@ -181,6 +194,9 @@ mod tests {
         let error = |result: anyhow::Result<()>| format!("{:#}", result.unwrap_err());
         assert!(error(config.set(&["bach=64"])).contains("no field \"bach\""));
         assert!(error(config.set(&["batch=1"])).contains("expected 2 to"));
+        for parts in ["accumulate=0", "accumulate=7", "accumulate=128"] {
+            assert!(error(config.set(&[parts])).contains("accumulate is"), "{parts}");
+        }
         assert!(error(config.set(&["batch=many"])).contains("batch"));
         assert!(error(config.set(&["views.17.flip=1"])).contains("counted from 0"));
     }

@@ -1,7 +1,9 @@
 //! Training: a configuration, the trainer and its batches, and the folder that holds a run.
 
+pub mod bootstrap;
 pub mod config;
 pub mod feed;
+pub mod gradients;
 pub mod normalization;
 pub mod optimizer;
 pub mod recipes;

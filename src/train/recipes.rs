@@ -65,6 +65,7 @@ fn quick(views: usize, batch: usize, z_width: usize, view: ViewConfig) -> TrainC
         epochs: 10,
         warmup_epochs: 0.5,
         batch,
+        accumulate: 1,
         images: None,
         checkpoint_every: 100,
         model: ModelConfig {

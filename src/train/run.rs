@@ -4,7 +4,8 @@
 //! config.toml        the resolved configuration
 //! environment.json   program version, device, data set
 //! metrics.jsonl      one line per logged step
-//! step-000100/       a checkpoint: model.safetensors, optimizer.safetensors, state.json
+//! step-000100/       a checkpoint: model.safetensors, optimizer.safetensors, state.json, and for BYOL
+//!                    method.safetensors with the predictor and the target
 //! latest             the name of the newest finished checkpoint
 //! ```
 //!
@@ -22,11 +23,13 @@ use serde::{Deserialize, Serialize};
 use super::config::TrainConfig;
 use super::optimizer::OptimizerState;
 use crate::files;
-use crate::model::store::{LATEST_FILE, MODEL_FILE};
+use crate::model::store::{self, LATEST_FILE, MODEL_FILE};
+use crate::model::weights::Weights;
 
 const CONFIG_FILE: &str = "config.toml";
 const METRICS_FILE: &str = "metrics.jsonl";
 const OPTIMIZER_FILE: &str = "optimizer.safetensors";
+const METHOD_FILE: &str = "method.safetensors";
 const STATE_FILE: &str = "state.json";
 
 /// A folder that holds one training run.
@@ -63,6 +66,8 @@ pub struct Metrics {
 pub struct Saved {
     pub model: Vec<u8>,
     pub optimizer: OptimizerState,
+    /// Weights that the method trains besides the model; empty where there are none.
+    pub method: Weights,
     pub state: RunState,
 }
 
@@ -114,6 +119,10 @@ impl RunFolder {
             remove_if_there(&temporary)?;
             files::write_bytes_atomic(&temporary.join(MODEL_FILE), &saved.model)?;
             files::write_bytes_atomic(&temporary.join(OPTIMIZER_FILE), &optimizer_bytes(&saved.optimizer)?)?;
+            if !saved.method.is_empty() {
+                let bytes = store::weights_to_bytes(&saved.method)?;
+                files::write_bytes_atomic(&temporary.join(METHOD_FILE), &bytes)?;
+            }
             let state = serde_json::to_vec_pretty(&saved.state)?;
             files::write_bytes_atomic(&temporary.join(STATE_FILE), &state)?;
             remove_if_there(&target)?;
@@ -144,7 +153,12 @@ impl RunFolder {
             .with_context(|| format!("{} is damaged", folder.join(STATE_FILE).display()))?;
         let optimizer = optimizer_from_bytes(&read(OPTIMIZER_FILE)?)
             .with_context(|| format!("{} is damaged", folder.join(OPTIMIZER_FILE).display()))?;
-        Ok(Saved { model: read(MODEL_FILE)?, optimizer, state })
+        let method = match folder.join(METHOD_FILE).exists() {
+            true => store::weights_from_bytes(&read(METHOD_FILE)?)
+                .with_context(|| format!("{} is damaged", folder.join(METHOD_FILE).display()))?,
+            false => Weights::new(),
+        };
+        Ok(Saved { model: read(MODEL_FILE)?, optimizer, method, state })
     }
 
     /// Adds one line to the metrics.

@@ -7,17 +7,19 @@ use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 use serde_json::json;
 
+use super::bootstrap::Bootstrap;
 use super::config::TrainConfig;
-use super::feed::{Batch, Feeder, used_images};
+use super::feed::{Feeder, used_images};
+use super::gradients::{Pass, Student, Views};
 use super::optimizer::Optimizer;
 use super::run::{Metrics, RunFolder, RunState, Saved};
 use super::schedule::learning_rate;
 use crate::augment::Normalization;
 use crate::dataset::Dataset;
-use crate::model::{Encoder, Mode, ModelInfo, Space, store};
+use crate::model::{Encoder, Mode, ModelInfo, store};
 
 /// A run in progress. Lives on the thread that owns the tensors.
 pub struct Trainer {
@@ -26,6 +28,8 @@ pub struct Trainer {
     /// A device with gradients.
     device: Device,
     encoder: Encoder,
+    /// BYOL's predictor and target.
+    bootstrap: Option<Bootstrap>,
     optimizer: Optimizer,
     feeder: Feeder,
     state: RunState,
@@ -86,6 +90,10 @@ impl Trainer {
         let model = store::from_bytes(&saved.model, &device, "checkpoint".into())?;
         let encoder = model.encoder.train();
         let mut trainer = Self::assemble(config, model.info, data, device, encoder, saved.state)?;
+        if let Some(bootstrap) = trainer.bootstrap.take() {
+            let restored = bootstrap.restore(saved.method).context("the checkpoint's method.safetensors")?;
+            trainer.bootstrap = Some(restored);
+        }
         let steps = trainer.state.step;
         trainer.optimizer.restore(saved.optimizer, steps, &plain);
         Ok(trainer)
@@ -100,6 +108,9 @@ impl Trainer {
         state: RunState,
     ) -> anyhow::Result<Self> {
         let steps = state.step..state.total_steps;
+        let z_width = *config.model.projector.last().expect("validated to have a layer");
+        let bootstrap = config.objective.byol();
+        let bootstrap = bootstrap.map(|byol| Bootstrap::new(byol, z_width, &encoder, config.seed, &device));
         let feeder = Feeder::start(config.clone(), data.clone(), info.normalization, steps)?;
         Ok(Self {
             optimizer: Optimizer::new(config.optimizer.clone()),
@@ -109,6 +120,7 @@ impl Trainer {
             info,
             device,
             encoder,
+            bootstrap,
             feeder,
             state,
             last_logged: Instant::now(),
@@ -150,42 +162,48 @@ impl Trainer {
     /// A loss that is not finite is an error with its step and cause; the weights stay as they were.
     pub fn step(&mut self) -> anyhow::Result<StepReport> {
         let batch = self.feeder.next()?;
-        let projections = self.projections(batch);
-        let loss = self.config.objective.loss(&projections, &[])?;
-        let value = scalar(&loss.total);
-        let terms: BTreeMap<String, f64> =
-            loss.terms.iter().map(|(name, term)| (name.to_string(), scalar(term))).collect();
-        if !value.is_finite() {
+        let student = Student {
+            encoder: self.encoder.clone(),
+            predictor: self.bootstrap.as_ref().map(|bootstrap| bootstrap.predictor.clone()),
+        };
+        let views = Views {
+            values: &batch.values,
+            views: self.config.views.len(),
+            images: self.config.batch,
+            side: self.config.model.input as usize,
+        };
+        let pass = Pass {
+            objective: &self.config.objective,
+            device: &self.device,
+            target: self.bootstrap.as_ref().map(|bootstrap| &bootstrap.target),
+            accumulate: self.config.accumulate,
+            mode: Mode::Train,
+        };
+        let result = pass.gradients(&student, &views)?;
+        let (value, terms) = (result.loss, result.terms);
+        let Some(grads) = result.gradients else {
             bail!(
                 "the loss is {value} at step {}: {}. The last checkpoint is kept; a lower \
                  optimizer.lr is the usual remedy",
                 self.state.step,
                 terms.iter().map(|(name, term)| format!("{name} {term}")).collect::<Vec<_>>().join(", ")
             );
-        }
-        let grads = loss.total.backward();
+        };
         let lr = self.learning_rate();
-        let encoder = self.encoder.clone();
-        let (encoder, grad_norm) = self.optimizer.step(encoder, &grads, lr).with_context(|| {
+        let (student, grad_norm) = self.optimizer.step(student, &grads, lr).with_context(|| {
             format!(
                 "after step {}. The last checkpoint is kept; a lower optimizer.lr is the usual remedy",
                 self.state.step
             )
         })?;
-        self.encoder = encoder;
+        self.encoder = student.encoder;
+        if let (Some(bootstrap), Some(predictor)) = (&mut self.bootstrap, student.predictor) {
+            bootstrap.predictor = predictor;
+            bootstrap.follow(&self.encoder, self.state.step, self.state.total_steps);
+        }
         self.state.step += 1;
         self.steps_since_log += 1;
         Ok(StepReport { loss: value, terms, lr, grad_norm })
-    }
-
-    /// z of each view; batch statistics are taken for each view apart, as VICReg's own code does.
-    fn projections(&self, batch: Batch) -> Vec<Tensor<2>> {
-        let (views, side) = (self.config.views.len(), self.config.model.input as usize);
-        let images = self.config.batch;
-        let shape = [views * images, 3, side, side];
-        let all = Tensor::<4>::from_data(TensorData::new(batch.values, shape), &self.device);
-        let project = |view: Tensor<4>| self.encoder.embed(view, &[Space::Z], Mode::Train).remove(0);
-        all.chunk(views, 0).into_iter().map(project).collect()
     }
 
     fn learning_rate(&self) -> f64 {
@@ -214,7 +232,8 @@ impl Trainer {
     /// Writes a checkpoint. Weights that are not finite are never written.
     pub fn checkpoint(&self, run: &RunFolder) -> anyhow::Result<PathBuf> {
         let model = self.model_bytes()?;
-        run.save(&Saved { model, optimizer: self.optimizer.state(), state: self.state.clone() })
+        let method = self.bootstrap.as_ref().map(Bootstrap::weights).unwrap_or_default();
+        run.save(&Saved { model, optimizer: self.optimizer.state(), method, state: self.state.clone() })
     }
 
     fn model_bytes(&self) -> anyhow::Result<Vec<u8>> {
@@ -266,8 +285,4 @@ fn total_steps(config: &TrainConfig, data: &dyn Dataset) -> anyhow::Result<u64> 
         config.batch
     );
     Ok(per_epoch * config.epochs)
-}
-
-fn scalar(tensor: &Tensor<1>) -> f64 {
-    f64::from(tensor.clone().into_scalar::<f32>())
 }

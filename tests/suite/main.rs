@@ -8,6 +8,7 @@ mod engine; // the thread behind the window, with the demo model and data
 mod eval; // accuracy of features: classifiers, aggregates, cache
 mod gui; // the window, by role and label, on software Vulkan
 mod layering; // a room imports only from floors below it
+mod methods; // training by each objective, BYOL's checkpoints
 mod model; // networks against torchvision
 mod run; // training: resume, reproducibility, NaN
 mod shaders; // every shader through naga

@@ -1,0 +1,345 @@
+//! The gradients of one step, of the whole batch at once or in micro-batches that need less memory.
+//!
+//! With `accumulate = k` the batch is cut into k micro-batches of images. The gradients are those
+//! of the loss of the whole batch, whatever k is:
+//!
+//! - BYOL's loss is a mean over images, so its gradient is the mean of those of the micro-batches.
+//! - The other losses compare images of the batch with each other. They take gradient caching (Gao
+//!   et al. 2021, Scaling deep contrastive learning batch size under memory limited setup): all
+//!   micro-batches go forward without a graph, the loss and its gradient with respect to z are taken
+//!   over the whole batch, and each micro-batch goes forward again to pass its share of that
+//!   gradient on. This costs a second forward pass.
+//!
+//! What does change is batch normalisation: in training it takes the mean and variance of a
+//! micro-batch, not of the batch, so z and with it the gradients differ from those of k = 1, the
+//! more the smaller a micro-batch is; and its running statistics move k times a step instead of once.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
+
+use crate::model::{Encoder, Mode, Predictor, Space};
+use crate::objective::{Loss, Objective};
+
+/// Everything that an optimiser moves.
+#[derive(Module, Debug)]
+pub struct Student {
+    pub encoder: Encoder,
+    /// BYOL's.
+    pub predictor: Option<Predictor>,
+}
+
+/// One step's views, `[V, N, 3, side, side]`.
+pub struct Views<'a> {
+    pub values: &'a [f32],
+    pub views: usize,
+    pub images: usize,
+    pub side: usize,
+}
+
+impl Views<'_> {
+    /// One view of some images.
+    ///
+    /// # Shapes
+    /// - output: `[images.len(), 3, side, side]`
+    fn view(&self, view: usize, images: &Range<usize>, device: &Device) -> Tensor<4> {
+        let size = 3 * self.side * self.side;
+        let first = view * self.images;
+        let values = self.values[(first + images.start) * size..(first + images.end) * size].to_vec();
+        Tensor::from_data(TensorData::new(values, [images.len(), 3, self.side, self.side]), device)
+    }
+}
+
+/// What to differentiate, and how.
+pub struct Pass<'a> {
+    pub objective: &'a Objective,
+    /// A device with gradients.
+    pub device: &'a Device,
+    /// BYOL's momentum encoder, on a device without gradients.
+    pub target: Option<&'a Encoder>,
+    /// Micro-batches.
+    pub accumulate: usize,
+    /// Of batch normalisation: training, but for tests.
+    pub mode: Mode,
+}
+
+/// The loss of a step and its gradients.
+pub struct StepGradients {
+    pub loss: f64,
+    pub terms: BTreeMap<String, f64>,
+    /// `None` where the loss is not finite.
+    pub gradients: Option<Gradients>,
+}
+
+impl Pass<'_> {
+    /// The loss of all views and its gradients.
+    pub fn gradients(&self, student: &Student, views: &Views) -> anyhow::Result<StepGradients> {
+        let size = views.images / self.accumulate;
+        let parts: Vec<Range<usize>> = (0..self.accumulate).map(|k| k * size..(k + 1) * size).collect();
+        if parts.len() == 1 || self.objective.is_mean_over_images() {
+            self.mean_of_parts(student, views, &parts)
+        } else {
+            self.cached(student, views, &parts)
+        }
+    }
+
+    /// Mean of the losses of the parts, and its gradients.
+    fn mean_of_parts(
+        &self,
+        student: &Student,
+        views: &Views,
+        parts: &[Range<usize>],
+    ) -> anyhow::Result<StepGradients> {
+        let share = 1.0 / parts.len() as f64;
+        let mut step = StepGradients { loss: 0.0, terms: BTreeMap::new(), gradients: None };
+        let mut gradients = None;
+        for part in parts {
+            let projections = self.projections(student, views, part);
+            let targets = self.targets(views, part);
+            let loss = self.objective.loss(&projections, &targets)?;
+            step.add(&loss, share);
+            if !step.loss.is_finite() {
+                return Ok(step);
+            }
+            let new = loss.total.mul_scalar(share).backward();
+            gradients = Some(sum(student, gradients, new));
+        }
+        step.gradients = gradients;
+        Ok(step)
+    }
+
+    /// The loss of the whole batch, and its gradients one part after the other.
+    fn cached(
+        &self,
+        student: &Student,
+        views: &Views,
+        parts: &[Range<usize>],
+    ) -> anyhow::Result<StepGradients> {
+        // A copy: its running statistics are dropped, those of the second pass stay.
+        let plain = student.valid();
+        let device = self.device.clone().without_autodiff();
+        let of_part = |part| project(&plain.encoder, views, part, &device, self.mode);
+        let by_part: Vec<Vec<Tensor<2>>> = parts.iter().map(of_part).collect();
+        let whole = |view: usize| Tensor::cat(by_part.iter().map(|z| z[view].clone()).collect(), 0);
+        let leaves: Vec<Tensor<2>> =
+            (0..views.views).map(|view| whole(view).autodiff().require_grad()).collect();
+
+        let loss = self.objective.loss(&leaves, &[])?;
+        let mut step = StepGradients { loss: 0.0, terms: BTreeMap::new(), gradients: None };
+        step.add(&loss, 1.0);
+        if !step.loss.is_finite() {
+            return Ok(step);
+        }
+        let grads = loss.total.backward();
+        let slopes: Vec<Option<Tensor<2>>> = leaves.iter().map(|leaf| leaf.grad(&grads)).collect();
+        for part in parts {
+            let projections = self.projections(student, views, part);
+            let products = projections.into_iter().zip(&slopes).filter_map(|(z, slope)| {
+                let slope = slope.clone()?.narrow(0, part.start, part.len());
+                Some((z * slope.autodiff()).sum())
+            });
+            // Its gradient is the part's share of the loss's.
+            let Some(surrogate) = products.reduce(|a, b| a + b) else { continue };
+            step.gradients = Some(sum(student, step.gradients.take(), surrogate.backward()));
+        }
+        Ok(step)
+    }
+
+    /// z of each view of a part, and what BYOL's predictor makes of it.
+    fn projections(&self, student: &Student, views: &Views, part: &Range<usize>) -> Vec<Tensor<2>> {
+        let z = project(&student.encoder, views, part, self.device, self.mode);
+        match &student.predictor {
+            Some(predictor) => z.into_iter().map(|z| predictor.forward(z, self.mode)).collect(),
+            None => z,
+        }
+    }
+
+    /// The momentum encoder's z of each view of a part.
+    fn targets(&self, views: &Views, part: &Range<usize>) -> Vec<Tensor<2>> {
+        let Some(target) = self.target else { return vec![] };
+        let device = self.device.clone().without_autodiff();
+        let z = project(target, views, part, &device, self.mode);
+        z.into_iter().map(Tensor::autodiff).collect()
+    }
+}
+
+/// z of each view of some images; batch statistics are taken for each view apart, as the methods' own
+/// code does.
+fn project(
+    encoder: &Encoder,
+    views: &Views,
+    images: &Range<usize>,
+    device: &Device,
+    mode: Mode,
+) -> Vec<Tensor<2>> {
+    let z = |view| encoder.embed(views.view(view, images, device), &[Space::Z], mode).remove(0);
+    (0..views.views).map(z).collect()
+}
+
+impl StepGradients {
+    /// Adds a share of a loss and its terms to the report.
+    fn add(&mut self, loss: &Loss, share: f64) {
+        self.loss += share * scalar(&loss.total);
+        for (name, term) in &loss.terms {
+            *self.terms.entry(name.to_string()).or_default() += share * scalar(term);
+        }
+    }
+}
+
+fn scalar(tensor: &Tensor<1>) -> f64 {
+    f64::from(tensor.clone().into_scalar::<f32>())
+}
+
+/// The sum of two sets of gradients of a module.
+fn sum(student: &Student, old: Option<Gradients>, new: Gradients) -> Gradients {
+    let Some(old) = old else { return new };
+    let mut sum = Sum { old, new };
+    student.visit(&mut sum);
+    sum.new
+}
+
+struct Sum {
+    old: Gradients,
+    new: Gradients,
+}
+
+impl ModuleVisitor for Sum {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let value = param.val();
+        let Some(old) = value.grad(&self.old) else { return };
+        let total = match value.grad(&self.new) {
+            Some(new) => old + new,
+            None => old,
+        };
+        value.grad_replace(&mut self.new, total);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::augment::{Normalization, Resize};
+    use crate::model::{BackboneConfig, Depth, ModelInfo, Stem};
+    use crate::objective::Byol;
+
+    const VIEWS: usize = 3;
+    const IMAGES: usize = 12;
+    const SIDE: usize = 8;
+
+    fn student(objective: &Objective, device: &Device) -> Student {
+        let info = ModelInfo {
+            backbone: BackboneConfig { depth: Depth::ResNet18, stem: Stem::Cifar { padding: 1 }, width: 2 },
+            projector: vec![12, 6],
+            input: SIDE as u32,
+            resize: Resize::Bilinear,
+            normalization: Normalization::CIFAR10,
+            training: serde_json::Value::Null,
+        };
+        let encoder = Encoder::new(&info, 3, device).train();
+        let predictor = objective.byol().map(|byol| Predictor::new(6, byol.hidden, 4, device).train());
+        Student { encoder, predictor }
+    }
+
+    fn pixels() -> Vec<f32> {
+        let count = VIEWS * IMAGES * 3 * SIDE * SIDE;
+        (0..count).map(|i| ((i * 7919 % 1013) as f32 * 0.37).sin() * 1.5).collect()
+    }
+
+    fn objectives() -> Vec<Objective> {
+        let small = |objective| match objective {
+            Objective::Byol(byol) => Objective::Byol(Byol { hidden: 16, ..byol }),
+            other => other,
+        };
+        Objective::all().into_iter().map(small).collect()
+    }
+
+    /// All gradients of a module in the order of its parameters.
+    struct Flat<'a>(&'a Gradients, Vec<f64>);
+
+    impl ModuleVisitor for Flat<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if let Some(grad) = param.val().grad(self.0) {
+                self.1.extend(grad.into_data().convert::<f64>().try_to_vec::<f64>().unwrap());
+            }
+        }
+    }
+
+    fn flat(student: &Student, gradients: &Gradients) -> Vec<f64> {
+        let mut flat = Flat(gradients, vec![]);
+        student.visit(&mut flat);
+        flat.1
+    }
+
+    fn distance(a: &[f64], b: &[f64]) -> f64 {
+        assert_eq!(a.len(), b.len());
+        let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
+        norm(&mut a.iter().zip(b).map(|(x, y)| x - y)) / norm(&mut b.iter().copied())
+    }
+
+    /// The loss and flat gradients of a step of `objective` in `accumulate` micro-batches.
+    fn step(objective: &Objective, accumulate: usize, mode: Mode) -> (f64, Vec<f64>) {
+        let device = Device::flex().autodiff();
+        let student = student(objective, &device);
+        let target = objective.byol().map(|_| student.encoder.valid());
+        let values = pixels();
+        let views = Views { values: &values, views: VIEWS, images: IMAGES, side: SIDE };
+        let pass = Pass { objective, device: &device, target: target.as_ref(), accumulate, mode };
+        let step = pass.gradients(&student, &views).unwrap();
+        (step.loss, flat(&student, &step.gradients.unwrap()))
+    }
+
+    /// 1e-4: float32 sums over another order, through 18 layers.
+    #[test]
+    fn micro_batches_change_nothing_where_normalisation_does_not_look_at_the_batch() {
+        for objective in objectives() {
+            let (loss, whole) = step(&objective, 1, Mode::Eval);
+            for accumulate in [2, 4] {
+                let (parts_loss, parts) = step(&objective, accumulate, Mode::Eval);
+                let title = objective.title();
+                assert!(
+                    (parts_loss - loss).abs() <= 1e-5 * loss.abs().max(1.0),
+                    "{title}: {parts_loss}, {loss}"
+                );
+                assert!(distance(&parts, &whole) <= 1e-4, "{title}: {}", distance(&parts, &whole));
+            }
+        }
+    }
+
+    /// In training, the cached gradients are exactly those of the loss over all micro-batches, each
+    /// normalised by its own statistics; they are not those of the batch normalised as one.
+    #[test]
+    fn with_batch_statistics_the_gradients_are_those_of_micro_batches_normalised_apart() {
+        for objective in objectives() {
+            let device = Device::flex().autodiff();
+            let student = student(&objective, &device);
+            let target = objective.byol().map(|_| student.encoder.valid());
+            let values = pixels();
+            let views = Views { values: &values, views: VIEWS, images: IMAGES, side: SIDE };
+            let pass = Pass {
+                objective: &objective,
+                device: &device,
+                target: target.as_ref(),
+                accumulate: 3,
+                mode: Mode::Train,
+            };
+            let parts = [0..4, 4..8, 8..12];
+            let join = |by_part: Vec<Vec<Tensor<2>>>| -> Vec<Tensor<2>> {
+                let views = by_part[0].len();
+                (0..views).map(|v| Tensor::cat(by_part.iter().map(|z| z[v].clone()).collect(), 0)).collect()
+            };
+            let projections =
+                join(parts.iter().map(|part| pass.projections(&student, &views, part)).collect());
+            let targets = join(parts.iter().map(|part| pass.targets(&views, part)).collect());
+            let grads = objective.loss(&projections, &targets).unwrap().total.backward();
+            let expected = flat(&student, &grads);
+
+            let cached = step(&objective, 3, Mode::Train).1;
+            let title = objective.title();
+            assert!(distance(&cached, &expected) <= 1e-4, "{title}: {}", distance(&cached, &expected));
+            let whole = step(&objective, 1, Mode::Train).1;
+            assert!(distance(&cached, &whole) > 1e-2, "{title}: {}", distance(&cached, &whole));
+        }
+    }
+}

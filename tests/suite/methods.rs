@@ -1,0 +1,102 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use bagssl::dataset::{self, Dataset, Split, parts::Parts};
+use bagssl::objective::{Byol, Objective};
+use bagssl::train::{RunFolder, TrainConfig, Trainer, recipes};
+use burn::tensor::Device;
+
+fn data() -> Arc<dyn Dataset> {
+    dataset::limited(Arc::new(Parts::new(5, 64, 32, Split::Train).unwrap()), 32).unwrap()
+}
+
+/// A very narrow network, and every objective with a predictor to match.
+fn tiny(objective: Objective, changes: &[&str]) -> TrainConfig {
+    let mut config = recipes::find("quick-parts").unwrap().config;
+    config.views.truncate(if matches!(objective, Objective::MultiPatch(_)) { 4 } else { 2 });
+    config.objective = match objective {
+        Objective::Byol(byol) => Objective::Byol(Byol { hidden: 32, ..byol }),
+        other => other,
+    };
+    let network = ["model.backbone.width=2", "model.input=16", "model.projector=[16, 8]"];
+    let run = ["images=32", "batch=16", "warmup_epochs=1", "optimizer.lr=0.5"];
+    config.set(&[&network[..], &run[..], changes].concat()).unwrap();
+    config
+}
+
+#[test]
+fn every_method_lowers_its_loss_on_the_built_in_set() {
+    for objective in Objective::all() {
+        let mut trainer =
+            Trainer::new(tiny(objective.clone(), &["epochs=25"]), data(), &Device::flex()).unwrap();
+        let mut losses = vec![];
+        while !trainer.is_finished() {
+            let report = trainer.step().unwrap();
+            assert!(report.loss.is_finite() && report.terms.values().all(|term| term.is_finite()));
+            losses.push(report.loss);
+        }
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let (first, last) = (mean(&losses[..10]), mean(&losses[losses.len() - 10..]));
+        println!("{}: {first:.4} to {last:.4}", objective.title());
+        assert!(last < first - 0.02 * first.abs(), "{}: from {first} to {last}", objective.title());
+    }
+}
+
+#[test]
+fn every_method_trains_in_micro_batches() {
+    for objective in Objective::all() {
+        let config = tiny(objective.clone(), &["epochs=1", "accumulate=4"]);
+        let mut trainer = Trainer::new(config, data(), &Device::flex()).unwrap();
+        while !trainer.is_finished() {
+            let report = trainer.step().unwrap();
+            assert!(report.loss.is_finite() && report.grad_norm > 0.0, "{}", objective.title());
+        }
+    }
+}
+
+/// Losses of the steps until `end`.
+fn steps(trainer: &mut Trainer, end: u64) -> Vec<f64> {
+    let mut losses = vec![];
+    while trainer.state().step < end {
+        losses.push(trainer.step().unwrap().loss);
+    }
+    losses
+}
+
+#[test]
+fn byol_goes_on_to_the_bit_from_its_checkpoint_predictor_and_target_included() {
+    let folder = tempfile::tempdir().unwrap();
+    let device = Device::flex();
+    let config = tiny(Objective::Byol(Byol::default()), &["epochs=3"]);
+    let create =
+        |name: &str| RunFolder::create(&folder.path().join(name), &config, &serde_json::Value::Null).unwrap();
+    let (whole, halved) = (create("whole"), create("halved"));
+
+    let mut trainer = Trainer::new(config.clone(), data(), &device).unwrap();
+    let mut expected = steps(&mut trainer, 6);
+    trainer.checkpoint(&whole).unwrap();
+
+    let mut trainer = Trainer::new(config.clone(), data(), &device).unwrap();
+    let first = steps(&mut trainer, 3);
+    trainer.checkpoint(&halved).unwrap();
+    drop(trainer);
+    let mut trainer = Trainer::resume(config.clone(), halved.load().unwrap(), data(), &device).unwrap();
+    let rest = steps(&mut trainer, 6);
+    trainer.checkpoint(&halved).unwrap();
+
+    assert_eq!(expected.split_off(3), rest);
+    assert_eq!(expected, first);
+    for file in ["model.safetensors", "method.safetensors", "optimizer.safetensors"] {
+        let bytes = |run: &str| std::fs::read(checkpoint(folder.path(), run).join(file)).unwrap();
+        assert!(bytes("whole") == bytes("halved"), "{file} differs");
+    }
+
+    std::fs::remove_file(checkpoint(folder.path(), "halved").join("method.safetensors")).unwrap();
+    let error = Trainer::resume(config, halved.load().unwrap(), data(), &device).err().unwrap();
+    let error = format!("{error:#}");
+    assert!(error.contains("method.safetensors") && error.contains("predictor.0.weight"), "{error}");
+}
+
+fn checkpoint(folder: &Path, run: &str) -> std::path::PathBuf {
+    folder.join(run).join("step-000006")
+}
