@@ -11,7 +11,7 @@
 //! | 1 | [`device`] | the one place that picks and opens a burn device |
 //! | 1 | [`dataset`] | CIFAR binaries, folders, single files, the synthetic set, downloads |
 //! | 1 | [`augment`] | crops, resizing, colour operations: seeded, CPU-parallel, equal to torchvision's |
-//! | 2 | [`model`] | backbones, projector, encoder, weights in and out |
+//! | 2 | [`model`] | backbones, projector, BYOL's predictor, encoder, momentum encoder, weights in and out |
 //! | 2 | [`objective`] | one file per loss |
 //! | 2 | [`bank`] | memory-mapped embeddings on disk, with what made them |
 //! | 3 | [`train`] | config, recipes, trainer, run folder |

@@ -37,7 +37,6 @@ fn every_method_lowers_its_loss_on_the_built_in_set() {
         }
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
         let (first, last) = (mean(&losses[..10]), mean(&losses[losses.len() - 10..]));
-        println!("{}: {first:.4} to {last:.4}", objective.title());
         assert!(last < first - 0.02 * first.abs(), "{}: from {first} to {last}", objective.title());
     }
 }
