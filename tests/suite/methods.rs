@@ -53,6 +53,15 @@ fn every_method_trains_in_micro_batches() {
     }
 }
 
+#[test]
+fn a_config_from_before_accumulation_reads_as_without() {
+    let config = tiny(Objective::all().remove(0), &[]);
+    let text = config.to_toml().unwrap();
+    let old = text.replace("accumulate = 1\n", "");
+    assert_ne!(old, text);
+    assert_eq!(TrainConfig::from_toml(&old).unwrap(), config);
+}
+
 /// Losses of the steps until `end`.
 fn steps(trainer: &mut Trainer, end: u64) -> Vec<f64> {
     let mut losses = vec![];
