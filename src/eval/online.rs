@@ -249,3 +249,65 @@ fn means_of_groups(rows: &[f32], width: usize, counts: &[usize]) -> Vec<f32> {
     };
     counts.iter().flat_map(mean).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::dataset::{self, Split};
+    use crate::eval::aggregate::Aggregate;
+    use crate::eval::features::FeaturePlan;
+    use crate::model::store;
+    use crate::progress::CancelToken;
+
+    fn embedder() -> Embedder {
+        let device = Device::flex();
+        Embedder::new(store::open(&"demo".into(), &device).unwrap(), &device)
+    }
+
+    /// Step by step as at once, and as `bagssl eval` on the same images and patches.
+    #[test]
+    fn a_round_measures_what_an_evaluation_measures() {
+        let open = |split| dataset::open("demo", Some(split)).unwrap();
+        let (train, test) = (open(Split::Train), open(Split::Test));
+        for (patch, aggregate) in [(None, Aggregate::Central), (Some(16), Aggregate::Mean(3))] {
+            let config = OnlineConfig { train_images: 90, test_images: 40, patch, patches: 3, seed: 5 };
+            let knn = OnlineKnn::new(train.as_ref(), test.as_ref(), config).unwrap();
+            let mut round = knn.start(embedder());
+            let mut calls = 1;
+            let found = loop {
+                if let Some(found) = round.advance().unwrap() {
+                    break found;
+                }
+                assert!(round.progress().0 < 130);
+                calls += 1;
+            };
+            assert!(calls >= 2, "one batch at a time");
+            assert_eq!(knn.measure(embedder()).unwrap(), found);
+            assert_eq!((found.images, found.train_images, found.chance), (40, 90, 0.1));
+            assert_eq!((found.of, found.train_of), (test.len(), train.len()));
+
+            let embedder = embedder();
+            let crop = patch.map(|size| Crop::Fixed { size });
+            let aggregates = [aggregate];
+            let plan = FeaturePlan { embedder: &embedder, aggregates: &aggregates, crop, fit: None, seed: 5 };
+            let table = |data: &dyn Dataset, count| {
+                let indices = spread(data.len(), Some(count));
+                let cancel = CancelToken::default();
+                plan.features(data, &indices, None, &cancel, &mut |_, _| ()).unwrap().tables.remove(0)
+            };
+            let (known, asked) = (table(train.as_ref(), 90), table(test.as_ref(), 40));
+            assert_eq!(found.h, knn::accuracy(&known, &asked, 10, &KnnConfig::default()));
+            assert!(found.h > 0.1 && found.z.is_some(), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_patch_that_does_not_fit_is_refused_up_front() {
+        let data = dataset::open("demo", None).unwrap();
+        let config = OnlineConfig { patch: Some(500), train_images: 2, test_images: 2, ..Default::default() };
+        let error = OnlineKnn::new(data.as_ref(), data.as_ref(), config).err().unwrap().to_string();
+        assert!(error.contains("500 x 500 pixels does not fit"), "{error}");
+    }
+}

@@ -11,6 +11,7 @@ use crate::embed::ExtractPlan;
 use crate::eval::{self, EvalConfig, Evaluation};
 use crate::model::{ModelSpec, Stem};
 use crate::patch::PatchGrid;
+use crate::progress::Cancelled;
 
 /// `bagssl eval`.
 pub struct EvalRequest {
@@ -48,7 +49,16 @@ pub fn evaluate(request: &EvalRequest, job: Job<'_>) -> anyhow::Result<EvalRepor
     let train = dataset::open(&request.data, Some(Split::Train))?;
     let test = dataset::open(&request.data, Some(Split::Test))?;
     let (open, embedder) = open_embedder(job.device, &request.model)?;
-    let found = eval::evaluate(&embedder, &train, &test, &request.config, job.cancel, job.progress)?;
+    let found = eval::evaluate(&embedder, &train, &test, &request.config, job.cancel, job.progress);
+    let found = found.map_err(|error| match (error.is::<Cancelled>(), &request.config.cache) {
+        (true, Some(_)) => {
+            error.context("the features so far are kept, and the same command goes on from there")
+        }
+        (true, None) => {
+            error.context("nothing is kept; with --cache DIR the same command goes on from there")
+        }
+        _ => error,
+    })?;
     Ok(EvalReport {
         chance: 1.0 / train.classes().len() as f64,
         config: request.config.clone(),

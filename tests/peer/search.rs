@@ -1,0 +1,113 @@
+//! Our side of `search.py`: makes a bank of given rows and times exact searches in it.
+//!
+//!     search ROWS.f32 QUERIES.f32 WIDTH K REPEATS f16|f32 FOLDER
+//!
+//! Both files hold little-endian float32, row-major. Prints JSON: milliseconds of each search, the rows
+//! found for each query, and the read bandwidth that all threads reach together on the same rows.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+use bagssl::bank::{
+    Bank, BankSink, BankSpec, BankWriter, DataFacts, Dtype, ImageEntry, ModelFacts, SpaceSpec,
+};
+use bagssl::patch::PatchGrid;
+use bagssl::search::{Options, top_k};
+use rayon::prelude::*;
+use serde_json::json;
+
+/// Rows that count as one image.
+const IMAGE: usize = 1000;
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [rows, queries, width, k, repeats, dtype, folder] = &arguments[..] else {
+        anyhow::bail!("expected ROWS.f32 QUERIES.f32 WIDTH K REPEATS f16|f32 FOLDER");
+    };
+    let (width, k, repeats): (usize, usize, usize) = (width.parse()?, k.parse()?, repeats.parse()?);
+    let dtype = if dtype == "f16" { Dtype::F16 } else { Dtype::F32 };
+    let bank = bank_of(Path::new(rows), width, dtype, Path::new(folder))?;
+    let queries: Vec<f32> = bytemuck::pod_collect_to_vec(&std::fs::read(queries)?);
+    let search = |query: &[f32]| top_k(&bank, "h", query, k, &Options::default());
+    search(&queries[..width])?;
+    let (mut milliseconds, mut found) = (vec![], vec![]);
+    for query in queries.chunks_exact(width) {
+        for _ in 0..repeats {
+            let clock = Instant::now();
+            let hits = search(query)?;
+            milliseconds.push(clock.elapsed().as_secs_f64() * 1e3);
+            found.push(hits.iter().map(|hit| hit.row).collect::<Vec<_>>());
+        }
+    }
+    let found: Vec<_> = found.into_iter().step_by(repeats).collect();
+    let bandwidth = bandwidth(Path::new(folder), repeats)?;
+    let threads = rayon::current_num_threads();
+    println!(
+        "{}",
+        json!({ "threads": threads, "milliseconds": milliseconds, "found": found, "bandwidth": bandwidth })
+    );
+    Ok(())
+}
+
+fn bank_of(rows: &Path, width: usize, dtype: Dtype, folder: &Path) -> anyhow::Result<Bank> {
+    let count = std::fs::metadata(rows)?.len() as usize / (4 * width);
+    ensure!(count % IMAGE == 0, "{count} rows; expected a multiple of {IMAGE}");
+    let entry =
+        |index: usize| ImageEntry { height: IMAGE as u32, width: 1, label: None, name: index.to_string() };
+    let spec = BankSpec {
+        program: "peer".into(),
+        model: ModelFacts { name: "peer".into(), hash: "peer".into(), arch: "peer".into() },
+        data: DataFacts {
+            kind: "peer".into(),
+            name: "peer".into(),
+            fingerprint: "peer".into(),
+            split: None,
+            limit: None,
+        },
+        grid: PatchGrid::new(1, 1)?,
+        input: 32,
+        resize: "bilinear".into(),
+        mean: [0.0; 3],
+        std: [1.0; 3],
+        dtype,
+        spaces: vec![SpaceSpec { name: "h".into(), width: width as u32 }],
+        classes: vec![],
+    };
+    let images: Vec<ImageEntry> = (0..count / IMAGE).map(entry).collect();
+    let (mut writer, _) = BankWriter::create_or_resume(folder, &spec, &images)?;
+    let mut file = BufReader::with_capacity(1 << 20, File::open(rows)?);
+    let mut values = vec![0.0f32; IMAGE * width];
+    for index in 0..images.len() {
+        file.read_exact(bytemuck::cast_slice_mut(&mut values)).context("rows")?;
+        writer.push_image(index, &[("h", &values)])?;
+    }
+    writer.finish()
+}
+
+/// Bytes per second at which all threads read the rows' file from memory: the best of some passes.
+fn bandwidth(folder: &Path, passes: usize) -> anyhow::Result<f64> {
+    let file = ["h.f16", "h.f32"].iter().map(|name| folder.join(name)).find(|path| path.is_file());
+    let bytes = std::fs::read(file.context("no file of rows")?)?;
+    let words: &[u64] = bytemuck::cast_slice(&bytes[..bytes.len() / 8 * 8]);
+    let mut best = f64::INFINITY;
+    for _ in 0..passes.max(5) {
+        let clock = Instant::now();
+        // Four sums at once, so that the additions do not wait for each other.
+        let sum: u64 = words
+            .par_chunks(1 << 17)
+            .map(|part| {
+                let mut sums = [0u64; 32];
+                for block in part.chunks_exact(32) {
+                    sums.iter_mut().zip(block).for_each(|(sum, word)| *sum = sum.wrapping_add(*word));
+                }
+                sums.iter().fold(0u64, |sum, part| sum.wrapping_add(*part))
+            })
+            .reduce(|| 0, u64::wrapping_add);
+        std::hint::black_box(sum);
+        best = best.min(clock.elapsed().as_secs_f64());
+    }
+    Ok(bytes.len() as f64 / best)
+}
