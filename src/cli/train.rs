@@ -7,10 +7,11 @@ use clap::Args;
 use serde_json::json;
 
 use super::commander::Commander;
-use super::output::show;
+use super::output::{duration, show};
 use crate::engine::facts::*;
 use crate::engine::jobs;
 use crate::engine::jobs::train::{Start, TrainRequest};
+use crate::engine::session::News;
 
 #[derive(Args)]
 pub struct TrainArgs {
@@ -64,12 +65,7 @@ impl Commander {
             Start::New(Box::new(config))
         };
         let request = TrainRequest { data, split: args.split, out, start, log_every: args.log_every };
-        let mut watch = |m: &Metrics| {
-            self.bar.say(&format!(
-                "step {:>6}  epoch {:>6.2}  loss {:>8.4}  lr {:.4}  gradient {:.2}  {:.0} views/s",
-                m.step, m.epoch, m.loss, m.lr, m.grad_norm, m.views_per_second
-            ));
-        };
+        let mut watch = |news: &News| self.tell(news);
         let report = self.job(|job| jobs::train::train(&request, job, &mut watch))?;
         show(self.json(), &report, || {
             format!(
@@ -81,6 +77,24 @@ impl Commander {
                 report.checkpoint.display()
             )
         })
+    }
+
+    fn tell(&self, news: &News) {
+        match news {
+            News::Metrics(m) => self.bar.say(&format!(
+                "step {:>6}  epoch {:>6.2}  loss {:>8.4}  lr {:.4}  gradient {:.2}  {:.0} views/s{}",
+                m.step,
+                m.epoch,
+                m.loss,
+                m.lr,
+                m.grad_norm,
+                m.views_per_second,
+                m.seconds_left.map_or(String::new(), |left| format!("  {} left", duration(left as u64)))
+            )),
+            News::Probe(probe) => self.bar.say(&probe_line(probe)),
+            News::Warning(warning) => self.bar.say(warning),
+            News::Checkpoint { .. } => {}
+        }
     }
 
     fn recipes(&self) -> anyhow::Result<()> {
@@ -114,4 +128,19 @@ impl Commander {
 fn read_config(path: &Path) -> anyhow::Result<TrainConfig> {
     let text = std::fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))?;
     TrainConfig::from_toml(&text).with_context(|| path.display().to_string())
+}
+
+fn probe_line(probe: &ProbeReport) -> String {
+    let mut parts = vec![format!("step {:>6}  probe:", probe.step)];
+    parts.extend(probe.spaces.iter().map(|(space, spread)| {
+        format!("{space} rank {:.1} of {}, deviation {:.3}", spread.rank, spread.width, spread.deviation)
+    }));
+    parts.extend(
+        probe
+            .knn
+            .as_ref()
+            .map(|knn| format!("kNN {:.1} % of {} images", 100.0 * knn.accuracy, knn.asked_images)),
+    );
+    parts.extend(probe.alarms.iter().map(|alarm| format!("ALARM: {}", alarm.message)));
+    parts.join("  ")
 }

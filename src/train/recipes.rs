@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 
-use super::config::{ModelConfig, TrainConfig};
+use super::config::{Keep, ModelConfig, ProbeConfig, TrainConfig};
 use super::optimizer::{OptimizerConfig, Rule};
 use crate::augment::{Crop, JitterConfig, Preset, Resize, ViewConfig};
 use crate::model::{BackboneConfig, Depth, Stem};
@@ -81,6 +81,8 @@ fn quick(views: usize, batch: usize, z_width: usize, view: ViewConfig) -> TrainC
             weight_decay: 1e-4,
             clip_norm: Some(5.0),
         },
+        keep: Keep::default(),
+        probe: ProbeConfig::default(),
         views: vec![view; views],
     }
 }
