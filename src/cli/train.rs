@@ -108,6 +108,7 @@ impl Commander {
                     "data": r.data,
                     "arch": r.config.model.backbone.title(),
                     "epochs": r.config.epochs,
+                    "purpose": r.purpose,
                     "cost": r.cost,
                 })
             })
@@ -115,9 +116,10 @@ impl Commander {
         show(self.json(), &json!({ "recipes": recipes }), || {
             let line = |r: &Recipe| {
                 let (method, arch) = (r.config.objective.title(), r.config.model.backbone.title());
+                let epochs = r.config.epochs;
                 format!(
-                    "{:<30} {method} on {}, {arch}, {} epochs, for {}; {}",
-                    r.name, r.regime, r.config.epochs, r.data, r.cost
+                    "{}: {}\n    {method} on {} of {}, {arch}, {epochs} epochs\n    {}",
+                    r.name, r.purpose, r.regime, r.data, r.cost
                 )
             };
             all_recipes().iter().map(line).collect::<Vec<_>>().join("\n")

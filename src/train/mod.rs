@@ -8,6 +8,7 @@ pub mod gradients;
 pub mod metrics;
 pub mod normalization;
 pub mod optimizer;
+mod paper;
 pub mod recipes;
 pub mod run;
 pub mod schedule;
