@@ -207,6 +207,13 @@ impl TrainConfig {
             format!("is {warmup_epochs}; expected 0 to epochs ({epochs})")
         });
         problems.range("batch", batch, 2..=65_536);
+        let parts = self.accumulate;
+        let divides = parts >= 1 && batch.is_multiple_of(parts) && batch / parts >= 2;
+        problems.require(divides, "accumulate", || {
+            format!(
+                "is {parts}; expected a divisor of batch ({batch}) that leaves micro-batches of at least 2 images"
+            )
+        });
         problems
             .require(checkpoint_every >= 1, "checkpoint_every", || "is 0; expected at least 1 step".into());
         if let Some(images) = images {

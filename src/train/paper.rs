@@ -143,6 +143,7 @@ impl Row {
             epochs: self.epochs,
             warmup_epochs: WARMUP_EPOCHS,
             batch: BATCH,
+            accumulate: 1,
             images: None,
             checkpoint_every: 5 * epoch,
             model: ModelConfig {
