@@ -1,5 +1,8 @@
 //! Small statistics: mean, quantiles, bootstrap and score intervals, all in float64.
 
+pub mod eigen;
+pub mod spectrum;
+
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 

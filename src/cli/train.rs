@@ -7,10 +7,11 @@ use clap::Args;
 use serde_json::json;
 
 use super::commander::Commander;
-use super::output::show;
+use super::output::{duration, show};
 use crate::engine::facts::*;
 use crate::engine::jobs;
 use crate::engine::jobs::train::{Start, TrainRequest};
+use crate::engine::session::News;
 
 #[derive(Args)]
 pub struct TrainArgs {
@@ -64,12 +65,7 @@ impl Commander {
             Start::New(Box::new(config))
         };
         let request = TrainRequest { data, split: args.split, out, start, log_every: args.log_every };
-        let mut watch = |m: &Metrics| {
-            self.bar.say(&format!(
-                "step {:>6}  epoch {:>6.2}  loss {:>8.4}  lr {:.4}  gradient {:.2}  {:.0} views/s",
-                m.step, m.epoch, m.loss, m.lr, m.grad_norm, m.views_per_second
-            ));
-        };
+        let mut watch = |news: &News| self.tell(news);
         let report = self.job(|job| jobs::train::train(&request, job, &mut watch))?;
         show(self.json(), &report, || {
             format!(
@@ -83,6 +79,24 @@ impl Commander {
         })
     }
 
+    fn tell(&self, news: &News) {
+        match news {
+            News::Metrics(m) => self.bar.say(&format!(
+                "step {:>6}  epoch {:>6.2}  loss {:>8.4}  lr {:.4}  gradient {:.2}  {:.0} views/s{}",
+                m.step,
+                m.epoch,
+                m.loss,
+                m.lr,
+                m.grad_norm,
+                m.views_per_second,
+                m.seconds_left.map_or(String::new(), |left| format!("  {} left", duration(left as u64)))
+            )),
+            News::Probe(probe) => self.bar.say(&probe_line(probe)),
+            News::Warning(warning) => self.bar.say(warning),
+            News::Checkpoint { .. } => {}
+        }
+    }
+
     fn recipes(&self) -> anyhow::Result<()> {
         let recipes: Vec<_> = all_recipes()
             .iter()
@@ -94,6 +108,7 @@ impl Commander {
                     "data": r.data,
                     "arch": r.config.model.backbone.title(),
                     "epochs": r.config.epochs,
+                    "purpose": r.purpose,
                     "cost": r.cost,
                 })
             })
@@ -101,9 +116,10 @@ impl Commander {
         show(self.json(), &json!({ "recipes": recipes }), || {
             let line = |r: &Recipe| {
                 let (method, arch) = (r.config.objective.title(), r.config.model.backbone.title());
+                let epochs = r.config.epochs;
                 format!(
-                    "{:<30} {method} on {}, {arch}, {} epochs, for {}; {}",
-                    r.name, r.regime, r.config.epochs, r.data, r.cost
+                    "{}: {}\n    {method} on {} of {}, {arch}, {epochs} epochs\n    {}",
+                    r.name, r.purpose, r.regime, r.data, r.cost
                 )
             };
             all_recipes().iter().map(line).collect::<Vec<_>>().join("\n")
@@ -114,4 +130,19 @@ impl Commander {
 fn read_config(path: &Path) -> anyhow::Result<TrainConfig> {
     let text = std::fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))?;
     TrainConfig::from_toml(&text).with_context(|| path.display().to_string())
+}
+
+fn probe_line(probe: &ProbeReport) -> String {
+    let mut parts = vec![format!("step {:>6}  probe:", probe.step)];
+    parts.extend(probe.spaces.iter().map(|(space, spread)| {
+        format!("{space} rank {:.1} of {}, deviation {:.3}", spread.rank, spread.width, spread.deviation)
+    }));
+    parts.extend(
+        probe
+            .knn
+            .as_ref()
+            .map(|knn| format!("kNN {:.1} % of {} images", 100.0 * knn.accuracy, knn.asked_images)),
+    );
+    parts.extend(probe.alarms.iter().map(|alarm| format!("ALARM: {}", alarm.message)));
+    parts.join("  ")
 }

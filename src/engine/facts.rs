@@ -12,5 +12,8 @@ pub use crate::eval::linear::LinearConfig;
 pub use crate::eval::{Classifier, EvalConfig, EvalRow};
 pub use crate::model::{ModelSpec, Overrides, Space};
 pub use crate::search::Relation;
+pub use crate::stats::spectrum::Spread;
 pub use crate::train::recipes::{all as all_recipes, find as find_recipe};
-pub use crate::train::{Metrics, Recipe, TrainConfig};
+pub use crate::train::{
+    Alarm, AlarmKind, Keep, KnnScore, Metrics, ProbeConfig, ProbeReport, Problem, Recipe, TrainConfig,
+};

@@ -8,8 +8,10 @@ mod gallery;
 mod handle;
 pub mod jobs;
 mod maps;
+pub mod session;
 pub mod state;
 mod thumbnails;
+mod watch;
 
 pub use crate::device::open as open_device;
 pub use explorer::start;

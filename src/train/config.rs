@@ -1,5 +1,7 @@
 //! What decides a training run. One struct serves the TOML file, the flags and the recipes.
 
+use std::ops::RangeInclusive;
+
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 
@@ -7,6 +9,7 @@ use super::optimizer::OptimizerConfig;
 use crate::augment::{Resize, ViewConfig};
 use crate::model::BackboneConfig;
 use crate::objective::Objective;
+use crate::words::thousands;
 
 /// Everything that decides a run, besides the data. Saved with the run as `config.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +34,10 @@ pub struct TrainConfig {
     pub model: ModelConfig,
     pub objective: Objective,
     pub optimizer: OptimizerConfig,
+    #[serde(default)]
+    pub keep: Keep,
+    #[serde(default)]
+    pub probe: ProbeConfig,
     /// How each view of an image is made; two or more.
     pub views: Vec<ViewConfig>,
 }
@@ -45,6 +52,111 @@ pub struct ModelConfig {
     /// Side of the network's input, pixels.
     pub input: u32,
     pub resize: Resize,
+}
+
+/// Which checkpoints stay. The newest and that of step 0 always do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Keep {
+    /// The newest so many; 0 keeps all.
+    pub last: usize,
+    /// Besides, those whose step is a multiple of this; 0 for none.
+    pub every: u64,
+}
+
+impl Keep {
+    /// Which of `steps`, sorted upwards, may go.
+    pub fn expendable(&self, steps: &[u64]) -> Vec<u64> {
+        let newest = if self.last == 0 { steps.len() } else { self.last };
+        let old = &steps[..steps.len().saturating_sub(newest)];
+        let stays = |step: &u64| *step == 0 || (self.every > 0 && step.is_multiple_of(self.every));
+        old.iter().copied().filter(|step| !stays(step)).collect()
+    }
+}
+
+/// How the model is looked at while it trains: on fixed patches of images that it is not trained on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProbeConfig {
+    /// Steps between probes; 0 for none. Checkpoints come with the probe's vectors in any case.
+    pub every: u64,
+    /// Held-out images whose patches (16 of each) are embedded with every probe.
+    pub images: usize,
+    /// Labelled images that the online kNN classifier knows; 0 leaves it out.
+    pub known: usize,
+    /// Held-out images that it is asked about.
+    pub asked: usize,
+    /// Patches of an image whose embeddings are averaged; fixed-size patches only, crops of many
+    /// sizes are answered by the whole image.
+    pub patches: usize,
+}
+
+impl Default for ProbeConfig {
+    fn default() -> Self {
+        Self { every: 100, images: 32, known: 1000, asked: 500, patches: 4 }
+    }
+}
+
+impl ProbeConfig {
+    fn add_problems(&self, problems: &mut Problems) {
+        problems.range("probe.images", self.images, 2..=1024);
+        problems.range("probe.known", self.known, 0..=100_000);
+        problems.range("probe.asked", self.asked, 1..=100_000);
+        problems.range("probe.patches", self.patches, 1..=256);
+    }
+}
+
+/// A field that is out of its range.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Dotted, as `--set` takes it: "model.projector".
+    pub field: String,
+    /// A sentence that begins with the field: what it is, and what was expected.
+    pub message: String,
+}
+
+/// Collects problems.
+#[derive(Default)]
+struct Problems(Vec<Problem>);
+
+impl Problems {
+    fn require(&mut self, good: bool, field: &str, words: impl FnOnce() -> String) {
+        if !good {
+            self.0.push(Problem { field: field.into(), message: format!("{field} {}", words()) });
+        }
+    }
+
+    fn range<T: TryInto<u64> + Copy>(&mut self, field: &str, value: T, range: RangeInclusive<u64>) {
+        let value = value.try_into().unwrap_or(u64::MAX);
+        let (low, high) = (thousands(*range.start()), thousands(*range.end()));
+        self.require(range.contains(&value), field, || {
+            format!("is {}; expected {low} to {high}", thousands(value))
+        });
+    }
+
+    /// Takes the error of a part that checks itself; its message begins with the field.
+    fn check(&mut self, part: &str, result: anyhow::Result<()>) {
+        if let Err(error) = result {
+            let message = format!("{error:#}");
+            let field =
+                message.split([' ', ':']).next().filter(|field| field.starts_with(part)).unwrap_or(part);
+            self.0.push(Problem { field: field.into(), message: message.clone() });
+        }
+    }
+}
+
+impl ModelConfig {
+    fn add_problems(&self, problems: &mut Problems) {
+        problems.check("model.backbone", self.backbone.validate().context("model.backbone"));
+        problems.range("model.input", self.input as usize, 8..=1024);
+        let widths = &self.projector;
+        problems.require(!widths.is_empty(), "model.projector", || {
+            "is empty; expected at least one layer".into()
+        });
+        problems.require(widths.iter().all(|width| (1..=65_536).contains(width)), "model.projector", || {
+            format!("is {widths:?}; expected widths of 1 to 65,536")
+        });
+    }
 }
 
 impl TrainConfig {
@@ -79,44 +191,49 @@ impl TrainConfig {
         Ok(())
     }
 
-    /// Checks every range. The error names the field.
+    /// Checks every range. The error names each field that is out of its range.
     pub fn validate(&self) -> anyhow::Result<()> {
-        ensure!((1..=100_000).contains(&self.epochs), "epochs is {}; expected 1 to 100,000", self.epochs);
-        ensure!(
-            (0.0..=self.epochs as f64).contains(&self.warmup_epochs),
-            "warmup_epochs is {}; expected 0 to epochs ({})",
-            self.warmup_epochs,
-            self.epochs
-        );
-        ensure!((2..=65_536).contains(&self.batch), "batch is {}; expected 2 to 65,536 images", self.batch);
-        let (batch, accumulate) = (self.batch, self.accumulate);
-        ensure!(
-            accumulate >= 1 && batch.is_multiple_of(accumulate) && batch / accumulate >= 2,
-            "accumulate is {accumulate}; expected a divisor of batch ({batch}) that leaves micro-batches of \
-             at least 2 images"
-        );
-        ensure!(self.checkpoint_every >= 1, "checkpoint_every is 0; expected at least 1 step");
-        if let Some(images) = self.images {
-            ensure!(images >= self.batch, "images is {images}; expected at least one batch ({})", self.batch);
-        }
-        let model = &self.model;
-        model.backbone.validate().context("model.backbone")?;
-        ensure!((8..=1024).contains(&model.input), "model.input is {}; expected 8 to 1024", model.input);
-        ensure!(!model.projector.is_empty(), "model.projector is empty; expected at least one layer");
-        let in_range = |&width: &usize| (1..=65_536).contains(&width);
-        ensure!(
-            model.projector.iter().all(in_range),
-            "model.projector is {:?}; expected widths of 1 to 65,536",
-            model.projector
-        );
-        self.objective.validate()?;
-        self.optimizer.validate()?;
-        ensure!(self.views.len() >= 2, "views holds {} entries; expected at least 2", self.views.len());
-        for (index, view) in self.views.iter().enumerate() {
-            let problems = view.problems(model.input);
-            ensure!(problems.is_empty(), "views.{index}.{}", problems[0]);
-        }
+        let problems: Vec<String> = self.problems().into_iter().map(|problem| problem.message).collect();
+        ensure!(problems.is_empty(), "{}", problems.join("; "));
         Ok(())
+    }
+
+    /// Every field that is out of its range.
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut problems = Problems::default();
+        let Self { epochs, warmup_epochs, batch, images, checkpoint_every, .. } = *self;
+        problems.range("epochs", epochs, 1..=100_000);
+        problems.require((0.0..=epochs as f64).contains(&warmup_epochs), "warmup_epochs", || {
+            format!("is {warmup_epochs}; expected 0 to epochs ({epochs})")
+        });
+        problems.range("batch", batch, 2..=65_536);
+        let parts = self.accumulate;
+        let divides = parts >= 1 && batch.is_multiple_of(parts) && batch / parts >= 2;
+        problems.require(divides, "accumulate", || {
+            format!(
+                "is {parts}; expected a divisor of batch ({batch}) that leaves micro-batches of at least 2 images"
+            )
+        });
+        problems
+            .require(checkpoint_every >= 1, "checkpoint_every", || "is 0; expected at least 1 step".into());
+        if let Some(images) = images {
+            problems.require(images >= batch, "images", || {
+                format!("is {images}; expected at least one batch ({batch})")
+            });
+        }
+        self.model.add_problems(&mut problems);
+        problems.check("objective", self.objective.validate());
+        problems.check("optimizer", self.optimizer.validate());
+        self.probe.add_problems(&mut problems);
+        let views = self.views.len();
+        problems.require(views >= 2, "views", || format!("holds {views} entries; expected at least 2"));
+        for (index, view) in self.views.iter().enumerate() {
+            for problem in view.problems(self.model.input) {
+                let field = format!("views.{index}.{}", problem.field);
+                problems.require(false, &field, || problem.message);
+            }
+        }
+        problems.0
     }
 
     /// Optimisation steps of one pass over `images` images; the last, incomplete batch is left out.
@@ -199,5 +316,51 @@ mod tests {
         }
         assert!(error(config.set(&["batch=many"])).contains("batch"));
         assert!(error(config.set(&["views.17.flip=1"])).contains("counted from 0"));
+        assert!(error(config.set(&["probe.imagse=3"])).contains("no field \"imagse\""));
+    }
+
+    #[test]
+    fn every_field_out_of_its_range_is_listed_by_its_key() {
+        let mut config = recipes::find("quick-parts").unwrap().config;
+        config.epochs = 0;
+        config.warmup_epochs = -1.0;
+        config.batch = 70_000;
+        config.checkpoint_every = 0;
+        config.images = Some(5);
+        config.model.input = 4;
+        config.model.projector = vec![];
+        config.model.backbone.width = 0;
+        config.optimizer.lr = -1.0;
+        config.probe.images = 1;
+        config.views[1].jitter.hue = 2.0;
+        let fields: Vec<String> = config.problems().into_iter().map(|problem| problem.field).collect();
+        let expected = [
+            "epochs",
+            "warmup_epochs",
+            "batch",
+            "checkpoint_every",
+            "images",
+            "model.backbone",
+            "model.input",
+            "model.projector",
+            "optimizer.lr",
+            "probe.images",
+            "views.1.jitter.hue",
+        ];
+        assert_eq!(fields, expected);
+        for problem in config.problems() {
+            assert!(problem.message.starts_with(&problem.field), "{problem:?}");
+            assert!(problem.message.contains("expected"), "{problem:?}");
+        }
+    }
+
+    #[test]
+    fn the_policy_keeps_the_first_the_last_and_every_nth_checkpoint() {
+        let steps = [0, 100, 200, 300, 400, 450];
+        let keep = |last, every| super::Keep { last, every }.expendable(&steps);
+        assert!(keep(0, 0).is_empty());
+        assert_eq!(keep(1, 0), [100, 200, 300, 400]);
+        assert_eq!(keep(2, 200), [100, 300]);
+        assert!(keep(9, 0).is_empty());
     }
 }

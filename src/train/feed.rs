@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use crossbeam_channel::{Receiver, bounded};
@@ -18,8 +19,16 @@ use crate::image::Image;
 
 /// Batches that may wait for the trainer.
 const AHEAD: usize = 3;
+/// Unreadable images in a row that mean that the data set itself is gone.
+const GONE_AFTER: usize = 256;
 /// Tells the stream that orders images from those that augment them.
 const ORDER_STREAM: u64 = u64::MAX;
+
+/// No more views can be made: the data set is gone, or a view cannot be cut from an image. The
+/// weights are as good as they were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no views to train on")]
+pub struct NoViews;
 
 /// One step's views.
 pub struct Batch {
@@ -32,6 +41,7 @@ pub struct Batch {
 pub struct Feeder {
     batches: Receiver<anyhow::Result<Batch>>,
     unreadable: Arc<AtomicU64>,
+    waited_nanos: AtomicU64,
 }
 
 impl Feeder {
@@ -56,12 +66,20 @@ impl Feeder {
             }
         };
         thread::Builder::new().name("augment".into()).spawn(work).context("could not start a thread")?;
-        Ok(Self { batches, unreadable })
+        Ok(Self { batches, unreadable, waited_nanos: AtomicU64::new(0) })
     }
 
     /// The next step's batch; waits for it.
     pub fn next(&self) -> anyhow::Result<Batch> {
-        self.batches.recv().context("the thread that makes batches has stopped")?
+        let started = Instant::now();
+        let batch = self.batches.recv().context("the thread that makes batches has stopped");
+        self.waited_nanos.fetch_add(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        batch.flatten().context(NoViews)
+    }
+
+    /// Time that [`Feeder::next`] has waited so far.
+    pub fn waited(&self) -> Duration {
+        Duration::from_nanos(self.waited_nanos.load(Ordering::Relaxed))
     }
 
     /// Images that could not be read so far; another one took the place of each.
@@ -107,15 +125,20 @@ impl Source {
             let index = order[place % order.len()];
             place += 1;
             match self.data.image(index as usize) {
-                Ok(image) => images.push((index, image)),
+                Ok(image) => {
+                    failures = 0;
+                    images.push((index, image));
+                }
                 Err(error) => {
                     if self.unreadable.fetch_add(1, Ordering::Relaxed) == 0 {
                         log::warn!("an image is left out of training: {error:#}");
                     }
                     failures += 1;
+                    // A few broken files among good ones are nothing; a folder that is gone is.
                     ensure!(
-                        failures < count,
-                        "{failures} of {count} images cannot be read; the last: {error:#}"
+                        failures < count.min(GONE_AFTER),
+                        "{failures} images in a row cannot be read, of {count}: the data set seems to be gone; \
+                         the last: {error:#}"
                     );
                 }
             }

@@ -2,16 +2,20 @@
 
 pub mod bootstrap;
 pub mod config;
+pub mod events;
 pub mod feed;
 pub mod gradients;
+pub mod metrics;
 pub mod normalization;
 pub mod optimizer;
+mod paper;
 pub mod recipes;
 pub mod run;
 pub mod schedule;
 pub mod trainer;
 
-pub use config::{ModelConfig, TrainConfig};
+pub use config::{Keep, ModelConfig, ProbeConfig, Problem, TrainConfig};
+pub use metrics::{Alarm, AlarmKind, KnnScore, Metrics, ProbeReport};
 pub use recipes::Recipe;
-pub use run::{Metrics, RunFolder, RunState};
+pub use run::{RunFolder, RunState};
 pub use trainer::{StepReport, Trainer};

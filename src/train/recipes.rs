@@ -1,56 +1,86 @@
-//! Named configurations.
+//! Named configurations: those of the paper's tables, generated from one table of hyper-parameters
+//! each, and quick ones that a laptop finishes.
 
 use anyhow::Context;
 
-use super::config::{ModelConfig, TrainConfig};
+use super::config::{Keep, ModelConfig, ProbeConfig, TrainConfig};
 use super::optimizer::{OptimizerConfig, Rule};
+use super::paper;
 use crate::augment::{Crop, JitterConfig, Preset, Resize, ViewConfig};
 use crate::model::{BackboneConfig, Depth, Stem};
-use crate::objective::Objective;
-use crate::objective::vicreg::VicReg;
+use crate::objective::{Byol, MultiPatch, Objective, SimClr, Tcr, VicReg};
 
 /// A named configuration and what to expect of it.
 pub struct Recipe {
-    pub name: &'static str,
+    pub name: String,
     /// What the views are, in a few words.
-    pub regime: &'static str,
+    pub regime: String,
     /// The data that it is meant for.
     pub data: &'static str,
+    /// What it reproduces, or what it is for.
+    pub purpose: String,
     /// What it takes, as measured or estimated.
-    pub cost: &'static str,
+    pub cost: String,
     pub config: TrainConfig,
 }
 
-/// All recipes.
+/// All recipes: the quick ones, then those of the paper.
 pub fn all() -> Vec<Recipe> {
-    vec![
-        Recipe {
-            name: "quick-parts",
-            regime: "fixed-size 32x32 patches, 8 views",
-            data: "demo",
-            cost: "half a million views, about half an hour on 2 cores; makes the built-in demo model",
-            config: TrainConfig {
-                checkpoint_every: 128,
-                epochs: 14,
-                optimizer: adamw(0.048),
-                objective: Objective::VicReg(VicReg { covariance: 5.0, ..VicReg::default() }),
-                ..quick(8, 64, 128, jittered(patch(32)))
-            },
+    let mut recipes = quick_recipes();
+    recipes.extend(paper::recipes());
+    recipes
+}
+
+fn quick_recipes() -> Vec<Recipe> {
+    let mut recipes = vec![Recipe {
+        name: "quick-parts".into(),
+        regime: "fixed-size 32x32 patches, 8 views".into(),
+        data: "demo",
+        purpose: "makes the built-in demo model".into(),
+        cost: "half a million views, about half an hour on 2 cores".into(),
+        config: TrainConfig {
+            checkpoint_every: 128,
+            epochs: 14,
+            optimizer: adamw(0.048),
+            objective: Objective::VicReg(VicReg { covariance: 5.0, ..VicReg::default() }),
+            ..quick(8, 64, 128, jittered(patch(32)))
         },
-        Recipe {
-            name: "quick-cifar10-vicreg-patch14",
-            regime: "fixed-size 14x14 patches, 2 views",
-            data: "cifar10",
-            cost: "20,000 views an epoch with --set images=10000, about a minute on 2 cores",
-            config: quick(2, 256, 64, patch(14)),
+    }];
+    let methods = [
+        ("vicreg", Objective::VicReg(VicReg::default())),
+        ("simclr", Objective::SimClr(SimClr::default())),
+        ("tcr", Objective::Tcr(Tcr::default())),
+        // A predictor as narrow as the rest.
+        ("byol", Objective::Byol(Byol { hidden: 512, ..Byol::default() })),
+    ];
+    recipes.extend(methods.map(|(name, objective)| Recipe {
+        name: format!("quick-cifar10-{name}-patch14"),
+        regime: "fixed-size 14x14 patches, 2 views".into(),
+        data: "cifar10",
+        purpose: "a first look at the method on real images".into(),
+        cost: "20,000 views an epoch with --set images=10000, one to two minutes on 2 cores".into(),
+        config: TrainConfig { objective, ..quick(2, 256, 64, patch(14)) },
+    }));
+    recipes.push(Recipe {
+        name: "quick-cifar10-multipatch16".into(),
+        regime: "fixed-size 16x16 patches, 8 views".into(),
+        data: "cifar10",
+        purpose: "many patches of an image at once (EMP-SSL's form): the most per epoch".into(),
+        cost: "80,000 views an epoch with --set images=10000, five to six minutes on 2 cores".into(),
+        config: TrainConfig {
+            epochs: 3,
+            objective: Objective::MultiPatch(MultiPatch::default()),
+            optimizer: adamw(0.048),
+            ..quick(8, 64, 128, jittered(patch(16)))
         },
-    ]
+    });
+    recipes
 }
 
 /// The recipe of that name.
 pub fn find(name: &str) -> anyhow::Result<Recipe> {
     let recipes = all();
-    let names = recipes.iter().map(|recipe| recipe.name).collect::<Vec<_>>().join(", ");
+    let names = recipes.iter().map(|recipe| recipe.name.as_str()).collect::<Vec<_>>().join(", ");
     recipes
         .into_iter()
         .find(|recipe| recipe.name == name)
@@ -81,6 +111,8 @@ fn quick(views: usize, batch: usize, z_width: usize, view: ViewConfig) -> TrainC
             weight_decay: 1e-4,
             clip_norm: Some(5.0),
         },
+        keep: Keep::default(),
+        probe: ProbeConfig::default(),
         views: vec![view; views],
     }
 }
@@ -109,11 +141,18 @@ fn adamw(lr: f64) -> OptimizerConfig {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
-    fn every_recipe_is_valid() {
-        for recipe in super::all() {
-            recipe.config.validate().unwrap();
+    fn every_recipe_is_valid_named_once_and_survives_toml() {
+        let recipes = all();
+        let names: std::collections::BTreeSet<&str> = recipes.iter().map(|r| r.name.as_str()).collect();
+        assert_eq!(names.len(), recipes.len());
+        for recipe in &recipes {
+            recipe.config.validate().unwrap_or_else(|error| panic!("{}: {error:#}", recipe.name));
+            let text = recipe.config.to_toml().unwrap();
+            assert_eq!(TrainConfig::from_toml(&text).unwrap(), recipe.config, "{}", recipe.name);
         }
-        assert!(super::find("nope").err().unwrap().to_string().contains("quick-parts"));
+        assert!(find("nope").err().unwrap().to_string().contains("quick-parts"));
     }
 }

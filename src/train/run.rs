@@ -1,26 +1,35 @@
 //! The run folder:
 //!
 //! ```text
-//! config.toml        the resolved configuration
-//! environment.json   program version, device, data set
-//! metrics.jsonl      one line per logged step
-//! step-000100/       a checkpoint: model.safetensors, optimizer.safetensors, state.json, and for BYOL
-//!                    method.safetensors with the predictor and the target
-//! latest             the name of the newest finished checkpoint
+//! config.toml           the resolved configuration
+//! environment.json      program version, device, data set
+//! metrics.jsonl         one line per logged step
+//! probes.jsonl          one line per probe: spread of h and z, online kNN accuracy, alarms
+//! events.out.tfevents.* the same for TensorBoard
+//! step-000100/          a checkpoint: model.safetensors, optimizer.safetensors, state.json, and for
+//!                       BYOL method.safetensors with the predictor and the target
+//! latest                the name of the newest finished checkpoint
+//! probes/patches.json   the fixed probe patches
+//! probes/step-000100.safetensors   their h and z at a checkpoint (float16); stay when it goes
 //! ```
 //!
-//! A checkpoint is written into a temporary folder and renamed; `latest` changes after that.
+//! A checkpoint is written into a temporary folder and renamed; `latest` changes after that. One
+//! that goes is renamed before it is deleted, so that no half of one is ever taken for a whole.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
+use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::config::TrainConfig;
+use super::config::{Keep, TrainConfig};
+use super::events::EventFile;
+use super::metrics::{Metrics, ProbeReport};
 use super::optimizer::OptimizerState;
 use crate::files;
 use crate::model::store::{self, LATEST_FILE, MODEL_FILE};
@@ -28,6 +37,9 @@ use crate::model::weights::Weights;
 
 const CONFIG_FILE: &str = "config.toml";
 const METRICS_FILE: &str = "metrics.jsonl";
+const PROBES_FILE: &str = "probes.jsonl";
+const PROBE_FOLDER: &str = "probes";
+const PATCHES_FILE: &str = "patches.json";
 const OPTIMIZER_FILE: &str = "optimizer.safetensors";
 const METHOD_FILE: &str = "method.safetensors";
 const STATE_FILE: &str = "state.json";
@@ -47,21 +59,6 @@ pub struct RunState {
     pub data: String,
 }
 
-/// One line of `metrics.jsonl`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Metrics {
-    /// Steps done, counting this one.
-    pub step: u64,
-    pub epoch: f64,
-    pub loss: f64,
-    pub terms: std::collections::BTreeMap<String, f64>,
-    pub lr: f64,
-    /// Joint norm of all gradients, before any clipping.
-    pub grad_norm: f64,
-    /// Views trained on per second since the last line.
-    pub views_per_second: f64,
-}
-
 /// What resuming needs.
 pub struct Saved {
     pub model: Vec<u8>,
@@ -70,6 +67,28 @@ pub struct Saved {
     pub method: Weights,
     pub state: RunState,
 }
+
+/// Which patches are embedded with every probe, in the order of the vectors' rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProbePatches {
+    /// What `--data` and `--split` open the images with.
+    pub data: String,
+    pub split: Option<String>,
+    /// Fingerprint of that data set.
+    pub fingerprint: String,
+    /// Whether the images are kept from training.
+    pub held_out: bool,
+    /// Side of the patches, pixels.
+    pub size: u32,
+    /// Image, and row and column of the top-left pixel.
+    pub patches: Vec<[u32; 3]>,
+}
+
+/// Vectors of the probe patches at one step.
+///
+/// # Shapes
+/// - each space: `(width, values)`, values `[patches, width]`, row-major
+pub type ProbeVectors = BTreeMap<String, (usize, Vec<f32>)>;
 
 impl RunFolder {
     /// A new run. An existing run is never overwritten.
@@ -108,7 +127,7 @@ impl RunFolder {
 
     /// Writes a checkpoint and makes it the latest. Returns its folder.
     pub fn save(&self, saved: &Saved) -> anyhow::Result<PathBuf> {
-        let name = format!("step-{:06}", saved.state.step);
+        let name = step_name(saved.state.step);
         let target = self.path.join(&name);
         if self.latest().is_ok_and(|latest| latest == target) && target.join(STATE_FILE).is_file() {
             // The same step of the same run: nothing new to write, and nothing to put at risk.
@@ -129,7 +148,13 @@ impl RunFolder {
             fs::rename(&temporary, &target)?;
             files::write_bytes_atomic(&self.path.join(LATEST_FILE), name.as_bytes())
         };
-        write().with_context(|| format!("could not write the checkpoint {}", target.display()))?;
+        write()
+            .inspect_err(|_| {
+                // A full disk needs the room.
+                remove_if_there(&temporary)
+                    .unwrap_or_else(|error| log::warn!("{}: {error}", temporary.display()));
+            })
+            .with_context(|| format!("could not write the checkpoint {}", target.display()))?;
         Ok(target)
     }
 
@@ -161,37 +186,165 @@ impl RunFolder {
         Ok(Saved { model: read(MODEL_FILE)?, optimizer, method, state })
     }
 
+    /// Steps of the checkpoints that are there, upwards.
+    pub fn checkpoints(&self) -> anyhow::Result<Vec<u64>> {
+        let mut steps = numbered(&self.path, "")?;
+        steps.retain(|step| self.checkpoint(*step).join(STATE_FILE).is_file());
+        Ok(steps)
+    }
+
+    /// Folder of the checkpoint of `step`, there or not.
+    pub fn checkpoint(&self, step: u64) -> PathBuf {
+        self.path.join(step_name(step))
+    }
+
+    /// Deletes the checkpoints that `keep` lets go, and what a kill left of earlier deletions and
+    /// writes. Never the latest.
+    pub fn prune(&self, keep: &Keep) -> anyhow::Result<()> {
+        let latest = self.latest()?;
+        for step in keep.expendable(&self.checkpoints()?) {
+            let folder = self.checkpoint(step);
+            if folder == latest {
+                continue;
+            }
+            let going = self.path.join(format!(".{}.old", step_name(step)));
+            fs::rename(&folder, &going).with_context(|| format!("could not remove {}", folder.display()))?;
+        }
+        self.sweep()
+    }
+
+    /// Deletes half-written and half-deleted checkpoints.
+    pub fn sweep(&self) -> anyhow::Result<()> {
+        for entry in fs::read_dir(&self.path)? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let leftover = name.starts_with(".step-") && (name.ends_with(".old") || name.ends_with(".part"));
+            if leftover && path.is_dir() {
+                fs::remove_dir_all(&path).with_context(|| format!("could not remove {}", path.display()))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Adds one line to the metrics.
     pub fn log(&self, metrics: &Metrics) -> anyhow::Result<()> {
-        let path = self.path.join(METRICS_FILE);
-        let mut line = serde_json::to_vec(metrics)?;
+        self.append(METRICS_FILE, metrics)
+    }
+
+    /// All metrics so far. A last line that a kill cut short is left out.
+    pub fn metrics(&self) -> anyhow::Result<Vec<Metrics>> {
+        self.lines(METRICS_FILE)
+    }
+
+    /// Adds one probe.
+    pub fn log_probe(&self, probe: &ProbeReport) -> anyhow::Result<()> {
+        self.append(PROBES_FILE, probe)
+    }
+
+    /// All probes so far.
+    pub fn probes(&self) -> anyhow::Result<Vec<ProbeReport>> {
+        self.lines(PROBES_FILE)
+    }
+
+    /// Records the fixed probe patches.
+    pub fn save_probe_patches(&self, patches: &ProbePatches) -> anyhow::Result<()> {
+        let path = self.path.join(PROBE_FOLDER).join(PATCHES_FILE);
+        files::write_bytes_atomic(&path, &serde_json::to_vec(patches)?)
+    }
+
+    /// The fixed probe patches; `None` in a run without probes.
+    pub fn probe_patches(&self) -> anyhow::Result<Option<ProbePatches>> {
+        let path = self.path.join(PROBE_FOLDER).join(PATCHES_FILE);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
+        let patches =
+            serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))?;
+        Ok(Some(patches))
+    }
+
+    /// Saves the probe patches' vectors at `step` as float16.
+    pub fn save_probe_vectors(&self, step: u64, vectors: &ProbeVectors) -> anyhow::Result<()> {
+        let path = self.probe_file(step);
+        files::write_bytes_atomic(&path, &probe_bytes(vectors)?)
+    }
+
+    /// Steps at which the probe patches' vectors were saved, upwards.
+    pub fn probe_steps(&self) -> anyhow::Result<Vec<u64>> {
+        let folder = self.path.join(PROBE_FOLDER);
+        if folder.is_dir() { numbered(&folder, ".safetensors") } else { Ok(vec![]) }
+    }
+
+    /// The probe patches' vectors at `step`.
+    pub fn probe_vectors(&self, step: u64) -> anyhow::Result<ProbeVectors> {
+        let path = self.probe_file(step);
+        let bytes = fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
+        probe_from_bytes(&bytes).with_context(|| format!("{} is damaged", path.display()))
+    }
+
+    fn probe_file(&self, step: u64) -> PathBuf {
+        self.path.join(PROBE_FOLDER).join(format!("{}.safetensors", step_name(step)))
+    }
+
+    /// Drops the metrics and probes after `step`: those steps are about to be done again.
+    pub fn rewind(&self, step: u64) -> anyhow::Result<()> {
+        self.sweep()?;
+        let metrics: Vec<Metrics> = self.metrics()?.into_iter().filter(|m| m.step <= step).collect();
+        self.rewrite(METRICS_FILE, &metrics)?;
+        let probes: Vec<ProbeReport> = self.probes()?.into_iter().filter(|p| p.step <= step).collect();
+        self.rewrite(PROBES_FILE, &probes)?;
+        for late in self.probe_steps()?.into_iter().filter(|&late| late > step) {
+            fs::remove_file(self.probe_file(late))?;
+        }
+        Ok(())
+    }
+
+    /// The event file for TensorBoard, written anew from what was logged so far.
+    pub fn events(&self) -> anyhow::Result<EventFile> {
+        EventFile::renew(&self.path, &self.metrics()?, &self.probes()?)
+    }
+
+    fn append<T: Serialize>(&self, file: &str, value: &T) -> anyhow::Result<()> {
+        let path = self.path.join(file);
+        let mut line = serde_json::to_vec(value)?;
         line.push(b'\n');
         let append = || fs::OpenOptions::new().create(true).append(true).open(&path)?.write_all(&line);
         append().with_context(|| format!("could not write {}", path.display()))
     }
 
-    /// All metrics so far. A last line that a kill cut short is left out.
-    pub fn metrics(&self) -> anyhow::Result<Vec<Metrics>> {
-        let path = self.path.join(METRICS_FILE);
+    fn lines<T: DeserializeOwned>(&self, file: &str) -> anyhow::Result<Vec<T>> {
+        let path = self.path.join(file);
         if !path.exists() {
             return Ok(vec![]);
         }
         let text = fs::read_to_string(&path).with_context(|| format!("could not read {}", path.display()))?;
-        let whole = text.lines().filter_map(|line| serde_json::from_str(line).ok());
-        Ok(whole.collect())
+        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
     }
 
-    /// Drops the metrics after `step`: those steps are about to be done again.
-    pub fn rewind(&self, step: u64) -> anyhow::Result<()> {
-        let kept: Vec<Metrics> = self.metrics()?.into_iter().filter(|m| m.step <= step).collect();
-        files::write_atomic(&self.path.join(METRICS_FILE), |out| {
-            for metrics in &kept {
-                serde_json::to_writer(&mut *out, metrics)?;
+    fn rewrite<T: Serialize>(&self, file: &str, values: &[T]) -> anyhow::Result<()> {
+        files::write_atomic(&self.path.join(file), |out| {
+            for value in values {
+                serde_json::to_writer(&mut *out, value)?;
                 out.write_all(b"\n")?;
             }
             Ok(())
         })
     }
+}
+
+fn step_name(step: u64) -> String {
+    format!("step-{step:06}")
+}
+
+/// The steps of all `step-N` with that ending in a folder, upwards.
+fn numbered(folder: &Path, ending: &str) -> anyhow::Result<Vec<u64>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("could not read {}", folder.display()))?;
+    let step_of = |name: String| name.strip_prefix("step-")?.strip_suffix(ending)?.parse().ok();
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut steps: Vec<u64> = names.filter_map(step_of).collect();
+    steps.sort_unstable();
+    Ok(steps)
 }
 
 fn remove_if_there(folder: &Path) -> std::io::Result<()> {
@@ -228,4 +381,28 @@ fn optimizer_from_bytes(bytes: &[u8]) -> anyhow::Result<OptimizerState> {
         buffers.push(values);
     }
     Ok(state)
+}
+
+fn probe_bytes(vectors: &ProbeVectors) -> anyhow::Result<Vec<u8>> {
+    let halves: BTreeMap<&String, (usize, Vec<f16>)> = vectors
+        .iter()
+        .map(|(space, (width, values))| (space, (*width, values.iter().map(|&v| f16::from_f32(v)).collect())))
+        .collect();
+    let views = halves.iter().map(|(space, (width, values))| {
+        let shape = vec![values.len() / (*width).max(1), *width];
+        Ok((space.as_str(), TensorView::new(Dtype::F16, shape, bytemuck::cast_slice(values))?))
+    });
+    let views = views.collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(safetensors::serialize(views, None::<HashMap<String, String>>)?)
+}
+
+fn probe_from_bytes(bytes: &[u8]) -> anyhow::Result<ProbeVectors> {
+    let file = SafeTensors::deserialize(bytes)?;
+    let read = |(name, view): (&str, TensorView<'_>)| {
+        let &[_, width] = view.shape() else { bail!("{name} has {} axes; expected 2", view.shape().len()) };
+        ensure!(view.dtype() == Dtype::F16, "{name} is {:?}; expected F16", view.dtype());
+        let values = view.data().as_chunks::<2>().0.iter().map(|&half| f16::from_le_bytes(half).to_f32());
+        Ok((name.to_string(), (width, values.collect())))
+    };
+    file.iter().map(read).collect()
 }

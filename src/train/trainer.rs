@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use burn::module::Module;
@@ -14,11 +14,13 @@ use super::bootstrap::Bootstrap;
 use super::config::TrainConfig;
 use super::feed::{Feeder, used_images};
 use super::gradients::{Pass, Student, Views};
+use super::metrics::Metrics;
 use super::optimizer::Optimizer;
-use super::run::{Metrics, RunFolder, RunState, Saved};
+use super::run::{RunFolder, RunState, Saved};
 use super::schedule::learning_rate;
 use crate::augment::Normalization;
 use crate::dataset::Dataset;
+use crate::model::store::Model;
 use crate::model::{Encoder, Mode, ModelInfo, store};
 
 /// A run in progress. Lives on the thread that owns the tensors.
@@ -153,6 +155,26 @@ impl Trainer {
         (self.config.batch * self.config.views.len()) as u64
     }
 
+    /// The network as it is now, on a device without gradients, for looking at.
+    pub fn model(&self) -> Model {
+        Model {
+            name: format!("step {}", self.state.step),
+            hash: String::new(),
+            info: self.info.clone(),
+            encoder: self.encoder.clone().valid(),
+        }
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &TrainConfig {
+        &self.config
+    }
+
+    /// Time spent waiting for batches so far.
+    pub fn waited(&self) -> Duration {
+        self.feeder.waited()
+    }
+
     /// Whether all steps are done.
     pub fn is_finished(&self) -> bool {
         self.state.step >= self.state.total_steps
@@ -226,6 +248,7 @@ impl Trainer {
             lr: report.lr,
             grad_norm: report.grad_norm,
             views_per_second: views as f64 / elapsed.max(1e-9),
+            ..Metrics::default()
         }
     }
 

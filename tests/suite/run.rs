@@ -1,5 +1,7 @@
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bagssl::dataset::{self, Dataset, Split, parts::Parts};
 use bagssl::device::DeviceChoice;
@@ -11,6 +13,8 @@ use bagssl::train::optimizer::Rule;
 use bagssl::train::{Metrics, RunFolder, TrainConfig, Trainer, recipes};
 use burn::tensor::Device;
 
+use crate::support::text;
+
 /// A run of 6 steps of a very narrow network.
 fn tiny() -> TrainConfig {
     let mut config = recipes::find("quick-parts").unwrap().config;
@@ -21,6 +25,11 @@ fn tiny() -> TrainConfig {
         "epochs=2",
         "warmup_epochs=1",
         "checkpoint_every=2",
+        "probe.every=4",
+        "probe.images=3",
+        "probe.known=8",
+        "probe.asked=6",
+        "probe.patches=2",
         "model.backbone.width=2",
         "model.input=16",
         "model.projector=[16, 8]",
@@ -32,14 +41,26 @@ fn tiny() -> TrainConfig {
 fn run(out: &Path, start: Start, cancel_at: Option<u64>) -> anyhow::Result<Vec<Metrics>> {
     let cancel = CancelToken::default();
     let token = cancel.clone();
-    let mut progress = move |p: Progress| {
-        if cancel_at.is_some_and(|step| p.done >= step) {
+    let at_step = move |step: u64| {
+        if cancel_at.is_some_and(|at| step >= at) {
             token.cancel();
         }
     };
-    let job = Job { device: DeviceChoice::Cpu, seed: 0, cancel: &cancel, progress: &mut progress };
+    run_on("demo", out, start, &cancel, at_step)
+}
+
+/// Runs to the end, or until `at_step` (which sees the steps done) has cancelled it.
+fn run_on(
+    data: &str,
+    out: &Path,
+    start: Start,
+    cancel: &CancelToken,
+    mut at_step: impl FnMut(u64),
+) -> anyhow::Result<Vec<Metrics>> {
+    let mut progress = |p: Progress| at_step(p.done);
+    let job = Job { device: DeviceChoice::Cpu, seed: 0, cancel, progress: &mut progress };
     let request =
-        TrainRequest { data: "demo".into(), split: Some(Split::Train), out: out.into(), start, log_every: 1 };
+        TrainRequest { data: data.into(), split: Some(Split::Train), out: out.into(), start, log_every: 1 };
     train(&request, job, &mut |_| ())?;
     RunFolder::open(out).unwrap().0.metrics()
 }
@@ -48,21 +69,166 @@ fn losses(metrics: &[Metrics]) -> Vec<(u64, f64)> {
     metrics.iter().map(|m| (m.step, m.loss)).collect()
 }
 
+/// The last checkpoint of a run.
+fn last_model(run: &Path) -> Vec<u8> {
+    let folder = RunFolder::open(run).unwrap().0.latest().unwrap();
+    std::fs::read(folder.join("model.safetensors")).unwrap()
+}
+
 #[test]
 fn a_run_that_was_stopped_goes_on_to_the_bit_as_if_it_had_not() {
+    for rule in [Rule::AdamW { beta1: 0.9, beta2: 0.999 }, Rule::LARS_CIFAR, Rule::LARS_IMAGENET] {
+        let mut config = tiny();
+        config.optimizer.rule = rule;
+        let start = || Start::New(Box::new(config.clone()));
+        let folder = tempfile::tempdir().unwrap();
+        let (whole, halved) = (folder.path().join("whole"), folder.path().join("halved"));
+        let expected = run(&whole, start(), None).unwrap();
+        assert_eq!(expected.len(), 6);
+
+        let stopped = run(&halved, start(), Some(3)).unwrap_err();
+        assert!(stopped.downcast_ref::<Cancelled>().is_some(), "{stopped:#}");
+        let resumed = run(&halved, Start::Resume, None).unwrap();
+        assert_eq!(losses(&resumed), losses(&expected), "{rule:?}");
+        assert!(last_model(&whole) == last_model(&halved), "{rule:?}: the last checkpoints differ");
+    }
+}
+
+#[test]
+fn the_folder_holds_probes_of_held_out_patches_at_every_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
-    let whole = run(&folder.path().join("whole"), Start::New(Box::new(tiny())), None).unwrap();
-    assert_eq!(whole.len(), 6);
+    let (whole, halved) = (folder.path().join("whole"), folder.path().join("halved"));
+    run(&whole, Start::New(Box::new(tiny())), None).unwrap();
+    let (run_folder, _) = RunFolder::open(&whole).unwrap();
+    let patches = run_folder.probe_patches().unwrap().unwrap();
+    assert!(patches.held_out && patches.split.as_deref() == Some("test"));
+    assert_eq!((patches.size, patches.patches.len()), (32, 3 * 16));
+    assert_eq!(run_folder.probe_steps().unwrap(), [0, 2, 4, 6]);
+    let vectors = run_folder.probe_vectors(4).unwrap();
+    assert_eq!((vectors["z"].0, vectors["z"].1.len()), (8, 48 * 8));
+    assert_ne!(vectors["h"], run_folder.probe_vectors(0).unwrap()["h"]);
 
-    let halved = folder.path().join("halved");
-    let stopped = run(&halved, Start::New(Box::new(tiny())), Some(3)).unwrap_err();
-    assert!(stopped.downcast_ref::<Cancelled>().is_some(), "{stopped:#}");
-    let resumed = run(&halved, Start::Resume, None).unwrap();
+    let probes = run_folder.probes().unwrap();
+    assert_eq!(probes.iter().map(|probe| probe.step).collect::<Vec<_>>(), [0, 4, 6]);
+    for probe in &probes {
+        assert_eq!((probe.spaces["z"].width, probe.spaces["z"].count), (8, 48));
+        assert!((1.0..=8.001).contains(&probe.spaces["z"].rank), "{}", probe.spaces["z"].rank);
+        let knn = probe.knn.as_ref().unwrap();
+        assert!(knn.held_out && (knn.known_images, knn.asked_images) == (8, 6));
+    }
+
+    // The same where the run was stopped and went on.
+    run(&halved, Start::New(Box::new(tiny())), Some(3)).unwrap_err();
+    run(&halved, Start::Resume, None).unwrap();
+    let again = RunFolder::open(&halved).unwrap().0;
+    let spaces = |run: &RunFolder| -> Vec<_> {
+        run.probes().unwrap().into_iter().map(|probe| (probe.step, probe.spaces, probe.knn)).collect()
+    };
+    assert_eq!(spaces(&again), spaces(&run_folder));
+}
+
+#[test]
+fn old_checkpoints_go_as_the_config_says_and_their_probes_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let mut config = tiny();
+    config.set(&["keep.last=1", "checkpoint_every=1", "keep.every=4"]).unwrap();
+    run(&out, Start::New(Box::new(config)), None).unwrap();
+    let run_folder = RunFolder::open(&out).unwrap().0;
+    assert_eq!(run_folder.checkpoints().unwrap(), [0, 4, 6]);
+    assert_eq!(run_folder.probe_steps().unwrap(), [0, 1, 2, 3, 4, 5, 6]);
+    let hidden = std::fs::read_dir(&out)
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with('.'));
+    assert_eq!(hidden.count(), 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_stops_the_run_in_words_and_nothing_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, out) = (folder.path().join("whole"), folder.path().join("run"));
+    run(&whole, Start::New(Box::new(tiny())), None).unwrap();
+    let metrics = out.join("metrics.jsonl");
+    let fill = |step: u64| {
+        if step == 3 {
+            std::fs::rename(&metrics, folder.path().join("kept")).unwrap();
+            std::os::unix::fs::symlink("/dev/full", &metrics).unwrap();
+        }
+    };
+    let start = Start::New(Box::new(tiny()));
+    let error = run_on("demo", &out, start, &CancelToken::default(), fill).unwrap_err();
+    let error = format!("{error:#}");
+    assert!(error.contains("metrics.jsonl") && error.contains("No space left"), "{error}");
+    assert!(error.contains("--resume continues from") && error.contains("step-000004"), "{error}");
+    std::fs::remove_file(&metrics).unwrap();
+    std::fs::rename(folder.path().join("kept"), &metrics).unwrap();
+    run(&out, Start::Resume, None).unwrap();
+    assert!(last_model(&whole) == last_model(&out), "the last checkpoints differ");
+}
+
+#[test]
+fn a_data_set_that_vanishes_stops_the_run_which_goes_on_when_it_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, away) = (folder.path().join("data"), folder.path().join("away"));
+    for class in ["even", "odd"] {
+        std::fs::create_dir_all(data.join("train").join(class)).unwrap();
+    }
+    let parts = Parts::new(5, 24, 48, Split::Train).unwrap();
+    for index in 0..24 {
+        let image = parts.image(index).unwrap();
+        let pixels = image::RgbImage::from_raw(image.width(), image.height(), image.rgb().to_vec()).unwrap();
+        let class = if index % 2 == 0 { "train/even" } else { "train/odd" };
+        pixels.save(data.join(class).join(format!("{index:02}.png"))).unwrap();
+    }
+    let mut config = tiny();
+    config.set(&["epochs=6", "probe.every=0"]).unwrap();
+    let train = |out: &str, start: Start, at_step: &mut dyn FnMut(u64)| {
+        let cancel = CancelToken::default();
+        run_on(data.to_str().unwrap(), &folder.path().join(out), start, &cancel, at_step)
+    };
+    let whole = train("whole", Start::New(Box::new(config.clone())), &mut |_| ()).unwrap();
+    let mut vanish = |step: u64| {
+        if step == 1 {
+            std::fs::rename(&data, &away).unwrap();
+        }
+    };
+    let error = format!("{:#}", train("run", Start::New(Box::new(config)), &mut vanish).unwrap_err());
+    assert!(error.contains("seems to be gone") && error.contains("--resume continues from"), "{error}");
+    std::fs::rename(&away, &data).unwrap();
+    let resumed = train("run", Start::Resume, &mut |_| ()).unwrap();
     assert_eq!(losses(&resumed), losses(&whole));
+}
 
-    let model =
-        |name: &str| std::fs::read(folder.path().join(name).join("step-000006/model.safetensors")).unwrap();
-    assert!(model("whole") == model("halved"), "the last checkpoints differ");
+#[test]
+fn a_program_that_is_killed_goes_on_from_its_last_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, out) = (folder.path().join("whole"), folder.path().join("run"));
+    let mut config = tiny();
+    config.set(&["epochs=20", "probe.every=0"]).unwrap();
+    let expected = run(&whole, Start::New(Box::new(config.clone())), None).unwrap();
+
+    let file = folder.path().join("config.toml");
+    std::fs::write(&file, config.to_toml().unwrap()).unwrap();
+    let arguments = ["train", "--data", "demo", "--split", "train", "--device", "cpu", "--log-every", "1"];
+    let mut child = Command::new(env!("CARGO_BIN_EXE_bagssl"))
+        .args(arguments)
+        .args(["--config", text(&file), "--out", text(&out)])
+        .stderr(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !out.join("step-000004").exists() {
+        assert!(child.try_wait().unwrap().is_none(), "the program ended before it could be killed");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let (run_folder, _) = RunFolder::open(&out).unwrap();
+    assert!(run_folder.load().unwrap().state.step >= 4);
+    let resumed = run(&out, Start::Resume, None).unwrap();
+    assert_eq!(losses(&resumed), losses(&expected));
+    assert!(last_model(&whole) == last_model(&out), "the last checkpoints differ");
 }
 
 #[test]

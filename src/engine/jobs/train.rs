@@ -1,18 +1,17 @@
 //! Training runs.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Instant;
 
 use anyhow::Context;
 use serde::Serialize;
 use serde_json::json;
 
 use super::Job;
-use crate::dataset::{self, Dataset, Split};
-use crate::device::{self, OpenDevice};
-use crate::progress::{Cancelled, Progress};
-use crate::train::{Metrics, RunFolder, TrainConfig, Trainer};
+use crate::dataset::Split;
+use crate::device;
+use crate::engine::session::{News, Session};
+use crate::progress::Cancelled;
+use crate::train::{RunFolder, TrainConfig};
 
 /// `bagssl train`.
 pub struct TrainRequest {
@@ -46,92 +45,39 @@ pub struct TrainReport {
     pub unreadable_images: u64,
 }
 
-/// Trains until all steps are done. Cancelled, it writes a checkpoint first. `watch` sees each
-/// line of metrics as it is written.
+/// Trains until all steps are done. Cancelled, it writes a checkpoint first. `watch` sees what
+/// is written as it is written.
 pub fn train(
     request: &TrainRequest,
     job: Job<'_>,
-    watch: &mut dyn FnMut(&Metrics),
+    watch: &mut dyn FnMut(&News),
 ) -> anyhow::Result<TrainReport> {
-    let data = dataset::open(&request.data, request.split)?;
     let device = device::open(job.device)?;
-    let (run, mut trainer) = begin(request, data, &device)?;
-    if trainer.state().step == 0 {
-        trainer.checkpoint(&run)?;
-    }
-    let started = Instant::now();
-    let first = trainer.state().step;
-    let mut last = None;
-    while !trainer.is_finished() {
+    let mut session = Session::begin(request, &device)?;
+    while !session.is_finished() {
         if job.cancel.is_cancelled() {
-            let folder = trainer.checkpoint(&run)?;
+            let folder = session.checkpoint()?;
+            let state = session.trainer().state();
             return Err(anyhow::Error::new(Cancelled).context(format!(
                 "stopped after step {} of {}; --resume continues from {}",
-                trainer.state().step,
-                trainer.state().total_steps,
+                state.step,
+                state.total_steps,
                 folder.display()
             )));
         }
-        let report = trainer.step()?;
-        let state = trainer.state().clone();
-        if state.step % request.log_every == 0 || trainer.is_finished() {
-            let metrics = trainer.metrics(&report);
-            run.log(&metrics)?;
-            watch(&metrics);
-        }
-        if state.step % trainer.checkpoint_every() == 0 || trainer.is_finished() {
-            trainer.checkpoint(&run)?;
-        }
-        last = Some(report);
-        (job.progress)(Progress {
-            what: "training",
-            done: state.step,
-            total: state.total_steps,
-            resumed: first,
-            unit: "steps",
-            elapsed: started.elapsed(),
-        });
+        session.advance()?.iter().for_each(&mut *watch);
+        (job.progress)(session.progress());
     }
-    let state = trainer.state();
-    let views = ((state.step - first) * trainer.views_per_step()) as f64;
+    let trainer = session.trainer();
     Ok(TrainReport {
-        step: state.step,
+        step: trainer.state().step,
         epoch: trainer.epoch(),
-        loss: last.map(|report| report.loss),
-        views_per_second: (state.step > first).then(|| views / started.elapsed().as_secs_f64()),
-        checkpoint: run.latest()?,
+        loss: session.last_report().map(|report| report.loss),
+        views_per_second: session.views_per_second(),
+        checkpoint: session.run().latest()?,
         device: device.name,
         unreadable_images: trainer.unreadable(),
     })
-}
-
-fn begin(
-    request: &TrainRequest,
-    data: Arc<dyn Dataset>,
-    device: &OpenDevice,
-) -> anyhow::Result<(RunFolder, Trainer)> {
-    let environment = json!({
-        "program": concat!("bagssl ", env!("CARGO_PKG_VERSION")),
-        "device": device.name,
-        "threads": rayon::current_num_threads(),
-        "data": { "spec": request.data, "name": data.name(), "images": data.len(), "fingerprint": data.fingerprint()? },
-    });
-    match &request.start {
-        Start::New(config) => {
-            // The trainer first: a config that does not fit the data leaves no folder behind.
-            let trainer = Trainer::new((**config).clone(), data, &device.device)?;
-            Ok((RunFolder::create(&request.out, config, &environment)?, trainer))
-        }
-        Start::Resume => {
-            let (run, config) = RunFolder::open(&request.out)?;
-            let saved = run.load()?;
-            let step = saved.state.step;
-            let trainer = Trainer::resume(config, saved, data, &device.device)?;
-            run.rewind(step)?;
-            run.note_environment(&environment)?;
-            Ok((run, trainer))
-        }
-    }
 }
 
 /// The loss curve of a run as a figure.

@@ -1,0 +1,359 @@
+//! A training run as units of work: one step, or one batch of a probe, then back to whoever asked.
+//! The command line calls [`Session::advance`] until it is finished; the engine's thread calls it
+//! between queries.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use serde_json::json;
+
+use super::jobs::train::{Start, TrainRequest};
+use super::watch::{Look, Watcher};
+use crate::dataset::{self, Dataset};
+use crate::device::OpenDevice;
+use crate::progress::Progress;
+use crate::train::events::EventFile;
+use crate::train::feed::NoViews;
+use crate::train::{Metrics, ProbeReport, RunFolder, StepReport, Trainer, metrics};
+
+/// A run in progress: the trainer, its folder and what looks at the model. Lives on the thread that
+/// owns the tensors.
+pub struct Session {
+    run: RunFolder,
+    events: EventFile,
+    trainer: Trainer,
+    watcher: Watcher,
+    /// A probe that is not finished yet; it looks at the model of its step.
+    look: Option<Look>,
+    probes: Vec<ProbeReport>,
+    clock: Clock,
+    log_every: u64,
+    /// Steps done when this part of the run began.
+    first_step: u64,
+    last_report: Option<StepReport>,
+}
+
+/// What a unit of work brought.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// A line of metrics, as it was written.
+    Metrics(Metrics),
+    /// A probe, as it was written.
+    Probe(ProbeReport),
+    /// A checkpoint was written.
+    Checkpoint { step: u64, folder: PathBuf },
+    /// Something that does not stop the run.
+    Warning(String),
+}
+
+impl Session {
+    /// Starts or resumes a run: the folder is made, and a new run's first checkpoint written.
+    ///
+    /// # Errors
+    /// A config that does not fit the data, a folder that holds another run, a checkpoint that
+    /// cannot be read, other data than the run was trained on.
+    pub fn begin(request: &TrainRequest, device: &OpenDevice) -> anyhow::Result<Self> {
+        let data = dataset::open(&request.data, request.split)?;
+        let environment = environment(request, data.as_ref(), device)?;
+        let (run, trainer) = match &request.start {
+            Start::New(config) => {
+                // The trainer first: a config that does not fit the data leaves no folder behind.
+                let trainer = Trainer::new((**config).clone(), data.clone(), &device.device)?;
+                (RunFolder::create(&request.out, config, &environment)?, trainer)
+            }
+            Start::Resume => {
+                let (run, config) = RunFolder::open(&request.out)?;
+                let saved = run.load()?;
+                let step = saved.state.step;
+                let trainer = Trainer::resume(config, saved, data.clone(), &device.device)?;
+                run.rewind(step)?;
+                run.note_environment(&environment)?;
+                (run, trainer)
+            }
+        };
+        let watcher = Watcher::new(request, trainer.config(), data, &device.device)?;
+        run.save_probe_patches(watcher.patches())?;
+        let mut session = Self {
+            events: run.events()?,
+            probes: run.probes()?,
+            clock: Clock::default(),
+            log_every: request.log_every,
+            first_step: trainer.state().step,
+            last_report: None,
+            look: None,
+            run,
+            trainer,
+            watcher,
+        };
+        if session.trainer.state().step == 0 {
+            session.trainer.checkpoint(&session.run)?;
+        }
+        session.look_if_due()?;
+        Ok(session)
+    }
+
+    /// One unit of work: a step and what is due after it, or one batch of a probe. Nothing where
+    /// the run is finished.
+    ///
+    /// # Errors
+    /// What stops the run: data that is gone, a full disk, a loss that is no number, a lost device.
+    /// The message says what, and where `--resume` goes on. The run must not be advanced after it.
+    pub fn advance(&mut self) -> anyhow::Result<Vec<News>> {
+        if self.look.is_some() {
+            return self.advance_look();
+        }
+        if self.trainer.is_finished() {
+            return Ok(vec![]);
+        }
+        let started = Instant::now();
+        let report = self.guarded_step().map_err(|error| self.rescued(error))?;
+        self.clock.add(started.elapsed());
+        let logged = self.after_step(&report).map_err(|error| self.rescued(error));
+        self.last_report = Some(report);
+        logged
+    }
+
+    /// Whether all steps and the last probe are done.
+    pub fn is_finished(&self) -> bool {
+        self.trainer.is_finished() && self.look.is_none()
+    }
+
+    /// How far the run is.
+    pub fn progress(&self) -> Progress {
+        let state = self.trainer.state();
+        Progress {
+            what: "training",
+            done: state.step,
+            total: state.total_steps,
+            resumed: self.first_step,
+            unit: "steps",
+            elapsed: self.clock.active,
+        }
+    }
+
+    /// Writes a checkpoint of the run as it stands and returns its folder.
+    pub fn checkpoint(&mut self) -> anyhow::Result<PathBuf> {
+        let folder = self.trainer.checkpoint(&self.run)?;
+        self.run.prune(&self.trainer.config().keep)?;
+        Ok(folder)
+    }
+
+    /// The trainer.
+    pub fn trainer(&self) -> &Trainer {
+        &self.trainer
+    }
+
+    /// The run's folder.
+    pub fn run(&self) -> &RunFolder {
+        &self.run
+    }
+
+    /// What the last step of this part of the run did.
+    pub fn last_report(&self) -> Option<&StepReport> {
+        self.last_report.as_ref()
+    }
+
+    /// Views trained on per second in this part of the run; checkpoints and probes not counted.
+    pub fn views_per_second(&self) -> Option<f64> {
+        let steps = self.trainer.state().step - self.first_step;
+        let secs = self.clock.active.as_secs_f64();
+        (steps > 0).then(|| (steps * self.trainer.views_per_step()) as f64 / secs)
+    }
+
+    /// A step; a panic on the way (a lost device ends in one) becomes an error.
+    fn guarded_step(&mut self) -> anyhow::Result<StepReport> {
+        let step = self.trainer.state().step;
+        guarded(|| self.trainer.step()).with_context(|| format!("training stopped after step {step}"))
+    }
+
+    fn after_step(&mut self, report: &StepReport) -> anyhow::Result<Vec<News>> {
+        let mut news = vec![];
+        let state = self.trainer.state().clone();
+        let finished = self.trainer.is_finished();
+        if state.step % self.log_every == 0 || finished {
+            let metrics = self.metrics(report);
+            self.run.log(&metrics)?;
+            self.events.log(&metrics)?;
+            news.push(News::Metrics(metrics));
+        }
+        if state.step % self.trainer.checkpoint_every() == 0 || finished {
+            let folder = self.checkpoint()?;
+            news.push(News::Checkpoint { step: state.step, folder });
+        }
+        self.look_if_due()?;
+        Ok(news)
+    }
+
+    fn metrics(&mut self, report: &StepReport) -> Metrics {
+        let state = self.trainer.state();
+        let left = state.total_steps - state.step;
+        let rates = self.clock.lap(state.step, self.trainer.waited());
+        Metrics {
+            time: metrics::now(),
+            views_per_second: rates.steps_per_second * self.trainer.views_per_step() as f64,
+            starved: rates.waited,
+            seconds_left: self.clock.seconds_per_step().map(|secs| secs * left as f64),
+            memory_bytes: memory_stats::memory_stats().map(|stats| stats.physical_mem as u64),
+            ..self.trainer.metrics(report)
+        }
+    }
+
+    /// Starts a probe where the config or a checkpoint asks for one at this step, unless an
+    /// earlier part of the run has made it.
+    fn look_if_due(&mut self) -> anyhow::Result<()> {
+        let step = self.trainer.state().step;
+        let config = self.trainer.config().probe;
+        let probe_due = config.every > 0 && (step.is_multiple_of(config.every) || self.trainer.is_finished());
+        let probes = probe_due && self.probes.iter().all(|probe| probe.step != step);
+        let saves = self.run.checkpoint(step).is_dir() && !self.run.probe_steps()?.contains(&step);
+        if probes || saves {
+            self.look = Some(self.watcher.look(&self.trainer, probes, saves));
+        }
+        Ok(())
+    }
+
+    fn advance_look(&mut self) -> anyhow::Result<Vec<News>> {
+        let Some(mut look) = self.look.take() else { return Ok(vec![]) };
+        match guarded(|| look.advance(&self.watcher)) {
+            Ok(false) => self.look = Some(look),
+            Ok(true) => return self.end_look(look).map_err(|error| self.rescued(error)),
+            // The images to look at are gone: a pity, but no reason to stop.
+            Err(error) => return Ok(vec![News::Warning(format!("a probe is left out: {error:#}"))]),
+        }
+        Ok(vec![])
+    }
+
+    fn end_look(&mut self, look: Look) -> anyhow::Result<Vec<News>> {
+        let seen = look.finish(&self.watcher);
+        if seen.saves && !seen.vectors.is_empty() {
+            self.run.save_probe_vectors(seen.report.step, &seen.vectors)?;
+        }
+        if !seen.probes {
+            return Ok(vec![]);
+        }
+        let mut report = seen.report;
+        report.set_alarms(&self.probes);
+        self.run.log_probe(&report)?;
+        self.events.log_probe(&report)?;
+        self.probes.push(report.clone());
+        Ok(vec![News::Probe(report)])
+    }
+
+    /// Saves what can be saved after an error, and says where the run goes on. Weights after a
+    /// loss that is no number, or on a device that is gone, are not saved.
+    fn rescued(&mut self, error: anyhow::Error) -> anyhow::Error {
+        let intact = error.downcast_ref::<NoViews>().is_some()
+            || error.chain().any(|cause| cause.is::<std::io::Error>());
+        if intact && let Err(second) = self.checkpoint() {
+            log::warn!("no checkpoint could be written either: {second:#}");
+        }
+        match self.run.latest() {
+            Ok(folder) => error.context(format!("--resume continues from {}", folder.display())),
+            Err(_) => error,
+        }
+    }
+}
+
+/// Runs `work`; a panic becomes an error that says what it said.
+fn guarded<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<&str>().map(|text| text.to_string());
+        let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(anyhow::anyhow!(
+            "the device or its driver failed: {}",
+            said.unwrap_or_else(|| "no reason given".into())
+        ))
+    })
+}
+
+fn environment(
+    request: &TrainRequest,
+    data: &dyn Dataset,
+    device: &OpenDevice,
+) -> anyhow::Result<serde_json::Value> {
+    Ok(json!({
+        "program": concat!("bagssl ", env!("CARGO_PKG_VERSION")),
+        "system": format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        "device": device.name,
+        "threads": rayon::current_num_threads(),
+        "data": {
+            "spec": request.data,
+            "split": data.split().map(|split| split.name()),
+            "name": data.name(),
+            "images": data.len(),
+            "fingerprint": data.fingerprint()?,
+        },
+    }))
+}
+
+/// Steps whose mean duration foretells the rest.
+const RECENT: usize = 100;
+
+/// Measures training alone: time in steps.
+#[derive(Default)]
+struct Clock {
+    active: Duration,
+    recent: VecDeque<f64>,
+    lap_active: Duration,
+    lap_waited: Duration,
+    lap_step: Option<u64>,
+    steps: u64,
+}
+
+struct Rates {
+    steps_per_second: f64,
+    /// Share of the time spent waiting for views.
+    waited: f64,
+}
+
+impl Clock {
+    fn add(&mut self, step: Duration) {
+        self.active += step;
+        self.steps += 1;
+        self.recent.push_back(step.as_secs_f64());
+        if self.recent.len() > RECENT {
+            self.recent.pop_front();
+        }
+    }
+
+    /// Rates since the last call.
+    fn lap(&mut self, step: u64, waited: Duration) -> Rates {
+        let steps = self.lap_step.map_or(self.steps, |last| step - last);
+        let secs = (self.active - self.lap_active).as_secs_f64().max(1e-9);
+        let waited_secs = (waited - self.lap_waited).as_secs_f64();
+        (self.lap_active, self.lap_waited, self.lap_step) = (self.active, waited, Some(step));
+        Rates { steps_per_second: steps as f64 / secs, waited: (waited_secs / secs).min(1.0) }
+    }
+
+    fn seconds_per_step(&self) -> Option<f64> {
+        (!self.recent.is_empty()).then(|| self.recent.iter().sum::<f64>() / self.recent.len() as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_device_becomes_an_error_that_says_why() {
+        let lost: anyhow::Result<()> = guarded(|| panic!("Device lost: {}", "driver reset"));
+        let error = lost.unwrap_err().to_string();
+        assert!(error.contains("device") && error.contains("driver reset"), "{error}");
+        assert_eq!(guarded(|| Ok(3)).unwrap(), 3);
+    }
+
+    #[test]
+    fn the_clock_counts_steps_since_the_last_line() {
+        let mut clock = Clock::default();
+        (0..4).for_each(|_| clock.add(Duration::from_millis(500)));
+        let rates = clock.lap(14, Duration::from_secs(1));
+        assert_eq!((rates.steps_per_second, rates.waited), (2.0, 0.5));
+        clock.add(Duration::from_secs(1));
+        let rates = clock.lap(15, Duration::from_secs(1));
+        assert_eq!((rates.steps_per_second, rates.waited), (1.0, 0.0));
+        assert_eq!(clock.seconds_per_step(), Some(0.6));
+    }
+}
