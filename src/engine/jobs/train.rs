@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Job;
+use super::figures::{Written, write_caption};
 use crate::dataset::Split;
 use crate::device;
 use crate::engine::session::{News, Session};
@@ -81,11 +82,12 @@ pub fn train(
 }
 
 /// The loss curve of a run as a figure.
-pub fn loss_curve(run: &Path, out: &Path, dpi: u32) -> anyhow::Result<crate::figure::Saved> {
+pub fn loss_curve(run: &Path, out: &Path, dpi: u32, caption: Option<&Path>) -> anyhow::Result<Written> {
     let (folder, config) = RunFolder::open(run)?;
     let metrics = folder.metrics()?;
     anyhow::ensure!(!metrics.is_empty(), "{} has no metrics yet", run.display());
     let figure = crate::engine::compose::loss_curve(&metrics, config.objective.title());
     let source = json!({ "config": serde_json::to_value(&config)? });
-    figure.save(out, dpi, source).context("the loss curve")
+    let saved = figure.save(out, dpi, source).context("the loss curve")?;
+    write_caption(&figure, saved, caption)
 }
