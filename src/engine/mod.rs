@@ -8,6 +8,9 @@ mod gallery;
 mod handle;
 pub mod jobs;
 mod maps;
+mod modes;
+mod selection;
+mod spaces;
 pub mod state;
 mod thumbnails;
 

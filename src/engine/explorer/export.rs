@@ -10,7 +10,13 @@ use crate::engine::state::*;
 use crate::figure::{Figure, Format};
 
 impl Explorer {
-    pub(super) fn export(&self, kind: FigureKind, path: &Path, style: &Style) -> anyhow::Result<()> {
+    pub(super) fn export(
+        &self,
+        kind: FigureKind,
+        path: &Path,
+        style: &Style,
+        mode: MapMode,
+    ) -> anyhow::Result<()> {
         self.line.update(|shown| shown.busy = Some("writing the figure".into()));
         let shown = self.line.snapshot();
         let (Some(model), Some(data)) = (&shown.model, &shown.data) else {
@@ -22,7 +28,7 @@ impl Explorer {
             "data": { "name": data.name, "kind": data.kind },
         });
         let figure = match kind {
-            FigureKind::Heatmap => heatmap_figure(&shown, notes, style)?,
+            FigureKind::Heatmap => heatmap_figure(&shown, notes, style, mode)?,
             FigureKind::Gallery => gallery_figure(&shown, notes, style)?,
         };
         let saved = figure.save(path, Format::DEFAULT_DPI, source)?;
@@ -31,7 +37,12 @@ impl Explorer {
     }
 }
 
-fn heatmap_figure(shown: &Snapshot, notes: Vec<String>, style: &Style) -> anyhow::Result<Figure> {
+fn heatmap_figure(
+    shown: &Snapshot,
+    notes: Vec<String>,
+    style: &Style,
+    mode: MapMode,
+) -> anyhow::Result<Figure> {
     let (Some(view), Some(query)) = (&shown.view, &shown.query) else {
         anyhow::bail!("there is no heatmap yet: click a patch of an image first");
     };
@@ -48,10 +59,26 @@ fn heatmap_figure(shown: &Snapshot, notes: Vec<String>, style: &Style) -> anyhow
         title: format!("image {}{class}", view.index),
         grid: first.grid,
         query: query.patch,
-        maps: query.maps.iter().map(|map| (map.space.clone(), map.values.to_vec())).collect(),
+        maps: displayed(&query.maps, mode)
+            .iter()
+            .map(|map| (map.space.clone(), map.values.to_vec()))
+            .collect(),
         notes,
     };
-    Ok(compose::heatmap(content, style))
+    anyhow::ensure!(
+        !content.maps.is_empty(),
+        "there is nothing to write in this view: a difference needs two spaces, pictures of the spaces have no \
+         figure; choose another view"
+    );
+    let mut figure = compose::heatmap(content, style);
+    if let Figure::Heatmap(heatmap) = &mut figure {
+        match mode {
+            MapMode::Ranks => heatmap.spec.scale_label = "rank within the image".into(),
+            MapMode::Difference => heatmap.spec.scale_label = "difference of cosines".into(),
+            MapMode::Cosine | MapMode::Pictures => {}
+        }
+    }
+    Ok(figure)
 }
 
 fn gallery_figure(shown: &Snapshot, notes: Vec<String>, style: &Style) -> anyhow::Result<Figure> {
