@@ -68,7 +68,7 @@ fn a_contour_says_how_much_lies_above_it() {
     let mut window = Window::with_query([1280.0, 800.0]);
     assert!(!window.shows("% from 0.50 up"));
     window.press(Modifiers::NONE, Key::C);
-    // 49 values from -1 to 1: 12 of them from 0.5 up... of 49 the last 13 are at least 0.5.
+    // 49 values at equal distances from -1 to 1: the last 13 are at least 0.5.
     assert!(window.shows("27 % from 0.50 up"));
     window.press(Modifiers::NONE, Key::C);
     assert!(!window.shows("% from 0.50 up"));

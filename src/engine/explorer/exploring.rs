@@ -109,9 +109,17 @@ impl Explorer {
     /// Shows the image as each space sees it, once all its patches are known, if that is wanted.
     pub(super) fn publish_pictures(&self) {
         let complete = self.maps.as_ref().filter(|maps| self.wants_pictures && maps.is_complete());
+        let shown = self.line.snapshot().pictures.clone();
         let pictures = complete.map(|maps| {
             let (image, grid) = (maps.image_index, maps.grid);
-            Arc::new(Pictures { image, grid, spaces: maps.pictures() })
+            let names = || self.spaces.iter().map(|space| space.to_string());
+            let is_current = |shown: &Arc<Pictures>| {
+                let same_spaces = shown.spaces.iter().map(|picture| picture.space.clone()).eq(names());
+                shown.image == image && shown.grid == grid && same_spaces
+            };
+            shown
+                .filter(is_current)
+                .unwrap_or_else(|| Arc::new(Pictures { image, grid, spaces: maps.pictures() }))
         });
         self.line.update(|shown| shown.pictures = pictures);
     }

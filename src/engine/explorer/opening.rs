@@ -127,6 +127,7 @@ impl Explorer {
         self.line.update(|shown| shown.config = Some(config));
     }
 
+    /// Whether the bank, if there is one, holds every space on show.
     fn bank_has_spaces(&self) -> bool {
         let Some(growing) = &self.growing else { return true };
         let has = |name: &str| growing.extraction.plan().spec.spaces.iter().any(|space| space.name == name);
@@ -205,7 +206,8 @@ impl Explorer {
         }
         let reach = |c: &ExploreConfig| (c.grid.patch, c.gallery_stride, c.gallery_images);
         // Spaces that are left out stay in the bank; new ones need another.
-        if reach(&old) != reach(&config) || !self.bank_has_spaces() {
+        let was_refused = self.growing.is_none() && old.spaces != config.spaces;
+        if reach(&old) != reach(&config) || was_refused || !self.bank_has_spaces() {
             return self.restart();
         }
         match &self.query {

@@ -1,6 +1,6 @@
 //! What a gallery is made of: the shares of same image, same class and other class by rank.
 
-use eframe::egui::{Color32, Rect, Role, Sense, Stroke, Ui, WidgetInfo, pos2};
+use eframe::egui::{Color32, Id, Rect, Role, Sense, Stroke, Ui, WidgetInfo, pos2};
 
 use crate::colormap;
 use crate::engine::{Gallery, Relation};
@@ -44,7 +44,7 @@ pub fn shares_text(gallery: &Gallery) -> String {
 /// Draws the shares from the nearest (left) to the farthest neighbour (right): same image at the bottom,
 /// then same class, then other class, split by light lines so that they read without colour.
 pub fn by_rank_ui(ui: &mut Ui, rect: Rect, gallery: &Gallery) {
-    let response = ui.allocate_rect(rect, Sense::hover());
+    let response = ui.interact(rect, Id::unique("shares").with(&gallery.space), Sense::hover());
     let text = format!("{} shares by rank: {}", gallery.space, shares_text(gallery));
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &text));
     let relations: Vec<Relation> = gallery.neighbours.iter().map(|hit| hit.relation).collect();

@@ -1,6 +1,7 @@
 //! The settings of the heatmaps and of the galleries, each with its unit.
 
-use eframe::egui::{Checkbox, ComboBox, DragValue, Response, Slider, Ui};
+use eframe::egui::containers::menu::{MenuButton, MenuConfig};
+use eframe::egui::{Checkbox, ComboBox, DragValue, PopupCloseBehavior, Response, ScrollArea, Slider, Ui};
 
 use crate::colormap::Colormap;
 use crate::engine::{ExploreConfig, GalleryFilter, MapMode};
@@ -125,6 +126,12 @@ fn number_ui<N: eframe::emath::Numeric>(
     ui.add(value.suffix(unit).custom_formatter(plain).custom_parser(parse)).labelled_by(label.id)
 }
 
+/// A menu that stays open while its boxes are ticked.
+fn menu(text: String) -> MenuButton<'static> {
+    let config = MenuConfig::new().close_behavior(PopupCloseBehavior::CloseOnClickOutside);
+    MenuButton::new(text).config(config)
+}
+
 fn model_spaces(desk: &Desk) -> Vec<String> {
     desk.session.snapshot().model.as_ref().map_or_else(Vec::new, |model| model.all_spaces.clone())
 }
@@ -133,7 +140,7 @@ fn model_spaces(desk: &Desk) -> Vec<String> {
 fn spaces_ui(all: &[String]) -> impl FnOnce(&mut Ui, &mut ExploreConfig, u32) {
     move |ui, config, _| {
         let text = format!("Spaces: {}", config.spaces.join(", "));
-        let menu = ui.menu_button(text, |ui| {
+        let (response, _) = menu(text).ui(ui, |ui| {
             for space in all {
                 let is_shown = config.spaces.contains(space);
                 let mut wanted = is_shown;
@@ -197,7 +204,7 @@ fn contour_ui(ui: &mut Ui, desk: &mut Desk) {
 fn filter_ui(ui: &mut Ui, filter: &mut GalleryFilter, classes: &[String]) {
     let words = filter.words(classes);
     let text = if words.is_empty() { "Leave out: nothing".to_owned() } else { words.join(", ") };
-    let menu = ui.menu_button(text, |ui| {
+    let (response, _) = menu(text).ui(ui, |ui| {
         ui.checkbox(&mut filter.other_images_only, "patches of the same image");
         ui.checkbox(&mut filter.without_overlap, "patches that overlap a nearer one");
         ui.horizontal(|ui| {
@@ -209,23 +216,19 @@ fn filter_ui(ui: &mut Ui, filter: &mut GalleryFilter, classes: &[String]) {
             }
         });
         if !classes.is_empty() {
-            ui.horizontal(|ui| {
-                ui.label("all classes but");
-                let name =
-                    filter.class.and_then(|class| classes.get(class as usize)).map_or("(keep all)", |n| n);
-                ComboBox::from_id_salt("class").selected_text(name).show_ui(ui, |ui| {
-                    ui.selectable_value(&mut filter.class, None, "(keep all)");
-                    for (class, name) in classes.iter().enumerate() {
-                        ui.selectable_value(&mut filter.class, Some(class as u32), name);
-                    }
-                });
+            ui.label("all classes but:");
+            ScrollArea::vertical().max_height(160.0).show(ui, |ui| {
+                ui.selectable_value(&mut filter.class, None, "(keep all classes)");
+                for (class, name) in classes.iter().enumerate() {
+                    ui.selectable_value(&mut filter.class, Some(class as u32), name);
+                }
             });
         }
         if ui.button("Leave out nothing").clicked() {
             *filter = GalleryFilter::default();
         }
     });
-    menu.response.on_hover_text("What the galleries leave out; they always say so.");
+    response.on_hover_text("What the galleries leave out; they always say so.");
 }
 
 fn colormap_ui(ui: &mut Ui, desk: &mut Desk) {

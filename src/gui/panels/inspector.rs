@@ -45,13 +45,13 @@ impl InspectorPanel {
             composition_ui(ui, galleries);
             separator(ui);
         }
-        legend_ui(ui, snapshot.galleries.as_deref());
-        separator(ui);
         heading(ui, "Export");
         ui.vertical_centered_justified(|ui| {
             action_button(ui, desk, "Figure 4 (heatmaps)...", Action::ExportHeatmaps);
             action_button(ui, desk, "Figure 5 (galleries)...", Action::ExportGalleries);
         });
+        separator(ui);
+        legend_ui(ui, snapshot.galleries.as_deref());
     }
 
     fn query_ui(&mut self, ui: &mut Ui, desk: &mut Desk, snapshot: &Snapshot) {
