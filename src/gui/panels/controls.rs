@@ -155,7 +155,7 @@ fn spaces_ui(all: &[String]) -> impl FnOnce(&mut Ui, &mut ExploreConfig, u32) {
             }
             ui.weak("A new space embeds the patches\nof the galleries again.");
         });
-        menu.response
+        response
             .on_hover_text("The spaces side by side: layers of the network, and raw pixels as a baseline.");
     }
 }
