@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use crossbeam_channel::{Receiver, bounded};
 use rayon::prelude::*;
 
-use super::{BATCH, Embedder, PatchSource};
+use super::{BATCH, Embedder, PIXELS, PatchSource, pixels_width};
 use crate::bank::{BankSink, BankSpec, DataFacts, Dtype, ImageEntry, ModelFacts, SpaceSpec};
 use crate::dataset::{Dataset, Skipped};
 use crate::image::Image;
@@ -25,6 +25,8 @@ pub struct ExtractPlan {
     pub spec: BankSpec,
     pub images: Vec<ImageEntry>,
     pub spaces: Vec<Space>,
+    /// Whether the patches' own pixels are a further space, the last one.
+    has_pixels: bool,
 }
 
 impl ExtractPlan {
@@ -71,7 +73,15 @@ impl ExtractPlan {
             spaces: space_specs.collect::<anyhow::Result<_>>()?,
             classes: data.classes().to_vec(),
         };
-        Ok(Self { spec, images, spaces: spaces.to_vec() })
+        Ok(Self { spec, images, spaces: spaces.to_vec(), has_pixels: false })
+    }
+
+    /// Adds the patches' own pixels as a further space, a baseline.
+    pub fn with_pixels(mut self) -> Self {
+        let width = pixels_width(self.spec.grid.patch) as u32;
+        self.spec.spaces.push(SpaceSpec { name: PIXELS.into(), width });
+        self.has_pixels = true;
+        self
     }
 
     /// Patches in all.
@@ -179,7 +189,11 @@ impl Extraction {
             let pending = self.begin(index, image);
             self.pending.push_back(pending);
         }
-        let vectors = embedder.patches(&sources, self.plan.spec.grid.patch, &self.plan.spaces);
+        let patch = self.plan.spec.grid.patch;
+        let mut vectors = embedder.patches(&sources, patch, &self.plan.spaces);
+        if self.plan.has_pixels {
+            vectors.push(embedder.pixels(&sources, patch));
+        }
         self.patches += sources.len();
         self.distribute(&vectors);
         while self.pending.front().is_some_and(Pending::is_complete) {
@@ -192,7 +206,14 @@ impl Extraction {
     fn begin(&self, index: usize, image: anyhow::Result<Image>) -> Pending {
         let image = self.checked(index, image).map(Arc::new);
         let cells = image.as_ref().map_or(0, |image| self.plan.spec.grid.len(image.height(), image.width()));
-        Pending { index, image, cells, taken: 0, fresh: 0, vectors: vec![vec![]; self.plan.spaces.len()] }
+        Pending {
+            index,
+            image,
+            cells,
+            taken: 0,
+            fresh: 0,
+            vectors: vec![vec![]; self.plan.spec.spaces.len()],
+        }
     }
 
     /// Gives each waiting image the vectors of the cells that were taken from it.
@@ -224,12 +245,9 @@ impl Extraction {
     fn push(&mut self, complete: Pending, sink: &mut dyn BankSink) -> anyhow::Result<()> {
         match complete.image {
             Ok(_) => {
-                let names: Vec<String> = self.plan.spaces.iter().map(Space::to_string).collect();
-                let rows: Vec<(&str, &[f32])> = names
-                    .iter()
-                    .map(String::as_str)
-                    .zip(complete.vectors.iter().map(Vec::as_slice))
-                    .collect();
+                let names = self.plan.spec.spaces.iter().map(|space| space.name.as_str());
+                let rows: Vec<(&str, &[f32])> =
+                    names.zip(complete.vectors.iter().map(Vec::as_slice)).collect();
                 sink.push_image(complete.index, &rows)?;
             }
             Err(error) => {

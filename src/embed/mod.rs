@@ -19,6 +19,17 @@ pub use extract::{ExtractPlan, Extraction};
 /// Patches that go through the network at once.
 pub const BATCH: usize = 128;
 
+/// Name of the baseline that compares the values of a patch's own pixels.
+pub const PIXELS: &str = "pixels";
+
+/// Largest side of the pixels that are compared; larger patches are made smaller first.
+const PIXELS_SIDE: u32 = 32;
+
+/// Values that describe a patch of `size` pixels in the baseline of its own pixels.
+pub fn pixels_width(size: u32) -> usize {
+    3 * size.min(PIXELS_SIDE).pow(2) as usize
+}
+
 /// A model that is ready to embed: its running statistics, no gradients.
 pub struct Embedder {
     pub name: String,
@@ -73,6 +84,21 @@ impl Embedder {
         })
     }
 
+    /// The normalised values of the patches' own pixels, a baseline that knows no network. Patches of
+    /// more than 32 pixels are resized to 32 as they would be for the network.
+    ///
+    /// # Shapes
+    /// - output: `[patches.len() * pixels_width(size)]`, row-major
+    pub fn pixels(&self, patches: &[PatchSource], size: u32) -> Vec<f32> {
+        let plan = ResizePlan::new(self.info.resize, size, size.min(PIXELS_SIDE));
+        let width = pixels_width(size);
+        let mut values = vec![0.0; patches.len() * width];
+        values.par_chunks_exact_mut(width).zip(patches).for_each(|(out, patch)| {
+            patch_tensor_values(&patch.image, patch.y, patch.x, size, &plan, &self.info.normalization, out);
+        });
+        values
+    }
+
     /// Vectors of rectangles within their images, each resized to the network's square input.
     ///
     /// # Shapes
@@ -122,6 +148,9 @@ impl Embedder {
         fill: impl Fn(usize, &mut [f32]) + Sync,
     ) -> Vec<Vec<f32>> {
         let mut vectors = vec![vec![]; spaces.len()];
+        if spaces.is_empty() {
+            return vectors;
+        }
         self.in_batches(count, fill, |images| {
             let embedded = self.encoder.embed(images, spaces, Mode::Eval);
             for (all, tensor) in vectors.iter_mut().zip(embedded) {

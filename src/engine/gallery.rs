@@ -10,12 +10,13 @@ use anyhow::Context;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::handle::EngineLine;
+use super::selection::{self, GalleryFilter};
 use super::state::{Event, Gallery, GalleryView, Neighbour, RequestId};
 use crate::bank::Bank;
 use crate::dataset::Dataset;
 use crate::image::Image;
 use crate::patch::PatchRef;
-use crate::search::{Options, Relation, top_k};
+use crate::search::Relation;
 
 /// Bytes of decoded images that are kept for the next gallery.
 const KEPT_BYTES: usize = 256 << 20;
@@ -28,6 +29,7 @@ pub struct SearchJob {
     /// Space names with the query's vector in each, z first.
     pub vectors: Vec<(String, Vec<f32>)>,
     pub neighbours: usize,
+    pub filter: GalleryFilter,
     pub bank: Bank,
     pub data: Arc<dyn Dataset>,
     /// Tells one data set from the next: indices of images hold within one.
@@ -117,6 +119,7 @@ impl Worker {
             query: job.query,
             query_pixels: job.query_pixels.clone(),
             spaces,
+            filter: job.filter,
             searched: job.bank.patches(),
             total: job.bank.total_patches(),
         })
@@ -124,14 +127,14 @@ impl Worker {
 
     fn space(&mut self, job: &SearchJob, space: &str, vector: &[f32]) -> anyhow::Result<Gallery> {
         let PatchRef { image, y, x, .. } = job.query;
-        let options =
-            Options { exclude_row: job.bank.row_of(image as usize, y, x).ok(), ..Options::default() };
+        let own = job.bank.row_of(image as usize, y, x).ok();
         let clock = Instant::now();
-        let hits = top_k(&job.bank, space, vector, job.neighbours, &options)?;
+        let found =
+            selection::nearest(&job.bank, space, vector, job.neighbours, &job.filter, own, Some(image))?;
         let milliseconds = clock.elapsed().as_secs_f64() * 1e3;
         let label = job.data.label(image as usize);
-        let mut neighbours = Vec::with_capacity(hits.len());
-        for hit in hits {
+        let mut neighbours = Vec::with_capacity(found.hits.len());
+        for hit in found.hits {
             let patch = job.bank.patch_ref(hit.row);
             let pixels = self.pixels(job, patch);
             let class =
@@ -146,7 +149,7 @@ impl Worker {
                 pixels: pixels.unwrap_or_else(|| Arc::new(Image::filled(patch.size, patch.size, [128; 3]))),
             });
         }
-        Ok(Gallery { space: space.into(), milliseconds, neighbours })
+        Ok(Gallery { space: space.into(), milliseconds, candidates: found.candidates, neighbours })
     }
 
     /// The pixels of a patch; `None` if its image cannot be read any more, which is told once.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use crate::analysis::heatmap::cosine_map;
+use crate::analysis::pca::pca_colors;
 use crate::embed::{Embedder, PatchSource};
 use crate::image::Image;
-use crate::model::Space;
 use crate::patch::PatchGrid;
 
-use super::state::Heatmap;
+use super::spaces::{self, PatchSpace};
+use super::state::{Heatmap, Picture};
 
 /// Distances, in grid cells, between the cells of each pass.
 const PASSES: [usize; 4] = [8, 4, 2, 1];
@@ -25,17 +26,25 @@ pub struct ImageMaps {
     /// Cells of `order` that are embedded.
     done: usize,
     known: Vec<bool>,
-    /// For each space, z first: its name, width and `[rows * cols, width]`.
-    spaces: Vec<(Space, usize, Vec<f32>)>,
+    /// For each space, in the order shown: its name, width and `[rows * cols, width]`.
+    spaces: Vec<(PatchSpace, usize, Vec<f32>)>,
 }
 
 impl ImageMaps {
-    /// Nothing known yet.
-    pub fn new(embedder: &Embedder, image_index: usize, image: Arc<Image>, grid: PatchGrid) -> Self {
+    /// Nothing known yet. All `spaces` are of the model.
+    pub fn new(
+        embedder: &Embedder,
+        image_index: usize,
+        image: Arc<Image>,
+        grid: PatchGrid,
+        spaces: &[PatchSpace],
+    ) -> Self {
         let (rows, cols) = grid.shape(image.height(), image.width());
         let count = rows * cols;
-        let spaces = shown_spaces(embedder);
-        let spaces = spaces.into_iter().map(|(space, width)| (space, width, vec![0.0; count * width]));
+        let spaces = spaces.iter().filter_map(|&space| {
+            let width = space.width(&embedder.info, grid.patch)?;
+            Some((space, width, vec![0.0; count * width]))
+        });
         Self {
             image_index,
             grid,
@@ -47,6 +56,29 @@ impl ImageMaps {
             known: vec![false; count],
             spaces: spaces.collect(),
         }
+    }
+
+    /// Brings the spaces into the order of `wanted`; `false` if one of them is not here.
+    pub fn arrange(&mut self, wanted: &[PatchSpace]) -> bool {
+        let place = |space: &PatchSpace| self.spaces.iter().position(|(known, ..)| known == space);
+        let Some(places) = wanted.iter().map(place).collect::<Option<Vec<usize>>>() else { return false };
+        if !places.iter().copied().eq(0..self.spaces.len()) {
+            self.spaces = places.iter().map(|&place| self.spaces[place].clone()).collect();
+        }
+        true
+    }
+
+    /// Each space's principal components as colours, for a complete map.
+    pub fn pictures(&self) -> Vec<Picture> {
+        let picture = |(space, width, all): &(PatchSpace, usize, Vec<f32>)| {
+            let pca = pca_colors(all, *width);
+            Picture {
+                space: space.to_string(),
+                colors: Arc::new(Image::new(self.cols as u32, self.rows as u32, pca.rgb)),
+                explained: pca.explained,
+            }
+        };
+        self.spaces.iter().map(picture).collect()
     }
 
     /// Whether every cell is known.
@@ -70,8 +102,8 @@ impl ImageMaps {
                 PatchSource { image: self.image.clone(), y, x }
             })
             .collect();
-        let names: Vec<Space> = self.spaces.iter().map(|(space, ..)| *space).collect();
-        let vectors = embedder.patches(&sources, self.grid.patch, &names);
+        let names: Vec<PatchSpace> = self.spaces.iter().map(|(space, ..)| *space).collect();
+        let vectors = spaces::vectors(embedder, &sources, self.grid.patch, &names);
         for ((_, width, all), new) in self.spaces.iter_mut().zip(&vectors) {
             for (row, &cell) in new.chunks_exact(*width).zip(&cells) {
                 all[cell * *width..(cell + 1) * *width].copy_from_slice(row);
@@ -83,7 +115,7 @@ impl ImageMaps {
 
     /// Cosine maps of a query, `queries` holding its vector in each space in the same order.
     pub fn heatmaps(&self, queries: &[Vec<f32>]) -> Vec<Heatmap> {
-        let map = |((space, _, all), query): (&(Space, usize, Vec<f32>), &Vec<f32>)| {
+        let map = |((space, _, all), query): (&(PatchSpace, usize, Vec<f32>), &Vec<f32>)| {
             let mut values = cosine_map(query, all);
             values.iter_mut().zip(&self.known).filter(|(_, known)| !**known).for_each(|(v, _)| *v = f32::NAN);
             let shown = self.filled(&values);
@@ -109,13 +141,6 @@ impl ImageMaps {
         };
         (0..values.len()).map(stand_in).collect()
     }
-}
-
-/// The spaces that the explorer shows, z first, with their widths.
-pub fn shown_spaces(embedder: &Embedder) -> Vec<(Space, usize)> {
-    let mut spaces = embedder.info.spaces();
-    spaces.reverse();
-    spaces
 }
 
 fn coarse_to_fine(rows: usize, cols: usize) -> Vec<usize> {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use super::compose::Style;
+pub use super::modes::{MapMode, displayed};
+pub use super::selection::GalleryFilter;
 pub use crate::dataset::{PartMap, Skipped, Split};
 use crate::image::Image;
 use crate::model::ModelSpec;
@@ -31,8 +33,11 @@ pub enum Command {
     Configure { id: RequestId, config: ExploreConfig },
     /// Pauses or resumes the extraction of the data set's patches.
     PauseExtraction(bool),
-    /// Writes the shown heatmaps or galleries as a figure (format from the file's extension).
-    ExportFigure { kind: FigureKind, path: PathBuf, style: Style },
+    /// Writes the shown heatmaps or galleries as a figure (format from the file's extension); heatmaps
+    /// in the way that they are shown.
+    ExportFigure { kind: FigureKind, path: PathBuf, style: Style, mode: MapMode },
+    /// Whether [`Snapshot::pictures`] are wanted.
+    ShowPictures(bool),
     /// Asks for a small picture of image `index`; it arrives as [`Event::Thumbnail`].
     Thumbnail { data: u64, index: usize },
 }
@@ -47,7 +52,7 @@ pub enum FigureKind {
 }
 
 /// What the explorer looks at.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ExploreConfig {
     /// Patch size and stride of the heatmaps, pixels.
     pub grid: PatchGrid,
@@ -57,6 +62,11 @@ pub struct ExploreConfig {
     pub gallery_images: usize,
     /// Number of neighbours in a gallery.
     pub neighbours: usize,
+    /// Names of the spaces side by side, from the left; of [`ModelDescription::all_spaces`]. Empty: the
+    /// usual ones.
+    pub spaces: Vec<String>,
+    /// What the galleries leave out.
+    pub filter: GalleryFilter,
 }
 
 /// A fact that happens once. Never dropped.
@@ -95,6 +105,8 @@ pub struct Snapshot {
     pub galleries: Option<Arc<GalleryView>>,
     /// Extraction of the patches that the galleries search.
     pub extraction: Option<Extraction>,
+    /// The image on show as each space sees it, once complete, if wanted.
+    pub pictures: Option<Arc<Pictures>>,
     /// What the engine is busy with, in a few words, if it is not idle ("opening the model").
     pub busy: Option<String>,
 }
@@ -117,8 +129,10 @@ pub struct ModelDescription {
     pub name: String,
     /// "ResNet-18/4".
     pub arch: String,
-    /// Names and widths of the spaces, z first.
+    /// Names and widths of the usual spaces, z first.
     pub spaces: Vec<(String, usize)>,
+    /// Names of all spaces that can be shown, from z back to the raw pixels.
+    pub all_spaces: Vec<String>,
     /// Side of the network's input, pixels.
     pub input: u32,
     pub hash: String,
@@ -156,7 +170,7 @@ pub struct ImageView {
 pub struct QueryView {
     pub id: RequestId,
     pub patch: PatchRef,
-    /// One map for each space, z first. They grow from coarse to fine.
+    /// One map for each shown space, in their order. They grow from coarse to fine.
     pub maps: Vec<Heatmap>,
     /// Grid positions whose cosine is known, of all; equal in all spaces.
     pub known: usize,
@@ -176,6 +190,27 @@ pub struct Heatmap {
     pub shown: Arc<Vec<f32>>,
 }
 
+/// What the vectors of an image's patches have most in common, as colours: see
+/// [`crate::analysis::pca`].
+#[derive(Clone, Debug)]
+pub struct Pictures {
+    /// Index of the image.
+    pub image: usize,
+    pub grid: PatchGrid,
+    /// One for each shown space, in their order.
+    pub spaces: Vec<Picture>,
+}
+
+/// The picture of one space.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    pub space: String,
+    /// One pixel for each patch of the grid.
+    pub colors: Arc<Image>,
+    /// Share of the variance behind red, green and blue.
+    pub explained: [f32; 3],
+}
+
 /// The neighbours of a query in each space.
 #[derive(Clone, Debug)]
 pub struct GalleryView {
@@ -183,8 +218,10 @@ pub struct GalleryView {
     pub query: PatchRef,
     /// Pixels of the query patch.
     pub query_pixels: Arc<Image>,
-    /// z first.
+    /// One for each shown space, in their order.
     pub spaces: Vec<Gallery>,
+    /// What was left out.
+    pub filter: GalleryFilter,
     /// Patches that were searched, of all that the galleries reach.
     pub searched: usize,
     pub total: usize,
@@ -195,6 +232,8 @@ pub struct GalleryView {
 pub struct Gallery {
     pub space: String,
     pub milliseconds: f64,
+    /// Patches among which the filter let the neighbours be chosen, of [`GalleryView::searched`].
+    pub candidates: usize,
     pub neighbours: Vec<Neighbour>,
 }
 

@@ -3,6 +3,8 @@
 
 use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers};
 
+use crate::engine::MapMode;
+
 /// Something to do, wherever it was asked: key, button or palette.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -24,6 +26,9 @@ pub enum Action {
     /// Changes the opacity of the heatmaps by so many percent.
     Opacity(i32),
     ToggleGrid,
+    /// Looks at the heatmaps in another way.
+    View(MapMode),
+    ToggleContour,
     ResetZoom,
     PauseExtraction,
     NextTheme,
@@ -80,6 +85,11 @@ pub const ACTIONS: &[ActionInfo] = &[
     row!("Query", "One stride down", Action::Move { right: 0, down: 1 }, NONE + ArrowDown),
     row!("View", "Heatmaps more transparent", Action::Opacity(-10), NONE + OpenBracket),
     row!("View", "Heatmaps more opaque", Action::Opacity(10), NONE + CloseBracket),
+    row!("View", "Cosines", Action::View(MapMode::Cosine), NONE + Num1),
+    row!("View", "Ranks within the image", Action::View(MapMode::Ranks), NONE + Num2),
+    row!("View", "Difference of two spaces", Action::View(MapMode::Difference), NONE + Num3),
+    row!("View", "Spaces as pictures (PCA)", Action::View(MapMode::Pictures), NONE + Num4),
+    row!("View", "Contour at a threshold", Action::ToggleContour, NONE + C),
     row!("View", "Grid of heatmap cells", Action::ToggleGrid, NONE + G),
     row!("View", "Whole image again", Action::ResetZoom, NONE + Num0),
     row!("View", "Next theme (light, dark, system)", Action::NextTheme, NONE + T),

@@ -3,7 +3,7 @@
 
 use eframe::egui::{self, CentralPanel, Color32, Context, Frame, Id, Margin, Panel, ScrollArea, Ui};
 
-use crate::engine::{Command, EngineHandle, Event, FigureKind, Style};
+use crate::engine::{Command, EngineHandle, Event, FigureKind, MapMode, Style};
 
 use super::GuiOptions;
 use super::actions::{self, Action};
@@ -15,7 +15,8 @@ use super::open_dialog::{Dialog, Outcome, Purpose};
 use super::panels::images::ImagesPanel;
 use super::panels::inspector::InspectorPanel;
 use super::panels::maps::MapsPanel;
-use super::panels::{Desk, controls, gallery, status, top};
+use super::panels::{Desk, ShownMaps, controls, gallery, status, top};
+use super::scale::Scale;
 use super::session::Session;
 use super::settings::Settings;
 use super::textures::{GalleryAtlases, Thumbnails};
@@ -23,6 +24,8 @@ use super::theme::{self, STEP};
 
 /// Smallest height of the panes with image and heatmaps, points.
 const MIN_MAPS: f32 = 170.0;
+/// Where the contour is drawn until it is moved.
+const CONTOUR: f32 = 0.5;
 /// Part of the middle's height that the galleries may take.
 const GALLERY_SHARE: f32 = 0.58;
 
@@ -59,11 +62,14 @@ impl App {
         let settings = Settings::load(cc.storage);
         cc.egui_ctx.set_theme(settings.theme);
         let session = Session::new(engine);
+        if settings.mode == MapMode::Pictures {
+            session.send(Command::ShowPictures(true));
+        }
         session.send(Command::OpenModel { spec: options.model });
         let spec = options.image.map_or(options.data, |image| image.display().to_string());
         session.send(Command::OpenData { spec, split: options.split });
         Self {
-            desk: Desk { session, settings, hover: None, todo: Vec::new() },
+            desk: Desk { session, settings, maps: ShownMaps::default(), hover: None, todo: Vec::new() },
             images: ImagesPanel::default(),
             maps: MapsPanel::default(),
             inspector: InspectorPanel::default(),
@@ -130,13 +136,13 @@ impl App {
             FigureKind::Gallery => ("Export Figure 5", snapshot.galleries.is_some()),
         };
         if ready {
-            let Settings { colormap, range, export_folder, .. } = &self.desk.settings;
-            let style = Style { colormap: *colormap, range: *range, ..Style::default() };
-            let folder = match export_folder.as_str() {
+            let scale = Scale::of(&self.desk.settings);
+            let style = Style { colormap: scale.colormap, range: scale.range, ..Style::default() };
+            let folder = match self.desk.settings.export_folder.as_str() {
                 "" => std::env::current_dir().unwrap_or_default(),
                 folder => folder.into(),
             };
-            self.overlay = Overlay::Dialog(Dialog::export(kind, &folder, style));
+            self.overlay = Overlay::Dialog(Dialog::export(kind, &folder, style, self.desk.settings.mode));
         } else {
             self.notices.error(
                 about.to_owned(),
@@ -162,6 +168,11 @@ impl App {
             Action::Forward => session.forward(),
             Action::Move { right, down } => session.step(right, down),
             Action::Opacity(percent) => self.desk.settings.add_opacity(percent),
+            Action::View(mode) => self.view(mode),
+            Action::ToggleContour => {
+                let settings = &mut self.desk.settings;
+                settings.contour = settings.contour.is_none().then_some(CONTOUR);
+            }
             Action::ToggleGrid => self.desk.settings.grid = !self.desk.settings.grid,
             Action::ResetZoom => self.maps.reset_zoom(),
             Action::PauseExtraction => {
@@ -174,6 +185,15 @@ impl App {
             Action::Help => self.overlay = Overlay::Keys,
             Action::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
         }
+    }
+
+    /// Looks at the heatmaps in another way.
+    fn view(&mut self, mode: MapMode) {
+        let pictures = |mode| mode == MapMode::Pictures;
+        if pictures(mode) != pictures(self.desk.settings.mode) {
+            self.desk.session.send(Command::ShowPictures(pictures(mode)));
+        }
+        self.desk.settings.mode = mode;
     }
 
     fn show_neighbour(&mut self, by: isize) {
@@ -279,6 +299,7 @@ impl eframe::App for App {
         if matches!(self.overlay, Overlay::None) {
             self.desk.todo.extend(actions::take_pressed(&ctx));
         }
+        self.desk.update_maps();
         self.panels_ui(ui);
         self.overlay_ui(&ctx);
         drop_hint_ui(&ctx);

@@ -6,6 +6,7 @@ use eframe::egui::{
 };
 
 use super::panels::Desk;
+use super::scale::Scale;
 use super::theme::{self, rgb};
 use crate::colormap::Colormap;
 
@@ -19,12 +20,13 @@ const TICKS: usize = 5;
 
 /// Draws the bar with its ticks, its label and the values under the pointer.
 pub fn ui(ui: &mut Ui, rect: Rect, desk: &Desk) {
-    let [lo, hi] = desk.settings.range;
+    let scale = Scale::of(&desk.settings);
+    let [lo, hi] = scale.range;
     let bar = Rect::from_min_max(
         pos2(rect.left() + 10.0, rect.top() + END),
         pos2(rect.left() + 10.0 + BAR, rect.bottom() - END),
     );
-    gradient(ui, bar, desk.settings.colormap);
+    gradient(ui, bar, scale.colormap);
     let text_color = ui.visuals().text_color();
     let font = TextStyle::Small.resolve(ui.style());
     let height_of = |value: f32| bar.bottom() - (value - lo) / (hi - lo) * bar.height();
@@ -35,15 +37,16 @@ pub fn ui(ui: &mut Ui, rect: Rect, desk: &Desk) {
         let label = tick_text(value, hi - lo);
         ui.painter().text(pos2(bar.right() + 6.0, y), Align2::LEFT_CENTER, label, font.clone(), text_color);
     }
-    label_ui(ui, rect, font, text_color);
+    label_ui(ui, rect, scale.label, font, text_color);
     for (space, value) in desk.hover.iter().flat_map(|hover| &hover.values) {
         if let Some(value) = value {
             pointer_ui(ui, bar, height_of(value.clamp(lo, hi)), space);
         }
     }
     let text = format!(
-        "Cosine similarity to the query. One scale for all spaces, locked at {} to {}; a patch that is not \
-         computed yet has the neutral colour.",
+        "{} One scale for all spaces, locked at {} to {}; a patch that is not computed yet has the neutral \
+         colour.",
+        scale.explanation,
         tick_text(lo, hi - lo),
         tick_text(hi, hi - lo)
     );
@@ -74,9 +77,9 @@ fn gradient(ui: &Ui, bar: Rect, colormap: Colormap) {
     ui.painter().rect_stroke(bar, 0.0, stroke, StrokeKind::Outside);
 }
 
-/// "cosine similarity" from bottom to top along the right edge.
-fn label_ui(ui: &Ui, rect: Rect, font: FontId, color: Color32) {
-    let galley = ui.painter().layout_no_wrap("cosine similarity".to_owned(), font, color);
+/// What the numbers are, from bottom to top along the right edge.
+fn label_ui(ui: &Ui, rect: Rect, label: &str, font: FontId, color: Color32) {
+    let galley = ui.painter().layout_no_wrap(label.to_owned(), font, color);
     let corner = pos2(rect.right() - galley.size().y, rect.center().y + galley.size().x / 2.0);
     ui.painter().add(TextShape::new(corner, galley, color).with_angle(-std::f32::consts::FRAC_PI_2));
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use eframe::egui::{self, Id, Key, Modal, RichText, Ui};
 
-use crate::engine::{Command, FigureKind, Split, Style};
+use crate::engine::{Command, FigureKind, MapMode, Split, Style};
 
 use super::files::{FileWorker, Found};
 use super::theme::{STEP, overlay_frame};
@@ -34,6 +34,8 @@ pub struct Dialog {
     split: Option<Split>,
     /// How an exported figure looks.
     style: Style,
+    /// The way in which exported heatmaps are shown.
+    mode: MapMode,
     /// A remark below the path: nothing picked, a file that would be replaced.
     note: String,
     /// The file that stands there already and that "Replace" would replace.
@@ -45,16 +47,25 @@ pub struct Dialog {
 impl Dialog {
     pub fn new(purpose: Purpose, path: String) -> Self {
         let style = Style::default();
-        Self { purpose, path, split: None, style, note: String::new(), replaces: None, fresh: true }
+        Self {
+            purpose,
+            path,
+            split: None,
+            style,
+            mode: MapMode::Cosine,
+            note: String::new(),
+            replaces: None,
+            fresh: true,
+        }
     }
 
     /// A dialog to write a figure into `folder`, looking as the window does.
-    pub fn export(kind: FigureKind, folder: &Path, style: Style) -> Self {
+    pub fn export(kind: FigureKind, folder: &Path, style: Style, mode: MapMode) -> Self {
         let name = match kind {
             FigureKind::Heatmap => "figure4-heatmaps.pdf",
             FigureKind::Gallery => "figure5-galleries.pdf",
         };
-        Self { style, ..Self::new(Purpose::Export(kind), folder.join(name).display().to_string()) }
+        Self { style, mode, ..Self::new(Purpose::Export(kind), folder.join(name).display().to_string()) }
     }
 
     fn title(&self) -> &'static str {
@@ -122,7 +133,7 @@ impl Dialog {
             Purpose::Data => Command::OpenData { spec, split: self.split },
             Purpose::Model => Command::OpenModel { spec: spec.into() },
             Purpose::Export(kind) => {
-                Command::ExportFigure { kind, path: self.typed_path(), style: self.style }
+                Command::ExportFigure { kind, path: self.typed_path(), style: self.style, mode: self.mode }
             }
         }))
     }
@@ -244,7 +255,8 @@ mod tests {
 
     #[test]
     fn a_figure_needs_a_known_ending() {
-        let mut dialog = Dialog::export(FigureKind::Heatmap, Path::new("out"), Style::default());
+        let mut dialog =
+            Dialog::export(FigureKind::Heatmap, Path::new("out"), Style::default(), MapMode::Cosine);
         assert!(dialog.obstacle().is_none());
         dialog.path = "out/figure.docx".to_owned();
         assert!(dialog.obstacle().is_some());
@@ -252,7 +264,8 @@ mod tests {
 
     #[test]
     fn a_file_that_exists_is_not_replaced_unasked() {
-        let mut dialog = Dialog::export(FigureKind::Gallery, Path::new(""), Style::default());
+        let mut dialog =
+            Dialog::export(FigureKind::Gallery, Path::new(""), Style::default(), MapMode::Cosine);
         let path = dialog.typed_path();
         assert!(dialog.take_found(&Found::Exists { path: path.clone(), exists: true }).is_none());
         assert_eq!(dialog.replaces, Some(path.clone()));

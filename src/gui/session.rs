@@ -223,7 +223,7 @@ impl Session {
 
     /// The settings as the user last put them.
     pub fn config(&self) -> Option<ExploreConfig> {
-        self.draft.config.or(self.snapshot.config)
+        self.draft.config.clone().or_else(|| self.snapshot.config.clone())
     }
 
     /// Takes settings that the user is changing; they are sent once they rest.
@@ -234,16 +234,16 @@ impl Session {
 
     /// Sends changed settings once they have rested. Returns the seconds after which to call again.
     pub fn send_config_when_settled(&mut self, now: f64, hand_on_mouse: bool) -> Option<f64> {
-        let (config, touched) = (self.draft.config?, self.draft.touched?);
+        let (config, touched) = (self.draft.config.clone()?, self.draft.touched?);
         let left = touched + SETTLE_SECS - now;
         if hand_on_mouse || left > 0.0 {
             return Some(left.max(0.05));
         }
-        if Some(config) == self.snapshot.config {
+        if Some(&config) == self.snapshot.config.as_ref() {
             self.draft = Draft::default();
         } else {
             self.draft.touched = None;
-            self.draft.before = self.snapshot.config;
+            self.draft.before = self.snapshot.config.clone();
             self.last_id += 1;
             if let Some(patch) = self.query() {
                 self.asked = Some((self.last_id, patch));
@@ -260,12 +260,16 @@ mod tests {
     use crate::engine::{DataDescription, EngineLine, ImageView, QueryView, line};
     use crate::image::Image;
 
-    const CONFIG: ExploreConfig = ExploreConfig {
-        grid: PatchGrid { patch: 14, stride: 4 },
-        gallery_stride: 4,
-        gallery_images: 100,
-        neighbours: 119,
-    };
+    fn config() -> ExploreConfig {
+        ExploreConfig {
+            grid: PatchGrid { patch: 14, stride: 4 },
+            gallery_stride: 4,
+            gallery_images: 100,
+            neighbours: 119,
+            spaces: vec![],
+            filter: Default::default(),
+        }
+    }
 
     fn data() -> DataDescription {
         DataDescription {
@@ -295,7 +299,7 @@ mod tests {
     fn session() -> (Session, EngineLine) {
         let (handle, line) = line(|| {});
         line.update(|snapshot| {
-            snapshot.config = Some(CONFIG);
+            snapshot.config = Some(config());
             snapshot.data = Some(Arc::new(data()));
             snapshot.view = Some(Arc::new(ImageView {
                 index: 3,
@@ -347,8 +351,8 @@ mod tests {
     #[test]
     fn settings_are_sent_once_they_rest() {
         let (mut session, line) = session();
-        let config = ExploreConfig { neighbours: 255, ..CONFIG };
-        session.change_config(config, 10.0);
+        let config = ExploreConfig { neighbours: 255, ..config() };
+        session.change_config(config.clone(), 10.0);
         assert!(session.send_config_when_settled(10.1, false).is_some());
         assert!(line.commands.is_empty());
         assert!(session.send_config_when_settled(10.5, true).is_some());

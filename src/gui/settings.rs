@@ -4,6 +4,7 @@ use eframe::egui::{Context, ThemePreference};
 use serde::{Deserialize, Serialize};
 
 use crate::colormap::Colormap;
+use crate::engine::MapMode;
 
 /// Key in eframe's storage.
 const KEY: &str = "bagssl-settings";
@@ -16,6 +17,12 @@ pub struct Settings {
     pub colormap: Colormap,
     /// Cosines at the two ends of the one colour scale.
     pub range: [f32; 2],
+    /// How the heatmaps are shown.
+    pub mode: MapMode,
+    /// End of the scale of differences, upwards and downwards.
+    pub difference: f32,
+    /// Where a contour is drawn, in what the maps show.
+    pub contour: Option<f32>,
     /// Opacity of the heatmaps over the image, percent.
     pub opacity: i32,
     /// Whether the cells of the heatmaps are outlined.
@@ -30,6 +37,9 @@ impl Default for Settings {
             theme: ThemePreference::System,
             colormap: Colormap::default(),
             range: [-1.0, 1.0],
+            mode: MapMode::Cosine,
+            difference: 1.0,
+            contour: None,
             opacity: 100,
             grid: false,
             export_folder: String::new(),
@@ -46,6 +56,10 @@ impl Settings {
         if !(lo >= -1.0 && hi <= 1.0 && lo < hi) {
             settings.range = Self::default().range;
         }
+        if !(0.01..=2.0).contains(&settings.difference) {
+            settings.difference = Self::default().difference;
+        }
+        settings.contour = settings.contour.filter(|level| (-2.0..=2.0).contains(level));
         settings.opacity = settings.opacity.clamp(0, 100);
         settings
     }

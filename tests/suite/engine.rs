@@ -3,7 +3,8 @@ use std::time::{Duration, Instant};
 
 use bagssl::device::DeviceChoice;
 use bagssl::engine::{
-    self, Command, EngineHandle, Event, ExploreConfig, FigureKind, Snapshot, Split, Style, open_device,
+    self, Command, EngineHandle, Event, ExploreConfig, FigureKind, GalleryFilter, MapMode, Snapshot, Split,
+    Style, open_device,
 };
 use bagssl::patch::{PatchGrid, PatchRef};
 use crossbeam_channel::{Receiver, bounded};
@@ -46,6 +47,8 @@ fn small() -> ExploreConfig {
         gallery_stride: 16,
         gallery_images: 8,
         neighbours: 20,
+        spaces: vec!["z".into(), "h".into()],
+        filter: GalleryFilter::default(),
     }
 }
 
@@ -94,7 +97,12 @@ fn a_figure_from_the_engine_is_saved_and_a_failure_is_told_in_words() {
     let path = folder.path().join("fig4.svg");
     let export = |path: &std::path::Path| {
         let style = Style::default();
-        started.engine.send(Command::ExportFigure { kind: FigureKind::Heatmap, path: path.into(), style });
+        started.engine.send(Command::ExportFigure {
+            kind: FigureKind::Heatmap,
+            path: path.into(),
+            style,
+            mode: MapMode::Cosine,
+        });
     };
     export(&path);
     export(&folder.path().join("fig4.docx"));
@@ -168,7 +176,7 @@ fn the_first_picture_that_can_be_read_is_the_example() {
         shown.data.as_ref().is_some_and(|data| data.images == 3) && shown.query.is_some()
     });
     assert_eq!(shown.view.as_ref().unwrap().index, 1);
-    assert_eq!(shown.config.unwrap().gallery_images, 3);
+    assert_eq!(shown.config.as_ref().unwrap().gallery_images, 3);
 }
 
 #[test]
@@ -200,4 +208,33 @@ fn a_neighbour_that_cannot_be_read_any_more_is_told_once() {
     }
     let told = failures(&started);
     assert!(told.len() == 1 && told[0].contains("2.png"), "{told:?}");
+}
+
+#[test]
+fn further_spaces_pictures_and_filters_are_answered() {
+    let started = Started::new();
+    started.until("the worked example", is_complete);
+    let spaces = ["z", "stage2", "pixels"].map(String::from).to_vec();
+    let filter = GalleryFilter { other_images_only: true, per_image: Some(2), ..GalleryFilter::default() };
+    let config = ExploreConfig { spaces: spaces.clone(), filter, ..small() };
+    started.engine.send(Command::ShowPictures(true));
+    started.engine.send(Command::Configure { id: 4, config });
+    let shown = started.until("the answer", |shown| {
+        let galleries = shown.galleries.as_ref().is_some_and(|g| g.query_id == 4 && g.searched == g.total);
+        galleries && shown.pictures.as_ref().is_some_and(|pictures| pictures.spaces.len() == 3)
+    });
+    let query = shown.query.as_ref().unwrap();
+    assert_eq!(query.maps.iter().map(|map| map.space.clone()).collect::<Vec<_>>(), spaces);
+    let galleries = shown.galleries.as_ref().unwrap();
+    for gallery in &galleries.spaces {
+        let images: Vec<u32> = gallery.neighbours.iter().map(|hit| hit.patch.image).collect();
+        assert!(images.iter().all(|image| *image != query.patch.image), "{}", gallery.space);
+        assert!(images.iter().all(|image| images.iter().filter(|other| *other == image).count() <= 2));
+        // The first 8 images are searched, with 16 patches each; the query may lie among them.
+        let others = if query.patch.image < 8 { 7 } else { 8 };
+        assert_eq!(gallery.candidates, others * 16);
+    }
+    let pictures = shown.pictures.as_ref().unwrap();
+    assert_eq!((pictures.spaces[0].colors.width(), pictures.image), (7, query.patch.image as usize));
+    assert!(pictures.spaces.iter().all(|p| p.explained[0] >= p.explained[1] && p.explained[0] > 0.1));
 }

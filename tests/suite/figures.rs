@@ -3,7 +3,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use bagssl::engine::{Command as Ask, Event, FigureKind, Style};
+use bagssl::engine::{Command as Ask, Event, FigureKind, MapMode, Style};
 use bagssl::patch::PatchRef;
 use serde_json::Value;
 
@@ -201,7 +201,12 @@ fn the_window_and_the_command_line_make_the_same_figure() {
     let folder = tempfile::tempdir().unwrap();
     let window = |kind, name: &str| {
         let path = folder.path().join(name);
-        started.engine.send(Ask::ExportFigure { kind, path: path.clone(), style: Style::default() });
+        started.engine.send(Ask::ExportFigure {
+            kind,
+            path: path.clone(),
+            style: Style::default(),
+            mode: MapMode::Cosine,
+        });
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let saved = |event| match event {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bagssl::colormap::Colormap;
 use bagssl::engine::{
-    Command, DataDescription, EngineLine, Event, ExploreConfig, Extraction, FigureKind, Gallery, GalleryView,
-    Heatmap, ImageView, ModelDescription, Neighbour, QueryView, Relation, line,
+    Command, DataDescription, EngineLine, Event, ExploreConfig, Extraction, FigureKind, Gallery,
+    GalleryFilter, GalleryView, Heatmap, ImageView, ModelDescription, Neighbour, QueryView, Relation, line,
 };
 use bagssl::gui::{App, GuiOptions};
 use bagssl::image::Image;
@@ -18,14 +18,14 @@ use eframe::egui::{
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 
-const GRID: PatchGrid = PatchGrid { patch: 8, stride: 4 };
-const SIDE: u32 = 32;
+pub const GRID: PatchGrid = PatchGrid { patch: 8, stride: 4 };
+pub const SIDE: u32 = 32;
 const IMAGES: usize = 40;
 
 /// A window and the engine's end of its line.
-struct Window {
-    harness: Harness<'static, App>,
-    line: EngineLine,
+pub struct Window {
+    pub harness: Harness<'static, App>,
+    pub line: EngineLine,
 }
 
 impl Window {
@@ -39,7 +39,7 @@ impl Window {
     }
 
     /// A window that shows a query with its maps and galleries.
-    fn with_query(size: [f32; 2]) -> Self {
+    pub fn with_query(size: [f32; 2]) -> Self {
         let mut window = Self::empty(size);
         window.commands();
         window.line.update(|shown| {
@@ -64,12 +64,12 @@ impl Window {
     }
 
     /// A few frames. Not until it is quiet: a text cursor that blinks never is.
-    fn steps(&mut self) {
+    pub fn steps(&mut self) {
         self.harness.run_steps(4);
     }
 
     /// What the window asked for since the last call, thumbnails left out.
-    fn commands(&self) -> Vec<Command> {
+    pub fn commands(&self) -> Vec<Command> {
         self.line
             .commands
             .try_iter()
@@ -85,27 +85,34 @@ impl Window {
         self.commands().into_iter().filter_map(query).collect()
     }
 
-    fn press(&mut self, modifiers: Modifiers, key: Key) {
+    pub fn press(&mut self, modifiers: Modifiers, key: Key) {
         self.harness.key_press_modifiers(modifiers, key);
         self.steps();
     }
 
-    fn click(&mut self, label: &str) {
+    pub fn click(&mut self, label: &str) {
         self.harness.get_by_label(label).click();
         self.steps();
     }
 
-    fn shows(&self, text: &str) -> bool {
+    pub fn shows(&self, text: &str) -> bool {
         self.harness.query_all_by_label_contains(text).next().is_some()
     }
 }
 
-fn patch(image: u32, y: u32, x: u32) -> PatchRef {
+pub fn patch(image: u32, y: u32, x: u32) -> PatchRef {
     PatchRef { image, y, x, size: GRID.patch }
 }
 
-fn config() -> ExploreConfig {
-    ExploreConfig { grid: GRID, gallery_stride: 4, gallery_images: IMAGES, neighbours: 119 }
+pub fn config() -> ExploreConfig {
+    ExploreConfig {
+        grid: GRID,
+        gallery_stride: 4,
+        gallery_images: IMAGES,
+        neighbours: 119,
+        spaces: vec!["z".into(), "h".into()],
+        filter: GalleryFilter::default(),
+    }
 }
 
 fn model() -> ModelDescription {
@@ -113,6 +120,7 @@ fn model() -> ModelDescription {
         name: "demo".into(),
         arch: "ResNet-18/4".into(),
         spaces: vec![("z".into(), 64), ("h".into(), 128)],
+        all_spaces: ["z", "hidden1", "h", "stage3", "pixels"].map(String::from).to_vec(),
         input: 32,
         hash: "0123456789abcdef".into(),
     }
@@ -136,7 +144,7 @@ fn picture(level: u8) -> Arc<Image> {
     Arc::new(Image::filled(SIDE, SIDE, [level, 90, 200]))
 }
 
-fn view(index: usize) -> ImageView {
+pub fn view(index: usize) -> ImageView {
     let image = picture(index as u8);
     ImageView { index, name: format!("few/{index}.png"), class: Some("horse".into()), image, parts: None }
 }
@@ -147,7 +155,7 @@ fn ramp() -> (usize, Vec<f32>) {
     (cols, (0..rows * cols).map(|cell| cell as f32 / (rows * cols - 1) as f32 * 2.0 - 1.0).collect())
 }
 
-fn query_view(id: u64, patch: PatchRef) -> QueryView {
+pub fn query_view(id: u64, patch: PatchRef) -> QueryView {
     let (cols, values) = ramp();
     let (rows, known) = (values.len() / cols, values.len());
     let values = Arc::new(values);
@@ -162,7 +170,7 @@ fn query_view(id: u64, patch: PatchRef) -> QueryView {
     QueryView { id, patch, maps: vec![map("z"), map("h")], known }
 }
 
-fn gallery_view(query_id: u64, query: PatchRef) -> GalleryView {
+pub fn gallery_view(query_id: u64, query: PatchRef) -> GalleryView {
     let neighbour = |rank: u32| Neighbour {
         patch: patch(rank % IMAGES as u32, 4, 12),
         cosine: 1.0 - rank as f32 / 200.0,
@@ -175,6 +183,7 @@ fn gallery_view(query_id: u64, query: PatchRef) -> GalleryView {
     let gallery = |space: &str| Gallery {
         space: space.into(),
         milliseconds: 1.5,
+        candidates: 1_204,
         neighbours: (0..119).map(neighbour).collect(),
     };
     GalleryView {
@@ -182,6 +191,7 @@ fn gallery_view(query_id: u64, query: PatchRef) -> GalleryView {
         query,
         query_pixels: Arc::new(Image::filled(8, 8, [3, 90, 200])),
         spaces: vec![gallery("z"), gallery("h")],
+        filter: GalleryFilter::default(),
         searched: 1_204,
         total: 1_960,
     }

@@ -8,10 +8,10 @@ use anyhow::Context;
 use super::Explorer;
 use crate::embed::PatchSource;
 use crate::engine::gallery::SearchJob;
-use crate::engine::maps::{ImageMaps, shown_spaces};
+use crate::engine::maps::ImageMaps;
+use crate::engine::spaces;
 use crate::engine::state::*;
 use crate::image::Image;
-use crate::model::Space;
 use crate::patch::PatchRef;
 
 /// Cells of a map at most: beyond this it would take minutes and gigabytes.
@@ -57,17 +57,21 @@ impl Explorer {
 
     /// Starts the maps of the image on show, unless they are there.
     pub(super) fn prepare_maps(&mut self) -> anyhow::Result<()> {
-        let (Some(embedder), Some(config)) = (&self.embedder, self.config) else { return Ok(()) };
+        let (Some(embedder), Some(config)) = (&self.embedder, &self.config) else { return Ok(()) };
         let Some(view) = self.line.snapshot().view.clone() else { return Ok(()) };
         let cells = config.grid.len(view.image.height(), view.image.width());
         anyhow::ensure!(
             cells <= MOST_CELLS,
             "a heatmap of {cells} patches is too large; expected at most {MOST_CELLS}: choose a larger stride"
         );
-        let fits = |maps: &ImageMaps| maps.image_index == view.index && maps.grid == config.grid;
-        if !self.maps.as_ref().is_some_and(fits) {
-            self.maps = Some(ImageMaps::new(embedder, view.index, view.image.clone(), config.grid));
+        let fits = |maps: &mut ImageMaps| {
+            maps.image_index == view.index && maps.grid == config.grid && maps.arrange(&self.spaces)
+        };
+        if !self.maps.as_mut().is_some_and(fits) {
+            let image = view.image.clone();
+            self.maps = Some(ImageMaps::new(embedder, view.index, image, config.grid, &self.spaces));
         }
+        self.publish_pictures();
         Ok(())
     }
 
@@ -78,9 +82,8 @@ impl Explorer {
         let patch = within(patch, height, width)?;
         self.prepare_maps()?;
         let Some(embedder) = &self.embedder else { return Ok(()) };
-        let spaces: Vec<Space> = shown_spaces(embedder).into_iter().map(|(space, _)| space).collect();
         let source = PatchSource { image, y: patch.y, x: patch.x };
-        let vectors = embedder.patches(&[source], patch.size, &spaces);
+        let vectors = spaces::vectors(embedder, &[source], patch.size, &self.spaces);
         self.query = Some(CurrentQuery { id, patch, vectors });
         if let Some(maps) = &mut self.maps
             && maps.known() == 0
@@ -103,9 +106,27 @@ impl Explorer {
         self.line.update(|shown| shown.query = Some(Arc::new(view)));
     }
 
+    /// Shows the image as each space sees it, once all its patches are known, if that is wanted.
+    pub(super) fn publish_pictures(&self) {
+        let complete = self.maps.as_ref().filter(|maps| self.wants_pictures && maps.is_complete());
+        let shown = self.line.snapshot().pictures.clone();
+        let pictures = complete.map(|maps| {
+            let (image, grid) = (maps.image_index, maps.grid);
+            let names = || self.spaces.iter().map(|space| space.to_string());
+            let is_current = |shown: &Arc<Pictures>| {
+                let same_spaces = shown.spaces.iter().map(|picture| picture.space.clone()).eq(names());
+                shown.image == image && shown.grid == grid && same_spaces
+            };
+            shown
+                .filter(is_current)
+                .unwrap_or_else(|| Arc::new(Pictures { image, grid, spaces: maps.pictures() }))
+        });
+        self.line.update(|shown| shown.pictures = pictures);
+    }
+
     pub(super) fn ask_gallery(&mut self) {
-        let (Some(query), Some(data), Some(config), Some(growing), Some(embedder)) =
-            (&self.query, &self.data, self.config, &self.growing, &self.embedder)
+        let (Some(query), Some(data), Some(config), Some(growing)) =
+            (&self.query, &self.data, &self.config, &self.growing)
         else {
             return;
         };
@@ -115,7 +136,7 @@ impl Explorer {
             self.gallery_final = false;
             return;
         }
-        let names = shown_spaces(embedder).into_iter().map(|(space, _)| space.to_string());
+        let names = self.spaces.iter().map(|space| space.to_string());
         let PatchRef { y, x, size, .. } = query.patch;
         self.gallery_final = growing.extraction.is_finished();
         self.gallery_asked = Instant::now();
@@ -125,6 +146,7 @@ impl Explorer {
             query_pixels: Arc::new(view.image.crop(y, x, size, size)),
             vectors: names.zip(query.vectors.iter().cloned()).collect(),
             neighbours: config.neighbours,
+            filter: config.filter,
             bank,
             data: data.set.clone(),
             data_id: data.id,

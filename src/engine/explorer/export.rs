@@ -12,7 +12,13 @@ use crate::engine::state::*;
 use crate::figure::Figure;
 
 impl Explorer {
-    pub(super) fn export(&self, kind: FigureKind, path: &Path, style: &Style) -> anyhow::Result<()> {
+    pub(super) fn export(
+        &self,
+        kind: FigureKind,
+        path: &Path,
+        style: &Style,
+        mode: MapMode,
+    ) -> anyhow::Result<()> {
         self.line.update(|shown| shown.busy = Some("writing the figure".into()));
         let shown = self.line.snapshot();
         let (Some(embedder), Some(data)) = (&self.embedder, &self.data) else {
@@ -21,14 +27,21 @@ impl Explorer {
         let (figure, source) = match kind {
             FigureKind::Heatmap => {
                 let origin = Origin::new(embedder, data.set.as_ref())?;
-                (heatmap_figure(&shown, origin.notes(), style)?, origin.source(None))
+                (heatmap_figure(&shown, origin.notes(), style, mode)?, origin.source(None))
             }
             FigureKind::Gallery => {
                 let growing = self.growing.as_ref().context("the patches of the galleries are gone")?;
                 let spec = &growing.extraction.plan().spec;
                 let origin = Origin::of_bank(spec);
-                let search = SearchFacts { grid: spec.grid, exclude_same_image: false, per_image: None };
-                (gallery_figure(&shown, origin.notes(), style)?, origin.source(Some(&search)))
+                let filter = shown.galleries.as_ref().map(|galleries| galleries.filter).unwrap_or_default();
+                let search = SearchFacts {
+                    grid: spec.grid,
+                    exclude_same_image: filter.other_images_only,
+                    per_image: filter.per_image,
+                };
+                let mut notes = origin.notes();
+                notes.extend(filter.words(data.set.classes()));
+                (gallery_figure(&shown, notes, style)?, origin.source(Some(&search)))
             }
         };
         let saved = figure.save(path, style.dpi, source)?;
@@ -37,7 +50,12 @@ impl Explorer {
     }
 }
 
-fn heatmap_figure(shown: &Snapshot, notes: Vec<String>, style: &Style) -> anyhow::Result<Figure> {
+fn heatmap_figure(
+    shown: &Snapshot,
+    notes: Vec<String>,
+    style: &Style,
+    mode: MapMode,
+) -> anyhow::Result<Figure> {
     let (Some(view), Some(query)) = (&shown.view, &shown.query) else {
         anyhow::bail!("there is no heatmap yet: click a patch of an image first");
     };
@@ -53,9 +71,25 @@ fn heatmap_figure(shown: &Snapshot, notes: Vec<String>, style: &Style) -> anyhow
         title: compose::image_title(view.index, view.class.as_deref()),
         grid: first.grid,
         query: query.patch,
-        maps: query.maps.iter().map(|map| (map.space.clone(), map.values.to_vec())).collect(),
+        maps: displayed(&query.maps, mode)
+            .iter()
+            .map(|map| (map.space.clone(), map.values.to_vec()))
+            .collect(),
     };
-    Ok(compose::heatmap(vec![content], notes, style))
+    anyhow::ensure!(
+        !content.maps.is_empty(),
+        "there is nothing to write in this view: a difference needs two spaces, pictures of the spaces have no \
+         figure; choose another view"
+    );
+    let mut figure = compose::heatmap(vec![content], notes, style);
+    if let Figure::Heatmap(heatmap) = &mut figure {
+        match mode {
+            MapMode::Ranks => heatmap.spec.scale_label = "rank within the image".into(),
+            MapMode::Difference => heatmap.spec.scale_label = "difference of cosines".into(),
+            MapMode::Cosine | MapMode::Pictures => {}
+        }
+    }
+    Ok(figure)
 }
 
 fn gallery_figure(shown: &Snapshot, notes: Vec<String>, style: &Style) -> anyhow::Result<Figure> {

@@ -30,7 +30,11 @@ impl Explorer {
         let Some(embedder) = &self.embedder else { return Ok(()) };
         if let Some(maps) = self.maps.as_mut().filter(|maps| !maps.is_complete()) {
             maps.refine(embedder, BATCH);
+            let is_complete = maps.is_complete();
             self.publish_query();
+            if is_complete {
+                self.publish_pictures();
+            }
             self.map_has_turn = !self.map_has_turn;
             if self.map_has_turn {
                 return Ok(());

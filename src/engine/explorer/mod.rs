@@ -16,6 +16,7 @@ use anyhow::Context;
 use super::gallery::Searcher;
 use super::handle::{EngineHandle, EngineLine, line};
 use super::maps::ImageMaps;
+use super::spaces::PatchSpace;
 use super::state::*;
 use super::thumbnails::{ThumbnailJob, Thumbnails};
 use crate::device::OpenDevice;
@@ -61,6 +62,10 @@ struct Explorer {
     embedder: Option<Embedder>,
     data: Option<OpenData>,
     config: Option<ExploreConfig>,
+    /// Those on show, of the open model.
+    spaces: Vec<PatchSpace>,
+    /// Whether the window shows the spaces as pictures.
+    wants_pictures: bool,
     maps: Option<ImageMaps>,
     query: Option<CurrentQuery>,
     growing: Option<Growing>,
@@ -81,6 +86,8 @@ impl Explorer {
             embedder: None,
             data: None,
             config: None,
+            spaces: vec![],
+            wants_pictures: false,
             maps: None,
             query: None,
             growing: None,
@@ -145,7 +152,12 @@ impl Explorer {
                 self.publish_extraction();
                 Ok(())
             }
-            Command::ExportFigure { kind, path, style } => self.export(kind, &path, &style),
+            Command::ExportFigure { kind, path, style, mode } => self.export(kind, &path, &style, mode),
+            Command::ShowPictures(wanted) => {
+                self.wants_pictures = wanted;
+                self.publish_pictures();
+                Ok(())
+            }
             Command::Thumbnail { index, .. } => {
                 if let Some(OpenData { id, set }) = &self.data {
                     self.thumbnails.request(ThumbnailJob { data: set.clone(), data_id: *id, index });
@@ -184,6 +196,7 @@ fn about(command: &Command) -> &'static str {
         Command::PauseExtraction(_) => "pausing",
         Command::ExportFigure { .. } => "writing the figure",
         Command::Thumbnail { .. } => "a thumbnail",
+        Command::ShowPictures(_) => "the spaces as pictures",
     }
 }
 
@@ -207,7 +220,12 @@ mod tests {
     #[test]
     fn a_figure_shows_the_query_that_was_asked_before_it() {
         let path = "fig4.svg".into();
-        let export = Command::ExportFigure { kind: FigureKind::Heatmap, path, style: Style::default() };
+        let export = Command::ExportFigure {
+            kind: FigureKind::Heatmap,
+            path,
+            style: Style::default(),
+            mode: MapMode::Cosine,
+        };
         let kept = newest_query_only(vec![query(1), query(2), export, query(3), query(4)]);
         assert!(matches!(kept[0], Command::Query { id: 2, .. }));
         assert!(matches!(kept[1], Command::ExportFigure { .. }));

@@ -11,10 +11,15 @@ use crate::bank::{Dtype, MemoryBank};
 use crate::dataset::{self, Dataset, Split};
 use crate::embed::{self, Embedder, ExtractPlan};
 use crate::engine::defaults;
-use crate::engine::maps::shown_spaces;
+use crate::engine::spaces::{self, PatchSpace};
 use crate::engine::state::*;
 use crate::model::{ModelSpec, Space, store};
 use crate::patch::{PatchGrid, PatchRef};
+use crate::words::thousands;
+
+const GIB: u64 = 1 << 30;
+/// Memory that the galleries' vectors may take.
+const MOST_BANK_BYTES: u64 = 4 * GIB;
 
 /// Images that are tried, from the first on, for something to show.
 const EXAMPLES: usize = 24;
@@ -33,10 +38,14 @@ impl Explorer {
         let description = ModelDescription {
             name: embedder.name.clone(),
             arch: embedder.info.backbone.title(),
-            spaces: shown_spaces(&embedder)
+            spaces: embedder
+                .info
+                .spaces()
                 .into_iter()
+                .rev()
                 .map(|(space, width)| (space.to_string(), width))
                 .collect(),
+            all_spaces: names(&spaces::all(&embedder.info)),
             input: embedder.info.input,
             hash: embedder.hash.clone(),
         };
@@ -62,9 +71,10 @@ impl Explorer {
             split: set.split(),
             skipped: set.skipped().to_vec(),
         };
-        let config = default_config(set.as_ref())?;
+        let mut config = default_config(set.as_ref())?;
+        config.spaces = self.config.take().map_or_else(Vec::new, |config| config.spaces);
         self.data = Some(OpenData { id, set });
-        self.config = Some(config);
+        self.config = Some(config.clone());
         self.query = None;
         self.maps = None;
         self.line.update(|shown| {
@@ -82,6 +92,7 @@ impl Explorer {
             shown.generation += 1;
             shown.query = None;
             shown.galleries = None;
+            shown.pictures = None;
         });
     }
 
@@ -90,24 +101,67 @@ impl Explorer {
         self.growing = None;
         self.forget_answers();
         self.line.update(|shown| shown.extraction = None);
-        let (Some(embedder), Some(data), Some(config)) = (&self.embedder, &self.data, self.config) else {
+        self.choose_spaces();
+        let Some(config) = self.config.clone() else { return Ok(()) };
+        if self.embedder.is_none() || self.data.is_none() {
             return Ok(());
-        };
+        }
+        // Without galleries there are still heatmaps.
+        if let Err(error) = self.start_extraction(&config) {
+            self.fail("embedding patches for the galleries", &error);
+        }
         let patch = self.query.take().map(|query| (query.id, query.patch));
-        let limited = dataset::limited(data.set.clone(), config.gallery_images)?;
-        let grid = PatchGrid::new(config.grid.patch, config.gallery_stride)?;
-        let spaces: Vec<Space> = shown_spaces(embedder).into_iter().map(|(space, _)| space).collect();
-        let plan = ExtractPlan::new(embedder, limited.as_ref(), grid, &spaces, Dtype::F16)?;
-        let bank = MemoryBank::new(plan.spec.clone(), plan.images.clone())?;
-        let extraction = embed::Extraction::start(plan, limited, 0)?;
-        self.growing = Some(Growing { extraction, bank, paused: false });
-        self.publish_extraction();
         match patch {
             Some((id, patch)) => self.ask(id, PatchRef { size: config.grid.patch, ..patch }),
             // An image that was chosen without a query stays on show.
             None if self.line.snapshot().view.is_some() => self.prepare_maps(),
             None => self.show_example(config.grid),
         }
+    }
+
+    /// Settles which of the wanted spaces the model has.
+    fn choose_spaces(&mut self) {
+        let (Some(embedder), Some(config)) = (&self.embedder, &mut self.config) else { return };
+        self.spaces = spaces::chosen(&embedder.info, &config.spaces);
+        config.spaces = names(&self.spaces);
+        let config = config.clone();
+        self.line.update(|shown| shown.config = Some(config));
+    }
+
+    /// Whether the bank, if there is one, holds every space on show.
+    fn bank_has_spaces(&self) -> bool {
+        let Some(growing) = &self.growing else { return true };
+        let has = |name: &str| growing.extraction.plan().spec.spaces.iter().any(|space| space.name == name);
+        self.spaces.iter().all(|space| has(&space.to_string()))
+    }
+
+    fn start_extraction(&mut self, config: &ExploreConfig) -> anyhow::Result<()> {
+        let (Some(embedder), Some(data)) = (&self.embedder, &self.data) else { return Ok(()) };
+        let limited = dataset::limited(data.set.clone(), config.gallery_images)?;
+        let grid = PatchGrid::new(config.grid.patch, config.gallery_stride)?;
+        let network = self.spaces.iter().filter_map(|space| match space {
+            PatchSpace::Network(space) => Some(*space),
+            PatchSpace::Pixels => None,
+        });
+        let network: Vec<Space> = network.collect();
+        let mut plan = ExtractPlan::new(embedder, limited.as_ref(), grid, &network, Dtype::F16)?;
+        if self.spaces.contains(&PatchSpace::Pixels) {
+            plan = plan.with_pixels();
+        }
+        let bytes = plan.spec.bytes(&plan.images)?;
+        anyhow::ensure!(
+            bytes <= MOST_BANK_BYTES,
+            "the vectors of {} patches would take {:.1} GiB of memory; expected at most {} GiB: choose fewer \
+             images, a larger search stride or fewer spaces",
+            thousands(plan.patches()),
+            bytes as f64 / GIB as f64,
+            MOST_BANK_BYTES / GIB
+        );
+        let bank = MemoryBank::new(plan.spec.clone(), plan.images.clone())?;
+        let extraction = embed::Extraction::start(plan, limited, 0)?;
+        self.growing = Some(Growing { extraction, bank, paused: false });
+        self.publish_extraction();
+        Ok(())
     }
 
     /// Asks for a first query worth seeing: a wheel, or the centre of the first image that can be read.
@@ -140,16 +194,21 @@ impl Explorer {
 
     /// Takes new settings; the query, if there is one, is asked again as `id`.
     pub(super) fn configure(&mut self, id: RequestId, config: ExploreConfig) -> anyhow::Result<()> {
-        let Some(old) = self.config.replace(config) else { return Ok(()) };
+        let Some(old) = self.config.replace(config.clone()) else { return Ok(()) };
         if let Some(query) = &mut self.query {
             query.id = id;
         }
-        self.line.update(|shown| shown.config = Some(config));
+        self.choose_spaces();
+        if self.embedder.is_none() {
+            self.line.update(|shown| shown.config = Some(config.clone()));
+        }
         if old.grid != config.grid {
             self.maps = None;
         }
         let reach = |c: &ExploreConfig| (c.grid.patch, c.gallery_stride, c.gallery_images);
-        if reach(&old) != reach(&config) {
+        // Spaces that are left out stay in the bank; new ones need another.
+        let was_refused = self.growing.is_none() && old.spaces != config.spaces;
+        if reach(&old) != reach(&config) || was_refused || !self.bank_has_spaces() {
             return self.restart();
         }
         match &self.query {
@@ -173,7 +232,13 @@ fn default_config(data: &dyn Dataset) -> anyhow::Result<ExploreConfig> {
         gallery_stride: defaults::gallery_stride(side, patch),
         gallery_images: data.len().min(defaults::GALLERY_IMAGES),
         neighbours: defaults::NEIGHBOURS,
+        spaces: vec![],
+        filter: GalleryFilter::default(),
     })
+}
+
+fn names(spaces: &[PatchSpace]) -> Vec<String> {
+    spaces.iter().map(PatchSpace::to_string).collect()
 }
 
 /// A patch worth seeing where the data set knows its parts: the one with most of a wheel among the first

@@ -1,12 +1,14 @@
 //! The settings of the heatmaps and of the galleries, each with its unit.
 
-use eframe::egui::{ComboBox, DragValue, Response, Slider, Ui};
+use eframe::egui::containers::menu::{MenuButton, MenuConfig};
+use eframe::egui::{Checkbox, ComboBox, DragValue, PopupCloseBehavior, Response, ScrollArea, Slider, Ui};
 
 use crate::colormap::Colormap;
-use crate::engine::ExploreConfig;
+use crate::engine::{ExploreConfig, GalleryFilter, MapMode};
+use crate::gui::actions::Action;
 use crate::gui::text::{count, thousands};
 
-use super::Desk;
+use super::{Desk, explain_space};
 
 /// Colour scales to choose from, cosine at both ends.
 const RANGES: [[f32; 2]; 4] = [[-1.0, 1.0], [-0.5, 1.0], [0.0, 1.0], [0.5, 1.0]];
@@ -16,8 +18,26 @@ const COLORMAPS: [(Colormap, &str); 4] = [
     (Colormap::Cividis, "cividis"),
     (Colormap::Coolwarm, "coolwarm"),
 ];
-/// Numbers of neighbours, with the cells that they make with the query.
-const NEIGHBOURS: [(usize, &str); 2] = [(119, "119 (10 x 12)"), (255, "255 (16 x 16)")];
+/// Numbers of neighbours that make 10 x 12 and 16 x 16 cells with the query.
+const NEIGHBOURS: [usize; 2] = [119, 255];
+/// More would be too small to see.
+const MOST_NEIGHBOURS: usize = 1023;
+/// Ends of the scale of differences.
+const DIFFERENCES: [f32; 4] = [0.25, 0.5, 1.0, 2.0];
+const MODES: [(MapMode, &str, &str); 4] = [
+    (MapMode::Cosine, "cosine", "Cosine similarity to the query."),
+    (
+        MapMode::Ranks,
+        "ranks",
+        "Rank of the cosine among those of the image, from 0 to 1: order without magnitude.",
+    ),
+    (MapMode::Difference, "difference", "Cosine in the first space less that in each other one."),
+    (
+        MapMode::Pictures,
+        "pictures",
+        "The first three principal components of the patches as colours, without a query.",
+    ),
+];
 
 /// Patch size and stride of the heatmaps, and how these are coloured.
 pub fn heatmap_controls_ui(ui: &mut Ui, desk: &mut Desk) {
@@ -29,9 +49,21 @@ pub fn heatmap_controls_ui(ui: &mut Ui, desk: &mut Desk) {
                 "Distance between the patches of the heatmaps, pixels; smaller is finer and slower.",
             );
         });
+        config_ui(ui, desk, spaces_ui(&model_spaces(desk)));
         ui.separator();
-        colormap_ui(ui, desk);
-        range_ui(ui, desk);
+        mode_ui(ui, desk);
+        match desk.settings.mode {
+            MapMode::Cosine => {
+                colormap_ui(ui, desk);
+                range_ui(ui, desk);
+            }
+            MapMode::Ranks => colormap_ui(ui, desk),
+            MapMode::Difference => difference_ui(ui, desk),
+            MapMode::Pictures => {}
+        }
+        if desk.settings.mode != MapMode::Pictures {
+            contour_ui(ui, desk);
+        }
         let label = ui.label("Overlay");
         ui.add(Slider::new(&mut desk.settings.opacity, 0..=100).suffix(" %").step_by(5.0))
             .labelled_by(label.id)
@@ -44,19 +76,17 @@ pub fn heatmap_controls_ui(ui: &mut Ui, desk: &mut Desk) {
 
 /// What the galleries search, and how much they show.
 pub fn gallery_controls_ui(ui: &mut Ui, desk: &mut Desk) {
+    let classes = desk.session.snapshot().data.as_ref().map_or_else(Vec::new, |data| data.classes.clone());
     let images = desk.session.snapshot().data.as_ref().map_or(1, |data| data.images).max(1);
     ui.horizontal_wrapped(|ui| {
         config_ui(ui, desk, |ui, config, side| {
-            ui.label("Neighbours");
-            let chosen = NEIGHBOURS.iter().find(|(number, _)| *number == config.neighbours);
-            let text = chosen.map_or_else(|| config.neighbours.to_string(), |(_, text)| (*text).to_owned());
-            let combo = ComboBox::from_id_salt("neighbours").width(104.0).selected_text(text);
-            let combo = combo.show_ui(ui, |ui| {
-                for (number, text) in NEIGHBOURS {
-                    ui.selectable_value(&mut config.neighbours, number, text);
-                }
-            });
-            combo.response.accessible_name("Neighbours");
+            number_ui(ui, "Neighbours", &mut config.neighbours, 1..=MOST_NEIGHBOURS, "")
+                .on_hover_text("How many of the nearest patches are shown in each space.");
+            for number in NEIGHBOURS {
+                ui.selectable_value(&mut config.neighbours, number, number.to_string())
+                    .on_hover_text("With the query they fill a rectangle, as in the paper's figures.");
+            }
+            filter_ui(ui, &mut config.filter, &classes);
             number_ui(ui, "Search stride", &mut config.gallery_stride, 1..=side, " px")
                 .on_hover_text("Distance between the patches that the galleries search, pixels.");
             config.gallery_images = config.gallery_images.min(images);
@@ -73,7 +103,7 @@ fn config_ui(ui: &mut Ui, desk: &mut Desk, edit: impl FnOnce(&mut Ui, &mut Explo
     let Some(config) = desk.session.config() else { return };
     let view = desk.session.snapshot().view.clone();
     let side = view.map_or(224, |view| view.image.width().min(view.image.height())).max(1);
-    let mut edited = config;
+    let mut edited = config.clone();
     edit(ui, &mut edited, side);
     if edited != config {
         desk.session.change_config(edited, ui.input(|input| input.time));
@@ -94,6 +124,111 @@ fn number_ui<N: eframe::emath::Numeric>(
     // A value that is out of range for this image stays until it is touched.
     let value = DragValue::new(number).range(range).clamp_existing_to_range(false).speed(speed);
     ui.add(value.suffix(unit).custom_formatter(plain).custom_parser(parse)).labelled_by(label.id)
+}
+
+/// A menu that stays open while its boxes are ticked.
+fn menu(text: String) -> MenuButton<'static> {
+    let config = MenuConfig::new().close_behavior(PopupCloseBehavior::CloseOnClickOutside);
+    MenuButton::new(text).config(config)
+}
+
+fn model_spaces(desk: &Desk) -> Vec<String> {
+    desk.session.snapshot().model.as_ref().map_or_else(Vec::new, |model| model.all_spaces.clone())
+}
+
+/// Which spaces stand side by side, in the order of the network from its end on.
+fn spaces_ui(all: &[String]) -> impl FnOnce(&mut Ui, &mut ExploreConfig, u32) {
+    move |ui, config, _| {
+        let text = format!("Spaces: {}", config.spaces.join(", "));
+        let (response, _) = menu(text).ui(ui, |ui| {
+            for space in all {
+                let is_shown = config.spaces.contains(space);
+                let mut wanted = is_shown;
+                let is_last = is_shown && config.spaces.len() == 1;
+                ui.add_enabled(!is_last, Checkbox::new(&mut wanted, space.as_str()))
+                    .on_hover_text(explain_space(space));
+                if wanted != is_shown {
+                    let shown =
+                        |name: &&String| if *name == space { wanted } else { config.spaces.contains(name) };
+                    config.spaces = all.iter().filter(shown).cloned().collect();
+                }
+            }
+            ui.weak("A new space embeds the patches\nof the galleries again.");
+        });
+        response
+            .on_hover_text("The spaces side by side: layers of the network, and raw pixels as a baseline.");
+    }
+}
+
+fn mode_ui(ui: &mut Ui, desk: &mut Desk) {
+    ui.label("View");
+    let mode = desk.settings.mode;
+    let name = MODES.iter().find(|(other, ..)| *other == mode).map_or("", |(_, name, _)| name);
+    let combo = ComboBox::from_id_salt("view").width(84.0).selected_text(name).show_ui(ui, |ui| {
+        for (other, name, explanation) in MODES {
+            if ui.selectable_label(mode == other, name).on_hover_text(explanation).clicked() {
+                desk.todo.push(Action::View(other));
+            }
+        }
+    });
+    combo.response.accessible_name("View").on_hover_text("How the heatmaps are shown (1 to 4).");
+}
+
+/// The end of the symmetric scale of differences.
+fn difference_ui(ui: &mut Ui, desk: &mut Desk) {
+    let text = |end: f32| format!("\u{00b1}{end}");
+    ui.label("Range");
+    let combo =
+        ComboBox::from_id_salt("difference").width(64.0).selected_text(text(desk.settings.difference));
+    let combo = combo.show_ui(ui, |ui| {
+        for end in DIFFERENCES {
+            ui.selectable_value(&mut desk.settings.difference, end, text(end));
+        }
+    });
+    combo.response.accessible_name("Range").on_hover_text("Ends of the scale of differences, about 0.");
+}
+
+fn contour_ui(ui: &mut Ui, desk: &mut Desk) {
+    let mut is_on = desk.settings.contour.is_some();
+    let explanation = "Draws a line where the maps reach this value (C).";
+    if ui.checkbox(&mut is_on, "Contour").on_hover_text(explanation).changed() {
+        desk.todo.push(Action::ToggleContour);
+    }
+    if let Some(level) = &mut desk.settings.contour {
+        let value = DragValue::new(level).range(-2.0..=2.0).speed(0.01).fixed_decimals(2);
+        ui.add(value).on_hover_text(explanation);
+    }
+}
+
+/// What the galleries leave out: nothing unless asked for.
+fn filter_ui(ui: &mut Ui, filter: &mut GalleryFilter, classes: &[String]) {
+    let words = filter.words(classes);
+    let text = if words.is_empty() { "Leave out: nothing".to_owned() } else { words.join(", ") };
+    let (response, _) = menu(text).ui(ui, |ui| {
+        ui.checkbox(&mut filter.other_images_only, "patches of the same image");
+        ui.checkbox(&mut filter.without_overlap, "patches that overlap a nearer one");
+        ui.horizontal(|ui| {
+            let mut is_limited = filter.per_image.is_some();
+            ui.checkbox(&mut is_limited, "all but the nearest of an image:");
+            filter.per_image = is_limited.then(|| filter.per_image.unwrap_or(1));
+            if let Some(most) = &mut filter.per_image {
+                ui.add(DragValue::new(most).range(1..=99));
+            }
+        });
+        if !classes.is_empty() {
+            ui.label("all classes but:");
+            ScrollArea::vertical().max_height(160.0).show(ui, |ui| {
+                ui.selectable_value(&mut filter.class, None, "(keep all classes)");
+                for (class, name) in classes.iter().enumerate() {
+                    ui.selectable_value(&mut filter.class, Some(class as u32), name);
+                }
+            });
+        }
+        if ui.button("Leave out nothing").clicked() {
+            *filter = GalleryFilter::default();
+        }
+    });
+    response.on_hover_text("What the galleries leave out; they always say so.");
 }
 
 fn colormap_ui(ui: &mut Ui, desk: &mut Desk) {

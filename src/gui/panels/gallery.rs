@@ -9,7 +9,7 @@ use eframe::egui::{
 use crate::engine::{Gallery, GalleryView, Neighbour, Relation};
 
 use super::maps::empty_ui;
-use super::{Desk, explain_space};
+use super::{Desk, composition, explain_space};
 use crate::gui::marks;
 use crate::gui::text::{count, thousands};
 use crate::gui::textures::{Atlas, GalleryAtlases};
@@ -17,6 +17,8 @@ use crate::gui::theme::{self, STEP};
 
 /// Height of the line above a gallery.
 const HEADING: f32 = 20.0;
+/// Height of the shares below a gallery, with the space about them.
+const SHARES: f32 = 16.0;
 /// Space between cells, points.
 const GAP: f32 = 2.0;
 /// Smallest and largest side of a cell, points.
@@ -41,13 +43,14 @@ fn shape(neighbours: usize) -> (usize, usize) {
 pub fn wanted_height(neighbours: usize, width: f32) -> f32 {
     let (rows, columns) = shape(neighbours);
     let cell = ((width - STEP) / 2.0 / columns as f32).clamp(*CELL.start(), *CELL.end());
-    HEADING + rows as f32 * cell
+    HEADING + rows as f32 * cell + SHARES
 }
 
 /// Draws the galleries side by side into the given height.
 pub fn galleries_ui(ui: &mut Ui, desk: &mut Desk, atlases: &mut GalleryAtlases, height: f32) {
     let snapshot = desk.session.snapshot().clone();
     let (_, area) = ui.allocate_space(vec2(ui.available_width(), height));
+    let classes = snapshot.data.as_ref().map_or(&[][..], |data| &data.classes);
     let Some(view) = &snapshot.galleries else {
         let text = match snapshot.query {
             Some(_) => "The neighbours appear as soon as the first patches are embedded.",
@@ -62,13 +65,24 @@ pub fn galleries_ui(ui: &mut Ui, desk: &mut Desk, atlases: &mut GalleryAtlases, 
     for (index, (gallery, atlas)) in view.spaces.iter().zip(atlases.of(ui.ctx(), view)).enumerate() {
         let left = area.left() + index as f32 * (width + STEP);
         let rect = Rect::from_min_size(pos2(left, area.top()), vec2(width, height));
-        heading_ui(ui, rect.with_max_y(rect.top() + HEADING), view, gallery, pending);
-        let grid = Grid::fit(rect.with_min_y(rect.top() + HEADING), neighbours.max(gallery.neighbours.len()));
+        heading_ui(ui, rect.with_max_y(rect.top() + HEADING), view, gallery, classes, pending);
+        let inner = rect.with_min_y(rect.top() + HEADING).with_max_y(rect.bottom() - SHARES);
+        let grid = Grid::fit(inner, neighbours.max(gallery.neighbours.len()));
+        let bottom = grid.cell(gallery.neighbours.len()).bottom();
+        let bar = Rect::from_min_size(pos2(rect.left(), bottom + 3.0), vec2(grid.width(), SHARES - 6.0));
+        composition::by_rank_ui(ui, bar, gallery);
         gallery_ui(ui, desk, &grid, gallery, view, atlas, pending);
     }
 }
 
-fn heading_ui(ui: &mut Ui, rect: Rect, view: &GalleryView, gallery: &Gallery, pending: bool) {
+fn heading_ui(
+    ui: &mut Ui,
+    rect: Rect,
+    view: &GalleryView,
+    gallery: &Gallery,
+    classes: &[String],
+    pending: bool,
+) {
     let color = theme::space(&gallery.space, ui.visuals().dark_mode);
     let builder = eframe::egui::UiBuilder::new().max_rect(rect);
     ui.scope_builder(builder, |ui| {
@@ -78,12 +92,7 @@ fn heading_ui(ui: &mut Ui, rect: Rect, view: &GalleryView, gallery: &Gallery, pe
             let reach = if pending {
                 "searching...".to_owned()
             } else {
-                format!(
-                    "over {} of {} \u{b7} {:.1} ms",
-                    thousands(view.searched),
-                    count(view.total, "patch"),
-                    gallery.milliseconds
-                )
+                reach_text(view, gallery, classes)
             };
             ui.add(Label::new(RichText::new(&reach).weak()).truncate()).on_hover_text(format!(
                 "{reach}\nPatches searched, of all that the galleries reach, and the time of the search. Every \
@@ -91,6 +100,16 @@ fn heading_ui(ui: &mut Ui, rect: Rect, view: &GalleryView, gallery: &Gallery, pe
             ));
         });
     });
+}
+
+/// How much was searched, and what was left out of it.
+fn reach_text(view: &GalleryView, gallery: &Gallery, classes: &[String]) -> String {
+    let all = count(view.total, "patch");
+    let mut text = format!("over {} of {all}", thousands(gallery.candidates));
+    for words in view.filter.words(classes) {
+        text += &format!(" \u{b7} {words}");
+    }
+    text + &format!(" \u{b7} {:.1} ms", gallery.milliseconds)
 }
 
 /// Where the cells of a gallery lie.
@@ -105,6 +124,11 @@ impl Grid {
         let (rows, columns) = shape(neighbours);
         let side = (rect.width() / columns as f32).min(rect.height() / rows as f32).floor();
         Self { origin: rect.min, side: side.clamp(*CELL.start(), *CELL.end()), columns }
+    }
+
+    /// Width of a whole row.
+    fn width(&self) -> f32 {
+        self.columns as f32 * self.side - GAP
     }
 
     fn cell(&self, index: usize) -> Rect {

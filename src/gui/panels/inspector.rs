@@ -9,7 +9,9 @@ use super::gallery::relation_text;
 use super::top::action_button;
 use super::{Desk, explain_space};
 use crate::gui::actions::Action;
+use crate::gui::histogram::histogram_ui;
 use crate::gui::marks;
+use crate::gui::scale::Scale;
 use crate::gui::text;
 use crate::gui::textures::PictureSlot;
 use crate::gui::theme::{self, STEP};
@@ -31,17 +33,25 @@ impl InspectorPanel {
         separator(ui);
         pointer_ui(ui, desk, &snapshot);
         separator(ui);
+        if !desk.maps.list().is_empty() {
+            heading(ui, "Distribution");
+            let scale = Scale::of(&desk.settings);
+            for map in desk.maps.list() {
+                histogram_ui(ui, map, &scale, desk.settings.contour);
+            }
+            separator(ui);
+        }
         if let Some(galleries) = &snapshot.galleries {
             composition_ui(ui, galleries);
             separator(ui);
         }
-        legend_ui(ui, snapshot.galleries.as_deref());
-        separator(ui);
         heading(ui, "Export");
         ui.vertical_centered_justified(|ui| {
             action_button(ui, desk, "Figure 4 (heatmaps)...", Action::ExportHeatmaps);
             action_button(ui, desk, "Figure 5 (galleries)...", Action::ExportGalleries);
         });
+        separator(ui);
+        legend_ui(ui, snapshot.galleries.as_deref());
     }
 
     fn query_ui(&mut self, ui: &mut Ui, desk: &mut Desk, snapshot: &Snapshot) {
@@ -117,8 +127,7 @@ fn pointer_ui(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot) {
             ui.label(hover.and_then(|hover| hover.part).unwrap_or_default());
             ui.end_row();
         }
-        let spaces = snapshot.query.iter().flat_map(|query| &query.maps).map(|map| map.space.as_str());
-        for space in spaces {
+        for space in desk.maps.list().iter().map(|map| map.space.as_str()) {
             let color = theme::space(space, ui.visuals().dark_mode);
             ui.label(RichText::new(space).strong().color(color)).on_hover_text(explain_space(space));
             let value = hover.and_then(|hover| hover.values.iter().find(|(name, _)| name == space));

@@ -1,19 +1,23 @@
 //! The image with the query, and beside it one heatmap for each space on one
 //! locked colour scale. A click on any of them makes a query.
 
+use std::sync::Arc;
+
 use eframe::egui::{
     Color32, Id, Painter, Pos2, Rect, Response, RichText, Role, Sense, Shape, Stroke, Ui, Vec2, WidgetInfo,
     pos2, vec2,
 };
 
-use crate::engine::{Heatmap, ImageView, Snapshot};
-use crate::patch::PatchRef;
+use crate::engine::{Heatmap, ImageView, MapMode, Picture, Snapshot};
+use crate::patch::{PatchGrid, PatchRef};
 
 use super::{Desk, Hover, explain_space, name_of_space};
 use crate::gui::color_bar;
+use crate::gui::contour::contour;
 use crate::gui::heatmap_paint::HeatmapPaint;
 use crate::gui::marks;
 use crate::gui::pane::{Placement, Viewpoint};
+use crate::gui::scale::Scale;
 use crate::gui::text;
 use crate::gui::textures::PictureSlot;
 use crate::gui::theme::{self, STEP};
@@ -28,7 +32,28 @@ const GRID_FROM: f32 = 4.0;
 pub struct MapsPanel {
     viewpoint: Viewpoint,
     picture: PictureSlot,
+    /// The spaces as pictures, by place.
+    space_pictures: Vec<PictureSlot>,
+    contours: Vec<Contour>,
     shown: Option<usize>,
+}
+
+/// The contour of one pane, made anew when its map or the level changes.
+#[derive(Default)]
+struct Contour {
+    made_of: Option<(Arc<Vec<f32>>, f32)>,
+    pieces: Vec<[Pos2; 2]>,
+}
+
+impl Contour {
+    fn pieces(&mut self, map: &Heatmap, level: f32) -> &[[Pos2; 2]] {
+        let is_same = |(values, at): &(Arc<Vec<f32>>, f32)| Arc::ptr_eq(values, &map.shown) && *at == level;
+        if !self.made_of.as_ref().is_some_and(is_same) {
+            self.pieces = contour(&map.shown, map.rows, map.cols, level);
+            self.made_of = Some((map.shown.clone(), level));
+        }
+        &self.pieces
+    }
 }
 
 /// One of the panes in a frame.
@@ -36,8 +61,17 @@ struct Pane<'a> {
     rect: Rect,
     response: Response,
     placement: Placement,
-    /// `None`: the image alone.
-    map: Option<&'a Heatmap>,
+    /// What lies over the image.
+    content: Content<'a>,
+}
+
+/// What a pane shows.
+enum Content<'a> {
+    Image,
+    Map(&'a Heatmap),
+    Picture(&'a Picture, PatchGrid),
+    /// Nothing yet.
+    Nothing,
 }
 
 impl MapsPanel {
@@ -63,13 +97,11 @@ impl MapsPanel {
             self.shown = Some(view.index);
             self.reset_zoom();
         }
-        let maps = maps_in_view(&snapshot, view);
-        let names: Vec<String> = match (&maps[..], &snapshot.model) {
-            ([], Some(model)) => model.spaces.iter().map(|(name, _)| name.clone()).collect(),
-            (maps, _) => maps.iter().map(|map| map.space.clone()).collect(),
-        };
+        let maps = desk.maps.list().to_vec();
+        let names = names(desk, &snapshot, &maps);
         let rects = split(area, names.len() + 1);
-        let panes = self.place(ui, &rects, view, &maps);
+        let contents = contents(desk, &snapshot, view, &maps, names.len());
+        let panes = self.place(ui, &rects, view, contents, &names);
         self.navigate(ui, &panes, view);
         desk.hover = hover(desk, &panes, view, &maps);
         click(desk, &panes);
@@ -77,27 +109,41 @@ impl MapsPanel {
             let heading = Rect::from_min_size(rects[index].min, vec2(rects[index].width(), HEADING));
             match index.checked_sub(1) {
                 None => image_heading_ui(ui, heading, view),
-                Some(space) => space_heading_ui(ui, heading, desk, &names[space]),
+                Some(space) => space_heading_ui(ui, heading, desk, &names[space], &pane.content),
             }
             self.pane_ui(ui, desk, pane, view, index);
+        }
+        if desk.settings.mode == MapMode::Pictures {
+            return;
         }
         let bar = Rect::from_min_max(pos2(area.right() - color_bar::WIDTH, area.top() + HEADING), area.max);
         color_bar::ui(ui, bar, desk);
     }
 
     /// Finds where everything lies and what the pointer does there.
-    fn place<'a>(&self, ui: &Ui, rects: &[Rect], view: &ImageView, maps: &[&'a Heatmap]) -> Vec<Pane<'a>> {
+    fn place<'a>(
+        &self,
+        ui: &Ui,
+        rects: &[Rect],
+        view: &ImageView,
+        contents: Vec<Content<'a>>,
+        names: &[String],
+    ) -> Vec<Pane<'a>> {
         let size = vec2(view.image.width() as f32, view.image.height() as f32);
-        let pane = |(index, rect): (usize, &Rect)| {
+        let pane = |((index, rect), content): ((usize, &Rect), Content<'a>)| {
             let rect = rect.with_min_y(rect.min.y + HEADING);
             let response = ui.interact(rect, Id::unique(("pane", index)), Sense::CLICK | Sense::DRAG);
-            let map = index.checked_sub(1).and_then(|space| maps.get(space)).copied();
-            let label = map.map_or("image".to_owned(), |map| format!("{} heatmap", map.space));
+            let label = match (&content, index.checked_sub(1)) {
+                (Content::Picture(picture, _), _) => format!("{} picture", picture.space),
+                (Content::Map(map), _) => format!("{} heatmap", map.space),
+                (_, Some(space)) => format!("{} heatmap", names[space]),
+                (_, None) => "image".to_owned(),
+            };
             response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &label));
             let placement = self.viewpoint.placement(rect, size, ui.pixels_per_point());
-            Pane { rect, response, placement, map }
+            Pane { rect, response, placement, content }
         };
-        rects.iter().enumerate().map(pane).collect()
+        rects.iter().enumerate().zip(contents).map(pane).collect()
     }
 
     /// Wheel and pinch zoom, dragging pans, a double click goes back to the whole image.
@@ -125,21 +171,69 @@ impl MapsPanel {
         }
     }
 
+    /// What an empty pane says.
+    fn remark(&self, desk: &Desk) -> &'static str {
+        match desk.settings.mode {
+            MapMode::Pictures => "The picture comes when all patches of the image are known.",
+            _ if desk.session.is_query_pending() => "computing...",
+            MapMode::Difference if desk.session.config().is_some_and(|config| config.spaces.len() < 2) => {
+                "A difference needs two spaces: choose another one under Spaces."
+            }
+            _ => "No query yet:\nclick a patch of the image.",
+        }
+    }
+
+    fn map_ui(&mut self, painter: &Painter, desk: &Desk, placement: Placement, map: &Heatmap, index: usize) {
+        let rect = placement.heatmap(map.grid, map.rows, map.cols);
+        let scale = Scale::of(&desk.settings);
+        let paint = HeatmapPaint {
+            slot: index,
+            rect,
+            scores: map.shown.clone(),
+            rows: map.rows,
+            cols: map.cols,
+            range: scale.range,
+            opacity: desk.settings.opacity as f32 / 100.0,
+            colormap: scale.colormap,
+        };
+        painter.add(paint.into_shape());
+        let cell = placement.scale() * map.grid.stride as f32;
+        if desk.settings.grid {
+            grid_ui(painter, rect, map, cell);
+        }
+        if let Some(level) = desk.settings.contour {
+            self.contours.resize_with(self.contours.len().max(index + 1), Contour::default);
+            for piece in self.contours[index].pieces(map, level) {
+                let ends = piece.map(|at| rect.min + at.to_vec2() * cell);
+                painter.line_segment(ends, Stroke::new(3.0, Color32::from_black_alpha(150)));
+                painter.line_segment(ends, Stroke::new(1.2, Color32::WHITE));
+            }
+        }
+    }
+
     fn pane_ui(&mut self, ui: &mut Ui, desk: &Desk, pane: &Pane<'_>, view: &ImageView, index: usize) {
         let painter = ui.painter_at(pane.rect.expand(1.0));
         let texture = self.picture.texture(ui.ctx(), "image on show", &view.image).id();
         let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
         painter.image(texture, pane.placement.rect(), whole, Color32::WHITE);
-        if let Some(map) = pane.map {
-            map_ui(&painter, desk, pane.placement, map, index);
-        } else if index > 0 {
-            painter.rect_filled(pane.rect, 0.0, ui.visuals().panel_fill.gamma_multiply(0.85));
-            let text = match desk.session.is_query_pending() {
-                true => "computing...",
-                false => "No query yet:\nclick a patch of the image.",
-            };
-            empty_ui(ui, pane.rect, text);
-            return;
+        match pane.content {
+            Content::Image => {}
+            Content::Map(map) => self.map_ui(&painter, desk, pane.placement, map, index),
+            Content::Picture(picture, grid) => {
+                self.space_pictures
+                    .resize_with(self.space_pictures.len().max(index + 1), PictureSlot::default);
+                let name = format!("{} picture", picture.space);
+                let texture = self.space_pictures[index].texture(ui.ctx(), &name, &picture.colors).id();
+                let (rows, cols) = (picture.colors.height() as usize, picture.colors.width() as usize);
+                let opacity = desk.settings.opacity as f32 / 100.0;
+                let rect = pane.placement.heatmap(grid, rows, cols);
+                painter.image(texture, rect, whole, Color32::WHITE.gamma_multiply(opacity));
+            }
+            Content::Nothing => {
+                painter.rect_filled(pane.rect, 0.0, ui.visuals().panel_fill.gamma_multiply(0.85));
+                empty_ui(ui, pane.rect, self.remark(desk));
+                return;
+            }
         }
         if let Some(patch) = desk.hover.as_ref().and_then(|hover| hover.patch) {
             marks::hover_outline(&painter, pane.placement.patch(patch));
@@ -150,27 +244,60 @@ impl MapsPanel {
     }
 }
 
-/// The heatmaps, if they are of the image on show.
-fn maps_in_view<'a>(snapshot: &'a Snapshot, view: &ImageView) -> Vec<&'a Heatmap> {
-    match &snapshot.query {
-        Some(query) if query.patch.image as usize == view.index => query.maps.iter().collect(),
-        _ => Vec::new(),
+/// Headings of the panes beside the image.
+fn names(desk: &Desk, snapshot: &Snapshot, maps: &[Heatmap]) -> Vec<String> {
+    let spaces = snapshot.config.iter().flat_map(|config| config.spaces.iter().cloned());
+    match desk.settings.mode {
+        MapMode::Cosine | MapMode::Ranks if maps.is_empty() => spaces.collect(),
+        MapMode::Pictures => spaces.collect(),
+        MapMode::Difference if maps.is_empty() => vec!["difference".to_owned()],
+        _ => maps.iter().map(|map| map.space.clone()).collect(),
     }
 }
 
-/// `count` columns of equal width with room for the colour bar on the right.
-fn split(area: Rect, count: usize) -> Vec<Rect> {
-    let room = area.width() - color_bar::WIDTH - STEP * count as f32;
-    let width = (room / count as f32).max(32.0);
-    let column = |index| {
-        let left = area.left() + index as f32 * (width + STEP);
-        Rect::from_min_max(pos2(left, area.top()), pos2(left + width, area.bottom()))
+/// What the panes show: the image, then one space or difference in each.
+fn contents<'a>(
+    desk: &Desk,
+    snapshot: &'a Snapshot,
+    view: &ImageView,
+    maps: &'a [Heatmap],
+    count: usize,
+) -> Vec<Content<'a>> {
+    let pictures = snapshot.pictures.as_ref().filter(|pictures| pictures.image == view.index);
+    let content = |index: usize| match desk.settings.mode {
+        MapMode::Pictures => {
+            let picture = pictures.and_then(|all| Some(Content::Picture(all.spaces.get(index)?, all.grid)));
+            picture.unwrap_or(Content::Nothing)
+        }
+        _ => maps.get(index).map_or(Content::Nothing, Content::Map),
     };
-    (0..count).map(column).collect()
+    std::iter::once(Content::Image).chain((0..count).map(content)).collect()
+}
+
+/// `count` places of equal size with room for the colour bar on the right, in as many rows as make them
+/// largest.
+fn split(area: Rect, count: usize) -> Vec<Rect> {
+    let side = |rows: usize| {
+        let columns = count.div_ceil(rows);
+        let width = (area.width() - color_bar::WIDTH) / columns as f32 - STEP;
+        let height = area.height() / rows as f32 - HEADING;
+        width.min(height)
+    };
+    let rows = (1..=count).fold(1, |best, rows| if side(rows) > side(best) * 1.05 { rows } else { best });
+    let columns = count.div_ceil(rows);
+    let room = area.width() - color_bar::WIDTH - STEP * columns as f32;
+    let width = (room / columns as f32).max(32.0);
+    let height = (area.height() - STEP * (rows as f32 - 1.0)) / rows as f32;
+    let place = |index: usize| {
+        let left = area.left() + (index % columns) as f32 * (width + STEP);
+        let top = area.top() + (index / columns) as f32 * (height + STEP);
+        Rect::from_min_max(pos2(left, top), pos2(left + width, top + height))
+    };
+    (0..count).map(place).collect()
 }
 
 /// What lies under the pointer, whichever pane it is on.
-fn hover(desk: &Desk, panes: &[Pane<'_>], view: &ImageView, maps: &[&Heatmap]) -> Option<Hover> {
+fn hover(desk: &Desk, panes: &[Pane<'_>], view: &ImageView, maps: &[Heatmap]) -> Option<Hover> {
     let (pane, pos) = panes.iter().find_map(|pane| Some((pane, pane.response.hover_pos()?)))?;
     let (height, width) = (view.image.height(), view.image.width());
     let at = pane.placement.to_image(pos);
@@ -184,7 +311,7 @@ fn hover(desk: &Desk, panes: &[Pane<'_>], view: &ImageView, maps: &[&Heatmap]) -
         let corner = |cell: usize| cell as u32 * grid.stride;
         Some(PatchRef { image: view.index as u32, y: corner(row), x: corner(col), size: grid.patch })
     });
-    let value = |map: &&Heatmap| {
+    let value = |map: &Heatmap| {
         let cell = map.grid.nearest(at.x, at.y, height, width);
         let value = cell.and_then(|(row, col)| map.values.get(row * map.cols + col));
         (map.space.clone(), value.copied().filter(|value| !value.is_nan()))
@@ -203,24 +330,6 @@ fn click(desk: &mut Desk, panes: &[Pane<'_>]) {
     let clicked = panes.iter().any(|pane| pane.response.clicked() && !pane.response.double_clicked());
     if let (true, Some(patch)) = (clicked, patch) {
         desk.session.go_to(patch);
-    }
-}
-
-fn map_ui(painter: &Painter, desk: &Desk, placement: Placement, map: &Heatmap, slot: usize) {
-    let rect = placement.heatmap(map.grid, map.rows, map.cols);
-    let paint = HeatmapPaint {
-        slot,
-        rect,
-        scores: map.shown.clone(),
-        rows: map.rows,
-        cols: map.cols,
-        range: desk.settings.range,
-        opacity: desk.settings.opacity as f32 / 100.0,
-        colormap: desk.settings.colormap,
-    };
-    painter.add(paint.into_shape());
-    if desk.settings.grid {
-        grid_ui(painter, rect, map, placement.scale() * map.grid.stride as f32);
     }
 }
 
@@ -252,11 +361,26 @@ fn image_heading_ui(ui: &mut Ui, rect: Rect, view: &ImageView) {
     });
 }
 
-fn space_heading_ui(ui: &mut Ui, rect: Rect, desk: &Desk, space: &str) {
+fn space_heading_ui(ui: &mut Ui, rect: Rect, desk: &Desk, space: &str, content: &Content<'_>) {
     let color = theme::space(space, ui.visuals().dark_mode);
     heading_ui(ui, rect, |ui| {
         ui.label(RichText::new(space).strong().color(color)).on_hover_text(explain_space(space));
-        ui.label(RichText::new(name_of_space(space)).color(color)).on_hover_text(explain_space(space));
+        match content {
+            Content::Picture(picture, _) => {
+                let percent = 100.0 * picture.explained.iter().sum::<f32>();
+                let [red, green, blue] = picture.explained.map(|share| 100.0 * share);
+                ui.weak(format!("PCA, {percent:.0} %")).on_hover_text(format!(
+                    "The first three principal components of this image's patches as red, green and blue; they \
+                     explain {red:.0}, {green:.0} and {blue:.0} % of the variance. Each picture has its own \
+                     components: colours cannot be compared between spaces or images."
+                ));
+            }
+            _ if desk.settings.mode == MapMode::Ranks => drop(ui.weak("ranks")),
+            _ => {
+                ui.label(RichText::new(name_of_space(space)).color(color))
+                    .on_hover_text(explain_space(space));
+            }
+        }
         let value = desk.hover.iter().flat_map(|hover| &hover.values).find(|(name, _)| name == space);
         if let Some((_, value)) = value {
             ui.add_space(STEP / 2.0);

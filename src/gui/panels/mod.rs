@@ -1,5 +1,6 @@
 //! The parts of the window, one file each.
 
+pub mod composition;
 pub mod controls;
 pub mod gallery;
 pub mod images;
@@ -8,19 +9,60 @@ pub mod maps;
 pub mod status;
 pub mod top;
 
+use std::sync::Arc;
+
 use super::actions::Action;
 use super::session::Session;
 use super::settings::Settings;
+use crate::engine::{Heatmap, MapMode, QueryView, displayed};
 use crate::patch::PatchRef;
 
 /// What all panels see and may change.
 pub struct Desk {
     pub session: Session,
     pub settings: Settings,
+    /// The heatmaps of the image on show, in the way they are shown.
+    pub maps: ShownMaps,
     /// What lies under the pointer on the image or a heatmap.
     pub hover: Option<Hover>,
     /// What buttons asked for in this frame.
     pub todo: Vec<Action>,
+}
+
+/// Heatmaps as they are shown, made anew when the query or the way to look changes.
+#[derive(Default)]
+pub struct ShownMaps {
+    made_of: Option<(Arc<QueryView>, MapMode)>,
+    maps: Vec<Heatmap>,
+}
+
+impl ShownMaps {
+    pub fn list(&self) -> &[Heatmap] {
+        &self.maps
+    }
+
+    fn update(&mut self, query: Option<&Arc<QueryView>>, mode: MapMode) {
+        let is_same = match (&self.made_of, query) {
+            (Some((made_of, made_in)), Some(query)) => Arc::ptr_eq(made_of, query) && *made_in == mode,
+            (None, None) => true,
+            _ => false,
+        };
+        if !is_same {
+            self.maps = query.map_or_else(Vec::new, |query| displayed(&query.maps, mode));
+            self.made_of = query.map(|query| (query.clone(), mode));
+        }
+    }
+}
+
+impl Desk {
+    /// Brings [`Desk::maps`] up to date with the snapshot and the settings.
+    pub fn update_maps(&mut self) {
+        let snapshot = self.session.snapshot();
+        let in_view = |query: &&Arc<QueryView>| {
+            snapshot.view.as_ref().is_some_and(|view| view.index == query.patch.image as usize)
+        };
+        self.maps.update(snapshot.query.as_ref().filter(in_view), self.settings.mode);
+    }
 }
 
 /// A point of the image under the pointer.
@@ -45,7 +87,14 @@ pub fn explain_space(space: &str) -> &'static str {
         "h" => {
             "Embedding: the backbone's output, the space that is used after training (Sec. 4.3 of the paper)."
         }
-        _ => "A layer of the network as a space of its own.",
+        "pixels" => {
+            "Raw pixels: the normalised values of the patch itself, a baseline that knows no network."
+        }
+        _ if space.starts_with("stage") => {
+            "Backbone stage: mean over positions of the feature map after it (h is that of stage 4)."
+        }
+        _ if space.starts_with("hidden") => "Hidden layer of the projector, after its ReLU.",
+        _ => "The cosine in the first space less that in the second.",
     }
 }
 
@@ -54,6 +103,9 @@ pub fn name_of_space(space: &str) -> &'static str {
     match space {
         "z" => "projection",
         "h" => "embedding",
-        _ => "space",
+        "pixels" => "baseline",
+        _ if space.starts_with("stage") => "backbone",
+        _ if space.starts_with("hidden") => "projector",
+        _ => "",
     }
 }
