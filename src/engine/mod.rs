@@ -10,6 +10,7 @@ pub mod jobs;
 mod maps;
 pub mod state;
 mod thumbnails;
+pub mod training;
 
 pub use crate::device::open as open_device;
 pub use explorer::start;

@@ -18,6 +18,7 @@ mod settings;
 mod text;
 mod textures;
 mod theme;
+mod train;
 
 use std::path::PathBuf;
 

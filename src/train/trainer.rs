@@ -19,6 +19,7 @@ use super::run::{Metrics, RunFolder, RunState, Saved};
 use super::schedule::learning_rate;
 use crate::augment::Normalization;
 use crate::dataset::Dataset;
+use crate::model::store::Model;
 use crate::model::{Encoder, Mode, ModelInfo, store};
 
 /// A run in progress. Lives on the thread that owns the tensors.
@@ -227,6 +228,18 @@ impl Trainer {
             grad_norm: report.grad_norm,
             views_per_second: views as f64 / elapsed.max(1e-9),
         }
+    }
+
+    /// The model as it is now, without gradients; it shares the weights until the next step.
+    pub fn model(&self) -> Model {
+        let encoder = self.encoder.clone();
+        Model { name: self.data_name.clone(), hash: String::new(), info: self.info.clone(), encoder }
+    }
+
+    /// Leaves the time since the last line of metrics out of the rate: after a pause.
+    pub fn restart_clock(&mut self) {
+        self.last_logged = Instant::now();
+        self.steps_since_log = 0;
     }
 
     /// Writes a checkpoint. Weights that are not finite are never written.

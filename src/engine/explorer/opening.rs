@@ -12,6 +12,7 @@ use crate::dataset::{self, Dataset, Split};
 use crate::embed::{self, Embedder, ExtractPlan};
 use crate::engine::maps::shown_spaces;
 use crate::engine::state::*;
+use crate::engine::training::DataSource;
 use crate::model::{ModelSpec, Space, store};
 use crate::patch::{PatchGrid, PatchRef};
 
@@ -68,6 +69,7 @@ impl Explorer {
         self.maps = None;
         self.line.update(|shown| {
             shown.data = Some(Arc::new(description));
+            shown.data_source = Some(Arc::new(DataSource { spec: spec.into(), split }));
             shown.config = Some(config);
             shown.view = None;
         });

@@ -105,7 +105,8 @@ pub fn train(
     })
 }
 
-fn begin(
+/// The run folder and the trainer, fresh or as the newest checkpoint has them.
+pub(crate) fn begin(
     request: &TrainRequest,
     data: Arc<dyn Dataset>,
     device: &OpenDevice,
@@ -114,7 +115,7 @@ fn begin(
         "program": concat!("bagssl ", env!("CARGO_PKG_VERSION")),
         "device": device.name,
         "threads": rayon::current_num_threads(),
-        "data": { "spec": request.data, "name": data.name(), "images": data.len(), "fingerprint": data.fingerprint()? },
+        "data": { "spec": request.data, "split": request.split, "name": data.name(), "images": data.len(), "fingerprint": data.fingerprint()? },
     });
     match &request.start {
         Start::New(config) => {

@@ -21,6 +21,15 @@ pub struct Desk {
     pub hover: Option<Hover>,
     /// What buttons asked for in this frame.
     pub todo: Vec<Action>,
+    pub tab: Tab,
+}
+
+/// What the window is used for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tab {
+    #[default]
+    Explore,
+    Train,
 }
 
 /// A point of the image under the pointer.
