@@ -77,6 +77,11 @@ const HELP: &[(&str, &str)] = &[
     ("invariance", "Weight of the distance between views."),
     ("variance", "Weight of the spread of every dimension."),
     ("covariance", "Weight of the decorrelation of dimensions."),
+    ("temperature", "Cosines are divided by it."),
+    ("objective.momentum", "Momentum of the target network at the first step."),
+    ("objective.hidden", "Width of the predictor's hidden layer."),
+    ("lambda", "Weight lambda of the second term."),
+    ("eps", "Distortion eps of the coding rate."),
 ];
 
 fn help(path: &str) -> Option<&'static str> {
