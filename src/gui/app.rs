@@ -70,14 +70,18 @@ impl App {
         let spec = options.image.map_or(options.data, |image| image.display().to_string());
         session.send(Command::OpenData { spec, split: options.split });
         let files = FileWorker::new(&cc.egui_ctx);
+        let tab = if options.runs.is_empty() { Tab::Explore } else { Tab::Train };
+        let desk = Desk { session, settings, hover: None, todo: Vec::new(), tab };
+        let mut train = TrainTab::new(&files);
+        options.runs.into_iter().for_each(|run| train.open_run(&desk, run));
         Self {
-            desk: Desk { session, settings, hover: None, todo: Vec::new(), tab: Tab::default() },
+            desk,
             images: ImagesPanel::default(),
             maps: MapsPanel::default(),
             inspector: InspectorPanel::default(),
             thumbnails: Thumbnails::default(),
             atlases: GalleryAtlases::default(),
-            train: TrainTab::new(&files),
+            train,
             closing: Closing::default(),
             notices: Notices::default(),
             files,

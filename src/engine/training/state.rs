@@ -135,7 +135,6 @@ pub struct DataSeen {
 /// Where a run of this process stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    Starting,
     Running,
     Paused,
     Stopped,
@@ -146,7 +145,7 @@ pub enum Phase {
 impl Phase {
     /// Whether the run holds the engine: another one cannot begin.
     pub fn is_active(self) -> bool {
-        matches!(self, Phase::Starting | Phase::Running | Phase::Paused)
+        matches!(self, Phase::Running | Phase::Paused)
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use eframe::egui::{Align, Button, Color32, ComboBox, Id, Label, Layout, RichText, Slider, Ui, Vec2, vec2};
 use egui_plot::{GridInput, GridMark, HoverPosition, Line, LineStyle, Plot, PlotBounds, PlotPoints, PlotUi};
 
-use super::metrics::{PlotSpec, plots};
+use super::metrics::{PlotSpec, plots, spectra};
 use super::smooth::{Look, Ready, thinned};
 use crate::engine::training::{CurveExport, RunView};
 use crate::gui::text::{tail, thousands};
@@ -126,6 +126,17 @@ impl Curves {
             });
         }
         self.cursor = cursor;
+        let spectra = spectra(runs.iter().map(|shown| shown.run));
+        for row in spectra.chunks(columns.max(2)) {
+            ui.horizontal_top(|ui| {
+                for spec in row {
+                    ui.vertical(|ui| {
+                        ui.set_width(width);
+                        spectrum_ui(ui, spec, runs, width);
+                    });
+                }
+            });
+        }
         export
     }
 
@@ -314,6 +325,57 @@ impl Curves {
                 .collect(),
         }
     }
+}
+
+/// The newest list of numbers of each run in its order, on a logarithmic axis.
+fn spectrum_ui(ui: &mut Ui, spec: &PlotSpec, runs: &[Shown<'_>], width: f32) {
+    let dark = ui.visuals().dark_mode;
+    let mut lines = vec![];
+    for Shown { run, color } in runs {
+        for (key, space) in &spec.keys {
+            let Some((step, values)) = run.vectors.get(key) else { continue };
+            let color = space.filter(|_| runs.len() == 1).map_or(*color, |space| theme::space(space, dark));
+            let points = values.iter().enumerate().filter(|(_, value)| **value > 0.0);
+            let points: Vec<[f64; 2]> =
+                points.map(|(place, value)| [place as f64 + 1.0, value.log10()]).collect();
+            let name = format!(
+                "{} {} after step {}",
+                tail(&run.name, 28),
+                space.unwrap_or(""),
+                thousands(*step as usize)
+            );
+            lines.push((name, color, *space == Some("h") && runs.len() > 1, points));
+        }
+    }
+    ui.horizontal(|ui| {
+        ui.add(Label::new(RichText::new(&spec.title).strong()).truncate()).on_hover_text(spec.help);
+        ui.weak("log, by rank");
+    });
+    let look = Look { smoothing: 0.0, log_x: false, log_y: true };
+    Plot::new(("spectrum", &spec.base))
+        .width(width)
+        .height(HEIGHT)
+        .allow_scroll(false)
+        .allow_zoom(false)
+        .y_axis_min_width(44.0)
+        .set_margin_fraction(vec2(0.01, 0.08))
+        .x_grid_spacer(marks)
+        .y_grid_spacer(log_marks)
+        .x_axis_formatter(|mark, _| tick(mark.value, false))
+        .y_axis_formatter(|mark, _| tick(mark.value, true))
+        .label_formatter(move |at| hover_text(at, look))
+        .show(ui, move |plot| {
+            zoom_by_wheel(plot);
+            for (name, color, dashed, points) in lines {
+                let style = if dashed { LineStyle::dashed_dense() } else { LineStyle::Solid };
+                plot.line(
+                    Line::new(name, PlotPoints::from(thinned(&points, None)))
+                        .color(color)
+                        .width(1.5)
+                        .style(style),
+                );
+            }
+        });
 }
 
 /// The wheel zooms about the pointer, as on pictures; with Shift only the vertical axis stays.

@@ -48,7 +48,7 @@ pub fn plots<'a>(runs: impl Iterator<Item = &'a RunView>) -> Vec<PlotSpec> {
 }
 
 /// `std.z`, `z.std`, `z_std` and `std_z` all as `std` of z.
-fn split_space(key: &str) -> (String, Option<&'static str>) {
+pub fn split_space(key: &str) -> (String, Option<&'static str>) {
     for space in ["z", "h"] {
         for mark in ['.', '_'] {
             if let Some(base) = key.strip_suffix(&format!("{mark}{space}")) {
@@ -60,6 +60,22 @@ fn split_space(key: &str) -> (String, Option<&'static str>) {
         }
     }
     (key.to_owned(), None)
+}
+
+/// The plots of lists of numbers, such as spectra: their titles and, by space, their keys.
+pub fn spectra<'a>(runs: impl Iterator<Item = &'a RunView>) -> Vec<PlotSpec> {
+    let mut found: BTreeMap<String, PlotSpec> = BTreeMap::new();
+    for key in runs.flat_map(|run| run.vectors.keys()) {
+        let (base, space) = split_space(key);
+        let (_, title, _) = name(&base);
+        let help = "The newest values in their order; a space that collapses loses the tail.";
+        let spec = found.entry(base.clone()).or_insert_with(|| PlotSpec { base, title, help, keys: vec![] });
+        if !spec.keys.iter().any(|(known, _)| known == key) {
+            spec.keys.push((key.clone(), space));
+            spec.keys.sort_by_key(|(key, space)| (space.map(|space| space != "z"), key.clone()));
+        }
+    }
+    found.into_values().collect()
 }
 
 /// Place, title and sentence of a number.

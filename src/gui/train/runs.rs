@@ -57,7 +57,6 @@ fn controls_ui(ui: &mut Ui, desk: &mut Desk, view: &TrainingView) {
 
 fn phase_word(view: &TrainingView) -> &'static str {
     match view.phase {
-        Phase::Starting => "starting",
         Phase::Running => "training",
         Phase::Paused => "paused",
         Phase::Stopped => "stopped; can be resumed",
@@ -175,8 +174,9 @@ impl TrainTab {
         let is_active = own.is_some_and(|view| view.phase.is_active());
         let another = desk.session.snapshot().training.as_ref().is_some_and(|view| view.phase.is_active());
         if !is_active && run.status != RunStatus::Finished {
-            let resume =
-                ui.add_enabled(!another && run.status != RunStatus::Growing, Button::new("Resume").small());
+            // What grew by this process's hand is its own to continue.
+            let is_foreign = run.status == RunStatus::Growing && own.is_none();
+            let resume = ui.add_enabled(!another && !is_foreign, Button::new("Resume").small());
             let tip = "Continues from the newest checkpoint, on the data that the run names.";
             let resume = resume.on_hover_text(tip).on_disabled_hover_text(match another {
                 true => "Another run is being trained; stop it first.",
@@ -243,7 +243,7 @@ fn swatch_ui(ui: &mut Ui, color: Color32) {
 
 fn state_word(run: &RunView, own: Option<&TrainingView>) -> &'static str {
     match own.map(|view| view.phase) {
-        Some(Phase::Starting | Phase::Running) => "training",
+        Some(Phase::Running) => "training",
         Some(Phase::Paused) => "paused",
         Some(Phase::Failed) => "stopped by an error",
         Some(Phase::Finished) => "finished",
