@@ -169,6 +169,9 @@ pub struct GuiArgs {
     /// Open this image file instead of a data set
     #[arg(long, conflicts_with = "data")]
     pub image: Option<PathBuf>,
+    /// Show this run folder in the Train tab; more than once compares runs
+    #[arg(long, value_name = "FOLDER")]
+    pub run: Vec<PathBuf>,
 }
 
 impl GuiArgs {
@@ -179,6 +182,7 @@ impl GuiArgs {
             && self.data.is_none()
             && self.split.is_none()
             && self.image.is_none()
+            && self.run.is_empty()
     }
 }
 

@@ -39,7 +39,8 @@ fn window(args: GuiArgs, shared: &Shared) -> anyhow::Result<()> {
     let data = args.data.unwrap_or_else(|| "demo".into());
     let path = args.model.unwrap_or_else(|| "demo".into());
     let model = ModelSpec { path, overrides: args.overrides.into() };
-    let options = crate::gui::GuiOptions { model, data, split: args.split, image: args.image };
+    let options =
+        crate::gui::GuiOptions { model, data, split: args.split, image: args.image, runs: args.run };
     crate::gui::open(options, shared.device)
 }
 

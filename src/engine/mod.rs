@@ -15,6 +15,7 @@ pub mod session;
 mod spaces;
 pub mod state;
 mod thumbnails;
+pub mod training;
 mod watch;
 
 pub use crate::device::open as open_device;

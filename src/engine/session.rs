@@ -116,6 +116,11 @@ impl Session {
         logged
     }
 
+    /// Lines of metrics come so far apart that the whole run writes about `most` of them.
+    pub fn limit_lines(&mut self, most: u64) {
+        self.log_every = (self.trainer.state().total_steps / most).max(1);
+    }
+
     /// Whether all steps and the last probe are done.
     pub fn is_finished(&self) -> bool {
         self.trainer.is_finished() && self.look.is_none()

@@ -7,6 +7,7 @@ use std::sync::Arc;
 pub use super::compose::Style;
 pub use super::modes::{MapMode, displayed};
 pub use super::selection::GalleryFilter;
+use super::training::{DataSource, ProbeView, RunView, TrainCommand, TrainEvent, TrainingView};
 pub use crate::dataset::{PartMap, Skipped, Split};
 use crate::image::Image;
 use crate::model::ModelSpec;
@@ -40,6 +41,8 @@ pub enum Command {
     ShowPictures(bool),
     /// Asks for a small picture of image `index`; it arrives as [`Event::Thumbnail`].
     Thumbnail { data: u64, index: usize },
+    /// Something about training.
+    Train(TrainCommand),
 }
 
 /// Which figure to write.
@@ -82,6 +85,8 @@ pub enum Event {
     FigureSaved { path: PathBuf, sidecar: PathBuf },
     /// A small picture (longest side at most [`THUMBNAIL_SIDE`]) of image `index` of data set `data`.
     Thumbnail { data: u64, index: usize, image: Arc<Image> },
+    /// Something about training.
+    Train(TrainEvent),
 }
 
 /// Longest side of a thumbnail, pixels.
@@ -96,6 +101,8 @@ pub struct Snapshot {
     pub device: Option<Arc<DeviceDescription>>,
     pub model: Option<Arc<ModelDescription>>,
     pub data: Option<Arc<DataDescription>>,
+    /// The words that opened the data set.
+    pub data_source: Option<Arc<DataSource>>,
     pub config: Option<ExploreConfig>,
     /// The image on show.
     pub view: Option<Arc<ImageView>>,
@@ -109,6 +116,12 @@ pub struct Snapshot {
     pub pictures: Option<Arc<Pictures>>,
     /// What the engine is busy with, in a few words, if it is not idle ("opening the model").
     pub busy: Option<String>,
+    /// The run of this process, going on or ended.
+    pub training: Option<Arc<TrainingView>>,
+    /// Its pinned patches.
+    pub probe: Option<Arc<ProbeView>>,
+    /// Run folders that are shown, in the order in which they were opened.
+    pub runs: Arc<Vec<Arc<RunView>>>,
 }
 
 /// Where tensors live.

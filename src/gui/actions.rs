@@ -31,6 +31,16 @@ pub enum Action {
     ToggleContour,
     ResetZoom,
     PauseExtraction,
+    ShowExplore,
+    ShowTrain,
+    StartTraining,
+    PauseTraining,
+    CheckpointTraining,
+    StopTraining,
+    ChooseTrainData,
+    OpenRun,
+    /// Watches the query while a model is trained.
+    PinQuery,
     NextTheme,
     Palette,
     Help,
@@ -93,11 +103,29 @@ pub const ACTIONS: &[ActionInfo] = &[
     row!("View", "Grid of heatmap cells", Action::ToggleGrid, NONE + G),
     row!("View", "Whole image again", Action::ResetZoom, NONE + Num0),
     row!("View", "Next theme (light, dark, system)", Action::NextTheme, NONE + T),
+    row!("Training", "Start training", Action::StartTraining, CTRL + Enter),
+    row!("Training", "Pause or resume training", Action::PauseTraining, CTRL + T),
+    row!("Training", "Write a checkpoint now", Action::CheckpointTraining, CTRL + S),
+    row!("Training", "Stop training (can be resumed)", Action::StopTraining),
+    row!("Training", "Data for training...", Action::ChooseTrainData),
+    row!("Training", "Open a run folder...", Action::OpenRun, CTRL + R),
+    row!("Training", "Pin the query patch in Train", Action::PinQuery, NONE + K),
+    row!("Window", "Explore", Action::ShowExplore, CTRL + Num1),
+    row!("Window", "Train", Action::ShowTrain, CTRL + Num2),
     row!("Window", "Pause or resume embedding", Action::PauseExtraction, NONE + P),
     row!("Window", "All commands", Action::Palette, CTRL + P),
     row!("Window", "Keys", Action::Help, NONE + F1),
     row!("Window", "Quit", Action::Quit, CTRL + Q),
 ];
+
+impl Action {
+    /// Whether it works on what the Explore tab shows, and on nothing else.
+    pub fn is_of_explore(self) -> bool {
+        let info = ACTIONS.iter().find(|info| info.action == self);
+        let by_group = info.is_some_and(|info| ["Images", "Query"].contains(&info.group));
+        by_group || matches!(self, Action::Opacity(_) | Action::ToggleGrid | Action::ResetZoom)
+    }
+}
 
 /// What the mouse does, for the list of keys.
 pub const MOUSE: &[(&str, &str)] = &[

@@ -1,8 +1,11 @@
 //! The window as a whole: takes in what the engine and the files say, lays out
 //! the panels, and carries out actions.
 
+use std::path::PathBuf;
+
 use eframe::egui::{self, CentralPanel, Color32, Context, Frame, Id, Margin, Panel, ScrollArea, Ui};
 
+use crate::engine::training::TrainCommand;
 use crate::engine::{Command, EngineHandle, Event, FigureKind, MapMode, Style};
 
 use super::GuiOptions;
@@ -15,12 +18,14 @@ use super::open_dialog::{Dialog, Outcome, Purpose};
 use super::panels::images::ImagesPanel;
 use super::panels::inspector::InspectorPanel;
 use super::panels::maps::MapsPanel;
-use super::panels::{Desk, ShownMaps, controls, gallery, status, top};
+use super::panels::{Desk, ShownMaps, Tab, controls, gallery, status, top};
 use super::scale::Scale;
 use super::session::Session;
 use super::settings::Settings;
 use super::textures::{GalleryAtlases, Thumbnails};
 use super::theme::{self, STEP};
+use super::train::TrainTab;
+use super::train::closing::Closing;
 
 /// Smallest height of the panes with image and heatmaps, points.
 const MIN_MAPS: f32 = 170.0;
@@ -37,6 +42,8 @@ pub struct App {
     inspector: InspectorPanel,
     thumbnails: Thumbnails,
     atlases: GalleryAtlases,
+    train: TrainTab,
+    closing: Closing,
     notices: Notices,
     files: FileWorker,
     overlay: Overlay,
@@ -68,15 +75,22 @@ impl App {
         session.send(Command::OpenModel { spec: options.model });
         let spec = options.image.map_or(options.data, |image| image.display().to_string());
         session.send(Command::OpenData { spec, split: options.split });
+        let files = FileWorker::new(&cc.egui_ctx);
+        let tab = if options.runs.is_empty() { Tab::Explore } else { Tab::Train };
+        let desk = Desk { session, settings, maps: ShownMaps::default(), hover: None, todo: Vec::new(), tab };
+        let mut train = TrainTab::new(&files);
+        options.runs.into_iter().for_each(|run| train.open_run(&desk, run));
         Self {
-            desk: Desk { session, settings, maps: ShownMaps::default(), hover: None, todo: Vec::new() },
+            desk,
             images: ImagesPanel::default(),
             maps: MapsPanel::default(),
             inspector: InspectorPanel::default(),
             thumbnails: Thumbnails::default(),
             atlases: GalleryAtlases::default(),
+            train,
+            closing: Closing::default(),
             notices: Notices::default(),
-            files: FileWorker::new(&cc.egui_ctx),
+            files,
             overlay: Overlay::None,
         }
     }
@@ -90,6 +104,10 @@ impl App {
                     self.notices.done("Figure saved", text);
                 }
                 Event::Thumbnail { data, index, image } => self.thumbnails.insert(ctx, data, index, &image),
+                Event::Train(event) => {
+                    self.closing.take_event(&event);
+                    self.train.take_event(event, &mut self.notices, &self.files);
+                }
                 Event::ModelOpened | Event::DataOpened => {}
             }
         }
@@ -104,6 +122,7 @@ impl App {
                     false => Command::OpenData { spec, split: None },
                 });
             }
+            self.train.take_found(&found);
             if let Overlay::Dialog(dialog) = &mut self.overlay
                 && let Some(outcome) = dialog.take_found(&found)
             {
@@ -119,12 +138,27 @@ impl App {
 
     fn end_dialog(&mut self, outcome: Outcome) {
         self.overlay = Overlay::None;
-        if let Outcome::Confirmed(command) = outcome {
-            if let Command::ExportFigure { path, .. } = &command {
-                let folder = path.parent().map_or(String::new(), |folder| folder.display().to_string());
-                self.desk.settings.export_folder = folder;
+        match outcome {
+            Outcome::Cancelled => {}
+            Outcome::TrainData(source) => self.train.set_data(&self.desk, source),
+            Outcome::Run(path) => self.train.open_run(&self.desk, path),
+            Outcome::Confirmed(command) => {
+                if let Command::ExportFigure { path, .. }
+                | Command::Train(TrainCommand::ExportCurves { path, .. }) = &command
+                {
+                    let folder = path.parent().map_or(String::new(), |folder| folder.display().to_string());
+                    self.desk.settings.export_folder = folder;
+                }
+                self.desk.session.send(command);
             }
-            self.desk.session.send(command);
+        }
+    }
+
+    /// Where the next figure is proposed to go.
+    fn export_folder(&self) -> PathBuf {
+        match self.desk.settings.export_folder.as_str() {
+            "" => std::env::current_dir().unwrap_or_default(),
+            folder => folder.into(),
         }
     }
 
@@ -138,10 +172,7 @@ impl App {
         if ready {
             let scale = Scale::of(&self.desk.settings);
             let style = Style { colormap: scale.colormap, range: scale.range, ..Style::default() };
-            let folder = match self.desk.settings.export_folder.as_str() {
-                "" => std::env::current_dir().unwrap_or_default(),
-                folder => folder.into(),
-            };
+            let folder = self.export_folder();
             self.overlay = Overlay::Dialog(Dialog::export(kind, &folder, style, self.desk.settings.mode));
         } else {
             self.notices.error(
@@ -180,6 +211,20 @@ impl App {
                     session.send(Command::PauseExtraction(!extraction.paused));
                 }
             }
+            Action::ShowExplore => self.desk.tab = Tab::Explore,
+            Action::ShowTrain => self.desk.tab = Tab::Train,
+            Action::ChooseTrainData => {
+                self.overlay = Overlay::Dialog(Dialog::new(Purpose::TrainData, String::new()));
+            }
+            Action::OpenRun => {
+                self.desk.tab = Tab::Train;
+                self.overlay = Overlay::Dialog(Dialog::new(Purpose::Run, String::new()));
+            }
+            Action::StartTraining
+            | Action::PauseTraining
+            | Action::CheckpointTraining
+            | Action::StopTraining
+            | Action::PinQuery => self.train.run(&self.desk, action),
             Action::NextTheme => self.desk.settings.next_theme(ctx),
             Action::Palette => self.overlay = Overlay::Palette(Palette::default()),
             Action::Help => self.overlay = Overlay::Keys,
@@ -233,6 +278,18 @@ impl App {
             .frame(bar)
             .exact_size(32.0)
             .show(ui, |ui| status::status_ui(ui, &mut self.desk));
+        match self.desk.tab {
+            Tab::Explore => self.explore_ui(ui),
+            Tab::Train => {
+                self.train.ui(ui, &mut self.desk, &self.files, &mut self.notices);
+                if let Some(curves) = self.train.take_export() {
+                    self.overlay = Overlay::Dialog(Dialog::export_curves(curves, &self.export_folder()));
+                }
+            }
+        }
+    }
+
+    fn explore_ui(&mut self, ui: &mut Ui) {
         let side = Frame::side_top_panel(ui.style()).inner_margin(Margin::same(8));
         Panel::left("images").frame(side).default_size(168.0).size_range(96.0..=420.0).show(ui, |ui| {
             self.images.ui(ui, &mut self.desk, &mut self.thumbnails);
@@ -285,8 +342,11 @@ fn drop_hint_ui(ctx: &Context) {
 }
 
 impl eframe::App for App {
-    fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
+    fn logic(&mut self, ctx: &Context, frame: &mut eframe::Frame) {
         self.take_events(ctx);
+        let frame_secs = frame.info().cpu_usage.unwrap_or_default();
+        self.train.tell_drawing(&self.desk, self.desk.tab == Tab::Train, frame_secs);
+        self.closing.logic(ctx, &self.desk);
         self.take_files(ctx);
         let (now, pressed) = ctx.input(|input| (input.time, input.pointer.any_down()));
         if let Some(secs) = self.desk.session.send_config_when_settled(now, pressed) {
@@ -297,11 +357,14 @@ impl eframe::App for App {
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
         let ctx = ui.ctx().clone();
         if matches!(self.overlay, Overlay::None) {
-            self.desk.todo.extend(actions::take_pressed(&ctx));
+            let shows_explore = self.desk.tab == Tab::Explore;
+            let pressed = actions::take_pressed(&ctx).into_iter();
+            self.desk.todo.extend(pressed.filter(|action| shows_explore || !action.is_of_explore()));
         }
         self.desk.update_maps();
         self.panels_ui(ui);
         self.overlay_ui(&ctx);
+        self.closing.ui(&ctx);
         drop_hint_ui(&ctx);
         for action in std::mem::take(&mut self.desk.todo) {
             self.run(&ctx, action);

@@ -13,6 +13,10 @@ pub enum Found {
     Picked(Option<PathBuf>),
     /// Whether a file stands at `path` already.
     Exists { path: PathBuf, exists: bool },
+    /// A folder that does not exist yet.
+    FreeFolder(PathBuf),
+    /// The system's dialog for a run folder was closed, with or without a choice.
+    RunFolder(Option<PathBuf>),
     /// Something was dropped on the window.
     Dropped { path: PathBuf, is_model: bool },
 }
@@ -58,6 +62,20 @@ impl FileWorker {
     /// Opens the system's dialog for one folder.
     pub fn pick_folder(&self, title: &'static str) {
         self.spawn(move || Found::Picked(rfd::FileDialog::new().set_title(title).pick_folder()));
+    }
+
+    /// Opens the system's dialog for a folder to train into.
+    pub fn pick_run_folder(&self, title: &'static str) {
+        self.spawn(move || Found::RunFolder(rfd::FileDialog::new().set_title(title).pick_folder()));
+    }
+
+    /// Finds the first of `base-1`, `base-2`, ... that does not exist.
+    pub fn propose_folder(&self, base: PathBuf) {
+        let name = base.display().to_string();
+        self.spawn(move || {
+            let mut all = (1..10_000).map(|number| PathBuf::from(format!("{name}-{number}")));
+            Found::FreeFolder(all.find(|path| !path.exists()).unwrap_or(base))
+        });
     }
 
     /// Opens the system's dialog for a file to write, with `path` as the proposal.

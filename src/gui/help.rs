@@ -15,7 +15,7 @@ pub fn keys_ui(ctx: &Context) -> bool {
             for group in ["Files", "Images", "Query"] {
                 group_ui(&mut columns[0], group);
             }
-            for group in ["View", "Window"] {
+            for group in ["View", "Training", "Window"] {
                 group_ui(&mut columns[1], group);
             }
             mouse_ui(&mut columns[1]);

@@ -21,6 +21,7 @@ mod settings;
 mod text;
 mod textures;
 mod theme;
+mod train;
 
 use std::path::PathBuf;
 
@@ -42,6 +43,8 @@ pub struct GuiOptions {
     pub split: Option<Split>,
     /// One image to open in place of `data`.
     pub image: Option<PathBuf>,
+    /// Run folders to show in the Train tab, which opens first if there are any.
+    pub runs: Vec<PathBuf>,
 }
 
 /// Opens the window with an engine on the device that was chosen; where that is a GPU, window and

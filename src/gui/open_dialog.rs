@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use eframe::egui::{self, Id, Key, Modal, RichText, Ui};
 
+use crate::engine::training::{CurveExport, DataSource, TrainCommand};
 use crate::engine::{Command, FigureKind, MapMode, Split, Style};
 
 use super::files::{FileWorker, Found};
@@ -19,12 +20,26 @@ pub enum Purpose {
     Data,
     Model,
     Export(FigureKind),
+    /// Data for a run.
+    TrainData,
+    /// A run folder to look at.
+    Run,
+    /// Curves as a figure.
+    Curves,
+}
+
+impl Purpose {
+    fn is_export(self) -> bool {
+        matches!(self, Purpose::Export(_) | Purpose::Curves)
+    }
 }
 
 /// How a dialog ended.
 pub enum Outcome {
     Cancelled,
     Confirmed(Command),
+    TrainData(DataSource),
+    Run(PathBuf),
 }
 
 /// A dialog that is open.
@@ -36,6 +51,8 @@ pub struct Dialog {
     style: Style,
     /// The way in which exported heatmaps are shown.
     mode: MapMode,
+    /// The curves to export.
+    curves: Option<CurveExport>,
     /// A remark below the path: nothing picked, a file that would be replaced.
     note: String,
     /// The file that stands there already and that "Replace" would replace.
@@ -47,16 +64,25 @@ pub struct Dialog {
 impl Dialog {
     pub fn new(purpose: Purpose, path: String) -> Self {
         let style = Style::default();
+        let note = String::new();
         Self {
             purpose,
             path,
             split: None,
             style,
             mode: MapMode::Cosine,
-            note: String::new(),
+            curves: None,
+            note,
             replaces: None,
             fresh: true,
         }
+    }
+
+    /// A dialog to write curves into `folder`.
+    pub fn export_curves(curves: CurveExport, folder: &Path) -> Self {
+        let name = format!("{}.pdf", curves.title.replace(' ', "-"));
+        let path = folder.join(name).display().to_string();
+        Self { curves: Some(curves), ..Self::new(Purpose::Curves, path) }
     }
 
     /// A dialog to write a figure into `folder`, looking as the window does.
@@ -74,17 +100,21 @@ impl Dialog {
             Purpose::Model => "Open model",
             Purpose::Export(FigureKind::Heatmap) => "Export Figure 4 (heatmaps)",
             Purpose::Export(FigureKind::Gallery) => "Export Figure 5 (galleries)",
+            Purpose::TrainData => "Data for training",
+            Purpose::Run => "Open a run folder",
+            Purpose::Curves => "Export curves",
         }
     }
 
     fn explanation(&self) -> &'static str {
         match self.purpose {
-            Purpose::Data => {
+            Purpose::Data | Purpose::TrainData => {
                 "A folder with CIFAR-10 or CIFAR-100 binaries, a folder of images (with or without \
                  a folder for each class), or one image."
             }
             Purpose::Model => "A run folder of bagssl train, or a checkpoint (.safetensors).",
-            Purpose::Export(_) => {
+            Purpose::Run => "A folder that bagssl train or this window made, finished or still growing.",
+            Purpose::Export(_) | Purpose::Curves => {
                 "The ending chooses the format: .pdf, .svg or .png. A .json beside the figure keeps \
                  what made it."
             }
@@ -107,7 +137,7 @@ impl Dialog {
                 self.note = "This file exists already.".to_owned();
                 self.replaces = Some(path.clone());
             }
-            Found::Exists { .. } | Found::Dropped { .. } => {}
+            Found::Exists { .. } | Found::Dropped { .. } | Found::FreeFolder(_) | Found::RunFolder(_) => {}
         }
         None
     }
@@ -123,8 +153,7 @@ impl Dialog {
         }
         let ending = self.typed_path().extension().map(|ending| ending.to_string_lossy().to_lowercase());
         let is_figure = ending.is_some_and(|ending| FIGURE_ENDINGS.contains(&ending.as_str()));
-        (matches!(self.purpose, Purpose::Export(_)) && !is_figure)
-            .then_some("The name must end in .pdf, .svg or .png.")
+        (self.purpose.is_export() && !is_figure).then_some("The name must end in .pdf, .svg or .png.")
     }
 
     fn confirmed(&self) -> Option<Outcome> {
@@ -135,6 +164,14 @@ impl Dialog {
             Purpose::Export(kind) => {
                 Command::ExportFigure { kind, path: self.typed_path(), style: self.style, mode: self.mode }
             }
+            Purpose::Curves => {
+                let (curves, path) = (self.curves.clone()?, self.typed_path());
+                Command::Train(TrainCommand::ExportCurves { curves, path })
+            }
+            Purpose::TrainData => {
+                return Some(Outcome::TrainData(DataSource { spec, split: self.split }));
+            }
+            Purpose::Run => return Some(Outcome::Run(self.typed_path())),
         }))
     }
 
@@ -144,7 +181,7 @@ impl Dialog {
             return None;
         }
         let path = self.typed_path();
-        if matches!(self.purpose, Purpose::Export(_)) && self.replaces.as_ref() != Some(&path) {
+        if self.purpose.is_export() && self.replaces.as_ref() != Some(&path) {
             files.ask_exists(path);
             return None;
         }
@@ -160,7 +197,7 @@ impl Dialog {
             ui.label(self.explanation());
             ui.add_space(STEP);
             let confirmed_by_key = self.path_ui(ui, files);
-            if self.purpose == Purpose::Data {
+            if matches!(self.purpose, Purpose::Data | Purpose::TrainData) {
                 self.split_ui(ui);
             }
             let obstacle = self.obstacle();
@@ -184,7 +221,7 @@ impl Dialog {
             self.note.clear();
         }
         ui.horizontal(|ui| match self.purpose {
-            Purpose::Data => {
+            Purpose::Data | Purpose::TrainData => {
                 if ui.button("Browse for a folder...").clicked() {
                     files.pick_folder("Open a folder of images");
                 }
@@ -209,7 +246,12 @@ impl Dialog {
                     self.path = "demo".to_owned();
                 }
             }
-            Purpose::Export(_) => {
+            Purpose::Run => {
+                if ui.button("Browse for a run folder...").clicked() {
+                    files.pick_folder("Open a run folder");
+                }
+            }
+            Purpose::Export(_) | Purpose::Curves => {
                 if ui.button("Browse...").clicked() {
                     files.pick_save(self.title(), self.typed_path());
                 }
@@ -235,9 +277,12 @@ impl Dialog {
 
     fn buttons_ui(&mut self, ui: &mut Ui, files: &FileWorker, can: bool, by_key: bool) -> Option<Outcome> {
         let name = match self.purpose {
-            Purpose::Export(_) if self.replaces.as_deref() == Some(&self.typed_path()) => "Replace",
-            Purpose::Export(_) => "Export",
-            Purpose::Data | Purpose::Model => "Open",
+            _ if self.purpose.is_export() && self.replaces.as_deref() == Some(&self.typed_path()) => {
+                "Replace"
+            }
+            Purpose::Export(_) | Purpose::Curves => "Export",
+            Purpose::TrainData => "Use",
+            Purpose::Data | Purpose::Model | Purpose::Run => "Open",
         };
         ui.horizontal(|ui| {
             if ui.add_enabled(can, egui::Button::new(name)).clicked() || by_key {

@@ -65,7 +65,7 @@ impl Session {
                     self.asked = None;
                     self.draft = Draft::default();
                 }
-                Event::FigureSaved { .. } | Event::Thumbnail { .. } => {}
+                Event::FigureSaved { .. } | Event::Thumbnail { .. } | Event::Train(_) => {}
             }
         }
         self.snapshot = self.engine.snapshot();

@@ -36,8 +36,10 @@ use crate::model::store::{self, LATEST_FILE, MODEL_FILE};
 use crate::model::weights::Weights;
 
 const CONFIG_FILE: &str = "config.toml";
-const METRICS_FILE: &str = "metrics.jsonl";
-const PROBES_FILE: &str = "probes.jsonl";
+/// Lines of [`Metrics`].
+pub const METRICS_FILE: &str = "metrics.jsonl";
+/// Lines of [`ProbeReport`].
+pub const PROBES_FILE: &str = "probes.jsonl";
 const PROBE_FOLDER: &str = "probes";
 const PATCHES_FILE: &str = "patches.json";
 const OPTIMIZER_FILE: &str = "optimizer.safetensors";

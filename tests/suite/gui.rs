@@ -32,7 +32,8 @@ impl Window {
     /// A window that has just opened; the engine has said nothing yet.
     fn empty(size: [f32; 2]) -> Self {
         let (handle, line) = line(|| {});
-        let options = GuiOptions { model: "demo".into(), data: "demo".into(), split: None, image: None };
+        let options =
+            GuiOptions { model: "demo".into(), data: "demo".into(), split: None, image: None, runs: vec![] };
         let build = Harness::builder().with_size(vec2(size[0], size[1])).with_max_steps(12).wgpu();
         let harness = build.build_eframe(|cc| App::new(cc, handle, options));
         Self { harness, line }

@@ -8,6 +8,7 @@ mod engine; // the thread behind the window, with the demo model and data
 mod eval; // accuracy of features: classifiers, aggregates, cache
 mod figures; // the paper's figures by number: bytes, fonts, words, errors
 mod gui; // the window, by role and label, on software Vulkan
+mod gui_train; // the Train tab with the real engine and tiny runs
 mod gui_views; // ways to look at heatmaps and galleries, by role and label
 mod layering; // a room imports only from floors below it
 mod methods; // training by each objective, BYOL's checkpoints

@@ -1,6 +1,6 @@
 //! Work between commands: the map of the image on show and the patches that the galleries search.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Explorer;
 use crate::bank::MemoryBank;
@@ -21,12 +21,28 @@ impl Explorer {
     pub(super) fn has_work(&self) -> bool {
         let map = self.maps.as_ref().is_some_and(|maps| !maps.is_complete());
         let extraction = self.growing.as_ref().is_some_and(|g| !g.paused && !g.extraction.is_finished());
-        map || extraction
+        map || extraction || self.training.has_work()
+    }
+
+    /// A unit of what is looked at, then a training step. The map on show comes before both; the
+    /// galleries' patches have a part of the time while a model is trained.
+    pub(super) fn turn(&mut self) -> anyhow::Result<()> {
+        let is_map_due = self.maps.as_ref().is_some_and(|maps| !maps.is_complete());
+        let mut explored = Ok(());
+        if is_map_due || self.training.grants() {
+            let clock = Instant::now();
+            explored = self.work();
+            self.training.note_other(clock.elapsed());
+        }
+        if !is_map_due {
+            self.training.step(&self.device);
+        }
+        explored
     }
 
     /// One unit: a batch of the shown map and, by turns with it, a batch of extraction, so that
     /// the first neighbours do not wait for the last cell.
-    pub(super) fn work(&mut self) -> anyhow::Result<()> {
+    fn work(&mut self) -> anyhow::Result<()> {
         let Some(embedder) = &self.embedder else { return Ok(()) };
         if let Some(maps) = self.maps.as_mut().filter(|maps| !maps.is_complete()) {
             maps.refine(embedder, BATCH);

@@ -1,5 +1,5 @@
 //! The engine's thread: newest query first, then one batch of the shown image's map, then one
-//! batch of extraction; after each it publishes.
+//! batch of extraction and one training step; after each it publishes.
 
 mod exploring;
 mod export;
@@ -19,6 +19,7 @@ use super::maps::ImageMaps;
 use super::spaces::PatchSpace;
 use super::state::*;
 use super::thumbnails::{ThumbnailJob, Thumbnails};
+use super::training::Training;
 use crate::device::OpenDevice;
 use crate::embed::Embedder;
 use exploring::CurrentQuery;
@@ -31,6 +32,7 @@ pub fn start(device: OpenDevice, wake: impl Fn() + Send + Sync + 'static) -> any
     let line = Arc::new(line);
     let searcher = Searcher::start(line.clone())?;
     let thumbnails = Thumbnails::start(line.clone())?;
+    let training = Training::new(line.clone(), device.is_gpu)?;
     let work = move || {
         let description = DeviceDescription {
             kind: if device.is_gpu { "GPU" } else { "CPU" },
@@ -38,7 +40,7 @@ pub fn start(device: OpenDevice, wake: impl Fn() + Send + Sync + 'static) -> any
             reason: device.reason.clone(),
         };
         line.update(|shown| shown.device = Some(Arc::new(description)));
-        let mut explorer = Explorer::new(line.clone(), device, searcher, thumbnails);
+        let mut explorer = Explorer::new(line.clone(), device, searcher, thumbnails, training);
         // A panic below (a driver that gives up, no memory) must not leave a window that waits for ever.
         if catch_unwind(AssertUnwindSafe(|| explorer.run())).is_err() {
             line.update(|shown| shown.busy = None);
@@ -59,6 +61,7 @@ struct Explorer {
     device: OpenDevice,
     searcher: Searcher,
     thumbnails: Thumbnails,
+    training: Training,
     embedder: Option<Embedder>,
     data: Option<OpenData>,
     config: Option<ExploreConfig>,
@@ -77,12 +80,19 @@ struct Explorer {
 }
 
 impl Explorer {
-    fn new(line: Arc<EngineLine>, device: OpenDevice, searcher: Searcher, thumbnails: Thumbnails) -> Self {
+    fn new(
+        line: Arc<EngineLine>,
+        device: OpenDevice,
+        searcher: Searcher,
+        thumbnails: Thumbnails,
+        training: Training,
+    ) -> Self {
         Self {
             line,
             device,
             searcher,
             thumbnails,
+            training,
             embedder: None,
             data: None,
             config: None,
@@ -118,7 +128,7 @@ impl Explorer {
                 }
                 self.line.update(|shown| shown.busy = None);
             }
-            if let Err(error) = self.work() {
+            if let Err(error) = self.turn() {
                 self.growing = None;
                 self.line.update(|shown| shown.extraction = None);
                 self.fail("extracting patches", &error);
@@ -164,6 +174,10 @@ impl Explorer {
                 }
                 Ok(())
             }
+            Command::Train(command) => {
+                self.training.handle(command, &self.device);
+                Ok(())
+            }
         }
     }
 }
@@ -197,6 +211,7 @@ fn about(command: &Command) -> &'static str {
         Command::ExportFigure { .. } => "writing the figure",
         Command::Thumbnail { .. } => "a thumbnail",
         Command::ShowPictures(_) => "the spaces as pictures",
+        Command::Train(_) => "training",
     }
 }
 

@@ -13,6 +13,7 @@ use crate::embed::{self, Embedder, ExtractPlan};
 use crate::engine::defaults;
 use crate::engine::spaces::{self, PatchSpace};
 use crate::engine::state::*;
+use crate::engine::training::DataSource;
 use crate::model::{ModelSpec, Space, store};
 use crate::patch::{PatchGrid, PatchRef};
 use crate::words::thousands;
@@ -79,6 +80,7 @@ impl Explorer {
         self.maps = None;
         self.line.update(|shown| {
             shown.data = Some(Arc::new(description));
+            shown.data_source = Some(Arc::new(DataSource { spec: spec.into(), split }));
             shown.config = Some(config);
             shown.view = None;
         });

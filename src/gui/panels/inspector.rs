@@ -90,6 +90,7 @@ impl InspectorPanel {
                 let name = view.map_or(String::new(), |view| view.name.clone());
                 ui.add(Label::new(format!("image {number}")).truncate()).on_hover_text(name);
                 ui.label(format!("{0} x {0} px", patch.size));
+                action_button(ui, desk, "Pin in Train", Action::PinQuery);
             });
         });
         ui.label(format!("at ({}, {})", patch.x, patch.y))

@@ -27,6 +27,15 @@ pub struct Desk {
     pub hover: Option<Hover>,
     /// What buttons asked for in this frame.
     pub todo: Vec<Action>,
+    pub tab: Tab,
+}
+
+/// What the window is used for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tab {
+    #[default]
+    Explore,
+    Train,
 }
 
 /// Heatmaps as they are shown, made anew when the query or the way to look changes.

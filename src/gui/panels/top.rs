@@ -4,7 +4,7 @@ use eframe::egui::{Align, Button, Label, Layout, RichText, ThemePreference, Ui};
 
 use crate::engine::{DataDescription, ModelDescription};
 
-use super::Desk;
+use super::{Desk, Tab};
 use crate::gui::actions::{Action, keys_of};
 use crate::gui::text::{count, thousands};
 
@@ -12,6 +12,7 @@ use crate::gui::text::{count, thousands};
 pub fn top_ui(ui: &mut Ui, desk: &mut Desk) {
     ui.horizontal(|ui| {
         ui.label(RichText::new("bagssl").strong());
+        tabs_ui(ui, desk);
         ui.separator();
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             action_button(ui, desk, "Keys", Action::Help);
@@ -20,6 +21,21 @@ pub fn top_ui(ui: &mut Ui, desk: &mut Desk) {
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| open_ui(ui, desk));
         });
     });
+}
+
+/// Explore and Train; a run that goes on is told beside the name.
+fn tabs_ui(ui: &mut Ui, desk: &mut Desk) {
+    let training = desk.session.snapshot().training.clone().filter(|view| view.phase.is_active());
+    let train =
+        training.map_or("Train".to_owned(), |view| format!("Train \u{b7} {:.0} %", 100.0 * view.fraction()));
+    for (tab, name, action) in
+        [(Tab::Explore, "Explore".to_owned(), Action::ShowExplore), (Tab::Train, train, Action::ShowTrain)]
+    {
+        let label = ui.selectable_label(desk.tab == tab, name);
+        if label.on_hover_text(keys_of(ui.ctx(), action)).clicked() {
+            desk.todo.push(action);
+        }
+    }
 }
 
 fn open_ui(ui: &mut Ui, desk: &mut Desk) {

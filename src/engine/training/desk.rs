@@ -1,0 +1,407 @@
+//! The run of this process: what is asked of it between steps, and one step at a time.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+
+use super::follow::{FollowJob, Follower};
+use super::probe::Probe;
+use super::rate::Rate;
+use super::state::*;
+use crate::augment::Crop;
+use crate::dataset::{self, Dataset};
+use crate::device::OpenDevice;
+use crate::embed::Embedder;
+use crate::engine::handle::EngineLine;
+use crate::engine::jobs::train::{Start, TrainRequest};
+use crate::engine::session::{News, Session};
+use crate::engine::state::Event;
+use crate::train::{TrainConfig, feed};
+
+/// News of training come this often at most where the device draws, too.
+const GPU_PERIOD: Duration = Duration::from_millis(33);
+/// And where drawing and training share the cores.
+const CPU_PERIOD: Duration = Duration::from_millis(500);
+/// A frame may take one part in this of the time between two news, so that drawing yields.
+const FRAME_SHARE: f32 = 60.0;
+/// Time for other batch work, such as extraction for the galleries, to that of training.
+const OTHER_SHARE: f64 = 0.2;
+/// Lines of metrics that a run writes at most, about.
+const LINES: u64 = 2000;
+/// How often the memory of the process is looked at.
+const MEMORY_PERIOD: Duration = Duration::from_secs(2);
+
+/// Training as the engine's thread does it.
+pub struct Training {
+    line: Arc<EngineLine>,
+    follower: Follower,
+    active: Option<Active>,
+    probe: Probe,
+    drawing: Drawing,
+    is_gpu: bool,
+    published: Instant,
+    memory: (Option<Instant>, Option<u64>),
+}
+
+/// A run that is going on or paused.
+struct Active {
+    path: PathBuf,
+    session: Session,
+    is_paused: bool,
+    rate: Rate,
+    checkpoint: u64,
+    /// Time in training steps.
+    trained: Duration,
+    /// Time in other work of the thread since the run began.
+    other: Duration,
+}
+
+impl Training {
+    /// Nothing is trained.
+    pub fn new(line: Arc<EngineLine>, is_gpu: bool) -> anyhow::Result<Self> {
+        Ok(Self {
+            follower: Follower::start(line.clone())?,
+            line,
+            active: None,
+            probe: Probe::new(),
+            drawing: Drawing::default(),
+            is_gpu,
+            published: Instant::now(),
+            memory: (None, None),
+        })
+    }
+
+    /// Whether a step is to be done.
+    pub fn has_work(&self) -> bool {
+        self.active.as_ref().is_some_and(|active| !active.is_paused)
+    }
+
+    /// Whether batch work that nobody waits for may take its turn: a part of the time while a run goes on.
+    pub fn grants(&self) -> bool {
+        let running = self.active.as_ref().filter(|active| !active.is_paused);
+        running.is_none_or(|active| active.other <= active.trained.mul_f64(OTHER_SHARE))
+    }
+
+    /// Other work took that long.
+    pub fn note_other(&mut self, time: Duration) {
+        if let Some(active) = self.active.as_mut().filter(|active| !active.is_paused) {
+            active.other += time;
+        }
+    }
+
+    /// Does what is asked; what fails is told where it was asked.
+    pub fn handle(&mut self, command: TrainCommand, device: &OpenDevice) {
+        let asked = asked(&command, self.active.as_ref().map(|active| active.path.as_path()));
+        if let Err(error) = self.try_handle(command, device) {
+            self.emit(TrainEvent::Failed { asked, message: format!("{error:#}") });
+        }
+    }
+
+    fn try_handle(&mut self, command: TrainCommand, device: &OpenDevice) -> anyhow::Result<()> {
+        match command {
+            TrainCommand::LookAtData(source) => self.follower.ask(FollowJob::LookAtData(source)),
+            TrainCommand::Start(start) => self.start(*start, device)?,
+            TrainCommand::Resume { run, data } => self.resume(&run, data, device)?,
+            TrainCommand::Pause(paused) => self.pause(paused),
+            TrainCommand::Stop => self.stop()?,
+            TrainCommand::Checkpoint => self.checkpoint()?,
+            TrainCommand::Pin(pin) => self.change_pins(|probe| probe.pin(pin)),
+            TrainCommand::Unpin(id) => self.change_pins(|probe| probe.unpin(id)),
+            TrainCommand::OpenRun(path) => self.follower.ask(FollowJob::Open(path)),
+            TrainCommand::CloseRun(path) => {
+                if self.active.as_ref().is_none_or(|active| active.path != path) {
+                    self.follower.ask(FollowJob::Close(path));
+                }
+            }
+            TrainCommand::Drawing(drawing) => self.drawing = drawing,
+            TrainCommand::ExportCurves { curves, path } => {
+                self.follower.ask(FollowJob::Export { curves, path })
+            }
+        }
+        Ok(())
+    }
+
+    fn emit(&self, event: TrainEvent) {
+        self.line.emit(Event::Train(event));
+    }
+
+    // --- beginning and ending ------------------------------------------------------------------
+
+    fn start(&mut self, start: StartTraining, device: &OpenDevice) -> anyhow::Result<()> {
+        let StartTraining { config, data, out } = start;
+        self.begin(&out, Start::New(Box::new(config)), data, device)
+    }
+
+    fn resume(&mut self, run: &Path, data: Option<DataSource>, device: &OpenDevice) -> anyhow::Result<()> {
+        let data = match data {
+            Some(data) => data,
+            None => recorded_data(run)?,
+        };
+        self.begin(run, Start::Resume, data, device)
+    }
+
+    fn begin(
+        &mut self,
+        out: &Path,
+        start: Start,
+        source: DataSource,
+        device: &OpenDevice,
+    ) -> anyhow::Result<()> {
+        if let Some(active) = &self.active {
+            anyhow::bail!("{} is being trained; stop it first", active.path.display());
+        }
+        self.line.update(|shown| shown.busy = Some("starting the run".into()));
+        let data = dataset::open(&source.spec, source.split)?;
+        let request = TrainRequest {
+            data: source.spec.clone(),
+            split: source.split,
+            out: out.into(),
+            start,
+            log_every: 1,
+        };
+        let mut session = Session::begin(&request, device)?;
+        session.limit_lines(LINES);
+        let config = session.trainer().config();
+        let patch = probe_patch(config, data.as_ref());
+        let used = feed::used_images(config, data.as_ref());
+        let active = Active::new(out.into(), session);
+        self.probe.begin(&source, &data, used, patch);
+        self.active = Some(active);
+        self.follower.ask(FollowJob::Open(out.into()));
+        self.follower.ask(FollowJob::Look);
+        self.emit(TrainEvent::Started { run: out.into() });
+        self.publish(Phase::Running, None);
+        Ok(())
+    }
+
+    fn pause(&mut self, paused: bool) {
+        let Some(active) = &mut self.active else { return };
+        active.is_paused = paused;
+        active.rate.restart(Instant::now());
+        self.publish(if paused { Phase::Paused } else { Phase::Running }, None);
+    }
+
+    fn checkpoint(&mut self) -> anyhow::Result<()> {
+        let active = self.active.as_mut().context("nothing is being trained")?;
+        let path = active.save()?;
+        let (run, step) = (active.path.clone(), active.checkpoint);
+        self.follower.ask(FollowJob::Look);
+        self.emit(TrainEvent::CheckpointSaved { run, step, path });
+        self.publish_now();
+        Ok(())
+    }
+
+    /// Ends the run, its checkpoint written; one that cannot be written keeps the run.
+    fn stop(&mut self) -> anyhow::Result<()> {
+        self.checkpoint()?;
+        self.publish(Phase::Stopped, None);
+        if let Some(active) = self.active.take() {
+            self.emit(TrainEvent::Stopped { run: active.path, step: active.checkpoint });
+        }
+        Ok(())
+    }
+
+    fn change_pins(&mut self, change: impl FnOnce(&mut Probe)) {
+        change(&mut self.probe);
+        self.publish_now();
+    }
+
+    // --- one step ------------------------------------------------------------------------------
+
+    /// One step, then a piece of the pinned patches, then the news. A failure ends the run and is told.
+    pub fn step(&mut self, device: &OpenDevice) {
+        let Some(active) = self.active.as_mut().filter(|active| !active.is_paused) else { return };
+        match active.step() {
+            Ok(Done::Nothing) => {}
+            Ok(Done::Wrote) => self.follower.ask(FollowJob::Look),
+            Ok(Done::All) => return self.finish(),
+            Err(error) => return self.fail(&error),
+        }
+        if self.drawing.shows_pins {
+            let trainer = active.session.trainer();
+            let trained = &active.trained;
+            self.probe
+                .advance(trainer.state().step, *trained, || Embedder::new(trainer.model(), &device.device));
+        }
+        if self.published.elapsed() >= self.period() {
+            self.publish(Phase::Running, None);
+        }
+    }
+
+    fn finish(&mut self) {
+        self.publish(Phase::Finished, None);
+        self.follower.ask(FollowJob::Look);
+        if let Some(active) = self.active.take() {
+            self.emit(TrainEvent::Finished { run: active.path });
+        }
+    }
+
+    /// The run stops where it is; its last checkpoint stays.
+    fn fail(&mut self, error: &anyhow::Error) {
+        let message = format!("{error:#}");
+        self.publish(Phase::Failed, Some(message.clone()));
+        if let Some(active) = self.active.take() {
+            self.emit(TrainEvent::Failed { asked: Asked::Training(active.path), message });
+        }
+    }
+
+    // --- what is shown -------------------------------------------------------------------------
+
+    fn period(&self) -> Duration {
+        let least = if self.is_gpu { GPU_PERIOD } else { CPU_PERIOD };
+        least.max(Duration::from_secs_f32((self.drawing.frame_secs * FRAME_SHARE).clamp(0.0, 5.0)))
+    }
+
+    fn publish_now(&mut self) {
+        let Some(active) = &self.active else { return };
+        let phase = if active.is_paused { Phase::Paused } else { Phase::Running };
+        self.publish(phase, None);
+    }
+
+    fn publish(&mut self, phase: Phase, error: Option<String>) {
+        self.published = Instant::now();
+        let memory = self.memory();
+        let Some(active) = &self.active else { return };
+        let view = active.view(phase, error, memory, self.probe.share(active.trained));
+        let probe = self.probe.shown();
+        self.line.update(|shown| {
+            shown.training = Some(Arc::new(view));
+            shown.probe = probe;
+        });
+    }
+
+    fn memory(&mut self) -> Option<u64> {
+        if self.memory.0.is_none_or(|at| at.elapsed() >= MEMORY_PERIOD) {
+            let stats = memory_stats::memory_stats();
+            self.memory = (Some(Instant::now()), stats.map(|stats| stats.physical_mem as u64));
+        }
+        self.memory.1
+    }
+}
+
+/// What a step left behind.
+enum Done {
+    Nothing,
+    /// A line of metrics or a checkpoint.
+    Wrote,
+    /// The last step is done.
+    All,
+}
+
+impl Active {
+    fn new(path: PathBuf, session: Session) -> Self {
+        let mut rate = Rate::default();
+        rate.restart(Instant::now());
+        Self {
+            path,
+            checkpoint: session.trainer().state().step,
+            session,
+            is_paused: false,
+            rate,
+            trained: Duration::ZERO,
+            other: Duration::ZERO,
+        }
+    }
+
+    fn save(&mut self) -> anyhow::Result<PathBuf> {
+        let path = self.session.checkpoint()?;
+        self.checkpoint = self.session.trainer().state().step;
+        Ok(path)
+    }
+
+    /// One step with what is due after it, or one batch of a probe.
+    fn step(&mut self) -> anyhow::Result<Done> {
+        ensure!(!self.session.is_finished(), "the run has done all its steps; raise epochs in a new run");
+        let before = self.session.trainer().state().step;
+        let clock = Instant::now();
+        let news = self.session.advance()?;
+        self.trained += clock.elapsed();
+        if self.session.trainer().state().step > before {
+            self.rate.tick(Instant::now());
+        }
+        for item in &news {
+            match item {
+                News::Checkpoint { step, .. } => self.checkpoint = *step,
+                News::Warning(warning) => log::warn!("{warning}"),
+                News::Metrics(_) | News::Probe(_) => {}
+            }
+        }
+        Ok(match (self.session.is_finished(), news.is_empty()) {
+            (true, _) => Done::All,
+            (false, true) => Done::Nothing,
+            (false, false) => Done::Wrote,
+        })
+    }
+
+    fn view(
+        &self,
+        phase: Phase,
+        error: Option<String>,
+        memory: Option<u64>,
+        probe_share: f64,
+    ) -> TrainingView {
+        let trainer = self.session.trainer();
+        let state = trainer.state();
+        let per_second = self.rate.steps_per_second().filter(|_| phase == Phase::Running);
+        let left = (state.total_steps - state.step) as f64;
+        TrainingView {
+            run: self.path.clone(),
+            phase,
+            error,
+            step: state.step,
+            total_steps: state.total_steps,
+            epoch: trainer.epoch(),
+            views_per_step: trainer.views_per_step(),
+            loss: self.session.last_report().map(|report| report.loss),
+            lr: self.session.last_report().map(|report| report.lr),
+            views_per_second: per_second.map(|rate| rate * trainer.views_per_step() as f64),
+            remaining: per_second.map(|rate| Duration::from_secs_f64(left / rate)),
+            memory,
+            checkpoint: Some(self.checkpoint),
+            unreadable: trainer.unreadable(),
+            probe_share,
+        }
+    }
+}
+
+fn asked(command: &TrainCommand, run: Option<&Path>) -> Asked {
+    match command {
+        TrainCommand::Start(_) => Asked::Start,
+        TrainCommand::Resume { run, .. } => Asked::Resume(run.clone()),
+        TrainCommand::OpenRun(path) => Asked::OpenRun(path.clone()),
+        TrainCommand::ExportCurves { .. } => Asked::Export,
+        _ => Asked::Training(run.unwrap_or(Path::new("")).into()),
+    }
+}
+
+/// The data that a run says it was trained on.
+fn recorded_data(run: &Path) -> anyhow::Result<DataSource> {
+    let path = run.join("environment.json");
+    let text = std::fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
+    let environment: serde_json::Value =
+        serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))?;
+    let data = &environment["data"];
+    let spec = data["spec"].as_str().with_context(|| {
+        format!("{} does not say what data the run was trained on; choose the data first", path.display())
+    })?;
+    let split = serde_json::from_value(data["split"].clone()).ok().flatten();
+    Ok(DataSource { spec: spec.into(), split })
+}
+
+/// The patch size of the pins: that of training where it is small, else one that shows parts, as
+/// in Explore.
+fn probe_patch(config: &TrainConfig, data: &dyn Dataset) -> u32 {
+    let (height, width) = data.size().unwrap_or_else(|| data.dimensions(0));
+    let side = height.min(width);
+    let of_parts = match side {
+        0..=40 => 14.min(side),
+        41..=96 => side / 4,
+        _ => side * 71 / 224,
+    };
+    match config.views.first().map(|view| view.crop) {
+        Some(Crop::Fixed { size }) => size.min(of_parts),
+        _ => of_parts,
+    }
+}

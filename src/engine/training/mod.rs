@@ -1,0 +1,16 @@
+//! Training inside the engine's thread: what can be asked of it, what it shows, and the thread
+//! that reads run folders, finished ones and those of other processes.
+
+mod choices;
+mod desk;
+mod export;
+mod follow;
+mod probe;
+mod rate;
+mod series;
+mod state;
+mod tail;
+
+pub use choices::{Choice, choices};
+pub(super) use desk::Training;
+pub use state::*;

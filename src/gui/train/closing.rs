@@ -1,0 +1,104 @@
+//! Closing the window while a run goes on: a checkpoint is written first, and the window says so.
+
+use eframe::egui::{self, Context, Id, Modal, ViewportCommand};
+
+use crate::engine::Command;
+use crate::engine::training::{Asked, TrainCommand, TrainEvent};
+use crate::gui::panels::Desk;
+use crate::gui::theme::{STEP, overlay_frame};
+
+/// How long the window waits for the checkpoint, seconds; a step in progress ends first.
+const PATIENCE_SECS: f64 = 60.0;
+
+/// Where closing stands.
+#[derive(Default)]
+pub struct Closing {
+    state: State,
+}
+
+#[derive(Default)]
+enum State {
+    #[default]
+    Open,
+    /// Asked to stop the run, at egui's time.
+    Waiting(f64),
+    /// The checkpoint could not be written, for this reason.
+    Failed(String),
+    /// Nothing holds the window any more.
+    Free,
+}
+
+impl Closing {
+    /// Takes in what became of the run.
+    pub fn take_event(&mut self, event: &TrainEvent) {
+        if !matches!(self.state, State::Waiting(_)) {
+            return;
+        }
+        match event {
+            TrainEvent::Stopped { .. } | TrainEvent::Finished { .. } => self.state = State::Free,
+            TrainEvent::Failed { asked: Asked::Training(_), message } => {
+                self.state = State::Failed(message.clone())
+            }
+            _ => {}
+        }
+    }
+
+    /// Holds the window while a run goes on, and lets it go once the checkpoint stands.
+    pub fn logic(&mut self, ctx: &Context, desk: &Desk) {
+        let now = ctx.input(|input| input.time);
+        if ctx.input(|input| input.viewport().close_requested()) {
+            let is_training =
+                desk.session.snapshot().training.as_ref().is_some_and(|view| view.phase.is_active());
+            match self.state {
+                State::Open if is_training => {
+                    ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+                    desk.session.send(Command::Train(TrainCommand::Stop));
+                    self.state = State::Waiting(now);
+                }
+                State::Waiting(_) => ctx.send_viewport_cmd(ViewportCommand::CancelClose),
+                State::Open | State::Failed(_) | State::Free => {}
+            }
+            return;
+        }
+        match self.state {
+            State::Free => ctx.send_viewport_cmd(ViewportCommand::Close),
+            State::Waiting(since) if now - since > PATIENCE_SECS => {
+                self.state = State::Failed("it takes longer than a minute".to_owned());
+            }
+            State::Waiting(_) => ctx.request_repaint_after_secs(0.5),
+            State::Open | State::Failed(_) => {}
+        }
+    }
+
+    /// Says what the window waits for.
+    pub fn ui(&mut self, ctx: &Context) {
+        let text = match &self.state {
+            State::Open | State::Free => return,
+            State::Waiting(_) => {
+                "A checkpoint of the run is being written; the window closes after it.".to_owned()
+            }
+            State::Failed(why) => {
+                format!("The checkpoint was not written: {why}. The one before it is kept.")
+            }
+        };
+        let mut keep_open = false;
+        Modal::new(Id::unique("closing")).frame(overlay_frame(ctx)).show(ctx, |ui| {
+            ui.set_width(420.0);
+            ui.label(egui::RichText::new("Closing").strong());
+            ui.add_space(STEP / 2.0);
+            ui.label(text);
+            ui.add_space(STEP);
+            ui.horizontal(|ui| {
+                if ui.button("Close without it").clicked() {
+                    self.state = State::Free;
+                }
+                if matches!(self.state, State::Failed(_)) && ui.button("Keep the window open").clicked() {
+                    keep_open = true;
+                }
+            });
+        });
+        if keep_open {
+            self.state = State::Open;
+        }
+    }
+}

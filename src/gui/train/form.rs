@@ -1,0 +1,461 @@
+//! A new run: recipe, data, budget, folder, every setting, and the button that starts it.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use eframe::egui::{Button, ComboBox, DragValue, Label, RichText, TextEdit, Ui};
+use toml::Value;
+
+use super::editor::ConfigEditor;
+use super::fields::{error_ui, fields_ui, name_ui};
+use crate::engine::Command;
+use crate::engine::facts::{Recipe, TrainConfig, all_recipes};
+use crate::engine::training::{DataSeen, DataSource, StartTraining, TrainCommand};
+use crate::gui::actions::{Action, keys_of};
+use crate::gui::files::FileWorker;
+use crate::gui::panels::Desk;
+use crate::gui::text::{self, count, thousands};
+use crate::gui::theme::STEP;
+
+/// Room for the names before the fields, points.
+const NAME: f32 = 64.0;
+
+/// In what the length of a run is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    Epochs,
+    Steps,
+    Images,
+}
+
+impl Unit {
+    const ALL: [(Self, &'static str); 3] =
+        [(Self::Epochs, "epochs"), (Self::Steps, "steps"), (Self::Images, "images")];
+
+    fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(unit, _)| *unit == self).map_or("", |(_, name)| name)
+    }
+}
+
+/// The form for a new run.
+pub struct NewRun {
+    recipes: Vec<Recipe>,
+    /// The recipe's name, or that of the run whose configuration was taken.
+    chosen: String,
+    editor: ConfigEditor,
+    /// Data of its own; that of the explorer where absent.
+    data: Option<DataSource>,
+    seen: HashMap<(String, Option<&'static str>), Result<DataSeen, String>>,
+    unit: Unit,
+    out: String,
+    /// Whether the folder's name is still the one that was proposed.
+    out_is_proposed: bool,
+    /// Why the last attempt to start failed.
+    error: Option<String>,
+    /// Views per second that were seen with a network, by its description.
+    rates: HashMap<String, f64>,
+}
+
+impl NewRun {
+    /// Begins with the first recipe.
+    pub fn new(files: &FileWorker) -> Self {
+        let recipes = all_recipes();
+        let first = &recipes[0];
+        let mut form = Self {
+            chosen: first.name.to_owned(),
+            editor: ConfigEditor::new(&first.config),
+            recipes,
+            data: None,
+            seen: HashMap::new(),
+            unit: Unit::Epochs,
+            out: String::new(),
+            out_is_proposed: true,
+            error: None,
+            rates: HashMap::new(),
+        };
+        form.propose_folder(files);
+        form
+    }
+
+    /// Takes a run's configuration as the one to begin with.
+    pub fn take_config(&mut self, name: &str, config: &TrainConfig, files: &FileWorker) {
+        self.chosen = name.to_owned();
+        self.editor = ConfigEditor::new(config);
+        self.propose_folder(files);
+    }
+
+    /// Uses data of its own from now on.
+    pub fn set_data(&mut self, desk: &Desk, source: DataSource) {
+        desk.session.send(Command::Train(TrainCommand::LookAtData(source.clone())));
+        self.data = Some(source);
+    }
+
+    /// What a data set holds has become known.
+    pub fn take_seen(&mut self, source: &DataSource, found: &Result<DataSeen, String>) {
+        self.seen.insert(key(source), found.clone());
+    }
+
+    /// A folder that is free was found, or one was picked.
+    pub fn take_folder(&mut self, path: PathBuf, is_proposal: bool) {
+        if !is_proposal || self.out_is_proposed {
+            self.out = path.display().to_string();
+            self.out_is_proposed = is_proposal;
+        }
+    }
+
+    /// The start failed, or (`None`) worked.
+    pub fn take_start(&mut self, failed: Option<String>, files: &FileWorker) {
+        if failed.is_none() {
+            self.out_is_proposed = true;
+            self.propose_folder(files);
+        }
+        self.error = failed;
+    }
+
+    /// A network was seen to train this fast.
+    pub fn note_rate(&mut self, config: &TrainConfig, views_per_second: f64) {
+        self.rates.insert(network(config), views_per_second);
+    }
+
+    fn propose_folder(&mut self, files: &FileWorker) {
+        if self.out_is_proposed {
+            files.propose_folder(PathBuf::from("runs").join(&self.chosen));
+        }
+    }
+
+    /// Draws the form.
+    pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk, files: &FileWorker) {
+        ui.label(RichText::new("New run").strong());
+        self.recipe_ui(ui, files);
+        ui.add_space(STEP / 2.0);
+        self.data_ui(ui, desk);
+        self.budget_ui(ui, desk);
+        self.folder_ui(ui, files);
+        ui.add_space(STEP / 2.0);
+        self.start_ui(ui, desk);
+        ui.add_space(STEP / 2.0);
+        ui.separator();
+        self.settings_ui(ui);
+    }
+
+    fn recipe_ui(&mut self, ui: &mut Ui, files: &FileWorker) {
+        let mut picked = None;
+        row(ui, "Recipe", |ui| {
+            let width = ui.available_width();
+            let combo =
+                ComboBox::from_id_salt("recipe").width(width).truncate().selected_text(self.chosen.as_str());
+            let combo = combo.height(420.0).show_ui(ui, |ui| {
+                for (index, recipe) in self.recipes.iter().enumerate() {
+                    let label = ui.selectable_label(recipe.name == self.chosen, recipe.name.as_str());
+                    if label.on_hover_text(describe(recipe)).clicked() {
+                        picked = Some(index);
+                    }
+                }
+            });
+            combo.response.accessible_name("Recipe");
+        });
+        if let Some(recipe) = picked.map(|index| &self.recipes[index]) {
+            self.chosen = recipe.name.to_owned();
+            self.editor = ConfigEditor::new(&recipe.config);
+            self.propose_folder(files);
+        }
+        if let Some(recipe) = self.recipes.iter().find(|recipe| recipe.name == self.chosen) {
+            ui.add(Label::new(RichText::new(describe(recipe)).weak()).wrap());
+        }
+    }
+
+    fn data_ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
+        let explored = desk.session.snapshot().data.clone();
+        row(ui, "Data", |ui| {
+            let is_own = self.data.is_some();
+            if ui
+                .selectable_label(!is_own, "as in Explore")
+                .on_hover_text("The data set that is open in Explore.")
+                .clicked()
+            {
+                self.data = None;
+            }
+            let other = ui.selectable_label(is_own, "other...");
+            if other.on_hover_text("Train on data of its own.").clicked() {
+                desk.todo.push(Action::ChooseTrainData);
+            }
+        });
+        match &self.data {
+            None => {
+                let name = explored.map_or_else(
+                    || "no data is open yet".to_owned(),
+                    |data| format!("{} \u{b7} {}", data.name, count(data.images, "image")),
+                );
+                ui.label(RichText::new(name).weak());
+            }
+            Some(source) => match self.seen.get(&key(source)) {
+                None => drop(ui.weak("looking at it...")),
+                Some(Ok(seen)) => {
+                    let text = format!("{} \u{b7} {}", seen.name, count(seen.images, "image"));
+                    ui.label(RichText::new(text).weak()).on_hover_text(&source.spec);
+                }
+                Some(Err(message)) => error_ui(ui, message),
+            },
+        }
+    }
+
+    /// Images of the data set that is chosen, if known.
+    fn images(&self, desk: &Desk) -> Option<usize> {
+        match &self.data {
+            None => desk.session.snapshot().data.as_ref().map(|data| data.images),
+            Some(source) => self.seen.get(&key(source))?.as_ref().ok().map(|seen| seen.images),
+        }
+    }
+
+    fn budget_ui(&mut self, ui: &mut Ui, desk: &Desk) {
+        let plan = Plan::of(&self.editor, self.images(desk));
+        row(ui, "Budget", |ui| {
+            let per_epoch = plan.as_ref().map_or(0, |plan| plan.steps_per_epoch);
+            let batch = plan.as_ref().map_or(1, |plan| plan.batch);
+            // One epoch in the unit that is chosen.
+            let epoch = match self.unit {
+                Unit::Epochs => 1,
+                Unit::Steps => per_epoch.max(1),
+                Unit::Images => (per_epoch * batch).max(1),
+            };
+            let epochs = self.editor.value("epochs").and_then(Value::as_integer).unwrap_or(1).max(1) as u64;
+            let mut amount = epochs * epoch;
+            let plain = |number: f64, _| thousands(number.round() as usize);
+            let parse = |text: &str| text.replace([',', ' '], "").parse().ok();
+            let field = DragValue::new(&mut amount).range(1..=100_000 * epoch).speed(epoch as f64 * 0.1);
+            let field = ui.add(field.custom_formatter(plain).custom_parser(parse));
+            field.clone().accessible_name("Budget");
+            if field.changed() {
+                let epochs = amount.div_ceil(epoch).max(1) as i64;
+                self.editor.set("epochs", Value::Integer(epochs));
+            }
+            let combo =
+                ComboBox::from_id_salt("budget unit").selected_text(self.unit.name()).show_ui(ui, |ui| {
+                    for (unit, name) in Unit::ALL {
+                        ui.selectable_value(&mut self.unit, unit, name);
+                    }
+                });
+            combo
+                .response
+                .accessible_name("Unit of the budget")
+                .on_hover_text("A run is made of whole epochs; steps and images are rounded up to them.");
+        });
+        let text = match plan {
+            Some(plan) => {
+                plan.text(self.editor.config().and_then(|config| self.rates.get(&network(config)).copied()))
+            }
+            None => "the number of steps is known once the data is".to_owned(),
+        };
+        ui.add(Label::new(RichText::new(text).weak()).wrap());
+    }
+
+    fn folder_ui(&mut self, ui: &mut Ui, files: &FileWorker) {
+        let label = ui.label("Run folder");
+        ui.horizontal(|ui| {
+            let field = TextEdit::singleline(&mut self.out).desired_width(ui.available_width() - 84.0);
+            if ui.add(field).labelled_by(label.id).changed() {
+                self.out_is_proposed = false;
+            }
+            if ui.button("Browse...").on_hover_text("Choose where the run folder is made.").clicked() {
+                files.pick_run_folder("Choose an empty folder for the run");
+            }
+        });
+    }
+
+    /// What keeps the run from starting, if anything does.
+    fn obstacle(&self, desk: &Desk) -> Option<String> {
+        let training = desk.session.snapshot().training.clone();
+        if training.is_some_and(|view| view.phase.is_active()) {
+            return Some("A run is being trained; stop it first.".to_owned());
+        }
+        if let Some((path, message)) = self.editor.first_error() {
+            return Some(format!("{path} {message}"));
+        }
+        if self.out.trim().is_empty() {
+            return Some("Type a folder for the run.".to_owned());
+        }
+        match (&self.data, self.images(desk)) {
+            (None, None) => Some("Open a data set first.".to_owned()),
+            _ => None,
+        }
+    }
+
+    fn start_ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
+        let obstacle = self.obstacle(desk);
+        let button = Button::new(RichText::new("Start training").strong());
+        let button = ui.add_enabled(obstacle.is_none(), button);
+        let tip = keys_of(ui.ctx(), Action::StartTraining);
+        if button.on_hover_text(tip).clicked() {
+            desk.todo.push(Action::StartTraining);
+        }
+        if let Some(obstacle) = obstacle {
+            ui.add(Label::new(RichText::new(obstacle).weak()).wrap());
+        }
+        if let Some(error) = &self.error {
+            error_ui(ui, error);
+        }
+    }
+
+    /// Starts the run, if nothing keeps it.
+    pub fn start(&mut self, desk: &Desk) {
+        let source = match &self.data {
+            Some(source) => Some(source.clone()),
+            None => desk.session.snapshot().data_source.as_deref().cloned(),
+        };
+        let (None, Some(config), Some(data)) = (self.obstacle(desk), self.editor.config(), source) else {
+            return;
+        };
+        self.error = None;
+        let start = StartTraining { config: config.clone(), data, out: PathBuf::from(self.out.trim()) };
+        desk.session.send(Command::Train(TrainCommand::Start(Box::new(start))));
+    }
+
+    fn settings_ui(&mut self, ui: &mut Ui) {
+        let changed = self.editor.changes().len();
+        ui.horizontal(|ui| {
+            ui.label(RichText::new("Settings").strong());
+            match changed {
+                0 => drop(ui.weak("as in the recipe")),
+                _ => {
+                    ui.weak(format!("{changed} changed"));
+                    if self.editor.errors() > 0 {
+                        ui.colored_label(
+                            ui.visuals().error_fg_color,
+                            format!("{} wrong", self.editor.errors()),
+                        );
+                    }
+                    if ui.small_button("Reset").on_hover_text("All settings as in the recipe.").clicked()
+                        && let Some(recipe) = self.recipes.iter().find(|recipe| recipe.name == self.chosen)
+                    {
+                        self.editor = ConfigEditor::new(&recipe.config);
+                    }
+                }
+            }
+            if ui.small_button("Copy command").on_hover_text("The same run from a terminal.").clicked() {
+                ui.ctx().copy_text(self.command_line());
+            }
+        });
+        if let Some(message) = self.editor.error("") {
+            error_ui(ui, message);
+        }
+        fields_ui(ui, &mut self.editor);
+    }
+
+    /// The run as a command.
+    fn command_line(&self) -> String {
+        let data = self.data.as_ref().map_or("DATA", |data| &data.spec);
+        let mut line = format!(
+            "bagssl train --data {} --out {} --recipe {}",
+            quoted(data),
+            quoted(&self.out),
+            quoted(&self.chosen)
+        );
+        for (path, value) in self.editor.changes() {
+            if let Some(value) = value {
+                line += &format!(" --set {}", quoted(&format!("{path}={value}")));
+            }
+        }
+        line
+    }
+}
+
+/// What a run of the form comes to.
+struct Plan {
+    epochs: u64,
+    steps_per_epoch: u64,
+    batch: u64,
+    views: u64,
+}
+
+impl Plan {
+    fn of(editor: &ConfigEditor, images: Option<usize>) -> Option<Self> {
+        let config = editor.config()?;
+        let images = config.images.map_or(images?, |limit| limit.min(images.unwrap_or(limit)));
+        Some(Self {
+            epochs: config.epochs,
+            steps_per_epoch: config.steps_per_epoch(images),
+            batch: config.batch as u64,
+            views: config.views.len() as u64,
+        })
+    }
+
+    fn text(&self, rate: Option<f64>) -> String {
+        let steps = self.epochs * self.steps_per_epoch;
+        let views = steps * self.batch * self.views;
+        let mut text = format!(
+            "{} \u{b7} {} \u{b7} {} views",
+            count(self.epochs as usize, "epoch"),
+            count(steps as usize, "step"),
+            thousands(views as usize)
+        );
+        if self.steps_per_epoch == 0 {
+            text += " \u{b7} fewer images than one batch";
+        } else if let Some(rate) = rate.filter(|rate| *rate > 0.0) {
+            let time = Duration::from_secs_f64(views as f64 / rate);
+            text += &format!(" \u{b7} about {} at {} views/s", text::wait(time), thousands(rate as usize));
+        }
+        text
+    }
+}
+
+fn key(source: &DataSource) -> (String, Option<&'static str>) {
+    (source.spec.clone(), source.split.map(|split| split.name()))
+}
+
+/// What decides how fast a network trains.
+fn network(config: &TrainConfig) -> String {
+    format!(
+        "{:?} {:?} {} {}",
+        config.model.backbone, config.model.projector, config.model.input, config.batch
+    )
+}
+
+fn describe(recipe: &Recipe) -> String {
+    format!(
+        "{} \u{b7} {} \u{b7} for {}. {}.",
+        recipe.config.objective.title(),
+        recipe.regime,
+        recipe.data,
+        recipe.cost.trim_end_matches('.')
+    )
+}
+
+/// A word of a command line, in quotes where a shell needs them.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+/// A name and what stands beside it.
+fn row(ui: &mut Ui, name: &str, add: impl FnOnce(&mut Ui)) {
+    ui.horizontal(|ui| {
+        name_ui(ui, NAME, name);
+        add(ui);
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_says_what_the_budget_comes_to() {
+        let plan = Plan { epochs: 14, steps_per_epoch: 32, batch: 128, views: 8 };
+        assert_eq!(plan.text(None), "14 epochs \u{b7} 448 steps \u{b7} 458,752 views");
+        assert_eq!(
+            plan.text(Some(1000.0)),
+            "14 epochs \u{b7} 448 steps \u{b7} 458,752 views \u{b7} about 8 min at 1,000 views/s"
+        );
+    }
+
+    #[test]
+    fn words_of_a_command_are_quoted_where_a_shell_needs_it() {
+        assert_eq!(quoted("runs/quick-1"), "runs/quick-1");
+        assert_eq!(quoted("model.projector=[64, 32]"), "'model.projector=[64, 32]'");
+    }
+}

@@ -1,0 +1,248 @@
+//! The Train tab: a form for a new run on the left; runs, curves and pinned patches beside it.
+
+pub mod closing;
+mod curves;
+mod editor;
+mod fields;
+mod form;
+mod metrics;
+mod pins;
+mod runs;
+mod smooth;
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use eframe::egui::{CentralPanel, Color32, Frame, Margin, Panel, ScrollArea, Ui};
+
+use self::curves::{Curves, Shown};
+use self::form::NewRun;
+use self::pins::Pins;
+use super::actions::Action;
+use super::files::{FileWorker, Found};
+use super::notices::Notices;
+use super::panels::Desk;
+use super::theme::{self, STEP};
+use crate::engine::Command;
+use crate::engine::facts::TrainConfig;
+use crate::engine::training::{
+    Asked, CurveExport, DataSource, Drawing, Phase, Pin, TrainCommand, TrainEvent,
+};
+
+/// Height of the strip of pinned patches, points.
+const PINS_HEIGHT: f32 = 224.0;
+
+/// The colours of runs, the same as in exported figures.
+pub struct RunColors;
+
+impl RunColors {
+    const HUES: [[u8; 3]; 6] = [
+        [0x2b, 0x5f, 0xa8],
+        [0xb3, 0x58, 0x06],
+        [0x1b, 0x7f, 0x79],
+        [0x7a, 0x4f, 0xa0],
+        [0xc2, 0x3b, 0x5e],
+        [0x55, 0x61, 0x6f],
+    ];
+
+    /// The colour of run `index` of the list.
+    pub fn of(index: usize, dark: bool) -> Color32 {
+        let color = theme::rgb(Self::HUES[index % Self::HUES.len()]);
+        if dark { color.lerp_to_gamma(Color32::WHITE, 0.4) } else { color }
+    }
+}
+
+/// The tab's own state.
+pub struct TrainTab {
+    form: NewRun,
+    curves: Curves,
+    pins: Pins,
+    /// Runs that are not drawn.
+    hidden: HashSet<PathBuf>,
+    /// Why a folder could not be opened, and what went wrong with a run.
+    open_error: Option<String>,
+    run_errors: HashMap<PathBuf, String>,
+    /// A run's settings that are to be those of the form.
+    take_config: Option<(String, Arc<TrainConfig>)>,
+    /// Curves that wait for a path.
+    export: Option<CurveExport>,
+    told: Option<Drawing>,
+    next_pin: u64,
+}
+
+impl TrainTab {
+    pub fn new(files: &FileWorker) -> Self {
+        Self {
+            form: NewRun::new(files),
+            curves: Curves::default(),
+            pins: Pins::default(),
+            hidden: HashSet::new(),
+            open_error: None,
+            run_errors: HashMap::new(),
+            take_config: None,
+            export: None,
+            told: None,
+            next_pin: 0,
+        }
+    }
+
+    /// Takes in a fact; what went wrong is shown where it was asked.
+    pub fn take_event(&mut self, event: TrainEvent, notices: &mut Notices, files: &FileWorker) {
+        match event {
+            TrainEvent::Started { run } => {
+                self.run_errors.remove(&run);
+                self.hidden.remove(&run);
+                self.form.take_start(None, files);
+            }
+            TrainEvent::DataSeen { source, found } => self.form.take_seen(&source, &found),
+            TrainEvent::CheckpointSaved { .. } => {}
+            TrainEvent::Stopped { run, step } => {
+                notices.done(
+                    "Training stopped",
+                    format!("{} has a checkpoint at step {step} and can be resumed.", run.display()),
+                );
+            }
+            TrainEvent::Finished { run } => notices.done("Training finished", run.display().to_string()),
+            TrainEvent::CurvesSaved { path, sidecar } => {
+                notices.done(
+                    "Figure saved",
+                    format!("{} (what made it: {})", path.display(), sidecar.display()),
+                );
+            }
+            TrainEvent::Failed { asked, message } => match asked {
+                Asked::Start => self.form.take_start(Some(message), files),
+                Asked::OpenRun(_) => self.open_error = Some(message),
+                Asked::Export => notices.error("Exporting the curves".to_owned(), message),
+                Asked::Resume(run) | Asked::Training(run) => {
+                    notices.error("Training".to_owned(), message.clone());
+                    self.run_errors.insert(run, message);
+                }
+            },
+        }
+    }
+
+    /// Takes in what a file thread found.
+    pub fn take_found(&mut self, found: &Found) {
+        match found {
+            Found::FreeFolder(path) => self.form.take_folder(path.clone(), true),
+            Found::RunFolder(Some(path)) => self.form.take_folder(path.clone(), false),
+            _ => {}
+        }
+    }
+
+    /// Uses data of its own for the next run.
+    pub fn set_data(&mut self, desk: &Desk, source: DataSource) {
+        self.form.set_data(desk, source);
+    }
+
+    /// Shows a run folder.
+    pub fn open_run(&mut self, desk: &Desk, path: PathBuf) {
+        self.open_error = None;
+        self.hidden.remove(&path);
+        desk.session.send(Command::Train(TrainCommand::OpenRun(path)));
+    }
+
+    /// The curves that are to be written, once.
+    pub fn take_export(&mut self) -> Option<CurveExport> {
+        self.export.take()
+    }
+
+    /// Carries out one of the actions of training.
+    pub fn run(&mut self, desk: &Desk, action: Action) {
+        let view = desk.session.snapshot().training.clone().filter(|view| view.phase.is_active());
+        let send = |command| desk.session.send(Command::Train(command));
+        match (action, view) {
+            (Action::StartTraining, _) => self.form.start(desk),
+            (Action::PauseTraining, Some(view)) => send(TrainCommand::Pause(view.phase != Phase::Paused)),
+            (Action::StopTraining, Some(_)) => send(TrainCommand::Stop),
+            (Action::CheckpointTraining, Some(_)) => send(TrainCommand::Checkpoint),
+            (Action::PinQuery, _) => self.pin_query(desk),
+            _ => {}
+        }
+    }
+
+    /// Pins the query of Explore.
+    fn pin_query(&mut self, desk: &Desk) {
+        let snapshot = desk.session.snapshot();
+        let (Some(view), Some(patch)) = (&snapshot.view, desk.session.query_in_view()) else { return };
+        let class = view.class.as_ref().map_or(String::new(), |class| format!(" \u{b7} {class}"));
+        let name = format!("image {}{class}", view.index);
+        self.next_pin += 1;
+        let pin = Pin { id: self.next_pin, name, image: view.image.clone(), patch };
+        desk.session.send(Command::Train(TrainCommand::Pin(pin)));
+    }
+
+    /// Tells the engine how drawing goes, where that has changed.
+    pub fn tell_drawing(&mut self, desk: &Desk, is_open: bool, frame_secs: f32) {
+        let now = Drawing { shows_pins: is_open, frame_secs };
+        let is_told = self.told.is_some_and(|told| {
+            let ratio = now.frame_secs.max(1e-4) / told.frame_secs.max(1e-4);
+            told.shows_pins == now.shows_pins && (0.5..=2.0).contains(&ratio)
+        });
+        if !is_told {
+            desk.session.send(Command::Train(TrainCommand::Drawing(now)));
+            self.told = Some(now);
+        }
+    }
+
+    /// Draws the tab.
+    pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk, files: &FileWorker, notices: &mut Notices) {
+        if let Some((name, config)) = self.take_config.take() {
+            self.form.take_config(&name, &config, files);
+        }
+        self.note_rate(desk);
+        let side = Frame::side_top_panel(ui.style()).inner_margin(Margin::same(8));
+        Panel::left("new run").frame(side).default_size(312.0).size_range(296.0..=460.0).show(ui, |ui| {
+            ScrollArea::vertical().auto_shrink(false).show(ui, |ui| self.form.ui(ui, desk, files));
+        });
+        let middle = Frame::central_panel(ui.style()).inner_margin(Margin::same(8));
+        let snapshot = desk.session.snapshot().clone();
+        CentralPanel::default_margins().frame(middle).show(ui, |ui| {
+            notices.ui(ui);
+            if snapshot.training.is_some() {
+                let below = Frame::new().inner_margin(Margin { top: 8, ..Margin::ZERO });
+                let panel = Panel::bottom("pins").frame(below).resizable(true);
+                panel.default_size(PINS_HEIGHT).size_range(40.0..=600.0).show(ui, |ui| {
+                    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| self.pins.ui(ui, desk));
+                });
+            }
+            ScrollArea::vertical().auto_shrink(false).show(ui, |ui| self.middle_ui(ui, desk));
+        });
+    }
+
+    fn middle_ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
+        let snapshot = desk.session.snapshot().clone();
+        runs::active_ui(ui, desk);
+        if snapshot.training.is_some() {
+            ui.add_space(STEP / 2.0);
+            ui.separator();
+        }
+        self.runs_ui(ui, desk);
+        if !snapshot.runs.is_empty() {
+            ui.separator();
+        }
+        let dark = ui.visuals().dark_mode;
+        let all = snapshot.runs.iter().enumerate();
+        let shown = all.filter(|(_, run)| !self.hidden.contains(&run.path));
+        let shown: Vec<Shown<'_>> =
+            shown.map(|(index, run)| Shown { run, color: RunColors::of(index, dark) }).collect();
+        if snapshot.runs.is_empty() {
+            runs::empty_ui(ui);
+        } else if let Some(export) = self.curves.ui(ui, &shown) {
+            self.export = Some(export);
+        }
+    }
+
+    /// Remembers how fast the run's network trains, for the form's estimate.
+    fn note_rate(&mut self, desk: &Desk) {
+        let snapshot = desk.session.snapshot();
+        let Some(training) = &snapshot.training else { return };
+        let run = snapshot.runs.iter().find(|run| run.path == training.run);
+        if let (Some(rate), Some(config)) =
+            (training.views_per_second, run.and_then(|run| run.config.as_ref()))
+        {
+            self.form.note_rate(config, rate);
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! The runs that are shown: this process's own with its controls, and folders that were opened.
+
+use eframe::egui::{
+    Align, Button, Color32, ComboBox, Grid, Label, Layout, ProgressBar, RichText, Sense, Ui, vec2,
+};
+
+use super::fields::error_ui;
+use super::{RunColors, TrainTab};
+use crate::engine::Command;
+use crate::engine::training::{Phase, RunStatus, RunView, TrainCommand, TrainingView};
+use crate::gui::actions::{Action, keys_of};
+use crate::gui::panels::Desk;
+use crate::gui::text::{tail, thousands, wait};
+use crate::gui::theme::STEP;
+
+/// Draws the run that is trained, with its controls, or says how to begin.
+pub fn active_ui(ui: &mut Ui, desk: &mut Desk) {
+    let Some(view) = desk.session.snapshot().training.clone() else { return };
+    ui.horizontal_wrapped(|ui| {
+        let name = view.run.file_name().unwrap_or(view.run.as_os_str()).to_string_lossy();
+        ui.label(RichText::new(name).strong()).on_hover_text(view.run.display().to_string());
+        ui.label(phase_word(&view));
+        if view.phase.is_active() {
+            controls_ui(ui, desk, &view);
+        }
+    });
+    ui.add(ProgressBar::new(view.fraction()).desired_height(6.0).desired_width(ui.available_width()));
+    ui.horizontal_wrapped(|ui| {
+        for (name, value, tip) in facts(&view) {
+            ui.spacing_mut().item_spacing.x = STEP / 2.0;
+            let label = ui.weak(name);
+            let value = ui.label(RichText::new(value).strong());
+            if !tip.is_empty() {
+                label.on_hover_text(&tip);
+                value.on_hover_text(tip);
+            }
+            ui.add_space(STEP);
+        }
+    });
+    if let Some(error) = &view.error {
+        error_ui(ui, &format!("The run stopped: {error}"));
+    }
+}
+
+fn controls_ui(ui: &mut Ui, desk: &mut Desk, view: &TrainingView) {
+    let pause = if view.phase == Phase::Paused { "Resume training" } else { "Pause training" };
+    for (text, action) in [
+        (pause, Action::PauseTraining),
+        ("Checkpoint now", Action::CheckpointTraining),
+        ("Stop training", Action::StopTraining),
+    ] {
+        if ui.button(text).on_hover_text(keys_of(ui.ctx(), action)).clicked() {
+            desk.todo.push(action);
+        }
+    }
+}
+
+fn phase_word(view: &TrainingView) -> &'static str {
+    match view.phase {
+        Phase::Running => "training",
+        Phase::Paused => "paused",
+        Phase::Stopped => "stopped; can be resumed",
+        Phase::Finished => "finished",
+        Phase::Failed => "stopped by an error",
+    }
+}
+
+/// What changes all the time: name, value and a sentence.
+fn facts(view: &TrainingView) -> Vec<(&'static str, String, String)> {
+    let mut facts = vec![
+        (
+            "step",
+            format!("{} / {}", thousands(view.step as usize), thousands(view.total_steps as usize)),
+            String::new(),
+        ),
+        ("epoch", format!("{:.2}", view.epoch), "Passes over the data so far.".to_owned()),
+    ];
+    if let Some(loss) = view.loss {
+        facts.push(("loss", format!("{loss:.4}"), "Of the last step.".to_owned()));
+    }
+    if let Some(rate) = view.views_per_second {
+        let tip =
+            format!("Over the last ten seconds; {} views a step.", thousands(view.views_per_step as usize));
+        facts.push(("views/s", thousands(rate.round() as usize), tip));
+    }
+    if let Some(left) = view.remaining.filter(|_| view.phase == Phase::Running) {
+        facts.push(("left", wait(left), "At the present rate.".to_owned()));
+    }
+    if let Some(memory) = view.memory {
+        facts.push((
+            "memory",
+            format!("{:.2} GB", memory as f64 / 1e9),
+            "Of the whole program, without a GPU's own.".to_owned(),
+        ));
+    }
+    if let Some(step) = view.checkpoint {
+        facts.push(("checkpoint at", thousands(step as usize), "Step of the newest checkpoint.".to_owned()));
+    }
+    if view.unreadable > 0 {
+        facts.push((
+            "unreadable",
+            thousands(view.unreadable as usize),
+            "Images that could not be read; others took their places.".to_owned(),
+        ));
+    }
+    facts
+}
+
+impl TrainTab {
+    /// The list of runs, one row each.
+    pub(super) fn runs_ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
+        let runs = desk.session.snapshot().runs.clone();
+        ui.horizontal(|ui| {
+            ui.label(RichText::new("Runs").strong());
+            ui.weak(match runs.len() {
+                0 => "none is open".to_owned(),
+                count => format!(
+                    "{} of {count} shown",
+                    runs.iter().filter(|run| !self.hidden.contains(&run.path)).count()
+                ),
+            });
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                if ui
+                    .button("Open run...")
+                    .on_hover_text("Shows the curves and checkpoints of a run folder, finished or growing.")
+                    .clicked()
+                {
+                    desk.todo.push(Action::OpenRun);
+                }
+            });
+        });
+        if let Some(error) = &self.open_error {
+            error_ui(ui, error);
+        }
+        Grid::new("runs").num_columns(5).spacing([STEP, 2.0]).show(ui, |ui| {
+            for (index, run) in runs.iter().enumerate() {
+                self.run_ui(ui, desk, run, index);
+                ui.end_row();
+            }
+        });
+        for run in runs.iter() {
+            if let Some(error) = run.error.as_ref().or(self.run_errors.get(&run.path)) {
+                error_ui(ui, &format!("{}: {error}", run.name));
+            }
+            for alarm in run.alarms.iter() {
+                error_ui(ui, &format!("{}, collapse: {alarm}", run.name));
+            }
+        }
+    }
+
+    fn run_ui(&mut self, ui: &mut Ui, desk: &mut Desk, run: &RunView, index: usize) {
+        let dark = ui.visuals().dark_mode;
+        ui.horizontal(|ui| {
+            swatch_ui(ui, RunColors::of(index, dark));
+            let mut shown = !self.hidden.contains(&run.path);
+            let check = ui.checkbox(&mut shown, tail(&run.name, 34)).on_hover_text(describe(run));
+            if check.changed() {
+                if shown {
+                    self.hidden.remove(&run.path)
+                } else {
+                    self.hidden.insert(run.path.clone())
+                };
+            }
+        });
+        let own = desk.session.snapshot().training.clone().filter(|view| view.run == run.path);
+        ui.label(state_word(run, own.as_deref()));
+        let step = run.last_step().unwrap_or(0.0) as usize;
+        let of = run.total_steps.map_or(String::new(), |total| format!(" / {}", thousands(total as usize)));
+        ui.label(format!("step {}{of}", thousands(step)));
+        let loss = run.series.get("loss").and_then(|series| series.y.last().copied());
+        ui.label(loss.map_or(String::new(), |loss| format!("loss {loss:.4}")));
+        ui.horizontal(|ui| self.run_buttons_ui(ui, desk, run, own.as_deref()));
+    }
+
+    fn run_buttons_ui(&mut self, ui: &mut Ui, desk: &mut Desk, run: &RunView, own: Option<&TrainingView>) {
+        explore_ui(ui, desk, run);
+        let is_active = own.is_some_and(|view| view.phase.is_active());
+        let another = desk.session.snapshot().training.as_ref().is_some_and(|view| view.phase.is_active());
+        if !is_active && run.status != RunStatus::Finished {
+            // What grew by this process's hand is its own to continue.
+            let is_foreign = run.status == RunStatus::Growing && own.is_none();
+            let resume = ui.add_enabled(!another && !is_foreign, Button::new("Resume").small());
+            let tip = "Continues from the newest checkpoint, on the data that the run names.";
+            let resume = resume.on_hover_text(tip).on_disabled_hover_text(match another {
+                true => "Another run is being trained; stop it first.",
+                false => "Its files grew just now: another process seems to train it.",
+            });
+            if resume.clicked() {
+                self.run_errors.remove(&run.path);
+                desk.session.send(Command::Train(TrainCommand::Resume { run: run.path.clone(), data: None }));
+            }
+        }
+        if let Some(config) = &run.config
+            && ui
+                .small_button("Use settings")
+                .on_hover_text("Takes this run's settings for a new run.")
+                .clicked()
+        {
+            self.take_config = Some((run.name.clone(), config.clone()));
+        }
+        if !is_active
+            && ui
+                .small_button("Close")
+                .on_hover_text("Takes the run off this list; its folder stays.")
+                .clicked()
+        {
+            desk.session.send(Command::Train(TrainCommand::CloseRun(run.path.clone())));
+        }
+    }
+}
+
+/// "Explore": opens a kept checkpoint as the model.
+fn explore_ui(ui: &mut Ui, desk: &mut Desk, run: &RunView) {
+    let Some(latest) = run.checkpoints.last() else { return };
+    let mut picked = None;
+    let combo = ComboBox::from_id_salt(("explore", &run.path)).width(72.0).selected_text("Explore").show_ui(
+        ui,
+        |ui| {
+            let count = run.checkpoints.len();
+            ui.weak(format!("{count} kept, newest first"));
+            for checkpoint in run.checkpoints.iter().rev() {
+                let newest = if checkpoint == latest { " (newest)" } else { "" };
+                if ui
+                    .selectable_label(false, format!("step {}{newest}", thousands(checkpoint.step as usize)))
+                    .clicked()
+                {
+                    picked = Some(checkpoint.path.clone());
+                }
+            }
+        },
+    );
+    combo
+        .response
+        .accessible_name("Explore a checkpoint")
+        .on_hover_text("Opens a kept checkpoint as the model of Explore; training goes on.");
+    if let Some(path) = picked {
+        desk.session.send(Command::OpenModel { spec: path.display().to_string().into() });
+        desk.todo.push(Action::ShowExplore);
+    }
+}
+
+fn swatch_ui(ui: &mut Ui, color: Color32) {
+    let (rect, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
+    ui.painter().rect_filled(rect, 2.0, color);
+}
+
+fn state_word(run: &RunView, own: Option<&TrainingView>) -> &'static str {
+    match own.map(|view| view.phase) {
+        Some(Phase::Running) => "training",
+        Some(Phase::Paused) => "paused",
+        Some(Phase::Failed) => "stopped by an error",
+        Some(Phase::Finished) => "finished",
+        Some(Phase::Stopped) | None => match run.status {
+            RunStatus::Finished => "finished",
+            RunStatus::Growing if own.is_none() => "growing",
+            RunStatus::Growing | RunStatus::Unfinished => "unfinished",
+        },
+    }
+}
+
+/// The run in a few lines, for its tooltip.
+fn describe(run: &RunView) -> String {
+    let mut lines = vec![run.path.display().to_string()];
+    if let Some(config) = &run.config {
+        lines.push(format!(
+            "{} \u{b7} {} \u{b7} {} views of {} images a step \u{b7} {} epochs",
+            config.objective.title(),
+            config.model.backbone.title(),
+            config.views.len(),
+            thousands(config.batch),
+            config.epochs
+        ));
+    }
+    if let Some((name, source)) = &run.data {
+        lines.push(format!("data {name} ({})", source.spec));
+    }
+    lines.extend(run.device.iter().map(|device| format!("on {device}")));
+    lines.join("\n")
+}
+
+/// What stands where there is no run yet.
+pub fn empty_ui(ui: &mut Ui) {
+    ui.add_space(4.0 * STEP);
+    ui.vertical_centered(|ui| {
+        ui.add(Label::new(
+            RichText::new("Choose a recipe on the left and press Start training: its curves appear here.")
+                .weak(),
+        ));
+        ui.add(Label::new(
+            RichText::new("Or open the folder of a run, finished or still growing, with Open run...").weak(),
+        ));
+    });
+}

@@ -1,0 +1,158 @@
+//! Series made ready to be drawn: scaled, smoothed, on logarithmic axes, and no denser than the screen.
+
+use std::sync::Arc;
+
+use crate::engine::training::Series;
+
+/// Buckets across a plot: more points than two in each cannot be told apart.
+const BUCKETS: usize = 600;
+
+/// How series are drawn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Look {
+    /// Weight of the past in the running mean, 0 (none) to below 1.
+    pub smoothing: f64,
+    pub log_x: bool,
+    pub log_y: bool,
+}
+
+/// One series, ready to be drawn.
+pub struct Ready {
+    source: Arc<Series>,
+    scale: f64,
+    look: Look,
+    /// As measured, and smoothed; equal without smoothing.
+    pub raw: Vec<[f64; 2]>,
+    pub smooth: Vec<[f64; 2]>,
+}
+
+impl Ready {
+    /// `scale` turns steps into the unit of the horizontal axis.
+    pub fn new(source: &Arc<Series>, scale: f64, look: Look) -> Self {
+        let raw = points(source, scale, look, &source.y);
+        let smooth = match look.smoothing > 0.0 {
+            true => points(source, scale, look, &running_mean(&source.y, look.smoothing)),
+            false => raw.clone(),
+        };
+        Self { source: source.clone(), scale, look, raw, smooth }
+    }
+
+    /// Whether it was made of the same.
+    pub fn is_of(&self, source: &Arc<Series>, scale: f64, look: Look) -> bool {
+        Arc::ptr_eq(&self.source, source) && self.scale == scale && self.look == look
+    }
+
+    /// The value nearest to `x` (as drawn), smoothed and without the logarithm; the last without `x`.
+    pub fn value_at(&self, x: Option<f64>) -> Option<f64> {
+        let place = match x {
+            None => self.smooth.len().checked_sub(1)?,
+            Some(x) => {
+                let after = self.smooth.partition_point(|point| point[0] < x);
+                let before = after.saturating_sub(1);
+                let distance =
+                    |place: usize| self.smooth.get(place).map_or(f64::INFINITY, |point| (point[0] - x).abs());
+                if distance(before) <= distance(after) { before } else { after }
+            }
+        };
+        let y = self.smooth.get(place)?[1];
+        Some(if self.look.log_y { 10f64.powf(y) } else { y })
+    }
+}
+
+/// What can be drawn: finite, and positive where the axis is logarithmic.
+fn points(source: &Series, scale: f64, look: Look, values: &[f64]) -> Vec<[f64; 2]> {
+    let axis = |value: f64, log: bool| if log { value.log10() } else { value };
+    let all = source.x.iter().zip(values).map(|(x, y)| [axis(x * scale, look.log_x), axis(*y, look.log_y)]);
+    all.filter(|[x, y]| x.is_finite() && y.is_finite()).collect()
+}
+
+/// Exponential running mean, each value with equal right at the start (as TensorBoard does it).
+/// Values that are not finite stay so and count for nothing.
+pub fn running_mean(values: &[f64], weight: f64) -> Vec<f64> {
+    let (mut mean, mut total) = (0.0, 0.0);
+    let next = |value: &f64| {
+        if !value.is_finite() {
+            return *value;
+        }
+        mean = weight * mean + (1.0 - weight) * value;
+        total = weight * total + (1.0 - weight);
+        mean / total
+    };
+    values.iter().map(next).collect()
+}
+
+/// The least and the greatest point of each of [`BUCKETS`] equal parts of `range`, and one point on
+/// either side of it, so that lines leave the plot.
+pub fn thinned(points: &[[f64; 2]], range: Option<(f64, f64)>) -> Vec<[f64; 2]> {
+    let (first, last) = match (range, points) {
+        (Some((lo, hi)), _) => {
+            let first = points.partition_point(|point| point[0] < lo).saturating_sub(1);
+            (first, (points.partition_point(|point| point[0] <= hi) + 1).min(points.len()))
+        }
+        (None, _) => (0, points.len()),
+    };
+    let part = &points[first..last.max(first)];
+    if part.len() <= 2 * BUCKETS {
+        return part.to_vec();
+    }
+    let mut kept = Vec::with_capacity(2 * BUCKETS + 2);
+    kept.push(part[0]);
+    for bucket in 0..BUCKETS {
+        let slice = &part[bucket * part.len() / BUCKETS..(bucket + 1) * part.len() / BUCKETS];
+        let by_value = |a: &&[f64; 2], b: &&[f64; 2]| a[1].total_cmp(&b[1]);
+        let (least, greatest) = (slice.iter().min_by(by_value), slice.iter().max_by(by_value));
+        let mut pair: Vec<[f64; 2]> = least.into_iter().chain(greatest).copied().collect();
+        pair.sort_by(|a, b| a[0].total_cmp(&b[0]));
+        kept.extend(pair);
+    }
+    kept.extend(part.last());
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_running_mean_begins_at_the_first_value_and_forgets_it() {
+        let mean = running_mean(&[4.0, 4.0, f64::NAN, 0.0], 0.5);
+        assert_eq!(mean[..2], [4.0, 4.0]);
+        assert!(mean[2].is_nan());
+        // Weights 1/2, 1/4, 1/8 of 0, 4, 4 over their sum 7/8.
+        assert!((mean[3] - 1.5 / 0.875).abs() < 1e-12);
+        assert_eq!(running_mean(&[1.0, 5.0], 0.0), [1.0, 5.0]);
+    }
+
+    #[test]
+    fn a_logarithmic_axis_leaves_out_what_is_not_positive() {
+        let source = Arc::new(Series { x: vec![0.0, 10.0, 100.0], y: vec![1.0, -1.0, 1000.0] });
+        let look = Look { smoothing: 0.0, log_x: true, log_y: true };
+        let ready = Ready::new(&source, 1.0, look);
+        assert_eq!(ready.raw, [[2.0, 3.0]]);
+        assert!((ready.value_at(Some(0.0)).unwrap() - 1000.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_value_under_the_cursor_is_the_nearest() {
+        let source = Arc::new(Series { x: vec![0.0, 10.0, 20.0], y: vec![1.0, 2.0, 3.0] });
+        let ready = Ready::new(&source, 1.0, Look { smoothing: 0.0, log_x: false, log_y: false });
+        assert_eq!(
+            [None, Some(-5.0), Some(4.0), Some(6.0), Some(99.0)].map(|x| ready.value_at(x).unwrap()),
+            [3.0, 1.0, 1.0, 2.0, 3.0]
+        );
+    }
+
+    #[test]
+    fn thinning_keeps_the_extremes_and_the_ends() {
+        let points: Vec<[f64; 2]> = (0..100_000)
+            .map(|i| [f64::from(i), if i == 54_321 { 9.0 } else { f64::from(i % 7) / 7.0 }])
+            .collect();
+        let thin = thinned(&points, None);
+        assert!(thin.len() <= 2 * BUCKETS + 2);
+        assert!(thin.contains(&[54_321.0, 9.0]));
+        assert_eq!((thin[0], thin[thin.len() - 1]), (points[0], points[99_999]));
+        assert!(thin.is_sorted_by(|a, b| a[0] <= b[0]));
+        let part = thinned(&points, Some((10.0, 20.0)));
+        assert_eq!((part[0][0], part[part.len() - 1][0]), (9.0, 21.0));
+    }
+}
