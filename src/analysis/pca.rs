@@ -186,7 +186,9 @@ mod tests {
         let red: Vec<u8> = pca.rgb.chunks_exact(3).map(|pixel| pixel[0]).collect();
         let along: Vec<f32> = rows.chunks_exact(width).map(|row| row[2]).collect();
         let most = (0..along.len()).max_by(|a, b| along[*a].total_cmp(&along[*b])).unwrap();
-        assert_eq!((red[most], red.iter().min()), (255, Some(&0)));
+        // The outermost hundredths share the ends of the channel; the greatest lies within a step of its end.
+        assert!(red[most] >= 250, "{}", red[most]);
+        assert_eq!((red.iter().min(), red.iter().max()), (Some(&0), Some(&255)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 """ResNet-18 (CIFAR stem, 32x32) beside PyTorch on the CPU: images per second and ratios.
 
-    cargo bench --bench throughput --no-run        # prints the path of the binary
-    python tests/peer/throughput.py PATH [--threads 2] [--batches 64 256] [--rounds 3]
+    cargo build --release --bench throughput      # builds our side (tests/peer/throughput.rs)
+    python tests/peer/throughput.py [--threads 2] [--batches 64 256] [--rounds 3]
 
 Float32, equal threads, the two programs in turns within one run; the best round of each counts,
 since whatever else the machine does only slows. A training step is the forward pass with batch
@@ -9,12 +9,16 @@ statistics and the backward pass to all weights.
 """
 
 import argparse
+import glob
 import os
 import subprocess
 import time
+from pathlib import Path
 
 import torch
 import torchvision
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def network():
@@ -60,22 +64,29 @@ def ours(binary, batch, threads):
     return {line.split()[0]: float(line.split()[2]) for line in out.splitlines()}
 
 
+def newest_binary():
+    built = [path for path in glob.glob(str(ROOT / "target/release/deps/throughput-*")) if os.access(path, os.X_OK)]
+    if not built:
+        raise SystemExit("target/release/deps has no throughput binary; build it as this file's head says")
+    return max(built, key=os.path.getmtime)
+
+
 def best(rounds):
     return {name: max(one[name] for one in rounds) for name in rounds[0]}
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("binary")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batches", type=int, nargs="+", default=[64, 256])
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
+    binary = newest_binary()
     torch.set_num_threads(args.threads)
     print(f"torch {torch.__version__}, {args.threads} threads, float32, images/s")
     print(f"{'':18}{'default':>10}{'channels_last':>15}{'bagssl':>10}{'ratio':>8}")
     for batch in args.batches:
-        turns = [(peer(batch, False), peer(batch, True), ours(args.binary, batch, args.threads)) for _ in range(args.rounds)]
+        turns = [(peer(batch, False), peer(batch, True), ours(binary, batch, args.threads)) for _ in range(args.rounds)]
         default, last, mine = (best(rounds) for rounds in zip(*turns))
         for name in ("forward", "training"):
             ratio = mine[name] / last[name]

@@ -5,7 +5,7 @@ use bagssl::image::Image;
 use eframe::egui::{Key, Modifiers, accesskit::Role};
 use egui_kittest::kittest::Queryable;
 
-use super::gui::{GRID, SIDE, Window, config, gallery_view, patch};
+use super::gui::{GRID, SIDE, Window, config, gallery_view, patch, query_view};
 
 /// Frames until settings that were touched have been sent.
 fn settle(window: &mut Window) {
@@ -107,8 +107,10 @@ fn what_a_gallery_leaves_out_is_chosen_in_words_and_stays_labelled() {
     let filter = GalleryFilter { other_images_only: true, ..GalleryFilter::default() };
     let sent = configured(&window).pop().expect("the filter is sent");
     assert_eq!(sent, bagssl::engine::ExploreConfig { filter, ..config() });
+    // The settings are a question of their own; its answer has the next number.
     window.line.update(|shown| {
-        let view = gallery_view(0, patch(3, 8, 8));
+        shown.query = Some(Arc::new(query_view(1, patch(3, 8, 8))));
+        let view = gallery_view(1, patch(3, 8, 8));
         shown.galleries = Some(Arc::new(bagssl::engine::GalleryView { filter, ..view }));
     });
     window.steps();

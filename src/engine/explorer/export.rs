@@ -33,7 +33,7 @@ impl Explorer {
                 let growing = self.growing.as_ref().context("the patches of the galleries are gone")?;
                 let spec = &growing.extraction.plan().spec;
                 let origin = Origin::of_bank(spec);
-                let filter = shown.galleries.as_ref().map(|galleries| galleries.filter).unwrap_or_default();
+                let filter = shown.galleries.as_ref().map_or_else(GalleryFilter::default, |view| view.filter);
                 let search = SearchFacts {
                     grid: spec.grid,
                     exclude_same_image: filter.other_images_only,
@@ -103,7 +103,7 @@ fn gallery_figure(shown: &Snapshot, notes: Vec<String>, style: &Style) -> anyhow
     };
     let space = |gallery: &Gallery| GalleryContent {
         space: gallery.space.clone(),
-        searched: galleries.searched,
+        searched: gallery.candidates,
         total: galleries.total,
         cells: gallery.neighbours.iter().map(cell).collect(),
     };
