@@ -62,7 +62,7 @@ impl Window {
     }
 
     /// The first field of that name: groups of settings may hold others, such as the probe's images.
-    fn field(&self, label: &str) -> Node<'_> {
+    fn field<'a>(&'a self, label: &'a str) -> Node<'a> {
         self.harness.get_all_by_role_and_label(Role::TextInput, label).next().expect("at least one")
     }
 
