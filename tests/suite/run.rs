@@ -218,7 +218,9 @@ fn a_program_that_is_killed_goes_on_from_its_last_checkpoint() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    while !out.join("step-000004").exists() {
+    // The folder stands a moment before `latest` names it.
+    let newest = || std::fs::read_to_string(out.join("latest")).unwrap_or_default();
+    while newest().trim() < "step-000004" {
         assert!(child.try_wait().unwrap().is_none(), "the program ended before it could be killed");
         std::thread::sleep(Duration::from_millis(5));
     }
