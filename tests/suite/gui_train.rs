@@ -200,8 +200,9 @@ fn a_run_of_another_process_opens_and_a_folder_without_one_says_why_not() {
     // Its settings can be taken for a new run.
     window.click("Use settings");
     window.steps();
-    let batch = window.harness.get_by_role_and_label(Role::TextInput, "batch");
-    assert_eq!(batch.accesskit_node().value().as_deref(), Some("16"));
+    window.until("the run's batch", |window| {
+        window.field("batch").accesskit_node().value().as_deref() == Some("16")
+    });
 }
 
 #[test]
