@@ -5,6 +5,61 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Context;
+use tempfile::{Builder, NamedTempFile};
+
+/// A file that is complete under a temporary name; it goes when dropped.
+struct Staged<'a> {
+    file: NamedTempFile,
+    path: &'a Path,
+    synced: bool,
+}
+
+impl<'a> Staged<'a> {
+    /// Writes a temporary file in the folder of `path`, which is made if it is missing; flushes it to disk
+    /// if `synced`.
+    fn write(
+        path: &'a Path,
+        synced: bool,
+        write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Self> {
+        let attempt = || -> anyhow::Result<NamedTempFile> {
+            let folder = folder_of(path);
+            std::fs::create_dir_all(folder)?;
+            let mut builder = Builder::new();
+            builder.prefix(PREFIX).suffix(SUFFIX);
+            let temporary = as_readable_as_others(&mut builder).tempfile_in(folder)?;
+            let mut out = BufWriter::with_capacity(1 << 16, temporary);
+            write(&mut out)?;
+            let file = out.into_inner().map_err(|e| e.into_error())?;
+            if synced {
+                file.as_file().sync_all()?;
+            }
+            Ok(file)
+        };
+        let file = attempt().with_context(|| failed(path))?;
+        Ok(Self { file, path, synced })
+    }
+
+    /// Renames it into place.
+    fn place(self) -> anyhow::Result<()> {
+        let Self { file, path, synced } = self;
+        file.persist(path).with_context(|| failed(path))?;
+        // Makes the rename last through a power cut, where the system has a way to say so.
+        if synced && cfg!(unix) {
+            let sync = || File::open(folder_of(path))?.sync_all();
+            sync().with_context(|| failed(path))?;
+        }
+        Ok(())
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn failed(path: &Path) -> String {
+    format!("could not write {}", path.display())
+}
 
 /// Writes `path` through a temporary file in the same folder, flushed to disk and renamed
 /// into place. Missing parent folders are made. On an error nothing is left behind.
@@ -12,42 +67,23 @@ pub fn write_atomic(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    replace(path, true, write)
+    Staged::write(path, true, write)?.place()
 }
 
 /// As [`write_atomic`], of `bytes`, but not flushed to disk: a kill leaves the old file or the new one, a power
 /// cut may leave neither. For files by the thousand that the same call makes again.
 pub fn write_bytes_unsynced(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    replace(path, false, |out| Ok(out.write_all(bytes)?))
+    Staged::write(path, false, |out| Ok(out.write_all(bytes)?))?.place()
 }
 
-fn replace(
-    path: &Path,
-    synced: bool,
-    write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let attempt = || -> anyhow::Result<()> {
-        std::fs::create_dir_all(folder)?;
-        let temporary = tempfile::Builder::new().prefix(PREFIX).suffix(SUFFIX).tempfile_in(folder)?;
-        let mut out = BufWriter::with_capacity(1 << 16, temporary);
-        write(&mut out)?;
-        let temporary = out.into_inner().map_err(|e| e.into_error())?;
-        make_readable(temporary.as_file())?;
-        if synced {
-            temporary.as_file().sync_all()?;
-        }
-        temporary.persist(path)?;
-        // Makes the rename last through a power cut, where the system has a way to say so.
-        if synced && cfg!(unix) {
-            File::open(folder)?.sync_all()?;
-        }
-        Ok(())
-    };
-    attempt().with_context(|| format!("could not write {}", path.display()))
+/// Writes all `files` or, if any cannot be written, none: each is complete on disk under a
+/// temporary name before the first is renamed into place.
+pub fn write_together(files: &[(&Path, &[u8])]) -> anyhow::Result<()> {
+    let mut staged = Vec::with_capacity(files.len());
+    for &(path, bytes) in files {
+        staged.push(Staged::write(path, true, |out| Ok(out.write_all(bytes)?))?);
+    }
+    staged.into_iter().try_for_each(Staged::place)
 }
 
 const PREFIX: &str = ".bagssl-";
@@ -83,16 +119,16 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Temporary files are private to their owner; a finished file is as readable as others.
+/// Temporary files are private to their owner; a finished file is as readable as the umask allows.
 #[cfg(unix)]
-fn make_readable(file: &File) -> std::io::Result<()> {
+fn as_readable_as_others<'a, 'b>(builder: &'a mut Builder<'b, 'static>) -> &'a mut Builder<'b, 'static> {
     use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+    builder.permissions(std::fs::Permissions::from_mode(0o666))
 }
 
 #[cfg(not(unix))]
-fn make_readable(_file: &File) -> std::io::Result<()> {
-    Ok(())
+fn as_readable_as_others<'a, 'b>(builder: &'a mut Builder<'b, 'static>) -> &'a mut Builder<'b, 'static> {
+    builder
 }
 
 #[cfg(test)]
@@ -128,6 +164,33 @@ mod tests {
         write_bytes_unsynced(&path, b"new").unwrap();
         assert_eq!(files().collect::<Vec<_>>(), [path.clone()]);
         assert!(!is_leftover(&path));
+    }
+
+    #[test]
+    fn files_are_written_together_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let (a, b) = (folder.path().join("a"), folder.path().join("b"));
+        // A file where the second file's folder should be.
+        std::fs::write(&b, "a file").unwrap();
+        let inside = b.join("c");
+        let error = write_together(&[(&a, b"new"), (&inside, b"new")]).unwrap_err();
+        assert!(format!("{error:#}").contains("could not write"), "{error:#}");
+        assert!(!a.exists());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        write_together(&[(&a, b"1"), (&b, b"2")]).unwrap();
+        assert_eq!((std::fs::read(&a).unwrap(), std::fs::read(&b).unwrap()), (b"1".to_vec(), b"2".to_vec()));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_finished_file_is_as_readable_as_any_other() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
+        let (plain, atomic) = (folder.path().join("plain"), folder.path().join("atomic"));
+        std::fs::write(&plain, "1").unwrap();
+        write_bytes_atomic(&atomic, b"1").unwrap();
+        assert_eq!(mode(&plain), mode(&atomic));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What made a bank. Two equal specs give the same rows, so this decides whether a bank may be resumed.
 
 use super::layout::{ImageEntry, Layout};
-use crate::dataset::Split;
+use crate::dataset::{Dataset, Split};
 use crate::patch::PatchGrid;
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -60,6 +60,22 @@ pub struct DataFacts {
     pub split: Option<Split>,
     /// Only the first so many images were taken; `None`: all.
     pub limit: Option<u64>,
+}
+
+impl DataFacts {
+    /// Describes `data`, all of it.
+    ///
+    /// # Errors
+    /// Its fingerprint cannot be taken.
+    pub fn of(data: &dyn Dataset) -> Result<Self> {
+        Ok(Self {
+            kind: data.kind().into(),
+            name: data.name(),
+            fingerprint: data.fingerprint()?,
+            split: data.split(),
+            limit: None,
+        })
+    }
 }
 
 /// One space and the number of values in a row of it.

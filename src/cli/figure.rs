@@ -4,22 +4,26 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::Context;
-use clap::Args;
-use serde_json::json;
+use clap::{Args, Subcommand};
 
-use super::args::{ModelArgs, pixels};
-use super::bank::{QueryArgs, search_request};
+use super::args::{ModelArgs, pixels, positive};
+use super::bank::{QueryArgs, QueryPlace, search_request};
 use super::commander::Commander;
-use super::output::show;
+use super::output::{show, thousands};
 use crate::colormap::Colormap;
 use crate::engine::compose::Style;
-use crate::engine::facts::Space;
-use crate::engine::jobs;
-use crate::engine::jobs::figures::{GalleryRequest, HeatmapRequest};
-use crate::patch::PatchGrid;
+use crate::engine::facts::{Space, Split};
+use crate::engine::jobs::embed::BankSource;
+use crate::engine::jobs::figures::{
+    GalleriesRequest, GalleryRequest, Haystack, HeatmapRequest, Layout, MapImages, MapsRequest, Output,
+};
+use crate::engine::{defaults, jobs};
+use crate::figure::{Letters, Palette};
+use crate::patch::{PatchGrid, PatchRef};
 
 /// How figures look.
 #[derive(Args)]
+#[command(next_help_heading = "Look")]
 pub struct FigureStyle {
     /// Page width in inches: 3.25 (a column), 5.5 or 6.75
     #[arg(long, default_value_t = 6.75)]
@@ -27,11 +31,41 @@ pub struct FigureStyle {
     /// Pixels per inch of a PNG
     #[arg(long, default_value_t = 300)]
     pub dpi: u32,
+    /// Colours of boxes: the paper's, or such as any colour blindness tells apart
+    #[arg(long, value_enum, default_value_t)]
+    pub palette: Palette,
+    /// Which panels bear letters
+    #[arg(long, value_enum, default_value_t)]
+    pub letters: Letters,
+    /// Leave geometry, model and data set out of the picture; the caption has them
+    #[arg(long)]
+    pub plain: bool,
+    /// Also write the caption, as a LaTeX figure environment
+    #[arg(long, value_name = "FILE.tex")]
+    pub caption: Option<PathBuf>,
+}
+
+/// How heatmaps look.
+#[derive(Args)]
+#[command(next_help_heading = "Look")]
+pub struct MapStyle {
     #[arg(long, value_enum, default_value_t)]
     pub colormap: Colormap,
     /// Ends of the colour scale, such as -1,1
     #[arg(long, value_name = "LOW,HIGH", default_value = "-1,1", allow_hyphen_values = true)]
     pub range: Ends,
+}
+
+/// How galleries look.
+#[derive(Args)]
+#[command(next_help_heading = "Look")]
+pub struct GridStyle {
+    /// Cells in a row of a gallery
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub columns: Option<u32>,
+    /// Show the share of same image, same class and other class by rank below each gallery
+    #[arg(long)]
+    pub shares: bool,
 }
 
 /// `LOW,HIGH`.
@@ -77,6 +111,8 @@ pub struct HeatmapArgs {
     #[arg(long, value_name = "FILE.npy")]
     pub values: Option<PathBuf>,
     #[command(flatten)]
+    pub maps: MapStyle,
+    #[command(flatten)]
     pub style: FigureStyle,
 }
 
@@ -110,22 +146,183 @@ pub struct GalleryArgs {
     #[arg(long)]
     pub data: Option<String>,
     #[command(flatten)]
+    pub grid: GridStyle,
+    #[command(flatten)]
     pub style: FigureStyle,
 }
 
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct FigureArgs {
+    #[command(subcommand)]
+    pub paper: Option<PaperFigure>,
     /// SIDECAR.json of a figure, or a run folder for its loss curve
-    pub source: PathBuf,
-    #[arg(long)]
-    pub out: PathBuf,
+    #[arg(required = true)]
+    pub source: Option<PathBuf>,
+    #[arg(long, required = true)]
+    pub out: Option<PathBuf>,
     /// Pixels per inch of a PNG; as recorded unless told
     #[arg(long)]
     pub dpi: Option<u32>,
+    /// Also write the caption, as a LaTeX figure environment
+    #[arg(long, value_name = "FILE.tex")]
+    pub caption: Option<PathBuf>,
+}
+
+/// The paper's figures by number.
+#[derive(Subcommand)]
+pub enum PaperFigure {
+    /// Heatmaps in z and h of one image at two patch sizes (71 and 100 of 224 pixels)
+    Fig4(MapsArgs),
+    /// The 119 nearest of two patches in z and h
+    Fig5(GalleriesArgs),
+    /// Heatmaps in z and h of eight images
+    Fig6(MapsArgs),
+    /// The 119 nearest of four patches in z and h
+    Fig7(GalleriesArgs),
+    /// The 255 nearest of a patch in h
+    Fig8(GalleriesArgs),
+    /// The 255 nearest of another patch in h
+    Fig9(GalleriesArgs),
+    /// Sixteen parts and their 35 nearest in h, named by row and column
+    Fig10(GalleriesArgs),
+    /// Five positions of an image and the 48 nearest of each in h
+    Fig11(InstanceArgs),
+    /// Five positions of another image and the 48 nearest of each in h
+    Fig12(InstanceArgs),
+}
+
+#[derive(Args)]
+pub struct MapsArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// An image file; may be given several times
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "split", "query"])]
+    pub image: Vec<PathBuf>,
+    /// X,Y: centre of the query patch in an --image, pixels; once for all or once for each
+    #[arg(long, value_name = "X,Y", requires = "image")]
+    pub at: Vec<Point>,
+    /// demo, a folder or an image file
+    #[arg(long, default_value = "demo")]
+    pub data: String,
+    #[arg(long, value_enum)]
+    pub split: Option<Split>,
+    /// IMAGE:Y:X of --data, the image's index and the patch's top-left pixel; may be given several times
+    ///
+    /// Where no query is given, the seed chooses: images in a random order, classes taking turns; in each the patch
+    /// with the most contrast of 64 random positions.
+    #[arg(long, value_name = "IMAGE:Y:X")]
+    pub query: Vec<QueryPlace>,
+    /// Number of queries to choose where none is given
+    #[arg(long, value_name = "N", value_parser = positive(), conflicts_with = "image")]
+    pub queries: Option<usize>,
+    /// Scale the short side to N x 256/224 and take the centre N x N
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=8192))]
+    pub fit: Option<u32>,
+    /// Patch sizes, pixels, such as 71,100; what suits the images unless told
+    #[arg(long, value_name = "P,...", value_delimiter = ',', value_parser = pixels())]
+    pub patch: Vec<u32>,
+    /// Distance between patches, pixels; at most 25 x 25 patches unless told
+    #[arg(long, value_parser = pixels())]
+    pub stride: Option<u32>,
+    #[arg(long, value_delimiter = ',', default_value = "z,h")]
+    pub space: Vec<Space>,
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Queries side by side
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=8), help_heading = "Look")]
+    pub across: Option<u32>,
+    #[command(flatten)]
+    pub maps: MapStyle,
+    #[command(flatten)]
+    pub style: FigureStyle,
+}
+
+/// The patches that are searched: a bank, or those of a data set, embedded for this figure.
+#[derive(Args)]
+pub struct HaystackArgs {
+    /// A bank of `bagssl embed`; without it the patches are embedded for this figure alone
+    #[arg(long, conflicts_with_all = ["model", "split", "patch", "stride", "limit", "stem_padding", "mean", "std", "input", "resize"])]
+    pub bank: Option<PathBuf>,
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// demo, a folder or an image file; with --bank: where its images lie, if they were moved
+    #[arg(long)]
+    pub data: Option<String>,
+    #[arg(long, value_enum)]
+    pub split: Option<Split>,
+    /// Patch size, pixels; what suits the images unless told
+    #[arg(long, value_parser = pixels())]
+    pub patch: Option<u32>,
+    /// Distance between patches, pixels; about 7 x 7 of each image unless told
+    #[arg(long, value_parser = pixels())]
+    pub stride: Option<u32>,
+    /// Only the first N images
+    #[arg(long, value_name = "N", default_value_t = defaults::GALLERY_IMAGES, value_parser = positive())]
+    pub limit: usize,
+    /// Number of neighbours of each query; as in the paper's figure unless told
+    #[arg(long, value_parser = positive())]
+    pub k: Option<usize>,
+    /// Leave out patches of the query's own image
+    #[arg(long)]
+    pub exclude_same_image: bool,
+    /// At most N patches of any one image
+    #[arg(long, value_name = "N", value_parser = positive())]
+    pub per_image: Option<usize>,
+    /// IMAGE:Y:X, the image's index and the patch's top-left pixel; may be given several times
+    ///
+    /// Where no query is given, the seed chooses: images in a random order, classes taking turns; in each the patch
+    /// with the most contrast of 64 random positions. Positions of one image (fig11, fig12) begin with such a patch;
+    /// each next one is the patch least like those before (whose greatest cosine to them is the least).
+    #[arg(long, value_name = "IMAGE:Y:X")]
+    pub query: Vec<QueryPlace>,
+    /// Number of queries to choose where none is given
+    #[arg(long, value_name = "N", value_parser = positive(), conflicts_with = "query")]
+    pub queries: Option<usize>,
+    /// Spaces, such as z,h; as in the paper's figure unless told
+    #[arg(long, value_delimiter = ',')]
+    pub space: Vec<String>,
+    /// Queries side by side on a sheet (fig10, fig11, fig12)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=26), help_heading = "Look")]
+    pub across: Option<u32>,
+}
+
+#[derive(Args)]
+pub struct GalleriesArgs {
+    #[command(flatten)]
+    pub search: HaystackArgs,
+    #[arg(long)]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub grid: GridStyle,
+    #[command(flatten)]
+    pub style: FigureStyle,
+}
+
+#[derive(Args)]
+pub struct InstanceArgs {
+    /// The image, by its index; the seed's choice unless told
+    #[arg(long, value_name = "N")]
+    pub index: Option<usize>,
+    #[command(flatten)]
+    pub galleries: GalleriesArgs,
+}
+
+/// What a figure of the paper shows unless told.
+struct Plan {
+    layout: Layout,
+    count: usize,
+    /// Queries of the seed's choice to pass over: what makes Fig 9 another than Fig 8.
+    skip: usize,
+    k: usize,
+    spaces: &'static [&'static str],
+    /// Cells in a row; 0 picks.
+    columns: u32,
 }
 
 impl Commander {
     pub fn heatmap(&self, args: HeatmapArgs) -> anyhow::Result<()> {
+        let look = map_style(&args.style, &args.maps);
         let request = HeatmapRequest {
             model: args.model.into(),
             image: args.image,
@@ -133,10 +330,8 @@ impl Commander {
             grid: PatchGrid::new(args.patch, args.stride)?,
             at: (args.at.x, args.at.y),
             spaces: args.space,
-            dpi: args.style.dpi,
-            style: style(&args.style),
-            out: args.out,
             values: args.values,
+            output: output(args.out, args.style, look),
         };
         let report = self.job(|job| jobs::figures::heatmap(&request, job))?;
         show(self.json(), &report, || {
@@ -145,7 +340,7 @@ impl Commander {
                 spaces.map(|(name, s)| format!("{name} {:.2} to {:.2}, mean {:.2}", s.min, s.max, s.mean));
             format!(
                 "{}: {} x {} patches, query at y {}, x {}; {}",
-                report.out.display(),
+                report.files.out.display(),
                 report.rows,
                 report.cols,
                 report.query.y,
@@ -156,34 +351,178 @@ impl Commander {
     }
 
     pub fn gallery(&self, args: GalleryArgs) -> anyhow::Result<()> {
+        let look = grid_style(&args.style, &args.grid);
         let request = GalleryRequest {
             search: search_request(args.query),
             spaces: args.space,
             data: args.data,
-            dpi: args.style.dpi,
-            style: style(&args.style),
-            out: args.out,
+            output: output(args.out, args.style, look),
         };
         let report = jobs::figures::gallery(&request)?;
         show(self.json(), &report, || {
             let spaces = report.spaces.iter();
             let spaces = spaces.map(|s| format!("{} in {}", s.neighbours.len(), s.space)).collect::<Vec<_>>();
-            format!("{}: neighbours {}", report.out.display(), spaces.join(", "))
+            format!("{}: neighbours {}", report.files.out.display(), spaces.join(", "))
         })
     }
 
     pub fn figure(&self, args: FigureArgs) -> anyhow::Result<()> {
-        let saved = if args.source.is_dir() {
-            jobs::train::loss_curve(&args.source, &args.out, args.dpi.unwrap_or(300))?
+        if let Some(figure) = args.paper {
+            return self.paper_figure(figure);
+        }
+        let (source, out) =
+            (args.source.context("SOURCE is missing")?, args.out.context("--out is missing")?);
+        let written = if source.is_dir() {
+            let dpi = args.dpi.unwrap_or(Style::default().dpi);
+            jobs::train::loss_curve(&source, &out, dpi, args.caption.as_deref())?
         } else {
-            jobs::figures::again(&args.source, &args.out, args.dpi)?
+            jobs::figures::again(&source, &out, args.dpi, args.caption.as_deref())?
         };
-        show(self.json(), &json!({ "out": saved.out, "sidecar": saved.sidecar }), || {
-            saved.out.display().to_string()
+        show(self.json(), &written, || written.out.display().to_string())
+    }
+
+    fn paper_figure(&self, figure: PaperFigure) -> anyhow::Result<()> {
+        const Z_AND_H: &[&str] = &["z", "h"];
+        const H: &[&str] = &["h"];
+        let of_patches = |count, skip, k, spaces, columns| Plan {
+            layout: Layout::Gallery,
+            count,
+            skip,
+            k,
+            spaces,
+            columns,
+        };
+        let of_image = |skip, index| Plan {
+            layout: Layout::Instance(index),
+            count: 5,
+            skip,
+            k: 48,
+            spaces: H,
+            columns: 0,
+        };
+        match figure {
+            PaperFigure::Fig4(args) => self.maps(args, 1, true),
+            PaperFigure::Fig6(args) => self.maps(args, 8, false),
+            PaperFigure::Fig5(args) => self.galleries(args, &of_patches(2, 0, 119, Z_AND_H, 0)),
+            PaperFigure::Fig7(args) => self.galleries(args, &of_patches(4, 0, 119, Z_AND_H, 15)),
+            PaperFigure::Fig8(args) => self.galleries(args, &of_patches(1, 0, 255, H, 0)),
+            PaperFigure::Fig9(args) => self.galleries(args, &of_patches(1, 1, 255, H, 0)),
+            PaperFigure::Fig10(args) => {
+                let plan = Plan { layout: Layout::Parts, ..of_patches(16, 0, 35, H, 0) };
+                self.galleries(args, &plan)
+            }
+            PaperFigure::Fig11(args) => self.galleries(args.galleries, &of_image(0, args.index)),
+            PaperFigure::Fig12(args) => self.galleries(args.galleries, &of_image(1, args.index)),
+        }
+    }
+
+    /// Fig 4 or 6.
+    fn maps(&self, args: MapsArgs, count: usize, two_sizes: bool) -> anyhow::Result<()> {
+        let images = if args.image.is_empty() {
+            let queries = args.query.iter().map(|q| (q.image, q.y, q.x)).collect();
+            MapImages::Data { data: args.data, split: args.split, queries }
+        } else {
+            MapImages::Files { paths: args.image, at: args.at.iter().map(|at| (at.x, at.y)).collect() }
+        };
+        let style = Style { across: args.across.unwrap_or(0), ..map_style(&args.style, &args.maps) };
+        let request = MapsRequest {
+            model: args.model.into(),
+            images,
+            fit: args.fit,
+            patches: args.patch,
+            two_sizes,
+            stride: args.stride,
+            count: args.queries.unwrap_or(count),
+            spaces: args.space,
+            output: output(args.out, args.style, style),
+        };
+        let report = self.job(|job| jobs::figures::maps(&request, job))?;
+        show(self.json(), &report, || {
+            let mut lines = vec![report.files.out.display().to_string()];
+            lines.extend(report.maps.iter().map(|map| {
+                let PatchRef { y, x, size, .. } = map.query;
+                let (rows, cols) = (map.rows, map.cols);
+                format!("image {}: {rows} x {cols} patches of {size}, query at y {y}, x {x}", map.image)
+            }));
+            lines.join("\n")
+        })
+    }
+
+    /// Fig 5 and 7 to 12.
+    fn galleries(&self, args: GalleriesArgs, plan: &Plan) -> anyhow::Result<()> {
+        let GalleriesArgs { search, out, grid, style } = args;
+        let haystack = match search.bank {
+            Some(folder) => Haystack::Bank { folder, data: search.data },
+            None => Haystack::Fresh {
+                model: search.model.into(),
+                source: BankSource {
+                    data: search.data.unwrap_or_else(|| "demo".into()),
+                    split: search.split,
+                    limit: Some(search.limit),
+                },
+                patch: search.patch,
+                stride: search.stride,
+            },
+        };
+        // Another number of neighbours takes another shape.
+        let columns = if search.k.is_none() { plan.columns } else { 0 };
+        let look = Style {
+            columns: grid.columns.unwrap_or(columns),
+            across: search.across.unwrap_or(0),
+            ..grid_style(&style, &grid)
+        };
+        let own = plan.spaces.iter().map(|space| space.to_string()).collect();
+        let request = GalleriesRequest {
+            haystack,
+            layout: plan.layout,
+            queries: search.query.iter().map(|q| (q.image, q.y, q.x)).collect(),
+            count: search.queries.unwrap_or(plan.count),
+            skip: plan.skip,
+            k: search.k.unwrap_or(plan.k),
+            spaces: if search.space.is_empty() { own } else { search.space },
+            exclude_same_image: search.exclude_same_image,
+            per_image: search.per_image,
+            output: output(out, style, look),
+        };
+        let report = self.job(|job| jobs::figures::galleries(&request, job))?;
+        show(self.json(), &report, || {
+            let (searched, total) = (thousands(report.searched), thousands(report.total));
+            let out = report.files.out.display();
+            let mut lines = vec![format!("{out}: {} nearest over {searched} of {total} patches", report.k)];
+            lines.extend(report.queries.iter().map(|query| {
+                let PatchRef { image, y, x, .. } = query.query;
+                let spaces = query.spaces.iter().map(|(name, n)| {
+                    format!(
+                        "{name}: {} same image, {} same class, {} other class, {} unlabelled",
+                        n.same_image, n.same_class, n.other_class, n.other_image
+                    )
+                });
+                format!("{image}:{y}:{x}  {}", spaces.collect::<Vec<_>>().join("; "))
+            }));
+            lines.join("\n")
         })
     }
 }
 
+fn output(out: PathBuf, args: FigureStyle, style: Style) -> Output {
+    Output { out, caption: args.caption, style }
+}
+
 fn style(args: &FigureStyle) -> Style {
-    Style { width_in: args.width, colormap: args.colormap, range: args.range.0 }
+    Style {
+        width_in: args.width,
+        dpi: args.dpi,
+        palette: args.palette,
+        letters: args.letters,
+        facts: !args.plain,
+        ..Style::default()
+    }
+}
+
+fn map_style(args: &FigureStyle, maps: &MapStyle) -> Style {
+    Style { colormap: maps.colormap, range: maps.range.0, ..style(args) }
+}
+
+fn grid_style(args: &FigureStyle, grid: &GridStyle) -> Style {
+    Style { columns: grid.columns.unwrap_or(0), shares: grid.shares, ..style(args) }
 }

@@ -1,13 +1,20 @@
-//! Figures from results: the one way from a heatmap or a gallery to paper, for the window and
-//! the command line alike.
+//! Figures from results: the one way from heatmaps and galleries to paper, for the window and
+//! the command line alike. What goes in is plain: pixels, cosines and places.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::bank::{BankSpec, DataFacts, ModelFacts};
 use crate::colormap::Colormap;
+use crate::dataset::Dataset;
+use crate::embed::Embedder;
 use crate::figure::{
-    Axis, CurveData, CurveFigure, CurveSpec, Figure, GalleryCell, GalleryData, GalleryFigure, GallerySpace,
-    GallerySpec, HeatmapData, HeatmapFigure, HeatmapSpace, HeatmapSpec, Series,
+    Axis, CurveData, CurveFigure, CurveSpec, Figure, Format, GalleryCell, GalleryData, GalleryFigure,
+    GalleryQuery, GallerySpace, GallerySpec, HeatmapData, HeatmapFigure, HeatmapRow, HeatmapSpace,
+    HeatmapSpec, Instance, Letters, Page, Palette, Series, SheetData, SheetFigure, SheetSpec,
 };
 use crate::image::Image;
 use crate::patch::{PatchGrid, PatchRef};
@@ -15,22 +22,111 @@ use crate::search::Relation;
 use crate::train::Metrics;
 
 /// How figures look.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Style {
     /// Page width, inches.
     pub width_in: f32,
+    /// Pixels per inch of a PNG.
+    pub dpi: u32,
     pub colormap: Colormap,
     /// Ends of the colour scale.
     pub range: [f32; 2],
+    pub palette: Palette,
+    pub letters: Letters,
+    /// Whether geometry, model and data set stand below the panels.
+    pub facts: bool,
+    /// Whether the share of each relation by rank stands below a gallery.
+    pub shares: bool,
+    /// Cells in a row of a gallery; 0 picks.
+    pub columns: u32,
+    /// Queries (heatmaps) or galleries (sheets) side by side; 0 picks.
+    pub across: u32,
 }
 
 impl Default for Style {
     fn default() -> Self {
-        Self { width_in: 6.75, colormap: Colormap::default(), range: [-1.0, 1.0] }
+        Self {
+            width_in: 6.75,
+            dpi: Format::DEFAULT_DPI,
+            colormap: Colormap::default(),
+            range: [-1.0, 1.0],
+            palette: Palette::default(),
+            letters: Letters::default(),
+            facts: true,
+            shares: false,
+            columns: 0,
+            across: 0,
+        }
     }
 }
 
-/// A heatmap figure's content.
+impl Style {
+    fn page(&self) -> Page {
+        let Self { width_in, palette, letters, facts, .. } = *self;
+        Page { width_in, palette, letters, facts, ..Page::default() }
+    }
+}
+
+/// What a figure was made from: the model, and the images that were looked at.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Origin {
+    pub model: ModelFacts,
+    pub data: DataFacts,
+}
+
+/// Which patches could be neighbours.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SearchFacts {
+    pub grid: PatchGrid,
+    pub exclude_same_image: bool,
+    pub per_image: Option<usize>,
+}
+
+impl Origin {
+    /// Of heatmaps of images of `data`.
+    pub fn new(embedder: &Embedder, data: &dyn Dataset) -> anyhow::Result<Self> {
+        let model = ModelFacts {
+            name: embedder.name.clone(),
+            hash: embedder.hash.clone(),
+            arch: embedder.info.backbone.title(),
+        };
+        Ok(Self { model, data: DataFacts::of(data)? })
+    }
+
+    /// Of galleries over a bank.
+    pub fn of_bank(spec: &BankSpec) -> Self {
+        Self { model: spec.model.clone(), data: spec.data.clone() }
+    }
+
+    /// What stands below a figure. Names of files stay out of a figure's bytes, so that a model is told by
+    /// its architecture and hash, and only sets that are the same everywhere by their name.
+    pub fn notes(&self) -> Vec<String> {
+        let Self { model, data } = self;
+        let mut notes = vec![format!("model {}, sha256 {:.8}", model.arch, model.hash)];
+        match data.kind.as_str() {
+            "parts" | "cifar10" | "cifar100" => notes.push(format!("data {}", data.name)),
+            "image-folder" | "folder" => notes.push(format!("images sha256 {:.8}", data.fingerprint)),
+            _ => {}
+        }
+        notes
+    }
+
+    /// What a sidecar keeps under `source`.
+    pub fn source(&self, search: Option<&SearchFacts>) -> Value {
+        let mut source = json!({ "model": self.model, "data": self.data });
+        if let Some(search) = search {
+            source["search"] = json!(search);
+        }
+        source
+    }
+}
+
+/// What image `index` of a data set is called in a figure.
+pub fn image_title(index: usize, class: Option<&str>) -> String {
+    class.map_or(format!("image {index}"), |class| format!("image {index} · {class}"))
+}
+
+/// One query of a heatmap figure.
 pub struct HeatmapContent<'a> {
     pub image: &'a Image,
     /// What the image is called ("image 12 · horse").
@@ -39,32 +135,40 @@ pub struct HeatmapContent<'a> {
     pub query: PatchRef,
     /// Space names and their cosines, row by row, in the order shown.
     pub maps: Vec<(String, Vec<f32>)>,
-    /// Model and data, in words.
-    pub notes: Vec<String>,
 }
 
-/// Figure 4: the image and one heatmap for each space.
-pub fn heatmap(content: HeatmapContent<'_>, style: &Style) -> Figure {
+/// Figures 4 and 6: each query's image and one heatmap for each space.
+pub fn heatmap(rows: Vec<HeatmapContent<'_>>, notes: Vec<String>, style: &Style) -> Figure {
     let space = |(name, scores): (String, Vec<f32>)| HeatmapSpace { title: space_title(&name), name, scores };
+    let row = |content: HeatmapContent<'_>| HeatmapRow {
+        image: content.image.clone(),
+        title: content.title,
+        grid: content.grid,
+        query: [content.query.y, content.query.x],
+        spaces: content.maps.into_iter().map(space).collect(),
+    };
     Figure::Heatmap(HeatmapFigure {
         spec: HeatmapSpec {
-            width_in: style.width_in,
+            page: style.page(),
             colormap: style.colormap,
             range: style.range,
+            across: style.across,
             ..HeatmapSpec::default()
         },
-        data: HeatmapData {
-            image: content.image.clone(),
-            title: content.title,
-            grid: content.grid,
-            query: [content.query.y, content.query.x],
-            spaces: content.maps.into_iter().map(space).collect(),
-            notes: content.notes,
-        },
+        data: HeatmapData { rows: rows.into_iter().map(row).collect(), notes },
     })
 }
 
-/// One space of a gallery figure.
+/// One query of a gallery or sheet.
+pub struct QueryContent {
+    pub patch: PatchRef,
+    pub pixels: Arc<Image>,
+    /// What it is called beside its letter ("horse"); may be empty.
+    pub title: String,
+    pub spaces: Vec<GalleryContent>,
+}
+
+/// Its neighbours in one space.
 pub struct GalleryContent {
     pub space: String,
     pub searched: usize,
@@ -80,15 +184,45 @@ pub struct Cell {
     pub relation: Relation,
 }
 
-/// Figure 5: the neighbours of a patch in each space.
-pub fn gallery(
-    query: PatchRef,
-    pixels: &Image,
-    k: usize,
-    spaces: Vec<GalleryContent>,
+/// Figures 5, 7, 8 and 9: the neighbours of each query in each space.
+pub fn gallery(queries: Vec<QueryContent>, notes: Vec<String>, style: &Style) -> anyhow::Result<Figure> {
+    let (k, queries) = gallery_queries(queries)?;
+    Ok(Figure::Gallery(GalleryFigure {
+        spec: GallerySpec { page: style.page(), columns: style.columns, shares: style.shares },
+        data: GalleryData { k, queries, notes },
+    }))
+}
+
+/// Figure 10: a small gallery for each of many parts. Figures 11 and 12, where `instance` is the image
+/// and what it is called: the same for positions of that image, which is shown with them.
+pub fn sheet(
+    instance: Option<(&Image, String)>,
+    queries: Vec<QueryContent>,
     notes: Vec<String>,
     style: &Style,
-) -> Figure {
+) -> anyhow::Result<Figure> {
+    let (k, queries) = gallery_queries(queries)?;
+    let across = match (style.across, instance.is_some()) {
+        (0, true) => 3,
+        (0, false) => SheetSpec::default().across,
+        (across, _) => across,
+    };
+    let instance = instance.map(|(image, title)| Instance { image: image.clone(), title });
+    let spec = SheetSpec { page: style.page(), across, columns: style.columns, shares: style.shares };
+    Ok(Figure::Sheet(SheetFigure { spec, data: SheetData { instance, k, queries, notes } }))
+}
+
+/// The queries as a figure holds them, and how many neighbours each has.
+///
+/// # Errors
+/// Some have fewer than others, so that their grids would not be alike.
+fn gallery_queries(queries: Vec<QueryContent>) -> anyhow::Result<(usize, Vec<GalleryQuery>)> {
+    let counts = || queries.iter().flat_map(|query| query.spaces.iter().map(|space| space.cells.len()));
+    let (least, most) = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
+    anyhow::ensure!(
+        least == most && most > 0,
+        "some queries have {least} neighbours and some {most}; ask for at most {least}, or search more patches"
+    );
     let cell = |cell: Cell| GalleryCell {
         patch: (*cell.pixels).clone(),
         at: cell.patch,
@@ -102,11 +236,13 @@ pub fn gallery(
         total: content.total as u64,
         cells: content.cells.into_iter().map(cell).collect(),
     };
-    let spaces = spaces.into_iter().map(space).collect();
-    Figure::Gallery(GalleryFigure {
-        spec: GallerySpec { width_in: style.width_in, ..GallerySpec::default() },
-        data: GalleryData { query: pixels.clone(), at: query, k, spaces, notes },
-    })
+    let query = |content: QueryContent| GalleryQuery {
+        pixels: (*content.pixels).clone(),
+        at: content.patch,
+        title: content.title,
+        spaces: content.spaces.into_iter().map(space).collect(),
+    };
+    Ok((most, queries.into_iter().map(query).collect()))
 }
 
 /// "projection z", "embedding h", or the plain name.

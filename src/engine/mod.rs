@@ -2,6 +2,7 @@
 //! as jobs that run to their end, for the command line.
 
 pub mod compose;
+pub mod defaults;
 mod explorer;
 pub mod facts;
 mod gallery;

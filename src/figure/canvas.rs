@@ -14,7 +14,6 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontDesc, FontFamily, FontStyle, FontTransform, IntoFont, TextStyle, register_font};
 
 use super::codec;
-use crate::colormap::QUERY;
 use crate::image::Image;
 pub(super) use crate::words::thousands;
 
@@ -24,6 +23,9 @@ pub(super) const PT: i32 = 20;
 pub(super) const UNITS_PER_INCH: i32 = 72 * PT;
 /// What SVG viewers are asked for; our PDF and PNG always take the first, which is in the program.
 pub(super) const FONT_FAMILY: &str = "Ubuntu, sans-serif";
+
+/// White around everything on a page.
+pub(super) const MARGIN: i32 = 3 * PT;
 
 /// Text and lines.
 pub(super) const INK: [u8; 3] = [0x22, 0x22, 0x22];
@@ -96,6 +98,22 @@ pub(super) fn text_width(text: &str, size: i32) -> i32 {
     font.layout_box(text).map_or(0, |(_, (width, _))| width)
 }
 
+/// The first of `forms` that fits in `width` units, else the last, cut off with an ellipsis.
+pub(super) fn fitting(forms: &[String], size: i32, width: i32) -> String {
+    if let Some(form) = forms.iter().find(|form| text_width(form, size) <= width) {
+        return form.clone();
+    }
+    let mut cut = forms.last().cloned().unwrap_or_default();
+    while !cut.is_empty() {
+        cut.pop();
+        let form = format!("{}…", cut.trim_end());
+        if text_width(&form, size) <= width {
+            return form;
+        }
+    }
+    cut
+}
+
 /// Puts as many of `parts` as fit into each line of `width` units; a part
 /// that is too long for a line is broken between words.
 pub(super) fn wrap(parts: &[String], separator: &str, size: i32, width: i32) -> Vec<String> {
@@ -125,6 +143,11 @@ pub(super) struct Rect {
     pub y: f64,
     pub width: f64,
     pub height: f64,
+}
+
+/// Left-aligned text in one line around `y`.
+pub(super) fn label(x: i32, y: i32, size: i32, color: [u8; 3], body: impl Into<String>) -> Text {
+    Text { x, y, size, color, h: HPos::Left, v: VPos::Center, upwards: false, body: body.into() }
 }
 
 impl Rect {
@@ -206,6 +229,12 @@ impl Canvas {
         ));
     }
 
+    /// Fills `rect`.
+    pub fn fill(&mut self, rect: Rect, color: [u8; 3]) {
+        let (attributes, color) = (rect.attributes(), hex(color));
+        self.element(&format!("<rect {attributes} fill=\"{color}\"/>"));
+    }
+
     /// Outlines `rect`, the line centred on its edge, `width` in units.
     pub fn frame(&mut self, rect: Rect, color: [u8; 3], width: i32) {
         let (attributes, color) = (rect.attributes(), hex(color));
@@ -214,9 +243,9 @@ impl Canvas {
         ));
     }
 
-    /// The query's red dashes on a white line, so that they show on any picture.
-    pub fn query(&mut self, rect: Rect) {
-        let (attributes, color) = (rect.attributes(), hex(QUERY));
+    /// The query's dashes on a white line, so that they show on any picture.
+    pub fn query(&mut self, rect: Rect, color: [u8; 3]) {
+        let (attributes, color) = (rect.attributes(), hex(color));
         let (line, halo, dash, gap) = (PT * 9 / 10, PT * 3 / 2, PT * 5 / 2, PT * 3 / 2);
         self.element(&format!(
             "<rect {attributes} fill=\"none\" stroke=\"#ffffff\" stroke-width=\"{halo}\"/>\n\
@@ -315,6 +344,15 @@ mod tests {
     fn enlarging_repeats_pixels() {
         let image = Image::new(2, 1, vec![1, 2, 3, 4, 5, 6]);
         assert_eq!(enlarge(&image, 2).rgb(), &[1, 2, 3, 1, 2, 3, 4, 5, 6, 4, 5, 6].repeat(2)[..]);
+    }
+
+    #[test]
+    fn text_that_does_not_fit_is_shorter_or_ends_in_an_ellipsis() {
+        let forms = ["a long form".to_owned(), "short form".to_owned()];
+        assert_eq!(fitting(&forms, 160, 100_000), "a long form");
+        assert_eq!(fitting(&forms, 160, text_width("short form", 160)), "short form");
+        assert_eq!(fitting(&forms, 160, text_width("short…", 160)), "short…");
+        assert_eq!(fitting(&forms, 160, 1), "");
     }
 
     #[test]

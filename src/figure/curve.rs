@@ -10,9 +10,10 @@ use plotters::style::text_anchor::{HPos, VPos};
 use serde::{Deserialize, Serialize};
 
 use super::canvas::{
-    Area, BORDER, Canvas, FAINT, INK, PT, Text, UNITS_PER_INCH, font, hex, rgb, text_width, thousands, wrap,
+    Area, BORDER, Canvas, FAINT, INK, MARGIN, PT, Text, UNITS_PER_INCH, font, hex, rgb, text_width,
+    thousands, wrap,
 };
-use super::{codec, output};
+use super::{codec, output, page};
 use crate::colormap::space_color;
 
 /// How a curve figure looks.
@@ -92,7 +93,6 @@ pub struct CurveFigure {
     pub data: CurveData,
 }
 
-const MARGIN: i32 = 3 * PT;
 /// Width of a line.
 const LINE: i32 = PT * 4 / 5;
 
@@ -116,8 +116,7 @@ impl CurveFigure {
             "height_in is {}; expected 0.5 to 40",
             spec.height_in
         );
-        ensure!((4.0..=24.0).contains(&spec.text_pt), "text_pt is {}; expected 4 to 24 points", spec.text_pt);
-        let text = (spec.text_pt * PT as f32).round() as i32;
+        let text = page::text_units(spec.text_pt)?;
         let height = (spec.height_in * UNITS_PER_INCH as f32).round() as i32;
         let mut canvas = Canvas::new(width);
         let top = self.head(&mut canvas, width, text);

@@ -7,30 +7,41 @@
 //! (resvg) are made from that page with the font that is in the program.
 
 mod canvas;
+mod caption;
+mod cells;
 mod codec;
 mod curve;
 mod gallery;
 mod heatmap;
 mod output;
+mod page;
+mod sheet;
 mod sidecar;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::files;
+
+pub use cells::{GalleryCell, GalleryQuery, GallerySpace};
 pub use curve::{Axis, CurveData, CurveFigure, CurveSpec, Series};
-pub use gallery::{GalleryCell, GalleryData, GalleryFigure, GallerySpace, GallerySpec};
-pub use heatmap::{HeatmapData, HeatmapFigure, HeatmapSpace, HeatmapSpec};
+pub use gallery::{GalleryData, GalleryFigure, GallerySpec};
+pub use heatmap::{HeatmapData, HeatmapFigure, HeatmapRow, HeatmapSpace, HeatmapSpec};
 pub use output::Format;
+pub use page::{LEAST_PT, Letters, Page, Palette};
+pub use sheet::{Instance, SheetData, SheetFigure, SheetSpec};
 pub use sidecar::Sidecar;
 
 /// A figure: how it looks and what it shows.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Figure {
-    /// An image and one similarity heatmap for each space (Fig 4).
+    /// Images, each with one similarity heatmap for each space (Fig 4, 6).
     Heatmap(HeatmapFigure),
-    /// The nearest patches of a query, one grid for each space (Fig 5, 7, 8).
+    /// The nearest patches of queries, one grid for each space (Fig 5, 7, 8, 9).
     Gallery(GalleryFigure),
+    /// Small galleries of many parts, or of positions of one image (Fig 10, 11, 12).
+    Sheet(SheetFigure),
     /// Named series over a common axis, such as a loss curve.
     Curve(CurveFigure),
 }
@@ -51,6 +62,7 @@ impl Figure {
         match self {
             Figure::Heatmap(figure) => figure.svg().context("heatmap figure"),
             Figure::Gallery(figure) => figure.svg().context("gallery figure"),
+            Figure::Sheet(figure) => figure.svg().context("sheet of galleries"),
             Figure::Curve(figure) => figure.svg().context("curve figure"),
         }
     }
@@ -60,6 +72,17 @@ impl Figure {
         format.bytes_from_svg(self.svg()?)
     }
 
+    /// Checks that a figure can be written at `path`: its format is known and its folder is there.
+    pub fn check_out(path: &Path, dpi: u32) -> Result<()> {
+        Format::from_path(path, dpi)?.check()?;
+        output::check_place(path)
+    }
+
+    /// Where the sidecar of a figure at `path` stands: `a.pdf` -> `a.pdf.json`.
+    pub fn sidecar_of(path: &Path) -> PathBuf {
+        output::sidecar_path(path)
+    }
+
     /// Writes the figure to `path`, in the format of its extension (`dpi`
     /// counts for PNG), and its sidecar beside it, both or neither.
     ///
@@ -67,10 +90,11 @@ impl Figure {
     /// is kept in the sidecar as it is.
     pub fn save(&self, path: &Path, dpi: u32, source: serde_json::Value) -> Result<Saved> {
         let format = Format::from_path(path, dpi)?;
+        output::check_place(path)?;
         let bytes = self.render(format)?;
         let sidecar = output::sidecar_path(path);
         let json = Sidecar { figure: self.clone(), format, source }.to_json()?;
-        output::write_together(&[(path, &bytes), (&sidecar, json.as_bytes())])?;
+        files::write_together(&[(path, &bytes), (&sidecar, json.as_bytes())])?;
         Ok(Saved { out: path.to_owned(), sidecar })
     }
 }

@@ -1,7 +1,5 @@
 //! From one SVG page to a file: SVG, PDF with text as text, or PNG.
 
-use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
@@ -46,6 +44,17 @@ impl Format {
                 bail!("{}: cannot write a figure as .{other}; expected .svg, .pdf or .png", path.display())
             }
             None => bail!("{}: no file extension; expected .svg, .pdf or .png", path.display()),
+        }
+    }
+
+    /// Checks the resolution.
+    pub(super) fn check(self) -> Result<()> {
+        match self {
+            Format::Png { dpi } => {
+                ensure!((36..=2400).contains(&dpi), "{dpi} dots per inch; expected 36 to 2400");
+                Ok(())
+            }
+            Format::Svg | Format::Pdf => Ok(()),
         }
     }
 
@@ -139,7 +148,7 @@ fn sort_entries(text: &mut [u8]) {
 }
 
 fn png_from_svg(svg: &str, dpi: u32) -> Result<Vec<u8>> {
-    ensure!((36..=2400).contains(&dpi), "{dpi} dots per inch; expected 36 to 2400");
+    Format::Png { dpi }.check()?;
     let tree = tree_from_svg(svg)?;
     let size = tree.size();
     let pixels = |css: f32| (f64::from(css / CSS_DPI) * f64::from(dpi)).round().max(1.0) as u32;
@@ -183,29 +192,11 @@ pub(super) fn sidecar_path(out: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Writes all `files` or, if any cannot be written, none: each goes to a
-/// temporary file in its folder first, and only then are they renamed.
-pub(super) fn write_together(files: &[(&Path, &[u8])]) -> Result<()> {
-    let mut ready = Vec::new();
-    for &(path, bytes) in files {
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        ensure!(folder.is_dir(), "{}: there is no folder {}", path.display(), folder.display());
-        ensure!(!path.is_dir(), "{}: is a folder; expected a file name", path.display());
-        let mut builder = tempfile::Builder::new();
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            builder.permissions(fs::Permissions::from_mode(0o666)); // less the user's umask
-        }
-        let fail = || format!("{}: cannot write", path.display());
-        let mut file = builder.prefix(".figure-").tempfile_in(folder).with_context(fail)?;
-        file.write_all(bytes).with_context(fail)?;
-        file.as_file().sync_all().with_context(fail)?;
-        ready.push((file, path));
-    }
-    for (file, path) in ready {
-        file.persist(path).with_context(|| format!("{}: cannot write", path.display()))?;
-    }
+/// Checks that a figure can stand at `path`: a mistyped folder is an error, not a new folder.
+pub(super) fn check_place(path: &Path) -> Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    ensure!(folder.is_dir(), "{}: there is no folder {}", path.display(), folder.display());
+    ensure!(!path.is_dir(), "{}: is a folder; expected a file name", path.display());
     Ok(())
 }
 
@@ -241,13 +232,11 @@ mod tests {
     }
 
     #[test]
-    fn files_are_written_together_or_not_at_all() {
+    fn a_figure_needs_a_folder_that_is_there() {
         let folder = tempfile::tempdir().unwrap();
-        let (a, b) = (folder.path().join("a"), folder.path().join("none").join("b"));
-        let error = write_together(&[(&a, b"new"), (&b, b"new")]).unwrap_err().to_string();
-        assert!(error.contains("there is no folder"), "{error}");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-        write_together(&[(&a, b"new")]).unwrap();
-        assert_eq!(fs::read(&a).unwrap(), b"new");
+        let error = |path: &Path| check_place(path).unwrap_err().to_string();
+        assert!(error(&folder.path().join("none").join("a.svg")).contains("there is no folder"));
+        assert!(error(folder.path()).contains("is a folder"));
+        check_place(&folder.path().join("a.svg")).unwrap();
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::{Figure, Format};
 
 /// Version of the sidecar's layout.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 /// Largest sidecar that is read.
 const MAX_BYTES: u64 = 1 << 30;
 
@@ -34,24 +34,27 @@ struct Layout<'a, S, D> {
     format: Format,
     spec: &'a S,
     data: &'a D,
+    caption: String,
     source: &'a Value,
 }
 
 impl Sidecar {
     /// The file's text: `figure`, `version`, `format`, `spec` (all style),
     /// `data` (plain; pictures as base64 PNG, lists of numbers as base64 of
-    /// little-endian floats) and `source`.
+    /// little-endian floats), `caption` (LaTeX, made of spec and data) and `source`.
     pub fn to_json(&self) -> Result<String> {
         match &self.figure {
             Figure::Heatmap(f) => self.layout("heatmap", &f.spec, &f.data),
             Figure::Gallery(f) => self.layout("gallery", &f.spec, &f.data),
+            Figure::Sheet(f) => self.layout("sheet", &f.spec, &f.data),
             Figure::Curve(f) => self.layout("curve", &f.spec, &f.data),
         }
     }
 
     fn layout(&self, figure: &str, spec: &impl Serialize, data: &impl Serialize) -> Result<String> {
         let (format, source) = (self.format, &self.source);
-        let layout = Layout { figure, version: VERSION, format, spec, data, source };
+        let caption = self.figure.caption();
+        let layout = Layout { figure, version: VERSION, format, spec, data, caption, source };
         Ok(serde_json::to_string_pretty(&layout).context("writing the sidecar")? + "\n")
     }
 
@@ -72,11 +75,15 @@ impl Sidecar {
                 spec: take(&mut keys, "spec")?,
                 data: take(&mut keys, "data")?,
             }),
+            "sheet" => Figure::Sheet(super::SheetFigure {
+                spec: take(&mut keys, "spec")?,
+                data: take(&mut keys, "data")?,
+            }),
             "curve" => Figure::Curve(super::CurveFigure {
                 spec: take(&mut keys, "spec")?,
                 data: take(&mut keys, "data")?,
             }),
-            other => bail!("key \"figure\": \"{other}\"; expected heatmap, gallery or curve"),
+            other => bail!("key \"figure\": \"{other}\"; expected heatmap, gallery, sheet or curve"),
         };
         let format = take(&mut keys, "format")?;
         Ok(Self { figure, format, source: keys.remove("source").unwrap_or(Value::Null) })

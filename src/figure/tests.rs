@@ -18,26 +18,39 @@ fn picture(width: u32, height: u32, seed: u32) -> Image {
     Image::new(width, height, (0..3 * width * height).map(|_| byte()).collect())
 }
 
-fn heatmap() -> HeatmapFigure {
-    let grid = PatchGrid { patch: 14, stride: 2 };
-    let scores = |shift: f32| (0..100).map(|i| ((i as f32 + shift) * 0.1).sin()).collect();
+fn row(seed: u32, patch: u32, title: &str) -> HeatmapRow {
+    let grid = PatchGrid { patch, stride: 2 };
+    let (rows, cols) = grid.shape(32, 32);
+    let scores = |shift: f32| (0..rows * cols).map(|i| ((i as f32 + shift) * 0.1).sin()).collect();
     let space = |name: &str, title: &str, shift| HeatmapSpace {
         name: name.to_owned(),
         title: title.to_owned(),
         scores: scores(shift),
     };
-    let data = HeatmapData {
-        image: picture(32, 32, 7),
-        title: "image".to_owned(),
+    HeatmapRow {
+        image: picture(32, 32, seed),
+        title: title.to_owned(),
         grid,
-        query: [6, 9],
+        query: [6, 8],
         spaces: vec![space("z", "projection z", 0.0), space("h", "embedding h", 0.3)],
-        notes: vec!["demo model <1>".to_owned()],
-    };
+    }
+}
+
+fn heatmap() -> HeatmapFigure {
+    let data = HeatmapData { rows: vec![row(7, 14, "image")], notes: vec!["demo model <1>".to_owned()] };
     HeatmapFigure { spec: HeatmapSpec::default(), data }
 }
 
-fn gallery(k: usize) -> GalleryFigure {
+/// Fig 4: one image at two patch sizes; Fig 6: several images at one.
+fn heatmaps(patches: &[u32]) -> HeatmapFigure {
+    let mut figure = heatmap();
+    let rows = patches.iter().enumerate();
+    figure.data.rows =
+        rows.map(|(i, &patch)| row(7 + i as u32, patch, &format!("image {i} · horse"))).collect();
+    figure
+}
+
+fn query(k: usize, image: u32, names: &[(&str, &str)]) -> GalleryQuery {
     let relations = [Relation::SameImage, Relation::SameClass, Relation::OtherClass, Relation::SameClass];
     let cell = |i: usize, shift: u32| GalleryCell {
         patch: picture(6, 6, i as u32 + shift),
@@ -45,21 +58,43 @@ fn gallery(k: usize) -> GalleryFigure {
         cosine: 1.0 - i as f32 / 300.0,
         relation: relations[i % 4],
     };
-    let space = |name: &str, title: &str, shift| GallerySpace {
-        name: name.to_owned(),
-        title: title.to_owned(),
+    let space = |(at, (name, title)): (usize, &(&str, &str))| GallerySpace {
+        name: (*name).to_owned(),
+        title: (*title).to_owned(),
         searched: 1_204_000,
         total: 1_204_000,
-        cells: (0..k).map(|i| cell(i, shift)).collect(),
+        cells: (0..k).map(|i| cell(i, image * 100 + 1000 * at as u32)).collect(),
     };
-    let data = GalleryData {
-        query: picture(6, 6, 1),
-        at: PatchRef { image: 0, y: 0, x: 0, size: 6 },
-        k,
-        spaces: vec![space("z", "projection z", 0), space("h", "embedding h", 1000)],
-        notes: vec![],
-    };
+    GalleryQuery {
+        pixels: picture(6, 6, image + 1),
+        at: PatchRef { image, y: image, x: 2 * image, size: 6 },
+        title: format!("image {image} · horse"),
+        spaces: names.iter().enumerate().map(space).collect(),
+    }
+}
+
+const Z_AND_H: [(&str, &str); 2] = [("z", "projection z"), ("h", "embedding h")];
+const H: [(&str, &str); 1] = [("h", "embedding h")];
+
+fn gallery(k: usize) -> GalleryFigure {
+    let data = GalleryData { k, queries: vec![query(k, 0, &Z_AND_H)], notes: vec![] };
     GalleryFigure { spec: GallerySpec::default(), data }
+}
+
+fn galleries(k: usize, queries: u32) -> GalleryFigure {
+    let mut figure = gallery(k);
+    figure.data.queries = (0..queries).map(|image| query(k, image, &Z_AND_H)).collect();
+    figure.spec.shares = true;
+    figure
+}
+
+/// Fig 10 without an image, Fig 11 with one.
+fn sheet(k: usize, queries: u32, instance: bool) -> SheetFigure {
+    let instance =
+        instance.then(|| Instance { image: picture(40, 32, 9), title: "image 12 · plane".to_owned() });
+    let queries = (0..queries).map(|image| query(k, image, &H)).collect();
+    let data = SheetData { instance, k, queries, notes: vec!["demo model".to_owned()] };
+    SheetFigure { spec: SheetSpec::default(), data }
 }
 
 fn curve() -> CurveFigure {
@@ -78,8 +113,16 @@ fn curve() -> CurveFigure {
     CurveFigure { spec: CurveSpec::default(), data }
 }
 
-fn all() -> [Figure; 3] {
-    [Figure::Heatmap(heatmap()), Figure::Gallery(gallery(11)), Figure::Curve(curve())]
+fn all() -> [Figure; 7] {
+    [
+        Figure::Heatmap(heatmap()),
+        Figure::Gallery(gallery(11)),
+        Figure::Curve(curve()),
+        Figure::Heatmap(heatmaps(&[14, 20])),
+        Figure::Gallery(galleries(11, 3)),
+        Figure::Sheet(sheet(8, 6, false)),
+        Figure::Sheet(sheet(8, 5, true)),
+    ]
 }
 
 const FORMATS: [Format; 3] = [Format::Svg, Format::Pdf, Format::Png { dpi: 72 }];
@@ -121,12 +164,13 @@ fn a_sidecar_makes_the_same_bytes_again() {
 fn scores_come_back_from_a_sidecar_bit_for_bit() {
     let mut figure = heatmap();
     let odd = [f32::NAN, f32::MIN_POSITIVE, -0.0, 0.1 + 0.2, 1.0 / 3.0, f32::INFINITY];
-    figure.data.spaces[0].scores[..6].copy_from_slice(&odd);
+    figure.data.rows[0].spaces[0].scores[..6].copy_from_slice(&odd);
     let sidecar =
         Sidecar { figure: Figure::Heatmap(figure.clone()), format: Format::Svg, source: json!(null) };
     let back = Sidecar::from_json(&sidecar.to_json().unwrap()).unwrap();
     let Figure::Heatmap(back) = back.figure else { panic!("another figure came back") };
-    let bits = |f: &HeatmapFigure| f.data.spaces[0].scores.iter().map(|s| s.to_bits()).collect::<Vec<_>>();
+    let bits =
+        |f: &HeatmapFigure| f.data.rows[0].spaces[0].scores.iter().map(|s| s.to_bits()).collect::<Vec<_>>();
     assert_eq!(bits(&back), bits(&figure));
 }
 
@@ -150,9 +194,9 @@ fn a_heatmap_has_its_words_one_color_bar_and_red_dashes_in_every_panel() {
 #[test]
 fn both_heatmaps_share_one_color_scale() {
     let mut figure = heatmap();
-    figure.data.spaces[0].scores = vec![0.25; 100];
-    figure.data.spaces[1].scores = vec![0.25; 100];
-    figure.data.spaces[1].scores[0] = 1.0;
+    figure.data.rows[0].spaces[0].scores = vec![0.25; 100];
+    figure.data.rows[0].spaces[1].scores = vec![0.25; 100];
+    figure.data.rows[0].spaces[1].scores[0] = 1.0;
     let png = Figure::Heatmap(figure).render(Format::Png { dpi: 100 }).unwrap();
     let pixels = ::image::load_from_memory(&png).unwrap().to_rgb8();
     let expected = crate::colormap::Colormap::Magma.color_on(0.25, [-1.0, 1.0]);
@@ -170,7 +214,7 @@ fn both_heatmaps_share_one_color_scale() {
 fn what_is_clipped_or_missing_is_said() {
     let mut figure = heatmap();
     figure.spec.range = [-1.0, 0.5];
-    figure.data.spaces[0].scores[3] = f32::NAN;
+    figure.data.rows[0].spaces[0].scores[3] = f32::NAN;
     let svg = Figure::Heatmap(figure).svg().unwrap();
     assert!(svg.contains("z: 1 of 100 patches not scored (grey)"));
     assert!(svg.contains("of 100 scores beyond the scale"));
@@ -179,7 +223,7 @@ fn what_is_clipped_or_missing_is_said() {
 #[test]
 fn a_gallery_has_boxes_second_signs_and_counts() {
     let svg = Figure::Gallery(gallery(119)).svg().unwrap();
-    assert_eq!(svg.matches("<image ").count(), 240 + 4, "cells, and samples in the legend");
+    assert_eq!(svg.matches("<image ").count(), 240, "cells");
     // 119 cells a grid: 60 of the same class, 30 of another; one of each in the legend
     assert_eq!(svg.matches("class=\"same-class\"").count(), 2 * 59 + 1);
     assert_eq!(svg.matches("class=\"other-class\"").count(), 2 * 30 + 1);
@@ -200,10 +244,10 @@ fn a_gallery_has_boxes_second_signs_and_counts() {
 #[test]
 fn a_partly_searched_bank_says_so() {
     let mut figure = gallery(11);
-    figure.data.spaces[1].searched = 4096;
+    figure.data.queries[0].spaces[1].searched = 4096;
     let svg = Figure::Gallery(figure.clone()).svg().unwrap();
     assert!(svg.contains("11 nearest of 4,096 patches searched (1,204,000 in all)"));
-    figure.spec.width_in = 4.5; // two grids side by side, too narrow for the long form
+    figure.spec.page.width_in = 4.5; // two grids side by side, too narrow for the long form
     let svg = Figure::Gallery(figure).svg().unwrap();
     assert!(svg.contains("11 nearest, over 4,096 of 1,204,000"));
 }
@@ -212,7 +256,7 @@ fn a_partly_searched_bank_says_so() {
 fn a_page_has_the_width_asked_for_in_every_format() {
     for width_in in [3.25, 5.5, 6.75] {
         let mut figure = heatmap();
-        figure.spec.width_in = width_in;
+        figure.spec.page.width_in = width_in;
         let figure = Figure::Heatmap(figure);
         assert!(figure.svg().unwrap().contains(&format!("width=\"{width_in}in\"")));
         for dpi in [72, 300] {
@@ -260,15 +304,18 @@ fn data_that_do_not_fit_together_are_refused_in_words() {
         change(&mut figure);
         error(Figure::Heatmap(figure))
     };
-    assert!(with(&|f| f.data.spaces[1].scores.truncate(99)).contains("\"h\": 99 scores; expected 10 rows"));
+    assert!(
+        with(&|f| f.data.rows[0].spaces[1].scores.truncate(99))
+            .contains("\"h\": 99 scores; expected 10 rows")
+    );
     assert!(with(&|f| f.spec.range = [1.0, 1.0]).contains("range is [1, 1]"));
     assert!(with(&|f| f.spec.range = [f32::NAN, 1.0]).contains("range"));
-    assert!(with(&|f| f.data.grid.stride = 0).contains("stride is 0"));
-    assert!(with(&|f| f.data.grid.patch = 33).contains("do not fit"));
-    assert!(with(&|f| f.data.query = [u32::MAX, 0]).contains("leaves the image"));
-    assert!(with(&|f| f.data.spaces.clear()).contains("spaces: 0"));
-    assert!(with(&|f| f.spec.width_in = f32::NAN).contains("width_in"));
-    assert!(with(&|f| f.spec.width_in = 1.0).contains("too narrow"));
+    assert!(with(&|f| f.data.rows[0].grid.stride = 0).contains("stride is 0"));
+    assert!(with(&|f| f.data.rows[0].grid.patch = 33).contains("do not fit"));
+    assert!(with(&|f| f.data.rows[0].query = [u32::MAX, 0]).contains("leaves the image"));
+    assert!(with(&|f| f.data.rows[0].spaces.clear()).contains("spaces: 0"));
+    assert!(with(&|f| f.spec.page.width_in = f32::NAN).contains("width_in"));
+    assert!(with(&|f| f.spec.page.width_in = 1.0).contains("too narrow"));
     let mut figure = gallery(11);
     figure.data.k = 12;
     assert!(error(Figure::Gallery(figure)).contains("11 cells; expected k = 12"));
@@ -288,13 +335,13 @@ fn a_bad_sidecar_is_refused_by_file_and_key() {
         format!("{:#}", Sidecar::load(&path).unwrap_err())
     };
     for (pointer, key, value) in [
-        ("/version", "\"version\"", json!(2)),
+        ("/version", "\"version\"", json!(1)),
         ("/figure", "\"figure\"", json!("pie")),
         ("/format", "\"format\"", json!("gif")),
         ("/spec/colormap", "\"spec\"", json!("jet")),
-        ("/data/image", "\"data\"", json!("AAAA")),
-        ("/data/spaces/0/scores", "\"data\"", json!("AAAAAAA=")),
-        ("/data/grid", "\"data\"", json!({"patch": -1, "stride": 1})),
+        ("/data/rows/0/image", "\"data\"", json!("AAAA")),
+        ("/data/rows/0/spaces/0/scores", "\"data\"", json!("AAAAAAA=")),
+        ("/data/rows/0/grid", "\"data\"", json!({"patch": -1, "stride": 1})),
     ] {
         let mut bad = good.clone();
         *bad.pointer_mut(pointer).unwrap() = value;
@@ -313,4 +360,162 @@ fn saving_says_what_is_wrong_with_the_file_name() {
     assert!(message("no-such-folder/a.svg").contains("there is no folder"));
     let zero = figure.render(Format::Png { dpi: 0 }).unwrap_err().to_string();
     assert!(zero.contains("expected 36 to 2400"));
+}
+
+/// Sizes of all text in units, as they stand on the page.
+fn text_sizes(svg: &str) -> Vec<f64> {
+    let sizes = svg.split("font-size=\"").skip(1);
+    sizes.map(|rest| rest[..rest.find('"').unwrap()].parse().unwrap()).collect()
+}
+
+#[test]
+fn no_text_is_smaller_than_six_points_on_paper() {
+    for figure in all() {
+        for width_in in [3.25, 5.5, 6.75] {
+            let mut figure = figure.clone();
+            match &mut figure {
+                Figure::Heatmap(f) => (f.spec.page.width_in, f.spec.page.text_pt) = (width_in, 7.0),
+                Figure::Gallery(f) => (f.spec.page.width_in, f.spec.page.text_pt) = (width_in, 7.0),
+                Figure::Sheet(f) => (f.spec.page.width_in, f.spec.page.text_pt) = (width_in, 7.0),
+                Figure::Curve(f) => (f.spec.width_in, f.spec.text_pt) = (width_in, 7.0),
+            }
+            let svg = figure.svg().unwrap();
+            let sizes = text_sizes(&svg);
+            assert!(!sizes.is_empty());
+            // plotters rounds sizes to a tenth of a unit, 1/200 pt.
+            let least = f64::from(LEAST_PT) * 20.0 - 0.1;
+            assert!(sizes.iter().all(|&size| size >= least), "{width_in}: {sizes:?}");
+        }
+    }
+    let mut figure = heatmap();
+    figure.spec.page.text_pt = 6.0;
+    assert!(error(Figure::Heatmap(figure)).contains("text_pt is 6; expected 7 to 24"));
+}
+
+#[test]
+fn rasters_are_embedded_without_smoothing() {
+    for figure in all() {
+        let svg = figure.svg().unwrap();
+        assert_eq!(svg.matches("<image ").count(), svg.matches("image-rendering:pixelated").count());
+        let pdf = figure.render(Format::Pdf).unwrap();
+        let has = |words: &str| pdf.windows(words.len()).any(|w| w == words.as_bytes());
+        // PDF 32000-1, 8.9.5.3: an image is interpolated only where its dictionary asks for it.
+        assert!(!has("/Interpolate true"));
+    }
+}
+
+#[test]
+fn rows_of_heatmaps_bear_letters_and_share_titles_and_the_color_bar() {
+    let svg = Figure::Heatmap(heatmaps(&[14, 20])).svg().unwrap();
+    for words in [
+        "(a) 14 × 14 px patches",
+        "(b) 20 × 20 px patches",
+        "queries (red dashes) at y, x: (a) 6, 8; (b) 6, 8",
+    ] {
+        assert!(svg.contains(words), "no text \"{words}\"");
+    }
+    assert_eq!(svg.matches("projection z").count(), 1, "column titles stand once");
+    assert_eq!(svg.matches("id=\"color-bar\"").count(), 1);
+    assert_eq!(svg.matches("class=\"query\"").count(), 6);
+    let six = Figure::Heatmap(heatmaps(&[14; 6])).svg().unwrap();
+    assert!(six.contains("(f) image 5 · horse") && six.contains("patch 14 × 14 px · stride 2 px"));
+    let mut figure = heatmaps(&[14, 14]);
+    figure.data.rows[1].spaces.pop();
+    assert!(error(Figure::Heatmap(figure)).contains("row 1: spaces [\"z\"]; expected [\"z\", \"h\"]"));
+}
+
+#[test]
+fn letters_are_a_matter_of_style() {
+    let mut figure = heatmap();
+    assert!(!Figure::Heatmap(figure.clone()).svg().unwrap().contains("(a)"));
+    figure.spec.page.letters = Letters::Panels;
+    let svg = Figure::Heatmap(figure).svg().unwrap();
+    assert!(svg.contains("(a)") && svg.contains("(c)"));
+    let mut figure = galleries(11, 3);
+    assert!(Figure::Gallery(figure.clone()).svg().unwrap().contains("(c)"));
+    figure.spec.page.letters = Letters::Off;
+    assert!(!Figure::Gallery(figure).svg().unwrap().contains("(a)"));
+}
+
+#[test]
+fn a_safe_palette_changes_colors_and_words_but_no_sign() {
+    let mut figure = gallery(11);
+    let paper = Figure::Gallery(figure.clone()).svg().unwrap();
+    figure.spec.page.palette = Palette::Safe;
+    let safe = Figure::Gallery(figure.clone()).svg().unwrap();
+    for (sign, color) in [("same-class", "#0072b2"), ("other-class", "#d55e00"), ("query", "#000000")] {
+        let class = format!("class=\"{sign}\"");
+        assert_eq!(safe.matches(&class).count(), paper.matches(&class).count());
+        assert!(safe.lines().filter(|line| line.contains(&class)).all(|line| line.contains(color)), "{sign}");
+        assert!(!paper.contains(color));
+    }
+    let caption = Figure::Gallery(figure).caption();
+    assert!(caption.contains("Blue, triangle: same class") || caption.contains("blue, triangle: same class"));
+    assert!(caption.contains("black dashes") && !caption.contains("red"), "{caption}");
+}
+
+#[test]
+fn shares_by_rank_fill_their_strip() {
+    let cells = &gallery(119).data.queries[0].spaces[0].cells;
+    let bins = cells::share_by_rank(cells);
+    assert_eq!(bins.len(), 20);
+    assert!(bins.iter().all(|shares| (shares.iter().sum::<f64>() - 1.0).abs() < 1e-12));
+    // Ranks 1 to 5: same image, same class, other class, same class, same image.
+    assert_eq!(bins[0], [0.4, 0.4, 0.2, 0.0]);
+    assert_eq!(cells::share_by_rank(&cells[..3]).len(), 3);
+    let svg = Figure::Gallery(galleries(119, 2)).svg().unwrap();
+    assert_eq!(svg.matches("class=\"shares\"").count(), 4);
+    assert!(svg.contains("rank 1") && svg.contains("share by rank"));
+}
+
+#[test]
+fn a_sheet_names_parts_by_row_and_column_and_positions_by_number() {
+    let svg = Figure::Sheet(sheet(8, 6, false)).svg().unwrap();
+    for name in ["1a", "1d", "2a", "2b"] {
+        assert!(svg.lines().any(|line| line == name), "no part {name}");
+    }
+    let mut figure = sheet(8, 5, true);
+    figure.spec.across = 3;
+    let svg = Figure::Sheet(figure.clone()).svg().unwrap();
+    assert_eq!(svg.matches("class=\"number\"").count(), 5);
+    assert!(svg.contains("image 12 · plane") && svg.contains("embedding h: 8 nearest of 1,204,000 patches"));
+    // A box on the image and a first cell for each of five positions, and the legend's.
+    assert_eq!(svg.matches("class=\"query\"").count(), 11);
+    figure.data.queries[2].at.x = 38;
+    assert!(
+        error(Figure::Sheet(figure)).contains("query 2: a patch of 6 pixels at y 2, x 38 leaves the image")
+    );
+    let mut figure = sheet(8, 3, false);
+    figure.data.queries[1].spaces[0].cells.pop();
+    assert!(error(Figure::Sheet(figure)).contains("query 1, space \"h\": 7 cells; expected k = 8"));
+    let mut figure = sheet(8, 3, false);
+    figure.spec.across = 0;
+    assert!(error(Figure::Sheet(figure)).contains("across is 0; expected 1 to 26"));
+}
+
+#[test]
+fn captions_are_latex_that_closes_what_it_opens() {
+    for figure in all() {
+        let tex = figure.latex(Path::new("some/where/fig 5_b.svg"));
+        let opened = tex.replace("\\{", "").replace("\\}", "");
+        assert_eq!(opened.matches('{').count(), opened.matches('}').count(), "{tex}");
+        assert_eq!(tex.matches('$').count() % 2, 0, "{tex}");
+        assert!(
+            tex.contains("{fig 5_b.pdf}") && tex.contains("\\label{fig:fig-5-b}") && !tex.contains("where"),
+            "{tex}"
+        );
+        assert!(figure.caption().starts_with("\\textbf{") && figure.caption().ends_with('.'), "{tex}");
+    }
+    let gallery = Figure::Gallery(galleries(119, 2)).caption();
+    for words in [
+        "119 nearest neighbours of query patches in projection $z$ and embedding $h$",
+        "1,204,000 patches",
+        "Green, triangle: same class",
+        "$z$ 118",
+        "(b) image 1 $\\cdot$ horse",
+    ] {
+        assert!(gallery.to_lowercase().contains(&words.to_lowercase()), "no \"{words}\": {gallery}");
+    }
+    let maps = Figure::Heatmap(heatmaps(&[14, 20])).caption();
+    assert!(maps.contains("(a) image 0 $\\cdot$ horse, $14\\times14$ patches every 2\\,px; (b)"), "{maps}");
 }

@@ -9,13 +9,13 @@ use bagssl::patch::{PatchGrid, PatchRef};
 use crossbeam_channel::{Receiver, bounded};
 
 /// An engine on the CPU and a bell that rings when there is something new.
-struct Started {
-    engine: EngineHandle,
-    bell: Receiver<()>,
+pub struct Started {
+    pub engine: EngineHandle,
+    pub bell: Receiver<()>,
 }
 
 impl Started {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let (ring, bell) = bounded(1);
         let device = open_device(DeviceChoice::Cpu).unwrap();
         let engine = engine::start(device, move || _ = ring.try_send(())).unwrap();
@@ -26,7 +26,7 @@ impl Started {
     }
 
     /// Waits until `ready` holds of the snapshot.
-    fn until(&self, what: &str, ready: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
+    pub fn until(&self, what: &str, ready: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
         let deadline = Instant::now() + Duration::from_secs(120);
         loop {
             let shown = self.engine.snapshot();
@@ -49,7 +49,7 @@ fn small() -> ExploreConfig {
     }
 }
 
-fn is_complete(shown: &Snapshot) -> bool {
+pub fn is_complete(shown: &Snapshot) -> bool {
     let map = shown
         .query
         .as_ref()

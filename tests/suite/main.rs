@@ -6,6 +6,7 @@
 mod cli; // the commands, as a script sees them
 mod engine; // the thread behind the window, with the demo model and data
 mod eval; // accuracy of features: classifiers, aggregates, cache
+mod figures; // the paper's figures by number: bytes, fonts, words, errors
 mod gui; // the window, by role and label, on software Vulkan
 mod layering; // a room imports only from floors below it
 mod methods; // training by each objective, BYOL's checkpoints

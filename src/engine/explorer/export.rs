@@ -5,27 +5,33 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::Explorer;
-use crate::engine::compose::{self, Cell, GalleryContent, HeatmapContent, Style};
+use crate::engine::compose::{
+    self, Cell, GalleryContent, HeatmapContent, Origin, QueryContent, SearchFacts, Style,
+};
 use crate::engine::state::*;
-use crate::figure::{Figure, Format};
+use crate::figure::Figure;
 
 impl Explorer {
     pub(super) fn export(&self, kind: FigureKind, path: &Path, style: &Style) -> anyhow::Result<()> {
         self.line.update(|shown| shown.busy = Some("writing the figure".into()));
         let shown = self.line.snapshot();
-        let (Some(model), Some(data)) = (&shown.model, &shown.data) else {
+        let (Some(embedder), Some(data)) = (&self.embedder, &self.data) else {
             anyhow::bail!("open a model and a data set first");
         };
-        let notes = vec![format!("model {}, {} · data {}", model.name, model.arch, data.name)];
-        let source = serde_json::json!({
-            "model": { "name": model.name, "hash": model.hash },
-            "data": { "name": data.name, "kind": data.kind },
-        });
-        let figure = match kind {
-            FigureKind::Heatmap => heatmap_figure(&shown, notes, style)?,
-            FigureKind::Gallery => gallery_figure(&shown, notes, style)?,
+        let (figure, source) = match kind {
+            FigureKind::Heatmap => {
+                let origin = Origin::new(embedder, data.set.as_ref())?;
+                (heatmap_figure(&shown, origin.notes(), style)?, origin.source(None))
+            }
+            FigureKind::Gallery => {
+                let growing = self.growing.as_ref().context("the patches of the galleries are gone")?;
+                let spec = &growing.extraction.plan().spec;
+                let origin = Origin::of_bank(spec);
+                let search = SearchFacts { grid: spec.grid, exclude_same_image: false, per_image: None };
+                (gallery_figure(&shown, origin.notes(), style)?, origin.source(Some(&search)))
+            }
         };
-        let saved = figure.save(path, Format::DEFAULT_DPI, source)?;
+        let saved = figure.save(path, style.dpi, source)?;
         self.line.emit(Event::FigureSaved { path: saved.out, sidecar: saved.sidecar });
         Ok(())
     }
@@ -42,16 +48,14 @@ fn heatmap_figure(shown: &Snapshot, notes: Vec<String>, style: &Style) -> anyhow
         "the heatmap is not complete yet ({} of {total} patches); wait a moment",
         query.known
     );
-    let class = view.class.as_ref().map_or(String::new(), |class| format!(" · {class}"));
     let content = HeatmapContent {
         image: &view.image,
-        title: format!("image {}{class}", view.index),
+        title: compose::image_title(view.index, view.class.as_deref()),
         grid: first.grid,
         query: query.patch,
         maps: query.maps.iter().map(|map| (map.space.clone(), map.values.to_vec())).collect(),
-        notes,
     };
-    Ok(compose::heatmap(content, style))
+    Ok(compose::heatmap(vec![content], notes, style))
 }
 
 fn gallery_figure(shown: &Snapshot, notes: Vec<String>, style: &Style) -> anyhow::Result<Figure> {
@@ -69,7 +73,13 @@ fn gallery_figure(shown: &Snapshot, notes: Vec<String>, style: &Style) -> anyhow
         total: galleries.total,
         cells: gallery.neighbours.iter().map(cell).collect(),
     };
-    let k = galleries.spaces.iter().map(|gallery| gallery.neighbours.len()).max().unwrap_or(0);
-    let spaces = galleries.spaces.iter().map(space).collect();
-    Ok(compose::gallery(galleries.query, &galleries.query_pixels, k, spaces, notes, style))
+    let view = shown.view.as_ref().filter(|view| view.index == galleries.query.image as usize);
+    let class = view.and_then(|view| view.class.as_deref());
+    let query = QueryContent {
+        patch: galleries.query,
+        pixels: galleries.query_pixels.clone(),
+        title: compose::image_title(galleries.query.image as usize, class),
+        spaces: galleries.spaces.iter().map(space).collect(),
+    };
+    compose::gallery(vec![query], notes, style)
 }

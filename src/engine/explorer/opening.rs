@@ -10,6 +10,7 @@ use super::extraction::Growing;
 use crate::bank::{Dtype, MemoryBank};
 use crate::dataset::{self, Dataset, Split};
 use crate::embed::{self, Embedder, ExtractPlan};
+use crate::engine::defaults;
 use crate::engine::maps::shown_spaces;
 use crate::engine::state::*;
 use crate::model::{ModelSpec, Space, store};
@@ -166,16 +167,12 @@ fn default_config(data: &dyn Dataset) -> anyhow::Result<ExploreConfig> {
         None => data.dimensions(0),
     };
     let side = height.min(width);
-    let patch = match side {
-        0..=40 => 14.min(side),
-        41..=96 => side / 4,
-        _ => side * 71 / 224,
-    };
+    let patch = defaults::patch(side);
     Ok(ExploreConfig {
-        grid: PatchGrid::new(patch, (side - patch).div_ceil(24).max(1))?,
-        gallery_stride: ((side - patch) / 6).max(1),
-        gallery_images: data.len().min(1024),
-        neighbours: 119,
+        grid: PatchGrid::new(patch, defaults::map_stride(side, patch))?,
+        gallery_stride: defaults::gallery_stride(side, patch),
+        gallery_images: data.len().min(defaults::GALLERY_IMAGES),
+        neighbours: defaults::NEIGHBOURS,
     })
 }
 

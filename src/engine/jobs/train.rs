@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Job;
+use super::figures::{Written, write_caption};
 use crate::dataset::{self, Dataset, Split};
 use crate::device::{self, OpenDevice};
 use crate::progress::{Cancelled, Progress};
@@ -135,11 +136,12 @@ fn begin(
 }
 
 /// The loss curve of a run as a figure.
-pub fn loss_curve(run: &Path, out: &Path, dpi: u32) -> anyhow::Result<crate::figure::Saved> {
+pub fn loss_curve(run: &Path, out: &Path, dpi: u32, caption: Option<&Path>) -> anyhow::Result<Written> {
     let (folder, config) = RunFolder::open(run)?;
     let metrics = folder.metrics()?;
     anyhow::ensure!(!metrics.is_empty(), "{} has no metrics yet", run.display());
     let figure = crate::engine::compose::loss_curve(&metrics, config.objective.title());
     let source = json!({ "config": serde_json::to_value(&config)? });
-    figure.save(out, dpi, source).context("the loss curve")
+    let saved = figure.save(out, dpi, source).context("the loss curve")?;
+    write_caption(&figure, saved, caption)
 }

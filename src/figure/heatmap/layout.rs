@@ -1,0 +1,122 @@
+//! Where things stand on the page of a heatmap figure.
+
+use anyhow::{Result, ensure};
+
+use super::super::canvas::{MARGIN, PT, Rect, text_width};
+use super::{BAR, HeatmapFigure, HeatmapRow};
+use crate::image::Image;
+
+/// Where things stand on the page, in units. A block is the panels of one query; blocks stand side
+/// by side in bands. A lone block may break its panels into lines.
+pub(super) struct Layout {
+    pub width: i32,
+    pub text: i32,
+    pub small: i32,
+    pub panel_width: i32,
+    /// Blocks side by side, panels in a line of a block.
+    pub across: i32,
+    pub per_line: i32,
+    pub lines: i32,
+    /// Top of the first panels of each band, height of its panels.
+    pub bands: Vec<(i32, i32)>,
+    /// Height of a title; distances between panels and between blocks.
+    pub title: i32,
+    pub gap: i32,
+    pub block_gap: i32,
+    /// Width of the numbers beside the colour bar.
+    pub ticks: i32,
+}
+
+/// Panels in a line at most, of a lone query.
+const LONGEST_LINE: i32 = 4;
+
+impl Layout {
+    pub fn new(figure: &HeatmapFigure) -> Result<Self> {
+        let (spec, data) = (&figure.spec, &figure.data);
+        let (width, text, small) = spec.page.units()?;
+        let (gap, block_gap) = (7 * PT, 16 * PT);
+        let (blocks, panels) = (data.rows.len() as i32, data.rows[0].spaces.len() as i32 + 1);
+        let lines = if blocks == 1 { (panels + LONGEST_LINE - 1) / LONGEST_LINE } else { 1 };
+        let per_line = (panels + lines - 1) / lines;
+        let across = match spec.across {
+            0 if blocks >= 4 && panels <= 3 && spec.page.width_in >= 5.0 => 2,
+            0 => 1,
+            n => (n.min(64) as i32).min(blocks),
+        };
+        let ticks = text_width("\u{2212}0.55", small) + 7 * PT;
+        let bar = gap + BAR + ticks + small * 5 / 4;
+        let gaps = across * (per_line - 1) * gap + (across - 1) * block_gap;
+        let panel_width = (width - 2 * MARGIN - bar - gaps) / (across * per_line);
+        ensure!(
+            panel_width >= 20 * PT,
+            "{} inches are too narrow for {} panels side by side; expected a larger width",
+            spec.page.width_in,
+            across * per_line
+        );
+        let mut layout = Self {
+            width,
+            text,
+            small,
+            panel_width,
+            across,
+            per_line,
+            lines,
+            bands: vec![],
+            title: text * 3 / 2,
+            gap,
+            block_gap,
+            ticks,
+        };
+        layout.place_bands(&data.rows);
+        Ok(layout)
+    }
+
+    /// Titles stand above the first band only: they are the same for all.
+    fn place_bands(&mut self, rows: &[HeatmapRow]) {
+        let height = |row: &HeatmapRow| {
+            let aspect = f64::from(row.image.height()) / f64::from(row.image.width());
+            (f64::from(self.panel_width) * aspect).round().clamp(1.0, 1e7) as i32
+        };
+        let mut top = MARGIN + self.title;
+        let mut bands = vec![];
+        for band in rows.chunks(self.across as usize) {
+            let height = band.iter().map(height).max().unwrap_or(1);
+            bands.push((top, height));
+            top += height + self.below() + self.gap;
+        }
+        self.bands = bands;
+    }
+
+    /// Room for the small line below a panel.
+    fn below(&self) -> i32 {
+        self.small * 7 / 4
+    }
+
+    /// Distance between the tops of two lines of panels of a lone block.
+    fn pitch(&self) -> i32 {
+        self.title + self.bands[0].1 + self.below() + self.gap
+    }
+
+    /// The rectangle of panel `index` of block `block`, whose image is `image`.
+    pub fn panel(&self, block: usize, index: usize, image: &Image) -> Rect {
+        let (band, slot) = (block / self.across as usize, block as i32 % self.across);
+        let (line, col) = (index as i32 / self.per_line, index as i32 % self.per_line);
+        let block_width = self.per_line * (self.panel_width + self.gap) - self.gap + self.block_gap;
+        let x = MARGIN + slot * block_width + col * (self.panel_width + self.gap);
+        let y = self.bands[band].0 + line * self.pitch();
+        let aspect = f64::from(image.height()) / f64::from(image.width());
+        let height = (f64::from(self.panel_width) * aspect).round().clamp(1.0, 1e7) as i32;
+        Rect::new(x, y, self.panel_width, height)
+    }
+
+    /// Right edge of the panels.
+    pub fn right(&self) -> i32 {
+        self.width - MARGIN - self.gap - BAR - self.ticks - self.small * 5 / 4
+    }
+
+    /// Bottom of the lowest panel.
+    pub fn bottom(&self) -> i32 {
+        let (top, height) = self.bands[self.bands.len() - 1];
+        top + (self.lines - 1) * self.pitch() + height
+    }
+}
