@@ -72,7 +72,7 @@ pub enum Command {
     Eval(EvalArgs),
     /// Part purity of a model's neighbours on the built-in set
     Locality(LocalityArgs),
-    /// Make a figure again from its sidecar, or the loss curve of a run
+    /// Make a figure of the paper by its number (fig4 to fig12), any figure again from its sidecar, or a run's loss curve
     Figure(FigureArgs),
     /// This machine's numbers
     Bench {

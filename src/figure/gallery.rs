@@ -131,9 +131,14 @@ impl GalleryFigure {
             canvas.text(label(x, y, size, INK, &letter));
             x += text_width(&letter, size) + size / 2;
         }
-        canvas.text(label(x, y, size, space_color(&space.name), &space.title));
-        x += text_width(&space.title, size) + size / 4;
-        let body = fitting(&self.heading_forms(q, space), layout.small, right - x);
+        let forms = self.heading_forms(q, space);
+        // Of how many patches the neighbours are is never cut off: rather is "embedding h" just "h".
+        let least = forms.last().map_or(0, |form| text_width(form, layout.small));
+        let has_room = |title: &String| x + text_width(title, size) + size / 4 + least <= right;
+        let title = if has_room(&space.title) { &space.title } else { &space.name };
+        canvas.text(label(x, y, size, space_color(&space.name), title));
+        x += text_width(title, size) + size / 4;
+        let body = fitting(&forms, layout.small, right - x);
         canvas.text(label(x, y, layout.small, INK, body));
     }
 
