@@ -44,6 +44,13 @@ pub fn patches(
             let Ok(pixels) = data.image(image) else { continue };
             chosen.extend(most_contrast(&pixels, image as u32, grid, seed, &chosen));
         }
+        let (height, width) = data.dimensions(0);
+        let size = grid(height, width).map_or(0, |grid| grid.patch);
+        ensure!(
+            !chosen.is_empty(),
+            "no patch of {size} x {size} pixels fits on an image of {} that can be read; choose a smaller patch",
+            data.name()
+        );
         ensure!(
             chosen.len() > before,
             "{} has only {before} patches to ask about; expected {count}: ask for fewer, or choose a smaller patch",
