@@ -10,6 +10,7 @@
 //! | 0 | [`image`], [`progress`], [`colormap`], [`stats`], [`files`], [`words`] | the decoded picture; progress and cancelling; colours; quantiles and intervals; atomic writes; numbers in print |
 //! | 1 | [`device`] | the one place that picks and opens a burn device |
 //! | 1 | [`dataset`] | CIFAR binaries, folders, single files, the synthetic set, downloads |
+//! | 1 | [`kernel`] | convolution and batch normalisation of our own for the CPU |
 //! | 1 | [`augment`] | crops, resizing, colour operations: seeded, CPU-parallel, equal to torchvision's |
 //! | 2 | [`model`] | backbones, projector, BYOL's predictor, encoder, momentum encoder, weights in and out |
 //! | 2 | [`objective`] | one file per loss |
@@ -52,6 +53,7 @@ pub mod figure;
 pub mod files;
 pub mod gui;
 pub mod image;
+pub mod kernel;
 pub mod model;
 pub mod objective;
 pub mod patch;

@@ -161,13 +161,13 @@ impl Encoder {
     /// - input: `[batch, 3, side, side]`
     /// - output i: `[batch, width of spaces[i]]`
     pub fn embed(&self, images: Tensor<4>, spaces: &[Space], mode: Mode) -> Vec<Tensor<2>> {
-        let stages = self.backbone.stages(images, mode).map(mean_over_positions);
-        let h = stages[3].clone();
+        let stages = self.backbone.stages(images, mode);
+        let h = mean_over_positions(stages[3].clone());
         let projects = spaces.iter().any(|space| matches!(space, Space::Z | Space::Hidden(_)));
         let projected = if projects { self.projector.activations(h.clone(), mode) } else { vec![] };
         let pick = |space: &Space| match *space {
-            Space::Stage(index) => stages[usize::from(index) - 1].clone(),
-            Space::H => h.clone(),
+            Space::Stage(index @ 1..=3) => mean_over_positions(stages[usize::from(index) - 1].clone()),
+            Space::Stage(_) | Space::H => h.clone(),
             Space::Hidden(index) => projected[usize::from(index) - 1].clone(),
             Space::Z => projected[projected.len() - 1].clone(),
         };

@@ -6,6 +6,8 @@ use burn::tensor::module::{batch_norm, batch_norm_train, conv2d, linear};
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
 
+use crate::kernel;
+
 /// Which statistics batch normalisation uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -21,6 +23,8 @@ pub struct Conv2d {
     pub weight: Param<Tensor<4>>,
     stride: usize,
     padding: usize,
+    /// Whether the CPU may use Winograd's form.
+    winograd: bool,
 }
 
 impl Conv2d {
@@ -28,7 +32,17 @@ impl Conv2d {
     pub fn new(channels: [usize; 2], side: usize, stride: usize, padding: usize, device: &Device) -> Self {
         let [input, output] = channels;
         let weight = Initializer::Zeros.init([output, input, side, side], device);
-        Self { weight, stride, padding }
+        Self { weight, stride, padding, winograd: true }
+    }
+
+    /// The same, summed in full on the CPU: for networks so deep that normalisation after
+    /// normalisation would carry Winograd's rounding beyond 1e-4.
+    pub fn summed_in_full(self) -> Self {
+        Self { winograd: false, ..self }
+    }
+
+    fn window(&self) -> kernel::Window {
+        kernel::Window { stride: self.stride, padding: self.padding, winograd: self.winograd }
     }
 
     /// # Shapes
@@ -37,6 +51,36 @@ impl Conv2d {
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let options = ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], 1);
         conv2d(x, self.weight.val(), None, options)
+    }
+
+    /// The same by our own kernel, channels last: for maps that [`kernel::serves`].
+    ///
+    /// # Shapes
+    /// - input: `[batch, height, width, in]`
+    /// - output: `[batch, (height + 2 padding - side) / stride + 1, ..., out]`
+    fn forward_last(&self, x: Tensor<4>) -> Tensor<4> {
+        kernel::conv2d(x, self.weight.val(), self.window())
+    }
+
+    /// Convolution, normalisation, the sum with `residual` and ReLU, channels last.
+    /// In evaluation one pass over memory, without gradients.
+    ///
+    /// # Shapes
+    /// As [`Conv2d::forward_last`]; residual: that of the output.
+    pub fn normalized_last(
+        &self,
+        x: Tensor<4>,
+        norm: &BatchNorm,
+        residual: Option<Tensor<4>>,
+        relu: bool,
+        mode: Mode,
+    ) -> Tensor<4> {
+        if mode == Mode::Train {
+            return norm.train_last(self.forward_last(x), residual, relu);
+        }
+        let scale = norm.weight.val() / (norm.running_var.value() + EPSILON).sqrt();
+        let shift = norm.bias.val() - norm.running_mean.value() * scale.clone();
+        kernel::conv2d_finished(x, self.weight.val(), self.window(), [scale, shift], residual, relu)
     }
 }
 
@@ -73,12 +117,27 @@ impl BatchNorm {
             return batch_norm(x, weight, bias, self.running_mean.value(), self.running_var.value(), EPSILON);
         }
         let dims = x.dims();
-        let count = (dims.iter().product::<usize>() / dims[1]) as f64;
+        let count = dims.iter().product::<usize>() / dims[1];
         let result = batch_norm_train(x, weight, bias, EPSILON);
-        let unbiased = result.variance.mul_scalar(count / (count - 1.0).max(1.0));
-        blend(&self.running_mean, result.mean);
-        blend(&self.running_var, unbiased);
+        self.update(result.mean, result.variance, count);
         result.output
+    }
+
+    /// Normalisation by the batch's statistics, the sum with `residual` and ReLU, channels last.
+    fn train_last(&self, x: Tensor<4>, residual: Option<Tensor<4>>, relu: bool) -> Tensor<4> {
+        let [batch, height, width, _] = x.dims();
+        let affine = [self.weight.val(), self.bias.val()];
+        let result = kernel::batch_norm_train(x, affine, residual, relu, EPSILON);
+        self.update(result.mean, result.variance, batch * height * width);
+        result.output
+    }
+
+    /// Blends a batch's mean and biased variance over `count` values into the running ones.
+    fn update(&self, mean: Tensor<1>, variance: Tensor<1>, count: usize) {
+        let count = count as f64;
+        let unbiased = variance.mul_scalar(count / (count - 1.0).max(1.0));
+        blend(&self.running_mean, mean);
+        blend(&self.running_var, unbiased);
     }
 }
 

@@ -9,6 +9,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::layers::{BatchNorm, Conv2d, Mode};
+use crate::kernel;
 
 /// Number of layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -109,7 +110,7 @@ impl Block {
         let conv = |from, to, side, stride| Conv2d::new([from, to], side, stride, side / 2, device);
         let bottleneck = depth == Depth::ResNet50;
         let (conv1, conv2) = if bottleneck {
-            (conv(input, planes, 1, 1), conv(planes, planes, 3, stride))
+            (conv(input, planes, 1, 1), conv(planes, planes, 3, stride).summed_in_full())
         } else {
             (conv(input, planes, 3, stride), conv(planes, planes, 3, 1))
         };
@@ -137,6 +138,30 @@ impl Block {
         };
         relu(y + shortcut)
     }
+
+    /// [`Block::forward`] by our own kernels, channels last.
+    fn forward_last(&self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
+        let shortcut = match &self.downsample {
+            Some((conv, bn)) => conv.normalized_last(x.clone(), bn, None, false, mode),
+            None => x.clone(),
+        };
+        let y = self.conv1.normalized_last(x, &self.bn1, None, true, mode);
+        let (Some(conv3), Some(bn3)) = (&self.conv3, &self.bn3) else {
+            return self.conv2.normalized_last(y, &self.bn2, Some(shortcut), true, mode);
+        };
+        let y = self.conv2.normalized_last(y, &self.bn2, None, true, mode);
+        conv3.normalized_last(y, bn3, Some(shortcut), true, mode)
+    }
+}
+
+/// Channels-first maps as channels-last ones.
+fn channels_last(x: Tensor<4>) -> Tensor<4> {
+    x.permute([0, 2, 3, 1])
+}
+
+/// Channels-last maps as channels-first ones.
+fn channels_first(x: Tensor<4>) -> Tensor<4> {
+    x.permute([0, 3, 1, 2])
 }
 
 /// The backbone f: images to feature maps, their mean over positions being h.
@@ -181,15 +206,40 @@ impl ResNet {
     /// - input: `[batch, 3, side, side]`
     /// - output i: `[batch, width * 2^i * expansion, side_i, side_i]`
     pub fn stages(&self, x: Tensor<4>, mode: Mode) -> [Tensor<4>; 4] {
+        match kernel::serves(&x) {
+            // Evaluation by our kernels has no gradients.
+            Some(has_gradients) if mode == Mode::Train || !has_gradients => self.stages_last(x, mode),
+            _ => self.stages_first(x, mode),
+        }
+    }
+
+    /// [`ResNet::stages`] by our own kernels; the maps stay channels-last in memory.
+    fn stages_last(&self, x: Tensor<4>, mode: Mode) -> [Tensor<4>; 4] {
+        let mut x = self.conv1.normalized_last(channels_last(x), &self.bn1, None, true, mode);
+        if self.max_pool {
+            x = channels_last(pool(channels_first(x)));
+        }
+        [&self.layer1, &self.layer2, &self.layer3, &self.layer4].map(|blocks| {
+            x = blocks.iter().fold(x.clone(), |x, block| block.forward_last(x, mode));
+            channels_first(x.clone())
+        })
+    }
+
+    /// [`ResNet::stages`] by burn's operations.
+    fn stages_first(&self, x: Tensor<4>, mode: Mode) -> [Tensor<4>; 4] {
         let mut x = relu(self.bn1.forward(self.conv1.forward(x), mode));
         if self.max_pool {
-            let options =
-                MaxPoolOptions { stride: [2, 2], padding: [(1, 1); 2], ..MaxPoolOptions::new([3, 3]) };
-            x = max_pool2d(x, options);
+            x = pool(x);
         }
         [&self.layer1, &self.layer2, &self.layer3, &self.layer4].map(|blocks| {
             x = blocks.iter().fold(x.clone(), |x, block| block.forward(x, mode));
             x.clone()
         })
     }
+}
+
+/// The ImageNet stem's 3x3 max-pool of stride 2.
+fn pool(x: Tensor<4>) -> Tensor<4> {
+    let options = MaxPoolOptions { stride: [2, 2], padding: [(1, 1); 2], ..MaxPoolOptions::new([3, 3]) };
+    max_pool2d(x, options)
 }

@@ -1,0 +1,37 @@
+//! The convolution and its gradients, each by the form that does the least work.
+
+use super::shape::{Finish, Shape};
+use super::simd::Isa;
+use super::{unrolled, winograd};
+
+/// # Shapes
+/// - x: `[batch, height, width, in]`
+/// - weight: `[out, in, side, side]`
+/// - result: `[batch, out height, out width, out]`
+pub fn forward(isa: Isa, shape: &Shape, x: &[f32], weight: &[f32], finish: Finish) -> Vec<f32> {
+    check(shape, x.len(), weight.len());
+    let form = if winograd::pays(shape) { winograd::forward } else { unrolled::forward };
+    form(isa, shape, x, weight, finish)
+}
+
+/// The gradient of x from that of the result.
+pub fn input_gradient(isa: Isa, shape: &Shape, weight: &[f32], dy: &[f32]) -> Vec<f32> {
+    check(shape, shape.input_len(), weight.len());
+    assert_eq!(dy.len(), shape.output_len());
+    let form = if winograd::pays(shape) { winograd::input_gradient } else { unrolled::input_gradient };
+    form(isa, shape, weight, dy)
+}
+
+/// The gradient of the weight from that of the result.
+pub fn weight_gradient(isa: Isa, shape: &Shape, x: &[f32], dy: &[f32]) -> Vec<f32> {
+    check(shape, x.len(), shape.weight_len());
+    assert_eq!(dy.len(), shape.output_len());
+    let form = if winograd::pays(shape) { winograd::weight_gradient } else { unrolled::weight_gradient };
+    form(isa, shape, x, dy)
+}
+
+fn check(shape: &Shape, x: usize, weight: usize) {
+    assert_eq!(x, shape.input_len(), "the input of {shape:?}");
+    assert_eq!(weight, shape.weight_len(), "the weight of {shape:?}");
+    assert!(shape.size.iter().all(|size| size + 2 * shape.padding >= shape.side), "{shape:?}");
+}

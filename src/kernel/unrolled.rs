@@ -1,0 +1,205 @@
+//! Convolutions of any square kernel and stride: pixels under the kernel are laid out as rows
+//! (im2col), a block at a time so that it stays in cache, and multiplied.
+
+use rayon::prelude::*;
+
+use super::gemm::{Product, Right, pack};
+use super::scratch::{self, Shared};
+use super::shape::{Finish, Shape};
+use super::simd::{Isa, padded};
+
+/// Values of a block of unrolled rows: half a megabyte or so stays in a core's cache.
+const BLOCK_VALUES: usize = 1 << 17;
+
+fn rows_of_block(shape: &Shape, k: usize) -> usize {
+    let [height, width] = shape.out_size();
+    let even = (shape.batch * height * width).div_ceil(rayon::current_num_threads());
+    (BLOCK_VALUES / k).clamp(28, 280).min(even).max(1)
+}
+
+/// Calls `each(tap, offset of the pixel or none)` for the taps of output pixel `row`.
+#[inline(always)]
+fn taps(shape: &Shape, row: usize, mut each: impl FnMut(usize, Option<usize>)) {
+    let [out_height, out_width] = shape.out_size();
+    let [height, width] = shape.size;
+    let (image, within) = (row / (out_height * out_width), row % (out_height * out_width));
+    let (y, x) = (within / out_width * shape.stride, within % out_width * shape.stride);
+    for ky in 0..shape.side {
+        for kx in 0..shape.side {
+            let at = |start: usize, k: usize, size: usize| {
+                (start + k).checked_sub(shape.padding).filter(|&place| place < size)
+            };
+            let pixel = at(y, ky, height).zip(at(x, kx, width));
+            let offset = pixel.map(|(y, x)| ((image * height + y) * width + x) * shape.channels[0]);
+            each(ky * shape.side + kx, offset);
+        }
+    }
+}
+
+/// Fills `rows` with the pixels under output pixels `first..`, one row each.
+fn unroll(shape: &Shape, x: &[f32], first: usize, rows: &mut [f32], k: usize) {
+    let channels = shape.channels[0];
+    for (index, row) in rows.chunks_exact_mut(k).enumerate() {
+        taps(shape, first + index, |tap, offset| {
+            let to = &mut row[tap * channels..(tap + 1) * channels];
+            match offset {
+                Some(offset) => to.copy_from_slice(&x[offset..offset + channels]),
+                None => to.fill(0.0),
+            }
+        });
+    }
+}
+
+/// The convolution. `x`: `[batch, height, width, in]`, `weight`: `[out, in, side, side]`.
+pub fn forward(isa: Isa, shape: &Shape, x: &[f32], weight: &[f32], finish: Finish) -> Vec<f32> {
+    let [input, output] = shape.channels;
+    let area = shape.side * shape.side;
+    let (k, n) = (area * input, padded(output));
+    let weights = pack(k, output, |p, o| weight[(o * input + p % input) * area + p / input]);
+    let mut out = scratch::unset(shape.output_len());
+    let block = rows_of_block(shape, k);
+    out.par_chunks_mut(block * output).enumerate().for_each(|(index, out)| {
+        let rows = out.len() / output;
+        scratch::with(block * (k + n), |memory| {
+            let (left, product) = memory.split_at_mut(block * k);
+            unroll(shape, x, index * block, &mut left[..rows * k], k);
+            isa.run(Product {
+                m: rows,
+                n,
+                k,
+                a: left.as_ptr(),
+                a_row: k,
+                a_step: 1,
+                b: weights.as_ptr(),
+                right: Right::Panels,
+                c: product.as_mut_ptr(),
+                c_row: n,
+                add: false,
+            });
+            finish_rows(out, &product[..rows * n], output, index * block * output, finish);
+        });
+    });
+    out
+}
+
+/// Copies padded rows to the output and finishes them.
+fn finish_rows(out: &mut [f32], product: &[f32], channels: usize, first: usize, finish: Finish) {
+    let n = padded(channels);
+    for (index, (to, from)) in out.chunks_exact_mut(channels).zip(product.chunks_exact(n)).enumerate() {
+        to.copy_from_slice(&from[..channels]);
+        if let Some(scale) = finish.scale {
+            to.iter_mut().zip(scale).for_each(|(to, scale)| *to *= scale);
+        }
+        if let Some(bias) = finish.bias {
+            to.iter_mut().zip(bias).for_each(|(to, bias)| *to += bias);
+        }
+        if let Some(residual) = finish.residual {
+            let residual = &residual[first + index * channels..];
+            to.iter_mut().zip(residual).for_each(|(to, residual)| *to += residual);
+        }
+        if finish.relu {
+            to.iter_mut().for_each(|to| *to = to.max(0.0));
+        }
+    }
+}
+
+/// The gradient of the input, `[batch, height, width, in]`.
+pub fn input_gradient(isa: Isa, shape: &Shape, weight: &[f32], dy: &[f32]) -> Vec<f32> {
+    let [input, output] = shape.channels;
+    let area = shape.side * shape.side;
+    let (n, count) = (padded(area * input), area * input);
+    let weights = pack(output, count, |o, p| weight[(o * input + p % input) * area + p / input]);
+    let [height, width] = shape.out_size();
+    let block = rows_of_block(&Shape { batch: 1, ..*shape }, n).max(28).min(height * width);
+    let one = Shape { batch: 1, ..*shape };
+    let mut dx = vec![0.0; shape.input_len()];
+    let per_image = shape.size[0] * shape.size[1] * input;
+    dx.par_chunks_mut(per_image).zip(dy.par_chunks(height * width * output)).for_each(|(dx, dy)| {
+        scratch::with(block * n, |product| {
+            for (index, dy) in dy.chunks(block * output).enumerate() {
+                let rows = dy.len() / output;
+                isa.run(Product {
+                    m: rows,
+                    n,
+                    k: output,
+                    a: dy.as_ptr(),
+                    a_row: output,
+                    a_step: 1,
+                    b: weights.as_ptr(),
+                    right: Right::Panels,
+                    c: product.as_mut_ptr(),
+                    c_row: n,
+                    add: false,
+                });
+                for (row, product) in product[..rows * n].chunks_exact(n).enumerate() {
+                    taps(&one, index * block + row, |tap, offset| {
+                        let Some(offset) = offset else { return };
+                        let from = &product[tap * input..(tap + 1) * input];
+                        dx[offset..offset + input].iter_mut().zip(from).for_each(|(dx, from)| *dx += from);
+                    });
+                }
+            }
+        });
+    });
+    dx
+}
+
+/// The gradient of the weight, `[out, in, side, side]`: one sum per thread, added in order.
+pub fn weight_gradient(isa: Isa, shape: &Shape, x: &[f32], dy: &[f32]) -> Vec<f32> {
+    let [input, output] = shape.channels;
+    let area = shape.side * shape.side;
+    let (k, n) = (area * input, padded(output));
+    let [height, width] = shape.out_size();
+    let total = shape.batch * height * width;
+    let block = rows_of_block(shape, k);
+    let groups = rayon::current_num_threads().min(total.div_ceil(block)).max(1);
+    let share = total.div_ceil(groups);
+    let partial = |group: usize| {
+        let mut sums = scratch::unset(k * n);
+        let end = ((group + 1) * share).min(total);
+        let mut first = group * share;
+        if first >= end {
+            sums.fill(0.0);
+        }
+        let mut add = false;
+        while first < end {
+            let rows = block.min(end - first);
+            scratch::with(block * (k + n), |memory| {
+                let (left, right) = memory.split_at_mut(block * k);
+                unroll(shape, x, first, &mut left[..rows * k], k);
+                for (to, from) in right.chunks_exact_mut(n).zip(dy[first * output..].chunks_exact(output)) {
+                    to[..output].copy_from_slice(from);
+                    to[output..].fill(0.0);
+                }
+                isa.run(Product {
+                    m: k,
+                    n,
+                    k: rows,
+                    a: left.as_ptr(),
+                    a_row: 1,
+                    a_step: k,
+                    b: right.as_ptr(),
+                    right: Right::Rows(n),
+                    c: sums.as_mut_ptr(),
+                    c_row: n,
+                    add,
+                });
+            });
+            first += rows;
+            add = true;
+        }
+        sums
+    };
+    let partials: Vec<Vec<f32>> = (0..groups).into_par_iter().map(partial).collect();
+    let mut out = scratch::unset(shape.weight_len());
+    // Each worker writes an output channel of its own.
+    let shared = Shared(out.as_mut_ptr());
+    (0..output).into_par_iter().for_each(|o| {
+        for p in 0..k {
+            let sum = partials.iter().map(|sums| sums[p * n + o]).sum();
+            // SAFETY: within output channel `o`.
+            unsafe { *shared.get().add((o * input + p % input) * area + p / input) = sum };
+        }
+    });
+    out
+}

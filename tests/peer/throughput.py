@@ -1,0 +1,97 @@
+"""ResNet-18 (CIFAR stem, 32x32) beside PyTorch on the CPU: images per second and ratios.
+
+    cargo build --release --bench throughput      # builds our side (tests/peer/throughput.rs)
+    python tests/peer/throughput.py [--threads 2] [--batches 64 256] [--rounds 3]
+
+Float32, equal threads, the two programs in turns within one run; the best round of each counts,
+since whatever else the machine does only slows. A training step is the forward pass with batch
+statistics and the backward pass to all weights.
+"""
+
+import argparse
+import glob
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import torch
+import torchvision
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def network():
+    net = torchvision.models.resnet18(weights=None)
+    net.conv1 = torch.nn.Conv2d(3, 64, 3, 1, 1, bias=False)
+    net.maxpool = torch.nn.Identity()
+    net.fc = torch.nn.Identity()
+    return net
+
+
+def rate(batch, call, repeats=5):
+    call()
+    rates = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        call()
+        rates.append(batch / (time.perf_counter() - start))
+    return sorted(rates)[repeats // 2]
+
+
+def peer(batch, channels_last):
+    order = torch.channels_last if channels_last else torch.contiguous_format
+    net = network().to(memory_format=order)
+    images = (torch.rand(batch, 3, 32, 32) * 2 - 1).contiguous(memory_format=order)
+
+    def forward():
+        with torch.inference_mode():
+            net(images)
+
+    def step():
+        net.zero_grad(set_to_none=True)
+        net(images).square().mean().backward()
+
+    net.eval()
+    forward_rate = rate(batch, forward)
+    net.train()
+    return {"forward": forward_rate, "training": rate(batch, step)}
+
+
+def ours(binary, batch, threads):
+    env = dict(os.environ, RAYON_NUM_THREADS=str(threads))
+    out = subprocess.run([binary, str(batch)], env=env, check=True, capture_output=True, text=True).stdout
+    return {line.split()[0]: float(line.split()[2]) for line in out.splitlines()}
+
+
+def newest_binary():
+    built = [path for path in glob.glob(str(ROOT / "target/release/deps/throughput-*")) if os.access(path, os.X_OK)]
+    if not built:
+        raise SystemExit("target/release/deps has no throughput binary; build it as this file's head says")
+    return max(built, key=os.path.getmtime)
+
+
+def best(rounds):
+    return {name: max(one[name] for one in rounds) for name in rounds[0]}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--batches", type=int, nargs="+", default=[64, 256])
+    parser.add_argument("--rounds", type=int, default=3)
+    args = parser.parse_args()
+    binary = newest_binary()
+    torch.set_num_threads(args.threads)
+    print(f"torch {torch.__version__}, {args.threads} threads, float32, images/s")
+    print(f"{'':18}{'default':>10}{'channels_last':>15}{'bagssl':>10}{'ratio':>8}")
+    for batch in args.batches:
+        turns = [(peer(batch, False), peer(batch, True), ours(binary, batch, args.threads)) for _ in range(args.rounds)]
+        default, last, mine = (best(rounds) for rounds in zip(*turns))
+        for name in ("forward", "training"):
+            ratio = mine[name] / last[name]
+            print(f"{name + ' ' + str(batch):18}{default[name]:10.1f}{last[name]:15.1f}{mine[name]:10.1f}{ratio:8.2f}")
+
+
+if __name__ == "__main__":
+    main()
