@@ -2,4 +2,5 @@
 
 pub mod heatmap;
 pub mod locality;
+pub mod overlap;
 pub mod pca;

@@ -116,6 +116,24 @@ impl Bank {
         self.complete_images == self.total_images()
     }
 
+    /// Only the first `images` committed images, of a bank that is planned as large as before: for searches over
+    /// what two banks have in common.
+    pub fn first_images(&self, images: usize) -> Self {
+        let mut first = self.clone();
+        first.complete_images = images.min(self.complete_images);
+        let kept = self.skipped.iter().filter(|skipped| (skipped.image as usize) < first.complete_images);
+        first.skipped = Arc::new(kept.cloned().collect());
+        let rows = 0..first.patches();
+        let searchable = |index: usize| {
+            let space = Space { bank: self, index };
+            let count =
+                |piece: Piece<'_>| piece.inv_norms.iter().filter(|norm| !norm.is_nan()).count() as u64;
+            space.pieces(rows.clone()).map(count).sum()
+        };
+        first.searchable = (0..self.stores.len()).map(searchable).collect();
+        first
+    }
+
     /// Committed images without embeddings, by index.
     pub fn skipped(&self) -> &[SkippedImage] {
         &self.skipped

@@ -381,6 +381,19 @@ fn a_bank_in_memory_grows_under_its_snapshots() {
 }
 
 #[test]
+fn the_first_images_of_a_bank_are_a_bank_without_the_others() {
+    let temp = tempfile::tempdir().unwrap();
+    let bank = whole(temp.path());
+    let first = bank.first_images(3);
+    assert_eq!((first.complete_images(), first.patches(), first.total_patches()), (3, 17, 27));
+    assert_eq!((first.space("h").unwrap().searchable(), first.skipped().len()), (9, 1));
+    assert!(bank.row_of(3, 0, 0).is_ok() && error_of(first.row_of(3, 0, 0)).contains("not in the bank yet"));
+    assert!(bank.first_images(2).skipped().is_empty());
+    let all = bank.first_images(99);
+    assert_eq!((all.patches(), all.space("z").unwrap().searchable()), (27, 19));
+}
+
+#[test]
 fn exports_are_float32_in_bank_order() {
     let temp = tempfile::tempdir().unwrap();
     let bank = whole(&temp.path().join("bank"));

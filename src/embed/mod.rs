@@ -71,6 +71,11 @@ impl Embedder {
         Self { name, hash, info, encoder: encoder.valid(), device: device.clone() }
     }
 
+    /// Memory of the weights.
+    pub fn weight_bytes(&self) -> u64 {
+        (self.encoder.num_params() * size_of::<f32>()) as u64
+    }
+
     /// Vectors of square patches of `size` pixels, all within their images.
     ///
     /// # Shapes

@@ -38,37 +38,58 @@ pub struct SearchJob {
     pub generation: u64,
 }
 
-/// The engine's end of the search thread.
-pub struct Searcher {
-    jobs: Sender<SearchJob>,
+/// Searches that belong together: they are answered at once.
+pub struct SearchRequest<T> {
+    pub jobs: Vec<SearchJob>,
+    /// What the asker needs to know of it again.
+    pub tag: T,
+}
+
+/// The engine's end of a search thread.
+pub struct Searcher<T> {
+    requests: Sender<SearchRequest<T>>,
     waiting: Arc<AtomicUsize>,
 }
 
-impl Searcher {
+/// Takes the galleries of a request, in the order of its jobs, on the search thread.
+pub type Deliver<T> = fn(&EngineLine, SearchRequest<T>, Vec<GalleryView>);
+
+impl<T: Send + 'static> Searcher<T> {
     /// Starts the thread.
-    pub fn start(line: Arc<EngineLine>) -> anyhow::Result<Self> {
-        let (jobs, receiver) = unbounded();
+    pub fn start(line: Arc<EngineLine>, deliver: Deliver<T>) -> anyhow::Result<Self> {
+        let (requests, receiver) = unbounded();
         let waiting = Arc::new(AtomicUsize::new(0));
         let counter = waiting.clone();
         let work = move || {
             Worker { line, images: HashMap::new(), bytes: 0, data_id: 0, has_told: false }
-                .run(&receiver, &counter)
+                .run(&receiver, &counter, deliver)
         };
         thread::Builder::new().name("search".into()).spawn(work).context("could not start a thread")?;
-        Ok(Self { jobs, waiting })
+        Ok(Self { requests, waiting })
     }
 
-    /// Asks for a gallery; a later one takes its place if it has not begun.
-    pub fn search(&self, job: SearchJob) {
+    /// Asks for galleries; a later request takes the place of one that has not begun.
+    pub fn search(&self, request: SearchRequest<T>) {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         // Fails only if the thread died, and then the last gallery stays on show.
-        let _ = self.jobs.send(job);
+        let _ = self.requests.send(request);
     }
 
     /// Whether nothing is being searched.
     pub fn is_idle(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) == 0
     }
+}
+
+/// Shows the galleries of the query on show; those of an earlier one are dropped.
+pub fn show_galleries(line: &EngineLine, request: SearchRequest<()>, views: Vec<GalleryView>) {
+    let Some((job, view)) = request.jobs.first().zip(views.into_iter().next()) else { return };
+    line.update(|shown| {
+        let asked = shown.query.as_ref().is_some_and(|query| query.id == job.id);
+        if asked && shown.generation == job.generation {
+            shown.galleries = Some(Arc::new(view));
+        }
+    });
 }
 
 struct Worker {
@@ -81,21 +102,16 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(&mut self, jobs: &Receiver<SearchJob>, waiting: &AtomicUsize) {
-        while let Ok(first) = jobs.recv() {
+    fn run<T>(&mut self, requests: &Receiver<SearchRequest<T>>, waiting: &AtomicUsize, deliver: Deliver<T>) {
+        while let Ok(first) = requests.recv() {
             let mut newest = first;
             let mut taken = 1;
-            while let Ok(newer) = jobs.try_recv() {
+            while let Ok(newer) = requests.try_recv() {
                 newest = newer;
                 taken += 1;
             }
-            match self.gallery(&newest) {
-                Ok(view) => self.line.update(|shown| {
-                    let asked = shown.query.as_ref().is_some_and(|query| query.id == newest.id);
-                    if asked && shown.generation == newest.generation {
-                        shown.galleries = Some(Arc::new(view));
-                    }
-                }),
+            match newest.jobs.iter().map(|job| self.gallery(job)).collect::<anyhow::Result<_>>() {
+                Ok(views) => deliver(&self.line, newest, views),
                 Err(error) => self.line.emit(Event::Failed {
                     about: "searching for neighbours".into(),
                     message: format!("{error:#}"),

@@ -81,9 +81,19 @@ impl ImageMaps {
         self.spaces.iter().map(picture).collect()
     }
 
+    /// Memory of the vectors.
+    pub fn bytes(&self) -> u64 {
+        self.spaces.iter().map(|(.., all)| size_of_val(all.as_slice()) as u64).sum()
+    }
+
     /// Whether every cell is known.
     pub fn is_complete(&self) -> bool {
         self.done == self.order.len()
+    }
+
+    /// Cells in all.
+    pub fn cells(&self) -> usize {
+        self.order.len()
     }
 
     /// Cells that are known.

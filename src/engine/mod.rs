@@ -1,11 +1,13 @@
 //! The thread that owns every tensor: commands in, events and snapshots out. And the same work
 //! as jobs that run to their end, for the command line.
 
+pub mod compare;
 pub mod compose;
 pub mod defaults;
 mod explorer;
 pub mod facts;
 mod gallery;
+mod growing;
 mod handle;
 pub mod jobs;
 mod maps;

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use super::compare::{CompareCommand, CompareView, ComparedGalleries, OtherView, Overlap};
 pub use super::compose::Style;
 pub use super::modes::{MapMode, displayed};
 pub use super::selection::GalleryFilter;
@@ -43,6 +44,8 @@ pub enum Command {
     Thumbnail { data: u64, index: usize },
     /// Something about training.
     Train(TrainCommand),
+    /// Something about the comparison with another model.
+    Compare(CompareCommand),
 }
 
 /// Which figure to write.
@@ -114,6 +117,8 @@ pub struct Snapshot {
     pub extraction: Option<Extraction>,
     /// The image on show as each space sees it, once complete, if wanted.
     pub pictures: Option<Arc<Pictures>>,
+    /// The comparison with another model, if one is open.
+    pub compare: Option<Arc<CompareView>>,
     /// What the engine is busy with, in a few words, if it is not idle ("opening the model").
     pub busy: Option<String>,
     /// The run of this process, going on or ended.

@@ -121,6 +121,11 @@ impl RunFolder {
         Ok((Self { path: path.into() }, config))
     }
 
+    /// The run folder at `path`, whose configuration is not looked at.
+    pub fn at(path: &Path) -> Self {
+        Self { path: path.into() }
+    }
+
     /// Records what the run runs on.
     pub fn note_environment(&self, environment: &serde_json::Value) -> anyhow::Result<()> {
         let text = serde_json::to_string_pretty(environment)?;

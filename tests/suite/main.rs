@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod cli; // the commands, as a script sees them
+mod compare; // two models, and the checkpoints of a run, beside each other
 mod engine; // the thread behind the window, with the demo model and data
 mod eval; // accuracy of features: classifiers, aggregates, cache
 mod figures; // the paper's figures by number: bytes, fonts, words, errors

@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use super::Explorer;
 use crate::embed::PatchSource;
-use crate::engine::gallery::SearchJob;
+use crate::engine::gallery::{SearchJob, SearchRequest};
 use crate::engine::maps::ImageMaps;
 use crate::engine::spaces;
 use crate::engine::state::*;
@@ -140,7 +140,7 @@ impl Explorer {
         let PatchRef { y, x, size, .. } = query.patch;
         self.gallery_final = growing.extraction.is_finished();
         self.gallery_asked = Instant::now();
-        self.searcher.search(SearchJob {
+        let job = SearchJob {
             id: query.id,
             query: query.patch,
             query_pixels: Arc::new(view.image.crop(y, x, size, size)),
@@ -151,7 +151,8 @@ impl Explorer {
             data: data.set.clone(),
             data_id: data.id,
             generation: self.line.snapshot().generation,
-        });
+        };
+        self.searcher.search(SearchRequest { jobs: vec![job], tag: () });
     }
 }
 

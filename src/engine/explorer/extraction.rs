@@ -3,31 +3,25 @@
 use std::time::{Duration, Instant};
 
 use super::Explorer;
-use crate::bank::MemoryBank;
-use crate::embed::{self, BATCH};
-use crate::engine::state::Extraction;
+use crate::embed::BATCH;
+use crate::engine::growing::Growing;
 
 /// How often the galleries follow a bank that grows.
 const GALLERY_PERIOD: Duration = Duration::from_millis(700);
 
-/// The bank that the galleries search, as it grows.
-pub(super) struct Growing {
-    pub extraction: embed::Extraction,
-    pub bank: MemoryBank,
-    pub paused: bool,
-}
-
 impl Explorer {
     pub(super) fn has_work(&self) -> bool {
         let map = self.maps.as_ref().is_some_and(|maps| !maps.is_complete());
-        let extraction = self.growing.as_ref().is_some_and(|g| !g.paused && !g.extraction.is_finished());
-        map || extraction || self.training.has_work()
+        let extraction = self.growing.as_ref().is_some_and(Growing::has_work);
+        map || extraction || self.compare_has_work() || self.training.has_work()
     }
 
     /// A unit of what is looked at, then a training step. The map on show comes before both; the
     /// galleries' patches have a part of the time while a model is trained.
     pub(super) fn turn(&mut self) -> anyhow::Result<()> {
-        let is_map_due = self.maps.as_ref().is_some_and(|maps| !maps.is_complete());
+        self.follow_with_compare();
+        let is_map_due =
+            self.maps.as_ref().is_some_and(|maps| !maps.is_complete()) || self.is_compared_map_due();
         let mut explored = Ok(());
         if is_map_due || self.training.grants() {
             let clock = Instant::now();
@@ -56,11 +50,14 @@ impl Explorer {
                 return Ok(());
             }
         }
-        let Some(growing) = &mut self.growing else { return Ok(()) };
-        if growing.paused || growing.extraction.is_finished() {
+        if self.work_on_compare() {
             return Ok(());
         }
-        growing.extraction.advance(embedder, &mut growing.bank)?;
+        let (Some(embedder), Some(growing)) = (&self.embedder, &mut self.growing) else { return Ok(()) };
+        if !growing.has_work() {
+            return Ok(());
+        }
+        growing.advance(embedder)?;
         let finished = growing.extraction.is_finished();
         self.publish_extraction();
         let due = self.gallery_asked.elapsed() >= GALLERY_PERIOD && self.searcher.is_idle();
@@ -71,14 +68,7 @@ impl Explorer {
     }
 
     pub(super) fn publish_extraction(&self) {
-        let extraction = self.growing.as_ref().map(|growing| Extraction {
-            progress: growing.extraction.progress(),
-            patches: (growing.extraction.patches(), growing.extraction.plan().patches()),
-            patches_per_second: growing.extraction.patches_per_second(),
-            skipped: growing.extraction.skipped().to_vec(),
-            paused: growing.paused,
-            finished: growing.extraction.is_finished(),
-        });
+        let extraction = self.growing.as_ref().map(Growing::shown);
         self.line.update(|shown| shown.extraction = extraction);
     }
 }

@@ -1,6 +1,7 @@
 //! The engine's thread: newest query first, then one batch of the shown image's map, then one
 //! batch of extraction and one training step; after each it publishes.
 
+mod comparing;
 mod exploring;
 mod export;
 mod extraction;
@@ -13,7 +14,9 @@ use std::time::Instant;
 
 use anyhow::Context;
 
-use super::gallery::Searcher;
+use super::compare::Compare;
+use super::gallery::{Searcher, show_galleries};
+use super::growing::Growing;
 use super::handle::{EngineHandle, EngineLine, line};
 use super::maps::ImageMaps;
 use super::spaces::PatchSpace;
@@ -23,16 +26,16 @@ use super::training::Training;
 use crate::device::OpenDevice;
 use crate::embed::Embedder;
 use exploring::CurrentQuery;
-use extraction::Growing;
 use opening::OpenData;
 
 /// Starts the engine's thread on a device. `wake` is called whenever there is something new.
 pub fn start(device: OpenDevice, wake: impl Fn() + Send + Sync + 'static) -> anyhow::Result<EngineHandle> {
     let (handle, line) = line(wake);
     let line = Arc::new(line);
-    let searcher = Searcher::start(line.clone())?;
+    let searcher = Searcher::start(line.clone(), show_galleries)?;
     let thumbnails = Thumbnails::start(line.clone())?;
     let training = Training::new(line.clone(), device.is_gpu)?;
+    let compare = Compare::new(line.clone())?;
     let work = move || {
         let description = DeviceDescription {
             kind: if device.is_gpu { "GPU" } else { "CPU" },
@@ -40,7 +43,7 @@ pub fn start(device: OpenDevice, wake: impl Fn() + Send + Sync + 'static) -> any
             reason: device.reason.clone(),
         };
         line.update(|shown| shown.device = Some(Arc::new(description)));
-        let mut explorer = Explorer::new(line.clone(), device, searcher, thumbnails, training);
+        let mut explorer = Explorer::new(line.clone(), device, searcher, thumbnails, training, compare);
         // A panic below (a driver that gives up, no memory) must not leave a window that waits for ever.
         if catch_unwind(AssertUnwindSafe(|| explorer.run())).is_err() {
             line.update(|shown| shown.busy = None);
@@ -59,9 +62,10 @@ pub fn start(device: OpenDevice, wake: impl Fn() + Send + Sync + 'static) -> any
 struct Explorer {
     line: Arc<EngineLine>,
     device: OpenDevice,
-    searcher: Searcher,
+    searcher: Searcher<()>,
     thumbnails: Thumbnails,
     training: Training,
+    compare: Compare,
     embedder: Option<Embedder>,
     data: Option<OpenData>,
     config: Option<ExploreConfig>,
@@ -77,15 +81,18 @@ struct Explorer {
     gallery_final: bool,
     /// Whether the next unit is the map's alone.
     map_has_turn: bool,
+    /// Whether the next unit is the first model's, where both models extract patches.
+    first_has_turn: bool,
 }
 
 impl Explorer {
     fn new(
         line: Arc<EngineLine>,
         device: OpenDevice,
-        searcher: Searcher,
+        searcher: Searcher<()>,
         thumbnails: Thumbnails,
         training: Training,
+        compare: Compare,
     ) -> Self {
         Self {
             line,
@@ -93,6 +100,7 @@ impl Explorer {
             searcher,
             thumbnails,
             training,
+            compare,
             embedder: None,
             data: None,
             config: None,
@@ -104,6 +112,7 @@ impl Explorer {
             gallery_asked: Instant::now(),
             gallery_final: false,
             map_has_turn: false,
+            first_has_turn: false,
         }
     }
 
@@ -178,6 +187,7 @@ impl Explorer {
                 self.training.handle(command, &self.device);
                 Ok(())
             }
+            Command::Compare(command) => self.compare(command),
         }
     }
 }
@@ -212,6 +222,7 @@ fn about(command: &Command) -> &'static str {
         Command::Thumbnail { .. } => "a thumbnail",
         Command::ShowPictures(_) => "the spaces as pictures",
         Command::Train(_) => "training",
+        Command::Compare(_) => "comparing with another model",
     }
 }
 

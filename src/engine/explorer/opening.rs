@@ -6,21 +6,18 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::Explorer;
-use super::extraction::Growing;
-use crate::bank::{Dtype, MemoryBank};
 use crate::dataset::{self, Dataset, Split};
-use crate::embed::{self, Embedder, ExtractPlan};
+use crate::embed::Embedder;
 use crate::engine::defaults;
+use crate::engine::growing::{Growing, Reach};
 use crate::engine::spaces::{self, PatchSpace};
 use crate::engine::state::*;
 use crate::engine::training::DataSource;
-use crate::model::{ModelSpec, Space, store};
+use crate::model::{ModelSpec, store};
 use crate::patch::{PatchGrid, PatchRef};
-use crate::words::thousands;
 
-const GIB: u64 = 1 << 30;
 /// Memory that the galleries' vectors may take.
-const MOST_BANK_BYTES: u64 = 4 * GIB;
+const MOST_BANK_BYTES: u64 = 4 << 30;
 
 /// Images that are tried, from the first on, for something to show.
 const EXAMPLES: usize = 24;
@@ -132,36 +129,17 @@ impl Explorer {
 
     /// Whether the bank, if there is one, holds every space on show.
     fn bank_has_spaces(&self) -> bool {
-        let Some(growing) = &self.growing else { return true };
-        let has = |name: &str| growing.extraction.plan().spec.spaces.iter().any(|space| space.name == name);
-        self.spaces.iter().all(|space| has(&space.to_string()))
+        self.growing.as_ref().is_none_or(|growing| growing.has_spaces(&self.spaces))
     }
 
     fn start_extraction(&mut self, config: &ExploreConfig) -> anyhow::Result<()> {
         let (Some(embedder), Some(data)) = (&self.embedder, &self.data) else { return Ok(()) };
-        let limited = dataset::limited(data.set.clone(), config.gallery_images)?;
-        let grid = PatchGrid::new(config.grid.patch, config.gallery_stride)?;
-        let network = self.spaces.iter().filter_map(|space| match space {
-            PatchSpace::Network(space) => Some(*space),
-            PatchSpace::Pixels => None,
-        });
-        let network: Vec<Space> = network.collect();
-        let mut plan = ExtractPlan::new(embedder, limited.as_ref(), grid, &network, Dtype::F16)?;
-        if self.spaces.contains(&PatchSpace::Pixels) {
-            plan = plan.with_pixels();
-        }
-        let bytes = plan.spec.bytes(&plan.images)?;
-        anyhow::ensure!(
-            bytes <= MOST_BANK_BYTES,
-            "the vectors of {} patches would take {:.1} GiB of memory; expected at most {} GiB: choose fewer \
-             images, a larger search stride or fewer spaces",
-            thousands(plan.patches()),
-            bytes as f64 / GIB as f64,
-            MOST_BANK_BYTES / GIB
-        );
-        let bank = MemoryBank::new(plan.spec.clone(), plan.images.clone())?;
-        let extraction = embed::Extraction::start(plan, limited, 0)?;
-        self.growing = Some(Growing { extraction, bank, paused: false });
+        let reach = Reach {
+            grid: PatchGrid::new(config.grid.patch, config.gallery_stride)?,
+            images: config.gallery_images,
+            spaces: self.spaces.clone(),
+        };
+        self.growing = Some(Growing::start(embedder, &data.set, &reach, MOST_BANK_BYTES)?);
         self.publish_extraction();
         Ok(())
     }

@@ -293,7 +293,7 @@ fn planned_steps(view: &RunView) -> Option<u64> {
 }
 
 /// The checkpoints of a run folder, oldest first.
-fn checkpoints(run: &Path) -> Vec<CheckpointView> {
+pub fn checkpoints(run: &Path) -> Vec<CheckpointView> {
     let entries = fs::read_dir(run).into_iter().flatten().flatten();
     let found = entries.filter_map(|entry| {
         let step = entry.file_name().to_str()?.strip_prefix("step-")?.parse().ok()?;

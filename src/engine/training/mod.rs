@@ -13,4 +13,5 @@ mod tail;
 
 pub use choices::{Choice, choices};
 pub(super) use desk::Training;
+pub(super) use follow::checkpoints;
 pub use state::*;

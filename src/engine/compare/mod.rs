@@ -1,0 +1,299 @@
+//! A second model beside the open one, or the kept checkpoints of a run one after the other: the same
+//! query, image and patches under both. Lives on the thread that owns the tensors and works after the
+//! first model's own maps, one batch at a time.
+
+mod galleries;
+mod place;
+mod side;
+mod state;
+
+use std::sync::Arc;
+
+use self::galleries::Galleries;
+pub(super) use self::place::run_of;
+use self::place::{Open, opened};
+use self::side::{Key, Side, Unit};
+pub(super) use self::side::{Target, TargetQuery};
+pub use self::state::*;
+use super::handle::EngineLine;
+use crate::device::OpenDevice;
+
+/// Memory that weights and vectors of B's checkpoints may take; those that were not shown for longest go first.
+const BUDGET: u64 = 512 << 20;
+/// Images whose patches are neighbours to choose from, unless told.
+const IMAGES: usize = 64;
+/// Checkpoints that are computed ahead, at most.
+const AHEAD: usize = 4;
+
+/// The second model.
+pub struct Compare {
+    line: Arc<EngineLine>,
+    galleries: Galleries,
+    open: Option<Open>,
+    /// Times that a model was opened.
+    number: u64,
+    /// What was computed; what was of use last comes last.
+    sides: Vec<Side>,
+    /// Checkpoints that cannot be read.
+    failed: Vec<Key>,
+    is_shown: bool,
+    is_paused: bool,
+    is_ahead: bool,
+    images: usize,
+    other: Option<Arc<OtherView>>,
+    /// Whether there is news that is not published.
+    has_news: bool,
+}
+
+impl Compare {
+    /// Nothing is compared.
+    pub fn new(line: Arc<EngineLine>) -> anyhow::Result<Self> {
+        Ok(Self {
+            galleries: Galleries::start(line.clone())?,
+            line,
+            open: None,
+            number: 0,
+            sides: vec![],
+            failed: vec![],
+            is_shown: false,
+            is_paused: false,
+            is_ahead: false,
+            images: IMAGES,
+            other: None,
+            has_news: false,
+        })
+    }
+
+    /// Takes note of what is asked; the work is done in units.
+    pub fn handle(&mut self, command: CompareCommand) -> anyhow::Result<()> {
+        self.has_news = true;
+        match command {
+            CompareCommand::OpenOther { spec } => {
+                let open = opened(&spec)?;
+                self.close();
+                self.number += 1;
+                self.open = Some(open);
+            }
+            CompareCommand::ScrubTo { step } => {
+                if let Some(open) = &mut self.open {
+                    open.scrub_to(step);
+                    self.failed.retain(|key| *key != open.key);
+                }
+            }
+            CompareCommand::CloseOther => self.close(),
+            CompareCommand::Show(is_shown) => self.is_shown = is_shown,
+            CompareCommand::Pause(is_paused) => self.is_paused = is_paused,
+            CompareCommand::Ahead(is_ahead) => self.is_ahead = is_ahead,
+            CompareCommand::Images(images) => self.images = images.max(1),
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        self.open = None;
+        self.sides.clear();
+        self.failed.clear();
+        self.other = None;
+        self.is_ahead = false;
+        self.is_paused = false;
+    }
+
+    /// What there is to do: which checkpoint, and what of it; `None` of it is to read its weights.
+    fn due(&self, target: &Target<'_>) -> Option<(Key, Option<Unit>)> {
+        let open = self.open.as_ref().filter(|_| self.is_shown)?;
+        let frame = target.frame(self.images);
+        if open.error.is_none() {
+            match self.side(&open.key) {
+                None => return Some((open.key.clone(), None)),
+                Some(side) => {
+                    if let Some(unit) = side.due(&frame, self.is_paused) {
+                        return Some((open.key.clone(), Some(unit)));
+                    }
+                }
+            }
+        }
+        if !self.is_ahead || self.is_paused {
+            return None;
+        }
+        // As many as fit beside the one on show, so that none is computed only to be forgotten.
+        let largest = self.sides.iter().map(Side::bytes).max().unwrap_or(1).max(1);
+        let room = (BUDGET / largest).saturating_sub(1) as usize;
+        open.later().take(AHEAD.min(room)).filter(|key| !self.failed.contains(key)).find_map(|key| match self
+            .side(&key)
+        {
+            None => Some((key, None)),
+            Some(side) => side.due(&frame, false).map(|unit| (key, Some(unit))),
+        })
+    }
+
+    /// Whether there is something to compute.
+    pub fn has_work(&self, target: &Target<'_>) -> bool {
+        self.due(target).is_some()
+    }
+
+    /// Whether the map on show is not complete: it comes before what nobody waits for.
+    pub fn is_map_due(&self, target: &Target<'_>) -> bool {
+        let wanted = self.open.as_ref().map(|open| &open.key);
+        self.due(target).is_some_and(|(key, unit)| Some(&key) == wanted && unit != Some(Unit::Bank))
+    }
+
+    /// Whether the first model's patches are not so far that both galleries can be whole.
+    pub fn waits_for_first(&self, target: &Target<'_>) -> bool {
+        let images = target.frame(self.images).reach.images;
+        target.growing.is_some_and(|growing| growing.images() < images)
+    }
+
+    fn side(&self, key: &Key) -> Option<&Side> {
+        self.sides.iter().find(|side| side.key == *key)
+    }
+
+    /// One unit of work.
+    pub fn work(&mut self, target: &Target<'_>, device: &OpenDevice) {
+        let Some((key, unit)) = self.due(target) else { return };
+        self.has_news = true;
+        let frame = target.frame(self.images);
+        match unit {
+            None => self.read(key, device),
+            Some(unit) => {
+                let Some(place) = self.sides.iter().position(|side| side.key == key) else { return };
+                let side = &mut self.sides[place];
+                side.fit(&frame, target, BUDGET);
+                match unit {
+                    Unit::Map => side.refine(),
+                    Unit::Bank => side.extract(),
+                }
+            }
+        }
+        self.forget();
+        self.follow(Some(target));
+    }
+
+    /// Reads the weights of `key`.
+    fn read(&mut self, key: Key, device: &OpenDevice) {
+        let Some(open) = &mut self.open else { return };
+        match open.read(&key, device) {
+            Ok(embedder) => self.sides.push(Side::new(key, embedder)),
+            Err(error) => {
+                if open.key == key {
+                    open.error = Some(error);
+                }
+                self.failed.push(key);
+            }
+        }
+    }
+
+    /// Keeps memory within the budget: what was not of use for longest goes, the wanted one never.
+    fn forget(&mut self) {
+        let wanted = self.open.as_ref().map(|open| open.key.clone());
+        while self.bytes() > BUDGET && self.sides.len() > 1 {
+            let oldest = self.sides.iter().position(|side| Some(&side.key) != wanted.as_ref());
+            let Some(oldest) = oldest else { break };
+            self.sides.remove(oldest);
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        self.sides.iter().map(Side::bytes).sum()
+    }
+
+    /// Follows what is on show of the first model, and shows what is known.
+    pub fn follow(&mut self, target: Option<&Target<'_>>) {
+        let Some(open) = &mut self.open else {
+            if std::mem::take(&mut self.has_news) {
+                self.line.update(|shown| shown.compare = None);
+            }
+            return;
+        };
+        self.has_news |= open.look_for_checkpoints(&self.line.snapshot());
+        if let Some(target) = target.filter(|_| self.is_shown) {
+            self.show_wanted(target);
+        }
+        if std::mem::take(&mut self.has_news) {
+            self.publish(target);
+        }
+    }
+
+    /// Brings the maps and galleries of the wanted checkpoint up to date, as far as it is computed.
+    fn show_wanted(&mut self, target: &Target<'_>) {
+        let Some(open) = &self.open else { return };
+        let frame = target.frame(self.images);
+        let Some(place) = self.sides.iter().position(|side| side.key == open.key) else { return };
+        // Of use now: it goes last when memory is short.
+        let side = self.sides.remove(place);
+        self.sides.push(side);
+        let side = self.sides.last_mut().expect("it was pushed");
+        if !side.is_for(&frame) {
+            return;
+        }
+        if let Some(other) = other_view(side, target, self.other.as_ref()) {
+            self.other = Some(Arc::new(other));
+            self.has_news = true;
+        }
+        self.galleries.ask(self.number, side, &frame, target, self.is_paused);
+    }
+
+    fn publish(&self, target: Option<&Target<'_>>) {
+        let Some(open) = &self.open else { return };
+        let frame = target.map(|target| target.frame(self.images));
+        let side = self.side(&open.key);
+        let growing = side.zip(frame.as_ref()).and_then(|(side, frame)| side.growing(frame));
+        let bank_error = match growing {
+            Some(Err(error)) => Some(format!("No neighbours under {}: {error}", open.name)),
+            _ => None,
+        };
+        let complete = |side: &&Side| frame.as_ref().is_some_and(|frame| side.is_complete(frame));
+        let mut steps: Vec<u64> = self.sides.iter().filter(complete).filter_map(|s| s.key.step).collect();
+        steps.sort_unstable();
+        let view = CompareView {
+            number: self.number,
+            name: open.name.clone(),
+            run: open.run.clone(),
+            steps: open.steps.clone(),
+            wanted: open.key.step,
+            other: self.other.clone(),
+            galleries: None,
+            extraction: growing.and_then(Result::ok).map(|growing| growing.shown()),
+            kept: KeptView { steps, bytes: self.bytes(), budget: BUDGET },
+            images: self.images,
+            paused: self.is_paused,
+            error: open.error.clone().or(bank_error),
+        };
+        self.line.update(|shown| {
+            let before = shown.compare.take().filter(|before| before.number == view.number);
+            let galleries = before.and_then(|before| before.galleries.clone());
+            let galleries = galleries.filter(|galleries| galleries.generation == shown.generation);
+            shown.compare = Some(Arc::new(CompareView { galleries, ..view }));
+        });
+    }
+}
+
+/// What `side` shows of the query; `None` if that is on show already, or nothing is known yet.
+fn other_view(side: &mut Side, target: &Target<'_>, shown: Option<&Arc<OtherView>>) -> Option<OtherView> {
+    let query = target.query?;
+    let known = side.known_cells();
+    let is_shown = shown.is_some_and(|shown| {
+        (shown.step, &shown.hash) == (side.key.step, &side.embedder.hash)
+            && (shown.generation, shown.query_id, shown.known) == (target.generation, query.id, known)
+            && shown.maps.len() + shown.missing.len() == target.spaces.len()
+    });
+    if is_shown || known == 0 {
+        return None;
+    }
+    side.query_vectors(target, query);
+    let (maps, total) = side.heatmaps()?;
+    let names = target.spaces.iter().map(|space| space.to_string());
+    let missing = names.filter(|name| maps.iter().all(|map| map.space != *name)).collect();
+    Some(OtherView {
+        step: side.key.step,
+        arch: side.embedder.info.backbone.title(),
+        input: side.embedder.info.input,
+        hash: side.embedder.hash.clone(),
+        generation: target.generation,
+        query_id: query.id,
+        query: query.patch,
+        maps,
+        known,
+        total,
+        missing,
+    })
+}

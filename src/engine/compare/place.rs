@@ -1,0 +1,125 @@
+//! Which model stands beside the first, and where its weights are: one file, or the kept checkpoints of a run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::side::Key;
+use crate::device::OpenDevice;
+use crate::embed::Embedder;
+use crate::engine::state::Snapshot;
+use crate::engine::training::{CheckpointView, checkpoints};
+use crate::model::{ModelSpec, store};
+use crate::train::RunFolder;
+
+/// B as it was opened.
+pub struct Open {
+    /// Its file's, folder's or run's name.
+    pub name: String,
+    spec: ModelSpec,
+    pub run: Option<PathBuf>,
+    pub steps: Arc<Vec<u64>>,
+    /// The weights that are wanted.
+    pub key: Key,
+    /// Why they cannot be used.
+    pub error: Option<String>,
+}
+
+/// The run folder that `path` is or lies in, with the step if it is one of its checkpoints.
+pub fn run_of(path: &Path) -> Option<(PathBuf, Option<u64>)> {
+    if path == Path::new("demo") {
+        return None;
+    }
+    if RunFolder::open(path).is_ok() {
+        return Some((path.into(), None));
+    }
+    let run = path.parent().filter(|run| RunFolder::open(run).is_ok())?;
+    let kept = checkpoints(run).into_iter().find(|kept| kept.path == path)?;
+    Some((run.into(), Some(kept.step)))
+}
+
+/// Finds out what `spec` names.
+///
+/// # Errors
+/// A run folder without a checkpoint. A model file is looked at later.
+pub fn opened(spec: &ModelSpec) -> anyhow::Result<Open> {
+    let path = Path::new(&spec.path);
+    let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let Some((run, step)) = run_of(path) else {
+        let key = key(spec, path, None);
+        let spec = spec.clone();
+        return Ok(Open { name: name(path), spec, run: None, steps: Arc::default(), key, error: None });
+    };
+    let kept = checkpoints(&run);
+    let steps: Vec<u64> = kept.iter().map(|checkpoint| checkpoint.step).collect();
+    let Some(step) = step.or(steps.last().copied()) else {
+        anyhow::bail!(
+            "{} holds no checkpoint yet; wait for the run's first one, or open another model",
+            run.display()
+        );
+    };
+    let mut open = Open {
+        name: name(&run),
+        key: Key { spec: spec.clone(), step: None, written: None },
+        spec: spec.clone(),
+        run: Some(run),
+        steps: Arc::new(steps),
+        error: None,
+    };
+    open.scrub_to(step);
+    Ok(open)
+}
+
+/// Weights at `path`, which is a file, a checkpoint's folder or `demo`.
+fn key(spec: &ModelSpec, path: &Path, step: Option<u64>) -> Key {
+    let written = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified()).ok();
+    let spec = ModelSpec { path: path.display().to_string(), overrides: spec.overrides };
+    Key { spec, step, written: written(&path.join(store::MODEL_FILE)).or_else(|| written(path)) }
+}
+
+impl Open {
+    /// Wants the checkpoint of `step`.
+    pub fn scrub_to(&mut self, step: u64) {
+        if let Some(key) = self.checkpoint(step) {
+            self.key = key;
+            self.error = None;
+        }
+    }
+
+    fn checkpoint(&self, step: u64) -> Option<Key> {
+        let run = RunFolder::at(self.run.as_ref()?);
+        Some(key(&self.spec, &run.checkpoint(step), Some(step)))
+    }
+
+    /// The checkpoints after the wanted one, next first.
+    pub fn later(&self) -> impl Iterator<Item = Key> {
+        let first = self.steps.partition_point(|step| Some(*step) <= self.key.step);
+        self.steps[first..].iter().filter_map(|step| self.checkpoint(*step))
+    }
+
+    /// Takes in the run's checkpoints as its follower sees them. Returns whether they are others than before.
+    pub fn look_for_checkpoints(&mut self, shown: &Snapshot) -> bool {
+        let run = shown.runs.iter().find(|run| Some(&run.path) == self.run.as_ref());
+        let Some(kept) = run.map(|run| &run.checkpoints).filter(|kept| !kept.is_empty()) else {
+            return false;
+        };
+        let step = |kept: &CheckpointView| kept.step;
+        let is_new = !kept.iter().map(step).eq(self.steps.iter().copied());
+        if is_new {
+            self.steps = Arc::new(kept.iter().map(step).collect());
+        }
+        is_new
+    }
+
+    /// Opens the weights of `key`; the error says which, why, and what to do.
+    pub fn read(&self, key: &Key, device: &OpenDevice) -> Result<Embedder, String> {
+        let model = store::open(&key.spec, &device.device).map_err(|error| match key.step {
+            Some(step) => format!(
+                "Step {step} of {} cannot be used: {error:#}. Choose another step, or another model.",
+                self.name
+            ),
+            None => format!("{} cannot be used: {error:#}. Choose another model.", self.name),
+        })?;
+        Ok(Embedder::new(model, &device.device))
+    }
+}

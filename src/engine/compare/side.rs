@@ -1,0 +1,225 @@
+//! One model beside the first: its maps of the image on show and the patches that its galleries search.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::dataset::Dataset;
+use crate::embed::{BATCH, Embedder, PatchSource};
+use crate::engine::growing::{Growing, Reach};
+use crate::engine::maps::ImageMaps;
+use crate::engine::spaces::{self, PatchSpace};
+use crate::engine::state::{ExploreConfig, Heatmap, ImageView, RequestId};
+use crate::model::ModelSpec;
+use crate::patch::{PatchGrid, PatchRef};
+
+/// Cells of a map's first batch: few, so that something is seen at once.
+const FIRST_BATCH: usize = 32;
+
+/// What is on show of the first model, and so what the other is to show.
+pub struct Target<'a> {
+    pub generation: u64,
+    pub data: &'a Arc<dyn Dataset>,
+    pub data_id: u64,
+    pub config: &'a ExploreConfig,
+    /// Spaces on show.
+    pub spaces: &'a [PatchSpace],
+    pub view: Arc<ImageView>,
+    pub query: Option<TargetQuery<'a>>,
+    /// The first model's bank.
+    pub growing: Option<&'a Growing>,
+}
+
+/// The query under the first model.
+#[derive(Clone, Copy)]
+pub struct TargetQuery<'a> {
+    pub id: RequestId,
+    pub patch: PatchRef,
+    /// Its vector in each space on show.
+    pub vectors: &'a [Vec<f32>],
+}
+
+impl Target<'_> {
+    /// What a side is made for, if its galleries reach the first `images` images.
+    pub fn frame(&self, images: usize) -> Frame {
+        let images = images.min(self.config.gallery_images).min(self.data.len()).max(1);
+        let grid = self.config.grid;
+        Frame {
+            data_id: self.data_id,
+            image: self.view.index,
+            grid,
+            reach: Reach {
+                grid: PatchGrid { patch: grid.patch, stride: self.config.gallery_stride },
+                images,
+                spaces: self.spaces.to_vec(),
+            },
+        }
+    }
+}
+
+/// What the vectors of a side belong to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frame {
+    pub data_id: u64,
+    pub image: usize,
+    pub grid: PatchGrid,
+    /// With all spaces on show, those that the model lacks among them.
+    pub reach: Reach,
+}
+
+/// Which weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Key {
+    pub spec: ModelSpec,
+    /// Step of a run's checkpoint.
+    pub step: Option<u64>,
+    /// When its file was written: a run that is resumed may write a step anew.
+    pub written: Option<SystemTime>,
+}
+
+/// What there is to do next for a side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    Map,
+    Bank,
+}
+
+/// A model and what was computed with it.
+pub struct Side {
+    pub key: Key,
+    pub embedder: Embedder,
+    frame: Option<Frame>,
+    maps: Option<ImageMaps>,
+    /// Why there is none, where patches cannot be embedded.
+    growing: Option<Result<Growing, String>>,
+    query: Option<QueryVectors>,
+}
+
+/// A query's vectors in the spaces on show that the model has.
+struct QueryVectors {
+    generation: u64,
+    id: RequestId,
+    vectors: Vec<Vec<f32>>,
+}
+
+impl Side {
+    /// Nothing computed yet.
+    pub fn new(key: Key, embedder: Embedder) -> Self {
+        Self { key, embedder, frame: None, maps: None, growing: None, query: None }
+    }
+
+    /// Those of `spaces` that the model has.
+    pub fn spaces(&self, spaces: &[PatchSpace], patch: u32) -> Vec<PatchSpace> {
+        let has = |space: &&PatchSpace| space.width(&self.embedder.info, patch).is_some();
+        spaces.iter().filter(has).copied().collect()
+    }
+
+    /// Whether it is made for `frame`.
+    pub fn is_for(&self, frame: &Frame) -> bool {
+        self.frame.as_ref() == Some(frame)
+    }
+
+    /// Makes ready for another image, grid, data set or other spaces; what is still of use stays.
+    pub fn fit(&mut self, frame: &Frame, target: &Target<'_>, most_bytes: u64) {
+        if self.frame.as_ref() == Some(frame) {
+            return;
+        }
+        let has = self.spaces(target.spaces, frame.grid.patch);
+        let old = self.frame.replace(frame.clone());
+        let is_same_data = old.as_ref().is_some_and(|old| old.data_id == frame.data_id);
+        let is_same_image = is_same_data
+            && old.as_ref().is_some_and(|old| (old.image, old.grid) == (frame.image, frame.grid));
+        let fits = |maps: &mut ImageMaps| is_same_image && maps.arrange(&has);
+        if !self.maps.as_mut().is_some_and(fits) {
+            let image = target.view.image.clone();
+            self.maps = Some(ImageMaps::new(&self.embedder, frame.image, image, frame.grid, &has));
+        }
+        let is_same_reach = is_same_data
+            && old.as_ref().is_some_and(|old| {
+                (old.reach.grid, old.reach.images) == (frame.reach.grid, frame.reach.images)
+            });
+        let is_of_use = |growing: &Result<Growing, String>| {
+            is_same_reach && growing.as_ref().is_ok_and(|growing| growing.has_spaces(&has))
+        };
+        if !self.growing.as_ref().is_some_and(is_of_use) {
+            let reach = Reach { spaces: has, ..frame.reach.clone() };
+            let growing = Growing::start(&self.embedder, target.data, &reach, most_bytes);
+            self.growing = Some(growing.map_err(|error| format!("{error:#}")));
+        }
+        self.query = None;
+    }
+
+    /// What is to be done for `frame`; the map before the bank, which waits in a pause.
+    pub fn due(&self, frame: &Frame, is_paused: bool) -> Option<Unit> {
+        let fits = self.is_for(frame);
+        let map = self.maps.as_ref().is_none_or(|maps| !maps.is_complete());
+        let bank = match &self.growing {
+            Some(Ok(growing)) => !growing.extraction.is_finished(),
+            Some(Err(_)) => false,
+            None => true,
+        };
+        match (fits, map, bank && !is_paused) {
+            (false, ..) | (true, true, _) => Some(Unit::Map),
+            (true, false, true) => Some(Unit::Bank),
+            (true, false, false) => None,
+        }
+    }
+
+    /// Whether all is known that is to be known for `frame`.
+    pub fn is_complete(&self, frame: &Frame) -> bool {
+        self.due(frame, false).is_none()
+    }
+
+    /// Embeds the next cells of the map.
+    pub fn refine(&mut self) {
+        if let Some(maps) = self.maps.as_mut().filter(|maps| !maps.is_complete()) {
+            let batch = if maps.known() == 0 { FIRST_BATCH } else { BATCH };
+            maps.refine(&self.embedder, batch);
+        }
+    }
+
+    /// Embeds the next patches of the bank. An error ends it.
+    pub fn extract(&mut self) {
+        if let Some(Ok(growing)) = &mut self.growing
+            && let Err(error) = growing.advance(&self.embedder)
+        {
+            self.growing = Some(Err(format!("{error:#}")));
+        }
+    }
+
+    /// The bank, if the side is made for `frame`, or why there is none.
+    pub fn growing(&self, frame: &Frame) -> Option<Result<&Growing, &str>> {
+        let growing = self.growing.as_ref().filter(|_| self.is_for(frame))?;
+        Some(growing.as_ref().map_err(String::as_str))
+    }
+
+    /// The vectors of the query in the spaces on show that the model has, in their order.
+    pub fn query_vectors(&mut self, target: &Target<'_>, query: TargetQuery<'_>) -> &[Vec<f32>] {
+        let (generation, id) = (target.generation, query.id);
+        let is_new = self.query.as_ref().is_none_or(|known| (known.generation, known.id) != (generation, id));
+        if is_new {
+            let has = self.spaces(target.spaces, query.patch.size);
+            let PatchRef { y, x, size, .. } = query.patch;
+            let source = PatchSource { image: target.view.image.clone(), y, x };
+            let vectors = spaces::vectors(&self.embedder, &[source], size, &has);
+            self.query = Some(QueryVectors { generation, id, vectors });
+        }
+        self.query.as_ref().map_or(&[], |query| &query.vectors)
+    }
+
+    /// Cells of the map that are known.
+    pub fn known_cells(&self) -> usize {
+        self.maps.as_ref().map_or(0, ImageMaps::known)
+    }
+
+    /// The maps of the query whose vectors were asked for last, and their cells in all.
+    pub fn heatmaps(&self) -> Option<(Vec<Heatmap>, usize)> {
+        let (maps, query) = self.maps.as_ref().zip(self.query.as_ref())?;
+        Some((maps.heatmaps(&query.vectors), maps.cells()))
+    }
+
+    /// Memory of weights and vectors.
+    pub fn bytes(&self) -> u64 {
+        let growing = self.growing.iter().flatten().map(|growing| growing.bytes).sum::<u64>();
+        self.embedder.weight_bytes() + self.maps.as_ref().map_or(0, ImageMaps::bytes) + growing
+    }
+}
