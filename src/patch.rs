@@ -26,6 +26,16 @@ pub struct PatchRef {
     pub size: u32,
 }
 
+impl PatchRef {
+    /// The patch of `size` pixels about the same centre, moved onto its image of `height` x `width`.
+    pub fn about_same_centre(self, size: u32, height: u32, width: u32) -> Self {
+        let moved = |corner: u32, side: u32| {
+            (corner + self.size / 2).saturating_sub(size / 2).min(side.saturating_sub(size))
+        };
+        Self { image: self.image, y: moved(self.y, height), x: moved(self.x, width), size }
+    }
+}
+
 impl PatchGrid {
     /// A grid of `patch` x `patch` squares every `stride` pixels; both at least 1.
     pub fn new(patch: u32, stride: u32) -> anyhow::Result<Self> {
@@ -91,6 +101,14 @@ mod tests {
         assert_eq!(grid.nearest(12.5, 8.9, 32, 32), Some((0, 1)));
         assert_eq!(grid.nearest(33.0, 8.0, 32, 32), None);
         assert_eq!(grid.nearest(3.0, 3.0, 8, 8), None);
+    }
+
+    #[test]
+    fn another_size_keeps_the_centre_where_the_image_allows() {
+        let patch = PatchRef { image: 2, y: 10, x: 1, size: 8 };
+        assert_eq!(patch.about_same_centre(16, 32, 32), PatchRef { image: 2, y: 6, x: 0, size: 16 });
+        assert_eq!(patch.about_same_centre(4, 32, 32), PatchRef { image: 2, y: 12, x: 3, size: 4 });
+        assert_eq!(patch.about_same_centre(32, 32, 40), PatchRef { image: 2, y: 0, x: 0, size: 32 });
     }
 
     #[test]

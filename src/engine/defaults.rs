@@ -20,6 +20,18 @@ pub fn large_patch(side: u32) -> u32 {
     (patch(side) * 100).div_ceil(71).min(side)
 }
 
+/// Patch sizes of the microscope: 14, 20, 26 and 32 on images of the size of CIFAR's, the same shares of
+/// larger ones up to 96, and 32, 71, 100 and 150 of 224 beyond.
+pub fn microscope_sizes(side: u32) -> Vec<u32> {
+    let mut sizes = match side {
+        0..=40 => vec![14, 20, 26, 32],
+        41..=96 => [2, 3, 4, 6].map(|eighths| side * eighths / 8).to_vec(),
+        _ => [32, 71, 100, 150].map(|size| side * size / 224).to_vec(),
+    };
+    sizes.retain(|size| *size <= side);
+    if sizes.is_empty() { vec![side] } else { sizes }
+}
+
 /// Stride of heatmaps: at most 25 x 25 positions.
 pub fn map_stride(side: u32, patch: u32) -> u32 {
     side.saturating_sub(patch).div_ceil(24).max(1)
@@ -38,6 +50,10 @@ mod tests {
     fn the_papers_sizes_come_out() {
         assert_eq!((patch(32), patch(224), large_patch(224)), (14, 71, 100));
         assert_eq!((patch(64), large_patch(64), patch(8)), (16, 23, 8));
+        assert_eq!(microscope_sizes(32), [14, 20, 26, 32]);
+        assert_eq!(microscope_sizes(64), [16, 24, 32, 48]);
+        assert_eq!(microscope_sizes(224), [32, 71, 100, 150]);
+        assert_eq!((microscope_sizes(28), microscope_sizes(8)), (vec![14, 20, 26], vec![8]));
         assert_eq!((map_stride(224, 71), gallery_stride(64, 16), map_stride(10, 20)), (7, 8, 1));
     }
 }

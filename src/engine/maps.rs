@@ -15,6 +15,7 @@ use super::state::{Heatmap, Picture};
 const PASSES: [usize; 4] = [8, 4, 2, 1];
 
 /// Vectors of the patches of one image on one grid.
+#[derive(Clone)]
 pub struct ImageMaps {
     pub image_index: usize,
     pub grid: PatchGrid,
@@ -56,6 +57,11 @@ impl ImageMaps {
             known: vec![false; count],
             spaces: spaces.collect(),
         }
+    }
+
+    /// Its spaces, in the order shown.
+    pub fn spaces(&self) -> impl Iterator<Item = PatchSpace> + '_ {
+        self.spaces.iter().map(|(space, ..)| *space)
     }
 
     /// Brings the spaces into the order of `wanted`; `false` if one of them is not here.
@@ -112,7 +118,7 @@ impl ImageMaps {
                 PatchSource { image: self.image.clone(), y, x }
             })
             .collect();
-        let names: Vec<PatchSpace> = self.spaces.iter().map(|(space, ..)| *space).collect();
+        let names: Vec<PatchSpace> = self.spaces().collect();
         let vectors = spaces::vectors(embedder, &sources, self.grid.patch, &names);
         for ((_, width, all), new) in self.spaces.iter_mut().zip(&vectors) {
             for (row, &cell) in new.chunks_exact(*width).zip(&cells) {

@@ -11,6 +11,7 @@ mod growing;
 mod handle;
 pub mod jobs;
 mod maps;
+mod microscope;
 mod modes;
 mod selection;
 pub mod session;

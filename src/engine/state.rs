@@ -40,6 +40,9 @@ pub enum Command {
     ExportFigure { kind: FigureKind, path: PathBuf, style: Style, mode: MapMode },
     /// Whether [`Snapshot::pictures`] are wanted.
     ShowPictures(bool),
+    /// Shows the query's place at several patch sizes as [`Snapshot::microscope`], with these sizes in
+    /// pixels (none: those that suit the image; at most [`MOST_SIZES`]), until `None`.
+    Microscope(Option<Vec<u32>>),
     /// Asks for a small picture of image `index`; it arrives as [`Event::Thumbnail`].
     Thumbnail { data: u64, index: usize },
     /// Something about training.
@@ -119,6 +122,8 @@ pub struct Snapshot {
     pub pictures: Option<Arc<Pictures>>,
     /// The comparison with another model, if one is open.
     pub compare: Option<Arc<CompareView>>,
+    /// The query's place at several patch sizes, if that is wanted.
+    pub microscope: Option<Arc<MicroscopeView>>,
     /// What the engine is busy with, in a few words, if it is not idle ("opening the model").
     pub busy: Option<String>,
     /// The run of this process, going on or ended.
@@ -227,6 +232,47 @@ pub struct Picture {
     pub colors: Arc<Image>,
     /// Share of the variance behind red, green and blue.
     pub explained: [f32; 3],
+}
+
+/// Patch sizes of a microscope at most: each has a column of its own.
+pub const MOST_SIZES: usize = 8;
+
+/// The same point of an image at several patch sizes.
+#[derive(Clone, Debug, Default)]
+pub struct MicroscopeView {
+    /// Index of the image.
+    pub image: usize,
+    /// One for each size, in the order asked for.
+    pub levels: Vec<Arc<MicroscopeLevel>>,
+    /// Sizes that were asked for and do not fit on the image.
+    pub left_out: Vec<u32>,
+}
+
+/// One patch size of it.
+#[derive(Clone, Debug)]
+pub struct MicroscopeLevel {
+    pub grid: PatchGrid,
+    /// Grid positions in all, and those whose vectors are known.
+    pub positions: usize,
+    pub known: usize,
+    /// The query at this size, about the same centre and moved onto the image; `None` without a query.
+    pub query: Option<PatchRef>,
+    /// One map for each shown space, in their order; none until the query is known at this size. They
+    /// grow from coarse to fine.
+    pub maps: Vec<Heatmap>,
+    /// How alike the query is to the rest of the image, for each of `maps`.
+    pub rest: Vec<RestOfImage>,
+}
+
+/// Cosines of a query to the other patches of its image.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RestOfImage {
+    /// Patches that are known, the query's own place left out.
+    pub patches: usize,
+    /// Their mean cosine, NaN if there are none.
+    pub mean: f32,
+    /// Their standard deviation.
+    pub deviation: f32,
 }
 
 /// The neighbours of a query in each space.

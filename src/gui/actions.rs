@@ -3,6 +3,7 @@
 
 use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers};
 
+use super::views::ExploreView;
 use crate::engine::MapMode;
 
 /// Something to do, wherever it was asked: key, button or palette.
@@ -32,6 +33,8 @@ pub enum Action {
     ResetZoom,
     PauseExtraction,
     ShowExplore,
+    /// Shows this in the middle of Explore.
+    ShowView(ExploreView),
     ShowTrain,
     StartTraining,
     PauseTraining,
@@ -99,6 +102,8 @@ pub const ACTIONS: &[ActionInfo] = &[
     row!("View", "Ranks within the image", Action::View(MapMode::Ranks), NONE + Num2),
     row!("View", "Difference of two spaces", Action::View(MapMode::Difference), NONE + Num3),
     row!("View", "Spaces as pictures (PCA)", Action::View(MapMode::Pictures), NONE + Num4),
+    row!("View", "Image, heatmaps and galleries", Action::ShowView(ExploreView::Maps), NONE + Num5),
+    row!("View", "Microscope: several patch sizes", Action::ShowView(ExploreView::Microscope), NONE + Num6),
     row!("View", "Contour at a threshold", Action::ToggleContour, NONE + C),
     row!("View", "Grid of heatmap cells", Action::ToggleGrid, NONE + G),
     row!("View", "Whole image again", Action::ResetZoom, NONE + Num0),

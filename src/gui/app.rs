@@ -26,6 +26,8 @@ use super::textures::{GalleryAtlases, Thumbnails};
 use super::theme::{self, STEP};
 use super::train::TrainTab;
 use super::train::closing::Closing;
+use super::views::ExploreView;
+use super::views::microscope::MicroscopePanel;
 
 /// Smallest height of the panes with image and heatmaps, points.
 const MIN_MAPS: f32 = 170.0;
@@ -39,6 +41,7 @@ pub struct App {
     desk: Desk,
     images: ImagesPanel,
     maps: MapsPanel,
+    microscope: MicroscopePanel,
     inspector: InspectorPanel,
     thumbnails: Thumbnails,
     atlases: GalleryAtlases,
@@ -77,13 +80,16 @@ impl App {
         session.send(Command::OpenData { spec, split: options.split });
         let files = FileWorker::new(&cc.egui_ctx);
         let tab = if options.runs.is_empty() { Tab::Explore } else { Tab::Train };
-        let desk = Desk { session, settings, maps: ShownMaps::default(), hover: None, todo: Vec::new(), tab };
+        let view = ExploreView::default();
+        let maps = ShownMaps::default();
+        let desk = Desk { session, settings, maps, hover: None, todo: Vec::new(), tab, view };
         let mut train = TrainTab::new(&files);
         options.runs.into_iter().for_each(|run| train.open_run(&desk, run));
         Self {
             desk,
             images: ImagesPanel::default(),
             maps: MapsPanel::default(),
+            microscope: MicroscopePanel::default(),
             inspector: InspectorPanel::default(),
             thumbnails: Thumbnails::default(),
             atlases: GalleryAtlases::default(),
@@ -205,13 +211,17 @@ impl App {
                 settings.contour = settings.contour.is_none().then_some(CONTOUR);
             }
             Action::ToggleGrid => self.desk.settings.grid = !self.desk.settings.grid,
-            Action::ResetZoom => self.maps.reset_zoom(),
+            Action::ResetZoom => {
+                self.maps.reset_zoom();
+                self.microscope.reset_zoom();
+            }
             Action::PauseExtraction => {
                 if let Some(extraction) = &session.snapshot().extraction {
                     session.send(Command::PauseExtraction(!extraction.paused));
                 }
             }
             Action::ShowExplore => self.desk.tab = Tab::Explore,
+            Action::ShowView(view) => (self.desk.tab, self.desk.view) = (Tab::Explore, view),
             Action::ShowTrain => self.desk.tab = Tab::Train,
             Action::ChooseTrainData => {
                 self.overlay = Overlay::Dialog(Dialog::new(Purpose::TrainData, String::new()));
@@ -301,9 +311,16 @@ impl App {
         CentralPanel::default_margins().frame(middle).show(ui, |ui| self.middle_ui(ui));
     }
 
-    /// Image and heatmaps above, galleries below; a scroll bar where the window is too low for both.
     fn middle_ui(&mut self, ui: &mut Ui) {
         self.notices.ui(ui);
+        match self.desk.view {
+            ExploreView::Maps => self.maps_ui(ui),
+            ExploreView::Microscope => self.microscope.ui(ui, &mut self.desk),
+        }
+    }
+
+    /// Image and heatmaps above, galleries below; a scroll bar where the window is too low for both.
+    fn maps_ui(&mut self, ui: &mut Ui) {
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             let top = ui.cursor().top();
             let whole = ui.available_height();
@@ -362,6 +379,7 @@ impl eframe::App for App {
             self.desk.todo.extend(pressed.filter(|action| shows_explore || !action.is_of_explore()));
         }
         self.desk.update_maps();
+        self.microscope.sync(&self.desk);
         self.panels_ui(ui);
         self.overlay_ui(&ctx);
         self.closing.ui(&ctx);

@@ -10,6 +10,7 @@ mod heatmap_paint;
 mod help;
 mod histogram;
 mod history;
+mod map_painter;
 mod marks;
 mod notices;
 mod open_dialog;
@@ -22,6 +23,7 @@ mod text;
 mod textures;
 mod theme;
 mod train;
+mod views;
 
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
 //! Where an image lies in its pane: zoom, pan, and the way between points of
 //! the screen and pixels of the image. All panes share one viewpoint.
 
-use eframe::egui::{Pos2, Rect, Vec2, pos2, vec2};
+use eframe::egui::{Pos2, Rect, Response, Ui, Vec2, pos2, vec2};
 
 use crate::patch::{PatchGrid, PatchRef};
 
@@ -36,6 +36,29 @@ impl Viewpoint {
         let corner = pane.center() - self.centre * shown;
         let round = |at: f32| (at * pixels_per_point).round() / pixels_per_point;
         Placement { origin: pos2(round(corner.x), round(corner.y)), scale, size }
+    }
+
+    /// Wheel and pinch over a pane zoom, dragging pans, a double click goes back to the whole image of
+    /// `size` pixels.
+    pub fn navigate(&mut self, ui: &Ui, pane: &Response, placement: Placement, size: Vec2) {
+        if let Some(pos) = pane.hover_pos() {
+            let factor = ui.input_mut(|input| {
+                let wheel = std::mem::take(&mut input.smooth_scroll_delta);
+                (wheel.y / 200.0).exp() * input.zoom_delta()
+            });
+            if factor != 1.0 {
+                let fixed = placement.to_image(pos).to_vec2() / size;
+                self.zoom_about(fixed.clamp(Vec2::ZERO, Vec2::splat(1.0)), factor);
+                ui.ctx().request_repaint();
+            }
+        }
+        if pane.dragged() && !self.is_whole() {
+            self.pan(pane.drag_delta() / placement.rect().size());
+            ui.ctx().request_repaint();
+        }
+        if pane.double_clicked() {
+            *self = Self::default();
+        }
     }
 
     /// Zooms by `factor` and keeps `fixed` (a point of the image in [0, 1]) where it is.

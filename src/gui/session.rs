@@ -150,10 +150,7 @@ impl Session {
             return patch;
         }
         let (height, width) = self.size_of(patch.image).unwrap_or((u32::MAX, u32::MAX));
-        let move_corner = |corner: u32, side: u32| {
-            (corner + patch.size / 2).saturating_sub(size / 2).min(side.saturating_sub(size))
-        };
-        PatchRef { image: patch.image, y: move_corner(patch.y, height), x: move_corner(patch.x, width), size }
+        patch.about_same_centre(size, height, width)
     }
 
     /// `(height, width)` of image `image` of the data set, if it is known here.
@@ -224,6 +221,11 @@ impl Session {
     /// The settings as the user last put them.
     pub fn config(&self) -> Option<ExploreConfig> {
         self.draft.config.clone().or_else(|| self.snapshot.config.clone())
+    }
+
+    /// Whether a single space is on show.
+    pub fn has_one_space(&self) -> bool {
+        self.config().is_some_and(|config| config.spaces.len() < 2)
     }
 
     /// Takes settings that the user is changing; they are sent once they rest.

@@ -27,6 +27,8 @@ pub struct Settings {
     pub opacity: i32,
     /// Whether the cells of the heatmaps are outlined.
     pub grid: bool,
+    /// Patch sizes of the microscope, pixels; none: those that suit the image.
+    pub microscope: Vec<u32>,
     /// Folder of the last exported figure.
     pub export_folder: String,
 }
@@ -42,6 +44,7 @@ impl Default for Settings {
             contour: None,
             opacity: 100,
             grid: false,
+            microscope: vec![],
             export_folder: String::new(),
         }
     }

@@ -56,7 +56,7 @@ impl Window {
     }
 
     /// Plays the engine's answer to a query.
-    fn answer(&self, id: u64, query: PatchRef) {
+    pub fn answer(&self, id: u64, query: PatchRef) {
         self.line.update(|shown| {
             shown.view = Some(Arc::new(view(query.image as usize)));
             shown.query = Some(Arc::new(query_view(id, query)));
@@ -78,7 +78,7 @@ impl Window {
             .collect()
     }
 
-    fn queries(&self) -> Vec<(u64, PatchRef)> {
+    pub fn queries(&self) -> Vec<(u64, PatchRef)> {
         let query = |command| match command {
             Command::Query { id, patch, .. } => Some((id, patch)),
             _ => None,

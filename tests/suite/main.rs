@@ -6,9 +6,11 @@
 mod cli; // the commands, as a script sees them
 mod compare; // two models, and the checkpoints of a run, beside each other
 mod engine; // the thread behind the window, with the demo model and data
+mod engine_views; // the views' part of that thread
 mod eval; // accuracy of features: classifiers, aggregates, cache
 mod figures; // the paper's figures by number: bytes, fonts, words, errors
 mod gui; // the window, by role and label, on software Vulkan
+mod gui_microscope; // the same point at several patch sizes, by role and label
 mod gui_train; // the Train tab with the real engine and tiny runs
 mod gui_views; // ways to look at heatmaps and galleries, by role and label
 mod layering; // a room imports only from floors below it

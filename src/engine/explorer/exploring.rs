@@ -72,6 +72,7 @@ impl Explorer {
             self.maps = Some(ImageMaps::new(embedder, view.index, image, config.grid, &self.spaces));
         }
         self.publish_pictures();
+        self.aim_microscope();
         Ok(())
     }
 
@@ -91,6 +92,7 @@ impl Explorer {
             maps.refine(embedder, FIRST_BATCH);
         }
         self.publish_query();
+        self.aim_microscope();
         self.ask_gallery();
         Ok(())
     }

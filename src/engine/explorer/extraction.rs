@@ -11,17 +11,20 @@ const GALLERY_PERIOD: Duration = Duration::from_millis(700);
 
 impl Explorer {
     pub(super) fn has_work(&self) -> bool {
-        let map = self.maps.as_ref().is_some_and(|maps| !maps.is_complete());
         let extraction = self.growing.as_ref().is_some_and(Growing::has_work);
-        map || extraction || self.compare_has_work() || self.training.has_work()
+        self.is_map_due() || extraction || self.compare_has_work() || self.training.has_work()
+    }
+
+    /// Whether something of the image on show is still to be embedded.
+    fn is_map_due(&self) -> bool {
+        self.is_microscope_due() || self.maps.as_ref().is_some_and(|maps| !maps.is_complete())
     }
 
     /// A unit of what is looked at, then a training step. The map on show comes before both; the
     /// galleries' patches have a part of the time while a model is trained.
     pub(super) fn turn(&mut self) -> anyhow::Result<()> {
         self.follow_with_compare();
-        let is_map_due =
-            self.maps.as_ref().is_some_and(|maps| !maps.is_complete()) || self.is_compared_map_due();
+        let is_map_due = self.is_map_due() || self.is_compared_map_due();
         let mut explored = Ok(());
         if is_map_due || self.training.grants() {
             let clock = Instant::now();
@@ -34,17 +37,11 @@ impl Explorer {
         explored
     }
 
-    /// One unit: a batch of the shown map and, by turns with it, a batch of extraction, so that
+    /// One unit: a batch of the shown maps and, by turns with it, a batch of extraction, so that
     /// the first neighbours do not wait for the last cell.
     fn work(&mut self) -> anyhow::Result<()> {
-        let Some(embedder) = &self.embedder else { return Ok(()) };
-        if let Some(maps) = self.maps.as_mut().filter(|maps| !maps.is_complete()) {
-            maps.refine(embedder, BATCH);
-            let is_complete = maps.is_complete();
-            self.publish_query();
-            if is_complete {
-                self.publish_pictures();
-            }
+        if self.is_map_due() {
+            self.refine_maps();
             self.map_has_turn = !self.map_has_turn;
             if self.map_has_turn {
                 return Ok(());
@@ -65,6 +62,21 @@ impl Explorer {
             self.ask_gallery();
         }
         Ok(())
+    }
+
+    /// A batch of the microscope, which is what is looked at while it is on show; else of the maps.
+    fn refine_maps(&mut self) {
+        if self.is_microscope_due() {
+            self.refine_microscope();
+            return;
+        }
+        let (Some(embedder), Some(maps)) = (&self.embedder, &mut self.maps) else { return };
+        maps.refine(embedder, BATCH);
+        let is_complete = maps.is_complete();
+        self.publish_query();
+        if is_complete {
+            self.publish_pictures();
+        }
     }
 
     pub(super) fn publish_extraction(&self) {

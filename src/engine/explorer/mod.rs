@@ -5,6 +5,7 @@ mod comparing;
 mod exploring;
 mod export;
 mod extraction;
+mod microscope;
 mod opening;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,6 +20,7 @@ use super::gallery::{Searcher, show_galleries};
 use super::growing::Growing;
 use super::handle::{EngineHandle, EngineLine, line};
 use super::maps::ImageMaps;
+use super::microscope::Microscope;
 use super::spaces::PatchSpace;
 use super::state::*;
 use super::thumbnails::{ThumbnailJob, Thumbnails};
@@ -74,6 +76,9 @@ struct Explorer {
     /// Whether the window shows the spaces as pictures.
     wants_pictures: bool,
     maps: Option<ImageMaps>,
+    /// As the window last looked at it, and whether it does.
+    microscope: Option<Microscope>,
+    wants_microscope: bool,
     query: Option<CurrentQuery>,
     growing: Option<Growing>,
     gallery_asked: Instant,
@@ -107,6 +112,8 @@ impl Explorer {
             spaces: vec![],
             wants_pictures: false,
             maps: None,
+            microscope: None,
+            wants_microscope: false,
             query: None,
             growing: None,
             gallery_asked: Instant::now(),
@@ -177,6 +184,10 @@ impl Explorer {
                 self.publish_pictures();
                 Ok(())
             }
+            Command::Microscope(sizes) => {
+                self.set_microscope(sizes);
+                Ok(())
+            }
             Command::Thumbnail { index, .. } => {
                 if let Some(OpenData { id, set }) = &self.data {
                     self.thumbnails.request(ThumbnailJob { data: set.clone(), data_id: *id, index });
@@ -220,6 +231,7 @@ fn about(command: &Command) -> &'static str {
         Command::PauseExtraction(_) => "pausing",
         Command::ExportFigure { .. } => "writing the figure",
         Command::Thumbnail { .. } => "a thumbnail",
+        Command::Microscope(_) => "the microscope",
         Command::ShowPictures(_) => "the spaces as pictures",
         Command::Train(_) => "training",
         Command::Compare(_) => "comparing with another model",

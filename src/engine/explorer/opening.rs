@@ -48,7 +48,7 @@ impl Explorer {
             hash: embedder.hash.clone(),
         };
         self.embedder = Some(embedder);
-        self.maps = None;
+        self.forget_maps();
         self.line.update(|shown| shown.model = Some(Arc::new(description)));
         self.line.emit(Event::ModelOpened);
         self.restart()
@@ -74,7 +74,7 @@ impl Explorer {
         self.data = Some(OpenData { id, set });
         self.config = Some(config.clone());
         self.query = None;
-        self.maps = None;
+        self.forget_maps();
         self.line.update(|shown| {
             shown.data = Some(Arc::new(description));
             shown.data_source = Some(Arc::new(DataSource { spec: spec.into(), split }));
@@ -83,6 +83,14 @@ impl Explorer {
         });
         self.line.emit(Event::DataOpened);
         self.restart()
+    }
+
+    /// The vectors of the image on show lose their meaning.
+    fn forget_maps(&mut self) {
+        self.maps = None;
+        if let Some(microscope) = &mut self.microscope {
+            microscope.forget();
+        }
     }
 
     /// What is shown of a query loses its meaning.

@@ -7,6 +7,7 @@ use crate::colormap::Colormap;
 use crate::engine::{ExploreConfig, GalleryFilter, MapMode};
 use crate::gui::actions::Action;
 use crate::gui::text::{count, thousands};
+use crate::gui::views::switch_ui;
 
 use super::{Desk, explain_space};
 
@@ -42,6 +43,7 @@ const MODES: [(MapMode, &str, &str); 4] = [
 /// Patch size and stride of the heatmaps, and how these are coloured.
 pub fn heatmap_controls_ui(ui: &mut Ui, desk: &mut Desk) {
     ui.horizontal_wrapped(|ui| {
+        switch_ui(ui, desk);
         config_ui(ui, desk, |ui, config, side| {
             number_ui(ui, "Patch", &mut config.grid.patch, 1..=side, " px")
                 .on_hover_text("Side of a patch, pixels of the image (Sec. 3 of the paper).");
@@ -49,29 +51,32 @@ pub fn heatmap_controls_ui(ui: &mut Ui, desk: &mut Desk) {
                 "Distance between the patches of the heatmaps, pixels; smaller is finer and slower.",
             );
         });
-        config_ui(ui, desk, spaces_ui(&model_spaces(desk)));
+        spaces_ui(ui, desk);
         ui.separator();
-        mode_ui(ui, desk);
-        match desk.settings.mode {
-            MapMode::Cosine => {
-                colormap_ui(ui, desk);
-                range_ui(ui, desk);
-            }
-            MapMode::Ranks => colormap_ui(ui, desk),
-            MapMode::Difference => difference_ui(ui, desk),
-            MapMode::Pictures => {}
-        }
-        if desk.settings.mode != MapMode::Pictures {
-            contour_ui(ui, desk);
-        }
-        let label = ui.label("Overlay");
-        ui.add(Slider::new(&mut desk.settings.opacity, 0..=100).suffix(" %").step_by(5.0))
-            .labelled_by(label.id)
-            .on_hover_text(
-                "Opacity of the heatmaps over the image ([ and ]). Colours match the bar at 100 %.",
-            );
-        ui.checkbox(&mut desk.settings.grid, "Grid").on_hover_text("Outlines the cells of the heatmaps (G).");
+        looks_ui(ui, desk);
     });
+}
+
+/// How heatmaps are shown and coloured, in whichever view.
+pub fn looks_ui(ui: &mut Ui, desk: &mut Desk) {
+    mode_ui(ui, desk);
+    match desk.settings.mode {
+        MapMode::Cosine => {
+            colormap_ui(ui, desk);
+            range_ui(ui, desk);
+        }
+        MapMode::Ranks => colormap_ui(ui, desk),
+        MapMode::Difference => difference_ui(ui, desk),
+        MapMode::Pictures => {}
+    }
+    if desk.settings.mode != MapMode::Pictures {
+        contour_ui(ui, desk);
+    }
+    let label = ui.label("Overlay");
+    ui.add(Slider::new(&mut desk.settings.opacity, 0..=100).suffix(" %").step_by(5.0))
+        .labelled_by(label.id)
+        .on_hover_text("Opacity of the heatmaps over the image ([ and ]). Colours match the bar at 100 %.");
+    ui.checkbox(&mut desk.settings.grid, "Grid").on_hover_text("Outlines the cells of the heatmaps (G).");
 }
 
 /// What the galleries search, and how much they show.
@@ -137,11 +142,12 @@ fn model_spaces(desk: &Desk) -> Vec<String> {
 }
 
 /// Which spaces stand side by side, in the order of the network from its end on.
-fn spaces_ui(all: &[String]) -> impl FnOnce(&mut Ui, &mut ExploreConfig, u32) {
-    move |ui, config, _| {
+pub fn spaces_ui(ui: &mut Ui, desk: &mut Desk) {
+    let all = model_spaces(desk);
+    config_ui(ui, desk, |ui, config, _| {
         let text = format!("Spaces: {}", config.spaces.join(", "));
         let (response, _) = menu(text).ui(ui, |ui| {
-            for space in all {
+            for space in &all {
                 let is_shown = config.spaces.contains(space);
                 let mut wanted = is_shown;
                 let is_last = is_shown && config.spaces.len() == 1;
@@ -157,7 +163,7 @@ fn spaces_ui(all: &[String]) -> impl FnOnce(&mut Ui, &mut ExploreConfig, u32) {
         });
         response
             .on_hover_text("The spaces side by side: layers of the network, and raw pixels as a baseline.");
-    }
+    });
 }
 
 fn mode_ui(ui: &mut Ui, desk: &mut Desk) {

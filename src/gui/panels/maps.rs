@@ -1,59 +1,31 @@
 //! The image with the query, and beside it one heatmap for each space on one
 //! locked colour scale. A click on any of them makes a query.
 
-use std::sync::Arc;
-
-use eframe::egui::{
-    Color32, Id, Painter, Pos2, Rect, Response, RichText, Role, Sense, Shape, Stroke, Ui, Vec2, WidgetInfo,
-    pos2, vec2,
-};
+use eframe::egui::{Color32, Id, Pos2, Rect, Response, RichText, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
 use crate::engine::{Heatmap, ImageView, MapMode, Picture, Snapshot};
-use crate::patch::{PatchGrid, PatchRef};
+use crate::patch::PatchGrid;
 
 use super::{Desk, Hover, explain_space, name_of_space};
 use crate::gui::color_bar;
-use crate::gui::contour::contour;
-use crate::gui::heatmap_paint::HeatmapPaint;
+use crate::gui::map_painter::{MapPainter, slots};
 use crate::gui::marks;
 use crate::gui::pane::{Placement, Viewpoint};
-use crate::gui::scale::Scale;
 use crate::gui::text;
 use crate::gui::textures::PictureSlot;
 use crate::gui::theme::{self, STEP};
 
 /// Height of the headings above the panes.
 const HEADING: f32 = 20.0;
-/// Smallest size of a cell, in points, at which the grid is drawn.
-const GRID_FROM: f32 = 4.0;
 
 /// The panel's own state.
 #[derive(Default)]
 pub struct MapsPanel {
     viewpoint: Viewpoint,
-    picture: PictureSlot,
+    painter: MapPainter<{ slots::MAPS }>,
     /// The spaces as pictures, by place.
     space_pictures: Vec<PictureSlot>,
-    contours: Vec<Contour>,
     shown: Option<usize>,
-}
-
-/// The contour of one pane, made anew when its map or the level changes.
-#[derive(Default)]
-struct Contour {
-    made_of: Option<(Arc<Vec<f32>>, f32)>,
-    pieces: Vec<[Pos2; 2]>,
-}
-
-impl Contour {
-    fn pieces(&mut self, map: &Heatmap, level: f32) -> &[[Pos2; 2]] {
-        let is_same = |(values, at): &(Arc<Vec<f32>>, f32)| Arc::ptr_eq(values, &map.shown) && *at == level;
-        if !self.made_of.as_ref().is_some_and(is_same) {
-            self.pieces = contour(&map.shown, map.rows, map.cols, level);
-            self.made_of = Some((map.shown.clone(), level));
-        }
-        &self.pieces
-    }
 }
 
 /// One of the panes in a frame.
@@ -102,7 +74,10 @@ impl MapsPanel {
         let rects = split(area, names.len() + 1);
         let contents = contents(desk, &snapshot, view, &maps, names.len());
         let panes = self.place(ui, &rects, view, contents, &names);
-        self.navigate(ui, &panes, view);
+        let size = vec2(view.image.width() as f32, view.image.height() as f32);
+        for pane in &panes {
+            self.viewpoint.navigate(ui, &pane.response, pane.placement, size);
+        }
         desk.hover = hover(desk, &panes, view, &maps);
         click(desk, &panes);
         for (index, pane) in panes.iter().enumerate() {
@@ -146,79 +121,24 @@ impl MapsPanel {
         rects.iter().enumerate().zip(contents).map(pane).collect()
     }
 
-    /// Wheel and pinch zoom, dragging pans, a double click goes back to the whole image.
-    fn navigate(&mut self, ui: &Ui, panes: &[Pane<'_>], view: &ImageView) {
-        let size = vec2(view.image.width() as f32, view.image.height() as f32);
-        for pane in panes {
-            if let Some(pos) = pane.response.hover_pos() {
-                let factor = ui.input_mut(|input| {
-                    let wheel = std::mem::take(&mut input.smooth_scroll_delta);
-                    (wheel.y / 200.0).exp() * input.zoom_delta()
-                });
-                if factor != 1.0 {
-                    let fixed = pane.placement.to_image(pos).to_vec2() / size;
-                    self.viewpoint.zoom_about(fixed.clamp(Vec2::ZERO, Vec2::splat(1.0)), factor);
-                    ui.ctx().request_repaint();
-                }
-            }
-            if pane.response.dragged() && !self.viewpoint.is_whole() {
-                self.viewpoint.pan(pane.response.drag_delta() / pane.placement.rect().size());
-                ui.ctx().request_repaint();
-            }
-            if pane.response.double_clicked() {
-                self.reset_zoom();
-            }
-        }
-    }
-
     /// What an empty pane says.
     fn remark(&self, desk: &Desk) -> &'static str {
         match desk.settings.mode {
             MapMode::Pictures => "The picture comes when all patches of the image are known.",
             _ if desk.session.is_query_pending() => "computing...",
-            MapMode::Difference if desk.session.config().is_some_and(|config| config.spaces.len() < 2) => {
+            MapMode::Difference if desk.session.has_one_space() => {
                 "A difference needs two spaces: choose another one under Spaces."
             }
             _ => "No query yet:\nclick a patch of the image.",
         }
     }
 
-    fn map_ui(&mut self, painter: &Painter, desk: &Desk, placement: Placement, map: &Heatmap, index: usize) {
-        let rect = placement.heatmap(map.grid, map.rows, map.cols);
-        let scale = Scale::of(&desk.settings);
-        let paint = HeatmapPaint {
-            slot: index,
-            rect,
-            scores: map.shown.clone(),
-            rows: map.rows,
-            cols: map.cols,
-            range: scale.range,
-            opacity: desk.settings.opacity as f32 / 100.0,
-            colormap: scale.colormap,
-        };
-        painter.add(paint.into_shape());
-        let cell = placement.scale() * map.grid.stride as f32;
-        if desk.settings.grid {
-            grid_ui(painter, rect, map, cell);
-        }
-        if let Some(level) = desk.settings.contour {
-            self.contours.resize_with(self.contours.len().max(index + 1), Contour::default);
-            for piece in self.contours[index].pieces(map, level) {
-                let ends = piece.map(|at| rect.min + at.to_vec2() * cell);
-                painter.line_segment(ends, Stroke::new(3.0, Color32::from_black_alpha(150)));
-                painter.line_segment(ends, Stroke::new(1.2, Color32::WHITE));
-            }
-        }
-    }
-
     fn pane_ui(&mut self, ui: &mut Ui, desk: &Desk, pane: &Pane<'_>, view: &ImageView, index: usize) {
         let painter = ui.painter_at(pane.rect.expand(1.0));
-        let texture = self.picture.texture(ui.ctx(), "image on show", &view.image).id();
-        let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
-        painter.image(texture, pane.placement.rect(), whole, Color32::WHITE);
+        self.painter.image(&painter, pane.placement, &view.image);
         match pane.content {
             Content::Image => {}
-            Content::Map(map) => self.map_ui(&painter, desk, pane.placement, map, index),
+            Content::Map(map) => self.painter.map(&painter, &desk.settings, pane.placement, map, index),
             Content::Picture(picture, grid) => {
                 self.space_pictures
                     .resize_with(self.space_pictures.len().max(index + 1), PictureSlot::default);
@@ -227,6 +147,7 @@ impl MapsPanel {
                 let (rows, cols) = (picture.colors.height() as usize, picture.colors.width() as usize);
                 let opacity = desk.settings.opacity as f32 / 100.0;
                 let rect = pane.placement.heatmap(grid, rows, cols);
+                let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
                 painter.image(texture, rect, whole, Color32::WHITE.gamma_multiply(opacity));
             }
             Content::Nothing => {
@@ -299,29 +220,8 @@ fn split(area: Rect, count: usize) -> Vec<Rect> {
 /// What lies under the pointer, whichever pane it is on.
 fn hover(desk: &Desk, panes: &[Pane<'_>], view: &ImageView, maps: &[Heatmap]) -> Option<Hover> {
     let (pane, pos) = panes.iter().find_map(|pane| Some((pane, pane.response.hover_pos()?)))?;
-    let (height, width) = (view.image.height(), view.image.width());
-    let at = pane.placement.to_image(pos);
-    if at.x < 0.0 || at.y < 0.0 || at.x >= width as f32 || at.y >= height as f32 {
-        return None;
-    }
-    let pixel = (at.x as u32, at.y as u32);
     let grid = maps.first().map(|map| map.grid).or_else(|| desk.session.config().map(|config| config.grid));
-    let patch = grid.and_then(|grid| {
-        let (row, col) = grid.nearest(at.x, at.y, height, width)?;
-        let corner = |cell: usize| cell as u32 * grid.stride;
-        Some(PatchRef { image: view.index as u32, y: corner(row), x: corner(col), size: grid.patch })
-    });
-    let value = |map: &Heatmap| {
-        let cell = map.grid.nearest(at.x, at.y, height, width);
-        let value = cell.and_then(|(row, col)| map.values.get(row * map.cols + col));
-        (map.space.clone(), value.copied().filter(|value| !value.is_nan()))
-    };
-    let part = view.parts.as_ref().and_then(|parts| {
-        let inside = pixel.0 < parts.width && pixel.1 < parts.height;
-        let index = inside.then(|| parts.index.get((pixel.1 * parts.width + pixel.0) as usize))??;
-        parts.names.get(*index as usize).copied()
-    });
-    Some(Hover { pixel, patch, values: maps.iter().map(value).collect(), part })
+    Hover::at(pane.placement.to_image(pos), view, grid, maps)
 }
 
 /// A click makes the patch under the pointer the query.
@@ -330,24 +230,6 @@ fn click(desk: &mut Desk, panes: &[Pane<'_>]) {
     let clicked = panes.iter().any(|pane| pane.response.clicked() && !pane.response.double_clicked());
     if let (true, Some(patch)) = (clicked, patch) {
         desk.session.go_to(patch);
-    }
-}
-
-/// Lines between the cells of a heatmap, where they are large enough.
-fn grid_ui(painter: &Painter, rect: Rect, map: &Heatmap, cell: f32) {
-    let stroke = Stroke::new(1.0, Color32::from_white_alpha(50));
-    if cell < GRID_FROM {
-        painter.add(Shape::closed_line(
-            vec![rect.left_top(), rect.right_top(), rect.right_bottom(), rect.left_bottom()],
-            stroke,
-        ));
-        return;
-    }
-    for row in 0..=map.rows {
-        painter.hline(rect.x_range(), rect.top() + row as f32 * cell, stroke);
-    }
-    for col in 0..=map.cols {
-        painter.vline(rect.left() + col as f32 * cell, rect.y_range(), stroke);
     }
 }
 
@@ -389,7 +271,8 @@ fn space_heading_ui(ui: &mut Ui, rect: Rect, desk: &Desk, space: &str, content: 
     });
 }
 
-fn heading_ui(ui: &mut Ui, rect: Rect, add: impl FnOnce(&mut Ui)) {
+/// A line of text in a given place.
+pub fn heading_ui(ui: &mut Ui, rect: Rect, add: impl FnOnce(&mut Ui)) {
     let builder = eframe::egui::UiBuilder::new().max_rect(rect).layout(*ui.layout());
     ui.scope_builder(builder, |ui| {
         ui.horizontal(|ui| {

@@ -10,6 +10,7 @@ use eframe::egui::{
 use crate::engine::training::{PinView, ProbeView, TrainCommand, TrainingView};
 use crate::engine::{Command, Gallery, GalleryFilter, GalleryView, Heatmap};
 use crate::gui::heatmap_paint::HeatmapPaint;
+use crate::gui::map_painter::slots;
 use crate::gui::marks;
 use crate::gui::pane::Viewpoint;
 use crate::gui::panels::{Desk, name_of_space};
@@ -21,8 +22,6 @@ use crate::gui::theme::{self, STEP};
 const SIDE: f32 = 92.0;
 /// Side of a neighbour, points.
 const CELL: f32 = 30.0;
-/// Heatmaps of pins keep their buffers in slots from here on; those of Explore are few.
-const FIRST_SLOT: usize = 1000;
 
 /// The strip of pinned patches.
 #[derive(Default)]
@@ -100,7 +99,7 @@ impl Card {
         for (place, map) in pin.maps.iter().enumerate() {
             let left = area.left() + (SIDE + 4.0) * (place + 1) as f32;
             let rect = Rect::from_min_size(pos2(left, area.top()), Vec2::splat(SIDE));
-            map_ui(ui, desk, rect, pin, map, FIRST_SLOT + 8 * index + place);
+            map_ui(ui, desk, rect, pin, map, slots::PINS + 8 * index + place);
         }
         if pin.galleries.is_empty() {
             ui.weak("neighbours follow...");

@@ -1,0 +1,415 @@
+//! The same point of the image at several patch sizes: a column for each size with the query's box and a
+//! heatmap for each space, and below them how alike the query is to the rest of the image.
+
+use std::sync::Arc;
+
+use eframe::egui::{
+    Button, Id, Label, Rect, Response, RichText, Role, ScrollArea, Sense, TextEdit, Ui, Vec2, WidgetInfo,
+    vec2,
+};
+
+use super::columns::Columns;
+use super::{ExploreView, invariance, switch_ui};
+use crate::engine::{Command, Heatmap, ImageView, MOST_SIZES, MapMode, MicroscopeLevel, displayed};
+use crate::gui::color_bar;
+use crate::gui::map_painter::{MapPainter, slots};
+use crate::gui::marks;
+use crate::gui::pane::{Placement, Viewpoint};
+use crate::gui::panels::maps::{empty_ui, heading_ui};
+use crate::gui::panels::{Desk, Hover, Tab, controls, explain_space};
+use crate::gui::text::{self, count, thousands};
+use crate::gui::theme;
+use crate::patch::PatchRef;
+
+/// The view's own state.
+#[derive(Default)]
+pub struct MicroscopePanel {
+    /// What the engine was last asked for.
+    asked: Option<Vec<u32>>,
+    sizes: SizesField,
+    viewpoint: Viewpoint,
+    /// Index of the image on show.
+    shown: Option<usize>,
+    painter: MapPainter<{ slots::MICROSCOPE }>,
+    columns: Vec<Column>,
+}
+
+/// A patch size with its maps as they are shown.
+#[derive(Clone)]
+struct Column {
+    level: Arc<MicroscopeLevel>,
+    mode: MapMode,
+    maps: Vec<Heatmap>,
+}
+
+/// The image or a map of a column.
+struct Pane {
+    column: usize,
+    /// None: the image itself.
+    map: Option<usize>,
+    rect: Rect,
+    response: Response,
+    placement: Placement,
+}
+
+impl MicroscopePanel {
+    /// Has the engine work for this view while it is on show, and only then.
+    pub fn sync(&mut self, desk: &Desk) {
+        let is_on_show = desk.tab == Tab::Explore && desk.view == ExploreView::Microscope;
+        let wanted = is_on_show.then(|| desk.settings.microscope.clone());
+        if wanted != self.asked {
+            desk.session.send(Command::Microscope(wanted.clone()));
+            self.asked = wanted;
+        }
+    }
+
+    pub fn reset_zoom(&mut self) {
+        self.viewpoint = Viewpoint::default();
+    }
+
+    /// Draws the view into the rest of the middle.
+    pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
+        ui.horizontal_wrapped(|ui| {
+            switch_ui(ui, desk);
+            self.sizes.ui(ui, desk);
+            controls::spaces_ui(ui, desk);
+            ui.separator();
+            controls::looks_ui(ui, desk);
+        });
+        ScrollArea::vertical().auto_shrink(false).show(ui, |ui| self.columns_ui(ui, desk));
+    }
+
+    fn columns_ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
+        let snapshot = desk.session.snapshot().clone();
+        let area = Rect::from_min_size(ui.cursor().min, ui.available_size());
+        let shown = snapshot.microscope.as_ref().filter(|shown| !shown.levels.is_empty());
+        let shown =
+            shown.filter(|shown| snapshot.view.as_ref().is_some_and(|view| view.index == shown.image));
+        let (Some(view), Some(shown)) = (&snapshot.view, shown) else {
+            let (_, area) = ui.allocate_space(area.size());
+            empty_ui(ui, area, remark(desk));
+            return;
+        };
+        if self.shown != Some(view.index) {
+            self.shown = Some(view.index);
+            self.reset_zoom();
+        }
+        let columns = self.columns(&shown.levels, mode(desk));
+        let names = row_names(desk, &columns);
+        let layout = Columns::new(area, columns.len(), names.len());
+        ui.allocate_space(vec2(area.width(), layout.height));
+        let panes = self.place(ui, &layout, view, &columns, &names);
+        let size = vec2(view.image.width() as f32, view.image.height() as f32);
+        for pane in &panes {
+            self.viewpoint.navigate(ui, &pane.response, pane.placement, size);
+        }
+        desk.hover = hover(desk, view, &columns, &panes);
+        click(desk, &panes);
+        for (index, column) in columns.iter().enumerate() {
+            level_heading_ui(ui, layout.heading(index), &column.level);
+            for (row, name) in names.iter().enumerate() {
+                map_heading_ui(ui, layout.map_heading(index, row), desk, column, name);
+            }
+        }
+        for (slot, pane) in panes.iter().enumerate() {
+            self.pane_ui(ui, desk, view, &columns[pane.column], pane, slot);
+        }
+        color_bar::ui(ui, layout.bar(), desk);
+        let middles: Vec<f32> = (0..columns.len()).map(|index| layout.image(index).center().x).collect();
+        invariance::chart_ui(ui, layout.chart(), &middles, &shown.levels, desk.settings.range);
+    }
+
+    /// The columns, their maps made anew only where a level or the way to look has changed.
+    fn columns(&mut self, levels: &[Arc<MicroscopeLevel>], mode: MapMode) -> Vec<Column> {
+        let column = |(index, level): (usize, &Arc<MicroscopeLevel>)| {
+            let is_same = |column: &&Column| Arc::ptr_eq(&column.level, level) && column.mode == mode;
+            let known = self.columns.get(index).filter(is_same);
+            let make = || Column { level: level.clone(), mode, maps: displayed(&level.maps, mode) };
+            known.cloned().unwrap_or_else(make)
+        };
+        let columns: Vec<Column> = levels.iter().enumerate().map(column).collect();
+        self.columns.clone_from(&columns);
+        columns
+    }
+
+    /// Finds where everything lies: the image of each column, then its maps.
+    fn place(
+        &self,
+        ui: &Ui,
+        layout: &Columns,
+        view: &ImageView,
+        columns: &[Column],
+        names: &[String],
+    ) -> Vec<Pane> {
+        let size = vec2(view.image.width() as f32, view.image.height() as f32);
+        let mut panes = vec![];
+        for (column, Column { level, .. }) in columns.iter().enumerate() {
+            for map in std::iter::once(None).chain((0..names.len()).map(Some)) {
+                let rect = map.map_or(layout.image(column), |map| layout.map(column, map));
+                let id = Id::unique(("microscope", column, map));
+                let response = ui.interact(rect, id, Sense::CLICK | Sense::DRAG);
+                let what = map.map_or("image".to_owned(), |map| format!("{} heatmap", names[map]));
+                response.widget_info(|| {
+                    WidgetInfo::labeled(Role::Image, true, format!("{what} at {} px", level.grid.patch))
+                });
+                let placement = self.viewpoint.placement(rect, size, ui.pixels_per_point());
+                panes.push(Pane { column, map, rect, response, placement });
+            }
+        }
+        panes
+    }
+
+    fn pane_ui(
+        &mut self,
+        ui: &mut Ui,
+        desk: &Desk,
+        view: &ImageView,
+        column: &Column,
+        pane: &Pane,
+        slot: usize,
+    ) {
+        let painter = ui.painter_at(pane.rect.expand(1.0).intersect(ui.clip_rect()));
+        self.painter.image(&painter, pane.placement, &view.image);
+        if let Some(index) = pane.map {
+            let Some(map) = column.maps.get(index) else {
+                painter.rect_filled(pane.rect, 0.0, ui.visuals().panel_fill.gamma_multiply(0.85));
+                empty_ui(ui, pane.rect, map_remark(desk));
+                return;
+            };
+            self.painter.map(&painter, &desk.settings, pane.placement, map, slot);
+        }
+        if let Some(patch) = desk.hover.as_ref().and_then(|hover| under(hover, &column.level, view)) {
+            marks::hover_outline(&painter, pane.placement.patch(patch));
+        }
+        if let Some(query) = column.level.query {
+            marks::query_dashes(&painter, pane.placement.patch(query));
+        }
+    }
+}
+
+/// The microscope shows maps: pictures have no query.
+fn mode(desk: &Desk) -> MapMode {
+    match desk.settings.mode {
+        MapMode::Pictures => MapMode::Cosine,
+        mode => mode,
+    }
+}
+
+/// What stands where there are no columns.
+fn remark(desk: &Desk) -> &'static str {
+    let snapshot = desk.session.snapshot();
+    if snapshot.model.is_none() {
+        return "Open a model to see how alike the patches of an image are.";
+    }
+    if snapshot.view.is_none() {
+        return "Pick an image on the left.";
+    }
+    let fits_none = |shown: &crate::engine::MicroscopeView| !shown.left_out.is_empty();
+    if snapshot.microscope.as_deref().is_some_and(fits_none) {
+        return "None of these patch sizes fits on the image: choose smaller ones above.";
+    }
+    "computing..."
+}
+
+/// What stands where there is no map.
+fn map_remark(desk: &Desk) -> &'static str {
+    match desk.session.query_in_view() {
+        Some(_) if mode(desk) == MapMode::Difference && desk.session.has_one_space() => {
+            "A difference needs two spaces: choose another one under Spaces."
+        }
+        Some(_) => "computing...",
+        None => "No query yet:\nclick a patch of the image.",
+    }
+}
+
+/// Names of the rows of maps.
+fn row_names(desk: &Desk, columns: &[Column]) -> Vec<String> {
+    let first = columns.iter().find(|column| !column.maps.is_empty());
+    match (first, mode(desk)) {
+        (Some(column), _) => column.maps.iter().map(|map| map.space.clone()).collect(),
+        (None, MapMode::Difference) => vec!["difference".to_owned()],
+        (None, _) => desk.session.config().map_or_else(Vec::new, |config| config.spaces),
+    }
+}
+
+/// What lies under the pointer; the values are those of the column that it is on.
+fn hover(desk: &Desk, view: &ImageView, columns: &[Column], panes: &[Pane]) -> Option<Hover> {
+    let (pane, pos) = panes.iter().find_map(|pane| Some((pane, pane.response.hover_pos()?)))?;
+    let grid = desk.session.config().map(|config| config.grid);
+    Hover::at(pane.placement.to_image(pos), view, grid, &columns[pane.column].maps)
+}
+
+/// The patch of a level whose centre is nearest to what is pointed at.
+fn under(hover: &Hover, level: &MicroscopeLevel, view: &ImageView) -> Option<PatchRef> {
+    let [x, y] = [hover.pixel.0, hover.pixel.1].map(|pixel| pixel as f32 + 0.5);
+    let (row, col) = level.grid.nearest(x, y, view.image.height(), view.image.width())?;
+    let [y, x] = [row, col].map(|cell| cell as u32 * level.grid.stride);
+    Some(PatchRef { image: view.index as u32, y, x, size: level.grid.patch })
+}
+
+/// A click makes the place under the pointer that of the query.
+fn click(desk: &mut Desk, panes: &[Pane]) {
+    let patch = desk.hover.as_ref().and_then(|hover| hover.patch);
+    let clicked = panes.iter().any(|pane| pane.response.clicked() && !pane.response.double_clicked());
+    if let (true, Some(patch)) = (clicked, patch) {
+        desk.session.go_to(patch);
+    }
+}
+
+/// The size, and how much of its maps is known.
+fn level_heading_ui(ui: &mut Ui, rect: Rect, level: &MicroscopeLevel) {
+    let MicroscopeLevel { grid, positions, known, .. } = level;
+    let progress = match known == positions {
+        true => count(*positions, "patch"),
+        false => format!("{} of {}", thousands(*known), count(*positions, "patch")),
+    };
+    heading_ui(ui, rect, |ui| {
+        ui.label(RichText::new(format!("{} px", grid.patch)).strong());
+        ui.add(Label::new(RichText::new(&progress).weak()).truncate()).on_hover_text(format!(
+            "Patches of {0} x {0} pixels, one every {1}: {progress}. The query lies about the same centre at every \
+             size, moved inside at the image's edge.",
+            grid.patch,
+            count(grid.stride as usize, "pixel"),
+        ));
+    });
+}
+
+/// The space, the mean cosine to the rest of the image, and the value under the pointer.
+fn map_heading_ui(ui: &mut Ui, rect: Rect, desk: &Desk, column: &Column, name: &str) {
+    let color = theme::space(name, ui.visuals().dark_mode);
+    let rest = invariance::rest_of(&column.level, name);
+    heading_ui(ui, rect, |ui| {
+        ui.label(RichText::new(name).strong().color(color)).on_hover_text(explain_space(name));
+        match rest {
+            _ if mode(desk) == MapMode::Ranks => drop(ui.weak("ranks")),
+            None => {}
+            Some(rest) if rest.patches == 0 => {
+                ui.weak("no other patch").on_hover_text("The image has one patch of this size.");
+            }
+            Some(rest) => {
+                let mean = text::cosine(rest.mean);
+                let words = format!("mean {mean} \u{b7} N {}", thousands(rest.patches));
+                ui.add(Label::new(words).truncate()).on_hover_text(format!(
+                    "Mean cosine of the query to the rest of the image in {name}: {mean}, standard deviation \
+                     {:.2}, over {} that are known so far, of {}; its own place is left out.",
+                    rest.deviation,
+                    count(rest.patches, "patch"),
+                    thousands(column.level.positions),
+                ));
+            }
+        }
+        let value = desk.hover.as_ref().and_then(|hover| value_at(hover, column, name));
+        if let Some(value) = value {
+            ui.label(RichText::new(text::cosine(value)).strong()).on_hover_text("Under the pointer.");
+        }
+    });
+}
+
+/// The value of a column's map at what is pointed at.
+fn value_at(hover: &Hover, column: &Column, name: &str) -> Option<f32> {
+    let map = column.maps.iter().find(|map| map.space == name)?;
+    let [x, y] = [hover.pixel.0, hover.pixel.1].map(|pixel| pixel as f32 + 0.5);
+    let side = |count: usize| count.saturating_sub(1) as u32 * map.grid.stride + map.grid.patch;
+    let at = Vec2::new(x.min(side(map.cols) as f32), y.min(side(map.rows) as f32));
+    let (row, col) = map.grid.nearest(at.x, at.y, side(map.rows), side(map.cols))?;
+    map.values.get(row * map.cols + col).copied()
+}
+
+/// The patch sizes: a list that can be typed, or those that suit the image.
+#[derive(Default)]
+struct SizesField {
+    /// What stands in the field while it is edited.
+    typed: Option<String>,
+    /// What is wrong with what was typed last.
+    problem: Option<String>,
+}
+
+impl SizesField {
+    fn ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
+        let now = sizes_on_show(desk);
+        let label = ui.label("Patch sizes");
+        let mut typed = self.typed.clone().unwrap_or_else(|| text_from_sizes(&now));
+        let field = ui.add(TextEdit::singleline(&mut typed).desired_width(104.0)).labelled_by(label.id);
+        let field = field.on_hover_text(format!(
+            "Sides of the patches in pixels, a column for each, at most {MOST_SIZES}. Enter takes them."
+        ));
+        if field.changed() {
+            self.typed = Some(typed);
+        }
+        if field.lost_focus()
+            && let Some(typed) = self.typed.take()
+        {
+            match sizes_from_text(&typed) {
+                Ok(sizes) if sizes == now => self.problem = None,
+                Ok(sizes) => (desk.settings.microscope, self.problem) = (sizes, None),
+                Err(problem) => self.problem = Some(problem),
+            }
+        }
+        ui.label("px");
+        let suit = "Sizes that suit the image: 14, 20, 26, 32 where it has 32 pixels, 32, 71, 100, 150 where it has 224.";
+        let is_typed = !desk.settings.microscope.is_empty();
+        if ui.add_enabled(is_typed, Button::new("By image size")).on_hover_text(suit).clicked() {
+            desk.settings.microscope.clear();
+            self.problem = None;
+        }
+        let left_out = left_out_text(desk);
+        if let Some(problem) = self.problem.as_ref().or(left_out.as_ref()) {
+            ui.colored_label(ui.visuals().warn_fg_color, problem);
+        }
+    }
+}
+
+/// Those that were typed, or that the engine chose.
+fn sizes_on_show(desk: &Desk) -> Vec<u32> {
+    match &desk.session.snapshot().microscope {
+        Some(shown) if desk.settings.microscope.is_empty() => {
+            shown.levels.iter().map(|level| level.grid.patch).collect()
+        }
+        _ => desk.settings.microscope.clone(),
+    }
+}
+
+fn left_out_text(desk: &Desk) -> Option<String> {
+    let snapshot = desk.session.snapshot();
+    let (shown, view) = (snapshot.microscope.as_ref()?, snapshot.view.as_ref()?);
+    let (sizes, image) = (text_from_sizes(&shown.left_out), &view.image);
+    let fits = if shown.left_out.len() == 1 { "does" } else { "do" };
+    let text = format!("{sizes} px {fits} not fit on {} x {} pixels", image.width(), image.height());
+    (!shown.left_out.is_empty()).then_some(text)
+}
+
+fn text_from_sizes(sizes: &[u32]) -> String {
+    sizes.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The sizes that `text` lists.
+///
+/// # Errors
+/// In words, what is no size, or that there are too many or none.
+fn sizes_from_text(text: &str) -> Result<Vec<u32>, String> {
+    let words = text.split([',', ';', '/', ' ']).map(|word| word.trim_end_matches("px"));
+    let size = |word: &str| match word.parse() {
+        Ok(size @ 1..=9999) => Ok(size),
+        _ => Err(format!("\"{word}\" is no patch size: expected whole pixels, as in 14, 20, 26")),
+    };
+    let sizes = words.filter(|word| !word.is_empty()).map(size).collect::<Result<Vec<u32>, String>>()?;
+    match sizes.len() {
+        0 => Err("No patch size: expected whole pixels, as in 14, 20, 26".to_owned()),
+        1..=MOST_SIZES => Ok(sizes),
+        many => Err(format!("{many} patch sizes; expected at most {MOST_SIZES}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        assert_eq!(sizes_from_text("14/20/26/32"), Ok(vec![14, 20, 26, 32]));
+        assert_eq!(sizes_from_text(" 32, 71px,100 px "), Ok(vec![32, 71, 100]));
+        assert!(sizes_from_text("14, big").unwrap_err().contains("\"big\""));
+        assert!(sizes_from_text("0").is_err() && sizes_from_text(" ,").is_err());
+        assert!(sizes_from_text("1 2 3 4 5 6 7 8 9").unwrap_err().contains("at most 8"));
+    }
+}

@@ -1,0 +1,58 @@
+use std::sync::Arc;
+
+use bagssl::engine::{Command, MicroscopeView, Snapshot};
+use bagssl::patch::PatchRef;
+
+use super::engine::{Started, is_complete};
+
+/// The microscope once all its vectors are known.
+fn filled(shown: &Snapshot) -> Option<Arc<MicroscopeView>> {
+    let view = shown.microscope.clone()?;
+    let is_filled = view.levels.iter().all(|level| level.known == level.positions && level.maps.len() == 2);
+    (!view.levels.is_empty() && is_filled).then_some(view)
+}
+
+#[test]
+fn the_microscope_shows_the_querys_place_at_each_size_and_follows_it() {
+    let started = Started::new();
+    started.until("the worked example", is_complete);
+    let patch = PatchRef { image: 2, y: 16, x: 24, size: 16 };
+    started.engine.send(Command::Query { id: 7, data: 1, patch });
+    started.engine.send(Command::Microscope(Some(vec![16, 48, 64, 65])));
+    let shown = started.until("the microscope", |shown| {
+        filled(shown).is_some_and(|view| view.image == 2 && view.levels[0].query == Some(patch))
+    });
+    let view = filled(&shown).unwrap();
+    assert_eq!(view.left_out, [65], "it does not fit on 64 x 64");
+    let sizes: Vec<u32> = view.levels.iter().map(|level| level.grid.patch).collect();
+    assert_eq!(sizes, [16, 48, 64]);
+    // About the centre (24, 32) of the query; the largest is the image itself.
+    let corners: Vec<_> =
+        view.levels.iter().map(|level| level.query.map(|query| (query.y, query.x))).collect();
+    assert_eq!(corners, [Some((16, 24)), Some((0, 8)), Some((0, 0))]);
+    let level = &view.levels[0];
+    assert_eq!((level.grid.stride, level.positions), (2, 25 * 25));
+    // The query lies on the grid at row 8, column 12; its own place is not the rest of the image.
+    let own = 8 * 25 + 12;
+    for (map, rest) in level.maps.iter().zip(&level.rest) {
+        assert!((map.values[own] - 1.0).abs() < 1e-4);
+        let sum: f32 = map.values.iter().sum();
+        assert_eq!(rest.patches, 624);
+        assert!((rest.mean - (sum - map.values[own]) / 624.0).abs() < 1e-4);
+    }
+    let whole = &view.levels[2];
+    assert!(whole.rest.iter().all(|rest| rest.patches == 0 && rest.mean.is_nan()));
+
+    let patch = PatchRef { x: 40, ..patch };
+    started.engine.send(Command::Query { id: 8, data: 1, patch });
+    let shown = started.until("the next place", |shown| {
+        filled(shown).is_some_and(|view| (view.levels[0].maps[0].values[8 * 25 + 20] - 1.0).abs() < 1e-4)
+    });
+    assert_eq!(filled(&shown).unwrap().levels[0].query, Some(patch));
+    // Left, it is gone; taken up again, what was known is there at once.
+    started.engine.send(Command::Microscope(None));
+    started.until("leaving", |shown| shown.microscope.is_none());
+    started.engine.send(Command::Microscope(Some(vec![16, 48, 64, 65])));
+    let shown = started.until("coming back", |shown| shown.microscope.is_some());
+    assert!(filled(&shown).is_some(), "nothing is embedded again");
+}
