@@ -9,6 +9,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use super::bank::{BankCommand, EmbedArgs, KnnArgs};
+use super::compare::CompareArgs;
 use super::data::DataCommand;
 use super::eval::{EvalArgs, LocalityArgs};
 use super::figure::{FigureArgs, GalleryArgs, HeatmapArgs};
@@ -62,6 +63,8 @@ pub enum Command {
     Bank(BankCommand),
     /// Find the nearest neighbours of a patch
     Knn(KnnArgs),
+    /// Count the neighbours that two models have in common (overlap@k), by a bank of each
+    Compare(CompareArgs),
     /// Draw the heatmap of a patch (Fig. 4)
     Heatmap(HeatmapArgs),
     /// Draw the nearest neighbours of a patch (Fig. 5)

@@ -25,6 +25,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Embed(args) => context.embed(args),
         Command::Bank(command) => context.bank(command),
         Command::Knn(args) => context.knn(args),
+        Command::Compare(args) => context.compare(args),
         Command::Heatmap(args) => context.heatmap(args),
         Command::Gallery(args) => context.gallery(args),
         Command::Train(args) => context.train(args),

@@ -5,6 +5,7 @@ mod args;
 mod bank;
 mod bench;
 mod commander;
+mod compare;
 mod data;
 mod eval;
 mod figure;

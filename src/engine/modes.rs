@@ -53,7 +53,8 @@ fn ranked(map: &Heatmap) -> Heatmap {
     }
 }
 
-fn difference(first: &Heatmap, other: &Heatmap) -> Heatmap {
+/// `first` less `other`, cell by cell; both on the same grid.
+pub fn difference(first: &Heatmap, other: &Heatmap) -> Heatmap {
     let less = |a: &[f32], b: &[f32]| Arc::new(a.iter().zip(b).map(|(a, b)| a - b).collect());
     Heatmap {
         space: format!("{} \u{2212} {}", first.space, other.space),

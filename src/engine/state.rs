@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 pub use super::compare::{CompareCommand, CompareView, ComparedGalleries, OtherView, Overlap};
 pub use super::compose::Style;
-pub use super::modes::{MapMode, displayed};
+pub use super::modes::{MapMode, difference, displayed};
 pub use super::selection::GalleryFilter;
 use super::training::{DataSource, ProbeView, RunView, TrainCommand, TrainEvent, TrainingView};
 pub use crate::dataset::{PartMap, Skipped, Split};

@@ -61,6 +61,13 @@ fn triangle(painter: &Painter, rect: Rect, inset: f32) {
     ));
 }
 
+/// A light dot in the upper left corner: both of two compared models find this neighbour.
+pub fn common_dot(painter: &Painter, rect: Rect) {
+    let radius = sign_side(rect) / 2.0;
+    let centre = rect.min + Vec2::splat(radius + 2.0);
+    painter.circle(centre, radius, Color32::WHITE, Stroke::new(1.0, Color32::from_black_alpha(220)));
+}
+
 /// Open square in the lower right corner: other class.
 fn open_square(painter: &Painter, rect: Rect, inset: f32) {
     let corner = rect.max - Vec2::splat(inset + 1.0);

@@ -6,7 +6,7 @@ use bagssl::engine::{Command, CompareCommand, CompareView, Snapshot};
 use bagssl::patch::PatchRef;
 
 use crate::engine::{Started, is_complete};
-use crate::support::{bagssl, text};
+use crate::support::{bagssl, failure, json, text};
 
 /// A run of four tiny steps that keeps the checkpoints after 0, 2 and 4. Its network reads another
 /// input size than the built-in one.
@@ -180,4 +180,37 @@ fn nothing_is_computed_while_the_comparison_is_not_on_screen() {
     send(&started, CompareCommand::Show(true));
     let shown = started.until("the comparison", |shown| whole(shown).is_some());
     assert_eq!(whole(&shown).unwrap().galleries.as_ref().unwrap().images, (3, 3));
+}
+
+#[test]
+fn the_overlap_of_two_banks_is_counted_over_many_queries() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = tiny_run(folder.path());
+    let bank = |name: &str, model: &str, limit: &str| {
+        let out = folder.path().join(name);
+        let data = ["--data", "demo", "--split", "test", "--patch", "16", "--stride", "16", "--limit", limit];
+        let made = bagssl(&[&["embed", "--model", model, "--out", text(&out)], &data[..]].concat());
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        out
+    };
+    let (a, b) = (bank("a", "demo", "12"), bank("b", text(&run), "10"));
+    let ask = |a: &Path, b: &Path, rest: &[&str]| {
+        json(&[&["compare", "--bank", text(a), "--bank", text(b), "--k", "20"], rest].concat())
+    };
+    let same = ask(&a, &a, &["--queries", "5"]);
+    assert_eq!(same["spaces"][0]["overlap"], 1.0);
+    let report = ask(&a, &b, &["--queries", "8", "--space", "h", "--seed", "1"]);
+    assert_eq!((&report["searched"], &report["total"]), (&(10 * 16).into(), &(12 * 16).into()));
+    assert_eq!((&report["images"], report["queries"].as_array().unwrap().len()), (&10.into(), 8));
+    let h = &report["spaces"][0];
+    let value = h["overlap"].as_f64().unwrap();
+    let each: Vec<f64> = h["each"].as_array().unwrap().iter().map(|each| each.as_f64().unwrap()).collect();
+    assert!((each.iter().sum::<f64>() / 8.0 - value).abs() < 1e-12 && value > 0.0 && value < 1.0);
+    assert!(
+        h["interval"]["low"].as_f64().unwrap() <= value && value <= h["interval"]["high"].as_f64().unwrap()
+    );
+    let again = ask(&a, &b, &["--queries", "8", "--space", "h", "--seed", "1"]);
+    assert_eq!((&again["queries"], &again["spaces"]), (&report["queries"], &report["spaces"]));
+    let error = failure(&["compare", "--bank", text(&a), "--bank", text(&b), "--query", "11:0:0"]);
+    assert!(error.contains("image 11"), "{error}");
 }

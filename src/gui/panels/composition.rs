@@ -42,10 +42,11 @@ pub fn shares_text(gallery: &Gallery) -> String {
 }
 
 /// Draws the shares from the nearest (left) to the farthest neighbour (right): same image at the bottom,
-/// then same class, then other class, split by light lines so that they read without colour.
-pub fn by_rank_ui(ui: &mut Ui, rect: Rect, gallery: &Gallery) {
-    let response = ui.interact(rect, Id::unique("shares").with(&gallery.space), Sense::hover());
-    let text = format!("{} shares by rank: {}", gallery.space, shares_text(gallery));
+/// then same class, then other class, split by light lines so that they read without colour. `name` tells the
+/// gallery from others on show.
+pub fn by_rank_ui(ui: &mut Ui, rect: Rect, gallery: &Gallery, name: &str) {
+    let response = ui.interact(rect, Id::unique("shares").with(name), Sense::hover());
+    let text = format!("{name} shares by rank: {}", shares_text(gallery));
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &text));
     let relations: Vec<Relation> = gallery.neighbours.iter().map(|hit| hit.relation).collect();
     let groups = groups(&relations);

@@ -1,6 +1,8 @@
 //! The neighbours of the query, one gallery for each space: the query first,
 //! then the nearest patches, best first.
 
+use std::collections::HashMap;
+
 use eframe::egui::{
     Color32, Id, Label, Mesh, Rect, RichText, Role, Sense, Shape, Stroke, StrokeKind, Ui, Vec2, WidgetInfo,
     pos2, vec2,
@@ -14,6 +16,7 @@ use crate::gui::marks;
 use crate::gui::text::{count, thousands};
 use crate::gui::textures::{Atlas, GalleryAtlases};
 use crate::gui::theme::{self, STEP};
+use crate::patch::PatchRef;
 
 /// Height of the line above a gallery.
 const HEADING: f32 = 20.0;
@@ -46,6 +49,12 @@ pub fn wanted_height(neighbours: usize, width: f32) -> f32 {
     HEADING + rows as f32 * cell + SHARES
 }
 
+/// Height of a gallery of `neighbours` without its heading when it is `width` wide.
+pub fn height_of(neighbours: usize, width: f32) -> f32 {
+    let (rows, columns) = shape(neighbours);
+    rows as f32 * (width / columns as f32).floor().clamp(*CELL.start(), *CELL.end()) + SHARES
+}
+
 /// Draws the galleries side by side into the given height.
 pub fn galleries_ui(ui: &mut Ui, desk: &mut Desk, atlases: &mut GalleryAtlases, height: f32) {
     let snapshot = desk.session.snapshot().clone();
@@ -66,12 +75,9 @@ pub fn galleries_ui(ui: &mut Ui, desk: &mut Desk, atlases: &mut GalleryAtlases, 
         let left = area.left() + index as f32 * (width + STEP);
         let rect = Rect::from_min_size(pos2(left, area.top()), vec2(width, height));
         heading_ui(ui, rect.with_max_y(rect.top() + HEADING), view, gallery, classes, pending);
-        let inner = rect.with_min_y(rect.top() + HEADING).with_max_y(rect.bottom() - SHARES);
-        let grid = Grid::fit(inner, neighbours.max(gallery.neighbours.len()));
-        let bottom = grid.cell(gallery.neighbours.len()).bottom();
-        let bar = Rect::from_min_size(pos2(rect.left(), bottom + 3.0), vec2(grid.width(), SHARES - 6.0));
-        composition::by_rank_ui(ui, bar, gallery);
-        gallery_ui(ui, desk, &grid, gallery, view, atlas, pending);
+        let painted =
+            PaintedGallery { gallery, view, atlas, pending, owner: "", common: None, pointed: None };
+        painted_ui(ui, desk, rect.with_min_y(rect.top() + HEADING), neighbours, &painted);
     }
 }
 
@@ -137,44 +143,92 @@ impl Grid {
     }
 }
 
-fn gallery_ui(
+/// A gallery as it is drawn.
+pub struct PaintedGallery<'a> {
+    pub gallery: &'a Gallery,
+    pub view: &'a GalleryView,
+    pub atlas: &'a Atlas,
+    /// Whether it belongs to an earlier question.
+    pub pending: bool,
+    /// Whose it is, where several of one space are on show ("A"); else empty.
+    pub owner: &'a str,
+    /// Patches with their ranks in the gallery that this one is compared with.
+    pub common: Option<&'a HashMap<PatchRef, usize>>,
+    /// A patch to point out.
+    pub pointed: Option<PatchRef>,
+}
+
+impl PaintedGallery<'_> {
+    /// Its name for labels: "z", or "A z".
+    fn name(&self) -> String {
+        [self.owner, &self.gallery.space].join(" ").trim_start().to_owned()
+    }
+}
+
+/// Draws a gallery without its heading, with room for `neighbours`. Returns the neighbour under the pointer.
+pub fn painted_ui(
     ui: &mut Ui,
     desk: &mut Desk,
-    grid: &Grid,
-    gallery: &Gallery,
-    view: &GalleryView,
-    atlas: &Atlas,
-    pending: bool,
-) {
+    rect: Rect,
+    neighbours: usize,
+    painted: &PaintedGallery<'_>,
+) -> Option<PatchRef> {
+    let PaintedGallery { gallery, view, atlas, .. } = *painted;
+    let count = gallery.neighbours.len();
+    let grid = Grid::fit(rect.with_max_y(rect.bottom() - SHARES), neighbours.max(count));
+    let bottom = grid.cell(count).bottom();
+    let bar = Rect::from_min_size(pos2(rect.left(), bottom + 3.0), vec2(grid.width(), SHARES - 6.0));
+    composition::by_rank_ui(ui, bar, gallery, &painted.name());
     let mut mesh = Mesh::with_texture(atlas.texture.id());
-    let tint = if pending { Color32::from_white_alpha(150) } else { Color32::WHITE };
-    for index in 0..=gallery.neighbours.len() {
+    let tint = if painted.pending { Color32::from_white_alpha(150) } else { Color32::WHITE };
+    for index in 0..=count {
         mesh.add_rect_with_uv(grid.cell(index), atlas.uv(index), tint);
     }
     ui.painter().add(Shape::mesh(mesh));
     marks::query_dashes(ui.painter(), grid.cell(0).shrink(1.0));
-    let id = Id::unique("gallery").with(&gallery.space);
+    let id = Id::unique("gallery").with(painted.name());
     let query = ui.interact(grid.cell(0), id.with("query"), Sense::CLICK);
-    query.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("{} query", gallery.space)));
+    query.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("{} query", painted.name())));
     if query.on_hover_text("The query.").clicked() {
         desk.session.go_to(view.query);
     }
-    for (index, neighbour) in gallery.neighbours.iter().enumerate() {
-        let rect = grid.cell(index + 1);
-        marks::relation_marks(ui.painter(), rect, neighbour.relation);
-        let response = ui.interact(rect, id.with(index), Sense::CLICK);
-        response.widget_info(|| {
-            let text = format!("{} neighbour {}: {}", gallery.space, index + 1, neighbour_text(neighbour));
-            WidgetInfo::labeled(Role::Button, true, text)
-        });
-        if response.hovered() {
-            let stroke = Stroke::new(2.0, theme::accent(ui.visuals().dark_mode));
-            ui.painter().rect_stroke(rect, 0.0, stroke, StrokeKind::Outside);
-        }
-        if response.on_hover_ui(|ui| neighbour_ui(ui, &gallery.space, index + 1, neighbour)).clicked() {
-            desk.session.go_to(neighbour.patch);
+    let mut pointed = None;
+    for index in 0..count {
+        if cell_ui(ui, desk, grid.cell(index + 1), id.with(index), painted, index) {
+            pointed = Some(gallery.neighbours[index].patch);
         }
     }
+    pointed
+}
+
+/// Marks and behaviour of neighbour `index`. Returns whether the pointer is on it.
+fn cell_ui(ui: &Ui, desk: &mut Desk, rect: Rect, id: Id, painted: &PaintedGallery<'_>, index: usize) -> bool {
+    let neighbour = &painted.gallery.neighbours[index];
+    let rank_there = painted.common.map(|common| common.get(&neighbour.patch).copied());
+    marks::relation_marks(ui.painter(), rect, neighbour.relation);
+    if let Some(Some(_)) = rank_there {
+        marks::common_dot(ui.painter(), rect);
+    }
+    let response = ui.interact(rect, id, Sense::CLICK);
+    response.widget_info(|| {
+        let there = match rank_there {
+            Some(Some(_)) => ", in both",
+            _ => "",
+        };
+        let text =
+            format!("{} neighbour {}: {}{there}", painted.name(), index + 1, neighbour_text(neighbour));
+        WidgetInfo::labeled(Role::Button, true, text)
+    });
+    let is_pointed = response.hovered();
+    if is_pointed || painted.pointed == Some(neighbour.patch) {
+        let stroke = Stroke::new(2.0, theme::accent(ui.visuals().dark_mode));
+        ui.painter().rect_stroke(rect, 0.0, stroke, StrokeKind::Outside);
+    }
+    let tip = |ui: &mut Ui| neighbour_ui(ui, &painted.name(), index + 1, neighbour, rank_there);
+    if response.on_hover_ui(tip).clicked() {
+        desk.session.go_to(neighbour.patch);
+    }
+    is_pointed
 }
 
 /// Cosine, class and kinship of a neighbour on one line.
@@ -194,9 +248,22 @@ pub fn relation_text(relation: Relation) -> &'static str {
     }
 }
 
-fn neighbour_ui(ui: &mut Ui, space: &str, rank: usize, neighbour: &Neighbour) {
+/// What there is to know of a neighbour; `rank_there` is its rank in the gallery that this one is compared
+/// with.
+fn neighbour_ui(
+    ui: &mut Ui,
+    name: &str,
+    rank: usize,
+    neighbour: &Neighbour,
+    rank_there: Option<Option<usize>>,
+) {
     let PatchText { place, image } = PatchText::of(neighbour);
-    ui.label(RichText::new(format!("{space} {rank} \u{b7} cosine {:.4}", neighbour.cosine)).strong());
+    ui.label(RichText::new(format!("{name} {rank} \u{b7} cosine {:.4}", neighbour.cosine)).strong());
+    match rank_there {
+        Some(Some(rank)) => drop(ui.label(format!("Number {} under the other model.", thousands(rank)))),
+        Some(None) => drop(ui.label("Not among the nearest of the other model.")),
+        None => {}
+    }
     ui.label(image);
     ui.label(format!(
         "{} \u{b7} {}",

@@ -1,0 +1,81 @@
+//! `bagssl compare`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::args::positive;
+use super::bank::QueryPlace;
+use super::commander::Commander;
+use super::output::{show, thousands};
+use crate::engine::jobs;
+use crate::engine::jobs::compare::{CompareReport, CompareRequest, Queries, SpaceReport};
+
+#[derive(Args)]
+pub struct CompareArgs {
+    /// Folder of a bank: give two, of the same patches, made with the two models
+    #[arg(long, required = true)]
+    pub bank: Vec<PathBuf>,
+    /// IMAGE:Y:X, the image's index and the patch's top-left pixel; more than once for several
+    #[arg(long, conflicts_with = "queries")]
+    pub query: Vec<QueryPlace>,
+    /// Without --query: ask about one patch at random of each of N images
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = positive())]
+    pub queries: usize,
+    /// Spaces, such as h,z
+    #[arg(long, value_delimiter = ',', default_value = "z,h")]
+    pub space: Vec<String>,
+    /// Number of neighbours
+    #[arg(long, default_value_t = 119, value_parser = positive())]
+    pub k: usize,
+    /// Leave out patches of the query's own image
+    #[arg(long)]
+    pub exclude_same_image: bool,
+    /// At most N patches of any one image
+    #[arg(long, value_name = "N", value_parser = positive())]
+    pub per_image: Option<usize>,
+}
+
+impl Commander {
+    pub fn compare(&self, args: CompareArgs) -> anyhow::Result<()> {
+        let Ok(banks) = <[PathBuf; 2]>::try_from(args.bank) else {
+            super::commander::wrong_usage("compare takes two banks: --bank A --bank B");
+        };
+        let places = args.query.iter().map(|place| (place.image, place.y, place.x)).collect();
+        let request = CompareRequest {
+            banks,
+            spaces: args.space,
+            queries: if args.query.is_empty() {
+                Queries::Sample(args.queries)
+            } else {
+                Queries::Named(places)
+            },
+            k: args.k,
+            exclude_same_image: args.exclude_same_image,
+            per_image: args.per_image,
+        };
+        let report = self.job(|job| jobs::compare::compare(&request, job))?;
+        show(self.json(), &report, || words(&report))
+    }
+}
+
+fn words(report: &CompareReport) -> String {
+    let [a, b] = &report.models;
+    let mut lines = vec![format!(
+        "overlap@{} of {} ({}) and {} ({}): {} queries over {} of {} patches",
+        report.k,
+        a.name,
+        a.arch,
+        b.name,
+        b.arch,
+        thousands(report.queries.len()),
+        thousands(report.searched),
+        thousands(report.total),
+    )];
+    lines.extend(report.spaces.iter().map(|SpaceReport { space, overlap, interval, chance, .. }| {
+        let interval = interval
+            .map_or(String::new(), |interval| format!("  [{:.3}, {:.3}]", interval.low, interval.high));
+        format!("{space:>8}  {overlap:.3}{interval}  by chance {chance:.3}")
+    }));
+    lines.join("\n")
+}

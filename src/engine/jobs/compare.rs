@@ -1,0 +1,336 @@
+//! Two models by their banks: which of a patch's nearest patches do both find?
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+use serde::Serialize;
+
+use super::Job;
+use crate::analysis::overlap::Overlap;
+use crate::bank::{Bank, ModelFacts};
+use crate::patch::{PatchGrid, PatchRef};
+use crate::progress::Progress;
+use crate::search::{Options, top_k};
+use crate::stats::{Interval, bootstrap_mean, mean};
+
+/// Resamples behind an interval, and what part of their means it covers.
+const RESAMPLES: usize = 2000;
+const LEVEL: f64 = 0.95;
+
+/// `bagssl compare`.
+#[derive(Clone, Debug)]
+pub struct CompareRequest {
+    /// Banks of the same patches, each made with one of the models.
+    pub banks: [PathBuf; 2],
+    pub spaces: Vec<String>,
+    pub queries: Queries,
+    pub k: usize,
+    pub exclude_same_image: bool,
+    pub per_image: Option<usize>,
+}
+
+/// Which patches are asked about.
+#[derive(Clone, Debug)]
+pub enum Queries {
+    /// Image, top and left edge of each.
+    Named(Vec<(usize, u32, u32)>),
+    /// One patch at random of each of so many different images; the job's seed chooses.
+    Sample(usize),
+}
+
+/// overlap@k of two models.
+#[derive(Clone, Debug, Serialize)]
+pub struct CompareReport {
+    pub models: [ModelFacts; 2],
+    pub k: usize,
+    pub grid: PatchGrid,
+    pub exclude_same_image: bool,
+    pub per_image: Option<usize>,
+    /// Images that both banks hold, of those that the larger one is planned for.
+    pub images: usize,
+    pub total_images: usize,
+    /// Patches searched: those of the images that both hold.
+    pub searched: usize,
+    pub total: usize,
+    /// The patches that were asked about.
+    pub queries: Vec<PatchRef>,
+    /// Absent where the queries were named.
+    pub seed: Option<u64>,
+    pub spaces: Vec<SpaceReport>,
+    pub seconds: f64,
+}
+
+/// overlap@k in one space.
+#[derive(Clone, Debug, Serialize)]
+pub struct SpaceReport {
+    pub space: String,
+    /// Mean over the queries.
+    pub overlap: f64,
+    /// Middle 95 % of the means of bootstrap samples of the queries; absent for a single one.
+    pub interval: Option<Interval>,
+    /// What two lists at random would share on average.
+    pub chance: f64,
+    /// Of each query, in their order.
+    pub each: Vec<f64>,
+}
+
+/// Compares the neighbours in two banks.
+///
+/// # Errors
+/// Banks of other patches, a space or a query that is not in both, cancelled.
+pub fn compare(request: &CompareRequest, job: Job<'_>) -> anyhow::Result<CompareReport> {
+    let clock = Instant::now();
+    let whole = [Bank::open(&request.banks[0])?, Bank::open(&request.banks[1])?];
+    let images = common_images(&whole).with_context(|| {
+        let [a, b] = request.banks.each_ref().map(|path| path.display());
+        format!("{a} and {b} cannot be compared")
+    })?;
+    let banks = whole.each_ref().map(|bank| bank.first_images(images));
+    let queries = match &request.queries {
+        Queries::Named(places) => named(&banks, places)?,
+        Queries::Sample(count) => sampled(&banks, *count, job.seed)?,
+    };
+    let total = (queries.len() * request.spaces.len()) as u64;
+    let mut spaces = vec![];
+    for (index, space) in request.spaces.iter().enumerate() {
+        let mut overlaps = vec![];
+        for (done, row) in queries.iter().enumerate() {
+            overlaps.push(overlap(&banks, space, *row, request, &job)?);
+            (job.progress)(Progress {
+                what: "comparing",
+                done: (index * queries.len() + done + 1) as u64,
+                total,
+                resumed: 0,
+                unit: "queries",
+                elapsed: clock.elapsed(),
+            });
+        }
+        spaces.push(summary(space, &overlaps));
+    }
+    let of_larger = |count: fn(&Bank) -> usize| count(&whole[0]).max(count(&whole[1]));
+    Ok(CompareReport {
+        models: whole.each_ref().map(|bank| bank.spec().model.clone()),
+        k: request.k,
+        grid: banks[0].spec().grid,
+        exclude_same_image: request.exclude_same_image,
+        per_image: request.per_image,
+        images,
+        total_images: of_larger(Bank::total_images),
+        searched: banks[0].patches(),
+        total: of_larger(Bank::total_patches),
+        queries: queries.iter().map(|row| banks[0].patch_ref(*row)).collect(),
+        seed: matches!(request.queries, Queries::Sample(_)).then_some(job.seed),
+        spaces,
+        seconds: clock.elapsed().as_secs_f64(),
+    })
+}
+
+/// How many images, from the first, both banks hold: they must be the same ones on the same grid.
+fn common_images([a, b]: &[Bank; 2]) -> anyhow::Result<usize> {
+    let (grid_a, grid_b) = (a.spec().grid, b.spec().grid);
+    ensure!(
+        grid_a == grid_b,
+        "one has patches of {} pixels every {}, the other of {} every {}; expected the same patches",
+        grid_a.patch,
+        grid_a.stride,
+        grid_b.patch,
+        grid_b.stride
+    );
+    let images = a.complete_images().min(b.complete_images());
+    let is_same_set = a.spec().data.fingerprint == b.spec().data.fingerprint;
+    ensure!(
+        is_same_set || a.total_images() != b.total_images(),
+        "one is of {}, the other of {}, whose images differ; expected the same images",
+        a.spec().data.name,
+        b.spec().data.name
+    );
+    for image in 0..images {
+        let (of_a, of_b) = (a.image_entry(image)?, b.image_entry(image)?);
+        ensure!(
+            of_a == of_b,
+            "image {image} is {} ({} x {} pixels) in one and {} ({} x {}) in the other; expected the same images in \
+             the same order",
+            of_a.name,
+            of_a.width,
+            of_a.height,
+            of_b.name,
+            of_b.width,
+            of_b.height
+        );
+    }
+    ensure!(images > 0, "they have no image in common yet; run bagssl embed on");
+    Ok(images)
+}
+
+fn named(banks: &[Bank; 2], places: &[(usize, u32, u32)]) -> anyhow::Result<Vec<usize>> {
+    let row = |&(image, y, x): &(usize, u32, u32)| {
+        banks[1].row_of(image, y, x)?;
+        banks[0].row_of(image, y, x)
+    };
+    places.iter().map(row).collect()
+}
+
+/// A patch of each of `count` images that both banks have embedded.
+fn sampled(banks: &[Bank; 2], count: usize, seed: u64) -> anyhow::Result<Vec<usize>> {
+    let is_skipped = |image: &usize| {
+        let skipped = |bank: &Bank| bank.skipped().iter().any(|other| other.image as usize == *image);
+        banks.iter().any(skipped)
+    };
+    let rows = |image: &usize| banks[0].rows_of_image(*image);
+    let mut images: Vec<usize> = (0..banks[0].complete_images())
+        .filter(|image| !is_skipped(image) && rows(image).is_ok_and(|rows| !rows.is_empty()))
+        .collect();
+    ensure!(
+        images.len() >= count,
+        "the banks have {} images in common to ask about; expected {count}: ask for fewer queries",
+        images.len()
+    );
+    let mut dice = Pcg64Mcg::seed_from_u64(seed);
+    images.shuffle(&mut dice);
+    images.truncate(count);
+    images.sort_unstable();
+    images.iter().map(|image| Ok(dice.random_range(rows(image)?))).collect()
+}
+
+/// What the neighbours of row `row` have in common in both banks.
+fn overlap(
+    banks: &[Bank; 2],
+    space: &str,
+    row: usize,
+    request: &CompareRequest,
+    job: &Job<'_>,
+) -> anyhow::Result<Overlap> {
+    let image = banks[0].image_of_row(row);
+    let own = if request.exclude_same_image { banks[0].rows_of_image(image as usize)? } else { row..row + 1 };
+    let nearest = |bank: &Bank| -> anyhow::Result<Vec<usize>> {
+        let mut vector = vec![0.0; bank.width(space)?];
+        bank.row_f32(space, row, &mut vector)?;
+        let options = Options {
+            exclude_row: Some(row),
+            exclude_image: request.exclude_same_image.then_some(image),
+            per_image: request.per_image,
+            cancel: job.cancel.clone(),
+        };
+        let hits = top_k(bank, space, &vector, request.k, &options)?;
+        Ok(hits.iter().map(|hit| hit.row).collect())
+    };
+    let [a, b] = banks.each_ref().map(nearest);
+    let searchable = |bank: &Bank| bank.space(space).map(|space| space.searchable() as usize);
+    let candidates = searchable(&banks[0])?.min(searchable(&banks[1])?).saturating_sub(own.len());
+    Ok(Overlap::of(&a?, &b?, candidates))
+}
+
+fn summary(space: &str, overlaps: &[Overlap]) -> SpaceReport {
+    let each: Vec<f64> = overlaps.iter().map(Overlap::share).collect();
+    let chances: Vec<f64> = overlaps.iter().map(Overlap::chance).collect();
+    SpaceReport {
+        space: space.into(),
+        overlap: mean(&each).unwrap_or(0.0),
+        interval: (each.len() > 1).then(|| bootstrap_mean(&each, RESAMPLES, LEVEL, 0)).flatten(),
+        chance: mean(&chances).unwrap_or(0.0),
+        each,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bank::{BankSink, BankSpec, BankWriter, DataFacts, Dtype, ImageEntry, SpaceSpec};
+    use crate::device::DeviceChoice;
+    use crate::progress::CancelToken;
+    use std::path::Path;
+
+    /// A bank of `images` images of four patches each, whose vectors point to `angle` of the row.
+    fn bank(folder: &Path, name: &str, images: usize, stride: u32, angle: impl Fn(usize) -> f32) -> PathBuf {
+        let spec = BankSpec {
+            program: "test".into(),
+            model: ModelFacts { name: name.into(), hash: "0".into(), arch: "a".into() },
+            data: DataFacts {
+                kind: "folder".into(),
+                name: "d".into(),
+                fingerprint: images.to_string(),
+                split: None,
+                limit: None,
+            },
+            grid: PatchGrid { patch: 8, stride },
+            input: 8,
+            resize: "bilinear".into(),
+            mean: [0.5; 3],
+            std: [0.5; 3],
+            dtype: Dtype::F32,
+            spaces: vec![SpaceSpec { name: "h".into(), width: 2 }],
+            classes: vec![],
+        };
+        let entry =
+            |i| ImageEntry { height: 8 + stride, width: 8 + stride, label: None, name: format!("{i}") };
+        let entries: Vec<ImageEntry> = (0..images).map(entry).collect();
+        let path = folder.join(name);
+        let (mut writer, _) = BankWriter::create_or_resume(&path, &spec, &entries).unwrap();
+        for image in 0..images {
+            let row = |cell| [angle(4 * image + cell).cos(), angle(4 * image + cell).sin()];
+            writer.push_image(image, &[("h", &(0..4).flat_map(row).collect::<Vec<_>>())]).unwrap();
+        }
+        writer.finish().unwrap();
+        path
+    }
+
+    fn run(banks: [&PathBuf; 2], queries: Queries) -> anyhow::Result<CompareReport> {
+        let request = CompareRequest {
+            banks: banks.map(PathBuf::clone),
+            spaces: vec!["h".into()],
+            queries,
+            k: 4,
+            exclude_same_image: false,
+            per_image: None,
+        };
+        let cancel = CancelToken::default();
+        let job = Job { device: DeviceChoice::Cpu, seed: 3, cancel: &cancel, progress: &mut |_| {} };
+        compare(&request, job)
+    }
+
+    #[test]
+    fn neighbours_that_both_banks_find_are_counted_and_averaged() {
+        let temp = tempfile::tempdir().unwrap();
+        // Along the same line, so that rows near each other are neighbours; in the other bank the last
+        // four rows of twelve lie far away.
+        let a = bank(temp.path(), "a", 3, 4, |row| 0.05 * row as f32);
+        let b =
+            bank(
+                temp.path(),
+                "b",
+                3,
+                4,
+                |row| if row < 8 { 0.05 * row as f32 } else { 2.0 + row as f32 / 9.0 },
+            );
+        let same = run([&a, &a], Queries::Sample(3)).unwrap();
+        assert_eq!((same.spaces[0].overlap, same.searched, same.total, same.images), (1.0, 12, 12, 3));
+        assert_eq!(same.spaces[0].chance, 4.0 / 11.0);
+        // Of row 6, A finds 5, 7, 4, 8 and B 5, 7, 4, 3.
+        let report = run([&a, &b], Queries::Named(vec![(1, 4, 0), (0, 0, 0)])).unwrap();
+        assert_eq!(report.spaces[0].each, [0.75, 1.0]);
+        assert_eq!(report.spaces[0].overlap, 0.875);
+        let interval = report.spaces[0].interval.unwrap();
+        assert!(interval.low >= 0.75 && interval.high <= 1.0);
+    }
+
+    #[test]
+    fn what_both_banks_have_is_compared_and_other_patches_are_refused() {
+        let temp = tempfile::tempdir().unwrap();
+        let a = bank(temp.path(), "a", 3, 4, |row| row as f32);
+        let longer = bank(temp.path(), "longer", 5, 4, |row| row as f32);
+        let report = run([&a, &longer], Queries::Sample(2)).unwrap();
+        assert_eq!((report.searched, report.total, report.images, report.total_images), (12, 20, 3, 5));
+        assert_ne!(report.queries[0].image, report.queries[1].image);
+        let coarse = bank(temp.path(), "coarse", 3, 2, |row| row as f32);
+        let error = format!("{:#}", run([&a, &coarse], Queries::Sample(1)).unwrap_err());
+        assert!(error.contains("8 pixels every 4") && error.contains("every 2"), "{error}");
+        let error = format!("{:#}", run([&a, &longer], Queries::Sample(9)).unwrap_err());
+        assert!(error.contains("3 images in common") && error.contains("expected 9"), "{error}");
+        let error = format!("{:#}", run([&a, &longer], Queries::Named(vec![(4, 0, 0)])).unwrap_err());
+        assert!(error.contains("image 4"), "{error}");
+    }
+}
