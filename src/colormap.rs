@@ -108,10 +108,12 @@ impl Colormap {
 }
 
 /// The hue of a space in headings and curves: z blue, h ochre, any other space
-/// one of four further hues, always the same for the same name.
+/// one of four further hues, always the same for the same name. What follows a blank ("z A") tells whose space it
+/// is, and does not change the hue.
 pub fn space_color(name: &str) -> [u8; 3] {
     const OTHERS: [[u8; 3]; 4] =
         [[0x1b, 0x7f, 0x79], [0x7a, 0x4f, 0xa0], [0x6b, 0x7a, 0x1e], [0x55, 0x61, 0x6f]];
+    let name = name.split(' ').next().unwrap_or(name);
     match name {
         "z" => [0x2b, 0x5f, 0xa8],
         "h" => [0xb3, 0x58, 0x06],

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use super::compare::{CompareCommand, CompareView, ComparedGalleries, OtherView, Overlap};
+pub use super::compare::{CompareCommand, CompareView, ComparedGalleries, KeptView, OtherView, Overlap};
 pub use super::compose::Style;
 pub use super::modes::{MapMode, difference, displayed};
 pub use super::selection::GalleryFilter;

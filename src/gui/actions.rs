@@ -44,6 +44,12 @@ pub enum Action {
     OpenRun,
     /// Watches the query while a model is trained.
     PinQuery,
+    /// Opens a model or a run beside the open model.
+    OpenOther,
+    /// Shows a run's checkpoints one after the other, or stops.
+    PlayCheckpoints,
+    PreviousCheckpoint,
+    NextCheckpoint,
     NextTheme,
     Palette,
     Help,
@@ -96,6 +102,10 @@ pub const ACTIONS: &[ActionInfo] = &[
     row!("Query", "One stride right", Action::Move { right: 1, down: 0 }, NONE + ArrowRight),
     row!("Query", "One stride up", Action::Move { right: 0, down: -1 }, NONE + ArrowUp),
     row!("Query", "One stride down", Action::Move { right: 0, down: 1 }, NONE + ArrowDown),
+    row!("Compare", "Compare with a model or run...", Action::OpenOther, CTRL + K),
+    row!("Compare", "Play the run's checkpoints, or stop", Action::PlayCheckpoints, NONE + Space),
+    row!("Compare", "Previous checkpoint", Action::PreviousCheckpoint, NONE + Comma),
+    row!("Compare", "Next checkpoint", Action::NextCheckpoint, NONE + Period),
     row!("View", "Heatmaps more transparent", Action::Opacity(-10), NONE + OpenBracket),
     row!("View", "Heatmaps more opaque", Action::Opacity(10), NONE + CloseBracket),
     row!("View", "Cosines", Action::View(MapMode::Cosine), NONE + Num1),
@@ -104,6 +114,12 @@ pub const ACTIONS: &[ActionInfo] = &[
     row!("View", "Spaces as pictures (PCA)", Action::View(MapMode::Pictures), NONE + Num4),
     row!("View", "Image, heatmaps and galleries", Action::ShowView(ExploreView::Maps), NONE + Num5),
     row!("View", "Microscope: several patch sizes", Action::ShowView(ExploreView::Microscope), NONE + Num6),
+    row!(
+        "View",
+        "Compare two models or a run's checkpoints",
+        Action::ShowView(ExploreView::Compare),
+        NONE + Num7
+    ),
     row!("View", "Contour at a threshold", Action::ToggleContour, NONE + C),
     row!("View", "Grid of heatmap cells", Action::ToggleGrid, NONE + G),
     row!("View", "Whole image again", Action::ResetZoom, NONE + Num0),
@@ -127,7 +143,7 @@ impl Action {
     /// Whether it works on what the Explore tab shows, and on nothing else.
     pub fn is_of_explore(self) -> bool {
         let info = ACTIONS.iter().find(|info| info.action == self);
-        let by_group = info.is_some_and(|info| ["Images", "Query"].contains(&info.group));
+        let by_group = info.is_some_and(|info| ["Images", "Query", "Compare"].contains(&info.group));
         by_group || matches!(self, Action::Opacity(_) | Action::ToggleGrid | Action::ResetZoom)
     }
 }

@@ -27,6 +27,7 @@ use super::theme::{self, STEP};
 use super::train::TrainTab;
 use super::train::closing::Closing;
 use super::views::ExploreView;
+use super::views::compare::ComparePanel;
 use super::views::microscope::MicroscopePanel;
 
 /// Smallest height of the panes with image and heatmaps, points.
@@ -42,6 +43,7 @@ pub struct App {
     images: ImagesPanel,
     maps: MapsPanel,
     microscope: MicroscopePanel,
+    compare: ComparePanel,
     inspector: InspectorPanel,
     thumbnails: Thumbnails,
     atlases: GalleryAtlases,
@@ -90,6 +92,7 @@ impl App {
             images: ImagesPanel::default(),
             maps: MapsPanel::default(),
             microscope: MicroscopePanel::default(),
+            compare: ComparePanel::default(),
             inspector: InspectorPanel::default(),
             thumbnails: Thumbnails::default(),
             atlases: GalleryAtlases::default(),
@@ -193,6 +196,13 @@ impl App {
         match action {
             Action::OpenData => self.overlay = Overlay::Dialog(Dialog::new(Purpose::Data, String::new())),
             Action::OpenModel => self.overlay = Overlay::Dialog(Dialog::new(Purpose::Model, String::new())),
+            Action::OpenOther => {
+                (self.desk.tab, self.desk.view) = (Tab::Explore, ExploreView::Compare);
+                self.overlay = Overlay::Dialog(Dialog::new(Purpose::Other, String::new()));
+            }
+            Action::PlayCheckpoints | Action::PreviousCheckpoint | Action::NextCheckpoint => {
+                self.compare.run(&self.desk, action);
+            }
             Action::ExportHeatmaps => self.open_export(FigureKind::Heatmap),
             Action::ExportGalleries => self.open_export(FigureKind::Gallery),
             Action::FindImage => self.images.focus_filter = true,
@@ -214,6 +224,7 @@ impl App {
             Action::ResetZoom => {
                 self.maps.reset_zoom();
                 self.microscope.reset_zoom();
+                self.compare.reset_zoom();
             }
             Action::PauseExtraction => {
                 if let Some(extraction) = &session.snapshot().extraction {
@@ -316,6 +327,7 @@ impl App {
         match self.desk.view {
             ExploreView::Maps => self.maps_ui(ui),
             ExploreView::Microscope => self.microscope.ui(ui, &mut self.desk),
+            ExploreView::Compare => self.compare.ui(ui, &mut self.desk),
         }
     }
 
@@ -380,6 +392,7 @@ impl eframe::App for App {
         }
         self.desk.update_maps();
         self.microscope.sync(&self.desk);
+        self.compare.sync(&self.desk);
         self.panels_ui(ui);
         self.overlay_ui(&ctx);
         self.closing.ui(&ctx);

@@ -17,6 +17,7 @@ use crate::image::Image;
 pub mod slots {
     pub const MAPS: usize = 0;
     pub const MICROSCOPE: usize = 100;
+    pub const COMPARE: usize = 200;
     /// Pinned patches of the Train tab.
     pub const PINS: usize = 1000;
 }

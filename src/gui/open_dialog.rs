@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use eframe::egui::{self, Id, Key, Modal, RichText, Ui};
 
 use crate::engine::training::{CurveExport, DataSource, TrainCommand};
-use crate::engine::{Command, FigureKind, MapMode, Split, Style};
+use crate::engine::{Command, CompareCommand, FigureKind, MapMode, Split, Style};
 
 use super::files::{FileWorker, Found};
 use super::theme::{STEP, overlay_frame};
@@ -19,6 +19,8 @@ const FIGURE_ENDINGS: [&str; 3] = ["pdf", "svg", "png"];
 pub enum Purpose {
     Data,
     Model,
+    /// A model or a run to compare the open model with.
+    Other,
     Export(FigureKind),
     /// Data for a run.
     TrainData,
@@ -98,6 +100,7 @@ impl Dialog {
         match self.purpose {
             Purpose::Data => "Open data",
             Purpose::Model => "Open model",
+            Purpose::Other => "Compare with a model or a run",
             Purpose::Export(FigureKind::Heatmap) => "Export Figure 4 (heatmaps)",
             Purpose::Export(FigureKind::Gallery) => "Export Figure 5 (galleries)",
             Purpose::TrainData => "Data for training",
@@ -113,6 +116,10 @@ impl Dialog {
                  a folder for each class), or one image."
             }
             Purpose::Model => "A run folder of bagssl train, or a checkpoint (.safetensors).",
+            Purpose::Other => {
+                "A run folder of bagssl train, whose kept checkpoints can then be played one after the other, or a \
+                 checkpoint (.safetensors)."
+            }
             Purpose::Run => "A folder that bagssl train or this window made, finished or still growing.",
             Purpose::Export(_) | Purpose::Curves => {
                 "The ending chooses the format: .pdf, .svg or .png. A .json beside the figure keeps \
@@ -161,6 +168,7 @@ impl Dialog {
         Some(Outcome::Confirmed(match self.purpose {
             Purpose::Data => Command::OpenData { spec, split: self.split },
             Purpose::Model => Command::OpenModel { spec: spec.into() },
+            Purpose::Other => Command::Compare(CompareCommand::OpenOther { spec: spec.into() }),
             Purpose::Export(kind) => {
                 Command::ExportFigure { kind, path: self.typed_path(), style: self.style, mode: self.mode }
             }
@@ -235,7 +243,7 @@ impl Dialog {
                     self.path = "demo".to_owned();
                 }
             }
-            Purpose::Model => {
+            Purpose::Model | Purpose::Other => {
                 if ui.button("Browse for a checkpoint...").clicked() {
                     files.pick_file("Open a checkpoint", &["safetensors"]);
                 }
@@ -282,7 +290,7 @@ impl Dialog {
             }
             Purpose::Export(_) | Purpose::Curves => "Export",
             Purpose::TrainData => "Use",
-            Purpose::Data | Purpose::Model | Purpose::Run => "Open",
+            Purpose::Data | Purpose::Model | Purpose::Other | Purpose::Run => "Open",
         };
         ui.horizontal(|ui| {
             if ui.add_enabled(can, egui::Button::new(name)).clicked() || by_key {

@@ -44,16 +44,21 @@ const MODES: [(MapMode, &str, &str); 4] = [
 pub fn heatmap_controls_ui(ui: &mut Ui, desk: &mut Desk) {
     ui.horizontal_wrapped(|ui| {
         switch_ui(ui, desk);
-        config_ui(ui, desk, |ui, config, side| {
-            number_ui(ui, "Patch", &mut config.grid.patch, 1..=side, " px")
-                .on_hover_text("Side of a patch, pixels of the image (Sec. 3 of the paper).");
-            number_ui(ui, "Stride", &mut config.grid.stride, 1..=side, " px").on_hover_text(
-                "Distance between the patches of the heatmaps, pixels; smaller is finer and slower.",
-            );
-        });
+        patches_ui(ui, desk);
         spaces_ui(ui, desk);
         ui.separator();
         looks_ui(ui, desk);
+    });
+}
+
+/// Patch size and stride of the heatmaps.
+pub fn patches_ui(ui: &mut Ui, desk: &mut Desk) {
+    config_ui(ui, desk, |ui, config, side| {
+        number_ui(ui, "Patch", &mut config.grid.patch, 1..=side, " px")
+            .on_hover_text("Side of a patch, pixels of the image (Sec. 3 of the paper).");
+        number_ui(ui, "Stride", &mut config.grid.stride, 1..=side, " px").on_hover_text(
+            "Distance between the patches of the heatmaps, pixels; smaller is finer and slower.",
+        );
     });
 }
 

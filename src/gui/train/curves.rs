@@ -409,7 +409,7 @@ pub fn number(value: f64) -> String {
     }
 }
 
-fn tick(at: f64, log: bool) -> String {
+pub fn tick(at: f64, log: bool) -> String {
     let value = if log { 10f64.powf(at) } else { at };
     let size = value.abs();
     match size {
@@ -422,7 +422,7 @@ fn tick(at: f64, log: bool) -> String {
     }
 }
 
-fn hover_text(at: &HoverPosition<'_>, look: Look) -> Option<String> {
+pub fn hover_text(at: &HoverPosition<'_>, look: Look) -> Option<String> {
     let plain = |value: f64, log: bool| if log { 10f64.powf(value) } else { value };
     match at {
         HoverPosition::NearDataPoint { plot_name, position, .. } => Some(format!(
@@ -435,7 +435,7 @@ fn hover_text(at: &HoverPosition<'_>, look: Look) -> Option<String> {
 }
 
 /// Three to seven marks at round numbers.
-fn marks(input: GridInput) -> Vec<GridMark> {
+pub fn marks(input: GridInput) -> Vec<GridMark> {
     let (lo, hi) = input.bounds;
     let rough = (hi - lo) / 4.0;
     if !(rough.is_finite() && rough > 0.0) {

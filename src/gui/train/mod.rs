@@ -9,6 +9,7 @@ mod metrics;
 mod pins;
 mod runs;
 mod smooth;
+pub mod strip;
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use eframe::egui::{CentralPanel, Color32, Frame, Margin, Panel, ScrollArea, Ui};
 
 use self::curves::{Curves, Shown};
+pub use self::fields::error_ui;
 use self::form::NewRun;
 use self::pins::Pins;
 use super::actions::Action;

@@ -6,12 +6,13 @@ use eframe::egui::{
 
 use super::fields::error_ui;
 use super::{RunColors, TrainTab};
-use crate::engine::Command;
 use crate::engine::training::{Phase, RunStatus, RunView, TrainCommand, TrainingView};
+use crate::engine::{Command, CompareCommand};
 use crate::gui::actions::{Action, keys_of};
 use crate::gui::panels::Desk;
 use crate::gui::text::{tail, thousands, wait};
 use crate::gui::theme::STEP;
+use crate::gui::views::ExploreView;
 
 /// Draws the run that is trained, with its controls, or says how to begin.
 pub fn active_ui(ui: &mut Ui, desk: &mut Desk) {
@@ -174,6 +175,7 @@ impl TrainTab {
 
     fn run_buttons_ui(&mut self, ui: &mut Ui, desk: &mut Desk, run: &RunView, own: Option<&TrainingView>) {
         explore_ui(ui, desk, run);
+        compare_ui(ui, desk, run);
         let is_active = own.is_some_and(|view| view.phase.is_active());
         let another = desk.session.snapshot().training.as_ref().is_some_and(|view| view.phase.is_active());
         if !is_active && run.status != RunStatus::Finished {
@@ -236,6 +238,21 @@ fn explore_ui(ui: &mut Ui, desk: &mut Desk, run: &RunView) {
     if let Some(path) = picked {
         desk.session.send(Command::OpenModel { spec: path.display().to_string().into() });
         desk.todo.push(Action::ShowExplore);
+    }
+}
+
+/// "Scrub": the checkpoints one after the other beside the open model.
+fn compare_ui(ui: &mut Ui, desk: &mut Desk, run: &RunView) {
+    if run.checkpoints.is_empty() {
+        return;
+    }
+    let button = ui.small_button("Scrub").on_hover_text(
+        "Shows the kept checkpoints one after the other beside the model of Explore: maps, galleries, overlap.",
+    );
+    if button.clicked() {
+        let spec = run.path.display().to_string().into();
+        desk.session.send(Command::Compare(CompareCommand::OpenOther { spec }));
+        desk.todo.push(Action::ShowView(ExploreView::Compare));
     }
 }
 

@@ -2,6 +2,7 @@
 //! galleries, is [`super::panels::maps`] and [`super::panels::gallery`].
 
 mod columns;
+pub mod compare;
 mod invariance;
 pub mod microscope;
 
@@ -16,10 +17,11 @@ pub enum ExploreView {
     #[default]
     Maps,
     Microscope,
+    Compare,
 }
 
 /// The views in the order of the control, each with a sentence on what it is for.
-const VIEWS: [(ExploreView, &str, &str); 2] = [
+const VIEWS: [(ExploreView, &str, &str); 3] = [
     (
         ExploreView::Maps,
         "Maps",
@@ -29,6 +31,11 @@ const VIEWS: [(ExploreView, &str, &str); 2] = [
         ExploreView::Microscope,
         "Microscope",
         "The same point at several patch sizes in one row: where the patches of an image begin to look alike.",
+    ),
+    (
+        ExploreView::Compare,
+        "Compare",
+        "The same query under two models, or over the checkpoints of a run: maps, galleries, and what they agree on.",
     ),
 ];
 

@@ -1,0 +1,417 @@
+//! The open model (A) beside another (B) or beside the checkpoints of a run: the same query, one colour
+//! scale, the galleries over the same patches with what they have in common.
+
+mod layout;
+mod maps;
+mod other;
+mod scrub;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use eframe::egui::{Label, Rect, Response, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
+
+use self::layout::Layout;
+use self::maps::{ComparedMaps, SpaceMaps, mode_of};
+use self::scrub::Scrub;
+use super::{ExploreView, switch_ui};
+use crate::engine::{
+    Command, CompareCommand, CompareView, ComparedGalleries, GalleryView, Heatmap, ImageView, MapMode,
+    Snapshot,
+};
+use crate::gui::actions::Action;
+use crate::gui::color_bar;
+use crate::gui::map_painter::{MapPainter, slots};
+use crate::gui::marks;
+use crate::gui::pane::{Placement, Viewpoint};
+use crate::gui::panels::gallery::{self, PaintedGallery};
+use crate::gui::panels::maps::{empty_ui, heading_ui};
+use crate::gui::panels::{Desk, Hover, Tab, controls, explain_space};
+use crate::gui::text::{self, thousands};
+use crate::gui::textures::GalleryAtlases;
+use crate::gui::theme::{self, STEP};
+use crate::gui::train::strip::Strip;
+use crate::patch::PatchRef;
+
+/// Plots of a run's curves below a comparison, by the names of their numbers.
+const PLOTS: [&str; 2] = ["loss", "knn"];
+
+/// The view's own state.
+#[derive(Default)]
+pub struct ComparePanel {
+    /// Whether the engine knows that this view is on show.
+    is_told: bool,
+    viewpoint: Viewpoint,
+    /// Index of the image on show.
+    shown: Option<usize>,
+    painter: MapPainter<{ slots::COMPARE }>,
+    maps: ComparedMaps,
+    atlases: [GalleryAtlases; 2],
+    ranks: Ranks,
+    scrub: Scrub,
+    curves: Strip,
+    /// The neighbour under the pointer in the last frame: it is marked in both galleries.
+    pointed: Option<PatchRef>,
+}
+
+/// Ranks of the neighbours in each gallery, made anew when the galleries change.
+#[derive(Default)]
+struct Ranks {
+    made_of: Option<Arc<ComparedGalleries>>,
+    /// By space, of A and B.
+    by_space: HashMap<String, [HashMap<PatchRef, usize>; 2]>,
+}
+
+/// A map, or the image below all of them.
+struct Pane<'a> {
+    rect: Rect,
+    response: Response,
+    placement: Placement,
+    map: Option<&'a Heatmap>,
+    /// What stands where there is no map.
+    remark: String,
+}
+
+impl ComparePanel {
+    /// Has the engine work for this view while it is on show, and only then.
+    pub fn sync(&mut self, desk: &Desk) {
+        let is_on_show = desk.tab == Tab::Explore && desk.view == ExploreView::Compare;
+        if is_on_show != self.is_told {
+            self.is_told = is_on_show;
+            desk.session.send(Command::Compare(CompareCommand::Show(is_on_show)));
+        }
+        if !is_on_show || desk.session.snapshot().compare.is_none() {
+            self.scrub.stop(desk);
+        }
+    }
+
+    pub fn reset_zoom(&mut self) {
+        self.viewpoint = Viewpoint::default();
+    }
+
+    /// Carries out one of the view's actions.
+    pub fn run(&mut self, desk: &Desk, action: Action) {
+        let Some(compare) = desk.session.snapshot().compare.clone() else { return };
+        match action {
+            Action::PlayCheckpoints => self.scrub.play(desk, &compare),
+            Action::PreviousCheckpoint => _ = self.scrub.step_by(desk, &compare, -1),
+            Action::NextCheckpoint => _ = self.scrub.step_by(desk, &compare, 1),
+            _ => {}
+        }
+    }
+
+    /// Draws the view into the rest of the middle.
+    pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
+        ui.horizontal_wrapped(|ui| {
+            switch_ui(ui, desk);
+            controls::patches_ui(ui, desk);
+            controls::spaces_ui(ui, desk);
+            ui.separator();
+            controls::looks_ui(ui, desk);
+        });
+        let snapshot = desk.session.snapshot().clone();
+        let Some(compare) = &snapshot.compare else {
+            other::empty_ui(ui, desk);
+            return;
+        };
+        self.scrub.advance(ui, desk, compare);
+        ui.horizontal_wrapped(|ui| {
+            other::other_ui(ui, desk, compare);
+        });
+        if !compare.steps.is_empty() {
+            ui.horizontal(|ui| self.scrub.ui(ui, desk, compare));
+        }
+        other::note_ui(ui, compare, self.scrub.wanted(compare));
+        ScrollArea::vertical().auto_shrink(false).show(ui, |ui| self.blocks_ui(ui, desk, &snapshot, compare));
+    }
+
+    fn blocks_ui(&mut self, ui: &mut Ui, desk: &mut Desk, snapshot: &Snapshot, compare: &CompareView) {
+        let area = Rect::from_min_size(ui.cursor().min, ui.available_size());
+        let (Some(view), Some(config)) = (&snapshot.view, &snapshot.config) else {
+            let (_, area) = ui.allocate_space(area.size());
+            empty_ui(ui, area, "Pick an image on the left.");
+            return;
+        };
+        if self.shown != Some(view.index) {
+            self.shown = Some(view.index);
+            self.reset_zoom();
+        }
+        let mode = mode_of(desk.settings.mode);
+        let maps = self.maps(snapshot, compare, mode, &config.spaces);
+        let layout = Layout::new(area, maps.len(), config.neighbours);
+        ui.allocate_space(vec2(area.width(), layout.height));
+        let panes = self.panes(ui, &layout, view, compare, &maps, mode);
+        let size = vec2(view.image.width() as f32, view.image.height() as f32);
+        for (_, pane) in &panes {
+            self.viewpoint.navigate(ui, &pane.response, pane.placement, size);
+        }
+        let all: Vec<Heatmap> = maps.iter().flat_map(|maps| maps.maps.iter().flatten().cloned()).collect();
+        let pointed = panes.iter().find_map(|(_, pane)| Some((pane, pane.response.hover_pos()?)));
+        desk.hover = pointed
+            .and_then(|(pane, pos)| Hover::at(pane.placement.to_image(pos), view, Some(config.grid), &all));
+        click(desk, &panes);
+        for (place, pane) in &panes {
+            if let Some((space, model)) = place {
+                heading(ui, desk, &layout, compare, &maps[*space].space, (*space, *model), mode);
+            }
+            self.pane_ui(ui, desk, view, pane, *place);
+        }
+        color_bar::ui(ui, layout.bar(), desk);
+        self.galleries_ui(ui, desk, &layout, snapshot, compare, &maps);
+        self.curves_ui(ui, desk, &layout, snapshot, compare);
+    }
+
+    fn maps(
+        &mut self,
+        snapshot: &Snapshot,
+        compare: &CompareView,
+        mode: MapMode,
+        spaces: &[String],
+    ) -> Vec<SpaceMaps> {
+        let index = snapshot.view.as_ref().map(|view| view.index);
+        let a = snapshot.query.as_ref().filter(|query| Some(query.patch.image as usize) == index);
+        // Maps of another image or model lie over nothing that is on show.
+        let b = compare.other.as_ref().filter(|other| other.generation == snapshot.generation);
+        self.maps.update(a, b, mode, spaces).to_vec()
+    }
+
+    /// Every pane with its block and model; the image, last, has none.
+    fn panes<'a>(
+        &self,
+        ui: &Ui,
+        layout: &Layout,
+        view: &ImageView,
+        compare: &CompareView,
+        maps: &'a [SpaceMaps],
+        mode: MapMode,
+    ) -> Vec<(Option<(usize, usize)>, Pane<'a>)> {
+        let size = vec2(view.image.width() as f32, view.image.height() as f32);
+        let pane = |rect: Rect, label: String, map: Option<&'a Heatmap>, remark: String| {
+            let id = ui.scope_id().with(("compared", &label));
+            let response = ui.interact(rect, id, Sense::CLICK | Sense::DRAG);
+            response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &label));
+            let placement = self.viewpoint.placement(rect, size, ui.pixels_per_point());
+            Pane { rect, response, placement, map, remark }
+        };
+        let mut panes = vec![];
+        for (space, SpaceMaps { space: name, maps }) in maps.iter().enumerate() {
+            let models = if mode == MapMode::Difference { 1 } else { 2 };
+            for (model, map) in maps.iter().take(models).enumerate() {
+                let label = match (mode, model) {
+                    (MapMode::Difference, _) => format!("{name} A less B heatmap"),
+                    (_, 0) => format!("{name} A heatmap"),
+                    _ => format!("{name} B heatmap"),
+                };
+                let mut rect = layout.map(space, model);
+                if models == 1 {
+                    rect.set_right(layout.map(space, 1).right());
+                }
+                panes.push((
+                    Some((space, model)),
+                    pane(rect, label, map.as_ref(), remark(compare, name, model)),
+                ));
+            }
+        }
+        let strip = layout.strip().with_min_y(layout.strip().top() + STEP);
+        let image = Rect::from_min_size(strip.min, vec2(strip.height(), strip.height()));
+        panes.push((None, pane(image, "image".to_owned(), None, String::new())));
+        panes
+    }
+
+    fn pane_ui(
+        &mut self,
+        ui: &mut Ui,
+        desk: &Desk,
+        view: &ImageView,
+        pane: &Pane<'_>,
+        place: Option<(usize, usize)>,
+    ) {
+        let painter = ui.painter_at(pane.rect.expand(1.0));
+        self.painter.image(&painter, pane.placement, &view.image);
+        match (pane.map, place) {
+            (Some(map), Some((space, model))) => {
+                self.painter.map(&painter, &desk.settings, pane.placement, map, 2 * space + model);
+            }
+            (None, Some(_)) => {
+                painter.rect_filled(pane.rect, 0.0, ui.visuals().panel_fill.gamma_multiply(0.85));
+                empty_ui(ui, pane.rect, &pane.remark);
+                return;
+            }
+            _ => {}
+        }
+        if let Some(patch) = desk.hover.as_ref().and_then(|hover| hover.patch) {
+            marks::hover_outline(&painter, pane.placement.patch(patch));
+        }
+        if let Some(query) = desk.session.query_in_view() {
+            marks::query_dashes(&painter, pane.placement.patch(query));
+        }
+    }
+
+    fn galleries_ui(
+        &mut self,
+        ui: &mut Ui,
+        desk: &mut Desk,
+        layout: &Layout,
+        snapshot: &Snapshot,
+        compare: &CompareView,
+        maps: &[SpaceMaps],
+    ) {
+        let Some(galleries) = &compare.galleries else { return };
+        let is_current = snapshot.query.as_ref().is_some_and(|query| query.id == galleries.a.query_id);
+        let pending = desk.session.is_query_pending() || !is_current || galleries.step != compare.wanted;
+        self.ranks.update(galleries);
+        let neighbours = snapshot.config.as_ref().map_or(0, |config| config.neighbours);
+        let mut pointed = None;
+        for (model, view) in [&galleries.a, &galleries.b].into_iter().enumerate() {
+            let atlases = self.atlases[model].of(ui.ctx(), view);
+            for (index, gallery) in view.spaces.iter().enumerate() {
+                let Some(space) = maps.iter().position(|maps| maps.space == gallery.space) else { continue };
+                let painted = PaintedGallery {
+                    gallery,
+                    view,
+                    atlas: &atlases[index],
+                    pending,
+                    owner: ["A", "B"][model],
+                    common: self.ranks.of(&gallery.space, 1 - model),
+                    pointed: self.pointed,
+                };
+                pointed = gallery::painted_ui(ui, desk, layout.gallery(space, model), neighbours, &painted)
+                    .or(pointed);
+            }
+        }
+        self.pointed = pointed;
+        for (space, maps) in maps.iter().enumerate() {
+            overlap_ui(ui, layout.words(space), galleries, &maps.space, &galleries.b, pending);
+        }
+    }
+
+    /// The run's loss and accuracy with a mark at the checkpoint on show; a click goes to the nearest one.
+    fn curves_ui(
+        &mut self,
+        ui: &mut Ui,
+        desk: &Desk,
+        layout: &Layout,
+        snapshot: &Snapshot,
+        compare: &CompareView,
+    ) {
+        let run = snapshot.runs.iter().find(|run| Some(&run.path) == compare.run.as_ref());
+        let strip = layout.strip().with_min_y(layout.strip().top() + STEP);
+        let rest = strip.with_min_x(strip.left() + strip.height() + STEP);
+        let (Some(run), Some(wanted)) = (run, self.scrub.wanted(compare)) else { return };
+        let on_show = compare.other.as_ref().and_then(|other| other.step).unwrap_or(wanted);
+        let builder = eframe::egui::UiBuilder::new().max_rect(rest);
+        let clicked = ui.scope_builder(builder, |ui| self.curves.ui(ui, run, &PLOTS, rest.size(), on_show));
+        let nearest = clicked.inner.and_then(|at| {
+            let distance = |step: &&u64| (**step as f64 - at).abs();
+            compare.steps.iter().min_by(|a, b| distance(a).total_cmp(&distance(b))).copied()
+        });
+        if let Some(step) = nearest {
+            self.scrub.go_to(desk, step);
+        }
+    }
+}
+
+impl Ranks {
+    fn update(&mut self, galleries: &Arc<ComparedGalleries>) {
+        if self.made_of.as_ref().is_some_and(|made_of| Arc::ptr_eq(made_of, galleries)) {
+            return;
+        }
+        self.by_space.clear();
+        for (model, view) in [&galleries.a, &galleries.b].into_iter().enumerate() {
+            for gallery in &view.spaces {
+                let ranks = gallery.neighbours.iter().enumerate().map(|(rank, hit)| (hit.patch, rank + 1));
+                self.by_space.entry(gallery.space.clone()).or_default()[model] = ranks.collect();
+            }
+        }
+        self.made_of = Some(galleries.clone());
+    }
+
+    /// Of the gallery of `space` under `model`.
+    fn of(&self, space: &str, model: usize) -> Option<&HashMap<PatchRef, usize>> {
+        self.by_space.get(space).map(|ranks| &ranks[model])
+    }
+}
+
+/// What a pane without a map says.
+fn remark(compare: &CompareView, space: &str, model: usize) -> String {
+    let lacks = |other: &crate::engine::OtherView| other.missing.iter().any(|missing| missing == space);
+    match (model, &compare.other) {
+        (0, _) => "No query yet:\nclick a patch of the image.".to_owned(),
+        (_, Some(other)) if lacks(other) => format!("B has no space {space}."),
+        (_, None) if compare.error.is_some() => "B cannot be used.".to_owned(),
+        _ => "computing...".to_owned(),
+    }
+}
+
+/// A click makes the patch under the pointer the query.
+fn click(desk: &mut Desk, panes: &[(Option<(usize, usize)>, Pane<'_>)]) {
+    let patch = desk.hover.as_ref().and_then(|hover| hover.patch);
+    let clicked = panes.iter().any(|(_, pane)| pane.response.clicked() && !pane.response.double_clicked());
+    if let (true, Some(patch)) = (clicked, patch) {
+        desk.session.go_to(patch);
+    }
+}
+
+/// Space, model and the value under the pointer above a map.
+fn heading(
+    ui: &mut Ui,
+    desk: &Desk,
+    layout: &Layout,
+    compare: &CompareView,
+    space: &str,
+    (block, model): (usize, usize),
+    mode: MapMode,
+) {
+    let color = theme::space(space, ui.visuals().dark_mode);
+    let step = compare.other.as_ref().map_or(compare.wanted, |other| other.step);
+    let b = format!("B {}", other::step_text(compare, step));
+    let (name, suffix) = match (mode, model) {
+        (MapMode::Difference, _) => (format!("A \u{2212} {b}"), "A \u{2212} B"),
+        (_, 0) => ("A".to_owned(), "A"),
+        _ => (b, "B"),
+    };
+    heading_ui(ui, layout.heading(block, model), |ui| {
+        ui.label(RichText::new(space).strong().color(color)).on_hover_text(explain_space(space));
+        ui.add(Label::new(RichText::new(name).strong()).truncate());
+        let name = format!("{space} {suffix}");
+        let value = desk.hover.iter().flat_map(|hover| &hover.values).find(|(other, _)| *other == name);
+        if let Some((_, value)) = value {
+            ui.label(text::cosine(value.unwrap_or(f32::NAN)));
+        }
+    });
+}
+
+/// How much the galleries of a space have in common.
+fn overlap_ui(
+    ui: &mut Ui,
+    rect: Rect,
+    galleries: &ComparedGalleries,
+    space: &str,
+    view: &GalleryView,
+    pending: bool,
+) {
+    let Some((_, overlap)) = galleries.overlaps.iter().find(|(name, _)| name == space) else { return };
+    let color = theme::space(space, ui.visuals().dark_mode);
+    let reach = format!("{} of {} patches", thousands(view.searched), thousands(view.total));
+    heading_ui(ui, rect, |ui| {
+        let text = format!("{space} overlap@{} {:.2}", overlap.k, overlap.share());
+        let strong = RichText::new(text).strong().color(color);
+        let label = ui.label(if pending { strong.weak() } else { strong });
+        let details = format!("by chance {:.2} \u{b7} over {reach}", overlap.chance());
+        let rest = ui.add(Label::new(RichText::new(details).weak()).truncate());
+        let (images, total) = galleries.images;
+        let explanation = format!(
+            "{} of the {} nearest patches are found by both models, over {reach} of {} of {} images. Two lists at \
+             random would share {:.1} %. A patch is the same if image and place are; one that is shifted by a \
+             stride is another, however much they overlap. Equal cosines are settled by the order of the images. \
+             What both find has a light dot in its corner.",
+            thousands(overlap.common),
+            thousands(overlap.k),
+            thousands(images),
+            thousands(total),
+            100.0 * overlap.chance(),
+        );
+        label.on_hover_text(&explanation);
+        rest.on_hover_text(explanation);
+    });
+}
