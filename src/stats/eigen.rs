@@ -1,6 +1,11 @@
 //! Eigenvalues of symmetric matrices of some hundred rows, in float64: Householder's reduction to
 //! three diagonals, then the QL algorithm with implicit shifts (Golub and Van Loan, "Matrix
 //! Computations", 8.3). Values only.
+//!
+//! No crate, as these hundred lines are less than what one costs: `nalgebra` (0.34, default features
+//! off) brings 8 crates, 18 entries of `glam` in the lock file and `std` for `num-complex`, with which the
+//! whole tensor stack is built anew; `faer` is a minute of compiling; burn's own decomposition (`burn-linalg`)
+//! is float32 on tensors, which belong to the engine's thread.
 
 use rayon::prelude::*;
 
