@@ -68,8 +68,13 @@ impl Commander {
         let mut watch = |news: &News| self.tell(news);
         let report = self.job(|job| jobs::train::train(&request, job, &mut watch))?;
         show(self.json(), &report, || {
+            let unreadable = match report.unreadable_images {
+                0 => String::new(),
+                count => format!("; {count} more could not be read"),
+            };
             format!(
-                "step {}, epoch {:.2}, {} views/s on {}; {}",
+                "{}{unreadable}\nstep {}, epoch {:.2}, {} views/s on {}; {}",
+                report.data.words(),
                 report.step,
                 report.epoch,
                 report.views_per_second.map_or("0".into(), |rate| format!("{rate:.0}")),
@@ -92,7 +97,9 @@ impl Commander {
                 m.seconds_left.map_or(String::new(), |left| format!("  {} left", duration(left as u64)))
             )),
             News::Probe(probe) => self.bar.say(&probe_line(probe)),
-            News::Warning(warning) => self.bar.say(warning),
+            News::Warning(notice) => {
+                self.bar.say(&format!("step {:>6}  warning: {}", notice.step, notice.message));
+            }
             News::Checkpoint { .. } => {}
         }
     }

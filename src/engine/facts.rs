@@ -4,7 +4,7 @@ pub use crate::analysis::locality::LocalityConfig;
 pub use crate::augment::Crop;
 pub use crate::augment::Resize;
 pub use crate::bank::Dtype;
-pub use crate::dataset::{PartMap, Skipped, Split, cifar::Variant as CifarVariant};
+pub use crate::dataset::{Part, PartMap, Skipped, Split, cifar::Variant as CifarVariant};
 pub use crate::device::DeviceChoice;
 pub use crate::eval::aggregate::Aggregate;
 pub use crate::eval::knn::KnnConfig;
@@ -15,5 +15,6 @@ pub use crate::search::Relation;
 pub use crate::stats::spectrum::Spread;
 pub use crate::train::recipes::{all as all_recipes, find as find_recipe};
 pub use crate::train::{
-    Alarm, AlarmKind, Keep, KnnScore, Metrics, ProbeConfig, ProbeReport, Problem, Recipe, TrainConfig,
+    Alarm, AlarmKind, Keep, KnnScore, Metrics, Notice, NoticeKind, ProbeConfig, ProbeReport, Problem, Recipe,
+    TrainConfig,
 };

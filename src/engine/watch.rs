@@ -20,9 +20,8 @@ use crate::eval::online::{OnlineConfig, OnlineKnn, OnlineResult, OnlineRound};
 use crate::image::Image;
 use crate::model::Space;
 use crate::stats::spectrum::Spread;
-use crate::train::feed::used_images;
 use crate::train::run::{ProbePatches, ProbeVectors};
-use crate::train::{KnnScore, ProbeConfig, ProbeReport, TrainConfig, Trainer, metrics};
+use crate::train::{KnnScore, ProbeConfig, ProbeReport, TrainConfig, Trainer, TrainingImages, metrics};
 
 /// Fixed patches of an image: a grid of so many a side.
 const GRID: u32 = 4;
@@ -41,6 +40,8 @@ pub struct Watcher {
     knn_patches: String,
     /// Whether the classifier is asked about images that were kept from training.
     knn_held_out: bool,
+    /// What cannot be watched, and why.
+    warnings: Vec<String>,
     device: Device,
 }
 
@@ -60,7 +61,7 @@ impl HeldOut {
         {
             return Self { range: 0..test.len(), data: test, kept_from_training: true };
         }
-        let used = used_images(config, data.as_ref());
+        let used = TrainingImages::choose(config, data.as_ref()).first;
         let kept_from_training = used < data.len();
         let range = if kept_from_training { used..data.len() } else { 0..data.len() };
         Self { data: data.clone(), range, kept_from_training }
@@ -87,13 +88,26 @@ impl Watcher {
             Crop::Scale { .. } => None,
         });
         let patches = fixed_patches(&request.data, &held, config.probe.images, fixed)?;
+        let mut warnings = vec![];
+        if patches.patches.is_empty() {
+            let size = patches.size;
+            warnings.push(format!(
+                "h and z are not probed: none of {} held-out images has {size} x {size} pixels",
+                held.range.len()
+            ));
+        }
+        let knn = online_knn(config, &data, &held, fixed).unwrap_or_else(|error| {
+            warnings.push(format!("online kNN accuracy is left out: {error:#}"));
+            None
+        });
         // Where there is no other split, the classifier is asked about images of the same set.
         let knn_held_out = held.data.split() != data.split();
         Ok(Self {
             patches,
-            knn: online_knn(config, &data, &held, fixed)?,
+            knn,
             knn_patches: fixed.map_or("central".into(), |_| config.probe.patches.to_string()),
             knn_held_out,
+            warnings,
             held,
             device: device.clone(),
         })
@@ -102,6 +116,11 @@ impl Watcher {
     /// The fixed patches.
     pub fn patches(&self) -> &ProbePatches {
         &self.patches
+    }
+
+    /// What cannot be watched, one sentence each.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// Begins to look at the trainer's model as it is now: with the classifier where it `probes`,
@@ -204,6 +223,18 @@ pub struct Seen {
 }
 
 impl Look {
+    /// The vectors are to be kept, too: a checkpoint was written meanwhile.
+    pub fn save(&mut self) {
+        self.saves = true;
+    }
+
+    /// Only what a checkpoint comes with: the classifier is left to the run's next part.
+    pub fn only_save(&mut self) {
+        self.saves = true;
+        self.probes = false;
+        self.round = None;
+    }
+
     /// Does one unit of work; says whether it was the last.
     pub fn advance(&mut self, watcher: &Watcher) -> anyhow::Result<bool> {
         let started = Instant::now();

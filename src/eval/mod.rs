@@ -21,7 +21,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::augment::Crop;
-use crate::dataset::{Dataset, Skipped};
+use crate::dataset::{Dataset, Part};
 use crate::embed::Embedder;
 use crate::progress::{CancelToken, Progress};
 use crate::stats::{Interval, wilson};
@@ -106,15 +106,6 @@ pub struct EvalRow {
     pub train_loss: Option<f64>,
     /// Of the classifier; embedding is shared by all rows.
     pub seconds: f64,
-}
-
-/// How much of a split was used.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Part {
-    pub images: usize,
-    pub of: usize,
-    /// Images that could not be used, and why.
-    pub skipped: Vec<Skipped>,
 }
 
 /// All rows, and what they were made from.

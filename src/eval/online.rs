@@ -76,11 +76,11 @@ struct Chosen {
 }
 
 impl OnlineKnn {
-    /// Reads the images. Unreadable ones and those without a label are left out (the result counts the rest).
+    /// Reads the images. Unreadable ones, those without a label and those that are too small for a patch
+    /// are left out (the result counts the rest).
     ///
     /// # Errors
-    /// Fewer than two classes, other classes in `held_out`, no usable image in one of the two, or a patch
-    /// that is larger than an image.
+    /// Fewer than two classes, other classes in `held_out`, no usable image in one of the two.
     pub fn new(
         train: &dyn Dataset,
         held_out: &dyn Dataset,
@@ -95,15 +95,9 @@ impl OnlineKnn {
             held_out.name()
         );
         ensure!(config.patches >= 1, "patches of the online kNN is 0; expected at least 1");
-        let mut images = chosen(train, config.train_images)?;
+        let mut images = chosen(train, config.train_images, config.patch)?;
         let train_images = images.len();
-        images.extend(chosen(held_out, config.test_images)?);
-        if let Some(size) = config.patch {
-            for Chosen { index, image, .. } in &images {
-                let crop = Crop::Fixed { size };
-                aggregate::crops(crop, (image.height(), image.width()), *index, 1, config.seed)?;
-            }
-        }
+        images.extend(chosen(held_out, config.test_images, config.patch)?);
         Ok(Arc::new(Self {
             config,
             classes,
@@ -138,13 +132,21 @@ impl OnlineKnn {
     }
 }
 
-fn chosen(data: &dyn Dataset, count: usize) -> anyhow::Result<Vec<Chosen>> {
+fn chosen(data: &dyn Dataset, count: usize, patch: Option<u32>) -> anyhow::Result<Vec<Chosen>> {
+    let side = patch.unwrap_or(1);
     let read = |index: usize| {
         let image = Arc::new(data.image(index).ok()?);
-        Some(Chosen { index, image, label: data.label(index)? })
+        let is_large = image.height().min(image.width()) >= side;
+        is_large.then_some(Chosen { index, image, label: data.label(index)? })
     };
-    let images: Vec<Chosen> = spread(data.len(), Some(count)).into_par_iter().filter_map(read).collect();
-    ensure!(!images.is_empty(), "none of {count} images of {} can be used for kNN accuracy", data.name());
+    let indices = spread(data.len(), Some(count));
+    let images: Vec<Chosen> = indices.par_iter().filter_map(|&index| read(index)).collect();
+    ensure!(
+        !images.is_empty(),
+        "none of {} images of {} has a label and {side} x {side} pixels or more",
+        indices.len(),
+        data.name()
+    );
     Ok(images)
 }
 
@@ -304,10 +306,10 @@ mod tests {
     }
 
     #[test]
-    fn a_patch_that_does_not_fit_is_refused_up_front() {
+    fn a_patch_that_fits_nowhere_is_refused_up_front() {
         let data = dataset::open("demo", None).unwrap();
         let config = OnlineConfig { patch: Some(500), train_images: 2, test_images: 2, ..Default::default() };
         let error = OnlineKnn::new(data.as_ref(), data.as_ref(), config).err().unwrap().to_string();
-        assert!(error.contains("500 x 500 pixels does not fit"), "{error}");
+        assert!(error.contains("500 x 500 pixels or more"), "{error}");
     }
 }

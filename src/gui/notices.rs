@@ -7,9 +7,16 @@ use super::theme;
 /// Notices shown at a time; more are counted.
 const SHOWN: usize = 3;
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Weight {
+    Done,
+    Warning,
+    Error,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Notice {
-    is_error: bool,
+    weight: Weight,
     about: String,
     message: String,
 }
@@ -22,11 +29,16 @@ pub struct Notices {
 
 impl Notices {
     pub fn error(&mut self, about: String, message: String) {
-        self.add(Notice { is_error: true, about, message });
+        self.add(Notice { weight: Weight::Error, about, message });
+    }
+
+    /// Something is left out; the rest goes on.
+    pub fn warning(&mut self, about: String, message: String) {
+        self.add(Notice { weight: Weight::Warning, about, message });
     }
 
     pub fn done(&mut self, about: &str, message: String) {
-        self.add(Notice { is_error: false, about: about.to_owned(), message });
+        self.add(Notice { weight: Weight::Done, about: about.to_owned(), message });
     }
 
     fn add(&mut self, notice: Notice) {
@@ -59,10 +71,10 @@ impl Notices {
 /// Draws one notice; returns whether it was dismissed.
 fn notice_ui(ui: &mut Ui, notice: &Notice) -> bool {
     let dark = ui.visuals().dark_mode;
-    let (text, fill): (Color32, Color32) = if notice.is_error {
-        theme::error(dark)
-    } else {
-        (ui.visuals().text_color(), ui.visuals().faint_bg_color)
+    let (text, fill): (Color32, Color32) = match notice.weight {
+        Weight::Error => theme::error(dark),
+        Weight::Warning => theme::warning(dark),
+        Weight::Done => (ui.visuals().text_color(), ui.visuals().faint_bg_color),
     };
     let frame = Frame::new().fill(fill).corner_radius(4).inner_margin(Margin::symmetric(8, 4));
     frame

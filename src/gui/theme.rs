@@ -103,3 +103,12 @@ pub fn error(dark: bool) -> (Color32, Color32) {
         (Color32::from_rgb(140, 16, 16), Color32::from_rgb(253, 228, 226))
     }
 }
+
+/// Text colour of warnings and its background.
+pub fn warning(dark: bool) -> (Color32, Color32) {
+    if dark {
+        (Color32::from_rgb(240, 205, 130), Color32::from_rgb(56, 45, 20))
+    } else {
+        (Color32::from_rgb(104, 70, 0), Color32::from_rgb(252, 240, 208))
+    }
+}

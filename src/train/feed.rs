@@ -3,8 +3,9 @@
 //! A batch is a function of the seed and the step alone, so a resumed run sees the batches that
 //! an uninterrupted one would have seen.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,14 +14,17 @@ use crossbeam_channel::{Receiver, bounded};
 use rand::seq::SliceRandom;
 
 use super::config::TrainConfig;
+use super::images::{TrainingImages, largest_patch};
 use crate::augment::{Normalization, ViewBatch, make_views, view_rng};
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Skipped};
 use crate::image::Image;
 
 /// Batches that may wait for the trainer.
 const AHEAD: usize = 3;
 /// Unreadable images in a row that mean that the data set itself is gone.
 const GONE_AFTER: usize = 256;
+/// Unreadable images that are named; more are counted.
+const NAMED: usize = 20;
 /// Tells the stream that orders images from those that augment them.
 const ORDER_STREAM: u64 = u64::MAX;
 
@@ -40,8 +44,28 @@ pub struct Batch {
 /// Makes the batches of steps `start..end` on a thread of its own.
 pub struct Feeder {
     batches: Receiver<anyhow::Result<Batch>>,
-    unreadable: Arc<AtomicU64>,
+    unreadable: Arc<Mutex<Unreadable>>,
     waited_nanos: AtomicU64,
+}
+
+/// Images that turned out not to be readable.
+#[derive(Default)]
+struct Unreadable {
+    images: BTreeSet<u64>,
+    /// The first [`NAMED`] of them, until somebody asks.
+    untold: Vec<Skipped>,
+}
+
+impl Unreadable {
+    fn note(&mut self, image: u64, name: impl FnOnce() -> String, error: &anyhow::Error) {
+        if self.images.insert(image) && self.images.len() <= NAMED {
+            self.untold.push(Skipped { file: name(), reason: format!("{error:#}") });
+        }
+    }
+}
+
+fn locked(unreadable: &Mutex<Unreadable>) -> MutexGuard<'_, Unreadable> {
+    unreadable.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Feeder {
@@ -49,12 +73,13 @@ impl Feeder {
     pub fn start(
         config: TrainConfig,
         data: Arc<dyn Dataset>,
+        images: TrainingImages,
         norm: Normalization,
         steps: std::ops::Range<u64>,
     ) -> anyhow::Result<Self> {
         let (sender, batches) = bounded(AHEAD);
-        let unreadable = Arc::new(AtomicU64::new(0));
-        let mut source = Source { config, data, norm, order: None, unreadable: unreadable.clone() };
+        let unreadable = Arc::new(Mutex::new(Unreadable::default()));
+        let mut source = Source { config, data, images, norm, order: None, unreadable: unreadable.clone() };
         let work = move || {
             for step in steps {
                 let batch = source.batch(step);
@@ -82,24 +107,30 @@ impl Feeder {
         Duration::from_nanos(self.waited_nanos.load(Ordering::Relaxed))
     }
 
-    /// Images that could not be read so far; another one took the place of each.
+    /// Images that could not be read so far; another one takes the place of each.
     pub fn unreadable(&self) -> u64 {
-        self.unreadable.load(Ordering::Relaxed)
+        locked(&self.unreadable).images.len() as u64
+    }
+
+    /// Those that were found since the last call, as far as they are named.
+    pub fn take_unreadable(&self) -> Vec<Skipped> {
+        std::mem::take(&mut locked(&self.unreadable).untold)
     }
 }
 
 struct Source {
     config: TrainConfig,
     data: Arc<dyn Dataset>,
+    images: TrainingImages,
     norm: Normalization,
     /// The order of images in an epoch.
     order: Option<(u64, Vec<u64>)>,
-    unreadable: Arc<AtomicU64>,
+    unreadable: Arc<Mutex<Unreadable>>,
 }
 
 impl Source {
     fn batch(&mut self, step: u64) -> anyhow::Result<Batch> {
-        let images = self.images(step)?;
+        let images = self.images_of(step)?;
         let TrainConfig { seed, ref views, ref model, .. } = self.config;
         let side = model.input as usize;
         let mut values = vec![0.0; views.len() * images.len() * 3 * side * side];
@@ -109,12 +140,12 @@ impl Source {
     }
 
     /// The images of a step. One that cannot be read is replaced by the next of the epoch that can.
-    fn images(&mut self, step: u64) -> anyhow::Result<Vec<(u64, Image)>> {
-        let count = used_images(&self.config, self.data.as_ref());
+    fn images_of(&mut self, step: u64) -> anyhow::Result<Vec<(u64, Image)>> {
+        let count = self.images.count();
         let per_epoch = self.config.steps_per_epoch(count);
         let epoch = step / per_epoch;
         if self.order.as_ref().is_none_or(|(made_for, _)| *made_for != epoch) {
-            self.order = Some((epoch, epoch_order(self.config.seed, epoch, count)));
+            self.order = Some((epoch, epoch_order(self.config.seed, epoch, &self.images.indices)));
         }
         let order = &self.order.as_ref().expect("made above").1;
         let first = (step % per_epoch) as usize * self.config.batch;
@@ -124,15 +155,14 @@ impl Source {
         while images.len() < self.config.batch {
             let index = order[place % order.len()];
             place += 1;
-            match self.data.image(index as usize) {
+            match self.image(index) {
                 Ok(image) => {
                     failures = 0;
                     images.push((index, image));
                 }
                 Err(error) => {
-                    if self.unreadable.fetch_add(1, Ordering::Relaxed) == 0 {
-                        log::warn!("an image is left out of training: {error:#}");
-                    }
+                    let name = || self.data.image_name(index as usize);
+                    locked(&self.unreadable).note(index, name, &error);
                     failures += 1;
                     // A few broken files among good ones are nothing; a folder that is gone is.
                     ensure!(
@@ -145,15 +175,21 @@ impl Source {
         }
         Ok(images)
     }
+
+    /// An image that patches fit on: a file may have changed since its size was taken.
+    fn image(&self, index: u64) -> anyhow::Result<Image> {
+        let image = self.data.image(index as usize)?;
+        let (height, width, side) = (image.height(), image.width(), largest_patch(&self.config.views));
+        ensure!(
+            height.min(width) >= side,
+            "{height} x {width} pixels, too small for a patch of {side} x {side}"
+        );
+        Ok(image)
+    }
 }
 
-/// Number of images that a run uses.
-pub fn used_images(config: &TrainConfig, data: &dyn Dataset) -> usize {
-    config.images.map_or(data.len(), |limit| limit.min(data.len()))
-}
-
-fn epoch_order(seed: u64, epoch: u64, count: usize) -> Vec<u64> {
-    let mut order: Vec<u64> = (0..count as u64).collect();
+fn epoch_order(seed: u64, epoch: u64, indices: &[u64]) -> Vec<u64> {
+    let mut order = indices.to_vec();
     order.shuffle(&mut view_rng(seed, epoch, ORDER_STREAM, 0));
     order
 }
@@ -164,11 +200,12 @@ mod tests {
 
     #[test]
     fn an_epoch_shows_every_image_once_in_an_order_of_its_own() {
-        let first = epoch_order(3, 0, 100);
+        let images: Vec<u64> = (0..100).collect();
+        let first = epoch_order(3, 0, &images);
         let mut sorted = first.clone();
         sorted.sort_unstable();
         assert_eq!(sorted, (0..100).collect::<Vec<_>>());
-        assert_eq!(first, epoch_order(3, 0, 100));
-        assert_ne!(first, epoch_order(3, 1, 100));
+        assert_eq!(first, epoch_order(3, 0, &images));
+        assert_ne!(first, epoch_order(3, 1, &images));
     }
 }

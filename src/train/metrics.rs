@@ -129,6 +129,28 @@ impl ProbeReport {
     }
 }
 
+/// One line of `notices.jsonl`: what a run says in words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Notice {
+    /// Steps done.
+    pub step: u64,
+    /// When it was written, seconds since 1970.
+    pub time: f64,
+    pub kind: NoticeKind,
+    /// What, where, and what follows from it.
+    pub message: String,
+}
+
+/// How much a notice weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoticeKind {
+    /// Something is left out; the run goes on.
+    Warning,
+    /// The run stopped because of it.
+    Stopped,
+}
+
 /// Seconds since 1970.
 pub fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())

@@ -1,10 +1,12 @@
 //! Training: a configuration, the trainer and its batches, and the folder that holds a run.
 
 pub mod bootstrap;
+mod codec;
 pub mod config;
 pub mod events;
 pub mod feed;
 pub mod gradients;
+pub mod images;
 pub mod metrics;
 pub mod normalization;
 pub mod optimizer;
@@ -15,7 +17,8 @@ pub mod schedule;
 pub mod trainer;
 
 pub use config::{Keep, ModelConfig, ProbeConfig, Problem, TrainConfig};
-pub use metrics::{Alarm, AlarmKind, KnnScore, Metrics, ProbeReport};
+pub use images::TrainingImages;
+pub use metrics::{Alarm, AlarmKind, KnnScore, Metrics, Notice, NoticeKind, ProbeReport};
 pub use recipes::Recipe;
 pub use run::{RunFolder, RunState};
 pub use trainer::{StepReport, Trainer};

@@ -5,6 +5,7 @@
 //! environment.json      program version, device, data set
 //! metrics.jsonl         one line per logged step
 //! probes.jsonl          one line per probe: spread of h and z, online kNN accuracy, alarms
+//! notices.jsonl         what was left out, and why the run stopped
 //! events.out.tfevents.* the same for TensorBoard
 //! step-000100/          a checkpoint: model.safetensors, optimizer.safetensors, state.json, and for
 //!                       BYOL method.safetensors with the predictor and the target
@@ -16,20 +17,19 @@
 //! A checkpoint is written into a temporary folder and renamed; `latest` changes after that. One
 //! that goes is renamed before it is deleted, so that no half of one is ever taken for a whole.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
-use half::f16;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use anyhow::{Context, bail};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::codec::{optimizer_bytes, optimizer_from_bytes, probe_bytes, probe_from_bytes};
 use super::config::{Keep, TrainConfig};
 use super::events::EventFile;
-use super::metrics::{Metrics, ProbeReport};
+use super::metrics::{Metrics, Notice, NoticeKind, ProbeReport};
 use super::optimizer::OptimizerState;
 use crate::files;
 use crate::model::store::{self, LATEST_FILE, MODEL_FILE};
@@ -40,6 +40,8 @@ const CONFIG_FILE: &str = "config.toml";
 pub const METRICS_FILE: &str = "metrics.jsonl";
 /// Lines of [`ProbeReport`].
 pub const PROBES_FILE: &str = "probes.jsonl";
+/// Lines of [`Notice`].
+pub const NOTICES_FILE: &str = "notices.jsonl";
 const PROBE_FOLDER: &str = "probes";
 const PATCHES_FILE: &str = "patches.json";
 const OPTIMIZER_FILE: &str = "optimizer.safetensors";
@@ -253,6 +255,16 @@ impl RunFolder {
         self.lines(PROBES_FILE)
     }
 
+    /// Adds one notice.
+    pub fn log_notice(&self, notice: &Notice) -> anyhow::Result<()> {
+        self.append(NOTICES_FILE, notice)
+    }
+
+    /// All notices so far.
+    pub fn notices(&self) -> anyhow::Result<Vec<Notice>> {
+        self.lines(NOTICES_FILE)
+    }
+
     /// Records the fixed probe patches.
     pub fn save_probe_patches(&self, patches: &ProbePatches) -> anyhow::Result<()> {
         let path = self.path.join(PROBE_FOLDER).join(PATCHES_FILE);
@@ -294,13 +306,17 @@ impl RunFolder {
         self.path.join(PROBE_FOLDER).join(format!("{}.safetensors", step_name(step)))
     }
 
-    /// Drops the metrics and probes after `step`: those steps are about to be done again.
+    /// Drops the metrics, probes and warnings after `step`, which is about to be done again, and
+    /// why the run stopped.
     pub fn rewind(&self, step: u64) -> anyhow::Result<()> {
         self.sweep()?;
         let metrics: Vec<Metrics> = self.metrics()?.into_iter().filter(|m| m.step <= step).collect();
         self.rewrite(METRICS_FILE, &metrics)?;
         let probes: Vec<ProbeReport> = self.probes()?.into_iter().filter(|p| p.step <= step).collect();
         self.rewrite(PROBES_FILE, &probes)?;
+        let stays = |notice: &Notice| notice.kind == NoticeKind::Warning && notice.step <= step;
+        let notices: Vec<Notice> = self.notices()?.into_iter().filter(stays).collect();
+        self.rewrite(NOTICES_FILE, &notices)?;
         for late in self.probe_steps()?.into_iter().filter(|&late| late > step) {
             fs::remove_file(self.probe_file(late))?;
         }
@@ -356,60 +372,4 @@ fn numbered(folder: &Path, ending: &str) -> anyhow::Result<Vec<u64>> {
 
 fn remove_if_there(folder: &Path) -> std::io::Result<()> {
     if folder.exists() { fs::remove_dir_all(folder) } else { Ok(()) }
-}
-
-fn optimizer_bytes(state: &OptimizerState) -> anyhow::Result<Vec<u8>> {
-    let named = state.iter().flat_map(|(id, buffers)| {
-        buffers.iter().enumerate().map(move |(i, b)| (format!("buffer{i}.{id}"), b))
-    });
-    let views = named.map(|(name, values)| {
-        Ok((name, TensorView::new(Dtype::F32, vec![values.len()], bytemuck::cast_slice(values))?))
-    });
-    let views = views.collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(safetensors::serialize(views, None::<HashMap<String, String>>)?)
-}
-
-fn optimizer_from_bytes(bytes: &[u8]) -> anyhow::Result<OptimizerState> {
-    let file = SafeTensors::deserialize(bytes)?;
-    let mut entries = vec![];
-    for (name, view) in file.iter() {
-        let place = name.strip_prefix("buffer").and_then(|rest| rest.split_once('.'));
-        let place = place.and_then(|(i, id)| Some((i.parse::<usize>().ok()?, id.parse::<u64>().ok()?)));
-        let (buffer, id) = place.with_context(|| format!("unknown key \"{name}\""))?;
-        ensure!(view.dtype() == Dtype::F32, "{name} is {:?}; expected F32", view.dtype());
-        let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-        entries.push((buffer, id, values.collect::<Vec<f32>>()));
-    }
-    entries.sort_by_key(|(buffer, id, _)| (*buffer, *id));
-    let mut state = OptimizerState::new();
-    for (buffer, id, values) in entries {
-        let buffers = state.entry(id).or_default();
-        ensure!(buffers.len() == buffer, "buffer{buffer}.{id} is there, buffer{} is not", buffers.len());
-        buffers.push(values);
-    }
-    Ok(state)
-}
-
-fn probe_bytes(vectors: &ProbeVectors) -> anyhow::Result<Vec<u8>> {
-    let halves: BTreeMap<&String, (usize, Vec<f16>)> = vectors
-        .iter()
-        .map(|(space, (width, values))| (space, (*width, values.iter().map(|&v| f16::from_f32(v)).collect())))
-        .collect();
-    let views = halves.iter().map(|(space, (width, values))| {
-        let shape = vec![values.len() / (*width).max(1), *width];
-        Ok((space.as_str(), TensorView::new(Dtype::F16, shape, bytemuck::cast_slice(values))?))
-    });
-    let views = views.collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(safetensors::serialize(views, None::<HashMap<String, String>>)?)
-}
-
-fn probe_from_bytes(bytes: &[u8]) -> anyhow::Result<ProbeVectors> {
-    let file = SafeTensors::deserialize(bytes)?;
-    let read = |(name, view): (&str, TensorView<'_>)| {
-        let &[_, width] = view.shape() else { bail!("{name} has {} axes; expected 2", view.shape().len()) };
-        ensure!(view.dtype() == Dtype::F16, "{name} is {:?}; expected F16", view.dtype());
-        let values = view.data().as_chunks::<2>().0.iter().map(|&half| f16::from_le_bytes(half).to_f32());
-        Ok((name.to_string(), (width, values.collect())))
-    };
-    file.iter().map(read).collect()
 }

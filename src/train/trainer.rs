@@ -12,14 +12,15 @@ use serde_json::json;
 
 use super::bootstrap::Bootstrap;
 use super::config::TrainConfig;
-use super::feed::{Feeder, used_images};
+use super::feed::Feeder;
 use super::gradients::{Pass, Student, Views};
+use super::images::TrainingImages;
 use super::metrics::Metrics;
 use super::optimizer::Optimizer;
 use super::run::{RunFolder, RunState, Saved};
 use super::schedule::learning_rate;
 use crate::augment::Normalization;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Part, Skipped};
 use crate::model::store::Model;
 use crate::model::{Encoder, Mode, ModelInfo, store};
 
@@ -34,6 +35,7 @@ pub struct Trainer {
     bootstrap: Option<Bootstrap>,
     optimizer: Optimizer,
     feeder: Feeder,
+    part: Part,
     state: RunState,
     steps_per_epoch: u64,
     data_name: String,
@@ -55,16 +57,14 @@ impl Trainer {
     /// A fresh run of `config` on `data`. `device` is one without gradients.
     pub fn new(config: TrainConfig, data: Arc<dyn Dataset>, device: &Device) -> anyhow::Result<Self> {
         config.validate()?;
+        let images = TrainingImages::choose(&config, data.as_ref());
+        let total_steps = total_steps(&config, data.as_ref(), &images)?;
         let norm = super::normalization::of(data.as_ref())?;
         let info = model_info(&config, norm);
         let device = device.clone().autodiff();
         let encoder = Encoder::new(&info, config.seed, &device).train();
-        let state = RunState {
-            step: 0,
-            total_steps: total_steps(&config, data.as_ref())?,
-            data: data.fingerprint()?,
-        };
-        Self::assemble(config, info, data, device, encoder, state)
+        let state = RunState { step: 0, total_steps, data: data.fingerprint()? };
+        Self::assemble(config, info, (data, images), device, encoder, state)
     }
 
     /// Continues from a checkpoint as if never stopped. The data must be the same.
@@ -81,7 +81,8 @@ impl Trainer {
             data.name(),
             saved.state.data
         );
-        let planned = total_steps(&config, data.as_ref())?;
+        let images = TrainingImages::choose(&config, data.as_ref());
+        let planned = total_steps(&config, data.as_ref(), &images)?;
         ensure!(
             planned == saved.state.total_steps,
             "config.toml asks for {planned} steps now, and asked for {} when the run began",
@@ -91,7 +92,7 @@ impl Trainer {
         let device = device.clone().autodiff();
         let model = store::from_bytes(&saved.model, &device, "checkpoint".into())?;
         let encoder = model.encoder.train();
-        let mut trainer = Self::assemble(config, model.info, data, device, encoder, saved.state)?;
+        let mut trainer = Self::assemble(config, model.info, (data, images), device, encoder, saved.state)?;
         if let Some(bootstrap) = trainer.bootstrap.take() {
             let restored = bootstrap.restore(saved.method).context("the checkpoint's method.safetensors")?;
             trainer.bootstrap = Some(restored);
@@ -104,7 +105,7 @@ impl Trainer {
     fn assemble(
         config: TrainConfig,
         info: ModelInfo,
-        data: Arc<dyn Dataset>,
+        (data, images): (Arc<dyn Dataset>, TrainingImages),
         device: Device,
         encoder: Encoder,
         state: RunState,
@@ -113,10 +114,11 @@ impl Trainer {
         let z_width = *config.model.projector.last().expect("validated to have a layer");
         let bootstrap = config.objective.byol();
         let bootstrap = bootstrap.map(|byol| Bootstrap::new(byol, z_width, &encoder, config.seed, &device));
-        let feeder = Feeder::start(config.clone(), data.clone(), info.normalization, steps)?;
+        let (steps_per_epoch, part) = (config.steps_per_epoch(images.count()), images.part.clone());
+        let feeder = Feeder::start(config.clone(), data.clone(), images, info.normalization, steps)?;
         Ok(Self {
             optimizer: Optimizer::new(config.optimizer.clone()),
-            steps_per_epoch: config.steps_per_epoch(used_images(&config, data.as_ref())),
+            steps_per_epoch,
             data_name: data.name(),
             config,
             info,
@@ -124,6 +126,7 @@ impl Trainer {
             encoder,
             bootstrap,
             feeder,
+            part,
             state,
             last_logged: Instant::now(),
             steps_since_log: 0,
@@ -140,9 +143,19 @@ impl Trainer {
         self.state.step as f64 / self.steps_per_epoch as f64
     }
 
-    /// Images that could not be read so far.
+    /// The images that are trained on, and those that are left out.
+    pub fn part(&self) -> &Part {
+        &self.part
+    }
+
+    /// Images that could not be read so far; others take their places.
     pub fn unreadable(&self) -> u64 {
         self.feeder.unreadable()
+    }
+
+    /// Those that were found since the last call: the first few by name.
+    pub fn take_unreadable(&self) -> Vec<Skipped> {
+        self.feeder.take_unreadable()
     }
 
     /// Steps between checkpoints.
@@ -298,13 +311,13 @@ fn model_info(config: &TrainConfig, normalization: Normalization) -> ModelInfo {
     }
 }
 
-fn total_steps(config: &TrainConfig, data: &dyn Dataset) -> anyhow::Result<u64> {
-    let images = used_images(config, data);
-    let per_epoch = config.steps_per_epoch(images);
+fn total_steps(config: &TrainConfig, data: &dyn Dataset, images: &TrainingImages) -> anyhow::Result<u64> {
+    let per_epoch = config.steps_per_epoch(images.count());
     ensure!(
         per_epoch >= 1,
-        "{} has {images} images, fewer than one batch ({}); --set batch=N makes it smaller",
+        "{}: {}, fewer than one batch ({}); --set batch=N makes it smaller",
         data.name(),
+        images.part.words(),
         config.batch
     );
     Ok(per_epoch * config.epochs)

@@ -1,6 +1,6 @@
 //! The Train tab with the real engine on the CPU and tiny runs, by role and label.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bagssl::device::DeviceChoice;
@@ -13,30 +13,34 @@ use egui_kittest::{Harness, Node};
 use crate::support::{bagssl, text};
 
 /// A window with an engine of its own.
-struct Window {
+pub struct Window {
     harness: Harness<'static, App>,
 }
 
 impl Window {
     /// The Train tab, the built-in data set open.
     fn train(size: [f32; 2]) -> Self {
-        let device = open_device(DeviceChoice::Cpu).unwrap();
-        let engine = engine::start(device, || {}).unwrap();
-        let options =
-            GuiOptions { model: "demo".into(), data: "demo".into(), split: None, image: None, runs: vec![] };
-        let build = Harness::builder().with_size(vec2(size[0], size[1])).with_max_steps(12).wgpu();
-        let harness = build.build_eframe(|cc| App::new(cc, engine, options));
-        let mut window = Self { harness };
+        let mut window = Self::open(size, "demo", vec![]);
         window.click("Train");
         window.until("the data set is open", |window| window.shows("14 epochs \u{b7} 896 steps"));
         window
+    }
+
+    /// The window on some data and runs.
+    pub fn open(size: [f32; 2], data: &str, runs: Vec<PathBuf>) -> Self {
+        let device = open_device(DeviceChoice::Cpu).unwrap();
+        let engine = engine::start(device, || {}).unwrap();
+        let options = GuiOptions { model: "demo".into(), data: data.into(), split: None, image: None, runs };
+        let build = Harness::builder().with_size(vec2(size[0], size[1])).with_max_steps(12).wgpu();
+        let harness = build.build_eframe(|cc| App::new(cc, engine, options));
+        Self { harness }
     }
 
     fn steps(&mut self) {
         self.harness.run_steps(3);
     }
 
-    fn until(&mut self, what: &str, ready: impl Fn(&Self) -> bool) {
+    pub fn until(&mut self, what: &str, ready: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + Duration::from_secs(120);
         loop {
             self.steps();
@@ -48,11 +52,11 @@ impl Window {
         }
     }
 
-    fn shows(&self, text: &str) -> bool {
+    pub fn shows(&self, text: &str) -> bool {
         self.harness.query_all_by_label_contains(text).next().is_some()
     }
 
-    fn click(&mut self, label: &str) {
+    pub fn click(&mut self, label: &str) {
         self.harness.get_by_label(label).click();
         self.steps();
     }
@@ -77,7 +81,7 @@ impl Window {
     }
 
     /// A run of `epochs` epochs of four tiny steps each, started.
-    fn start(&mut self, out: &Path, epochs: &str) {
+    pub fn start(&mut self, out: &Path, epochs: &str) {
         for (field, value) in
             [("images", "64"), ("batch", "16"), ("width", "4"), ("projector", "16"), ("epochs", epochs)]
         {

@@ -17,6 +17,7 @@ mod gui_views; // ways to look at heatmaps and galleries, by role and label
 mod layering; // a room imports only from floors below it
 mod methods; // training by each objective, BYOL's checkpoints
 mod model; // networks against torchvision
+mod notices; // training: what is left out, collapse alarms, in words, folder and window
 mod run; // training: resume, reproducibility, NaN
 mod shaders; // every shader through naga
 mod support; // paths, real data, running the program

@@ -71,6 +71,29 @@ fn steps(trainer: &mut Trainer, end: u64) -> Vec<f64> {
     losses
 }
 
+/// Two runs of the same config and seed, one of them stopped and resumed: the same losses to the
+/// bit, whole batches and micro-batches alike.
+#[test]
+fn every_method_gives_the_same_losses_again_and_across_a_resume() {
+    let device = Device::flex();
+    for objective in Objective::all() {
+        for parts in ["accumulate=1", "accumulate=2"] {
+            let config = tiny(objective.clone(), &["epochs=2", parts]);
+            let folder = tempfile::tempdir().unwrap();
+            let run =
+                RunFolder::create(&folder.path().join("run"), &config, &serde_json::Value::Null).unwrap();
+            let expected = steps(&mut Trainer::new(config.clone(), data(), &device).unwrap(), 4);
+            let mut trainer = Trainer::new(config.clone(), data(), &device).unwrap();
+            let mut found = steps(&mut trainer, 2);
+            trainer.checkpoint(&run).unwrap();
+            drop(trainer);
+            let mut trainer = Trainer::resume(config, run.load().unwrap(), data(), &device).unwrap();
+            found.extend(steps(&mut trainer, 4));
+            assert_eq!(found, expected, "{}, {parts}", objective.title());
+        }
+    }
+}
+
 #[test]
 fn byol_goes_on_to_the_bit_from_its_checkpoint_predictor_and_target_included() {
     let folder = tempfile::tempdir().unwrap();

@@ -10,13 +10,13 @@ use bagssl::engine::jobs::train::{Start, TrainRequest, train};
 use bagssl::model::weights;
 use bagssl::progress::{CancelToken, Cancelled, Progress};
 use bagssl::train::optimizer::Rule;
-use bagssl::train::{Metrics, RunFolder, TrainConfig, Trainer, recipes};
+use bagssl::train::{Metrics, NoticeKind, RunFolder, TrainConfig, Trainer, recipes};
 use burn::tensor::Device;
 
 use crate::support::text;
 
 /// A run of 6 steps of a very narrow network.
-fn tiny() -> TrainConfig {
+pub fn tiny() -> TrainConfig {
     let mut config = recipes::find("quick-parts").unwrap().config;
     config.views.truncate(2);
     let changes = [
@@ -50,7 +50,7 @@ fn run(out: &Path, start: Start, cancel_at: Option<u64>) -> anyhow::Result<Vec<M
 }
 
 /// Runs to the end, or until `at_step` (which sees the steps done) has cancelled it.
-fn run_on(
+pub fn run_on(
     data: &str,
     out: &Path,
     start: Start,
@@ -65,7 +65,7 @@ fn run_on(
     RunFolder::open(out).unwrap().0.metrics()
 }
 
-fn losses(metrics: &[Metrics]) -> Vec<(u64, f64)> {
+pub fn losses(metrics: &[Metrics]) -> Vec<(u64, f64)> {
     metrics.iter().map(|m| (m.step, m.loss)).collect()
 }
 
@@ -88,6 +88,8 @@ fn a_run_that_was_stopped_goes_on_to_the_bit_as_if_it_had_not() {
 
         let stopped = run(&halved, start(), Some(3)).unwrap_err();
         assert!(stopped.downcast_ref::<Cancelled>().is_some(), "{stopped:#}");
+        let vectors = RunFolder::open(&halved).unwrap().0.probe_steps().unwrap();
+        assert_eq!(vectors.last(), Some(&3), "the checkpoint of the stop has its probe vectors");
         let resumed = run(&halved, Start::Resume, None).unwrap();
         assert_eq!(losses(&resumed), losses(&expected), "{rule:?}");
         assert!(last_model(&whole) == last_model(&halved), "{rule:?}: the last checkpoints differ");
@@ -161,10 +163,14 @@ fn a_full_disk_stops_the_run_in_words_and_nothing_is_lost() {
     let error = format!("{error:#}");
     assert!(error.contains("metrics.jsonl") && error.contains("No space left"), "{error}");
     assert!(error.contains("--resume continues from") && error.contains("step-000004"), "{error}");
+    let stopped = RunFolder::open(&out).unwrap().0.notices().unwrap();
+    assert!(stopped.len() == 1 && stopped[0].kind == NoticeKind::Stopped, "{stopped:?}");
+    assert!(stopped[0].step == 4 && stopped[0].message.contains("No space left"), "{stopped:?}");
     std::fs::remove_file(&metrics).unwrap();
     std::fs::rename(folder.path().join("kept"), &metrics).unwrap();
     run(&out, Start::Resume, None).unwrap();
     assert!(last_model(&whole) == last_model(&out), "the last checkpoints differ");
+    assert_eq!(RunFolder::open(&out).unwrap().0.notices().unwrap(), [], "the run went on");
 }
 
 #[test]

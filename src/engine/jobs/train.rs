@@ -8,11 +8,11 @@ use serde_json::json;
 
 use super::Job;
 use super::figures::{Written, write_caption};
-use crate::dataset::Split;
+use crate::dataset::{Part, Split};
 use crate::device;
 use crate::engine::session::{News, Session};
 use crate::progress::Cancelled;
-use crate::train::{RunFolder, TrainConfig};
+use crate::train::{Notice, RunFolder, TrainConfig};
 
 /// `bagssl train`.
 pub struct TrainRequest {
@@ -43,7 +43,12 @@ pub struct TrainReport {
     pub views_per_second: Option<f64>,
     pub checkpoint: PathBuf,
     pub device: String,
+    /// Images that are trained on, and those that were left out from the start.
+    pub data: Part,
+    /// Images that could not be read later on; others took their places.
     pub unreadable_images: u64,
+    /// What was left out, as kept in the run folder.
+    pub notices: Vec<Notice>,
 }
 
 /// Trains until all steps are done. Cancelled, it writes a checkpoint first. `watch` sees what
@@ -57,7 +62,10 @@ pub fn train(
     let mut session = Session::begin(request, &device)?;
     while !session.is_finished() {
         if job.cancel.is_cancelled() {
-            let folder = session.checkpoint()?;
+            let folder = session.end()?;
+            while session.has_look() {
+                session.advance()?.iter().for_each(&mut *watch);
+            }
             let state = session.trainer().state();
             return Err(anyhow::Error::new(Cancelled).context(format!(
                 "stopped after step {} of {}; --resume continues from {}",
@@ -77,7 +85,9 @@ pub fn train(
         views_per_second: session.views_per_second(),
         checkpoint: session.run().latest()?,
         device: device.name,
+        data: trainer.part().clone(),
         unreadable_images: trainer.unreadable(),
+        notices: session.notices().to_vec(),
     })
 }
 

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 
+use super::active::{Active, Done};
 use super::follow::{FollowJob, Follower};
 use super::probe::Probe;
-use super::rate::Rate;
 use super::state::*;
 use crate::augment::Crop;
 use crate::dataset::{self, Dataset};
@@ -16,9 +16,9 @@ use crate::device::OpenDevice;
 use crate::embed::Embedder;
 use crate::engine::handle::EngineLine;
 use crate::engine::jobs::train::{Start, TrainRequest};
-use crate::engine::session::{News, Session};
+use crate::engine::session::Session;
 use crate::engine::state::Event;
-use crate::train::{TrainConfig, feed};
+use crate::train::{TrainConfig, TrainingImages};
 
 /// News of training come this often at most where the device draws, too.
 const GPU_PERIOD: Duration = Duration::from_millis(33);
@@ -26,8 +26,10 @@ const GPU_PERIOD: Duration = Duration::from_millis(33);
 const CPU_PERIOD: Duration = Duration::from_millis(500);
 /// A frame may take one part in this of the time between two news, so that drawing yields.
 const FRAME_SHARE: f32 = 60.0;
-/// Time for other batch work, such as extraction for the galleries, to that of training.
+/// Time for other batch work, such as extraction for the galleries, to that of training: while
+/// Explore is open, and while nobody sees what it is for.
 const OTHER_SHARE: f64 = 0.2;
+const OTHER_SHARE_UNSEEN: f64 = 0.01;
 /// Lines of metrics that a run writes at most, about.
 const LINES: u64 = 2000;
 /// How often the memory of the process is looked at.
@@ -42,20 +44,9 @@ pub struct Training {
     drawing: Drawing,
     is_gpu: bool,
     published: Instant,
+    /// Whether the run's folder has grown since.
+    has_written: bool,
     memory: (Option<Instant>, Option<u64>),
-}
-
-/// A run that is going on or paused.
-struct Active {
-    path: PathBuf,
-    session: Session,
-    is_paused: bool,
-    rate: Rate,
-    checkpoint: u64,
-    /// Time in training steps.
-    trained: Duration,
-    /// Time in other work of the thread since the run began.
-    other: Duration,
 }
 
 impl Training {
@@ -69,19 +60,21 @@ impl Training {
             drawing: Drawing::default(),
             is_gpu,
             published: Instant::now(),
+            has_written: false,
             memory: (None, None),
         })
     }
 
     /// Whether a step is to be done.
     pub fn has_work(&self) -> bool {
-        self.active.as_ref().is_some_and(|active| !active.is_paused)
+        self.active.as_ref().is_some_and(Active::works)
     }
 
     /// Whether batch work that nobody waits for may take its turn: a part of the time while a run goes on.
     pub fn grants(&self) -> bool {
         let running = self.active.as_ref().filter(|active| !active.is_paused);
-        running.is_none_or(|active| active.other <= active.trained.mul_f64(OTHER_SHARE))
+        let share = if self.drawing.shows_pins { OTHER_SHARE_UNSEEN } else { OTHER_SHARE };
+        running.is_none_or(|active| active.other <= active.trained.mul_f64(share))
     }
 
     /// Other work took that long.
@@ -165,7 +158,7 @@ impl Training {
         session.limit_lines(LINES);
         let config = session.trainer().config();
         let patch = probe_patch(config, data.as_ref());
-        let used = feed::used_images(config, data.as_ref());
+        let used = TrainingImages::choose(config, data.as_ref()).first;
         let active = Active::new(out.into(), session);
         self.probe.begin(&source, &data, used, patch);
         self.active = Some(active);
@@ -180,27 +173,52 @@ impl Training {
         let Some(active) = &mut self.active else { return };
         active.is_paused = paused;
         active.rate.restart(Instant::now());
-        self.publish(if paused { Phase::Paused } else { Phase::Running }, None);
+        self.publish_now();
     }
 
     fn checkpoint(&mut self) -> anyhow::Result<()> {
         let active = self.active.as_mut().context("nothing is being trained")?;
-        let path = active.save()?;
+        let path = active.session.checkpoint()?;
+        self.saved(path);
+        Ok(())
+    }
+
+    /// A checkpoint stands.
+    fn saved(&mut self, path: PathBuf) {
+        let Some(active) = &mut self.active else { return };
+        active.checkpoint = active.session.trainer().state().step;
         let (run, step) = (active.path.clone(), active.checkpoint);
         self.follower.ask(FollowJob::Look);
         self.emit(TrainEvent::CheckpointSaved { run, step, path });
         self.publish_now();
+    }
+
+    /// Ends the run, its checkpoint written; one that cannot be written keeps the run. The vectors
+    /// of the probe patches follow in pieces, unless it is asked again.
+    fn stop(&mut self) -> anyhow::Result<()> {
+        let active = self.active.as_mut().context("nothing is being trained")?;
+        if active.is_ending {
+            self.stopped();
+            return Ok(());
+        }
+        let path = active.session.end()?;
+        active.is_ending = true;
+        self.saved(path);
+        self.stop_if_ended();
         Ok(())
     }
 
-    /// Ends the run, its checkpoint written; one that cannot be written keeps the run.
-    fn stop(&mut self) -> anyhow::Result<()> {
-        self.checkpoint()?;
+    fn stop_if_ended(&mut self) {
+        if self.active.as_ref().is_some_and(|active| active.is_ending && !active.session.has_look()) {
+            self.stopped();
+        }
+    }
+
+    fn stopped(&mut self) {
         self.publish(Phase::Stopped, None);
         if let Some(active) = self.active.take() {
             self.emit(TrainEvent::Stopped { run: active.path, step: active.checkpoint });
         }
-        Ok(())
     }
 
     fn change_pins(&mut self, change: impl FnOnce(&mut Probe)) {
@@ -212,21 +230,28 @@ impl Training {
 
     /// One step, then a piece of the pinned patches, then the news. A failure ends the run and is told.
     pub fn step(&mut self, device: &OpenDevice) {
-        let Some(active) = self.active.as_mut().filter(|active| !active.is_paused) else { return };
-        match active.step() {
+        let Some(active) = self.active.as_mut().filter(|active| active.works()) else { return };
+        let done = active.step();
+        let (run, warnings) = (active.path.clone(), std::mem::take(&mut active.warnings));
+        for message in warnings {
+            self.emit(TrainEvent::Warned { run: run.clone(), message });
+        }
+        match done {
             Ok(Done::Nothing) => {}
-            Ok(Done::Wrote) => self.follower.ask(FollowJob::Look),
+            Ok(Done::Wrote) => self.has_written = true,
             Ok(Done::All) => return self.finish(),
             Err(error) => return self.fail(&error),
         }
-        if self.drawing.shows_pins {
+        self.stop_if_ended();
+        let Some(active) = self.active.as_mut() else { return };
+        if self.drawing.shows_pins && !active.is_ending {
             let trainer = active.session.trainer();
             let trained = &active.trained;
             self.probe
                 .advance(trainer.state().step, *trained, || Embedder::new(trainer.model(), &device.device));
         }
         if self.published.elapsed() >= self.period() {
-            self.publish(Phase::Running, None);
+            self.publish_now();
         }
     }
 
@@ -256,12 +281,14 @@ impl Training {
 
     fn publish_now(&mut self) {
         let Some(active) = &self.active else { return };
-        let phase = if active.is_paused { Phase::Paused } else { Phase::Running };
-        self.publish(phase, None);
+        self.publish(active.phase(), None);
     }
 
     fn publish(&mut self, phase: Phase, error: Option<String>) {
         self.published = Instant::now();
+        if std::mem::take(&mut self.has_written) {
+            self.follower.ask(FollowJob::Look);
+        }
         let memory = self.memory();
         let Some(active) = &self.active else { return };
         let view = active.view(phase, error, memory, self.probe.share(active.trained));
@@ -278,91 +305,6 @@ impl Training {
             self.memory = (Some(Instant::now()), stats.map(|stats| stats.physical_mem as u64));
         }
         self.memory.1
-    }
-}
-
-/// What a step left behind.
-enum Done {
-    Nothing,
-    /// A line of metrics or a checkpoint.
-    Wrote,
-    /// The last step is done.
-    All,
-}
-
-impl Active {
-    fn new(path: PathBuf, session: Session) -> Self {
-        let mut rate = Rate::default();
-        rate.restart(Instant::now());
-        Self {
-            path,
-            checkpoint: session.trainer().state().step,
-            session,
-            is_paused: false,
-            rate,
-            trained: Duration::ZERO,
-            other: Duration::ZERO,
-        }
-    }
-
-    fn save(&mut self) -> anyhow::Result<PathBuf> {
-        let path = self.session.checkpoint()?;
-        self.checkpoint = self.session.trainer().state().step;
-        Ok(path)
-    }
-
-    /// One step with what is due after it, or one batch of a probe.
-    fn step(&mut self) -> anyhow::Result<Done> {
-        ensure!(!self.session.is_finished(), "the run has done all its steps; raise epochs in a new run");
-        let before = self.session.trainer().state().step;
-        let clock = Instant::now();
-        let news = self.session.advance()?;
-        self.trained += clock.elapsed();
-        if self.session.trainer().state().step > before {
-            self.rate.tick(Instant::now());
-        }
-        for item in &news {
-            match item {
-                News::Checkpoint { step, .. } => self.checkpoint = *step,
-                News::Warning(warning) => log::warn!("{warning}"),
-                News::Metrics(_) | News::Probe(_) => {}
-            }
-        }
-        Ok(match (self.session.is_finished(), news.is_empty()) {
-            (true, _) => Done::All,
-            (false, true) => Done::Nothing,
-            (false, false) => Done::Wrote,
-        })
-    }
-
-    fn view(
-        &self,
-        phase: Phase,
-        error: Option<String>,
-        memory: Option<u64>,
-        probe_share: f64,
-    ) -> TrainingView {
-        let trainer = self.session.trainer();
-        let state = trainer.state();
-        let per_second = self.rate.steps_per_second().filter(|_| phase == Phase::Running);
-        let left = (state.total_steps - state.step) as f64;
-        TrainingView {
-            run: self.path.clone(),
-            phase,
-            error,
-            step: state.step,
-            total_steps: state.total_steps,
-            epoch: trainer.epoch(),
-            views_per_step: trainer.views_per_step(),
-            loss: self.session.last_report().map(|report| report.loss),
-            lr: self.session.last_report().map(|report| report.lr),
-            views_per_second: per_second.map(|rate| rate * trainer.views_per_step() as f64),
-            remaining: per_second.map(|rate| Duration::from_secs_f64(left / rate)),
-            memory,
-            checkpoint: Some(self.checkpoint),
-            unreadable: trainer.unreadable(),
-            probe_share,
-        }
     }
 }
 

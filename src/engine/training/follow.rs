@@ -20,8 +20,8 @@ use crate::dataset;
 use crate::engine::handle::EngineLine;
 use crate::engine::state::Event;
 use crate::model::store::MODEL_FILE;
-use crate::train::run::{METRICS_FILE, PROBES_FILE};
-use crate::train::{RunFolder, TrainConfig};
+use crate::train::run::{METRICS_FILE, NOTICES_FILE, PROBES_FILE};
+use crate::train::{Notice, RunFolder, TrainConfig};
 
 /// How often the files of the followed runs are looked at.
 const PERIOD: Duration = Duration::from_millis(500);
@@ -137,6 +137,8 @@ struct Followed {
     metrics: Tail,
     probes: Tail,
     alarms: Arc<Vec<String>>,
+    notice_lines: Tail,
+    notices: Arc<Vec<Notice>>,
     grew: Option<Instant>,
     gap: Duration,
     /// Modification times of what is read whole: configuration, environment, newest checkpoint.
@@ -160,6 +162,7 @@ impl Followed {
             checkpoints: Arc::default(),
             status: RunStatus::Unfinished,
             alarms: Arc::default(),
+            notices: Arc::default(),
             error: None,
         };
         let mut run = Self {
@@ -168,6 +171,8 @@ impl Followed {
             table: Table::default(),
             metrics: Tail::new(METRICS_FILE),
             probes: Tail::new(PROBES_FILE),
+            notice_lines: Tail::new(NOTICES_FILE),
+            notices: Arc::default(),
             alarms: Arc::default(),
             grew: None,
             gap: Duration::ZERO,
@@ -200,6 +205,7 @@ impl Followed {
                 view.series = Arc::new(self.table.shown());
                 view.vectors = Arc::new(self.table.vectors());
                 view.alarms = self.alarms.clone();
+                view.notices = self.notices.clone();
             }
             Err(error) => {
                 let error = Some(format!("{error:#}"));
@@ -232,7 +238,7 @@ impl Followed {
             let split = serde_json::from_value(data["split"].clone()).ok().flatten();
             (name, DataSource { spec, split })
         });
-        view.images = data["images"].as_u64().map(|images| images as usize);
+        view.images = used_images(data, view.config.as_deref());
         view.device = text(&environment["device"]);
         view.checkpoints = Arc::new(checkpoints(&self.path));
         let state = view.checkpoints.last().and_then(|last| read_json(&last.path.join("state.json")));
@@ -255,6 +261,7 @@ impl Followed {
     fn read_lines(&mut self) -> anyhow::Result<bool> {
         let metrics = self.metrics.read(&self.path)?;
         let probes = self.probes.read(&self.path)?;
+        let has_notices = self.read_notices()?;
         if metrics.is_new_file || probes.is_new_file {
             // A resumed run puts shorter files in place of the old ones: both are read again.
             self.table = Table::default();
@@ -277,7 +284,17 @@ impl Followed {
         {
             self.gap = before.elapsed();
         }
-        Ok(metrics.grew || probes.grew || metrics.is_new_file || probes.is_new_file)
+        Ok(has_notices || metrics.grew || probes.grew || metrics.is_new_file || probes.is_new_file)
+    }
+
+    fn read_notices(&mut self) -> anyhow::Result<bool> {
+        let added = self.notice_lines.read(&self.path)?;
+        if added.is_new_file {
+            self.notices = Arc::default();
+        }
+        let notices = added.lines.lines().filter_map(|line| serde_json::from_str(line).ok());
+        Arc::make_mut(&mut self.notices).extend(notices);
+        Ok(added.grew || added.is_new_file)
     }
 }
 
@@ -287,9 +304,14 @@ fn read_json(path: &Path) -> Option<Value> {
 
 /// Steps of the whole run, where no checkpoint says it.
 fn planned_steps(view: &RunView) -> Option<u64> {
-    let config: &TrainConfig = view.config.as_ref()?;
-    let images = view.images.map(|images| config.images.map_or(images, |limit| limit.min(images)))?;
-    Some(config.steps_per_epoch(images) * config.epochs)
+    Some(view.steps_per_epoch()? * view.config.as_ref()?.epochs)
+}
+
+/// Images that a run trains on; early versions say only how many there are.
+fn used_images(data: &Value, config: Option<&TrainConfig>) -> Option<usize> {
+    let number = |key: &str| data[key].as_u64().map(|images| images as usize);
+    let limit = config.and_then(|config| config.images).unwrap_or(usize::MAX);
+    number("used").or(number("images").map(|images| images.min(limit)))
 }
 
 /// The checkpoints of a run folder, oldest first.

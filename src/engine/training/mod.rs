@@ -1,6 +1,7 @@
 //! Training inside the engine's thread: what can be asked of it, what it shows, and the thread
 //! that reads run folders, finished ones and those of other processes.
 
+mod active;
 mod choices;
 mod desk;
 mod export;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use super::series::Series;
-use crate::dataset::Split;
+use crate::dataset::{Part, Split};
 use crate::engine::state::{Gallery, Heatmap};
 use crate::image::Image;
 use crate::patch::PatchRef;
-use crate::train::TrainConfig;
+use crate::train::{Notice, NoticeKind, TrainConfig};
 
 /// What the window asks of training.
 #[derive(Clone, Debug)]
@@ -101,6 +101,8 @@ pub enum TrainEvent {
     CheckpointSaved { run: PathBuf, step: u64, path: PathBuf },
     /// A run ended on request, its last checkpoint written.
     Stopped { run: PathBuf, step: u64 },
+    /// Something is left out; the run goes on. Kept with the run.
+    Warned { run: PathBuf, message: String },
     /// All steps are done.
     Finished { run: PathBuf },
     /// What a data set holds, or why it cannot be used.
@@ -137,6 +139,8 @@ pub struct DataSeen {
 pub enum Phase {
     Running,
     Paused,
+    /// Asked to stop, and its last checkpoint stands; the probe patches' vectors follow.
+    Ending,
     Stopped,
     Finished,
     Failed,
@@ -145,7 +149,7 @@ pub enum Phase {
 impl Phase {
     /// Whether the run holds the engine: another one cannot begin.
     pub fn is_active(self) -> bool {
-        matches!(self, Phase::Running | Phase::Paused)
+        matches!(self, Phase::Running | Phase::Paused | Phase::Ending)
     }
 }
 
@@ -171,7 +175,9 @@ pub struct TrainingView {
     pub memory: Option<u64>,
     /// Step of the newest checkpoint.
     pub checkpoint: Option<u64>,
-    /// Images that could not be read; others took their places.
+    /// The images that are trained on, and those that were left out from the start.
+    pub part: Arc<Part>,
+    /// Images that could not be read later on; others took their places.
     pub unreadable: u64,
     /// Part of the time that the pinned patches took, 0 to 1.
     pub probe_share: f64,
@@ -220,7 +226,7 @@ pub struct RunView {
     pub config: Option<Arc<TrainConfig>>,
     /// The data set by name, and by the words that opened it.
     pub data: Option<(String, DataSource)>,
-    /// Images that the data set holds.
+    /// Images that it trains on.
     pub images: Option<usize>,
     pub device: Option<String>,
     pub total_steps: Option<u64>,
@@ -233,6 +239,8 @@ pub struct RunView {
     pub status: RunStatus,
     /// Signs of a collapse that the newest probe saw, one sentence each.
     pub alarms: Arc<Vec<String>>,
+    /// What it says in words: what was left out, and why it stopped.
+    pub notices: Arc<Vec<Notice>>,
     /// What is wrong with the folder.
     pub error: Option<String>,
 }
@@ -241,6 +249,18 @@ impl RunView {
     /// Steps of the newest line of metrics.
     pub fn last_step(&self) -> Option<f64> {
         self.series.get("loss").and_then(|series| series.x.last().copied())
+    }
+
+    /// Why it stopped, where an error stopped it and it did not go on since.
+    pub fn stopped_by(&self) -> Option<&str> {
+        let last = self.notices.last().filter(|notice| notice.kind == NoticeKind::Stopped)?;
+        Some(&last.message)
+    }
+
+    /// Steps of one pass over its images.
+    pub fn steps_per_epoch(&self) -> Option<u64> {
+        let config = self.config.as_ref()?;
+        self.images.map(|images| config.steps_per_epoch(images)).filter(|steps| *steps > 0)
     }
 
     /// Views that one step trains on.

@@ -4,17 +4,19 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use eframe::egui::{Align, Button, Color32, ComboBox, Id, Label, Layout, RichText, Slider, Ui, Vec2, vec2};
-use egui_plot::{GridInput, GridMark, HoverPosition, Line, LineStyle, Plot, PlotBounds, PlotPoints, PlotUi};
+use egui_plot::{Line, LineStyle, Plot, PlotBounds, PlotPoints};
 
 use super::metrics::{PlotSpec, plots, spectra};
+use super::plotting::{hover_text, log_marks, marks, number, tick, zoom_by_wheel};
 use super::smooth::{Look, Ready, thinned};
+use super::spectrum::spectrum_ui;
 use crate::engine::training::{CurveExport, RunView};
-use crate::gui::text::{tail, thousands};
+use crate::gui::text::tail;
 use crate::gui::theme::{self, STEP};
 
 /// Smallest width of a plot, and its height, points.
 const LEAST_WIDTH: f32 = 220.0;
-const HEIGHT: f32 = 116.0;
+pub const HEIGHT: f32 = 116.0;
 const LARGE_HEIGHT: f32 = 380.0;
 /// Runs whose values stand above a plot.
 const VALUES: usize = 4;
@@ -40,15 +42,7 @@ impl Axis {
         match self {
             Axis::Steps => 1.0,
             Axis::Views => run.views_per_step().unwrap_or(1.0),
-            Axis::Epochs => {
-                let config = run.config.as_ref();
-                let images = run
-                    .images
-                    .zip(config)
-                    .map(|(images, config)| config.images.map_or(images, |limit| limit.min(images)));
-                let per_epoch = images.zip(config).map(|(images, config)| config.steps_per_epoch(images));
-                per_epoch.filter(|steps| *steps > 0).map_or(1.0, |steps| 1.0 / steps as f64)
-            }
+            Axis::Epochs => run.steps_per_epoch().map_or(1.0, |steps| 1.0 / steps as f64),
         }
     }
 }
@@ -324,183 +318,5 @@ impl Curves {
                 .into_iter()
                 .collect(),
         }
-    }
-}
-
-/// The newest list of numbers of each run in its order, on a logarithmic axis.
-fn spectrum_ui(ui: &mut Ui, spec: &PlotSpec, runs: &[Shown<'_>], width: f32) {
-    let dark = ui.visuals().dark_mode;
-    let mut lines = vec![];
-    for Shown { run, color } in runs {
-        for (key, space) in &spec.keys {
-            let Some((step, values)) = run.vectors.get(key) else { continue };
-            let color = space.filter(|_| runs.len() == 1).map_or(*color, |space| theme::space(space, dark));
-            let points = values.iter().enumerate().filter(|(_, value)| **value > 0.0);
-            let points: Vec<[f64; 2]> =
-                points.map(|(place, value)| [place as f64 + 1.0, value.log10()]).collect();
-            let name = format!(
-                "{} {} after step {}",
-                tail(&run.name, 28),
-                space.unwrap_or(""),
-                thousands(*step as usize)
-            );
-            lines.push((name, color, *space == Some("h") && runs.len() > 1, points));
-        }
-    }
-    ui.horizontal(|ui| {
-        ui.add(Label::new(RichText::new(&spec.title).strong()).truncate()).on_hover_text(spec.help);
-        ui.weak("log, by rank");
-    });
-    let look = Look { smoothing: 0.0, log_x: false, log_y: true };
-    Plot::new(("spectrum", &spec.base))
-        .width(width)
-        .height(HEIGHT)
-        .allow_scroll(false)
-        .allow_zoom(false)
-        .y_axis_min_width(44.0)
-        .set_margin_fraction(vec2(0.01, 0.08))
-        .x_grid_spacer(marks)
-        .y_grid_spacer(log_marks)
-        .x_axis_formatter(|mark, _| tick(mark.value, false))
-        .y_axis_formatter(|mark, _| tick(mark.value, true))
-        .label_formatter(move |at| hover_text(at, look))
-        .show(ui, move |plot| {
-            zoom_by_wheel(plot);
-            for (name, color, dashed, points) in lines {
-                let style = if dashed { LineStyle::dashed_dense() } else { LineStyle::Solid };
-                plot.line(
-                    Line::new(name, PlotPoints::from(thinned(&points, None)))
-                        .color(color)
-                        .width(1.5)
-                        .style(style),
-                );
-            }
-        });
-}
-
-/// The wheel zooms about the pointer, as on pictures; with Shift only the vertical axis stays.
-fn zoom_by_wheel(plot: &mut PlotUi<'_>) {
-    if !plot.response().hovered() {
-        return;
-    }
-    let factor = plot.ctx().input_mut(|input| {
-        let wheel = std::mem::take(&mut input.smooth_scroll_delta);
-        ((wheel.x + wheel.y) / 200.0).exp() * input.zoom_delta()
-    });
-    if factor != 1.0 {
-        let vertical = if plot.ctx().input(|input| input.modifiers.shift) { 1.0 } else { factor };
-        plot.zoom_bounds_around_hovered(vec2(factor, vertical));
-        plot.ctx().request_repaint();
-    }
-}
-
-/// A number with the digits that matter.
-pub fn number(value: f64) -> String {
-    let size = value.abs();
-    match size {
-        _ if !value.is_finite() => "none".to_owned(),
-        0.0 => "0".to_owned(),
-        _ if size >= 10_000.0 => {
-            format!("{}{}", if value < 0.0 { "-" } else { "" }, thousands(size.round() as usize))
-        }
-        _ if size >= 100.0 => format!("{value:.1}"),
-        _ if size >= 0.01 => format!("{value:.4}"),
-        _ => format!("{value:.2e}"),
-    }
-}
-
-pub fn tick(at: f64, log: bool) -> String {
-    let value = if log { 10f64.powf(at) } else { at };
-    let size = value.abs();
-    match size {
-        0.0 => "0".to_owned(),
-        _ if size >= 1e9 => format!("{}G", value / 1e9),
-        _ if size >= 1e6 => format!("{}M", value / 1e6),
-        _ if size >= 1e4 => format!("{}k", value / 1e3),
-        _ if size >= 1e-3 => format!("{}", (value * 1e6).round() / 1e6),
-        _ => format!("{value:.0e}"),
-    }
-}
-
-pub fn hover_text(at: &HoverPosition<'_>, look: Look) -> Option<String> {
-    let plain = |value: f64, log: bool| if log { 10f64.powf(value) } else { value };
-    match at {
-        HoverPosition::NearDataPoint { plot_name, position, .. } => Some(format!(
-            "{plot_name}\nat {}: {}",
-            number(plain(position.x, look.log_x)),
-            number(plain(position.y, look.log_y))
-        )),
-        HoverPosition::Elsewhere { .. } => None,
-    }
-}
-
-/// Three to seven marks at round numbers.
-pub fn marks(input: GridInput) -> Vec<GridMark> {
-    let (lo, hi) = input.bounds;
-    let rough = (hi - lo) / 4.0;
-    if !(rough.is_finite() && rough > 0.0) {
-        return vec![];
-    }
-    let power = 10f64.powf(rough.log10().floor());
-    let step =
-        [1.0, 2.0, 5.0, 10.0].into_iter().map(|digit| digit * power).find(|step| *step >= rough * 0.75);
-    let step = step.unwrap_or(10.0 * power);
-    let first = (lo / step).ceil() as i64;
-    let all = (first..).map(|place| place as f64 * step).take_while(|value| *value <= hi).take(16);
-    all.map(|value| GridMark { value, step_size: step }).collect()
-}
-
-/// Marks of a logarithmic axis: powers of ten, and 2 to 9 times them where there is room.
-fn log_marks(input: GridInput) -> Vec<GridMark> {
-    let (lo, hi) = input.bounds;
-    let span = hi - lo;
-    if !span.is_finite() || span > 40.0 {
-        return vec![];
-    }
-    let mut marks = vec![];
-    for power in lo.floor() as i32..=hi.ceil() as i32 {
-        marks.push(GridMark { value: f64::from(power), step_size: 1.0 });
-        if span < 3.0 {
-            marks.extend((2..10).map(|digit| GridMark {
-                value: f64::from(power) + f64::from(digit).log10(),
-                step_size: if span < 1.0 { 0.4 } else { 0.1 },
-            }));
-        }
-    }
-    marks.retain(|mark| (lo..=hi).contains(&mark.value));
-    marks
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_have_the_digits_that_matter() {
-        assert_eq!(
-            [0.0, 1.23456, 250.04, 12_345.6, 0.00012].map(number),
-            ["0", "1.2346", "250.0", "12,346", "1.20e-4"]
-        );
-        assert_eq!([0.0, 0.05, 25_000.0, 2e6].map(|value| tick(value, false)), ["0", "0.05", "25k", "2M"]);
-        assert_eq!(tick(-2.0, true), "0.01");
-    }
-
-    #[test]
-    fn an_axis_is_marked_at_round_numbers() {
-        let values = |lo, hi| {
-            marks(GridInput { bounds: (lo, hi), base_step_size: 0.1 })
-                .iter()
-                .map(|m| m.value)
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(values(0.0, 14.0), [0.0, 5.0, 10.0]);
-        assert_eq!(values(-3.0, 900.0), [0.0, 200.0, 400.0, 600.0, 800.0]);
-        assert!(values(f64::INFINITY, 1.0).is_empty() && values(1.0, 1.0).is_empty());
-    }
-
-    #[test]
-    fn a_logarithmic_axis_is_marked_at_powers_of_ten() {
-        let marks = log_marks(GridInput { bounds: (-1.5, 2.5), base_step_size: 0.1 });
-        assert_eq!(marks.iter().map(|mark| mark.value).collect::<Vec<_>>(), [-1.0, 0.0, 1.0, 2.0]);
     }
 }

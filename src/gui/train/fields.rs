@@ -1,16 +1,20 @@
 //! The fields of a configuration on screen: one row each, its error below it.
 
 use eframe::egui::{
-    Align, CollapsingHeader, ComboBox, Label, Layout, Response, RichText, TextEdit, Ui, WidgetText, vec2,
+    Align, CollapsingHeader, Color32, ComboBox, Label, Layout, Response, RichText, TextEdit, Ui, WidgetText,
+    vec2,
 };
 use toml::Value;
 
-use super::editor::{ConfigEditor, absent_meaning, optional_fields};
+use super::editor::ConfigEditor;
+use super::tree::{absent_meaning, optional_fields};
 use crate::engine::training::{Choice, choices};
 use crate::gui::theme;
 
 /// Width of the names before the fields, points.
 const NAME: f32 = 132.0;
+/// And before the few fields of the form itself.
+const SHORT_NAME: f32 = 64.0;
 /// Width of a field, points.
 const FIELD: f32 = 128.0;
 
@@ -314,16 +318,31 @@ pub fn name_ui(ui: &mut Ui, width: f32, text: impl Into<WidgetText>) -> Response
     column.inner
 }
 
+/// A name and what stands beside it.
+pub fn short_row(ui: &mut Ui, name: &str, add: impl FnOnce(&mut Ui)) {
+    ui.horizontal(|ui| {
+        name_ui(ui, SHORT_NAME, name);
+        add(ui);
+    });
+}
+
 /// An error in words, wrapped.
 pub fn error_ui(ui: &mut Ui, message: &str) {
-    let (color, fill) = theme::error(ui.visuals().dark_mode);
+    message_ui(ui, theme::error(ui.visuals().dark_mode), message);
+}
+
+/// A warning in words, wrapped.
+pub fn warning_ui(ui: &mut Ui, message: &str) -> Response {
+    message_ui(ui, theme::warning(ui.visuals().dark_mode), message)
+}
+
+fn message_ui(ui: &mut Ui, (color, fill): (Color32, Color32), message: &str) -> Response {
     eframe::egui::Frame::new()
         .fill(fill)
         .corner_radius(4)
         .inner_margin(eframe::egui::Margin::symmetric(6, 3))
-        .show(ui, |ui| {
-            ui.add(Label::new(RichText::new(message).color(color)).wrap());
-        });
+        .show(ui, |ui| ui.add(Label::new(RichText::new(message).color(color)).wrap()))
+        .inner
 }
 
 /// `weight_decay` as `weight decay`.

@@ -2,41 +2,20 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use eframe::egui::{Button, ComboBox, DragValue, Label, RichText, TextEdit, Ui};
-use toml::Value;
+use eframe::egui::{Button, ComboBox, Label, RichText, TextEdit, Ui};
 
+use super::budget::Budget;
 use super::editor::ConfigEditor;
-use super::fields::{error_ui, fields_ui, name_ui};
+use super::fields::{error_ui, fields_ui, short_row};
 use crate::engine::Command;
 use crate::engine::facts::{Recipe, TrainConfig, all_recipes};
 use crate::engine::training::{DataSeen, DataSource, StartTraining, TrainCommand};
 use crate::gui::actions::{Action, keys_of};
 use crate::gui::files::FileWorker;
 use crate::gui::panels::Desk;
-use crate::gui::text::{self, count, thousands};
+use crate::gui::text::count;
 use crate::gui::theme::STEP;
-
-/// Room for the names before the fields, points.
-const NAME: f32 = 64.0;
-
-/// In what the length of a run is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unit {
-    Epochs,
-    Steps,
-    Images,
-}
-
-impl Unit {
-    const ALL: [(Self, &'static str); 3] =
-        [(Self::Epochs, "epochs"), (Self::Steps, "steps"), (Self::Images, "images")];
-
-    fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(unit, _)| *unit == self).map_or("", |(_, name)| name)
-    }
-}
 
 /// The form for a new run.
 pub struct NewRun {
@@ -47,14 +26,12 @@ pub struct NewRun {
     /// Data of its own; that of the explorer where absent.
     data: Option<DataSource>,
     seen: HashMap<(String, Option<&'static str>), Result<DataSeen, String>>,
-    unit: Unit,
+    budget: Budget,
     out: String,
     /// Whether the folder's name is still the one that was proposed.
     out_is_proposed: bool,
     /// Why the last attempt to start failed.
     error: Option<String>,
-    /// Views per second that were seen with a network, by its description.
-    rates: HashMap<String, f64>,
 }
 
 impl NewRun {
@@ -68,11 +45,10 @@ impl NewRun {
             recipes,
             data: None,
             seen: HashMap::new(),
-            unit: Unit::Epochs,
+            budget: Budget::default(),
             out: String::new(),
             out_is_proposed: true,
             error: None,
-            rates: HashMap::new(),
         };
         form.propose_folder(files);
         form
@@ -115,7 +91,7 @@ impl NewRun {
 
     /// A network was seen to train this fast.
     pub fn note_rate(&mut self, config: &TrainConfig, views_per_second: f64) {
-        self.rates.insert(network(config), views_per_second);
+        self.budget.note_rate(config, views_per_second);
     }
 
     fn propose_folder(&mut self, files: &FileWorker) {
@@ -130,7 +106,8 @@ impl NewRun {
         self.recipe_ui(ui, files);
         ui.add_space(STEP / 2.0);
         self.data_ui(ui, desk);
-        self.budget_ui(ui, desk);
+        let images = self.images(desk);
+        self.budget.ui(ui, &mut self.editor, images);
         self.folder_ui(ui, files);
         ui.add_space(STEP / 2.0);
         self.start_ui(ui, desk);
@@ -141,7 +118,7 @@ impl NewRun {
 
     fn recipe_ui(&mut self, ui: &mut Ui, files: &FileWorker) {
         let mut picked = None;
-        row(ui, "Recipe", |ui| {
+        short_row(ui, "Recipe", |ui| {
             let width = ui.available_width();
             let combo =
                 ComboBox::from_id_salt("recipe").width(width).truncate().selected_text(self.chosen.as_str());
@@ -167,7 +144,7 @@ impl NewRun {
 
     fn data_ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
         let explored = desk.session.snapshot().data.clone();
-        row(ui, "Data", |ui| {
+        short_row(ui, "Data", |ui| {
             let is_own = self.data.is_some();
             if ui
                 .selectable_label(!is_own, "as in Explore")
@@ -206,48 +183,6 @@ impl NewRun {
             None => desk.session.snapshot().data.as_ref().map(|data| data.images),
             Some(source) => self.seen.get(&key(source))?.as_ref().ok().map(|seen| seen.images),
         }
-    }
-
-    fn budget_ui(&mut self, ui: &mut Ui, desk: &Desk) {
-        let plan = Plan::of(&self.editor, self.images(desk));
-        row(ui, "Budget", |ui| {
-            let per_epoch = plan.as_ref().map_or(0, |plan| plan.steps_per_epoch);
-            let batch = plan.as_ref().map_or(1, |plan| plan.batch);
-            // One epoch in the unit that is chosen.
-            let epoch = match self.unit {
-                Unit::Epochs => 1,
-                Unit::Steps => per_epoch.max(1),
-                Unit::Images => (per_epoch * batch).max(1),
-            };
-            let epochs = self.editor.value("epochs").and_then(Value::as_integer).unwrap_or(1).max(1) as u64;
-            let mut amount = epochs * epoch;
-            let plain = |number: f64, _| thousands(number.round() as usize);
-            let parse = |text: &str| text.replace([',', ' '], "").parse().ok();
-            let field = DragValue::new(&mut amount).range(1..=100_000 * epoch).speed(epoch as f64 * 0.1);
-            let field = ui.add(field.custom_formatter(plain).custom_parser(parse));
-            field.clone().accessible_name("Budget");
-            if field.changed() {
-                let epochs = amount.div_ceil(epoch).max(1) as i64;
-                self.editor.set("epochs", Value::Integer(epochs));
-            }
-            let combo =
-                ComboBox::from_id_salt("budget unit").selected_text(self.unit.name()).show_ui(ui, |ui| {
-                    for (unit, name) in Unit::ALL {
-                        ui.selectable_value(&mut self.unit, unit, name);
-                    }
-                });
-            combo
-                .response
-                .accessible_name("Unit of the budget")
-                .on_hover_text("A run is made of whole epochs; steps and images are rounded up to them.");
-        });
-        let text = match plan {
-            Some(plan) => {
-                plan.text(self.editor.config().and_then(|config| self.rates.get(&network(config)).copied()))
-            }
-            None => "the number of steps is known once the data is".to_owned(),
-        };
-        ui.add(Label::new(RichText::new(text).weak()).wrap());
     }
 
     fn folder_ui(&mut self, ui: &mut Ui, files: &FileWorker) {
@@ -360,55 +295,8 @@ impl NewRun {
     }
 }
 
-/// What a run of the form comes to.
-struct Plan {
-    epochs: u64,
-    steps_per_epoch: u64,
-    batch: u64,
-    views: u64,
-}
-
-impl Plan {
-    fn of(editor: &ConfigEditor, images: Option<usize>) -> Option<Self> {
-        let config = editor.config()?;
-        let images = config.images.map_or(images?, |limit| limit.min(images.unwrap_or(limit)));
-        Some(Self {
-            epochs: config.epochs,
-            steps_per_epoch: config.steps_per_epoch(images),
-            batch: config.batch as u64,
-            views: config.views.len() as u64,
-        })
-    }
-
-    fn text(&self, rate: Option<f64>) -> String {
-        let steps = self.epochs * self.steps_per_epoch;
-        let views = steps * self.batch * self.views;
-        let mut text = format!(
-            "{} \u{b7} {} \u{b7} {} views",
-            count(self.epochs as usize, "epoch"),
-            count(steps as usize, "step"),
-            thousands(views as usize)
-        );
-        if self.steps_per_epoch == 0 {
-            text += " \u{b7} fewer images than one batch";
-        } else if let Some(rate) = rate.filter(|rate| *rate > 0.0) {
-            let time = Duration::from_secs_f64(views as f64 / rate);
-            text += &format!(" \u{b7} about {} at {} views/s", text::wait(time), thousands(rate as usize));
-        }
-        text
-    }
-}
-
 fn key(source: &DataSource) -> (String, Option<&'static str>) {
     (source.spec.clone(), source.split.map(|split| split.name()))
-}
-
-/// What decides how fast a network trains.
-fn network(config: &TrainConfig) -> String {
-    format!(
-        "{:?} {:?} {} {}",
-        config.model.backbone, config.model.projector, config.model.input, config.batch
-    )
 }
 
 fn describe(recipe: &Recipe) -> String {
@@ -431,27 +319,9 @@ fn quoted(word: &str) -> String {
     }
 }
 
-/// A name and what stands beside it.
-fn row(ui: &mut Ui, name: &str, add: impl FnOnce(&mut Ui)) {
-    ui.horizontal(|ui| {
-        name_ui(ui, NAME, name);
-        add(ui);
-    });
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_plan_says_what_the_budget_comes_to() {
-        let plan = Plan { epochs: 14, steps_per_epoch: 32, batch: 128, views: 8 };
-        assert_eq!(plan.text(None), "14 epochs \u{b7} 448 steps \u{b7} 458,752 views");
-        assert_eq!(
-            plan.text(Some(1000.0)),
-            "14 epochs \u{b7} 448 steps \u{b7} 458,752 views \u{b7} about 8 min at 1,000 views/s"
-        );
-    }
 
     #[test]
     fn words_of_a_command_are_quoted_where_a_shell_needs_it() {

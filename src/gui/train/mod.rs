@@ -1,5 +1,6 @@
 //! The Train tab: a form for a new run on the left; runs, curves and pinned patches beside it.
 
+mod budget;
 pub mod closing;
 mod curves;
 mod editor;
@@ -7,9 +8,12 @@ mod fields;
 mod form;
 mod metrics;
 mod pins;
+mod plotting;
 mod runs;
 mod smooth;
+mod spectrum;
 pub mod strip;
+mod tree;
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -105,6 +109,7 @@ impl TrainTab {
                     format!("{} has a checkpoint at step {step} and can be resumed.", run.display()),
                 );
             }
+            TrainEvent::Warned { run, message } => notices.warning(runs::name_of(&run), message),
             TrainEvent::Finished { run } => notices.done("Training finished", run.display().to_string()),
             TrainEvent::CurvesSaved { path, sidecar } => {
                 notices.done(

@@ -1,11 +1,14 @@
 //! The runs that are shown: this process's own with its controls, and folders that were opened.
 
+use std::path::Path;
+
 use eframe::egui::{
     Align, Button, Color32, ComboBox, Grid, Label, Layout, ProgressBar, RichText, Sense, Ui, vec2,
 };
 
-use super::fields::error_ui;
+use super::fields::{error_ui, warning_ui};
 use super::{RunColors, TrainTab};
+use crate::engine::facts::NoticeKind;
 use crate::engine::training::{Phase, RunStatus, RunView, TrainCommand, TrainingView};
 use crate::engine::{Command, CompareCommand};
 use crate::gui::actions::{Action, keys_of};
@@ -18,8 +21,7 @@ use crate::gui::views::ExploreView;
 pub fn active_ui(ui: &mut Ui, desk: &mut Desk) {
     let Some(view) = desk.session.snapshot().training.clone() else { return };
     ui.horizontal_wrapped(|ui| {
-        let name = view.run.file_name().unwrap_or(view.run.as_os_str()).to_string_lossy();
-        ui.label(RichText::new(name).strong()).on_hover_text(view.run.display().to_string());
+        ui.label(RichText::new(name_of(&view.run)).strong()).on_hover_text(view.run.display().to_string());
         ui.label(phase_word(&view));
         if view.phase.is_active() {
             controls_ui(ui, desk, &view);
@@ -43,6 +45,11 @@ pub fn active_ui(ui: &mut Ui, desk: &mut Desk) {
     }
 }
 
+/// A run as it is called: its folder's name.
+pub fn name_of(run: &Path) -> String {
+    run.file_name().unwrap_or(run.as_os_str()).to_string_lossy().into_owned()
+}
+
 fn controls_ui(ui: &mut Ui, desk: &mut Desk, view: &TrainingView) {
     let pause = if view.phase == Phase::Paused { "Resume training" } else { "Pause training" };
     for (text, action) in [
@@ -60,6 +67,7 @@ fn phase_word(view: &TrainingView) -> &'static str {
     match view.phase {
         Phase::Running => "training",
         Phase::Paused => "paused",
+        Phase::Ending => "stopping: the checkpoint stands, its probe vectors follow",
         Phase::Stopped => "stopped; can be resumed",
         Phase::Finished => "finished",
         Phase::Failed => "stopped by an error",
@@ -97,11 +105,16 @@ fn facts(view: &TrainingView) -> Vec<(&'static str, String, String)> {
     if let Some(step) = view.checkpoint {
         facts.push(("checkpoint at", thousands(step as usize), "Step of the newest checkpoint.".to_owned()));
     }
+    let part = &view.part;
+    if part.images < part.of {
+        let images = format!("{} of {}", thousands(part.images), thousands(part.of));
+        facts.push(("images", images, part.words()));
+    }
     if view.unreadable > 0 {
         facts.push((
             "unreadable",
             thousands(view.unreadable as usize),
-            "Images that could not be read; others took their places.".to_owned(),
+            "Images that could not be read; others take their places.".to_owned(),
         ));
     }
     facts
@@ -143,9 +156,13 @@ impl TrainTab {
             if let Some(error) = run.error.as_ref().or(self.run_errors.get(&run.path)) {
                 error_ui(ui, &format!("{}: {error}", run.name));
             }
+            if let Some(why) = run.stopped_by() {
+                error_ui(ui, &format!("{} stopped: {why}", run.name));
+            }
             for alarm in run.alarms.iter() {
                 error_ui(ui, &format!("{}, collapse: {alarm}", run.name));
             }
+            warnings_ui(ui, run);
         }
     }
 
@@ -256,6 +273,20 @@ fn compare_ui(ui: &mut Ui, desk: &mut Desk, run: &RunView) {
     }
 }
 
+/// The newest warning of a run; all of them under the pointer.
+fn warnings_ui(ui: &mut Ui, run: &RunView) {
+    let warnings = run.notices.iter().filter(|notice| notice.kind == NoticeKind::Warning);
+    let lines: Vec<String> = warnings
+        .map(|notice| format!("step {}: {}", thousands(notice.step as usize), notice.message))
+        .collect();
+    let Some(last) = lines.last() else { return };
+    let more = match lines.len() {
+        1 => String::new(),
+        count => format!(" (and {} more)", count - 1),
+    };
+    warning_ui(ui, &format!("{}, {last}{more}", run.name)).on_hover_text(lines.join("\n"));
+}
+
 fn swatch_ui(ui: &mut Ui, color: Color32) {
     let (rect, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
     ui.painter().rect_filled(rect, 2.0, color);
@@ -265,6 +296,7 @@ fn state_word(run: &RunView, own: Option<&TrainingView>) -> &'static str {
     match own.map(|view| view.phase) {
         Some(Phase::Running) => "training",
         Some(Phase::Paused) => "paused",
+        Some(Phase::Ending) => "stopping",
         Some(Phase::Failed) => "stopped by an error",
         Some(Phase::Finished) => "finished",
         Some(Phase::Stopped) | None => match run.status {

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use eframe::egui::{Label, RichText, Stroke, Ui, Vec2};
 use egui_plot::{Line, Plot, PlotPoints, VLine};
 
-use super::curves::{hover_text, marks, number, tick};
 use super::metrics::{PlotSpec, plots};
+use super::plotting::{hover_text, marks, number, tick};
 use super::smooth::{Look, Ready, thinned};
 use crate::engine::training::RunView;
 use crate::gui::theme::{self, STEP};
