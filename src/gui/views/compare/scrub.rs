@@ -92,9 +92,9 @@ impl Scrub {
     pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk, compare: &CompareView) {
         let play = if self.is_playing { "Pause" } else { "Play" };
         for (text, name, action) in [
-            ("\u{25c0}", "Previous checkpoint", Action::PreviousCheckpoint),
+            ("<", "Previous checkpoint", Action::PreviousCheckpoint),
             (play, play, Action::PlayCheckpoints),
-            ("\u{25b6}", "Next checkpoint", Action::NextCheckpoint),
+            (">", "Next checkpoint", Action::NextCheckpoint),
         ] {
             let button = ui.button(text).on_hover_text(format!("{name} ({})", keys_of(ui.ctx(), action)));
             if button.accessible_name(name).clicked() {
