@@ -1,6 +1,8 @@
 //! Patch geometry: where patches lie on an image. Pixels count from 0 and
 //! `(y, x)` is always the top-left pixel of a patch.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// Square patches of side `patch`, one every `stride` pixels:
@@ -29,10 +31,57 @@ pub struct PatchRef {
 impl PatchRef {
     /// The patch of `size` pixels about the same centre, moved onto its image of `height` x `width`.
     pub fn about_same_centre(self, size: u32, height: u32, width: u32) -> Self {
-        let moved = |corner: u32, side: u32| {
-            (corner + self.size / 2).saturating_sub(size / 2).min(side.saturating_sub(size))
-        };
-        Self { image: self.image, y: moved(self.y, height), x: moved(self.x, width), size }
+        let BoxRef { image, y, x, .. } = BoxRef::from(self).squared(size);
+        Self { image, y: y.min(height.saturating_sub(size)), x: x.min(width.saturating_sub(size)), size }
+    }
+}
+
+/// A rectangle of one image of a data set: a patch of any height and width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct BoxRef {
+    /// Index of the image in its data set.
+    pub image: u32,
+    /// Top edge, pixels.
+    pub y: u32,
+    /// Left edge, pixels.
+    pub x: u32,
+    /// Height, pixels, at least 1.
+    pub height: u32,
+    /// Width, pixels, at least 1.
+    pub width: u32,
+}
+
+impl From<PatchRef> for BoxRef {
+    fn from(PatchRef { image, y, x, size }: PatchRef) -> Self {
+        Self { image, y, x, height: size, width: size }
+    }
+}
+
+impl BoxRef {
+    /// The same as a patch, if it is square.
+    pub fn patch(self) -> Option<PatchRef> {
+        let Self { image, y, x, height, width } = self;
+        (height == width).then_some(PatchRef { image, y, x, size: height })
+    }
+
+    /// A square of `size` pixels about the same centre, as far as the top and left edge of the image let it.
+    pub fn squared(self, size: u32) -> Self {
+        let corner = |corner: u32, side: u32| (corner + side / 2).saturating_sub(size / 2);
+        let (y, x) = (corner(self.y, self.height), corner(self.x, self.width));
+        Self { image: self.image, y, x, height: size, width: size }
+    }
+
+    /// Moved onto an image of `height` x `width` pixels; `None` if it is larger than that.
+    pub fn within(self, height: u32, width: u32) -> Option<Self> {
+        let (y, x) = (height.checked_sub(self.height)?, width.checked_sub(self.width)?);
+        Some(Self { y: self.y.min(y), x: self.x.min(x), ..self })
+    }
+}
+
+impl fmt::Display for BoxRef {
+    /// "20 x 31 px at (9, 6)": width x height, column and row of the top-left pixel.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} x {} px at ({}, {})", self.width, self.height, self.x, self.y)
     }
 }
 
@@ -109,6 +158,20 @@ mod tests {
         assert_eq!(patch.about_same_centre(16, 32, 32), PatchRef { image: 2, y: 6, x: 0, size: 16 });
         assert_eq!(patch.about_same_centre(4, 32, 32), PatchRef { image: 2, y: 12, x: 3, size: 4 });
         assert_eq!(patch.about_same_centre(32, 32, 40), PatchRef { image: 2, y: 0, x: 0, size: 32 });
+    }
+
+    #[test]
+    fn a_box_is_moved_onto_its_image_and_told_in_words() {
+        let area = BoxRef { image: 3, y: 30, x: 2, height: 31, width: 20 };
+        assert_eq!(area.within(40, 40), Some(BoxRef { y: 9, ..area }));
+        assert_eq!(area.within(30, 40), None);
+        assert_eq!(area.to_string(), "20 x 31 px at (2, 30)");
+        assert_eq!(area.patch(), None);
+        let patch = PatchRef { image: 3, y: 8, x: 2, size: 14 };
+        assert_eq!(BoxRef::from(patch).patch(), Some(patch));
+        // Centre (9, 15) stays; at the left edge there is no room to grow.
+        let squared = BoxRef::from(patch).squared(20);
+        assert_eq!((squared.y, squared.x, squared.height, squared.width), (5, 0, 20, 20));
     }
 
     #[test]

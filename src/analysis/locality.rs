@@ -134,7 +134,7 @@ fn purities(
     let mut vector = vec![0.0; bank.width(space)?];
     let purity = |&row: &usize| {
         bank.row_f32(space, row, &mut vector)?;
-        let options = Options { exclude_image: Some(bank.image_of_row(row)), ..Options::default() };
+        let options = Options { exclude_images: vec![bank.image_of_row(row)], ..Options::default() };
         let hits = top_k(bank, space, &vector, config.neighbours, &options)?;
         ensure!(!hits.is_empty(), "a query has no patch of another image to be compared with");
         let same = hits.iter().filter(|hit| parts[hit.row].0 == parts[row].0).count();

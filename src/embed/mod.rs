@@ -109,13 +109,26 @@ impl Embedder {
     /// # Shapes
     /// - as [`Embedder::patches`]
     pub fn crops(&self, crops: &[CropSource], spaces: &[Space]) -> Vec<Vec<f32>> {
-        let (input, resize, norm) = (self.info.input, self.info.resize, self.info.normalization);
-        self.embed_with(crops.len(), spaces, |index, out| {
-            let CropSource { image, crop } = &crops[index];
-            let plan = ResizePlan::rect(resize, (crop.height, crop.width), (input, input));
-            plan.resize(image, crop.y, crop.x, out);
-            norm.apply(out);
-        })
+        self.embed_with(crops.len(), spaces, |index, out| self.fill_crop(&crops[index], self.info.input, out))
+    }
+
+    /// The normalised values of the pixels of rectangles, resized so that they can be compared with those of
+    /// patches of `size` pixels.
+    ///
+    /// # Shapes
+    /// - output: `[crops.len() * pixels_width(size)]`, row-major
+    pub fn crop_pixels(&self, crops: &[CropSource], size: u32) -> Vec<f32> {
+        let (side, width) = (size.min(PIXELS_SIDE), pixels_width(size));
+        let mut values = vec![0.0; crops.len() * width];
+        values.par_chunks_exact_mut(width).zip(crops).for_each(|(out, crop)| self.fill_crop(crop, side, out));
+        values
+    }
+
+    /// The pixels of a rectangle, resized to `side` x `side`.
+    fn fill_crop(&self, CropSource { image, crop }: &CropSource, side: u32, out: &mut [f32]) {
+        let plan = ResizePlan::rect(self.info.resize, (crop.height, crop.width), (side, side));
+        plan.resize(image, crop.y, crop.x, out);
+        self.info.normalization.apply(out);
     }
 
     /// Vectors of whole images ("central"): resized for a CIFAR-size network, otherwise the short

@@ -11,12 +11,12 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::handle::EngineLine;
 use super::selection::{self, GalleryFilter};
-use super::state::{Event, Gallery, GalleryView, Neighbour, RequestId};
+use super::state::{Event, Gallery, GalleryView, Neighbour, QuerySpec, RequestId, Sign};
 use crate::bank::Bank;
 use crate::dataset::Dataset;
 use crate::image::Image;
 use crate::patch::PatchRef;
-use crate::search::Relation;
+use crate::search::Kin;
 
 /// Bytes of decoded images that are kept for the next gallery.
 const KEPT_BYTES: usize = 256 << 20;
@@ -24,7 +24,7 @@ const KEPT_BYTES: usize = 256 << 20;
 /// One search.
 pub struct SearchJob {
     pub id: RequestId,
-    pub query: PatchRef,
+    pub query: QuerySpec,
     pub query_pixels: Arc<Image>,
     /// Space names with the query's vector in each, z first.
     pub vectors: Vec<(String, Vec<f32>)>,
@@ -128,11 +128,12 @@ impl Worker {
             self.data_id = job.data_id;
             self.has_told = false;
         }
-        let spaces = job.vectors.iter().map(|(space, vector)| self.space(job, space, vector));
+        let (own, kin) = (own_rows(job), kin(job));
+        let spaces = job.vectors.iter().map(|(space, vector)| self.space(job, space, vector, &own, &kin));
         let spaces = spaces.collect::<anyhow::Result<_>>()?;
         Ok(GalleryView {
             query_id: job.id,
-            query: job.query,
+            query: job.query.clone(),
             query_pixels: job.query_pixels.clone(),
             spaces,
             filter: job.filter,
@@ -141,14 +142,17 @@ impl Worker {
         })
     }
 
-    fn space(&mut self, job: &SearchJob, space: &str, vector: &[f32]) -> anyhow::Result<Gallery> {
-        let PatchRef { image, y, x, .. } = job.query;
-        let own = job.bank.row_of(image as usize, y, x).ok();
+    fn space(
+        &mut self,
+        job: &SearchJob,
+        space: &str,
+        vector: &[f32],
+        own: &[usize],
+        kin: &Kin,
+    ) -> anyhow::Result<Gallery> {
         let clock = Instant::now();
-        let found =
-            selection::nearest(&job.bank, space, vector, job.neighbours, &job.filter, own, Some(image))?;
+        let found = selection::nearest(&job.bank, space, vector, job.neighbours, &job.filter, own, kin)?;
         let milliseconds = clock.elapsed().as_secs_f64() * 1e3;
-        let label = job.data.label(image as usize);
         let mut neighbours = Vec::with_capacity(found.hits.len());
         for hit in found.hits {
             let patch = job.bank.patch_ref(hit.row);
@@ -158,7 +162,7 @@ impl Worker {
             neighbours.push(Neighbour {
                 patch,
                 cosine: hit.cosine,
-                relation: Relation::of(&job.bank, hit.row, Some(image), label),
+                relation: kin.relation(&job.bank, hit.row),
                 class: class.cloned(),
                 image_name: job.data.image_name(patch.image as usize),
                 is_readable: pixels.is_some(),
@@ -206,4 +210,19 @@ impl Worker {
         self.images.insert(index, image.clone());
         Ok(image)
     }
+}
+
+/// The rows of the bank that are parts of the query themselves.
+fn own_rows(job: &SearchJob) -> Vec<usize> {
+    let size = job.bank.spec().grid.patch;
+    let patches = job.query.boxes().filter_map(|(_, area)| area.patch()).filter(|patch| patch.size == size);
+    patches.filter_map(|patch| job.bank.row_of(patch.image as usize, patch.y, patch.x).ok()).collect()
+}
+
+/// The images and classes that the query wants to be like: those of its plus parts.
+fn kin(job: &SearchJob) -> Kin {
+    let plus = job.query.boxes().filter(|(sign, _)| *sign == Sign::Plus);
+    let images: Vec<u32> = plus.map(|(_, area)| area.image).collect();
+    let labels = images.iter().filter_map(|image| job.data.label(*image as usize)).collect();
+    Kin { images, labels }
 }

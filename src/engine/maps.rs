@@ -6,7 +6,7 @@ use crate::analysis::heatmap::cosine_map;
 use crate::analysis::pca::pca_colors;
 use crate::embed::{Embedder, PatchSource};
 use crate::image::Image;
-use crate::patch::PatchGrid;
+use crate::patch::{BoxRef, PatchGrid};
 
 use super::spaces::{self, PatchSpace};
 use super::state::{Heatmap, Picture};
@@ -105,6 +105,21 @@ impl ImageMaps {
     /// Cells that are known.
     pub fn known(&self) -> usize {
         self.done
+    }
+
+    /// The vectors of a patch of the grid in each space, if it is one and known.
+    pub fn vectors_of(&self, area: BoxRef) -> Option<Vec<Vec<f32>>> {
+        let PatchGrid { patch, stride } = self.grid;
+        let (row, col) = ((area.y / stride) as usize, (area.x / stride) as usize);
+        let on_grid = area.y % stride == 0 && area.x % stride == 0 && row < self.rows && col < self.cols;
+        let is_patch = on_grid && (area.height, area.width) == (patch, patch);
+        let cell = row * self.cols + col;
+        if area.image as usize != self.image_index || !is_patch || !self.known[cell] {
+            return None;
+        }
+        let of =
+            |(_, width, all): &(PatchSpace, usize, Vec<f32>)| all[cell * width..(cell + 1) * width].to_vec();
+        Some(self.spaces.iter().map(of).collect())
     }
 
     /// Embeds the next cells of the order, at most `batch`.

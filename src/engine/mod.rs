@@ -13,6 +13,8 @@ pub mod jobs;
 mod maps;
 mod microscope;
 mod modes;
+mod parts;
+pub mod query;
 mod selection;
 pub mod session;
 mod spaces;

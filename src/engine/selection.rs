@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bank::Bank;
-use crate::search::{Hit, Options, top_k};
+use crate::search::{Hit, Kin, Options, top_k};
 
 /// What is left out of a gallery.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,36 +45,36 @@ pub struct Selection {
     pub candidates: usize,
 }
 
-/// The `k` nearest rows to `query` among those that `filter` lets through; row `own` is the query's and
-/// left out. `image` is the query's image.
+/// The `k` nearest rows to `query` among those that `filter` lets through; rows `own` are the query's and
+/// left out. `kin` says which images are the query's.
 pub fn nearest(
     bank: &Bank,
     space: &str,
     query: &[f32],
     k: usize,
     filter: &GalleryFilter,
-    own: Option<usize>,
-    image: Option<u32>,
+    own: &[usize],
+    kin: &Kin,
 ) -> anyhow::Result<Selection> {
-    // The image may lie beyond what the bank holds so far.
-    let in_bank = |image: &u32| (*image as usize) < bank.complete_images();
-    let own_image = image.filter(|_| filter.other_images_only).filter(in_bank);
+    // An image may lie beyond what the bank holds so far.
+    let in_bank = |image: &&u32| (**image as usize) < bank.complete_images();
+    let own_images: &[u32] = if filter.other_images_only { &kin.images } else { &[] };
     let options = Options {
-        exclude_row: own,
-        exclude_image: own_image,
+        exclude_rows: own.to_vec(),
+        exclude_images: own_images.iter().filter(in_bank).copied().collect(),
         per_image: filter.per_image,
         ..Options::default()
     };
     if filter.class.is_none() && !filter.without_overlap {
         let hits = top_k(bank, space, query, k, &options)?;
-        let left_out = own_image.map_or(0, |image| rows_of(bank, image));
+        let left_out: usize = options.exclude_images.iter().map(|image| rows_of(bank, *image)).sum();
         return Ok(Selection { hits, candidates: bank.patches() - left_out });
     }
     // All rows, best first; what the filter lets through is then taken from the front.
     let all = top_k(bank, space, query, bank.patches(), &Options { per_image: None, ..options })?;
     let may_show = |row: usize| filter.class.is_none_or(|class| bank.label_of_row(row) == Some(class));
     let candidates = (0..bank.patches())
-        .filter(|row| may_show(*row) && own_image.is_none_or(|image| bank.image_of_row(*row) != image))
+        .filter(|row| may_show(*row) && !own_images.contains(&bank.image_of_row(*row)))
         .count();
     let hits = all.into_iter().filter(|hit| may_show(hit.row));
     Ok(Selection { hits: thinned(bank, hits, k, filter), candidates })
@@ -145,13 +145,27 @@ mod tests {
     }
 
     fn rows(filter: GalleryFilter, own: Option<usize>) -> (Vec<usize>, usize) {
-        let selection = nearest(&bank(), "z", &[1.0, 0.0], 6, &filter, own, Some(0)).unwrap();
+        let kin = Kin { images: vec![0], labels: vec![0] };
+        let own: Vec<usize> = own.into_iter().collect();
+        let selection = nearest(&bank(), "z", &[1.0, 0.0], 6, &filter, &own, &kin).unwrap();
         (selection.hits.iter().map(|hit| hit.row).collect(), selection.candidates)
     }
 
     #[test]
     fn without_a_filter_only_the_query_is_left_out() {
         assert_eq!(rows(GalleryFilter::default(), Some(0)), (vec![1, 2, 3, 4, 5, 6], 12));
+    }
+
+    #[test]
+    fn a_query_of_two_images_leaves_out_both_and_one_from_elsewhere_none() {
+        let filter = GalleryFilter { other_images_only: true, ..GalleryFilter::default() };
+        let of = |images: Vec<u32>| {
+            let kin = Kin { images, labels: vec![] };
+            let selection = nearest(&bank(), "z", &[1.0, 0.0], 4, &filter, &[5], &kin).unwrap();
+            (selection.hits.iter().map(|hit| hit.row).collect::<Vec<_>>(), selection.candidates)
+        };
+        assert_eq!(of(vec![0, 2]), (vec![4, 6, 7], 4));
+        assert_eq!(of(vec![]), (vec![0, 1, 2, 3], 12));
     }
 
     #[test]

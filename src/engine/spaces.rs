@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::embed::{Embedder, PIXELS, PatchSource, pixels_width};
+use crate::embed::{CropSource, Embedder, PIXELS, PatchSource, pixels_width};
 use crate::model::{ModelInfo, Space};
 
 /// A space of patch vectors.
@@ -73,17 +73,34 @@ pub fn vectors(
     size: u32,
     spaces: &[PatchSpace],
 ) -> Vec<Vec<f32>> {
-    let network: Vec<Space> = spaces
-        .iter()
-        .filter_map(|space| match space {
-            PatchSpace::Network(space) => Some(*space),
-            PatchSpace::Pixels => None,
-        })
-        .collect();
-    let mut embedded = embedder.patches(patches, size, &network).into_iter();
+    in_order(spaces, |network| embedder.patches(patches, size, network), || embedder.pixels(patches, size))
+}
+
+/// Vectors of rectangles in each of `spaces`, `[crops * width]` each, to compare with those of patches of
+/// `size` pixels.
+pub fn crop_vectors(
+    embedder: &Embedder,
+    crops: &[CropSource],
+    size: u32,
+    spaces: &[PatchSpace],
+) -> Vec<Vec<f32>> {
+    in_order(spaces, |network| embedder.crops(crops, network), || embedder.crop_pixels(crops, size))
+}
+
+/// The vectors of the network's spaces and of the pixels, in the order of `spaces`.
+fn in_order(
+    spaces: &[PatchSpace],
+    network: impl FnOnce(&[Space]) -> Vec<Vec<f32>>,
+    pixels: impl Fn() -> Vec<f32>,
+) -> Vec<Vec<f32>> {
+    let names = spaces.iter().filter_map(|space| match space {
+        PatchSpace::Network(space) => Some(*space),
+        PatchSpace::Pixels => None,
+    });
+    let mut embedded = network(&names.collect::<Vec<_>>()).into_iter();
     let vectors = spaces.iter().map(|space| match space {
         PatchSpace::Network(_) => embedded.next().unwrap_or_default(),
-        PatchSpace::Pixels => embedder.pixels(patches, size),
+        PatchSpace::Pixels => pixels(),
     });
     vectors.collect()
 }

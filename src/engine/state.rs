@@ -7,6 +7,7 @@ use std::sync::Arc;
 pub use super::compare::{CompareCommand, CompareView, ComparedGalleries, KeptView, OtherView, Overlap};
 pub use super::compose::Style;
 pub use super::modes::{MapMode, difference, displayed};
+pub use super::query::{OutsidePicture, QueryPart, QuerySpec, Sign, Source};
 pub use super::selection::GalleryFilter;
 use super::training::{DataSource, ProbeView, RunView, TrainCommand, TrainEvent, TrainingView};
 pub use crate::dataset::{PartMap, Skipped, Split};
@@ -26,11 +27,12 @@ pub enum Command {
     OpenModel { spec: ModelSpec },
     /// Opens a data set: `demo`, a folder, one file. Shows its first image.
     OpenData { spec: String, split: Option<Split> },
-    /// Shows image `index` of data set `data` ([`DataDescription::id`]), with no query yet. Ignored if
-    /// another data set is open by then, as are all commands with such a number.
+    /// Shows image `index` of data set `data` ([`DataDescription::id`]). The query stays, if there is one:
+    /// its heatmaps are then those of this image. Ignored if another data set is open by then, as are all
+    /// commands with such a number.
     ShowImage { data: u64, index: usize },
-    /// Makes a patch the query: its heatmaps, then its neighbours. Shows its image if need be.
-    Query { id: RequestId, data: u64, patch: PatchRef },
+    /// Looks for something else: its heatmaps on image `image`, which is shown, then its neighbours.
+    Query { id: RequestId, data: u64, query: QuerySpec, image: usize },
     /// Changes patch size, strides, reach or number of neighbours. The query is asked again, as `id`.
     Configure { id: RequestId, config: ExploreConfig },
     /// Pauses or resumes the extraction of the data set's patches.
@@ -192,14 +194,18 @@ pub struct ImageView {
 #[derive(Clone, Debug)]
 pub struct QueryView {
     pub id: RequestId,
-    pub patch: PatchRef,
+    pub query: QuerySpec,
+    /// Pixels of each part, before they were resized for the network.
+    pub parts: Vec<Arc<Image>>,
+    /// The image that the maps are of: the query may come from elsewhere.
+    pub image: usize,
     /// One map for each shown space, in their order. They grow from coarse to fine.
     pub maps: Vec<Heatmap>,
     /// Grid positions whose cosine is known, of all; equal in all spaces.
     pub known: usize,
 }
 
-/// Cosine similarities of the query to every patch of its image.
+/// Cosine similarities of the query to every patch of the image on show.
 #[derive(Clone, Debug)]
 pub struct Heatmap {
     pub space: String,
@@ -279,8 +285,8 @@ pub struct RestOfImage {
 #[derive(Clone, Debug)]
 pub struct GalleryView {
     pub query_id: RequestId,
-    pub query: PatchRef,
-    /// Pixels of the query patch.
+    pub query: QuerySpec,
+    /// Pixels of the query: of its one part, or all parts in one square picture.
     pub query_pixels: Arc<Image>,
     /// One for each shown space, in their order.
     pub spaces: Vec<Gallery>,

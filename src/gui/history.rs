@@ -1,6 +1,6 @@
 //! The queries that were looked at, to go back and forward in.
 
-use crate::patch::PatchRef;
+use crate::engine::QuerySpec;
 
 /// Longest list that is kept; the oldest are forgotten first.
 const CAPACITY: usize = 500;
@@ -8,7 +8,7 @@ const CAPACITY: usize = 500;
 /// Queries in the order in which they were made, and which of them is on show.
 #[derive(Default)]
 pub struct History {
-    queries: Vec<PatchRef>,
+    queries: Vec<QuerySpec>,
     position: usize,
     /// Whether the one on show came from a small move, which the next small move replaces.
     moving: bool,
@@ -21,25 +21,31 @@ impl History {
     }
 
     /// The query on show.
-    pub fn current(&self) -> Option<PatchRef> {
-        self.queries.get(self.position).copied()
+    pub fn current(&self) -> Option<QuerySpec> {
+        self.queries.get(self.position).cloned()
+    }
+
+    /// Queries of the patches' size follow it to another one.
+    pub fn follow_patch_size(&mut self, old: u32, new: u32) {
+        self.queries.iter_mut().for_each(|query| query.follow_patch_size(old, new));
     }
 
     /// Adds a new query after the one on show, in place of those that came
-    /// after it. A `small_move` on the same image replaces a small move before it.
-    pub fn push(&mut self, patch: PatchRef, small_move: bool) {
+    /// after it. A `small_move` on the same images replaces a small move before it.
+    pub fn push(&mut self, query: QuerySpec, small_move: bool) {
         let Some(current) = self.current() else {
-            self.queries.push(patch);
+            self.queries.push(query);
             return;
         };
-        if current == patch {
+        if current == query {
             return;
         }
         self.queries.truncate(self.position + 1);
-        if small_move && self.moving && current.image == patch.image {
-            self.queries[self.position] = patch;
+        let images = |query: &QuerySpec| query.boxes().map(|(_, area)| area.image).collect::<Vec<_>>();
+        if small_move && self.moving && images(&current) == images(&query) {
+            self.queries[self.position] = query;
         } else {
-            self.queries.push(patch);
+            self.queries.push(query);
         }
         if self.queries.len() > CAPACITY {
             self.queries.remove(0);
@@ -57,14 +63,14 @@ impl History {
     }
 
     /// Goes back by one; `None` at the first.
-    pub fn back(&mut self) -> Option<PatchRef> {
+    pub fn back(&mut self) -> Option<QuerySpec> {
         self.moving = false;
         self.position = self.position.checked_sub(1)?;
         self.current()
     }
 
     /// Goes forward by one; `None` at the last.
-    pub fn forward(&mut self) -> Option<PatchRef> {
+    pub fn forward(&mut self) -> Option<QuerySpec> {
         self.moving = false;
         if !self.can_go_forward() {
             return None;
@@ -77,9 +83,10 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::patch::PatchRef;
 
-    fn patch(image: u32, x: u32) -> PatchRef {
-        PatchRef { image, y: 0, x, size: 14 }
+    fn patch(image: u32, x: u32) -> QuerySpec {
+        QuerySpec::one(PatchRef { image, y: 0, x, size: 14 })
     }
 
     #[test]

@@ -4,9 +4,14 @@
 use eframe::egui::{Color32, Painter, Pos2, Rect, Shape, Stroke, StrokeKind, Vec2, vec2};
 
 use crate::colormap;
-use crate::engine::Relation;
+use crate::engine::{Relation, Sign};
+use crate::patch::BoxRef;
 
+use super::pane::Placement;
 use super::theme::rgb;
+
+/// Side of the sign of a query's part, points.
+const SIGN_SIDE: f32 = 12.0;
 
 /// Red dashes around the query, on a light line that keeps them visible on red.
 pub fn query_dashes(painter: &Painter, rect: Rect) {
@@ -16,6 +21,30 @@ pub fn query_dashes(painter: &Painter, rect: Rect) {
     painter.add(Shape::closed_line(corners[..4].to_vec(), pale));
     let dash = (rect.width() / 7.0).clamp(3.0, 8.0);
     painter.extend(Shape::dashed_line(&corners, Stroke::new(2.0, rgb(colormap::QUERY)), dash, dash * 0.7));
+}
+
+/// The query's parts on an image, each with its sign where there are several or one is to be unlike.
+pub fn query_boxes(painter: &Painter, placement: Placement, boxes: &[(Sign, BoxRef)]) {
+    let has_signs = boxes.len() > 1 || boxes.iter().any(|(sign, _)| *sign == Sign::Minus);
+    for (sign, area) in boxes {
+        let rect = placement.area(*area);
+        query_dashes(painter, rect);
+        if has_signs {
+            sign_in_corner(painter, rect, *sign);
+        }
+    }
+}
+
+/// "+" or a minus sign on a dark ground in the upper left corner.
+pub fn sign_in_corner(painter: &Painter, rect: Rect, sign: Sign) {
+    let ground = Rect::from_min_size(rect.min, Vec2::splat(SIGN_SIDE));
+    painter.rect_filled(ground, 2.0, rgb(colormap::QUERY));
+    let (middle, arm) = (ground.center(), SIGN_SIDE * 0.3);
+    let stroke = Stroke::new(2.0, Color32::WHITE);
+    painter.line_segment([middle - vec2(arm, 0.0), middle + vec2(arm, 0.0)], stroke);
+    if sign == Sign::Plus {
+        painter.line_segment([middle - vec2(0.0, arm), middle + vec2(0.0, arm)], stroke);
+    }
 }
 
 /// A thin outline that shows on light and dark: the patch under the pointer.

@@ -3,7 +3,7 @@
 
 use eframe::egui::{Pos2, Rect, Response, Ui, Vec2, pos2, vec2};
 
-use crate::patch::{PatchGrid, PatchRef};
+use crate::patch::{BoxRef, PatchGrid, PatchRef};
 
 /// Largest zoom over the whole image.
 const MAX_ZOOM: f32 = 24.0;
@@ -116,7 +116,12 @@ impl Placement {
 
     /// The outline of a patch.
     pub fn patch(&self, patch: PatchRef) -> Rect {
-        self.pixels(patch.x as f32, patch.y as f32, Vec2::splat(patch.size as f32))
+        self.area(patch.into())
+    }
+
+    /// The outline of a box.
+    pub fn area(&self, area: BoxRef) -> Rect {
+        self.pixels(area.x as f32, area.y as f32, vec2(area.width as f32, area.height as f32))
     }
 
     /// A heatmap of `rows` x `cols` cells: each covers stride x stride pixels about its patch's centre.

@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
-use crate::engine::{Command, EngineHandle, Event, ExploreConfig, RequestId, Snapshot};
-use crate::patch::{PatchGrid, PatchRef};
+use crate::engine::{
+    Command, EngineHandle, Event, ExploreConfig, QuerySpec, RequestId, Sign, Snapshot, Source,
+};
+use crate::patch::{BoxRef, PatchGrid, PatchRef};
 
 use super::history::History;
 
@@ -18,7 +20,7 @@ pub struct Session {
     snapshot: Arc<Snapshot>,
     last_id: RequestId,
     /// The newest query, until its answer is there.
-    asked: Option<(RequestId, PatchRef)>,
+    asked: Option<(RequestId, QuerySpec)>,
     /// Number of the last query that was seen in a snapshot.
     seen_id: Option<RequestId>,
     history: History,
@@ -79,14 +81,14 @@ impl Session {
     /// Drops the question once its answer is there; remembers a query that the engine chose.
     fn settle_query(&mut self) {
         let Some(query) = &self.snapshot.query else { return };
-        if self.asked.is_some_and(|(id, _)| query.id >= id) {
+        if self.asked.as_ref().is_some_and(|(id, _)| query.id >= *id) {
             self.asked = None;
         }
         if self.seen_id != Some(query.id) {
             self.seen_id = Some(query.id);
             self.last_id = self.last_id.max(query.id);
-            if self.asked.is_none() && self.history.current() != Some(query.patch) {
-                self.history.push(query.patch, false);
+            if self.asked.is_none() && self.history.current().as_ref() != Some(&query.query) {
+                self.history.push(query.query.clone(), false);
             }
         }
     }
@@ -100,14 +102,15 @@ impl Session {
     }
 
     /// The query as the user last put it, answered or not.
-    pub fn query(&self) -> Option<PatchRef> {
-        self.asked.map(|(_, patch)| patch).or_else(|| self.snapshot.query.as_ref().map(|query| query.patch))
+    pub fn query(&self) -> Option<QuerySpec> {
+        let asked = self.asked.as_ref().map(|(_, query)| query);
+        asked.or_else(|| self.snapshot.query.as_ref().map(|view| &view.query)).cloned()
     }
 
-    /// The query, if it lies on the image on show.
-    pub fn query_in_view(&self) -> Option<PatchRef> {
-        let view = self.snapshot.view.as_ref()?;
-        self.query().filter(|patch| patch.image as usize == view.index)
+    /// The parts of the query that lie on the image on show.
+    pub fn boxes_in_view(&self) -> Vec<(Sign, BoxRef)> {
+        let (Some(view), Some(query)) = (&self.snapshot.view, self.query()) else { return vec![] };
+        query.boxes_on(view.index).collect()
     }
 
     /// Whether an answer to the newest query is still to come.
@@ -128,39 +131,45 @@ impl Session {
         self.snapshot.data.as_ref().map(|data| data.id)
     }
 
-    fn ask(&mut self, patch: PatchRef) {
+    fn ask(&mut self, query: QuerySpec) {
         self.last_id += 1;
-        self.asked = Some((self.last_id, patch));
         if let Some(data) = self.data_id() {
-            self.send(Command::Query { id: self.last_id, data, patch });
+            let image = self.image_for(&query);
+            self.send(Command::Query { id: self.last_id, data, query: query.clone(), image });
         }
+        self.asked = Some((self.last_id, query));
     }
 
-    /// Makes `patch` the query, with the patch size that is set now.
-    pub fn go_to(&mut self, patch: PatchRef) {
-        let patch = self.fitted(patch);
-        self.history.push(patch, false);
-        self.ask(patch);
+    /// The image to look for `query` on: the one on show if a part lies there or none lies anywhere,
+    /// otherwise where the query is at home.
+    fn image_for(&self, query: &QuerySpec) -> usize {
+        let shown = self.snapshot.view.as_ref().map(|view| view.index);
+        let is_there = |image: &usize| query.boxes_on(*image).next().is_some();
+        let home = query.home().map(|image| image as usize);
+        shown.filter(is_there).or(home).or(shown).unwrap_or(0)
     }
 
-    /// `patch` about the same centre with the patch size that is set now, moved onto its image.
-    fn fitted(&self, patch: PatchRef) -> PatchRef {
-        let Some(size) = self.config().map(|config| config.grid.patch) else { return patch };
-        if size == patch.size {
-            return patch;
-        }
-        let (height, width) = self.size_of(patch.image).unwrap_or((u32::MAX, u32::MAX));
-        patch.about_same_centre(size, height, width)
+    /// Makes a patch or a box the query.
+    pub fn go_to(&mut self, source: impl Into<Source>) {
+        self.look_for(QuerySpec::one(source));
     }
 
-    /// `(height, width)` of image `image` of the data set, if it is known here.
-    fn size_of(&self, image: u32) -> Option<(u32, u32)> {
-        let view = self.snapshot.view.as_ref().filter(|view| view.index == image as usize);
-        view.map(|view| (view.image.height(), view.image.width()))
-            .or_else(|| self.snapshot.data.as_ref().and_then(|data| data.size))
+    /// Makes the patch about the same centre the query that has the size which is set now.
+    pub fn go_to_place(&mut self, patch: PatchRef) {
+        let size = self.config().map_or(patch.size, |config| config.grid.patch);
+        let view = self.snapshot.view.as_ref().filter(|view| view.index == patch.image as usize);
+        let (height, width) = view.map_or((u32::MAX, u32::MAX), |v| (v.image.height(), v.image.width()));
+        self.go_to(patch.about_same_centre(size, height, width));
     }
 
-    /// Moves the query by strides, within its image; from the middle where there is none.
+    /// Makes `query` the query.
+    pub fn look_for(&mut self, query: QuerySpec) {
+        self.history.push(query.clone(), false);
+        self.ask(query);
+    }
+
+    /// Moves the query's last part on the image on show by strides, within the image; asks for the middle
+    /// where there is none.
     pub fn step(&mut self, right: i32, down: i32) {
         let (Some(view), Some(config)) = (self.snapshot.view.clone(), self.config()) else { return };
         let (height, width) = (view.image.height(), view.image.width());
@@ -169,20 +178,31 @@ impl Session {
         if rows == 0 || cols == 0 {
             return;
         }
-        let next = |corner: u32, by: i32, count: usize| {
-            let last = (count as i64 - 1) * i64::from(stride);
-            (i64::from(corner) + i64::from(by) * i64::from(stride)).clamp(0, last) as u32
+        // Patches stay on the grid, whose last corner may lie before the last that fits.
+        let next = |corner: u32, by: i32, extent: u32, side: u32, count: usize| {
+            let last = if extent == size { (count as u32 - 1) * stride } else { side.saturating_sub(extent) };
+            (i64::from(corner) + i64::from(by) * i64::from(stride)).clamp(0, i64::from(last)) as u32
         };
-        let patch = match self.query_in_view().map(|patch| self.fitted(patch)) {
-            Some(at) => PatchRef { y: next(at.y, down, rows), x: next(at.x, right, cols), ..at },
+        let mut query = self.query();
+        let parts = query.iter_mut().flat_map(|query| query.parts.iter_mut());
+        let on_show = parts.filter_map(|part| match &mut part.source {
+            Source::Box(area) if area.image as usize == view.index => Some(area),
+            _ => None,
+        });
+        match on_show.last() {
+            Some(at) => {
+                at.y = next(at.y, down, at.height, height, rows);
+                at.x = next(at.x, right, at.width, width, cols);
+            }
             None => {
                 let (y, x) = (rows as u32 / 2 * stride, cols as u32 / 2 * stride);
-                PatchRef { image: view.index as u32, y, x, size }
+                let middle = BoxRef { image: view.index as u32, y, x, height: size, width: size };
+                query = Some(QuerySpec::one(middle));
             }
-        };
-        if Some(patch) != self.query() {
-            self.history.push(patch, true);
-            self.ask(patch);
+        }
+        if let Some(query) = query.filter(|query| Some(query) != self.query().as_ref()) {
+            self.history.push(query.clone(), true);
+            self.ask(query);
         }
     }
 
@@ -195,25 +215,25 @@ impl Session {
     }
 
     pub fn back(&mut self) {
-        if let Some(patch) = self.history.back() {
-            self.ask(self.fitted(patch));
+        if let Some(query) = self.history.back() {
+            self.ask(query);
         }
     }
 
     pub fn forward(&mut self) {
-        if let Some(patch) = self.history.forward() {
-            self.ask(self.fitted(patch));
+        if let Some(query) = self.history.forward() {
+            self.ask(query);
         }
     }
 
-    /// Shows an image of the data set; nothing happens if it is on show or does not exist.
+    /// Shows an image of the data set, on which the query is looked for; nothing happens if it is on show or
+    /// does not exist.
     pub fn show_image(&mut self, index: usize) {
         let snapshot = &self.snapshot;
         let Some(data) = snapshot.data.as_ref().filter(|data| index < data.images).map(|data| data.id) else {
             return;
         };
         if snapshot.view.as_ref().is_none_or(|view| view.index != index) {
-            self.asked = None;
             self.send(Command::ShowImage { data, index });
         }
     }
@@ -247,8 +267,12 @@ impl Session {
             self.draft.touched = None;
             self.draft.before = self.snapshot.config.clone();
             self.last_id += 1;
-            if let Some(patch) = self.query() {
-                self.asked = Some((self.last_id, patch));
+            let sizes = self.snapshot.config.as_ref().map(|old| (old.grid.patch, config.grid.patch));
+            let (old, new) = sizes.unwrap_or_default();
+            self.history.follow_patch_size(old, new);
+            if let Some(mut query) = self.query() {
+                query.follow_patch_size(old, new);
+                self.asked = Some((self.last_id, query));
             }
             self.send(Command::Configure { id: self.last_id, config });
         }
@@ -293,7 +317,8 @@ mod tests {
 
     fn answer(line: &EngineLine, id: RequestId, patch: PatchRef) {
         line.update(|snapshot| {
-            snapshot.query = Some(Arc::new(QueryView { id, patch, maps: vec![], known: 0 }));
+            let (query, parts) = (QuerySpec::one(patch), vec![]);
+            snapshot.query = Some(Arc::new(QueryView { id, query, parts, image: 3, maps: vec![], known: 0 }));
         });
     }
 
@@ -319,7 +344,7 @@ mod tests {
 
     fn last_query(line: &EngineLine) -> Option<(RequestId, PatchRef)> {
         line.commands.try_iter().fold(None, |last, command| match command {
-            Command::Query { id, patch, .. } => Some((id, patch)),
+            Command::Query { id, query, image: 3, .. } => Some((id, query.as_patch()?)),
             _ => last,
         })
     }
@@ -342,12 +367,43 @@ mod tests {
         session.go_to(patch(0, 4));
         assert!(session.is_query_pending());
         session.poll();
-        assert_eq!(session.query(), Some(patch(0, 4)));
+        assert_eq!(session.query(), Some(QuerySpec::one(patch(0, 4))));
         answer(&line, 1, patch(0, 4));
         session.poll();
         assert!(!session.is_query_pending());
         session.back();
         assert_eq!(last_query(&line), Some((2, patch(8, 8))));
+    }
+
+    #[test]
+    fn of_several_parts_the_last_one_on_the_image_moves() {
+        let (mut session, line) = session();
+        let elsewhere = BoxRef { image: 7, y: 0, x: 0, height: 14, width: 14 };
+        let drawn = BoxRef { image: 3, y: 2, x: 3, height: 9, width: 20 };
+        let query = QuerySpec::one(patch(8, 8)).with(Sign::Plus, drawn).with(Sign::Minus, elsewhere);
+        session.look_for(query.clone());
+        session.step(1, -1);
+        let asked = line.commands.try_iter().last();
+        let Some(Command::Query { query: moved, image: 3, .. }) = asked else { panic!("{asked:?}") };
+        assert_eq!(moved.parts[1].source, Source::Box(BoxRef { y: 0, x: 7, ..drawn }));
+        assert_eq!((&moved.parts[0], &moved.parts[2]), (&query.parts[0], &query.parts[2]));
+        // A box may go to the very edge: 32 - 20.
+        session.step(10, 0);
+        assert!(session.boxes_in_view().contains(&(Sign::Plus, BoxRef { y: 0, x: 12, ..drawn })));
+    }
+
+    #[test]
+    fn queries_follow_the_patch_size_back_in_time() {
+        let (mut session, line) = session();
+        session.go_to(patch(8, 4));
+        let config = ExploreConfig { grid: PatchGrid { patch: 20, stride: 4 }, ..config() };
+        session.change_config(config, 1.0);
+        assert!(session.send_config_when_settled(2.0, false).is_none());
+        let sized = |y, x| QuerySpec::one(PatchRef { size: 20, ..patch(y, x) });
+        assert_eq!(session.query(), Some(sized(5, 1)));
+        line.commands.try_iter().for_each(drop);
+        session.back();
+        assert_eq!(last_query(&line), Some((3, sized(5, 5).as_patch().unwrap())));
     }
 
     #[test]
@@ -382,6 +438,6 @@ mod tests {
         line.emit(Event::Failed { about: "query".into(), message: "no".into() });
         session.poll();
         assert!(!session.is_query_pending());
-        assert_eq!(session.query(), Some(patch(8, 8)));
+        assert_eq!(session.query(), Some(QuerySpec::one(patch(8, 8))));
     }
 }

@@ -13,5 +13,5 @@ mod topk;
 #[cfg(test)]
 mod tests;
 
-pub use relation::Relation;
+pub use relation::{Kin, Relation};
 pub use topk::{Hit, Options, top_k};

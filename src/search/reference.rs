@@ -39,8 +39,8 @@ pub fn top_k(bank: &Bank, space: &str, query: &[f32], k: usize, options: &Option
     let cosines = cosines(bank, space, query)?;
     let mut rows: Vec<usize> = (0..cosines.len())
         .filter(|row| !cosines[*row].is_nan())
-        .filter(|row| options.exclude_row != Some(*row))
-        .filter(|row| options.exclude_image.is_none_or(|image| bank.image_of_row(*row) != image))
+        .filter(|row| !options.exclude_rows.contains(row))
+        .filter(|row| !options.exclude_images.contains(&bank.image_of_row(*row)))
         .collect();
     rows.sort_by(|a, b| cosines[*b].total_cmp(&cosines[*a]).then(a.cmp(b)));
     let mut taken: HashMap<u32, usize> = HashMap::new();

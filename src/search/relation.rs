@@ -16,17 +16,35 @@ pub enum Relation {
     OtherImage,
 }
 
+/// The images and classes that a query comes from: one of each for a patch, several for a query of
+/// many parts, none for a picture from elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kin {
+    /// Indices of images of the bank.
+    pub images: Vec<u32>,
+    /// Labels of those that have one.
+    pub labels: Vec<u32>,
+}
+
+impl Kin {
+    /// How `row` of `bank` relates to the query. Panics if there is no such row.
+    pub fn relation(&self, bank: &Bank, row: usize) -> Relation {
+        if self.images.contains(&bank.image_of_row(row)) {
+            return Relation::SameImage;
+        }
+        match bank.label_of_row(row).filter(|_| !self.labels.is_empty()) {
+            Some(label) if self.labels.contains(&label) => Relation::SameClass,
+            Some(_) => Relation::OtherClass,
+            None => Relation::OtherImage,
+        }
+    }
+}
+
 impl Relation {
     /// How `row` of `bank` relates to a query from image `image` of that bank (`None`: from elsewhere)
     /// with label `label`. Panics if there is no such row.
     pub fn of(bank: &Bank, row: usize, image: Option<u32>, label: Option<u32>) -> Self {
-        if image == Some(bank.image_of_row(row)) {
-            return Relation::SameImage;
-        }
-        match (label, bank.label_of_row(row)) {
-            (Some(query), Some(hit)) if query == hit => Relation::SameClass,
-            (Some(_), Some(_)) => Relation::OtherClass,
-            _ => Relation::OtherImage,
-        }
+        let kin = Kin { images: image.into_iter().collect(), labels: label.into_iter().collect() };
+        kin.relation(bank, row)
     }
 }

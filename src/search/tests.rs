@@ -70,8 +70,8 @@ fn check(bank: &Bank, query: &[f32], k: usize, options: &Options) {
         let own = cosines[hit.row];
         assert!((own - f64::from(hit.cosine)).abs() <= BOUND, "row {}: {} is {own}", hit.row, hit.cosine);
         assert!((own - cosines[truth.row]).abs() <= 2.0 * BOUND, "row {} in place of {}", hit.row, truth.row);
-        assert!(options.exclude_row != Some(hit.row));
-        assert!(options.exclude_image != Some(bank.image_of_row(hit.row)));
+        assert!(!options.exclude_rows.contains(&hit.row));
+        assert!(!options.exclude_images.contains(&bank.image_of_row(hit.row)));
     }
     for pair in found.windows(2) {
         assert!((pair[1].cosine, pair[0].row) < (pair[0].cosine, pair[1].row), "order and ties: {pair:?}");
@@ -96,10 +96,10 @@ fn the_nearest_rows_are_those_of_the_reference() {
         bank.row_f32("h", 1234, &mut query).unwrap();
         for k in [0, 1, 119, total - 1, total, total + 10, usize::MAX] {
             for per_image in [None, Some(0), Some(1), Some(3)] {
-                let options = Options { exclude_row: Some(1234), per_image, ..Options::default() };
+                let options = Options { exclude_rows: vec![1234, 77], per_image, ..Options::default() };
                 check(&bank, &query, k, &options);
-                let image = Some(bank.image_of_row(1234));
-                check(&bank, &random(&mut rng, width), k, &Options { exclude_image: image, ..options });
+                let exclude_images = vec![bank.image_of_row(1234), bank.image_of_row(4)];
+                check(&bank, &random(&mut rng, width), k, &Options { exclude_images, ..options });
             }
         }
     }
@@ -119,7 +119,7 @@ fn equal_rows_come_in_bank_order() {
         assert_eq!(found.iter().map(|hit| hit.row).collect::<Vec<_>>(), nearest[..k]);
     }
     nearest.retain(|row| *row >= 5000);
-    let options = Options { exclude_image: Some(0), ..Options::default() };
+    let options = Options { exclude_images: vec![0], ..Options::default() };
     let found = top_k(&bank, "h", &kinds[2], 50, &options).unwrap();
     assert_eq!(found.iter().map(|hit| hit.row).collect::<Vec<_>>(), nearest[..50]);
 }
@@ -179,7 +179,7 @@ fn wrong_questions_are_errors_in_words() {
     assert!(ask("y", &[1.0, 1.0], &none).contains("no space \"y\"; it has h"));
     assert!(ask("h", &[1.0], &none).contains("1 values; space h has 2"));
     assert!(ask("h", &[1.0, f32::NAN], &none).contains("NaN"));
-    let image = Options { exclude_image: Some(1), ..Options::default() };
+    let image = Options { exclude_images: vec![1], ..Options::default() };
     assert!(ask("h", &[1.0, 1.0], &image).contains("image 1 is out of range"));
     none.cancel.cancel();
     assert!(ask("h", &[1.0, 1.0], &none).contains("cancelled"));
@@ -196,5 +196,9 @@ fn relations_follow_image_and_label() {
     assert_eq!(of(4, Some(4), None), Relation::SameImage);
     assert_eq!(of(0, None, None), Relation::OtherImage);
     assert_eq!(of(0, None, Some(0)), Relation::SameClass);
+    let kin = Kin { images: vec![0, 4], labels: vec![0, 2] };
+    let all: Vec<Relation> = (0..5).map(|row| kin.relation(&bank, row)).collect();
+    use Relation::{OtherClass, SameClass, SameImage};
+    assert_eq!(all, [SameImage, OtherClass, SameClass, SameClass, SameImage]);
     assert_eq!(serde_json::to_string(&Relation::SameImage).unwrap(), "\"same-image\"");
 }

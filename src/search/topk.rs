@@ -25,10 +25,10 @@ pub struct Hit {
 /// What may be found.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Leave out this row: the query itself.
-    pub exclude_row: Option<usize>,
-    /// Leave out all rows of this image.
-    pub exclude_image: Option<u32>,
+    /// Leave out these rows: the query itself.
+    pub exclude_rows: Vec<usize>,
+    /// Leave out all rows of these images.
+    pub exclude_images: Vec<u32>,
     /// At most so many rows of any one image; the best of all such selections.
     pub per_image: Option<usize>,
     pub cancel: CancelToken,
@@ -41,18 +41,15 @@ pub struct Options {
 /// No such space, a query of another width or with a NaN or an infinity, no such image to exclude, or cancelled.
 pub fn top_k(bank: &Bank, space: &str, query: &[f32], k: usize, options: &Options) -> Result<Vec<Hit>> {
     let space = bank.space(space)?;
-    let excluded = match options.exclude_image {
-        Some(image) => bank.rows_of_image(image as usize)?,
-        None => 0..0,
-    };
+    let images = options.exclude_images.iter().map(|image| bank.rows_of_image(*image as usize));
+    let rows = options.exclude_rows.iter().map(|row| Ok(*row..row + 1));
     let job = Job {
         bank,
         space,
         query: unit_query(&space, query)?,
         kernel: Kernel::available()[0],
         keep: k.min(bank.patches()),
-        excluded_row: options.exclude_row,
-        excluded,
+        excluded: images.chain(rows).collect::<Result<_>>()?,
         per_image: options.per_image.unwrap_or(usize::MAX),
         threshold: Threshold::default(),
     };
@@ -106,8 +103,8 @@ struct Job<'a> {
     query: Vec<f32>,
     kernel: Kernel,
     keep: usize,
-    excluded_row: Option<usize>,
-    excluded: Range<usize>,
+    /// Rows that are left out.
+    excluded: Vec<Range<usize>>,
     per_image: usize,
     threshold: Threshold,
 }
@@ -169,7 +166,7 @@ impl Job<'_> {
     }
 
     fn allowed(&self, row: usize) -> bool {
-        self.excluded_row != Some(row) && !self.excluded.contains(&row)
+        !self.excluded.iter().any(|rows| rows.contains(&row))
     }
 }
 

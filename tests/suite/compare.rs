@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bagssl::engine::{Command, CompareCommand, CompareView, Snapshot};
+use bagssl::engine::{Command, CompareCommand, CompareView, QuerySpec, Snapshot};
 use bagssl::patch::PatchRef;
 
 use crate::engine::{Started, is_complete};
@@ -128,9 +128,9 @@ fn the_checkpoints_of_a_run_are_scrubbed_and_what_was_computed_is_there_at_once(
 
     // Another query on another image is asked of the checkpoint on show.
     let patch = PatchRef { image: 2, y: 16, x: 32, size: 16 };
-    started.engine.send(Command::Query { id: 7, data: 1, patch });
+    started.engine.send(Command::Query { id: 7, data: 1, query: QuerySpec::one(patch), image: 2 });
     let shown = started.until("the answer", |shown| {
-        whole(shown).is_some_and(|compare| compare.other.as_ref().unwrap().query == patch)
+        whole(shown).is_some_and(|compare| compare.other.as_ref().unwrap().query == QuerySpec::one(patch))
     });
     let other = whole(&shown).unwrap().other.as_ref().unwrap();
     assert!((other.maps[1].values[2 * 7 + 4] - 1.0).abs() < 1e-4, "the query's own cell");

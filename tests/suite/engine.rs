@@ -3,8 +3,8 @@ use std::time::{Duration, Instant};
 
 use bagssl::device::DeviceChoice;
 use bagssl::engine::{
-    self, Command, EngineHandle, Event, ExploreConfig, FigureKind, GalleryFilter, MapMode, Snapshot, Split,
-    Style, open_device,
+    self, Command, EngineHandle, Event, ExploreConfig, FigureKind, GalleryFilter, MapMode, QuerySpec,
+    Snapshot, Split, Style, open_device,
 };
 use bagssl::patch::{PatchGrid, PatchRef};
 use crossbeam_channel::{Receiver, bounded};
@@ -73,14 +73,14 @@ fn the_engine_opens_with_a_worked_example_and_answers_queries() {
     assert_eq!((galleries.total, galleries.spaces[1].neighbours.len()), (8 * 16, 20));
 
     let patch = PatchRef { image: 2, y: 16, x: 32, size: 16 };
-    started.engine.send(Command::Query { id: 7, data: 1, patch });
+    started.engine.send(Command::Query { id: 7, data: 1, query: QuerySpec::one(patch), image: 2 });
     let shown = started.until("the answer", |shown| {
         is_complete(shown)
             && shown.query.as_ref().is_some_and(|q| q.id == 7)
             && shown.galleries.as_ref().unwrap().query_id == 7
     });
     let query = shown.query.as_ref().unwrap();
-    assert_eq!((query.patch, shown.view.as_ref().unwrap().index), (patch, 2));
+    assert_eq!((query.query.as_patch().unwrap(), shown.view.as_ref().unwrap().index), (patch, 2));
     // The query's own cell: row 2, column 4 of 7.
     assert!((query.maps[1].values[2 * 7 + 4] - 1.0).abs() < 1e-4);
     // The query lies on the searched grid, and is left out of its own neighbours.
@@ -146,7 +146,8 @@ fn a_question_about_a_data_set_that_is_not_open_any_more_goes_unanswered() {
     let shown = started.until("the worked example", is_complete);
     let (id, view) = (shown.query.as_ref().unwrap().id, shown.view.as_ref().unwrap().index);
     let patch = PatchRef { image: view as u32 + 1, y: 0, x: 0, size: 16 };
-    started.engine.send(Command::Query { id: 90, data: 99, patch });
+    let query = QuerySpec::one(patch);
+    started.engine.send(Command::Query { id: 90, data: 99, query, image: view + 1 });
     started.engine.send(Command::ShowImage { data: 99, index: 5 });
     started.engine.send(Command::Configure { id: 3, config: ExploreConfig { neighbours: 10, ..small() } });
     let shown = started.until("the next answer", |shown| {
@@ -225,16 +226,17 @@ fn further_spaces_pictures_and_filters_are_answered() {
     });
     let query = shown.query.as_ref().unwrap();
     assert_eq!(query.maps.iter().map(|map| map.space.clone()).collect::<Vec<_>>(), spaces);
+    let own = query.query.home().unwrap();
     let galleries = shown.galleries.as_ref().unwrap();
     for gallery in &galleries.spaces {
         let images: Vec<u32> = gallery.neighbours.iter().map(|hit| hit.patch.image).collect();
-        assert!(images.iter().all(|image| *image != query.patch.image), "{}", gallery.space);
+        assert!(images.iter().all(|image| *image != own), "{}", gallery.space);
         assert!(images.iter().all(|image| images.iter().filter(|other| *other == image).count() <= 2));
         // The first 8 images are searched, with 16 patches each; the query may lie among them.
-        let others = if query.patch.image < 8 { 7 } else { 8 };
+        let others = if own < 8 { 7 } else { 8 };
         assert_eq!(gallery.candidates, others * 16);
     }
     let pictures = shown.pictures.as_ref().unwrap();
-    assert_eq!((pictures.spaces[0].colors.width(), pictures.image), (7, query.patch.image as usize));
+    assert_eq!((pictures.spaces[0].colors.width(), pictures.image), (7, own as usize));
     assert!(pictures.spaces.iter().all(|p| p.explained[0] >= p.explained[1] && p.explained[0] > 0.1));
 }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use bagssl::engine::{Command, MicroscopeView, Snapshot};
+use bagssl::engine::{Command, MicroscopeView, QuerySpec, Snapshot};
 use bagssl::patch::PatchRef;
 
 use super::engine::{Started, is_complete};
@@ -17,7 +17,12 @@ fn the_microscope_shows_the_querys_place_at_each_size_and_follows_it() {
     let started = Started::new();
     started.until("the worked example", is_complete);
     let patch = PatchRef { image: 2, y: 16, x: 24, size: 16 };
-    started.engine.send(Command::Query { id: 7, data: 1, patch });
+    started.engine.send(Command::Query {
+        id: 7,
+        data: 1,
+        query: QuerySpec::one(patch),
+        image: patch.image as usize,
+    });
     started.engine.send(Command::Microscope(Some(vec![16, 48, 64, 65])));
     let shown = started.until("the microscope", |shown| {
         filled(shown).is_some_and(|view| view.image == 2 && view.levels[0].query == Some(patch))
@@ -44,7 +49,12 @@ fn the_microscope_shows_the_querys_place_at_each_size_and_follows_it() {
     assert!(whole.rest.iter().all(|rest| rest.patches == 0 && rest.mean.is_nan()));
 
     let patch = PatchRef { x: 40, ..patch };
-    started.engine.send(Command::Query { id: 8, data: 1, patch });
+    started.engine.send(Command::Query {
+        id: 8,
+        data: 1,
+        query: QuerySpec::one(patch),
+        image: patch.image as usize,
+    });
     let shown = started.until("the next place", |shown| {
         filled(shown).is_some_and(|view| (view.levels[0].maps[0].values[8 * 25 + 20] - 1.0).abs() < 1e-4)
     });

@@ -3,7 +3,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use bagssl::engine::{Command as Ask, Event, FigureKind, MapMode, Style};
+use bagssl::engine::{Command as Ask, Event, FigureKind, MapMode, QuerySpec, Style};
 use bagssl::patch::PatchRef;
 use serde_json::Value;
 
@@ -192,10 +192,15 @@ fn the_window_and_the_command_line_make_the_same_figure() {
     let started = Started::new();
     started.until("the worked example", is_complete);
     let patch = PatchRef { image: 2, y: 16, x: 32, size: 16 };
-    started.engine.send(Ask::Query { id: 7, data: 1, patch });
+    started.engine.send(Ask::Query {
+        id: 7,
+        data: 1,
+        query: QuerySpec::one(patch),
+        image: patch.image as usize,
+    });
     started.until("the answer", |shown| {
         is_complete(shown)
-            && shown.galleries.as_ref().unwrap().query == patch
+            && shown.galleries.as_ref().unwrap().query == QuerySpec::one(patch)
             && shown.query.as_ref().unwrap().id == 7
     });
     let folder = tempfile::tempdir().unwrap();

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bagssl::colormap::Colormap;
 use bagssl::engine::{
     Command, DataDescription, EngineLine, Event, ExploreConfig, Extraction, FigureKind, Gallery,
-    GalleryFilter, GalleryView, Heatmap, ImageView, ModelDescription, Neighbour, QueryView, Relation, line,
+    GalleryFilter, GalleryView, Heatmap, ImageView, ModelDescription, Neighbour, QuerySpec, QueryView,
+    Relation, line,
 };
 use bagssl::gui::{App, GuiOptions};
 use bagssl::image::Image;
@@ -80,7 +81,7 @@ impl Window {
 
     pub fn queries(&self) -> Vec<(u64, PatchRef)> {
         let query = |command| match command {
-            Command::Query { id, patch, .. } => Some((id, patch)),
+            Command::Query { id, query, .. } => Some((id, query.as_patch().expect("a query of one patch"))),
             _ => None,
         };
         self.commands().into_iter().filter_map(query).collect()
@@ -168,7 +169,9 @@ pub fn query_view(id: u64, patch: PatchRef) -> QueryView {
         values: values.clone(),
         shown: values.clone(),
     };
-    QueryView { id, patch, maps: vec![map("z"), map("h")], known }
+    let parts = vec![Arc::new(Image::filled(8, 8, [3, 90, 200]))];
+    let (query, image) = (QuerySpec::one(patch), patch.image as usize);
+    QueryView { id, query, parts, image, maps: vec![map("z"), map("h")], known }
 }
 
 pub fn gallery_view(query_id: u64, query: PatchRef) -> GalleryView {
@@ -189,7 +192,7 @@ pub fn gallery_view(query_id: u64, query: PatchRef) -> GalleryView {
     };
     GalleryView {
         query_id,
-        query,
+        query: QuerySpec::one(query),
         query_pixels: Arc::new(Image::filled(8, 8, [3, 90, 200])),
         spaces: vec![gallery("z"), gallery("h")],
         filter: GalleryFilter::default(),
@@ -276,7 +279,7 @@ fn the_heatmap_has_the_colours_of_its_values_cell_by_cell() {
     let scale = (pane.width().min(pane.height()) / SIDE as f32).floor();
     let corner = pane.center() - vec2(SIDE as f32, SIDE as f32) * scale / 2.0;
     let (cols, values) = ramp();
-    let query = window.line.snapshot().query.clone().unwrap().patch;
+    let query = window.line.snapshot().query.as_ref().unwrap().query.as_patch().unwrap();
     for (cell, value) in values.iter().enumerate() {
         let (y, x) = GRID.corner(cell, cols);
         let at = corner + vec2((x + GRID.patch / 2) as f32, (y + GRID.patch / 2) as f32) * scale;

@@ -8,6 +8,7 @@ use super::state::{ComparedGalleries, Overlap};
 use crate::engine::gallery::{SearchJob, SearchRequest, Searcher};
 use crate::engine::growing::Growing;
 use crate::engine::handle::EngineLine;
+use crate::engine::parts;
 use crate::engine::state::{Gallery, GalleryFilter, GalleryView, RequestId};
 use crate::patch::PatchRef;
 
@@ -70,14 +71,13 @@ impl Galleries {
             return;
         }
         let (first, second) = (bank(first, images), bank(second, images));
-        let PatchRef { y, x, size, .. } = query.patch;
-        let pixels = Arc::new(target.view.image.crop(y, x, size, size));
+        let pixels = parts::picture(query.parts);
         let names = |spaces: &[_]| spaces.iter().map(ToString::to_string).collect::<Vec<String>>();
-        let spaces = names(&side.spaces(target.spaces, size));
+        let spaces = names(&side.spaces(target.spaces, frame.grid.patch));
         let vectors = spaces.into_iter().zip(side.query_vectors(target, query).iter().cloned());
         let job = |bank, vectors| SearchJob {
             id: query.id,
-            query: query.patch,
+            query: query.query.clone(),
             query_pixels: pixels.clone(),
             vectors,
             neighbours: target.config.neighbours,

@@ -274,6 +274,7 @@ fn other_view(side: &mut Side, target: &Target<'_>, shown: Option<&Arc<OtherView
     let is_shown = shown.is_some_and(|shown| {
         (shown.step, &shown.hash) == (side.key.step, &side.embedder.hash)
             && (shown.generation, shown.query_id, shown.known) == (target.generation, query.id, known)
+            && shown.image == target.view.index
             && shown.maps.len() + shown.missing.len() == target.spaces.len()
     });
     if is_shown || known == 0 {
@@ -290,7 +291,8 @@ fn other_view(side: &mut Side, target: &Target<'_>, shown: Option<&Arc<OtherView
         hash: side.embedder.hash.clone(),
         generation: target.generation,
         query_id: query.id,
-        query: query.patch,
+        query: query.query.clone(),
+        image: target.view.index,
         maps,
         known,
         total,

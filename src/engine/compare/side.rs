@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::dataset::Dataset;
-use crate::embed::{BATCH, Embedder, PatchSource};
+use crate::embed::{BATCH, Embedder};
 use crate::engine::growing::{Growing, Reach};
 use crate::engine::maps::ImageMaps;
-use crate::engine::spaces::{self, PatchSpace};
+use crate::engine::parts::{self, EmbeddedPart, PartSources};
+use crate::engine::query::QuerySpec;
+use crate::engine::spaces::PatchSpace;
 use crate::engine::state::{ExploreConfig, Heatmap, ImageView, RequestId};
 use crate::model::ModelSpec;
-use crate::patch::{PatchGrid, PatchRef};
+use crate::patch::PatchGrid;
 
 /// Cells of a map's first batch: few, so that something is seen at once.
 const FIRST_BATCH: usize = 32;
@@ -33,7 +35,8 @@ pub struct Target<'a> {
 #[derive(Clone, Copy)]
 pub struct TargetQuery<'a> {
     pub id: RequestId,
-    pub patch: PatchRef,
+    pub query: &'a QuerySpec,
+    pub parts: &'a [Arc<EmbeddedPart>],
     /// Its vector in each space on show.
     pub vectors: &'a [Vec<f32>],
 }
@@ -111,6 +114,10 @@ impl Side {
     pub fn spaces(&self, spaces: &[PatchSpace], patch: u32) -> Vec<PatchSpace> {
         let has = |space: &&PatchSpace| space.width(&self.embedder.info, patch).is_some();
         spaces.iter().filter(has).copied().collect()
+    }
+
+    fn width(&self, space: PatchSpace, patch: u32) -> usize {
+        space.width(&self.embedder.info, patch).unwrap_or_default()
     }
 
     /// Whether it is made for `frame`.
@@ -197,10 +204,13 @@ impl Side {
         let (generation, id) = (target.generation, query.id);
         let is_new = self.query.as_ref().is_none_or(|known| (known.generation, known.id) != (generation, id));
         if is_new {
-            let has = self.spaces(target.spaces, query.patch.size);
-            let PatchRef { y, x, size, .. } = query.patch;
-            let source = PatchSource { image: target.view.image.clone(), y, x };
-            let vectors = spaces::vectors(&self.embedder, &[source], size, &has);
+            let patch = target.config.grid.patch;
+            let has = self.spaces(target.spaces, patch);
+            let from =
+                PartSources { embedder: &self.embedder, spaces: &has, patch, maps: self.maps.as_ref() };
+            // Parts that cancel out under this model are like nothing.
+            let nothing = |_| has.iter().map(|space| vec![0.0; self.width(*space, patch)]).collect();
+            let vectors = parts::vectors(query.query, query.parts, &from).unwrap_or_else(nothing);
             self.query = Some(QueryVectors { generation, id, vectors });
         }
         self.query.as_ref().map_or(&[], |query| &query.vectors)

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use crate::analysis::overlap::Overlap;
+use crate::engine::query::QuerySpec;
 use crate::engine::state::{Extraction, GalleryView, Heatmap, RequestId};
 use crate::model::ModelSpec;
-use crate::patch::PatchRef;
 
 /// What the window asks of the comparison of the open model (A) with another (B).
 #[derive(Clone, Debug)]
@@ -79,7 +79,9 @@ pub struct OtherView {
     /// Of what the maps were made: [`crate::engine::Snapshot::generation`], the query.
     pub generation: u64,
     pub query_id: RequestId,
-    pub query: PatchRef,
+    pub query: QuerySpec,
+    /// Index of the image that the maps are of.
+    pub image: usize,
     /// One map for each space on show that B has, in their order.
     pub maps: Vec<Heatmap>,
     /// Cells that are known, of all.

@@ -15,7 +15,6 @@ macro_rules! target {
         if let (Some(data), Some(config), Some(view)) = parts
             && $explorer.embedder.is_some()
         {
-            let query = $explorer.query.as_ref().filter(|query| query.patch.image as usize == view.index);
             Some(Target {
                 generation: shown.generation,
                 data: &data.set,
@@ -23,9 +22,10 @@ macro_rules! target {
                 config,
                 spaces: &$explorer.spaces,
                 view,
-                query: query.map(|query| TargetQuery {
+                query: $explorer.query.as_ref().map(|query| TargetQuery {
                     id: query.id,
-                    patch: query.patch,
+                    query: &query.query,
+                    parts: &query.parts,
                     vectors: &query.vectors,
                 }),
                 growing: $explorer.growing.as_ref(),

@@ -6,13 +6,11 @@ use std::time::Instant;
 use anyhow::Context;
 
 use super::Explorer;
-use crate::embed::PatchSource;
 use crate::engine::gallery::{SearchJob, SearchRequest};
 use crate::engine::maps::ImageMaps;
-use crate::engine::spaces;
+use crate::engine::parts::{self, EmbeddedPart, PartSources};
 use crate::engine::state::*;
 use crate::image::Image;
-use crate::patch::PatchRef;
 
 /// Cells of a map at most: beyond this it would take minutes and gigabytes.
 const MOST_CELLS: usize = 60_000;
@@ -22,7 +20,8 @@ const FIRST_BATCH: usize = 32;
 /// The query that is being answered.
 pub(super) struct CurrentQuery {
     pub id: RequestId,
-    pub patch: PatchRef,
+    pub query: QuerySpec,
+    pub parts: Vec<Arc<EmbeddedPart>>,
     /// Its vector in each shown space.
     pub vectors: Vec<Vec<f32>>,
 }
@@ -30,9 +29,10 @@ pub(super) struct CurrentQuery {
 impl Explorer {
     pub(super) fn show_image(&mut self, index: usize) -> anyhow::Result<()> {
         self.view(index)?;
-        self.query = None;
-        self.forget_answers();
-        self.prepare_maps()
+        self.prepare_maps()?;
+        self.begin_maps();
+        self.publish_query();
+        Ok(())
     }
 
     /// Puts image `index` on show, if it is not there already.
@@ -76,32 +76,45 @@ impl Explorer {
         Ok(())
     }
 
-    /// Makes a patch the query and shows what is known already.
-    pub(super) fn ask(&mut self, id: RequestId, patch: PatchRef) -> anyhow::Result<()> {
-        let image = self.view(patch.image as usize)?;
-        let (height, width) = (image.height(), image.width());
-        let patch = within(patch, height, width)?;
+    /// Looks for `query`, on image `image`, and shows what is known already.
+    pub(super) fn ask(&mut self, id: RequestId, query: QuerySpec, image: usize) -> anyhow::Result<()> {
+        let on_show = self.view(image)?;
+        let set = self.data.as_ref().context("no data set is open")?.set.clone();
+        let query = within(query, |image| set.dimensions(image as usize))?;
         self.prepare_maps()?;
-        let Some(embedder) = &self.embedder else { return Ok(()) };
-        let source = PatchSource { image, y: patch.y, x: patch.x };
-        let vectors = spaces::vectors(embedder, &[source], patch.size, &self.spaces);
-        self.query = Some(CurrentQuery { id, patch, vectors });
-        if let Some(maps) = &mut self.maps
-            && maps.known() == 0
-        {
-            maps.refine(embedder, FIRST_BATCH);
-        }
+        let (Some(embedder), Some(config)) = (&self.embedder, &self.config) else { return Ok(()) };
+        let (spaces, patch, maps) = (&self.spaces[..], config.grid.patch, self.maps.as_ref());
+        let from = PartSources { embedder, spaces, patch, maps };
+        let decoded = |index: u32| match index as usize == image {
+            true => Ok(on_show.clone()),
+            false => Ok(Arc::new(set.image(index as usize)?)),
+        };
+        let parts = self.parts.embed(&query, &from, decoded)?;
+        let vectors = parts::composed(&query, &parts)?;
+        self.query = Some(CurrentQuery { id, query, parts, vectors });
+        self.begin_maps();
         self.publish_query();
         self.aim_microscope();
         self.ask_gallery();
         Ok(())
     }
 
+    /// Sees to it that the first map of the query is not empty.
+    fn begin_maps(&mut self) {
+        if let (Some(_), Some(maps), Some(embedder)) = (&self.query, &mut self.maps, &self.embedder)
+            && maps.known() == 0
+        {
+            maps.refine(embedder, FIRST_BATCH);
+        }
+    }
+
     pub(super) fn publish_query(&self) {
         let (Some(query), Some(maps)) = (&self.query, &self.maps) else { return };
         let view = QueryView {
             id: query.id,
-            patch: query.patch,
+            query: query.query.clone(),
+            parts: query.parts.iter().map(|part| part.pixels.clone()).collect(),
+            image: maps.image_index,
             maps: maps.heatmaps(&query.vectors),
             known: maps.known(),
         };
@@ -133,19 +146,17 @@ impl Explorer {
             return;
         };
         let bank = growing.bank.snapshot();
-        let Some(view) = self.line.snapshot().view.clone() else { return };
-        if bank.patches() == 0 || view.index != query.patch.image as usize {
+        if bank.patches() == 0 {
             self.gallery_final = false;
             return;
         }
         let names = self.spaces.iter().map(|space| space.to_string());
-        let PatchRef { y, x, size, .. } = query.patch;
         self.gallery_final = growing.extraction.is_finished();
         self.gallery_asked = Instant::now();
         let job = SearchJob {
             id: query.id,
-            query: query.patch,
-            query_pixels: Arc::new(view.image.crop(y, x, size, size)),
+            query: query.query.clone(),
+            query_pixels: parts::picture(&query.parts),
             vectors: names.zip(query.vectors.iter().cloned()).collect(),
             neighbours: config.neighbours,
             filter: config.filter,
@@ -158,24 +169,32 @@ impl Explorer {
     }
 }
 
-/// A patch moved into its image. The error says when it cannot fit.
-fn within(patch: PatchRef, height: u32, width: u32) -> anyhow::Result<PatchRef> {
-    anyhow::ensure!(
-        patch.size <= height && patch.size <= width,
-        "a patch of {0} x {0} pixels does not fit on the image of {width} x {height}; choose a smaller patch",
-        patch.size
-    );
-    Ok(PatchRef { y: patch.y.min(height - patch.size), x: patch.x.min(width - patch.size), ..patch })
+/// The query with its boxes moved into their images. The error says when one cannot fit.
+fn within(mut query: QuerySpec, dimensions: impl Fn(u32) -> (u32, u32)) -> anyhow::Result<QuerySpec> {
+    for part in &mut query.parts {
+        if let Source::Box(area) = &mut part.source {
+            let (height, width) = dimensions(area.image);
+            *area = area.within(height, width).with_context(|| {
+                format!(
+                    "a patch of {} x {} pixels does not fit on the image of {width} x {height}; choose a smaller patch",
+                    area.width, area.height
+                )
+            })?;
+        }
+    }
+    Ok(query)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::patch::PatchRef;
 
     #[test]
     fn a_patch_at_the_edge_is_moved_inside() {
-        let patch = PatchRef { image: 0, y: 30, x: 2, size: 14 };
-        assert_eq!(within(patch, 32, 32).unwrap().y, 18);
-        assert!(within(patch, 10, 32).unwrap_err().to_string().contains("smaller patch"));
+        let query = QuerySpec::one(PatchRef { image: 0, y: 30, x: 2, size: 14 });
+        let moved = within(query.clone(), |_| (32, 32)).unwrap();
+        assert_eq!(moved.as_patch().unwrap().y, 18);
+        assert!(within(query, |_| (10, 32)).unwrap_err().to_string().contains("smaller patch"));
     }
 }

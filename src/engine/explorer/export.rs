@@ -10,6 +10,7 @@ use crate::engine::compose::{
 };
 use crate::engine::state::*;
 use crate::figure::Figure;
+use crate::patch::PatchRef;
 
 impl Explorer {
     pub(super) fn export(
@@ -70,7 +71,7 @@ fn heatmap_figure(
         image: &view.image,
         title: compose::image_title(view.index, view.class.as_deref()),
         grid: first.grid,
-        query: query.patch,
+        query: single_patch(&query.query)?,
         maps: displayed(&query.maps, mode)
             .iter()
             .map(|map| (map.space.clone(), map.values.to_vec()))
@@ -107,13 +108,18 @@ fn gallery_figure(shown: &Snapshot, notes: Vec<String>, style: &Style) -> anyhow
         total: galleries.total,
         cells: gallery.neighbours.iter().map(cell).collect(),
     };
-    let view = shown.view.as_ref().filter(|view| view.index == galleries.query.image as usize);
+    let patch = single_patch(&galleries.query)?;
+    let view = shown.view.as_ref().filter(|view| view.index == patch.image as usize);
     let class = view.and_then(|view| view.class.as_deref());
     let query = QueryContent {
-        patch: galleries.query,
+        patch,
         pixels: galleries.query_pixels.clone(),
-        title: compose::image_title(galleries.query.image as usize, class),
+        title: compose::image_title(patch.image as usize, class),
         spaces: galleries.spaces.iter().map(space).collect(),
     };
     compose::gallery(vec![query], notes, style)
+}
+
+fn single_patch(query: &QuerySpec) -> anyhow::Result<PatchRef> {
+    query.as_patch().context("figures show queries of one patch; make a patch the query first")
 }

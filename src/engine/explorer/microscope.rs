@@ -28,12 +28,11 @@ impl Explorer {
             return;
         };
         if let Some(view) = self.line.snapshot().view.clone() {
-            let query = self.query.as_ref().map(|query| query.patch);
             let target = Target {
                 image_index: view.index,
                 image: &view.image,
                 spaces: &self.spaces,
-                query: query.filter(|query| query.image as usize == view.index),
+                query: self.query.as_ref().and_then(|query| query.query.point_on(view.index)),
                 maps: self.maps.as_ref(),
             };
             microscope.aim(embedder, &target);

@@ -21,6 +21,7 @@ use super::growing::Growing;
 use super::handle::{EngineHandle, EngineLine, line};
 use super::maps::ImageMaps;
 use super::microscope::Microscope;
+use super::parts::PartCache;
 use super::spaces::PatchSpace;
 use super::state::*;
 use super::thumbnails::{ThumbnailJob, Thumbnails};
@@ -80,6 +81,7 @@ struct Explorer {
     microscope: Option<Microscope>,
     wants_microscope: bool,
     query: Option<CurrentQuery>,
+    parts: PartCache,
     growing: Option<Growing>,
     gallery_asked: Instant,
     /// Whether the last gallery was searched over all that there is.
@@ -115,6 +117,7 @@ impl Explorer {
             microscope: None,
             wants_microscope: false,
             query: None,
+            parts: PartCache::default(),
             growing: None,
             gallery_asked: Instant::now(),
             gallery_final: false,
@@ -169,7 +172,7 @@ impl Explorer {
                 Ok(())
             }
             Command::ShowImage { index, .. } => self.show_image(index),
-            Command::Query { id, patch, .. } => self.ask(id, patch),
+            Command::Query { id, query, image, .. } => self.ask(id, query, image),
             Command::Configure { id, config } => self.configure(id, config),
             Command::PauseExtraction(paused) => {
                 if let Some(growing) = &mut self.growing {
@@ -203,16 +206,18 @@ impl Explorer {
     }
 }
 
-/// Of several queries only the last counts; all other commands stay in their order. A query before a
-/// figure stays, since the figure shows it.
+/// Of several queries only the last counts, and of images only one that no later query or image replaces; all
+/// other commands stay in their order. A query before a figure stays, since the figure shows it.
 fn newest_query_only(commands: Vec<Command>) -> Vec<Command> {
     let mut kept = Vec::with_capacity(commands.len());
-    let mut is_superseded = false;
+    let (mut has_query, mut has_image) = (false, false);
     for command in commands.into_iter().rev() {
         match command {
-            Command::Query { .. } | Command::ShowImage { .. } if is_superseded => continue,
-            Command::Query { .. } | Command::ShowImage { .. } => is_superseded = true,
-            Command::ExportFigure { .. } => is_superseded = false,
+            Command::Query { .. } if has_query => continue,
+            Command::ShowImage { .. } if has_image => continue,
+            Command::Query { .. } => (has_query, has_image) = (true, true),
+            Command::ShowImage { .. } => has_image = true,
+            Command::ExportFigure { .. } => (has_query, has_image) = (false, false),
             _ => {}
         }
         kept.push(command);
@@ -244,7 +249,8 @@ mod tests {
     use crate::patch::PatchRef;
 
     fn query(id: RequestId) -> Command {
-        Command::Query { id, data: 1, patch: PatchRef { image: 0, y: 0, x: 0, size: 8 } }
+        let query = QuerySpec::one(PatchRef { image: 0, y: 0, x: 0, size: 8 });
+        Command::Query { id, data: 1, query, image: 0 }
     }
 
     #[test]
@@ -253,6 +259,15 @@ mod tests {
         let kept = newest_query_only(commands);
         assert_eq!(kept.len(), 2);
         assert!(matches!(kept[1], Command::Query { id: 3, .. }));
+    }
+
+    #[test]
+    fn the_query_stays_when_another_image_is_shown_after_it() {
+        let show = |index| Command::ShowImage { data: 1, index };
+        let kept = newest_query_only(vec![query(1), show(4), show(5)]);
+        assert!(matches!(kept[..], [Command::Query { id: 1, .. }, Command::ShowImage { index: 5, .. }]));
+        let kept = newest_query_only(vec![query(1), show(4), query(2)]);
+        assert!(matches!(kept[..], [Command::Query { id: 2, .. }]));
     }
 
     #[test]

@@ -106,6 +106,7 @@ impl Explorer {
     /// After model, data or grid changed: what was embedded is of no use any more.
     fn restart(&mut self) -> anyhow::Result<()> {
         self.growing = None;
+        self.parts.clear();
         self.forget_answers();
         self.line.update(|shown| shown.extraction = None);
         self.choose_spaces();
@@ -117,12 +118,12 @@ impl Explorer {
         if let Err(error) = self.start_extraction(&config) {
             self.fail("embedding patches for the galleries", &error);
         }
-        let patch = self.query.take().map(|query| (query.id, query.patch));
-        match patch {
-            Some((id, patch)) => self.ask(id, PatchRef { size: config.grid.patch, ..patch }),
+        let shown = self.line.snapshot().view.as_ref().map(|view| view.index);
+        match (self.query.take(), shown) {
+            (Some(query), Some(image)) => self.ask(query.id, query.query, image),
             // An image that was chosen without a query stays on show.
-            None if self.line.snapshot().view.is_some() => self.prepare_maps(),
-            None => self.show_example(config.grid),
+            (None, Some(_)) => self.prepare_maps(),
+            (_, None) => self.show_example(config.grid),
         }
     }
 
@@ -156,7 +157,7 @@ impl Explorer {
     fn show_example(&mut self, grid: PatchGrid) -> anyhow::Result<()> {
         let set = self.data.as_ref().context("no data set is open")?.set.clone();
         if let Some(patch) = wheel(set.as_ref(), grid) {
-            return self.ask(0, patch);
+            return self.ask(0, QuerySpec::one(patch), patch.image as usize);
         }
         let mut first_error = None;
         for index in 0..EXAMPLES.min(set.len()) {
@@ -173,7 +174,8 @@ impl Explorer {
                 first_error.get_or_insert(error);
             } else {
                 let (y, x) = grid.corner(rows / 2 * cols + cols / 2, cols);
-                return self.ask(0, PatchRef { image: index as u32, y, x, size: grid.patch });
+                let patch = PatchRef { image: index as u32, y, x, size: grid.patch };
+                return self.ask(0, QuerySpec::one(patch), index);
             }
         }
         Err(first_error.unwrap_or_else(|| anyhow::anyhow!("it has no images")))
@@ -185,6 +187,7 @@ impl Explorer {
         let Some(old) = self.config.replace(config.clone()) else { return Ok(()) };
         if let Some(query) = &mut self.query {
             query.id = id;
+            query.query.follow_patch_size(old.grid.patch, config.grid.patch);
         }
         self.choose_spaces();
         if self.embedder.is_none() {
@@ -199,9 +202,10 @@ impl Explorer {
         if reach(&old) != reach(&config) || was_refused || !self.bank_has_spaces() {
             return self.restart();
         }
-        match &self.query {
-            Some(query) => self.ask(query.id, query.patch),
-            None => Ok(()),
+        let shown = self.line.snapshot().view.as_ref().map(|view| view.index);
+        match (&self.query, shown) {
+            (Some(query), Some(image)) => self.ask(query.id, query.query.clone(), image),
+            _ => Ok(()),
         }
     }
 }

@@ -210,8 +210,8 @@ fn overlap(
         let mut vector = vec![0.0; bank.width(space)?];
         bank.row_f32(space, row, &mut vector)?;
         let options = Options {
-            exclude_row: Some(row),
-            exclude_image: request.exclude_same_image.then_some(image),
+            exclude_rows: vec![row],
+            exclude_images: request.exclude_same_image.then_some(image).into_iter().collect(),
             per_image: request.per_image,
             cancel: job.cancel.clone(),
         };

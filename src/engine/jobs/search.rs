@@ -58,8 +58,8 @@ pub fn search(bank: &Bank, request: &SearchRequest, space: &str) -> anyhow::Resu
     let mut vector = vec![0.0; bank.width(space)?];
     bank.row_f32(space, row, &mut vector)?;
     let options = Options {
-        exclude_row: Some(row),
-        exclude_image: request.exclude_same_image.then_some(image as u32),
+        exclude_rows: vec![row],
+        exclude_images: request.exclude_same_image.then_some(image as u32).into_iter().collect(),
         per_image: request.per_image,
         ..Options::default()
     };

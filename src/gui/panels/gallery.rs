@@ -190,7 +190,7 @@ pub fn painted_ui(
     let query = ui.interact(grid.cell(0), id.with("query"), Sense::CLICK);
     query.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("{} query", painted.name())));
     if query.on_hover_text("The query.").clicked() {
-        desk.session.go_to(view.query);
+        desk.session.look_for(view.query.clone());
     }
     let mut pointed = None;
     for index in 0..count {

@@ -63,12 +63,12 @@ impl InspectorPanel {
                 ui.add_enabled_ui(back, |ui| action_button(ui, desk, "Back", Action::Back));
             });
         });
-        let Some(patch) = desk.session.query() else {
+        let Some(query) = desk.session.query() else {
             ui.weak("No query yet: click a patch of the image.");
             return;
         };
-        let pixels =
-            snapshot.galleries.as_ref().filter(|view| view.query == patch).map(|view| &view.query_pixels);
+        let answered = snapshot.query.as_ref().filter(|view| view.query == query);
+        let pixels = answered.and_then(|view| view.parts.first());
         ui.horizontal(|ui| {
             let (rect, _) = ui.allocate_exact_size(Vec2::splat(QUERY_SIDE), Sense::hover());
             match pixels {
@@ -81,20 +81,22 @@ impl InspectorPanel {
             }
             marks::query_dashes(ui.painter(), rect.shrink(1.0));
             ui.vertical(|ui| {
-                let view = snapshot.view.as_ref().filter(|view| view.index == patch.image as usize);
-                let class = view.and_then(|view| view.class.clone());
-                if let Some(class) = class {
-                    ui.strong(class);
+                if let Some(image) = query.home() {
+                    let view = snapshot.view.as_ref().filter(|view| view.index == image as usize);
+                    let class = view.and_then(|view| view.class.clone());
+                    if let Some(class) = class {
+                        ui.strong(class);
+                    }
+                    let number = text::thousands(image as usize);
+                    let name = view.map_or(String::new(), |view| view.name.clone());
+                    ui.add(Label::new(format!("image {number}")).truncate()).on_hover_text(name);
                 }
-                let number = text::thousands(patch.image as usize);
-                let name = view.map_or(String::new(), |view| view.name.clone());
-                ui.add(Label::new(format!("image {number}")).truncate()).on_hover_text(name);
-                ui.label(format!("{0} x {0} px", patch.size));
                 action_button(ui, desk, "Pin in Train", Action::PinQuery);
             });
         });
-        ui.label(format!("at ({}, {})", patch.x, patch.y))
-            .on_hover_text("Top-left pixel: column, row, from 0.");
+        ui.label(query.words()).on_hover_text(
+            "Width x height, then column and row of the top-left pixel, from 0, of the image as stored.",
+        );
         if let Some(query) = snapshot.query.as_ref().filter(|_| !desk.session.is_query_pending()) {
             let total = query.maps.first().map_or(0, |map| map.values.len());
             if query.known < total {

@@ -159,9 +159,7 @@ impl MapsPanel {
         if let Some(patch) = desk.hover.as_ref().and_then(|hover| hover.patch) {
             marks::hover_outline(&painter, pane.placement.patch(patch));
         }
-        if let Some(query) = desk.session.query_in_view() {
-            marks::query_dashes(&painter, pane.placement.patch(query));
-        }
+        marks::query_boxes(&painter, pane.placement, &desk.session.boxes_in_view());
     }
 }
 

@@ -72,9 +72,8 @@ impl Desk {
     /// Brings [`Desk::maps`] up to date with the snapshot and the settings.
     pub fn update_maps(&mut self) {
         let snapshot = self.session.snapshot();
-        let in_view = |query: &&Arc<QueryView>| {
-            snapshot.view.as_ref().is_some_and(|view| view.index == query.patch.image as usize)
-        };
+        let in_view =
+            |query: &&Arc<QueryView>| snapshot.view.as_ref().is_some_and(|view| view.index == query.image);
         self.maps.update(snapshot.query.as_ref().filter(in_view), self.settings.mode);
     }
 }

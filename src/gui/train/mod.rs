@@ -172,7 +172,11 @@ impl TrainTab {
     /// Pins the query of Explore.
     fn pin_query(&mut self, desk: &Desk) {
         let snapshot = desk.session.snapshot();
-        let (Some(view), Some(patch)) = (&snapshot.view, desk.session.query_in_view()) else { return };
+        let patch = desk.session.query().and_then(|query| query.as_patch());
+        let (Some(view), Some(patch)) = (&snapshot.view, patch) else { return };
+        if view.index != patch.image as usize {
+            return;
+        }
         let class = view.class.as_ref().map_or(String::new(), |class| format!(" \u{b7} {class}"));
         let name = format!("image {}{class}", view.index);
         self.next_pin += 1;

@@ -8,7 +8,7 @@ use eframe::egui::{
 };
 
 use crate::engine::training::{PinView, ProbeView, TrainCommand, TrainingView};
-use crate::engine::{Command, Gallery, GalleryFilter, GalleryView, Heatmap};
+use crate::engine::{Command, Gallery, GalleryFilter, GalleryView, Heatmap, QuerySpec};
 use crate::gui::heatmap_paint::HeatmapPaint;
 use crate::gui::map_painter::slots;
 use crate::gui::marks;
@@ -140,7 +140,7 @@ impl Card {
         let spaces: Vec<Gallery> = pin.galleries.clone();
         let view = Arc::new(GalleryView {
             query_id: 0,
-            query: at,
+            query: QuerySpec::one(at),
             query_pixels: Arc::new(pin.pin.image.crop(at.y, at.x, at.size, at.size)),
             spaces,
             searched: probe.patches,

@@ -213,12 +213,12 @@ fn remark(desk: &Desk) -> &'static str {
 
 /// What stands where there is no map.
 fn map_remark(desk: &Desk) -> &'static str {
-    match desk.session.query_in_view() {
-        Some(_) if mode(desk) == MapMode::Difference && desk.session.has_one_space() => {
+    match desk.session.boxes_in_view().is_empty() {
+        false if mode(desk) == MapMode::Difference && desk.session.has_one_space() => {
             "A difference needs two spaces: choose another one under Spaces."
         }
-        Some(_) => "computing...",
-        None => "No query yet:\nclick a patch of the image.",
+        false => "computing...",
+        true => "No query on this image yet:\nclick a patch of it.",
     }
 }
 
@@ -252,7 +252,7 @@ fn click(desk: &mut Desk, panes: &[Pane]) {
     let patch = desk.hover.as_ref().and_then(|hover| hover.patch);
     let clicked = panes.iter().any(|pane| pane.response.clicked() && !pane.response.double_clicked());
     if let (true, Some(patch)) = (clicked, patch) {
-        desk.session.go_to(patch);
+        desk.session.go_to_place(patch);
     }
 }
 

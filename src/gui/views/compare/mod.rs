@@ -169,9 +169,12 @@ impl ComparePanel {
         spaces: &[String],
     ) -> Vec<SpaceMaps> {
         let index = snapshot.view.as_ref().map(|view| view.index);
-        let a = snapshot.query.as_ref().filter(|query| Some(query.patch.image as usize) == index);
+        let a = snapshot.query.as_ref().filter(|query| Some(query.image) == index);
         // Maps of another image or model lie over nothing that is on show.
-        let b = compare.other.as_ref().filter(|other| other.generation == snapshot.generation);
+        let b = compare
+            .other
+            .as_ref()
+            .filter(|other| other.generation == snapshot.generation && Some(other.image) == index);
         self.maps.update(a, b, mode, spaces).to_vec()
     }
 
@@ -242,9 +245,7 @@ impl ComparePanel {
         if let Some(patch) = desk.hover.as_ref().and_then(|hover| hover.patch) {
             marks::hover_outline(&painter, pane.placement.patch(patch));
         }
-        if let Some(query) = desk.session.query_in_view() {
-            marks::query_dashes(&painter, pane.placement.patch(query));
-        }
+        marks::query_boxes(&painter, pane.placement, &desk.session.boxes_in_view());
     }
 
     fn galleries_ui(
