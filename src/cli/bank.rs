@@ -10,7 +10,7 @@ use serde_json::json;
 use super::args::{ModelArgs, pixels, positive};
 use super::commander::{Commander, skipped_words};
 use super::output::{bytes, show, thousands};
-use crate::engine::facts::{Dtype, Space, Split};
+use crate::engine::facts::{Dtype, NamedFilter, Space, Split};
 use crate::engine::jobs;
 use crate::engine::jobs::embed::{BankSource, EmbedRequest};
 use crate::engine::jobs::search::SearchRequest;
@@ -74,12 +74,32 @@ pub struct QueryArgs {
     /// Number of neighbours
     #[arg(long, default_value_t = 119, value_parser = positive())]
     pub k: usize,
+    #[command(flatten)]
+    pub filter: FilterArgs,
+}
+
+/// What is left out of the neighbours: nothing unless told.
+#[derive(Args)]
+pub struct FilterArgs {
     /// Leave out patches of the query's own image
     #[arg(long)]
     pub exclude_same_image: bool,
     /// At most N patches of any one image
     #[arg(long, value_name = "N", value_parser = positive())]
     pub per_image: Option<usize>,
+    /// Leave out patches that overlap a nearer one of their image
+    #[arg(long)]
+    pub without_overlap: bool,
+    /// Only patches of images of this class
+    #[arg(long, value_name = "NAME")]
+    pub class: Option<String>,
+}
+
+impl From<FilterArgs> for NamedFilter {
+    fn from(args: FilterArgs) -> Self {
+        let FilterArgs { exclude_same_image, per_image, without_overlap, class } = args;
+        Self { exclude_same_image, per_image, without_overlap, class }
+    }
 }
 
 /// `IMAGE:Y:X`.
@@ -201,7 +221,6 @@ pub fn search_request(args: QueryArgs) -> SearchRequest {
         bank: args.bank,
         query: (args.query.image, args.query.y, args.query.x),
         k: args.k,
-        exclude_same_image: args.exclude_same_image,
-        per_image: args.per_image,
+        filter: args.filter.into(),
     }
 }

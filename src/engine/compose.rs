@@ -21,6 +21,9 @@ use crate::patch::{PatchGrid, PatchRef};
 use crate::search::Relation;
 use crate::train::Metrics;
 
+use super::modes::MapMode;
+use super::selection::NamedFilter;
+
 /// How figures look.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Style {
@@ -78,8 +81,8 @@ pub struct Origin {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SearchFacts {
     pub grid: PatchGrid,
-    pub exclude_same_image: bool,
-    pub per_image: Option<usize>,
+    #[serde(flatten)]
+    pub filter: NamedFilter,
 }
 
 impl Origin {
@@ -126,9 +129,45 @@ pub fn image_title(index: usize, class: Option<&str>) -> String {
     class.map_or(format!("image {index}"), |class| format!("image {index} · {class}"))
 }
 
+/// Gives a figure another look; what it shows stays.
+pub fn dress(figure: &mut Figure, style: &Style) {
+    match figure {
+        Figure::Heatmap(figure) => {
+            let scale_label = std::mem::take(&mut figure.spec.scale_label);
+            figure.spec = HeatmapSpec { scale_label, ..heatmap_spec(style) };
+        }
+        Figure::Gallery(figure) => figure.spec = gallery_spec(style),
+        Figure::Sheet(figure) => figure.spec = sheet_spec(style, figure.data.instance.is_some()),
+        Figure::Curve(figure) => figure.spec.width_in = style.width_in,
+    }
+}
+
+fn heatmap_spec(style: &Style) -> HeatmapSpec {
+    HeatmapSpec {
+        page: style.page(),
+        colormap: style.colormap,
+        range: style.range,
+        across: style.across,
+        ..HeatmapSpec::default()
+    }
+}
+
+fn gallery_spec(style: &Style) -> GallerySpec {
+    GallerySpec { page: style.page(), columns: style.columns, shares: style.shares }
+}
+
+fn sheet_spec(style: &Style, has_instance: bool) -> SheetSpec {
+    let across = match (style.across, has_instance) {
+        (0, true) => 3,
+        (0, false) => SheetSpec::default().across,
+        (across, _) => across,
+    };
+    SheetSpec { page: style.page(), across, columns: style.columns, shares: style.shares }
+}
+
 /// One query of a heatmap figure.
-pub struct HeatmapContent<'a> {
-    pub image: &'a Image,
+pub struct HeatmapContent {
+    pub image: Arc<Image>,
     /// What the image is called ("image 12 · horse").
     pub title: String,
     pub grid: PatchGrid,
@@ -138,25 +177,23 @@ pub struct HeatmapContent<'a> {
 }
 
 /// Figures 4 and 6: each query's image and one heatmap for each space.
-pub fn heatmap(rows: Vec<HeatmapContent<'_>>, notes: Vec<String>, style: &Style) -> Figure {
+pub fn heatmap(rows: Vec<HeatmapContent>, mode: MapMode, notes: Vec<String>, style: &Style) -> Figure {
     let space = |(name, scores): (String, Vec<f32>)| HeatmapSpace { title: space_title(&name), name, scores };
-    let row = |content: HeatmapContent<'_>| HeatmapRow {
-        image: content.image.clone(),
+    let row = |content: HeatmapContent| HeatmapRow {
+        image: (*content.image).clone(),
         title: content.title,
         grid: content.grid,
         query: [content.query.y, content.query.x],
         spaces: content.maps.into_iter().map(space).collect(),
     };
-    Figure::Heatmap(HeatmapFigure {
-        spec: HeatmapSpec {
-            page: style.page(),
-            colormap: style.colormap,
-            range: style.range,
-            across: style.across,
-            ..HeatmapSpec::default()
-        },
-        data: HeatmapData { rows: rows.into_iter().map(row).collect(), notes },
-    })
+    let mut spec = heatmap_spec(style);
+    match mode {
+        MapMode::Ranks => spec.scale_label = "rank within the image".into(),
+        MapMode::Difference => spec.scale_label = "difference of cosines".into(),
+        MapMode::Cosine | MapMode::Pictures => {}
+    }
+    let data = HeatmapData { rows: rows.into_iter().map(row).collect(), notes };
+    Figure::Heatmap(HeatmapFigure { spec, data })
 }
 
 /// One query of a gallery or sheet.
@@ -184,13 +221,21 @@ pub struct Cell {
     pub relation: Relation,
 }
 
+/// What stands with the neighbours of a figure.
+#[derive(Clone, Debug, Default)]
+pub struct GalleryWords {
+    /// What was left out of the search, in words.
+    pub left_out: Vec<String>,
+    /// Model and data set.
+    pub notes: Vec<String>,
+}
+
 /// Figures 5, 7, 8 and 9: the neighbours of each query in each space.
-pub fn gallery(queries: Vec<QueryContent>, notes: Vec<String>, style: &Style) -> anyhow::Result<Figure> {
+pub fn gallery(queries: Vec<QueryContent>, words: GalleryWords, style: &Style) -> anyhow::Result<Figure> {
     let (k, queries) = gallery_queries(queries)?;
-    Ok(Figure::Gallery(GalleryFigure {
-        spec: GallerySpec { page: style.page(), columns: style.columns, shares: style.shares },
-        data: GalleryData { k, queries, notes },
-    }))
+    let GalleryWords { left_out, notes } = words;
+    let data = GalleryData { k, queries, left_out, notes };
+    Ok(Figure::Gallery(GalleryFigure { spec: gallery_spec(style), data }))
 }
 
 /// Figure 10: a small gallery for each of many parts. Figures 11 and 12, where `instance` is the image
@@ -198,18 +243,14 @@ pub fn gallery(queries: Vec<QueryContent>, notes: Vec<String>, style: &Style) ->
 pub fn sheet(
     instance: Option<(&Image, String)>,
     queries: Vec<QueryContent>,
-    notes: Vec<String>,
+    words: GalleryWords,
     style: &Style,
 ) -> anyhow::Result<Figure> {
     let (k, queries) = gallery_queries(queries)?;
-    let across = match (style.across, instance.is_some()) {
-        (0, true) => 3,
-        (0, false) => SheetSpec::default().across,
-        (across, _) => across,
-    };
     let instance = instance.map(|(image, title)| Instance { image: image.clone(), title });
-    let spec = SheetSpec { page: style.page(), across, columns: style.columns, shares: style.shares };
-    Ok(Figure::Sheet(SheetFigure { spec, data: SheetData { instance, k, queries, notes } }))
+    let spec = sheet_spec(style, instance.is_some());
+    let GalleryWords { left_out, notes } = words;
+    Ok(Figure::Sheet(SheetFigure { spec, data: SheetData { instance, k, queries, left_out, notes } }))
 }
 
 /// The queries as a figure holds them, and how many neighbours each has.

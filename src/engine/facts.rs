@@ -1,5 +1,7 @@
 //! The types of lower rooms that the faces edit and show.
 
+pub use super::selection::NamedFilter;
+pub use super::spaces::PatchSpace;
 pub use crate::analysis::locality::LocalityConfig;
 pub use crate::augment::Crop;
 pub use crate::augment::Resize;

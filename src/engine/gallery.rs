@@ -150,6 +150,17 @@ impl Worker {
         own: &[usize],
         kin: &Kin,
     ) -> anyhow::Result<Gallery> {
+        // The bank's own vector of a patch that it holds, so that a figure of the command line, which has no
+        // other, shows the same.
+        let mut stored = vec![];
+        let vector = match (job.query.as_patch(), own) {
+            (Some(_), &[row]) => {
+                stored.resize(job.bank.width(space)?, 0.0);
+                job.bank.row_f32(space, row, &mut stored)?;
+                &stored
+            }
+            _ => vector,
+        };
         let clock = Instant::now();
         let found = selection::nearest(&job.bank, space, vector, job.neighbours, &job.filter, own, kin)?;
         let milliseconds = clock.elapsed().as_secs_f64() * 1e3;

@@ -11,6 +11,18 @@ use crate::patch::{BoxRef, PatchGrid};
 use super::spaces::{self, PatchSpace};
 use super::state::{Heatmap, Picture};
 
+/// Cells of a map at most: beyond this it would take minutes and gigabytes.
+const MOST_CELLS: usize = 60_000;
+
+/// Refuses a map that is too large.
+pub fn check_cells(cells: usize) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        cells <= MOST_CELLS,
+        "a heatmap of {cells} patches is too large; expected at most {MOST_CELLS}: choose a larger stride"
+    );
+    Ok(())
+}
+
 /// Distances, in grid cells, between the cells of each pass.
 const PASSES: [usize; 4] = [8, 4, 2, 1];
 

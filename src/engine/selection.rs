@@ -1,5 +1,6 @@
 //! Which patches a gallery may show. Everything here is off unless asked for, and always labelled.
 
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use crate::bank::Bank;
@@ -18,7 +19,50 @@ pub struct GalleryFilter {
     pub class: Option<u32>,
 }
 
+/// The same as it is told and recorded: a class by its name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedFilter {
+    pub exclude_same_image: bool,
+    pub per_image: Option<usize>,
+    pub without_overlap: bool,
+    pub class: Option<String>,
+}
+
+impl NamedFilter {
+    /// With the class as it is numbered among `classes`.
+    ///
+    /// # Errors
+    /// No class has that name.
+    pub fn resolve(&self, classes: &[String]) -> anyhow::Result<GalleryFilter> {
+        let number = |name: &String| {
+            let place = classes.iter().position(|class| class == name);
+            place.map(|place| place as u32).with_context(|| {
+                let known =
+                    if classes.is_empty() { "the images have no classes".into() } else { classes.join(", ") };
+                format!("there is no class \"{name}\"; expected one of: {known}")
+            })
+        };
+        Ok(GalleryFilter {
+            other_images_only: self.exclude_same_image,
+            per_image: self.per_image,
+            without_overlap: self.without_overlap,
+            class: self.class.as_ref().map(number).transpose()?,
+        })
+    }
+}
+
 impl GalleryFilter {
+    /// With the class by its name.
+    pub fn named(&self, classes: &[String]) -> NamedFilter {
+        let name = |class: u32| classes.get(class as usize).cloned().unwrap_or_else(|| class.to_string());
+        NamedFilter {
+            exclude_same_image: self.other_images_only,
+            per_image: self.per_image,
+            without_overlap: self.without_overlap,
+            class: self.class.map(name),
+        }
+    }
+
     /// In words, one piece for each thing that is left out; nothing if nothing is.
     pub fn words(&self, classes: &[String]) -> Vec<String> {
         let mut words = vec![];
@@ -180,6 +224,17 @@ mod tests {
         // All patches of one image overlap: they are 4 apart and 8 wide.
         let apart = GalleryFilter { without_overlap: true, other_images_only: true, ..all };
         assert_eq!(rows(apart, None), (vec![4, 8], 8));
+    }
+
+    #[test]
+    fn a_filter_is_the_same_by_name_and_by_number() {
+        let filter = GalleryFilter { per_image: Some(3), class: Some(1), ..GalleryFilter::default() };
+        let classes = ["car".to_owned(), "horse".to_owned()];
+        let named = filter.named(&classes);
+        assert_eq!(named.class.as_deref(), Some("horse"));
+        assert_eq!(named.resolve(&classes).unwrap(), filter);
+        let error = named.resolve(&classes[..1]).unwrap_err().to_string();
+        assert!(error.contains("\"horse\"") && error.contains("car"), "{error}");
     }
 
     #[test]

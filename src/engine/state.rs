@@ -1,11 +1,13 @@
 //! What the engine is asked (commands) and what it shows (one snapshot of everything that
 //! changes, rare events for facts).
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use super::compare::{CompareCommand, CompareView, ComparedGalleries, KeptView, OtherView, Overlap};
 pub use super::compose::Style;
+pub use super::figures::request::{
+    FigureCommand, FigureContent, FigureEvent, FigureKind, FigurePage, FigureRequest, FigureView,
+};
 pub use super::modes::{MapMode, difference, displayed};
 pub use super::query::{OutsidePicture, QueryPart, QuerySpec, Sign, Source};
 pub use super::selection::GalleryFilter;
@@ -37,9 +39,8 @@ pub enum Command {
     Configure { id: RequestId, config: ExploreConfig },
     /// Pauses or resumes the extraction of the data set's patches.
     PauseExtraction(bool),
-    /// Writes the shown heatmaps or galleries as a figure (format from the file's extension); heatmaps
-    /// in the way that they are shown.
-    ExportFigure { kind: FigureKind, path: PathBuf, style: Style, mode: MapMode },
+    /// Shows, writes or copies a figure.
+    Figure(FigureCommand),
     /// Whether [`Snapshot::pictures`] are wanted.
     ShowPictures(bool),
     /// Shows the query's place at several patch sizes as [`Snapshot::microscope`], with these sizes in
@@ -51,15 +52,6 @@ pub enum Command {
     Train(TrainCommand),
     /// Something about the comparison with another model.
     Compare(CompareCommand),
-}
-
-/// Which figure to write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FigureKind {
-    /// The image and one heatmap for each space (Fig. 4).
-    Heatmap,
-    /// The neighbours in each space (Fig. 5).
-    Gallery,
 }
 
 /// What the explorer looks at.
@@ -89,8 +81,8 @@ pub enum Event {
     ModelOpened,
     /// A data set is open; its description is in the snapshot.
     DataOpened,
-    /// A figure stands at `path`, its sidecar beside it.
-    FigureSaved { path: PathBuf, sidecar: PathBuf },
+    /// Something about a figure.
+    Figure(FigureEvent),
     /// A small picture (longest side at most [`THUMBNAIL_SIDE`]) of image `index` of data set `data`.
     Thumbnail { data: u64, index: usize, image: Arc<Image> },
     /// Something about training.
@@ -126,6 +118,8 @@ pub struct Snapshot {
     pub compare: Option<Arc<CompareView>>,
     /// The query's place at several patch sizes, if that is wanted.
     pub microscope: Option<Arc<MicroscopeView>>,
+    /// The preview of a figure, while one is asked for.
+    pub figure: Option<Arc<FigureView>>,
     /// What the engine is busy with, in a few words, if it is not idle ("opening the model").
     pub busy: Option<String>,
     /// The run of this process, going on or ended.

@@ -101,7 +101,8 @@ fn heatmap(figure: &HeatmapFigure) -> Vec<String> {
     let what = if rows.len() == 1 { "an image" } else { "each image" };
     let mut out = vec![
         format!(
-            "\\textbf{{Cosine similarity of the patches of {what} with a query patch, in {}.}}",
+            "\\textbf{{{} of the patches of {what} with a query patch, in {}.}}",
+            capital(&tex(&spec.scale_label)),
             list(&spaces)
         ),
         format!("The query is marked by {dashes}."),
@@ -173,6 +174,10 @@ fn boxes(queries: &[GalleryQuery], page: &Page) -> Vec<String> {
     ]
 }
 
+fn left_out(words: &[String]) -> Option<String> {
+    (!words.is_empty()).then(|| format!("Neighbours: {}.", tex(&words.join("; "))))
+}
+
 fn shares(shown: bool) -> Option<String> {
     shown.then(|| "The strip below a gallery shows the share of each relation by rank.".to_owned())
 }
@@ -187,6 +192,7 @@ fn gallery(figure: &GalleryFigure) -> Vec<String> {
         format!("\\textbf{{The {} nearest neighbours of {of} in {}.}}", data.k, list(&spaces)),
         format!("Cosine similarity, ${size}\\times{size}$ patches, {}.", reach(&data.queries)),
     ];
+    out.extend(left_out(&data.left_out));
     out.extend(boxes(&data.queries, &spec.page));
     out.extend(shares(spec.shares));
     let queries = data.queries.iter().enumerate().filter(|(_, query)| !query.title.is_empty());
@@ -226,6 +232,7 @@ fn sheet(figure: &SheetFigure) -> Vec<String> {
             reach(&data.queries)
         ),
     ];
+    out.extend(left_out(&data.left_out));
     out.extend(boxes(&data.queries, &spec.page));
     out.extend(shares(spec.shares));
     out.extend(notes(&data.notes));

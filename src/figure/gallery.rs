@@ -15,7 +15,7 @@ use crate::colormap::space_color;
 pub struct GallerySpec {
     /// The page.
     pub page: Page,
-    /// Cells in a row; 0 picks a shape near a square (12 for 120 cells, 16 for 256).
+    /// Cells in a row; 0 picks a shape near a square (12 for 120 cells, 15 with several queries; 16 for 256).
     pub columns: u32,
     /// Whether the share of each relation by rank stands below each grid.
     pub shares: bool,
@@ -29,6 +29,9 @@ pub struct GalleryData {
     pub k: usize,
     /// The queries, top to bottom.
     pub queries: Vec<GalleryQuery>,
+    /// What was left out of the search, in words ("other images only"); always printed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
     /// Further facts to print below (model, data set); no paths, no times.
     pub notes: Vec<String>,
 }
@@ -67,7 +70,12 @@ impl Layout {
         let spaces = data.queries[0].spaces.len() as i32;
         let per_row = ((room + gap) / (NARROWEST_GRID + gap)).clamp(1, spaces);
         let grid_width = (room - (per_row - 1) * gap) / per_row;
-        let cells = Cells::new(data.k, spec.columns, grid_width)?;
+        // Several queries share a page of the paper in flatter grids: eight rows of fifteen for 120 cells.
+        let columns = match (spec.columns, data.k + 1) {
+            (0, 120) if data.queries.len() > 2 => 15,
+            (columns, _) => columns,
+        };
+        let cells = Cells::new(data.k, columns, grid_width)?;
         let strip = if spec.shares { cells.shares_height(small) } else { 0 };
         let block_height = text * 7 / 4 + cells.height() + strip;
         let (block_width, rows) = (grid_width + gap, (spaces + per_row - 1) / per_row);
@@ -104,9 +112,13 @@ impl GalleryFigure {
         let y = last + layout.block_height + layout.small * 3 / 4;
         let room = layout.width - 2 * MARGIN;
         let mut y = cells::legend(&mut canvas, &data.queries, (MARGIN, y), room, layout.small, page.palette);
+        let mut facts = data.left_out.clone();
         if page.facts {
-            let notes = wrap(&data.notes, " · ", layout.small, room);
-            y = canvas.notes(notes, MARGIN, y, layout.small);
+            facts.extend(data.notes.iter().cloned());
+        }
+        if !facts.is_empty() {
+            let facts = wrap(&facts, " · ", layout.small, room);
+            y = canvas.notes(facts, MARGIN, y, layout.small);
         }
         canvas.finish(y + MARGIN)
     }

@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::files;
+use crate::image::Image;
 
 pub use cells::{GalleryCell, GalleryQuery, GallerySpace};
 pub use curve::{Axis, CurveData, CurveFigure, CurveSpec, Series};
@@ -55,6 +56,17 @@ pub struct Saved {
     pub sidecar: PathBuf,
 }
 
+/// A figure's file before it is written, and what it looks like.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    /// The bytes of the file.
+    pub file: Vec<u8>,
+    /// The page.
+    pub picture: Image,
+    /// Width and height of the page, inches.
+    pub size_in: (f32, f32),
+}
+
 impl Figure {
     /// The figure as one SVG page, text as text. Fails on data that does not
     /// fit together, naming what and where.
@@ -70,6 +82,19 @@ impl Figure {
     /// The bytes of the figure's file; the same figure gives the same bytes.
     pub fn render(&self, format: Format) -> Result<Vec<u8>> {
         format.bytes_from_svg(self.svg()?)
+    }
+
+    /// The figure's file as [`Figure::render`] gives it, and its page as a picture of about `dpi` pixels per
+    /// inch (fewer where the file is a PNG that has no more): made from the same page, so that what a
+    /// preview shows is what is written.
+    pub fn preview(&self, format: Format, dpi: f64) -> Result<Preview> {
+        let svg = self.svg()?;
+        let dpi = match format {
+            Format::Png { dpi: own } => dpi.min(f64::from(own)),
+            Format::Svg | Format::Pdf => dpi,
+        };
+        let (picture, size_in) = output::picture_from_svg(&svg, dpi)?;
+        Ok(Preview { file: format.bytes_from_svg(svg)?, picture, size_in })
     }
 
     /// Checks that a figure can be written at `path`: its format is known and its folder is there.

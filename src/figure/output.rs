@@ -8,6 +8,7 @@ use resvg::usvg::{self, Transform, Tree, fontdb};
 use serde::{Deserialize, Serialize};
 
 use super::canvas::UNITS_PER_INCH;
+use crate::image::Image;
 
 /// CSS pixels per inch, in which usvg gives sizes.
 const CSS_DPI: f32 = 96.0;
@@ -150,8 +151,14 @@ fn sort_entries(text: &mut [u8]) {
 fn png_from_svg(svg: &str, dpi: u32) -> Result<Vec<u8>> {
     Format::Png { dpi }.check()?;
     let tree = tree_from_svg(svg)?;
+    let png = pixels_of(&tree, f64::from(dpi))?.encode_png().context("writing the figure as PNG")?;
+    Ok(with_resolution(&png, dpi))
+}
+
+/// A page as pixels, `dpi` to an inch.
+fn pixels_of(tree: &Tree, dpi: f64) -> Result<tiny_skia::Pixmap> {
     let size = tree.size();
-    let pixels = |css: f32| (f64::from(css / CSS_DPI) * f64::from(dpi)).round().max(1.0) as u32;
+    let pixels = |css: f32| (f64::from(css / CSS_DPI) * dpi).round().max(1.0) as u32;
     let (width, height) = (pixels(size.width()), pixels(size.height()));
     ensure!(
         u64::from(width) * u64::from(height) <= MAX_PIXELS,
@@ -160,9 +167,19 @@ fn png_from_svg(svg: &str, dpi: u32) -> Result<Vec<u8>> {
     let mut pixmap = tiny_skia::Pixmap::new(width, height)
         .with_context(|| format!("no room for a PNG of {width} x {height} pixels"))?;
     let scale = Transform::from_scale(width as f32 / size.width(), height as f32 / size.height());
-    resvg::render(&tree, scale, &mut pixmap.as_mut());
-    let png = pixmap.encode_png().context("writing the figure as PNG")?;
-    Ok(with_resolution(&png, dpi))
+    resvg::render(tree, scale, &mut pixmap.as_mut());
+    Ok(pixmap)
+}
+
+/// The page of `svg` as a picture, `dpi` pixels to an inch, and its width and height in inches.
+pub(super) fn picture_from_svg(svg: &str, dpi: f64) -> Result<(Image, (f32, f32))> {
+    let tree = tree_from_svg(svg)?;
+    let pixmap = pixels_of(&tree, dpi)?;
+    // The page is white throughout, so that no pixel is transparent.
+    let rgb = pixmap.pixels().iter().flat_map(|p| [p.red(), p.green(), p.blue()]).collect();
+    let size = tree.size();
+    let picture = Image::new(pixmap.width(), pixmap.height(), rgb);
+    Ok((picture, (size.width() / CSS_DPI, size.height() / CSS_DPI)))
 }
 
 /// Adds the chunk that says how large a pixel is (pHYs, PNG specification

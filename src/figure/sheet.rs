@@ -44,6 +44,9 @@ pub struct SheetData {
     pub k: usize,
     /// The queries, in reading order. With several spaces each query has a gallery in each.
     pub queries: Vec<GalleryQuery>,
+    /// What was left out of the search, in words ("other images only"); always printed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
     /// Further facts to print below (model, data set); no paths, no times.
     pub notes: Vec<String>,
 }
@@ -227,6 +230,7 @@ impl SheetFigure {
             };
             facts.push(format!("{}: {k} nearest {over}", space.title));
         }
+        facts.extend(self.data.left_out.iter().cloned());
         if self.spec.page.facts {
             facts.extend(self.data.notes.iter().cloned());
         }

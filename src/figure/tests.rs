@@ -77,7 +77,7 @@ const Z_AND_H: [(&str, &str); 2] = [("z", "projection z"), ("h", "embedding h")]
 const H: [(&str, &str); 1] = [("h", "embedding h")];
 
 fn gallery(k: usize) -> GalleryFigure {
-    let data = GalleryData { k, queries: vec![query(k, 0, &Z_AND_H)], notes: vec![] };
+    let data = GalleryData { k, queries: vec![query(k, 0, &Z_AND_H)], left_out: vec![], notes: vec![] };
     GalleryFigure { spec: GallerySpec::default(), data }
 }
 
@@ -93,7 +93,7 @@ fn sheet(k: usize, queries: u32, instance: bool) -> SheetFigure {
     let instance =
         instance.then(|| Instance { image: picture(40, 32, 9), title: "image 12 · plane".to_owned() });
     let queries = (0..queries).map(|image| query(k, image, &H)).collect();
-    let data = SheetData { instance, k, queries, notes: vec!["demo model".to_owned()] };
+    let data = SheetData { instance, k, queries, left_out: vec![], notes: vec!["demo model".to_owned()] };
     SheetFigure { spec: SheetSpec::default(), data }
 }
 

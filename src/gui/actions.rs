@@ -4,15 +4,18 @@
 use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers};
 
 use super::views::ExploreView;
-use crate::engine::MapMode;
+use crate::engine::{FigureKind, MapMode};
 
 /// Something to do, wherever it was asked: key, button or palette.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     OpenData,
     OpenModel,
-    ExportHeatmaps,
-    ExportGalleries,
+    /// Opens the dialog for a figure.
+    Export(FigureKind),
+    /// Puts a figure on the clipboard, looking as the last one that was exported.
+    CopyFigure(FigureKind),
+    CopyCaption(FigureKind),
     FindImage,
     RandomImage,
     NextImage,
@@ -68,6 +71,7 @@ const NONE: Modifiers = Modifiers::NONE;
 const SHIFT: Modifiers = Modifiers::SHIFT;
 const ALT: Modifiers = Modifiers::ALT;
 const CTRL: Modifiers = Modifiers::COMMAND;
+const CTRL_SHIFT: Modifiers = Modifiers::COMMAND.plus(Modifiers::SHIFT);
 
 /// A row of the table; `keys` are alternatives.
 macro_rules! row {
@@ -86,8 +90,14 @@ macro_rules! row {
 pub const ACTIONS: &[ActionInfo] = &[
     row!("Files", "Open data...", Action::OpenData, CTRL + O),
     row!("Files", "Open model...", Action::OpenModel, CTRL + M),
-    row!("Files", "Export Figure 4 (heatmaps)...", Action::ExportHeatmaps, CTRL + E),
-    row!("Files", "Export Figure 5 (galleries)...", Action::ExportGalleries, CTRL + G),
+    row!("Figures", "Copy the heatmaps as image", Action::CopyFigure(FigureKind::Heatmaps), CTRL_SHIFT + E),
+    row!("Figures", "Copy the galleries as image", Action::CopyFigure(FigureKind::Galleries), CTRL_SHIFT + G),
+    row!("Figures", "Copy the caption of the heatmaps", Action::CopyCaption(FigureKind::Heatmaps)),
+    row!("Figures", "Copy the caption of the galleries", Action::CopyCaption(FigureKind::Galleries)),
+    row!("Figures", "Export heatmaps (Fig. 4, 6)...", Action::Export(FigureKind::Heatmaps), CTRL + E),
+    row!("Figures", "Export galleries (Fig. 5, 7, 8, 9)...", Action::Export(FigureKind::Galleries), CTRL + G),
+    row!("Figures", "Export a sheet of parts (Fig. 10)...", Action::Export(FigureKind::Parts)),
+    row!("Figures", "Export an instance (Fig. 11, 12)...", Action::Export(FigureKind::Instance)),
     row!("Images", "Find an image or class", Action::FindImage, CTRL + F),
     row!("Images", "Random image", Action::RandomImage, NONE + R),
     row!("Images", "Next image", Action::NextImage, NONE + PageDown),

@@ -6,10 +6,13 @@ use std::path::PathBuf;
 use eframe::egui::{self, CentralPanel, Color32, Context, Frame, Id, Margin, Panel, ScrollArea, Ui};
 
 use crate::engine::training::TrainCommand;
-use crate::engine::{Command, EngineHandle, Event, FigureKind, MapMode, Style};
+use crate::engine::{
+    Command, EngineHandle, Event, FigureCommand, FigureEvent, FigureKind, FigureRequest, MapMode,
+};
 
 use super::GuiOptions;
 use super::actions::{self, Action};
+use super::export::{self, ExportDialog};
 use super::files::{FileWorker, Found};
 use super::heatmap_paint;
 use super::help::{self, Palette, PaletteOutcome};
@@ -19,7 +22,6 @@ use super::panels::images::ImagesPanel;
 use super::panels::inspector::InspectorPanel;
 use super::panels::maps::MapsPanel;
 use super::panels::{Desk, ShownMaps, Tab, controls, gallery, status, top};
-use super::scale::Scale;
 use super::session::Session;
 use super::settings::Settings;
 use super::textures::{GalleryAtlases, Thumbnails};
@@ -60,6 +62,7 @@ enum Overlay {
     #[default]
     None,
     Dialog(Dialog),
+    Export(Box<ExportDialog>),
     Keys,
     Palette(Palette),
 }
@@ -108,17 +111,35 @@ impl App {
         for event in self.desk.session.poll() {
             match event {
                 Event::Failed { about, message } => self.notices.error(about, message),
-                Event::FigureSaved { path, sidecar } => {
-                    let text = format!("{} (what made it: {})", path.display(), sidecar.display());
-                    self.notices.done("Figure saved", text);
-                }
+                Event::Figure(event) => self.take_figure(ctx, &event),
                 Event::Thumbnail { data, index, image } => self.thumbnails.insert(ctx, data, index, &image),
                 Event::Train(event) => {
                     self.closing.take_event(&event);
                     self.train.take_event(event, &mut self.notices, &self.files);
                 }
-                Event::ModelOpened | Event::DataOpened => {}
+                Event::ModelOpened | Event::DataOpened => {
+                    if let Overlay::Export(dialog) = &mut self.overlay {
+                        dialog.refresh(&self.desk);
+                    }
+                }
             }
+        }
+    }
+
+    fn take_figure(&mut self, ctx: &Context, event: &FigureEvent) {
+        let dialog = match &mut self.overlay {
+            Overlay::Export(dialog) => Some(dialog),
+            _ => None,
+        };
+        export::take_event(ctx, event, &mut self.notices, dialog.is_some());
+        if dialog.is_some_and(|dialog| dialog.take_event(event)) {
+            self.close_export();
+        }
+    }
+
+    fn close_export(&mut self) {
+        if let Overlay::Export(dialog) = std::mem::take(&mut self.overlay) {
+            dialog.close(&mut self.desk);
         }
     }
 
@@ -132,6 +153,9 @@ impl App {
                 });
             }
             self.train.take_found(&found);
+            if let Overlay::Export(dialog) = &mut self.overlay {
+                dialog.take_found(&found, &self.desk);
+            }
             if let Overlay::Dialog(dialog) = &mut self.overlay
                 && let Some(outcome) = dialog.take_found(&found)
             {
@@ -152,9 +176,7 @@ impl App {
             Outcome::TrainData(source) => self.train.set_data(&self.desk, source),
             Outcome::Run(path) => self.train.open_run(&self.desk, path),
             Outcome::Confirmed(command) => {
-                if let Command::ExportFigure { path, .. }
-                | Command::Train(TrainCommand::ExportCurves { path, .. }) = &command
-                {
+                if let Command::Train(TrainCommand::ExportCurves { path, .. }) = &command {
                     let folder = path.parent().map_or(String::new(), |folder| folder.display().to_string());
                     self.desk.settings.export_folder = folder;
                 }
@@ -171,23 +193,11 @@ impl App {
         }
     }
 
-    /// Opens the dialog for a figure, or says what is missing for one.
-    fn open_export(&mut self, kind: FigureKind) {
-        let snapshot = self.desk.session.snapshot();
-        let (about, ready) = match kind {
-            FigureKind::Heatmap => ("Export Figure 4", snapshot.query.is_some()),
-            FigureKind::Gallery => ("Export Figure 5", snapshot.galleries.is_some()),
-        };
-        if ready {
-            let scale = Scale::of(&self.desk.settings);
-            let style = Style { colormap: scale.colormap, range: scale.range, ..Style::default() };
-            let folder = self.export_folder();
-            self.overlay = Overlay::Dialog(Dialog::export(kind, &folder, style, self.desk.settings.mode));
-        } else {
-            self.notices.error(
-                about.to_owned(),
-                "There is no query yet: click a patch of the image first.".to_owned(),
-            );
+    /// Copies a figure of what is on show, or says what is missing for one.
+    fn copy_figure(&mut self, kind: FigureKind, command: fn(FigureRequest) -> FigureCommand) {
+        match ExportDialog::new(kind, &self.desk, &self.export_folder()).request(&self.desk) {
+            Ok(request) => self.desk.session.send(Command::Figure(command(request))),
+            Err(obstacle) => self.notices.error("Copying the figure".into(), obstacle),
         }
     }
 
@@ -203,8 +213,12 @@ impl App {
             Action::PlayCheckpoints | Action::PreviousCheckpoint | Action::NextCheckpoint => {
                 self.compare.run(&self.desk, action);
             }
-            Action::ExportHeatmaps => self.open_export(FigureKind::Heatmap),
-            Action::ExportGalleries => self.open_export(FigureKind::Gallery),
+            Action::Export(kind) => {
+                let dialog = ExportDialog::new(kind, &self.desk, &self.export_folder());
+                self.overlay = Overlay::Export(Box::new(dialog));
+            }
+            Action::CopyFigure(kind) => self.copy_figure(kind, FigureCommand::CopyImage),
+            Action::CopyCaption(kind) => self.copy_figure(kind, FigureCommand::CopyCaption),
             Action::FindImage => self.images.focus_filter = true,
             Action::RandomImage => {
                 self.images.random().into_iter().for_each(|index| session.show_image(index))
@@ -274,6 +288,11 @@ impl App {
             Overlay::Dialog(dialog) => {
                 if let Some(outcome) = dialog.ui(ctx, &self.files) {
                     self.end_dialog(outcome);
+                }
+            }
+            Overlay::Export(dialog) => {
+                if dialog.ui(ctx, &mut self.desk, &self.files) {
+                    self.overlay = Overlay::None;
                 }
             }
             Overlay::Keys => {

@@ -20,6 +20,11 @@ impl History {
         *self = Self::default();
     }
 
+    /// All that are kept, oldest first.
+    pub fn queries(&self) -> &[QuerySpec] {
+        &self.queries
+    }
+
     /// The query on show.
     pub fn current(&self) -> Option<QuerySpec> {
         self.queries.get(self.position).cloned()

@@ -5,6 +5,7 @@ mod actions;
 mod app;
 mod color_bar;
 mod contour;
+mod export;
 mod files;
 mod heatmap_paint;
 mod help;

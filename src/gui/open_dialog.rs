@@ -1,4 +1,4 @@
-//! Asks for a path: to open data, to open a model, to write a figure. A path
+//! Asks for a path: to open data, to open a model, to write curves. A path
 //! can be typed or picked in the system's dialog, which some desktops lack.
 
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use eframe::egui::{self, Id, Key, Modal, RichText, Ui};
 
 use crate::engine::training::{CurveExport, DataSource, TrainCommand};
-use crate::engine::{Command, CompareCommand, FigureKind, MapMode, Split, Style};
+use crate::engine::{Command, CompareCommand, Split};
 
 use super::files::{FileWorker, Found};
 use super::theme::{STEP, overlay_frame};
@@ -21,7 +21,6 @@ pub enum Purpose {
     Model,
     /// A model or a run to compare the open model with.
     Other,
-    Export(FigureKind),
     /// Data for a run.
     TrainData,
     /// A run folder to look at.
@@ -32,7 +31,7 @@ pub enum Purpose {
 
 impl Purpose {
     fn is_export(self) -> bool {
-        matches!(self, Purpose::Export(_) | Purpose::Curves)
+        self == Purpose::Curves
     }
 }
 
@@ -49,10 +48,6 @@ pub struct Dialog {
     purpose: Purpose,
     path: String,
     split: Option<Split>,
-    /// How an exported figure looks.
-    style: Style,
-    /// The way in which exported heatmaps are shown.
-    mode: MapMode,
     /// The curves to export.
     curves: Option<CurveExport>,
     /// A remark below the path: nothing picked, a file that would be replaced.
@@ -65,19 +60,8 @@ pub struct Dialog {
 
 impl Dialog {
     pub fn new(purpose: Purpose, path: String) -> Self {
-        let style = Style::default();
         let note = String::new();
-        Self {
-            purpose,
-            path,
-            split: None,
-            style,
-            mode: MapMode::Cosine,
-            curves: None,
-            note,
-            replaces: None,
-            fresh: true,
-        }
+        Self { purpose, path, split: None, curves: None, note, replaces: None, fresh: true }
     }
 
     /// A dialog to write curves into `folder`.
@@ -87,22 +71,11 @@ impl Dialog {
         Self { curves: Some(curves), ..Self::new(Purpose::Curves, path) }
     }
 
-    /// A dialog to write a figure into `folder`, looking as the window does.
-    pub fn export(kind: FigureKind, folder: &Path, style: Style, mode: MapMode) -> Self {
-        let name = match kind {
-            FigureKind::Heatmap => "figure4-heatmaps.pdf",
-            FigureKind::Gallery => "figure5-galleries.pdf",
-        };
-        Self { style, mode, ..Self::new(Purpose::Export(kind), folder.join(name).display().to_string()) }
-    }
-
     fn title(&self) -> &'static str {
         match self.purpose {
             Purpose::Data => "Open data",
             Purpose::Model => "Open model",
             Purpose::Other => "Compare with a model or a run",
-            Purpose::Export(FigureKind::Heatmap) => "Export Figure 4 (heatmaps)",
-            Purpose::Export(FigureKind::Gallery) => "Export Figure 5 (galleries)",
             Purpose::TrainData => "Data for training",
             Purpose::Run => "Open a run folder",
             Purpose::Curves => "Export curves",
@@ -121,7 +94,7 @@ impl Dialog {
                  checkpoint (.safetensors)."
             }
             Purpose::Run => "A folder that bagssl train or this window made, finished or still growing.",
-            Purpose::Export(_) | Purpose::Curves => {
+            Purpose::Curves => {
                 "The ending chooses the format: .pdf, .svg or .png. A .json beside the figure keeps \
                  what made it."
             }
@@ -169,9 +142,6 @@ impl Dialog {
             Purpose::Data => Command::OpenData { spec, split: self.split },
             Purpose::Model => Command::OpenModel { spec: spec.into() },
             Purpose::Other => Command::Compare(CompareCommand::OpenOther { spec: spec.into() }),
-            Purpose::Export(kind) => {
-                Command::ExportFigure { kind, path: self.typed_path(), style: self.style, mode: self.mode }
-            }
             Purpose::Curves => {
                 let (curves, path) = (self.curves.clone()?, self.typed_path());
                 Command::Train(TrainCommand::ExportCurves { curves, path })
@@ -259,7 +229,7 @@ impl Dialog {
                     files.pick_folder("Open a run folder");
                 }
             }
-            Purpose::Export(_) | Purpose::Curves => {
+            Purpose::Curves => {
                 if ui.button("Browse...").clicked() {
                     files.pick_save(self.title(), self.typed_path());
                 }
@@ -288,7 +258,7 @@ impl Dialog {
             _ if self.purpose.is_export() && self.replaces.as_deref() == Some(&self.typed_path()) => {
                 "Replace"
             }
-            Purpose::Export(_) | Purpose::Curves => "Export",
+            Purpose::Curves => "Export",
             Purpose::TrainData => "Use",
             Purpose::Data | Purpose::Model | Purpose::Other | Purpose::Run => "Open",
         };
@@ -306,10 +276,21 @@ impl Dialog {
 mod tests {
     use super::*;
 
+    fn dialog() -> Dialog {
+        let curves = CurveExport {
+            title: "loss".into(),
+            x_label: "step".into(),
+            log_x: false,
+            log_y: true,
+            lines: vec![],
+            notes: vec![],
+        };
+        Dialog::export_curves(curves, Path::new("out"))
+    }
+
     #[test]
     fn a_figure_needs_a_known_ending() {
-        let mut dialog =
-            Dialog::export(FigureKind::Heatmap, Path::new("out"), Style::default(), MapMode::Cosine);
+        let mut dialog = dialog();
         assert!(dialog.obstacle().is_none());
         dialog.path = "out/figure.docx".to_owned();
         assert!(dialog.obstacle().is_some());
@@ -317,12 +298,11 @@ mod tests {
 
     #[test]
     fn a_file_that_exists_is_not_replaced_unasked() {
-        let mut dialog =
-            Dialog::export(FigureKind::Gallery, Path::new(""), Style::default(), MapMode::Cosine);
+        let mut dialog = dialog();
         let path = dialog.typed_path();
         assert!(dialog.take_found(&Found::Exists { path: path.clone(), exists: true }).is_none());
         assert_eq!(dialog.replaces, Some(path.clone()));
         let outcome = dialog.take_found(&Found::Exists { path, exists: false });
-        assert!(matches!(outcome, Some(Outcome::Confirmed(Command::ExportFigure { .. }))));
+        assert!(matches!(outcome, Some(Outcome::Confirmed(Command::Train(_)))));
     }
 }

@@ -25,6 +25,7 @@ pub struct Session {
     seen_id: Option<RequestId>,
     history: History,
     draft: Draft,
+    last_figure: RequestId,
 }
 
 /// Settings that the user is changing.
@@ -48,6 +49,7 @@ impl Session {
             seen_id: None,
             history: History::default(),
             draft: Draft::default(),
+            last_figure: 0,
         }
     }
 
@@ -67,7 +69,7 @@ impl Session {
                     self.asked = None;
                     self.draft = Draft::default();
                 }
-                Event::FigureSaved { .. } | Event::Thumbnail { .. } | Event::Train(_) => {}
+                Event::Figure(_) | Event::Thumbnail { .. } | Event::Train(_) => {}
             }
         }
         self.snapshot = self.engine.snapshot();
@@ -111,6 +113,25 @@ impl Session {
     pub fn boxes_in_view(&self) -> Vec<(Sign, BoxRef)> {
         let (Some(view), Some(query)) = (&self.snapshot.view, self.query()) else { return vec![] };
         query.boxes_on(view.index).collect()
+    }
+
+    /// The patches that were asked about alone, oldest first and each once, of the size that is set now.
+    pub fn asked_patches(&self) -> Vec<PatchRef> {
+        let size = self.config().map(|config| config.grid.patch);
+        let queries = self.history.queries().iter().cloned().chain(self.query());
+        let mut asked: Vec<PatchRef> = vec![];
+        for patch in queries.filter_map(|query| query.as_patch()) {
+            if Some(patch.size) == size && !asked.contains(&patch) {
+                asked.push(patch);
+            }
+        }
+        asked
+    }
+
+    /// A number for the next preview of a figure.
+    pub fn new_figure_id(&mut self) -> RequestId {
+        self.last_figure += 1;
+        self.last_figure
     }
 
     /// Whether an answer to the newest query is still to come.

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::colormap::Colormap;
 use crate::engine::MapMode;
 
+use super::export::Choices;
+
 /// Key in eframe's storage.
 const KEY: &str = "bagssl-settings";
 
@@ -31,6 +33,8 @@ pub struct Settings {
     pub microscope: Vec<u32>,
     /// Folder of the last exported figure.
     pub export_folder: String,
+    /// How figures look.
+    pub export: Choices,
 }
 
 impl Default for Settings {
@@ -46,6 +50,7 @@ impl Default for Settings {
             grid: false,
             microscope: vec![],
             export_folder: String::new(),
+            export: Choices::default(),
         }
     }
 }
@@ -64,6 +69,7 @@ impl Settings {
         }
         settings.contour = settings.contour.filter(|level| (-2.0..=2.0).contains(level));
         settings.opacity = settings.opacity.clamp(0, 100);
+        settings.export = settings.export.valid();
         settings
     }
 

@@ -69,11 +69,22 @@ pub struct PictureSlot {
 impl PictureSlot {
     /// The texture of `image`, uploaded if it is another one than last time.
     pub fn texture(&mut self, ctx: &Context, name: &str, image: &Arc<Image>) -> &TextureHandle {
+        self.texture_within(ctx, name, image, MAX_SIDE)
+    }
+
+    /// The same with sides of at most `max_side`.
+    pub fn texture_within(
+        &mut self,
+        ctx: &Context,
+        name: &str,
+        image: &Arc<Image>,
+        max_side: u32,
+    ) -> &TextureHandle {
         if self.shown.as_ref().is_some_and(|(shown, _)| !Arc::ptr_eq(shown, image)) {
             self.shown = None;
         }
         let (_, texture) = self.shown.get_or_insert_with(|| {
-            (image.clone(), ctx.load_texture(name, color_image(image, MAX_SIDE), PIXELS))
+            (image.clone(), ctx.load_texture(name, color_image(image, max_side), PIXELS))
         });
         texture
     }

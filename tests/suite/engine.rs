@@ -3,9 +3,10 @@ use std::time::{Duration, Instant};
 
 use bagssl::device::DeviceChoice;
 use bagssl::engine::{
-    self, Command, EngineHandle, Event, ExploreConfig, FigureKind, GalleryFilter, MapMode, QuerySpec,
-    Snapshot, Split, Style, open_device,
+    self, Command, EngineHandle, Event, ExploreConfig, FigureCommand, FigureContent, FigureEvent, FigureKind,
+    FigureRequest, GalleryFilter, MapMode, QuerySpec, Snapshot, Split, Style, open_device,
 };
+use bagssl::figure::Format;
 use bagssl::patch::{PatchGrid, PatchRef};
 use crossbeam_channel::{Receiver, bounded};
 
@@ -52,6 +53,23 @@ fn small() -> ExploreConfig {
     }
 }
 
+/// A figure of the demo set as the engine of these tests has it open, looking as the command line's.
+pub fn figure(kind: FigureKind, queries: Vec<PatchRef>) -> FigureRequest {
+    let config = small();
+    let content = FigureContent {
+        kind,
+        data: 1,
+        queries,
+        spaces: config.spaces,
+        grids: vec![config.grid],
+        mode: MapMode::Cosine,
+        neighbours: config.neighbours,
+        filter: config.filter,
+        round: 0,
+    };
+    FigureRequest { content, style: Style::default(), format: Format::Pdf }
+}
+
 pub fn is_complete(shown: &Snapshot) -> bool {
     let map = shown
         .query
@@ -95,32 +113,37 @@ fn a_figure_from_the_engine_is_saved_and_a_failure_is_told_in_words() {
     started.until("the worked example", is_complete);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("fig4.svg");
-    let export = |path: &std::path::Path| {
-        let style = Style::default();
-        started.engine.send(Command::ExportFigure {
-            kind: FigureKind::Heatmap,
+    let query = started.engine.snapshot().query.as_ref().unwrap().query.as_patch().unwrap();
+    let write = |path: &std::path::Path| {
+        let request = figure(FigureKind::Heatmaps, vec![query]);
+        started.engine.send(Command::Figure(FigureCommand::Write {
+            request,
             path: path.into(),
-            style,
-            mode: MapMode::Cosine,
-        });
+            caption: None,
+        }));
     };
-    export(&path);
-    export(&folder.path().join("fig4.docx"));
-    started.engine.send(Command::OpenData { spec: "/nowhere".into(), split: None });
+    write(&path);
+    write(&folder.path().join("fig4.docx"));
     let mut events = vec![];
     let deadline = Instant::now() + Duration::from_secs(60);
-    while events.len() < 3 && Instant::now() < deadline {
-        let news = started.engine.drain_events();
+    while events.len() < 2 && Instant::now() < deadline {
+        let news = started.engine.drain_events().into_iter();
         events.extend(
-            news.into_iter().filter(|e| matches!(e, Event::FigureSaved { .. } | Event::Failed { .. })),
+            news.filter_map(|event| if let Event::Figure(event) = event { Some(event) } else { None }),
         );
         let _ = started.bell.recv_timeout(Duration::from_millis(200));
     }
     assert!(
-        matches!(&events[0], Event::FigureSaved { path: saved, .. } if *saved == path && saved.is_file())
+        matches!(&events[0], FigureEvent::Saved { path: saved, .. } if *saved == path && saved.is_file())
     );
-    assert!(matches!(&events[1], Event::Failed { message, .. } if message.contains(".pdf")));
-    assert!(matches!(&events[2], Event::Failed { message, .. } if message.contains("/nowhere")));
+    assert!(matches!(&events[1], FigureEvent::Failed(message) if message.contains(".pdf")));
+    started.engine.send(Command::OpenData { spec: "/nowhere".into(), split: None });
+    let mut told = vec![];
+    while told.is_empty() && Instant::now() < deadline {
+        told = failures(&started);
+        let _ = started.bell.recv_timeout(Duration::from_millis(200));
+    }
+    assert!(told[0].contains("/nowhere"), "{told:?}");
     // The data set that was open stays open.
     assert_eq!(started.engine.snapshot().data.as_ref().unwrap().name, "Parts");
 }

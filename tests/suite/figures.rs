@@ -3,18 +3,21 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use bagssl::engine::{Command as Ask, Event, FigureKind, MapMode, QuerySpec, Style};
-use bagssl::patch::PatchRef;
-use serde_json::Value;
+use bagssl::engine::{
+    Command as Ask, Event, FigureCommand, FigureEvent, FigureKind, FigureRequest, GalleryFilter, Style,
+};
+use bagssl::figure::{Format, Palette};
+use bagssl::patch::{PatchGrid, PatchRef};
+use serde_json::{Value, json};
 
-use crate::engine::{Started, is_complete};
-use crate::support::{bagssl, failure, json, text};
+use crate::engine::{Started, figure, is_complete};
+use crate::support::{bagssl, failure, json as run_json, text};
 
 /// A bank of 8 images of the demo set, 4 x 4 patches each.
 fn bank(folder: &Path) -> String {
     let out = folder.join("bank");
     let data = ["--data", "demo", "--split", "test", "--limit", "8", "--patch", "16", "--stride", "16"];
-    json(&[&["embed", "--out", text(&out)][..], &data[..]].concat());
+    run_json(&[&["embed", "--out", text(&out)][..], &data[..]].concat());
     out.to_str().unwrap().into()
 }
 
@@ -62,7 +65,7 @@ fn every_figure_of_the_paper_comes_out_the_same_twice_and_from_its_sidecar() {
         let name = arguments[0];
         let make = |file: &str, more: &[&str]| {
             let out = folder.path().join(file);
-            json(&[&["figure"][..], &arguments, &["--out", text(&out)], more].concat());
+            run_json(&[&["figure"][..], &arguments, &["--out", text(&out)], more].concat());
             out
         };
         let caption = folder.path().join(format!("{name}.tex"));
@@ -72,7 +75,7 @@ fn every_figure_of_the_paper_comes_out_the_same_twice_and_from_its_sidecar() {
         assert!(bytes == fs::read(&two).unwrap(), "{name}: two runs differ");
         let again = folder.path().join("again.pdf");
         let sidecar = folder.path().join(format!("{name}.pdf.json"));
-        json(&["figure", text(&sidecar), "--out", text(&again)]);
+        run_json(&["figure", text(&sidecar), "--out", text(&again)]);
         assert!(bytes == fs::read(&again).unwrap(), "{name} differs from its sidecar's");
         assert!(fs::read(&sidecar).unwrap() == fs::read(again.with_extension("pdf.json")).unwrap());
         let kept: Value = serde_json::from_slice(&fs::read(&sidecar).unwrap()).unwrap();
@@ -112,7 +115,8 @@ fn a_seed_chooses_the_queries_and_the_report_names_them() {
     let bank = bank(folder.path());
     let out = folder.path().join("a.svg");
     let queries = |name: &str, seed: &str| -> Vec<Value> {
-        let made = json(&["figure", name, "--bank", &bank, "--k", "8", "--seed", seed, "--out", text(&out)]);
+        let made =
+            run_json(&["figure", name, "--bank", &bank, "--k", "8", "--seed", seed, "--out", text(&out)]);
         made["queries"].as_array().unwrap().iter().map(|query| query["query"].clone()).collect()
     };
     assert_eq!(queries("fig7", "1"), queries("fig7", "1"));
@@ -128,14 +132,14 @@ fn a_seed_chooses_the_queries_and_the_report_names_them() {
 fn image_files_are_asked_about_where_told() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("parts");
-    json(&["data", "synth", "--out", text(&data), "--images", "10", "--size", "64"]);
+    run_json(&["data", "synth", "--out", text(&data), "--images", "10", "--size", "64"]);
     let images: Vec<_> = ["car", "horse"]
         .iter()
         .map(|class| fs::read_dir(data.join("train").join(class)).unwrap().next().unwrap().unwrap().path())
         .collect();
     let (a, b, out) = (text(&images[0]), text(&images[1]), folder.path().join("fig6.svg"));
     let common = ["figure", "fig6", "--image", a, "--image", b, "--patch", "16", "--stride", "8"];
-    let made = json(&[&common[..], &["--at", "32,32", "--at", "21,45", "--out", text(&out)]].concat());
+    let made = run_json(&[&common[..], &["--at", "32,32", "--at", "21,45", "--out", text(&out)]].concat());
     let corner =
         |at: usize| (made["maps"][at]["query"]["y"].as_u64(), made["maps"][at]["query"]["x"].as_u64());
     assert_eq!((corner(0), corner(1)), ((Some(24), Some(24)), (Some(40), Some(16)))); // centres 48 and 24
@@ -146,7 +150,7 @@ fn image_files_are_asked_about_where_told() {
     fs::copy(a, &c).unwrap();
     fs::copy(b, &d).unwrap();
     let from = ["figure", "fig6", "--image", text(&c), "--image", text(&d), "--patch", "16", "--stride", "8"];
-    json(&[&from[..], &["--at", "32,32", "--at", "21,45", "--out", text(&other)]].concat());
+    run_json(&[&from[..], &["--at", "32,32", "--at", "21,45", "--out", text(&other)]].concat());
     assert!(fs::read(&out).unwrap() == fs::read(&other).unwrap());
     let three =
         failure(&[&common[..], &["--at", "1,1", "--at", "2,2", "--at", "3,3", "--out", text(&out)]].concat());
@@ -187,73 +191,138 @@ fn what_cannot_be_drawn_is_refused_before_the_work_and_in_words() {
     }
 }
 
+/// Has the engine write a figure, and waits for it.
+fn written(started: &Started, request: FigureRequest, path: &Path) {
+    let caption = Some(path.with_extension("tex"));
+    started.engine.send(Ask::Figure(FigureCommand::Write { request, path: path.into(), caption }));
+    let deadline = Instant::now() + Duration::from_secs(120);
+    loop {
+        for event in started.engine.drain_events() {
+            match event {
+                Event::Figure(FigureEvent::Saved { path: saved, .. }) if saved == path => return,
+                Event::Figure(FigureEvent::Failed(message)) => panic!("{message}"),
+                _ => {}
+            }
+        }
+        assert!(Instant::now() < deadline, "no figure");
+        let _ = started.bell.recv_timeout(Duration::from_millis(200));
+    }
+}
+
+/// Figures of the window and the command line's arguments for the same.
+fn both_ways((class, name): (u32, &str)) -> Vec<(&'static str, FigureRequest, Vec<&str>)> {
+    let patch = |image, y, x| PatchRef { image, y, x, size: 16 };
+    let two = || vec![patch(2, 16, 32), patch(5, 0, 16)];
+    let one_image = || vec![patch(2, 16, 32), patch(2, 0, 16), patch(2, 48, 0)];
+    let maps = |name| vec![name, "--split", "test", "--stride", "8", "--query", "2:16:32"];
+    let near = |name| {
+        vec![name, "--split", "test", "--limit", "8", "--patch", "16", "--stride", "16", "--query", "2:16:32"]
+    };
+    let mut fig4 = figure(FigureKind::Heatmaps, vec![patch(2, 16, 32)]);
+    fig4.content.grids.push(PatchGrid { patch: 23, stride: 8 });
+    let mut fig5 = figure(FigureKind::Galleries, two());
+    fig5.style = Style { shares: true, palette: Palette::Safe, width_in: 5.5, ..Style::default() };
+    fig5.content.filter = GalleryFilter {
+        other_images_only: true,
+        per_image: Some(6),
+        without_overlap: true,
+        class: Some(class),
+    };
+    fig5.content.neighbours = 3;
+    let mut fig10 = figure(FigureKind::Parts, two());
+    fig10.content.spaces = vec!["h".into()];
+    let mut fig11 = figure(FigureKind::Instance, one_image());
+    fig11.content.spaces = vec!["h".into()];
+    let filter =
+        ["--exclude-same-image", "--per-image", "6", "--without-overlap", "--class", name, "--k", "3"];
+    let looks = ["--shares", "--palette", "safe", "--width", "5.5"];
+    let (second, third) = (["--query", "5:0:16"], ["--query", "2:0:16", "--query", "2:48:0", "--k", "20"]);
+    vec![
+        ("fig4", fig4, [maps("fig4"), vec!["--patch", "16,23"]].concat()),
+        (
+            "fig6",
+            figure(FigureKind::Heatmaps, two()),
+            [&maps("fig6")[..], &["--patch", "16"], &second].concat(),
+        ),
+        ("fig5", fig5, [&near("fig5")[..], &second, &filter, &looks].concat()),
+        ("fig10", fig10, [&near("fig10")[..], &second, &["--k", "20"]].concat()),
+        ("fig11", fig11, [&near("fig11")[..], &third].concat()),
+    ]
+}
+
 #[test]
-fn the_window_and_the_command_line_make_the_same_figure() {
+fn the_window_and_the_command_line_write_the_same_bytes() {
+    let started = Started::new();
+    let shown = started.until("the worked example", is_complete);
+    let data = shown.data.as_ref().unwrap();
+    // One of the classes that are among the eight images.
+    let number = data.labels[0].unwrap();
+    let class = &data.classes[number as usize];
+    let folder = tempfile::tempdir().unwrap();
+    for (name, request, arguments) in both_ways((number, class)) {
+        let (window, line) = (folder.path().join("a"), folder.path().join("b"));
+        for side in [&window, &line] {
+            fs::create_dir_all(side).unwrap();
+        }
+        let file = format!("{name}.pdf");
+        let filter = request.content.filter;
+        written(&started, request, &window.join(&file));
+        let (out, tex) = (line.join(&file), line.join(format!("{name}.tex")));
+        run_json(&[&["figure"][..], &arguments, &["--out", text(&out), "--caption", text(&tex)]].concat());
+        for part in [file.clone(), format!("{file}.json"), format!("{name}.tex")] {
+            let [one, other] = [&window, &line].map(|side| fs::read(side.join(&part)).unwrap());
+            assert!(one == other, "{part} differs");
+        }
+        let kept: Value =
+            serde_json::from_slice(&fs::read(line.join(format!("{file}.json"))).unwrap()).unwrap();
+        if filter != GalleryFilter::default() {
+            let search = &kept["source"]["search"];
+            let facts = ["exclude_same_image", "per_image", "without_overlap", "class"]
+                .map(|key| search[key].clone());
+            assert_eq!(facts, [json!(true), json!(6), json!(true), json!(class)]);
+            let left_out =
+                ["other images only", "at most 6 per image", "no overlaps", &format!("{class} only")];
+            assert_eq!(kept["data"]["left_out"], json!(left_out));
+            assert!(kept["caption"].as_str().unwrap().contains("other images only; at most 6 per image"));
+        }
+    }
+}
+
+#[test]
+fn a_preview_is_the_file_that_is_written() {
     let started = Started::new();
     started.until("the worked example", is_complete);
-    let patch = PatchRef { image: 2, y: 16, x: 32, size: 16 };
-    started.engine.send(Ask::Query {
-        id: 7,
-        data: 1,
-        query: QuerySpec::one(patch),
-        image: patch.image as usize,
-    });
-    started.until("the answer", |shown| {
-        is_complete(shown)
-            && shown.galleries.as_ref().unwrap().query == QuerySpec::one(patch)
-            && shown.query.as_ref().unwrap().id == 7
-    });
     let folder = tempfile::tempdir().unwrap();
-    let window = |kind, name: &str| {
-        let path = folder.path().join(name);
-        started.engine.send(Ask::ExportFigure {
-            kind,
-            path: path.clone(),
-            style: Style::default(),
-            mode: MapMode::Cosine,
-        });
-        let deadline = Instant::now() + Duration::from_secs(60);
-        loop {
-            let saved = |event| match event {
-                Event::FigureSaved { path, .. } => Some(path),
-                Event::Failed { message, .. } => panic!("{message}"),
-                _ => None,
-            };
-            if started.engine.drain_events().into_iter().any(|event| saved(event).as_ref() == Some(&path)) {
-                return path;
-            }
-            assert!(Instant::now() < deadline, "no figure");
-            let _ = started.bell.recv_timeout(Duration::from_millis(200));
+    let queries = vec![PatchRef { image: 2, y: 16, x: 32, size: 16 }];
+    for (number, format) in [Format::Pdf, Format::Svg, Format::Png { dpi: 100 }].into_iter().enumerate() {
+        let request = FigureRequest { format, ..figure(FigureKind::Galleries, queries.clone()) };
+        let mut style = request.style;
+        style.dpi = 100;
+        let request = FigureRequest { style, ..request };
+        let id = number as u64 + 1;
+        started.engine.send(Ask::Figure(FigureCommand::Preview { id, request: request.clone(), dpi: 200.0 }));
+        let shown =
+            started.until("the preview", |shown| shown.figure.as_ref().is_some_and(|view| view.id == id));
+        let page = shown.figure.as_ref().unwrap().page.clone().unwrap();
+        let path = folder.path().join(["a.pdf", "a.svg", "a.png"][number]);
+        written(&started, request, &path);
+        assert_eq!(fs::read(&path).unwrap().len(), page.bytes, "{format:?}");
+        assert_eq!(page.searched, Some((128, 128)));
+        if let Format::Png { .. } = format {
+            // No finer than the file, and then its very pixels.
+            let file = image::open(&path).unwrap().to_rgb8();
+            assert!(file.as_raw() == page.picture.rgb());
+        } else {
+            assert_eq!(page.picture.width(), 1350);
         }
-    };
-    let sidecar = |path: &Path| -> Value {
-        let name = format!("{}.json", text(path));
-        serde_json::from_slice(&fs::read(name).unwrap()).unwrap()
-    };
-    let common = ["--split", "test", "--query", "2:16:32", "--patch", "16"];
-    let (fig4, fig5) = (folder.path().join("fig4.svg"), folder.path().join("fig5.svg"));
-    json(&[&["figure", "fig4", "--stride", "8", "--out", text(&fig4)][..], &common].concat());
-    let near = ["figure", "fig5", "--stride", "16", "--limit", "8", "--k", "20", "--out", text(&fig5)];
-    json(&[&near[..], &common].concat());
-
-    let shown = window(FigureKind::Heatmap, "window4.svg");
-    assert!(fs::read(&shown).unwrap() == fs::read(&fig4).unwrap(), "Figure 4 differs");
-    let (shown, made) = (sidecar(&shown), sidecar(&fig4));
-    assert_eq!((&shown["source"], &shown["spec"]), (&made["source"], &made["spec"]));
-
-    // The window embeds its query in float32, the bank holds it in float16, so that cosines may differ in the
-    // fourth place; all else is the same.
-    let (shown, made) = (sidecar(&window(FigureKind::Gallery, "window5.svg")), sidecar(&fig5));
-    assert_eq!((&shown["source"], &shown["spec"]), (&made["source"], &made["spec"]));
-    assert_eq!(shown["data"]["notes"], made["data"]["notes"]);
-    let query = |figure: &Value| {
-        let query = &figure["data"]["queries"][0];
-        (
-            query["title"].clone(),
-            query["at"].clone(),
-            query["pixels"].clone(),
-            query["spaces"][0]["searched"].clone(),
-        )
-    };
-    assert_eq!(query(&shown), query(&made));
+    }
+    // What cannot be drawn is told in the preview, and the last page stays.
+    let mut bad = figure(FigureKind::Galleries, queries);
+    bad.content.spaces = vec!["nonsense".into()];
+    started.engine.send(Ask::Figure(FigureCommand::Preview { id: 9, request: bad, dpi: 96.0 }));
+    let shown = started.until("an error", |shown| shown.figure.as_ref().is_some_and(|view| view.id == 9));
+    let view = shown.figure.as_ref().unwrap();
+    assert!(view.error.as_ref().unwrap().contains("nonsense") && view.page.is_some());
+    started.engine.send(Ask::Figure(FigureCommand::Close));
+    started.until("the end of the preview", |shown| shown.figure.is_none());
 }

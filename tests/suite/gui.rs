@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use bagssl::colormap::Colormap;
 use bagssl::engine::{
-    Command, DataDescription, EngineLine, Event, ExploreConfig, Extraction, FigureKind, Gallery,
-    GalleryFilter, GalleryView, Heatmap, ImageView, ModelDescription, Neighbour, QuerySpec, QueryView,
-    Relation, line,
+    Command, DataDescription, EngineLine, Event, ExploreConfig, Extraction, Gallery, GalleryFilter,
+    GalleryView, Heatmap, ImageView, ModelDescription, Neighbour, QuerySpec, QueryView, Relation, line,
 };
 use bagssl::gui::{App, GuiOptions};
 use bagssl::image::Image;
@@ -330,27 +329,6 @@ fn the_wheel_zooms_about_the_pointer_and_zero_shows_the_whole_image_again() {
 }
 
 #[test]
-fn a_figure_is_exported_to_a_typed_path() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("neighbours.svg");
-    let mut window = Window::with_query([1280.0, 800.0]);
-    window.click("Figure 5 (galleries)...");
-    window.press(Modifiers::COMMAND, Key::A);
-    window.harness.get_by_role_and_label(Role::TextInput, "Path").type_text(&path.display().to_string());
-    window.steps();
-    window.harness.get_by_role_and_label(Role::Button, "Export").click();
-    // Whether the file exists is found out on another thread.
-    let exported = (0..200).find_map(|_| {
-        window.steps();
-        match window.line.commands.recv_timeout(std::time::Duration::from_millis(10)) {
-            Ok(Command::ExportFigure { kind, path, .. }) => Some((kind, path)),
-            _ => None,
-        }
-    });
-    assert_eq!(exported, Some((FigureKind::Gallery, path)));
-}
-
-#[test]
 fn the_status_line_says_how_far_the_extraction_is_and_pauses_it() {
     let mut window = Window::with_query([1280.0, 800.0]);
     window.line.update(|shown| {
@@ -399,8 +377,7 @@ fn the_keys_are_listed_and_the_palette_runs_commands() {
     window.harness.get_by_role_and_label(Role::TextInput, "Command").type_text("export heat");
     window.steps();
     window.press(Modifiers::NONE, Key::Enter);
-    assert!(window.shows("Export Figure 4 (heatmaps)"));
-    assert!(window.harness.query_by_role_and_label(Role::TextInput, "Path").is_some());
+    assert!(window.harness.query_by_role_and_label(Role::TextInput, "File").is_some());
 }
 
 #[test]
@@ -420,8 +397,9 @@ fn nothing_important_is_cut_at_the_sizes_that_the_window_promises() {
             "Neighbours",
             "z query",
             "h neighbour 119: cosine 0.410, car, other class",
-            "Figure 4 (heatmaps)...",
-            "Figure 5 (galleries)...",
+            "Heatmaps...",
+            "Galleries...",
+            "Instance...",
         ] {
             let found = window.harness.query_all_by_label(label).map(|node| node.rect()).collect::<Vec<_>>();
             assert!(!found.is_empty(), "{label:?} is missing at {size:?}");

@@ -6,6 +6,7 @@ use eframe::egui::{Key, Modifiers, accesskit::Role};
 use egui_kittest::kittest::Queryable;
 
 use super::gui::{GRID, SIDE, Window, config, gallery_view, patch, query_view};
+use super::gui_export::last_preview;
 
 /// Frames until settings that were touched have been sent.
 fn settle(window: &mut Window) {
@@ -42,15 +43,10 @@ fn the_difference_of_two_spaces_is_one_map_with_its_own_scale() {
     // Both maps of the test are the same: everything is 0.
     assert!(window.shows("z \u{2212} h: +0.00 to +0.00"));
     window.press(Modifiers::COMMAND, Key::E);
-    window.harness.get_by_role_and_label(Role::Button, "Export").click();
-    let exported = (0..200).find_map(|_| {
-        window.steps();
-        match window.line.commands.recv_timeout(std::time::Duration::from_millis(10)) {
-            Ok(Command::ExportFigure { kind, style, mode, .. }) => Some((kind, style.range, mode)),
-            _ => None,
-        }
-    });
-    assert_eq!(exported, Some((FigureKind::Heatmap, [-1.0, 1.0], MapMode::Difference)));
+    let asked = last_preview(&window).expect("the figure of what is on show is asked for");
+    assert_eq!((asked.content.kind, asked.content.mode), (FigureKind::Heatmaps, MapMode::Difference));
+    assert_eq!(asked.style.range, [-1.0, 1.0]);
+    window.press(Modifiers::NONE, Key::Escape);
     window.press(Modifiers::NONE, Key::Num1);
     assert!(window.shows("z heatmap"));
 }

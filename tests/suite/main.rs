@@ -11,6 +11,7 @@ mod eval; // accuracy of features: classifiers, aggregates, cache
 mod figures; // the paper's figures by number: bytes, fonts, words, errors
 mod gui; // the window, by role and label, on software Vulkan
 mod gui_compare; // two models in the window: side by side, scrubbing, playing
+mod gui_export; // the dialog for figures, by role and label
 mod gui_microscope; // the same point at several patch sizes, by role and label
 mod gui_train; // the Train tab with the real engine and tiny runs
 mod gui_views; // ways to look at heatmaps and galleries, by role and label

@@ -7,13 +7,11 @@ use anyhow::Context;
 
 use super::Explorer;
 use crate::engine::gallery::{SearchJob, SearchRequest};
-use crate::engine::maps::ImageMaps;
+use crate::engine::maps::{ImageMaps, check_cells};
 use crate::engine::parts::{self, EmbeddedPart, PartSources};
 use crate::engine::state::*;
 use crate::image::Image;
 
-/// Cells of a map at most: beyond this it would take minutes and gigabytes.
-const MOST_CELLS: usize = 60_000;
 /// Cells of a map's first batch: few, so that something is seen at once.
 const FIRST_BATCH: usize = 32;
 
@@ -59,11 +57,7 @@ impl Explorer {
     pub(super) fn prepare_maps(&mut self) -> anyhow::Result<()> {
         let (Some(embedder), Some(config)) = (&self.embedder, &self.config) else { return Ok(()) };
         let Some(view) = self.line.snapshot().view.clone() else { return Ok(()) };
-        let cells = config.grid.len(view.image.height(), view.image.width());
-        anyhow::ensure!(
-            cells <= MOST_CELLS,
-            "a heatmap of {cells} patches is too large; expected at most {MOST_CELLS}: choose a larger stride"
-        );
+        check_cells(config.grid.len(view.image.height(), view.image.width()))?;
         let fits = |maps: &mut ImageMaps| {
             maps.image_index == view.index && maps.grid == config.grid && maps.arrange(&self.spaces)
         };

@@ -1,125 +1,255 @@
-//! Figures of what is on show.
+//! Figures of what is on show: gathers what they are made of, a batch at a time, and hands it to the
+//! thread that draws.
 
-use std::path::Path;
+use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 use super::Explorer;
-use crate::engine::compose::{
-    self, Cell, GalleryContent, HeatmapContent, Origin, QueryContent, SearchFacts, Style,
-};
-use crate::engine::state::*;
-use crate::figure::Figure;
-use crate::patch::PatchRef;
+use crate::embed::PatchSource;
+use crate::engine::compose::{Origin, image_title};
+use crate::engine::figures::finder::Finder;
+use crate::engine::figures::request::{FigureCommand, FigureContent, FigureEvent, FigureKind, FigureView};
+use crate::engine::figures::rows::{Ask, MapRows};
+use crate::engine::figures::worker::{FigureJob, FigureWorker, Material};
+use crate::engine::spaces::{self, PatchSpace};
+use crate::engine::state::{Event, MapMode};
+use crate::image::Image;
+use crate::patch::{PatchGrid, PatchRef};
 
-impl Explorer {
-    pub(super) fn export(
-        &self,
-        kind: FigureKind,
-        path: &Path,
-        style: &Style,
-        mode: MapMode,
-    ) -> anyhow::Result<()> {
-        self.line.update(|shown| shown.busy = Some("writing the figure".into()));
-        let shown = self.line.snapshot();
-        let (Some(embedder), Some(data)) = (&self.embedder, &self.data) else {
-            anyhow::bail!("open a model and a data set first");
-        };
-        let (figure, source) = match kind {
-            FigureKind::Heatmap => {
-                let origin = Origin::new(embedder, data.set.as_ref())?;
-                (heatmap_figure(&shown, origin.notes(), style, mode)?, origin.source(None))
-            }
-            FigureKind::Gallery => {
-                let growing = self.growing.as_ref().context("the patches of the galleries are gone")?;
-                let spec = &growing.extraction.plan().spec;
-                let origin = Origin::of_bank(spec);
-                let filter = shown.galleries.as_ref().map_or_else(GalleryFilter::default, |view| view.filter);
-                let search = SearchFacts {
-                    grid: spec.grid,
-                    exclude_same_image: filter.other_images_only,
-                    per_image: filter.per_image,
-                };
-                let mut notes = origin.notes();
-                notes.extend(filter.words(data.set.classes()));
-                (gallery_figure(&shown, notes, style)?, origin.source(Some(&search)))
-            }
-        };
-        let saved = figure.save(path, style.dpi, source)?;
-        self.line.emit(Event::FigureSaved { path: saved.out, sidecar: saved.sidecar });
-        Ok(())
-    }
+/// What is going on about figures.
+pub(super) struct FigureDesk {
+    worker: FigureWorker,
+    /// Content of the figure that the thread has, and the hash of the model that it was made with.
+    settled: Option<(FigureContent, String)>,
+    gathering: Option<Gathering>,
 }
 
-fn heatmap_figure(
-    shown: &Snapshot,
-    notes: Vec<String>,
-    style: &Style,
-    mode: MapMode,
-) -> anyhow::Result<Figure> {
-    let (Some(view), Some(query)) = (&shown.view, &shown.query) else {
-        anyhow::bail!("there is no heatmap yet: click a patch of an image first");
-    };
-    let first = query.maps.first().context("the model has no space to show")?;
-    let total = first.rows * first.cols;
-    anyhow::ensure!(
-        query.known == total,
-        "the heatmap is not complete yet ({} of {total} patches); wait a moment",
-        query.known
-    );
-    let content = HeatmapContent {
-        image: &view.image,
-        title: compose::image_title(view.index, view.class.as_deref()),
-        grid: first.grid,
-        query: single_patch(&query.query)?,
-        maps: displayed(&query.maps, mode)
-            .iter()
-            .map(|map| (map.space.clone(), map.values.to_vec()))
-            .collect(),
-    };
-    anyhow::ensure!(
-        !content.maps.is_empty(),
-        "there is nothing to write in this view: a difference needs two spaces, pictures of the spaces have no \
-         figure; choose another view"
-    );
-    let mut figure = compose::heatmap(vec![content], notes, style);
-    if let Figure::Heatmap(heatmap) = &mut figure {
-        match mode {
-            MapMode::Ranks => heatmap.spec.scale_label = "rank within the image".into(),
-            MapMode::Difference => heatmap.spec.scale_label = "difference of cosines".into(),
-            MapMode::Cosine | MapMode::Pictures => {}
+/// A figure whose heatmaps are being embedded.
+struct Gathering {
+    content: FigureContent,
+    rows: MapRows,
+    /// What is to be done with it then; of several previews the last.
+    waiting: Vec<FigureCommand>,
+}
+
+impl FigureDesk {
+    pub fn new(worker: FigureWorker) -> Self {
+        Self { worker, settled: None, gathering: None }
+    }
+
+    /// Whether there is something to embed.
+    pub fn has_work(&self) -> bool {
+        self.gathering.is_some()
+    }
+
+    fn wait(&mut self, command: FigureCommand) {
+        let Some(gathering) = &mut self.gathering else { return };
+        if matches!(command, FigureCommand::Preview { .. }) {
+            gathering.waiting.retain(|other| !matches!(other, FigureCommand::Preview { .. }));
+        }
+        gathering.waiting.push(command);
+    }
+
+    /// Hands over a figure's material, and what is to be done with it.
+    fn settle(
+        &mut self,
+        content: FigureContent,
+        hash: String,
+        material: Material,
+        commands: Vec<FigureCommand>,
+    ) {
+        self.settled = Some((content.clone(), hash));
+        let mut material = Some((content, material));
+        for command in commands {
+            self.worker.send(FigureJob { material: material.take(), command });
         }
     }
-    Ok(figure)
 }
 
-fn gallery_figure(shown: &Snapshot, notes: Vec<String>, style: &Style) -> anyhow::Result<Figure> {
-    let galleries =
-        shown.galleries.as_ref().context("there is no gallery yet: click a patch of an image first")?;
-    let cell = |n: &Neighbour| Cell {
-        patch: n.patch,
-        pixels: n.pixels.clone(),
-        cosine: n.cosine,
-        relation: n.relation,
-    };
-    let space = |gallery: &Gallery| GalleryContent {
-        space: gallery.space.clone(),
-        searched: gallery.candidates,
-        total: galleries.total,
-        cells: gallery.neighbours.iter().map(cell).collect(),
-    };
-    let patch = single_patch(&galleries.query)?;
-    let view = shown.view.as_ref().filter(|view| view.index == patch.image as usize);
-    let class = view.and_then(|view| view.class.as_deref());
-    let query = QueryContent {
-        patch,
-        pixels: galleries.query_pixels.clone(),
-        title: compose::image_title(patch.image as usize, class),
-        spaces: galleries.spaces.iter().map(space).collect(),
-    };
-    compose::gallery(vec![query], notes, style)
+fn content_of(command: &FigureCommand) -> Option<&FigureContent> {
+    match command {
+        FigureCommand::Preview { request, .. }
+        | FigureCommand::Write { request, .. }
+        | FigureCommand::CopyImage(request)
+        | FigureCommand::CopyCaption(request) => Some(&request.content),
+        FigureCommand::Close => None,
+    }
 }
 
-fn single_patch(query: &QuerySpec) -> anyhow::Result<PatchRef> {
-    query.as_patch().context("figures show queries of one patch; make a patch the query first")
+impl Explorer {
+    pub(super) fn figure(&mut self, command: FigureCommand) {
+        let Some(content) = content_of(&command).cloned() else {
+            self.give_up_figure("the figure was closed meanwhile");
+            self.figures.settled = None;
+            self.figures.worker.send(FigureJob { material: None, command });
+            return;
+        };
+        let hash = self.embedder.as_ref().map_or(String::new(), |embedder| embedder.hash.clone());
+        let is_settled =
+            |(settled, made_with): &(FigureContent, String)| (settled, made_with) == (&content, &hash);
+        if self.figures.settled.as_ref().is_some_and(is_settled) {
+            self.give_up_figure("another figure was asked for meanwhile");
+            self.figures.worker.send(FigureJob { material: None, command });
+            return;
+        }
+        if self.figures.gathering.as_ref().is_some_and(|gathering| gathering.content == content) {
+            self.figures.wait(command);
+            return;
+        }
+        self.give_up_figure("another figure was asked for meanwhile");
+        if let Err(error) = self.gather(&content, hash, command.clone()) {
+            self.refuse_figure(&command, format!("{error:#}"));
+        }
+    }
+
+    /// Says where it was asked for why there is no figure.
+    fn refuse_figure(&self, command: &FigureCommand, error: String) {
+        match command {
+            FigureCommand::Preview { id, .. } => self.line.update(|shown| {
+                let page = shown.figure.as_ref().and_then(|view| view.page.clone());
+                let view = FigureView { id: *id, page, error: Some(error), embedding: None };
+                shown.figure = Some(Arc::new(view));
+            }),
+            _ => self.line.emit(Event::Figure(FigureEvent::Failed(error))),
+        }
+    }
+
+    fn gather(
+        &mut self,
+        content: &FigureContent,
+        hash: String,
+        command: FigureCommand,
+    ) -> anyhow::Result<()> {
+        let open = self.data.as_ref().filter(|data| data.id == content.data);
+        ensure!(open.is_some(), "the data set that the figure is of is not open any more");
+        ensure!(!content.queries.is_empty(), "there is no query yet: click a patch of an image first");
+        ensure!(!content.spaces.is_empty(), "choose a space to show");
+        if content.kind == FigureKind::Heatmaps {
+            let rows = self.rows(content)?;
+            self.figures.gathering = Some(Gathering { content: content.clone(), rows, waiting: vec![] });
+            self.figures.wait(command);
+            return self.gather_on();
+        }
+        let material = self.neighbours(content)?;
+        self.figures.settle(content.clone(), hash, material, vec![command]);
+        Ok(())
+    }
+
+    /// The heatmaps that a figure needs; what is on show is not embedded again.
+    fn rows(&mut self, content: &FigureContent) -> anyhow::Result<MapRows> {
+        ensure!(
+            content.mode != MapMode::Pictures,
+            "pictures of the spaces have no figure; choose cosines, ranks or the difference"
+        );
+        ensure!(
+            content.mode != MapMode::Difference || content.spaces.len() > 1,
+            "a difference needs two spaces; choose another one as well"
+        );
+        let mut asks = vec![];
+        for grid in &content.grids {
+            for query in &content.queries {
+                let (image, title) = self.picture(query.image)?;
+                asks.push(ask_about(*query, *grid, image, title)?);
+            }
+        }
+        let embedder = self.embedder.as_ref().context("open a model first")?;
+        let mut rows = MapRows::new(asks, named(&content.spaces)?, embedder)?;
+        if let Some(maps) = &mut self.maps {
+            rows.take_known(embedder, maps);
+            // The maps on show keep their order of spaces.
+            maps.arrange(&self.spaces);
+        }
+        Ok(rows)
+    }
+
+    /// An image of the data set, and what it is called.
+    fn picture(&self, index: u32) -> anyhow::Result<(Arc<Image>, String)> {
+        let set = &self.data.as_ref().context("open a data set first")?.set;
+        let index = index as usize;
+        let class = set.label(index).and_then(|label| set.classes().get(label as usize));
+        let title = image_title(index, class.map(String::as_str));
+        let shown = self.line.snapshot().view.clone().filter(|view| view.index == index);
+        match shown {
+            Some(view) => Ok((view.image.clone(), title)),
+            None => Ok((Arc::new(set.image(index)?), title)),
+        }
+    }
+
+    /// What the neighbours of a figure are searched with: the bank as it is now, and the vectors of
+    /// queries that it does not hold.
+    fn neighbours(&self, content: &FigureContent) -> anyhow::Result<Material> {
+        let embedder = self.embedder.as_ref().context("open a model first")?;
+        let growing = self.growing.as_ref().context(
+            "no patches are embedded for galleries: the message at the top of the window says why",
+        )?;
+        let bank = growing.bank.snapshot();
+        ensure!(bank.patches() > 0, "no patch is embedded yet; wait a moment");
+        let patch = bank.spec().grid.patch;
+        let mut queries = vec![];
+        for query in &content.queries {
+            ensure!(
+                query.size == patch,
+                "the galleries hold patches of {patch} pixels and the query has {}; wait a moment for the new \
+                 patches to be embedded",
+                query.size
+            );
+            let mut vectors = vec![];
+            if bank.row_of(query.image as usize, query.y, query.x).is_err() {
+                let (image, _) = self.picture(query.image)?;
+                ensure!(
+                    query.y + patch <= image.height() && query.x + patch <= image.width(),
+                    "a query leaves its image"
+                );
+                let source = PatchSource { image, y: query.y, x: query.x };
+                vectors = spaces::vectors(embedder, &[source], patch, &named(&content.spaces)?);
+            }
+            queries.push((*query, vectors));
+        }
+        let set = self.data.as_ref().context("open a data set first")?.set.clone();
+        Ok(Material::Search { finder: Box::new(Finder::new(bank, set)), queries })
+    }
+
+    /// One batch of a figure's heatmaps; the last one hands them over.
+    pub(super) fn gather_on(&mut self) -> anyhow::Result<()> {
+        let Some(embedder) = &self.embedder else { return Ok(()) };
+        let Some(gathering) = &mut self.figures.gathering else { return Ok(()) };
+        if !gathering.rows.is_finished() {
+            gathering.rows.advance(embedder);
+        }
+        if !gathering.rows.is_finished() {
+            let progress = gathering.rows.progress();
+            self.line.update(|shown| {
+                let view = shown.figure.as_deref().cloned().unwrap_or_default();
+                let embedding = Some((progress.done as usize, progress.total as usize));
+                shown.figure = Some(Arc::new(FigureView { embedding, ..view }));
+            });
+            return Ok(());
+        }
+        let Some(gathering) = self.figures.gathering.take() else { return Ok(()) };
+        let set = &self.data.as_ref().context("open a data set first")?.set;
+        let origin = Origin::new(embedder, set.as_ref())?;
+        let hash = embedder.hash.clone();
+        let material = Material::Rows { rows: gathering.rows.into_rows(), origin };
+        self.figures.settle(gathering.content, hash, material, gathering.waiting);
+        Ok(())
+    }
+
+    /// Gives up a figure that is being gathered, and tells those who wait for its file.
+    pub(super) fn give_up_figure(&mut self, why: &str) {
+        let Some(gathering) = self.figures.gathering.take() else { return };
+        let is_told = |command: &&FigureCommand| !matches!(command, FigureCommand::Preview { .. });
+        gathering.waiting.iter().filter(is_told).for_each(|command| self.refuse_figure(command, why.into()));
+    }
+}
+
+/// A query on a grid: where it is if the grid's patches have its size, else the patch about its centre.
+fn ask_about(query: PatchRef, grid: PatchGrid, image: Arc<Image>, title: String) -> anyhow::Result<Ask> {
+    let middle = |corner: u32| corner as f32 + query.size as f32 / 2.0;
+    let at = Ask::at((query.image, image), title, grid, (middle(query.x), middle(query.y)))?;
+    Ok(if grid.patch == query.size { Ask { query, ..at } } else { at })
+}
+
+fn named(spaces: &[String]) -> anyhow::Result<Vec<PatchSpace>> {
+    spaces.iter().map(|space| space.parse()).collect()
 }

@@ -12,7 +12,8 @@ const GALLERY_PERIOD: Duration = Duration::from_millis(700);
 impl Explorer {
     pub(super) fn has_work(&self) -> bool {
         let extraction = self.growing.as_ref().is_some_and(Growing::has_work);
-        self.is_map_due() || extraction || self.compare_has_work() || self.training.has_work()
+        let looks = self.is_map_due() || extraction || self.compare_has_work();
+        looks || self.figures.has_work() || self.training.has_work()
     }
 
     /// Whether something of the image on show is still to be embedded.
@@ -20,18 +21,19 @@ impl Explorer {
         self.is_microscope_due() || self.maps.as_ref().is_some_and(|maps| !maps.is_complete())
     }
 
-    /// A unit of what is looked at, then a training step. The map on show comes before both; the
+    /// A unit of what is looked at, then a training step. The map on show and a figure come before both; the
     /// galleries' patches have a part of the time while a model is trained.
     pub(super) fn turn(&mut self) -> anyhow::Result<()> {
         self.follow_with_compare();
         let is_map_due = self.is_map_due() || self.is_compared_map_due();
         let mut explored = Ok(());
-        if is_map_due || self.training.grants() {
+        let is_figure_due = self.figures.has_work();
+        if is_map_due || is_figure_due || self.training.grants() {
             let clock = Instant::now();
             explored = self.work();
             self.training.note_other(clock.elapsed());
         }
-        if !is_map_due {
+        if !is_map_due && !is_figure_due {
             self.training.step(&self.device);
         }
         explored
@@ -46,6 +48,9 @@ impl Explorer {
             if self.map_has_turn {
                 return Ok(());
             }
+        }
+        if self.figures.has_work() {
+            return self.gather_on();
         }
         if self.work_on_compare() {
             return Ok(());

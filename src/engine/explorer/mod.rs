@@ -16,6 +16,7 @@ use std::time::Instant;
 use anyhow::Context;
 
 use super::compare::Compare;
+use super::figures::worker::FigureWorker;
 use super::gallery::{Searcher, show_galleries};
 use super::growing::Growing;
 use super::handle::{EngineHandle, EngineLine, line};
@@ -29,6 +30,7 @@ use super::training::Training;
 use crate::device::OpenDevice;
 use crate::embed::Embedder;
 use exploring::CurrentQuery;
+use export::FigureDesk;
 use opening::OpenData;
 
 /// Starts the engine's thread on a device. `wake` is called whenever there is something new.
@@ -39,6 +41,7 @@ pub fn start(device: OpenDevice, wake: impl Fn() + Send + Sync + 'static) -> any
     let thumbnails = Thumbnails::start(line.clone())?;
     let training = Training::new(line.clone(), device.is_gpu)?;
     let compare = Compare::new(line.clone())?;
+    let figures = FigureDesk::new(FigureWorker::start(line.clone())?);
     let work = move || {
         let description = DeviceDescription {
             kind: if device.is_gpu { "GPU" } else { "CPU" },
@@ -46,7 +49,8 @@ pub fn start(device: OpenDevice, wake: impl Fn() + Send + Sync + 'static) -> any
             reason: device.reason.clone(),
         };
         line.update(|shown| shown.device = Some(Arc::new(description)));
-        let mut explorer = Explorer::new(line.clone(), device, searcher, thumbnails, training, compare);
+        let mut explorer =
+            Explorer::new(line.clone(), device, searcher, thumbnails, training, compare, figures);
         // A panic below (a driver that gives up, no memory) must not leave a window that waits for ever.
         if catch_unwind(AssertUnwindSafe(|| explorer.run())).is_err() {
             line.update(|shown| shown.busy = None);
@@ -69,6 +73,7 @@ struct Explorer {
     thumbnails: Thumbnails,
     training: Training,
     compare: Compare,
+    figures: FigureDesk,
     embedder: Option<Embedder>,
     data: Option<OpenData>,
     config: Option<ExploreConfig>,
@@ -100,6 +105,7 @@ impl Explorer {
         thumbnails: Thumbnails,
         training: Training,
         compare: Compare,
+        figures: FigureDesk,
     ) -> Self {
         Self {
             line,
@@ -108,6 +114,7 @@ impl Explorer {
             thumbnails,
             training,
             compare,
+            figures,
             embedder: None,
             data: None,
             config: None,
@@ -181,7 +188,10 @@ impl Explorer {
                 self.publish_extraction();
                 Ok(())
             }
-            Command::ExportFigure { kind, path, style, mode } => self.export(kind, &path, &style, mode),
+            Command::Figure(command) => {
+                self.figure(command);
+                Ok(())
+            }
             Command::ShowPictures(wanted) => {
                 self.wants_pictures = wanted;
                 self.publish_pictures();
@@ -207,7 +217,7 @@ impl Explorer {
 }
 
 /// Of several queries only the last counts, and of images only one that no later query or image replaces; all
-/// other commands stay in their order. A query before a figure stays, since the figure shows it.
+/// other commands stay in their order. Figures name their queries themselves.
 fn newest_query_only(commands: Vec<Command>) -> Vec<Command> {
     let mut kept = Vec::with_capacity(commands.len());
     let (mut has_query, mut has_image) = (false, false);
@@ -217,7 +227,6 @@ fn newest_query_only(commands: Vec<Command>) -> Vec<Command> {
             Command::ShowImage { .. } if has_image => continue,
             Command::Query { .. } => (has_query, has_image) = (true, true),
             Command::ShowImage { .. } => has_image = true,
-            Command::ExportFigure { .. } => (has_query, has_image) = (false, false),
             _ => {}
         }
         kept.push(command);
@@ -234,7 +243,7 @@ fn about(command: &Command) -> &'static str {
         Command::Query { .. } => "the query",
         Command::Configure { .. } => "changing the patches",
         Command::PauseExtraction(_) => "pausing",
-        Command::ExportFigure { .. } => "writing the figure",
+        Command::Figure(_) => "the figure",
         Command::Thumbnail { .. } => "a thumbnail",
         Command::Microscope(_) => "the microscope",
         Command::ShowPictures(_) => "the spaces as pictures",
@@ -268,21 +277,5 @@ mod tests {
         assert!(matches!(kept[..], [Command::Query { id: 1, .. }, Command::ShowImage { index: 5, .. }]));
         let kept = newest_query_only(vec![query(1), show(4), query(2)]);
         assert!(matches!(kept[..], [Command::Query { id: 2, .. }]));
-    }
-
-    #[test]
-    fn a_figure_shows_the_query_that_was_asked_before_it() {
-        let path = "fig4.svg".into();
-        let export = Command::ExportFigure {
-            kind: FigureKind::Heatmap,
-            path,
-            style: Style::default(),
-            mode: MapMode::Cosine,
-        };
-        let kept = newest_query_only(vec![query(1), query(2), export, query(3), query(4)]);
-        assert!(matches!(kept[0], Command::Query { id: 2, .. }));
-        assert!(matches!(kept[1], Command::ExportFigure { .. }));
-        assert!(matches!(kept[2], Command::Query { id: 4, .. }));
-        assert_eq!(kept.len(), 3);
     }
 }

@@ -107,6 +107,7 @@ impl Explorer {
     fn restart(&mut self) -> anyhow::Result<()> {
         self.growing = None;
         self.parts.clear();
+        self.give_up_figure("another model or data set was opened meanwhile");
         self.forget_answers();
         self.line.update(|shown| shown.extraction = None);
         self.choose_spaces();

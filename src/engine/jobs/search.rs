@@ -6,8 +6,9 @@ use std::time::Instant;
 use serde::Serialize;
 
 use crate::bank::Bank;
+use crate::engine::selection::{GalleryFilter, NamedFilter, nearest};
 use crate::patch::PatchRef;
-use crate::search::{Hit, Options, Relation, top_k};
+use crate::search::{Hit, Kin, Relation};
 
 /// Which patches may be neighbours.
 #[derive(Clone, Debug)]
@@ -16,8 +17,16 @@ pub struct SearchRequest {
     /// Image, top and left edge of the query patch.
     pub query: (usize, u32, u32),
     pub k: usize,
-    pub exclude_same_image: bool,
-    pub per_image: Option<usize>,
+    pub filter: NamedFilter,
+}
+
+/// Which patches are wanted near a vector.
+pub struct Wanted<'a> {
+    /// The query patch, and its row where the bank holds it, which is left out.
+    pub patch: PatchRef,
+    pub own: Option<usize>,
+    pub k: usize,
+    pub filter: &'a GalleryFilter,
 }
 
 /// The neighbours in one space.
@@ -28,6 +37,8 @@ pub struct SearchReport {
     pub space: String,
     /// Patches that were searched.
     pub searched: u64,
+    /// Those among which the filter let the neighbours be chosen.
+    pub candidates: u64,
     pub exact: bool,
     /// Part of the true neighbours that were found; 1, as the search is exact.
     pub recall: f64,
@@ -55,38 +66,41 @@ pub fn knn(request: &SearchRequest, space: &str) -> anyhow::Result<SearchReport>
 pub fn search(bank: &Bank, request: &SearchRequest, space: &str) -> anyhow::Result<SearchReport> {
     let (image, y, x) = request.query;
     let row = bank.row_of(image, y, x)?;
+    let filter = &request.filter.resolve(&bank.spec().classes)?;
     let mut vector = vec![0.0; bank.width(space)?];
     bank.row_f32(space, row, &mut vector)?;
-    let options = Options {
-        exclude_rows: vec![row],
-        exclude_images: request.exclude_same_image.then_some(image as u32).into_iter().collect(),
-        per_image: request.per_image,
-        ..Options::default()
-    };
+    near(bank, space, &vector, &Wanted { patch: bank.patch_ref(row), own: Some(row), k: request.k, filter })
+}
+
+/// Searches one space for what is near a vector.
+pub fn near(bank: &Bank, space: &str, vector: &[f32], wanted: &Wanted<'_>) -> anyhow::Result<SearchReport> {
+    let Wanted { patch, own, k, filter } = *wanted;
+    let label = bank.image_entry(patch.image as usize).ok().and_then(|entry| entry.label);
+    let kin = Kin { images: vec![patch.image], labels: label.into_iter().collect() };
     let clock = Instant::now();
-    let hits = top_k(bank, space, &vector, request.k, &options)?;
+    let found = nearest(bank, space, vector, k, filter, own.as_slice(), &kin)?;
     let milliseconds = clock.elapsed().as_secs_f64() * 1e3;
     Ok(SearchReport {
-        query: bank.patch_ref(row),
-        k: request.k,
+        query: patch,
+        k,
         space: space.into(),
         searched: bank.space(space)?.searchable(),
+        candidates: found.candidates as u64,
         exact: true,
         recall: 1.0,
         milliseconds,
-        neighbours: hits.iter().map(|hit| describe(bank, hit, image)).collect(),
+        neighbours: found.hits.iter().map(|hit| describe(bank, hit, &kin)).collect(),
     })
 }
 
-fn describe(bank: &Bank, hit: &Hit, query_image: usize) -> NeighbourReport {
+fn describe(bank: &Bank, hit: &Hit, kin: &Kin) -> NeighbourReport {
     let patch = bank.patch_ref(hit.row);
-    let query_label = bank.image_entry(query_image).ok().and_then(|entry| entry.label);
     NeighbourReport {
         image: patch.image,
         y: patch.y,
         x: patch.x,
         cosine: hit.cosine,
         label: bank.label_of_row(hit.row),
-        relation: Relation::of(bank, hit.row, Some(query_image as u32), query_label),
+        relation: kin.relation(bank, hit.row),
     }
 }

@@ -3,7 +3,7 @@
 
 use eframe::egui::{Color32, Grid, Label, Pos2, Rect, RichText, Sense, Ui, Vec2, pos2, vec2};
 
-use crate::engine::{Gallery, GalleryView, Relation, Snapshot};
+use crate::engine::{FigureKind, Gallery, GalleryView, Relation, Snapshot};
 
 use super::gallery::relation_text;
 use super::top::action_button;
@@ -45,10 +45,18 @@ impl InspectorPanel {
             composition_ui(ui, galleries);
             separator(ui);
         }
-        heading(ui, "Export");
-        ui.vertical_centered_justified(|ui| {
-            action_button(ui, desk, "Figure 4 (heatmaps)...", Action::ExportHeatmaps);
-            action_button(ui, desk, "Figure 5 (galleries)...", Action::ExportGalleries);
+        heading(ui, "Export a figure");
+        ui.columns(2, |columns| {
+            for (place, name, kind) in [
+                (0, "Heatmaps...", FigureKind::Heatmaps),
+                (1, "Galleries...", FigureKind::Galleries),
+                (0, "Parts...", FigureKind::Parts),
+                (1, "Instance...", FigureKind::Instance),
+            ] {
+                columns[place].vertical_centered_justified(|ui| {
+                    action_button(ui, desk, name, Action::Export(kind));
+                });
+            }
         });
         separator(ui);
         legend_ui(ui, snapshot.galleries.as_deref());

@@ -4,6 +4,7 @@
 mod choose;
 mod galleries;
 mod maps;
+mod sources;
 
 use std::path::{Path, PathBuf};
 
@@ -57,7 +58,7 @@ impl Output {
     }
 }
 
-pub(super) fn write_caption(
+pub(in crate::engine) fn write_caption(
     figure: &Figure,
     saved: Saved,
     caption: Option<&Path>,

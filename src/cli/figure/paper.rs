@@ -1,173 +1,21 @@
-//! `bagssl heatmap`, `gallery` and `figure`.
+//! The paper's figures by number: their arguments and what they show unless told.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
-use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use super::args::{ModelArgs, pixels, positive};
-use super::bank::{QueryArgs, QueryPlace, search_request};
-use super::commander::Commander;
-use super::output::{show, thousands};
-use crate::colormap::Colormap;
+use super::Point;
+use super::style::{FigureStyle, GridStyle, MapStyle, grid_style, map_style, output};
+use crate::cli::args::{ModelArgs, pixels, positive};
+use crate::cli::bank::{FilterArgs, QueryPlace};
+use crate::cli::commander::Commander;
+use crate::cli::output::{show, thousands};
 use crate::engine::compose::Style;
-use crate::engine::facts::{Space, Split};
+use crate::engine::facts::{PatchSpace, Split};
 use crate::engine::jobs::embed::BankSource;
-use crate::engine::jobs::figures::{
-    GalleriesRequest, GalleryRequest, Haystack, HeatmapRequest, Layout, MapImages, MapsRequest, Output,
-};
+use crate::engine::jobs::figures::{GalleriesRequest, Haystack, Layout, MapImages, MapsRequest};
 use crate::engine::{defaults, jobs};
-use crate::figure::{Letters, Palette};
-use crate::patch::{PatchGrid, PatchRef};
-
-/// How figures look.
-#[derive(Args)]
-#[command(next_help_heading = "Look")]
-pub struct FigureStyle {
-    /// Page width in inches: 3.25 (a column), 5.5 or 6.75
-    #[arg(long, default_value_t = 6.75)]
-    pub width: f32,
-    /// Pixels per inch of a PNG
-    #[arg(long, default_value_t = 300)]
-    pub dpi: u32,
-    /// Colours of boxes: the paper's, or such as any colour blindness tells apart
-    #[arg(long, value_enum, default_value_t)]
-    pub palette: Palette,
-    /// Which panels bear letters
-    #[arg(long, value_enum, default_value_t)]
-    pub letters: Letters,
-    /// Leave geometry, model and data set out of the picture; the caption has them
-    #[arg(long)]
-    pub plain: bool,
-    /// Also write the caption, as a LaTeX figure environment
-    #[arg(long, value_name = "FILE.tex")]
-    pub caption: Option<PathBuf>,
-}
-
-/// How heatmaps look.
-#[derive(Args)]
-#[command(next_help_heading = "Look")]
-pub struct MapStyle {
-    #[arg(long, value_enum, default_value_t)]
-    pub colormap: Colormap,
-    /// Ends of the colour scale, such as -1,1
-    #[arg(long, value_name = "LOW,HIGH", default_value = "-1,1", allow_hyphen_values = true)]
-    pub range: Ends,
-}
-
-/// How galleries look.
-#[derive(Args)]
-#[command(next_help_heading = "Look")]
-pub struct GridStyle {
-    /// Cells in a row of a gallery
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
-    pub columns: Option<u32>,
-    /// Show the share of same image, same class and other class by rank below each gallery
-    #[arg(long)]
-    pub shares: bool,
-}
-
-/// `LOW,HIGH`.
-#[derive(Clone, Copy)]
-pub struct Ends(pub [f32; 2]);
-
-impl FromStr for Ends {
-    type Err = anyhow::Error;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let ends = text.split_once(',').and_then(|(low, high)| {
-            Some([low.trim().parse::<f32>().ok()?, high.trim().parse::<f32>().ok()?])
-        });
-        let ends = ends.filter(|[low, high]| low.is_finite() && high.is_finite() && low < high);
-        ends.map(Self)
-            .with_context(|| format!("\"{text}\": expected LOW,HIGH with LOW below HIGH, such as -1,1"))
-    }
-}
-
-#[derive(Args)]
-pub struct HeatmapArgs {
-    #[command(flatten)]
-    pub model: ModelArgs,
-    #[arg(long)]
-    pub image: PathBuf,
-    /// Scale the short side to N x 256/224 and take the centre N x N
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=8192))]
-    pub fit: Option<u32>,
-    /// Patch size, pixels
-    #[arg(long, value_parser = pixels())]
-    pub patch: u32,
-    /// Distance between patches, pixels
-    #[arg(long, value_parser = pixels())]
-    pub stride: u32,
-    /// X,Y: centre of the query patch, pixels
-    #[arg(long, value_name = "X,Y")]
-    pub at: Point,
-    #[arg(long)]
-    pub out: PathBuf,
-    #[arg(long, value_delimiter = ',', default_value = "z,h")]
-    pub space: Vec<Space>,
-    /// Also write the cosines as a float32 array [spaces, rows, cols]
-    #[arg(long, value_name = "FILE.npy")]
-    pub values: Option<PathBuf>,
-    #[command(flatten)]
-    pub maps: MapStyle,
-    #[command(flatten)]
-    pub style: FigureStyle,
-}
-
-/// `X,Y`.
-#[derive(Clone, Copy)]
-pub struct Point {
-    pub x: f32,
-    pub y: f32,
-}
-
-impl FromStr for Point {
-    type Err = anyhow::Error;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let place =
-            text.split_once(',').and_then(|(x, y)| Some((x.trim().parse().ok()?, y.trim().parse().ok()?)));
-        let (x, y) = place.with_context(|| format!("\"{text}\": expected X,Y in pixels, such as 112,80"))?;
-        Ok(Self { x, y })
-    }
-}
-
-#[derive(Args)]
-pub struct GalleryArgs {
-    #[command(flatten)]
-    pub query: QueryArgs,
-    #[arg(long)]
-    pub out: PathBuf,
-    #[arg(long, value_delimiter = ',', default_value = "z,h")]
-    pub space: Vec<String>,
-    /// Where the images of the bank lie, if they were moved
-    #[arg(long)]
-    pub data: Option<String>,
-    #[command(flatten)]
-    pub grid: GridStyle,
-    #[command(flatten)]
-    pub style: FigureStyle,
-}
-
-#[derive(Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-pub struct FigureArgs {
-    #[command(subcommand)]
-    pub paper: Option<PaperFigure>,
-    /// SIDECAR.json of a figure, or a run folder for its loss curve
-    #[arg(required = true)]
-    pub source: Option<PathBuf>,
-    #[arg(long, required = true)]
-    pub out: Option<PathBuf>,
-    /// Pixels per inch of a PNG; as recorded unless told
-    #[arg(long)]
-    pub dpi: Option<u32>,
-    /// Also write the caption, as a LaTeX figure environment
-    #[arg(long, value_name = "FILE.tex")]
-    pub caption: Option<PathBuf>,
-}
+use crate::patch::PatchRef;
 
 /// The paper's figures by number.
 #[derive(Subcommand)]
@@ -226,7 +74,7 @@ pub struct MapsArgs {
     #[arg(long, value_parser = pixels())]
     pub stride: Option<u32>,
     #[arg(long, value_delimiter = ',', default_value = "z,h")]
-    pub space: Vec<Space>,
+    pub space: Vec<PatchSpace>,
     #[arg(long)]
     pub out: PathBuf,
     /// Queries side by side
@@ -263,12 +111,8 @@ pub struct HaystackArgs {
     /// Number of neighbours of each query; as in the paper's figure unless told
     #[arg(long, value_parser = positive())]
     pub k: Option<usize>,
-    /// Leave out patches of the query's own image
-    #[arg(long)]
-    pub exclude_same_image: bool,
-    /// At most N patches of any one image
-    #[arg(long, value_name = "N", value_parser = positive())]
-    pub per_image: Option<usize>,
+    #[command(flatten)]
+    pub filter: FilterArgs,
     /// IMAGE:Y:X, the image's index and the patch's top-left pixel; may be given several times
     ///
     /// Where no query is given, the seed chooses: images in a random order, classes taking turns; in each the patch
@@ -316,99 +160,24 @@ struct Plan {
     skip: usize,
     k: usize,
     spaces: &'static [&'static str],
-    /// Cells in a row; 0 picks.
-    columns: u32,
 }
 
 impl Commander {
-    pub fn heatmap(&self, args: HeatmapArgs) -> anyhow::Result<()> {
-        let look = map_style(&args.style, &args.maps);
-        let request = HeatmapRequest {
-            model: args.model.into(),
-            image: args.image,
-            fit: args.fit,
-            grid: PatchGrid::new(args.patch, args.stride)?,
-            at: (args.at.x, args.at.y),
-            spaces: args.space,
-            values: args.values,
-            output: output(args.out, args.style, look),
-        };
-        let report = self.job(|job| jobs::figures::heatmap(&request, job))?;
-        show(self.json(), &report, || {
-            let spaces = report.spaces.iter();
-            let spaces =
-                spaces.map(|(name, s)| format!("{name} {:.2} to {:.2}, mean {:.2}", s.min, s.max, s.mean));
-            format!(
-                "{}: {} x {} patches, query at y {}, x {}; {}",
-                report.files.out.display(),
-                report.rows,
-                report.cols,
-                report.query.y,
-                report.query.x,
-                spaces.collect::<Vec<_>>().join("; ")
-            )
-        })
-    }
-
-    pub fn gallery(&self, args: GalleryArgs) -> anyhow::Result<()> {
-        let look = grid_style(&args.style, &args.grid);
-        let request = GalleryRequest {
-            search: search_request(args.query),
-            spaces: args.space,
-            data: args.data,
-            output: output(args.out, args.style, look),
-        };
-        let report = jobs::figures::gallery(&request)?;
-        show(self.json(), &report, || {
-            let spaces = report.spaces.iter();
-            let spaces = spaces.map(|s| format!("{} in {}", s.neighbours.len(), s.space)).collect::<Vec<_>>();
-            format!("{}: neighbours {}", report.files.out.display(), spaces.join(", "))
-        })
-    }
-
-    pub fn figure(&self, args: FigureArgs) -> anyhow::Result<()> {
-        if let Some(figure) = args.paper {
-            return self.paper_figure(figure);
-        }
-        let (source, out) =
-            (args.source.context("SOURCE is missing")?, args.out.context("--out is missing")?);
-        let written = if source.is_dir() {
-            let dpi = args.dpi.unwrap_or(Style::default().dpi);
-            jobs::train::loss_curve(&source, &out, dpi, args.caption.as_deref())?
-        } else {
-            jobs::figures::again(&source, &out, args.dpi, args.caption.as_deref())?
-        };
-        show(self.json(), &written, || written.out.display().to_string())
-    }
-
-    fn paper_figure(&self, figure: PaperFigure) -> anyhow::Result<()> {
+    pub(super) fn paper_figure(&self, figure: PaperFigure) -> anyhow::Result<()> {
         const Z_AND_H: &[&str] = &["z", "h"];
         const H: &[&str] = &["h"];
-        let of_patches = |count, skip, k, spaces, columns| Plan {
-            layout: Layout::Gallery,
-            count,
-            skip,
-            k,
-            spaces,
-            columns,
-        };
-        let of_image = |skip, index| Plan {
-            layout: Layout::Instance(index),
-            count: 5,
-            skip,
-            k: 48,
-            spaces: H,
-            columns: 0,
-        };
+        let of_patches = |count, skip, k, spaces| Plan { layout: Layout::Gallery, count, skip, k, spaces };
+        let of_image =
+            |skip, index| Plan { layout: Layout::Instance(index), count: 5, skip, k: 48, spaces: H };
         match figure {
             PaperFigure::Fig4(args) => self.maps(args, 1, true),
             PaperFigure::Fig6(args) => self.maps(args, 8, false),
-            PaperFigure::Fig5(args) => self.galleries(args, &of_patches(2, 0, 119, Z_AND_H, 0)),
-            PaperFigure::Fig7(args) => self.galleries(args, &of_patches(4, 0, 119, Z_AND_H, 15)),
-            PaperFigure::Fig8(args) => self.galleries(args, &of_patches(1, 0, 255, H, 0)),
-            PaperFigure::Fig9(args) => self.galleries(args, &of_patches(1, 1, 255, H, 0)),
+            PaperFigure::Fig5(args) => self.galleries(args, &of_patches(2, 0, 119, Z_AND_H)),
+            PaperFigure::Fig7(args) => self.galleries(args, &of_patches(4, 0, 119, Z_AND_H)),
+            PaperFigure::Fig8(args) => self.galleries(args, &of_patches(1, 0, 255, H)),
+            PaperFigure::Fig9(args) => self.galleries(args, &of_patches(1, 1, 255, H)),
             PaperFigure::Fig10(args) => {
-                let plan = Plan { layout: Layout::Parts, ..of_patches(16, 0, 35, H, 0) };
+                let plan = Plan { layout: Layout::Parts, ..of_patches(16, 0, 35, H) };
                 self.galleries(args, &plan)
             }
             PaperFigure::Fig11(args) => self.galleries(args.galleries, &of_image(0, args.index)),
@@ -464,13 +233,7 @@ impl Commander {
                 stride: search.stride,
             },
         };
-        // Another number of neighbours takes another shape.
-        let columns = if search.k.is_none() { plan.columns } else { 0 };
-        let look = Style {
-            columns: grid.columns.unwrap_or(columns),
-            across: search.across.unwrap_or(0),
-            ..grid_style(&style, &grid)
-        };
+        let look = Style { across: search.across.unwrap_or(0), ..grid_style(&style, &grid) };
         let own = plan.spaces.iter().map(|space| space.to_string()).collect();
         let request = GalleriesRequest {
             haystack,
@@ -480,8 +243,7 @@ impl Commander {
             skip: plan.skip,
             k: search.k.unwrap_or(plan.k),
             spaces: if search.space.is_empty() { own } else { search.space },
-            exclude_same_image: search.exclude_same_image,
-            per_image: search.per_image,
+            filter: search.filter.into(),
             output: output(out, style, look),
         };
         let report = self.job(|job| jobs::figures::galleries(&request, job))?;
@@ -502,27 +264,4 @@ impl Commander {
             lines.join("\n")
         })
     }
-}
-
-fn output(out: PathBuf, args: FigureStyle, style: Style) -> Output {
-    Output { out, caption: args.caption, style }
-}
-
-fn style(args: &FigureStyle) -> Style {
-    Style {
-        width_in: args.width,
-        dpi: args.dpi,
-        palette: args.palette,
-        letters: args.letters,
-        facts: !args.plain,
-        ..Style::default()
-    }
-}
-
-fn map_style(args: &FigureStyle, maps: &MapStyle) -> Style {
-    Style { colormap: maps.colormap, range: maps.range.0, ..style(args) }
-}
-
-fn grid_style(args: &FigureStyle, grid: &GridStyle) -> Style {
-    Style { columns: grid.columns.unwrap_or(0), shares: grid.shares, ..style(args) }
 }

@@ -1,0 +1,99 @@
+//! How figures look: the options that they share, and the style that comes of them.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use anyhow::Context;
+use clap::Args;
+
+use crate::colormap::Colormap;
+use crate::engine::compose::Style;
+use crate::engine::jobs::figures::Output;
+use crate::figure::{Letters, Palette};
+
+/// How figures look.
+#[derive(Args)]
+#[command(next_help_heading = "Look")]
+pub struct FigureStyle {
+    /// Page width in inches: 3.25 (a column), 5.5 or 6.75
+    #[arg(long, default_value_t = 6.75)]
+    pub width: f32,
+    /// Pixels per inch of a PNG
+    #[arg(long, default_value_t = 300)]
+    pub dpi: u32,
+    /// Colours of boxes: the paper's, or such as any colour blindness tells apart
+    #[arg(long, value_enum, default_value_t)]
+    pub palette: Palette,
+    /// Which panels bear letters
+    #[arg(long, value_enum, default_value_t)]
+    pub letters: Letters,
+    /// Leave geometry, model and data set out of the picture; the caption has them
+    #[arg(long)]
+    pub plain: bool,
+    /// Also write the caption, as a LaTeX figure environment
+    #[arg(long, value_name = "FILE.tex")]
+    pub caption: Option<PathBuf>,
+}
+
+/// How heatmaps look.
+#[derive(Args)]
+#[command(next_help_heading = "Look")]
+pub struct MapStyle {
+    #[arg(long, value_enum, default_value_t)]
+    pub colormap: Colormap,
+    /// Ends of the colour scale, such as -1,1
+    #[arg(long, value_name = "LOW,HIGH", default_value = "-1,1", allow_hyphen_values = true)]
+    pub range: Ends,
+}
+
+/// How galleries look.
+#[derive(Args)]
+#[command(next_help_heading = "Look")]
+pub struct GridStyle {
+    /// Cells in a row of a gallery
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub columns: Option<u32>,
+    /// Show the share of same image, same class and other class by rank below each gallery
+    #[arg(long)]
+    pub shares: bool,
+}
+
+/// `LOW,HIGH`.
+#[derive(Clone, Copy)]
+pub struct Ends(pub [f32; 2]);
+
+impl FromStr for Ends {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let ends = text.split_once(',').and_then(|(low, high)| {
+            Some([low.trim().parse::<f32>().ok()?, high.trim().parse::<f32>().ok()?])
+        });
+        let ends = ends.filter(|[low, high]| low.is_finite() && high.is_finite() && low < high);
+        ends.map(Self)
+            .with_context(|| format!("\"{text}\": expected LOW,HIGH with LOW below HIGH, such as -1,1"))
+    }
+}
+
+pub fn output(out: PathBuf, args: FigureStyle, style: Style) -> Output {
+    Output { out, caption: args.caption, style }
+}
+
+fn style(args: &FigureStyle) -> Style {
+    Style {
+        width_in: args.width,
+        dpi: args.dpi,
+        palette: args.palette,
+        letters: args.letters,
+        facts: !args.plain,
+        ..Style::default()
+    }
+}
+
+pub fn map_style(args: &FigureStyle, maps: &MapStyle) -> Style {
+    Style { colormap: maps.colormap, range: maps.range.0, ..style(args) }
+}
+
+pub fn grid_style(args: &FigureStyle, grid: &GridStyle) -> Style {
+    Style { columns: grid.columns.unwrap_or(0), shares: grid.shares, ..style(args) }
+}

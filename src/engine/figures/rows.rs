@@ -1,0 +1,159 @@
+//! The heatmaps of a figure: each query's image embedded on a grid, a batch at a time.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Context;
+
+use crate::embed::{BATCH, Embedder, PatchSource};
+use crate::engine::compose::HeatmapContent;
+use crate::engine::maps::{ImageMaps, check_cells};
+use crate::engine::modes::{MapMode, displayed};
+use crate::engine::spaces::{self, PatchSpace};
+use crate::engine::state::Heatmap;
+use crate::image::Image;
+use crate::patch::{PatchGrid, PatchRef};
+use crate::progress::Progress;
+
+/// A query, and the patches of its image that it is compared with.
+#[derive(Clone)]
+pub struct Ask {
+    pub image: Arc<Image>,
+    /// What the image is called.
+    pub title: String,
+    pub grid: PatchGrid,
+    pub query: PatchRef,
+}
+
+impl Ask {
+    /// The patch of `grid` whose centre is nearest to the point `(x, y)` of an image, pixels.
+    ///
+    /// # Errors
+    /// The point lies outside, no patch fits, or there are too many.
+    pub fn at(
+        (index, image): (u32, Arc<Image>),
+        title: String,
+        grid: PatchGrid,
+        (x, y): (f32, f32),
+    ) -> anyhow::Result<Self> {
+        let (height, width) = (image.height(), image.width());
+        let (row, col) = grid.nearest(x, y, height, width).with_context(|| {
+            format!(
+                "{x},{y} (x,y) is no place for a patch of {} pixels: the image is {width} x {height} (width x height)",
+                grid.patch
+            )
+        })?;
+        check_cells(grid.len(height, width))?;
+        let query = PatchRef {
+            image: index,
+            y: row as u32 * grid.stride,
+            x: col as u32 * grid.stride,
+            size: grid.patch,
+        };
+        Ok(Self { image, title, grid, query })
+    }
+
+    fn cells(&self) -> usize {
+        self.grid.len(self.image.height(), self.image.width())
+    }
+}
+
+/// A query with its heatmaps, one for each space.
+pub struct MapRow {
+    pub ask: Ask,
+    pub maps: Vec<Heatmap>,
+}
+
+impl MapRow {
+    /// What a figure shows of it, in the way `mode`.
+    pub fn content(self, mode: MapMode) -> HeatmapContent {
+        let maps = displayed(&self.maps, mode);
+        let Ask { image, title, grid, query } = self.ask;
+        let maps = maps.into_iter().map(|map| (map.space, map.values.to_vec())).collect();
+        HeatmapContent { image, title, grid, query, maps }
+    }
+}
+
+/// The rows of a figure while they are made.
+pub struct MapRows {
+    asks: VecDeque<Ask>,
+    spaces: Vec<PatchSpace>,
+    /// The vectors of the first of `asks`.
+    current: Option<ImageMaps>,
+    rows: Vec<MapRow>,
+    /// Patches of finished rows, and of all.
+    done: usize,
+    total: usize,
+    started: Instant,
+}
+
+impl MapRows {
+    /// Nothing embedded yet.
+    ///
+    /// # Errors
+    /// A space that the model lacks.
+    pub fn new(asks: Vec<Ask>, spaces: Vec<PatchSpace>, embedder: &Embedder) -> anyhow::Result<Self> {
+        for space in &spaces {
+            space.width(&embedder.info, 1).with_context(|| format!("the model has no space \"{space}\""))?;
+        }
+        let total = asks.iter().map(Ask::cells).sum();
+        let rows = Vec::with_capacity(asks.len());
+        Ok(Self { asks: asks.into(), spaces, current: None, rows, done: 0, total, started: Instant::now() })
+    }
+
+    /// Takes over what is known already: the next rows, as far as `known` is their image on their grid.
+    pub fn take_known(&mut self, embedder: &Embedder, known: &mut ImageMaps) {
+        while let Some(ask) = self.asks.front() {
+            let is_same = known.image_index == ask.query.image as usize && known.grid == ask.grid;
+            if self.current.is_some() || !is_same || !known.is_complete() || !known.arrange(&self.spaces) {
+                return;
+            }
+            self.finish_row(embedder, known);
+        }
+    }
+
+    /// Embeds the next batch.
+    pub fn advance(&mut self, embedder: &Embedder) {
+        let Some(ask) = self.asks.front() else { return };
+        let mut maps = self.current.take().unwrap_or_else(|| {
+            ImageMaps::new(embedder, ask.query.image as usize, ask.image.clone(), ask.grid, &self.spaces)
+        });
+        maps.refine(embedder, BATCH);
+        if maps.is_complete() {
+            self.finish_row(embedder, &maps);
+        } else {
+            self.current = Some(maps);
+        }
+    }
+
+    fn finish_row(&mut self, embedder: &Embedder, maps: &ImageMaps) {
+        let Some(ask) = self.asks.pop_front() else { return };
+        let source = PatchSource { image: ask.image.clone(), y: ask.query.y, x: ask.query.x };
+        let vectors = spaces::vectors(embedder, &[source], ask.query.size, &self.spaces);
+        self.done += ask.cells();
+        self.rows.push(MapRow { maps: maps.heatmaps(&vectors), ask });
+    }
+
+    pub fn is_finished(&self) -> bool {
+        self.asks.is_empty()
+    }
+
+    /// Patches that are embedded, of all.
+    pub fn progress(&self) -> Progress {
+        let done = self.done + self.current.as_ref().map_or(0, ImageMaps::known);
+        Progress {
+            what: "embedding",
+            done: done as u64,
+            total: self.total as u64,
+            resumed: 0,
+            unit: "patches",
+            elapsed: self.started.elapsed(),
+        }
+    }
+
+    /// The finished rows, in the order in which they were asked for.
+    pub fn into_rows(self) -> Vec<MapRow> {
+        self.rows
+    }
+}

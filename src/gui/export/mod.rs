@@ -1,0 +1,418 @@
+//! The dialog that makes figures of what is on show: which figure, of which queries, how it looks, and a
+//! preview that is the figure itself.
+
+mod choices;
+mod options;
+mod preview;
+mod queries;
+
+use std::path::{Path, PathBuf};
+
+use eframe::egui::{self, Button, Context, Id, Key, Modal, RichText, ScrollArea, Ui, UiBuilder, vec2};
+
+use crate::engine::{Command, FigureCommand, FigureContent, FigureEvent, FigureKind, FigureRequest, MapMode};
+use crate::figure::Format;
+
+use super::files::{FileWorker, Found};
+use super::notices::Notices;
+use super::panels::Desk;
+use super::scale::Scale;
+use super::theme::{self, STEP, overlay_frame};
+
+pub use choices::Choices;
+use preview::Preview;
+use queries::Candidates;
+
+/// Largest size of the dialog, points.
+const LARGEST: egui::Vec2 = vec2(1160.0, 820.0);
+/// Width of the options.
+const OPTIONS: f32 = 288.0;
+/// Height of what stands below options and preview.
+const FOOT: f32 = 96.0;
+
+/// The dialog while it is open.
+pub struct ExportDialog {
+    kind: FigureKind,
+    /// Galleries: number of neighbours.
+    neighbours: usize,
+    /// The spaces on show, and whether each is wanted.
+    spaces: Vec<(String, bool)>,
+    candidates: Candidates,
+    /// Heatmaps: a second row with patches of this size.
+    second_patch: Option<u32>,
+    choices: Choices,
+    /// Galleries: how often they were searched again.
+    round: u32,
+    path: String,
+    preview: Preview,
+    state: State,
+    /// Set until the path field had the focus once.
+    is_fresh: bool,
+}
+
+/// How far the export is.
+#[derive(Debug, PartialEq)]
+enum State {
+    Choosing,
+    /// This file stands there already; "Replace" replaces it.
+    Replaces(PathBuf),
+    /// The file is being looked for or written.
+    Writing,
+    /// Something was copied.
+    Noted(String),
+    Failed(String),
+}
+
+impl ExportDialog {
+    /// A dialog for a figure of what is on show, to be written into `folder`.
+    pub fn new(kind: FigureKind, desk: &Desk, folder: &Path) -> Self {
+        let choices = desk.settings.export.clone();
+        let mut dialog = Self {
+            kind,
+            neighbours: 0,
+            spaces: vec![],
+            candidates: Candidates::default(),
+            second_patch: None,
+            path: folder.join(file_name(kind)).with_extension(choices.ending()).display().to_string(),
+            choices,
+            round: 0,
+            preview: Preview::default(),
+            state: State::Choosing,
+            is_fresh: true,
+        };
+        dialog.settle_kind(desk);
+        dialog
+    }
+
+    /// What a figure of this kind shows unless told.
+    fn settle_kind(&mut self, desk: &Desk) {
+        let config = desk.session.config();
+        let shown = config.as_ref().map_or_else(Vec::new, |config| config.spaces.clone());
+        let has_h = shown.iter().any(|space| space == "h");
+        let is_wanted = |place: usize, space: &str| match self.kind {
+            FigureKind::Heatmaps | FigureKind::Galleries => true,
+            FigureKind::Parts | FigureKind::Instance => {
+                if has_h {
+                    space == "h"
+                } else {
+                    place == 0
+                }
+            }
+        };
+        self.spaces =
+            shown.iter().enumerate().map(|(i, space)| (space.clone(), is_wanted(i, space))).collect();
+        self.neighbours = match self.kind {
+            FigureKind::Heatmaps | FigureKind::Galleries => config.map_or(119, |config| config.neighbours),
+            FigureKind::Parts => 35,
+            FigureKind::Instance => 48,
+        };
+        self.candidates = Candidates::of(self.kind, desk);
+    }
+
+    /// Takes another kind of figure; a name that was proposed follows it.
+    fn choose_kind(&mut self, kind: FigureKind, desk: &Desk) {
+        if kind == self.kind {
+            return;
+        }
+        let path = self.typed_path();
+        if path.file_stem().is_some_and(|stem| stem == file_name(self.kind)) {
+            let ending = path.extension().map(|e| e.to_os_string()).unwrap_or_default();
+            self.path = path.with_file_name(file_name(kind)).with_extension(ending).display().to_string();
+        }
+        self.kind = kind;
+        self.state = State::Choosing;
+        self.settle_kind(desk);
+    }
+
+    fn typed_path(&self) -> PathBuf {
+        PathBuf::from(self.path.trim())
+    }
+
+    fn caption_path(&self) -> Option<PathBuf> {
+        self.choices.caption.then(|| self.typed_path().with_extension("tex"))
+    }
+
+    /// Why there can be no figure yet, and what to do first.
+    fn obstacle(&self, desk: &Desk) -> Option<String> {
+        if desk.session.snapshot().model.is_none() || desk.session.data_id().is_none() {
+            return Some("Open a model and a data set first.".into());
+        }
+        if let Some(obstacle) = self.candidates.obstacle(self.kind) {
+            return Some(obstacle);
+        }
+        let wanted = self.spaces.iter().filter(|(_, is_wanted)| *is_wanted).count();
+        if wanted == 0 {
+            return Some("Choose at least one space.".into());
+        }
+        let is_difference = desk.settings.mode == MapMode::Difference;
+        if self.kind == FigureKind::Heatmaps && is_difference && wanted < 2 {
+            return Some("The heatmaps on show are a difference: choose a second space.".into());
+        }
+        None
+    }
+
+    /// The figure, as far as it can be made.
+    pub fn request(&self, desk: &Desk) -> Result<FigureRequest, String> {
+        if let Some(obstacle) = self.obstacle(desk) {
+            return Err(obstacle);
+        }
+        let config = desk.session.config().ok_or("Open a data set first.")?;
+        let data = desk.session.data_id().ok_or("Open a data set first.")?;
+        let mut grids = vec![config.grid];
+        grids.extend(self.second_patch.map(|patch| crate::patch::PatchGrid { patch, ..config.grid }));
+        let mode = match desk.settings.mode {
+            MapMode::Pictures => MapMode::Cosine,
+            mode => mode,
+        };
+        let spaces = self.spaces.iter().filter(|(_, is_wanted)| *is_wanted).map(|(space, _)| space.clone());
+        let is_map = self.kind == FigureKind::Heatmaps;
+        // What does not count for this kind is left as it is by default, so that nothing is made anew for it.
+        let content = FigureContent {
+            kind: self.kind,
+            data,
+            queries: self.candidates.chosen(),
+            spaces: spaces.collect(),
+            grids: if is_map { grids } else { vec![] },
+            mode: if is_map { mode } else { MapMode::Cosine },
+            neighbours: if is_map { 0 } else { self.neighbours },
+            filter: if is_map { Default::default() } else { config.filter },
+            round: self.round,
+        };
+        let scale = Scale::of(&desk.settings);
+        let style = self.choices.style(self.kind, scale.colormap, scale.range);
+        let format = Format::from_path(&self.typed_path(), style.dpi)
+            .map_err(|_| "The name must end in .pdf, .svg or .png, which chooses the format.".to_owned())?;
+        Ok(FigureRequest { content, style, format })
+    }
+
+    /// Takes in what a file thread found.
+    pub fn take_found(&mut self, found: &Found, desk: &Desk) {
+        match found {
+            Found::Picked(Some(path)) => {
+                self.path = path.display().to_string();
+                self.state = State::Choosing;
+            }
+            Found::Picked(None) => {
+                let note = "Nothing was picked. If no dialog appeared, type the path here.";
+                self.state = State::Noted(note.into());
+            }
+            Found::Exists { path, exists } if *path == self.typed_path() && self.state == State::Writing => {
+                if *exists {
+                    self.state = State::Replaces(path.clone());
+                } else {
+                    self.write(desk);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes in what the engine says of a figure; returns whether the dialog is done.
+    pub fn take_event(&mut self, event: &FigureEvent) -> bool {
+        match event {
+            FigureEvent::Saved { .. } => return self.state == State::Writing,
+            FigureEvent::Image(image) => {
+                let (width, height) = (image.width(), image.height());
+                self.state =
+                    State::Noted(format!("The figure is on the clipboard, {width} x {height} pixels."));
+            }
+            FigureEvent::Caption(_) => self.state = State::Noted("The caption is on the clipboard.".into()),
+            FigureEvent::Failed(error) => self.state = State::Failed(error.clone()),
+        }
+        false
+    }
+
+    /// Has the preview made anew: another model or data set is open.
+    pub fn refresh(&mut self, desk: &Desk) {
+        self.settle_kind(desk);
+        self.preview.forget();
+    }
+
+    fn write(&mut self, desk: &Desk) {
+        match self.request(desk) {
+            Ok(request) => {
+                self.state = State::Writing;
+                let (path, caption) = (self.typed_path(), self.caption_path());
+                desk.session.send(Command::Figure(FigureCommand::Write { request, path, caption }));
+            }
+            Err(obstacle) => self.state = State::Failed(obstacle),
+        }
+    }
+
+    /// What happens on "Export": nothing is replaced unasked.
+    fn confirm(&mut self, desk: &Desk, files: &FileWorker) {
+        let path = self.typed_path();
+        if self.state == State::Writing || self.request(desk).is_err() {
+            return;
+        }
+        if self.state == State::Replaces(path.clone()) {
+            self.write(desk);
+        } else {
+            self.state = State::Writing;
+            files.ask_exists(path);
+        }
+    }
+
+    /// Draws the dialog over everything else; returns whether it is to be closed.
+    pub fn ui(&mut self, ctx: &Context, desk: &mut Desk, files: &FileWorker) -> bool {
+        let size = (ctx.content_rect().size() - vec2(64.0, 64.0)).min(LARGEST);
+        let request = self.request(desk);
+        if let Ok(request) = &request {
+            self.preview.ask(ctx, desk, request);
+        }
+        let modal = Modal::new(Id::unique("export dialog")).frame(overlay_frame(ctx)).show(ctx, |ui| {
+            ui.set_width(size.x);
+            ui.label(RichText::new("Export a figure").strong());
+            ui.add_space(STEP / 2.0);
+            let (_, body) = ui.allocate_space(vec2(size.x, size.y - FOOT - 24.0));
+            let left = body.with_max_x(body.left() + OPTIONS);
+            ui.scope_builder(UiBuilder::new().max_rect(left), |ui| {
+                ScrollArea::vertical().auto_shrink(false).show(ui, |ui| self.options_ui(ui, desk));
+            });
+            let right = body.with_min_x(left.right() + 2.0 * STEP);
+            let obstacle = request.as_ref().err();
+            let again = self.preview.ui(ui, right, desk, obstacle.map(String::as_str));
+            self.round += u32::from(again);
+            ui.add_space(STEP / 2.0);
+            self.foot_ui(ui, desk, files, request.ok())
+        });
+        let is_closed = modal.inner || modal.should_close();
+        if is_closed {
+            self.close(desk);
+        }
+        is_closed
+    }
+
+    /// Keeps the choices, lets go of the preview.
+    pub fn close(&self, desk: &mut Desk) {
+        desk.settings.export = self.choices.clone();
+        if let Some(folder) = self.typed_path().parent() {
+            desk.settings.export_folder = folder.display().to_string();
+        }
+        desk.session.send(Command::Figure(FigureCommand::Close));
+    }
+
+    /// Path and buttons. Returns whether "Cancel" was pressed.
+    fn foot_ui(
+        &mut self,
+        ui: &mut Ui,
+        desk: &Desk,
+        files: &FileWorker,
+        request: Option<FigureRequest>,
+    ) -> bool {
+        let entered = self.path_ui(ui, files);
+        self.note_ui(ui);
+        let is_free = request.is_some() && self.state != State::Writing;
+        ui.horizontal(|ui| {
+            let name = match &self.state {
+                State::Replaces(path) if *path == self.typed_path() => "Replace",
+                _ => "Export",
+            };
+            let export = ui.add_enabled(is_free, Button::new(name)).on_hover_text("Enter");
+            let nothing_focused = ui.memory(|memory| memory.focused().is_none());
+            let by_key = nothing_focused && ui.input(|input| input.key_pressed(Key::Enter));
+            if export.clicked() || entered || by_key {
+                self.confirm(desk, files);
+            }
+            if let Some(request) = request {
+                self.copy_ui(ui, desk, request);
+            }
+            ui.button("Cancel").on_hover_text("Esc").clicked()
+        })
+        .inner
+    }
+
+    fn copy_ui(&mut self, ui: &mut Ui, desk: &Desk, request: FigureRequest) {
+        let image = ui.button("Copy image");
+        let dpi = self.choices.dpi;
+        if image.on_hover_text(format!("Puts the figure on the clipboard, {dpi} pixels per inch.")).clicked()
+        {
+            desk.session.send(Command::Figure(FigureCommand::CopyImage(request.clone())));
+        }
+        let caption = ui.button("Copy caption");
+        let words = desk.session.snapshot().figure.as_ref().and_then(|view| view.page.clone());
+        let words = words.map_or_else(|| "The caption, as LaTeX.".into(), |page| page.caption.clone());
+        if caption.on_hover_text(words).clicked() {
+            desk.session.send(Command::Figure(FigureCommand::CopyCaption(request)));
+        }
+    }
+
+    /// The path and what belongs to it. Returns whether Enter was pressed in it.
+    fn path_ui(&mut self, ui: &mut Ui, files: &FileWorker) -> bool {
+        ui.horizontal(|ui| {
+            let label = ui.label("File");
+            let width = (ui.available_width() - 250.0).max(160.0);
+            let field = ui.add(egui::TextEdit::singleline(&mut self.path).desired_width(width));
+            let field = field.labelled_by(label.id);
+            if std::mem::take(&mut self.is_fresh) {
+                field.request_focus();
+            }
+            if field.changed() {
+                self.state = State::Choosing;
+            }
+            if ui.button("Browse...").clicked() {
+                files.pick_save("Export a figure", self.typed_path());
+            }
+            let explanation =
+                "Also writes the caption beside the figure: a LaTeX figure environment in a .tex file.";
+            ui.checkbox(&mut self.choices.caption, "Caption file (.tex)").on_hover_text(explanation);
+            field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter))
+        })
+        .inner
+    }
+
+    fn note_ui(&self, ui: &mut Ui) {
+        let dark = ui.visuals().dark_mode;
+        match &self.state {
+            State::Choosing => {
+                ui.weak("A .json beside the figure keeps what made it: the same bytes come of it again.");
+            }
+            State::Replaces(_) => drop(ui.weak("This file exists already.")),
+            State::Writing => drop(ui.weak("Writing the figure...")),
+            State::Noted(note) => drop(ui.weak(note)),
+            State::Failed(error) => {
+                ui.label(RichText::new(format!("Not done: {error}")).color(theme::error(dark).0));
+            }
+        }
+    }
+}
+
+/// The name that is proposed for a figure.
+fn file_name(kind: FigureKind) -> &'static str {
+    match kind {
+        FigureKind::Heatmaps => "figure4-heatmaps",
+        FigureKind::Galleries => "figure5-galleries",
+        FigureKind::Parts => "figure10-parts",
+        FigureKind::Instance => "figure11-instance",
+    }
+}
+
+/// Puts what was copied on the clipboard, and says what was done where no dialog does.
+pub fn take_event(ctx: &Context, event: &FigureEvent, notices: &mut Notices, is_told: bool) {
+    let (about, text) = match event {
+        FigureEvent::Saved { path, sidecar, caption } => {
+            let caption = caption.as_ref().map(|path| format!("; its caption: {}", path.display()));
+            let made = format!("what made it: {}{}", sidecar.display(), caption.unwrap_or_default());
+            notices.done("Figure saved", format!("{} ({made})", path.display()));
+            return;
+        }
+        FigureEvent::Image(image) => {
+            let size = [image.width() as usize, image.height() as usize];
+            ctx.copy_image(egui::ColorImage::from_rgb(size, image.rgb()));
+            ("Figure copied", format!("{} x {} pixels are on the clipboard", size[0], size[1]))
+        }
+        FigureEvent::Caption(caption) => {
+            ctx.copy_text(caption.clone());
+            ("Caption copied", caption.clone())
+        }
+        FigureEvent::Failed(error) => {
+            if !is_told {
+                notices.error("The figure".into(), error.clone());
+            }
+            return;
+        }
+    };
+    if !is_told {
+        notices.done(about, text);
+    }
+}

@@ -1,0 +1,205 @@
+//! The options of a figure: what it shows and how it looks.
+
+use eframe::egui::{ComboBox, DragValue, RichText, Ui};
+
+use crate::engine::{FigureKind, MapMode, defaults};
+use crate::figure::{Letters, Palette};
+use crate::gui::panels::{Desk, name_of_space};
+use crate::gui::theme::STEP;
+
+use super::ExportDialog;
+use super::choices::ENDINGS;
+
+/// Column widths of journals, inches, and what they are.
+const WIDTHS: [(f32, &str); 3] =
+    [(3.25, "One column"), (5.5, "The text width of a one-column page"), (6.75, "Both columns")];
+/// Resolutions of a PNG, pixels per inch.
+const RESOLUTIONS: [u32; 3] = [150, 300, 600];
+/// Numbers of neighbours that fill a rectangle with the query.
+const NEIGHBOURS: [usize; 4] = [35, 48, 119, 255];
+/// Most neighbours of a query.
+const MOST_NEIGHBOURS: usize = 1023;
+
+impl ExportDialog {
+    pub(super) fn options_ui(&mut self, ui: &mut Ui, desk: &Desk) {
+        self.kind_ui(ui, desk);
+        ui.add_space(STEP);
+        ui.label(RichText::new("Shows").weak());
+        self.candidates.ui(ui, desk.session.snapshot().data.as_deref());
+        self.spaces_ui(ui);
+        match self.kind {
+            FigureKind::Heatmaps => self.second_patch_ui(ui, desk),
+            _ => self.neighbours_ui(ui, desk),
+        }
+        ui.add_space(STEP);
+        ui.label(RichText::new("Looks").weak());
+        self.format_ui(ui);
+        self.width_ui(ui);
+        self.marks_ui(ui);
+    }
+
+    fn kind_ui(&mut self, ui: &mut Ui, desk: &Desk) {
+        let mut kind = self.kind;
+        for (value, name, explanation) in [
+            (
+                FigureKind::Heatmaps,
+                "Heatmaps (Fig. 4, 6)",
+                "Each query's image, and how alike each of its patches is.",
+            ),
+            (
+                FigureKind::Galleries,
+                "Galleries (Fig. 5, 7, 8, 9)",
+                "The nearest patches of each query in each space.",
+            ),
+            (
+                FigureKind::Parts,
+                "Parts (Fig. 10)",
+                "A small gallery for each of many queries, named by row and column.",
+            ),
+            (
+                FigureKind::Instance,
+                "Instance (Fig. 11, 12)",
+                "One image with numbered positions, and a small gallery for each.",
+            ),
+        ] {
+            ui.radio_value(&mut kind, value, name).on_hover_text(explanation);
+        }
+        self.choose_kind(kind, desk);
+    }
+
+    fn spaces_ui(&mut self, ui: &mut Ui) {
+        ui.horizontal_wrapped(|ui| {
+            ui.label("Spaces");
+            for (space, is_wanted) in &mut self.spaces {
+                ui.checkbox(is_wanted, space.as_str()).on_hover_text(name_of_space(space));
+            }
+        });
+    }
+
+    /// Fig 4 of the paper has two rows, at two patch sizes.
+    fn second_patch_ui(&mut self, ui: &mut Ui, desk: &Desk) {
+        let Some(config) = desk.session.config() else { return };
+        let view = desk.session.snapshot().view.clone();
+        let side = view.map_or(224, |view| view.image.width().min(view.image.height()));
+        let proposed = defaults::large_patch(side).max(1);
+        ui.horizontal(|ui| {
+            let mut has_second = self.second_patch.is_some();
+            ui.checkbox(&mut has_second, format!("{} px and also patches of", config.grid.patch))
+                .on_hover_text(
+                    "A further row of heatmaps with patches of another size, as in Fig. 4 of the paper.",
+                );
+            self.second_patch = has_second.then(|| self.second_patch.unwrap_or(proposed));
+            if let Some(patch) = &mut self.second_patch {
+                ui.add(DragValue::new(patch).range(1..=side.max(1)).suffix(" px"));
+            }
+        });
+        match desk.settings.mode {
+            MapMode::Cosine => {}
+            MapMode::Ranks => drop(ui.weak("Shown as ranks within the image.")),
+            MapMode::Difference => drop(ui.weak("Shown as the difference of the first space to each other.")),
+            MapMode::Pictures => drop(ui.weak("Pictures of the spaces have no figure: cosines are shown.")),
+        }
+    }
+
+    fn neighbours_ui(&mut self, ui: &mut Ui, desk: &Desk) {
+        ui.horizontal(|ui| {
+            let label = ui.label("Neighbours");
+            ui.add(DragValue::new(&mut self.neighbours).range(1..=MOST_NEIGHBOURS)).labelled_by(label.id);
+            for number in NEIGHBOURS {
+                ui.selectable_value(&mut self.neighbours, number, number.to_string())
+                    .on_hover_text("With the query they fill a rectangle, as in the paper's figures.");
+            }
+        });
+        let snapshot = desk.session.snapshot();
+        let classes = snapshot.data.as_ref().map_or(&[][..], |data| &data.classes);
+        let words = desk.session.config().map_or_else(Vec::new, |config| config.filter.words(classes));
+        if !words.is_empty() {
+            ui.weak(format!("As on show: {}.", words.join(", ")));
+        }
+    }
+
+    fn format_ui(&mut self, ui: &mut Ui) {
+        ui.horizontal(|ui| {
+            ui.label("Format");
+            for ending in ENDINGS {
+                let is_chosen =
+                    self.typed_path().extension().is_some_and(|now| now.eq_ignore_ascii_case(ending));
+                if ui.selectable_label(is_chosen, ending.to_uppercase()).clicked() {
+                    self.path = self.typed_path().with_extension(ending).display().to_string();
+                    self.choices.format = ending.to_owned();
+                }
+            }
+        });
+        ui.horizontal(|ui| {
+            let explanation = "Pixels per inch of a PNG, and of what is copied. PDF and SVG have none.";
+            let label = ui.label("Resolution").on_hover_text(explanation);
+            let value = DragValue::new(&mut self.choices.dpi).range(36..=2400).suffix(" dpi");
+            ui.add(value).labelled_by(label.id).on_hover_text(explanation);
+            for dpi in RESOLUTIONS {
+                ui.selectable_value(&mut self.choices.dpi, dpi, dpi.to_string());
+            }
+        });
+    }
+
+    fn width_ui(&mut self, ui: &mut Ui) {
+        ui.horizontal(|ui| {
+            let label = ui.label("Width");
+            let value =
+                DragValue::new(&mut self.choices.width_in).range(1.0..=40.0).speed(0.05).suffix(" in");
+            ui.add(value).labelled_by(label.id).on_hover_text("Width on paper, inches.");
+            for (width, explanation) in WIDTHS {
+                ui.selectable_value(&mut self.choices.width_in, width, width.to_string())
+                    .on_hover_text(explanation);
+            }
+        });
+    }
+
+    fn marks_ui(&mut self, ui: &mut Ui) {
+        let choices = &mut self.choices;
+        ui.horizontal(|ui| {
+            ui.label("Box colours");
+            ui.selectable_value(&mut choices.palette, Palette::Paper, "Paper's")
+                .on_hover_text("Green, red, and red dashes for the query (Appendix E of the paper).");
+            ui.selectable_value(&mut choices.palette, Palette::Safe, "Colour-blind safe").on_hover_text(
+                "Blue, vermilion, and black dashes for the query; the signs in the corners stay.",
+            );
+        });
+        ui.horizontal(|ui| {
+            let label = ui.label("Letters");
+            let name = |letters| match letters {
+                Letters::Rows => "for several queries",
+                Letters::Panels => "for every panel",
+                Letters::Off => "none",
+            };
+            let combo = ComboBox::from_id_salt("letters").width(140.0).selected_text(name(choices.letters));
+            let combo = combo.show_ui(ui, |ui| {
+                for letters in [Letters::Rows, Letters::Panels, Letters::Off] {
+                    ui.selectable_value(&mut choices.letters, letters, name(letters));
+                }
+            });
+            combo.response.labelled_by(label.id).on_hover_text("Which panels bear (a), (b), ...");
+        });
+        ui.horizontal(|ui| {
+            let most = if self.kind == FigureKind::Heatmaps { 8 } else { 26 };
+            if self.kind != FigureKind::Galleries {
+                let label = ui.label("Side by side");
+                let value =
+                    DragValue::new(&mut choices.across).range(0..=most).custom_formatter(|value, _| {
+                        if value == 0.0 { "automatic".into() } else { format!("{value}") }
+                    });
+                ui.add(value)
+                    .labelled_by(label.id)
+                    .on_hover_text("Queries next to each other; 0 picks a number.");
+            }
+        });
+        ui.checkbox(&mut choices.facts, "Facts below (patches, model, data)").on_hover_text(
+            "Geometry, model and data set in small print. The caption has them in any case, and what is left out \
+             is always said.",
+        );
+        if self.kind.has_neighbours() {
+            ui.checkbox(&mut choices.shares, "Shares by rank").on_hover_text(
+                "A strip below each gallery: share of same image, same class and other class by rank.",
+            );
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Which queries a figure shows: those that were asked, in the order in which they were.
+
+use eframe::egui::{ScrollArea, Ui};
+
+use crate::engine::{DataDescription, FigureKind};
+use crate::gui::panels::Desk;
+use crate::patch::PatchRef;
+
+/// Queries that can be chosen from at most: the last ones.
+const MOST: usize = 64;
+/// Parts that are chosen at first at most: the paper's sheet has sixteen.
+const PARTS: usize = 16;
+/// Least queries of a sheet or an instance.
+const LEAST: usize = 2;
+
+/// Queries and whether each is wanted.
+#[derive(Default)]
+pub struct Candidates {
+    list: Vec<(PatchRef, bool)>,
+    /// The one on show.
+    current: Option<PatchRef>,
+}
+
+impl Candidates {
+    /// The queries that a figure of `kind` may show, those wanted that it shows unless told.
+    pub fn of(kind: FigureKind, desk: &Desk) -> Self {
+        let current = desk.session.query().and_then(|query| query.as_patch());
+        let mut asked = desk.session.asked_patches();
+        if kind == FigureKind::Instance {
+            let image = current.map(|patch| patch.image);
+            asked.retain(|patch| Some(patch.image) == image);
+        }
+        asked.drain(..asked.len().saturating_sub(MOST));
+        let first_part = asked.len().saturating_sub(PARTS);
+        let is_wanted = |place: usize, patch: &PatchRef| match kind {
+            FigureKind::Heatmaps | FigureKind::Galleries => Some(*patch) == current,
+            FigureKind::Parts => place >= first_part,
+            FigureKind::Instance => true,
+        };
+        let list = asked.iter().enumerate().map(|(i, patch)| (*patch, is_wanted(i, patch))).collect();
+        Self { list, current }
+    }
+
+    /// Those that are wanted, in the order in which they were asked.
+    pub fn chosen(&self) -> Vec<PatchRef> {
+        self.list.iter().filter(|(_, is_wanted)| *is_wanted).map(|(patch, _)| *patch).collect()
+    }
+
+    /// Why a figure of `kind` cannot be made of them, and what to do first.
+    pub fn obstacle(&self, kind: FigureKind) -> Option<String> {
+        let chosen = self.chosen().len();
+        let needed = if matches!(kind, FigureKind::Heatmaps | FigureKind::Galleries) { 1 } else { LEAST };
+        if chosen >= needed {
+            return None;
+        }
+        if self.list.is_empty() {
+            return Some("There is no query yet: click a patch of the image first.".into());
+        }
+        if self.list.len() >= needed {
+            return Some(match needed {
+                1 => "Choose at least one query.".into(),
+                _ => "Choose at least two queries.".into(),
+            });
+        }
+        Some(match kind {
+            FigureKind::Instance => "This figure shows several positions of one image, and one was asked about so far: \
+                                     close this, click other patches of the image, and come back."
+                .into(),
+            _ => "This figure shows several queries, and there was one so far: close this, click other patches or \
+                  neighbours, and come back."
+                .into(),
+        })
+    }
+
+    /// A row for each query.
+    pub fn ui(&mut self, ui: &mut Ui, data: Option<&DataDescription>) {
+        let chosen = self.chosen().len();
+        ui.horizontal(|ui| {
+            ui.label(format!("Queries: {chosen} of {}", self.list.len()))
+                .on_hover_text("The patches that were asked about, oldest first; they stand in this order.");
+            if ui.small_button("All").clicked() {
+                self.list.iter_mut().for_each(|(_, is_wanted)| *is_wanted = true);
+            }
+            if ui.small_button("Only the one on show").clicked() {
+                let current = self.current;
+                self.list.iter_mut().for_each(|(patch, wanted)| *wanted = Some(*patch) == current);
+            }
+        });
+        let rows = ScrollArea::vertical().id_salt("queries").max_height(110.0).auto_shrink([false, true]);
+        rows.show(ui, |ui| {
+            for (patch, is_wanted) in &mut self.list {
+                let on_show = if Some(*patch) == self.current { " (on show)" } else { "" };
+                let PatchRef { image, y, x, .. } = *patch;
+                let class = class_of(data, image).map(|class| format!(" \u{b7} {class}")).unwrap_or_default();
+                ui.checkbox(is_wanted, format!("image {image}{class}, y {y}, x {x}{on_show}"));
+            }
+        });
+    }
+}
+
+fn class_of(data: Option<&DataDescription>, image: u32) -> Option<String> {
+    let data = data?;
+    let label = data.labels.get(image as usize).copied().flatten()?;
+    data.classes.get(label as usize).cloned()
+}

@@ -1,0 +1,248 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use bagssl::engine::{
+    Command, Event, FigureCommand, FigureEvent, FigureKind, FigurePage, FigureRequest, FigureView, QueryView,
+};
+use bagssl::figure::{Format, Palette};
+use bagssl::image::Image;
+use bagssl::patch::{PatchGrid, PatchRef};
+use eframe::egui::{Key, Modifiers, OutputCommand, accesskit::Role, pos2};
+use egui_kittest::kittest::{NodeT, Queryable};
+
+use super::gui::{GRID, Window, config, patch, query_view};
+
+fn figure_commands(window: &Window) -> Vec<FigureCommand> {
+    let figure = |command| match command {
+        Command::Figure(command) => Some(command),
+        _ => None,
+    };
+    window.commands().into_iter().filter_map(figure).collect()
+}
+
+/// The figure that was asked for last, to be shown.
+pub fn last_preview(window: &Window) -> Option<FigureRequest> {
+    preview_of(figure_commands(window)).map(|(_, request)| request)
+}
+
+fn preview_of(commands: Vec<FigureCommand>) -> Option<(u64, FigureRequest)> {
+    let preview = |command| match command {
+        FigureCommand::Preview { id, request, .. } => Some((id, request)),
+        _ => None,
+    };
+    commands.into_iter().rev().find_map(preview)
+}
+
+/// Plays the engine's answer: a page of 6.75 x 3 inches.
+fn answer(window: &mut Window, id: u64, error: Option<&str>) {
+    let page = FigurePage {
+        picture: Arc::new(Image::filled(675, 300, [255; 3])),
+        size_in: (6.75, 3.0),
+        bytes: 182_400,
+        format: Format::Pdf,
+        caption: "\\textbf{The 119 nearest.}".into(),
+        searched: Some((1_204, 1_960)),
+    };
+    let view =
+        FigureView { id, page: Some(Arc::new(page)), error: error.map(str::to_owned), embedding: None };
+    window.line.update(|shown| shown.figure = Some(Arc::new(view)));
+    window.steps();
+}
+
+/// Waits for what is sent after a file thread has looked.
+fn next_write(window: &mut Window) -> Option<FigureCommand> {
+    (0..200).find_map(|_| {
+        window.steps();
+        match window.line.commands.recv_timeout(Duration::from_millis(10)) {
+            Ok(Command::Figure(command @ FigureCommand::Write { .. })) => Some(command),
+            _ => None,
+        }
+    })
+}
+
+fn type_path(window: &mut Window, path: &std::path::Path) {
+    window.press(Modifiers::COMMAND, Key::A);
+    let field = window.harness.get_by_role_and_label(Role::TextInput, "File");
+    field.type_text(&path.display().to_string());
+    window.steps();
+}
+
+/// The engine has answered further queries.
+fn ask_about(window: &mut Window, patches: &[PatchRef]) {
+    for (number, patch) in patches.iter().enumerate() {
+        let view: QueryView = query_view(100 + number as u64, *patch);
+        window.line.update(|shown| shown.query = Some(Arc::new(view)));
+        window.steps();
+    }
+}
+
+#[test]
+fn enter_writes_the_figure_that_is_on_show_to_a_typed_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("neighbours.svg");
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.click("Galleries...");
+    type_path(&mut window, &path);
+    window.click("Caption file (.tex)");
+    let shown = last_preview(&window).expect("a preview");
+    assert_eq!((shown.format, shown.content.kind), (Format::Svg, FigureKind::Galleries));
+    window.press(Modifiers::NONE, Key::Enter);
+    let Some(FigureCommand::Write { request, path: to, caption }) = next_write(&mut window) else {
+        panic!("nothing is written")
+    };
+    assert_eq!((request, to, caption), (shown, path.clone(), Some(path.with_extension("tex"))));
+    // The dialog stays until the file is there.
+    assert!(window.shows("Writing the figure"));
+    let sidecar = folder.path().join("neighbours.svg.json");
+    window.line.emit(Event::Figure(FigureEvent::Saved { path, sidecar, caption: None }));
+    window.steps();
+    assert!(!window.shows("Writing the figure") && window.shows("neighbours.svg"));
+    assert!(matches!(figure_commands(&window)[..], [.., FigureCommand::Close]));
+}
+
+#[test]
+fn the_preview_follows_the_options_and_tells_sizes() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.press(Modifiers::COMMAND, Key::G);
+    let (id, request) = preview_of(figure_commands(&window)).expect("a preview");
+    assert_eq!(request.content.queries, [patch(3, 8, 8)]);
+    assert_eq!((request.content.neighbours, request.content.spaces.len()), (119, 2));
+    assert!(window.shows("Drawing the figure"));
+    answer(&mut window, id, None);
+    assert!(window.shows("Preview of the figure, 6.75 x 3.00 inches"));
+    assert!(window.shows("6.75 \u{d7} 3.00 in \u{b7} 486 \u{d7} 216 pt \u{b7} PDF, 183 kB"));
+    assert!(window.shows("over 1,204 of 1,960 patches"));
+    figure_commands(&window);
+    window.click("3.25");
+    window.click("Colour-blind safe");
+    // The gallery on show offers this number as well, below the dialog.
+    window.harness.get_all_by_label("255").last().expect("a number of neighbours").click();
+    window.steps();
+    let (_, changed) = preview_of(figure_commands(&window)).expect("a preview of what was changed");
+    assert_eq!((changed.style.width_in, changed.style.palette), (3.25, Palette::Safe));
+    assert_eq!(changed.content.neighbours, 255);
+    window.click("Search again");
+    let (_, again) = preview_of(figure_commands(&window)).expect("another search");
+    assert_eq!(again.content.round, 1);
+}
+
+#[test]
+fn an_error_stands_in_the_preview_with_a_way_out() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.press(Modifiers::COMMAND, Key::G);
+    let (id, _) = preview_of(figure_commands(&window)).expect("a preview");
+    answer(&mut window, id, Some("no patch is embedded yet; wait a moment"));
+    assert!(window.shows("no patch is embedded yet; wait a moment"));
+    window.click("Try again");
+    assert_eq!(last_preview(&window).expect("another try").content.round, 1);
+}
+
+#[test]
+fn an_instance_says_what_to_do_first_and_then_shows_the_positions_of_the_image() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.click("Instance...");
+    assert!(window.shows("click other patches of the image"));
+    assert!(last_preview(&window).is_none(), "what cannot be made is not asked for");
+    let export = window.harness.get_by_role_and_label(Role::Button, "Export");
+    assert!(export.accesskit_node().is_disabled());
+    window.press(Modifiers::NONE, Key::Escape);
+    ask_about(&mut window, &[patch(7, 0, 0), patch(3, 16, 4)]);
+    window.click("Instance...");
+    let request = last_preview(&window).expect("a preview");
+    assert_eq!(request.content.queries, [patch(3, 8, 8), patch(3, 16, 4)], "those of the image on show");
+    assert_eq!((request.content.spaces, request.content.neighbours), (vec!["h".to_owned()], 48));
+    // A sheet of parts takes all.
+    window.click("Parts (Fig. 10)");
+    let request = last_preview(&window).expect("a preview");
+    assert_eq!(request.content.queries, [patch(3, 8, 8), patch(7, 0, 0), patch(3, 16, 4)]);
+    assert!(window.harness.query_all_by_label_contains("figure10-parts").next().is_none());
+}
+
+#[test]
+fn heatmaps_take_a_second_patch_size() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.press(Modifiers::COMMAND, Key::E);
+    window.click("8 px and also patches of");
+    let request = last_preview(&window).expect("a preview");
+    assert_eq!(request.content.grids, [GRID, PatchGrid { patch: 20, ..GRID }]);
+    assert_eq!(request.content.filter, config().filter);
+}
+
+#[test]
+fn a_file_that_is_there_is_replaced_only_when_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("here.pdf");
+    std::fs::write(&path, "a paper").unwrap();
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.press(Modifiers::COMMAND, Key::E);
+    type_path(&mut window, &path);
+    window.press(Modifiers::NONE, Key::Enter);
+    let is_asked = (0..200).any(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        window.steps();
+        window.shows("This file exists already")
+    });
+    assert!(is_asked);
+    assert!(!figure_commands(&window).iter().any(|command| matches!(command, FigureCommand::Write { .. })));
+    window.click("Replace");
+    assert!(matches!(next_write(&mut window), Some(FigureCommand::Write { path: to, .. }) if to == path));
+    // A failure stands in the dialog, which stays open.
+    window.line.emit(Event::Figure(FigureEvent::Failed("the disk is full".into())));
+    window.steps();
+    assert!(window.shows("Not done: the disk is full"));
+    assert!(window.harness.query_by_role_and_label(Role::TextInput, "File").is_some());
+}
+
+#[test]
+fn a_figure_and_its_caption_are_copied() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.press(Modifiers { shift: true, ..Modifiers::COMMAND }, Key::E);
+    let sent = figure_commands(&window);
+    let [FigureCommand::CopyImage(request)] = &sent[..] else { panic!("{sent:?}") };
+    assert_eq!(request.content.kind, FigureKind::Heatmaps);
+    let image = Arc::new(Image::filled(20, 10, [1, 2, 3]));
+    window.line.emit(Event::Figure(FigureEvent::Image(image)));
+    let copied = |window: &mut Window| {
+        window.harness.step();
+        window.harness.output().platform_output.commands.clone()
+    };
+    let commands = copied(&mut window);
+    let is_image = |c: &OutputCommand| matches!(c, OutputCommand::CopyImage(image) if image.size == [20, 10]);
+    assert!(commands.iter().any(is_image), "{commands:?}");
+    window.steps();
+    assert!(window.shows("20 x 10 pixels are on the clipboard"));
+    window.click("Galleries...");
+    window.click("Copy caption");
+    assert!(matches!(figure_commands(&window)[..], [.., FigureCommand::CopyCaption(_)]));
+    window.line.emit(Event::Figure(FigureEvent::Caption("\\textbf{Near.}".into())));
+    let commands = copied(&mut window);
+    let is_text = |c: &OutputCommand| matches!(c, OutputCommand::CopyText(text) if text == "\\textbf{Near.}");
+    assert!(commands.iter().any(is_text), "{commands:?}");
+    window.steps();
+    assert!(window.shows("The caption is on the clipboard."));
+}
+
+#[test]
+fn nothing_of_the_dialog_is_cut_in_a_small_window() {
+    for size in [[1280.0, 800.0], [1000.0, 640.0]] {
+        let mut window = Window::with_query(size);
+        window.press(Modifiers::COMMAND, Key::G);
+        let screen = eframe::egui::Rect::from_min_max(pos2(0.0, 0.0), pos2(size[0], size[1]));
+        for label in [
+            "File",
+            "Export",
+            "Copy image",
+            "Copy caption",
+            "Cancel",
+            "Whole page",
+            "Galleries (Fig. 5, 7, 8, 9)",
+        ] {
+            let found: Vec<_> = window.harness.query_all_by_label(label).map(|node| node.rect()).collect();
+            assert!(!found.is_empty(), "{label:?} is missing at {size:?}");
+            assert!(
+                found.iter().all(|rect| screen.contains_rect(*rect)),
+                "{label:?} is cut at {size:?}: {found:?}"
+            );
+        }
+    }
+}
