@@ -227,7 +227,10 @@ impl App {
             Action::PreviousImage => self.show_neighbour(-1),
             Action::Back => session.back(),
             Action::Forward => session.forward(),
-            Action::Move { right, down } => session.step(right, down),
+            Action::Move { right, down } => match down == 0 && self.compare.takes_arrows(&self.desk) {
+                true => self.compare.run(&self.desk, action),
+                false => self.desk.session.step(right, down),
+            },
             Action::Opacity(percent) => self.desk.settings.add_opacity(percent),
             Action::View(mode) => self.view(mode),
             Action::ToggleContour => {

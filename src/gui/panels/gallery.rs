@@ -26,6 +26,8 @@ const SHARES: f32 = 16.0;
 const GAP: f32 = 2.0;
 /// Smallest and largest side of a cell, points.
 const CELL: std::ops::RangeInclusive<f32> = 14.0..=72.0;
+/// Smallest side of a cell where galleries of two models share the width.
+const SMALL_CELL: f32 = 10.0;
 
 /// Columns of a gallery of `cells` cells: 10 x 12 and 16 x 16 as in the paper.
 fn columns(cells: usize) -> usize {
@@ -49,10 +51,15 @@ pub fn wanted_height(neighbours: usize, width: f32) -> f32 {
     HEADING + rows as f32 * cell + SHARES
 }
 
+/// Least width in which a gallery of `neighbours` can share the width with others, points.
+pub fn least_width(neighbours: usize) -> f32 {
+    shape(neighbours).1 as f32 * SMALL_CELL
+}
+
 /// Height of a gallery of `neighbours` without its heading when it is `width` wide.
 pub fn height_of(neighbours: usize, width: f32) -> f32 {
     let (rows, columns) = shape(neighbours);
-    rows as f32 * (width / columns as f32).floor().clamp(*CELL.start(), *CELL.end()) + SHARES
+    rows as f32 * (width / columns as f32).floor().clamp(SMALL_CELL, *CELL.end()) + SHARES
 }
 
 /// Draws the galleries side by side into the given height.
@@ -75,8 +82,7 @@ pub fn galleries_ui(ui: &mut Ui, desk: &mut Desk, atlases: &mut GalleryAtlases, 
         let left = area.left() + index as f32 * (width + STEP);
         let rect = Rect::from_min_size(pos2(left, area.top()), vec2(width, height));
         heading_ui(ui, rect.with_max_y(rect.top() + HEADING), view, gallery, classes, pending);
-        let painted =
-            PaintedGallery { gallery, view, atlas, pending, owner: "", common: None, pointed: None };
+        let painted = PaintedGallery { gallery, view, atlas, pending, compared: None };
         painted_ui(ui, desk, rect.with_min_y(rect.top() + HEADING), neighbours, &painted);
     }
 }
@@ -126,10 +132,11 @@ struct Grid {
 }
 
 impl Grid {
-    fn fit(rect: Rect, neighbours: usize) -> Self {
+    /// As large as it fits into `rect`, with cells of at least `least` points.
+    fn fit(rect: Rect, neighbours: usize, least: f32) -> Self {
         let (rows, columns) = shape(neighbours);
         let side = (rect.width() / columns as f32).min(rect.height() / rows as f32).floor();
-        Self { origin: rect.min, side: side.clamp(*CELL.start(), *CELL.end()), columns }
+        Self { origin: rect.min, side: side.clamp(least, *CELL.end()), columns }
     }
 
     /// Width of a whole row.
@@ -150,18 +157,26 @@ pub struct PaintedGallery<'a> {
     pub atlas: &'a Atlas,
     /// Whether it belongs to an earlier question.
     pub pending: bool,
-    /// Whose it is, where several of one space are on show ("A"); else empty.
+    /// Where it stands beside that of another model.
+    pub compared: Option<ComparedWith<'a>>,
+}
+
+/// What is shown of the other gallery of a pair.
+#[derive(Clone, Copy)]
+pub struct ComparedWith<'a> {
+    /// Whose gallery this one is, before the space's name: "A".
     pub owner: &'a str,
-    /// Patches with their ranks in the gallery that this one is compared with.
-    pub common: Option<&'a HashMap<PatchRef, usize>>,
-    /// A patch to point out.
+    /// Patches with their ranks in the other gallery.
+    pub ranks: &'a HashMap<PatchRef, usize>,
+    /// The patch under the pointer in either.
     pub pointed: Option<PatchRef>,
 }
 
 impl PaintedGallery<'_> {
     /// Its name for labels: "z", or "A z".
     fn name(&self) -> String {
-        [self.owner, &self.gallery.space].join(" ").trim_start().to_owned()
+        let space = &self.gallery.space;
+        self.compared.map_or_else(|| space.clone(), |compared| format!("{} {space}", compared.owner))
     }
 }
 
@@ -175,7 +190,8 @@ pub fn painted_ui(
 ) -> Option<PatchRef> {
     let PaintedGallery { gallery, view, atlas, .. } = *painted;
     let count = gallery.neighbours.len();
-    let grid = Grid::fit(rect.with_max_y(rect.bottom() - SHARES), neighbours.max(count));
+    let least = if painted.compared.is_some() { SMALL_CELL } else { *CELL.start() };
+    let grid = Grid::fit(rect.with_max_y(rect.bottom() - SHARES), neighbours.max(count), least);
     let bottom = grid.cell(count).bottom();
     let bar = Rect::from_min_size(pos2(rect.left(), bottom + 3.0), vec2(grid.width(), SHARES - 6.0));
     composition::by_rank_ui(ui, bar, gallery, &painted.name());
@@ -204,7 +220,7 @@ pub fn painted_ui(
 /// Marks and behaviour of neighbour `index`. Returns whether the pointer is on it.
 fn cell_ui(ui: &Ui, desk: &mut Desk, rect: Rect, id: Id, painted: &PaintedGallery<'_>, index: usize) -> bool {
     let neighbour = &painted.gallery.neighbours[index];
-    let rank_there = painted.common.map(|common| common.get(&neighbour.patch).copied());
+    let rank_there = painted.compared.map(|other| other.ranks.get(&neighbour.patch).copied());
     marks::relation_marks(ui.painter(), rect, neighbour.relation);
     if let Some(Some(_)) = rank_there {
         marks::common_dot(ui.painter(), rect);
@@ -220,7 +236,8 @@ fn cell_ui(ui: &Ui, desk: &mut Desk, rect: Rect, id: Id, painted: &PaintedGaller
         WidgetInfo::labeled(Role::Button, true, text)
     });
     let is_pointed = response.hovered();
-    if is_pointed || painted.pointed == Some(neighbour.patch) {
+    let is_pointed_there = painted.compared.and_then(|other| other.pointed) == Some(neighbour.patch);
+    if is_pointed || is_pointed_there {
         let stroke = Stroke::new(2.0, theme::accent(ui.visuals().dark_mode));
         ui.painter().rect_stroke(rect, 0.0, stroke, StrokeKind::Outside);
     }
@@ -301,7 +318,7 @@ mod tests {
         assert_eq!(shape(119), (10, 12));
         assert_eq!(shape(255), (16, 16));
         let rect = Rect::from_min_size(pos2(10.0, 10.0), vec2(400.0, 300.0));
-        let grid = Grid::fit(rect, 119);
+        let grid = Grid::fit(rect, 119, 14.0);
         assert_eq!(grid.side, 30.0);
         assert!(rect.contains_rect(grid.cell(119)));
     }

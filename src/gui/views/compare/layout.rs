@@ -8,10 +8,11 @@ use crate::gui::theme::STEP;
 
 /// Height of a line of words, points.
 const LINE: f32 = 20.0;
-/// Height of the image and the curves below everything.
+/// Height of the image and the curves below everything, and what they may take of what is left over.
 const STRIP: f32 = 116.0;
-/// Smallest and largest width of a pane.
-const PANE: std::ops::RangeInclusive<f32> = 148.0..=420.0;
+const MORE_STRIP: f32 = 64.0;
+/// Largest width of a pane; the smallest one is what a gallery takes.
+const WIDEST: f32 = 420.0;
 /// Smallest side of a map.
 const LEAST: f32 = 96.0;
 
@@ -22,7 +23,8 @@ pub struct Layout {
     pane: Vec2,
     gallery: f32,
     columns: usize,
-    rows: usize,
+    block: f32,
+    strip: f32,
     /// Height of everything; more than the area's where that is too low.
     pub height: f32,
 }
@@ -31,27 +33,25 @@ impl Layout {
     /// As large as `spaces` blocks fit into `area`, with `neighbours` in each gallery.
     pub fn new(area: Rect, spaces: usize, neighbours: usize) -> Self {
         let room = area.width() - color_bar::WIDTH;
-        let fit = ((room / (2.0 * (PANE.start() + STEP))).floor() as usize).max(1);
+        let least = gallery::least_width(neighbours);
+        let fit = ((room / (2.0 * (least + STEP))).floor() as usize).max(1);
         let rows = spaces.max(1).div_ceil(fit);
         let columns = spaces.max(1).div_ceil(rows);
-        let width = (room / (2 * columns) as f32 - STEP).clamp(*PANE.start(), *PANE.end()).floor();
+        let width = (room / (2 * columns) as f32 - STEP).clamp(least, WIDEST).floor();
         let gallery = gallery::height_of(neighbours, width);
         let rest = (area.height() - STRIP - STEP) / rows as f32 - 2.0 * LINE - gallery - STEP;
         let side = rest.min(width).max(LEAST).floor();
         let block = 2.0 * LINE + side + gallery + STEP;
-        let height = rows as f32 * block + STRIP;
-        Self { area, pane: vec2(width, side), gallery, columns, rows, height }
+        let blocks = rows as f32 * block;
+        let strip = (area.height() - blocks).clamp(STRIP, STRIP + MORE_STRIP);
+        Self { area, pane: vec2(width, side), gallery, columns, block, strip, height: blocks + strip }
     }
 
     /// Top left corner of pane `model` (0 for A, 1 for B) of block `space`.
     fn corner(&self, space: usize, model: usize) -> eframe::egui::Pos2 {
         let (row, column) = (space / self.columns, space % self.columns);
         let left = (2 * column + model) as f32 * (self.pane.x + STEP);
-        self.area.min + vec2(left, row as f32 * self.block())
-    }
-
-    fn block(&self) -> f32 {
-        (self.height - STRIP) / self.rows as f32
+        self.area.min + vec2(left, row as f32 * self.block)
     }
 
     pub fn heading(&self, space: usize, model: usize) -> Rect {
@@ -84,7 +84,7 @@ impl Layout {
     /// Below all blocks: the image, and the curves of a run.
     pub fn strip(&self) -> Rect {
         let bottom = self.area.top() + self.height;
-        Rect::from_min_max(pos2(self.area.left(), bottom - STRIP), pos2(self.area.right(), bottom))
+        Rect::from_min_max(pos2(self.area.left(), bottom - self.strip), pos2(self.area.right(), bottom))
     }
 }
 

@@ -24,7 +24,7 @@ use crate::gui::color_bar;
 use crate::gui::map_painter::{MapPainter, slots};
 use crate::gui::marks;
 use crate::gui::pane::{Placement, Viewpoint};
-use crate::gui::panels::gallery::{self, PaintedGallery};
+use crate::gui::panels::gallery::{self, ComparedWith, PaintedGallery};
 use crate::gui::panels::maps::{empty_ui, heading_ui};
 use crate::gui::panels::{Desk, Hover, Tab, controls, explain_space};
 use crate::gui::text::{self, thousands};
@@ -82,11 +82,17 @@ impl ComparePanel {
         }
         if !is_on_show || desk.session.snapshot().compare.is_none() {
             self.scrub.stop(desk);
+            self.scrub.leave_arrows();
         }
     }
 
     pub fn reset_zoom(&mut self) {
         self.viewpoint = Viewpoint::default();
+    }
+
+    /// Whether the arrow keys move the checkpoint and not the query.
+    pub fn takes_arrows(&self, desk: &Desk) -> bool {
+        desk.view == ExploreView::Compare && self.scrub.has_arrows()
     }
 
     /// Carries out one of the view's actions.
@@ -96,6 +102,7 @@ impl ComparePanel {
             Action::PlayCheckpoints => self.scrub.play(desk, &compare),
             Action::PreviousCheckpoint => _ = self.scrub.step_by(desk, &compare, -1),
             Action::NextCheckpoint => _ = self.scrub.step_by(desk, &compare, 1),
+            Action::Move { right, .. } => _ = self.scrub.step_by(desk, &compare, right as isize),
             _ => {}
         }
     }
@@ -149,7 +156,9 @@ impl ComparePanel {
         let pointed = panes.iter().find_map(|(_, pane)| Some((pane, pane.response.hover_pos()?)));
         desk.hover = pointed
             .and_then(|(pane, pos)| Hover::at(pane.placement.to_image(pos), view, Some(config.grid), &all));
-        click(desk, &panes);
+        if click(desk, &panes) {
+            self.scrub.leave_arrows();
+        }
         for (place, pane) in &panes {
             if let Some((space, model)) = place {
                 heading(ui, desk, &layout, compare, &maps[*space].space, (*space, *model), mode);
@@ -267,15 +276,11 @@ impl ComparePanel {
             let atlases = self.atlases[model].of(ui.ctx(), view);
             for (index, gallery) in view.spaces.iter().enumerate() {
                 let Some(space) = maps.iter().position(|maps| maps.space == gallery.space) else { continue };
-                let painted = PaintedGallery {
-                    gallery,
-                    view,
-                    atlas: &atlases[index],
-                    pending,
-                    owner: ["A", "B"][model],
-                    common: self.ranks.of(&gallery.space, 1 - model),
-                    pointed: self.pointed,
-                };
+                let owner = ["A", "B"][model];
+                let ranks = self.ranks.of(&gallery.space, 1 - model);
+                let compared = ranks.map(|ranks| ComparedWith { owner, ranks, pointed: self.pointed });
+                let atlas = &atlases[index];
+                let painted = PaintedGallery { gallery, view, atlas, pending, compared };
                 pointed = gallery::painted_ui(ui, desk, layout.gallery(space, model), neighbours, &painted)
                     .or(pointed);
             }
@@ -344,13 +349,14 @@ fn remark(compare: &CompareView, space: &str, model: usize) -> String {
     }
 }
 
-/// A click makes the patch under the pointer the query.
-fn click(desk: &mut Desk, panes: &[(Option<(usize, usize)>, Pane<'_>)]) {
+/// A click makes the patch under the pointer the query. Returns whether there was one.
+fn click(desk: &mut Desk, panes: &[(Option<(usize, usize)>, Pane<'_>)]) -> bool {
     let patch = desk.hover.as_ref().and_then(|hover| hover.patch);
     let clicked = panes.iter().any(|(_, pane)| pane.response.clicked() && !pane.response.double_clicked());
     if let (true, Some(patch)) = (clicked, patch) {
         desk.session.go_to(patch);
     }
+    clicked
 }
 
 /// Space, model and the value under the pointer above a map.

@@ -17,7 +17,8 @@ pub struct Scrub {
     complete_since: Option<f64>,
     /// The step that was asked for last, until the engine has taken note of it.
     asked: Option<u64>,
-    takes_focus: bool,
+    /// Whether the arrow keys move the checkpoint and not the query: from its use on, until a map is clicked.
+    has_arrows: bool,
 }
 
 impl Scrub {
@@ -30,6 +31,7 @@ impl Scrub {
     pub fn go_to(&mut self, desk: &Desk, step: u64) {
         self.asked = Some(step);
         self.complete_since = None;
+        self.has_arrows = true;
         desk.session.send(Command::Compare(CompareCommand::ScrubTo { step }));
     }
 
@@ -38,7 +40,6 @@ impl Scrub {
         let wanted = self.wanted(compare);
         let Some(at) = compare.steps.iter().position(|step| Some(*step) == wanted) else { return false };
         let Some(step) = at.checked_add_signed(by).and_then(|at| compare.steps.get(at)) else { return false };
-        self.takes_focus = true;
         self.go_to(desk, *step);
         true
     }
@@ -50,7 +51,17 @@ impl Scrub {
             self.go_to(desk, *first);
         }
         self.set_playing(desk, !self.is_playing);
-        self.takes_focus = true;
+        self.has_arrows = true;
+    }
+
+    /// Whether the arrow keys move the checkpoint.
+    pub fn has_arrows(&self) -> bool {
+        self.has_arrows
+    }
+
+    /// The arrow keys move the query again.
+    pub fn leave_arrows(&mut self) {
+        self.has_arrows = false;
     }
 
     fn set_playing(&mut self, desk: &Desk, is_playing: bool) {
@@ -110,11 +121,9 @@ impl Scrub {
         ui.spacing_mut().slider_width = (ui.available_width() - 260.0).clamp(80.0, 420.0);
         let slider = ui.add(Slider::new(&mut place, 0..=last).show_value(false));
         let slider = slider.accessible_name("Checkpoint").on_hover_text(
-            "The run's kept checkpoints. With the slider in focus the arrow keys move by one; Space plays.",
+            "The run's kept checkpoints. Once it was moved the left and right arrow keys move it by one, until a map \
+             is clicked; Space plays.",
         );
-        if std::mem::take(&mut self.takes_focus) || slider.drag_started() || slider.clicked() {
-            slider.request_focus();
-        }
         if place != now {
             self.set_playing(desk, false);
             self.go_to(desk, compare.steps[place]);
