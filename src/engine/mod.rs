@@ -6,6 +6,7 @@ pub mod compose;
 pub mod defaults;
 mod explorer;
 pub mod facts;
+mod finder;
 mod gallery;
 mod growing;
 mod handle;

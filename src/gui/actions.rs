@@ -14,6 +14,8 @@ pub enum Action {
     ExportHeatmaps,
     ExportGalleries,
     FindImage,
+    /// Puts the keyboard onto the list of images.
+    WalkImages,
     RandomImage,
     NextImage,
     PreviousImage,
@@ -51,9 +53,25 @@ pub enum Action {
     PreviousCheckpoint,
     NextCheckpoint,
     NextTheme,
+    /// Copies what is on show as a line of text that opens it again.
+    CopyLink,
+    /// Asks for such a line.
+    OpenLink,
+    /// Makes the whole interface larger, smaller, or as it was.
+    Zoom(Zoom),
+    /// Shows or hides the three steps to begin with.
+    ToggleHint,
     Palette,
     Help,
     Quit,
+}
+
+/// A change of the interface's size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Zoom {
+    In,
+    Out,
+    Reset,
 }
 
 /// One row of the table.
@@ -68,6 +86,7 @@ const NONE: Modifiers = Modifiers::NONE;
 const SHIFT: Modifiers = Modifiers::SHIFT;
 const ALT: Modifiers = Modifiers::ALT;
 const CTRL: Modifiers = Modifiers::COMMAND;
+const CTRL_SHIFT: Modifiers = CTRL.plus(SHIFT);
 
 /// A row of the table; `keys` are alternatives.
 macro_rules! row {
@@ -88,7 +107,10 @@ pub const ACTIONS: &[ActionInfo] = &[
     row!("Files", "Open model...", Action::OpenModel, CTRL + M),
     row!("Files", "Export Figure 4 (heatmaps)...", Action::ExportHeatmaps, CTRL + E),
     row!("Files", "Export Figure 5 (galleries)...", Action::ExportGalleries, CTRL + G),
+    row!("Files", "Open a link (paste it)...", Action::OpenLink, CTRL_SHIFT + L),
+    row!("Files", "Copy as link", Action::CopyLink, CTRL + L),
     row!("Images", "Find an image or class", Action::FindImage, CTRL + F),
+    row!("Images", "Walk through the images", Action::WalkImages, NONE + I),
     row!("Images", "Random image", Action::RandomImage, NONE + R),
     row!("Images", "Next image", Action::NextImage, NONE + PageDown),
     row!("Images", "Previous image", Action::PreviousImage, NONE + PageUp),
@@ -134,7 +156,11 @@ pub const ACTIONS: &[ActionInfo] = &[
     row!("Window", "Explore", Action::ShowExplore, CTRL + Num1),
     row!("Window", "Train", Action::ShowTrain, CTRL + Num2),
     row!("Window", "Pause or resume embedding", Action::PauseExtraction, NONE + P),
+    row!("Window", "Larger interface", Action::Zoom(Zoom::In), CTRL + Plus, CTRL + Equals),
+    row!("Window", "Smaller interface", Action::Zoom(Zoom::Out), CTRL + Minus),
+    row!("Window", "Interface of usual size", Action::Zoom(Zoom::Reset), CTRL + Num0),
     row!("Window", "All commands", Action::Palette, CTRL + P),
+    row!("Window", "Three steps to begin", Action::ToggleHint, SHIFT + F1),
     row!("Window", "Keys", Action::Help, NONE + F1),
     row!("Window", "Quit", Action::Quit, CTRL + Q),
 ];
@@ -157,6 +183,7 @@ pub const MOUSE: &[(&str, &str)] = &[
     ("Pan", "Drag"),
     ("Whole image again", "Double-click"),
     ("Open a picture, a folder or a model", "Drop it"),
+    ("Open a link", "Paste it"),
 ];
 
 /// The actions whose keys were pressed since the last frame. Keys that would

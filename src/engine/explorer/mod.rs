@@ -16,6 +16,7 @@ use std::time::Instant;
 use anyhow::Context;
 
 use super::compare::Compare;
+use super::finder::{FindJob, Finder};
 use super::gallery::{Searcher, show_galleries};
 use super::growing::Growing;
 use super::handle::{EngineHandle, EngineLine, line};
@@ -37,6 +38,7 @@ pub fn start(device: OpenDevice, wake: impl Fn() + Send + Sync + 'static) -> any
     let line = Arc::new(line);
     let searcher = Searcher::start(line.clone(), show_galleries)?;
     let thumbnails = Thumbnails::start(line.clone())?;
+    let finder = Finder::start(line.clone())?;
     let training = Training::new(line.clone(), device.is_gpu)?;
     let compare = Compare::new(line.clone())?;
     let work = move || {
@@ -46,7 +48,11 @@ pub fn start(device: OpenDevice, wake: impl Fn() + Send + Sync + 'static) -> any
             reason: device.reason.clone(),
         };
         line.update(|shown| shown.device = Some(Arc::new(description)));
-        let mut explorer = Explorer::new(line.clone(), device, searcher, thumbnails, training, compare);
+        if let Some(message) = device.problem.clone() {
+            line.emit(Event::Failed { about: "the GPU".into(), message });
+        }
+        let mut explorer =
+            Explorer::new(line.clone(), device, searcher, (thumbnails, finder), training, compare);
         // A panic below (a driver that gives up, no memory) must not leave a window that waits for ever.
         if catch_unwind(AssertUnwindSafe(|| explorer.run())).is_err() {
             line.update(|shown| shown.busy = None);
@@ -67,6 +73,7 @@ struct Explorer {
     device: OpenDevice,
     searcher: Searcher<()>,
     thumbnails: Thumbnails,
+    finder: Finder,
     training: Training,
     compare: Compare,
     embedder: Option<Embedder>,
@@ -97,7 +104,7 @@ impl Explorer {
         line: Arc<EngineLine>,
         device: OpenDevice,
         searcher: Searcher<()>,
-        thumbnails: Thumbnails,
+        (thumbnails, finder): (Thumbnails, Finder),
         training: Training,
         compare: Compare,
     ) -> Self {
@@ -106,6 +113,7 @@ impl Explorer {
             device,
             searcher,
             thumbnails,
+            finder,
             training,
             compare,
             embedder: None,
@@ -167,6 +175,7 @@ impl Explorer {
             Command::ShowImage { data, .. }
             | Command::Query { data, .. }
             | Command::Thumbnail { data, .. }
+            | Command::FindImages { data, .. }
                 if self.data.as_ref().is_none_or(|open| open.id != data) =>
             {
                 Ok(())
@@ -194,6 +203,12 @@ impl Explorer {
             Command::Thumbnail { index, .. } => {
                 if let Some(OpenData { id, set }) = &self.data {
                     self.thumbnails.request(ThumbnailJob { data: set.clone(), data_id: *id, index });
+                }
+                Ok(())
+            }
+            Command::FindImages { filter, .. } => {
+                if let Some(OpenData { id, set }) = &self.data {
+                    self.finder.request(FindJob { data: set.clone(), data_id: *id, filter });
                 }
                 Ok(())
             }
@@ -237,6 +252,7 @@ fn about(command: &Command) -> &'static str {
         Command::ExportFigure { .. } => "writing the figure",
         Command::Thumbnail { .. } => "a thumbnail",
         Command::Microscope(_) => "the microscope",
+        Command::FindImages { .. } => "looking for images",
         Command::ShowPictures(_) => "the spaces as pictures",
         Command::Train(_) => "training",
         Command::Compare(_) => "comparing with another model",
