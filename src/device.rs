@@ -27,6 +27,8 @@ pub struct OpenDevice {
     pub name: String,
     /// Why it was picked, one sentence.
     pub reason: String,
+    /// What went wrong with a device that would have been better.
+    pub problem: Option<String>,
     /// The wgpu handles behind a GPU, for a window that draws on the same device.
     pub setup: Option<WgpuSetup>,
 }
@@ -42,7 +44,9 @@ pub fn open(choice: DeviceChoice) -> anyhow::Result<OpenDevice> {
         DeviceChoice::Auto => match hardware_adapter() {
             Some(name) => gpu("a GPU is there").or_else(|error| {
                 log::warn!("{name} is there but could not be opened: {error:#}");
-                Ok(cpu(format!("{name} is there but could not be opened")))
+                let problem = format!("{name} is there but could not be opened: {error:#}; the CPU is used");
+                let cpu = cpu(format!("{name} is there but could not be opened"));
+                Ok(OpenDevice { problem: Some(problem), ..cpu })
             }),
             None => Ok(cpu("no GPU was found; software drawing would be slower than the CPU backend".into())),
         },
@@ -64,11 +68,11 @@ fn gpu(reason: &str) -> anyhow::Result<OpenDevice> {
     })?;
     let info = setup.adapter.get_info();
     let name = format!("{} ({})", info.name, info.backend);
-    Ok(OpenDevice { device, is_gpu: true, name, reason: reason.into(), setup: Some(setup) })
+    Ok(OpenDevice { device, is_gpu: true, name, reason: reason.into(), problem: None, setup: Some(setup) })
 }
 
 fn cpu(reason: String) -> OpenDevice {
     let threads = rayon::current_num_threads();
     let name = format!("burn-flex, {threads} threads");
-    OpenDevice { device: Device::flex(), is_gpu: false, name, reason, setup: None }
+    OpenDevice { device: Device::flex(), is_gpu: false, name, reason, problem: None, setup: None }
 }

@@ -16,6 +16,7 @@ use super::figure::{FigureArgs, GalleryArgs, HeatmapArgs};
 use super::model::ModelCommand;
 use super::train::TrainArgs;
 use crate::engine::facts::{DeviceChoice, ModelSpec, Overrides, Resize, Split};
+use crate::gui::Link;
 
 /// See what a self-supervised vision model thinks is alike.
 #[derive(Parser)]
@@ -175,6 +176,9 @@ pub struct GuiArgs {
     /// Show this run folder in the Train tab; more than once compares runs
     #[arg(long, value_name = "FOLDER")]
     pub run: Vec<PathBuf>,
+    /// Restore what "Copy as link" wrote (bagssl:1?...)
+    #[arg(long, value_name = "LINK", conflicts_with_all = ["model", "data", "split", "image"])]
+    pub open: Option<Link>,
 }
 
 impl GuiArgs {
@@ -186,6 +190,7 @@ impl GuiArgs {
             && self.split.is_none()
             && self.image.is_none()
             && self.run.is_empty()
+            && self.open.is_none()
     }
 }
 

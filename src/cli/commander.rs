@@ -40,8 +40,8 @@ fn window(args: GuiArgs, shared: &Shared) -> anyhow::Result<()> {
     let data = args.data.unwrap_or_else(|| "demo".into());
     let path = args.model.unwrap_or_else(|| "demo".into());
     let model = ModelSpec { path, overrides: args.overrides.into() };
-    let options =
-        crate::gui::GuiOptions { model, data, split: args.split, image: args.image, runs: args.run };
+    let (split, image, runs, link) = (args.split, args.image, args.run, args.open);
+    let options = crate::gui::GuiOptions { model, data, split, image, runs, link };
     crate::gui::open(options, shared.device)
 }
 

@@ -24,8 +24,7 @@ use args::Cli;
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     if cli.command.is_some() && !cli.window.is_empty() {
-        let message =
-            "--model, --data, --split, --image and what is said about a model come after the command's name";
+        let message = "--model, --data, --split, --image, --open and what is said about a model come after the command's name";
         Cli::command().error(clap::error::ErrorKind::ArgumentConflict, message).exit();
     }
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn,wgpu_hal=error"))

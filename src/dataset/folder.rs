@@ -110,10 +110,12 @@ impl Folder {
 struct Listing {
     folders: Vec<PathBuf>,
     files: Vec<PathBuf>,
+    /// What is neither.
+    others: Vec<Skipped>,
 }
 
 fn list(folder: &Path) -> Result<Listing> {
-    let mut listing = Listing { folders: Vec::new(), files: Vec::new() };
+    let mut listing = Listing { folders: Vec::new(), files: Vec::new(), others: Vec::new() };
     for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let entry = entry.with_context(|| folder.display().to_string())?;
         let path = entry.path();
@@ -124,7 +126,10 @@ fn list(folder: &Path) -> Result<Listing> {
         match std::fs::metadata(&path) {
             Ok(meta) if meta.is_dir() => listing.folders.push(path),
             Ok(meta) if meta.is_file() => listing.files.push(path),
-            _ => log::warn!("left out: {}: neither a file nor a folder", path.display()),
+            _ => listing.others.push(Skipped {
+                file: path.display().to_string(),
+                reason: "neither a file nor a folder (a pipe, a link to nothing)".into(),
+            }),
         }
     }
     let by_name = |a: &PathBuf, b: &PathBuf| name_bytes(a).cmp(name_bytes(b));
@@ -175,13 +180,16 @@ fn candidates(
 ) -> Result<(Vec<String>, Vec<Candidate>)> {
     let (mut classes, mut candidates) = (Vec::new(), Vec::new());
     for folder in &top.folders {
-        let files = maybe_images(list(folder)?.files);
+        let Listing { files, others, .. } = list(folder)?;
+        skipped.extend(others);
+        let files = maybe_images(files);
         if !files.is_empty() {
             let label = Some(u32::try_from(classes.len()).context("too many classes")?);
             classes.push(String::from_utf8_lossy(name_bytes(folder)).into_owned());
             candidates.extend(files.into_iter().map(|path| Candidate { path, label }));
         }
     }
+    skipped.extend(top.others);
     let loose = maybe_images(top.files);
     if classes.is_empty() {
         candidates = loose.into_iter().map(|path| Candidate { path, label: None }).collect();

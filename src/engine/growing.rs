@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::spaces::PatchSpace;
 use super::state;
 use crate::bank::{BankSink, Dtype, MemoryBank};
-use crate::dataset::{self, Dataset};
+use crate::dataset::{self, Dataset, Skipped};
 use crate::embed::{self, Embedder, ExtractPlan};
 use crate::model::Space;
 use crate::patch::PatchGrid;
@@ -29,6 +29,8 @@ pub struct Growing {
     pub paused: bool,
     /// Memory that it takes once complete.
     pub bytes: u64,
+    /// Images that could not be read; copied when the list has grown, not with every batch.
+    skipped: Arc<Vec<Skipped>>,
 }
 
 impl Growing {
@@ -63,7 +65,7 @@ impl Growing {
         );
         let bank = MemoryBank::new(plan.spec.clone(), plan.images.clone())?;
         let extraction = embed::Extraction::start(plan, limited, 0)?;
-        Ok(Self { extraction, bank, paused: false, bytes })
+        Ok(Self { extraction, bank, paused: false, bytes, skipped: Arc::default() })
     }
 
     /// Images that are in the bank or skipped.
@@ -78,7 +80,11 @@ impl Growing {
 
     /// Embeds the next batch.
     pub fn advance(&mut self, embedder: &Embedder) -> anyhow::Result<()> {
-        self.extraction.advance(embedder, &mut self.bank)
+        self.extraction.advance(embedder, &mut self.bank)?;
+        if self.skipped.len() != self.extraction.skipped().len() {
+            self.skipped = Arc::new(self.extraction.skipped().to_vec());
+        }
+        Ok(())
     }
 
     /// Whether the bank holds every one of `spaces`.
@@ -93,7 +99,7 @@ impl Growing {
             progress: self.extraction.progress(),
             patches: (self.extraction.patches(), self.extraction.plan().patches()),
             patches_per_second: self.extraction.patches_per_second(),
-            skipped: self.extraction.skipped().to_vec(),
+            skipped: self.skipped.clone(),
             paused: self.paused,
             finished: self.extraction.is_finished(),
         }

@@ -7,6 +7,7 @@ pub mod defaults;
 mod explorer;
 pub mod facts;
 mod figures;
+mod finder;
 mod gallery;
 mod growing;
 mod handle;

@@ -46,8 +46,11 @@ pub enum Command {
     /// Shows the query's place at several patch sizes as [`Snapshot::microscope`], with these sizes in
     /// pixels (none: those that suit the image; at most [`MOST_SIZES`]), until `None`.
     Microscope(Option<Vec<u32>>),
-    /// Asks for a small picture of image `index`; it arrives as [`Event::Thumbnail`].
+    /// Asks for a small picture of image `index`; it arrives as [`Event::Thumbnail`] or
+    /// [`Event::NoThumbnail`].
     Thumbnail { data: u64, index: usize },
+    /// Looks for images; the answer is [`Snapshot::found`]. The newest question wins.
+    FindImages { data: u64, filter: ImageFilter },
     /// Something about training.
     Train(TrainCommand),
     /// Something about the comparison with another model.
@@ -85,8 +88,29 @@ pub enum Event {
     Figure(FigureEvent),
     /// A small picture (longest side at most [`THUMBNAIL_SIDE`]) of image `index` of data set `data`.
     Thumbnail { data: u64, index: usize, image: Arc<Image> },
+    /// Image `index` of data set `data` cannot be read, and why.
+    NoThumbnail { data: u64, index: usize, message: String },
     /// Something about training.
     Train(TrainEvent),
+}
+
+/// What images are looked for; all where nothing is said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImageFilter {
+    /// A part of the image's or its class's name, in any case.
+    pub text: String,
+    /// Only images of this class.
+    pub class: Option<u32>,
+}
+
+/// The images that were found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundImages {
+    /// [`DataDescription::id`].
+    pub data: u64,
+    pub filter: ImageFilter,
+    /// Their indices, rising.
+    pub images: Vec<u32>,
 }
 
 /// Longest side of a thumbnail, pixels.
@@ -101,6 +125,8 @@ pub struct Snapshot {
     pub device: Option<Arc<DeviceDescription>>,
     pub model: Option<Arc<ModelDescription>>,
     pub data: Option<Arc<DataDescription>>,
+    /// The words that opened the model.
+    pub model_source: Option<Arc<ModelSpec>>,
     /// The words that opened the data set.
     pub data_source: Option<Arc<DataSource>>,
     pub config: Option<ExploreConfig>,
@@ -110,6 +136,8 @@ pub struct Snapshot {
     pub query: Option<Arc<QueryView>>,
     /// Its neighbours: the previous query's stay until the new ones are there.
     pub galleries: Option<Arc<GalleryView>>,
+    /// What the newest search for images that is done has found.
+    pub found: Option<Arc<FoundImages>>,
     /// Extraction of the patches that the galleries search.
     pub extraction: Option<Extraction>,
     /// The image on show as each space sees it, once complete, if wanted.
@@ -322,7 +350,7 @@ pub struct Extraction {
     pub patches: (usize, usize),
     pub patches_per_second: Option<f64>,
     /// Images that could not be read, with the reason.
-    pub skipped: Vec<Skipped>,
+    pub skipped: Arc<Vec<Skipped>>,
     pub paused: bool,
     pub finished: bool,
 }

@@ -35,11 +35,11 @@ impl Thumbnails {
                 stack.extend(jobs.try_iter());
                 let excess = stack.len().saturating_sub(KEPT);
                 stack.drain(..excess);
-                // An unreadable image stays without a picture here; extraction reports it by name.
-                if let Ok(image) = job.data.image(job.index) {
-                    let image = Arc::new(reduced(&image));
-                    line.emit(Event::Thumbnail { data: job.data_id, index: job.index, image });
-                }
+                let (data, index) = (job.data_id, job.index);
+                line.emit(match job.data.image(index) {
+                    Ok(image) => Event::Thumbnail { data, index, image: Arc::new(reduced(&image)) },
+                    Err(error) => Event::NoThumbnail { data, index, message: format!("{error:#}") },
+                });
             }
         };
         thread::Builder::new().name("thumbnails".into()).spawn(work).context("could not start a thread")?;

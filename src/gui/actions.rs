@@ -17,6 +17,8 @@ pub enum Action {
     CopyFigure(FigureKind),
     CopyCaption(FigureKind),
     FindImage,
+    /// Puts the keyboard onto the list of images.
+    WalkImages,
     RandomImage,
     NextImage,
     PreviousImage,
@@ -54,9 +56,25 @@ pub enum Action {
     PreviousCheckpoint,
     NextCheckpoint,
     NextTheme,
+    /// Copies what is on show as a line of text that opens it again.
+    CopyLink,
+    /// Asks for such a line.
+    OpenLink,
+    /// Makes the whole interface larger, smaller, or as it was.
+    Zoom(Zoom),
+    /// Shows or hides the three steps to begin with.
+    ToggleHint,
     Palette,
     Help,
     Quit,
+}
+
+/// A change of the interface's size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Zoom {
+    In,
+    Out,
+    Reset,
 }
 
 /// One row of the table.
@@ -71,7 +89,7 @@ const NONE: Modifiers = Modifiers::NONE;
 const SHIFT: Modifiers = Modifiers::SHIFT;
 const ALT: Modifiers = Modifiers::ALT;
 const CTRL: Modifiers = Modifiers::COMMAND;
-const CTRL_SHIFT: Modifiers = Modifiers::COMMAND.plus(Modifiers::SHIFT);
+const CTRL_SHIFT: Modifiers = CTRL.plus(SHIFT);
 
 /// A row of the table; `keys` are alternatives.
 macro_rules! row {
@@ -90,6 +108,8 @@ macro_rules! row {
 pub const ACTIONS: &[ActionInfo] = &[
     row!("Files", "Open data...", Action::OpenData, CTRL + O),
     row!("Files", "Open model...", Action::OpenModel, CTRL + M),
+    row!("Files", "Open a link (paste it)...", Action::OpenLink, CTRL_SHIFT + L),
+    row!("Files", "Copy as link", Action::CopyLink, CTRL + L),
     row!("Figures", "Copy the heatmaps as image", Action::CopyFigure(FigureKind::Heatmaps), CTRL_SHIFT + E),
     row!("Figures", "Copy the galleries as image", Action::CopyFigure(FigureKind::Galleries), CTRL_SHIFT + G),
     row!("Figures", "Copy the caption of the heatmaps", Action::CopyCaption(FigureKind::Heatmaps)),
@@ -99,6 +119,7 @@ pub const ACTIONS: &[ActionInfo] = &[
     row!("Figures", "Export a sheet of parts (Fig. 10)...", Action::Export(FigureKind::Parts)),
     row!("Figures", "Export an instance (Fig. 11, 12)...", Action::Export(FigureKind::Instance)),
     row!("Images", "Find an image or class", Action::FindImage, CTRL + F),
+    row!("Images", "Walk through the images", Action::WalkImages, NONE + I),
     row!("Images", "Random image", Action::RandomImage, NONE + R),
     row!("Images", "Next image", Action::NextImage, NONE + PageDown),
     row!("Images", "Previous image", Action::PreviousImage, NONE + PageUp),
@@ -144,7 +165,11 @@ pub const ACTIONS: &[ActionInfo] = &[
     row!("Window", "Explore", Action::ShowExplore, CTRL + Num1),
     row!("Window", "Train", Action::ShowTrain, CTRL + Num2),
     row!("Window", "Pause or resume embedding", Action::PauseExtraction, NONE + P),
+    row!("Window", "Larger interface", Action::Zoom(Zoom::In), CTRL + Plus, CTRL + Equals),
+    row!("Window", "Smaller interface", Action::Zoom(Zoom::Out), CTRL + Minus),
+    row!("Window", "Interface of usual size", Action::Zoom(Zoom::Reset), CTRL + Num0),
     row!("Window", "All commands", Action::Palette, CTRL + P),
+    row!("Window", "Three steps to begin", Action::ToggleHint, SHIFT + F1),
     row!("Window", "Keys", Action::Help, NONE + F1),
     row!("Window", "Quit", Action::Quit, CTRL + Q),
 ];
@@ -167,6 +192,7 @@ pub const MOUSE: &[(&str, &str)] = &[
     ("Pan", "Drag"),
     ("Whole image again", "Double-click"),
     ("Open a picture, a folder or a model", "Drop it"),
+    ("Open a link", "Paste it"),
 ];
 
 /// The actions whose keys were pressed since the last frame. Keys that would

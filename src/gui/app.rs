@@ -5,23 +5,27 @@ use std::path::PathBuf;
 
 use eframe::egui::{self, CentralPanel, Color32, Context, Frame, Id, Margin, Panel, ScrollArea, Ui};
 
-use crate::engine::training::TrainCommand;
+use crate::engine::training::{DataSource, TrainCommand};
 use crate::engine::{
     Command, EngineHandle, Event, FigureCommand, FigureEvent, FigureKind, FigureRequest, MapMode,
 };
 
 use super::GuiOptions;
-use super::actions::{self, Action};
+use super::actions::{self, Action, Zoom};
 use super::export::{self, ExportDialog};
 use super::files::{FileWorker, Found};
 use super::heatmap_paint;
-use super::help::{self, Palette, PaletteOutcome};
+use super::help::{self, Choice, LINK_START, Palette, PaletteOutcome};
+use super::hint;
+use super::link::Link;
 use super::notices::Notices;
 use super::open_dialog::{Dialog, Outcome, Purpose};
+use super::pane::Viewpoint;
 use super::panels::images::ImagesPanel;
 use super::panels::inspector::InspectorPanel;
 use super::panels::maps::MapsPanel;
 use super::panels::{Desk, ShownMaps, Tab, controls, gallery, status, top};
+use super::recent::Recent;
 use super::session::Session;
 use super::settings::Settings;
 use super::textures::{GalleryAtlases, Thumbnails};
@@ -54,6 +58,8 @@ pub struct App {
     notices: Notices,
     files: FileWorker,
     overlay: Overlay,
+    /// A link whose data set is being opened.
+    restoring: Option<Box<Link>>,
 }
 
 /// What lies over the window and takes the keyboard.
@@ -74,17 +80,24 @@ impl App {
         if let Some(state) = &cc.wgpu_render_state {
             heatmap_paint::install(state);
         }
-        let settings = Settings::load(cc.storage);
+        let mut settings = Settings::load(cc.storage);
         cc.egui_ctx.set_theme(settings.theme);
+        // Our own table has these keys; egui keeps the zoom itself from one start to the next.
+        cc.egui_ctx.options_mut(|options| options.zoom_with_keyboard = false);
         let session = Session::new(engine);
+        let spec = options.image.map_or(options.data, |image| image.display().to_string());
+        let data = DataSource { spec, split: options.split };
+        let mut link = options.link.unwrap_or_default();
+        let spec = link.model.get_or_insert(options.model).clone();
+        session.send(Command::OpenModel { spec });
+        let DataSource { spec, split } = link.data.get_or_insert(data).clone();
+        session.send(Command::OpenData { spec, split });
+        link.dress(&mut settings);
         if settings.mode == MapMode::Pictures {
             session.send(Command::ShowPictures(true));
         }
-        session.send(Command::OpenModel { spec: options.model });
-        let spec = options.image.map_or(options.data, |image| image.display().to_string());
-        session.send(Command::OpenData { spec, split: options.split });
         let files = FileWorker::new(&cc.egui_ctx);
-        let tab = if options.runs.is_empty() { Tab::Explore } else { Tab::Train };
+        let tab = if options.runs.is_empty() { settings.tab } else { Tab::Train };
         let view = ExploreView::default();
         let maps = ShownMaps::default();
         let desk = Desk { session, settings, maps, hover: None, todo: Vec::new(), tab, view };
@@ -104,6 +117,7 @@ impl App {
             notices: Notices::default(),
             files,
             overlay: Overlay::None,
+            restoring: Some(Box::new(link)),
         }
     }
 
@@ -113,14 +127,21 @@ impl App {
                 Event::Failed { about, message } => self.notices.error(about, message),
                 Event::Figure(event) => self.take_figure(ctx, &event),
                 Event::Thumbnail { data, index, image } => self.thumbnails.insert(ctx, data, index, &image),
+                Event::NoThumbnail { data, index, message } => {
+                    self.thumbnails.mark_unreadable(data, index, message);
+                }
                 Event::Train(event) => {
                     self.closing.take_event(&event);
                     self.train.take_event(event, &mut self.notices, &self.files);
                 }
-                Event::ModelOpened | Event::DataOpened => {
-                    if let Overlay::Export(dialog) = &mut self.overlay {
-                        dialog.refresh(&self.desk);
-                    }
+                Event::ModelOpened => {
+                    self.note_model();
+                    self.refresh_export();
+                }
+                Event::DataOpened => {
+                    self.note_data();
+                    self.restore();
+                    self.refresh_export();
                 }
             }
         }
@@ -143,6 +164,106 @@ impl App {
         }
     }
 
+    /// Another model or data set: an open export dialog offers what it allows.
+    fn refresh_export(&mut self) {
+        if let Overlay::Export(dialog) = &mut self.overlay {
+            dialog.refresh(&self.desk);
+        }
+    }
+
+    fn note_model(&mut self) {
+        let source = self.desk.session.snapshot().model_source.clone();
+        source.into_iter().for_each(|spec| self.desk.settings.recent.note(Recent::Model((*spec).clone())));
+    }
+
+    fn note_data(&mut self) {
+        let source = self.desk.session.snapshot().data_source.clone();
+        source.into_iter().for_each(|source| self.desk.settings.recent.note(Recent::Data((*source).clone())));
+    }
+
+    fn open_run(&mut self, path: PathBuf) {
+        self.desk.settings.recent.note(Recent::Run(path.clone()));
+        self.train.open_run(&self.desk, path);
+    }
+
+    /// Opens what a link says; what is open already stays.
+    fn open_link(&mut self, link: Link) {
+        let snapshot = self.desk.session.snapshot().clone();
+        if let Some(spec) = link.model.clone().filter(|spec| snapshot.model_source.as_deref() != Some(spec)) {
+            self.desk.session.send(Command::OpenModel { spec });
+        }
+        self.desk.tab = Tab::Explore;
+        link.look.mode.into_iter().for_each(|mode| self.view(mode));
+        link.dress(&mut self.desk.settings);
+        let data = link.data.clone().filter(|data| snapshot.data_source.as_deref() != Some(data));
+        self.restoring = Some(Box::new(link));
+        match data {
+            Some(DataSource { spec, split }) => self.desk.session.send(Command::OpenData { spec, split }),
+            None => self.restore(),
+        }
+    }
+
+    /// Goes to the image and query of a link once its data set is there.
+    fn restore(&mut self) {
+        let Some(link) = self.restoring.take() else { return };
+        let source = self.desk.session.snapshot().data_source.clone();
+        // Another data set was opened meanwhile: image and query mean nothing in it.
+        if link.data.is_none() || link.data.as_ref() == source.as_deref() {
+            let image = self.desk.session.restore(&link);
+            if let (Some(image), Some(zoom)) = (image, link.look.zoom) {
+                self.maps.look_at(image, Viewpoint::from_numbers(zoom));
+            }
+        }
+    }
+
+    /// Puts what is on show into the clipboard as a link.
+    fn copy_link(&mut self, ctx: &Context) {
+        let mut link = self.desk.session.link();
+        link.take_look(&self.desk.settings, self.maps.viewpoint().numbers());
+        let text = link.to_string();
+        ctx.copy_text(text.clone());
+        let query = self.desk.session.query();
+        let is_partial =
+            query.is_some_and(|query| query.parts.iter().any(|part| part.source.area().is_none()));
+        let without = if is_partial { ", without the pictures from outside the data set" } else { "" };
+        let how = "bagssl --open LINK, or paste it into the window";
+        self.notices.done("Copied as link", format!("{text} ({how}{without})"));
+    }
+
+    /// Opens a link that was pasted where nothing else takes it.
+    fn take_pasted(&mut self, ctx: &Context) {
+        let pasted = ctx.input(|input| {
+            input.events.iter().find_map(|event| match event {
+                egui::Event::Paste(text) if Link::is_meant(text) => Some(text.clone()),
+                _ => None,
+            })
+        });
+        match pasted.map(|text| text.parse::<Link>()) {
+            None => {}
+            Some(Ok(link)) => self.open_link(link),
+            Some(Err(error)) => self.notices.error("The pasted link".to_owned(), format!("{error:#}")),
+        }
+    }
+
+    fn open_recent(&mut self, recent: Recent) {
+        match recent {
+            Recent::Data(DataSource { spec, split }) => {
+                self.desk.session.send(Command::OpenData { spec, split });
+            }
+            Recent::Model(spec) => self.desk.session.send(Command::OpenModel { spec }),
+            Recent::Run(path) => {
+                self.desk.tab = Tab::Train;
+                self.open_run(path);
+            }
+        }
+    }
+
+    /// Opens something over the window that lists what was opened lately.
+    fn show_overlay(&mut self, overlay: Overlay) {
+        self.files.ask_gone(self.desk.settings.recent.paths());
+        self.overlay = overlay;
+    }
+
     fn take_files(&mut self, ctx: &Context) {
         for found in self.files.drain() {
             if let Found::Dropped { path, is_model } = &found {
@@ -155,6 +276,9 @@ impl App {
             self.train.take_found(&found);
             if let Overlay::Export(dialog) = &mut self.overlay {
                 dialog.take_found(&found, &self.desk);
+            }
+            if let Found::Gone(gone) = &found {
+                self.desk.settings.recent.set_gone(gone.clone());
             }
             if let Overlay::Dialog(dialog) = &mut self.overlay
                 && let Some(outcome) = dialog.take_found(&found)
@@ -174,7 +298,7 @@ impl App {
         match outcome {
             Outcome::Cancelled => {}
             Outcome::TrainData(source) => self.train.set_data(&self.desk, source),
-            Outcome::Run(path) => self.train.open_run(&self.desk, path),
+            Outcome::Run(path) => self.open_run(path),
             Outcome::Confirmed(command) => {
                 if let Command::Train(TrainCommand::ExportCurves { path, .. }) = &command {
                     let folder = path.parent().map_or(String::new(), |folder| folder.display().to_string());
@@ -204,11 +328,11 @@ impl App {
     fn run(&mut self, ctx: &Context, action: Action) {
         let session = &mut self.desk.session;
         match action {
-            Action::OpenData => self.overlay = Overlay::Dialog(Dialog::new(Purpose::Data, String::new())),
-            Action::OpenModel => self.overlay = Overlay::Dialog(Dialog::new(Purpose::Model, String::new())),
+            Action::OpenData => self.show_dialog(Purpose::Data),
+            Action::OpenModel => self.show_dialog(Purpose::Model),
             Action::OpenOther => {
                 (self.desk.tab, self.desk.view) = (Tab::Explore, ExploreView::Compare);
-                self.overlay = Overlay::Dialog(Dialog::new(Purpose::Other, String::new()));
+                self.show_dialog(Purpose::Other);
             }
             Action::PlayCheckpoints | Action::PreviousCheckpoint | Action::NextCheckpoint => {
                 self.compare.run(&self.desk, action);
@@ -219,7 +343,10 @@ impl App {
             }
             Action::CopyFigure(kind) => self.copy_figure(kind, FigureCommand::CopyImage),
             Action::CopyCaption(kind) => self.copy_figure(kind, FigureCommand::CopyCaption),
+            Action::CopyLink => self.copy_link(ctx),
+            Action::OpenLink => self.show_overlay(Overlay::Palette(Palette::with_text(LINK_START))),
             Action::FindImage => self.images.focus_filter = true,
+            Action::WalkImages => self.images.focus_list = true,
             Action::RandomImage => {
                 self.images.random().into_iter().for_each(|index| session.show_image(index))
             }
@@ -251,12 +378,10 @@ impl App {
             Action::ShowExplore => self.desk.tab = Tab::Explore,
             Action::ShowView(view) => (self.desk.tab, self.desk.view) = (Tab::Explore, view),
             Action::ShowTrain => self.desk.tab = Tab::Train,
-            Action::ChooseTrainData => {
-                self.overlay = Overlay::Dialog(Dialog::new(Purpose::TrainData, String::new()));
-            }
+            Action::ChooseTrainData => self.show_dialog(Purpose::TrainData),
             Action::OpenRun => {
                 self.desk.tab = Tab::Train;
-                self.overlay = Overlay::Dialog(Dialog::new(Purpose::Run, String::new()));
+                self.show_dialog(Purpose::Run);
             }
             Action::StartTraining
             | Action::PauseTraining
@@ -264,10 +389,18 @@ impl App {
             | Action::StopTraining
             | Action::PinQuery => self.train.run(&self.desk, action),
             Action::NextTheme => self.desk.settings.next_theme(ctx),
-            Action::Palette => self.overlay = Overlay::Palette(Palette::default()),
+            Action::Zoom(Zoom::In) => egui::gui_zoom::zoom_in(ctx),
+            Action::Zoom(Zoom::Out) => egui::gui_zoom::zoom_out(ctx),
+            Action::Zoom(Zoom::Reset) => ctx.set_zoom_factor(1.0),
+            Action::ToggleHint => self.desk.settings.hint = !self.desk.settings.hint,
+            Action::Palette => self.show_overlay(Overlay::Palette(Palette::default())),
             Action::Help => self.overlay = Overlay::Keys,
             Action::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
         }
+    }
+
+    fn show_dialog(&mut self, purpose: Purpose) {
+        self.show_overlay(Overlay::Dialog(Dialog::new(purpose, String::new())));
     }
 
     /// Looks at the heatmaps in another way.
@@ -289,7 +422,7 @@ impl App {
         match &mut self.overlay {
             Overlay::None => {}
             Overlay::Dialog(dialog) => {
-                if let Some(outcome) = dialog.ui(ctx, &self.files) {
+                if let Some(outcome) = dialog.ui(ctx, &self.files, &self.desk.settings.recent) {
                     self.end_dialog(outcome);
                 }
             }
@@ -303,12 +436,16 @@ impl App {
                     self.overlay = Overlay::None;
                 }
             }
-            Overlay::Palette(palette) => match palette.ui(ctx) {
+            Overlay::Palette(palette) => match palette.ui(ctx, &self.desk.settings.recent) {
                 PaletteOutcome::Open => {}
                 PaletteOutcome::Closed => self.overlay = Overlay::None,
-                PaletteOutcome::Chosen(action) => {
+                PaletteOutcome::Chosen(choice) => {
                     self.overlay = Overlay::None;
-                    self.desk.todo.push(action);
+                    match choice {
+                        Choice::Action(action) => self.desk.todo.push(action),
+                        Choice::Open(recent) => self.open_recent(recent),
+                        Choice::Link(link) => self.open_link(*link),
+                    }
                 }
             },
         }
@@ -346,6 +483,7 @@ impl App {
 
     fn middle_ui(&mut self, ui: &mut Ui) {
         self.notices.ui(ui);
+        hint::hint_ui(ui, &mut self.desk);
         match self.desk.view {
             ExploreView::Maps => self.maps_ui(ui),
             ExploreView::Microscope => self.microscope.ui(ui, &mut self.desk),
@@ -408,6 +546,9 @@ impl eframe::App for App {
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
         let ctx = ui.ctx().clone();
         if matches!(self.overlay, Overlay::None) {
+            if !ctx.egui_wants_keyboard_input() {
+                self.take_pasted(&ctx);
+            }
             let shows_explore = self.desk.tab == Tab::Explore;
             let pressed = actions::take_pressed(&ctx).into_iter();
             self.desk.todo.extend(pressed.filter(|action| shows_explore || !action.is_of_explore()));
@@ -426,6 +567,7 @@ impl eframe::App for App {
     }
 
     fn save(&mut self, storage: &mut dyn eframe::Storage) {
+        self.desk.settings.tab = self.desk.tab;
         self.desk.settings.save(storage);
     }
 }

@@ -15,6 +15,8 @@ pub enum Found {
     Exists { path: PathBuf, exists: bool },
     /// A folder that does not exist yet.
     FreeFolder(PathBuf),
+    /// Paths that were asked about and do not exist.
+    Gone(Vec<PathBuf>),
     /// The system's dialog for a run folder was closed, with or without a choice.
     RunFolder(Option<PathBuf>),
     /// Something was dropped on the window.
@@ -95,6 +97,11 @@ impl FileWorker {
     /// Finds out whether something stands at `path`.
     pub fn ask_exists(&self, path: PathBuf) {
         self.spawn(move || Found::Exists { exists: path.exists(), path });
+    }
+
+    /// Finds out which of `paths` do not exist.
+    pub fn ask_gone(&self, paths: Vec<PathBuf>) {
+        self.spawn(move || Found::Gone(paths.into_iter().filter(|path| !path.exists()).collect()));
     }
 
     /// Finds out what was dropped.

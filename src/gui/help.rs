@@ -2,28 +2,42 @@
 
 use eframe::egui::{Context, Grid, Id, Key, Modal, RichText, ScrollArea, TextEdit, Ui};
 
-use super::actions::{ACTIONS, Action, ActionInfo, MOUSE, keys_text};
+use super::actions::{ACTIONS, Action, MOUSE, keys_text};
+use super::link::Link;
+use super::recent::{Recent, RecentFiles};
 use super::theme::{STEP, overlay_frame};
 
 /// Draws the list of keys. Returns whether it is to be closed.
 pub fn keys_ui(ctx: &Context) -> bool {
     let modal = Modal::new(Id::unique("keys")).frame(overlay_frame(ctx)).show(ctx, |ui| {
-        ui.set_width(640.0);
+        ui.set_width(720.0);
         ui.label(RichText::new("Keys").strong());
         ui.add_space(STEP);
-        ui.columns(2, |columns| {
-            for group in ["Files", "Figures", "Images", "Query"] {
-                group_ui(&mut columns[0], group);
-            }
-            for group in ["View", "Training", "Window"] {
-                group_ui(&mut columns[1], group);
-            }
-            mouse_ui(&mut columns[1]);
+        let height = (ctx.content_rect().height() - 140.0).max(120.0);
+        ScrollArea::vertical().max_height(height).show(ui, |ui| {
+            ui.columns(2, |columns| {
+                for (group, column) in groups_in_columns() {
+                    group_ui(&mut columns[column], group);
+                }
+                mouse_ui(&mut columns[1]);
+            });
         });
         ui.add_space(STEP);
         ui.button("Close").clicked()
     });
     modal.inner || modal.should_close()
+}
+
+/// All groups of the table in its order, each with its column: the first takes half of all lines.
+fn groups_in_columns() -> Vec<(&'static str, usize)> {
+    let mut groups: Vec<(&str, usize)> = vec![];
+    let whole = ACTIONS.len() + MOUSE.len();
+    for (index, info) in ACTIONS.iter().enumerate() {
+        if !groups.iter().any(|(group, _)| *group == info.group) {
+            groups.push((info.group, usize::from(2 * index >= whole)));
+        }
+    }
+    groups
 }
 
 fn group_ui(ui: &mut Ui, group: &str) {
@@ -48,6 +62,26 @@ fn mouse_ui(ui: &mut Ui) {
     }
 }
 
+/// How links begin.
+pub const LINK_START: &str = "bagssl:";
+
+/// What can be chosen in the palette.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Choice {
+    Action(Action),
+    /// Opens something again.
+    Open(Recent),
+    /// Restores what a link says.
+    Link(Box<Link>),
+}
+
+/// A row of the palette.
+struct Row {
+    name: String,
+    keys: String,
+    choice: Choice,
+}
+
 /// The palette while it is open.
 #[derive(Default)]
 pub struct Palette {
@@ -55,15 +89,22 @@ pub struct Palette {
     chosen: usize,
 }
 
+impl Palette {
+    /// With something typed already.
+    pub fn with_text(text: &str) -> Self {
+        Self { text: text.to_owned(), ..Self::default() }
+    }
+}
+
 /// What came of the palette in a frame.
 pub enum PaletteOutcome {
     Open,
     Closed,
-    Chosen(Action),
+    Chosen(Choice),
 }
 
 impl Palette {
-    pub fn ui(&mut self, ctx: &Context) -> PaletteOutcome {
+    pub fn ui(&mut self, ctx: &Context, recent: &RecentFiles) -> PaletteOutcome {
         let modal = Modal::new(Id::unique("palette")).frame(overlay_frame(ctx)).show(ctx, |ui| {
             ui.set_width(400.0);
             let (up, down, enter) = ui.input(|input| {
@@ -80,37 +121,44 @@ impl Palette {
             if field.changed() {
                 self.chosen = 0;
             }
-            let fitting = fitting(&self.text);
+            let fitting = fitting(ui.ctx(), &self.text, recent);
             let last = fitting.len().saturating_sub(1);
             self.chosen = (self.chosen + usize::from(down)).saturating_sub(usize::from(up)).min(last);
             let clicked = self.list_ui(ui, &fitting, up || down);
-            let entered = fitting.get(self.chosen).filter(|_| enter).map(|info| info.action);
+            let entered = fitting.get(self.chosen).filter(|_| enter).map(|row| row.choice.clone());
             clicked.or(entered)
         });
         match modal.inner {
-            Some(action) => PaletteOutcome::Chosen(action),
+            Some(choice) => PaletteOutcome::Chosen(choice),
             None if modal.should_close() => PaletteOutcome::Closed,
             None => PaletteOutcome::Open,
         }
     }
 
-    fn list_ui(&self, ui: &mut Ui, fitting: &[&ActionInfo], moved: bool) -> Option<Action> {
+    /// Why there is nothing to choose.
+    fn remark(&self) -> String {
+        match self.text.parse::<Link>() {
+            _ if self.text.trim() == LINK_START => "Paste a link here; it begins with bagssl:1?".to_owned(),
+            Err(error) if Link::is_meant(&self.text) => format!("This link cannot be opened: {error:#}."),
+            _ => "No command has these words.".to_owned(),
+        }
+    }
+
+    fn list_ui(&self, ui: &mut Ui, fitting: &[Row], moved: bool) -> Option<Choice> {
         let mut clicked = None;
         ScrollArea::vertical().max_height(320.0).show(ui, |ui| {
-            for (index, info) in fitting.iter().enumerate() {
-                let keys = keys_text(ui.ctx(), info);
-                let text =
-                    if keys.is_empty() { info.name.to_owned() } else { format!("{}   {keys}", info.name) };
+            for (index, Row { name, keys, choice }) in fitting.iter().enumerate() {
+                let text = if keys.is_empty() { name.clone() } else { format!("{name}   {keys}") };
                 let row = ui.selectable_label(index == self.chosen, text);
                 if moved && index == self.chosen {
                     row.scroll_to_me(None);
                 }
                 if row.clicked() {
-                    clicked = Some(info.action);
+                    clicked = Some(choice.clone());
                 }
             }
             if fitting.is_empty() {
-                ui.weak("No command has these words.");
+                ui.weak(self.remark());
             }
             ui.take_available_width();
         });
@@ -118,14 +166,34 @@ impl Palette {
     }
 }
 
-/// The actions that have all words of `text` in their name or group.
-fn fitting(text: &str) -> Vec<&'static ActionInfo> {
+/// The actions and the files opened lately that have all words of `text` in their name or group.
+fn fitting(ctx: &Context, text: &str, recent: &RecentFiles) -> Vec<Row> {
+    if Link::is_meant(text) {
+        let link = text.parse::<Link>().ok();
+        let row = |link| Row {
+            name: "Open this link".to_owned(),
+            keys: String::new(),
+            choice: Choice::Link(Box::new(link)),
+        };
+        return link.map(row).into_iter().collect();
+    }
     let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
-    let fits = |info: &&ActionInfo| {
-        let name = format!("{} {}", info.group, info.name).to_lowercase();
+    let fits = |group: &str, name: &str| {
+        let name = format!("{group} {name}").to_lowercase();
         words.iter().all(|word| name.contains(word.as_str()))
     };
-    ACTIONS.iter().filter(fits).filter(|info| info.action != Action::Palette).collect()
+    let actions = ACTIONS.iter().filter(|info| info.action != Action::Palette);
+    let actions = actions.filter(|info| fits(info.group, info.name)).map(|info| Row {
+        name: info.name.to_owned(),
+        keys: keys_text(ctx, info),
+        choice: Choice::Action(info.action),
+    });
+    let files = recent.list().iter().map(|file| {
+        let gone = if recent.is_gone(file) { " (not there any more)" } else { "" };
+        let name = format!("Open {} again: {}{gone}", file.kind(), file.title());
+        Row { name, keys: String::new(), choice: Choice::Open(file.clone()) }
+    });
+    actions.chain(files.filter(|row| fits("Files recent", &row.name))).collect()
 }
 
 #[cfg(test)]
@@ -133,11 +201,32 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_action_is_on_the_list_of_keys() {
+        let groups = groups_in_columns();
+        for info in ACTIONS {
+            assert_eq!(groups.iter().filter(|(group, _)| *group == info.group).count(), 1, "{}", info.name);
+        }
+        assert!(groups.is_sorted_by_key(|(_, column)| column) && groups.last().unwrap().1 == 1);
+    }
+
+    #[test]
     fn the_palette_finds_commands_by_their_words() {
-        let names: Vec<&str> = fitting("export fig").iter().map(|info| info.name).collect();
-        assert_eq!(names.len(), 4);
-        assert_eq!(names[0], "Export heatmaps (Fig. 4, 6)...");
-        assert!(fitting("xyzzy").is_empty());
-        assert_eq!(fitting("").len(), ACTIONS.len() - 1);
+        let ctx = Context::default();
+        let mut recent = RecentFiles::default();
+        let names = |text: &str, recent: &RecentFiles| -> Vec<String> {
+            fitting(&ctx, text, recent).into_iter().map(|row| row.name).collect()
+        };
+        let exports = names("export fig", &recent);
+        assert_eq!(exports.len(), 4);
+        assert_eq!(exports[0], "Export heatmaps (Fig. 4, 6)...");
+        assert!(names("xyzzy", &recent).is_empty());
+        assert_eq!(names("bagssl:1?image=3", &recent), ["Open this link"]);
+        assert!(names("bagssl:1?image=x", &recent).is_empty());
+        assert!(Palette::with_text("bagssl:1?image=x").remark().contains("expected a whole number"));
+        assert_eq!(names("", &recent).len(), ACTIONS.len() - 1);
+        recent.note(Recent::Run("/runs/first".into()));
+        assert_eq!(names("recent first", &recent), ["Open run again: /runs/first"]);
+        recent.set_gone(recent.paths());
+        assert_eq!(names("open again", &recent), ["Open run again: /runs/first (not there any more)"]);
     }
 }

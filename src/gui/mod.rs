@@ -9,14 +9,19 @@ mod export;
 mod files;
 mod heatmap_paint;
 mod help;
+mod hint;
 mod histogram;
 mod history;
+mod libraries;
+mod link;
 mod map_painter;
 mod marks;
 mod notices;
 mod open_dialog;
 mod pane;
 mod panels;
+mod recent;
+mod roving;
 mod scale;
 mod session;
 mod settings;
@@ -34,6 +39,7 @@ use crate::engine::facts::{DeviceChoice, ModelSpec};
 use crate::engine::{self, EngineHandle, Split};
 
 pub use app::App;
+pub use link::Link;
 
 /// What the window opens with.
 #[derive(Clone, Debug)]
@@ -48,13 +54,24 @@ pub struct GuiOptions {
     pub image: Option<PathBuf>,
     /// Run folders to show in the Train tab, which opens first if there are any.
     pub runs: Vec<PathBuf>,
+    /// A state to restore; what it says of model and data goes before the fields above.
+    pub link: Option<Link>,
+}
+
+impl Default for GuiOptions {
+    /// The built-in model and data.
+    fn default() -> Self {
+        let (model, data) = ("demo".into(), "demo".into());
+        Self { model, data, split: None, image: None, runs: vec![], link: None }
+    }
 }
 
 /// Opens the window with an engine on the device that was chosen; where that is a GPU, window and
 /// engine share it.
 pub fn open(options: GuiOptions, choice: DeviceChoice) -> anyhow::Result<()> {
+    libraries::check()?;
     let device = engine::open_device(choice)?;
-    let mut wgpu_options = egui_wgpu::WgpuConfiguration::default();
+    let mut wgpu_options = drawing();
     if let Some(setup) = &device.setup {
         wgpu_options.wgpu_setup = egui_wgpu::WgpuSetup::Existing(egui_wgpu::WgpuSetupExisting {
             instance: setup.instance.clone(),
@@ -64,6 +81,15 @@ pub fn open(options: GuiOptions, choice: DeviceChoice) -> anyhow::Result<()> {
         });
     }
     run(options, wgpu_options, |context, _| engine::start(device, move || context.request_repaint()))
+}
+
+/// How the window draws where it opens a device of its own: not on OpenGL, which lacks what the heatmaps need.
+fn drawing() -> egui_wgpu::WgpuConfiguration {
+    let mut options = egui_wgpu::WgpuConfiguration::default();
+    if let egui_wgpu::WgpuSetup::CreateNew(setup) = &mut options.wgpu_setup {
+        setup.instance_descriptor.backends = wgpu::Backends::PRIMARY;
+    }
+    options
 }
 
 /// Opens the window and returns when it is closed. `wgpu_options` say which
@@ -91,9 +117,8 @@ pub fn run(
     });
     eframe::run_native("bagssl", native, create).map_err(|error| {
         anyhow::anyhow!(
-            "the window could not be opened: {error}. It needs a display (DISPLAY or WAYLAND_DISPLAY), a Vulkan \
-             driver and the X libraries; on Debian: apt install mesa-vulkan-drivers libvulkan1 libxkbcommon-x11-0 \
-             libx11-xcb1 libxcursor1 libxi6 libxrandr2. Every other command works without a window"
+            "the window could not be opened: {error}. It needs a display that answers and a Vulkan driver (a GPU's, \
+             or on Debian: apt install mesa-vulkan-drivers). Every other command works without a window"
         )
     })
 }

@@ -9,6 +9,7 @@ use crate::engine::training::{CurveExport, DataSource, TrainCommand};
 use crate::engine::{Command, CompareCommand, Split};
 
 use super::files::{FileWorker, Found};
+use super::recent::{Recent, RecentFiles};
 use super::theme::{STEP, overlay_frame};
 
 /// File endings of figures.
@@ -117,7 +118,11 @@ impl Dialog {
                 self.note = "This file exists already.".to_owned();
                 self.replaces = Some(path.clone());
             }
-            Found::Exists { .. } | Found::Dropped { .. } | Found::FreeFolder(_) | Found::RunFolder(_) => {}
+            Found::Exists { .. }
+            | Found::Dropped { .. }
+            | Found::FreeFolder(_)
+            | Found::Gone(_)
+            | Found::RunFolder(_) => {}
         }
         None
     }
@@ -167,7 +172,7 @@ impl Dialog {
     }
 
     /// Draws the dialog over everything else.
-    pub fn ui(&mut self, ctx: &egui::Context, files: &FileWorker) -> Option<Outcome> {
+    pub fn ui(&mut self, ctx: &egui::Context, files: &FileWorker, recent: &RecentFiles) -> Option<Outcome> {
         let modal = Modal::new(Id::unique("path dialog")).frame(overlay_frame(ctx)).show(ctx, |ui| {
             ui.set_width(520.0);
             ui.label(RichText::new(self.title()).strong());
@@ -178,10 +183,11 @@ impl Dialog {
             if matches!(self.purpose, Purpose::Data | Purpose::TrainData) {
                 self.split_ui(ui);
             }
+            let again = self.recent_ui(ui, recent);
             let obstacle = self.obstacle();
             ui.label(RichText::new(obstacle.unwrap_or(&self.note)).weak());
             ui.add_space(STEP);
-            self.buttons_ui(ui, files, obstacle.is_none(), confirmed_by_key)
+            self.buttons_ui(ui, files, obstacle.is_none(), confirmed_by_key).or(again)
         });
         let is_closed = modal.should_close();
         modal.inner.or(is_closed.then_some(Outcome::Cancelled))
@@ -242,6 +248,43 @@ impl Dialog {
             }
         });
         field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter))
+    }
+
+    /// What was opened lately of the same kind; a click opens it again.
+    fn recent_ui(&mut self, ui: &mut Ui, recent: &RecentFiles) -> Option<Outcome> {
+        let kinds = match self.purpose {
+            Purpose::Data | Purpose::TrainData => &["data"][..],
+            Purpose::Model => &["model"],
+            Purpose::Other => &["model", "run"],
+            Purpose::Run => &["run"],
+            Purpose::Curves => return None,
+        };
+        let mut chosen = None;
+        for (index, file) in recent.list().iter().filter(|file| kinds.contains(&file.kind())).enumerate() {
+            if index == 0 {
+                ui.add_space(STEP / 2.0);
+                ui.label(RichText::new("Opened lately").weak());
+            }
+            let is_gone = recent.is_gone(file);
+            let gone = if is_gone { "  (not there any more)" } else { "" };
+            let row = egui::Button::new(format!("{}{gone}", file.title())).truncate();
+            if ui.add_enabled(!is_gone, row).clicked() {
+                chosen = Some(file.clone());
+            }
+        }
+        Some(match chosen? {
+            Recent::Data(source) if self.purpose == Purpose::TrainData => Outcome::TrainData(source),
+            Recent::Data(DataSource { spec, split }) => Outcome::Confirmed(Command::OpenData { spec, split }),
+            Recent::Model(spec) if self.purpose == Purpose::Other => {
+                Outcome::Confirmed(Command::Compare(CompareCommand::OpenOther { spec }))
+            }
+            Recent::Run(path) if self.purpose == Purpose::Other => {
+                let spec = path.display().to_string().into();
+                Outcome::Confirmed(Command::Compare(CompareCommand::OpenOther { spec }))
+            }
+            Recent::Model(spec) => Outcome::Confirmed(Command::OpenModel { spec }),
+            Recent::Run(path) => Outcome::Run(path),
+        })
     }
 
     fn split_ui(&mut self, ui: &mut Ui) {

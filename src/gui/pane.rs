@@ -61,6 +61,18 @@ impl Viewpoint {
         }
     }
 
+    /// Zoom and the point of the image in the middle, as numbers; `None` for the whole image.
+    pub fn numbers(&self) -> Option<[f32; 3]> {
+        (!self.is_whole()).then_some([self.zoom, self.centre.x, self.centre.y])
+    }
+
+    /// What [`Self::numbers`] said.
+    pub fn from_numbers([zoom, x, y]: [f32; 3]) -> Self {
+        let mut viewpoint = Self { zoom: zoom.clamp(1.0, MAX_ZOOM), centre: vec2(x, y) };
+        viewpoint.keep_on_image();
+        viewpoint
+    }
+
     /// Zooms by `factor` and keeps `fixed` (a point of the image in [0, 1]) where it is.
     pub fn zoom_about(&mut self, fixed: Vec2, factor: f32) {
         let zoom = (self.zoom * factor).clamp(1.0, MAX_ZOOM);

@@ -4,11 +4,15 @@
 use std::sync::Arc;
 
 use crate::engine::{
-    Command, EngineHandle, Event, ExploreConfig, QuerySpec, RequestId, Sign, Snapshot, Source,
+    Command, EngineHandle, Event, ExploreConfig, QueryPart, QuerySpec, RequestId, Sign, Snapshot, Source,
 };
 use crate::patch::{BoxRef, PatchGrid, PatchRef};
 
 use super::history::History;
+use super::link::{Link, QueryBox};
+use super::recent::absolute;
+use crate::engine::facts::ModelSpec;
+use crate::engine::training::DataSource;
 
 /// How long settings must rest before they are sent, seconds: dragging a
 /// number through ten values starts one extraction, not ten.
@@ -69,7 +73,7 @@ impl Session {
                     self.asked = None;
                     self.draft = Draft::default();
                 }
-                Event::Figure(_) | Event::Thumbnail { .. } | Event::Train(_) => {}
+                Event::Figure(_) | Event::Thumbnail { .. } | Event::NoThumbnail { .. } | Event::Train(_) => {}
             }
         }
         self.snapshot = self.engine.snapshot();
@@ -153,9 +157,13 @@ impl Session {
     }
 
     fn ask(&mut self, query: QuerySpec) {
+        let image = self.image_for(&query);
+        self.ask_on(query, image);
+    }
+
+    fn ask_on(&mut self, query: QuerySpec, image: usize) {
         self.last_id += 1;
         if let Some(data) = self.data_id() {
-            let image = self.image_for(&query);
             self.send(Command::Query { id: self.last_id, data, query: query.clone(), image });
         }
         self.asked = Some((self.last_id, query));
@@ -259,6 +267,60 @@ impl Session {
         }
     }
 
+    /// What is on show, without how it looks.
+    pub fn link(&self) -> Link {
+        let snapshot = &self.snapshot;
+        let mut link = Link {
+            model: snapshot
+                .model_source
+                .as_ref()
+                .map(|model| ModelSpec { path: absolute(&model.path), overrides: model.overrides }),
+            data: snapshot
+                .data_source
+                .as_ref()
+                .map(|data| DataSource { spec: absolute(&data.spec), split: data.split }),
+            image: snapshot.view.as_ref().map(|view| view.index),
+            ..Link::default()
+        };
+        let side = self.config().map_or(0, |config| config.grid.patch);
+        let part = |(sign, area): (Sign, BoxRef)| QueryBox {
+            is_minus: sign == Sign::Minus,
+            image: area.image,
+            y: area.y,
+            x: area.x,
+            size: ((area.width, area.height) != (side, side)).then_some((area.width, area.height)),
+        };
+        link.query.extend(self.query().iter().flat_map(|query| query.boxes()).map(part));
+        self.config().iter().for_each(|config| link.take_config(config));
+        link
+    }
+
+    /// Takes over the settings of a link and goes to its image and query. Returns the image.
+    pub fn restore(&mut self, link: &Link) -> Option<usize> {
+        if let Some(config) = self.config() {
+            let restored = link.configured(config.clone());
+            if restored != config {
+                self.send_config(restored);
+            }
+        }
+        let side = self.config().map_or(1, |config| config.grid.patch);
+        let part = |part: &QueryBox| {
+            let (width, height) = part.size.unwrap_or((side, side));
+            let area = BoxRef { image: part.image, y: part.y, x: part.x, height, width };
+            let sign = if part.is_minus { Sign::Minus } else { Sign::Plus };
+            QueryPart { sign, source: area.into() }
+        };
+        let query = QuerySpec { parts: link.query.iter().map(part).collect() };
+        if query.parts.is_empty() {
+            link.image.into_iter().for_each(|index| self.show_image(index));
+            return link.image;
+        }
+        let image = link.image.or(query.home().map(|image| image as usize)).unwrap_or(0);
+        self.history.push(query.clone(), false);
+        self.ask_on(query, image);
+        Some(image)
+    }
+
     /// The settings as the user last put them.
     pub fn config(&self) -> Option<ExploreConfig> {
         self.draft.config.clone().or_else(|| self.snapshot.config.clone())
@@ -285,19 +347,23 @@ impl Session {
         if Some(&config) == self.snapshot.config.as_ref() {
             self.draft = Draft::default();
         } else {
-            self.draft.touched = None;
-            self.draft.before = self.snapshot.config.clone();
-            self.last_id += 1;
-            let sizes = self.snapshot.config.as_ref().map(|old| (old.grid.patch, config.grid.patch));
-            let (old, new) = sizes.unwrap_or_default();
-            self.history.follow_patch_size(old, new);
-            if let Some(mut query) = self.query() {
-                query.follow_patch_size(old, new);
-                self.asked = Some((self.last_id, query));
-            }
-            self.send(Command::Configure { id: self.last_id, config });
+            self.send_config(config);
         }
         None
+    }
+
+    fn send_config(&mut self, config: ExploreConfig) {
+        let before = self.snapshot.config.clone();
+        self.last_id += 1;
+        let sizes = before.as_ref().map(|old| (old.grid.patch, config.grid.patch));
+        let (old, new) = sizes.unwrap_or_default();
+        self.history.follow_patch_size(old, new);
+        if let Some(mut query) = self.query() {
+            query.follow_patch_size(old, new);
+            self.asked = Some((self.last_id, query));
+        }
+        self.draft = Draft { config: Some(config.clone()), touched: None, before };
+        self.send(Command::Configure { id: self.last_id, config });
     }
 }
 

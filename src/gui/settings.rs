@@ -3,6 +3,8 @@
 use eframe::egui::{Context, ThemePreference};
 use serde::{Deserialize, Serialize};
 
+use super::panels::Tab;
+use super::recent::RecentFiles;
 use crate::colormap::Colormap;
 use crate::engine::MapMode;
 
@@ -35,6 +37,11 @@ pub struct Settings {
     pub export_folder: String,
     /// How figures look.
     pub export: Choices,
+    /// The tab that was open.
+    pub tab: Tab,
+    /// Whether the three steps to begin with are shown.
+    pub hint: bool,
+    pub recent: RecentFiles,
 }
 
 impl Default for Settings {
@@ -51,6 +58,9 @@ impl Default for Settings {
             microscope: vec![],
             export_folder: String::new(),
             export: Choices::default(),
+            tab: Tab::Explore,
+            hint: true,
+            recent: RecentFiles::default(),
         }
     }
 }
@@ -90,5 +100,48 @@ impl Settings {
             ThemePreference::System => ThemePreference::Light,
         };
         ctx.set_theme(self.theme);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::gui::recent::Recent;
+
+    #[derive(Default)]
+    struct Stored(HashMap<String, String>);
+
+    impl eframe::Storage for Stored {
+        fn get_string(&self, key: &str) -> Option<String> {
+            self.0.get(key).cloned()
+        }
+        fn set_string(&mut self, key: &str, value: String) {
+            self.0.insert(key.into(), value);
+        }
+        fn remove_string(&mut self, key: &str) {
+            self.0.remove(key);
+        }
+        fn flush(&mut self) {}
+    }
+
+    #[test]
+    fn choices_recent_files_and_the_tab_are_there_again_at_the_next_start() {
+        let mut stored = Stored::default();
+        let mut settings = Settings { tab: Tab::Train, hint: false, opacity: 60, ..Settings::default() };
+        settings.recent.note(Recent::Run("/runs/a".into()));
+        settings.save(&mut stored);
+        assert_eq!(Settings::load(Some(&stored)), settings);
+    }
+
+    #[test]
+    fn what_an_older_bagssl_stored_is_read_and_what_is_broken_is_not() {
+        let mut stored = Stored::default();
+        stored.0.insert(KEY.into(), "(opacity: 400, range: (2.0, -7.0))".into());
+        let settings = Settings::load(Some(&stored));
+        assert_eq!((settings.opacity, settings.range, settings.hint), (100, [-1.0, 1.0], true));
+        stored.0.insert(KEY.into(), "nonsense".into());
+        assert_eq!(Settings::load(Some(&stored)), Settings::default());
     }
 }

@@ -22,11 +22,14 @@ const PIXELS: TextureOptions = TextureOptions {
 const MAX_SIDE: u32 = 2048;
 /// Longest side of a patch in an atlas.
 const MAX_CELL: u32 = 64;
-/// Thumbnails that are kept.
-const MAX_THUMBNAILS: usize = 1024;
+/// Memory that thumbnails may take, bytes of pixels: about a thousand of full size.
+pub const THUMBNAIL_BUDGET: usize = 16 << 20;
+/// Images that are remembered as unreadable.
+const MAX_UNREADABLE: usize = 4096;
 /// Thumbnails that are asked for at a time.
 const MAX_REQUESTS: usize = 24;
-/// A thumbnail that has not come after this time never will (its file cannot be read), seconds.
+/// A thumbnail that has not come after this time never will (it was scrolled past), seconds; it may be asked
+/// for again.
 const REQUEST_SECS: f64 = 10.0;
 
 /// `image`, averaged down by a whole factor to sides of at most `max_side`.
@@ -95,7 +98,11 @@ impl PictureSlot {
 pub struct Thumbnails {
     data: u64,
     textures: HashMap<usize, (TextureHandle, u64)>,
+    /// Bytes of all textures.
+    bytes: usize,
+    /// When those that are to come were asked for, seconds.
     requested: HashMap<usize, f64>,
+    unreadable: HashMap<usize, String>,
     frame: u64,
 }
 
@@ -106,6 +113,8 @@ pub enum Thumbnail<'a> {
     Missing {
         ask: bool,
     },
+    /// Its image cannot be read, and why.
+    Unreadable(&'a str),
 }
 
 impl Thumbnails {
@@ -123,25 +132,54 @@ impl Thumbnails {
             return;
         }
         self.requested.remove(&index);
-        if self.textures.len() >= MAX_THUMBNAILS {
+        let texture = ctx.load_texture(format!("thumbnail {index}"), color_image(image, MAX_CELL), PIXELS);
+        if self.bytes + texture.byte_size() > THUMBNAIL_BUDGET {
             self.forget_oldest();
         }
-        let texture = ctx.load_texture(format!("thumbnail {index}"), color_image(image, MAX_CELL), PIXELS);
-        self.textures.insert(index, (texture, self.frame));
+        self.bytes += texture.byte_size();
+        if let Some((old, _)) = self.textures.insert(index, (texture, self.frame)) {
+            self.bytes -= old.byte_size();
+        }
     }
 
+    /// Takes in that an image cannot be read.
+    pub fn mark_unreadable(&mut self, data: u64, index: usize, message: String) {
+        if data == self.data {
+            self.requested.remove(&index);
+            if self.unreadable.len() >= MAX_UNREADABLE {
+                self.unreadable.clear();
+            }
+            self.unreadable.insert(index, message);
+        }
+    }
+
+    /// Bytes of pixels that are kept; at most [`THUMBNAIL_BUDGET`].
+    #[cfg(test)]
+    fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Lets go of the half that was not seen for longest.
     fn forget_oldest(&mut self) {
-        let mut seen: Vec<u64> = self.textures.values().map(|(_, frame)| *frame).collect();
-        let middle = seen.len() / 2;
-        let (_, &mut median, _) = seen.select_nth_unstable(middle);
-        self.textures.retain(|_, (_, frame)| *frame > median);
+        let mut seen: Vec<(u64, usize)> =
+            self.textures.iter().map(|(index, (_, frame))| (*frame, *index)).collect();
+        seen.sort_unstable();
+        for (_, index) in &seen[..seen.len().div_ceil(2)] {
+            self.textures.remove(index);
+        }
+        self.bytes = self.textures.values().map(|(texture, _)| texture.byte_size()).sum();
     }
 
     /// The thumbnail of image `index` at time `now` in seconds.
     pub fn get(&mut self, index: usize, now: f64) -> Thumbnail<'_> {
         if !self.textures.contains_key(&index) {
-            let waiting = self.requested.values().filter(|asked| now - **asked < REQUEST_SECS).count();
-            let ask = waiting < MAX_REQUESTS && !self.requested.contains_key(&index);
+            if let Some(message) = self.unreadable.get(&index) {
+                return Thumbnail::Unreadable(message);
+            }
+            if self.requested.len() >= MAX_REQUESTS {
+                self.requested.retain(|_, asked| now - *asked < REQUEST_SECS);
+            }
+            let ask = self.requested.len() < MAX_REQUESTS && !self.requested.contains_key(&index);
             if ask {
                 self.requested.insert(index, now);
             }
@@ -246,5 +284,30 @@ mod tests {
         assert!(matches!(thumbnails.get(99, 1.0), Thumbnail::Missing { ask: true }));
         thumbnails.insert(&ctx, 0, 1, &Image::filled(8, 8, [1; 3]));
         assert!(matches!(thumbnails.get(1, 1.0), Thumbnail::Missing { .. }), "of another data set");
+        thumbnails.mark_unreadable(1, 2, "2.png: no picture".into());
+        assert!(matches!(thumbnails.get(2, 1.0), Thumbnail::Unreadable("2.png: no picture")));
+        assert!(matches!(thumbnails.get(98, 1.0), Thumbnail::Missing { ask: true }), "its place is free");
+    }
+
+    #[test]
+    fn thumbnails_keep_within_their_budget() {
+        let ctx = Context::default();
+        let mut thumbnails = Thumbnails::default();
+        let image = Image::filled(MAX_CELL, MAX_CELL, [1; 3]);
+        let fit = THUMBNAIL_BUDGET / (4 * (MAX_CELL * MAX_CELL) as usize);
+        for index in 0..3 * fit {
+            if index % 10 == 0 {
+                thumbnails.begin_frame(1);
+            }
+            thumbnails.insert(&ctx, 1, index, &image);
+            assert!(thumbnails.bytes() <= THUMBNAIL_BUDGET);
+        }
+        assert!(thumbnails.bytes() > THUMBNAIL_BUDGET / 3, "what was seen last is kept");
+        assert!(matches!(thumbnails.get(3 * fit - 1, 0.0), Thumbnail::Ready(_)));
+        // All in one frame.
+        thumbnails = Thumbnails::default();
+        thumbnails.begin_frame(1);
+        (0..3 * fit).for_each(|index| thumbnails.insert(&ctx, 1, index, &image));
+        assert!(thumbnails.bytes() <= THUMBNAIL_BUDGET);
     }
 }

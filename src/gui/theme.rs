@@ -95,6 +95,12 @@ pub fn space(name: &str, dark: bool) -> Color32 {
     if dark { color.lerp_to_gamma(Color32::WHITE, 0.45) } else { color }
 }
 
+/// Draws the keyboard's cursor about a cell.
+pub fn cursor_frame(ui: &egui::Ui, rect: egui::Rect) {
+    let stroke = Stroke::new(2.0, ui.visuals().strong_text_color());
+    ui.painter().rect_stroke(rect.shrink(1.0), 2.0, stroke, egui::StrokeKind::Inside);
+}
+
 /// Text colour of errors and its background.
 pub fn error(dark: bool) -> (Color32, Color32) {
     if dark {

@@ -263,3 +263,24 @@ fn further_spaces_pictures_and_filters_are_answered() {
     assert_eq!((pictures.spaces[0].colors.width(), pictures.image), (7, own as usize));
     assert!(pictures.spaces.iter().all(|p| p.explained[0] >= p.explained[1] && p.explained[0] > 0.1));
 }
+
+#[test]
+fn images_are_found_by_class_in_the_open_data_set() {
+    let started = Started::new();
+    let shown = started.until("the data set", |shown| shown.data.is_some());
+    let data = shown.data.as_ref().unwrap();
+    let class = data.classes[3].clone();
+    let filter = bagssl::engine::ImageFilter { text: class.to_uppercase(), class: None };
+    for text in ["a", "b", "c"] {
+        let older = bagssl::engine::ImageFilter { text: text.into(), class: None };
+        started.engine.send(Command::FindImages { data: data.id, filter: older });
+    }
+    started.engine.send(Command::FindImages { data: data.id, filter: filter.clone() });
+    let shown = started.until("the answer to the newest question", |shown| {
+        shown.found.as_ref().is_some_and(|found| found.filter == filter)
+    });
+    let expected: Vec<u32> =
+        (0..data.images as u32).filter(|image| data.labels[*image as usize] == Some(3)).collect();
+    assert!(!expected.is_empty());
+    assert_eq!(shown.found.as_ref().unwrap().images, expected);
+}

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use bagssl::colormap::Colormap;
 use bagssl::engine::{
-    Command, DataDescription, EngineLine, Event, ExploreConfig, Extraction, Gallery, GalleryFilter,
-    GalleryView, Heatmap, ImageView, ModelDescription, Neighbour, QuerySpec, QueryView, Relation, line,
+    Command, DataDescription, EngineLine, Event, ExploreConfig, Extraction, FoundImages, Gallery,
+    GalleryFilter, GalleryView, Heatmap, ImageFilter, ImageView, ModelDescription, Neighbour, QuerySpec,
+    QueryView, Relation, line,
 };
 use bagssl::gui::{App, GuiOptions};
 use bagssl::image::Image;
@@ -32,15 +33,21 @@ impl Window {
     /// A window that has just opened; the engine has said nothing yet.
     fn empty(size: [f32; 2]) -> Self {
         let (handle, line) = line(|| {});
-        let options =
-            GuiOptions { model: "demo".into(), data: "demo".into(), split: None, image: None, runs: vec![] };
+        let options = GuiOptions::default();
         let build = Harness::builder().with_size(vec2(size[0], size[1])).with_max_steps(12).wgpu();
         let harness = build.build_eframe(|cc| App::new(cc, handle, options));
         Self { harness, line }
     }
 
-    /// A window that shows a query with its maps and galleries.
+    /// A window that shows a query with its maps and galleries; the first steps are dismissed.
     pub fn with_query(size: [f32; 2]) -> Self {
+        let mut window = Self::first_start(size);
+        window.click("Got it");
+        window
+    }
+
+    /// The same, as it is at the very first start.
+    pub fn first_start(size: [f32; 2]) -> Self {
         let mut window = Self::empty(size);
         window.commands();
         window.line.update(|shown| {
@@ -127,7 +134,7 @@ fn model() -> ModelDescription {
     }
 }
 
-fn data() -> DataDescription {
+pub fn data() -> DataDescription {
     DataDescription {
         id: 1,
         name: "few".into(),
@@ -343,7 +350,7 @@ fn the_status_line_says_how_far_the_extraction_is_and_pauses_it() {
             },
             patches: (300_000, 1_250_000),
             patches_per_second: Some(1_840.0),
-            skipped: vec![],
+            skipped: Arc::default(),
             paused: false,
             finished: false,
         });
@@ -355,10 +362,18 @@ fn the_status_line_says_how_far_the_extraction_is_and_pauses_it() {
 }
 
 #[test]
-fn the_filter_finds_images_by_class_and_index() {
+fn the_engine_is_asked_for_images_by_name_and_class() {
     let mut window = Window::with_query([1280.0, 800.0]);
     window.press(Modifiers::COMMAND, Key::F);
     window.harness.get_by_label("Find image").type_text("hor");
+    window.steps();
+    assert!(window.shows("searching..."));
+    let filter = ImageFilter { text: "hor".into(), class: None };
+    assert!(
+        matches!(&window.commands()[..], [Command::FindImages { data: 1, filter: asked }] if *asked == filter)
+    );
+    let images = (0..IMAGES as u32).filter(|index| index % 2 == 1).collect();
+    window.line.update(|shown| shown.found = Some(Arc::new(FoundImages { data: 1, filter, images })));
     window.steps();
     assert!(window.shows("20 of 40 images"));
     window.harness.get_by_label("image 5 \u{b7} horse").click();
@@ -383,30 +398,35 @@ fn the_keys_are_listed_and_the_palette_runs_commands() {
 #[test]
 fn nothing_important_is_cut_at_the_sizes_that_the_window_promises() {
     for size in [[1280.0, 800.0], [1000.0, 800.0]] {
-        let window = Window::with_query(size);
-        let screen = eframe::egui::Rect::from_min_max(pos2(0.0, 0.0), pos2(size[0], size[1]));
-        for label in [
-            "Open model...",
-            "Open data...",
-            "Keys",
-            "Find image",
-            "image",
-            "h heatmap",
-            "Colours",
-            "Range",
-            "Neighbours",
-            "z query",
-            "h neighbour 119: cosine 0.410, car, other class",
-            "Heatmaps...",
-            "Galleries...",
-            "Instance...",
-        ] {
-            let found = window.harness.query_all_by_label(label).map(|node| node.rect()).collect::<Vec<_>>();
-            assert!(!found.is_empty(), "{label:?} is missing at {size:?}");
-            assert!(
-                found.iter().all(|rect| screen.contains_rect(*rect)),
-                "{label:?} is cut at {size:?}: {found:?}"
-            );
+        for window in [Window::with_query(size), Window::first_start(size)] {
+            important_is_whole(&window, size);
         }
+    }
+}
+
+fn important_is_whole(window: &Window, size: [f32; 2]) {
+    let screen = eframe::egui::Rect::from_min_max(pos2(0.0, 0.0), pos2(size[0], size[1]));
+    for label in [
+        "Open model...",
+        "Open data...",
+        "Keys",
+        "Find image",
+        "image",
+        "h heatmap",
+        "Colours",
+        "Range",
+        "Neighbours",
+        "z query",
+        "h neighbour 119: cosine 0.410, car, other class",
+        "Heatmaps...",
+        "Galleries...",
+        "Instance...",
+    ] {
+        let found = window.harness.query_all_by_label(label).map(|node| node.rect()).collect::<Vec<_>>();
+        assert!(!found.is_empty(), "{label:?} is missing at {size:?}");
+        assert!(
+            found.iter().all(|rect| screen.contains_rect(*rect)),
+            "{label:?} is cut at {size:?}: {found:?}"
+        );
     }
 }

@@ -68,7 +68,7 @@ fn extraction(done: u64) -> Extraction {
         },
         patches: (done as usize * 49, 40 * 49),
         patches_per_second: None,
-        skipped: vec![],
+        skipped: Arc::default(),
         paused: false,
         finished: done == 40,
     }
@@ -248,8 +248,7 @@ fn a_run_is_opened_scrubbed_and_played_with_its_curves() {
     let folder = tempfile::tempdir().unwrap();
     let run = tiny_run(folder.path());
     let engine = engine::start(open_device(DeviceChoice::Cpu).unwrap(), || {}).unwrap();
-    let options =
-        GuiOptions { model: "demo".into(), data: "demo".into(), split: None, image: None, runs: vec![] };
+    let options = GuiOptions::default();
     let build = Harness::builder().with_size(vec2(1280.0, 800.0)).with_max_steps(12).wgpu();
     let mut harness = build.build_eframe(|cc| App::new(cc, engine, options));
     let until = |harness: &mut Harness<'static, App>, text: &str| {

@@ -30,7 +30,7 @@ impl Window {
     pub fn open(size: [f32; 2], data: &str, runs: Vec<PathBuf>) -> Self {
         let device = open_device(DeviceChoice::Cpu).unwrap();
         let engine = engine::start(device, || {}).unwrap();
-        let options = GuiOptions { model: "demo".into(), data: data.into(), split: None, image: None, runs };
+        let options = GuiOptions { data: data.into(), runs, ..GuiOptions::default() };
         let build = Harness::builder().with_size(vec2(size[0], size[1])).with_max_steps(12).wgpu();
         let harness = build.build_eframe(|cc| App::new(cc, engine, options));
         Self { harness }

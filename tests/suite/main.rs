@@ -5,13 +5,17 @@
 
 mod cli; // the commands, as a script sees them
 mod compare; // two models, and the checkpoints of a run, beside each other
+mod counting; // what a thread allocates
 mod engine; // the thread behind the window, with the demo model and data
 mod engine_views; // the views' part of that thread
 mod eval; // accuracy of features: classifiers, aggregates, cache
 mod figures; // the paper's figures by number: bytes, fonts, words, errors
 mod gui; // the window, by role and label, on software Vulkan
+mod gui_browse; // the list of images: search, keyboard, a million of them
 mod gui_compare; // two models in the window: side by side, scrubbing, playing
+mod gui_ease; // first steps, recent files, links, size of the interface
 mod gui_export; // the dialog for figures, by role and label
+mod gui_look; // each panel against its picture, names for screen readers
 mod gui_microscope; // the same point at several patch sizes, by role and label
 mod gui_train; // the Train tab with the real engine and tiny runs
 mod gui_views; // ways to look at heatmaps and galleries, by role and label
@@ -22,3 +26,4 @@ mod notices; // training: what is left out, collapse alarms, in words, folder an
 mod run; // training: resume, reproducibility, NaN
 mod shaders; // every shader through naga
 mod support; // paths, real data, running the program
+mod xvfb; // the real program in a real window, worked by mouse and keyboard

@@ -17,6 +17,7 @@ use anyhow::Context;
 
 use super::compare::Compare;
 use super::figures::worker::FigureWorker;
+use super::finder::{FindJob, Finder};
 use super::gallery::{Searcher, show_galleries};
 use super::growing::Growing;
 use super::handle::{EngineHandle, EngineLine, line};
@@ -39,6 +40,7 @@ pub fn start(device: OpenDevice, wake: impl Fn() + Send + Sync + 'static) -> any
     let line = Arc::new(line);
     let searcher = Searcher::start(line.clone(), show_galleries)?;
     let thumbnails = Thumbnails::start(line.clone())?;
+    let finder = Finder::start(line.clone())?;
     let training = Training::new(line.clone(), device.is_gpu)?;
     let compare = Compare::new(line.clone())?;
     let figures = FigureDesk::new(FigureWorker::start(line.clone())?);
@@ -49,8 +51,11 @@ pub fn start(device: OpenDevice, wake: impl Fn() + Send + Sync + 'static) -> any
             reason: device.reason.clone(),
         };
         line.update(|shown| shown.device = Some(Arc::new(description)));
+        if let Some(message) = device.problem.clone() {
+            line.emit(Event::Failed { about: "the GPU".into(), message });
+        }
         let mut explorer =
-            Explorer::new(line.clone(), device, searcher, thumbnails, training, compare, figures);
+            Explorer::new(line.clone(), device, searcher, (thumbnails, finder), training, (compare, figures));
         // A panic below (a driver that gives up, no memory) must not leave a window that waits for ever.
         if catch_unwind(AssertUnwindSafe(|| explorer.run())).is_err() {
             line.update(|shown| shown.busy = None);
@@ -71,6 +76,7 @@ struct Explorer {
     device: OpenDevice,
     searcher: Searcher<()>,
     thumbnails: Thumbnails,
+    finder: Finder,
     training: Training,
     compare: Compare,
     figures: FigureDesk,
@@ -102,16 +108,16 @@ impl Explorer {
         line: Arc<EngineLine>,
         device: OpenDevice,
         searcher: Searcher<()>,
-        thumbnails: Thumbnails,
+        (thumbnails, finder): (Thumbnails, Finder),
         training: Training,
-        compare: Compare,
-        figures: FigureDesk,
+        (compare, figures): (Compare, FigureDesk),
     ) -> Self {
         Self {
             line,
             device,
             searcher,
             thumbnails,
+            finder,
             training,
             compare,
             figures,
@@ -174,6 +180,7 @@ impl Explorer {
             Command::ShowImage { data, .. }
             | Command::Query { data, .. }
             | Command::Thumbnail { data, .. }
+            | Command::FindImages { data, .. }
                 if self.data.as_ref().is_none_or(|open| open.id != data) =>
             {
                 Ok(())
@@ -204,6 +211,12 @@ impl Explorer {
             Command::Thumbnail { index, .. } => {
                 if let Some(OpenData { id, set }) = &self.data {
                     self.thumbnails.request(ThumbnailJob { data: set.clone(), data_id: *id, index });
+                }
+                Ok(())
+            }
+            Command::FindImages { filter, .. } => {
+                if let Some(OpenData { id, set }) = &self.data {
+                    self.finder.request(FindJob { data: set.clone(), data_id: *id, filter });
                 }
                 Ok(())
             }
@@ -246,6 +259,7 @@ fn about(command: &Command) -> &'static str {
         Command::Figure(_) => "the figure",
         Command::Thumbnail { .. } => "a thumbnail",
         Command::Microscope(_) => "the microscope",
+        Command::FindImages { .. } => "looking for images",
         Command::ShowPictures(_) => "the spaces as pictures",
         Command::Train(_) => "training",
         Command::Compare(_) => "comparing with another model",

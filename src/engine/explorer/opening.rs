@@ -49,7 +49,10 @@ impl Explorer {
         };
         self.embedder = Some(embedder);
         self.forget_maps();
-        self.line.update(|shown| shown.model = Some(Arc::new(description)));
+        self.line.update(|shown| {
+            shown.model = Some(Arc::new(description));
+            shown.model_source = Some(Arc::new(spec.clone()));
+        });
         self.line.emit(Event::ModelOpened);
         self.restart()
     }
@@ -80,6 +83,7 @@ impl Explorer {
             shown.data_source = Some(Arc::new(DataSource { spec: spec.into(), split }));
             shown.config = Some(config);
             shown.view = None;
+            shown.found = None;
         });
         self.line.emit(Event::DataOpened);
         self.restart()

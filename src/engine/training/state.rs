@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 pub use super::series::Series;
 use crate::dataset::{Part, Split};
 use crate::engine::state::{Gallery, Heatmap};
@@ -42,7 +44,7 @@ pub enum TrainCommand {
 }
 
 /// A data set by the words of `--data` and `--split`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataSource {
     pub spec: String,
     pub split: Option<Split>,

@@ -86,8 +86,9 @@ pub fn looks_ui(ui: &mut Ui, desk: &mut Desk) {
 
 /// What the galleries search, and how much they show.
 pub fn gallery_controls_ui(ui: &mut Ui, desk: &mut Desk) {
-    let classes = desk.session.snapshot().data.as_ref().map_or_else(Vec::new, |data| data.classes.clone());
-    let images = desk.session.snapshot().data.as_ref().map_or(1, |data| data.images).max(1);
+    let data = desk.session.snapshot().data.clone();
+    let classes = data.as_ref().map_or(&[][..], |data| &data.classes);
+    let images = data.as_ref().map_or(1, |data| data.images).max(1);
     ui.horizontal_wrapped(|ui| {
         config_ui(ui, desk, |ui, config, side| {
             number_ui(ui, "Neighbours", &mut config.neighbours, 1..=MOST_NEIGHBOURS, "")
@@ -96,7 +97,7 @@ pub fn gallery_controls_ui(ui: &mut Ui, desk: &mut Desk) {
                 ui.selectable_value(&mut config.neighbours, number, number.to_string())
                     .on_hover_text("With the query they fill a rectangle, as in the paper's figures.");
             }
-            filter_ui(ui, &mut config.filter, &classes);
+            filter_ui(ui, &mut config.filter, classes);
             number_ui(ui, "Search stride", &mut config.gallery_stride, 1..=side, " px")
                 .on_hover_text("Distance between the patches that the galleries search, pixels.");
             config.gallery_images = config.gallery_images.min(images);

@@ -13,6 +13,7 @@ use crate::engine::{Gallery, GalleryView, Neighbour, Relation};
 use super::maps::empty_ui;
 use super::{Desk, composition, explain_space};
 use crate::gui::marks;
+use crate::gui::roving::{Cells, rove};
 use crate::gui::text::{count, thousands};
 use crate::gui::textures::{Atlas, GalleryAtlases};
 use crate::gui::theme::{self, STEP};
@@ -180,6 +181,32 @@ impl PaintedGallery<'_> {
     }
 }
 
+/// The keyboard on the cells: a cursor among them, and Enter goes to its patch.
+fn keyboard(ui: &Ui, desk: &mut Desk, grid: &Grid, painted: &PaintedGallery<'_>, id: Id) {
+    let PaintedGallery { gallery, view, .. } = *painted;
+    let count = gallery.neighbours.len() + 1;
+    let cells = Cells { count, columns: grid.columns, page: 5 };
+    let at = id.with("cursor");
+    let mut cursor = ui.data(|data| data.get_temp(at)).unwrap_or(1);
+    let title = |cell: usize| match cell.checked_sub(1).and_then(|rank| gallery.neighbours.get(rank)) {
+        Some(neighbour) => format!("{cell}: {}", neighbour_text(neighbour)),
+        None => "the query".to_owned(),
+    };
+    let name = format!("{} nearest", painted.name());
+    let rect = grid.cell(0).union(grid.cell(count - 1)).with_max_x(grid.origin.x + grid.width());
+    let roved = rove(ui, id.with("cells"), rect, &name, cells, &mut cursor, title);
+    if let Some(cell) = roved.cursor {
+        theme::cursor_frame(ui, grid.cell(cell));
+        if roved.is_taken {
+            match cell.checked_sub(1).and_then(|rank| gallery.neighbours.get(rank)) {
+                Some(neighbour) => desk.session.go_to(neighbour.patch),
+                None => desk.session.look_for(view.query.clone()),
+            }
+        }
+    }
+    ui.data_mut(|data| data.insert_temp(at, cursor));
+}
+
 /// Draws a gallery without its heading, with room for `neighbours`. Returns the neighbour under the pointer.
 pub fn painted_ui(
     ui: &mut Ui,
@@ -203,6 +230,7 @@ pub fn painted_ui(
     ui.painter().add(Shape::mesh(mesh));
     marks::query_dashes(ui.painter(), grid.cell(0).shrink(1.0));
     let id = Id::unique("gallery").with(painted.name());
+    keyboard(ui, desk, &grid, painted, id);
     let query = ui.interact(grid.cell(0), id.with("query"), Sense::CLICK);
     query.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("{} query", painted.name())));
     if query.on_hover_text("The query.").clicked() {

@@ -26,6 +26,8 @@ pub struct MapsPanel {
     /// The spaces as pictures, by place.
     space_pictures: Vec<PictureSlot>,
     shown: Option<usize>,
+    /// How to look at an image once it is on show.
+    wanted: Option<(usize, Viewpoint)>,
 }
 
 /// One of the panes in a frame.
@@ -52,6 +54,16 @@ impl MapsPanel {
         self.viewpoint = Viewpoint::default();
     }
 
+    /// What part of the image is seen.
+    pub fn viewpoint(&self) -> Viewpoint {
+        self.viewpoint
+    }
+
+    /// Sees that part of image `index` once it is on show.
+    pub fn look_at(&mut self, index: usize, viewpoint: Viewpoint) {
+        self.wanted = Some((index, viewpoint));
+    }
+
     /// Draws the panes into the given height.
     pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk, height: f32) {
         let snapshot = desk.session.snapshot().clone();
@@ -68,6 +80,9 @@ impl MapsPanel {
         if self.shown != Some(view.index) {
             self.shown = Some(view.index);
             self.reset_zoom();
+        }
+        if let Some((_, viewpoint)) = self.wanted.take_if(|(index, _)| *index == view.index) {
+            self.viewpoint = viewpoint;
         }
         let maps = desk.maps.list().to_vec();
         let names = names(desk, &snapshot, &maps);

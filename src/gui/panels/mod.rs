@@ -12,6 +12,7 @@ pub mod top;
 use std::sync::Arc;
 
 use eframe::egui::Pos2;
+use serde::{Deserialize, Serialize};
 
 use super::actions::Action;
 use super::session::Session;
@@ -36,7 +37,7 @@ pub struct Desk {
 }
 
 /// What the window is used for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Tab {
     #[default]
     Explore,

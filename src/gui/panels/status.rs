@@ -18,13 +18,9 @@ pub fn status_ui(ui: &mut Ui, desk: &mut Desk) {
         if let Some(extraction) = &snapshot.extraction {
             extraction_ui(ui, desk, extraction);
         }
-        let skipped: Vec<&Skipped> = snapshot
-            .data
-            .iter()
-            .flat_map(|data| &data.skipped)
-            .chain(snapshot.extraction.iter().flat_map(|extraction| &extraction.skipped))
-            .collect();
-        skipped_ui(ui, &skipped);
+        let in_data = snapshot.data.as_ref().map_or(&[][..], |data| &data.skipped);
+        let later = snapshot.extraction.as_ref().map_or(&[][..], |extraction| &extraction.skipped);
+        skipped_ui(ui, in_data, later);
         if let Some(busy) = &snapshot.busy {
             ui.label(format!("{busy}..."));
         }
@@ -78,20 +74,22 @@ fn rate_text(extraction: &Extraction) -> String {
     text
 }
 
-fn skipped_ui(ui: &mut Ui, skipped: &[&Skipped]) {
-    if skipped.is_empty() {
+/// How many images were skipped when the data set was opened and later on; the tooltip names the first.
+fn skipped_ui(ui: &mut Ui, in_data: &[Skipped], later: &[Skipped]) {
+    let number = in_data.len() + later.len();
+    if number == 0 {
         return;
     }
     let color = ui.visuals().warn_fg_color;
-    let label = ui.colored_label(color, format!("{} skipped", count(skipped.len(), "image")));
+    let label = ui.colored_label(color, format!("{} skipped", count(number, "image")));
     label.on_hover_ui(|ui| {
         ui.set_max_width(480.0);
         ScrollArea::vertical().max_height(360.0).show(ui, |ui| {
-            for skip in skipped.iter().take(LISTED) {
+            for skip in in_data.iter().chain(later).take(LISTED) {
                 ui.label(format!("{}: {}", tail(&skip.file, 60), skip.reason));
             }
-            if skipped.len() > LISTED {
-                ui.weak(format!("and {} more", thousands(skipped.len() - LISTED)));
+            if number > LISTED {
+                ui.weak(format!("and {} more", thousands(number - LISTED)));
             }
         });
     });

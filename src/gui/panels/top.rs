@@ -8,6 +8,9 @@ use super::{Desk, Tab};
 use crate::gui::actions::{Action, keys_of};
 use crate::gui::text::{count, thousands};
 
+/// Classes that the tooltip of the data set names.
+const NAMED_CLASSES: usize = 40;
+
 /// Draws the top bar.
 pub fn top_ui(ui: &mut Ui, desk: &mut Desk) {
     ui.horizontal(|ui| {
@@ -60,7 +63,7 @@ fn open_ui(ui: &mut Ui, desk: &mut Desk) {
     match &snapshot.data {
         Some(data) => {
             let label = truncated(ui, &data_text(data), room);
-            label.on_hover_text(data_details(data));
+            label.on_hover_ui(|ui| drop(ui.label(data_details(data))));
         }
         None => drop(truncated(ui, "no data", room)),
     }
@@ -91,7 +94,11 @@ fn data_details(data: &DataDescription) -> String {
         text += &format!(" of {width} x {height} pixels");
     }
     if !data.classes.is_empty() {
-        text += &format!(", {}: {}", count(data.classes.len(), "class"), data.classes.join(", "));
+        let named = data.classes.len().min(NAMED_CLASSES);
+        text += &format!(", {}: {}", count(data.classes.len(), "class"), data.classes[..named].join(", "));
+        if data.classes.len() > named {
+            text += &format!(" and {} more", thousands(data.classes.len() - named));
+        }
     }
     text
 }

@@ -1,0 +1,198 @@
+//! What makes the window easy: the first steps, recent files, links, the size of the interface.
+
+use std::sync::Arc;
+
+use bagssl::engine::training::DataSource;
+use bagssl::engine::{Command, Event, MapMode, Split, line};
+use bagssl::gui::{App, GuiOptions, Link};
+use bagssl::patch::PatchRef;
+use eframe::egui::{Event as Input, Key, Modifiers, accesskit::Role, vec2};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
+
+use super::gui::{Window, config, patch, query_view, view};
+
+const SIZE: [f32; 2] = [1280.0, 800.0];
+
+/// A window whose model and data came from `/m` and `/d`.
+fn opened() -> Window {
+    let mut window = Window::with_query(SIZE);
+    source(&window, "/d");
+    window.line.update(|shown| shown.model_source = Some(Arc::new("/m".into())));
+    window.line.emit(Event::ModelOpened);
+    window.line.emit(Event::DataOpened);
+    window.steps();
+    window.commands();
+    window
+}
+
+fn source(window: &Window, spec: &str) {
+    let source = DataSource { spec: spec.into(), split: Some(Split::Test) };
+    window.line.update(|shown| shown.data_source = Some(Arc::new(source)));
+}
+
+fn paste(window: &mut Window, text: &str) {
+    window.harness.event(Input::Paste(text.to_owned()));
+    window.steps();
+}
+
+#[test]
+fn three_steps_are_shown_at_first_dismissed_and_called_back() {
+    let mut window = Window::first_start(SIZE);
+    for step in ["Step 1: Click the image", "Step 2: Compare z and h below", "Step 3: Click a neighbour"] {
+        assert!(window.shows(step), "{step}");
+    }
+    window.click("Got it");
+    assert!(!window.shows("Step 1"));
+    window.press(Modifiers::SHIFT, Key::F1);
+    assert!(window.shows("Step 1"));
+}
+
+#[test]
+fn the_interface_is_enlarged_and_made_as_it_was() {
+    let mut window = Window::with_query(SIZE);
+    window.press(Modifiers::COMMAND, Key::Plus);
+    window.press(Modifiers::COMMAND, Key::Equals);
+    assert_eq!(window.harness.ctx.zoom_factor(), 1.2);
+    window.press(Modifiers::COMMAND, Key::Minus);
+    assert_eq!(window.harness.ctx.zoom_factor(), 1.1);
+    window.press(Modifiers::COMMAND, Key::Num0);
+    assert_eq!(window.harness.ctx.zoom_factor(), 1.0);
+    assert!(window.commands().is_empty(), "no other key was meant");
+}
+
+#[test]
+fn what_was_opened_is_offered_again_and_a_vanished_one_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let there = folder.path().display().to_string();
+    let mut window = opened();
+    source(&window, &there);
+    window.line.emit(Event::DataOpened);
+    window.steps();
+    window.commands();
+    window.press(Modifiers::COMMAND, Key::O);
+    // What is gone is found out on another thread.
+    let gone = (0..200).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        window.steps();
+        window.shows("/d (test)  (not there any more)")
+    });
+    assert!(gone, "/d is not there");
+    let label = folder.path().file_name().unwrap().to_str().unwrap().to_owned();
+    let row = window.harness.get_all_by_role(Role::Button);
+    let row = row.filter(|node| {
+        egui_kittest::kittest::NodeT::accesskit_node(node).label().is_some_and(|text| text.contains(&label))
+    });
+    row.last().expect("the folder is listed").click();
+    window.steps();
+    let sent = window.commands();
+    assert!(
+        matches!(&sent[..], [Command::OpenData { spec, split: Some(Split::Test) }] if *spec == there),
+        "{sent:?}"
+    );
+
+    window.press(Modifiers::COMMAND, Key::P);
+    window.harness.get_by_role_and_label(Role::TextInput, "Command").type_text("again model");
+    window.steps();
+    assert!(window.shows("Open model again: /m (not there any more)"));
+    window.press(Modifiers::NONE, Key::Enter);
+    assert!(matches!(&window.commands()[..], [Command::OpenModel { spec }] if spec.path == "/m"));
+}
+
+#[test]
+fn what_is_on_show_is_copied_as_a_link_and_restored_from_it() {
+    let mut window = opened();
+    window.press(Modifiers::NONE, Key::Num2);
+    window.press(Modifiers::COMMAND, Key::L);
+    assert!(window.shows("Copied as link"));
+    let expected =
+        "bagssl:1?model=/m&data=/d&split=test&image=3&query=3:8:8&patch=8&stride=4&spaces=z,h&mode=ranks";
+    assert!(window.shows(expected));
+    window.press(Modifiers::NONE, Key::Num1);
+    paste(&mut window, &format!("{expected}&neighbours=20"));
+    let sent = window.commands();
+    // Model and data are open already; the settings come before the query.
+    assert!(
+        matches!(&sent[..], [Command::Configure { config: sent, .. }, Command::Query { query, image: 3, .. }]
+            if *sent == bagssl::engine::ExploreConfig { neighbours: 20, ..config() } && query.as_patch() == Some(patch(3, 8, 8))),
+        "{sent:?}"
+    );
+    assert!(window.harness.query_all_by_label("ranks").count() >= 2, "the way to look is restored");
+}
+
+#[test]
+fn a_link_to_other_data_waits_until_that_is_open() {
+    let mut window = opened();
+    paste(&mut window, "bagssl:1?data=/other&image=5&query=5:4:0&patch=8");
+    let sent = window.commands();
+    assert!(matches!(&sent[..], [Command::OpenData { spec, split: None }] if spec == "/other"), "{sent:?}");
+    window.line.update(|shown| {
+        shown.data_source = Some(Arc::new(DataSource { spec: "/other".into(), split: None }));
+        shown.view = Some(Arc::new(view(0)));
+        shown.query = None;
+    });
+    window.line.emit(Event::DataOpened);
+    window.steps();
+    let asked: Vec<PatchRef> = window.queries().into_iter().map(|(_, patch)| patch).collect();
+    assert_eq!(asked, [patch(5, 4, 0)]);
+}
+
+#[test]
+fn a_bad_link_is_told_in_words() {
+    let mut window = opened();
+    paste(&mut window, "bagssl:1?image=many");
+    assert!(window.shows("The pasted link"));
+    assert!(window.shows("expected a whole number"));
+    window.click("Dismiss");
+    window.press(Modifiers::COMMAND | Modifiers::SHIFT, Key::L);
+    assert!(window.shows("Paste a link here"));
+    window.harness.get_by_role_and_label(Role::TextInput, "Command").type_text("7?image=1");
+    window.steps();
+    assert!(window.shows("this bagssl reads version 1"));
+    assert!(window.commands().is_empty());
+}
+
+#[test]
+fn a_window_opens_with_a_link() {
+    let (handle, line) = line(|| {});
+    let link: Link = "bagssl:1?model=/m&data=/d&image=3&query=3:8:12&mode=difference".parse().unwrap();
+    assert_eq!(link.look.mode, Some(MapMode::Difference));
+    let options = GuiOptions { link: Some(link), ..GuiOptions::default() };
+    let build = Harness::builder().with_size(vec2(SIZE[0], SIZE[1])).with_max_steps(12).wgpu();
+    let mut harness = build.build_eframe(|cc| App::new(cc, handle, options));
+    let sent: Vec<Command> =
+        line.commands.try_iter().filter(|command| !matches!(command, Command::Train(_))).collect();
+    assert!(
+        matches!(&sent[..], [Command::OpenModel { spec }, Command::OpenData { spec: data, split: None }]
+            if spec.path == "/m" && data == "/d"),
+        "{sent:?}"
+    );
+    line.update(|shown| {
+        shown.data = Some(Arc::new(super::gui::data()));
+        shown.data_source = Some(Arc::new(DataSource { spec: "/d".into(), split: None }));
+        shown.config = Some(config());
+        shown.view = Some(Arc::new(view(0)));
+        shown.query = Some(Arc::new(query_view(0, patch(0, 0, 0))));
+    });
+    line.emit(Event::DataOpened);
+    harness.run_steps(4);
+    let sent: Vec<Command> = line.commands.try_iter().collect();
+    let asked = sent.iter().find_map(|command| match command {
+        Command::Query { query, .. } => query.as_patch(),
+        _ => None,
+    });
+    assert_eq!(asked, Some(patch(3, 8, 12)));
+}
+
+#[test]
+fn a_query_of_several_parts_goes_through_a_link() {
+    let mut window = opened();
+    paste(&mut window, "bagssl:1?image=4&query=3:8:8,-4:0:2:20x12");
+    let sent = window.commands();
+    let [Command::Query { query, image: 4, .. }] = &sent[..] else { panic!("{sent:?}") };
+    let parts: Vec<_> = query.boxes().map(|(sign, area)| (sign.factor(), area.to_string())).collect();
+    let expected = [(1.0, "8 x 8 px at (8, 8)"), (-1.0, "20 x 12 px at (2, 0)")];
+    assert_eq!(parts, expected.map(|(sign, area)| (sign, area.to_owned())));
+    window.press(Modifiers::COMMAND, Key::L);
+    assert!(window.shows("query=3:8:8,-4:0:2:20x12&patch=8"));
+}

@@ -1,0 +1,290 @@
+//! The real program in a real window on a virtual screen (Xvfb), worked by mouse and keyboard (xdotool): a patch
+//! is clicked, a neighbour is followed, a figure is exported through the palette, the window is closed. Its
+//! picture is compared with `tests/snapshots/window.png`; `UPDATE_SNAPSHOTS=1` renews that.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use image::{GrayImage, Rgb, RgbImage};
+
+use super::support::text;
+
+const SIZE: (u32, u32) = (1280, 800);
+/// Side of the blocks that are compared by their mean. Within one, the digits of a time or a rate and the
+/// rounding of a driver average out; a panel that is missing, empty or elsewhere does not.
+const BLOCK: u32 = 8;
+/// Mean difference of a panel's blocks, grey levels of 255, at which the window counts as broken. Two runs
+/// of a sound window differ by less than 0.5, an empty panel by 8 or more (the test asserts this of its own
+/// reference), so either side has a margin of about a factor of three.
+const THRESHOLD: f64 = 2.0;
+/// The panels: left, top, right, bottom.
+const PANELS: [(&str, [u32; 4]); 5] = [
+    ("top bar", [0, 0, 1280, 40]),
+    ("images", [0, 40, 184, 768]),
+    ("heatmaps", [184, 40, 1064, 424]),
+    ("galleries", [184, 424, 1064, 768]),
+    ("inspector", [1064, 40, 1280, 768]),
+];
+
+/// A program that is ended with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A virtual screen with the program on it.
+struct Screen {
+    folder: tempfile::TempDir,
+    display: String,
+    // Ended in this order: the program before its screen.
+    program: Option<Running>,
+    _server: Running,
+}
+
+impl Screen {
+    /// `None` where Xvfb or xdotool is missing.
+    fn start() -> Option<Self> {
+        for tool in ["Xvfb", "xdotool"] {
+            if Command::new(tool).arg("-version").stdout(Stdio::null()).stderr(Stdio::null()).spawn().is_err()
+            {
+                println!("skipped: {tool} is not installed");
+                return None;
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let screen = format!("{}x{}x24", SIZE.0, SIZE.1);
+        let mut server = Command::new("Xvfb")
+            .args(["-displayfd", "1", "-nolisten", "tcp", "-screen", "0", &screen, "-fbdir"])
+            .arg(folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("Xvfb starts");
+        let mut number = String::new();
+        BufReader::new(server.stdout.take().unwrap()).read_line(&mut number).expect("Xvfb says its display");
+        let display = format!(":{}", number.trim());
+        Some(Self { folder, display, program: None, _server: Running(server) })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The program with a home of its own, on the software adapter.
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bagssl"));
+        command.env("DISPLAY", &self.display).env_remove("WAYLAND_DISPLAY").env_remove("WAYLAND_SOCKET");
+        for home in ["HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"] {
+            command.env(home, self.path("home"));
+        }
+        if let Some(driver) = software_driver() {
+            command.env("VK_ICD_FILENAMES", &driver).env("VK_DRIVER_FILES", &driver);
+        }
+        command.args(["--device", "cpu", "--threads", "2"]);
+        command
+    }
+
+    fn open(&mut self) {
+        let data = self.path("scenes");
+        let synth = ["data", "synth", "--images", "24", "--size", "64", "--out", text(&data)];
+        let made = self.command().args(synth).output().expect("the program starts");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let program =
+            self.command().args(["gui", "--data", text(&data)]).spawn().expect("the program starts");
+        self.program = Some(Running(program));
+        self.xdotool(&["search", "--sync", "--onlyvisible", "--name", "^bagssl$"]);
+    }
+
+    fn xdotool(&self, args: &[&str]) {
+        let status =
+            Command::new("xdotool").args(args).env("DISPLAY", &self.display).stdout(Stdio::null()).status();
+        assert!(status.expect("xdotool starts").success(), "xdotool {args:?}");
+    }
+
+    fn click(&self, x: u32, y: u32) {
+        self.xdotool(&["mousemove", &x.to_string(), &y.to_string(), "sleep", "0.1", "click", "1"]);
+    }
+
+    /// What is on the screen, from the file that Xvfb keeps it in (the format of `xwd`).
+    fn picture(&self) -> RgbImage {
+        let file = std::fs::read(self.path("Xvfb_screen0")).expect("Xvfb keeps its screen in a file");
+        let number = |index: usize| u32::from_be_bytes(file[4 * index..4 * index + 4].try_into().unwrap());
+        let (header, width, height, bits, line, colors) =
+            (number(0), number(4), number(5), number(11), number(12), number(19));
+        assert_eq!((width, height, bits), (SIZE.0, SIZE.1, 32));
+        let start = (header + 12 * colors) as usize;
+        RgbImage::from_fn(width, height, |x, y| {
+            let at = start + (y * line + 4 * x) as usize;
+            Rgb([file[at + 2], file[at + 1], file[at]])
+        })
+    }
+
+    /// The picture once nothing changes any more and `ready` holds of it.
+    fn settled(&self, what: &str, ready: impl Fn(&RgbImage) -> bool) -> RgbImage {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        let mut last = self.picture();
+        loop {
+            std::thread::sleep(Duration::from_millis(800));
+            let now = self.picture();
+            if now == last && ready(&now) {
+                return now;
+            }
+            if Instant::now() > deadline {
+                let path = std::env::temp_dir().join("bagssl-window.png");
+                now.save(&path).unwrap();
+                panic!("{what}: not within two minutes; the screen is in {}", path.display());
+            }
+            last = now;
+        }
+    }
+}
+
+/// The description of Mesa's software driver, where it is installed.
+fn software_driver() -> Option<PathBuf> {
+    let files = std::fs::read_dir("/usr/share/vulkan/icd.d").ok()?;
+    let is_software = |path: &PathBuf| path.to_string_lossy().contains("lvp_icd");
+    files.filter_map(|file| Some(file.ok()?.path())).find(is_software)
+}
+
+/// Means of blocks, of red, green and blue alike.
+fn blocks(picture: &RgbImage) -> GrayImage {
+    GrayImage::from_fn(picture.width() / BLOCK, picture.height() / BLOCK, |x, y| {
+        let pixels = (0..BLOCK * BLOCK).flat_map(|at| {
+            let pixel = picture.get_pixel(x * BLOCK + at % BLOCK, y * BLOCK + at / BLOCK);
+            pixel.0.map(u32::from)
+        });
+        image::Luma([(pixels.sum::<u32>() / (3 * BLOCK * BLOCK)) as u8])
+    })
+}
+
+/// Mean difference of the blocks within a panel, grey levels.
+fn difference(a: &GrayImage, b: &GrayImage, panel: [u32; 4]) -> f64 {
+    let [left, top, right, bottom] = panel.map(|at| at / BLOCK);
+    let places = (top..bottom).flat_map(|y| (left..right).map(move |x| (x, y)));
+    let (sum, number) = places.fold((0.0, 0), |(sum, number), (x, y)| {
+        (sum + f64::from(a.get_pixel(x, y).0[0].abs_diff(b.get_pixel(x, y).0[0])), number + 1)
+    });
+    sum / f64::from(number)
+}
+
+fn panel(name: &str) -> [u32; 4] {
+    PANELS.iter().find(|(other, _)| *other == name).expect("a panel").1
+}
+
+/// Whether a part of the window shows something else than before.
+fn has_changed(name: &str, before: &RgbImage, now: &RgbImage) -> bool {
+    difference(&blocks(before), &blocks(now), panel(name)) > 0.5
+}
+
+/// A panel with nothing in it: all of its colour in the top-left corner.
+fn emptied(picture: &GrayImage, [left, top, right, bottom]: [u32; 4]) -> GrayImage {
+    let mut picture = picture.clone();
+    let background = *picture.get_pixel(left / BLOCK, top / BLOCK);
+    for y in top / BLOCK..bottom / BLOCK {
+        (left / BLOCK..right / BLOCK).for_each(|x| picture.put_pixel(x, y, background));
+    }
+    picture
+}
+
+fn compare_with_reference(picture: &RgbImage) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots/window.png");
+    let now = blocks(picture);
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        now.save(&path).unwrap();
+    }
+    let reference = image::open(&path).expect("the reference; UPDATE_SNAPSHOTS=1 makes it").to_luma8();
+    for (name, panel) in PANELS {
+        let (found, empty) =
+            (difference(&now, &reference, panel), difference(&emptied(&reference, panel), &reference, panel));
+        println!("{name}: {found:.2} from the reference; an empty one {empty:.1}");
+        assert!(empty > 3.0 * THRESHOLD, "{name}: an empty panel would differ by {empty:.1} only");
+        if found > THRESHOLD {
+            let shot = std::env::temp_dir().join("bagssl-window.png");
+            picture.save(&shot).unwrap();
+            panic!(
+                "{name} differs by {found:.2} grey levels from {}; see {}",
+                path.display(),
+                shot.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_session_in_a_real_window() {
+    let Some(mut screen) = Screen::start() else { return };
+    screen.open();
+    let start = screen.settled("the window is drawn", |now| {
+        // Everything is there: pictures stand where only a background was.
+        let blocks = blocks(now);
+        PANELS
+            .iter()
+            .all(|(_, panel)| difference(&emptied(&blocks, *panel), &blocks, *panel) > 3.0 * THRESHOLD)
+    });
+    compare_with_reference(&start);
+
+    // A patch near the corner of the image, far from the query that the program chose.
+    screen.click(250, 170);
+    let asked = screen.settled("the clicked patch is the query", |now| has_changed("galleries", &start, now));
+    assert!(has_changed("heatmaps", &start, &asked));
+
+    // The last cells of the first row of z's gallery.
+    screen.click(500, 520);
+    let there = screen.settled("the neighbour's image", |now| has_changed("heatmaps", &asked, now));
+    assert!(has_changed("galleries", &asked, &there));
+
+    let figure = screen.path("heatmaps.svg");
+    screen.xdotool(&["key", "ctrl+p"]);
+    screen.settled("the palette", |now| has_changed("heatmaps", &there, now));
+    screen.xdotool(&["type", "--delay", "30", "export heat"]);
+    screen.xdotool(&["sleep", "0.5", "key", "Return", "sleep", "1", "key", "ctrl+a"]);
+    screen.xdotool(&["type", "--delay", "30", text(&figure)]);
+    screen.xdotool(&["sleep", "0.5", "key", "Return"]);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !figure.is_file() {
+        assert!(Instant::now() < deadline, "the figure is not written");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+
+    screen.xdotool(&["key", "ctrl+q"]);
+    let mut program = screen.program.take().expect("it was started");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let status = loop {
+        if let Some(status) = program.0.try_wait().unwrap() {
+            break status;
+        }
+        assert!(Instant::now() < deadline, "the window does not close");
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    assert!(status.success(), "{status}");
+}
+
+#[test]
+fn a_window_without_a_display_or_a_library_says_what_is_missing() {
+    let say = |command: &mut Command| {
+        let output = command.args(["--device", "cpu"]).output().expect("the program starts");
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bagssl"));
+    for name in ["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET"] {
+        command.env_remove(name);
+    }
+    let words = say(&mut command);
+    assert!(words.contains("no display to open on"), "{words}");
+    // A file that is no library stands before the real one.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("libxkbcommon-x11.so.0"), "").unwrap();
+    let words = say(command.env("DISPLAY", ":99").env("LD_LIBRARY_PATH", folder.path()));
+    assert!(
+        words.contains("without libxkbcommon-x11.so.0") && words.contains("libxkbcommon-x11-0"),
+        "{words}"
+    );
+}
