@@ -175,6 +175,15 @@ pub struct GuiArgs {
     /// Show this run folder in the Train tab; more than once compares runs
     #[arg(long, value_name = "FOLDER")]
     pub run: Vec<PathBuf>,
+    /// Memory that patch vectors and decoded images may take, GiB; half of what is free by default
+    #[arg(long, value_name = "GIB", value_parser = gibibytes)]
+    pub memory: Option<f64>,
+}
+
+/// A size that a machine can have.
+fn gibibytes(text: &str) -> Result<f64, String> {
+    let size = text.parse().ok().filter(|size| (0.0625..=1e6).contains(size));
+    size.ok_or_else(|| "expected GiB, at least 0.0625 (64 MiB)".into())
 }
 
 impl GuiArgs {
@@ -186,6 +195,7 @@ impl GuiArgs {
             && self.split.is_none()
             && self.image.is_none()
             && self.run.is_empty()
+            && self.memory.is_none()
     }
 }
 

@@ -70,6 +70,7 @@ fn extraction(done: u64) -> Extraction {
         skipped: vec![],
         paused: false,
         finished: done == 40,
+        memory: Default::default(),
     }
 }
 

@@ -64,6 +64,16 @@ impl Explorer {
             cells <= MOST_CELLS,
             "a heatmap of {cells} patches is too large; expected at most {MOST_CELLS}: choose a larger stride"
         );
+        let row: usize =
+            self.spaces.iter().filter_map(|space| space.width(&embedder.info, config.grid.patch)).sum();
+        let (bytes, most) = ((cells * row * 4) as u64, self.device.memory.maps());
+        anyhow::ensure!(
+            bytes <= most,
+            "the vectors of this image's {cells} patches would take {} MiB of memory; expected at most {} MiB: \
+             choose a larger stride or fewer spaces, or give it more (--memory)",
+            bytes >> 20,
+            most >> 20
+        );
         let fits = |maps: &mut ImageMaps| {
             maps.image_index == view.index && maps.grid == config.grid && maps.arrange(&self.spaces)
         };
