@@ -1,15 +1,12 @@
 //! Cosine similarity of one vector with many (Fig. 4).
 
+use crate::search;
+
 /// Cosines of `query` with each row of `vectors`, `[n, width]`; in [-1, 1]. A zero vector is
 /// similar to nothing: its cosine is 0.
 pub fn cosine_map(query: &[f32], vectors: &[f32]) -> Vec<f32> {
-    let query_norm = norm(query);
-    let cosine = |row: &[f32]| {
-        let scale = query_norm * norm(row);
-        let dot: f32 = query.iter().zip(row).map(|(a, b)| a * b).sum();
-        if scale > 0.0 { (dot / scale).clamp(-1.0, 1.0) } else { 0.0 }
-    };
-    vectors.chunks_exact(query.len()).map(cosine).collect()
+    let norms: Vec<f32> = vectors.chunks_exact(query.len()).map(norm).collect();
+    cosine_map_of(query, vectors, &norms)
 }
 
 /// The sum of `factor` times the unit vector of each part, all of one width. A zero vector adds nothing.
@@ -29,8 +26,23 @@ pub fn unit_sum(parts: &[(f32, &[f32])]) -> Option<Vec<f32>> {
     (longest == 0.0 || norm(&sum) > 1e-5 * longest).then_some(sum)
 }
 
-fn norm(vector: &[f32]) -> f32 {
-    vector.iter().map(|v| v * v).sum::<f32>().sqrt()
+/// As [`cosine_map`], with the norm of each row known: what a click costs once an image's patches are known.
+pub fn cosine_map_of(query: &[f32], vectors: &[f32], norms: &[f32]) -> Vec<f32> {
+    let query_norm = norm(query);
+    let mut map = vec![0.0; norms.len()];
+    search::dots(query, vectors, &mut map);
+    for (dot, norm) in map.iter_mut().zip(norms) {
+        let scale = query_norm * norm;
+        *dot = if scale > 0.0 { (*dot / scale).clamp(-1.0, 1.0) } else { 0.0 };
+    }
+    map
+}
+
+/// Euclidean length of a vector.
+pub fn norm(vector: &[f32]) -> f32 {
+    let mut square = [0.0];
+    search::dots(vector, vector, &mut square);
+    square[0].sqrt()
 }
 
 #[cfg(test)]
@@ -54,5 +66,22 @@ mod tests {
         assert_eq!(unit_sum(&[(1.0, &[0.0, 3.0])]).unwrap(), [0.0, 1.0]);
         assert_eq!(unit_sum(&[(1.0, &[0.0, 0.0])]).unwrap(), [0.0, 0.0]);
         assert_eq!(unit_sum(&[(1.0, &[3.0, 4.0]), (-1.0, &[6.0, 8.0])]), None);
+    }
+
+    #[test]
+    fn maps_of_any_width_agree_with_float64() {
+        use rand::{Rng, SeedableRng};
+        let mut rng = rand_pcg::Pcg64Mcg::seed_from_u64(5);
+        for (width, rows) in [(1, 9), (27, 500), (513, 700), (8192, 90)] {
+            let vectors: Vec<f32> = (0..rows * width).map(|_| rng.random_range(-1.0..2.0)).collect();
+            let query = &vectors[3 * width..4 * width];
+            let sum = |a: &[f32], b: &[f32]| -> f64 {
+                a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+            };
+            for (row, found) in vectors.chunks_exact(width).zip(cosine_map(query, &vectors)) {
+                let cosine = sum(query, row) / (sum(query, query) * sum(row, row)).sqrt();
+                assert!((cosine - f64::from(found)).abs() < 2e-6, "{found} is {cosine} at width {width}");
+            }
+        }
     }
 }

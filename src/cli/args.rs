@@ -179,6 +179,15 @@ pub struct GuiArgs {
     /// Restore what "Copy as link" wrote (bagssl:1?...)
     #[arg(long, value_name = "LINK", conflicts_with_all = ["model", "data", "split", "image"])]
     pub open: Option<Link>,
+    /// Memory that patch vectors and decoded images may take, GiB; half of what is free by default
+    #[arg(long, value_name = "GIB", value_parser = gibibytes)]
+    pub memory: Option<f64>,
+}
+
+/// A size that a machine can have.
+fn gibibytes(text: &str) -> Result<f64, String> {
+    let size = text.parse().ok().filter(|size| (0.0625..=1e6).contains(size));
+    size.ok_or_else(|| "expected GiB, at least 0.0625 (64 MiB)".into())
 }
 
 impl GuiArgs {
@@ -191,6 +200,7 @@ impl GuiArgs {
             && self.image.is_none()
             && self.run.is_empty()
             && self.open.is_none()
+            && self.memory.is_none()
     }
 }
 

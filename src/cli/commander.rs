@@ -42,7 +42,8 @@ fn window(args: GuiArgs, shared: &Shared) -> anyhow::Result<()> {
     let model = ModelSpec { path, overrides: args.overrides.into() };
     let (split, image, runs, link) = (args.split, args.image, args.run, args.open);
     let options = crate::gui::GuiOptions { model, data, split, image, runs, link };
-    crate::gui::open(options, shared.device)
+    let memory = args.memory.map(|gib| (gib * f64::from(1 << 30)) as u64);
+    crate::gui::open(options, shared.device, memory)
 }
 
 /// What all commands share while they run.

@@ -7,7 +7,7 @@ pub use crate::augment::Crop;
 pub use crate::augment::Resize;
 pub use crate::bank::Dtype;
 pub use crate::dataset::{Part, PartMap, Skipped, Split, cifar::Variant as CifarVariant};
-pub use crate::device::DeviceChoice;
+pub use crate::device::{DeviceChoice, MemoryBudget};
 pub use crate::eval::aggregate::Aggregate;
 pub use crate::eval::knn::KnnConfig;
 pub use crate::eval::linear::LinearConfig;

@@ -18,9 +18,6 @@ use crate::image::Image;
 use crate::patch::PatchRef;
 use crate::search::Kin;
 
-/// Bytes of decoded images that are kept for the next gallery.
-const KEPT_BYTES: usize = 256 << 20;
-
 /// One search.
 pub struct SearchJob {
     pub id: RequestId,
@@ -55,13 +52,13 @@ pub struct Searcher<T> {
 pub type Deliver<T> = fn(&EngineLine, SearchRequest<T>, Vec<GalleryView>);
 
 impl<T: Send + 'static> Searcher<T> {
-    /// Starts the thread.
-    pub fn start(line: Arc<EngineLine>, deliver: Deliver<T>) -> anyhow::Result<Self> {
+    /// Starts the thread. It keeps at most `kept_bytes` of decoded images for the next gallery.
+    pub fn start(line: Arc<EngineLine>, kept_bytes: u64, deliver: Deliver<T>) -> anyhow::Result<Self> {
         let (requests, receiver) = unbounded();
         let waiting = Arc::new(AtomicUsize::new(0));
         let counter = waiting.clone();
         let work = move || {
-            Worker { line, images: HashMap::new(), bytes: 0, data_id: 0, has_told: false }
+            Worker { line, images: HashMap::new(), bytes: 0, kept_bytes, data_id: 0, has_told: false }
                 .run(&receiver, &counter, deliver)
         };
         thread::Builder::new().name("search".into()).spawn(work).context("could not start a thread")?;
@@ -95,7 +92,8 @@ pub fn show_galleries(line: &EngineLine, request: SearchRequest<()>, views: Vec<
 struct Worker {
     line: Arc<EngineLine>,
     images: HashMap<usize, Arc<Image>>,
-    bytes: usize,
+    bytes: u64,
+    kept_bytes: u64,
     data_id: u64,
     /// Whether it was said that images of this data set cannot be read any more.
     has_told: bool,
@@ -213,11 +211,11 @@ impl Worker {
             image.width(),
             image.height()
         );
-        if self.bytes > KEPT_BYTES {
+        if self.bytes + image.rgb().len() as u64 > self.kept_bytes {
             self.images.clear();
             self.bytes = 0;
         }
-        self.bytes += image.rgb().len();
+        self.bytes += image.rgb().len() as u64;
         self.images.insert(index, image.clone());
         Ok(image)
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::analysis::heatmap::cosine_map;
+use crate::analysis::heatmap::{cosine_map_of, norm};
 use crate::analysis::pca::pca_colors;
 use crate::embed::{Embedder, PatchSource};
 use crate::image::Image;
@@ -39,8 +39,19 @@ pub struct ImageMaps {
     /// Cells of `order` that are embedded.
     done: usize,
     known: Vec<bool>,
-    /// For each space, in the order shown: its name, width and `[rows * cols, width]`.
-    spaces: Vec<(PatchSpace, usize, Vec<f32>)>,
+    /// In the order shown.
+    spaces: Vec<SpaceVectors>,
+}
+
+/// The vectors of one space.
+#[derive(Clone)]
+struct SpaceVectors {
+    space: PatchSpace,
+    width: usize,
+    /// `[rows * cols, width]`.
+    all: Vec<f32>,
+    /// `[rows * cols]`: their lengths, taken once, so that a click need not.
+    norms: Vec<f32>,
 }
 
 impl ImageMaps {
@@ -56,7 +67,7 @@ impl ImageMaps {
         let count = rows * cols;
         let spaces = spaces.iter().filter_map(|&space| {
             let width = space.width(&embedder.info, grid.patch)?;
-            Some((space, width, vec![0.0; count * width]))
+            Some(SpaceVectors { space, width, all: vec![0.0; count * width], norms: vec![0.0; count] })
         });
         Self {
             image_index,
@@ -73,12 +84,12 @@ impl ImageMaps {
 
     /// Its spaces, in the order shown.
     pub fn spaces(&self) -> impl Iterator<Item = PatchSpace> + '_ {
-        self.spaces.iter().map(|(space, ..)| *space)
+        self.spaces.iter().map(|vectors| vectors.space)
     }
 
     /// Brings the spaces into the order of `wanted`; `false` if one of them is not here.
     pub fn arrange(&mut self, wanted: &[PatchSpace]) -> bool {
-        let place = |space: &PatchSpace| self.spaces.iter().position(|(known, ..)| known == space);
+        let place = |space: &PatchSpace| self.spaces.iter().position(|known| known.space == *space);
         let Some(places) = wanted.iter().map(place).collect::<Option<Vec<usize>>>() else { return false };
         if !places.iter().copied().eq(0..self.spaces.len()) {
             self.spaces = places.iter().map(|&place| self.spaces[place].clone()).collect();
@@ -88,7 +99,7 @@ impl ImageMaps {
 
     /// Each space's principal components as colours, for a complete map.
     pub fn pictures(&self) -> Vec<Picture> {
-        let picture = |(space, width, all): &(PatchSpace, usize, Vec<f32>)| {
+        let picture = |SpaceVectors { space, width, all, .. }: &SpaceVectors| {
             let pca = pca_colors(all, *width);
             Picture {
                 space: space.to_string(),
@@ -101,7 +112,8 @@ impl ImageMaps {
 
     /// Memory of the vectors.
     pub fn bytes(&self) -> u64 {
-        self.spaces.iter().map(|(.., all)| size_of_val(all.as_slice()) as u64).sum()
+        let bytes = |values: &[f32]| size_of_val(values) as u64;
+        self.spaces.iter().map(|vectors| bytes(&vectors.all) + bytes(&vectors.norms)).sum()
     }
 
     /// Whether every cell is known.
@@ -129,8 +141,7 @@ impl ImageMaps {
         if area.image as usize != self.image_index || !is_patch || !self.known[cell] {
             return None;
         }
-        let of =
-            |(_, width, all): &(PatchSpace, usize, Vec<f32>)| all[cell * width..(cell + 1) * width].to_vec();
+        let of = |space: &SpaceVectors| space.all[cell * space.width..(cell + 1) * space.width].to_vec();
         Some(self.spaces.iter().map(of).collect())
     }
 
@@ -147,9 +158,10 @@ impl ImageMaps {
             .collect();
         let names: Vec<PatchSpace> = self.spaces().collect();
         let vectors = spaces::vectors(embedder, &sources, self.grid.patch, &names);
-        for ((_, width, all), new) in self.spaces.iter_mut().zip(&vectors) {
+        for (SpaceVectors { width, all, norms, .. }, new) in self.spaces.iter_mut().zip(&vectors) {
             for (row, &cell) in new.chunks_exact(*width).zip(&cells) {
                 all[cell * *width..(cell + 1) * *width].copy_from_slice(row);
+                norms[cell] = norm(row);
             }
         }
         cells.iter().for_each(|&cell| self.known[cell] = true);
@@ -158,8 +170,8 @@ impl ImageMaps {
 
     /// Cosine maps of a query, `queries` holding its vector in each space in the same order.
     pub fn heatmaps(&self, queries: &[Vec<f32>]) -> Vec<Heatmap> {
-        let map = |((space, _, all), query): (&(PatchSpace, usize, Vec<f32>), &Vec<f32>)| {
-            let mut values = cosine_map(query, all);
+        let map = |(SpaceVectors { space, all, norms, .. }, query): (&SpaceVectors, &Vec<f32>)| {
+            let mut values = cosine_map_of(query, all, norms);
             values.iter_mut().zip(&self.known).filter(|(_, known)| !**known).for_each(|(v, _)| *v = f32::NAN);
             let shown = self.filled(&values);
             Heatmap {

@@ -353,4 +353,18 @@ pub struct Extraction {
     pub skipped: Arc<Vec<Skipped>>,
     pub paused: bool,
     pub finished: bool,
+    pub memory: MemoryUse,
+}
+
+/// What the vectors that the galleries search take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryUse {
+    /// Bytes once all are there, and the most that they may take.
+    pub bytes: u64,
+    pub most_bytes: u64,
+    /// Images that are embedded: the first so many of those wanted.
+    pub images: usize,
+    /// Images that the settings ask for, and the bytes that they would take.
+    pub wanted_images: usize,
+    pub wanted_bytes: u64,
 }

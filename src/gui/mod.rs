@@ -35,7 +35,7 @@ use std::path::PathBuf;
 
 use eframe::{egui, egui_wgpu};
 
-use crate::engine::facts::{DeviceChoice, ModelSpec};
+use crate::engine::facts::{DeviceChoice, MemoryBudget, ModelSpec};
 use crate::engine::{self, EngineHandle, Split};
 
 pub use app::App;
@@ -68,9 +68,13 @@ impl Default for GuiOptions {
 
 /// Opens the window with an engine on the device that was chosen; where that is a GPU, window and
 /// engine share it.
-pub fn open(options: GuiOptions, choice: DeviceChoice) -> anyhow::Result<()> {
+/// `memory`: bytes that the explorer may fill, in place of half of what is free.
+pub fn open(options: GuiOptions, choice: DeviceChoice, memory: Option<u64>) -> anyhow::Result<()> {
     libraries::check()?;
-    let device = engine::open_device(choice)?;
+    let mut device = engine::open_device(choice)?;
+    if let Some(bytes) = memory {
+        device.memory = MemoryBudget::new(bytes);
+    }
     let mut wgpu_options = drawing();
     if let Some(setup) = &device.setup {
         wgpu_options.wgpu_setup = egui_wgpu::WgpuSetup::Existing(egui_wgpu::WgpuSetupExisting {

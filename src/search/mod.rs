@@ -5,6 +5,7 @@
 //! within 1e-6 of [`reference`], which is plain float64. The cosine with a zero vector is 0. Rows of skipped
 //! images, rows with a NaN and rows that are not committed never appear.
 
+mod bandwidth;
 mod dot;
 pub mod reference;
 mod relation;
@@ -13,5 +14,7 @@ mod topk;
 #[cfg(test)]
 mod tests;
 
+pub use bandwidth::read_pass;
+pub use dot::dots;
 pub use relation::{Kin, Relation};
 pub use topk::{Hit, Options, top_k};

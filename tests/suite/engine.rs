@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bagssl::device::DeviceChoice;
+use bagssl::device::{DeviceChoice, MemoryBudget};
 use bagssl::engine::{
     self, Command, EngineHandle, Event, ExploreConfig, FigureCommand, FigureContent, FigureEvent, FigureKind,
     FigureRequest, GalleryFilter, MapMode, QuerySpec, Snapshot, Split, Style, open_device,
@@ -283,4 +283,29 @@ fn images_are_found_by_class_in_the_open_data_set() {
         (0..data.images as u32).filter(|image| data.labels[*image as usize] == Some(3)).collect();
     assert!(!expected.is_empty());
     assert_eq!(shown.found.as_ref().unwrap().images, expected);
+}
+
+#[test]
+fn where_memory_does_not_suffice_fewer_images_are_searched_and_said_so() {
+    let (ring, bell) = bounded(1);
+    let mut device = open_device(DeviceChoice::Cpu).unwrap();
+    device.memory = MemoryBudget::new(64 << 20);
+    let engine = engine::start(device, move || _ = ring.try_send(())).unwrap();
+    let started = Started { engine, bell };
+    started.engine.send(Command::OpenModel { spec: "demo".into() });
+    started.engine.send(Command::OpenData { spec: "demo".into(), split: Some(Split::Test) });
+    // 49 x 49 patches in two spaces of 128 half floats and a norm each: 1.2 MiB for each image.
+    let config = ExploreConfig { gallery_stride: 1, gallery_images: 200, ..small() };
+    started.engine.send(Command::Configure { id: 0, config: config.clone() });
+    let shown = started.until("an extraction of what fits", |shown| {
+        shown.config.as_ref() == Some(&config)
+            && shown.extraction.as_ref().is_some_and(|e| e.memory.wanted_images == 200)
+    });
+    let memory = shown.extraction.as_ref().unwrap().memory;
+    assert_eq!(memory.most_bytes, MemoryBudget::new(64 << 20).bank());
+    assert!(memory.bytes <= memory.most_bytes && memory.wanted_bytes > memory.most_bytes);
+    assert!((1..200).contains(&memory.images));
+    // One more would have been too many.
+    assert!(memory.bytes + memory.bytes.div_ceil(memory.images as u64) > memory.most_bytes);
+    assert_eq!(shown.extraction.as_ref().unwrap().progress.total, memory.images as u64);
 }

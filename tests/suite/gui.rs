@@ -353,10 +353,19 @@ fn the_status_line_says_how_far_the_extraction_is_and_pauses_it() {
             skipped: Arc::default(),
             paused: false,
             finished: false,
+            memory: bagssl::engine::MemoryUse {
+                bytes: 640 << 20,
+                most_bytes: 1 << 30,
+                images: 50_000,
+                wanted_images: 60_000,
+                wanted_bytes: 1100 << 20,
+            },
         });
     });
     window.steps();
     assert!(window.shows("12,000 / 50,000 images \u{b7} 1,840 patches/s \u{b7} 3 min left"));
+    assert!(window.shows("0.62 of 1.00 GiB"));
+    assert!(window.shows("first 50,000 of 60,000 images: memory"));
     window.click("Pause");
     assert!(matches!(window.commands()[..], [Command::PauseExtraction(true)]));
 }

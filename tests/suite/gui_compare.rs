@@ -71,6 +71,7 @@ fn extraction(done: u64) -> Extraction {
         skipped: Arc::default(),
         paused: false,
         finished: done == 40,
+        memory: Default::default(),
     }
 }
 

@@ -46,8 +46,8 @@ pub struct Tag {
 
 impl Galleries {
     /// Starts the thread that searches.
-    pub fn start(line: Arc<EngineLine>) -> anyhow::Result<Self> {
-        let searcher = Searcher::start(line.clone(), show)?;
+    pub fn start(line: Arc<EngineLine>, kept_bytes: u64) -> anyhow::Result<Self> {
+        let searcher = Searcher::start(line.clone(), kept_bytes, show)?;
         Ok(Self { line, searcher, asked: None, asked_at: Instant::now() })
     }
 

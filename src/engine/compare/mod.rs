@@ -16,10 +16,8 @@ use self::side::{Key, Side, Unit};
 pub(super) use self::side::{Target, TargetQuery};
 pub use self::state::*;
 use super::handle::EngineLine;
-use crate::device::OpenDevice;
+use crate::device::{MemoryBudget, OpenDevice};
 
-/// Memory that weights and vectors of B's checkpoints may take; those that were not shown for longest go first.
-const BUDGET: u64 = 512 << 20;
 /// Images whose patches are neighbours to choose from, unless told.
 const IMAGES: usize = 64;
 /// Checkpoints that are computed ahead, at most.
@@ -40,6 +38,9 @@ pub struct Compare {
     is_paused: bool,
     is_ahead: bool,
     images: usize,
+    /// Memory that weights and vectors of B's checkpoints may take; those that were not shown for longest
+    /// go first.
+    budget: u64,
     other: Option<Arc<OtherView>>,
     /// Whether there is news that is not published.
     has_news: bool,
@@ -47,9 +48,9 @@ pub struct Compare {
 
 impl Compare {
     /// Nothing is compared.
-    pub fn new(line: Arc<EngineLine>) -> anyhow::Result<Self> {
+    pub fn new(line: Arc<EngineLine>, memory: MemoryBudget) -> anyhow::Result<Self> {
         Ok(Self {
-            galleries: Galleries::start(line.clone())?,
+            galleries: Galleries::start(line.clone(), memory.images())?,
             line,
             open: None,
             number: 0,
@@ -59,6 +60,7 @@ impl Compare {
             is_paused: false,
             is_ahead: false,
             images: IMAGES,
+            budget: memory.compared(),
             other: None,
             has_news: false,
         })
@@ -117,7 +119,7 @@ impl Compare {
         }
         // As many as fit beside the one on show, so that none is computed only to be forgotten.
         let largest = self.sides.iter().map(Side::bytes).max().unwrap_or(1).max(1);
-        let room = (BUDGET / largest).saturating_sub(1) as usize;
+        let room = (self.budget / largest).saturating_sub(1) as usize;
         open.later().take(AHEAD.min(room)).filter(|key| !self.failed.contains(key)).find_map(|key| match self
             .side(&key)
         {
@@ -157,7 +159,7 @@ impl Compare {
             Some(unit) => {
                 let Some(place) = self.sides.iter().position(|side| side.key == key) else { return };
                 let side = &mut self.sides[place];
-                side.fit(&frame, target, BUDGET);
+                side.fit(&frame, target, self.budget);
                 match unit {
                     Unit::Map => side.refine(),
                     Unit::Bank => side.extract(),
@@ -185,7 +187,7 @@ impl Compare {
     /// Keeps memory within the budget: what was not of use for longest goes, the wanted one never.
     fn forget(&mut self) {
         let wanted = self.open.as_ref().map(|open| open.key.clone());
-        while self.bytes() > BUDGET && self.sides.len() > 1 {
+        while self.bytes() > self.budget && self.sides.len() > 1 {
             let oldest = self.sides.iter().position(|side| Some(&side.key) != wanted.as_ref());
             let Some(oldest) = oldest else { break };
             self.sides.remove(oldest);
@@ -253,7 +255,7 @@ impl Compare {
             other: self.other.clone(),
             galleries: None,
             extraction: growing.and_then(Result::ok).map(|growing| growing.shown()),
-            kept: KeptView { steps, bytes: self.bytes(), budget: BUDGET },
+            kept: KeptView { steps, bytes: self.bytes(), budget: self.budget },
             images: self.images,
             paused: self.is_paused,
             error: open.error.clone().or(bank_error),

@@ -45,6 +45,9 @@ impl Target<'_> {
     /// What a side is made for, if its galleries reach the first `images` images.
     pub fn frame(&self, images: usize) -> Frame {
         let images = images.min(self.config.gallery_images).min(self.data.len()).max(1);
+        // Where memory does not suffice for more, the first model has fewer.
+        let images =
+            self.growing.map_or(images, |growing| images.min(growing.extraction.plan().images.len()));
         let grid = self.config.grid;
         Frame {
             data_id: self.data_id,

@@ -57,7 +57,18 @@ impl Explorer {
     pub(super) fn prepare_maps(&mut self) -> anyhow::Result<()> {
         let (Some(embedder), Some(config)) = (&self.embedder, &self.config) else { return Ok(()) };
         let Some(view) = self.line.snapshot().view.clone() else { return Ok(()) };
-        check_cells(config.grid.len(view.image.height(), view.image.width()))?;
+        let cells = config.grid.len(view.image.height(), view.image.width());
+        check_cells(cells)?;
+        let row: usize =
+            self.spaces.iter().filter_map(|space| space.width(&embedder.info, config.grid.patch)).sum();
+        let (bytes, most) = ((cells * row * 4) as u64, self.device.memory.maps());
+        anyhow::ensure!(
+            bytes <= most,
+            "the vectors of this image's {cells} patches would take {} MiB of memory; expected at most {} MiB: \
+             choose a larger stride or fewer spaces, or give it more (--memory)",
+            bytes >> 20,
+            most >> 20
+        );
         let fits = |maps: &mut ImageMaps| {
             maps.image_index == view.index && maps.grid == config.grid && maps.arrange(&self.spaces)
         };

@@ -38,11 +38,11 @@ use opening::OpenData;
 pub fn start(device: OpenDevice, wake: impl Fn() + Send + Sync + 'static) -> anyhow::Result<EngineHandle> {
     let (handle, line) = line(wake);
     let line = Arc::new(line);
-    let searcher = Searcher::start(line.clone(), show_galleries)?;
+    let searcher = Searcher::start(line.clone(), device.memory.images(), show_galleries)?;
     let thumbnails = Thumbnails::start(line.clone())?;
     let finder = Finder::start(line.clone())?;
     let training = Training::new(line.clone(), device.is_gpu)?;
-    let compare = Compare::new(line.clone())?;
+    let compare = Compare::new(line.clone(), device.memory)?;
     let figures = FigureDesk::new(FigureWorker::start(line.clone())?);
     let work = move || {
         let description = DeviceDescription {

@@ -16,9 +16,6 @@ use crate::engine::training::DataSource;
 use crate::model::{ModelSpec, store};
 use crate::patch::{PatchGrid, PatchRef};
 
-/// Memory that the galleries' vectors may take.
-const MOST_BANK_BYTES: u64 = 4 << 30;
-
 /// Images that are tried, from the first on, for something to show.
 const EXAMPLES: usize = 24;
 
@@ -153,7 +150,8 @@ impl Explorer {
             images: config.gallery_images,
             spaces: self.spaces.clone(),
         };
-        self.growing = Some(Growing::start(embedder, &data.set, &reach, MOST_BANK_BYTES)?);
+        let most_bytes = self.device.memory.bank();
+        self.growing = Some(Growing::start_within(embedder, &data.set, &reach, most_bytes)?);
         self.publish_extraction();
         Ok(())
     }

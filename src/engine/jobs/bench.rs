@@ -6,18 +6,19 @@ use std::time::Instant;
 use anyhow::Context;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
+use rand::{Rng, SeedableRng};
 use serde::Serialize;
 
 use super::{Job, open_embedder};
-use crate::analysis::heatmap::cosine_map;
-use crate::bank::{BankSink, Dtype, MemoryBank};
+use crate::analysis::heatmap::{cosine_map, cosine_map_of, norm};
+use crate::bank::{Bank, BankSink, Dtype, ImageEntry, MemoryBank, SpaceSpec};
 use crate::dataset::{self, Dataset};
 use crate::embed::{BATCH, Embedder, ExtractPlan, PatchSource};
 use crate::image::Image;
 use crate::model::{Encoder, Mode, Space, store};
 use crate::patch::PatchGrid;
 use crate::progress::Progress;
-use crate::search::{Options, top_k};
+use crate::search::{Options, read_pass, top_k};
 use crate::stats::quantile;
 use crate::train::{Trainer, recipes};
 
@@ -46,6 +47,10 @@ pub struct BenchReport {
 /// Rows of the searched bank.
 const SEARCH_ROWS: [usize; 2] = [100_000, 1_000_000];
 
+/// Values of its rows, and rows that count as one image.
+const SEARCH_WIDTH: usize = 512;
+const SEARCH_IMAGE: usize = 1000;
+
 /// What the measures share.
 struct Bench {
     embedder: Embedder,
@@ -57,8 +62,15 @@ struct Bench {
 }
 
 /// Every measure, in the order in which they are made.
-const MEASURES: [fn(&Bench) -> anyhow::Result<Measure>; 6] =
-    [Bench::forward, Bench::embedding, Bench::training_step, Bench::click, Bench::new_image, Bench::search];
+const MEASURES: [fn(&Bench) -> anyhow::Result<Vec<Measure>>; 7] = [
+    Bench::forward,
+    Bench::embedding,
+    Bench::training_step,
+    Bench::click,
+    Bench::new_image,
+    Bench::heatmaps,
+    Bench::search,
+];
 
 /// Runs every measure; `quick` with fewer repetitions and a smaller bank.
 pub fn bench(quick: bool, job: Job<'_>) -> anyhow::Result<BenchReport> {
@@ -73,12 +85,12 @@ pub fn bench(quick: bool, job: Job<'_>) -> anyhow::Result<BenchReport> {
     };
     let started = Instant::now();
     let mut measures = vec![];
-    for make in MEASURES {
+    for (index, make) in MEASURES.into_iter().enumerate() {
         job.cancel.check()?;
-        measures.push(make(&bench)?);
+        measures.extend(make(&bench)?);
         (job.progress)(Progress {
             what: "measuring",
-            done: measures.len() as u64,
+            done: index as u64 + 1,
             total: MEASURES.len() as u64,
             resumed: 0,
             unit: "measures",
@@ -96,7 +108,7 @@ const MAP: usize = 39 * 39;
 
 impl Bench {
     /// Patches per second through the network alone, to h and z.
-    fn forward(&self) -> anyhow::Result<Measure> {
+    fn forward(&self) -> anyhow::Result<Vec<Measure>> {
         let side = self.embedder.info.input as usize;
         let values: Vec<f32> = (0..BATCH * 3 * side * side).map(|i| (i % 251) as f32 / 125.0 - 1.0).collect();
         let images = Tensor::<4>::from_data(TensorData::new(values, [BATCH, 3, side, side]), &self.device);
@@ -111,7 +123,7 @@ impl Bench {
     }
 
     /// Patches per second through cutting, resizing and the network.
-    fn embedding(&self) -> anyhow::Result<Measure> {
+    fn embedding(&self) -> anyhow::Result<Vec<Measure>> {
         let patches = self.patches(BATCH)?;
         let seconds = repeat(self.repeats, || {
             self.embedder.patches(&patches, PATCH, &[Space::H, Space::Z]);
@@ -121,7 +133,7 @@ impl Bench {
     }
 
     /// Views per second of whole training steps, augmentation included.
-    fn training_step(&self) -> anyhow::Result<Measure> {
+    fn training_step(&self) -> anyhow::Result<Vec<Measure>> {
         let mut config = recipes::find("quick-parts")?.config;
         config.batch = 64;
         let mut trainer = Trainer::new(config, self.data.clone(), &self.device)?;
@@ -132,7 +144,7 @@ impl Bench {
 
     /// From a click to both maps where the image's patches are known: the query's own way through the
     /// network, and its cosine with each of 39 x 39 patches in two spaces.
-    fn click(&self) -> anyhow::Result<Measure> {
+    fn click(&self) -> anyhow::Result<Vec<Measure>> {
         let patches = self.patches(MAP)?;
         let known = self.embedder.patches(&patches, PATCH, &[Space::Z, Space::H]);
         let seconds = repeat(self.repeats, || self.maps(&patches[MAP / 2], &known))?;
@@ -140,7 +152,7 @@ impl Bench {
     }
 
     /// From an image that was never seen to both maps of a click on it: all patches go through the network.
-    fn new_image(&self) -> anyhow::Result<Measure> {
+    fn new_image(&self) -> anyhow::Result<Vec<Measure>> {
         let patches = self.patches(MAP)?;
         let seconds = repeat(self.repeats.min(5), || {
             let known = self.embedder.patches(&patches, PATCH, &[Space::Z, Space::H]);
@@ -157,25 +169,64 @@ impl Bench {
         Ok(())
     }
 
-    /// Exact search in h for 255 neighbours; the rows are real ones, repeated.
-    fn search(&self) -> anyhow::Result<Measure> {
-        let image = self.data.image(0)?;
-        let grid = PatchGrid::new(PATCH, 1)?;
-        let per_image = grid.len(image.height(), image.width());
-        let mut plan = ExtractPlan::new(&self.embedder, self.data.as_ref(), grid, &[Space::H], Dtype::F16)?;
-        let count = self.search_rows.div_ceil(per_image).min(plan.images.len());
-        plan.images.truncate(count);
-        let vectors = self.embedder.patches(&self.patches(per_image)?, PATCH, &[Space::H]).remove(0);
-        let mut memory = MemoryBank::new(plan.spec.clone(), plan.images.clone())?;
-        for index in 0..count {
-            memory.push_image(index, &[("h", &vectors)])?;
+    /// The map of a click alone, for vectors of any width: the cosine with each of 39 x 39 known patches.
+    fn heatmaps(&self) -> anyhow::Result<Vec<Measure>> {
+        let mut measures = vec![];
+        for width in [128, 512, 2048, 8192] {
+            let vectors = random(&mut rand_pcg::Pcg64Mcg::seed_from_u64(0), MAP * width);
+            let norms: Vec<f32> = vectors.chunks_exact(width).map(norm).collect();
+            let seconds = repeat(self.repeats, || {
+                std::hint::black_box(cosine_map_of(&vectors[..width], &vectors, &norms));
+                Ok(())
+            })?;
+            measures.extend(times(&format!("heatmap of 39x39 known patches, {width} wide"), &seconds)?);
         }
-        let bank = memory.snapshot();
-        let width = bank.width("h")?;
-        let query = &vectors[..width];
-        let seconds =
-            repeat(self.repeats, || top_k(&bank, "h", query, 255, &Options::default()).map(|_| ()))?;
-        times(&format!("exact search, k = 255 over {} x {width} in f16", bank.patches()), &seconds)
+        Ok(measures)
+    }
+
+    /// Exact search for 255 neighbours among random rows, and the share of the read bandwidth that it
+    /// reaches: each search is timed beside a pass that only reads as many bytes, on as many threads.
+    fn search(&self) -> anyhow::Result<Vec<Measure>> {
+        let bank = self.random_bank()?;
+        let bytes = vec![1u8; bank.patches() * SEARCH_WIDTH * Dtype::F16.bytes()];
+        let mut query = vec![0.0; SEARCH_WIDTH];
+        bank.row_f32("h", 0, &mut query)?;
+        let mut reads = vec![];
+        let mut shares = vec![];
+        let seconds = repeat(self.repeats, || top_k(&bank, "h", &query, 255, &Options::default()).map(drop))?;
+        for _ in 0..=self.repeats {
+            let read = read_pass(&bytes);
+            let clock = Instant::now();
+            std::hint::black_box(top_k(&bank, "h", &query, 255, &Options::default())?);
+            shares.push(100.0 * read / clock.elapsed().as_secs_f64());
+            reads.push(bytes.len() as f64 / read / 1e9);
+        }
+        let title = format!("exact search, k = 255 over {} x {SEARCH_WIDTH} in f16", bank.patches());
+        let mut measures = times(&title, &seconds)?;
+        // The first pass of each finds its pages.
+        measures.push(measure("read bandwidth", "GB/s", reads.split_off(1))?);
+        measures.push(measure(&format!("{title}, of the read bandwidth"), "%", shares.split_off(1))?);
+        Ok(measures)
+    }
+
+    fn random_bank(&self) -> anyhow::Result<Bank> {
+        let grid = PatchGrid::new(1, 1)?;
+        let plan = ExtractPlan::new(&self.embedder, self.data.as_ref(), grid, &[Space::H], Dtype::F16)?;
+        let mut spec = plan.spec;
+        spec.spaces = vec![SpaceSpec { name: "h".into(), width: SEARCH_WIDTH as u32 }];
+        let images = self.search_rows / SEARCH_IMAGE;
+        let entry = |index: usize| ImageEntry {
+            height: SEARCH_IMAGE as u32,
+            width: 1,
+            label: None,
+            name: index.to_string(),
+        };
+        let mut memory = MemoryBank::new(spec, (0..images).map(entry).collect())?;
+        let mut rng = rand_pcg::Pcg64Mcg::seed_from_u64(0);
+        for index in 0..images {
+            memory.push_image(index, &[("h", &random(&mut rng, SEARCH_IMAGE * SEARCH_WIDTH))])?;
+        }
+        Ok(memory.snapshot())
     }
 
     /// Patches of the first image, row by row and round again.
@@ -192,6 +243,10 @@ impl Bench {
     }
 }
 
+fn random(rng: &mut rand_pcg::Pcg64Mcg, count: usize) -> Vec<f32> {
+    (0..count).map(|_| rng.random_range(-1.0..1.0)).collect()
+}
+
 /// Seconds of each of `count` calls, after one to warm up.
 fn repeat(count: usize, mut call: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<Vec<f64>> {
     call()?;
@@ -204,12 +259,12 @@ fn repeat(count: usize, mut call: impl FnMut() -> anyhow::Result<()>) -> anyhow:
 }
 
 /// `amount` in each of `seconds`, per second.
-fn rates(name: &str, unit: &'static str, amount: f64, seconds: &[f64]) -> anyhow::Result<Measure> {
-    measure(name, unit, seconds.iter().map(|secs| amount / secs).collect())
+fn rates(name: &str, unit: &'static str, amount: f64, seconds: &[f64]) -> anyhow::Result<Vec<Measure>> {
+    Ok(vec![measure(name, unit, seconds.iter().map(|secs| amount / secs).collect())?])
 }
 
-fn times(name: &str, seconds: &[f64]) -> anyhow::Result<Measure> {
-    measure(name, "ms", seconds.iter().map(|secs| secs * 1e3).collect())
+fn times(name: &str, seconds: &[f64]) -> anyhow::Result<Vec<Measure>> {
+    Ok(vec![measure(name, "ms", seconds.iter().map(|secs| secs * 1e3).collect())?])
 }
 
 fn measure(name: &str, unit: &'static str, values: Vec<f64>) -> anyhow::Result<Measure> {

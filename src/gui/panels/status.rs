@@ -2,7 +2,7 @@
 
 use eframe::egui::{Align, Layout, ProgressBar, RichText, ScrollArea, Ui};
 
-use crate::engine::{Extraction, Skipped};
+use crate::engine::{Extraction, MemoryUse, Skipped};
 
 use super::Desk;
 use crate::gui::actions::{Action, keys_of};
@@ -17,6 +17,7 @@ pub fn status_ui(ui: &mut Ui, desk: &mut Desk) {
     ui.horizontal_centered(|ui| {
         if let Some(extraction) = &snapshot.extraction {
             extraction_ui(ui, desk, extraction);
+            memory_ui(ui, &extraction.memory);
         }
         let in_data = snapshot.data.as_ref().map_or(&[][..], |data| &data.skipped);
         let later = snapshot.extraction.as_ref().map_or(&[][..], |extraction| &extraction.skipped);
@@ -56,6 +57,27 @@ fn extraction_ui(ui: &mut Ui, desk: &mut Desk, extraction: &Extraction) {
     let text = if extraction.paused { "Resume" } else { "Pause" };
     if ui.small_button(text).on_hover_text(keys_of(ui.ctx(), Action::PauseExtraction)).clicked() {
         desk.todo.push(Action::PauseExtraction);
+    }
+}
+
+/// What the vectors take of what they may, and which images had no room.
+fn memory_ui(ui: &mut Ui, memory: &MemoryUse) {
+    if memory.most_bytes == 0 {
+        return;
+    }
+    let gib = |bytes: u64| format!("{:.2}", bytes as f64 / f64::from(1 << 30));
+    ui.weak(format!("{} of {} GiB", gib(memory.bytes), gib(memory.most_bytes))).on_hover_text(
+        "Memory of the vectors that the galleries search, once all are there, and the most that they may take: \
+         five eighths of the explorer's budget (half of the free memory when the program started, or --memory).",
+    );
+    if memory.images < memory.wanted_images {
+        let wanted = count(memory.wanted_images, "image");
+        let text = format!("first {} of {wanted}: memory", thousands(memory.images));
+        ui.colored_label(ui.visuals().warn_fg_color, text).on_hover_text(format!(
+            "The patches of all {wanted} would take {} GiB. Choose a larger search stride or fewer spaces, or start \
+             bagssl with more --memory.",
+            gib(memory.wanted_bytes)
+        ));
     }
 }
 
