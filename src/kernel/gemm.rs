@@ -6,6 +6,8 @@ use super::simd::{Job, PAD, Vector};
 
 /// Columns of a panel of the right-hand matrix.
 pub const PANEL: usize = 2 * PAD;
+/// Rows of a panel that are multiplied at a time: they stay in a core's first cache.
+const DEPTH: usize = 256;
 
 /// How the right-hand matrix lies in memory.
 #[derive(Clone, Copy)]
@@ -37,31 +39,30 @@ impl Job for Product {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         debug_assert!(self.n % PAD == 0 && self.a_row > 0);
-        let groups = self.m.div_ceil(V::ROWS).max(1);
-        let (base, extra) = (self.m / groups, self.m % groups);
         for column in (0..self.n).step_by(PANEL) {
             let width = PANEL.min(self.n - column);
             let (panel, b_row) = match self.right {
                 Right::Rows(row) => (column, row),
                 Right::Panels => (column * self.k, width),
             };
-            for part in (0..width).step_by(2 * V::LANES) {
-                let is_pair = width - part >= 2 * V::LANES;
-                let mut row = 0;
-                for group in 0..groups {
-                    let rows = base + usize::from(group < extra);
+            let mut first = 0;
+            while first == 0 || first < self.k {
+                let k = DEPTH.min(self.k - first);
+                for part in (0..width).step_by(2 * V::LANES) {
                     unsafe {
                         let tile = Tile {
-                            a: self.a.add(row * self.a_row),
-                            b: self.b.add(panel + part),
+                            a: self.a.add(first * self.a_step),
+                            b: self.b.add(panel + first * b_row + part),
                             b_row,
-                            c: self.c.add(row * self.c_row + column + part),
+                            c: self.c.add(column + part),
+                            k,
+                            add: self.add || first > 0,
                             product: &self,
                         };
-                        if is_pair { tile.rows::<V, 2>(rows) } else { tile.rows::<V, 1>(rows) }
+                        if width - part >= 2 * V::LANES { tile.all::<V, 2>() } else { tile.all::<V, 1>() }
                     }
-                    row += rows;
                 }
+                first += DEPTH;
             }
         }
     }
@@ -72,10 +73,29 @@ struct Tile<'a> {
     b: *const f32,
     b_row: usize,
     c: *mut f32,
+    k: usize,
+    add: bool,
     product: &'a Product,
 }
 
 impl Tile<'_> {
+    /// Every row, in groups of about the same height.
+    #[inline(always)]
+    unsafe fn all<V: Vector, const N: usize>(&self) {
+        let Product { m, a_row, c_row, .. } = *self.product;
+        let groups = m.div_ceil(V::ROWS).max(1);
+        let (base, extra) = (m / groups, m % groups);
+        let mut row = 0;
+        for group in 0..groups {
+            let rows = base + usize::from(group < extra);
+            unsafe {
+                let (a, c) = (self.a.add(row * a_row), self.c.add(row * c_row));
+                Tile { a, c, ..*self }.rows::<V, N>(rows);
+            }
+            row += rows;
+        }
+    }
+
     /// Calls the copy of [`Tile::run`] for `rows`.
     #[inline(always)]
     unsafe fn rows<V: Vector, const N: usize>(&self, rows: usize) {
@@ -101,13 +121,13 @@ impl Tile<'_> {
         if R > V::ROWS {
             return;
         }
-        let Product { k, a_row, a_step, c_row, add, .. } = *self.product;
+        let Product { a_row, a_step, c_row, .. } = *self.product;
         let a_row = if NEAR { 1 } else { a_row };
         let a_step = if NEAR { a_step } else { 1 };
         unsafe {
             let mut sums = [[V::splat(0.0); N]; R];
             let (mut a, mut b) = (self.a, self.b);
-            for _ in 0..k {
+            for _ in 0..self.k {
                 let mut right = [V::splat(0.0); N];
                 for j in 0..N {
                     right[j] = V::load(b.add(j * V::LANES));
@@ -124,7 +144,7 @@ impl Tile<'_> {
             for i in 0..R {
                 for j in 0..N {
                     let to = self.c.add(i * c_row + j * V::LANES);
-                    let sum = if add { sums[i][j].add(V::load(to)) } else { sums[i][j] };
+                    let sum = if self.add { sums[i][j].add(V::load(to)) } else { sums[i][j] };
                     sum.store(to);
                 }
             }

@@ -65,9 +65,10 @@ def ours(binary, batch, threads):
 
 
 def newest_binary():
-    built = [path for path in glob.glob(str(ROOT / "target/release/deps/throughput-*")) if os.access(path, os.X_OK)]
+    deps = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/deps"
+    built = [path for path in glob.glob(str(deps / "throughput-*")) if os.access(path, os.X_OK)]
     if not built:
-        raise SystemExit("target/release/deps has no throughput binary; build it as this file's head says")
+        raise SystemExit(f"{deps} has no throughput binary; build it as this file's head says")
     return max(built, key=os.path.getmtime)
 
 
