@@ -73,12 +73,15 @@ impl EngineLine {
     /// Changes the shown state. Two threads of the engine may do so at once; the lock is held for
     /// the change of a few pointers.
     pub fn update(&self, change: impl FnOnce(&mut Snapshot)) {
-        {
-            let mut shown = self.snapshot.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            let mut next = (**shown).clone();
-            change(&mut next);
-            *shown = Arc::new(next);
-        }
+        self.update_quietly(change);
         (self.wake)();
+    }
+
+    /// The same without waking the face: it sees the change with its next frame, whenever that is.
+    pub fn update_quietly(&self, change: impl FnOnce(&mut Snapshot)) {
+        let mut shown = self.snapshot.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut next = (**shown).clone();
+        change(&mut next);
+        *shown = Arc::new(next);
     }
 }

@@ -101,7 +101,7 @@ impl App {
         let view = ExploreView::default();
         let maps = ShownMaps::default();
         let desk = Desk { session, settings, maps, hover: None, todo: Vec::new(), tab, view };
-        let mut train = TrainTab::new(&files);
+        let mut train = TrainTab::new(&files, is_software(cc));
         options.runs.into_iter().for_each(|run| train.open_run(&desk, run));
         Self {
             desk,
@@ -510,6 +510,12 @@ impl App {
             gallery::galleries_ui(ui, &mut self.desk, &mut self.atlases, left);
         });
     }
+}
+
+/// Whether the window is drawn by the processor.
+fn is_software(cc: &eframe::CreationContext<'_>) -> bool {
+    let adapter = cc.wgpu_render_state.as_ref().map(|state| state.adapter.get_info());
+    adapter.is_some_and(|info| info.device_type == wgpu::DeviceType::Cpu)
 }
 
 /// Says over the whole window what dropping does, while a file hangs over it.

@@ -29,11 +29,9 @@ pub struct Active {
     pub warnings: Vec<String>,
 }
 
-/// What a step left behind.
+/// How far a step brought the run.
 pub enum Done {
-    Nothing,
-    /// A line of metrics or a checkpoint.
-    Wrote,
+    Some,
     /// The last step is done.
     All,
 }
@@ -91,11 +89,7 @@ impl Active {
                 News::Metrics(_) | News::Probe(_) => {}
             }
         }
-        Ok(match (self.session.is_finished() && !self.is_ending, news.is_empty()) {
-            (true, _) => Done::All,
-            (false, true) => Done::Nothing,
-            (false, false) => Done::Wrote,
-        })
+        Ok(if self.session.is_finished() && !self.is_ending { Done::All } else { Done::Some })
     }
 
     /// Everything that changes all the time.

@@ -24,8 +24,14 @@ use crate::train::{TrainConfig, TrainingImages};
 const GPU_PERIOD: Duration = Duration::from_millis(33);
 /// And where drawing and training share the cores.
 const CPU_PERIOD: Duration = Duration::from_millis(500);
-/// A frame may take one part in this of the time between two news, so that drawing yields.
+/// A frame may take one part in this of the time between two frames that news ask for, so that
+/// drawing yields; frames that the user asks for are drawn at once and show the same news.
 const FRAME_SHARE: f32 = 60.0;
+/// Where the processor draws, its other threads take this many times what the window's own takes
+/// (measured: 14 times, on two cores).
+const SOFTWARE_COST: f32 = 7.0;
+/// Longest time between two frames that news ask for, seconds.
+const LONGEST_PERIOD: f32 = 6.0;
 /// Time for other batch work, such as extraction for the galleries, to that of training: while
 /// Explore is open, and while nobody sees what it is for.
 const OTHER_SHARE: f64 = 0.2;
@@ -44,8 +50,8 @@ pub struct Training {
     drawing: Drawing,
     is_gpu: bool,
     published: Instant,
-    /// Whether the run's folder has grown since.
-    has_written: bool,
+    /// When the window was last asked to draw what is published.
+    woken: Instant,
     memory: (Option<Instant>, Option<u64>),
 }
 
@@ -60,7 +66,7 @@ impl Training {
             drawing: Drawing::default(),
             is_gpu,
             published: Instant::now(),
-            has_written: false,
+            woken: Instant::now(),
             memory: (None, None),
         })
     }
@@ -108,7 +114,10 @@ impl Training {
                     self.follower.ask(FollowJob::Close(path));
                 }
             }
-            TrainCommand::Drawing(drawing) => self.drawing = drawing,
+            TrainCommand::Drawing(drawing) => {
+                self.drawing = drawing;
+                self.follower.ask(FollowJob::Rest(self.frame_period()));
+            }
             TrainCommand::ExportCurves { curves, path } => {
                 self.follower.ask(FollowJob::Export { curves, path })
             }
@@ -237,8 +246,7 @@ impl Training {
             self.emit(TrainEvent::Warned { run: run.clone(), message });
         }
         match done {
-            Ok(Done::Nothing) => {}
-            Ok(Done::Wrote) => self.has_written = true,
+            Ok(Done::Some) => {}
             Ok(Done::All) => return self.finish(),
             Err(error) => return self.fail(&error),
         }
@@ -250,14 +258,14 @@ impl Training {
             self.probe
                 .advance(trainer.state().step, *trained, || Embedder::new(trainer.model(), &device.device));
         }
-        if self.published.elapsed() >= self.period() {
-            self.publish_now();
+        let period = if self.is_gpu { GPU_PERIOD } else { CPU_PERIOD };
+        if self.published.elapsed() >= period {
+            self.publish_progress();
         }
     }
 
     fn finish(&mut self) {
         self.publish(Phase::Finished, None);
-        self.follower.ask(FollowJob::Look);
         if let Some(active) = self.active.take() {
             self.emit(TrainEvent::Finished { run: active.path });
         }
@@ -274,9 +282,23 @@ impl Training {
 
     // --- what is shown -------------------------------------------------------------------------
 
-    fn period(&self) -> Duration {
+    /// Time between two frames that news ask for.
+    fn frame_period(&self) -> Duration {
         let least = if self.is_gpu { GPU_PERIOD } else { CPU_PERIOD };
-        least.max(Duration::from_secs_f32((self.drawing.frame_secs * FRAME_SHARE).clamp(0.0, 5.0)))
+        let cost = self.drawing.frame_secs * if self.drawing.is_software { SOFTWARE_COST } else { 1.0 };
+        least.max(Duration::from_secs_f32((cost * FRAME_SHARE).clamp(0.0, LONGEST_PERIOD)))
+    }
+
+    /// What goes on all the time: shown with the next frame, and from time to time worth one of its own.
+    fn publish_progress(&mut self) {
+        let Some(active) = &self.active else { return };
+        let phase = active.phase();
+        self.put(phase, None);
+        if self.woken.elapsed() >= self.frame_period() {
+            self.woken = Instant::now();
+            // The thread that reads the run's files wakes the window when it has: one frame for both.
+            self.follower.ask(FollowJob::Look);
+        }
     }
 
     fn publish_now(&mut self) {
@@ -284,16 +306,20 @@ impl Training {
         self.publish(active.phase(), None);
     }
 
+    /// Something has changed that is to be seen at once.
     fn publish(&mut self, phase: Phase, error: Option<String>) {
+        self.put(phase, error);
+        self.woken = Instant::now();
+        self.follower.ask(FollowJob::Look);
+    }
+
+    fn put(&mut self, phase: Phase, error: Option<String>) {
         self.published = Instant::now();
-        if std::mem::take(&mut self.has_written) {
-            self.follower.ask(FollowJob::Look);
-        }
         let memory = self.memory();
         let Some(active) = &self.active else { return };
         let view = active.view(phase, error, memory, self.probe.share(active.trained));
         let probe = self.probe.shown();
-        self.line.update(|shown| {
+        self.line.update_quietly(|shown| {
             shown.training = Some(Arc::new(view));
             shown.probe = probe;
         });

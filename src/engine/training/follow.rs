@@ -32,8 +32,10 @@ const QUIET: Duration = Duration::from_secs(30);
 pub enum FollowJob {
     Open(PathBuf),
     Close(PathBuf),
-    /// A run was written to just now.
+    /// A run was written to just now, and the window is to see it.
     Look,
+    /// Time to leave between two frames that files which grow ask for.
+    Rest(Duration),
     LookAtData(DataSource),
     Export {
         curves: CurveExport,
@@ -48,7 +50,8 @@ impl Follower {
     /// Starts the thread.
     pub fn start(line: Arc<EngineLine>) -> anyhow::Result<Self> {
         let (sender, jobs) = unbounded();
-        let work = move || Worker { line, runs: vec![] }.run(&jobs);
+        let worker = Worker { line, runs: vec![], rest: PERIOD, woken: Instant::now(), is_owed: false };
+        let work = move || worker.run(&jobs);
         thread::Builder::new().name("runs".into()).spawn(work).context("could not start a thread")?;
         Ok(Self(sender))
     }
@@ -63,26 +66,47 @@ impl Follower {
 struct Worker {
     line: Arc<EngineLine>,
     runs: Vec<Followed>,
+    /// Time to leave between two frames that files which grow ask for.
+    rest: Duration,
+    woken: Instant,
+    /// Whether something has grown that no frame was asked for yet.
+    is_owed: bool,
 }
 
 impl Worker {
-    fn run(&mut self, jobs: &Receiver<FollowJob>) {
+    fn run(mut self, jobs: &Receiver<FollowJob>) {
         loop {
-            match jobs.recv_timeout(PERIOD) {
-                Ok(job) => self.handle(job),
-                Err(RecvTimeoutError::Timeout) => {}
+            let is_asked = match jobs.recv_timeout(PERIOD) {
+                Ok(FollowJob::Rest(rest)) => {
+                    self.rest = rest.max(PERIOD);
+                    false
+                }
+                Ok(job) => {
+                    self.handle(job);
+                    true
+                }
+                Err(RecvTimeoutError::Timeout) => false,
                 Err(RecvTimeoutError::Disconnected) => return,
-            }
+            };
             let changed = self.runs.iter_mut().fold(false, |changed, run| run.look() | changed);
             if changed {
-                self.publish();
+                self.put();
+            }
+            self.is_owed |= changed;
+            if is_asked || (self.is_owed && self.woken.elapsed() >= self.rest) {
+                self.wake();
             }
         }
     }
 
+    fn wake(&mut self) {
+        (self.is_owed, self.woken) = (false, Instant::now());
+        self.line.update(|_| ());
+    }
+
     fn handle(&mut self, job: FollowJob) {
         match job {
-            FollowJob::Look => {}
+            FollowJob::Look | FollowJob::Rest(_) => {}
             FollowJob::Open(path) => {
                 if self.runs.iter().any(|run| run.path == path) {
                     return;
@@ -90,14 +114,14 @@ impl Worker {
                 match Followed::open(&path) {
                     Ok(run) => {
                         self.runs.push(run);
-                        self.publish();
+                        self.put();
                     }
                     Err(error) => self.fail(Asked::OpenRun(path), &error),
                 }
             }
             FollowJob::Close(path) => {
                 self.runs.retain(|run| run.path != path);
-                self.publish();
+                self.put();
             }
             FollowJob::LookAtData(source) => {
                 let found = look_at_data(&source).map_err(|error| format!("{error:#}"));
@@ -118,9 +142,9 @@ impl Worker {
         self.line.emit(Event::Train(TrainEvent::Failed { asked, message }));
     }
 
-    fn publish(&self) {
+    fn put(&self) {
         let runs = Arc::new(self.runs.iter().map(|run| run.view.clone()).collect());
-        self.line.update(|shown| shown.runs = runs);
+        self.line.update_quietly(|shown| shown.runs = runs);
     }
 }
 

@@ -75,8 +75,10 @@ pub struct Pin {
 pub struct Drawing {
     /// Whether the pinned patches are on screen: if not, none are computed.
     pub shows_pins: bool,
-    /// What a frame takes, seconds.
+    /// What a frame takes on the window's thread, seconds.
     pub frame_secs: f32,
+    /// Whether the processor draws, not a GPU.
+    pub is_software: bool,
 }
 
 /// A set of curves as a figure.

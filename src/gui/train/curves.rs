@@ -3,12 +3,17 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use eframe::egui::{Align, Button, Color32, ComboBox, Id, Label, Layout, RichText, Slider, Ui, Vec2, vec2};
-use egui_plot::{Line, LineStyle, Plot, PlotBounds, PlotPoints};
+use eframe::egui::text::{LayoutJob, TextFormat};
+use eframe::egui::{
+    Align, Color32, ComboBox, Id, Label, Layout, RichText, Slider, TextStyle, Ui, Vec2, vec2,
+};
+use egui_plot::{Line, LineStyle, Plot, PlotBounds, PlotPoints, Points};
 
+use super::axis::Axis;
+use super::icons::{Icon, icon_ui};
 use super::metrics::{PlotSpec, plots, spectra};
-use super::plotting::{hover_text, log_marks, marks, number, tick, zoom_by_wheel};
-use super::smooth::{Look, Ready, thinned};
+use super::plotting::{letter_at, number, shared, short_number, zoom_by_wheel};
+use super::smooth::{Look, Ready, Scale, thinned};
 use super::spectrum::spectrum_ui;
 use crate::engine::training::{CurveExport, RunView};
 use crate::gui::text::tail;
@@ -18,39 +23,16 @@ use crate::gui::theme::{self, STEP};
 const LEAST_WIDTH: f32 = 220.0;
 pub const HEIGHT: f32 = 116.0;
 const LARGE_HEIGHT: f32 = 380.0;
-/// Runs whose values stand above a plot.
-const VALUES: usize = 4;
+/// Room for values beside a title, points; less shows none.
+const LEAST_VALUES: f32 = 24.0;
+/// Lines of so few points have them marked.
+const DOTTED: usize = 24;
 
-/// What the horizontal axis counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Axis {
-    Steps,
-    Epochs,
-    Views,
-}
-
-impl Axis {
-    const ALL: [(Self, &'static str); 3] =
-        [(Self::Steps, "step"), (Self::Epochs, "epoch"), (Self::Views, "views")];
-
-    fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(axis, _)| *axis == self).map_or("", |(_, name)| name)
-    }
-
-    /// What one step of `run` is; a run that does not tell is left on steps.
-    fn scale(self, run: &RunView) -> f64 {
-        match self {
-            Axis::Steps => 1.0,
-            Axis::Views => run.views_per_step().unwrap_or(1.0),
-            Axis::Epochs => run.steps_per_epoch().map_or(1.0, |steps| 1.0 / steps as f64),
-        }
-    }
-}
-
-/// A run that is drawn, with its colour.
+/// A run that is drawn, with its colour and, for those who cannot tell colours, its letter.
 pub struct Shown<'a> {
     pub run: &'a RunView,
     pub color: Color32,
+    pub letter: char,
 }
 
 /// The plots and how they look.
@@ -84,6 +66,8 @@ struct Curve {
     name: String,
     color: Color32,
     dashed: bool,
+    /// Tells it from the lines of other runs; none where there is one run.
+    letter: Option<char>,
     raw: Vec<[f64; 2]>,
     smooth: Vec<[f64; 2]>,
     value: Option<f64>,
@@ -164,11 +148,12 @@ impl Curves {
         self.ready.retain(|(path, _), _| runs.iter().any(|shown| shown.run.path == *path));
     }
 
-    fn ready(&mut self, run: &RunView, key: &str) -> Option<&Ready> {
-        let (source, scale, look) = (run.series.get(key)?, self.axis.scale(run), self.look);
+    fn ready(&mut self, run: &RunView, key: &str, factor: f64) -> Option<&Ready> {
+        let scale = Scale { across: self.axis.across(run), factor };
+        let (source, look) = (run.series.get(key)?, self.look);
         let slot = self.ready.entry((run.path.clone(), key.to_owned()));
-        let ready = slot.or_insert_with(|| Ready::new(source, scale, look));
-        if !ready.is_of(source, scale, look) {
+        let ready = slot.or_insert_with(|| Ready::new(source, scale.clone(), look));
+        if !ready.is_of(source, &scale, look) {
             *ready = Ready::new(source, scale, look);
         }
         Some(ready)
@@ -178,19 +163,29 @@ impl Curves {
     fn curves(&mut self, spec: &PlotSpec, runs: &[Shown<'_>], dark: bool) -> Vec<Curve> {
         let cursor = self.cursor;
         let mut curves = vec![];
-        for Shown { run, color } in runs {
+        for Shown { run, color, letter } in runs {
             for (key, space) in &spec.keys {
-                let Some(ready) = self.ready(run, key) else { continue };
+                let Some(ready) = self.ready(run, key, spec.factor) else { continue };
                 let name = match (space, runs.len()) {
                     (Some(space), 1) => (*space).to_owned(),
-                    (Some(space), _) => format!("{} {space}", tail(&run.name, 28)),
-                    (None, _) => tail(&run.name, 28),
+                    (Some(space), _) => format!("{letter} {} {space}", tail(&run.name, 28)),
+                    (None, 1) => tail(&run.name, 28),
+                    (None, _) => format!("{letter} {}", tail(&run.name, 28)),
                 };
                 let color =
                     space.filter(|_| runs.len() == 1).map_or(*color, |space| theme::space(space, dark));
                 let dashed = *space == Some("h") && runs.len() > 1;
                 let (raw, smooth) = (ready.raw.clone(), ready.smooth.clone());
-                curves.push(Curve { name, color, dashed, raw, smooth, value: ready.value_at(cursor) });
+                let letter = (runs.len() > 1).then_some(*letter);
+                curves.push(Curve {
+                    name,
+                    color,
+                    dashed,
+                    letter,
+                    raw,
+                    smooth,
+                    value: ready.value_at(cursor),
+                });
             }
         }
         curves
@@ -212,21 +207,16 @@ impl Curves {
         let longest =
             curves.iter().flat_map(|curve| curve.raw.last()).map(|point| point[0]).fold(f64::NAN, f64::max);
         let is_smoothed = look.smoothing > 0.0;
-        let mut plot = Plot::new(("curve", &spec.base, self.resets))
+        let plot = Plot::new(("curve", &spec.base, self.resets))
             .width(size.x)
             .height(size.y)
-            .allow_scroll(false)
-            .allow_zoom(false)
             .allow_double_click_reset(true)
             .link_axis(group, [true, false])
-            .link_cursor(group, [true, false])
-            .y_axis_min_width(44.0)
-            .set_margin_fraction(vec2(0.01, 0.08))
-            .x_axis_formatter(move |mark, _| tick(mark.value, look.log_x))
-            .y_axis_formatter(move |mark, _| tick(mark.value, look.log_y))
-            .label_formatter(move |at| hover_text(at, look));
-        plot = plot.x_grid_spacer(if look.log_x { log_marks } else { marks });
-        plot = plot.y_grid_spacer(if look.log_y { log_marks } else { marks });
+            .link_cursor(group, [true, false]);
+        let mut plot = shared(plot, ui, look);
+        if size.y >= LARGE_HEIGHT {
+            plot = plot.x_axis_label(self.axis.name());
+        }
         if longest.is_finite() {
             plot = plot.include_x(longest);
         }
@@ -245,8 +235,15 @@ impl Curves {
                             .id((&curve.name, "raw")),
                     );
                 }
+                if curve.smooth.len() <= DOTTED {
+                    let points =
+                        Points::new(format!("{} points", curve.name), PlotPoints::from(curve.smooth.clone()));
+                    plot.points(points.color(curve.color).radius(2.0).allow_hover(false));
+                }
                 let line = Line::new(curve.name.clone(), PlotPoints::from(thinned(&curve.smooth, range)));
                 plot.line(line.color(curve.color).width(1.5).style(style).id(&curve.name));
+                let end = curve.letter.zip(curve.smooth.last());
+                end.into_iter().for_each(|(letter, end)| letter_at(plot, letter, *end, curve.color));
             }
             plot.response().hovered().then(|| plot.pointer_coordinate().map(|at| at.x)).flatten()
         });
@@ -262,34 +259,21 @@ impl Curves {
         export: &mut Option<CurveExport>,
     ) {
         ui.horizontal(|ui| {
-            ui.spacing_mut().item_spacing.x = STEP / 2.0;
-            let title = ui.add(Label::new(RichText::new(&spec.title).strong()).truncate());
-            if !spec.help.is_empty() {
-                title.on_hover_text(spec.help);
-            }
+            ui.spacing_mut().item_spacing.x = 0.0;
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                if ui
-                    .add(Button::new("Export").small())
-                    .on_hover_text(format!("Export {} as a figure", spec.title))
-                    .clicked()
-                {
+                if icon_ui(ui, Icon::Save, &format!("Export {} as a figure", spec.title)).clicked() {
                     *export = Some(self.export(spec, curves));
                 }
                 let is_large = self.large.as_ref() == Some(&spec.base);
-                let name = if is_large { "Small" } else { "Large" };
-                if ui
-                    .add(Button::new(name).small())
-                    .on_hover_text(format!("{} at {} size", spec.title, name.to_lowercase()))
-                    .clicked()
-                {
+                let (icon, size) = if is_large { (Icon::Shrink, "small") } else { (Icon::Enlarge, "large") };
+                if icon_ui(ui, icon, &format!("{} at {size} size", spec.title)).clicked() {
                     self.large = (!is_large).then(|| spec.base.clone());
                 }
                 ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                    for curve in curves.iter().take(VALUES) {
-                        if let Some(value) = curve.value {
-                            let text = RichText::new(number(value)).color(curve.color);
-                            ui.add(Label::new(text).truncate()).on_hover_text(&curve.name);
-                        }
+                    let tip = heading_tip(spec, curves);
+                    ui.add(Label::new(RichText::new(&spec.title).strong()).truncate()).on_hover_text(&tip);
+                    if ui.available_width() > LEAST_VALUES {
+                        ui.add(Label::new(values(ui, curves)).truncate()).on_hover_text(tip);
                     }
                 });
             });
@@ -319,4 +303,25 @@ impl Curves {
                 .collect(),
         }
     }
+}
+
+/// The values in the colours of their curves.
+fn values(ui: &Ui, curves: &[Curve]) -> LayoutJob {
+    let font = TextStyle::Body.resolve(ui.style());
+    let mut job = LayoutJob::default();
+    for curve in curves {
+        if let Some(value) = curve.value {
+            let letter = curve.letter.map_or(String::new(), |letter| format!("{letter} "));
+            let text = format!("  {letter}{}", short_number(value));
+            job.append(&text, 0.0, TextFormat::simple(font.clone(), curve.color));
+        }
+    }
+    job
+}
+
+/// What the number is, and the value of every curve by name.
+fn heading_tip(spec: &PlotSpec, curves: &[Curve]) -> String {
+    let values = curves.iter().filter_map(|curve| Some(format!("{}: {}", curve.name, number(curve.value?))));
+    let help = (!spec.help.is_empty()).then(|| spec.help.to_owned());
+    help.into_iter().chain(values).collect::<Vec<_>>().join("\n")
 }

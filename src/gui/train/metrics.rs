@@ -12,6 +12,8 @@ pub struct PlotSpec {
     pub base: String,
     pub title: String,
     pub help: &'static str,
+    /// From what is logged to the unit of the title.
+    pub factor: f64,
     /// Keys of the series, z before h.
     pub keys: Vec<(String, Option<&'static str>)>,
 }
@@ -20,7 +22,11 @@ pub struct PlotSpec {
 const KNOWN: &[(&str, &str, &str)] = &[
     ("loss", "loss", "What is minimised (Sec. 3 of the paper)."),
     ("terms", "", "A term of the loss before its weight."),
-    ("knn", "kNN accuracy", "Held-out images that their nearest neighbours classify right."),
+    (
+        "knn",
+        "kNN accuracy, %",
+        "Held-out images that their nearest neighbours classify right; a guess is right in 100 % / classes.",
+    ),
     ("rank", "effective rank", "RankMe: how many directions the vectors really use."),
     (
         "deviation",
@@ -34,10 +40,12 @@ const KNOWN: &[(&str, &str, &str)] = &[
     ),
     ("lr", "learning rate", "As the schedule has it, for this batch."),
     ("grad_norm", "gradient norm", "Joint norm of all gradients before any clipping."),
-    ("starved", "share of time waiting for views", "Near 0, augmentation keeps up with training."),
-    ("memory_bytes", "memory of the process, bytes", "Resident memory; what a GPU holds is not in it."),
+    ("starved", "time waiting for views, %", "Near 0, augmentation keeps up with training."),
+    ("memory_bytes", "memory of the process, GB", "Resident memory; what a GPU holds is not in it."),
     ("views_per_second", "views per second", "Views trained on, from one line of metrics to the next."),
 ];
+/// Numbers that are shown in another unit than they are logged in, as their titles say.
+const FACTORS: [(&str, f64); 3] = [("knn", 100.0), ("starved", 100.0), ("memory_bytes", 1e-9)];
 /// Numbers that are axes or say nothing as a curve.
 const LEFT_OUT: [&str; 4] = ["step", "epoch", "time", "seconds_left"];
 
@@ -47,8 +55,13 @@ pub fn plots<'a>(runs: impl Iterator<Item = &'a RunView>) -> Vec<PlotSpec> {
     for key in runs.flat_map(|run| run.series.keys()).filter(|key| !LEFT_OUT.contains(&key.as_str())) {
         let (base, space) = split_space(key);
         let (rank, title, help) = name(&base);
-        let spec =
-            found.entry((rank, base.clone())).or_insert_with(|| PlotSpec { base, title, help, keys: vec![] });
+        let spec = found.entry((rank, base.clone())).or_insert_with(|| PlotSpec {
+            factor: factor(&base),
+            base,
+            title,
+            help,
+            keys: vec![],
+        });
         if !spec.keys.iter().any(|(known, _)| known == key) {
             spec.keys.push((key.clone(), space));
             spec.keys.sort_by_key(|(key, space)| (space.map(|space| space != "z"), key.clone()));
@@ -79,13 +92,23 @@ pub fn spectra<'a>(runs: impl Iterator<Item = &'a RunView>) -> Vec<PlotSpec> {
         let (base, space) = split_space(key);
         let (_, title, _) = name(&base);
         let help = "The newest values in their order; a space that collapses loses the tail.";
-        let spec = found.entry(base.clone()).or_insert_with(|| PlotSpec { base, title, help, keys: vec![] });
+        let spec = found.entry(base.clone()).or_insert_with(|| PlotSpec {
+            factor: factor(&base),
+            base,
+            title,
+            help,
+            keys: vec![],
+        });
         if !spec.keys.iter().any(|(known, _)| known == key) {
             spec.keys.push((key.clone(), space));
             spec.keys.sort_by_key(|(key, space)| (space.map(|space| space != "z"), key.clone()));
         }
     }
     found.into_values().collect()
+}
+
+fn factor(base: &str) -> f64 {
+    FACTORS.iter().find(|(known, _)| *known == base).map_or(1.0, |(_, factor)| *factor)
 }
 
 /// Place, title and sentence of a number.
@@ -120,7 +143,7 @@ mod tests {
     #[test]
     fn plots_have_names_in_words() {
         assert_eq!(name("terms.invariance").1, "invariance");
-        assert_eq!(name("knn.central").1, "kNN accuracy central");
+        assert_eq!(name("knn.central").1, "kNN accuracy, % central");
         assert_eq!(name("some_new.thing").1, "some new thing");
         assert!(name("loss").0 < name("terms.invariance").0 && name("lr").0 < name("zzz").0);
     }

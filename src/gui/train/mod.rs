@@ -1,11 +1,13 @@
 //! The Train tab: a form for a new run on the left; runs, curves and pinned patches beside it.
 
+mod axis;
 mod budget;
 pub mod closing;
 mod curves;
 mod editor;
 mod fields;
 mod form;
+mod icons;
 mod metrics;
 mod pins;
 mod plotting;
@@ -52,6 +54,11 @@ impl RunColors {
         [0x55, 0x61, 0x6f],
     ];
 
+    /// The letter of run `index` of the list.
+    pub fn letter(index: usize) -> char {
+        char::from(b'A' + (index % 26) as u8)
+    }
+
     /// The colour of run `index` of the list.
     pub fn of(index: usize, dark: bool) -> Color32 {
         let color = theme::rgb(Self::HUES[index % Self::HUES.len()]);
@@ -74,11 +81,13 @@ pub struct TrainTab {
     /// Curves that wait for a path.
     export: Option<CurveExport>,
     told: Option<Drawing>,
+    /// Whether the processor draws, not a GPU.
+    is_software: bool,
     next_pin: u64,
 }
 
 impl TrainTab {
-    pub fn new(files: &FileWorker) -> Self {
+    pub fn new(files: &FileWorker, is_software: bool) -> Self {
         Self {
             form: NewRun::new(files),
             curves: Curves::default(),
@@ -89,6 +98,7 @@ impl TrainTab {
             take_config: None,
             export: None,
             told: None,
+            is_software,
             next_pin: 0,
         }
     }
@@ -186,7 +196,7 @@ impl TrainTab {
 
     /// Tells the engine how drawing goes, where that has changed.
     pub fn tell_drawing(&mut self, desk: &Desk, is_open: bool, frame_secs: f32) {
-        let now = Drawing { shows_pins: is_open, frame_secs };
+        let now = Drawing { shows_pins: is_open, frame_secs, is_software: self.is_software };
         let is_told = self.told.is_some_and(|told| {
             let ratio = now.frame_secs.max(1e-4) / told.frame_secs.max(1e-4);
             told.shows_pins == now.shows_pins && (0.5..=2.0).contains(&ratio)
@@ -236,8 +246,13 @@ impl TrainTab {
         let dark = ui.visuals().dark_mode;
         let all = snapshot.runs.iter().enumerate();
         let shown = all.filter(|(_, run)| !self.hidden.contains(&run.path));
-        let shown: Vec<Shown<'_>> =
-            shown.map(|(index, run)| Shown { run, color: RunColors::of(index, dark) }).collect();
+        let shown: Vec<Shown<'_>> = shown
+            .map(|(index, run)| Shown {
+                run,
+                color: RunColors::of(index, dark),
+                letter: RunColors::letter(index),
+            })
+            .collect();
         if snapshot.runs.is_empty() {
             runs::empty_ui(ui);
         } else if let Some(export) = self.curves.ui(ui, &shown) {

@@ -1,7 +1,7 @@
 //! How every plot of the tab behaves and is marked: wheel, ticks, numbers, what is said under the pointer.
 
-use eframe::egui::vec2;
-use egui_plot::{GridInput, GridMark, HoverPosition, PlotUi};
+use eframe::egui::{Align2, Color32, Rangef, RichText, Ui, vec2};
+use egui_plot::{AxisHints, GridInput, GridMark, HoverPosition, Plot, PlotPoint, PlotUi, Text};
 
 use super::smooth::Look;
 use crate::gui::text::thousands;
@@ -22,6 +22,50 @@ pub fn zoom_by_wheel(plot: &mut PlotUi<'_>) {
     }
 }
 
+/// Room between the marks of an axis at which their numbers fade in, points.
+const MARK_ROOM: [(f32, f32); 2] = [(22.0, 30.0), (12.0, 18.0)];
+
+/// A plot with the marks, numbers and behaviour that all plots share.
+pub fn shared<'a>(plot: Plot<'a>, ui: &Ui, look: Look) -> Plot<'a> {
+    let [room_across, room_up] = MARK_ROOM.map(|(least, full)| Rangef::new(least, full));
+    let across =
+        AxisHints::new_x().label_spacing(room_across).formatter(move |mark, _| tick(mark.value, look.log_x));
+    let up = AxisHints::new_y()
+        .label_spacing(room_up)
+        .min_thickness(44.0)
+        .formatter(move |mark, _| tick(mark.value, look.log_y));
+    plot.allow_scroll(false)
+        .allow_zoom(false)
+        .set_margin_fraction(vec2(0.01, 0.08))
+        .grid_color(ui.visuals().widgets.noninteractive.bg_stroke.color)
+        .grid_fade(0.0)
+        .custom_x_axes(vec![across])
+        .custom_y_axes(vec![up])
+        .x_grid_spacer(if look.log_x { log_marks } else { marks })
+        .y_grid_spacer(if look.log_y { log_marks } else { marks })
+        .label_formatter(move |at| hover_text(at, look))
+}
+
+/// The letter of a run at the end of its line, within the plot.
+pub fn letter_at(plot: &mut PlotUi<'_>, letter: char, [x, y]: [f64; 2], color: Color32) {
+    let text = RichText::new(letter.to_string()).small().color(color);
+    let text = Text::new(format!("{letter} end"), PlotPoint::new(x, y), text).color(color);
+    plot.text(text.anchor(Align2::RIGHT_BOTTOM).allow_hover(false).id((letter, x.to_bits(), y.to_bits())));
+}
+
+/// A number with three digits or so, for where there is little room.
+pub fn short_number(value: f64) -> String {
+    let size = value.abs();
+    match size {
+        _ if size >= 10_000.0 || !value.is_finite() || size == 0.0 => number(value),
+        _ if size >= 100.0 => format!("{value:.0}"),
+        _ if size >= 10.0 => format!("{value:.1}"),
+        _ if size >= 1.0 => format!("{value:.2}"),
+        _ if size >= 0.01 => format!("{value:.3}"),
+        _ => format!("{value:.1e}"),
+    }
+}
+
 /// A number with the digits that matter.
 pub fn number(value: f64) -> String {
     let size = value.abs();
@@ -37,7 +81,7 @@ pub fn number(value: f64) -> String {
     }
 }
 
-pub fn tick(at: f64, log: bool) -> String {
+fn tick(at: f64, log: bool) -> String {
     let value = if log { 10f64.powf(at) } else { at };
     let size = value.abs();
     match size {
@@ -50,7 +94,7 @@ pub fn tick(at: f64, log: bool) -> String {
     }
 }
 
-pub fn hover_text(at: &HoverPosition<'_>, look: Look) -> Option<String> {
+fn hover_text(at: &HoverPosition<'_>, look: Look) -> Option<String> {
     let plain = |value: f64, log: bool| if log { 10f64.powf(value) } else { value };
     match at {
         HoverPosition::NearDataPoint { plot_name, position, .. } => Some(format!(
@@ -63,7 +107,7 @@ pub fn hover_text(at: &HoverPosition<'_>, look: Look) -> Option<String> {
 }
 
 /// Three to seven marks at round numbers.
-pub fn marks(input: GridInput) -> Vec<GridMark> {
+fn marks(input: GridInput) -> Vec<GridMark> {
     let (lo, hi) = input.bounds;
     let rough = (hi - lo) / 4.0;
     if !(rough.is_finite() && rough > 0.0) {
@@ -79,7 +123,7 @@ pub fn marks(input: GridInput) -> Vec<GridMark> {
 }
 
 /// Marks of a logarithmic axis: powers of ten, and 2 to 9 times them where there is room.
-pub fn log_marks(input: GridInput) -> Vec<GridMark> {
+fn log_marks(input: GridInput) -> Vec<GridMark> {
     let (lo, hi) = input.bounds;
     let span = hi - lo;
     if !span.is_finite() || span > 40.0 {
@@ -108,6 +152,10 @@ mod tests {
         assert_eq!(
             [0.0, 1.23456, 250.04, 12_345.6, 0.00012].map(number),
             ["0", "1.2346", "250.0", "12,346", "1.20e-4"]
+        );
+        assert_eq!(
+            [0.0, 0.1234, 1.2345, 12.345, 123.4, 12_345.6, 0.00012].map(short_number),
+            ["0", "0.123", "1.23", "12.3", "123", "12,346", "1.2e-4"]
         );
         assert_eq!([0.0, 0.05, 25_000.0, 2e6].map(|value| tick(value, false)), ["0", "0.05", "25k", "2M"]);
         assert_eq!(tick(-2.0, true), "0.01");

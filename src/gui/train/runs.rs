@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use eframe::egui::{
-    Align, Button, Color32, ComboBox, Grid, Label, Layout, ProgressBar, RichText, Sense, Ui, vec2,
+    Align, Align2, Button, Color32, ComboBox, Grid, Label, Layout, ProgressBar, RichText, Sense, TextStyle,
+    Ui, vec2,
 };
 
 use super::fields::{error_ui, warning_ui};
@@ -169,7 +170,7 @@ impl TrainTab {
     fn run_ui(&mut self, ui: &mut Ui, desk: &mut Desk, run: &RunView, index: usize) {
         let dark = ui.visuals().dark_mode;
         ui.horizontal(|ui| {
-            swatch_ui(ui, RunColors::of(index, dark));
+            swatch_ui(ui, RunColors::of(index, dark), RunColors::letter(index));
             let mut shown = !self.hidden.contains(&run.path);
             let check = ui.checkbox(&mut shown, tail(&run.name, 34)).on_hover_text(describe(run));
             if check.changed() {
@@ -287,9 +288,19 @@ fn warnings_ui(ui: &mut Ui, run: &RunView) {
     warning_ui(ui, &format!("{}, {last}{more}", run.name)).on_hover_text(lines.join("\n"));
 }
 
-fn swatch_ui(ui: &mut Ui, color: Color32) {
-    let (rect, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
+/// The colour of a run's curves and, at their ends, its letter.
+fn swatch_ui(ui: &mut Ui, color: Color32, letter: char) {
+    let (rect, response) = ui.allocate_exact_size(vec2(14.0, 14.0), Sense::hover());
+    let ink = if ui.visuals().dark_mode { Color32::BLACK } else { Color32::WHITE };
     ui.painter().rect_filled(rect, 2.0, color);
+    ui.painter().text(
+        rect.center(),
+        Align2::CENTER_CENTER,
+        letter,
+        TextStyle::Small.resolve(ui.style()),
+        ink,
+    );
+    response.on_hover_text("Colour and letter of this run's curves.");
 }
 
 fn state_word(run: &RunView, own: Option<&TrainingView>) -> &'static str {

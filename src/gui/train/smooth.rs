@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::axis::Across;
 use crate::engine::training::Series;
 
 /// Buckets across a plot: more points than two in each cannot be told apart.
@@ -16,10 +17,18 @@ pub struct Look {
     pub log_y: bool,
 }
 
+/// In which units series are drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scale {
+    pub across: Across,
+    /// Of the values.
+    pub factor: f64,
+}
+
 /// One series, ready to be drawn.
 pub struct Ready {
     source: Arc<Series>,
-    scale: f64,
+    scale: Scale,
     look: Look,
     /// As measured, and smoothed; equal without smoothing.
     pub raw: Vec<[f64; 2]>,
@@ -27,19 +36,19 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// `scale` turns steps into the unit of the horizontal axis.
-    pub fn new(source: &Arc<Series>, scale: f64, look: Look) -> Self {
-        let raw = points(source, scale, look, &source.y);
+    /// Scales and smooths.
+    pub fn new(source: &Arc<Series>, scale: Scale, look: Look) -> Self {
+        let raw = points(source, &scale, look, &source.y);
         let smooth = match look.smoothing > 0.0 {
-            true => points(source, scale, look, &running_mean(&source.y, look.smoothing)),
+            true => points(source, &scale, look, &running_mean(&source.y, look.smoothing)),
             false => raw.clone(),
         };
         Self { source: source.clone(), scale, look, raw, smooth }
     }
 
     /// Whether it was made of the same.
-    pub fn is_of(&self, source: &Arc<Series>, scale: f64, look: Look) -> bool {
-        Arc::ptr_eq(&self.source, source) && self.scale == scale && self.look == look
+    pub fn is_of(&self, source: &Arc<Series>, scale: &Scale, look: Look) -> bool {
+        Arc::ptr_eq(&self.source, source) && self.scale == *scale && self.look == look
     }
 
     /// The value nearest to `x` (as drawn), smoothed and without the logarithm; the last without `x`.
@@ -60,9 +69,11 @@ impl Ready {
 }
 
 /// What can be drawn: finite, and positive where the axis is logarithmic.
-fn points(source: &Series, scale: f64, look: Look, values: &[f64]) -> Vec<[f64; 2]> {
+fn points(source: &Series, scale: &Scale, look: Look, values: &[f64]) -> Vec<[f64; 2]> {
     let axis = |value: f64, log: bool| if log { value.log10() } else { value };
-    let all = source.x.iter().zip(values).map(|(x, y)| [axis(x * scale, look.log_x), axis(*y, look.log_y)]);
+    let point =
+        |(x, y): (&f64, &f64)| [axis(scale.across.at(*x), look.log_x), axis(y * scale.factor, look.log_y)];
+    let all = source.x.iter().zip(values).map(point);
     all.filter(|[x, y]| x.is_finite() && y.is_finite()).collect()
 }
 
@@ -113,6 +124,8 @@ pub fn thinned(points: &[[f64; 2]], range: Option<(f64, f64)>) -> Vec<[f64; 2]> 
 mod tests {
     use super::*;
 
+    const PLAIN: Scale = Scale { across: Across::Factor(1.0), factor: 1.0 };
+
     #[test]
     fn a_running_mean_begins_at_the_first_value_and_forgets_it() {
         let mean = running_mean(&[4.0, 4.0, f64::NAN, 0.0], 0.5);
@@ -127,7 +140,7 @@ mod tests {
     fn a_logarithmic_axis_leaves_out_what_is_not_positive() {
         let source = Arc::new(Series { x: vec![0.0, 10.0, 100.0], y: vec![1.0, -1.0, 1000.0] });
         let look = Look { smoothing: 0.0, log_x: true, log_y: true };
-        let ready = Ready::new(&source, 1.0, look);
+        let ready = Ready::new(&source, PLAIN, look);
         assert_eq!(ready.raw, [[2.0, 3.0]]);
         assert!((ready.value_at(Some(0.0)).unwrap() - 1000.0).abs() < 1e-9);
     }
@@ -135,7 +148,7 @@ mod tests {
     #[test]
     fn the_value_under_the_cursor_is_the_nearest() {
         let source = Arc::new(Series { x: vec![0.0, 10.0, 20.0], y: vec![1.0, 2.0, 3.0] });
-        let ready = Ready::new(&source, 1.0, Look { smoothing: 0.0, log_x: false, log_y: false });
+        let ready = Ready::new(&source, PLAIN, Look { smoothing: 0.0, log_x: false, log_y: false });
         assert_eq!(
             [None, Some(-5.0), Some(4.0), Some(6.0), Some(99.0)].map(|x| ready.value_at(x).unwrap()),
             [3.0, 1.0, 1.0, 2.0, 3.0]

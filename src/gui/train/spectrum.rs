@@ -1,11 +1,11 @@
 //! The spectra: the newest eigenvalues of each space by rank.
 
-use eframe::egui::{Label, RichText, Ui, vec2};
+use eframe::egui::{Label, RichText, Ui};
 use egui_plot::{Line, LineStyle, Plot, PlotPoints};
 
 use super::curves::{HEIGHT, Shown};
 use super::metrics::PlotSpec;
-use super::plotting::{hover_text, log_marks, marks, tick, zoom_by_wheel};
+use super::plotting::{letter_at, shared, zoom_by_wheel};
 use super::smooth::{Look, thinned};
 use crate::gui::text::{tail, thousands};
 use crate::gui::theme;
@@ -14,7 +14,7 @@ use crate::gui::theme;
 pub fn spectrum_ui(ui: &mut Ui, spec: &PlotSpec, runs: &[Shown<'_>], width: f32) {
     let dark = ui.visuals().dark_mode;
     let mut lines = vec![];
-    for Shown { run, color } in runs {
+    for Shown { run, color, letter } in runs {
         for (key, space) in &spec.keys {
             let Some((step, values)) = run.vectors.get(key) else { continue };
             let color = space.filter(|_| runs.len() == 1).map_or(*color, |space| theme::space(space, dark));
@@ -22,12 +22,13 @@ pub fn spectrum_ui(ui: &mut Ui, spec: &PlotSpec, runs: &[Shown<'_>], width: f32)
             let points: Vec<[f64; 2]> =
                 points.map(|(place, value)| [place as f64 + 1.0, value.log10()]).collect();
             let name = format!(
-                "{} {} after step {}",
+                "{letter} {} {} after step {}",
                 tail(&run.name, 28),
                 space.unwrap_or(""),
                 thousands(*step as usize)
             );
-            lines.push((name, color, *space == Some("h") && runs.len() > 1, points));
+            let several = runs.len() > 1;
+            lines.push((name, color, *space == Some("h") && several, several.then_some(*letter), points));
         }
     }
     ui.horizontal(|ui| {
@@ -35,28 +36,19 @@ pub fn spectrum_ui(ui: &mut Ui, spec: &PlotSpec, runs: &[Shown<'_>], width: f32)
         ui.weak("log, by rank");
     });
     let look = Look { smoothing: 0.0, log_x: false, log_y: true };
-    Plot::new(("spectrum", &spec.base))
-        .width(width)
-        .height(HEIGHT)
-        .allow_scroll(false)
-        .allow_zoom(false)
-        .y_axis_min_width(44.0)
-        .set_margin_fraction(vec2(0.01, 0.08))
-        .x_grid_spacer(marks)
-        .y_grid_spacer(log_marks)
-        .x_axis_formatter(|mark, _| tick(mark.value, false))
-        .y_axis_formatter(|mark, _| tick(mark.value, true))
-        .label_formatter(move |at| hover_text(at, look))
-        .show(ui, move |plot| {
-            zoom_by_wheel(plot);
-            for (name, color, dashed, points) in lines {
-                let style = if dashed { LineStyle::dashed_dense() } else { LineStyle::Solid };
-                plot.line(
-                    Line::new(name, PlotPoints::from(thinned(&points, None)))
-                        .color(color)
-                        .width(1.5)
-                        .style(style),
-                );
-            }
-        });
+    let plot = Plot::new(("spectrum", &spec.base)).width(width).height(HEIGHT);
+    shared(plot, ui, look).show(ui, move |plot| {
+        zoom_by_wheel(plot);
+        for (name, color, dashed, letter, points) in lines {
+            let end = letter.zip(points.last());
+            end.into_iter().for_each(|(letter, end)| letter_at(plot, letter, *end, color));
+            let style = if dashed { LineStyle::dashed_dense() } else { LineStyle::Solid };
+            plot.line(
+                Line::new(name, PlotPoints::from(thinned(&points, None)))
+                    .color(color)
+                    .width(1.5)
+                    .style(style),
+            );
+        }
+    });
 }

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use eframe::egui::{Label, RichText, Stroke, Ui, Vec2};
 use egui_plot::{Line, Plot, PlotPoints, VLine};
 
+use super::axis::Across;
 use super::metrics::{PlotSpec, plots};
-use super::plotting::{hover_text, marks, number, tick};
-use super::smooth::{Look, Ready, thinned};
+use super::plotting::{number, shared};
+use super::smooth::{Look, Ready, Scale, thinned};
 use crate::engine::training::RunView;
 use crate::gui::theme::{self, STEP};
 
@@ -49,12 +50,13 @@ impl Strip {
         clicked
     }
 
-    fn ready(&mut self, run: &RunView, key: &str) -> Option<&Ready> {
+    fn ready(&mut self, run: &RunView, key: &str, factor: f64) -> Option<&Ready> {
+        let scale = Scale { across: Across::Factor(1.0), factor };
         let source = run.series.get(key)?;
         let ready = self.ready.entry((run.path.clone(), key.to_owned()));
-        let ready = ready.or_insert_with(|| Ready::new(source, 1.0, PLAIN));
-        if !ready.is_of(source, 1.0, PLAIN) {
-            *ready = Ready::new(source, 1.0, PLAIN);
+        let ready = ready.or_insert_with(|| Ready::new(source, scale.clone(), PLAIN));
+        if !ready.is_of(source, &scale, PLAIN) {
+            *ready = Ready::new(source, scale.clone(), PLAIN);
         }
         Some(ready)
     }
@@ -65,7 +67,7 @@ impl Strip {
         for (key, space) in &spec.keys {
             let color = space.map_or(theme::accent(dark), |space| theme::space(space, dark));
             let name = space.unwrap_or(&spec.title).to_owned();
-            if let Some(ready) = self.ready(run, key) {
+            if let Some(ready) = self.ready(run, key, spec.factor) {
                 lines.push((name, color, ready.raw.clone(), ready.value_at(Some(step as f64))));
             }
         }
@@ -83,19 +85,10 @@ impl Strip {
         let plot = Plot::new(("strip", &spec.base))
             .width(size.x)
             .height(size.y)
-            .allow_scroll(false)
-            .allow_zoom(false)
             .allow_drag(false)
             .allow_boxed_zoom(false)
-            .y_axis_min_width(40.0)
-            .set_margin_fraction(Vec2::new(0.01, 0.08))
-            .include_x(0.0)
-            .x_grid_spacer(marks)
-            .y_grid_spacer(marks)
-            .x_axis_formatter(|mark, _| tick(mark.value, false))
-            .y_axis_formatter(|mark, _| tick(mark.value, false))
-            .label_formatter(|at| hover_text(at, PLAIN));
-        let response = plot.show(ui, move |plot| {
+            .include_x(0.0);
+        let response = shared(plot, ui, PLAIN).show(ui, move |plot| {
             for (name, color, points, _) in lines {
                 plot.line(Line::new(name, PlotPoints::from(thinned(&points, None))).color(color).width(1.5));
             }

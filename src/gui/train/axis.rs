@@ -1,0 +1,91 @@
+//! What the horizontal axis of the curves counts, and how steps become that.
+
+use std::sync::Arc;
+
+use crate::engine::training::{RunView, Series};
+
+/// What the horizontal axis counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Axis {
+    Steps,
+    Epochs,
+    Views,
+    Minutes,
+}
+
+impl Axis {
+    pub const ALL: [(Self, &'static str); 4] =
+        [(Self::Steps, "step"), (Self::Epochs, "epoch"), (Self::Views, "views"), (Self::Minutes, "minutes")];
+
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(axis, _)| *axis == self).map_or("", |(_, name)| name)
+    }
+
+    /// Where the steps of `run` lie; a run that does not tell is left on steps.
+    pub fn across(self, run: &RunView) -> Across {
+        match self {
+            Axis::Steps => Across::Factor(1.0),
+            Axis::Views => Across::Factor(run.views_per_step().unwrap_or(1.0)),
+            Axis::Epochs => Across::Factor(run.steps_per_epoch().map_or(1.0, |steps| 1.0 / steps as f64)),
+            Axis::Minutes => match run.series.get("time") {
+                Some(clock) if !clock.x.is_empty() => Across::Clock(clock.clone()),
+                _ => Across::Factor(1.0),
+            },
+        }
+    }
+}
+
+/// From steps to the unit of the horizontal axis.
+#[derive(Clone, Debug)]
+pub enum Across {
+    Factor(f64),
+    /// The seconds at some steps; minutes count from the first.
+    Clock(Arc<Series>),
+}
+
+impl PartialEq for Across {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Across::Factor(a), Across::Factor(b)) => a == b,
+            (Across::Clock(a), Across::Clock(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+}
+
+impl Across {
+    /// Where `step` lies.
+    pub fn at(&self, step: f64) -> f64 {
+        match self {
+            Across::Factor(factor) => step * factor,
+            Across::Clock(clock) => (seconds_at(clock, step) - seconds_at(clock, clock.x[0])) / 60.0,
+        }
+    }
+}
+
+/// On the line through the two known steps around `step`; at the ends, the last known second.
+fn seconds_at(clock: &Series, step: f64) -> f64 {
+    let after = clock.x.partition_point(|known| *known < step);
+    let (before, after) = (after.saturating_sub(1), after.min(clock.x.len() - 1));
+    let (x, y) = (&clock.x, &clock.y);
+    match x[after] - x[before] {
+        0.0 => y[after],
+        span => y[before] + (y[after] - y[before]) * ((step - x[before]) / span).clamp(0.0, 1.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn minutes_lie_between_the_lines_of_metrics() {
+        let clock = Series { x: vec![10.0, 20.0, 40.0], y: vec![1000.0, 1060.0, 1300.0] };
+        let across = Across::Clock(Arc::new(clock));
+        // Before the first line and after the last, time is not known better.
+        let steps = [0.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0];
+        assert_eq!(steps.map(|step| across.at(step)), [0.0, 0.0, 0.5, 1.0, 3.0, 5.0, 5.0]);
+        let one = Across::Clock(Arc::new(Series { x: vec![3.0], y: vec![7.0] }));
+        assert_eq!(one.at(9.0), 0.0);
+    }
+}
