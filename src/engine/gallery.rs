@@ -12,6 +12,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use super::handle::EngineLine;
 use super::selection::{self, GalleryFilter};
 use super::state::{Event, Gallery, GalleryView, Neighbour, QuerySpec, RequestId, Sign};
+use crate::analysis::heatmap::cosine_map;
 use crate::bank::Bank;
 use crate::dataset::Dataset;
 use crate::image::Image;
@@ -87,6 +88,17 @@ pub fn show_galleries(line: &EngineLine, request: SearchRequest<()>, views: Vec<
             shown.galleries = Some(Arc::new(view));
         }
     });
+}
+
+/// The cosine of a row to the query in each space but `space`.
+fn in_other_spaces(job: &SearchJob, space: &str, row: usize) -> anyhow::Result<Vec<(String, f32)>> {
+    let others = job.vectors.iter().filter(|(name, _)| name != space);
+    let cosine = |(name, query): &(String, Vec<f32>)| {
+        let mut vector = vec![0.0; query.len()];
+        job.bank.row_f32(name, row, &mut vector)?;
+        Ok((name.clone(), cosine_map(query, &vector)[0]))
+    };
+    others.map(cosine).collect()
 }
 
 struct Worker {
@@ -171,6 +183,7 @@ impl Worker {
             neighbours.push(Neighbour {
                 patch,
                 cosine: hit.cosine,
+                in_other_spaces: in_other_spaces(job, space, hit.row)?,
                 relation: kin.relation(&job.bank, hit.row),
                 class: class.cloned(),
                 image_name: job.data.image_name(patch.image as usize),

@@ -51,6 +51,8 @@ pub enum Command {
     Thumbnail { data: u64, index: usize },
     /// Looks for images; the answer is [`Snapshot::found`]. The newest question wins.
     FindImages { data: u64, filter: ImageFilter },
+    /// Asks for image `index` as it is seen around a neighbour; it arrives as [`Event::SourceImage`].
+    SourceImage { data: u64, index: usize },
     /// Something about training.
     Train(TrainCommand),
     /// Something about the comparison with another model.
@@ -88,8 +90,11 @@ pub enum Event {
     Figure(FigureEvent),
     /// A small picture (longest side at most [`THUMBNAIL_SIDE`]) of image `index` of data set `data`.
     Thumbnail { data: u64, index: usize, image: Arc<Image> },
-    /// Image `index` of data set `data` cannot be read, and why.
+    /// Image `index` of data set `data` cannot be read, small or whole, and why.
     NoThumbnail { data: u64, index: usize, message: String },
+    /// Image `index` of data set `data`, of `size` (height, width), with its longest side at most
+    /// [`SOURCE_SIDE`].
+    SourceImage { data: u64, index: usize, size: (u32, u32), image: Arc<Image> },
     /// Something about training.
     Train(TrainEvent),
 }
@@ -115,6 +120,9 @@ pub struct FoundImages {
 
 /// Longest side of a thumbnail, pixels.
 pub const THUMBNAIL_SIDE: u32 = 64;
+
+/// Longest side of the picture around a neighbour, pixels.
+pub const SOURCE_SIDE: u32 = 320;
 
 /// The latest of everything that the window shows. Cheap to clone.
 #[derive(Clone, Default)]
@@ -334,6 +342,8 @@ pub struct Gallery {
 pub struct Neighbour {
     pub patch: PatchRef,
     pub cosine: f32,
+    /// Its cosine to the query in the other shown spaces, where these were searched.
+    pub in_other_spaces: Vec<(String, f32)>,
     pub relation: Relation,
     pub class: Option<String>,
     pub image_name: String,

@@ -7,7 +7,7 @@ use anyhow::Context;
 use crossbeam_channel::{Sender, unbounded};
 
 use super::handle::EngineLine;
-use super::state::{Event, THUMBNAIL_SIDE};
+use super::state::{Event, SOURCE_SIDE, THUMBNAIL_SIDE};
 use crate::augment::{Resize, ResizePlan};
 use crate::dataset::Dataset;
 use crate::image::Image;
@@ -20,6 +20,15 @@ pub struct ThumbnailJob {
     pub data: Arc<dyn Dataset>,
     pub data_id: u64,
     pub index: usize,
+    pub what: Wanted,
+}
+
+/// Which picture is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    Thumbnail,
+    /// The image around a neighbour.
+    Source,
 }
 
 /// The engine's end of the thread.
@@ -35,10 +44,13 @@ impl Thumbnails {
                 stack.extend(jobs.try_iter());
                 let excess = stack.len().saturating_sub(KEPT);
                 stack.drain(..excess);
-                let (data, index) = (job.data_id, job.index);
-                line.emit(match job.data.image(index) {
-                    Ok(image) => Event::Thumbnail { data, index, image: Arc::new(reduced(&image)) },
-                    Err(error) => Event::NoThumbnail { data, index, message: format!("{error:#}") },
+                line.emit(match job.data.image(job.index) {
+                    Ok(image) => event(&job, &image),
+                    Err(error) => Event::NoThumbnail {
+                        data: job.data_id,
+                        index: job.index,
+                        message: format!("{error:#}"),
+                    },
                 });
             }
         };
@@ -53,14 +65,27 @@ impl Thumbnails {
     }
 }
 
-/// The image with its longest side at most [`THUMBNAIL_SIDE`]; smaller ones stay as they are.
-fn reduced(image: &Image) -> Image {
+fn event(job: &ThumbnailJob, image: &Image) -> Event {
+    let (data, index) = (job.data_id, job.index);
+    match job.what {
+        Wanted::Thumbnail => {
+            Event::Thumbnail { data, index, image: Arc::new(reduced(image, THUMBNAIL_SIDE)) }
+        }
+        Wanted::Source => {
+            let size = (image.height(), image.width());
+            Event::SourceImage { data, index, size, image: Arc::new(reduced(image, SOURCE_SIDE)) }
+        }
+    }
+}
+
+/// The image with its longest side at most `most`; smaller ones stay as they are.
+fn reduced(image: &Image, most: u32) -> Image {
     let (height, width) = (image.height(), image.width());
     let longest = height.max(width);
-    if longest <= THUMBNAIL_SIDE {
+    if longest <= most {
         return image.clone();
     }
-    let scaled = |side: u32| (side * THUMBNAIL_SIDE / longest).max(1);
+    let scaled = |side: u32| (side * most / longest).max(1);
     let (rows, cols) = (scaled(height), scaled(width));
     let pixels = (rows * cols) as usize;
     let mut planar = vec![0.0; 3 * pixels];

@@ -28,6 +28,7 @@ use super::panels::{Desk, ShownMaps, Tab, controls, gallery, status, top};
 use super::recent::Recent;
 use super::session::Session;
 use super::settings::Settings;
+use super::sources::SourceImages;
 use super::textures::{GalleryAtlases, Thumbnails};
 use super::theme::{self, STEP};
 use super::train::TrainTab;
@@ -100,7 +101,8 @@ impl App {
         let tab = if options.runs.is_empty() { settings.tab } else { Tab::Train };
         let view = ExploreView::default();
         let maps = ShownMaps::default();
-        let desk = Desk { session, settings, maps, hover: None, todo: Vec::new(), tab, view };
+        let sources = SourceImages::default();
+        let desk = Desk { session, settings, maps, hover: None, todo: Vec::new(), tab, view, sources };
         let mut train = TrainTab::new(&files, is_software(cc));
         options.runs.into_iter().for_each(|run| train.open_run(&desk, run));
         Self {
@@ -126,8 +128,12 @@ impl App {
             match event {
                 Event::Failed { about, message } => self.notices.error(about, message),
                 Event::Figure(event) => self.take_figure(ctx, &event),
+                Event::SourceImage { data, index, size, image } => {
+                    self.desk.sources.insert(data, index, size, image);
+                }
                 Event::Thumbnail { data, index, image } => self.thumbnails.insert(ctx, data, index, &image),
                 Event::NoThumbnail { data, index, message } => {
+                    self.desk.sources.lose(data, index);
                     self.thumbnails.mark_unreadable(data, index, message);
                 }
                 Event::Train(event) => {

@@ -25,6 +25,7 @@ mod roving;
 mod scale;
 mod session;
 mod settings;
+mod sources;
 mod text;
 mod textures;
 mod theme;

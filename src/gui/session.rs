@@ -73,7 +73,11 @@ impl Session {
                     self.asked = None;
                     self.draft = Draft::default();
                 }
-                Event::Figure(_) | Event::Thumbnail { .. } | Event::NoThumbnail { .. } | Event::Train(_) => {}
+                Event::Figure(_)
+                | Event::Thumbnail { .. }
+                | Event::NoThumbnail { .. }
+                | Event::SourceImage { .. }
+                | Event::Train(_) => {}
             }
         }
         self.snapshot = self.engine.snapshot();

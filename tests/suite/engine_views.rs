@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use bagssl::engine::{Command, MicroscopeView, QuerySpec, Snapshot};
+use bagssl::engine::{Command, Event, MicroscopeView, QuerySpec, Snapshot};
 use bagssl::patch::PatchRef;
 
 use super::engine::{Started, is_complete};
@@ -65,4 +65,45 @@ fn the_microscope_shows_the_querys_place_at_each_size_and_follows_it() {
     started.engine.send(Command::Microscope(Some(vec![16, 48, 64, 65])));
     let shown = started.until("coming back", |shown| shown.microscope.is_some());
     assert!(filled(&shown).is_some(), "nothing is embedded again");
+}
+
+#[test]
+fn a_neighbour_has_its_cosine_in_the_other_space_too() {
+    let started = Started::new();
+    let shown = started.until("the worked example", is_complete);
+    let galleries = shown.galleries.clone().unwrap();
+    let [z, h] = &galleries.spaces[..] else { panic!("two spaces") };
+    let mut both = 0;
+    for neighbour in &z.neighbours {
+        assert_eq!(neighbour.in_other_spaces.len(), 1);
+        let (space, cosine) = &neighbour.in_other_spaces[0];
+        assert_eq!(space, "h");
+        if let Some(there) = h.neighbours.iter().find(|other| other.patch == neighbour.patch) {
+            assert!((there.cosine - cosine).abs() < 1e-3, "{} and {cosine}", there.cosine);
+            assert!((there.in_other_spaces[0].1 - neighbour.cosine).abs() < 1e-3);
+            both += 1;
+        }
+    }
+    assert!(both > 0, "of 127 patches, the 20 nearest in z and in h have some in common");
+}
+
+#[test]
+fn the_image_around_a_neighbour_comes_when_it_is_asked_for() {
+    let started = Started::new();
+    started.until("the worked example", is_complete);
+    started.engine.drain_events();
+    started.engine.send(Command::SourceImage { data: 1, index: 5 });
+    started.engine.send(Command::SourceImage { data: 99, index: 6 });
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while std::time::Instant::now() < deadline {
+        for event in started.engine.drain_events() {
+            if let Event::SourceImage { data, index, size, image } = event {
+                assert_eq!((data, index, size), (1, 5, (64, 64)));
+                assert_eq!((image.height(), image.width()), (64, 64), "small images come as they are");
+                return;
+            }
+        }
+        let _ = started.bell.recv_timeout(std::time::Duration::from_millis(200));
+    }
+    panic!("it did not come");
 }

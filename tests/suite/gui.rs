@@ -184,6 +184,7 @@ pub fn gallery_view(query_id: u64, query: PatchRef) -> GalleryView {
     let neighbour = |rank: u32| Neighbour {
         patch: patch(rank % IMAGES as u32, 4, 12),
         cosine: 1.0 - rank as f32 / 200.0,
+        in_other_spaces: vec![("other".into(), 0.42)],
         relation: [Relation::SameClass, Relation::OtherClass, Relation::SameImage][rank as usize % 3],
         class: Some("car".into()),
         image_name: format!("few/{rank}.png"),

@@ -26,7 +26,7 @@ use super::microscope::Microscope;
 use super::parts::PartCache;
 use super::spaces::PatchSpace;
 use super::state::*;
-use super::thumbnails::{ThumbnailJob, Thumbnails};
+use super::thumbnails::{ThumbnailJob, Thumbnails, Wanted};
 use super::training::Training;
 use crate::device::OpenDevice;
 use crate::embed::Embedder;
@@ -181,6 +181,7 @@ impl Explorer {
             | Command::Query { data, .. }
             | Command::Thumbnail { data, .. }
             | Command::FindImages { data, .. }
+            | Command::SourceImage { data, .. }
                 if self.data.as_ref().is_none_or(|open| open.id != data) =>
             {
                 Ok(())
@@ -208,12 +209,8 @@ impl Explorer {
                 self.set_microscope(sizes);
                 Ok(())
             }
-            Command::Thumbnail { index, .. } => {
-                if let Some(OpenData { id, set }) = &self.data {
-                    self.thumbnails.request(ThumbnailJob { data: set.clone(), data_id: *id, index });
-                }
-                Ok(())
-            }
+            Command::Thumbnail { index, .. } => self.show_picture(index, Wanted::Thumbnail),
+            Command::SourceImage { index, .. } => self.show_picture(index, Wanted::Source),
             Command::FindImages { filter, .. } => {
                 if let Some(OpenData { id, set }) = &self.data {
                     self.finder.request(FindJob { data: set.clone(), data_id: *id, filter });
@@ -226,6 +223,14 @@ impl Explorer {
             }
             Command::Compare(command) => self.compare(command),
         }
+    }
+
+    /// Has a picture of image `index` made beside all other work.
+    fn show_picture(&self, index: usize, what: Wanted) -> anyhow::Result<()> {
+        if let Some(OpenData { id, set }) = &self.data {
+            self.thumbnails.request(ThumbnailJob { data: set.clone(), data_id: *id, index, what });
+        }
+        Ok(())
     }
 }
 
@@ -257,7 +262,7 @@ fn about(command: &Command) -> &'static str {
         Command::Configure { .. } => "changing the patches",
         Command::PauseExtraction(_) => "pausing",
         Command::Figure(_) => "the figure",
-        Command::Thumbnail { .. } => "a thumbnail",
+        Command::Thumbnail { .. } | Command::SourceImage { .. } => "a picture",
         Command::Microscope(_) => "the microscope",
         Command::FindImages { .. } => "looking for images",
         Command::ShowPictures(_) => "the spaces as pictures",

@@ -312,6 +312,7 @@ impl Bank {
         Neighbour {
             patch: *at,
             cosine,
+            in_other_spaces: vec![],
             relation: Relation::OtherImage,
             class: self.class(index),
             image_name: self.data.image_name(index),

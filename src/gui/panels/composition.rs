@@ -6,7 +6,7 @@ use crate::colormap;
 use crate::engine::{Gallery, Relation};
 use crate::gui::theme::rgb;
 
-use super::gallery::relation_text;
+use super::neighbour::relation_text;
 
 /// Groups of ranks at most.
 const GROUPS: usize = 24;

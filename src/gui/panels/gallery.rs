@@ -4,13 +4,13 @@
 use std::collections::HashMap;
 
 use eframe::egui::{
-    Color32, Id, Label, Mesh, Rect, RichText, Role, Sense, Shape, Stroke, StrokeKind, Ui, Vec2, WidgetInfo,
-    pos2, vec2,
+    Color32, Id, Label, Mesh, Rect, RichText, Role, Sense, Shape, Tooltip, Ui, Vec2, WidgetInfo, pos2, vec2,
 };
 
-use crate::engine::{Gallery, GalleryView, Neighbour, Relation};
+use crate::engine::{Gallery, GalleryView};
 
 use super::maps::empty_ui;
+use super::neighbour::{neighbour_text, neighbour_ui, pointed_frame};
 use super::{Desk, composition, explain_space};
 use crate::gui::marks;
 use crate::gui::roving::{Cells, rove};
@@ -181,8 +181,9 @@ impl PaintedGallery<'_> {
     }
 }
 
-/// The keyboard on the cells: a cursor among them, and Enter goes to its patch.
-fn keyboard(ui: &Ui, desk: &mut Desk, grid: &Grid, painted: &PaintedGallery<'_>, id: Id) {
+/// The keyboard on the cells: a cursor among them, and Enter goes to its patch. Returns the neighbour that it
+/// is on.
+fn keyboard(ui: &Ui, desk: &mut Desk, grid: &Grid, painted: &PaintedGallery<'_>, id: Id) -> Option<usize> {
     let PaintedGallery { gallery, view, .. } = *painted;
     let count = gallery.neighbours.len() + 1;
     let cells = Cells { count, columns: grid.columns, page: 5 };
@@ -205,6 +206,7 @@ fn keyboard(ui: &Ui, desk: &mut Desk, grid: &Grid, painted: &PaintedGallery<'_>,
         }
     }
     ui.data_mut(|data| data.insert_temp(at, cursor));
+    roved.cursor.and_then(|cell| cell.checked_sub(1))
 }
 
 /// Draws a gallery without its heading, with room for `neighbours`. Returns the neighbour under the pointer.
@@ -230,7 +232,7 @@ pub fn painted_ui(
     ui.painter().add(Shape::mesh(mesh));
     marks::query_dashes(ui.painter(), grid.cell(0).shrink(1.0));
     let id = Id::unique("gallery").with(painted.name());
-    keyboard(ui, desk, &grid, painted, id);
+    let chosen = keyboard(ui, desk, &grid, painted, id);
     let query = ui.interact(grid.cell(0), id.with("query"), Sense::CLICK);
     query.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("{} query", painted.name())));
     if query.on_hover_text("The query.").clicked() {
@@ -238,15 +240,34 @@ pub fn painted_ui(
     }
     let mut pointed = None;
     for index in 0..count {
-        if cell_ui(ui, desk, grid.cell(index + 1), id.with(index), painted, index) {
+        let is_chosen = chosen == Some(index);
+        if cell_ui(ui, desk, grid.cell(index + 1), id.with(index), painted, index, is_chosen) {
             pointed = Some(gallery.neighbours[index].patch);
         }
     }
     pointed
 }
 
-/// Marks and behaviour of neighbour `index`. Returns whether the pointer is on it.
-fn cell_ui(ui: &Ui, desk: &mut Desk, rect: Rect, id: Id, painted: &PaintedGallery<'_>, index: usize) -> bool {
+/// Neighbour `index` in words: "h neighbour 8: cosine 0.965, car, other class".
+fn neighbour_label(painted: &PaintedGallery<'_>, index: usize) -> String {
+    let neighbour = &painted.gallery.neighbours[index];
+    let there = match painted.compared.and_then(|other| other.ranks.get(&neighbour.patch)) {
+        Some(_) => ", in both",
+        None => "",
+    };
+    format!("{} neighbour {}: {}{there}", painted.name(), index + 1, neighbour_text(neighbour))
+}
+
+/// Marks and behaviour of neighbour `index`, which the keys may have chosen. Returns whether it is looked at.
+fn cell_ui(
+    ui: &Ui,
+    desk: &mut Desk,
+    rect: Rect,
+    id: Id,
+    painted: &PaintedGallery<'_>,
+    index: usize,
+    is_chosen: bool,
+) -> bool {
     let neighbour = &painted.gallery.neighbours[index];
     let rank_there = painted.compared.map(|other| other.ranks.get(&neighbour.patch).copied());
     marks::relation_marks(ui.painter(), rect, neighbour.relation);
@@ -254,87 +275,22 @@ fn cell_ui(ui: &Ui, desk: &mut Desk, rect: Rect, id: Id, painted: &PaintedGaller
         marks::common_dot(ui.painter(), rect);
     }
     let response = ui.interact(rect, id, Sense::CLICK);
-    response.widget_info(|| {
-        let there = match rank_there {
-            Some(Some(_)) => ", in both",
-            _ => "",
-        };
-        let text =
-            format!("{} neighbour {}: {}{there}", painted.name(), index + 1, neighbour_text(neighbour));
-        WidgetInfo::labeled(Role::Button, true, text)
-    });
-    let is_pointed = response.hovered();
-    let is_pointed_there = painted.compared.and_then(|other| other.pointed) == Some(neighbour.patch);
-    if is_pointed || is_pointed_there {
-        let stroke = Stroke::new(2.0, theme::accent(ui.visuals().dark_mode));
-        ui.painter().rect_stroke(rect, 0.0, stroke, StrokeKind::Outside);
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, neighbour_label(painted, index)));
+    let is_looked_at = response.hovered() || is_chosen;
+    if is_looked_at || painted.compared.and_then(|other| other.pointed) == Some(neighbour.patch) {
+        pointed_frame(ui, rect);
     }
-    let tip = |ui: &mut Ui| neighbour_ui(ui, &painted.name(), index + 1, neighbour, rank_there);
-    if response.on_hover_ui(tip).clicked() {
+    if response.clicked() {
         desk.session.go_to(neighbour.patch);
     }
-    is_pointed
-}
-
-/// Cosine, class and kinship of a neighbour on one line.
-fn neighbour_text(neighbour: &Neighbour) -> String {
-    let class = neighbour.class.as_deref().unwrap_or("no class");
-    let lost = if neighbour.is_readable { "" } else { ", its image cannot be read any more" };
-    format!("cosine {:.3}, {class}, {}{lost}", neighbour.cosine, relation_text(neighbour.relation))
-}
-
-/// A kinship in words.
-pub fn relation_text(relation: Relation) -> &'static str {
-    match relation {
-        Relation::SameImage => "same image",
-        Relation::SameClass => "same class",
-        Relation::OtherClass => "other class",
-        Relation::OtherImage => "other image",
+    let (name, space) = (painted.name(), painted.gallery.space.as_str());
+    let tip = |ui: &mut Ui| neighbour_ui(ui, desk, (&name, space), index + 1, neighbour, rank_there);
+    if is_chosen {
+        Tooltip::always_open(ui.ctx().clone(), ui.layer_id(), id.with("chosen"), rect).gap(4.0).show(tip);
+    } else {
+        response.on_hover_ui(tip);
     }
-}
-
-/// What there is to know of a neighbour; `rank_there` is its rank in the gallery that this one is compared
-/// with.
-fn neighbour_ui(
-    ui: &mut Ui,
-    name: &str,
-    rank: usize,
-    neighbour: &Neighbour,
-    rank_there: Option<Option<usize>>,
-) {
-    let PatchText { place, image } = PatchText::of(neighbour);
-    ui.label(RichText::new(format!("{name} {rank} \u{b7} cosine {:.4}", neighbour.cosine)).strong());
-    match rank_there {
-        Some(Some(rank)) => drop(ui.label(format!("Number {} under the other model.", thousands(rank)))),
-        Some(None) => drop(ui.label("Not among the nearest of the other model.")),
-        None => {}
-    }
-    ui.label(image);
-    ui.label(format!(
-        "{} \u{b7} {}",
-        neighbour.class.as_deref().unwrap_or("no class"),
-        relation_text(neighbour.relation)
-    ));
-    ui.label(place);
-    match neighbour.is_readable {
-        true => ui.weak("Click to go there."),
-        false => ui.colored_label(ui.visuals().warn_fg_color, "Its image cannot be read any more."),
-    };
-}
-
-struct PatchText {
-    place: String,
-    image: String,
-}
-
-impl PatchText {
-    fn of(neighbour: &Neighbour) -> Self {
-        let patch = neighbour.patch;
-        Self {
-            place: format!("{0} x {0} px at ({1}, {2})", patch.size, patch.x, patch.y),
-            image: format!("image {} \u{b7} {}", thousands(patch.image as usize), neighbour.image_name),
-        }
-    }
+    is_looked_at
 }
 
 #[cfg(test)]

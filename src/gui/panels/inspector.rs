@@ -5,7 +5,7 @@ use eframe::egui::{Color32, Grid, Label, Pos2, Rect, RichText, Sense, Ui, Vec2, 
 
 use crate::engine::{FigureKind, Gallery, GalleryView, Relation, Snapshot};
 
-use super::gallery::relation_text;
+use super::neighbour::relation_text;
 use super::top::action_button;
 use super::{Desk, explain_space};
 use crate::gui::actions::Action;

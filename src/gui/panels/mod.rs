@@ -6,6 +6,7 @@ pub mod gallery;
 pub mod images;
 pub mod inspector;
 pub mod maps;
+mod neighbour;
 pub mod status;
 pub mod top;
 
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::actions::Action;
 use super::session::Session;
 use super::settings::Settings;
+use super::sources::SourceImages;
 use super::views::ExploreView;
 use crate::engine::{Heatmap, ImageView, MapMode, QueryView, displayed};
 use crate::patch::{PatchGrid, PatchRef};
@@ -34,6 +36,8 @@ pub struct Desk {
     pub tab: Tab,
     /// What the middle of the Explore tab shows.
     pub view: ExploreView,
+    /// The images around neighbours that were looked at.
+    pub sources: SourceImages,
 }
 
 /// What the window is used for.

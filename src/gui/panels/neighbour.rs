@@ -1,0 +1,137 @@
+//! A neighbour looked at closely: its whole image with the patch marked, and all that is known of it.
+
+use eframe::egui::{
+    Align2, Color32, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, TextStyle, Ui, Vec2, pos2,
+};
+
+use super::Desk;
+use crate::engine::{Command, Neighbour, Relation};
+use crate::gui::marks;
+use crate::gui::pane::Viewpoint;
+use crate::gui::sources::Look;
+use crate::gui::text::thousands;
+use crate::gui::theme;
+
+/// Side of the place for the image, points.
+const SIDE: f32 = 168.0;
+
+/// Cosine, class and kinship of a neighbour on one line.
+pub fn neighbour_text(neighbour: &Neighbour) -> String {
+    let class = neighbour.class.as_deref().unwrap_or("no class");
+    let lost = if neighbour.is_readable { "" } else { ", its image cannot be read any more" };
+    format!("cosine {:.3}, {class}, {}{lost}", neighbour.cosine, relation_text(neighbour.relation))
+}
+
+/// A kinship in words.
+pub fn relation_text(relation: Relation) -> &'static str {
+    match relation {
+        Relation::SameImage => "same image",
+        Relation::SameClass => "same class",
+        Relation::OtherClass => "other class",
+        Relation::OtherImage => "other image",
+    }
+}
+
+/// Its cosine in each space that is known, `space` first: "z 0.91 · h 0.42".
+fn cosines_text(space: &str, neighbour: &Neighbour) -> String {
+    let own = std::iter::once((space, neighbour.cosine));
+    let others = neighbour.in_other_spaces.iter().map(|(space, cosine)| (space.as_str(), *cosine));
+    let texts = own.chain(others).map(|(space, cosine)| format!("{space} {cosine:.2}"));
+    texts.collect::<Vec<_>>().join(" \u{b7} ").replace('-', "\u{2212}")
+}
+
+/// What there is to know of number `rank` in the gallery `name` of `space`; `rank_there` is its rank in the
+/// gallery that this one is compared with.
+pub fn neighbour_ui(
+    ui: &mut Ui,
+    desk: &mut Desk,
+    (name, space): (&str, &str),
+    rank: usize,
+    neighbour: &Neighbour,
+    rank_there: Option<Option<usize>>,
+) {
+    ui.label(RichText::new(format!("{name} {rank} \u{b7} cosine {:.4}", neighbour.cosine)).strong());
+    if !neighbour.in_other_spaces.is_empty() {
+        ui.label(cosines_text(space, neighbour));
+    }
+    match rank_there {
+        Some(Some(rank)) => drop(ui.label(format!("Number {} under the other model.", thousands(rank)))),
+        Some(None) => drop(ui.label("Not among the nearest of the other model.")),
+        None => {}
+    }
+    if neighbour.is_readable {
+        source_ui(ui, desk, neighbour);
+    }
+    let patch = neighbour.patch;
+    ui.label(format!("image {} \u{b7} {}", thousands(patch.image as usize), neighbour.image_name));
+    ui.label(format!(
+        "{} \u{b7} {}",
+        neighbour.class.as_deref().unwrap_or("no class"),
+        relation_text(neighbour.relation)
+    ));
+    ui.label(format!("{0} x {0} px at ({1}, {2})", patch.size, patch.x, patch.y));
+    match neighbour.is_readable {
+        true => ui.weak("Click to go there."),
+        false => ui.colored_label(ui.visuals().warn_fg_color, "Its image cannot be read any more."),
+    };
+}
+
+/// The image that the patch was cut from, with its place.
+fn source_ui(ui: &mut Ui, desk: &mut Desk, neighbour: &Neighbour) {
+    let Some(data) = desk.session.data_id() else { return };
+    let (index, now) = (neighbour.patch.image as usize, ui.input(|input| input.time));
+    let (rect, _) = ui.allocate_exact_size(Vec2::splat(SIDE), Sense::hover());
+    let painter = ui.painter_at(rect);
+    painter.rect_filled(rect, 0.0, ui.visuals().faint_bg_color);
+    let remark = match desk.sources.look(data, index, now) {
+        Look::Ready(source) => {
+            let placement = Viewpoint::default().placement(rect, source.size, ui.pixels_per_point());
+            let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
+            painter.image(source.texture(ui.ctx()), placement.rect(), whole, Color32::WHITE);
+            let place = placement.patch(neighbour.patch);
+            marks::hover_outline(&painter, place);
+            marks::relation_marks(&painter, place, neighbour.relation);
+            return;
+        }
+        Look::Coming { ask } => {
+            if ask {
+                desk.session.send(Command::SourceImage { data, index });
+            }
+            "reading the image..."
+        }
+        Look::Lost => "The image cannot be read.",
+    };
+    let font = TextStyle::Body.resolve(ui.style());
+    painter.text(rect.center(), Align2::CENTER_CENTER, remark, font, ui.visuals().weak_text_color());
+}
+
+/// The frame of the neighbour that is looked at.
+pub fn pointed_frame(ui: &Ui, rect: Rect) {
+    let stroke = Stroke::new(2.0, theme::accent(ui.visuals().dark_mode));
+    ui.painter().rect_stroke(rect, 0.0, stroke, StrokeKind::Outside);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::image::Image;
+    use crate::patch::PatchRef;
+
+    #[test]
+    fn a_neighbour_says_its_cosine_in_each_space() {
+        let neighbour = Neighbour {
+            patch: PatchRef { image: 4, y: 0, x: 0, size: 8 },
+            cosine: 0.914,
+            in_other_spaces: vec![("h".into(), 0.42), ("pixels".into(), -0.1)],
+            relation: Relation::SameClass,
+            class: None,
+            image_name: "4".into(),
+            pixels: Arc::new(Image::filled(8, 8, [0; 3])),
+            is_readable: true,
+        };
+        let text = cosines_text("z", &neighbour);
+        assert_eq!(text, "z 0.91 \u{b7} h 0.42 \u{b7} pixels \u{2212}0.10");
+    }
+}
