@@ -10,14 +10,14 @@
 //! | 0 | [`image`], [`progress`], [`colormap`], [`stats`], [`files`], [`words`] | the decoded picture; progress and cancelling; colours; quantiles and intervals; atomic writes; numbers in print |
 //! | 1 | [`device`] | the one place that picks and opens a burn device |
 //! | 1 | [`dataset`] | CIFAR binaries, folders, single files, the synthetic set, downloads |
-//! | 1 | [`kernel`] | convolution and batch normalisation of our own for the CPU |
+//! | 1 | [`kernel`] | convolution and batch normalisation of our own for the CPU; cosines and nearest rows on a GPU |
 //! | 1 | [`augment`] | crops, resizing, colour operations: seeded, CPU-parallel, equal to torchvision's |
 //! | 2 | [`model`] | backbones, projector, BYOL's predictor, encoder, momentum encoder, weights in and out |
 //! | 2 | [`objective`] | one file per loss |
 //! | 2 | [`bank`] | memory-mapped embeddings on disk, with what made them |
 //! | 3 | [`train`] | config, recipes, trainer, run folder |
 //! | 3 | [`embed`] | patches to vectors, data sets to banks |
-//! | 3 | [`search`] | exact top-k over a bank |
+//! | 3 | [`search`] | exact top-k over a bank; where cosines are computed |
 //! | 4 | [`analysis`] | heatmaps, locality, principal components, overlap of neighbours |
 //! | 4 | [`eval`] | aggregated features, linear probe, kNN classifier, online kNN |
 //! | 4 | [`figure`] | plain data -> SVG, PDF, PNG and a sidecar |

@@ -8,7 +8,7 @@ use crate::patch::PatchRef;
 use anyhow::{Context, Result, ensure};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// A snapshot of a bank: what is committed when it is taken. Cheap to clone; safe to search from any thread.
 #[derive(Clone, Debug)]
@@ -21,6 +21,23 @@ pub struct Bank {
     pub(super) searchable: Vec<u64>,
     pub(super) stores: Vec<Store>,
     pub(super) folder: Option<PathBuf>,
+}
+
+/// Tells one bank from another, whatever it has grown to, without keeping it in memory.
+#[derive(Clone, Debug)]
+pub struct BankId(Weak<Layout>);
+
+impl PartialEq for BankId {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ptr_eq(&other.0)
+    }
+}
+
+impl BankId {
+    /// Whether the bank or a snapshot of it is still there.
+    pub fn is_alive(&self) -> bool {
+        self.0.strong_count() > 0
+    }
 }
 
 /// Where the rows of one space are.
@@ -69,6 +86,11 @@ impl Bank {
             stores,
             folder: Some(folder.to_path_buf()),
         })
+    }
+
+    /// The same for all snapshots of one bank, whose rows are the same as far as they go.
+    pub fn id(&self) -> BankId {
+        BankId(Arc::downgrade(&self.layout))
     }
 
     /// What made the bank.

@@ -17,7 +17,7 @@ use crate::bank::Bank;
 use crate::dataset::Dataset;
 use crate::image::Image;
 use crate::patch::PatchRef;
-use crate::search::Kin;
+use crate::search::{Kin, Processor};
 
 /// One search.
 pub struct SearchJob {
@@ -53,14 +53,28 @@ pub struct Searcher<T> {
 pub type Deliver<T> = fn(&EngineLine, SearchRequest<T>, Vec<GalleryView>);
 
 impl<T: Send + 'static> Searcher<T> {
-    /// Starts the thread. It keeps at most `kept_bytes` of decoded images for the next gallery.
-    pub fn start(line: Arc<EngineLine>, kept_bytes: u64, deliver: Deliver<T>) -> anyhow::Result<Self> {
+    /// Starts the thread, which searches on `processor`. It keeps at most `kept_bytes` of decoded images for the
+    /// next gallery.
+    pub fn start(
+        line: Arc<EngineLine>,
+        processor: Arc<Processor>,
+        kept_bytes: u64,
+        deliver: Deliver<T>,
+    ) -> anyhow::Result<Self> {
         let (requests, receiver) = unbounded();
         let waiting = Arc::new(AtomicUsize::new(0));
         let counter = waiting.clone();
         let work = move || {
-            Worker { line, images: HashMap::new(), bytes: 0, kept_bytes, data_id: 0, has_told: false }
-                .run(&receiver, &counter, deliver)
+            Worker {
+                line,
+                processor,
+                images: HashMap::new(),
+                bytes: 0,
+                kept_bytes,
+                data_id: 0,
+                has_told: false,
+            }
+            .run(&receiver, &counter, deliver)
         };
         thread::Builder::new().name("search".into()).spawn(work).context("could not start a thread")?;
         Ok(Self { requests, waiting })
@@ -103,6 +117,7 @@ fn in_other_spaces(job: &SearchJob, space: &str, row: usize) -> anyhow::Result<V
 
 struct Worker {
     line: Arc<EngineLine>,
+    processor: Arc<Processor>,
     images: HashMap<usize, Arc<Image>>,
     bytes: u64,
     kept_bytes: u64,
@@ -172,7 +187,15 @@ impl Worker {
             _ => vector,
         };
         let clock = Instant::now();
-        let found = selection::nearest(&job.bank, space, vector, job.neighbours, &job.filter, own, kin)?;
+        let found = selection::nearest(
+            &self.processor,
+            &job.bank,
+            (space, vector),
+            job.neighbours,
+            &job.filter,
+            own,
+            kin,
+        )?;
         let milliseconds = clock.elapsed().as_secs_f64() * 1e3;
         let mut neighbours = Vec::with_capacity(found.hits.len());
         for hit in found.hits {

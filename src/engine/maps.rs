@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::analysis::heatmap::{cosine_map_of, norm};
+use crate::analysis::heatmap::{cosine_map_on, norm};
 use crate::analysis::pca::pca_colors;
 use crate::embed::{Embedder, PatchSource};
 use crate::image::Image;
 use crate::patch::{BoxRef, PatchGrid};
+use crate::search::{MapRows, Mirror, Processor};
 
 use super::spaces::{self, PatchSpace};
 use super::state::{Heatmap, Picture};
@@ -41,6 +42,7 @@ pub struct ImageMaps {
     known: Vec<bool>,
     /// In the order shown.
     spaces: Vec<SpaceVectors>,
+    processor: Arc<Processor>,
 }
 
 /// The vectors of one space.
@@ -52,6 +54,7 @@ struct SpaceVectors {
     all: Vec<f32>,
     /// `[rows * cols]`: their lengths, taken once, so that a click need not.
     norms: Vec<f32>,
+    mirror: Mirror,
 }
 
 impl ImageMaps {
@@ -67,7 +70,8 @@ impl ImageMaps {
         let count = rows * cols;
         let spaces = spaces.iter().filter_map(|&space| {
             let width = space.width(&embedder.info, grid.patch)?;
-            Some(SpaceVectors { space, width, all: vec![0.0; count * width], norms: vec![0.0; count] })
+            let (all, norms) = (vec![0.0; count * width], vec![0.0; count]);
+            Some(SpaceVectors { space, width, all, norms, mirror: Mirror::default() })
         });
         Self {
             image_index,
@@ -79,7 +83,13 @@ impl ImageMaps {
             done: 0,
             known: vec![false; count],
             spaces: spaces.collect(),
+            processor: Arc::new(Processor::cpu()),
         }
+    }
+
+    /// With its cosines computed by `processor` instead of the CPU.
+    pub fn on(self, processor: &Arc<Processor>) -> Self {
+        Self { processor: processor.clone(), ..self }
     }
 
     /// Its spaces, in the order shown.
@@ -170,8 +180,9 @@ impl ImageMaps {
 
     /// Cosine maps of a query, `queries` holding its vector in each space in the same order.
     pub fn heatmaps(&self, queries: &[Vec<f32>]) -> Vec<Heatmap> {
-        let map = |(SpaceVectors { space, all, norms, .. }, query): (&SpaceVectors, &Vec<f32>)| {
-            let mut values = cosine_map_of(query, all, norms);
+        let map = |(SpaceVectors { space, all, norms, mirror, .. }, query): (&SpaceVectors, &Vec<f32>)| {
+            let rows = MapRows { vectors: all, norms, known: &self.order[..self.done] };
+            let mut values = cosine_map_on(&self.processor, mirror, query, rows);
             values.iter_mut().zip(&self.known).filter(|(_, known)| !**known).for_each(|(v, _)| *v = f32::NAN);
             let shown = self.filled(&values);
             Heatmap {

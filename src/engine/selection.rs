@@ -4,7 +4,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use crate::bank::Bank;
-use crate::search::{Hit, Kin, Options, top_k};
+use crate::search::{Hit, Kin, Options, Processor};
 
 /// What is left out of a gallery.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,12 +89,12 @@ pub struct Selection {
     pub candidates: usize,
 }
 
-/// The `k` nearest rows to `query` among those that `filter` lets through; rows `own` are the query's and
-/// left out. `kin` says which images are the query's.
+/// The `k` nearest rows of `space` to `query` among those that `filter` lets through; rows `own` are the query's and
+/// left out. `kin` says which images are the query's. `processor` searches.
 pub fn nearest(
+    processor: &Processor,
     bank: &Bank,
-    space: &str,
-    query: &[f32],
+    (space, query): (&str, &[f32]),
     k: usize,
     filter: &GalleryFilter,
     own: &[usize],
@@ -110,12 +110,12 @@ pub fn nearest(
         ..Options::default()
     };
     if filter.class.is_none() && !filter.without_overlap {
-        let hits = top_k(bank, space, query, k, &options)?;
+        let hits = processor.top_k(bank, space, query, k, &options)?;
         let left_out: usize = options.exclude_images.iter().map(|image| rows_of(bank, *image)).sum();
         return Ok(Selection { hits, candidates: bank.patches() - left_out });
     }
     // All rows, best first; what the filter lets through is then taken from the front.
-    let all = top_k(bank, space, query, bank.patches(), &Options { per_image: None, ..options })?;
+    let all = processor.top_k(bank, space, query, bank.patches(), &Options { per_image: None, ..options })?;
     let may_show = |row: usize| filter.class.is_none_or(|class| bank.label_of_row(row) == Some(class));
     let candidates = (0..bank.patches())
         .filter(|row| may_show(*row) && !own_images.contains(&bank.image_of_row(*row)))
@@ -191,7 +191,8 @@ mod tests {
     fn rows(filter: GalleryFilter, own: Option<usize>) -> (Vec<usize>, usize) {
         let kin = Kin { images: vec![0], labels: vec![0] };
         let own: Vec<usize> = own.into_iter().collect();
-        let selection = nearest(&bank(), "z", &[1.0, 0.0], 6, &filter, &own, &kin).unwrap();
+        let selection =
+            nearest(&Processor::cpu(), &bank(), ("z", &[1.0, 0.0]), 6, &filter, &own, &kin).unwrap();
         (selection.hits.iter().map(|hit| hit.row).collect(), selection.candidates)
     }
 
@@ -205,7 +206,8 @@ mod tests {
         let filter = GalleryFilter { other_images_only: true, ..GalleryFilter::default() };
         let of = |images: Vec<u32>| {
             let kin = Kin { images, labels: vec![] };
-            let selection = nearest(&bank(), "z", &[1.0, 0.0], 4, &filter, &[5], &kin).unwrap();
+            let selection =
+                nearest(&Processor::cpu(), &bank(), ("z", &[1.0, 0.0]), 4, &filter, &[5], &kin).unwrap();
             (selection.hits.iter().map(|hit| hit.row).collect::<Vec<_>>(), selection.candidates)
         };
         assert_eq!(of(vec![0, 2]), (vec![4, 6, 7], 4));

@@ -6,6 +6,8 @@
 //! [`batch_norm_train`] take a tensor wherever [`serves`] says so; elsewhere (a GPU) burn's own
 //! operations serve, which are also the reference in the tests. The instruction set is chosen at
 //! run time ([`simd`]).
+//!
+//! [`similarity`] is the host's side of a compute shader: cosines and nearest rows on a GPU.
 
 pub mod conv;
 mod gemm;
@@ -14,6 +16,7 @@ mod ops;
 mod scratch;
 pub mod shape;
 pub mod simd;
+pub mod similarity;
 #[cfg(test)]
 mod tests;
 mod unrolled;

@@ -4,17 +4,24 @@
 //! stored (after rounding to float16, where the bank is in float16). It is computed in float32 and lies
 //! within 1e-6 of [`reference`], which is plain float64. The cosine with a zero vector is 0. Rows of skipped
 //! images, rows with a NaN and rows that are not committed never appear.
+//!
+//! [`Processor`] chooses where: on the CPU ([`top_k`]), or on a GPU, which finds the same to the bit.
 
 mod bandwidth;
 mod dot;
+mod gpu;
+mod processor;
 pub mod reference;
 mod relation;
 mod topk;
 
 #[cfg(test)]
+mod gpu_tests;
+#[cfg(test)]
 mod tests;
 
 pub use bandwidth::read_pass;
 pub use dot::dots;
+pub use processor::{MapRows, Mirror, Processor};
 pub use relation::{Kin, Relation};
 pub use topk::{Hit, Options, top_k};

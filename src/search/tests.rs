@@ -11,7 +11,7 @@ use rand_pcg::Pcg64Mcg;
 /// The stated bound between a cosine in float32 and in float64.
 const BOUND: f64 = 1e-6;
 
-fn spec(dtype: Dtype, width: usize) -> BankSpec {
+pub(super) fn spec(dtype: Dtype, width: usize) -> BankSpec {
     BankSpec {
         program: "test".into(),
         model: ModelFacts { name: String::new(), hash: String::new(), arch: String::new() },
@@ -34,7 +34,7 @@ fn spec(dtype: Dtype, width: usize) -> BankSpec {
 }
 
 /// Images of `counts` patches in one line; image i has label i % 3, the last none.
-fn entries(counts: &[usize]) -> Vec<ImageEntry> {
+pub(super) fn entries(counts: &[usize]) -> Vec<ImageEntry> {
     let entry = |(i, count): (usize, &usize)| ImageEntry {
         height: 1,
         width: *count as u32,
@@ -44,7 +44,7 @@ fn entries(counts: &[usize]) -> Vec<ImageEntry> {
     counts.iter().enumerate().map(entry).collect()
 }
 
-fn bank_of(dtype: Dtype, width: usize, counts: &[usize], rows: &[f32]) -> Bank {
+pub(super) fn bank_of(dtype: Dtype, width: usize, counts: &[usize], rows: &[f32]) -> Bank {
     let mut bank = MemoryBank::new(spec(dtype, width), entries(counts)).unwrap();
     let mut rest = rows;
     for (image, count) in counts.iter().enumerate() {
@@ -55,7 +55,7 @@ fn bank_of(dtype: Dtype, width: usize, counts: &[usize], rows: &[f32]) -> Bank {
     bank.snapshot()
 }
 
-fn random(rng: &mut Pcg64Mcg, count: usize) -> Vec<f32> {
+pub(super) fn random(rng: &mut Pcg64Mcg, count: usize) -> Vec<f32> {
     (0..count).map(|_| rng.random_range(-1.0f32..1.0) * 4.0).collect()
 }
 

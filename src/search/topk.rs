@@ -6,7 +6,7 @@ use crate::progress::CancelToken;
 use anyhow::{Result, ensure};
 use rayon::prelude::*;
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering as Memory};
 
@@ -40,19 +40,7 @@ pub struct Options {
 /// # Errors
 /// No such space, a query of another width or with a NaN or an infinity, no such image to exclude, or cancelled.
 pub fn top_k(bank: &Bank, space: &str, query: &[f32], k: usize, options: &Options) -> Result<Vec<Hit>> {
-    let space = bank.space(space)?;
-    let images = options.exclude_images.iter().map(|image| bank.rows_of_image(*image as usize));
-    let rows = options.exclude_rows.iter().map(|row| Ok(*row..row + 1));
-    let job = Job {
-        bank,
-        space,
-        query: unit_query(&space, query)?,
-        kernel: Kernel::available()[0],
-        keep: k.min(bank.patches()),
-        excluded: images.chain(rows).collect::<Result<_>>()?,
-        per_image: options.per_image.unwrap_or(usize::MAX),
-        threshold: Threshold::default(),
-    };
+    let job = Job::new(bank, space, query, k, options)?;
     if job.keep == 0 || job.per_image == 0 {
         return Ok(Vec::new());
     }
@@ -97,19 +85,57 @@ fn cosines_of(kernel: Kernel, space: &Space<'_>, query: &[f32], rows: Range<usiz
 }
 
 /// One search.
-struct Job<'a> {
-    bank: &'a Bank,
-    space: Space<'a>,
-    query: Vec<f32>,
+pub(super) struct Job<'a> {
+    pub bank: &'a Bank,
+    pub space: Space<'a>,
+    /// At unit length.
+    pub query: Vec<f32>,
     kernel: Kernel,
-    keep: usize,
+    pub keep: usize,
     /// Rows that are left out.
-    excluded: Vec<Range<usize>>,
-    per_image: usize,
+    pub excluded: Vec<Range<usize>>,
+    /// At least 1, unless nothing is wanted.
+    pub per_image: usize,
     threshold: Threshold,
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
+    /// What is asked of [`top_k`], which says what may be wrong with it.
+    pub fn new(bank: &'a Bank, space: &str, query: &[f32], k: usize, options: &Options) -> Result<Self> {
+        let space = bank.space(space)?;
+        let images = options.exclude_images.iter().map(|image| bank.rows_of_image(*image as usize));
+        let rows = options.exclude_rows.iter().map(|row| Ok(*row..row + 1));
+        Ok(Job {
+            bank,
+            space,
+            query: unit_query(&space, query)?,
+            kernel: Kernel::available()[0],
+            keep: k.min(bank.patches()),
+            excluded: images.chain(rows).collect::<Result<_>>()?,
+            per_image: options.per_image.unwrap_or(usize::MAX),
+            threshold: Threshold::default(),
+        })
+    }
+
+    /// The hits among `rows`, of which only the `complete` nearest can be told to be the nearest of all.
+    pub fn among(&self, rows: &[usize], complete: usize) -> Vec<Hit> {
+        let ranked = |row: &usize| {
+            let mut cosine = [0.0];
+            cosines_of(self.kernel, &self.space, &self.query, *row..row + 1, &mut cosine);
+            Ranked(Hit { row: *row, cosine: cosine[0] })
+        };
+        let mut all: Vec<Ranked> = rows.par_iter().map(ranked).collect();
+        all.sort_unstable();
+        let mut of_image: HashMap<u32, usize> = HashMap::new();
+        let nearest = all.into_iter().take(complete).map(|ranked| ranked.0);
+        let allowed = nearest.filter(|hit| self.allowed(hit.row)).filter(|hit| {
+            let count = of_image.entry(self.bank.image_of_row(hit.row)).or_default();
+            *count += 1;
+            *count <= self.per_image
+        });
+        allowed.take(self.keep).collect()
+    }
+
     /// Ranges of rows for the threads. With a limit per image an image is never split.
     fn tasks(&self) -> Vec<Range<usize>> {
         let total = self.bank.patches();

@@ -11,6 +11,7 @@ use crate::engine::handle::EngineLine;
 use crate::engine::parts;
 use crate::engine::state::{Gallery, GalleryFilter, GalleryView, RequestId};
 use crate::patch::PatchRef;
+use crate::search::Processor;
 
 /// How often the galleries follow banks that grow.
 const PERIOD: Duration = Duration::from_millis(700);
@@ -46,8 +47,8 @@ pub struct Tag {
 
 impl Galleries {
     /// Starts the thread that searches.
-    pub fn start(line: Arc<EngineLine>, kept_bytes: u64) -> anyhow::Result<Self> {
-        let searcher = Searcher::start(line.clone(), kept_bytes, show)?;
+    pub fn start(line: Arc<EngineLine>, processor: Arc<Processor>, kept_bytes: u64) -> anyhow::Result<Self> {
+        let searcher = Searcher::start(line.clone(), processor, kept_bytes, show)?;
         Ok(Self { line, searcher, asked: None, asked_at: Instant::now() })
     }
 

@@ -17,6 +17,7 @@ pub(super) use self::side::{Target, TargetQuery};
 pub use self::state::*;
 use super::handle::EngineLine;
 use crate::device::{MemoryBudget, OpenDevice};
+use crate::search::Processor;
 
 /// Images whose patches are neighbours to choose from, unless told.
 const IMAGES: usize = 64;
@@ -48,9 +49,13 @@ pub struct Compare {
 
 impl Compare {
     /// Nothing is compared.
-    pub fn new(line: Arc<EngineLine>, memory: MemoryBudget) -> anyhow::Result<Self> {
+    pub fn new(
+        line: Arc<EngineLine>,
+        processor: Arc<Processor>,
+        memory: MemoryBudget,
+    ) -> anyhow::Result<Self> {
         Ok(Self {
-            galleries: Galleries::start(line.clone(), memory.images())?,
+            galleries: Galleries::start(line.clone(), processor, memory.images())?,
             line,
             open: None,
             number: 0,

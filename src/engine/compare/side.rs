@@ -13,12 +13,15 @@ use crate::engine::spaces::PatchSpace;
 use crate::engine::state::{ExploreConfig, Heatmap, ImageView, RequestId};
 use crate::model::ModelSpec;
 use crate::patch::PatchGrid;
+use crate::search::Processor;
 
 /// Cells of a map's first batch: few, so that something is seen at once.
 const FIRST_BATCH: usize = 32;
 
 /// What is on show of the first model, and so what the other is to show.
 pub struct Target<'a> {
+    /// Computes cosines.
+    pub processor: &'a Arc<Processor>,
     pub generation: u64,
     pub data: &'a Arc<dyn Dataset>,
     pub data_id: u64,
@@ -141,7 +144,9 @@ impl Side {
         let fits = |maps: &mut ImageMaps| is_same_image && maps.arrange(&has);
         if !self.maps.as_mut().is_some_and(fits) {
             let image = target.view.image.clone();
-            self.maps = Some(ImageMaps::new(&self.embedder, frame.image, image, frame.grid, &has));
+            self.maps = Some(
+                ImageMaps::new(&self.embedder, frame.image, image, frame.grid, &has).on(target.processor),
+            );
         }
         let is_same_reach = is_same_data
             && old.as_ref().is_some_and(|old| {

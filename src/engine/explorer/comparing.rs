@@ -16,6 +16,7 @@ macro_rules! target {
             && $explorer.embedder.is_some()
         {
             Some(Target {
+                processor: &$explorer.processor,
                 generation: shown.generation,
                 data: &data.set,
                 data_id: data.id,

@@ -74,7 +74,9 @@ impl Explorer {
         };
         if !self.maps.as_mut().is_some_and(fits) {
             let image = view.image.clone();
-            self.maps = Some(ImageMaps::new(embedder, view.index, image, config.grid, &self.spaces));
+            self.maps = Some(
+                ImageMaps::new(embedder, view.index, image, config.grid, &self.spaces).on(&self.processor),
+            );
         }
         self.publish_pictures();
         self.aim_microscope();

@@ -30,6 +30,7 @@ use super::thumbnails::{ThumbnailJob, Thumbnails, Wanted};
 use super::training::Training;
 use crate::device::OpenDevice;
 use crate::embed::Embedder;
+use crate::search::Processor;
 use exploring::CurrentQuery;
 use export::FigureDesk;
 use opening::OpenData;
@@ -38,11 +39,12 @@ use opening::OpenData;
 pub fn start(device: OpenDevice, wake: impl Fn() + Send + Sync + 'static) -> anyhow::Result<EngineHandle> {
     let (handle, line) = line(wake);
     let line = Arc::new(line);
-    let searcher = Searcher::start(line.clone(), device.memory.images(), show_galleries)?;
+    let processor = Arc::new(Processor::of(&device));
+    let searcher = Searcher::start(line.clone(), processor.clone(), device.memory.images(), show_galleries)?;
     let thumbnails = Thumbnails::start(line.clone())?;
     let finder = Finder::start(line.clone())?;
     let training = Training::new(line.clone(), device.is_gpu)?;
-    let compare = Compare::new(line.clone(), device.memory)?;
+    let compare = Compare::new(line.clone(), processor.clone(), device.memory)?;
     let figures = FigureDesk::new(FigureWorker::start(line.clone())?);
     let work = move || {
         let description = DeviceDescription {
@@ -54,8 +56,14 @@ pub fn start(device: OpenDevice, wake: impl Fn() + Send + Sync + 'static) -> any
         if let Some(message) = device.problem.clone() {
             line.emit(Event::Failed { about: "the GPU".into(), message });
         }
-        let mut explorer =
-            Explorer::new(line.clone(), device, searcher, (thumbnails, finder), training, (compare, figures));
+        let mut explorer = Explorer::new(
+            line.clone(),
+            (device, processor),
+            searcher,
+            (thumbnails, finder),
+            training,
+            (compare, figures),
+        );
         // A panic below (a driver that gives up, no memory) must not leave a window that waits for ever.
         if catch_unwind(AssertUnwindSafe(|| explorer.run())).is_err() {
             line.update(|shown| shown.busy = None);
@@ -74,6 +82,8 @@ pub fn start(device: OpenDevice, wake: impl Fn() + Send + Sync + 'static) -> any
 struct Explorer {
     line: Arc<EngineLine>,
     device: OpenDevice,
+    /// Computes cosines.
+    processor: Arc<Processor>,
     searcher: Searcher<()>,
     thumbnails: Thumbnails,
     finder: Finder,
@@ -106,7 +116,7 @@ struct Explorer {
 impl Explorer {
     fn new(
         line: Arc<EngineLine>,
-        device: OpenDevice,
+        (device, processor): (OpenDevice, Arc<Processor>),
         searcher: Searcher<()>,
         (thumbnails, finder): (Thumbnails, Finder),
         training: Training,
@@ -115,6 +125,7 @@ impl Explorer {
         Self {
             line,
             device,
+            processor,
             searcher,
             thumbnails,
             finder,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::bank::Bank;
 use crate::engine::selection::{GalleryFilter, NamedFilter, nearest};
 use crate::patch::PatchRef;
-use crate::search::{Hit, Kin, Relation};
+use crate::search::{Hit, Kin, Processor, Relation};
 
 /// Which patches may be neighbours.
 #[derive(Clone, Debug)]
@@ -78,7 +78,8 @@ pub fn near(bank: &Bank, space: &str, vector: &[f32], wanted: &Wanted<'_>) -> an
     let label = bank.image_entry(patch.image as usize).ok().and_then(|entry| entry.label);
     let kin = Kin { images: vec![patch.image], labels: label.into_iter().collect() };
     let clock = Instant::now();
-    let found = nearest(bank, space, vector, k, filter, own.as_slice(), &kin)?;
+    // Bringing a bank to a GPU would take longer than one search.
+    let found = nearest(&Processor::cpu(), bank, (space, vector), k, filter, own.as_slice(), &kin)?;
     let milliseconds = clock.elapsed().as_secs_f64() * 1e3;
     Ok(SearchReport {
         query: patch,

@@ -1,0 +1,197 @@
+//! The search on a GPU against that on the CPU and the float64 reference. Software Vulkan serves; where there
+//! is no adapter at all, they say so and pass.
+
+use super::gpu::Gpu;
+use super::tests::{bank_of, entries, random, spec};
+use super::topk::Job;
+use super::*;
+use crate::bank::{Bank, BankSink, Dtype, MemoryBank};
+use crate::device::{self, DeviceChoice, OpenDevice};
+use crate::kernel::similarity::{BOUND, Similarity};
+use rand::{Rng, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+use std::sync::LazyLock;
+
+/// Opened once for all tests; `None` without an adapter.
+static DEVICE: LazyLock<Option<OpenDevice>> =
+    LazyLock::new(|| device::open(DeviceChoice::Gpu).map_err(|error| println!("skipped: {error:#}")).ok());
+
+/// In pieces of `piece_bytes`, with room for `most_bytes`.
+fn gpu(piece_bytes: u64, most_bytes: u64) -> Option<Gpu> {
+    let setup = DEVICE.as_ref()?.setup.as_ref()?;
+    let compile = move || Ok(Similarity::new(&setup.device, &setup.queue)?.in_pieces_of(piece_bytes));
+    Some(Gpu::with(compile, most_bytes))
+}
+
+const ROOM: u64 = 1 << 30;
+
+/// The answer of the GPU, which must be the CPU's.
+fn found(gpu: &Gpu, bank: &Bank, query: &[f32], k: usize, options: &Options) -> Option<Vec<Hit>> {
+    let hits = gpu.top_k(&Job::new(bank, "h", query, k, options).unwrap()).unwrap();
+    if let Some(hits) = &hits {
+        assert_eq!(hits, &top_k(bank, "h", query, k, options).unwrap(), "k = {k}, {options:?}");
+    }
+    hits
+}
+
+#[test]
+fn the_nearest_rows_on_a_gpu_are_those_of_the_cpu() {
+    // 3 pieces and more at every width.
+    let Some(gpu) = gpu(8 << 10, ROOM) else { return };
+    let mut rng = Pcg64Mcg::seed_from_u64(6);
+    let counts: Vec<usize> = (0..20).map(|i| [0, 7, 200, 1, 72][i % 5]).collect();
+    let total: usize = counts.iter().sum();
+    for (dtype, width) in [(Dtype::F16, 16), (Dtype::F16, 67), (Dtype::F32, 33), (Dtype::F32, 128)] {
+        let bank = bank_of(dtype, width, &counts, &random(&mut rng, total * width));
+        let mut query = vec![0.0; width];
+        bank.row_f32("h", 234, &mut query).unwrap();
+        for k in [0, 1, 50] {
+            let own = Options { exclude_rows: vec![234, 77], ..Options::default() };
+            assert!(found(&gpu, &bank, &query, k, &own).is_some());
+            let exclude_images = vec![bank.image_of_row(234)];
+            let other = Options { exclude_images, ..Options::default() };
+            assert!(found(&gpu, &bank, &query, k, &other).is_some());
+            let few = Options { per_image: Some(20), ..Options::default() };
+            assert!(found(&gpu, &bank, &query, k, &few).is_some());
+        }
+        // Most of the bank is for the CPU.
+        assert!(found(&gpu, &bank, &query, total / 2, &Options::default()).is_none());
+    }
+}
+
+#[test]
+fn equal_rows_on_a_gpu_come_in_bank_order() {
+    let Some(gpu) = gpu(8 << 10, ROOM) else { return };
+    let mut rng = Pcg64Mcg::seed_from_u64(4);
+    let kinds: Vec<Vec<f32>> = (0..10).map(|_| random(&mut rng, 24)).collect();
+    let which: Vec<usize> = (0..2000).map(|_| rng.random_range(0..10)).collect();
+    let rows: Vec<f32> = which.iter().flat_map(|kind| kinds[*kind].clone()).collect();
+    let bank = bank_of(Dtype::F16, 24, &[1200, 800], &rows);
+    let nearest: Vec<usize> = (0..2000).filter(|row| which[*row] == 2).collect();
+    for k in [1, 10, nearest.len()] {
+        let hits = found(&gpu, &bank, &kinds[2], k, &Options::default()).unwrap();
+        assert_eq!(hits.iter().map(|hit| hit.row).collect::<Vec<_>>(), nearest[..k]);
+    }
+    // Where all are as near, nothing is gained: the CPU is to do it.
+    let same = bank_of(Dtype::F16, 24, &[2000], &kinds[0].repeat(2000));
+    assert_eq!(found(&gpu, &same, &kinds[0], 10, &Options::default()), None);
+    let processor = Processor::always(gpu);
+    let hits = processor.top_k(&same, "h", &kinds[0], 10, &Options::default()).unwrap();
+    assert_eq!(hits.iter().map(|hit| hit.row).collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_bank_that_grows_is_found_whole_and_an_earlier_snapshot_as_it_was() {
+    let Some(gpu) = gpu(4 << 10, ROOM) else { return };
+    let mut rng = Pcg64Mcg::seed_from_u64(8);
+    let counts = [150, 0, 300, 250];
+    let mut growing = MemoryBank::new(spec(Dtype::F16, 9), entries(&counts)).unwrap();
+    let query = random(&mut rng, 9);
+    let mut snapshots = vec![];
+    for (image, count) in counts.into_iter().enumerate() {
+        match image {
+            2 => growing.push_skipped(image, "broken").unwrap(),
+            _ => growing.push_image(image, &[("h", &random(&mut rng, count * 9))]).unwrap(),
+        }
+        snapshots.push(growing.snapshot());
+        let found = found(&gpu, &snapshots[image], &query, 20, &Options::default());
+        assert_eq!(found.unwrap().len(), 20);
+    }
+    for earlier in &snapshots {
+        assert!(found(&gpu, earlier, &query, 20, &Options::default()).is_some());
+    }
+}
+
+#[test]
+fn what_a_gpu_cannot_hold_is_for_the_cpu_and_the_oldest_bank_makes_room() {
+    let mut rng = Pcg64Mcg::seed_from_u64(9);
+    // A piece's rows with their norms and cosines: 400 * (4 * 8 + 8) bytes.
+    let Some(gpu) = gpu(1 << 20, 16_000) else { return };
+    let banks: Vec<Bank> = (0..2).map(|_| bank_of(Dtype::F32, 8, &[400], &random(&mut rng, 3200))).collect();
+    let query = random(&mut rng, 8);
+    for bank in [&banks[0], &banks[1], &banks[0]] {
+        assert!(found(&gpu, bank, &query, 5, &Options::default()).is_some());
+    }
+    let large = bank_of(Dtype::F32, 8, &[401], &random(&mut rng, 3208));
+    assert_eq!(found(&gpu, &large, &query, 5, &Options::default()), None);
+    for scale in [1e-26, 1e37] {
+        let mut rows = random(&mut rng, 3200);
+        rows[8..16].fill(scale);
+        let extreme = bank_of(Dtype::F32, 8, &[400], &rows);
+        assert_eq!(found(&gpu, &extreme, &query, 5, &Options::default()), None, "{scale}");
+    }
+}
+
+#[test]
+fn maps_on_a_gpu_lie_within_the_bound_at_any_width() {
+    let Some(gpu) = gpu(100 << 10, ROOM) else { return };
+    let mut rng = Pcg64Mcg::seed_from_u64(10);
+    for (width, count) in [(1, 9), (27, 300), (513, 150), (2048, 40), (8191, 9), (8192, 9)] {
+        let mut vectors: Vec<f32> = (0..count * width).map(|_| rng.random_range(-1.0..2.0)).collect();
+        vectors[..width].fill(0.0);
+        let query = vectors[3 * width..4 * width].to_vec();
+        let length = |row: &[f32]| row.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt();
+        let norms: Vec<f32> = vectors.chunks_exact(width).map(|row| length(row) as f32).collect();
+        let known: Vec<usize> = (0..count).rev().collect();
+        let mirror = Mirror::default();
+        for most in [4, count] {
+            let rows = MapRows { vectors: &vectors, norms: &norms, known: &known[..most] };
+            let map = gpu.cosines(&mirror, &query, rows).unwrap().unwrap();
+            for (row, found) in map.into_iter().enumerate() {
+                let at = &vectors[row * width..(row + 1) * width];
+                let dot: f64 = at.iter().zip(&query).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+                let is_known = known[..most].contains(&row) && row > 0;
+                let cosine = if is_known { dot / (length(at) * length(&query)) } else { 0.0 };
+                let error = (cosine - f64::from(found)).abs();
+                assert!(error < f64::from(BOUND), "{found} is {cosine} at width {width}, row {row}");
+            }
+        }
+    }
+}
+
+#[test]
+fn half_precision_is_read_to_its_smallest_values() {
+    let Some(gpu) = gpu(8 << 10, ROOM) else { return };
+    let mut rng = Pcg64Mcg::seed_from_u64(11);
+    let mut rows = random(&mut rng, 400 * 15);
+    // From subnormal to the largest.
+    for (row, values) in rows.chunks_exact_mut(15).enumerate() {
+        let scale = [1e-6, 1e-4, 1.0, 16_000.0][row % 4];
+        values.iter_mut().for_each(|value| *value *= scale);
+    }
+    let bank = bank_of(Dtype::F16, 15, &[400], &rows);
+    for row in 0..8 {
+        let mut query = vec![0.0; 15];
+        bank.row_f32("h", row, &mut query).unwrap();
+        let hits = found(&gpu, &bank, &query, 30, &Options::default()).unwrap();
+        assert_eq!(hits[0].row, row);
+    }
+}
+
+#[test]
+fn once_a_gpu_has_failed_the_cpu_does_it_all() {
+    let processor = Processor::always(Gpu::with(|| unreachable!("nothing is asked of it"), 0));
+    assert_eq!(processor.ask(1, |_| Ok(Some(1))), Some(1));
+    assert_eq!(processor.ask(1, |_| anyhow::bail!("it was lost")), None::<i32>);
+    assert_eq!(processor.ask(1, |_| Ok(Some(1))), None);
+    assert_eq!(Processor::cpu().ask(1, |_| Ok(Some(1))), None);
+}
+
+#[test]
+fn a_gpu_that_cannot_run_the_shader_leaves_the_search_to_the_cpu() {
+    let bank = bank_of(Dtype::F16, 2, &[9], &[1.0; 18]);
+    let processor = Processor::always(Gpu::with(|| anyhow::bail!("too old"), ROOM));
+    let hits = processor.top_k(&bank, "h", &[1.0, 1.0], 2, &Options::default()).unwrap();
+    assert_eq!(hits, top_k(&bank, "h", &[1.0, 1.0], 2, &Options::default()).unwrap());
+    assert_eq!(processor.ask(1, |_| Ok(Some(1))), None);
+}
+
+#[test]
+fn wrong_questions_are_the_same_errors_wherever_they_are_asked() {
+    let bank = bank_of(Dtype::F16, 2, &[3], &[1.0; 6]);
+    let processor = Processor::always(Gpu::with(|| unreachable!("nothing is asked of it"), 0));
+    for query in [&[1.0][..], &[1.0, f32::NAN]] {
+        let there = processor.top_k(&bank, "h", query, 1, &Options::default()).unwrap_err().to_string();
+        assert_eq!(there, top_k(&bank, "h", query, 1, &Options::default()).unwrap_err().to_string());
+    }
+}

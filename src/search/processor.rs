@@ -1,0 +1,100 @@
+//! The one place that chooses where cosines are computed: on a GPU where the device is one, else on the CPU.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Result;
+
+use super::gpu::Gpu;
+use super::topk::Job;
+use super::{Hit, Options, top_k};
+use crate::bank::Bank;
+use crate::device::OpenDevice;
+use crate::kernel::similarity::Resident;
+
+/// Below this the CPU answers sooner than a GPU could be asked, bytes.
+const LEAST_BYTES: usize = 1 << 20;
+
+/// Where cosines are computed. What a GPU cannot do, the CPU does: a bank that is too large for the GPU or
+/// whose lengths leave its range, galleries that choose among most of a bank, and all, once a GPU has failed.
+pub struct Processor {
+    gpu: Option<Gpu>,
+    least_bytes: usize,
+    has_failed: AtomicBool,
+}
+
+/// Vectors of one image's patches, some of them known.
+#[derive(Clone, Copy)]
+pub struct MapRows<'a> {
+    /// `[norms.len(), width]`.
+    pub vectors: &'a [f32],
+    /// Their lengths.
+    pub norms: &'a [f32],
+    /// The rows that are known, in the order in which they came to be; they do not change any more.
+    pub known: &'a [usize],
+}
+
+/// The known rows of a map as far as they lie on the GPU. A clone starts empty.
+#[derive(Default)]
+pub struct Mirror(pub(super) Mutex<Option<Resident>>);
+
+impl Clone for Mirror {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Processor {
+    /// The CPU.
+    pub fn cpu() -> Self {
+        Self { gpu: None, least_bytes: 0, has_failed: AtomicBool::new(false) }
+    }
+
+    /// The GPU behind `device`; the CPU if there is none.
+    pub fn of(device: &OpenDevice) -> Self {
+        let gpu = device.setup.as_ref().map(|setup| Gpu::new(&setup.device, &setup.queue));
+        Self { gpu, least_bytes: LEAST_BYTES, has_failed: AtomicBool::new(false) }
+    }
+
+    /// The GPU at any size.
+    #[cfg(test)]
+    pub(super) fn always(gpu: Gpu) -> Self {
+        Self { gpu: Some(gpu), least_bytes: 0, has_failed: AtomicBool::new(false) }
+    }
+
+    /// As [`top_k`], equal to it to the bit.
+    ///
+    /// # Errors
+    /// As [`top_k`].
+    pub fn top_k(
+        &self,
+        bank: &Bank,
+        space: &str,
+        query: &[f32],
+        k: usize,
+        options: &Options,
+    ) -> Result<Vec<Hit>> {
+        options.cancel.check()?;
+        let job = Job::new(bank, space, query, k, options)?;
+        let found = self.ask(4 * bank.patches() * query.len(), |gpu| gpu.top_k(&job));
+        options.cancel.check()?;
+        found.map_or_else(|| top_k(bank, space, query, k, options), Ok)
+    }
+
+    /// Cosines of `query` with every row, within [`crate::kernel::similarity::BOUND`] of the CPU's; 0 where a row is
+    /// not known. `None` where it is for the CPU to do. `mirror` is of the same rows each time.
+    pub fn cosines(&self, mirror: &Mirror, query: &[f32], rows: MapRows<'_>) -> Option<Vec<f32>> {
+        self.ask(4 * rows.known.len() * query.len(), |gpu| gpu.cosines(mirror, query, rows))
+    }
+
+    /// What the GPU has to say about `bytes` of vectors; nothing once it has failed.
+    pub(super) fn ask<T>(&self, bytes: usize, question: impl FnOnce(&Gpu) -> Result<Option<T>>) -> Option<T> {
+        let is_open = bytes >= self.least_bytes && !self.has_failed.load(Ordering::Relaxed);
+        let gpu = self.gpu.as_ref().filter(|_| is_open)?;
+        question(gpu).unwrap_or_else(|error| {
+            self.has_failed.store(true, Ordering::Relaxed);
+            log::warn!("the GPU cannot search any more, the CPU does: {error:#}");
+            None
+        })
+    }
+}
