@@ -77,9 +77,9 @@ impl MemoryBudget {
         (self.0 / 8).min(512 * MIB)
     }
 
-    /// For decoded images, of each of the two threads that cut out neighbours.
+    /// For decoded images, of each of the three threads that cut out neighbours.
     pub fn images(self) -> u64 {
-        (self.0 / 16).min(256 * MIB)
+        (self.0 / 24).min(256 * MIB)
     }
 }
 
@@ -150,7 +150,7 @@ mod tests {
     fn the_shares_stay_within_the_budget() {
         for bytes in [64 * MIB, 300 * MIB, 5 * GIB, 1 << 40] {
             let budget = MemoryBudget::new(bytes);
-            assert!(budget.bank() + budget.maps() + budget.compared() + 2 * budget.images() <= bytes);
+            assert!(budget.bank() + budget.maps() + budget.compared() + 3 * budget.images() <= bytes);
             assert!(budget.bank() > bytes / 2);
         }
         assert_eq!(MemoryBudget::new(1).bytes(), 64 * MIB);

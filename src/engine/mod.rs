@@ -16,6 +16,7 @@ mod maps;
 mod microscope;
 mod modes;
 mod parts;
+mod places;
 pub mod query;
 mod selection;
 pub mod session;

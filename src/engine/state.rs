@@ -9,6 +9,7 @@ pub use super::figures::request::{
     FigureCommand, FigureContent, FigureEvent, FigureKind, FigurePage, FigureRequest, FigureView,
 };
 pub use super::modes::{MapMode, difference, displayed};
+pub use super::places::{MOST_PLACES, PlaceView, PlacesRequest, PlacesView};
 pub use super::query::{OutsidePicture, QueryPart, QuerySpec, Sign, Source};
 pub use super::selection::GalleryFilter;
 use super::training::{DataSource, ProbeView, RunView, TrainCommand, TrainEvent, TrainingView};
@@ -46,6 +47,8 @@ pub enum Command {
     /// Shows the query's place at several patch sizes as [`Snapshot::microscope`], with these sizes in
     /// pixels (none: those that suit the image; at most [`MOST_SIZES`]), until `None`.
     Microscope(Option<Vec<u32>>),
+    /// Shows a gallery for each of several places as [`Snapshot::places`], until `None`.
+    Places(Option<PlacesRequest>),
     /// Asks for a small picture of image `index`; it arrives as [`Event::Thumbnail`] or
     /// [`Event::NoThumbnail`].
     Thumbnail { data: u64, index: usize },
@@ -156,6 +159,8 @@ pub struct Snapshot {
     pub microscope: Option<Arc<MicroscopeView>>,
     /// The preview of a figure, while one is asked for.
     pub figure: Option<Arc<FigureView>>,
+    /// Several places with their galleries, if that is wanted.
+    pub places: Option<Arc<PlacesView>>,
     /// What the engine is busy with, in a few words, if it is not idle ("opening the model").
     pub busy: Option<String>,
     /// The run of this process, going on or ended.

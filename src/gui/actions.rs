@@ -24,6 +24,8 @@ pub enum Action {
     PreviousImage,
     Back,
     Forward,
+    /// Adds the query to the marked positions and shows them.
+    MarkQuery,
     /// Moves the query by so many strides.
     Move {
         right: i32,
@@ -125,6 +127,7 @@ pub const ACTIONS: &[ActionInfo] = &[
     row!("Images", "Previous image", Action::PreviousImage, NONE + PageUp),
     row!("Query", "Back", Action::Back, ALT + ArrowLeft, NONE + Backspace),
     row!("Query", "Forward", Action::Forward, ALT + ArrowRight),
+    row!("Query", "Mark the query as a position", Action::MarkQuery, NONE + M),
     row!("Query", "Ten strides left", Action::Move { right: -10, down: 0 }, SHIFT + ArrowLeft),
     row!("Query", "Ten strides right", Action::Move { right: 10, down: 0 }, SHIFT + ArrowRight),
     row!("Query", "Ten strides up", Action::Move { right: 0, down: -10 }, SHIFT + ArrowUp),
@@ -150,6 +153,12 @@ pub const ACTIONS: &[ActionInfo] = &[
         "Compare two models or a run's checkpoints",
         Action::ShowView(ExploreView::Compare),
         NONE + Num7
+    ),
+    row!(
+        "View",
+        "Instance: a gallery for each marked position",
+        Action::ShowView(ExploreView::Instance),
+        NONE + Num8
     ),
     row!("View", "Contour at a threshold", Action::ToggleContour, NONE + C),
     row!("View", "Grid of heatmap cells", Action::ToggleGrid, NONE + G),
@@ -188,6 +197,7 @@ pub const MOUSE: &[(&str, &str)] = &[
     ("Make the patch under the pointer the query", "Click"),
     ("Preview that patch and its values", "Hover"),
     ("Go to a neighbour", "Click it"),
+    ("Mark a position in the instance view, or let go of it", "Click"),
     ("Zoom", "Wheel"),
     ("Pan", "Drag"),
     ("Whole image again", "Double-click"),

@@ -25,6 +25,7 @@ use super::panels::images::ImagesPanel;
 use super::panels::inspector::InspectorPanel;
 use super::panels::maps::MapsPanel;
 use super::panels::{Desk, ShownMaps, Tab, controls, gallery, status, top};
+use super::places::Places;
 use super::recent::Recent;
 use super::session::Session;
 use super::settings::Settings;
@@ -35,6 +36,7 @@ use super::train::TrainTab;
 use super::train::closing::Closing;
 use super::views::ExploreView;
 use super::views::compare::ComparePanel;
+use super::views::instance::InstancePanel;
 use super::views::microscope::MicroscopePanel;
 
 /// Smallest height of the panes with image and heatmaps, points.
@@ -51,6 +53,7 @@ pub struct App {
     maps: MapsPanel,
     microscope: MicroscopePanel,
     compare: ComparePanel,
+    instance: InstancePanel,
     inspector: InspectorPanel,
     thumbnails: Thumbnails,
     atlases: GalleryAtlases,
@@ -101,8 +104,9 @@ impl App {
         let tab = if options.runs.is_empty() { settings.tab } else { Tab::Train };
         let view = ExploreView::default();
         let maps = ShownMaps::default();
-        let sources = SourceImages::default();
-        let desk = Desk { session, settings, maps, hover: None, todo: Vec::new(), tab, view, sources };
+        let (sources, places) = (SourceImages::default(), Places::default());
+        let desk =
+            Desk { session, settings, maps, hover: None, todo: Vec::new(), tab, view, sources, places };
         let mut train = TrainTab::new(&files, is_software(cc));
         options.runs.into_iter().for_each(|run| train.open_run(&desk, run));
         Self {
@@ -111,6 +115,7 @@ impl App {
             maps: MapsPanel::default(),
             microscope: MicroscopePanel::default(),
             compare: ComparePanel::default(),
+            instance: InstancePanel::default(),
             inspector: InspectorPanel::default(),
             thumbnails: Thumbnails::default(),
             atlases: GalleryAtlases::default(),
@@ -364,6 +369,10 @@ impl App {
                 true => self.compare.run(&self.desk, action),
                 false => self.desk.session.step(right, down),
             },
+            Action::MarkQuery => {
+                (self.desk.tab, self.desk.view) = (Tab::Explore, ExploreView::Instance);
+                self.desk.mark_query();
+            }
             Action::Opacity(percent) => self.desk.settings.add_opacity(percent),
             Action::View(mode) => self.view(mode),
             Action::ToggleContour => {
@@ -375,6 +384,7 @@ impl App {
                 self.maps.reset_zoom();
                 self.microscope.reset_zoom();
                 self.compare.reset_zoom();
+                self.instance.reset_zoom();
             }
             Action::PauseExtraction => {
                 if let Some(extraction) = &session.snapshot().extraction {
@@ -494,6 +504,7 @@ impl App {
             ExploreView::Maps => self.maps_ui(ui),
             ExploreView::Microscope => self.microscope.ui(ui, &mut self.desk),
             ExploreView::Compare => self.compare.ui(ui, &mut self.desk),
+            ExploreView::Instance => self.instance.ui(ui, &mut self.desk),
         }
     }
 
@@ -568,6 +579,7 @@ impl eframe::App for App {
         self.desk.update_maps();
         self.microscope.sync(&self.desk);
         self.compare.sync(&self.desk);
+        self.instance.sync(&mut self.desk);
         self.panels_ui(ui);
         self.overlay_ui(&ctx);
         self.closing.ui(&ctx);

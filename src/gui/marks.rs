@@ -1,7 +1,7 @@
 //! The marks on pictures: the query's red dashes, the frames of the paper's
 //! appendix E, and the signs that say the same without colour.
 
-use eframe::egui::{Color32, Painter, Pos2, Rect, Shape, Stroke, StrokeKind, Vec2, vec2};
+use eframe::egui::{Color32, FontId, Painter, Pos2, Rect, Shape, Stroke, StrokeKind, Vec2, vec2};
 
 use crate::colormap;
 use crate::engine::{Relation, Sign};
@@ -45,6 +45,15 @@ pub fn sign_in_corner(painter: &Painter, rect: Rect, sign: Sign) {
     if sign == Sign::Plus {
         painter.line_segment([middle - vec2(0.0, arm), middle + vec2(0.0, arm)], stroke);
     }
+}
+
+/// A number on a red ground whose upper left corner is `at`. Returns the ground.
+pub fn number(painter: &Painter, at: Pos2, number: usize) -> Rect {
+    let galley = painter.layout_no_wrap(number.to_string(), FontId::proportional(12.0), Color32::WHITE);
+    let ground = Rect::from_min_size(at, galley.size() + vec2(6.0, 0.0));
+    painter.rect_filled(ground, 2.0, rgb(colormap::QUERY));
+    painter.galley(ground.min + vec2(3.0, 0.0), galley, Color32::WHITE);
+    ground
 }
 
 /// A thin outline that shows on light and dark: the patch under the pointer.

@@ -20,6 +20,7 @@ mod notices;
 mod open_dialog;
 mod pane;
 mod panels;
+mod places;
 mod recent;
 mod roving;
 mod scale;

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use bagssl::engine::{Command, Event, MicroscopeView, QuerySpec, Snapshot};
+use bagssl::engine::{Command, Event, MicroscopeView, PlacesRequest, QuerySpec, Snapshot};
 use bagssl::patch::PatchRef;
 
 use super::engine::{Started, is_complete};
@@ -106,4 +106,43 @@ fn the_image_around_a_neighbour_comes_when_it_is_asked_for() {
         let _ = started.bell.recv_timeout(std::time::Duration::from_millis(200));
     }
     panic!("it did not come");
+}
+
+#[test]
+fn several_places_have_the_galleries_that_each_has_as_a_query() {
+    let started = Started::new();
+    started.until("the worked example", is_complete);
+    let place = |image, y, x| PatchRef { image, y, x, size: 16 };
+    // The second sticks out of its 64 x 64 pixels, the third has no image.
+    let places = vec![place(2, 16, 24), place(5, 60, 8), place(1_000_000, 0, 0)];
+    let request = PlacesRequest { data: 1, places: places.clone(), neighbours: 12 };
+    started.engine.send(Command::Places(Some(request.clone())));
+    let has_all = |shown: &Snapshot| {
+        let places = shown.places.as_ref().map_or(&[][..], |view| &view.places);
+        places.len() == 3 && places.iter().all(|place| place.gallery.is_some() || place.error.is_some())
+    };
+    let shown = started.until("the galleries", has_all);
+    let view = shown.places.clone().unwrap();
+    assert_eq!(view.of(places[1]).unwrap().patch, place(5, 48, 8), "moved into its image");
+    assert!(view.places[2].error.as_ref().unwrap().contains("1000000"));
+    for (id, known) in (7..).zip(&view.places[..2]) {
+        let gallery = known.gallery.clone().unwrap();
+        let query = QuerySpec::one(known.patch);
+        let image = known.patch.image as usize;
+        started.engine.send(Command::Query { id, data: 1, query, image });
+        let shown = started.until("the same as a query", |shown| {
+            shown.galleries.as_ref().is_some_and(|galleries| galleries.query_id == id)
+        });
+        let single = shown.galleries.clone().unwrap();
+        for (here, there) in gallery.spaces.iter().zip(&single.spaces) {
+            let patches = |gallery: &bagssl::engine::Gallery| {
+                gallery.neighbours.iter().take(12).map(|hit| hit.patch).collect::<Vec<_>>()
+            };
+            assert_eq!((here.space.as_str(), here.neighbours.len()), (there.space.as_str(), 12));
+            assert_eq!(patches(here), patches(there), "{}", here.space);
+        }
+    }
+    // Of another data set there are none, and left they are gone.
+    started.engine.send(Command::Places(Some(PlacesRequest { data: 99, ..request })));
+    started.until("another data set", |shown| shown.places.is_none());
 }

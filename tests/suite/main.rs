@@ -16,6 +16,7 @@ mod gui_compare; // two models in the window: side by side, scrubbing, playing
 mod gui_ease; // first steps, recent files, links, size of the interface
 mod gui_export; // the dialog for figures, by role and label
 mod gui_gallery; // neighbours looked at closely
+mod gui_instance; // marked positions with a gallery for each, by role and label
 mod gui_look; // each panel against its picture, names for screen readers
 mod gui_microscope; // the same point at several patch sizes, by role and label
 mod gui_train; // the Train tab with the real engine and tiny runs

@@ -177,7 +177,10 @@ impl Explorer {
 }
 
 /// The query with its boxes moved into their images. The error says when one cannot fit.
-fn within(mut query: QuerySpec, dimensions: impl Fn(u32) -> (u32, u32)) -> anyhow::Result<QuerySpec> {
+pub(super) fn within(
+    mut query: QuerySpec,
+    dimensions: impl Fn(u32) -> (u32, u32),
+) -> anyhow::Result<QuerySpec> {
     for part in &mut query.parts {
         if let Source::Box(area) = &mut part.source {
             let (height, width) = dimensions(area.image);

@@ -18,7 +18,9 @@ impl Explorer {
 
     /// Whether something of the image on show is still to be embedded.
     fn is_map_due(&self) -> bool {
-        self.is_microscope_due() || self.maps.as_ref().is_some_and(|maps| !maps.is_complete())
+        self.is_place_due()
+            || self.is_microscope_due()
+            || self.maps.as_ref().is_some_and(|maps| !maps.is_complete())
     }
 
     /// A unit of what is looked at, then a training step. The map on show and a figure come before both; the
@@ -66,11 +68,17 @@ impl Explorer {
         if !self.gallery_final && (finished || due) {
             self.ask_gallery();
         }
+        self.follow_with_places(finished);
         Ok(())
     }
 
-    /// A batch of the microscope, which is what is looked at while it is on show; else of the maps.
+    /// A place or a batch of the microscope, which are what is looked at while they are on show; else a batch
+    /// of the maps.
     fn refine_maps(&mut self) {
+        if self.is_place_due() {
+            self.place_on();
+            return;
+        }
         if self.is_microscope_due() {
             self.refine_microscope();
             return;

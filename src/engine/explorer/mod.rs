@@ -7,6 +7,7 @@ mod export;
 mod extraction;
 mod microscope;
 mod opening;
+mod placing;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use crate::search::Processor;
 use exploring::CurrentQuery;
 use export::FigureDesk;
 use opening::OpenData;
+use placing::Placing;
 
 /// Starts the engine's thread on a device. `wake` is called whenever there is something new.
 pub fn start(device: OpenDevice, wake: impl Fn() + Send + Sync + 'static) -> anyhow::Result<EngineHandle> {
@@ -45,6 +47,7 @@ pub fn start(device: OpenDevice, wake: impl Fn() + Send + Sync + 'static) -> any
     let finder = Finder::start(line.clone())?;
     let training = Training::new(line.clone(), device.is_gpu)?;
     let compare = Compare::new(line.clone(), processor.clone(), device.memory)?;
+    let placing = Placing::new(line.clone(), processor.clone(), device.memory.images())?;
     let figures = FigureDesk::new(FigureWorker::start(line.clone())?);
     let work = move || {
         let description = DeviceDescription {
@@ -62,7 +65,7 @@ pub fn start(device: OpenDevice, wake: impl Fn() + Send + Sync + 'static) -> any
             searcher,
             (thumbnails, finder),
             training,
-            (compare, figures),
+            (compare, figures, placing),
         );
         // A panic below (a driver that gives up, no memory) must not leave a window that waits for ever.
         if catch_unwind(AssertUnwindSafe(|| explorer.run())).is_err() {
@@ -90,6 +93,7 @@ struct Explorer {
     training: Training,
     compare: Compare,
     figures: FigureDesk,
+    placing: Placing,
     embedder: Option<Embedder>,
     data: Option<OpenData>,
     config: Option<ExploreConfig>,
@@ -120,7 +124,7 @@ impl Explorer {
         searcher: Searcher<()>,
         (thumbnails, finder): (Thumbnails, Finder),
         training: Training,
-        (compare, figures): (Compare, FigureDesk),
+        (compare, figures, placing): (Compare, FigureDesk, Placing),
     ) -> Self {
         Self {
             line,
@@ -132,6 +136,7 @@ impl Explorer {
             training,
             compare,
             figures,
+            placing,
             embedder: None,
             data: None,
             config: None,
@@ -216,6 +221,10 @@ impl Explorer {
                 self.publish_pictures();
                 Ok(())
             }
+            Command::Places(request) => {
+                self.set_places(request);
+                Ok(())
+            }
             Command::Microscope(sizes) => {
                 self.set_microscope(sizes);
                 Ok(())
@@ -245,15 +254,17 @@ impl Explorer {
     }
 }
 
-/// Of several queries only the last counts, and of images only one that no later query or image replaces; all
-/// other commands stay in their order. Figures name their queries themselves.
+/// Of several queries only the last counts, of lists of places too, and of images only one that no later query
+/// or image replaces; all other commands stay in their order. Figures name their queries themselves.
 fn newest_query_only(commands: Vec<Command>) -> Vec<Command> {
     let mut kept = Vec::with_capacity(commands.len());
-    let (mut has_query, mut has_image) = (false, false);
+    let (mut has_query, mut has_image, mut has_places) = (false, false, false);
     for command in commands.into_iter().rev() {
         match command {
             Command::Query { .. } if has_query => continue,
             Command::ShowImage { .. } if has_image => continue,
+            Command::Places(_) if has_places => continue,
+            Command::Places(_) => has_places = true,
             Command::Query { .. } => (has_query, has_image) = (true, true),
             Command::ShowImage { .. } => has_image = true,
             _ => {}
@@ -274,6 +285,7 @@ fn about(command: &Command) -> &'static str {
         Command::PauseExtraction(_) => "pausing",
         Command::Figure(_) => "the figure",
         Command::Thumbnail { .. } | Command::SourceImage { .. } => "a picture",
+        Command::Places(_) => "the galleries of several places",
         Command::Microscope(_) => "the microscope",
         Command::FindImages { .. } => "looking for images",
         Command::ShowPictures(_) => "the spaces as pictures",

@@ -110,8 +110,10 @@ impl Explorer {
         self.parts.clear();
         self.give_up_figure("another model or data set was opened meanwhile");
         self.forget_answers();
+        self.forget_places();
         self.line.update(|shown| shown.extraction = None);
         self.choose_spaces();
+        self.place_again();
         let Some(config) = self.config.clone() else { return Ok(()) };
         if self.embedder.is_none() || self.data.is_none() {
             return Ok(());
@@ -205,6 +207,7 @@ impl Explorer {
         if reach(&old) != reach(&config) || was_refused || !self.bank_has_spaces() {
             return self.restart();
         }
+        self.place_again();
         let shown = self.line.snapshot().view.as_ref().map(|view| view.index);
         match (&self.query, shown) {
             (Some(query), Some(image)) => self.ask(query.id, query.query.clone(), image),

@@ -88,19 +88,12 @@ impl ExportDialog {
     fn settle_kind(&mut self, desk: &Desk) {
         let config = desk.session.config();
         let shown = config.as_ref().map_or_else(Vec::new, |config| config.spaces.clone());
-        let has_h = shown.iter().any(|space| space == "h");
-        let is_wanted = |place: usize, space: &str| match self.kind {
+        let one = desk.places.space(&shown);
+        let is_wanted = |space: &str| match self.kind {
             FigureKind::Heatmaps | FigureKind::Galleries => true,
-            FigureKind::Parts | FigureKind::Instance => {
-                if has_h {
-                    space == "h"
-                } else {
-                    place == 0
-                }
-            }
+            FigureKind::Parts | FigureKind::Instance => Some(space) == one,
         };
-        self.spaces =
-            shown.iter().enumerate().map(|(i, space)| (space.clone(), is_wanted(i, space))).collect();
+        self.spaces = shown.iter().map(|space| (space.clone(), is_wanted(space))).collect();
         self.neighbours = match self.kind {
             FigureKind::Heatmaps | FigureKind::Galleries => config.map_or(119, |config| config.neighbours),
             FigureKind::Parts => 35,

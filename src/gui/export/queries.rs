@@ -1,9 +1,11 @@
-//! Which queries a figure shows: those that were asked, in the order in which they were.
+//! Which queries a figure shows: the marked positions while these are on show, else those that were asked, in
+//! the order in which they were.
 
 use eframe::egui::{ScrollArea, Ui};
 
 use crate::engine::{DataDescription, FigureKind};
 use crate::gui::panels::Desk;
+use crate::gui::views::ExploreView;
 use crate::patch::PatchRef;
 
 /// Queries that can be chosen from at most: the last ones.
@@ -25,6 +27,10 @@ impl Candidates {
     /// The queries that a figure of `kind` may show, those wanted that it shows unless told.
     pub fn of(kind: FigureKind, desk: &Desk) -> Self {
         let current = desk.session.query().and_then(|query| query.as_patch());
+        let is_of_places = matches!(kind, FigureKind::Parts | FigureKind::Instance);
+        if is_of_places && desk.view == ExploreView::Instance && !desk.places.list().is_empty() {
+            return Self { list: marked(kind, desk.places.list()), current };
+        }
         let mut asked = desk.session.asked_patches();
         if kind == FigureKind::Instance {
             let image = current.map(|patch| patch.image);
@@ -96,6 +102,12 @@ impl Candidates {
             }
         });
     }
+}
+
+/// The marked positions, all wanted that a figure of `kind` can show.
+fn marked(kind: FigureKind, places: &[PatchRef]) -> Vec<(PatchRef, bool)> {
+    let is_wanted = |patch: &PatchRef| kind == FigureKind::Parts || patch.image == places[0].image;
+    places.iter().filter(|patch| is_wanted(patch)).map(|patch| (*patch, true)).collect()
 }
 
 fn class_of(data: Option<&DataDescription>, image: u32) -> Option<String> {

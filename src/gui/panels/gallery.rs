@@ -39,27 +39,28 @@ fn columns(cells: usize) -> usize {
     }
 }
 
-/// Rows and columns that `neighbours` and the query take.
-fn shape(neighbours: usize) -> (usize, usize) {
-    let columns = columns(neighbours + 1);
+/// Rows and columns that `neighbours` and the query take; `fixed` columns, or as many as suit.
+fn shape(neighbours: usize, fixed: Option<usize>) -> (usize, usize) {
+    let columns = fixed.unwrap_or_else(|| columns(neighbours + 1));
     ((neighbours + 1).div_ceil(columns), columns)
 }
 
 /// The height in which galleries of `neighbours` fit best when `width` is there for two.
 pub fn wanted_height(neighbours: usize, width: f32) -> f32 {
-    let (rows, columns) = shape(neighbours);
+    let (rows, columns) = shape(neighbours, None);
     let cell = ((width - STEP) / 2.0 / columns as f32).clamp(*CELL.start(), *CELL.end());
     HEADING + rows as f32 * cell + SHARES
 }
 
 /// Least width in which a gallery of `neighbours` can share the width with others, points.
 pub fn least_width(neighbours: usize) -> f32 {
-    shape(neighbours).1 as f32 * SMALL_CELL
+    shape(neighbours, None).1 as f32 * SMALL_CELL
 }
 
-/// Height of a gallery of `neighbours` without its heading when it is `width` wide.
-pub fn height_of(neighbours: usize, width: f32) -> f32 {
-    let (rows, columns) = shape(neighbours);
+/// Height of a gallery of `neighbours` without its heading when it is `width` wide, with `columns` cells in a row
+/// or as many as suit.
+pub fn height_of(neighbours: usize, columns: Option<usize>, width: f32) -> f32 {
+    let (rows, columns) = shape(neighbours, columns);
     rows as f32 * (width / columns as f32).floor().clamp(SMALL_CELL, *CELL.end()) + SHARES
 }
 
@@ -83,7 +84,8 @@ pub fn galleries_ui(ui: &mut Ui, desk: &mut Desk, atlases: &mut GalleryAtlases, 
         let left = area.left() + index as f32 * (width + STEP);
         let rect = Rect::from_min_size(pos2(left, area.top()), vec2(width, height));
         heading_ui(ui, rect.with_max_y(rect.top() + HEADING), view, gallery, classes, pending);
-        let painted = PaintedGallery { gallery, view, atlas, pending, compared: None };
+        let painted =
+            PaintedGallery { gallery, view, atlas, pending, owner: "", columns: None, compared: None };
         painted_ui(ui, desk, rect.with_min_y(rect.top() + HEADING), neighbours, &painted);
     }
 }
@@ -134,8 +136,7 @@ struct Grid {
 
 impl Grid {
     /// As large as it fits into `rect`, with cells of at least `least` points.
-    fn fit(rect: Rect, neighbours: usize, least: f32) -> Self {
-        let (rows, columns) = shape(neighbours);
+    fn fit(rect: Rect, (rows, columns): (usize, usize), least: f32) -> Self {
         let side = (rect.width() / columns as f32).min(rect.height() / rows as f32).floor();
         Self { origin: rect.min, side: side.clamp(least, *CELL.end()), columns }
     }
@@ -158,6 +159,10 @@ pub struct PaintedGallery<'a> {
     pub atlas: &'a Atlas,
     /// Whether it belongs to an earlier question.
     pub pending: bool,
+    /// Whose gallery it is, before the space's name where there are several: "A", "position 2".
+    pub owner: &'a str,
+    /// Cells in a row; none: as many as suit.
+    pub columns: Option<usize>,
     /// Where it stands beside that of another model.
     pub compared: Option<ComparedWith<'a>>,
 }
@@ -165,8 +170,6 @@ pub struct PaintedGallery<'a> {
 /// What is shown of the other gallery of a pair.
 #[derive(Clone, Copy)]
 pub struct ComparedWith<'a> {
-    /// Whose gallery this one is, before the space's name: "A".
-    pub owner: &'a str,
     /// Patches with their ranks in the other gallery.
     pub ranks: &'a HashMap<PatchRef, usize>,
     /// The patch under the pointer in either.
@@ -177,7 +180,7 @@ impl PaintedGallery<'_> {
     /// Its name for labels: "z", or "A z".
     fn name(&self) -> String {
         let space = &self.gallery.space;
-        self.compared.map_or_else(|| space.clone(), |compared| format!("{} {space}", compared.owner))
+        if self.owner.is_empty() { space.clone() } else { format!("{} {space}", self.owner) }
     }
 }
 
@@ -220,7 +223,11 @@ pub fn painted_ui(
     let PaintedGallery { gallery, view, atlas, .. } = *painted;
     let count = gallery.neighbours.len();
     let least = if painted.compared.is_some() { SMALL_CELL } else { *CELL.start() };
-    let grid = Grid::fit(rect.with_max_y(rect.bottom() - SHARES), neighbours.max(count), least);
+    let grid = Grid::fit(
+        rect.with_max_y(rect.bottom() - SHARES),
+        shape(neighbours.max(count), painted.columns),
+        least,
+    );
     let bottom = grid.cell(count).bottom();
     let bar = Rect::from_min_size(pos2(rect.left(), bottom + 3.0), vec2(grid.width(), SHARES - 6.0));
     composition::by_rank_ui(ui, bar, gallery, &painted.name());
@@ -299,10 +306,11 @@ mod tests {
 
     #[test]
     fn galleries_have_the_shapes_of_the_paper() {
-        assert_eq!(shape(119), (10, 12));
-        assert_eq!(shape(255), (16, 16));
+        assert_eq!(shape(119, None), (10, 12));
+        assert_eq!(shape(255, None), (16, 16));
+        assert_eq!(shape(24, Some(5)), (5, 5));
         let rect = Rect::from_min_size(pos2(10.0, 10.0), vec2(400.0, 300.0));
-        let grid = Grid::fit(rect, 119, 14.0);
+        let grid = Grid::fit(rect, shape(119, None), 14.0);
         assert_eq!(grid.side, 30.0);
         assert!(rect.contains_rect(grid.cell(119)));
     }

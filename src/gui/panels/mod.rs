@@ -16,6 +16,7 @@ use eframe::egui::Pos2;
 use serde::{Deserialize, Serialize};
 
 use super::actions::Action;
+use super::places::Places;
 use super::session::Session;
 use super::settings::Settings;
 use super::sources::SourceImages;
@@ -38,6 +39,8 @@ pub struct Desk {
     pub view: ExploreView,
     /// The images around neighbours that were looked at.
     pub sources: SourceImages,
+    /// The positions that are marked for the instance view.
+    pub places: Places,
 }
 
 /// What the window is used for.
@@ -74,6 +77,19 @@ impl ShownMaps {
 }
 
 impl Desk {
+    /// The query, if it is one patch that can be marked as a position.
+    pub fn markable_query(&self) -> Option<PatchRef> {
+        let query = self.session.query().and_then(|query| query.as_patch());
+        query.filter(|patch| !self.places.contains(*patch) && !self.places.is_full())
+    }
+
+    /// Marks the query as a position, where it can be.
+    pub fn mark_query(&mut self) {
+        if let Some(patch) = self.markable_query() {
+            self.places.add(patch);
+        }
+    }
+
     /// Brings [`Desk::maps`] up to date with the snapshot and the settings.
     pub fn update_maps(&mut self) {
         let snapshot = self.session.snapshot();

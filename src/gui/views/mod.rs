@@ -3,6 +3,7 @@
 
 mod columns;
 pub mod compare;
+pub mod instance;
 mod invariance;
 pub mod microscope;
 
@@ -18,10 +19,11 @@ pub enum ExploreView {
     Maps,
     Microscope,
     Compare,
+    Instance,
 }
 
 /// The views in the order of the control, each with a sentence on what it is for.
-const VIEWS: [(ExploreView, &str, &str); 3] = [
+const VIEWS: [(ExploreView, &str, &str); 4] = [
     (
         ExploreView::Maps,
         "Maps",
@@ -36,6 +38,12 @@ const VIEWS: [(ExploreView, &str, &str); 3] = [
         ExploreView::Compare,
         "Compare",
         "The same query under two models, or over the checkpoints of a run: maps, galleries, and what they agree on.",
+    ),
+    (
+        ExploreView::Instance,
+        "Instance",
+        "Several marked positions of an image, or parts of many images, with a gallery for each (Fig. 10 to 12 of the \
+         paper).",
     ),
 ];
 

@@ -38,7 +38,7 @@ impl Layout {
         let rows = spaces.max(1).div_ceil(fit);
         let columns = spaces.max(1).div_ceil(rows);
         let width = (room / (2 * columns) as f32 - STEP).clamp(least, WIDEST).floor();
-        let gallery = gallery::height_of(neighbours, width);
+        let gallery = gallery::height_of(neighbours, None, width);
         let rest = (area.height() - STRIP - STEP) / rows as f32 - 2.0 * LINE - gallery - STEP;
         let side = rest.min(width).max(LEAST).floor();
         let block = 2.0 * LINE + side + gallery + STEP;

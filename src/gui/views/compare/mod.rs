@@ -278,9 +278,10 @@ impl ComparePanel {
                 let Some(space) = maps.iter().position(|maps| maps.space == gallery.space) else { continue };
                 let owner = ["A", "B"][model];
                 let ranks = self.ranks.of(&gallery.space, 1 - model);
-                let compared = ranks.map(|ranks| ComparedWith { owner, ranks, pointed: self.pointed });
+                let compared = ranks.map(|ranks| ComparedWith { ranks, pointed: self.pointed });
                 let atlas = &atlases[index];
-                let painted = PaintedGallery { gallery, view, atlas, pending, compared };
+                let painted =
+                    PaintedGallery { gallery, view, atlas, pending, owner, columns: None, compared };
                 pointed = gallery::painted_ui(ui, desk, layout.gallery(space, model), neighbours, &painted)
                     .or(pointed);
             }

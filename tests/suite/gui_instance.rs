@@ -1,0 +1,163 @@
+use std::sync::Arc;
+
+use bagssl::engine::{Command, FigureKind, GalleryView, PlaceView, PlacesRequest, PlacesView};
+use bagssl::patch::PatchRef;
+use eframe::egui::{Key, Modifiers, Rect, pos2, vec2};
+use egui_kittest::kittest::Queryable;
+
+use super::gui::{Window, gallery_view, patch};
+use super::gui_export::last_preview;
+
+const SIZE: [f32; 2] = [1280.0, 800.0];
+
+/// What the engine was asked for, in order; no positions where the view ends.
+fn asked(window: &Window) -> Vec<Vec<PatchRef>> {
+    let places = |command| match command {
+        Command::Places(request) => Some(request.map_or(vec![], |request: PlacesRequest| {
+            assert_eq!((request.data, request.neighbours), (1, 24));
+            request.places
+        })),
+        _ => None,
+    };
+    window.commands().into_iter().filter_map(places).collect()
+}
+
+fn with_instance(size: [f32; 2]) -> Window {
+    let mut window = Window::with_query(size);
+    window.click("Instance");
+    assert!(asked(&window).is_empty(), "nothing is marked");
+    window
+}
+
+/// Plays the engine's answer to these positions; `moved` is where it put the first.
+fn answer(window: &mut Window, places: &[PatchRef], moved: Option<PatchRef>) {
+    let place = |(index, asked): (usize, &PatchRef)| {
+        let patch = moved.filter(|_| index == 0).unwrap_or(*asked);
+        let mut gallery: GalleryView = gallery_view(0, patch);
+        gallery.spaces.iter_mut().for_each(|space| space.neighbours.truncate(24));
+        PlaceView { asked: *asked, patch, gallery: Some(Arc::new(gallery)), neighbours: 24, error: None }
+    };
+    let places = places.iter().enumerate().map(place).collect();
+    window.line.update(|shown| shown.places = Some(Arc::new(PlacesView { round: 1, places })));
+    window.steps();
+}
+
+#[test]
+fn clicks_mark_positions_with_numbers_and_a_second_click_lets_go() {
+    let mut window = with_instance(SIZE);
+    assert!(window.shows("No position yet"));
+    // The middle of the image is pixel (16, 16), the centre of the patch at (12, 12).
+    window.click("image");
+    assert_eq!(asked(&window), [[patch(3, 12, 12)]]);
+    assert!(window.shows("mark 1 at y 12, x 12") && window.shows("searching..."));
+    window.click("Mark the query");
+    assert_eq!(asked(&window), [[patch(3, 12, 12), patch(3, 8, 8)]]);
+    assert!(window.shows("mark 2 at y 8, x 8"));
+    assert!(window.queries().is_empty(), "the query stays where it is");
+    window.harness.run_steps(40); // not a double click
+    window.click("image");
+    assert_eq!(asked(&window), [[patch(3, 8, 8)]]);
+    assert!(window.shows("mark 1 at y 8, x 8") && !window.shows("mark 2"));
+    window.click("Remove all");
+    assert_eq!(asked(&window), [[]]);
+}
+
+#[test]
+fn by_keyboard_the_query_moves_and_is_marked() {
+    let mut window = with_instance(SIZE);
+    window.press(Modifiers::NONE, Key::ArrowRight);
+    assert_eq!(window.queries(), [(1, patch(3, 8, 12))]);
+    window.answer(1, patch(3, 8, 12));
+    window.press(Modifiers::NONE, Key::M);
+    assert_eq!(asked(&window), [[patch(3, 8, 12)]]);
+}
+
+#[test]
+fn each_position_has_its_gallery_in_the_chosen_space() {
+    let mut window = with_instance(SIZE);
+    window.click("image");
+    window.click("Mark the query");
+    let places = [patch(3, 12, 12), patch(3, 8, 8)];
+    answer(&mut window, &places, Some(patch(3, 11, 12)));
+    for position in [1, 2] {
+        assert!(window.shows(&format!("position {position} h neighbour 24: cosine")));
+        assert!(!window.shows(&format!("position {position} z neighbour")));
+    }
+    assert!(window.shows("mark 1 at y 11, x 12"), "the engine moved it into the image");
+    window.click("Galleries in z");
+    window.commands();
+    window.click("position 2 z neighbour 8: cosine 0.965, car, other class");
+    assert_eq!(window.queries(), [(1, patch(7, 4, 12))], "a neighbour is gone to");
+    window.click("Remove 1");
+    assert_eq!(asked(&window), [[patch(3, 8, 8)]]);
+    assert!(window.shows("position 1 z neighbour 24") && !window.shows("position 2"));
+}
+
+#[test]
+fn a_position_without_a_gallery_says_why() {
+    let mut window = with_instance(SIZE);
+    window.click("image");
+    let (asked, error) = (patch(3, 12, 12), Some("image 3 cannot be read".to_owned()));
+    let places = vec![PlaceView { asked, patch: asked, gallery: None, neighbours: 0, error }];
+    window.line.update(|shown| shown.places = Some(Arc::new(PlacesView { round: 1, places })));
+    window.steps();
+    assert!(window.shows("image 3 cannot be read") && !window.shows("searching..."));
+}
+
+#[test]
+fn leaving_the_view_ends_its_work_and_keeps_the_positions() {
+    let mut window = with_instance(SIZE);
+    window.click("image");
+    asked(&window);
+    window.press(Modifiers::NONE, Key::Num5);
+    assert_eq!(asked(&window), [[]]);
+    window.press(Modifiers::NONE, Key::Num8);
+    assert_eq!(asked(&window), [[patch(3, 12, 12)]]);
+}
+
+#[test]
+fn export_opens_the_dialog_with_the_marked_positions() {
+    let mut window = with_instance(SIZE);
+    window.click("image");
+    window.click("Mark the query");
+    window.click("Galleries in z");
+    window.click("Export...");
+    let content = last_preview(&window).expect("a preview").content;
+    assert_eq!(content.kind, FigureKind::Instance);
+    assert_eq!(content.queries, [patch(3, 12, 12), patch(3, 8, 8)]);
+    assert_eq!(content.spaces, ["z"]);
+    window.press(Modifiers::NONE, Key::Escape);
+    // With one on another image they make a sheet of parts.
+    window.answer(1, patch(7, 4, 12));
+    window.steps();
+    window.click("Mark the query");
+    window.click("Export...");
+    let content = last_preview(&window).expect("a preview").content;
+    assert_eq!(content.kind, FigureKind::Parts);
+    assert_eq!(content.queries, [patch(3, 12, 12), patch(3, 8, 8), patch(7, 4, 12)]);
+}
+
+#[test]
+fn four_positions_fit_at_the_sizes_that_the_window_promises() {
+    for size in [SIZE, [1000.0, 800.0]] {
+        let mut window = with_instance(size);
+        let screen = Rect::from_min_size(pos2(0.0, 0.0), vec2(size[0], size[1]));
+        let places = [patch(3, 8, 8), patch(3, 8, 12), patch(3, 12, 8), patch(3, 16, 16)];
+        for (id, patch) in (1..).zip(places) {
+            window.answer(id, patch);
+            window.steps();
+            window.click("Mark the query");
+        }
+        answer(&mut window, &places, None);
+        let mut labels = vec!["image".to_owned(), "Export...".into(), "Remove all".into()];
+        for number in 1..=4 {
+            labels.push(format!("Remove {number}"));
+            labels.push(format!("position {number} h query"));
+            labels.push(format!("position {number} h neighbour 24: cosine 0.885, car, same image"));
+        }
+        for label in labels {
+            let rect = window.harness.get_by_label(&label).rect();
+            assert!(screen.contains_rect(rect), "{label:?} at {size:?}: {rect:?}");
+        }
+    }
+}
