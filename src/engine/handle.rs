@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::state::{Command, Event, Snapshot};
+use crate::patch::PatchRef;
 
 /// A face's end. Nothing here blocks: commands queue, events are drained, the snapshot is the latest.
 pub struct EngineHandle {
     commands: Sender<Command>,
+    previews: Sender<Option<PatchRef>>,
     events: Receiver<Event>,
     snapshot: Arc<Mutex<Arc<Snapshot>>>,
 }
@@ -16,6 +18,8 @@ pub struct EngineHandle {
 /// The engine's end.
 pub struct EngineLine {
     pub commands: Receiver<Command>,
+    /// Patches that are to be shown as if they were the query: only the newest counts.
+    pub previews: Receiver<Option<PatchRef>>,
     events: Sender<Event>,
     snapshot: Arc<Mutex<Arc<Snapshot>>>,
     wake: Arc<dyn Fn() + Send + Sync>,
@@ -24,12 +28,22 @@ pub struct EngineLine {
 /// Makes both ends. `wake` is called after each event and each new snapshot (to ask for a repaint).
 pub fn line(wake: impl Fn() + Send + Sync + 'static) -> (EngineHandle, EngineLine) {
     let (command_sender, command_receiver) = unbounded();
+    let (preview_sender, previews) = unbounded();
     let (event_sender, event_receiver) = unbounded();
     let snapshot = Arc::new(Mutex::new(Arc::new(Snapshot::default())));
-    let handle =
-        EngineHandle { commands: command_sender, events: event_receiver, snapshot: snapshot.clone() };
-    let line =
-        EngineLine { commands: command_receiver, events: event_sender, snapshot, wake: Arc::new(wake) };
+    let handle = EngineHandle {
+        commands: command_sender,
+        previews: preview_sender,
+        events: event_receiver,
+        snapshot: snapshot.clone(),
+    };
+    let line = EngineLine {
+        commands: command_receiver,
+        previews,
+        events: event_sender,
+        snapshot,
+        wake: Arc::new(wake),
+    };
     (handle, line)
 }
 
@@ -39,6 +53,13 @@ impl EngineHandle {
         // The engine's thread outlives the handle, so this fails only after it died of a panic,
         // which leaves the last state on show.
         let _ = self.commands.send(command);
+    }
+
+    /// Asks for the maps of a patch of the image on show as if it were the query, or for none any more. This goes
+    /// past the commands: it waits neither for them nor for a batch that is being embedded.
+    pub fn preview(&self, patch: Option<PatchRef>) {
+        // Fails only if the thread died, and then nothing is previewed.
+        let _ = self.previews.send(patch);
     }
 
     /// The latest state.

@@ -1,6 +1,6 @@
 //! The vectors of all patches of one image, filled in from coarse to fine.
 
-use std::sync::Arc;
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::analysis::heatmap::{cosine_map_on, norm};
 use crate::analysis::pca::pca_colors;
@@ -55,6 +55,50 @@ struct SpaceVectors {
     /// `[rows * cols]`: their lengths, taken once, so that a click need not.
     norms: Vec<f32>,
     mirror: Mirror,
+}
+
+/// Cells that are to be embedded next.
+struct NextCells {
+    cells: Vec<usize>,
+    sources: Vec<PatchSource>,
+    patch: u32,
+    spaces: Vec<PatchSpace>,
+}
+
+impl NextCells {
+    fn embed(&self, embedder: &Embedder) -> Vec<Vec<f32>> {
+        spaces::vectors(embedder, &self.sources, self.patch, &self.spaces)
+    }
+}
+
+/// The maps of the image on show. The engine's thread fills them; the one that makes previews reads them,
+/// and waits for no forward pass.
+#[derive(Clone, Default)]
+pub struct SharedMaps(Arc<RwLock<Option<ImageMaps>>>);
+
+impl SharedMaps {
+    pub fn read(&self) -> RwLockReadGuard<'_, Option<ImageMaps>> {
+        self.0.read().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub fn write(&self) -> RwLockWriteGuard<'_, Option<ImageMaps>> {
+        self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Whether there are maps with cells that are not known yet.
+    pub fn is_due(&self) -> bool {
+        self.read().as_ref().is_some_and(|maps| !maps.is_complete())
+    }
+
+    /// Embeds the next cells, at most `batch`. The lock is held while they are taken in, not while they are
+    /// embedded.
+    pub fn refine(&self, embedder: &Embedder, batch: usize) {
+        let Some(next) = self.read().as_ref().map(|maps| maps.next(batch)) else { return };
+        let vectors = next.embed(embedder);
+        if let Some(maps) = &mut *self.write() {
+            maps.take(next, &vectors);
+        }
+    }
 }
 
 impl ImageMaps {
@@ -157,25 +201,33 @@ impl ImageMaps {
 
     /// Embeds the next cells of the order, at most `batch`.
     pub fn refine(&mut self, embedder: &Embedder, batch: usize) {
+        let next = self.next(batch);
+        let vectors = next.embed(embedder);
+        self.take(next, &vectors);
+    }
+
+    /// The next cells of the order, at most `batch`.
+    fn next(&self, batch: usize) -> NextCells {
         let end = (self.done + batch).min(self.order.len());
         let cells = self.order[self.done..end].to_vec();
-        let sources: Vec<PatchSource> = cells
-            .iter()
-            .map(|&cell| {
-                let (y, x) = self.grid.corner(cell, self.cols);
-                PatchSource { image: self.image.clone(), y, x }
-            })
-            .collect();
-        let names: Vec<PatchSpace> = self.spaces().collect();
-        let vectors = spaces::vectors(embedder, &sources, self.grid.patch, &names);
-        for (SpaceVectors { width, all, norms, .. }, new) in self.spaces.iter_mut().zip(&vectors) {
+        let source = |cell: &usize| {
+            let (y, x) = self.grid.corner(*cell, self.cols);
+            PatchSource { image: self.image.clone(), y, x }
+        };
+        let sources = cells.iter().map(source).collect();
+        NextCells { cells, sources, patch: self.grid.patch, spaces: self.spaces().collect() }
+    }
+
+    /// Takes in the vectors of the next cells.
+    fn take(&mut self, NextCells { cells, .. }: NextCells, vectors: &[Vec<f32>]) {
+        for (SpaceVectors { width, all, norms, .. }, new) in self.spaces.iter_mut().zip(vectors) {
             for (row, &cell) in new.chunks_exact(*width).zip(&cells) {
                 all[cell * *width..(cell + 1) * *width].copy_from_slice(row);
                 norms[cell] = norm(row);
             }
         }
         cells.iter().for_each(|&cell| self.known[cell] = true);
-        self.done = end;
+        self.done += cells.len();
     }
 
     /// Cosine maps of a query, `queries` holding its vector in each space in the same order.

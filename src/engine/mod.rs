@@ -17,6 +17,7 @@ mod microscope;
 mod modes;
 mod parts;
 mod places;
+mod preview;
 pub mod query;
 mod selection;
 pub mod session;

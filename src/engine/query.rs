@@ -10,38 +10,40 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::image::Image;
 use crate::patch::{BoxRef, PatchRef};
 
-/// Parts of a query at most.
-pub const MOST_PARTS: usize = 64;
-
 /// What is looked for: one part or several with their signs, at least one.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QuerySpec {
     pub parts: Vec<QueryPart>,
 }
 
 /// One part of a query.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QueryPart {
     pub sign: Sign,
     pub source: Source,
 }
 
 /// Whether a part is to be like or unlike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Sign {
     Plus,
     Minus,
 }
 
 /// Where the pixels of a part come from. Each box is resized to the network's square input, whatever its aspect.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// A box on an image of the data set.
     Box(BoxRef),
-    /// A whole picture that is not of the data set.
+    /// A whole picture that is not of the data set; it cannot be written down.
+    #[serde(skip)]
     Outside(Arc<OutsidePicture>),
 }
 
@@ -81,6 +83,13 @@ impl Sign {
         match self {
             Sign::Plus => "+",
             Sign::Minus => "\u{2212}",
+        }
+    }
+
+    pub fn other(self) -> Self {
+        match self {
+            Sign::Plus => Sign::Minus,
+            Sign::Minus => Sign::Plus,
         }
     }
 
@@ -162,6 +171,27 @@ impl QuerySpec {
         Self { parts }
     }
 
+    /// The same with a further part of that sign; without it, where it is there already and not alone.
+    pub fn toggled(&self, sign: Sign, source: impl Into<Source>) -> Self {
+        let source = source.into();
+        let same = self.parts.iter().position(|part| part.source == source && part.sign == sign);
+        match same {
+            Some(index) => self.without(index).unwrap_or_else(|| self.clone()),
+            None => self.with(sign, source),
+        }
+    }
+
+    /// Moves boxes onto their images, as far as the sizes `(height, width)` of these are known.
+    pub fn keep_on_images(&mut self, size: impl Fn(u32) -> Option<(u32, u32)>) {
+        for part in &mut self.parts {
+            if let Source::Box(area) = &mut part.source
+                && let Some((height, width)) = size(area.image)
+            {
+                *area = area.within(height, width).unwrap_or(*area);
+            }
+        }
+    }
+
     /// The same without part `index`; `None` if nothing would be left.
     pub fn without(&self, index: usize) -> Option<Self> {
         let mut parts = self.parts.clone();
@@ -191,7 +221,7 @@ impl QuerySpec {
         let plus = self.parts.iter().filter(|part| part.sign == Sign::Plus).count();
         match (plus, self.parts.len() - plus) {
             (plus, 0) => format!("mean of {plus} parts"),
-            (plus, minus) => format!("{plus} parts \u{2212} {minus}"),
+            (plus, minus) => format!("{plus} plus, {minus} minus"),
         }
     }
 }
@@ -209,9 +239,14 @@ mod tests {
         let query = QuerySpec::one(area(3, 0)).with(Sign::Plus, area(3, 8)).with(Sign::Minus, area(3, 0));
         let signs: Vec<_> = query.boxes().map(|(sign, area)| (sign, area.x)).collect();
         assert_eq!(signs, [(Sign::Minus, 0), (Sign::Plus, 8)]);
-        assert_eq!(query.words(), "1 parts \u{2212} 1");
+        assert_eq!(query.words(), "1 plus, 1 minus");
         assert_eq!(query.without(0), Some(QuerySpec::one(area(3, 8))));
         assert_eq!(QuerySpec::one(area(3, 8)).without(0), None);
+        let again = query.toggled(Sign::Plus, area(3, 8));
+        assert_eq!(again.parts.len(), 1, "asked for twice, it goes");
+        assert_eq!(again.toggled(Sign::Minus, area(3, 0)), again, "the last part stays");
+        let text = serde_json::to_string(&query).unwrap();
+        assert_eq!(serde_json::from_str::<QuerySpec>(&text).unwrap(), query);
     }
 
     #[test]

@@ -145,7 +145,12 @@ pub struct Snapshot {
     pub view: Option<Arc<ImageView>>,
     /// The query with its heatmaps.
     pub query: Option<Arc<QueryView>>,
-    /// Its neighbours: the previous query's stay until the new ones are there.
+    /// The patch under the pointer as if it were the query, while that is wanted ([`EngineHandle::preview`]) and
+    /// its vectors are known.
+    ///
+    /// [`EngineHandle::preview`]: super::EngineHandle::preview
+    pub preview: Option<Arc<PreviewView>>,
+    /// The query's neighbours: the previous query's stay until the new ones are there.
     pub galleries: Option<Arc<GalleryView>>,
     /// What the newest search for images that is done has found.
     pub found: Option<Arc<FoundImages>>,
@@ -238,6 +243,14 @@ pub struct QueryView {
     pub maps: Vec<Heatmap>,
     /// Grid positions whose cosine is known, of all; equal in all spaces.
     pub known: usize,
+}
+
+/// What the maps would be if a patch of the image on show were the query.
+#[derive(Clone, Debug)]
+pub struct PreviewView {
+    pub patch: PatchRef,
+    /// One map for each shown space, in their order.
+    pub maps: Vec<Heatmap>,
 }
 
 /// Cosine similarities of the query to every patch of the image on show.

@@ -31,9 +31,16 @@ pub enum Action {
         right: i32,
         down: i32,
     },
+    /// Makes what is under the pointer a part of the query.
+    AddPointed,
+    SubtractPointed,
+    /// Takes the last part out of the query.
+    RemovePart,
     /// Changes the opacity of the heatmaps by so many percent.
     Opacity(i32),
     ToggleGrid,
+    /// Shows the patch under the pointer as if it were the query, or stops.
+    TogglePreview,
     /// Looks at the heatmaps in another way.
     View(MapMode),
     ToggleContour,
@@ -128,6 +135,9 @@ pub const ACTIONS: &[ActionInfo] = &[
     row!("Query", "Back", Action::Back, ALT + ArrowLeft, NONE + Backspace),
     row!("Query", "Forward", Action::Forward, ALT + ArrowRight),
     row!("Query", "Mark the query as a position", Action::MarkQuery, NONE + M),
+    row!("Query", "Add what is under the pointer", Action::AddPointed, NONE + A),
+    row!("Query", "Subtract what is under the pointer", Action::SubtractPointed, NONE + S),
+    row!("Query", "Remove the last part", Action::RemovePart, NONE + Delete),
     row!("Query", "Ten strides left", Action::Move { right: -10, down: 0 }, SHIFT + ArrowLeft),
     row!("Query", "Ten strides right", Action::Move { right: 10, down: 0 }, SHIFT + ArrowRight),
     row!("Query", "Ten strides up", Action::Move { right: 0, down: -10 }, SHIFT + ArrowUp),
@@ -161,6 +171,7 @@ pub const ACTIONS: &[ActionInfo] = &[
         NONE + Num8
     ),
     row!("View", "Contour at a threshold", Action::ToggleContour, NONE + C),
+    row!("View", "Preview the patch under the pointer, or stop", Action::TogglePreview, NONE + V),
     row!("View", "Grid of heatmap cells", Action::ToggleGrid, NONE + G),
     row!("View", "Whole image again", Action::ResetZoom, NONE + Num0),
     row!("View", "Next theme (light, dark, system)", Action::NextTheme, NONE + T),
@@ -188,18 +199,26 @@ impl Action {
     pub fn is_of_explore(self) -> bool {
         let info = ACTIONS.iter().find(|info| info.action == self);
         let by_group = info.is_some_and(|info| ["Images", "Query", "Compare"].contains(&info.group));
-        by_group || matches!(self, Action::Opacity(_) | Action::ToggleGrid | Action::ResetZoom)
+        by_group
+            || matches!(
+                self,
+                Action::Opacity(_) | Action::ToggleGrid | Action::TogglePreview | Action::ResetZoom
+            )
     }
 }
 
 /// What the mouse does, for the list of keys.
 pub const MOUSE: &[(&str, &str)] = &[
     ("Make the patch under the pointer the query", "Click"),
-    ("Preview that patch and its values", "Hover"),
+    ("Make a box of any size the query", "Drag"),
+    ("Add a patch, box or neighbour to the query", "Shift and the same"),
+    ("Subtract it from the query", "Alt (or Ctrl) and the same"),
+    ("Values of the patch under the pointer", "Hover"),
     ("Go to a neighbour", "Click it"),
     ("Mark a position in the instance view, or let go of it", "Click"),
+    ("What can be done with a patch or neighbour", "Right click"),
     ("Zoom", "Wheel"),
-    ("Pan", "Drag"),
+    ("Pan", "Drag with the right or middle button"),
     ("Whole image again", "Double-click"),
     ("Open a picture, a folder or a model", "Drop it"),
     ("Open a link", "Paste it"),

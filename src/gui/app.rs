@@ -7,13 +7,14 @@ use eframe::egui::{self, CentralPanel, Color32, Context, Frame, Id, Margin, Pane
 
 use crate::engine::training::{DataSource, TrainCommand};
 use crate::engine::{
-    Command, EngineHandle, Event, FigureCommand, FigureEvent, FigureKind, FigureRequest, MapMode,
+    Command, EngineHandle, Event, FigureCommand, FigureEvent, FigureKind, FigureRequest, MapMode, Sign,
 };
 
 use super::GuiOptions;
 use super::actions::{self, Action, Zoom};
 use super::export::{self, ExportDialog};
 use super::files::{FileWorker, Found};
+use super::gestures::Role;
 use super::heatmap_paint;
 use super::help::{self, Choice, LINK_START, Palette, PaletteOutcome};
 use super::hint;
@@ -105,8 +106,19 @@ impl App {
         let view = ExploreView::default();
         let maps = ShownMaps::default();
         let (sources, places) = (SourceImages::default(), Places::default());
-        let desk =
-            Desk { session, settings, maps, hover: None, todo: Vec::new(), tab, view, sources, places };
+        let desk = Desk {
+            session,
+            settings,
+            maps,
+            hover: None,
+            pointed: None,
+            is_previewing: false,
+            todo: Vec::new(),
+            tab,
+            view,
+            sources,
+            places,
+        };
         let mut train = TrainTab::new(&files, is_software(cc));
         options.runs.into_iter().for_each(|run| train.open_run(&desk, run));
         Self {
@@ -373,6 +385,9 @@ impl App {
                 (self.desk.tab, self.desk.view) = (Tab::Explore, ExploreView::Instance);
                 self.desk.mark_query();
             }
+            Action::AddPointed => self.take_pointed(Sign::Plus),
+            Action::SubtractPointed => self.take_pointed(Sign::Minus),
+            Action::RemovePart => session.remove_last_part(),
             Action::Opacity(percent) => self.desk.settings.add_opacity(percent),
             Action::View(mode) => self.view(mode),
             Action::ToggleContour => {
@@ -380,6 +395,7 @@ impl App {
                 settings.contour = settings.contour.is_none().then_some(CONTOUR);
             }
             Action::ToggleGrid => self.desk.settings.grid = !self.desk.settings.grid,
+            Action::TogglePreview => self.desk.is_previewing = !self.desk.is_previewing,
             Action::ResetZoom => {
                 self.maps.reset_zoom();
                 self.microscope.reset_zoom();
@@ -412,6 +428,18 @@ impl App {
             Action::Palette => self.show_overlay(Overlay::Palette(Palette::default())),
             Action::Help => self.overlay = Overlay::Keys,
             Action::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
+        }
+    }
+
+    /// Makes what is under the pointer a part of the query.
+    fn take_pointed(&mut self, sign: Sign) {
+        match self.desk.pointed.clone() {
+            Some(source) => self.desk.session.take(Role::Part(sign), source),
+            None => self.notices.error(
+                "Changing the query".into(),
+                "nothing is under the pointer; point at a patch of the image or at a neighbour, then press the key"
+                    .into(),
+            ),
         }
     }
 
@@ -576,6 +604,7 @@ impl eframe::App for App {
             let pressed = actions::take_pressed(&ctx).into_iter();
             self.desk.todo.extend(pressed.filter(|action| shows_explore || !action.is_of_explore()));
         }
+        self.desk.pointed = None;
         self.desk.update_maps();
         self.microscope.sync(&self.desk);
         self.compare.sync(&self.desk);

@@ -3,10 +3,12 @@
 
 mod actions;
 mod app;
+mod box_drag;
 mod color_bar;
 mod contour;
 mod export;
 mod files;
+mod gestures;
 mod heatmap_paint;
 mod help;
 mod hint;

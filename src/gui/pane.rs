@@ -1,7 +1,7 @@
 //! Where an image lies in its pane: zoom, pan, and the way between points of
 //! the screen and pixels of the image. All panes share one viewpoint.
 
-use eframe::egui::{Pos2, Rect, Response, Ui, Vec2, pos2, vec2};
+use eframe::egui::{PointerButton, Pos2, Rect, Response, Ui, Vec2, pos2, vec2};
 
 use crate::patch::{BoxRef, PatchGrid, PatchRef};
 
@@ -9,6 +9,13 @@ use crate::patch::{BoxRef, PatchGrid, PatchRef};
 const MAX_ZOOM: f32 = 24.0;
 /// From this enlargement on, every pixel of the image is equally large on screen.
 const WHOLE_FROM: f32 = 3.0;
+
+/// What dragging with the primary button does on a pane; with another one it always pans.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Drag {
+    Pans,
+    DrawsBox,
+}
 
 /// What part of the image its panes show.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,7 +47,7 @@ impl Viewpoint {
 
     /// Wheel and pinch over a pane zoom, dragging pans, a double click goes back to the whole image of
     /// `size` pixels.
-    pub fn navigate(&mut self, ui: &Ui, pane: &Response, placement: Placement, size: Vec2) {
+    pub fn navigate(&mut self, ui: &Ui, pane: &Response, placement: Placement, size: Vec2, drag: Drag) {
         if let Some(pos) = pane.hover_pos() {
             let factor = ui.input_mut(|input| {
                 let wheel = std::mem::take(&mut input.smooth_scroll_delta);
@@ -52,7 +59,8 @@ impl Viewpoint {
                 ui.ctx().request_repaint();
             }
         }
-        if pane.dragged() && !self.is_whole() {
+        let pans = drag == Drag::Pans || !pane.dragged_by(PointerButton::Primary);
+        if pane.dragged() && pans && !self.is_whole() {
             self.pan(pane.drag_delta() / placement.rect().size());
             ui.ctx().request_repaint();
         }

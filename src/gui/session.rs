@@ -4,10 +4,12 @@
 use std::sync::Arc;
 
 use crate::engine::{
-    Command, EngineHandle, Event, ExploreConfig, QueryPart, QuerySpec, RequestId, Sign, Snapshot, Source,
+    Command, EngineHandle, Event, ExploreConfig, PreviewView, QueryPart, QuerySpec, RequestId, Sign,
+    Snapshot, Source,
 };
 use crate::patch::{BoxRef, PatchGrid, PatchRef};
 
+use super::gestures::Role;
 use super::history::History;
 use super::link::{Link, QueryBox};
 use super::recent::absolute;
@@ -30,6 +32,8 @@ pub struct Session {
     history: History,
     draft: Draft,
     last_figure: RequestId,
+    /// The patch whose preview was asked for, and how much of its image was known then.
+    previewed: Option<(PatchRef, usize)>,
 }
 
 /// Settings that the user is changing.
@@ -54,6 +58,7 @@ impl Session {
             history: History::default(),
             draft: Draft::default(),
             last_figure: 0,
+            previewed: None,
         }
     }
 
@@ -190,9 +195,58 @@ impl Session {
     /// Makes the patch about the same centre the query that has the size which is set now.
     pub fn go_to_place(&mut self, patch: PatchRef) {
         let size = self.config().map_or(patch.size, |config| config.grid.patch);
-        let view = self.snapshot.view.as_ref().filter(|view| view.index == patch.image as usize);
-        let (height, width) = view.map_or((u32::MAX, u32::MAX), |v| (v.image.height(), v.image.width()));
+        let (height, width) = self.size_of(patch.image).unwrap_or((u32::MAX, u32::MAX));
         self.go_to(patch.about_same_centre(size, height, width));
+    }
+
+    /// Makes `source` the query, or a part of the one that is there.
+    pub fn take(&mut self, role: Role, source: Source) {
+        match (role, self.query()) {
+            (Role::Part(sign), Some(query)) => self.look_for(query.toggled(sign, source)),
+            (Role::Part(sign), None) => self.look_for(QuerySpec { parts: vec![QueryPart { sign, source }] }),
+            (Role::Alone, _) => self.go_to(source),
+        }
+    }
+
+    /// Takes part `index` out of the query, if it is not the only one.
+    pub fn remove_part(&mut self, index: usize) {
+        if let Some(query) = self.query().and_then(|query| query.without(index)) {
+            self.look_for(query);
+        }
+    }
+
+    /// Takes the last part out of the query, if it is not the only one.
+    pub fn remove_last_part(&mut self) {
+        let last = self.query().and_then(|query| query.parts.len().checked_sub(1));
+        last.into_iter().for_each(|index| self.remove_part(index));
+    }
+
+    /// Adds part `index` where it was subtracted, and the other way round.
+    pub fn turn_part(&mut self, index: usize) {
+        if let Some(mut query) = self.query()
+            && let Some(part) = query.parts.get_mut(index)
+        {
+            part.sign = part.sign.other();
+            self.look_for(query);
+        }
+    }
+
+    /// Asks for the maps of a patch as if it were the query, or for none any more; what is asked for already
+    /// is not asked for again, unless more of the image has become known.
+    pub fn preview(&mut self, patch: Option<PatchRef>) {
+        let known = self.snapshot.query.as_ref().map_or(0, |query| query.known);
+        let asked = patch.map(|patch| (patch, known));
+        if asked != self.previewed {
+            self.previewed = asked;
+            self.engine.preview(patch);
+        }
+    }
+
+    /// The maps to show in place of the query's, if a patch is previewed: the newest that have come.
+    pub fn preview_on_show(&self) -> Option<&Arc<PreviewView>> {
+        self.previewed?;
+        let view = self.snapshot.view.as_ref()?;
+        self.snapshot.preview.as_ref().filter(|preview| preview.patch.image as usize == view.index)
     }
 
     /// Makes `query` the query.
@@ -358,16 +412,23 @@ impl Session {
 
     fn send_config(&mut self, config: ExploreConfig) {
         let before = self.snapshot.config.clone();
+        let (old, new) = before.as_ref().map_or((0, 0), |before| (before.grid.patch, config.grid.patch));
+        self.draft = Draft { config: Some(config.clone()), touched: None, before };
         self.last_id += 1;
-        let sizes = before.as_ref().map(|old| (old.grid.patch, config.grid.patch));
-        let (old, new) = sizes.unwrap_or_default();
         self.history.follow_patch_size(old, new);
         if let Some(mut query) = self.query() {
             query.follow_patch_size(old, new);
+            query.keep_on_images(|image| self.size_of(image));
             self.asked = Some((self.last_id, query));
         }
-        self.draft = Draft { config: Some(config.clone()), touched: None, before };
         self.send(Command::Configure { id: self.last_id, config });
+    }
+
+    /// `(height, width)` of image `image` of the data set, if it is known here.
+    fn size_of(&self, image: u32) -> Option<(u32, u32)> {
+        let view = self.snapshot.view.as_ref().filter(|view| view.index == image as usize);
+        view.map(|view| (view.image.height(), view.image.width()))
+            .or_else(|| self.snapshot.data.as_ref().and_then(|data| data.size))
     }
 }
 

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 use bagssl::device::{DeviceChoice, MemoryBudget};
 use bagssl::engine::{
     self, Command, EngineHandle, Event, ExploreConfig, FigureCommand, FigureContent, FigureEvent, FigureKind,
-    FigureRequest, GalleryFilter, MapMode, QuerySpec, Snapshot, Split, Style, open_device,
+    FigureRequest, GalleryFilter, MapMode, QuerySpec, Sign, Snapshot, Split, Style, open_device,
 };
 use bagssl::figure::Format;
-use bagssl::patch::{PatchGrid, PatchRef};
+use bagssl::patch::{BoxRef, PatchGrid, PatchRef};
 use crossbeam_channel::{Receiver, bounded};
 
 /// An engine on the CPU and a bell that rings when there is something new.
@@ -308,4 +308,39 @@ fn where_memory_does_not_suffice_fewer_images_are_searched_and_said_so() {
     // One more would have been too many.
     assert!(memory.bytes + memory.bytes.div_ceil(memory.images as u64) > memory.most_bytes);
     assert_eq!(shown.extraction.as_ref().unwrap().progress.total, memory.images as u64);
+}
+
+#[test]
+fn a_box_and_a_difference_of_parts_are_answered_and_a_known_patch_is_previewed() {
+    let started = Started::new();
+    started.until("the worked example", is_complete);
+    let patch = PatchRef { image: 2, y: 16, x: 32, size: 16 };
+    let drawn = BoxRef { image: 2, y: 3, x: 5, height: 21, width: 40 };
+    let ask = |id, query| started.engine.send(Command::Query { id, data: 1, query, image: 2 });
+    let answered = |id| {
+        started.until("the answer", |shown| {
+            is_complete(shown) && shown.query.as_ref().is_some_and(|query| query.id == id)
+        })
+    };
+    ask(7, QuerySpec::one(drawn));
+    let shown = answered(7);
+    let pixels = &shown.query.as_ref().unwrap().parts[0];
+    assert_eq!((pixels.height(), pixels.width()), (21, 40), "its own pixels, not those of a patch");
+    ask(8, QuerySpec::one(patch).with(Sign::Minus, drawn));
+    let shown = answered(8);
+    let query = shown.query.as_ref().unwrap();
+    // Something was subtracted, so the patch is not wholly like the query.
+    let own = query.maps[1].values[2 * 7 + 4];
+    assert!(own < 1.0 - 1e-3 && query.parts.len() == 2, "{own}");
+    ask(9, QuerySpec::one(drawn));
+    answered(9);
+    started.engine.preview(Some(patch));
+    let shown = started.until("the preview", |shown| shown.preview.is_some());
+    let preview = shown.preview.as_ref().unwrap();
+    assert_eq!((preview.patch, preview.maps.len()), (patch, 2));
+    assert!((preview.maps[1].values[2 * 7 + 4] - 1.0).abs() < 1e-4);
+    assert_eq!(shown.query.as_ref().unwrap().query, QuerySpec::one(drawn), "the query stays");
+    // Off the grid nothing is known, so that the query's own maps come back.
+    started.engine.preview(Some(PatchRef { x: 33, ..patch }));
+    started.until("no preview", |shown| shown.preview.is_none());
 }

@@ -72,12 +72,14 @@ impl Explorer {
         let fits = |maps: &mut ImageMaps| {
             maps.image_index == view.index && maps.grid == config.grid && maps.arrange(&self.spaces)
         };
-        if !self.maps.as_mut().is_some_and(fits) {
+        let mut maps = self.maps.write();
+        if !maps.as_mut().is_some_and(fits) {
             let image = view.image.clone();
-            self.maps = Some(
+            *maps = Some(
                 ImageMaps::new(embedder, view.index, image, config.grid, &self.spaces).on(&self.processor),
             );
         }
+        drop(maps);
         self.publish_pictures();
         self.aim_microscope();
         Ok(())
@@ -90,13 +92,14 @@ impl Explorer {
         let query = within(query, |image| set.dimensions(image as usize))?;
         self.prepare_maps()?;
         let (Some(embedder), Some(config)) = (&self.embedder, &self.config) else { return Ok(()) };
-        let (spaces, patch, maps) = (&self.spaces[..], config.grid.patch, self.maps.as_ref());
-        let from = PartSources { embedder, spaces, patch, maps };
+        let (spaces, patch, maps) = (&self.spaces[..], config.grid.patch, self.maps.read());
+        let from = PartSources { embedder, spaces, patch, maps: maps.as_ref() };
         let decoded = |index: u32| match index as usize == image {
             true => Ok(on_show.clone()),
             false => Ok(Arc::new(set.image(index as usize)?)),
         };
         let parts = self.parts.embed(&query, &from, decoded)?;
+        drop(maps);
         let vectors = parts::composed(&query, &parts)?;
         self.query = Some(CurrentQuery { id, query, parts, vectors });
         self.begin_maps();
@@ -107,16 +110,16 @@ impl Explorer {
     }
 
     /// Sees to it that the first map of the query is not empty.
-    fn begin_maps(&mut self) {
-        if let (Some(_), Some(maps), Some(embedder)) = (&self.query, &mut self.maps, &self.embedder)
-            && maps.known() == 0
-        {
-            maps.refine(embedder, FIRST_BATCH);
+    fn begin_maps(&self) {
+        let is_empty = self.maps.read().as_ref().is_some_and(|maps| maps.known() == 0);
+        if let (Some(_), Some(embedder), true) = (&self.query, &self.embedder, is_empty) {
+            self.maps.refine(embedder, FIRST_BATCH);
         }
     }
 
     pub(super) fn publish_query(&self) {
-        let (Some(query), Some(maps)) = (&self.query, &self.maps) else { return };
+        let maps = self.maps.read();
+        let (Some(query), Some(maps)) = (&self.query, &*maps) else { return };
         let view = QueryView {
             id: query.id,
             query: query.query.clone(),
@@ -130,7 +133,8 @@ impl Explorer {
 
     /// Shows the image as each space sees it, once all its patches are known, if that is wanted.
     pub(super) fn publish_pictures(&self) {
-        let complete = self.maps.as_ref().filter(|maps| self.wants_pictures && maps.is_complete());
+        let maps = self.maps.read();
+        let complete = maps.as_ref().filter(|maps| self.wants_pictures && maps.is_complete());
         let shown = self.line.snapshot().pictures.clone();
         let pictures = complete.map(|maps| {
             let (image, grid) = (maps.image_index, maps.grid);

@@ -155,7 +155,7 @@ impl Explorer {
         }
         let embedder = self.embedder.as_ref().context("open a model first")?;
         let mut rows = MapRows::new(asks, named(&content.spaces)?, embedder)?;
-        if let Some(maps) = &mut self.maps {
+        if let Some(maps) = &mut *self.maps.write() {
             rows.take_known(embedder, maps);
             // The maps on show keep their order of spaces.
             maps.arrange(&self.spaces);

@@ -18,9 +18,7 @@ impl Explorer {
 
     /// Whether something of the image on show is still to be embedded.
     fn is_map_due(&self) -> bool {
-        self.is_place_due()
-            || self.is_microscope_due()
-            || self.maps.as_ref().is_some_and(|maps| !maps.is_complete())
+        self.is_place_due() || self.is_microscope_due() || self.maps.is_due()
     }
 
     /// A unit of what is looked at, then a training step. The map on show and a figure come before both; the
@@ -83,11 +81,10 @@ impl Explorer {
             self.refine_microscope();
             return;
         }
-        let (Some(embedder), Some(maps)) = (&self.embedder, &mut self.maps) else { return };
-        maps.refine(embedder, BATCH);
-        let is_complete = maps.is_complete();
+        let Some(embedder) = &self.embedder else { return };
+        self.maps.refine(embedder, BATCH);
         self.publish_query();
-        if is_complete {
+        if !self.maps.is_due() {
             self.publish_pictures();
         }
     }

@@ -28,12 +28,13 @@ impl Explorer {
             return;
         };
         if let Some(view) = self.line.snapshot().view.clone() {
+            let maps = self.maps.read();
             let target = Target {
                 image_index: view.index,
                 image: &view.image,
                 spaces: &self.spaces,
                 query: self.query.as_ref().and_then(|query| query.query.point_on(view.index)),
-                maps: self.maps.as_ref(),
+                maps: maps.as_ref(),
             };
             microscope.aim(embedder, &target);
         }

@@ -22,9 +22,10 @@ use super::finder::{FindJob, Finder};
 use super::gallery::{Searcher, show_galleries};
 use super::growing::Growing;
 use super::handle::{EngineHandle, EngineLine, line};
-use super::maps::ImageMaps;
+use super::maps::SharedMaps;
 use super::microscope::Microscope;
 use super::parts::PartCache;
+use super::preview;
 use super::spaces::PatchSpace;
 use super::state::*;
 use super::thumbnails::{ThumbnailJob, Thumbnails, Wanted};
@@ -67,6 +68,9 @@ pub fn start(device: OpenDevice, wake: impl Fn() + Send + Sync + 'static) -> any
             training,
             (compare, figures, placing),
         );
+        if let Err(error) = preview::start(line.clone(), explorer.maps.clone()) {
+            explorer.fail("starting previews", &error);
+        }
         // A panic below (a driver that gives up, no memory) must not leave a window that waits for ever.
         if catch_unwind(AssertUnwindSafe(|| explorer.run())).is_err() {
             line.update(|shown| shown.busy = None);
@@ -101,7 +105,7 @@ struct Explorer {
     spaces: Vec<PatchSpace>,
     /// Whether the window shows the spaces as pictures.
     wants_pictures: bool,
-    maps: Option<ImageMaps>,
+    maps: SharedMaps,
     /// As the window last looked at it, and whether it does.
     microscope: Option<Microscope>,
     wants_microscope: bool,
@@ -142,7 +146,7 @@ impl Explorer {
             config: None,
             spaces: vec![],
             wants_pictures: false,
-            maps: None,
+            maps: SharedMaps::default(),
             microscope: None,
             wants_microscope: false,
             query: None,

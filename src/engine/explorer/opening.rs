@@ -88,7 +88,7 @@ impl Explorer {
 
     /// The vectors of the image on show lose their meaning.
     fn forget_maps(&mut self) {
-        self.maps = None;
+        *self.maps.write() = None;
         if let Some(microscope) = &mut self.microscope {
             microscope.forget();
         }
@@ -101,6 +101,7 @@ impl Explorer {
             shown.query = None;
             shown.galleries = None;
             shown.pictures = None;
+            shown.preview = None;
         });
     }
 
@@ -199,7 +200,7 @@ impl Explorer {
             self.line.update(|shown| shown.config = Some(config.clone()));
         }
         if old.grid != config.grid {
-            self.maps = None;
+            *self.maps.write() = None;
         }
         let reach = |c: &ExploreConfig| (c.grid.patch, c.gallery_stride, c.gallery_images);
         // Spaces that are left out stay in the bank; new ones need another.

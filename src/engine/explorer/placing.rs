@@ -113,8 +113,8 @@ impl Explorer {
         let (Some(embedder), Some(config)) = (&self.embedder, &self.config) else {
             anyhow::bail!("no model is open");
         };
-        let (spaces, size, maps) = (&self.spaces[..], config.grid.patch, self.maps.as_ref());
-        let from = PartSources { embedder, spaces, patch: size, maps };
+        let (spaces, size, maps) = (&self.spaces[..], config.grid.patch, self.maps.read());
+        let from = PartSources { embedder, spaces, patch: size, maps: maps.as_ref() };
         let view = self.line.snapshot().view.clone();
         let image = |index: u32| match view.as_ref().filter(|view| view.index == index as usize) {
             Some(view) => Ok(view.image.clone()),

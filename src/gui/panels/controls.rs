@@ -48,6 +48,9 @@ pub fn heatmap_controls_ui(ui: &mut Ui, desk: &mut Desk) {
         spaces_ui(ui, desk);
         ui.separator();
         looks_ui(ui, desk);
+        ui.checkbox(&mut desk.is_previewing, "Preview").on_hover_text(
+            "Shows the patch under the pointer as if it were the query, at once, as far as it is known (V).",
+        );
     });
 }
 

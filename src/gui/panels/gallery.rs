@@ -12,6 +12,7 @@ use crate::engine::{Gallery, GalleryView};
 use super::maps::empty_ui;
 use super::neighbour::{neighbour_text, neighbour_ui, pointed_frame};
 use super::{Desk, composition, explain_space};
+use crate::gui::gestures;
 use crate::gui::marks;
 use crate::gui::roving::{Cells, rove};
 use crate::gui::text::{count, thousands};
@@ -201,6 +202,8 @@ fn keyboard(ui: &Ui, desk: &mut Desk, grid: &Grid, painted: &PaintedGallery<'_>,
     let roved = rove(ui, id.with("cells"), rect, &name, cells, &mut cursor, title);
     if let Some(cell) = roved.cursor {
         theme::cursor_frame(ui, grid.cell(cell));
+        let at_cursor = cell.checked_sub(1).and_then(|rank| gallery.neighbours.get(rank));
+        at_cursor.into_iter().for_each(|neighbour| desk.pointed = Some(neighbour.patch.into()));
         if roved.is_taken {
             match cell.checked_sub(1).and_then(|rank| gallery.neighbours.get(rank)) {
                 Some(neighbour) => desk.session.go_to(neighbour.patch),
@@ -287,9 +290,7 @@ fn cell_ui(
     if is_looked_at || painted.compared.and_then(|other| other.pointed) == Some(neighbour.patch) {
         pointed_frame(ui, rect);
     }
-    if response.clicked() {
-        desk.session.go_to(neighbour.patch);
-    }
+    gestures::of_source(ui, desk, &response, || neighbour.patch.into());
     let (name, space) = (painted.name(), painted.gallery.space.as_str());
     let tip = |ui: &mut Ui| neighbour_ui(ui, desk, (&name, space), index + 1, neighbour, rank_there);
     if is_chosen {

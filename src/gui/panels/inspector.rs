@@ -1,11 +1,14 @@
 //! Facts about the query, what lies under the pointer, what the marks mean,
 //! and the way to a figure.
 
+use std::sync::Arc;
+
 use eframe::egui::{Color32, Grid, Label, Pos2, Rect, RichText, Sense, Ui, Vec2, pos2, vec2};
 
 use crate::engine::{FigureKind, Gallery, GalleryView, Relation, Snapshot};
 
 use super::neighbour::relation_text;
+use super::parts::PartsList;
 use super::top::action_button;
 use super::{Desk, explain_space};
 use crate::gui::actions::Action;
@@ -15,6 +18,7 @@ use crate::gui::scale::Scale;
 use crate::gui::text;
 use crate::gui::textures::PictureSlot;
 use crate::gui::theme::{self, STEP};
+use crate::image::Image;
 
 /// Side of the enlarged query, points.
 const QUERY_SIDE: f32 = 56.0;
@@ -23,6 +27,7 @@ const QUERY_SIDE: f32 = 56.0;
 #[derive(Default)]
 pub struct InspectorPanel {
     query: PictureSlot,
+    parts: PartsList,
 }
 
 impl InspectorPanel {
@@ -76,17 +81,10 @@ impl InspectorPanel {
             return;
         };
         let answered = snapshot.query.as_ref().filter(|view| view.query == query);
-        let pixels = answered.and_then(|view| view.parts.first());
+        let pixels = answered.map_or(&[][..], |view| &view.parts);
         ui.horizontal(|ui| {
             let (rect, _) = ui.allocate_exact_size(Vec2::splat(QUERY_SIDE), Sense::hover());
-            match pixels {
-                Some(pixels) => {
-                    let texture = self.query.texture(ui.ctx(), "query", pixels).id();
-                    let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
-                    ui.painter().image(texture, rect.shrink(2.0), whole, Color32::WHITE);
-                }
-                None => drop(ui.painter().rect_filled(rect.shrink(2.0), 0.0, ui.visuals().faint_bg_color)),
-            }
+            picture_ui(ui, &mut self.query, rect.shrink(2.0), pixels.first());
             marks::query_dashes(ui.painter(), rect.shrink(1.0));
             ui.vertical(|ui| {
                 if let Some(image) = query.home() {
@@ -105,12 +103,25 @@ impl InspectorPanel {
         ui.label(query.words()).on_hover_text(
             "Width x height, then column and row of the top-left pixel, from 0, of the image as stored.",
         );
+        self.parts.ui(ui, desk, &query, pixels);
         if let Some(query) = snapshot.query.as_ref().filter(|_| !desk.session.is_query_pending()) {
             let total = query.maps.first().map_or(0, |map| map.values.len());
             if query.known < total {
                 ui.weak(format!("{} of {}", text::thousands(query.known), text::count(total, "patch")));
             }
         }
+    }
+}
+
+/// A picture as the network sees it, stretched to `rect`; an empty place where it is not known yet.
+pub fn picture_ui(ui: &Ui, slot: &mut PictureSlot, rect: Rect, picture: Option<&Arc<Image>>) {
+    match picture {
+        Some(picture) => {
+            let texture = slot.texture(ui.ctx(), "query", picture).id();
+            let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
+            ui.painter().image(texture, rect, whole, Color32::WHITE);
+        }
+        None => drop(ui.painter().rect_filled(rect, 0.0, ui.visuals().faint_bg_color)),
     }
 }
 
@@ -138,7 +149,7 @@ fn pointer_ui(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot) {
             ui.label(hover.and_then(|hover| hover.part).unwrap_or_default());
             ui.end_row();
         }
-        for space in desk.maps.list().iter().map(|map| map.space.as_str()) {
+        for space in desk.maps.of_query().iter().map(|map| map.space.as_str()) {
             let color = theme::space(space, ui.visuals().dark_mode);
             ui.label(RichText::new(space).strong().color(color)).on_hover_text(explain_space(space));
             let value = hover.and_then(|hover| hover.values.iter().find(|(name, _)| name == space));

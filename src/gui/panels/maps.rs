@@ -1,5 +1,5 @@
 //! The image with the query, and beside it one heatmap for each space on one
-//! locked colour scale. A click on any of them makes a query.
+//! locked colour scale. A click on any of them, or a box that is drawn there, makes a query.
 
 use eframe::egui::{Color32, Id, Pos2, Rect, Response, RichText, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
@@ -8,9 +8,10 @@ use crate::patch::PatchGrid;
 
 use super::{Desk, Hover, explain_space, name_of_space};
 use crate::gui::color_bar;
+use crate::gui::gestures::PanePointer;
 use crate::gui::map_painter::{MapPainter, slots};
 use crate::gui::marks;
-use crate::gui::pane::{Placement, Viewpoint};
+use crate::gui::pane::{Drag, Placement, Viewpoint};
 use crate::gui::text;
 use crate::gui::textures::PictureSlot;
 use crate::gui::theme::{self, STEP};
@@ -18,10 +19,15 @@ use crate::gui::theme::{self, STEP};
 /// Height of the headings above the panes.
 const HEADING: f32 = 20.0;
 
+/// What a preview is.
+const PREVIEW: &str = "The patch under the pointer as if it were the query; a click makes it so (V ends it). Values \
+                       under the pointer are still those of the query.";
+
 /// The panel's own state.
 #[derive(Default)]
 pub struct MapsPanel {
     viewpoint: Viewpoint,
+    pointer: PanePointer,
     painter: MapPainter<{ slots::MAPS }>,
     /// The spaces as pictures, by place.
     space_pictures: Vec<PictureSlot>,
@@ -91,10 +97,14 @@ impl MapsPanel {
         let panes = self.place(ui, &rects, view, contents, &names);
         let size = vec2(view.image.width() as f32, view.image.height() as f32);
         for pane in &panes {
-            self.viewpoint.navigate(ui, &pane.response, pane.placement, size);
+            self.viewpoint.navigate(ui, &pane.response, pane.placement, size, Drag::DrawsBox);
         }
-        desk.hover = hover(desk, &panes, view, &maps);
-        click(desk, &panes);
+        desk.hover = hover(desk, &panes, view);
+        let patch = desk.hover.as_ref().and_then(|hover| hover.patch);
+        patch.into_iter().for_each(|patch| desk.pointed = Some(patch.into()));
+        for pane in &panes {
+            self.pointer.update(ui, desk, &pane.response, pane.placement, view);
+        }
         for (index, pane) in panes.iter().enumerate() {
             let heading = Rect::from_min_size(rects[index].min, vec2(rects[index].width(), HEADING));
             match index.checked_sub(1) {
@@ -171,10 +181,12 @@ impl MapsPanel {
                 return;
             }
         }
-        if let Some(patch) = desk.hover.as_ref().and_then(|hover| hover.patch) {
+        let patch = desk.hover.as_ref().and_then(|hover| hover.patch);
+        if let (Some(patch), false) = (patch, self.pointer.drag.is_active()) {
             marks::hover_outline(&painter, pane.placement.patch(patch));
         }
         marks::query_boxes(&painter, pane.placement, &desk.session.boxes_in_view());
+        self.pointer.drag.paint(&painter, pane.placement, view);
     }
 }
 
@@ -231,19 +243,11 @@ fn split(area: Rect, count: usize) -> Vec<Rect> {
 }
 
 /// What lies under the pointer, whichever pane it is on.
-fn hover(desk: &Desk, panes: &[Pane<'_>], view: &ImageView, maps: &[Heatmap]) -> Option<Hover> {
+fn hover(desk: &Desk, panes: &[Pane<'_>], view: &ImageView) -> Option<Hover> {
+    let maps = desk.maps.of_query();
     let (pane, pos) = panes.iter().find_map(|pane| Some((pane, pane.response.hover_pos()?)))?;
     let grid = maps.first().map(|map| map.grid).or_else(|| desk.session.config().map(|config| config.grid));
     Hover::at(pane.placement.to_image(pos), view, grid, maps)
-}
-
-/// A click makes the patch under the pointer the query.
-fn click(desk: &mut Desk, panes: &[Pane<'_>]) {
-    let patch = desk.hover.as_ref().and_then(|hover| hover.patch);
-    let clicked = panes.iter().any(|pane| pane.response.clicked() && !pane.response.double_clicked());
-    if let (true, Some(patch)) = (clicked, patch) {
-        desk.session.go_to(patch);
-    }
 }
 
 fn image_heading_ui(ui: &mut Ui, rect: Rect, view: &ImageView) {
@@ -270,6 +274,7 @@ fn space_heading_ui(ui: &mut Ui, rect: Rect, desk: &Desk, space: &str, content: 
                      components: colours cannot be compared between spaces or images."
                 ));
             }
+            _ if desk.maps.is_preview() => drop(ui.weak("preview").on_hover_text(PREVIEW)),
             _ if desk.settings.mode == MapMode::Ranks => drop(ui.weak("ranks")),
             _ => {
                 ui.label(RichText::new(name_of_space(space)).color(color))

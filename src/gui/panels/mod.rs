@@ -7,6 +7,7 @@ pub mod images;
 pub mod inspector;
 pub mod maps;
 mod neighbour;
+mod parts;
 pub mod status;
 pub mod top;
 
@@ -21,7 +22,7 @@ use super::session::Session;
 use super::settings::Settings;
 use super::sources::SourceImages;
 use super::views::ExploreView;
-use crate::engine::{Heatmap, ImageView, MapMode, QueryView, displayed};
+use crate::engine::{Heatmap, ImageView, MapMode, PreviewView, QueryView, Source, displayed};
 use crate::patch::{PatchGrid, PatchRef};
 
 /// What all panels see and may change.
@@ -32,6 +33,10 @@ pub struct Desk {
     pub maps: ShownMaps,
     /// What lies under the pointer on the image or a heatmap.
     pub hover: Option<Hover>,
+    /// What can be looked for under the pointer or the keyboard's cursor.
+    pub pointed: Option<Source>,
+    /// Whether the patch under the pointer is shown as if it were the query.
+    pub is_previewing: bool,
     /// What buttons asked for in this frame.
     pub todo: Vec<Action>,
     pub tab: Tab,
@@ -51,28 +56,53 @@ pub enum Tab {
     Train,
 }
 
-/// Heatmaps as they are shown, made anew when the query or the way to look changes.
+/// Heatmaps as they are shown: the query's, or over them a preview's.
 #[derive(Default)]
 pub struct ShownMaps {
-    made_of: Option<(Arc<QueryView>, MapMode)>,
+    query: Displayed<QueryView>,
+    preview: Displayed<PreviewView>,
+}
+
+/// Heatmaps in the way they are shown, made anew when their source or the way to look changes.
+struct Displayed<S> {
+    made_of: Option<(Arc<S>, MapMode)>,
     maps: Vec<Heatmap>,
 }
 
-impl ShownMaps {
-    pub fn list(&self) -> &[Heatmap] {
-        &self.maps
+impl<S> Default for Displayed<S> {
+    fn default() -> Self {
+        Self { made_of: None, maps: vec![] }
     }
+}
 
-    fn update(&mut self, query: Option<&Arc<QueryView>>, mode: MapMode) {
-        let is_same = match (&self.made_of, query) {
-            (Some((made_of, made_in)), Some(query)) => Arc::ptr_eq(made_of, query) && *made_in == mode,
+impl<S> Displayed<S> {
+    fn update(&mut self, source: Option<&Arc<S>>, mode: MapMode, maps: impl Fn(&S) -> &[Heatmap]) {
+        let is_same = match (&self.made_of, source) {
+            (Some((made_of, made_in)), Some(source)) => Arc::ptr_eq(made_of, source) && *made_in == mode,
             (None, None) => true,
             _ => false,
         };
         if !is_same {
-            self.maps = query.map_or_else(Vec::new, |query| displayed(&query.maps, mode));
-            self.made_of = query.map(|query| (query.clone(), mode));
+            self.maps = source.map_or_else(Vec::new, |source| displayed(maps(source), mode));
+            self.made_of = source.map(|source| (source.clone(), mode));
         }
+    }
+}
+
+impl ShownMaps {
+    /// Those on show.
+    pub fn list(&self) -> &[Heatmap] {
+        if self.is_preview() { &self.preview.maps } else { &self.query.maps }
+    }
+
+    /// Those of the query, also under a preview.
+    pub fn of_query(&self) -> &[Heatmap] {
+        &self.query.maps
+    }
+
+    /// Whether those on show are of the patch under the pointer and not of the query.
+    pub fn is_preview(&self) -> bool {
+        !self.preview.maps.is_empty()
     }
 }
 
@@ -92,10 +122,15 @@ impl Desk {
 
     /// Brings [`Desk::maps`] up to date with the snapshot and the settings.
     pub fn update_maps(&mut self) {
+        let shows_maps = self.tab == Tab::Explore && self.view == ExploreView::Maps;
+        let pointed = self.hover.as_ref().and_then(|hover| hover.patch);
+        self.session.preview(pointed.filter(|_| self.is_previewing && shows_maps));
         let snapshot = self.session.snapshot();
         let in_view =
             |query: &&Arc<QueryView>| snapshot.view.as_ref().is_some_and(|view| view.index == query.image);
-        self.maps.update(snapshot.query.as_ref().filter(in_view), self.settings.mode);
+        let mode = self.settings.mode;
+        self.maps.query.update(snapshot.query.as_ref().filter(in_view), mode, |query| &query.maps);
+        self.maps.preview.update(self.session.preview_on_show(), mode, |preview| &preview.maps);
     }
 }
 

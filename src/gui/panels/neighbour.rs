@@ -71,7 +71,7 @@ pub fn neighbour_ui(
     ));
     ui.label(format!("{0} x {0} px at ({1}, {2})", patch.size, patch.x, patch.y));
     match neighbour.is_readable {
-        true => ui.weak("Click to go there."),
+        true => ui.weak("Click to go there; Shift adds it to the query, Alt subtracts it."),
         false => ui.colored_label(ui.visuals().warn_fg_color, "Its image cannot be read any more."),
     };
 }

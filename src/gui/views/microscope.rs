@@ -14,7 +14,7 @@ use crate::engine::{Command, Heatmap, ImageView, MOST_SIZES, MapMode, Microscope
 use crate::gui::color_bar;
 use crate::gui::map_painter::{MapPainter, slots};
 use crate::gui::marks;
-use crate::gui::pane::{Placement, Viewpoint};
+use crate::gui::pane::{Drag, Placement, Viewpoint};
 use crate::gui::panels::maps::{empty_ui, heading_ui};
 use crate::gui::panels::{Desk, Hover, Tab, controls, explain_space};
 use crate::gui::text::{self, count, thousands};
@@ -101,7 +101,7 @@ impl MicroscopePanel {
         let panes = self.place(ui, &layout, view, &columns, &names);
         let size = vec2(view.image.width() as f32, view.image.height() as f32);
         for pane in &panes {
-            self.viewpoint.navigate(ui, &pane.response, pane.placement, size);
+            self.viewpoint.navigate(ui, &pane.response, pane.placement, size, Drag::Pans);
         }
         desk.hover = hover(desk, view, &columns, &panes);
         click(desk, &panes);

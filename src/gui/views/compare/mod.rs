@@ -23,7 +23,7 @@ use crate::gui::actions::Action;
 use crate::gui::color_bar;
 use crate::gui::map_painter::{MapPainter, slots};
 use crate::gui::marks;
-use crate::gui::pane::{Placement, Viewpoint};
+use crate::gui::pane::{Drag, Placement, Viewpoint};
 use crate::gui::panels::gallery::{self, ComparedWith, PaintedGallery};
 use crate::gui::panels::maps::{empty_ui, heading_ui};
 use crate::gui::panels::{Desk, Hover, Tab, controls, explain_space};
@@ -150,7 +150,7 @@ impl ComparePanel {
         let panes = self.panes(ui, &layout, view, compare, &maps, mode);
         let size = vec2(view.image.width() as f32, view.image.height() as f32);
         for (_, pane) in &panes {
-            self.viewpoint.navigate(ui, &pane.response, pane.placement, size);
+            self.viewpoint.navigate(ui, &pane.response, pane.placement, size, Drag::Pans);
         }
         let all: Vec<Heatmap> = maps.iter().flat_map(|maps| maps.maps.iter().flatten().cloned()).collect();
         let pointed = panes.iter().find_map(|(_, pane)| Some((pane, pane.response.hover_pos()?)));

@@ -11,7 +11,7 @@ use super::{ExploreView, switch_ui};
 use crate::engine::{Command, FigureKind, ImageView, MOST_PLACES, PlacesRequest};
 use crate::gui::actions::{Action, keys_of};
 use crate::gui::marks;
-use crate::gui::pane::{Placement, Viewpoint};
+use crate::gui::pane::{Drag, Placement, Viewpoint};
 use crate::gui::panels::maps::{empty_ui, heading_ui};
 use crate::gui::panels::{Desk, Hover, Tab, controls, explain_space};
 use crate::gui::text::thousands;
@@ -96,7 +96,7 @@ impl InstancePanel {
         let response = ui.interact(rect, Id::unique("instance image"), Sense::CLICK | Sense::DRAG);
         response.widget_info(|| WidgetInfo::labeled(Role::Image, true, "image"));
         let placement = self.viewpoint.placement(rect, size, ui.pixels_per_point());
-        self.viewpoint.navigate(ui, &response, placement, size);
+        self.viewpoint.navigate(ui, &response, placement, size, Drag::Pans);
         let grid = desk.session.config().map(|config| config.grid);
         let hover = response
             .hover_pos()

@@ -1,0 +1,110 @@
+//! What the pointer does to anything that can be looked for: a patch or a box of the image, a neighbour.
+
+use eframe::egui::{Button, Modifiers, Response, Ui};
+
+use crate::engine::{ImageView, Sign, Source};
+
+use super::actions::{Action, keys_of};
+use super::box_drag::BoxDrag;
+use super::pane::Placement;
+use super::panels::Desk;
+
+/// What a source becomes in the query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The whole query.
+    Alone,
+    /// A part of it.
+    Part(Sign),
+}
+
+impl Role {
+    /// As the keys that are held say: Shift adds, Alt subtracts; so does Ctrl, since some desktops keep
+    /// Alt with the mouse for themselves.
+    pub fn of(modifiers: Modifiers) -> Self {
+        match (modifiers.shift, modifiers.alt || modifiers.command) {
+            (true, _) => Role::Part(Sign::Plus),
+            (_, true) => Role::Part(Sign::Minus),
+            _ => Role::Alone,
+        }
+    }
+}
+
+/// The pointer on the panes of one image.
+#[derive(Default)]
+pub struct PanePointer {
+    pub drag: BoxDrag,
+    /// What the open menu is about.
+    menu: Option<Source>,
+}
+
+impl PanePointer {
+    /// A click takes the patch under the pointer, a drag the box that it draws, a right click offers what
+    /// can be done with the patch.
+    pub fn update(
+        &mut self,
+        ui: &Ui,
+        desk: &mut Desk,
+        pane: &Response,
+        placement: Placement,
+        view: &ImageView,
+    ) {
+        let role = Role::of(ui.input(|input| input.modifiers));
+        if let Some(area) = self.drag.update(ui, pane, placement, view) {
+            desk.session.take(role, area.into());
+        }
+        let patch = desk.hover.as_ref().and_then(|hover| hover.patch).map(Source::from);
+        if pane.clicked() && !pane.double_clicked() {
+            patch.iter().for_each(|source| desk.session.take(role, source.clone()));
+        }
+        if pane.secondary_clicked() {
+            self.menu = patch;
+        }
+        if let Some(source) = &self.menu {
+            pane.context_menu(|ui| menu_ui(ui, desk, source));
+        }
+    }
+}
+
+/// A click makes `source` the query, or a part of it with Shift or Alt; a right click offers the same; keys
+/// reach it while the pointer is on it.
+pub fn of_source(ui: &Ui, desk: &mut Desk, response: &Response, source: impl Fn() -> Source) {
+    if response.hovered() {
+        desk.pointed = Some(source());
+    }
+    if response.clicked() {
+        let role = Role::of(ui.input(|input| input.modifiers));
+        desk.session.take(role, source());
+    }
+    // Asked first: the menu of each of hundreds of cells costs, even closed.
+    if response.secondary_clicked() || response.context_menu_opened() {
+        response.context_menu(|ui| menu_ui(ui, desk, &source()));
+    }
+}
+
+/// What can be done with `source`.
+fn menu_ui(ui: &mut Ui, desk: &mut Desk, source: &Source) {
+    for (name, role, keys) in [
+        ("Make it the query", Role::Alone, "Click".to_owned()),
+        ("Add it to the query", Role::Part(Sign::Plus), keys_of(ui.ctx(), Action::AddPointed)),
+        ("Subtract it from the query", Role::Part(Sign::Minus), keys_of(ui.ctx(), Action::SubtractPointed)),
+    ] {
+        if ui.add(Button::new(name).shortcut_text(keys)).clicked() {
+            desk.session.take(role, source.clone());
+            ui.close();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shift_adds_and_alt_or_ctrl_subtracts() {
+        assert_eq!(Role::of(Modifiers::NONE), Role::Alone);
+        assert_eq!(Role::of(Modifiers::SHIFT), Role::Part(Sign::Plus));
+        assert_eq!(Role::of(Modifiers::ALT), Role::Part(Sign::Minus));
+        assert_eq!(Role::of(Modifiers::COMMAND), Role::Part(Sign::Minus));
+    }
+}
