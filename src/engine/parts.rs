@@ -147,17 +147,38 @@ pub fn composed(query: &QuerySpec, parts: &[Arc<EmbeddedPart>]) -> anyhow::Resul
     (0..spaces).map(in_space).collect()
 }
 
+/// The picture of a query's parts without their vectors. `image` decodes an image of the data set.
+///
+/// # Errors
+/// An image cannot be read, or a box lies outside it.
+pub fn pixels_of(
+    query: &QuerySpec,
+    mut image: impl FnMut(u32) -> anyhow::Result<Arc<Image>>,
+) -> anyhow::Result<Arc<Image>> {
+    let mut all = vec![];
+    for part in &query.parts {
+        let CropSource { image, crop } = crop_source(&part.source, &mut image)?;
+        let is_inside = crop.y + crop.height <= image.height() && crop.x + crop.width <= image.width();
+        anyhow::ensure!(is_inside, "{} lies outside its image", part.source);
+        all.push(Arc::new(image.crop(crop.y, crop.x, crop.height, crop.width)));
+    }
+    Ok(tiles(&all))
+}
+
 /// One picture of all parts: their pixels, or for several a square of small copies, row by row.
 pub fn picture(parts: &[Arc<EmbeddedPart>]) -> Arc<Image> {
-    if let [part] = parts {
-        return part.pixels.clone();
+    tiles(&parts.iter().map(|part| part.pixels.clone()).collect::<Vec<_>>())
+}
+
+fn tiles(parts: &[Arc<Image>]) -> Arc<Image> {
+    if let [pixels] = parts {
+        return pixels.clone();
     }
     let across = (1..).find(|across: &u32| across.pow(2) as usize >= parts.len()).unwrap_or(1);
     let mut rgb = vec![128; 3 * (across * CELL).pow(2) as usize];
-    for (index, part) in parts.iter().enumerate() {
+    for (index, pixels) in parts.iter().enumerate() {
         let (top, left) = (index as u32 / across * CELL, index as u32 % across * CELL);
         for (y, x) in (0..CELL).flat_map(|y| (0..CELL).map(move |x| (y, x))) {
-            let pixels = &part.pixels;
             let pixel = pixels.pixel(y * pixels.height() / CELL, x * pixels.width() / CELL);
             let at = 3 * ((top + y) * across * CELL + left + x) as usize;
             rgb[at..at + 3].copy_from_slice(&pixel);

@@ -1,6 +1,7 @@
 //! What the engine is asked (commands) and what it shows (one snapshot of everything that
 //! changes, rare events for facts).
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use super::compare::{CompareCommand, CompareView, ComparedGalleries, KeptView, OtherView, Overlap};
@@ -52,6 +53,10 @@ pub enum Command {
     /// Asks for a small picture of image `index`; it arrives as [`Event::Thumbnail`] or
     /// [`Event::NoThumbnail`].
     Thumbnail { data: u64, index: usize },
+    /// Asks for the pixels of a query's parts as one picture; it arrives as [`Event::QueryPicture`].
+    QueryPicture { data: u64, query: QuerySpec },
+    /// Reads a picture that is not of the data set; it arrives as [`Event::Picture`].
+    OpenPicture { path: PathBuf },
     /// Looks for images; the answer is [`Snapshot::found`]. The newest question wins.
     FindImages { data: u64, filter: ImageFilter },
     /// Asks for image `index` as it is seen around a neighbour; it arrives as [`Event::SourceImage`].
@@ -98,6 +103,10 @@ pub enum Event {
     /// Image `index` of data set `data`, of `size` (height, width), with its longest side at most
     /// [`SOURCE_SIDE`].
     SourceImage { data: u64, index: usize, size: (u32, u32), image: Arc<Image> },
+    /// The parts of `query`, which is about data set `data`, as one picture.
+    QueryPicture { data: u64, query: QuerySpec, image: Arc<Image> },
+    /// A picture from outside was read.
+    Picture(Arc<OutsidePicture>),
     /// Something about training.
     Train(TrainEvent),
 }

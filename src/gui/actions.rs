@@ -34,6 +34,12 @@ pub enum Action {
     /// Makes what is under the pointer a part of the query.
     AddPointed,
     SubtractPointed,
+    /// Keeps what is under the pointer, or else the query, at hand.
+    Pin,
+    /// Asks for a picture from a file to look for.
+    OpenPicture,
+    Undo,
+    Redo,
     /// Takes the last part out of the query.
     RemovePart,
     /// Changes the opacity of the heatmaps by so many percent.
@@ -115,6 +121,7 @@ macro_rules! row {
 /// All actions. A shortcut with more modifiers stands before one with fewer on
 /// the same key, since keys are matched in this order.
 pub const ACTIONS: &[ActionInfo] = &[
+    row!("Files", "A picture from a file as query...", Action::OpenPicture, CTRL_SHIFT + O),
     row!("Files", "Open data...", Action::OpenData, CTRL + O),
     row!("Files", "Open model...", Action::OpenModel, CTRL + M),
     row!("Files", "Open a link (paste it)...", Action::OpenLink, CTRL_SHIFT + L),
@@ -137,6 +144,9 @@ pub const ACTIONS: &[ActionInfo] = &[
     row!("Query", "Mark the query as a position", Action::MarkQuery, NONE + M),
     row!("Query", "Add what is under the pointer", Action::AddPointed, NONE + A),
     row!("Query", "Subtract what is under the pointer", Action::SubtractPointed, NONE + S),
+    row!("Query", "Pin what is under the pointer, or the query", Action::Pin, NONE + B),
+    row!("Query", "Redo", Action::Redo, CTRL_SHIFT + Z, CTRL + Y),
+    row!("Query", "Undo (image, query, settings, pins)", Action::Undo, CTRL + Z),
     row!("Query", "Remove the last part", Action::RemovePart, NONE + Delete),
     row!("Query", "Ten strides left", Action::Move { right: -10, down: 0 }, SHIFT + ArrowLeft),
     row!("Query", "Ten strides right", Action::Move { right: 10, down: 0 }, SHIFT + ArrowRight),
@@ -231,7 +241,8 @@ pub fn take_pressed(ctx: &Context) -> Vec<Action> {
     let mut pressed = Vec::new();
     for info in ACTIONS {
         for shortcut in info.keys {
-            if typing && shortcut.conflicts_with_text_editing() && shortcut.logical_key != Key::F1 {
+            let edits = shortcut.conflicts_with_text_editing() && shortcut.logical_key != Key::F1;
+            if typing && (edits || matches!(info.action, Action::Undo | Action::Redo)) {
                 continue;
             }
             let times =

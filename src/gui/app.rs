@@ -7,7 +7,8 @@ use eframe::egui::{self, CentralPanel, Color32, Context, Frame, Id, Margin, Pane
 
 use crate::engine::training::{DataSource, TrainCommand};
 use crate::engine::{
-    Command, EngineHandle, Event, FigureCommand, FigureEvent, FigureKind, FigureRequest, MapMode, Sign,
+    Command, EngineHandle, Event, FigureCommand, FigureEvent, FigureKind, FigureRequest, MapMode, QuerySpec,
+    Sign, Source,
 };
 
 use super::GuiOptions;
@@ -26,6 +27,7 @@ use super::panels::images::ImagesPanel;
 use super::panels::inspector::InspectorPanel;
 use super::panels::maps::MapsPanel;
 use super::panels::{Desk, ShownMaps, Tab, controls, gallery, status, top};
+use super::pins::Pins;
 use super::places::Places;
 use super::recent::Recent;
 use super::session::Session;
@@ -35,6 +37,7 @@ use super::textures::{GalleryAtlases, Thumbnails};
 use super::theme::{self, STEP};
 use super::train::TrainTab;
 use super::train::closing::Closing;
+use super::undo::{self, Look, Undo};
 use super::views::ExploreView;
 use super::views::compare::ComparePanel;
 use super::views::instance::InstancePanel;
@@ -63,6 +66,7 @@ pub struct App {
     notices: Notices,
     files: FileWorker,
     overlay: Overlay,
+    undo: Undo,
     /// A link whose data set is being opened.
     restoring: Option<Box<Link>>,
 }
@@ -106,6 +110,7 @@ impl App {
         let view = ExploreView::default();
         let maps = ShownMaps::default();
         let (sources, places) = (SourceImages::default(), Places::default());
+        let pins = Pins::new(settings.pins.clone());
         let desk = Desk {
             session,
             settings,
@@ -113,6 +118,7 @@ impl App {
             hover: None,
             pointed: None,
             is_previewing: false,
+            pins,
             todo: Vec::new(),
             tab,
             view,
@@ -136,6 +142,7 @@ impl App {
             notices: Notices::default(),
             files,
             overlay: Overlay::None,
+            undo: Undo::default(),
             restoring: Some(Box::new(link)),
         }
     }
@@ -157,11 +164,20 @@ impl App {
                     self.closing.take_event(&event);
                     self.train.take_event(event, &mut self.notices, &self.files);
                 }
+                Event::QueryPicture { data, query, image } => {
+                    self.desk.pins.take_picture(data, &query, image)
+                }
+                Event::Picture(picture) => {
+                    self.desk.tab = Tab::Explore;
+                    self.desk.session.go_to(Source::Outside(picture));
+                }
                 Event::ModelOpened => {
+                    self.undo = Undo::default();
                     self.note_model();
                     self.refresh_export();
                 }
                 Event::DataOpened => {
+                    self.undo = Undo::default();
                     self.note_data();
                     self.restore();
                     self.refresh_export();
@@ -387,6 +403,16 @@ impl App {
             }
             Action::AddPointed => self.take_pointed(Sign::Plus),
             Action::SubtractPointed => self.take_pointed(Sign::Minus),
+            Action::Pin => {
+                let pointed = self.desk.pointed.clone().map(QuerySpec::one);
+                pointed.or(session.query()).into_iter().for_each(|query| self.desk.pins.add(query));
+            }
+            Action::OpenPicture => match session.data_id() {
+                Some(_) => self.show_dialog(Purpose::Picture),
+                None => self.notices.error("A picture as query".into(), "open data to search first".into()),
+            },
+            Action::Undo => self.bring_back(Undo::undo),
+            Action::Redo => self.bring_back(Undo::redo),
             Action::RemovePart => session.remove_last_part(),
             Action::Opacity(percent) => self.desk.settings.add_opacity(percent),
             Action::View(mode) => self.view(mode),
@@ -428,6 +454,15 @@ impl App {
             Action::Palette => self.show_overlay(Overlay::Palette(Palette::default())),
             Action::Help => self.overlay = Overlay::Keys,
             Action::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
+        }
+    }
+
+    /// Looks again at what undo or redo says, if there is something.
+    fn bring_back(&mut self, which: impl Fn(&mut Undo, &Look) -> Option<Look>) {
+        let look = Look::of(&self.desk).and_then(|now| which(&mut self.undo, &now));
+        if let Some(look) = look {
+            self.view(look.mode);
+            look.bring_back(&mut self.desk);
         }
     }
 
@@ -588,7 +623,11 @@ impl eframe::App for App {
         self.train.tell_drawing(&self.desk, self.desk.tab == Tab::Train, frame_secs);
         self.closing.logic(ctx, &self.desk);
         self.take_files(ctx);
+        self.desk.pins.follow(self.desk.session.snapshot());
         let (now, pressed) = ctx.input(|input| (input.time, input.pointer.any_down()));
+        if Look::of(&self.desk).is_some_and(|look| self.undo.note(now, &look)) {
+            ctx.request_repaint_after_secs(undo::AT_ONCE_SECS);
+        }
         if let Some(secs) = self.desk.session.send_config_when_settled(now, pressed) {
             ctx.request_repaint_after_secs(secs as f32);
         }
@@ -621,6 +660,7 @@ impl eframe::App for App {
 
     fn save(&mut self, storage: &mut dyn eframe::Storage) {
         self.desk.settings.tab = self.desk.tab;
+        self.desk.settings.pins = self.desk.pins.stored();
         self.desk.settings.save(storage);
     }
 }

@@ -2,7 +2,7 @@
 
 use eframe::egui::{Button, Modifiers, Response, Ui};
 
-use crate::engine::{ImageView, Sign, Source};
+use crate::engine::{ImageView, QuerySpec, Sign, Source};
 
 use super::actions::{Action, keys_of};
 use super::box_drag::BoxDrag;
@@ -93,6 +93,11 @@ fn menu_ui(ui: &mut Ui, desk: &mut Desk, source: &Source) {
             desk.session.take(role, source.clone());
             ui.close();
         }
+    }
+    let pin = Button::new("Pin it").shortcut_text(keys_of(ui.ctx(), Action::Pin));
+    if ui.add(pin).clicked() {
+        desk.pins.add(QuerySpec::one(source.clone()));
+        ui.close();
     }
 }
 

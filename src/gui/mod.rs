@@ -22,6 +22,7 @@ mod notices;
 mod open_dialog;
 mod pane;
 mod panels;
+mod pins;
 mod places;
 mod recent;
 mod roving;
@@ -33,6 +34,7 @@ mod text;
 mod textures;
 mod theme;
 mod train;
+mod undo;
 mod views;
 
 use std::path::PathBuf;

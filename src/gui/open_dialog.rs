@@ -15,6 +15,9 @@ use super::theme::{STEP, overlay_frame};
 /// File endings of figures.
 const FIGURE_ENDINGS: [&str; 3] = ["pdf", "svg", "png"];
 
+/// File endings of images.
+const IMAGE_ENDINGS: [&str; 8] = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"];
+
 /// What the path is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
@@ -22,6 +25,8 @@ pub enum Purpose {
     Model,
     /// A model or a run to compare the open model with.
     Other,
+    /// A picture to look for.
+    Picture,
     /// Data for a run.
     TrainData,
     /// A run folder to look at.
@@ -77,6 +82,7 @@ impl Dialog {
             Purpose::Data => "Open data",
             Purpose::Model => "Open model",
             Purpose::Other => "Compare with a model or a run",
+            Purpose::Picture => "A picture as query",
             Purpose::TrainData => "Data for training",
             Purpose::Run => "Open a run folder",
             Purpose::Curves => "Export curves",
@@ -93,6 +99,10 @@ impl Dialog {
             Purpose::Other => {
                 "A run folder of bagssl train, whose kept checkpoints can then be played one after the other, or a \
                  checkpoint (.safetensors)."
+            }
+            Purpose::Picture => {
+                "One image file. All of it, resized to the network's square input, becomes the query; Shift and drag then \
+                 add to it."
             }
             Purpose::Run => "A folder that bagssl train or this window made, finished or still growing.",
             Purpose::Curves => {
@@ -147,6 +157,7 @@ impl Dialog {
             Purpose::Data => Command::OpenData { spec, split: self.split },
             Purpose::Model => Command::OpenModel { spec: spec.into() },
             Purpose::Other => Command::Compare(CompareCommand::OpenOther { spec: spec.into() }),
+            Purpose::Picture => Command::OpenPicture { path: self.typed_path() },
             Purpose::Curves => {
                 let (curves, path) = (self.curves.clone()?, self.typed_path());
                 Command::Train(TrainCommand::ExportCurves { curves, path })
@@ -210,10 +221,7 @@ impl Dialog {
                     files.pick_folder("Open a folder of images");
                 }
                 if ui.button("Browse for a file...").clicked() {
-                    files.pick_file(
-                        "Open an image",
-                        &["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"],
-                    );
+                    files.pick_file("Open an image", &IMAGE_ENDINGS);
                 }
                 if ui.button("Built-in set").clicked() {
                     self.path = "demo".to_owned();
@@ -228,6 +236,11 @@ impl Dialog {
                 }
                 if ui.button("Built-in model").clicked() {
                     self.path = "demo".to_owned();
+                }
+            }
+            Purpose::Picture => {
+                if ui.button("Browse for a file...").clicked() {
+                    files.pick_file(self.title(), &IMAGE_ENDINGS);
                 }
             }
             Purpose::Run => {
@@ -257,7 +270,7 @@ impl Dialog {
             Purpose::Model => &["model"],
             Purpose::Other => &["model", "run"],
             Purpose::Run => &["run"],
-            Purpose::Curves => return None,
+            Purpose::Curves | Purpose::Picture => return None,
         };
         let mut chosen = None;
         for (index, file) in recent.list().iter().filter(|file| kinds.contains(&file.kind())).enumerate() {
@@ -302,7 +315,7 @@ impl Dialog {
                 "Replace"
             }
             Purpose::Curves => "Export",
-            Purpose::TrainData => "Use",
+            Purpose::TrainData | Purpose::Picture => "Use",
             Purpose::Data | Purpose::Model | Purpose::Other | Purpose::Run => "Open",
         };
         ui.horizontal(|ui| {

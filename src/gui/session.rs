@@ -32,6 +32,8 @@ pub struct Session {
     history: History,
     draft: Draft,
     last_figure: RequestId,
+    /// The image that was asked for last, until it is on show.
+    wanted_image: Option<usize>,
     /// The patch whose preview was asked for, and how much of its image was known then.
     previewed: Option<(PatchRef, usize)>,
 }
@@ -58,6 +60,7 @@ impl Session {
             history: History::default(),
             draft: Draft::default(),
             last_figure: 0,
+            wanted_image: None,
             previewed: None,
         }
     }
@@ -69,24 +72,28 @@ impl Session {
         for event in &events {
             match event {
                 Event::DataOpened => {
-                    self.asked = None;
+                    (self.asked, self.wanted_image) = (None, None);
                     self.history.clear();
                     self.draft = Draft::default();
                 }
                 Event::ModelOpened => self.draft = Draft::default(),
                 Event::Failed { .. } => {
-                    self.asked = None;
+                    (self.asked, self.wanted_image) = (None, None);
                     self.draft = Draft::default();
                 }
                 Event::Figure(_)
                 | Event::Thumbnail { .. }
                 | Event::NoThumbnail { .. }
                 | Event::SourceImage { .. }
+                | Event::Picture(_)
+                | Event::QueryPicture { .. }
                 | Event::Train(_) => {}
             }
         }
         self.snapshot = self.engine.snapshot();
         self.settle_query();
+        let shown = self.snapshot.view.as_ref().map(|view| view.index);
+        self.wanted_image.take_if(|image| Some(*image) == shown && self.asked.is_none());
         if self.draft.touched.is_none() && self.draft.before != self.snapshot.config {
             self.draft = Draft::default();
         }
@@ -120,6 +127,11 @@ impl Session {
     pub fn query(&self) -> Option<QuerySpec> {
         let asked = self.asked.as_ref().map(|(_, query)| query);
         asked.or_else(|| self.snapshot.query.as_ref().map(|view| &view.query)).cloned()
+    }
+
+    /// The image as the user last chose it, on show or not yet.
+    pub fn image(&self) -> Option<usize> {
+        self.wanted_image.or_else(|| self.snapshot.view.as_ref().map(|view| view.index))
     }
 
     /// The parts of the query that lie on the image on show.
@@ -172,6 +184,7 @@ impl Session {
 
     fn ask_on(&mut self, query: QuerySpec, image: usize) {
         self.last_id += 1;
+        self.wanted_image = Some(image);
         if let Some(data) = self.data_id() {
             self.send(Command::Query { id: self.last_id, data, query: query.clone(), image });
         }
@@ -208,6 +221,20 @@ impl Session {
         }
     }
 
+    /// Makes `other` the query, or all its parts further ones of the query that is there; subtracted, each
+    /// with the other sign.
+    pub fn take_all(&mut self, role: Role, other: &QuerySpec) {
+        match (role, self.query()) {
+            (Role::Part(sign), Some(query)) => {
+                let signed =
+                    |part: &QueryPart| if sign == Sign::Plus { part.sign } else { part.sign.other() };
+                let with = |query: QuerySpec, part: &QueryPart| query.with(signed(part), part.source.clone());
+                self.look_for(other.parts.iter().fold(query, with));
+            }
+            _ => self.look_for(other.clone()),
+        }
+    }
+
     /// Takes part `index` out of the query, if it is not the only one.
     pub fn remove_part(&mut self, index: usize) {
         if let Some(query) = self.query().and_then(|query| query.without(index)) {
@@ -228,6 +255,19 @@ impl Session {
         {
             part.sign = part.sign.other();
             self.look_for(query);
+        }
+    }
+
+    /// Looks at all this again: settings, query and image.
+    pub fn look_again(&mut self, config: ExploreConfig, query: QuerySpec, image: usize) {
+        if Some(&config) != self.config().as_ref() {
+            self.send_config(config);
+        }
+        if Some(&query) == self.query().as_ref() {
+            self.show_image(image);
+        } else {
+            self.history.push(query.clone(), false);
+            self.ask_on(query, image);
         }
     }
 
@@ -321,6 +361,7 @@ impl Session {
             return;
         };
         if snapshot.view.as_ref().is_none_or(|view| view.index != index) {
+            self.wanted_image = Some(index);
             self.send(Command::ShowImage { data, index });
         }
     }

@@ -1,12 +1,14 @@
 //! What the window remembers from one start to the next.
 
+use std::collections::BTreeMap;
+
 use eframe::egui::{Context, ThemePreference};
 use serde::{Deserialize, Serialize};
 
 use super::panels::Tab;
 use super::recent::RecentFiles;
 use crate::colormap::Colormap;
-use crate::engine::MapMode;
+use crate::engine::{MapMode, QuerySpec};
 
 use super::export::Choices;
 
@@ -42,6 +44,8 @@ pub struct Settings {
     /// Whether the three steps to begin with are shown.
     pub hint: bool,
     pub recent: RecentFiles,
+    /// Pinned queries of each data set.
+    pub pins: BTreeMap<String, Vec<QuerySpec>>,
 }
 
 impl Default for Settings {
@@ -61,6 +65,7 @@ impl Default for Settings {
             tab: Tab::Explore,
             hint: true,
             recent: RecentFiles::default(),
+            pins: BTreeMap::new(),
         }
     }
 }
@@ -109,6 +114,7 @@ mod tests {
 
     use super::*;
     use crate::gui::recent::Recent;
+    use crate::patch::PatchRef;
 
     #[derive(Default)]
     struct Stored(HashMap<String, String>);
@@ -131,6 +137,8 @@ mod tests {
         let mut stored = Stored::default();
         let mut settings = Settings { tab: Tab::Train, hint: false, opacity: 60, ..Settings::default() };
         settings.recent.note(Recent::Run("/runs/a".into()));
+        let pin = QuerySpec::one(PatchRef { image: 2, y: 0, x: 7, size: 16 });
+        settings.pins.insert("demo test 9".into(), vec![pin]);
         settings.save(&mut stored);
         assert_eq!(Settings::load(Some(&stored)), settings);
     }

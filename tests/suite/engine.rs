@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use bagssl::device::{DeviceChoice, MemoryBudget};
 use bagssl::engine::{
     self, Command, EngineHandle, Event, ExploreConfig, FigureCommand, FigureContent, FigureEvent, FigureKind,
-    FigureRequest, GalleryFilter, MapMode, QuerySpec, Sign, Snapshot, Split, Style, open_device,
+    FigureRequest, GalleryFilter, MapMode, QuerySpec, Sign, Snapshot, Source, Split, Style, open_device,
 };
 use bagssl::figure::Format;
 use bagssl::patch::{BoxRef, PatchGrid, PatchRef};
@@ -343,4 +343,41 @@ fn a_box_and_a_difference_of_parts_are_answered_and_a_known_patch_is_previewed()
     // Off the grid nothing is known, so that the query's own maps come back.
     started.engine.preview(Some(PatchRef { x: 33, ..patch }));
     started.until("no preview", |shown| shown.preview.is_none());
+}
+
+#[test]
+fn a_picture_from_a_file_is_looked_for_and_a_pin_has_its_pixels() {
+    let started = Started::new();
+    started.until("the worked example", is_complete);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("noise.png");
+    write_picture(&path, 5);
+    let next = || {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while Instant::now() < deadline {
+            let wanted = |event: &Event| {
+                matches!(event, Event::Picture(_) | Event::QueryPicture { .. } | Event::Failed { .. })
+            };
+            if let Some(event) = started.engine.drain_events().into_iter().find(wanted) {
+                return event;
+            }
+            let _ = started.bell.recv_timeout(Duration::from_millis(200));
+        }
+        panic!("the engine says nothing");
+    };
+    started.engine.send(Command::OpenPicture { path: path.clone() });
+    let Event::Picture(picture) = next() else { panic!("no picture") };
+    assert_eq!((picture.name.as_str(), picture.image.width()), ("noise.png", 48));
+    let query = QuerySpec::one(Source::Outside(picture));
+    started.engine.send(Command::Query { id: 7, data: 1, query: query.clone(), image: 2 });
+    let shown = started
+        .until("the answer", |shown| is_complete(shown) && shown.galleries.as_ref().unwrap().query_id == 7);
+    assert_eq!((shown.query.as_ref().unwrap().parts[0].width(), shown.view.as_ref().unwrap().index), (48, 2));
+    let pin = QuerySpec::one(BoxRef { image: 2, y: 3, x: 5, height: 21, width: 40 });
+    started.engine.send(Command::QueryPicture { data: 1, query: pin.clone() });
+    let Event::QueryPicture { data: 1, query, image } = next() else { panic!("no picture of the pin") };
+    assert_eq!((query, image.height(), image.width()), (pin, 21, 40));
+    started.engine.send(Command::OpenPicture { path: folder.path().join("none.png") });
+    let Event::Failed { message, .. } = next() else { panic!("a file that is not there gives no picture") };
+    assert!(message.contains("none.png"), "{message}");
 }

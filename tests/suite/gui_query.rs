@@ -1,6 +1,9 @@
 use std::sync::Arc;
 
-use bagssl::engine::{Command, Heatmap, PreviewView, QuerySpec, QueryView, Sign, Source};
+use bagssl::engine::training::DataSource;
+use bagssl::engine::{
+    Command, Event, Heatmap, OutsidePicture, PreviewView, QuerySpec, QueryView, Sign, Source,
+};
 use bagssl::image::Image;
 use bagssl::patch::{BoxRef, PatchRef};
 use eframe::egui::{Key, Modifiers, Pos2, accesskit::Role, vec2};
@@ -163,4 +166,89 @@ fn with_the_preview_on_the_patch_under_the_pointer_has_the_maps_but_is_not_the_q
     window.steps();
     assert_eq!(previews(&window), [None]);
     assert!(window.shows("z: -1.00 to +1.00") && !window.shows("z: +0.25 to +0.25"));
+}
+
+/// A window whose data set has a name to keep pins by.
+fn with_source() -> Window {
+    let mut window = Window::with_query(SIZE);
+    window.line.update(|shown| {
+        shown.data_source = Some(Arc::new(DataSource { spec: "few".into(), split: None }));
+    });
+    window.harness.remove_cursor();
+    window.steps();
+    window
+}
+
+#[test]
+fn pins_keep_neighbours_and_queries_at_hand() {
+    let mut window = with_source();
+    assert!(window.shows("None yet: B keeps"));
+    window.press(Modifiers::NONE, Key::B);
+    let first = QuerySpec::one(patch(3, 8, 8));
+    let asked_pictures = |window: &Window| {
+        let picture = |command| match command {
+            Command::QueryPicture { data: 1, query } => Some(query),
+            _ => None,
+        };
+        window.commands().into_iter().filter_map(picture).collect::<Vec<_>>()
+    };
+    assert_eq!(asked_pictures(&window), [first.clone()], "its picture is asked for once");
+    let image = Arc::new(Image::filled(8, 8, [9, 9, 9]));
+    window.line.emit(Event::QueryPicture { data: 1, query: first, image });
+    window.harness.get_by_label("h neighbour 8: cosine 0.965, car, other class").click_secondary();
+    window.steps();
+    window.harness.get_by_label_contains("Pin it").click();
+    window.steps();
+    assert_eq!(asked_pictures(&window), [QuerySpec::one(patch(7, 4, 12))]);
+    window.click("Pin 2: 8 x 8 px at (12, 4), image 7");
+    assert_eq!(asked(&window), Some(QuerySpec::one(patch(7, 4, 12))));
+    window.harness.get_by_label("Pin 1: 8 x 8 px at (8, 8), image 3").click_modifiers(Modifiers::ALT);
+    window.steps();
+    let query = asked(&window).expect("the pin is subtracted");
+    assert_eq!((query.parts.len(), query.parts[1].sign), (2, Sign::Minus));
+    window.harness.get_by_label("Pin 1: 8 x 8 px at (8, 8), image 3").click_secondary();
+    window.steps();
+    window.click("Remove this pin");
+    assert!(window.shows("Pin 1: 8 x 8 px at (12, 4), image 7") && !window.shows("Pin 2:"));
+}
+
+#[test]
+fn undo_and_redo_go_over_queries_and_pins() {
+    let mut window = with_source();
+    window.harness.run_steps(8);
+    window.press(Modifiers::NONE, Key::ArrowRight);
+    window.harness.run_steps(8);
+    window.press(Modifiers::NONE, Key::B);
+    window.harness.run_steps(8);
+    let moved = asked(&window).expect("the query moves");
+    assert_eq!(moved, QuerySpec::one(patch(3, 8, 12)));
+    assert!(window.shows("Pin 1:"));
+    window.press(Modifiers::COMMAND, Key::Z);
+    assert!(!window.shows("Pin 1:") && asked(&window).is_none(), "only the pin goes");
+    window.press(Modifiers::COMMAND, Key::Z);
+    assert_eq!(asked(&window), Some(QuerySpec::one(patch(3, 8, 8))));
+    window.press(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
+    assert_eq!(asked(&window), Some(moved));
+    window.press(Modifiers::COMMAND, Key::Y);
+    assert!(window.shows("Pin 1:"));
+}
+
+#[test]
+fn a_picture_from_a_file_becomes_the_query() {
+    let mut window = Window::with_query(SIZE);
+    window.press(Modifiers::COMMAND | Modifiers::SHIFT, Key::O);
+    window.harness.get_by_role_and_label(Role::TextInput, "Path").type_text("cats/tail.png");
+    window.steps();
+    window.click("Use");
+    let sent = window.commands();
+    assert!(
+        matches!(&sent[..], [Command::OpenPicture { path }] if path.as_os_str() == "cats/tail.png"),
+        "{sent:?}"
+    );
+    let image = Arc::new(Image::filled(20, 31, [200, 10, 10]));
+    window.line.emit(Event::Picture(Arc::new(OutsidePicture { name: "tail.png".into(), image })));
+    window.steps();
+    let query = asked(&window).expect("the picture is the query");
+    assert!(matches!(&query.parts[0].source, Source::Outside(picture) if picture.name == "tail.png"));
+    assert!(window.shows("20 x 31 px from tail.png"));
 }

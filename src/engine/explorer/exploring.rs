@@ -1,11 +1,13 @@
 //! The image on show, the query on it, its maps and its neighbours.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
 
 use super::Explorer;
+use crate::dataset::decode::decode;
 use crate::engine::gallery::{SearchJob, SearchRequest};
 use crate::engine::maps::{ImageMaps, check_cells};
 use crate::engine::parts::{self, EmbeddedPart, PartSources};
@@ -148,6 +150,25 @@ impl Explorer {
                 .unwrap_or_else(|| Arc::new(Pictures { image, grid, spaces: maps.pictures() }))
         });
         self.line.update(|shown| shown.pictures = pictures);
+    }
+
+    /// Sends the pixels of a query's parts.
+    pub(super) fn picture_query(&self, data: u64, query: QuerySpec) -> anyhow::Result<()> {
+        let set = &self.data.as_ref().context("no data set is open")?.set;
+        let image = parts::pixels_of(&query, |index| {
+            anyhow::ensure!((index as usize) < set.len(), "the data set has no image {index}");
+            Ok(Arc::new(set.image(index as usize)?))
+        })?;
+        self.line.emit(Event::QueryPicture { data, query, image });
+        Ok(())
+    }
+
+    /// Reads a picture from outside.
+    pub(super) fn open_picture(&self, path: &Path) -> anyhow::Result<()> {
+        let image = Arc::new(decode(path)?);
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        self.line.emit(Event::Picture(Arc::new(OutsidePicture { name, image })));
+        Ok(())
     }
 
     pub(super) fn ask_gallery(&mut self) {

@@ -200,6 +200,7 @@ impl Explorer {
             Command::ShowImage { data, .. }
             | Command::Query { data, .. }
             | Command::Thumbnail { data, .. }
+            | Command::QueryPicture { data, .. }
             | Command::FindImages { data, .. }
             | Command::SourceImage { data, .. }
                 if self.data.as_ref().is_none_or(|open| open.id != data) =>
@@ -235,6 +236,8 @@ impl Explorer {
             }
             Command::Thumbnail { index, .. } => self.show_picture(index, Wanted::Thumbnail),
             Command::SourceImage { index, .. } => self.show_picture(index, Wanted::Source),
+            Command::QueryPicture { data, query } => self.picture_query(data, query),
+            Command::OpenPicture { path } => self.open_picture(&path),
             Command::FindImages { filter, .. } => {
                 if let Some(OpenData { id, set }) = &self.data {
                     self.finder.request(FindJob { data: set.clone(), data_id: *id, filter });
@@ -290,6 +293,8 @@ fn about(command: &Command) -> &'static str {
         Command::Figure(_) => "the figure",
         Command::Thumbnail { .. } | Command::SourceImage { .. } => "a picture",
         Command::Places(_) => "the galleries of several places",
+        Command::QueryPicture { .. } => "the picture of a pin",
+        Command::OpenPicture { .. } => "a picture as query",
         Command::Microscope(_) => "the microscope",
         Command::FindImages { .. } => "looking for images",
         Command::ShowPictures(_) => "the spaces as pictures",

@@ -9,6 +9,7 @@ use crate::engine::{FigureKind, Gallery, GalleryView, Relation, Snapshot};
 
 use super::neighbour::relation_text;
 use super::parts::PartsList;
+use super::pins::PinsStrip;
 use super::top::action_button;
 use super::{Desk, explain_space};
 use crate::gui::actions::Action;
@@ -28,6 +29,7 @@ const QUERY_SIDE: f32 = 56.0;
 pub struct InspectorPanel {
     query: PictureSlot,
     parts: PartsList,
+    pins: PinsStrip,
 }
 
 impl InspectorPanel {
@@ -35,6 +37,9 @@ impl InspectorPanel {
     pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
         let snapshot = desk.session.snapshot().clone();
         self.query_ui(ui, desk, &snapshot);
+        separator(ui);
+        heading(ui, "Pins");
+        self.pins.ui(ui, desk);
         separator(ui);
         pointer_ui(ui, desk, &snapshot);
         separator(ui);

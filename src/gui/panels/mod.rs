@@ -8,6 +8,7 @@ pub mod inspector;
 pub mod maps;
 mod neighbour;
 mod parts;
+mod pins;
 pub mod status;
 pub mod top;
 
@@ -17,6 +18,7 @@ use eframe::egui::Pos2;
 use serde::{Deserialize, Serialize};
 
 use super::actions::Action;
+use super::pins::Pins;
 use super::places::Places;
 use super::session::Session;
 use super::settings::Settings;
@@ -37,6 +39,8 @@ pub struct Desk {
     pub pointed: Option<Source>,
     /// Whether the patch under the pointer is shown as if it were the query.
     pub is_previewing: bool,
+    /// Queries that are kept at hand.
+    pub pins: Pins,
     /// What buttons asked for in this frame.
     pub todo: Vec<Action>,
     pub tab: Tab,
