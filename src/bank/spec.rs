@@ -1,7 +1,7 @@
 //! What made a bank. Two equal specs give the same rows, so this decides whether a bank may be resumed.
 
 use super::layout::{ImageEntry, Layout};
-use crate::dataset::{Dataset, Split};
+use crate::dataset::{Dataset, Mix, Split};
 use crate::patch::PatchGrid;
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -58,11 +58,19 @@ pub struct DataFacts {
     pub fingerprint: String,
     /// The split, where the source has two.
     pub split: Option<Split>,
+    /// How two splits are mixed, if both are in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mix: Option<Mix>,
     /// Only the first so many images were taken; `None`: all.
     pub limit: Option<u64>,
 }
 
 impl DataFacts {
+    /// The split of image `index`.
+    pub fn split_of(&self, index: usize) -> Option<Split> {
+        self.mix.map(|mix| mix.place(index).0).or(self.split)
+    }
+
     /// Describes `data`, all of it.
     ///
     /// # Errors
@@ -73,6 +81,7 @@ impl DataFacts {
             name: data.name(),
             fingerprint: data.fingerprint()?,
             split: data.split(),
+            mix: data.mix(),
             limit: None,
         })
     }

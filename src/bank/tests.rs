@@ -18,6 +18,7 @@ fn spec(dtype: Dtype) -> BankSpec {
             name: "cats".into(),
             fingerprint: "ffff".into(),
             split: None,
+            mix: None,
             limit: None,
         },
         grid: PatchGrid::new(4, 2).unwrap(),

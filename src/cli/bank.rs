@@ -93,12 +93,15 @@ pub struct FilterArgs {
     /// Only patches of images of this class
     #[arg(long, value_name = "NAME")]
     pub class: Option<String>,
+    /// Only patches of images of this split, in a bank of both (`embed --split all`)
+    #[arg(long, value_name = "SPLIT")]
+    pub only_split: Option<Split>,
 }
 
 impl From<FilterArgs> for NamedFilter {
     fn from(args: FilterArgs) -> Self {
-        let FilterArgs { exclude_same_image, per_image, without_overlap, class } = args;
-        Self { exclude_same_image, per_image, without_overlap, class }
+        let FilterArgs { exclude_same_image, per_image, without_overlap, class, only_split } = args;
+        Self { exclude_same_image, per_image, without_overlap, class, split: only_split }
     }
 }
 

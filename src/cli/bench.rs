@@ -3,10 +3,13 @@
 use super::commander::Commander;
 use super::output::show;
 use crate::engine::jobs;
+use crate::gui::frame_time;
 
 impl Commander {
     pub fn bench(&self, quick: bool) -> anyhow::Result<()> {
-        let report = self.job(|job| jobs::bench::bench(quick, job))?;
+        let mut report = self.job(|job| jobs::bench::bench(quick, job))?;
+        let count = jobs::bench::repetitions(quick);
+        report.measures.extend(frame_time::measure(self.shared.device, count, &self.cancel)?);
         show(self.json(), &report, || {
             let mut lines =
                 vec![format!("{} ({}), {} threads", report.device, report.reason, report.threads)];

@@ -86,6 +86,9 @@ impl Variant {
     /// The files of a split that are in `folder`, in order of their number.
     fn files(self, folder: &Path, split: Split) -> Result<Vec<PathBuf>> {
         let single = match (self, split) {
+            (_, Split::All) => {
+                return Ok([self.files(folder, Split::Train)?, self.files(folder, Split::Test)?].concat());
+            }
             (Variant::Cifar10, Split::Test) => "test_batch.bin",
             (Variant::Cifar100, Split::Test) => "test.bin",
             (Variant::Cifar100, Split::Train) => "train.bin",
@@ -98,6 +101,7 @@ impl Variant {
     /// What the files of a split are called.
     fn file_pattern(self, split: Split) -> &'static str {
         match (self, split) {
+            (_, Split::All) => "*.bin",
             (Variant::Cifar10, Split::Train) => "data_batch_1.bin, data_batch_2.bin, ...",
             (Variant::Cifar10, Split::Test) => "test_batch.bin",
             (Variant::Cifar100, Split::Train) => "train.bin",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use sha2::{Digest, Sha256};
 
-use super::{Dataset, PartMap, Skipped, Split, hex};
+use super::{Dataset, Mix, PartMap, Skipped, Split, hex};
 use crate::image::Image;
 
 struct Limited {
@@ -62,6 +62,10 @@ impl Dataset for Limited {
 
     fn split(&self) -> Option<Split> {
         self.inner.split()
+    }
+
+    fn mix(&self) -> Option<Mix> {
+        self.inner.mix()
     }
 
     fn fingerprint(&self) -> Result<String> {

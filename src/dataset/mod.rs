@@ -6,6 +6,7 @@ mod cifar_names;
 pub mod decode;
 pub mod download;
 pub mod folder;
+mod joined;
 mod jpeg;
 mod limit;
 pub mod parts;
@@ -21,6 +22,7 @@ use serde::Serialize;
 pub(crate) use crate::files::hex;
 use crate::image::Image;
 pub(crate) use crate::words::thousands as with_thousands;
+pub use joined::Mix;
 pub use limit::limited;
 
 /// A part of a data set that is kept for one purpose.
@@ -29,14 +31,17 @@ pub use limit::limited;
 pub enum Split {
     Train,
     Test,
+    /// Both, evenly mixed.
+    All,
 }
 
 impl Split {
-    /// `train` or `test`.
+    /// `train`, `test` or `all`.
     pub fn name(self) -> &'static str {
         match self {
             Split::Train => "train",
             Split::Test => "test",
+            Split::All => "all",
         }
     }
 }
@@ -64,6 +69,10 @@ pub trait Dataset: Send + Sync {
     fn dimensions(&self, index: usize) -> (u32, u32);
     /// Which split this is, where the source has two.
     fn split(&self) -> Option<Split>;
+    /// How its images are mixed, if it is [`Split::All`].
+    fn mix(&self) -> Option<Mix> {
+        None
+    }
     /// Hex SHA-256 over what decides the pixels, labels and their order
     /// (contents of binaries; paths, sizes and times of files; seed and version of generated sets).
     fn fingerprint(&self) -> anyhow::Result<String>;
@@ -120,6 +129,9 @@ pub struct PartMap {
 /// # Errors
 /// Nothing there, nothing usable in it, no such split; says what was looked for.
 pub fn open(spec: &str, split: Option<Split>) -> Result<Arc<dyn Dataset>> {
+    if split == Some(Split::All) {
+        return joined::joined(open(spec, Some(Split::Train))?, open(spec, Some(Split::Test))?);
+    }
     if spec == "demo" {
         return Ok(Arc::new(parts::demo(split)));
     }

@@ -50,7 +50,7 @@ pub enum Source {
 /// A picture from a file or the clipboard.
 #[derive(Clone, Debug)]
 pub struct OutsidePicture {
-    /// The file's name, or "clipboard".
+    /// The file's name, or "the clipboard".
     pub name: String,
     pub image: Arc<Image>,
 }

@@ -1,9 +1,10 @@
 //! Which patches a gallery may show. Everything here is off unless asked for, and always labelled.
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::bank::Bank;
+use crate::dataset::Split;
 use crate::search::{Hit, Kin, Options, Processor};
 
 /// What is left out of a gallery.
@@ -17,6 +18,8 @@ pub struct GalleryFilter {
     pub without_overlap: bool,
     /// Only images of this class.
     pub class: Option<u32>,
+    /// Only images of this split, where the data set has both.
+    pub split: Option<Split>,
 }
 
 /// The same as it is told and recorded: a class by its name.
@@ -26,13 +29,15 @@ pub struct NamedFilter {
     pub per_image: Option<usize>,
     pub without_overlap: bool,
     pub class: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Split>,
 }
 
 impl NamedFilter {
     /// With the class as it is numbered among `classes`.
     ///
     /// # Errors
-    /// No class has that name.
+    /// No class has that name, or the split is both.
     pub fn resolve(&self, classes: &[String]) -> anyhow::Result<GalleryFilter> {
         let number = |name: &String| {
             let place = classes.iter().position(|class| class == name);
@@ -42,11 +47,13 @@ impl NamedFilter {
                 format!("there is no class \"{name}\"; expected one of: {known}")
             })
         };
+        ensure!(self.split != Some(Split::All), "all is no split to choose; expected train or test");
         Ok(GalleryFilter {
             other_images_only: self.exclude_same_image,
             per_image: self.per_image,
             without_overlap: self.without_overlap,
             class: self.class.as_ref().map(number).transpose()?,
+            split: self.split,
         })
     }
 }
@@ -60,6 +67,7 @@ impl GalleryFilter {
             per_image: self.per_image,
             without_overlap: self.without_overlap,
             class: self.class.map(name),
+            split: self.split,
         }
     }
 
@@ -77,6 +85,9 @@ impl GalleryFilter {
         }
         if let Some(class) = self.class {
             words.push(format!("{} only", classes.get(class as usize).map_or("one class", String::as_str)));
+        }
+        if let Some(split) = self.split {
+            words.push(format!("{} split only", split.name()));
         }
         words
     }
@@ -109,14 +120,18 @@ pub fn nearest(
         per_image: filter.per_image,
         ..Options::default()
     };
-    if filter.class.is_none() && !filter.without_overlap {
+    if filter.class.is_none() && filter.split.is_none() && !filter.without_overlap {
         let hits = processor.top_k(bank, space, query, k, &options)?;
         let left_out: usize = options.exclude_images.iter().map(|image| rows_of(bank, *image)).sum();
         return Ok(Selection { hits, candidates: bank.patches() - left_out });
     }
     // All rows, best first; what the filter lets through is then taken from the front.
     let all = processor.top_k(bank, space, query, bank.patches(), &Options { per_image: None, ..options })?;
-    let may_show = |row: usize| filter.class.is_none_or(|class| bank.label_of_row(row) == Some(class));
+    let facts = &bank.spec().data;
+    let may_show = |row: usize| {
+        filter.class.is_none_or(|class| bank.label_of_row(row) == Some(class))
+            && filter.split.is_none_or(|split| facts.split_of(bank.image_of_row(row) as usize) == Some(split))
+    };
     let candidates = (0..bank.patches())
         .filter(|row| may_show(*row) && !own_images.contains(&bank.image_of_row(*row)))
         .count();
@@ -154,6 +169,7 @@ fn thinned(bank: &Bank, hits: impl Iterator<Item = Hit>, k: usize, filter: &Gall
 mod tests {
     use super::*;
     use crate::bank::{BankSink, BankSpec, DataFacts, Dtype, ImageEntry, MemoryBank, ModelFacts, SpaceSpec};
+    use crate::dataset::Mix;
     use crate::patch::PatchGrid;
 
     /// Three images of 2 x 2 overlapping patches (8 pixels every 4), classes 0, 1, 0; cosines to
@@ -166,7 +182,8 @@ mod tests {
                 kind: "folder".into(),
                 name: "d".into(),
                 fingerprint: "0".into(),
-                split: None,
+                split: Some(Split::All),
+                mix: Some(Mix { train: 2, test: 1 }),
                 limit: None,
             },
             grid: PatchGrid { patch: 8, stride: 4 },
@@ -223,6 +240,9 @@ mod tests {
         assert_eq!(rows(few, Some(0)), (vec![1, 4, 8], 12));
         let class = GalleryFilter { class: Some(1), ..all };
         assert_eq!(rows(class, Some(0)), (vec![4, 5, 6, 7], 4));
+        // Of three images, mixed two to one, the last is held out.
+        let split = GalleryFilter { split: Some(Split::Test), ..all };
+        assert_eq!(rows(split, Some(0)), (vec![8, 9, 10, 11], 4));
         // All patches of one image overlap: they are 4 apart and 8 wide.
         let apart = GalleryFilter { without_overlap: true, other_images_only: true, ..all };
         assert_eq!(rows(apart, None), (vec![4, 8], 8));
@@ -246,9 +266,11 @@ mod tests {
             per_image: Some(3),
             without_overlap: true,
             class: Some(1),
+            split: Some(Split::Test),
         };
         let classes = ["car".to_owned(), "horse".to_owned()];
-        let words = ["other images only", "at most 3 per image", "no overlaps", "horse only"];
+        let words =
+            ["other images only", "at most 3 per image", "no overlaps", "horse only", "test split only"];
         assert_eq!(filter.words(&classes), words);
         assert!(GalleryFilter::default().words(&classes).is_empty());
     }

@@ -1,10 +1,13 @@
-//! Everything that may have to wait for a disk or for a person: the system's
-//! file dialogs and questions to the file system, each on a thread of its own.
+//! Everything that may have to wait for a disk or for a person, or would hold up a frame: the system's
+//! file dialogs, questions to the file system, large pastes, each on a thread of its own.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use eframe::egui::Context;
+use eframe::egui::{ColorImage, Context};
+
+use crate::image::Image;
 
 /// What came back.
 #[derive(Debug)]
@@ -21,6 +24,8 @@ pub enum Found {
     RunFolder(Option<PathBuf>),
     /// Something was dropped on the window.
     Dropped { path: PathBuf, is_model: bool },
+    /// A picture was pasted.
+    Pasted(Image),
 }
 
 /// Starts such threads and gathers what they find.
@@ -107,6 +112,18 @@ impl FileWorker {
     /// Finds out what was dropped.
     pub fn look_at_dropped(&self, path: PathBuf) {
         self.spawn(move || Found::Dropped { is_model: is_model(&path), path });
+    }
+
+    /// Takes a pasted picture over; its transparency is dropped, as a file's is.
+    pub fn take_pasted(&self, picture: Arc<ColorImage>) {
+        self.spawn(move || {
+            let rgb = picture.pixels.iter().flat_map(|pixel| {
+                let [r, g, b, _] = pixel.to_srgba_unmultiplied();
+                [r, g, b]
+            });
+            let [width, height] = picture.size.map(|side| side as u32);
+            Found::Pasted(Image::new(width, height, rgb.collect()))
+        });
     }
 }
 

@@ -8,6 +8,7 @@ mod color_bar;
 mod contour;
 mod export;
 mod files;
+pub mod frame_time;
 mod gestures;
 mod heatmap_paint;
 mod help;

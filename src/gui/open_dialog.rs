@@ -132,6 +132,7 @@ impl Dialog {
             | Found::Dropped { .. }
             | Found::FreeFolder(_)
             | Found::Gone(_)
+            | Found::Pasted(_)
             | Found::RunFolder(_) => {}
         }
         None
@@ -306,6 +307,8 @@ impl Dialog {
             ui.radio_value(&mut self.split, None, "default");
             ui.radio_value(&mut self.split, Some(Split::Train), "train");
             ui.radio_value(&mut self.split, Some(Split::Test), "test");
+            ui.radio_value(&mut self.split, Some(Split::All), "both")
+                .on_hover_text("Evenly mixed. The galleries can then leave out one of them.");
         });
     }
 

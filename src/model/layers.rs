@@ -4,7 +4,7 @@
 use burn::module::{Initializer, Module, Param, RunningState};
 use burn::tensor::module::{batch_norm, batch_norm_train, conv2d, linear};
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, FloatDType, Tensor};
 
 use crate::kernel;
 
@@ -13,6 +13,8 @@ use crate::kernel;
 pub enum Mode {
     /// Those of the batch; the running ones are updated.
     Train,
+    /// As [`Mode::Train`], with convolutions and linear layers in float16; what they give is float32 again.
+    TrainMixed,
     /// The running ones.
     Eval,
 }
@@ -48,9 +50,14 @@ impl Conv2d {
     /// # Shapes
     /// - input: `[batch, in, height, width]`
     /// - output: `[batch, out, (height + 2 padding - side) / stride + 1, ...]`
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    pub fn forward(&self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
         let options = ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], 1);
-        conv2d(x, self.weight.val(), None, options)
+        let weight = self.weight.val();
+        match mode {
+            Mode::TrainMixed => conv2d(x.cast(FloatDType::F16), weight.cast(FloatDType::F16), None, options)
+                .cast(FloatDType::F32),
+            Mode::Train | Mode::Eval => conv2d(x, weight, None, options),
+        }
     }
 
     /// The same by our own kernel, channels last: for maps that [`kernel::serves`].
@@ -168,7 +175,14 @@ impl Linear {
     /// # Shapes
     /// - input: `[batch, in]`
     /// - output: `[batch, out]`
-    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        linear(x, self.weight.val().transpose(), Some(self.bias.val()))
+    pub fn forward(&self, x: Tensor<2>, mode: Mode) -> Tensor<2> {
+        let weight = self.weight.val().transpose();
+        match mode {
+            Mode::TrainMixed => {
+                let product = linear(x.cast(FloatDType::F16), weight.cast(FloatDType::F16), None);
+                product.cast(FloatDType::F32) + self.bias.val().unsqueeze()
+            }
+            Mode::Train | Mode::Eval => linear(x, weight, Some(self.bias.val())),
+        }
     }
 }

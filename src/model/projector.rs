@@ -39,7 +39,7 @@ impl Projector {
     pub fn activations(&self, h: Tensor<2>, mode: Mode) -> Vec<Tensor<2>> {
         let mut x = h;
         let outputs = self.layers.iter().map(|layer| {
-            x = layer.linear.forward(x.clone());
+            x = layer.linear.forward(x.clone(), mode);
             if let Some(bn) = &layer.bn {
                 x = relu(bn.forward(x.clone(), mode));
             }

@@ -127,13 +127,13 @@ impl Block {
     }
 
     fn forward(&self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
-        let mut y = relu(self.bn1.forward(self.conv1.forward(x.clone()), mode));
-        y = self.bn2.forward(self.conv2.forward(y), mode);
+        let mut y = relu(self.bn1.forward(self.conv1.forward(x.clone(), mode), mode));
+        y = self.bn2.forward(self.conv2.forward(y, mode), mode);
         if let (Some(conv3), Some(bn3)) = (&self.conv3, &self.bn3) {
-            y = bn3.forward(conv3.forward(relu(y)), mode);
+            y = bn3.forward(conv3.forward(relu(y), mode), mode);
         }
         let shortcut = match &self.downsample {
-            Some((conv, bn)) => bn.forward(conv.forward(x), mode),
+            Some((conv, bn)) => bn.forward(conv.forward(x, mode), mode),
             None => x,
         };
         relu(y + shortcut)
@@ -208,7 +208,8 @@ impl ResNet {
     pub fn stages(&self, x: Tensor<4>, mode: Mode) -> [Tensor<4>; 4] {
         match kernel::serves(&x) {
             // Evaluation by our kernels has no gradients.
-            Some(has_gradients) if mode == Mode::Train || !has_gradients => self.stages_last(x, mode),
+            Some(_) if mode == Mode::Train => self.stages_last(x, mode),
+            Some(false) if mode == Mode::Eval => self.stages_last(x, mode),
             _ => self.stages_first(x, mode),
         }
     }
@@ -227,7 +228,7 @@ impl ResNet {
 
     /// [`ResNet::stages`] by burn's operations.
     fn stages_first(&self, x: Tensor<4>, mode: Mode) -> [Tensor<4>; 4] {
-        let mut x = relu(self.bn1.forward(self.conv1.forward(x), mode));
+        let mut x = relu(self.bn1.forward(self.conv1.forward(x, mode), mode));
         if self.max_pool {
             x = pool(x);
         }

@@ -20,6 +20,7 @@ pub(super) fn spec(dtype: Dtype, width: usize) -> BankSpec {
             name: String::new(),
             fingerprint: String::new(),
             split: None,
+            mix: None,
             limit: None,
         },
         grid: PatchGrid::new(1, 1).unwrap(),

@@ -6,6 +6,7 @@ use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::optimizer::OptimizerConfig;
+use super::precision::Precision;
 use crate::augment::{Resize, ViewConfig};
 use crate::model::BackboneConfig;
 use crate::objective::Objective;
@@ -26,6 +27,9 @@ pub struct TrainConfig {
     /// Micro-batches that a batch is cut into, to need less memory (see [`super::gradients`]).
     #[serde(default = "one")]
     pub accumulate: usize,
+    /// In which numbers the network computes.
+    #[serde(default)]
+    pub precision: Precision,
     /// Use only the first N images; all where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub images: Option<usize>,

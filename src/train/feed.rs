@@ -20,7 +20,7 @@ use crate::dataset::{Dataset, Skipped};
 use crate::image::Image;
 
 /// Batches that may wait for the trainer.
-const AHEAD: usize = 3;
+pub const AHEAD: usize = 3;
 /// Unreadable images in a row that mean that the data set itself is gone.
 const GONE_AFTER: usize = 256;
 /// Unreadable images that are named; more are counted.

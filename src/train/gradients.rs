@@ -63,6 +63,8 @@ pub struct Pass<'a> {
     pub accumulate: usize,
     /// Of batch normalisation: training, but for tests.
     pub mode: Mode,
+    /// What the loss is multiplied by before it is differentiated; so are the gradients.
+    pub loss_scale: f64,
 }
 
 /// The loss of a step and its gradients.
@@ -103,7 +105,7 @@ impl Pass<'_> {
             if !step.loss.is_finite() {
                 return Ok(step);
             }
-            let new = loss.total.mul_scalar(share).backward();
+            let new = loss.total.mul_scalar(share * self.loss_scale).backward();
             gradients = Some(sum(student, gradients, new));
         }
         step.gradients = gradients;
@@ -142,7 +144,8 @@ impl Pass<'_> {
             });
             // Its gradient is the part's share of the loss's.
             let Some(surrogate) = products.reduce(|a, b| a + b) else { continue };
-            step.gradients = Some(sum(student, step.gradients.take(), surrogate.backward()));
+            let new = surrogate.mul_scalar(self.loss_scale).backward();
+            step.gradients = Some(sum(student, step.gradients.take(), new));
         }
         Ok(step)
     }
@@ -285,7 +288,8 @@ mod tests {
         let target = objective.byol().map(|_| student.encoder.valid());
         let values = pixels();
         let views = Views { values: &values, views: VIEWS, images: IMAGES, side: SIDE };
-        let pass = Pass { objective, device: &device, target: target.as_ref(), accumulate, mode };
+        let pass =
+            Pass { objective, device: &device, target: target.as_ref(), accumulate, mode, loss_scale: 1.0 };
         let step = pass.gradients(&student, &views).unwrap();
         (step.loss, flat(&student, &step.gradients.unwrap()))
     }
@@ -323,6 +327,7 @@ mod tests {
                 target: target.as_ref(),
                 accumulate: 3,
                 mode: Mode::Train,
+                loss_scale: 1.0,
             };
             let parts = [0..4, 4..8, 8..12];
             let join = |by_part: Vec<Vec<Tensor<2>>>| -> Vec<Tensor<2>> {

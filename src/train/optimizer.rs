@@ -108,19 +108,19 @@ impl Optimizer {
         Self { config, steps: 0, buffers: BTreeMap::new() }
     }
 
-    /// Moves every parameter that has a gradient by one step. Also returns the joint norm of the
-    /// gradients, before any clipping.
-    ///
-    /// # Errors
-    /// Gradients that are not finite; nothing has moved then.
-    pub fn step<M: Module>(&mut self, module: M, grads: &Gradients, lr: f64) -> anyhow::Result<(M, f64)> {
-        let mut squares = SquaredNorm { grads, sum: None };
-        module.visit(&mut squares);
-        let norm = squares.sum.map_or(0.0, |sum| f64::from(sum.into_scalar::<f32>()).sqrt());
-        anyhow::ensure!(norm.is_finite(), "the joint norm of the gradients is {norm}");
-        let scale = self.config.gradient_scale(norm);
+    /// Moves every parameter that has a gradient by one step. `grads`, of joint norm `norm` (see [`norm_of`]),
+    /// are first divided by `loss_scale`.
+    pub fn step<M: Module>(
+        &mut self,
+        module: M,
+        grads: &Gradients,
+        norm: f64,
+        loss_scale: f64,
+        lr: f64,
+    ) -> M {
+        let scale = self.config.gradient_scale(norm / loss_scale) / loss_scale;
         self.steps += 1;
-        Ok((module.map(&mut Step { optimizer: self, grads, lr, scale }), norm))
+        module.map(&mut Step { optimizer: self, grads, lr, scale })
     }
 
     /// The state to save.
@@ -215,6 +215,13 @@ impl Trust {
         };
         ratio.mask_fill(zero, 1.0)
     }
+}
+
+/// The joint norm of a module's gradients.
+pub fn norm_of<M: Module>(module: &M, grads: &Gradients) -> f64 {
+    let mut squares = SquaredNorm { grads, sum: None };
+    module.visit(&mut squares);
+    squares.sum.map_or(0.0, |sum| f64::from(sum.into_scalar::<f32>()).sqrt())
 }
 
 /// Adds up the squares of all gradients.
@@ -348,7 +355,8 @@ mod tests {
             let mut toy = Toy::new(&case.start, &Device::flex().autodiff());
             for (step, (gradients, after)) in case.gradients.iter().zip(&case.after).enumerate() {
                 let grads = toy.loss(gradients).backward();
-                toy = optimizer.step(toy, &grads, case.lr[step]).unwrap().0;
+                let norm = norm_of(&toy, &grads);
+                toy = optimizer.step(toy, &grads, norm, 1.0, case.lr[step]);
                 for (name, got) in toy.values() {
                     let way = distance(&after[&name], &case.start[&name]);
                     let error = distance(&got, &after[&name]);

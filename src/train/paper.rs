@@ -3,6 +3,7 @@
 
 use super::config::{Keep, ModelConfig, ProbeConfig, TrainConfig};
 use super::optimizer::{OptimizerConfig, Rule};
+use super::precision::Precision;
 use super::recipes::Recipe;
 use crate::augment::{Crop, Preset, Resize, ViewConfig};
 use crate::model::{BackboneConfig, Depth, Stem};
@@ -144,6 +145,7 @@ impl Row {
             warmup_epochs: WARMUP_EPOCHS,
             batch: BATCH,
             accumulate: 1,
+            precision: Precision::Full,
             images: None,
             checkpoint_every: 5 * epoch,
             model: ModelConfig {

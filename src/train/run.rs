@@ -31,6 +31,7 @@ use super::config::{Keep, TrainConfig};
 use super::events::EventFile;
 use super::metrics::{Metrics, Notice, NoticeKind, ProbeReport};
 use super::optimizer::OptimizerState;
+use super::precision::LossScale;
 use crate::files;
 use crate::model::store::{self, LATEST_FILE, MODEL_FILE};
 use crate::model::weights::Weights;
@@ -61,6 +62,8 @@ pub struct RunState {
     pub total_steps: u64,
     /// Fingerprint of the data set.
     pub data: String,
+    #[serde(default)]
+    pub loss_scale: LossScale,
 }
 
 /// What resuming needs.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use burn::module::Module;
-use burn::tensor::Device;
+use burn::tensor::{Device, FloatDType, Gradients};
 use serde_json::json;
 
 use super::bootstrap::Bootstrap;
@@ -16,7 +16,8 @@ use super::feed::Feeder;
 use super::gradients::{Pass, Student, Views};
 use super::images::TrainingImages;
 use super::metrics::Metrics;
-use super::optimizer::Optimizer;
+use super::optimizer::{Optimizer, norm_of};
+use super::precision::{LossScale, Precision};
 use super::run::{RunFolder, RunState, Saved};
 use super::schedule::learning_rate;
 use crate::augment::Normalization;
@@ -43,6 +44,21 @@ pub struct Trainer {
     steps_since_log: u64,
 }
 
+/// The loss of a step and its parts.
+struct StepLoss {
+    value: f64,
+    terms: BTreeMap<String, f64>,
+}
+
+impl StepLoss {
+    fn words(&self) -> String {
+        self.terms.iter().map(|(name, term)| format!("{name} {term}")).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// What helps when a run explodes.
+const REMEDY: &str = "The last checkpoint is kept; a lower optimizer.lr is the usual remedy";
+
 /// What one step did.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepReport {
@@ -63,7 +79,12 @@ impl Trainer {
         let info = model_info(&config, norm);
         let device = device.clone().autodiff();
         let encoder = Encoder::new(&info, config.seed, &device).train();
-        let state = RunState { step: 0, total_steps, data: data.fingerprint()? };
+        let state = RunState {
+            step: 0,
+            total_steps,
+            data: data.fingerprint()?,
+            loss_scale: LossScale::new(config.precision),
+        };
         Self::assemble(config, info, (data, images), device, encoder, state)
     }
 
@@ -110,6 +131,10 @@ impl Trainer {
         encoder: Encoder,
         state: RunState,
     ) -> anyhow::Result<Self> {
+        ensure!(
+            config.precision == Precision::Full || device.supports_dtype(FloatDType::F16),
+            "precision is mixed, and this device has no float16; set it to full"
+        );
         let steps = state.step..state.total_steps;
         let z_width = *config.model.projector.last().expect("validated to have a layer");
         let bootstrap = config.objective.byol();
@@ -207,30 +232,10 @@ impl Trainer {
             images: self.config.batch,
             side: self.config.model.input as usize,
         };
-        let pass = Pass {
-            objective: &self.config.objective,
-            device: &self.device,
-            target: self.bootstrap.as_ref().map(|bootstrap| &bootstrap.target),
-            accumulate: self.config.accumulate,
-            mode: Mode::Train,
-        };
-        let result = pass.gradients(&student, &views)?;
-        let (value, terms) = (result.loss, result.terms);
-        let Some(grads) = result.gradients else {
-            bail!(
-                "the loss is {value} at step {}: {}. The last checkpoint is kept; a lower \
-                 optimizer.lr is the usual remedy",
-                self.state.step,
-                terms.iter().map(|(name, term)| format!("{name} {term}")).collect::<Vec<_>>().join(", ")
-            );
-        };
-        let lr = self.learning_rate();
-        let (student, grad_norm) = self.optimizer.step(student, &grads, lr).with_context(|| {
-            format!(
-                "after step {}. The last checkpoint is kept; a lower optimizer.lr is the usual remedy",
-                self.state.step
-            )
-        })?;
+        let (loss, grads, norm) = self.differentiate(&student, &views)?;
+        let (lr, scale) = (self.learning_rate(), self.state.loss_scale.value);
+        let student = self.optimizer.step(student, &grads, norm, scale, lr);
+        self.state.loss_scale.note_step(self.config.precision);
         self.encoder = student.encoder;
         if let (Some(bootstrap), Some(predictor)) = (&mut self.bootstrap, student.predictor) {
             bootstrap.predictor = predictor;
@@ -238,7 +243,43 @@ impl Trainer {
         }
         self.state.step += 1;
         self.steps_since_log += 1;
-        Ok(StepReport { loss: value, terms, lr, grad_norm })
+        Ok(StepReport { loss: loss.value, terms: loss.terms, lr, grad_norm: norm / scale })
+    }
+
+    /// The loss of a step with its gradients and their joint norm, both times the loss scale. Where float16
+    /// overflows, once more with half the scale; batch normalisation's running statistics then move twice.
+    fn differentiate(
+        &mut self,
+        student: &Student,
+        views: &Views,
+    ) -> anyhow::Result<(StepLoss, Gradients, f64)> {
+        loop {
+            let pass = Pass {
+                objective: &self.config.objective,
+                device: &self.device,
+                target: self.bootstrap.as_ref().map(|bootstrap| &bootstrap.target),
+                accumulate: self.config.accumulate,
+                mode: match self.config.precision {
+                    Precision::Full => Mode::Train,
+                    Precision::Mixed => Mode::TrainMixed,
+                },
+                loss_scale: self.state.loss_scale.value,
+            };
+            let result = pass.gradients(student, views)?;
+            let loss = StepLoss { value: result.loss, terms: result.terms };
+            let Some(grads) = result.gradients else {
+                bail!("the loss is {} at step {}: {}. {REMEDY}", loss.value, self.state.step, loss.words());
+            };
+            let norm = norm_of(student, &grads);
+            if norm.is_finite() {
+                return Ok((loss, grads, norm));
+            }
+            ensure!(
+                self.state.loss_scale.back_off(),
+                "the joint norm of the gradients is {norm} after step {}. {REMEDY}",
+                self.state.step
+            );
+        }
     }
 
     fn learning_rate(&self) -> f64 {
@@ -279,8 +320,7 @@ impl Trainer {
             weights.iter().filter(|(_, array)| !finite(array)).map(|(name, _)| name).collect();
         ensure!(
             bad.is_empty(),
-            "weights are not finite after step {} ({} of {} arrays, first {}). The last checkpoint is \
-             kept; a lower optimizer.lr is the usual remedy",
+            "weights are not finite after step {} ({} of {} arrays, first {}). {REMEDY}",
             self.state.step,
             bad.len(),
             weights.len(),

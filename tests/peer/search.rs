@@ -71,6 +71,7 @@ fn bank_of(rows: &Path, width: usize, dtype: Dtype, folder: &Path) -> anyhow::Re
             name: "peer".into(),
             fingerprint: "peer".into(),
             split: None,
+            mix: None,
             limit: None,
         },
         grid: PatchGrid::new(1, 1)?,

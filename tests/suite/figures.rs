@@ -227,6 +227,7 @@ fn both_ways((class, name): (u32, &str)) -> Vec<(&'static str, FigureRequest, Ve
         per_image: Some(6),
         without_overlap: true,
         class: Some(class),
+        split: None,
     };
     fig5.content.neighbours = 3;
     let mut fig10 = figure(FigureKind::Parts, two());

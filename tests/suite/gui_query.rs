@@ -6,7 +6,7 @@ use bagssl::engine::{
 };
 use bagssl::image::Image;
 use bagssl::patch::{BoxRef, PatchRef};
-use eframe::egui::{Key, Modifiers, Pos2, accesskit::Role, vec2};
+use eframe::egui::{Color32, ColorImage, Event as Input, Key, Modifiers, Pos2, accesskit::Role, vec2};
 use egui_kittest::kittest::Queryable;
 
 use super::gui::{SIDE, Window, patch, query_view};
@@ -251,4 +251,23 @@ fn a_picture_from_a_file_becomes_the_query() {
     let query = asked(&window).expect("the picture is the query");
     assert!(matches!(&query.parts[0].source, Source::Outside(picture) if picture.name == "tail.png"));
     assert!(window.shows("20 x 31 px from tail.png"));
+}
+
+#[test]
+fn a_picture_that_is_pasted_becomes_the_query() {
+    let mut window = Window::with_query(SIZE);
+    let picture = ColorImage::filled([20, 31], Color32::from_rgb(200, 10, 10));
+    window.harness.event(Input::PasteImage(Arc::new(picture)));
+    // A thread takes it over.
+    for _ in 0..50 {
+        window.steps();
+        if window.shows("20 x 31 px from the clipboard") {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let query = asked(&window).expect("the picture is the query");
+    let Source::Outside(picture) = &query.parts[0].source else { panic!("{query:?}") };
+    assert_eq!((picture.image.width(), picture.image.height()), (20, 31));
+    assert_eq!(picture.image.pixel(30, 19), [200, 10, 10]);
 }

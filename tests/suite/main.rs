@@ -7,6 +7,7 @@ mod cli; // the commands, as a script sees them
 mod compare; // two models, and the checkpoints of a run, beside each other
 mod counting; // what a thread allocates
 mod engine; // the thread behind the window, with the demo model and data
+mod engine_gpu; // cosines on a GPU in the explorer and the comparison, against the CPU
 mod engine_views; // the views' part of that thread
 mod eval; // accuracy of features: classifiers, aggregates, cache
 mod figures; // the paper's figures by number: bytes, fonts, words, errors
@@ -26,6 +27,7 @@ mod layering; // a room imports only from floors below it
 mod methods; // training by each objective, BYOL's checkpoints
 mod model; // networks against torchvision
 mod notices; // training: what is left out, collapse alarms, in words, folder and window
+mod precision; // mixed precision beside float32
 mod run; // training: resume, reproducibility, NaN
 mod shaders; // every shader through naga
 mod support; // paths, real data, running the program

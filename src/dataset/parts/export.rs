@@ -159,10 +159,7 @@ fn claim(set: &Parts, out: &Path) -> anyhow::Result<()> {
 
 /// The test split is called `val`, as image folders call it.
 fn folder_name(split: Split) -> &'static str {
-    match split {
-        Split::Train => "train",
-        Split::Test => "val",
-    }
+    if split == Split::Test { "val" } else { "train" }
 }
 
 fn image_dir(set: &Parts, out: &Path, class: &str) -> PathBuf {

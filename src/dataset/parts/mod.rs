@@ -63,6 +63,7 @@ impl Parts {
             SIZES.start(),
             SIZES.end()
         );
+        ensure!(split != Split::All, "the built-in set is drawn one split at a time: train or test");
         ensure!(images >= 1, "number of images is 0; expected at least 1");
         ensure!(u32::try_from(images).is_ok(), "number of images is {images}; expected at most {}", u32::MAX);
         Ok(Self::unchecked(seed, images, size, split))

@@ -20,7 +20,8 @@ use crate::patch::PatchGrid;
 use crate::progress::Progress;
 use crate::search::{Options, read_pass, top_k};
 use crate::stats::quantile;
-use crate::train::{Trainer, recipes};
+use crate::train::feed::{AHEAD, Feeder};
+use crate::train::{TrainConfig, Trainer, TrainingImages, normalization, recipes};
 
 /// One measure: median and 95th percentile of n repetitions.
 #[derive(Clone, Debug, Serialize)]
@@ -62,15 +63,24 @@ struct Bench {
 }
 
 /// Every measure, in the order in which they are made.
-const MEASURES: [fn(&Bench) -> anyhow::Result<Vec<Measure>>; 7] = [
+const MEASURES: [fn(&Bench) -> anyhow::Result<Vec<Measure>>; 8] = [
     Bench::forward,
     Bench::embedding,
     Bench::training_step,
+    Bench::augmentation,
     Bench::click,
     Bench::new_image,
     Bench::heatmaps,
     Bench::search,
 ];
+
+/// Recipes whose views are made: fixed patches, and crops of many scales with blur and solarisation.
+const AUGMENTED: [&str; 2] = ["quick-parts", "cifar10-vicreg-multiscale"];
+
+/// Repetitions of each measure.
+pub fn repetitions(quick: bool) -> usize {
+    if quick { 5 } else { 30 }
+}
 
 /// Runs every measure; `quick` with fewer repetitions and a smaller bank.
 pub fn bench(quick: bool, job: Job<'_>) -> anyhow::Result<BenchReport> {
@@ -80,7 +90,7 @@ pub fn bench(quick: bool, job: Job<'_>) -> anyhow::Result<BenchReport> {
         encoder: store::open(&"demo".into(), &open.device)?.encoder.valid(),
         data: dataset::open("demo", None)?,
         device: open.device.clone(),
-        repeats: if quick { 5 } else { 30 },
+        repeats: repetitions(quick),
         search_rows: SEARCH_ROWS[usize::from(!quick)],
     };
     let started = Instant::now();
@@ -140,6 +150,26 @@ impl Bench {
         let views = trainer.views_per_step() as f64;
         let seconds = repeat(self.repeats, || trainer.step().map(|_| ()))?;
         rates("training step", "views/s", views, &seconds)
+    }
+
+    /// Views per second that decoding and augmentation make while nothing else works: what the engine may
+    /// take at most.
+    fn augmentation(&self) -> anyhow::Result<Vec<Measure>> {
+        let mut measures = vec![];
+        for name in AUGMENTED {
+            let config = TrainConfig { batch: 64, ..recipes::find(name)?.config };
+            let views = (config.batch * config.views.len()) as f64;
+            let images = TrainingImages::choose(&config, self.data.as_ref());
+            let norm = normalization::of(self.data.as_ref())?;
+            let feeder = Feeder::start(config, self.data.clone(), images, norm, 0..u64::MAX)?;
+            // Those that were made ahead would seem to cost nothing.
+            for _ in 0..=AHEAD {
+                feeder.next()?;
+            }
+            let seconds = repeat(self.repeats, || feeder.next().map(drop))?;
+            measures.extend(rates(&format!("augmentation, {name}"), "views/s", views, &seconds)?);
+        }
+        Ok(measures)
     }
 
     /// From a click to both maps where the image's patches are known: the query's own way through the
@@ -263,7 +293,11 @@ fn rates(name: &str, unit: &'static str, amount: f64, seconds: &[f64]) -> anyhow
     Ok(vec![measure(name, unit, seconds.iter().map(|secs| amount / secs).collect())?])
 }
 
-fn times(name: &str, seconds: &[f64]) -> anyhow::Result<Vec<Measure>> {
+/// A measure in milliseconds of each of `seconds`.
+///
+/// # Errors
+/// Where there are none, or one is no number.
+pub fn times(name: &str, seconds: &[f64]) -> anyhow::Result<Vec<Measure>> {
     Ok(vec![measure(name, "ms", seconds.iter().map(|secs| secs * 1e3).collect())?])
 }
 

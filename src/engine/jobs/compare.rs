@@ -254,6 +254,7 @@ mod tests {
                 name: "d".into(),
                 fingerprint: images.to_string(),
                 split: None,
+                mix: None,
                 limit: None,
             },
             grid: PatchGrid { patch: 8, stride },

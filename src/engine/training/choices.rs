@@ -17,6 +17,8 @@ pub fn choices(path: &str) -> Vec<Choice> {
     match tail.collect::<Vec<_>>().join(".").as_str() {
         "objective" => objectives(),
         "optimizer.rule" => rules(),
+        "optimizer.rule.trust" => words(&["clipped", "plain"]),
+        "precision" => words(&["full", "mixed"]),
         "model.backbone.depth" => words(&["resnet18", "resnet34", "resnet50"]),
         "model.backbone.stem" => stems(),
         "model.resize" | "resize" => words(&["bilinear", "bicubic"]),
@@ -34,8 +36,11 @@ fn table(text: &str) -> Value {
 }
 
 fn rules() -> Vec<Choice> {
-    let rules =
-        [("sgd", "name = 'sgd'\nmomentum = 0.9"), ("adamw", "name = 'adamw'\nbeta1 = 0.9\nbeta2 = 0.999")];
+    let rules = [
+        ("sgd", "name = 'sgd'\nmomentum = 0.9"),
+        ("adamw", "name = 'adamw'\nbeta1 = 0.9\nbeta2 = 0.999"),
+        ("lars", "name = 'lars'\nmomentum = 0.9\neta = 0.02\ntrust = 'clipped'"),
+    ];
     rules.map(|(name, text)| Choice { name: name.into(), value: table(text) }).into()
 }
 

@@ -25,6 +25,7 @@ const SAME_IMAGE: &str = "same-image";
 const OVERLAPS: &str = "overlaps";
 const PER_IMAGE: &str = "per-image:";
 const CLASS: &str = "all-but-class:";
+const SPLIT: &str = "all-but-split:";
 
 impl FromStr for Link {
     type Err = anyhow::Error;
@@ -64,7 +65,7 @@ impl Link {
             "data" => self.data = Some(DataSource { spec: value.into(), split: None }),
             "split" => {
                 let data = self.data.as_mut().context("expected data= before split=")?;
-                data.split = Some(word(value, "train or test")?);
+                data.split = Some(word(value, "train, test or all")?);
             }
             "image" => self.image = Some(number(value, 0..=u32::MAX as usize)?),
             "query" => self.query = list(value, query_box)?,
@@ -200,8 +201,12 @@ fn filter(value: &str) -> anyhow::Result<GalleryFilter> {
             filter.per_image = Some(number(most, 1..=99)?);
         } else if let Some(class) = part.strip_prefix(CLASS) {
             filter.class = Some(number(class, 0..=u32::MAX)?);
+        } else if let Some(split) = part.strip_prefix(SPLIT) {
+            filter.split = Some(word(split, "train or test")?);
         } else {
-            bail!("{part:?}: expected nothing, {SAME_IMAGE}, {OVERLAPS}, {PER_IMAGE}N, {CLASS}N");
+            bail!(
+                "{part:?}: expected nothing, {SAME_IMAGE}, {OVERLAPS}, {PER_IMAGE}N, {CLASS}N, {SPLIT}NAME"
+            );
         }
     }
     Ok(filter)
@@ -274,12 +279,13 @@ fn name(value: impl Serialize) -> String {
 }
 
 fn filter_words(filter: &GalleryFilter) -> String {
-    let GalleryFilter { other_images_only, per_image, without_overlap, class } = *filter;
+    let GalleryFilter { other_images_only, per_image, without_overlap, class, split } = *filter;
     let words = [
         other_images_only.then(|| SAME_IMAGE.to_owned()),
         without_overlap.then(|| OVERLAPS.to_owned()),
         per_image.map(|most| format!("{PER_IMAGE}{most}")),
         class.map(|class| format!("{CLASS}{class}")),
+        split.map(|split| format!("{SPLIT}{}", split.name())),
     ];
     let words = words.into_iter().flatten().collect::<Vec<_>>().join(",");
     if words.is_empty() { "nothing".to_owned() } else { words }
@@ -335,6 +341,7 @@ mod tests {
                 per_image: Some(2),
                 without_overlap: true,
                 class: Some(3),
+                split: Some(Split::Train),
             }),
         }
     }
@@ -347,7 +354,7 @@ mod tests {
             "bagssl:1?model=/runs/a%20%26%20b&mean=0.485,0.456,0.406&input=32&data=/b\u{e4}ume&split=test&image=207\
              &query=207:16:24,-207:16:24:20x31&patch=16&stride=2&spaces=z,h&mode=difference&colors=cividis\
              &range=-0.5,1&difference=0.25&contour=none&opacity=60&grid=1&zoom=2.5,0.4,0.625&search-stride=8\
-             &search-images=1024&neighbours=119&leave-out=same-image,overlaps,per-image:2,all-but-class:3"
+             &search-images=1024&neighbours=119&leave-out=same-image,overlaps,per-image:2,all-but-class:3,all-but-split:train"
         );
         assert_eq!(text.parse::<Link>().unwrap(), full());
         assert_eq!(format!("  {text}\n").parse::<Link>().unwrap(), full(), "as it is pasted");
@@ -370,7 +377,7 @@ mod tests {
             ("bagssl:1?image=-1", "expected a whole number from 0"),
             ("bagssl:1?patch=0", "expected a whole number from 1"),
             ("bagssl:1?split=test", "data= before split="),
-            ("bagssl:1?data=x&split=val", "expected train or test"),
+            ("bagssl:1?data=x&split=val", "expected train, test or all"),
             ("bagssl:1?input=32", "model= before input="),
             ("bagssl:1?query=3:4", "expected IMAGE:Y:X"),
             ("bagssl:1?query=3:4:5:6", "expected IMAGE:Y:X"),

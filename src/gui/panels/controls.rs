@@ -4,7 +4,7 @@ use eframe::egui::containers::menu::{MenuButton, MenuConfig};
 use eframe::egui::{Checkbox, ComboBox, DragValue, PopupCloseBehavior, Response, ScrollArea, Slider, Ui};
 
 use crate::colormap::Colormap;
-use crate::engine::{ExploreConfig, GalleryFilter, MapMode};
+use crate::engine::{ExploreConfig, GalleryFilter, MapMode, Split};
 use crate::gui::actions::Action;
 use crate::gui::text::{count, thousands};
 use crate::gui::views::switch_ui;
@@ -91,6 +91,7 @@ pub fn looks_ui(ui: &mut Ui, desk: &mut Desk) {
 pub fn gallery_controls_ui(ui: &mut Ui, desk: &mut Desk) {
     let data = desk.session.snapshot().data.clone();
     let classes = data.as_ref().map_or(&[][..], |data| &data.classes);
+    let has_splits = data.as_ref().is_some_and(|data| data.split == Some(Split::All));
     let images = data.as_ref().map_or(1, |data| data.images).max(1);
     ui.horizontal_wrapped(|ui| {
         config_ui(ui, desk, |ui, config, side| {
@@ -100,7 +101,7 @@ pub fn gallery_controls_ui(ui: &mut Ui, desk: &mut Desk) {
                 ui.selectable_value(&mut config.neighbours, number, number.to_string())
                     .on_hover_text("With the query they fill a rectangle, as in the paper's figures.");
             }
-            filter_ui(ui, &mut config.filter, classes);
+            filter_ui(ui, &mut config.filter, classes, has_splits);
             number_ui(ui, "Search stride", &mut config.gallery_stride, 1..=side, " px")
                 .on_hover_text("Distance between the patches that the galleries search, pixels.");
             config.gallery_images = config.gallery_images.min(images);
@@ -216,7 +217,7 @@ fn contour_ui(ui: &mut Ui, desk: &mut Desk) {
 }
 
 /// What the galleries leave out: nothing unless asked for.
-fn filter_ui(ui: &mut Ui, filter: &mut GalleryFilter, classes: &[String]) {
+fn filter_ui(ui: &mut Ui, filter: &mut GalleryFilter, classes: &[String], has_splits: bool) {
     let words = filter.words(classes);
     let text = if words.is_empty() { "Leave out: nothing".to_owned() } else { words.join(", ") };
     let (response, _) = menu(text).ui(ui, |ui| {
@@ -236,6 +237,15 @@ fn filter_ui(ui: &mut Ui, filter: &mut GalleryFilter, classes: &[String]) {
                 ui.selectable_value(&mut filter.class, None, "(keep all classes)");
                 for (class, name) in classes.iter().enumerate() {
                     ui.selectable_value(&mut filter.class, Some(class as u32), name);
+                }
+            });
+        }
+        if has_splits {
+            ui.horizontal(|ui| {
+                ui.label("all but the split:");
+                ui.radio_value(&mut filter.split, None, "(keep both)");
+                for split in [Split::Train, Split::Test] {
+                    ui.radio_value(&mut filter.split, Some(split), split.name());
                 }
             });
         }

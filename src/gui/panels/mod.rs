@@ -104,6 +104,16 @@ impl ShownMaps {
         &self.query.maps
     }
 
+    /// What the query's maps were made of.
+    pub fn query_on_show(&self) -> Option<&QueryView> {
+        self.query.made_of.as_ref().map(|(query, _)| query.as_ref())
+    }
+
+    /// What the preview's maps were made of.
+    pub fn preview_on_show(&self) -> Option<&PreviewView> {
+        self.preview.made_of.as_ref().map(|(preview, _)| preview.as_ref())
+    }
+
     /// Whether those on show are of the patch under the pointer and not of the query.
     pub fn is_preview(&self) -> bool {
         !self.preview.maps.is_empty()

@@ -24,6 +24,7 @@ const ORDER: &[&str] = &[
     "warmup_epochs",
     "batch",
     "accumulate",
+    "precision",
     "images",
     "seed",
     "checkpoint_every",
@@ -57,6 +58,10 @@ const HELP: &[(&str, &str)] = &[
     ("epochs", "Passes over the data set."),
     ("batch", "Images in a batch; each gives one patch per view."),
     ("accumulate", "Micro-batches that a batch is cut into, to need less memory."),
+    (
+        "precision",
+        "full: float32. mixed: convolutions and linear layers in float16, for GPUs that have it; slower on a processor.",
+    ),
     ("images", "Use only the first so many images; all where empty."),
     ("seed", "Seed of the weights, the order of images and every augmentation."),
     ("checkpoint_every", "Steps between kept checkpoints."),

@@ -163,7 +163,14 @@ impl<'a> Sources<'a> {
             hash.update(set.fingerprint()?);
         }
         let (kind, name) = ("images".to_owned(), format!("{} images", self.sets.len()));
-        Ok(DataFacts { kind, name, fingerprint: files::hex(&hash.finalize()), split: None, limit: None })
+        Ok(DataFacts {
+            kind,
+            name,
+            fingerprint: files::hex(&hash.finalize()),
+            split: None,
+            mix: None,
+            limit: None,
+        })
     }
 }
 

@@ -1,0 +1,181 @@
+//! Both splits of a data set as one, evenly mixed: the first images of it are of both.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Dataset, PartMap, Skipped, Split, hex};
+use crate::image::Image;
+
+/// How many images of each split are mixed; where each comes to lie follows from that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mix {
+    pub train: u64,
+    pub test: u64,
+}
+
+impl Mix {
+    /// The split that image `index` is of, and its index there.
+    pub fn place(self, index: usize) -> (Split, usize) {
+        let (index, all) = (index as u128, u128::from(self.train) + u128::from(self.test));
+        let before = |index: u128| index * u128::from(self.test) / all.max(1);
+        let test = before(index);
+        match before(index + 1) > test {
+            true => (Split::Test, test as usize),
+            false => (Split::Train, (index - test) as usize),
+        }
+    }
+}
+
+struct Joined {
+    train: Arc<dyn Dataset>,
+    test: Arc<dyn Dataset>,
+    mix: Mix,
+    skipped: Vec<Skipped>,
+}
+
+/// The images of both.
+///
+/// # Errors
+/// They have different classes.
+pub fn joined(train: Arc<dyn Dataset>, test: Arc<dyn Dataset>) -> Result<Arc<dyn Dataset>> {
+    ensure!(
+        train.classes() == test.classes(),
+        "{} has {} classes and {} has {}, or others; both splits together need the same ones",
+        train.name(),
+        train.classes().len(),
+        test.name(),
+        test.classes().len()
+    );
+    let mix = Mix { train: train.len() as u64, test: test.len() as u64 };
+    let skipped = [train.skipped(), test.skipped()].concat();
+    Ok(Arc::new(Joined { train, test, mix, skipped }))
+}
+
+impl Joined {
+    fn at(&self, index: usize) -> (&dyn Dataset, usize) {
+        match self.mix.place(index) {
+            (Split::Test, index) => (self.test.as_ref(), index),
+            (_, index) => (self.train.as_ref(), index),
+        }
+    }
+}
+
+impl Dataset for Joined {
+    fn kind(&self) -> &'static str {
+        self.train.kind()
+    }
+
+    fn name(&self) -> String {
+        let name = self.train.name();
+        format!("{} train and test", name.strip_suffix(" train").unwrap_or(&name))
+    }
+
+    fn len(&self) -> usize {
+        self.train.len() + self.test.len()
+    }
+
+    fn image(&self, index: usize) -> Result<Image> {
+        ensure!(index < self.len(), "{} has no image {index}; it has {}", self.name(), self.len());
+        let (set, index) = self.at(index);
+        set.image(index)
+    }
+
+    fn label(&self, index: usize) -> Option<u32> {
+        let (set, place) = self.at(index);
+        set.label(place).filter(|_| index < self.len())
+    }
+
+    fn classes(&self) -> &[String] {
+        self.train.classes()
+    }
+
+    fn image_name(&self, index: usize) -> String {
+        let (set, place) = self.at(index);
+        let (name, split) = (set.image_name(place), self.mix.place(index).0.name());
+        if name.starts_with(split) { name } else { format!("{split} {name}") }
+    }
+
+    fn size(&self) -> Option<(u32, u32)> {
+        self.train.size().filter(|size| self.test.size() == Some(*size))
+    }
+
+    fn dimensions(&self, index: usize) -> (u32, u32) {
+        let (set, index) = self.at(index);
+        set.dimensions(index)
+    }
+
+    fn split(&self) -> Option<Split> {
+        Some(Split::All)
+    }
+
+    fn mix(&self) -> Option<Mix> {
+        Some(self.mix)
+    }
+
+    fn fingerprint(&self) -> Result<String> {
+        let [train, test] = [&self.train, &self.test].map(|set| set.fingerprint());
+        let both = format!("train {} and test {}", train.context("train")?, test.context("test")?);
+        Ok(hex(&Sha256::digest(both)))
+    }
+
+    fn skipped(&self) -> &[Skipped] {
+        &self.skipped
+    }
+
+    fn parts(&self, index: usize) -> Option<PartMap> {
+        let (set, place) = self.at(index);
+        set.parts(place).filter(|_| index < self.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::open;
+    use super::*;
+
+    #[test]
+    fn every_image_of_both_splits_has_one_place_and_they_are_mixed_evenly() {
+        for (train, test) in [(5, 1), (7, 3), (4, 4), (1, 9), (3, 0)] {
+            let mix = Mix { train, test };
+            let places: Vec<_> = (0..(train + test) as usize).map(|index| mix.place(index)).collect();
+            for (split, count) in [(Split::Train, train), (Split::Test, test)] {
+                let of_split = places.iter().filter(|place| place.0 == split).map(|place| place.1);
+                assert!(of_split.eq(0..count as usize), "{mix:?} {split:?}");
+            }
+            let first = places[..places.len() / 2].iter().filter(|place| place.0 == Split::Test).count();
+            assert!(first.abs_diff(test as usize / 2) <= 1, "{mix:?}: {first} in the first half");
+        }
+    }
+
+    #[test]
+    fn both_splits_of_the_built_in_set_together() {
+        let [train, test, all] =
+            [Split::Train, Split::Test, Split::All].map(|split| open("demo", Some(split)).unwrap());
+        assert_eq!((all.len(), all.split(), all.size()), (5 * 1024, Some(Split::All), train.size()));
+        assert_eq!(all.mix(), Some(Mix { train: 4096, test: 1024 }));
+        assert_eq!(all.name(), "Parts train and test");
+        // One of five is held out.
+        assert_eq!(all.image(4).unwrap(), test.image(0).unwrap());
+        assert_eq!(all.image(5).unwrap(), train.image(4).unwrap());
+        assert_eq!((all.label(4), all.parts(4)), (test.label(0), test.parts(0)));
+        assert!(all.image_name(4).starts_with("test") && all.image_name(5).starts_with("train"));
+        assert!(all.image(5 * 1024).is_err());
+        assert_ne!(all.fingerprint().unwrap(), train.fingerprint().unwrap());
+    }
+
+    #[test]
+    fn splits_of_other_classes_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let picture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/images/exif6.jpg");
+        for folder in ["train/cat", "val/dog"] {
+            std::fs::create_dir_all(dir.path().join(folder)).unwrap();
+            std::fs::copy(picture, dir.path().join(folder).join("a.jpg")).unwrap();
+        }
+        let error = open(dir.path().to_str().unwrap(), Some(Split::All)).err().unwrap().to_string();
+        assert!(error.contains("need the same ones"), "{error}");
+    }
+}

@@ -1,0 +1,138 @@
+//! What the engine and the files say, taken in.
+
+use eframe::egui::Context;
+
+use crate::engine::training::TrainCommand;
+use crate::engine::{Command, Event, FigureEvent, Source};
+
+use super::super::export;
+use super::super::files::Found;
+use super::super::open_dialog::Outcome;
+use super::super::panels::Tab;
+use super::super::recent::Recent;
+use super::super::undo::Undo;
+use super::{App, Overlay};
+
+impl App {
+    pub(super) fn take_events(&mut self, ctx: &Context) {
+        for event in self.desk.session.poll() {
+            match event {
+                Event::Failed { about, message } => self.notices.error(about, message),
+                Event::Figure(event) => self.take_figure(ctx, &event),
+                Event::SourceImage { data, index, size, image } => {
+                    self.desk.sources.insert(data, index, size, image);
+                }
+                Event::Thumbnail { data, index, image } => self.thumbnails.insert(ctx, data, index, &image),
+                Event::NoThumbnail { data, index, message } => {
+                    self.desk.sources.lose(data, index);
+                    self.thumbnails.mark_unreadable(data, index, message);
+                }
+                Event::Train(event) => {
+                    self.closing.take_event(&event);
+                    self.train.take_event(event, &mut self.notices, &self.files);
+                }
+                Event::QueryPicture { data, query, image } => {
+                    self.desk.pins.take_picture(data, &query, image)
+                }
+                Event::Picture(picture) => {
+                    self.desk.tab = Tab::Explore;
+                    self.desk.session.go_to(Source::Outside(picture));
+                }
+                Event::ModelOpened => {
+                    self.undo = Undo::default();
+                    self.note_model();
+                    self.refresh_export();
+                }
+                Event::DataOpened => {
+                    self.undo = Undo::default();
+                    self.note_data();
+                    self.restore();
+                    self.refresh_export();
+                }
+            }
+        }
+    }
+
+    pub(super) fn take_figure(&mut self, ctx: &Context, event: &FigureEvent) {
+        let dialog = match &mut self.overlay {
+            Overlay::Export(dialog) => Some(dialog),
+            _ => None,
+        };
+        export::take_event(ctx, event, &mut self.notices, dialog.is_some());
+        if dialog.is_some_and(|dialog| dialog.take_event(event)) {
+            self.close_export();
+        }
+    }
+
+    pub(super) fn close_export(&mut self) {
+        if let Overlay::Export(dialog) = std::mem::take(&mut self.overlay) {
+            dialog.close(&mut self.desk);
+        }
+    }
+
+    /// Another model or data set: an open export dialog offers what it allows.
+    pub(super) fn refresh_export(&mut self) {
+        if let Overlay::Export(dialog) = &mut self.overlay {
+            dialog.refresh(&self.desk);
+        }
+    }
+
+    pub(super) fn note_model(&mut self) {
+        let source = self.desk.session.snapshot().model_source.clone();
+        source.into_iter().for_each(|spec| self.desk.settings.recent.note(Recent::Model((*spec).clone())));
+    }
+
+    pub(super) fn note_data(&mut self) {
+        let source = self.desk.session.snapshot().data_source.clone();
+        source.into_iter().for_each(|source| self.desk.settings.recent.note(Recent::Data((*source).clone())));
+    }
+
+    pub(super) fn take_files(&mut self, ctx: &Context) {
+        for found in self.files.drain() {
+            if let Found::Dropped { path, is_model } = &found {
+                let spec = path.display().to_string();
+                self.desk.session.send(match is_model {
+                    true => Command::OpenModel { spec: spec.into() },
+                    false => Command::OpenData { spec, split: None },
+                });
+            }
+            self.train.take_found(&found);
+            if let Found::Pasted(image) = found {
+                self.look_for_pasted(image);
+                continue;
+            }
+            if let Overlay::Export(dialog) = &mut self.overlay {
+                dialog.take_found(&found, &self.desk);
+            }
+            if let Found::Gone(gone) = &found {
+                self.desk.settings.recent.set_gone(gone.clone());
+            }
+            if let Overlay::Dialog(dialog) = &mut self.overlay
+                && let Some(outcome) = dialog.take_found(&found)
+            {
+                self.end_dialog(outcome);
+            }
+        }
+        let dropped: Vec<_> =
+            ctx.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect());
+        for path in dropped {
+            self.files.look_at_dropped(path);
+        }
+    }
+
+    pub(super) fn end_dialog(&mut self, outcome: Outcome) {
+        self.overlay = Overlay::None;
+        match outcome {
+            Outcome::Cancelled => {}
+            Outcome::TrainData(source) => self.train.set_data(&self.desk, source),
+            Outcome::Run(path) => self.open_run(path),
+            Outcome::Confirmed(command) => {
+                if let Command::Train(TrainCommand::ExportCurves { path, .. }) = &command {
+                    let folder = path.parent().map_or(String::new(), |folder| folder.display().to_string());
+                    self.desk.settings.export_folder = folder;
+                }
+                self.desk.session.send(command);
+            }
+        }
+    }
+}

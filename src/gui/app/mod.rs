@@ -1,0 +1,212 @@
+//! The window as a whole: takes in what the engine and the files say, lays out
+//! the panels, and carries out actions.
+
+mod events;
+mod layout;
+mod links;
+mod run;
+
+use eframe::egui::{Context, Ui};
+
+use crate::engine::training::DataSource;
+use crate::engine::{Command, EngineHandle, MapMode};
+
+use super::export::ExportDialog;
+use super::files::FileWorker;
+use super::help::Palette;
+use super::link::Link;
+use super::notices::Notices;
+use super::open_dialog::Dialog;
+use super::panels::images::ImagesPanel;
+use super::panels::inspector::InspectorPanel;
+use super::panels::maps::MapsPanel;
+use super::panels::{Desk, ShownMaps, Tab};
+use super::pins::Pins;
+use super::places::Places;
+use super::session::Session;
+use super::settings::Settings;
+use super::sources::SourceImages;
+use super::textures::{GalleryAtlases, Thumbnails};
+use super::train::TrainTab;
+use super::train::closing::Closing;
+use super::undo::{Look, Undo};
+use super::views::ExploreView;
+use super::views::compare::ComparePanel;
+use super::views::instance::InstancePanel;
+use super::views::microscope::MicroscopePanel;
+use super::{GuiOptions, actions, heatmap_paint, theme, undo};
+
+/// The window.
+pub struct App {
+    pub(super) desk: Desk,
+    images: ImagesPanel,
+    maps: MapsPanel,
+    microscope: MicroscopePanel,
+    compare: ComparePanel,
+    instance: InstancePanel,
+    inspector: InspectorPanel,
+    thumbnails: Thumbnails,
+    atlases: GalleryAtlases,
+    train: TrainTab,
+    closing: Closing,
+    notices: Notices,
+    files: FileWorker,
+    overlay: Overlay,
+    undo: Undo,
+    /// A link whose data set is being opened.
+    restoring: Option<Box<Link>>,
+}
+
+/// What lies over the window and takes the keyboard.
+#[derive(Default)]
+enum Overlay {
+    #[default]
+    None,
+    Dialog(Dialog),
+    Export(Box<ExportDialog>),
+    Keys,
+    Palette(Palette),
+}
+impl App {
+    /// Dresses the window and asks the engine for the model and the data that it opens with.
+    pub fn new(cc: &eframe::CreationContext<'_>, engine: EngineHandle, options: GuiOptions) -> Self {
+        if let Some(state) = &cc.wgpu_render_state {
+            heatmap_paint::install(state);
+        }
+        Self::open(&cc.egui_ctx, Settings::load(cc.storage), is_software(cc), engine, options)
+    }
+
+    /// The same without a window around it.
+    /// `is_software`: whether the processor draws.
+    pub(super) fn open(
+        ctx: &Context,
+        mut settings: Settings,
+        is_software: bool,
+        engine: EngineHandle,
+        options: GuiOptions,
+    ) -> Self {
+        theme::install(ctx);
+        ctx.set_theme(settings.theme);
+        // Our own table has these keys; egui keeps the zoom itself from one start to the next.
+        ctx.options_mut(|options| options.zoom_with_keyboard = false);
+        let session = Session::new(engine);
+        let spec = options.image.map_or(options.data, |image| image.display().to_string());
+        let data = DataSource { spec, split: options.split };
+        let mut link = options.link.unwrap_or_default();
+        let spec = link.model.get_or_insert(options.model).clone();
+        session.send(Command::OpenModel { spec });
+        let DataSource { spec, split } = link.data.get_or_insert(data).clone();
+        session.send(Command::OpenData { spec, split });
+        link.dress(&mut settings);
+        if settings.mode == MapMode::Pictures {
+            session.send(Command::ShowPictures(true));
+        }
+        let files = FileWorker::new(ctx);
+        let tab = if options.runs.is_empty() { settings.tab } else { Tab::Train };
+        let view = ExploreView::default();
+        let maps = ShownMaps::default();
+        let (sources, places) = (SourceImages::default(), Places::default());
+        let pins = Pins::new(settings.pins.clone());
+        let desk = Desk {
+            session,
+            settings,
+            maps,
+            hover: None,
+            pointed: None,
+            is_previewing: false,
+            pins,
+            todo: Vec::new(),
+            tab,
+            view,
+            sources,
+            places,
+        };
+        let mut train = TrainTab::new(&files, is_software);
+        options.runs.into_iter().for_each(|run| train.open_run(&desk, run));
+        Self {
+            desk,
+            images: ImagesPanel::default(),
+            maps: MapsPanel::default(),
+            microscope: MicroscopePanel::default(),
+            compare: ComparePanel::default(),
+            instance: InstancePanel::default(),
+            inspector: InspectorPanel::default(),
+            thumbnails: Thumbnails::default(),
+            atlases: GalleryAtlases::default(),
+            train,
+            closing: Closing::default(),
+            notices: Notices::default(),
+            files,
+            overlay: Overlay::None,
+            undo: Undo::default(),
+            restoring: Some(Box::new(link)),
+        }
+    }
+}
+
+/// Whether the window is drawn by the processor.
+fn is_software(cc: &eframe::CreationContext<'_>) -> bool {
+    let adapter = cc.wgpu_render_state.as_ref().map(|state| state.adapter.get_info());
+    adapter.is_some_and(|info| info.device_type == wgpu::DeviceType::Cpu)
+}
+
+impl App {
+    /// What a frame does before it draws, also while the window is hidden.
+    /// `drawing_secs`: what the last frame took.
+    pub(super) fn prepare(&mut self, ctx: &Context, drawing_secs: f32) {
+        self.take_events(ctx);
+        self.train.tell_drawing(&self.desk, self.desk.tab == Tab::Train, drawing_secs);
+        self.closing.logic(ctx, &self.desk);
+        self.take_files(ctx);
+        self.desk.pins.follow(self.desk.session.snapshot());
+        let (now, pressed) = ctx.input(|input| (input.time, input.pointer.any_down()));
+        if Look::of(&self.desk).is_some_and(|look| self.undo.note(now, &look)) {
+            ctx.request_repaint_after_secs(undo::AT_ONCE_SECS);
+        }
+        if let Some(secs) = self.desk.session.send_config_when_settled(now, pressed) {
+            ctx.request_repaint_after_secs(secs as f32);
+        }
+    }
+
+    /// Draws everything and carries out what was asked for.
+    pub(super) fn draw(&mut self, ui: &mut Ui) {
+        let ctx = ui.ctx().clone();
+        if matches!(self.overlay, Overlay::None) {
+            if !ctx.egui_wants_keyboard_input() {
+                self.take_pasted(&ctx);
+            }
+            let shows_explore = self.desk.tab == Tab::Explore;
+            let pressed = actions::take_pressed(&ctx).into_iter();
+            self.desk.todo.extend(pressed.filter(|action| shows_explore || !action.is_of_explore()));
+        }
+        self.desk.pointed = None;
+        self.desk.update_maps();
+        self.microscope.sync(&self.desk);
+        self.compare.sync(&self.desk);
+        self.instance.sync(&mut self.desk);
+        self.panels_ui(ui);
+        self.overlay_ui(&ctx);
+        self.closing.ui(&ctx);
+        layout::drop_hint_ui(&ctx);
+        for action in std::mem::take(&mut self.desk.todo) {
+            self.run(&ctx, action);
+            ctx.request_repaint();
+        }
+    }
+}
+
+impl eframe::App for App {
+    fn logic(&mut self, ctx: &Context, frame: &mut eframe::Frame) {
+        self.prepare(ctx, frame.info().cpu_usage.unwrap_or_default());
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        self.draw(ui);
+    }
+
+    fn save(&mut self, storage: &mut dyn eframe::Storage) {
+        self.desk.settings.tab = self.desk.tab;
+        self.desk.settings.pins = self.desk.pins.stored();
+        self.desk.settings.save(storage);
+    }
+}

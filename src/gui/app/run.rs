@@ -1,0 +1,202 @@
+//! Carries out actions.
+
+use std::path::PathBuf;
+
+use eframe::egui;
+use eframe::egui::Context;
+
+use crate::engine::training::DataSource;
+use crate::engine::{Command, FigureCommand, FigureKind, FigureRequest, MapMode, QuerySpec, Sign};
+
+use super::super::actions::{Action, Zoom};
+use super::super::export::ExportDialog;
+use super::super::gestures::Role;
+use super::super::help::{LINK_START, Palette};
+use super::super::open_dialog::{Dialog, Purpose};
+use super::super::panels::Tab;
+use super::super::recent::Recent;
+use super::super::undo::{Look, Undo};
+use super::super::views::ExploreView;
+use super::{App, Overlay};
+
+/// Where the contour is drawn until it is moved.
+const CONTOUR: f32 = 0.5;
+
+/// Where a picture cannot be looked for, and why.
+pub(super) const PICTURE: &str = "A picture as query";
+pub(super) const OPEN_DATA: &str = "open data to search first";
+
+impl App {
+    pub(super) fn run(&mut self, ctx: &Context, action: Action) {
+        let session = &mut self.desk.session;
+        match action {
+            Action::OpenData => self.show_dialog(Purpose::Data),
+            Action::OpenModel => self.show_dialog(Purpose::Model),
+            Action::OpenOther => {
+                (self.desk.tab, self.desk.view) = (Tab::Explore, ExploreView::Compare);
+                self.show_dialog(Purpose::Other);
+            }
+            Action::PlayCheckpoints | Action::PreviousCheckpoint | Action::NextCheckpoint => {
+                self.compare.run(&self.desk, action);
+            }
+            Action::Export(kind) => {
+                let dialog = ExportDialog::new(kind, &self.desk, &self.export_folder());
+                self.overlay = Overlay::Export(Box::new(dialog));
+            }
+            Action::CopyFigure(kind) => self.copy_figure(kind, FigureCommand::CopyImage),
+            Action::CopyCaption(kind) => self.copy_figure(kind, FigureCommand::CopyCaption),
+            Action::CopyLink => self.copy_link(ctx),
+            Action::OpenLink => self.show_overlay(Overlay::Palette(Palette::with_text(LINK_START))),
+            Action::FindImage => self.images.focus_filter = true,
+            Action::WalkImages => self.images.focus_list = true,
+            Action::RandomImage => {
+                self.images.random().into_iter().for_each(|index| session.show_image(index))
+            }
+            Action::NextImage => self.show_neighbour(1),
+            Action::PreviousImage => self.show_neighbour(-1),
+            Action::Back => session.back(),
+            Action::Forward => session.forward(),
+            Action::Move { right, down } => match down == 0 && self.compare.takes_arrows(&self.desk) {
+                true => self.compare.run(&self.desk, action),
+                false => self.desk.session.step(right, down),
+            },
+            Action::MarkQuery => {
+                (self.desk.tab, self.desk.view) = (Tab::Explore, ExploreView::Instance);
+                self.desk.mark_query();
+            }
+            Action::AddPointed => self.take_pointed(Sign::Plus),
+            Action::SubtractPointed => self.take_pointed(Sign::Minus),
+            Action::Pin => {
+                let pointed = self.desk.pointed.clone().map(QuerySpec::one);
+                pointed.or(session.query()).into_iter().for_each(|query| self.desk.pins.add(query));
+            }
+            Action::OpenPicture => match session.data_id() {
+                Some(_) => self.show_dialog(Purpose::Picture),
+                None => self.notices.error(PICTURE.into(), OPEN_DATA.into()),
+            },
+            Action::Undo => self.bring_back(Undo::undo),
+            Action::Redo => self.bring_back(Undo::redo),
+            Action::RemovePart => session.remove_last_part(),
+            Action::Opacity(percent) => self.desk.settings.add_opacity(percent),
+            Action::View(mode) => self.view(mode),
+            Action::ToggleContour => {
+                let settings = &mut self.desk.settings;
+                settings.contour = settings.contour.is_none().then_some(CONTOUR);
+            }
+            Action::ToggleGrid => self.desk.settings.grid = !self.desk.settings.grid,
+            Action::TogglePreview => self.desk.is_previewing = !self.desk.is_previewing,
+            Action::ResetZoom => {
+                self.maps.reset_zoom();
+                self.microscope.reset_zoom();
+                self.compare.reset_zoom();
+                self.instance.reset_zoom();
+            }
+            Action::PauseExtraction => {
+                if let Some(extraction) = &session.snapshot().extraction {
+                    session.send(Command::PauseExtraction(!extraction.paused));
+                }
+            }
+            Action::ShowExplore => self.desk.tab = Tab::Explore,
+            Action::ShowView(view) => (self.desk.tab, self.desk.view) = (Tab::Explore, view),
+            Action::ShowTrain => self.desk.tab = Tab::Train,
+            Action::ChooseTrainData => self.show_dialog(Purpose::TrainData),
+            Action::OpenRun => {
+                self.desk.tab = Tab::Train;
+                self.show_dialog(Purpose::Run);
+            }
+            Action::StartTraining
+            | Action::PauseTraining
+            | Action::CheckpointTraining
+            | Action::StopTraining
+            | Action::PinQuery => self.train.run(&self.desk, action),
+            Action::NextTheme => self.desk.settings.next_theme(ctx),
+            Action::Zoom(Zoom::In) => egui::gui_zoom::zoom_in(ctx),
+            Action::Zoom(Zoom::Out) => egui::gui_zoom::zoom_out(ctx),
+            Action::Zoom(Zoom::Reset) => ctx.set_zoom_factor(1.0),
+            Action::ToggleHint => self.desk.settings.hint = !self.desk.settings.hint,
+            Action::Palette => self.show_overlay(Overlay::Palette(Palette::default())),
+            Action::Help => self.overlay = Overlay::Keys,
+            Action::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
+        }
+    }
+
+    /// Looks again at what undo or redo says, if there is something.
+    pub(super) fn bring_back(&mut self, which: impl Fn(&mut Undo, &Look) -> Option<Look>) {
+        let look = Look::of(&self.desk).and_then(|now| which(&mut self.undo, &now));
+        if let Some(look) = look {
+            self.view(look.mode);
+            look.bring_back(&mut self.desk);
+        }
+    }
+
+    /// Makes what is under the pointer a part of the query.
+    pub(super) fn take_pointed(&mut self, sign: Sign) {
+        match self.desk.pointed.clone() {
+            Some(source) => self.desk.session.take(Role::Part(sign), source),
+            None => self.notices.error(
+                "Changing the query".into(),
+                "nothing is under the pointer; point at a patch of the image or at a neighbour, then press the key"
+                    .into(),
+            ),
+        }
+    }
+
+    /// Copies a figure of what is on show, or says what is missing for one.
+    pub(super) fn copy_figure(&mut self, kind: FigureKind, command: fn(FigureRequest) -> FigureCommand) {
+        match ExportDialog::new(kind, &self.desk, &self.export_folder()).request(&self.desk) {
+            Ok(request) => self.desk.session.send(Command::Figure(command(request))),
+            Err(obstacle) => self.notices.error("Copying the figure".into(), obstacle),
+        }
+    }
+
+    pub(super) fn show_dialog(&mut self, purpose: Purpose) {
+        self.show_overlay(Overlay::Dialog(Dialog::new(purpose, String::new())));
+    }
+
+    /// Opens something over the window that lists what was opened lately.
+    pub(super) fn show_overlay(&mut self, overlay: Overlay) {
+        self.files.ask_gone(self.desk.settings.recent.paths());
+        self.overlay = overlay;
+    }
+
+    /// Looks at the heatmaps in another way.
+    pub(super) fn view(&mut self, mode: MapMode) {
+        let pictures = |mode| mode == MapMode::Pictures;
+        if pictures(mode) != pictures(self.desk.settings.mode) {
+            self.desk.session.send(Command::ShowPictures(pictures(mode)));
+        }
+        self.desk.settings.mode = mode;
+    }
+
+    pub(super) fn show_neighbour(&mut self, by: isize) {
+        if let Some(index) = self.images.neighbour_of_shown(by) {
+            self.desk.session.show_image(index);
+        }
+    }
+
+    pub(super) fn open_run(&mut self, path: PathBuf) {
+        self.desk.settings.recent.note(Recent::Run(path.clone()));
+        self.train.open_run(&self.desk, path);
+    }
+
+    pub(super) fn open_recent(&mut self, recent: Recent) {
+        match recent {
+            Recent::Data(DataSource { spec, split }) => {
+                self.desk.session.send(Command::OpenData { spec, split });
+            }
+            Recent::Model(spec) => self.desk.session.send(Command::OpenModel { spec }),
+            Recent::Run(path) => {
+                self.desk.tab = Tab::Train;
+                self.open_run(path);
+            }
+        }
+    }
+
+    /// Where the next figure is proposed to go.
+    pub(super) fn export_folder(&self) -> PathBuf {
+        match self.desk.settings.export_folder.as_str() {
+            "" => std::env::current_dir().unwrap_or_default(),
+            folder => folder.into(),
+        }
+    }
+}
