@@ -27,7 +27,7 @@ const PATIENCE_SECS: u64 = 180;
 /// Distance of the points that the pointer visits, points.
 const LATTICE: f32 = 22.0;
 /// Patch size and stride of the measured maps, pixels: 39 x 39 positions on the built-in images.
-const GRID: PatchGrid = PatchGrid { patch: 16, stride: 2 };
+const GRID: PatchGrid = PatchGrid { patch: 26, stride: 1 };
 
 /// Opens the window's inside on the built-in model and data and measures it; `count` repetitions of each.
 pub fn measure(choice: DeviceChoice, count: usize, cancel: &CancelToken) -> anyhow::Result<Vec<Measure>> {

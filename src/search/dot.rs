@@ -103,20 +103,21 @@ mod x86 {
     use super::f16;
     use std::arch::x86_64::*;
 
-    /// Rows longer than this are read one piece after the other fast enough without help from afar.
-    const LONG_BLOCK_BYTES: usize = 1 << 16;
-    /// How far ahead is fetched at least, bytes.
-    const LEAST_AHEAD: usize = 2048;
+    /// How far ahead of the values at hand the memory is asked for more, bytes. The processor's own prefetching
+    /// stops at the end of a page, which costs a quarter of the bandwidth where one row is read after the other.
+    const AHEAD: usize = 8192;
+    /// The same where rows are so long that as much of each of several would not fit the nearest cache.
+    const AHEAD_IN_LONG: usize = 2048;
+    /// Several rows that are longer than this together are long.
+    const LONG_BYTES: usize = 1 << 16;
 
-    /// How far ahead of the values at hand the memory is asked for more: as far as the next rows at the
-    /// same place. The processor's own prefetching stops at the end of a page, which costs a quarter of
-    /// the bandwidth where one row is read after the other.
-    fn ahead(block_bytes: usize) -> usize {
-        if block_bytes <= LONG_BLOCK_BYTES { block_bytes.max(LEAST_AHEAD) } else { LEAST_AHEAD }
+    fn ahead(rows: usize, row_bytes: usize) -> usize {
+        if rows > 1 && rows * row_bytes > LONG_BYTES { AHEAD_IN_LONG } else { AHEAD }
     }
 
-    /// One function `[rows, width] -> [rows]`. Some rows are read side by side, so that the query is
-    /// loaded once for all of them; each row has its own two sums, and what is left over at its end is
+    /// One function `[rows, width] -> [rows]`. Rows in float32 are read side by side, so that the query is
+    /// loaded once for all of them; those in float16 have time to load it anew, and one stream of memory is
+    /// read faster than several. Each row has its own two sums, and what is left over at its end is
     /// added last, so that a product does not depend on the rows beside it.
     macro_rules! dots {
         ($name:ident, $features:literal, $stored:ty, $rows:literal, $lanes:literal, $vector:ty, $zero:ident,
@@ -155,7 +156,7 @@ mod x86 {
                     })
                 }
                 let width = query.len();
-                let ahead = ahead($rows * width * size_of::<$stored>());
+                let ahead = ahead($rows, width * size_of::<$stored>());
                 let mut blocks = rows.chunks_exact($rows * width);
                 let mut outs = out.chunks_exact_mut($rows);
                 for (rows, out) in (&mut blocks).zip(&mut outs) {
@@ -172,7 +173,7 @@ mod x86 {
         dots_f16_avx512,
         "avx512f",
         f16,
-        8,
+        1,
         16,
         __m512,
         _mm512_setzero_ps,
@@ -202,7 +203,7 @@ mod x86 {
         dots_f16_avx2,
         "avx2,fma,f16c",
         f16,
-        4,
+        1,
         8,
         __m256,
         _mm256_setzero_ps,
