@@ -136,7 +136,7 @@ fn gpu(reason: &str) -> anyhow::Result<OpenDevice> {
 }
 
 fn cpu(reason: String) -> OpenDevice {
-    let threads = rayon::current_num_threads();
+    let threads = crate::threads::count();
     let name = format!("burn-flex, {threads} threads");
     let memory = MemoryBudget::of_this_machine();
     OpenDevice { device: Device::flex(), is_gpu: false, name, reason, problem: None, setup: None, memory }

@@ -9,6 +9,7 @@ use super::output::Bar;
 use crate::engine::facts::{ModelSpec, Skipped};
 use crate::engine::jobs::Job;
 use crate::progress::CancelToken;
+use crate::threads;
 
 /// Does what the arguments say.
 pub fn run(cli: Cli) -> anyhow::Result<()> {
@@ -17,6 +18,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     if let Command::Gui(args) = command {
         return window(args, &shared);
     }
+    threads::lead();
     let context = Commander::new(shared)?;
     match command {
         Command::Gui(_) => unreachable!("handled above"),

@@ -19,6 +19,8 @@ use clap::{CommandFactory, Parser};
 
 use args::Cli;
 
+use crate::threads;
+
 /// Parses the arguments, does what they say and turns an error into an exit status:
 /// 0 done, 1 failed, 2 wrong usage.
 pub fn main() -> ExitCode {
@@ -30,10 +32,7 @@ pub fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn,wgpu_hal=error"))
         .format_timestamp(None)
         .init();
-    if let Some(threads) = cli.shared.threads {
-        // Fails only if the pool exists already; nothing has used it yet.
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-    }
+    threads::choose(cli.shared.threads);
     match commander::run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

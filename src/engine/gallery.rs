@@ -18,6 +18,7 @@ use crate::dataset::Dataset;
 use crate::image::Image;
 use crate::patch::PatchRef;
 use crate::search::{Kin, Processor};
+use crate::threads;
 
 /// One search.
 pub struct SearchJob {
@@ -65,6 +66,7 @@ impl<T: Send + 'static> Searcher<T> {
         let waiting = Arc::new(AtomicUsize::new(0));
         let counter = waiting.clone();
         let work = move || {
+            threads::work_apart();
             Worker {
                 line,
                 processor,

@@ -10,10 +10,12 @@ use super::handle::EngineLine;
 use super::maps::SharedMaps;
 use super::state::PreviewView;
 use crate::patch::PatchRef;
+use crate::threads;
 
 /// Starts the thread. It ends when the window lets go of its end of the line.
 pub fn start(line: Arc<EngineLine>, maps: SharedMaps) -> anyhow::Result<()> {
     let work = move || {
+        threads::work_apart();
         while let Ok(first) = line.previews.recv() {
             let newest = line.previews.try_iter().last().unwrap_or(first);
             show(&line, &maps, newest);

@@ -39,6 +39,7 @@ mod undo;
 mod views;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use eframe::{egui, egui_wgpu};
 
@@ -91,8 +92,15 @@ pub fn open(options: GuiOptions, choice: DeviceChoice, memory: Option<u64>) -> a
             queue: setup.queue.clone(),
         });
     }
-    run(options, wgpu_options, |context, _| engine::start(device, move || context.request_repaint()))
+    // Without a delay egui draws two frames; news need one, and while a model trains on the cores that
+    // draw, each is taken from it.
+    run(options, wgpu_options, |context, _| {
+        engine::start(device, move || context.request_repaint_after(SOON))
+    })
 }
+
+/// From news of the engine to the frame that shows them.
+const SOON: Duration = Duration::from_millis(1);
 
 /// How the window draws where it opens a device of its own: not on OpenGL, which lacks what the heatmaps need.
 fn drawing() -> egui_wgpu::WgpuConfiguration {

@@ -102,6 +102,59 @@ fn a_bank_is_described_exported_and_searched() {
 }
 
 #[test]
+fn a_bank_of_both_splits_is_searched_in_one_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("both");
+    let made =
+        ["embed", "--data", "demo", "--split", "all", "--patch", "16", "--stride", "24", "--limit", "10"];
+    let made = json(&[&made[..], &["--out", text(&out)]].concat());
+    assert_eq!((made["images"].as_u64(), made["patches"].as_u64()), (Some(10), Some(90)));
+    // Every fifth image is held out.
+    let images = |split: &[&str]| -> Vec<u64> {
+        let asked = ["knn", "--bank", text(&out), "--query", "1:0:24", "--space", "h", "--k", "60"];
+        let found = json(&[&asked[..], split].concat());
+        let mut images: Vec<u64> =
+            found["neighbours"].as_array().unwrap().iter().map(|n| n["image"].as_u64().unwrap()).collect();
+        images.sort_unstable();
+        images.dedup();
+        images
+    };
+    assert_eq!(images(&["--only-split", "test"]), [4, 9]);
+    assert_eq!(images(&["--only-split", "train"]), [0, 1, 2, 3, 5, 6, 7, 8]);
+    assert_eq!(images(&[]).len(), 10);
+    let asked = ["knn", "--bank", text(&out), "--query", "1:0:24", "--space", "h", "--k", "3"];
+    let error = failure(&[&asked[..], &["--only-split", "all"]].concat());
+    assert!(error.contains("expected train or test"), "{error}");
+}
+
+#[test]
+fn the_machine_is_measured_from_the_network_to_the_frame() {
+    let report = json(&["bench", "--quick"]);
+    let measures = report["measures"].as_array().unwrap();
+    let has = |start: &str, unit: &str| {
+        let found = measures.iter().find(|m| m["name"].as_str().unwrap().starts_with(start));
+        let found = found.unwrap_or_else(|| panic!("no measure of {start}"));
+        assert_eq!(found["unit"], unit, "{start}");
+        let [value, p50, p95] = ["value", "p50", "p95"].map(|key| found[key].as_f64().unwrap());
+        assert!(value > 0.0 && value == p50 && p95 >= p50 && found["n"].as_u64().unwrap() >= 5, "{found}");
+    };
+    for (start, unit) in [
+        ("forward", "patches/s"),
+        ("embedding", "patches/s"),
+        ("training step", "views/s"),
+        ("augmentation, quick-parts", "views/s"),
+        ("click to both maps, 39x39 known", "ms"),
+        ("exact search", "ms"),
+        ("interface work per frame, idle", "ms"),
+        ("interface work per frame, training shown", "ms"),
+        ("click to both maps in a frame, 39x39 known", "ms"),
+        ("pointer moved to its preview in a frame, 39x39 known", "ms"),
+    ] {
+        has(start, unit);
+    }
+}
+
+#[test]
 fn a_bank_resumes_and_refuses_another_model_or_other_data() {
     let folder = tempfile::tempdir().unwrap();
     let path = bank(folder.path());

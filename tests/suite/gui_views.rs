@@ -1,11 +1,13 @@
 use std::sync::Arc;
 
-use bagssl::engine::{Command, FigureKind, GalleryFilter, MapMode, Picture, Pictures};
+use bagssl::engine::{
+    Command, DataDescription, FigureKind, GalleryFilter, MapMode, Picture, Pictures, Split,
+};
 use bagssl::image::Image;
 use eframe::egui::{Key, Modifiers, accesskit::Role};
 use egui_kittest::kittest::Queryable;
 
-use super::gui::{GRID, SIDE, Window, config, gallery_view, patch, query_view};
+use super::gui::{GRID, SIDE, Window, config, data, gallery_view, patch, query_view};
 use super::gui_export::last_preview;
 
 /// Frames until settings that were touched have been sent.
@@ -111,6 +113,26 @@ fn what_a_gallery_leaves_out_is_chosen_in_words_and_stays_labelled() {
     });
     window.steps();
     assert!(window.shows("over 1,204 of 1,960 patches \u{b7} other images only"));
+}
+
+#[test]
+fn of_a_set_with_both_splits_one_can_be_left_out() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.click("Leave out: nothing");
+    assert!(!window.shows("all but the split"), "this set has one split");
+    window.press(Modifiers::NONE, Key::Escape);
+    window.line.update(|shown| {
+        shown.data = Some(Arc::new(DataDescription { split: Some(Split::All), ..data() }));
+    });
+    window.steps();
+    window.click("Leave out: nothing");
+    window.harness.get_by_role_and_label(Role::RadioButton, "test").click();
+    window.steps();
+    settle(&mut window);
+    let filter = GalleryFilter { split: Some(Split::Test), ..GalleryFilter::default() };
+    let sent = configured(&window).pop().expect("the filter is sent");
+    assert_eq!(sent, bagssl::engine::ExploreConfig { filter, ..config() });
+    assert!(window.shows("test split only"));
 }
 
 #[test]

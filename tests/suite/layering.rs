@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// Rooms by floor, as in the table of `src/lib.rs`.
 const FLOORS: [(u32, &[&str]); 7] = [
-    (0, &["patch", "image", "progress", "colormap", "stats", "files", "words"]),
+    (0, &["patch", "image", "progress", "colormap", "stats", "files", "words", "threads"]),
     (1, &["device", "dataset", "augment", "kernel"]),
     (2, &["model", "objective", "bank"]),
     (3, &["train", "embed", "search"]),

@@ -33,6 +33,7 @@ use super::training::Training;
 use crate::device::OpenDevice;
 use crate::embed::Embedder;
 use crate::search::Processor;
+use crate::threads;
 use exploring::CurrentQuery;
 use export::FigureDesk;
 use opening::OpenData;
@@ -51,6 +52,7 @@ pub fn start(device: OpenDevice, wake: impl Fn() + Send + Sync + 'static) -> any
     let placing = Placing::new(line.clone(), processor.clone(), device.memory.images())?;
     let figures = FigureDesk::new(FigureWorker::start(line.clone())?);
     let work = move || {
+        threads::lead();
         let description = DeviceDescription {
             kind: if device.is_gpu { "GPU" } else { "CPU" },
             name: device.name.clone(),

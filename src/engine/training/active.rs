@@ -11,6 +11,9 @@ use super::state::{Phase, TrainingView};
 use crate::dataset::Part;
 use crate::engine::session::{News, Session};
 
+/// A step that takes more than so many times the quickest counts as that.
+const LONGEST_STEP: u32 = 10;
+
 /// A run that is going on or paused.
 pub struct Active {
     pub path: PathBuf,
@@ -23,6 +26,8 @@ pub struct Active {
     pub checkpoint: u64,
     /// Time in training steps.
     pub trained: Duration,
+    /// That of the quickest.
+    quickest: Duration,
     /// Time in other work of the thread since the run began.
     pub other: Duration,
     /// What nobody was told yet.
@@ -50,6 +55,7 @@ impl Active {
             is_ending: false,
             rate,
             trained: Duration::ZERO,
+            quickest: Duration::MAX,
             other: Duration::ZERO,
             warnings: vec![],
         }
@@ -78,7 +84,7 @@ impl Active {
         let before = self.session.trainer().state().step;
         let clock = Instant::now();
         let news = self.session.advance()?;
-        self.trained += clock.elapsed();
+        self.note_trained(clock.elapsed());
         if self.session.trainer().state().step > before {
             self.rate.tick(Instant::now());
         }
@@ -90,6 +96,13 @@ impl Active {
             }
         }
         Ok(if self.session.is_finished() && !self.is_ending { Done::All } else { Done::Some })
+    }
+
+    /// Counts the time of a step, but not what the process slept in it, stopped by a user: other work is given
+    /// a share of the time in training.
+    fn note_trained(&mut self, took: Duration) {
+        self.quickest = self.quickest.min(took);
+        self.trained += took.min(LONGEST_STEP * self.quickest);
     }
 
     /// Everything that changes all the time.

@@ -26,16 +26,16 @@ const GPU_PERIOD: Duration = Duration::from_millis(33);
 const CPU_PERIOD: Duration = Duration::from_millis(500);
 /// A frame may take one part in this of the time between two frames that news ask for, so that
 /// drawing yields; frames that the user asks for are drawn at once and show the same news.
-const FRAME_SHARE: f32 = 60.0;
-/// Where the processor draws, its other threads take this many times what the window's own takes
-/// (measured: 14 times, on two cores).
-const SOFTWARE_COST: f32 = 7.0;
+const FRAME_SHARE: f32 = 120.0;
+/// Where the processor draws, its other threads take this many times what the window's own takes, all cores
+/// together (measured: 28 times, on two cores).
+const SOFTWARE_COST: f32 = 30.0;
 /// Longest time between two frames that news ask for, seconds.
 const LONGEST_PERIOD: f32 = 6.0;
 /// Time for other batch work, such as extraction for the galleries, to that of training: while
 /// Explore is open, and while nobody sees what it is for.
 const OTHER_SHARE: f64 = 0.2;
-const OTHER_SHARE_UNSEEN: f64 = 0.01;
+const OTHER_SHARE_UNSEEN: f64 = 0.005;
 /// Lines of metrics that a run writes at most, about.
 const LINES: u64 = 2000;
 /// How often the memory of the process is looked at.

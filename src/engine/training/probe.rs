@@ -20,7 +20,7 @@ use crate::patch::{PatchGrid, PatchRef};
 use crate::search::Relation;
 
 /// Part of the training time that pinned patches may take; drawing them takes the rest of 5 %.
-const SHARE: f64 = 0.03;
+const SHARE: f64 = 0.01;
 /// Patches that are embedded between two training steps, at least.
 const PIECE: usize = 32;
 /// Images whose patches are the neighbours to choose from, and patches of each.

@@ -1,7 +1,10 @@
 //! The settings of the heatmaps and of the galleries, each with its unit.
 
 use eframe::egui::containers::menu::{MenuButton, MenuConfig};
-use eframe::egui::{Checkbox, ComboBox, DragValue, PopupCloseBehavior, Response, ScrollArea, Slider, Ui};
+use eframe::egui::{
+    Checkbox, ComboBox, DragValue, PopupCloseBehavior, Response, ScrollArea, Slider, TextStyle, Ui,
+    WidgetText,
+};
 
 use crate::colormap::Colormap;
 use crate::engine::{ExploreConfig, GalleryFilter, MapMode, Split};
@@ -80,7 +83,7 @@ pub fn looks_ui(ui: &mut Ui, desk: &mut Desk) {
     if desk.settings.mode != MapMode::Pictures {
         contour_ui(ui, desk);
     }
-    let label = ui.label("Overlay");
+    let label = name_ui(ui, "Overlay", ui.spacing().slider_width + 56.0);
     ui.add(Slider::new(&mut desk.settings.opacity, 0..=100).suffix(" %").step_by(5.0))
         .labelled_by(label.id)
         .on_hover_text("Opacity of the heatmaps over the image ([ and ]). Colours match the bar at 100 %.");
@@ -125,6 +128,15 @@ fn config_ui(ui: &mut Ui, desk: &mut Desk, edit: impl FnOnce(&mut Ui, &mut Explo
     }
 }
 
+/// The name of a control of about `width` points that follows; both go to the next row if they do not fit this one.
+fn name_ui(ui: &mut Ui, name: &str, width: f32) -> Response {
+    let galley = WidgetText::from(name).into_galley(ui, None, f32::INFINITY, TextStyle::Body);
+    if ui.available_size_before_wrap().x < galley.size().x + ui.spacing().item_spacing.x + width {
+        ui.end_row();
+    }
+    ui.label(name)
+}
+
 fn number_ui<N: eframe::emath::Numeric>(
     ui: &mut Ui,
     name: &str,
@@ -132,7 +144,7 @@ fn number_ui<N: eframe::emath::Numeric>(
     range: std::ops::RangeInclusive<N>,
     unit: &str,
 ) -> Response {
-    let label = ui.label(name);
+    let label = name_ui(ui, name, 56.0);
     let plain = |number: f64, _| thousands(number.round() as usize);
     let parse = |text: &str| text.replace([',', ' '], "").trim_end_matches("px").parse().ok();
     let speed = if range.end().to_f64() > 1000.0 { 25.0 } else { 0.1 };
@@ -177,7 +189,7 @@ pub fn spaces_ui(ui: &mut Ui, desk: &mut Desk) {
 }
 
 fn mode_ui(ui: &mut Ui, desk: &mut Desk) {
-    ui.label("View");
+    name_ui(ui, "View", 100.0);
     let mode = desk.settings.mode;
     let name = MODES.iter().find(|(other, ..)| *other == mode).map_or("", |(_, name, _)| name);
     let combo = ComboBox::from_id_salt("view").width(84.0).selected_text(name).show_ui(ui, |ui| {
@@ -193,7 +205,7 @@ fn mode_ui(ui: &mut Ui, desk: &mut Desk) {
 /// The end of the symmetric scale of differences.
 fn difference_ui(ui: &mut Ui, desk: &mut Desk) {
     let text = |end: f32| format!("\u{00b1}{end}");
-    ui.label("Range");
+    name_ui(ui, "Range", 84.0);
     let combo =
         ComboBox::from_id_salt("difference").width(64.0).selected_text(text(desk.settings.difference));
     let combo = combo.show_ui(ui, |ui| {
@@ -269,7 +281,7 @@ fn colormap_ui(ui: &mut Ui, desk: &mut Desk) {
 
 fn range_ui(ui: &mut Ui, desk: &mut Desk) {
     let text = |[lo, hi]: [f32; 2]| format!("{lo} to {hi}").replace('-', "\u{2212}");
-    ui.label("Range");
+    name_ui(ui, "Range", 100.0);
     let combo = ComboBox::from_id_salt("range").width(64.0).selected_text(text(desk.settings.range));
     let combo = combo.show_ui(ui, |ui| {
         for range in RANGES {

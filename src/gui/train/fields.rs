@@ -103,7 +103,7 @@ pub fn fields_ui(ui: &mut Ui, editor: &mut ConfigEditor) {
         for key in keys(editor, "") {
             let is_section = matches!(editor.value(&key), Some(Value::Table(_))) || key == "views";
             if !is_section {
-                leaf_ui(ui, editor, &key, &key);
+                value_ui(ui, editor, &key, 0);
             }
         }
     });
