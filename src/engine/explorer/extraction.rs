@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::Explorer;
 use crate::embed::BATCH;
 use crate::engine::growing::Growing;
+use crate::engine::state::Snapshot;
 
 /// How often the galleries follow a bank that grows.
 const GALLERY_PERIOD: Duration = Duration::from_millis(700);
@@ -62,7 +63,8 @@ impl Explorer {
         growing.advance(embedder)?;
         let finished = growing.extraction.is_finished();
         self.publish_extraction();
-        let due = self.gallery_asked.elapsed() >= GALLERY_PERIOD && self.searcher.is_idle();
+        let is_seen = !self.training.hides_others();
+        let due = is_seen && self.gallery_asked.elapsed() >= GALLERY_PERIOD && self.searcher.is_idle();
         if !self.gallery_final && (finished || due) {
             self.ask_gallery();
         }
@@ -91,6 +93,7 @@ impl Explorer {
 
     pub(super) fn publish_extraction(&self) {
         let extraction = self.growing.as_ref().map(Growing::shown);
-        self.line.update(|shown| shown.extraction = extraction);
+        let change = |shown: &mut Snapshot| shown.extraction = extraction;
+        if self.training.hides_others() { self.line.update_quietly(change) } else { self.line.update(change) }
     }
 }

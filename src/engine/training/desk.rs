@@ -31,11 +31,11 @@ const FRAME_SHARE: f32 = 120.0;
 /// together (measured: 28 times, on two cores).
 const SOFTWARE_COST: f32 = 30.0;
 /// Longest time between two frames that news ask for, seconds.
-const LONGEST_PERIOD: f32 = 6.0;
+const LONGEST_PERIOD: f32 = 8.0;
 /// Time for other batch work, such as extraction for the galleries, to that of training: while
 /// Explore is open, and while nobody sees what it is for.
 const OTHER_SHARE: f64 = 0.2;
-const OTHER_SHARE_UNSEEN: f64 = 0.005;
+const OTHER_SHARE_UNSEEN: f64 = 0.002;
 /// Lines of metrics that a run writes at most, about.
 const LINES: u64 = 2000;
 /// How often the memory of the process is looked at.
@@ -81,6 +81,11 @@ impl Training {
         let running = self.active.as_ref().filter(|active| !active.is_paused);
         let share = if self.drawing.shows_pins { OTHER_SHARE_UNSEEN } else { OTHER_SHARE };
         running.is_none_or(|active| active.other <= active.trained.mul_f64(share))
+    }
+
+    /// Whether a run goes on and is looked at, so that news of anything else are to cost no frame.
+    pub fn hides_others(&self) -> bool {
+        self.drawing.shows_pins && self.active.as_ref().is_some_and(|active| !active.is_paused)
     }
 
     /// Other work took that long.

@@ -133,6 +133,8 @@ fn name_ui(ui: &mut Ui, name: &str, width: f32) -> Response {
     let galley = WidgetText::from(name).into_galley(ui, None, f32::INFINITY, TextStyle::Body);
     if ui.available_size_before_wrap().x < galley.size().x + ui.spacing().item_spacing.x + width {
         ui.end_row();
+        // The name is centred in a row as high as the control.
+        ui.set_row_height(ui.spacing().interact_size.y);
     }
     ui.label(name)
 }
