@@ -22,7 +22,7 @@ impl Window {
     fn train(size: [f32; 2]) -> Self {
         let mut window = Self::open(size, "demo", vec![]);
         window.click("Train");
-        window.until("the data set is open", |window| window.shows("14 epochs \u{b7} 896 steps"));
+        window.until("the data set is open", |window| window.shows("30 epochs \u{b7} 1,920 steps"));
         window
     }
 

@@ -3,11 +3,13 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bagssl::augment::Crop;
 use bagssl::dataset::{self, Dataset, Split, parts::Parts};
 use bagssl::device::DeviceChoice;
 use bagssl::engine::jobs::Job;
 use bagssl::engine::jobs::train::{Start, TrainRequest, train};
 use bagssl::model::weights;
+use bagssl::objective::{Objective, VicReg};
 use bagssl::progress::{CancelToken, Cancelled, Progress};
 use bagssl::train::optimizer::Rule;
 use bagssl::train::{Metrics, NoticeKind, RunFolder, TrainConfig, Trainer, recipes};
@@ -15,10 +17,12 @@ use burn::tensor::Device;
 
 use crate::support::text;
 
-/// A run of 6 steps of a very narrow network.
+/// A run of 6 steps of a very narrow network, on patches of 32 x 32 whose colours change a little.
 pub fn tiny() -> TrainConfig {
-    let mut config = recipes::find("quick-parts").unwrap().config;
+    let mut config = recipes::find("quick-cifar10-multipatch16").unwrap().config;
+    config.objective = Objective::VicReg(VicReg { covariance: 5.0, ..VicReg::default() });
     config.views.truncate(2);
+    config.views.iter_mut().for_each(|view| view.crop = Crop::Fixed { size: 32 });
     let changes = [
         "images=24",
         "batch=8",
