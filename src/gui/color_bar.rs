@@ -38,7 +38,9 @@ pub fn ui(ui: &mut Ui, rect: Rect, desk: &Desk) {
         ui.painter().text(pos2(bar.right() + 6.0, y), Align2::LEFT_CENTER, label, font.clone(), text_color);
     }
     label_ui(ui, rect, scale.label, font, text_color);
-    for (space, value) in desk.hover.iter().flat_map(|hover| &hover.values) {
+    for (space, value) in
+        desk.hover.iter().filter(|_| !desk.maps.is_preview()).flat_map(|hover| &hover.values)
+    {
         if let Some(value) = value {
             pointer_ui(ui, bar, height_of(value.clamp(lo, hi)), space);
         }

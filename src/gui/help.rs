@@ -10,7 +10,7 @@ use super::theme::{STEP, overlay_frame};
 /// Draws the list of keys. Returns whether it is to be closed.
 pub fn keys_ui(ctx: &Context) -> bool {
     let modal = Modal::new(Id::unique("keys")).frame(overlay_frame(ctx)).show(ctx, |ui| {
-        ui.set_width(720.0);
+        ui.set_width((ctx.content_rect().width() - 96.0).min(960.0));
         ui.label(RichText::new("Keys").strong());
         ui.add_space(STEP);
         let height = (ctx.content_rect().height() - 140.0).max(120.0);

@@ -125,6 +125,10 @@ fn a_bank_of_both_splits_is_searched_in_one_of_them() {
     let asked = ["knn", "--bank", text(&out), "--query", "1:0:24", "--space", "h", "--k", "3"];
     let error = failure(&[&asked[..], &["--only-split", "all"]].concat());
     assert!(error.contains("expected train or test"), "{error}");
+    let bank = bank(folder.path());
+    let error =
+        failure(&["knn", "--bank", &bank, "--query", "1:0:24", "--space", "h", "--only-split", "train"]);
+    assert!(error.contains("holds test"), "{error}");
 }
 
 #[test]

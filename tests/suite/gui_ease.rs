@@ -37,6 +37,17 @@ fn paste(window: &mut Window, text: &str) {
 }
 
 #[test]
+fn a_dialog_closes_the_tooltip_of_what_it_covers() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    let tooltip = "Shows the patch under the pointer as if it were the query";
+    window.harness.get_by_role_and_label(Role::CheckBox, "Preview").hover();
+    window.harness.run_steps(80);
+    assert!(window.shows(tooltip));
+    window.press(Modifiers::COMMAND, Key::O);
+    assert!(window.shows("Browse for a folder...") && !window.shows(tooltip));
+}
+
+#[test]
 fn three_steps_are_shown_at_first_dismissed_and_called_back() {
     let mut window = Window::first_start(SIZE);
     for step in ["Step 1: Click the image", "Step 2: Compare z and h below", "Step 3: Click a neighbour"] {

@@ -240,23 +240,33 @@ fn names(spaces: &[PatchSpace]) -> Vec<String> {
     spaces.iter().map(PatchSpace::to_string).collect()
 }
 
-/// A patch worth seeing where the data set knows its parts: the one with most of a wheel among the first
-/// images.
+/// A patch worth seeing where the data set knows its parts: one with a piece of a wheel and the most parts beside
+/// it, among the first images.
 fn wheel(data: &dyn Dataset, grid: PatchGrid) -> Option<PatchRef> {
-    let mut best: Option<(usize, PatchRef)> = None;
+    let mut best: Option<((usize, usize), PatchRef)> = None;
     for index in 0..EXAMPLES.min(data.len()) {
         let map = data.parts(index)?;
         let wheel = map.names.iter().position(|name| *name == "wheel")?;
         let (rows, cols) = grid.shape(map.height, map.width);
         for cell in 0..rows * cols {
             let (y, x) = grid.corner(cell, cols);
-            let pixels =
-                (y..y + grid.patch).flat_map(|y| (x..x + grid.patch).map(move |x| y * map.width + x));
-            let count = pixels.filter(|&pixel| usize::from(map.index[pixel as usize]) == wheel).count();
-            if count > best.map_or(0, |(most, _)| most) {
-                best = Some((count, PatchRef { image: index as u32, y, x, size: grid.patch }));
+            let mut counts = vec![0; map.names.len()];
+            for y in y..y + grid.patch {
+                let row = (y * map.width + x) as usize..(y * map.width + x + grid.patch) as usize;
+                map.index[row].iter().for_each(|part| counts[usize::from(*part)] += 1);
+            }
+            let area = (grid.patch * grid.patch) as usize;
+            let parts =
+                counts.iter().skip(map.backgrounds).filter(|count| **count * SMALL_PART >= area).count();
+            let score = (parts, counts[wheel]);
+            if counts[wheel] * SMALL_PIECE >= area && best.is_none_or(|(most, _)| score > most) {
+                best = Some((score, PatchRef { image: index as u32, y, x, size: grid.patch }));
             }
         }
     }
     best.map(|(_, patch)| patch)
 }
+
+/// A part counts where it covers one in so many pixels of a patch, a piece of a wheel one in so many.
+const SMALL_PART: usize = 25;
+const SMALL_PIECE: usize = 6;

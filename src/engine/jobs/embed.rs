@@ -83,6 +83,7 @@ pub fn embed(
     let (mut writer, resumed_images) = BankWriter::create_or_resume(&request.out, &plan.spec, &plan.images)?;
     let source = serde_json::to_vec_pretty(&request.source.absolute())?;
     files::write_bytes_atomic(&request.out.join(SOURCE_FILE), &source)?;
+    let left_out = data.skipped().to_vec();
     let mut extraction = Extraction::start(plan, data, resumed_images)?;
     while !extraction.is_finished() {
         if let Err(cancelled) = job.cancel.check() {
@@ -101,7 +102,7 @@ pub fn embed(
         spaces: bank.spaces().map(String::from).collect(),
         bytes,
         patches_per_second: extraction.patches_per_second(),
-        skipped: all_skipped(&bank)?,
+        skipped: [left_out, all_skipped(&bank)?].concat(),
         device: device.name,
     })
 }

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use anyhow::bail;
 use serde::Serialize;
 
 use crate::bank::Bank;
+use crate::dataset::Split;
 use crate::engine::selection::{GalleryFilter, NamedFilter, nearest};
 use crate::patch::PatchRef;
 use crate::search::{Hit, Kin, Processor, Relation};
@@ -67,6 +69,14 @@ pub fn search(bank: &Bank, request: &SearchRequest, space: &str) -> anyhow::Resu
     let (image, y, x) = request.query;
     let row = bank.row_of(image, y, x)?;
     let filter = &request.filter.resolve(&bank.spec().classes)?;
+    let of_bank = bank.spec().data.split;
+    if let Some(split) = filter.split.filter(|split| of_bank != Some(Split::All) && of_bank != Some(*split)) {
+        let holds = of_bank.map_or("images of no split", Split::name);
+        bail!(
+            "nothing of the {} split is in the bank, which holds {holds}; `embed --split all` takes both",
+            split.name()
+        );
+    }
     let mut vector = vec![0.0; bank.width(space)?];
     bank.row_f32(space, row, &mut vector)?;
     near(bank, space, &vector, &Wanted { patch: bank.patch_ref(row), own: Some(row), k: request.k, filter })

@@ -21,6 +21,8 @@ use crate::search::Relation;
 
 /// Part of the training time that pinned patches may take; drawing them takes the rest of 5 %.
 const SHARE: f64 = 0.01;
+/// Time that they may take besides, so that the first minutes, when most changes, are seen.
+const HEAD_START: Duration = Duration::from_secs(3);
 /// Patches that are embedded between two training steps, at least.
 const PIECE: usize = 32;
 /// Images whose patches are the neighbours to choose from, and patches of each.
@@ -133,7 +135,7 @@ impl Probe {
     /// One piece of the pass, if its time has come after `trained` of training. `embedder` gives
     /// the model as it is now. Returns whether there is something new to see.
     pub fn advance(&mut self, step: u64, trained: Duration, embedder: impl FnOnce() -> Embedder) -> bool {
-        let budget = trained.mul_f64(SHARE);
+        let budget = trained.mul_f64(SHARE) + HEAD_START;
         if self.pins.is_empty() || self.bank.is_none() || self.spent + self.piece / 2 > budget {
             return false;
         }

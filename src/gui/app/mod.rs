@@ -6,10 +6,12 @@ mod layout;
 mod links;
 mod run;
 
+use std::sync::Arc;
+
 use eframe::egui::{Context, Ui};
 
 use crate::engine::training::DataSource;
-use crate::engine::{Command, EngineHandle, MapMode};
+use crate::engine::{Command, EngineHandle, MapMode, Snapshot};
 
 use super::export::ExportDialog;
 use super::files::FileWorker;
@@ -34,7 +36,7 @@ use super::views::ExploreView;
 use super::views::compare::ComparePanel;
 use super::views::instance::InstancePanel;
 use super::views::microscope::MicroscopePanel;
-use super::{GuiOptions, actions, heatmap_paint, theme, undo};
+use super::{GuiOptions, SOON, actions, heatmap_paint, theme, undo};
 
 /// The window.
 pub struct App {
@@ -53,6 +55,10 @@ pub struct App {
     files: FileWorker,
     overlay: Overlay,
     undo: Undo,
+    /// Whether something lay over the window in the last frame.
+    was_covered: bool,
+    /// The snapshot of the last frame, to tell whether there is news.
+    last: Arc<Snapshot>,
     /// A link whose data set is being opened.
     restoring: Option<Box<Link>>,
 }
@@ -138,6 +144,8 @@ impl App {
             notices: Notices::default(),
             files,
             overlay: Overlay::None,
+            was_covered: false,
+            last: Arc::default(),
             undo: Undo::default(),
             restoring: Some(Box::new(link)),
         }
@@ -155,6 +163,7 @@ impl App {
     /// `drawing_secs`: what the last frame took.
     pub(super) fn prepare(&mut self, ctx: &Context, drawing_secs: f32) {
         self.take_events(ctx);
+        self.settle(ctx);
         self.train.tell_drawing(&self.desk, self.desk.tab == Tab::Train, drawing_secs);
         self.closing.logic(ctx, &self.desk);
         self.take_files(ctx);
@@ -166,6 +175,28 @@ impl App {
         if let Some(secs) = self.desk.session.send_config_when_settled(now, pressed) {
             ctx.request_repaint_after_secs(secs as f32);
         }
+    }
+
+    /// Asks for a second frame after news, in which what changed its size finds its place; but for a run that is
+    /// watched, from which every frame takes.
+    fn settle(&mut self, ctx: &Context) {
+        let now = self.desk.session.snapshot();
+        let is_news = !Arc::ptr_eq(now, &self.last);
+        self.last = now.clone();
+        if is_news && (self.desk.tab != Tab::Train || !matches!(self.overlay, Overlay::None)) {
+            ctx.request_repaint_after(SOON);
+        }
+    }
+
+    /// Whether something has just come to lie over the window: this pass then goes without what is below, which
+    /// closes its tooltips, and is followed by another before anything is seen.
+    fn covers_now(&mut self, ctx: &Context) -> bool {
+        let is_covered = !matches!(self.overlay, Overlay::None);
+        let was_covered = std::mem::replace(&mut self.was_covered, is_covered);
+        if is_covered && !was_covered {
+            ctx.request_discard("tooltips of what is covered");
+        }
+        is_covered && !was_covered && ctx.will_discard()
     }
 
     /// Draws everything and carries out what was asked for.
@@ -184,7 +215,9 @@ impl App {
         self.microscope.sync(&self.desk);
         self.compare.sync(&self.desk);
         self.instance.sync(&mut self.desk);
-        self.panels_ui(ui);
+        if !self.covers_now(&ctx) {
+            self.panels_ui(ui);
+        }
         self.overlay_ui(&ctx);
         self.closing.ui(&ctx);
         layout::drop_hint_ui(&ctx);

@@ -51,19 +51,20 @@ impl Ready {
         Arc::ptr_eq(&self.source, source) && self.scale == *scale && self.look == look
     }
 
-    /// The value nearest to `x` (as drawn), smoothed and without the logarithm; the last without `x`.
+    /// The value nearest to `x` (as drawn), as it was measured: neither smoothed nor its logarithm; the last
+    /// without `x`.
     pub fn value_at(&self, x: Option<f64>) -> Option<f64> {
         let place = match x {
-            None => self.smooth.len().checked_sub(1)?,
+            None => self.raw.len().checked_sub(1)?,
             Some(x) => {
-                let after = self.smooth.partition_point(|point| point[0] < x);
+                let after = self.raw.partition_point(|point| point[0] < x);
                 let before = after.saturating_sub(1);
                 let distance =
-                    |place: usize| self.smooth.get(place).map_or(f64::INFINITY, |point| (point[0] - x).abs());
+                    |place: usize| self.raw.get(place).map_or(f64::INFINITY, |point| (point[0] - x).abs());
                 if distance(before) <= distance(after) { before } else { after }
             }
         };
-        let y = self.smooth.get(place)?[1];
+        let y = self.raw.get(place)?[1];
         Some(if self.look.log_y { 10f64.powf(y) } else { y })
     }
 }
