@@ -38,7 +38,7 @@ fn quick_recipes() -> Vec<Recipe> {
         regime: "fixed-size 20x20 patches, 8 views".into(),
         data: "demo",
         purpose: "makes the built-in demo model".into(),
-        cost: "a million views, about twenty minutes on 2 cores".into(),
+        cost: "a million views, six to twenty minutes on 2 cores".into(),
         config: TrainConfig {
             checkpoint_every: 128,
             epochs: 30,
@@ -59,7 +59,7 @@ fn quick_recipes() -> Vec<Recipe> {
         regime: "fixed-size 14x14 patches, 2 views".into(),
         data: "cifar10",
         purpose: "a first look at the method on real images".into(),
-        cost: "20,000 views an epoch with --set images=10000, about ten seconds on 2 cores".into(),
+        cost: "20,000 views an epoch with --set images=10000, four to ten seconds on 2 cores".into(),
         config: TrainConfig { objective, ..quick(2, 256, 64, patch(14)) },
     }));
     recipes.push(Recipe {

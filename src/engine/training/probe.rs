@@ -22,9 +22,9 @@ use crate::search::Relation;
 /// Part of the training time that pinned patches may take; drawing them takes the rest of 5 %.
 const SHARE: f64 = 0.01;
 /// Time that they may take besides, so that the first minutes, when most changes, are seen.
-const HEAD_START: Duration = Duration::from_secs(3);
+const HEAD_START: Duration = Duration::from_secs(1);
 /// Patches that are embedded between two training steps, at least.
-const PIECE: usize = 32;
+const PIECE: usize = 128;
 /// Images whose patches are the neighbours to choose from, and patches of each.
 const BANK_IMAGES: usize = 128;
 const PATCHES_PER_IMAGE: usize = 4;

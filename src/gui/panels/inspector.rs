@@ -141,7 +141,7 @@ fn separator(ui: &mut Ui) {
 
 /// Always takes the same room, so that nothing below it jumps.
 fn pointer_ui(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot) {
-    heading(ui, "Under the pointer, to the query");
+    heading(ui, "Pointer to query");
     let hover = desk.hover.as_ref();
     let place = hover.map(|hover| format!("({}, {})", hover.pixel.0, hover.pixel.1));
     let has_parts = snapshot.view.as_ref().is_some_and(|view| view.parts.is_some());
