@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use bagssl::engine::{Command, Heatmap, MicroscopeLevel, MicroscopeView, RestOfImage};
+use bagssl::engine::{
+    Command, Heatmap, MicroscopeLevel, MicroscopeView, QuerySpec, QueryView, RestOfImage, Sign,
+};
 use bagssl::patch::PatchGrid;
 use eframe::egui::{Key, Modifiers, accesskit::Role, pos2, vec2};
 use egui_kittest::kittest::Queryable;
@@ -114,4 +116,17 @@ fn the_microscope_is_not_cut_at_the_sizes_that_the_window_promises() {
         let chart = window.harness.get_by_label_contains("30 px: z +0.90");
         assert!(screen.contains_rect(chart.rect()), "{:?}", chart.rect());
     }
+}
+
+#[test]
+fn of_a_query_of_several_parts_it_says_which_place_it_shows() {
+    let mut window = with_microscope([1280.0, 800.0]);
+    assert!(!window.shows("one place:"));
+    let query = QuerySpec::one(patch(3, 8, 8)).with(Sign::Minus, patch(3, 20, 20));
+    window.line.update(|shown| {
+        let view = QueryView { query, ..(**shown.query.as_ref().unwrap()).clone() };
+        shown.query = Some(Arc::new(view));
+    });
+    window.steps();
+    assert!(window.shows("one place: the first of the query's 2 parts on this image"));
 }

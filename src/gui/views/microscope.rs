@@ -356,6 +356,11 @@ impl SizesField {
         if let Some(problem) = self.problem.as_ref().or(left_out.as_ref()) {
             ui.colored_label(ui.visuals().warn_fg_color, problem);
         }
+        let parts = desk.session.query().map_or(0, |query| query.parts.len());
+        if parts > 1 {
+            let text = format!("one place: the first of the query's {parts} parts on this image");
+            ui.colored_label(ui.visuals().warn_fg_color, text);
+        }
     }
 }
 
