@@ -38,13 +38,13 @@ pub fn measure(choice: DeviceChoice, count: usize, cancel: &CancelToken) -> anyh
     let frames = 20 * count;
     let config = stage.app.desk.session.config().context("nothing to explore")?;
 
-    let secs = stage.sweep(&points, frames)?;
+    let secs = stage.sweep(&points, frames);
     measures.extend(times("interface work per frame, patches being embedded", &secs)?);
     cancel.check()?;
 
     stage.app.desk.session.send(Command::PauseExtraction(true));
     stage.know_the_map(ExploreConfig { grid: GRID, ..config })?;
-    measures.extend(times("interface work per frame, idle", &stage.sweep(&points, frames)?)?);
+    measures.extend(times("interface work per frame, idle", &stage.sweep(&points, frames))?);
     cancel.check()?;
     let title = |what: &str, shape: (usize, usize)| format!("{what}, {}x{} known patches", shape.0, shape.1);
     let shape = stage.map_shape()?;
@@ -57,10 +57,10 @@ pub fn measure(choice: DeviceChoice, count: usize, cancel: &CancelToken) -> anyh
 
     let run = tempfile::tempdir().context("no folder for a run")?;
     stage.train(run.path())?;
-    measures.extend(times("interface work per frame, training shown", &stage.sweep(&points, frames)?)?);
+    measures.extend(times("interface work per frame, training shown", &stage.sweep(&points, frames))?);
     stage.app.desk.tab = Tab::Explore;
     measures
-        .extend(times("interface work per frame, exploring while training", &stage.sweep(&points, frames)?)?);
+        .extend(times("interface work per frame, exploring while training", &stage.sweep(&points, frames))?);
     stage.stop_training()?;
     Ok(measures)
 }
@@ -149,7 +149,7 @@ impl Stage {
     }
 
     /// The pointer goes over `points`, a frame each, at a display's pace; what each frame took, seconds.
-    fn sweep(&mut self, points: &[Pos2], frames: usize) -> anyhow::Result<Vec<f64>> {
+    fn sweep(&mut self, points: &[Pos2], frames: usize) -> Vec<f64> {
         let mut secs = vec![];
         for at in 0..frames {
             let clock = Instant::now();
@@ -157,7 +157,7 @@ impl Stage {
             let rest = FRAME_SECS - clock.elapsed().as_secs_f64();
             std::thread::sleep(Duration::from_secs_f64(rest.max(0.0)));
         }
-        Ok(secs)
+        secs
     }
 
     /// Changes the grid and waits until every position of the map is known.

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bagssl::device::{DeviceChoice, MemoryBudget};
+use bagssl::device::{DeviceChoice, MemoryBudget, OpenDevice};
 use bagssl::engine::{
     self, Command, EngineHandle, Event, ExploreConfig, FigureCommand, FigureContent, FigureEvent, FigureKind,
     FigureRequest, GalleryFilter, MapMode, QuerySpec, Sign, Snapshot, Source, Split, Style, open_device,
@@ -18,12 +18,16 @@ pub struct Started {
 
 impl Started {
     pub fn new() -> Self {
+        Self::on(open_device(DeviceChoice::Cpu).unwrap(), small())
+    }
+
+    /// On another device, with other settings.
+    pub fn on(device: OpenDevice, config: ExploreConfig) -> Self {
         let (ring, bell) = bounded(1);
-        let device = open_device(DeviceChoice::Cpu).unwrap();
         let engine = engine::start(device, move || _ = ring.try_send(())).unwrap();
         engine.send(Command::OpenModel { spec: "demo".into() });
         engine.send(Command::OpenData { spec: "demo".into(), split: Some(Split::Test) });
-        engine.send(Command::Configure { id: 0, config: small() });
+        engine.send(Command::Configure { id: 0, config });
         Self { engine, bell }
     }
 
@@ -42,7 +46,7 @@ impl Started {
 }
 
 /// Few patches, so that the test is quick.
-fn small() -> ExploreConfig {
+pub fn small() -> ExploreConfig {
     ExploreConfig {
         grid: PatchGrid { patch: 16, stride: 8 },
         gallery_stride: 16,

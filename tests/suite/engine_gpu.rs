@@ -5,37 +5,34 @@ use std::sync::Arc;
 
 use bagssl::device::{DeviceChoice, OpenDevice};
 use bagssl::engine::{
-    self, Command, CompareCommand, ExploreConfig, Gallery, GalleryFilter, Heatmap, QuerySpec, Snapshot,
-    Split, open_device,
+    Command, CompareCommand, ExploreConfig, Gallery, Heatmap, QuerySpec, Snapshot, open_device,
 };
 use bagssl::kernel::similarity::BOUND;
 use bagssl::patch::{PatchGrid, PatchRef};
-use crossbeam_channel::bounded;
 
-use super::engine::Started;
+use super::engine::{Started, small};
 
-/// Stride 1 and 40 images: more than the 1 MiB of vectors from which on a GPU is asked.
+/// Stride 1 and 64 images: more than the 1 MiB of vectors from which on a GPU is asked.
 fn dense() -> ExploreConfig {
     ExploreConfig {
         grid: PatchGrid { patch: 16, stride: 1 },
         gallery_stride: 8,
         gallery_images: 64,
         neighbours: 119,
-        spaces: vec!["z".into(), "h".into()],
-        filter: GalleryFilter::default(),
+        ..small()
     }
 }
 
 fn started(device: OpenDevice) -> Started {
-    let (ring, bell) = bounded(1);
-    let engine = engine::start(device, move || _ = ring.try_send(())).unwrap();
-    engine.send(Command::OpenModel { spec: "demo".into() });
-    engine.send(Command::OpenData { spec: "demo".into(), split: Some(Split::Test) });
-    engine.send(Command::Configure { id: 0, config: dense() });
-    engine.send(Command::Compare(CompareCommand::Show(true)));
-    engine.send(Command::Compare(CompareCommand::Images(64)));
-    engine.send(Command::Compare(CompareCommand::OpenOther { spec: "demo".into() }));
-    Started { engine, bell }
+    let started = Started::on(device, dense());
+    for command in [
+        CompareCommand::Show(true),
+        CompareCommand::Images(64),
+        CompareCommand::OpenOther { spec: "demo".into() },
+    ] {
+        started.engine.send(Command::Compare(command));
+    }
+    started
 }
 
 /// The CPU, with cosines on a GPU; `None` without an adapter.

@@ -7,12 +7,13 @@ use bagssl::objective::{Byol, Objective};
 use bagssl::train::{RunFolder, TrainConfig, Trainer, recipes};
 use burn::tensor::Device;
 
-fn data() -> Arc<dyn Dataset> {
+/// 32 scenes of 32 x 32.
+pub fn data() -> Arc<dyn Dataset> {
     dataset::limited(Arc::new(Parts::new(5, 64, 32, Split::Train).unwrap()), 32).unwrap()
 }
 
 /// A very narrow network, and every objective with a predictor to match.
-fn tiny(objective: Objective, changes: &[&str]) -> TrainConfig {
+pub fn tiny(objective: Objective, changes: &[&str]) -> TrainConfig {
     let mut config = recipes::find("quick-cifar10-multipatch16").unwrap().config;
     config.views.iter_mut().for_each(|view| view.crop = Crop::Fixed { size: 32 });
     config.views.truncate(if matches!(objective, Objective::MultiPatch(_)) { 4 } else { 2 });

@@ -1,6 +1,7 @@
 //! The real program in a real window on a virtual screen (Xvfb), worked by mouse and keyboard (xdotool): a patch
-//! is clicked, a neighbour is followed, a figure is exported through the palette, the window is closed. Its
-//! picture is compared with `tests/snapshots/window.png`; `UPDATE_SNAPSHOTS=1` renews that.
+//! is clicked, a neighbour is followed, a figure is exported through the palette, a link is copied and a picture
+//! pasted (xclip), the window is closed. Its picture is compared with `tests/snapshots/window.png`;
+//! `UPDATE_SNAPSHOTS=1` renews that.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -220,6 +221,35 @@ fn compare_with_reference(picture: &RgbImage) {
     }
 }
 
+/// What is copied reaches other programs, and a picture of theirs that is pasted becomes the query.
+fn use_clipboard(screen: &Screen) {
+    let xclip = |args: &[&str]| {
+        let mut command = Command::new("xclip");
+        command.env("DISPLAY", &screen.display).args(["-selection", "clipboard"]).args(args);
+        command
+    };
+    if xclip(&["-version"]).stderr(Stdio::null()).status().is_err() {
+        println!("clipboard skipped: xclip is not installed");
+        return;
+    }
+    screen.settled("the dialog has gone", |_| true);
+    screen.xdotool(&["key", "ctrl+l"]);
+    let before = screen.settled("it says what was copied", |_| true);
+    let copied = xclip(&["-o"]).output().unwrap().stdout;
+    let copied = String::from_utf8_lossy(&copied).into_owned();
+    assert!(copied.starts_with("bagssl:1?model=demo") && copied.contains("query="), "{copied:?}");
+
+    let picture = screen.path("outside.png");
+    RgbImage::from_fn(24, 24, |x, y| Rgb([10 * x as u8, 10 * y as u8, 90])).save(&picture).unwrap();
+    // It goes on beside this until the screen ends, as the owner of the clipboard.
+    let owner = xclip(&["-t", "image/png", "-i", text(&picture)]).stdout(Stdio::null()).status();
+    assert!(owner.unwrap().success());
+    screen.xdotool(&["key", "ctrl+v"]);
+    let pasted =
+        screen.settled("the pasted picture is the query", |now| has_changed("galleries", &before, now));
+    assert!(has_changed("inspector", &before, &pasted));
+}
+
 #[test]
 fn a_session_in_a_real_window() {
     let Some(mut screen) = Screen::start() else { return };
@@ -255,6 +285,8 @@ fn a_session_in_a_real_window() {
         assert!(Instant::now() < deadline, "the figure is not written");
         std::thread::sleep(Duration::from_millis(100));
     }
+
+    use_clipboard(&screen);
 
     screen.xdotool(&["key", "ctrl+q"]);
     let mut program = screen.program.take().expect("it was started");

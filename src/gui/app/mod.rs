@@ -73,6 +73,7 @@ enum Overlay {
     Keys,
     Palette(Palette),
 }
+
 impl App {
     /// Dresses the window and asks the engine for the model and the data that it opens with.
     pub fn new(cc: &eframe::CreationContext<'_>, engine: EngineHandle, options: GuiOptions) -> Self {
