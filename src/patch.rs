@@ -79,9 +79,9 @@ impl BoxRef {
 }
 
 impl fmt::Display for BoxRef {
-    /// "20 x 31 px at (9, 6)": width x height, column and row of the top-left pixel.
+    /// "20 x 31 px, y 6, x 9": width x height, row and column of the top-left pixel.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} x {} px at ({}, {})", self.width, self.height, self.x, self.y)
+        write!(f, "{} x {} px, y {}, x {}", self.width, self.height, self.y, self.x)
     }
 }
 
@@ -165,7 +165,7 @@ mod tests {
         let area = BoxRef { image: 3, y: 30, x: 2, height: 31, width: 20 };
         assert_eq!(area.within(40, 40), Some(BoxRef { y: 9, ..area }));
         assert_eq!(area.within(30, 40), None);
-        assert_eq!(area.to_string(), "20 x 31 px at (2, 30)");
+        assert_eq!(area.to_string(), "20 x 31 px, y 30, x 2");
         assert_eq!(area.patch(), None);
         let patch = PatchRef { image: 3, y: 8, x: 2, size: 14 };
         assert_eq!(BoxRef::from(patch).patch(), Some(patch));

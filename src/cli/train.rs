@@ -10,7 +10,7 @@ use super::commander::Commander;
 use super::output::{duration, show};
 use crate::engine::facts::*;
 use crate::engine::jobs;
-use crate::engine::jobs::train::{Start, TrainRequest};
+use crate::engine::jobs::train::{Start, TrainReport, TrainRequest};
 use crate::engine::session::News;
 
 #[derive(Args)]
@@ -72,15 +72,17 @@ impl Commander {
                 0 => String::new(),
                 count => format!("; {count} more could not be read"),
             };
-            format!(
-                "{}{unreadable}\nstep {}, epoch {:.2}, {} views/s on {}; {}",
-                report.data.words(),
-                report.step,
-                report.epoch,
-                report.views_per_second.map_or("0".into(), |rate| format!("{rate:.0}")),
-                report.device,
-                report.checkpoint.display()
-            )
+            let place = report.checkpoint.display();
+            let TrainReport { step, epoch, device, .. } = &report;
+            match report.views_per_second {
+                Some(rate) => format!(
+                    "{}{unreadable}\nstep {step}, epoch {epoch:.2}, {rate:.0} views/s on {device}; {place}",
+                    report.data.words()
+                ),
+                None => {
+                    format!("Nothing was left to do: the run ended at step {step}, epoch {epoch:.2}; {place}")
+                }
+            }
         })
     }
 

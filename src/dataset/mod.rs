@@ -13,6 +13,7 @@ pub mod parts;
 mod tiff;
 mod unpack;
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -138,9 +139,15 @@ pub fn open(spec: &str, split: Option<Split>) -> Result<Arc<dyn Dataset>> {
     let path = Path::new(spec);
     let meta = match std::fs::metadata(path) {
         Ok(meta) => meta,
-        Err(error) => bail!(
-            "data {spec:?}: {error}; expected `demo`, a folder with CIFAR binaries or pictures, or a picture file"
-        ),
+        Err(error) => {
+            let why = match error.kind() {
+                ErrorKind::NotFound => "there is no such file or folder".to_owned(),
+                _ => error.to_string(),
+            };
+            bail!(
+                "data {spec:?}: {why}; expected `demo`, a folder with CIFAR binaries or pictures, or a picture file"
+            )
+        }
     };
     if !meta.is_dir() {
         return Ok(Arc::new(folder::Folder::open_file(path, split)?));

@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, bounded};
 use rayon::prelude::*;
 
 use super::{BATCH, Embedder, PIXELS, PatchSource, pixels_width};
-use crate::bank::{BankSink, BankSpec, DataFacts, Dtype, ImageEntry, ModelFacts, SpaceSpec};
+use crate::bank::{BankSink, BankSpec, DataFacts, Dtype, ImageEntry, SpaceSpec};
 use crate::dataset::{Dataset, Skipped};
 use crate::image::Image;
 use crate::model::Space;
@@ -58,11 +58,7 @@ impl ExtractPlan {
         });
         let spec = BankSpec {
             program: concat!("bagssl ", env!("CARGO_PKG_VERSION")).into(),
-            model: ModelFacts {
-                name: embedder.name.clone(),
-                hash: embedder.hash.clone(),
-                arch: info.backbone.title(),
-            },
+            model: embedder.facts(),
             data: DataFacts::of(data)?,
             grid,
             input: info.input,

@@ -10,6 +10,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 
 use crate::augment::{CropBox, ResizePlan, central_tensor_values, image_tensor_values, patch_tensor_values};
+use crate::bank::ModelFacts;
 use crate::image::Image;
 use crate::model::store::Model;
 use crate::model::{Encoder, Mode, ModelInfo, Space};
@@ -69,6 +70,12 @@ impl Embedder {
     pub fn new(model: Model, device: &Device) -> Self {
         let Model { name, hash, info, encoder } = model;
         Self { name, hash, info, encoder: encoder.valid(), device: device.clone() }
+    }
+
+    /// What a bank or a figure keeps of the model.
+    pub fn facts(&self) -> ModelFacts {
+        let Self { name, hash, info, .. } = self;
+        ModelFacts { name: name.clone(), hash: hash.clone(), arch: info.backbone.title() }
     }
 
     /// Memory of the weights.

@@ -20,6 +20,7 @@ use crate::image::Image;
 use crate::patch::{PatchGrid, PatchRef};
 use crate::search::Relation;
 use crate::train::Metrics;
+use crate::words::thousands;
 
 use super::modes::MapMode;
 use super::selection::NamedFilter;
@@ -75,6 +76,18 @@ impl Style {
 pub struct Origin {
     pub model: ModelFacts,
     pub data: DataFacts,
+    /// The second model of a comparison.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beside: Option<BesideFacts>,
+}
+
+/// The second model of a comparison, and its step if it is a run's checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BesideFacts {
+    #[serde(flatten)]
+    pub model: ModelFacts,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<u64>,
 }
 
 /// Which patches could be neighbours.
@@ -88,24 +101,31 @@ pub struct SearchFacts {
 impl Origin {
     /// Of heatmaps of images of `data`.
     pub fn new(embedder: &Embedder, data: &dyn Dataset) -> anyhow::Result<Self> {
-        let model = ModelFacts {
-            name: embedder.name.clone(),
-            hash: embedder.hash.clone(),
-            arch: embedder.info.backbone.title(),
-        };
-        Ok(Self { model, data: DataFacts::of(data)? })
+        Ok(Self { model: embedder.facts(), data: DataFacts::of(data)?, beside: None })
     }
 
     /// Of galleries over a bank.
     pub fn of_bank(spec: &BankSpec) -> Self {
-        Self { model: spec.model.clone(), data: spec.data.clone() }
+        Self { model: spec.model.clone(), data: spec.data.clone(), beside: None }
+    }
+
+    /// With `model` as the second one, beside this.
+    pub fn beside(self, model: ModelFacts, step: Option<u64>) -> Self {
+        Self { beside: Some(BesideFacts { model, step }), ..self }
     }
 
     /// What stands below a figure. Names of files stay out of a figure's bytes, so that a model is told by
     /// its architecture and hash, and only sets that are the same everywhere by their name.
     pub fn notes(&self) -> Vec<String> {
-        let Self { model, data } = self;
-        let mut notes = vec![format!("model {}, sha256 {:.8}", model.arch, model.hash)];
+        let Self { model, data, beside } = self;
+        let model_words = |model: &ModelFacts| format!("model {}, sha256 {:.8}", model.arch, model.hash);
+        let mut notes = match beside {
+            None => vec![model_words(model)],
+            Some(BesideFacts { model: other, step }) => {
+                let step = step.map_or(String::new(), |step| format!(", step {}", thousands(step)));
+                vec![format!("A: {}", model_words(model)), format!("B: {}{step}", model_words(other))]
+            }
+        };
         match data.kind.as_str() {
             "parts" | "cifar10" | "cifar100" => notes.push(format!("data {}", data.name)),
             "image-folder" | "folder" => notes.push(format!("images sha256 {:.8}", data.fingerprint)),
@@ -116,7 +136,7 @@ impl Origin {
 
     /// What a sidecar keeps under `source`.
     pub fn source(&self, search: Option<&SearchFacts>) -> Value {
-        let mut source = json!({ "model": self.model, "data": self.data });
+        let mut source = json!(self);
         if let Some(search) = search {
             source["search"] = json!(search);
         }
@@ -286,12 +306,15 @@ fn gallery_queries(queries: Vec<QueryContent>) -> anyhow::Result<(usize, Vec<Gal
     Ok((most, queries.into_iter().map(query).collect()))
 }
 
-/// "projection z", "embedding h", or the plain name.
+/// "projection z", "embedding h", or the plain name; "A: projection z" for the space "z A" of a comparison.
 pub fn space_title(name: &str) -> String {
-    match name {
-        "z" => "projection z".into(),
-        "h" => "embedding h".into(),
-        other => other.into(),
+    match (name, name.split_once(' ')) {
+        ("z", _) => "projection z".into(),
+        ("h", _) => "embedding h".into(),
+        (_, Some((space, model @ ("A" | "B" | "A \u{2212} B")))) => {
+            format!("{model}: {}", space_title(space))
+        }
+        _ => name.into(),
     }
 }
 

@@ -28,6 +28,6 @@ pub mod training;
 mod watch;
 
 pub use crate::device::open as open_device;
-pub use explorer::start;
+pub use explorer::{about, start};
 pub use handle::{EngineHandle, EngineLine, line};
 pub use state::*;

@@ -54,13 +54,32 @@ fn ranked(map: &Heatmap) -> Heatmap {
 }
 
 /// `first` less `other`, cell by cell; both on the same grid.
-pub fn difference(first: &Heatmap, other: &Heatmap) -> Heatmap {
+fn difference(first: &Heatmap, other: &Heatmap) -> Heatmap {
     let less = |a: &[f32], b: &[f32]| Arc::new(a.iter().zip(b).map(|(a, b)| a - b).collect());
     Heatmap {
         space: format!("{} \u{2212} {}", first.space, other.space),
         values: less(&first.values, &other.values),
         shown: less(&first.shown, &other.shown),
         ..first.clone()
+    }
+}
+
+/// The maps of one space under two models, A's and B's, named "z A" and "z B"; in differences the first alone,
+/// A less B. `None` where a model lacks the space, or its map lies on another grid.
+pub fn compared(space: &str, a: &[Heatmap], b: &[Heatmap], mode: MapMode) -> [Option<Heatmap>; 2] {
+    let of = |maps: &[Heatmap]| maps.iter().find(|map| map.space == space).cloned();
+    let named = |map: Heatmap, model: &str| Heatmap { space: format!("{space} {model}"), ..map };
+    let (a, b) = (of(a), of(b));
+    match mode {
+        MapMode::Difference => {
+            let fits = |(a, b): &(Heatmap, Heatmap)| (a.rows, a.cols) == (b.rows, b.cols);
+            let less = a.zip(b).filter(fits).map(|(a, b)| difference(&a, &b));
+            [less.map(|map| named(map, "A \u{2212} B")), None]
+        }
+        _ => {
+            let shown = |map: Heatmap| displayed(&[map], mode).pop();
+            [a.and_then(shown).map(|map| named(map, "A")), b.and_then(shown).map(|map| named(map, "B"))]
+        }
     }
 }
 
@@ -97,5 +116,19 @@ mod tests {
         assert_eq!(shown.iter().map(|map| map.space.as_str()).collect::<Vec<_>>(), ["z − h", "z − pixels"]);
         assert_eq!(shown[0].values[..], [0.25, -0.25]);
         assert!(displayed(&maps[..1], MapMode::Difference).is_empty());
+    }
+
+    #[test]
+    fn maps_of_two_models_stand_side_by_side_or_are_subtracted() {
+        let (a, b) = ([map("z", &[0.5, 0.25]), map("h", &[1.0, 0.0])], [map("h", &[0.25, 0.5])]);
+        let h = compared("h", &a, &b, MapMode::Cosine);
+        let names = h.each_ref().map(|map| map.as_ref().map(|map| map.space.as_str()));
+        assert_eq!(names, [Some("h A"), Some("h B")]);
+        assert!(compared("z", &a, &b, MapMode::Cosine)[1].is_none(), "B has no z");
+        let less = compared("h", &a, &b, MapMode::Difference);
+        assert_eq!(less[0].as_ref().unwrap().values[..], [0.75, -0.5]);
+        assert_eq!((less[0].as_ref().unwrap().space.as_str(), less[1].is_none()), ("h A \u{2212} B", true));
+        let ranks = compared("h", &a, &b, MapMode::Ranks);
+        assert_eq!(ranks[1].as_ref().unwrap().values[..], [0.0, 1.0]);
     }
 }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 pub use super::compare::{CompareCommand, CompareView, ComparedGalleries, KeptView, OtherView, Overlap};
 pub use super::compose::Style;
 pub use super::figures::request::{
-    FigureCommand, FigureContent, FigureEvent, FigureKind, FigurePage, FigureRequest, FigureView,
+    Beside, FigureCommand, FigureContent, FigureEvent, FigureKind, FigurePage, FigureRequest, FigureView,
 };
-pub use super::modes::{MapMode, difference, displayed};
+pub use super::modes::{MapMode, compared, displayed};
 pub use super::places::{MOST_PLACES, PlaceView, PlacesRequest, PlacesView};
 pub use super::query::{OutsidePicture, QueryPart, QuerySpec, Sign, Source};
 pub use super::selection::GalleryFilter;

@@ -84,6 +84,13 @@ fn space(title: &str) -> String {
     }
 }
 
+/// A space's short name: `$z$`, or `$z$ A` for that of a model of a comparison.
+fn short(name: &str) -> String {
+    let (space, model) = name.split_once(' ').map_or((name, None), |(space, model)| (space, Some(model)));
+    let model = model.map_or(String::new(), |model| format!(" {}", tex(model)));
+    format!("${}${model}", tex(space))
+}
+
 fn notes(notes: &[String]) -> Option<String> {
     (!notes.is_empty()).then(|| format!("{}.", tex(&notes.join("; "))))
 }
@@ -155,7 +162,7 @@ fn boxes(queries: &[GalleryQuery], page: &Page) -> Vec<String> {
     let meaning = RELATIONS.into_iter().filter_map(|relation| {
         let counts = cells::counts(queries, relation);
         let all: usize = counts.iter().map(|(_, n)| n).sum();
-        let counts: Vec<String> = counts.iter().map(|(name, n)| format!("${}$ {n}", tex(name))).collect();
+        let counts: Vec<String> = counts.iter().map(|(name, n)| format!("{} {n}", short(name))).collect();
         let words = format!(
             "{}: {} ({})",
             page.palette.frame_words(relation),
@@ -263,6 +270,7 @@ mod tests {
         );
         assert_eq!(tex("3 × 3 \u{2212} 1\n"), "3 $\\times$ 3 $-$ 1 ");
         assert_eq!((space("projection z"), space("layer_1")), ("projection $z$".into(), "layer\\_1".into()));
+        assert_eq!((space("A: projection z"), short("z A")), ("A: projection $z$".into(), "$z$ A".into()));
         assert_eq!(list(&["a", "b", "c"].map(String::from)), "a, b and c");
     }
 }

@@ -68,7 +68,10 @@ impl Layout {
         let (width, text, small) = spec.page.units()?;
         let (room, gap) = (width - 2 * MARGIN, 12 * PT);
         let spaces = data.queries[0].spaces.len() as i32;
-        let per_row = ((room + gap) / (NARROWEST_GRID + gap)).clamp(1, spaces);
+        let fit = ((room + gap) / (NARROWEST_GRID + gap)).clamp(1, spaces);
+        // Rows of equal length: four grids stand two by two rather than three and one.
+        let rows = (spaces + fit - 1) / fit;
+        let per_row = (spaces + rows - 1) / rows;
         let grid_width = (room - (per_row - 1) * gap) / per_row;
         // Several queries share a page of the paper in flatter grids: eight rows of fifteen for 120 cells.
         let columns = match (spec.columns, data.k + 1) {
@@ -78,7 +81,7 @@ impl Layout {
         let cells = Cells::new(data.k, columns, grid_width)?;
         let strip = if spec.shares { cells.shares_height(small) } else { 0 };
         let block_height = text * 7 / 4 + cells.height() + strip;
-        let (block_width, rows) = (grid_width + gap, (spaces + per_row - 1) / per_row);
+        let block_width = grid_width + gap;
         Ok(Self { width, text, small, cells, per_row, block_width, block_height, rows })
     }
 

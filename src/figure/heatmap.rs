@@ -127,14 +127,15 @@ impl HeatmapFigure {
         let mut canvas = Canvas::new(layout.width);
         for (block, row) in self.data.rows.iter().enumerate() {
             canvas.image(&row.image, layout.panel(block, 0, &row.image), None);
-            self.title(&mut canvas, &layout, block, 0, &self.image_title(row), INK);
+            self.title(&mut canvas, &layout, (block, 0), &[self.image_title(row)], INK);
             self.below(&mut canvas, &layout, block, 0, &self.image_words(block));
             self.outline(&mut canvas, &layout, block, 0);
             let underlay = faded(&row.image, self.spec.underlay);
             for (index, space) in row.spaces.iter().enumerate() {
                 self.heatmap(&mut canvas, &layout, block, index + 1, &underlay);
                 let color = space_color(&space.name);
-                self.title(&mut canvas, &layout, block, index + 1, &space.title, color);
+                let forms = [space.title.clone(), space.name.clone()];
+                self.title(&mut canvas, &layout, (block, index + 1), &forms, color);
                 self.below(&mut canvas, &layout, block, index + 1, &summary(&space.scores));
                 self.outline(&mut canvas, &layout, block, index + 1);
             }
@@ -172,9 +173,8 @@ impl HeatmapFigure {
         &self,
         canvas: &mut Canvas,
         layout: &Layout,
-        block: usize,
-        index: usize,
-        title: &str,
+        (block, index): (usize, usize),
+        forms: &[String],
         color: [u8; 3],
     ) {
         if block >= layout.across as usize {
@@ -188,9 +188,7 @@ impl HeatmapFigure {
             canvas.text(label(x, y, layout.text, INK, &letter));
             x += text_width(&letter, layout.text) + layout.text / 2;
         }
-        let short = title.rsplit(' ').next().unwrap_or(title).to_owned();
-        let forms = if index == 0 { vec![title.to_owned()] } else { vec![title.to_owned(), short] };
-        canvas.text(label(x, y, layout.text, color, fitting(&forms, layout.text, right - x)));
+        canvas.text(label(x, y, layout.text, color, fitting(forms, layout.text, right - x)));
     }
 
     /// A small line below a panel: the first of `forms` that fits.

@@ -11,6 +11,7 @@ use crate::engine::{Command, CompareCommand, Split};
 use super::files::{FileWorker, Found};
 use super::recent::{Recent, RecentFiles};
 use super::theme::{STEP, overlay_frame};
+use super::train::error_ui;
 
 /// File endings of figures.
 const FIGURE_ENDINGS: [&str; 3] = ["pdf", "svg", "png"];
@@ -50,6 +51,7 @@ pub enum Outcome {
 }
 
 /// A dialog that is open.
+#[derive(Clone)]
 pub struct Dialog {
     purpose: Purpose,
     path: String,
@@ -58,6 +60,8 @@ pub struct Dialog {
     curves: Option<CurveExport>,
     /// A remark below the path: nothing picked, a file that would be replaced.
     note: String,
+    /// Why the path could not be opened when it was tried last.
+    error: Option<String>,
     /// The file that stands there already and that "Replace" would replace.
     replaces: Option<PathBuf>,
     /// Set until the path field had the focus once.
@@ -67,7 +71,12 @@ pub struct Dialog {
 impl Dialog {
     pub fn new(purpose: Purpose, path: String) -> Self {
         let note = String::new();
-        Self { purpose, path, split: None, curves: None, note, replaces: None, fresh: true }
+        Self { purpose, path, split: None, curves: None, note, error: None, replaces: None, fresh: true }
+    }
+
+    /// The same dialog once more, since what was asked for in it failed.
+    pub fn again(self, error: String) -> Self {
+        Self { error: Some(error), fresh: true, ..self }
     }
 
     /// A dialog to write curves into `folder`.
@@ -118,6 +127,7 @@ impl Dialog {
             Found::Picked(Some(path)) => {
                 self.path = path.display().to_string();
                 self.note.clear();
+                self.error = None;
                 self.replaces = None;
             }
             Found::Picked(None) => {
@@ -197,7 +207,10 @@ impl Dialog {
             }
             let again = self.recent_ui(ui, recent);
             let obstacle = self.obstacle();
-            ui.label(RichText::new(obstacle.unwrap_or(&self.note)).weak());
+            match &self.error {
+                Some(error) => error_ui(ui, error),
+                None => drop(ui.label(RichText::new(obstacle.unwrap_or(&self.note)).weak())),
+            }
             ui.add_space(STEP);
             self.buttons_ui(ui, files, obstacle.is_none(), confirmed_by_key).or(again)
         });
@@ -215,6 +228,7 @@ impl Dialog {
         }
         if field.changed() {
             self.note.clear();
+            self.error = None;
         }
         ui.horizontal(|ui| match self.purpose {
             Purpose::Data | Purpose::TrainData => {

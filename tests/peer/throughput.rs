@@ -57,6 +57,9 @@ fn measure(batch: usize) {
 }
 
 fn main() {
+    // As the program itself does.
+    bagssl::threads::choose(std::env::var("RAYON_NUM_THREADS").ok().and_then(|count| count.parse().ok()));
+    bagssl::threads::lead();
     // `cargo bench` adds flags of its own.
     std::env::args().skip(1).filter_map(|word| word.parse().ok()).for_each(measure);
 }

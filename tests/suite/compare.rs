@@ -2,10 +2,14 @@
 
 use std::path::Path;
 
-use bagssl::engine::{Command, CompareCommand, CompareView, QuerySpec, Snapshot};
+use bagssl::engine::{
+    Beside, Command, CompareCommand, CompareView, FigureCommand, FigureEvent, FigureKind, MapMode, QuerySpec,
+    Snapshot,
+};
 use bagssl::patch::PatchRef;
+use serde_json::Value;
 
-use crate::engine::{Started, is_complete};
+use crate::engine::{Started, figure, figure_events, is_complete};
 use crate::support::{bagssl, failure, json, text};
 
 /// A run of four tiny steps that keeps the checkpoints after 0, 2 and 4. Its network reads another
@@ -134,6 +138,60 @@ fn the_checkpoints_of_a_run_are_scrubbed_and_what_was_computed_is_there_at_once(
     });
     let other = whole(&shown).unwrap().other.as_ref().unwrap();
     assert!((other.maps[1].values[2 * 7 + 4] - 1.0).abs() < 1e-4, "the query's own cell");
+}
+
+#[test]
+fn a_figure_of_both_models_has_the_panels_of_a_and_then_of_b() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = tiny_run(folder.path());
+    let started = compared(text(&run));
+    let shown = started.until("the newest checkpoint", |shown| whole(shown).is_some());
+    let compare = whole(&shown).unwrap();
+    let (other, galleries) = (compare.other.as_ref().unwrap(), compare.galleries.as_ref().unwrap());
+    let query = shown.query.as_ref().unwrap();
+    let beside = Beside { hash: other.hash.clone(), step: other.step };
+    let write = |name: &str, kind: FigureKind, mode: MapMode, beside: &Beside| {
+        let mut request = figure(kind, vec![query.query.as_patch().unwrap()]);
+        (request.content.mode, request.content.beside) = (mode, Some(beside.clone()));
+        let path = folder.path().join(name);
+        let sidecar = path.with_extension("svg.json");
+        started.engine.send(Command::Figure(FigureCommand::Write { request, path, caption: None }));
+        let event = figure_events(&started, 1).pop().expect("an answer");
+        std::fs::read_to_string(sidecar).map(|json| serde_json::from_str(&json).unwrap()).map_err(|_| event)
+    };
+    let names = |spaces: &Value| -> Vec<String> {
+        spaces.as_array().unwrap().iter().map(|space| space["name"].as_str().unwrap().to_owned()).collect()
+    };
+
+    let maps: Value = write("maps.svg", FigureKind::Heatmaps, MapMode::Cosine, &beside).unwrap();
+    assert_eq!(names(&maps["data"]["rows"][0]["spaces"]), ["z A", "h A", "z B", "h B"]);
+    assert_eq!(maps["source"]["beside"]["step"], 4);
+    assert_ne!(maps["source"]["beside"]["hash"], maps["source"]["model"]["hash"]);
+    let notes = maps["data"]["notes"].to_string();
+    assert!(notes.contains("A: model ResNet-18/4") && notes.contains("step 4"), "{notes}");
+    let caption = maps["caption"].as_str().unwrap();
+    assert!(caption.contains("A: projection $z$") && caption.contains("B: embedding $h$"), "{caption}");
+
+    let less: Value = write("less.svg", FigureKind::Heatmaps, MapMode::Difference, &beside).unwrap();
+    assert_eq!(names(&less["data"]["rows"][0]["spaces"]), ["z A \u{2212} B", "h A \u{2212} B"]);
+
+    let found: Value = write("found.svg", FigureKind::Galleries, MapMode::Cosine, &beside).unwrap();
+    let spaces = &found["data"]["queries"][0]["spaces"];
+    assert_eq!(names(spaces), ["z A", "h A", "z B", "h B"]);
+    // The patches of the galleries on show, in their order.
+    for (space, view) in [(1, &galleries.a), (3, &galleries.b)] {
+        let cells = spaces[space]["cells"].as_array().unwrap();
+        let places = cells.iter().map(|cell| {
+            let at = |key: &str| cell["at"][key].as_u64().unwrap() as u32;
+            (at("image"), at("y"), at("x"))
+        });
+        let expected = view.spaces[1].neighbours.iter().map(|n| (n.patch.image, n.patch.y, n.patch.x));
+        assert!(places.eq(expected), "{space}");
+    }
+
+    let gone = Beside { hash: "0".repeat(64), step: None };
+    let refused = write("gone.svg", FigureKind::Heatmaps, MapMode::Cosine, &gone).unwrap_err();
+    assert!(matches!(refused, FigureEvent::Failed(message) if message.contains("second model")));
 }
 
 #[test]

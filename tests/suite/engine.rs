@@ -70,6 +70,7 @@ pub fn figure(kind: FigureKind, queries: Vec<PatchRef>) -> FigureRequest {
         neighbours: config.neighbours,
         filter: config.filter,
         round: 0,
+        beside: None,
     };
     FigureRequest { content, style: Style::default(), format: Format::Pdf }
 }
@@ -128,15 +129,8 @@ fn a_figure_from_the_engine_is_saved_and_a_failure_is_told_in_words() {
     };
     write(&path);
     write(&folder.path().join("fig4.docx"));
-    let mut events = vec![];
+    let events = figure_events(&started, 2);
     let deadline = Instant::now() + Duration::from_secs(60);
-    while events.len() < 2 && Instant::now() < deadline {
-        let news = started.engine.drain_events().into_iter();
-        events.extend(
-            news.filter_map(|event| if let Event::Figure(event) = event { Some(event) } else { None }),
-        );
-        let _ = started.bell.recv_timeout(Duration::from_millis(200));
-    }
     assert!(
         matches!(&events[0], FigureEvent::Saved { path: saved, .. } if *saved == path && saved.is_file())
     );
@@ -150,6 +144,20 @@ fn a_figure_from_the_engine_is_saved_and_a_failure_is_told_in_words() {
     assert!(told[0].contains("/nowhere"), "{told:?}");
     // The data set that was open stays open.
     assert_eq!(started.engine.snapshot().data.as_ref().unwrap().name, "Parts");
+}
+
+/// The next `count` facts about figures.
+pub fn figure_events(started: &Started, count: usize) -> Vec<FigureEvent> {
+    let mut events = vec![];
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while events.len() < count && Instant::now() < deadline {
+        let news = started.engine.drain_events().into_iter();
+        events.extend(
+            news.filter_map(|event| if let Event::Figure(event) = event { Some(event) } else { None }),
+        );
+        let _ = started.bell.recv_timeout(Duration::from_millis(200));
+    }
+    events
 }
 
 /// Writes a picture of coloured noise, the same for the same seed.

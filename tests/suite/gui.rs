@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use bagssl::colormap::Colormap;
 use bagssl::engine::{
-    Command, DataDescription, EngineLine, Event, ExploreConfig, Extraction, FoundImages, Gallery,
-    GalleryFilter, GalleryView, Heatmap, ImageFilter, ImageView, ModelDescription, Neighbour, QuerySpec,
-    QueryView, Relation, line,
+    Command, DataDescription, EngineLine, Event, ExploreConfig, Extraction, FigureEvent, FoundImages,
+    Gallery, GalleryFilter, GalleryView, Heatmap, ImageFilter, ImageView, ModelDescription, Neighbour,
+    QuerySpec, QueryView, Relation, about, line,
 };
 use bagssl::gui::{App, GuiOptions};
 use bagssl::image::Image;
@@ -276,6 +276,50 @@ fn an_error_stands_in_the_window_in_words_until_it_is_dismissed() {
     assert!(window.shows(&message));
     window.click("Dismiss");
     assert!(!window.shows(&message));
+}
+
+#[test]
+fn what_cannot_be_opened_is_told_in_the_dialog_with_what_was_typed() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.press(Modifiers::COMMAND, Key::O);
+    window.harness.get_by_role_and_label(Role::TextInput, "Path").type_text("/nowhere");
+    window.steps();
+    window.press(Modifiers::NONE, Key::Enter);
+    let command = window.commands().pop().expect("it is tried");
+    let has_dialog =
+        |window: &Window| window.harness.query_by_role_and_label(Role::TextInput, "Path").is_some();
+    assert!(!has_dialog(&window), "the dialog makes room");
+    let message = "data \"/nowhere\": there is no such file or folder".to_owned();
+    window.line.emit(Event::Failed { about: about(&command).into(), message: message.clone() });
+    window.steps();
+    assert!(has_dialog(&window) && window.shows(&message));
+    let field = window.harness.get_by_role_and_label(Role::TextInput, "Path");
+    assert_eq!(field.value().as_deref(), Some("/nowhere"));
+    assert!(field.is_focused());
+    // What fails later is no answer to the dialog.
+    window.press(Modifiers::NONE, Key::Escape);
+    window.line.emit(Event::Failed { about: about(&command).into(), message });
+    window.steps();
+    assert!(!has_dialog(&window) && window.shows("Dismiss"));
+}
+
+#[test]
+fn what_was_done_goes_by_itself_and_what_failed_stays() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    let before = window.harness.get_by_label("z heatmap").rect();
+    let (path, sidecar) = ("/figures/a.pdf".into(), "/figures/a.pdf.json".into());
+    window.line.emit(Event::Figure(FigureEvent::Saved { path, sidecar, caption: None }));
+    window.line.emit(Event::Failed { about: "the query".into(), message: "no such patch".into() });
+    window.steps();
+    assert!(window.shows("Figure saved") && window.shows("no such patch"));
+    assert_eq!(window.harness.get_by_label("z heatmap").rect(), before, "nothing moves");
+    for _ in 0..200 {
+        window.steps();
+        if !window.shows("Figure saved") {
+            break;
+        }
+    }
+    assert!(!window.shows("Figure saved") && window.shows("no such patch"));
 }
 
 #[test]

@@ -99,7 +99,7 @@ fn show(window: &mut Window, compare: CompareView) {
 }
 
 /// The Compare view with step 8 of a run as B.
-fn with_compare(size: [f32; 2]) -> Window {
+pub fn with_compare(size: [f32; 2]) -> Window {
     let mut window = Window::with_query(size);
     window.press(Modifiers::NONE, Key::Num7);
     show(&mut window, compared(8));

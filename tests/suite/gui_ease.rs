@@ -202,7 +202,7 @@ fn a_query_of_several_parts_goes_through_a_link() {
     let sent = window.commands();
     let [Command::Query { query, image: 4, .. }] = &sent[..] else { panic!("{sent:?}") };
     let parts: Vec<_> = query.boxes().map(|(sign, area)| (sign.factor(), area.to_string())).collect();
-    let expected = [(1.0, "8 x 8 px at (8, 8)"), (-1.0, "20 x 12 px at (2, 0)")];
+    let expected = [(1.0, "8 x 8 px, y 8, x 8"), (-1.0, "20 x 12 px, y 0, x 2")];
     assert_eq!(parts, expected.map(|(sign, area)| (sign, area.to_owned())));
     window.press(Modifiers::COMMAND, Key::L);
     assert!(window.shows("query=3:8:8,-4:0:2:20x12&patch=8"));

@@ -2,7 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bagssl::engine::{
-    Command, Event, FigureCommand, FigureEvent, FigureKind, FigurePage, FigureRequest, FigureView, QueryView,
+    Beside, Command, Event, FigureCommand, FigureEvent, FigureKind, FigurePage, FigureRequest, FigureView,
+    QueryView,
 };
 use bagssl::figure::{Format, Palette};
 use bagssl::image::Image;
@@ -11,6 +12,8 @@ use eframe::egui::{Key, Modifiers, OutputCommand, accesskit::Role, pos2};
 use egui_kittest::kittest::{NodeT, Queryable};
 
 use super::gui::{GRID, Window, config, patch, query_view};
+use super::gui_compare::with_compare;
+use super::gui_microscope::with_microscope;
 
 fn figure_commands(window: &Window) -> Vec<FigureCommand> {
     let figure = |command| match command {
@@ -245,4 +248,45 @@ fn nothing_of_the_dialog_is_cut_in_a_small_window() {
             );
         }
     }
+}
+
+#[test]
+fn from_a_comparison_both_models_are_exported_unless_only_a_is_wanted() {
+    let mut window = with_compare([1280.0, 800.0]);
+    window.press(Modifiers::COMMAND, Key::G);
+    let beside = |window: &Window| last_preview(window).expect("a preview is asked for").content.beside;
+    assert_eq!(beside(&window), Some(Beside { hash: "fedcba9876543210".into(), step: Some(8) }));
+    window.harness.get_by_role_and_label(Role::CheckBox, "Both models of the comparison").click();
+    window.steps();
+    assert_eq!(beside(&window), None);
+    window.press(Modifiers::NONE, Key::Escape);
+    window.press(Modifiers::NONE, Key::Num5);
+    window.press(Modifiers::COMMAND, Key::G);
+    assert_eq!(beside(&window), None, "the comparison is not on show");
+    assert!(!window.shows("Both models of the comparison"));
+}
+
+#[test]
+fn from_the_microscope_its_patch_sizes_are_exported() {
+    let mut window = with_microscope([1280.0, 800.0]);
+    window.press(Modifiers::COMMAND, Key::E);
+    let sizes = |window: &Window| -> Vec<u32> {
+        let preview = last_preview(window).expect("a preview is asked for");
+        preview.content.grids.iter().map(|grid| grid.patch).collect()
+    };
+    assert_eq!(sizes(&window), [8, 16, 30]);
+    window.harness.get_by_role_and_label(Role::CheckBox, "16 px").click();
+    window.steps();
+    assert_eq!(sizes(&window), [8, 30]);
+}
+
+#[test]
+fn after_a_failure_the_path_can_be_typed_again_at_once() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.press(Modifiers::COMMAND, Key::E);
+    window.press(Modifiers::NONE, Key::Tab);
+    window.line.emit(Event::Figure(FigureEvent::Failed("/nowhere: there is no such folder".into())));
+    window.steps();
+    assert!(window.shows("Not done: /nowhere: there is no such folder"));
+    assert!(window.harness.get_by_role_and_label(Role::TextInput, "File").is_focused());
 }

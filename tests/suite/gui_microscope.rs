@@ -37,7 +37,7 @@ fn microscopes(window: &Window) -> Vec<Option<Vec<u32>>> {
 }
 
 /// A window whose microscope the engine has filled in.
-fn with_microscope(size: [f32; 2]) -> Window {
+pub fn with_microscope(size: [f32; 2]) -> Window {
     let mut window = Window::with_query(size);
     window.click("Microscope");
     assert_eq!(microscopes(&window), [Some(vec![])], "sizes that suit the image");

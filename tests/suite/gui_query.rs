@@ -68,7 +68,7 @@ fn a_box_of_any_size_is_drawn_on_the_image_or_a_map_and_becomes_the_query() {
         let drawn = BoxRef { image: 3, y: 6, x: 4, height: 8, width: 16 };
         assert_eq!(asked(&window), Some(QuerySpec::one(drawn)), "{pane}");
     }
-    assert!(window.shows("16 x 8 px at (4, 6)"));
+    assert!(window.shows("16 x 8 px, y 6, x 4"));
     let end = drag(&mut window, "image", (4.5, 6.5), (19.5, 13.5));
     window.press(Modifiers::NONE, Key::Escape);
     drop_at(&mut window, end);
@@ -200,16 +200,16 @@ fn pins_keep_neighbours_and_queries_at_hand() {
     window.harness.get_by_label_contains("Pin it").click();
     window.steps();
     assert_eq!(asked_pictures(&window), [QuerySpec::one(patch(7, 4, 12))]);
-    window.click("Pin 2: 8 x 8 px at (12, 4), image 7");
+    window.click("Pin 2: 8 x 8 px, y 4, x 12, image 7");
     assert_eq!(asked(&window), Some(QuerySpec::one(patch(7, 4, 12))));
-    window.harness.get_by_label("Pin 1: 8 x 8 px at (8, 8), image 3").click_modifiers(Modifiers::ALT);
+    window.harness.get_by_label("Pin 1: 8 x 8 px, y 8, x 8, image 3").click_modifiers(Modifiers::ALT);
     window.steps();
     let query = asked(&window).expect("the pin is subtracted");
     assert_eq!((query.parts.len(), query.parts[1].sign), (2, Sign::Minus));
-    window.harness.get_by_label("Pin 1: 8 x 8 px at (8, 8), image 3").click_secondary();
+    window.harness.get_by_label("Pin 1: 8 x 8 px, y 8, x 8, image 3").click_secondary();
     window.steps();
     window.click("Remove this pin");
-    assert!(window.shows("Pin 1: 8 x 8 px at (12, 4), image 7") && !window.shows("Pin 2:"));
+    assert!(window.shows("Pin 1: 8 x 8 px, y 4, x 12, image 7") && !window.shows("Pin 2:"));
 }
 
 #[test]

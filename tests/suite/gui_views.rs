@@ -98,8 +98,8 @@ fn the_spaces_are_shown_as_pictures_when_the_engine_has_them() {
 #[test]
 fn what_a_gallery_leaves_out_is_chosen_in_words_and_stays_labelled() {
     let mut window = Window::with_query([1280.0, 800.0]);
-    window.click("Leave out: nothing");
-    window.harness.get_by_role_and_label(Role::CheckBox, "patches of the same image").click();
+    window.click("Neighbours: all");
+    window.harness.get_by_role_and_label(Role::CheckBox, "other images only").click();
     window.steps();
     settle(&mut window);
     let filter = GalleryFilter { other_images_only: true, ..GalleryFilter::default() };
@@ -118,14 +118,14 @@ fn what_a_gallery_leaves_out_is_chosen_in_words_and_stays_labelled() {
 #[test]
 fn of_a_set_with_both_splits_one_can_be_left_out() {
     let mut window = Window::with_query([1280.0, 800.0]);
-    window.click("Leave out: nothing");
-    assert!(!window.shows("all but the split"), "this set has one split");
+    window.click("Neighbours: all");
+    assert!(!window.shows("split:"), "this set has one split");
     window.press(Modifiers::NONE, Key::Escape);
     window.line.update(|shown| {
         shown.data = Some(Arc::new(DataDescription { split: Some(Split::All), ..data() }));
     });
     window.steps();
-    window.click("Leave out: nothing");
+    window.click("Neighbours: all");
     window.harness.get_by_role_and_label(Role::RadioButton, "test").click();
     window.steps();
     settle(&mut window);

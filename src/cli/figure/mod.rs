@@ -3,7 +3,7 @@
 mod paper;
 mod style;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::Context;
@@ -160,9 +160,21 @@ impl Commander {
         let written = if source.is_dir() {
             let dpi = args.dpi.unwrap_or(Style::default().dpi);
             jobs::train::loss_curve(&source, &out, dpi, args.caption.as_deref())?
+        } else if is_unknown_name(&source) {
+            anyhow::bail!(
+                "there is no figure {}; expected fig4 to fig12, the sidecar of a figure (.json) or a run folder",
+                source.display()
+            )
         } else {
             jobs::figures::again(&source, &out, args.dpi, args.caption.as_deref())?
         };
         show(self.json(), &written, || written.out.display().to_string())
     }
+}
+
+/// Whether `source` is no file, and looks like the name of a figure.
+fn is_unknown_name(source: &Path) -> bool {
+    let name = source.to_str().and_then(|name| name.strip_prefix("fig"));
+    let is_name = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit()) && !rest.contains(['.', '/']);
+    name.is_some_and(is_name) && !source.exists()
 }

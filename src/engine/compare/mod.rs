@@ -9,12 +9,15 @@ mod state;
 
 use std::sync::Arc;
 
+use anyhow::Context;
+
 use self::galleries::Galleries;
 pub(super) use self::place::run_of;
 use self::place::{Open, opened};
-use self::side::{Key, Side, Unit};
-pub(super) use self::side::{Target, TargetQuery};
+use self::side::{Key, Unit};
+pub(super) use self::side::{Side, Target, TargetQuery};
 pub use self::state::*;
+use super::figures::request::Beside;
 use super::handle::EngineLine;
 use crate::device::{MemoryBudget, OpenDevice};
 use crate::search::Processor;
@@ -76,7 +79,8 @@ impl Compare {
         self.has_news = true;
         match command {
             CompareCommand::OpenOther { spec } => {
-                let open = opened(&spec)?;
+                let mut open = opened(&spec)?;
+                open.be_called_as(&self.line.snapshot());
                 self.close();
                 self.number += 1;
                 self.open = Some(open);
@@ -152,6 +156,18 @@ impl Compare {
 
     fn side(&self, key: &Key) -> Option<&Side> {
         self.sides.iter().find(|side| side.key == *key)
+    }
+
+    /// The weights on show as B, for a figure of both models.
+    ///
+    /// # Errors
+    /// They are not there any more.
+    pub fn side_of(&mut self, beside: &Beside) -> anyhow::Result<&mut Side> {
+        // What was of use last comes last.
+        let mut sides = self.sides.iter_mut().rev();
+        sides
+            .find(|side| side.embedder.hash == beside.hash)
+            .context("the second model was closed or is another one by now; ask for the figure again")
     }
 
     /// One unit of work.

@@ -8,7 +8,7 @@ use super::side::Key;
 use crate::device::OpenDevice;
 use crate::embed::Embedder;
 use crate::engine::state::Snapshot;
-use crate::engine::training::{CheckpointView, checkpoints};
+use crate::engine::training::{CheckpointView, checkpoints, is_same_folder};
 use crate::model::{ModelSpec, store};
 use crate::train::RunFolder;
 
@@ -78,6 +78,14 @@ fn key(spec: &ModelSpec, path: &Path, step: Option<u64>) -> Key {
 }
 
 impl Open {
+    /// Takes over the path under which its run is followed already, so that its curves are found.
+    pub fn be_called_as(&mut self, shown: &Snapshot) {
+        let Some(run) = &mut self.run else { return };
+        if let Some(known) = shown.runs.iter().find(|known| is_same_folder(&known.path, run)) {
+            run.clone_from(&known.path);
+        }
+    }
+
     /// Wants the checkpoint of `step`.
     pub fn scrub_to(&mut self, step: u64) {
         if let Some(key) = self.checkpoint(step) {

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use crate::dataset::Dataset;
 use crate::embed::{BATCH, Embedder};
+use crate::engine::figures::rows::MapRows;
 use crate::engine::growing::{Growing, Reach};
 use crate::engine::maps::ImageMaps;
 use crate::engine::parts::{self, EmbeddedPart, PartSources};
@@ -233,6 +234,21 @@ impl Side {
     pub fn heatmaps(&self) -> Option<(Vec<Heatmap>, usize)> {
         let (maps, query) = self.maps.as_ref().zip(self.query.as_ref())?;
         Some((maps.heatmaps(&query.vectors), maps.cells()))
+    }
+
+    /// Hands maps that are complete to a figure.
+    pub fn give_known(&mut self, rows: &mut MapRows) {
+        let Some((frame, maps)) = self.frame.as_ref().zip(self.maps.as_mut()) else { return };
+        rows.take_known(&self.embedder, maps);
+        // The maps on show keep their order of spaces.
+        let has = |space: &&PatchSpace| space.width(&self.embedder.info, frame.grid.patch).is_some();
+        let order: Vec<PatchSpace> = frame.reach.spaces.iter().filter(has).copied().collect();
+        maps.arrange(&order);
+    }
+
+    /// The patches that its galleries search, whatever they were embedded for.
+    pub fn bank(&self) -> Option<&Growing> {
+        self.growing.as_ref()?.as_ref().ok()
     }
 
     /// Memory of weights and vectors.

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use anyhow::{Context, ensure};
 
 use super::Explorer;
+use crate::bank::Bank;
 use crate::embed::PatchSource;
 use crate::engine::compose::{Origin, image_title};
 use crate::engine::figures::finder::Finder;
-use crate::engine::figures::request::{FigureCommand, FigureContent, FigureEvent, FigureKind, FigureView};
+use crate::engine::figures::request::{
+    Beside, FigureCommand, FigureContent, FigureEvent, FigureKind, FigureView,
+};
 use crate::engine::figures::rows::{Ask, MapRows};
-use crate::engine::figures::worker::{FigureJob, FigureWorker, Material};
+use crate::engine::figures::worker::{FigureJob, FigureWorker, Haystack, Material};
 use crate::engine::spaces::{self, PatchSpace};
 use crate::engine::state::{Event, MapMode};
 use crate::image::Image;
@@ -29,6 +32,8 @@ pub(super) struct FigureDesk {
 struct Gathering {
     content: FigureContent,
     rows: MapRows,
+    /// The same under the second model.
+    beside: Option<MapRows>,
     /// What is to be done with it then; of several previews the last.
     waiting: Vec<FigureCommand>,
 }
@@ -64,6 +69,21 @@ impl FigureDesk {
         for command in commands {
             self.worker.send(FigureJob { material: material.take(), command });
         }
+    }
+}
+
+impl Gathering {
+    /// Patches that are embedded, of all; `None` once all are.
+    fn to_come(&self) -> Option<(usize, usize)> {
+        let parts = std::iter::once(&self.rows).chain(&self.beside);
+        if parts.clone().all(MapRows::is_finished) {
+            return None;
+        }
+        let progress = parts.map(MapRows::progress);
+        Some(
+            progress
+                .fold((0, 0), |(done, total), part| (done + part.done as usize, total + part.total as usize)),
+        )
     }
 }
 
@@ -126,8 +146,9 @@ impl Explorer {
         ensure!(!content.queries.is_empty(), "there is no query yet: click a patch of an image first");
         ensure!(!content.spaces.is_empty(), "choose a space to show");
         if content.kind == FigureKind::Heatmaps {
-            let rows = self.rows(content)?;
-            self.figures.gathering = Some(Gathering { content: content.clone(), rows, waiting: vec![] });
+            let (rows, beside) = self.rows(content)?;
+            self.figures.gathering =
+                Some(Gathering { content: content.clone(), rows, beside, waiting: vec![] });
             self.figures.wait(command);
             return self.gather_on();
         }
@@ -136,14 +157,14 @@ impl Explorer {
         Ok(())
     }
 
-    /// The heatmaps that a figure needs; what is on show is not embedded again.
-    fn rows(&mut self, content: &FigureContent) -> anyhow::Result<MapRows> {
+    /// The heatmaps that a figure needs, and those under the second model; what is on show is not embedded again.
+    fn rows(&mut self, content: &FigureContent) -> anyhow::Result<(MapRows, Option<MapRows>)> {
         ensure!(
             content.mode != MapMode::Pictures,
             "pictures of the spaces have no figure; choose cosines, ranks or the difference"
         );
         ensure!(
-            content.mode != MapMode::Difference || content.spaces.len() > 1,
+            content.mode != MapMode::Difference || content.spaces.len() > 1 || content.beside.is_some(),
             "a difference needs two spaces; choose another one as well"
         );
         let mut asks = vec![];
@@ -154,13 +175,24 @@ impl Explorer {
             }
         }
         let embedder = self.embedder.as_ref().context("open a model first")?;
-        let mut rows = MapRows::new(asks, named(&content.spaces)?, embedder)?;
+        let spaces = named(&content.spaces)?;
+        let beside = match &content.beside {
+            None => None,
+            Some(beside) => {
+                let side = self.compare.side_of(beside)?;
+                let rows = MapRows::new(asks.clone(), spaces.clone(), &side.embedder);
+                let mut rows = rows.context("B, the second model")?;
+                side.give_known(&mut rows);
+                Some(rows)
+            }
+        };
+        let mut rows = MapRows::new(asks, spaces, embedder)?;
         if let Some(maps) = &mut *self.maps.write() {
             rows.take_known(embedder, maps);
             // The maps on show keep their order of spaces.
             maps.arrange(&self.spaces);
         }
-        Ok(rows)
+        Ok((rows, beside))
     }
 
     /// An image of the data set, and what it is called.
@@ -177,13 +209,39 @@ impl Explorer {
     }
 
     /// What the neighbours of a figure are searched with: the bank as it is now, and the vectors of
-    /// queries that it does not hold.
-    fn neighbours(&self, content: &FigureContent) -> anyhow::Result<Material> {
-        let embedder = self.embedder.as_ref().context("open a model first")?;
+    /// queries that it does not hold. Of two models, the images that both have embedded.
+    fn neighbours(&mut self, content: &FigureContent) -> anyhow::Result<Material> {
+        ensure!(self.embedder.is_some(), "open a model first");
         let growing = self.growing.as_ref().context(
             "no patches are embedded for galleries: the message at the top of the window says why",
         )?;
-        let bank = growing.bank.snapshot();
+        let mut bank = growing.bank.snapshot();
+        let mut others = None;
+        if let Some(beside) = &content.beside {
+            let side = self.compare.side_of(beside)?;
+            let other = side.bank().context("B, the second model, has no patches embedded")?;
+            let images = growing.images().min(other.images());
+            let other = other.bank.snapshot();
+            for space in &content.spaces {
+                other.width(space).context("B, the second model")?;
+            }
+            (bank, others) = (bank.first_images(images), Some((other.first_images(images), beside.step)));
+        }
+        let haystack = self.haystack(content, bank, None)?;
+        let beside = match others {
+            None => None,
+            Some((bank, step)) => Some((self.haystack(content, bank, content.beside.as_ref())?, step)),
+        };
+        Ok(Material::Search { haystack, beside })
+    }
+
+    /// The queries of a figure and where to search for their neighbours, under the open model or that `beside` it.
+    fn haystack(
+        &mut self,
+        content: &FigureContent,
+        bank: Bank,
+        beside: Option<&Beside>,
+    ) -> anyhow::Result<Haystack> {
         ensure!(bank.patches() > 0, "no patch is embedded yet; wait a moment");
         let patch = bank.spec().grid.patch;
         let mut queries = vec![];
@@ -202,12 +260,16 @@ impl Explorer {
                     "a query leaves its image"
                 );
                 let source = PatchSource { image, y: query.y, x: query.x };
+                let embedder = match beside {
+                    Some(beside) => &self.compare.side_of(beside)?.embedder,
+                    None => self.embedder.as_ref().context("open a model first")?,
+                };
                 vectors = spaces::vectors(embedder, &[source], patch, &named(&content.spaces)?);
             }
             queries.push((*query, vectors));
         }
         let set = self.data.as_ref().context("open a data set first")?.set.clone();
-        Ok(Material::Search { finder: Box::new(Finder::new(bank, set)), queries })
+        Ok(Haystack { finder: Box::new(Finder::new(bank, set)), queries })
     }
 
     /// One batch of a figure's heatmaps; the last one hands them over.
@@ -216,21 +278,40 @@ impl Explorer {
         let Some(gathering) = &mut self.figures.gathering else { return Ok(()) };
         if !gathering.rows.is_finished() {
             gathering.rows.advance(embedder);
+        } else if let Some((rows, beside)) = gathering.beside.as_mut().zip(gathering.content.beside.as_ref())
+            && !rows.is_finished()
+        {
+            match self.compare.side_of(beside) {
+                Ok(side) => rows.advance(&side.embedder),
+                Err(error) => {
+                    self.fail_figure(&format!("{error:#}"));
+                    return Ok(());
+                }
+            }
         }
-        if !gathering.rows.is_finished() {
-            let progress = gathering.rows.progress();
+        let Some(gathering) = &self.figures.gathering else { return Ok(()) };
+        if let Some(embedding) = gathering.to_come() {
             self.line.update(|shown| {
                 let view = shown.figure.as_deref().cloned().unwrap_or_default();
-                let embedding = Some((progress.done as usize, progress.total as usize));
-                shown.figure = Some(Arc::new(FigureView { embedding, ..view }));
+                shown.figure = Some(Arc::new(FigureView { embedding: Some(embedding), ..view }));
             });
             return Ok(());
         }
+        self.finish_figure()
+    }
+
+    /// Hands over a figure's heatmaps, which are all embedded.
+    fn finish_figure(&mut self) -> anyhow::Result<()> {
+        let Some(embedder) = &self.embedder else { return Ok(()) };
         let Some(gathering) = self.figures.gathering.take() else { return Ok(()) };
         let set = &self.data.as_ref().context("open a data set first")?.set;
-        let origin = Origin::new(embedder, set.as_ref())?;
+        let mut origin = Origin::new(embedder, set.as_ref())?;
+        if let Some(beside) = &gathering.content.beside {
+            origin = origin.beside(self.compare.side_of(beside)?.embedder.facts(), beside.step);
+        }
         let hash = embedder.hash.clone();
-        let material = Material::Rows { rows: gathering.rows.into_rows(), origin };
+        let beside = gathering.beside.map(MapRows::into_rows);
+        let material = Material::Rows { rows: gathering.rows.into_rows(), beside, origin };
         self.figures.settle(gathering.content, hash, material, gathering.waiting);
         Ok(())
     }
@@ -240,6 +321,12 @@ impl Explorer {
         let Some(gathering) = self.figures.gathering.take() else { return };
         let is_told = |command: &&FigureCommand| !matches!(command, FigureCommand::Preview { .. });
         gathering.waiting.iter().filter(is_told).for_each(|command| self.refuse_figure(command, why.into()));
+    }
+
+    /// Ends a figure that cannot be gathered, and tells all who wait for it.
+    fn fail_figure(&mut self, why: &str) {
+        let Some(gathering) = self.figures.gathering.take() else { return };
+        gathering.waiting.iter().for_each(|command| self.refuse_figure(command, why.into()));
     }
 }
 

@@ -284,7 +284,8 @@ fn newest_query_only(commands: Vec<Command>) -> Vec<Command> {
     kept
 }
 
-fn about(command: &Command) -> &'static str {
+/// What a failure of `command` is said to be about ([`Event::Failed`]).
+pub fn about(command: &Command) -> &'static str {
     match command {
         Command::OpenModel { .. } => "opening the model",
         Command::OpenData { .. } => "opening the data set",

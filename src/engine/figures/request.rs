@@ -53,6 +53,17 @@ pub struct FigureContent {
     pub filter: GalleryFilter,
     /// Galleries: counts up to have them searched again over a bank that has grown.
     pub round: u32,
+    /// Heatmaps and galleries: the second model, whose panels follow those of the first.
+    pub beside: Option<Beside>,
+}
+
+/// The model that a comparison shows beside the open one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Beside {
+    /// Hex SHA-256 of its weights.
+    pub hash: String,
+    /// Its step, if it is a run's checkpoint.
+    pub step: Option<u64>,
 }
 
 /// A figure: what it shows, how it looks and in which format.

@@ -9,7 +9,7 @@ use anyhow::Context;
 use crate::embed::{BATCH, Embedder, PatchSource};
 use crate::engine::compose::HeatmapContent;
 use crate::engine::maps::{ImageMaps, check_cells};
-use crate::engine::modes::{MapMode, displayed};
+use crate::engine::modes::{MapMode, compared, displayed};
 use crate::engine::spaces::{self, PatchSpace};
 use crate::engine::state::Heatmap;
 use crate::image::Image;
@@ -69,6 +69,18 @@ impl MapRow {
     /// What a figure shows of it, in the way `mode`.
     pub fn content(self, mode: MapMode) -> HeatmapContent {
         let maps = displayed(&self.maps, mode);
+        self.content_with(maps)
+    }
+
+    /// The same of two models: A's maps and then B's, or A's less B's.
+    pub fn content_beside(self, other: &Self, mode: MapMode) -> HeatmapContent {
+        let of_space = |map: &Heatmap| compared(&map.space, &self.maps, &other.maps, mode);
+        let [a, b]: [Vec<_>; 2] = self.maps.iter().map(of_space).map(|[a, b]| (a, b)).unzip().into();
+        let maps = a.into_iter().chain(b).flatten().collect();
+        self.content_with(maps)
+    }
+
+    fn content_with(self, maps: Vec<Heatmap>) -> HeatmapContent {
         let Ask { image, title, grid, query } = self.ask;
         let maps = maps.into_iter().map(|map| (map.space, map.values.to_vec())).collect();
         HeatmapContent { image, title, grid, query, maps }

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use super::finder::Finder;
 use super::request::{FigureCommand, FigureContent, FigureEvent, FigurePage, FigureRequest, FigureView};
 use super::rows::MapRow;
-use crate::engine::compose::{self, GalleryWords, Origin, Style};
+use crate::engine::compose::{self, GalleryContent, GalleryWords, Origin, QueryContent, Style};
 use crate::engine::handle::EngineLine;
 use crate::engine::jobs::figures::write_caption;
 use crate::engine::state::{Event, RequestId};
@@ -25,15 +25,17 @@ const MOST_PREVIEW_SIDE: f64 = 4096.0;
 
 /// What the thread makes a figure of.
 pub enum Material {
-    Rows {
-        rows: Vec<MapRow>,
-        origin: Origin,
-    },
-    /// Queries with their vectors, in the order of the content's spaces, and where to search.
-    Search {
-        finder: Box<Finder>,
-        queries: Vec<(PatchRef, Vec<Vec<f32>>)>,
-    },
+    /// The heatmaps of each query, and those under a second model.
+    Rows { rows: Vec<MapRow>, beside: Option<Vec<MapRow>>, origin: Origin },
+    /// Where to search for the neighbours of each query, and where under a second model, which is a checkpoint of
+    /// this step.
+    Search { haystack: Haystack, beside: Option<(Haystack, Option<u64>)> },
+}
+
+/// Where to search, and the queries with their vectors in the order of the content's spaces.
+pub struct Haystack {
+    pub finder: Box<Finder>,
+    pub queries: Vec<(PatchRef, Vec<Vec<f32>>)>,
 }
 
 /// Something to be done with a figure. Its material comes with the first job about it; later ones are about
@@ -180,23 +182,59 @@ impl Worker {
 fn made(content: &FigureContent, material: Material) -> anyhow::Result<Made> {
     let style = &Style::default();
     match material {
-        Material::Rows { rows, origin } => {
-            let rows = rows.into_iter().map(|row| row.content(content.mode)).collect();
-            let figure = compose::heatmap(rows, content.mode, origin.notes(), style);
+        Material::Rows { rows, beside, origin } => {
+            let mode = content.mode;
+            let contents = match beside {
+                None => rows.into_iter().map(|row| row.content(mode)).collect(),
+                Some(other) => {
+                    rows.into_iter().zip(&other).map(|(row, other)| row.content_beside(other, mode)).collect()
+                }
+            };
+            let figure = compose::heatmap(contents, mode, origin.notes(), style);
             Ok(Made { figure, source: origin.source(None), searched: None })
         }
-        Material::Search { mut finder, queries } => {
-            let mut contents = vec![];
-            for (patch, vectors) in &queries {
-                let wanted = (content.neighbours, &content.filter);
-                let reports = finder.search(*patch, vectors, &content.spaces, wanted)?;
-                contents.push(finder.content(&reports)?);
+        Material::Search { mut haystack, beside } => {
+            let mut contents = haystack.contents(content)?;
+            let (mut origin, search) = haystack.finder.origin(&content.filter);
+            if let Some((mut other, step)) = beside {
+                place_beside(&mut contents, other.contents(content)?);
+                origin = origin.beside(other.finder.bank.spec().model.clone(), step);
             }
-            let (origin, search) = finder.origin(&content.filter);
+            let Haystack { mut finder, .. } = haystack;
             let words = GalleryWords { left_out: finder.left_out(&content.filter), notes: origin.notes() };
+            let total = contents.first().and_then(|query| query.spaces.first()).map(|space| space.total);
+            let searched = total.map(|total| (finder.bank.patches(), total));
             let figure = finder.figure(content.kind, contents, words, style)?;
-            let searched = Some((finder.bank.patches(), finder.bank.total_patches()));
             Ok(Made { figure, source: origin.source(Some(&search)), searched })
         }
+    }
+}
+
+impl Haystack {
+    /// Each query with its neighbours.
+    fn contents(&mut self, content: &FigureContent) -> anyhow::Result<Vec<QueryContent>> {
+        let wanted = (content.neighbours, &content.filter);
+        let Self { finder, queries } = self;
+        let content = |(patch, vectors): &(PatchRef, Vec<Vec<f32>>)| {
+            let reports = finder.search(*patch, vectors, &content.spaces, wanted)?;
+            finder.content(&reports)
+        };
+        queries.iter().map(content).collect()
+    }
+}
+
+/// Puts the galleries of a second model after those of the first; both are over the patches that both have.
+fn place_beside(contents: &mut [QueryContent], other: Vec<QueryContent>) {
+    for (a, b) in contents.iter_mut().zip(other) {
+        let total = b.spaces.first().map(|space| space.total);
+        for space in &mut a.spaces {
+            space.total = total.unwrap_or(space.total);
+        }
+        a.spaces.iter_mut().for_each(|gallery| gallery.space.push_str(" A"));
+        a.spaces.extend(
+            b.spaces
+                .into_iter()
+                .map(|gallery| GalleryContent { space: format!("{} B", gallery.space), ..gallery }),
+        );
     }
 }

@@ -108,7 +108,7 @@ impl Worker {
         match job {
             FollowJob::Look | FollowJob::Rest(_) => {}
             FollowJob::Open(path) => {
-                if self.runs.iter().any(|run| run.path == path) {
+                if self.runs.iter().any(|run| is_same_folder(&run.path, &path)) {
                     return;
                 }
                 match Followed::open(&path) {
@@ -167,6 +167,12 @@ struct Followed {
     gap: Duration,
     /// Modification times of what is read whole: configuration, environment, newest checkpoint.
     stamps: [Option<std::time::SystemTime>; 3],
+}
+
+/// Whether two paths lead to one folder, whatever they are called.
+pub fn is_same_folder(one: &Path, other: &Path) -> bool {
+    let place = |path: &Path| path.canonicalize().ok();
+    one == other || place(one).is_some_and(|found| Some(found) == place(other))
 }
 
 impl Followed {

@@ -14,5 +14,5 @@ mod tail;
 
 pub use choices::{Choice, choices};
 pub(super) use desk::Training;
-pub(super) use follow::checkpoints;
+pub(super) use follow::{checkpoints, is_same_folder};
 pub use state::*;

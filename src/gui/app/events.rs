@@ -3,7 +3,7 @@
 use eframe::egui::Context;
 
 use crate::engine::training::TrainCommand;
-use crate::engine::{Command, Event, FigureEvent, Source};
+use crate::engine::{Command, Event, FigureEvent, Source, about};
 
 use super::super::export;
 use super::super::files::Found;
@@ -17,7 +17,7 @@ impl App {
     pub(super) fn take_events(&mut self, ctx: &Context) {
         for event in self.desk.session.poll() {
             match event {
-                Event::Failed { about, message } => self.notices.error(about, message),
+                Event::Failed { about, message } => self.take_failure(about, message),
                 Event::Figure(event) => self.take_figure(ctx, &event),
                 Event::SourceImage { data, index, size, image } => {
                     self.desk.sources.insert(data, index, size, image);
@@ -35,20 +35,36 @@ impl App {
                     self.desk.pins.take_picture(data, &query, image)
                 }
                 Event::Picture(picture) => {
+                    self.tried = None;
                     self.desk.tab = Tab::Explore;
                     self.desk.session.go_to(Source::Outside(picture));
                 }
                 Event::ModelOpened => {
+                    self.tried = None;
                     self.undo = Undo::default();
                     self.note_model();
                     self.refresh_export();
                 }
                 Event::DataOpened => {
+                    self.tried = None;
                     self.undo = Undo::default();
                     self.note_data();
                     self.restore();
                     self.refresh_export();
                 }
+            }
+        }
+    }
+
+    /// Says what failed where it was asked for: in the dialog, which comes back with what was typed.
+    fn take_failure(&mut self, about: String, message: String) {
+        match self.tried.take() {
+            Some((dialog, tried)) if tried == about && matches!(self.overlay, Overlay::None) => {
+                self.show_overlay(Overlay::Dialog(dialog.again(message)));
+            }
+            tried => {
+                self.tried = tried;
+                self.notices.error(about, message);
             }
         }
     }
@@ -121,7 +137,8 @@ impl App {
     }
 
     pub(super) fn end_dialog(&mut self, outcome: Outcome) {
-        self.overlay = Overlay::None;
+        let dialog = std::mem::take(&mut self.overlay);
+        self.tried = None;
         match outcome {
             Outcome::Cancelled => {}
             Outcome::TrainData(source) => self.train.set_data(&self.desk, source),
@@ -130,6 +147,8 @@ impl App {
                 if let Command::Train(TrainCommand::ExportCurves { path, .. }) = &command {
                     let folder = path.parent().map_or(String::new(), |folder| folder.display().to_string());
                     self.desk.settings.export_folder = folder;
+                } else if let Overlay::Dialog(dialog) = dialog {
+                    self.tried = Some((dialog, about(&command)));
                 }
                 self.desk.session.send(command);
             }

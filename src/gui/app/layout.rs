@@ -60,7 +60,7 @@ impl App {
         match self.desk.tab {
             Tab::Explore => self.explore_ui(ui),
             Tab::Train => {
-                self.train.ui(ui, &mut self.desk, &self.files, &mut self.notices);
+                self.train.ui(ui, &mut self.desk, &self.files);
                 if let Some(curves) = self.train.take_export() {
                     self.overlay = Overlay::Dialog(Dialog::export_curves(curves, &self.export_folder()));
                 }
@@ -81,7 +81,6 @@ impl App {
     }
 
     pub(super) fn middle_ui(&mut self, ui: &mut Ui) {
-        self.notices.ui(ui);
         hint::hint_ui(ui, &mut self.desk);
         match self.desk.view {
             ExploreView::Maps => self.maps_ui(ui),

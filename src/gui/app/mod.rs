@@ -54,6 +54,8 @@ pub struct App {
     notices: Notices,
     files: FileWorker,
     overlay: Overlay,
+    /// The dialog in which something was asked to be opened that is not open yet, and what its failure is about.
+    tried: Option<(Dialog, &'static str)>,
     undo: Undo,
     /// Whether something lay over the window in the last frame.
     was_covered: bool,
@@ -145,6 +147,7 @@ impl App {
             notices: Notices::default(),
             files,
             overlay: Overlay::None,
+            tried: None,
             was_covered: false,
             last: Arc::default(),
             undo: Undo::default(),
@@ -219,6 +222,7 @@ impl App {
         if !self.covers_now(&ctx) {
             self.panels_ui(ui);
         }
+        self.notices.ui(&ctx);
         self.overlay_ui(&ctx);
         self.closing.ui(&ctx);
         layout::drop_hint_ui(&ctx);

@@ -2,22 +2,27 @@
 //! preview that is the figure itself.
 
 mod choices;
+mod foot;
 mod options;
 mod preview;
 mod queries;
 
 use std::path::{Path, PathBuf};
 
-use eframe::egui::{self, Button, Context, Id, Key, Modal, RichText, ScrollArea, Ui, UiBuilder, vec2};
+use eframe::egui::{self, Context, Id, Modal, RichText, ScrollArea, UiBuilder, vec2};
 
-use crate::engine::{Command, FigureCommand, FigureContent, FigureEvent, FigureKind, FigureRequest, MapMode};
+use crate::engine::{
+    Beside, Command, FigureCommand, FigureContent, FigureEvent, FigureKind, FigureRequest, MapMode,
+};
 use crate::figure::Format;
+use crate::patch::PatchGrid;
 
 use super::files::{FileWorker, Found};
 use super::notices::Notices;
 use super::panels::Desk;
 use super::scale::Scale;
-use super::theme::{self, STEP, overlay_frame};
+use super::theme::{STEP, overlay_frame};
+use super::views::ExploreView;
 
 pub use choices::Choices;
 use preview::Preview;
@@ -40,6 +45,10 @@ pub struct ExportDialog {
     candidates: Candidates,
     /// Heatmaps: a second row with patches of this size.
     second_patch: Option<u32>,
+    /// Heatmaps, while the microscope is on show: its patch sizes, and whether each is wanted.
+    levels: Vec<(PatchGrid, bool)>,
+    /// Heatmaps and galleries, while a comparison is on show: whether B's stand beside A's.
+    has_both: bool,
     choices: Choices,
     /// Galleries: how often they were searched again.
     round: u32,
@@ -73,6 +82,8 @@ impl ExportDialog {
             spaces: vec![],
             candidates: Candidates::default(),
             second_patch: None,
+            levels: levels_on_show(desk),
+            has_both: desk.view == ExploreView::Compare,
             path: folder.join(file_name(kind)).with_extension(choices.ending()).display().to_string(),
             choices,
             round: 0,
@@ -137,11 +148,42 @@ impl ExportDialog {
         if wanted == 0 {
             return Some("Choose at least one space.".into());
         }
-        let is_difference = desk.settings.mode == MapMode::Difference;
-        if self.kind == FigureKind::Heatmaps && is_difference && wanted < 2 {
-            return Some("The heatmaps on show are a difference: choose a second space.".into());
+        if self.kind == FigureKind::Heatmaps {
+            return self.obstacle_of_maps(desk, wanted);
         }
         None
+    }
+
+    fn obstacle_of_maps(&self, desk: &Desk, spaces: usize) -> Option<String> {
+        let is_difference = desk.settings.mode == MapMode::Difference;
+        if is_difference && spaces < 2 && self.beside(desk).is_none() {
+            return Some("The heatmaps on show are a difference: choose a second space.".into());
+        }
+        let has_sizes = self.levels.is_empty() || self.levels.iter().any(|(_, is_wanted)| *is_wanted);
+        (!has_sizes).then(|| "Choose at least one patch size.".into())
+    }
+
+    /// The second model on show, if this figure can have both.
+    fn other(&self, desk: &Desk) -> Option<Beside> {
+        let is_of_both = matches!(self.kind, FigureKind::Heatmaps | FigureKind::Galleries);
+        let is_on_show = is_of_both && desk.view == ExploreView::Compare;
+        let compare = desk.session.snapshot().compare.as_ref().filter(|_| is_on_show)?;
+        let other = compare.other.as_ref()?;
+        Some(Beside { hash: other.hash.clone(), step: other.step })
+    }
+
+    /// The second model, if this figure is to have both.
+    fn beside(&self, desk: &Desk) -> Option<Beside> {
+        self.other(desk).filter(|_| self.has_both)
+    }
+
+    /// Patches and strides of the heatmaps.
+    fn grids(&self, shown: PatchGrid) -> Vec<PatchGrid> {
+        if !self.levels.is_empty() {
+            return self.levels.iter().filter(|(_, is_wanted)| *is_wanted).map(|(grid, _)| *grid).collect();
+        }
+        let second = self.second_patch.map(|patch| PatchGrid { patch, ..shown });
+        std::iter::once(shown).chain(second).collect()
     }
 
     /// The figure, as far as it can be made.
@@ -151,8 +193,6 @@ impl ExportDialog {
         }
         let config = desk.session.config().ok_or("Open a data set first.")?;
         let data = desk.session.data_id().ok_or("Open a data set first.")?;
-        let mut grids = vec![config.grid];
-        grids.extend(self.second_patch.map(|patch| crate::patch::PatchGrid { patch, ..config.grid }));
         let mode = match desk.settings.mode {
             MapMode::Pictures => MapMode::Cosine,
             mode => mode,
@@ -165,11 +205,12 @@ impl ExportDialog {
             data,
             queries: self.candidates.chosen(),
             spaces: spaces.collect(),
-            grids: if is_map { grids } else { vec![] },
+            grids: if is_map { self.grids(config.grid) } else { vec![] },
             mode: if is_map { mode } else { MapMode::Cosine },
             neighbours: if is_map { 0 } else { self.neighbours },
             filter: if is_map { Default::default() } else { config.filter },
             round: self.round,
+            beside: self.beside(desk),
         };
         let scale = Scale::of(&desk.settings);
         let style = self.choices.style(self.kind, scale.colormap, scale.range);
@@ -210,7 +251,11 @@ impl ExportDialog {
                     State::Noted(format!("The figure is on the clipboard, {width} x {height} pixels."));
             }
             FigureEvent::Caption(_) => self.state = State::Noted("The caption is on the clipboard.".into()),
-            FigureEvent::Failed(error) => self.state = State::Failed(error.clone()),
+            FigureEvent::Failed(error) => {
+                self.state = State::Failed(error.clone());
+                // So that another path can be typed at once.
+                self.is_fresh = true;
+            }
         }
         false
     }
@@ -284,90 +329,13 @@ impl ExportDialog {
         }
         desk.session.send(Command::Figure(FigureCommand::Close));
     }
+}
 
-    /// Path and buttons. Returns whether "Cancel" was pressed.
-    fn foot_ui(
-        &mut self,
-        ui: &mut Ui,
-        desk: &Desk,
-        files: &FileWorker,
-        request: Option<FigureRequest>,
-    ) -> bool {
-        let entered = self.path_ui(ui, files);
-        self.note_ui(ui);
-        let is_free = request.is_some() && self.state != State::Writing;
-        ui.horizontal(|ui| {
-            let name = match &self.state {
-                State::Replaces(path) if *path == self.typed_path() => "Replace",
-                _ => "Export",
-            };
-            let export = ui.add_enabled(is_free, Button::new(name)).on_hover_text("Enter");
-            let nothing_focused = ui.memory(|memory| memory.focused().is_none());
-            let by_key = nothing_focused && ui.input(|input| input.key_pressed(Key::Enter));
-            if export.clicked() || entered || by_key {
-                self.confirm(desk, files);
-            }
-            if let Some(request) = request {
-                self.copy_ui(ui, desk, request);
-            }
-            ui.button("Cancel").on_hover_text("Esc").clicked()
-        })
-        .inner
-    }
-
-    fn copy_ui(&mut self, ui: &mut Ui, desk: &Desk, request: FigureRequest) {
-        let image = ui.button("Copy image");
-        let dpi = self.choices.dpi;
-        if image.on_hover_text(format!("Puts the figure on the clipboard, {dpi} pixels per inch.")).clicked()
-        {
-            desk.session.send(Command::Figure(FigureCommand::CopyImage(request.clone())));
-        }
-        let caption = ui.button("Copy caption");
-        let words = desk.session.snapshot().figure.as_ref().and_then(|view| view.page.clone());
-        let words = words.map_or_else(|| "The caption, as LaTeX.".into(), |page| page.caption.clone());
-        if caption.on_hover_text(words).clicked() {
-            desk.session.send(Command::Figure(FigureCommand::CopyCaption(request)));
-        }
-    }
-
-    /// The path and what belongs to it. Returns whether Enter was pressed in it.
-    fn path_ui(&mut self, ui: &mut Ui, files: &FileWorker) -> bool {
-        ui.horizontal(|ui| {
-            let label = ui.label("File");
-            let width = (ui.available_width() - 250.0).max(160.0);
-            let field = ui.add(egui::TextEdit::singleline(&mut self.path).desired_width(width));
-            let field = field.labelled_by(label.id);
-            if std::mem::take(&mut self.is_fresh) {
-                field.request_focus();
-            }
-            if field.changed() {
-                self.state = State::Choosing;
-            }
-            if ui.button("Browse...").clicked() {
-                files.pick_save("Export a figure", self.typed_path());
-            }
-            let explanation =
-                "Also writes the caption beside the figure: a LaTeX figure environment in a .tex file.";
-            ui.checkbox(&mut self.choices.caption, "Caption file (.tex)").on_hover_text(explanation);
-            field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter))
-        })
-        .inner
-    }
-
-    fn note_ui(&self, ui: &mut Ui) {
-        let dark = ui.visuals().dark_mode;
-        match &self.state {
-            State::Choosing => {
-                ui.weak("A .json beside the figure keeps what made it: the same bytes come of it again.");
-            }
-            State::Replaces(_) => drop(ui.weak("This file exists already.")),
-            State::Writing => drop(ui.weak("Writing the figure...")),
-            State::Noted(note) => drop(ui.weak(note)),
-            State::Failed(error) => {
-                ui.label(RichText::new(format!("Not done: {error}")).color(theme::error(dark).0));
-            }
-        }
-    }
+/// The patch sizes of the microscope, if it is on show.
+fn levels_on_show(desk: &Desk) -> Vec<(PatchGrid, bool)> {
+    let shown = desk.session.snapshot().microscope.clone();
+    let shown = shown.filter(|_| desk.view == ExploreView::Microscope);
+    shown.map_or_else(Vec::new, |shown| shown.levels.iter().map(|level| (level.grid, true)).collect())
 }
 
 /// The name that is proposed for a figure.

@@ -27,8 +27,9 @@ impl ExportDialog {
         ui.label(RichText::new("Shows").weak());
         self.candidates.ui(ui, desk.session.snapshot().data.as_deref());
         self.spaces_ui(ui);
+        self.both_ui(ui, desk);
         match self.kind {
-            FigureKind::Heatmaps => self.second_patch_ui(ui, desk),
+            FigureKind::Heatmaps => self.maps_ui(ui, desk),
             _ => self.neighbours_ui(ui, desk),
         }
         ui.add_space(STEP);
@@ -76,6 +77,40 @@ impl ExportDialog {
         });
     }
 
+    /// What a comparison shows: the open model, or both.
+    fn both_ui(&mut self, ui: &mut Ui, desk: &Desk) {
+        if self.other(desk).is_some() {
+            ui.checkbox(&mut self.has_both, "Both models of the comparison").on_hover_text(
+                "The panels of A, the open model, then those of B, over the patches that both have embedded. Without \
+                 it: A alone.",
+            );
+        }
+    }
+
+    fn maps_ui(&mut self, ui: &mut Ui, desk: &Desk) {
+        if self.levels.is_empty() {
+            self.second_patch_ui(ui, desk);
+        } else {
+            ui.horizontal_wrapped(|ui| {
+                ui.label("Patch sizes");
+                for (grid, is_wanted) in &mut self.levels {
+                    ui.checkbox(is_wanted, format!("{} px", grid.patch)).on_hover_text(
+                        "A row of heatmaps with patches of this size, as the microscope shows.",
+                    );
+                }
+            });
+        }
+        match desk.settings.mode {
+            MapMode::Cosine => {}
+            MapMode::Ranks => drop(ui.weak("Shown as ranks within the image.")),
+            MapMode::Difference if self.beside(desk).is_some() => {
+                drop(ui.weak("Shown as the cosine of A less that of B."))
+            }
+            MapMode::Difference => drop(ui.weak("Shown as the difference of the first space to each other.")),
+            MapMode::Pictures => drop(ui.weak("Pictures of the spaces have no figure: cosines are shown.")),
+        }
+    }
+
     /// Fig 4 of the paper has two rows, at two patch sizes.
     fn second_patch_ui(&mut self, ui: &mut Ui, desk: &Desk) {
         let Some(config) = desk.session.config() else { return };
@@ -93,12 +128,6 @@ impl ExportDialog {
                 ui.add(DragValue::new(patch).range(1..=side.max(1)).suffix(" px"));
             }
         });
-        match desk.settings.mode {
-            MapMode::Cosine => {}
-            MapMode::Ranks => drop(ui.weak("Shown as ranks within the image.")),
-            MapMode::Difference => drop(ui.weak("Shown as the difference of the first space to each other.")),
-            MapMode::Pictures => drop(ui.weak("Pictures of the spaces have no figure: cosines are shown.")),
-        }
     }
 
     fn neighbours_ui(&mut self, ui: &mut Ui, desk: &Desk) {

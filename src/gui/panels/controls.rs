@@ -2,7 +2,7 @@
 
 use eframe::egui::containers::menu::{MenuButton, MenuConfig};
 use eframe::egui::{
-    Checkbox, ComboBox, DragValue, PopupCloseBehavior, Response, ScrollArea, Slider, TextStyle, Ui,
+    Button, Checkbox, ComboBox, DragValue, PopupCloseBehavior, Response, ScrollArea, Slider, TextStyle, Ui,
     WidgetText,
 };
 
@@ -230,25 +230,28 @@ fn contour_ui(ui: &mut Ui, desk: &mut Desk) {
     }
 }
 
-/// What the galleries leave out: nothing unless asked for.
+/// Which patches the galleries may show: all unless asked for. The words are those of the figures.
 fn filter_ui(ui: &mut Ui, filter: &mut GalleryFilter, classes: &[String], has_splits: bool) {
     let words = filter.words(classes);
-    let text = if words.is_empty() { "Leave out: nothing".to_owned() } else { words.join(", ") };
+    let text = if words.is_empty() { "Neighbours: all".to_owned() } else { words.join(", ") };
     let (response, _) = menu(text).ui(ui, |ui| {
-        ui.checkbox(&mut filter.other_images_only, "patches of the same image");
-        ui.checkbox(&mut filter.without_overlap, "patches that overlap a nearer one");
+        ui.checkbox(&mut filter.other_images_only, "other images only")
+            .on_hover_text("Leaves out the patches of the query's own image.");
+        ui.checkbox(&mut filter.without_overlap, "no overlaps")
+            .on_hover_text("Leaves out a patch that overlaps a nearer one of its image.");
         ui.horizontal(|ui| {
             let mut is_limited = filter.per_image.is_some();
-            ui.checkbox(&mut is_limited, "all but the nearest of an image:");
+            ui.checkbox(&mut is_limited, "at most per image:")
+                .on_hover_text("Of each image the nearest patches alone, this many.");
             filter.per_image = is_limited.then(|| filter.per_image.unwrap_or(1));
             if let Some(most) = &mut filter.per_image {
                 ui.add(DragValue::new(most).range(1..=99));
             }
         });
         if !classes.is_empty() {
-            ui.label("all classes but:");
+            ui.label("class:");
             ScrollArea::vertical().max_height(160.0).show(ui, |ui| {
-                ui.selectable_value(&mut filter.class, None, "(keep all classes)");
+                ui.selectable_value(&mut filter.class, None, "all classes");
                 for (class, name) in classes.iter().enumerate() {
                     ui.selectable_value(&mut filter.class, Some(class as u32), name);
                 }
@@ -256,18 +259,18 @@ fn filter_ui(ui: &mut Ui, filter: &mut GalleryFilter, classes: &[String], has_sp
         }
         if has_splits {
             ui.horizontal(|ui| {
-                ui.label("all but the split:");
-                ui.radio_value(&mut filter.split, None, "(keep both)");
+                ui.label("split:");
+                ui.radio_value(&mut filter.split, None, "both");
                 for split in [Split::Train, Split::Test] {
                     ui.radio_value(&mut filter.split, Some(split), split.name());
                 }
             });
         }
-        if ui.button("Leave out nothing").clicked() {
+        if ui.add_enabled(!words.is_empty(), Button::new("Show all")).clicked() {
             *filter = GalleryFilter::default();
         }
     });
-    response.on_hover_text("What the galleries leave out; they always say so.");
+    response.on_hover_text("Which patches may be neighbours. What is left out is always said.");
 }
 
 fn colormap_ui(ui: &mut Ui, desk: &mut Desk) {

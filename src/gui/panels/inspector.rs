@@ -94,19 +94,20 @@ impl InspectorPanel {
             ui.vertical(|ui| {
                 if let Some(image) = query.home() {
                     let view = snapshot.view.as_ref().filter(|view| view.index == image as usize);
-                    let class = view.and_then(|view| view.class.clone());
-                    if let Some(class) = class {
-                        ui.strong(class);
-                    }
                     let number = text::thousands(image as usize);
                     let name = view.map_or(String::new(), |view| view.name.clone());
+                    // Its class, or what the file is called.
+                    let what = view.map(|view| view.class.as_ref().unwrap_or(&view.name));
+                    if let Some(what) = what {
+                        ui.add(Label::new(RichText::new(what).strong()).truncate()).on_hover_text(&name);
+                    }
                     ui.add(Label::new(format!("image {number}")).truncate()).on_hover_text(name);
                 }
                 action_button(ui, desk, "Pin in Train", Action::PinQuery);
             });
         });
         ui.label(query.words()).on_hover_text(
-            "Width x height, then column and row of the top-left pixel, from 0, of the image as stored.",
+            "Width x height, then row y and column x of the top-left pixel, from 0, of the image as stored.",
         );
         self.parts.ui(ui, desk, &query, pixels);
         if let Some(query) = snapshot.query.as_ref().filter(|_| !desk.session.is_query_pending()) {
@@ -143,7 +144,7 @@ fn separator(ui: &mut Ui) {
 fn pointer_ui(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot) {
     heading(ui, "Pointer to query");
     let hover = desk.hover.as_ref();
-    let place = hover.map(|hover| format!("({}, {})", hover.pixel.0, hover.pixel.1));
+    let place = hover.map(|hover| format!("y {}, x {}", hover.pixel.1, hover.pixel.0));
     let has_parts = snapshot.view.as_ref().is_some_and(|view| view.parts.is_some());
     Grid::new("pointer").num_columns(2).spacing(vec2(2.0 * STEP, 2.0)).show(ui, |ui| {
         ui.weak("pixel");

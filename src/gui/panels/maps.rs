@@ -251,10 +251,8 @@ fn hover(desk: &Desk, panes: &[Pane<'_>], view: &ImageView) -> Option<Hover> {
 }
 
 fn image_heading_ui(ui: &mut Ui, rect: Rect, view: &ImageView) {
-    let mut text = format!("image {}", text::thousands(view.index));
-    if let Some(class) = &view.class {
-        text += &format!(" \u{b7} {class}");
-    }
+    let what = view.class.as_ref().unwrap_or(&view.name);
+    let text = format!("image {} \u{b7} {what}", text::thousands(view.index));
     heading_ui(ui, rect, |ui| {
         ui.add(eframe::egui::Label::new(RichText::new(text).strong()).truncate()).on_hover_text(&view.name);
     });

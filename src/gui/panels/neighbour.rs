@@ -17,9 +17,14 @@ const SIDE: f32 = 168.0;
 
 /// Cosine, class and kinship of a neighbour on one line.
 pub fn neighbour_text(neighbour: &Neighbour) -> String {
-    let class = neighbour.class.as_deref().unwrap_or("no class");
     let lost = if neighbour.is_readable { "" } else { ", its image cannot be read any more" };
-    format!("cosine {:.3}, {class}, {}{lost}", neighbour.cosine, relation_text(neighbour.relation))
+    format!("cosine {:.3}, {}{lost}", neighbour.cosine, kin_text(neighbour, ", "))
+}
+
+/// Class, if there are any, and kinship.
+fn kin_text(neighbour: &Neighbour, between: &str) -> String {
+    let class = neighbour.class.as_ref().map_or(String::new(), |class| format!("{class}{between}"));
+    format!("{class}{}", relation_text(neighbour.relation))
 }
 
 /// A kinship in words.
@@ -64,12 +69,8 @@ pub fn neighbour_ui(
     }
     let patch = neighbour.patch;
     ui.label(format!("image {} \u{b7} {}", thousands(patch.image as usize), neighbour.image_name));
-    ui.label(format!(
-        "{} \u{b7} {}",
-        neighbour.class.as_deref().unwrap_or("no class"),
-        relation_text(neighbour.relation)
-    ));
-    ui.label(format!("{0} x {0} px at ({1}, {2})", patch.size, patch.x, patch.y));
+    ui.label(kin_text(neighbour, " \u{b7} "));
+    ui.label(format!("{0} x {0} px, y {1}, x {2}", patch.size, patch.y, patch.x));
     match neighbour.is_readable {
         true => ui.weak("Click to go there; Shift adds it to the query, Alt subtracts it."),
         false => ui.colored_label(ui.visuals().warn_fg_color, "Its image cannot be read any more."),

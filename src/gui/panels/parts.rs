@@ -28,6 +28,7 @@ impl PartsList {
         if query.parts.len() < 2 && query.parts.iter().all(|part| part.sign == Sign::Plus) {
             return;
         }
+        let patch = desk.session.config().map_or(0, |config| config.grid.patch);
         self.pictures.resize_with(query.parts.len(), PictureSlot::default);
         for (index, (part, slot)) in query.parts.iter().zip(&mut self.pictures).enumerate() {
             ui.horizontal(|ui| {
@@ -42,7 +43,7 @@ impl PartsList {
                         desk.session.remove_part(index);
                     }
                     ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                        ui.add(Label::new(part.source.to_string()).truncate()).on_hover_text(place(part));
+                        ui.add(Label::new(short_place(part, patch)).truncate()).on_hover_text(place(part));
                     });
                 });
             });
@@ -61,6 +62,15 @@ fn sign_ui(ui: &mut Ui, desk: &mut Desk, index: usize, part: &QueryPart) {
     let tip = format!("This part is {is}; click to {other} it. Each part counts as its unit vector.");
     if button.on_hover_text(tip).clicked() {
         desk.session.turn_part(index);
+    }
+}
+
+/// Where a part lies, in few letters: its size only where it is not that of the patches.
+fn short_place(part: &QueryPart, patch: u32) -> String {
+    match part.source.area() {
+        Some(area) if (area.width, area.height) == (patch, patch) => format!("y {}, x {}", area.y, area.x),
+        Some(area) => format!("{} x {}, y {}, x {}", area.width, area.height, area.y, area.x),
+        None => part.source.to_string(),
     }
 }
 

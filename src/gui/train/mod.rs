@@ -114,13 +114,13 @@ impl TrainTab {
             TrainEvent::DataSeen { source, found } => self.form.take_seen(&source, &found),
             TrainEvent::CheckpointSaved { .. } => {}
             TrainEvent::Stopped { run, step } => {
-                notices.done(
+                notices.news(
                     "Training stopped",
                     format!("{} has a checkpoint at step {step} and can be resumed.", run.display()),
                 );
             }
             TrainEvent::Warned { run, message } => notices.warning(runs::name_of(&run), message),
-            TrainEvent::Finished { run } => notices.done("Training finished", run.display().to_string()),
+            TrainEvent::Finished { run } => notices.news("Training finished", run.display().to_string()),
             TrainEvent::CurvesSaved { path, sidecar } => {
                 notices.done(
                     "Figure saved",
@@ -208,7 +208,7 @@ impl TrainTab {
     }
 
     /// Draws the tab.
-    pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk, files: &FileWorker, notices: &mut Notices) {
+    pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk, files: &FileWorker) {
         if let Some((name, config)) = self.take_config.take() {
             self.form.take_config(&name, &config, files);
         }
@@ -220,7 +220,6 @@ impl TrainTab {
         let middle = Frame::central_panel(ui.style()).inner_margin(Margin::same(8));
         let snapshot = desk.session.snapshot().clone();
         CentralPanel::default_margins().frame(middle).show(ui, |ui| {
-            notices.ui(ui);
             if snapshot.training.is_some() {
                 let below = Frame::new().inner_margin(Margin { top: 8, ..Margin::ZERO });
                 let panel = Panel::bottom("pins").frame(below).resizable(true);

@@ -118,9 +118,9 @@ impl Card {
                 for (place, neighbour) in gallery.neighbours.iter().enumerate() {
                     let (rect, response) = ui.allocate_exact_size(Vec2::splat(side), Sense::hover());
                     mesh.add_rect_with_uv(rect, atlas.uv(place + 1), Color32::WHITE);
-                    let class = neighbour.class.as_deref().unwrap_or("no class");
+                    let class = neighbour.class.as_ref().map_or(String::new(), |class| format!(", {class}"));
                     let text =
-                        format!("{} {}: cosine {:.3}, {class}", gallery.space, place + 1, neighbour.cosine);
+                        format!("{} {}: cosine {:.3}{class}", gallery.space, place + 1, neighbour.cosine);
                     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &text));
                     response.on_hover_text(format!("{text}\n{}", neighbour.image_name));
                 }

@@ -1,37 +1,30 @@
 //! The open model (A) beside another (B) or beside the checkpoints of a run: the same query, one colour
 //! scale, the galleries over the same patches with what they have in common.
 
+mod galleries;
 mod layout;
 mod maps;
 mod other;
 mod scrub;
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use eframe::egui::{Label, Rect, Response, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
 
+use self::galleries::GalleryPair;
 use self::layout::Layout;
 use self::maps::{ComparedMaps, SpaceMaps, mode_of};
 use self::scrub::Scrub;
 use super::{ExploreView, switch_ui};
-use crate::engine::{
-    Command, CompareCommand, CompareView, ComparedGalleries, GalleryView, Heatmap, ImageView, MapMode,
-    Snapshot,
-};
+use crate::engine::{Command, CompareCommand, CompareView, Heatmap, ImageView, MapMode, Snapshot};
 use crate::gui::actions::Action;
 use crate::gui::color_bar;
 use crate::gui::map_painter::{MapPainter, slots};
 use crate::gui::marks;
 use crate::gui::pane::{Drag, Placement, Viewpoint};
-use crate::gui::panels::gallery::{self, ComparedWith, PaintedGallery};
 use crate::gui::panels::maps::{empty_ui, heading_ui};
 use crate::gui::panels::{Desk, Hover, Tab, controls, explain_space};
-use crate::gui::text::{self, thousands};
-use crate::gui::textures::GalleryAtlases;
+use crate::gui::text;
 use crate::gui::theme::{self, STEP};
 use crate::gui::train::strip::Strip;
-use crate::patch::PatchRef;
 
 /// Plots of a run's curves below a comparison, by the names of their numbers.
 const PLOTS: [&str; 2] = ["loss", "knn"];
@@ -46,20 +39,9 @@ pub struct ComparePanel {
     shown: Option<usize>,
     painter: MapPainter<{ slots::COMPARE }>,
     maps: ComparedMaps,
-    atlases: [GalleryAtlases; 2],
-    ranks: Ranks,
+    galleries: GalleryPair,
     scrub: Scrub,
     curves: Strip,
-    /// The neighbour under the pointer in the last frame: it is marked in both galleries.
-    pointed: Option<PatchRef>,
-}
-
-/// Ranks of the neighbours in each gallery, made anew when the galleries change.
-#[derive(Default)]
-struct Ranks {
-    made_of: Option<Arc<ComparedGalleries>>,
-    /// By space, of A and B.
-    by_space: HashMap<String, [HashMap<PatchRef, usize>; 2]>,
 }
 
 /// A map, or the image below all of them.
@@ -166,7 +148,7 @@ impl ComparePanel {
             self.pane_ui(ui, desk, view, pane, *place);
         }
         color_bar::ui(ui, layout.bar(), desk);
-        self.galleries_ui(ui, desk, &layout, snapshot, compare, &maps);
+        self.galleries.ui(ui, desk, &layout, compare, &maps);
         self.curves_ui(ui, desk, &layout, snapshot, compare);
     }
 
@@ -257,41 +239,6 @@ impl ComparePanel {
         marks::query_boxes(&painter, pane.placement, &desk.session.boxes_in_view());
     }
 
-    fn galleries_ui(
-        &mut self,
-        ui: &mut Ui,
-        desk: &mut Desk,
-        layout: &Layout,
-        snapshot: &Snapshot,
-        compare: &CompareView,
-        maps: &[SpaceMaps],
-    ) {
-        let Some(galleries) = &compare.galleries else { return };
-        let is_current = snapshot.query.as_ref().is_some_and(|query| query.id == galleries.a.query_id);
-        let pending = desk.session.is_query_pending() || !is_current || galleries.step != compare.wanted;
-        self.ranks.update(galleries);
-        let neighbours = snapshot.config.as_ref().map_or(0, |config| config.neighbours);
-        let mut pointed = None;
-        for (model, view) in [&galleries.a, &galleries.b].into_iter().enumerate() {
-            let atlases = self.atlases[model].of(ui.ctx(), view);
-            for (index, gallery) in view.spaces.iter().enumerate() {
-                let Some(space) = maps.iter().position(|maps| maps.space == gallery.space) else { continue };
-                let owner = ["A", "B"][model];
-                let ranks = self.ranks.of(&gallery.space, 1 - model);
-                let compared = ranks.map(|ranks| ComparedWith { ranks, pointed: self.pointed });
-                let atlas = &atlases[index];
-                let painted =
-                    PaintedGallery { gallery, view, atlas, pending, owner, columns: None, compared };
-                pointed = gallery::painted_ui(ui, desk, layout.gallery(space, model), neighbours, &painted)
-                    .or(pointed);
-            }
-        }
-        self.pointed = pointed;
-        for (space, maps) in maps.iter().enumerate() {
-            overlap_ui(ui, layout.words(space), galleries, &maps.space, &galleries.b, pending);
-        }
-    }
-
     /// The run's loss and accuracy with a mark at the checkpoint on show; a click goes to the nearest one.
     fn curves_ui(
         &mut self,
@@ -315,27 +262,6 @@ impl ComparePanel {
         if let Some(step) = nearest {
             self.scrub.go_to(desk, step);
         }
-    }
-}
-
-impl Ranks {
-    fn update(&mut self, galleries: &Arc<ComparedGalleries>) {
-        if self.made_of.as_ref().is_some_and(|made_of| Arc::ptr_eq(made_of, galleries)) {
-            return;
-        }
-        self.by_space.clear();
-        for (model, view) in [&galleries.a, &galleries.b].into_iter().enumerate() {
-            for gallery in &view.spaces {
-                let ranks = gallery.neighbours.iter().enumerate().map(|(rank, hit)| (hit.patch, rank + 1));
-                self.by_space.entry(gallery.space.clone()).or_default()[model] = ranks.collect();
-            }
-        }
-        self.made_of = Some(galleries.clone());
-    }
-
-    /// Of the gallery of `space` under `model`.
-    fn of(&self, space: &str, model: usize) -> Option<&HashMap<PatchRef, usize>> {
-        self.by_space.get(space).map(|ranks| &ranks[model])
     }
 }
 
@@ -386,40 +312,5 @@ fn heading(
         if let Some((_, value)) = value {
             ui.label(text::cosine(value.unwrap_or(f32::NAN)));
         }
-    });
-}
-
-/// How much the galleries of a space have in common.
-fn overlap_ui(
-    ui: &mut Ui,
-    rect: Rect,
-    galleries: &ComparedGalleries,
-    space: &str,
-    view: &GalleryView,
-    pending: bool,
-) {
-    let Some((_, overlap)) = galleries.overlaps.iter().find(|(name, _)| name == space) else { return };
-    let color = theme::space(space, ui.visuals().dark_mode);
-    let reach = format!("{} of {} patches", thousands(view.searched), thousands(view.total));
-    heading_ui(ui, rect, |ui| {
-        let text = format!("{space} overlap@{} {:.2}", overlap.k, overlap.share());
-        let strong = RichText::new(text).strong().color(color);
-        let label = ui.label(if pending { strong.weak() } else { strong });
-        let details = format!("by chance {:.2} \u{b7} over {reach}", overlap.chance());
-        let rest = ui.add(Label::new(RichText::new(details).weak()).truncate());
-        let (images, total) = galleries.images;
-        let explanation = format!(
-            "{} of the {} nearest patches are found by both models, over {reach} of {} of {} images. Two lists at \
-             random would share {:.1} %. A patch is the same if image and place are; one that is shifted by a \
-             stride is another, however much they overlap. Equal cosines are settled by the order of the images. \
-             What both find has a light dot in its corner.",
-            thousands(overlap.common),
-            thousands(overlap.k),
-            thousands(images),
-            thousands(total),
-            100.0 * overlap.chance(),
-        );
-        label.on_hover_text(&explanation);
-        rest.on_hover_text(explanation);
     });
 }

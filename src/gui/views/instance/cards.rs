@@ -123,7 +123,7 @@ fn heading_ui(
             }
             let place = ui.add(Label::new(RichText::new(&text).strong()).truncate());
             place.on_hover_ui(|ui| {
-                ui.label(format!("{0} x {0} px at {text}", patch.size));
+                ui.label(format!("{0} x {0} px, {text}", patch.size));
                 if let Some(class) = class_of(snapshot.data.as_deref(), patch) {
                     ui.label(format!("The image is of class {class}."));
                 }
