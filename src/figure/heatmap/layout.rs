@@ -36,8 +36,10 @@ impl Layout {
         let (width, text, small) = spec.page.units()?;
         let (gap, block_gap) = (7 * PT, 16 * PT);
         let (blocks, panels) = (data.rows.len() as i32, data.rows[0].spaces.len() as i32 + 1);
-        let lines = if blocks == 1 { (panels + LONGEST_LINE - 1) / LONGEST_LINE } else { 1 };
-        let per_line = (panels + lines - 1) / lines;
+        let maps = panels - 1;
+        let fits = blocks > 1 || panels <= LONGEST_LINE;
+        let lines = if fits { 1 } else { (maps + LONGEST_LINE - 2) / (LONGEST_LINE - 1) };
+        let per_line = 1 + (maps + lines - 1) / lines;
         let across = match spec.across {
             0 if blocks >= 4 && panels <= 3 && spec.page.width_in >= 5.0 => 2,
             0 => 1,
@@ -100,7 +102,12 @@ impl Layout {
     /// The rectangle of panel `index` of block `block`, whose image is `image`.
     pub fn panel(&self, block: usize, index: usize, image: &Image) -> Rect {
         let (band, slot) = (block / self.across as usize, block as i32 % self.across);
-        let (line, col) = (index as i32 / self.per_line, index as i32 % self.per_line);
+        // Maps stand below maps: the image's column is its own.
+        let maps = (self.per_line - 1).max(1);
+        let (line, col) = match index as i32 {
+            0 => (0, 0),
+            index => ((index - 1) / maps, 1 + (index - 1) % maps),
+        };
         let block_width = self.per_line * (self.panel_width + self.gap) - self.gap + self.block_gap;
         let x = MARGIN + slot * block_width + col * (self.panel_width + self.gap);
         let y = self.bands[band].0 + line * self.pitch();

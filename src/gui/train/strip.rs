@@ -8,7 +8,7 @@ use egui_plot::{Line, Plot, PlotPoints, VLine};
 
 use super::axis::Across;
 use super::metrics::{PlotSpec, plots};
-use super::plotting::{number, shared};
+use super::plotting::{short_number, shared};
 use super::smooth::{Look, Ready, Scale, thinned};
 use crate::engine::training::RunView;
 use crate::gui::theme::{self, STEP};
@@ -76,7 +76,7 @@ impl Strip {
             ui.add(Label::new(RichText::new(&spec.title).strong()).truncate()).on_hover_text(spec.help);
             for (name, color, _, value) in &lines {
                 if let Some(value) = value {
-                    let text = RichText::new(number(*value)).color(*color);
+                    let text = RichText::new(short_number(*value)).color(*color);
                     ui.label(text).on_hover_text(format!("{name}, at the logged step nearest to the mark"));
                 }
             }
