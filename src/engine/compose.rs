@@ -241,6 +241,22 @@ pub struct Cell {
     pub relation: Relation,
 }
 
+/// Puts the galleries of a second model after those of the first; both are over the patches that both have.
+pub fn place_beside(contents: &mut [QueryContent], other: Vec<QueryContent>) {
+    for (a, b) in contents.iter_mut().zip(other) {
+        let total = b.spaces.first().map(|space| space.total);
+        for space in &mut a.spaces {
+            space.total = total.unwrap_or(space.total);
+        }
+        a.spaces.iter_mut().for_each(|gallery| gallery.space.push_str(" A"));
+        a.spaces.extend(
+            b.spaces
+                .into_iter()
+                .map(|gallery| GalleryContent { space: format!("{} B", gallery.space), ..gallery }),
+        );
+    }
+}
+
 /// What stands with the neighbours of a figure.
 #[derive(Clone, Debug, Default)]
 pub struct GalleryWords {

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::optimizer::OptimizerConfig;
@@ -188,7 +188,8 @@ impl TrainConfig {
             let mut tree = toml::Value::try_from(&changed)?;
             let slot = find_slot(&mut tree, key.trim())?;
             *slot = parse_value(value.trim(), slot);
-            changed = tree.try_into().with_context(|| format!("--set {assignment}"))?;
+            let told = |error: toml::de::Error| anyhow!("--set {assignment}: {}", in_words(error.message()));
+            changed = tree.try_into().map_err(told)?;
         }
         changed.validate()?;
         *self = changed;
@@ -283,6 +284,20 @@ fn find_slot<'a>(tree: &'a mut toml::Value, key: &str) -> anyhow::Result<&'a mut
     Ok(slot)
 }
 
+/// What a wrong value is said to be, without the names of Rust's types.
+fn in_words(message: &str) -> String {
+    let kinds = [
+        ("expected usize", "expected a whole number from 0 on"),
+        ("expected u64", "expected a whole number from 0 on"),
+        ("expected u32", "expected a whole number from 0 on"),
+        ("expected f64", "expected a number"),
+        ("expected f32", "expected a number"),
+        ("expected a boolean", "expected true or false"),
+        ("invalid type: ", "wrong kind of value: "),
+    ];
+    kinds.iter().fold(message.to_owned(), |text, (kind, words)| text.replace(kind, words))
+}
+
 /// Reads `text` as the kind of value that stands there now; what does not fit stays text, and
 /// the error comes from the field.
 fn parse_value(text: &str, current: &toml::Value) -> toml::Value {
@@ -318,7 +333,8 @@ mod tests {
         for parts in ["accumulate=0", "accumulate=7", "accumulate=128"] {
             assert!(error(config.set(&[parts])).contains("accumulate is"), "{parts}");
         }
-        assert!(error(config.set(&["batch=many"])).contains("batch"));
+        let many = error(config.set(&["batch=many"]));
+        assert!(many.contains("--set batch=many") && many.contains("expected a whole number"), "{many}");
         assert!(error(config.set(&["views.17.flip=1"])).contains("counted from 0"));
         assert!(error(config.set(&["probe.imagse=3"])).contains("no field \"imagse\""));
     }

@@ -10,6 +10,7 @@ use bagssl::figure::{Format, Palette};
 use bagssl::patch::{PatchGrid, PatchRef};
 use serde_json::{Value, json};
 
+use crate::compare::tiny_run;
 use crate::engine::{Started, figure, is_complete};
 use crate::support::{bagssl, failure, json as run_json, text};
 
@@ -326,4 +327,38 @@ fn a_preview_is_the_file_that_is_written() {
     assert!(view.error.as_ref().unwrap().contains("nonsense") && view.page.is_some());
     started.engine.send(Ask::Figure(FigureCommand::Close));
     started.until("the end of the preview", |shown| shown.figure.is_none());
+}
+
+#[test]
+fn a_second_model_stands_beside_in_heatmaps_and_galleries() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = tiny_run(folder.path());
+    let bank = bank(folder.path());
+    let other = folder.path().join("other");
+    // Of the other model fewer images are embedded: those that both have are searched.
+    let data = ["--data", "demo", "--split", "test", "--limit", "6", "--patch", "16", "--stride", "16"];
+    run_json(&[&["embed", "--model", text(&run), "--out", text(&other)][..], &data[..]].concat());
+    let out = |name: &str| folder.path().join(name).display().to_string();
+    let names = |sidecar: &str, row: &str| -> Vec<String> {
+        let sidecar: Value = serde_json::from_str(&fs::read_to_string(out(sidecar)).unwrap()).unwrap();
+        let spaces = sidecar["data"][row][0]["spaces"].as_array().unwrap();
+        spaces.iter().map(|space| space["name"].as_str().unwrap().to_owned()).collect()
+    };
+
+    let maps = ["figure", "fig4", "--data", "demo", "--stride", "16", "--beside", text(&run)];
+    let report = run_json(&[&maps[..], &["--out", &out("maps.svg")]].concat());
+    let row = &report["maps"][0];
+    assert_ne!(row["spaces"]["h"]["mean"], row["beside"]["h"]["mean"], "another model, other cosines");
+    assert_eq!(names("maps.svg.json", "rows"), ["z A", "h A", "z B", "h B"]);
+
+    let near = ["--bank", &bank, "--beside", text(&other), "--k", "15"];
+    let report = run_json(&[&["figure", "fig5", "--out", &out("near.svg")][..], &near].concat());
+    assert_eq!((&report["searched"], &report["total"]), (&json!(96), &json!(128)), "6 of 8 images");
+    assert!(report["queries"][0]["beside"]["z"].is_object());
+    assert_eq!(names("near.svg.json", "queries"), ["z A", "h A", "z B", "h B"]);
+    let svg = fs::read_to_string(out("near.svg")).unwrap();
+    assert!(svg.contains("B: projection z") && svg.contains("B: model ResNet-18/16"), "{svg}");
+
+    let error = failure(&[&["figure", "fig10", "--out", &out("sheet.svg")][..], &near].concat());
+    assert!(error.contains("no second model") && error.contains("fig5"), "{error}");
 }

@@ -44,6 +44,9 @@ pub enum PaperFigure {
 pub struct MapsArgs {
     #[command(flatten)]
     pub model: ModelArgs,
+    /// A second model, whose heatmaps stand beside those of --model
+    #[arg(long, value_name = "MODEL")]
+    pub beside: Option<String>,
     /// An image file; may be given several times
     #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "split", "query"])]
     pub image: Vec<PathBuf>,
@@ -94,6 +97,9 @@ pub struct HaystackArgs {
     pub bank: Option<PathBuf>,
     #[command(flatten)]
     pub model: ModelArgs,
+    /// A second model (with --bank: a bank of the same patches), whose galleries stand beside (fig5, fig7, fig8, fig9)
+    #[arg(long, value_name = "MODEL|BANK")]
+    pub beside: Option<String>,
     /// demo, a folder or an image file; with --bank: where its images lie, if they were moved
     #[arg(long)]
     pub data: Option<String>,
@@ -196,6 +202,7 @@ impl Commander {
         let style = Style { across: args.across.unwrap_or(0), ..map_style(&args.style, &args.maps) };
         let request = MapsRequest {
             model: args.model.into(),
+            beside: args.beside.as_deref().map(Into::into),
             images,
             fit: args.fit,
             patches: args.patch,
@@ -233,10 +240,12 @@ impl Commander {
                 stride: search.stride,
             },
         };
+        let beside = search.beside.map(|named| haystack.with(&named));
         let look = Style { across: search.across.unwrap_or(0), ..grid_style(&style, &grid) };
         let own = plan.spaces.iter().map(|space| space.to_string()).collect();
         let request = GalleriesRequest {
             haystack,
+            beside,
             layout: plan.layout,
             queries: search.query.iter().map(|q| (q.image, q.y, q.x)).collect(),
             count: search.queries.unwrap_or(plan.count),

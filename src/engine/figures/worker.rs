@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use super::finder::Finder;
 use super::request::{FigureCommand, FigureContent, FigureEvent, FigurePage, FigureRequest, FigureView};
 use super::rows::MapRow;
-use crate::engine::compose::{self, GalleryContent, GalleryWords, Origin, QueryContent, Style};
+use crate::engine::compose::{self, GalleryWords, Origin, QueryContent, Style};
 use crate::engine::handle::EngineLine;
 use crate::engine::jobs::figures::write_caption;
 use crate::engine::state::{Event, RequestId};
@@ -197,7 +197,7 @@ fn made(content: &FigureContent, material: Material) -> anyhow::Result<Made> {
             let mut contents = haystack.contents(content)?;
             let (mut origin, search) = haystack.finder.origin(&content.filter);
             if let Some((mut other, step)) = beside {
-                place_beside(&mut contents, other.contents(content)?);
+                compose::place_beside(&mut contents, other.contents(content)?);
                 origin = origin.beside(other.finder.bank.spec().model.clone(), step);
             }
             let Haystack { mut finder, .. } = haystack;
@@ -220,21 +220,5 @@ impl Haystack {
             finder.content(&reports)
         };
         queries.iter().map(content).collect()
-    }
-}
-
-/// Puts the galleries of a second model after those of the first; both are over the patches that both have.
-fn place_beside(contents: &mut [QueryContent], other: Vec<QueryContent>) {
-    for (a, b) in contents.iter_mut().zip(other) {
-        let total = b.spaces.first().map(|space| space.total);
-        for space in &mut a.spaces {
-            space.total = total.unwrap_or(space.total);
-        }
-        a.spaces.iter_mut().for_each(|gallery| gallery.space.push_str(" A"));
-        a.spaces.extend(
-            b.spaces
-                .into_iter()
-                .map(|gallery| GalleryContent { space: format!("{} B", gallery.space), ..gallery }),
-        );
     }
 }

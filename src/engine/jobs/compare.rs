@@ -85,7 +85,7 @@ pub struct SpaceReport {
 pub fn compare(request: &CompareRequest, job: Job<'_>) -> anyhow::Result<CompareReport> {
     let clock = Instant::now();
     let whole = [Bank::open(&request.banks[0])?, Bank::open(&request.banks[1])?];
-    let images = common_images(&whole).with_context(|| {
+    let images = common_images(whole.each_ref()).with_context(|| {
         let [a, b] = request.banks.each_ref().map(|path| path.display());
         format!("{a} and {b} cannot be compared")
     })?;
@@ -130,7 +130,7 @@ pub fn compare(request: &CompareRequest, job: Job<'_>) -> anyhow::Result<Compare
 }
 
 /// How many images, from the first, both banks hold: they must be the same ones on the same grid.
-fn common_images([a, b]: &[Bank; 2]) -> anyhow::Result<usize> {
+pub(super) fn common_images([a, b]: [&Bank; 2]) -> anyhow::Result<usize> {
     let (grid_a, grid_b) = (a.spec().grid, b.spec().grid);
     ensure!(
         grid_a == grid_b,

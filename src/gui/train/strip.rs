@@ -8,7 +8,7 @@ use egui_plot::{Line, Plot, PlotPoints, VLine};
 
 use super::axis::Across;
 use super::metrics::{PlotSpec, plots};
-use super::plotting::{short_number, shared};
+use super::plotting::{shared, short_number};
 use super::smooth::{Look, Ready, Scale, thinned};
 use crate::engine::training::RunView;
 use crate::gui::theme::{self, STEP};

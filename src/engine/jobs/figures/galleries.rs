@@ -13,6 +13,7 @@ use crate::engine::compose::{self, GalleryWords};
 use crate::engine::defaults;
 use crate::engine::figures::finder::Finder;
 use crate::engine::figures::request::FigureKind;
+use crate::engine::jobs::compare::common_images;
 use crate::engine::jobs::embed::{BankSource, data_of_bank};
 use crate::engine::jobs::search::{SearchReport, SearchRequest};
 use crate::engine::jobs::{Job, open_embedder};
@@ -40,6 +41,7 @@ pub struct GalleryReport {
 }
 
 /// The patches that are searched.
+#[derive(Clone)]
 pub enum Haystack {
     /// A bank on disk, and where its images lie if they were moved.
     Bank { folder: PathBuf, data: Option<String> },
@@ -61,6 +63,8 @@ pub enum Layout {
 /// `bagssl figure fig5` and `fig7` to `fig12`.
 pub struct GalleriesRequest {
     pub haystack: Haystack,
+    /// The same patches under a second model, whose galleries follow (Fig 5, 7, 8, 9).
+    pub beside: Option<Haystack>,
     pub layout: Layout,
     /// Image, top and left edge of each query patch; none leaves the choice to the seed.
     pub queries: Vec<(usize, u32, u32)>,
@@ -90,6 +94,9 @@ pub struct GalleriesReport {
 pub struct QueryReport {
     pub query: PatchRef,
     pub spaces: BTreeMap<String, Relations>,
+    /// Under the second model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beside: Option<BTreeMap<String, Relations>>,
 }
 
 /// Neighbours by relation.
@@ -136,26 +143,44 @@ pub fn gallery(request: &GalleryRequest) -> anyhow::Result<GalleryReport> {
 pub fn galleries(request: &GalleriesRequest, mut job: Job<'_>) -> anyhow::Result<GalleriesReport> {
     request.output.check()?;
     let mut finder = request.haystack.open(&request.spaces, &mut job)?;
+    let mut other = request.second(&mut finder, &mut job)?;
     let filter = request.filter.resolve(&finder.bank.spec().classes)?;
-    let places = request.places(&finder, job.seed)?;
-    let mut queries = vec![];
-    let mut reports = vec![];
-    let mut searched = 0;
-    for (image, y, x) in places {
+    let found = request.places(&finder, job.seed)?.into_iter().map(|(image, y, x)| {
         job.cancel.check()?;
         let patch = finder.bank.patch_ref(finder.bank.row_of(image, y, x)?);
-        let found = finder.search(patch, &[], &request.spaces, (request.k, &filter))?;
-        searched = found.iter().map(|space| space.searched).min().unwrap_or(0);
-        let counts = found.iter().map(|space| (space.space.clone(), Relations::of(space)));
-        reports.push(QueryReport { query: patch, spaces: counts.collect() });
-        queries.push(finder.content(&found)?);
+        let search = |finder: &Finder| finder.search(patch, &[], &request.spaces, (request.k, &filter));
+        let beside = other.as_ref().map(search).transpose().context("the second model")?;
+        Ok((patch, search(&finder)?, beside))
+    });
+    let found: Vec<_> = found.collect::<anyhow::Result<_>>()?;
+    let (mut queries, mut reports, mut searched) = (vec![], vec![], 0);
+    for (query, own, theirs) in &found {
+        searched = own.iter().map(|space| space.searched).min().unwrap_or(0);
+        reports.push(QueryReport {
+            query: *query,
+            spaces: relations(own),
+            beside: theirs.as_deref().map(relations),
+        });
+        let mut content = [finder.content(own)?];
+        if let Some((other, theirs)) = other.as_mut().zip(theirs.as_ref()) {
+            compose::place_beside(&mut content, vec![other.content(theirs)?]);
+        }
+        queries.extend(content);
     }
-    let (origin, search) = finder.origin(&filter);
+    let (mut origin, search) = finder.origin(&filter);
+    if let Some(other) = &other {
+        origin = origin.beside(other.bank.spec().model.clone(), None);
+    }
     let words = GalleryWords { left_out: finder.left_out(&filter), notes: origin.notes() };
     let figure = finder.figure(request.layout.kind(), queries, words, &request.output.style)?;
     let files = request.output.save(&figure, origin.source(Some(&search)))?;
     let total = finder.bank.total_patches();
     Ok(GalleriesReport { k: request.k, searched, total, queries: reports, files })
+}
+
+/// How often each relation is among the neighbours in each space.
+fn relations(found: &[SearchReport]) -> BTreeMap<String, Relations> {
+    found.iter().map(|space| (space.space.clone(), Relations::of(space))).collect()
 }
 
 impl Layout {
@@ -169,6 +194,21 @@ impl Layout {
 }
 
 impl GalleriesRequest {
+    /// The patches under the second model; both finders then hold those that both have.
+    fn second(&self, first: &mut Finder, job: &mut Job<'_>) -> anyhow::Result<Option<Finder>> {
+        let Some(haystack) = &self.beside else { return Ok(None) };
+        ensure!(
+            self.layout == Layout::Gallery,
+            "a sheet of small galleries has no second model; expected fig5, fig7, fig8 or fig9"
+        );
+        let mut other = haystack.open(&self.spaces, job).context("the second model")?;
+        let images =
+            common_images([&first.bank, &other.bank]).context("the two cannot stand side by side")?;
+        first.bank = first.bank.first_images(images);
+        other.bank = other.bank.first_images(images);
+        Ok(Some(other))
+    }
+
     /// The queries that were given, or that the seed chooses.
     fn places(&self, finder: &Finder, seed: u64) -> anyhow::Result<Vec<(usize, u32, u32)>> {
         if let (Layout::Instance(index), [first, ..]) = (self.layout, self.queries.as_slice()) {
@@ -199,6 +239,16 @@ impl GalleriesRequest {
 }
 
 impl Haystack {
+    /// The same patches under the model `named`, or in the bank of that name where this is a bank.
+    pub fn with(&self, named: &str) -> Self {
+        match self.clone() {
+            Haystack::Bank { data, .. } => Haystack::Bank { folder: named.into(), data },
+            Haystack::Fresh { source, patch, stride, .. } => {
+                Haystack::Fresh { model: named.into(), source, patch, stride }
+            }
+        }
+    }
+
     fn open(&self, spaces: &[String], job: &mut Job<'_>) -> anyhow::Result<Finder> {
         let (model, source, patch, stride) = match self {
             Haystack::Bank { folder, data } => {

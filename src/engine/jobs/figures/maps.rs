@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::Context;
 use serde::Serialize;
 
 use super::sources::{Sources, fitted, open_file};
@@ -73,6 +74,8 @@ pub enum MapImages {
 /// `bagssl figure fig4` and `fig6`.
 pub struct MapsRequest {
     pub model: ModelSpec,
+    /// A second model, whose maps follow.
+    pub beside: Option<ModelSpec>,
     pub images: MapImages,
     pub fit: Option<u32>,
     /// Patch sizes; where none are given, what suits the images.
@@ -103,6 +106,9 @@ pub struct MapReport {
     pub cols: usize,
     pub query: PatchRef,
     pub spaces: BTreeMap<String, MapSummary>,
+    /// Under the second model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beside: Option<BTreeMap<String, MapSummary>>,
 }
 
 /// Embeds all patches of one image and draws their cosine with one of them.
@@ -142,12 +148,24 @@ pub fn maps(request: &MapsRequest, mut job: Job<'_>) -> anyhow::Result<MapsRepor
             asks.push(Ask::at(image, place.title.clone(), grid, place.at)?);
         }
     }
-    let rows = embedded(asks, &request.spaces, &embedder, &mut job)?;
-    let maps = rows.iter().map(MapRow::report).collect();
+    let rows = embedded(asks.clone(), &request.spaces, &embedder, &mut job)?;
+    let mut maps: Vec<MapReport> = rows.iter().map(MapRow::report).collect();
     let mut origin = Origin::new(&embedder, sources.sets[0].as_ref())?;
     origin.data = sources.facts()?;
-    let contents = rows.into_iter().map(|row| row.content(MapMode::Cosine)).collect();
-    let figure = compose::heatmap(contents, MapMode::Cosine, origin.notes(), &request.output.style);
+    let mode = MapMode::Cosine;
+    let contents = match &request.beside {
+        None => rows.into_iter().map(|row| row.content(mode)).collect(),
+        Some(model) => {
+            let (_, other) = open_embedder(job.device, model)?;
+            let others = embedded(asks, &request.spaces, &other, &mut job).context("the second model")?;
+            origin = origin.beside(other.facts(), None);
+            for (map, other) in maps.iter_mut().zip(&others) {
+                map.beside = Some(other.report().spaces);
+            }
+            rows.into_iter().zip(&others).map(|(row, other)| row.content_beside(other, mode)).collect()
+        }
+    };
+    let figure = compose::heatmap(contents, mode, origin.notes(), &request.output.style);
     let files = request.output.save(&figure, with_fit(&origin, request.fit))?;
     Ok(MapsReport { maps, files })
 }
@@ -173,7 +191,7 @@ impl MapRow {
         let summaries = self.maps.iter().map(|map| (map.space.clone(), summarise(&map.values)));
         let (rows, cols) = self.maps.first().map_or((0, 0), |map| (map.rows, map.cols));
         let query = self.ask.query;
-        MapReport { image: query.image, rows, cols, query, spaces: summaries.collect() }
+        MapReport { image: query.image, rows, cols, query, spaces: summaries.collect(), beside: None }
     }
 }
 
