@@ -89,7 +89,7 @@ pub enum Command {
 /// A model, and what is said in place of what its file says.
 #[derive(Args)]
 pub struct ModelArgs {
-    /// demo, a run folder or a checkpoint
+    /// demo or demo-cifar10 (built in), a run folder or a checkpoint
     #[arg(long, default_value = "demo")]
     pub model: String,
     #[command(flatten)]
@@ -159,7 +159,7 @@ impl FromStr for Channels {
 
 #[derive(Args, Default)]
 pub struct GuiArgs {
-    /// demo, a run folder or a checkpoint
+    /// demo or demo-cifar10 (built in), a run folder or a checkpoint
     #[arg(long)]
     pub model: Option<String>,
     #[command(flatten)]

@@ -12,6 +12,7 @@ pub use crate::eval::aggregate::Aggregate;
 pub use crate::eval::knn::KnnConfig;
 pub use crate::eval::linear::LinearConfig;
 pub use crate::eval::{Classifier, EvalConfig, EvalRow};
+pub use crate::model::builtin::{ALL as BUILT_IN, BuiltIn, find as find_built_in};
 pub use crate::model::{ModelSpec, Overrides, Space};
 pub use crate::search::Relation;
 pub use crate::stats::spectrum::Spread;

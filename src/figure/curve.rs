@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use anyhow::{Result, ensure};
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
-use plotters::prelude::{ChartBuilder, LabelAreaPosition, LineSeries};
+use plotters::prelude::{ChartBuilder, Circle, LabelAreaPosition, LineSeries};
 use plotters::style::Color as _;
 use plotters::style::text_anchor::{HPos, VPos};
 use serde::{Deserialize, Serialize};
@@ -223,8 +223,11 @@ impl CurveFigure {
             let points: Vec<(f64, f64)> = series.x.iter().copied().zip(series.y.iter().copied()).collect();
             for run in points.split(|(_, y)| !y.is_finite()).filter(|run| !run.is_empty()) {
                 // A single value would be a line of no length.
-                let dot = if run.len() == 1 { PT as u32 * 3 / 2 } else { 0 };
-                chart.draw_series(LineSeries::new(run.iter().copied(), style.filled()).point_size(dot))?;
+                if let [point] = run {
+                    chart.draw_series([Circle::new(*point, PT * 3 / 2, style.filled())])?;
+                } else {
+                    chart.draw_series(LineSeries::new(run.iter().copied(), style))?;
+                }
             }
         }
         Ok(())

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use eframe::egui::{self, Id, Key, Modal, RichText, Ui};
 
+use crate::engine::facts::BUILT_IN;
 use crate::engine::training::{CurveExport, DataSource, TrainCommand};
 use crate::engine::{Command, CompareCommand, Split};
 
@@ -249,8 +250,10 @@ impl Dialog {
                 if ui.button("Browse for a run folder...").clicked() {
                     files.pick_folder("Open a run folder");
                 }
-                if ui.button("Built-in model").clicked() {
-                    self.path = "demo".to_owned();
+                for model in &BUILT_IN {
+                    if ui.button(model.name).on_hover_text(format!("Built in: {}", model.about)).clicked() {
+                        self.path = model.name.to_owned();
+                    }
                 }
             }
             Purpose::Picture => {

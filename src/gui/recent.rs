@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::facts::ModelSpec;
+use crate::engine::facts::{ModelSpec, find_built_in};
 use crate::engine::training::DataSource;
 
 use super::text::tail;
@@ -24,12 +24,11 @@ pub enum Recent {
 impl Recent {
     /// Where it lies; the built-in ones lie nowhere.
     pub fn path(&self) -> Option<&Path> {
-        let path = match self {
-            Recent::Data(source) => Path::new(&source.spec),
-            Recent::Model(spec) => Path::new(&spec.path),
-            Recent::Run(path) => path,
-        };
-        (path != Path::new("demo")).then_some(path)
+        match self {
+            Recent::Data(source) => (source.spec != "demo").then(|| Path::new(&source.spec)),
+            Recent::Model(spec) => find_built_in(&spec.path).is_none().then(|| Path::new(&spec.path)),
+            Recent::Run(path) => Some(path),
+        }
     }
 
     /// "data", "model" or "run".
@@ -43,7 +42,11 @@ impl Recent {
 
     /// Its path, shortened to its end, and its split.
     pub fn title(&self) -> String {
-        let path = self.path().map_or_else(|| "demo".to_owned(), |path| path.display().to_string());
+        let path = match self {
+            Recent::Data(source) => source.spec.clone(),
+            Recent::Model(spec) => spec.path.clone(),
+            Recent::Run(path) => path.display().to_string(),
+        };
         let split = match self {
             Recent::Data(DataSource { split: Some(split), .. }) => format!(" ({})", split.name()),
             _ => String::new(),
@@ -60,10 +63,10 @@ impl Recent {
     }
 }
 
-/// A path from the root on, so that it is found from another folder too; `demo` stays.
+/// A path from the root on, so that it is found from another folder too; what is built in stays.
 pub fn absolute(spec: &str) -> String {
     match std::path::absolute(spec) {
-        Ok(path) if spec != "demo" => path.display().to_string(),
+        Ok(path) if spec != "demo" && find_built_in(spec).is_none() => path.display().to_string(),
         _ => spec.to_owned(),
     }
 }

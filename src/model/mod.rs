@@ -1,6 +1,7 @@
 //! The network: backbone f, projector g, and the [`Encoder`] that maps a batch of
 //! images to every named space.
 
+pub mod builtin;
 pub mod encoder;
 pub mod layers;
 pub mod momentum;

@@ -9,13 +9,11 @@ use burn::tensor::Device;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
 
+use super::builtin;
 use super::encoder::{Encoder, ModelInfo};
 use super::spec::{ModelSpec, Overrides};
 use super::weights::{self, Array, Weights};
 use crate::files;
-
-/// The built-in model: trained by this program on the synthetic set.
-static DEMO: &[u8] = include_bytes!("../../assets/demo.safetensors");
 
 /// Name of the model file within a checkpoint folder.
 pub const MODEL_FILE: &str = "model.safetensors";
@@ -64,11 +62,12 @@ pub fn save(path: &Path, encoder: &Encoder, info: &ModelInfo) -> anyhow::Result<
     files::write_bytes_atomic(path, &to_bytes(encoder, info)?)
 }
 
-/// Opens `demo`, a model file, a checkpoint folder or a run folder (its newest checkpoint).
+/// Opens a built-in model, a model file, a checkpoint folder or a run folder (its newest checkpoint).
 pub fn open(spec: &ModelSpec, device: &Device) -> anyhow::Result<Model> {
     let ModelSpec { path, overrides } = spec;
-    if path == "demo" {
-        return read(DEMO, device, "demo".into(), overrides).context("the built-in demo model");
+    if let Some(model) = builtin::find(path) {
+        let opened = read(model.file, device, model.name.into(), overrides);
+        return opened.with_context(|| format!("the built-in model {}", model.name));
     }
     let name = display_name(Path::new(path));
     let path = locate(Path::new(path))?;
@@ -78,7 +77,12 @@ pub fn open(spec: &ModelSpec, device: &Device) -> anyhow::Result<Model> {
 
 /// The model file that a path means.
 fn locate(path: &Path) -> anyhow::Result<PathBuf> {
-    ensure!(path.exists(), "there is no model at {}: no such file or folder", path.display());
+    ensure!(
+        path.exists(),
+        "there is no model at {}: no such file or folder; built in are {}",
+        path.display(),
+        builtin::ALL.iter().map(|model| model.name).collect::<Vec<_>>().join(" and ")
+    );
     if path.is_file() {
         return Ok(path.into());
     }

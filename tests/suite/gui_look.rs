@@ -132,7 +132,7 @@ fn a_screen_reader_finds_a_name_for_everything_that_can_be_operated() {
         (Role::ComboBox, "Colours"),
         (Role::ComboBox, "Range"),
         (Role::ComboBox, "Class of images"),
-        (Role::Button, "Neighbours: all"),
+        (Role::Button, "All patches"),
     ] {
         window.harness.get_by_role_and_label(role, menu).click();
         window.steps();

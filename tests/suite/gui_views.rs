@@ -91,6 +91,9 @@ fn the_spaces_are_shown_as_pictures_when_the_engine_has_them() {
     window.steps();
     assert!(window.shows("h picture"));
     assert!(window.shows("PCA, 80 %"));
+    let picture = window.harness.get_by_label("h picture").rect();
+    let gallery = window.harness.get_by_label("z query").rect();
+    assert!(picture.bottom() <= gallery.top(), "the galleries lie below: {picture:?}, {gallery:?}");
     window.press(Modifiers::NONE, Key::Num1);
     assert!(matches!(window.commands()[..], [Command::ShowPictures(false)]));
 }
@@ -98,7 +101,7 @@ fn the_spaces_are_shown_as_pictures_when_the_engine_has_them() {
 #[test]
 fn what_a_gallery_leaves_out_is_chosen_in_words_and_stays_labelled() {
     let mut window = Window::with_query([1280.0, 800.0]);
-    window.click("Neighbours: all");
+    window.click("All patches");
     window.harness.get_by_role_and_label(Role::CheckBox, "other images only").click();
     window.steps();
     settle(&mut window);
@@ -118,14 +121,14 @@ fn what_a_gallery_leaves_out_is_chosen_in_words_and_stays_labelled() {
 #[test]
 fn of_a_set_with_both_splits_one_can_be_left_out() {
     let mut window = Window::with_query([1280.0, 800.0]);
-    window.click("Neighbours: all");
+    window.click("All patches");
     assert!(!window.shows("split:"), "this set has one split");
     window.press(Modifiers::NONE, Key::Escape);
     window.line.update(|shown| {
         shown.data = Some(Arc::new(DataDescription { split: Some(Split::All), ..data() }));
     });
     window.steps();
-    window.click("Neighbours: all");
+    window.click("All patches");
     window.harness.get_by_role_and_label(Role::RadioButton, "test").click();
     window.steps();
     settle(&mut window);

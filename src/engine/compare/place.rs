@@ -9,7 +9,7 @@ use crate::device::OpenDevice;
 use crate::embed::Embedder;
 use crate::engine::state::Snapshot;
 use crate::engine::training::{CheckpointView, checkpoints, is_same_folder};
-use crate::model::{ModelSpec, store};
+use crate::model::{ModelSpec, builtin, store};
 use crate::train::RunFolder;
 
 /// B as it was opened.
@@ -27,7 +27,7 @@ pub struct Open {
 
 /// The run folder that `path` is or lies in, with the step if it is one of its checkpoints.
 pub fn run_of(path: &Path) -> Option<(PathBuf, Option<u64>)> {
-    if path == Path::new("demo") {
+    if path.to_str().is_some_and(|name| builtin::find(name).is_some()) {
         return None;
     }
     if RunFolder::open(path).is_ok() {
@@ -70,7 +70,7 @@ pub fn opened(spec: &ModelSpec) -> anyhow::Result<Open> {
     Ok(open)
 }
 
-/// Weights at `path`, which is a file, a checkpoint's folder or `demo`.
+/// Weights at `path`, which is a file, a checkpoint's folder or built in.
 fn key(spec: &ModelSpec, path: &Path, step: Option<u64>) -> Key {
     let written = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified()).ok();
     let spec = ModelSpec { path: path.display().to_string(), overrides: spec.overrides };

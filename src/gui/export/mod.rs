@@ -20,6 +20,7 @@ use crate::patch::PatchGrid;
 use super::files::{FileWorker, Found};
 use super::notices::Notices;
 use super::panels::Desk;
+use super::panels::controls::without_pictures;
 use super::scale::Scale;
 use super::theme::{STEP, overlay_frame};
 use super::views::ExploreView;
@@ -193,10 +194,7 @@ impl ExportDialog {
         }
         let config = desk.session.config().ok_or("Open a data set first.")?;
         let data = desk.session.data_id().ok_or("Open a data set first.")?;
-        let mode = match desk.settings.mode {
-            MapMode::Pictures => MapMode::Cosine,
-            mode => mode,
-        };
+        let mode = without_pictures(desk.settings.mode);
         let spaces = self.spaces.iter().filter(|(_, is_wanted)| *is_wanted).map(|(space, _)| space.clone());
         let is_map = self.kind == FigureKind::Heatmaps;
         // What does not count for this kind is left as it is by default, so that nothing is made anew for it.

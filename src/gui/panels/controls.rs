@@ -50,7 +50,7 @@ pub fn heatmap_controls_ui(ui: &mut Ui, desk: &mut Desk) {
         patches_ui(ui, desk);
         spaces_ui(ui, desk);
         ui.separator();
-        looks_ui(ui, desk);
+        looks_ui(ui, desk, true);
         ui.checkbox(&mut desk.is_previewing, "Preview").on_hover_text(
             "Shows the patch under the pointer as if it were the query, at once, as far as it is known (V).",
         );
@@ -68,10 +68,16 @@ pub fn patches_ui(ui: &mut Ui, desk: &mut Desk) {
     });
 }
 
-/// How heatmaps are shown and coloured, in whichever view.
-pub fn looks_ui(ui: &mut Ui, desk: &mut Desk) {
-    mode_ui(ui, desk);
-    match desk.settings.mode {
+/// How heatmaps are shown where pictures of the spaces are not.
+pub fn without_pictures(mode: MapMode) -> MapMode {
+    if mode == MapMode::Pictures { MapMode::Cosine } else { mode }
+}
+
+/// How heatmaps are shown and coloured, in a view that has pictures of the spaces or has none.
+pub fn looks_ui(ui: &mut Ui, desk: &mut Desk, has_pictures: bool) {
+    let mode = if has_pictures { desk.settings.mode } else { without_pictures(desk.settings.mode) };
+    mode_ui(ui, desk, mode, has_pictures);
+    match mode {
         MapMode::Cosine => {
             colormap_ui(ui, desk);
             range_ui(ui, desk);
@@ -80,7 +86,7 @@ pub fn looks_ui(ui: &mut Ui, desk: &mut Desk) {
         MapMode::Difference => difference_ui(ui, desk),
         MapMode::Pictures => {}
     }
-    if desk.settings.mode != MapMode::Pictures {
+    if mode != MapMode::Pictures {
         contour_ui(ui, desk);
     }
     let label = name_ui(ui, "Overlay", ui.spacing().slider_width + 56.0);
@@ -190,12 +196,12 @@ pub fn spaces_ui(ui: &mut Ui, desk: &mut Desk) {
     });
 }
 
-fn mode_ui(ui: &mut Ui, desk: &mut Desk) {
+fn mode_ui(ui: &mut Ui, desk: &mut Desk, mode: MapMode, has_pictures: bool) {
     name_ui(ui, "View", 100.0);
-    let mode = desk.settings.mode;
     let name = MODES.iter().find(|(other, ..)| *other == mode).map_or("", |(_, name, _)| name);
     let combo = ComboBox::from_id_salt("view").width(84.0).selected_text(name).show_ui(ui, |ui| {
-        for (other, name, explanation) in MODES {
+        let is_there = |(mode, ..): &(MapMode, &str, &str)| has_pictures || *mode != MapMode::Pictures;
+        for (other, name, explanation) in MODES.into_iter().filter(is_there) {
             if ui.selectable_label(mode == other, name).on_hover_text(explanation).clicked() {
                 desk.todo.push(Action::View(other));
             }
@@ -233,7 +239,7 @@ fn contour_ui(ui: &mut Ui, desk: &mut Desk) {
 /// Which patches the galleries may show: all unless asked for. The words are those of the figures.
 fn filter_ui(ui: &mut Ui, filter: &mut GalleryFilter, classes: &[String], has_splits: bool) {
     let words = filter.words(classes);
-    let text = if words.is_empty() { "Neighbours: all".to_owned() } else { words.join(", ") };
+    let text = if words.is_empty() { "All patches".to_owned() } else { words.join(", ") };
     let (response, _) = menu(text).ui(ui, |ui| {
         ui.checkbox(&mut filter.other_images_only, "other images only")
             .on_hover_text("Leaves out the patches of the query's own image.");

@@ -113,11 +113,12 @@ impl MapsPanel {
             }
             self.pane_ui(ui, desk, pane, view, index);
         }
-        if desk.settings.mode == MapMode::Pictures {
-            return;
+        if desk.settings.mode != MapMode::Pictures {
+            let corner = pos2(area.right() - color_bar::WIDTH, area.top() + HEADING);
+            color_bar::ui(ui, Rect::from_min_max(corner, area.max), desk);
         }
-        let bar = Rect::from_min_max(pos2(area.right() - color_bar::WIDTH, area.top() + HEADING), area.max);
-        color_bar::ui(ui, bar, desk);
+        // The headings have moved the cursor up again.
+        ui.advance_cursor_after_rect(area);
     }
 
     /// Finds where everything lies and what the pointer does there.

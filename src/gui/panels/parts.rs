@@ -69,7 +69,7 @@ fn sign_ui(ui: &mut Ui, desk: &mut Desk, index: usize, part: &QueryPart) {
 fn short_place(part: &QueryPart, patch: u32) -> String {
     match part.source.area() {
         Some(area) if (area.width, area.height) == (patch, patch) => format!("y {}, x {}", area.y, area.x),
-        Some(area) => format!("{} x {}, y {}, x {}", area.width, area.height, area.y, area.x),
+        Some(area) => format!("{}x{}, y {}, x {}", area.width, area.height, area.y, area.x),
         None => part.source.to_string(),
     }
 }

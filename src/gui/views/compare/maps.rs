@@ -19,11 +19,6 @@ pub struct ComparedMaps {
     list: Vec<SpaceMaps>,
 }
 
-/// The ways to look at two models: pictures of spaces have components of their own and cannot be compared.
-pub fn mode_of(mode: MapMode) -> MapMode {
-    if mode == MapMode::Pictures { MapMode::Cosine } else { mode }
-}
-
 impl ComparedMaps {
     /// The maps of `spaces` in `mode`.
     pub fn update(

@@ -11,7 +11,7 @@ use eframe::egui::{Label, Rect, Response, RichText, Role, ScrollArea, Sense, Ui,
 
 use self::galleries::GalleryPair;
 use self::layout::Layout;
-use self::maps::{ComparedMaps, SpaceMaps, mode_of};
+use self::maps::{ComparedMaps, SpaceMaps};
 use self::scrub::Scrub;
 use super::{ExploreView, switch_ui};
 use crate::engine::{Command, CompareCommand, CompareView, Heatmap, ImageView, MapMode, Snapshot};
@@ -96,7 +96,7 @@ impl ComparePanel {
             controls::patches_ui(ui, desk);
             controls::spaces_ui(ui, desk);
             ui.separator();
-            controls::looks_ui(ui, desk);
+            controls::looks_ui(ui, desk, false);
         });
         let snapshot = desk.session.snapshot().clone();
         let Some(compare) = &snapshot.compare else {
@@ -125,7 +125,7 @@ impl ComparePanel {
             self.shown = Some(view.index);
             self.reset_zoom();
         }
-        let mode = mode_of(desk.settings.mode);
+        let mode = controls::without_pictures(desk.settings.mode);
         let maps = self.maps(snapshot, compare, mode, &config.spaces);
         let layout = Layout::new(area, maps.len(), config.neighbours);
         ui.allocate_space(vec2(area.width(), layout.height));

@@ -2,6 +2,7 @@
 
 use eframe::egui::{Button, DragValue, Label, RichText, Ui, vec2};
 
+use crate::engine::facts::BUILT_IN;
 use crate::engine::{Command, CompareCommand, CompareView};
 use crate::gui::actions::Action;
 use crate::gui::panels::Desk;
@@ -34,10 +35,12 @@ pub fn empty_ui(ui: &mut Ui, desk: &mut Desk) {
                 send(desk, CompareCommand::OpenOther { spec });
             }
         }
-        let is_demo = desk.session.snapshot().model.as_ref().is_some_and(|model| model.name == "demo");
-        let demo = Button::new("The built-in model").min_size(vec2(280.0, 0.0));
-        if !is_demo && ui.add(demo).clicked() {
-            send(desk, CompareCommand::OpenOther { spec: "demo".into() });
+        let open = desk.session.snapshot().model.as_ref().map(|model| model.name.clone());
+        for model in BUILT_IN.iter().filter(|model| Some(model.name) != open.as_deref()) {
+            let button = Button::new(format!("The built-in model {}", model.name)).min_size(vec2(280.0, 0.0));
+            if ui.add(button).on_hover_text(model.about).clicked() {
+                send(desk, CompareCommand::OpenOther { spec: model.name.into() });
+            }
         }
     });
 }

@@ -76,7 +76,7 @@ impl MicroscopePanel {
             self.sizes.ui(ui, desk);
             controls::spaces_ui(ui, desk);
             ui.separator();
-            controls::looks_ui(ui, desk);
+            controls::looks_ui(ui, desk, false);
         });
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| self.columns_ui(ui, desk));
     }
@@ -191,10 +191,7 @@ impl MicroscopePanel {
 
 /// The microscope shows maps: pictures have no query.
 fn mode(desk: &Desk) -> MapMode {
-    match desk.settings.mode {
-        MapMode::Pictures => MapMode::Cosine,
-        mode => mode,
-    }
+    controls::without_pictures(desk.settings.mode)
 }
 
 /// What stands where there are no columns.
