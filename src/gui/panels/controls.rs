@@ -2,8 +2,8 @@
 
 use eframe::egui::containers::menu::{MenuButton, MenuConfig};
 use eframe::egui::{
-    Button, Checkbox, ComboBox, DragValue, PopupCloseBehavior, Response, ScrollArea, Slider, TextStyle, Ui,
-    WidgetText,
+    Button, Checkbox, ComboBox, DragValue, Label, PopupCloseBehavior, Response, ScrollArea, Slider,
+    TextStyle, Ui, WidgetText,
 };
 
 use crate::colormap::Colormap;
@@ -116,7 +116,7 @@ pub fn gallery_controls_ui(ui: &mut Ui, desk: &mut Desk) {
             config.gallery_images = config.gallery_images.min(images);
             number_ui(ui, "in the first", &mut config.gallery_images, 1..=images, "")
                 .on_hover_text("How many images the galleries reach, from the first of the data set.");
-            ui.label(format!("of {}", count(images, "image")));
+            ui.add(Label::new(format!("of {}", count(images, "image"))).extend());
         });
     });
 }
