@@ -120,6 +120,11 @@ impl Palette {
             field.request_focus();
             if field.changed() {
                 self.chosen = 0;
+                // A whole link pasted behind the start that stands there already.
+                let doubled = format!("{LINK_START}{LINK_START}");
+                if let Some(rest) = self.text.strip_prefix(&doubled) {
+                    self.text = format!("{LINK_START}{rest}");
+                }
             }
             let fitting = fitting(ui.ctx(), &self.text, recent);
             let last = fitting.len().saturating_sub(1);

@@ -65,6 +65,13 @@ impl Notices {
         self.list.insert(0, Notice { weight, about, message, until: None });
     }
 
+    /// Lets go of the newest one.
+    pub fn dismiss(&mut self) {
+        if !self.list.is_empty() {
+            self.list.remove(0);
+        }
+    }
+
     /// Draws the notices; nothing if there are none.
     pub fn ui(&mut self, ctx: &Context) {
         self.forget_old(ctx);
@@ -134,7 +141,7 @@ fn notice_ui(ui: &mut Ui, notice: &Notice) -> bool {
             .horizontal(|ui| {
                 ui.label(RichText::new(&notice.about).strong().color(text));
                 let right = Layout::right_to_left(eframe::egui::Align::Center);
-                ui.with_layout(right, |ui| ui.small_button("Dismiss").clicked()).inner
+                ui.with_layout(right, |ui| ui.small_button("Dismiss").on_hover_text("Esc").clicked()).inner
             })
             .inner;
         ui.add(Label::new(RichText::new(&notice.message).color(text)).wrap());

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use anyhow::{Context, anyhow, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::optimizer::OptimizerConfig;
+use super::optimizer::{OptimizerConfig, Rule};
 use super::precision::Precision;
 use crate::augment::{Resize, ViewConfig};
 use crate::model::BackboneConfig;
@@ -186,8 +186,16 @@ impl TrainConfig {
                 .split_once('=')
                 .with_context(|| format!("--set {assignment}: expected key=value, such as batch=128"))?;
             let mut tree = toml::Value::try_from(&changed)?;
-            let slot = find_slot(&mut tree, key.trim())?;
-            *slot = parse_value(value.trim(), slot);
+            let (key, value) = (key.trim(), value.trim());
+            // Another method or rule comes with constants of its own.
+            let kind = key.strip_suffix(".name").unwrap_or(key);
+            match kind_of(kind, value)? {
+                Some(table) => *find_slot(&mut tree, kind)? = table,
+                None => {
+                    let slot = find_slot(&mut tree, key)?;
+                    *slot = parse_value(value, slot);
+                }
+            }
             let told = |error: toml::de::Error| anyhow!("--set {assignment}: {}", in_words(error.message()));
             changed = tree.try_into().map_err(told)?;
         }
@@ -252,11 +260,19 @@ fn one() -> usize {
 }
 
 fn find_slot<'a>(tree: &'a mut toml::Value, key: &str) -> anyhow::Result<&'a mut toml::Value> {
+    let mut elsewhere = vec![];
+    places_of(tree, key, "", &mut elsewhere);
+    let meant = elsewhere.first().map_or(String::new(), |path| format!("; did you mean {path}?"));
     let mut slot = tree;
     for part in key.split('.') {
         slot = match slot {
             toml::Value::Table(table) => {
-                let known = table.keys().cloned().collect::<Vec<_>>().join(", ");
+                let optional = [("epochs", "images"), ("lr", "clip_norm")];
+                let absent = optional
+                    .iter()
+                    .filter(|(beside, field)| table.contains_key(*beside) && !table.contains_key(*field));
+                let known = table.keys().cloned().chain(absent.map(|(_, field)| (*field).to_owned()));
+                let known = known.collect::<Vec<_>>().join(", ");
                 // Fields that may be absent, with the kind of value that they hold.
                 let optional = match part {
                     "images" => Some(toml::Value::Integer(0)),
@@ -268,7 +284,7 @@ fn find_slot<'a>(tree: &'a mut toml::Value, key: &str) -> anyhow::Result<&'a mut
                 }
                 table
                     .get_mut(part)
-                    .with_context(|| format!("--set {key}: no field \"{part}\"; there are {known}"))?
+                    .with_context(|| format!("--set {key}: no field \"{part}\"; there are {known}{meant}"))?
             }
             toml::Value::Array(items) => {
                 let count = items.len();
@@ -284,6 +300,33 @@ fn find_slot<'a>(tree: &'a mut toml::Value, key: &str) -> anyhow::Result<&'a mut
     Ok(slot)
 }
 
+/// The objective or the optimiser's rule called `name`, with its usual constants, where `key` is one of the two.
+fn kind_of(key: &str, name: &str) -> anyhow::Result<Option<toml::Value>> {
+    let name = name.trim_matches(['"', '\'']);
+    Ok(match key {
+        "objective" => {
+            let found = Objective::all().into_iter().find(|objective| objective.name() == name);
+            found.map(toml::Value::try_from).transpose()?
+        }
+        "optimizer.rule" => {
+            Rule::ALL.into_iter().find(|rule| rule.name() == name).map(toml::Value::try_from).transpose()?
+        }
+        _ => None,
+    })
+}
+
+/// Where a field called `name` stands below `tree`, by dotted keys.
+fn places_of(tree: &toml::Value, name: &str, below: &str, found: &mut Vec<String>) {
+    let toml::Value::Table(table) = tree else { return };
+    for (key, value) in table {
+        let path = if below.is_empty() { key.clone() } else { format!("{below}.{key}") };
+        if key == name {
+            found.push(path.clone());
+        }
+        places_of(value, name, &path, found);
+    }
+}
+
 /// What a wrong value is said to be, without the names of Rust's types.
 fn in_words(message: &str) -> String {
     let kinds = [
@@ -293,6 +336,7 @@ fn in_words(message: &str) -> String {
         ("expected f64", "expected a number"),
         ("expected f32", "expected a number"),
         ("expected a boolean", "expected true or false"),
+        ("expected a sequence", "expected a list, such as [64, 32]"),
         ("invalid type: ", "wrong kind of value: "),
     ];
     kinds.iter().fold(message.to_owned(), |text, (kind, words)| text.replace(kind, words))
@@ -325,10 +369,28 @@ mod tests {
     }
 
     #[test]
+    fn a_method_or_rule_is_set_by_its_name_and_brings_its_constants() {
+        let mut config = recipes::find("quick-parts").unwrap().config;
+        for objective in super::Objective::all() {
+            config.set(&[format!("objective.name={}", objective.name())]).unwrap();
+            assert_eq!(config.objective, objective);
+        }
+        config.set(&["optimizer.rule=lars", "optimizer.rule.eta=0.01"]).unwrap();
+        let lars =
+            super::Rule::Lars { momentum: 0.9, eta: 0.01, trust: crate::train::optimizer::Trust::Clipped };
+        assert_eq!(config.optimizer.rule, lars);
+        config.set(&["optimizer.rule.name=adamw", "objective=simclr", "objective.temperature=0.3"]).unwrap();
+        assert_eq!(config.optimizer.rule.name(), "adamw");
+        assert!(config.set(&["objective.name=magic"]).is_err());
+    }
+
+    #[test]
     fn a_wrong_field_or_value_is_named() {
         let mut config = recipes::find("quick-parts").unwrap().config;
         let error = |result: anyhow::Result<()>| format!("{:#}", result.unwrap_err());
         assert!(error(config.set(&["bach=64"])).contains("no field \"bach\""));
+        let places = error(config.set(&["lr=0.1"]));
+        assert!(places.contains("images") && places.contains("did you mean optimizer.lr?"), "{places}");
         assert!(error(config.set(&["batch=1"])).contains("expected 2 to"));
         for parts in ["accumulate=0", "accumulate=7", "accumulate=128"] {
             assert!(error(config.set(&[parts])).contains("accumulate is"), "{parts}");

@@ -49,6 +49,19 @@ pub enum Trust {
 }
 
 impl Rule {
+    /// Every rule with its usual constants.
+    pub const ALL: [Self; 3] =
+        [Self::Sgd { momentum: 0.9 }, Self::AdamW { beta1: 0.9, beta2: 0.999 }, Self::LARS_CIFAR];
+
+    /// What the field calls it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Sgd { .. } => "sgd",
+            Self::AdamW { .. } => "adamw",
+            Self::Lars { .. } => "lars",
+        }
+    }
+
     /// LARS as the paper's CIFAR recipes use it.
     pub const LARS_CIFAR: Self = Self::Lars { momentum: 0.9, eta: 0.02, trust: Trust::Clipped };
     /// LARS as the paper's ImageNet recipes use it.

@@ -313,13 +313,10 @@ impl RunFolder {
     /// why the run stopped.
     pub fn rewind(&self, step: u64) -> anyhow::Result<()> {
         self.sweep()?;
-        let metrics: Vec<Metrics> = self.metrics()?.into_iter().filter(|m| m.step <= step).collect();
-        self.rewrite(METRICS_FILE, &metrics)?;
-        let probes: Vec<ProbeReport> = self.probes()?.into_iter().filter(|p| p.step <= step).collect();
-        self.rewrite(PROBES_FILE, &probes)?;
+        self.keep_lines(METRICS_FILE, |line: &Metrics| line.step <= step)?;
+        self.keep_lines(PROBES_FILE, |line: &ProbeReport| line.step <= step)?;
         let stays = |notice: &Notice| notice.kind == NoticeKind::Warning && notice.step <= step;
-        let notices: Vec<Notice> = self.notices()?.into_iter().filter(stays).collect();
-        self.rewrite(NOTICES_FILE, &notices)?;
+        self.keep_lines(NOTICES_FILE, stays)?;
         for late in self.probe_steps()?.into_iter().filter(|&late| late > step) {
             fs::remove_file(self.probe_file(late))?;
         }
@@ -348,14 +345,16 @@ impl RunFolder {
         Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
     }
 
-    fn rewrite<T: Serialize>(&self, file: &str, values: &[T]) -> anyhow::Result<()> {
-        files::write_atomic(&self.path.join(file), |out| {
-            for value in values {
-                serde_json::to_writer(&mut *out, value)?;
-                out.write_all(b"\n")?;
-            }
-            Ok(())
-        })
+    /// Takes out the lines that cannot be read or do not stay; the others are kept byte for byte.
+    fn keep_lines<T: DeserializeOwned>(&self, file: &str, stays: impl Fn(&T) -> bool) -> anyhow::Result<()> {
+        let path = self.path.join(file);
+        if !path.exists() {
+            return files::write_bytes_atomic(&path, b"");
+        }
+        let text = fs::read_to_string(&path).with_context(|| format!("could not read {}", path.display()))?;
+        let is_kept = |line: &&str| serde_json::from_str(line).is_ok_and(|value| stays(&value));
+        let kept: String = text.lines().filter(is_kept).flat_map(|line| [line, "\n"]).collect();
+        files::write_bytes_atomic(&path, kept.as_bytes())
     }
 }
 

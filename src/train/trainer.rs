@@ -57,7 +57,8 @@ impl StepLoss {
 }
 
 /// What helps when a run explodes.
-const REMEDY: &str = "The last checkpoint is kept; a lower optimizer.lr is the usual remedy";
+const REMEDY: &str = "The last checkpoint is kept, but going on from it leads here again: the usual remedy is a new run with a lower \
+     optimizer.lr";
 
 /// What one step did.
 #[derive(Clone, Debug, PartialEq)]

@@ -45,6 +45,12 @@ pub fn run_of(path: &Path) -> Option<(PathBuf, Option<u64>)> {
 pub fn opened(spec: &ModelSpec) -> anyhow::Result<Open> {
     let path = Path::new(&spec.path);
     let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let is_built_in = builtin::find(&spec.path).is_some();
+    anyhow::ensure!(
+        is_built_in || path.exists(),
+        "there is no file or folder {}; expected a checkpoint, a run folder or a built-in model",
+        path.display()
+    );
     let Some((run, step)) = run_of(path) else {
         let key = key(spec, path, None);
         let spec = spec.clone();

@@ -3,6 +3,7 @@
 use toml::Value;
 
 use crate::objective::Objective;
+use crate::train::optimizer::Rule;
 
 /// One possibility: its name, and the value (a word, or a table with its constants) that stands for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,13 +36,13 @@ fn table(text: &str) -> Value {
     Value::Table(toml::from_str(text).expect("a table written here"))
 }
 
+/// Every rule with its usual constants.
 fn rules() -> Vec<Choice> {
-    let rules = [
-        ("sgd", "name = 'sgd'\nmomentum = 0.9"),
-        ("adamw", "name = 'adamw'\nbeta1 = 0.9\nbeta2 = 0.999"),
-        ("lars", "name = 'lars'\nmomentum = 0.9\neta = 0.02\ntrust = 'clipped'"),
-    ];
-    rules.map(|(name, text)| Choice { name: name.into(), value: table(text) }).into()
+    let choice = |rule: Rule| Choice {
+        name: rule.name().into(),
+        value: Value::try_from(rule).expect("a rule is a table"),
+    };
+    Rule::ALL.map(choice).into()
 }
 
 fn stems() -> Vec<Choice> {

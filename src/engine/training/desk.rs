@@ -108,8 +108,8 @@ impl Training {
             TrainCommand::LookAtData(source) => self.follower.ask(FollowJob::LookAtData(source)),
             TrainCommand::Start(start) => self.start(*start, device)?,
             TrainCommand::Resume { run, data } => self.resume(&run, data, device)?,
-            TrainCommand::Pause(paused) => self.pause(paused),
-            TrainCommand::Stop => self.stop()?,
+            TrainCommand::Pause(paused) => self.pause(paused, device),
+            TrainCommand::Stop => self.stop(device)?,
             TrainCommand::Checkpoint => self.checkpoint()?,
             TrainCommand::Pin(pin) => self.change_pins(|probe| probe.pin(pin)),
             TrainCommand::Unpin(id) => self.change_pins(|probe| probe.unpin(id)),
@@ -183,11 +183,21 @@ impl Training {
         Ok(())
     }
 
-    fn pause(&mut self, paused: bool) {
+    fn pause(&mut self, paused: bool, device: &OpenDevice) {
         let Some(active) = &mut self.active else { return };
         active.is_paused = paused;
         active.rate.restart(Instant::now());
+        if paused {
+            self.catch_up(device);
+        }
         self.publish_now();
+    }
+
+    /// Has the pinned patches seen by the model as it is now, which stays for a while.
+    fn catch_up(&mut self, device: &OpenDevice) {
+        let Some(active) = &self.active else { return };
+        let trainer = active.session.trainer();
+        self.probe.catch_up(trainer.state().step, || Embedder::new(trainer.model(), &device.device));
     }
 
     fn checkpoint(&mut self) -> anyhow::Result<()> {
@@ -209,7 +219,7 @@ impl Training {
 
     /// Ends the run, its checkpoint written; one that cannot be written keeps the run. The vectors
     /// of the probe patches follow in pieces, unless it is asked again.
-    fn stop(&mut self) -> anyhow::Result<()> {
+    fn stop(&mut self, device: &OpenDevice) -> anyhow::Result<()> {
         let active = self.active.as_mut().context("nothing is being trained")?;
         if active.is_ending {
             self.stopped();
@@ -218,12 +228,13 @@ impl Training {
         let path = active.session.end()?;
         active.is_ending = true;
         self.saved(path);
-        self.stop_if_ended();
+        self.stop_if_ended(device);
         Ok(())
     }
 
-    fn stop_if_ended(&mut self) {
+    fn stop_if_ended(&mut self, device: &OpenDevice) {
         if self.active.as_ref().is_some_and(|active| active.is_ending && !active.session.has_look()) {
+            self.catch_up(device);
             self.stopped();
         }
     }
@@ -252,10 +263,10 @@ impl Training {
         }
         match done {
             Ok(Done::Some) => {}
-            Ok(Done::All) => return self.finish(),
+            Ok(Done::All) => return self.finish(device),
             Err(error) => return self.fail(&error),
         }
-        self.stop_if_ended();
+        self.stop_if_ended(device);
         let Some(active) = self.active.as_mut() else { return };
         if self.drawing.shows_pins && !active.is_ending {
             let trainer = active.session.trainer();
@@ -269,7 +280,8 @@ impl Training {
         }
     }
 
-    fn finish(&mut self) {
+    fn finish(&mut self, device: &OpenDevice) {
+        self.catch_up(device);
         self.publish(Phase::Finished, None);
         if let Some(active) = self.active.take() {
             self.emit(TrainEvent::Finished { run: active.path });

@@ -23,6 +23,8 @@ use crate::search::Relation;
 const SHARE: f64 = 0.01;
 /// Time that they may take besides, so that the first minutes, when most changes, are seen.
 const HEAD_START: Duration = Duration::from_secs(1);
+/// What the pass of a run that pauses or ends may take.
+const CATCH_UP: Duration = Duration::from_secs(2);
 /// Patches that are embedded between two training steps, at least.
 const PIECE: usize = 128;
 /// Images whose patches are the neighbours to choose from, and patches of each.
@@ -148,6 +150,23 @@ impl Probe {
         self.piece = clock.elapsed();
         self.spent += self.piece;
         changed
+    }
+
+    /// The whole pass of the model of `step`, which stays for a while: a run that pauses or ends shows its last
+    /// model. Given up where it takes too long.
+    pub fn catch_up(&mut self, step: u64, embedder: impl FnOnce() -> Embedder) {
+        let is_shown = self.pass.is_none() && self.shown.as_ref().is_some_and(|shown| shown.step == step);
+        if self.pins.is_empty() || self.bank.is_none() || is_shown {
+            return;
+        }
+        let clock = Instant::now();
+        if self.pass.as_ref().is_none_or(|pass| pass.step != step) {
+            self.pass = Some(Pass::begin(step, embedder(), &self.pins));
+        }
+        while self.pass.is_some() && clock.elapsed() < CATCH_UP {
+            self.piece();
+        }
+        self.spent += clock.elapsed();
     }
 
     fn piece(&mut self) -> bool {

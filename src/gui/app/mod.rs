@@ -209,6 +209,9 @@ impl App {
         if matches!(self.overlay, Overlay::None) {
             if !ctx.egui_wants_keyboard_input() {
                 self.take_pasted(&ctx);
+                if ctx.input(|input| input.key_pressed(egui::Key::Escape)) {
+                    self.notices.dismiss();
+                }
             }
             let shows_explore = self.desk.tab == Tab::Explore;
             let pressed = actions::take_pressed(&ctx).into_iter();

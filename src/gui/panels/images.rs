@@ -196,7 +196,7 @@ impl ImagesPanel {
         let text = match &self.listed {
             _ if self.is_searching() => "searching...".to_owned(),
             Listed::Found(found) => {
-                format!("{} of {}", thousands(found.images.len()), count(data.images, "image"))
+                format!("{} of {}", thousands(found.images.len()), thousands(data.images))
             }
             _ => count(data.images, "image"),
         };

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use eframe::egui::{Color32, Grid, Label, Pos2, Rect, RichText, Sense, Ui, Vec2, pos2, vec2};
+use eframe::egui::{Color32, Grid, Label, Pos2, Rect, RichText, ScrollArea, Sense, Ui, Vec2, pos2, vec2};
 
 use crate::engine::{FigureKind, Gallery, GalleryView, Relation, Snapshot};
 
@@ -19,6 +19,7 @@ use crate::gui::scale::Scale;
 use crate::gui::text;
 use crate::gui::textures::PictureSlot;
 use crate::gui::theme::{self, STEP};
+use crate::gui::views::ExploreView;
 use crate::image::Image;
 
 /// Side of the enlarged query, points.
@@ -43,7 +44,9 @@ impl InspectorPanel {
         separator(ui);
         pointer_ui(ui, desk, &snapshot);
         separator(ui);
-        if !desk.maps.list().is_empty() {
+        // What follows is about the maps and galleries of the first view.
+        let is_of_maps = desk.view != ExploreView::Compare;
+        if !desk.maps.list().is_empty() && is_of_maps {
             heading(ui, "Distribution");
             let scale = Scale::of(&desk.settings);
             for map in desk.maps.list() {
@@ -51,7 +54,7 @@ impl InspectorPanel {
             }
             separator(ui);
         }
-        if let Some(galleries) = &snapshot.galleries {
+        if let Some(galleries) = snapshot.galleries.as_ref().filter(|_| is_of_maps) {
             composition_ui(ui, galleries);
             separator(ui);
         }
@@ -155,7 +158,11 @@ fn pointer_ui(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot) {
             ui.label(hover.and_then(|hover| hover.part).unwrap_or_default());
             ui.end_row();
         }
-        for space in desk.maps.of_query().iter().map(|map| map.space.as_str()) {
+        let compared = hover.filter(|_| desk.view == ExploreView::Compare);
+        let of_both = compared.iter().flat_map(|hover| hover.values.iter().map(|(name, _)| name.as_str()));
+        let of_maps = desk.maps.of_query().iter().map(|map| map.space.as_str());
+        let of_maps = of_maps.filter(|_| desk.view != ExploreView::Compare);
+        for space in of_maps.chain(of_both) {
             let color = theme::space(space, ui.visuals().dark_mode);
             ui.label(RichText::new(space).strong().color(color)).on_hover_text(explain_space(space));
             let value = hover.and_then(|hover| hover.values.iter().find(|(name, _)| name == space));
@@ -188,6 +195,11 @@ fn share(gallery: &Gallery, relation: Relation) -> usize {
 /// How many neighbours of each kinship there are in each space.
 fn composition_ui(ui: &mut Ui, galleries: &GalleryView) {
     heading(ui, "Neighbours");
+    // Many spaces would make the panel wider.
+    ScrollArea::horizontal().id_salt("composition").show(ui, |ui| shares_ui(ui, galleries));
+}
+
+fn shares_ui(ui: &mut Ui, galleries: &GalleryView) {
     Grid::new("composition").num_columns(1 + galleries.spaces.len()).spacing(vec2(2.0 * STEP, 2.0)).show(
         ui,
         |ui| {

@@ -301,7 +301,7 @@ fn key(source: &DataSource) -> (String, Option<&'static str>) {
 
 fn describe(recipe: &Recipe) -> String {
     format!(
-        "{} \u{b7} {} \u{b7} for {}. {}.",
+        "{} \u{b7} {} \u{b7} for {} \u{b7} {}.",
         recipe.config.objective.title(),
         recipe.regime,
         recipe.data,

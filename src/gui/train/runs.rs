@@ -144,8 +144,13 @@ impl TrainTab {
                 }
             });
         });
-        if let Some(error) = &self.open_error {
-            error_ui(ui, error);
+        if let Some(error) = self.open_error.clone() {
+            ui.horizontal(|ui| {
+                if ui.small_button("Dismiss").clicked() {
+                    self.open_error = None;
+                }
+                error_ui(ui, &error);
+            });
         }
         Grid::new("runs").num_columns(5).spacing([STEP, 2.0]).show(ui, |ui| {
             for (index, run) in runs.iter().enumerate() {
