@@ -9,7 +9,7 @@ use bagssl::engine::{
 use bagssl::patch::PatchRef;
 use serde_json::Value;
 
-use crate::engine::{Started, figure, figure_events, is_complete};
+use crate::engine::{Started, figure, figure_events, is_complete, next_failures};
 use crate::support::{bagssl, failure, json, text};
 
 /// A run of four tiny steps that keeps the checkpoints after 0, 2 and 4. Its network reads another
@@ -216,10 +216,11 @@ fn a_checkpoint_that_cannot_be_read_is_named_and_the_last_one_stays() {
     assert_eq!(whole(&shown).unwrap().error, None);
 
     send(&started, CompareCommand::OpenOther { spec: text(&folder.path().join("nothing")).into() });
-    started.until("the missing model", |shown| {
-        let error = shown.compare.as_ref().and_then(|compare| compare.error.clone());
-        error.is_some_and(|error| error.contains("nothing cannot be used") && error.contains("no such file"))
-    });
+    // What is not there is refused, and the comparison stays.
+    let told = next_failures(&started);
+    assert!(told[0].contains("nothing") && told[0].contains("there is no file or folder"), "{told:?}");
+    let shown = started.engine.snapshot();
+    assert_eq!(whole(&shown).unwrap().wanted, Some(0));
 }
 
 #[test]

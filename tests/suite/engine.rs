@@ -130,17 +130,12 @@ fn a_figure_from_the_engine_is_saved_and_a_failure_is_told_in_words() {
     write(&path);
     write(&folder.path().join("fig4.docx"));
     let events = figure_events(&started, 2);
-    let deadline = Instant::now() + Duration::from_secs(60);
     assert!(
         matches!(&events[0], FigureEvent::Saved { path: saved, .. } if *saved == path && saved.is_file())
     );
     assert!(matches!(&events[1], FigureEvent::Failed(message) if message.contains(".pdf")));
     started.engine.send(Command::OpenData { spec: "/nowhere".into(), split: None });
-    let mut told = vec![];
-    while told.is_empty() && Instant::now() < deadline {
-        told = failures(&started);
-        let _ = started.bell.recv_timeout(Duration::from_millis(200));
-    }
+    let told = next_failures(&started);
     assert!(told[0].contains("/nowhere"), "{told:?}");
     // The data set that was open stays open.
     assert_eq!(started.engine.snapshot().data.as_ref().unwrap().name, "Parts");
@@ -173,6 +168,17 @@ fn failures(started: &Started) -> Vec<String> {
         _ => None,
     };
     started.engine.drain_events().into_iter().filter_map(message).collect()
+}
+
+/// The next thing that the engine says failed.
+pub fn next_failures(started: &Started) -> Vec<String> {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut told = vec![];
+    while told.is_empty() && Instant::now() < deadline {
+        told = failures(started);
+        let _ = started.bell.recv_timeout(Duration::from_millis(200));
+    }
+    told
 }
 
 #[test]

@@ -196,15 +196,14 @@ impl ImagesPanel {
         let text = match &self.listed {
             _ if self.is_searching() => "searching...".to_owned(),
             Listed::Found(found) => {
-                format!("{} of {}", thousands(found.images.len()), thousands(data.images))
+                format!("{} of {}", thousands(found.images.len()), count(data.images, "image"))
             }
             _ => count(data.images, "image"),
         };
-        ui.horizontal(|ui| {
+        // The button goes to a row of its own where the words take the width.
+        ui.horizontal_wrapped(|ui| {
             ui.label(RichText::new(text).weak());
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                action_button(ui, desk, "Random", Action::RandomImage);
-            });
+            action_button(ui, desk, "Random", Action::RandomImage);
         });
     }
 
