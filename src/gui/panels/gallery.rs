@@ -24,6 +24,8 @@ use crate::patch::PatchRef;
 const HEADING: f32 = 20.0;
 /// Height of the shares below a gallery, with the space about them.
 const SHARES: f32 = 16.0;
+/// A gallery narrower than this says less above it, points.
+const NARROW: f32 = 250.0;
 /// Space between cells, points.
 const GAP: f32 = 2.0;
 /// Smallest and largest side of a cell, points.
@@ -103,14 +105,21 @@ fn heading_ui(
     let builder = eframe::egui::UiBuilder::new().max_rect(rect);
     ui.scope_builder(builder, |ui| {
         ui.horizontal(|ui| {
-            let text = format!("{} \u{b7} {} nearest", gallery.space, thousands(gallery.neighbours.len()));
+            let is_narrow = rect.width() < NARROW;
+            let nearest = if is_narrow { "" } else { " nearest" };
+            let text = format!("{} \u{b7} {}{nearest}", gallery.space, thousands(gallery.neighbours.len()));
             ui.label(RichText::new(text).strong().color(color)).on_hover_text(explain_space(&gallery.space));
             let reach = if pending {
                 "searching...".to_owned()
             } else {
                 reach_text(view, gallery, classes)
             };
-            ui.add(Label::new(RichText::new(&reach).weak()).truncate()).on_hover_text(format!(
+            // How many of how many is never cut.
+            let shown = match is_narrow && !pending {
+                true => format!("{} of {}", thousands(gallery.candidates), thousands(view.total)),
+                false => reach.clone(),
+            };
+            ui.add(Label::new(RichText::new(shown).weak()).truncate()).on_hover_text(format!(
                 "{reach}\nPatches searched, of all that the galleries reach, and the time of the search. Every \
                  one of them was compared."
             ));
