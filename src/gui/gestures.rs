@@ -2,12 +2,13 @@
 
 use eframe::egui::{Button, Modifiers, Response, Ui};
 
-use crate::engine::{ImageView, QuerySpec, Sign, Source};
+use crate::engine::{FigureKind, ImageView, QuerySpec, Sign, Source};
 
 use super::actions::{Action, keys_of};
 use super::box_drag::BoxDrag;
 use super::pane::Placement;
 use super::panels::Desk;
+use super::views::ExploreView;
 
 /// What a source becomes in the query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +99,17 @@ fn menu_ui(ui: &mut Ui, desk: &mut Desk, source: &Source) {
     if ui.add(pin).clicked() {
         desk.pins.add(QuerySpec::one(source.clone()));
         ui.close();
+    }
+    // What needs a query takes it as one first.
+    for (name, action) in [
+        ("Compare two models on it", Action::ShowView(ExploreView::Compare)),
+        ("Export its galleries...", Action::Export(FigureKind::Galleries)),
+    ] {
+        if ui.button(name).clicked() {
+            desk.session.go_to(source.clone());
+            desk.todo.push(action);
+            ui.close();
+        }
     }
 }
 

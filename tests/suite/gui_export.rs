@@ -290,3 +290,23 @@ fn after_a_failure_the_path_can_be_typed_again_at_once() {
     assert!(window.shows("Not done: /nowhere: there is no such folder"));
     assert!(window.harness.get_by_role_and_label(Role::TextInput, "File").is_focused());
 }
+
+#[test]
+fn a_neighbours_galleries_are_exported_from_its_menu() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    let neighbour = "h neighbour 8: cosine 0.965, car, other class";
+    window.harness.get_by_label(neighbour).click_secondary();
+    window.steps();
+    window.click("Export its galleries...");
+    window.steps();
+    let request = last_preview(&window).expect("a preview is asked for");
+    assert_eq!(
+        (request.content.kind, &request.content.queries[..]),
+        (FigureKind::Galleries, &[patch(7, 4, 12)][..])
+    );
+    window.press(Modifiers::NONE, Key::Escape);
+    window.harness.get_by_label(neighbour).click_secondary();
+    window.steps();
+    window.click("Compare two models on it");
+    assert!(window.shows("The open model beside another"));
+}
