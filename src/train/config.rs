@@ -190,7 +190,13 @@ impl TrainConfig {
             // Another method or rule comes with constants of its own.
             let kind = key.strip_suffix(".name").unwrap_or(key);
             match kind_of(kind, value)? {
-                Some(table) => *find_slot(&mut tree, kind)? = table,
+                Some(table) => {
+                    let slot = find_slot(&mut tree, kind)?;
+                    // The same one again keeps the constants that it has.
+                    if slot.get("name") != table.get("name") {
+                        *slot = table;
+                    }
+                }
                 None => {
                     let slot = find_slot(&mut tree, key)?;
                     *slot = parse_value(value, slot);
@@ -371,6 +377,10 @@ mod tests {
     #[test]
     fn a_method_or_rule_is_set_by_its_name_and_brings_its_constants() {
         let mut config = recipes::find("quick-parts").unwrap().config;
+        let recipe = config.clone();
+        config.set(&["objective.name=vicreg", "optimizer.rule=adamw"]).unwrap();
+        assert_eq!(config, recipe, "its own method and rule keep the recipe's constants");
+        config.set(&["objective=tcr"]).unwrap();
         for objective in super::Objective::all() {
             config.set(&[format!("objective.name={}", objective.name())]).unwrap();
             assert_eq!(config.objective, objective);

@@ -150,7 +150,8 @@ impl Explorer {
             self.figures.gathering =
                 Some(Gathering { content: content.clone(), rows, beside, waiting: vec![] });
             self.figures.wait(command);
-            return self.gather_on();
+            self.gather_on();
+            return Ok(());
         }
         let material = self.neighbours(content)?;
         self.figures.settle(content.clone(), hash, material, vec![command]);
@@ -272,8 +273,14 @@ impl Explorer {
         Ok(Haystack { finder: Box::new(Finder::new(bank, set)), queries })
     }
 
-    /// One batch of a figure's heatmaps; the last one hands them over.
-    pub(super) fn gather_on(&mut self) -> anyhow::Result<()> {
+    /// One batch of a figure's heatmaps; the last one hands them over. What fails ends the figure alone.
+    pub(super) fn gather_on(&mut self) {
+        if let Err(error) = self.gather_batch() {
+            self.fail_figure(&format!("{error:#}"));
+        }
+    }
+
+    fn gather_batch(&mut self) -> anyhow::Result<()> {
         let Some(embedder) = &self.embedder else { return Ok(()) };
         let Some(gathering) = &mut self.figures.gathering else { return Ok(()) };
         if !gathering.rows.is_finished() {
@@ -281,13 +288,7 @@ impl Explorer {
         } else if let Some((rows, beside)) = gathering.beside.as_mut().zip(gathering.content.beside.as_ref())
             && !rows.is_finished()
         {
-            match self.compare.side_of(beside) {
-                Ok(side) => rows.advance(&side.embedder),
-                Err(error) => {
-                    self.fail_figure(&format!("{error:#}"));
-                    return Ok(());
-                }
-            }
+            rows.advance(&self.compare.side_of(beside)?.embedder);
         }
         let Some(gathering) = &self.figures.gathering else { return Ok(()) };
         if let Some(embedding) = gathering.to_come() {
@@ -303,13 +304,14 @@ impl Explorer {
     /// Hands over a figure's heatmaps, which are all embedded.
     fn finish_figure(&mut self) -> anyhow::Result<()> {
         let Some(embedder) = &self.embedder else { return Ok(()) };
-        let Some(gathering) = self.figures.gathering.take() else { return Ok(()) };
         let set = &self.data.as_ref().context("open a data set first")?.set;
         let mut origin = Origin::new(embedder, set.as_ref())?;
-        if let Some(beside) = &gathering.content.beside {
+        let content = self.figures.gathering.as_ref().map(|gathering| &gathering.content);
+        if let Some(beside) = content.and_then(|content| content.beside.as_ref()) {
             origin = origin.beside(self.compare.side_of(beside)?.embedder.facts(), beside.step);
         }
         let hash = embedder.hash.clone();
+        let Some(gathering) = self.figures.gathering.take() else { return Ok(()) };
         let beside = gathering.beside.map(MapRows::into_rows);
         let material = Material::Rows { rows: gathering.rows.into_rows(), beside, origin };
         self.figures.settle(gathering.content, hash, material, gathering.waiting);

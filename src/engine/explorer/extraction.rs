@@ -51,7 +51,8 @@ impl Explorer {
             }
         }
         if self.figures.has_work() {
-            return self.gather_on();
+            self.gather_on();
+            return Ok(());
         }
         if self.work_on_compare() {
             return Ok(());
