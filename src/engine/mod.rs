@@ -1,33 +1,30 @@
 //! The thread that owns every tensor: commands in, events and snapshots out. And the same work
 //! as jobs that run to their end, for the command line.
+//!
+//! # Wings
+//!
+//! A wing imports only from wings below it; faces enter by [`ask`], [`live`] and [`jobs`].
+//!
+//! | floor | wing | what lives there |
+//! |---|---|---|
+//! | 0 | [`ask`] | nouns: commands, events, the snapshot, queries, filters, requests |
+//! | 1 | `look` | vectors, cosines and neighbours of what is open |
+//! | 1 | `runs` | a training run as units of work, its held-out probe, pinned patches, followed folders |
+//! | 2 | `figures` | a figure request -> what it shows -> a figure |
+//! | 3 | `compare` | two models side by side |
+//! | 4 | [`live`] | the window's thread |
+//! | 4 | [`jobs`] | one function for each command of the command line |
 
-pub mod compare;
-pub mod compose;
-pub mod defaults;
-mod explorer;
-pub mod facts;
+pub mod ask;
+mod compare;
 mod figures;
-mod finder;
-mod gallery;
-mod growing;
-mod handle;
 pub mod jobs;
-mod maps;
-mod microscope;
-mod modes;
-mod parts;
-mod places;
-mod preview;
-pub mod query;
-mod selection;
-pub mod session;
-mod spaces;
-pub mod state;
-mod thumbnails;
-pub mod training;
-mod watch;
+pub mod live;
+mod look;
+mod runs;
 
 pub use crate::device::open as open_device;
-pub use explorer::{about, start};
-pub use handle::{EngineHandle, EngineLine, line};
-pub use state::*;
+pub use ask::style as compose;
+pub use ask::*;
+pub use live::start;
+pub use runs::run as session;

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::side::{Frame, Side, Target};
-use super::state::{ComparedGalleries, Overlap};
-use crate::engine::gallery::{SearchJob, SearchRequest, Searcher};
-use crate::engine::growing::Growing;
-use crate::engine::handle::EngineLine;
-use crate::engine::parts;
-use crate::engine::state::{Gallery, GalleryFilter, GalleryView, RequestId};
+use crate::engine::ask::{
+    ComparedGalleries, EngineLine, Gallery, GalleryFilter, GalleryView, Overlap, RequestId,
+};
+use crate::engine::compare::side::{Frame, Side, SideTarget};
+use crate::engine::look::extraction::Growing;
+use crate::engine::look::gallery::{GallerySearch, SearchJob, Searcher};
+use crate::engine::look::parts;
 use crate::patch::PatchRef;
 use crate::search::Processor;
 
@@ -53,7 +53,14 @@ impl Galleries {
     }
 
     /// Asks for the galleries of the query under both models, if there is something new to find.
-    pub fn ask(&mut self, number: u64, side: &mut Side, frame: &Frame, target: &Target<'_>, is_paused: bool) {
+    pub fn ask(
+        &mut self,
+        number: u64,
+        side: &mut Side,
+        frame: &Frame,
+        target: &SideTarget<'_>,
+        is_paused: bool,
+    ) {
         let (Some(first), Some(query)) = (target.growing, target.query) else { return };
         let Some(Ok(second)) = side.growing(frame) else { return };
         let images = first.images().min(second.images());
@@ -91,7 +98,7 @@ impl Galleries {
         let own = names(target.spaces).into_iter().zip(query.vectors.iter().cloned());
         let jobs = vec![job(first, own.collect()), job(second, vectors.collect())];
         let tag = Tag { number, step: asked.step, images: (images, total) };
-        self.searcher.search(SearchRequest { jobs, tag });
+        self.searcher.search(GallerySearch { jobs, tag });
         (self.asked, self.asked_at) = (Some(asked), Instant::now());
     }
 
@@ -119,7 +126,7 @@ fn bank(growing: &Growing, images: usize) -> crate::bank::Bank {
 }
 
 /// Shows the galleries of the query and the checkpoint that are wanted; others are dropped.
-fn show(line: &EngineLine, request: SearchRequest<Tag>, views: Vec<GalleryView>) {
+fn show(line: &EngineLine, request: GallerySearch<Tag>, views: Vec<GalleryView>) {
     let (jobs, Tag { number, step, images }) = (request.jobs, request.tag);
     let (Some(job), Ok([mut a, b])) = (jobs.first(), <[GalleryView; 2]>::try_from(views)) else { return };
     a.total = b.total;

@@ -3,23 +3,18 @@
 //! first model's own maps, one batch at a time.
 
 mod galleries;
-mod place;
-mod side;
-mod state;
+pub mod place;
+pub mod side;
 
 use std::sync::Arc;
 
 use anyhow::Context;
 
-use self::galleries::Galleries;
-pub(super) use self::place::run_of;
-use self::place::{Open, opened};
-use self::side::{Key, Unit};
-pub(super) use self::side::{Side, Target, TargetQuery};
-pub use self::state::*;
-use super::figures::request::Beside;
-use super::handle::EngineLine;
 use crate::device::{MemoryBudget, OpenDevice};
+use crate::engine::ask::{Beside, CompareCommand, CompareView, EngineLine, KeptView, OtherView};
+use crate::engine::compare::galleries::Galleries;
+use crate::engine::compare::place::{Open, opened};
+use crate::engine::compare::side::{Key, Side, SideTarget, Unit};
 use crate::search::Processor;
 
 /// Images whose patches are neighbours to choose from, unless told.
@@ -110,7 +105,7 @@ impl Compare {
     }
 
     /// What there is to do: which checkpoint, and what of it; `None` of it is to read its weights.
-    fn due(&self, target: &Target<'_>) -> Option<(Key, Option<Unit>)> {
+    fn due(&self, target: &SideTarget<'_>) -> Option<(Key, Option<Unit>)> {
         let open = self.open.as_ref().filter(|_| self.is_shown)?;
         let frame = target.frame(self.images);
         if open.error.is_none() {
@@ -138,18 +133,18 @@ impl Compare {
     }
 
     /// Whether there is something to compute.
-    pub fn has_work(&self, target: &Target<'_>) -> bool {
+    pub fn has_work(&self, target: &SideTarget<'_>) -> bool {
         self.due(target).is_some()
     }
 
     /// Whether the map on show is not complete: it comes before what nobody waits for.
-    pub fn is_map_due(&self, target: &Target<'_>) -> bool {
+    pub fn is_map_due(&self, target: &SideTarget<'_>) -> bool {
         let wanted = self.open.as_ref().map(|open| &open.key);
         self.due(target).is_some_and(|(key, unit)| Some(&key) == wanted && unit != Some(Unit::Bank))
     }
 
     /// Whether the first model's patches are not so far that both galleries can be whole.
-    pub fn waits_for_first(&self, target: &Target<'_>) -> bool {
+    pub fn waits_for_first(&self, target: &SideTarget<'_>) -> bool {
         let images = target.frame(self.images).reach.images;
         target.growing.is_some_and(|growing| growing.images() < images)
     }
@@ -171,7 +166,7 @@ impl Compare {
     }
 
     /// One unit of work.
-    pub fn work(&mut self, target: &Target<'_>, device: &OpenDevice) {
+    pub fn work(&mut self, target: &SideTarget<'_>, device: &OpenDevice) {
         let Some((key, unit)) = self.due(target) else { return };
         self.has_news = true;
         let frame = target.frame(self.images);
@@ -220,7 +215,7 @@ impl Compare {
     }
 
     /// Follows what is on show of the first model, and shows what is known.
-    pub fn follow(&mut self, target: Option<&Target<'_>>) {
+    pub fn follow(&mut self, target: Option<&SideTarget<'_>>) {
         let Some(open) = &mut self.open else {
             if std::mem::take(&mut self.has_news) {
                 self.line.update(|shown| shown.compare = None);
@@ -237,7 +232,7 @@ impl Compare {
     }
 
     /// Brings the maps and galleries of the wanted checkpoint up to date, as far as it is computed.
-    fn show_wanted(&mut self, target: &Target<'_>) {
+    fn show_wanted(&mut self, target: &SideTarget<'_>) {
         let Some(open) = &self.open else { return };
         let frame = target.frame(self.images);
         let Some(place) = self.sides.iter().position(|side| side.key == open.key) else { return };
@@ -255,7 +250,7 @@ impl Compare {
         self.galleries.ask(self.number, side, &frame, target, self.is_paused);
     }
 
-    fn publish(&self, target: Option<&Target<'_>>) {
+    fn publish(&self, target: Option<&SideTarget<'_>>) {
         let Some(open) = &self.open else { return };
         let frame = target.map(|target| target.frame(self.images));
         let side = self.side(&open.key);
@@ -291,7 +286,7 @@ impl Compare {
 }
 
 /// What `side` shows of the query; `None` if that is on show already, or nothing is known yet.
-fn other_view(side: &mut Side, target: &Target<'_>, shown: Option<&Arc<OtherView>>) -> Option<OtherView> {
+fn other_view(side: &mut Side, target: &SideTarget<'_>, shown: Option<&Arc<OtherView>>) -> Option<OtherView> {
     let query = target.query?;
     let known = side.known_cells();
     let is_shown = shown.is_some_and(|shown| {

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::side::Key;
 use crate::device::OpenDevice;
 use crate::embed::Embedder;
-use crate::engine::state::Snapshot;
-use crate::engine::training::{CheckpointView, checkpoints, is_same_folder};
+use crate::engine::ask::{CheckpointView, Snapshot};
+use crate::engine::compare::side::Key;
+use crate::engine::runs::followed::{checkpoints, is_same_folder};
 use crate::model::{ModelSpec, builtin, store};
 use crate::train::RunFolder;
 

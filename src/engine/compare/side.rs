@@ -5,13 +5,12 @@ use std::time::SystemTime;
 
 use crate::dataset::Dataset;
 use crate::embed::{BATCH, Embedder};
+use crate::engine::ask::{ExploreConfig, Heatmap, ImageView, PatchSpace, QuerySpec, RequestId};
 use crate::engine::figures::rows::MapRows;
-use crate::engine::growing::{Growing, Reach};
-use crate::engine::maps::ImageMaps;
-use crate::engine::parts::{self, EmbeddedPart, PartSources};
-use crate::engine::query::QuerySpec;
-use crate::engine::spaces::PatchSpace;
-use crate::engine::state::{ExploreConfig, Heatmap, ImageView, RequestId};
+use crate::engine::look::extraction::{Growing, Reach};
+use crate::engine::look::maps::ImageMaps;
+use crate::engine::look::parts;
+use crate::engine::look::parts::{EmbeddedPart, PartSources};
 use crate::model::ModelSpec;
 use crate::patch::PatchGrid;
 use crate::search::Processor;
@@ -20,7 +19,7 @@ use crate::search::Processor;
 const FIRST_BATCH: usize = 32;
 
 /// What is on show of the first model, and so what the other is to show.
-pub struct Target<'a> {
+pub struct SideTarget<'a> {
     /// Computes cosines.
     pub processor: &'a Arc<Processor>,
     pub generation: u64,
@@ -45,7 +44,7 @@ pub struct TargetQuery<'a> {
     pub vectors: &'a [Vec<f32>],
 }
 
-impl Target<'_> {
+impl SideTarget<'_> {
     /// What a side is made for, if its galleries reach the first `images` images.
     pub fn frame(&self, images: usize) -> Frame {
         let images = images.min(self.config.gallery_images).min(self.data.len()).max(1);
@@ -133,7 +132,7 @@ impl Side {
     }
 
     /// Makes ready for another image, grid, data set or other spaces; what is still of use stays.
-    pub fn fit(&mut self, frame: &Frame, target: &Target<'_>, most_bytes: u64) {
+    pub fn fit(&mut self, frame: &Frame, target: &SideTarget<'_>, most_bytes: u64) {
         if self.frame.as_ref() == Some(frame) {
             return;
         }
@@ -209,7 +208,7 @@ impl Side {
     }
 
     /// The vectors of the query in the spaces on show that the model has, in their order.
-    pub fn query_vectors(&mut self, target: &Target<'_>, query: TargetQuery<'_>) -> &[Vec<f32>] {
+    pub fn query_vectors(&mut self, target: &SideTarget<'_>, query: TargetQuery<'_>) -> &[Vec<f32>] {
         let (generation, id) = (target.generation, query.id);
         let is_new = self.query.as_ref().is_none_or(|known| (known.generation, known.id) != (generation, id));
         if is_new {

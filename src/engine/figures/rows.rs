@@ -7,11 +7,11 @@ use std::time::Instant;
 use anyhow::Context;
 
 use crate::embed::{BATCH, Embedder, PatchSource};
-use crate::engine::compose::HeatmapContent;
-use crate::engine::maps::{ImageMaps, check_cells};
-use crate::engine::modes::{MapMode, compared, displayed};
-use crate::engine::spaces::{self, PatchSpace};
-use crate::engine::state::Heatmap;
+use crate::engine::ask::{Heatmap, MapMode, PatchSpace};
+use crate::engine::ask::{compared, displayed};
+use crate::engine::figures::compose::HeatmapContent;
+use crate::engine::look::maps::{ImageMaps, check_cells};
+use crate::engine::look::spaces;
 use crate::image::Image;
 use crate::patch::{PatchGrid, PatchRef};
 use crate::progress::Progress;

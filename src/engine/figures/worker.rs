@@ -8,13 +8,15 @@ use std::thread;
 use anyhow::Context;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::finder::Finder;
-use super::request::{FigureCommand, FigureContent, FigureEvent, FigurePage, FigureRequest, FigureView};
-use super::rows::MapRow;
-use crate::engine::compose::{self, GalleryWords, Origin, QueryContent, Style};
-use crate::engine::handle::EngineLine;
-use crate::engine::jobs::figures::write_caption;
-use crate::engine::state::{Event, RequestId};
+use crate::engine::ask::{
+    EngineLine, Event, FigureCommand, FigureContent, FigureEvent, FigurePage, FigureRequest, FigureView,
+    RequestId, Style,
+};
+use crate::engine::figures::compose;
+use crate::engine::figures::compose::{GalleryWords, Origin, QueryContent};
+use crate::engine::figures::galleries::GalleryMaker;
+use crate::engine::figures::output::write_caption;
+use crate::engine::figures::rows::MapRow;
 use crate::figure::{Figure, Format};
 use crate::patch::PatchRef;
 
@@ -29,12 +31,12 @@ pub enum Material {
     Rows { rows: Vec<MapRow>, beside: Option<Vec<MapRow>>, origin: Origin },
     /// Where to search for the neighbours of each query, and where under a second model, which is a checkpoint of
     /// this step.
-    Search { haystack: Haystack, beside: Option<(Haystack, Option<u64>)> },
+    Search { haystack: FigureBank, beside: Option<(FigureBank, Option<u64>)> },
 }
 
 /// Where to search, and the queries with their vectors in the order of the content's spaces.
-pub struct Haystack {
-    pub finder: Box<Finder>,
+pub struct FigureBank {
+    pub finder: Box<GalleryMaker>,
     pub queries: Vec<(PatchRef, Vec<Vec<f32>>)>,
 }
 
@@ -200,7 +202,7 @@ fn made(content: &FigureContent, material: Material) -> anyhow::Result<Made> {
                 compose::place_beside(&mut contents, other.contents(content)?);
                 origin = origin.beside(other.finder.bank.spec().model.clone(), step);
             }
-            let Haystack { mut finder, .. } = haystack;
+            let FigureBank { mut finder, .. } = haystack;
             let words = GalleryWords { left_out: finder.left_out(&content.filter), notes: origin.notes() };
             let total = contents.first().and_then(|query| query.spaces.first()).map(|space| space.total);
             let searched = total.map(|total| (finder.bank.patches(), total));
@@ -210,7 +212,7 @@ fn made(content: &FigureContent, material: Material) -> anyhow::Result<Made> {
     }
 }
 
-impl Haystack {
+impl FigureBank {
     /// Each query with its neighbours.
     fn contents(&mut self, content: &FigureContent) -> anyhow::Result<Vec<QueryContent>> {
         let wanted = (content.neighbours, &content.filter);

@@ -9,11 +9,11 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand::{Rng, SeedableRng};
 use serde::Serialize;
 
-use super::{Job, open_embedder};
 use crate::analysis::heatmap::{cosine_map, cosine_map_of, norm};
 use crate::bank::{Bank, BankSink, Dtype, ImageEntry, MemoryBank, SpaceSpec};
 use crate::dataset::{self, Dataset};
 use crate::embed::{BATCH, Embedder, ExtractPlan, PatchSource};
+use crate::engine::jobs::{Job, open_embedder};
 use crate::image::Image;
 use crate::model::{Encoder, Mode, Space, store};
 use crate::patch::PatchGrid;

@@ -9,9 +9,9 @@ use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde::Serialize;
 
-use super::Job;
 use crate::analysis::overlap::Overlap;
 use crate::bank::{Bank, ModelFacts};
+use crate::engine::jobs::Job;
 use crate::patch::{PatchGrid, PatchRef};
 use crate::progress::Progress;
 use crate::search::{Options, top_k};

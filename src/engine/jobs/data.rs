@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::Job;
 use crate::dataset::download::{self, Request};
 use crate::dataset::parts::{self, Parts};
 use crate::dataset::{self, DataInfo, Split, cifar::Variant};
+use crate::engine::jobs::Job;
 
 /// `bagssl data info`.
 pub fn info(spec: &str, split: Option<Split>) -> anyhow::Result<DataInfo> {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::{Job, open_embedder};
 use crate::bank::{self, Bank, BankWriter, Dtype, SkippedImage};
 use crate::dataset::{self, Dataset, Skipped, Split};
 use crate::embed::{ExtractPlan, Extraction};
+use crate::engine::jobs::{Job, open_embedder};
 use crate::files;
 use crate::model::{ModelSpec, Space};
 use crate::patch::PatchGrid;

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use super::{Job, open_embedder};
 use crate::analysis::locality::{self, LocalityConfig, LocalityReport};
 use crate::augment::Resize;
 use crate::bank::Dtype;
 use crate::dataset::{self, Split};
 use crate::embed::ExtractPlan;
+use crate::engine::jobs::{Job, open_embedder};
 use crate::eval::{self, EvalConfig, Evaluation};
 use crate::model::{ModelSpec, Stem};
 use crate::patch::PatchGrid;

@@ -6,31 +6,14 @@ use anyhow::Context;
 use serde::Serialize;
 use serde_json::json;
 
-use super::Job;
-use super::figures::{Written, write_caption};
-use crate::dataset::{Part, Split};
+use crate::dataset::Part;
 use crate::device;
-use crate::engine::session::{News, Session};
+pub use crate::engine::ask::{Start, TrainRequest};
+use crate::engine::figures::output::{Written, write_caption};
+use crate::engine::jobs::Job;
+use crate::engine::runs::run::{News, Session};
 use crate::progress::Cancelled;
-use crate::train::{Notice, RunFolder, TrainConfig};
-
-/// `bagssl train`.
-pub struct TrainRequest {
-    pub data: String,
-    pub split: Option<Split>,
-    pub out: PathBuf,
-    pub start: Start,
-    /// Steps between lines of metrics.
-    pub log_every: u64,
-}
-
-/// How a run begins.
-pub enum Start {
-    /// Afresh.
-    New(Box<TrainConfig>),
-    /// Where the run in `out` stands.
-    Resume,
-}
+use crate::train::{Notice, RunFolder};
 
 /// What was done.
 #[derive(Clone, Debug, Serialize)]
@@ -96,7 +79,7 @@ pub fn loss_curve(run: &Path, out: &Path, dpi: u32, caption: Option<&Path>) -> a
     let (folder, config) = RunFolder::open(run)?;
     let metrics = folder.metrics()?;
     anyhow::ensure!(!metrics.is_empty(), "{} has no metrics yet", run.display());
-    let figure = crate::engine::compose::loss_curve(&metrics, config.objective.title());
+    let figure = crate::engine::figures::compose::loss_curve(&metrics, config.objective.title());
     let source = json!({ "config": serde_json::to_value(&config)? });
     let saved = figure.save(out, dpi, source).context("the loss curve")?;
     write_caption(&figure, saved, caption)

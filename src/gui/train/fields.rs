@@ -8,7 +8,7 @@ use toml::Value;
 
 use super::editor::ConfigEditor;
 use super::tree::{absent_meaning, optional_fields};
-use crate::engine::training::{Choice, choices};
+use crate::engine::{Choice, choices};
 use crate::gui::theme;
 
 /// Width of the names before the fields, points.

@@ -6,19 +6,19 @@ use std::path::PathBuf;
 use anyhow::{Context, ensure};
 use serde::Serialize;
 
-use super::{Output, Written, choose};
 use crate::bank::{Bank, Dtype, MemoryBank};
 use crate::embed::{ExtractPlan, Extraction};
-use crate::engine::compose::{self, GalleryWords};
-use crate::engine::defaults;
-use crate::engine::figures::finder::Finder;
-use crate::engine::figures::request::FigureKind;
+use crate::engine::ask::{FigureKind, NamedFilter, PatchSpace, defaults};
+use crate::engine::figures::compose;
+use crate::engine::figures::compose::GalleryWords;
+use crate::engine::figures::galleries::GalleryMaker;
+use crate::engine::figures::output::{Output, Written};
 use crate::engine::jobs::compare::common_images;
 use crate::engine::jobs::embed::{BankSource, data_of_bank};
-use crate::engine::jobs::search::{SearchReport, SearchRequest};
+use crate::engine::jobs::figures::choose;
+use crate::engine::jobs::search::SearchRequest;
 use crate::engine::jobs::{Job, open_embedder};
-use crate::engine::selection::NamedFilter;
-use crate::engine::spaces::PatchSpace;
+use crate::engine::look::neighbours::SearchReport;
 use crate::model::{ModelSpec, Space};
 use crate::patch::{PatchGrid, PatchRef};
 use crate::search::Relation;
@@ -129,7 +129,7 @@ pub fn gallery(request: &GalleryRequest) -> anyhow::Result<GalleryReport> {
     let filter = request.search.filter.resolve(&bank.spec().classes)?;
     let (image, y, x) = request.search.query;
     let patch = bank.patch_ref(bank.row_of(image, y, x)?);
-    let mut finder = Finder::new(bank, data);
+    let mut finder = GalleryMaker::new(bank, data);
     let spaces = finder.search(patch, &[], &request.spaces, (request.search.k, &filter))?;
     let content = finder.content(&spaces)?;
     let (origin, search) = finder.origin(&filter);
@@ -148,7 +148,7 @@ pub fn galleries(request: &GalleriesRequest, mut job: Job<'_>) -> anyhow::Result
     let found = request.places(&finder, job.seed)?.into_iter().map(|(image, y, x)| {
         job.cancel.check()?;
         let patch = finder.bank.patch_ref(finder.bank.row_of(image, y, x)?);
-        let search = |finder: &Finder| finder.search(patch, &[], &request.spaces, (request.k, &filter));
+        let search = |finder: &GalleryMaker| finder.search(patch, &[], &request.spaces, (request.k, &filter));
         let beside = other.as_ref().map(search).transpose().context("the second model")?;
         Ok((patch, search(&finder)?, beside))
     });
@@ -195,7 +195,7 @@ impl Layout {
 
 impl GalleriesRequest {
     /// The patches under the second model; both finders then hold those that both have.
-    fn second(&self, first: &mut Finder, job: &mut Job<'_>) -> anyhow::Result<Option<Finder>> {
+    fn second(&self, first: &mut GalleryMaker, job: &mut Job<'_>) -> anyhow::Result<Option<GalleryMaker>> {
         let Some(haystack) = &self.beside else { return Ok(None) };
         ensure!(
             self.layout == Layout::Gallery,
@@ -210,7 +210,7 @@ impl GalleriesRequest {
     }
 
     /// The queries that were given, or that the seed chooses.
-    fn places(&self, finder: &Finder, seed: u64) -> anyhow::Result<Vec<(usize, u32, u32)>> {
+    fn places(&self, finder: &GalleryMaker, seed: u64) -> anyhow::Result<Vec<(usize, u32, u32)>> {
         if let (Layout::Instance(index), [first, ..]) = (self.layout, self.queries.as_slice()) {
             let image = index.unwrap_or(first.0);
             for (number, query) in self.queries.iter().enumerate() {
@@ -249,12 +249,12 @@ impl Haystack {
         }
     }
 
-    fn open(&self, spaces: &[String], job: &mut Job<'_>) -> anyhow::Result<Finder> {
+    fn open(&self, spaces: &[String], job: &mut Job<'_>) -> anyhow::Result<GalleryMaker> {
         let (model, source, patch, stride) = match self {
             Haystack::Bank { folder, data } => {
                 let bank = Bank::open(folder)?;
                 let data = data_of_bank(folder, &bank, data.as_deref())?;
-                return Ok(Finder::new(bank, data));
+                return Ok(GalleryMaker::new(bank, data));
             }
             Haystack::Fresh { model, source, patch, stride } => (model, source, *patch, *stride),
         };
@@ -284,17 +284,17 @@ impl Haystack {
             extraction.advance(&embedder, &mut bank)?;
             (job.progress)(extraction.progress());
         }
-        Ok(Finder::new(bank.snapshot(), data))
+        Ok(GalleryMaker::new(bank.snapshot(), data))
     }
 }
 
 /// Queries of the seed's choice.
-fn choose_of(finder: &Finder, count: usize, seed: u64) -> anyhow::Result<Vec<PatchRef>> {
+fn choose_of(finder: &GalleryMaker, count: usize, seed: u64) -> anyhow::Result<Vec<PatchRef>> {
     let grid = finder.bank.spec().grid;
     choose::patches(finder.data.as_ref(), finder.bank.complete_images(), |_, _| Some(grid), count, seed)
 }
 
-fn best_of_image(finder: &Finder, image: usize, seed: u64) -> anyhow::Result<PatchRef> {
+fn best_of_image(finder: &GalleryMaker, image: usize, seed: u64) -> anyhow::Result<PatchRef> {
     finder.bank.image_entry(image)?;
     choose::place(&finder.data.image(image)?, image as u32, finder.bank.spec().grid, seed)
 }

@@ -7,17 +7,15 @@ use std::sync::Arc;
 use anyhow::Context;
 use serde::Serialize;
 
-use super::sources::{Sources, fitted, open_file};
-use super::{Output, Written};
 use crate::dataset::Split;
 use crate::embed::Embedder;
-use crate::engine::compose::{self, Origin};
-use crate::engine::defaults;
+use crate::engine::ask::{Heatmap, MapMode, PatchSpace, defaults};
+use crate::engine::figures::compose;
+use crate::engine::figures::compose::Origin;
+use crate::engine::figures::output::{Output, Written};
 use crate::engine::figures::rows::{Ask, MapRow, MapRows};
+use crate::engine::jobs::figures::sources::{Sources, fitted, open_file};
 use crate::engine::jobs::{Job, open_embedder};
-use crate::engine::modes::MapMode;
-use crate::engine::spaces::PatchSpace;
-use crate::engine::state::Heatmap;
 use crate::files;
 use crate::model::ModelSpec;
 use crate::patch::{PatchGrid, PatchRef};
@@ -197,7 +195,7 @@ impl MapRow {
 
 impl MapsRequest {
     /// Patches of size number `size` on an image.
-    pub(super) fn grid(&self, size: usize, height: u32, width: u32) -> anyhow::Result<PatchGrid> {
+    pub fn grid(&self, size: usize, height: u32, width: u32) -> anyhow::Result<PatchGrid> {
         let side = height.min(width);
         let patch = match (self.patches.get(size), size) {
             (Some(&patch), _) => patch,

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use anyhow::ensure;
 use sha2::{Digest, Sha256};
 
-use super::choose;
-use super::maps::{MapImages, MapsRequest};
 use crate::augment;
 use crate::bank::DataFacts;
 use crate::dataset::{self, Dataset};
 use crate::embed::Embedder;
-use crate::engine::compose::image_title;
+use crate::engine::figures::compose::image_title;
+use crate::engine::jobs::figures::choose;
+use crate::engine::jobs::figures::maps::{MapImages, MapsRequest};
 use crate::files;
 use crate::image::Image;
 use crate::patch::PatchRef;

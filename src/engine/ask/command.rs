@@ -1,0 +1,77 @@
+//! What the window asks of the engine.
+
+use crate::dataset::Split;
+use crate::engine::ask::compare::CompareCommand;
+use crate::engine::ask::config::ExploreConfig;
+use crate::engine::ask::figures::FigureCommand;
+use crate::engine::ask::images::ImageFilter;
+use crate::engine::ask::places::PlacesRequest;
+use crate::engine::ask::query::QuerySpec;
+use crate::engine::ask::request::RequestId;
+use crate::engine::ask::training::TrainCommand;
+use crate::model::ModelSpec;
+use std::path::PathBuf;
+/// What the window asks of the engine. Sending never blocks.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Opens a model: `demo`, a run folder, a checkpoint.
+    OpenModel { spec: ModelSpec },
+    /// Opens a data set: `demo`, a folder, one file. Shows its first image.
+    OpenData { spec: String, split: Option<Split> },
+    /// Shows image `index` of data set `data` ([`DataDescription::id`]). The query stays, if there is one:
+    /// its heatmaps are then those of this image. Ignored if another data set is open by then, as are all
+    /// commands with such a number.
+    ShowImage { data: u64, index: usize },
+    /// Looks for something else: its heatmaps on image `image`, which is shown, then its neighbours.
+    Query { id: RequestId, data: u64, query: QuerySpec, image: usize },
+    /// Changes patch size, strides, reach or number of neighbours. The query is asked again, as `id`.
+    Configure { id: RequestId, config: ExploreConfig },
+    /// Pauses or resumes the extraction of the data set's patches.
+    PauseExtraction(bool),
+    /// Shows, writes or copies a figure.
+    Figure(FigureCommand),
+    /// Whether [`Snapshot::pictures`] are wanted.
+    ShowPictures(bool),
+    /// Shows the query's place at several patch sizes as [`Snapshot::microscope`], with these sizes in
+    /// pixels (none: those that suit the image; at most [`MOST_SIZES`]), until `None`.
+    Microscope(Option<Vec<u32>>),
+    /// Shows a gallery for each of several places as [`Snapshot::places`], until `None`.
+    Places(Option<PlacesRequest>),
+    /// Asks for a small picture of image `index`; it arrives as [`Event::Thumbnail`] or
+    /// [`Event::NoThumbnail`].
+    Thumbnail { data: u64, index: usize },
+    /// Asks for the pixels of a query's parts as one picture; it arrives as [`Event::QueryPicture`].
+    QueryPicture { data: u64, query: QuerySpec },
+    /// Reads a picture that is not of the data set; it arrives as [`Event::Picture`].
+    OpenPicture { path: PathBuf },
+    /// Looks for images; the answer is [`Snapshot::found`]. The newest question wins.
+    FindImages { data: u64, filter: ImageFilter },
+    /// Asks for image `index` as it is seen around a neighbour; it arrives as [`Event::SourceImage`].
+    SourceImage { data: u64, index: usize },
+    /// Something about training.
+    Train(TrainCommand),
+    /// Something about the comparison with another model.
+    Compare(CompareCommand),
+}
+
+/// What a failure of `command` is said to be about ([`Event::Failed`]).
+pub fn about(command: &Command) -> &'static str {
+    match command {
+        Command::OpenModel { .. } => "opening the model",
+        Command::OpenData { .. } => "opening the data set",
+        Command::ShowImage { .. } => "showing the image",
+        Command::Query { .. } => "the query",
+        Command::Configure { .. } => "changing the patches",
+        Command::PauseExtraction(_) => "pausing",
+        Command::Figure(_) => "the figure",
+        Command::Thumbnail { .. } | Command::SourceImage { .. } => "a picture",
+        Command::Places(_) => "the galleries of several places",
+        Command::QueryPicture { .. } => "the picture of a pin",
+        Command::OpenPicture { .. } => "a picture as query",
+        Command::Microscope(_) => "the microscope",
+        Command::FindImages { .. } => "looking for images",
+        Command::ShowPictures(_) => "the spaces as pictures",
+        Command::Train(_) => "training",
+        Command::Compare(_) => "comparing with another model",
+    }
+}

@@ -1,0 +1,111 @@
+//! What a comparison is asked (commands) and what it shows.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use crate::analysis::overlap::Overlap;
+use crate::engine::ask::gallery::{Extraction, GalleryView};
+use crate::engine::ask::maps::Heatmap;
+use crate::engine::ask::query::QuerySpec;
+use crate::engine::ask::request::RequestId;
+use crate::model::ModelSpec;
+
+/// What the window asks of the comparison of the open model (A) with another (B).
+#[derive(Clone, Debug)]
+pub enum CompareCommand {
+    /// Opens B: `demo`, a model file, a checkpoint; of a run folder its newest kept checkpoint, with the others
+    /// to scrub over.
+    OpenOther { spec: ModelSpec },
+    /// Shows the checkpoint of that step of B's run. What was on show stays until it is computed.
+    ScrubTo { step: u64 },
+    /// Forgets B and all that was computed with it.
+    CloseOther,
+    /// Whether the comparison is on screen: if not, nothing is computed for it.
+    Show(bool),
+    /// Pauses or resumes the extraction of patches with B.
+    Pause(bool),
+    /// Whether the checkpoints after the one on show are computed ahead of being asked for.
+    Ahead(bool),
+    /// How many images, from the first, the galleries of both models search.
+    Images(usize),
+}
+
+/// The comparison as it stands.
+#[derive(Clone, Debug)]
+pub struct CompareView {
+    /// Tells this B from those that were opened before.
+    pub number: u64,
+    /// What B is called: its file's, folder's or run's name.
+    pub name: String,
+    /// B's run folder, if it is one's checkpoint.
+    pub run: Option<PathBuf>,
+    /// Steps of the run's kept checkpoints when last looked, oldest first.
+    pub steps: Arc<Vec<u64>>,
+    /// The checkpoint that was asked for; [`OtherView::step`] says which one is on show.
+    pub wanted: Option<u64>,
+    /// B as far as it is computed; the previous checkpoint until the wanted one has something to show.
+    pub other: Option<Arc<OtherView>>,
+    /// The nearest patches under both models.
+    pub galleries: Option<Arc<ComparedGalleries>>,
+    /// Extraction of patches with the wanted checkpoint.
+    pub extraction: Option<Extraction>,
+    pub kept: KeptView,
+    /// Images that the galleries are to search.
+    pub images: usize,
+    pub paused: bool,
+    /// What is wrong: which model, why, and what to do.
+    pub error: Option<String>,
+}
+
+/// What is kept in memory, so that it can be shown again at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeptView {
+    /// Checkpoints whose map and patches are all known, ascending.
+    pub steps: Vec<u64>,
+    /// Memory of weights and vectors, bytes, and what it may be.
+    pub bytes: u64,
+    pub budget: u64,
+}
+
+/// B with its maps of the query.
+#[derive(Clone, Debug)]
+pub struct OtherView {
+    /// Its step, if it is a run's checkpoint.
+    pub step: Option<u64>,
+    /// "ResNet-18/4".
+    pub arch: String,
+    /// Side of the network's input, pixels.
+    pub input: u32,
+    /// Hex SHA-256 of the model file.
+    pub hash: String,
+    /// Of what the maps were made: [`crate::engine::Snapshot::generation`], the query.
+    pub generation: u64,
+    pub query_id: RequestId,
+    pub query: QuerySpec,
+    /// Index of the image that the maps are of.
+    pub image: usize,
+    /// One map for each space on show that B has, in their order.
+    pub maps: Vec<Heatmap>,
+    /// Cells that are known, of all.
+    pub known: usize,
+    pub total: usize,
+    /// Spaces on show that B does not have.
+    pub missing: Vec<String>,
+}
+
+/// The nearest patches of the query under both models, among the same patches.
+#[derive(Clone, Debug)]
+pub struct ComparedGalleries {
+    /// B's step, if it is a run's checkpoint.
+    pub step: Option<u64>,
+    /// [`crate::engine::Snapshot::generation`] of the search.
+    pub generation: u64,
+    /// A's and B's galleries. [`GalleryView::searched`] of [`GalleryView::total`] patches are those that both
+    /// have, of those that both are to have.
+    pub a: Arc<GalleryView>,
+    pub b: Arc<GalleryView>,
+    /// By space, for those that both models have.
+    pub overlaps: Vec<(String, Overlap)>,
+    /// Images searched, of those that are to be.
+    pub images: (usize, usize),
+}

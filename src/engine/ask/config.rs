@@ -1,0 +1,21 @@
+//! What the explorer looks at.
+
+use crate::engine::ask::filter::GalleryFilter;
+use crate::patch::PatchGrid;
+/// What the explorer looks at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExploreConfig {
+    /// Patch size and stride of the heatmaps, pixels.
+    pub grid: PatchGrid,
+    /// Stride of the patches that the galleries search, pixels.
+    pub gallery_stride: u32,
+    /// How many images the galleries reach at most; the first N of the data set.
+    pub gallery_images: usize,
+    /// Number of neighbours in a gallery.
+    pub neighbours: usize,
+    /// Names of the spaces side by side, from the left; of [`ModelDescription::all_spaces`]. Empty: the
+    /// usual ones.
+    pub spaces: Vec<String>,
+    /// What the galleries leave out.
+    pub filter: GalleryFilter,
+}

@@ -1,0 +1,38 @@
+//! Facts that happen once.
+
+use crate::engine::ask::figures::FigureEvent;
+use crate::engine::ask::query::{OutsidePicture, QuerySpec};
+use crate::engine::ask::training::TrainEvent;
+use crate::image::Image;
+use std::sync::Arc;
+/// A fact that happens once. Never dropped.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// Something asked for could not be done. `about` says what in a few words.
+    Failed { about: String, message: String },
+    /// A model is open; its description is in the snapshot.
+    ModelOpened,
+    /// A data set is open; its description is in the snapshot.
+    DataOpened,
+    /// Something about a figure.
+    Figure(FigureEvent),
+    /// A small picture (longest side at most [`THUMBNAIL_SIDE`]) of image `index` of data set `data`.
+    Thumbnail { data: u64, index: usize, image: Arc<Image> },
+    /// Image `index` of data set `data` cannot be read, small or whole, and why.
+    NoThumbnail { data: u64, index: usize, message: String },
+    /// Image `index` of data set `data`, of `size` (height, width), with its longest side at most
+    /// [`SOURCE_SIDE`].
+    SourceImage { data: u64, index: usize, size: (u32, u32), image: Arc<Image> },
+    /// The parts of `query`, which is about data set `data`, as one picture.
+    QueryPicture { data: u64, query: QuerySpec, image: Arc<Image> },
+    /// A picture from outside was read.
+    Picture(Arc<OutsidePicture>),
+    /// Something about training.
+    Train(TrainEvent),
+}
+
+/// Longest side of a thumbnail, pixels.
+pub const THUMBNAIL_SIDE: u32 = 64;
+
+/// Longest side of the picture around a neighbour, pixels.
+pub const SOURCE_SIDE: u32 = 320;

@@ -1,0 +1,23 @@
+//! The types of lower rooms that the faces edit and show.
+
+pub use super::filter::NamedFilter;
+pub use super::space::PatchSpace;
+pub use crate::analysis::locality::LocalityConfig;
+pub use crate::augment::Crop;
+pub use crate::augment::Resize;
+pub use crate::bank::Dtype;
+pub use crate::dataset::{Part, PartMap, Skipped, Split, cifar::Variant as CifarVariant};
+pub use crate::device::{DeviceChoice, MemoryBudget};
+pub use crate::eval::aggregate::Aggregate;
+pub use crate::eval::knn::KnnConfig;
+pub use crate::eval::linear::LinearConfig;
+pub use crate::eval::{Classifier, EvalConfig, EvalRow};
+pub use crate::model::builtin::{ALL as BUILT_IN, BuiltIn, find as find_built_in};
+pub use crate::model::{ModelSpec, Overrides, Space};
+pub use crate::search::Relation;
+pub use crate::stats::spectrum::Spread;
+pub use crate::train::recipes::{all as all_recipes, find as find_recipe};
+pub use crate::train::{
+    Alarm, AlarmKind, Keep, KnnScore, Metrics, Notice, NoticeKind, ProbeConfig, ProbeReport, Problem, Recipe,
+    TrainConfig,
+};

@@ -1,0 +1,131 @@
+//! What the window asks of figures, and what it is shown of them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::engine::ask::filter::GalleryFilter;
+use crate::engine::ask::modes::MapMode;
+use crate::engine::ask::request::RequestId;
+use crate::engine::ask::style::Style;
+use crate::figure::Format;
+use crate::image::Image;
+use crate::patch::{PatchGrid, PatchRef};
+
+/// The figures that can be made of queries, by what they show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FigureKind {
+    /// The image and one heatmap for each space, a row for each query and patch size (Fig 4, 6).
+    Heatmaps,
+    /// The neighbours of each query in each space, one grid each (Fig 5, 7, 8, 9).
+    Galleries,
+    /// A sheet of small galleries, named by row and column (Fig 10).
+    Parts,
+    /// One image with numbered positions, and a small gallery for each (Fig 11, 12).
+    Instance,
+}
+
+impl FigureKind {
+    /// All of them, in the paper's order.
+    pub const ALL: [Self; 4] = [Self::Heatmaps, Self::Galleries, Self::Parts, Self::Instance];
+
+    /// Whether neighbours are shown.
+    pub fn has_neighbours(self) -> bool {
+        self != Self::Heatmaps
+    }
+}
+
+/// What a figure shows: all that decides its data, and nothing of its looks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FigureContent {
+    pub kind: FigureKind,
+    /// The data set that the queries are of ([`crate::engine::DataDescription::id`]).
+    pub data: u64,
+    /// The query patches in reading order.
+    pub queries: Vec<PatchRef>,
+    /// Names of the spaces, from the left.
+    pub spaces: Vec<String>,
+    /// Heatmaps: patches and strides; all queries at the first, then all at the next.
+    pub grids: Vec<PatchGrid>,
+    /// Heatmaps: the way in which they are shown.
+    pub mode: MapMode,
+    /// Galleries: number of neighbours, and what is left out.
+    pub neighbours: usize,
+    pub filter: GalleryFilter,
+    /// Galleries: counts up to have them searched again over a bank that has grown.
+    pub round: u32,
+    /// Heatmaps and galleries: the second model, whose panels follow those of the first.
+    pub beside: Option<Beside>,
+}
+
+/// The model that a comparison shows beside the open one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Beside {
+    /// Hex SHA-256 of its weights.
+    pub hash: String,
+    /// Its step, if it is a run's checkpoint.
+    pub step: Option<u64>,
+}
+
+/// A figure: what it shows, how it looks and in which format.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FigureRequest {
+    pub content: FigureContent,
+    pub style: Style,
+    pub format: Format,
+}
+
+/// What is to be done with a figure.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FigureCommand {
+    /// Shows it as [`FigureView`], its page about `dpi` pixels per inch.
+    Preview { id: RequestId, request: FigureRequest, dpi: f32 },
+    /// Writes it, its sidecar and, where `caption` is told, its caption.
+    Write { request: FigureRequest, path: PathBuf, caption: Option<PathBuf> },
+    /// Hands over its page as pixels, at the resolution of its style.
+    CopyImage(FigureRequest),
+    /// Hands over its caption.
+    CopyCaption(FigureRequest),
+    /// Forgets what was kept for the next preview.
+    Close,
+}
+
+/// A fact about a figure.
+#[derive(Clone, Debug)]
+pub enum FigureEvent {
+    /// It stands at `path`, its sidecar and caption beside it.
+    Saved { path: PathBuf, sidecar: PathBuf, caption: Option<PathBuf> },
+    /// Its page, to be put on the clipboard.
+    Image(Arc<Image>),
+    /// Its caption (LaTeX), to be put on the clipboard.
+    Caption(String),
+    /// It could not be written or copied.
+    Failed(String),
+}
+
+/// The preview of a figure.
+#[derive(Clone, Debug, Default)]
+pub struct FigureView {
+    /// Number of the request that this answers.
+    pub id: RequestId,
+    /// What was drawn last; of an earlier request while this one is worked at or has failed.
+    pub page: Option<Arc<FigurePage>>,
+    /// Why there is none.
+    pub error: Option<String>,
+    /// Patches that are embedded for it, of all.
+    pub embedding: Option<(usize, usize)>,
+}
+
+/// A figure as its file will be.
+#[derive(Clone, Debug)]
+pub struct FigurePage {
+    pub picture: Arc<Image>,
+    /// Width and height on paper, inches.
+    pub size_in: (f32, f32),
+    /// Size of the file.
+    pub bytes: usize,
+    pub format: Format,
+    /// LaTeX.
+    pub caption: String,
+    /// Patches that were searched, of all, if it shows neighbours.
+    pub searched: Option<(usize, usize)>,
+}

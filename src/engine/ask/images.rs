@@ -1,0 +1,20 @@
+//! Looking for images by name and class.
+
+/// What images are looked for; all where nothing is said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImageFilter {
+    /// A part of the image's or its class's name, in any case.
+    pub text: String,
+    /// Only images of this class.
+    pub class: Option<u32>,
+}
+
+/// The images that were found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundImages {
+    /// [`DataDescription::id`].
+    pub data: u64,
+    pub filter: ImageFilter,
+    /// Their indices, rising.
+    pub images: Vec<u32>,
+}

@@ -1,0 +1,49 @@
+//! How figures look.
+
+use crate::colormap::Colormap;
+use crate::figure::{Format, Letters, Page, Palette};
+/// How figures look.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Style {
+    /// Page width, inches.
+    pub width_in: f32,
+    /// Pixels per inch of a PNG.
+    pub dpi: u32,
+    pub colormap: Colormap,
+    /// Ends of the colour scale.
+    pub range: [f32; 2],
+    pub palette: Palette,
+    pub letters: Letters,
+    /// Whether geometry, model and data set stand below the panels.
+    pub facts: bool,
+    /// Whether the share of each relation by rank stands below a gallery.
+    pub shares: bool,
+    /// Cells in a row of a gallery; 0 picks.
+    pub columns: u32,
+    /// Queries (heatmaps) or galleries (sheets) side by side; 0 picks.
+    pub across: u32,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self {
+            width_in: 6.75,
+            dpi: Format::DEFAULT_DPI,
+            colormap: Colormap::default(),
+            range: [-1.0, 1.0],
+            palette: Palette::default(),
+            letters: Letters::default(),
+            facts: true,
+            shares: false,
+            columns: 0,
+            across: 0,
+        }
+    }
+}
+
+impl Style {
+    pub fn page(&self) -> Page {
+        let Self { width_in, palette, letters, facts, .. } = *self;
+        Page { width_in, palette, letters, facts, ..Page::default() }
+    }
+}

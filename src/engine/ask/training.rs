@@ -1,0 +1,310 @@
+//! What training is asked (commands) and what it shows.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::{Part, Split};
+use crate::engine::ask::gallery::Gallery;
+use crate::engine::ask::maps::Heatmap;
+pub use crate::engine::ask::series::Series;
+use crate::image::Image;
+use crate::patch::PatchRef;
+use crate::train::{Notice, NoticeKind, TrainConfig};
+
+/// What the window asks of training.
+#[derive(Clone, Debug)]
+pub enum TrainCommand {
+    /// Looks at a data set without opening it for the explorer; answered by [`TrainEvent::DataSeen`].
+    LookAtData(DataSource),
+    /// Begins a run.
+    Start(Box<StartTraining>),
+    /// Continues a run from its newest checkpoint; on the data that it names, or on other.
+    Resume { run: PathBuf, data: Option<DataSource> },
+    /// Pauses or goes on.
+    Pause(bool),
+    /// Writes a checkpoint and ends.
+    Stop,
+    /// Writes a checkpoint and goes on.
+    Checkpoint,
+    /// Watches a patch while the model changes.
+    Pin(Pin),
+    /// Watches it no more.
+    Unpin(u64),
+    /// Reads a run folder and follows it as it grows.
+    OpenRun(PathBuf),
+    /// Forgets a run folder; a run that is being trained stays.
+    CloseRun(PathBuf),
+    /// How the window draws, so that it takes little from training.
+    Drawing(Drawing),
+    /// Writes curves as a figure (format from the file's extension).
+    ExportCurves { curves: CurveExport, path: PathBuf },
+}
+
+/// A data set by the words of `--data` and `--split`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataSource {
+    pub spec: String,
+    pub split: Option<Split>,
+}
+
+/// A run to begin.
+#[derive(Clone, Debug)]
+pub struct StartTraining {
+    pub config: TrainConfig,
+    pub data: DataSource,
+    /// The run folder; it must not hold a run yet.
+    pub out: PathBuf,
+}
+
+/// A patch that is watched while the model changes.
+#[derive(Clone, Debug)]
+pub struct Pin {
+    /// Tells it from others.
+    pub id: u64,
+    /// Where it comes from, for people ("image 12, horse").
+    pub name: String,
+    pub image: Arc<Image>,
+    pub patch: PatchRef,
+}
+
+/// What the window tells about its own work.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Drawing {
+    /// Whether the pinned patches are on screen: if not, none are computed.
+    pub shows_pins: bool,
+    /// What a frame takes on the window's thread, seconds.
+    pub frame_secs: f32,
+    /// Whether the processor draws, not a GPU.
+    pub is_software: bool,
+}
+
+/// A set of curves as a figure.
+#[derive(Clone, Debug)]
+pub struct CurveExport {
+    /// Heading, and name of the vertical axis.
+    pub title: String,
+    /// Name of the horizontal axis: "step", "epoch", "views".
+    pub x_label: String,
+    pub log_x: bool,
+    pub log_y: bool,
+    /// Name, then positions and values, as drawn.
+    pub lines: Vec<(String, Vec<f64>, Vec<f64>)>,
+    /// Further facts to print below.
+    pub notes: Vec<String>,
+}
+
+/// A fact about training that happens once. Never dropped.
+#[derive(Clone, Debug)]
+pub enum TrainEvent {
+    /// A run began or goes on.
+    Started { run: PathBuf },
+    /// A checkpoint stands.
+    CheckpointSaved { run: PathBuf, step: u64, path: PathBuf },
+    /// A run ended on request, its last checkpoint written.
+    Stopped { run: PathBuf, step: u64 },
+    /// Something is left out; the run goes on. Kept with the run.
+    Warned { run: PathBuf, message: String },
+    /// All steps are done.
+    Finished { run: PathBuf },
+    /// What a data set holds, or why it cannot be used.
+    DataSeen { source: DataSource, found: Result<DataSeen, String> },
+    /// Something asked for could not be done.
+    Failed { asked: Asked, message: String },
+    /// A figure of curves stands.
+    CurvesSaved { path: PathBuf, sidecar: PathBuf },
+}
+
+/// What failed, so that the message stands where it was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    Start,
+    Resume(PathBuf),
+    OpenRun(PathBuf),
+    /// The training itself stopped, or a checkpoint could not be written.
+    Training(PathBuf),
+    Export,
+}
+
+/// A data set in a few facts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataSeen {
+    pub name: String,
+    pub images: usize,
+    pub classes: usize,
+    /// `(height, width)` where all images share it.
+    pub size: Option<(u32, u32)>,
+}
+
+/// Where a run of this process stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Running,
+    Paused,
+    /// Asked to stop, and its last checkpoint stands; the probe patches' vectors follow.
+    Ending,
+    Stopped,
+    Finished,
+    Failed,
+}
+
+impl Phase {
+    /// Whether the run holds the engine: another one cannot begin.
+    pub fn is_active(self) -> bool {
+        matches!(self, Phase::Running | Phase::Paused | Phase::Ending)
+    }
+}
+
+/// The run of this process, the latest of everything that changes all the time.
+#[derive(Clone, Debug)]
+pub struct TrainingView {
+    pub run: PathBuf,
+    pub phase: Phase,
+    /// Why it failed.
+    pub error: Option<String>,
+    pub step: u64,
+    pub total_steps: u64,
+    /// Passes over the data so far.
+    pub epoch: f64,
+    pub views_per_step: u64,
+    /// Of the last step.
+    pub loss: Option<f64>,
+    pub lr: Option<f64>,
+    /// Views trained on per second over the last seconds.
+    pub views_per_second: Option<f64>,
+    pub remaining: Option<Duration>,
+    /// Memory of the whole process, bytes, where the system tells.
+    pub memory: Option<u64>,
+    /// Step of the newest checkpoint.
+    pub checkpoint: Option<u64>,
+    /// The images that are trained on, and those that were left out from the start.
+    pub part: Arc<Part>,
+    /// Images that could not be read later on; others took their places.
+    pub unreadable: u64,
+    /// Part of the time that the pinned patches took, 0 to 1.
+    pub probe_share: f64,
+}
+
+impl TrainingView {
+    /// Finished part in [0, 1].
+    pub fn fraction(&self) -> f32 {
+        if self.total_steps == 0 { 0.0 } else { (self.step as f64 / self.total_steps as f64) as f32 }
+    }
+}
+
+/// The pinned patches as the model of `step` sees them.
+#[derive(Clone, Debug)]
+pub struct ProbeView {
+    /// Steps that the model was trained for.
+    pub step: u64,
+    pub pins: Vec<PinView>,
+    /// Patches and images that neighbours are taken from, and the data set's images in all.
+    pub patches: usize,
+    pub images: usize,
+    pub images_total: usize,
+    /// Name of the data set that neighbours are taken from.
+    pub data: String,
+    /// Whether training never sees these images.
+    pub held_out: bool,
+}
+
+/// One pinned patch.
+#[derive(Clone, Debug)]
+pub struct PinView {
+    pub pin: Pin,
+    /// One map for each space, z first.
+    pub maps: Vec<Heatmap>,
+    /// Its nearest patches in each space, z first; empty until they are known.
+    pub galleries: Vec<Gallery>,
+}
+
+/// A run folder, of this process or another, as far as it is read.
+#[derive(Clone, Debug)]
+pub struct RunView {
+    pub path: PathBuf,
+    /// The folder's name.
+    pub name: String,
+    /// What it was trained with; absent if the file cannot be read (see `error`).
+    pub config: Option<Arc<TrainConfig>>,
+    /// The data set by name, and by the words that opened it.
+    pub data: Option<(String, DataSource)>,
+    /// Images that it trains on.
+    pub images: Option<usize>,
+    pub device: Option<String>,
+    pub total_steps: Option<u64>,
+    /// Every number of `metrics.jsonl` and `probes.jsonl` by its dotted key, against steps.
+    pub series: Arc<BTreeMap<String, Arc<Series>>>,
+    /// The newest of every list of numbers, with its step: spectra.
+    pub vectors: Arc<BTreeMap<String, (u64, Arc<Vec<f64>>)>>,
+    /// Kept checkpoints, oldest first.
+    pub checkpoints: Arc<Vec<CheckpointView>>,
+    pub status: RunStatus,
+    /// Signs of a collapse that the newest probe saw, one sentence each.
+    pub alarms: Arc<Vec<String>>,
+    /// What it says in words: what was left out, and why it stopped.
+    pub notices: Arc<Vec<Notice>>,
+    /// What is wrong with the folder.
+    pub error: Option<String>,
+}
+
+impl RunView {
+    /// Steps of the newest line of metrics.
+    pub fn last_step(&self) -> Option<f64> {
+        self.series.get("loss").and_then(|series| series.x.last().copied())
+    }
+
+    /// Why it stopped, where an error stopped it and it did not go on since.
+    pub fn stopped_by(&self) -> Option<&str> {
+        let last = self.notices.last().filter(|notice| notice.kind == NoticeKind::Stopped)?;
+        Some(&last.message)
+    }
+
+    /// Steps of one pass over its images.
+    pub fn steps_per_epoch(&self) -> Option<u64> {
+        let config = self.config.as_ref()?;
+        self.images.map(|images| config.steps_per_epoch(images)).filter(|steps| *steps > 0)
+    }
+
+    /// Views that one step trains on.
+    pub fn views_per_step(&self) -> Option<f64> {
+        self.config.as_ref().map(|config| (config.batch * config.views.len()) as f64)
+    }
+}
+
+/// One checkpoint of a run folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckpointView {
+    pub step: u64,
+    pub path: PathBuf,
+}
+
+/// How a run folder stands, as far as its files tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunStatus {
+    /// Nothing was written for a while and steps are left.
+    Unfinished,
+    /// Its metrics grew lately.
+    Growing,
+    Finished,
+}
+
+/// `bagssl train`.
+pub struct TrainRequest {
+    pub data: String,
+    pub split: Option<Split>,
+    pub out: PathBuf,
+    pub start: Start,
+    /// Steps between lines of metrics.
+    pub log_every: u64,
+}
+
+/// How a run begins.
+pub enum Start {
+    /// Afresh.
+    New(Box<TrainConfig>),
+    /// Where the run in `out` stands.
+    Resume,
+}

@@ -1,0 +1,311 @@
+//! Figures from results: the one way from heatmaps and galleries to paper, for the window and
+//! the command line alike. What goes in is plain: pixels, cosines and places.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::bank::{BankSpec, DataFacts, ModelFacts};
+use crate::dataset::Dataset;
+use crate::embed::Embedder;
+use crate::engine::ask::{MapMode, NamedFilter, Style};
+use crate::figure::{
+    Axis, CurveData, CurveFigure, CurveSpec, Figure, GalleryCell, GalleryData, GalleryFigure, GalleryQuery,
+    GallerySpace, GallerySpec, HeatmapData, HeatmapFigure, HeatmapRow, HeatmapSpace, HeatmapSpec, Instance,
+    Series, SheetData, SheetFigure, SheetSpec,
+};
+use crate::image::Image;
+use crate::patch::{PatchGrid, PatchRef};
+use crate::search::Relation;
+use crate::train::Metrics;
+use crate::words::thousands;
+
+/// What a figure was made from: the model, and the images that were looked at.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Origin {
+    pub model: ModelFacts,
+    pub data: DataFacts,
+    /// The second model of a comparison.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beside: Option<BesideFacts>,
+}
+
+/// The second model of a comparison, and its step if it is a run's checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BesideFacts {
+    #[serde(flatten)]
+    pub model: ModelFacts,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<u64>,
+}
+
+/// Which patches could be neighbours.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SearchFacts {
+    pub grid: PatchGrid,
+    #[serde(flatten)]
+    pub filter: NamedFilter,
+}
+
+impl Origin {
+    /// Of heatmaps of images of `data`.
+    pub fn new(embedder: &Embedder, data: &dyn Dataset) -> anyhow::Result<Self> {
+        Ok(Self { model: embedder.facts(), data: DataFacts::of(data)?, beside: None })
+    }
+
+    /// Of galleries over a bank.
+    pub fn of_bank(spec: &BankSpec) -> Self {
+        Self { model: spec.model.clone(), data: spec.data.clone(), beside: None }
+    }
+
+    /// With `model` as the second one, beside this.
+    pub fn beside(self, model: ModelFacts, step: Option<u64>) -> Self {
+        Self { beside: Some(BesideFacts { model, step }), ..self }
+    }
+
+    /// What stands below a figure. Names of files stay out of a figure's bytes, so that a model is told by
+    /// its architecture and hash, and only sets that are the same everywhere by their name.
+    pub fn notes(&self) -> Vec<String> {
+        let Self { model, data, beside } = self;
+        let model_words = |model: &ModelFacts| format!("model {}, sha256 {:.8}", model.arch, model.hash);
+        let mut notes = match beside {
+            None => vec![model_words(model)],
+            Some(BesideFacts { model: other, step }) => {
+                let step = step.map_or(String::new(), |step| format!(", step {}", thousands(step)));
+                vec![format!("A: {}", model_words(model)), format!("B: {}{step}", model_words(other))]
+            }
+        };
+        match data.kind.as_str() {
+            "parts" | "cifar10" | "cifar100" => notes.push(format!("data {}", data.name)),
+            "image-folder" | "folder" => notes.push(format!("images sha256 {:.8}", data.fingerprint)),
+            _ => {}
+        }
+        notes
+    }
+
+    /// What a sidecar keeps under `source`.
+    pub fn source(&self, search: Option<&SearchFacts>) -> Value {
+        let mut source = json!(self);
+        if let Some(search) = search {
+            source["search"] = json!(search);
+        }
+        source
+    }
+}
+
+/// What image `index` of a data set is called in a figure.
+pub fn image_title(index: usize, class: Option<&str>) -> String {
+    class.map_or(format!("image {index}"), |class| format!("image {index} · {class}"))
+}
+
+/// Gives a figure another look; what it shows stays.
+pub fn dress(figure: &mut Figure, style: &Style) {
+    match figure {
+        Figure::Heatmap(figure) => {
+            let scale_label = std::mem::take(&mut figure.spec.scale_label);
+            figure.spec = HeatmapSpec { scale_label, ..heatmap_spec(style) };
+        }
+        Figure::Gallery(figure) => figure.spec = gallery_spec(style),
+        Figure::Sheet(figure) => figure.spec = sheet_spec(style, figure.data.instance.is_some()),
+        Figure::Curve(figure) => figure.spec.width_in = style.width_in,
+    }
+}
+
+fn heatmap_spec(style: &Style) -> HeatmapSpec {
+    HeatmapSpec {
+        page: style.page(),
+        colormap: style.colormap,
+        range: style.range,
+        across: style.across,
+        ..HeatmapSpec::default()
+    }
+}
+
+fn gallery_spec(style: &Style) -> GallerySpec {
+    GallerySpec { page: style.page(), columns: style.columns, shares: style.shares }
+}
+
+fn sheet_spec(style: &Style, has_instance: bool) -> SheetSpec {
+    let across = match (style.across, has_instance) {
+        (0, true) => 3,
+        (0, false) => SheetSpec::default().across,
+        (across, _) => across,
+    };
+    SheetSpec { page: style.page(), across, columns: style.columns, shares: style.shares }
+}
+
+/// One query of a heatmap figure.
+pub struct HeatmapContent {
+    pub image: Arc<Image>,
+    /// What the image is called ("image 12 · horse").
+    pub title: String,
+    pub grid: PatchGrid,
+    pub query: PatchRef,
+    /// Space names and their cosines, row by row, in the order shown.
+    pub maps: Vec<(String, Vec<f32>)>,
+}
+
+/// Figures 4 and 6: each query's image and one heatmap for each space.
+pub fn heatmap(rows: Vec<HeatmapContent>, mode: MapMode, notes: Vec<String>, style: &Style) -> Figure {
+    let space = |(name, scores): (String, Vec<f32>)| HeatmapSpace { title: space_title(&name), name, scores };
+    let row = |content: HeatmapContent| HeatmapRow {
+        image: (*content.image).clone(),
+        title: content.title,
+        grid: content.grid,
+        query: [content.query.y, content.query.x],
+        spaces: content.maps.into_iter().map(space).collect(),
+    };
+    let mut spec = heatmap_spec(style);
+    match mode {
+        MapMode::Ranks => spec.scale_label = "rank within the image".into(),
+        MapMode::Difference => spec.scale_label = "difference of cosines".into(),
+        MapMode::Cosine | MapMode::Pictures => {}
+    }
+    let data = HeatmapData { rows: rows.into_iter().map(row).collect(), notes };
+    Figure::Heatmap(HeatmapFigure { spec, data })
+}
+
+/// One query of a gallery or sheet.
+pub struct QueryContent {
+    pub patch: PatchRef,
+    pub pixels: Arc<Image>,
+    /// What it is called beside its letter ("horse"); may be empty.
+    pub title: String,
+    pub spaces: Vec<GalleryContent>,
+}
+
+/// Its neighbours in one space.
+pub struct GalleryContent {
+    pub space: String,
+    pub searched: usize,
+    pub total: usize,
+    pub cells: Vec<Cell>,
+}
+
+/// A neighbour with its pixels.
+pub struct Cell {
+    pub patch: PatchRef,
+    pub pixels: Arc<Image>,
+    pub cosine: f32,
+    pub relation: Relation,
+}
+
+/// Puts the galleries of a second model after those of the first; both are over the patches that both have.
+pub fn place_beside(contents: &mut [QueryContent], other: Vec<QueryContent>) {
+    for (a, b) in contents.iter_mut().zip(other) {
+        let total = b.spaces.first().map(|space| space.total);
+        for space in &mut a.spaces {
+            space.total = total.unwrap_or(space.total);
+        }
+        a.spaces.iter_mut().for_each(|gallery| gallery.space.push_str(" A"));
+        a.spaces.extend(
+            b.spaces
+                .into_iter()
+                .map(|gallery| GalleryContent { space: format!("{} B", gallery.space), ..gallery }),
+        );
+    }
+}
+
+/// What stands with the neighbours of a figure.
+#[derive(Clone, Debug, Default)]
+pub struct GalleryWords {
+    /// What was left out of the search, in words.
+    pub left_out: Vec<String>,
+    /// Model and data set.
+    pub notes: Vec<String>,
+}
+
+/// Figures 5, 7, 8 and 9: the neighbours of each query in each space.
+pub fn gallery(queries: Vec<QueryContent>, words: GalleryWords, style: &Style) -> anyhow::Result<Figure> {
+    let (k, queries) = gallery_queries(queries)?;
+    let GalleryWords { left_out, notes } = words;
+    let data = GalleryData { k, queries, left_out, notes };
+    Ok(Figure::Gallery(GalleryFigure { spec: gallery_spec(style), data }))
+}
+
+/// Figure 10: a small gallery for each of many parts. Figures 11 and 12, where `instance` is the image
+/// and what it is called: the same for positions of that image, which is shown with them.
+pub fn sheet(
+    instance: Option<(&Image, String)>,
+    queries: Vec<QueryContent>,
+    words: GalleryWords,
+    style: &Style,
+) -> anyhow::Result<Figure> {
+    let (k, queries) = gallery_queries(queries)?;
+    let instance = instance.map(|(image, title)| Instance { image: image.clone(), title });
+    let spec = sheet_spec(style, instance.is_some());
+    let GalleryWords { left_out, notes } = words;
+    Ok(Figure::Sheet(SheetFigure { spec, data: SheetData { instance, k, queries, left_out, notes } }))
+}
+
+/// The queries as a figure holds them, and how many neighbours each has.
+///
+/// # Errors
+/// Some have fewer than others, so that their grids would not be alike.
+fn gallery_queries(queries: Vec<QueryContent>) -> anyhow::Result<(usize, Vec<GalleryQuery>)> {
+    let counts = || queries.iter().flat_map(|query| query.spaces.iter().map(|space| space.cells.len()));
+    let (least, most) = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
+    anyhow::ensure!(
+        least == most && most > 0,
+        "some queries have {least} neighbours and some {most}; ask for at most {least}, or search more patches"
+    );
+    let cell = |cell: Cell| GalleryCell {
+        patch: (*cell.pixels).clone(),
+        at: cell.patch,
+        cosine: cell.cosine,
+        relation: cell.relation,
+    };
+    let space = |content: GalleryContent| GallerySpace {
+        title: space_title(&content.space),
+        name: content.space,
+        searched: content.searched as u64,
+        total: content.total as u64,
+        cells: content.cells.into_iter().map(cell).collect(),
+    };
+    let query = |content: QueryContent| GalleryQuery {
+        pixels: (*content.pixels).clone(),
+        at: content.patch,
+        title: content.title,
+        spaces: content.spaces.into_iter().map(space).collect(),
+    };
+    Ok((most, queries.into_iter().map(query).collect()))
+}
+
+/// "projection z", "embedding h", or the plain name; "A: projection z" for the space "z A" of a comparison.
+pub fn space_title(name: &str) -> String {
+    match (name, name.split_once(' ')) {
+        ("z", _) => "projection z".into(),
+        ("h", _) => "embedding h".into(),
+        (_, Some((space, model @ ("A" | "B" | "A \u{2212} B")))) => {
+            format!("{model}: {}", space_title(space))
+        }
+        _ => name.into(),
+    }
+}
+
+/// The loss and its terms over a run.
+pub fn loss_curve(metrics: &[Metrics], method: &str) -> Figure {
+    let steps: Vec<f64> = metrics.iter().map(|m| m.step as f64).collect();
+    let names: BTreeSet<&String> = metrics.iter().flat_map(|m| m.terms.keys()).collect();
+    let line = |name: &str, value: &dyn Fn(&Metrics) -> f64| Series {
+        name: name.into(),
+        x: steps.clone(),
+        y: metrics.iter().map(value).collect(),
+    };
+    let mut series = vec![line("loss", &|m| m.loss)];
+    for name in names {
+        series.push(line(name, &|m| m.terms.get(name).copied().unwrap_or(f64::NAN)));
+    }
+    Figure::Curve(CurveFigure {
+        spec: CurveSpec { width_in: 5.5, log_y: true, ..CurveSpec::default() },
+        data: CurveData {
+            title: format!("{method} training loss"),
+            x: Axis { label: "step".into(), unit: String::new() },
+            y: Axis { label: "loss and its terms before weighting".into(), unit: String::new() },
+            series,
+            notes: vec![],
+        },
+    })
+}

@@ -1,0 +1,154 @@
+//! The neighbours of a figure: found in a bank, cut out of their images.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use crate::bank::Bank;
+use crate::dataset::Dataset;
+use crate::engine::ask::{FigureKind, GalleryFilter, Style};
+use crate::engine::figures::compose;
+use crate::engine::figures::compose::{
+    Cell, GalleryContent, GalleryWords, Origin, QueryContent, SearchFacts, image_title,
+};
+use crate::engine::look::neighbours::{NeighbourQuery, SearchReport, near};
+use crate::figure::Figure;
+use crate::image::Image;
+use crate::patch::PatchRef;
+
+/// Decoded images that are kept while galleries are put together.
+const KEPT_IMAGES: usize = 32;
+
+/// A bank, its images, and those that are decoded already.
+pub struct GalleryMaker {
+    pub bank: Bank,
+    pub data: Arc<dyn Dataset>,
+    images: BTreeMap<u32, Arc<Image>>,
+}
+
+impl GalleryMaker {
+    pub fn new(bank: Bank, data: Arc<dyn Dataset>) -> Self {
+        Self { bank, data, images: BTreeMap::new() }
+    }
+
+    /// What the figure was made from, and among which patches its neighbours were found.
+    pub fn origin(&self, filter: &GalleryFilter) -> (Origin, SearchFacts) {
+        let spec = self.bank.spec();
+        (Origin::of_bank(spec), SearchFacts { grid: spec.grid, filter: filter.named(&spec.classes) })
+    }
+
+    /// What the filter leaves out, in words.
+    pub fn left_out(&self, filter: &GalleryFilter) -> Vec<String> {
+        filter.words(&self.bank.spec().classes)
+    }
+
+    /// The neighbours of all queries as a figure.
+    ///
+    /// # Errors
+    /// Queries with unequal numbers of neighbours; an instance of several images.
+    pub fn figure(
+        &mut self,
+        kind: FigureKind,
+        mut queries: Vec<QueryContent>,
+        words: GalleryWords,
+        style: &Style,
+    ) -> anyhow::Result<Figure> {
+        let first = queries.first().context("there is no query to show")?.patch.image;
+        match kind {
+            FigureKind::Heatmaps => anyhow::bail!("heatmaps show no neighbours"),
+            FigureKind::Galleries => compose::gallery(queries, words, style),
+            FigureKind::Parts => compose::sheet(None, queries, words, style),
+            FigureKind::Instance => {
+                for query in &mut queries {
+                    let PatchRef { image, y, x, .. } = query.patch;
+                    anyhow::ensure!(
+                        image == first,
+                        "the figure is of one image, {first}; a query is of image {image}"
+                    );
+                    query.title = format!("at y {y}, x {x}");
+                }
+                let (image, title) = (self.image(first)?, self.title(first as usize));
+                compose::sheet(Some((&image, title)), queries, words, style)
+            }
+        }
+    }
+
+    /// "image 12 · horse".
+    pub fn title(&self, image: usize) -> String {
+        let class = self.data.label(image).and_then(|label| self.data.classes().get(label as usize));
+        image_title(image, class.map(String::as_str))
+    }
+
+    /// Searches each space. The query's vector is the bank's own where it holds the patch, else `vectors`, in the
+    /// order of `spaces`.
+    ///
+    /// # Errors
+    /// No such space; a patch that is neither in the bank nor has vectors.
+    pub fn search(
+        &self,
+        patch: PatchRef,
+        vectors: &[Vec<f32>],
+        spaces: &[String],
+        (k, filter): (usize, &GalleryFilter),
+    ) -> anyhow::Result<Vec<SearchReport>> {
+        let own = self.bank.row_of(patch.image as usize, patch.y, patch.x);
+        let report = |(index, space): (usize, &String)| match (&own, vectors.get(index)) {
+            (Ok(row), _) => {
+                let mut vector = vec![0.0; self.bank.width(space)?];
+                self.bank.row_f32(space, *row, &mut vector)?;
+                near(&self.bank, space, &vector, &NeighbourQuery { patch, own: Some(*row), k, filter })
+            }
+            (Err(_), Some(vector)) => {
+                near(&self.bank, space, vector, &NeighbourQuery { patch, own: None, k, filter })
+            }
+            (Err(error), None) => anyhow::bail!("{error:#}"),
+        };
+        spaces.iter().enumerate().map(report).collect()
+    }
+
+    /// A query and its neighbours with their pixels.
+    pub fn content(&mut self, reports: &[SearchReport]) -> anyhow::Result<QueryContent> {
+        let patch = reports.first().context("no space is chosen")?.query;
+        let mut spaces = vec![];
+        for report in reports {
+            let mut cells = vec![];
+            for neighbour in &report.neighbours {
+                let patch =
+                    PatchRef { image: neighbour.image, y: neighbour.y, x: neighbour.x, size: patch.size };
+                let (cosine, relation) = (neighbour.cosine, neighbour.relation);
+                cells.push(Cell { patch, pixels: self.pixels(patch)?, cosine, relation });
+            }
+            let (searched, total) = (report.candidates as usize, self.bank.total_patches());
+            spaces.push(GalleryContent { space: report.space.clone(), searched, total, cells });
+        }
+        let title = self.title(patch.image as usize);
+        Ok(QueryContent { patch, pixels: self.pixels(patch)?, title, spaces })
+    }
+
+    fn pixels(&mut self, patch: PatchRef) -> anyhow::Result<Arc<Image>> {
+        let image = self.image(patch.image)?;
+        anyhow::ensure!(
+            patch.y + patch.size <= image.height() && patch.x + patch.size <= image.width(),
+            "{} is {} x {} pixels now, smaller than when its patches were embedded; open the data again",
+            self.data.image_name(patch.image as usize),
+            image.width(),
+            image.height()
+        );
+        Ok(Arc::new(image.crop(patch.y, patch.x, patch.size, patch.size)))
+    }
+
+    /// An image, decoded once.
+    pub fn image(&mut self, index: u32) -> anyhow::Result<Arc<Image>> {
+        if let Some(image) = self.images.get(&index) {
+            return Ok(image.clone());
+        }
+        let image = Arc::new(self.data.image(index as usize)?);
+        // A bound on memory, whatever the size of the images.
+        if self.images.len() >= KEPT_IMAGES {
+            self.images.clear();
+        }
+        self.images.insert(index, image.clone());
+        Ok(image)
+    }
+}

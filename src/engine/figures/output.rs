@@ -1,0 +1,52 @@
+//! Where a figure goes, and the files that it becomes.
+
+use crate::engine::ask::Style;
+use crate::figure::{Figure, Saved};
+use crate::files;
+use anyhow::ensure;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+/// Where a figure goes and how it looks.
+pub struct Output {
+    pub out: PathBuf,
+    /// Where its caption goes, as a LaTeX `figure` environment.
+    pub caption: Option<PathBuf>,
+    pub style: Style,
+}
+
+/// The files of a figure.
+#[derive(Clone, Debug, Serialize)]
+pub struct Written {
+    pub out: PathBuf,
+    pub sidecar: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caption: Option<PathBuf>,
+}
+
+impl Output {
+    /// Finds what is wrong with the names before anything long begins.
+    pub fn check(&self) -> anyhow::Result<()> {
+        Figure::check_out(&self.out, self.style.dpi)?;
+        let Some(caption) = &self.caption else { return Ok(()) };
+        let sidecar = Figure::sidecar_of(&self.out);
+        ensure!(
+            *caption != self.out && *caption != sidecar,
+            "--caption {}: the figure itself goes there",
+            caption.display()
+        );
+        ensure!(!caption.is_dir(), "--caption {}: is a folder; expected a file name", caption.display());
+        Ok(())
+    }
+
+    pub fn save(&self, figure: &Figure, source: serde_json::Value) -> anyhow::Result<Written> {
+        let saved = figure.save(&self.out, self.style.dpi, source)?;
+        write_caption(figure, saved, self.caption.as_deref())
+    }
+}
+
+pub fn write_caption(figure: &Figure, saved: Saved, caption: Option<&Path>) -> anyhow::Result<Written> {
+    if let Some(caption) = caption {
+        files::write_bytes_atomic(caption, figure.latex(&saved.out).as_bytes())?;
+    }
+    Ok(Written { out: saved.out, sidecar: saved.sidecar, caption: caption.map(Path::to_owned) })
+}

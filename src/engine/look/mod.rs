@@ -1,0 +1,13 @@
+//! Vectors, cosines and neighbours of what is open.
+
+pub mod extraction;
+pub mod gallery;
+pub mod image_search;
+pub mod maps;
+pub mod microscope;
+pub mod neighbours;
+pub mod parts;
+pub mod preview;
+pub mod selection;
+pub mod spaces;
+pub mod thumbnails;

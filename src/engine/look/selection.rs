@@ -1,0 +1,189 @@
+//! Which patches a gallery may show. Everything here is off unless asked for, and always labelled.
+
+use crate::bank::Bank;
+use crate::engine::ask::GalleryFilter;
+use crate::search::{Hit, Kin, Options, Processor};
+
+/// The neighbours that a filter leaves, and how many patches it chose among.
+pub struct Selection {
+    pub hits: Vec<Hit>,
+    /// Patches that the filter by image and class lets through, of all that were searched.
+    pub candidates: usize,
+}
+
+/// The `k` nearest rows of `space` to `query` among those that `filter` lets through; rows `own` are the query's and
+/// left out. `kin` says which images are the query's. `processor` searches.
+pub fn nearest(
+    processor: &Processor,
+    bank: &Bank,
+    (space, query): (&str, &[f32]),
+    k: usize,
+    filter: &GalleryFilter,
+    own: &[usize],
+    kin: &Kin,
+) -> anyhow::Result<Selection> {
+    // An image may lie beyond what the bank holds so far.
+    let in_bank = |image: &&u32| (**image as usize) < bank.complete_images();
+    let own_images: &[u32] = if filter.other_images_only { &kin.images } else { &[] };
+    let options = Options {
+        exclude_rows: own.to_vec(),
+        exclude_images: own_images.iter().filter(in_bank).copied().collect(),
+        per_image: filter.per_image,
+        ..Options::default()
+    };
+    if filter.class.is_none() && filter.split.is_none() && !filter.without_overlap {
+        let hits = processor.top_k(bank, space, query, k, &options)?;
+        let left_out: usize = options.exclude_images.iter().map(|image| rows_of(bank, *image)).sum();
+        return Ok(Selection { hits, candidates: bank.patches() - left_out });
+    }
+    // All rows, best first; what the filter lets through is then taken from the front.
+    let all = processor.top_k(bank, space, query, bank.patches(), &Options { per_image: None, ..options })?;
+    let facts = &bank.spec().data;
+    let may_show = |row: usize| {
+        filter.class.is_none_or(|class| bank.label_of_row(row) == Some(class))
+            && filter.split.is_none_or(|split| facts.split_of(bank.image_of_row(row) as usize) == Some(split))
+    };
+    let candidates = (0..bank.patches())
+        .filter(|row| may_show(*row) && !own_images.contains(&bank.image_of_row(*row)))
+        .count();
+    let hits = all.into_iter().filter(|hit| may_show(hit.row));
+    Ok(Selection { hits: thinned(bank, hits, k, filter), candidates })
+}
+
+fn rows_of(bank: &Bank, image: u32) -> usize {
+    bank.rows_of_image(image as usize).map_or(0, |rows| rows.len())
+}
+
+/// The first `k` of `hits` that neither overlap a better one nor exceed their image's share.
+fn thinned(bank: &Bank, hits: impl Iterator<Item = Hit>, k: usize, filter: &GalleryFilter) -> Vec<Hit> {
+    let most = filter.per_image.unwrap_or(usize::MAX);
+    let mut kept: Vec<Hit> = vec![];
+    for hit in hits {
+        if kept.len() == k {
+            break;
+        }
+        let patch = bank.patch_ref(hit.row);
+        let mut of_image = 0;
+        let mut overlaps = false;
+        for other in kept.iter().map(|hit| bank.patch_ref(hit.row)).filter(|p| p.image == patch.image) {
+            of_image += 1;
+            overlaps |= patch.y.abs_diff(other.y) < patch.size && patch.x.abs_diff(other.x) < patch.size;
+        }
+        if of_image < most && !(filter.without_overlap && overlaps) {
+            kept.push(hit);
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bank::{BankSink, BankSpec, DataFacts, Dtype, ImageEntry, MemoryBank, ModelFacts, SpaceSpec};
+    use crate::dataset::Mix;
+    use crate::dataset::Split;
+    use crate::patch::PatchGrid;
+
+    /// Three images of 2 x 2 overlapping patches (8 pixels every 4), classes 0, 1, 0; cosines to
+    /// (1, 0) fall from row to row.
+    fn bank() -> Bank {
+        let spec = BankSpec {
+            program: "test".into(),
+            model: ModelFacts { name: "m".into(), hash: "0".into(), arch: "a".into() },
+            data: DataFacts {
+                kind: "folder".into(),
+                name: "d".into(),
+                fingerprint: "0".into(),
+                split: Some(Split::All),
+                mix: Some(Mix { train: 2, test: 1 }),
+                limit: None,
+            },
+            grid: PatchGrid { patch: 8, stride: 4 },
+            input: 8,
+            resize: "bilinear".into(),
+            mean: [0.5; 3],
+            std: [0.5; 3],
+            dtype: Dtype::F32,
+            spaces: vec![SpaceSpec { name: "z".into(), width: 2 }],
+            classes: vec!["car".into(), "horse".into()],
+        };
+        let entry = |label| ImageEntry { height: 12, width: 12, label: Some(label), name: "i".into() };
+        let mut bank = MemoryBank::new(spec, vec![entry(0), entry(1), entry(0)]).unwrap();
+        for image in 0..3 {
+            let angle = |cell| 0.1 * (4 * image + cell) as f32;
+            let rows: Vec<f32> = (0..4).flat_map(|cell| [angle(cell).cos(), angle(cell).sin()]).collect();
+            bank.push_image(image, &[("z", &rows)]).unwrap();
+        }
+        bank.snapshot()
+    }
+
+    fn rows(filter: GalleryFilter, own: Option<usize>) -> (Vec<usize>, usize) {
+        let kin = Kin { images: vec![0], labels: vec![0] };
+        let own: Vec<usize> = own.into_iter().collect();
+        let selection =
+            nearest(&Processor::cpu(), &bank(), ("z", &[1.0, 0.0]), 6, &filter, &own, &kin).unwrap();
+        (selection.hits.iter().map(|hit| hit.row).collect(), selection.candidates)
+    }
+
+    #[test]
+    fn without_a_filter_only_the_query_is_left_out() {
+        assert_eq!(rows(GalleryFilter::default(), Some(0)), (vec![1, 2, 3, 4, 5, 6], 12));
+    }
+
+    #[test]
+    fn a_query_of_two_images_leaves_out_both_and_one_from_elsewhere_none() {
+        let filter = GalleryFilter { other_images_only: true, ..GalleryFilter::default() };
+        let of = |images: Vec<u32>| {
+            let kin = Kin { images, labels: vec![] };
+            let selection =
+                nearest(&Processor::cpu(), &bank(), ("z", &[1.0, 0.0]), 4, &filter, &[5], &kin).unwrap();
+            (selection.hits.iter().map(|hit| hit.row).collect::<Vec<_>>(), selection.candidates)
+        };
+        assert_eq!(of(vec![0, 2]), (vec![4, 6, 7], 4));
+        assert_eq!(of(vec![]), (vec![0, 1, 2, 3], 12));
+    }
+
+    #[test]
+    fn each_filter_leaves_out_what_it_says() {
+        let all = GalleryFilter::default();
+        let other = GalleryFilter { other_images_only: true, ..all };
+        assert_eq!(rows(other, Some(0)), (vec![4, 5, 6, 7, 8, 9], 8));
+        let few = GalleryFilter { per_image: Some(1), ..all };
+        assert_eq!(rows(few, Some(0)), (vec![1, 4, 8], 12));
+        let class = GalleryFilter { class: Some(1), ..all };
+        assert_eq!(rows(class, Some(0)), (vec![4, 5, 6, 7], 4));
+        // Of three images, mixed two to one, the last is held out.
+        let split = GalleryFilter { split: Some(Split::Test), ..all };
+        assert_eq!(rows(split, Some(0)), (vec![8, 9, 10, 11], 4));
+        // All patches of one image overlap: they are 4 apart and 8 wide.
+        let apart = GalleryFilter { without_overlap: true, other_images_only: true, ..all };
+        assert_eq!(rows(apart, None), (vec![4, 8], 8));
+    }
+
+    #[test]
+    fn a_filter_is_the_same_by_name_and_by_number() {
+        let filter = GalleryFilter { per_image: Some(3), class: Some(1), ..GalleryFilter::default() };
+        let classes = ["car".to_owned(), "horse".to_owned()];
+        let named = filter.named(&classes);
+        assert_eq!(named.class.as_deref(), Some("horse"));
+        assert_eq!(named.resolve(&classes).unwrap(), filter);
+        let error = named.resolve(&classes[..1]).unwrap_err().to_string();
+        assert!(error.contains("\"horse\"") && error.contains("car"), "{error}");
+    }
+
+    #[test]
+    fn a_filter_says_in_words_what_it_leaves_out() {
+        let filter = GalleryFilter {
+            other_images_only: true,
+            per_image: Some(3),
+            without_overlap: true,
+            class: Some(1),
+            split: Some(Split::Test),
+        };
+        let classes = ["car".to_owned(), "horse".to_owned()];
+        let words =
+            ["other images only", "at most 3 per image", "no overlaps", "horse only", "test split only"];
+        assert_eq!(filter.words(&classes), words);
+        assert!(GalleryFilter::default().words(&classes).is_empty());
+    }
+}

@@ -1,0 +1,110 @@
+//! The spaces that can be shown side by side: those of the network, and raw pixels as a baseline.
+
+use crate::embed::{CropSource, Embedder, PatchSource};
+use crate::engine::ask::PatchSpace;
+use crate::model::{ModelInfo, Space};
+
+/// All spaces of a model, from z back to the pixels.
+pub fn all(info: &ModelInfo) -> Vec<PatchSpace> {
+    let hidden = (1..info.projector.len() as u8).rev().map(Space::Hidden);
+    let z = (!info.projector.is_empty()).then_some(Space::Z);
+    let network = z.into_iter().chain(hidden).chain([Space::H]).chain((1..=3).rev().map(Space::Stage));
+    network.map(PatchSpace::Network).chain([PatchSpace::Pixels]).collect()
+}
+
+/// The spaces that are shown first: z where there is one, and h.
+pub fn usual(info: &ModelInfo) -> Vec<PatchSpace> {
+    info.spaces().into_iter().rev().map(|(space, _)| PatchSpace::Network(space)).collect()
+}
+
+/// Those of `names` that the model has, in this order and each once; the usual ones if none is left.
+pub fn chosen(info: &ModelInfo, names: &[String]) -> Vec<PatchSpace> {
+    let has = all(info);
+    let mut spaces: Vec<PatchSpace> = vec![];
+    for space in names.iter().filter_map(|name| name.parse().ok()) {
+        if has.contains(&space) && !spaces.contains(&space) {
+            spaces.push(space);
+        }
+    }
+    if spaces.is_empty() { usual(info) } else { spaces }
+}
+
+/// Vectors of patches of `size` pixels in each of `spaces`, `[patches * width]` each.
+pub fn vectors(
+    embedder: &Embedder,
+    patches: &[PatchSource],
+    size: u32,
+    spaces: &[PatchSpace],
+) -> Vec<Vec<f32>> {
+    in_order(spaces, |network| embedder.patches(patches, size, network), || embedder.pixels(patches, size))
+}
+
+/// Vectors of rectangles in each of `spaces`, `[crops * width]` each, to compare with those of patches of
+/// `size` pixels.
+pub fn crop_vectors(
+    embedder: &Embedder,
+    crops: &[CropSource],
+    size: u32,
+    spaces: &[PatchSpace],
+) -> Vec<Vec<f32>> {
+    in_order(spaces, |network| embedder.crops(crops, network), || embedder.crop_pixels(crops, size))
+}
+
+/// The vectors of the network's spaces and of the pixels, in the order of `spaces`.
+fn in_order(
+    spaces: &[PatchSpace],
+    network: impl FnOnce(&[Space]) -> Vec<Vec<f32>>,
+    pixels: impl Fn() -> Vec<f32>,
+) -> Vec<Vec<f32>> {
+    let names = spaces.iter().filter_map(|space| match space {
+        PatchSpace::Network(space) => Some(*space),
+        PatchSpace::Pixels => None,
+    });
+    let mut embedded = network(&names.collect::<Vec<_>>()).into_iter();
+    let vectors = spaces.iter().map(|space| match space {
+        PatchSpace::Network(_) => embedded.next().unwrap_or_default(),
+        PatchSpace::Pixels => pixels(),
+    });
+    vectors.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::augment::{Normalization, Resize};
+    use crate::model::{BackboneConfig, Depth, Stem};
+
+    fn info(projector: Vec<usize>) -> ModelInfo {
+        ModelInfo {
+            backbone: BackboneConfig { depth: Depth::ResNet18, width: 8, stem: Stem::Cifar { padding: 1 } },
+            projector,
+            input: 32,
+            resize: Resize::Bilinear,
+            normalization: Normalization { mean: [0.5; 3], std: [0.25; 3] },
+            training: serde_json::Value::Null,
+        }
+    }
+
+    fn names(spaces: &[PatchSpace]) -> Vec<String> {
+        spaces.iter().map(PatchSpace::to_string).collect()
+    }
+
+    #[test]
+    fn the_spaces_of_a_model_go_from_its_end_back_to_the_pixels() {
+        let info = info(vec![32, 48, 16]);
+        let all = all(&info);
+        let expected = ["z", "hidden2", "hidden1", "h", "stage3", "stage2", "stage1", "pixels"];
+        assert_eq!(names(&all), expected);
+        let widths: Vec<_> = all.iter().map(|space| space.width(&info, 14).unwrap()).collect();
+        assert_eq!(widths, [16, 48, 32, 64, 32, 16, 8, 3 * 14 * 14]);
+        assert_eq!(names(&usual(&info)), ["z", "h"]);
+    }
+
+    #[test]
+    fn of_the_chosen_spaces_those_that_the_model_has_are_shown() {
+        let wanted = ["pixels", "z", "hidden1", "pixels", "nonsense"].map(String::from);
+        assert_eq!(names(&chosen(&info(vec![]), &wanted)), ["pixels"]);
+        assert_eq!(names(&chosen(&info(vec![32, 16]), &wanted)), ["pixels", "z", "hidden1"]);
+        assert_eq!(names(&chosen(&info(vec![]), &wanted[1..2])), ["h"]);
+    }
+}

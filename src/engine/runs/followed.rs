@@ -1,0 +1,413 @@
+//! The thread that reads run folders, finished ones and those that another process (or the
+//! engine's own thread) is writing. It holds no tensors.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use serde_json::Value;
+
+use crate::dataset;
+use crate::engine::ask::{
+    Asked, CheckpointView, CurveExport, DataSeen, DataSource, EngineLine, Event, RunStatus, RunView,
+    TrainEvent,
+};
+use crate::engine::runs::export;
+use crate::engine::runs::series::Table;
+use crate::engine::runs::tail::Tail;
+use crate::model::store::MODEL_FILE;
+use crate::train::run::{METRICS_FILE, NOTICES_FILE, PROBES_FILE};
+use crate::train::{Notice, RunFolder, TrainConfig};
+
+/// How often the files of the followed runs are looked at.
+const PERIOD: Duration = Duration::from_millis(500);
+/// A run whose metrics rest for longer than this, and than five of its usual gaps, is not being trained.
+const QUIET: Duration = Duration::from_secs(30);
+
+/// What the thread is asked.
+pub enum FollowJob {
+    Open(PathBuf),
+    Close(PathBuf),
+    /// A run was written to just now, and the window is to see it.
+    Look,
+    /// Time to leave between two frames that files which grow ask for.
+    Rest(Duration),
+    LookAtData(DataSource),
+    Export {
+        curves: CurveExport,
+        path: PathBuf,
+    },
+}
+
+/// The engine's end of the thread.
+pub struct Follower(Sender<FollowJob>);
+
+impl Follower {
+    /// Starts the thread.
+    pub fn start(line: Arc<EngineLine>) -> anyhow::Result<Self> {
+        let (sender, jobs) = unbounded();
+        let worker = Worker { line, runs: vec![], rest: PERIOD, woken: Instant::now(), is_owed: false };
+        let work = move || worker.run(&jobs);
+        thread::Builder::new().name("runs".into()).spawn(work).context("could not start a thread")?;
+        Ok(Self(sender))
+    }
+
+    /// Queues a job.
+    pub fn ask(&self, job: FollowJob) {
+        // Fails only if the thread died; what it had read stays on show.
+        let _ = self.0.send(job);
+    }
+}
+
+struct Worker {
+    line: Arc<EngineLine>,
+    runs: Vec<Followed>,
+    /// Time to leave between two frames that files which grow ask for.
+    rest: Duration,
+    woken: Instant,
+    /// Whether something has grown that no frame was asked for yet.
+    is_owed: bool,
+}
+
+impl Worker {
+    fn run(mut self, jobs: &Receiver<FollowJob>) {
+        loop {
+            let is_asked = match jobs.recv_timeout(PERIOD) {
+                Ok(FollowJob::Rest(rest)) => {
+                    self.rest = rest.max(PERIOD);
+                    false
+                }
+                Ok(job) => {
+                    self.handle(job);
+                    true
+                }
+                Err(RecvTimeoutError::Timeout) => false,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            let changed = self.runs.iter_mut().fold(false, |changed, run| run.look() | changed);
+            if changed {
+                self.put();
+            }
+            self.is_owed |= changed;
+            if is_asked || (self.is_owed && self.woken.elapsed() >= self.rest) {
+                self.wake();
+            }
+        }
+    }
+
+    fn wake(&mut self) {
+        (self.is_owed, self.woken) = (false, Instant::now());
+        self.line.update(|_| ());
+    }
+
+    fn handle(&mut self, job: FollowJob) {
+        match job {
+            FollowJob::Look | FollowJob::Rest(_) => {}
+            FollowJob::Open(path) => {
+                if self.runs.iter().any(|run| is_same_folder(&run.path, &path)) {
+                    return;
+                }
+                match Followed::open(&path) {
+                    Ok(run) => {
+                        self.runs.push(run);
+                        self.put();
+                    }
+                    Err(error) => self.fail(Asked::OpenRun(path), &error),
+                }
+            }
+            FollowJob::Close(path) => {
+                self.runs.retain(|run| run.path != path);
+                self.put();
+            }
+            FollowJob::LookAtData(source) => {
+                let found = look_at_data(&source).map_err(|error| format!("{error:#}"));
+                self.line.emit(Event::Train(TrainEvent::DataSeen { source, found }));
+            }
+            FollowJob::Export { curves, path } => match export::save(&curves, &path) {
+                Ok(saved) => {
+                    let (path, sidecar) = (saved.out, saved.sidecar);
+                    self.line.emit(Event::Train(TrainEvent::CurvesSaved { path, sidecar }));
+                }
+                Err(error) => self.fail(Asked::Export, &error),
+            },
+        }
+    }
+
+    fn fail(&self, asked: Asked, error: &anyhow::Error) {
+        let message = format!("{error:#}");
+        self.line.emit(Event::Train(TrainEvent::Failed { asked, message }));
+    }
+
+    fn put(&self) {
+        let runs = Arc::new(self.runs.iter().map(|run| run.view.clone()).collect());
+        self.line.update_quietly(|shown| shown.runs = runs);
+    }
+}
+
+fn look_at_data(source: &DataSource) -> anyhow::Result<DataSeen> {
+    let set = dataset::open(&source.spec, source.split)?;
+    Ok(DataSeen { name: set.name(), images: set.len(), classes: set.classes().len(), size: set.size() })
+}
+
+/// A run folder and how far it is read.
+struct Followed {
+    path: PathBuf,
+    view: Arc<RunView>,
+    table: Table,
+    metrics: Tail,
+    probes: Tail,
+    alarms: Arc<Vec<String>>,
+    notice_lines: Tail,
+    notices: Arc<Vec<Notice>>,
+    grew: Option<Instant>,
+    gap: Duration,
+    /// Modification times of what is read whole: configuration, environment, newest checkpoint.
+    stamps: [Option<std::time::SystemTime>; 3],
+}
+
+/// Whether two paths lead to one folder, whatever they are called.
+pub fn is_same_folder(one: &Path, other: &Path) -> bool {
+    let place = |path: &Path| path.canonicalize().ok();
+    one == other || place(one).is_some_and(|found| Some(found) == place(other))
+}
+
+impl Followed {
+    fn open(path: &Path) -> anyhow::Result<Self> {
+        RunFolder::open(path)?;
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let view = RunView {
+            path: path.into(),
+            name,
+            config: None,
+            data: None,
+            images: None,
+            device: None,
+            total_steps: None,
+            series: Arc::default(),
+            vectors: Arc::default(),
+            checkpoints: Arc::default(),
+            status: RunStatus::Unfinished,
+            alarms: Arc::default(),
+            notices: Arc::default(),
+            error: None,
+        };
+        let mut run = Self {
+            path: path.into(),
+            view: Arc::new(view),
+            table: Table::default(),
+            metrics: Tail::new(METRICS_FILE),
+            probes: Tail::new(PROBES_FILE),
+            notice_lines: Tail::new(NOTICES_FILE),
+            notices: Arc::default(),
+            alarms: Arc::default(),
+            grew: None,
+            gap: Duration::ZERO,
+            stamps: [None; 3],
+        };
+        let age = run.modified(METRICS_FILE).and_then(|at| at.elapsed().ok());
+        run.grew = age.and_then(|age| Instant::now().checked_sub(age));
+        run.look();
+        Ok(run)
+    }
+
+    fn modified(&self, file: &str) -> Option<std::time::SystemTime> {
+        fs::metadata(self.path.join(file)).and_then(|meta| meta.modified()).ok()
+    }
+
+    /// Reads what is new. Returns whether anything changed.
+    fn look(&mut self) -> bool {
+        let mut view = (*self.view).clone();
+        let stamps = ["config.toml", "environment.json", "latest"].map(|file| self.modified(file));
+        let mut changed = stamps != self.stamps;
+        if changed {
+            self.stamps = stamps;
+            self.read_facts(&mut view);
+        }
+        match self.read_lines() {
+            Ok(false) => {}
+            Ok(true) => {
+                changed = true;
+                view.error = None;
+                view.series = Arc::new(self.table.shown());
+                view.vectors = Arc::new(self.table.vectors());
+                view.alarms = self.alarms.clone();
+                view.notices = self.notices.clone();
+            }
+            Err(error) => {
+                let error = Some(format!("{error:#}"));
+                changed |= view.error != error;
+                view.error = error;
+            }
+        }
+        let status = self.status(&view);
+        changed |= status != view.status;
+        view.status = status;
+        if changed {
+            self.view = Arc::new(view);
+        }
+        changed
+    }
+
+    /// Configuration, environment and checkpoints.
+    fn read_facts(&self, view: &mut RunView) {
+        match RunFolder::open(&self.path) {
+            Ok((_, config)) => {
+                view.config = Some(Arc::new(config));
+                view.error = None;
+            }
+            Err(error) => view.error = Some(format!("{error:#}")),
+        }
+        let environment = read_json(&self.path.join("environment.json")).unwrap_or(Value::Null);
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let data = &environment["data"];
+        view.data = text(&data["name"]).zip(text(&data["spec"])).map(|(name, spec)| {
+            let split = serde_json::from_value(data["split"].clone()).ok().flatten();
+            (name, DataSource { spec, split })
+        });
+        view.images = used_images(data, view.config.as_deref());
+        view.device = text(&environment["device"]);
+        view.checkpoints = Arc::new(checkpoints(&self.path));
+        let state = view.checkpoints.last().and_then(|last| read_json(&last.path.join("state.json")));
+        view.total_steps = state.and_then(|state| state["total_steps"].as_u64()).or(planned_steps(view));
+    }
+
+    fn status(&self, view: &RunView) -> RunStatus {
+        let last = view.last_step().unwrap_or(0.0);
+        if view.total_steps.is_some_and(|total| last >= total as f64) {
+            return RunStatus::Finished;
+        }
+        let patience = QUIET.max(5 * self.gap);
+        match self.grew {
+            Some(at) if at.elapsed() < patience => RunStatus::Growing,
+            _ => RunStatus::Unfinished,
+        }
+    }
+
+    /// Takes in the lines that were added to either file. Returns whether there were any.
+    fn read_lines(&mut self) -> anyhow::Result<bool> {
+        let metrics = self.metrics.read(&self.path)?;
+        let probes = self.probes.read(&self.path)?;
+        let has_notices = self.read_notices()?;
+        if metrics.is_new_file || probes.is_new_file {
+            // A resumed run puts shorter files in place of the old ones: both are read again.
+            self.table = Table::default();
+            self.alarms = Arc::default();
+            if !(metrics.is_new_file && probes.is_new_file) {
+                (self.metrics, self.probes) = (Tail::new(METRICS_FILE), Tail::new(PROBES_FILE));
+                return self.read_lines().map(|_| true);
+            }
+        }
+        metrics.lines.lines().for_each(|line| {
+            self.table.push(line);
+        });
+        for alarms in probes.lines.lines().filter_map(|line| self.table.push_probe(line)) {
+            self.alarms = Arc::new(alarms);
+        }
+        // What stood there before is as old as the file.
+        if metrics.grew
+            && !metrics.is_first
+            && let Some(before) = self.grew.replace(Instant::now())
+        {
+            self.gap = before.elapsed();
+        }
+        Ok(has_notices || metrics.grew || probes.grew || metrics.is_new_file || probes.is_new_file)
+    }
+
+    fn read_notices(&mut self) -> anyhow::Result<bool> {
+        let added = self.notice_lines.read(&self.path)?;
+        if added.is_new_file {
+            self.notices = Arc::default();
+        }
+        let notices = added.lines.lines().filter_map(|line| serde_json::from_str(line).ok());
+        Arc::make_mut(&mut self.notices).extend(notices);
+        Ok(added.grew || added.is_new_file)
+    }
+}
+
+fn read_json(path: &Path) -> Option<Value> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+/// Steps of the whole run, where no checkpoint says it.
+fn planned_steps(view: &RunView) -> Option<u64> {
+    Some(view.steps_per_epoch()? * view.config.as_ref()?.epochs)
+}
+
+/// Images that a run trains on; early versions say only how many there are.
+fn used_images(data: &Value, config: Option<&TrainConfig>) -> Option<usize> {
+    let number = |key: &str| data[key].as_u64().map(|images| images as usize);
+    let limit = config.and_then(|config| config.images).unwrap_or(usize::MAX);
+    number("used").or(number("images").map(|images| images.min(limit)))
+}
+
+/// The checkpoints of a run folder, oldest first.
+pub fn checkpoints(run: &Path) -> Vec<CheckpointView> {
+    let entries = fs::read_dir(run).into_iter().flatten().flatten();
+    let found = entries.filter_map(|entry| {
+        let step = entry.file_name().to_str()?.strip_prefix("step-")?.parse().ok()?;
+        let path = entry.path();
+        path.join(MODEL_FILE).is_file().then_some(CheckpointView { step, path })
+    });
+    let by_step: BTreeMap<u64, CheckpointView> =
+        found.map(|checkpoint| (checkpoint.step, checkpoint)).collect();
+    by_step.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn append(path: &Path, text: &str) {
+        let mut file = fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+
+    fn run_folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let config = crate::train::recipes::find("quick-parts").unwrap().config;
+        fs::write(folder.path().join("config.toml"), config.to_toml().unwrap()).unwrap();
+        folder
+    }
+
+    #[test]
+    fn a_run_that_grows_is_read_on_and_one_that_was_rewound_anew() {
+        let folder = run_folder();
+        let metrics = folder.path().join("metrics.jsonl");
+        append(&metrics, "{\"step\":1,\"loss\":3.0}\n{\"step\":2,\"lo");
+        let mut run = Followed::open(folder.path()).unwrap();
+        assert_eq!(run.view.last_step(), Some(1.0));
+        assert_eq!(run.view.status, RunStatus::Growing);
+        assert!(!run.look());
+        append(&metrics, "ss\":2.0}\n");
+        assert!(run.look());
+        assert_eq!(run.view.series["loss"].y, [3.0, 2.0]);
+        crate::files::write_bytes_atomic(&metrics, b"{\"step\":1,\"loss\":4.0}\n").unwrap();
+        assert!(run.look());
+        assert_eq!(run.view.series["loss"].y, [4.0]);
+    }
+
+    #[test]
+    fn checkpoints_are_found_and_half_written_ones_are_not() {
+        let folder = run_folder();
+        for name in ["step-000100", "step-000020", ".step-000300.part", "step-x"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+            fs::write(folder.path().join(name).join(MODEL_FILE), "").unwrap();
+        }
+        fs::create_dir(folder.path().join("step-000400")).unwrap();
+        let run = Followed::open(folder.path()).unwrap();
+        assert_eq!(run.view.checkpoints.iter().map(|c| c.step).collect::<Vec<_>>(), [20, 100]);
+    }
+
+    #[test]
+    fn a_folder_without_a_run_is_an_error_that_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = format!("{:#}", Followed::open(folder.path()).err().unwrap());
+        assert!(error.contains("is no run folder"), "{error}");
+    }
+}

@@ -1,0 +1,376 @@
+//! Pinned patches: their heatmaps and nearest patches, computed again and again with the model as
+//! it is then, in small pieces between training steps and within a fixed part of the time.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rand::Rng;
+
+use crate::analysis::heatmap::cosine_map;
+use crate::augment::view_rng;
+use crate::dataset::{self, Dataset, Split};
+use crate::embed::{Embedder, PatchSource};
+use crate::engine::ask::{DataSource, Gallery, Neighbour, Pin, PinView, ProbeView};
+use crate::engine::look::maps::ImageMaps;
+use crate::engine::look::spaces;
+use crate::image::Image;
+use crate::model::Space;
+use crate::patch::{PatchGrid, PatchRef};
+use crate::search::Relation;
+
+/// Part of the training time that pinned patches may take; drawing them takes the rest of 5 %.
+const SHARE: f64 = 0.01;
+/// Time that they may take besides, so that the first minutes, when most changes, are seen.
+const HEAD_START: Duration = Duration::from_secs(1);
+/// What the pass of a run that pauses or ends may take.
+const CATCH_UP: Duration = Duration::from_secs(2);
+/// Patches that are embedded between two training steps, at least.
+const PIECE: usize = 128;
+/// Images whose patches are the neighbours to choose from, and patches of each.
+const BANK_IMAGES: usize = 128;
+const PATCHES_PER_IMAGE: usize = 4;
+/// Neighbours that are shown of a pinned patch.
+const NEIGHBOURS: usize = 8;
+/// Pins that a run begins with.
+const DEFAULT_PINS: usize = 3;
+/// Cells along a side of a pin's heatmap, at most.
+const CELLS: u32 = 9;
+/// Tells the stream that places patches from those of training.
+const STREAM: u64 = u64::MAX - 1;
+
+/// What neighbours are chosen from: patches of images that training does not see, where there are such.
+struct Bank {
+    data: Arc<dyn Dataset>,
+    images_total: usize,
+    images: usize,
+    held_out: bool,
+    patches: Vec<BankPatch>,
+}
+
+struct BankPatch {
+    image: Arc<Image>,
+    at: PatchRef,
+}
+
+/// The pins and the pass that is going on.
+pub struct Probe {
+    pins: Vec<Pin>,
+    bank: Option<Bank>,
+    pass: Option<Pass>,
+    shown: Option<Arc<ProbeView>>,
+    /// Time that passes took, and what the next piece will take.
+    spent: Duration,
+    piece: Duration,
+}
+
+/// All pins seen by the model of one step. The weights are a copy, so that nothing mixes.
+struct Pass {
+    step: u64,
+    embedder: Embedder,
+    pins: Vec<PinPass>,
+    /// Vectors of the bank's patches so far, for each space.
+    bank: Vec<(Space, usize, Vec<f32>)>,
+}
+
+struct PinPass {
+    pin: Pin,
+    /// Its vector in each space.
+    vectors: Vec<Vec<f32>>,
+    maps: ImageMaps,
+}
+
+impl Probe {
+    /// No pins, no bank.
+    pub fn new() -> Self {
+        Self {
+            pins: vec![],
+            bank: None,
+            pass: None,
+            shown: None,
+            spent: Duration::ZERO,
+            piece: Duration::ZERO,
+        }
+    }
+
+    /// For a new run: chooses what neighbours are taken from and, where nothing is pinned yet, pins a few.
+    pub fn begin(&mut self, source: &DataSource, train: &Arc<dyn Dataset>, used: usize, patch: u32) {
+        self.pass = None;
+        self.shown = None;
+        self.spent = Duration::ZERO;
+        let bank = Bank::choose(source, train, used, patch);
+        if self.pins.is_empty() {
+            self.pins = bank.default_pins(patch);
+        }
+        self.bank = Some(bank);
+    }
+
+    /// Watches a patch.
+    pub fn pin(&mut self, pin: Pin) {
+        self.pins.retain(|other| other.id != pin.id);
+        self.pins.push(pin);
+        self.pass = None;
+    }
+
+    /// Watches it no more.
+    pub fn unpin(&mut self, id: u64) {
+        self.pins.retain(|pin| pin.id != id);
+        if let Some(shown) = &self.shown {
+            let mut view = (**shown).clone();
+            view.pins.retain(|pin| pin.pin.id != id);
+            self.shown = Some(Arc::new(view));
+        }
+        self.pass = None;
+    }
+
+    /// The newest finished pass, or the first one as far as it is.
+    pub fn shown(&self) -> Option<Arc<ProbeView>> {
+        self.shown.clone()
+    }
+
+    /// Part of `trained` that passes took.
+    pub fn share(&self, trained: Duration) -> f64 {
+        let all = (trained + self.spent).as_secs_f64();
+        if all > 0.0 { self.spent.as_secs_f64() / all } else { 0.0 }
+    }
+
+    /// One piece of the pass, if its time has come after `trained` of training. `embedder` gives
+    /// the model as it is now. Returns whether there is something new to see.
+    pub fn advance(&mut self, step: u64, trained: Duration, embedder: impl FnOnce() -> Embedder) -> bool {
+        let budget = trained.mul_f64(SHARE) + HEAD_START;
+        if self.pins.is_empty() || self.bank.is_none() || self.spent + self.piece / 2 > budget {
+            return false;
+        }
+        let clock = Instant::now();
+        let is_new = self.pass.is_none() && self.shown.as_ref().is_none_or(|shown| shown.step != step);
+        if is_new {
+            self.pass = Some(Pass::begin(step, embedder(), &self.pins));
+        }
+        let changed = self.piece();
+        self.piece = clock.elapsed();
+        self.spent += self.piece;
+        changed
+    }
+
+    /// The whole pass of the model of `step`, which stays for a while: a run that pauses or ends shows its last
+    /// model. Given up where it takes too long.
+    pub fn catch_up(&mut self, step: u64, embedder: impl FnOnce() -> Embedder) {
+        let is_shown = self.pass.is_none() && self.shown.as_ref().is_some_and(|shown| shown.step == step);
+        if self.pins.is_empty() || self.bank.is_none() || is_shown {
+            return;
+        }
+        let clock = Instant::now();
+        if self.pass.as_ref().is_none_or(|pass| pass.step != step) {
+            self.pass = Some(Pass::begin(step, embedder(), &self.pins));
+        }
+        while self.pass.is_some() && clock.elapsed() < CATCH_UP {
+            self.piece();
+        }
+        self.spent += clock.elapsed();
+    }
+
+    fn piece(&mut self) -> bool {
+        let (Some(pass), Some(bank)) = (&mut self.pass, &self.bank) else { return false };
+        pass.piece(bank);
+        let is_done = pass.is_done(bank);
+        // Later passes take the place of the last one as a whole: nothing flickers.
+        if is_done || self.shown.is_none() || self.shown.as_ref().is_some_and(|shown| shown.step == pass.step)
+        {
+            self.shown = Some(Arc::new(pass.view(bank)));
+        }
+        if is_done {
+            self.pass = None;
+        }
+        true
+    }
+}
+
+impl Pass {
+    fn begin(step: u64, embedder: Embedder, pins: &[Pin]) -> Self {
+        let shown = spaces::usual(&embedder.info);
+        let spaces: Vec<(Space, usize)> = embedder.info.spaces().into_iter().rev().collect();
+        let names: Vec<Space> = spaces.iter().map(|(space, _)| *space).collect();
+        let pins = pins.iter().map(|pin| {
+            let source = PatchSource { image: pin.image.clone(), y: pin.patch.y, x: pin.patch.x };
+            let vectors = embedder.patches(&[source], pin.patch.size, &names);
+            let maps =
+                ImageMaps::new(&embedder, pin.patch.image as usize, pin.image.clone(), grid(pin), &shown);
+            PinPass { pin: pin.clone(), vectors, maps }
+        });
+        let pins = pins.collect();
+        let bank = spaces.into_iter().map(|(space, width)| (space, width, vec![])).collect();
+        Self { step, embedder, pins, bank }
+    }
+
+    /// Patches of the bank that are embedded.
+    fn known(&self) -> usize {
+        self.bank.first().map_or(0, |(_, width, vectors)| vectors.len() / width)
+    }
+
+    fn is_done(&self, bank: &Bank) -> bool {
+        self.pins.iter().all(|pin| pin.maps.is_complete()) && self.known() == bank.patches.len()
+    }
+
+    /// The next few patches: heatmaps first, then the bank.
+    fn piece(&mut self, bank: &Bank) {
+        if let Some(pin) = self.pins.iter_mut().find(|pin| !pin.maps.is_complete()) {
+            pin.maps.refine(&self.embedder, PIECE);
+            return;
+        }
+        let first = self.known();
+        let next = &bank.patches[first..(first + PIECE).min(bank.patches.len())];
+        let Some(size) = next.first().map(|patch| patch.at.size) else { return };
+        let source =
+            |patch: &BankPatch| PatchSource { image: patch.image.clone(), y: patch.at.y, x: patch.at.x };
+        let sources: Vec<PatchSource> = next.iter().map(source).collect();
+        let spaces: Vec<Space> = self.bank.iter().map(|(space, ..)| *space).collect();
+        let vectors = self.embedder.patches(&sources, size, &spaces);
+        for ((.., all), new) in self.bank.iter_mut().zip(vectors) {
+            all.extend(new);
+        }
+    }
+
+    fn view(&self, bank: &Bank) -> ProbeView {
+        let pin = |pass: &PinPass| PinView {
+            pin: pass.pin.clone(),
+            maps: pass.maps.heatmaps(&pass.vectors),
+            galleries: self.galleries(pass, bank),
+        };
+        ProbeView {
+            step: self.step,
+            pins: self.pins.iter().map(pin).collect(),
+            patches: self.known(),
+            images: bank.images,
+            images_total: bank.images_total,
+            data: bank.data.name(),
+            held_out: bank.held_out,
+        }
+    }
+
+    /// The nearest patches of the bank in each space, none from the pin's own picture.
+    fn galleries(&self, pass: &PinPass, bank: &Bank) -> Vec<Gallery> {
+        let gallery = |((space, _, all), query): (&(Space, usize, Vec<f32>), &Vec<f32>)| {
+            let clock = Instant::now();
+            let mut order: Vec<(f32, usize)> = cosine_map(query, all)
+                .into_iter()
+                .zip(0..)
+                .filter(|(_, row)| !is_same(&bank.patches[*row], &pass.pin))
+                .collect();
+            let candidates = order.len();
+            order.sort_by(|a, b| b.0.total_cmp(&a.0));
+            order.truncate(NEIGHBOURS);
+            let neighbours = order.into_iter().map(|(cosine, row)| bank.neighbour(row, cosine)).collect();
+            Gallery {
+                space: space.to_string(),
+                milliseconds: 1e3 * clock.elapsed().as_secs_f64(),
+                candidates,
+                neighbours,
+            }
+        };
+        if self.known() == 0 {
+            return vec![];
+        }
+        self.bank.iter().zip(&pass.vectors).map(gallery).collect()
+    }
+}
+
+fn is_same(patch: &BankPatch, pin: &Pin) -> bool {
+    Arc::ptr_eq(&patch.image, &pin.image) || *patch.image == *pin.image
+}
+
+/// The grid of a pin's heatmap: at most [`CELLS`] along a side.
+fn grid(pin: &Pin) -> PatchGrid {
+    let side = pin.image.height().max(pin.image.width());
+    PatchGrid { patch: pin.patch.size, stride: (side - pin.patch.size).div_ceil(CELLS - 1).max(1) }
+}
+
+impl Bank {
+    /// Images of the test split where the source has one; else those beyond the images that
+    /// training uses; else the training images themselves.
+    fn choose(source: &DataSource, train: &Arc<dyn Dataset>, used: usize, patch: u32) -> Self {
+        let test = match train.split() {
+            Some(Split::Train) => dataset::open(&source.spec, Some(Split::Test)).ok(),
+            _ => None,
+        };
+        let (data, first, held_out) = match test {
+            Some(test) => (test, 0, true),
+            None if used < train.len() => (train.clone(), used, true),
+            None => (train.clone(), 0, false),
+        };
+        let total = data.len() - first;
+        let count = BANK_IMAGES.min(total);
+        let mut bank = Self { images_total: total, images: 0, held_out, patches: vec![], data };
+        for place in 0..count {
+            bank.add(first + place * total / count, patch);
+        }
+        bank
+    }
+
+    /// Patches at random places of one image; none if it cannot be read or is too small.
+    fn add(&mut self, index: usize, size: u32) {
+        let Ok(image) = self.data.image(index) else { return };
+        let image = Arc::new(image);
+        let (height, width) = (image.height(), image.width());
+        if size > height.min(width) {
+            return;
+        }
+        self.images += 1;
+        let mut rng = view_rng(0, index as u64, STREAM, 0);
+        for _ in 0..PATCHES_PER_IMAGE {
+            let (y, x) = (rng.random_range(0..=height - size), rng.random_range(0..=width - size));
+            let at = PatchRef { image: index as u32, y, x, size };
+            self.patches.push(BankPatch { image: image.clone(), at });
+        }
+    }
+
+    fn class(&self, index: usize) -> Option<String> {
+        self.data.label(index).and_then(|label| self.data.classes().get(label as usize).cloned())
+    }
+
+    fn neighbour(&self, row: usize, cosine: f32) -> Neighbour {
+        let BankPatch { image, at } = &self.patches[row];
+        let index = at.image as usize;
+        Neighbour {
+            patch: *at,
+            cosine,
+            in_other_spaces: vec![],
+            relation: Relation::OtherImage,
+            class: self.class(index),
+            image_name: self.data.image_name(index),
+            pixels: Arc::new(image.crop(at.y, at.x, at.size, at.size)),
+            is_readable: true,
+        }
+    }
+
+    /// The centres of a few images, of different classes where there are classes.
+    fn default_pins(&self, size: u32) -> Vec<Pin> {
+        let mut seen = vec![];
+        let mut pins = vec![];
+        for BankPatch { image, at } in self.patches.iter().step_by(PATCHES_PER_IMAGE) {
+            let class = self.class(at.image as usize);
+            if pins.len() == DEFAULT_PINS {
+                break;
+            }
+            if class.is_some() && seen.contains(&class) {
+                continue;
+            }
+            let (y, x) = ((image.height() - size) / 2, (image.width() - size) / 2);
+            let name = match &class {
+                Some(class) => format!("image {} \u{b7} {class}", at.image),
+                None => format!("image {}", at.image),
+            };
+            let patch = PatchRef { y, x, ..*at };
+            pins.push(Pin { id: PIN_IDS - pins.len() as u64, name, image: image.clone(), patch });
+            seen.push(class);
+        }
+        pins
+    }
+}
+
+/// Numbers of pins that nobody chose count down from here, those of the window up from 0.
+const PIN_IDS: u64 = u64::MAX;
+
+impl Default for Probe {
+    fn default() -> Self {
+        Self::new()
+    }
+}
