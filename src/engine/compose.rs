@@ -12,9 +12,9 @@ use crate::colormap::Colormap;
 use crate::dataset::Dataset;
 use crate::embed::Embedder;
 use crate::figure::{
-    Axis, CurveData, CurveFigure, CurveSpec, Figure, Format, GalleryCell, GalleryData, GalleryFigure,
-    GalleryQuery, GallerySpace, GallerySpec, HeatmapData, HeatmapFigure, HeatmapRow, HeatmapSpace,
-    HeatmapSpec, Instance, Letters, Page, Palette, Series, SheetData, SheetFigure, SheetSpec,
+    BoxPalette, CurveAxis, CurveData, CurveFigure, CurveSeries, CurveSpec, Figure, Format, GalleryCell,
+    GalleryData, GalleryFigure, GalleryQuery, GallerySpace, GallerySpec, HeatmapData, HeatmapFigure,
+    HeatmapRow, HeatmapSpace, HeatmapSpec, Instance, Letters, Page, SheetData, SheetFigure, SheetSpec,
 };
 use crate::image::Image;
 use crate::patch::{PatchGrid, PatchRef};
@@ -35,7 +35,7 @@ pub struct Style {
     pub colormap: Colormap,
     /// Ends of the colour scale.
     pub range: [f32; 2],
-    pub palette: Palette,
+    pub palette: BoxPalette,
     pub letters: Letters,
     /// Whether geometry, model and data set stand below the panels.
     pub facts: bool,
@@ -54,7 +54,7 @@ impl Default for Style {
             dpi: Format::DEFAULT_DPI,
             colormap: Colormap::default(),
             range: [-1.0, 1.0],
-            palette: Palette::default(),
+            palette: BoxPalette::default(),
             letters: Letters::default(),
             facts: true,
             shares: false,
@@ -338,7 +338,7 @@ pub fn space_title(name: &str) -> String {
 pub fn loss_curve(metrics: &[Metrics], method: &str) -> Figure {
     let steps: Vec<f64> = metrics.iter().map(|m| m.step as f64).collect();
     let names: BTreeSet<&String> = metrics.iter().flat_map(|m| m.terms.keys()).collect();
-    let line = |name: &str, value: &dyn Fn(&Metrics) -> f64| Series {
+    let line = |name: &str, value: &dyn Fn(&Metrics) -> f64| CurveSeries {
         name: name.into(),
         x: steps.clone(),
         y: metrics.iter().map(value).collect(),
@@ -351,8 +351,8 @@ pub fn loss_curve(metrics: &[Metrics], method: &str) -> Figure {
         spec: CurveSpec { width_in: 5.5, log_y: true, ..CurveSpec::default() },
         data: CurveData {
             title: format!("{method} training loss"),
-            x: Axis { label: "step".into(), unit: String::new() },
-            y: Axis { label: "loss and its terms before weighting".into(), unit: String::new() },
+            x: CurveAxis { label: "step".into(), unit: String::new() },
+            y: CurveAxis { label: "loss and its terms before weighting".into(), unit: String::new() },
             series,
             notes: vec![],
         },

@@ -12,7 +12,7 @@ use anyhow::ensure;
 use serde::Serialize;
 
 use crate::engine::compose::Style;
-use crate::figure::{Figure, Format, Saved, Sidecar};
+use crate::figure::{Figure, Format, SavedFigure, Sidecar};
 use crate::files;
 
 pub use galleries::{
@@ -60,7 +60,7 @@ impl Output {
 
 pub(in crate::engine) fn write_caption(
     figure: &Figure,
-    saved: Saved,
+    saved: SavedFigure,
     caption: Option<&Path>,
 ) -> anyhow::Result<Written> {
     if let Some(caption) = caption {
