@@ -3,7 +3,7 @@
 
 use super::gpu::Gpu;
 use super::tests::{bank_of, entries, random, spec};
-use super::topk::SearchJob;
+use super::topk::TopKJob;
 use super::*;
 use crate::bank::{Bank, BankSink, Dtype, MemoryBank};
 use crate::device::{self, DeviceChoice, OpenDevice};
@@ -27,7 +27,7 @@ const ROOM: u64 = 1 << 30;
 
 /// The answer of the GPU, which must be the CPU's.
 fn found(gpu: &Gpu, bank: &Bank, query: &[f32], k: usize, options: &Options) -> Option<Vec<Hit>> {
-    let hits = gpu.top_k(&SearchJob::new(bank, "h", query, k, options).unwrap()).unwrap();
+    let hits = gpu.top_k(&TopKJob::new(bank, "h", query, k, options).unwrap()).unwrap();
     if let Some(hits) = &hits {
         assert_eq!(hits, &top_k(bank, "h", query, k, options).unwrap(), "k = {k}, {options:?}");
     }

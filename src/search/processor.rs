@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::gpu::Gpu;
 use super::map::{KnownRows, Mirror};
-use super::topk::{Hit, Options, SearchJob, top_k};
+use super::topk::{Hit, Options, TopKJob, top_k};
 use crate::bank::Bank;
 use crate::device::OpenDevice;
 
@@ -52,7 +52,7 @@ impl Processor {
         options: &Options,
     ) -> Result<Vec<Hit>> {
         options.cancel.check()?;
-        let job = SearchJob::new(bank, space, query, k, options)?;
+        let job = TopKJob::new(bank, space, query, k, options)?;
         let found = self.ask(4 * bank.patches() * query.len(), |gpu| gpu.top_k(&job));
         options.cancel.check()?;
         found.map_or_else(|| top_k(bank, space, query, k, options), Ok)
