@@ -1,6 +1,6 @@
 //! Cosine similarity of one vector with many (Fig. 4).
 
-use crate::search::{self, MapRows, Mirror, Processor};
+use crate::search::{self, KnownRows, Mirror, Processor};
 
 /// Cosines of `query` with each row of `vectors`, `[n, width]`; in [-1, 1]. A zero vector is
 /// similar to nothing: its cosine is 0.
@@ -40,7 +40,7 @@ pub fn cosine_map_of(query: &[f32], vectors: &[f32], norms: &[f32]) -> Vec<f32> 
 
 /// As [`cosine_map_of`] of the rows that are known, where `processor` does it best. On a GPU a value is within
 /// [`crate::kernel::similarity::BOUND`] of the CPU's.
-pub fn cosine_map_on(processor: &Processor, mirror: &Mirror, query: &[f32], rows: MapRows<'_>) -> Vec<f32> {
+pub fn cosine_map_on(processor: &Processor, mirror: &Mirror, query: &[f32], rows: KnownRows<'_>) -> Vec<f32> {
     let cosines = processor.cosines(mirror, query, rows);
     cosines.unwrap_or_else(|| cosine_map_of(query, rows.vectors, rows.norms))
 }

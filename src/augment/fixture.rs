@@ -9,7 +9,7 @@ const INDEX: &str = include_str!("../../tests/fixtures/augment/index.json");
 const REFERENCE: &[u8] = include_bytes!("../../tests/fixtures/augment/reference.bin");
 
 /// One reference output and what made it.
-pub struct Case {
+pub struct TorchvisionCase {
     arguments: Value,
     /// `[3, height, width]`.
     pub shape: [u32; 3],
@@ -23,10 +23,10 @@ pub fn index() -> Value {
 }
 
 /// The cases of one group, in the order of the script.
-pub fn cases(group: &str) -> Vec<Case> {
+pub fn cases(group: &str) -> Vec<TorchvisionCase> {
     let index = index();
     let chosen = index["cases"].as_array().unwrap().iter().filter(|case| case["group"] == group);
-    chosen.map(|case| Case::new(case.clone())).collect()
+    chosen.map(|case| TorchvisionCase::new(case.clone())).collect()
 }
 
 /// The script's `pixels`.
@@ -58,7 +58,7 @@ pub fn planar(image: &Image) -> Vec<f32> {
     (0..3).flat_map(channel).collect()
 }
 
-impl Case {
+impl TorchvisionCase {
     fn new(arguments: Value) -> Self {
         let shape: [u32; 3] = serde_json::from_value(arguments["shape"].clone()).unwrap();
         let (at, len) =

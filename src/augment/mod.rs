@@ -11,9 +11,11 @@
 //! - `resize`: separable bilinear and bicubic weights, equal to torch's;
 //! - `values`: clean patches, whole images and central crops, normalised;
 //! - `crop`, `color`, `blur`: single operations, equal to torchvision's on float tensors;
-//! - `preset`: what may happen to a view (ranges and probabilities), and named presets;
-//! - `view`: what does happen to one view, sampling it, applying it, whole batches.
+//! - `view`: what does happen to one view, and applying it;
+//! - `preset`: what may happen to a view (ranges and probabilities), named presets, and sampling;
+//! - `batch`: all views of a batch, in parallel.
 
+pub mod batch;
 pub mod blur;
 pub mod color;
 pub mod crop;
@@ -25,8 +27,9 @@ pub mod view;
 #[cfg(test)]
 mod fixture;
 
+pub use batch::{ViewBatch, make_views};
 pub use crop::{Crop, CropBox};
 pub use preset::{BlurConfig, FieldError, JitterConfig, Preset, ViewConfig};
 pub use resize::{Resize, ResizePlan};
 pub use values::{Normalization, central_tensor_values, fit, image_tensor_values, patch_tensor_values};
-pub use view::{Blur, ColorStep, ViewBatch, ViewParams, make_views, view_rng};
+pub use view::{Blur, ColorStep, ViewParams, view_rng};

@@ -71,13 +71,13 @@ impl Resize {
 /// Weights along one axis: output `i` is the sum over `t < taps` of
 /// `weight[i * taps + t] * input[start[i] + t]`.
 #[derive(Clone, Debug)]
-struct Axis {
+struct AxisWeights {
     taps: usize,
     start: Vec<usize>,
     weight: Vec<f32>,
 }
 
-impl Axis {
+impl AxisWeights {
     /// Weights of the outputs `kept`, of `output` in all, from `input` pixels.
     fn new(kind: Resize, input: usize, output: usize, kept: Range<usize>) -> Self {
         let scale = input as f32 / output as f32;
@@ -167,8 +167,8 @@ impl Axis {
 #[derive(Clone, Debug)]
 pub struct ResizePlan {
     input: (usize, usize),
-    rows: Axis,
-    cols: Axis,
+    rows: AxisWeights,
+    cols: AxisWeights,
 }
 
 impl ResizePlan {
@@ -197,8 +197,8 @@ impl ResizePlan {
         );
         Self {
             input,
-            rows: Axis::new(kind, input.0, scaled.0, kept.0),
-            cols: Axis::new(kind, input.1, scaled.1, kept.1),
+            rows: AxisWeights::new(kind, input.0, scaled.0, kept.0),
+            cols: AxisWeights::new(kind, input.1, scaled.1, kept.1),
         }
     }
 

@@ -1,7 +1,6 @@
 //! `bagssl bench`.
 
-use super::commander::Commander;
-use super::output::show;
+use super::shared::{Commander, show};
 use crate::engine::jobs;
 use crate::gui::frame_time;
 

@@ -4,10 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::positive;
-use super::bank::QueryPlace;
-use super::commander::Commander;
-use super::output::{show, thousands};
+use super::shared::{Commander, QueryPlace, WrongUsage, positive, show, thousands};
 use crate::engine::jobs;
 use crate::engine::jobs::compare::{CompareReport, CompareRequest, Queries, SpaceReport};
 
@@ -39,7 +36,7 @@ pub struct CompareArgs {
 impl Commander {
     pub fn compare(&self, args: CompareArgs) -> anyhow::Result<()> {
         let Ok(banks) = <[PathBuf; 2]>::try_from(args.bank) else {
-            super::commander::wrong_usage("compare takes two banks: --bank A --bank B");
+            anyhow::bail!(WrongUsage("compare takes two banks: --bank A --bank B"));
         };
         let places = args.query.iter().map(|place| (place.image, place.y, place.x)).collect();
         let request = CompareRequest {

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::commander::{Commander, skipped_words};
-use super::output::{show, thousands};
+use super::shared::{Commander, show, skipped_words, thousands};
 use crate::engine::facts::{CifarVariant, Split};
 use crate::engine::jobs;
 

@@ -1,18 +1,17 @@
-//! `bagssl eval` and `locality`.
+//! `bagssl eval`.
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 
-use super::args::{ModelArgs, pixels, positive};
-use super::commander::{Commander, skipped_words, wrong_usage};
-use super::output::{duration, show, thousands};
+use super::shared::{
+    Commander, ModelArgs, WrongUsage, duration, pixels, positive, show, skipped_words, thousands,
+};
 use crate::engine::facts::*;
 use crate::engine::jobs;
-use crate::engine::jobs::evaluate::{EvalReport, EvalRequest, LocalityRequest};
-use crate::patch::PatchGrid;
+use crate::engine::jobs::evaluate::{EvalReport, EvalRequest};
 
 #[derive(Args)]
 pub struct EvalArgs {
@@ -95,40 +94,14 @@ pub struct ClassifierArgs {
     pub probe_weight_decay: f64,
 }
 
-#[derive(Args)]
-pub struct LocalityArgs {
-    #[command(flatten)]
-    pub model: ModelArgs,
-    #[arg(long, default_value = "demo")]
-    pub data: String,
-    /// Held-out images unless told
-    #[arg(long, value_enum, default_value = "test")]
-    pub split: Split,
-    /// Patch size, pixels
-    #[arg(long, default_value_t = 16, value_parser = pixels())]
-    pub patch: u32,
-    /// Distance between patches, pixels
-    #[arg(long, default_value_t = 8, value_parser = pixels())]
-    pub stride: u32,
-    /// Only the first N images
-    #[arg(long, value_parser = positive())]
-    pub limit: Option<usize>,
-    /// Query patches
-    #[arg(long, default_value_t = 1000, value_parser = positive())]
-    pub queries: usize,
-    /// Neighbours of each
-    #[arg(long, default_value_t = 20, value_parser = positive())]
-    pub k: usize,
-}
-
 impl Commander {
     pub fn eval(&self, args: EvalArgs) -> anyhow::Result<()> {
-        let request = self.eval_request(args);
+        let request = self.eval_request(args)?;
         let report = self.job(|job| jobs::evaluate::evaluate(&request, job))?;
         show(self.json(), &report, || eval_words(&report))
     }
 
-    fn eval_request(&self, args: EvalArgs) -> EvalRequest {
+    fn eval_request(&self, args: EvalArgs) -> anyhow::Result<EvalRequest> {
         let mut patches = args.patches;
         if args.local {
             patches.extend([Aggregate::LocalPatches, Aggregate::LocalMap]);
@@ -140,10 +113,10 @@ impl Commander {
         };
         let means = patches.iter().any(|aggregate| matches!(aggregate, Aggregate::Mean(_)));
         if means && crop.is_none() {
-            wrong_usage("a mean over patches needs --patch P or --crop-scale A,B");
+            bail!(WrongUsage("a mean over patches needs --patch P or --crop-scale A,B"));
         }
         let constants = args.constants;
-        EvalRequest {
+        Ok(EvalRequest {
             model: args.model.into(),
             data: args.data,
             config: EvalConfig {
@@ -164,40 +137,6 @@ impl Commander {
                 seed: self.seed(),
                 cache: args.cache,
             },
-        }
-    }
-
-    pub fn locality(&self, args: LocalityArgs) -> anyhow::Result<()> {
-        let request = LocalityRequest {
-            model: args.model.into(),
-            data: args.data,
-            split: Some(args.split),
-            limit: args.limit,
-            grid: PatchGrid::new(args.patch, args.stride)?,
-            config: LocalityConfig {
-                queries: args.queries,
-                neighbours: args.k,
-                seed: self.seed(),
-                ..LocalityConfig::default()
-            },
-        };
-        let result = self.job(|job| jobs::evaluate::locality(&request, job))?;
-        show(self.json(), &result, || {
-            let report = &result.report;
-            let mut lines = vec![format!(
-                "part purity of {} neighbours from other images, {} queries, {} patches of {} images",
-                report.config.neighbours,
-                report.queries,
-                thousands(report.patches as u64),
-                report.images
-            )];
-            lines.extend(
-                report
-                    .purity
-                    .iter()
-                    .map(|(name, p)| format!("{name:>8}  {:.3}  [{:.3}, {:.3}]", p.mean, p.low, p.high)),
-            );
-            lines.join("\n")
         })
     }
 }

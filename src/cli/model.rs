@@ -5,9 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::args::OverrideArgs;
-use super::commander::Commander;
-use super::output::{show, thousands};
+use super::shared::{Commander, OverrideArgs, show, thousands};
 use crate::engine::facts::ModelSpec;
 use crate::engine::jobs;
 

@@ -6,8 +6,7 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 
-use super::commander::Commander;
-use super::output::{duration, show};
+use super::shared::{Commander, duration, show};
 use crate::engine::facts::*;
 use crate::engine::jobs;
 use crate::engine::jobs::train::{Start, TrainReport, TrainRequest};

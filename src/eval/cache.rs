@@ -14,9 +14,12 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::aggregate::Aggregate;
-use super::features::{FeaturePlan, SHARD};
+use super::plan::FeaturePlan;
 use crate::dataset::{Dataset, Skipped};
 use crate::files;
+
+/// Images between two looks at the cache.
+pub(super) const SHARD: usize = 512;
 
 /// Vectors of up to [`SHARD`] images by one aggregate.
 #[derive(Clone, Debug, Default, PartialEq)]

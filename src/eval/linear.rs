@@ -54,7 +54,7 @@ impl LinearConfig {
 }
 
 /// A linear classifier in training.
-pub struct Probe<'a> {
+pub struct LinearProbe<'a> {
     known: &'a Features,
     classes: usize,
     config: LinearConfig,
@@ -80,7 +80,7 @@ struct Room {
     grad: Vec<f32>,
 }
 
-impl<'a> Probe<'a> {
+impl<'a> LinearProbe<'a> {
     /// A fresh probe on `known`. Labels must be below `classes`.
     pub fn new(known: &'a Features, classes: usize, config: LinearConfig) -> Self {
         let count = classes * (known.width + 1);

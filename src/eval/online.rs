@@ -12,9 +12,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::aggregate;
+use super::config::spread;
 use super::features::Features;
 use super::knn::{self, KnnConfig};
-use super::spread;
 use crate::augment::Crop;
 use crate::dataset::Dataset;
 use crate::embed::{BATCH, Embedder, PatchSource};
@@ -259,7 +259,7 @@ mod tests {
     use super::*;
     use crate::dataset::{self, Split};
     use crate::eval::aggregate::Aggregate;
-    use crate::eval::features::FeaturePlan;
+    use crate::eval::plan::FeaturePlan;
     use crate::model::store;
     use crate::progress::CancelToken;
 

@@ -179,14 +179,14 @@ pub(super) struct Text {
 }
 
 /// An SVG page that is being drawn; its height is known last.
-pub(super) struct Canvas {
+pub(super) struct PageCanvas {
     width: i32,
     body: String,
     texts: Vec<Text>,
     clips: usize,
 }
 
-impl Canvas {
+impl PageCanvas {
     /// An empty page of `width` units.
     pub fn new(width: i32) -> Self {
         Self { width, body: String::new(), texts: Vec::new(), clips: 0 }
@@ -365,7 +365,7 @@ mod tests {
 
     #[test]
     fn text_cannot_leave_its_element() {
-        let mut canvas = Canvas::new(1000);
+        let mut canvas = PageCanvas::new(1000);
         canvas.notes(vec!["</text><b>\u{0} & \"x\"".to_owned()], 0, 0, 160);
         canvas.image(&Image::filled(1, 1, [0; 3]), Rect::new(0, 0, 10, 10), Some("<i>&"));
         let svg = canvas.finish(1000).unwrap();

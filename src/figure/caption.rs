@@ -3,8 +3,12 @@
 use std::path::Path;
 
 use super::cells::{self, GalleryQuery};
+use super::curve::CurveFigure;
+use super::gallery::GalleryFigure;
+use super::heatmap::{HeatmapFigure, HeatmapRow};
+use super::kind::Figure;
 use super::page::{Letters, Page, RELATIONS, letter, relation_words};
-use super::{CurveFigure, Figure, GalleryFigure, HeatmapFigure, SheetFigure};
+use super::sheet::SheetFigure;
 use crate::words::thousands;
 
 impl Figure {
@@ -119,9 +123,8 @@ fn heatmap(figure: &HeatmapFigure) -> Vec<String> {
         let panels = spaces.iter().enumerate().map(|(i, space)| format!("{} {space}", letter(i + 1)));
         out.push(format!("{} Image; {}.", letter(0), panels.collect::<Vec<_>>().join("; ")));
     }
-    let patch = |row: &super::HeatmapRow| {
-        format!("${0}\\times{0}$ patches every {1}\\,px", row.grid.patch, row.grid.stride)
-    };
+    let patch =
+        |row: &HeatmapRow| format!("${0}\\times{0}$ patches every {1}\\,px", row.grid.patch, row.grid.stride);
     let lettered = spec.page.letter(0, rows.len()).is_some();
     if figure.is_uniform() {
         out.extend(rows.first().map(|row| format!("{}.", capital(&patch(row)))));
@@ -130,7 +133,7 @@ fn heatmap(figure: &HeatmapFigure) -> Vec<String> {
             out.push(format!("{}.", titles.collect::<Vec<_>>().join("; ")));
         }
     } else {
-        let of = |(i, row): (usize, &super::HeatmapRow)| {
+        let of = |(i, row): (usize, &HeatmapRow)| {
             let name = if lettered { letter(i) } else { format!("Row {}:", i + 1) };
             format!("{name} {}, {}", tex(&row.title), patch(row))
         };

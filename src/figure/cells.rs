@@ -4,9 +4,9 @@
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::canvas::{BORDER, Canvas, FAINT, INK, PT, Rect, fixed, hex, label, text_width};
+use super::canvas::{BORDER, FAINT, INK, PT, PageCanvas, Rect, fixed, hex, label, text_width};
 use super::codec;
-use super::page::{Palette, RELATIONS, relation_words};
+use super::page::{BoxPalette, RELATIONS, relation_words};
 use crate::image::Image;
 use crate::patch::PatchRef;
 use crate::search::Relation;
@@ -104,7 +104,7 @@ pub(super) fn columns_for(cells: usize) -> i32 {
 
 /// The measures of a grid, in units.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Cells {
+pub(super) struct CellGrid {
     pub columns: i32,
     rows: i32,
     /// Distance between cells, the side of one, the line of a frame.
@@ -113,7 +113,7 @@ pub(super) struct Cells {
     line: i32,
 }
 
-impl Cells {
+impl CellGrid {
     /// A grid of `k` neighbours and the query, `width` units wide; `columns` 0 picks a shape.
     pub fn new(k: usize, columns: u32, width: i32) -> Result<Self> {
         let cells = k + 1;
@@ -148,11 +148,11 @@ impl Cells {
     /// Draws the query and its neighbours in one space from corner `at`.
     pub fn draw(
         &self,
-        canvas: &mut Canvas,
+        canvas: &mut PageCanvas,
         at: (i32, i32),
         query: &Image,
         cells: &[GalleryCell],
-        palette: Palette,
+        palette: BoxPalette,
     ) {
         for (i, cell) in cells.iter().enumerate() {
             let rect = self.cell(at, i + 1);
@@ -172,11 +172,11 @@ impl Cells {
     /// Draws the share of each relation by rank, from `y` down, as wide as the grid.
     pub fn draw_shares(
         &self,
-        canvas: &mut Canvas,
+        canvas: &mut PageCanvas,
         (x, y): (i32, i32),
         cells: &[GalleryCell],
         small: i32,
-        palette: Palette,
+        palette: BoxPalette,
     ) {
         let inset = (self.pitch - self.side) / 2;
         let strip = Rect::new(x + inset, y + small / 2, self.width() - 2 * inset, STRIP);
@@ -230,12 +230,12 @@ fn describe(rank: usize, cell: &GalleryCell) -> String {
 
 /// The boxes that occur, each with its words and its count in every space; returns the y below.
 pub(super) fn legend(
-    canvas: &mut Canvas,
+    canvas: &mut PageCanvas,
     queries: &[GalleryQuery],
     (x0, mut y): (i32, i32),
     width: i32,
     size: i32,
-    palette: Palette,
+    palette: BoxPalette,
 ) -> i32 {
     let sample = size * 7 / 4;
     let mut x = x0;
@@ -283,7 +283,7 @@ pub(super) fn counts(queries: &[GalleryQuery], relation: Relation) -> Vec<(&str,
 
 /// The frame just outside `rect` and the sign in its upper right corner: a
 /// filled triangle for the same class, a cross in a white square for another.
-fn mark(canvas: &mut Canvas, rect: Rect, line: i32, relation: Relation, palette: Palette) {
+fn mark(canvas: &mut PageCanvas, rect: Rect, line: i32, relation: Relation, palette: BoxPalette) {
     let Some(color) = palette.frame(relation) else { return };
     let line = if relation == Relation::OtherImage { PT / 2 } else { line };
     let grow = f64::from(line) / 2.0;

@@ -10,7 +10,7 @@ use plotters::style::text_anchor::{HPos, VPos};
 use serde::{Deserialize, Serialize};
 
 use super::canvas::{
-    Area, BORDER, Canvas, FAINT, INK, MARGIN, PT, Text, UNITS_PER_INCH, font, hex, rgb, text_width,
+    Area, BORDER, FAINT, INK, MARGIN, PT, PageCanvas, Text, UNITS_PER_INCH, font, hex, rgb, text_width,
     thousands, wrap,
 };
 use super::{codec, output, page};
@@ -45,11 +45,11 @@ pub struct CurveData {
     /// Heading; empty for none.
     pub title: String,
     /// The horizontal axis.
-    pub x: Axis,
+    pub x: CurveAxis,
     /// The vertical axis.
-    pub y: Axis,
+    pub y: CurveAxis,
     /// The lines, in the legend's order.
-    pub series: Vec<Series>,
+    pub series: Vec<CurveSeries>,
     /// Further facts to print below; no paths, no times.
     pub notes: Vec<String>,
 }
@@ -57,14 +57,14 @@ pub struct CurveData {
 /// An axis.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Axis {
+pub struct CurveAxis {
     /// What is measured ("loss").
     pub label: String,
     /// In what ("nats"); empty for a pure number.
     pub unit: String,
 }
 
-impl Axis {
+impl CurveAxis {
     fn words(&self) -> String {
         if self.unit.is_empty() { self.label.clone() } else { format!("{} ({})", self.label, self.unit) }
     }
@@ -73,7 +73,7 @@ impl Axis {
 /// One line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Series {
+pub struct CurveSeries {
     /// Name in the legend; a space's name gives that space's hue.
     pub name: String,
     /// Positions, one for each value, all finite.
@@ -118,12 +118,12 @@ impl CurveFigure {
         );
         let text = page::text_units(spec.text_pt)?;
         let height = (spec.height_in * UNITS_PER_INCH as f32).round() as i32;
-        let mut canvas = Canvas::new(width);
+        let mut canvas = PageCanvas::new(width);
         let top = self.head(&mut canvas, width, text);
         canvas.plot(top + height, |page| {
             let area = page.clone().shrink((MARGIN, top), (width - 2 * MARGIN, height));
-            let x = Scale::new(x, spec.log_x, (width / (text * 6)).clamp(2, 10) as usize);
-            let y = Scale::new(y, spec.log_y, (height / (text * 3)).clamp(2, 10) as usize);
+            let x = CurveScale::new(x, spec.log_x, (width / (text * 6)).clamp(2, 10) as usize);
+            let y = CurveScale::new(y, spec.log_y, (height / (text * 3)).clamp(2, 10) as usize);
             self.chart(&area, x, y, text)
         })?;
         let small = text * 7 / 8;
@@ -167,7 +167,7 @@ impl CurveFigure {
     }
 
     /// Title and legend above the plot; returns the y below them.
-    fn head(&self, canvas: &mut Canvas, width: i32, text: i32) -> i32 {
+    fn head(&self, canvas: &mut PageCanvas, width: i32, text: i32) -> i32 {
         let (mut x, mut y) = (MARGIN, MARGIN + text * 3 / 4);
         let (h, v, upwards) = (HPos::Left, VPos::Center, false);
         if !self.data.title.is_empty() {
@@ -197,7 +197,7 @@ impl CurveFigure {
         if matches!(name, "z" | "h") { space_color(name) } else { HUES[index % HUES.len()] }
     }
 
-    fn chart(&self, area: &Area<'_>, x: Scale, y: Scale, text: i32) -> Result<()> {
+    fn chart(&self, area: &Area<'_>, x: CurveScale, y: CurveScale, text: i32) -> Result<()> {
         let small = text * 7 / 8;
         let labels = y.ticks.iter().map(|&v| text_width(&tick(v), small)).max().unwrap_or(0);
         let mut chart = ChartBuilder::on(area)
@@ -236,19 +236,19 @@ impl CurveFigure {
 
 /// A linear or logarithmic axis with its own round numbers: those of plotters
 /// leave a logarithmic axis shorter than a decade bare.
-struct Scale {
+struct CurveScale {
     ends: [f64; 2],
     log: bool,
     ticks: Vec<f64>,
 }
 
-impl Scale {
+impl CurveScale {
     fn new(ends: [f64; 2], log: bool, most: usize) -> Self {
         Self { ends, log, ticks: ticks(ends, log, most) }
     }
 }
 
-impl Ranged for Scale {
+impl Ranged for CurveScale {
     type FormatOption = DefaultFormatting;
     type ValueType = f64;
 

@@ -4,8 +4,8 @@
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::canvas::{Canvas, INK, MARGIN, PT, fitting, label, text_width, thousands, wrap};
-use super::cells::{self, Cells, GalleryQuery, GallerySpace};
+use super::canvas::{INK, MARGIN, PT, PageCanvas, fitting, label, text_width, thousands, wrap};
+use super::cells::{self, CellGrid, GalleryQuery, GallerySpace};
 use super::page::{self, Letters, Page};
 use crate::colormap::space_color;
 
@@ -15,7 +15,7 @@ use crate::colormap::space_color;
 pub struct GallerySpec {
     /// The page.
     pub page: Page,
-    /// Cells in a row; 0 picks a shape near a square (12 for 120 cells, 15 with several queries; 16 for 256).
+    /// CellGrid in a row; 0 picks a shape near a square (12 for 120 cells, 15 with several queries; 16 for 256).
     pub columns: u32,
     /// Whether the share of each relation by rank stands below each grid.
     pub shares: bool,
@@ -49,11 +49,11 @@ pub struct GalleryFigure {
 const NARROWEST_GRID: i32 = 150 * PT;
 
 /// Where things stand on the page, in units.
-struct Layout {
+struct GalleryLayout {
     width: i32,
     text: i32,
     small: i32,
-    cells: Cells,
+    cells: CellGrid,
     /// Grids side by side, and the distance from one to the next.
     per_row: i32,
     block_width: i32,
@@ -62,7 +62,7 @@ struct Layout {
     rows: i32,
 }
 
-impl Layout {
+impl GalleryLayout {
     fn new(figure: &GalleryFigure) -> Result<Self> {
         let (spec, data) = (&figure.spec, &figure.data);
         let (width, text, small) = spec.page.units()?;
@@ -78,7 +78,7 @@ impl Layout {
             (0, 120) if data.queries.len() > 2 => 15,
             (columns, _) => columns,
         };
-        let cells = Cells::new(data.k, columns, grid_width)?;
+        let cells = CellGrid::new(data.k, columns, grid_width)?;
         let strip = if spec.shares { cells.shares_height(small) } else { 0 };
         let block_height = text * 7 / 4 + cells.height() + strip;
         let block_width = grid_width + gap;
@@ -97,8 +97,8 @@ impl GalleryFigure {
     pub(super) fn svg(&self) -> Result<String> {
         let (page, data) = (&self.spec.page, &self.data);
         cells::validate(data.k, &data.queries)?;
-        let layout = Layout::new(self)?;
-        let mut canvas = Canvas::new(layout.width);
+        let layout = GalleryLayout::new(self)?;
+        let mut canvas = PageCanvas::new(layout.width);
         for (q, query) in data.queries.iter().enumerate() {
             for (s, space) in query.spaces.iter().enumerate() {
                 self.heading(&mut canvas, &layout, q, s);
@@ -136,7 +136,7 @@ impl GalleryFigure {
     }
 
     /// "(a) projection z · 119 nearest of 1,204,000 patches", shorter where that is too wide.
-    fn heading(&self, canvas: &mut Canvas, layout: &Layout, q: usize, s: usize) {
+    fn heading(&self, canvas: &mut PageCanvas, layout: &GalleryLayout, q: usize, s: usize) {
         let query = &self.data.queries[q];
         let space = &query.spaces[s];
         let (mut x, y) = layout.block(q, s);

@@ -20,7 +20,7 @@ pub struct Page {
     /// Size of headings, points; small text is 7/8 of it.
     pub text_pt: f32,
     /// Colours of boxes.
-    pub palette: Palette,
+    pub palette: BoxPalette,
     /// Which panels bear letters.
     pub letters: Letters,
     /// Whether geometry, model and data set stand below. What is left out of a picture is
@@ -33,7 +33,7 @@ impl Default for Page {
         Self {
             width_in: 6.75,
             text_pt: 8.0,
-            palette: Palette::default(),
+            palette: BoxPalette::default(),
             letters: Letters::default(),
             facts: true,
         }
@@ -92,7 +92,7 @@ pub enum Letters {
 /// The colours of boxes. The signs in their corners are the same in all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-pub enum Palette {
+pub enum BoxPalette {
     /// The paper's (its Appendix E): green, red, the query in red dashes.
     #[default]
     Paper,
@@ -100,20 +100,20 @@ pub enum Palette {
     Safe,
 }
 
-impl Palette {
+impl BoxPalette {
     /// The query's dashes.
     pub fn query(self) -> [u8; 3] {
         match self {
-            Palette::Paper => QUERY,
-            Palette::Safe => [0; 3],
+            BoxPalette::Paper => QUERY,
+            BoxPalette::Safe => [0; 3],
         }
     }
 
     /// "red dashes".
     pub fn query_words(self) -> &'static str {
         match self {
-            Palette::Paper => "red dashes",
-            Palette::Safe => "black dashes",
+            BoxPalette::Paper => "red dashes",
+            BoxPalette::Safe => "black dashes",
         }
     }
 
@@ -121,10 +121,10 @@ impl Palette {
     pub fn frame(self, relation: Relation) -> Option<[u8; 3]> {
         match (relation, self) {
             (Relation::SameImage, _) => None,
-            (Relation::SameClass, Palette::Paper) => Some(SAME_CLASS),
-            (Relation::SameClass, Palette::Safe) => Some([0x00, 0x72, 0xb2]),
-            (Relation::OtherClass, Palette::Paper) => Some(OTHER_CLASS),
-            (Relation::OtherClass, Palette::Safe) => Some([0xd5, 0x5e, 0x00]),
+            (Relation::SameClass, BoxPalette::Paper) => Some(SAME_CLASS),
+            (Relation::SameClass, BoxPalette::Safe) => Some([0x00, 0x72, 0xb2]),
+            (Relation::OtherClass, BoxPalette::Paper) => Some(OTHER_CLASS),
+            (Relation::OtherClass, BoxPalette::Safe) => Some([0xd5, 0x5e, 0x00]),
             (Relation::OtherImage, _) => Some(UNLABELLED),
         }
     }
@@ -133,10 +133,10 @@ impl Palette {
     pub fn frame_words(self, relation: Relation) -> &'static str {
         match (relation, self) {
             (Relation::SameImage, _) => "no box",
-            (Relation::SameClass, Palette::Paper) => "green, triangle",
-            (Relation::SameClass, Palette::Safe) => "blue, triangle",
-            (Relation::OtherClass, Palette::Paper) => "red, cross",
-            (Relation::OtherClass, Palette::Safe) => "orange, cross",
+            (Relation::SameClass, BoxPalette::Paper) => "green, triangle",
+            (Relation::SameClass, BoxPalette::Safe) => "blue, triangle",
+            (Relation::OtherClass, BoxPalette::Paper) => "red, cross",
+            (Relation::OtherClass, BoxPalette::Safe) => "orange, cross",
             (Relation::OtherImage, _) => "thin grey",
         }
     }
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn safe_colors_differ_in_blue_and_yellow_not_in_red_and_green() {
         let [same, other] = [Relation::SameClass, Relation::OtherClass]
-            .map(|r| Palette::Safe.frame(r).unwrap().map(i32::from));
+            .map(|r| BoxPalette::Safe.frame(r).unwrap().map(i32::from));
         // Red-green blindness leaves blue minus yellow, (r + g) / 2 - b, to tell colours by.
         let blue_yellow = |[r, g, b]: [i32; 3]| (r + g) / 2 - b;
         assert!((blue_yellow(same) - blue_yellow(other)).abs() > 200);

@@ -6,9 +6,9 @@ use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::canvas::{
-    BORDER, Canvas, INK, MARGIN, PT, Rect, fitting, hex, label, text_width, thousands, wrap,
+    BORDER, INK, MARGIN, PT, PageCanvas, Rect, fitting, hex, label, text_width, thousands, wrap,
 };
-use super::cells::{self, Cells, GalleryQuery};
+use super::cells::{self, CellGrid, GalleryQuery};
 use super::codec;
 use super::page::Page;
 use crate::colormap::space_color;
@@ -22,7 +22,7 @@ pub struct SheetSpec {
     pub page: Page,
     /// Galleries side by side, the image of an instance counted.
     pub across: u32,
-    /// Cells in a row of a gallery; 0 picks a shape near a square.
+    /// CellGrid in a row of a gallery; 0 picks a shape near a square.
     pub columns: u32,
     /// Whether the share of each relation by rank stands below each gallery.
     pub shares: bool,
@@ -74,25 +74,25 @@ pub struct SheetFigure {
 const GAP: i32 = 9 * PT;
 
 /// Where things stand on the page, in units. A slot is a gallery or the instance's image.
-struct Layout {
+struct SheetLayout {
     width: i32,
     text: i32,
     small: i32,
     across: i32,
-    cells: Cells,
+    cells: CellGrid,
     slot_width: i32,
     /// Height of a slot with its heading.
     slot_height: i32,
 }
 
-impl Layout {
+impl SheetLayout {
     fn new(figure: &SheetFigure) -> Result<Self> {
         let spec = &figure.spec;
         let (width, text, small) = spec.page.units()?;
         ensure!((1..=26).contains(&spec.across), "across is {}; expected 1 to 26 galleries", spec.across);
         let across = spec.across as i32;
         let slot_width = (width - 2 * MARGIN - (across - 1) * GAP) / across;
-        let cells = Cells::new(figure.data.k, spec.columns, slot_width)?;
+        let cells = CellGrid::new(figure.data.k, spec.columns, slot_width)?;
         let strip = if spec.shares { cells.shares_height(small) } else { 0 };
         let slot_height = text * 7 / 4 + cells.height() + strip;
         Ok(Self { width, text, small, across, cells, slot_width, slot_height })
@@ -109,8 +109,8 @@ impl SheetFigure {
     pub(super) fn svg(&self) -> Result<String> {
         self.validate()?;
         let (page, data) = (&self.spec.page, &self.data);
-        let layout = Layout::new(self)?;
-        let mut canvas = Canvas::new(layout.width);
+        let layout = SheetLayout::new(self)?;
+        let mut canvas = PageCanvas::new(layout.width);
         let mut slot = 0;
         if let Some(instance) = &data.instance {
             self.draw_instance(&mut canvas, &layout, instance);
@@ -165,7 +165,7 @@ impl SheetFigure {
     }
 
     /// "2d horse", and the space where there are several.
-    fn heading(&self, canvas: &mut Canvas, layout: &Layout, slot: usize, q: usize, s: usize) {
+    fn heading(&self, canvas: &mut PageCanvas, layout: &SheetLayout, slot: usize, q: usize, s: usize) {
         let query = &self.data.queries[q];
         let space = &query.spaces[s];
         let (mut x, y) = layout.slot(slot);
@@ -185,7 +185,7 @@ impl SheetFigure {
     }
 
     /// The image with a numbered box at each position, as large as its slot allows.
-    fn draw_instance(&self, canvas: &mut Canvas, layout: &Layout, instance: &Instance) {
+    fn draw_instance(&self, canvas: &mut PageCanvas, layout: &SheetLayout, instance: &Instance) {
         let (x, y) = layout.slot(0);
         let title = fitting(std::slice::from_ref(&instance.title), layout.text, layout.slot_width);
         canvas.text(label(x, y + layout.text * 3 / 4, layout.text, INK, title));
@@ -207,7 +207,7 @@ impl SheetFigure {
     }
 
     /// A number on a filled tag in the upper left corner of a box.
-    fn number(&self, canvas: &mut Canvas, small: i32, place: Rect, number: usize, color: [u8; 3]) {
+    fn number(&self, canvas: &mut PageCanvas, small: i32, place: Rect, number: usize, color: [u8; 3]) {
         let body = number.to_string();
         let (width, height) = (text_width(&body, small) + small * 2 / 3, small * 5 / 4);
         let (x, y) = (place.x as i32, place.y as i32);

@@ -9,7 +9,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{Figure, Format};
+use super::curve::CurveFigure;
+use super::gallery::GalleryFigure;
+use super::heatmap::HeatmapFigure;
+use super::kind::Figure;
+use super::output::Format;
+use super::sheet::SheetFigure;
 
 /// Version of the sidecar's layout.
 const VERSION: u64 = 2;
@@ -27,8 +32,9 @@ pub struct Sidecar {
     pub source: Value,
 }
 
+/// The keys of the file.
 #[derive(Serialize)]
-struct Layout<'a, S, D> {
+struct SidecarFile<'a, S, D> {
     figure: &'a str,
     version: u64,
     format: Format,
@@ -44,18 +50,18 @@ impl Sidecar {
     /// little-endian floats), `caption` (LaTeX, made of spec and data) and `source`.
     pub fn to_json(&self) -> Result<String> {
         match &self.figure {
-            Figure::Heatmap(f) => self.layout("heatmap", &f.spec, &f.data),
-            Figure::Gallery(f) => self.layout("gallery", &f.spec, &f.data),
-            Figure::Sheet(f) => self.layout("sheet", &f.spec, &f.data),
-            Figure::Curve(f) => self.layout("curve", &f.spec, &f.data),
+            Figure::Heatmap(f) => self.file("heatmap", &f.spec, &f.data),
+            Figure::Gallery(f) => self.file("gallery", &f.spec, &f.data),
+            Figure::Sheet(f) => self.file("sheet", &f.spec, &f.data),
+            Figure::Curve(f) => self.file("curve", &f.spec, &f.data),
         }
     }
 
-    fn layout(&self, figure: &str, spec: &impl Serialize, data: &impl Serialize) -> Result<String> {
+    fn file(&self, figure: &str, spec: &impl Serialize, data: &impl Serialize) -> Result<String> {
         let (format, source) = (self.format, &self.source);
         let caption = self.figure.caption();
-        let layout = Layout { figure, version: VERSION, format, spec, data, caption, source };
-        Ok(serde_json::to_string_pretty(&layout).context("writing the sidecar")? + "\n")
+        let file = SidecarFile { figure, version: VERSION, format, spec, data, caption, source };
+        Ok(serde_json::to_string_pretty(&file).context("writing the sidecar")? + "\n")
     }
 
     /// Reads a sidecar's text; errors name the key.
@@ -67,22 +73,20 @@ impl Sidecar {
         ensure!(version == VERSION, "key \"version\": {version}; this program reads version {VERSION}");
         let kind: String = take(&mut keys, "figure")?;
         let figure = match kind.as_str() {
-            "heatmap" => Figure::Heatmap(super::HeatmapFigure {
+            "heatmap" => Figure::Heatmap(HeatmapFigure {
                 spec: take(&mut keys, "spec")?,
                 data: take(&mut keys, "data")?,
             }),
-            "gallery" => Figure::Gallery(super::GalleryFigure {
+            "gallery" => Figure::Gallery(GalleryFigure {
                 spec: take(&mut keys, "spec")?,
                 data: take(&mut keys, "data")?,
             }),
-            "sheet" => Figure::Sheet(super::SheetFigure {
-                spec: take(&mut keys, "spec")?,
-                data: take(&mut keys, "data")?,
-            }),
-            "curve" => Figure::Curve(super::CurveFigure {
-                spec: take(&mut keys, "spec")?,
-                data: take(&mut keys, "data")?,
-            }),
+            "sheet" => {
+                Figure::Sheet(SheetFigure { spec: take(&mut keys, "spec")?, data: take(&mut keys, "data")? })
+            }
+            "curve" => {
+                Figure::Curve(CurveFigure { spec: take(&mut keys, "spec")?, data: take(&mut keys, "data")? })
+            }
             other => bail!("key \"figure\": \"{other}\"; expected heatmap, gallery, sheet or curve"),
         };
         let format = take(&mut keys, "format")?;

@@ -98,15 +98,15 @@ fn sheet(k: usize, queries: u32, instance: bool) -> SheetFigure {
 }
 
 fn curve() -> CurveFigure {
-    let series = |name: &str, scale: f64| Series {
+    let series = |name: &str, scale: f64| CurveSeries {
         name: name.to_owned(),
         x: (1..200).map(f64::from).collect(),
         y: (1..200).map(|i| scale / f64::from(i).sqrt()).collect(),
     };
     let data = CurveData {
         title: String::new(),
-        x: Axis { label: "step".to_owned(), unit: String::new() },
-        y: Axis { label: "loss".to_owned(), unit: "nats".to_owned() },
+        x: CurveAxis { label: "step".to_owned(), unit: String::new() },
+        y: CurveAxis { label: "loss".to_owned(), unit: "nats".to_owned() },
         series: vec![series("train", 1.0), series("test", 1.0 / 3.0)],
         notes: vec![],
     };
@@ -443,7 +443,7 @@ fn letters_are_a_matter_of_style() {
 fn a_safe_palette_changes_colors_and_words_but_no_sign() {
     let mut figure = gallery(11);
     let paper = Figure::Gallery(figure.clone()).svg().unwrap();
-    figure.spec.page.palette = Palette::Safe;
+    figure.spec.page.palette = BoxPalette::Safe;
     let safe = Figure::Gallery(figure.clone()).svg().unwrap();
     for (sign, color) in [("same-class", "#0072b2"), ("other-class", "#d55e00"), ("query", "#000000")] {
         let class = format!("class=\"{sign}\"");

@@ -5,9 +5,8 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use anyhow::{Result, anyhow};
 
-use super::Hit;
-use super::processor::{MapRows, Mirror};
-use super::topk::Job;
+use super::map::{KnownRows, Mirror};
+use super::topk::{Hit, TopKJob};
 use crate::bank::{BankId, Piece, Values};
 use crate::kernel::similarity::{Resident, Similarity, Stored};
 
@@ -61,7 +60,7 @@ impl Gpu {
     ///
     /// # Errors
     /// A lost device, or one that cannot run the shader.
-    pub fn top_k(&self, job: &Job<'_>) -> Result<Option<Vec<Hit>>> {
+    pub fn top_k(&self, job: &TopKJob<'_>) -> Result<Option<Vec<Hit>>> {
         if job.keep == 0 || job.per_image == 0 {
             return Ok(Some(vec![]));
         }
@@ -90,7 +89,7 @@ impl Gpu {
         &self,
         similarity: &Similarity,
         held: &'a mut Vec<Held>,
-        job: &Job<'_>,
+        job: &TopKJob<'_>,
     ) -> Option<&'a Resident> {
         held.retain(|held| held.bank.is_alive());
         let (id, space) = (job.bank.id(), job.space.name());
@@ -122,7 +121,7 @@ impl Gpu {
         &self,
         similarity: &Similarity,
         held: &mut Vec<Held>,
-        job: &Job<'_>,
+        job: &TopKJob<'_>,
     ) -> Option<(Resident, u64)> {
         let stored = match job.space.pieces(0..job.bank.patches()).next()?.values {
             Values::F16(_) => Stored::F16,
@@ -143,7 +142,7 @@ impl Gpu {
     ///
     /// # Errors
     /// As [`Gpu::top_k`].
-    pub fn cosines(&self, mirror: &Mirror, query: &[f32], map: MapRows<'_>) -> Result<Option<Vec<f32>>> {
+    pub fn cosines(&self, mirror: &Mirror, query: &[f32], map: KnownRows<'_>) -> Result<Option<Vec<f32>>> {
         let width = query.len();
         let similarity = self.similarity()?;
         let Some(query) = unit(query) else { return Ok(None) };

@@ -3,7 +3,7 @@
 
 use super::gpu::Gpu;
 use super::tests::{bank_of, entries, random, spec};
-use super::topk::Job;
+use super::topk::TopKJob;
 use super::*;
 use crate::bank::{Bank, BankSink, Dtype, MemoryBank};
 use crate::device::{self, DeviceChoice, OpenDevice};
@@ -27,7 +27,7 @@ const ROOM: u64 = 1 << 30;
 
 /// The answer of the GPU, which must be the CPU's.
 fn found(gpu: &Gpu, bank: &Bank, query: &[f32], k: usize, options: &Options) -> Option<Vec<Hit>> {
-    let hits = gpu.top_k(&Job::new(bank, "h", query, k, options).unwrap()).unwrap();
+    let hits = gpu.top_k(&TopKJob::new(bank, "h", query, k, options).unwrap()).unwrap();
     if let Some(hits) = &hits {
         assert_eq!(hits, &top_k(bank, "h", query, k, options).unwrap(), "k = {k}, {options:?}");
     }
@@ -135,7 +135,7 @@ fn maps_on_a_gpu_lie_within_the_bound_at_any_width() {
         let known: Vec<usize> = (0..count).rev().collect();
         let mirror = Mirror::default();
         for most in [4, count] {
-            let rows = MapRows { vectors: &vectors, norms: &norms, known: &known[..most] };
+            let rows = KnownRows { vectors: &vectors, norms: &norms, known: &known[..most] };
             let map = gpu.cosines(&mirror, &query, rows).unwrap().unwrap();
             for (row, found) in map.into_iter().enumerate() {
                 let at = &vectors[row * width..(row + 1) * width];

@@ -10,6 +10,7 @@
 mod bandwidth;
 mod dot;
 mod gpu;
+mod map;
 mod processor;
 pub mod reference;
 mod relation;
@@ -22,6 +23,7 @@ mod tests;
 
 pub use bandwidth::read_pass;
 pub use dot::dots;
-pub use processor::{MapRows, Mirror, Processor};
+pub use map::{KnownRows, Mirror};
+pub use processor::Processor;
 pub use relation::{Kin, Relation};
 pub use topk::{Hit, Options, top_k};

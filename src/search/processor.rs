@@ -1,16 +1,14 @@
 //! The one place that chooses where cosines are computed: on a GPU where the device is one, else on the CPU.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
 
 use super::gpu::Gpu;
-use super::topk::Job;
-use super::{Hit, Options, top_k};
+use super::map::{KnownRows, Mirror};
+use super::topk::{Hit, Options, TopKJob, top_k};
 use crate::bank::Bank;
 use crate::device::OpenDevice;
-use crate::kernel::similarity::Resident;
 
 /// Below this the CPU answers sooner than a GPU could be asked, bytes.
 const LEAST_BYTES: usize = 1 << 20;
@@ -21,27 +19,6 @@ pub struct Processor {
     gpu: Option<Gpu>,
     least_bytes: usize,
     has_failed: AtomicBool,
-}
-
-/// Vectors of one image's patches, some of them known.
-#[derive(Clone, Copy)]
-pub struct MapRows<'a> {
-    /// `[norms.len(), width]`.
-    pub vectors: &'a [f32],
-    /// Their lengths.
-    pub norms: &'a [f32],
-    /// The rows that are known, in the order in which they came to be; they do not change any more.
-    pub known: &'a [usize],
-}
-
-/// The known rows of a map as far as they lie on the GPU. A clone starts empty.
-#[derive(Default)]
-pub struct Mirror(pub(super) Mutex<Option<Resident>>);
-
-impl Clone for Mirror {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
 }
 
 impl Processor {
@@ -75,7 +52,7 @@ impl Processor {
         options: &Options,
     ) -> Result<Vec<Hit>> {
         options.cancel.check()?;
-        let job = Job::new(bank, space, query, k, options)?;
+        let job = TopKJob::new(bank, space, query, k, options)?;
         let found = self.ask(4 * bank.patches() * query.len(), |gpu| gpu.top_k(&job));
         options.cancel.check()?;
         found.map_or_else(|| top_k(bank, space, query, k, options), Ok)
@@ -83,7 +60,7 @@ impl Processor {
 
     /// Cosines of `query` with every row, within [`crate::kernel::similarity::BOUND`] of the CPU's; 0 where a row is
     /// not known. `None` where it is for the CPU to do. `mirror` is of the same rows each time.
-    pub fn cosines(&self, mirror: &Mirror, query: &[f32], rows: MapRows<'_>) -> Option<Vec<f32>> {
+    pub fn cosines(&self, mirror: &Mirror, query: &[f32], rows: KnownRows<'_>) -> Option<Vec<f32>> {
         self.ask(4 * rows.known.len() * query.len(), |gpu| gpu.cosines(mirror, query, rows))
     }
 

@@ -40,7 +40,7 @@ pub struct Options {
 /// # Errors
 /// No such space, a query of another width or with a NaN or an infinity, no such image to exclude, or cancelled.
 pub fn top_k(bank: &Bank, space: &str, query: &[f32], k: usize, options: &Options) -> Result<Vec<Hit>> {
-    let job = Job::new(bank, space, query, k, options)?;
+    let job = TopKJob::new(bank, space, query, k, options)?;
     if job.keep == 0 || job.per_image == 0 {
         return Ok(Vec::new());
     }
@@ -85,7 +85,7 @@ fn cosines_of(kernel: Kernel, space: &Space<'_>, query: &[f32], rows: Range<usiz
 }
 
 /// One search.
-pub(super) struct Job<'a> {
+pub(super) struct TopKJob<'a> {
     pub bank: &'a Bank,
     pub space: Space<'a>,
     /// At unit length.
@@ -99,13 +99,13 @@ pub(super) struct Job<'a> {
     threshold: Threshold,
 }
 
-impl<'a> Job<'a> {
+impl<'a> TopKJob<'a> {
     /// What is asked of [`top_k`], which says what may be wrong with it.
     pub fn new(bank: &'a Bank, space: &str, query: &[f32], k: usize, options: &Options) -> Result<Self> {
         let space = bank.space(space)?;
         let images = options.exclude_images.iter().map(|image| bank.rows_of_image(*image as usize));
         let rows = options.exclude_rows.iter().map(|row| Ok(*row..row + 1));
-        Ok(Job {
+        Ok(TopKJob {
             bank,
             space,
             query: unit_query(&space, query)?,
@@ -206,7 +206,7 @@ struct Local {
 }
 
 impl Local {
-    fn new(job: &Job<'_>) -> Self {
+    fn new(job: &TopKJob<'_>) -> Self {
         Self { best: Best::new(job.keep), best_of_image: Best::new(job.per_image), cosines: Vec::new() }
     }
 }

@@ -7,7 +7,12 @@ use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::optimizer::OptimizerState;
-use super::run::ProbeVectors;
+
+/// Vectors of the probe patches at one step.
+///
+/// # Shapes
+/// - each space: `(width, values)`, values `[patches, width]`, row-major
+pub type ProbeVectors = BTreeMap<String, (usize, Vec<f32>)>;
 
 /// One array for each buffer of each parameter.
 pub fn optimizer_bytes(state: &OptimizerState) -> anyhow::Result<Vec<u8>> {

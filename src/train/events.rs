@@ -39,8 +39,8 @@ impl EventFile {
     /// Writes the event file of a run in `folder` anew with what it has logged so far, and opens it
     /// for more. Other event files there are removed.
     pub fn renew(folder: &Path, metrics: &[Metrics], probes: &[ProbeReport]) -> anyhow::Result<Self> {
-        let mut events: Vec<Event> = metrics.iter().map(Event::of_metrics).collect();
-        events.extend(probes.iter().map(Event::of_probe));
+        let mut events: Vec<LoggedEvent> = metrics.iter().map(LoggedEvent::of_metrics).collect();
+        events.extend(probes.iter().map(LoggedEvent::of_probe));
         events.sort_by_key(|event| event.step);
         let start = events.first().map_or_else(now, |event| event.time);
         // The same name for the whole run: a TensorBoard that looks at it sees one file.
@@ -61,16 +61,16 @@ impl EventFile {
 
     /// Adds one line of metrics.
     pub fn log(&mut self, metrics: &Metrics) -> anyhow::Result<()> {
-        self.add(&Event::of_metrics(metrics))
+        self.add(&LoggedEvent::of_metrics(metrics))
     }
 
     /// Adds one probe.
     pub fn log_probe(&mut self, probe: &ProbeReport) -> anyhow::Result<()> {
-        self.add(&Event::of_probe(probe))
+        self.add(&LoggedEvent::of_probe(probe))
     }
 
     /// One write for a whole record, so that a kill cuts at most the last one.
-    fn add(&mut self, event: &Event) -> anyhow::Result<()> {
+    fn add(&mut self, event: &LoggedEvent) -> anyhow::Result<()> {
         let record = record(&event.encode());
         self.file.write_all(&record).with_context(|| format!("could not write {}", self.path.display()))
     }
@@ -86,7 +86,7 @@ fn old_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// What TensorBoard shows at one step.
-struct Event {
+struct LoggedEvent {
     /// Seconds since 1970.
     time: f64,
     step: u64,
@@ -94,7 +94,7 @@ struct Event {
     histograms: Vec<(String, Vec<f64>)>,
 }
 
-impl Event {
+impl LoggedEvent {
     fn of_metrics(metrics: &Metrics) -> Self {
         let mut scalars = vec![
             ("loss".to_string(), metrics.loss),
@@ -274,6 +274,6 @@ mod tests {
         assert_eq!(old_files(folder.path()).unwrap(), [again.path.clone()]);
         let events = messages(&fs::read(&again.path).unwrap());
         assert_eq!(events.len(), 5);
-        assert_eq!(events[1], Event::of_metrics(&line(1)).encode());
+        assert_eq!(events[1], LoggedEvent::of_metrics(&line(1)).encode());
     }
 }

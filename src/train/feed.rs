@@ -35,7 +35,7 @@ const ORDER_STREAM: u64 = u64::MAX;
 pub struct NoViews;
 
 /// One step's views.
-pub struct Batch {
+pub struct StepViews {
     pub step: u64,
     /// `[V, N, 3, side, side]`, normalised.
     pub values: Vec<f32>,
@@ -43,7 +43,7 @@ pub struct Batch {
 
 /// Makes the batches of steps `start..end` on a thread of its own.
 pub struct Feeder {
-    batches: Receiver<anyhow::Result<Batch>>,
+    batches: Receiver<anyhow::Result<StepViews>>,
     unreadable: Arc<Mutex<Unreadable>>,
     waited_nanos: AtomicU64,
 }
@@ -79,7 +79,8 @@ impl Feeder {
     ) -> anyhow::Result<Self> {
         let (sender, batches) = bounded(AHEAD);
         let unreadable = Arc::new(Mutex::new(Unreadable::default()));
-        let mut source = Source { config, data, images, norm, order: None, unreadable: unreadable.clone() };
+        let mut source =
+            ViewSource { config, data, images, norm, order: None, unreadable: unreadable.clone() };
         let work = move || {
             for step in steps {
                 let batch = source.batch(step);
@@ -95,7 +96,7 @@ impl Feeder {
     }
 
     /// The next step's batch; waits for it.
-    pub fn next(&self) -> anyhow::Result<Batch> {
+    pub fn next(&self) -> anyhow::Result<StepViews> {
         let started = Instant::now();
         let batch = self.batches.recv().context("the thread that makes batches has stopped");
         self.waited_nanos.fetch_add(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
@@ -118,7 +119,8 @@ impl Feeder {
     }
 }
 
-struct Source {
+/// Where the views of a step come from: the images in the order of their epoch, cropped and changed.
+struct ViewSource {
     config: TrainConfig,
     data: Arc<dyn Dataset>,
     images: TrainingImages,
@@ -128,15 +130,15 @@ struct Source {
     unreadable: Arc<Mutex<Unreadable>>,
 }
 
-impl Source {
-    fn batch(&mut self, step: u64) -> anyhow::Result<Batch> {
+impl ViewSource {
+    fn batch(&mut self, step: u64) -> anyhow::Result<StepViews> {
         let images = self.images_of(step)?;
         let TrainConfig { seed, ref views, ref model, .. } = self.config;
         let side = model.input as usize;
         let mut values = vec![0.0; views.len() * images.len() * 3 * side * side];
         let batch = ViewBatch { seed, step, views, size: model.input, norm: self.norm };
         make_views(&batch, &images, &mut values)?;
-        Ok(Batch { step, values })
+        Ok(StepViews { step, values })
     }
 
     /// The images of a step. One that cannot be read is replaced by the next of the epoch that can.

@@ -53,7 +53,7 @@ impl Views<'_> {
 }
 
 /// What to differentiate, and how.
-pub struct Pass<'a> {
+pub struct GradientPass<'a> {
     pub objective: &'a Objective,
     /// A device with gradients.
     pub device: &'a Device,
@@ -75,7 +75,7 @@ pub struct StepGradients {
     pub gradients: Option<Gradients>,
 }
 
-impl Pass<'_> {
+impl GradientPass<'_> {
     /// The loss of all views and its gradients.
     pub fn gradients(&self, student: &Student, views: &Views) -> anyhow::Result<StepGradients> {
         let size = views.images / self.accumulate;
@@ -288,8 +288,14 @@ mod tests {
         let target = objective.byol().map(|_| student.encoder.valid());
         let values = pixels();
         let views = Views { values: &values, views: VIEWS, images: IMAGES, side: SIDE };
-        let pass =
-            Pass { objective, device: &device, target: target.as_ref(), accumulate, mode, loss_scale: 1.0 };
+        let pass = GradientPass {
+            objective,
+            device: &device,
+            target: target.as_ref(),
+            accumulate,
+            mode,
+            loss_scale: 1.0,
+        };
         let step = pass.gradients(&student, &views).unwrap();
         (step.loss, flat(&student, &step.gradients.unwrap()))
     }
@@ -321,7 +327,7 @@ mod tests {
             let target = objective.byol().map(|_| student.encoder.valid());
             let values = pixels();
             let views = Views { values: &values, views: VIEWS, images: IMAGES, side: SIDE };
-            let pass = Pass {
+            let pass = GradientPass {
                 objective: &objective,
                 device: &device,
                 target: target.as_ref(),

@@ -19,13 +19,13 @@ pub fn of(data: &dyn Dataset) -> anyhow::Result<Normalization> {
 }
 
 /// Sums of one or more images: pixels, then value and square for each channel.
-type Sums = (f64, [f64; 3], [f64; 3]);
+type ChannelSums = (f64, [f64; 3], [f64; 3]);
 
 fn estimate(data: &dyn Dataset) -> anyhow::Result<Normalization> {
     let count = data.len().min(SAMPLE);
     let indices: Vec<usize> = (0..count).map(|i| i * data.len() / count).collect();
     // Collected in order before they are added, so that threads do not change the last bits.
-    let sums: Vec<Sums> = indices.par_iter().filter_map(|&index| image_sums(data, index)).collect();
+    let sums: Vec<ChannelSums> = indices.par_iter().filter_map(|&index| image_sums(data, index)).collect();
     anyhow::ensure!(!sums.is_empty(), "none of {count} images of {} can be read", data.name());
     let (mut pixels, mut value, mut square) = (0.0, [0.0; 3], [0.0; 3]);
     for (n, v, s) in sums {
@@ -40,7 +40,7 @@ fn estimate(data: &dyn Dataset) -> anyhow::Result<Normalization> {
     Ok(Normalization { mean: mean.map(|m| m as f32), std })
 }
 
-fn image_sums(data: &dyn Dataset, index: usize) -> Option<Sums> {
+fn image_sums(data: &dyn Dataset, index: usize) -> Option<ChannelSums> {
     let image = data.image(index).ok()?;
     let (mut value, mut square) = ([0.0; 3], [0.0; 3]);
     for pixel in image.rgb().chunks_exact(3) {

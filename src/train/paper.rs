@@ -4,14 +4,14 @@
 use super::config::{Keep, ModelConfig, ProbeConfig, TrainConfig};
 use super::optimizer::{OptimizerConfig, Rule};
 use super::precision::Precision;
-use super::recipes::Recipe;
+use super::recipe::Recipe;
 use crate::augment::{Crop, Preset, Resize, ViewConfig};
 use crate::model::{BackboneConfig, Depth, Stem};
 use crate::objective::{Byol, Objective, SimClr, Tcr, VicReg};
 use crate::words::thousands;
 
 /// The hyper-parameters of one data set (appendix C).
-struct Row {
+struct PaperTable {
     /// First part of the recipes' names, and what `--data` is meant to be.
     data: &'static str,
     /// Where the numbers stand.
@@ -37,7 +37,7 @@ struct Row {
 }
 
 const METHODS: [&str; 4] = ["simclr", "tcr", "vicreg", "byol"];
-const CIFAR: Row = Row {
+const CIFAR: PaperTable = PaperTable {
     data: "cifar10",
     place: "Table 1",
     images: 50_000,
@@ -55,7 +55,7 @@ const CIFAR: Row = Row {
     rule: Rule::LARS_CIFAR,
     giga_macs: 1.16,
 };
-const IMAGENET: Row = Row {
+const IMAGENET: PaperTable = PaperTable {
     data: "imagenet",
     place: "Figure 3b",
     images: 1_281_167,
@@ -73,10 +73,10 @@ const IMAGENET: Row = Row {
     rule: Rule::LARS_IMAGENET,
     giga_macs: 4.1,
 };
-static ROWS: [Row; 4] = [
+static ROWS: [PaperTable; 4] = [
     CIFAR,
-    Row { data: "cifar100", place: "Table 2", projector: &[4096, 512], ..CIFAR },
-    Row {
+    PaperTable { data: "cifar100", place: "Table 2", projector: &[4096, 512], ..CIFAR },
+    PaperTable {
         data: "imagenet100",
         place: "Table 3",
         images: 126_689,
@@ -94,7 +94,7 @@ const WARMUP_EPOCHS: f64 = 10.0;
 
 /// Every recipe of the paper.
 pub fn recipes() -> Vec<Recipe> {
-    let of_row = |row: &'static Row| {
+    let of_row = |row: &'static PaperTable| {
         let regimes = [Regime::Patch, Regime::MultiScale];
         regimes.into_iter().flat_map(move |regime| row.methods.iter().map(move |m| row.recipe(m, regime)))
     };
@@ -107,7 +107,7 @@ enum Regime {
     MultiScale,
 }
 
-impl Row {
+impl PaperTable {
     fn recipe(&self, method: &str, regime: Regime) -> Recipe {
         let (suffix, words) = match regime {
             Regime::Patch => {

@@ -7,23 +7,10 @@ use super::config::{Keep, ModelConfig, ProbeConfig, TrainConfig};
 use super::optimizer::{OptimizerConfig, Rule};
 use super::paper;
 use super::precision::Precision;
+use super::recipe::Recipe;
 use crate::augment::{Crop, JitterConfig, Preset, Resize, ViewConfig};
 use crate::model::{BackboneConfig, Depth, Stem};
 use crate::objective::{Byol, MultiPatch, Objective, SimClr, Tcr, VicReg};
-
-/// A named configuration and what to expect of it.
-pub struct Recipe {
-    pub name: String,
-    /// What the views are, in a few words.
-    pub regime: String,
-    /// The data that it is meant for.
-    pub data: &'static str,
-    /// What it reproduces, or what it is for.
-    pub purpose: String,
-    /// What it takes, as measured or estimated.
-    pub cost: String,
-    pub config: TrainConfig,
-}
 
 /// All recipes: the quick ones, then those of the paper.
 pub fn all() -> Vec<Recipe> {

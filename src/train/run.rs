@@ -17,7 +17,6 @@
 //! A checkpoint is written into a temporary folder and renamed; `latest` changes after that. One
 //! that goes is renamed before it is deleted, so that no half of one is ever taken for a whole.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -26,6 +25,7 @@ use anyhow::{Context, bail};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+pub use super::codec::ProbeVectors;
 use super::codec::{optimizer_bytes, optimizer_from_bytes, probe_bytes, probe_from_bytes};
 use super::config::{Keep, TrainConfig};
 use super::events::EventFile;
@@ -67,7 +67,7 @@ pub struct RunState {
 }
 
 /// What resuming needs.
-pub struct Saved {
+pub struct RunCheckpoint {
     pub model: Vec<u8>,
     pub optimizer: OptimizerState,
     /// Weights that the method trains besides the model; empty where there are none.
@@ -90,12 +90,6 @@ pub struct ProbePatches {
     /// Image, and row and column of the top-left pixel.
     pub patches: Vec<[u32; 3]>,
 }
-
-/// Vectors of the probe patches at one step.
-///
-/// # Shapes
-/// - each space: `(width, values)`, values `[patches, width]`, row-major
-pub type ProbeVectors = BTreeMap<String, (usize, Vec<f32>)>;
 
 impl RunFolder {
     /// A new run. An existing run is never overwritten.
@@ -138,7 +132,7 @@ impl RunFolder {
     }
 
     /// Writes a checkpoint and makes it the latest. Returns its folder.
-    pub fn save(&self, saved: &Saved) -> anyhow::Result<PathBuf> {
+    pub fn save(&self, saved: &RunCheckpoint) -> anyhow::Result<PathBuf> {
         let name = step_name(saved.state.step);
         let target = self.path.join(&name);
         if self.latest().is_ok_and(|latest| latest == target) && target.join(STATE_FILE).is_file() {
@@ -180,7 +174,7 @@ impl RunFolder {
     }
 
     /// The newest checkpoint.
-    pub fn load(&self) -> anyhow::Result<Saved> {
+    pub fn load(&self) -> anyhow::Result<RunCheckpoint> {
         let folder = self.latest()?;
         let read = |file: &str| {
             let path = folder.join(file);
@@ -195,7 +189,7 @@ impl RunFolder {
                 .with_context(|| format!("{} is damaged", folder.join(METHOD_FILE).display()))?,
             false => Weights::new(),
         };
-        Ok(Saved { model: read(MODEL_FILE)?, optimizer, method, state })
+        Ok(RunCheckpoint { model: read(MODEL_FILE)?, optimizer, method, state })
     }
 
     /// Steps of the checkpoints that are there, upwards.

@@ -13,12 +13,12 @@ use serde_json::json;
 use super::bootstrap::Bootstrap;
 use super::config::TrainConfig;
 use super::feed::Feeder;
-use super::gradients::{Pass, Student, Views};
+use super::gradients::{GradientPass, Student, Views};
 use super::images::TrainingImages;
 use super::metrics::Metrics;
 use super::optimizer::{Optimizer, norm_of};
 use super::precision::{LossScale, Precision};
-use super::run::{RunFolder, RunState, Saved};
+use super::run::{RunCheckpoint, RunFolder, RunState};
 use super::schedule::learning_rate;
 use crate::augment::Normalization;
 use crate::dataset::{Dataset, Part, Skipped};
@@ -92,7 +92,7 @@ impl Trainer {
     /// Continues from a checkpoint as if never stopped. The data must be the same.
     pub fn resume(
         config: TrainConfig,
-        saved: Saved,
+        saved: RunCheckpoint,
         data: Arc<dyn Dataset>,
         device: &Device,
     ) -> anyhow::Result<Self> {
@@ -255,7 +255,7 @@ impl Trainer {
         views: &Views,
     ) -> anyhow::Result<(StepLoss, Gradients, f64)> {
         loop {
-            let pass = Pass {
+            let pass = GradientPass {
                 objective: &self.config.objective,
                 device: &self.device,
                 target: self.bootstrap.as_ref().map(|bootstrap| &bootstrap.target),
@@ -311,7 +311,12 @@ impl Trainer {
     pub fn checkpoint(&self, run: &RunFolder) -> anyhow::Result<PathBuf> {
         let model = self.model_bytes()?;
         let method = self.bootstrap.as_ref().map(Bootstrap::weights).unwrap_or_default();
-        run.save(&Saved { model, optimizer: self.optimizer.state(), method, state: self.state.clone() })
+        run.save(&RunCheckpoint {
+            model,
+            optimizer: self.optimizer.state(),
+            method,
+            state: self.state.clone(),
+        })
     }
 
     fn model_bytes(&self) -> anyhow::Result<Vec<u8>> {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bagssl::engine::{
     Command as Ask, Event, FigureCommand, FigureEvent, FigureKind, FigureRequest, GalleryFilter, Style,
 };
-use bagssl::figure::{Format, Palette};
+use bagssl::figure::{BoxPalette, Format};
 use bagssl::patch::{PatchGrid, PatchRef};
 use serde_json::{Value, json};
 
@@ -222,7 +222,7 @@ fn both_ways((class, name): (u32, &str)) -> Vec<(&'static str, FigureRequest, Ve
     let mut fig4 = figure(FigureKind::Heatmaps, vec![patch(2, 16, 32)]);
     fig4.content.grids.push(PatchGrid { patch: 23, stride: 8 });
     let mut fig5 = figure(FigureKind::Galleries, two());
-    fig5.style = Style { shares: true, palette: Palette::Safe, width_in: 5.5, ..Style::default() };
+    fig5.style = Style { shares: true, palette: BoxPalette::Safe, width_in: 5.5, ..Style::default() };
     fig5.content.filter = GalleryFilter {
         other_images_only: true,
         per_image: Some(6),

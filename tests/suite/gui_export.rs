@@ -5,7 +5,7 @@ use bagssl::engine::{
     Beside, Command, Event, FigureCommand, FigureEvent, FigureKind, FigurePage, FigureRequest, FigureView,
     QueryView,
 };
-use bagssl::figure::{Format, Palette};
+use bagssl::figure::{BoxPalette, Format};
 use bagssl::image::Image;
 use bagssl::patch::{PatchGrid, PatchRef};
 use eframe::egui::{Key, Modifiers, OutputCommand, accesskit::Role, pos2};
@@ -122,7 +122,7 @@ fn the_preview_follows_the_options_and_tells_sizes() {
     window.harness.get_all_by_label("255").last().expect("a number of neighbours").click();
     window.steps();
     let (_, changed) = preview_of(figure_commands(&window)).expect("a preview of what was changed");
-    assert_eq!((changed.style.width_in, changed.style.palette), (3.25, Palette::Safe));
+    assert_eq!((changed.style.width_in, changed.style.palette), (3.25, BoxPalette::Safe));
     assert_eq!(changed.content.neighbours, 255);
     window.click("Search again");
     let (_, again) = preview_of(figure_commands(&window)).expect("another search");

@@ -4,12 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::Point;
 use super::style::{FigureStyle, GridStyle, MapStyle, grid_style, map_style, output};
-use crate::cli::args::{ModelArgs, pixels, positive};
-use crate::cli::bank::{FilterArgs, QueryPlace};
-use crate::cli::commander::Commander;
-use crate::cli::output::{show, thousands};
+use crate::cli::shared::{
+    Commander, FilterArgs, ModelArgs, Point, QueryPlace, pixels, positive, show, thousands,
+};
 use crate::engine::compose::Style;
 use crate::engine::facts::{PatchSpace, Split};
 use crate::engine::jobs::embed::BankSource;
@@ -159,7 +157,7 @@ pub struct InstanceArgs {
 }
 
 /// What a figure of the paper shows unless told.
-struct Plan {
+struct PaperPlan {
     layout: Layout,
     count: usize,
     /// Queries of the seed's choice to pass over: what makes Fig 9 another than Fig 8.
@@ -172,9 +170,10 @@ impl Commander {
     pub(super) fn paper_figure(&self, figure: PaperFigure) -> anyhow::Result<()> {
         const Z_AND_H: &[&str] = &["z", "h"];
         const H: &[&str] = &["h"];
-        let of_patches = |count, skip, k, spaces| Plan { layout: Layout::Gallery, count, skip, k, spaces };
+        let of_patches =
+            |count, skip, k, spaces| PaperPlan { layout: Layout::Gallery, count, skip, k, spaces };
         let of_image =
-            |skip, index| Plan { layout: Layout::Instance(index), count: 5, skip, k: 48, spaces: H };
+            |skip, index| PaperPlan { layout: Layout::Instance(index), count: 5, skip, k: 48, spaces: H };
         match figure {
             PaperFigure::Fig4(args) => self.maps(args, 1, true),
             PaperFigure::Fig6(args) => self.maps(args, 8, false),
@@ -183,7 +182,7 @@ impl Commander {
             PaperFigure::Fig8(args) => self.galleries(args, &of_patches(1, 0, 255, H)),
             PaperFigure::Fig9(args) => self.galleries(args, &of_patches(1, 1, 255, H)),
             PaperFigure::Fig10(args) => {
-                let plan = Plan { layout: Layout::Parts, ..of_patches(16, 0, 35, H) };
+                let plan = PaperPlan { layout: Layout::Parts, ..of_patches(16, 0, 35, H) };
                 self.galleries(args, &plan)
             }
             PaperFigure::Fig11(args) => self.galleries(args.galleries, &of_image(0, args.index)),
@@ -225,7 +224,7 @@ impl Commander {
     }
 
     /// Fig 5 and 7 to 12.
-    fn galleries(&self, args: GalleriesArgs, plan: &Plan) -> anyhow::Result<()> {
+    fn galleries(&self, args: GalleriesArgs, plan: &PaperPlan) -> anyhow::Result<()> {
         let GalleriesArgs { search, out, grid, style } = args;
         let haystack = match search.bank {
             Some(folder) => Haystack::Bank { folder, data: search.data },

@@ -9,7 +9,7 @@ use clap::Args;
 use crate::colormap::Colormap;
 use crate::engine::compose::Style;
 use crate::engine::jobs::figures::Output;
-use crate::figure::{Letters, Palette};
+use crate::figure::{BoxPalette, Letters};
 
 /// How figures look.
 #[derive(Args)]
@@ -23,7 +23,7 @@ pub struct FigureStyle {
     pub dpi: u32,
     /// Colours of boxes: the paper's, or such as any colour blindness tells apart
     #[arg(long, value_enum, default_value_t)]
-    pub palette: Palette,
+    pub palette: BoxPalette,
     /// Which panels bear letters
     #[arg(long, value_enum, default_value_t)]
     pub letters: Letters,

@@ -1,7 +1,7 @@
 //! How figures look.
 
 use crate::colormap::Colormap;
-use crate::figure::{Format, Letters, Page, Palette};
+use crate::figure::{Format, Letters, Page, BoxPalette};
 /// How figures look.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Style {
@@ -12,7 +12,7 @@ pub struct Style {
     pub colormap: Colormap,
     /// Ends of the colour scale.
     pub range: [f32; 2],
-    pub palette: Palette,
+    pub palette: BoxPalette,
     pub letters: Letters,
     /// Whether geometry, model and data set stand below the panels.
     pub facts: bool,
@@ -31,7 +31,7 @@ impl Default for Style {
             dpi: Format::DEFAULT_DPI,
             colormap: Colormap::default(),
             range: [-1.0, 1.0],
-            palette: Palette::default(),
+            palette: BoxPalette::default(),
             letters: Letters::default(),
             facts: true,
             shares: false,

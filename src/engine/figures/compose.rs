@@ -12,9 +12,9 @@ use crate::dataset::Dataset;
 use crate::embed::Embedder;
 use crate::engine::ask::{MapMode, NamedFilter, Style};
 use crate::figure::{
-    Axis, CurveData, CurveFigure, CurveSpec, Figure, GalleryCell, GalleryData, GalleryFigure, GalleryQuery,
+    CurveAxis, CurveData, CurveFigure, CurveSeries, CurveSpec, Figure, GalleryCell, GalleryData, GalleryFigure, GalleryQuery,
     GallerySpace, GallerySpec, HeatmapData, HeatmapFigure, HeatmapRow, HeatmapSpace, HeatmapSpec, Instance,
-    Series, SheetData, SheetFigure, SheetSpec,
+    SheetData, SheetFigure, SheetSpec,
 };
 use crate::image::Image;
 use crate::patch::{PatchGrid, PatchRef};
@@ -289,7 +289,7 @@ pub fn space_title(name: &str) -> String {
 pub fn loss_curve(metrics: &[Metrics], method: &str) -> Figure {
     let steps: Vec<f64> = metrics.iter().map(|m| m.step as f64).collect();
     let names: BTreeSet<&String> = metrics.iter().flat_map(|m| m.terms.keys()).collect();
-    let line = |name: &str, value: &dyn Fn(&Metrics) -> f64| Series {
+    let line = |name: &str, value: &dyn Fn(&Metrics) -> f64| CurveSeries {
         name: name.into(),
         x: steps.clone(),
         y: metrics.iter().map(value).collect(),
@@ -302,8 +302,8 @@ pub fn loss_curve(metrics: &[Metrics], method: &str) -> Figure {
         spec: CurveSpec { width_in: 5.5, log_y: true, ..CurveSpec::default() },
         data: CurveData {
             title: format!("{method} training loss"),
-            x: Axis { label: "step".into(), unit: String::new() },
-            y: Axis { label: "loss and its terms before weighting".into(), unit: String::new() },
+            x: CurveAxis { label: "step".into(), unit: String::new() },
+            y: CurveAxis { label: "loss and its terms before weighting".into(), unit: String::new() },
             series,
             notes: vec![],
         },

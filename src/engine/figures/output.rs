@@ -1,7 +1,7 @@
 //! Where a figure goes, and the files that it becomes.
 
 use crate::engine::ask::Style;
-use crate::figure::{Figure, Saved};
+use crate::figure::{Figure, SavedFigure};
 use crate::files;
 use anyhow::ensure;
 use serde::Serialize;
@@ -44,7 +44,7 @@ impl Output {
     }
 }
 
-pub fn write_caption(figure: &Figure, saved: Saved, caption: Option<&Path>) -> anyhow::Result<Written> {
+pub fn write_caption(figure: &Figure, saved: SavedFigure, caption: Option<&Path>) -> anyhow::Result<Written> {
     if let Some(caption) = caption {
         files::write_bytes_atomic(caption, figure.latex(&saved.out).as_bytes())?;
     }

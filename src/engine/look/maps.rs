@@ -9,7 +9,7 @@ use crate::engine::ask::{Heatmap, PatchSpace, Picture};
 use crate::engine::look::spaces;
 use crate::image::Image;
 use crate::patch::{BoxRef, PatchGrid};
-use crate::search::{MapRows, Mirror, Processor};
+use crate::search::{KnownRows, Mirror, Processor};
 
 /// Cells of a map at most: beyond this it would take minutes and gigabytes.
 const MOST_CELLS: usize = 60_000;
@@ -232,7 +232,7 @@ impl ImageMaps {
     /// Cosine maps of a query, `queries` holding its vector in each space in the same order.
     pub fn heatmaps(&self, queries: &[Vec<f32>]) -> Vec<Heatmap> {
         let map = |(SpaceVectors { space, all, norms, mirror, .. }, query): (&SpaceVectors, &Vec<f32>)| {
-            let rows = MapRows { vectors: all, norms, known: &self.order[..self.done] };
+            let rows = KnownRows { vectors: all, norms, known: &self.order[..self.done] };
             let mut values = cosine_map_on(&self.processor, mirror, query, rows);
             values.iter_mut().zip(&self.known).filter(|(_, known)| !**known).for_each(|(v, _)| *v = f32::NAN);
             let shown = self.filled(&values);

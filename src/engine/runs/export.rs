@@ -10,7 +10,7 @@ use crate::figure::{Axis, CurveData, CurveFigure, CurveSpec, Series};
 use crate::figure::{Figure, Format, Saved};
 
 /// Writes the figure and its sidecar.
-pub fn save(curves: &CurveExport, path: &Path) -> anyhow::Result<Saved> {
+pub fn save(curves: &CurveExport, path: &Path) -> anyhow::Result<SavedFigure> {
     ensure!(!curves.lines.is_empty(), "there is no curve to export yet: no run is shown");
     let source = json!({ "runs": curves.lines.iter().map(|(name, ..)| name).collect::<Vec<_>>() });
     figure(curves).save(path, Format::DEFAULT_DPI, source)
@@ -22,14 +22,14 @@ pub fn figure(curves: &CurveExport) -> Figure {
         let shown = x.iter().zip(y).filter(|(x, _)| x.is_finite() && (!curves.log_x || **x > 0.0));
         let value = |y: f64| if curves.log_y && y <= 0.0 { f64::NAN } else { y };
         let (x, y) = shown.map(|(x, y)| (*x, value(*y))).unzip();
-        Series { name: name.clone(), x, y }
+        CurveSeries { name: name.clone(), x, y }
     };
     Figure::Curve(CurveFigure {
         spec: CurveSpec { width_in: 5.5, log_x: curves.log_x, log_y: curves.log_y, ..CurveSpec::default() },
         data: CurveData {
             title: curves.title.clone(),
-            x: Axis { label: curves.x_label.clone(), unit: String::new() },
-            y: Axis { label: curves.title.clone(), unit: String::new() },
+            x: CurveAxis { label: curves.x_label.clone(), unit: String::new() },
+            y: CurveAxis { label: curves.title.clone(), unit: String::new() },
             series: curves.lines.iter().map(line).collect(),
             notes: curves.notes.clone(),
         },

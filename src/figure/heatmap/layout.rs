@@ -2,13 +2,16 @@
 
 use anyhow::{Result, ensure};
 
-use super::super::canvas::{MARGIN, PT, Rect, text_width};
-use super::{BAR, HeatmapFigure, HeatmapRow};
+use super::data::{HeatmapFigure, HeatmapRow};
+use crate::figure::canvas::{MARGIN, PT, Rect, text_width};
 use crate::image::Image;
+
+/// Width of the colour bar, units.
+pub(super) const BAR: i32 = 7 * PT;
 
 /// Where things stand on the page, in units. A block is the panels of one query; blocks stand side
 /// by side in bands. A lone block may break its panels into lines.
-pub(super) struct Layout {
+pub(super) struct HeatmapLayout {
     pub width: i32,
     pub text: i32,
     pub small: i32,
@@ -30,7 +33,7 @@ pub(super) struct Layout {
 /// Panels in a line at most, of a lone query.
 const LONGEST_LINE: i32 = 4;
 
-impl Layout {
+impl HeatmapLayout {
     pub fn new(figure: &HeatmapFigure) -> Result<Self> {
         let (spec, data) = (&figure.spec, &figure.data);
         let (width, text, small) = spec.page.units()?;

@@ -1,28 +1,28 @@
 //! The words on a heatmap figure: titles, summaries, facts.
 
-use super::super::canvas::{fixed, thousands};
-use super::super::page;
-use super::{HeatmapFigure, HeatmapRow};
+use super::data::{HeatmapFigure, HeatmapRow};
+use crate::figure::canvas::{fixed, thousands};
+use crate::figure::page;
 
 impl HeatmapFigure {
     /// Whether several queries share the page.
-    pub(in super::super) fn has_several(&self) -> bool {
+    pub(in crate::figure) fn has_several(&self) -> bool {
         self.data.rows.len() > 1
     }
 
     /// Whether all rows have the same patches on images of one size.
-    pub(in super::super) fn is_uniform(&self) -> bool {
+    pub(in crate::figure) fn is_uniform(&self) -> bool {
         let facts = |row: &HeatmapRow| (row.grid, row.shape());
         self.data.rows.iter().all(|row| facts(row) == facts(&self.data.rows[0]))
     }
 
     /// Title above the image: its own, or what the column is.
-    pub(in super::super) fn image_title(&self, row: &HeatmapRow) -> String {
+    pub(in crate::figure) fn image_title(&self, row: &HeatmapRow) -> String {
         if self.has_several() { "image".to_owned() } else { row.title.clone() }
     }
 
     /// What stands below the image of a block, longest first.
-    pub(in super::super) fn image_words(&self, block: usize) -> Vec<String> {
+    pub(in crate::figure) fn image_words(&self, block: usize) -> Vec<String> {
         let row = &self.data.rows[block];
         let (width, height) = (row.image.width(), row.image.height());
         if !self.has_several() {
@@ -48,7 +48,7 @@ impl HeatmapFigure {
     }
 
     /// What stands below: geometry, what is not shown as it is, the caller's notes.
-    pub(in super::super) fn facts(&self) -> Vec<String> {
+    pub(in crate::figure) fn facts(&self) -> Vec<String> {
         let rows = &self.data.rows;
         let mut facts = if self.spec.page.facts { self.geometry() } else { vec![] };
         for (index, row) in rows.iter().enumerate() {
@@ -63,7 +63,7 @@ impl HeatmapFigure {
     }
 
     /// Patches, strides, grids and places of the queries.
-    pub(in super::super) fn geometry(&self) -> Vec<String> {
+    pub(in crate::figure) fn geometry(&self) -> Vec<String> {
         let rows = &self.data.rows;
         let first = &rows[0];
         let of_row = |row: &HeatmapRow| {
@@ -98,7 +98,7 @@ impl HeatmapFigure {
 
 impl HeatmapRow {
     /// What the colours do not show as it is.
-    pub(in super::super) fn hidden(&self, [lo, hi]: [f32; 2]) -> Vec<String> {
+    pub(in crate::figure) fn hidden(&self, [lo, hi]: [f32; 2]) -> Vec<String> {
         let mut facts = vec![];
         for space in &self.spaces {
             let all = thousands(space.scores.len() as u64);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::colormap::Colormap;
 use crate::engine::{FigureKind, Style};
-use crate::figure::{Letters, Palette};
+use crate::figure::{BoxPalette, Letters};
 
 /// Looks of figures.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,7 +14,7 @@ pub struct Choices {
     pub width_in: f32,
     /// Pixels per inch of a PNG, and of what is copied.
     pub dpi: u32,
-    pub palette: Palette,
+    pub palette: BoxPalette,
     pub letters: Letters,
     /// Whether geometry, model and data set stand below.
     pub facts: bool,

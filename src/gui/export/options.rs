@@ -3,7 +3,7 @@
 use eframe::egui::{ComboBox, DragValue, RichText, Ui};
 
 use crate::engine::{FigureKind, MapMode, defaults};
-use crate::figure::{Letters, Palette};
+use crate::figure::{BoxPalette, Letters};
 use crate::gui::panels::{Desk, name_of_space};
 use crate::gui::theme::STEP;
 
@@ -187,9 +187,9 @@ impl ExportDialog {
         let choices = &mut self.choices;
         ui.horizontal(|ui| {
             ui.label("Box colours");
-            ui.selectable_value(&mut choices.palette, Palette::Paper, "Paper's")
+            ui.selectable_value(&mut choices.palette, BoxPalette::Paper, "Paper's")
                 .on_hover_text("Green, red, and red dashes for the query (Appendix E of the paper).");
-            ui.selectable_value(&mut choices.palette, Palette::Safe, "Colour-blind safe").on_hover_text(
+            ui.selectable_value(&mut choices.palette, BoxPalette::Safe, "Colour-blind safe").on_hover_text(
                 "Blue, vermilion, and black dashes for the query; the signs in the corners stay.",
             );
         });

@@ -1,0 +1,95 @@
+//! All that can be typed, and from there to the command that is meant.
+
+use clap::{Parser, Subcommand};
+
+use super::bank::BankCommand;
+use super::compare::CompareArgs;
+use super::data::DataCommand;
+use super::embed::EmbedArgs;
+use super::eval::EvalArgs;
+use super::figure::{FigureArgs, GalleryArgs, HeatmapArgs};
+use super::knn::KnnArgs;
+use super::locality::LocalityArgs;
+use super::model::ModelCommand;
+use super::shared::{Commander, SharedArgs};
+use super::train::TrainArgs;
+use super::window::{GuiArgs, window};
+use crate::threads;
+
+/// See what a self-supervised vision model thinks is alike.
+#[derive(Parser)]
+#[command(name = "bagssl", version, about)]
+pub struct Cli {
+    #[command(flatten)]
+    pub shared: SharedArgs,
+    #[command(flatten)]
+    pub window: GuiArgs,
+    #[command(subcommand)]
+    pub command: Option<CliCommand>,
+}
+
+#[derive(Subcommand)]
+pub enum CliCommand {
+    /// Open the window (also what happens without a command)
+    Gui(GuiArgs),
+    /// Look at, fetch or make data sets
+    #[command(subcommand)]
+    Data(DataCommand),
+    /// Look at or convert models
+    #[command(subcommand)]
+    Model(ModelCommand),
+    /// Embed all patches of a data set into a bank
+    Embed(EmbedArgs),
+    /// Look at a bank or hand it to other tools
+    #[command(subcommand)]
+    Bank(BankCommand),
+    /// Find the nearest neighbours of a patch
+    Knn(KnnArgs),
+    /// Count the neighbours that two models have in common (overlap@k), by a bank of each
+    Compare(CompareArgs),
+    /// Draw the heatmap of a patch (Fig. 4)
+    Heatmap(HeatmapArgs),
+    /// Draw the nearest neighbours of a patch (Fig. 5)
+    Gallery(GalleryArgs),
+    /// Train a model
+    Train(TrainArgs),
+    /// Accuracy of a model's features by the paper's protocol
+    Eval(EvalArgs),
+    /// Part purity of a model's neighbours on the built-in set
+    Locality(LocalityArgs),
+    /// Make a figure of the paper by its number (fig4 to fig12), any figure again from its sidecar, or a run's loss curve
+    Figure(FigureArgs),
+    /// This machine's numbers
+    Bench {
+        /// Fewer repetitions, a smaller bank
+        #[arg(long)]
+        quick: bool,
+    },
+}
+
+/// Does what the arguments say.
+pub fn run(cli: Cli) -> anyhow::Result<()> {
+    let Cli { shared, window: opened, command } = cli;
+    let Some(command) = command else { return window(opened, &shared) };
+    if let CliCommand::Gui(args) = command {
+        return window(args, &shared);
+    }
+    threads::lead();
+    let context = Commander::new(shared)?;
+    match command {
+        CliCommand::Gui(_) => unreachable!("handled above"),
+        CliCommand::Data(command) => context.data(command),
+        CliCommand::Model(command) => context.model(command),
+        CliCommand::Embed(args) => context.embed(args),
+        CliCommand::Bank(command) => context.bank(command),
+        CliCommand::Knn(args) => context.knn(args),
+        CliCommand::Compare(args) => context.compare(args),
+        CliCommand::Heatmap(args) => context.heatmap(args),
+        CliCommand::Gallery(args) => context.gallery(args),
+        CliCommand::Train(args) => context.train(args),
+        CliCommand::Eval(args) => context.eval(args),
+        CliCommand::Locality(args) => context.locality(args),
+        CliCommand::Figure(args) => context.figure(args),
+        CliCommand::Bench { quick } => context.bench(quick),
+    }
+}

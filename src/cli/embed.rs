@@ -1,0 +1,78 @@
+//! `bagssl embed`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::shared::{Commander, ModelArgs, bytes, pixels, positive, show, skipped_words, thousands};
+use crate::engine::facts::{Dtype, Space, Split};
+use crate::engine::jobs;
+use crate::engine::jobs::embed::{BankSource, EmbedRequest};
+use crate::patch::PatchGrid;
+
+#[derive(Args)]
+pub struct EmbedArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    #[arg(long, default_value = "demo")]
+    pub data: String,
+    #[arg(long, value_enum)]
+    pub split: Option<Split>,
+    /// Patch size, pixels
+    #[arg(long, value_parser = pixels())]
+    pub patch: u32,
+    /// Distance between patches, pixels
+    #[arg(long, value_parser = pixels())]
+    pub stride: u32,
+    /// Folder of the bank
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Only the first N images
+    #[arg(long, value_parser = positive())]
+    pub limit: Option<usize>,
+    /// Spaces, such as h,z
+    #[arg(long, value_delimiter = ',', default_value = "h,z")]
+    pub space: Vec<Space>,
+    /// Number format
+    #[arg(long, value_enum, default_value = "f16")]
+    pub dtype: DtypeArg,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum DtypeArg {
+    F16,
+    F32,
+}
+
+impl Commander {
+    pub fn embed(&self, args: EmbedArgs) -> anyhow::Result<()> {
+        let request = EmbedRequest {
+            model: args.model.into(),
+            source: BankSource { data: args.data, split: args.split, limit: args.limit },
+            grid: PatchGrid::new(args.patch, args.stride)?,
+            spaces: args.space,
+            dtype: match args.dtype {
+                DtypeArg::F16 => Dtype::F16,
+                DtypeArg::F32 => Dtype::F32,
+            },
+            out: args.out,
+        };
+        let mut announce = |count| self.bar.say(&format!("the bank will take {}", bytes(count)));
+        let report = self.job(|job| jobs::embed::embed(&request, job, &mut announce))?;
+        show(self.json(), &report, || {
+            let rate = report
+                .patches_per_second
+                .map_or("nothing was left to do".into(), |r| format!("{r:.0} patches/s"));
+            format!(
+                "{}: {} patches of {} images in {}, {}, {rate} on {}{}",
+                request.out.display(),
+                thousands(report.patches as u64),
+                thousands(report.images as u64),
+                report.spaces.join(" and "),
+                bytes(report.bytes),
+                report.device,
+                skipped_words(&report.skipped)
+            )
+        })
+    }
+}

@@ -1,0 +1,58 @@
+//! `bagssl figure`: a figure of the paper, any figure again from its sidecar, or a run's loss curve.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+
+use super::paper::PaperFigure;
+use crate::cli::shared::{Commander, show};
+use crate::engine::compose::Style;
+use crate::engine::jobs;
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct FigureArgs {
+    #[command(subcommand)]
+    pub paper: Option<PaperFigure>,
+    /// SIDECAR.json of a figure, or a run folder for its loss curve
+    #[arg(required = true)]
+    pub source: Option<PathBuf>,
+    #[arg(long, required = true)]
+    pub out: Option<PathBuf>,
+    /// Pixels per inch of a PNG; as recorded unless told
+    #[arg(long)]
+    pub dpi: Option<u32>,
+    /// Also write the caption, as a LaTeX figure environment
+    #[arg(long, value_name = "FILE.tex")]
+    pub caption: Option<PathBuf>,
+}
+
+impl Commander {
+    pub fn figure(&self, args: FigureArgs) -> anyhow::Result<()> {
+        if let Some(figure) = args.paper {
+            return self.paper_figure(figure);
+        }
+        let (source, out) =
+            (args.source.context("SOURCE is missing")?, args.out.context("--out is missing")?);
+        let written = if source.is_dir() {
+            let dpi = args.dpi.unwrap_or(Style::default().dpi);
+            jobs::train::loss_curve(&source, &out, dpi, args.caption.as_deref())?
+        } else if is_unknown_name(&source) {
+            anyhow::bail!(
+                "there is no figure {}; expected fig4 to fig12, the sidecar of a figure (.json) or a run folder",
+                source.display()
+            )
+        } else {
+            jobs::figures::again(&source, &out, args.dpi, args.caption.as_deref())?
+        };
+        show(self.json(), &written, || written.out.display().to_string())
+    }
+}
+
+/// Whether `source` is no file, and looks like the name of a figure.
+fn is_unknown_name(source: &Path) -> bool {
+    let name = source.to_str().and_then(|name| name.strip_prefix("fig"));
+    let is_name = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit()) && !rest.contains(['.', '/']);
+    name.is_some_and(is_name) && !source.exists()
+}

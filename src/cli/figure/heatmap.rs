@@ -1,0 +1,74 @@
+//! `bagssl heatmap`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::style::{FigureStyle, MapStyle, map_style, output};
+use crate::cli::shared::{Commander, ModelArgs, Point, pixels, show};
+use crate::engine::facts::PatchSpace;
+use crate::engine::jobs;
+use crate::engine::jobs::figures::HeatmapRequest;
+use crate::patch::PatchGrid;
+
+#[derive(Args)]
+pub struct HeatmapArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    #[arg(long)]
+    pub image: PathBuf,
+    /// Scale the short side to N x 256/224 and take the centre N x N
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=8192))]
+    pub fit: Option<u32>,
+    /// Patch size, pixels
+    #[arg(long, value_parser = pixels())]
+    pub patch: u32,
+    /// Distance between patches, pixels
+    #[arg(long, value_parser = pixels())]
+    pub stride: u32,
+    /// X,Y: centre of the query patch, pixels
+    #[arg(long, value_name = "X,Y")]
+    pub at: Point,
+    #[arg(long)]
+    pub out: PathBuf,
+    #[arg(long, value_delimiter = ',', default_value = "z,h")]
+    pub space: Vec<PatchSpace>,
+    /// Also write the cosines as a float32 array [spaces, rows, cols]
+    #[arg(long, value_name = "FILE.npy")]
+    pub values: Option<PathBuf>,
+    #[command(flatten)]
+    pub maps: MapStyle,
+    #[command(flatten)]
+    pub style: FigureStyle,
+}
+
+impl Commander {
+    pub fn heatmap(&self, args: HeatmapArgs) -> anyhow::Result<()> {
+        let look = map_style(&args.style, &args.maps);
+        let request = HeatmapRequest {
+            model: args.model.into(),
+            image: args.image,
+            fit: args.fit,
+            grid: PatchGrid::new(args.patch, args.stride)?,
+            at: (args.at.x, args.at.y),
+            spaces: args.space,
+            values: args.values,
+            output: output(args.out, args.style, look),
+        };
+        let report = self.job(|job| jobs::figures::heatmap(&request, job))?;
+        show(self.json(), &report, || {
+            let spaces = report.spaces.iter();
+            let spaces =
+                spaces.map(|(name, s)| format!("{name} {:.2} to {:.2}, mean {:.2}", s.min, s.max, s.mean));
+            format!(
+                "{}: {} x {} patches, query at y {}, x {}; {}",
+                report.files.out.display(),
+                report.rows,
+                report.cols,
+                report.query.y,
+                report.query.x,
+                spaces.collect::<Vec<_>>().join("; ")
+            )
+        })
+    }
+}

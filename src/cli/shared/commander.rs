@@ -1,0 +1,81 @@
+//! What all commands share while they run: their common options, progress, Ctrl-C.
+
+use anyhow::Context;
+use clap::Args;
+use clap::builder::RangedU64ValueParser;
+
+use super::output::Bar;
+use crate::engine::facts::{DeviceChoice, Skipped};
+use crate::engine::jobs::Job;
+use crate::progress::CancelToken;
+
+/// Options of every command.
+#[derive(Args)]
+pub struct SharedArgs {
+    /// Where tensors are computed
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub device: DeviceChoice,
+    /// Seed of everything random
+    #[arg(long, global = true)]
+    pub seed: Option<u64>,
+    /// CPU threads; all by default
+    #[arg(long, global = true, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
+    pub threads: Option<usize>,
+    /// Print one JSON document on stdout and nothing else
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What all commands share while they run.
+pub struct Commander {
+    pub shared: SharedArgs,
+    pub cancel: CancelToken,
+    pub bar: Bar,
+}
+
+impl Commander {
+    /// With a bar, and an ear for Ctrl-C.
+    pub fn new(shared: SharedArgs) -> anyhow::Result<Self> {
+        let cancel = CancelToken::default();
+        let token = cancel.clone();
+        // The second Ctrl-C does not wait for work that looks up too rarely.
+        #[allow(clippy::disallowed_methods)]
+        let stop = move || if token.is_cancelled() { std::process::exit(130) } else { token.cancel() };
+        ctrlc::set_handler(stop).context("could not listen for Ctrl-C")?;
+        Ok(Self { shared, cancel, bar: Bar::new() })
+    }
+
+    /// Whether results are printed as JSON.
+    pub fn json(&self) -> bool {
+        self.shared.json
+    }
+
+    /// Seed of everything random.
+    pub fn seed(&self) -> u64 {
+        self.shared.seed.unwrap_or(0)
+    }
+
+    /// Runs a job with progress on the bar.
+    pub fn job<T>(&self, run: impl FnOnce(Job<'_>) -> anyhow::Result<T>) -> anyhow::Result<T> {
+        let mut progress = |progress| self.bar.update(&progress);
+        run(Job {
+            device: self.shared.device,
+            seed: self.seed(),
+            cancel: &self.cancel,
+            progress: &mut progress,
+        })
+    }
+}
+
+/// How many files were left out and why the first was; nothing where there are none.
+pub fn skipped_words(skipped: &[Skipped]) -> String {
+    match skipped {
+        [] => String::new(),
+        [first, ..] => format!("; {} skipped, first {}: {}", skipped.len(), first.file, first.reason),
+    }
+}
+
+/// Arguments that do not go together in a way that the parser cannot see.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct WrongUsage(pub &'static str);

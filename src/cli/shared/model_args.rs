@@ -1,0 +1,64 @@
+//! Which model: the arguments of all commands that open one.
+
+use clap::Args;
+use clap::builder::RangedU64ValueParser;
+
+use super::values::Channels;
+use crate::engine::facts::{ModelSpec, Overrides, Resize};
+
+/// A model, and what is said in place of what its file says.
+#[derive(Args)]
+pub struct ModelArgs {
+    /// demo or demo-cifar10 (built in), a run folder or a checkpoint
+    #[arg(long, default_value = "demo")]
+    pub model: String,
+    #[command(flatten)]
+    pub overrides: OverrideArgs,
+}
+
+impl From<ModelArgs> for ModelSpec {
+    fn from(args: ModelArgs) -> Self {
+        ModelSpec { path: args.model, overrides: args.overrides.into() }
+    }
+}
+
+/// What is said in place of what a model's file says.
+#[derive(Args, Default)]
+#[command(next_help_heading = "In place of what the model's file says")]
+pub struct OverrideArgs {
+    /// Padding of a CIFAR stem
+    #[arg(long, value_name = "1|2", value_parser = RangedU64ValueParser::<usize>::new().range(1..=2))]
+    pub stem_padding: Option<usize>,
+    /// Subtracted from RGB in [0, 1]
+    #[arg(long, value_name = "R,G,B", allow_hyphen_values = true)]
+    pub mean: Option<Channels>,
+    /// Divided by
+    #[arg(long, value_name = "R,G,B")]
+    pub std: Option<Channels>,
+    /// Side of the network's input, pixels
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=1024))]
+    pub input: Option<u32>,
+    /// How a patch or image reaches that side
+    #[arg(long, value_enum)]
+    pub resize: Option<Resize>,
+}
+
+impl OverrideArgs {
+    /// Whether nothing was said.
+    pub fn is_empty(&self) -> bool {
+        let Self { stem_padding, mean, std, input, resize } = self;
+        stem_padding.is_none() && mean.is_none() && std.is_none() && input.is_none() && resize.is_none()
+    }
+}
+
+impl From<OverrideArgs> for Overrides {
+    fn from(args: OverrideArgs) -> Self {
+        Overrides {
+            stem_padding: args.stem_padding,
+            mean: args.mean.map(|channels| channels.0),
+            std: args.std.map(|channels| channels.0),
+            input: args.input,
+            resize: args.resize,
+        }
+    }
+}

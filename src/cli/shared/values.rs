@@ -1,0 +1,70 @@
+//! Values that arguments of several commands take, as they are typed.
+
+use std::str::FromStr;
+
+use anyhow::Context;
+use clap::builder::{RangedI64ValueParser, RangedU64ValueParser};
+
+/// `R,G,B`.
+#[derive(Clone, Copy)]
+pub struct Channels(pub [f32; 3]);
+
+impl FromStr for Channels {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let values: Option<Vec<f32>> =
+            text.split(',').map(|part| part.trim().parse().ok().filter(|v: &f32| v.is_finite())).collect();
+        let values = values.and_then(|values| <[f32; 3]>::try_from(values).ok());
+        values.map(Self).with_context(|| format!("\"{text}\": expected R,G,B such as 0.485,0.456,0.406"))
+    }
+}
+
+/// `IMAGE:Y:X`.
+#[derive(Clone, Copy)]
+pub struct QueryPlace {
+    pub image: usize,
+    pub y: u32,
+    pub x: u32,
+}
+
+impl FromStr for QueryPlace {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let expected = || format!("\"{text}\": expected IMAGE:Y:X, such as 12:8:16");
+        let mut parts = text.split(':');
+        let mut next = || parts.next().and_then(|part| part.parse::<u32>().ok()).with_context(expected);
+        let place = Self { image: next()? as usize, y: next()?, x: next()? };
+        anyhow::ensure!(parts.next().is_none(), expected());
+        Ok(place)
+    }
+}
+
+/// `X,Y`.
+#[derive(Clone, Copy)]
+pub struct Point {
+    pub x: f32,
+    pub y: f32,
+}
+
+impl FromStr for Point {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let place =
+            text.split_once(',').and_then(|(x, y)| Some((x.trim().parse().ok()?, y.trim().parse().ok()?)));
+        let (x, y) = place.with_context(|| format!("\"{text}\": expected X,Y in pixels, such as 112,80"))?;
+        Ok(Self { x, y })
+    }
+}
+
+/// A number of at least 1.
+pub fn positive() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..)
+}
+
+/// Pixels: 1 to 65,536.
+pub fn pixels() -> RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=65_536)
+}

@@ -1,0 +1,67 @@
+//! `bagssl gui`, and `bagssl` alone.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::shared::{OverrideArgs, SharedArgs};
+use crate::engine::facts::{ModelSpec, Split};
+use crate::gui::Link;
+
+#[derive(Args, Default)]
+pub struct GuiArgs {
+    /// demo or demo-cifar10 (built in), a run folder or a checkpoint
+    #[arg(long)]
+    pub model: Option<String>,
+    #[command(flatten)]
+    pub overrides: OverrideArgs,
+    /// demo, a folder or an image file
+    #[arg(long)]
+    pub data: Option<String>,
+    /// Split of the data set
+    #[arg(long, value_enum)]
+    pub split: Option<Split>,
+    /// Open this image file instead of a data set
+    #[arg(long, conflicts_with = "data")]
+    pub image: Option<PathBuf>,
+    /// Show this run folder in the Train tab; more than once compares runs
+    #[arg(long, value_name = "FOLDER")]
+    pub run: Vec<PathBuf>,
+    /// Restore what "Copy as link" wrote (bagssl:1?...)
+    #[arg(long, value_name = "LINK", conflicts_with_all = ["model", "data", "split", "image"])]
+    pub open: Option<Link>,
+    /// Memory that patch vectors and decoded images may take, GiB; half of what is free by default
+    #[arg(long, value_name = "GIB", value_parser = gibibytes)]
+    pub memory: Option<f64>,
+}
+
+/// A size that a machine can have.
+fn gibibytes(text: &str) -> Result<f64, String> {
+    let size = text.parse().ok().filter(|size| (0.0625..=1e6).contains(size));
+    size.ok_or_else(|| "expected GiB, at least 0.0625 (64 MiB)".into())
+}
+
+impl GuiArgs {
+    /// Whether nothing was said.
+    pub fn is_empty(&self) -> bool {
+        self.model.is_none()
+            && self.overrides.is_empty()
+            && self.data.is_none()
+            && self.split.is_none()
+            && self.image.is_none()
+            && self.run.is_empty()
+            && self.open.is_none()
+            && self.memory.is_none()
+    }
+}
+
+/// Opens the window and stays until it is closed.
+pub fn window(args: GuiArgs, shared: &SharedArgs) -> anyhow::Result<()> {
+    let data = args.data.unwrap_or_else(|| "demo".into());
+    let path = args.model.unwrap_or_else(|| "demo".into());
+    let model = ModelSpec { path, overrides: args.overrides.into() };
+    let (split, image, runs, link) = (args.split, args.image, args.run, args.open);
+    let options = crate::gui::GuiOptions { model, data, split, image, runs, link };
+    let memory = args.memory.map(|gib| (gib * f64::from(1 << 30)) as u64);
+    crate::gui::open(options, shared.device, memory)
+}

@@ -1,0 +1,86 @@
+//! What to evaluate, and of which images.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use anyhow::{bail, ensure};
+use serde::Serialize;
+
+use super::aggregate::Aggregate;
+use super::knn::KnnConfig;
+use super::linear::LinearConfig;
+use crate::augment::Crop;
+
+/// What tells the class of a vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Classifier {
+    Knn,
+    Linear,
+}
+
+impl fmt::Display for Classifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Classifier::Knn => "knn",
+            Classifier::Linear => "linear",
+        })
+    }
+}
+
+impl FromStr for Classifier {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "knn" => Ok(Classifier::Knn),
+            "linear" => Ok(Classifier::Linear),
+            _ => bail!("\"{text}\": expected knn or linear"),
+        }
+    }
+}
+
+/// What to evaluate; all of it is printed with the result.
+#[derive(Clone, Debug, Serialize)]
+pub struct EvalConfig {
+    /// What means are taken over: patches of one size, or crops of a range of scales.
+    pub crop: Option<Crop>,
+    /// Patches are cut from the centre N x N of the image scaled to N x 256/224.
+    pub fit: Option<u32>,
+    pub patches: Vec<Aggregate>,
+    pub classifiers: Vec<Classifier>,
+    pub knn: KnnConfig,
+    pub linear: LinearConfig,
+    /// Only so many images, spread evenly over each split.
+    pub limit_train: Option<usize>,
+    pub limit_test: Option<usize>,
+    pub seed: u64,
+    /// Where features are kept.
+    #[serde(skip)]
+    pub cache: Option<PathBuf>,
+}
+
+impl EvalConfig {
+    /// Checks ranges and combinations.
+    pub fn validate(&self) -> anyhow::Result<()> {
+        self.knn.validate()?;
+        self.linear.validate()?;
+        ensure!(!self.patches.is_empty(), "nothing to evaluate: no number of patches, no central, no local");
+        ensure!(!self.classifiers.is_empty(), "no classifier; expected knn or linear");
+        for (what, limit) in [("train", self.limit_train), ("test", self.limit_test)] {
+            ensure!(limit != Some(0), "a limit of 0 {what} images; expected at least 1");
+        }
+        if let Some(Crop::Scale { min, max }) = self.crop {
+            let ordered = min > 0.0 && min <= max && max <= 1.0;
+            ensure!(ordered, "crop scale {min},{max}: expected two shares of the area, 0 < A <= B <= 1");
+        }
+        Ok(())
+    }
+}
+
+/// About `limit` of `len` images, spread evenly: a set that is sorted by class keeps all its classes.
+pub fn spread(len: usize, limit: Option<usize>) -> Vec<usize> {
+    let count = limit.unwrap_or(len).min(len);
+    (0..count).map(|i| i * len / count).collect()
+}

@@ -1,0 +1,65 @@
+//! A figure of any kind, drawn.
+
+use anyhow::{Context, Result};
+
+use super::curve::CurveFigure;
+use super::gallery::GalleryFigure;
+use super::heatmap::HeatmapFigure;
+use super::output::{self, Format};
+use super::sheet::SheetFigure;
+use crate::image::Image;
+
+/// A figure: how it looks and what it shows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Figure {
+    /// Images, each with one similarity heatmap for each space (Fig 4, 6).
+    Heatmap(HeatmapFigure),
+    /// The nearest patches of queries, one grid for each space (Fig 5, 7, 8, 9).
+    Gallery(GalleryFigure),
+    /// Small galleries of many parts, or of positions of one image (Fig 10, 11, 12).
+    Sheet(SheetFigure),
+    /// Named series over a common axis, such as a loss curve.
+    Curve(CurveFigure),
+}
+
+/// A figure's file before it is written, and what it looks like.
+#[derive(Clone, Debug)]
+pub struct FigurePreview {
+    /// The bytes of the file.
+    pub file: Vec<u8>,
+    /// The page.
+    pub picture: Image,
+    /// Width and height of the page, inches.
+    pub size_in: (f32, f32),
+}
+
+impl Figure {
+    /// The figure as one SVG page, text as text. Fails on data that does not
+    /// fit together, naming what and where.
+    pub fn svg(&self) -> Result<String> {
+        match self {
+            Figure::Heatmap(figure) => figure.svg().context("heatmap figure"),
+            Figure::Gallery(figure) => figure.svg().context("gallery figure"),
+            Figure::Sheet(figure) => figure.svg().context("sheet of galleries"),
+            Figure::Curve(figure) => figure.svg().context("curve figure"),
+        }
+    }
+
+    /// The bytes of the figure's file; the same figure gives the same bytes.
+    pub fn render(&self, format: Format) -> Result<Vec<u8>> {
+        format.bytes_from_svg(self.svg()?)
+    }
+
+    /// The figure's file as [`Figure::render`] gives it, and its page as a picture of about `dpi` pixels per
+    /// inch (fewer where the file is a PNG that has no more): made from the same page, so that what a
+    /// preview shows is what is written.
+    pub fn preview(&self, format: Format, dpi: f64) -> Result<FigurePreview> {
+        let svg = self.svg()?;
+        let dpi = match format {
+            Format::Png { dpi: own } => dpi.min(f64::from(own)),
+            Format::Svg | Format::Pdf => dpi,
+        };
+        let (picture, size_in) = output::picture_from_svg(&svg, dpi)?;
+        Ok(FigurePreview { file: format.bytes_from_svg(svg)?, picture, size_in })
+    }
+}
