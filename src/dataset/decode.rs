@@ -15,6 +15,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
+use super::picture::orientation_from_xmp;
 use super::{jpeg, tiff};
 use crate::image::Image;
 
@@ -116,17 +117,6 @@ fn orientation_of(decoder: &mut impl ImageDecoder) -> image::ImageResult<Orienta
     }
     let xmp = decoder.xmp_metadata()?;
     Ok(xmp.and_then(|packet| orientation_from_xmp(&packet)).unwrap_or(Orientation::NoTransforms))
-}
-
-/// The digit after `tiff:Orientation="` or `tiff:Orientation>` in an XMP packet.
-pub(super) fn orientation_from_xmp(packet: &[u8]) -> Option<Orientation> {
-    const KEY: &[u8] = b"tiff:Orientation";
-    let at = packet.windows(KEY.len()).position(|window| window == KEY)? + KEY.len();
-    let digit = match packet.get(at..)? {
-        [b'=', b'"', digit, ..] | [b'>', digit, ..] => digit.checked_sub(b'0')?,
-        _ => return None,
-    };
-    Orientation::from_exif(digit)
 }
 
 /// Refuses empty and oversized pictures before a pixel is allocated.
@@ -242,16 +232,6 @@ fn rgb_from_dynamic(picture: DynamicImage) -> Result<Vec<u8>> {
             bail!("pixels of type {:?} are not supported; expected 8 or 16 bits per channel", other.color())
         }
     })
-}
-
-/// CMYK (255 = full ink) to RGB as Pillow does it: R = (255 - K) - round(C * (255 - K) / 255).
-pub(super) fn rgb_from_cmyk([c, m, y, k]: [u8; 4]) -> [u8; 3] {
-    let white = 255 - u32::from(k);
-    let ink = |v: u8| {
-        let t = u32::from(v) * white + 128;
-        (white - (((t >> 8) + t) >> 8).min(white)) as u8
-    };
-    [ink(c), ink(m), ink(y)]
 }
 
 #[cfg(test)]

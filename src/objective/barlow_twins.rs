@@ -9,8 +9,8 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
+use super::loss::{Loss, check_weight};
 use super::terms::{mean_over_pairs, off_diagonal};
-use super::{Loss, check_weight};
 
 const EPSILON: f64 = 1e-5;
 

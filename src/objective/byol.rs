@@ -14,7 +14,7 @@ use anyhow::ensure;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::Loss;
+use super::loss::Loss;
 use super::terms::{mean, pairs, unit_rows};
 
 /// Constants of the momentum encoder and the predictor; the paper's are 0.99 and 4096.

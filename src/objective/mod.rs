@@ -7,6 +7,7 @@
 pub mod barlow_twins;
 pub mod byol;
 mod cholesky;
+mod loss;
 pub mod multi_patch;
 pub mod simclr;
 pub mod spectral;
@@ -25,19 +26,12 @@ use serde::{Deserialize, Serialize};
 
 pub use barlow_twins::BarlowTwins;
 pub use byol::Byol;
+pub use loss::Loss;
 pub use multi_patch::MultiPatch;
 pub use simclr::SimClr;
 pub use spectral::Spectral;
 pub use tcr::Tcr;
 pub use vicreg::VicReg;
-
-/// A loss and the terms that it is made of, each a tensor of one element.
-pub struct Loss {
-    /// What is minimised.
-    pub total: Tensor<1>,
-    /// Its parts before weighting, by name.
-    pub terms: Vec<(&'static str, Tensor<1>)>,
-}
 
 /// Which objective, with its constants.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -156,18 +150,6 @@ impl Objective {
             Objective::MultiPatch(multi) => multi.validate(),
         }
     }
-}
-
-/// Checks a weight: finite, 0 or more.
-fn check_weight(name: &str, value: f64) -> anyhow::Result<()> {
-    ensure!(value.is_finite() && value >= 0.0, "objective.{name} is {value}; expected 0 or more");
-    Ok(())
-}
-
-/// Checks a constant that something is divided by.
-fn check_positive(name: &str, value: f64) -> anyhow::Result<()> {
-    ensure!(value.is_finite() && value > 0.0, "objective.{name} is {value}; expected more than 0");
-    Ok(())
 }
 
 #[cfg(test)]

@@ -10,9 +10,9 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
+use super::loss::{Loss, check_positive, check_weight};
 use super::tcr::coding_rate;
 use super::terms::{mean, mean_dot, unit_rows};
-use super::{Loss, check_positive, check_weight};
 
 /// Weight of the similarity and distortion eps of the coding rate; EMP-SSL's are 200 and 0.2.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -11,8 +11,8 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
+use super::loss::{Loss, check_positive};
 use super::terms::{mean_dot, mean_over_pairs, unit_rows};
-use super::{Loss, check_positive};
 
 /// The temperature T; the paper's is 0.1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -10,8 +10,8 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
+use super::loss::{Loss, check_weight};
 use super::terms::{mean_dot, mean_over_pairs, off_diagonal};
-use super::{Loss, check_weight};
 
 /// The weight lambda; 1 stands for w = 2 in Prop. 3.1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

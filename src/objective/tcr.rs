@@ -14,8 +14,8 @@ use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::cholesky::Cholesky;
+use super::loss::{Loss, check_positive, check_weight};
 use super::terms::{mean, mean_dot, mean_over_pairs, unit_rows};
-use super::{Loss, check_positive, check_weight};
 
 /// Distortion eps and weight lambda of the similarity; the paper's for CIFAR-10 are 0.2 and 30.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

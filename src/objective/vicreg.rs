@@ -11,8 +11,8 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use serde::{Deserialize, Serialize};
 
+use super::loss::{Loss, check_weight};
 use super::terms::{mean, mean_over_pairs, off_diagonal};
-use super::{Loss, check_weight};
 
 const EPSILON: f64 = 1e-4;
 
