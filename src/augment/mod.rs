@@ -25,8 +25,9 @@ pub mod view;
 #[cfg(test)]
 mod fixture;
 
+pub use crate::image::Normalization;
 pub use crop::{Crop, CropBox};
 pub use preset::{BlurConfig, FieldError, JitterConfig, Preset, ViewConfig};
 pub use resize::{Resize, ResizePlan};
-pub use values::{Normalization, central_tensor_values, fit, image_tensor_values, patch_tensor_values};
+pub use values::{central_tensor_values, fit, image_tensor_values, patch_tensor_values};
 pub use view::{Blur, ColorStep, ViewBatch, ViewParams, make_views, view_rng};

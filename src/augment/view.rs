@@ -12,8 +12,8 @@ use super::color;
 use super::crop::CropBox;
 use super::preset::ViewConfig;
 use super::resize::{Resize, ResizePlan};
-use super::values::Normalization;
-use crate::image::Image;
+
+use crate::image::{Image, Normalization};
 
 /// What happens to one view, in the order of the fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -26,7 +26,7 @@ pub const MAX_PIXELS: u64 = 1 << 28;
 /// Largest picture file that is read, bytes.
 const MAX_FILE_BYTES: u64 = 1 << 30;
 /// What is accepted, in words for messages.
-pub(super) const FORMATS: &str = "JPEG, PNG, WebP, BMP, GIF or TIFF";
+pub(super) const READABLE: &str = "JPEG, PNG, WebP, BMP, GIF or TIFF";
 
 /// What a picture's header says. `height` and `width` are as stored, before the orientation.
 struct Header {
@@ -90,7 +90,7 @@ fn sniff<R: Read + Seek>(reader: &mut R) -> Result<Option<ImageFormat>> {
 
 /// Reads and checks the header; refuses what is too large.
 fn header_of<R: BufRead + Seek>(reader: &mut R) -> Result<Header> {
-    let Some(format) = sniff(reader)? else { bail!("not a picture: expected {FORMATS} by content") };
+    let Some(format) = sniff(reader)? else { bail!("not a picture: expected {READABLE} by content") };
     let header = if format == ImageFormat::Jpeg {
         let head = jpeg::read_header(reader)?;
         Header { format, height: head.height, width: head.width, orientation: head.orientation }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
-use super::{Dataset, Mix, PartMap, Skipped, Split, hex};
+use super::{DataKind, Dataset, Mix, PartMap, Skipped, Split, hex};
 use crate::image::Image;
 
 struct Joined {
@@ -43,7 +43,7 @@ impl Joined {
 }
 
 impl Dataset for Joined {
-    fn kind(&self) -> &'static str {
+    fn kind(&self) -> &'static DataKind {
         self.train.kind()
     }
 

@@ -1,19 +1,20 @@
 //! Where images come from: CIFAR binaries, folders, single files and the
 //! built-in synthetic set, all behind one small trait and read lazily.
 
-pub mod cifar;
-mod cifar_names;
 mod coverage;
 pub mod decode;
 pub mod download;
-pub mod folder;
+mod format;
+mod formats;
 mod joined;
 mod jpeg;
+mod kind;
 mod limit;
 mod open;
 pub mod parts;
 mod picture;
 mod set;
+mod spec;
 mod split;
 mod tiff;
 mod unpack;
@@ -21,7 +22,11 @@ mod unpack;
 pub(crate) use crate::files::hex;
 pub(crate) use crate::words::thousands as with_thousands;
 pub use coverage::Part;
+pub use format::{Format, Place};
+pub use formats::{FORMATS, built_in_words, cifar, folder, kind_named, sentence};
+pub use kind::{DataKind, FigureNote};
 pub use limit::limited;
 pub use open::open;
 pub use set::{DataInfo, Dataset, PartMap, Skipped};
+pub use spec::DataSpec;
 pub use split::{Mix, Split};

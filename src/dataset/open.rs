@@ -4,9 +4,11 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 
-use super::{Dataset, Split, cifar, folder, joined, parts};
+use super::format::Place;
+use super::formats::{FORMATS, expected};
+use super::{DataSpec, Dataset, Split, joined};
 
 /// Opens what `--data` names: `demo` (the built-in set), a folder with CIFAR binaries or its
 /// parent, an image folder, a plain folder, or one picture file. Without `split`: train where
@@ -14,14 +16,33 @@ use super::{Dataset, Split, cifar, folder, joined, parts};
 ///
 /// # Errors
 /// Nothing there, nothing usable in it, no such split; says what was looked for.
-pub fn open(spec: &str, split: Option<Split>) -> Result<Arc<dyn Dataset>> {
+pub fn open(spec: impl Into<DataSpec>, split: Option<Split>) -> Result<Arc<dyn Dataset>> {
+    open_spec(&spec.into(), split)
+}
+
+fn open_spec(spec: &DataSpec, split: Option<Split>) -> Result<Arc<dyn Dataset>> {
     if split == Some(Split::All) {
-        return joined::joined(open(spec, Some(Split::Train))?, open(spec, Some(Split::Test))?);
+        return joined::joined(open_spec(spec, Some(Split::Train))?, open_spec(spec, Some(Split::Test))?);
     }
-    if spec == "demo" {
-        return Ok(Arc::new(parts::demo(split)));
+    match spec {
+        DataSpec::BuiltIn(name) => open_built_in(name, split),
+        DataSpec::Path(path) => open_path(path, split),
     }
-    let path = Path::new(spec);
+}
+
+fn open_built_in(name: &str, split: Option<Split>) -> Result<Arc<dyn Dataset>> {
+    for format in FORMATS {
+        if let Place::BuiltIn { word, open } = format.place
+            && word == name
+        {
+            return open(split);
+        }
+    }
+    Err(anyhow!("no data set called {name} is built in; expected {}", expected()))
+}
+
+fn open_path(path: &Path, split: Option<Split>) -> Result<Arc<dyn Dataset>> {
+    let spec = path.to_string_lossy();
     let meta = match std::fs::metadata(path) {
         Ok(meta) => meta,
         Err(error) => {
@@ -29,18 +50,20 @@ pub fn open(spec: &str, split: Option<Split>) -> Result<Arc<dyn Dataset>> {
                 ErrorKind::NotFound => "there is no such file or folder".to_owned(),
                 _ => error.to_string(),
             };
-            bail!(
-                "data {spec:?}: {why}; expected `demo`, a folder with CIFAR binaries or pictures, or a picture file"
-            )
+            bail!("data {spec:?}: {why}; expected {}", expected())
         }
     };
-    if !meta.is_dir() {
-        return Ok(Arc::new(folder::Folder::open_file(path, split)?));
+    for format in FORMATS {
+        let (is_folder, recognise, open) = match format.place {
+            Place::BuiltIn { .. } => continue,
+            Place::Folder { recognise, open, .. } => (true, recognise, open),
+            Place::File { recognise, open, .. } => (false, recognise, open),
+        };
+        if meta.is_dir() == is_folder && recognise(path)? {
+            return open(path, split);
+        }
     }
-    match cifar::find(path)? {
-        Some((variant, folder)) => Ok(Arc::new(cifar::Cifar::open(&folder, variant, split)?)),
-        None => Ok(Arc::new(folder::Folder::open(path, split)?)),
-    }
+    Err(anyhow!("data {spec:?}: of no known format; expected {}", expected()))
 }
 
 #[cfg(test)]
@@ -61,15 +84,15 @@ mod tests {
         let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images");
         let file = images.join("exif6.jpg");
         let at = |path: &Path| path.to_str().unwrap().to_string();
-        assert_eq!(open(&at(&file), None).unwrap().kind(), "image");
+        assert_eq!(open(&at(&file), None).unwrap().kind().name, "image");
         std::fs::copy(&file, dir.path().join("a.jpg")).unwrap();
-        assert_eq!(open(&at(dir.path()), None).unwrap().kind(), "folder");
+        assert_eq!(open(&at(dir.path()), None).unwrap().kind().name, "folder");
         std::fs::create_dir(dir.path().join("cls")).unwrap();
         std::fs::copy(&file, dir.path().join("cls/b.jpg")).unwrap();
-        assert_eq!(open(&at(dir.path()), None).unwrap().kind(), "image-folder");
+        assert_eq!(open(&at(dir.path()), None).unwrap().kind().name, "image-folder");
         std::fs::write(dir.path().join("test_batch.bin"), [7; 3073]).unwrap();
-        assert_eq!(open(&at(dir.path()), None).unwrap().kind(), "cifar10");
-        assert_eq!(open("demo", None).unwrap().kind(), "parts");
+        assert_eq!(open(&at(dir.path()), None).unwrap().kind().name, "cifar10");
+        assert_eq!(open("demo", None).unwrap().kind().name, "parts");
     }
 
     #[test]

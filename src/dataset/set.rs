@@ -2,14 +2,15 @@
 
 use serde::Serialize;
 
+use super::kind::DataKind;
 use super::split::{Mix, Split};
 use crate::image::Image;
 
 /// Images in a fixed order, read one at a time.
 #[expect(clippy::len_without_is_empty, reason = "no set is empty: opening nothing is an error")]
 pub trait Dataset: Send + Sync {
-    /// `parts`, `cifar10`, `cifar100`, `image-folder`, `folder` or `image`.
-    fn kind(&self) -> &'static str;
+    /// Of what kind it is.
+    fn kind(&self) -> &'static DataKind;
     /// A short name for headings ("Parts", "CIFAR-10 test", the folder's name).
     fn name(&self) -> String;
     /// Number of images. Never 0.
@@ -62,7 +63,7 @@ pub struct PartMap {
 /// What is in a data set, in plain values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DataInfo {
-    /// See [`Dataset::kind`].
+    /// Name of [`Dataset::kind`].
     pub kind: &'static str,
     pub name: String,
     /// Number of images.
@@ -82,7 +83,7 @@ pub struct DataInfo {
 impl DataInfo {
     pub fn of(set: &dyn Dataset) -> Self {
         Self {
-            kind: set.kind(),
+            kind: set.kind().name,
             name: set.name(),
             images: set.len(),
             classes: set.classes().len(),

@@ -61,7 +61,7 @@ impl Explorer {
         let description = DataDescription {
             id,
             name: set.name(),
-            kind: set.kind().into(),
+            kind: set.kind().name.into(),
             images: set.len(),
             classes: set.classes().to_vec(),
             labels: (0..set.len()).map(|index| set.label(index)).collect(),
@@ -243,10 +243,11 @@ fn names(spaces: &[PatchSpace]) -> Vec<String> {
 /// A patch worth seeing where the data set knows its parts: one with a piece of a wheel and the most parts beside
 /// it, among the first images.
 fn wheel(data: &dyn Dataset, grid: PatchGrid) -> Option<PatchRef> {
+    let worthwhile = data.kind().example_part?;
     let mut best: Option<((usize, usize), PatchRef)> = None;
     for index in 0..EXAMPLES.min(data.len()) {
         let map = data.parts(index)?;
-        let wheel = map.names.iter().position(|name| *name == "wheel")?;
+        let wheel = map.names.iter().position(|name| *name == worthwhile)?;
         let (rows, cols) = grid.shape(map.height, map.width);
         for cell in 0..rows * cols {
             let (y, x) = grid.corner(cell, cols);
