@@ -6,7 +6,7 @@ use clap::error::ErrorKind;
 
 use super::args::{Cli, Command, GuiArgs, Shared};
 use super::output::Bar;
-use crate::engine::facts::{ModelSpec, Skipped};
+use crate::engine::facts::{BUILT_IN, DataSpec, ModelSpec, Skipped};
 use crate::engine::jobs::Job;
 use crate::progress::CancelToken;
 use crate::threads;
@@ -39,8 +39,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
 }
 
 fn window(args: GuiArgs, shared: &Shared) -> anyhow::Result<()> {
-    let data = args.data.unwrap_or_else(|| "demo".into());
-    let path = args.model.unwrap_or_else(|| "demo".into());
+    let data = args.data.map_or_else(DataSpec::default, Into::into);
+    let path = args.model.unwrap_or_else(|| BUILT_IN[0].name.into());
     let model = ModelSpec { path, overrides: args.overrides.into() };
     let (split, image, runs, link) = (args.split, args.image, args.run, args.open);
     let options = crate::gui::GuiOptions { model, data, split, image, runs, link };

@@ -84,14 +84,14 @@ mod tests {
         let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images");
         let file = images.join("exif6.jpg");
         let at = |path: &Path| path.to_str().unwrap().to_string();
-        assert_eq!(open(&at(&file), None).unwrap().kind().name, "image");
+        assert_eq!(open(at(&file), None).unwrap().kind().name, "image");
         std::fs::copy(&file, dir.path().join("a.jpg")).unwrap();
-        assert_eq!(open(&at(dir.path()), None).unwrap().kind().name, "folder");
+        assert_eq!(open(at(dir.path()), None).unwrap().kind().name, "folder");
         std::fs::create_dir(dir.path().join("cls")).unwrap();
         std::fs::copy(&file, dir.path().join("cls/b.jpg")).unwrap();
-        assert_eq!(open(&at(dir.path()), None).unwrap().kind().name, "image-folder");
+        assert_eq!(open(at(dir.path()), None).unwrap().kind().name, "image-folder");
         std::fs::write(dir.path().join("test_batch.bin"), [7; 3073]).unwrap();
-        assert_eq!(open(&at(dir.path()), None).unwrap().kind().name, "cifar10");
+        assert_eq!(open(at(dir.path()), None).unwrap().kind().name, "cifar10");
         assert_eq!(open("demo", None).unwrap().kind().name, "parts");
     }
 

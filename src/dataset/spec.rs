@@ -43,6 +43,21 @@ impl Default for DataSpec {
     }
 }
 
+impl PartialEq<str> for DataSpec {
+    fn eq(&self, words: &str) -> bool {
+        match self {
+            DataSpec::BuiltIn(word) => *word == words,
+            DataSpec::Path(path) => path.as_os_str() == words,
+        }
+    }
+}
+
+impl PartialEq<String> for DataSpec {
+    fn eq(&self, words: &String) -> bool {
+        *self == **words
+    }
+}
+
 impl From<&str> for DataSpec {
     fn from(words: &str) -> Self {
         let built_in = built_in_words().find(|word| *word == words);

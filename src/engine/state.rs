@@ -14,7 +14,7 @@ pub use super::places::{MOST_PLACES, PlaceView, PlacesRequest, PlacesView};
 pub use super::query::{OutsidePicture, QueryPart, QuerySpec, Sign, Source};
 pub use super::selection::GalleryFilter;
 use super::training::{DataSource, ProbeView, RunView, TrainCommand, TrainEvent, TrainingView};
-pub use crate::dataset::{PartMap, Skipped, Split};
+pub use crate::dataset::{DataSpec, PartMap, Skipped, Split};
 use crate::image::Image;
 use crate::model::ModelSpec;
 use crate::patch::{PatchGrid, PatchRef};
@@ -30,7 +30,7 @@ pub enum Command {
     /// Opens a model: `demo`, a run folder, a checkpoint.
     OpenModel { spec: ModelSpec },
     /// Opens a data set: `demo`, a folder, one file. Shows its first image.
-    OpenData { spec: String, split: Option<Split> },
+    OpenData { spec: DataSpec, split: Option<Split> },
     /// Shows image `index` of data set `data` ([`DataDescription::id`]). The query stays, if there is one:
     /// its heatmaps are then those of this image. Ignored if another data set is open by then, as are all
     /// commands with such a number.

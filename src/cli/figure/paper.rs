@@ -11,7 +11,7 @@ use crate::cli::bank::{FilterArgs, QueryPlace};
 use crate::cli::commander::Commander;
 use crate::cli::output::{show, thousands};
 use crate::engine::compose::Style;
-use crate::engine::facts::{PatchSpace, Split};
+use crate::engine::facts::{DataSpec, PatchSpace, Split};
 use crate::engine::jobs::embed::BankSource;
 use crate::engine::jobs::figures::{GalleriesRequest, Haystack, Layout, MapImages, MapsRequest};
 use crate::engine::{defaults, jobs};
@@ -232,7 +232,7 @@ impl Commander {
             None => Haystack::Fresh {
                 model: search.model.into(),
                 source: BankSource {
-                    data: search.data.unwrap_or_else(|| "demo".into()),
+                    data: search.data.map_or_else(DataSpec::default, Into::into),
                     split: search.split,
                     limit: Some(search.limit),
                 },

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::Explorer;
-use crate::dataset::{self, Dataset, Split};
+use crate::dataset::{self, DataSpec, Dataset, Split};
 use crate::embed::Embedder;
 use crate::engine::defaults;
 use crate::engine::growing::{Growing, Reach};
@@ -54,7 +54,7 @@ impl Explorer {
         self.restart()
     }
 
-    pub(super) fn open_data(&mut self, spec: &str, split: Option<Split>) -> anyhow::Result<()> {
+    pub(super) fn open_data(&mut self, spec: &DataSpec, split: Option<Split>) -> anyhow::Result<()> {
         self.line.update(|shown| shown.busy = Some("opening the data set".into()));
         let set = dataset::open(spec, split)?;
         let id = self.data.as_ref().map_or(1, |data| data.id + 1);
@@ -77,7 +77,7 @@ impl Explorer {
         self.forget_maps();
         self.line.update(|shown| {
             shown.data = Some(Arc::new(description));
-            shown.data_source = Some(Arc::new(DataSource { spec: spec.into(), split }));
+            shown.data_source = Some(Arc::new(DataSource { spec: spec.clone(), split }));
             shown.config = Some(config);
             shown.view = None;
             shown.found = None;

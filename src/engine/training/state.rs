@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use super::series::Series;
-use crate::dataset::{Part, Split};
+use crate::dataset::{DataSpec, Part, Split};
 use crate::engine::state::{Gallery, Heatmap};
 use crate::image::Image;
 use crate::patch::PatchRef;
@@ -46,7 +46,7 @@ pub enum TrainCommand {
 /// A data set by the words of `--data` and `--split`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataSource {
-    pub spec: String,
+    pub spec: DataSpec,
     pub split: Option<Split>,
 }
 
