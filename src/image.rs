@@ -1,4 +1,7 @@
-//! The decoded picture that every room works on: 8-bit RGB, row by row.
+//! The decoded picture that every room works on: 8-bit RGB, row by row; and how its values are normalised.
+
+use anyhow::ensure;
+use serde::{Deserialize, Serialize};
 
 /// An image of 8-bit sRGB pixels, interleaved, row-major; `rgb.len() == 3 * width * height`.
 #[derive(Clone, PartialEq, Eq)]
@@ -60,6 +63,45 @@ impl Image {
             rgb.extend_from_slice(&self.rgb[start..start + 3 * width as usize]);
         }
         Image::new(width, height, rgb)
+    }
+}
+
+/// Per-channel mean and standard deviation of RGB in [0, 1]: `(x - mean) / std`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Normalization {
+    pub mean: [f32; 3],
+    pub std: [f32; 3],
+}
+
+impl Normalization {
+    /// The constants that ImageNet models are trained with.
+    pub const IMAGENET: Self = Self { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+
+    /// Refuses values that would give no finite input: `mean` must be finite, `std` above 0.
+    pub fn check(&self) -> anyhow::Result<()> {
+        for (channel, (mean, std)) in ["red", "green", "blue"].iter().zip(self.mean.iter().zip(&self.std)) {
+            ensure!(
+                mean.is_finite(),
+                "mean of {channel} is {mean}; expected a number (RGB counts from 0 to 1)"
+            );
+            ensure!(
+                std.is_finite() && *std > 0.0,
+                "std of {channel} is {std}; expected a number above 0 (RGB counts from 0 to 1)"
+            );
+        }
+        Ok(())
+    }
+
+    /// Normalises planar `[3, height, width]` values in place.
+    pub fn apply(&self, rgb: &mut [f32]) {
+        if rgb.is_empty() {
+            return;
+        }
+        let plane = rgb.len() / 3;
+        for (values, (mean, std)) in rgb.chunks_exact_mut(plane).zip(self.mean.iter().zip(&self.std)) {
+            values.iter_mut().for_each(|value| *value = (*value - mean) / std);
+        }
     }
 }
 

@@ -6,9 +6,8 @@ use anyhow::{Context, ensure};
 use rayon::prelude::*;
 
 use super::preset::ViewConfig;
-use super::values::Normalization;
 use super::view::view_rng;
-use crate::image::Image;
+use crate::image::{Image, Normalization};
 
 /// What the views of a batch have in common.
 #[derive(Clone, Copy, Debug)]

@@ -8,8 +8,8 @@ use super::blur::gaussian_blur;
 use super::color;
 use super::crop::CropBox;
 use super::resize::{Resize, ResizePlan};
-use super::values::Normalization;
-use crate::image::Image;
+
+use crate::image::{Image, Normalization};
 
 /// What happens to one view, in the order of the fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -77,7 +77,7 @@ impl DataFacts {
     /// Its fingerprint cannot be taken.
     pub fn of(data: &dyn Dataset) -> Result<Self> {
         Ok(Self {
-            kind: data.kind().into(),
+            kind: data.kind().name.into(),
             name: data.name(),
             fingerprint: data.fingerprint()?,
             split: data.split(),

@@ -48,7 +48,7 @@ impl Commander {
     pub fn embed(&self, args: EmbedArgs) -> anyhow::Result<()> {
         let request = EmbedRequest {
             model: args.model.into(),
-            source: BankSource { data: args.data, split: args.split, limit: args.limit },
+            source: BankSource { data: args.data.into(), split: args.split, limit: args.limit },
             grid: PatchGrid::new(args.patch, args.stride)?,
             spaces: args.space,
             dtype: match args.dtype {

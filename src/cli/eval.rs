@@ -118,7 +118,7 @@ impl Commander {
         let constants = args.constants;
         Ok(EvalRequest {
             model: args.model.into(),
-            data: args.data,
+            data: args.data.into(),
             config: EvalConfig {
                 crop,
                 fit: args.fit,

@@ -38,7 +38,7 @@ impl Commander {
     pub fn locality(&self, args: LocalityArgs) -> anyhow::Result<()> {
         let request = LocalityRequest {
             model: args.model.into(),
-            data: args.data,
+            data: args.data.into(),
             split: Some(args.split),
             limit: args.limit,
             grid: PatchGrid::new(args.patch, args.stride)?,

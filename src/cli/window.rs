@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::shared::{OverrideArgs, SharedArgs};
-use crate::engine::facts::{ModelSpec, Split};
+use crate::engine::facts::{BUILT_IN, DataSpec, ModelSpec, Split};
 use crate::gui::Link;
 
 #[derive(Args, Default)]
@@ -57,8 +57,8 @@ impl GuiArgs {
 
 /// Opens the window and stays until it is closed.
 pub fn window(args: GuiArgs, shared: &SharedArgs) -> anyhow::Result<()> {
-    let data = args.data.unwrap_or_else(|| "demo".into());
-    let path = args.model.unwrap_or_else(|| "demo".into());
+    let data = args.data.map_or_else(DataSpec::default, Into::into);
+    let path = args.model.unwrap_or_else(|| BUILT_IN[0].name.into());
     let model = ModelSpec { path, overrides: args.overrides.into() };
     let (split, image, runs, link) = (args.split, args.image, args.run, args.open);
     let options = crate::gui::GuiOptions { model, data, split, image, runs, link };

@@ -15,6 +15,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
+use super::picture::orientation_from_xmp;
 use super::{jpeg, tiff};
 use crate::image::Image;
 
@@ -25,7 +26,7 @@ pub const MAX_PIXELS: u64 = 1 << 28;
 /// Largest picture file that is read, bytes.
 const MAX_FILE_BYTES: u64 = 1 << 30;
 /// What is accepted, in words for messages.
-pub(super) const FORMATS: &str = "JPEG, PNG, WebP, BMP, GIF or TIFF";
+pub(super) const READABLE: &str = "JPEG, PNG, WebP, BMP, GIF or TIFF";
 
 /// What a picture's header says. `height` and `width` are as stored, before the orientation.
 struct Header {
@@ -89,7 +90,7 @@ fn sniff<R: Read + Seek>(reader: &mut R) -> Result<Option<ImageFormat>> {
 
 /// Reads and checks the header; refuses what is too large.
 fn header_of<R: BufRead + Seek>(reader: &mut R) -> Result<Header> {
-    let Some(format) = sniff(reader)? else { bail!("not a picture: expected {FORMATS} by content") };
+    let Some(format) = sniff(reader)? else { bail!("not a picture: expected {READABLE} by content") };
     let header = if format == ImageFormat::Jpeg {
         let head = jpeg::read_header(reader)?;
         Header { format, height: head.height, width: head.width, orientation: head.orientation }
@@ -116,17 +117,6 @@ fn orientation_of(decoder: &mut impl ImageDecoder) -> image::ImageResult<Orienta
     }
     let xmp = decoder.xmp_metadata()?;
     Ok(xmp.and_then(|packet| orientation_from_xmp(&packet)).unwrap_or(Orientation::NoTransforms))
-}
-
-/// The digit after `tiff:Orientation="` or `tiff:Orientation>` in an XMP packet.
-pub(super) fn orientation_from_xmp(packet: &[u8]) -> Option<Orientation> {
-    const KEY: &[u8] = b"tiff:Orientation";
-    let at = packet.windows(KEY.len()).position(|window| window == KEY)? + KEY.len();
-    let digit = match packet.get(at..)? {
-        [b'=', b'"', digit, ..] | [b'>', digit, ..] => digit.checked_sub(b'0')?,
-        _ => return None,
-    };
-    Orientation::from_exif(digit)
 }
 
 /// Refuses empty and oversized pictures before a pixel is allocated.
@@ -242,16 +232,6 @@ fn rgb_from_dynamic(picture: DynamicImage) -> Result<Vec<u8>> {
             bail!("pixels of type {:?} are not supported; expected 8 or 16 bits per channel", other.color())
         }
     })
-}
-
-/// CMYK (255 = full ink) to RGB as Pillow does it: R = (255 - K) - round(C * (255 - K) / 255).
-pub(super) fn rgb_from_cmyk([c, m, y, k]: [u8; 4]) -> [u8; 3] {
-    let white = 255 - u32::from(k);
-    let ink = |v: u8| {
-        let t = u32::from(v) * white + 128;
-        (white - (((t >> 8) + t) >> 8).min(white)) as u8
-    };
-    [ink(c), ink(m), ink(y)]
 }
 
 #[cfg(test)]

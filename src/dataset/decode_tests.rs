@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::*;
+use crate::dataset::picture::rgb_from_cmyk;
 
 #[derive(serde::Deserialize)]
 struct Expected {

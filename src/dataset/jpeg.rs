@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use anyhow::{Result, bail, ensure};
 use image::metadata::Orientation;
 
-use super::decode::orientation_from_xmp;
+use super::picture::orientation_from_xmp;
 
 /// Most stray bytes between two segments before the file counts as broken.
 const MAX_STRAY_BYTES: usize = 1 << 16;

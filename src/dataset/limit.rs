@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use sha2::{Digest, Sha256};
 
-use super::{Dataset, Mix, PartMap, Skipped, Split, hex};
+use super::{DataKind, Dataset, Mix, PartMap, Skipped, Split, hex};
 use crate::image::Image;
 
 struct Limited {
@@ -23,7 +23,7 @@ pub fn limited(set: Arc<dyn Dataset>, count: usize) -> Result<Arc<dyn Dataset>> 
 }
 
 impl Dataset for Limited {
-    fn kind(&self) -> &'static str {
+    fn kind(&self) -> &'static DataKind {
         self.inner.kind()
     }
 

@@ -9,7 +9,7 @@ use tiff::ColorType;
 use tiff::decoder::{Decoder, DecodingResult, Limits};
 use tiff::tags::Tag;
 
-use super::decode::{orientation_from_xmp, rgb_from_cmyk};
+use super::picture::{orientation_from_xmp, rgb_from_cmyk};
 
 const PHOTOMETRIC_TAG: u16 = 262;
 const PHOTOMETRIC_PALETTE: u16 = 3;

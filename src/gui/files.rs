@@ -1,12 +1,13 @@
 //! Everything that may have to wait for a disk or for a person, or would hold up a frame: the system's
 //! file dialogs, questions to the file system, large pastes, each on a thread of its own.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use eframe::egui::{ColorImage, Context};
 
+use crate::engine::facts::is_likely_model;
 use crate::image::Image;
 
 /// What came back.
@@ -111,7 +112,7 @@ impl FileWorker {
 
     /// Finds out what was dropped.
     pub fn look_at_dropped(&self, path: PathBuf) {
-        self.spawn(move || Found::Dropped { is_model: is_model(&path), path });
+        self.spawn(move || Found::Dropped { is_model: is_likely_model(&path), path });
     }
 
     /// Takes a pasted picture over; its transparency is dropped, as a file's is.
@@ -127,12 +128,6 @@ impl FileWorker {
     }
 }
 
-/// Whether `path` is a checkpoint or a run folder rather than images.
-fn is_model(path: &Path) -> bool {
-    let checkpoint = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("safetensors"));
-    checkpoint || path.join("latest").exists() || path.join("config.toml").exists()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,10 +135,10 @@ mod tests {
     #[test]
     fn a_checkpoint_and_a_run_folder_are_models_and_pictures_are_not() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(!is_model(folder.path()));
-        assert!(!is_model(&folder.path().join("cat.jpg")));
-        assert!(is_model(&folder.path().join("best.SafeTensors")));
+        assert!(!is_likely_model(folder.path()));
+        assert!(!is_likely_model(&folder.path().join("cat.jpg")));
+        assert!(is_likely_model(&folder.path().join("best.SafeTensors")));
         std::fs::create_dir(folder.path().join("latest")).unwrap();
-        assert!(is_model(folder.path()));
+        assert!(is_likely_model(folder.path()));
     }
 }

@@ -43,7 +43,7 @@ use std::time::Duration;
 
 use eframe::{egui, egui_wgpu};
 
-use crate::engine::facts::{DeviceChoice, MemoryBudget, ModelSpec};
+use crate::engine::facts::{BUILT_IN, DataSpec, DeviceChoice, MemoryBudget, ModelSpec};
 use crate::engine::{self, EngineHandle, Split};
 
 pub use app::App;
@@ -55,7 +55,7 @@ pub struct GuiOptions {
     /// `demo`, a run folder, a checkpoint.
     pub model: ModelSpec,
     /// `demo`, a folder, one file.
-    pub data: String,
+    pub data: DataSpec,
     /// Which split, where the data set has two.
     pub split: Option<Split>,
     /// One image to open in place of `data`.
@@ -69,7 +69,7 @@ pub struct GuiOptions {
 impl Default for GuiOptions {
     /// The built-in model and data.
     fn default() -> Self {
-        let (model, data) = ("demo".into(), "demo".into());
+        let (model, data) = (BUILT_IN[0].name.into(), DataSpec::default());
         Self { model, data, split: None, image: None, runs: vec![], link: None }
     }
 }

@@ -1,11 +1,12 @@
 //! Asks for a path: to open data, to open a model, to write curves. A path
 //! can be typed or picked in the system's dialog, which some desktops lack.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use eframe::egui::{self, Id, Key, Modal, RichText, Ui};
 
-use crate::engine::facts::BUILT_IN;
+use crate::engine::facts::{BUILT_IN, built_in_data, data_sentence, model_endings, model_sentence};
 use crate::engine::training::{CurveExport, DataSource, TrainCommand};
 use crate::engine::{Command, CompareCommand, Split};
 
@@ -99,13 +100,10 @@ impl Dialog {
         }
     }
 
-    fn explanation(&self) -> &'static str {
-        match self.purpose {
-            Purpose::Data | Purpose::TrainData => {
-                "A folder with CIFAR-10 or CIFAR-100 binaries, a folder of images (with or without \
-                 a folder for each class), or one image."
-            }
-            Purpose::Model => "A run folder of bagssl train, or a checkpoint (.safetensors).",
+    fn explanation(&self) -> Cow<'static, str> {
+        let words = match self.purpose {
+            Purpose::Data | Purpose::TrainData => return data_sentence().into(),
+            Purpose::Model => return model_sentence().into(),
             Purpose::Other => {
                 "A run folder of bagssl train, whose kept checkpoints can then be played one after the other, or a \
                  checkpoint (.safetensors)."
@@ -119,7 +117,8 @@ impl Dialog {
                 "The ending chooses the format: .pdf, .svg or .png. A .json beside the figure keeps \
                  what made it."
             }
-        }
+        };
+        words.into()
     }
 
     /// Takes in what a file thread found. A confirmed export comes back as an outcome.
@@ -166,7 +165,7 @@ impl Dialog {
     fn confirmed(&self) -> Option<Outcome> {
         let spec = self.path.trim().to_owned();
         Some(Outcome::Confirmed(match self.purpose {
-            Purpose::Data => Command::OpenData { spec, split: self.split },
+            Purpose::Data => Command::OpenData { spec: spec.into(), split: self.split },
             Purpose::Model => Command::OpenModel { spec: spec.into() },
             Purpose::Other => Command::Compare(CompareCommand::OpenOther { spec: spec.into() }),
             Purpose::Picture => Command::OpenPicture { path: self.typed_path() },
@@ -175,7 +174,7 @@ impl Dialog {
                 Command::Train(TrainCommand::ExportCurves { curves, path })
             }
             Purpose::TrainData => {
-                return Some(Outcome::TrainData(DataSource { spec, split: self.split }));
+                return Some(Outcome::TrainData(DataSource { spec: spec.into(), split: self.split }));
             }
             Purpose::Run => return Some(Outcome::Run(self.typed_path())),
         }))
@@ -239,13 +238,15 @@ impl Dialog {
                 if ui.button("Browse for a file...").clicked() {
                     files.pick_file("Open an image", &IMAGE_ENDINGS);
                 }
-                if ui.button("Built-in set").clicked() {
-                    self.path = "demo".to_owned();
+                for word in built_in_data() {
+                    if ui.button("Built-in set").clicked() {
+                        self.path = word.to_owned();
+                    }
                 }
             }
             Purpose::Model | Purpose::Other => {
                 if ui.button("Browse for a checkpoint...").clicked() {
-                    files.pick_file("Open a checkpoint", &["safetensors"]);
+                    files.pick_file("Open a checkpoint", model_endings());
                 }
                 if ui.button("Browse for a run folder...").clicked() {
                     files.pick_folder("Open a run folder");

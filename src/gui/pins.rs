@@ -6,7 +6,6 @@ use std::sync::Arc;
 use crate::engine::{Command, QuerySpec, Snapshot};
 use crate::image::Image;
 
-use super::recent::absolute;
 use super::session::Session;
 
 /// Pins of a data set at most.
@@ -43,7 +42,7 @@ impl Pins {
         let open = snapshot.data.as_ref().zip(snapshot.data_source.as_ref());
         let open = open.map(|(data, source)| {
             let split = source.split.map_or("", |split| split.name());
-            (format!("{} {split} {}", absolute(&source.spec), data.images), data.id)
+            (format!("{} {split} {}", source.spec.absolute(), data.images), data.id)
         });
         if self.open != open {
             self.open = open;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::facts::{ModelSpec, find_built_in};
+use crate::engine::facts::ModelSpec;
 use crate::engine::training::DataSource;
 
 use super::text::tail;
@@ -25,8 +25,8 @@ impl Recent {
     /// Where it lies; the built-in ones lie nowhere.
     pub fn path(&self) -> Option<&Path> {
         match self {
-            Recent::Data(source) => (source.spec != "demo").then(|| Path::new(&source.spec)),
-            Recent::Model(spec) => find_built_in(&spec.path).is_none().then(|| Path::new(&spec.path)),
+            Recent::Data(source) => source.spec.path(),
+            Recent::Model(spec) => spec.on_disk(),
             Recent::Run(path) => Some(path),
         }
     }
@@ -43,7 +43,7 @@ impl Recent {
     /// Its path, shortened to its end, and its split.
     pub fn title(&self) -> String {
         let path = match self {
-            Recent::Data(source) => source.spec.clone(),
+            Recent::Data(source) => source.spec.to_string(),
             Recent::Model(spec) => spec.path.clone(),
             Recent::Run(path) => path.display().to_string(),
         };
@@ -56,18 +56,10 @@ impl Recent {
 
     fn absolute(self) -> Self {
         match self {
-            Recent::Data(source) => Recent::Data(DataSource { spec: absolute(&source.spec), ..source }),
-            Recent::Model(spec) => Recent::Model(ModelSpec { path: absolute(&spec.path), ..spec }),
+            Recent::Data(source) => Recent::Data(DataSource { spec: source.spec.absolute(), ..source }),
+            Recent::Model(spec) => Recent::Model(spec.absolute()),
             Recent::Run(path) => Recent::Run(std::path::absolute(&path).unwrap_or(path)),
         }
-    }
-}
-
-/// A path from the root on, so that it is found from another folder too; what is built in stays.
-pub fn absolute(spec: &str) -> String {
-    match std::path::absolute(spec) {
-        Ok(path) if spec != "demo" && find_built_in(spec).is_none() => path.display().to_string(),
-        _ => spec.to_owned(),
     }
 }
 
@@ -127,7 +119,7 @@ mod tests {
     use super::*;
 
     fn data(number: usize) -> Recent {
-        Recent::Data(DataSource { spec: format!("/data/{number}"), split: None })
+        Recent::Data(DataSource { spec: format!("/data/{number}").into(), split: None })
     }
 
     #[test]

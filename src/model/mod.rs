@@ -3,6 +3,8 @@
 
 pub mod builtin;
 pub mod encoder;
+pub mod format;
+pub mod formats;
 pub mod layers;
 pub mod momentum;
 pub mod predictor;
@@ -16,4 +18,4 @@ pub use encoder::{Encoder, ModelInfo, Space};
 pub use layers::Mode;
 pub use predictor::Predictor;
 pub use resnet::{BackboneConfig, Depth, Stem};
-pub use spec::{ModelSpec, Overrides};
+pub use spec::{ModelPlace, ModelSpec, Overrides};

@@ -1,8 +1,11 @@
 //! What names a model, and what its user knows better than its file.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::builtin::{self, BuiltIn};
 use super::encoder::ModelInfo;
 use super::resnet::Stem;
 use crate::augment::Resize;
@@ -13,8 +16,47 @@ use crate::files::hex;
 pub struct ModelSpec {
     /// `demo`, a run folder, a checkpoint folder or a model file.
     pub path: String,
+    /// What is said in place of what the file says.
     #[serde(default, skip_serializing_if = "Overrides::is_empty")]
     pub overrides: Overrides,
+}
+
+/// What the words that name a model mean.
+#[derive(Clone, Copy)]
+pub enum ModelPlace<'a> {
+    /// A model in the program.
+    BuiltIn(&'static BuiltIn),
+    /// A file or folder.
+    Path(&'a Path),
+}
+
+impl<'a> ModelPlace<'a> {
+    /// What `words` mean. A file or folder that is called like a built-in model is reached as `./name`.
+    pub fn of(words: &'a str) -> Self {
+        builtin::find(words).map_or_else(|| ModelPlace::Path(Path::new(words)), ModelPlace::BuiltIn)
+    }
+}
+
+impl ModelSpec {
+    /// Where the model is.
+    pub fn place(&self) -> ModelPlace<'_> {
+        ModelPlace::of(&self.path)
+    }
+
+    /// Where it lies on disk; a built-in model lies nowhere.
+    pub fn on_disk(&self) -> Option<&Path> {
+        match self.place() {
+            ModelPlace::BuiltIn(_) => None,
+            ModelPlace::Path(path) => Some(path),
+        }
+    }
+
+    /// The same model by a path from the root on, so that it is found from another folder too.
+    pub fn absolute(&self) -> Self {
+        let path = self.on_disk().and_then(|path| std::path::absolute(path).ok());
+        let path = path.map_or_else(|| self.path.clone(), |path| path.display().to_string());
+        Self { path, overrides: self.overrides }
+    }
 }
 
 impl<T: Into<String>> From<T> for ModelSpec {

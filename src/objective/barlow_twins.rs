@@ -9,10 +9,22 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
+use super::loss::Loss;
+use super::method::{Constant, Method, MethodInfo, Range};
 use super::terms::{mean_over_pairs, off_diagonal};
-use super::{Loss, check_weight};
 
 const EPSILON: f64 = 1e-5;
+
+/// What is known of it.
+pub static INFO: MethodInfo =
+    MethodInfo::new("barlow-twins", "Barlow Twins", "Redundancy reduction (Zbontar et al. 2021).", &[LAMBDA]);
+
+const LAMBDA: Constant = Constant {
+    key: "lambda",
+    help: "Weight lambda of the second term.",
+    range: Range::FromZero,
+    default: 0.0051,
+};
 
 /// The weight lambda of the redundancy; the authors' is 0.0051.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,16 +35,20 @@ pub struct BarlowTwins {
 
 impl Default for BarlowTwins {
     fn default() -> Self {
-        Self { lambda: 0.0051 }
+        Self { lambda: LAMBDA.default }
     }
 }
 
-impl BarlowTwins {
-    pub(super) fn validate(&self) -> anyhow::Result<()> {
-        check_weight("lambda", self.lambda)
+impl Method for BarlowTwins {
+    fn info(&self) -> &'static MethodInfo {
+        &INFO
     }
 
-    pub(super) fn loss(&self, views: &[Tensor<2>]) -> Loss {
+    fn values(&self) -> Vec<f64> {
+        vec![self.lambda]
+    }
+
+    fn loss(&self, views: &[Tensor<2>], _targets: &[Tensor<2>]) -> Loss {
         let views: Vec<Tensor<2>> = views.iter().map(|z| standardized(z.clone())).collect();
         let invariance = mean_over_pairs(&views, |a, b| {
             let images = a.dims()[0] as f64;

@@ -10,12 +10,32 @@
 
 use std::f64::consts::PI;
 
-use anyhow::ensure;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::Loss;
+use super::loss::Loss;
+use super::method::{Constant, Method, MethodInfo, Range};
 use super::terms::{mean, pairs, unit_rows};
+
+/// What is known of it.
+pub static INFO: MethodInfo = MethodInfo {
+    has_targets: true,
+    is_mean_over_images: true,
+    ..MethodInfo::new("byol", "BYOL", "Bootstrap your own latent (Grill et al. 2020).", &[MOMENTUM, HIDDEN])
+};
+
+const MOMENTUM: Constant = Constant {
+    key: "momentum",
+    help: "Momentum of the target network at the first step.",
+    range: Range::Within(0.0, 1.0),
+    default: 0.99,
+};
+const HIDDEN: Constant = Constant {
+    key: "hidden",
+    help: "Width of the predictor's hidden layer.",
+    range: Range::Whole(1, 65_536),
+    default: 4096.0,
+};
 
 /// Constants of the momentum encoder and the predictor; the paper's are 0.99 and 4096.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,7 +49,7 @@ pub struct Byol {
 
 impl Default for Byol {
     fn default() -> Self {
-        Self { momentum: 0.99, hidden: 4096 }
+        Self { momentum: MOMENTUM.default, hidden: HIDDEN.default as usize }
     }
 }
 
@@ -39,15 +59,18 @@ impl Byol {
         let progress = step as f64 / total.max(1) as f64;
         1.0 - (1.0 - self.momentum) * ((PI * progress).cos() + 1.0) / 2.0
     }
+}
 
-    pub(super) fn validate(&self) -> anyhow::Result<()> {
-        let Self { momentum, hidden } = *self;
-        ensure!((0.0..=1.0).contains(&momentum), "objective.momentum is {momentum}; expected 0 to 1");
-        ensure!((1..=65_536).contains(&hidden), "objective.hidden is {hidden}; expected 1 to 65,536");
-        Ok(())
+impl Method for Byol {
+    fn info(&self) -> &'static MethodInfo {
+        &INFO
     }
 
-    pub(super) fn loss(&self, predictions: &[Tensor<2>], targets: &[Tensor<2>]) -> Loss {
+    fn values(&self) -> Vec<f64> {
+        vec![self.momentum, self.hidden as f64]
+    }
+
+    fn loss(&self, predictions: &[Tensor<2>], targets: &[Tensor<2>]) -> Loss {
         let predictions: Vec<Tensor<2>> = predictions.iter().map(|q| unit_rows(q.clone())).collect();
         let targets: Vec<Tensor<2>> = targets.iter().map(|z| unit_rows(z.clone().detach())).collect();
         let pairs = pairs(predictions.len()).into_iter().flat_map(|(v, w)| [(v, w), (w, v)]);

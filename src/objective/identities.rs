@@ -2,6 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::method::Method;
 use super::spectral::Spectral;
 
 /// Numbers in [-1, 1] without pattern.
@@ -59,7 +60,7 @@ fn spectral_loss(a: &[f64], b: &[f64], width: usize, lambda: f64) -> [f64; 3] {
         let rows = values.len() / width;
         Tensor::<2>::from_data(TensorData::new(values, [rows, width]), &Device::flex())
     };
-    let loss = Spectral { lambda }.loss(&[tensor(a), tensor(b)]);
+    let loss = Spectral { lambda }.loss(&[tensor(a), tensor(b)], &[]);
     let scalar = |t: &Tensor<1>| f64::from(t.clone().into_scalar::<f32>());
     [scalar(&loss.total), scalar(&loss.terms[0].1), scalar(&loss.terms[1].1)]
 }

@@ -7,6 +7,8 @@
 pub mod barlow_twins;
 pub mod byol;
 mod cholesky;
+mod loss;
+mod method;
 pub mod multi_patch;
 pub mod simclr;
 pub mod spectral;
@@ -21,84 +23,89 @@ mod reference;
 
 use anyhow::ensure;
 use burn::tensor::Tensor;
+use serde::de::value::{Error as ValueError, MapDeserializer};
 use serde::{Deserialize, Serialize};
 
 pub use barlow_twins::BarlowTwins;
 pub use byol::Byol;
+pub use loss::Loss;
+pub use method::{Constant, Method, MethodInfo, Range};
 pub use multi_patch::MultiPatch;
 pub use simclr::SimClr;
 pub use spectral::Spectral;
 pub use tcr::Tcr;
 pub use vicreg::VicReg;
 
-/// A loss and the terms that it is made of, each a tensor of one element.
-pub struct Loss {
-    /// What is minimised.
-    pub total: Tensor<1>,
-    /// Its parts before weighting, by name.
-    pub terms: Vec<(&'static str, Tensor<1>)>,
-}
+/// What is known of every objective: names, help, constants and their ranges.
+pub static METHODS: [&MethodInfo; 7] = [
+    &vicreg::INFO,
+    &simclr::INFO,
+    &tcr::INFO,
+    &byol::INFO,
+    &spectral::INFO,
+    &barlow_twins::INFO,
+    &multi_patch::INFO,
+];
 
-/// Which objective, with its constants.
+/// Which objective, with its constants. Names are those of [`METHODS`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Objective {
-    /// Variance-invariance-covariance regularisation (Bardes et al. 2022).
+    /// See [`vicreg`].
     VicReg(VicReg),
-    /// Normalised temperature-scaled cross entropy (Chen et al. 2020).
+    /// See [`simclr`].
     SimClr(SimClr),
-    /// Total coding rate (Li et al. 2022; Yu et al. 2020).
+    /// See [`tcr`].
     Tcr(Tcr),
-    /// Bootstrap your own latent (Grill et al. 2020).
+    /// See [`byol`].
     Byol(Byol),
-    /// The spectral contrastive loss (HaoChen et al. 2021), Prop. 3.1, eq. 1.
+    /// See [`spectral`].
     Spectral(Spectral),
-    /// Redundancy reduction (Zbontar et al. 2021).
+    /// See [`barlow_twins`].
     #[serde(rename = "barlow-twins")]
     BarlowTwins(BarlowTwins),
-    /// Many patches of each image drawn to their mean (EMP-SSL, Tong et al. 2023).
+    /// See [`multi_patch`].
     #[serde(rename = "multi-patch")]
     MultiPatch(MultiPatch),
 }
 
 impl Objective {
+    fn method(&self) -> &dyn Method {
+        match self {
+            Objective::VicReg(method) => method,
+            Objective::SimClr(method) => method,
+            Objective::Tcr(method) => method,
+            Objective::Byol(method) => method,
+            Objective::Spectral(method) => method,
+            Objective::BarlowTwins(method) => method,
+            Objective::MultiPatch(method) => method,
+        }
+    }
+
     /// Every objective with its default constants.
     pub fn all() -> Vec<Self> {
-        vec![
-            Objective::VicReg(VicReg::default()),
-            Objective::SimClr(SimClr::default()),
-            Objective::Tcr(Tcr::default()),
-            Objective::Byol(Byol::default()),
-            Objective::Spectral(Spectral::default()),
-            Objective::BarlowTwins(BarlowTwins::default()),
-            Objective::MultiPatch(MultiPatch::default()),
-        ]
+        METHODS.iter().map(|info| Self::named(info.name).expect("a name of the list")).collect()
+    }
+
+    /// The objective of that name with its default constants, as a configuration reads it.
+    pub fn named(name: &str) -> Option<Self> {
+        let table = MapDeserializer::<_, ValueError>::new(std::iter::once(("name", name)));
+        Self::deserialize(table).ok()
+    }
+
+    /// What is known of it.
+    pub fn info(&self) -> &'static MethodInfo {
+        self.method().info()
     }
 
     /// What the field calls it.
     pub fn title(&self) -> &'static str {
-        match self {
-            Objective::VicReg(_) => "VICReg",
-            Objective::SimClr(_) => "SimCLR",
-            Objective::Tcr(_) => "TCR",
-            Objective::Byol(_) => "BYOL",
-            Objective::Spectral(_) => "spectral contrastive",
-            Objective::BarlowTwins(_) => "Barlow Twins",
-            Objective::MultiPatch(_) => "multi-patch TCR",
-        }
+        self.info().title
     }
 
     /// Its name in a configuration file.
     pub fn name(&self) -> &'static str {
-        match self {
-            Objective::VicReg(_) => "vicreg",
-            Objective::SimClr(_) => "simclr",
-            Objective::Tcr(_) => "tcr",
-            Objective::Byol(_) => "byol",
-            Objective::Spectral(_) => "spectral",
-            Objective::BarlowTwins(_) => "barlow-twins",
-            Objective::MultiPatch(_) => "multi-patch",
-        }
+        self.info().name
     }
 
     /// BYOL's constants, where this is BYOL: the one objective that trains a predictor against a
@@ -110,10 +117,9 @@ impl Objective {
         }
     }
 
-    /// Whether the loss of a batch is the mean of the losses of its images. Otherwise images of a
-    /// batch are compared with each other, and the loss of a part of the batch is another loss.
+    /// See [`MethodInfo::is_mean_over_images`].
     pub fn is_mean_over_images(&self) -> bool {
-        self.byol().is_some()
+        self.info().is_mean_over_images
     }
 
     /// The loss of V views of the same N images. `views` are projections z, or what BYOL's predictor
@@ -127,47 +133,19 @@ impl Objective {
         ensure!(count >= 2, "{title} needs at least 2 views of an image; there are {count}");
         let shape = views[0].dims();
         ensure!(shape[0] >= 2, "{title} needs at least 2 images in a batch; there are {}", shape[0]);
-        let wanted = if self.byol().is_some() { count } else { 0 };
+        let wanted = if self.info().has_targets { count } else { 0 };
         ensure!(targets.len() == wanted, "{title} takes {wanted} target views; there are {}", targets.len());
         for view in views.iter().chain(targets) {
             let found = view.dims();
             ensure!(found == shape, "views of one batch have shapes {shape:?} and {found:?}; expected one");
         }
-        Ok(match self {
-            Objective::VicReg(vicreg) => vicreg.loss(views),
-            Objective::SimClr(simclr) => simclr.loss(views),
-            Objective::Tcr(tcr) => tcr.loss(views),
-            Objective::Byol(byol) => byol.loss(views, targets),
-            Objective::Spectral(spectral) => spectral.loss(views),
-            Objective::BarlowTwins(barlow) => barlow.loss(views),
-            Objective::MultiPatch(multi) => multi.loss(views),
-        })
+        Ok(self.method().loss(views, targets))
     }
 
     /// Checks the constants. The error names the field.
     pub fn validate(&self) -> anyhow::Result<()> {
-        match self {
-            Objective::VicReg(vicreg) => vicreg.validate(),
-            Objective::SimClr(simclr) => simclr.validate(),
-            Objective::Tcr(tcr) => tcr.validate(),
-            Objective::Byol(byol) => byol.validate(),
-            Objective::Spectral(spectral) => spectral.validate(),
-            Objective::BarlowTwins(barlow) => barlow.validate(),
-            Objective::MultiPatch(multi) => multi.validate(),
-        }
+        self.method().validate()
     }
-}
-
-/// Checks a weight: finite, 0 or more.
-fn check_weight(name: &str, value: f64) -> anyhow::Result<()> {
-    ensure!(value.is_finite() && value >= 0.0, "objective.{name} is {value}; expected 0 or more");
-    Ok(())
-}
-
-/// Checks a constant that something is divided by.
-fn check_positive(name: &str, value: f64) -> anyhow::Result<()> {
-    ensure!(value.is_finite() && value > 0.0, "objective.{name} is {value}; expected more than 0");
-    Ok(())
 }
 
 #[cfg(test)]
@@ -184,6 +162,25 @@ mod tests {
             let short = format!("name = \"{}\"", objective.name());
             assert_eq!(toml::from_str::<Objective>(&short).unwrap(), objective, "{short}");
         }
+    }
+
+    #[test]
+    fn what_is_known_of_a_constant_is_what_it_is() {
+        assert_eq!(METHODS.len(), Objective::all().len());
+        for objective in Objective::all() {
+            let (info, values) = (objective.info(), objective.method().values());
+            assert_eq!(values.len(), info.constants.len(), "{}", info.name);
+            let table = toml::Value::try_from(&objective).unwrap();
+            for (constant, value) in info.constants.iter().zip(values) {
+                let written = &table[constant.key];
+                let written = written.as_float().or(written.as_integer().map(|whole| whole as f64));
+                assert_eq!(written, Some(value), "{} {}", info.name, constant.key);
+                assert_eq!(constant.default, value);
+                assert!(constant.range.contains(value));
+            }
+            assert_eq!(table.as_table().unwrap().len(), 1 + info.constants.len());
+        }
+        assert!(Objective::named("nothing").is_none());
     }
 
     #[test]

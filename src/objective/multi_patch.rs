@@ -10,9 +10,27 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
+use super::loss::Loss;
+use super::method::{Constant, Method, MethodInfo, Range};
 use super::tcr::coding_rate;
 use super::terms::{mean, mean_dot, unit_rows};
-use super::{Loss, check_positive, check_weight};
+
+/// What is known of it.
+pub static INFO: MethodInfo = MethodInfo::new(
+    "multi-patch",
+    "multi-patch TCR",
+    "Many patches of each image drawn to their mean (EMP-SSL, Tong et al. 2023).",
+    &[WEIGHT, EPS],
+);
+
+const WEIGHT: Constant =
+    Constant { key: "weight", help: "Weight of the similarity.", range: Range::FromZero, default: 200.0 };
+const EPS: Constant = Constant {
+    key: "eps",
+    help: "Distortion eps of the coding rate.",
+    range: Range::AboveZero,
+    default: 0.2,
+};
 
 /// Weight of the similarity and distortion eps of the coding rate; EMP-SSL's are 200 and 0.2.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,17 +42,20 @@ pub struct MultiPatch {
 
 impl Default for MultiPatch {
     fn default() -> Self {
-        Self { weight: 200.0, eps: 0.2 }
+        Self { weight: WEIGHT.default, eps: EPS.default }
     }
 }
 
-impl MultiPatch {
-    pub(super) fn validate(&self) -> anyhow::Result<()> {
-        check_weight("weight", self.weight)?;
-        check_positive("eps", self.eps)
+impl Method for MultiPatch {
+    fn info(&self) -> &'static MethodInfo {
+        &INFO
     }
 
-    pub(super) fn loss(&self, views: &[Tensor<2>]) -> Loss {
+    fn values(&self) -> Vec<f64> {
+        vec![self.weight, self.eps]
+    }
+
+    fn loss(&self, views: &[Tensor<2>], _targets: &[Tensor<2>]) -> Loss {
         let views: Vec<Tensor<2>> = views.iter().map(|z| unit_rows(z.clone())).collect();
         let centre = unit_rows(mean(views.clone())); // [N, d]
         let cosine = mean(views.iter().map(|z| mean_dot(z.clone(), centre.clone())).collect());

@@ -11,8 +11,24 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
+use super::loss::Loss;
+use super::method::{Constant, Method, MethodInfo, Range};
 use super::terms::{mean_dot, mean_over_pairs, unit_rows};
-use super::{Loss, check_positive};
+
+/// What is known of it.
+pub static INFO: MethodInfo = MethodInfo::new(
+    "simclr",
+    "SimCLR",
+    "Normalised temperature-scaled cross entropy (Chen et al. 2020).",
+    &[TEMPERATURE],
+);
+
+const TEMPERATURE: Constant = Constant {
+    key: "temperature",
+    help: "Cosines are divided by it.",
+    range: Range::AboveZero,
+    default: 0.1,
+};
 
 /// The temperature T; the paper's is 0.1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,23 +39,29 @@ pub struct SimClr {
 
 impl Default for SimClr {
     fn default() -> Self {
-        Self { temperature: 0.1 }
+        Self { temperature: TEMPERATURE.default }
     }
 }
 
-impl SimClr {
-    pub(super) fn validate(&self) -> anyhow::Result<()> {
-        check_positive("temperature", self.temperature)
+impl Method for SimClr {
+    fn info(&self) -> &'static MethodInfo {
+        &INFO
     }
 
-    pub(super) fn loss(&self, views: &[Tensor<2>]) -> Loss {
+    fn values(&self) -> Vec<f64> {
+        vec![self.temperature]
+    }
+
+    fn loss(&self, views: &[Tensor<2>], _targets: &[Tensor<2>]) -> Loss {
         let views: Vec<Tensor<2>> = views.iter().map(|z| unit_rows(z.clone())).collect();
         let total = mean_over_pairs(&views, |a, b| self.two_views(a, b));
         let attraction = mean_over_pairs(&views, mean_dot).div_scalar(-self.temperature);
         let repulsion = total.clone() - attraction.clone();
         Loss { total, terms: vec![("attraction", attraction), ("repulsion", repulsion)] }
     }
+}
 
+impl SimClr {
     /// # Shapes
     /// - inputs: `[N, d]`, unit rows
     /// - output: `[1]`

@@ -10,8 +10,24 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
+use super::loss::Loss;
+use super::method::{Constant, Method, MethodInfo, Range};
 use super::terms::{mean_dot, mean_over_pairs, off_diagonal};
-use super::{Loss, check_weight};
+
+/// What is known of it.
+pub static INFO: MethodInfo = MethodInfo::new(
+    "spectral",
+    "spectral contrastive",
+    "The spectral contrastive loss (HaoChen et al. 2021), Prop. 3.1, eq. 1.",
+    &[LAMBDA],
+);
+
+const LAMBDA: Constant = Constant {
+    key: "lambda",
+    help: "Weight lambda of the second term.",
+    range: Range::FromZero,
+    default: 1.0,
+};
 
 /// The weight lambda; 1 stands for w = 2 in Prop. 3.1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,16 +38,20 @@ pub struct Spectral {
 
 impl Default for Spectral {
     fn default() -> Self {
-        Self { lambda: 1.0 }
+        Self { lambda: LAMBDA.default }
     }
 }
 
-impl Spectral {
-    pub(super) fn validate(&self) -> anyhow::Result<()> {
-        check_weight("lambda", self.lambda)
+impl Method for Spectral {
+    fn info(&self) -> &'static MethodInfo {
+        &INFO
     }
 
-    pub(super) fn loss(&self, views: &[Tensor<2>]) -> Loss {
+    fn values(&self) -> Vec<f64> {
+        vec![self.lambda]
+    }
+
+    fn loss(&self, views: &[Tensor<2>], _targets: &[Tensor<2>]) -> Loss {
         let attraction = mean_over_pairs(views, mean_dot).neg();
         let repulsion = mean_over_pairs(views, |a, b| {
             let images = a.dims()[0] as f64;

@@ -14,8 +14,26 @@ use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::cholesky::Cholesky;
+use super::loss::Loss;
+use super::method::{Constant, Method, MethodInfo, Range};
 use super::terms::{mean, mean_dot, mean_over_pairs, unit_rows};
-use super::{Loss, check_positive, check_weight};
+
+/// What is known of it.
+pub static INFO: MethodInfo =
+    MethodInfo::new("tcr", "TCR", "Total coding rate (Li et al. 2022; Yu et al. 2020).", &[EPS, LAMBDA]);
+
+const EPS: Constant = Constant {
+    key: "eps",
+    help: "Distortion eps of the coding rate.",
+    range: Range::AboveZero,
+    default: 0.2,
+};
+const LAMBDA: Constant = Constant {
+    key: "lambda",
+    help: "Weight lambda of the second term.",
+    range: Range::FromZero,
+    default: 30.0,
+};
 
 /// Distortion eps and weight lambda of the similarity; the paper's for CIFAR-10 are 0.2 and 30.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,17 +45,20 @@ pub struct Tcr {
 
 impl Default for Tcr {
     fn default() -> Self {
-        Self { eps: 0.2, lambda: 30.0 }
+        Self { eps: EPS.default, lambda: LAMBDA.default }
     }
 }
 
-impl Tcr {
-    pub(super) fn validate(&self) -> anyhow::Result<()> {
-        check_positive("eps", self.eps)?;
-        check_weight("lambda", self.lambda)
+impl Method for Tcr {
+    fn info(&self) -> &'static MethodInfo {
+        &INFO
     }
 
-    pub(super) fn loss(&self, views: &[Tensor<2>]) -> Loss {
+    fn values(&self) -> Vec<f64> {
+        vec![self.eps, self.lambda]
+    }
+
+    fn loss(&self, views: &[Tensor<2>], _targets: &[Tensor<2>]) -> Loss {
         let views: Vec<Tensor<2>> = views.iter().map(|z| unit_rows(z.clone())).collect();
         let rate = mean(views.iter().map(|z| coding_rate(z.clone(), self.eps)).collect());
         let cosine = mean_over_pairs(&views, mean_dot);

@@ -11,10 +11,38 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use serde::{Deserialize, Serialize};
 
+use super::loss::Loss;
+use super::method::{Constant, Method, MethodInfo, Range};
 use super::terms::{mean, mean_over_pairs, off_diagonal};
-use super::{Loss, check_weight};
 
 const EPSILON: f64 = 1e-4;
+
+/// What is known of it.
+pub static INFO: MethodInfo = MethodInfo::new(
+    "vicreg",
+    "VICReg",
+    "Variance-invariance-covariance regularisation (Bardes et al. 2022).",
+    &[INVARIANCE, VARIANCE, COVARIANCE],
+);
+
+const INVARIANCE: Constant = Constant {
+    key: "invariance",
+    help: "Weight of the distance between views.",
+    range: Range::FromZero,
+    default: 25.0,
+};
+const VARIANCE: Constant = Constant {
+    key: "variance",
+    help: "Weight of the spread of every dimension.",
+    range: Range::FromZero,
+    default: 25.0,
+};
+const COVARIANCE: Constant = Constant {
+    key: "covariance",
+    help: "Weight of the decorrelation of dimensions.",
+    range: Range::FromZero,
+    default: 1.0,
+};
 
 /// Weights of the three terms; the paper's are 25, 25 and 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,18 +55,20 @@ pub struct VicReg {
 
 impl Default for VicReg {
     fn default() -> Self {
-        Self { invariance: 25.0, variance: 25.0, covariance: 1.0 }
+        Self { invariance: INVARIANCE.default, variance: VARIANCE.default, covariance: COVARIANCE.default }
     }
 }
 
-impl VicReg {
-    pub(super) fn validate(&self) -> anyhow::Result<()> {
-        check_weight("invariance", self.invariance)?;
-        check_weight("variance", self.variance)?;
-        check_weight("covariance", self.covariance)
+impl Method for VicReg {
+    fn info(&self) -> &'static MethodInfo {
+        &INFO
     }
 
-    pub(super) fn loss(&self, views: &[Tensor<2>]) -> Loss {
+    fn values(&self) -> Vec<f64> {
+        vec![self.invariance, self.variance, self.covariance]
+    }
+
+    fn loss(&self, views: &[Tensor<2>], _targets: &[Tensor<2>]) -> Loss {
         let invariance = mean_over_pairs(views, |a, b| (a - b).square().mean());
         let (variances, covariances) = views.iter().map(|z| spread_terms(z.clone())).unzip();
         let variance = mean(variances);
@@ -115,7 +145,7 @@ mod tests {
             let views = [sample(batch, width, 0), sample(batch, width, 1)];
             let tensors: Vec<Tensor<2>> =
                 views.iter().map(|v| tensor(v, batch, width, &device).require_grad()).collect();
-            let loss = VicReg::default().loss(&tensors).total;
+            let loss = VicReg::default().loss(&tensors, &[]).total;
             let expected = reference(&views, batch, width);
             let got: f32 = loss.clone().into_scalar();
             assert!((f64::from(got) - expected).abs() <= 1e-5 * expected.abs(), "{got} against {expected}");

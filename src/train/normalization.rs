@@ -8,14 +8,10 @@ use crate::dataset::Dataset;
 /// Images that the estimate looks at, at most, spread evenly over the set.
 const SAMPLE: usize = 2000;
 
-/// The published constants for CIFAR; for other sets mean and deviation over all pixels of an
+/// The published constants where the kind of data has some; for other sets mean and deviation over all pixels of an
 /// even sample of at most 2,000 images, RGB counted from 0 to 1.
 pub fn of(data: &dyn Dataset) -> anyhow::Result<Normalization> {
-    match data.kind() {
-        "cifar10" => Ok(Normalization::CIFAR10),
-        "cifar100" => Ok(Normalization { mean: [0.5071, 0.4866, 0.4409], std: [0.2673, 0.2564, 0.2762] }),
-        _ => estimate(data),
-    }
+    data.kind().normalization.map_or_else(|| estimate(data), Ok)
 }
 
 /// Sums of one or more images: pixels, then value and square for each channel.

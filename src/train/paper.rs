@@ -18,7 +18,7 @@ struct PaperTable {
     place: &'static str,
     /// Training images.
     images: u64,
-    methods: &'static [&'static str],
+    methods: &'static [Method],
     depth: Depth,
     stem: Stem,
     /// Side of the network's input, pixels.
@@ -36,7 +36,15 @@ struct PaperTable {
     giga_macs: f64,
 }
 
-const METHODS: [&str; 4] = ["simclr", "tcr", "vicreg", "byol"];
+/// An objective with the constants of a table.
+type Method = fn(&PaperTable) -> Objective;
+
+const SIMCLR: Method = |_| Objective::SimClr(SimClr { temperature: 0.1 });
+const TCR: Method = |table| Objective::Tcr(Tcr { eps: 0.2, lambda: table.tcr_lambda });
+const VICREG: Method = |_| Objective::VicReg(VicReg { invariance: 25.0, variance: 25.0, covariance: 1.0 });
+const BYOL: Method = |_| Objective::Byol(Byol { momentum: 0.99, hidden: 4096 });
+const METHODS: [Method; 4] = [SIMCLR, TCR, VICREG, BYOL];
+
 const CIFAR: PaperTable = PaperTable {
     data: "cifar10",
     place: "Table 1",
@@ -59,7 +67,7 @@ const IMAGENET: PaperTable = PaperTable {
     data: "imagenet",
     place: "Figure 3b",
     images: 1_281_167,
-    methods: &["vicreg"],
+    methods: &[VICREG],
     depth: Depth::ResNet50,
     stem: Stem::ImageNet,
     input: 224,
@@ -96,7 +104,9 @@ const WARMUP_EPOCHS: f64 = 10.0;
 pub fn recipes() -> Vec<Recipe> {
     let of_row = |row: &'static PaperTable| {
         let regimes = [Regime::Patch, Regime::MultiScale];
-        regimes.into_iter().flat_map(move |regime| row.methods.iter().map(move |m| row.recipe(m, regime)))
+        regimes
+            .into_iter()
+            .flat_map(move |regime| row.methods.iter().map(move |method| row.recipe(method(row), regime)))
     };
     ROWS.iter().flat_map(of_row).collect()
 }
@@ -108,7 +118,7 @@ enum Regime {
 }
 
 impl PaperTable {
-    fn recipe(&self, method: &str, regime: Regime) -> Recipe {
+    fn recipe(&self, objective: Objective, regime: Regime) -> Recipe {
         let (suffix, words) = match regime {
             Regime::Patch => {
                 (format!("patch{0}", self.patch), format!("fixed-size {0}x{0} patches", self.patch))
@@ -116,12 +126,12 @@ impl PaperTable {
             Regime::MultiScale => ("multiscale".into(), "crops of 0.08 to 1 of the area".into()),
         };
         Recipe {
-            name: format!("{}-{method}-{suffix}", self.data),
+            name: format!("{}-{}-{suffix}", self.data, objective.name()),
             regime: format!("{words}, 2 views"),
             data: self.data,
             purpose: format!("{} of the paper", self.place),
             cost: self.cost(),
-            config: self.config(method, regime),
+            config: self.config(objective, regime),
         }
     }
 
@@ -137,7 +147,7 @@ impl PaperTable {
         )
     }
 
-    fn config(&self, method: &str, regime: Regime) -> TrainConfig {
+    fn config(&self, objective: Objective, regime: Regime) -> TrainConfig {
         let epoch = self.images / BATCH as u64;
         TrainConfig {
             seed: 0,
@@ -154,7 +164,7 @@ impl PaperTable {
                 input: self.input,
                 resize: self.resize,
             },
-            objective: self.objective(method),
+            objective,
             optimizer: OptimizerConfig {
                 rule: self.rule,
                 lr: self.lr,
@@ -165,15 +175,6 @@ impl PaperTable {
             keep: Keep { last: 3, every: 50 * epoch },
             probe: ProbeConfig { every: 5 * epoch, ..ProbeConfig::default() },
             views: self.views(regime),
-        }
-    }
-
-    fn objective(&self, method: &str) -> Objective {
-        match method {
-            "simclr" => Objective::SimClr(SimClr { temperature: 0.1 }),
-            "tcr" => Objective::Tcr(Tcr { eps: 0.2, lambda: self.tcr_lambda }),
-            "byol" => Objective::Byol(Byol { momentum: 0.99, hidden: 4096 }),
-            _ => Objective::VicReg(VicReg { invariance: 25.0, variance: 25.0, covariance: 1.0 }),
         }
     }
 

@@ -213,7 +213,7 @@ fn the_first_picture_that_can_be_read_is_the_example() {
     std::fs::write(&broken, bytes).unwrap();
     let started = Started::new();
     let spec = folder.path().display().to_string();
-    started.engine.send(Command::OpenData { spec, split: None });
+    started.engine.send(Command::OpenData { spec: spec.into(), split: None });
     let shown = started.until("an example", |shown| {
         shown.data.as_ref().is_some_and(|data| data.images == 3) && shown.query.is_some()
     });
@@ -229,7 +229,7 @@ fn a_neighbour_that_cannot_be_read_any_more_is_told_once() {
     }
     let started = Started::new();
     let spec = folder.path().display().to_string();
-    started.engine.send(Command::OpenData { spec, split: None });
+    started.engine.send(Command::OpenData { spec: spec.into(), split: None });
     let config = |neighbours| ExploreConfig { neighbours, gallery_images: 3, ..small() };
     started.engine.send(Command::Configure { id: 1, config: config(0) });
     started.until("the extraction", |shown| {

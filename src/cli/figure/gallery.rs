@@ -32,7 +32,7 @@ impl Commander {
         let request = GalleryRequest {
             search: search_request(args.query),
             spaces: args.space,
-            data: args.data,
+            data: args.data.into(),
             output: output(args.out, args.style, look),
         };
         let report = jobs::figures::gallery(&request)?;

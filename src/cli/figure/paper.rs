@@ -9,7 +9,7 @@ use crate::cli::shared::{
     Commander, FilterArgs, ModelArgs, Point, QueryPlace, pixels, positive, show, thousands,
 };
 use crate::engine::compose::Style;
-use crate::engine::facts::{PatchSpace, Split};
+use crate::engine::facts::{DataSpec, PatchSpace, Split};
 use crate::engine::jobs::embed::BankSource;
 use crate::engine::jobs::figures::{GalleriesRequest, Haystack, Layout, MapImages, MapsRequest};
 use crate::engine::{defaults, jobs};
@@ -194,7 +194,7 @@ impl Commander {
     fn maps(&self, args: MapsArgs, count: usize, two_sizes: bool) -> anyhow::Result<()> {
         let images = if args.image.is_empty() {
             let queries = args.query.iter().map(|q| (q.image, q.y, q.x)).collect();
-            MapImages::Data { data: args.data, split: args.split, queries }
+            MapImages::Data { data: args.data.into(), split: args.split, queries }
         } else {
             MapImages::Files { paths: args.image, at: args.at.iter().map(|at| (at.x, at.y)).collect() }
         };
@@ -231,7 +231,7 @@ impl Commander {
             None => Haystack::Fresh {
                 model: search.model.into(),
                 source: BankSource {
-                    data: search.data.unwrap_or_else(|| "demo".into()),
+                    data: search.data.map_or_else(DataSpec::default, Into::into),
                     split: search.split,
                     limit: Some(search.limit),
                 },

@@ -22,6 +22,7 @@ mod tests;
 mod vehicles;
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use anyhow::ensure;
 use sha2::{Digest, Sha256};
@@ -29,7 +30,8 @@ use sha2::{Digest, Sha256};
 pub use export::{Written, write_image_folder};
 pub use names::{BACKGROUNDS, PART_NAMES};
 
-use super::{Dataset, PartMap, Skipped, Split, with_thousands};
+use super::format::{Format, Place};
+use super::{DataKind, Dataset, FigureNote, PartMap, Skipped, Split, with_thousands};
 use crate::image::Image;
 use dice::Dice;
 
@@ -38,6 +40,19 @@ pub const VERSION: u32 = 1;
 
 /// Sides that scenes can be drawn at, pixels.
 pub const SIZES: RangeInclusive<u32> = 32..=512;
+
+/// The word that names the set in place of a path.
+pub const WORD: &str = "demo";
+
+/// The built-in set.
+pub static FORMAT: Format = Format {
+    about: "the built-in set",
+    kinds: &[&KIND],
+    place: Place::BuiltIn { word: WORD, open: |split| Ok(Arc::new(demo(split))) },
+};
+
+static KIND: DataKind =
+    DataKind { example_part: Some("wheel"), ..DataKind::plain("parts", FigureNote::Name) };
 
 /// What `--data demo` is: the seed, the images per split and their side.
 pub const DEMO_SEED: u64 = 2023;
@@ -125,8 +140,8 @@ pub fn demo(split: Option<Split>) -> Parts {
 }
 
 impl Dataset for Parts {
-    fn kind(&self) -> &'static str {
-        "parts"
+    fn kind(&self) -> &'static DataKind {
+        &KIND
     }
 
     fn name(&self) -> String {

@@ -200,7 +200,7 @@ fn the_demo_set_is_what_the_manual_says() {
     assert_eq!((train.len(), test.len()), (4096, 1024));
     assert_eq!(train.size(), Some((64, 64)));
     assert_eq!((train.split(), test.split()), (Some(Split::Train), Some(Split::Test)));
-    assert_eq!((train.kind(), train.name().as_str()), ("parts", "Parts"));
+    assert_eq!((train.kind().name, train.name().as_str()), ("parts", "Parts"));
     assert_eq!(test.image_name(1007), "test 1,007");
 }
 

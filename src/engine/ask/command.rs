@@ -1,6 +1,6 @@
 //! What the window asks of the engine.
 
-use crate::dataset::Split;
+use crate::dataset::{DataSpec, Split};
 use crate::engine::ask::compare::CompareCommand;
 use crate::engine::ask::config::ExploreConfig;
 use crate::engine::ask::figures::FigureCommand;
@@ -17,7 +17,7 @@ pub enum Command {
     /// Opens a model: `demo`, a run folder, a checkpoint.
     OpenModel { spec: ModelSpec },
     /// Opens a data set: `demo`, a folder, one file. Shows its first image.
-    OpenData { spec: String, split: Option<Split> },
+    OpenData { spec: DataSpec, split: Option<Split> },
     /// Shows image `index` of data set `data` ([`DataDescription::id`]). The query stays, if there is one:
     /// its heatmaps are then those of this image. Ignored if another data set is open by then, as are all
     /// commands with such a number.

@@ -25,7 +25,7 @@ mod space;
 pub mod style;
 pub mod training;
 
-pub use crate::dataset::{PartMap, Skipped, Split};
+pub use crate::dataset::{DataSpec, PartMap, Skipped, Split};
 pub use crate::search::Relation;
 pub use choices::{Choice, choices};
 pub use command::*;

@@ -1,7 +1,7 @@
 //! How figures look.
 
 use crate::colormap::Colormap;
-use crate::figure::{Format, Letters, Page, BoxPalette};
+use crate::figure::{BoxPalette, Format, Letters, Page};
 /// How figures look.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Style {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::{Part, Split};
+use crate::dataset::{DataSpec, Part, Split};
 use crate::engine::ask::gallery::Gallery;
 use crate::engine::ask::maps::Heatmap;
 pub use crate::engine::ask::series::Series;
@@ -47,7 +47,7 @@ pub enum TrainCommand {
 /// A data set by the words of `--data` and `--split`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataSource {
-    pub spec: String,
+    pub spec: DataSpec,
     pub split: Option<Split>,
 }
 

@@ -9,7 +9,7 @@ use crate::embed::Embedder;
 use crate::engine::ask::{CheckpointView, Snapshot};
 use crate::engine::compare::side::Key;
 use crate::engine::runs::followed::{checkpoints, is_same_folder};
-use crate::model::{ModelSpec, builtin, store};
+use crate::model::{ModelPlace, ModelSpec, store};
 use crate::train::RunFolder;
 
 /// B as it was opened.
@@ -27,7 +27,7 @@ pub struct Open {
 
 /// The run folder that `path` is or lies in, with the step if it is one of its checkpoints.
 pub fn run_of(path: &Path) -> Option<(PathBuf, Option<u64>)> {
-    if path.to_str().is_some_and(|name| builtin::find(name).is_some()) {
+    if path.to_str().is_some_and(|words| matches!(ModelPlace::of(words), ModelPlace::BuiltIn(_))) {
         return None;
     }
     if RunFolder::open(path).is_ok() {
@@ -45,7 +45,7 @@ pub fn run_of(path: &Path) -> Option<(PathBuf, Option<u64>)> {
 pub fn opened(spec: &ModelSpec) -> anyhow::Result<Open> {
     let path = Path::new(&spec.path);
     let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    let is_built_in = builtin::find(&spec.path).is_some();
+    let is_built_in = spec.on_disk().is_none();
     anyhow::ensure!(
         is_built_in || path.exists(),
         "there is no file or folder {}; expected a checkpoint, a run folder or a built-in model",

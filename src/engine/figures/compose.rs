@@ -8,13 +8,13 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::bank::{BankSpec, DataFacts, ModelFacts};
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, FigureNote, kind_named};
 use crate::embed::Embedder;
 use crate::engine::ask::{MapMode, NamedFilter, Style};
 use crate::figure::{
-    CurveAxis, CurveData, CurveFigure, CurveSeries, CurveSpec, Figure, GalleryCell, GalleryData, GalleryFigure, GalleryQuery,
-    GallerySpace, GallerySpec, HeatmapData, HeatmapFigure, HeatmapRow, HeatmapSpace, HeatmapSpec, Instance,
-    SheetData, SheetFigure, SheetSpec,
+    CurveAxis, CurveData, CurveFigure, CurveSeries, CurveSpec, Figure, GalleryCell, GalleryData,
+    GalleryFigure, GalleryQuery, GallerySpace, GallerySpec, HeatmapData, HeatmapFigure, HeatmapRow,
+    HeatmapSpace, HeatmapSpec, Instance, SheetData, SheetFigure, SheetSpec,
 };
 use crate::image::Image;
 use crate::patch::{PatchGrid, PatchRef};
@@ -77,10 +77,10 @@ impl Origin {
                 vec![format!("A: {}", model_words(model)), format!("B: {}{step}", model_words(other))]
             }
         };
-        match data.kind.as_str() {
-            "parts" | "cifar10" | "cifar100" => notes.push(format!("data {}", data.name)),
-            "image-folder" | "folder" => notes.push(format!("images sha256 {:.8}", data.fingerprint)),
-            _ => {}
+        match kind_named(&data.kind).map_or(FigureNote::Nothing, |kind| kind.figure_note) {
+            FigureNote::Name => notes.push(format!("data {}", data.name)),
+            FigureNote::Fingerprint => notes.push(format!("images sha256 {:.8}", data.fingerprint)),
+            FigureNote::Nothing => {}
         }
         notes
     }

@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::bank::{self, Bank, BankWriter, Dtype, SkippedImage};
-use crate::dataset::{self, Dataset, Skipped, Split};
+use crate::dataset::{self, DataSpec, Dataset, Skipped, Split};
 use crate::embed::{ExtractPlan, Extraction};
 use crate::engine::jobs::{Job, open_embedder};
 use crate::files;
@@ -18,7 +18,7 @@ use crate::progress::CancelToken;
 /// Where the images of a bank lie: kept beside it, so that galleries find their pixels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BankSource {
-    pub data: String,
+    pub data: DataSpec,
     pub split: Option<Split>,
     pub limit: Option<usize>,
 }
@@ -62,8 +62,8 @@ impl BankSource {
 
     /// The same source under a path that holds from any folder.
     fn absolute(&self) -> Self {
-        let path = std::fs::canonicalize(&self.data).ok().filter(|_| self.data != "demo");
-        let data = path.map_or(self.data.clone(), |path| path.to_string_lossy().into_owned());
+        let path = self.data.path().and_then(|path| std::fs::canonicalize(path).ok());
+        let data = path.map_or_else(|| self.data.clone(), DataSpec::Path);
         Self { data, ..self.clone() }
     }
 }

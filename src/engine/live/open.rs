@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
-use crate::dataset::{self, Dataset, Split};
+use crate::dataset::{self, DataSpec, Dataset, Split};
 use crate::embed::Embedder;
 use crate::engine::ask::{
     DataDescription, DataSource, Event, ExploreConfig, GalleryFilter, ModelDescription, PatchSpace,
@@ -55,14 +55,14 @@ impl Explorer {
         self.restart()
     }
 
-    pub(super) fn open_data(&mut self, spec: &str, split: Option<Split>) -> anyhow::Result<()> {
+    pub(super) fn open_data(&mut self, spec: &DataSpec, split: Option<Split>) -> anyhow::Result<()> {
         self.line.update(|shown| shown.busy = Some("opening the data set".into()));
         let set = dataset::open(spec, split)?;
         let id = self.data.as_ref().map_or(1, |data| data.id + 1);
         let description = DataDescription {
             id,
             name: set.name(),
-            kind: set.kind().into(),
+            kind: set.kind().name.into(),
             images: set.len(),
             classes: set.classes().to_vec(),
             labels: (0..set.len()).map(|index| set.label(index)).collect(),
@@ -78,7 +78,7 @@ impl Explorer {
         self.forget_maps();
         self.line.update(|shown| {
             shown.data = Some(Arc::new(description));
-            shown.data_source = Some(Arc::new(DataSource { spec: spec.into(), split }));
+            shown.data_source = Some(Arc::new(DataSource { spec: spec.clone(), split }));
             shown.config = Some(config);
             shown.view = None;
             shown.found = None;
@@ -244,10 +244,11 @@ fn names(spaces: &[PatchSpace]) -> Vec<String> {
 /// A patch worth seeing where the data set knows its parts: one with a piece of a wheel and the most parts beside
 /// it, among the first images.
 fn wheel(data: &dyn Dataset, grid: PatchGrid) -> Option<PatchRef> {
+    let worthwhile = data.kind().example_part?;
     let mut best: Option<((usize, usize), PatchRef)> = None;
     for index in 0..EXAMPLES.min(data.len()) {
         let map = data.parts(index)?;
-        let wheel = map.names.iter().position(|name| *name == "wheel")?;
+        let wheel = map.names.iter().position(|name| *name == worthwhile)?;
         let (rows, cols) = grid.shape(map.height, map.width);
         for cell in 0..rows * cols {
             let (y, x) = grid.corner(cell, cols);

@@ -70,15 +70,15 @@ fn find(data: &dyn Dataset, filter: &ImageFilter, newer: &Receiver<ImageSearchJo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::{PartMap, Skipped, Split};
+    use crate::dataset::{DataKind, PartMap, Skipped, Split, folder};
     use crate::image::Image;
 
     /// Images named `a/0.png`, `b/1.png`, `a/2.png`, ... of the classes Horse and Dog.
     struct Named(usize, [String; 2]);
 
     impl Dataset for Named {
-        fn kind(&self) -> &'static str {
-            "folder"
+        fn kind(&self) -> &'static DataKind {
+            &folder::FOLDER
         }
         fn name(&self) -> String {
             "named".into()

@@ -162,7 +162,7 @@ impl Training {
         self.line.update(|shown| shown.busy = Some("starting the run".into()));
         let data = dataset::open(&source.spec, source.split)?;
         let request = TrainRequest {
-            data: source.spec.clone(),
+            data: source.spec.to_string(),
             split: source.split,
             out: out.into(),
             start,

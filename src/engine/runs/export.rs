@@ -6,8 +6,8 @@ use anyhow::ensure;
 use serde_json::json;
 
 use crate::engine::ask::CurveExport;
-use crate::figure::{Axis, CurveData, CurveFigure, CurveSpec, Series};
-use crate::figure::{Figure, Format, Saved};
+use crate::figure::{CurveAxis, CurveData, CurveFigure, CurveSeries, CurveSpec};
+use crate::figure::{Figure, Format, SavedFigure};
 
 /// Writes the figure and its sidecar.
 pub fn save(curves: &CurveExport, path: &Path) -> anyhow::Result<SavedFigure> {

@@ -267,7 +267,7 @@ impl Followed {
         let data = &environment["data"];
         view.data = text(&data["name"]).zip(text(&data["spec"])).map(|(name, spec)| {
             let split = serde_json::from_value(data["split"].clone()).ok().flatten();
-            (name, DataSource { spec, split })
+            (name, DataSource { spec: spec.into(), split })
         });
         view.images = used_images(data, view.config.as_deref());
         view.device = text(&environment["device"]);

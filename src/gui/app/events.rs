@@ -109,7 +109,7 @@ impl App {
                 let spec = path.display().to_string();
                 self.desk.session.send(match is_model {
                     true => Command::OpenModel { spec: spec.into() },
-                    false => Command::OpenData { spec, split: None },
+                    false => Command::OpenData { spec: spec.into(), split: None },
                 });
             }
             self.train.take_found(&found);

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use eframe::egui::{Context, Ui};
 
+use crate::engine::facts::DataSpec;
 use crate::engine::training::DataSource;
 use crate::engine::{Command, EngineHandle, MapMode, Snapshot};
 
@@ -99,7 +100,7 @@ impl App {
         // Our own table has these keys; egui keeps the zoom itself from one start to the next.
         ctx.options_mut(|options| options.zoom_with_keyboard = false);
         let session = Session::new(engine);
-        let spec = options.image.map_or(options.data, |image| image.display().to_string());
+        let spec = options.image.map_or(options.data, DataSpec::Path);
         let data = DataSource { spec, split: options.split };
         let mut link = options.link.unwrap_or_default();
         let spec = link.model.get_or_insert(options.model).clone();

@@ -1,10 +1,8 @@
 //! What is on show as a link, and back.
 
-use crate::engine::facts::ModelSpec;
 use crate::engine::training::DataSource;
 use crate::engine::{QueryPart, QuerySpec, Sign};
 use crate::gui::link::{Link, QueryBox};
-use crate::gui::recent::absolute;
 use crate::patch::BoxRef;
 
 use super::Session;
@@ -14,14 +12,11 @@ impl Session {
     pub fn link(&self) -> Link {
         let snapshot = &self.snapshot;
         let mut link = Link {
-            model: snapshot
-                .model_source
-                .as_ref()
-                .map(|model| ModelSpec { path: absolute(&model.path), overrides: model.overrides }),
+            model: snapshot.model_source.as_ref().map(|model| model.absolute()),
             data: snapshot
                 .data_source
                 .as_ref()
-                .map(|data| DataSource { spec: absolute(&data.spec), split: data.split }),
+                .map(|data| DataSource { spec: data.spec.absolute(), split: data.split }),
             image: snapshot.view.as_ref().map(|view| view.index),
             ..Link::default()
         };

@@ -170,7 +170,7 @@ impl NewRun {
                 None => drop(ui.weak("looking at it...")),
                 Some(Ok(seen)) => {
                     let text = format!("{} \u{b7} {}", seen.name, count(seen.images, "image"));
-                    ui.label(RichText::new(text).weak()).on_hover_text(&source.spec);
+                    ui.label(RichText::new(text).weak()).on_hover_text(source.spec.to_string());
                 }
                 Some(Err(message)) => error_ui(ui, message),
             },
@@ -279,10 +279,10 @@ impl NewRun {
 
     /// The run as a command.
     fn command_line(&self) -> String {
-        let data = self.data.as_ref().map_or("DATA", |data| &data.spec);
+        let data = self.data.as_ref().map_or("DATA".to_owned(), |data| data.spec.to_string());
         let mut line = format!(
             "bagssl train --data {} --out {} --recipe {}",
-            quoted(data),
+            quoted(&data),
             quoted(&self.out),
             quoted(&self.chosen)
         );
@@ -296,7 +296,7 @@ impl NewRun {
 }
 
 fn key(source: &DataSource) -> (String, Option<&'static str>) {
-    (source.spec.clone(), source.split.map(|split| split.name()))
+    (source.spec.to_string(), source.split.map(|split| split.name()))
 }
 
 fn describe(recipe: &Recipe) -> String {

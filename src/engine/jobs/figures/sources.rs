@@ -176,8 +176,8 @@ impl<'a> Sources<'a> {
 
 pub fn open_file(path: &Path) -> anyhow::Result<Arc<dyn Dataset>> {
     let name = path.to_string_lossy();
-    let data = dataset::open(&name, None)?;
-    ensure!(data.kind() == "image", "{name} is no image file; a heatmap is of one image");
+    let data = dataset::open(&*name, None)?;
+    ensure!(data.kind() == &dataset::folder::PICTURE, "{name} is no image file; a heatmap is of one image");
     Ok(data)
 }
 

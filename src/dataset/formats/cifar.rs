@@ -7,7 +7,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
@@ -16,12 +16,40 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::cifar_names::{CIFAR10_NAMES, CIFAR100_NAMES};
-use super::{Dataset, PartMap, Skipped, Split, hex, with_thousands};
-use crate::image::Image;
+use crate::dataset::format::{Format, Place};
+use crate::dataset::{DataKind, Dataset, FigureNote, PartMap, Skipped, Split, hex, with_thousands};
+use crate::image::{Image, Normalization};
 
 /// Side of a CIFAR image, pixels.
 pub const SIDE: u32 = 32;
 const PLANE: usize = (SIDE * SIDE) as usize;
+
+/// CIFAR binaries.
+pub static FORMAT: Format = Format {
+    about: "a folder with CIFAR-10 or CIFAR-100 binaries",
+    kinds: &[&CIFAR10, &CIFAR100],
+    place: Place::Folder {
+        holds: "CIFAR binaries",
+        recognise: |path| Ok(find(path)?.is_some()),
+        open: |path, split| {
+            let (variant, folder) = find(path)?.with_context(|| path.display().to_string())?;
+            Ok(Arc::new(Cifar::open(&folder, variant, split)?))
+        },
+    },
+};
+
+static CIFAR10: DataKind =
+    DataKind { normalization: Some(Normalization::CIFAR10), ..DataKind::plain("cifar10", FigureNote::Name) };
+
+static CIFAR100: DataKind = DataKind {
+    normalization: Some(Normalization { mean: [0.5071, 0.4866, 0.4409], std: [0.2673, 0.2564, 0.2762] }),
+    ..DataKind::plain("cifar100", FigureNote::Name)
+};
+
+impl Normalization {
+    /// Of the CIFAR-10 training images.
+    pub const CIFAR10: Self = Self { mean: [0.4914, 0.4822, 0.4465], std: [0.2470, 0.2435, 0.2616] };
+}
 
 /// Which of the two sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum, Serialize, Deserialize)]
@@ -32,11 +60,11 @@ pub enum Variant {
 }
 
 impl Variant {
-    /// `cifar10` or `cifar100`.
-    pub fn kind(self) -> &'static str {
+    /// What is known of the set.
+    pub fn kind(self) -> &'static DataKind {
         match self {
-            Variant::Cifar10 => "cifar10",
-            Variant::Cifar100 => "cifar100",
+            Variant::Cifar10 => &CIFAR10,
+            Variant::Cifar100 => &CIFAR100,
         }
     }
 
@@ -281,7 +309,7 @@ fn class_names(folder: &Path, variant: Variant) -> Result<Vec<String>> {
 }
 
 impl Dataset for Cifar {
-    fn kind(&self) -> &'static str {
+    fn kind(&self) -> &'static DataKind {
         self.variant.kind()
     }
 
@@ -329,7 +357,7 @@ impl Dataset for Cifar {
     fn fingerprint(&self) -> Result<String> {
         let compute = || {
             let mut hash = Sha256::new();
-            hash.update(self.variant.kind());
+            hash.update(self.variant.kind().name);
             self.batches.iter().for_each(|batch| hash.update(&batch.map));
             self.classes.iter().for_each(|name| hash.update(format!("\n{name}")));
             hex(&hash.finalize())

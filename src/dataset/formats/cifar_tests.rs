@@ -39,7 +39,10 @@ fn records_come_in_the_order_of_the_batch_numbers_as_interleaved_pixels() {
     let set = open(&dir, None).unwrap();
     let labels: Vec<_> = (0..set.len()).map(|i| set.label(i).unwrap()).collect();
     assert_eq!(labels, [3, 9, 1, 7, 0, 2]);
-    assert_eq!((set.kind(), set.name().as_str(), set.size()), ("cifar10", "CIFAR-10 train", Some((32, 32))));
+    assert_eq!(
+        (set.kind().name, set.name().as_str(), set.size()),
+        ("cifar10", "CIFAR-10 train", Some((32, 32)))
+    );
     assert_eq!(set.classes()[3], "cat");
     let image = set.image(4).unwrap(); // second record of batch 10
     let at = |plane: usize, y: usize, x: usize| ((plane * PLANE + y * 32 + x) / 7 + plane * 50 + 1) as u8;

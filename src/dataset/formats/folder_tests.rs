@@ -45,7 +45,7 @@ fn classes_and_files_are_sorted_by_name_and_labelled() {
     assert_eq!(set.classes(), ["cat", "dog"]);
     let labels: Vec<_> = (0..4).map(|i| set.label(i).unwrap()).collect();
     assert_eq!(labels, [0, 0, 1, 1]);
-    assert_eq!((set.kind(), set.split(), set.size()), ("image-folder", None, Some((11, 18))));
+    assert_eq!((set.kind().name, set.split(), set.size()), ("image-folder", None, Some((11, 18))));
     assert!(set.skipped().is_empty());
     assert_eq!(set.image(3).unwrap().pixel(4, 6), [230, 40, 60]);
 }
@@ -62,7 +62,7 @@ fn bad_pictures_among_good_ones_are_skipped_and_counted() {
     ]);
     let set = Folder::open(dir.path(), None).unwrap();
     assert_eq!(names(&set), ["a.png", "f.jpg"]);
-    assert_eq!((set.kind(), set.label(0), set.size()), ("folder", None, None));
+    assert_eq!((set.kind().name, set.label(0), set.size()), ("folder", None, None));
     let skipped: Vec<_> = set.skipped().iter().map(|s| s.file.as_str()).collect();
     assert_eq!(skipped, ["b.jpg", "c", "d.png", "e.jpg"]);
     assert!(set.skipped()[0].reason.starts_with("the JPEG file is truncated"), "{:?}", set.skipped()[0]);

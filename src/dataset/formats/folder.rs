@@ -9,17 +9,48 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, Result, bail, ensure};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::decode::{self, FORMATS};
-use super::{Dataset, PartMap, Skipped, Split, hex, with_thousands};
+use crate::dataset::decode::{self, READABLE};
+use crate::dataset::format::{Format, Place};
+use crate::dataset::{DataKind, Dataset, FigureNote, PartMap, Skipped, Split, hex, with_thousands};
 use crate::image::Image;
 
 const EXTENSIONS: [&str; 9] = ["jpg", "jpeg", "jpe", "png", "webp", "bmp", "gif", "tif", "tiff"];
+
+/// Pictures in a folder, or in one for each class.
+pub static FORMAT: Format = Format {
+    about: "a folder of images (with or without a folder for each class)",
+    kinds: &[&IMAGE_FOLDER, &FOLDER],
+    place: Place::Folder {
+        holds: "pictures",
+        recognise: |_| Ok(true),
+        open: |path, split| Ok(Arc::new(Folder::open(path, split)?)),
+    },
+};
+
+/// One picture.
+pub static PICTURE_FORMAT: Format = Format {
+    about: "one image",
+    kinds: &[&PICTURE],
+    place: Place::File {
+        what: "a picture file",
+        recognise: |_| Ok(true),
+        open: |path, split| Ok(Arc::new(Folder::open_file(path, split)?)),
+    },
+};
+
+/// With a folder for each class.
+pub static IMAGE_FOLDER: DataKind = DataKind::plain("image-folder", FigureNote::Fingerprint);
+/// Without labels.
+pub static FOLDER: DataKind = DataKind::plain("folder", FigureNote::Fingerprint);
+/// A single picture.
+pub static PICTURE: DataKind = DataKind::plain("image", FigureNote::Nothing);
 
 /// A usable picture file.
 struct Entry {
@@ -42,7 +73,7 @@ struct Candidate {
 
 /// An image folder, a plain folder or a single picture.
 pub struct Folder {
-    kind: &'static str,
+    kind: &'static DataKind,
     name: String,
     entries: Vec<Entry>,
     classes: Vec<String>,
@@ -70,7 +101,7 @@ impl Folder {
         for file in &skipped {
             log::warn!("left out: {}: {}", file.file, file.reason);
         }
-        let kind = if classes.is_empty() { "folder" } else { "image-folder" };
+        let kind = if classes.is_empty() { &FOLDER } else { &IMAGE_FOLDER };
         let mut name = display_name(path);
         if let Some(split) = split {
             name = format!("{name} {}", split.name());
@@ -89,11 +120,11 @@ impl Folder {
         let candidate = Candidate { path: path.to_path_buf(), label: None };
         let root = path.parent().unwrap_or(Path::new(""));
         let entry = probe(root, &candidate)?;
-        Ok(Self::new("image", display_name(path), vec![entry], Vec::new(), None, Vec::new()))
+        Ok(Self::new(&PICTURE, display_name(path), vec![entry], Vec::new(), None, Vec::new()))
     }
 
     fn new(
-        kind: &'static str,
+        kind: &'static DataKind,
         name: String,
         entries: Vec<Entry>,
         classes: Vec<String>,
@@ -254,18 +285,18 @@ fn none_usable(root: &Path, found: usize, first: Option<&Skipped>) -> String {
     let at = root.display();
     match first {
         None => format!(
-            "{at}: no pictures; looked for {FORMATS} files here and one folder down (<class>/*), \
+            "{at}: no pictures; looked for {READABLE} files here and one folder down (<class>/*), \
              and for CIFAR binaries (data_batch_*.bin, test_batch.bin, train.bin, test.bin)"
         ),
         Some(Skipped { file, reason }) => format!(
-            "{at}: none of {} picture files can be used; expected {FORMATS}. The first: {file}: {reason}",
+            "{at}: none of {} picture files can be used; expected {READABLE}. The first: {file}: {reason}",
             with_thousands(found as u64)
         ),
     }
 }
 
 impl Dataset for Folder {
-    fn kind(&self) -> &'static str {
+    fn kind(&self) -> &'static DataKind {
         self.kind
     }
 

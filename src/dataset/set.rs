@@ -1,0 +1,97 @@
+//! What a data set is: images in a fixed order, and what is known of them.
+
+use serde::Serialize;
+
+use super::kind::DataKind;
+use super::split::{Mix, Split};
+use crate::image::Image;
+
+/// Images in a fixed order, read one at a time.
+#[expect(clippy::len_without_is_empty, reason = "no set is empty: opening nothing is an error")]
+pub trait Dataset: Send + Sync {
+    /// Of what kind it is.
+    fn kind(&self) -> &'static DataKind;
+    /// A short name for headings ("Parts", "CIFAR-10 test", the folder's name).
+    fn name(&self) -> String;
+    /// Number of images. Never 0.
+    fn len(&self) -> usize;
+    /// Reads image `index`. The error names the file and what is wrong with it.
+    fn image(&self, index: usize) -> anyhow::Result<Image>;
+    /// Class of image `index`: an index into [`Dataset::classes`].
+    fn label(&self, index: usize) -> Option<u32>;
+    /// Class names; empty where images carry no labels.
+    fn classes(&self) -> &[String];
+    /// What to call image `index` on screen (file name, or "test 1,207").
+    fn image_name(&self, index: usize) -> String;
+    /// `(height, width)` where all images share it.
+    fn size(&self) -> Option<(u32, u32)>;
+    /// `(height, width)` of image `index`, without decoding it. Panics beyond the last image.
+    fn dimensions(&self, index: usize) -> (u32, u32);
+    /// Which split this is, where the source has two.
+    fn split(&self) -> Option<Split>;
+    /// How its images are mixed, if it is [`Split::All`].
+    fn mix(&self) -> Option<Mix> {
+        None
+    }
+    /// Hex SHA-256 over what decides the pixels, labels and their order
+    /// (contents of binaries; paths, sizes and times of files; seed and version of generated sets).
+    fn fingerprint(&self) -> anyhow::Result<String>;
+    /// Files that were left out when the set was opened, with the reason.
+    fn skipped(&self) -> &[Skipped];
+    /// The part of every pixel of image `index`, where the source knows it.
+    fn parts(&self, index: usize) -> Option<PartMap>;
+}
+
+/// A file that could not be used, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    pub file: String,
+    pub reason: String,
+}
+
+/// The part of every pixel: `index[y * width + x]` is an index into `names`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartMap {
+    pub width: u32,
+    pub height: u32,
+    pub index: Vec<u8>,
+    pub names: &'static [&'static str],
+    /// The first so many names are backgrounds, the rest belong to objects.
+    pub backgrounds: usize,
+}
+
+/// What is in a data set, in plain values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DataInfo {
+    /// Name of [`Dataset::kind`].
+    pub kind: &'static str,
+    pub name: String,
+    /// Number of images.
+    pub images: usize,
+    /// Number of classes; 0 without labels.
+    pub classes: usize,
+    pub class_names: Vec<String>,
+    /// Height in pixels, where all images share their size.
+    pub height: Option<u32>,
+    /// Width in pixels, where all images share their size.
+    pub width: Option<u32>,
+    pub split: Option<Split>,
+    /// Files left out when the set was opened.
+    pub skipped: Vec<Skipped>,
+}
+
+impl DataInfo {
+    pub fn of(set: &dyn Dataset) -> Self {
+        Self {
+            kind: set.kind().name,
+            name: set.name(),
+            images: set.len(),
+            classes: set.classes().len(),
+            class_names: set.classes().to_vec(),
+            height: set.size().map(|size| size.0),
+            width: set.size().map(|size| size.1),
+            split: set.split(),
+            skipped: set.skipped().to_vec(),
+        }
+    }
+}

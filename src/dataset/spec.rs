@@ -1,0 +1,130 @@
+//! What names a data set.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::formats::built_in_words;
+
+/// What `--data` says: a word for a built-in set, or a path. A file or folder that is called like a
+/// built-in set is reached as `./demo`. Written and read as the plain words.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(into = "String")]
+pub enum DataSpec {
+    /// A set in the program, by its word.
+    BuiltIn(&'static str),
+    /// A folder or file.
+    Path(PathBuf),
+}
+
+impl DataSpec {
+    /// Where it lies; a built-in set lies nowhere.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            DataSpec::BuiltIn(_) => None,
+            DataSpec::Path(path) => Some(path),
+        }
+    }
+
+    /// The same set by a path from the root on, so that it is found from another folder too.
+    pub fn absolute(&self) -> Self {
+        let path = self.path().and_then(|path| std::path::absolute(path).ok());
+        path.map_or_else(|| self.clone(), DataSpec::Path)
+    }
+}
+
+/// The set that is opened unless told.
+impl Default for DataSpec {
+    fn default() -> Self {
+        DataSpec::BuiltIn(super::parts::WORD)
+    }
+}
+
+impl PartialEq<str> for DataSpec {
+    fn eq(&self, words: &str) -> bool {
+        match self {
+            DataSpec::BuiltIn(word) => *word == words,
+            DataSpec::Path(path) => path.as_os_str() == words,
+        }
+    }
+}
+
+impl PartialEq<String> for DataSpec {
+    fn eq(&self, words: &String) -> bool {
+        *self == **words
+    }
+}
+
+impl From<&str> for DataSpec {
+    fn from(words: &str) -> Self {
+        let built_in = built_in_words().find(|word| *word == words);
+        built_in.map_or_else(|| DataSpec::Path(words.into()), DataSpec::BuiltIn)
+    }
+}
+
+impl From<String> for DataSpec {
+    fn from(words: String) -> Self {
+        words.as_str().into()
+    }
+}
+
+impl From<&String> for DataSpec {
+    fn from(words: &String) -> Self {
+        words.as_str().into()
+    }
+}
+
+impl From<&DataSpec> for DataSpec {
+    fn from(spec: &DataSpec) -> Self {
+        spec.clone()
+    }
+}
+
+impl From<DataSpec> for String {
+    fn from(spec: DataSpec) -> Self {
+        spec.to_string()
+    }
+}
+
+impl<'de> Deserialize<'de> for DataSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+impl FromStr for DataSpec {
+    type Err = Infallible;
+
+    fn from_str(words: &str) -> Result<Self, Infallible> {
+        Ok(words.into())
+    }
+}
+
+impl fmt::Display for DataSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DataSpec::BuiltIn(word) => f.write_str(word),
+            DataSpec::Path(path) => path.display().fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_paths_are_told_apart_once_and_written_as_they_were() {
+        assert_eq!(DataSpec::from("demo"), DataSpec::default());
+        for (words, is_path) in [("demo", false), ("./demo", true), ("/data/b\u{e4}ume", true), ("", true)] {
+            let spec: DataSpec = words.into();
+            assert_eq!((spec.path().is_some(), spec.to_string().as_str()), (is_path, words));
+            let text = serde_json::to_string(&spec).unwrap();
+            assert_eq!(text, serde_json::to_string(words).unwrap());
+            assert_eq!(serde_json::from_str::<DataSpec>(&text).unwrap(), spec);
+        }
+    }
+}

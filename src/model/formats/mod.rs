@@ -1,0 +1,49 @@
+//! The model formats: one file and, here, one line each.
+
+pub mod folder;
+pub mod safetensors;
+
+use std::path::Path;
+use std::sync::LazyLock;
+
+use super::format::ModelFormat;
+
+/// All formats; the first one that recognises a path reads it.
+pub static FORMATS: [&ModelFormat; 2] = [&folder::FORMAT, &safetensors::FORMAT];
+
+/// The format of what lies at `path`.
+pub fn recognise(path: &Path) -> Option<&'static ModelFormat> {
+    FORMATS.into_iter().find(|format| (format.recognise)(path))
+}
+
+/// Endings of all files that may be models.
+pub fn endings() -> &'static [&'static str] {
+    static ENDINGS: LazyLock<Vec<&str>> =
+        LazyLock::new(|| FORMATS.iter().flat_map(|format| format.endings).copied().collect());
+    &ENDINGS
+}
+
+/// Whether `path` is rather a model than images.
+pub fn is_likely_model(path: &Path) -> bool {
+    FORMATS.iter().any(|format| (format.is_likely)(path))
+}
+
+/// What can be opened, in a sentence for a person.
+pub fn sentence() -> String {
+    let mut about: Vec<&str> = FORMATS.iter().map(|format| format.about).collect();
+    let last = about.pop().unwrap_or_default();
+    let mut sentence = format!("{}, or {last}.", about.join(", "));
+    sentence[..1].make_ascii_uppercase();
+    sentence
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_be_opened_is_told_from_the_list() {
+        assert_eq!(sentence(), "A run folder of bagssl train, or a checkpoint (.safetensors).");
+        assert_eq!(endings(), ["safetensors"]);
+    }
+}

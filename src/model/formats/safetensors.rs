@@ -1,0 +1,116 @@
+//! Model files: safetensors under torchvision's key names, with what the model is as JSON in
+//! the file's metadata (key `bagssl`).
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use anyhow::{Context, bail, ensure};
+use burn::tensor::Device;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use sha2::{Digest, Sha256};
+
+use crate::files;
+use crate::model::encoder::{Encoder, ModelInfo};
+use crate::model::format::{Model, ModelFormat};
+use crate::model::spec::Overrides;
+use crate::model::weights::{self, Array, Weights};
+
+const METADATA_KEY: &str = "bagssl";
+
+/// A model file.
+pub static FORMAT: ModelFormat = ModelFormat {
+    about: "a checkpoint (.safetensors)",
+    endings: &["safetensors"],
+    recognise: |path| path.is_file(),
+    is_likely: |path| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("safetensors")),
+    read: read_file,
+};
+
+/// Serialises an encoder.
+pub fn to_bytes(encoder: &Encoder, info: &ModelInfo) -> anyhow::Result<Vec<u8>> {
+    let metadata = HashMap::from([(METADATA_KEY.to_string(), serde_json::to_string(info)?)]);
+    serialize(&weights::collect(encoder), Some(metadata))
+}
+
+/// Serialises weights that are no whole model.
+pub fn weights_to_bytes(weights: &Weights) -> anyhow::Result<Vec<u8>> {
+    serialize(weights, None)
+}
+
+/// Reads what [`weights_to_bytes`] wrote.
+pub fn weights_from_bytes(bytes: &[u8]) -> anyhow::Result<Weights> {
+    read_weights(&SafeTensors::deserialize(bytes)?)
+}
+
+fn serialize(weights: &Weights, metadata: Option<HashMap<String, String>>) -> anyhow::Result<Vec<u8>> {
+    let views = weights.iter().map(|(name, array)| {
+        let view = TensorView::new(Dtype::F32, array.shape.clone(), bytemuck::cast_slice(&array.values))?;
+        Ok((name.as_str(), view))
+    });
+    let views = views.collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(safetensors::serialize(views, metadata)?)
+}
+
+/// Writes a model file, atomically.
+pub fn save(path: &Path, encoder: &Encoder, info: &ModelInfo) -> anyhow::Result<()> {
+    files::write_bytes_atomic(path, &to_bytes(encoder, info)?)
+}
+
+/// Opens a model file.
+pub(super) fn read_file(
+    path: &Path,
+    device: &Device,
+    name: String,
+    overrides: &Overrides,
+) -> anyhow::Result<Model> {
+    let bytes = std::fs::read(path).with_context(|| format!("could not read {}", path.display()))?;
+    read(&bytes, device, name, overrides).with_context(|| format!("{} is no usable model", path.display()))
+}
+
+/// Reads a model from the bytes of a file, as the file describes it.
+pub fn from_bytes(bytes: &[u8], device: &Device, name: String) -> anyhow::Result<Model> {
+    read(bytes, device, name, &Overrides::default())
+}
+
+/// Reads a model from the bytes of a file, with what is said in place of what it says.
+pub(in crate::model) fn read(
+    bytes: &[u8],
+    device: &Device,
+    name: String,
+    overrides: &Overrides,
+) -> anyhow::Result<Model> {
+    let (_, header) = SafeTensors::read_metadata(bytes)
+        .map_err(|e| anyhow::anyhow!("not a whole safetensors file ({e}); expected one written by bagssl"))?;
+    let described = header.metadata().as_ref().and_then(|map| map.get(METADATA_KEY));
+    let Some(described) = described else {
+        bail!("the file does not say what network it holds: no \"{METADATA_KEY}\" entry in its metadata");
+    };
+    let mut info: ModelInfo = serde_json::from_str(described)
+        .with_context(|| format!("the metadata entry \"{METADATA_KEY}\" is damaged"))?;
+    info.validate().with_context(|| format!("the metadata entry \"{METADATA_KEY}\""))?;
+    overrides.apply(&mut info)?;
+    info.validate().context("what was said in place of the file's own settings")?;
+    ensure!(
+        info.least_parameters() <= bytes.len() / size_of::<f32>(),
+        "the file is too small ({} bytes) for the network that it describes ({})",
+        bytes.len(),
+        info.backbone.title()
+    );
+    let weights = read_weights(&SafeTensors::deserialize(bytes)?)?;
+    let (encoder, mismatch) = weights::assign(Encoder::uninitialized(&info, device), weights)?;
+    ensure!(mismatch.missing.is_empty(), "weights are missing: {}", mismatch.missing.join(", "));
+    ensure!(mismatch.unexpected.is_empty(), "unknown weights: {}", mismatch.unexpected.join(", "));
+    let hash = overrides.hash(files::hex(&Sha256::digest(bytes)));
+    Ok(Model { name, hash, info, encoder })
+}
+
+fn read_weights(file: &SafeTensors<'_>) -> anyhow::Result<Weights> {
+    let read = |(name, view): (&str, TensorView<'_>)| {
+        ensure!(view.dtype() == Dtype::F32, "{name} is {:?}; expected F32", view.dtype());
+        let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        let values: Vec<f32> = values.collect();
+        ensure!(values.iter().all(|v| v.is_finite()), "{name} holds values that are not finite");
+        Ok((name.to_string(), Array { shape: view.shape().to_vec(), values }))
+    };
+    file.iter().map(read).collect()
+}

@@ -1,0 +1,110 @@
+//! What an objective is: its facts for people, its constants, and its loss.
+
+use anyhow::ensure;
+use burn::tensor::Tensor;
+
+use super::loss::Loss;
+use crate::words::thousands;
+
+/// The facts of an objective. Its file holds them as a constant.
+pub struct MethodInfo {
+    /// Its name in a configuration file.
+    pub name: &'static str,
+    /// What the field calls it.
+    pub title: &'static str,
+    /// What it is, in a sentence.
+    pub help: &'static str,
+    /// Its constants, in the order of [`Method::values`].
+    pub constants: &'static [Constant],
+    /// Whether a predictor is trained against the projections of a momentum encoder.
+    pub has_targets: bool,
+    /// Whether the loss of a batch is the mean of the losses of its images. Otherwise images of a
+    /// batch are compared with each other, and the loss of a part of the batch is another loss.
+    pub is_mean_over_images: bool,
+}
+
+impl MethodInfo {
+    /// Of an objective that compares the images of a batch, without a momentum encoder.
+    pub const fn new(
+        name: &'static str,
+        title: &'static str,
+        help: &'static str,
+        constants: &'static [Constant],
+    ) -> Self {
+        Self { name, title, help, constants, has_targets: false, is_mean_over_images: false }
+    }
+}
+
+/// A constant of an objective.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Constant {
+    /// Its key in a configuration file, below `objective`.
+    pub key: &'static str,
+    /// What it is, in a sentence.
+    pub help: &'static str,
+    /// What it may be.
+    pub range: Range,
+    /// What it is unless told.
+    pub default: f64,
+}
+
+/// What a constant may be. None is NaN or infinite.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Range {
+    /// 0 or more, as a weight.
+    FromZero,
+    /// More than 0, as what something is divided by.
+    AboveZero,
+    /// Between the two, which are allowed.
+    Within(f64, f64),
+    /// A whole number between the two, which are allowed.
+    Whole(u64, u64),
+}
+
+impl Range {
+    /// Whether `value` lies in it.
+    pub fn contains(self, value: f64) -> bool {
+        match self {
+            Range::FromZero => value.is_finite() && value >= 0.0,
+            Range::AboveZero => value.is_finite() && value > 0.0,
+            Range::Within(least, most) => (least..=most).contains(&value),
+            Range::Whole(least, most) => {
+                value.fract() == 0.0 && (least as f64..=most as f64).contains(&value)
+            }
+        }
+    }
+
+    /// What is expected, in words: "0 or more".
+    pub fn words(self) -> String {
+        match self {
+            Range::FromZero => "0 or more".into(),
+            Range::AboveZero => "more than 0".into(),
+            Range::Within(least, most) => format!("{least} to {most}"),
+            Range::Whole(least, most) => format!("{} to {}", thousands(least), thousands(most)),
+        }
+    }
+}
+
+/// An objective with its constants set.
+pub trait Method {
+    /// Its facts.
+    fn info(&self) -> &'static MethodInfo;
+
+    /// Its constants, in the order of [`MethodInfo::constants`].
+    fn values(&self) -> Vec<f64>;
+
+    /// The loss of V views of the same N images. `targets` are the projections of a momentum encoder
+    /// where the method has one, and empty otherwise.
+    ///
+    /// # Shapes
+    /// - views, targets: V >= 2 tensors `[N, d]`, N >= 2; row i of each is a view of image i
+    fn loss(&self, views: &[Tensor<2>], targets: &[Tensor<2>]) -> Loss;
+
+    /// Checks the constants. The error names the field.
+    fn validate(&self) -> anyhow::Result<()> {
+        for (Constant { key, range, .. }, value) in self.info().constants.iter().zip(self.values()) {
+            ensure!(range.contains(value), "objective.{key} is {value}; expected {}", range.words());
+        }
+        Ok(())
+    }
+}
