@@ -13,7 +13,7 @@ pub use super::modes::{MapMode, compared, displayed};
 pub use super::places::{MOST_PLACES, PlaceView, PlacesRequest, PlacesView};
 pub use super::query::{OutsidePicture, QueryPart, QuerySpec, Sign, Source};
 pub use super::selection::GalleryFilter;
-use super::training::{DataSource, ProbeView, RunView, TrainCommand, TrainEvent, TrainingView};
+use super::training::{DataSource, PinsView, RunView, TrainCommand, TrainEvent, TrainingView};
 pub use crate::dataset::{PartMap, Skipped, Split};
 use crate::image::Image;
 use crate::model::ModelSpec;
@@ -180,7 +180,7 @@ pub struct Snapshot {
     /// The run of this process, going on or ended.
     pub training: Option<Arc<TrainingView>>,
     /// Its pinned patches.
-    pub probe: Option<Arc<ProbeView>>,
+    pub pins: Option<Arc<PinsView>>,
     /// Run folders that are shown, in the order in which they were opened.
     pub runs: Arc<Vec<Arc<RunView>>>,
 }

@@ -6,7 +6,7 @@ mod choices;
 mod desk;
 mod export;
 mod follow;
-mod probe;
+mod pins;
 mod rate;
 mod series;
 mod state;

@@ -9,7 +9,7 @@ use crate::train::ProbeReport;
 
 /// Values against steps.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Series {
+pub struct MetricSeries {
     /// Steps, ascending.
     pub x: Vec<f64>,
     /// Values; NaN where a line says that there is none.
@@ -19,7 +19,7 @@ pub struct Series {
 /// All numbers of a file so far.
 #[derive(Default)]
 pub struct Table {
-    series: BTreeMap<String, Series>,
+    series: BTreeMap<String, MetricSeries>,
     vectors: BTreeMap<String, (u64, Arc<Vec<f64>>)>,
 }
 
@@ -99,7 +99,7 @@ impl Table {
     }
 
     /// A copy to show.
-    pub fn shown(&self) -> BTreeMap<String, Arc<Series>> {
+    pub fn shown(&self) -> BTreeMap<String, Arc<MetricSeries>> {
         self.series.iter().map(|(key, series)| (key.clone(), Arc::new(series.clone()))).collect()
     }
 

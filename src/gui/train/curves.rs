@@ -9,11 +9,11 @@ use eframe::egui::{
 };
 use egui_plot::{Line, LineStyle, Plot, PlotBounds, PlotPoints, Points};
 
-use super::axis::Axis;
+use super::axis::CurveAxis;
 use super::icons::{Icon, icon_ui};
 use super::metrics::{PlotSpec, plots, spectra};
 use super::plotting::{letter_at, number, shared, short_number, zoom_by_wheel};
-use super::smooth::{Look, Ready, Scale, thinned};
+use super::smooth::{CurveStyle, CurveUnits, Ready, thinned};
 use super::spectrum::spectrum_ui;
 use crate::engine::training::{CurveExport, RunView};
 use crate::gui::text::tail;
@@ -37,8 +37,8 @@ pub struct Shown<'a> {
 
 /// The plots and how they look.
 pub struct Curves {
-    look: Look,
-    axis: Axis,
+    look: CurveStyle,
+    axis: CurveAxis,
     /// The plot that has the whole width.
     large: Option<String>,
     ready: HashMap<(PathBuf, String), Ready>,
@@ -51,8 +51,8 @@ pub struct Curves {
 impl Default for Curves {
     fn default() -> Self {
         Self {
-            look: Look { smoothing: 0.6, log_x: false, log_y: false },
-            axis: Axis::Steps,
+            look: CurveStyle { smoothing: 0.6, log_x: false, log_y: false },
+            axis: CurveAxis::Steps,
             large: None,
             ready: HashMap::new(),
             cursor: None,
@@ -129,7 +129,7 @@ impl Curves {
             let combo = ComboBox::from_id_salt("curve axis").width(72.0).selected_text(format!("by {}", self.axis.name()));
             let before = self.axis;
             let combo = combo.show_ui(ui, |ui| {
-                for (axis, name) in Axis::ALL {
+                for (axis, name) in CurveAxis::ALL {
                     ui.selectable_value(&mut self.axis, axis, name);
                 }
             });
@@ -149,7 +149,7 @@ impl Curves {
     }
 
     fn ready(&mut self, run: &RunView, key: &str, factor: f64) -> Option<&Ready> {
-        let scale = Scale { across: self.axis.across(run), factor };
+        let scale = CurveUnits { across: self.axis.across(run), factor };
         let (source, look) = (run.series.get(key)?, self.look);
         let slot = self.ready.entry((run.path.clone(), key.to_owned()));
         let ready = slot.or_insert_with(|| Ready::new(source, scale.clone(), look));

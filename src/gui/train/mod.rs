@@ -26,7 +26,7 @@ use eframe::egui::{CentralPanel, Color32, Frame, Margin, Panel, ScrollArea, Ui};
 use self::curves::{Curves, Shown};
 pub use self::fields::error_ui;
 use self::form::NewRun;
-use self::pins::Pins;
+use self::pins::TrainPins;
 use super::actions::Action;
 use super::files::{FileWorker, Found};
 use super::notices::Notices;
@@ -35,7 +35,7 @@ use super::theme::{self, STEP};
 use crate::engine::Command;
 use crate::engine::facts::TrainConfig;
 use crate::engine::training::{
-    Asked, CurveExport, DataSource, Drawing, Phase, Pin, TrainCommand, TrainEvent,
+    CurveExport, DataSource, Drawing, Phase, Pin, TrainCommand, TrainEvent, TrainTask,
 };
 
 /// Height of the strip of pinned patches, points.
@@ -70,7 +70,7 @@ impl RunColors {
 pub struct TrainTab {
     form: NewRun,
     curves: Curves,
-    pins: Pins,
+    pins: TrainPins,
     /// Runs that are not drawn.
     hidden: HashSet<PathBuf>,
     /// Why a folder could not be opened, and what went wrong with a run.
@@ -91,7 +91,7 @@ impl TrainTab {
         Self {
             form: NewRun::new(files),
             curves: Curves::default(),
-            pins: Pins::default(),
+            pins: TrainPins::default(),
             hidden: HashSet::new(),
             open_error: None,
             run_errors: HashMap::new(),
@@ -128,10 +128,10 @@ impl TrainTab {
                 );
             }
             TrainEvent::Failed { asked, message } => match asked {
-                Asked::Start => self.form.take_start(Some(message), files),
-                Asked::OpenRun(_) => self.open_error = Some(message),
-                Asked::Export => notices.error("Exporting the curves".to_owned(), message),
-                Asked::Resume(run) | Asked::Training(run) => {
+                TrainTask::Start => self.form.take_start(Some(message), files),
+                TrainTask::OpenRun(_) => self.open_error = Some(message),
+                TrainTask::Export => notices.error("Exporting the curves".to_owned(), message),
+                TrainTask::Resume(run) | TrainTask::Training(run) => {
                     notices.error("Training".to_owned(), message.clone());
                     self.run_errors.insert(run, message);
                 }

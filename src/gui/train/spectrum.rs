@@ -6,7 +6,7 @@ use egui_plot::{Line, LineStyle, Plot, PlotPoints};
 use super::curves::{HEIGHT, Shown};
 use super::metrics::PlotSpec;
 use super::plotting::{letter_at, shared, zoom_by_wheel};
-use super::smooth::{Look, thinned};
+use super::smooth::{CurveStyle, thinned};
 use crate::gui::text::{tail, thousands};
 use crate::gui::theme;
 
@@ -35,7 +35,7 @@ pub fn spectrum_ui(ui: &mut Ui, spec: &PlotSpec, runs: &[Shown<'_>], width: f32)
         ui.add(Label::new(RichText::new(&spec.title).strong()).truncate()).on_hover_text(spec.help);
         ui.weak("log, by rank");
     });
-    let look = Look { smoothing: 0.0, log_x: false, log_y: true };
+    let look = CurveStyle { smoothing: 0.0, log_x: false, log_y: true };
     let plot = Plot::new(("spectrum", &spec.base)).width(width).height(HEIGHT);
     shared(plot, ui, look).show(ui, move |plot| {
         zoom_by_wheel(plot);
