@@ -2,7 +2,6 @@
 //! that reads run folders, finished ones and those of other processes.
 
 mod active;
-mod choices;
 mod desk;
 mod export;
 mod follow;
@@ -12,7 +11,6 @@ mod series;
 mod state;
 mod tail;
 
-pub use choices::{Choice, choices};
 pub(super) use desk::Training;
 pub(super) use follow::{checkpoints, is_same_folder};
 pub use state::*;

@@ -8,7 +8,7 @@ use toml::Value;
 
 use super::editor::ConfigEditor;
 use super::fields::short_row;
-use crate::engine::facts::TrainConfig;
+use crate::engine::facts::{TrainConfig, settings};
 use crate::gui::text::{self, count, thousands};
 
 /// In what the length of a run is told.
@@ -63,7 +63,8 @@ impl Budget {
             let mut amount = epochs * epoch;
             let plain = |number: f64, _| thousands(number.round() as usize);
             let parse = |text: &str| text.replace([',', ' '], "").parse().ok();
-            let field = DragValue::new(&mut amount).range(1..=100_000 * epoch).speed(epoch as f64 * 0.1);
+            let field =
+                DragValue::new(&mut amount).range(1..=most_epochs() * epoch).speed(epoch as f64 * 0.1);
             let field = ui.add(field.custom_formatter(plain).custom_parser(parse));
             field.clone().accessible_name("Budget");
             if field.changed() {
@@ -128,6 +129,11 @@ impl RunLength {
         }
         text
     }
+}
+
+/// Passes that a run takes at most.
+fn most_epochs() -> u64 {
+    settings::find("epochs").and_then(|setting| setting.whole_numbers()).map_or(1, |range| *range.end())
 }
 
 /// What decides how fast a network trains.
