@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use toml::Value;
 
-use super::{Absent, Place, Range, Setting, SettingChoice};
+use super::setting::{Absent, Place, Range, Setting, SettingChoice};
 use crate::augment::Crop;
 use crate::model::BackboneConfig;
 use crate::objective::Objective;

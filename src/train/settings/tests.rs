@@ -1,5 +1,7 @@
 use std::collections::BTreeSet;
 
+use toml::Value;
+
 use super::*;
 use crate::train::{TrainConfig, recipes};
 
