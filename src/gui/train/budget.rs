@@ -7,7 +7,7 @@ use eframe::egui::{ComboBox, DragValue, Label, RichText, Ui};
 use toml::Value;
 
 use super::editor::ConfigEditor;
-use super::fields::short_row;
+use super::named::short_row;
 use crate::engine::facts::{TrainConfig, settings};
 use crate::gui::text::{self, count, thousands};
 

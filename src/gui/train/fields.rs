@@ -1,19 +1,16 @@
 //! The fields of a configuration on screen: one row each, its error below it.
 
-use eframe::egui::{
-    Align, CollapsingHeader, Color32, ComboBox, Label, Layout, Response, RichText, TextEdit, Ui, WidgetText,
-    vec2,
-};
+use eframe::egui::{CollapsingHeader, ComboBox, RichText, TextEdit, Ui};
 use toml::Value;
 
 use super::editor::ConfigEditor;
+use super::messages::error_ui;
+use super::named::name_ui;
 use crate::engine::facts::settings::{self, Setting};
 use crate::gui::theme;
 
 /// Width of the names before the fields, points.
 const NAME: f32 = 132.0;
-/// And before the few fields of the form itself.
-const SHORT_NAME: f32 = 64.0;
 /// Width of a field, points.
 const FIELD: f32 = 128.0;
 
@@ -218,43 +215,6 @@ fn row_ui(
     }
 }
 
-/// A name in a column of `width` points.
-pub fn name_ui(ui: &mut Ui, width: f32, text: impl Into<WidgetText>) -> Response {
-    let layout = Layout::left_to_right(Align::Center);
-    let column = ui.allocate_ui_with_layout(vec2(width, 22.0), layout, |ui| {
-        ui.set_min_width(width);
-        ui.add(Label::new(text).truncate())
-    });
-    column.inner
-}
-
-/// A name and what stands beside it.
-pub fn short_row(ui: &mut Ui, name: &str, add: impl FnOnce(&mut Ui)) {
-    ui.horizontal(|ui| {
-        name_ui(ui, SHORT_NAME, name);
-        add(ui);
-    });
-}
-
-/// An error in words, wrapped.
-pub fn error_ui(ui: &mut Ui, message: &str) {
-    message_ui(ui, theme::error(ui.visuals().dark_mode), message);
-}
-
-/// A warning in words, wrapped.
-pub fn warning_ui(ui: &mut Ui, message: &str) -> Response {
-    message_ui(ui, theme::warning(ui.visuals().dark_mode), message)
-}
-
-fn message_ui(ui: &mut Ui, (color, fill): (Color32, Color32), message: &str) -> Response {
-    eframe::egui::Frame::new()
-        .fill(fill)
-        .corner_radius(4)
-        .inner_margin(eframe::egui::Margin::symmetric(6, 3))
-        .show(ui, |ui| ui.add(Label::new(RichText::new(message).color(color)).wrap()))
-        .inner
-}
-
 /// `weight_decay` as `weight decay`.
 fn words(name: &str) -> String {
     name.replace('_', " ")
@@ -272,7 +232,7 @@ mod tests {
     /// The names of everything that can be edited in the form of `editor`, sorted.
     fn shown(editor: ConfigEditor) -> Vec<String> {
         let harness = Harness::builder()
-            .with_size(vec2(400.0, 4000.0))
+            .with_size([400.0, 4000.0])
             .build_ui_state(|ui, editor: &mut ConfigEditor| fields_ui(ui, editor), editor);
         let roles = [Role::TextInput, Role::ComboBox, Role::SpinButton];
         let nodes = roles.into_iter().flat_map(|role| harness.query_all_by_role(role).collect::<Vec<_>>());

@@ -6,6 +6,9 @@ use egui_plot::{AxisHints, GridInput, GridMark, HoverPosition, Plot, PlotPoint, 
 use super::smooth::CurveStyle;
 use crate::gui::text::thousands;
 
+/// Height of a plot, points.
+pub const PLOT_HEIGHT: f32 = 116.0;
+
 /// The wheel zooms about the pointer, as on pictures; with Shift only the vertical axis stays.
 pub fn zoom_by_wheel(plot: &mut PlotUi<'_>) {
     if !plot.response().hovered() {
