@@ -13,6 +13,7 @@ use crate::engine::jobs::train::{Start, TrainReport, TrainRequest};
 use crate::engine::session::News;
 
 #[derive(Args)]
+#[command(after_long_help = settings_help())]
 pub struct TrainArgs {
     /// Name the recipes and what they cost
     #[arg(long)]
@@ -30,7 +31,7 @@ pub struct TrainArgs {
     /// A configuration file
     #[arg(long, conflicts_with = "resume")]
     pub config: Option<PathBuf>,
-    /// Change one field, such as --set batch=128
+    /// Change one field, such as --set batch=128; --help lists them
     #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
     pub set: Vec<String>,
     /// Continue the run in --out
@@ -135,6 +136,17 @@ impl Commander {
     }
 }
 
+/// Every setting with what it decides and what it takes.
+fn settings_help() -> String {
+    let mut text =
+        "Settings, by the keys that --set and a configuration file take (N counts views from 0):".to_owned();
+    for setting in settings::settings() {
+        let expected = setting.expected().map_or(String::new(), |expected| format!(" Expected: {expected}."));
+        text += &format!("\n\n  {}\n          {}{expected}", setting.path, setting.help);
+    }
+    text
+}
+
 fn read_config(path: &Path) -> anyhow::Result<TrainConfig> {
     let text = std::fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))?;
     TrainConfig::from_toml(&text).with_context(|| path.display().to_string())
@@ -153,4 +165,23 @@ fn probe_line(probe: &ProbeReport) -> String {
     );
     parts.extend(probe.alarms.iter().map(|alarm| format!("ALARM: {}", alarm.message)));
     parts.join("  ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_lists_every_setting_with_what_it_takes() {
+        let help = settings_help();
+        for setting in settings::settings() {
+            assert!(
+                help.contains(&format!("\n  {}\n", setting.path)) && help.contains(setting.help),
+                "{}",
+                setting.path
+            );
+        }
+        assert!(help.contains("Passes over the data set. Expected: 1 to 100,000."));
+        assert!(help.contains("Expected: one of full, mixed."));
+    }
 }

@@ -68,6 +68,9 @@ impl Depth {
 }
 
 impl BackboneConfig {
+    /// Channels that the first stage may have.
+    pub const WIDTHS: std::ops::RangeInclusive<usize> = 1..=1024;
+
     /// Width of the embedding h.
     pub fn h_width(&self) -> usize {
         8 * self.width * self.depth.expansion()
@@ -84,7 +87,7 @@ impl BackboneConfig {
 
     /// Checks ranges. The error names the field.
     pub fn validate(&self) -> anyhow::Result<()> {
-        anyhow::ensure!((1..=1024).contains(&self.width), "width is {}; expected 1 to 1024", self.width);
+        anyhow::ensure!(Self::WIDTHS.contains(&self.width), "width is {}; expected 1 to 1024", self.width);
         if let Stem::Cifar { padding } = self.stem {
             anyhow::ensure!((1..=2).contains(&padding), "stem padding is {padding}; expected 1 or 2");
         }

@@ -1,5 +1,6 @@
 //! Training: a configuration, the trainer and its batches, and the folder that holds a run.
 
+mod assignment;
 pub mod bootstrap;
 mod codec;
 pub mod config;
@@ -12,16 +13,19 @@ pub mod normalization;
 pub mod optimizer;
 mod paper;
 pub mod precision;
+mod problems;
 mod recipe;
 pub mod recipes;
 pub mod run;
 pub mod schedule;
+pub mod settings;
 pub mod trainer;
 
-pub use config::{Keep, ModelConfig, ProbeConfig, Problem, TrainConfig};
+pub use config::{Keep, ModelConfig, ProbeConfig, TrainConfig};
 pub use images::TrainingImages;
 pub use metrics::{Alarm, AlarmKind, KnnScore, Metrics, Notice, NoticeKind, ProbeReport};
 pub use precision::{LossScale, Precision};
+pub use problems::Problem;
 pub use recipe::Recipe;
 pub use run::{RunFolder, RunState};
 pub use trainer::{StepReport, Trainer};

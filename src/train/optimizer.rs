@@ -76,28 +76,6 @@ impl OptimizerConfig {
         self.lr * images as f64 / 1024.0
     }
 
-    /// Checks ranges. The error names the field.
-    pub fn validate(&self) -> anyhow::Result<()> {
-        let Self { lr, weight_decay, clip_norm, .. } = *self;
-        anyhow::ensure!(lr.is_finite() && lr > 0.0, "optimizer.lr is {lr}; expected more than 0");
-        anyhow::ensure!(
-            weight_decay.is_finite() && weight_decay >= 0.0,
-            "optimizer.weight_decay is {weight_decay}; expected 0 or more"
-        );
-        let clips = clip_norm.is_none_or(|norm| norm.is_finite() && norm > 0.0);
-        anyhow::ensure!(clips, "optimizer.clip_norm is {clip_norm:?}; expected more than 0, or nothing");
-        let shares = match self.rule {
-            Rule::Sgd { momentum } => vec![("momentum", momentum)],
-            Rule::AdamW { beta1, beta2 } => vec![("beta1", beta1), ("beta2", beta2)],
-            Rule::Lars { momentum, eta, .. } => vec![("momentum", momentum), ("eta", eta)],
-        };
-        for (name, value) in shares {
-            let inside = (0.0..1.0).contains(&value);
-            anyhow::ensure!(inside, "optimizer.rule.{name} is {value}; expected 0 to below 1");
-        }
-        Ok(())
-    }
-
     /// What gradients of joint norm `norm` are multiplied by.
     fn gradient_scale(&self, norm: f64) -> f64 {
         self.clip_norm.filter(|&limit| norm > limit).map_or(1.0, |limit| limit / norm)

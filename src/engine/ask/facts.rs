@@ -19,6 +19,7 @@ pub use crate::model::{ModelSpec, Overrides, Space};
 pub use crate::search::Relation;
 pub use crate::stats::spectrum::Spread;
 pub use crate::train::recipes::{all as all_recipes, find as find_recipe};
+pub use crate::train::settings;
 pub use crate::train::{
     Alarm, AlarmKind, Keep, KnnScore, Metrics, Notice, NoticeKind, ProbeConfig, ProbeReport, Problem, Recipe,
     TrainConfig,

@@ -1,6 +1,5 @@
 //! What can be asked of the engine and what it shows: nouns, and nothing of the work.
 
-pub mod choices;
 mod command;
 mod compare;
 mod config;
@@ -27,7 +26,6 @@ pub mod training;
 
 pub use crate::dataset::{DataSpec, PartMap, Skipped, Split};
 pub use crate::search::Relation;
-pub use choices::{Choice, choices};
 pub use command::*;
 pub use compare::*;
 pub use config::*;

@@ -2,7 +2,7 @@
 
 /// Values against steps.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Series {
+pub struct MetricSeries {
     /// Steps, ascending.
     pub x: Vec<f64>,
     /// Values; NaN where a line says that there is none.

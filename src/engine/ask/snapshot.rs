@@ -12,7 +12,7 @@ use crate::engine::ask::images::FoundImages;
 use crate::engine::ask::maps::{ImageView, Pictures, PreviewView, QueryView};
 use crate::engine::ask::microscope::MicroscopeView;
 use crate::engine::ask::places::PlacesView;
-use crate::engine::ask::training::{DataSource, ProbeView, RunView, TrainingView};
+use crate::engine::ask::training::{DataSource, PinsView, RunView, TrainingView};
 use crate::model::ModelSpec;
 
 /// The latest of everything that the window shows. Cheap to clone.
@@ -59,7 +59,7 @@ pub struct Snapshot {
     /// The run of this process, going on or ended.
     pub training: Option<Arc<TrainingView>>,
     /// Its pinned patches.
-    pub probe: Option<Arc<ProbeView>>,
+    pub pins: Option<Arc<PinsView>>,
     /// Run folders that are shown, in the order in which they were opened.
     pub runs: Arc<Vec<Arc<RunView>>>,
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::{DataSpec, Part, Split};
 use crate::engine::ask::gallery::Gallery;
 use crate::engine::ask::maps::Heatmap;
-pub use crate::engine::ask::series::Series;
+pub use crate::engine::ask::series::MetricSeries;
 use crate::image::Image;
 use crate::patch::PatchRef;
 use crate::train::{Notice, NoticeKind, TrainConfig};
@@ -113,14 +113,14 @@ pub enum TrainEvent {
     /// What a data set holds, or why it cannot be used.
     DataSeen { source: DataSource, found: Result<DataSeen, String> },
     /// Something asked for could not be done.
-    Failed { asked: Asked, message: String },
+    Failed { asked: TrainTask, message: String },
     /// A figure of curves stands.
     CurvesSaved { path: PathBuf, sidecar: PathBuf },
 }
 
 /// What failed, so that the message stands where it was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum TrainTask {
     Start,
     Resume(PathBuf),
     OpenRun(PathBuf),
@@ -185,7 +185,7 @@ pub struct TrainingView {
     /// Images that could not be read later on; others took their places.
     pub unreadable: u64,
     /// Part of the time that the pinned patches took, 0 to 1.
-    pub probe_share: f64,
+    pub pins_share: f64,
 }
 
 impl TrainingView {
@@ -197,7 +197,7 @@ impl TrainingView {
 
 /// The pinned patches as the model of `step` sees them.
 #[derive(Clone, Debug)]
-pub struct ProbeView {
+pub struct PinsView {
     /// Steps that the model was trained for.
     pub step: u64,
     pub pins: Vec<PinView>,
@@ -236,7 +236,7 @@ pub struct RunView {
     pub device: Option<String>,
     pub total_steps: Option<u64>,
     /// Every number of `metrics.jsonl` and `probes.jsonl` by its dotted key, against steps.
-    pub series: Arc<BTreeMap<String, Arc<Series>>>,
+    pub series: Arc<BTreeMap<String, Arc<MetricSeries>>>,
     /// The newest of every list of numbers, with its step: spectra.
     pub vectors: Arc<BTreeMap<String, (u64, Arc<Vec<f64>>)>>,
     /// Kept checkpoints, oldest first.

@@ -111,7 +111,7 @@ impl Active {
         phase: Phase,
         error: Option<String>,
         memory: Option<u64>,
-        probe_share: f64,
+        pins_share: f64,
     ) -> TrainingView {
         let trainer = self.session.trainer();
         let state = trainer.state();
@@ -133,7 +133,7 @@ impl Active {
             checkpoint: Some(self.checkpoint),
             part: self.part.clone(),
             unreadable: trainer.unreadable(),
-            probe_share,
+            pins_share,
         }
     }
 }

@@ -11,12 +11,12 @@ use crate::dataset::{self, Dataset};
 use crate::device::OpenDevice;
 use crate::embed::Embedder;
 use crate::engine::ask::{
-    Asked, DataSource, Drawing, EngineLine, Event, Phase, Start, StartTraining, TrainCommand, TrainEvent,
-    TrainRequest,
+    DataSource, Drawing, EngineLine, Event, Phase, Start, StartTraining, TrainCommand, TrainEvent,
+    TrainRequest, TrainTask,
 };
 use crate::engine::runs::active::{Active, Done};
 use crate::engine::runs::followed::{FollowJob, Follower};
-use crate::engine::runs::pins::Probe;
+use crate::engine::runs::pins::PinnedPatches;
 use crate::engine::runs::run::Session;
 use crate::train::{TrainConfig, TrainingImages};
 
@@ -46,7 +46,7 @@ pub struct Training {
     line: Arc<EngineLine>,
     follower: Follower,
     active: Option<Active>,
-    probe: Probe,
+    pins: PinnedPatches,
     drawing: Drawing,
     is_gpu: bool,
     published: Instant,
@@ -62,7 +62,7 @@ impl Training {
             follower: Follower::start(line.clone())?,
             line,
             active: None,
-            probe: Probe::new(),
+            pins: PinnedPatches::new(),
             drawing: Drawing::default(),
             is_gpu,
             published: Instant::now(),
@@ -111,8 +111,8 @@ impl Training {
             TrainCommand::Pause(paused) => self.pause(paused, device),
             TrainCommand::Stop => self.stop(device)?,
             TrainCommand::Checkpoint => self.checkpoint()?,
-            TrainCommand::Pin(pin) => self.change_pins(|probe| probe.pin(pin)),
-            TrainCommand::Unpin(id) => self.change_pins(|probe| probe.unpin(id)),
+            TrainCommand::Pin(pin) => self.change_pins(|pins| pins.pin(pin)),
+            TrainCommand::Unpin(id) => self.change_pins(|pins| pins.unpin(id)),
             TrainCommand::OpenRun(path) => self.follower.ask(FollowJob::Open(path)),
             TrainCommand::CloseRun(path) => {
                 if self.active.as_ref().is_none_or(|active| active.path != path) {
@@ -171,10 +171,10 @@ impl Training {
         let mut session = Session::begin(&request, device)?;
         session.limit_lines(LINES);
         let config = session.trainer().config();
-        let patch = probe_patch(config, data.as_ref());
+        let patch = pin_patch(config, data.as_ref());
         let used = TrainingImages::choose(config, data.as_ref()).first;
         let active = Active::new(out.into(), session);
-        self.probe.begin(&source, &data, used, patch);
+        self.pins.begin(&source, &data, used, patch);
         self.active = Some(active);
         self.follower.ask(FollowJob::Open(out.into()));
         self.follower.ask(FollowJob::Look);
@@ -197,7 +197,7 @@ impl Training {
     fn catch_up(&mut self, device: &OpenDevice) {
         let Some(active) = &self.active else { return };
         let trainer = active.session.trainer();
-        self.probe.catch_up(trainer.state().step, || Embedder::new(trainer.model(), &device.device));
+        self.pins.catch_up(trainer.state().step, || Embedder::new(trainer.model(), &device.device));
     }
 
     fn checkpoint(&mut self) -> anyhow::Result<()> {
@@ -246,8 +246,8 @@ impl Training {
         }
     }
 
-    fn change_pins(&mut self, change: impl FnOnce(&mut Probe)) {
-        change(&mut self.probe);
+    fn change_pins(&mut self, change: impl FnOnce(&mut PinnedPatches)) {
+        change(&mut self.pins);
         self.publish_now();
     }
 
@@ -271,7 +271,7 @@ impl Training {
         if self.drawing.shows_pins && !active.is_ending {
             let trainer = active.session.trainer();
             let trained = &active.trained;
-            self.probe
+            self.pins
                 .advance(trainer.state().step, *trained, || Embedder::new(trainer.model(), &device.device));
         }
         let period = if self.is_gpu { GPU_PERIOD } else { CPU_PERIOD };
@@ -293,7 +293,7 @@ impl Training {
         let message = format!("{error:#}");
         self.publish(Phase::Failed, Some(message.clone()));
         if let Some(active) = self.active.take() {
-            self.emit(TrainEvent::Failed { asked: Asked::Training(active.path), message });
+            self.emit(TrainEvent::Failed { asked: TrainTask::Training(active.path), message });
         }
     }
 
@@ -334,11 +334,11 @@ impl Training {
         self.published = Instant::now();
         let memory = self.memory();
         let Some(active) = &self.active else { return };
-        let view = active.view(phase, error, memory, self.probe.share(active.trained));
-        let probe = self.probe.shown();
+        let view = active.view(phase, error, memory, self.pins.share(active.trained));
+        let pins = self.pins.shown();
         self.line.update_quietly(|shown| {
             shown.training = Some(Arc::new(view));
-            shown.probe = probe;
+            shown.pins = pins;
         });
     }
 
@@ -351,13 +351,13 @@ impl Training {
     }
 }
 
-fn asked(command: &TrainCommand, run: Option<&Path>) -> Asked {
+fn asked(command: &TrainCommand, run: Option<&Path>) -> TrainTask {
     match command {
-        TrainCommand::Start(_) => Asked::Start,
-        TrainCommand::Resume { run, .. } => Asked::Resume(run.clone()),
-        TrainCommand::OpenRun(path) => Asked::OpenRun(path.clone()),
-        TrainCommand::ExportCurves { .. } => Asked::Export,
-        _ => Asked::Training(run.unwrap_or(Path::new("")).into()),
+        TrainCommand::Start(_) => TrainTask::Start,
+        TrainCommand::Resume { run, .. } => TrainTask::Resume(run.clone()),
+        TrainCommand::OpenRun(path) => TrainTask::OpenRun(path.clone()),
+        TrainCommand::ExportCurves { .. } => TrainTask::Export,
+        _ => TrainTask::Training(run.unwrap_or(Path::new("")).into()),
     }
 }
 
@@ -377,7 +377,7 @@ fn recorded_data(run: &Path) -> anyhow::Result<DataSource> {
 
 /// The patch size of the pins: that of training where it is small, else one that shows parts, as
 /// in Explore.
-fn probe_patch(config: &TrainConfig, data: &dyn Dataset) -> u32 {
+fn pin_patch(config: &TrainConfig, data: &dyn Dataset) -> u32 {
     let (height, width) = data.size().unwrap_or_else(|| data.dimensions(0));
     let side = height.min(width);
     let of_parts = match side {

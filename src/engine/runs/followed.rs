@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use crate::dataset;
 use crate::engine::ask::{
-    Asked, CheckpointView, CurveExport, DataSeen, DataSource, EngineLine, Event, RunStatus, RunView,
-    TrainEvent,
+    CheckpointView, CurveExport, DataSeen, DataSource, EngineLine, Event, RunStatus, RunView, TrainEvent,
+    TrainTask,
 };
 use crate::engine::runs::export;
 use crate::engine::runs::series::Table;
@@ -51,7 +51,7 @@ impl Follower {
     /// Starts the thread.
     pub fn start(line: Arc<EngineLine>) -> anyhow::Result<Self> {
         let (sender, jobs) = unbounded();
-        let worker = Worker { line, runs: vec![], rest: PERIOD, woken: Instant::now(), is_owed: false };
+        let worker = FolderReader { line, runs: vec![], rest: PERIOD, woken: Instant::now(), is_owed: false };
         let work = move || worker.run(&jobs);
         thread::Builder::new().name("runs".into()).spawn(work).context("could not start a thread")?;
         Ok(Self(sender))
@@ -64,7 +64,7 @@ impl Follower {
     }
 }
 
-struct Worker {
+struct FolderReader {
     line: Arc<EngineLine>,
     runs: Vec<Followed>,
     /// Time to leave between two frames that files which grow ask for.
@@ -74,7 +74,7 @@ struct Worker {
     is_owed: bool,
 }
 
-impl Worker {
+impl FolderReader {
     fn run(mut self, jobs: &Receiver<FollowJob>) {
         loop {
             let is_asked = match jobs.recv_timeout(PERIOD) {
@@ -117,7 +117,7 @@ impl Worker {
                         self.runs.push(run);
                         self.put();
                     }
-                    Err(error) => self.fail(Asked::OpenRun(path), &error),
+                    Err(error) => self.fail(TrainTask::OpenRun(path), &error),
                 }
             }
             FollowJob::Close(path) => {
@@ -133,12 +133,12 @@ impl Worker {
                     let (path, sidecar) = (saved.out, saved.sidecar);
                     self.line.emit(Event::Train(TrainEvent::CurvesSaved { path, sidecar }));
                 }
-                Err(error) => self.fail(Asked::Export, &error),
+                Err(error) => self.fail(TrainTask::Export, &error),
             },
         }
     }
 
-    fn fail(&self, asked: Asked, error: &anyhow::Error) {
+    fn fail(&self, asked: TrainTask, error: &anyhow::Error) {
         let message = format!("{error:#}");
         self.line.emit(Event::Train(TrainEvent::Failed { asked, message }));
     }

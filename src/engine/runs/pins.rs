@@ -10,7 +10,7 @@ use crate::analysis::heatmap::cosine_map;
 use crate::augment::view_rng;
 use crate::dataset::{self, Dataset, Split};
 use crate::embed::{Embedder, PatchSource};
-use crate::engine::ask::{DataSource, Gallery, Neighbour, Pin, PinView, ProbeView};
+use crate::engine::ask::{DataSource, Gallery, Neighbour, Pin, PinView, PinsView};
 use crate::engine::look::maps::ImageMaps;
 use crate::engine::look::spaces;
 use crate::image::Image;
@@ -27,7 +27,7 @@ const CATCH_UP: Duration = Duration::from_secs(2);
 /// Patches that are embedded between two training steps, at least.
 const PIECE: usize = 128;
 /// Images whose patches are the neighbours to choose from, and patches of each.
-const BANK_IMAGES: usize = 128;
+const POOL_IMAGES: usize = 128;
 const PATCHES_PER_IMAGE: usize = 4;
 /// Neighbours that are shown of a pinned patch.
 const NEIGHBOURS: usize = 8;
@@ -39,52 +39,52 @@ const CELLS: u32 = 9;
 const STREAM: u64 = u64::MAX - 1;
 
 /// What neighbours are chosen from: patches of images that training does not see, where there are such.
-struct Bank {
+struct PatchPool {
     data: Arc<dyn Dataset>,
     images_total: usize,
     images: usize,
     held_out: bool,
-    patches: Vec<BankPatch>,
+    patches: Vec<PoolPatch>,
 }
 
-struct BankPatch {
+struct PoolPatch {
     image: Arc<Image>,
     at: PatchRef,
 }
 
 /// The pins and the pass that is going on.
-pub struct Probe {
+pub struct PinnedPatches {
     pins: Vec<Pin>,
-    bank: Option<Bank>,
-    pass: Option<Pass>,
-    shown: Option<Arc<ProbeView>>,
+    pool: Option<PatchPool>,
+    pass: Option<PinsPass>,
+    shown: Option<Arc<PinsView>>,
     /// Time that passes took, and what the next piece will take.
     spent: Duration,
     piece: Duration,
 }
 
 /// All pins seen by the model of one step. The weights are a copy, so that nothing mixes.
-struct Pass {
+struct PinsPass {
     step: u64,
     embedder: Embedder,
-    pins: Vec<PinPass>,
-    /// Vectors of the bank's patches so far, for each space.
-    bank: Vec<(Space, usize, Vec<f32>)>,
+    pins: Vec<PinProgress>,
+    /// Vectors of the pool's patches so far, for each space.
+    pool: Vec<(Space, usize, Vec<f32>)>,
 }
 
-struct PinPass {
+struct PinProgress {
     pin: Pin,
     /// Its vector in each space.
     vectors: Vec<Vec<f32>>,
     maps: ImageMaps,
 }
 
-impl Probe {
-    /// No pins, no bank.
+impl PinnedPatches {
+    /// No pins, no pool.
     pub fn new() -> Self {
         Self {
             pins: vec![],
-            bank: None,
+            pool: None,
             pass: None,
             shown: None,
             spent: Duration::ZERO,
@@ -97,11 +97,11 @@ impl Probe {
         self.pass = None;
         self.shown = None;
         self.spent = Duration::ZERO;
-        let bank = Bank::choose(source, train, used, patch);
+        let pool = PatchPool::choose(source, train, used, patch);
         if self.pins.is_empty() {
-            self.pins = bank.default_pins(patch);
+            self.pins = pool.default_pins(patch);
         }
-        self.bank = Some(bank);
+        self.pool = Some(pool);
     }
 
     /// Watches a patch.
@@ -123,7 +123,7 @@ impl Probe {
     }
 
     /// The newest finished pass, or the first one as far as it is.
-    pub fn shown(&self) -> Option<Arc<ProbeView>> {
+    pub fn shown(&self) -> Option<Arc<PinsView>> {
         self.shown.clone()
     }
 
@@ -137,13 +137,13 @@ impl Probe {
     /// the model as it is now. Returns whether there is something new to see.
     pub fn advance(&mut self, step: u64, trained: Duration, embedder: impl FnOnce() -> Embedder) -> bool {
         let budget = trained.mul_f64(SHARE) + HEAD_START;
-        if self.pins.is_empty() || self.bank.is_none() || self.spent + self.piece / 2 > budget {
+        if self.pins.is_empty() || self.pool.is_none() || self.spent + self.piece / 2 > budget {
             return false;
         }
         let clock = Instant::now();
         let is_new = self.pass.is_none() && self.shown.as_ref().is_none_or(|shown| shown.step != step);
         if is_new {
-            self.pass = Some(Pass::begin(step, embedder(), &self.pins));
+            self.pass = Some(PinsPass::begin(step, embedder(), &self.pins));
         }
         let changed = self.piece();
         self.piece = clock.elapsed();
@@ -155,12 +155,12 @@ impl Probe {
     /// model. Given up where it takes too long.
     pub fn catch_up(&mut self, step: u64, embedder: impl FnOnce() -> Embedder) {
         let is_shown = self.pass.is_none() && self.shown.as_ref().is_some_and(|shown| shown.step == step);
-        if self.pins.is_empty() || self.bank.is_none() || is_shown {
+        if self.pins.is_empty() || self.pool.is_none() || is_shown {
             return;
         }
         let clock = Instant::now();
         if self.pass.as_ref().is_none_or(|pass| pass.step != step) {
-            self.pass = Some(Pass::begin(step, embedder(), &self.pins));
+            self.pass = Some(PinsPass::begin(step, embedder(), &self.pins));
         }
         while self.pass.is_some() && clock.elapsed() < CATCH_UP {
             self.piece();
@@ -169,13 +169,13 @@ impl Probe {
     }
 
     fn piece(&mut self) -> bool {
-        let (Some(pass), Some(bank)) = (&mut self.pass, &self.bank) else { return false };
-        pass.piece(bank);
-        let is_done = pass.is_done(bank);
+        let (Some(pass), Some(pool)) = (&mut self.pass, &self.pool) else { return false };
+        pass.piece(pool);
+        let is_done = pass.is_done(pool);
         // Later passes take the place of the last one as a whole: nothing flickers.
         if is_done || self.shown.is_none() || self.shown.as_ref().is_some_and(|shown| shown.step == pass.step)
         {
-            self.shown = Some(Arc::new(pass.view(bank)));
+            self.shown = Some(Arc::new(pass.view(pool)));
         }
         if is_done {
             self.pass = None;
@@ -184,7 +184,7 @@ impl Probe {
     }
 }
 
-impl Pass {
+impl PinsPass {
     fn begin(step: u64, embedder: Embedder, pins: &[Pin]) -> Self {
         let shown = spaces::usual(&embedder.info);
         let spaces: Vec<(Space, usize)> = embedder.info.spaces().into_iter().rev().collect();
@@ -194,71 +194,71 @@ impl Pass {
             let vectors = embedder.patches(&[source], pin.patch.size, &names);
             let maps =
                 ImageMaps::new(&embedder, pin.patch.image as usize, pin.image.clone(), grid(pin), &shown);
-            PinPass { pin: pin.clone(), vectors, maps }
+            PinProgress { pin: pin.clone(), vectors, maps }
         });
         let pins = pins.collect();
-        let bank = spaces.into_iter().map(|(space, width)| (space, width, vec![])).collect();
-        Self { step, embedder, pins, bank }
+        let pool = spaces.into_iter().map(|(space, width)| (space, width, vec![])).collect();
+        Self { step, embedder, pins, pool }
     }
 
-    /// Patches of the bank that are embedded.
+    /// Patches of the pool that are embedded.
     fn known(&self) -> usize {
-        self.bank.first().map_or(0, |(_, width, vectors)| vectors.len() / width)
+        self.pool.first().map_or(0, |(_, width, vectors)| vectors.len() / width)
     }
 
-    fn is_done(&self, bank: &Bank) -> bool {
-        self.pins.iter().all(|pin| pin.maps.is_complete()) && self.known() == bank.patches.len()
+    fn is_done(&self, pool: &PatchPool) -> bool {
+        self.pins.iter().all(|pin| pin.maps.is_complete()) && self.known() == pool.patches.len()
     }
 
-    /// The next few patches: heatmaps first, then the bank.
-    fn piece(&mut self, bank: &Bank) {
+    /// The next few patches: heatmaps first, then the pool.
+    fn piece(&mut self, pool: &PatchPool) {
         if let Some(pin) = self.pins.iter_mut().find(|pin| !pin.maps.is_complete()) {
             pin.maps.refine(&self.embedder, PIECE);
             return;
         }
         let first = self.known();
-        let next = &bank.patches[first..(first + PIECE).min(bank.patches.len())];
+        let next = &pool.patches[first..(first + PIECE).min(pool.patches.len())];
         let Some(size) = next.first().map(|patch| patch.at.size) else { return };
         let source =
-            |patch: &BankPatch| PatchSource { image: patch.image.clone(), y: patch.at.y, x: patch.at.x };
+            |patch: &PoolPatch| PatchSource { image: patch.image.clone(), y: patch.at.y, x: patch.at.x };
         let sources: Vec<PatchSource> = next.iter().map(source).collect();
-        let spaces: Vec<Space> = self.bank.iter().map(|(space, ..)| *space).collect();
+        let spaces: Vec<Space> = self.pool.iter().map(|(space, ..)| *space).collect();
         let vectors = self.embedder.patches(&sources, size, &spaces);
-        for ((.., all), new) in self.bank.iter_mut().zip(vectors) {
+        for ((.., all), new) in self.pool.iter_mut().zip(vectors) {
             all.extend(new);
         }
     }
 
-    fn view(&self, bank: &Bank) -> ProbeView {
-        let pin = |pass: &PinPass| PinView {
+    fn view(&self, pool: &PatchPool) -> PinsView {
+        let pin = |pass: &PinProgress| PinView {
             pin: pass.pin.clone(),
             maps: pass.maps.heatmaps(&pass.vectors),
-            galleries: self.galleries(pass, bank),
+            galleries: self.galleries(pass, pool),
         };
-        ProbeView {
+        PinsView {
             step: self.step,
             pins: self.pins.iter().map(pin).collect(),
             patches: self.known(),
-            images: bank.images,
-            images_total: bank.images_total,
-            data: bank.data.name(),
-            held_out: bank.held_out,
+            images: pool.images,
+            images_total: pool.images_total,
+            data: pool.data.name(),
+            held_out: pool.held_out,
         }
     }
 
-    /// The nearest patches of the bank in each space, none from the pin's own picture.
-    fn galleries(&self, pass: &PinPass, bank: &Bank) -> Vec<Gallery> {
+    /// The nearest patches of the pool in each space, none from the pin's own picture.
+    fn galleries(&self, pass: &PinProgress, pool: &PatchPool) -> Vec<Gallery> {
         let gallery = |((space, _, all), query): (&(Space, usize, Vec<f32>), &Vec<f32>)| {
             let clock = Instant::now();
             let mut order: Vec<(f32, usize)> = cosine_map(query, all)
                 .into_iter()
                 .zip(0..)
-                .filter(|(_, row)| !is_same(&bank.patches[*row], &pass.pin))
+                .filter(|(_, row)| !is_same(&pool.patches[*row], &pass.pin))
                 .collect();
             let candidates = order.len();
             order.sort_by(|a, b| b.0.total_cmp(&a.0));
             order.truncate(NEIGHBOURS);
-            let neighbours = order.into_iter().map(|(cosine, row)| bank.neighbour(row, cosine)).collect();
+            let neighbours = order.into_iter().map(|(cosine, row)| pool.neighbour(row, cosine)).collect();
             Gallery {
                 space: space.to_string(),
                 milliseconds: 1e3 * clock.elapsed().as_secs_f64(),
@@ -269,11 +269,11 @@ impl Pass {
         if self.known() == 0 {
             return vec![];
         }
-        self.bank.iter().zip(&pass.vectors).map(gallery).collect()
+        self.pool.iter().zip(&pass.vectors).map(gallery).collect()
     }
 }
 
-fn is_same(patch: &BankPatch, pin: &Pin) -> bool {
+fn is_same(patch: &PoolPatch, pin: &Pin) -> bool {
     Arc::ptr_eq(&patch.image, &pin.image) || *patch.image == *pin.image
 }
 
@@ -283,7 +283,7 @@ fn grid(pin: &Pin) -> PatchGrid {
     PatchGrid { patch: pin.patch.size, stride: (side - pin.patch.size).div_ceil(CELLS - 1).max(1) }
 }
 
-impl Bank {
+impl PatchPool {
     /// Images of the test split where the source has one; else those beyond the images that
     /// training uses; else the training images themselves.
     fn choose(source: &DataSource, train: &Arc<dyn Dataset>, used: usize, patch: u32) -> Self {
@@ -297,12 +297,12 @@ impl Bank {
             None => (train.clone(), 0, false),
         };
         let total = data.len() - first;
-        let count = BANK_IMAGES.min(total);
-        let mut bank = Self { images_total: total, images: 0, held_out, patches: vec![], data };
+        let count = POOL_IMAGES.min(total);
+        let mut pool = Self { images_total: total, images: 0, held_out, patches: vec![], data };
         for place in 0..count {
-            bank.add(first + place * total / count, patch);
+            pool.add(first + place * total / count, patch);
         }
-        bank
+        pool
     }
 
     /// Patches at random places of one image; none if it cannot be read or is too small.
@@ -318,7 +318,7 @@ impl Bank {
         for _ in 0..PATCHES_PER_IMAGE {
             let (y, x) = (rng.random_range(0..=height - size), rng.random_range(0..=width - size));
             let at = PatchRef { image: index as u32, y, x, size };
-            self.patches.push(BankPatch { image: image.clone(), at });
+            self.patches.push(PoolPatch { image: image.clone(), at });
         }
     }
 
@@ -327,7 +327,7 @@ impl Bank {
     }
 
     fn neighbour(&self, row: usize, cosine: f32) -> Neighbour {
-        let BankPatch { image, at } = &self.patches[row];
+        let PoolPatch { image, at } = &self.patches[row];
         let index = at.image as usize;
         Neighbour {
             patch: *at,
@@ -345,7 +345,7 @@ impl Bank {
     fn default_pins(&self, size: u32) -> Vec<Pin> {
         let mut seen = vec![];
         let mut pins = vec![];
-        for BankPatch { image, at } in self.patches.iter().step_by(PATCHES_PER_IMAGE) {
+        for PoolPatch { image, at } in self.patches.iter().step_by(PATCHES_PER_IMAGE) {
             let class = self.class(at.image as usize);
             if pins.len() == DEFAULT_PINS {
                 break;
@@ -369,7 +369,7 @@ impl Bank {
 /// Numbers of pins that nobody chose count down from here, those of the window up from 0.
 const PIN_IDS: u64 = u64::MAX;
 
-impl Default for Probe {
+impl Default for PinnedPatches {
     fn default() -> Self {
         Self::new()
     }

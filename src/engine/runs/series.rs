@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::engine::ask::Series;
+use crate::engine::ask::MetricSeries;
 use crate::train::ProbeReport;
 
 /// All numbers of a file so far.
 #[derive(Default)]
 pub struct Table {
-    series: BTreeMap<String, Series>,
+    series: BTreeMap<String, MetricSeries>,
     vectors: BTreeMap<String, (u64, Arc<Vec<f64>>)>,
 }
 
@@ -91,7 +91,7 @@ impl Table {
     }
 
     /// A copy to show.
-    pub fn shown(&self) -> BTreeMap<String, Arc<Series>> {
+    pub fn shown(&self) -> BTreeMap<String, Arc<MetricSeries>> {
         self.series.iter().map(|(key, series)| (key.clone(), Arc::new(series.clone()))).collect()
     }
 

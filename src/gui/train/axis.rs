@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use crate::engine::training::{RunView, Series};
+use crate::engine::training::{MetricSeries, RunView};
 
 /// What the horizontal axis counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Axis {
+pub enum CurveAxis {
     Steps,
     Epochs,
     Views,
     Minutes,
 }
 
-impl Axis {
+impl CurveAxis {
     pub const ALL: [(Self, &'static str); 4] =
         [(Self::Steps, "step"), (Self::Epochs, "epoch"), (Self::Views, "views"), (Self::Minutes, "minutes")];
 
@@ -24,10 +24,12 @@ impl Axis {
     /// Where the steps of `run` lie; a run that does not tell is left on steps.
     pub fn across(self, run: &RunView) -> Across {
         match self {
-            Axis::Steps => Across::Factor(1.0),
-            Axis::Views => Across::Factor(run.views_per_step().unwrap_or(1.0)),
-            Axis::Epochs => Across::Factor(run.steps_per_epoch().map_or(1.0, |steps| 1.0 / steps as f64)),
-            Axis::Minutes => match run.series.get("time") {
+            CurveAxis::Steps => Across::Factor(1.0),
+            CurveAxis::Views => Across::Factor(run.views_per_step().unwrap_or(1.0)),
+            CurveAxis::Epochs => {
+                Across::Factor(run.steps_per_epoch().map_or(1.0, |steps| 1.0 / steps as f64))
+            }
+            CurveAxis::Minutes => match run.series.get("time") {
                 Some(clock) if !clock.x.is_empty() => Across::Clock(clock.clone()),
                 _ => Across::Factor(1.0),
             },
@@ -40,7 +42,7 @@ impl Axis {
 pub enum Across {
     Factor(f64),
     /// The seconds at some steps; minutes count from the first.
-    Clock(Arc<Series>),
+    Clock(Arc<MetricSeries>),
 }
 
 impl PartialEq for Across {
@@ -64,7 +66,7 @@ impl Across {
 }
 
 /// On the line through the two known steps around `step`; at the ends, the last known second.
-fn seconds_at(clock: &Series, step: f64) -> f64 {
+fn seconds_at(clock: &MetricSeries, step: f64) -> f64 {
     let after = clock.x.partition_point(|known| *known < step);
     let (before, after) = (after.saturating_sub(1), after.min(clock.x.len() - 1));
     let (x, y) = (&clock.x, &clock.y);
@@ -80,12 +82,12 @@ mod tests {
 
     #[test]
     fn minutes_lie_between_the_lines_of_metrics() {
-        let clock = Series { x: vec![10.0, 20.0, 40.0], y: vec![1000.0, 1060.0, 1300.0] };
+        let clock = MetricSeries { x: vec![10.0, 20.0, 40.0], y: vec![1000.0, 1060.0, 1300.0] };
         let across = Across::Clock(Arc::new(clock));
         // Before the first line and after the last, time is not known better.
         let steps = [0.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0];
         assert_eq!(steps.map(|step| across.at(step)), [0.0, 0.0, 0.5, 1.0, 3.0, 5.0, 5.0]);
-        let one = Across::Clock(Arc::new(Series { x: vec![3.0], y: vec![7.0] }));
+        let one = Across::Clock(Arc::new(MetricSeries { x: vec![3.0], y: vec![7.0] }));
         assert_eq!(one.at(9.0), 0.0);
     }
 }

@@ -7,19 +7,19 @@ use eframe::egui::{ComboBox, DragValue, Label, RichText, Ui};
 use toml::Value;
 
 use super::editor::ConfigEditor;
-use super::fields::short_row;
-use crate::engine::facts::TrainConfig;
+use super::named::short_row;
+use crate::engine::facts::{TrainConfig, settings};
 use crate::gui::text::{self, count, thousands};
 
 /// In what the length of a run is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unit {
+enum BudgetUnit {
     Epochs,
     Steps,
     Images,
 }
 
-impl Unit {
+impl BudgetUnit {
     const ALL: [(Self, &'static str); 3] =
         [(Self::Epochs, "epochs"), (Self::Steps, "steps"), (Self::Images, "images")];
 
@@ -30,14 +30,14 @@ impl Unit {
 
 /// The budget of a new run.
 pub struct Budget {
-    unit: Unit,
+    unit: BudgetUnit,
     /// Views per second that were seen with a network, by its description.
     rates: HashMap<String, f64>,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { unit: Unit::Epochs, rates: HashMap::new() }
+        Self { unit: BudgetUnit::Epochs, rates: HashMap::new() }
     }
 }
 
@@ -49,21 +49,22 @@ impl Budget {
 
     /// Draws the budget of `editor`'s run on so many images.
     pub fn ui(&mut self, ui: &mut Ui, editor: &mut ConfigEditor, images: Option<usize>) {
-        let plan = Plan::of(editor, images);
+        let plan = RunLength::of(editor, images);
         short_row(ui, "Budget", |ui| {
             let per_epoch = plan.as_ref().map_or(0, |plan| plan.steps_per_epoch);
             let batch = plan.as_ref().map_or(1, |plan| plan.batch);
             // One epoch in the unit that is chosen.
             let epoch = match self.unit {
-                Unit::Epochs => 1,
-                Unit::Steps => per_epoch.max(1),
-                Unit::Images => (per_epoch * batch).max(1),
+                BudgetUnit::Epochs => 1,
+                BudgetUnit::Steps => per_epoch.max(1),
+                BudgetUnit::Images => (per_epoch * batch).max(1),
             };
             let epochs = editor.value("epochs").and_then(Value::as_integer).unwrap_or(1).max(1) as u64;
             let mut amount = epochs * epoch;
             let plain = |number: f64, _| thousands(number.round() as usize);
             let parse = |text: &str| text.replace([',', ' '], "").parse().ok();
-            let field = DragValue::new(&mut amount).range(1..=100_000 * epoch).speed(epoch as f64 * 0.1);
+            let field =
+                DragValue::new(&mut amount).range(1..=most_epochs() * epoch).speed(epoch as f64 * 0.1);
             let field = ui.add(field.custom_formatter(plain).custom_parser(parse));
             field.clone().accessible_name("Budget");
             if field.changed() {
@@ -72,7 +73,7 @@ impl Budget {
             }
             let combo =
                 ComboBox::from_id_salt("budget unit").selected_text(self.unit.name()).show_ui(ui, |ui| {
-                    for (unit, name) in Unit::ALL {
+                    for (unit, name) in BudgetUnit::ALL {
                         ui.selectable_value(&mut self.unit, unit, name);
                     }
                 });
@@ -92,14 +93,14 @@ impl Budget {
 }
 
 /// What a run of the form comes to.
-struct Plan {
+struct RunLength {
     epochs: u64,
     steps_per_epoch: u64,
     batch: u64,
     views: u64,
 }
 
-impl Plan {
+impl RunLength {
     fn of(editor: &ConfigEditor, images: Option<usize>) -> Option<Self> {
         let config = editor.config()?;
         let images = config.images.map_or(images?, |limit| limit.min(images.unwrap_or(limit)));
@@ -130,6 +131,11 @@ impl Plan {
     }
 }
 
+/// Passes that a run takes at most.
+fn most_epochs() -> u64 {
+    settings::find("epochs").and_then(|setting| setting.whole_numbers()).map_or(1, |range| *range.end())
+}
+
 /// What decides how fast a network trains.
 fn network(config: &TrainConfig) -> String {
     format!(
@@ -144,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_plan_says_what_the_budget_comes_to() {
-        let plan = Plan { epochs: 14, steps_per_epoch: 32, batch: 128, views: 8 };
+        let plan = RunLength { epochs: 14, steps_per_epoch: 32, batch: 128, views: 8 };
         assert_eq!(plan.text(None), "14 epochs \u{b7} 448 steps \u{b7} 458,752 views");
         assert_eq!(
             plan.text(Some(1000.0)),

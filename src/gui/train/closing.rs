@@ -3,7 +3,7 @@
 use eframe::egui::{self, Context, Id, Modal, ViewportCommand};
 
 use crate::engine::Command;
-use crate::engine::training::{Asked, TrainCommand, TrainEvent};
+use crate::engine::training::{TrainCommand, TrainEvent, TrainTask};
 use crate::gui::panels::Desk;
 use crate::gui::theme::{STEP, overlay_frame};
 
@@ -13,11 +13,11 @@ const PATIENCE_SECS: f64 = 60.0;
 /// Where closing stands.
 #[derive(Default)]
 pub struct Closing {
-    state: State,
+    state: ClosingStage,
 }
 
 #[derive(Default)]
-enum State {
+enum ClosingStage {
     #[default]
     Open,
     /// Asked to stop the run, at egui's time.
@@ -31,13 +31,13 @@ enum State {
 impl Closing {
     /// Takes in what became of the run.
     pub fn take_event(&mut self, event: &TrainEvent) {
-        if !matches!(self.state, State::Waiting(_)) {
+        if !matches!(self.state, ClosingStage::Waiting(_)) {
             return;
         }
         match event {
-            TrainEvent::Stopped { .. } | TrainEvent::Finished { .. } => self.state = State::Free,
-            TrainEvent::Failed { asked: Asked::Training(_), message } => {
-                self.state = State::Failed(message.clone())
+            TrainEvent::Stopped { .. } | TrainEvent::Finished { .. } => self.state = ClosingStage::Free,
+            TrainEvent::Failed { asked: TrainTask::Training(_), message } => {
+                self.state = ClosingStage::Failed(message.clone())
             }
             _ => {}
         }
@@ -50,34 +50,34 @@ impl Closing {
             let is_training =
                 desk.session.snapshot().training.as_ref().is_some_and(|view| view.phase.is_active());
             match self.state {
-                State::Open if is_training => {
+                ClosingStage::Open if is_training => {
                     ctx.send_viewport_cmd(ViewportCommand::CancelClose);
                     desk.session.send(Command::Train(TrainCommand::Stop));
-                    self.state = State::Waiting(now);
+                    self.state = ClosingStage::Waiting(now);
                 }
-                State::Waiting(_) => ctx.send_viewport_cmd(ViewportCommand::CancelClose),
-                State::Open | State::Failed(_) | State::Free => {}
+                ClosingStage::Waiting(_) => ctx.send_viewport_cmd(ViewportCommand::CancelClose),
+                ClosingStage::Open | ClosingStage::Failed(_) | ClosingStage::Free => {}
             }
             return;
         }
         match self.state {
-            State::Free => ctx.send_viewport_cmd(ViewportCommand::Close),
-            State::Waiting(since) if now - since > PATIENCE_SECS => {
-                self.state = State::Failed("it takes longer than a minute".to_owned());
+            ClosingStage::Free => ctx.send_viewport_cmd(ViewportCommand::Close),
+            ClosingStage::Waiting(since) if now - since > PATIENCE_SECS => {
+                self.state = ClosingStage::Failed("it takes longer than a minute".to_owned());
             }
-            State::Waiting(_) => ctx.request_repaint_after_secs(0.5),
-            State::Open | State::Failed(_) => {}
+            ClosingStage::Waiting(_) => ctx.request_repaint_after_secs(0.5),
+            ClosingStage::Open | ClosingStage::Failed(_) => {}
         }
     }
 
     /// Says what the window waits for.
     pub fn ui(&mut self, ctx: &Context) {
         let text = match &self.state {
-            State::Open | State::Free => return,
-            State::Waiting(_) => {
+            ClosingStage::Open | ClosingStage::Free => return,
+            ClosingStage::Waiting(_) => {
                 "A checkpoint of the run is being written; the window closes after it.".to_owned()
             }
-            State::Failed(why) => {
+            ClosingStage::Failed(why) => {
                 format!("The checkpoint was not written: {why}. The one before it is kept.")
             }
         };
@@ -90,15 +90,17 @@ impl Closing {
             ui.add_space(STEP);
             ui.horizontal(|ui| {
                 if ui.button("Close without it").clicked() {
-                    self.state = State::Free;
+                    self.state = ClosingStage::Free;
                 }
-                if matches!(self.state, State::Failed(_)) && ui.button("Keep the window open").clicked() {
+                if matches!(self.state, ClosingStage::Failed(_))
+                    && ui.button("Keep the window open").clicked()
+                {
                     keep_open = true;
                 }
             });
         });
         if keep_open {
-            self.state = State::Open;
+            self.state = ClosingStage::Open;
         }
     }
 }

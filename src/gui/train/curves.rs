@@ -9,36 +9,30 @@ use eframe::egui::{
 };
 use egui_plot::{Line, LineStyle, Plot, PlotBounds, PlotPoints, Points};
 
-use super::axis::Axis;
+use super::axis::CurveAxis;
 use super::icons::{Icon, icon_ui};
 use super::metrics::{PlotSpec, plots, spectra};
-use super::plotting::{letter_at, number, shared, short_number, zoom_by_wheel};
-use super::smooth::{Look, Ready, Scale, thinned};
+use super::plotting::{PLOT_HEIGHT, letter_at, number, shared, short_number, zoom_by_wheel};
+use super::shown::ShownRun;
+use super::smooth::{CurveStyle, CurveUnits, Ready, thinned};
 use super::spectrum::spectrum_ui;
 use crate::engine::training::{CurveExport, RunView};
 use crate::gui::text::tail;
 use crate::gui::theme::{self, STEP};
 
-/// Smallest width of a plot, and its height, points.
+/// Smallest width of a plot, points.
 const LEAST_WIDTH: f32 = 220.0;
-pub const HEIGHT: f32 = 116.0;
+/// Height of the one that has the whole width, points.
 const LARGE_HEIGHT: f32 = 380.0;
 /// Room for values beside a title, points; less shows none.
 const LEAST_VALUES: f32 = 24.0;
 /// Lines of so few points have them marked.
 const DOTTED: usize = 24;
 
-/// A run that is drawn, with its colour and, for those who cannot tell colours, its letter.
-pub struct Shown<'a> {
-    pub run: &'a RunView,
-    pub color: Color32,
-    pub letter: char,
-}
-
 /// The plots and how they look.
 pub struct Curves {
-    look: Look,
-    axis: Axis,
+    look: CurveStyle,
+    axis: CurveAxis,
     /// The plot that has the whole width.
     large: Option<String>,
     ready: HashMap<(PathBuf, String), Ready>,
@@ -51,8 +45,8 @@ pub struct Curves {
 impl Default for Curves {
     fn default() -> Self {
         Self {
-            look: Look { smoothing: 0.6, log_x: false, log_y: false },
-            axis: Axis::Steps,
+            look: CurveStyle { smoothing: 0.6, log_x: false, log_y: false },
+            axis: CurveAxis::Steps,
             large: None,
             ready: HashMap::new(),
             cursor: None,
@@ -75,7 +69,7 @@ struct Curve {
 
 impl Curves {
     /// Draws the plots of `runs`. Returns what is to be exported, if that was asked.
-    pub fn ui(&mut self, ui: &mut Ui, runs: &[Shown<'_>]) -> Option<CurveExport> {
+    pub fn ui(&mut self, ui: &mut Ui, runs: &[ShownRun<'_>]) -> Option<CurveExport> {
         let specs = plots(runs.iter().map(|shown| shown.run));
         self.toolbar_ui(ui);
         self.forget(runs);
@@ -98,7 +92,7 @@ impl Curves {
                 for spec in row {
                     ui.vertical(|ui| {
                         ui.set_width(width);
-                        self.plot_ui(ui, spec, runs, vec2(width, HEIGHT), &mut cursor, &mut export);
+                        self.plot_ui(ui, spec, runs, vec2(width, PLOT_HEIGHT), &mut cursor, &mut export);
                     });
                 }
             });
@@ -129,7 +123,7 @@ impl Curves {
             let combo = ComboBox::from_id_salt("curve axis").width(72.0).selected_text(format!("by {}", self.axis.name()));
             let before = self.axis;
             let combo = combo.show_ui(ui, |ui| {
-                for (axis, name) in Axis::ALL {
+                for (axis, name) in CurveAxis::ALL {
                     ui.selectable_value(&mut self.axis, axis, name);
                 }
             });
@@ -144,12 +138,12 @@ impl Curves {
     }
 
     /// Drops what belongs to runs that are gone.
-    fn forget(&mut self, runs: &[Shown<'_>]) {
+    fn forget(&mut self, runs: &[ShownRun<'_>]) {
         self.ready.retain(|(path, _), _| runs.iter().any(|shown| shown.run.path == *path));
     }
 
     fn ready(&mut self, run: &RunView, key: &str, factor: f64) -> Option<&Ready> {
-        let scale = Scale { across: self.axis.across(run), factor };
+        let scale = CurveUnits { across: self.axis.across(run), factor };
         let (source, look) = (run.series.get(key)?, self.look);
         let slot = self.ready.entry((run.path.clone(), key.to_owned()));
         let ready = slot.or_insert_with(|| Ready::new(source, scale.clone(), look));
@@ -160,10 +154,10 @@ impl Curves {
     }
 
     /// The lines of a plot. One run has the hues of its spaces, several have their own colours and dashes for h.
-    fn curves(&mut self, spec: &PlotSpec, runs: &[Shown<'_>], dark: bool) -> Vec<Curve> {
+    fn curves(&mut self, spec: &PlotSpec, runs: &[ShownRun<'_>], dark: bool) -> Vec<Curve> {
         let cursor = self.cursor;
         let mut curves = vec![];
-        for Shown { run, color, letter } in runs {
+        for ShownRun { run, color, letter } in runs {
             for (key, space) in &spec.keys {
                 let Some(ready) = self.ready(run, key, spec.factor) else { continue };
                 let name = match (space, runs.len()) {
@@ -195,7 +189,7 @@ impl Curves {
         &mut self,
         ui: &mut Ui,
         spec: &PlotSpec,
-        runs: &[Shown<'_>],
+        runs: &[ShownRun<'_>],
         size: Vec2,
         cursor: &mut Option<f64>,
         export: &mut Option<CurveExport>,

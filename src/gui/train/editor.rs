@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 
 use toml::Value;
 
-use super::tree::{
-    OPTIONAL, absent_word, differences, place_of, put_at, read_like, text_of, value_at, value_at_mut,
-};
-use crate::engine::facts::TrainConfig;
+use super::tree::{differences, place_of, put_at, read_like, text_of, value_at, value_at_mut};
+use crate::engine::facts::{Problem, TrainConfig, settings};
 
 /// Rounds of looking for a further error once one is found.
 const MOST_ERRORS: usize = 24;
@@ -72,7 +70,8 @@ impl ConfigEditor {
     /// How the recipe has it, if it is different now.
     pub fn changed_from(&self, path: &str) -> Option<String> {
         let (now, before) = (self.value(path), value_at(&self.base, path));
-        (now != before).then(|| before.map_or_else(|| absent_word(path).to_owned(), text_of))
+        let absent_word = || settings::absent(path).map_or("nothing", |absent| absent.meaning).to_owned();
+        (now != before).then(|| before.map_or_else(absent_word, text_of))
     }
 
     /// Fields that differ from the recipe, as `--set` takes them, where it can.
@@ -159,37 +158,38 @@ impl ConfigEditor {
     /// A text as the kind of value that stands at `path`; `None` where the field becomes absent.
     fn read(&self, path: &str, text: &str) -> Result<Option<Value>, String> {
         let text = text.trim();
-        let optional = OPTIONAL.iter().find(|(optional, ..)| *optional == path);
-        if optional.is_some() && text.is_empty() {
+        let absent = settings::absent(path);
+        if absent.is_some() && text.is_empty() {
             return Ok(None);
         }
-        let like = optional
-            .map(|(.., kind)| kind)
+        let like = absent
+            .map(|absent| &absent.like)
             .or_else(|| value_at(&self.base, path))
             .or_else(|| self.value(path));
         let value = like.map_or_else(|| Ok(Value::String(text.to_owned())), |like| read_like(text, like));
         value.map(Some)
     }
 
-    /// Finds every error: the first field that is out of range is put right in a copy, and so on.
+    /// Finds every error: the first field that is wrong is put right in a copy, and so on. What is wrong only because
+    /// of another field is not said.
     fn check(&mut self) {
         self.wrong.clear();
         let mut tree = self.tree.clone();
         self.config = None;
         for round in 0..MOST_ERRORS {
-            let error = match tree.clone().try_into::<TrainConfig>() {
-                Ok(config) => match config.validate() {
-                    Ok(()) => {
-                        if round == 0 {
-                            self.config = Some(config);
-                        }
+            let (path, message) = match tree.clone().try_into::<TrainConfig>() {
+                Ok(config) => match config.problems().into_iter().next() {
+                    None => {
+                        self.config = (round == 0).then_some(config);
                         return;
                     }
-                    Err(error) => format!("{error:#}"),
+                    Some(Problem { field, message }) => {
+                        let words = message.strip_prefix(&field).map(|words| words.trim_start().to_owned());
+                        (field, words.unwrap_or(message))
+                    }
                 },
-                Err(error) => error.message().to_owned(),
+                Err(error) => place_of(error.message(), &tree),
             };
-            let (path, message) = place_of(&error, &tree);
             let Some(good) = value_at(&self.base, &path).cloned() else {
                 self.wrong.entry(path).or_insert(message);
                 return;

@@ -1,101 +1,18 @@
 //! The fields of a configuration on screen: one row each, its error below it.
 
-use eframe::egui::{
-    Align, CollapsingHeader, Color32, ComboBox, Label, Layout, Response, RichText, TextEdit, Ui, WidgetText,
-    vec2,
-};
+use eframe::egui::{CollapsingHeader, ComboBox, RichText, TextEdit, Ui};
 use toml::Value;
 
 use super::editor::ConfigEditor;
-use super::tree::{absent_meaning, optional_fields};
-use crate::engine::{Choice, choices};
+use super::messages::error_ui;
+use super::named::name_ui;
+use crate::engine::facts::settings::{self, Setting};
 use crate::gui::theme;
 
 /// Width of the names before the fields, points.
 const NAME: f32 = 132.0;
-/// And before the few fields of the form itself.
-const SHORT_NAME: f32 = 64.0;
 /// Width of a field, points.
 const FIELD: f32 = 128.0;
-
-/// Fields in the order in which one decides about them; others come after, by name.
-const ORDER: &[&str] = &[
-    "epochs",
-    "warmup_epochs",
-    "batch",
-    "accumulate",
-    "precision",
-    "images",
-    "seed",
-    "checkpoint_every",
-    "backbone",
-    "depth",
-    "width",
-    "stem",
-    "projector",
-    "input",
-    "resize",
-    "name",
-    "rule",
-    "lr",
-    "weight_decay",
-    "clip_norm",
-    "crop",
-    "size",
-    "min",
-    "max",
-    "flip",
-    "jitter",
-    "p",
-    "grey",
-    "blur",
-    "solarise",
-];
-
-/// A sentence on a field, by the end of its path.
-const HELP: &[(&str, &str)] = &[
-    ("warmup_epochs", "Passes during which the learning rate rises linearly."),
-    ("epochs", "Passes over the data set."),
-    ("batch", "Images in a batch; each gives one patch per view."),
-    ("accumulate", "Micro-batches that a batch is cut into, to need less memory."),
-    (
-        "precision",
-        "full: float32. mixed: convolutions and linear layers in float16, for GPUs that have it; slower on a processor.",
-    ),
-    ("images", "Use only the first so many images; all where empty."),
-    ("seed", "Seed of the weights, the order of images and every augmentation."),
-    ("checkpoint_every", "Steps between kept checkpoints."),
-    ("backbone.width", "Channels of the first stage: 64 in the standard network."),
-    ("projector", "Output widths of the projector's layers; the last is that of z (Sec. 3 of the paper)."),
-    ("input", "Side of the network's input, pixels."),
-    ("resize", "How a crop is brought to that side."),
-    ("stem", "First layers: cifar keeps 32 x 32, imagenet halves twice."),
-    ("padding", "Padding of the first convolution: 1 is the paper's, 2 that of solo-learn."),
-    ("optimizer.lr", "Learning rate for a batch of 1024 images; it scales linearly with the batch."),
-    ("weight_decay", "Biases and batch norm get none."),
-    ("clip_norm", "Gradients of a larger joint norm are scaled down to it; never where empty."),
-    ("crop", "A patch of fixed size at a random place (Sec. 3.1), or a random share of the image's area."),
-    ("fixed.size", "Side of a patch, pixels of the image."),
-    ("flip", "Probability of a mirrored view."),
-    ("grey", "Probability of a grey view."),
-    ("solarise", "Probability that values of at least one half are inverted."),
-    ("jitter.p", "Probability that the colours change at all."),
-    ("blur.p", "Probability of a blurred view."),
-    ("blur.kernel", "Side of the blur's kernel, pixels; odd."),
-    ("blur.sigma", "Least and largest deviation of the blur, pixels."),
-    ("invariance", "Weight of the distance between views."),
-    ("variance", "Weight of the spread of every dimension."),
-    ("covariance", "Weight of the decorrelation of dimensions."),
-    ("temperature", "Cosines are divided by it."),
-    ("objective.momentum", "Momentum of the target network at the first step."),
-    ("objective.hidden", "Width of the predictor's hidden layer."),
-    ("lambda", "Weight lambda of the second term."),
-    ("eps", "Distortion eps of the coding rate."),
-];
-
-fn help(path: &str) -> Option<&'static str> {
-    HELP.iter().find(|(end, _)| path == *end || path.ends_with(&format!(".{end}"))).map(|(_, help)| *help)
-}
 
 /// Draws every field of the configuration.
 pub fn fields_ui(ui: &mut Ui, editor: &mut ConfigEditor) {
@@ -107,11 +24,7 @@ pub fn fields_ui(ui: &mut Ui, editor: &mut ConfigEditor) {
             }
         }
     });
-    for key in ["objective", "optimizer", "model"] {
-        section_ui(ui, key, true, |ui| value_ui(ui, editor, key, 0));
-    }
-    let known = ["objective", "optimizer", "model", "views"];
-    for key in keys(editor, "").into_iter().filter(|key| !known.contains(&key.as_str())) {
+    for key in keys(editor, "") {
         if matches!(editor.value(&key), Some(Value::Table(_))) {
             section_ui(ui, &key, true, |ui| value_ui(ui, editor, &key, 0));
         }
@@ -136,7 +49,7 @@ fn views_ui(ui: &mut Ui, editor: &mut ConfigEditor) {
     row_ui(
         ui,
         "views of an image",
-        Some("Number of views that are made of each image; two or more."),
+        settings::find("views").map(|setting| setting.help),
         None,
         None,
         |ui, id| {
@@ -166,22 +79,25 @@ fn views_ui(ui: &mut Ui, editor: &mut ConfigEditor) {
     }
 }
 
-/// The keys of the table at `path`, those included that may be absent, in the order of [`ORDER`].
+/// The keys of the table at `path`, those included that may be absent, in the order of the settings.
 fn keys(editor: &ConfigEditor, path: &str) -> Vec<String> {
     let Some(Value::Table(table)) = editor.value(path) else { return vec![] };
     let mut keys: Vec<String> = table.keys().cloned().collect();
-    keys.extend(optional_fields(path).filter(|key| !table.contains_key(*key)).map(str::to_owned));
-    let rank = |key: &String| ORDER.iter().position(|known| known == key).unwrap_or(ORDER.len());
-    keys.sort_by_key(|key| (rank(key), key.clone()));
+    let absent = settings::may_be_absent(path).filter(|(key, _)| !table.contains_key(*key));
+    keys.extend(absent.map(|(key, _)| key.to_owned()));
+    keys.sort_by_cached_key(|key| match path.is_empty() {
+        true => settings::rank(key),
+        false => settings::rank(&format!("{path}.{key}")),
+    });
     keys
 }
 
 /// Whatever stands at `path`: a choice with its constants, a table, or one field.
 fn value_ui(ui: &mut Ui, editor: &mut ConfigEditor, path: &str, depth: usize) {
-    let all = choices(path);
+    let setting = settings::find(path);
     let name = path.rsplit('.').next().unwrap_or(path).to_owned();
-    if !all.is_empty() {
-        choice_ui(ui, editor, path, &name, &all);
+    if let Some(setting) = setting.filter(|setting| !setting.choices.is_empty()) {
+        choice_ui(ui, editor, path, &name, setting);
         if matches!(editor.value(path), Some(Value::Table(_))) {
             indented(ui, 1, |ui| table_ui(ui, editor, &inner_path(editor, path), 1));
         }
@@ -199,7 +115,7 @@ fn value_ui(ui: &mut Ui, editor: &mut ConfigEditor, path: &str, depth: usize) {
 /// Where the constants of a choice lie: below its one key, if it is written as one (`crop.fixed`).
 fn inner_path(editor: &ConfigEditor, path: &str) -> String {
     match editor.value(path) {
-        Some(Value::Table(table)) if table.len() == 1 && tag(&Value::Table(table.clone())).is_none() => {
+        Some(Value::Table(table)) if table.len() == 1 && settings::tag(table).is_none() => {
             format!("{path}.{}", table.keys().next().map_or("", String::as_str))
         }
         _ => path.to_owned(),
@@ -223,19 +139,19 @@ fn table_ui(ui: &mut Ui, editor: &mut ConfigEditor, path: &str, depth: usize) {
     }
 }
 
-fn choice_ui(ui: &mut Ui, editor: &mut ConfigEditor, path: &str, name: &str, all: &[Choice]) {
+fn choice_ui(ui: &mut Ui, editor: &mut ConfigEditor, path: &str, name: &str, setting: &Setting) {
     let now = editor.value(path).cloned();
-    let chosen = all.iter().find(|choice| now.as_ref().is_some_and(|now| is_same_kind(now, &choice.value)));
+    let chosen = now.as_ref().and_then(|now| setting.chosen(now));
     let text = chosen.map_or_else(|| "other".to_owned(), |choice| choice.name.clone());
     let (error, changed) = (
         editor.error(path).map(str::to_owned),
         editor.changed_from(path).filter(|_| now.as_ref().is_none_or(Value::is_str)),
     );
     let mut picked = None;
-    row_ui(ui, name, help(path), changed, error.as_deref(), |ui, _| {
+    row_ui(ui, name, Some(setting.help), changed, error.as_deref(), |ui, _| {
         let combo =
             ComboBox::from_id_salt(path).width(FIELD).selected_text(text.as_str()).show_ui(ui, |ui| {
-                for choice in all {
+                for choice in &setting.choices {
                     if ui.selectable_label(choice.name == text, &choice.name).clicked() && choice.name != text
                     {
                         picked = Some(choice.value.clone());
@@ -249,21 +165,6 @@ fn choice_ui(ui: &mut Ui, editor: &mut ConfigEditor, path: &str, name: &str, all
     }
 }
 
-/// The word that tells one choice from another.
-fn tag(value: &Value) -> Option<&str> {
-    value.get("name").or_else(|| value.get("kind")).and_then(Value::as_str)
-}
-
-fn is_same_kind(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Table(first), Value::Table(second)) => match (tag(a), tag(b)) {
-            (Some(a), Some(b)) => a == b,
-            _ => first.keys().next() == second.keys().next(),
-        },
-        _ => a == b,
-    }
-}
-
 fn leaf_ui(ui: &mut Ui, editor: &mut ConfigEditor, path: &str, name: &str) {
     let (error, changed) = (editor.error(path).map(str::to_owned), editor.changed_from(path));
     if let Some(Value::Boolean(mut on)) = editor.value(path).cloned() {
@@ -273,8 +174,9 @@ fn leaf_ui(ui: &mut Ui, editor: &mut ConfigEditor, path: &str, name: &str) {
         return;
     }
     let mut text = editor.text(path);
-    row_ui(ui, name, help(path), changed, error.as_deref(), |ui, id| {
-        let hint = absent_meaning(path).unwrap_or("");
+    let setting = settings::find(path);
+    row_ui(ui, name, setting.map(|setting| setting.help), changed, error.as_deref(), |ui, id| {
+        let hint = setting.and_then(|setting| setting.absent.as_ref()).map_or("", |absent| absent.meaning);
         let mut field = TextEdit::singleline(&mut text).hint_text(hint).desired_width(FIELD).id_salt(path);
         if error.is_some() {
             field = field.text_color(theme::error(ui.visuals().dark_mode).0);
@@ -313,44 +215,59 @@ fn row_ui(
     }
 }
 
-/// A name in a column of `width` points.
-pub fn name_ui(ui: &mut Ui, width: f32, text: impl Into<WidgetText>) -> Response {
-    let layout = Layout::left_to_right(Align::Center);
-    let column = ui.allocate_ui_with_layout(vec2(width, 22.0), layout, |ui| {
-        ui.set_min_width(width);
-        ui.add(Label::new(text).truncate())
-    });
-    column.inner
-}
-
-/// A name and what stands beside it.
-pub fn short_row(ui: &mut Ui, name: &str, add: impl FnOnce(&mut Ui)) {
-    ui.horizontal(|ui| {
-        name_ui(ui, SHORT_NAME, name);
-        add(ui);
-    });
-}
-
-/// An error in words, wrapped.
-pub fn error_ui(ui: &mut Ui, message: &str) {
-    message_ui(ui, theme::error(ui.visuals().dark_mode), message);
-}
-
-/// A warning in words, wrapped.
-pub fn warning_ui(ui: &mut Ui, message: &str) -> Response {
-    message_ui(ui, theme::warning(ui.visuals().dark_mode), message)
-}
-
-fn message_ui(ui: &mut Ui, (color, fill): (Color32, Color32), message: &str) -> Response {
-    eframe::egui::Frame::new()
-        .fill(fill)
-        .corner_radius(4)
-        .inner_margin(eframe::egui::Margin::symmetric(6, 3))
-        .show(ui, |ui| ui.add(Label::new(RichText::new(message).color(color)).wrap()))
-        .inner
-}
-
 /// `weight_decay` as `weight decay`.
 fn words(name: &str) -> String {
     name.replace('_', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use eframe::egui::accesskit::Role;
+    use egui_kittest::Harness;
+    use egui_kittest::kittest::{NodeT, Queryable};
+
+    use super::*;
+    use crate::engine::facts::find_recipe;
+
+    /// The names of everything that can be edited in the form of `editor`, sorted.
+    fn shown(editor: ConfigEditor) -> Vec<String> {
+        let harness = Harness::builder()
+            .with_size([400.0, 4000.0])
+            .build_ui_state(|ui, editor: &mut ConfigEditor| fields_ui(ui, editor), editor);
+        let roles = [Role::TextInput, Role::ComboBox, Role::SpinButton];
+        let nodes = roles.into_iter().flat_map(|role| harness.query_all_by_role(role).collect::<Vec<_>>());
+        let mut names: Vec<String> =
+            nodes.map(|node| node.accesskit_node().label().unwrap_or_default()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn the_form_shows_every_row() {
+        let mut config = find_recipe("quick-parts").unwrap().config;
+        config.images = Some(1000);
+        let mut seen = std::collections::BTreeSet::new();
+        for setting in settings::settings() {
+            for choice in &setting.choices {
+                let mut editor = ConfigEditor::new(&config);
+                let path = |setting: &Setting| setting.path.replace('N', "0");
+                if editor.value(&path(setting)).is_some() {
+                    editor.set(&path(setting), choice.value.clone());
+                }
+                let here = settings::settings().iter().filter(|row| editor.value(&path(row)).is_some());
+                let here: Vec<&Setting> = here.collect();
+                let mut names: Vec<String> = here
+                    .iter()
+                    .map(|row| match row.path {
+                        "views" => "views of an image".to_owned(),
+                        path => words(path.rsplit('.').next().unwrap_or(path)),
+                    })
+                    .collect();
+                names.sort();
+                seen.extend(here.iter().map(|row| row.path));
+                assert_eq!(shown(editor), names, "{}: {}", setting.path, choice.name);
+            }
+        }
+        assert_eq!(seen.len(), settings::settings().len());
+    }
 }

@@ -7,7 +7,9 @@ use eframe::egui::{Button, ComboBox, Label, RichText, TextEdit, Ui};
 
 use super::budget::Budget;
 use super::editor::ConfigEditor;
-use super::fields::{error_ui, fields_ui, short_row};
+use super::fields::fields_ui;
+use super::messages::error_ui;
+use super::named::short_row;
 use crate::engine::Command;
 use crate::engine::facts::{Recipe, TrainConfig, all_recipes};
 use crate::engine::training::{DataSeen, DataSource, StartTraining, TrainCommand};

@@ -1,5 +1,6 @@
 //! The Train tab: a form for a new run on the left; runs, curves and pinned patches beside it.
 
+mod active;
 mod axis;
 mod budget;
 pub mod closing;
@@ -8,76 +9,46 @@ mod editor;
 mod fields;
 mod form;
 mod icons;
+mod messages;
 mod metrics;
+mod named;
 mod pins;
 mod plotting;
 mod runs;
+mod shown;
 mod smooth;
 mod spectrum;
 pub mod strip;
 mod tree;
 
-use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use eframe::egui::{CentralPanel, Color32, Frame, Margin, Panel, ScrollArea, Ui};
+use eframe::egui::{CentralPanel, Frame, Margin, Panel, ScrollArea, Ui};
 
-use self::curves::{Curves, Shown};
-pub use self::fields::error_ui;
+use self::curves::Curves;
 use self::form::NewRun;
-use self::pins::Pins;
+pub use self::messages::error_ui;
+use self::pins::TrainPins;
+use self::runs::RunList;
 use super::actions::Action;
 use super::files::{FileWorker, Found};
 use super::notices::Notices;
 use super::panels::Desk;
-use super::theme::{self, STEP};
+use super::theme::STEP;
 use crate::engine::Command;
-use crate::engine::facts::TrainConfig;
 use crate::engine::training::{
-    Asked, CurveExport, DataSource, Drawing, Phase, Pin, TrainCommand, TrainEvent,
+    CurveExport, DataSource, Drawing, Phase, Pin, TrainCommand, TrainEvent, TrainTask,
 };
 
 /// Height of the strip of pinned patches, points.
 const PINS_HEIGHT: f32 = 224.0;
 
-/// The colours of runs, the same as in exported figures.
-pub struct RunColors;
-
-impl RunColors {
-    const HUES: [[u8; 3]; 6] = [
-        [0x2b, 0x5f, 0xa8],
-        [0xb3, 0x58, 0x06],
-        [0x1b, 0x7f, 0x79],
-        [0x7a, 0x4f, 0xa0],
-        [0xc2, 0x3b, 0x5e],
-        [0x55, 0x61, 0x6f],
-    ];
-
-    /// The letter of run `index` of the list.
-    pub fn letter(index: usize) -> char {
-        char::from(b'A' + (index % 26) as u8)
-    }
-
-    /// The colour of run `index` of the list.
-    pub fn of(index: usize, dark: bool) -> Color32 {
-        let color = theme::rgb(Self::HUES[index % Self::HUES.len()]);
-        if dark { color.lerp_to_gamma(Color32::WHITE, 0.4) } else { color }
-    }
-}
-
 /// The tab's own state.
 pub struct TrainTab {
     form: NewRun,
     curves: Curves,
-    pins: Pins,
-    /// Runs that are not drawn.
-    hidden: HashSet<PathBuf>,
-    /// Why a folder could not be opened, and what went wrong with a run.
-    open_error: Option<String>,
-    run_errors: HashMap<PathBuf, String>,
-    /// A run's settings that are to be those of the form.
-    take_config: Option<(String, Arc<TrainConfig>)>,
+    pins: TrainPins,
+    runs: RunList,
     /// Curves that wait for a path.
     export: Option<CurveExport>,
     told: Option<Drawing>,
@@ -91,11 +62,8 @@ impl TrainTab {
         Self {
             form: NewRun::new(files),
             curves: Curves::default(),
-            pins: Pins::default(),
-            hidden: HashSet::new(),
-            open_error: None,
-            run_errors: HashMap::new(),
-            take_config: None,
+            pins: TrainPins::default(),
+            runs: RunList::default(),
             export: None,
             told: None,
             is_software,
@@ -107,8 +75,7 @@ impl TrainTab {
     pub fn take_event(&mut self, event: TrainEvent, notices: &mut Notices, files: &FileWorker) {
         match event {
             TrainEvent::Started { run } => {
-                self.run_errors.remove(&run);
-                self.hidden.remove(&run);
+                self.runs.begin(&run);
                 self.form.take_start(None, files);
             }
             TrainEvent::DataSeen { source, found } => self.form.take_seen(&source, &found),
@@ -119,7 +86,7 @@ impl TrainTab {
                     format!("{} has a checkpoint at step {step} and can be resumed.", run.display()),
                 );
             }
-            TrainEvent::Warned { run, message } => notices.warning(runs::name_of(&run), message),
+            TrainEvent::Warned { run, message } => notices.warning(active::name_of(&run), message),
             TrainEvent::Finished { run } => notices.news("Training finished", run.display().to_string()),
             TrainEvent::CurvesSaved { path, sidecar } => {
                 notices.done(
@@ -128,12 +95,12 @@ impl TrainTab {
                 );
             }
             TrainEvent::Failed { asked, message } => match asked {
-                Asked::Start => self.form.take_start(Some(message), files),
-                Asked::OpenRun(_) => self.open_error = Some(message),
-                Asked::Export => notices.error("Exporting the curves".to_owned(), message),
-                Asked::Resume(run) | Asked::Training(run) => {
+                TrainTask::Start => self.form.take_start(Some(message), files),
+                TrainTask::OpenRun(_) => self.runs.fail_to_open(message),
+                TrainTask::Export => notices.error("Exporting the curves".to_owned(), message),
+                TrainTask::Resume(run) | TrainTask::Training(run) => {
                     notices.error("Training".to_owned(), message.clone());
-                    self.run_errors.insert(run, message);
+                    self.runs.fail(run, message);
                 }
             },
         }
@@ -155,8 +122,7 @@ impl TrainTab {
 
     /// Shows a run folder.
     pub fn open_run(&mut self, desk: &Desk, path: PathBuf) {
-        self.open_error = None;
-        self.hidden.remove(&path);
+        self.runs.open(&path);
         desk.session.send(Command::Train(TrainCommand::OpenRun(path)));
     }
 
@@ -209,7 +175,7 @@ impl TrainTab {
 
     /// Draws the tab.
     pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk, files: &FileWorker) {
-        if let Some((name, config)) = self.take_config.take() {
+        if let Some((name, config)) = self.runs.take_config() {
             self.form.take_config(&name, &config, files);
         }
         self.note_rate(desk);
@@ -233,25 +199,16 @@ impl TrainTab {
 
     fn middle_ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
         let snapshot = desk.session.snapshot().clone();
-        runs::active_ui(ui, desk);
+        active::active_ui(ui, desk);
         if snapshot.training.is_some() {
             ui.add_space(STEP / 2.0);
             ui.separator();
         }
-        self.runs_ui(ui, desk);
+        self.runs.ui(ui, desk);
         if !snapshot.runs.is_empty() {
             ui.separator();
         }
-        let dark = ui.visuals().dark_mode;
-        let all = snapshot.runs.iter().enumerate();
-        let shown = all.filter(|(_, run)| !self.hidden.contains(&run.path));
-        let shown: Vec<Shown<'_>> = shown
-            .map(|(index, run)| Shown {
-                run,
-                color: RunColors::of(index, dark),
-                letter: RunColors::letter(index),
-            })
-            .collect();
+        let shown = self.runs.shown(&snapshot.runs, ui.visuals().dark_mode);
         if snapshot.runs.is_empty() {
             runs::empty_ui(ui);
         } else if let Some(export) = self.curves.ui(ui, &shown) {

@@ -7,7 +7,7 @@ use eframe::egui::{
     Color32, Label, Mesh, Rect, RichText, Role, Sense, Shape, Ui, Vec2, WidgetInfo, pos2, vec2,
 };
 
-use crate::engine::training::{PinView, ProbeView, TrainCommand, TrainingView};
+use crate::engine::training::{PinView, PinsView, TrainCommand, TrainingView};
 use crate::engine::{Command, Gallery, GalleryFilter, GalleryView, Heatmap, QuerySpec};
 use crate::gui::heatmap_paint::HeatmapPaint;
 use crate::gui::map_painter::slots;
@@ -25,7 +25,7 @@ const CELL: f32 = 30.0;
 
 /// The strip of pinned patches.
 #[derive(Default)]
-pub struct Pins {
+pub struct TrainPins {
     cards: HashMap<u64, Card>,
 }
 
@@ -34,10 +34,10 @@ pub struct Pins {
 struct Card {
     picture: PictureSlot,
     atlases: GalleryAtlases,
-    shown: Option<(Arc<ProbeView>, Arc<GalleryView>)>,
+    shown: Option<(Arc<PinsView>, Arc<GalleryView>)>,
 }
 
-impl Pins {
+impl TrainPins {
     /// Draws the strip.
     pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
         let snapshot = desk.session.snapshot().clone();
@@ -46,46 +46,46 @@ impl Pins {
             ui.label(RichText::new("Pinned patches").strong()).on_hover_text(
                 "How the model in training sees a few fixed patches (Fig. 4 and 5 of the paper, live). Pin more with the button in Explore.",
             );
-            match &snapshot.probe {
-                Some(probe) => drop(ui.add(Label::new(RichText::new(reach(probe, training)).weak()).truncate())),
+            match &snapshot.pins {
+                Some(pins) => drop(ui.add(Label::new(RichText::new(reach(pins, training)).weak()).truncate())),
                 None => drop(ui.weak("seen for the first time soon...")),
             }
         });
-        let Some(probe) = &snapshot.probe else { return };
-        if probe.pins.is_empty() {
+        let Some(pins) = &snapshot.pins else { return };
+        if pins.pins.is_empty() {
             ui.weak("Nothing is pinned. In Explore, click a patch and press Pin in Train.");
             return;
         }
-        self.cards.retain(|id, _| probe.pins.iter().any(|pin| pin.pin.id == *id));
+        self.cards.retain(|id, _| pins.pins.iter().any(|pin| pin.pin.id == *id));
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing = vec2(2.0 * STEP, STEP);
-            for (index, pin) in probe.pins.iter().enumerate() {
-                ui.vertical(|ui| self.cards.entry(pin.pin.id).or_default().ui(ui, desk, probe, pin, index));
+            for (index, pin) in pins.pins.iter().enumerate() {
+                ui.vertical(|ui| self.cards.entry(pin.pin.id).or_default().ui(ui, desk, pins, pin, index));
             }
         });
     }
 }
 
 /// What the neighbours are taken from, and how old the picture is.
-fn reach(probe: &ProbeView, training: &TrainingView) -> String {
-    let kind = if probe.held_out { "held-out" } else { "training" };
-    let age = match training.step.saturating_sub(probe.step) {
+fn reach(pins: &PinsView, training: &TrainingView) -> String {
+    let kind = if pins.held_out { "held-out" } else { "training" };
+    let age = match training.step.saturating_sub(pins.step) {
         0 => String::new(),
         steps => format!(" ({} ago)", count(steps as usize, "step")),
     };
     format!(
         "after step {}{age} \u{b7} neighbours among {} of {} of {} {kind} images of {} \u{b7} {:.1} % of the time",
-        thousands(probe.step as usize),
-        count(probe.patches, "patch"),
-        thousands(probe.images),
-        thousands(probe.images_total),
-        probe.data,
-        100.0 * training.probe_share
+        thousands(pins.step as usize),
+        count(pins.patches, "patch"),
+        thousands(pins.images),
+        thousands(pins.images_total),
+        pins.data,
+        100.0 * training.pins_share
     )
 }
 
 impl Card {
-    fn ui(&mut self, ui: &mut Ui, desk: &mut Desk, probe: &Arc<ProbeView>, pin: &PinView, index: usize) {
+    fn ui(&mut self, ui: &mut Ui, desk: &mut Desk, pins: &Arc<PinsView>, pin: &PinView, index: usize) {
         let width = SIDE * (1 + pin.maps.len()) as f32 + 4.0 * pin.maps.len() as f32;
         ui.set_width(width);
         ui.horizontal(|ui| {
@@ -105,7 +105,7 @@ impl Card {
             ui.weak("neighbours follow...");
             return;
         }
-        let view = self.gallery_view(probe, pin);
+        let view = self.gallery_view(pins, pin);
         for (gallery, atlas) in pin.galleries.iter().zip(self.atlases.of(ui.ctx(), &view)) {
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = 2.0;
@@ -130,9 +130,9 @@ impl Card {
     }
 
     /// The neighbours in the form that the atlases take, the same as long as the pass is the same.
-    fn gallery_view(&mut self, probe: &Arc<ProbeView>, pin: &PinView) -> Arc<GalleryView> {
+    fn gallery_view(&mut self, pins: &Arc<PinsView>, pin: &PinView) -> Arc<GalleryView> {
         if let Some((shown, view)) = &self.shown
-            && Arc::ptr_eq(shown, probe)
+            && Arc::ptr_eq(shown, pins)
         {
             return view.clone();
         }
@@ -143,11 +143,11 @@ impl Card {
             query: QuerySpec::one(at),
             query_pixels: Arc::new(pin.pin.image.crop(at.y, at.x, at.size, at.size)),
             spaces,
-            searched: probe.patches,
-            total: probe.patches,
+            searched: pins.patches,
+            total: pins.patches,
             filter: GalleryFilter { other_images_only: true, ..GalleryFilter::default() },
         });
-        self.shown = Some((probe.clone(), view.clone()));
+        self.shown = Some((pins.clone(), view.clone()));
         view
     }
 

@@ -3,8 +3,11 @@
 use eframe::egui::{Align2, Color32, Rangef, RichText, Ui, vec2};
 use egui_plot::{AxisHints, GridInput, GridMark, HoverPosition, Plot, PlotPoint, PlotUi, Text};
 
-use super::smooth::Look;
+use super::smooth::CurveStyle;
 use crate::gui::text::thousands;
+
+/// Height of a plot, points.
+pub const PLOT_HEIGHT: f32 = 116.0;
 
 /// The wheel zooms about the pointer, as on pictures; with Shift only the vertical axis stays.
 pub fn zoom_by_wheel(plot: &mut PlotUi<'_>) {
@@ -26,7 +29,7 @@ pub fn zoom_by_wheel(plot: &mut PlotUi<'_>) {
 const MARK_ROOM: [(f32, f32); 2] = [(22.0, 30.0), (12.0, 18.0)];
 
 /// A plot with the marks, numbers and behaviour that all plots share.
-pub fn shared<'a>(plot: Plot<'a>, ui: &Ui, look: Look) -> Plot<'a> {
+pub fn shared<'a>(plot: Plot<'a>, ui: &Ui, look: CurveStyle) -> Plot<'a> {
     let [room_across, room_up] = MARK_ROOM.map(|(least, full)| Rangef::new(least, full));
     let across =
         AxisHints::new_x().label_spacing(room_across).formatter(move |mark, _| tick(mark.value, look.log_x));
@@ -94,7 +97,7 @@ fn tick(at: f64, log: bool) -> String {
     }
 }
 
-fn hover_text(at: &HoverPosition<'_>, look: Look) -> Option<String> {
+fn hover_text(at: &HoverPosition<'_>, look: CurveStyle) -> Option<String> {
     let plain = |value: f64, log: bool| if log { 10f64.powf(value) } else { value };
     match at {
         HoverPosition::NearDataPoint { plot_name, position, .. } => Some(format!(

@@ -1,129 +1,77 @@
-//! The runs that are shown: this process's own with its controls, and folders that were opened.
+//! The list of runs that are shown: this process's own, and folders that were opened.
 
-use std::path::Path;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use eframe::egui::{
-    Align, Align2, Button, Color32, ComboBox, Grid, Label, Layout, ProgressBar, RichText, Sense, TextStyle,
-    Ui, vec2,
+    Align, Align2, Button, Color32, ComboBox, Grid, Label, Layout, RichText, Sense, TextStyle, Ui, vec2,
 };
 
-use super::fields::{error_ui, warning_ui};
-use super::{RunColors, TrainTab};
-use crate::engine::facts::NoticeKind;
+use super::messages::{error_ui, warning_ui};
+use super::shown::{RunColors, ShownRun};
+use crate::engine::facts::{NoticeKind, TrainConfig};
 use crate::engine::training::{Phase, RunStatus, RunView, TrainCommand, TrainingView};
 use crate::engine::{Command, CompareCommand};
-use crate::gui::actions::{Action, keys_of};
+use crate::gui::actions::Action;
 use crate::gui::panels::Desk;
-use crate::gui::text::{tail, thousands, wait};
+use crate::gui::text::{tail, thousands};
 use crate::gui::theme::STEP;
 use crate::gui::views::ExploreView;
 
-/// Draws the run that is trained, with its controls, or says how to begin.
-pub fn active_ui(ui: &mut Ui, desk: &mut Desk) {
-    let Some(view) = desk.session.snapshot().training.clone() else { return };
-    ui.horizontal_wrapped(|ui| {
-        ui.label(RichText::new(name_of(&view.run)).strong()).on_hover_text(view.run.display().to_string());
-        ui.label(phase_word(&view));
-        if view.phase.is_active() {
-            controls_ui(ui, desk, &view);
-        }
-    });
-    ui.add(ProgressBar::new(view.fraction()).desired_height(6.0).desired_width(ui.available_width()));
-    ui.horizontal_wrapped(|ui| {
-        for (name, value, tip) in facts(&view) {
-            ui.spacing_mut().item_spacing.x = STEP / 2.0;
-            let label = ui.weak(name);
-            let value = ui.label(RichText::new(value).strong());
-            if !tip.is_empty() {
-                label.on_hover_text(&tip);
-                value.on_hover_text(tip);
-            }
-            ui.add_space(STEP);
-        }
-    });
-    if let Some(error) = &view.error {
-        error_ui(ui, &format!("The run stopped: {error}"));
-    }
+/// The list of runs, and what went wrong with them.
+#[derive(Default)]
+pub struct RunList {
+    /// Runs that are not drawn.
+    hidden: HashSet<PathBuf>,
+    /// Why a folder could not be opened, and what went wrong with a run.
+    open_error: Option<String>,
+    run_errors: HashMap<PathBuf, String>,
+    /// A run's name and settings that are to be those of the form.
+    take_config: Option<(String, Arc<TrainConfig>)>,
 }
 
-/// A run as it is called: its folder's name.
-pub fn name_of(run: &Path) -> String {
-    run.file_name().unwrap_or(run.as_os_str()).to_string_lossy().into_owned()
-}
+impl RunList {
+    /// A run began or goes on: it is drawn, and its errors are of the past.
+    pub fn begin(&mut self, run: &Path) {
+        self.run_errors.remove(run);
+        self.hidden.remove(run);
+    }
 
-fn controls_ui(ui: &mut Ui, desk: &mut Desk, view: &TrainingView) {
-    let pause = if view.phase == Phase::Paused { "Resume training" } else { "Pause training" };
-    for (text, action) in [
-        (pause, Action::PauseTraining),
-        ("Checkpoint now", Action::CheckpointTraining),
-        ("Stop training", Action::StopTraining),
-    ] {
-        if ui.button(text).on_hover_text(keys_of(ui.ctx(), action)).clicked() {
-            desk.todo.push(action);
-        }
+    /// A folder is about to be opened.
+    pub fn open(&mut self, run: &Path) {
+        self.open_error = None;
+        self.hidden.remove(run);
     }
-}
 
-fn phase_word(view: &TrainingView) -> &'static str {
-    match view.phase {
-        Phase::Running => "training",
-        Phase::Paused => "paused",
-        Phase::Ending => "stopping: the checkpoint stands, its probe vectors follow",
-        Phase::Stopped => "stopped; can be resumed",
-        Phase::Finished => "finished",
-        Phase::Failed => "stopped by an error",
+    /// Says why a folder could not be opened.
+    pub fn fail_to_open(&mut self, message: String) {
+        self.open_error = Some(message);
     }
-}
 
-/// What changes all the time: name, value and a sentence.
-fn facts(view: &TrainingView) -> Vec<(&'static str, String, String)> {
-    let mut facts = vec![
-        (
-            "step",
-            format!("{} / {}", thousands(view.step as usize), thousands(view.total_steps as usize)),
-            String::new(),
-        ),
-        ("epoch", format!("{:.2}", view.epoch), "Passes over the data so far.".to_owned()),
-    ];
-    if let Some(loss) = view.loss {
-        facts.push(("loss", format!("{loss:.4}"), "Of the last step.".to_owned()));
+    /// Says what went wrong with a run.
+    pub fn fail(&mut self, run: PathBuf, message: String) {
+        self.run_errors.insert(run, message);
     }
-    if let Some(rate) = view.views_per_second {
-        let tip =
-            format!("Over the last ten seconds; {} views a step.", thousands(view.views_per_step as usize));
-        facts.push(("views/s", thousands(rate.round() as usize), tip));
-    }
-    if let Some(left) = view.remaining.filter(|_| view.phase == Phase::Running) {
-        facts.push(("left", wait(left), "At the present rate.".to_owned()));
-    }
-    if let Some(memory) = view.memory {
-        facts.push((
-            "memory",
-            format!("{:.2} GB", memory as f64 / 1e9),
-            "Of the whole program, without a GPU's own.".to_owned(),
-        ));
-    }
-    if let Some(step) = view.checkpoint {
-        facts.push(("checkpoint at", thousands(step as usize), "Step of the newest checkpoint.".to_owned()));
-    }
-    let part = &view.part;
-    if part.images < part.of {
-        let images = format!("{} of {}", thousands(part.images), thousands(part.of));
-        facts.push(("images", images, part.words()));
-    }
-    if view.unreadable > 0 {
-        facts.push((
-            "unreadable",
-            thousands(view.unreadable as usize),
-            "Images that could not be read; others take their places.".to_owned(),
-        ));
-    }
-    facts
-}
 
-impl TrainTab {
-    /// The list of runs, one row each.
-    pub(super) fn runs_ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
+    /// A run's name and settings that are to be those of the form, once.
+    pub fn take_config(&mut self) -> Option<(String, Arc<TrainConfig>)> {
+        self.take_config.take()
+    }
+
+    /// Those of `runs` that are drawn, with colour and letter.
+    pub fn shown<'a>(&self, runs: &'a [Arc<RunView>], dark: bool) -> Vec<ShownRun<'a>> {
+        let shown = runs.iter().enumerate().filter(|(_, run)| !self.hidden.contains(&run.path));
+        let colored = |(index, run): (usize, &'a Arc<RunView>)| ShownRun {
+            run,
+            color: RunColors::of(index, dark),
+            letter: RunColors::letter(index),
+        };
+        shown.map(colored).collect()
+    }
+
+    /// Draws the list, one row each.
+    pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
         let runs = desk.session.snapshot().runs.clone();
         ui.horizontal(|ui| {
             ui.label(RichText::new("Runs").strong());

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::axis::Across;
-use crate::engine::training::Series;
+use crate::engine::training::MetricSeries;
 
 /// Buckets across a plot: more points than two in each cannot be told apart.
 const BUCKETS: usize = 600;
 
 /// How series are drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Look {
+pub struct CurveStyle {
     /// Weight of the past in the running mean, 0 (none) to below 1.
     pub smoothing: f64,
     pub log_x: bool,
@@ -19,7 +19,7 @@ pub struct Look {
 
 /// In which units series are drawn.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Scale {
+pub struct CurveUnits {
     pub across: Across,
     /// Of the values.
     pub factor: f64,
@@ -27,9 +27,9 @@ pub struct Scale {
 
 /// One series, ready to be drawn.
 pub struct Ready {
-    source: Arc<Series>,
-    scale: Scale,
-    look: Look,
+    source: Arc<MetricSeries>,
+    scale: CurveUnits,
+    look: CurveStyle,
     /// As measured, and smoothed; equal without smoothing.
     pub raw: Vec<[f64; 2]>,
     pub smooth: Vec<[f64; 2]>,
@@ -37,7 +37,7 @@ pub struct Ready {
 
 impl Ready {
     /// Scales and smooths.
-    pub fn new(source: &Arc<Series>, scale: Scale, look: Look) -> Self {
+    pub fn new(source: &Arc<MetricSeries>, scale: CurveUnits, look: CurveStyle) -> Self {
         let raw = points(source, &scale, look, &source.y);
         let smooth = match look.smoothing > 0.0 {
             true => points(source, &scale, look, &running_mean(&source.y, look.smoothing)),
@@ -47,7 +47,7 @@ impl Ready {
     }
 
     /// Whether it was made of the same.
-    pub fn is_of(&self, source: &Arc<Series>, scale: &Scale, look: Look) -> bool {
+    pub fn is_of(&self, source: &Arc<MetricSeries>, scale: &CurveUnits, look: CurveStyle) -> bool {
         Arc::ptr_eq(&self.source, source) && self.scale == *scale && self.look == look
     }
 
@@ -70,7 +70,7 @@ impl Ready {
 }
 
 /// What can be drawn: finite, and positive where the axis is logarithmic.
-fn points(source: &Series, scale: &Scale, look: Look, values: &[f64]) -> Vec<[f64; 2]> {
+fn points(source: &MetricSeries, scale: &CurveUnits, look: CurveStyle, values: &[f64]) -> Vec<[f64; 2]> {
     let axis = |value: f64, log: bool| if log { value.log10() } else { value };
     let point =
         |(x, y): (&f64, &f64)| [axis(scale.across.at(*x), look.log_x), axis(y * scale.factor, look.log_y)];
@@ -125,7 +125,7 @@ pub fn thinned(points: &[[f64; 2]], range: Option<(f64, f64)>) -> Vec<[f64; 2]> 
 mod tests {
     use super::*;
 
-    const PLAIN: Scale = Scale { across: Across::Factor(1.0), factor: 1.0 };
+    const PLAIN: CurveUnits = CurveUnits { across: Across::Factor(1.0), factor: 1.0 };
 
     #[test]
     fn a_running_mean_begins_at_the_first_value_and_forgets_it() {
@@ -139,8 +139,8 @@ mod tests {
 
     #[test]
     fn a_logarithmic_axis_leaves_out_what_is_not_positive() {
-        let source = Arc::new(Series { x: vec![0.0, 10.0, 100.0], y: vec![1.0, -1.0, 1000.0] });
-        let look = Look { smoothing: 0.0, log_x: true, log_y: true };
+        let source = Arc::new(MetricSeries { x: vec![0.0, 10.0, 100.0], y: vec![1.0, -1.0, 1000.0] });
+        let look = CurveStyle { smoothing: 0.0, log_x: true, log_y: true };
         let ready = Ready::new(&source, PLAIN, look);
         assert_eq!(ready.raw, [[2.0, 3.0]]);
         assert!((ready.value_at(Some(0.0)).unwrap() - 1000.0).abs() < 1e-9);
@@ -148,8 +148,8 @@ mod tests {
 
     #[test]
     fn the_value_under_the_cursor_is_the_nearest() {
-        let source = Arc::new(Series { x: vec![0.0, 10.0, 20.0], y: vec![1.0, 2.0, 3.0] });
-        let ready = Ready::new(&source, PLAIN, Look { smoothing: 0.0, log_x: false, log_y: false });
+        let source = Arc::new(MetricSeries { x: vec![0.0, 10.0, 20.0], y: vec![1.0, 2.0, 3.0] });
+        let ready = Ready::new(&source, PLAIN, CurveStyle { smoothing: 0.0, log_x: false, log_y: false });
         assert_eq!(
             [None, Some(-5.0), Some(4.0), Some(6.0), Some(99.0)].map(|x| ready.value_at(x).unwrap()),
             [3.0, 1.0, 1.0, 2.0, 3.0]

@@ -3,18 +3,18 @@
 use eframe::egui::{Label, RichText, Ui};
 use egui_plot::{Line, LineStyle, Plot, PlotPoints};
 
-use super::curves::{HEIGHT, Shown};
 use super::metrics::PlotSpec;
-use super::plotting::{letter_at, shared, zoom_by_wheel};
-use super::smooth::{Look, thinned};
+use super::plotting::{PLOT_HEIGHT, letter_at, shared, zoom_by_wheel};
+use super::shown::ShownRun;
+use super::smooth::{CurveStyle, thinned};
 use crate::gui::text::{tail, thousands};
 use crate::gui::theme;
 
 /// The newest list of numbers of each run in its order, on a logarithmic axis.
-pub fn spectrum_ui(ui: &mut Ui, spec: &PlotSpec, runs: &[Shown<'_>], width: f32) {
+pub fn spectrum_ui(ui: &mut Ui, spec: &PlotSpec, runs: &[ShownRun<'_>], width: f32) {
     let dark = ui.visuals().dark_mode;
     let mut lines = vec![];
-    for Shown { run, color, letter } in runs {
+    for ShownRun { run, color, letter } in runs {
         for (key, space) in &spec.keys {
             let Some((step, values)) = run.vectors.get(key) else { continue };
             let color = space.filter(|_| runs.len() == 1).map_or(*color, |space| theme::space(space, dark));
@@ -35,8 +35,8 @@ pub fn spectrum_ui(ui: &mut Ui, spec: &PlotSpec, runs: &[Shown<'_>], width: f32)
         ui.add(Label::new(RichText::new(&spec.title).strong()).truncate()).on_hover_text(spec.help);
         ui.weak("log, by rank");
     });
-    let look = Look { smoothing: 0.0, log_x: false, log_y: true };
-    let plot = Plot::new(("spectrum", &spec.base)).width(width).height(HEIGHT);
+    let look = CurveStyle { smoothing: 0.0, log_x: false, log_y: true };
+    let plot = Plot::new(("spectrum", &spec.base)).width(width).height(PLOT_HEIGHT);
     shared(plot, ui, look).show(ui, move |plot| {
         zoom_by_wheel(plot);
         for (name, color, dashed, letter, points) in lines {

@@ -9,12 +9,12 @@ use egui_plot::{Line, Plot, PlotPoints, VLine};
 use super::axis::Across;
 use super::metrics::{PlotSpec, plots};
 use super::plotting::{shared, short_number};
-use super::smooth::{Look, Ready, Scale, thinned};
+use super::smooth::{CurveStyle, CurveUnits, Ready, thinned};
 use crate::engine::training::RunView;
 use crate::gui::theme::{self, STEP};
 
 /// Curves as they were measured.
-const PLAIN: Look = Look { smoothing: 0.0, log_x: false, log_y: false };
+const PLAIN: CurveStyle = CurveStyle { smoothing: 0.0, log_x: false, log_y: false };
 /// Height of a heading, points.
 const HEADING: f32 = 20.0;
 
@@ -51,7 +51,7 @@ impl Strip {
     }
 
     fn ready(&mut self, run: &RunView, key: &str, factor: f64) -> Option<&Ready> {
-        let scale = Scale { across: Across::Factor(1.0), factor };
+        let scale = CurveUnits { across: Across::Factor(1.0), factor };
         let source = run.series.get(key)?;
         let ready = self.ready.entry((run.path.clone(), key.to_owned()));
         let ready = ready.or_insert_with(|| Ready::new(source, scale.clone(), PLAIN));

@@ -3,28 +3,7 @@
 
 use toml::Value;
 
-/// Fields that may be absent: what an empty field means, and what kind of number goes there.
-pub static OPTIONAL: [(&str, &str, Value); 2] =
-    [("images", "all", Value::Integer(0)), ("optimizer.clip_norm", "never", Value::Float(0.0))];
-
-/// Whether the field at `path` may be left empty, and what that means.
-pub fn absent_meaning(path: &str) -> Option<&'static str> {
-    OPTIONAL.iter().find(|(optional, ..)| *optional == path).map(|(_, meaning, _)| *meaning)
-}
-
-pub fn absent_word(path: &str) -> &'static str {
-    absent_meaning(path).unwrap_or("nothing")
-}
-
-/// Fields that may be absent and belong into the table at `path`.
-pub fn optional_fields(path: &str) -> impl Iterator<Item = &'static str> {
-    let below = move |name: &str| name.rsplit_once('.').map_or("", |(parent, _)| parent) == path;
-    OPTIONAL
-        .iter()
-        .map(|(name, ..)| *name)
-        .filter(move |name| below(name))
-        .map(|name| name.rsplit('.').next().unwrap_or(name))
-}
+use crate::engine::facts::settings;
 
 /// A value as it is typed: numbers bare, lists with commas.
 pub fn text_of(value: &Value) -> String {
@@ -101,7 +80,7 @@ pub fn place_of(error: &str, tree: &Value) -> (String, String) {
             .filter(|part| !part.is_empty())
             .collect::<Vec<_>>()
             .join(".");
-        let is_field = value_at(tree, &longer).is_some() || absent_meaning(&longer).is_some();
+        let is_field = value_at(tree, &longer).is_some() || settings::absent(&longer).is_some();
         if end == 0 || !is_field {
             break;
         }
@@ -116,7 +95,7 @@ pub fn differences(path: &str, before: &Value, now: &Value, found: &mut Vec<(Str
     let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
     match (before, now) {
         (Value::Table(old), Value::Table(new))
-            if old.keys().all(|key| new.contains_key(key) || absent_meaning(&below(key)).is_some()) =>
+            if old.keys().all(|key| new.contains_key(key) || settings::absent(&below(key)).is_some()) =>
         {
             for (key, value) in new {
                 match old.get(key) {

@@ -1,0 +1,121 @@
+//! Whether a configuration is within its ranges, as the rows of [`super::settings`] tell them.
+
+use anyhow::ensure;
+use toml::Value;
+
+use super::config::TrainConfig;
+use super::settings::{Place, Setting, settings};
+
+/// A field that is out of its range.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Dotted, as `--set` takes it: "model.projector".
+    pub field: String,
+    /// A sentence that begins with the field: what it is, and what was expected.
+    pub message: String,
+}
+
+impl TrainConfig {
+    /// Reads a TOML text. The error names the line and the key.
+    pub fn from_toml(text: &str) -> anyhow::Result<Self> {
+        let config: Self = toml::from_str(text)?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Checks every range. The error names each field that is out of its range.
+    pub fn validate(&self) -> anyhow::Result<()> {
+        let problems: Vec<String> = self.problems().into_iter().map(|problem| problem.message).collect();
+        ensure!(problems.is_empty(), "{}", problems.join("; "));
+        Ok(())
+    }
+
+    /// Every field that is out of its range, in the order of the rows.
+    pub fn problems(&self) -> Vec<Problem> {
+        let tree = match Value::try_from(self) {
+            Ok(tree) => tree,
+            // A whole number beyond those of TOML, which no file can hold.
+            Err(error) => {
+                let message = format!("seed or another number cannot be written as TOML: {error}");
+                return vec![Problem { field: "seed".into(), message }];
+            }
+        };
+        let mut check = Check { config: self, problems: vec![] };
+        for setting in settings() {
+            check.visit(setting, setting.path, &tree, String::new(), 0);
+        }
+        check.problems
+    }
+}
+
+/// The problems found so far.
+struct Check<'a> {
+    config: &'a TrainConfig,
+    problems: Vec<Problem>,
+}
+
+impl Check<'_> {
+    /// Checks whatever stands at `rest` below `tree`, each item of a list. `path` leads to `tree`.
+    fn visit(&mut self, setting: &Setting, rest: &str, tree: &Value, path: String, item: usize) {
+        let (part, rest) = rest.split_once('.').unwrap_or((rest, ""));
+        let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        match (part, tree) {
+            ("", value) => {
+                if let Some(words) = setting.problem(value, Place { config: self.config, item }) {
+                    self.problems.push(Problem { message: format!("{path} {words}"), field: path });
+                }
+            }
+            ("N", Value::Array(items)) => {
+                for (item, value) in items.iter().enumerate() {
+                    self.visit(setting, rest, value, below(&item.to_string()), item);
+                }
+            }
+            (part, Value::Table(table)) => {
+                if let Some(value) = table.get(part) {
+                    self.visit(setting, rest, value, below(part), item);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::recipes;
+
+    #[test]
+    fn every_field_out_of_its_range_is_listed_by_its_key() {
+        let mut config = recipes::find("quick-parts").unwrap().config;
+        config.epochs = 0;
+        config.warmup_epochs = -1.0;
+        config.batch = 70_000;
+        config.checkpoint_every = 0;
+        config.images = Some(5);
+        config.model.input = 4;
+        config.model.projector = vec![];
+        config.model.backbone.width = 0;
+        config.optimizer.lr = -1.0;
+        config.probe.images = 1;
+        config.views[1].jitter.hue = 2.0;
+        let fields: Vec<String> = config.problems().into_iter().map(|problem| problem.field).collect();
+        let expected = [
+            "epochs",
+            "warmup_epochs",
+            "batch",
+            "images",
+            "checkpoint_every",
+            "optimizer.lr",
+            "model.backbone.width",
+            "model.projector",
+            "model.input",
+            "probe.images",
+            "views.1.jitter.hue",
+        ];
+        assert_eq!(fields, expected);
+        for problem in config.problems() {
+            assert!(problem.message.starts_with(&problem.field), "{problem:?}");
+            assert!(problem.message.contains("expected"), "{problem:?}");
+        }
+    }
+}
