@@ -11,7 +11,9 @@ use crate::image::Image;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Normalization {
+    /// Subtracted from RGB in [0, 1].
     pub mean: [f32; 3],
+    /// Divided by, for each channel.
     pub std: [f32; 3],
 }
 
