@@ -12,6 +12,7 @@ use crate::image::{Image, Normalization};
 /// What the views of a batch have in common.
 #[derive(Clone, Copy, Debug)]
 pub struct ViewBatch<'a> {
+    /// The run's seed.
     pub seed: u64,
     /// The training step (or any number that makes this batch's draws its own).
     pub step: u64,
@@ -19,6 +20,7 @@ pub struct ViewBatch<'a> {
     pub views: &'a [ViewConfig],
     /// Side of the views, pixels.
     pub size: u32,
+    /// What the values are normalised with.
     pub norm: Normalization,
 }
 

@@ -9,10 +9,18 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Crop {
     /// A square patch of `size` pixels at a uniform integer position (BagSSL's fixed-scale patch).
-    Fixed { size: u32 },
+    Fixed {
+        /// Side, pixels.
+        size: u32,
+    },
     /// torchvision's `RandomResizedCrop(scale=(min, max))`: a share of the image's area,
     /// of aspect 3/4 to 4/3.
-    Scale { min: f64, max: f64 },
+    Scale {
+        /// Least share of the image's area, above 0.
+        min: f64,
+        /// Largest share, at most 1.
+        max: f64,
+    },
 }
 
 /// A rectangle of whole pixels.
@@ -23,7 +31,9 @@ pub struct CropBox {
     pub y: u32,
     /// Left edge.
     pub x: u32,
+    /// Rows, pixels.
     pub height: u32,
+    /// Columns, pixels.
     pub width: u32,
 }
 

@@ -15,7 +15,9 @@ use super::view::{Blur, ColorStep, ViewParams};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ViewConfig {
+    /// Which part of the image a view shows.
     pub crop: Crop,
+    /// How it reaches the view's side.
     pub resize: Resize,
     /// Probability of a mirrored view.
     pub flip: f64,
@@ -23,7 +25,9 @@ pub struct ViewConfig {
     pub grey: f64,
     /// Probability that values of at least one half are inverted.
     pub solarise: f64,
+    /// Changes of colour.
     pub jitter: JitterConfig,
+    /// Gaussian blur.
     pub blur: BlurConfig,
 }
 
@@ -35,8 +39,11 @@ pub struct ViewConfig {
 pub struct JitterConfig {
     /// Probability that the colours change at all.
     pub p: f64,
+    /// Strength, 0 to 10.
     pub brightness: f64,
+    /// Strength, 0 to 10.
     pub contrast: f64,
+    /// Strength, 0 to 10.
     pub saturation: f64,
     /// At most 0.5, half the circle.
     pub hue: f64,
@@ -46,6 +53,7 @@ pub struct JitterConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BlurConfig {
+    /// Probability of a blurred view.
     pub p: f64,
     /// Side of the kernel, pixels of the resized view; odd.
     pub kernel: u32,

@@ -15,13 +15,19 @@ use crate::image::{Image, Normalization};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ViewParams {
+    /// The part of the image that is shown.
     pub crop: CropBox,
+    /// How it reaches the view's side.
     pub resize: Resize,
+    /// Whether it is mirrored, left to right.
     pub flip: bool,
     /// Colour changes, first to last; none where the view is not jittered.
     pub jitter: Vec<ColorStep>,
+    /// Whether it is made grey.
     pub grey: bool,
+    /// How it is blurred; `None` where it is not.
     pub blur: Option<Blur>,
+    /// Whether values of at least one half are inverted.
     pub solarise: bool,
 }
 

@@ -16,7 +16,9 @@ use crate::augment::Crop;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Classifier {
+    /// Nearest neighbours, weighted by their similarity.
     Knn,
+    /// The linear probe: softmax regression.
     Linear,
 }
 
@@ -48,13 +50,19 @@ pub struct EvalConfig {
     pub crop: Option<Crop>,
     /// Patches are cut from the centre N x N of the image scaled to N x 256/224.
     pub fit: Option<u32>,
+    /// How images become vectors; one row of the table for each and classifier.
     pub patches: Vec<Aggregate>,
+    /// What tells the class, each for all aggregates.
     pub classifiers: Vec<Classifier>,
+    /// Constants of the kNN classifier.
     pub knn: KnnConfig,
+    /// Constants of the linear probe.
     pub linear: LinearConfig,
     /// Only so many images, spread evenly over each split.
     pub limit_train: Option<usize>,
+    /// As `limit_train`, of the test split.
     pub limit_test: Option<usize>,
+    /// Decides the positions of patches and the order of the linear probe's batches.
     pub seed: u64,
     /// Where features are kept.
     #[serde(skip)]

@@ -23,7 +23,9 @@ use crate::stats::{Interval, wilson};
 /// One row of a table.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EvalRow {
+    /// What told the class.
     pub classifier: Classifier,
+    /// How images became vectors.
     pub patches: Aggregate,
     /// The fewest patches that an image gave, where that is less than asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -32,6 +34,7 @@ pub struct EvalRow {
     pub accuracy: f64,
     /// Ends of its interval of 95 % (Wilson 1927), for the choice of test images alone.
     pub low: f64,
+    /// The upper end.
     pub high: f64,
     /// Test images.
     pub images: usize,
@@ -42,6 +45,7 @@ pub struct EvalRow {
     /// Of the linear probe: accuracy on its own images, and mean loss over its last epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train_accuracy: Option<f64>,
+    /// Of the linear probe: mean loss over its last epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train_loss: Option<f64>,
     /// Of the classifier; embedding is shared by all rows.
@@ -51,9 +55,13 @@ pub struct EvalRow {
 /// All rows, and what they were made from.
 #[derive(Clone, Debug, Serialize)]
 pub struct Evaluation {
+    /// Classifier by classifier, each with every aggregate, in the order of the configuration.
     pub rows: Vec<EvalRow>,
+    /// Images of the train split that were used.
     pub train: Part,
+    /// Images of the test split that were used.
     pub test: Part,
+    /// Time that both splits took to become vectors.
     pub embedding_seconds: f64,
 }
 

@@ -21,7 +21,9 @@ use crate::progress::CancelToken;
 pub struct Features {
     /// `[images, width]`, row-major, un-normalised.
     pub values: Vec<f32>,
+    /// Values of a vector.
     pub width: usize,
+    /// Class of each row.
     pub labels: Vec<u32>,
 }
 

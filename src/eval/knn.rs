@@ -12,7 +12,9 @@ use super::linear::first_largest;
 /// Constants of the classifier; the metric is the cosine.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct KnnConfig {
+    /// Neighbours that vote.
     pub k: usize,
+    /// T of the votes exp(s / T), s being the cosine.
     pub temperature: f32,
 }
 

@@ -17,11 +17,15 @@ use crate::augment::view_rng;
 /// Constants of the probe.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct LinearConfig {
+    /// Passes over the train images.
     pub epochs: usize,
+    /// Images in a batch.
     pub batch: usize,
     /// For a batch of 100; it scales linearly with the batch.
     pub lr: f64,
+    /// Share of the velocity that a step keeps, 0 to below 1.
     pub momentum: f64,
+    /// Added to the gradient, times the weight.
     pub weight_decay: f64,
 }
 

@@ -27,11 +27,13 @@ use crate::model::Space;
 pub struct OnlineConfig {
     /// Images that vote, and held-out images that are classified; spread evenly over each set.
     pub train_images: usize,
+    /// Held-out images that are classified, at most.
     pub test_images: usize,
     /// Side of the patches, pixels; the whole image where absent.
     pub patch: Option<u32>,
     /// Patches whose mean is an image's vector.
     pub patches: usize,
+    /// Decides the positions of patches.
     pub seed: u64,
 }
 
@@ -52,9 +54,11 @@ pub struct OnlineResult {
     pub chance: f64,
     /// Held-out images, of so many.
     pub images: usize,
+    /// Held-out images that there are.
     pub of: usize,
     /// Images that vote, of so many.
     pub train_images: usize,
+    /// Train images that there are.
     pub train_of: usize,
 }
 

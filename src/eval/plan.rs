@@ -9,13 +9,16 @@ use crate::embed::Embedder;
 
 /// How images become vectors.
 pub struct FeaturePlan<'a> {
+    /// The model.
     pub embedder: &'a Embedder,
+    /// The ways from image to vector; each gives a table.
     pub aggregates: &'a [Aggregate],
     /// What [`Aggregate::Mean`] is a mean over.
     pub crop: Option<Crop>,
     /// Patches are cut from the centre N x N of the image scaled to N x 256/224; from the image as
     /// it is where absent.
     pub fit: Option<u32>,
+    /// Decides the positions of patches.
     pub seed: u64,
 }
 

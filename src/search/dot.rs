@@ -44,15 +44,26 @@ impl Kernel {
     pub fn dots(self, query: &[f32], values: Values<'_>, out: &mut [f32]) {
         let width = query.len();
         match (self, values) {
-            // SAFETY (all four): `available` has seen the processor's features.
             #[cfg(target_arch = "x86_64")]
-            (Kernel::Avx512, Values::F16(rows)) => unsafe { x86::dots_f16_avx512(query, rows, out) },
+            (Kernel::Avx512, Values::F16(rows)) => {
+                // SAFETY: `available` has seen the processor's features.
+                unsafe { x86::dots_f16_avx512(query, rows, out) }
+            }
             #[cfg(target_arch = "x86_64")]
-            (Kernel::Avx512, Values::F32(rows)) => unsafe { x86::dots_f32_avx512(query, rows, out) },
+            (Kernel::Avx512, Values::F32(rows)) => {
+                // SAFETY: `available` has seen the processor's features.
+                unsafe { x86::dots_f32_avx512(query, rows, out) }
+            }
             #[cfg(target_arch = "x86_64")]
-            (Kernel::Avx2, Values::F16(rows)) => unsafe { x86::dots_f16_avx2(query, rows, out) },
+            (Kernel::Avx2, Values::F16(rows)) => {
+                // SAFETY: `available` has seen the processor's features.
+                unsafe { x86::dots_f16_avx2(query, rows, out) }
+            }
             #[cfg(target_arch = "x86_64")]
-            (Kernel::Avx2, Values::F32(rows)) => unsafe { x86::dots_f32_avx2(query, rows, out) },
+            (Kernel::Avx2, Values::F32(rows)) => {
+                // SAFETY: `available` has seen the processor's features.
+                unsafe { x86::dots_f32_avx2(query, rows, out) }
+            }
             (Kernel::Portable, Values::F16(rows)) => {
                 let mut wide = vec![0.0; width];
                 for (row, out) in rows.chunks_exact(width).zip(out) {
@@ -135,9 +146,10 @@ mod x86 {
                     let mut sums = [[$zero(); 2]; R];
                     let mut at = 0;
                     while at + 2 * $lanes <= width {
-                        // SAFETY: at + 2 lanes <= width, the length of the query and of every row.
-                        let pair: [$vector; 2] =
-                            std::array::from_fn(|j| unsafe { $query(query.as_ptr().add(at + j * $lanes)) });
+                        let pair: [$vector; 2] = std::array::from_fn(|j| {
+                            // SAFETY: at + 2 lanes <= width, the length of the query and of every row.
+                            unsafe { $query(query.as_ptr().add(at + j * $lanes)) }
+                        });
                         for (r, sums) in sums.iter_mut().enumerate() {
                             // SAFETY: as above.
                             let row = unsafe { rows.as_ptr().add(r * width + at) };

@@ -31,6 +31,7 @@ pub struct Options {
     pub exclude_images: Vec<u32>,
     /// At most so many rows of any one image; the best of all such selections.
     pub per_image: Option<usize>,
+    /// Stops the search.
     pub cancel: CancelToken,
 }
 

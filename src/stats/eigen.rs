@@ -12,7 +12,9 @@ use rayon::prelude::*;
 /// A matrix, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rows {
+    /// Columns.
     pub width: usize,
+    /// `[rows, width]`.
     pub values: Vec<f64>,
 }
 

@@ -13,7 +13,9 @@ const TARGET_PREFIX: &str = "target.";
 /// The predictor, on a device with gradients, and the momentum encoder, on one without.
 pub struct Bootstrap {
     byol: Byol,
+    /// Maps the online branch's z to the target's.
     pub predictor: Predictor,
+    /// The momentum encoder, which no gradient moves.
     pub target: Encoder,
 }
 

@@ -36,6 +36,7 @@ pub struct NoViews;
 
 /// One step's views.
 pub struct StepViews {
+    /// The step that they are for, from 0.
     pub step: u64,
     /// `[V, N, 3, side, side]`, normalised.
     pub values: Vec<f32>,

@@ -26,6 +26,7 @@ use crate::objective::{Loss, Objective};
 /// Everything that an optimiser moves.
 #[derive(Module, Debug)]
 pub struct Student {
+    /// Backbone and projector.
     pub encoder: Encoder,
     /// BYOL's.
     pub predictor: Option<Predictor>,
@@ -33,9 +34,13 @@ pub struct Student {
 
 /// One step's views, `[V, N, 3, side, side]`.
 pub struct Views<'a> {
+    /// Normalised values, `[V, N, 3, side, side]`.
     pub values: &'a [f32],
+    /// V, views of each image.
     pub views: usize,
+    /// N, images.
     pub images: usize,
+    /// Side of a view, pixels.
     pub side: usize,
 }
 
@@ -54,6 +59,7 @@ impl Views<'_> {
 
 /// What to differentiate, and how.
 pub struct GradientPass<'a> {
+    /// The loss.
     pub objective: &'a Objective,
     /// A device with gradients.
     pub device: &'a Device,
@@ -69,7 +75,9 @@ pub struct GradientPass<'a> {
 
 /// The loss of a step and its gradients.
 pub struct StepGradients {
+    /// Of the whole batch.
     pub loss: f64,
+    /// The loss's terms by name, before their weights.
     pub terms: BTreeMap<String, f64>,
     /// `None` where the loss is not finite.
     pub gradients: Option<Gradients>,

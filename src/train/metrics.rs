@@ -12,13 +12,16 @@ use crate::stats::spectrum::Spread;
 pub struct Metrics {
     /// Steps done, counting this one.
     pub step: u64,
+    /// Passes over the data so far, with its fraction.
     pub epoch: f64,
     /// When it was written, seconds since 1970; 0 in runs of early versions.
     #[serde(default)]
     pub time: f64,
+    /// The loss of the whole batch.
     pub loss: f64,
     /// The loss's terms by name, before their weights.
     pub terms: BTreeMap<String, f64>,
+    /// Learning rate of the step.
     pub lr: f64,
     /// Joint norm of all gradients, before any clipping.
     pub grad_norm: f64,
@@ -41,6 +44,7 @@ pub struct Metrics {
 pub struct ProbeReport {
     /// Steps done.
     pub step: u64,
+    /// Passes over the data so far, with its fraction.
     pub epoch: f64,
     /// When it was written, seconds since 1970.
     pub time: f64,
@@ -63,7 +67,9 @@ pub struct KnnScore {
     pub accuracy: f64,
     /// The same by z, where there is a projector.
     pub accuracy_z: Option<f64>,
+    /// Neighbours that vote.
     pub k: usize,
+    /// T of the votes exp(s / T), s being the cosine.
     pub temperature: f64,
     /// How an image becomes a vector: "central", or the number of patches that are averaged.
     pub patches: String,
@@ -73,12 +79,14 @@ pub struct KnnScore {
     pub asked_images: usize,
     /// Whether those were kept from training; otherwise the data has no more images.
     pub held_out: bool,
+    /// Classes that there are.
     pub classes: usize,
 }
 
 /// A sign that the representation collapses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alarm {
+    /// What kind of collapse it is a sign of.
     pub kind: AlarmKind,
     /// One sentence with the numbers that set it off.
     pub message: String,
@@ -136,6 +144,7 @@ pub struct Notice {
     pub step: u64,
     /// When it was written, seconds since 1970.
     pub time: f64,
+    /// How much it weighs.
     pub kind: NoticeKind,
     /// What, where, and what follows from it.
     pub message: String,

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OptimizerConfig {
+    /// The rule, with its own constants.
     pub rule: Rule,
     /// Learning rate at the end of the warm-up, for a batch of 1024 images; it scales linearly
     /// with the batch.
@@ -30,12 +31,27 @@ pub struct OptimizerConfig {
 #[serde(tag = "name", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Rule {
     /// `v = momentum v + (g + weight_decay w); w = w - lr v`, as `torch.optim.SGD`.
-    Sgd { momentum: f64 },
+    Sgd {
+        /// Share of the velocity that a step keeps, 0 to below 1.
+        momentum: f64,
+    },
     /// Adam with decoupled weight decay (Loshchilov and Hutter 2019), as `torch.optim.AdamW`.
-    AdamW { beta1: f64, beta2: f64 },
+    AdamW {
+        /// Decay of the mean of gradients.
+        beta1: f64,
+        /// Decay of the mean of their squares.
+        beta2: f64,
+    },
     /// Layer-wise adaptive rates (You et al. 2017): decay, scaling by a trust ratio of its own for
     /// each parameter, then momentum as [`Rule::Sgd`]. 1-D parameters are not scaled.
-    Lars { momentum: f64, eta: f64, trust: Trust },
+    Lars {
+        /// Share of the velocity that a step keeps, 0 to below 1.
+        momentum: f64,
+        /// Factor of the trust ratio.
+        eta: f64,
+        /// Which ratio.
+        trust: Trust,
+    },
 }
 
 /// How LARS scales the gradient g of a weight w with weight decay wd; 1 where a norm is zero.

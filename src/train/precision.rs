@@ -19,6 +19,7 @@ pub enum Precision {
 /// when a gradient overflows and doubles after many steps without: powers of two, so that nothing else changes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LossScale {
+    /// What the loss is multiplied by.
     pub value: f64,
     /// Steps since it last changed.
     pub steps: u64,

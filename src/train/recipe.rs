@@ -4,6 +4,7 @@ use super::config::TrainConfig;
 
 /// A named configuration and what to expect of it.
 pub struct Recipe {
+    /// What `--recipe` calls it.
     pub name: String,
     /// What the views are, in a few words.
     pub regime: String,
@@ -13,5 +14,6 @@ pub struct Recipe {
     pub purpose: String,
     /// What it takes, as measured or estimated.
     pub cost: String,
+    /// The configuration.
     pub config: TrainConfig,
 }

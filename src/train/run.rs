@@ -59,27 +59,33 @@ pub struct RunFolder {
 pub struct RunState {
     /// Steps done.
     pub step: u64,
+    /// Steps of the whole run.
     pub total_steps: u64,
     /// Fingerprint of the data set.
     pub data: String,
+    /// What the loss is multiplied by at reduced precision.
     #[serde(default)]
     pub loss_scale: LossScale,
 }
 
 /// What resuming needs.
 pub struct RunCheckpoint {
+    /// The file `model.safetensors`.
     pub model: Vec<u8>,
+    /// The optimiser's buffers.
     pub optimizer: OptimizerState,
     /// Weights that the method trains besides the model; empty where there are none.
     pub method: Weights,
+    /// Where the run stands.
     pub state: RunState,
 }
 
 /// Which patches are embedded with every probe, in the order of the vectors' rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProbePatches {
-    /// What `--data` and `--split` open the images with.
+    /// What `--data` opens the images with.
     pub data: String,
+    /// What `--split` opens them with; `None` where it was not said.
     pub split: Option<String>,
     /// Fingerprint of that data set.
     pub fingerprint: String,

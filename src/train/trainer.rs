@@ -63,8 +63,11 @@ const REMEDY: &str = "The last checkpoint is kept, but going on from it leads he
 /// What one step did.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepReport {
+    /// Of the whole batch.
     pub loss: f64,
+    /// The loss's terms by name, before their weights.
     pub terms: BTreeMap<String, f64>,
+    /// Learning rate of the step.
     pub lr: f64,
     /// Joint norm of all gradients, before any clipping.
     pub grad_norm: f64,
