@@ -5,8 +5,8 @@ use eframe::egui::{Align2, Color32, FontId, Key, Painter, PointerButton, Pos2, R
 use crate::engine::ImageView;
 use crate::patch::BoxRef;
 
-use super::marks;
-use super::pane::Placement;
+use crate::gui::marks;
+use crate::gui::pane::Placement;
 
 /// A drag shorter than this on screen is none, points.
 const SHORTEST: f32 = 6.0;

@@ -5,10 +5,10 @@ use eframe::egui::{
     pos2, vec2,
 };
 
-use super::panels::Desk;
-use super::scale::Scale;
-use super::theme::{self, rgb};
 use crate::colormap::Colormap;
+use crate::gui::panels::Desk;
+use crate::gui::scale::Scale;
+use crate::gui::theme::{self, rgb};
 
 /// Width of bar, ticks and label, points.
 pub const WIDTH: f32 = 72.0;

@@ -8,13 +8,14 @@ use anyhow::{Context as _, ensure};
 use crossbeam_channel::{Receiver, bounded};
 use eframe::egui::{Context, Event, Modifiers, PointerButton, Pos2, RawInput, Rect, Vec2, pos2};
 
-use super::app::App;
-use super::settings::Settings;
-use super::{GuiOptions, panels::Tab};
 use crate::engine::facts::{DeviceChoice, find_recipe};
 use crate::engine::jobs::bench::{Measure, times};
 use crate::engine::training::{DataSource, Phase, StartTraining, TrainCommand};
 use crate::engine::{self, Command, ExploreConfig};
+use crate::gui::GuiOptions;
+use crate::gui::app::App;
+use crate::gui::nouns::Tab;
+use crate::gui::settings::Settings;
 use crate::patch::{PatchGrid, PatchRef};
 use crate::progress::CancelToken;
 

@@ -1,35 +1,15 @@
 //! What the pointer does to anything that can be looked for: a patch or a box of the image, a neighbour.
 
-use eframe::egui::{Button, Modifiers, Response, Ui};
+use eframe::egui::{Button, Response, Ui};
 
 use crate::engine::{FigureKind, ImageView, QuerySpec, Sign, Source};
 
-use super::actions::{Action, keys_of};
-use super::box_drag::BoxDrag;
-use super::pane::Placement;
-use super::panels::Desk;
-use super::views::ExploreView;
-
-/// What a source becomes in the query.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// The whole query.
-    Alone,
-    /// A part of it.
-    Part(Sign),
-}
-
-impl Role {
-    /// As the keys that are held say: Shift adds, Alt subtracts; so does Ctrl, since some desktops keep
-    /// Alt with the mouse for themselves.
-    pub fn of(modifiers: Modifiers) -> Self {
-        match (modifiers.shift, modifiers.alt || modifiers.command) {
-            (true, _) => Role::Part(Sign::Plus),
-            (_, true) => Role::Part(Sign::Minus),
-            _ => Role::Alone,
-        }
-    }
-}
+use crate::gui::box_drag::BoxDrag;
+use crate::gui::nouns::ExploreView;
+use crate::gui::nouns::Role;
+use crate::gui::nouns::actions::{Action, keys_of};
+use crate::gui::pane::Placement;
+use crate::gui::panels::Desk;
 
 /// The pointer on the panes of one image.
 #[derive(Default)]
@@ -110,18 +90,5 @@ fn menu_ui(ui: &mut Ui, desk: &mut Desk, source: &Source) {
             desk.todo.push(action);
             ui.close();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shift_adds_and_alt_or_ctrl_subtracts() {
-        assert_eq!(Role::of(Modifiers::NONE), Role::Alone);
-        assert_eq!(Role::of(Modifiers::SHIFT), Role::Part(Sign::Plus));
-        assert_eq!(Role::of(Modifiers::ALT), Role::Part(Sign::Minus));
-        assert_eq!(Role::of(Modifiers::COMMAND), Role::Part(Sign::Minus));
     }
 }

@@ -2,10 +2,10 @@
 
 use eframe::egui::{Context, Grid, Id, Key, Modal, RichText, ScrollArea, TextEdit, Ui};
 
-use super::actions::{ACTIONS, Action, MOUSE, keys_text};
-use super::link::Link;
-use super::recent::{Recent, RecentFiles};
-use super::theme::{STEP, overlay_frame};
+use crate::gui::link::Link;
+use crate::gui::nouns::actions::{ACTIONS, Action, MOUSE, keys_text};
+use crate::gui::recent::{Recent, RecentFiles};
+use crate::gui::theme::{STEP, overlay_frame};
 
 /// Draws the list of keys. Returns whether it is to be closed.
 pub fn keys_ui(ctx: &Context) -> bool {
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn every_action_is_on_the_list_of_keys() {
         let groups = groups_in_columns();
-        for info in ACTIONS {
+        for info in ACTIONS.iter() {
             assert_eq!(groups.iter().filter(|(group, _)| *group == info.group).count(), 1, "{}", info.name);
         }
         assert!(groups.is_sorted_by_key(|(_, column)| column) && groups.last().unwrap().1 == 1);

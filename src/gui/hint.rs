@@ -2,8 +2,8 @@
 
 use eframe::egui::{Frame, Id, Margin, RichText, Role, Ui, WidgetInfo};
 
-use super::panels::Desk;
-use super::theme::{self, STEP};
+use crate::gui::panels::Desk;
+use crate::gui::theme::{self, STEP};
 
 /// The steps: what to do, and what it shows.
 pub const STEPS: [(&str, &str); 3] = [

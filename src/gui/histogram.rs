@@ -4,9 +4,9 @@ use eframe::egui::{Color32, Rect, RichText, Role, Sense, Stroke, Ui, WidgetInfo,
 
 use crate::engine::Heatmap;
 
-use super::scale::Scale;
-use super::text::{cosine, thousands};
-use super::theme;
+use crate::gui::nouns::text::{cosine, thousands};
+use crate::gui::scale::Scale;
+use crate::gui::theme;
 
 const BINS: usize = 48;
 const HEIGHT: f32 = 26.0;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use eframe::egui::{Color32, Painter, Pos2, Rect, Shape, Stroke, pos2};
 
-use super::contour::contour;
-use super::heatmap_paint::HeatmapPaint;
-use super::pane::Placement;
-use super::scale::Scale;
-use super::settings::Settings;
-use super::textures::PictureSlot;
 use crate::engine::Heatmap;
+use crate::gui::contour::contour;
+use crate::gui::heatmap_paint::HeatmapPaint;
+use crate::gui::pane::Placement;
+use crate::gui::scale::Scale;
+use crate::gui::settings::Settings;
+use crate::gui::textures::PictureSlot;
 use crate::image::Image;
 
 /// Where the buffers of each view's heatmaps begin: two maps on screen never share one.

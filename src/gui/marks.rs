@@ -7,8 +7,8 @@ use crate::colormap;
 use crate::engine::{Relation, Sign};
 use crate::patch::BoxRef;
 
-use super::pane::Placement;
-use super::theme::rgb;
+use crate::gui::pane::Placement;
+use crate::gui::theme::rgb;
 
 /// Side of the sign of a query's part, points.
 const SIGN_SIDE: f32 = 12.0;

@@ -5,7 +5,7 @@ use eframe::egui::{
     Align2, Area, Color32, Context, Frame, Id, Label, Layout, Margin, Order, RichText, Stroke, Ui, vec2,
 };
 
-use super::theme;
+use crate::gui::theme;
 
 /// Notices shown at a time; more are counted.
 const SHOWN: usize = 3;

@@ -9,10 +9,10 @@ use crate::engine::facts::BUILT_IN;
 use crate::engine::training::{CurveExport, DataSource, TrainCommand};
 use crate::engine::{Command, CompareCommand, Split};
 
-use super::files::{FileWorker, Found};
-use super::recent::{Recent, RecentFiles};
-use super::theme::{STEP, overlay_frame};
-use super::train::error_ui;
+use crate::gui::files::{FileWorker, Found};
+use crate::gui::recent::{Recent, RecentFiles};
+use crate::gui::theme::{STEP, overlay_frame};
+use crate::gui::train::error_ui;
 
 /// File endings of figures.
 const FIGURE_ENDINGS: [&str; 3] = ["pdf", "svg", "png"];

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::engine::{Command, QuerySpec, Snapshot};
 use crate::image::Image;
 
-use super::recent::absolute;
-use super::session::Session;
+use crate::gui::recent::absolute;
+use crate::gui::session::Session;
 
 /// Pins of a data set at most.
 const MOST: usize = 48;

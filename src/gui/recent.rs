@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::facts::{ModelSpec, find_built_in};
 use crate::engine::training::DataSource;
 
-use super::text::tail;
+use crate::gui::nouns::text::tail;
 
 /// Kept of each kind.
 const KEPT: usize = 8;

@@ -3,7 +3,7 @@
 use crate::colormap::Colormap;
 use crate::engine::MapMode;
 
-use super::settings::Settings;
+use crate::gui::settings::Settings;
 
 /// Ends, colours and meaning of a scale.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use eframe::egui::{Context, ThemePreference};
 use serde::{Deserialize, Serialize};
 
-use super::panels::Tab;
-use super::recent::RecentFiles;
 use crate::colormap::Colormap;
 use crate::engine::{MapMode, QuerySpec};
+use crate::gui::nouns::Tab;
+use crate::gui::recent::RecentFiles;
 
-use super::export::Choices;
+use crate::gui::export::Choices;
 
 /// Key in eframe's storage.
 const KEY: &str = "bagssl-settings";

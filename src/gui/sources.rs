@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use eframe::egui::{Context, TextureId, Vec2, vec2};
 
-use super::textures::PictureSlot;
+use crate::gui::textures::PictureSlot;
 use crate::image::Image;
 
 /// Images that are kept, some megabytes on the GPU.

@@ -5,7 +5,7 @@ use eframe::egui::util::undoer::{Settings, Undoer};
 
 use crate::engine::{ExploreConfig, MapMode, QuerySpec};
 
-use super::panels::Desk;
+use crate::gui::panels::Desk;
 
 /// Changes that follow each other faster than this count as one (a held arrow key, a dragged number),
 /// seconds.

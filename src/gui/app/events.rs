@@ -5,13 +5,13 @@ use eframe::egui::Context;
 use crate::engine::training::TrainCommand;
 use crate::engine::{Command, Event, FigureEvent, Source, about};
 
-use super::super::export;
-use super::super::files::Found;
-use super::super::open_dialog::Outcome;
-use super::super::panels::Tab;
-use super::super::recent::Recent;
-use super::super::undo::Undo;
 use super::{App, Overlay};
+use crate::gui::export;
+use crate::gui::files::Found;
+use crate::gui::nouns::Tab;
+use crate::gui::open_dialog::Outcome;
+use crate::gui::recent::Recent;
+use crate::gui::undo::Undo;
 
 impl App {
     pub(super) fn take_events(&mut self, ctx: &Context) {

@@ -3,13 +3,14 @@
 use eframe::egui;
 use eframe::egui::{CentralPanel, Color32, Context, Frame, Id, Margin, Panel, ScrollArea, Ui};
 
-use super::super::help::{Choice, PaletteOutcome};
-use super::super::open_dialog::Dialog;
-use super::super::panels::{Tab, controls, gallery, status, top};
-use super::super::theme::STEP;
-use super::super::views::ExploreView;
-use super::super::{help, hint};
 use super::{App, Overlay};
+use crate::gui::help;
+use crate::gui::help::{Choice, PaletteOutcome};
+use crate::gui::hint;
+use crate::gui::nouns::ExploreView;
+use crate::gui::open_dialog::Dialog;
+use crate::gui::panels::{Tab, controls, gallery, status, top};
+use crate::gui::theme::STEP;
 
 /// Smallest height of the panes with image and heatmaps, points.
 const MIN_MAPS: f32 = 170.0;

@@ -9,11 +9,11 @@ use crate::engine::training::DataSource;
 use crate::engine::{Command, OutsidePicture, Source};
 use crate::image::Image;
 
-use super::super::link::Link;
-use super::super::pane::Viewpoint;
-use super::super::panels::Tab;
 use super::App;
 use super::run::{OPEN_DATA, PICTURE};
+use crate::gui::link::Link;
+use crate::gui::nouns::Tab;
+use crate::gui::pane::Viewpoint;
 
 impl App {
     /// Opens what a link says; what is open already stays.

@@ -8,16 +8,16 @@ use eframe::egui::Context;
 use crate::engine::training::DataSource;
 use crate::engine::{Command, FigureCommand, FigureKind, FigureRequest, MapMode, QuerySpec, Sign};
 
-use super::super::actions::{Action, Zoom};
-use super::super::export::ExportDialog;
-use super::super::gestures::Role;
-use super::super::help::{LINK_START, Palette};
-use super::super::open_dialog::{Dialog, Purpose};
-use super::super::panels::Tab;
-use super::super::recent::Recent;
-use super::super::undo::{Look, Undo};
-use super::super::views::ExploreView;
 use super::{App, Overlay};
+use crate::gui::export::ExportDialog;
+use crate::gui::help::{LINK_START, Palette};
+use crate::gui::nouns::ExploreView;
+use crate::gui::nouns::Role;
+use crate::gui::nouns::Tab;
+use crate::gui::nouns::actions::{Action, Zoom};
+use crate::gui::open_dialog::{Dialog, Purpose};
+use crate::gui::recent::Recent;
+use crate::gui::undo::{Look, Undo};
 
 /// Where the contour is drawn until it is moved.
 const CONTOUR: f32 = 0.5;

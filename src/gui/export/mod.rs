@@ -17,13 +17,13 @@ use crate::engine::{
 use crate::figure::Format;
 use crate::patch::PatchGrid;
 
-use super::files::{FileWorker, Found};
-use super::notices::Notices;
-use super::panels::Desk;
-use super::panels::controls::without_pictures;
-use super::scale::Scale;
-use super::theme::{STEP, overlay_frame};
-use super::views::ExploreView;
+use crate::gui::files::{FileWorker, Found};
+use crate::gui::notices::Notices;
+use crate::gui::nouns::ExploreView;
+use crate::gui::panels::Desk;
+use crate::gui::panels::controls::without_pictures;
+use crate::gui::scale::Scale;
+use crate::gui::theme::{STEP, overlay_frame};
 
 pub use choices::Choices;
 use preview::Preview;

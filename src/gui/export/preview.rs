@@ -7,8 +7,8 @@ use eframe::egui::{
 
 use crate::engine::{Command, FigureCommand, FigurePage, FigureRequest, FigureView, RequestId};
 use crate::figure::Format;
+use crate::gui::nouns::text::{count, thousands};
 use crate::gui::panels::Desk;
-use crate::gui::text::{count, thousands};
 use crate::gui::textures::PictureSlot;
 use crate::gui::theme::{self, STEP};
 

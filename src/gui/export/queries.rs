@@ -4,8 +4,8 @@
 use eframe::egui::{ScrollArea, Ui};
 
 use crate::engine::{DataDescription, FigureKind};
+use crate::gui::nouns::ExploreView;
 use crate::gui::panels::Desk;
-use crate::gui::views::ExploreView;
 use crate::patch::PatchRef;
 
 /// Queries that can be chosen from at most: the last ones.

@@ -7,11 +7,11 @@
 mod escape;
 mod text;
 
-use super::settings::Settings;
 use crate::colormap::Colormap;
 use crate::engine::facts::ModelSpec;
 use crate::engine::training::DataSource;
 use crate::engine::{ExploreConfig, GalleryFilter, MapMode};
+use crate::gui::settings::Settings;
 
 /// The parts of a link.
 #[derive(Clone, Debug, Default, PartialEq)]

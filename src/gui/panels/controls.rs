@@ -8,8 +8,8 @@ use eframe::egui::{
 
 use crate::colormap::Colormap;
 use crate::engine::{ExploreConfig, GalleryFilter, MapMode, Split};
-use crate::gui::actions::Action;
-use crate::gui::text::{count, thousands};
+use crate::gui::nouns::actions::Action;
+use crate::gui::nouns::text::{count, thousands};
 use crate::gui::views::switch_ui;
 
 use super::{Desk, explain_space};

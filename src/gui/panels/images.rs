@@ -13,9 +13,9 @@ use crate::engine::{Command, DataDescription, FoundImages, ImageFilter, Snapshot
 
 use super::Desk;
 use super::top::action_button;
-use crate::gui::actions::Action;
+use crate::gui::nouns::actions::Action;
+use crate::gui::nouns::text::{count, thousands};
 use crate::gui::roving::{Cells, rove};
-use crate::gui::text::{count, thousands};
 use crate::gui::textures::{Thumbnail, Thumbnails};
 use crate::gui::theme::{self, STEP};
 

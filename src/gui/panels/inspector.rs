@@ -12,14 +12,14 @@ use super::parts::PartsList;
 use super::pins::PinsStrip;
 use super::top::action_button;
 use super::{Desk, explain_space};
-use crate::gui::actions::Action;
 use crate::gui::histogram::histogram_ui;
 use crate::gui::marks;
+use crate::gui::nouns::ExploreView;
+use crate::gui::nouns::actions::Action;
+use crate::gui::nouns::text;
 use crate::gui::scale::Scale;
-use crate::gui::text;
 use crate::gui::textures::PictureSlot;
 use crate::gui::theme::{self, STEP};
-use crate::gui::views::ExploreView;
 use crate::image::Image;
 
 /// Side of the enlarged query, points.

@@ -11,8 +11,8 @@ use crate::gui::color_bar;
 use crate::gui::gestures::PanePointer;
 use crate::gui::map_painter::{MapPainter, slots};
 use crate::gui::marks;
+use crate::gui::nouns::text;
 use crate::gui::pane::{Drag, Placement, Viewpoint};
-use crate::gui::text;
 use crate::gui::textures::PictureSlot;
 use crate::gui::theme::{self, STEP};
 

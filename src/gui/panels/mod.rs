@@ -12,19 +12,21 @@ mod pins;
 pub mod status;
 pub mod top;
 
+pub use crate::gui::nouns::Tab;
+pub use crate::gui::nouns::spaces::{explain_space, name_of_space};
+
 use std::sync::Arc;
 
 use eframe::egui::Pos2;
-use serde::{Deserialize, Serialize};
 
-use super::actions::Action;
-use super::pins::Pins;
-use super::places::Places;
-use super::session::Session;
-use super::settings::Settings;
-use super::sources::SourceImages;
-use super::views::ExploreView;
 use crate::engine::{Heatmap, ImageView, MapMode, PreviewView, QueryView, Source, displayed};
+use crate::gui::nouns::ExploreView;
+use crate::gui::nouns::actions::Action;
+use crate::gui::pins::Pins;
+use crate::gui::places::Places;
+use crate::gui::session::Session;
+use crate::gui::settings::Settings;
+use crate::gui::sources::SourceImages;
 use crate::patch::{PatchGrid, PatchRef};
 
 /// What all panels see and may change.
@@ -50,14 +52,6 @@ pub struct Desk {
     pub sources: SourceImages,
     /// The positions that are marked for the instance view.
     pub places: Places,
-}
-
-/// What the window is used for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Tab {
-    #[default]
-    Explore,
-    Train,
 }
 
 /// Heatmaps as they are shown: the query's, or over them a preview's.
@@ -186,37 +180,5 @@ impl Hover {
             parts.names.get(*index as usize).copied()
         });
         Some(Self { pixel, patch, values: maps.iter().map(value).collect(), part })
-    }
-}
-
-/// A space in words, with the paper's section.
-pub fn explain_space(space: &str) -> &'static str {
-    match space {
-        "z" => {
-            "Projection: the projector's raw output, the space that the training loss sees (Sec. 3 of the paper)."
-        }
-        "h" => {
-            "Embedding: the backbone's output, the space that is used after training (Sec. 4.3 of the paper)."
-        }
-        "pixels" => {
-            "Raw pixels: the normalised values of the patch itself, a baseline that knows no network."
-        }
-        _ if space.starts_with("stage") => {
-            "Backbone stage: mean over positions of the feature map after it (h is that of stage 4)."
-        }
-        _ if space.starts_with("hidden") => "Hidden layer of the projector, after its ReLU.",
-        _ => "The cosine in the first space less that in the second.",
-    }
-}
-
-/// The long name of a space.
-pub fn name_of_space(space: &str) -> &'static str {
-    match space {
-        "z" => "projection",
-        "h" => "embedding",
-        "pixels" => "baseline",
-        _ if space.starts_with("stage") => "backbone",
-        _ if space.starts_with("hidden") => "projector",
-        _ => "",
     }
 }

@@ -7,9 +7,9 @@ use eframe::egui::{
 use super::Desk;
 use crate::engine::{Command, Neighbour, Relation};
 use crate::gui::marks;
+use crate::gui::nouns::text::thousands;
 use crate::gui::pane::Viewpoint;
 use crate::gui::sources::Look;
-use crate::gui::text::thousands;
 use crate::gui::theme;
 
 /// Side of the place for the image, points.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use eframe::egui::{Align, Button, Label, Layout, Sense, Ui, Vec2};
 
 use crate::engine::{QueryPart, QuerySpec, Sign};
-use crate::gui::text::thousands;
+use crate::gui::nouns::text::thousands;
 use crate::gui::textures::PictureSlot;
 use crate::image::Image;
 

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use eframe::egui::{Button, Id, Popup, Response, Role, Sense, Ui, Vec2, WidgetInfo};
 
 use crate::engine::QuerySpec;
-use crate::gui::actions::{Action, keys_of};
-use crate::gui::gestures;
 use crate::gui::marks;
-use crate::gui::text::thousands;
+use crate::gui::nouns::Role;
+use crate::gui::nouns::actions::{Action, keys_of};
+use crate::gui::nouns::text::thousands;
 use crate::gui::textures::PictureSlot;
 
 use super::Desk;
@@ -57,7 +57,7 @@ impl PinsStrip {
 /// What the pointer does to a pin.
 fn pin_ui(ui: &Ui, desk: &mut Desk, response: &Response, index: usize, pin: &QuerySpec) {
     if response.clicked() {
-        let role = gestures::Role::of(ui.input(|input| input.modifiers));
+        let role = Role::of(ui.input(|input| input.modifiers));
         desk.session.take_all(role, pin);
     }
     Popup::context_menu(response).id(Id::unique(("pin", index))).show(|ui| {

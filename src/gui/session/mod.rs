@@ -11,7 +11,7 @@ use crate::engine::{
 };
 use crate::patch::{BoxRef, PatchRef};
 
-use super::history::History;
+use crate::gui::history::History;
 
 /// How long settings must rest before they are sent, seconds: dragging a
 /// number through ten values starts one extraction, not ten.

@@ -1,7 +1,7 @@
 //! What is asked: patches, boxes, sums of them, the steps of the keyboard, back and forward.
 
 use crate::engine::{Command, ExploreConfig, QueryPart, QuerySpec, Sign, Source};
-use crate::gui::gestures::Role;
+use crate::gui::nouns::Role;
 use crate::patch::{BoxRef, PatchGrid, PatchRef};
 
 use super::Session;

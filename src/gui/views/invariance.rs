@@ -9,7 +9,7 @@ use eframe::egui::{
 };
 
 use crate::engine::{MicroscopeLevel, RestOfImage};
-use crate::gui::text::{cosine, count};
+use crate::gui::nouns::text::{cosine, count};
 use crate::gui::theme::{self, STEP};
 
 const EXPLANATION: &str = "Mean cosine of the query to all other patches of the image of the same size, with their \

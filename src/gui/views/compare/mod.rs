@@ -15,14 +15,14 @@ use self::maps::{ComparedMaps, SpaceMaps};
 use self::scrub::Scrub;
 use super::{ExploreView, switch_ui};
 use crate::engine::{Command, CompareCommand, CompareView, Heatmap, ImageView, MapMode, Snapshot};
-use crate::gui::actions::Action;
 use crate::gui::color_bar;
 use crate::gui::map_painter::{MapPainter, slots};
 use crate::gui::marks;
+use crate::gui::nouns::actions::Action;
+use crate::gui::nouns::text;
 use crate::gui::pane::{Drag, Placement, Viewpoint};
 use crate::gui::panels::maps::{empty_ui, heading_ui};
 use crate::gui::panels::{Desk, Hover, Tab, controls, explain_space};
-use crate::gui::text;
 use crate::gui::theme::{self, STEP};
 use crate::gui::train::strip::Strip;
 

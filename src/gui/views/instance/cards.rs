@@ -9,10 +9,10 @@ use eframe::egui::{
 use super::NEIGHBOURS;
 use crate::engine::{DataDescription, PlaceView};
 use crate::gui::marks;
+use crate::gui::nouns::text::{count, thousands};
 use crate::gui::panels::Desk;
 use crate::gui::panels::gallery::{self, PaintedGallery};
 use crate::gui::panels::maps::empty_ui;
-use crate::gui::text::{count, thousands};
 use crate::gui::textures::GalleryAtlases;
 use crate::gui::theme::{self, STEP};
 use crate::patch::PatchRef;

@@ -9,12 +9,12 @@ use eframe::egui::{
 use self::cards::Cards;
 use super::{ExploreView, switch_ui};
 use crate::engine::{Command, FigureKind, ImageView, MOST_PLACES, PlacesRequest};
-use crate::gui::actions::{Action, keys_of};
 use crate::gui::marks;
+use crate::gui::nouns::actions::{Action, keys_of};
+use crate::gui::nouns::text::thousands;
 use crate::gui::pane::{Drag, Placement, Viewpoint};
 use crate::gui::panels::maps::{empty_ui, heading_ui};
 use crate::gui::panels::{Desk, Hover, Tab, controls, explain_space};
-use crate::gui::text::thousands;
 use crate::gui::textures::PictureSlot;
 use crate::gui::theme::STEP;
 

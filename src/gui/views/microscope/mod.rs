@@ -16,10 +16,10 @@ use crate::engine::{Command, Heatmap, ImageView, MapMode, MicroscopeLevel, displ
 use crate::gui::color_bar;
 use crate::gui::map_painter::{MapPainter, slots};
 use crate::gui::marks;
+use crate::gui::nouns::text::{self, count, thousands};
 use crate::gui::pane::{Drag, Placement, Viewpoint};
 use crate::gui::panels::maps::{empty_ui, heading_ui};
 use crate::gui::panels::{Desk, Hover, Tab, controls, explain_space};
-use crate::gui::text::{self, count, thousands};
 use crate::gui::theme;
 use crate::patch::PatchRef;
 

@@ -1,9 +1,11 @@
 //! Everything that can be done by keyboard: one table feeds the shortcuts, the
 //! list of keys (F1) and the palette (Ctrl+P).
 
+use std::sync::LazyLock;
+
 use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers};
 
-use super::views::ExploreView;
+use super::views::{ExploreView, VIEWS};
 use crate::engine::{FigureKind, MapMode};
 
 /// Something to do, wherever it was asked: key, button or palette.
@@ -93,6 +95,7 @@ pub enum Zoom {
 }
 
 /// One row of the table.
+#[derive(Clone, Copy)]
 pub struct ActionInfo {
     pub action: Action,
     pub name: &'static str,
@@ -118,9 +121,20 @@ macro_rules! row {
     };
 }
 
-/// All actions. A shortcut with more modifiers stands before one with fewer on
-/// the same key, since keys are matched in this order.
-pub const ACTIONS: &[ActionInfo] = &[
+/// All actions, those that show a view in the order of [`VIEWS`]. A shortcut with more modifiers stands before one
+/// with fewer on the same key, since keys are matched in this order.
+pub static ACTIONS: LazyLock<Vec<ActionInfo>> = LazyLock::new(|| {
+    let shows_view = VIEWS.iter().map(|info| ActionInfo {
+        action: Action::ShowView(info.view),
+        name: info.command,
+        group: "View",
+        keys: info.keys,
+    });
+    BEFORE_VIEWS.iter().copied().chain(shows_view).chain(AFTER_VIEWS.iter().copied()).collect()
+});
+
+/// The rows before those that show a view.
+const BEFORE_VIEWS: &[ActionInfo] = &[
     row!("Files", "A picture from a file as query...", Action::OpenPicture, CTRL_SHIFT + O),
     row!("Files", "Open data...", Action::OpenData, CTRL + O),
     row!("Files", "Open model...", Action::OpenModel, CTRL + M),
@@ -166,20 +180,10 @@ pub const ACTIONS: &[ActionInfo] = &[
     row!("View", "Ranks within the image", Action::View(MapMode::Ranks), NONE + Num2),
     row!("View", "Difference of two spaces", Action::View(MapMode::Difference), NONE + Num3),
     row!("View", "Spaces as pictures (PCA)", Action::View(MapMode::Pictures), NONE + Num4),
-    row!("View", "Image, heatmaps and galleries", Action::ShowView(ExploreView::Maps), NONE + Num5),
-    row!("View", "Microscope: several patch sizes", Action::ShowView(ExploreView::Microscope), NONE + Num6),
-    row!(
-        "View",
-        "Compare two models or a run's checkpoints",
-        Action::ShowView(ExploreView::Compare),
-        NONE + Num7
-    ),
-    row!(
-        "View",
-        "Instance: a gallery for each marked position",
-        Action::ShowView(ExploreView::Instance),
-        NONE + Num8
-    ),
+];
+
+/// Those after them.
+const AFTER_VIEWS: &[ActionInfo] = &[
     row!("View", "Contour at a threshold", Action::ToggleContour, NONE + C),
     row!("View", "Preview the patch under the pointer, or stop", Action::TogglePreview, NONE + V),
     row!("View", "Grid of heatmap cells", Action::ToggleGrid, NONE + G),
@@ -239,7 +243,7 @@ pub const MOUSE: &[(&str, &str)] = &[
 pub fn take_pressed(ctx: &Context) -> Vec<Action> {
     let typing = ctx.egui_wants_keyboard_input();
     let mut pressed = Vec::new();
-    for info in ACTIONS {
+    for info in ACTIONS.iter() {
         for shortcut in info.keys {
             let edits = shortcut.conflicts_with_text_editing() && shortcut.logical_key != Key::F1;
             if typing && (edits || matches!(info.action, Action::Undo | Action::Redo)) {
