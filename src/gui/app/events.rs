@@ -6,12 +6,12 @@ use crate::engine::training::TrainCommand;
 use crate::engine::{Command, Event, FigureEvent, Source, about};
 
 use super::{App, Overlay};
+use crate::gui::app::open_dialog::Outcome;
+use crate::gui::desk::undo::Undo;
 use crate::gui::export;
-use crate::gui::files::Found;
+use crate::gui::memory::files::Found;
+use crate::gui::memory::recent::Recent;
 use crate::gui::nouns::Tab;
-use crate::gui::open_dialog::Outcome;
-use crate::gui::recent::Recent;
-use crate::gui::undo::Undo;
 
 impl App {
     pub(super) fn take_events(&mut self, ctx: &Context) {

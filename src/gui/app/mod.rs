@@ -1,10 +1,17 @@
 //! The window as a whole: takes in what the engine and the files say, lays out
 //! the panels, and carries out actions.
 
+mod drop_hint;
 mod events;
+pub mod frame_time;
+mod help;
 mod layout;
+mod libraries;
 mod links;
+mod open_dialog;
+pub mod options;
 mod run;
+pub mod window;
 
 use std::sync::Arc;
 
@@ -13,47 +20,39 @@ use eframe::egui::{Context, Ui};
 use crate::engine::training::DataSource;
 use crate::engine::{Command, EngineHandle, MapMode, Snapshot};
 
-use crate::gui::GuiOptions;
-use crate::gui::SOON;
+use self::options::{GuiOptions, SOON};
+use crate::gui::app::help::Palette;
+use crate::gui::app::open_dialog::Dialog;
+use crate::gui::desk::undo;
+use crate::gui::desk::undo::{Look, Undo};
+use crate::gui::desk::{Desk, Session, ShownMaps};
 use crate::gui::export::ExportDialog;
-use crate::gui::files::FileWorker;
-use crate::gui::heatmap_paint;
-use crate::gui::help::Palette;
-use crate::gui::link::Link;
-use crate::gui::notices::Notices;
+use crate::gui::memory::files::FileWorker;
+use crate::gui::memory::link::Link;
+use crate::gui::memory::pins::Pins;
+use crate::gui::memory::places::Places;
+use crate::gui::memory::settings::Settings;
+use crate::gui::memory::sources::SourceImages;
 use crate::gui::nouns::ExploreView;
+use crate::gui::nouns::Tab;
 use crate::gui::nouns::actions;
-use crate::gui::open_dialog::Dialog;
+use crate::gui::paint::heatmap_paint;
+use crate::gui::paint::textures::Thumbnails;
+use crate::gui::paint::theme;
 use crate::gui::panels::images::ImagesPanel;
 use crate::gui::panels::inspector::InspectorPanel;
-use crate::gui::panels::maps::MapsPanel;
-use crate::gui::panels::{Desk, ShownMaps, Tab};
-use crate::gui::pins::Pins;
-use crate::gui::places::Places;
-use crate::gui::session::Session;
-use crate::gui::settings::Settings;
-use crate::gui::sources::SourceImages;
-use crate::gui::textures::{GalleryAtlases, Thumbnails};
-use crate::gui::theme;
 use crate::gui::train::TrainTab;
 use crate::gui::train::closing::Closing;
-use crate::gui::undo;
-use crate::gui::undo::{Look, Undo};
-use crate::gui::views::compare::ComparePanel;
-use crate::gui::views::instance::InstancePanel;
-use crate::gui::views::microscope::MicroscopePanel;
+use crate::gui::views::Views;
+use crate::gui::widgets::notices::Notices;
 
 /// The window.
 pub struct App {
     pub(super) desk: Desk,
     images: ImagesPanel,
-    maps: MapsPanel,
-    microscope: MicroscopePanel,
-    compare: ComparePanel,
-    instance: InstancePanel,
+    views: Views,
     inspector: InspectorPanel,
     thumbnails: Thumbnails,
-    atlases: GalleryAtlases,
     train: TrainTab,
     closing: Closing,
     notices: Notices,
@@ -140,13 +139,9 @@ impl App {
         Self {
             desk,
             images: ImagesPanel::default(),
-            maps: MapsPanel::default(),
-            microscope: MicroscopePanel::default(),
-            compare: ComparePanel::default(),
-            instance: InstancePanel::default(),
+            views: Views::default(),
             inspector: InspectorPanel::default(),
             thumbnails: Thumbnails::default(),
-            atlases: GalleryAtlases::default(),
             train,
             closing: Closing::default(),
             notices: Notices::default(),
@@ -223,17 +218,15 @@ impl App {
             self.desk.todo.extend(pressed.filter(|action| shows_explore || !action.is_of_explore()));
         }
         self.desk.pointed = None;
+        self.views.sync(&mut self.desk);
         self.desk.update_maps();
-        self.microscope.sync(&self.desk);
-        self.compare.sync(&self.desk);
-        self.instance.sync(&mut self.desk);
         if !self.covers_now(&ctx) {
             self.panels_ui(ui);
         }
         self.notices.ui(&ctx);
         self.overlay_ui(&ctx);
         self.closing.ui(&ctx);
-        layout::drop_hint_ui(&ctx);
+        drop_hint::drop_hint_ui(&ctx);
         for action in std::mem::take(&mut self.desk.todo) {
             self.run(&ctx, action);
             ctx.request_repaint();

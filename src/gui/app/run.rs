@@ -9,15 +9,15 @@ use crate::engine::training::DataSource;
 use crate::engine::{Command, FigureCommand, FigureKind, FigureRequest, MapMode, QuerySpec, Sign};
 
 use super::{App, Overlay};
+use crate::gui::app::help::{LINK_START, Palette};
+use crate::gui::app::open_dialog::{Dialog, Purpose};
+use crate::gui::desk::undo::{Look, Undo};
 use crate::gui::export::ExportDialog;
-use crate::gui::help::{LINK_START, Palette};
+use crate::gui::memory::recent::Recent;
 use crate::gui::nouns::ExploreView;
-use crate::gui::nouns::Role;
+use crate::gui::nouns::QueryRole;
 use crate::gui::nouns::Tab;
 use crate::gui::nouns::actions::{Action, Zoom};
-use crate::gui::open_dialog::{Dialog, Purpose};
-use crate::gui::recent::Recent;
-use crate::gui::undo::{Look, Undo};
 
 /// Where the contour is drawn until it is moved.
 const CONTOUR: f32 = 0.5;
@@ -37,7 +37,7 @@ impl App {
                 self.show_dialog(Purpose::Other);
             }
             Action::PlayCheckpoints | Action::PreviousCheckpoint | Action::NextCheckpoint => {
-                self.compare.run(&self.desk, action);
+                self.views.run(&self.desk, action);
             }
             Action::Export(kind) => {
                 let dialog = ExportDialog::new(kind, &self.desk, &self.export_folder());
@@ -56,10 +56,11 @@ impl App {
             Action::PreviousImage => self.show_neighbour(-1),
             Action::Back => session.back(),
             Action::Forward => session.forward(),
-            Action::Move { right, down } => match down == 0 && self.compare.takes_arrows(&self.desk) {
-                true => self.compare.run(&self.desk, action),
-                false => self.desk.session.step(right, down),
-            },
+            Action::Move { right, down } => {
+                if !self.views.run(&self.desk, action) {
+                    self.desk.session.step(right, down);
+                }
+            }
             Action::MarkQuery => {
                 (self.desk.tab, self.desk.view) = (Tab::Explore, ExploreView::Instance);
                 self.desk.mark_query();
@@ -85,12 +86,7 @@ impl App {
             }
             Action::ToggleGrid => self.desk.settings.grid = !self.desk.settings.grid,
             Action::TogglePreview => self.desk.is_previewing = !self.desk.is_previewing,
-            Action::ResetZoom => {
-                self.maps.reset_zoom();
-                self.microscope.reset_zoom();
-                self.compare.reset_zoom();
-                self.instance.reset_zoom();
-            }
+            Action::ResetZoom => self.views.reset(),
             Action::PauseExtraction => {
                 if let Some(extraction) = &session.snapshot().extraction {
                     session.send(Command::PauseExtraction(!extraction.paused));
@@ -132,7 +128,7 @@ impl App {
     /// Makes what is under the pointer a part of the query.
     pub(super) fn take_pointed(&mut self, sign: Sign) {
         match self.desk.pointed.clone() {
-            Some(source) => self.desk.session.take(Role::Part(sign), source),
+            Some(source) => self.desk.session.take(QueryRole::Part(sign), source),
             None => self.notices.error(
                 "Changing the query".into(),
                 "nothing is under the pointer; point at a patch of the image or at a neighbour, then press the key"

@@ -3,9 +3,9 @@
 use eframe::egui::{Button, Key, RichText, TextEdit, Ui};
 
 use crate::engine::{Command, FigureCommand, FigureRequest};
-use crate::gui::files::FileWorker;
-use crate::gui::panels::Desk;
-use crate::gui::theme;
+use crate::gui::desk::Desk;
+use crate::gui::memory::files::FileWorker;
+use crate::gui::paint::theme;
 
 use super::{ExportDialog, State};
 

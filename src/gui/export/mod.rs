@@ -1,7 +1,6 @@
 //! The dialog that makes figures of what is on show: which figure, of which queries, how it looks, and a
 //! preview that is the figure itself.
 
-mod choices;
 mod foot;
 mod options;
 mod preview;
@@ -17,15 +16,14 @@ use crate::engine::{
 use crate::figure::Format;
 use crate::patch::PatchGrid;
 
-use crate::gui::files::{FileWorker, Found};
-use crate::gui::notices::Notices;
-use crate::gui::nouns::ExploreView;
-use crate::gui::panels::Desk;
+use crate::gui::desk::Desk;
+use crate::gui::memory::figure_looks::FigureLooks;
+use crate::gui::memory::files::{FileWorker, Found};
+use crate::gui::nouns::views::Adds;
+use crate::gui::paint::theme::{STEP, overlay_frame};
 use crate::gui::panels::controls::without_pictures;
-use crate::gui::scale::Scale;
-use crate::gui::theme::{STEP, overlay_frame};
+use crate::gui::widgets::notices::Notices;
 
-pub use choices::Choices;
 use preview::Preview;
 use queries::Candidates;
 
@@ -50,7 +48,7 @@ pub struct ExportDialog {
     levels: Vec<(PatchGrid, bool)>,
     /// Heatmaps and galleries, while a comparison is on show: whether B's stand beside A's.
     has_both: bool,
-    choices: Choices,
+    choices: FigureLooks,
     /// Galleries: how often they were searched again.
     round: u32,
     path: String,
@@ -84,7 +82,7 @@ impl ExportDialog {
             candidates: Candidates::default(),
             second_patch: None,
             levels: levels_on_show(desk),
-            has_both: desk.view == ExploreView::Compare,
+            has_both: desk.view.adds() == Adds::SecondModel,
             path: folder.join(file_name(kind)).with_extension(choices.ending()).display().to_string(),
             choices,
             round: 0,
@@ -167,7 +165,7 @@ impl ExportDialog {
     /// The second model on show, if this figure can have both.
     fn other(&self, desk: &Desk) -> Option<Beside> {
         let is_of_both = matches!(self.kind, FigureKind::Heatmaps | FigureKind::Galleries);
-        let is_on_show = is_of_both && desk.view == ExploreView::Compare;
+        let is_on_show = is_of_both && desk.view.adds() == Adds::SecondModel;
         let compare = desk.session.snapshot().compare.as_ref().filter(|_| is_on_show)?;
         let other = compare.other.as_ref()?;
         Some(Beside { hash: other.hash.clone(), step: other.step })
@@ -210,7 +208,7 @@ impl ExportDialog {
             round: self.round,
             beside: self.beside(desk),
         };
-        let scale = Scale::of(&desk.settings);
+        let scale = desk.scale();
         let style = self.choices.style(self.kind, scale.colormap, scale.range);
         let format = Format::from_path(&self.typed_path(), style.dpi)
             .map_err(|_| "The name must end in .pdf, .svg or .png, which chooses the format.".to_owned())?;
@@ -332,7 +330,7 @@ impl ExportDialog {
 /// The patch sizes of the microscope, if it is on show.
 fn levels_on_show(desk: &Desk) -> Vec<(PatchGrid, bool)> {
     let shown = desk.session.snapshot().microscope.clone();
-    let shown = shown.filter(|_| desk.view == ExploreView::Microscope);
+    let shown = shown.filter(|_| desk.view.adds() == Adds::PatchSizes);
     shown.map_or_else(Vec::new, |shown| shown.levels.iter().map(|level| (level.grid, true)).collect())
 }
 

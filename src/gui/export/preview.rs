@@ -7,10 +7,10 @@ use eframe::egui::{
 
 use crate::engine::{Command, FigureCommand, FigurePage, FigureRequest, FigureView, RequestId};
 use crate::figure::Format;
+use crate::gui::desk::Desk;
 use crate::gui::nouns::text::{count, thousands};
-use crate::gui::panels::Desk;
-use crate::gui::textures::PictureSlot;
-use crate::gui::theme::{self, STEP};
+use crate::gui::paint::textures::PictureSlot;
+use crate::gui::paint::theme::{self, STEP};
 
 /// Points of the screen that stand for an inch of paper.
 const POINTS_PER_INCH: f32 = 96.0;

@@ -2,12 +2,15 @@
 //! remembers.
 
 pub mod actions;
-pub mod role;
+pub mod look;
+pub mod query_role;
 pub mod spaces;
 pub mod tabs;
 pub mod text;
 pub mod views;
 
-pub use role::Role;
+pub use actions::Action;
+pub use look::MapLook;
+pub use query_role::QueryRole;
 pub use tabs::Tab;
 pub use views::ExploreView;

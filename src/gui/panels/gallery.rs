@@ -9,15 +9,17 @@ use eframe::egui::{
 
 use crate::engine::{Gallery, GalleryView};
 
-use super::maps::empty_ui;
+use super::composition;
 use super::neighbour::{neighbour_text, neighbour_ui, pointed_frame};
-use super::{Desk, composition, explain_space};
-use crate::gui::gestures;
-use crate::gui::marks;
+use crate::gui::desk::Desk;
+use crate::gui::nouns::spaces::explain_space;
 use crate::gui::nouns::text::{count, thousands};
-use crate::gui::roving::{Cells, rove};
-use crate::gui::textures::{Atlas, GalleryAtlases};
-use crate::gui::theme::{self, STEP};
+use crate::gui::paint::marks;
+use crate::gui::paint::textures::{Atlas, GalleryAtlases};
+use crate::gui::paint::theme::{self, STEP};
+use crate::gui::panels::gestures;
+use crate::gui::widgets::place::empty_ui;
+use crate::gui::widgets::roving::{Cells, rove};
 use crate::patch::PatchRef;
 
 /// Height of the line above a gallery.

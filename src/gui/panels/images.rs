@@ -11,13 +11,13 @@ use eframe::egui::{
 
 use crate::engine::{Command, DataDescription, FoundImages, ImageFilter, Snapshot};
 
-use super::Desk;
 use super::top::action_button;
+use crate::gui::desk::Desk;
 use crate::gui::nouns::actions::Action;
 use crate::gui::nouns::text::{count, thousands};
-use crate::gui::roving::{Cells, rove};
-use crate::gui::textures::{Thumbnail, Thumbnails};
-use crate::gui::theme::{self, STEP};
+use crate::gui::paint::textures::{Thumbnail, Thumbnails};
+use crate::gui::paint::theme::{self, STEP};
+use crate::gui::widgets::roving::{Cells, rove};
 
 /// Side of a thumbnail, points.
 const SIDE: f32 = 64.0;

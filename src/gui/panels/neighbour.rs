@@ -4,13 +4,13 @@ use eframe::egui::{
     Align2, Color32, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, TextStyle, Ui, Vec2, pos2,
 };
 
-use super::Desk;
 use crate::engine::{Command, Neighbour, Relation};
-use crate::gui::marks;
+use crate::gui::desk::Desk;
+use crate::gui::memory::sources::Look;
 use crate::gui::nouns::text::thousands;
-use crate::gui::pane::Viewpoint;
-use crate::gui::sources::Look;
-use crate::gui::theme;
+use crate::gui::paint::marks;
+use crate::gui::paint::pane::Viewpoint;
+use crate::gui::paint::theme;
 
 /// Side of the place for the image, points.
 const SIDE: f32 = 168.0;

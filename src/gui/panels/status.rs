@@ -4,7 +4,7 @@ use eframe::egui::{Align, Layout, ProgressBar, RichText, ScrollArea, Ui};
 
 use crate::engine::{Extraction, MemoryUse, Skipped};
 
-use super::Desk;
+use crate::gui::desk::Desk;
 use crate::gui::nouns::actions::{Action, keys_of};
 use crate::gui::nouns::text::{count, tail, thousands, wait};
 

@@ -4,7 +4,8 @@ use eframe::egui::{Align, Button, Label, Layout, RichText, ThemePreference, Ui};
 
 use crate::engine::{DataDescription, ModelDescription};
 
-use super::{Desk, Tab};
+use crate::gui::desk::Desk;
+use crate::gui::nouns::Tab;
 use crate::gui::nouns::actions::{Action, keys_of};
 use crate::gui::nouns::text::{count, thousands};
 

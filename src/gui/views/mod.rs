@@ -1,31 +1,109 @@
-//! What the middle of the Explore tab can show, one file each; the first, image and heatmaps above
-//! galleries, is [`super::panels::maps`] and [`super::panels::gallery`].
+//! What the middle of the Explore tab can show, one file or folder each, behind one trait.
+//!
+//! A further view is a file here and a line in [`Views::default`]; its name, words and key are an entry of
+//! [`crate::gui::nouns::views::VIEWS`].
 
-mod columns;
-pub mod compare;
-pub mod instance;
-mod invariance;
-pub mod microscope;
+mod compare;
+mod instance;
+mod maps;
+mod microscope;
 
 use eframe::egui::Ui;
 
-use crate::gui::nouns::actions::{Action, keys_of};
-pub use crate::gui::nouns::views::ExploreView;
-use crate::gui::nouns::views::{VIEWS, ViewInfo};
-use crate::gui::panels::Desk;
+use crate::gui::desk::Desk;
+pub use crate::gui::nouns::ExploreView;
+use crate::gui::nouns::{Action, Tab};
+use crate::gui::paint::pane::Viewpoint;
 
-/// The control that chooses a view.
-pub fn switch_ui(ui: &mut Ui, desk: &mut Desk) {
-    ui.scope(|ui| {
-        ui.spacing_mut().item_spacing.x = 2.0;
-        for ViewInfo { view, name, words, .. } in &VIEWS {
-            let action = Action::ShowView(*view);
-            let button = ui.selectable_label(desk.view == *view, *name);
-            let keys = keys_of(ui.ctx(), action);
-            if button.on_hover_text(format!("{words} ({keys})")).clicked() {
-                desk.todo.push(action);
-            }
+/// A view of the Explore tab.
+pub trait View {
+    /// Which one it is; what is said of it stands in [`crate::gui::nouns::views::VIEWS`].
+    fn which(&self) -> ExploreView;
+
+    /// Called in every frame before anything is drawn: has the engine work for this view while it is on show, and
+    /// only then.
+    fn sync(&mut self, desk: &mut Desk, is_on_show: bool);
+
+    /// Draws it into the rest of the middle.
+    fn ui(&mut self, ui: &mut Ui, desk: &mut Desk);
+
+    /// Shows the whole image again.
+    fn reset(&mut self);
+
+    /// Carries out an action if it is the view's own now. Returns whether it was.
+    fn run(&mut self, _desk: &Desk, _action: Action) -> bool {
+        false
+    }
+
+    /// What part of the image is seen, for a view whose part a link keeps.
+    fn viewpoint(&self) -> Option<Viewpoint> {
+        None
+    }
+
+    /// Sees that part of image `index` once it is on show.
+    fn look_at(&mut self, _index: usize, _viewpoint: Viewpoint) {}
+}
+
+/// All views.
+pub struct Views(Vec<Box<dyn View>>);
+
+impl Default for Views {
+    fn default() -> Self {
+        Self(vec![
+            Box::new(maps::MapsView::default()),
+            Box::new(microscope::MicroscopePanel::default()),
+            Box::new(compare::ComparePanel::default()),
+            Box::new(instance::InstancePanel::default()),
+        ])
+    }
+}
+
+impl Views {
+    /// Tells each whether it is on show.
+    pub fn sync(&mut self, desk: &mut Desk) {
+        for view in &mut self.0 {
+            let is_on_show = desk.tab == Tab::Explore && desk.view == view.which();
+            view.sync(desk, is_on_show);
         }
-    });
-    ui.separator();
+    }
+
+    /// Draws the one that was chosen.
+    pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
+        let chosen = desk.view;
+        let view = self.0.iter_mut().find(|view| view.which() == chosen);
+        view.into_iter().for_each(|view| view.ui(ui, desk));
+    }
+
+    /// Has all show the whole image again.
+    pub fn reset(&mut self) {
+        self.0.iter_mut().for_each(|view| view.reset());
+    }
+
+    /// Has the view carry `action` out whose own it is now. Returns whether there was one.
+    pub fn run(&mut self, desk: &Desk, action: Action) -> bool {
+        self.0.iter_mut().any(|view| view.run(desk, action))
+    }
+
+    /// What part of the image a link keeps.
+    pub fn viewpoint(&self) -> Option<Viewpoint> {
+        self.0.iter().find_map(|view| view.viewpoint())
+    }
+
+    /// Sees that part of image `index` once it is on show.
+    pub fn look_at(&mut self, index: usize, viewpoint: Viewpoint) {
+        self.0.iter_mut().for_each(|view| view.look_at(index, viewpoint));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gui::nouns::views::VIEWS;
+
+    #[test]
+    fn every_view_of_the_table_has_its_file_in_the_list() {
+        let drawn: Vec<ExploreView> = Views::default().0.iter().map(|view| view.which()).collect();
+        let named: Vec<ExploreView> = VIEWS.iter().map(|info| info.view).collect();
+        assert_eq!(drawn, named);
+    }
 }

@@ -8,12 +8,12 @@ use eframe::egui::{Label, Rect, RichText, Ui};
 use super::layout::Layout;
 use super::maps::SpaceMaps;
 use crate::engine::{CompareView, ComparedGalleries, GalleryView};
+use crate::gui::desk::Desk;
 use crate::gui::nouns::text::thousands;
-use crate::gui::panels::Desk;
+use crate::gui::paint::textures::GalleryAtlases;
+use crate::gui::paint::theme;
 use crate::gui::panels::gallery::{self, ComparedWith, PaintedGallery};
-use crate::gui::panels::maps::heading_ui;
-use crate::gui::textures::GalleryAtlases;
-use crate::gui::theme;
+use crate::gui::widgets::place::heading_ui;
 use crate::patch::PatchRef;
 
 /// The galleries of A and B.

@@ -2,9 +2,9 @@
 
 use eframe::egui::{Rect, Vec2, pos2, vec2};
 
-use crate::gui::color_bar;
+use crate::gui::paint::color_bar;
+use crate::gui::paint::theme::STEP;
 use crate::gui::panels::gallery;
-use crate::gui::theme::STEP;
 
 /// Height of a line of words, points.
 const LINE: f32 = 20.0;

@@ -13,18 +13,22 @@ use self::galleries::GalleryPair;
 use self::layout::Layout;
 use self::maps::{ComparedMaps, SpaceMaps};
 use self::scrub::Scrub;
-use super::{ExploreView, switch_ui};
+use super::View;
 use crate::engine::{Command, CompareCommand, CompareView, Heatmap, ImageView, MapMode, Snapshot};
-use crate::gui::color_bar;
-use crate::gui::map_painter::{MapPainter, slots};
-use crate::gui::marks;
+use crate::gui::desk::{Desk, Hover};
+use crate::gui::nouns::ExploreView;
 use crate::gui::nouns::actions::Action;
+use crate::gui::nouns::spaces::explain_space;
 use crate::gui::nouns::text;
-use crate::gui::pane::{Drag, Placement, Viewpoint};
-use crate::gui::panels::maps::{empty_ui, heading_ui};
-use crate::gui::panels::{Desk, Hover, Tab, controls, explain_space};
-use crate::gui::theme::{self, STEP};
+use crate::gui::paint::color_bar;
+use crate::gui::paint::map_painter::{MapPainter, slots};
+use crate::gui::paint::marks;
+use crate::gui::paint::pane::{Drag, Placement, Viewpoint};
+use crate::gui::paint::theme::{self, STEP};
+use crate::gui::panels::controls;
+use crate::gui::panels::view_switch::switch_ui;
 use crate::gui::train::strip::Strip;
+use crate::gui::widgets::place::{empty_ui, heading_ui};
 
 /// Plots of a run's curves below a comparison, by the names of their numbers.
 const PLOTS: [&str; 2] = ["loss", "knn"];
@@ -54,10 +58,12 @@ struct Pane<'a> {
     remark: String,
 }
 
-impl ComparePanel {
-    /// Has the engine work for this view while it is on show, and only then.
-    pub fn sync(&mut self, desk: &Desk) {
-        let is_on_show = desk.tab == Tab::Explore && desk.view == ExploreView::Compare;
+impl View for ComparePanel {
+    fn which(&self) -> ExploreView {
+        ExploreView::Compare
+    }
+
+    fn sync(&mut self, desk: &mut Desk, is_on_show: bool) {
         if is_on_show != self.is_told {
             self.is_told = is_on_show;
             desk.session.send(Command::Compare(CompareCommand::Show(is_on_show)));
@@ -68,29 +74,27 @@ impl ComparePanel {
         }
     }
 
-    pub fn reset_zoom(&mut self) {
+    fn reset(&mut self) {
         self.viewpoint = Viewpoint::default();
     }
 
-    /// Whether the arrow keys move the checkpoint and not the query.
-    pub fn takes_arrows(&self, desk: &Desk) -> bool {
-        desk.view == ExploreView::Compare && self.scrub.has_arrows()
-    }
-
-    /// Carries out one of the view's actions.
-    pub fn run(&mut self, desk: &Desk, action: Action) {
-        let Some(compare) = desk.session.snapshot().compare.clone() else { return };
+    /// Walks through the checkpoints, by the arrow keys too while these are the slider's and not the query's.
+    fn run(&mut self, desk: &Desk, action: Action) -> bool {
+        let Some(compare) = desk.session.snapshot().compare.clone() else { return false };
+        let takes_arrows = desk.view == ExploreView::Compare && self.scrub.has_arrows();
         match action {
             Action::PlayCheckpoints => self.scrub.play(desk, &compare),
             Action::PreviousCheckpoint => _ = self.scrub.step_by(desk, &compare, -1),
             Action::NextCheckpoint => _ = self.scrub.step_by(desk, &compare, 1),
-            Action::Move { right, .. } => _ = self.scrub.step_by(desk, &compare, right as isize),
-            _ => {}
+            Action::Move { right, down: 0 } if takes_arrows => {
+                _ = self.scrub.step_by(desk, &compare, right as isize)
+            }
+            _ => return false,
         }
+        true
     }
 
-    /// Draws the view into the rest of the middle.
-    pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
+    fn ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
         ui.horizontal_wrapped(|ui| {
             switch_ui(ui, desk);
             controls::patches_ui(ui, desk);
@@ -113,7 +117,9 @@ impl ComparePanel {
         other::note_ui(ui, compare, self.scrub.wanted(compare));
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| self.blocks_ui(ui, desk, &snapshot, compare));
     }
+}
 
+impl ComparePanel {
     fn blocks_ui(&mut self, ui: &mut Ui, desk: &mut Desk, snapshot: &Snapshot, compare: &CompareView) {
         let area = Rect::from_min_size(ui.cursor().min, ui.available_size());
         let (Some(view), Some(config)) = (&snapshot.view, &snapshot.config) else {
@@ -123,7 +129,7 @@ impl ComparePanel {
         };
         if self.shown != Some(view.index) {
             self.shown = Some(view.index);
-            self.reset_zoom();
+            self.reset();
         }
         let mode = controls::without_pictures(desk.settings.mode);
         let maps = self.maps(snapshot, compare, mode, &config.spaces);
@@ -147,7 +153,7 @@ impl ComparePanel {
             }
             self.pane_ui(ui, desk, view, pane, *place);
         }
-        color_bar::ui(ui, layout.bar(), desk);
+        color_bar::ui(ui, layout.bar(), &desk.scale(), desk.pointed_values());
         self.galleries.ui(ui, desk, &layout, compare, &maps);
         self.curves_ui(ui, desk, &layout, snapshot, compare);
     }
@@ -224,7 +230,7 @@ impl ComparePanel {
         self.painter.image(&painter, pane.placement, &view.image);
         match (pane.map, place) {
             (Some(map), Some((space, model))) => {
-                self.painter.map(&painter, &desk.settings, pane.placement, map, 2 * space + model);
+                self.painter.map(&painter, &desk.settings.map_look(), pane.placement, map, 2 * space + model);
             }
             (None, Some(_)) => {
                 painter.rect_filled(pane.rect, 0.0, ui.visuals().panel_fill.gamma_multiply(0.85));

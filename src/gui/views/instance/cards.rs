@@ -6,17 +6,18 @@ use eframe::egui::{
     Align, Button, Label, Layout, Rect, RichText, ScrollArea, Ui, UiBuilder, Vec2, pos2, vec2,
 };
 
-use super::NEIGHBOURS;
 use crate::engine::{DataDescription, PlaceView};
-use crate::gui::marks;
+use crate::gui::desk::Desk;
 use crate::gui::nouns::text::{count, thousands};
-use crate::gui::panels::Desk;
+use crate::gui::paint::marks;
+use crate::gui::paint::textures::GalleryAtlases;
+use crate::gui::paint::theme::{self, STEP};
 use crate::gui::panels::gallery::{self, PaintedGallery};
-use crate::gui::panels::maps::empty_ui;
-use crate::gui::textures::GalleryAtlases;
-use crate::gui::theme::{self, STEP};
+use crate::gui::widgets::place::empty_ui;
 use crate::patch::PatchRef;
 
+/// Neighbours of each position: with the query they fill 5 x 5 cells.
+pub const NEIGHBOURS: usize = 24;
 /// Cells in a row.
 const COLUMNS: usize = 5;
 /// Height of the line above a gallery.

@@ -1,6 +1,8 @@
 //! The same point of the image at several patch sizes: a column for each size with the query's box and a
 //! heatmap for each space, and below them how alike the query is to the rest of the image.
 
+mod columns;
+mod invariance;
 mod sizes;
 
 use std::sync::Arc;
@@ -9,18 +11,22 @@ use eframe::egui::{
     Id, Label, Rect, Response, RichText, Role, ScrollArea, Sense, Ui, Vec2, WidgetInfo, vec2,
 };
 
+use self::columns::Columns;
 use self::sizes::SizesField;
-use super::columns::Columns;
-use super::{ExploreView, invariance, switch_ui};
+use super::View;
 use crate::engine::{Command, Heatmap, ImageView, MapMode, MicroscopeLevel, displayed};
-use crate::gui::color_bar;
-use crate::gui::map_painter::{MapPainter, slots};
-use crate::gui::marks;
+use crate::gui::desk::{Desk, Hover};
+use crate::gui::nouns::ExploreView;
+use crate::gui::nouns::spaces::explain_space;
 use crate::gui::nouns::text::{self, count, thousands};
-use crate::gui::pane::{Drag, Placement, Viewpoint};
-use crate::gui::panels::maps::{empty_ui, heading_ui};
-use crate::gui::panels::{Desk, Hover, Tab, controls, explain_space};
-use crate::gui::theme;
+use crate::gui::paint::color_bar;
+use crate::gui::paint::map_painter::{MapPainter, slots};
+use crate::gui::paint::marks;
+use crate::gui::paint::pane::{Drag, Placement, Viewpoint};
+use crate::gui::paint::theme;
+use crate::gui::panels::controls;
+use crate::gui::panels::view_switch::switch_ui;
+use crate::gui::widgets::place::{empty_ui, heading_ui};
 use crate::patch::PatchRef;
 
 /// The view's own state.
@@ -54,10 +60,12 @@ struct Pane {
     placement: Placement,
 }
 
-impl MicroscopePanel {
-    /// Has the engine work for this view while it is on show, and only then.
-    pub fn sync(&mut self, desk: &Desk) {
-        let is_on_show = desk.tab == Tab::Explore && desk.view == ExploreView::Microscope;
+impl View for MicroscopePanel {
+    fn which(&self) -> ExploreView {
+        ExploreView::Microscope
+    }
+
+    fn sync(&mut self, desk: &mut Desk, is_on_show: bool) {
         let wanted = is_on_show.then(|| desk.settings.microscope.clone());
         if wanted != self.asked {
             desk.session.send(Command::Microscope(wanted.clone()));
@@ -65,12 +73,11 @@ impl MicroscopePanel {
         }
     }
 
-    pub fn reset_zoom(&mut self) {
+    fn reset(&mut self) {
         self.viewpoint = Viewpoint::default();
     }
 
-    /// Draws the view into the rest of the middle.
-    pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
+    fn ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
         ui.horizontal_wrapped(|ui| {
             switch_ui(ui, desk);
             self.sizes.ui(ui, desk);
@@ -80,7 +87,9 @@ impl MicroscopePanel {
         });
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| self.columns_ui(ui, desk));
     }
+}
 
+impl MicroscopePanel {
     fn columns_ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
         let snapshot = desk.session.snapshot().clone();
         let area = Rect::from_min_size(ui.cursor().min, ui.available_size());
@@ -94,7 +103,7 @@ impl MicroscopePanel {
         };
         if self.shown != Some(view.index) {
             self.shown = Some(view.index);
-            self.reset_zoom();
+            self.reset();
         }
         let columns = self.columns(&shown.levels, mode(desk));
         let names = row_names(desk, &columns);
@@ -116,7 +125,7 @@ impl MicroscopePanel {
         for (slot, pane) in panes.iter().enumerate() {
             self.pane_ui(ui, desk, view, &columns[pane.column], pane, slot);
         }
-        color_bar::ui(ui, layout.bar(), desk);
+        color_bar::ui(ui, layout.bar(), &desk.scale(), desk.pointed_values());
         let middles: Vec<f32> = (0..columns.len()).map(|index| layout.image(index).center().x).collect();
         invariance::chart_ui(ui, layout.chart(), &middles, &shown.levels, desk.settings.range);
     }
@@ -178,7 +187,7 @@ impl MicroscopePanel {
                 empty_ui(ui, pane.rect, map_remark(desk));
                 return;
             };
-            self.painter.map(&painter, &desk.settings, pane.placement, map, slot);
+            self.painter.map(&painter, &desk.settings.map_look(), pane.placement, map, slot);
         }
         if let Some(patch) = desk.hover.as_ref().and_then(|hover| under(hover, &column.level, view)) {
             marks::hover_outline(&painter, pane.placement.patch(patch));
