@@ -67,7 +67,7 @@ pub const LINK_START: &str = "bagssl:";
 
 /// What can be chosen in the palette.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Choice {
+pub enum PaletteChoice {
     Action(Action),
     /// Opens something again.
     Open(Recent),
@@ -76,20 +76,20 @@ pub enum Choice {
 }
 
 /// A row of the palette.
-struct Row {
+struct PaletteRow {
     name: String,
     keys: String,
-    choice: Choice,
+    choice: PaletteChoice,
 }
 
 /// The palette while it is open.
 #[derive(Default)]
-pub struct Palette {
+pub struct CommandPalette {
     text: String,
     chosen: usize,
 }
 
-impl Palette {
+impl CommandPalette {
     /// With something typed already.
     pub fn with_text(text: &str) -> Self {
         Self { text: text.to_owned(), ..Self::default() }
@@ -100,10 +100,10 @@ impl Palette {
 pub enum PaletteOutcome {
     Open,
     Closed,
-    Chosen(Choice),
+    Chosen(PaletteChoice),
 }
 
-impl Palette {
+impl CommandPalette {
     pub fn ui(&mut self, ctx: &Context, recent: &RecentFiles) -> PaletteOutcome {
         let modal = Modal::new(Id::unique("palette")).frame(overlay_frame(ctx)).show(ctx, |ui| {
             ui.set_width(400.0);
@@ -149,10 +149,10 @@ impl Palette {
         }
     }
 
-    fn list_ui(&self, ui: &mut Ui, fitting: &[Row], moved: bool) -> Option<Choice> {
+    fn list_ui(&self, ui: &mut Ui, fitting: &[PaletteRow], moved: bool) -> Option<PaletteChoice> {
         let mut clicked = None;
         ScrollArea::vertical().max_height(320.0).show(ui, |ui| {
-            for (index, Row { name, keys, choice }) in fitting.iter().enumerate() {
+            for (index, PaletteRow { name, keys, choice }) in fitting.iter().enumerate() {
                 let text = if keys.is_empty() { name.clone() } else { format!("{name}   {keys}") };
                 let row = ui.selectable_label(index == self.chosen, text);
                 if moved && index == self.chosen {
@@ -172,13 +172,13 @@ impl Palette {
 }
 
 /// The actions and the files opened lately that have all words of `text` in their name or group.
-fn fitting(ctx: &Context, text: &str, recent: &RecentFiles) -> Vec<Row> {
+fn fitting(ctx: &Context, text: &str, recent: &RecentFiles) -> Vec<PaletteRow> {
     if Link::is_meant(text) {
         let link = text.parse::<Link>().ok();
-        let row = |link| Row {
+        let row = |link| PaletteRow {
             name: "Open this link".to_owned(),
             keys: String::new(),
-            choice: Choice::Link(Box::new(link)),
+            choice: PaletteChoice::Link(Box::new(link)),
         };
         return link.map(row).into_iter().collect();
     }
@@ -188,15 +188,15 @@ fn fitting(ctx: &Context, text: &str, recent: &RecentFiles) -> Vec<Row> {
         words.iter().all(|word| name.contains(word.as_str()))
     };
     let actions = ACTIONS.iter().filter(|info| info.action != Action::Palette);
-    let actions = actions.filter(|info| fits(info.group, info.name)).map(|info| Row {
+    let actions = actions.filter(|info| fits(info.group, info.name)).map(|info| PaletteRow {
         name: info.name.to_owned(),
         keys: keys_text(ctx, info),
-        choice: Choice::Action(info.action),
+        choice: PaletteChoice::Action(info.action),
     });
     let files = recent.list().iter().map(|file| {
         let gone = if recent.is_gone(file) { " (not there any more)" } else { "" };
         let name = format!("Open {} again: {}{gone}", file.kind(), file.title());
-        Row { name, keys: String::new(), choice: Choice::Open(file.clone()) }
+        PaletteRow { name, keys: String::new(), choice: PaletteChoice::Open(file.clone()) }
     });
     actions.chain(files.filter(|row| fits("Files recent", &row.name))).collect()
 }
@@ -227,7 +227,7 @@ mod tests {
         assert!(names("xyzzy", &recent).is_empty());
         assert_eq!(names("bagssl:1?image=3", &recent), ["Open this link"]);
         assert!(names("bagssl:1?image=x", &recent).is_empty());
-        assert!(Palette::with_text("bagssl:1?image=x").remark().contains("expected a whole number"));
+        assert!(CommandPalette::with_text("bagssl:1?image=x").remark().contains("expected a whole number"));
         assert_eq!(names("", &recent).len(), ACTIONS.len() - 1);
         recent.note(Recent::Run("/runs/first".into()));
         assert_eq!(names("recent first", &recent), ["Open run again: /runs/first"]);

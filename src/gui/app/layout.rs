@@ -4,7 +4,7 @@ use eframe::egui::{CentralPanel, Context, Frame, Margin, Panel, ScrollArea, Ui};
 
 use super::{App, Overlay};
 use crate::gui::app::help;
-use crate::gui::app::help::{Choice, PaletteOutcome};
+use crate::gui::app::help::{PaletteChoice, PaletteOutcome};
 use crate::gui::app::open_dialog::Dialog;
 use crate::gui::nouns::Tab;
 use crate::gui::panels::hint;
@@ -35,9 +35,9 @@ impl App {
                 PaletteOutcome::Chosen(choice) => {
                     self.overlay = Overlay::None;
                     match choice {
-                        Choice::Action(action) => self.desk.todo.push(action),
-                        Choice::Open(recent) => self.open_recent(recent),
-                        Choice::Link(link) => self.open_link(*link),
+                        PaletteChoice::Action(action) => self.desk.todo.push(action),
+                        PaletteChoice::Open(recent) => self.open_recent(recent),
+                        PaletteChoice::Link(link) => self.open_link(*link),
                     }
                 }
             },

@@ -21,15 +21,15 @@ use crate::engine::training::DataSource;
 use crate::engine::{Command, EngineHandle, MapMode, Snapshot};
 
 use self::options::{GuiOptions, SOON};
-use crate::gui::app::help::Palette;
+use crate::gui::app::help::CommandPalette;
 use crate::gui::app::open_dialog::Dialog;
 use crate::gui::desk::undo;
-use crate::gui::desk::undo::{Look, Undo};
+use crate::gui::desk::undo::{Sight, Undo};
 use crate::gui::desk::{Desk, Session, ShownMaps};
 use crate::gui::export::ExportDialog;
 use crate::gui::memory::files::FileWorker;
 use crate::gui::memory::link::Link;
-use crate::gui::memory::pins::Pins;
+use crate::gui::memory::pins::PinnedQueries;
 use crate::gui::memory::places::Places;
 use crate::gui::memory::settings::Settings;
 use crate::gui::memory::sources::SourceImages;
@@ -37,7 +37,7 @@ use crate::gui::nouns::ExploreView;
 use crate::gui::nouns::Tab;
 use crate::gui::nouns::actions;
 use crate::gui::paint::heatmap_paint;
-use crate::gui::paint::textures::Thumbnails;
+use crate::gui::paint::textures::ThumbnailTextures;
 use crate::gui::paint::theme;
 use crate::gui::panels::images::ImagesPanel;
 use crate::gui::panels::inspector::InspectorPanel;
@@ -52,7 +52,7 @@ pub struct App {
     images: ImagesPanel,
     views: Views,
     inspector: InspectorPanel,
-    thumbnails: Thumbnails,
+    thumbnails: ThumbnailTextures,
     train: TrainTab,
     closing: Closing,
     notices: Notices,
@@ -77,7 +77,7 @@ enum Overlay {
     Dialog(Dialog),
     Export(Box<ExportDialog>),
     Keys,
-    Palette(Palette),
+    Palette(CommandPalette),
 }
 
 impl App {
@@ -119,7 +119,7 @@ impl App {
         let view = ExploreView::default();
         let maps = ShownMaps::default();
         let (sources, places) = (SourceImages::default(), Places::default());
-        let pins = Pins::new(settings.pins.clone());
+        let pins = PinnedQueries::new(settings.pins.clone());
         let desk = Desk {
             session,
             settings,
@@ -141,7 +141,7 @@ impl App {
             images: ImagesPanel::default(),
             views: Views::default(),
             inspector: InspectorPanel::default(),
-            thumbnails: Thumbnails::default(),
+            thumbnails: ThumbnailTextures::default(),
             train,
             closing: Closing::default(),
             notices: Notices::default(),
@@ -173,7 +173,7 @@ impl App {
         self.take_files(ctx);
         self.desk.pins.follow(self.desk.session.snapshot());
         let (now, pressed) = ctx.input(|input| (input.time, input.pointer.any_down()));
-        if Look::of(&self.desk).is_some_and(|look| self.undo.note(now, &look)) {
+        if Sight::of(&self.desk).is_some_and(|look| self.undo.note(now, &look)) {
             ctx.request_repaint_after_secs(undo::AT_ONCE_SECS);
         }
         if let Some(secs) = self.desk.session.send_config_when_settled(now, pressed) {

@@ -9,9 +9,9 @@ use crate::engine::training::DataSource;
 use crate::engine::{Command, FigureCommand, FigureKind, FigureRequest, MapMode, QuerySpec, Sign};
 
 use super::{App, Overlay};
-use crate::gui::app::help::{LINK_START, Palette};
+use crate::gui::app::help::{CommandPalette, LINK_START};
 use crate::gui::app::open_dialog::{Dialog, Purpose};
-use crate::gui::desk::undo::{Look, Undo};
+use crate::gui::desk::undo::{Sight, Undo};
 use crate::gui::export::ExportDialog;
 use crate::gui::memory::recent::Recent;
 use crate::gui::nouns::ExploreView;
@@ -46,7 +46,7 @@ impl App {
             Action::CopyFigure(kind) => self.copy_figure(kind, FigureCommand::CopyImage),
             Action::CopyCaption(kind) => self.copy_figure(kind, FigureCommand::CopyCaption),
             Action::CopyLink => self.copy_link(ctx),
-            Action::OpenLink => self.show_overlay(Overlay::Palette(Palette::with_text(LINK_START))),
+            Action::OpenLink => self.show_overlay(Overlay::Palette(CommandPalette::with_text(LINK_START))),
             Action::FindImage => self.images.focus_filter = true,
             Action::WalkImages => self.images.focus_list = true,
             Action::RandomImage => {
@@ -110,15 +110,15 @@ impl App {
             Action::Zoom(Zoom::Out) => egui::gui_zoom::zoom_out(ctx),
             Action::Zoom(Zoom::Reset) => ctx.set_zoom_factor(1.0),
             Action::ToggleHint => self.desk.settings.hint = !self.desk.settings.hint,
-            Action::Palette => self.show_overlay(Overlay::Palette(Palette::default())),
+            Action::Palette => self.show_overlay(Overlay::Palette(CommandPalette::default())),
             Action::Help => self.overlay = Overlay::Keys,
             Action::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
         }
     }
 
     /// Looks again at what undo or redo says, if there is something.
-    pub(super) fn bring_back(&mut self, which: impl Fn(&mut Undo, &Look) -> Option<Look>) {
-        let look = Look::of(&self.desk).and_then(|now| which(&mut self.undo, &now));
+    pub(super) fn bring_back(&mut self, which: impl Fn(&mut Undo, &Sight) -> Option<Sight>) {
+        let look = Sight::of(&self.desk).and_then(|now| which(&mut self.undo, &now));
         if let Some(look) = look {
             self.view(look.mode);
             look.bring_back(&mut self.desk);

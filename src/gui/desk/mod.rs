@@ -7,12 +7,12 @@ pub mod session;
 pub mod undo;
 
 use crate::engine::Source;
-use crate::gui::memory::pins::Pins;
+use crate::gui::memory::pins::PinnedQueries;
 use crate::gui::memory::places::Places;
 use crate::gui::memory::settings::Settings;
 use crate::gui::memory::sources::SourceImages;
 use crate::gui::nouns::{Action, ExploreView, Tab};
-use crate::gui::paint::scale::Scale;
+use crate::gui::paint::scale::MapScale;
 use crate::patch::PatchRef;
 
 pub use hover::Hover;
@@ -32,7 +32,7 @@ pub struct Desk {
     /// Whether the patch under the pointer is shown as if it were the query.
     pub is_previewing: bool,
     /// Queries that are kept at hand.
-    pub pins: Pins,
+    pub pins: PinnedQueries,
     /// What buttons asked for in this frame.
     pub todo: Vec<Action>,
     pub tab: Tab,
@@ -64,8 +64,8 @@ impl Desk {
     }
 
     /// The colour scale of the heatmaps.
-    pub fn scale(&self) -> Scale {
-        Scale::of(&self.settings.map_look())
+    pub fn scale(&self) -> MapScale {
+        MapScale::of(&self.settings.map_look())
     }
 
     /// Space and value of the maps under the pointer; none of a preview, whose value there is 1.

@@ -13,7 +13,7 @@ pub const AT_ONCE_SECS: f32 = 0.3;
 
 /// All that undo brings back.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Look {
+pub struct Sight {
     image: usize,
     query: QuerySpec,
     config: ExploreConfig,
@@ -21,7 +21,7 @@ pub struct Look {
     pins: Vec<QuerySpec>,
 }
 
-impl Look {
+impl Sight {
     /// What is looked at now; `None` while there is no query yet.
     pub fn of(desk: &Desk) -> Option<Self> {
         let session = &desk.session;
@@ -42,7 +42,7 @@ impl Look {
 }
 
 /// What was looked at before, and before it was undone.
-pub struct Undo(Undoer<Look>);
+pub struct Undo(Undoer<Sight>);
 
 impl Default for Undo {
     fn default() -> Self {
@@ -54,18 +54,18 @@ impl Default for Undo {
 impl Undo {
     /// Takes note of what is looked at now, at `time` in seconds. Returns whether it is to be called again
     /// soon, since something has just changed.
-    pub fn note(&mut self, time: f64, look: &Look) -> bool {
+    pub fn note(&mut self, time: f64, look: &Sight) -> bool {
         self.0.feed_state(time, look);
         self.0.is_in_flux()
     }
 
     /// What was looked at before `now`.
-    pub fn undo(&mut self, now: &Look) -> Option<Look> {
+    pub fn undo(&mut self, now: &Sight) -> Option<Sight> {
         self.0.undo(now).cloned()
     }
 
     /// What was looked at before the last undo.
-    pub fn redo(&mut self, now: &Look) -> Option<Look> {
+    pub fn redo(&mut self, now: &Sight) -> Option<Sight> {
         self.0.redo(now).cloned()
     }
 }

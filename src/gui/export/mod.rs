@@ -24,7 +24,7 @@ use crate::gui::paint::theme::{STEP, overlay_frame};
 use crate::gui::panels::controls::without_pictures;
 use crate::gui::widgets::notices::Notices;
 
-use preview::Preview;
+use preview::FigurePreview;
 use queries::Candidates;
 
 /// Largest size of the dialog, points.
@@ -52,15 +52,15 @@ pub struct ExportDialog {
     /// Galleries: how often they were searched again.
     round: u32,
     path: String,
-    preview: Preview,
-    state: State,
+    preview: FigurePreview,
+    state: ExportState,
     /// Set until the path field had the focus once.
     is_fresh: bool,
 }
 
 /// How far the export is.
 #[derive(Debug, PartialEq)]
-enum State {
+enum ExportState {
     Choosing,
     /// This file stands there already; "Replace" replaces it.
     Replaces(PathBuf),
@@ -86,8 +86,8 @@ impl ExportDialog {
             path: folder.join(file_name(kind)).with_extension(choices.ending()).display().to_string(),
             choices,
             round: 0,
-            preview: Preview::default(),
-            state: State::Choosing,
+            preview: FigurePreview::default(),
+            state: ExportState::Choosing,
             is_fresh: true,
         };
         dialog.settle_kind(desk);
@@ -123,7 +123,7 @@ impl ExportDialog {
             self.path = path.with_file_name(file_name(kind)).with_extension(ending).display().to_string();
         }
         self.kind = kind;
-        self.state = State::Choosing;
+        self.state = ExportState::Choosing;
         self.settle_kind(desk);
     }
 
@@ -220,15 +220,17 @@ impl ExportDialog {
         match found {
             Found::Picked(Some(path)) => {
                 self.path = path.display().to_string();
-                self.state = State::Choosing;
+                self.state = ExportState::Choosing;
             }
             Found::Picked(None) => {
                 let note = "Nothing was picked. If no dialog appeared, type the path here.";
-                self.state = State::Noted(note.into());
+                self.state = ExportState::Noted(note.into());
             }
-            Found::Exists { path, exists } if *path == self.typed_path() && self.state == State::Writing => {
+            Found::Exists { path, exists }
+                if *path == self.typed_path() && self.state == ExportState::Writing =>
+            {
                 if *exists {
-                    self.state = State::Replaces(path.clone());
+                    self.state = ExportState::Replaces(path.clone());
                 } else {
                     self.write(desk);
                 }
@@ -240,15 +242,17 @@ impl ExportDialog {
     /// Takes in what the engine says of a figure; returns whether the dialog is done.
     pub fn take_event(&mut self, event: &FigureEvent) -> bool {
         match event {
-            FigureEvent::Saved { .. } => return self.state == State::Writing,
+            FigureEvent::Saved { .. } => return self.state == ExportState::Writing,
             FigureEvent::Image(image) => {
                 let (width, height) = (image.width(), image.height());
                 self.state =
-                    State::Noted(format!("The figure is on the clipboard, {width} x {height} pixels."));
+                    ExportState::Noted(format!("The figure is on the clipboard, {width} x {height} pixels."));
             }
-            FigureEvent::Caption(_) => self.state = State::Noted("The caption is on the clipboard.".into()),
+            FigureEvent::Caption(_) => {
+                self.state = ExportState::Noted("The caption is on the clipboard.".into())
+            }
             FigureEvent::Failed(error) => {
-                self.state = State::Failed(error.clone());
+                self.state = ExportState::Failed(error.clone());
                 // So that another path can be typed at once.
                 self.is_fresh = true;
             }
@@ -265,24 +269,24 @@ impl ExportDialog {
     fn write(&mut self, desk: &Desk) {
         match self.request(desk) {
             Ok(request) => {
-                self.state = State::Writing;
+                self.state = ExportState::Writing;
                 let (path, caption) = (self.typed_path(), self.caption_path());
                 desk.session.send(Command::Figure(FigureCommand::Write { request, path, caption }));
             }
-            Err(obstacle) => self.state = State::Failed(obstacle),
+            Err(obstacle) => self.state = ExportState::Failed(obstacle),
         }
     }
 
     /// What happens on "Export": nothing is replaced unasked.
     fn confirm(&mut self, desk: &Desk, files: &FileWorker) {
         let path = self.typed_path();
-        if self.state == State::Writing || self.request(desk).is_err() {
+        if self.state == ExportState::Writing || self.request(desk).is_err() {
             return;
         }
-        if self.state == State::Replaces(path.clone()) {
+        if self.state == ExportState::Replaces(path.clone()) {
             self.write(desk);
         } else {
-            self.state = State::Writing;
+            self.state = ExportState::Writing;
             files.ask_exists(path);
         }
     }

@@ -8,12 +8,12 @@ use crate::image::Image;
 
 use crate::gui::memory::recent::absolute;
 
-/// Pins of a data set at most.
+/// PinnedQueries of a data set at most.
 const MOST: usize = 48;
 
 /// The pins of all data sets, and those of the open one on show.
 #[derive(Default)]
-pub struct Pins {
+pub struct PinnedQueries {
     /// By the words that open the data set.
     kept: BTreeMap<String, Vec<QuerySpec>>,
     /// The open data set: its words and its number.
@@ -22,7 +22,7 @@ pub struct Pins {
     pictures: Vec<(QuerySpec, Option<Arc<Image>>)>,
 }
 
-impl Pins {
+impl PinnedQueries {
     /// Those that were stored.
     pub fn new(kept: BTreeMap<String, Vec<QuerySpec>>) -> Self {
         Self { kept, ..Self::default() }
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn each_data_set_has_its_own_pins_also_after_a_restart() {
-        let mut pins = Pins::default();
+        let mut pins = PinnedQueries::default();
         pins.follow(&opened("a", 1));
         pins.add(pin(3));
         pins.add(pin(3));
@@ -146,7 +146,7 @@ mod tests {
         assert!(pins.list().is_empty());
         pins.add(pin(5));
         let text = serde_json::to_string(&pins.stored()).unwrap();
-        let mut again = Pins::new(serde_json::from_str(&text).unwrap());
+        let mut again = PinnedQueries::new(serde_json::from_str(&text).unwrap());
         again.follow(&opened("a", 1));
         assert_eq!(again.list(), [pin(3)]);
         again.follow(&opened("b", 2));

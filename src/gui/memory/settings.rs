@@ -124,9 +124,9 @@ mod tests {
     use crate::patch::PatchRef;
 
     #[derive(Default)]
-    struct Stored(HashMap<String, String>);
+    struct FakeStorage(HashMap<String, String>);
 
-    impl eframe::Storage for Stored {
+    impl eframe::Storage for FakeStorage {
         fn get_string(&self, key: &str) -> Option<String> {
             self.0.get(key).cloned()
         }
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn choices_recent_files_and_the_tab_are_there_again_at_the_next_start() {
-        let mut stored = Stored::default();
+        let mut stored = FakeStorage::default();
         let mut settings = Settings { tab: Tab::Train, hint: false, opacity: 60, ..Settings::default() };
         settings.recent.note(Recent::Run("/runs/a".into()));
         let pin = QuerySpec::one(PatchRef { image: 2, y: 0, x: 7, size: 16 });
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn what_an_older_bagssl_stored_is_read_and_what_is_broken_is_not() {
-        let mut stored = Stored::default();
+        let mut stored = FakeStorage::default();
         stored.0.insert(KEY.into(), "(opacity: 400, range: (2.0, -7.0))".into());
         let settings = Settings::load(Some(&stored));
         assert_eq!((settings.opacity, settings.range, settings.hint), (100, [-1.0, 1.0], true));

@@ -17,7 +17,7 @@ const WAIT_SECS: f64 = 10.0;
 #[derive(Default)]
 pub struct SourceImages {
     data: u64,
-    sources: HashMap<usize, Source>,
+    sources: HashMap<usize, SourceImage>,
     asked: HashMap<usize, f64>,
     lost: HashSet<usize>,
     /// Counts looks, to know which image was looked at last.
@@ -25,7 +25,7 @@ pub struct SourceImages {
 }
 
 /// One image.
-pub struct Source {
+pub struct SourceImage {
     image: Arc<Image>,
     /// Its width and height before it was made smaller for the screen, pixels.
     pub size: Vec2,
@@ -34,8 +34,8 @@ pub struct Source {
 }
 
 /// What there is to show.
-pub enum Look<'a> {
-    Ready(&'a mut Source),
+pub enum SourceState<'a> {
+    Ready(&'a mut SourceImage),
     /// It is not there yet; `ask` says whether to ask for it now.
     Coming {
         ask: bool,
@@ -44,7 +44,7 @@ pub enum Look<'a> {
     Lost,
 }
 
-impl Source {
+impl SourceImage {
     pub fn texture(&mut self, ctx: &Context) -> TextureId {
         self.picture.texture(ctx, "source of a neighbour", &self.image).id()
     }
@@ -63,7 +63,7 @@ impl SourceImages {
             oldest.map(|index| self.sources.remove(&index));
         }
         let size = vec2(width as f32, height as f32);
-        let source = Source { image, size, picture: PictureSlot::default(), looked_at: self.looks };
+        let source = SourceImage { image, size, picture: PictureSlot::default(), looked_at: self.looks };
         self.sources.insert(index, source);
     }
 
@@ -75,23 +75,23 @@ impl SourceImages {
     }
 
     /// Image `index` of data set `data` at time `now`, in seconds.
-    pub fn look(&mut self, data: u64, index: usize, now: f64) -> Look<'_> {
+    pub fn look(&mut self, data: u64, index: usize, now: f64) -> SourceState<'_> {
         if self.data != data {
             *self = Self { data, ..Self::default() };
         }
         self.looks += 1;
         if let Some(source) = self.sources.get_mut(&index) {
             source.looked_at = self.looks;
-            return Look::Ready(source);
+            return SourceState::Ready(source);
         }
         if self.lost.contains(&index) {
-            return Look::Lost;
+            return SourceState::Lost;
         }
         let ask = self.asked.get(&index).is_none_or(|asked| now - asked > WAIT_SECS);
         if ask {
             self.asked.insert(index, now);
         }
-        Look::Coming { ask }
+        SourceState::Coming { ask }
     }
 }
 
@@ -100,19 +100,22 @@ mod tests {
     use super::*;
 
     fn is_ready(sources: &mut SourceImages, index: usize) -> bool {
-        matches!(sources.look(1, index, 0.0), Look::Ready(_))
+        matches!(sources.look(1, index, 0.0), SourceState::Ready(_))
     }
 
     #[test]
     fn an_image_is_asked_for_once_and_the_longest_unseen_is_forgotten() {
         let mut sources = SourceImages::default();
-        assert!(matches!(sources.look(1, 0, 0.0), Look::Coming { ask: true }));
-        assert!(matches!(sources.look(1, 0, 1.0), Look::Coming { ask: false }));
-        assert!(matches!(sources.look(1, 0, 20.0), Look::Coming { ask: true }), "it was pushed out");
+        assert!(matches!(sources.look(1, 0, 0.0), SourceState::Coming { ask: true }));
+        assert!(matches!(sources.look(1, 0, 1.0), SourceState::Coming { ask: false }));
+        assert!(matches!(sources.look(1, 0, 20.0), SourceState::Coming { ask: true }), "it was pushed out");
         sources.lose(2, 0);
-        assert!(matches!(sources.look(1, 0, 20.0), Look::Coming { ask: false }), "that is of other data");
+        assert!(
+            matches!(sources.look(1, 0, 20.0), SourceState::Coming { ask: false }),
+            "that is of other data"
+        );
         sources.lose(1, 0);
-        assert!(matches!(sources.look(1, 0, 40.0), Look::Lost));
+        assert!(matches!(sources.look(1, 0, 40.0), SourceState::Lost));
         let image = Arc::new(Image::filled(4, 8, [9; 3]));
         for index in 0..KEPT {
             sources.insert(1, index, (8, 4), image.clone());
@@ -123,6 +126,6 @@ mod tests {
         assert!(is_ready(&mut sources, 0) && is_ready(&mut sources, 100));
         assert!(!is_ready(&mut sources, 1), "nobody looked at it for longest");
         sources.insert(2, 5, (8, 4), image);
-        assert!(matches!(sources.look(2, 5, 0.0), Look::Coming { ask: true }), "it came unasked");
+        assert!(matches!(sources.look(2, 5, 0.0), SourceState::Coming { ask: true }), "it came unasked");
     }
 }

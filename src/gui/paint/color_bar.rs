@@ -6,7 +6,7 @@ use eframe::egui::{
 };
 
 use crate::colormap::Colormap;
-use crate::gui::paint::scale::Scale;
+use crate::gui::paint::scale::MapScale;
 use crate::gui::paint::theme::{self, rgb};
 
 /// Width of bar, ticks and label, points.
@@ -18,7 +18,7 @@ const END: f32 = 7.0;
 const TICKS: usize = 5;
 
 /// Draws the bar of `scale` with its ticks, its label and `values`, those of each space under the pointer.
-pub fn ui<'a>(ui: &mut Ui, rect: Rect, scale: &Scale, values: impl Iterator<Item = (&'a str, f32)>) {
+pub fn ui<'a>(ui: &mut Ui, rect: Rect, scale: &MapScale, values: impl Iterator<Item = (&'a str, f32)>) {
     let [lo, hi] = scale.range;
     let bar = Rect::from_min_max(
         pos2(rect.left() + 10.0, rect.top() + END),

@@ -36,10 +36,10 @@ impl HeatmapPaint {
         Shape::Callback(Callback::new_paint_callback(self.rect, self))
     }
 
-    fn uniform(&self, screen: &ScreenDescriptor) -> Uniform {
+    fn uniform(&self, screen: &ScreenDescriptor) -> HeatmapUniform {
         let (uv_min, uv_max) = visible_uv(self.rect, screen);
         let [r, g, b] = self.colormap.missing();
-        Uniform {
+        HeatmapUniform {
             uv_min,
             uv_max,
             rows: self.rows as u32,
@@ -56,7 +56,7 @@ impl HeatmapPaint {
 /// `struct Heatmap` of the shader.
 #[repr(C)]
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-struct Uniform {
+struct HeatmapUniform {
     uv_min: [f32; 2],
     uv_max: [f32; 2],
     rows: u32,
@@ -156,7 +156,13 @@ impl HeatmapRenderer {
     }
 
     /// Sees to it that the buffers of `paint`'s slot hold its scores.
-    fn update(&mut self, device: &wgpu::Device, queue: &wgpu::Queue, paint: &HeatmapPaint, uniform: Uniform) {
+    fn update(
+        &mut self,
+        device: &wgpu::Device,
+        queue: &wgpu::Queue,
+        paint: &HeatmapPaint,
+        uniform: HeatmapUniform,
+    ) {
         let fits = |slot: &Slot| {
             slot.colormap == paint.colormap && slot.scores_buffer.size() == buffer_size(&paint.scores)
         };
@@ -175,7 +181,8 @@ impl HeatmapRenderer {
     }
 
     fn new_slot(&self, device: &wgpu::Device, queue: &wgpu::Queue, paint: &HeatmapPaint) -> Slot {
-        let uniform_buffer = new_buffer(device, size_of::<Uniform>() as u64, wgpu::BufferUsages::UNIFORM);
+        let uniform_buffer =
+            new_buffer(device, size_of::<HeatmapUniform>() as u64, wgpu::BufferUsages::UNIFORM);
         let scores_buffer = new_buffer(device, buffer_size(&paint.scores), wgpu::BufferUsages::STORAGE);
         queue.write_buffer(&scores_buffer, 0, bytemuck::cast_slice(&paint.scores));
         let bind_group = device.create_bind_group(&wgpu::BindGroupDescriptor {

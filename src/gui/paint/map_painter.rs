@@ -9,7 +9,7 @@ use crate::gui::nouns::MapLook;
 use crate::gui::paint::contour::contour;
 use crate::gui::paint::heatmap_paint::HeatmapPaint;
 use crate::gui::paint::pane::Placement;
-use crate::gui::paint::scale::Scale;
+use crate::gui::paint::scale::MapScale;
 use crate::gui::paint::textures::PictureSlot;
 use crate::image::Image;
 
@@ -68,7 +68,7 @@ impl<const FIRST_SLOT: usize> MapPainter<FIRST_SLOT> {
         pane: usize,
     ) {
         let rect = placement.heatmap(map.grid, map.rows, map.cols);
-        let scale = Scale::of(look);
+        let scale = MapScale::of(look);
         let paint = HeatmapPaint {
             slot: FIRST_SLOT + pane,
             rect,

@@ -7,7 +7,7 @@ use crate::gui::nouns::MapLook;
 
 /// Ends, colours and meaning of a scale.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Scale {
+pub struct MapScale {
     pub range: [f32; 2],
     pub colormap: Colormap,
     /// What its numbers are, along the bar.
@@ -16,7 +16,7 @@ pub struct Scale {
     pub explanation: &'static str,
 }
 
-impl Scale {
+impl MapScale {
     /// The scale of maps that look so.
     pub fn of(look: &MapLook) -> Self {
         let (range, colormap) = (look.range, look.colormap);

@@ -26,7 +26,7 @@ const MAX_CELL: u32 = 64;
 pub const THUMBNAIL_BUDGET: usize = 16 << 20;
 /// Images that are remembered as unreadable.
 const MAX_UNREADABLE: usize = 4096;
-/// Thumbnails that are asked for at a time.
+/// ThumbnailTextures that are asked for at a time.
 const MAX_REQUESTS: usize = 24;
 /// A thumbnail that has not come after this time never will (it was scrolled past), seconds; it may be asked
 /// for again.
@@ -95,7 +95,7 @@ impl PictureSlot {
 
 /// Small pictures of the data set's images: asked for when visible, the longest unseen forgotten first.
 #[derive(Default)]
-pub struct Thumbnails {
+pub struct ThumbnailTextures {
     data: u64,
     textures: HashMap<usize, (TextureHandle, u64)>,
     /// Bytes of all textures.
@@ -117,7 +117,7 @@ pub enum Thumbnail<'a> {
     Unreadable(&'a str),
 }
 
-impl Thumbnails {
+impl ThumbnailTextures {
     /// Begins a frame that shows data set `data`.
     pub fn begin_frame(&mut self, data: u64) {
         if self.data != data {
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn a_thumbnail_is_asked_for_once_and_few_at_a_time() {
         let ctx = Context::default();
-        let mut thumbnails = Thumbnails::default();
+        let mut thumbnails = ThumbnailTextures::default();
         thumbnails.begin_frame(1);
         let asks =
             (0..100).filter(|&index| matches!(thumbnails.get(index, 0.0), Thumbnail::Missing { ask: true }));
@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn thumbnails_keep_within_their_budget() {
         let ctx = Context::default();
-        let mut thumbnails = Thumbnails::default();
+        let mut thumbnails = ThumbnailTextures::default();
         let image = Image::filled(MAX_CELL, MAX_CELL, [1; 3]);
         let fit = THUMBNAIL_BUDGET / (4 * (MAX_CELL * MAX_CELL) as usize);
         for index in 0..3 * fit {
@@ -305,7 +305,7 @@ mod tests {
         assert!(thumbnails.bytes() > THUMBNAIL_BUDGET / 3, "what was seen last is kept");
         assert!(matches!(thumbnails.get(3 * fit - 1, 0.0), Thumbnail::Ready(_)));
         // All in one frame.
-        thumbnails = Thumbnails::default();
+        thumbnails = ThumbnailTextures::default();
         thumbnails.begin_frame(1);
         (0..3 * fit).for_each(|index| thumbnails.insert(&ctx, 1, index, &image));
         assert!(thumbnails.bytes() <= THUMBNAIL_BUDGET);

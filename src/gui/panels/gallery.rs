@@ -19,7 +19,7 @@ use crate::gui::paint::textures::{Atlas, GalleryAtlases};
 use crate::gui::paint::theme::{self, STEP};
 use crate::gui::panels::gestures;
 use crate::gui::widgets::place::empty_ui;
-use crate::gui::widgets::roving::{Cells, rove};
+use crate::gui::widgets::roving::{CellRows, rove};
 use crate::patch::PatchRef;
 
 /// Height of the line above a gallery.
@@ -201,7 +201,7 @@ impl PaintedGallery<'_> {
 fn keyboard(ui: &Ui, desk: &mut Desk, grid: &Grid, painted: &PaintedGallery<'_>, id: Id) -> Option<usize> {
     let PaintedGallery { gallery, view, .. } = *painted;
     let count = gallery.neighbours.len() + 1;
-    let cells = Cells { count, columns: grid.columns, page: 5 };
+    let cells = CellRows { count, columns: grid.columns, page: 5 };
     let at = id.with("cursor");
     let mut cursor = ui.data(|data| data.get_temp(at)).unwrap_or(1);
     let title = |cell: usize| match cell.checked_sub(1).and_then(|rank| gallery.neighbours.get(rank)) {

@@ -6,7 +6,7 @@ use eframe::egui::{
 
 use crate::engine::{Command, Neighbour, Relation};
 use crate::gui::desk::Desk;
-use crate::gui::memory::sources::Look;
+use crate::gui::memory::sources::SourceState;
 use crate::gui::nouns::text::thousands;
 use crate::gui::paint::marks;
 use crate::gui::paint::pane::Viewpoint;
@@ -85,7 +85,7 @@ fn source_ui(ui: &mut Ui, desk: &mut Desk, neighbour: &Neighbour) {
     let painter = ui.painter_at(rect);
     painter.rect_filled(rect, 0.0, ui.visuals().faint_bg_color);
     let remark = match desk.sources.look(data, index, now) {
-        Look::Ready(source) => {
+        SourceState::Ready(source) => {
             let placement = Viewpoint::default().placement(rect, source.size, ui.pixels_per_point());
             let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
             painter.image(source.texture(ui.ctx()), placement.rect(), whole, Color32::WHITE);
@@ -94,13 +94,13 @@ fn source_ui(ui: &mut Ui, desk: &mut Desk, neighbour: &Neighbour) {
             marks::relation_marks(&painter, place, neighbour.relation);
             return;
         }
-        Look::Coming { ask } => {
+        SourceState::Coming { ask } => {
             if ask {
                 desk.session.send(Command::SourceImage { data, index });
             }
             "reading the image..."
         }
-        Look::Lost => "The image cannot be read.",
+        SourceState::Lost => "The image cannot be read.",
     };
     let font = TextStyle::Body.resolve(ui.style());
     painter.text(rect.center(), Align2::CENTER_CENTER, remark, font, ui.visuals().weak_text_color());

@@ -5,7 +5,7 @@ use eframe::egui::{Color32, Rect, RichText, Role, Sense, Stroke, Ui, WidgetInfo,
 use crate::engine::Heatmap;
 
 use crate::gui::nouns::text::{cosine, thousands};
-use crate::gui::paint::scale::Scale;
+use crate::gui::paint::scale::MapScale;
 use crate::gui::paint::theme;
 
 const BINS: usize = 48;
@@ -22,7 +22,7 @@ fn counts(values: &[f32], [lo, hi]: [f32; 2]) -> [usize; BINS] {
 }
 
 /// Draws the histogram of one map, with the contour's threshold if there is one.
-pub fn histogram_ui(ui: &mut Ui, map: &Heatmap, scale: &Scale, threshold: Option<f32>) {
+pub fn histogram_ui(ui: &mut Ui, map: &Heatmap, scale: &MapScale, threshold: Option<f32>) {
     let known: Vec<f32> = map.values.iter().copied().filter(|value| !value.is_nan()).collect();
     let color = theme::space(&map.space, ui.visuals().dark_mode);
     ui.horizontal(|ui| {

@@ -25,7 +25,7 @@ enum Weight {
 }
 
 #[derive(Clone, Debug)]
-struct Notice {
+struct Message {
     weight: Weight,
     about: String,
     message: String,
@@ -36,7 +36,7 @@ struct Notice {
 /// The notices that were not dismissed, newest first.
 #[derive(Default)]
 pub struct Notices {
-    list: Vec<Notice>,
+    list: Vec<Message>,
 }
 
 impl Notices {
@@ -60,9 +60,9 @@ impl Notices {
     }
 
     fn add(&mut self, weight: Weight, about: String, message: String) {
-        let is_other = |other: &Notice| (&other.about, &other.message) != (&about, &message);
+        let is_other = |other: &Message| (&other.about, &other.message) != (&about, &message);
         self.list.retain(is_other);
-        self.list.insert(0, Notice { weight, about, message, until: None });
+        self.list.insert(0, Message { weight, about, message, until: None });
     }
 
     /// Lets go of the newest one.
@@ -125,7 +125,7 @@ impl Notices {
 }
 
 /// Draws one notice; returns whether it was dismissed.
-fn notice_ui(ui: &mut Ui, notice: &Notice) -> bool {
+fn notice_ui(ui: &mut Ui, notice: &Message) -> bool {
     let dark = ui.visuals().dark_mode;
     let (text, fill): (Color32, Color32) = match notice.weight {
         Weight::Error => theme::error(dark),

@@ -5,7 +5,7 @@ use eframe::egui::{Event, EventFilter, Id, Key, Modifiers, Rect, Response, Role,
 
 /// How the cells lie: row by row.
 #[derive(Clone, Copy, Debug)]
-pub struct Cells {
+pub struct CellRows {
     pub count: usize,
     pub columns: usize,
     /// Rows that are seen at a time.
@@ -39,7 +39,7 @@ pub fn rove(
     id: Id,
     rect: Rect,
     name: &str,
-    cells: Cells,
+    cells: CellRows,
     cursor: &mut usize,
     title: impl Fn(usize) -> String,
 ) -> Roved {
@@ -90,8 +90,8 @@ fn pressed(ui: &Ui) -> Vec<Key> {
 }
 
 /// Where `key` takes the cursor.
-fn moved(at: usize, key: Key, cells: Cells) -> usize {
-    let Cells { count, columns, page } = cells;
+fn moved(at: usize, key: Key, cells: CellRows) -> usize {
+    let CellRows { count, columns, page } = cells;
     let last = count - 1;
     let up = |rows: usize| at.checked_sub(rows * columns);
     let down = |rows: usize| Some(at + rows * columns).filter(|at| *at <= last);
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn the_cursor_stays_among_the_cells() {
-        let cells = Cells { count: 8, columns: 3, page: 2 };
+        let cells = CellRows { count: 8, columns: 3, page: 2 };
         let path = [
             (Key::ArrowLeft, 0),
             (Key::ArrowRight, 1),

@@ -21,9 +21,9 @@ pub struct Link {
     /// Index of the image on show.
     pub image: Option<usize>,
     pub query: Vec<QueryBox>,
-    pub reach: Reach,
+    pub reach: LinkReach,
     pub spaces: Vec<String>,
-    pub look: Look,
+    pub look: LinkLook,
     /// What the galleries leave out; `None` leaves it as it is.
     pub filter: Option<GalleryFilter>,
 }
@@ -41,7 +41,7 @@ pub struct QueryBox {
 
 /// Patches, and how far the galleries reach.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Reach {
+pub struct LinkReach {
     pub patch: Option<u32>,
     pub stride: Option<u32>,
     pub search_stride: Option<u32>,
@@ -51,7 +51,7 @@ pub struct Reach {
 
 /// How the maps look.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Look {
+pub struct LinkLook {
     pub mode: Option<MapMode>,
     pub colors: Option<Colormap>,
     pub range: Option<[f32; 2]>,
@@ -72,7 +72,7 @@ impl Link {
 
     /// Takes over how the maps look.
     pub fn dress(&self, settings: &mut Settings) {
-        let Look { mode, colors, range, difference, contour, opacity, grid, zoom: _ } = self.look;
+        let LinkLook { mode, colors, range, difference, contour, opacity, grid, zoom: _ } = self.look;
         settings.mode = mode.unwrap_or(settings.mode);
         settings.colormap = colors.unwrap_or(settings.colormap);
         settings.range = range.unwrap_or(settings.range);
@@ -84,7 +84,7 @@ impl Link {
 
     /// Says how the maps look.
     pub fn take_look(&mut self, settings: &Settings, zoom: Option<[f32; 3]>) {
-        self.look = Look {
+        self.look = LinkLook {
             mode: Some(settings.mode),
             colors: Some(settings.colormap),
             range: Some(settings.range),
@@ -98,7 +98,7 @@ impl Link {
 
     /// Says what patches, spaces and galleries are like.
     pub fn take_config(&mut self, config: &ExploreConfig) {
-        self.reach = Reach {
+        self.reach = LinkReach {
             patch: Some(config.grid.patch),
             stride: Some(config.grid.stride),
             search_stride: Some(config.gallery_stride),
@@ -111,7 +111,7 @@ impl Link {
 
     /// `config` with what the link says of patches, spaces and galleries.
     pub fn configured(&self, mut config: ExploreConfig) -> ExploreConfig {
-        let Reach { patch, stride, search_stride, search_images, neighbours } = self.reach;
+        let LinkReach { patch, stride, search_stride, search_images, neighbours } = self.reach;
         config.grid.patch = patch.unwrap_or(config.grid.patch);
         config.grid.stride = stride.unwrap_or(config.grid.stride);
         config.gallery_stride = search_stride.unwrap_or(config.gallery_stride);

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::escape::{escaped, plain};
-use super::{Link, Look, QueryBox, Reach};
+use super::{Link, LinkLook, LinkReach, QueryBox};
 use crate::engine::GalleryFilter;
 use crate::engine::facts::Overrides;
 use crate::engine::training::DataSource;
@@ -100,7 +100,7 @@ fn set_override(overrides: &mut Overrides, key: &str, value: &str) -> anyhow::Re
     Ok(())
 }
 
-impl Reach {
+impl LinkReach {
     /// Returns whether it has such a key.
     fn set(&mut self, key: &str, value: &str) -> anyhow::Result<bool> {
         match key {
@@ -115,7 +115,7 @@ impl Reach {
     }
 }
 
-impl Look {
+impl LinkLook {
     /// Returns whether it has such a key.
     fn set(&mut self, key: &str, value: &str) -> anyhow::Result<bool> {
         match key {
@@ -230,7 +230,7 @@ impl Display for Link {
         }
         pairs.add("image", self.image);
         pairs.add("query", Some(joined(&self.query)).filter(|text| !text.is_empty()));
-        let Reach { patch, stride, search_stride, search_images, neighbours } = self.reach;
+        let LinkReach { patch, stride, search_stride, search_images, neighbours } = self.reach;
         pairs.add("patch", patch);
         pairs.add("stride", stride);
         pairs.add("spaces", Some(self.spaces.join(",")).filter(|text| !text.is_empty()));
@@ -243,7 +243,7 @@ impl Display for Link {
     }
 }
 
-impl Look {
+impl LinkLook {
     fn print(&self, pairs: &mut Pairs) {
         pairs.add("mode", self.mode.map(name));
         pairs.add("colors", self.colors.map(name));
@@ -318,7 +318,7 @@ mod tests {
             data: Some(DataSource { spec: "/b\u{e4}ume".into(), split: Some(Split::Test) }),
             image: Some(207),
             query: vec![part, QueryBox { is_minus: true, size: Some((20, 31)), ..part }],
-            reach: Reach {
+            reach: LinkReach {
                 patch: Some(16),
                 stride: Some(2),
                 search_stride: Some(8),
@@ -326,7 +326,7 @@ mod tests {
                 neighbours: Some(119),
             },
             spaces: vec!["z".into(), "h".into()],
-            look: Look {
+            look: LinkLook {
                 mode: Some(MapMode::Difference),
                 colors: Some(Colormap::Cividis),
                 range: Some([-0.5, 1.0]),

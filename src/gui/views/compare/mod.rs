@@ -1,16 +1,16 @@
 //! The open model (A) beside another (B) or beside the checkpoints of a run: the same query, one colour
 //! scale, the galleries over the same patches with what they have in common.
 
+mod blocks;
 mod galleries;
-mod layout;
 mod maps;
 mod other;
 mod scrub;
 
 use eframe::egui::{Label, Rect, Response, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
 
+use self::blocks::Blocks;
 use self::galleries::GalleryPair;
-use self::layout::Layout;
 use self::maps::{ComparedMaps, SpaceMaps};
 use self::scrub::Scrub;
 use super::View;
@@ -49,7 +49,7 @@ pub struct ComparePanel {
 }
 
 /// A map, or the image below all of them.
-struct Pane<'a> {
+struct ComparedPane<'a> {
     rect: Rect,
     response: Response,
     placement: Placement,
@@ -133,9 +133,9 @@ impl ComparePanel {
         }
         let mode = controls::without_pictures(desk.settings.mode);
         let maps = self.maps(snapshot, compare, mode, &config.spaces);
-        let layout = Layout::new(area, maps.len(), config.neighbours);
-        ui.allocate_space(vec2(area.width(), layout.height));
-        let panes = self.panes(ui, &layout, view, compare, &maps, mode);
+        let blocks = Blocks::new(area, maps.len(), config.neighbours);
+        ui.allocate_space(vec2(area.width(), blocks.height));
+        let panes = self.panes(ui, &blocks, view, compare, &maps, mode);
         let size = vec2(view.image.width() as f32, view.image.height() as f32);
         for (_, pane) in &panes {
             self.viewpoint.navigate(ui, &pane.response, pane.placement, size, Drag::Pans);
@@ -149,13 +149,13 @@ impl ComparePanel {
         }
         for (place, pane) in &panes {
             if let Some((space, model)) = place {
-                heading(ui, desk, &layout, compare, &maps[*space].space, (*space, *model), mode);
+                heading(ui, desk, &blocks, compare, &maps[*space].space, (*space, *model), mode);
             }
             self.pane_ui(ui, desk, view, pane, *place);
         }
-        color_bar::ui(ui, layout.bar(), &desk.scale(), desk.pointed_values());
-        self.galleries.ui(ui, desk, &layout, compare, &maps);
-        self.curves_ui(ui, desk, &layout, snapshot, compare);
+        color_bar::ui(ui, blocks.bar(), &desk.scale(), desk.pointed_values());
+        self.galleries.ui(ui, desk, &blocks, compare, &maps);
+        self.curves_ui(ui, desk, &blocks, snapshot, compare);
     }
 
     fn maps(
@@ -179,19 +179,19 @@ impl ComparePanel {
     fn panes<'a>(
         &self,
         ui: &Ui,
-        layout: &Layout,
+        blocks: &Blocks,
         view: &ImageView,
         compare: &CompareView,
         maps: &'a [SpaceMaps],
         mode: MapMode,
-    ) -> Vec<(Option<(usize, usize)>, Pane<'a>)> {
+    ) -> Vec<(Option<(usize, usize)>, ComparedPane<'a>)> {
         let size = vec2(view.image.width() as f32, view.image.height() as f32);
         let pane = |rect: Rect, label: String, map: Option<&'a Heatmap>, remark: String| {
             let id = ui.scope_id().with(("compared", &label));
             let response = ui.interact(rect, id, Sense::CLICK | Sense::DRAG);
             response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &label));
             let placement = self.viewpoint.placement(rect, size, ui.pixels_per_point());
-            Pane { rect, response, placement, map, remark }
+            ComparedPane { rect, response, placement, map, remark }
         };
         let mut panes = vec![];
         for (space, SpaceMaps { space: name, maps }) in maps.iter().enumerate() {
@@ -202,9 +202,9 @@ impl ComparePanel {
                     (_, 0) => format!("{name} A heatmap"),
                     _ => format!("{name} B heatmap"),
                 };
-                let mut rect = layout.map(space, model);
+                let mut rect = blocks.map(space, model);
                 if models == 1 {
-                    rect.set_right(layout.map(space, 1).right());
+                    rect.set_right(blocks.map(space, 1).right());
                 }
                 panes.push((
                     Some((space, model)),
@@ -212,7 +212,7 @@ impl ComparePanel {
                 ));
             }
         }
-        let strip = layout.strip().with_min_y(layout.strip().top() + STEP);
+        let strip = blocks.strip().with_min_y(blocks.strip().top() + STEP);
         let image = Rect::from_min_size(strip.min, vec2(strip.height(), strip.height()));
         panes.push((None, pane(image, "image".to_owned(), None, String::new())));
         panes
@@ -223,7 +223,7 @@ impl ComparePanel {
         ui: &mut Ui,
         desk: &Desk,
         view: &ImageView,
-        pane: &Pane<'_>,
+        pane: &ComparedPane<'_>,
         place: Option<(usize, usize)>,
     ) {
         let painter = ui.painter_at(pane.rect.expand(1.0));
@@ -250,12 +250,12 @@ impl ComparePanel {
         &mut self,
         ui: &mut Ui,
         desk: &Desk,
-        layout: &Layout,
+        blocks: &Blocks,
         snapshot: &Snapshot,
         compare: &CompareView,
     ) {
         let run = snapshot.runs.iter().find(|run| Some(&run.path) == compare.run.as_ref());
-        let strip = layout.strip().with_min_y(layout.strip().top() + STEP);
+        let strip = blocks.strip().with_min_y(blocks.strip().top() + STEP);
         let rest = strip.with_min_x(strip.left() + strip.height() + STEP);
         let (Some(run), Some(wanted)) = (run, self.scrub.wanted(compare)) else { return };
         let on_show = compare.other.as_ref().and_then(|other| other.step).unwrap_or(wanted);
@@ -283,7 +283,7 @@ fn remark(compare: &CompareView, space: &str, model: usize) -> String {
 }
 
 /// A click makes the patch under the pointer the query. Returns whether there was one.
-fn click(desk: &mut Desk, panes: &[(Option<(usize, usize)>, Pane<'_>)]) -> bool {
+fn click(desk: &mut Desk, panes: &[(Option<(usize, usize)>, ComparedPane<'_>)]) -> bool {
     let patch = desk.hover.as_ref().and_then(|hover| hover.patch);
     let clicked = panes.iter().any(|(_, pane)| pane.response.clicked() && !pane.response.double_clicked());
     if let (true, Some(patch)) = (clicked, patch) {
@@ -296,7 +296,7 @@ fn click(desk: &mut Desk, panes: &[(Option<(usize, usize)>, Pane<'_>)]) -> bool 
 fn heading(
     ui: &mut Ui,
     desk: &Desk,
-    layout: &Layout,
+    blocks: &Blocks,
     compare: &CompareView,
     space: &str,
     (block, model): (usize, usize),
@@ -310,7 +310,7 @@ fn heading(
         (_, 0) => ("A".to_owned(), "A"),
         _ => (b, "B"),
     };
-    heading_ui(ui, layout.heading(block, model), |ui| {
+    heading_ui(ui, blocks.heading(block, model), |ui| {
         ui.label(RichText::new(space).strong().color(color)).on_hover_text(explain_space(space));
         ui.add(Label::new(RichText::new(name).strong()).truncate());
         let name = format!("{space} {suffix}");

@@ -39,7 +39,7 @@ pub struct MapsPanel {
 }
 
 /// One of the panes in a frame.
-struct Pane<'a> {
+struct MapPane<'a> {
     rect: Rect,
     response: Response,
     placement: Placement,
@@ -131,7 +131,7 @@ impl MapsPanel {
         view: &ImageView,
         contents: Vec<Content<'a>>,
         names: &[String],
-    ) -> Vec<Pane<'a>> {
+    ) -> Vec<MapPane<'a>> {
         let size = vec2(view.image.width() as f32, view.image.height() as f32);
         let pane = |((index, rect), content): ((usize, &Rect), Content<'a>)| {
             let rect = rect.with_min_y(rect.min.y + HEADING);
@@ -144,7 +144,7 @@ impl MapsPanel {
             };
             response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &label));
             let placement = self.viewpoint.placement(rect, size, ui.pixels_per_point());
-            Pane { rect, response, placement, content }
+            MapPane { rect, response, placement, content }
         };
         rects.iter().enumerate().zip(contents).map(pane).collect()
     }
@@ -161,7 +161,7 @@ impl MapsPanel {
         }
     }
 
-    fn pane_ui(&mut self, ui: &mut Ui, desk: &Desk, pane: &Pane<'_>, view: &ImageView, index: usize) {
+    fn pane_ui(&mut self, ui: &mut Ui, desk: &Desk, pane: &MapPane<'_>, view: &ImageView, index: usize) {
         let painter = ui.painter_at(pane.rect.expand(1.0));
         self.painter.image(&painter, pane.placement, &view.image);
         match pane.content {
@@ -248,7 +248,7 @@ fn split(area: Rect, count: usize) -> Vec<Rect> {
 }
 
 /// What lies under the pointer, whichever pane it is on.
-fn hover(desk: &Desk, panes: &[Pane<'_>], view: &ImageView) -> Option<Hover> {
+fn hover(desk: &Desk, panes: &[MapPane<'_>], view: &ImageView) -> Option<Hover> {
     let maps = desk.maps.of_query();
     let (pane, pos) = panes.iter().find_map(|pane| Some((pane, pane.response.hover_pos()?)))?;
     let grid = maps.first().map(|map| map.grid).or_else(|| desk.session.config().map(|config| config.grid));

@@ -51,7 +51,7 @@ struct Column {
 }
 
 /// The image or a map of a column.
-struct Pane {
+struct LevelPane {
     column: usize,
     /// None: the image itself.
     map: Option<usize>,
@@ -151,7 +151,7 @@ impl MicroscopePanel {
         view: &ImageView,
         columns: &[Column],
         names: &[String],
-    ) -> Vec<Pane> {
+    ) -> Vec<LevelPane> {
         let size = vec2(view.image.width() as f32, view.image.height() as f32);
         let mut panes = vec![];
         for (column, Column { level, .. }) in columns.iter().enumerate() {
@@ -164,7 +164,7 @@ impl MicroscopePanel {
                     WidgetInfo::labeled(Role::Image, true, format!("{what} at {} px", level.grid.patch))
                 });
                 let placement = self.viewpoint.placement(rect, size, ui.pixels_per_point());
-                panes.push(Pane { column, map, rect, response, placement });
+                panes.push(LevelPane { column, map, rect, response, placement });
             }
         }
         panes
@@ -176,7 +176,7 @@ impl MicroscopePanel {
         desk: &Desk,
         view: &ImageView,
         column: &Column,
-        pane: &Pane,
+        pane: &LevelPane,
         slot: usize,
     ) {
         let painter = ui.painter_at(pane.rect.expand(1.0).intersect(ui.clip_rect()));
@@ -241,7 +241,7 @@ fn row_names(desk: &Desk, columns: &[Column]) -> Vec<String> {
 }
 
 /// What lies under the pointer; the values are those of the column that it is on.
-fn hover(desk: &Desk, view: &ImageView, columns: &[Column], panes: &[Pane]) -> Option<Hover> {
+fn hover(desk: &Desk, view: &ImageView, columns: &[Column], panes: &[LevelPane]) -> Option<Hover> {
     let (pane, pos) = panes.iter().find_map(|pane| Some((pane, pane.response.hover_pos()?)))?;
     let grid = desk.session.config().map(|config| config.grid);
     Hover::at(pane.placement.to_image(pos), view, grid, &columns[pane.column].maps)
@@ -256,7 +256,7 @@ fn under(hover: &Hover, level: &MicroscopeLevel, view: &ImageView) -> Option<Pat
 }
 
 /// A click makes the place under the pointer that of the query.
-fn click(desk: &mut Desk, panes: &[Pane]) {
+fn click(desk: &mut Desk, panes: &[LevelPane]) {
     let patch = desk.hover.as_ref().and_then(|hover| hover.patch);
     let clicked = panes.iter().any(|pane| pane.response.clicked() && !pane.response.double_clicked());
     if let (true, Some(patch)) = (clicked, patch) {

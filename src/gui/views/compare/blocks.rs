@@ -18,7 +18,7 @@ const LEAST: f32 = 96.0;
 
 /// A block for each space: the maps of A and B side by side, a line of words, and their galleries. Blocks stand
 /// in as many rows as the width asks for. Right of them the colour bar, below all a strip.
-pub struct Layout {
+pub struct Blocks {
     area: Rect,
     pane: Vec2,
     gallery: f32,
@@ -29,7 +29,7 @@ pub struct Layout {
     pub height: f32,
 }
 
-impl Layout {
+impl Blocks {
     /// As large as `spaces` blocks fit into `area`, with `neighbours` in each gallery.
     pub fn new(area: Rect, spaces: usize, neighbours: usize) -> Self {
         let room = area.width() - color_bar::WIDTH;
@@ -96,25 +96,25 @@ mod tests {
     fn everything_lies_below_what_comes_before_it_and_inside() {
         let area = Rect::from_min_size(pos2(180.0, 120.0), vec2(880.0, 600.0));
         for spaces in 1..=5 {
-            let layout = Layout::new(area, spaces, 119);
-            let whole = Rect::from_min_size(area.min, vec2(area.width(), layout.height));
+            let blocks = Blocks::new(area, spaces, 119);
+            let whole = Rect::from_min_size(area.min, vec2(area.width(), blocks.height));
             for space in 0..spaces {
                 for model in 0..2 {
                     let down = [
-                        layout.heading(space, model),
-                        layout.map(space, model),
-                        layout.words(space),
-                        layout.gallery(space, model),
-                        layout.strip(),
+                        blocks.heading(space, model),
+                        blocks.map(space, model),
+                        blocks.words(space),
+                        blocks.gallery(space, model),
+                        blocks.strip(),
                     ];
                     assert!(down.windows(2).all(|pair| pair[0].bottom() <= pair[1].top() + 0.01), "{down:?}");
                     assert!(down.iter().all(|rect| whole.contains_rect(rect.shrink(0.01))), "{down:?}");
-                    assert!(down[1].right() <= layout.bar().left());
+                    assert!(down[1].right() <= blocks.bar().left());
                 }
-                assert!(layout.map(space, 0).right() < layout.map(space, 1).left());
+                assert!(blocks.map(space, 0).right() < blocks.map(space, 1).left());
             }
         }
         // Two spaces fit into the middle of a window of 1280 x 800.
-        assert!(Layout::new(area, 2, 119).height <= area.height());
+        assert!(Blocks::new(area, 2, 119).height <= area.height());
     }
 }
