@@ -14,8 +14,8 @@ pub struct Hover {
     pub patch: Option<PatchRef>,
     /// Space and cosine of that patch to the query; `None` where it is not known yet.
     pub values: Vec<(String, Option<f32>)>,
-    /// The part that the data set knows there.
-    pub part: Option<&'static str>,
+    /// The part of an object that the data set knows there.
+    pub object_part: Option<&'static str>,
 }
 
 impl Hover {
@@ -37,11 +37,11 @@ impl Hover {
             let value = cell.and_then(|(row, col)| map.values.get(row * map.cols + col));
             (map.space.clone(), value.copied().filter(|value| !value.is_nan()))
         };
-        let part = view.parts.as_ref().and_then(|parts| {
+        let object_part = view.parts.as_ref().and_then(|parts| {
             let inside = pixel.0 < parts.width && pixel.1 < parts.height;
             let index = inside.then(|| parts.index.get((pixel.1 * parts.width + pixel.0) as usize))??;
             parts.names.get(*index as usize).copied()
         });
-        Some(Self { pixel, patch, values: maps.iter().map(value).collect(), part })
+        Some(Self { pixel, patch, values: maps.iter().map(value).collect(), object_part })
     }
 }

@@ -10,7 +10,7 @@ use eframe::egui::{
 use crate::engine::{Gallery, GalleryView};
 
 use super::composition;
-use super::neighbour::{neighbour_text, neighbour_ui, pointed_frame};
+use super::neighbour::{LookedAt, neighbour_text, pointed_frame};
 use crate::gui::desk::Desk;
 use crate::gui::nouns::spaces::explain_space;
 use crate::gui::nouns::text::{count, thousands};
@@ -302,8 +302,14 @@ fn cell_ui(
         pointed_frame(ui, rect);
     }
     gestures::of_source(ui, desk, &response, || neighbour.patch.into());
-    let (name, space) = (painted.name(), painted.gallery.space.as_str());
-    let tip = |ui: &mut Ui| neighbour_ui(ui, desk, (&name, space), index + 1, neighbour, rank_there);
+    let looked_at = LookedAt {
+        gallery: &painted.name(),
+        space: &painted.gallery.space,
+        rank: index + 1,
+        neighbour,
+        rank_there,
+    };
+    let tip = |ui: &mut Ui| looked_at.ui(ui, desk);
     if is_chosen {
         Tooltip::always_open(ui.ctx().clone(), ui.layer_id(), id.with("chosen"), rect).gap(4.0).show(tip);
     } else {

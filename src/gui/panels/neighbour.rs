@@ -45,36 +45,45 @@ fn cosines_text(space: &str, neighbour: &Neighbour) -> String {
     texts.collect::<Vec<_>>().join(" \u{b7} ").replace('-', "\u{2212}")
 }
 
-/// What there is to know of number `rank` in the gallery `name` of `space`; `rank_there` is its rank in the
-/// gallery that this one is compared with.
-pub fn neighbour_ui(
-    ui: &mut Ui,
-    desk: &mut Desk,
-    (name, space): (&str, &str),
-    rank: usize,
-    neighbour: &Neighbour,
-    rank_there: Option<Option<usize>>,
-) {
-    ui.label(RichText::new(format!("{name} {rank} \u{b7} cosine {:.4}", neighbour.cosine)).strong());
-    if !neighbour.in_other_spaces.is_empty() {
-        ui.label(cosines_text(space, neighbour));
+/// The neighbour that is looked at, in its gallery.
+pub struct LookedAt<'a> {
+    /// What the gallery is called.
+    pub gallery: &'a str,
+    /// The gallery's space.
+    pub space: &'a str,
+    /// Its rank there, from 1.
+    pub rank: usize,
+    /// The neighbour itself.
+    pub neighbour: &'a Neighbour,
+    /// Its rank in the gallery that this one is compared with, if there is one and it is in it.
+    pub rank_there: Option<Option<usize>>,
+}
+
+impl LookedAt<'_> {
+    /// What there is to know of it.
+    pub fn ui(&self, ui: &mut Ui, desk: &mut Desk) {
+        let Self { gallery, space, rank, neighbour, rank_there } = *self;
+        ui.label(RichText::new(format!("{gallery} {rank} \u{b7} cosine {:.4}", neighbour.cosine)).strong());
+        if !neighbour.in_other_spaces.is_empty() {
+            ui.label(cosines_text(space, neighbour));
+        }
+        match rank_there {
+            Some(Some(rank)) => drop(ui.label(format!("Number {} under the other model.", thousands(rank)))),
+            Some(None) => drop(ui.label("Not among the nearest of the other model.")),
+            None => {}
+        }
+        if neighbour.is_readable {
+            source_ui(ui, desk, neighbour);
+        }
+        let patch = neighbour.patch;
+        ui.label(format!("image {} \u{b7} {}", thousands(patch.image as usize), neighbour.image_name));
+        ui.label(kin_text(neighbour, " \u{b7} "));
+        ui.label(format!("{0} x {0} px, y {1}, x {2}", patch.size, patch.y, patch.x));
+        match neighbour.is_readable {
+            true => ui.weak("Click to go there; Shift adds it to the query, Alt subtracts it."),
+            false => ui.colored_label(ui.visuals().warn_fg_color, "Its image cannot be read any more."),
+        };
     }
-    match rank_there {
-        Some(Some(rank)) => drop(ui.label(format!("Number {} under the other model.", thousands(rank)))),
-        Some(None) => drop(ui.label("Not among the nearest of the other model.")),
-        None => {}
-    }
-    if neighbour.is_readable {
-        source_ui(ui, desk, neighbour);
-    }
-    let patch = neighbour.patch;
-    ui.label(format!("image {} \u{b7} {}", thousands(patch.image as usize), neighbour.image_name));
-    ui.label(kin_text(neighbour, " \u{b7} "));
-    ui.label(format!("{0} x {0} px, y {1}, x {2}", patch.size, patch.y, patch.x));
-    match neighbour.is_readable {
-        true => ui.weak("Click to go there; Shift adds it to the query, Alt subtracts it."),
-        false => ui.colored_label(ui.visuals().warn_fg_color, "Its image cannot be read any more."),
-    };
 }
 
 /// The image that the patch was cut from, with its place.

@@ -149,7 +149,8 @@ impl ComparePanel {
         }
         for (place, pane) in &panes {
             if let Some((space, model)) = place {
-                heading(ui, desk, &blocks, compare, &maps[*space].space, (*space, *model), mode);
+                let rect = blocks.heading(*space, *model);
+                heading(ui, desk, rect, compare, &maps[*space].space, *model, mode);
             }
             self.pane_ui(ui, desk, view, pane, *place);
         }
@@ -296,10 +297,10 @@ fn click(desk: &mut Desk, panes: &[(Option<(usize, usize)>, ComparedPane<'_>)]) 
 fn heading(
     ui: &mut Ui,
     desk: &Desk,
-    blocks: &Blocks,
+    rect: Rect,
     compare: &CompareView,
     space: &str,
-    (block, model): (usize, usize),
+    model: usize,
     mode: MapMode,
 ) {
     let color = theme::space(space, ui.visuals().dark_mode);
@@ -310,7 +311,7 @@ fn heading(
         (_, 0) => ("A".to_owned(), "A"),
         _ => (b, "B"),
     };
-    heading_ui(ui, blocks.heading(block, model), |ui| {
+    heading_ui(ui, rect, |ui| {
         ui.label(RichText::new(space).strong().color(color)).on_hover_text(explain_space(space));
         ui.add(Label::new(RichText::new(name).strong()).truncate());
         let name = format!("{space} {suffix}");

@@ -69,7 +69,7 @@ impl Cards {
         let snapshot = desk.session.snapshot().clone();
         let place = snapshot.places.as_ref().and_then(|places| places.of(patch));
         let (heading, rest) = (rect.with_max_y(rect.top() + HEADING), rect.with_min_y(rect.top() + HEADING));
-        heading_ui(ui, desk, heading, index, (place.map_or(patch, |place| place.patch), place));
+        heading_ui(ui, desk, heading, index, place.map_or(patch, |place| place.patch), place);
         if let Some(error) = place.and_then(|place| place.error.as_ref()) {
             ui.scope_builder(UiBuilder::new().max_rect(rest), |ui| {
                 ui.colored_label(theme::error(ui.visuals().dark_mode).0, error);
@@ -106,7 +106,8 @@ fn heading_ui(
     desk: &mut Desk,
     rect: Rect,
     index: usize,
-    (patch, known): (PatchRef, Option<&PlaceView>),
+    patch: PatchRef,
+    known: Option<&PlaceView>,
 ) {
     let snapshot = desk.session.snapshot().clone();
     let on_show = snapshot.view.as_ref().map(|view| view.index);
