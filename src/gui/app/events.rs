@@ -10,7 +10,7 @@ use crate::gui::app::open_dialog::Outcome;
 use crate::gui::desk::undo::Undo;
 use crate::gui::export;
 use crate::gui::memory::files::Found;
-use crate::gui::memory::recent::Recent;
+use crate::gui::memory::openable::Openable;
 use crate::gui::nouns::Tab;
 
 impl App {
@@ -95,22 +95,20 @@ impl App {
 
     pub(super) fn note_model(&mut self) {
         let source = self.desk.session.snapshot().model_source.clone();
-        source.into_iter().for_each(|spec| self.desk.settings.recent.note(Recent::Model((*spec).clone())));
+        source.into_iter().for_each(|spec| self.desk.settings.recent.note(Openable::Model((*spec).clone())));
     }
 
     pub(super) fn note_data(&mut self) {
         let source = self.desk.session.snapshot().data_source.clone();
-        source.into_iter().for_each(|source| self.desk.settings.recent.note(Recent::Data((*source).clone())));
+        source
+            .into_iter()
+            .for_each(|source| self.desk.settings.recent.note(Openable::Data((*source).clone())));
     }
 
     pub(super) fn take_files(&mut self, ctx: &Context) {
         for found in self.files.drain() {
-            if let Found::Dropped { path, is_model } = &found {
-                let spec = path.display().to_string();
-                self.desk.session.send(match is_model {
-                    true => Command::OpenModel { spec: spec.into() },
-                    false => Command::OpenData { spec, split: None },
-                });
+            if let Found::Dropped(openable) = &found {
+                self.open_again(openable.clone());
             }
             self.train.take_found(&found);
             if let Found::Pasted(image) = found {

@@ -10,10 +10,11 @@ use eframe::egui::{Context, Event, Modifiers, PointerButton, Pos2, RawInput, Rec
 
 use crate::engine::facts::{DeviceChoice, find_recipe};
 use crate::engine::jobs::bench::{Measure, times};
-use crate::engine::training::{DataSource, Phase, StartTraining, TrainCommand};
+use crate::engine::training::{Phase, StartTraining, TrainCommand};
 use crate::engine::{self, Command, ExploreConfig};
 use crate::gui::app::App;
 use crate::gui::app::options::GuiOptions;
+use crate::gui::memory::openable::Openable;
 use crate::gui::memory::settings::Settings;
 use crate::gui::nouns::Tab;
 use crate::patch::{PatchGrid, PatchRef};
@@ -214,7 +215,7 @@ impl Stage {
     /// Starts the recipe of the built-in model and shows the Train tab.
     fn train(&mut self, folder: &std::path::Path) -> anyhow::Result<()> {
         let config = find_recipe("quick-parts")?.config;
-        let data = DataSource { spec: "demo".into(), split: None };
+        let data = Openable::built_in_data();
         let start = StartTraining { config, data, out: folder.join("run") };
         self.app.desk.session.send(Command::Train(TrainCommand::Start(Box::new(start))));
         self.app.desk.tab = Tab::Train;

@@ -2,8 +2,9 @@
 
 use eframe::egui::{Context, Grid, Id, Key, Modal, RichText, ScrollArea, TextEdit, Ui};
 
-use crate::gui::memory::link::Link;
-use crate::gui::memory::recent::{Recent, RecentFiles};
+use crate::gui::memory::link::{LINK_START, Link};
+use crate::gui::memory::openable::Openable;
+use crate::gui::memory::recent::RecentFiles;
 use crate::gui::nouns::actions::{ACTIONS, Action, MOUSE, keys_text};
 use crate::gui::paint::theme::{STEP, overlay_frame};
 
@@ -62,15 +63,12 @@ fn mouse_ui(ui: &mut Ui) {
     }
 }
 
-/// How links begin.
-pub const LINK_START: &str = "bagssl:";
-
 /// What can be chosen in the palette.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PaletteChoice {
     Action(Action),
     /// Opens something again.
-    Open(Recent),
+    Open(Openable),
     /// Restores what a link says.
     Link(Box<Link>),
 }
@@ -229,7 +227,7 @@ mod tests {
         assert!(names("bagssl:1?image=x", &recent).is_empty());
         assert!(CommandPalette::with_text("bagssl:1?image=x").remark().contains("expected a whole number"));
         assert_eq!(names("", &recent).len(), ACTIONS.len() - 1);
-        recent.note(Recent::Run("/runs/first".into()));
+        recent.note(Openable::Run("/runs/first".into()));
         assert_eq!(names("recent first", &recent), ["Open run again: /runs/first"]);
         recent.set_gone(recent.paths());
         assert_eq!(names("open again", &recent), ["Open run again: /runs/first (not there any more)"]);

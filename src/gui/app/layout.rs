@@ -36,7 +36,7 @@ impl App {
                     self.overlay = Overlay::None;
                     match choice {
                         PaletteChoice::Action(action) => self.desk.todo.push(action),
-                        PaletteChoice::Open(recent) => self.open_recent(recent),
+                        PaletteChoice::Open(openable) => self.open_again(openable),
                         PaletteChoice::Link(link) => self.open_link(*link),
                     }
                 }

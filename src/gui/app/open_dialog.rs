@@ -10,7 +10,8 @@ use crate::engine::training::{CurveExport, DataSource, TrainCommand};
 use crate::engine::{Command, CompareCommand, Split};
 
 use crate::gui::memory::files::{FileWorker, Found};
-use crate::gui::memory::recent::{Recent, RecentFiles};
+use crate::gui::memory::openable::Openable;
+use crate::gui::memory::recent::RecentFiles;
 use crate::gui::paint::theme::{STEP, overlay_frame};
 use crate::gui::train::error_ui;
 
@@ -140,7 +141,7 @@ impl Dialog {
                 self.replaces = Some(path.clone());
             }
             Found::Exists { .. }
-            | Found::Dropped { .. }
+            | Found::Dropped(_)
             | Found::FreeFolder(_)
             | Found::Gone(_)
             | Found::Pasted(_)
@@ -240,7 +241,7 @@ impl Dialog {
                     files.pick_file("Open an image", &IMAGE_ENDINGS);
                 }
                 if ui.button("Built-in set").clicked() {
-                    self.path = "demo".to_owned();
+                    self.path = Openable::built_in_data().spec;
                 }
             }
             Purpose::Model | Purpose::Other => {
@@ -304,17 +305,19 @@ impl Dialog {
             }
         }
         Some(match chosen? {
-            Recent::Data(source) if self.purpose == Purpose::TrainData => Outcome::TrainData(source),
-            Recent::Data(DataSource { spec, split }) => Outcome::Confirmed(Command::OpenData { spec, split }),
-            Recent::Model(spec) if self.purpose == Purpose::Other => {
+            Openable::Data(source) if self.purpose == Purpose::TrainData => Outcome::TrainData(source),
+            Openable::Data(DataSource { spec, split }) => {
+                Outcome::Confirmed(Command::OpenData { spec, split })
+            }
+            Openable::Model(spec) if self.purpose == Purpose::Other => {
                 Outcome::Confirmed(Command::Compare(CompareCommand::OpenOther { spec }))
             }
-            Recent::Run(path) if self.purpose == Purpose::Other => {
+            Openable::Run(path) if self.purpose == Purpose::Other => {
                 let spec = path.display().to_string().into();
                 Outcome::Confirmed(Command::Compare(CompareCommand::OpenOther { spec }))
             }
-            Recent::Model(spec) => Outcome::Confirmed(Command::OpenModel { spec }),
-            Recent::Run(path) => Outcome::Run(path),
+            Openable::Model(spec) => Outcome::Confirmed(Command::OpenModel { spec }),
+            Openable::Run(path) => Outcome::Run(path),
         })
     }
 

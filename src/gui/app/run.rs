@@ -9,11 +9,12 @@ use crate::engine::training::DataSource;
 use crate::engine::{Command, FigureCommand, FigureKind, FigureRequest, MapMode, QuerySpec, Sign};
 
 use super::{App, Overlay};
-use crate::gui::app::help::{CommandPalette, LINK_START};
+use crate::gui::app::help::CommandPalette;
 use crate::gui::app::open_dialog::{Dialog, Purpose};
 use crate::gui::desk::undo::{Sight, Undo};
 use crate::gui::export::ExportDialog;
-use crate::gui::memory::recent::Recent;
+use crate::gui::memory::link::LINK_START;
+use crate::gui::memory::openable::Openable;
 use crate::gui::nouns::ExploreView;
 use crate::gui::nouns::QueryRole;
 use crate::gui::nouns::Tab;
@@ -171,17 +172,18 @@ impl App {
     }
 
     pub(super) fn open_run(&mut self, path: PathBuf) {
-        self.desk.settings.recent.note(Recent::Run(path.clone()));
+        self.desk.settings.recent.note(Openable::Run(path.clone()));
         self.train.open_run(&self.desk, path);
     }
 
-    pub(super) fn open_recent(&mut self, recent: Recent) {
-        match recent {
-            Recent::Data(DataSource { spec, split }) => {
+    /// Opens something that was dropped or opened before.
+    pub(super) fn open_again(&mut self, openable: Openable) {
+        match openable {
+            Openable::Data(DataSource { spec, split }) => {
                 self.desk.session.send(Command::OpenData { spec, split });
             }
-            Recent::Model(spec) => self.desk.session.send(Command::OpenModel { spec }),
-            Recent::Run(path) => {
+            Openable::Model(spec) => self.desk.session.send(Command::OpenModel { spec }),
+            Openable::Run(path) => {
                 self.desk.tab = Tab::Train;
                 self.open_run(path);
             }

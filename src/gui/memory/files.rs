@@ -1,12 +1,13 @@
 //! Everything that may have to wait for a disk or for a person, or would hold up a frame: the system's
 //! file dialogs, questions to the file system, large pastes, each on a thread of its own.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use eframe::egui::{ColorImage, Context};
 
+use super::openable::Openable;
 use crate::image::Image;
 
 /// What came back.
@@ -23,7 +24,7 @@ pub enum Found {
     /// The system's dialog for a run folder was closed, with or without a choice.
     RunFolder(Option<PathBuf>),
     /// Something was dropped on the window.
-    Dropped { path: PathBuf, is_model: bool },
+    Dropped(Openable),
     /// A picture was pasted.
     Pasted(Image),
 }
@@ -111,7 +112,7 @@ impl FileWorker {
 
     /// Finds out what was dropped.
     pub fn look_at_dropped(&self, path: PathBuf) {
-        self.spawn(move || Found::Dropped { is_model: is_model(&path), path });
+        self.spawn(move || Found::Dropped(Openable::at(&path)));
     }
 
     /// Takes a pasted picture over; its transparency is dropped, as a file's is.
@@ -124,26 +125,5 @@ impl FileWorker {
             let [width, height] = picture.size.map(|side| side as u32);
             Found::Pasted(Image::new(width, height, rgb.collect()))
         });
-    }
-}
-
-/// Whether `path` is a checkpoint or a run folder rather than images.
-fn is_model(path: &Path) -> bool {
-    let checkpoint = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("safetensors"));
-    checkpoint || path.join("latest").exists() || path.join("config.toml").exists()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_checkpoint_and_a_run_folder_are_models_and_pictures_are_not() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(!is_model(folder.path()));
-        assert!(!is_model(&folder.path().join("cat.jpg")));
-        assert!(is_model(&folder.path().join("best.SafeTensors")));
-        std::fs::create_dir(folder.path().join("latest")).unwrap();
-        assert!(is_model(folder.path()));
     }
 }

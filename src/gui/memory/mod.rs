@@ -4,6 +4,7 @@ pub mod figure_looks;
 pub mod files;
 pub mod history;
 pub mod link;
+pub mod openable;
 pub mod pins;
 pub mod places;
 pub mod recent;

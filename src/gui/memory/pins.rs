@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::engine::{Command, QuerySpec, Snapshot};
 use crate::image::Image;
 
-use crate::gui::memory::recent::absolute;
+use crate::gui::memory::openable::absolute;
 
 /// PinnedQueries of a data set at most.
 const MOST: usize = 48;

@@ -120,7 +120,7 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::gui::memory::recent::Recent;
+    use crate::gui::memory::openable::Openable;
     use crate::patch::PatchRef;
 
     #[derive(Default)]
@@ -143,7 +143,7 @@ mod tests {
     fn choices_recent_files_and_the_tab_are_there_again_at_the_next_start() {
         let mut stored = FakeStorage::default();
         let mut settings = Settings { tab: Tab::Train, hint: false, opacity: 60, ..Settings::default() };
-        settings.recent.note(Recent::Run("/runs/a".into()));
+        settings.recent.note(Openable::Run("/runs/a".into()));
         let pin = QuerySpec::one(PatchRef { image: 2, y: 0, x: 7, size: 16 });
         settings.pins.insert("demo test 9".into(), vec![pin]);
         settings.save(&mut stored);

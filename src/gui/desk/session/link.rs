@@ -4,7 +4,7 @@ use crate::engine::facts::ModelSpec;
 use crate::engine::training::DataSource;
 use crate::engine::{QueryPart, QuerySpec, Sign};
 use crate::gui::memory::link::{Link, QueryBox};
-use crate::gui::memory::recent::absolute;
+use crate::gui::memory::openable::absolute;
 use crate::patch::BoxRef;
 
 use super::Session;

@@ -13,6 +13,9 @@ use crate::engine::training::DataSource;
 use crate::engine::{ExploreConfig, GalleryFilter, MapMode};
 use crate::gui::memory::settings::Settings;
 
+/// How links begin.
+pub const LINK_START: &str = "bagssl:";
+
 /// The parts of a link.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Link {
@@ -67,7 +70,7 @@ pub struct LinkLook {
 impl Link {
     /// Whether a text means to be a link.
     pub fn is_meant(text: &str) -> bool {
-        text.trim_start().starts_with("bagssl:")
+        text.trim_start().starts_with(LINK_START)
     }
 
     /// Takes over how the maps look.

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::escape::{escaped, plain};
-use super::{Link, LinkLook, LinkReach, QueryBox};
+use super::{LINK_START, Link, LinkLook, LinkReach, QueryBox};
 use crate::engine::GalleryFilter;
 use crate::engine::facts::Overrides;
 use crate::engine::training::DataSource;
@@ -35,7 +35,7 @@ impl FromStr for Link {
     /// expected.
     fn from_str(text: &str) -> anyhow::Result<Self> {
         let form = "expected bagssl:1?model=...&data=...&image=..., as \"Copy as link\" writes it";
-        let rest = text.trim().strip_prefix("bagssl:");
+        let rest = text.trim().strip_prefix(LINK_START);
         let rest = rest.with_context(|| format!("{text:?} is no link; {form}"))?;
         let (version, pairs) = rest.split_once('?').unwrap_or((rest, ""));
         let version: u32 =
