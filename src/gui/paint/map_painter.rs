@@ -15,9 +15,13 @@ use crate::image::Image;
 
 /// Where the buffers of each view's heatmaps begin: two maps on screen never share one.
 pub mod slots {
-    pub const MAPS: usize = 0;
-    pub const MICROSCOPE: usize = 100;
-    pub const COMPARE: usize = 200;
+    use crate::gui::nouns::ExploreView;
+
+    /// Those of a view of Explore.
+    pub const fn of(view: ExploreView) -> usize {
+        100 * view as usize
+    }
+
     /// Pinned patches of the Train tab.
     pub const PINS: usize = 1000;
 }

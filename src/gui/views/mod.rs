@@ -1,12 +1,13 @@
 //! What the middle of the Explore tab can show, one file or folder each, behind one trait.
 //!
-//! A further view is a file here and a line in [`Views::default`]; its name, words and key are an entry of
-//! [`crate::gui::nouns::views::VIEWS`].
+//! A further view touches three files: its own here, the list in [`Views::default`], and
+//! [`crate::gui::nouns::views::VIEWS`] with its name, words and key.
 
 mod compare;
 mod instance;
 mod maps;
 mod microscope;
+mod view;
 
 use eframe::egui::Ui;
 
@@ -15,34 +16,7 @@ pub use crate::gui::nouns::ExploreView;
 use crate::gui::nouns::{Action, Tab};
 use crate::gui::paint::pane::Viewpoint;
 
-/// A view of the Explore tab.
-pub trait View {
-    /// Which one it is; what is said of it stands in [`crate::gui::nouns::views::VIEWS`].
-    fn which(&self) -> ExploreView;
-
-    /// Called in every frame before anything is drawn: has the engine work for this view while it is on show, and
-    /// only then.
-    fn sync(&mut self, desk: &mut Desk, is_on_show: bool);
-
-    /// Draws it into the rest of the middle.
-    fn ui(&mut self, ui: &mut Ui, desk: &mut Desk);
-
-    /// Shows the whole image again.
-    fn reset(&mut self);
-
-    /// Carries out an action if it is the view's own now. Returns whether it was.
-    fn run(&mut self, _desk: &Desk, _action: Action) -> bool {
-        false
-    }
-
-    /// What part of the image is seen, for a view whose part a link keeps.
-    fn viewpoint(&self) -> Option<Viewpoint> {
-        None
-    }
-
-    /// Sees that part of image `index` once it is on show.
-    fn look_at(&mut self, _index: usize, _viewpoint: Viewpoint) {}
-}
+pub use view::View;
 
 /// All views.
 pub struct Views(Vec<Box<dyn View>>);

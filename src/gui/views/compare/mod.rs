@@ -41,7 +41,7 @@ pub struct ComparePanel {
     viewpoint: Viewpoint,
     /// Index of the image on show.
     shown: Option<usize>,
-    painter: MapPainter<{ slots::COMPARE }>,
+    painter: MapPainter<{ slots::of(ExploreView::Compare) }>,
     maps: ComparedMaps,
     galleries: GalleryPair,
     scrub: Scrub,

@@ -7,6 +7,7 @@ use crate::engine::{Heatmap, ImageView, MapMode, Picture, Snapshot};
 use crate::patch::PatchGrid;
 
 use crate::gui::desk::{Desk, Hover};
+use crate::gui::nouns::ExploreView;
 use crate::gui::nouns::spaces::{explain_space, name_of_space};
 use crate::gui::nouns::text;
 use crate::gui::paint::color_bar;
@@ -30,7 +31,7 @@ const PREVIEW: &str = "The patch under the pointer as if it were the query; a cl
 pub struct MapsPanel {
     viewpoint: Viewpoint,
     pointer: PanePointer,
-    painter: MapPainter<{ slots::MAPS }>,
+    painter: MapPainter<{ slots::of(ExploreView::Maps) }>,
     /// The spaces as pictures, by place.
     space_pictures: Vec<PictureSlot>,
     shown: Option<usize>,

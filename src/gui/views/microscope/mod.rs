@@ -38,7 +38,7 @@ pub struct MicroscopePanel {
     viewpoint: Viewpoint,
     /// Index of the image on show.
     shown: Option<usize>,
-    painter: MapPainter<{ slots::MICROSCOPE }>,
+    painter: MapPainter<{ slots::of(ExploreView::Microscope) }>,
     columns: Vec<Column>,
 }
 
