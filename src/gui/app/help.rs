@@ -102,6 +102,7 @@ pub enum PaletteOutcome {
 }
 
 impl CommandPalette {
+    /// Draws the palette over everything else.
     pub fn ui(&mut self, ctx: &Context, recent: &RecentFiles) -> PaletteOutcome {
         let modal = Modal::new(Id::unique("palette")).frame(overlay_frame(ctx)).show(ctx, |ui| {
             ui.set_width(400.0);

@@ -71,6 +71,7 @@ pub struct Dialog {
 }
 
 impl Dialog {
+    /// A dialog with `path` typed already.
     pub fn new(purpose: Purpose, path: String) -> Self {
         let note = String::new();
         Self { purpose, path, split: None, curves: None, note, error: None, replaces: None, fresh: true }

@@ -21,7 +21,9 @@ pub use session::Session;
 
 /// What all panels see and may change.
 pub struct Desk {
+    /// The talk with the engine.
     pub session: Session,
+    /// What is remembered from one start to the next.
     pub settings: Settings,
     /// The heatmaps of the image on show, in the way they are shown.
     pub maps: ShownMaps,
@@ -35,6 +37,7 @@ pub struct Desk {
     pub pins: PinnedQueries,
     /// What buttons asked for in this frame.
     pub todo: Vec<Action>,
+    /// The tab on show.
     pub tab: Tab,
     /// What the middle of the Explore tab shows.
     pub view: ExploreView,

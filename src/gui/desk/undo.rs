@@ -17,6 +17,7 @@ pub struct Sight {
     image: usize,
     query: QuerySpec,
     config: ExploreConfig,
+    /// The way to look.
     pub mode: MapMode,
     pins: Vec<QuerySpec>,
 }

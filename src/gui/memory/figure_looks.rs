@@ -14,7 +14,9 @@ pub struct FigureLooks {
     pub width_in: f32,
     /// Pixels per inch of a PNG, and of what is copied.
     pub dpi: u32,
+    /// The colours.
     pub palette: Palette,
+    /// The letters.
     pub letters: Letters,
     /// Whether geometry, model and data set stand below.
     pub facts: bool,

@@ -37,6 +37,7 @@ pub struct FileWorker {
 }
 
 impl FileWorker {
+    /// One that wakes the window when something is found.
     pub fn new(ctx: &Context) -> Self {
         let (sender, receiver) = unbounded();
         Self { ctx: ctx.clone(), sender, receiver }

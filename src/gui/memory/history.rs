@@ -59,10 +59,12 @@ impl History {
         self.moving = small_move;
     }
 
+    /// Whether there is a query before the one on show.
     pub fn can_go_back(&self) -> bool {
         self.position > 0
     }
 
+    /// Whether there is a query after the one on show.
     pub fn can_go_forward(&self) -> bool {
         self.position + 1 < self.queries.len()
     }

@@ -74,6 +74,7 @@ impl PinnedQueries {
         }
     }
 
+    /// Takes pin `index` off the list of the open data set.
     pub fn remove(&mut self, index: usize) {
         let mut pins = self.list().to_vec();
         if index < pins.len() {

@@ -14,14 +14,17 @@ pub struct Places {
 }
 
 impl Places {
+    /// All, in the order in which they were marked.
     pub fn list(&self) -> &[PatchRef] {
         &self.list
     }
 
+    /// Whether no more can be marked.
     pub fn is_full(&self) -> bool {
         self.list.len() >= MOST_PLACES
     }
 
+    /// Whether it is marked.
     pub fn contains(&self, patch: PatchRef) -> bool {
         self.list.contains(&patch)
     }
@@ -46,12 +49,14 @@ impl Places {
         }
     }
 
+    /// Lets go of position `index`.
     pub fn remove(&mut self, index: usize) {
         if index < self.list.len() {
             self.list.remove(index);
         }
     }
 
+    /// Lets go of all.
     pub fn clear(&mut self) {
         self.list.clear();
     }
@@ -76,6 +81,7 @@ impl Places {
         chosen.or_else(|| find("h")).or(shown.first()).map(String::as_str)
     }
 
+    /// Takes the galleries of `space`.
     pub fn choose_space(&mut self, space: &str) {
         self.space = Some(space.to_owned());
     }

@@ -19,7 +19,9 @@ const KEY: &str = "bagssl-settings";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
+    /// Light, dark, or as the system.
     pub theme: ThemePreference,
+    /// Colours of the heatmaps.
     pub colormap: Colormap,
     /// Cosines at the two ends of the one colour scale.
     pub range: [f32; 2],
@@ -43,6 +45,7 @@ pub struct Settings {
     pub tab: Tab,
     /// Whether the three steps to begin with are shown.
     pub hint: bool,
+    /// What was opened lately.
     pub recent: RecentFiles,
     /// Pinned queries of each data set.
     pub pins: BTreeMap<String, Vec<QuerySpec>>,

@@ -45,6 +45,7 @@ pub enum SourceState<'a> {
 }
 
 impl SourceImage {
+    /// It on the GPU.
     pub fn texture(&mut self, ctx: &Context) -> TextureId {
         self.picture.texture(ctx, "source of a neighbour", &self.image).id()
     }

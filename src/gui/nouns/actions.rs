@@ -97,9 +97,13 @@ pub enum Zoom {
 /// One row of the table.
 #[derive(Clone, Copy)]
 pub struct ActionInfo {
+    /// What it does.
     pub action: Action,
+    /// Its name in the palette and the list of keys.
     pub name: &'static str,
+    /// The heading that it stands under.
     pub group: &'static str,
+    /// Its keys, alternatives.
     pub keys: &'static [KeyboardShortcut],
 }
 

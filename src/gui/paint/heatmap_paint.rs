@@ -22,16 +22,20 @@ pub struct HeatmapPaint {
     pub rect: Rect,
     /// `rows * cols` scores, row by row; NaN where there is none.
     pub scores: Arc<Vec<f32>>,
+    /// Rows of cells.
     pub rows: usize,
+    /// Columns of cells.
     pub cols: usize,
     /// Scores at the two ends of the colour scale.
     pub range: [f32; 2],
     /// In [0, 1].
     pub opacity: f32,
+    /// The colours.
     pub colormap: Colormap,
 }
 
 impl HeatmapPaint {
+    /// As something that egui can paint.
     pub fn into_shape(self) -> Shape {
         Shape::Callback(Callback::new_paint_callback(self.rect, self))
     }

@@ -95,6 +95,7 @@ impl Viewpoint {
         self.keep_on_image();
     }
 
+    /// Whether the whole image is seen.
     pub fn is_whole(&self) -> bool {
         self.zoom <= 1.0
     }
@@ -120,6 +121,7 @@ impl Placement {
         Rect::from_min_size(self.origin, self.size * self.scale)
     }
 
+    /// Points of the screen for each pixel of the image.
     pub fn scale(&self) -> f32 {
         self.scale
     }

@@ -8,7 +8,9 @@ use crate::gui::nouns::MapLook;
 /// Ends, colours and meaning of a scale.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MapScale {
+    /// Values at its two ends.
     pub range: [f32; 2],
+    /// The colours.
     pub colormap: Colormap,
     /// What its numbers are, along the bar.
     pub label: &'static str,

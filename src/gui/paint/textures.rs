@@ -199,6 +199,7 @@ pub struct GalleryAtlases {
 
 /// Cells of equal size, row by row; cell 0 is the query.
 pub struct Atlas {
+    /// All cells in one picture.
     pub texture: TextureHandle,
     columns: usize,
     cell: usize,

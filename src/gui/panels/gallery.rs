@@ -166,8 +166,11 @@ impl Grid {
 
 /// A gallery as it is drawn.
 pub struct PaintedGallery<'a> {
+    /// The gallery itself.
     pub gallery: &'a Gallery,
+    /// All galleries of the same answer.
     pub view: &'a GalleryView,
+    /// Its pictures.
     pub atlas: &'a Atlas,
     /// Whether it belongs to an earlier question.
     pub pending: bool,

@@ -14,6 +14,7 @@ use crate::gui::widgets::box_drag::BoxDrag;
 /// The pointer on the panes of one image.
 #[derive(Default)]
 pub struct PanePointer {
+    /// The box that is being drawn.
     pub drag: BoxDrag,
     /// What the open menu is about.
     menu: Option<Source>,

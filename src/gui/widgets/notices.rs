@@ -40,6 +40,7 @@ pub struct Notices {
 }
 
 impl Notices {
+    /// Says that something failed.
     pub fn error(&mut self, about: String, message: String) {
         self.add(Weight::Error, about, message);
     }

@@ -6,7 +6,9 @@ use eframe::egui::{Event, EventFilter, Id, Key, Modifiers, Rect, Response, Role,
 /// How the cells lie: row by row.
 #[derive(Clone, Copy, Debug)]
 pub struct CellRows {
+    /// How many there are.
     pub count: usize,
+    /// Cells in a row.
     pub columns: usize,
     /// Rows that are seen at a time.
     pub page: usize,
@@ -16,7 +18,9 @@ pub struct CellRows {
 pub struct Roved {
     /// The cursor, while the cells have the keyboard.
     pub cursor: Option<usize>,
+    /// Whether the cursor has moved.
     pub has_moved: bool,
+    /// Whether the cell under the cursor was taken.
     pub is_taken: bool,
 }
 

@@ -46,6 +46,7 @@ struct Draft {
 }
 
 impl Session {
+    /// A session that has asked nothing yet.
     pub fn new(engine: EngineHandle) -> Self {
         let snapshot = engine.snapshot();
         Self {
@@ -112,10 +113,12 @@ impl Session {
         }
     }
 
+    /// What the engine had when it was last listened to.
     pub fn snapshot(&self) -> &Arc<Snapshot> {
         &self.snapshot
     }
 
+    /// Has the engine do something; returns at once.
     pub fn send(&self, command: Command) {
         self.engine.send(command);
     }

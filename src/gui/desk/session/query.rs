@@ -147,20 +147,24 @@ impl Session {
         }
     }
 
+    /// Whether there is a query before the one on show.
     pub fn can_go_back(&self) -> bool {
         self.history.can_go_back()
     }
 
+    /// Whether there is a query after the one on show.
     pub fn can_go_forward(&self) -> bool {
         self.history.can_go_forward()
     }
 
+    /// Asks the query before the one on show again.
     pub fn back(&mut self) {
         if let Some(query) = self.history.back() {
             self.ask(query);
         }
     }
 
+    /// Asks the query after the one on show again.
     pub fn forward(&mut self) {
         if let Some(query) = self.history.forward() {
             self.ask(query);

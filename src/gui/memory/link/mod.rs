@@ -19,13 +19,19 @@ pub const LINK_START: &str = "bagssl:";
 /// The parts of a link.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Link {
+    /// The model, with what was told about it.
     pub model: Option<ModelSpec>,
+    /// The data set and its split.
     pub data: Option<DataSource>,
     /// Index of the image on show.
     pub image: Option<usize>,
+    /// The parts of the query.
     pub query: Vec<QueryBox>,
+    /// Patches, and how far the galleries reach.
     pub reach: LinkReach,
+    /// The spaces side by side; none leaves them as they are.
     pub spaces: Vec<String>,
+    /// How the maps look.
     pub look: LinkLook,
     /// What the galleries leave out; `None` leaves it as it is.
     pub filter: Option<GalleryFilter>,
@@ -34,9 +40,13 @@ pub struct Link {
 /// A part of a query: a box on an image of the data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueryBox {
+    /// Whether it is to be unlike.
     pub is_minus: bool,
+    /// Index of the image.
     pub image: u32,
+    /// Row of its upper left pixel.
     pub y: u32,
+    /// Column of its upper left pixel.
     pub x: u32,
     /// `(width, height)`, pixels; `None` for a square of the patch size.
     pub size: Option<(u32, u32)>,
@@ -45,23 +55,34 @@ pub struct QueryBox {
 /// Patches, and how far the galleries reach.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LinkReach {
+    /// Side of a patch, pixels.
     pub patch: Option<u32>,
+    /// Distance between the patches of the maps, pixels.
     pub stride: Option<u32>,
+    /// Distance between the patches that are searched, pixels.
     pub search_stride: Option<u32>,
+    /// How many images are searched, from the first on.
     pub search_images: Option<usize>,
+    /// Neighbours in a gallery.
     pub neighbours: Option<usize>,
 }
 
 /// How the maps look.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LinkLook {
+    /// What of the cosines is shown.
     pub mode: Option<MapMode>,
+    /// The colours.
     pub colors: Option<Colormap>,
+    /// Cosines at the ends of the scale.
     pub range: Option<[f32; 2]>,
+    /// End of the scale of differences.
     pub difference: Option<f32>,
     /// `Some(None)`: no contour.
     pub contour: Option<Option<f32>>,
+    /// Opacity over the image, percent.
     pub opacity: Option<i32>,
+    /// Whether cells are outlined.
     pub grid: Option<bool>,
     /// Zoom and the point of the image in the middle, in [0, 1].
     pub zoom: Option<[f32; 3]>,

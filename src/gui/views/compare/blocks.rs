@@ -54,10 +54,12 @@ impl Blocks {
         self.area.min + vec2(left, row as f32 * self.block)
     }
 
+    /// The line above the map of a model.
     pub fn heading(&self, space: usize, model: usize) -> Rect {
         Rect::from_min_size(self.corner(space, model), vec2(self.pane.x, LINE))
     }
 
+    /// The map of a model.
     pub fn map(&self, space: usize, model: usize) -> Rect {
         Rect::from_min_size(self.corner(space, model) + vec2(0.0, LINE), self.pane)
     }
@@ -69,6 +71,7 @@ impl Blocks {
         Rect::from_min_size(corner, vec2(2.0 * self.pane.x + STEP, LINE))
     }
 
+    /// The gallery of a model.
     pub fn gallery(&self, space: usize, model: usize) -> Rect {
         let corner = self.corner(space, model) + vec2(0.0, 2.0 * LINE + self.pane.y);
         Rect::from_min_size(corner, vec2(self.pane.x, self.gallery))

@@ -42,18 +42,22 @@ impl Columns {
         self.line(column, top).with_max_y(self.area.top() + top + self.side)
     }
 
+    /// The line above a column.
     pub fn heading(&self, column: usize) -> Rect {
         self.line(column, 0.0)
     }
 
+    /// The image of a column.
     pub fn image(&self, column: usize) -> Rect {
         self.square(column, LINE)
     }
 
+    /// The line above a map.
     pub fn map_heading(&self, column: usize, row: usize) -> Rect {
         self.line(column, (LINE + self.side) * (row + 1) as f32)
     }
 
+    /// A map of a column.
     pub fn map(&self, column: usize, row: usize) -> Rect {
         self.square(column, (LINE + self.side) * (row + 1) as f32 + LINE)
     }
