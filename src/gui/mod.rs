@@ -1,143 +1,42 @@
 //! The window: draws the engine's latest snapshot and turns what the user does
 //! into commands. No frame waits for anything.
+//!
+//! # Floors
+//!
+//! A file imports from floors below its own, and no circle of imports stands.
+//!
+//! | floor | folder | what lives there |
+//! |---|---|---|
+//! | 0 | `nouns` | what can be done (actions and their keys), where one can look (tabs, views), what spaces are called, how numbers are written |
+//! | 1 | `paint` | colours, textures, the image and the heatmaps over it, marks, the colour bar |
+//! | 2 | `widgets` | what is drawn in a given place, whatever it is about: headings, histograms, notices, roving by keys |
+//! | 3 | `memory` | what is remembered: settings, what was opened lately, links, pins, positions, history; the files that it lies in |
+//! | 4 | `desk` | what is explored: the talk with the engine, maps on show, what lies under the pointer, undo |
+//! | 5 | `panels` | what stands about the views, and what several of them draw |
+//! | 6 | `train` | the Train tab, and the curves that a comparison shows too |
+//! | 7 | `views` | what the middle of Explore shows, each a `View` in one list |
+//! | 8 | `export` | the dialog that makes figures of what is on show |
+//! | 9 | `app` | the window as a whole: opens, takes in events, lays out, carries out actions |
 
-mod actions;
 mod app;
-mod box_drag;
-mod color_bar;
-mod contour;
+mod desk;
 mod export;
-mod files;
-pub mod frame_time;
-mod gestures;
-mod heatmap_paint;
-mod help;
-mod hint;
-mod histogram;
-mod history;
-mod libraries;
-mod link;
-mod map_painter;
-mod marks;
-mod notices;
-mod open_dialog;
-mod pane;
+mod memory;
+mod nouns;
+mod paint;
 mod panels;
-mod pins;
-mod places;
-mod recent;
-mod roving;
-mod scale;
-mod session;
-mod settings;
-mod sources;
-mod text;
-mod textures;
-mod theme;
 mod train;
-mod undo;
 mod views;
+mod widgets;
 
-use std::path::PathBuf;
-use std::time::Duration;
-
-use eframe::{egui, egui_wgpu};
-
-use crate::engine::facts::{BUILT_IN, DataSpec, DeviceChoice, MemoryBudget, ModelSpec};
-use crate::engine::{self, EngineHandle, Split};
+// The Train tab still names these by their old paths.
+use memory::files;
+use nouns::{actions, text};
+use paint::{heatmap_paint, map_painter, marks, pane, textures, theme};
+use widgets::notices;
 
 pub use app::App;
-pub use link::Link;
-
-/// What the window opens with.
-#[derive(Clone, Debug)]
-pub struct GuiOptions {
-    /// `demo`, a run folder, a checkpoint.
-    pub model: ModelSpec,
-    /// `demo`, a folder, one file.
-    pub data: DataSpec,
-    /// Which split, where the data set has two.
-    pub split: Option<Split>,
-    /// One image to open in place of `data`.
-    pub image: Option<PathBuf>,
-    /// Run folders to show in the Train tab, which opens first if there are any.
-    pub runs: Vec<PathBuf>,
-    /// A state to restore; what it says of model and data goes before the fields above.
-    pub link: Option<Link>,
-}
-
-impl Default for GuiOptions {
-    /// The built-in model and data.
-    fn default() -> Self {
-        let (model, data) = (BUILT_IN[0].name.into(), DataSpec::default());
-        Self { model, data, split: None, image: None, runs: vec![], link: None }
-    }
-}
-
-/// Opens the window with an engine on the device that was chosen; where that is a GPU, window and
-/// engine share it.
-/// `memory`: bytes that the explorer may fill, in place of half of what is free.
-pub fn open(options: GuiOptions, choice: DeviceChoice, memory: Option<u64>) -> anyhow::Result<()> {
-    libraries::check()?;
-    let mut device = engine::open_device(choice)?;
-    if let Some(bytes) = memory {
-        device.memory = MemoryBudget::new(bytes);
-    }
-    let mut wgpu_options = drawing();
-    if let Some(setup) = &device.setup {
-        wgpu_options.wgpu_setup = egui_wgpu::WgpuSetup::Existing(egui_wgpu::WgpuSetupExisting {
-            instance: setup.instance.clone(),
-            adapter: setup.adapter.clone(),
-            device: setup.device.clone(),
-            queue: setup.queue.clone(),
-        });
-    }
-    // Without a delay egui draws two frames; news need one, and while a model trains on the cores that
-    // draw, each is taken from it.
-    run(options, wgpu_options, |context, _| {
-        engine::start(device, move || context.request_repaint_after(SOON))
-    })
-}
-
-/// From news of the engine to the frame that shows them.
-const SOON: Duration = Duration::from_millis(1);
-
-/// How the window draws where it opens a device of its own: not on OpenGL, which lacks what the heatmaps need.
-fn drawing() -> egui_wgpu::WgpuConfiguration {
-    let mut options = egui_wgpu::WgpuConfiguration::default();
-    if let egui_wgpu::WgpuSetup::CreateNew(setup) = &mut options.wgpu_setup {
-        setup.instance_descriptor.backends = wgpu::Backends::PRIMARY;
-    }
-    options
-}
-
-/// Opens the window and returns when it is closed. `wgpu_options` say which
-/// device to draw with; `start_engine` starts the engine, given what it may
-/// call to have the window look at its news and the window's drawing state.
-pub fn run(
-    options: GuiOptions,
-    wgpu_options: egui_wgpu::WgpuConfiguration,
-    start_engine: impl FnOnce(egui::Context, Option<egui_wgpu::RenderState>) -> anyhow::Result<EngineHandle>,
-) -> anyhow::Result<()> {
-    let native = eframe::NativeOptions {
-        viewport: egui::ViewportBuilder::default()
-            .with_title("bagssl")
-            .with_app_id("bagssl")
-            .with_inner_size([1280.0, 800.0])
-            .with_min_inner_size([800.0, 560.0]),
-        renderer: eframe::Renderer::Wgpu,
-        wgpu_options,
-        ..Default::default()
-    };
-    let create: eframe::AppCreator<'_> = Box::new(move |cc| {
-        let engine = start_engine(cc.egui_ctx.clone(), cc.wgpu_render_state.clone())
-            .map_err(|error| format!("{error:#}"))?;
-        Ok(Box::new(App::new(cc, engine, options)))
-    });
-    eframe::run_native("bagssl", native, create).map_err(|error| {
-        anyhow::anyhow!(
-            "the window could not be opened: {error}. It needs a display that answers and a Vulkan driver (a GPU's, \
-             or on Debian: apt install mesa-vulkan-drivers). Every other command works without a window"
-        )
-    })
-}
+pub use app::frame_time;
+pub use app::options::GuiOptions;
+pub use app::window::{open, run};
+pub use memory::link::Link;

@@ -5,13 +5,13 @@ use eframe::egui::Context;
 use crate::engine::training::TrainCommand;
 use crate::engine::{Command, Event, FigureEvent, Source, about};
 
-use super::super::export;
-use super::super::files::Found;
-use super::super::open_dialog::Outcome;
-use super::super::panels::Tab;
-use super::super::recent::Recent;
-use super::super::undo::Undo;
 use super::{App, Overlay};
+use crate::gui::app::open_dialog::Outcome;
+use crate::gui::desk::undo::Undo;
+use crate::gui::export;
+use crate::gui::memory::files::Found;
+use crate::gui::memory::openable::Openable;
+use crate::gui::nouns::Tab;
 
 impl App {
     pub(super) fn take_events(&mut self, ctx: &Context) {
@@ -95,22 +95,20 @@ impl App {
 
     pub(super) fn note_model(&mut self) {
         let source = self.desk.session.snapshot().model_source.clone();
-        source.into_iter().for_each(|spec| self.desk.settings.recent.note(Recent::Model((*spec).clone())));
+        source.into_iter().for_each(|spec| self.desk.settings.recent.note(Openable::Model((*spec).clone())));
     }
 
     pub(super) fn note_data(&mut self) {
         let source = self.desk.session.snapshot().data_source.clone();
-        source.into_iter().for_each(|source| self.desk.settings.recent.note(Recent::Data((*source).clone())));
+        source
+            .into_iter()
+            .for_each(|source| self.desk.settings.recent.note(Openable::Data((*source).clone())));
     }
 
     pub(super) fn take_files(&mut self, ctx: &Context) {
         for found in self.files.drain() {
-            if let Found::Dropped { path, is_model } = &found {
-                let spec = path.display().to_string();
-                self.desk.session.send(match is_model {
-                    true => Command::OpenModel { spec: spec.into() },
-                    false => Command::OpenData { spec: spec.into(), split: None },
-                });
+            if let Found::Dropped(openable) = &found {
+                self.open_again(openable.clone());
             }
             self.train.take_found(&found);
             if let Found::Pasted(image) = found {

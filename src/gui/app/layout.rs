@@ -1,20 +1,14 @@
 //! Lays out the panels and what lies over them.
 
-use eframe::egui;
-use eframe::egui::{CentralPanel, Color32, Context, Frame, Id, Margin, Panel, ScrollArea, Ui};
+use eframe::egui::{CentralPanel, Context, Frame, Margin, Panel, ScrollArea, Ui};
 
-use super::super::help::{Choice, PaletteOutcome};
-use super::super::open_dialog::Dialog;
-use super::super::panels::{Tab, controls, gallery, status, top};
-use super::super::theme::STEP;
-use super::super::views::ExploreView;
-use super::super::{help, hint};
 use super::{App, Overlay};
-
-/// Smallest height of the panes with image and heatmaps, points.
-const MIN_MAPS: f32 = 170.0;
-/// Part of the middle's height that the galleries may take.
-const GALLERY_SHARE: f32 = 0.58;
+use crate::gui::app::help;
+use crate::gui::app::help::{PaletteChoice, PaletteOutcome};
+use crate::gui::app::open_dialog::Dialog;
+use crate::gui::nouns::Tab;
+use crate::gui::panels::hint;
+use crate::gui::panels::{status, top};
 
 impl App {
     pub(super) fn overlay_ui(&mut self, ctx: &Context) {
@@ -41,9 +35,9 @@ impl App {
                 PaletteOutcome::Chosen(choice) => {
                     self.overlay = Overlay::None;
                     match choice {
-                        Choice::Action(action) => self.desk.todo.push(action),
-                        Choice::Open(recent) => self.open_recent(recent),
-                        Choice::Link(link) => self.open_link(*link),
+                        PaletteChoice::Action(action) => self.desk.todo.push(action),
+                        PaletteChoice::Open(openable) => self.open_again(openable),
+                        PaletteChoice::Link(link) => self.open_link(*link),
                     }
                 }
             },
@@ -82,49 +76,6 @@ impl App {
 
     pub(super) fn middle_ui(&mut self, ui: &mut Ui) {
         hint::hint_ui(ui, &mut self.desk);
-        match self.desk.view {
-            ExploreView::Maps => self.maps_ui(ui),
-            ExploreView::Microscope => self.microscope.ui(ui, &mut self.desk),
-            ExploreView::Compare => self.compare.ui(ui, &mut self.desk),
-            ExploreView::Instance => self.instance.ui(ui, &mut self.desk),
-        }
+        self.views.ui(ui, &mut self.desk);
     }
-
-    /// Image and heatmaps above, galleries below; a scroll bar where the window is too low for both.
-    pub(super) fn maps_ui(&mut self, ui: &mut Ui) {
-        ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-            let top = ui.cursor().top();
-            let whole = ui.available_height();
-            controls::heatmap_controls_ui(ui, &mut self.desk);
-            // The row of gallery controls is as high as this one, if both wrap alike.
-            let rows = 2.0 * (ui.cursor().top() - top) + STEP;
-            let neighbours = self.desk.session.config().map_or(119, |config| config.neighbours);
-            let room = whole - rows;
-            let galleries =
-                gallery::wanted_height(neighbours, ui.available_width()).min(room * GALLERY_SHARE);
-            let maps = (room - galleries).max(MIN_MAPS);
-            self.maps.ui(ui, &mut self.desk, maps);
-            controls::gallery_controls_ui(ui, &mut self.desk);
-            let left = (whole - (ui.cursor().top() - top)).max(galleries.min(200.0));
-            gallery::galleries_ui(ui, &mut self.desk, &mut self.atlases, left);
-        });
-    }
-}
-
-/// Says over the whole window what dropping does, while a file hangs over it.
-pub(super) fn drop_hint_ui(ctx: &Context) {
-    if ctx.input(|input| input.raw.hovered_files.is_empty()) {
-        return;
-    }
-    let screen = ctx.content_rect();
-    let layer = egui::LayerId::new(egui::Order::Foreground, Id::unique("drop hint"));
-    let painter = ctx.layer_painter(layer);
-    painter.rect_filled(screen, 0.0, Color32::from_black_alpha(190));
-    painter.text(
-        screen.center(),
-        egui::Align2::CENTER_CENTER,
-        "Drop a picture or a folder of pictures to open it as data,\na .safetensors file or a run folder to open it as model.",
-        egui::FontId::proportional(18.0),
-        Color32::WHITE,
-    );
 }

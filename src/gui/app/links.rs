@@ -9,11 +9,11 @@ use crate::engine::training::DataSource;
 use crate::engine::{Command, OutsidePicture, Source};
 use crate::image::Image;
 
-use super::super::link::Link;
-use super::super::pane::Viewpoint;
-use super::super::panels::Tab;
 use super::App;
 use super::run::{OPEN_DATA, PICTURE};
+use crate::gui::memory::link::Link;
+use crate::gui::nouns::Tab;
+use crate::gui::paint::pane::Viewpoint;
 
 impl App {
     /// Opens what a link says; what is open already stays.
@@ -41,7 +41,7 @@ impl App {
         if link.data.is_none() || link.data.as_ref() == source.as_deref() {
             let image = self.desk.session.restore(&link);
             if let (Some(image), Some(zoom)) = (image, link.look.zoom) {
-                self.maps.look_at(image, Viewpoint::from_numbers(zoom));
+                self.views.look_at(image, Viewpoint::from_numbers(zoom));
             }
         }
     }
@@ -49,7 +49,8 @@ impl App {
     /// Puts what is on show into the clipboard as a link.
     pub(super) fn copy_link(&mut self, ctx: &Context) {
         let mut link = self.desk.session.link();
-        link.take_look(&self.desk.settings, self.maps.viewpoint().numbers());
+        let zoom = self.views.viewpoint().and_then(|viewpoint| viewpoint.numbers());
+        link.take_look(&self.desk.settings, zoom);
         let text = link.to_string();
         ctx.copy_text(text.clone());
         let query = self.desk.session.query();

@@ -1,10 +1,17 @@
 //! The window as a whole: takes in what the engine and the files say, lays out
 //! the panels, and carries out actions.
 
+mod drop_hint;
 mod events;
+pub mod frame_time;
+mod help;
 mod layout;
+mod libraries;
 mod links;
+mod open_dialog;
+pub mod options;
 mod run;
+pub mod window;
 
 use std::sync::Arc;
 
@@ -14,42 +21,39 @@ use crate::engine::facts::DataSpec;
 use crate::engine::training::DataSource;
 use crate::engine::{Command, EngineHandle, MapMode, Snapshot};
 
-use super::export::ExportDialog;
-use super::files::FileWorker;
-use super::help::Palette;
-use super::link::Link;
-use super::notices::Notices;
-use super::open_dialog::Dialog;
-use super::panels::images::ImagesPanel;
-use super::panels::inspector::InspectorPanel;
-use super::panels::maps::MapsPanel;
-use super::panels::{Desk, ShownMaps, Tab};
-use super::pins::Pins;
-use super::places::Places;
-use super::session::Session;
-use super::settings::Settings;
-use super::sources::SourceImages;
-use super::textures::{GalleryAtlases, Thumbnails};
-use super::train::TrainTab;
-use super::train::closing::Closing;
-use super::undo::{Look, Undo};
-use super::views::ExploreView;
-use super::views::compare::ComparePanel;
-use super::views::instance::InstancePanel;
-use super::views::microscope::MicroscopePanel;
-use super::{GuiOptions, SOON, actions, heatmap_paint, theme, undo};
+use self::options::{GuiOptions, SOON};
+use crate::gui::app::help::CommandPalette;
+use crate::gui::app::open_dialog::Dialog;
+use crate::gui::desk::undo;
+use crate::gui::desk::undo::{Sight, Undo};
+use crate::gui::desk::{Desk, Session, ShownMaps};
+use crate::gui::export::ExportDialog;
+use crate::gui::memory::files::FileWorker;
+use crate::gui::memory::link::Link;
+use crate::gui::memory::pins::PinnedQueries;
+use crate::gui::memory::places::Places;
+use crate::gui::memory::settings::Settings;
+use crate::gui::memory::sources::SourceImages;
+use crate::gui::nouns::ExploreView;
+use crate::gui::nouns::Tab;
+use crate::gui::nouns::actions;
+use crate::gui::paint::heatmap_paint;
+use crate::gui::paint::textures::ThumbnailTextures;
+use crate::gui::paint::theme;
+use crate::gui::panels::images::ImagesPanel;
+use crate::gui::panels::inspector::InspectorPanel;
+use crate::gui::train::TrainTab;
+use crate::gui::train::closing::Closing;
+use crate::gui::views::Views;
+use crate::gui::widgets::notices::Notices;
 
 /// The window.
 pub struct App {
     pub(super) desk: Desk,
     images: ImagesPanel,
-    maps: MapsPanel,
-    microscope: MicroscopePanel,
-    compare: ComparePanel,
-    instance: InstancePanel,
+    views: Views,
     inspector: InspectorPanel,
-    thumbnails: Thumbnails,
-    atlases: GalleryAtlases,
+    thumbnails: ThumbnailTextures,
     train: TrainTab,
     closing: Closing,
     notices: Notices,
@@ -74,7 +78,7 @@ enum Overlay {
     Dialog(Dialog),
     Export(Box<ExportDialog>),
     Keys,
-    Palette(Palette),
+    Palette(CommandPalette),
 }
 
 impl App {
@@ -116,7 +120,7 @@ impl App {
         let view = ExploreView::default();
         let maps = ShownMaps::default();
         let (sources, places) = (SourceImages::default(), Places::default());
-        let pins = Pins::new(settings.pins.clone());
+        let pins = PinnedQueries::new(settings.pins.clone());
         let desk = Desk {
             session,
             settings,
@@ -136,13 +140,9 @@ impl App {
         Self {
             desk,
             images: ImagesPanel::default(),
-            maps: MapsPanel::default(),
-            microscope: MicroscopePanel::default(),
-            compare: ComparePanel::default(),
-            instance: InstancePanel::default(),
+            views: Views::default(),
             inspector: InspectorPanel::default(),
-            thumbnails: Thumbnails::default(),
-            atlases: GalleryAtlases::default(),
+            thumbnails: ThumbnailTextures::default(),
             train,
             closing: Closing::default(),
             notices: Notices::default(),
@@ -174,7 +174,7 @@ impl App {
         self.take_files(ctx);
         self.desk.pins.follow(self.desk.session.snapshot());
         let (now, pressed) = ctx.input(|input| (input.time, input.pointer.any_down()));
-        if Look::of(&self.desk).is_some_and(|look| self.undo.note(now, &look)) {
+        if Sight::of(&self.desk).is_some_and(|look| self.undo.note(now, &look)) {
             ctx.request_repaint_after_secs(undo::AT_ONCE_SECS);
         }
         if let Some(secs) = self.desk.session.send_config_when_settled(now, pressed) {
@@ -219,17 +219,15 @@ impl App {
             self.desk.todo.extend(pressed.filter(|action| shows_explore || !action.is_of_explore()));
         }
         self.desk.pointed = None;
+        self.views.sync(&mut self.desk);
         self.desk.update_maps();
-        self.microscope.sync(&self.desk);
-        self.compare.sync(&self.desk);
-        self.instance.sync(&mut self.desk);
         if !self.covers_now(&ctx) {
             self.panels_ui(ui);
         }
         self.notices.ui(&ctx);
         self.overlay_ui(&ctx);
         self.closing.ui(&ctx);
-        layout::drop_hint_ui(&ctx);
+        drop_hint::drop_hint_ui(&ctx);
         for action in std::mem::take(&mut self.desk.todo) {
             self.run(&ctx, action);
             ctx.request_repaint();

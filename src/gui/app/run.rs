@@ -8,16 +8,17 @@ use eframe::egui::Context;
 use crate::engine::training::DataSource;
 use crate::engine::{Command, FigureCommand, FigureKind, FigureRequest, MapMode, QuerySpec, Sign};
 
-use super::super::actions::{Action, Zoom};
-use super::super::export::ExportDialog;
-use super::super::gestures::Role;
-use super::super::help::{LINK_START, Palette};
-use super::super::open_dialog::{Dialog, Purpose};
-use super::super::panels::Tab;
-use super::super::recent::Recent;
-use super::super::undo::{Look, Undo};
-use super::super::views::ExploreView;
 use super::{App, Overlay};
+use crate::gui::app::help::CommandPalette;
+use crate::gui::app::open_dialog::{Dialog, Purpose};
+use crate::gui::desk::undo::{Sight, Undo};
+use crate::gui::export::ExportDialog;
+use crate::gui::memory::link::LINK_START;
+use crate::gui::memory::openable::Openable;
+use crate::gui::nouns::ExploreView;
+use crate::gui::nouns::QueryRole;
+use crate::gui::nouns::Tab;
+use crate::gui::nouns::actions::{Action, Zoom};
 
 /// Where the contour is drawn until it is moved.
 const CONTOUR: f32 = 0.5;
@@ -37,7 +38,7 @@ impl App {
                 self.show_dialog(Purpose::Other);
             }
             Action::PlayCheckpoints | Action::PreviousCheckpoint | Action::NextCheckpoint => {
-                self.compare.run(&self.desk, action);
+                self.views.run(&self.desk, action);
             }
             Action::Export(kind) => {
                 let dialog = ExportDialog::new(kind, &self.desk, &self.export_folder());
@@ -46,7 +47,7 @@ impl App {
             Action::CopyFigure(kind) => self.copy_figure(kind, FigureCommand::CopyImage),
             Action::CopyCaption(kind) => self.copy_figure(kind, FigureCommand::CopyCaption),
             Action::CopyLink => self.copy_link(ctx),
-            Action::OpenLink => self.show_overlay(Overlay::Palette(Palette::with_text(LINK_START))),
+            Action::OpenLink => self.show_overlay(Overlay::Palette(CommandPalette::with_text(LINK_START))),
             Action::FindImage => self.images.focus_filter = true,
             Action::WalkImages => self.images.focus_list = true,
             Action::RandomImage => {
@@ -56,10 +57,11 @@ impl App {
             Action::PreviousImage => self.show_neighbour(-1),
             Action::Back => session.back(),
             Action::Forward => session.forward(),
-            Action::Move { right, down } => match down == 0 && self.compare.takes_arrows(&self.desk) {
-                true => self.compare.run(&self.desk, action),
-                false => self.desk.session.step(right, down),
-            },
+            Action::Move { right, down } => {
+                if !self.views.run(&self.desk, action) {
+                    self.desk.session.step(right, down);
+                }
+            }
             Action::MarkQuery => {
                 (self.desk.tab, self.desk.view) = (Tab::Explore, ExploreView::Instance);
                 self.desk.mark_query();
@@ -85,12 +87,7 @@ impl App {
             }
             Action::ToggleGrid => self.desk.settings.grid = !self.desk.settings.grid,
             Action::TogglePreview => self.desk.is_previewing = !self.desk.is_previewing,
-            Action::ResetZoom => {
-                self.maps.reset_zoom();
-                self.microscope.reset_zoom();
-                self.compare.reset_zoom();
-                self.instance.reset_zoom();
-            }
+            Action::ResetZoom => self.views.reset(),
             Action::PauseExtraction => {
                 if let Some(extraction) = &session.snapshot().extraction {
                     session.send(Command::PauseExtraction(!extraction.paused));
@@ -114,15 +111,15 @@ impl App {
             Action::Zoom(Zoom::Out) => egui::gui_zoom::zoom_out(ctx),
             Action::Zoom(Zoom::Reset) => ctx.set_zoom_factor(1.0),
             Action::ToggleHint => self.desk.settings.hint = !self.desk.settings.hint,
-            Action::Palette => self.show_overlay(Overlay::Palette(Palette::default())),
+            Action::Palette => self.show_overlay(Overlay::Palette(CommandPalette::default())),
             Action::Help => self.overlay = Overlay::Keys,
             Action::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
         }
     }
 
     /// Looks again at what undo or redo says, if there is something.
-    pub(super) fn bring_back(&mut self, which: impl Fn(&mut Undo, &Look) -> Option<Look>) {
-        let look = Look::of(&self.desk).and_then(|now| which(&mut self.undo, &now));
+    pub(super) fn bring_back(&mut self, which: impl Fn(&mut Undo, &Sight) -> Option<Sight>) {
+        let look = Sight::of(&self.desk).and_then(|now| which(&mut self.undo, &now));
         if let Some(look) = look {
             self.view(look.mode);
             look.bring_back(&mut self.desk);
@@ -132,7 +129,7 @@ impl App {
     /// Makes what is under the pointer a part of the query.
     pub(super) fn take_pointed(&mut self, sign: Sign) {
         match self.desk.pointed.clone() {
-            Some(source) => self.desk.session.take(Role::Part(sign), source),
+            Some(source) => self.desk.session.take(QueryRole::Part(sign), source),
             None => self.notices.error(
                 "Changing the query".into(),
                 "nothing is under the pointer; point at a patch of the image or at a neighbour, then press the key"
@@ -175,17 +172,18 @@ impl App {
     }
 
     pub(super) fn open_run(&mut self, path: PathBuf) {
-        self.desk.settings.recent.note(Recent::Run(path.clone()));
+        self.desk.settings.recent.note(Openable::Run(path.clone()));
         self.train.open_run(&self.desk, path);
     }
 
-    pub(super) fn open_recent(&mut self, recent: Recent) {
-        match recent {
-            Recent::Data(DataSource { spec, split }) => {
+    /// Opens something that was dropped or opened before.
+    pub(super) fn open_again(&mut self, openable: Openable) {
+        match openable {
+            Openable::Data(DataSource { spec, split }) => {
                 self.desk.session.send(Command::OpenData { spec, split });
             }
-            Recent::Model(spec) => self.desk.session.send(Command::OpenModel { spec }),
-            Recent::Run(path) => {
+            Openable::Model(spec) => self.desk.session.send(Command::OpenModel { spec }),
+            Openable::Run(path) => {
                 self.desk.tab = Tab::Train;
                 self.open_run(path);
             }

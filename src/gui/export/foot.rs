@@ -3,11 +3,11 @@
 use eframe::egui::{Button, Key, RichText, TextEdit, Ui};
 
 use crate::engine::{Command, FigureCommand, FigureRequest};
-use crate::gui::files::FileWorker;
-use crate::gui::panels::Desk;
-use crate::gui::theme;
+use crate::gui::desk::Desk;
+use crate::gui::memory::files::FileWorker;
+use crate::gui::paint::theme;
 
-use super::{ExportDialog, State};
+use super::{ExportDialog, ExportState};
 
 impl ExportDialog {
     /// Path and buttons. Returns whether "Cancel" was pressed.
@@ -20,10 +20,10 @@ impl ExportDialog {
     ) -> bool {
         let entered = self.path_ui(ui, files);
         self.note_ui(ui);
-        let is_free = request.is_some() && self.state != State::Writing;
+        let is_free = request.is_some() && self.state != ExportState::Writing;
         ui.horizontal(|ui| {
             let name = match &self.state {
-                State::Replaces(path) if *path == self.typed_path() => "Replace",
+                ExportState::Replaces(path) if *path == self.typed_path() => "Replace",
                 _ => "Export",
             };
             let export = ui.add_enabled(is_free, Button::new(name)).on_hover_text("Enter");
@@ -66,7 +66,7 @@ impl ExportDialog {
                 field.request_focus();
             }
             if field.changed() {
-                self.state = State::Choosing;
+                self.state = ExportState::Choosing;
             }
             if ui.button("Browse...").clicked() {
                 files.pick_save("Export a figure", self.typed_path());
@@ -82,13 +82,13 @@ impl ExportDialog {
     fn note_ui(&self, ui: &mut Ui) {
         let dark = ui.visuals().dark_mode;
         match &self.state {
-            State::Choosing => {
+            ExportState::Choosing => {
                 ui.weak("A .json beside the figure keeps what made it: the same bytes come of it again.");
             }
-            State::Replaces(_) => drop(ui.weak("This file exists already.")),
-            State::Writing => drop(ui.weak("Writing the figure...")),
-            State::Noted(note) => drop(ui.weak(note)),
-            State::Failed(error) => {
+            ExportState::Replaces(_) => drop(ui.weak("This file exists already.")),
+            ExportState::Writing => drop(ui.weak("Writing the figure...")),
+            ExportState::Noted(note) => drop(ui.weak(note)),
+            ExportState::Failed(error) => {
                 ui.label(RichText::new(format!("Not done: {error}")).color(theme::error(dark).0));
             }
         }

@@ -1,7 +1,6 @@
 //! The dialog that makes figures of what is on show: which figure, of which queries, how it looks, and a
 //! preview that is the figure itself.
 
-mod choices;
 mod foot;
 mod options;
 mod preview;
@@ -17,16 +16,15 @@ use crate::engine::{
 use crate::figure::Format;
 use crate::patch::PatchGrid;
 
-use super::files::{FileWorker, Found};
-use super::notices::Notices;
-use super::panels::Desk;
-use super::panels::controls::without_pictures;
-use super::scale::Scale;
-use super::theme::{STEP, overlay_frame};
-use super::views::ExploreView;
+use crate::gui::desk::Desk;
+use crate::gui::memory::figure_looks::FigureLooks;
+use crate::gui::memory::files::{FileWorker, Found};
+use crate::gui::nouns::views::Adds;
+use crate::gui::paint::theme::{STEP, overlay_frame};
+use crate::gui::panels::controls::without_pictures;
+use crate::gui::widgets::notices::Notices;
 
-pub use choices::Choices;
-use preview::Preview;
+use preview::FigurePreview;
 use queries::Candidates;
 
 /// Largest size of the dialog, points.
@@ -50,19 +48,19 @@ pub struct ExportDialog {
     levels: Vec<(PatchGrid, bool)>,
     /// Heatmaps and galleries, while a comparison is on show: whether B's stand beside A's.
     has_both: bool,
-    choices: Choices,
+    choices: FigureLooks,
     /// Galleries: how often they were searched again.
     round: u32,
     path: String,
-    preview: Preview,
-    state: State,
+    preview: FigurePreview,
+    state: ExportState,
     /// Set until the path field had the focus once.
     is_fresh: bool,
 }
 
 /// How far the export is.
 #[derive(Debug, PartialEq)]
-enum State {
+enum ExportState {
     Choosing,
     /// This file stands there already; "Replace" replaces it.
     Replaces(PathBuf),
@@ -84,12 +82,12 @@ impl ExportDialog {
             candidates: Candidates::default(),
             second_patch: None,
             levels: levels_on_show(desk),
-            has_both: desk.view == ExploreView::Compare,
+            has_both: desk.view.adds() == Adds::SecondModel,
             path: folder.join(file_name(kind)).with_extension(choices.ending()).display().to_string(),
             choices,
             round: 0,
-            preview: Preview::default(),
-            state: State::Choosing,
+            preview: FigurePreview::default(),
+            state: ExportState::Choosing,
             is_fresh: true,
         };
         dialog.settle_kind(desk);
@@ -125,7 +123,7 @@ impl ExportDialog {
             self.path = path.with_file_name(file_name(kind)).with_extension(ending).display().to_string();
         }
         self.kind = kind;
-        self.state = State::Choosing;
+        self.state = ExportState::Choosing;
         self.settle_kind(desk);
     }
 
@@ -167,7 +165,7 @@ impl ExportDialog {
     /// The second model on show, if this figure can have both.
     fn other(&self, desk: &Desk) -> Option<Beside> {
         let is_of_both = matches!(self.kind, FigureKind::Heatmaps | FigureKind::Galleries);
-        let is_on_show = is_of_both && desk.view == ExploreView::Compare;
+        let is_on_show = is_of_both && desk.view.adds() == Adds::SecondModel;
         let compare = desk.session.snapshot().compare.as_ref().filter(|_| is_on_show)?;
         let other = compare.other.as_ref()?;
         Some(Beside { hash: other.hash.clone(), step: other.step })
@@ -210,7 +208,7 @@ impl ExportDialog {
             round: self.round,
             beside: self.beside(desk),
         };
-        let scale = Scale::of(&desk.settings);
+        let scale = desk.scale();
         let style = self.choices.style(self.kind, scale.colormap, scale.range);
         let format = Format::from_path(&self.typed_path(), style.dpi)
             .map_err(|_| "The name must end in .pdf, .svg or .png, which chooses the format.".to_owned())?;
@@ -222,15 +220,17 @@ impl ExportDialog {
         match found {
             Found::Picked(Some(path)) => {
                 self.path = path.display().to_string();
-                self.state = State::Choosing;
+                self.state = ExportState::Choosing;
             }
             Found::Picked(None) => {
                 let note = "Nothing was picked. If no dialog appeared, type the path here.";
-                self.state = State::Noted(note.into());
+                self.state = ExportState::Noted(note.into());
             }
-            Found::Exists { path, exists } if *path == self.typed_path() && self.state == State::Writing => {
+            Found::Exists { path, exists }
+                if *path == self.typed_path() && self.state == ExportState::Writing =>
+            {
                 if *exists {
-                    self.state = State::Replaces(path.clone());
+                    self.state = ExportState::Replaces(path.clone());
                 } else {
                     self.write(desk);
                 }
@@ -242,15 +242,17 @@ impl ExportDialog {
     /// Takes in what the engine says of a figure; returns whether the dialog is done.
     pub fn take_event(&mut self, event: &FigureEvent) -> bool {
         match event {
-            FigureEvent::Saved { .. } => return self.state == State::Writing,
+            FigureEvent::Saved { .. } => return self.state == ExportState::Writing,
             FigureEvent::Image(image) => {
                 let (width, height) = (image.width(), image.height());
                 self.state =
-                    State::Noted(format!("The figure is on the clipboard, {width} x {height} pixels."));
+                    ExportState::Noted(format!("The figure is on the clipboard, {width} x {height} pixels."));
             }
-            FigureEvent::Caption(_) => self.state = State::Noted("The caption is on the clipboard.".into()),
+            FigureEvent::Caption(_) => {
+                self.state = ExportState::Noted("The caption is on the clipboard.".into())
+            }
             FigureEvent::Failed(error) => {
-                self.state = State::Failed(error.clone());
+                self.state = ExportState::Failed(error.clone());
                 // So that another path can be typed at once.
                 self.is_fresh = true;
             }
@@ -267,24 +269,24 @@ impl ExportDialog {
     fn write(&mut self, desk: &Desk) {
         match self.request(desk) {
             Ok(request) => {
-                self.state = State::Writing;
+                self.state = ExportState::Writing;
                 let (path, caption) = (self.typed_path(), self.caption_path());
                 desk.session.send(Command::Figure(FigureCommand::Write { request, path, caption }));
             }
-            Err(obstacle) => self.state = State::Failed(obstacle),
+            Err(obstacle) => self.state = ExportState::Failed(obstacle),
         }
     }
 
     /// What happens on "Export": nothing is replaced unasked.
     fn confirm(&mut self, desk: &Desk, files: &FileWorker) {
         let path = self.typed_path();
-        if self.state == State::Writing || self.request(desk).is_err() {
+        if self.state == ExportState::Writing || self.request(desk).is_err() {
             return;
         }
-        if self.state == State::Replaces(path.clone()) {
+        if self.state == ExportState::Replaces(path.clone()) {
             self.write(desk);
         } else {
-            self.state = State::Writing;
+            self.state = ExportState::Writing;
             files.ask_exists(path);
         }
     }
@@ -332,7 +334,7 @@ impl ExportDialog {
 /// The patch sizes of the microscope, if it is on show.
 fn levels_on_show(desk: &Desk) -> Vec<(PatchGrid, bool)> {
     let shown = desk.session.snapshot().microscope.clone();
-    let shown = shown.filter(|_| desk.view == ExploreView::Microscope);
+    let shown = shown.filter(|_| desk.view.adds() == Adds::PatchSizes);
     shown.map_or_else(Vec::new, |shown| shown.levels.iter().map(|level| (level.grid, true)).collect())
 }
 

@@ -4,11 +4,12 @@ use eframe::egui::{ComboBox, DragValue, RichText, Ui};
 
 use crate::engine::{FigureKind, MapMode, defaults};
 use crate::figure::{BoxPalette, Letters};
-use crate::gui::panels::{Desk, name_of_space};
-use crate::gui::theme::STEP;
+use crate::gui::desk::Desk;
+use crate::gui::nouns::spaces::name_of_space;
+use crate::gui::paint::theme::STEP;
 
 use super::ExportDialog;
-use super::choices::ENDINGS;
+use crate::gui::memory::figure_looks::ENDINGS;
 
 /// Column widths of journals, inches, and what they are.
 const WIDTHS: [(f32, &str); 3] =

@@ -7,10 +7,10 @@ use eframe::egui::{
 
 use crate::engine::{Command, FigureCommand, FigurePage, FigureRequest, FigureView, RequestId};
 use crate::figure::Format;
-use crate::gui::panels::Desk;
-use crate::gui::text::{count, thousands};
-use crate::gui::textures::PictureSlot;
-use crate::gui::theme::{self, STEP};
+use crate::gui::desk::Desk;
+use crate::gui::nouns::text::{count, thousands};
+use crate::gui::paint::textures::PictureSlot;
+use crate::gui::paint::theme::{self, STEP};
 
 /// Points of the screen that stand for an inch of paper.
 const POINTS_PER_INCH: f32 = 96.0;
@@ -21,7 +21,7 @@ const MARGIN: f32 = 12.0;
 
 /// How large the page is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-enum Zoom {
+enum PageZoom {
     /// The whole page.
     #[default]
     Whole,
@@ -31,15 +31,15 @@ enum Zoom {
 
 /// What was asked for last, and the picture of what came.
 #[derive(Default)]
-pub struct Preview {
+pub struct FigurePreview {
     asked: Option<(RequestId, FigureRequest, f32)>,
     slot: PictureSlot,
-    zoom: Zoom,
+    zoom: PageZoom,
     /// Where the page is drawn, points.
     room: Option<Vec2>,
 }
 
-impl Preview {
+impl FigurePreview {
     /// Has the next request sent even if it is the same.
     pub fn forget(&mut self) {
         self.asked = None;
@@ -65,9 +65,9 @@ impl Preview {
     /// Points of the screen for an inch of a page of this size.
     fn scale(&self, (width_in, height_in): (f32, f32)) -> f32 {
         match (self.zoom, self.room) {
-            (Zoom::Times(times), _) => POINTS_PER_INCH * times,
-            (Zoom::Whole, Some(room)) => (room.x / width_in).min(room.y / height_in).max(10.0),
-            (Zoom::Whole, None) => POINTS_PER_INCH,
+            (PageZoom::Times(times), _) => POINTS_PER_INCH * times,
+            (PageZoom::Whole, Some(room)) => (room.x / width_in).min(room.y / height_in).max(10.0),
+            (PageZoom::Whole, None) => POINTS_PER_INCH,
         }
     }
 
@@ -125,7 +125,7 @@ impl Preview {
                 ui.painter().rect_stroke(at, 0.0, Stroke::new(1.0, Color32::GRAY), StrokeKind::Outside);
                 let response = ui.interact(at, ui.scope_id().with("page"), Sense::hover());
                 let (width, height) = page.size_in;
-                let name = format!("Preview of the figure, {width:.2} x {height:.2} inches");
+                let name = format!("FigurePreview of the figure, {width:.2} x {height:.2} inches");
                 response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &name));
             });
         });
@@ -138,9 +138,9 @@ impl Preview {
 
     fn zoom_ui(&mut self, ui: &mut Ui) {
         for (zoom, name, explanation) in [
-            (Zoom::Whole, "Whole page", "The page as large as there is room for it."),
-            (Zoom::Times(1.0), "As on paper", "An inch of the page is 96 points of the screen."),
-            (Zoom::Times(3.0), "3 x", "Three times the size on paper."),
+            (PageZoom::Whole, "Whole page", "The page as large as there is room for it."),
+            (PageZoom::Times(1.0), "As on paper", "An inch of the page is 96 points of the screen."),
+            (PageZoom::Times(3.0), "3 x", "Three times the size on paper."),
         ] {
             ui.selectable_value(&mut self.zoom, zoom, name).on_hover_text(explanation);
         }

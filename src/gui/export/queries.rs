@@ -4,8 +4,8 @@
 use eframe::egui::{ScrollArea, Ui};
 
 use crate::engine::{DataDescription, FigureKind};
-use crate::gui::panels::Desk;
-use crate::gui::views::ExploreView;
+use crate::gui::desk::Desk;
+use crate::gui::nouns::views::Adds;
 use crate::patch::PatchRef;
 
 /// Queries that can be chosen from at most: the last ones.
@@ -28,7 +28,7 @@ impl Candidates {
     pub fn of(kind: FigureKind, desk: &Desk) -> Self {
         let current = desk.session.query().and_then(|query| query.as_patch());
         let is_of_places = matches!(kind, FigureKind::Parts | FigureKind::Instance);
-        if is_of_places && desk.view == ExploreView::Instance && !desk.places.list().is_empty() {
+        if is_of_places && desk.view.adds() == Adds::Positions && !desk.places.list().is_empty() {
             return Self { list: marked(kind, desk.places.list()), current };
         }
         let mut asked = desk.session.asked_patches();

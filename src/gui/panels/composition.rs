@@ -4,7 +4,7 @@ use eframe::egui::{Color32, Id, Rect, Role, Sense, Stroke, Ui, WidgetInfo, pos2}
 
 use crate::colormap;
 use crate::engine::{Gallery, Relation};
-use crate::gui::theme::rgb;
+use crate::gui::paint::theme::rgb;
 
 use super::neighbour::relation_text;
 

@@ -8,11 +8,12 @@ use eframe::egui::{
 
 use crate::colormap::Colormap;
 use crate::engine::{ExploreConfig, GalleryFilter, MapMode, Split};
-use crate::gui::actions::Action;
-use crate::gui::text::{count, thousands};
-use crate::gui::views::switch_ui;
+use crate::gui::nouns::actions::Action;
+use crate::gui::nouns::text::{count, thousands};
+use crate::gui::panels::view_switch::switch_ui;
 
-use super::{Desk, explain_space};
+use crate::gui::desk::Desk;
+use crate::gui::nouns::spaces::explain_space;
 
 /// Colour scales to choose from, cosine at both ends.
 const RANGES: [[f32; 2]; 4] = [[-1.0, 1.0], [-0.5, 1.0], [0.0, 1.0], [0.5, 1.0]];

@@ -9,15 +9,17 @@ use eframe::egui::{
 
 use crate::engine::{Gallery, GalleryView};
 
-use super::maps::empty_ui;
-use super::neighbour::{neighbour_text, neighbour_ui, pointed_frame};
-use super::{Desk, composition, explain_space};
-use crate::gui::gestures;
-use crate::gui::marks;
-use crate::gui::roving::{Cells, rove};
-use crate::gui::text::{count, thousands};
-use crate::gui::textures::{Atlas, GalleryAtlases};
-use crate::gui::theme::{self, STEP};
+use super::composition;
+use super::neighbour::{LookedAt, neighbour_text, pointed_frame};
+use crate::gui::desk::Desk;
+use crate::gui::nouns::spaces::explain_space;
+use crate::gui::nouns::text::{count, thousands};
+use crate::gui::paint::marks;
+use crate::gui::paint::textures::{Atlas, GalleryAtlases};
+use crate::gui::paint::theme::{self, STEP};
+use crate::gui::panels::gestures;
+use crate::gui::widgets::place::empty_ui;
+use crate::gui::widgets::roving::{CellRows, rove};
 use crate::patch::PatchRef;
 
 /// Height of the line above a gallery.
@@ -164,8 +166,11 @@ impl Grid {
 
 /// A gallery as it is drawn.
 pub struct PaintedGallery<'a> {
+    /// The gallery itself.
     pub gallery: &'a Gallery,
+    /// All galleries of the same answer.
     pub view: &'a GalleryView,
+    /// Its pictures.
     pub atlas: &'a Atlas,
     /// Whether it belongs to an earlier question.
     pub pending: bool,
@@ -199,7 +204,7 @@ impl PaintedGallery<'_> {
 fn keyboard(ui: &Ui, desk: &mut Desk, grid: &Grid, painted: &PaintedGallery<'_>, id: Id) -> Option<usize> {
     let PaintedGallery { gallery, view, .. } = *painted;
     let count = gallery.neighbours.len() + 1;
-    let cells = Cells { count, columns: grid.columns, page: 5 };
+    let cells = CellRows { count, columns: grid.columns, page: 5 };
     let at = id.with("cursor");
     let mut cursor = ui.data(|data| data.get_temp(at)).unwrap_or(1);
     let title = |cell: usize| match cell.checked_sub(1).and_then(|rank| gallery.neighbours.get(rank)) {
@@ -300,8 +305,14 @@ fn cell_ui(
         pointed_frame(ui, rect);
     }
     gestures::of_source(ui, desk, &response, || neighbour.patch.into());
-    let (name, space) = (painted.name(), painted.gallery.space.as_str());
-    let tip = |ui: &mut Ui| neighbour_ui(ui, desk, (&name, space), index + 1, neighbour, rank_there);
+    let looked_at = LookedAt {
+        gallery: &painted.name(),
+        space: &painted.gallery.space,
+        rank: index + 1,
+        neighbour,
+        rank_there,
+    };
+    let tip = |ui: &mut Ui| looked_at.ui(ui, desk);
     if is_chosen {
         Tooltip::always_open(ui.ctx().clone(), ui.layer_id(), id.with("chosen"), rect).gap(4.0).show(tip);
     } else {

@@ -11,13 +11,13 @@ use eframe::egui::{
 
 use crate::engine::{Command, DataDescription, FoundImages, ImageFilter, Snapshot};
 
-use super::Desk;
 use super::top::action_button;
-use crate::gui::actions::Action;
-use crate::gui::roving::{Cells, rove};
-use crate::gui::text::{count, thousands};
-use crate::gui::textures::{Thumbnail, Thumbnails};
-use crate::gui::theme::{self, STEP};
+use crate::gui::desk::Desk;
+use crate::gui::nouns::actions::Action;
+use crate::gui::nouns::text::{count, thousands};
+use crate::gui::paint::textures::{Thumbnail, ThumbnailTextures};
+use crate::gui::paint::theme::{self, STEP};
+use crate::gui::widgets::roving::{CellRows, rove};
 
 /// Side of a thumbnail, points.
 const SIDE: f32 = 64.0;
@@ -87,7 +87,7 @@ impl Listed {
 
 impl ImagesPanel {
     /// Draws the panel.
-    pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk, thumbnails: &mut Thumbnails) {
+    pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk, thumbnails: &mut ThumbnailTextures) {
         let snapshot = desk.session.snapshot().clone();
         ui.take_available_width();
         let Some(data) = &snapshot.data else {
@@ -231,7 +231,13 @@ impl ImagesPanel {
         self.listed.get(place.checked_add_signed(by)?)
     }
 
-    fn list_ui(&mut self, ui: &mut Ui, desk: &mut Desk, data: &DataDescription, thumbnails: &mut Thumbnails) {
+    fn list_ui(
+        &mut self,
+        ui: &mut Ui,
+        desk: &mut Desk,
+        data: &DataDescription,
+        thumbnails: &mut ThumbnailTextures,
+    ) {
         let listed = self.listed.clone();
         if listed.len() == 0 {
             ui.weak("No image has this in its name or class.");
@@ -239,7 +245,7 @@ impl ImagesPanel {
         }
         ui.spacing_mut().item_spacing = Vec2::splat(STEP / 2.0);
         let columns = ((ui.available_width() - STEP) / PITCH).floor().max(1.0) as usize;
-        let cells = Cells {
+        let cells = CellRows {
             count: listed.len(),
             columns,
             page: (ui.available_height() / PITCH).floor().max(1.0) as usize,
@@ -268,7 +274,13 @@ impl ImagesPanel {
     }
 
     /// The keyboard on the list; returns the place of its cursor, if it is there.
-    fn keyboard(&mut self, ui: &Ui, desk: &mut Desk, data: &DataDescription, cells: Cells) -> Option<usize> {
+    fn keyboard(
+        &mut self,
+        ui: &Ui,
+        desk: &mut Desk,
+        data: &DataDescription,
+        cells: CellRows,
+    ) -> Option<usize> {
         let id = Id::unique("list of images");
         if std::mem::take(&mut self.focus_list) {
             ui.memory_mut(|memory| memory.request_focus(id));
@@ -308,7 +320,7 @@ fn thumbnail_ui(
     ui: &mut Ui,
     desk: &mut Desk,
     data: &DataDescription,
-    thumbnails: &mut Thumbnails,
+    thumbnails: &mut ThumbnailTextures,
     index: usize,
     mark: Mark,
     now: f64,

@@ -1,9 +1,7 @@
 //! Facts about the query, what lies under the pointer, what the marks mean,
 //! and the way to a figure.
 
-use std::sync::Arc;
-
-use eframe::egui::{Color32, Grid, Label, Pos2, Rect, RichText, ScrollArea, Sense, Ui, Vec2, pos2, vec2};
+use eframe::egui::{Color32, Grid, Label, Rect, RichText, ScrollArea, Sense, Ui, Vec2, vec2};
 
 use crate::engine::{FigureKind, Gallery, GalleryView, Relation, Snapshot};
 
@@ -11,16 +9,16 @@ use super::neighbour::relation_text;
 use super::parts::PartsList;
 use super::pins::PinsStrip;
 use super::top::action_button;
-use super::{Desk, explain_space};
-use crate::gui::actions::Action;
-use crate::gui::histogram::histogram_ui;
-use crate::gui::marks;
-use crate::gui::scale::Scale;
-use crate::gui::text;
-use crate::gui::textures::PictureSlot;
-use crate::gui::theme::{self, STEP};
-use crate::gui::views::ExploreView;
-use crate::image::Image;
+use crate::gui::desk::Desk;
+use crate::gui::nouns::actions::Action;
+use crate::gui::nouns::spaces::explain_space;
+use crate::gui::nouns::text;
+use crate::gui::nouns::views::Adds;
+use crate::gui::paint::marks;
+use crate::gui::paint::textures::PictureSlot;
+use crate::gui::paint::theme::{self, STEP};
+use crate::gui::widgets::histogram::histogram_ui;
+use crate::gui::widgets::place::picture_ui;
 
 /// Side of the enlarged query, points.
 const QUERY_SIDE: f32 = 56.0;
@@ -45,10 +43,10 @@ impl InspectorPanel {
         pointer_ui(ui, desk, &snapshot);
         separator(ui);
         // What follows is about the maps and galleries of the first view.
-        let is_of_maps = desk.view != ExploreView::Compare;
+        let is_of_maps = desk.view.adds() != Adds::SecondModel;
         if !desk.maps.list().is_empty() && is_of_maps {
             heading(ui, "Distribution");
-            let scale = Scale::of(&desk.settings);
+            let scale = desk.scale();
             for map in desk.maps.list() {
                 histogram_ui(ui, map, &scale, desk.settings.contour);
             }
@@ -122,18 +120,6 @@ impl InspectorPanel {
     }
 }
 
-/// A picture as the network sees it, stretched to `rect`; an empty place where it is not known yet.
-pub fn picture_ui(ui: &Ui, slot: &mut PictureSlot, rect: Rect, picture: Option<&Arc<Image>>) {
-    match picture {
-        Some(picture) => {
-            let texture = slot.texture(ui.ctx(), "query", picture).id();
-            let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
-            ui.painter().image(texture, rect, whole, Color32::WHITE);
-        }
-        None => drop(ui.painter().rect_filled(rect, 0.0, ui.visuals().faint_bg_color)),
-    }
-}
-
 fn heading(ui: &mut Ui, text: &str) {
     ui.label(RichText::new(text).strong());
 }
@@ -155,13 +141,13 @@ fn pointer_ui(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot) {
         ui.end_row();
         if has_parts {
             ui.weak("part");
-            ui.label(hover.and_then(|hover| hover.part).unwrap_or_default());
+            ui.label(hover.and_then(|hover| hover.object_part).unwrap_or_default());
             ui.end_row();
         }
-        let compared = hover.filter(|_| desk.view == ExploreView::Compare);
+        let compared = hover.filter(|_| desk.view.adds() == Adds::SecondModel);
         let of_both = compared.iter().flat_map(|hover| hover.values.iter().map(|(name, _)| name.as_str()));
         let of_maps = desk.maps.of_query().iter().map(|map| map.space.as_str());
-        let of_maps = of_maps.filter(|_| desk.view != ExploreView::Compare);
+        let of_maps = of_maps.filter(|_| desk.view.adds() != Adds::SecondModel);
         for space in of_maps.chain(of_both) {
             let color = theme::space(space, ui.visuals().dark_mode);
             ui.label(RichText::new(space).strong().color(color)).on_hover_text(explain_space(space));

@@ -4,13 +4,13 @@ use eframe::egui::{
     Align2, Color32, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, TextStyle, Ui, Vec2, pos2,
 };
 
-use super::Desk;
 use crate::engine::{Command, Neighbour, Relation};
-use crate::gui::marks;
-use crate::gui::pane::Viewpoint;
-use crate::gui::sources::Look;
-use crate::gui::text::thousands;
-use crate::gui::theme;
+use crate::gui::desk::Desk;
+use crate::gui::memory::sources::SourceState;
+use crate::gui::nouns::text::thousands;
+use crate::gui::paint::marks;
+use crate::gui::paint::pane::Viewpoint;
+use crate::gui::paint::theme;
 
 /// Side of the place for the image, points.
 const SIDE: f32 = 168.0;
@@ -45,36 +45,45 @@ fn cosines_text(space: &str, neighbour: &Neighbour) -> String {
     texts.collect::<Vec<_>>().join(" \u{b7} ").replace('-', "\u{2212}")
 }
 
-/// What there is to know of number `rank` in the gallery `name` of `space`; `rank_there` is its rank in the
-/// gallery that this one is compared with.
-pub fn neighbour_ui(
-    ui: &mut Ui,
-    desk: &mut Desk,
-    (name, space): (&str, &str),
-    rank: usize,
-    neighbour: &Neighbour,
-    rank_there: Option<Option<usize>>,
-) {
-    ui.label(RichText::new(format!("{name} {rank} \u{b7} cosine {:.4}", neighbour.cosine)).strong());
-    if !neighbour.in_other_spaces.is_empty() {
-        ui.label(cosines_text(space, neighbour));
+/// The neighbour that is looked at, in its gallery.
+pub struct LookedAt<'a> {
+    /// What the gallery is called.
+    pub gallery: &'a str,
+    /// The gallery's space.
+    pub space: &'a str,
+    /// Its rank there, from 1.
+    pub rank: usize,
+    /// The neighbour itself.
+    pub neighbour: &'a Neighbour,
+    /// Its rank in the gallery that this one is compared with, if there is one and it is in it.
+    pub rank_there: Option<Option<usize>>,
+}
+
+impl LookedAt<'_> {
+    /// What there is to know of it.
+    pub fn ui(&self, ui: &mut Ui, desk: &mut Desk) {
+        let Self { gallery, space, rank, neighbour, rank_there } = *self;
+        ui.label(RichText::new(format!("{gallery} {rank} \u{b7} cosine {:.4}", neighbour.cosine)).strong());
+        if !neighbour.in_other_spaces.is_empty() {
+            ui.label(cosines_text(space, neighbour));
+        }
+        match rank_there {
+            Some(Some(rank)) => drop(ui.label(format!("Number {} under the other model.", thousands(rank)))),
+            Some(None) => drop(ui.label("Not among the nearest of the other model.")),
+            None => {}
+        }
+        if neighbour.is_readable {
+            source_ui(ui, desk, neighbour);
+        }
+        let patch = neighbour.patch;
+        ui.label(format!("image {} \u{b7} {}", thousands(patch.image as usize), neighbour.image_name));
+        ui.label(kin_text(neighbour, " \u{b7} "));
+        ui.label(format!("{0} x {0} px, y {1}, x {2}", patch.size, patch.y, patch.x));
+        match neighbour.is_readable {
+            true => ui.weak("Click to go there; Shift adds it to the query, Alt subtracts it."),
+            false => ui.colored_label(ui.visuals().warn_fg_color, "Its image cannot be read any more."),
+        };
     }
-    match rank_there {
-        Some(Some(rank)) => drop(ui.label(format!("Number {} under the other model.", thousands(rank)))),
-        Some(None) => drop(ui.label("Not among the nearest of the other model.")),
-        None => {}
-    }
-    if neighbour.is_readable {
-        source_ui(ui, desk, neighbour);
-    }
-    let patch = neighbour.patch;
-    ui.label(format!("image {} \u{b7} {}", thousands(patch.image as usize), neighbour.image_name));
-    ui.label(kin_text(neighbour, " \u{b7} "));
-    ui.label(format!("{0} x {0} px, y {1}, x {2}", patch.size, patch.y, patch.x));
-    match neighbour.is_readable {
-        true => ui.weak("Click to go there; Shift adds it to the query, Alt subtracts it."),
-        false => ui.colored_label(ui.visuals().warn_fg_color, "Its image cannot be read any more."),
-    };
 }
 
 /// The image that the patch was cut from, with its place.
@@ -85,7 +94,7 @@ fn source_ui(ui: &mut Ui, desk: &mut Desk, neighbour: &Neighbour) {
     let painter = ui.painter_at(rect);
     painter.rect_filled(rect, 0.0, ui.visuals().faint_bg_color);
     let remark = match desk.sources.look(data, index, now) {
-        Look::Ready(source) => {
+        SourceState::Ready(source) => {
             let placement = Viewpoint::default().placement(rect, source.size, ui.pixels_per_point());
             let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
             painter.image(source.texture(ui.ctx()), placement.rect(), whole, Color32::WHITE);
@@ -94,13 +103,13 @@ fn source_ui(ui: &mut Ui, desk: &mut Desk, neighbour: &Neighbour) {
             marks::relation_marks(&painter, place, neighbour.relation);
             return;
         }
-        Look::Coming { ask } => {
+        SourceState::Coming { ask } => {
             if ask {
                 desk.session.send(Command::SourceImage { data, index });
             }
             "reading the image..."
         }
-        Look::Lost => "The image cannot be read.",
+        SourceState::Lost => "The image cannot be read.",
     };
     let font = TextStyle::Body.resolve(ui.style());
     painter.text(rect.center(), Align2::CENTER_CENTER, remark, font, ui.visuals().weak_text_color());

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use eframe::egui::{Align, Button, Label, Layout, Sense, Ui, Vec2};
 
 use crate::engine::{QueryPart, QuerySpec, Sign};
-use crate::gui::text::thousands;
-use crate::gui::textures::PictureSlot;
+use crate::gui::nouns::text::thousands;
+use crate::gui::paint::textures::PictureSlot;
 use crate::image::Image;
 
-use super::Desk;
-use super::inspector::picture_ui;
+use crate::gui::desk::Desk;
+use crate::gui::widgets::place::picture_ui;
 
 /// Side of a part's picture, points.
 const SIDE: f32 = 22.0;

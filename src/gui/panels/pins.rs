@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use eframe::egui::{Button, Id, Popup, Response, Role, Sense, Ui, Vec2, WidgetInfo};
 
 use crate::engine::QuerySpec;
-use crate::gui::actions::{Action, keys_of};
-use crate::gui::gestures;
-use crate::gui::marks;
-use crate::gui::text::thousands;
-use crate::gui::textures::PictureSlot;
+use crate::gui::nouns::QueryRole;
+use crate::gui::nouns::actions::{Action, keys_of};
+use crate::gui::nouns::text::thousands;
+use crate::gui::paint::marks;
+use crate::gui::paint::textures::PictureSlot;
 
-use super::Desk;
-use super::inspector::picture_ui;
+use crate::gui::desk::Desk;
+use crate::gui::widgets::place::picture_ui;
 
 /// Side of a pin, points.
 const SIDE: f32 = 32.0;
@@ -37,7 +37,7 @@ impl PinsStrip {
             ui.spacing_mut().item_spacing = Vec2::splat(3.0);
             for (index, pin) in pins.iter().enumerate() {
                 let (rect, response) = ui.allocate_exact_size(Vec2::splat(SIDE), Sense::CLICK);
-                let picture = desk.pins.picture(pin, &desk.session);
+                let picture = desk.pins.picture(pin, |ask| desk.session.send(ask));
                 picture_ui(ui, self.pictures.entry(index).or_default(), rect.shrink(2.0), picture.as_ref());
                 if current.as_ref() == Some(pin) {
                     marks::query_dashes(ui.painter(), rect.shrink(1.0));
@@ -57,7 +57,7 @@ impl PinsStrip {
 /// What the pointer does to a pin.
 fn pin_ui(ui: &Ui, desk: &mut Desk, response: &Response, index: usize, pin: &QuerySpec) {
     if response.clicked() {
-        let role = gestures::Role::of(ui.input(|input| input.modifiers));
+        let role = QueryRole::of(ui.input(|input| input.modifiers));
         desk.session.take_all(role, pin);
     }
     Popup::context_menu(response).id(Id::unique(("pin", index))).show(|ui| {

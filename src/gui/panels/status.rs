@@ -4,9 +4,9 @@ use eframe::egui::{Align, Layout, ProgressBar, RichText, ScrollArea, Ui};
 
 use crate::engine::{Extraction, MemoryUse, Skipped};
 
-use super::Desk;
-use crate::gui::actions::{Action, keys_of};
-use crate::gui::text::{count, tail, thousands, wait};
+use crate::gui::desk::Desk;
+use crate::gui::nouns::actions::{Action, keys_of};
+use crate::gui::nouns::text::{count, tail, thousands, wait};
 
 /// Files listed in the tooltip of the skipped ones.
 const LISTED: usize = 40;

@@ -4,9 +4,10 @@ use eframe::egui::{Align, Button, Label, Layout, RichText, ThemePreference, Ui};
 
 use crate::engine::{DataDescription, ModelDescription};
 
-use super::{Desk, Tab};
-use crate::gui::actions::{Action, keys_of};
-use crate::gui::text::{count, thousands};
+use crate::gui::desk::Desk;
+use crate::gui::nouns::Tab;
+use crate::gui::nouns::actions::{Action, keys_of};
+use crate::gui::nouns::text::{count, thousands};
 
 /// Classes that the tooltip of the data set names.
 const NAMED_CLASSES: usize = 40;

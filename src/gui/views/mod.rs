@@ -1,64 +1,83 @@
-//! What the middle of the Explore tab can show, one file each; the first, image and heatmaps above
-//! galleries, is [`super::panels::maps`] and [`super::panels::gallery`].
+//! What the middle of the Explore tab can show, one file or folder each, behind one trait.
+//!
+//! A further view touches three files: its own here, the list in [`Views::default`], and
+//! [`crate::gui::nouns::views::VIEWS`] with its name, words and key.
 
-mod columns;
-pub mod compare;
-pub mod instance;
-mod invariance;
-pub mod microscope;
+mod compare;
+mod instance;
+mod maps;
+mod microscope;
+mod view;
 
 use eframe::egui::Ui;
 
-use super::actions::{Action, keys_of};
-use super::panels::Desk;
+use crate::gui::desk::Desk;
+pub use crate::gui::nouns::ExploreView;
+use crate::gui::nouns::{Action, Tab};
+use crate::gui::paint::pane::Viewpoint;
 
-/// What the middle of the Explore tab shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ExploreView {
-    #[default]
-    Maps,
-    Microscope,
-    Compare,
-    Instance,
+pub use view::View;
+
+/// All views.
+pub struct Views(Vec<Box<dyn View>>);
+
+impl Default for Views {
+    fn default() -> Self {
+        Self(vec![
+            Box::new(maps::MapsView::default()),
+            Box::new(microscope::MicroscopePanel::default()),
+            Box::new(compare::ComparePanel::default()),
+            Box::new(instance::InstancePanel::default()),
+        ])
+    }
 }
 
-/// The views in the order of the control, each with a sentence on what it is for.
-const VIEWS: [(ExploreView, &str, &str); 4] = [
-    (
-        ExploreView::Maps,
-        "Maps",
-        "The image, a heatmap for each space, and the nearest patches of the data set.",
-    ),
-    (
-        ExploreView::Microscope,
-        "Microscope",
-        "The same point at several patch sizes in one row: where the patches of an image begin to look alike.",
-    ),
-    (
-        ExploreView::Compare,
-        "Compare",
-        "The same query under two models, or over the checkpoints of a run: maps, galleries, and what they agree on.",
-    ),
-    (
-        ExploreView::Instance,
-        "Instance",
-        "Several marked positions of an image, or parts of many images, with a gallery for each (Fig. 10 to 12 of the \
-         paper).",
-    ),
-];
-
-/// The control that chooses a view.
-pub fn switch_ui(ui: &mut Ui, desk: &mut Desk) {
-    ui.scope(|ui| {
-        ui.spacing_mut().item_spacing.x = 2.0;
-        for (view, name, explanation) in VIEWS {
-            let action = Action::ShowView(view);
-            let button = ui.selectable_label(desk.view == view, name);
-            let keys = keys_of(ui.ctx(), action);
-            if button.on_hover_text(format!("{explanation} ({keys})")).clicked() {
-                desk.todo.push(action);
-            }
+impl Views {
+    /// Tells each whether it is on show.
+    pub fn sync(&mut self, desk: &mut Desk) {
+        for view in &mut self.0 {
+            let is_on_show = desk.tab == Tab::Explore && desk.view == view.which();
+            view.sync(desk, is_on_show);
         }
-    });
-    ui.separator();
+    }
+
+    /// Draws the one that was chosen.
+    pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
+        let chosen = desk.view;
+        let view = self.0.iter_mut().find(|view| view.which() == chosen);
+        view.into_iter().for_each(|view| view.ui(ui, desk));
+    }
+
+    /// Has all show the whole image again.
+    pub fn reset(&mut self) {
+        self.0.iter_mut().for_each(|view| view.reset());
+    }
+
+    /// Has the view carry `action` out whose own it is now. Returns whether there was one.
+    pub fn run(&mut self, desk: &Desk, action: Action) -> bool {
+        self.0.iter_mut().any(|view| view.run(desk, action))
+    }
+
+    /// What part of the image a link keeps.
+    pub fn viewpoint(&self) -> Option<Viewpoint> {
+        self.0.iter().find_map(|view| view.viewpoint())
+    }
+
+    /// Sees that part of image `index` once it is on show.
+    pub fn look_at(&mut self, index: usize, viewpoint: Viewpoint) {
+        self.0.iter_mut().for_each(|view| view.look_at(index, viewpoint));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gui::nouns::views::VIEWS;
+
+    #[test]
+    fn every_view_of_the_table_has_its_file_in_the_list() {
+        let drawn: Vec<ExploreView> = Views::default().0.iter().map(|view| view.which()).collect();
+        let named: Vec<ExploreView> = VIEWS.iter().map(|info| info.view).collect();
+        assert_eq!(drawn, named);
+    }
 }

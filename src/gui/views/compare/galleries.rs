@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use eframe::egui::{Label, Rect, RichText, Ui};
 
-use super::layout::Layout;
+use super::blocks::Blocks;
 use super::maps::SpaceMaps;
 use crate::engine::{CompareView, ComparedGalleries, GalleryView};
-use crate::gui::panels::Desk;
+use crate::gui::desk::Desk;
+use crate::gui::nouns::text::thousands;
+use crate::gui::paint::textures::GalleryAtlases;
+use crate::gui::paint::theme;
 use crate::gui::panels::gallery::{self, ComparedWith, PaintedGallery};
-use crate::gui::panels::maps::heading_ui;
-use crate::gui::text::thousands;
-use crate::gui::textures::GalleryAtlases;
-use crate::gui::theme;
+use crate::gui::widgets::place::heading_ui;
 use crate::patch::PatchRef;
 
 /// The galleries of A and B.
@@ -39,7 +39,7 @@ impl GalleryPair {
         &mut self,
         ui: &mut Ui,
         desk: &mut Desk,
-        layout: &Layout,
+        blocks: &Blocks,
         compare: &CompareView,
         maps: &[SpaceMaps],
     ) {
@@ -60,13 +60,13 @@ impl GalleryPair {
                 let atlas = &atlases[index];
                 let painted =
                     PaintedGallery { gallery, view, atlas, pending, owner, columns: None, compared };
-                pointed = gallery::painted_ui(ui, desk, layout.gallery(space, model), neighbours, &painted)
+                pointed = gallery::painted_ui(ui, desk, blocks.gallery(space, model), neighbours, &painted)
                     .or(pointed);
             }
         }
         self.pointed = pointed;
         for (space, maps) in maps.iter().enumerate() {
-            overlap_ui(ui, layout.words(space), galleries, &maps.space, &galleries.b, pending);
+            overlap_ui(ui, blocks.words(space), galleries, &maps.space, &galleries.b, pending);
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::engine::{Heatmap, MapMode, OtherView, QueryView, compared};
 /// The maps of one space.
 #[derive(Clone)]
 pub struct SpaceMaps {
+    /// The space, or the difference of two.
     pub space: String,
     /// Of A and B; in differences the first alone, A less B.
     pub maps: [Option<Heatmap>; 2],

@@ -1,30 +1,34 @@
 //! The open model (A) beside another (B) or beside the checkpoints of a run: the same query, one colour
 //! scale, the galleries over the same patches with what they have in common.
 
+mod blocks;
 mod galleries;
-mod layout;
 mod maps;
 mod other;
 mod scrub;
 
 use eframe::egui::{Label, Rect, Response, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
 
+use self::blocks::Blocks;
 use self::galleries::GalleryPair;
-use self::layout::Layout;
 use self::maps::{ComparedMaps, SpaceMaps};
 use self::scrub::Scrub;
-use super::{ExploreView, switch_ui};
+use super::View;
 use crate::engine::{Command, CompareCommand, CompareView, Heatmap, ImageView, MapMode, Snapshot};
-use crate::gui::actions::Action;
-use crate::gui::color_bar;
-use crate::gui::map_painter::{MapPainter, slots};
-use crate::gui::marks;
-use crate::gui::pane::{Drag, Placement, Viewpoint};
-use crate::gui::panels::maps::{empty_ui, heading_ui};
-use crate::gui::panels::{Desk, Hover, Tab, controls, explain_space};
-use crate::gui::text;
-use crate::gui::theme::{self, STEP};
+use crate::gui::desk::{Desk, Hover};
+use crate::gui::nouns::ExploreView;
+use crate::gui::nouns::actions::Action;
+use crate::gui::nouns::spaces::explain_space;
+use crate::gui::nouns::text;
+use crate::gui::paint::color_bar;
+use crate::gui::paint::map_painter::{MapPainter, slots};
+use crate::gui::paint::marks;
+use crate::gui::paint::pane::{Drag, Placement, Viewpoint};
+use crate::gui::paint::theme::{self, STEP};
+use crate::gui::panels::controls;
+use crate::gui::panels::view_switch::switch_ui;
 use crate::gui::train::strip::Strip;
+use crate::gui::widgets::place::{empty_ui, heading_ui};
 
 /// Plots of a run's curves below a comparison, by the names of their numbers.
 const PLOTS: [&str; 2] = ["loss", "knn"];
@@ -37,7 +41,7 @@ pub struct ComparePanel {
     viewpoint: Viewpoint,
     /// Index of the image on show.
     shown: Option<usize>,
-    painter: MapPainter<{ slots::COMPARE }>,
+    painter: MapPainter<{ slots::of(ExploreView::Compare) }>,
     maps: ComparedMaps,
     galleries: GalleryPair,
     scrub: Scrub,
@@ -45,7 +49,7 @@ pub struct ComparePanel {
 }
 
 /// A map, or the image below all of them.
-struct Pane<'a> {
+struct ComparedPane<'a> {
     rect: Rect,
     response: Response,
     placement: Placement,
@@ -54,10 +58,12 @@ struct Pane<'a> {
     remark: String,
 }
 
-impl ComparePanel {
-    /// Has the engine work for this view while it is on show, and only then.
-    pub fn sync(&mut self, desk: &Desk) {
-        let is_on_show = desk.tab == Tab::Explore && desk.view == ExploreView::Compare;
+impl View for ComparePanel {
+    fn which(&self) -> ExploreView {
+        ExploreView::Compare
+    }
+
+    fn sync(&mut self, desk: &mut Desk, is_on_show: bool) {
         if is_on_show != self.is_told {
             self.is_told = is_on_show;
             desk.session.send(Command::Compare(CompareCommand::Show(is_on_show)));
@@ -68,29 +74,27 @@ impl ComparePanel {
         }
     }
 
-    pub fn reset_zoom(&mut self) {
+    fn reset(&mut self) {
         self.viewpoint = Viewpoint::default();
     }
 
-    /// Whether the arrow keys move the checkpoint and not the query.
-    pub fn takes_arrows(&self, desk: &Desk) -> bool {
-        desk.view == ExploreView::Compare && self.scrub.has_arrows()
-    }
-
-    /// Carries out one of the view's actions.
-    pub fn run(&mut self, desk: &Desk, action: Action) {
-        let Some(compare) = desk.session.snapshot().compare.clone() else { return };
+    /// Walks through the checkpoints, by the arrow keys too while these are the slider's and not the query's.
+    fn run(&mut self, desk: &Desk, action: Action) -> bool {
+        let Some(compare) = desk.session.snapshot().compare.clone() else { return false };
+        let takes_arrows = desk.view == ExploreView::Compare && self.scrub.has_arrows();
         match action {
             Action::PlayCheckpoints => self.scrub.play(desk, &compare),
             Action::PreviousCheckpoint => _ = self.scrub.step_by(desk, &compare, -1),
             Action::NextCheckpoint => _ = self.scrub.step_by(desk, &compare, 1),
-            Action::Move { right, .. } => _ = self.scrub.step_by(desk, &compare, right as isize),
-            _ => {}
+            Action::Move { right, down: 0 } if takes_arrows => {
+                _ = self.scrub.step_by(desk, &compare, right as isize)
+            }
+            _ => return false,
         }
+        true
     }
 
-    /// Draws the view into the rest of the middle.
-    pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
+    fn ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
         ui.horizontal_wrapped(|ui| {
             switch_ui(ui, desk);
             controls::patches_ui(ui, desk);
@@ -113,7 +117,9 @@ impl ComparePanel {
         other::note_ui(ui, compare, self.scrub.wanted(compare));
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| self.blocks_ui(ui, desk, &snapshot, compare));
     }
+}
 
+impl ComparePanel {
     fn blocks_ui(&mut self, ui: &mut Ui, desk: &mut Desk, snapshot: &Snapshot, compare: &CompareView) {
         let area = Rect::from_min_size(ui.cursor().min, ui.available_size());
         let (Some(view), Some(config)) = (&snapshot.view, &snapshot.config) else {
@@ -123,13 +129,13 @@ impl ComparePanel {
         };
         if self.shown != Some(view.index) {
             self.shown = Some(view.index);
-            self.reset_zoom();
+            self.reset();
         }
         let mode = controls::without_pictures(desk.settings.mode);
         let maps = self.maps(snapshot, compare, mode, &config.spaces);
-        let layout = Layout::new(area, maps.len(), config.neighbours);
-        ui.allocate_space(vec2(area.width(), layout.height));
-        let panes = self.panes(ui, &layout, view, compare, &maps, mode);
+        let blocks = Blocks::new(area, maps.len(), config.neighbours);
+        ui.allocate_space(vec2(area.width(), blocks.height));
+        let panes = self.panes(ui, &blocks, view, compare, &maps, mode);
         let size = vec2(view.image.width() as f32, view.image.height() as f32);
         for (_, pane) in &panes {
             self.viewpoint.navigate(ui, &pane.response, pane.placement, size, Drag::Pans);
@@ -143,13 +149,14 @@ impl ComparePanel {
         }
         for (place, pane) in &panes {
             if let Some((space, model)) = place {
-                heading(ui, desk, &layout, compare, &maps[*space].space, (*space, *model), mode);
+                let rect = blocks.heading(*space, *model);
+                heading(ui, desk, rect, compare, &maps[*space].space, *model, mode);
             }
             self.pane_ui(ui, desk, view, pane, *place);
         }
-        color_bar::ui(ui, layout.bar(), desk);
-        self.galleries.ui(ui, desk, &layout, compare, &maps);
-        self.curves_ui(ui, desk, &layout, snapshot, compare);
+        color_bar::ui(ui, blocks.bar(), &desk.scale(), desk.pointed_values());
+        self.galleries.ui(ui, desk, &blocks, compare, &maps);
+        self.curves_ui(ui, desk, &blocks, snapshot, compare);
     }
 
     fn maps(
@@ -173,19 +180,19 @@ impl ComparePanel {
     fn panes<'a>(
         &self,
         ui: &Ui,
-        layout: &Layout,
+        blocks: &Blocks,
         view: &ImageView,
         compare: &CompareView,
         maps: &'a [SpaceMaps],
         mode: MapMode,
-    ) -> Vec<(Option<(usize, usize)>, Pane<'a>)> {
+    ) -> Vec<(Option<(usize, usize)>, ComparedPane<'a>)> {
         let size = vec2(view.image.width() as f32, view.image.height() as f32);
         let pane = |rect: Rect, label: String, map: Option<&'a Heatmap>, remark: String| {
             let id = ui.scope_id().with(("compared", &label));
             let response = ui.interact(rect, id, Sense::CLICK | Sense::DRAG);
             response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &label));
             let placement = self.viewpoint.placement(rect, size, ui.pixels_per_point());
-            Pane { rect, response, placement, map, remark }
+            ComparedPane { rect, response, placement, map, remark }
         };
         let mut panes = vec![];
         for (space, SpaceMaps { space: name, maps }) in maps.iter().enumerate() {
@@ -196,9 +203,9 @@ impl ComparePanel {
                     (_, 0) => format!("{name} A heatmap"),
                     _ => format!("{name} B heatmap"),
                 };
-                let mut rect = layout.map(space, model);
+                let mut rect = blocks.map(space, model);
                 if models == 1 {
-                    rect.set_right(layout.map(space, 1).right());
+                    rect.set_right(blocks.map(space, 1).right());
                 }
                 panes.push((
                     Some((space, model)),
@@ -206,7 +213,7 @@ impl ComparePanel {
                 ));
             }
         }
-        let strip = layout.strip().with_min_y(layout.strip().top() + STEP);
+        let strip = blocks.strip().with_min_y(blocks.strip().top() + STEP);
         let image = Rect::from_min_size(strip.min, vec2(strip.height(), strip.height()));
         panes.push((None, pane(image, "image".to_owned(), None, String::new())));
         panes
@@ -217,14 +224,14 @@ impl ComparePanel {
         ui: &mut Ui,
         desk: &Desk,
         view: &ImageView,
-        pane: &Pane<'_>,
+        pane: &ComparedPane<'_>,
         place: Option<(usize, usize)>,
     ) {
         let painter = ui.painter_at(pane.rect.expand(1.0));
         self.painter.image(&painter, pane.placement, &view.image);
         match (pane.map, place) {
             (Some(map), Some((space, model))) => {
-                self.painter.map(&painter, &desk.settings, pane.placement, map, 2 * space + model);
+                self.painter.map(&painter, &desk.settings.map_look(), pane.placement, map, 2 * space + model);
             }
             (None, Some(_)) => {
                 painter.rect_filled(pane.rect, 0.0, ui.visuals().panel_fill.gamma_multiply(0.85));
@@ -244,12 +251,12 @@ impl ComparePanel {
         &mut self,
         ui: &mut Ui,
         desk: &Desk,
-        layout: &Layout,
+        blocks: &Blocks,
         snapshot: &Snapshot,
         compare: &CompareView,
     ) {
         let run = snapshot.runs.iter().find(|run| Some(&run.path) == compare.run.as_ref());
-        let strip = layout.strip().with_min_y(layout.strip().top() + STEP);
+        let strip = blocks.strip().with_min_y(blocks.strip().top() + STEP);
         let rest = strip.with_min_x(strip.left() + strip.height() + STEP);
         let (Some(run), Some(wanted)) = (run, self.scrub.wanted(compare)) else { return };
         let on_show = compare.other.as_ref().and_then(|other| other.step).unwrap_or(wanted);
@@ -277,7 +284,7 @@ fn remark(compare: &CompareView, space: &str, model: usize) -> String {
 }
 
 /// A click makes the patch under the pointer the query. Returns whether there was one.
-fn click(desk: &mut Desk, panes: &[(Option<(usize, usize)>, Pane<'_>)]) -> bool {
+fn click(desk: &mut Desk, panes: &[(Option<(usize, usize)>, ComparedPane<'_>)]) -> bool {
     let patch = desk.hover.as_ref().and_then(|hover| hover.patch);
     let clicked = panes.iter().any(|(_, pane)| pane.response.clicked() && !pane.response.double_clicked());
     if let (true, Some(patch)) = (clicked, patch) {
@@ -290,10 +297,10 @@ fn click(desk: &mut Desk, panes: &[(Option<(usize, usize)>, Pane<'_>)]) -> bool 
 fn heading(
     ui: &mut Ui,
     desk: &Desk,
-    layout: &Layout,
+    rect: Rect,
     compare: &CompareView,
     space: &str,
-    (block, model): (usize, usize),
+    model: usize,
     mode: MapMode,
 ) {
     let color = theme::space(space, ui.visuals().dark_mode);
@@ -304,7 +311,7 @@ fn heading(
         (_, 0) => ("A".to_owned(), "A"),
         _ => (b, "B"),
     };
-    heading_ui(ui, layout.heading(block, model), |ui| {
+    heading_ui(ui, rect, |ui| {
         ui.label(RichText::new(space).strong().color(color)).on_hover_text(explain_space(space));
         ui.add(Label::new(RichText::new(name).strong()).truncate());
         let name = format!("{space} {suffix}");

@@ -4,10 +4,10 @@ use eframe::egui::{Button, DragValue, Label, RichText, Ui, vec2};
 
 use crate::engine::facts::BUILT_IN;
 use crate::engine::{Command, CompareCommand, CompareView};
-use crate::gui::actions::Action;
-use crate::gui::panels::Desk;
-use crate::gui::text::{count, tail, thousands};
-use crate::gui::theme::STEP;
+use crate::gui::desk::Desk;
+use crate::gui::nouns::actions::Action;
+use crate::gui::nouns::text::{count, tail, thousands};
+use crate::gui::paint::theme::STEP;
 use crate::gui::train::error_ui;
 
 fn send(desk: &Desk, command: CompareCommand) {

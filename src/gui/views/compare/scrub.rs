@@ -3,9 +3,9 @@
 use eframe::egui::{Key, Response, RichText, Slider, Ui};
 
 use crate::engine::{Command, CompareCommand, CompareView};
-use crate::gui::actions::{Action, keys_of};
-use crate::gui::panels::Desk;
-use crate::gui::text::thousands;
+use crate::gui::desk::Desk;
+use crate::gui::nouns::actions::{Action, keys_of};
+use crate::gui::nouns::text::thousands;
 
 /// How long a checkpoint stays on show while playing, seconds, once it is computed.
 const HOLD_SECS: f64 = 0.6;

@@ -6,17 +6,18 @@ use eframe::egui::{
     Align, Button, Label, Layout, Rect, RichText, ScrollArea, Ui, UiBuilder, Vec2, pos2, vec2,
 };
 
-use super::NEIGHBOURS;
 use crate::engine::{DataDescription, PlaceView};
-use crate::gui::marks;
-use crate::gui::panels::Desk;
+use crate::gui::desk::Desk;
+use crate::gui::nouns::text::{count, thousands};
+use crate::gui::paint::marks;
+use crate::gui::paint::textures::GalleryAtlases;
+use crate::gui::paint::theme::{self, STEP};
 use crate::gui::panels::gallery::{self, PaintedGallery};
-use crate::gui::panels::maps::empty_ui;
-use crate::gui::text::{count, thousands};
-use crate::gui::textures::GalleryAtlases;
-use crate::gui::theme::{self, STEP};
+use crate::gui::widgets::place::empty_ui;
 use crate::patch::PatchRef;
 
+/// Neighbours of each position: with the query they fill 5 x 5 cells.
+pub const NEIGHBOURS: usize = 24;
 /// Cells in a row.
 const COLUMNS: usize = 5;
 /// Height of the line above a gallery.
@@ -68,7 +69,7 @@ impl Cards {
         let snapshot = desk.session.snapshot().clone();
         let place = snapshot.places.as_ref().and_then(|places| places.of(patch));
         let (heading, rest) = (rect.with_max_y(rect.top() + HEADING), rect.with_min_y(rect.top() + HEADING));
-        heading_ui(ui, desk, heading, index, (place.map_or(patch, |place| place.patch), place));
+        heading_ui(ui, desk, heading, index, place.map_or(patch, |place| place.patch), place);
         if let Some(error) = place.and_then(|place| place.error.as_ref()) {
             ui.scope_builder(UiBuilder::new().max_rect(rest), |ui| {
                 ui.colored_label(theme::error(ui.visuals().dark_mode).0, error);
@@ -105,7 +106,8 @@ fn heading_ui(
     desk: &mut Desk,
     rect: Rect,
     index: usize,
-    (patch, known): (PatchRef, Option<&PlaceView>),
+    patch: PatchRef,
+    known: Option<&PlaceView>,
 ) {
     let snapshot = desk.session.snapshot().clone();
     let on_show = snapshot.view.as_ref().map(|view| view.index);

@@ -6,20 +6,22 @@ use eframe::egui::{
     Button, Color32, Id, Label, Pos2, Rect, RichText, Role, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2,
 };
 
-use self::cards::Cards;
-use super::{ExploreView, switch_ui};
+use self::cards::{Cards, NEIGHBOURS};
+use super::View;
 use crate::engine::{Command, FigureKind, ImageView, MOST_PLACES, PlacesRequest};
-use crate::gui::actions::{Action, keys_of};
-use crate::gui::marks;
-use crate::gui::pane::{Drag, Placement, Viewpoint};
-use crate::gui::panels::maps::{empty_ui, heading_ui};
-use crate::gui::panels::{Desk, Hover, Tab, controls, explain_space};
-use crate::gui::text::thousands;
-use crate::gui::textures::PictureSlot;
-use crate::gui::theme::STEP;
+use crate::gui::desk::{Desk, Hover};
+use crate::gui::nouns::ExploreView;
+use crate::gui::nouns::actions::{Action, keys_of};
+use crate::gui::nouns::spaces::explain_space;
+use crate::gui::nouns::text::thousands;
+use crate::gui::paint::marks;
+use crate::gui::paint::pane::{Drag, Placement, Viewpoint};
+use crate::gui::paint::textures::PictureSlot;
+use crate::gui::paint::theme::STEP;
+use crate::gui::panels::controls;
+use crate::gui::panels::view_switch::switch_ui;
+use crate::gui::widgets::place::{empty_ui, heading_ui};
 
-/// Neighbours of each position: with the query they fill 5 x 5 cells.
-const NEIGHBOURS: usize = 24;
 /// Share of the width that the image takes.
 const IMAGE_SHARE: f32 = 0.4;
 /// Height of the line above the image.
@@ -37,13 +39,15 @@ pub struct InstancePanel {
     cards: Cards,
 }
 
-impl InstancePanel {
-    /// Has the engine work for this view while it is on show, and only then.
-    pub fn sync(&mut self, desk: &mut Desk) {
+impl View for InstancePanel {
+    fn which(&self) -> ExploreView {
+        ExploreView::Instance
+    }
+
+    fn sync(&mut self, desk: &mut Desk, is_on_show: bool) {
         let snapshot = desk.session.snapshot();
         let (data, config) = (desk.session.data_id(), snapshot.config.clone());
         desk.places.follow(data, config.map(|config| config.grid.patch));
-        let is_on_show = desk.tab == Tab::Explore && desk.view == ExploreView::Instance;
         let places = desk.places.list().to_vec();
         let data = data.filter(|_| is_on_show && !places.is_empty());
         let wanted = data.map(|data| PlacesRequest { data, places, neighbours: NEIGHBOURS });
@@ -53,12 +57,11 @@ impl InstancePanel {
         }
     }
 
-    pub fn reset_zoom(&mut self) {
+    fn reset(&mut self) {
         self.viewpoint = Viewpoint::default();
     }
 
-    /// Draws the view into the rest of the middle.
-    pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
+    fn ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
         ui.horizontal_wrapped(|ui| {
             switch_ui(ui, desk);
             controls::patches_ui(ui, desk);
@@ -81,12 +84,14 @@ impl InstancePanel {
         self.image_ui(ui, desk, view, area.with_max_x(split));
         self.cards.ui(ui, desk, area.with_min_x(split + STEP));
     }
+}
 
+impl InstancePanel {
     /// The image with its numbered positions.
     fn image_ui(&mut self, ui: &mut Ui, desk: &mut Desk, view: &ImageView, area: Rect) {
         if self.shown != Some(view.index) {
             self.shown = Some(view.index);
-            self.reset_zoom();
+            self.reset();
         }
         let (heading, rest) = (area.with_max_y(area.top() + HEADING), area.with_min_y(area.top() + HEADING));
         image_heading_ui(ui, heading, view);

@@ -1,6 +1,8 @@
 //! The same point of the image at several patch sizes: a column for each size with the query's box and a
 //! heatmap for each space, and below them how alike the query is to the rest of the image.
 
+mod columns;
+mod invariance;
 mod sizes;
 
 use std::sync::Arc;
@@ -9,18 +11,22 @@ use eframe::egui::{
     Id, Label, Rect, Response, RichText, Role, ScrollArea, Sense, Ui, Vec2, WidgetInfo, vec2,
 };
 
+use self::columns::Columns;
 use self::sizes::SizesField;
-use super::columns::Columns;
-use super::{ExploreView, invariance, switch_ui};
+use super::View;
 use crate::engine::{Command, Heatmap, ImageView, MapMode, MicroscopeLevel, displayed};
-use crate::gui::color_bar;
-use crate::gui::map_painter::{MapPainter, slots};
-use crate::gui::marks;
-use crate::gui::pane::{Drag, Placement, Viewpoint};
-use crate::gui::panels::maps::{empty_ui, heading_ui};
-use crate::gui::panels::{Desk, Hover, Tab, controls, explain_space};
-use crate::gui::text::{self, count, thousands};
-use crate::gui::theme;
+use crate::gui::desk::{Desk, Hover};
+use crate::gui::nouns::ExploreView;
+use crate::gui::nouns::spaces::explain_space;
+use crate::gui::nouns::text::{self, count, thousands};
+use crate::gui::paint::color_bar;
+use crate::gui::paint::map_painter::{MapPainter, slots};
+use crate::gui::paint::marks;
+use crate::gui::paint::pane::{Drag, Placement, Viewpoint};
+use crate::gui::paint::theme;
+use crate::gui::panels::controls;
+use crate::gui::panels::view_switch::switch_ui;
+use crate::gui::widgets::place::{empty_ui, heading_ui};
 use crate::patch::PatchRef;
 
 /// The view's own state.
@@ -32,7 +38,7 @@ pub struct MicroscopePanel {
     viewpoint: Viewpoint,
     /// Index of the image on show.
     shown: Option<usize>,
-    painter: MapPainter<{ slots::MICROSCOPE }>,
+    painter: MapPainter<{ slots::of(ExploreView::Microscope) }>,
     columns: Vec<Column>,
 }
 
@@ -45,7 +51,7 @@ struct Column {
 }
 
 /// The image or a map of a column.
-struct Pane {
+struct LevelPane {
     column: usize,
     /// None: the image itself.
     map: Option<usize>,
@@ -54,10 +60,12 @@ struct Pane {
     placement: Placement,
 }
 
-impl MicroscopePanel {
-    /// Has the engine work for this view while it is on show, and only then.
-    pub fn sync(&mut self, desk: &Desk) {
-        let is_on_show = desk.tab == Tab::Explore && desk.view == ExploreView::Microscope;
+impl View for MicroscopePanel {
+    fn which(&self) -> ExploreView {
+        ExploreView::Microscope
+    }
+
+    fn sync(&mut self, desk: &mut Desk, is_on_show: bool) {
         let wanted = is_on_show.then(|| desk.settings.microscope.clone());
         if wanted != self.asked {
             desk.session.send(Command::Microscope(wanted.clone()));
@@ -65,12 +73,11 @@ impl MicroscopePanel {
         }
     }
 
-    pub fn reset_zoom(&mut self) {
+    fn reset(&mut self) {
         self.viewpoint = Viewpoint::default();
     }
 
-    /// Draws the view into the rest of the middle.
-    pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
+    fn ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
         ui.horizontal_wrapped(|ui| {
             switch_ui(ui, desk);
             self.sizes.ui(ui, desk);
@@ -80,7 +87,9 @@ impl MicroscopePanel {
         });
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| self.columns_ui(ui, desk));
     }
+}
 
+impl MicroscopePanel {
     fn columns_ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
         let snapshot = desk.session.snapshot().clone();
         let area = Rect::from_min_size(ui.cursor().min, ui.available_size());
@@ -94,7 +103,7 @@ impl MicroscopePanel {
         };
         if self.shown != Some(view.index) {
             self.shown = Some(view.index);
-            self.reset_zoom();
+            self.reset();
         }
         let columns = self.columns(&shown.levels, mode(desk));
         let names = row_names(desk, &columns);
@@ -116,7 +125,7 @@ impl MicroscopePanel {
         for (slot, pane) in panes.iter().enumerate() {
             self.pane_ui(ui, desk, view, &columns[pane.column], pane, slot);
         }
-        color_bar::ui(ui, layout.bar(), desk);
+        color_bar::ui(ui, layout.bar(), &desk.scale(), desk.pointed_values());
         let middles: Vec<f32> = (0..columns.len()).map(|index| layout.image(index).center().x).collect();
         invariance::chart_ui(ui, layout.chart(), &middles, &shown.levels, desk.settings.range);
     }
@@ -142,7 +151,7 @@ impl MicroscopePanel {
         view: &ImageView,
         columns: &[Column],
         names: &[String],
-    ) -> Vec<Pane> {
+    ) -> Vec<LevelPane> {
         let size = vec2(view.image.width() as f32, view.image.height() as f32);
         let mut panes = vec![];
         for (column, Column { level, .. }) in columns.iter().enumerate() {
@@ -155,7 +164,7 @@ impl MicroscopePanel {
                     WidgetInfo::labeled(Role::Image, true, format!("{what} at {} px", level.grid.patch))
                 });
                 let placement = self.viewpoint.placement(rect, size, ui.pixels_per_point());
-                panes.push(Pane { column, map, rect, response, placement });
+                panes.push(LevelPane { column, map, rect, response, placement });
             }
         }
         panes
@@ -167,7 +176,7 @@ impl MicroscopePanel {
         desk: &Desk,
         view: &ImageView,
         column: &Column,
-        pane: &Pane,
+        pane: &LevelPane,
         slot: usize,
     ) {
         let painter = ui.painter_at(pane.rect.expand(1.0).intersect(ui.clip_rect()));
@@ -178,7 +187,7 @@ impl MicroscopePanel {
                 empty_ui(ui, pane.rect, map_remark(desk));
                 return;
             };
-            self.painter.map(&painter, &desk.settings, pane.placement, map, slot);
+            self.painter.map(&painter, &desk.settings.map_look(), pane.placement, map, slot);
         }
         if let Some(patch) = desk.hover.as_ref().and_then(|hover| under(hover, &column.level, view)) {
             marks::hover_outline(&painter, pane.placement.patch(patch));
@@ -232,7 +241,7 @@ fn row_names(desk: &Desk, columns: &[Column]) -> Vec<String> {
 }
 
 /// What lies under the pointer; the values are those of the column that it is on.
-fn hover(desk: &Desk, view: &ImageView, columns: &[Column], panes: &[Pane]) -> Option<Hover> {
+fn hover(desk: &Desk, view: &ImageView, columns: &[Column], panes: &[LevelPane]) -> Option<Hover> {
     let (pane, pos) = panes.iter().find_map(|pane| Some((pane, pane.response.hover_pos()?)))?;
     let grid = desk.session.config().map(|config| config.grid);
     Hover::at(pane.placement.to_image(pos), view, grid, &columns[pane.column].maps)
@@ -247,7 +256,7 @@ fn under(hover: &Hover, level: &MicroscopeLevel, view: &ImageView) -> Option<Pat
 }
 
 /// A click makes the place under the pointer that of the query.
-fn click(desk: &mut Desk, panes: &[Pane]) {
+fn click(desk: &mut Desk, panes: &[LevelPane]) {
     let patch = desk.hover.as_ref().and_then(|hover| hover.patch);
     let clicked = panes.iter().any(|pane| pane.response.clicked() && !pane.response.double_clicked());
     if let (true, Some(patch)) = (clicked, patch) {

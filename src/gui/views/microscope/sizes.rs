@@ -3,7 +3,7 @@
 use eframe::egui::{Button, TextEdit, Ui};
 
 use crate::engine::MOST_SIZES;
-use crate::gui::panels::Desk;
+use crate::gui::desk::Desk;
 
 /// The patch sizes: a list that can be typed, or those that suit the image.
 #[derive(Default)]

@@ -1,0 +1,389 @@
+//! Asks for a path: to open data, to open a model, to write curves. A path
+//! can be typed or picked in the system's dialog, which some desktops lack.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use eframe::egui::{self, Id, Key, Modal, RichText, Ui};
+
+use crate::engine::facts::{BUILT_IN, built_in_data, data_sentence, model_endings, model_sentence};
+use crate::engine::training::{CurveExport, DataSource, TrainCommand};
+use crate::engine::{Command, CompareCommand, Split};
+
+use crate::gui::memory::files::{FileWorker, Found};
+use crate::gui::memory::openable::Openable;
+use crate::gui::memory::recent::RecentFiles;
+use crate::gui::paint::theme::{STEP, overlay_frame};
+use crate::gui::train::error_ui;
+
+/// File endings of figures.
+const FIGURE_ENDINGS: [&str; 3] = ["pdf", "svg", "png"];
+
+/// File endings of images.
+const IMAGE_ENDINGS: [&str; 8] = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"];
+
+/// What the path is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    Data,
+    Model,
+    /// A model or a run to compare the open model with.
+    Other,
+    /// A picture to look for.
+    Picture,
+    /// Data for a run.
+    TrainData,
+    /// A run folder to look at.
+    Run,
+    /// Curves as a figure.
+    Curves,
+}
+
+impl Purpose {
+    fn is_export(self) -> bool {
+        self == Purpose::Curves
+    }
+}
+
+/// How a dialog ended.
+pub enum Outcome {
+    Cancelled,
+    Confirmed(Command),
+    TrainData(DataSource),
+    Run(PathBuf),
+}
+
+/// A dialog that is open.
+#[derive(Clone)]
+pub struct Dialog {
+    purpose: Purpose,
+    path: String,
+    split: Option<Split>,
+    /// The curves to export.
+    curves: Option<CurveExport>,
+    /// A remark below the path: nothing picked, a file that would be replaced.
+    note: String,
+    /// Why the path could not be opened when it was tried last.
+    error: Option<String>,
+    /// The file that stands there already and that "Replace" would replace.
+    replaces: Option<PathBuf>,
+    /// Set until the path field had the focus once.
+    fresh: bool,
+}
+
+impl Dialog {
+    /// A dialog with `path` typed already.
+    pub fn new(purpose: Purpose, path: String) -> Self {
+        let note = String::new();
+        Self { purpose, path, split: None, curves: None, note, error: None, replaces: None, fresh: true }
+    }
+
+    /// The same dialog once more, since what was asked for in it failed.
+    pub fn again(self, error: String) -> Self {
+        Self { error: Some(error), fresh: true, ..self }
+    }
+
+    /// A dialog to write curves into `folder`.
+    pub fn export_curves(curves: CurveExport, folder: &Path) -> Self {
+        let name = format!("{}.pdf", curves.title.replace(' ', "-"));
+        let path = folder.join(name).display().to_string();
+        Self { curves: Some(curves), ..Self::new(Purpose::Curves, path) }
+    }
+
+    fn title(&self) -> &'static str {
+        match self.purpose {
+            Purpose::Data => "Open data",
+            Purpose::Model => "Open model",
+            Purpose::Other => "Compare with a model or a run",
+            Purpose::Picture => "A picture as query",
+            Purpose::TrainData => "Data for training",
+            Purpose::Run => "Open a run folder",
+            Purpose::Curves => "Export curves",
+        }
+    }
+
+    fn explanation(&self) -> Cow<'static, str> {
+        let words = match self.purpose {
+            Purpose::Data | Purpose::TrainData => return data_sentence().into(),
+            Purpose::Model => return model_sentence().into(),
+            Purpose::Other => {
+                "A run folder of bagssl train, whose kept checkpoints can then be played one after the other, or a \
+                 checkpoint (.safetensors)."
+            }
+            Purpose::Picture => {
+                "One image file. All of it, resized to the network's square input, becomes the query; Shift and drag then \
+                 add to it."
+            }
+            Purpose::Run => "A folder that bagssl train or this window made, finished or still growing.",
+            Purpose::Curves => {
+                "The ending chooses the format: .pdf, .svg or .png. A .json beside the figure keeps \
+                 what made it."
+            }
+        };
+        words.into()
+    }
+
+    /// Takes in what a file thread found. A confirmed export comes back as an outcome.
+    pub fn take_found(&mut self, found: &Found) -> Option<Outcome> {
+        match found {
+            Found::Picked(Some(path)) => {
+                self.path = path.display().to_string();
+                self.note.clear();
+                self.error = None;
+                self.replaces = None;
+            }
+            Found::Picked(None) => {
+                self.note = "Nothing was picked. If no dialog appeared, type the path here.".to_owned();
+            }
+            Found::Exists { path, exists: false } if *path == self.typed_path() => return self.confirmed(),
+            Found::Exists { path, exists: true } if *path == self.typed_path() => {
+                self.note = "This file exists already.".to_owned();
+                self.replaces = Some(path.clone());
+            }
+            Found::Exists { .. }
+            | Found::Dropped(_)
+            | Found::FreeFolder(_)
+            | Found::Gone(_)
+            | Found::Pasted(_)
+            | Found::RunFolder(_) => {}
+        }
+        None
+    }
+
+    fn typed_path(&self) -> PathBuf {
+        PathBuf::from(self.path.trim())
+    }
+
+    /// Why "OK" is not possible, if it is not.
+    fn obstacle(&self) -> Option<&'static str> {
+        if self.path.trim().is_empty() {
+            return Some("Type a path or browse for one.");
+        }
+        let ending = self.typed_path().extension().map(|ending| ending.to_string_lossy().to_lowercase());
+        let is_figure = ending.is_some_and(|ending| FIGURE_ENDINGS.contains(&ending.as_str()));
+        (self.purpose.is_export() && !is_figure).then_some("The name must end in .pdf, .svg or .png.")
+    }
+
+    fn confirmed(&self) -> Option<Outcome> {
+        let spec = self.path.trim().to_owned();
+        Some(Outcome::Confirmed(match self.purpose {
+            Purpose::Data => Command::OpenData { spec: spec.into(), split: self.split },
+            Purpose::Model => Command::OpenModel { spec: spec.into() },
+            Purpose::Other => Command::Compare(CompareCommand::OpenOther { spec: spec.into() }),
+            Purpose::Picture => Command::OpenPicture { path: self.typed_path() },
+            Purpose::Curves => {
+                let (curves, path) = (self.curves.clone()?, self.typed_path());
+                Command::Train(TrainCommand::ExportCurves { curves, path })
+            }
+            Purpose::TrainData => {
+                return Some(Outcome::TrainData(DataSource { spec: spec.into(), split: self.split }));
+            }
+            Purpose::Run => return Some(Outcome::Run(self.typed_path())),
+        }))
+    }
+
+    /// What happens on "OK": an export first makes sure that nothing is replaced unasked.
+    fn confirm(&self, files: &FileWorker) -> Option<Outcome> {
+        if self.obstacle().is_some() {
+            return None;
+        }
+        let path = self.typed_path();
+        if self.purpose.is_export() && self.replaces.as_ref() != Some(&path) {
+            files.ask_exists(path);
+            return None;
+        }
+        self.confirmed()
+    }
+
+    /// Draws the dialog over everything else.
+    pub fn ui(&mut self, ctx: &egui::Context, files: &FileWorker, recent: &RecentFiles) -> Option<Outcome> {
+        let modal = Modal::new(Id::unique("path dialog")).frame(overlay_frame(ctx)).show(ctx, |ui| {
+            ui.set_width(520.0);
+            ui.label(RichText::new(self.title()).strong());
+            ui.add_space(STEP / 2.0);
+            ui.label(self.explanation());
+            ui.add_space(STEP);
+            let confirmed_by_key = self.path_ui(ui, files);
+            if matches!(self.purpose, Purpose::Data | Purpose::TrainData) {
+                self.split_ui(ui);
+            }
+            let again = self.recent_ui(ui, recent);
+            let obstacle = self.obstacle();
+            match &self.error {
+                Some(error) => error_ui(ui, error),
+                None => drop(ui.label(RichText::new(obstacle.unwrap_or(&self.note)).weak())),
+            }
+            ui.add_space(STEP);
+            self.buttons_ui(ui, files, obstacle.is_none(), confirmed_by_key).or(again)
+        });
+        let is_closed = modal.should_close();
+        modal.inner.or(is_closed.then_some(Outcome::Cancelled))
+    }
+
+    /// The path and its "Browse" buttons. Returns whether Enter was pressed in it.
+    fn path_ui(&mut self, ui: &mut Ui, files: &FileWorker) -> bool {
+        let label = ui.label("Path");
+        let field = ui.add(egui::TextEdit::singleline(&mut self.path).desired_width(f32::INFINITY));
+        let field = field.labelled_by(label.id);
+        if std::mem::take(&mut self.fresh) {
+            field.request_focus();
+        }
+        if field.changed() {
+            self.note.clear();
+            self.error = None;
+        }
+        ui.horizontal(|ui| match self.purpose {
+            Purpose::Data | Purpose::TrainData => {
+                if ui.button("Browse for a folder...").clicked() {
+                    files.pick_folder("Open a folder of images");
+                }
+                if ui.button("Browse for a file...").clicked() {
+                    files.pick_file("Open an image", &IMAGE_ENDINGS);
+                }
+                for word in built_in_data() {
+                    if ui.button("Built-in set").clicked() {
+                        self.path = word.to_owned();
+                    }
+                }
+            }
+            Purpose::Model | Purpose::Other => {
+                if ui.button("Browse for a checkpoint...").clicked() {
+                    files.pick_file("Open a checkpoint", model_endings());
+                }
+                if ui.button("Browse for a run folder...").clicked() {
+                    files.pick_folder("Open a run folder");
+                }
+                for model in &BUILT_IN {
+                    if ui.button(model.name).on_hover_text(format!("Built in: {}", model.about)).clicked() {
+                        self.path = model.name.to_owned();
+                    }
+                }
+            }
+            Purpose::Picture => {
+                if ui.button("Browse for a file...").clicked() {
+                    files.pick_file(self.title(), &IMAGE_ENDINGS);
+                }
+            }
+            Purpose::Run => {
+                if ui.button("Browse for a run folder...").clicked() {
+                    files.pick_folder("Open a run folder");
+                }
+            }
+            Purpose::Curves => {
+                if ui.button("Browse...").clicked() {
+                    files.pick_save(self.title(), self.typed_path());
+                }
+                for ending in FIGURE_ENDINGS {
+                    let chosen = self.typed_path().extension().is_some_and(|now| now == ending);
+                    if ui.selectable_label(chosen, ending.to_uppercase()).clicked() {
+                        self.path = self.typed_path().with_extension(ending).display().to_string();
+                    }
+                }
+            }
+        });
+        field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter))
+    }
+
+    /// What was opened lately of the same kind; a click opens it again.
+    fn recent_ui(&mut self, ui: &mut Ui, recent: &RecentFiles) -> Option<Outcome> {
+        let kinds = match self.purpose {
+            Purpose::Data | Purpose::TrainData => &["data"][..],
+            Purpose::Model => &["model"],
+            Purpose::Other => &["model", "run"],
+            Purpose::Run => &["run"],
+            Purpose::Curves | Purpose::Picture => return None,
+        };
+        let mut chosen = None;
+        for (index, file) in recent.list().iter().filter(|file| kinds.contains(&file.kind())).enumerate() {
+            if index == 0 {
+                ui.add_space(STEP / 2.0);
+                ui.label(RichText::new("Opened lately").weak());
+            }
+            let is_gone = recent.is_gone(file);
+            let gone = if is_gone { "  (not there any more)" } else { "" };
+            let row = egui::Button::new(format!("{}{gone}", file.title())).truncate();
+            if ui.add_enabled(!is_gone, row).clicked() {
+                chosen = Some(file.clone());
+            }
+        }
+        Some(match chosen? {
+            Openable::Data(source) if self.purpose == Purpose::TrainData => Outcome::TrainData(source),
+            Openable::Data(DataSource { spec, split }) => {
+                Outcome::Confirmed(Command::OpenData { spec, split })
+            }
+            Openable::Model(spec) if self.purpose == Purpose::Other => {
+                Outcome::Confirmed(Command::Compare(CompareCommand::OpenOther { spec }))
+            }
+            Openable::Run(path) if self.purpose == Purpose::Other => {
+                let spec = path.display().to_string().into();
+                Outcome::Confirmed(Command::Compare(CompareCommand::OpenOther { spec }))
+            }
+            Openable::Model(spec) => Outcome::Confirmed(Command::OpenModel { spec }),
+            Openable::Run(path) => Outcome::Run(path),
+        })
+    }
+
+    fn split_ui(&mut self, ui: &mut Ui) {
+        ui.horizontal(|ui| {
+            ui.label("Split, where there are two:");
+            ui.radio_value(&mut self.split, None, "default");
+            ui.radio_value(&mut self.split, Some(Split::Train), "train");
+            ui.radio_value(&mut self.split, Some(Split::Test), "test");
+            ui.radio_value(&mut self.split, Some(Split::All), "both")
+                .on_hover_text("Evenly mixed. The galleries can then leave out one of them.");
+        });
+    }
+
+    fn buttons_ui(&mut self, ui: &mut Ui, files: &FileWorker, can: bool, by_key: bool) -> Option<Outcome> {
+        let name = match self.purpose {
+            _ if self.purpose.is_export() && self.replaces.as_deref() == Some(&self.typed_path()) => {
+                "Replace"
+            }
+            Purpose::Curves => "Export",
+            Purpose::TrainData | Purpose::Picture => "Use",
+            Purpose::Data | Purpose::Model | Purpose::Other | Purpose::Run => "Open",
+        };
+        ui.horizontal(|ui| {
+            if ui.add_enabled(can, egui::Button::new(name)).clicked() || by_key {
+                return self.confirm(files);
+            }
+            ui.button("Cancel").clicked().then_some(Outcome::Cancelled)
+        })
+        .inner
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dialog() -> Dialog {
+        let curves = CurveExport {
+            title: "loss".into(),
+            x_label: "step".into(),
+            log_x: false,
+            log_y: true,
+            lines: vec![],
+            notes: vec![],
+        };
+        Dialog::export_curves(curves, Path::new("out"))
+    }
+
+    #[test]
+    fn a_figure_needs_a_known_ending() {
+        let mut dialog = dialog();
+        assert!(dialog.obstacle().is_none());
+        dialog.path = "out/figure.docx".to_owned();
+        assert!(dialog.obstacle().is_some());
+    }
+
+    #[test]
+    fn a_file_that_exists_is_not_replaced_unasked() {
+        let mut dialog = dialog();
+        let path = dialog.typed_path();
+        assert!(dialog.take_found(&Found::Exists { path: path.clone(), exists: true }).is_none());
+        assert_eq!(dialog.replaces, Some(path.clone()));
+        let outcome = dialog.take_found(&Found::Exists { path, exists: false });
+        assert!(matches!(outcome, Some(Outcome::Confirmed(Command::Train(_)))));
+    }
+}

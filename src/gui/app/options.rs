@@ -1,0 +1,36 @@
+//! What the window opens with.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::engine::Split;
+use crate::engine::facts::{BUILT_IN, DataSpec, ModelSpec};
+use crate::gui::memory::link::Link;
+
+/// What the window opens with.
+#[derive(Clone, Debug)]
+pub struct GuiOptions {
+    /// `demo`, a run folder, a checkpoint.
+    pub model: ModelSpec,
+    /// `demo`, a folder, one file.
+    pub data: DataSpec,
+    /// Which split, where the data set has two.
+    pub split: Option<Split>,
+    /// One image to open in place of `data`.
+    pub image: Option<PathBuf>,
+    /// Run folders to show in the Train tab, which opens first if there are any.
+    pub runs: Vec<PathBuf>,
+    /// A state to restore; what it says of model and data goes before the fields above.
+    pub link: Option<Link>,
+}
+
+impl Default for GuiOptions {
+    /// The built-in model and data.
+    fn default() -> Self {
+        let (model, data) = (BUILT_IN[0].name.into(), DataSpec::default());
+        Self { model, data, split: None, image: None, runs: vec![], link: None }
+    }
+}
+
+/// From news of the engine to the frame that shows them.
+pub const SOON: Duration = Duration::from_millis(1);

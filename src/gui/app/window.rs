@@ -1,0 +1,73 @@
+//! Opens the window on a display.
+
+use eframe::{egui, egui_wgpu};
+
+use super::options::{GuiOptions, SOON};
+use super::{App, libraries};
+use crate::engine::facts::{DeviceChoice, MemoryBudget};
+use crate::engine::{self, EngineHandle};
+
+/// Opens the window with an engine on the device that was chosen; where that is a GPU, window and
+/// engine share it.
+/// `memory`: bytes that the explorer may fill, in place of half of what is free.
+pub fn open(options: GuiOptions, choice: DeviceChoice, memory: Option<u64>) -> anyhow::Result<()> {
+    libraries::check()?;
+    let mut device = engine::open_device(choice)?;
+    if let Some(bytes) = memory {
+        device.memory = MemoryBudget::new(bytes);
+    }
+    let mut wgpu_options = drawing();
+    if let Some(setup) = &device.setup {
+        wgpu_options.wgpu_setup = egui_wgpu::WgpuSetup::Existing(egui_wgpu::WgpuSetupExisting {
+            instance: setup.instance.clone(),
+            adapter: setup.adapter.clone(),
+            device: setup.device.clone(),
+            queue: setup.queue.clone(),
+        });
+    }
+    // Without a delay egui draws two frames; news need one, and while a model trains on the cores that
+    // draw, each is taken from it.
+    run(options, wgpu_options, |context, _| {
+        engine::start(device, move || context.request_repaint_after(SOON))
+    })
+}
+
+/// How the window draws where it opens a device of its own: not on OpenGL, which lacks what the heatmaps need.
+fn drawing() -> egui_wgpu::WgpuConfiguration {
+    let mut options = egui_wgpu::WgpuConfiguration::default();
+    if let egui_wgpu::WgpuSetup::CreateNew(setup) = &mut options.wgpu_setup {
+        setup.instance_descriptor.backends = wgpu::Backends::PRIMARY;
+    }
+    options
+}
+
+/// Opens the window and returns when it is closed. `wgpu_options` say which
+/// device to draw with; `start_engine` starts the engine, given what it may
+/// call to have the window look at its news and the window's drawing state.
+pub fn run(
+    options: GuiOptions,
+    wgpu_options: egui_wgpu::WgpuConfiguration,
+    start_engine: impl FnOnce(egui::Context, Option<egui_wgpu::RenderState>) -> anyhow::Result<EngineHandle>,
+) -> anyhow::Result<()> {
+    let native = eframe::NativeOptions {
+        viewport: egui::ViewportBuilder::default()
+            .with_title("bagssl")
+            .with_app_id("bagssl")
+            .with_inner_size([1280.0, 800.0])
+            .with_min_inner_size([800.0, 560.0]),
+        renderer: eframe::Renderer::Wgpu,
+        wgpu_options,
+        ..Default::default()
+    };
+    let create: eframe::AppCreator<'_> = Box::new(move |cc| {
+        let engine = start_engine(cc.egui_ctx.clone(), cc.wgpu_render_state.clone())
+            .map_err(|error| format!("{error:#}"))?;
+        Ok(Box::new(App::new(cc, engine, options)))
+    });
+    eframe::run_native("bagssl", native, create).map_err(|error| {
+        anyhow::anyhow!(
+            "the window could not be opened: {error}. It needs a display that answers and a Vulkan driver (a GPU's, \
+             or on Debian: apt install mesa-vulkan-drivers). Every other command works without a window"
+        )
+    })
+}

@@ -1,0 +1,80 @@
+//! What is explored: the talk with the engine, what is on show of it, and what lies under the pointer. All that
+//! draws sees it and may change it.
+
+pub mod hover;
+pub mod maps;
+pub mod session;
+pub mod undo;
+
+use crate::engine::Source;
+use crate::gui::memory::pins::PinnedQueries;
+use crate::gui::memory::places::Places;
+use crate::gui::memory::settings::Settings;
+use crate::gui::memory::sources::SourceImages;
+use crate::gui::nouns::{Action, ExploreView, Tab};
+use crate::gui::paint::scale::MapScale;
+use crate::patch::PatchRef;
+
+pub use hover::Hover;
+pub use maps::ShownMaps;
+pub use session::Session;
+
+/// What all panels see and may change.
+pub struct Desk {
+    /// The talk with the engine.
+    pub session: Session,
+    /// What is remembered from one start to the next.
+    pub settings: Settings,
+    /// The heatmaps of the image on show, in the way they are shown.
+    pub maps: ShownMaps,
+    /// What lies under the pointer on the image or a heatmap.
+    pub hover: Option<Hover>,
+    /// What can be looked for under the pointer or the keyboard's cursor.
+    pub pointed: Option<Source>,
+    /// Whether the patch under the pointer is shown as if it were the query.
+    pub is_previewing: bool,
+    /// Queries that are kept at hand.
+    pub pins: PinnedQueries,
+    /// What buttons asked for in this frame.
+    pub todo: Vec<Action>,
+    /// The tab on show.
+    pub tab: Tab,
+    /// What the middle of the Explore tab shows.
+    pub view: ExploreView,
+    /// The images around neighbours that were looked at.
+    pub sources: SourceImages,
+    /// The positions that are marked for the instance view.
+    pub places: Places,
+}
+
+impl Desk {
+    /// The query, if it is one patch that can be marked as a position.
+    pub fn markable_query(&self) -> Option<PatchRef> {
+        let query = self.session.query().and_then(|query| query.as_patch());
+        query.filter(|patch| !self.places.contains(*patch) && !self.places.is_full())
+    }
+
+    /// Marks the query as a position, where it can be.
+    pub fn mark_query(&mut self) {
+        if let Some(patch) = self.markable_query() {
+            self.places.add(patch);
+        }
+    }
+
+    /// Brings [`Desk::maps`] up to date with the snapshot and the settings.
+    pub fn update_maps(&mut self) {
+        self.maps.update(&self.session, self.settings.mode);
+    }
+
+    /// The colour scale of the heatmaps.
+    pub fn scale(&self) -> MapScale {
+        MapScale::of(&self.settings.map_look())
+    }
+
+    /// Space and value of the maps under the pointer; none of a preview, whose value there is 1.
+    pub fn pointed_values(&self) -> impl Iterator<Item = (&str, f32)> {
+        let hover = self.hover.iter().filter(|_| !self.maps.is_preview());
+        let values = hover.flat_map(|hover| &hover.values);
+        values.filter_map(|(space, value)| Some((space.as_str(), (*value)?)))
+    }
+}

@@ -1,0 +1,72 @@
+//! How figures look, remembered from one export to the next.
+
+use serde::{Deserialize, Serialize};
+
+use crate::colormap::Colormap;
+use crate::engine::{FigureKind, Style};
+use crate::figure::{BoxPalette, Letters};
+
+/// Looks of figures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FigureLooks {
+    /// Page width, inches.
+    pub width_in: f32,
+    /// Pixels per inch of a PNG, and of what is copied.
+    pub dpi: u32,
+    /// The colours.
+    pub palette: BoxPalette,
+    /// The letters.
+    pub letters: Letters,
+    /// Whether geometry, model and data set stand below.
+    pub facts: bool,
+    /// Whether the share of each relation by rank stands below galleries.
+    pub shares: bool,
+    /// Queries or galleries side by side; 0 picks.
+    pub across: u32,
+    /// Ending of the file: "pdf", "svg" or "png".
+    pub format: String,
+    /// Whether the caption is written as a file of its own.
+    pub caption: bool,
+}
+
+/// Endings of figures.
+pub const ENDINGS: [&str; 3] = ["pdf", "svg", "png"];
+
+impl Default for FigureLooks {
+    fn default() -> Self {
+        let Style { width_in, dpi, palette, letters, facts, shares, across, .. } = Style::default();
+        Self { width_in, dpi, palette, letters, facts, shares, across, format: "pdf".into(), caption: false }
+    }
+}
+
+impl FigureLooks {
+    /// The ending of a new file's name.
+    pub fn ending(&self) -> &str {
+        ENDINGS.into_iter().find(|ending| *ending == self.format).unwrap_or(ENDINGS[0])
+    }
+
+    /// With what was stored made valid.
+    pub fn valid(mut self) -> Self {
+        let fallback = Self::default();
+        if !(1.0..=40.0).contains(&self.width_in) {
+            self.width_in = fallback.width_in;
+        }
+        if !(36..=2400).contains(&self.dpi) {
+            self.dpi = fallback.dpi;
+        }
+        self.across = self.across.min(26);
+        self
+    }
+
+    /// The style of a figure of `kind` with this colour scale.
+    pub fn style(&self, kind: FigureKind, colormap: Colormap, range: [f32; 2]) -> Style {
+        let Self { width_in, dpi, palette, letters, facts, shares, across, .. } = *self;
+        let style = Style { width_in, dpi, palette, letters, facts, ..Style::default() };
+        match kind {
+            FigureKind::Heatmaps => Style { colormap, range, across: across.min(8), ..style },
+            FigureKind::Galleries => Style { shares, ..style },
+            FigureKind::Parts | FigureKind::Instance => Style { shares, across, ..style },
+        }
+    }
+}

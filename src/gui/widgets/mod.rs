@@ -1,0 +1,7 @@
+//! Small things to draw and to use, whatever they are about.
+
+pub mod box_drag;
+pub mod histogram;
+pub mod notices;
+pub mod place;
+pub mod roving;

@@ -1,0 +1,153 @@
+//! What went wrong and what was done, in words, over the lower right corner: nothing below moves. What was done
+//! goes by itself, unless the pointer rests on it; everything else stays until it is dismissed.
+
+use eframe::egui::{
+    Align2, Area, Color32, Context, Frame, Id, Label, Layout, Margin, Order, RichText, Stroke, Ui, vec2,
+};
+
+use crate::gui::paint::theme;
+
+/// Notices shown at a time; more are counted.
+const SHOWN: usize = 3;
+/// How long what was done stays, seconds.
+const DONE_SECS: f64 = 8.0;
+/// Width of a notice, points.
+const WIDTH: f32 = 440.0;
+/// Distance from the corner, points: above the status bar.
+const DISTANCE: eframe::egui::Vec2 = vec2(-8.0, -40.0);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Weight {
+    Done,
+    News,
+    Warning,
+    Error,
+}
+
+#[derive(Clone, Debug)]
+struct Message {
+    weight: Weight,
+    about: String,
+    message: String,
+    /// When it goes; set when it is first drawn.
+    until: Option<f64>,
+}
+
+/// The notices that were not dismissed, newest first.
+#[derive(Default)]
+pub struct Notices {
+    list: Vec<Message>,
+}
+
+impl Notices {
+    /// Says that something failed.
+    pub fn error(&mut self, about: String, message: String) {
+        self.add(Weight::Error, about, message);
+    }
+
+    /// Something is left out; the rest goes on.
+    pub fn warning(&mut self, about: String, message: String) {
+        self.add(Weight::Warning, about, message);
+    }
+
+    /// Long work ended, perhaps while nobody looked: stays.
+    pub fn news(&mut self, about: &str, message: String) {
+        self.add(Weight::News, about.to_owned(), message);
+    }
+
+    /// What was asked for is done: goes after a while.
+    pub fn done(&mut self, about: &str, message: String) {
+        self.add(Weight::Done, about.to_owned(), message);
+    }
+
+    fn add(&mut self, weight: Weight, about: String, message: String) {
+        let is_other = |other: &Message| (&other.about, &other.message) != (&about, &message);
+        self.list.retain(is_other);
+        self.list.insert(0, Message { weight, about, message, until: None });
+    }
+
+    /// Lets go of the newest one.
+    pub fn dismiss(&mut self) {
+        if !self.list.is_empty() {
+            self.list.remove(0);
+        }
+    }
+
+    /// Draws the notices; nothing if there are none.
+    pub fn ui(&mut self, ctx: &Context) {
+        self.forget_old(ctx);
+        if self.list.is_empty() {
+            return;
+        }
+        let area =
+            Area::new(Id::unique("notices")).order(Order::Middle).anchor(Align2::RIGHT_BOTTOM, DISTANCE);
+        let area = area.show(ctx, |ui| {
+            ui.set_width(WIDTH.min(ctx.content_rect().width() + 2.0 * DISTANCE.x));
+            self.list_ui(ui);
+        });
+        if area.response.contains_pointer() {
+            let until = ctx.input(|input| input.time) + DONE_SECS;
+            self.list.iter_mut().filter(|notice| notice.until.is_some()).for_each(|n| n.until = Some(until));
+        }
+    }
+
+    /// Lets go of what had its time, and asks for a frame when the next one has.
+    fn forget_old(&mut self, ctx: &Context) {
+        let now = ctx.input(|input| input.time);
+        for notice in self.list.iter_mut().filter(|notice| notice.weight == Weight::Done) {
+            notice.until.get_or_insert(now + DONE_SECS);
+        }
+        self.list.retain(|notice| notice.until.is_none_or(|until| now < until));
+        let next = self.list.iter().filter_map(|notice| notice.until).reduce(f64::min);
+        if let Some(next) = next {
+            ctx.request_repaint_after_secs((next - now) as f32);
+        }
+    }
+
+    fn list_ui(&mut self, ui: &mut Ui) {
+        let mut dismissed = None;
+        for (index, notice) in self.list.iter().take(SHOWN).enumerate() {
+            if notice_ui(ui, notice) {
+                dismissed = Some(index);
+            }
+        }
+        if let Some(index) = dismissed {
+            self.list.remove(index);
+        }
+        if self.list.len() > SHOWN {
+            ui.horizontal(|ui| {
+                ui.label(RichText::new(format!("and {} more", self.list.len() - SHOWN)).weak());
+                if ui.small_button("Dismiss all").clicked() {
+                    self.list.clear();
+                }
+            });
+        }
+    }
+}
+
+/// Draws one notice; returns whether it was dismissed.
+fn notice_ui(ui: &mut Ui, notice: &Message) -> bool {
+    let dark = ui.visuals().dark_mode;
+    let (text, fill): (Color32, Color32) = match notice.weight {
+        Weight::Error => theme::error(dark),
+        Weight::Warning => theme::warning(dark),
+        Weight::News | Weight::Done => (ui.visuals().text_color(), ui.visuals().faint_bg_color),
+    };
+    // The colours are made for panels and are translucent; what is below must not show through.
+    let fill = ui.visuals().window_fill.blend(fill);
+    let line = Stroke::new(1.0, ui.visuals().window_stroke.color);
+    let frame = Frame::new().fill(fill).stroke(line).corner_radius(4).inner_margin(Margin::symmetric(8, 4));
+    let shown = frame.show(ui, |ui| {
+        let dismissed = ui
+            .horizontal(|ui| {
+                ui.label(RichText::new(&notice.about).strong().color(text));
+                let right = Layout::right_to_left(eframe::egui::Align::Center);
+                ui.with_layout(right, |ui| ui.small_button("Dismiss").on_hover_text("Esc").clicked()).inner
+            })
+            .inner;
+        ui.add(Label::new(RichText::new(&notice.message).color(text)).wrap());
+        ui.take_available_width();
+        dismissed
+    });
+    shown.inner
+}
