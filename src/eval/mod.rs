@@ -21,7 +21,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::augment::Crop;
-use crate::dataset::{Dataset, Part};
+use crate::dataset::{Coverage, Dataset};
 use crate::embed::Embedder;
 use crate::progress::{CancelToken, Progress};
 use crate::stats::{Interval, wilson};
@@ -112,8 +112,8 @@ pub struct EvalRow {
 #[derive(Clone, Debug, Serialize)]
 pub struct Evaluation {
     pub rows: Vec<EvalRow>,
-    pub train: Part,
-    pub test: Part,
+    pub train: Coverage,
+    pub test: Coverage,
     pub embedding_seconds: f64,
 }
 
@@ -182,7 +182,7 @@ pub fn evaluate(
             .with_context(|| data.name())?;
         let images = chosen.len() - found.skipped.len();
         let skipped = [data.skipped(), &found.skipped].concat();
-        parts.push(Part { images, of: data.len(), skipped });
+        parts.push(Coverage { images, of: data.len(), skipped });
         tables.push(found.tables);
     }
     let embedding_seconds = started.elapsed().as_secs_f64();

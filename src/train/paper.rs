@@ -18,7 +18,7 @@ struct Row {
     place: &'static str,
     /// Training images.
     images: u64,
-    methods: &'static [Method],
+    methods: &'static [ObjectiveOfRow],
     depth: Depth,
     stem: Stem,
     /// Side of the network's input, pixels.
@@ -37,13 +37,14 @@ struct Row {
 }
 
 /// An objective with the constants of a row.
-type Method = fn(&Row) -> Objective;
+type ObjectiveOfRow = fn(&Row) -> Objective;
 
-const SIMCLR: Method = |_| Objective::SimClr(SimClr { temperature: 0.1 });
-const TCR: Method = |row| Objective::Tcr(Tcr { eps: 0.2, lambda: row.tcr_lambda });
-const VICREG: Method = |_| Objective::VicReg(VicReg { invariance: 25.0, variance: 25.0, covariance: 1.0 });
-const BYOL: Method = |_| Objective::Byol(Byol { momentum: 0.99, hidden: 4096 });
-const METHODS: [Method; 4] = [SIMCLR, TCR, VICREG, BYOL];
+const SIMCLR: ObjectiveOfRow = |_| Objective::SimClr(SimClr { temperature: 0.1 });
+const TCR: ObjectiveOfRow = |row| Objective::Tcr(Tcr { eps: 0.2, lambda: row.tcr_lambda });
+const VICREG: ObjectiveOfRow =
+    |_| Objective::VicReg(VicReg { invariance: 25.0, variance: 25.0, covariance: 1.0 });
+const BYOL: ObjectiveOfRow = |_| Objective::Byol(Byol { momentum: 0.99, hidden: 4096 });
+const METHODS: [ObjectiveOfRow; 4] = [SIMCLR, TCR, VICREG, BYOL];
 
 const CIFAR: Row = Row {
     data: "cifar10",

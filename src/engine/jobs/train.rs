@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::Job;
 use super::figures::{Written, write_caption};
-use crate::dataset::{Part, Split};
+use crate::dataset::{Coverage, Split};
 use crate::device;
 use crate::engine::session::{News, Session};
 use crate::progress::Cancelled;
@@ -44,7 +44,7 @@ pub struct TrainReport {
     pub checkpoint: PathBuf,
     pub device: String,
     /// Images that are trained on, and those that were left out from the start.
-    pub data: Part,
+    pub data: Coverage,
     /// Images that could not be read later on; others took their places.
     pub unreadable_images: u64,
     /// What was left out, as kept in the run folder.

@@ -8,7 +8,7 @@ use anyhow::ensure;
 
 use super::rate::Rate;
 use super::state::{Phase, TrainingView};
-use crate::dataset::Part;
+use crate::dataset::Coverage;
 use crate::engine::session::{News, Session};
 
 /// A step that takes more than so many times the quickest counts as that.
@@ -18,7 +18,7 @@ const LONGEST_STEP: u32 = 10;
 pub struct Active {
     pub path: PathBuf,
     pub session: Session,
-    part: Arc<Part>,
+    part: Arc<Coverage>,
     pub is_paused: bool,
     /// It is asked to stop, and its last checkpoint stands; the probe patches' vectors follow.
     pub is_ending: bool,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use super::series::Series;
-use crate::dataset::{DataSpec, Part, Split};
+use crate::dataset::{Coverage, DataSpec, Split};
 use crate::engine::state::{Gallery, Heatmap};
 use crate::image::Image;
 use crate::patch::PatchRef;
@@ -180,7 +180,7 @@ pub struct TrainingView {
     /// Step of the newest checkpoint.
     pub checkpoint: Option<u64>,
     /// The images that are trained on, and those that were left out from the start.
-    pub part: Arc<Part>,
+    pub part: Arc<Coverage>,
     /// Images that could not be read later on; others took their places.
     pub unreadable: u64,
     /// Part of the time that the pinned patches took, 0 to 1.
