@@ -29,7 +29,7 @@ const MAX_FILE_BYTES: u64 = 1 << 30;
 pub(super) const READABLE: &str = "JPEG, PNG, WebP, BMP, GIF or TIFF";
 
 /// What a picture's header says. `height` and `width` are as stored, before the orientation.
-struct Header {
+struct PictureHeader {
     format: ImageFormat,
     height: u32,
     width: u32,
@@ -89,21 +89,21 @@ fn sniff<R: Read + Seek>(reader: &mut R) -> Result<Option<ImageFormat>> {
 }
 
 /// Reads and checks the header; refuses what is too large.
-fn header_of<R: BufRead + Seek>(reader: &mut R) -> Result<Header> {
+fn header_of<R: BufRead + Seek>(reader: &mut R) -> Result<PictureHeader> {
     let Some(format) = sniff(reader)? else { bail!("not a picture: expected {READABLE} by content") };
     let header = if format == ImageFormat::Jpeg {
         let head = jpeg::read_header(reader)?;
-        Header { format, height: head.height, width: head.width, orientation: head.orientation }
+        PictureHeader { format, height: head.height, width: head.width, orientation: head.orientation }
     } else if format == ImageFormat::Tiff {
         let head = tiff::read_header(reader)?;
-        Header { format, height: head.height, width: head.width, orientation: head.orientation }
+        PictureHeader { format, height: head.height, width: head.width, orientation: head.orientation }
     } else {
         let mut limited = ImageReader::with_format(&mut *reader, format);
         limited.limits(limits(0));
         let mut decoder = limited.into_decoder().map_err(|e| broken(format, e))?;
         let (width, height) = decoder.dimensions();
         let orientation = orientation_of(&mut decoder).map_err(|e| broken(format, e))?;
-        Header { format, height, width, orientation }
+        PictureHeader { format, height, width, orientation }
     };
     check_size(header.height, header.width)?;
     Ok(header)
@@ -143,7 +143,7 @@ fn broken(format: ImageFormat, error: image::ImageError) -> anyhow::Error {
     anyhow!("not a readable {format:?} picture: {error}")
 }
 
-fn oriented_size(header: &Header) -> (u32, u32) {
+fn oriented_size(header: &PictureHeader) -> (u32, u32) {
     use Orientation::*;
     match header.orientation {
         Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH => (header.width, header.height),
@@ -204,7 +204,7 @@ fn decode_inner(bytes: &[u8]) -> Result<Image> {
 }
 
 /// Turns stored pixels the way they are to be seen.
-fn oriented(rgb: Vec<u8>, header: &Header) -> Result<Image> {
+fn oriented(rgb: Vec<u8>, header: &PictureHeader) -> Result<Image> {
     if header.orientation == Orientation::NoTransforms {
         return Ok(Image::new(header.width, header.height, rgb));
     }

@@ -33,6 +33,7 @@ fn official(variant: Variant) -> (&'static str, &'static str) {
 /// What to fetch, and where to.
 #[derive(Clone, Debug)]
 pub struct Request {
+    /// Which set.
     pub variant: Variant,
     /// Folder that will hold `cifar-10-batches-bin` or `cifar-100-binary`; made if it is not there.
     pub out: PathBuf,

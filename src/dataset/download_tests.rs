@@ -50,13 +50,13 @@ fn run(request: &Request) -> Result<Fetched> {
 }
 
 /// What the server was asked for: the `Range` header of each request.
-type Asked = Arc<Mutex<Vec<Option<String>>>>;
+type AskedRanges = Arc<Mutex<Vec<Option<String>>>>;
 
 /// Serves `archive` for as long as the test runs, with or without knowing `Range`.
-fn serve(archive: Vec<u8>, knows_range: bool) -> (String, Asked) {
+fn serve(archive: Vec<u8>, knows_range: bool) -> (String, AskedRanges) {
     let server = tiny_http::Server::http("127.0.0.1:0").unwrap();
     let url = format!("http://{}/cifar.tar.gz", server.server_addr().to_ip().unwrap());
-    let asked = Asked::default();
+    let asked = AskedRanges::default();
     let log = asked.clone();
     std::thread::spawn(move || {
         for call in server.incoming_requests() {
@@ -138,10 +138,10 @@ fn a_server_without_ranges_and_a_part_of_another_file_lead_to_a_fresh_start() {
 }
 
 /// Serves ranges, but cuts each connection after `piece` bytes.
-fn serve_in_pieces(archive: Vec<u8>, piece: usize) -> (String, Asked) {
+fn serve_in_pieces(archive: Vec<u8>, piece: usize) -> (String, AskedRanges) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/cifar.tar.gz", listener.local_addr().unwrap());
-    let asked = Asked::default();
+    let asked = AskedRanges::default();
     let log = asked.clone();
     std::thread::spawn(move || {
         for stream in listener.incoming() {

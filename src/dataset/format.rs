@@ -13,17 +13,17 @@ use super::split::Split;
 pub type OpenSet = fn(&Path, Option<Split>) -> Result<Arc<dyn Dataset>>;
 
 /// A data set format. Its file holds it as a constant, and `FORMATS` lists it.
-pub struct Format {
+pub struct DataFormat {
     /// What is opened, for a person ("a folder with CIFAR-10 or CIFAR-100 binaries").
     pub about: &'static str,
     /// The kinds of sets that it gives.
     pub kinds: &'static [&'static DataKind],
     /// Where its sets are.
-    pub place: Place,
+    pub place: SetPlace,
 }
 
 /// Where the sets of a format are, how they are told from others, and how they are opened.
-pub enum Place {
+pub enum SetPlace {
     /// In the program, under a word that stands in place of a path.
     BuiltIn {
         /// The word.

@@ -21,8 +21,8 @@ mod unpack;
 
 pub(crate) use crate::files::hex;
 pub(crate) use crate::words::thousands as with_thousands;
-pub use coverage::Part;
-pub use format::{Format, Place};
+pub use coverage::Coverage;
+pub use format::{DataFormat, SetPlace};
 pub use formats::{FORMATS, built_in_words, cifar, folder, kind_named, sentence};
 pub use kind::{DataKind, FigureNote};
 pub use limit::limited;

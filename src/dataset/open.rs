@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow, bail};
 
-use super::format::Place;
+use super::format::SetPlace;
 use super::formats::{FORMATS, expected};
 use super::{DataSpec, Dataset, Split, joined};
 
@@ -32,7 +32,7 @@ fn open_spec(spec: &DataSpec, split: Option<Split>) -> Result<Arc<dyn Dataset>> 
 
 fn open_built_in(name: &str, split: Option<Split>) -> Result<Arc<dyn Dataset>> {
     for format in FORMATS {
-        if let Place::BuiltIn { word, open } = format.place
+        if let SetPlace::BuiltIn { word, open } = format.place
             && word == name
         {
             return open(split);
@@ -55,9 +55,9 @@ fn open_path(path: &Path, split: Option<Split>) -> Result<Arc<dyn Dataset>> {
     };
     for format in FORMATS {
         let (is_folder, recognise, open) = match format.place {
-            Place::BuiltIn { .. } => continue,
-            Place::Folder { recognise, open, .. } => (true, recognise, open),
-            Place::File { recognise, open, .. } => (false, recognise, open),
+            SetPlace::BuiltIn { .. } => continue,
+            SetPlace::Folder { recognise, open, .. } => (true, recognise, open),
+            SetPlace::File { recognise, open, .. } => (false, recognise, open),
         };
         if meta.is_dir() == is_folder && recognise(path)? {
             return open(path, split);

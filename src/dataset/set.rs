@@ -45,16 +45,22 @@ pub trait Dataset: Send + Sync {
 /// A file that could not be used, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Skipped {
+    /// Its path, or its path within the set's folder.
     pub file: String,
+    /// What is wrong with it.
     pub reason: String,
 }
 
 /// The part of every pixel: `index[y * width + x]` is an index into `names`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartMap {
+    /// Width, pixels.
     pub width: u32,
+    /// Height, pixels.
     pub height: u32,
+    /// The part of every pixel, row by row.
     pub index: Vec<u8>,
+    /// What the parts are called.
     pub names: &'static [&'static str],
     /// The first so many names are backgrounds, the rest belong to objects.
     pub backgrounds: usize,
@@ -65,22 +71,26 @@ pub struct PartMap {
 pub struct DataInfo {
     /// Name of [`Dataset::kind`].
     pub kind: &'static str,
+    /// See [`Dataset::name`].
     pub name: String,
     /// Number of images.
     pub images: usize,
     /// Number of classes; 0 without labels.
     pub classes: usize,
+    /// See [`Dataset::classes`].
     pub class_names: Vec<String>,
     /// Height in pixels, where all images share their size.
     pub height: Option<u32>,
     /// Width in pixels, where all images share their size.
     pub width: Option<u32>,
+    /// See [`Dataset::split`].
     pub split: Option<Split>,
     /// Files left out when the set was opened.
     pub skipped: Vec<Skipped>,
 }
 
 impl DataInfo {
+    /// What is in `set`.
     pub fn of(set: &dyn Dataset) -> Self {
         Self {
             kind: set.kind().name,

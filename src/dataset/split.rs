@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 /// A part of a data set that is kept for one purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[allow(
+    missing_docs,
+    reason = "the doc of a variant is its help on the command line, and these words say enough"
+)]
 pub enum Split {
     Train,
     Test,
@@ -27,7 +31,9 @@ impl Split {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mix {
+    /// Images of the training split.
     pub train: u64,
+    /// Images of the test split.
     pub test: u64,
 }
 

@@ -15,7 +15,7 @@ use super::knn;
 use super::linear::LinearProbe;
 use super::plan::FeaturePlan;
 use crate::augment::Crop;
-use crate::dataset::{Dataset, Part};
+use crate::dataset::{Coverage, Dataset};
 use crate::embed::Embedder;
 use crate::progress::{CancelToken, Progress};
 use crate::stats::{Interval, wilson};
@@ -30,7 +30,7 @@ pub struct EvalRow {
     /// The fewest patches that an image gave, where that is less than asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fewest_patches: Option<usize>,
-    /// Part of the test images that are classified right, 0 to 1.
+    /// Coverage of the test images that are classified right, 0 to 1.
     pub accuracy: f64,
     /// Ends of its interval of 95 % (Wilson 1927), for the choice of test images alone.
     pub low: f64,
@@ -58,9 +58,9 @@ pub struct Evaluation {
     /// Classifier by classifier, each with every aggregate, in the order of the configuration.
     pub rows: Vec<EvalRow>,
     /// Images of the train split that were used.
-    pub train: Part,
+    pub train: Coverage,
     /// Images of the test split that were used.
-    pub test: Part,
+    pub test: Coverage,
     /// Time that both splits took to become vectors.
     pub embedding_seconds: f64,
 }
@@ -106,7 +106,7 @@ pub fn evaluate(
             .with_context(|| data.name())?;
         let images = chosen.len() - found.skipped.len();
         let skipped = [data.skipped(), &found.skipped].concat();
-        parts.push(Part { images, of: data.len(), skipped });
+        parts.push(Coverage { images, of: data.len(), skipped });
         tables.push(found.tables);
     }
     let embedding_seconds = started.elapsed().as_secs_f64();

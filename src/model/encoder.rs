@@ -60,6 +60,7 @@ impl FromStr for Space {
 /// What a model is: all that is needed to build it, to feed it and to name it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelInfo {
+    /// The network without its projector.
     pub backbone: BackboneConfig,
     /// Output widths of the projector's layers, the last being that of z; empty without a projector.
     pub projector: Vec<usize>,

@@ -22,6 +22,7 @@ pub enum Mode {
 /// A 2-D convolution without bias. `weight`: `[out, in, side, side]`.
 #[derive(Module, Debug)]
 pub struct Conv2d {
+    /// `[out, in, side, side]`.
     pub weight: Param<Tensor<4>>,
     stride: usize,
     padding: usize,
@@ -96,9 +97,13 @@ impl Conv2d {
 /// (burn's own layer keeps the biased one, and its running state is read only one step late).
 #[derive(Module, Debug)]
 pub struct BatchNorm {
+    /// Scale of each channel.
     pub weight: Param<Tensor<1>>,
+    /// Shift of each channel.
     pub bias: Param<Tensor<1>>,
+    /// Running mean of each channel.
     pub running_mean: RunningState<Tensor<1>>,
+    /// Running unbiased variance of each channel.
     pub running_var: RunningState<Tensor<1>>,
 }
 
@@ -159,7 +164,9 @@ fn blend(running: &RunningState<Tensor<1>>, batch: Tensor<1>) {
 /// A linear layer in PyTorch's layout. `weight`: `[out, in]`, `bias`: `[out]`.
 #[derive(Module, Debug)]
 pub struct Linear {
+    /// `[out, in]`.
     pub weight: Param<Tensor<2>>,
+    /// `[out]`.
     pub bias: Param<Tensor<1>>,
 }
 

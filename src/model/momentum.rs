@@ -9,15 +9,15 @@ use burn::tensor::Tensor;
 /// module with gradients): `target = momentum target + (1 - momentum) online`.
 /// Running statistics stay `target`'s own.
 pub fn follow<M: Module>(target: M, online: &M, momentum: f64) -> M {
-    let mut weights = Weights(BTreeMap::new());
+    let mut weights = WeightsById(BTreeMap::new());
     online.visit(&mut weights);
     target.map(&mut Blend { online: weights.0, momentum })
 }
 
 /// Flat values of all weights that are trained.
-struct Weights(BTreeMap<ParamId, Tensor<1>>);
+struct WeightsById(BTreeMap<ParamId, Tensor<1>>);
 
-impl ModuleVisitor for Weights {
+impl ModuleVisitor for WeightsById {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let value = param.val();
         if value.is_require_grad() {

@@ -14,12 +14,15 @@ use crate::kernel;
 /// Number of layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 pub enum Depth {
+    /// 18 layers, in basic blocks.
     #[serde(rename = "resnet18")]
     #[value(name = "resnet18")]
     ResNet18,
+    /// 34 layers, in basic blocks.
     #[serde(rename = "resnet34")]
     #[value(name = "resnet34")]
     ResNet34,
+    /// 50 layers, in bottleneck blocks.
     #[serde(rename = "resnet50")]
     #[value(name = "resnet50")]
     ResNet50,
@@ -31,7 +34,10 @@ pub enum Depth {
 pub enum Stem {
     /// 3x3, stride 1, no max-pool. Padding 1 is the paper's; padding 2 is that of
     /// solo-learn's checkpoints and of App. C.4 (a 5x5 final map for 32x32 images).
-    Cifar { padding: usize },
+    Cifar {
+        /// Padding of the first convolution: 1 or 2.
+        padding: usize,
+    },
     /// 7x7, stride 2, padding 3, then a 3x3 max-pool of stride 2.
     ImageNet,
 }
@@ -39,7 +45,9 @@ pub enum Stem {
 /// What decides the shape of a backbone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackboneConfig {
+    /// Number of layers.
     pub depth: Depth,
+    /// First layers.
     pub stem: Stem,
     /// Channels of the first stage: 64 in the standard network, fewer in small ones.
     pub width: usize,
@@ -97,7 +105,7 @@ impl BackboneConfig {
 
 /// A basic block (two 3x3 convolutions) or, with `conv3`, a bottleneck.
 #[derive(Module, Debug)]
-pub struct Block {
+pub struct ResidualBlock {
     conv1: Conv2d,
     bn1: BatchNorm,
     conv2: Conv2d,
@@ -107,7 +115,7 @@ pub struct Block {
     downsample: Option<(Conv2d, BatchNorm)>,
 }
 
-impl Block {
+impl ResidualBlock {
     fn new(depth: Depth, input: usize, planes: usize, stride: usize, device: &Device) -> Self {
         let output = planes * depth.expansion();
         let conv = |from, to, side, stride| Conv2d::new([from, to], side, stride, side / 2, device);
@@ -142,7 +150,7 @@ impl Block {
         relu(y + shortcut)
     }
 
-    /// [`Block::forward`] by our own kernels, channels last.
+    /// [`ResidualBlock::forward`] by our own kernels, channels last.
     fn forward_last(&self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
         let shortcut = match &self.downsample {
             Some((conv, bn)) => conv.normalized_last(x.clone(), bn, None, false, mode),
@@ -172,10 +180,10 @@ fn channels_first(x: Tensor<4>) -> Tensor<4> {
 pub struct ResNet {
     conv1: Conv2d,
     bn1: BatchNorm,
-    layer1: Vec<Block>,
-    layer2: Vec<Block>,
-    layer3: Vec<Block>,
-    layer4: Vec<Block>,
+    layer1: Vec<ResidualBlock>,
+    layer2: Vec<ResidualBlock>,
+    layer3: Vec<ResidualBlock>,
+    layer4: Vec<ResidualBlock>,
     max_pool: bool,
 }
 
@@ -188,11 +196,11 @@ impl ResNet {
             Stem::ImageNet => Conv2d::new([3, width], 7, 2, 3, device),
         };
         let mut input = width;
-        let mut stage = |index: usize| -> Vec<Block> {
+        let mut stage = |index: usize| -> Vec<ResidualBlock> {
             let planes = width << index;
             let blocks = (0..depth.blocks()[index]).map(|block| {
                 let stride = if block == 0 && index > 0 { 2 } else { 1 };
-                let made = Block::new(depth, input, planes, stride, device);
+                let made = ResidualBlock::new(depth, input, planes, stride, device);
                 input = planes * depth.expansion();
                 made
             });

@@ -71,10 +71,13 @@ impl<T: Into<String>> From<T> for ModelSpec {
 pub struct Overrides {
     /// Of a CIFAR stem: 1 or 2.
     pub stem_padding: Option<usize>,
+    /// What is subtracted, per channel of RGB / 255.
     pub mean: Option<[f32; 3]>,
+    /// What is divided by, per channel of RGB / 255.
     pub std: Option<[f32; 3]>,
     /// Side of the square input, pixels.
     pub input: Option<u32>,
+    /// How a patch or image reaches the input's side.
     pub resize: Option<Resize>,
 }
 

@@ -13,7 +13,9 @@ use rand_pcg::Pcg64;
 /// One array of weights: its shape and its values, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array {
+    /// Length of each dimension.
     pub shape: Vec<usize>,
+    /// All values, row-major.
     pub values: Vec<f32>,
 }
 

@@ -30,6 +30,7 @@ const LAMBDA: Constant = Constant {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BarlowTwins {
+    /// Weight of the redundancy.
     pub lambda: f64,
 }
 

@@ -36,7 +36,9 @@ const EPS: Constant = Constant {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MultiPatch {
+    /// Weight of the similarity.
     pub weight: f64,
+    /// Distortion of the coding rate.
     pub eps: f64,
 }
 

@@ -23,7 +23,7 @@ fn hashed(name: &str, count: usize) -> Vec<f32> {
 }
 
 /// One entry of the fixture: an objective on inputs of a kind and shape.
-struct Case {
+struct ReferenceCase {
     key: String,
     objective: Objective,
     kind: String,
@@ -31,7 +31,7 @@ struct Case {
     shape: [usize; 3],
 }
 
-impl Case {
+impl ReferenceCase {
     fn read(key: &str) -> Self {
         let mut parts = key.split('.');
         let name = parts.next().unwrap();
@@ -88,7 +88,7 @@ fn norm(values: impl IntoIterator<Item = f64>) -> f64 {
 }
 
 /// Runs `check(case, errors, sizes, errors of PyTorch's float32)`, each of the value and of the gradient.
-fn for_each_case(mut check: impl FnMut(&Case, [f64; 2], [f64; 2], Option<[f64; 2]>)) {
+fn for_each_case(mut check: impl FnMut(&ReferenceCase, [f64; 2], [f64; 2], Option<[f64; 2]>)) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/objectives.safetensors");
     let bytes = std::fs::read(path).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -102,7 +102,7 @@ fn for_each_case(mut check: impl FnMut(&Case, [f64; 2], [f64; 2], Option<[f64; 2
     let mut cases = 0;
     for name in file.names() {
         let Some(key) = name.strip_suffix(".value") else { continue };
-        let case = Case::read(key);
+        let case = ReferenceCase::read(key);
         let (value, grad) = case.evaluate();
         let (expected, expected_grad) = (array(name)[0], array(&format!("{key}.grad")));
         assert_eq!(grad.len(), expected_grad.len());
@@ -124,8 +124,8 @@ fn values_and_gradients_agree_with_float64_pytorch() {
             return;
         }
         for ((what, error), size) in ["value", "gradient"].into_iter().zip(errors).zip(sizes) {
-            // Also false for NaN.
-            if !(error <= 1e-5 * size) {
+            let is_near = error <= 1e-5 * size; // false for NaN too
+            if !is_near {
                 wrong.push(format!("{}: {what} off by {error:e} of {size:e}", case.key));
             }
         }
@@ -145,8 +145,8 @@ fn degenerate_inputs_stay_finite_and_as_exact_as_pytorch_in_float32() {
         let parts = ["value", "gradient"].into_iter().zip(errors).zip(sizes).zip(float32);
         for (((what, error), size), pytorch) in parts {
             let bound = 4.0 * pytorch.max(f64::from(f32::EPSILON) * size) + 1e-12;
-            // Also false for NaN.
-            if !(error <= bound) {
+            let is_near = error <= bound; // false for NaN too
+            if !is_near {
                 wrong.push(format!("{}: {what} off by {error:e}, PyTorch {pytorch:e} of {size:e}", case.key));
             }
         }

@@ -34,6 +34,7 @@ const TEMPERATURE: Constant = Constant {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SimClr {
+    /// What cosines are divided by.
     pub temperature: f64,
 }
 

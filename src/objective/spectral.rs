@@ -33,6 +33,7 @@ const LAMBDA: Constant = Constant {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Spectral {
+    /// Weight of the products of different images.
     pub lambda: f64,
 }
 

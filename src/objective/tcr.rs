@@ -39,7 +39,9 @@ const LAMBDA: Constant = Constant {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tcr {
+    /// Distortion of the coding rate.
     pub eps: f64,
+    /// Weight of the similarity.
     pub lambda: f64,
 }
 

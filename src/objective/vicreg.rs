@@ -48,8 +48,11 @@ const COVARIANCE: Constant = Constant {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VicReg {
+    /// Weight of the distance between views.
     pub invariance: f64,
+    /// Weight of the spread of every dimension.
     pub variance: f64,
+    /// Weight of the decorrelation of dimensions.
     pub covariance: f64,
 }
 

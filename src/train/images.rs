@@ -1,7 +1,7 @@
 //! Which images of a data set a run trains on.
 
 use crate::augment::{Crop, ViewConfig};
-use crate::dataset::{Dataset, Part, Skipped};
+use crate::dataset::{Coverage, Dataset, Skipped};
 
 use super::config::TrainConfig;
 
@@ -14,7 +14,7 @@ pub struct TrainingImages {
     /// The first so many images of the data set were chosen from; those after them stay unseen.
     pub first: usize,
     /// How many are used of how many, and why not the others.
-    pub part: Part,
+    pub part: Coverage,
 }
 
 impl TrainingImages {
@@ -34,7 +34,7 @@ impl TrainingImages {
                 skipped.push(too_small(data, index, side));
             }
         }
-        let part = Part { images: indices.len(), of, skipped };
+        let part = Coverage { images: indices.len(), of, skipped };
         Self { indices, first, part }
     }
 

@@ -18,7 +18,7 @@ struct PaperTable {
     place: &'static str,
     /// Training images.
     images: u64,
-    methods: &'static [Method],
+    methods: &'static [ObjectiveOfTable],
     depth: Depth,
     stem: Stem,
     /// Side of the network's input, pixels.
@@ -37,13 +37,14 @@ struct PaperTable {
 }
 
 /// An objective with the constants of a table.
-type Method = fn(&PaperTable) -> Objective;
+type ObjectiveOfTable = fn(&PaperTable) -> Objective;
 
-const SIMCLR: Method = |_| Objective::SimClr(SimClr { temperature: 0.1 });
-const TCR: Method = |table| Objective::Tcr(Tcr { eps: 0.2, lambda: table.tcr_lambda });
-const VICREG: Method = |_| Objective::VicReg(VicReg { invariance: 25.0, variance: 25.0, covariance: 1.0 });
-const BYOL: Method = |_| Objective::Byol(Byol { momentum: 0.99, hidden: 4096 });
-const METHODS: [Method; 4] = [SIMCLR, TCR, VICREG, BYOL];
+const SIMCLR: ObjectiveOfTable = |_| Objective::SimClr(SimClr { temperature: 0.1 });
+const TCR: ObjectiveOfTable = |table| Objective::Tcr(Tcr { eps: 0.2, lambda: table.tcr_lambda });
+const VICREG: ObjectiveOfTable =
+    |_| Objective::VicReg(VicReg { invariance: 25.0, variance: 25.0, covariance: 1.0 });
+const BYOL: ObjectiveOfTable = |_| Objective::Byol(Byol { momentum: 0.99, hidden: 4096 });
+const METHODS: [ObjectiveOfTable; 4] = [SIMCLR, TCR, VICREG, BYOL];
 
 const CIFAR: PaperTable = PaperTable {
     data: "cifar10",

@@ -21,7 +21,7 @@ use super::precision::{LossScale, Precision};
 use super::run::{RunCheckpoint, RunFolder, RunState};
 use super::schedule::learning_rate;
 use crate::augment::Normalization;
-use crate::dataset::{Dataset, Part, Skipped};
+use crate::dataset::{Coverage, Dataset, Skipped};
 use crate::model::store::Model;
 use crate::model::{Encoder, Mode, ModelInfo, store};
 
@@ -36,7 +36,7 @@ pub struct Trainer {
     bootstrap: Option<Bootstrap>,
     optimizer: Optimizer,
     feeder: Feeder,
-    part: Part,
+    part: Coverage,
     state: RunState,
     steps_per_epoch: u64,
     data_name: String,
@@ -173,7 +173,7 @@ impl Trainer {
     }
 
     /// The images that are trained on, and those that are left out.
-    pub fn part(&self) -> &Part {
+    pub fn part(&self) -> &Coverage {
         &self.part
     }
 

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::cifar_names::{CIFAR10_NAMES, CIFAR100_NAMES};
-use crate::dataset::format::{Format, Place};
+use crate::dataset::format::{DataFormat, SetPlace};
 use crate::dataset::{DataKind, Dataset, FigureNote, PartMap, Skipped, Split, hex, with_thousands};
 use crate::image::{Image, Normalization};
 
@@ -25,10 +25,10 @@ pub const SIDE: u32 = 32;
 const PLANE: usize = (SIDE * SIDE) as usize;
 
 /// CIFAR binaries.
-pub static FORMAT: Format = Format {
+pub static FORMAT: DataFormat = DataFormat {
     about: "a folder with CIFAR-10 or CIFAR-100 binaries",
     kinds: &[&CIFAR10, &CIFAR100],
-    place: Place::Folder {
+    place: SetPlace::Folder {
         holds: "CIFAR binaries",
         recognise: |path| Ok(find(path)?.is_some()),
         open: |path, split| {
@@ -54,6 +54,10 @@ impl Normalization {
 /// Which of the two sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[allow(
+    missing_docs,
+    reason = "the doc of a variant is its help on the command line, and these words say enough"
+)]
 pub enum Variant {
     Cifar10,
     Cifar100,
@@ -188,7 +192,7 @@ pub fn find(path: &Path) -> Result<Option<(Variant, PathBuf)>> {
 }
 
 /// One mapped file.
-struct Batch {
+struct MappedFile {
     path: PathBuf,
     map: Mmap,
 }
@@ -197,7 +201,7 @@ struct Batch {
 pub struct Cifar {
     variant: Variant,
     split: Split,
-    batches: Vec<Batch>,
+    batches: Vec<MappedFile>,
     /// Index of the first image of each batch, and the number of images at the end.
     starts: Vec<usize>,
     /// One label per image, checked against `classes`.
@@ -254,7 +258,7 @@ fn files_of_split(folder: &Path, variant: Variant, split: Option<Split>) -> Resu
 }
 
 /// Maps a file and checks that it holds whole records; `None` for an empty file.
-fn map_batch(path: PathBuf, variant: Variant) -> Result<Option<Batch>> {
+fn map_batch(path: PathBuf, variant: Variant) -> Result<Option<MappedFile>> {
     let file = File::open(&path).with_context(|| path.display().to_string())?;
     let length = file.metadata().with_context(|| path.display().to_string())?.len();
     let size = variant.record_bytes() as u64;
@@ -274,10 +278,10 @@ fn map_batch(path: PathBuf, variant: Variant) -> Result<Option<Batch>> {
     // SAFETY: the map is only read. Another process that shortens the file while it is open
     // would break the map; data sets are not written to while they are in use.
     let map = unsafe { Mmap::map(&file) }.with_context(|| path.display().to_string())?;
-    Ok(Some(Batch { path, map }))
+    Ok(Some(MappedFile { path, map }))
 }
 
-fn read_labels(batch: &Batch, variant: Variant, classes: usize, labels: &mut Vec<u8>) -> Result<()> {
+fn read_labels(batch: &MappedFile, variant: Variant, classes: usize, labels: &mut Vec<u8>) -> Result<()> {
     for (record, bytes) in batch.map.chunks_exact(variant.record_bytes()).enumerate() {
         let label = bytes[variant.label_bytes() - 1];
         ensure!(

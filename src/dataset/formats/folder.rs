@@ -17,17 +17,17 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::dataset::decode::{self, READABLE};
-use crate::dataset::format::{Format, Place};
+use crate::dataset::format::{DataFormat, SetPlace};
 use crate::dataset::{DataKind, Dataset, FigureNote, PartMap, Skipped, Split, hex, with_thousands};
 use crate::image::Image;
 
 const EXTENSIONS: [&str; 9] = ["jpg", "jpeg", "jpe", "png", "webp", "bmp", "gif", "tif", "tiff"];
 
 /// Pictures in a folder, or in one for each class.
-pub static FORMAT: Format = Format {
+pub static FORMAT: DataFormat = DataFormat {
     about: "a folder of images (with or without a folder for each class)",
     kinds: &[&IMAGE_FOLDER, &FOLDER],
-    place: Place::Folder {
+    place: SetPlace::Folder {
         holds: "pictures",
         recognise: |_| Ok(true),
         open: |path, split| Ok(Arc::new(Folder::open(path, split)?)),
@@ -35,10 +35,10 @@ pub static FORMAT: Format = Format {
 };
 
 /// One picture.
-pub static PICTURE_FORMAT: Format = Format {
+pub static PICTURE_FORMAT: DataFormat = DataFormat {
     about: "one image",
     kinds: &[&PICTURE],
-    place: Place::File {
+    place: SetPlace::File {
         what: "a picture file",
         recognise: |_| Ok(true),
         open: |path, split| Ok(Arc::new(Folder::open_file(path, split)?)),
@@ -53,7 +53,7 @@ pub static FOLDER: DataKind = DataKind::plain("folder", FigureNote::Fingerprint)
 pub static PICTURE: DataKind = DataKind::plain("image", FigureNote::Nothing);
 
 /// A usable picture file.
-struct Entry {
+struct PictureFile {
     path: PathBuf,
     /// Path within the set's folder, with `/`.
     name: String,
@@ -75,7 +75,7 @@ struct Candidate {
 pub struct Folder {
     kind: &'static DataKind,
     name: String,
-    entries: Vec<Entry>,
+    entries: Vec<PictureFile>,
     classes: Vec<String>,
     split: Option<Split>,
     skipped: Vec<Skipped>,
@@ -126,7 +126,7 @@ impl Folder {
     fn new(
         kind: &'static DataKind,
         name: String,
-        entries: Vec<Entry>,
+        entries: Vec<PictureFile>,
         classes: Vec<String>,
         split: Option<Split>,
         skipped: Vec<Skipped>,
@@ -242,7 +242,7 @@ fn maybe_images(files: Vec<PathBuf>) -> Vec<PathBuf> {
     files.into_par_iter().filter(|path| called(path) || decode::looks_like_image(path)).collect()
 }
 
-fn probe_all(root: &Path, candidates: Vec<Candidate>) -> (Vec<Entry>, Vec<Skipped>) {
+fn probe_all(root: &Path, candidates: Vec<Candidate>) -> (Vec<PictureFile>, Vec<Skipped>) {
     let probed: Vec<_> = candidates.par_iter().map(|candidate| probe(root, candidate)).collect();
     let (mut entries, mut skipped) = (Vec::new(), Vec::new());
     for (probed, candidate) in probed.into_iter().zip(candidates) {
@@ -259,12 +259,12 @@ fn probe_all(root: &Path, candidates: Vec<Candidate>) -> (Vec<Entry>, Vec<Skippe
     (entries, skipped)
 }
 
-fn probe(root: &Path, candidate: &Candidate) -> Result<Entry> {
+fn probe(root: &Path, candidate: &Candidate) -> Result<PictureFile> {
     let path = &candidate.path;
     let (height, width) = decode::probe(path)?;
     let meta = std::fs::metadata(path).with_context(|| path.display().to_string())?;
     let modified = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
-    Ok(Entry {
+    Ok(PictureFile {
         path: path.clone(),
         name: relative_name(root, path),
         label: candidate.label,

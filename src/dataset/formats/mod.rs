@@ -4,17 +4,18 @@ pub mod cifar;
 mod cifar_names;
 pub mod folder;
 
-use super::format::{Format, Place};
+use super::format::{DataFormat, SetPlace};
 use super::kind::DataKind;
 use super::parts;
 
 /// All formats; of those that recognise a folder or file the first one opens it.
-pub static FORMATS: [&Format; 4] = [&parts::FORMAT, &cifar::FORMAT, &folder::FORMAT, &folder::PICTURE_FORMAT];
+pub static FORMATS: [&DataFormat; 4] =
+    [&parts::FORMAT, &cifar::FORMAT, &folder::FORMAT, &folder::PICTURE_FORMAT];
 
 /// The words that name built-in sets.
 pub fn built_in_words() -> impl Iterator<Item = &'static str> {
     FORMATS.iter().filter_map(|format| match format.place {
-        Place::BuiltIn { word, .. } => Some(word),
+        SetPlace::BuiltIn { word, .. } => Some(word),
         _ => None,
     })
 }
@@ -30,9 +31,9 @@ pub(super) fn expected() -> String {
     let (mut folders, mut files) = (vec![], vec![]);
     for format in FORMATS {
         match format.place {
-            Place::BuiltIn { .. } => {}
-            Place::Folder { holds, .. } => folders.push(holds),
-            Place::File { what, .. } => files.push(what),
+            SetPlace::BuiltIn { .. } => {}
+            SetPlace::Folder { holds, .. } => folders.push(holds),
+            SetPlace::File { what, .. } => files.push(what),
         }
     }
     format!("{}, a folder with {}, or {}", words.join(", "), folders.join(" or "), files.join(" or "))
@@ -40,7 +41,7 @@ pub(super) fn expected() -> String {
 
 /// What can be opened from a disk, in a sentence for a person.
 pub fn sentence() -> String {
-    let is_on_disk = |format: &&&Format| !matches!(format.place, Place::BuiltIn { .. });
+    let is_on_disk = |format: &&&DataFormat| !matches!(format.place, SetPlace::BuiltIn { .. });
     let mut about: Vec<&str> = FORMATS.iter().filter(is_on_disk).map(|format| format.about).collect();
     let last = about.pop().unwrap_or_default();
     let mut sentence = format!("{}, or {last}.", about.join(", "));

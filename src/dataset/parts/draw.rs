@@ -8,7 +8,7 @@ use tiny_skia::{
 
 use super::colour::{Rgb, hex};
 use super::names::Part;
-use super::shape::{P, Shape};
+use super::shape::{Outline, P};
 
 /// Width of outlines, in units of the frame.
 const LINE: f32 = 0.007;
@@ -67,7 +67,7 @@ impl Ink {
 
 /// A square picture and its part map in the making. Coordinates are units of the
 /// frame (0 to 1, y down) until a frame of an object is entered.
-pub(super) struct Canvas {
+pub(super) struct PartCanvas {
     picture: Pixmap,
     map: Pixmap,
     place: Transform,
@@ -78,7 +78,7 @@ pub(super) struct Canvas {
     pub repainted: Option<Part>,
 }
 
-impl Canvas {
+impl PartCanvas {
     /// An empty canvas of `size` x `size` pixels; `size` from 1 to a few thousand. The light stands to
     /// the left of the frame where `light_x` is negative.
     pub fn new(size: u32, light_x: f32) -> Self {
@@ -109,7 +109,7 @@ impl Canvas {
     }
 
     /// Paints `shape`, which belongs to `part`.
-    pub fn fill(&mut self, part: Part, shape: Shape, ink: Ink) {
+    pub fn fill(&mut self, part: Part, shape: Outline, ink: Ink) {
         let Some(path) = shape.path() else { return };
         let ink = self.seen(part, ink);
         let paint = Paint { shader: self.shader(&path, &ink), anti_alias: true, ..Paint::default() };
@@ -123,7 +123,7 @@ impl Canvas {
     }
 
     /// Lays a translucent colour (alpha in [0, 1]) over what is there; parts stay what they are.
-    pub fn glaze(&mut self, shape: Shape, colour: Rgb, alpha: f32) {
+    pub fn glaze(&mut self, shape: Outline, colour: Rgb, alpha: f32) {
         let Some(path) = shape.path() else { return };
         let mut paint = Paint::default();
         paint.set_color(translucent(colour, alpha));
@@ -132,7 +132,7 @@ impl Canvas {
 
     /// A soft ellipse, `alpha` in the middle and nothing at the rim: glows and shadows. No part.
     pub fn glow(&mut self, (cx, cy): P, (rx, ry): P, colour: Rgb, alpha: f32) {
-        let Some(path) = Shape::default().circle(0.0, 0.0, 1.0).path() else { return };
+        let Some(path) = Outline::default().circle(0.0, 0.0, 1.0).path() else { return };
         let stops = [(0.0, 1.0), (0.5, 0.62), (1.0, 0.0)]
             .map(|(at, part)| GradientStop::new(at, translucent(colour, alpha * part)));
         let zero = Point::zero();

@@ -28,7 +28,7 @@ const CHUNK: usize = 64;
 
 /// What [`write_image_folder`] did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Written {
+pub struct WrittenSet {
     /// The folder to open.
     pub path: PathBuf,
     /// Images of this split that lie there now.
@@ -43,7 +43,7 @@ pub struct Written {
 
 /// `parts.json`: what the folder was made from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Manifest {
+struct PartsManifest {
     format: String,
     version: u32,
     seed: u64,
@@ -56,7 +56,7 @@ struct Manifest {
     parts: Vec<String>,
 }
 
-impl Manifest {
+impl PartsManifest {
     fn of(set: &Parts) -> Self {
         let count = |split| if set.split == split { set.images } else { 0 };
         Self {
@@ -80,7 +80,7 @@ pub fn write_image_folder(
     out: &Path,
     cancel: &CancelToken,
     progress: &mut dyn FnMut(Progress),
-) -> anyhow::Result<Written> {
+) -> anyhow::Result<WrittenSet> {
     let start = Instant::now();
     claim(set, out)?;
     for class in &set.classes {
@@ -109,19 +109,26 @@ pub fn write_image_folder(
         report(done);
     }
     let parts = PART_NAMES.iter().map(|name| name.to_string()).collect();
-    Ok(Written { path: out.to_path_buf(), images: set.images, resumed, classes: set.classes.clone(), parts })
+    Ok(WrittenSet {
+        path: out.to_path_buf(),
+        images: set.images,
+        resumed,
+        classes: set.classes.clone(),
+        parts,
+    })
 }
 
 /// Makes `out` this set's folder, or says whose it is.
 fn claim(set: &Parts, out: &Path) -> anyhow::Result<()> {
     let file = out.join("parts.json");
-    let mut manifest = Manifest::of(set);
+    let mut manifest = PartsManifest::of(set);
     match fs::read_to_string(&file) {
         Ok(text) => {
-            let old: Manifest = serde_json::from_str(&text).with_context(|| {
+            let old: PartsManifest = serde_json::from_str(&text).with_context(|| {
                 format!("{} is no description of a synthetic set; write to another folder", file.display())
             })?;
-            let same = Manifest { train: manifest.train, test: manifest.test, ..old.clone() } == manifest;
+            let same =
+                PartsManifest { train: manifest.train, test: manifest.test, ..old.clone() } == manifest;
             ensure!(
                 same,
                 "{} holds another synthetic set (version {}, seed {}, size {}; wanted version {VERSION}, seed {}, size {}); write to another folder",

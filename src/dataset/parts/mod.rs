@@ -27,10 +27,10 @@ use std::sync::Arc;
 use anyhow::ensure;
 use sha2::{Digest, Sha256};
 
-pub use export::{Written, write_image_folder};
+pub use export::{WrittenSet, write_image_folder};
 pub use names::{BACKGROUNDS, PART_NAMES};
 
-use super::format::{Format, Place};
+use super::format::{DataFormat, SetPlace};
 use super::{DataKind, Dataset, FigureNote, PartMap, Skipped, Split, with_thousands};
 use crate::image::Image;
 use dice::Dice;
@@ -45,10 +45,10 @@ pub const SIZES: RangeInclusive<u32> = 32..=512;
 pub const WORD: &str = "demo";
 
 /// The built-in set.
-pub static FORMAT: Format = Format {
+pub static FORMAT: DataFormat = DataFormat {
     about: "the built-in set",
     kinds: &[&KIND],
-    place: Place::BuiltIn { word: WORD, open: |split| Ok(Arc::new(demo(split))) },
+    place: SetPlace::BuiltIn { word: WORD, open: |split| Ok(Arc::new(demo(split))) },
 };
 
 static KIND: DataKind =

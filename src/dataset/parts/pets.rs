@@ -2,10 +2,10 @@
 
 use super::colour::{Rgb, hex};
 use super::dice::Dice;
-use super::draw::{Canvas, Ink};
+use super::draw::{Ink, PartCanvas};
 use super::names::Part;
 use super::quadruped::{Coat, EDGES, Limb, Marks, Trunk, coat, eye, gait, leg, legs};
-use super::shape::{P, Shape, inside};
+use super::shape::{Outline, P, inside};
 
 const DOGS: [Coat; 6] = [
     coat(0xD9A35C, 0xF3DDB2, 0xB57B3C),
@@ -29,7 +29,7 @@ pub(super) const DOG_KINDS: [P; 2] = [(1.0, 0.78), (0.75, 0.98)];
 pub(super) const CAT_KINDS: [P; 2] = [(1.0, 0.86), (0.8, 1.0)];
 
 /// A dog, standing (0) or sitting (1).
-pub(super) fn dog(c: &mut Canvas, d: &mut Dice, kind: usize) {
+pub(super) fn dog(c: &mut PartCanvas, d: &mut Dice, kind: usize) {
     let coat = d.pick(&DOGS);
     let marks = d.pick(&[Marks::Plain, Marks::Patches]);
     let limb = Limb { thigh: 0.075, shin: 0.042, hoof: false, bend: 1.0 };
@@ -52,9 +52,9 @@ pub(super) fn dog(c: &mut Canvas, d: &mut Dice, kind: usize) {
             (-0.45 + wag * 0.5, -0.6, 0.036),
             (-0.42 + wag, -0.7, 0.014),
         ];
-        c.fill(Part::Tail, Shape::default().limb(&tail), Ink::matt(coat.base));
+        c.fill(Part::Tail, Outline::default().limb(&tail), Ink::matt(coat.base));
         for edge in EDGES {
-            let neck = Shape::default().limb(&[(0.12, -0.42, 0.11), (0.22, -0.53, 0.085)]);
+            let neck = Outline::default().limb(&[(0.12, -0.42, 0.11), (0.22, -0.53, 0.085)]);
             c.fill(Part::Neck, neck, edge(Ink::matt(coat.base)));
             trunk.fill(c, coat, edge);
             legs(c, [(-0.23, -0.3), (0.1, -0.29)], near, limb, (coat.base, coat.mark.dim(0.6)), edge);
@@ -63,14 +63,14 @@ pub(super) fn dog(c: &mut Canvas, d: &mut Dice, kind: usize) {
         dog_head(c, d, (0.25, -0.6), coat);
     } else {
         let tail = [(-0.2, -0.08, 0.04), (-0.3, -0.07, 0.042), (-0.36, -0.14, 0.034), (-0.37, -0.24, 0.012)];
-        c.fill(Part::Tail, Shape::default().limb(&tail), Ink::matt(coat.base));
+        c.fill(Part::Tail, Outline::default().limb(&tail), Ink::matt(coat.base));
         sitting(c, d, coat, marks, limb);
         dog_head(c, d, (0.1, -0.75), coat);
     }
 }
 
 /// Body and legs of a sitting dog or cat, the neck ending near (0.08, -0.6).
-fn sitting(c: &mut Canvas, d: &mut Dice, coat: Coat, marks: Marks, limb: Limb) {
+fn sitting(c: &mut PartCanvas, d: &mut Dice, coat: Coat, marks: Marks, limb: Limb) {
     leg(c, (0.14, -0.34), 0.03, limb, (coat.base.dim(0.3), coat.mark.dim(0.6)), EDGES[0]);
     let body = [
         (-0.24, -0.1),
@@ -83,12 +83,12 @@ fn sitting(c: &mut Canvas, d: &mut Dice, coat: Coat, marks: Marks, limb: Limb) {
         (0.02, -0.04),
         (-0.14, -0.01),
     ];
-    c.fill(Part::Body, Shape::default().smooth(&body), Ink::matt(coat.base));
+    c.fill(Part::Body, Outline::default().smooth(&body), Ink::matt(coat.base));
     let chest = [(0.1, -0.56), (0.165, -0.48), (0.175, -0.36), (0.13, -0.27), (0.1, -0.4)];
-    c.fill(Part::Body, Shape::default().smooth(&chest), Ink::flat(coat.pale));
+    c.fill(Part::Body, Outline::default().smooth(&chest), Ink::flat(coat.pale));
     match marks {
         Marks::Patches => c.glaze(
-            Shape::default().ellipse(-0.06, -0.38, 0.07, 0.06).ellipse(-0.02, -0.33, 0.04, 0.04),
+            Outline::default().ellipse(-0.06, -0.38, 0.07, 0.06).ellipse(-0.02, -0.33, 0.04, 0.04),
             coat.mark,
             0.9,
         ),
@@ -96,12 +96,12 @@ fn sitting(c: &mut Canvas, d: &mut Dice, coat: Coat, marks: Marks, limb: Limb) {
             for k in 0..4 {
                 let (x, y) = (-0.19 + 0.05 * k as f32, -0.28 - 0.08 * k as f32);
                 let stripe = [(x, y, 0.014), (x + 0.06, y + 0.035, 0.011), (x + 0.11, y + 0.03, 0.003)];
-                c.glaze(Shape::default().limb(&stripe), coat.mark, 0.8);
+                c.glaze(Outline::default().limb(&stripe), coat.mark, 0.8);
             }
         }
         Marks::Plain | Marks::Spots => {}
     }
-    let fur = (0..40).fold(Shape::default(), |s, _| {
+    let fur = (0..40).fold(Outline::default(), |s, _| {
         let (x, y) = (d.range(-0.22, 0.16), d.range(-0.58, -0.05));
         if inside(&body, x - 0.02, y) && inside(&body, x + 0.02, y + 0.02) {
             s.blade((x, y), (x - 0.008, y + 0.022), 0.007)
@@ -110,21 +110,21 @@ fn sitting(c: &mut Canvas, d: &mut Dice, coat: Coat, marks: Marks, limb: Limb) {
         }
     });
     c.glaze(fur, coat.base.dim(0.55), 0.4);
-    c.fill(Part::Leg, Shape::default().ellipse(-0.11, -0.14, 0.125, 0.13), Ink::matt(coat.base).bare());
+    c.fill(Part::Leg, Outline::default().ellipse(-0.11, -0.14, 0.125, 0.13), Ink::matt(coat.base).bare());
     c.glaze(
-        Shape::default().limb(&[(-0.02, -0.23, 0.005), (0.015, -0.14, 0.006), (-0.02, -0.06, 0.004)]),
+        Outline::default().limb(&[(-0.02, -0.23, 0.005), (0.015, -0.14, 0.006), (-0.02, -0.06, 0.004)]),
         coat.base.dim(0.6),
         0.7,
     );
     c.fill(
         Part::Leg,
-        Shape::default().ellipse(0.0, -0.032, 0.09, 0.034),
+        Outline::default().ellipse(0.0, -0.032, 0.09, 0.034),
         Ink::matt(coat.pale.mix(coat.base, 0.4)),
     );
     leg(c, (0.1, -0.34), 0.03, limb, (coat.base, coat.mark.dim(0.6)), EDGES[0]);
 }
 
-fn dog_head(c: &mut Canvas, d: &mut Dice, (x, y): P, coat: Coat) {
+fn dog_head(c: &mut PartCanvas, d: &mut Dice, (x, y): P, coat: Coat) {
     let pricked = d.chance(0.35);
     let skull = [
         (x - 0.11, y + 0.02),
@@ -137,9 +137,9 @@ fn dog_head(c: &mut Canvas, d: &mut Dice, (x, y): P, coat: Coat) {
     ];
     if pricked {
         let ear = [(x + 0.0, y - 0.09), (x + 0.05, y - 0.22), (x + 0.09, y - 0.06)];
-        c.fill(Part::Ear, Shape::default().poly(&ear), Ink::matt(coat.mark.dim(0.2)));
+        c.fill(Part::Ear, Outline::default().poly(&ear), Ink::matt(coat.mark.dim(0.2)));
     }
-    c.fill(Part::Head, Shape::default().smooth(&skull), Ink::matt(coat.base));
+    c.fill(Part::Head, Outline::default().smooth(&skull), Ink::matt(coat.base));
     let muzzle = [
         (x + 0.06, y - 0.035),
         (x + 0.16, y - 0.025),
@@ -148,14 +148,14 @@ fn dog_head(c: &mut Canvas, d: &mut Dice, (x, y): P, coat: Coat) {
         (x + 0.15, y + 0.1),
         (x + 0.05, y + 0.095),
     ];
-    c.fill(Part::Muzzle, Shape::default().smooth(&muzzle), Ink::matt(coat.pale));
+    c.fill(Part::Muzzle, Outline::default().smooth(&muzzle), Ink::matt(coat.pale));
     c.fill(
         Part::Muzzle,
-        Shape::default().ellipse(x + 0.225, y + 0.004, 0.032, 0.026),
+        Outline::default().ellipse(x + 0.225, y + 0.004, 0.032, 0.026),
         Ink::ball(hex(0x2A2228)),
     );
     c.glaze(
-        Shape::default().limb(&[
+        Outline::default().limb(&[
             (x + 0.1, y + 0.07, 0.005),
             (x + 0.16, y + 0.06, 0.006),
             (x + 0.22, y + 0.05, 0.004),
@@ -164,7 +164,7 @@ fn dog_head(c: &mut Canvas, d: &mut Dice, (x, y): P, coat: Coat) {
         0.8,
     );
     if d.chance(0.4) {
-        let tongue = Shape::default().round_rect(x + 0.13, y + 0.07, 0.05, 0.085, 0.024);
+        let tongue = Outline::default().round_rect(x + 0.13, y + 0.07, 0.05, 0.085, 0.024);
         c.fill(Part::Muzzle, tongue, Ink::matt(hex(0xE8748A)));
     }
     eye(c, (x + 0.055, y - 0.045), 0.026, hex(0x5A3A20));
@@ -180,12 +180,12 @@ fn dog_head(c: &mut Canvas, d: &mut Dice, (x, y): P, coat: Coat) {
             (x - 0.02, y - 0.02),
         ]
     };
-    let shape = if pricked { Shape::default().poly(&ear) } else { Shape::default().smooth(&ear) };
+    let shape = if pricked { Outline::default().poly(&ear) } else { Outline::default().smooth(&ear) };
     c.fill(Part::Ear, shape, Ink::matt(coat.mark));
 }
 
 /// A cat, walking (0) or sitting (1).
-pub(super) fn cat(c: &mut Canvas, d: &mut Dice, kind: usize) {
+pub(super) fn cat(c: &mut PartCanvas, d: &mut Dice, kind: usize) {
     let coat = d.pick(&CATS);
     let marks = d.pick(&[Marks::Stripes, Marks::Stripes, Marks::Plain, Marks::Patches]);
     let limb = Limb { thigh: 0.06, shin: 0.036, hoof: false, bend: 1.0 };
@@ -209,7 +209,7 @@ pub(super) fn cat(c: &mut Canvas, d: &mut Dice, kind: usize) {
             (-0.36 - curl, -0.72, 0.03),
             (-0.4 - curl, -0.82, 0.014),
         ];
-        c.fill(Part::Tail, Shape::default().limb(&tail), Ink::matt(coat.base));
+        c.fill(Part::Tail, Outline::default().limb(&tail), Ink::matt(coat.base));
         rings(c, &tail, coat.mark);
         for edge in EDGES {
             trunk.fill(c, coat, edge);
@@ -225,20 +225,20 @@ pub(super) fn cat(c: &mut Canvas, d: &mut Dice, kind: usize) {
             (-0.31, -0.34, 0.03),
             (-0.36, -0.44, 0.014),
         ];
-        c.fill(Part::Tail, Shape::default().limb(&tail), Ink::matt(coat.base));
+        c.fill(Part::Tail, Outline::default().limb(&tail), Ink::matt(coat.base));
         rings(c, &tail, coat.mark);
         sitting(c, d, coat, marks, limb);
         cat_head(c, d, (0.08, -0.73), coat, marks);
     }
 }
 
-fn rings(c: &mut Canvas, tail: &[(f32, f32, f32)], mark: Rgb) {
+fn rings(c: &mut PartCanvas, tail: &[(f32, f32, f32)], mark: Rgb) {
     for &(x, y, w) in &tail[1..] {
-        c.glaze(Shape::default().ellipse(x, y, w * 0.9, w * 0.45), mark, 0.7);
+        c.glaze(Outline::default().ellipse(x, y, w * 0.9, w * 0.45), mark, 0.7);
     }
 }
 
-fn cat_head(c: &mut Canvas, d: &mut Dice, (x, y): P, coat: Coat, marks: Marks) {
+fn cat_head(c: &mut PartCanvas, d: &mut Dice, (x, y): P, coat: Coat, marks: Marks) {
     for side in [-1.0, 1.0] {
         let ear = |k: f32| {
             [
@@ -247,8 +247,8 @@ fn cat_head(c: &mut Canvas, d: &mut Dice, (x, y): P, coat: Coat, marks: Marks) {
                 (x + side * (0.085 - 0.055 * k), y - 0.1),
             ]
         };
-        c.fill(Part::Ear, Shape::default().poly(&ear(1.0)), Ink::matt(coat.base));
-        c.fill(Part::Ear, Shape::default().poly(&ear(0.45)), Ink::flat(hex(0xE8A0A0).mix(coat.base, 0.2)));
+        c.fill(Part::Ear, Outline::default().poly(&ear(1.0)), Ink::matt(coat.base));
+        c.fill(Part::Ear, Outline::default().poly(&ear(0.45)), Ink::flat(hex(0xE8A0A0).mix(coat.base, 0.2)));
     }
     let face = [
         (x, y - 0.125),
@@ -261,24 +261,24 @@ fn cat_head(c: &mut Canvas, d: &mut Dice, (x, y): P, coat: Coat, marks: Marks) {
         (x - 0.165, y + 0.0),
         (x - 0.1, y - 0.1),
     ];
-    c.fill(Part::Head, Shape::default().smooth(&face), Ink::matt(coat.base));
+    c.fill(Part::Head, Outline::default().smooth(&face), Ink::matt(coat.base));
     if matches!(marks, Marks::Stripes) {
         for (dx, lean) in [(-0.05, 0.01), (0.0, 0.0), (0.05, -0.01)] {
             c.glaze(
-                Shape::default().limb(&[(x + dx, y - 0.11, 0.012), (x + dx + lean, y - 0.06, 0.005)]),
+                Outline::default().limb(&[(x + dx, y - 0.11, 0.012), (x + dx + lean, y - 0.06, 0.005)]),
                 coat.mark,
                 0.85,
             );
         }
         for side in [-1.0, 1.0] {
             c.glaze(
-                Shape::default().blade((x + side * 0.155, y + 0.02), (x + side * 0.09, y + 0.03), 0.025),
+                Outline::default().blade((x + side * 0.155, y + 0.02), (x + side * 0.09, y + 0.03), 0.025),
                 coat.mark,
                 0.8,
             );
         }
     }
-    let muzzle = Shape::default().ellipse(x - 0.034, y + 0.066, 0.047, 0.04).ellipse(
+    let muzzle = Outline::default().ellipse(x - 0.034, y + 0.066, 0.047, 0.04).ellipse(
         x + 0.034,
         y + 0.066,
         0.047,
@@ -287,7 +287,7 @@ fn cat_head(c: &mut Canvas, d: &mut Dice, (x, y): P, coat: Coat, marks: Marks) {
     c.fill(Part::Muzzle, muzzle, Ink::matt(coat.pale).bare());
     c.fill(
         Part::Muzzle,
-        Shape::default().rounded(&[
+        Outline::default().rounded(&[
             (x - 0.024, y + 0.026, 0.008),
             (x + 0.024, y + 0.026, 0.008),
             (x, y + 0.055, 0.008),
@@ -298,7 +298,7 @@ fn cat_head(c: &mut Canvas, d: &mut Dice, (x, y): P, coat: Coat, marks: Marks) {
     for side in [-1.0, 1.0] {
         eye(c, (x + side * 0.068, y - 0.015), 0.034, iris);
         for dy in [0.055, 0.08] {
-            let whisker = Shape::default().blade(
+            let whisker = Outline::default().blade(
                 (x + side * 0.06, y + dy),
                 (x + side * 0.2, y + dy * 1.3 - 0.03),
                 0.007,

@@ -3,9 +3,9 @@
 
 use super::colour::{Rgb, hex};
 use super::dice::Dice;
-use super::draw::{Canvas, Ink};
+use super::draw::{Ink, PartCanvas};
 use super::names::Part;
-use super::shape::{P, Shape, inside};
+use super::shape::{Outline, P, inside};
 
 /// A coat: its colour, that of muzzle, belly and socks, and that of the markings.
 #[derive(Clone, Copy)]
@@ -57,11 +57,11 @@ impl Trunk {
         ]
     }
 
-    pub fn fill(&self, c: &mut Canvas, coat: Coat, edge: Edge) {
-        c.fill(Part::Body, Shape::default().smooth(&self.outline()), edge(Ink::matt(coat.base)));
+    pub fn fill(&self, c: &mut PartCanvas, coat: Coat, edge: Edge) {
+        c.fill(Part::Body, Outline::default().smooth(&self.outline()), edge(Ink::matt(coat.base)));
     }
 
-    pub fn mark(&self, c: &mut Canvas, d: &mut Dice, coat: Coat, marks: Marks) {
+    pub fn mark(&self, c: &mut PartCanvas, d: &mut Dice, coat: Coat, marks: Marks) {
         let outline = self.outline();
         let ((hx, _), (sx, sy), [tr, _, tc]) = (self.hip, self.shoulder, self.thick);
         let mut at = |margin: f32| loop {
@@ -73,21 +73,21 @@ impl Trunk {
         match marks {
             Marks::Plain => {}
             Marks::Spots => {
-                let spots = (0..16).fold(Shape::default(), |s, _| {
+                let spots = (0..16).fold(Outline::default(), |s, _| {
                     let (x, y) = at(0.02);
                     s.ellipse(x, y, 0.017, 0.013)
                 });
                 c.glaze(spots, coat.mark, 0.85);
             }
             Marks::Patches => {
-                let patches = (0..3).fold(Shape::default(), |s, _| {
+                let patches = (0..3).fold(Outline::default(), |s, _| {
                     let (x, y) = at(0.06);
                     s.ellipse(x, y, 0.062, 0.05).ellipse(x + 0.03, y + 0.02, 0.035, 0.03)
                 });
                 c.glaze(patches, coat.mark, 0.9);
             }
             Marks::Stripes => {
-                let stripes = (0..6).fold(Shape::default(), |s, k| {
+                let stripes = (0..6).fold(Outline::default(), |s, k| {
                     let x = hx + (sx - hx) * (k as f32 + 0.3) / 6.0;
                     let top = sy - tc * 0.44;
                     s.limb(&[
@@ -99,7 +99,7 @@ impl Trunk {
                 c.glaze(stripes, coat.mark, 0.8);
             }
         }
-        let fur = (0..46).fold(Shape::default(), |s, _| {
+        let fur = (0..46).fold(Outline::default(), |s, _| {
             let (x, y) = at(0.012);
             s.blade((x + 0.012, y), (x - 0.014, y + 0.012), 0.007)
         });
@@ -117,7 +117,7 @@ pub(super) struct Limb {
     pub bend: f32,
 }
 
-pub(super) fn leg(c: &mut Canvas, top: P, step: f32, limb: Limb, (colour, foot): (Rgb, Rgb), edge: Edge) {
+pub(super) fn leg(c: &mut PartCanvas, top: P, step: f32, limb: Limb, (colour, foot): (Rgb, Rgb), edge: Edge) {
     let length = -top.1;
     let x = top.0 + step;
     let knee = (top.0 + step * 0.35 + limb.bend * 0.06 * length, top.1 + length * 0.5);
@@ -129,16 +129,16 @@ pub(super) fn leg(c: &mut Canvas, top: P, step: f32, limb: Limb, (colour, foot):
         (x, bottom, limb.shin),
     ];
     if limb.hoof {
-        c.fill(Part::Leg, Shape::default().limb(&spine), edge(Ink::shaded(colour)));
+        c.fill(Part::Leg, Outline::default().limb(&spine), edge(Ink::shaded(colour)));
         let w = limb.shin * 1.25;
         let hoof =
             [(x - w, -0.055, 0.005), (x + w, -0.055, 0.005), (x + w * 1.45, 0.0, 0.008), (x - w, 0.0, 0.008)];
-        c.fill(Part::Leg, Shape::default().rounded(&hoof), edge(Ink::matt(foot)));
+        c.fill(Part::Leg, Outline::default().rounded(&hoof), edge(Ink::matt(foot)));
     } else {
-        let paw = Shape::default().limb(&spine).ellipse(x + limb.shin * 0.5, -0.027, limb.shin * 1.5, 0.03);
+        let paw = Outline::default().limb(&spine).ellipse(x + limb.shin * 0.5, -0.027, limb.shin * 1.5, 0.03);
         c.fill(Part::Leg, paw, edge(Ink::shaded(colour)));
         c.glaze(
-            Shape::default().rect(x + limb.shin * 0.5, -0.03, 0.006, 0.025).rect(
+            Outline::default().rect(x + limb.shin * 0.5, -0.03, 0.006, 0.025).rect(
                 x + limb.shin * 1.2,
                 -0.03,
                 0.006,
@@ -152,7 +152,7 @@ pub(super) fn leg(c: &mut Canvas, top: P, step: f32, limb: Limb, (colour, foot):
 
 /// Draws the two legs of one side: hind, then fore.
 pub(super) fn legs(
-    c: &mut Canvas,
+    c: &mut PartCanvas,
     joints: [P; 2],
     steps: [f32; 2],
     limb: Limb,
@@ -163,12 +163,12 @@ pub(super) fn legs(
     leg(c, joints[1], steps[1], Limb { bend: 1.0, ..limb }, colours, edge);
 }
 
-pub(super) fn eye(c: &mut Canvas, (x, y): P, r: f32, iris: Rgb) {
-    c.fill(Part::Eye, Shape::default().ellipse(x, y, r, r * 1.08), Ink::flat(iris));
-    c.fill(Part::Eye, Shape::default().ellipse(x, y, r * 0.62, r * 0.85), Ink::flat(hex(0x17151C)));
+pub(super) fn eye(c: &mut PartCanvas, (x, y): P, r: f32, iris: Rgb) {
+    c.fill(Part::Eye, Outline::default().ellipse(x, y, r, r * 1.08), Ink::flat(iris));
+    c.fill(Part::Eye, Outline::default().ellipse(x, y, r * 0.62, r * 0.85), Ink::flat(hex(0x17151C)));
     c.fill(
         Part::Eye,
-        Shape::default().circle(x - r * 0.25, y - r * 0.35, r * 0.28),
+        Outline::default().circle(x - r * 0.25, y - r * 0.35, r * 0.28),
         Ink::flat(hex(0xFFFFFF)),
     );
 }

@@ -4,7 +4,7 @@ use tiny_skia::{Pixmap, Transform};
 
 use super::colour::{Rgb, hex};
 use super::dice::Dice;
-use super::draw::Canvas;
+use super::draw::PartCanvas;
 use super::shape::P;
 use super::sky::{self, Mood};
 use super::{clutter, crafts, ground, hoofed, pets, small, vehicles};
@@ -65,7 +65,7 @@ impl Subject {
         Self { class, kind, extent, setting: d.pick(settings), tilt }
     }
 
-    fn draw(&self, c: &mut Canvas, d: &mut Dice) {
+    fn draw(&self, c: &mut PartCanvas, d: &mut Dice) {
         match CLASSES[self.class] {
             "car" => vehicles::car(c, d, self.kind),
             "truck" => vehicles::truck(c, d, self.kind),
@@ -109,13 +109,13 @@ pub(super) fn render(class: usize, d: &mut Dice, size: u32) -> (Image, Vec<u8>) 
     let light_x = d.sign() * d.range(0.35, 0.9);
     let mood = Mood::roll(d);
     let slope = (0.13 * light_x, -d.range(0.0, 0.08));
-    let mut canvas = Canvas::new(size, light_x);
+    let mut canvas = PartCanvas::new(size, light_x);
     compose(&mut canvas, d, &mood, class);
     develop(canvas.finish(), mood.tint, slope)
 }
 
 /// Paints everything, far to near.
-pub(super) fn compose(c: &mut Canvas, d: &mut Dice, mood: &Mood, class: usize) {
+pub(super) fn compose(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, class: usize) {
     let subject = Subject::roll(d, class);
     let flying = subject.setting == Setting::Sky;
     let horizon = if flying { d.range(0.72, 1.0) } else { d.range(0.46, 0.66) };
@@ -146,7 +146,7 @@ pub(super) fn compose(c: &mut Canvas, d: &mut Dice, mood: &Mood, class: usize) {
 }
 
 /// What stands on the horizon: mountains, hills, a town, trees.
-fn distance(c: &mut Canvas, d: &mut Dice, mood: &Mood, setting: Setting, horizon: f32, green: Rgb) {
+fn distance(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, setting: Setting, horizon: f32, green: Rgb) {
     let land = matches!(setting, Setting::Road | Setting::Meadow);
     if d.chance(if land { 0.4 } else { 0.3 }) {
         sky::mountains(c, d, mood, horizon);
@@ -165,7 +165,7 @@ fn distance(c: &mut Canvas, d: &mut Dice, mood: &Mood, setting: Setting, horizon
 }
 
 /// Trees, houses and a fence between the horizon and the object.
-fn standing_about(c: &mut Canvas, d: &mut Dice, mood: &Mood, horizon: f32, green: Rgb) {
+fn standing_about(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, horizon: f32, green: Rgb) {
     let foot = horizon + d.range(0.01, 0.05);
     if d.chance(0.3) {
         let (x, w) = (d.range(0.08, 0.92), d.range(0.2, 0.3));
@@ -182,7 +182,7 @@ fn standing_about(c: &mut Canvas, d: &mut Dice, mood: &Mood, horizon: f32, green
 }
 
 /// A road with a green verge, trees and lamps behind it, and perhaps a verge in front.
-fn street(c: &mut Canvas, d: &mut Dice, mood: &Mood, horizon: f32, floor: f32, green: Rgb) {
+fn street(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, horizon: f32, floor: f32, green: Rgb) {
     let top = (floor - d.range(0.12, 0.2)).max(horizon + 0.04);
     ground::grass(c, d, mood, (horizon, top + 0.02), green);
     standing_about(c, d, mood, horizon, green);
@@ -199,7 +199,7 @@ fn street(c: &mut Canvas, d: &mut Dice, mood: &Mood, horizon: f32, floor: f32, g
 
 /// What lies between the viewer and the object.
 fn foreground(
-    c: &mut Canvas,
+    c: &mut PartCanvas,
     d: &mut Dice,
     mood: &Mood,
     setting: Setting,

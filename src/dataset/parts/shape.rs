@@ -8,11 +8,11 @@ pub(super) type P = (f32, f32);
 
 /// One outline or several; overlapping ones unite, since all run the same way round.
 #[derive(Default)]
-pub(super) struct Shape {
+pub(super) struct Outline {
     builder: PathBuilder,
 }
 
-impl Shape {
+impl Outline {
     /// The path, or `None` if nothing was added.
     pub fn path(self) -> Option<Path> {
         self.builder.finish()

@@ -2,9 +2,9 @@
 
 use super::colour::{Rgb, hex};
 use super::dice::Dice;
-use super::draw::{Canvas, Ink};
+use super::draw::{Ink, PartCanvas};
 use super::names::Part;
-use super::shape::{P, Shape};
+use super::shape::{Outline, P};
 
 /// The weather and time of day, which colour everything.
 #[derive(Clone, Copy)]
@@ -55,12 +55,17 @@ impl Mood {
 }
 
 /// The sky down to `horizon`, with stars, sun or moon, and clouds.
-pub(super) fn sky(c: &mut Canvas, d: &mut Dice, mood: &Mood, horizon: f32, clouds: usize) {
-    c.fill(Part::Sky, Shape::default().rect(-0.1, -0.1, 1.2, 1.2), Ink::flat(mood.low));
-    c.fill(Part::Sky, Shape::default().rect(-0.1, -0.1, 1.2, horizon + 0.12), Ink::down(mood.top, mood.low));
+pub(super) fn sky(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, horizon: f32, clouds: usize) {
+    c.fill(Part::Sky, Outline::default().rect(-0.1, -0.1, 1.2, 1.2), Ink::flat(mood.low));
+    c.fill(
+        Part::Sky,
+        Outline::default().rect(-0.1, -0.1, 1.2, horizon + 0.12),
+        Ink::down(mood.top, mood.low),
+    );
     if mood.night {
-        let stars = (0..26)
-            .fold(Shape::default(), |s, _| s.circle(d.unit(), d.range(0.0, horizon), d.range(0.002, 0.006)));
+        let stars = (0..26).fold(Outline::default(), |s, _| {
+            s.circle(d.unit(), d.range(0.0, horizon), d.range(0.002, 0.006))
+        });
         c.fill(Part::Sky, stars, Ink::flat(hex(0xE9ECFF)));
     }
     if d.chance(0.45) {
@@ -74,22 +79,22 @@ pub(super) fn sky(c: &mut Canvas, d: &mut Dice, mood: &Mood, horizon: f32, cloud
     }
 }
 
-fn sun(c: &mut Canvas, d: &mut Dice, mood: &Mood, horizon: f32) {
+fn sun(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, horizon: f32) {
     let r = d.range(0.05, 0.095);
     // It stands on the side that the light comes from.
     let x = 0.5 + c.light_side() * d.range(0.2, 0.42);
     let y = d.range(0.08, (horizon - r).clamp(0.1, 0.5));
     c.glow((x, y), (r * 3.2, r * 3.2), mood.sun, 0.55);
-    c.fill(Part::Sun, Shape::default().circle(x, y, r), Ink::down(mood.sun.lit(0.35), mood.sun));
+    c.fill(Part::Sun, Outline::default().circle(x, y, r), Ink::down(mood.sun.lit(0.35), mood.sun));
     if mood.night {
         for (dx, dy, q) in [(-0.3, -0.2, 0.2), (0.25, 0.15, 0.26), (-0.1, 0.45, 0.15)] {
-            c.glaze(Shape::default().circle(x + dx * r, y + dy * r, q * r), mood.haze, 0.3);
+            c.glaze(Outline::default().circle(x + dx * r, y + dy * r, q * r), mood.haze, 0.3);
         }
     }
 }
 
 /// A heap of puffs on a flat base, `w` wide, with its base at `at`.
-pub(super) fn cloud(c: &mut Canvas, d: &mut Dice, mood: &Mood, at: P, w: f32) {
+pub(super) fn cloud(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, at: P, w: f32) {
     let n = 4 + d.below(3);
     let side = c.light_side();
     let puffs: Vec<(f32, f32, f32)> = (0..n)
@@ -101,7 +106,7 @@ pub(super) fn cloud(c: &mut Canvas, d: &mut Dice, mood: &Mood, at: P, w: f32) {
         })
         .collect();
     let heap = |dx: f32, dy: f32, by: f32| {
-        let base = Shape::default().ellipse(at.0 + dx, at.1 + dy - 0.02 * w, w * 0.48 * by, w * 0.09 * by);
+        let base = Outline::default().ellipse(at.0 + dx, at.1 + dy - 0.02 * w, w * 0.48 * by, w * 0.09 * by);
         puffs.iter().fold(base, |s, &(x, y, r)| s.circle(x + dx, y + dy, r * by))
     };
     let (light, shade) = (mood.cloud, mood.cloud.mix(mood.haze, 0.55));
@@ -110,7 +115,7 @@ pub(super) fn cloud(c: &mut Canvas, d: &mut Dice, mood: &Mood, at: P, w: f32) {
 }
 
 /// A ridge of snow-capped peaks standing on `horizon`.
-pub(super) fn mountains(c: &mut Canvas, d: &mut Dice, mood: &Mood, horizon: f32) {
+pub(super) fn mountains(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, horizon: f32) {
     let rock = d.pick(&[hex(0x6E7FA3), hex(0x7C8C8F), hex(0x8A7A86)]).mix(mood.haze, 0.45);
     let snow = hex(0xFAFCFF).mix(mood.haze, 0.15);
     let n = 3 + d.below(2);
@@ -120,21 +125,21 @@ pub(super) fn mountains(c: &mut Canvas, d: &mut Dice, mood: &Mood, horizon: f32)
         let (h, w) = (d.range(0.16, 0.3).min(horizon * 0.7), d.range(0.2, 0.32));
         let (top, foot) = (horizon - h, horizon + 0.02);
         let at = |dx: f32, f: f32| (x + dx * w * f, top + (foot - top) * f);
-        let sunny = Shape::default().poly(&[at(0.0, 0.0), at(-1.0, 1.0), at(1.0, 1.0)]);
+        let sunny = Outline::default().poly(&[at(0.0, 0.0), at(-1.0, 1.0), at(1.0, 1.0)]);
         c.fill(Part::Mountain, sunny, Ink::down(rock.lit(0.1), rock.mix(mood.haze, 0.35)));
         let folds =
             [at(0.0, 0.0), at(-side, 1.0), at(0.25 * side, 1.0), at(-0.2 * side, 0.62), at(0.3 * side, 0.4)];
-        c.glaze(Shape::default().poly(&folds), mood.haze.dim(0.55), 0.35);
+        c.glaze(Outline::default().poly(&folds), mood.haze.dim(0.55), 0.35);
         let cap =
             [at(0.0, 0.0), at(-1.0, 0.36), at(-0.45, 0.3), at(-0.1, 0.44), at(0.4, 0.28), at(1.0, 0.34)];
-        c.fill(Part::Mountain, Shape::default().poly(&cap), Ink::flat(snow));
+        c.fill(Part::Mountain, Outline::default().poly(&cap), Ink::flat(snow));
         let dark = [at(0.0, 0.0), at(-side, 0.35), at(-0.45 * side, 0.29), at(-0.1 * side, 0.3)];
-        c.glaze(Shape::default().poly(&dark), mood.haze.dim(0.3), 0.35);
+        c.glaze(Outline::default().poly(&dark), mood.haze.dim(0.3), 0.35);
     }
 }
 
 /// Two or three rows of rolling hills in front of each other, the nearest ending at `horizon`.
-pub(super) fn hills(c: &mut Canvas, d: &mut Dice, mood: &Mood, horizon: f32, green: Rgb) {
+pub(super) fn hills(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, horizon: f32, green: Rgb) {
     let rows = 2 + d.below(2);
     for row in 0..rows {
         let near = (row as f32 + 1.0) / rows as f32;
@@ -142,10 +147,10 @@ pub(super) fn hills(c: &mut Canvas, d: &mut Dice, mood: &Mood, horizon: f32, gre
         let lift = 0.05 + 0.1 * (1.0 - near) + d.range(0.0, 0.04);
         let line: Vec<P> =
             (0..8).map(|k| (k as f32 / 7.0 * 1.3 - 0.15, horizon - lift - d.range(-0.035, 0.05))).collect();
-        let shape = Shape::default().terrain(&line, horizon + 0.03);
+        let shape = Outline::default().terrain(&line, horizon + 0.03);
         c.fill(Part::Hill, shape, Ink::down(colour.lit(0.12), colour.dim(0.08)));
         if d.chance(0.7) {
-            let groves = (0..5).fold(Shape::default(), |s, _| {
+            let groves = (0..5).fold(Outline::default(), |s, _| {
                 let (x, y) = line[d.below(line.len())];
                 let (x, y) = (x + d.range(-0.05, 0.05), y + d.range(0.03, 0.07));
                 let r = d.range(0.008, 0.018);

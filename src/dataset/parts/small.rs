@@ -2,9 +2,9 @@
 
 use super::colour::{Rgb, hex};
 use super::dice::Dice;
-use super::draw::{Canvas, Ink};
+use super::draw::{Ink, PartCanvas};
 use super::names::Part;
-use super::shape::{P, Shape};
+use super::shape::{Outline, P};
 
 /// Colours of back, breast, wing and beak.
 const BIRDS: [[Rgb; 4]; 7] = [
@@ -21,24 +21,24 @@ const BIRDS: [[Rgb; 4]; 7] = [
 pub(super) const BIRD_KINDS: [P; 2] = [(1.0, 0.85), (1.0, 0.82)];
 
 /// A bird, flying (0) or standing (1).
-pub(super) fn bird(c: &mut Canvas, d: &mut Dice, kind: usize) {
+pub(super) fn bird(c: &mut PartCanvas, d: &mut Dice, kind: usize) {
     let colours = d.pick(&BIRDS);
     if kind == 0 { flying(c, d, colours) } else { standing(c, d, colours) }
 }
 
 /// Feathers `colour` fanned from `root`, at angles from `from` to `to` (radians, 0 to the right,
 /// counter-clockwise), `length` long.
-fn fan(c: &mut Canvas, part: Part, root: P, (from, to): P, length: f32, colour: Rgb) {
+fn fan(c: &mut PartCanvas, part: Part, root: P, (from, to): P, length: f32, colour: Rgb) {
     for k in 0..4 {
         let (sin, cos) = (from + (to - from) * k as f32 / 3.0).sin_cos();
         let p = |f: f32, w: f32| (root.0 + cos * length * f, root.1 - sin * length * f, w * length);
         let tone = if k % 2 == 0 { colour } else { colour.lit(0.12) };
-        c.fill(part, Shape::default().limb(&[p(0.1, 0.05), p(0.55, 0.1), p(0.95, 0.05)]), Ink::matt(tone));
+        c.fill(part, Outline::default().limb(&[p(0.1, 0.05), p(0.55, 0.1), p(0.95, 0.05)]), Ink::matt(tone));
     }
 }
 
 /// A spread wing: an arm from `root` at `angle`, `span` long, with feathers that trail behind it.
-fn spread_wing(c: &mut Canvas, (x, y): P, angle: f32, span: f32, colour: Rgb, cover: Rgb) {
+fn spread_wing(c: &mut PartCanvas, (x, y): P, angle: f32, span: f32, colour: Rgb, cover: Rgb) {
     let (sin, cos) = angle.sin_cos();
     let arm = |f: f32| (x + cos * span * f, y - sin * span * f);
     // Feathers near the root point backwards, those at the tip along the arm.
@@ -51,16 +51,16 @@ fn spread_wing(c: &mut Canvas, (x, y): P, angle: f32, span: f32, colour: Rgb, co
         let tone = if k % 2 == 0 { colour } else { colour.lit(0.12) };
         c.fill(
             Part::Wing,
-            Shape::default().limb(&[p(0.0, 0.07), p(0.6, 0.075), p(0.95, 0.04)]),
+            Outline::default().limb(&[p(0.0, 0.07), p(0.6, 0.075), p(0.95, 0.04)]),
             Ink::matt(tone),
         );
     }
     let (a, b, e) = (arm(-0.04), arm(0.4), arm(0.78));
     let covert = [(a.0, a.1, span * 0.13), (b.0, b.1, span * 0.11), (e.0, e.1, span * 0.06)];
-    c.fill(Part::Wing, Shape::default().limb(&covert), Ink::matt(cover));
+    c.fill(Part::Wing, Outline::default().limb(&covert), Ink::matt(cover));
 }
 
-fn flying(c: &mut Canvas, d: &mut Dice, [back, breast, wing, beak]: [Rgb; 4]) {
+fn flying(c: &mut PartCanvas, d: &mut Dice, [back, breast, wing, beak]: [Rgb; 4]) {
     let lift = d.range(-0.25, 0.3);
     spread_wing(c, (0.12, -0.42), 1.25 + lift, 0.46, wing.dim(0.25), back.mix(wing, 0.5).dim(0.25));
     fan(c, Part::Tail, (-0.2, -0.33), (3.35, 3.0), 0.34, wing.dim(0.05));
@@ -74,19 +74,19 @@ fn flying(c: &mut Canvas, d: &mut Dice, [back, breast, wing, beak]: [Rgb; 4]) {
         (0.02, -0.2),
         (-0.16, -0.26),
     ];
-    c.fill(Part::Body, Shape::default().smooth(&body), Ink::matt(back));
+    c.fill(Part::Body, Outline::default().smooth(&body), Ink::matt(back));
     let belly = [(-0.16, -0.28), (0.05, -0.33), (0.26, -0.36), (0.19, -0.255), (0.02, -0.21)];
-    c.fill(Part::Body, Shape::default().smooth(&belly), Ink::matt(breast).bare());
+    c.fill(Part::Body, Outline::default().smooth(&belly), Ink::matt(breast).bare());
     head(c, (0.28, -0.44), back, breast, beak, d);
     let (angle, span) = if d.chance(0.65) { (1.75 + lift, 0.54) } else { (-1.85 - 0.5 * lift, 0.4) };
     spread_wing(c, (0.07, -0.37), angle, span, wing, back.mix(wing, 0.4));
 }
 
-fn standing(c: &mut Canvas, d: &mut Dice, [back, breast, wing, beak]: [Rgb; 4]) {
+fn standing(c: &mut PartCanvas, d: &mut Dice, [back, breast, wing, beak]: [Rgb; 4]) {
     c.shadow(0.0, 0.0, 0.3, 0.035);
     for (x, tone) in [(0.06, 0.3), (-0.02, 0.0)] {
         let shank = beak.dim(0.15 + tone);
-        let foot = Shape::default()
+        let foot = Outline::default()
             .limb(&[(x - 0.01, -0.22, 0.024), (x + 0.005, -0.1, 0.017), (x, -0.02, 0.016)])
             .limb(&[(x - 0.07, -0.012, 0.011), (x, -0.024, 0.015), (x + 0.1, -0.012, 0.011)]);
         c.fill(Part::Leg, foot, Ink::matt(shank));
@@ -102,7 +102,7 @@ fn standing(c: &mut Canvas, d: &mut Dice, [back, breast, wing, beak]: [Rgb; 4]) 
         (0.02, -0.15),
         (-0.18, -0.18),
     ];
-    c.fill(Part::Body, Shape::default().smooth(&body), Ink::matt(back));
+    c.fill(Part::Body, Outline::default().smooth(&body), Ink::matt(back));
     let belly = [
         (0.24, -0.52),
         (0.275, -0.4),
@@ -112,8 +112,8 @@ fn standing(c: &mut Canvas, d: &mut Dice, [back, breast, wing, beak]: [Rgb; 4]) 
         (0.08, -0.32),
         (0.16, -0.46),
     ];
-    c.fill(Part::Body, Shape::default().smooth(&belly), Ink::matt(breast).bare());
-    let down = (0..14).fold(Shape::default(), |s, _| {
+    c.fill(Part::Body, Outline::default().smooth(&belly), Ink::matt(breast).bare());
+    let down = (0..14).fold(Outline::default(), |s, _| {
         let (x, y) = (d.range(0.04, 0.2), d.range(-0.38, -0.22));
         s.blade((x, y), (x - 0.01, y + 0.024), 0.012)
     });
@@ -128,8 +128,8 @@ fn standing(c: &mut Canvas, d: &mut Dice, [back, breast, wing, beak]: [Rgb; 4]) 
         (-0.2, -0.34),
         (-0.05, -0.47),
     ];
-    c.fill(Part::Wing, Shape::default().smooth(&folded), Ink::matt(wing));
-    let quills = (0..4).fold(Shape::default(), |s, k| {
+    c.fill(Part::Wing, Outline::default().smooth(&folded), Ink::matt(wing));
+    let quills = (0..4).fold(Outline::default(), |s, k| {
         let (x, y) = (0.07 - 0.025 * k as f32, -0.41 + 0.045 * k as f32);
         let at = |f: f32, w: f32| (x + (-0.38 - x) * f, y + (-0.18 - y) * f, w);
         s.limb(&[at(0.0, 0.01), at(0.35, 0.009), at(0.62, 0.003)])
@@ -137,39 +137,39 @@ fn standing(c: &mut Canvas, d: &mut Dice, [back, breast, wing, beak]: [Rgb; 4]) 
     c.glaze(quills, wing.lit(0.5), 0.6);
 }
 
-fn head(c: &mut Canvas, (x, y): P, back: Rgb, breast: Rgb, beak: Rgb, d: &mut Dice) {
+fn head(c: &mut PartCanvas, (x, y): P, back: Rgb, breast: Rgb, beak: Rgb, d: &mut Dice) {
     let long = d.range(0.0, 0.07);
     let upper = [(x + 0.08, y - 0.05, 0.0), (x + 0.23 + long, y + 0.012, 0.01), (x + 0.08, y + 0.03, 0.0)];
     let lower = [(x + 0.07, y + 0.01, 0.0), (x + 0.18 + long, y + 0.022, 0.01), (x + 0.07, y + 0.06, 0.0)];
-    c.fill(Part::Beak, Shape::default().rounded(&lower), Ink::matt(beak.dim(0.2)));
-    c.fill(Part::Beak, Shape::default().rounded(&upper), Ink::matt(beak));
+    c.fill(Part::Beak, Outline::default().rounded(&lower), Ink::matt(beak.dim(0.2)));
+    c.fill(Part::Beak, Outline::default().rounded(&upper), Ink::matt(beak));
     if d.chance(0.25) {
-        let crest = Shape::default().blade((x - 0.02, y - 0.08), (x - 0.14, y - 0.2), 0.07).blade(
+        let crest = Outline::default().blade((x - 0.02, y - 0.08), (x - 0.14, y - 0.2), 0.07).blade(
             (x + 0.02, y - 0.09),
             (x - 0.07, y - 0.23),
             0.06,
         );
         c.fill(Part::Head, crest, Ink::matt(back));
     }
-    c.fill(Part::Head, Shape::default().circle(x, y, 0.125), Ink::matt(back));
-    c.fill(Part::Head, Shape::default().ellipse(x + 0.06, y + 0.05, 0.055, 0.05), Ink::flat(breast));
-    c.fill(Part::Eye, Shape::default().circle(x + 0.045, y - 0.03, 0.034), Ink::flat(hex(0xFBF6EA)));
-    c.fill(Part::Eye, Shape::default().circle(x + 0.05, y - 0.03, 0.023), Ink::flat(hex(0x17151C)));
-    c.fill(Part::Eye, Shape::default().circle(x + 0.042, y - 0.04, 0.009), Ink::flat(hex(0xFFFFFF)));
+    c.fill(Part::Head, Outline::default().circle(x, y, 0.125), Ink::matt(back));
+    c.fill(Part::Head, Outline::default().ellipse(x + 0.06, y + 0.05, 0.055, 0.05), Ink::flat(breast));
+    c.fill(Part::Eye, Outline::default().circle(x + 0.045, y - 0.03, 0.034), Ink::flat(hex(0xFBF6EA)));
+    c.fill(Part::Eye, Outline::default().circle(x + 0.05, y - 0.03, 0.023), Ink::flat(hex(0x17151C)));
+    c.fill(Part::Eye, Outline::default().circle(x + 0.042, y - 0.04, 0.009), Ink::flat(hex(0xFFFFFF)));
 }
 
 /// `(width, height)` of a frog.
 pub(super) const FROG: P = (1.0, 0.7);
 
 /// A sitting frog.
-pub(super) fn frog(c: &mut Canvas, d: &mut Dice) {
+pub(super) fn frog(c: &mut PartCanvas, d: &mut Dice) {
     let skin = d.pick(&[hex(0x5DA843), hex(0x86B83E), hex(0x3F9468), hex(0xA9A23F), hex(0x4E9AA8)]);
     let belly = d.pick(&[hex(0xF1EFC2), hex(0xE9E0A8), hex(0xF7E3B5)]);
     c.shadow(0.0, 0.0, 0.46, 0.05);
     foot(c, (0.3, -0.02), skin.dim(0.3));
     c.fill(
         Part::Leg,
-        Shape::default().limb(&[(0.2, -0.22, 0.06), (0.27, -0.12, 0.045), (0.28, -0.03, 0.035)]),
+        Outline::default().limb(&[(0.2, -0.22, 0.06), (0.27, -0.12, 0.045), (0.28, -0.03, 0.035)]),
         Ink::matt(skin.dim(0.3)),
     );
     let body = [
@@ -183,10 +183,10 @@ pub(super) fn frog(c: &mut Canvas, d: &mut Dice) {
         (-0.05, -0.04),
         (-0.3, -0.05),
     ];
-    c.fill(Part::Body, Shape::default().smooth(&body), Ink::matt(skin));
+    c.fill(Part::Body, Outline::default().smooth(&body), Ink::matt(skin));
     let throat = [(0.33, -0.3), (0.28, -0.14), (0.1, -0.06), (-0.05, -0.06), (0.1, -0.2)];
-    c.fill(Part::Body, Shape::default().smooth(&throat), Ink::matt(belly).bare());
-    let spots = (0..9).fold(Shape::default(), |s, _| {
+    c.fill(Part::Body, Outline::default().smooth(&throat), Ink::matt(belly).bare());
+    let spots = (0..9).fold(Outline::default(), |s, _| {
         let t = d.unit();
         s.ellipse(-0.25 + 0.36 * t, -0.2 - 0.16 * t + d.range(-0.05, 0.06), 0.03, 0.02)
     });
@@ -200,30 +200,30 @@ pub(super) fn frog(c: &mut Canvas, d: &mut Dice) {
         (0.33, -0.29),
         (0.14, -0.29),
     ];
-    c.fill(Part::Head, Shape::default().smooth(&face), Ink::matt(skin));
+    c.fill(Part::Head, Outline::default().smooth(&face), Ink::matt(skin));
     let jaw = [(0.14, -0.36), (0.3, -0.36), (0.448, -0.4), (0.41, -0.33), (0.3, -0.285), (0.17, -0.3)];
-    c.fill(Part::Head, Shape::default().smooth(&jaw), Ink::matt(belly).bare());
+    c.fill(Part::Head, Outline::default().smooth(&jaw), Ink::matt(belly).bare());
     c.glaze(
-        Shape::default().limb(&[(0.13, -0.37, 0.006), (0.28, -0.36, 0.008), (0.45, -0.405, 0.005)]),
+        Outline::default().limb(&[(0.13, -0.37, 0.006), (0.28, -0.36, 0.008), (0.45, -0.405, 0.005)]),
         skin.dim(0.75),
         0.9,
     );
     for (x, y, r) in [(0.34, -0.565, 0.065), (0.19, -0.58, 0.08)] {
-        c.fill(Part::Head, Shape::default().circle(x, y, r), Ink::matt(skin));
-        c.fill(Part::Eye, Shape::default().circle(x + 0.01, y - 0.005, r * 0.68), Ink::flat(hex(0xF6D95B)));
+        c.fill(Part::Head, Outline::default().circle(x, y, r), Ink::matt(skin));
+        c.fill(Part::Eye, Outline::default().circle(x + 0.01, y - 0.005, r * 0.68), Ink::flat(hex(0xF6D95B)));
         c.fill(
             Part::Eye,
-            Shape::default().ellipse(x + 0.02, y - 0.005, r * 0.42, r * 0.34),
+            Outline::default().ellipse(x + 0.02, y - 0.005, r * 0.42, r * 0.34),
             Ink::flat(hex(0x17151C)),
         );
-        c.fill(Part::Eye, Shape::default().circle(x, y - 0.02, r * 0.15), Ink::flat(hex(0xFFFFFF)));
+        c.fill(Part::Eye, Outline::default().circle(x, y - 0.02, r * 0.15), Ink::flat(hex(0xFFFFFF)));
     }
     foot(c, (-0.28, -0.01), skin.dim(0.08));
     let thigh =
         [(-0.42, -0.08), (-0.38, -0.25), (-0.2, -0.29), (-0.04, -0.17), (-0.1, -0.06), (-0.28, -0.02)];
-    c.fill(Part::Leg, Shape::default().smooth(&thigh), Ink::matt(skin.lit(0.05)));
+    c.fill(Part::Leg, Outline::default().smooth(&thigh), Ink::matt(skin.lit(0.05)));
     c.glaze(
-        Shape::default()
+        Outline::default()
             .limb(&[(-0.3, -0.22, 0.022), (-0.22, -0.2, 0.02)])
             .limb(&[(-0.2, -0.14, 0.02), (-0.14, -0.12, 0.018)]),
         skin.dim(0.5),
@@ -232,13 +232,13 @@ pub(super) fn frog(c: &mut Canvas, d: &mut Dice) {
     foot(c, (0.17, -0.01), skin);
     c.fill(
         Part::Leg,
-        Shape::default().limb(&[(0.08, -0.24, 0.065), (0.15, -0.13, 0.05), (0.15, -0.03, 0.038)]),
+        Outline::default().limb(&[(0.08, -0.24, 0.065), (0.15, -0.13, 0.05), (0.15, -0.03, 0.038)]),
         Ink::matt(skin),
     );
 }
 
-fn foot(c: &mut Canvas, (x, y): P, skin: Rgb) {
-    let toes = [(-0.02, 0.0), (0.07, -0.012), (0.12, 0.0)].iter().fold(Shape::default(), |s, t| {
+fn foot(c: &mut PartCanvas, (x, y): P, skin: Rgb) {
+    let toes = [(-0.02, 0.0), (0.07, -0.012), (0.12, 0.0)].iter().fold(Outline::default(), |s, t| {
         s.limb(&[(x - 0.05, y - 0.015, 0.022), (x + t.0, y + t.1 - 0.008, 0.014)]).circle(
             x + t.0,
             y + t.1 - 0.008,

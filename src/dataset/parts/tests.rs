@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::draw::Canvas;
+use super::draw::PartCanvas;
 use super::names::Part;
 use super::sky::Mood;
 use super::*;
@@ -27,7 +27,7 @@ fn parts_of(class: &str, images: usize) -> BTreeSet<&'static str> {
 fn painted(class: usize, index: u64, size: u32, repainted: Option<Part>) -> (Vec<u8>, Vec<u8>) {
     let mut dice = Dice::new(3, Split::Train, index);
     let mood = Mood::roll(&mut dice);
-    let mut canvas = Canvas::new(size, 0.6);
+    let mut canvas = PartCanvas::new(size, 0.6);
     canvas.repainted = repainted;
     scene::compose(&mut canvas, &mut dice, &mood, class);
     let (picture, map) = canvas.finish();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::{DataSpec, Part, Split};
+use crate::dataset::{Coverage, DataSpec, Split};
 use crate::engine::ask::gallery::Gallery;
 use crate::engine::ask::maps::Heatmap;
 pub use crate::engine::ask::series::MetricSeries;
@@ -181,10 +181,10 @@ pub struct TrainingView {
     /// Step of the newest checkpoint.
     pub checkpoint: Option<u64>,
     /// The images that are trained on, and those that were left out from the start.
-    pub part: Arc<Part>,
+    pub part: Arc<Coverage>,
     /// Images that could not be read later on; others took their places.
     pub unreadable: u64,
-    /// Part of the time that the pinned patches took, 0 to 1.
+    /// Coverage of the time that the pinned patches took, 0 to 1.
     pub pins_share: f64,
 }
 

@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::dataset::Part;
+use crate::dataset::Coverage;
 use crate::device;
 pub use crate::engine::ask::{Start, TrainRequest};
 use crate::engine::figures::output::{Written, write_caption};
@@ -27,7 +27,7 @@ pub struct TrainReport {
     pub checkpoint: PathBuf,
     pub device: String,
     /// Images that are trained on, and those that were left out from the start.
-    pub data: Part,
+    pub data: Coverage,
     /// Images that could not be read later on; others took their places.
     pub unreadable_images: u64,
     /// What was left out, as kept in the run folder.

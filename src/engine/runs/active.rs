@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 
-use crate::dataset::Part;
+use crate::dataset::Coverage;
 use crate::engine::ask::{Phase, TrainingView};
 use crate::engine::runs::rate::Rate;
 use crate::engine::runs::run::{News, Session};
@@ -18,7 +18,7 @@ const LONGEST_STEP: u32 = 10;
 pub struct Active {
     pub path: PathBuf,
     pub session: Session,
-    part: Arc<Part>,
+    part: Arc<Coverage>,
     pub is_paused: bool,
     /// It is asked to stop, and its last checkpoint stands; the probe patches' vectors follow.
     pub is_ending: bool,
