@@ -9,6 +9,7 @@ use super::paper;
 use super::precision::Precision;
 use super::recipe::Recipe;
 use crate::augment::{Crop, JitterConfig, Preset, Resize, ViewConfig};
+use crate::dataset::parts;
 use crate::model::{BackboneConfig, Depth, Stem};
 use crate::objective::{Byol, MultiPatch, Objective, SimClr, Tcr, VicReg};
 
@@ -23,7 +24,7 @@ fn quick_recipes() -> Vec<Recipe> {
     let mut recipes = vec![Recipe {
         name: "quick-parts".into(),
         regime: "fixed-size 20x20 patches, 8 views".into(),
-        data: "demo",
+        data: parts::WORD,
         purpose: "makes the built-in demo model".into(),
         cost: "a million views, six to twenty minutes on 2 cores".into(),
         config: TrainConfig {
@@ -35,14 +36,14 @@ fn quick_recipes() -> Vec<Recipe> {
         },
     }];
     let methods = [
-        ("vicreg", Objective::VicReg(VicReg::default())),
-        ("simclr", Objective::SimClr(SimClr::default())),
-        ("tcr", Objective::Tcr(Tcr::default())),
+        Objective::VicReg(VicReg::default()),
+        Objective::SimClr(SimClr::default()),
+        Objective::Tcr(Tcr::default()),
         // A predictor as narrow as the rest.
-        ("byol", Objective::Byol(Byol { hidden: 512, ..Byol::default() })),
+        Objective::Byol(Byol { hidden: 512, ..Byol::default() }),
     ];
-    recipes.extend(methods.map(|(name, objective)| Recipe {
-        name: format!("quick-cifar10-{name}-patch14"),
+    recipes.extend(methods.map(|objective| Recipe {
+        name: format!("quick-cifar10-{}-patch14", objective.name()),
         regime: "fixed-size 14x14 patches, 2 views".into(),
         data: "cifar10",
         purpose: "a first look at the method on real images".into(),
