@@ -31,11 +31,16 @@ pub struct TrainConfig {
     pub images: Option<usize>,
     /// Steps between checkpoints; one is also written at the start and at the end.
     pub checkpoint_every: u64,
+    /// The network.
     pub model: ModelConfig,
+    /// The loss.
     pub objective: Objective,
+    /// How gradients move the weights.
     pub optimizer: OptimizerConfig,
+    /// Which checkpoints stay.
     #[serde(default)]
     pub keep: Keep,
+    /// How the model is measured on held-out images.
     #[serde(default)]
     pub probe: ProbeConfig,
     /// How each view of an image is made; two or more.
@@ -46,11 +51,13 @@ pub struct TrainConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
+    /// From a patch to h.
     pub backbone: BackboneConfig,
     /// Output widths of the projector's layers; the last is that of z.
     pub projector: Vec<usize>,
     /// Side of the network's input, pixels.
     pub input: u32,
+    /// How a crop is brought to that side.
     pub resize: Resize,
 }
 

@@ -4,7 +4,7 @@ use anyhow::ensure;
 use toml::Value;
 
 use super::config::TrainConfig;
-use super::settings::{Place, Setting, settings};
+use super::settings::{Setting, SettingPlace, settings};
 
 /// A field that is out of its range.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl Check<'_> {
         let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
         match (part, tree) {
             ("", value) => {
-                if let Some(words) = setting.problem(value, Place { config: self.config, item }) {
+                if let Some(words) = setting.problem(value, SettingPlace { config: self.config, item }) {
                     self.problems.push(Problem { message: format!("{path} {words}"), field: path });
                 }
             }

@@ -7,7 +7,7 @@ mod setting;
 use std::sync::LazyLock;
 
 use self::setting::starts_with;
-pub use self::setting::{Absent, Place, Range, Setting, SettingChoice, tag};
+pub use self::setting::{Absent, Range, Setting, SettingChoice, SettingPlace, tag};
 
 /// All rows, in the order in which one decides about them.
 pub fn settings() -> &'static [Setting] {

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use toml::Value;
 
-use super::setting::{Absent, Place, Range, Setting, SettingChoice};
+use super::setting::{Absent, Range, Setting, SettingChoice, SettingPlace};
 use crate::augment::Crop;
 use crate::model::BackboneConfig;
 use crate::objective::Objective;
@@ -51,7 +51,7 @@ impl Setting {
     }
 
     /// The check gives what is expected, with the numbers of the configuration, where the value is not taken.
-    fn beside(self, words: &'static str, missed: fn(Place<'_>) -> Option<String>) -> Self {
+    fn beside(self, words: &'static str, missed: fn(SettingPlace<'_>) -> Option<String>) -> Self {
         Self { range: Range::Beside { words, missed }, ..self }
     }
 
@@ -80,7 +80,7 @@ fn run_rows() -> Vec<Setting> {
         row("epochs", "Passes over the data set.").whole(1..=100_000),
         row("warmup_epochs", "Passes during which the learning rate rises linearly.").beside(
             "0 to epochs",
-            |Place { config, .. }| {
+            |SettingPlace { config, .. }| {
                 let epochs = config.epochs;
                 let is_inside = (0.0..=epochs as f64).contains(&config.warmup_epochs);
                 (!is_inside).then(|| format!("0 to epochs ({epochs})"))
@@ -89,7 +89,7 @@ fn run_rows() -> Vec<Setting> {
         row("batch", "Images in a batch; each gives one patch per view.").whole(2..=65_536),
         row("accumulate", "Micro-batches that a batch is cut into, to need less memory.").beside(
             "a divisor of batch that leaves micro-batches of at least 2 images",
-            |Place { config, .. }| {
+            |SettingPlace { config, .. }| {
                 let (batch, parts) = (config.batch, config.accumulate);
                 let divides = parts >= 1 && batch.is_multiple_of(parts) && batch / parts >= 2;
                 (!divides).then(|| {
@@ -103,7 +103,7 @@ fn run_rows() -> Vec<Setting> {
         )
         .one_of(&["full", "mixed"]),
         row("images", "Use only the first so many images; all where empty.")
-            .beside("at least one batch", |Place { config, .. }| {
+            .beside("at least one batch", |SettingPlace { config, .. }| {
                 let batch = config.batch;
                 config.images.is_some_and(|images| images < batch).then(|| format!("at least one batch ({batch})"))
             })
@@ -192,7 +192,7 @@ fn model_rows() -> Vec<Setting> {
             "model.projector",
             "Output widths of the projector's layers; the last is that of z (Sec. 3 of the paper).",
         )
-        .beside("at least one layer, of widths of 1 to 65,536", |Place { config, .. }| {
+        .beside("at least one layer, of widths of 1 to 65,536", |SettingPlace { config, .. }| {
             let widths = &config.model.projector;
             let is_wide = |width: &usize| (1..=65_536).contains(width);
             match widths.is_empty() {
@@ -225,7 +225,7 @@ fn watch_rows() -> Vec<Setting> {
 fn view_rows() -> Vec<Setting> {
     let mut rows = vec![
         row("views", "Number of views that are made of each image; two or more.")
-            .beside("at least 2", |Place { config, .. }| {
+            .beside("at least 2", |SettingPlace { config, .. }| {
                 (config.views.len() < LEAST_VIEWS).then(|| "at least 2".into())
             }),
         row("views.N.resize", "How a crop is brought to the side of the network's input.")
@@ -253,7 +253,7 @@ fn crop_rows() -> Vec<Setting> {
             .number("a share of the area above 0, at most 1", |share| share > 0.0 && share <= 1.0),
         row("views.N.crop.scale.max", "Largest share of the image's area.").beside(
             "a share of the area from crop.scale.min to 1",
-            |Place { config, item }| match config.views[item].crop {
+            |SettingPlace { config, item }| match config.views[item].crop {
                 Crop::Scale { min, max } if !(max >= min && max <= 1.0) => {
                     Some("a share of the area from crop.scale.min to 1".into())
                 }
@@ -277,7 +277,7 @@ fn color_rows() -> Vec<Setting> {
         row("views.N.blur.p", "Probability of a blurred view.").probability(),
         row("views.N.blur.kernel", "Side of the blur's kernel, pixels; odd.").beside(
             "an odd number of pixels below twice the view's side",
-            |Place { config, item }| {
+            |SettingPlace { config, item }| {
                 let (kernel, side) = (config.views[item].blur.kernel, config.model.input);
                 let fits = kernel % 2 == 1 && kernel / 2 < side;
                 let limit = 2 * u64::from(side);
@@ -286,7 +286,7 @@ fn color_rows() -> Vec<Setting> {
         ),
         row("views.N.blur.sigma", "Least and largest deviation of the blur, pixels.").beside(
             "two numbers of pixels above 0, the lesser first",
-            |Place { config, item }| {
+            |SettingPlace { config, item }| {
                 let [low, high] = config.views[item].blur.sigma;
                 let in_order = low > 0.0 && low <= high && high.is_finite();
                 (!in_order).then(|| "two numbers of pixels above 0, the lesser first".into())

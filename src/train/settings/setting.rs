@@ -56,13 +56,13 @@ pub enum Range {
         /// What is expected, in words that follow "expected".
         words: &'static str,
         /// The same with the numbers of this configuration, where its value is not taken.
-        missed: fn(Place<'_>) -> Option<String>,
+        missed: fn(SettingPlace<'_>) -> Option<String>,
     },
 }
 
 /// Where a setting stands: in a configuration, in the item of that number where the setting is one of a list.
 #[derive(Clone, Copy)]
-pub struct Place<'a> {
+pub struct SettingPlace<'a> {
     /// The whole configuration.
     pub config: &'a TrainConfig,
     /// Which view.
@@ -115,7 +115,7 @@ impl Setting {
     }
 
     /// What is wrong with the setting's value in a configuration, in words that follow its path.
-    pub fn problem(&self, value: &Value, place: Place<'_>) -> Option<String> {
+    pub fn problem(&self, value: &Value, place: SettingPlace<'_>) -> Option<String> {
         let number = || value.as_float().or_else(|| value.as_integer().map(|whole| whole as f64));
         let expected = match &self.range {
             Range::Any => None,
