@@ -54,6 +54,21 @@ pub enum Command {
     Compare(CompareCommand),
 }
 
+impl Command {
+    /// The data set whose images it is about, where it is void under another.
+    pub fn data(&self) -> Option<u64> {
+        match self {
+            Command::ShowImage { data, .. }
+            | Command::Query { data, .. }
+            | Command::Thumbnail { data, .. }
+            | Command::QueryPicture { data, .. }
+            | Command::FindImages { data, .. }
+            | Command::SourceImage { data, .. } => Some(*data),
+            _ => None,
+        }
+    }
+}
+
 /// What a failure of `command` is said to be about ([`Event::Failed`]).
 pub fn about(command: &Command) -> &'static str {
     match command {

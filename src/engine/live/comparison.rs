@@ -1,84 +1,83 @@
 //! The second model beside the first: it is told what is on show, and has its turns.
 
-use super::Explorer;
-use crate::engine::ask::{CompareCommand, TrainCommand};
-use crate::engine::compare;
-use crate::engine::compare::side::{SideTarget, TargetQuery};
-use std::path::Path;
+use std::cell::RefCell;
+use std::rc::Rc;
 
-/// What is on show, borrowed field by field, so that the comparison itself stays free to change. `None`
-/// without an image.
-macro_rules! target {
-    ($explorer:expr) => {{
-        let shown = $explorer.line.snapshot();
-        let parts = (&$explorer.data, &$explorer.config, shown.view.clone());
-        if let (Some(data), Some(config), Some(view)) = parts
-            && $explorer.embedder.is_some()
-        {
-            Some(SideTarget {
-                processor: &$explorer.processor,
-                generation: shown.generation,
-                data: &data.set,
-                data_id: data.id,
-                config,
-                spaces: &$explorer.spaces,
-                view,
-                query: $explorer.query.as_ref().map(|query| TargetQuery {
-                    id: query.id,
-                    query: &query.query,
-                    parts: &query.parts,
-                    vectors: &query.vectors,
-                }),
-                growing: $explorer.growing.as_ref(),
-            })
-        } else {
-            None
-        }
-    }};
+use crate::engine::ask::Command;
+use crate::engine::compare::Compare;
+use crate::engine::compare::side::{SideTarget, TargetQuery};
+use crate::engine::live::open::Open;
+use crate::engine::live::part::{Due, Handled, Part, Turn};
+use crate::engine::look::extraction::Growing;
+
+/// Keeps the second model beside what is on show.
+pub struct ComparisonPart {
+    compare: Rc<RefCell<Compare>>,
+    /// Whether the next unit is the first model's, where both models extract patches.
+    first_has_turn: bool,
 }
 
-impl Explorer {
-    /// A run's curves are followed as soon as its checkpoints are compared.
-    pub(super) fn compare(&mut self, command: CompareCommand) -> anyhow::Result<()> {
-        let run = match &command {
-            CompareCommand::OpenOther { spec } => compare::place::run_of(Path::new(&spec.path)),
-            _ => None,
-        };
-        self.compare.handle(command)?;
-        if let Some((run, _)) = run {
-            self.training.handle(TrainCommand::OpenRun(run), &self.device);
+impl ComparisonPart {
+    /// Works at `compare`.
+    pub fn new(compare: Rc<RefCell<Compare>>) -> Self {
+        Self { compare, first_has_turn: false }
+    }
+}
+
+impl Part for ComparisonPart {
+    fn handle(&mut self, command: Command, _: &mut Open) -> Handled {
+        match command {
+            Command::Compare(command) => Handled::Yes(self.compare.borrow_mut().handle(command)),
+            other => Handled::No(other),
         }
-        Ok(())
     }
 
-    pub(super) fn follow_with_compare(&mut self) {
-        let target = target!(self);
-        self.compare.follow(target.as_ref());
+    fn follow(&mut self, open: &mut Open) {
+        self.compare.borrow_mut().follow(target(open).as_ref());
     }
 
-    pub(super) fn compare_has_work(&self) -> bool {
-        target!(self).is_some_and(|target| self.compare.has_work(&target))
-    }
-
-    pub(super) fn is_compared_map_due(&self) -> bool {
-        target!(self).is_some_and(|target| self.compare.is_map_due(&target))
-    }
-
-    /// One unit of the comparison, if it has work and the turn. By turns with the first model where its
-    /// patches are awaited, too.
-    pub(super) fn work_on_compare(&mut self) -> bool {
-        let Some(target) = target!(self) else { return false };
-        if !self.compare.has_work(&target) {
-            return false;
+    fn due(&self, open: &Open) -> Due {
+        let Some(target) = target(open) else { return Due::Nothing };
+        let compare = self.compare.borrow();
+        match (compare.is_map_due(&target), compare.has_work(&target)) {
+            (true, _) => Due::Awaited,
+            (false, true) => Due::Background,
+            (false, false) => Due::Nothing,
         }
-        let is_firsts_turn = self.compare.waits_for_first(&target)
-            && target.growing.is_some_and(|growing| growing.has_work())
-            && std::mem::replace(&mut self.first_has_turn, false);
-        if is_firsts_turn {
-            return false;
+    }
+
+    fn work(&mut self, open: &mut Open) -> Turn {
+        let Some(target) = target(open) else { return Turn::Passed };
+        let mut compare = self.compare.borrow_mut();
+        let first_extracts = target.growing.is_some_and(Growing::has_work);
+        // The galleries of both wait for the patches of both.
+        if compare.waits_for_first(&target) && first_extracts && std::mem::take(&mut self.first_has_turn) {
+            return Turn::Passed;
         }
         self.first_has_turn = true;
-        self.compare.work(&target, &self.device);
-        true
+        compare.work(&target, &open.device);
+        Turn::Taken
     }
+}
+
+/// What is on show, for the second model to show too; `None` without an image, a model and a data set.
+fn target(open: &Open) -> Option<SideTarget<'_>> {
+    let (data, config, view) = (open.data.as_ref()?, open.config.as_ref()?, open.view.clone()?);
+    open.embedder.as_ref()?;
+    Some(SideTarget {
+        processor: &open.processor,
+        generation: open.generation,
+        data: &data.set,
+        data_id: data.id,
+        config,
+        spaces: &open.spaces,
+        view,
+        query: open.query.as_ref().map(|query| TargetQuery {
+            id: query.id,
+            query: &query.query,
+            parts: &query.parts,
+            vectors: &query.vectors,
+        }),
+        growing: open.growing.as_ref(),
+    })
 }

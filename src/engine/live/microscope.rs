@@ -1,60 +1,91 @@
 //! The query's place at several patch sizes, as long as the window looks at it.
 
-use super::Explorer;
-use crate::engine::look::microscope::{Microscope, MicroscopeTarget};
 use std::sync::Arc;
 
-impl Explorer {
+use crate::engine::ask::Command;
+use crate::engine::live::open::Open;
+use crate::engine::live::part::{Change, Due, Handled, Part, Turn};
+use crate::engine::look::microscope::{Microscope, MicroscopeTarget};
+
+/// Keeps the microscope on what is on show.
+#[derive(Default)]
+pub struct MicroscopePart {
+    /// As the window last looked at it.
+    microscope: Option<Microscope>,
+    /// Whether it does.
+    is_wanted: bool,
+}
+
+impl Part for MicroscopePart {
+    fn handle(&mut self, command: Command, open: &mut Open) -> Handled {
+        let Command::Microscope(sizes) = command else { return Handled::No(command) };
+        self.set(sizes, open);
+        Handled::Yes(Ok(()))
+    }
+
+    fn changed(&mut self, change: Change, open: &mut Open) {
+        match change {
+            Change::Source => self.microscope.iter_mut().for_each(Microscope::forget),
+            Change::Maps | Change::Query => self.aim(open),
+            _ => {}
+        }
+    }
+
+    fn due(&self, _: &Open) -> Due {
+        let is_due = |microscope: &Microscope| self.is_wanted && !microscope.is_complete();
+        if self.microscope.as_ref().is_some_and(is_due) { Due::Awaited } else { Due::Nothing }
+    }
+
+    fn work(&mut self, open: &mut Open) -> Turn {
+        if let (Some(microscope), Some(embedder)) = (&mut self.microscope, &open.embedder) {
+            microscope.refine(embedder);
+            self.publish(open);
+        }
+        Turn::Taken
+    }
+
+    fn shares_turns(&self) -> bool {
+        true
+    }
+}
+
+impl MicroscopePart {
     /// Begins with these sizes, or ends; what is known stays for the next time.
-    pub(super) fn set_microscope(&mut self, sizes: Option<Vec<u32>>) {
-        self.wants_microscope = sizes.is_some();
+    fn set(&mut self, sizes: Option<Vec<u32>>, open: &Open) {
+        self.is_wanted = sizes.is_some();
         if let Some(sizes) = sizes
             && self.microscope.as_ref().is_none_or(|microscope| microscope.sizes != sizes)
         {
             self.microscope = Some(Microscope::new(sizes));
         }
-        self.aim_microscope();
-        if !self.wants_microscope {
-            self.line.update(|shown| shown.microscope = None);
+        self.aim(open);
+        if !self.is_wanted {
+            open.line.update(|shown| shown.microscope = None);
         }
     }
 
     /// Follows image, spaces and query.
-    pub(super) fn aim_microscope(&mut self) {
-        let (Some(microscope), Some(embedder), true) =
-            (&mut self.microscope, &self.embedder, self.wants_microscope)
+    fn aim(&mut self, open: &Open) {
+        let (Some(microscope), Some(embedder), true) = (&mut self.microscope, &open.embedder, self.is_wanted)
         else {
             return;
         };
-        if let Some(view) = self.line.snapshot().view.clone() {
-            let maps = self.maps.read();
+        if let Some(view) = &open.view {
+            let maps = open.maps.read();
             let target = MicroscopeTarget {
                 image_index: view.index,
                 image: &view.image,
-                spaces: &self.spaces,
-                query: self.query.as_ref().and_then(|query| query.query.point_on(view.index)),
+                spaces: &open.spaces,
+                query: open.query.as_ref().and_then(|query| query.query.point_on(view.index)),
                 maps: maps.as_ref(),
             };
             microscope.aim(embedder, &target);
         }
-        self.publish_microscope();
+        self.publish(open);
     }
 
-    pub(super) fn is_microscope_due(&self) -> bool {
-        let is_due = |microscope: &Microscope| self.wants_microscope && !microscope.is_complete();
-        self.microscope.as_ref().is_some_and(is_due)
-    }
-
-    /// One unit of its work.
-    pub(super) fn refine_microscope(&mut self) {
-        if let (Some(microscope), Some(embedder)) = (&mut self.microscope, &self.embedder) {
-            microscope.refine(embedder);
-            self.publish_microscope();
-        }
-    }
-
-    fn publish_microscope(&self) {
+    fn publish(&self, open: &Open) {
         let view = self.microscope.as_ref().map(|microscope| Arc::new(microscope.view()));
-        self.line.update(|shown| shown.microscope = view);
+        open.line.update(|shown| shown.microscope = view);
     }
 }

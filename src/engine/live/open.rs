@@ -1,274 +1,275 @@
-//! Opening a model, a data set; other patches or another reach: what was embedded before is of no use
-//! any more, and extraction starts again.
+//! What is open and on show: the engine's truth, which the snapshot is written from and which is never read back from it.
 
-use super::Explorer;
 use std::sync::Arc;
 
 use anyhow::Context;
 
-use crate::dataset::{self, DataSpec, Dataset, Split};
+use crate::dataset::Dataset;
+use crate::device::OpenDevice;
 use crate::embed::Embedder;
 use crate::engine::ask::{
-    DataDescription, DataSource, Event, ExploreConfig, GalleryFilter, ModelDescription, PatchSpace,
-    QuerySpec, RequestId, defaults,
+    EngineLine, Event, ExploreConfig, ImageView, PatchSpace, QuerySpec, QueryView, RequestId, Source,
 };
-use crate::engine::look::extraction::{Growing, Reach};
-use crate::engine::look::spaces;
-use crate::model::{ModelSpec, store};
-use crate::patch::{PatchGrid, PatchRef};
+use crate::engine::look::extraction::Growing;
+use crate::engine::look::maps::{ImageMaps, SharedMaps, check_cells};
+use crate::engine::look::parts::{self, EmbeddedPart, PartCache, PartSources};
+use crate::image::Image;
+use crate::search::Processor;
 
-/// Images that are tried, from the first on, for something to show.
-const EXAMPLES: usize = 24;
+/// Cells of a map's first batch: few, so that something is seen at once.
+const FIRST_BATCH: usize = 32;
+
+/// What is open and on show.
+pub struct Open {
+    /// Where it is shown.
+    pub line: Arc<EngineLine>,
+    /// Where tensors live.
+    pub device: OpenDevice,
+    /// Computes cosines.
+    pub processor: Arc<Processor>,
+    /// The model.
+    pub embedder: Option<Embedder>,
+    /// The data set.
+    pub data: Option<OpenData>,
+    /// The settings; there from the first data set on.
+    pub config: Option<ExploreConfig>,
+    /// The spaces on show, of the open model.
+    pub spaces: Vec<PatchSpace>,
+    /// The image on show.
+    pub view: Option<Arc<ImageView>>,
+    /// The vectors of its patches.
+    pub maps: SharedMaps,
+    /// What is looked for.
+    pub query: Option<CurrentQuery>,
+    /// Vectors of parts of queries.
+    pub parts: PartCache,
+    /// The patches that galleries search.
+    pub growing: Option<Growing>,
+    /// Changes with the meaning of vectors.
+    pub generation: u64,
+    /// Whether news of what is explored are to cost no frame, since a run is looked at.
+    pub is_quiet: bool,
+}
 
 /// The open data set.
-pub(super) struct OpenData {
+pub struct OpenData {
+    /// Tells it from others that were open before.
     pub id: u64,
+    /// Its images.
     pub set: Arc<dyn Dataset>,
 }
 
-impl Explorer {
-    pub(super) fn open_model(&mut self, spec: &ModelSpec) -> anyhow::Result<()> {
-        self.line.update(|shown| shown.busy = Some("opening the model".into()));
-        let model = store::open(spec, &self.device.device)?;
-        let embedder = Embedder::new(model, &self.device.device);
-        let description = ModelDescription {
-            name: embedder.name.clone(),
-            arch: embedder.info.backbone.title(),
-            spaces: embedder
-                .info
-                .spaces()
-                .into_iter()
-                .rev()
-                .map(|(space, width)| (space.to_string(), width))
-                .collect(),
-            all_spaces: names(&spaces::all(&embedder.info)),
-            input: embedder.info.input,
-            hash: embedder.hash.clone(),
-        };
-        self.embedder = Some(embedder);
-        self.forget_maps();
-        self.line.update(|shown| {
-            shown.model = Some(Arc::new(description));
-            shown.model_source = Some(Arc::new(spec.clone()));
-        });
-        self.line.emit(Event::ModelOpened);
-        self.restart()
-    }
+/// The query that is being answered.
+pub struct CurrentQuery {
+    /// Number of the request.
+    pub id: RequestId,
+    /// Its boxes moved into their images.
+    pub query: QuerySpec,
+    /// Pixels and vectors of each part.
+    pub parts: Vec<Arc<EmbeddedPart>>,
+    /// Its vector in each shown space.
+    pub vectors: Vec<Vec<f32>>,
+}
 
-    pub(super) fn open_data(&mut self, spec: &DataSpec, split: Option<Split>) -> anyhow::Result<()> {
-        self.line.update(|shown| shown.busy = Some("opening the data set".into()));
-        let set = dataset::open(spec, split)?;
-        let id = self.data.as_ref().map_or(1, |data| data.id + 1);
-        let description = DataDescription {
-            id,
-            name: set.name(),
-            kind: set.kind().name.into(),
-            images: set.len(),
-            classes: set.classes().to_vec(),
-            labels: (0..set.len()).map(|index| set.label(index)).collect(),
-            size: set.size(),
-            split: set.split(),
-            skipped: set.skipped().to_vec(),
-        };
-        let mut config = default_config(set.as_ref())?;
-        config.spaces = self.config.take().map_or_else(Vec::new, |config| config.spaces);
-        self.data = Some(OpenData { id, set });
-        self.config = Some(config.clone());
-        self.query = None;
-        self.forget_maps();
-        self.line.update(|shown| {
-            shown.data = Some(Arc::new(description));
-            shown.data_source = Some(Arc::new(DataSource { spec: spec.clone(), split }));
-            shown.config = Some(config);
-            shown.view = None;
-            shown.found = None;
-        });
-        self.line.emit(Event::DataOpened);
-        self.restart()
-    }
-
-    /// The vectors of the image on show lose their meaning.
-    fn forget_maps(&mut self) {
-        *self.maps.write() = None;
-        if let Some(microscope) = &mut self.microscope {
-            microscope.forget();
+impl Open {
+    /// Nothing is open.
+    pub fn new(line: Arc<EngineLine>, device: OpenDevice, processor: Arc<Processor>) -> Self {
+        Self {
+            line,
+            device,
+            processor,
+            embedder: None,
+            data: None,
+            config: None,
+            spaces: vec![],
+            view: None,
+            maps: SharedMaps::default(),
+            query: None,
+            parts: PartCache::default(),
+            growing: None,
+            generation: 0,
+            is_quiet: false,
         }
     }
 
+    /// Tells the face what could not be done.
+    pub fn fail(&self, about: &str, error: &anyhow::Error) {
+        self.line.emit(Event::Failed { about: about.into(), message: format!("{error:#}") });
+    }
+
+    /// The open data set.
+    pub fn set(&self) -> anyhow::Result<&Arc<dyn Dataset>> {
+        Ok(&self.data.as_ref().context("no data set is open")?.set)
+    }
+
+    /// Names of the spaces on show.
+    pub fn space_names(&self) -> Vec<String> {
+        self.spaces.iter().map(PatchSpace::to_string).collect()
+    }
+
+    /// Image `index`, decoded unless it is the one on show.
+    pub fn image(&self, index: usize) -> anyhow::Result<Arc<Image>> {
+        match self.view.as_ref().filter(|view| view.index == index) {
+            Some(view) => Ok(view.image.clone()),
+            None => Ok(Arc::new(self.set()?.image(index)?)),
+        }
+    }
+
+    /// Puts image `index` on show, if it is not there already.
+    pub fn show(&mut self, index: usize) -> anyhow::Result<()> {
+        if self.view.as_ref().is_some_and(|view| view.index == index) {
+            return Ok(());
+        }
+        let set = self.set()?;
+        let image = Arc::new(set.image(index)?);
+        let label = set.label(index);
+        let view = Arc::new(ImageView {
+            index,
+            name: set.image_name(index),
+            class: label.and_then(|label| set.classes().get(label as usize).cloned()),
+            image,
+            parts: set.parts(index).map(Arc::new),
+        });
+        self.view = Some(view.clone());
+        self.line.update(|shown| shown.view = Some(view));
+        Ok(())
+    }
+
+    /// Starts the maps of the image on show, unless they are there. Returns whether there is an image, a model and
+    /// a grid to have maps of.
+    ///
+    /// # Errors
+    /// They would have too many cells, or take more memory than maps may.
+    pub fn prepare_maps(&mut self) -> anyhow::Result<bool> {
+        let (Some(embedder), Some(config)) = (&self.embedder, &self.config) else { return Ok(false) };
+        let Some(view) = &self.view else { return Ok(false) };
+        let cells = config.grid.len(view.image.height(), view.image.width());
+        check_cells(cells)?;
+        let row: usize =
+            self.spaces.iter().filter_map(|space| space.width(&embedder.info, config.grid.patch)).sum();
+        let (bytes, most) = ((cells * row * 4) as u64, self.device.memory.maps());
+        anyhow::ensure!(
+            bytes <= most,
+            "the vectors of this image's {cells} patches would take {} MiB of memory; expected at most {} MiB: \
+             choose a larger stride or fewer spaces, or give it more (--memory)",
+            bytes >> 20,
+            most >> 20
+        );
+        let fits = |maps: &mut ImageMaps| {
+            maps.image_index == view.index && maps.grid == config.grid && maps.arrange(&self.spaces)
+        };
+        let mut maps = self.maps.write();
+        if !maps.as_mut().is_some_and(fits) {
+            let image = view.image.clone();
+            let new = ImageMaps::new(embedder, view.index, image, config.grid, &self.spaces);
+            *maps = Some(new.on(&self.processor));
+        }
+        Ok(true)
+    }
+
+    /// Sees to it that the first map of the query is not empty.
+    pub fn begin_maps(&self) {
+        let is_empty = self.maps.read().as_ref().is_some_and(|maps| maps.known() == 0);
+        if let (Some(_), Some(embedder), true) = (&self.query, &self.embedder, is_empty) {
+            self.maps.refine(embedder, FIRST_BATCH);
+        }
+    }
+
+    /// Pixels and vectors of each part of `query`, in the spaces on show.
+    ///
+    /// # Errors
+    /// No model is open, or an image cannot be read.
+    pub fn embed(&mut self, query: &QuerySpec) -> anyhow::Result<Vec<Arc<EmbeddedPart>>> {
+        let mut cache = std::mem::take(&mut self.parts);
+        let embedded = self.embed_with(&mut cache, query);
+        self.parts = cache;
+        embedded
+    }
+
+    fn embed_with(&self, cache: &mut PartCache, query: &QuerySpec) -> anyhow::Result<Vec<Arc<EmbeddedPart>>> {
+        let (Some(embedder), Some(config)) = (&self.embedder, &self.config) else {
+            anyhow::bail!("no model is open");
+        };
+        let maps = self.maps.read();
+        let from =
+            PartSources { embedder, spaces: &self.spaces, patch: config.grid.patch, maps: maps.as_ref() };
+        cache.embed(query, &from, |index| self.image(index as usize))
+    }
+
+    /// Embeds `query` and takes it for the one that is answered.
+    ///
+    /// # Errors
+    /// As [`Open::embed`]; the query of before stays.
+    pub fn take_query(&mut self, id: RequestId, query: QuerySpec) -> anyhow::Result<()> {
+        let parts = self.embed(&query)?;
+        let vectors = parts::composed(&query, &parts)?;
+        self.query = Some(CurrentQuery { id, query, parts, vectors });
+        Ok(())
+    }
+
+    /// The query with its boxes moved into their images.
+    ///
+    /// # Errors
+    /// One cannot fit.
+    pub fn within(&self, query: QuerySpec) -> anyhow::Result<QuerySpec> {
+        let set = self.set()?;
+        within(query, |image| set.dimensions(image as usize))
+    }
+
+    /// Shows the query with its maps as far as they are known.
+    pub fn publish_query(&self) {
+        let maps = self.maps.read();
+        let (Some(query), Some(maps)) = (&self.query, &*maps) else { return };
+        let view = QueryView {
+            id: query.id,
+            query: query.query.clone(),
+            parts: query.parts.iter().map(|part| part.pixels.clone()).collect(),
+            image: maps.image_index,
+            maps: maps.heatmaps(&query.vectors),
+            known: maps.known(),
+        };
+        self.line.update(|shown| shown.query = Some(Arc::new(view)));
+    }
+
     /// What is shown of a query loses its meaning.
-    pub(super) fn forget_answers(&self) {
+    pub fn forget_answers(&mut self) {
+        self.generation += 1;
+        let generation = self.generation;
         self.line.update(|shown| {
-            shown.generation += 1;
+            shown.generation = generation;
             shown.query = None;
             shown.galleries = None;
             shown.pictures = None;
             shown.preview = None;
         });
     }
-
-    /// After model, data or grid changed: what was embedded is of no use any more.
-    fn restart(&mut self) -> anyhow::Result<()> {
-        self.growing = None;
-        self.parts.clear();
-        self.give_up_figure("another model or data set was opened meanwhile");
-        self.forget_answers();
-        self.forget_places();
-        self.line.update(|shown| shown.extraction = None);
-        self.choose_spaces();
-        self.place_again();
-        let Some(config) = self.config.clone() else { return Ok(()) };
-        if self.embedder.is_none() || self.data.is_none() {
-            return Ok(());
-        }
-        // Without galleries there are still heatmaps.
-        if let Err(error) = self.start_extraction(&config) {
-            self.fail("embedding patches for the galleries", &error);
-        }
-        let shown = self.line.snapshot().view.as_ref().map(|view| view.index);
-        match (self.query.take(), shown) {
-            (Some(query), Some(image)) => self.ask(query.id, query.query, image),
-            // An image that was chosen without a query stays on show.
-            (None, Some(_)) => self.prepare_maps(),
-            (_, None) => self.show_example(config.grid),
-        }
-    }
-
-    /// Settles which of the wanted spaces the model has.
-    fn choose_spaces(&mut self) {
-        let (Some(embedder), Some(config)) = (&self.embedder, &mut self.config) else { return };
-        self.spaces = spaces::chosen(&embedder.info, &config.spaces);
-        config.spaces = names(&self.spaces);
-        let config = config.clone();
-        self.line.update(|shown| shown.config = Some(config));
-    }
-
-    /// Whether the bank, if there is one, holds every space on show.
-    fn bank_has_spaces(&self) -> bool {
-        self.growing.as_ref().is_none_or(|growing| growing.has_spaces(&self.spaces))
-    }
-
-    fn start_extraction(&mut self, config: &ExploreConfig) -> anyhow::Result<()> {
-        let (Some(embedder), Some(data)) = (&self.embedder, &self.data) else { return Ok(()) };
-        let reach = Reach {
-            grid: PatchGrid::new(config.grid.patch, config.gallery_stride)?,
-            images: config.gallery_images,
-            spaces: self.spaces.clone(),
-        };
-        let most_bytes = self.device.memory.bank();
-        self.growing = Some(Growing::start_within(embedder, &data.set, &reach, most_bytes)?);
-        self.publish_extraction();
-        Ok(())
-    }
-
-    /// Asks for a first query worth seeing: a wheel, or the centre of the first image that can be read.
-    fn show_example(&mut self, grid: PatchGrid) -> anyhow::Result<()> {
-        let set = self.data.as_ref().context("no data set is open")?.set.clone();
-        if let Some(patch) = wheel(set.as_ref(), grid) {
-            return self.ask(0, QuerySpec::one(patch), patch.image as usize);
-        }
-        let mut first_error = None;
-        for index in 0..EXAMPLES.min(set.len()) {
-            let (height, width) = set.dimensions(index);
-            let (rows, cols) = grid.shape(height, width);
-            if rows * cols == 0 {
-                first_error.get_or_insert_with(|| {
-                    let patch = grid.patch;
-                    anyhow::anyhow!(
-                        "a patch of {patch} pixels does not fit on {width} x {height}; choose a smaller patch"
-                    )
-                });
-            } else if let Err(error) = self.view(index) {
-                first_error.get_or_insert(error);
-            } else {
-                let (y, x) = grid.corner(rows / 2 * cols + cols / 2, cols);
-                let patch = PatchRef { image: index as u32, y, x, size: grid.patch };
-                return self.ask(0, QuerySpec::one(patch), index);
-            }
-        }
-        Err(first_error.unwrap_or_else(|| anyhow::anyhow!("it has no images")))
-            .context("none of the first images can be shown; the first one")
-    }
-
-    /// Takes new settings; the query, if there is one, is asked again as `id`.
-    pub(super) fn configure(&mut self, id: RequestId, config: ExploreConfig) -> anyhow::Result<()> {
-        let Some(old) = self.config.replace(config.clone()) else { return Ok(()) };
-        if let Some(query) = &mut self.query {
-            query.id = id;
-            query.query.follow_patch_size(old.grid.patch, config.grid.patch);
-        }
-        self.choose_spaces();
-        if self.embedder.is_none() {
-            self.line.update(|shown| shown.config = Some(config.clone()));
-        }
-        if old.grid != config.grid {
-            *self.maps.write() = None;
-        }
-        let reach = |c: &ExploreConfig| (c.grid.patch, c.gallery_stride, c.gallery_images);
-        // Spaces that are left out stay in the bank; new ones need another.
-        let was_refused = self.growing.is_none() && old.spaces != config.spaces;
-        if reach(&old) != reach(&config) || was_refused || !self.bank_has_spaces() {
-            return self.restart();
-        }
-        self.place_again();
-        let shown = self.line.snapshot().view.as_ref().map(|view| view.index);
-        match (&self.query, shown) {
-            (Some(query), Some(image)) => self.ask(query.id, query.query.clone(), image),
-            _ => Ok(()),
-        }
-    }
 }
 
-/// Patch size and strides that suit the images: about a quarter of the side, at most 25 x 25 positions in
-/// a map, 7 x 7 for each image of the galleries.
-fn default_config(data: &dyn Dataset) -> anyhow::Result<ExploreConfig> {
-    let (height, width) = match data.size() {
-        Some(size) => size,
-        None => data.dimensions(0),
-    };
-    let side = height.min(width);
-    let patch = defaults::patch(side);
-    Ok(ExploreConfig {
-        grid: PatchGrid::new(patch, defaults::map_stride(side, patch))?,
-        gallery_stride: defaults::gallery_stride(side, patch),
-        gallery_images: data.len().min(defaults::GALLERY_IMAGES),
-        neighbours: defaults::NEIGHBOURS,
-        spaces: vec![],
-        filter: GalleryFilter::default(),
-    })
-}
-
-fn names(spaces: &[PatchSpace]) -> Vec<String> {
-    spaces.iter().map(PatchSpace::to_string).collect()
-}
-
-/// A patch worth seeing where the data set knows its parts: one with a piece of a wheel and the most parts beside
-/// it, among the first images.
-fn wheel(data: &dyn Dataset, grid: PatchGrid) -> Option<PatchRef> {
-    let worthwhile = data.kind().example_part?;
-    let mut best: Option<((usize, usize), PatchRef)> = None;
-    for index in 0..EXAMPLES.min(data.len()) {
-        let map = data.parts(index)?;
-        let wheel = map.names.iter().position(|name| *name == worthwhile)?;
-        let (rows, cols) = grid.shape(map.height, map.width);
-        for cell in 0..rows * cols {
-            let (y, x) = grid.corner(cell, cols);
-            let mut counts = vec![0; map.names.len()];
-            for y in y..y + grid.patch {
-                let row = (y * map.width + x) as usize..(y * map.width + x + grid.patch) as usize;
-                map.index[row].iter().for_each(|part| counts[usize::from(*part)] += 1);
-            }
-            let area = (grid.patch * grid.patch) as usize;
-            let parts =
-                counts.iter().skip(map.backgrounds).filter(|count| **count * SMALL_PART >= area).count();
-            let score = (parts, counts[wheel]);
-            if counts[wheel] * SMALL_PIECE >= area && best.is_none_or(|(most, _)| score > most) {
-                best = Some((score, PatchRef { image: index as u32, y, x, size: grid.patch }));
-            }
+fn within(mut query: QuerySpec, dimensions: impl Fn(u32) -> (u32, u32)) -> anyhow::Result<QuerySpec> {
+    for part in &mut query.parts {
+        if let Source::Box(area) = &mut part.source {
+            let (height, width) = dimensions(area.image);
+            *area = area.within(height, width).with_context(|| {
+                format!(
+                    "a patch of {} x {} pixels does not fit on the image of {width} x {height}; choose a smaller patch",
+                    area.width, area.height
+                )
+            })?;
         }
     }
-    best.map(|(_, patch)| patch)
+    Ok(query)
 }
 
-/// A part counts where it covers one in so many pixels of a patch, a piece of a wheel one in so many.
-const SMALL_PART: usize = 25;
-const SMALL_PIECE: usize = 6;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::patch::PatchRef;
+
+    #[test]
+    fn a_patch_at_the_edge_is_moved_inside() {
+        let query = QuerySpec::one(PatchRef { image: 0, y: 30, x: 2, size: 14 });
+        let moved = within(query.clone(), |_| (32, 32)).unwrap();
+        assert_eq!(moved.as_patch().unwrap().y, 18);
+        assert!(within(query, |_| (10, 32)).unwrap_err().to_string().contains("smaller patch"));
+    }
+}

@@ -1,29 +1,28 @@
 //! Galleries for several places at once, as long as the window looks at them.
 
-use super::Explorer;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 
 use crate::engine::ask::{
-    EngineLine, GalleryView, MOST_PLACES, PlaceView, PlacesRequest, PlacesView, QuerySpec,
+    Command, EngineLine, GalleryView, MOST_PLACES, PlaceView, PlacesRequest, PlacesView, QuerySpec,
 };
-use crate::engine::live::query::within;
+use crate::engine::live::open::Open;
+use crate::engine::live::part::{Change, Due, Handled, Part, Turn};
 use crate::engine::look::gallery::{GallerySearch, SearchJob, Searcher};
-use crate::engine::look::parts;
-use crate::engine::look::parts::{EmbeddedPart, PartSources};
+use crate::engine::look::parts::{self, EmbeddedPart};
 use crate::patch::PatchRef;
-use crate::search::Processor;
 
 /// How often the galleries follow a bank that grows.
 const PERIOD: Duration = Duration::from_secs(3);
 
 /// What is asked for, and how far it is.
-pub(super) struct Placing {
+pub struct PlacesPart {
     searcher: Searcher<PlacesTag>,
     request: Option<PlacesRequest>,
     entries: Vec<Entry>,
+    found: Found,
     round: u64,
     asked: Instant,
     /// Whether the last search was over all that there is.
@@ -40,138 +39,106 @@ struct Entry {
     error: Option<String>,
 }
 
-impl Placing {
-    /// Starts the thread that searches; it keeps at most `kept_bytes` of decoded images.
-    pub fn new(line: Arc<EngineLine>, processor: Arc<Processor>, kept_bytes: u64) -> anyhow::Result<Self> {
-        let searcher = Searcher::start(line, processor, kept_bytes, show_places)?;
-        let (request, entries) = (None, vec![]);
-        Ok(Self { searcher, request, entries, round: 0, asked: Instant::now(), is_final: false })
+/// The galleries that are known, shared with the thread that finds them: by the place as it was asked for.
+type Found = Arc<Mutex<Vec<FoundPlace>>>;
+
+struct FoundPlace {
+    asked: PatchRef,
+    gallery: Arc<GalleryView>,
+    /// How many neighbours were asked for.
+    neighbours: usize,
+}
+
+impl PlacesPart {
+    /// Asks `searcher`.
+    pub fn new(searcher: Searcher<PlacesTag>) -> Self {
+        let (request, entries, found) = (None, vec![], Found::default());
+        Self { searcher, request, entries, found, round: 0, asked: Instant::now(), is_final: false }
     }
 
     fn next(&self) -> Option<usize> {
         self.entries.iter().position(|entry| entry.parts.is_none() && entry.error.is_none())
     }
-}
-
-impl Explorer {
-    /// Asks for these places, or for none any more.
-    pub(super) fn set_places(&mut self, request: Option<PlacesRequest>) {
-        let open = self.data.as_ref().map(|data| data.id);
-        self.placing.request = request.filter(|request| Some(request.data) == open);
-        self.place_again();
-    }
 
     /// Looks for all places anew: other places, spaces, patches or filters. What was embedded or found for
     /// the same is taken from where it is kept.
-    pub(super) fn place_again(&mut self) {
-        let open = self.data.as_ref().map(|data| data.id);
-        self.placing.round += 1;
-        self.placing.is_final = false;
-        let request = self.placing.request.as_ref().filter(|request| Some(request.data) == open);
+    fn begin(&mut self, open: &Open) {
+        let data = open.data.as_ref().map(|data| data.id);
+        self.round += 1;
+        self.is_final = false;
+        let request = self.request.as_ref().filter(|request| Some(request.data) == data);
         let places = request.map(|request| request.places.iter().take(MOST_PLACES));
-        self.placing.entries = places.map_or_else(Vec::new, |places| {
+        self.entries = places.map_or_else(Vec::new, |places| {
             places.map(|asked| Entry { asked: *asked, patch: *asked, parts: None, error: None }).collect()
         });
-        if self.placing.request.is_some() || self.line.snapshot().places.is_some() {
-            self.publish_places();
-        }
-    }
-
-    /// The galleries on show are of another model or of other patches.
-    pub(super) fn forget_places(&self) {
-        self.line.update(|shown| {
-            if let Some(places) = &mut shown.places {
-                Arc::make_mut(places).places.iter_mut().for_each(|place| place.gallery = None);
-            }
-        });
-    }
-
-    /// Whether a place is still to be embedded.
-    pub(super) fn is_place_due(&self) -> bool {
-        self.embedder.is_some() && self.placing.next().is_some()
+        let asked: Vec<PatchRef> = self.entries.iter().map(|entry| entry.asked).collect();
+        locked(&self.found).retain(|place| asked.contains(&place.asked));
+        self.publish(open);
     }
 
     /// Embeds one place; after the last one all are searched.
-    pub(super) fn place_on(&mut self) {
-        let Some(index) = self.placing.next() else { return };
-        let patch = self.placing.entries[index].patch;
-        let embedded = self.embedded_place(patch);
-        let entry = &mut self.placing.entries[index];
+    fn embed_next(&mut self, open: &mut Open) {
+        let Some(index) = self.next() else { return };
+        let patch = self.entries[index].patch;
+        let embedded = embedded(open, patch);
+        let entry = &mut self.entries[index];
         match embedded {
             Ok((patch, parts)) => (entry.patch, entry.parts) = (patch, Some(parts)),
             Err(error) => entry.error = Some(format!("{error:#}")),
         }
-        if self.placing.next().is_none() {
-            self.publish_places();
-            self.ask_places();
+        if self.next().is_none() {
+            self.publish(open);
+            self.search(open);
         }
     }
 
-    fn embedded_place(&mut self, patch: PatchRef) -> anyhow::Result<(PatchRef, Vec<Arc<EmbeddedPart>>)> {
-        let set = self.data.as_ref().context("no data set is open")?.set.clone();
-        ensure!((patch.image as usize) < set.len(), "there is no image {}", patch.image);
-        let query = within(QuerySpec::one(patch), |image| set.dimensions(image as usize))?;
-        let (Some(embedder), Some(config)) = (&self.embedder, &self.config) else {
-            anyhow::bail!("no model is open");
-        };
-        let (spaces, size, maps) = (&self.spaces[..], config.grid.patch, self.maps.read());
-        let from = PartSources { embedder, spaces, patch: size, maps: maps.as_ref() };
-        let view = self.line.snapshot().view.clone();
-        let image = |index: u32| match view.as_ref().filter(|view| view.index == index as usize) {
-            Some(view) => Ok(view.image.clone()),
-            None => Ok(Arc::new(set.image(index as usize)?)),
-        };
-        let parts = self.parts.embed(&query, &from, image)?;
-        Ok((query.as_patch().unwrap_or(patch), parts))
-    }
-
     /// Shows the places with the galleries that are known of them.
-    fn publish_places(&self) {
-        let Placing { entries, round, request, .. } = &self.placing;
-        let before = self.line.snapshot().places.clone();
-        let place = |entry: &Entry| {
-            let known = before.as_ref().and_then(|view| view.of(entry.asked));
-            PlaceView {
-                asked: entry.asked,
-                patch: entry.patch,
-                gallery: known.and_then(|known| known.gallery.clone()),
-                neighbours: known.map_or(0, |known| known.neighbours),
-                error: entry.error.clone(),
-            }
-        };
-        let places = entries.iter().map(place).collect();
-        let view = request.as_ref().map(|_| Arc::new(PlacesView { round: *round, places }));
-        self.line.update(|shown| shown.places = view);
+    fn publish(&self, open: &Open) {
+        open.line.update(|shown| {
+            let found = locked(&self.found);
+            let view = |entry: &Entry| {
+                let known = found.iter().find(|place| place.asked == entry.asked);
+                PlaceView {
+                    asked: entry.asked,
+                    patch: entry.patch,
+                    gallery: known.map(|known| known.gallery.clone()),
+                    neighbours: known.map_or(0, |known| known.neighbours),
+                    error: entry.error.clone(),
+                }
+            };
+            let places = self.entries.iter().map(view).collect();
+            shown.places = self.request.as_ref().map(|_| Arc::new(PlacesView { round: self.round, places }));
+        });
     }
 
     /// Searches for the places whose galleries are not of this bank and filter.
-    pub(super) fn ask_places(&mut self) {
+    fn search(&mut self, open: &Open) {
         let (Some(data), Some(config), Some(growing), Some(request)) =
-            (&self.data, &self.config, &self.growing, &self.placing.request)
+            (&open.data, &open.config, &open.growing, &self.request)
         else {
             return;
         };
         let bank = growing.bank.snapshot();
-        if bank.patches() == 0 || self.placing.next().is_some() {
+        if bank.patches() == 0 || self.next().is_some() {
             return;
         }
-        let shown = self.line.snapshot();
-        let names: Vec<String> = self.spaces.iter().map(|space| space.to_string()).collect();
+        let names = open.space_names();
         let is_current = |view: &GalleryView| {
             let spaces = view.spaces.iter().map(|gallery| &gallery.space);
             (view.searched, view.filter) == (bank.patches(), config.filter) && spaces.eq(&names)
         };
+        let found = locked(&self.found);
         let is_found = |asked: PatchRef| {
-            let place = shown.places.as_ref().and_then(|view| view.of(asked));
+            let place = found.iter().find(|place| place.asked == asked);
             let place = place.filter(|place| place.neighbours == request.neighbours);
-            place.and_then(|place| place.gallery.as_deref()).is_some_and(is_current)
+            place.is_some_and(|place| is_current(&place.gallery))
         };
-        let (mut jobs, mut indices) = (vec![], vec![]);
-        for (index, entry) in self.placing.entries.iter().enumerate() {
+        let (mut jobs, mut places) = (vec![], vec![]);
+        for (index, entry) in self.entries.iter().enumerate() {
             let Some(parts) = entry.parts.as_ref().filter(|_| !is_found(entry.asked)) else { continue };
             let query = QuerySpec::one(entry.patch);
             let Ok(vectors) = parts::composed(&query, parts) else { continue };
-            indices.push(index);
+            places.push((index, entry.asked));
             jobs.push(SearchJob {
                 id: 0,
                 query,
@@ -182,42 +149,100 @@ impl Explorer {
                 bank: bank.clone(),
                 data: data.set.clone(),
                 data_id: data.id,
-                generation: shown.generation,
+                generation: open.generation,
             });
         }
-        self.placing.is_final = growing.extraction.is_finished();
-        self.placing.asked = Instant::now();
-        let tag = PlacesTag { round: self.placing.round, indices, neighbours: request.neighbours };
+        drop(found);
+        self.is_final = growing.extraction.is_finished();
+        self.asked = Instant::now();
+        let (neighbours, found) = (request.neighbours, self.found.clone());
+        let tag = PlacesTag { round: self.round, places, neighbours, found };
         if !jobs.is_empty() {
-            self.placing.searcher.search(GallerySearch { jobs, tag });
+            self.searcher.search(GallerySearch { jobs, tag });
+        }
+    }
+}
+
+impl Part for PlacesPart {
+    fn handle(&mut self, command: Command, open: &mut Open) -> Handled {
+        let Command::Places(request) = command else { return Handled::No(command) };
+        let data = open.data.as_ref().map(|data| data.id);
+        self.request = request.filter(|request| Some(request.data) == data);
+        self.begin(open);
+        Handled::Yes(Ok(()))
+    }
+
+    fn changed(&mut self, change: Change, open: &mut Open) {
+        let is_idle = self.request.is_none() && self.entries.is_empty();
+        match change {
+            _ if is_idle => {}
+            Change::Vectors => {
+                // The galleries on show are of another model or of other patches.
+                locked(&self.found).clear();
+                self.begin(open);
+            }
+            Change::Settings => self.begin(open),
+            // Searched again now and then while the bank grows, and once it is complete.
+            Change::Bank => {
+                let finished = open.growing.as_ref().is_some_and(|growing| growing.extraction.is_finished());
+                let is_due = self.asked.elapsed() >= PERIOD && self.searcher.is_idle();
+                if !self.is_final && !self.entries.is_empty() && (finished || is_due) {
+                    self.search(open);
+                }
+            }
+            _ => {}
         }
     }
 
-    /// Searches again now and then while the bank grows, and once it is complete.
-    pub(super) fn follow_with_places(&mut self, is_bank_complete: bool) {
-        let is_due = self.placing.asked.elapsed() >= PERIOD && self.placing.searcher.is_idle();
-        if !self.placing.is_final && !self.placing.entries.is_empty() && (is_bank_complete || is_due) {
-            self.ask_places();
+    fn due(&self, open: &Open) -> Due {
+        match open.embedder.is_some() && self.next().is_some() {
+            true => Due::Awaited,
+            false => Due::Nothing,
         }
     }
+
+    fn work(&mut self, open: &mut Open) -> Turn {
+        self.embed_next(open);
+        Turn::Taken
+    }
+
+    fn shares_turns(&self) -> bool {
+        true
+    }
+}
+
+fn embedded(open: &mut Open, patch: PatchRef) -> anyhow::Result<(PatchRef, Vec<Arc<EmbeddedPart>>)> {
+    ensure!((patch.image as usize) < open.set()?.len(), "there is no image {}", patch.image);
+    let query = open.within(QuerySpec::one(patch))?;
+    let parts = open.embed(&query)?;
+    Ok((query.as_patch().unwrap_or(patch), parts))
+}
+
+fn locked(found: &Found) -> std::sync::MutexGuard<'_, Vec<FoundPlace>> {
+    found.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// Which places of which question a search is for, in the order of its jobs, with how many neighbours.
 pub struct PlacesTag {
-    pub round: u64,
-    pub indices: Vec<usize>,
-    pub neighbours: usize,
+    round: u64,
+    /// Index, and the place as it was asked for.
+    places: Vec<(usize, PatchRef)>,
+    neighbours: usize,
+    found: Found,
 }
 
-/// Shows the galleries that were found.
+/// Keeps and shows the galleries that were found, unless there is a later question.
 pub fn show_places(line: &EngineLine, request: GallerySearch<PlacesTag>, views: Vec<GalleryView>) {
-    let PlacesTag { round, indices, neighbours } = request.tag;
+    let PlacesTag { round, places, neighbours, found } = request.tag;
     line.update(|shown| {
-        let Some(places) = shown.places.as_mut().filter(|places| places.round == round) else { return };
-        let places = Arc::make_mut(places);
-        for (index, view) in indices.into_iter().zip(views) {
-            if let Some(place) = places.places.get_mut(index) {
-                place.gallery = Some(Arc::new(view));
+        let Some(view) = shown.places.as_mut().filter(|view| view.round == round) else { return };
+        let view = Arc::make_mut(view);
+        let mut found = locked(&found);
+        for ((index, asked), gallery) in places.into_iter().zip(views.into_iter().map(Arc::new)) {
+            found.retain(|place| place.asked != asked);
+            found.push(FoundPlace { asked, gallery: gallery.clone(), neighbours });
+            if let Some(place) = view.places.get_mut(index) {
+                place.gallery = Some(gallery);
                 place.neighbours = neighbours;
             }
         }

@@ -1,0 +1,227 @@
+//! Opening a model, a data set; other patches or another reach: what was embedded before is of no use
+//! any more, and extraction starts again.
+
+use std::sync::Arc;
+
+use crate::dataset::{self, DataSpec, Dataset, Split};
+use crate::embed::Embedder;
+use crate::engine::ask::{
+    DataDescription, DataSource, Event, ExploreConfig, GalleryFilter, ModelDescription, PatchSpace,
+    QuerySpec, RequestId, defaults,
+};
+use crate::engine::live::example::example;
+use crate::engine::live::explorer::Explorer;
+use crate::engine::live::extraction;
+use crate::engine::live::open::OpenData;
+use crate::engine::live::part::Change;
+use crate::engine::look::extraction::{Growing, Reach};
+use crate::engine::look::spaces;
+use crate::model::{ModelSpec, store};
+use crate::patch::PatchGrid;
+
+impl Explorer {
+    pub fn open_model(&mut self, spec: &ModelSpec) -> anyhow::Result<()> {
+        self.open.line.update(|shown| shown.busy = Some("opening the model".into()));
+        let device = &self.open.device.device;
+        let embedder = Embedder::new(store::open(spec, device)?, device);
+        let description = ModelDescription {
+            name: embedder.name.clone(),
+            arch: embedder.info.backbone.title(),
+            spaces: embedder
+                .info
+                .spaces()
+                .into_iter()
+                .rev()
+                .map(|(space, width)| (space.to_string(), width))
+                .collect(),
+            all_spaces: names(&spaces::all(&embedder.info)),
+            input: embedder.info.input,
+            hash: embedder.hash.clone(),
+        };
+        self.open.embedder = Some(embedder);
+        self.forget_maps();
+        self.open.line.update(|shown| {
+            shown.model = Some(Arc::new(description));
+            shown.model_source = Some(Arc::new(spec.clone()));
+        });
+        self.open.line.emit(Event::ModelOpened);
+        self.restart()
+    }
+
+    pub fn open_data(&mut self, spec: &DataSpec, split: Option<Split>) -> anyhow::Result<()> {
+        self.open.line.update(|shown| shown.busy = Some("opening the data set".into()));
+        let set = dataset::open(spec, split)?;
+        let id = self.open.data.as_ref().map_or(1, |data| data.id + 1);
+        let description = DataDescription {
+            id,
+            name: set.name(),
+            kind: set.kind().name.into(),
+            images: set.len(),
+            classes: set.classes().to_vec(),
+            labels: (0..set.len()).map(|index| set.label(index)).collect(),
+            size: set.size(),
+            split: set.split(),
+            skipped: set.skipped().to_vec(),
+        };
+        let mut config = default_config(set.as_ref())?;
+        config.spaces = self.open.config.take().map_or_else(Vec::new, |config| config.spaces);
+        self.open.data = Some(OpenData { id, set });
+        self.open.config = Some(config.clone());
+        self.open.query = None;
+        self.open.view = None;
+        self.forget_maps();
+        self.open.line.update(|shown| {
+            shown.data = Some(Arc::new(description));
+            shown.data_source = Some(Arc::new(DataSource { spec: spec.clone(), split }));
+            shown.config = Some(config);
+            shown.view = None;
+            shown.found = None;
+        });
+        self.open.line.emit(Event::DataOpened);
+        self.restart()
+    }
+
+    /// The vectors of the image on show lose their meaning.
+    fn forget_maps(&mut self) {
+        *self.open.maps.write() = None;
+        self.tell(Change::Source);
+    }
+
+    /// After model, data or grid changed: what was embedded is of no use any more.
+    fn restart(&mut self) -> anyhow::Result<()> {
+        self.open.growing = None;
+        self.open.parts.clear();
+        self.open.forget_answers();
+        self.open.line.update(|shown| shown.extraction = None);
+        self.choose_spaces();
+        self.tell(Change::Vectors);
+        let Some(config) = self.open.config.clone() else { return Ok(()) };
+        if self.open.embedder.is_none() || self.open.data.is_none() {
+            return Ok(());
+        }
+        // Without galleries there are still heatmaps.
+        if let Err(error) = self.start_extraction(&config) {
+            self.open.fail("embedding patches for the galleries", &error);
+        }
+        let shown = self.open.view.as_ref().map(|view| view.index);
+        match (self.open.query.take(), shown) {
+            (Some(query), Some(image)) => self.ask(query.id, query.query, image),
+            // An image that was chosen without a query stays on show.
+            (None, Some(_)) => self.prepare_maps(),
+            (_, None) => {
+                let (query, image) = example(&mut self.open, config.grid)?;
+                self.ask(0, query, image)
+            }
+        }
+    }
+
+    /// Settles which of the wanted spaces the model has.
+    fn choose_spaces(&mut self) {
+        let (Some(embedder), Some(config)) = (&self.open.embedder, &mut self.open.config) else { return };
+        self.open.spaces = spaces::chosen(&embedder.info, &config.spaces);
+        config.spaces = names(&self.open.spaces);
+        let config = config.clone();
+        self.open.line.update(|shown| shown.config = Some(config));
+    }
+
+    /// Whether the bank, if there is one, holds every space on show.
+    fn bank_has_spaces(&self) -> bool {
+        self.open.growing.as_ref().is_none_or(|growing| growing.has_spaces(&self.open.spaces))
+    }
+
+    fn start_extraction(&mut self, config: &ExploreConfig) -> anyhow::Result<()> {
+        let (Some(embedder), Some(data)) = (&self.open.embedder, &self.open.data) else { return Ok(()) };
+        let reach = Reach {
+            grid: PatchGrid::new(config.grid.patch, config.gallery_stride)?,
+            images: config.gallery_images,
+            spaces: self.open.spaces.clone(),
+        };
+        let most_bytes = self.open.device.memory.bank();
+        self.open.growing = Some(Growing::start_within(embedder, &data.set, &reach, most_bytes)?);
+        extraction::publish(&self.open);
+        Ok(())
+    }
+
+    /// Shows image `index`; the query stays.
+    pub fn show_image(&mut self, index: usize) -> anyhow::Result<()> {
+        self.open.show(index)?;
+        self.prepare_maps()?;
+        self.open.begin_maps();
+        self.open.publish_query();
+        Ok(())
+    }
+
+    /// Starts the maps of the image on show, unless they are there.
+    fn prepare_maps(&mut self) -> anyhow::Result<()> {
+        if self.open.prepare_maps()? {
+            self.tell(Change::Maps);
+        }
+        Ok(())
+    }
+
+    /// Looks for `query`, on image `image`, and shows what is known already.
+    pub fn ask(&mut self, id: RequestId, query: QuerySpec, image: usize) -> anyhow::Result<()> {
+        self.open.show(image)?;
+        let query = self.open.within(query)?;
+        self.prepare_maps()?;
+        if self.open.embedder.is_none() {
+            return Ok(());
+        }
+        self.open.take_query(id, query)?;
+        self.open.begin_maps();
+        self.open.publish_query();
+        self.tell(Change::Query);
+        Ok(())
+    }
+
+    /// Takes new settings; the query, if there is one, is asked again as `id`.
+    pub fn configure(&mut self, id: RequestId, config: ExploreConfig) -> anyhow::Result<()> {
+        let Some(old) = self.open.config.replace(config.clone()) else { return Ok(()) };
+        if let Some(query) = &mut self.open.query {
+            query.id = id;
+            query.query.follow_patch_size(old.grid.patch, config.grid.patch);
+        }
+        self.choose_spaces();
+        if self.open.embedder.is_none() {
+            self.open.line.update(|shown| shown.config = Some(config.clone()));
+        }
+        if old.grid != config.grid {
+            *self.open.maps.write() = None;
+        }
+        let reach = |c: &ExploreConfig| (c.grid.patch, c.gallery_stride, c.gallery_images);
+        // Spaces that are left out stay in the bank; new ones need another.
+        let was_refused = self.open.growing.is_none() && old.spaces != config.spaces;
+        if reach(&old) != reach(&config) || was_refused || !self.bank_has_spaces() {
+            return self.restart();
+        }
+        self.tell(Change::Settings);
+        let shown = self.open.view.as_ref().map(|view| view.index);
+        match (&self.open.query, shown) {
+            (Some(query), Some(image)) => self.ask(query.id, query.query.clone(), image),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Patch size and strides that suit the images: about a quarter of the side, at most 25 x 25 positions in
+/// a map, 7 x 7 for each image of the galleries.
+fn default_config(data: &dyn Dataset) -> anyhow::Result<ExploreConfig> {
+    let (height, width) = match data.size() {
+        Some(size) => size,
+        None => data.dimensions(0),
+    };
+    let side = height.min(width);
+    let patch = defaults::patch(side);
+    Ok(ExploreConfig {
+        grid: PatchGrid::new(patch, defaults::map_stride(side, patch))?,
+        gallery_stride: defaults::gallery_stride(side, patch),
+        gallery_images: data.len().min(defaults::GALLERY_IMAGES),
+        neighbours: defaults::NEIGHBOURS,
+        spaces: vec![],
+        filter: GalleryFilter::default(),
+    })
+}
+
+fn names(spaces: &[PatchSpace]) -> Vec<String> {
+    spaces.iter().map(PatchSpace::to_string).collect()
+}
