@@ -162,7 +162,7 @@ mod tests {
         .unwrap();
         assert!(seen.len() == 1 && is_leftover(&seen[0]), "{seen:?}");
         write_bytes_unsynced(&path, b"new").unwrap();
-        assert_eq!(files().collect::<Vec<_>>(), [path.clone()]);
+        assert_eq!(files().collect::<Vec<_>>(), std::slice::from_ref(&path));
         assert!(!is_leftover(&path));
     }
 

@@ -28,9 +28,13 @@ pub const PIXELS: &str = "pixels";
 /// Constants of the protocol.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct LocalityConfig {
+    /// Patches on objects that are drawn.
     pub queries: usize,
+    /// Nearest patches of other images that are looked at for each.
     pub neighbours: usize,
+    /// Bootstrap samples for an interval.
     pub resamples: usize,
+    /// Of the draw of queries and of the samples.
     pub seed: u64,
 }
 
@@ -43,19 +47,26 @@ impl Default for LocalityConfig {
 /// A mean over queries with its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Purity {
+    /// In [0, 1].
     pub mean: f64,
+    /// Lower end of the interval.
     pub low: f64,
+    /// Upper end of the interval.
     pub high: f64,
 }
 
 /// Part purity by space; `chance` is one of them.
 #[derive(Clone, Debug, Serialize)]
 pub struct LocalityReport {
+    /// What was asked for.
     pub config: LocalityConfig,
+    /// Images of the synthetic set.
     pub images: usize,
+    /// Patches of all of them.
     pub patches: usize,
     /// Queries that were drawn: fewer than asked where there are fewer patches on objects.
     pub queries: usize,
+    /// By name of the space.
     pub purity: BTreeMap<String, Purity>,
 }
 

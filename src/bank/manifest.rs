@@ -20,7 +20,9 @@ const IMAGES_LIMIT: u64 = 8 << 30;
 /// An image without embeddings, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkippedImage {
+    /// Index of the image.
     pub image: u32,
+    /// Why it could not be used, for people.
     pub reason: String,
 }
 

@@ -17,7 +17,9 @@ const SMALLEST_NORM: f64 = 1e-30;
 /// Stored values, row-major.
 #[derive(Clone, Copy, Debug)]
 pub enum Values<'a> {
+    /// In half precision.
     F16(&'a [f16]),
+    /// In single precision.
     F32(&'a [f32]),
 }
 

@@ -103,7 +103,9 @@ pub struct SpaceSpec {
 pub struct BankSpec {
     /// Program and version ("bagssl 0.1.0").
     pub program: String,
+    /// The model that made the rows.
     pub model: ModelFacts,
+    /// The images that they are of.
     pub data: DataFacts,
     /// Patch side and stride, pixels of the image.
     pub grid: PatchGrid,
@@ -115,6 +117,7 @@ pub struct BankSpec {
     pub mean: [f32; 3],
     /// Deviation of each colour that it is divided by.
     pub std: [f32; 3],
+    /// How values are stored.
     pub dtype: Dtype,
     /// The spaces, in the model's order.
     pub spaces: Vec<SpaceSpec>,

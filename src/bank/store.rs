@@ -245,6 +245,7 @@ impl Bank {
 }
 
 impl<'a> Space<'a> {
+    /// Its name in the spec, unique in the bank.
     pub fn name(&self) -> &'a str {
         &self.bank.spec.spaces[self.index].name
     }

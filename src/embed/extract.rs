@@ -22,8 +22,11 @@ const AHEAD: usize = 16;
 
 /// What to extract, settled before the first patch is embedded.
 pub struct ExtractPlan {
+    /// What decides the rows.
     pub spec: BankSpec,
+    /// Every image of the data set, in its order.
     pub images: Vec<ImageEntry>,
+    /// What is extracted of the model, in this order.
     pub spaces: Vec<Space>,
     /// Whether the patches' own pixels are a further space, the last one.
     has_pixels: bool,

@@ -33,9 +33,11 @@ pub fn pixels_width(size: u32) -> usize {
 
 /// A model that is ready to embed: its running statistics, no gradients.
 pub struct Embedder {
+    /// What people call the model.
     pub name: String,
     /// Hex SHA-256 of the model file.
     pub hash: String,
+    /// What its file says of it.
     pub info: ModelInfo,
     encoder: Encoder,
     device: Device,
@@ -44,15 +46,20 @@ pub struct Embedder {
 /// One patch to embed.
 #[derive(Clone)]
 pub struct PatchSource {
+    /// The image that it is cut from.
     pub image: Arc<Image>,
+    /// Row of its upper left corner, pixels.
     pub y: u32,
+    /// Column of its upper left corner, pixels.
     pub x: u32,
 }
 
 /// One rectangle to embed, whatever its aspect: as training's random crops are.
 #[derive(Clone)]
 pub struct CropSource {
+    /// The image that it is cut from.
     pub image: Arc<Image>,
+    /// Where it lies in the image, pixels.
     pub crop: CropBox,
 }
 
@@ -60,8 +67,11 @@ pub struct CropSource {
 pub struct Maps {
     /// `[images, channels, rows, cols]`.
     pub values: Vec<f32>,
+    /// Channels of the backbone's last stage.
     pub channels: usize,
+    /// Height of a map.
     pub rows: usize,
+    /// Width of a map.
     pub cols: usize,
 }
 

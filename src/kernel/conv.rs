@@ -4,12 +4,15 @@ use super::shape::{Finish, Shape};
 use super::simd::Isa;
 use super::{unrolled, winograd};
 
+/// The convolution and its finish.
+///
 /// # Shapes
 /// - x: `[batch, height, width, in]`
 /// - weight: `[out, in, side, side]`
 /// - result: `[batch, out height, out width, out]`
-pub fn forward(isa: Isa, shape: &Shape, x: &[f32], weight: &[f32], finish: Finish) -> Vec<f32> {
+pub fn forward(isa: Isa, shape: &Shape, x: &[f32], weight: &[f32], finish: Finish<'_>) -> Vec<f32> {
     check(shape, x.len(), weight.len());
+    finish.check(shape);
     let form = if winograd::pays(shape) { winograd::forward } else { unrolled::forward };
     form(isa, shape, x, weight, finish)
 }
@@ -31,7 +34,7 @@ pub fn weight_gradient(isa: Isa, shape: &Shape, x: &[f32], dy: &[f32]) -> Vec<f3
 }
 
 fn check(shape: &Shape, x: usize, weight: usize) {
+    shape.check();
     assert_eq!(x, shape.input_len(), "the input of {shape:?}");
     assert_eq!(weight, shape.weight_len(), "the weight of {shape:?}");
-    assert!(shape.size.iter().all(|size| size + 2 * shape.padding >= shape.side), "{shape:?}");
 }

@@ -18,47 +18,76 @@ pub enum Right {
     Panels,
 }
 
-/// `c = a b`, or `c += a b`. Element (i, p) of `a` lies at `i * a_row + p * a_step`.
+/// `c = a b`, or `c += a b`. Element (i, p) of `a` lies at `i * a_row + p * a_step`, one of which is 1.
 /// `n` is a multiple of [`PAD`].
-#[derive(Clone, Copy)]
-pub struct Product {
+pub struct Product<'a> {
+    /// Rows of `a` and `c`.
     pub m: usize,
+    /// Columns of `b` and `c`.
     pub n: usize,
+    /// Columns of `a`, rows of `b`.
     pub k: usize,
-    pub a: *const f32,
+    pub a: &'a [f32],
     pub a_row: usize,
     pub a_step: usize,
-    pub b: *const f32,
+    pub b: &'a [f32],
     pub right: Right,
-    pub c: *mut f32,
+    pub c: &'a mut [f32],
+    /// Values from one row of `c` to the next.
     pub c_row: usize,
+    /// Whether the product is added to what is in `c`.
     pub add: bool,
 }
 
-impl Job for Product {
+impl Product<'_> {
+    /// Passes operands that hold all their values.
+    ///
+    /// # Panics
+    /// On others.
+    fn check(&self) {
+        let Product { m, n, k, .. } = *self;
+        // Where `count` stretches of `len` end that begin `step` apart.
+        let end = |count: usize, step: usize, len: usize| match count.checked_sub(1) {
+            Some(steps) if len > 0 => steps.saturating_mul(step).saturating_add(len),
+            _ => 0,
+        };
+        let b = match self.right {
+            Right::Rows(row) => end(k, row, n),
+            Right::Panels => k.saturating_mul(n),
+        };
+        assert!(n.is_multiple_of(PAD) && (self.a_row == 1 || self.a_step == 1));
+        assert!(end(m, self.a_row, end(k, self.a_step, 1)) <= self.a.len(), "the left operand");
+        assert!(b <= self.b.len(), "the right operand");
+        assert!(end(m, self.c_row, n) <= self.c.len(), "the product");
+    }
+}
+
+impl Job for Product<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        debug_assert!(self.n % PAD == 0 && self.a_row > 0);
-        for column in (0..self.n).step_by(PANEL) {
-            let width = PANEL.min(self.n - column);
+        self.check();
+        let Product { m, n, k, a_row, a_step, c_row, .. } = self;
+        if m == 0 {
+            return;
+        }
+        for column in (0..n).step_by(PANEL) {
+            let width = PANEL.min(n - column);
             let (panel, b_row) = match self.right {
                 Right::Rows(row) => (column, row),
-                Right::Panels => (column * self.k, width),
+                Right::Panels => (column * k, width),
             };
             let mut first = 0;
-            while first == 0 || first < self.k {
-                let k = DEPTH.min(self.k - first);
+            while first == 0 || first < k {
+                let k = DEPTH.min(k - first);
                 for part in (0..width).step_by(2 * V::LANES) {
+                    let add = self.add || first > 0;
+                    // SAFETY: `check` has seen that the operands hold every row and column; the vector is the
+                    // caller's. No step behind the last value is ever followed, so it may lead anywhere.
                     unsafe {
-                        let tile = Tile {
-                            a: self.a.add(first * self.a_step),
-                            b: self.b.add(panel + first * b_row + part),
-                            b_row,
-                            c: self.c.add(column + part),
-                            k,
-                            add: self.add || first > 0,
-                            product: &self,
-                        };
+                        let a = self.a.as_ptr().wrapping_add(first * a_step);
+                        let b = self.b.as_ptr().wrapping_add(panel + first * b_row + part);
+                        let c = self.c.as_mut_ptr().add(column + part);
+                        let tile = Tile { a, a_row, a_step, b, b_row, c, c_row, m, k, add };
                         if width - part >= 2 * V::LANES { tile.all::<V, 2>() } else { tile.all::<V, 1>() }
                     }
                 }
@@ -68,42 +97,55 @@ impl Job for Product {
     }
 }
 
-struct Tile<'a> {
+/// Some rows of up to two vectors of columns of a product, over some of its depth.
+#[derive(Clone, Copy)]
+struct Tile {
     a: *const f32,
+    a_row: usize,
+    a_step: usize,
     b: *const f32,
     b_row: usize,
     c: *mut f32,
+    c_row: usize,
+    m: usize,
     k: usize,
     add: bool,
-    product: &'a Product,
 }
 
-impl Tile<'_> {
+impl Tile {
     /// Every row, in groups of about the same height.
+    ///
+    /// # Safety
+    /// The processor has the vector's instructions; `a` is good for `m` by `k` values, `b` for `k` rows and `c`
+    /// for `m` rows of `N` vectors, `c` to be written too; `a_row` or `a_step` is 1.
     #[inline(always)]
-    unsafe fn all<V: Vector, const N: usize>(&self) {
-        let Product { m, a_row, c_row, .. } = *self.product;
-        let groups = m.div_ceil(V::ROWS).max(1);
-        let (base, extra) = (m / groups, m % groups);
+    unsafe fn all<V: Vector, const N: usize>(self) {
+        let groups = self.m.div_ceil(V::ROWS).max(1);
+        let (base, extra) = (self.m / groups, self.m % groups);
         let mut row = 0;
         for group in 0..groups {
             let rows = base + usize::from(group < extra);
+            // SAFETY: the caller's, of the rows from `row` on.
             unsafe {
-                let (a, c) = (self.a.add(row * a_row), self.c.add(row * c_row));
-                Tile { a, c, ..*self }.rows::<V, N>(rows);
+                let (a, c) = (self.a.wrapping_add(row * self.a_row), self.c.add(row * self.c_row));
+                Tile { a, c, ..self }.rows::<V, N>(rows);
             }
             row += rows;
         }
     }
 
     /// Calls the copy of [`Tile::run`] for `rows`.
+    ///
+    /// # Safety
+    /// As [`Tile::all`], of `rows` rows.
     #[inline(always)]
-    unsafe fn rows<V: Vector, const N: usize>(&self, rows: usize) {
+    unsafe fn rows<V: Vector, const N: usize>(self, rows: usize) {
         macro_rules! pick {
             ($($count:literal)*) => {
                 match rows {
+                    // SAFETY: the caller's.
                     $($count => unsafe {
-                        if self.product.a_row == 1 {
+                        if self.a_row == 1 {
                             self.run::<V, $count, N, true>()
                         } else {
                             self.run::<V, $count, N, false>()
@@ -116,14 +158,19 @@ impl Tile<'_> {
         pick!(1 2 3 4 5 6 7 8 9 10 11 12 13 14)
     }
 
+    /// `R` rows, held in registers. `NEAR`: `a_row` is 1, else `a_step` is.
+    ///
+    /// # Safety
+    /// As [`Tile::all`], of `R` rows.
     #[inline(always)]
-    unsafe fn run<V: Vector, const R: usize, const N: usize, const NEAR: bool>(&self) {
+    #[expect(clippy::needless_range_loop, reason = "rows and columns of registers, by number")]
+    unsafe fn run<V: Vector, const R: usize, const N: usize, const NEAR: bool>(self) {
         if R > V::ROWS {
             return;
         }
-        let Product { a_row, a_step, c_row, .. } = *self.product;
-        let a_row = if NEAR { 1 } else { a_row };
-        let a_step = if NEAR { a_step } else { 1 };
+        let a_row = if NEAR { 1 } else { self.a_row };
+        let a_step = if NEAR { self.a_step } else { 1 };
+        // SAFETY: the caller's: row `i` of the `R`, step of the `k`, vector `j` of the `N`.
         unsafe {
             let mut sums = [[V::splat(0.0); N]; R];
             let (mut a, mut b) = (self.a, self.b);
@@ -138,12 +185,13 @@ impl Tile<'_> {
                         sums[i][j] = left.mul_add(right[j], sums[i][j]);
                     }
                 }
-                a = a.add(a_step);
-                b = b.add(self.b_row);
+                // The last step leads behind the operands.
+                a = a.wrapping_add(a_step);
+                b = b.wrapping_add(self.b_row);
             }
             for i in 0..R {
                 for j in 0..N {
-                    let to = self.c.add(i * c_row + j * V::LANES);
+                    let to = self.c.add(i * self.c_row + j * V::LANES);
                     let sum = if self.add { sums[i][j].add(V::load(to)) } else { sums[i][j] };
                     sum.store(to);
                 }

@@ -3,6 +3,8 @@
 //! Two passes over memory each way. Sums are taken over fixed stretches of rows and added in
 //! order, so they are the same to the bit for any number of threads.
 
+use std::mem::MaybeUninit;
+
 use rayon::prelude::*;
 
 use super::scratch;
@@ -15,59 +17,98 @@ const SHARE: usize = 1 << 15;
 
 /// Mean and biased variance of each channel.
 pub struct Statistics {
+    /// `[channels]`
     pub mean: Vec<f32>,
+    /// `[channels]`
     pub variance: Vec<f32>,
 }
 
 /// What the backward pass needs.
 pub struct Gradients {
+    /// `[rows, channels]`
     pub x: Vec<f32>,
+    /// `[channels]`
     pub weight: Vec<f32>,
+    /// `[channels]`
     pub bias: Vec<f32>,
-    /// Of the residual, where there was one.
+    /// Of the residual, where there was one, `[rows, channels]`.
     pub residual: Option<Vec<f32>>,
 }
 
 /// Where `y` is cut off, and what it was made of.
 #[derive(Clone, Copy)]
 pub struct Forward<'a> {
+    /// The input, `[rows, channels]`.
     pub x: &'a [f32],
-    /// The output, if a ReLU ended it.
+    /// The output, if a ReLU ended it, `[rows, channels]`.
     pub y: Option<&'a [f32]>,
+    /// `[channels]`
     pub weight: &'a [f32],
+    /// Of the batch, `[channels]`.
     pub mean: &'a [f32],
-    /// `1 / sqrt(variance + epsilon)`.
+    /// `1 / sqrt(variance + epsilon)`, `[channels]`.
     pub scale: &'a [f32],
 }
 
-/// Loads, works and stores channel by channel, the last ones by parts.
+/// Loads, works and stores channel by channel, the last ones by parts. In a [`Job`] whose slices are all
+/// `[channels]` or as long as its `x`, which is whole rows: those who make one have checked it.
 macro_rules! lanes {
     ($channels:expr, $c:ident, $count:ident, $body:block) => {
         let mut $c = 0;
         while $c < $channels {
             let $count = V::LANES.min($channels - $c);
+            // SAFETY: channels `$c..$c + $count` are in every slice, in every row; the vector is the caller's.
             unsafe { $body }
             $c += V::LANES;
         }
     };
 }
 
+/// Values `at..at + count`, zeros behind them.
+///
+/// # Safety
+/// The processor has the vector's instructions; `from` has the values, at most as many as there are lanes.
 #[inline(always)]
 unsafe fn load<V: Vector>(from: &[f32], at: usize, count: usize) -> V {
     debug_assert!(at + count <= from.len());
+    // SAFETY: the caller's.
     unsafe {
         let from = from.as_ptr().add(at);
         if count < V::LANES { V::load_part(from, count) } else { V::load(from) }
     }
 }
 
+/// Writes values `at..at + count`.
+///
+/// # Safety
+/// The processor has the vector's instructions; `to` has the values, at most as many as there are lanes.
 #[inline(always)]
 unsafe fn store<V: Vector>(value: V, to: &mut [f32], at: usize, count: usize) {
     debug_assert!(at + count <= to.len());
-    unsafe {
-        let to = to.as_mut_ptr().add(at);
-        if count < V::LANES { value.store_part(to, count) } else { value.store(to) }
-    }
+    // SAFETY: the caller's.
+    unsafe { put(value, to.as_mut_ptr().add(at), count) }
+}
+
+/// As [`store`], for values that are not set yet.
+///
+/// # Safety
+/// As [`store`].
+#[inline(always)]
+unsafe fn set<V: Vector>(value: V, to: &mut [MaybeUninit<f32>], at: usize, count: usize) {
+    debug_assert!(at + count <= to.len());
+    // SAFETY: the caller's.
+    unsafe { put(value, to.as_mut_ptr().add(at).cast(), count) }
+}
+
+/// Writes the first `count` values.
+///
+/// # Safety
+/// The processor has the vector's instructions; `to` is good for `count` values, at most as many as there are
+/// lanes.
+#[inline(always)]
+unsafe fn put<V: Vector>(value: V, to: *mut f32, count: usize) {
+    // SAFETY: the caller's.
+    unsafe { if count < V::LANES { value.store_part(to, count) } else { value.store(to) } }
 }
 
 /// Adds `x - shift` and its square over rows.
@@ -120,9 +161,12 @@ fn sums(
     totals
 }
 
+/// The mean and variance of every channel.
+///
 /// # Shapes
-/// - x: `[rows, channels]`
+/// - x: `[rows, channels]`, a row or more
 pub fn statistics(isa: Isa, x: &[f32], channels: usize) -> Statistics {
+    assert!(x.len().is_multiple_of(channels), "{} values of {channels} channels", x.len());
     let rows = x.len() / channels;
     // Deviations from the first row, lest a large mean swallow the variance.
     let shift = &x[..channels];
@@ -145,7 +189,7 @@ struct Apply<'a> {
     factor: &'a [f32],
     bias: &'a [f32],
     relu: bool,
-    out: &'a mut [f32],
+    out: &'a mut [MaybeUninit<f32>],
 }
 
 impl Job for Apply<'_> {
@@ -162,7 +206,7 @@ impl Job for Apply<'_> {
                 if self.relu {
                     y = y.max(V::splat(0.0));
                 }
-                store(y, self.out, row + c, count);
+                set(y, self.out, row + c, count);
             });
         }
     }
@@ -177,6 +221,7 @@ fn share(channels: usize) -> usize {
 ///
 /// # Shapes
 /// - x, residual, result: `[rows, channels]`
+/// - mean, factor, bias: `[channels]`
 pub fn apply(
     isa: Isa,
     x: &[f32],
@@ -184,13 +229,17 @@ pub fn apply(
     residual: Option<&[f32]>,
     relu: bool,
 ) -> Vec<f32> {
+    let channels = mean.len();
+    assert!(x.len().is_multiple_of(channels) && [factor.len(), bias.len()] == [channels; 2]);
+    assert!(residual.is_none_or(|residual| residual.len() == x.len()));
     let mut y = scratch::unset(x.len());
-    let share = share(mean.len());
+    let share = share(channels);
     y.par_chunks_mut(share).zip(x.par_chunks(share)).enumerate().for_each(|(index, (out, x))| {
         let residual = residual.map(|values| &values[index * share..index * share + x.len()]);
         isa.run(Apply { x, residual, mean, factor, bias, relu, out });
     });
-    y
+    // SAFETY: each share has set every channel of all its rows.
+    unsafe { y.assume_init() }.into_vec()
 }
 
 /// Adds the gradient before normalisation, and its product with the deviation.
@@ -235,8 +284,8 @@ struct GradientApply<'a> {
     factor: &'a [f32],
     offset: &'a [f32],
     slope: &'a [f32],
-    dx: &'a mut [f32],
-    residual: Option<&'a mut [f32]>,
+    dx: &'a mut [MaybeUninit<f32>],
+    residual: Option<&'a mut [MaybeUninit<f32>]>,
 }
 
 impl Job for GradientApply<'_> {
@@ -253,9 +302,9 @@ impl Job for GradientApply<'_> {
                 let deviation = load::<V>(self.x, at, count).sub(load(self.mean, c, count));
                 let expected = deviation.mul_add(load(self.slope, c, count), load(self.offset, c, count));
                 let dx = gradient.sub(expected).mul(load(self.factor, c, count));
-                store(dx, self.dx, at, count);
+                set(dx, self.dx, at, count);
                 if let Some(residual) = &mut self.residual {
-                    store(gradient, residual, at, count);
+                    set(gradient, residual, at, count);
                 }
             });
         }
@@ -263,9 +312,14 @@ impl Job for GradientApply<'_> {
 }
 
 /// The gradients of [`apply`] with the statistics of the batch.
-pub fn backward(isa: Isa, forward: Forward, dy: &[f32], has_residual: bool) -> Gradients {
+///
+/// # Shapes
+/// - dy: `[rows, channels]`
+pub fn backward(isa: Isa, forward: Forward<'_>, dy: &[f32], has_residual: bool) -> Gradients {
     let Forward { x, y, weight, mean, scale } = forward;
     let channels = mean.len();
+    assert!(x.len().is_multiple_of(channels) && [weight.len(), scale.len()] == [channels; 2]);
+    assert!(dy.len() == x.len() && y.is_none_or(|y| y.len() == x.len()));
     let rows = x.len() / channels;
     let totals = sums(rows, channels, |index, sums, products| {
         let range = index * STRETCH * channels..rows.min((index + 1) * STRETCH) * channels;
@@ -281,7 +335,7 @@ pub fn backward(isa: Isa, forward: Forward, dy: &[f32], has_residual: bool) -> G
     let mut dx = scratch::unset(x.len());
     let mut residual = has_residual.then(|| scratch::unset(x.len()));
     let share = share(channels);
-    let work = |index: usize, dx: &mut [f32], residual: Option<&mut [f32]>| {
+    let work = |index: usize, dx: &mut [MaybeUninit<f32>], residual: Option<&mut [MaybeUninit<f32>]>| {
         let range = index * share..index * share + dx.len();
         let (dy, x, y) = (&dy[range.clone()], &x[range.clone()], y.map(|y| &y[range]));
         let (factor, offset, slope) = (&factor, &offset, &slope);
@@ -294,10 +348,12 @@ pub fn backward(isa: Isa, forward: Forward, dy: &[f32], has_residual: bool) -> G
         }
         None => dx.par_chunks_mut(share).enumerate().for_each(|(index, dx)| work(index, dx, None)),
     }
+    // SAFETY: each share has set every channel of all its rows, of both.
+    let (dx, residual) = unsafe { (dx.assume_init(), residual.map(|residual| residual.assume_init())) };
     Gradients {
-        x: dx,
+        x: dx.into_vec(),
         weight: per_channel(&|c| totals[c][1] * scale_of(c)),
         bias: per_channel(&|c| totals[c][0]),
-        residual,
+        residual: residual.map(<[f32]>::into_vec),
     }
 }

@@ -96,7 +96,9 @@ fn tracked<const D: usize>(primitive: GraphTensor) -> Tensor<D> {
 /// How a convolution moves over its maps, and how it may be computed.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
+    /// Pixels from one output's window to the next.
     pub stride: usize,
+    /// Pixels of zeros around each map.
     pub padding: usize,
     /// See [`Shape::winograd`].
     pub winograd: bool,
@@ -199,8 +201,11 @@ pub fn conv2d_finished(
 
 /// What batch normalisation gives: the output, and the batch's mean and biased variance without gradients.
 pub struct Normalized {
+    /// `[batch, height, width, channels]`
     pub output: Tensor<4>,
+    /// `[channels]`
     pub mean: Tensor<1>,
+    /// Biased, `[channels]`.
     pub variance: Tensor<1>,
 }
 

@@ -1,6 +1,9 @@
-//! Memory for one block of work, kept by the thread that used it.
+//! Memory for one block of work, kept by the thread that used it; large buffers that are used again; and
+//! results that workers write before anybody reads them.
 
 use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 
@@ -11,7 +14,7 @@ thread_local! {
     static KEPT: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Calls `work` with `count` values of this thread's memory, on a cache line, of any content.
+/// Calls `work` with `count` values of this thread's memory, on a cache line; what earlier work left there.
 /// Not to be nested.
 pub fn with<R>(count: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
     KEPT.with_borrow_mut(|kept| {
@@ -29,7 +32,7 @@ static SPARE: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
 /// How many are kept.
 const SPARES: usize = 3;
 
-/// A large buffer of any content, on a cache line, given back when dropped.
+/// A large buffer on a cache line, of zeros or what earlier work left there, given back when dropped.
 pub struct Kept {
     memory: Vec<f32>,
     start: usize,
@@ -42,7 +45,8 @@ pub fn kept(count: usize) -> Kept {
     let fits = |memory: &&mut Vec<f32>| memory.len() >= count + LINE;
     let smallest = spare.iter_mut().filter(fits).min_by_key(|memory| memory.len()).map(std::mem::take);
     drop(spare);
-    let memory = smallest.unwrap_or_else(|| unset(count + LINE));
+    // The system hands out pages of zeros: no second pass over memory of this size.
+    let memory = smallest.unwrap_or_else(|| vec![0.0; count + LINE]);
     let start = memory.as_ptr().align_offset(4 * LINE).min(LINE);
     Kept { memory, start, count }
 }
@@ -70,28 +74,45 @@ impl Drop for Kept {
     }
 }
 
-/// A buffer of `count` values that the caller fills wholly.
-pub fn unset(count: usize) -> Vec<f32> {
-    let mut values = Vec::<f32>::with_capacity(count);
-    // SAFETY: any bits are an f32, and every kernel writes its whole output before it is read.
-    #[allow(clippy::uninit_vec)]
-    unsafe {
-        values.set_len(count)
-    };
-    values
+/// Room for a result of `count` values, none of them set: setting them twice would cost a pass over memory.
+pub fn unset(count: usize) -> Box<[MaybeUninit<f32>]> {
+    Box::new_uninit_slice(count)
 }
 
-/// A pointer that workers share: each writes a part of its own.
+/// Values that workers write at the same time, each some of its own that do not lie side by side.
 #[derive(Clone, Copy)]
-pub struct Shared(pub *mut f32);
+pub struct Shared<'a> {
+    values: *mut f32,
+    count: usize,
+    borrowed: PhantomData<&'a mut [f32]>,
+}
 
-// SAFETY: whoever makes one says why the parts do not overlap.
-unsafe impl Send for Shared {}
-unsafe impl Sync for Shared {}
+// SAFETY: it holds the values for itself alone, as a `&mut [f32]` would, which may go to another thread; and all
+// that it gives is a pointer, whose user says why no other thread is at the same values.
+unsafe impl Send for Shared<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Shared<'_> {}
 
-impl Shared {
-    /// The pointer (a method, so that closures capture the whole of `self`).
-    pub fn get(self) -> *mut f32 {
-        self.0
+impl<'a> Shared<'a> {
+    /// Of values that are set.
+    pub fn new(values: &'a mut [f32]) -> Self {
+        Self { values: values.as_mut_ptr(), count: values.len(), borrowed: PhantomData }
+    }
+
+    /// Of values that are only to be written.
+    pub fn unset(values: &'a mut [MaybeUninit<f32>]) -> Self {
+        Self { values: values.as_mut_ptr().cast(), count: values.len(), borrowed: PhantomData }
+    }
+
+    /// How many values there are.
+    pub fn len(self) -> usize {
+        self.count
+    }
+
+    /// Where value `index` lies. The pointer is good for the values from there to the end.
+    pub fn at(self, index: usize) -> *mut f32 {
+        assert!(index <= self.count);
+        // SAFETY: within the values, or just behind them.
+        unsafe { self.values.add(index) }
     }
 }

@@ -15,31 +15,79 @@ pub fn padded(count: usize) -> usize {
     count.next_multiple_of(PAD)
 }
 
-/// A vector of `LANES` values of f32; [`PAD`] is a multiple of `LANES`.
+/// A vector of `LANES` values of f32.
 ///
 /// # Safety
-/// Only inside a [`Job`] that [`Isa::run`] called with this vector; pointers must be good for
-/// `LANES` values (`count` values in the `_part` forms) and need no alignment.
-pub trait Vector: Copy {
+/// [`PAD`] is a multiple of `LANES`, and `load` and `store` touch `LANES` values, no more.
+pub unsafe trait Vector: Copy {
+    /// Values of a vector.
     const LANES: usize;
     /// Rows of a product that are held in registers at once, two vectors wide.
     const ROWS: usize;
+
+    /// The `LANES` values from `from` on.
+    ///
+    /// # Safety
+    /// The processor has this vector's instructions; `LANES` values can be read, aligned as f32 or not.
     unsafe fn load(from: *const f32) -> Self;
+
+    /// Writes the `LANES` values from `to` on.
+    ///
+    /// # Safety
+    /// The processor has this vector's instructions; `LANES` values can be written, aligned as f32 or not.
     unsafe fn store(self, to: *mut f32);
+
+    /// `value` in every lane.
+    ///
+    /// # Safety
+    /// The processor has this vector's instructions.
     unsafe fn splat(value: f32) -> Self;
+
+    /// `self + other`.
+    ///
+    /// # Safety
+    /// The processor has this vector's instructions.
     unsafe fn add(self, other: Self) -> Self;
+
+    /// `self - other`.
+    ///
+    /// # Safety
+    /// The processor has this vector's instructions.
     unsafe fn sub(self, other: Self) -> Self;
+
+    /// `self * other`.
+    ///
+    /// # Safety
+    /// The processor has this vector's instructions.
     unsafe fn mul(self, other: Self) -> Self;
+
+    /// The larger of both; `other` where one is no number.
+    ///
+    /// # Safety
+    /// The processor has this vector's instructions.
     unsafe fn max(self, other: Self) -> Self;
+
     /// `self * factor + term`.
+    ///
+    /// # Safety
+    /// The processor has this vector's instructions.
     unsafe fn mul_add(self, factor: Self, term: Self) -> Self;
+
     /// `self` where `gate > 0`, else 0.
+    ///
+    /// # Safety
+    /// The processor has this vector's instructions.
     unsafe fn where_positive(self, gate: Self) -> Self;
 
     /// The first `count < LANES` values, then zeros.
+    ///
+    /// # Safety
+    /// The processor has this vector's instructions; `count` values can be read, aligned as f32.
     #[inline(always)]
     unsafe fn load_part(from: *const f32, count: usize) -> Self {
         let mut values = [0.0f32; PAD];
+        debug_assert!(count < Self::LANES);
+        // SAFETY: the caller's, and `count < LANES <= PAD`.
         unsafe {
             std::ptr::copy_nonoverlapping(from, values.as_mut_ptr(), count);
             Self::load(values.as_ptr())
@@ -47,9 +95,14 @@ pub trait Vector: Copy {
     }
 
     /// Stores the first `count < LANES` values.
+    ///
+    /// # Safety
+    /// The processor has this vector's instructions; `count` values can be written, aligned as f32.
     #[inline(always)]
     unsafe fn store_part(self, to: *mut f32, count: usize) {
         let mut values = [0.0f32; PAD];
+        debug_assert!(count < Self::LANES);
+        // SAFETY: the caller's, and `count < LANES <= PAD`.
         unsafe {
             self.store(values.as_mut_ptr());
             std::ptr::copy_nonoverlapping(values.as_ptr(), to, count);
@@ -58,16 +111,24 @@ pub trait Vector: Copy {
 }
 
 /// Work that is written once for every vector width. Implementations are `#[inline(always)]`.
+///
+/// [`Isa::run`] is safe to call, so a job that holds pointers is made only where they are good for all that
+/// it does with them.
 pub trait Job {
+    /// Does the work.
+    ///
     /// # Safety
-    /// Called by [`Isa::run`] only, with a vector that the processor has.
+    /// The processor has the vector's instructions, and this is inlined into a function that enables them:
+    /// [`Isa::run`] calls it, nobody else.
     unsafe fn run<V: Vector>(self);
 }
 
 /// An instruction set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isa {
+    /// AVX-512F: 16 lanes.
     Avx512,
+    /// AVX2 and FMA: 8 lanes.
     Avx2,
     /// What the compiler may assume of the target: SSE2 on x86-64, NEON on AArch64.
     Baseline,
@@ -98,7 +159,7 @@ impl Isa {
     /// If the processor lacks it.
     pub fn run<J: Job>(self, job: J) {
         assert!(self.is_here(), "this processor has no {self:?}");
-        // SAFETY: the processor has the instructions.
+        // SAFETY: the processor has the instructions; four plain lanes need none.
         unsafe {
             match self {
                 #[cfg(target_arch = "x86_64")]
@@ -111,77 +172,98 @@ impl Isa {
     }
 }
 
+/// # Safety
+/// The processor has AVX-512F.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
 unsafe fn run_avx512<J: Job>(job: J) {
+    // SAFETY: the vector's instructions are enabled here.
     unsafe { job.run::<__m512>() }
 }
 
+/// # Safety
+/// The processor has AVX2 and FMA.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn run_avx2<J: Job>(job: J) {
+    // SAFETY: the vector's instructions are enabled here.
     unsafe { job.run::<__m256>() }
 }
 
 #[cfg(target_arch = "x86_64")]
 macro_rules! x86_vector {
     ($vector:ty, $lanes:literal, $rows:literal, $load:ident, $store:ident, $splat:ident, $add:ident, $sub:ident,
-     $mul:ident, $max:ident, $fma:ident, $positive:expr) => {
-        impl Vector for $vector {
+     $mul:ident, $max:ident, $fma:ident, $positive:ident) => {
+        // SAFETY: the instructions load and store a whole vector; lanes are checked below.
+        unsafe impl Vector for $vector {
             const LANES: usize = $lanes;
             const ROWS: usize = $rows;
             #[inline(always)]
             unsafe fn load(from: *const f32) -> Self {
+                // SAFETY: the caller's.
                 unsafe { $load(from) }
             }
             #[inline(always)]
             unsafe fn store(self, to: *mut f32) {
+                // SAFETY: the caller's.
                 unsafe { $store(to, self) }
             }
             #[inline(always)]
             unsafe fn splat(value: f32) -> Self {
+                // SAFETY: the caller's.
                 unsafe { $splat(value) }
             }
             #[inline(always)]
             unsafe fn add(self, other: Self) -> Self {
+                // SAFETY: the caller's.
                 unsafe { $add(self, other) }
             }
             #[inline(always)]
             unsafe fn sub(self, other: Self) -> Self {
+                // SAFETY: the caller's.
                 unsafe { $sub(self, other) }
             }
             #[inline(always)]
             unsafe fn mul(self, other: Self) -> Self {
+                // SAFETY: the caller's.
                 unsafe { $mul(self, other) }
             }
             #[inline(always)]
             unsafe fn max(self, other: Self) -> Self {
+                // SAFETY: the caller's.
                 unsafe { $max(self, other) }
             }
             #[inline(always)]
             unsafe fn mul_add(self, factor: Self, term: Self) -> Self {
+                // SAFETY: the caller's.
                 unsafe { $fma(self, factor, term) }
             }
             #[inline(always)]
             unsafe fn where_positive(self, gate: Self) -> Self {
-                #[allow(clippy::redundant_closure_call)]
-                unsafe {
-                    $positive(self, gate)
-                }
+                // SAFETY: the caller's.
+                unsafe { $positive(self, gate) }
             }
         }
+        const _: () = assert!(PAD % <$vector as Vector>::LANES == 0);
+        const _: () = assert!(size_of::<$vector>() == 4 * <$vector as Vector>::LANES);
     };
 }
 
+/// # Safety
+/// The processor has AVX-512F.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 unsafe fn positive512(value: __m512, gate: __m512) -> __m512 {
+    // SAFETY: the caller's.
     unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(gate, _mm512_setzero_ps()), value) }
 }
 
+/// # Safety
+/// The processor has AVX.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 unsafe fn positive256(value: __m256, gate: __m256) -> __m256 {
+    // SAFETY: the caller's.
     unsafe { _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(gate, _mm256_setzero_ps()), value) }
 }
 
@@ -218,15 +300,18 @@ x86_vector!(
 );
 
 /// Plain arithmetic that the compiler turns into whatever four lanes the target has.
-impl Vector for [f32; 4] {
+// SAFETY: four lanes divide `PAD`, and four values are loaded and stored.
+unsafe impl Vector for [f32; 4] {
     const LANES: usize = 4;
     const ROWS: usize = if cfg!(target_arch = "x86_64") { 6 } else { 8 };
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller's.
         unsafe { from.cast::<[f32; 4]>().read_unaligned() }
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller's.
         unsafe { to.cast::<[f32; 4]>().write_unaligned(self) }
     }
     #[inline(always)]

@@ -48,7 +48,9 @@ pub struct Similarity {
 /// How values are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stored {
+    /// In half precision, two to a word.
     F16,
+    /// In single precision.
     F32,
 }
 

@@ -67,7 +67,8 @@ fn shape(
     Shape { batch, size, channels, side, stride, padding, winograd: true }
 }
 
-/// Even and odd maps, channels that fill vectors and that do not, every window of a ResNet.
+/// Even and odd maps, channels that fill vectors and that do not, every window of a ResNet; at the end, so many
+/// channels, or so many of both channels and tiles, that each way of Winograd's form has its turn.
 fn shapes() -> Vec<Shape> {
     vec![
         shape(2, [8, 8], [16, 16], (3, 1, 1)),
@@ -81,6 +82,8 @@ fn shapes() -> Vec<Shape> {
         shape(2, [8, 8], [20, 50], (1, 2, 0)),
         shape(2, [1, 1], [16, 64], (1, 1, 0)),
         shape(1, [1, 1], [16, 16], (3, 1, 1)),
+        shape(2, [5, 4], [176, 179], (3, 1, 1)),
+        shape(131, [2, 2], [90, 88], (3, 1, 1)),
     ]
 }
 

@@ -1,10 +1,12 @@
 //! Convolutions of any square kernel and stride: pixels under the kernel are laid out as rows
 //! (im2col), a block at a time so that it stays in cache, and multiplied.
 
+use std::mem::MaybeUninit;
+
 use rayon::prelude::*;
 
 use super::gemm::{Product, Right, pack};
-use super::scratch::{self, Shared};
+use super::scratch;
 use super::shape::{Finish, Shape};
 use super::simd::{Isa, padded};
 
@@ -51,7 +53,7 @@ fn unroll(shape: &Shape, x: &[f32], first: usize, rows: &mut [f32], k: usize) {
 }
 
 /// The convolution. `x`: `[batch, height, width, in]`, `weight`: `[out, in, side, side]`.
-pub fn forward(isa: Isa, shape: &Shape, x: &[f32], weight: &[f32], finish: Finish) -> Vec<f32> {
+pub fn forward(isa: Isa, shape: &Shape, x: &[f32], weight: &[f32], finish: Finish<'_>) -> Vec<f32> {
     let [input, output] = shape.channels;
     let area = shape.side * shape.side;
     let (k, n) = (area * input, padded(output));
@@ -67,26 +69,34 @@ pub fn forward(isa: Isa, shape: &Shape, x: &[f32], weight: &[f32], finish: Finis
                 m: rows,
                 n,
                 k,
-                a: left.as_ptr(),
+                a: left,
                 a_row: k,
                 a_step: 1,
-                b: weights.as_ptr(),
+                b: &weights,
                 right: Right::Panels,
-                c: product.as_mut_ptr(),
+                c: product,
                 c_row: n,
                 add: false,
             });
             finish_rows(out, &product[..rows * n], output, index * block * output, finish);
         });
     });
-    out
+    // SAFETY: each block has set every channel of all its rows.
+    unsafe { out.assume_init() }.into_vec()
 }
 
-/// Copies padded rows to the output and finishes them.
-fn finish_rows(out: &mut [f32], product: &[f32], channels: usize, first: usize, finish: Finish) {
+/// Copies padded rows to the output, as many as it has, and finishes them.
+fn finish_rows(
+    out: &mut [MaybeUninit<f32>],
+    product: &[f32],
+    channels: usize,
+    first: usize,
+    finish: Finish<'_>,
+) {
     let n = padded(channels);
+    assert_eq!(out.len() / channels, product.len() / n);
     for (index, (to, from)) in out.chunks_exact_mut(channels).zip(product.chunks_exact(n)).enumerate() {
-        to.copy_from_slice(&from[..channels]);
+        let to = to.write_copy_of_slice(&from[..channels]);
         if let Some(scale) = finish.scale {
             to.iter_mut().zip(scale).for_each(|(to, scale)| *to *= scale);
         }
@@ -122,12 +132,12 @@ pub fn input_gradient(isa: Isa, shape: &Shape, weight: &[f32], dy: &[f32]) -> Ve
                     m: rows,
                     n,
                     k: output,
-                    a: dy.as_ptr(),
+                    a: dy,
                     a_row: output,
                     a_step: 1,
-                    b: weights.as_ptr(),
+                    b: &weights,
                     right: Right::Panels,
-                    c: product.as_mut_ptr(),
+                    c: product,
                     c_row: n,
                     add: false,
                 });
@@ -155,12 +165,9 @@ pub fn weight_gradient(isa: Isa, shape: &Shape, x: &[f32], dy: &[f32]) -> Vec<f3
     let groups = rayon::current_num_threads().min(total.div_ceil(block)).max(1);
     let share = total.div_ceil(groups);
     let partial = |group: usize| {
-        let mut sums = scratch::unset(k * n);
+        let mut sums = vec![0.0; k * n];
         let end = ((group + 1) * share).min(total);
         let mut first = group * share;
-        if first >= end {
-            sums.fill(0.0);
-        }
         let mut add = false;
         while first < end {
             let rows = block.min(end - first);
@@ -175,12 +182,12 @@ pub fn weight_gradient(isa: Isa, shape: &Shape, x: &[f32], dy: &[f32]) -> Vec<f3
                     m: k,
                     n,
                     k: rows,
-                    a: left.as_ptr(),
+                    a: left,
                     a_row: 1,
                     a_step: k,
-                    b: right.as_ptr(),
+                    b: right,
                     right: Right::Rows(n),
-                    c: sums.as_mut_ptr(),
+                    c: &mut sums,
                     c_row: n,
                     add,
                 });
@@ -191,14 +198,10 @@ pub fn weight_gradient(isa: Isa, shape: &Shape, x: &[f32], dy: &[f32]) -> Vec<f3
         sums
     };
     let partials: Vec<Vec<f32>> = (0..groups).into_par_iter().map(partial).collect();
-    let mut out = scratch::unset(shape.weight_len());
-    // Each worker writes an output channel of its own.
-    let shared = Shared(out.as_mut_ptr());
-    (0..output).into_par_iter().for_each(|o| {
+    let mut out = vec![0.0; shape.weight_len()];
+    out.par_chunks_mut(area * input).enumerate().for_each(|(o, out)| {
         for p in 0..k {
-            let sum = partials.iter().map(|sums| sums[p * n + o]).sum();
-            // SAFETY: within output channel `o`.
-            unsafe { *shared.get().add((o * input + p % input) * area + p / input) = sum };
+            out[p % input * area + p / input] = partials.iter().map(|sums| sums[p * n + o]).sum();
         }
     });
     out

@@ -1,8 +1,10 @@
 //! The gradient of the weight.
 
+use std::ops::{Deref, DerefMut, Range};
+
 use rayon::prelude::*;
 
-use super::tiles::{Block, Maps, PLACES, Tiling};
+use super::tiles::{Block, Maps, PLACES, Tiling, Workers, block_len};
 use super::weights::{Sums, sums_stride};
 use crate::kernel::gemm::{Product, Right};
 use crate::kernel::scratch::{self, Shared};
@@ -27,6 +29,9 @@ pub fn weight_gradient(isa: Isa, shape: &Shape, x: &[f32], dy: &[f32]) -> Vec<f3
         tiling: Tiling::new(*shape),
         maps: [Maps::new(x, shape.channels[0]), Maps::new(dy, shape.channels[1])],
     };
+    if gradient.tiling.count() == 0 {
+        return vec![0.0; shape.weight_len()];
+    }
     let [input, output] = shape.channels.map(padded);
     if PLACES * input * output <= FEW_SUMS {
         gradient.by_tiles()
@@ -56,15 +61,15 @@ impl Gradient<'_> {
         let mut sums = scratch::kept(groups * PLACES * stride);
         sums.par_chunks_mut(PLACES * stride).enumerate().for_each(|(group, sums)| {
             let (start, end) = (group * count / groups, (group + 1) * count / groups);
-            let lengths = channels.map(|channels| Block::len(size, channels));
+            let lengths = channels.map(|channels| block_len(size, channels));
             scratch::with(lengths[0] + lengths[1], |memory| {
                 let (left, right) = memory.split_at_mut(lengths[0]);
-                let blocks = [Block::new(left, size, input), Block::new(right, size, output)];
+                let mut blocks = [Block::new(left, size, input), Block::new(right, size, output)];
                 for first in (start..end).step_by(size) {
-                    let tiles = size.min(end - first);
-                    (0..tiles).for_each(|t| self.gather(blocks, t, first + t));
+                    let tiles = first..end.min(first + size);
+                    self.gather(&mut blocks, Workers::This, tiles.clone());
                     for (place, sums) in sums.chunks_exact_mut(stride).enumerate() {
-                        self.multiply(blocks, place, tiles, [0, 0], all, sums, first > start);
+                        self.multiply(&blocks, place, tiles.len(), whole(all), sums, first > start);
                     }
                 }
             });
@@ -79,17 +84,15 @@ impl Gradient<'_> {
         let [input, output] = all.map(padded);
         let count = self.tiling.count();
         let size = (CHUNK_VALUES / (PLACES * (input + output))).max(64).min(count);
-        let mut left = scratch::kept(Block::len(size, input));
-        let mut right = scratch::kept(Block::len(size, output));
-        // Each worker writes tiles of its own.
-        let blocks = [Block::new(&mut left, size, input), Block::new(&mut right, size, output)];
+        let mut blocks = [input, output]
+            .map(|channels| Block::new(scratch::kept(block_len(size, channels)), size, channels));
         let stride = sums_stride(all[0], all[1]);
         let mut sums = scratch::kept(PLACES * stride);
         for first in (0..count).step_by(size) {
-            let tiles = size.min(count - first);
-            (0..tiles).into_par_iter().with_min_len(4).for_each(|t| self.gather(blocks, t, first + t));
+            let tiles = first..count.min(first + size);
+            self.gather(&mut blocks, Workers::All, tiles.clone());
             sums.par_chunks_exact_mut(stride).enumerate().for_each(|(place, sums)| {
-                self.multiply(blocks, place, tiles, [0, 0], all, sums, first > 0);
+                self.multiply(&blocks, place, tiles.len(), whole(all), sums, first > 0);
             });
         }
         self.finish(&[&sums])
@@ -99,11 +102,13 @@ impl Gradient<'_> {
     fn finish(&self, parts: &[&[f32]]) -> Vec<f32> {
         let mut out = scratch::unset(self.tiling.shape.weight_len());
         let all = self.tiling.shape.channels;
-        let sums = Sums { parts, channels: all.map(|count| (0, count)), all };
-        // Each worker writes output channels of its own.
-        let shared = Shared(out.as_mut_ptr());
-        (0..all[1]).into_par_iter().step_by(PAD).for_each(|column| sums.finish(self.isa, column, shared));
-        out
+        let sums = Sums { parts, channels: whole(all), all };
+        let shared = Shared::unset(&mut out);
+        // SAFETY: each worker writes output channels of its own.
+        let finish = |column| unsafe { sums.finish(self.isa, column, shared) };
+        (0..all[1]).into_par_iter().step_by(PAD).for_each(finish);
+        // SAFETY: all output channels have been written, from every input channel.
+        unsafe { out.assume_init() }.into_vec()
     }
 
     /// Where there are few tiles to so many sums: all workers transform the tiles, then each sums
@@ -112,71 +117,85 @@ impl Gradient<'_> {
         let all = self.tiling.shape.channels;
         let [input, output] = all.map(padded);
         let tiles = self.tiling.count();
-        let mut left = scratch::kept(Block::len(tiles, input));
-        let mut right = scratch::kept(Block::len(tiles, output));
-        // Each worker writes tiles of its own.
-        let blocks = [Block::new(&mut left, tiles, input), Block::new(&mut right, tiles, output)];
-        (0..tiles).into_par_iter().with_min_len(4).for_each(|t| self.gather(blocks, t, t));
+        let mut blocks = [input, output]
+            .map(|channels| Block::new(scratch::kept(block_len(tiles, channels)), tiles, channels));
+        self.gather(&mut blocks, Workers::All, 0..tiles);
         let (units, most) = units(all);
         let mut out = scratch::unset(self.tiling.shape.weight_len());
-        // Each worker writes channels of its own.
-        let shared = Shared(out.as_mut_ptr());
+        let shared = Shared::unset(&mut out);
         units.par_iter().for_each(|&unit| {
             scratch::with(PLACES * sums_stride(most[0], most[1]), |sums| {
-                self.sum(blocks, tiles, unit, sums);
+                self.sum(&blocks, tiles, unit, sums);
                 let sums = Sums { parts: &[sums], channels: unit, all };
                 let (start, end) = unit[1];
-                (0..end - start).step_by(PAD).for_each(|column| sums.finish(self.isa, column, shared));
+                for column in (0..end - start).step_by(PAD) {
+                    // SAFETY: no two units have the same channels in and out.
+                    unsafe { sums.finish(self.isa, column, shared) };
+                }
             });
         });
-        out
+        // SAFETY: the units make up all channels in and out.
+        unsafe { out.assume_init() }.into_vec()
     }
 
     /// The sums of a unit at all places.
-    fn sum(&self, blocks: [Block; 2], tiles: usize, unit: [(usize, usize); 2], sums: &mut [f32]) {
-        let [firsts, counts] = [unit.map(|(start, _)| start), unit.map(|(start, end)| end - start)];
-        let stride = sums_stride(counts[0], counts[1]);
-        for (place, sums) in sums.chunks_exact_mut(stride).take(PLACES).enumerate() {
-            self.multiply(blocks, place, tiles, firsts, counts, sums, false);
+    fn sum<M>(&self, blocks: &[Block<M>; 2], tiles: usize, unit: Unit, sums: &mut [f32])
+    where
+        M: Deref<Target = [f32]>,
+    {
+        let [inputs, outputs] = unit.map(|(start, end)| end - start);
+        for (place, sums) in sums.chunks_exact_mut(sums_stride(inputs, outputs)).take(PLACES).enumerate() {
+            self.multiply(blocks, place, tiles, unit, sums, false);
         }
     }
 
-    fn gather(&self, [left, right]: [Block; 2], index: usize, tile: usize) {
-        left.gather_input(self.isa, &self.tiling, &self.maps[0], index, tile);
-        right.gather_gradient(self.isa, &self.tiling, &self.maps[1], index, tile);
+    fn gather<M>(&self, [left, right]: &mut [Block<M>; 2], workers: Workers, tiles: Range<usize>)
+    where
+        M: DerefMut<Target = [f32]>,
+    {
+        left.gather_input(self.isa, workers, &self.tiling, &self.maps[0], tiles.clone());
+        right.gather_gradient(self.isa, workers, &self.tiling, &self.maps[1], tiles);
     }
 
-    /// Sums over tiles at a place, for `counts` channels in and out from `firsts` on.
-    #[allow(clippy::too_many_arguments)]
-    fn multiply(
+    /// Sums over tiles at a place, for a unit's channels.
+    fn multiply<M>(
         &self,
-        [left, right]: [Block; 2],
+        [left, right]: &[Block<M>; 2],
         place: usize,
         tiles: usize,
-        firsts: [usize; 2],
-        counts: [usize; 2],
+        [(first_in, end_in), (first_out, end_out)]: Unit,
         sums: &mut [f32],
         add: bool,
-    ) {
+    ) where
+        M: Deref<Target = [f32]>,
+    {
+        let n = padded(end_out - first_out);
         self.isa.run(Product {
-            m: counts[0],
-            n: padded(counts[1]),
+            m: end_in - first_in,
+            n,
             k: tiles,
-            // SAFETY: channels of the blocks.
-            a: unsafe { left.place(place).add(firsts[0]) },
+            a: &left.place(place)[first_in..],
             a_row: 1,
-            a_step: left.channels,
-            b: unsafe { right.place(place).add(firsts[1]) },
-            right: Right::Rows(right.channels),
-            c: sums.as_mut_ptr(),
-            c_row: padded(counts[1]),
+            a_step: left.channels(),
+            b: &right.place(place)[first_out..],
+            right: Right::Rows(right.channels()),
+            c: sums,
+            c_row: n,
             add,
         });
     }
 }
 
+/// Channels in and out, each a first one and an end.
+type Unit = [(usize, usize); 2];
+
+/// All channels.
+fn whole(all: [usize; 2]) -> Unit {
+    all.map(|count| (0, count))
+}
+
 /// Pairs of ranges of channels in and out, and how many channels the largest has.
-fn units(all: [usize; 2]) -> (Vec<[(usize, usize); 2]>, [usize; 2]) {
+fn units(all: [usize; 2]) -> (Vec<Unit>, [usize; 2]) {
     let mut most = UNIT;
     let count = |most: [usize; 2]| all[0].div_ceil(most[0]) * all[1].div_ceil(most[1]);
     while count(most) < 2 * rayon::current_num_threads() && most[0] > PAD {

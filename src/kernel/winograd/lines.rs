@@ -12,8 +12,12 @@ const NEAR: f32 = std::f32::consts::FRAC_1_SQRT_2;
 const FAR: f32 = std::f32::consts::SQRT_2;
 
 /// `B^T v`: one dimension of the input transform.
+///
+/// # Safety
+/// The processor has the vector's instructions.
 #[inline(always)]
 pub unsafe fn input_line<V: Vector>(v: [V; SIDE]) -> [V; SIDE] {
+    // SAFETY: the caller's.
     unsafe {
         let (near, far, middle) = (V::splat(NEAR), V::splat(FAR), V::splat(-2.5));
         let even = V::splat(-2.0).mul_add(v[2], v[4]);
@@ -32,8 +36,12 @@ pub unsafe fn input_line<V: Vector>(v: [V; SIDE]) -> [V; SIDE] {
 }
 
 /// `A^T v`: one dimension of the output transform.
+///
+/// # Safety
+/// The processor has the vector's instructions.
 #[inline(always)]
 pub unsafe fn output_line<V: Vector>(v: [V; SIDE]) -> [V; TILE] {
+    // SAFETY: the caller's.
     unsafe {
         let (even, odd) = (v[1].add(v[2]), v[1].sub(v[2]));
         let (even_far, odd_far) = (v[3].add(v[4]), v[3].sub(v[4]));
@@ -48,8 +56,12 @@ pub unsafe fn output_line<V: Vector>(v: [V; SIDE]) -> [V; TILE] {
 }
 
 /// `A v`: one dimension of the output gradient's transform.
+///
+/// # Safety
+/// The processor has the vector's instructions.
 #[inline(always)]
 pub unsafe fn gradient_line<V: Vector>(v: [V; TILE]) -> [V; SIDE] {
+    // SAFETY: the caller's.
     unsafe {
         let even = V::splat(0.5).mul_add(v[2], v[0]);
         let odd = V::splat(0.5 * NEAR).mul_add(v[3], V::splat(NEAR).mul(v[1]));
@@ -60,8 +72,12 @@ pub unsafe fn gradient_line<V: Vector>(v: [V; TILE]) -> [V; SIDE] {
 }
 
 /// `G v`: one dimension of the weight's transform.
+///
+/// # Safety
+/// The processor has the vector's instructions.
 #[inline(always)]
 pub unsafe fn weight_line<V: Vector>(v: [V; 3]) -> [V; SIDE] {
+    // SAFETY: the caller's.
     unsafe {
         let even = V::splat(-2.0 / 3.0).mul(V::splat(0.5).mul_add(v[2], v[0]));
         let odd = V::splat(-2.0 / 3.0 * NEAR).mul(v[1]);
@@ -72,8 +88,12 @@ pub unsafe fn weight_line<V: Vector>(v: [V; 3]) -> [V; SIDE] {
 }
 
 /// `G^T v`: one dimension of the weight gradient's way back.
+///
+/// # Safety
+/// The processor has the vector's instructions.
 #[inline(always)]
 pub unsafe fn weight_back_line<V: Vector>(v: [V; SIDE]) -> [V; 3] {
+    // SAFETY: the caller's.
     unsafe {
         let (even, odd) = (v[1].add(v[2]), v[1].sub(v[2]));
         let (even_far, odd_far) = (v[3].add(v[4]), v[3].sub(v[4]));

@@ -34,7 +34,7 @@ pub fn pays(shape: &Shape) -> bool {
 }
 
 /// The convolution. `x`: `[batch, height, width, in]`, `weight`: `[out, in, 3, 3]`.
-pub fn forward(isa: Isa, shape: &Shape, x: &[f32], weight: &[f32], finish: Finish) -> Vec<f32> {
+pub fn forward(isa: Isa, shape: &Shape, x: &[f32], weight: &[f32], finish: Finish<'_>) -> Vec<f32> {
     let taps = Taps { values: weight, channels: shape.channels, turned: false };
     convolve::convolve(isa, shape, x, taps, finish)
 }

@@ -1,13 +1,13 @@
 //! Weights to the places where they are multiplied, and their gradient back.
 
+use std::ops::{Deref, DerefMut, Range};
+
 use rayon::prelude::*;
 
-use std::ops::Range;
-
 use super::lines::{SIDE, both, weight_back_line, weight_line};
-use super::tiles::PLACES;
+use super::tiles::{PLACES, Workers};
 use crate::kernel::gemm::PANEL;
-use crate::kernel::scratch::{self, Kept, Shared};
+use crate::kernel::scratch::Shared;
 use crate::kernel::simd::{Isa, Job, PAD, Vector, padded};
 
 /// Taps of a kernel.
@@ -35,77 +35,64 @@ impl Taps<'_> {
 
 /// Some or all weights, transformed: a matrix of input by output channels for each place, in the
 /// product's panels.
-#[derive(Clone, Copy)]
-pub struct Matrices {
-    at: *mut f32,
+pub struct Matrices<M> {
+    memory: M,
     inputs: usize,
     outputs: usize,
 }
 
-// SAFETY: whoever shares one says why its writers do not overlap.
-unsafe impl Send for Matrices {}
-unsafe impl Sync for Matrices {}
+/// Values of one place: one line more, so that 36 places do not share a cache set.
+fn matrix_stride(inputs: usize, outputs: usize) -> usize {
+    inputs * padded(outputs) + PAD
+}
 
-impl Matrices {
-    /// Values of one place: one line more, so that 36 places do not share a cache set.
-    fn stride(inputs: usize, outputs: usize) -> usize {
-        inputs * padded(outputs) + PAD
-    }
+/// Values that the matrices of all places take.
+pub fn matrices_len(inputs: usize, outputs: usize) -> usize {
+    PLACES * matrix_stride(inputs, outputs)
+}
 
-    /// Values that the matrices of all places take.
-    pub fn len(inputs: usize, outputs: usize) -> usize {
-        PLACES * Self::stride(inputs, outputs)
-    }
-
+impl<M: Deref<Target = [f32]>> Matrices<M> {
     /// Matrices in `memory`, still to be filled.
-    pub fn new(memory: &mut [f32], inputs: usize, outputs: usize) -> Self {
-        assert!(memory.len() >= Self::len(inputs, outputs));
-        Self { at: memory.as_mut_ptr(), inputs, outputs: padded(outputs) }
+    pub fn new(memory: M, inputs: usize, outputs: usize) -> Self {
+        assert!(memory.len() >= matrices_len(inputs, outputs));
+        Self { memory, inputs, outputs: padded(outputs) }
     }
 
     /// The panels of a place.
-    pub fn place(self, place: usize) -> *const f32 {
-        // SAFETY: within the memory that `new` was given.
-        unsafe { self.at.add(place * Self::stride(self.inputs, self.outputs)) }
-    }
-
-    /// Fills the [`PAD`] columns from `column` on: output channels `first + column` and following.
-    pub fn fill(self, isa: Isa, taps: Taps, inputs: Range<usize>, first: usize, column: usize) {
-        assert!(inputs.len() == self.inputs && column < self.outputs);
-        let panel = column / PANEL * PANEL;
-        let width = PANEL.min(self.outputs - panel);
-        isa.run(Transform {
-            taps,
-            first: first + column,
-            row: width,
-            stride: Self::stride(self.inputs, self.outputs),
-            // SAFETY: columns of the first place.
-            to: unsafe { self.at.add(panel * self.inputs + column - panel) },
-            inputs,
-        });
+    pub fn place(&self, place: usize) -> &[f32] {
+        let stride = matrix_stride(self.inputs, self.outputs);
+        &self.memory[place * stride..][..self.inputs * self.outputs]
     }
 }
 
-/// All weights of a convolution, transformed.
-pub struct Weights {
-    _memory: Kept,
-    pub matrices: Matrices,
-}
-
-impl Weights {
-    pub fn new(isa: Isa, taps: Taps) -> Self {
-        let [input, output] = taps.channels;
-        let mut memory = scratch::kept(Matrices::len(input, output));
-        let matrices = Matrices::new(&mut memory, input, output);
-        // Each worker fills columns of its own.
-        (0..output).into_par_iter().step_by(PAD).for_each(|column| {
-            matrices.fill(isa, taps, 0..input, 0, column);
-        });
-        Self { _memory: memory, matrices }
+impl<M: DerefMut<Target = [f32]>> Matrices<M> {
+    /// Fills all columns with the weights of channels `inputs` to output channels `first` and following.
+    pub fn fill(&mut self, isa: Isa, workers: Workers, taps: Taps<'_>, inputs: Range<usize>, first: usize) {
+        assert!(inputs.len() == self.inputs && first < taps.channels[1]);
+        let (rows, columns) = (self.inputs, self.outputs);
+        let stride = matrix_stride(rows, columns);
+        // Each block of columns is written by one worker.
+        let memory = Shared::new(&mut self.memory);
+        let block = |block: usize| {
+            let column = block * PAD;
+            let panel = column / PANEL * PANEL;
+            isa.run(Transform {
+                taps,
+                inputs: inputs.clone(),
+                first: first + column,
+                row: PANEL.min(columns - panel),
+                stride,
+                to: memory.at(panel * rows + column - panel),
+            });
+        };
+        match workers {
+            Workers::This => (0..columns / PAD).for_each(block),
+            Workers::All => (0..columns / PAD).into_par_iter().for_each(block),
+        }
     }
 }
 
-/// `G w G^T` of [`PAD`] output channels for a range of input channels.
+/// `G w G^T` of [`PAD`] output channels for a range of input channels. Made by [`Matrices::fill`] only.
 struct Transform<'a> {
     taps: Taps<'a>,
     inputs: Range<usize>,
@@ -115,29 +102,32 @@ struct Transform<'a> {
     row: usize,
     /// Values from one place to the next.
     stride: usize,
+    /// The columns of the first input channel at place 0; [`PAD`] columns of every channel are there at every place.
     to: *mut f32,
 }
 
 impl Job for Transform<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let there = PAD.min(self.taps.channels[1] - self.first);
+        let there = PAD.min(self.taps.channels[1].saturating_sub(self.first));
         let mut raw = [[0.0f32; PAD]; TAPS];
         for (index, c) in self.inputs.enumerate() {
+            #[expect(clippy::needless_range_loop, reason = "lanes of registers, by number")]
             for lane in 0..there {
                 let taps = self.taps.at(c, self.first + lane);
-                for tap in 0..TAPS {
-                    raw[if self.taps.turned { TAPS - 1 - tap } else { tap }][lane] = taps[tap];
+                for (tap, value) in taps.iter().enumerate() {
+                    raw[if self.taps.turned { TAPS - 1 - tap } else { tap }][lane] = *value;
                 }
             }
             for lane in (0..PAD).step_by(V::LANES) {
+                // SAFETY: columns that are there; the vector is the caller's, its lanes divide `PAD`.
                 unsafe {
                     let to = self.to.add(index * self.row + lane);
                     both!(weight_line: 3 => SIDE,
                     load(i, j) V::load(raw[3 * i + j].as_ptr().add(lane)),
                     store(j, column) {
-                        for i in 0..SIDE {
-                            column[i].store(to.add((i * SIDE + j) * self.stride));
+                        for (i, value) in column.into_iter().enumerate() {
+                            value.store(to.add((i * SIDE + j) * self.stride));
                         }
                     });
                 }
@@ -165,15 +155,25 @@ pub fn sums_stride(inputs: usize, outputs: usize) -> usize {
 impl Sums<'_> {
     /// `G^T u G` for [`PAD`] of the output channels, those from `column` on, into the whole
     /// gradient, `[out, in, 3, 3]`.
-    pub fn finish(self, isa: Isa, column: usize, out: Shared) {
-        isa.run(Back { sums: self, column, out: out.get() });
+    ///
+    /// # Safety
+    /// Nobody else reads or writes the gradient between these channels meanwhile.
+    pub unsafe fn finish(self, isa: Isa, column: usize, out: Shared<'_>) {
+        let [inputs, outputs] = self.channels.map(|(start, end)| end - start);
+        let len = PLACES * sums_stride(inputs, outputs);
+        assert!(!self.parts.is_empty() && self.parts.iter().all(|part| part.len() >= len));
+        assert!(self.channels.iter().zip(self.all).all(|((start, end), all)| start <= end && *end <= all));
+        assert!(column.is_multiple_of(PAD) && column < outputs);
+        assert_eq!(out.len(), self.all[0] * self.all[1] * TAPS);
+        isa.run(Back { sums: self, column, out: out.at(0) });
     }
 }
 
-/// The way back of [`Transform`].
+/// The way back of [`Transform`]. Made by [`Sums::finish`] only, of sums and channels that are there.
 struct Back<'a> {
     sums: Sums<'a>,
     column: usize,
+    /// The whole gradient.
     out: *mut f32,
 }
 
@@ -188,6 +188,7 @@ impl Job for Back<'_> {
         for c in 0..inputs {
             for lane in (0..PAD).step_by(V::LANES) {
                 let at = c * row + self.column + lane;
+                // SAFETY: values that every part has; the vector is the caller's, its lanes divide `PAD`.
                 unsafe {
                     both!(weight_back_line: SIDE => 3,
                     load(i, j) {
@@ -199,8 +200,8 @@ impl Job for Back<'_> {
                         sum
                     },
                     store(j, column) {
-                        for i in 0..3 {
-                            column[i].store(raw[3 * i + j].as_mut_ptr().add(lane));
+                        for (i, value) in column.into_iter().enumerate() {
+                            value.store(raw[3 * i + j].as_mut_ptr().add(lane));
                         }
                     });
                 }
@@ -208,9 +209,9 @@ impl Job for Back<'_> {
             for lane in 0..there {
                 let output = first_out + self.column + lane;
                 let at = (output * self.sums.all[0] + first_in + c) * TAPS;
-                for tap in 0..TAPS {
+                for (tap, values) in raw.iter().enumerate() {
                     // SAFETY: within the gradient, at channels of this worker.
-                    unsafe { *self.out.add(at + tap) = raw[tap][lane] };
+                    unsafe { self.out.add(at + tap).write(values[lane]) };
                 }
             }
         }
