@@ -29,12 +29,6 @@ mod train;
 mod views;
 mod widgets;
 
-// The Train tab still names these by their old paths.
-use memory::files;
-use nouns::{actions, text};
-use paint::{heatmap_paint, map_painter, marks, pane, textures, theme};
-use widgets::notices;
-
 pub use app::App;
 pub use app::frame_time;
 pub use app::options::GuiOptions;

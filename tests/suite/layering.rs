@@ -1,6 +1,11 @@
+//! Floors: a room imports only from floors below it, a wing of a large room too, and no circle of imports stands
+//! anywhere. The tables here are those of `src/lib.rs`, `src/engine/mod.rs` and `src/gui/mod.rs`.
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use crate::imports::Imports;
 
 /// Rooms by floor, as in the table of `src/lib.rs`.
 const FLOORS: [(u32, &[&str]); 7] = [
@@ -13,61 +18,228 @@ const FLOORS: [(u32, &[&str]); 7] = [
     (6, &["cli", "gui"]),
 ];
 
-/// What the two faces may see besides `engine`.
-const FACES_SEE: [&str; 3] = ["patch", "image", "figure"];
+/// Wings of the large rooms by floor.
+const WINGS: [(&str, &[&[&str]]); 3] = [
+    ("engine", &[&["ask"], &["look"], &["runs"], &["figures"], &["compare"], &["live", "jobs"]]),
+    (
+        "gui",
+        &[
+            &["nouns"],
+            &["paint"],
+            &["widgets"],
+            &["memory"],
+            &["desk"],
+            &["panels"],
+            &["train"],
+            &["views"],
+            &["export"],
+            &["app"],
+        ],
+    ),
+    (
+        "cli",
+        &[
+            &["shared"],
+            &[
+                "bank", "bench", "compare", "data", "embed", "eval", "knn", "locality", "model", "train",
+                "window",
+            ],
+            &["figure"],
+            &["command"],
+            &["main"],
+        ],
+    ),
+];
+
+/// What the two faces may see besides the engine, all of floor 0 and each other as it is told below.
+const FACES_SEE: [&str; 2] = ["engine", "figure"];
+
+/// Where the faces enter the engine.
+const ENTRANCES: [&str; 4] = ["ask", "live", "jobs", "mod"];
+
+/// Outside crates, and the rooms that may name them; others may be named anywhere.
+const CRATES: [(&str, &[&str]); 20] = [
+    ("burn", &["device", "kernel", "model", "objective", "train", "embed", "engine"]),
+    ("burn_wgpu", &["device", "kernel"]),
+    ("wgpu", &["device", "kernel", "search", "gui"]),
+    ("eframe", &["gui"]),
+    ("egui", &["gui"]),
+    ("egui_wgpu", &["gui"]),
+    ("egui_plot", &["gui"]),
+    ("rfd", &["gui"]),
+    ("plotters", &["figure"]),
+    ("svg2pdf", &["figure"]),
+    ("resvg", &["figure"]),
+    ("usvg", &["figure"]),
+    ("tiny_skia", &["figure", "dataset"]),
+    ("ureq", &["dataset"]),
+    ("tar", &["dataset"]),
+    ("memmap2", &["dataset", "bank"]),
+    ("indicatif", &["cli"]),
+    ("ctrlc", &["cli"]),
+    ("env_logger", &["cli"]),
+    ("safetensors", &["bank", "model", "train", "eval", "objective"]),
+];
+
+fn imports() -> Imports {
+    Imports::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
+}
+
+/// The first two parts of a path below `src`, without their endings: room, and wing or file.
+fn room_and_wing(path: &str) -> (&str, &str) {
+    let mut parts = path.trim_end_matches(".rs").split('/');
+    (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
+}
 
 fn floor_of(room: &str) -> Option<u32> {
     FLOORS.iter().find(|(_, rooms)| rooms.contains(&room)).map(|(floor, _)| *floor)
 }
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
+/// Whether a room may import from another.
+fn may_see(room: &str, (other, wing): (&str, &str)) -> bool {
+    let (Some(floor), Some(below)) = (floor_of(room), floor_of(other)) else { return true };
+    // `cli` opens the window; nothing else crosses a floor sideways.
+    let opens_window = room == "cli" && other == "gui";
+    if floor == 6 && room != other && !opens_window {
+        let enters = other != "engine" || ENTRANCES.contains(&wing);
+        return below == 0 || (FACES_SEE.contains(&other) && enters);
     }
-}
-
-/// The rooms that a file names with `crate::room`, its test modules included.
-fn rooms_used(text: &str) -> Vec<String> {
-    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-    let mut rooms = vec![];
-    for line in code {
-        for part in line.split("crate::").skip(1) {
-            let name: String = part.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-            rooms.push(name);
-        }
-    }
-    rooms
+    room == other || below < floor || opens_window
 }
 
 #[test]
 fn a_room_imports_only_from_floors_below_it() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = vec![];
-    sources(&src, &mut files);
+    let imports = imports();
     let mut wrong = vec![];
-    for file in files {
-        let relative = file.strip_prefix(&src).unwrap();
-        let room = relative.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs");
-        let Some(floor) = floor_of(room) else {
-            assert!(["lib", "main"].contains(&room), "{room} stands on no floor of the table");
-            continue;
-        };
-        for used in rooms_used(&fs::read_to_string(&file).unwrap()) {
-            let Some(other) = floor_of(&used) else { continue };
-            let face = floor == 6 && other != 0 && !FACES_SEE.contains(&used.as_str()) && used != "engine";
-            // `cli` opens the window; nothing else crosses a floor sideways.
-            let opens_window = room == "cli" && used == "gui";
-            if used != room && (other >= floor || face) && !opens_window {
-                wrong.push(format!("{} uses crate::{used}", relative.display()));
+    for (from, to) in imports.arrows() {
+        let path = &imports.files[from].path;
+        let room = room_and_wing(path).0;
+        let is_top = ["lib", "main"].contains(&room);
+        assert!(is_top || floor_of(room).is_some(), "{room} stands on no floor of the table");
+        let up = to.iter().filter(|(to, _)| !may_see(room, room_and_wing(&imports.files[**to].path)));
+        wrong
+            .extend(up.map(|(to, names)| format!("{path} takes {names:?} from {}", imports.files[*to].path)));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_wing_imports_only_from_wings_below_it() {
+    let imports = imports();
+    let mut wrong = vec![];
+    for (room, floors) in WINGS {
+        let floor = |wing: &str| floors.iter().position(|wings| wings.contains(&wing));
+        for (from, to) in imports.arrows() {
+            let (path, (of, wing)) = (&imports.files[from].path, room_and_wing(&imports.files[from].path));
+            if of != room || wing == "mod" {
+                continue;
+            }
+            let own = floor(wing).unwrap_or_else(|| panic!("{path} stands in no wing of the table"));
+            for (to, names) in to {
+                let (other_room, other) = room_and_wing(&imports.files[to].path);
+                let is_inside = other_room == room && other != wing && other != "mod";
+                if is_inside && floor(other).is_none_or(|below| below >= own) {
+                    wrong.push(format!("{path} takes {names:?} from {}", imports.files[to].path));
+                }
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_circle_of_imports_stands() {
+    let imports = imports();
+    let arrows = imports.arrows();
+    let mut told = String::new();
+    for circle in imports.circles(&arrows) {
+        told += "a circle:\n";
+        for from in &circle {
+            for (to, names) in arrows.get(from).into_iter().flatten().filter(|(to, _)| circle.contains(to)) {
+                let (from, to) = (&imports.files[*from].path, &imports.files[*to].path);
+                told += &format!("  {from} takes {names:?} from {to}\n");
+            }
+        }
+    }
+    assert!(told.is_empty(), "{told}");
+}
+
+#[test]
+fn a_room_names_only_the_crates_that_are_its_business() {
+    let imports = imports();
+    let mut wrong = vec![];
+    for (index, file) in imports.files.iter().enumerate() {
+        let room = room_and_wing(&file.path).0;
+        let used = imports.crates(index);
+        let strange = CRATES.iter().filter(|(name, rooms)| used.contains(*name) && !rooms.contains(&room));
+        wrong.extend(strange.map(|(name, _)| format!("{} names {name}", file.path)));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The reader of imports sees what the compiler sees.
+#[test]
+fn imports_are_found_through_groups_supers_re_exports_globs_and_macros() {
+    let src = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = src.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("lib.rs", "mod a; mod b;");
+    write("a/mod.rs", "mod deep; pub mod other; pub use deep::{Deep, Deep as Twice}; pub use other::*;");
+    write("a/deep.rs", "use super::other::Other; pub struct Deep(Other);");
+    write(
+        "a/other.rs",
+        "pub struct Other; pub fn help() {} #[cfg(test)] mod tests { use crate::b::grouped::X; }",
+    );
+    write("b/mod.rs", "mod grouped; mod glob; mod called; mod silent;");
+    write("b/grouped.rs", "use crate::{a::{Twice, Deep}, b::silent::Y as Z}; pub struct X(Twice, Deep, Z);");
+    write("b/glob.rs", "use crate::a::*; fn f() { help() }");
+    write("b/called.rs", "fn f() { println!(\"{}\", crate::a::help()); }");
+    write("b/silent.rs", "pub use crate::a::Deep as Y;");
+    let imports = Imports::read(src.path());
+    let path = |index: &usize| imports.files[*index].path.clone();
+    let mut found = vec![];
+    for (from, to) in imports.arrows() {
+        found.extend(to.keys().map(|to| format!("{} -> {}", path(&from), path(to))));
+    }
+    let expected = [
+        "a/deep.rs -> a/other.rs",
+        "b/called.rs -> a/other.rs",
+        "b/glob.rs -> a/other.rs",
+        "b/grouped.rs -> a/deep.rs",
+    ];
+    assert_eq!(
+        found, expected,
+        "a re-export is no arrow; who takes the name from it has one to the definition"
+    );
+    write("a/other.rs", "use crate::b::grouped::X; pub struct Other(X); pub fn help() {}");
+    let imports = Imports::read(src.path());
+    let circles = imports.circles(&imports.arrows());
+    let path = |index: &usize| imports.files[*index].path.clone();
+    let circles: Vec<Vec<String>> = circles.iter().map(|circle| circle.iter().map(path).collect()).collect();
+    assert_eq!(circles, [["a/deep.rs", "a/other.rs", "b/grouped.rs"]]);
+}
+
+#[test]
+fn the_maps_of_the_large_rooms_name_every_wing() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for (room, floors) in WINGS.iter().filter(|(room, _)| *room != "cli") {
+        let map = fs::read_to_string(root.join(room).join("mod.rs")).unwrap();
+        let place = |wing: &str| {
+            let row =
+                map.lines().find(|line| line.starts_with("//! |") && line.contains(&format!("`{wing}`")));
+            row.unwrap_or_else(|| panic!("{room}: no row for {wing}"))
+                .split('|')
+                .nth(1)
+                .unwrap()
+                .trim()
+                .to_owned()
+        };
+        let places: Vec<usize> = floors.iter().map(|wings| place(wings[0]).parse().unwrap()).collect();
+        assert!(places.is_sorted(), "{room}: {places:?}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use toml::Value;
 use super::editor::ConfigEditor;
 use super::named::short_row;
 use crate::engine::facts::{TrainConfig, settings};
-use crate::gui::text::{self, count, thousands};
+use crate::gui::nouns::text::{self, count, thousands};
 
 /// In what the length of a run is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

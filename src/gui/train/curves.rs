@@ -17,8 +17,8 @@ use super::shown::ShownRun;
 use super::smooth::{CurveStyle, CurveUnits, Ready, thinned};
 use super::spectrum::spectrum_ui;
 use crate::engine::training::{CurveExport, RunView};
-use crate::gui::text::tail;
-use crate::gui::theme::{self, STEP};
+use crate::gui::nouns::text::tail;
+use crate::gui::paint::theme::{self, STEP};
 
 /// Smallest width of a plot, points.
 const LEAST_WIDTH: f32 = 220.0;

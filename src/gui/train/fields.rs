@@ -7,7 +7,7 @@ use super::editor::ConfigEditor;
 use super::messages::error_ui;
 use super::named::name_ui;
 use crate::engine::facts::settings::{self, Setting};
-use crate::gui::theme;
+use crate::gui::paint::theme;
 
 /// Width of the names before the fields, points.
 const NAME: f32 = 132.0;

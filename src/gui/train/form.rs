@@ -13,11 +13,11 @@ use super::named::short_row;
 use crate::engine::Command;
 use crate::engine::facts::{Recipe, TrainConfig, all_recipes};
 use crate::engine::training::{DataSeen, DataSource, StartTraining, TrainCommand};
-use crate::gui::actions::{Action, keys_of};
-use crate::gui::files::FileWorker;
+use crate::gui::memory::files::FileWorker;
+use crate::gui::nouns::actions::{Action, keys_of};
+use crate::gui::nouns::text::count;
+use crate::gui::paint::theme::STEP;
 use crate::gui::panels::Desk;
-use crate::gui::text::count;
-use crate::gui::theme::STEP;
 
 /// The form for a new run.
 pub struct NewRun {

@@ -2,7 +2,7 @@
 
 use eframe::egui::{Color32, Frame, Label, Margin, Response, RichText, Ui};
 
-use crate::gui::theme;
+use crate::gui::paint::theme;
 
 /// An error in words, wrapped.
 pub fn error_ui(ui: &mut Ui, message: &str) {

@@ -30,15 +30,15 @@ use self::form::NewRun;
 pub use self::messages::error_ui;
 use self::pins::TrainPins;
 use self::runs::RunList;
-use super::actions::Action;
-use super::files::{FileWorker, Found};
-use super::notices::Notices;
 use super::panels::Desk;
-use super::theme::STEP;
 use crate::engine::Command;
 use crate::engine::training::{
     CurveExport, DataSource, Drawing, Phase, Pin, TrainCommand, TrainEvent, TrainTask,
 };
+use crate::gui::memory::files::{FileWorker, Found};
+use crate::gui::nouns::actions::Action;
+use crate::gui::paint::theme::STEP;
+use crate::gui::widgets::notices::Notices;
 
 /// Height of the strip of pinned patches, points.
 const PINS_HEIGHT: f32 = 224.0;

@@ -9,14 +9,14 @@ use eframe::egui::{
 
 use crate::engine::training::{PinView, PinsView, TrainCommand, TrainingView};
 use crate::engine::{Command, Gallery, GalleryFilter, GalleryView, Heatmap, QuerySpec};
-use crate::gui::heatmap_paint::HeatmapPaint;
-use crate::gui::map_painter::slots;
-use crate::gui::marks;
-use crate::gui::pane::Viewpoint;
+use crate::gui::nouns::text::{count, tail, thousands};
+use crate::gui::paint::heatmap_paint::HeatmapPaint;
+use crate::gui::paint::map_painter::slots;
+use crate::gui::paint::marks;
+use crate::gui::paint::pane::Viewpoint;
+use crate::gui::paint::textures::{GalleryAtlases, PictureSlot};
+use crate::gui::paint::theme::{self, STEP};
 use crate::gui::panels::{Desk, name_of_space};
-use crate::gui::text::{count, tail, thousands};
-use crate::gui::textures::{GalleryAtlases, PictureSlot};
-use crate::gui::theme::{self, STEP};
 
 /// Side of the picture and of each heatmap, points.
 const SIDE: f32 = 92.0;

@@ -4,7 +4,7 @@ use eframe::egui::{Align2, Color32, Rangef, RichText, Ui, vec2};
 use egui_plot::{AxisHints, GridInput, GridMark, HoverPosition, Plot, PlotPoint, PlotUi, Text};
 
 use super::smooth::CurveStyle;
-use crate::gui::text::thousands;
+use crate::gui::nouns::text::thousands;
 
 /// Height of a plot, points.
 pub const PLOT_HEIGHT: f32 = 116.0;

@@ -13,10 +13,10 @@ use super::shown::{RunColors, ShownRun};
 use crate::engine::facts::{NoticeKind, TrainConfig};
 use crate::engine::training::{Phase, RunStatus, RunView, TrainCommand, TrainingView};
 use crate::engine::{Command, CompareCommand};
-use crate::gui::actions::Action;
+use crate::gui::nouns::actions::Action;
+use crate::gui::nouns::text::{tail, thousands};
+use crate::gui::paint::theme::STEP;
 use crate::gui::panels::Desk;
-use crate::gui::text::{tail, thousands};
-use crate::gui::theme::STEP;
 use crate::gui::views::ExploreView;
 
 /// The list of runs, and what went wrong with them.

@@ -3,7 +3,7 @@
 use eframe::egui::Color32;
 
 use crate::engine::training::RunView;
-use crate::gui::theme;
+use crate::gui::paint::theme;
 
 /// A run that is drawn, with its colour and, for those who cannot tell colours, its letter.
 pub struct ShownRun<'a> {

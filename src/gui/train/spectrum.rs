@@ -7,8 +7,8 @@ use super::metrics::PlotSpec;
 use super::plotting::{PLOT_HEIGHT, letter_at, shared, zoom_by_wheel};
 use super::shown::ShownRun;
 use super::smooth::{CurveStyle, thinned};
-use crate::gui::text::{tail, thousands};
-use crate::gui::theme;
+use crate::gui::nouns::text::{tail, thousands};
+use crate::gui::paint::theme;
 
 /// The newest list of numbers of each run in its order, on a logarithmic axis.
 pub fn spectrum_ui(ui: &mut Ui, spec: &PlotSpec, runs: &[ShownRun<'_>], width: f32) {

@@ -11,7 +11,7 @@ use super::metrics::{PlotSpec, plots};
 use super::plotting::{shared, short_number};
 use super::smooth::{CurveStyle, CurveUnits, Ready, thinned};
 use crate::engine::training::RunView;
-use crate::gui::theme::{self, STEP};
+use crate::gui::paint::theme::{self, STEP};
 
 /// Curves as they were measured.
 const PLAIN: CurveStyle = CurveStyle { smoothing: 0.0, log_x: false, log_y: false };
