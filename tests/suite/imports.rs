@@ -68,6 +68,13 @@ impl Imports {
         arrows
     }
 
+    /// The rooms that a file names itself, as `crate::room`.
+    pub fn rooms_named(&self, file: usize) -> BTreeSet<String> {
+        let source = &self.files[file];
+        let paths = source.uses.iter().map(|u| &u.path).chain(&source.paths);
+        paths.filter(|path| path[0] == "crate").filter_map(|path| path.get(1).cloned()).collect()
+    }
+
     /// First segments of paths that lead out of the package.
     pub fn crates(&self, file: usize) -> BTreeSet<String> {
         let source = &self.files[file];

@@ -55,6 +55,14 @@ fn leaves(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     }
 }
 
+/// The value at a dotted path, list items numbered.
+fn at<'a>(tree: &'a mut Value, path: &str) -> Option<&'a mut Value> {
+    path.split('.').try_fold(tree, |slot, part| match part.parse::<usize>() {
+        Ok(index) => slot.get_mut(index),
+        Err(_) => slot.get_mut(part),
+    })
+}
+
 /// The default configuration with every possibility of every setting in turn, nothing being left out.
 fn every_configuration() -> Vec<Value> {
     let mut base = recipes::find("quick-parts").unwrap().config;
@@ -110,14 +118,12 @@ fn every_number_out_of_range_is_a_problem_in_the_words_of_its_row() {
         leaves(&tree, "", &mut fields);
         for field in fields {
             let setting = find(&field).unwrap();
-            let (Range::Number { words, .. }, path) = (&setting.range, field.replace('N', "0")) else {
-                continue;
-            };
+            let Range::Number { words, .. } = &setting.range else { continue };
             let mut wrong = tree.clone();
-            let slot = path.split('.').fold(&mut wrong, |slot, part| match part.parse::<usize>() {
-                Ok(index) => &mut slot[index],
-                Err(_) => &mut slot[part],
-            });
+            // Of a list, the first item that has the field.
+            let path = (0..8).map(|item| field.replace('N', &item.to_string()));
+            let path = path.into_iter().find(|path| at(&mut wrong, path).is_some()).unwrap();
+            let slot = at(&mut wrong, &path).unwrap();
             *slot = if slot.is_float() { Value::Float(-0.5) } else { Value::Integer(0) };
             let config: TrainConfig = wrong.try_into().unwrap();
             let problems = config.problems();
