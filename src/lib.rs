@@ -36,8 +36,10 @@
 //! - Writes are atomic: a kill at any moment leaves the old file or the new one.
 //! - Nothing is subsampled in silence: whatever shows a part says "N of M".
 
-// Tests lay broken files in place and wait as they like.
-#![cfg_attr(test, allow(clippy::disallowed_methods))]
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, reason = "tests lay broken files in place and wait as they like")
+)]
 
 pub mod analysis;
 pub mod augment;

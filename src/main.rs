@@ -1,3 +1,5 @@
+//! The program: everything is in the library.
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

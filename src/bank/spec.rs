@@ -139,7 +139,7 @@ impl BankSpec {
     /// Bytes of one row over all spaces, with its norms.
     pub(super) fn row_bytes(&self) -> u64 {
         let value = self.dtype.bytes() as u64;
-        self.spaces.iter().map(|space| space.width as u64 * value + 4).sum()
+        self.spaces.iter().map(|space| u64::from(space.width) * value + 4).sum()
     }
 
     /// Index of the space called `name`; the error lists those that exist.

@@ -147,7 +147,7 @@ mod tests {
             std::fs::write(&file, &bytes[..cut]).unwrap();
             assert_eq!(load(3, &[4, 5, 6]), None);
         }
-        let mut nan = bytes.clone();
+        let mut nan = bytes;
         let end = nan.len();
         nan[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
         std::fs::write(&file, nan).unwrap();

@@ -3,7 +3,7 @@
 //! model or the data set. No tensors, no window; bytes hold no time, path or
 //! file name.
 //!
-//! Everything is assembled as one SVG page ([`canvas`]); PDF (svg2pdf) and PNG
+//! Everything is assembled as one SVG page (`canvas`); PDF (svg2pdf) and PNG
 //! (resvg) are made from that page with the font that is in the program.
 
 mod canvas;

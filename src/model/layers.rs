@@ -31,7 +31,7 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
-    /// Zero weights; [`super::weights::initialize`] fills them.
+    /// Zero weights; `weights::initialize` fills them.
     pub fn new(channels: [usize; 2], side: usize, stride: usize, padding: usize, device: &Device) -> Self {
         let [input, output] = channels;
         let weight = Initializer::Zeros.init([output, input, side, side], device);
@@ -74,7 +74,7 @@ impl Conv2d {
     /// In evaluation one pass over memory, without gradients.
     ///
     /// # Shapes
-    /// As [`Conv2d::forward_last`]; residual: that of the output.
+    /// As `Conv2d::forward_last`; residual: that of the output.
     pub fn normalized_last(
         &self,
         x: Tensor<4>,
@@ -171,7 +171,7 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// Zero weights; [`super::weights::initialize`] fills them.
+    /// Zero weights; `weights::initialize` fills them.
     pub fn new(input: usize, output: usize, device: &Device) -> Self {
         Self {
             weight: Initializer::Zeros.init([output, input], device),

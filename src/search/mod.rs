@@ -2,7 +2,7 @@
 //!
 //! The cosine of a query q and a stored row r is q.r / (|q| |r|), of the values as they are
 //! stored (after rounding to float16, where the bank is in float16). It is computed in float32 and lies
-//! within 1e-6 of [`reference`], which is plain float64. The cosine with a zero vector is 0. Rows of skipped
+//! within 1e-6 of [`mod@reference`], which is plain float64. The cosine with a zero vector is 0. Rows of skipped
 //! images, rows with a NaN and rows that are not committed never appear.
 //!
 //! [`Processor`] chooses where: on the CPU ([`top_k`]), or on a GPU, which finds the same to the bit.

@@ -9,25 +9,29 @@ thread_local! {
 
 struct Counting;
 
-// Everything is left to the system's allocator; the count is a plain number of the thread.
+// SAFETY: everything is left to the system's allocator; the count is a plain number of the thread.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // At the end of a thread its number may be gone already.
         let _ = BYTES.try_with(|bytes| bytes.set(bytes.get() + layout.size()));
+        // SAFETY: the caller's.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         let _ = BYTES.try_with(|bytes| bytes.set(bytes.get() + layout.size()));
+        // SAFETY: the caller's.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let _ = BYTES.try_with(|bytes| bytes.set(bytes.get() + size.saturating_sub(layout.size())));
+        // SAFETY: the caller's.
         unsafe { System.realloc(place, layout, size) }
     }
 
     unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        // SAFETY: the caller's.
         unsafe { System.dealloc(place, layout) }
     }
 }

@@ -383,11 +383,11 @@ fn a_picture_from_a_file_is_looked_for_and_a_pin_has_its_pixels() {
         }
         panic!("the engine says nothing");
     };
-    started.engine.send(Command::OpenPicture { path: path.clone() });
+    started.engine.send(Command::OpenPicture { path });
     let Event::Picture(picture) = next() else { panic!("no picture") };
     assert_eq!((picture.name.as_str(), picture.image.width()), ("noise.png", 48));
     let query = QuerySpec::one(Source::Outside(picture));
-    started.engine.send(Command::Query { id: 7, data: 1, query: query.clone(), image: 2 });
+    started.engine.send(Command::Query { id: 7, data: 1, query, image: 2 });
     let shown = started
         .until("the answer", |shown| is_complete(shown) && shown.galleries.as_ref().unwrap().query_id == 7);
     assert_eq!((shown.query.as_ref().unwrap().parts[0].width(), shown.view.as_ref().unwrap().index), (48, 2));

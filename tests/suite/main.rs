@@ -1,7 +1,6 @@
 //! All integration tests in one binary, so that the tensor stack is linked once.
 
-// Tests lay broken files in place as they like.
-#![allow(clippy::disallowed_methods)]
+#![allow(clippy::disallowed_methods, reason = "tests lay broken files in place as they like")]
 
 mod cli; // the commands, as a script sees them
 mod compare; // two models, and the checkpoints of a run, beside each other

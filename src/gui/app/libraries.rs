@@ -52,7 +52,7 @@ pub fn check() -> anyhow::Result<()> {
 fn check_all(libraries: impl IntoIterator<Item = &'static Library>) -> anyhow::Result<()> {
     let mut missing = vec![];
     for (file, package) in libraries {
-        // Loads what the window is about to load itself; nothing in it is called.
+        // SAFETY: loads what the window is about to load itself; nothing in it is called.
         if let Err(error) = unsafe { libloading::Library::new(*file) } {
             missing.push((*file, *package, error));
         }

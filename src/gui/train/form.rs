@@ -42,7 +42,7 @@ impl NewRun {
         let recipes = all_recipes();
         let first = &recipes[0];
         let mut form = Self {
-            chosen: first.name.to_owned(),
+            chosen: first.name.clone(),
             editor: ConfigEditor::new(&first.config),
             recipes,
             data: None,
@@ -135,7 +135,7 @@ impl NewRun {
             combo.response.accessible_name("Recipe");
         });
         if let Some(recipe) = picked.map(|index| &self.recipes[index]) {
-            self.chosen = recipe.name.to_owned();
+            self.chosen = recipe.name.clone();
             self.editor = ConfigEditor::new(&recipe.config);
             self.propose_folder(files);
         }

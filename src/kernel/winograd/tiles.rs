@@ -75,14 +75,14 @@ impl Tiling {
     }
 
     /// The input pixels of a tile.
-    fn input_pixels(&self, tile: usize, maps: &Maps) -> Pixels<SIDE> {
+    fn input_pixels(&self, tile: usize, maps: &Maps<'_>) -> Pixels<SIDE> {
         let (image, row, column) = self.place(tile);
         let corner = [row, column].map(|at| at as isize - self.shape.padding as isize);
         pixels(maps, self.shape.size, image, corner, self.shape.channels[0])
     }
 
     /// The output pixels of a tile, to read from.
-    fn output_pixels(&self, tile: usize, maps: &Maps) -> Pixels<TILE> {
+    fn output_pixels(&self, tile: usize, maps: &Maps<'_>) -> Pixels<TILE> {
         let (image, row, column) = self.place(tile);
         let corner = [row as isize, column as isize];
         pixels(maps, self.shape.out_size(), image, corner, self.shape.channels[1])
@@ -99,7 +99,7 @@ impl Tiling {
 
 #[inline(always)]
 fn pixels<const N: usize>(
-    maps: &Maps,
+    maps: &Maps<'_>,
     [height, width]: [usize; 2],
     image: usize,
     [top, left]: [isize; 2],
