@@ -140,7 +140,7 @@ impl Explorer {
         hash: String,
         command: FigureCommand,
     ) -> anyhow::Result<()> {
-        let open = self.data.as_ref().filter(|data| data.id == content.data);
+        let open = self.data.as_ref().filter(|data| Some(data.id) == content.data);
         ensure!(open.is_some(), "the data set that the figure is of is not open any more");
         ensure!(!content.queries.is_empty(), "there is no query yet: click a patch of an image first");
         ensure!(!content.spaces.is_empty(), "choose a space to show");
