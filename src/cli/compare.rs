@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::shared::{Commander, QueryPlace, WrongUsage, positive, show, thousands};
-use crate::engine::jobs;
 use crate::engine::jobs::compare::{CompareReport, CompareRequest, Queries, SpaceReport};
+use crate::engine::{defaults, jobs};
 
 #[derive(Args)]
 pub struct CompareArgs {
@@ -20,10 +20,10 @@ pub struct CompareArgs {
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = positive())]
     pub queries: usize,
     /// Spaces, such as h,z
-    #[arg(long, value_delimiter = ',', default_value = "z,h")]
+    #[arg(long, value_delimiter = ',', default_value = defaults::SPACES)]
     pub space: Vec<String>,
     /// Number of neighbours
-    #[arg(long, default_value_t = 119, value_parser = positive())]
+    #[arg(long, default_value_t = defaults::NEIGHBOURS, value_parser = positive())]
     pub k: usize,
     /// Leave out patches of the query's own image
     #[arg(long)]

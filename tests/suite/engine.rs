@@ -62,7 +62,7 @@ pub fn figure(kind: FigureKind, queries: Vec<PatchRef>) -> FigureRequest {
     let config = small();
     let content = FigureContent {
         kind,
-        data: 1,
+        data: Some(1),
         queries,
         spaces: config.spaces,
         grids: vec![config.grid],

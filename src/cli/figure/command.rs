@@ -7,8 +7,7 @@ use clap::Args;
 
 use super::paper::PaperFigure;
 use crate::cli::shared::{Commander, show};
-use crate::engine::compose::Style;
-use crate::engine::jobs;
+use crate::engine::{Style, jobs};
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::style::{FigureStyle, GridStyle, grid_style, output};
+use super::style::{FigureStyle, GridStyle, figure, grid_style};
 use crate::cli::shared::{Commander, QueryArgs, search_request, show};
-use crate::engine::jobs;
-use crate::engine::jobs::figures::GalleryRequest;
+use crate::engine::jobs::figures::{GallerySource, Haystack, QueryChoice};
+use crate::engine::{FigureContent, FigureKind, defaults, jobs};
 
 #[derive(Args)]
 pub struct GalleryArgs {
@@ -15,7 +15,7 @@ pub struct GalleryArgs {
     pub query: QueryArgs,
     #[arg(long)]
     pub out: PathBuf,
-    #[arg(long, value_delimiter = ',', default_value = "z,h")]
+    #[arg(long, value_delimiter = ',', default_value = defaults::SPACES)]
     pub space: Vec<String>,
     /// Where the images of the bank lie, if they were moved
     #[arg(long)]
@@ -28,14 +28,19 @@ pub struct GalleryArgs {
 
 impl Commander {
     pub fn gallery(&self, args: GalleryArgs) -> anyhow::Result<()> {
-        let look = grid_style(&args.style, &args.grid);
-        let request = GalleryRequest {
-            search: search_request(args.query),
-            spaces: args.space,
-            data: args.data.into(),
-            output: output(args.out, args.style, look),
+        let style = grid_style(&args.style, &args.grid);
+        let search = search_request(args.query);
+        let content =
+            FigureContent { neighbours: search.k, ..FigureContent::new(FigureKind::Galleries, args.space) };
+        let source = GallerySource {
+            haystack: Haystack::Bank { folder: search.bank, data: args.data },
+            beside: None,
+            queries: vec![search.query],
+            choice: QueryChoice { count: 1, skip: 0, index: None },
+            filter: search.filter,
         };
-        let report = jobs::figures::gallery(&request)?;
+        let (request, output) = figure(content, style, (args.out, args.style.caption))?;
+        let report = self.job(|job| jobs::figures::gallery(request, &source, &output, job))?;
         show(self.json(), &report, || {
             let spaces = report.spaces.iter();
             let spaces = spaces.map(|s| format!("{} in {}", s.neighbours.len(), s.space)).collect::<Vec<_>>();

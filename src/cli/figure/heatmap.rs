@@ -4,12 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::style::{FigureStyle, MapStyle, map_style, output};
+use super::style::{FigureStyle, MapStyle, figure, map_style};
 use crate::cli::shared::{Commander, ModelArgs, Point, pixels, show};
 use crate::engine::facts::PatchSpace;
-use crate::engine::jobs;
-use crate::engine::jobs::figures::HeatmapRequest;
-use crate::patch::PatchGrid;
+use crate::engine::jobs::figures::{MapImages, MapSizes, MapSource};
+use crate::engine::{FigureContent, FigureKind, defaults, jobs};
 
 #[derive(Args)]
 pub struct HeatmapArgs {
@@ -31,7 +30,7 @@ pub struct HeatmapArgs {
     pub at: Point,
     #[arg(long)]
     pub out: PathBuf,
-    #[arg(long, value_delimiter = ',', default_value = "z,h")]
+    #[arg(long, value_delimiter = ',', default_value = defaults::SPACES)]
     pub space: Vec<PatchSpace>,
     /// Also write the cosines as a float32 array [spaces, rows, cols]
     #[arg(long, value_name = "FILE.npy")]
@@ -44,18 +43,21 @@ pub struct HeatmapArgs {
 
 impl Commander {
     pub fn heatmap(&self, args: HeatmapArgs) -> anyhow::Result<()> {
-        let look = map_style(&args.style, &args.maps);
-        let request = HeatmapRequest {
+        let style = map_style(&args.style, &args.maps);
+        let spaces = args.space.iter().map(PatchSpace::to_string).collect();
+        let source = MapSource {
             model: args.model.into(),
-            image: args.image,
+            beside: None,
+            images: MapImages::Files { paths: vec![args.image], at: vec![(args.at.x, args.at.y)] },
             fit: args.fit,
-            grid: PatchGrid::new(args.patch, args.stride)?,
-            at: (args.at.x, args.at.y),
-            spaces: args.space,
-            values: args.values,
-            output: output(args.out, args.style, look),
+            sizes: MapSizes::Told(vec![args.patch]),
+            stride: Some(args.stride),
+            count: 1,
         };
-        let report = self.job(|job| jobs::figures::heatmap(&request, job))?;
+        let content = FigureContent::new(FigureKind::Heatmaps, spaces);
+        let (request, output) = figure(content, style, (args.out, args.style.caption))?;
+        let values = args.values.as_deref();
+        let report = self.job(|job| jobs::figures::heatmap(request, &source, &output, values, job))?;
         show(self.json(), &report, || {
             let spaces = report.spaces.iter();
             let spaces =

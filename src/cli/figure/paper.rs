@@ -4,15 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::style::{FigureStyle, GridStyle, MapStyle, grid_style, map_style, output};
+use super::style::{FigureStyle, GridStyle, MapStyle, figure, grid_style, map_style};
 use crate::cli::shared::{
     Commander, FilterArgs, ModelArgs, Point, QueryPlace, pixels, positive, show, thousands,
 };
-use crate::engine::compose::Style;
 use crate::engine::facts::{DataSpec, PatchSpace, Split};
 use crate::engine::jobs::embed::BankSource;
-use crate::engine::jobs::figures::{GalleriesRequest, Haystack, Layout, MapImages, MapsRequest};
-use crate::engine::{defaults, jobs};
+use crate::engine::jobs::figures::{GallerySource, Haystack, MapImages, MapSizes, MapSource, QueryChoice};
+use crate::engine::{FigureContent, FigureKind, Style, defaults, jobs};
 use crate::patch::PatchRef;
 
 /// The paper's figures by number.
@@ -74,7 +73,7 @@ pub struct MapsArgs {
     /// Distance between patches, pixels; at most 25 x 25 patches unless told
     #[arg(long, value_parser = pixels())]
     pub stride: Option<u32>,
-    #[arg(long, value_delimiter = ',', default_value = "z,h")]
+    #[arg(long, value_delimiter = ',', default_value = defaults::SPACES)]
     pub space: Vec<PatchSpace>,
     #[arg(long)]
     pub out: PathBuf,
@@ -156,62 +155,71 @@ pub struct InstanceArgs {
     pub galleries: GalleriesArgs,
 }
 
-/// What a figure of the paper shows unless told.
+/// What a figure of neighbours shows unless told.
 struct PaperPlan {
-    layout: Layout,
-    count: usize,
-    /// Queries of the seed's choice to pass over: what makes Fig 9 another than Fig 8.
-    skip: usize,
-    k: usize,
-    spaces: &'static [&'static str],
+    kind: FigureKind,
+    choice: QueryChoice,
+    neighbours: usize,
+    spaces: &'static str,
 }
 
 impl Commander {
-    pub(super) fn paper_figure(&self, figure: PaperFigure) -> anyhow::Result<()> {
-        const Z_AND_H: &[&str] = &["z", "h"];
-        const H: &[&str] = &["h"];
-        let of_patches =
-            |count, skip, k, spaces| PaperPlan { layout: Layout::Gallery, count, skip, k, spaces };
+    pub(super) fn paper_figure(&self, paper: PaperFigure) -> anyhow::Result<()> {
+        use defaults::{
+            MANY_NEIGHBOURS, NEIGHBOURS, PART_NEIGHBOURS, PARTS, POSITION_NEIGHBOURS, POSITIONS, SPACES,
+        };
+        const H: &str = "h";
+        let plan = |kind, (count, skip, index), neighbours, spaces| PaperPlan {
+            kind,
+            choice: QueryChoice { count, skip, index },
+            neighbours,
+            spaces,
+        };
+        let of_patches = |count, skip, neighbours, spaces| {
+            plan(FigureKind::Galleries, (count, skip, None), neighbours, spaces)
+        };
         let of_image =
-            |skip, index| PaperPlan { layout: Layout::Instance(index), count: 5, skip, k: 48, spaces: H };
-        match figure {
-            PaperFigure::Fig4(args) => self.maps(args, 1, true),
-            PaperFigure::Fig6(args) => self.maps(args, 8, false),
-            PaperFigure::Fig5(args) => self.galleries(args, &of_patches(2, 0, 119, Z_AND_H)),
-            PaperFigure::Fig7(args) => self.galleries(args, &of_patches(4, 0, 119, Z_AND_H)),
-            PaperFigure::Fig8(args) => self.galleries(args, &of_patches(1, 0, 255, H)),
-            PaperFigure::Fig9(args) => self.galleries(args, &of_patches(1, 1, 255, H)),
+            |skip, index| plan(FigureKind::Instance, (POSITIONS, skip, index), POSITION_NEIGHBOURS, H);
+        match paper {
+            PaperFigure::Fig4(args) => self.maps(args, 1, 2),
+            PaperFigure::Fig6(args) => self.maps(args, 8, 1),
+            PaperFigure::Fig5(args) => self.galleries(args, &of_patches(2, 0, NEIGHBOURS, SPACES)),
+            PaperFigure::Fig7(args) => self.galleries(args, &of_patches(4, 0, NEIGHBOURS, SPACES)),
+            PaperFigure::Fig8(args) => self.galleries(args, &of_patches(1, 0, MANY_NEIGHBOURS, H)),
+            PaperFigure::Fig9(args) => self.galleries(args, &of_patches(1, 1, MANY_NEIGHBOURS, H)),
             PaperFigure::Fig10(args) => {
-                let plan = PaperPlan { layout: Layout::Parts, ..of_patches(16, 0, 35, H) };
-                self.galleries(args, &plan)
+                self.galleries(args, &plan(FigureKind::Parts, (PARTS, 0, None), PART_NEIGHBOURS, H))
             }
             PaperFigure::Fig11(args) => self.galleries(args.galleries, &of_image(0, args.index)),
             PaperFigure::Fig12(args) => self.galleries(args.galleries, &of_image(1, args.index)),
         }
     }
 
-    /// Fig 4 or 6.
-    fn maps(&self, args: MapsArgs, count: usize, two_sizes: bool) -> anyhow::Result<()> {
+    /// Fig 4 or 6: `count` queries at so many patch sizes, unless told.
+    fn maps(&self, args: MapsArgs, count: usize, sizes: usize) -> anyhow::Result<()> {
         let images = if args.image.is_empty() {
             let queries = args.query.iter().map(|q| (q.image, q.y, q.x)).collect();
-            MapImages::Data { data: args.data.into(), split: args.split, queries }
+            MapImages::Data { data: args.data, split: args.split, queries }
         } else {
             MapImages::Files { paths: args.image, at: args.at.iter().map(|at| (at.x, at.y)).collect() }
         };
-        let style = Style { across: args.across.unwrap_or(0), ..map_style(&args.style, &args.maps) };
-        let request = MapsRequest {
+        let source = MapSource {
             model: args.model.into(),
             beside: args.beside.as_deref().map(Into::into),
             images,
             fit: args.fit,
-            patches: args.patch,
-            two_sizes,
+            sizes: match args.patch {
+                told if told.is_empty() => MapSizes::Suitable(sizes),
+                told => MapSizes::Told(told),
+            },
             stride: args.stride,
             count: args.queries.unwrap_or(count),
-            spaces: args.space,
-            output: output(args.out, args.style, style),
         };
-        let report = self.job(|job| jobs::figures::maps(&request, job))?;
+        let style = Style { across: args.across.unwrap_or(0), ..map_style(&args.style, &args.maps) };
+        let spaces = args.space.iter().map(PatchSpace::to_string).collect();
+        let content = FigureContent::new(FigureKind::Heatmaps, spaces);
+        let (request, output) = figure(content, style, (args.out, args.style.caption))?;
+        let report = self.job(|job| jobs::figures::maps(request, &source, &output, job))?;
         show(self.json(), &report, || {
             let mut lines = vec![report.files.out.display().to_string()];
             lines.extend(report.maps.iter().map(|map| {
@@ -239,22 +247,22 @@ impl Commander {
                 stride: search.stride,
             },
         };
-        let beside = search.beside.map(|named| haystack.with(&named));
         let look = Style { across: search.across.unwrap_or(0), ..grid_style(&style, &grid) };
-        let own = plan.spaces.iter().map(|space| space.to_string()).collect();
-        let request = GalleriesRequest {
-            haystack,
-            beside,
-            layout: plan.layout,
-            queries: search.query.iter().map(|q| (q.image, q.y, q.x)).collect(),
-            count: search.queries.unwrap_or(plan.count),
-            skip: plan.skip,
-            k: search.k.unwrap_or(plan.k),
-            spaces: if search.space.is_empty() { own } else { search.space },
-            filter: search.filter.into(),
-            output: output(out, style, look),
+        let own = plan.spaces.split(',').map(String::from).collect();
+        let spaces = if search.space.is_empty() { own } else { search.space };
+        let content = FigureContent {
+            neighbours: search.k.unwrap_or(plan.neighbours),
+            ..FigureContent::new(plan.kind, spaces)
         };
-        let report = self.job(|job| jobs::figures::galleries(&request, job))?;
+        let source = GallerySource {
+            beside: search.beside.map(|named| haystack.with(&named)),
+            haystack,
+            queries: search.query.iter().map(|q| (q.image, q.y, q.x)).collect(),
+            choice: QueryChoice { count: search.queries.unwrap_or(plan.choice.count), ..plan.choice },
+            filter: search.filter.into(),
+        };
+        let (request, output) = figure(content, look, (out, style.caption))?;
+        let report = self.job(|job| jobs::figures::galleries(request, &source, &output, job))?;
         show(self.json(), &report, || {
             let (searched, total) = (thousands(report.searched), thousands(report.total));
             let out = report.files.out.display();

@@ -1,5 +1,6 @@
 //! How figures look: the options that they share, and the style that comes of them.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -7,19 +8,19 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::colormap::Colormap;
-use crate::engine::compose::Style;
 use crate::engine::jobs::figures::Output;
-use crate::figure::{BoxPalette, Letters};
+use crate::engine::{FigureContent, FigureRequest, Style};
+use crate::figure::{BoxPalette, Format, Letters};
 
 /// How figures look.
 #[derive(Args)]
 #[command(next_help_heading = "Look")]
 pub struct FigureStyle {
     /// Page width in inches: 3.25 (a column), 5.5 or 6.75
-    #[arg(long, default_value_t = 6.75)]
+    #[arg(long, default_value_t = Style::default().width_in)]
     pub width: f32,
     /// Pixels per inch of a PNG
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, default_value_t = Style::default().dpi)]
     pub dpi: u32,
     /// Colours of boxes: the paper's, or such as any colour blindness tells apart
     #[arg(long, value_enum, default_value_t)]
@@ -42,7 +43,7 @@ pub struct MapStyle {
     #[arg(long, value_enum, default_value_t)]
     pub colormap: Colormap,
     /// Ends of the colour scale, such as -1,1
-    #[arg(long, value_name = "LOW,HIGH", default_value = "-1,1", allow_hyphen_values = true)]
+    #[arg(long, value_name = "LOW,HIGH", default_value_t = Ends(Style::default().range), allow_hyphen_values = true)]
     pub range: Ends,
 }
 
@@ -75,8 +76,21 @@ impl FromStr for Ends {
     }
 }
 
-pub fn output(out: PathBuf, args: FigureStyle, style: Style) -> Output {
-    Output { out, caption: args.caption, style }
+impl fmt::Display for Ends {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [low, high] = self.0;
+        write!(f, "{low},{high}")
+    }
+}
+
+/// The figure, and where it goes: `out` chooses the format.
+pub fn figure(
+    content: FigureContent,
+    style: Style,
+    (out, caption): (PathBuf, Option<PathBuf>),
+) -> anyhow::Result<(FigureRequest, Output)> {
+    let format = Format::from_path(&out, style.dpi)?;
+    Ok((FigureRequest { content, style, format }, Output { out, caption }))
 }
 
 fn style(args: &FigureStyle) -> Style {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::values::{QueryPlace, positive};
+use crate::engine::defaults;
 use crate::engine::facts::{NamedFilter, Split};
 use crate::engine::jobs::search::SearchRequest;
 
@@ -16,7 +17,7 @@ pub struct QueryArgs {
     #[arg(long)]
     pub query: QueryPlace,
     /// Number of neighbours
-    #[arg(long, default_value_t = 119, value_parser = positive())]
+    #[arg(long, default_value_t = defaults::NEIGHBOURS, value_parser = positive())]
     pub k: usize,
     #[command(flatten)]
     pub filter: FilterArgs,

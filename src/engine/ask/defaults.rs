@@ -2,8 +2,18 @@
 
 /// Images that galleries reach: the first so many of the data set.
 pub const GALLERY_IMAGES: usize = 1024;
-/// Neighbours in a gallery: with the query, ten rows of twelve.
+/// Spaces that are shown where a model has them, as the command line is told them.
+pub const SPACES: &str = "z,h";
+/// Neighbours in a gallery: with the query, ten rows of twelve (Fig 5, 7).
 pub const NEIGHBOURS: usize = 119;
+/// Neighbours in a large gallery: with the query, sixteen rows of sixteen (Fig 8, 9).
+pub const MANY_NEIGHBOURS: usize = 255;
+/// Queries on a sheet of parts, and the neighbours of each: with the query, six rows of six (Fig 10).
+pub const PARTS: usize = 16;
+pub const PART_NEIGHBOURS: usize = 35;
+/// Positions of an instance, and the neighbours of each: with the query, seven rows of seven (Fig 11, 12).
+pub const POSITIONS: usize = 5;
+pub const POSITION_NEIGHBOURS: usize = 48;
 
 /// Patch size that suits images of short side `side`, pixels: the paper's 14 of 32 and 71 of 224, and
 /// about a quarter in between.

@@ -1,4 +1,4 @@
-//! What the window asks of figures, and what it is shown of them.
+//! What is asked of figures, by the window and by the command line, and what the window is shown of them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::engine::ask::filter::GalleryFilter;
 use crate::engine::ask::modes::MapMode;
 use crate::engine::ask::request::RequestId;
+use crate::engine::ask::space::PatchSpace;
 use crate::engine::ask::style::Style;
 use crate::figure::Format;
 use crate::image::Image;
@@ -38,13 +39,15 @@ impl FigureKind {
 #[derive(Clone, Debug, PartialEq)]
 pub struct FigureContent {
     pub kind: FigureKind,
-    /// The data set that the queries are of ([`crate::engine::DataDescription::id`]).
-    pub data: u64,
+    /// The open data set that the queries are of ([`crate::engine::DataDescription::id`]); none where the figure is
+    /// made without a window, of a bank, a data set or files of its own.
+    pub data: Option<u64>,
     /// The query patches in reading order.
     pub queries: Vec<PatchRef>,
     /// Names of the spaces, from the left.
     pub spaces: Vec<String>,
-    /// Heatmaps: patches and strides; all queries at the first, then all at the next.
+    /// Heatmaps: patches and strides; all queries at the first, then all at the next. None where each image is
+    /// given those that suit it.
     pub grids: Vec<PatchGrid>,
     /// Heatmaps: the way in which they are shown.
     pub mode: MapMode,
@@ -57,6 +60,33 @@ pub struct FigureContent {
     pub beside: Option<Beside>,
 }
 
+impl FigureContent {
+    /// A figure of this kind, of no query yet. What does not count for its kind is to stay as it is here, so that
+    /// nothing is made anew for it.
+    pub fn new(kind: FigureKind, spaces: Vec<String>) -> Self {
+        Self {
+            kind,
+            data: None,
+            queries: vec![],
+            spaces,
+            grids: vec![],
+            mode: MapMode::default(),
+            neighbours: 0,
+            filter: GalleryFilter::default(),
+            round: 0,
+            beside: None,
+        }
+    }
+
+    /// The spaces of patches by these names.
+    ///
+    /// # Errors
+    /// No space has such a name.
+    pub fn patch_spaces(&self) -> anyhow::Result<Vec<PatchSpace>> {
+        self.spaces.iter().map(|space| space.parse()).collect()
+    }
+}
+
 /// The model that a comparison shows beside the open one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Beside {
@@ -66,7 +96,8 @@ pub struct Beside {
     pub step: Option<u64>,
 }
 
-/// A figure: what it shows, how it looks and in which format.
+/// A figure: what it shows, how it looks and in which format. The window fills it from what is on show, the command
+/// line from its flags and what these leave to the images.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FigureRequest {
     pub content: FigureContent,

@@ -1,5 +1,5 @@
-//! Figures from results: the one way from heatmaps and galleries to paper, for the window and
-//! the command line alike. What goes in is plain: pixels, cosines and places.
+//! Figures from results: what goes in is plain (pixels, cosines, places and words), what comes out is drawn by
+//! [`crate::figure`].
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,6 +30,9 @@ pub struct Origin {
     /// The second model of a comparison.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beside: Option<BesideFacts>,
+    /// Heatmaps: the images were cut to their centre of so many pixels a side.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fit: Option<u32>,
 }
 
 /// The second model of a comparison, and its step if it is a run's checkpoint.
@@ -52,12 +55,12 @@ pub struct SearchFacts {
 impl Origin {
     /// Of heatmaps of images of `data`.
     pub fn new(embedder: &Embedder, data: &dyn Dataset) -> anyhow::Result<Self> {
-        Ok(Self { model: embedder.facts(), data: DataFacts::of(data)?, beside: None })
+        Ok(Self { model: embedder.facts(), data: DataFacts::of(data)?, beside: None, fit: None })
     }
 
     /// Of galleries over a bank.
     pub fn of_bank(spec: &BankSpec) -> Self {
-        Self { model: spec.model.clone(), data: spec.data.clone(), beside: None }
+        Self { model: spec.model.clone(), data: spec.data.clone(), beside: None, fit: None }
     }
 
     /// With `model` as the second one, beside this.
@@ -68,7 +71,7 @@ impl Origin {
     /// What stands below a figure. Names of files stay out of a figure's bytes, so that a model is told by
     /// its architecture and hash, and only sets that are the same everywhere by their name.
     pub fn notes(&self) -> Vec<String> {
-        let Self { model, data, beside } = self;
+        let Self { model, data, beside, .. } = self;
         let model_words = |model: &ModelFacts| format!("model {}, sha256 {:.8}", model.arch, model.hash);
         let mut notes = match beside {
             None => vec![model_words(model)],
@@ -98,6 +101,12 @@ impl Origin {
 /// What image `index` of a data set is called in a figure.
 pub fn image_title(index: usize, class: Option<&str>) -> String {
     class.map_or(format!("image {index}"), |class| format!("image {index} · {class}"))
+}
+
+/// The same of an image of `data`, with its class.
+pub fn title_in(data: &dyn Dataset, index: usize) -> String {
+    let class = data.label(index).and_then(|label| data.classes().get(label as usize));
+    image_title(index, class.map(String::as_str))
 }
 
 /// Gives a figure another look; what it shows stays.

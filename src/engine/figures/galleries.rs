@@ -7,13 +7,9 @@ use anyhow::Context;
 
 use crate::bank::Bank;
 use crate::dataset::Dataset;
-use crate::engine::ask::{FigureKind, GalleryFilter, Style};
-use crate::engine::figures::compose;
-use crate::engine::figures::compose::{
-    Cell, GalleryContent, GalleryWords, Origin, QueryContent, SearchFacts, image_title,
-};
+use crate::engine::ask::GalleryFilter;
+use crate::engine::figures::compose::{Cell, GalleryContent, Origin, QueryContent, SearchFacts, title_in};
 use crate::engine::look::neighbours::{NeighbourQuery, SearchReport, near};
-use crate::figure::Figure;
 use crate::image::Image;
 use crate::patch::PatchRef;
 
@@ -43,41 +39,9 @@ impl GalleryMaker {
         filter.words(&self.bank.spec().classes)
     }
 
-    /// The neighbours of all queries as a figure.
-    ///
-    /// # Errors
-    /// Queries with unequal numbers of neighbours; an instance of several images.
-    pub fn figure(
-        &mut self,
-        kind: FigureKind,
-        mut queries: Vec<QueryContent>,
-        words: GalleryWords,
-        style: &Style,
-    ) -> anyhow::Result<Figure> {
-        let first = queries.first().context("there is no query to show")?.patch.image;
-        match kind {
-            FigureKind::Heatmaps => anyhow::bail!("heatmaps show no neighbours"),
-            FigureKind::Galleries => compose::gallery(queries, words, style),
-            FigureKind::Parts => compose::sheet(None, queries, words, style),
-            FigureKind::Instance => {
-                for query in &mut queries {
-                    let PatchRef { image, y, x, .. } = query.patch;
-                    anyhow::ensure!(
-                        image == first,
-                        "the figure is of one image, {first}; a query is of image {image}"
-                    );
-                    query.title = format!("at y {y}, x {x}");
-                }
-                let (image, title) = (self.image(first)?, self.title(first as usize));
-                compose::sheet(Some((&image, title)), queries, words, style)
-            }
-        }
-    }
-
     /// "image 12 · horse".
     pub fn title(&self, image: usize) -> String {
-        let class = self.data.label(image).and_then(|label| self.data.classes().get(label as usize));
-        image_title(image, class.map(String::as_str))
+        title_in(self.data.as_ref(), image)
     }
 
     /// Searches each space. The query's vector is the bank's own where it holds the patch, else `vectors`, in the

@@ -6,12 +6,11 @@ use crate::files;
 use anyhow::ensure;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-/// Where a figure goes and how it looks.
+/// Where a figure goes.
 pub struct Output {
     pub out: PathBuf,
     /// Where its caption goes, as a LaTeX `figure` environment.
     pub caption: Option<PathBuf>,
-    pub style: Style,
 }
 
 /// The files of a figure.
@@ -25,8 +24,8 @@ pub struct Written {
 
 impl Output {
     /// Finds what is wrong with the names before anything long begins.
-    pub fn check(&self) -> anyhow::Result<()> {
-        Figure::check_out(&self.out, self.style.dpi)?;
+    pub fn check(&self, style: &Style) -> anyhow::Result<()> {
+        Figure::check_out(&self.out, style.dpi)?;
         let Some(caption) = &self.caption else { return Ok(()) };
         let sidecar = Figure::sidecar_of(&self.out);
         ensure!(
@@ -36,11 +35,6 @@ impl Output {
         );
         ensure!(!caption.is_dir(), "--caption {}: is a folder; expected a file name", caption.display());
         Ok(())
-    }
-
-    pub fn save(&self, figure: &Figure, source: serde_json::Value) -> anyhow::Result<Written> {
-        let saved = figure.save(&self.out, self.style.dpi, source)?;
-        write_caption(figure, saved, self.caption.as_deref())
     }
 }
 

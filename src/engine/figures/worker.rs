@@ -12,33 +12,15 @@ use crate::engine::ask::{
     EngineLine, Event, FigureCommand, FigureContent, FigureEvent, FigurePage, FigureRequest, FigureView,
     RequestId, Style,
 };
-use crate::engine::figures::compose;
-use crate::engine::figures::compose::{GalleryWords, Origin, QueryContent};
-use crate::engine::figures::galleries::GalleryMaker;
-use crate::engine::figures::output::write_caption;
-use crate::engine::figures::rows::MapRow;
-use crate::figure::{Figure, Format};
-use crate::patch::PatchRef;
+pub use crate::engine::figures::assemble::{FigureBank, Material};
+use crate::engine::figures::assemble::{Made, assemble};
+use crate::figure::Format;
+use crate::progress::CancelToken;
 
 /// Pixels per inch of a preview at most.
 const MOST_PREVIEW_DPI: f64 = 600.0;
 /// Longest side of a preview, pixels: more than a texture may have on some machines.
 const MOST_PREVIEW_SIDE: f64 = 4096.0;
-
-/// What the thread makes a figure of.
-pub enum Material {
-    /// The heatmaps of each query, and those under a second model.
-    Rows { rows: Vec<MapRow>, beside: Option<Vec<MapRow>>, origin: Origin },
-    /// Where to search for the neighbours of each query, and where under a second model, which is a checkpoint of
-    /// this step.
-    Search { haystack: FigureBank, beside: Option<(FigureBank, Option<u64>)> },
-}
-
-/// Where to search, and the queries with their vectors in the order of the content's spaces.
-pub struct FigureBank {
-    pub finder: Box<GalleryMaker>,
-    pub queries: Vec<(PatchRef, Vec<Vec<f32>>)>,
-}
 
 /// Something to be done with a figure. Its material comes with the first job about it; later ones are about
 /// the same figure until there is new material.
@@ -65,14 +47,6 @@ impl FigureWorker {
     }
 }
 
-/// A figure without its looks.
-struct Made {
-    figure: Figure,
-    /// What its sidecar keeps of where it came from.
-    source: serde_json::Value,
-    searched: Option<(usize, usize)>,
-}
-
 struct Worker {
     line: Arc<EngineLine>,
     /// The last figure, or why there is none.
@@ -88,7 +62,8 @@ impl Worker {
                 waiting.iter().rposition(|job| matches!(job.command, FigureCommand::Preview { .. }));
             for (place, mut job) in waiting.into_iter().enumerate() {
                 if let Some((content, material)) = job.material.take() {
-                    self.made = Some(made(&content, material).map_err(|e| format!("{e:#}")));
+                    let made = assemble(&content, material, &Style::default(), &CancelToken::default());
+                    self.made = Some(made.map_err(|error| format!("{error:#}")));
                 }
                 let is_stale =
                     matches!(job.command, FigureCommand::Preview { .. }) && Some(place) != last_preview;
@@ -126,7 +101,7 @@ impl Worker {
     fn dressed(&mut self, style: &Style) -> anyhow::Result<&Made> {
         match &mut self.made {
             Some(Ok(made)) => {
-                compose::dress(&mut made.figure, style);
+                made.dress(style);
                 Ok(made)
             }
             Some(Err(error)) => anyhow::bail!("{error}"),
@@ -168,8 +143,7 @@ impl Worker {
         caption: Option<&Path>,
     ) -> anyhow::Result<FigureEvent> {
         let made = self.dressed(&request.style)?;
-        let saved = made.figure.save(path, request.style.dpi, made.source.clone())?;
-        let written = write_caption(&made.figure, saved, caption)?;
+        let written = made.write(path, request.style.dpi, caption)?;
         Ok(FigureEvent::Saved { path: written.out, sidecar: written.sidecar, caption: written.caption })
     }
 
@@ -178,49 +152,5 @@ impl Worker {
         let made = self.dressed(&request.style)?;
         let preview = made.figure.preview(Format::Png { dpi }, f64::from(dpi))?;
         Ok(FigureEvent::Image(Arc::new(preview.picture)))
-    }
-}
-
-fn made(content: &FigureContent, material: Material) -> anyhow::Result<Made> {
-    let style = &Style::default();
-    match material {
-        Material::Rows { rows, beside, origin } => {
-            let mode = content.mode;
-            let contents = match beside {
-                None => rows.into_iter().map(|row| row.content(mode)).collect(),
-                Some(other) => {
-                    rows.into_iter().zip(&other).map(|(row, other)| row.content_beside(other, mode)).collect()
-                }
-            };
-            let figure = compose::heatmap(contents, mode, origin.notes(), style);
-            Ok(Made { figure, source: origin.source(None), searched: None })
-        }
-        Material::Search { mut haystack, beside } => {
-            let mut contents = haystack.contents(content)?;
-            let (mut origin, search) = haystack.finder.origin(&content.filter);
-            if let Some((mut other, step)) = beside {
-                compose::place_beside(&mut contents, other.contents(content)?);
-                origin = origin.beside(other.finder.bank.spec().model.clone(), step);
-            }
-            let FigureBank { mut finder, .. } = haystack;
-            let words = GalleryWords { left_out: finder.left_out(&content.filter), notes: origin.notes() };
-            let total = contents.first().and_then(|query| query.spaces.first()).map(|space| space.total);
-            let searched = total.map(|total| (finder.bank.patches(), total));
-            let figure = finder.figure(content.kind, contents, words, style)?;
-            Ok(Made { figure, source: origin.source(Some(&search)), searched })
-        }
-    }
-}
-
-impl FigureBank {
-    /// Each query with its neighbours.
-    fn contents(&mut self, content: &FigureContent) -> anyhow::Result<Vec<QueryContent>> {
-        let wanted = (content.neighbours, &content.filter);
-        let Self { finder, queries } = self;
-        let content = |(patch, vectors): &(PatchRef, Vec<Vec<f32>>)| {
-            let reports = finder.search(*patch, vectors, &content.spaces, wanted)?;
-            finder.content(&reports)
-        };
-        queries.iter().map(content).collect()
     }
 }

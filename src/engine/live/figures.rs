@@ -132,7 +132,7 @@ impl FiguresPart {
         command: FigureCommand,
         open: &mut Open,
     ) -> anyhow::Result<()> {
-        let data = open.data.as_ref().filter(|data| data.id == content.data);
+        let data = open.data.as_ref().filter(|data| Some(data.id) == content.data);
         ensure!(data.is_some(), "the data set that the figure is of is not open any more");
         ensure!(!content.queries.is_empty(), "there is no query yet: click a patch of an image first");
         ensure!(!content.spaces.is_empty(), "choose a space to show");

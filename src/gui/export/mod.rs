@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use eframe::egui::{self, Context, Id, Modal, RichText, ScrollArea, UiBuilder, vec2};
 
 use crate::engine::{
-    Beside, Command, FigureCommand, FigureContent, FigureEvent, FigureKind, FigureRequest, MapMode,
+    Beside, Command, FigureCommand, FigureContent, FigureEvent, FigureKind, FigureRequest, MapMode, defaults,
 };
 use crate::figure::Format;
 use crate::patch::PatchGrid;
@@ -105,9 +105,11 @@ impl ExportDialog {
         };
         self.spaces = shown.iter().map(|space| (space.clone(), is_wanted(space))).collect();
         self.neighbours = match self.kind {
-            FigureKind::Heatmaps | FigureKind::Galleries => config.map_or(119, |config| config.neighbours),
-            FigureKind::Parts => 35,
-            FigureKind::Instance => 48,
+            FigureKind::Heatmaps | FigureKind::Galleries => {
+                config.map_or(defaults::NEIGHBOURS, |config| config.neighbours)
+            }
+            FigureKind::Parts => defaults::PART_NEIGHBOURS,
+            FigureKind::Instance => defaults::POSITION_NEIGHBOURS,
         };
         self.candidates = Candidates::of(self.kind, desk);
     }
@@ -194,19 +196,17 @@ impl ExportDialog {
         let data = desk.session.data_id().ok_or("Open a data set first.")?;
         let mode = without_pictures(desk.settings.mode);
         let spaces = self.spaces.iter().filter(|(_, is_wanted)| *is_wanted).map(|(space, _)| space.clone());
-        let is_map = self.kind == FigureKind::Heatmaps;
-        // What does not count for this kind is left as it is by default, so that nothing is made anew for it.
         let content = FigureContent {
-            kind: self.kind,
-            data,
+            data: Some(data),
             queries: self.candidates.chosen(),
-            spaces: spaces.collect(),
-            grids: if is_map { self.grids(config.grid) } else { vec![] },
-            mode: if is_map { mode } else { MapMode::Cosine },
-            neighbours: if is_map { 0 } else { self.neighbours },
-            filter: if is_map { Default::default() } else { config.filter },
             round: self.round,
             beside: self.beside(desk),
+            ..FigureContent::new(self.kind, spaces.collect())
+        };
+        // What does not count for this kind stays as it is there, so that nothing is made anew for it.
+        let content = match self.kind {
+            FigureKind::Heatmaps => FigureContent { grids: self.grids(config.grid), mode, ..content },
+            _ => FigureContent { neighbours: self.neighbours, filter: config.filter, ..content },
         };
         let scale = desk.scale();
         let style = self.choices.style(self.kind, scale.colormap, scale.range);

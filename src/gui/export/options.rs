@@ -17,7 +17,12 @@ const WIDTHS: [(f32, &str); 3] =
 /// Resolutions of a PNG, pixels per inch.
 const RESOLUTIONS: [u32; 3] = [150, 300, 600];
 /// Numbers of neighbours that fill a rectangle with the query.
-const NEIGHBOURS: [usize; 4] = [35, 48, 119, 255];
+const NEIGHBOURS: [usize; 4] = [
+    defaults::PART_NEIGHBOURS,
+    defaults::POSITION_NEIGHBOURS,
+    defaults::NEIGHBOURS,
+    defaults::MANY_NEIGHBOURS,
+];
 /// Most neighbours of a query.
 const MOST_NEIGHBOURS: usize = 1023;
 

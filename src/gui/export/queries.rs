@@ -3,15 +3,13 @@
 
 use eframe::egui::{ScrollArea, Ui};
 
-use crate::engine::{DataDescription, FigureKind};
+use crate::engine::{DataDescription, FigureKind, defaults};
 use crate::gui::desk::Desk;
 use crate::gui::nouns::views::Adds;
 use crate::patch::PatchRef;
 
 /// Queries that can be chosen from at most: the last ones.
 const MOST: usize = 64;
-/// Parts that are chosen at first at most: the paper's sheet has sixteen.
-const PARTS: usize = 16;
 /// Least queries of a sheet or an instance.
 const LEAST: usize = 2;
 
@@ -37,7 +35,7 @@ impl Candidates {
             asked.retain(|patch| Some(patch.image) == image);
         }
         asked.drain(..asked.len().saturating_sub(MOST));
-        let first_part = asked.len().saturating_sub(PARTS);
+        let first_part = asked.len().saturating_sub(defaults::PARTS);
         let is_wanted = |place: usize, patch: &PatchRef| match kind {
             FigureKind::Heatmaps | FigureKind::Galleries => Some(*patch) == current,
             FigureKind::Parts => place >= first_part,

@@ -7,7 +7,7 @@ use eframe::egui::{
 };
 
 use crate::colormap::Colormap;
-use crate::engine::{ExploreConfig, GalleryFilter, MapMode, Split};
+use crate::engine::{ExploreConfig, GalleryFilter, MapMode, Split, defaults};
 use crate::gui::nouns::actions::Action;
 use crate::gui::nouns::text::{count, thousands};
 use crate::gui::panels::view_switch::switch_ui;
@@ -24,7 +24,7 @@ const COLORMAPS: [(Colormap, &str); 4] = [
     (Colormap::Coolwarm, "coolwarm"),
 ];
 /// Numbers of neighbours that make 10 x 12 and 16 x 16 cells with the query.
-const NEIGHBOURS: [usize; 2] = [119, 255];
+const NEIGHBOURS: [usize; 2] = [defaults::NEIGHBOURS, defaults::MANY_NEIGHBOURS];
 /// More would be too small to see.
 const MOST_NEIGHBOURS: usize = 1023;
 /// Ends of the scale of differences.

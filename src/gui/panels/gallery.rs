@@ -7,7 +7,7 @@ use eframe::egui::{
     Color32, Id, Label, Mesh, Rect, RichText, Role, Sense, Shape, Tooltip, Ui, Vec2, WidgetInfo, pos2, vec2,
 };
 
-use crate::engine::{Gallery, GalleryView};
+use crate::engine::{Gallery, GalleryView, defaults};
 
 use super::composition;
 use super::neighbour::{LookedAt, neighbour_text, pointed_frame};
@@ -82,7 +82,7 @@ pub fn galleries_ui(ui: &mut Ui, desk: &mut Desk, atlases: &mut GalleryAtlases, 
         empty_ui(ui, area, text);
         return;
     };
-    let neighbours = desk.session.config().map_or(119, |config| config.neighbours);
+    let neighbours = desk.session.config().map_or(defaults::NEIGHBOURS, |config| config.neighbours);
     let width = (area.width() - STEP * (view.spaces.len() as f32 - 1.0)) / view.spaces.len().max(1) as f32;
     let pending = desk.session.are_galleries_pending();
     for (index, (gallery, atlas)) in view.spaces.iter().zip(atlases.of(ui.ctx(), view)).enumerate() {

@@ -1,36 +1,25 @@
 //! Figures 5 and 7 to 12: the nearest patches of one or more queries.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 use serde::Serialize;
 
 use crate::bank::{Bank, Dtype, MemoryBank};
 use crate::embed::{ExtractPlan, Extraction};
-use crate::engine::ask::{FigureKind, NamedFilter, PatchSpace, defaults};
-use crate::engine::figures::compose;
-use crate::engine::figures::compose::GalleryWords;
+use crate::engine::ask::{Beside, FigureContent, FigureKind, FigureRequest, PatchSpace, defaults};
+use crate::engine::figures::assemble::{FigureBank, Found, Material, assemble};
 use crate::engine::figures::galleries::GalleryMaker;
 use crate::engine::figures::output::{Output, Written};
 use crate::engine::jobs::compare::common_images;
 use crate::engine::jobs::embed::{BankSource, data_of_bank};
 use crate::engine::jobs::figures::choose;
-use crate::engine::jobs::search::SearchRequest;
+use crate::engine::jobs::figures::request::{GallerySource, Haystack, QueryChoice};
 use crate::engine::jobs::{Job, open_embedder};
 use crate::engine::look::neighbours::SearchReport;
-use crate::model::{ModelSpec, Space};
+use crate::model::Space;
 use crate::patch::{PatchGrid, PatchRef};
 use crate::search::Relation;
-
-/// `bagssl gallery`.
-pub struct GalleryRequest {
-    pub search: SearchRequest,
-    pub spaces: Vec<String>,
-    /// Where the images of the bank lie, if they were moved.
-    pub data: Option<String>,
-    pub output: Output,
-}
 
 /// Result of `bagssl gallery`.
 #[derive(Clone, Debug, Serialize)]
@@ -38,43 +27,6 @@ pub struct GalleryReport {
     pub spaces: Vec<SearchReport>,
     #[serde(flatten)]
     pub files: Written,
-}
-
-/// The patches that are searched.
-#[derive(Clone)]
-pub enum Haystack {
-    /// A bank on disk, and where its images lie if they were moved.
-    Bank { folder: PathBuf, data: Option<String> },
-    /// Patches that are embedded for this figure alone.
-    Fresh { model: ModelSpec, source: BankSource, patch: Option<u32>, stride: Option<u32> },
-}
-
-/// How several queries share a page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layout {
-    /// A row of grids for each (Fig 5, 7, 8, 9).
-    Gallery,
-    /// A sheet of many parts (Fig 10).
-    Parts,
-    /// One image with numbered positions (Fig 11, 12), the image by its index if it is told.
-    Instance(Option<usize>),
-}
-
-/// `bagssl figure fig5` and `fig7` to `fig12`.
-pub struct GalleriesRequest {
-    pub haystack: Haystack,
-    /// The same patches under a second model, whose galleries follow (Fig 5, 7, 8, 9).
-    pub beside: Option<Haystack>,
-    pub layout: Layout,
-    /// Image, top and left edge of each query patch; none leaves the choice to the seed.
-    pub queries: Vec<(usize, u32, u32)>,
-    /// Queries to choose where none are given, and how many of the seed's choice to pass over.
-    pub count: usize,
-    pub skip: usize,
-    pub k: usize,
-    pub spaces: Vec<String>,
-    pub filter: NamedFilter,
-    pub output: Output,
 }
 
 /// Result of `bagssl figure fig5` and `fig7` to `fig12`.
@@ -121,61 +73,67 @@ impl Relations {
     }
 }
 
-/// Searches each space and draws the neighbours.
-pub fn gallery(request: &GalleryRequest) -> anyhow::Result<GalleryReport> {
-    request.output.check()?;
-    let bank = Bank::open(&request.search.bank)?;
-    let data = data_of_bank(&request.search.bank, &bank, request.data.as_deref())?;
-    let filter = request.search.filter.resolve(&bank.spec().classes)?;
-    let (image, y, x) = request.search.query;
-    let patch = bank.patch_ref(bank.row_of(image, y, x)?);
-    let mut finder = GalleryMaker::new(bank, data);
-    let spaces = finder.search(patch, &[], &request.spaces, (request.search.k, &filter))?;
-    let content = finder.content(&spaces)?;
-    let (origin, search) = finder.origin(&filter);
-    let words = GalleryWords { left_out: finder.left_out(&filter), notes: origin.notes() };
-    let figure = compose::gallery(vec![content], words, &request.output.style)?;
-    let files = request.output.save(&figure, origin.source(Some(&search)))?;
-    Ok(GalleryReport { spaces, files })
+/// `bagssl gallery`: the neighbours of one patch.
+pub fn gallery(
+    request: FigureRequest,
+    source: &GallerySource,
+    output: &Output,
+    job: Job<'_>,
+) -> anyhow::Result<GalleryReport> {
+    let Drawn { found, files, .. } = draw(request, source, output, job)?;
+    Ok(GalleryReport { spaces: found.into_iter().flat_map(|found| found.own).collect(), files })
 }
 
-/// Finds the neighbours of each query and draws them all on one page.
-pub fn galleries(request: &GalleriesRequest, mut job: Job<'_>) -> anyhow::Result<GalleriesReport> {
-    request.output.check()?;
-    let mut finder = request.haystack.open(&request.spaces, &mut job)?;
-    let mut other = request.second(&mut finder, &mut job)?;
-    let filter = request.filter.resolve(&finder.bank.spec().classes)?;
-    let found = request.places(&finder, job.seed)?.into_iter().map(|(image, y, x)| {
-        job.cancel.check()?;
-        let patch = finder.bank.patch_ref(finder.bank.row_of(image, y, x)?);
-        let search = |finder: &GalleryMaker| finder.search(patch, &[], &request.spaces, (request.k, &filter));
-        let beside = other.as_ref().map(search).transpose().context("the second model")?;
-        Ok((patch, search(&finder)?, beside))
-    });
-    let found: Vec<_> = found.collect::<anyhow::Result<_>>()?;
-    let (mut queries, mut reports, mut searched) = (vec![], vec![], 0);
-    for (query, own, theirs) in &found {
-        searched = own.iter().map(|space| space.searched).min().unwrap_or(0);
-        reports.push(QueryReport {
-            query: *query,
-            spaces: relations(own),
-            beside: theirs.as_deref().map(relations),
-        });
-        let mut content = [finder.content(own)?];
-        if let Some((other, theirs)) = other.as_mut().zip(theirs.as_ref()) {
-            compose::place_beside(&mut content, vec![other.content(theirs)?]);
-        }
-        queries.extend(content);
-    }
-    let (mut origin, search) = finder.origin(&filter);
-    if let Some(other) = &other {
-        origin = origin.beside(other.bank.spec().model.clone(), None);
-    }
-    let words = GalleryWords { left_out: finder.left_out(&filter), notes: origin.notes() };
-    let figure = finder.figure(request.layout.kind(), queries, words, &request.output.style)?;
-    let files = request.output.save(&figure, origin.source(Some(&search)))?;
+/// `bagssl figure fig5` and `fig7` to `fig12`: the neighbours of each query, all on one page.
+pub fn galleries(
+    request: FigureRequest,
+    source: &GallerySource,
+    output: &Output,
+    job: Job<'_>,
+) -> anyhow::Result<GalleriesReport> {
+    let k = request.content.neighbours;
+    let Drawn { found, total, files } = draw(request, source, output, job)?;
+    let searched = found.last().and_then(|found| found.own.iter().map(|space| space.searched).min());
+    let report = |found: &Found| QueryReport {
+        query: found.query,
+        spaces: relations(&found.own),
+        beside: found.beside.as_deref().map(relations),
+    };
+    let queries = found.iter().map(report).collect();
+    Ok(GalleriesReport { k, searched: searched.unwrap_or(0), total, queries, files })
+}
+
+/// A figure that is written, and what it shows.
+struct Drawn {
+    found: Vec<Found>,
+    /// Patches of the first bank.
+    total: usize,
+    files: Written,
+}
+
+/// Opens what is searched, completes the request and draws it.
+fn draw(
+    mut request: FigureRequest,
+    source: &GallerySource,
+    output: &Output,
+    mut job: Job<'_>,
+) -> anyhow::Result<Drawn> {
+    output.check(&request.style)?;
+    let content = &mut request.content;
+    let mut finder = source.haystack.open(&content.spaces, &mut job)?;
+    let other = source.second(content, &mut finder, &mut job)?;
+    content.filter = source.filter.resolve(&finder.bank.spec().classes)?;
+    content.queries = source.patches(content, &finder, job.seed)?;
+    let hash = other.as_ref().map(|other| other.bank.spec().model.hash.clone());
+    content.beside = hash.map(|hash| Beside { hash, step: None });
     let total = finder.bank.total_patches();
-    Ok(GalleriesReport { k: request.k, searched, total, queries: reports, files })
+    let queries: Vec<_> = content.queries.iter().map(|patch| (*patch, vec![])).collect();
+    let bank = |finder: GalleryMaker| FigureBank { finder: Box::new(finder), queries: queries.clone() };
+    let material =
+        Material::Search { haystack: bank(finder), beside: other.map(|other| (bank(other), None)) };
+    let made = assemble(&request.content, material, &request.style, job.cancel)?;
+    let files = made.write(&output.out, request.style.dpi, output.caption.as_deref())?;
+    Ok(Drawn { found: made.found, total, files })
 }
 
 /// How often each relation is among the neighbours in each space.
@@ -183,25 +141,20 @@ fn relations(found: &[SearchReport]) -> BTreeMap<String, Relations> {
     found.iter().map(|space| (space.space.clone(), Relations::of(space))).collect()
 }
 
-impl Layout {
-    fn kind(self) -> FigureKind {
-        match self {
-            Layout::Gallery => FigureKind::Galleries,
-            Layout::Parts => FigureKind::Parts,
-            Layout::Instance(_) => FigureKind::Instance,
-        }
-    }
-}
-
-impl GalleriesRequest {
+impl GallerySource {
     /// The patches under the second model; both finders then hold those that both have.
-    fn second(&self, first: &mut GalleryMaker, job: &mut Job<'_>) -> anyhow::Result<Option<GalleryMaker>> {
+    fn second(
+        &self,
+        content: &FigureContent,
+        first: &mut GalleryMaker,
+        job: &mut Job<'_>,
+    ) -> anyhow::Result<Option<GalleryMaker>> {
         let Some(haystack) = &self.beside else { return Ok(None) };
         ensure!(
-            self.layout == Layout::Gallery,
+            content.kind == FigureKind::Galleries,
             "a sheet of small galleries has no second model; expected fig5, fig7, fig8 or fig9"
         );
-        let mut other = haystack.open(&self.spaces, job).context("the second model")?;
+        let mut other = haystack.open(&content.spaces, job).context("the second model")?;
         let images =
             common_images([&first.bank, &other.bank]).context("the two cannot stand side by side")?;
         first.bank = first.bank.first_images(images);
@@ -210,9 +163,15 @@ impl GalleriesRequest {
     }
 
     /// The queries that were given, or that the seed chooses.
-    fn places(&self, finder: &GalleryMaker, seed: u64) -> anyhow::Result<Vec<(usize, u32, u32)>> {
-        if let (Layout::Instance(index), [first, ..]) = (self.layout, self.queries.as_slice()) {
-            let image = index.unwrap_or(first.0);
+    fn patches(
+        &self,
+        content: &FigureContent,
+        finder: &GalleryMaker,
+        seed: u64,
+    ) -> anyhow::Result<Vec<PatchRef>> {
+        let is_instance = content.kind == FigureKind::Instance;
+        if let (true, [first, ..]) = (is_instance, self.queries.as_slice()) {
+            let image = self.choice.index.unwrap_or(first.0);
             for (number, query) in self.queries.iter().enumerate() {
                 ensure!(
                     query.0 == image,
@@ -222,33 +181,24 @@ impl GalleriesRequest {
             }
         }
         if !self.queries.is_empty() {
-            return Ok(self.queries.clone());
+            let bank = &finder.bank;
+            let patch = |&(image, y, x): &(usize, u32, u32)| Ok(bank.patch_ref(bank.row_of(image, y, x)?));
+            return self.queries.iter().map(patch).collect();
         }
-        let place = |patch: &PatchRef| (patch.image as usize, patch.y, patch.x);
-        let Layout::Instance(index) = self.layout else {
-            let chosen = choose_of(finder, self.skip + self.count, seed)?;
-            return Ok(chosen[self.skip..].iter().map(place).collect());
-        };
+        let QueryChoice { count, skip, index } = self.choice;
+        if !is_instance {
+            return Ok(choose_of(finder, skip + count, seed)?.split_off(skip));
+        }
         let first = match index {
             Some(image) => best_of_image(finder, image, seed)?,
-            None => choose_of(finder, self.skip + 1, seed)?[self.skip],
+            None => choose_of(finder, skip + 1, seed)?[skip],
         };
-        let space = self.spaces.first().context("--space names no space")?;
-        Ok(choose::unlike(&finder.bank, space, first, self.count)?.iter().map(place).collect())
+        let space = content.spaces.first().context("--space names no space")?;
+        choose::unlike(&finder.bank, space, first, count)
     }
 }
 
 impl Haystack {
-    /// The same patches under the model `named`, or in the bank of that name where this is a bank.
-    pub fn with(&self, named: &str) -> Self {
-        match self.clone() {
-            Haystack::Bank { data, .. } => Haystack::Bank { folder: named.into(), data },
-            Haystack::Fresh { source, patch, stride, .. } => {
-                Haystack::Fresh { model: named.into(), source, patch, stride }
-            }
-        }
-    }
-
     fn open(&self, spaces: &[String], job: &mut Job<'_>) -> anyhow::Result<GalleryMaker> {
         let (model, source, patch, stride) = match self {
             Haystack::Bank { folder, data } => {

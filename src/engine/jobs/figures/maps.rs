@@ -1,38 +1,22 @@
 //! Figures 4 and 6: heatmaps of one or more queries.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::dataset::Split;
 use crate::embed::Embedder;
-use crate::engine::ask::{Heatmap, MapMode, PatchSpace, defaults};
-use crate::engine::figures::compose;
+use crate::engine::ask::{Beside, FigureRequest, Heatmap, PatchSpace};
+use crate::engine::figures::assemble::{Material, assemble};
 use crate::engine::figures::compose::Origin;
 use crate::engine::figures::output::{Output, Written};
 use crate::engine::figures::rows::{Ask, MapRow, MapRows};
-use crate::engine::jobs::figures::sources::{Sources, fitted, open_file};
+use crate::engine::jobs::figures::request::MapSource;
+use crate::engine::jobs::figures::sources::{Place, Sources};
 use crate::engine::jobs::{Job, open_embedder};
 use crate::files;
-use crate::model::ModelSpec;
-use crate::patch::{PatchGrid, PatchRef};
-
-/// `bagssl heatmap`.
-pub struct HeatmapRequest {
-    pub model: ModelSpec,
-    pub image: PathBuf,
-    /// Take the centre of so many pixels a side.
-    pub fit: Option<u32>,
-    pub grid: PatchGrid,
-    /// `(x, y)` of the query patch's centre, pixels of the image as shown.
-    pub at: (f32, f32),
-    pub spaces: Vec<PatchSpace>,
-    pub output: Output,
-    pub values: Option<PathBuf>,
-}
+use crate::patch::PatchRef;
 
 /// Range and mean of one map.
 #[derive(Clone, Debug, Serialize)]
@@ -60,33 +44,6 @@ pub struct Corner {
     pub x: u32,
 }
 
-/// Which images Figure 4 or 6 is of, and where they are asked about.
-pub enum MapImages {
-    /// Image files, each with the `(x, y)` of its query patch's centre; one place holds for all files, none
-    /// leaves the choice to the seed.
-    Files { paths: Vec<PathBuf>, at: Vec<(f32, f32)> },
-    /// Images of a data set: index, top and left edge of each query patch; none leaves the choice to the seed.
-    Data { data: String, split: Option<Split>, queries: Vec<(usize, u32, u32)> },
-}
-
-/// `bagssl figure fig4` and `fig6`.
-pub struct MapsRequest {
-    pub model: ModelSpec,
-    /// A second model, whose maps follow.
-    pub beside: Option<ModelSpec>,
-    pub images: MapImages,
-    pub fit: Option<u32>,
-    /// Patch sizes; where none are given, what suits the images.
-    pub patches: Vec<u32>,
-    /// Whether that is two sizes (Fig 4: 71 and 100 of 224 pixels) or the smaller alone.
-    pub two_sizes: bool,
-    pub stride: Option<u32>,
-    /// Queries to choose where none are given.
-    pub count: usize,
-    pub spaces: Vec<PatchSpace>,
-    pub output: Output,
-}
-
 /// Result of `bagssl figure fig4` and `fig6`.
 #[derive(Clone, Debug, Serialize)]
 pub struct MapsReport {
@@ -109,63 +66,80 @@ pub struct MapReport {
     pub beside: Option<BTreeMap<String, MapSummary>>,
 }
 
-/// Embeds all patches of one image and draws their cosine with one of them.
-pub fn heatmap(request: &HeatmapRequest, mut job: Job<'_>) -> anyhow::Result<HeatmapReport> {
-    request.output.check()?;
-    let data = open_file(&request.image)?;
-    let (_, embedder) = open_embedder(job.device, &request.model)?;
-    let image = Arc::new(fitted(data.image(0)?, request.fit, &embedder));
-    let ask = Ask::at((0, image), "image".into(), request.grid, request.at)?;
-    let rows = embedded(vec![ask], &request.spaces, &embedder, &mut job)?;
-    let first = &rows[0];
-    if let Some(values) = &request.values {
-        write_values(values, &first.maps)?;
-    }
-    let report = first.report();
-    let origin = Origin::new(&embedder, data.as_ref())?;
-    let contents = rows.into_iter().map(|row| row.content(MapMode::Cosine)).collect();
-    let figure = compose::heatmap(contents, MapMode::Cosine, origin.notes(), &request.output.style);
-    let files = request.output.save(&figure, with_fit(&origin, request.fit))?;
-    let query = Corner { y: report.query.y, x: report.query.x };
-    Ok(HeatmapReport { rows: report.rows, cols: report.cols, query, spaces: report.spaces, files })
+/// `bagssl heatmap`: all patches of one image and their cosine with one of them, which `values` is told as numbers.
+pub fn heatmap(
+    request: FigureRequest,
+    source: &MapSource,
+    output: &Output,
+    values: Option<&Path>,
+    job: Job<'_>,
+) -> anyhow::Result<HeatmapReport> {
+    let MapsReport { maps, files } = draw(request, source, output, values, job)?;
+    let MapReport { rows, cols, query, spaces, .. } = maps.into_iter().next().context("there is no image")?;
+    Ok(HeatmapReport { rows, cols, query: Corner { y: query.y, x: query.x }, spaces, files })
 }
 
-/// Several queries, each at one or more patch sizes: all at the first size, then all at the next.
-pub fn maps(request: &MapsRequest, mut job: Job<'_>) -> anyhow::Result<MapsReport> {
-    request.output.check()?;
-    let sources = Sources::open(&request.images)?;
-    let (_, embedder) = open_embedder(job.device, &request.model)?;
-    let places = sources.places(request, &embedder, job.seed)?;
-    let sizes =
-        if request.patches.is_empty() { 1 + usize::from(request.two_sizes) } else { request.patches.len() };
+/// `bagssl figure fig4` and `fig6`: several queries, each at one or more patch sizes.
+pub fn maps(
+    request: FigureRequest,
+    source: &MapSource,
+    output: &Output,
+    job: Job<'_>,
+) -> anyhow::Result<MapsReport> {
+    draw(request, source, output, None, job)
+}
+
+/// Opens images and models, completes the request, embeds and draws: all queries at the first size, then all at the
+/// next. The cosines of the first row are written to `values`.
+fn draw(
+    mut request: FigureRequest,
+    source: &MapSource,
+    output: &Output,
+    values: Option<&Path>,
+    mut job: Job<'_>,
+) -> anyhow::Result<MapsReport> {
+    output.check(&request.style)?;
+    let sources = Sources::open(&source.images)?;
+    let (_, embedder) = open_embedder(job.device, &source.model)?;
+    let places = sources.places(source, &embedder, job.seed)?;
+    let asks = asks(source, &places)?;
+    request.content.queries = asks.iter().take(places.len()).map(|ask| ask.query).collect();
+    let spaces = request.content.patch_spaces()?;
+    let rows = embedded(asks.clone(), &spaces, &embedder, &mut job)?;
+    if let Some((values, first)) = values.zip(rows.first()) {
+        write_values(values, &first.maps)?;
+    }
+    let mut maps: Vec<MapReport> = rows.iter().map(MapRow::report).collect();
+    let data = sources.facts()?;
+    let mut origin = Origin { model: embedder.facts(), data, beside: None, fit: source.fit };
+    let mut beside = None;
+    if let Some(model) = &source.beside {
+        let (_, other) = open_embedder(job.device, model)?;
+        let others = embedded(asks, &spaces, &other, &mut job).context("the second model")?;
+        for (map, other) in maps.iter_mut().zip(&others) {
+            map.beside = Some(other.report().spaces);
+        }
+        request.content.beside = Some(Beside { hash: other.hash.clone(), step: None });
+        origin = origin.beside(other.facts(), None);
+        beside = Some(others);
+    }
+    let material = Material::Rows { rows, beside, origin };
+    let made = assemble(&request.content, material, &request.style, job.cancel)?;
+    let files = made.write(&output.out, request.style.dpi, output.caption.as_deref())?;
+    Ok(MapsReport { maps, files })
+}
+
+/// What is asked of each place at each size.
+fn asks(source: &MapSource, places: &[Place]) -> anyhow::Result<Vec<Ask>> {
     let mut asks = vec![];
-    for size in 0..sizes {
-        for place in &places {
-            let grid = request.grid(size, place.image.height(), place.image.width())?;
+    for size in 0..source.sizes.count() {
+        for place in places {
+            let grid = source.grid(size, place.image.height(), place.image.width())?;
             let image = (place.index, place.image.clone());
             asks.push(Ask::at(image, place.title.clone(), grid, place.at)?);
         }
     }
-    let rows = embedded(asks.clone(), &request.spaces, &embedder, &mut job)?;
-    let mut maps: Vec<MapReport> = rows.iter().map(MapRow::report).collect();
-    let mut origin = Origin::new(&embedder, sources.sets[0].as_ref())?;
-    origin.data = sources.facts()?;
-    let mode = MapMode::Cosine;
-    let contents = match &request.beside {
-        None => rows.into_iter().map(|row| row.content(mode)).collect(),
-        Some(model) => {
-            let (_, other) = open_embedder(job.device, model)?;
-            let others = embedded(asks, &request.spaces, &other, &mut job).context("the second model")?;
-            origin = origin.beside(other.facts(), None);
-            for (map, other) in maps.iter_mut().zip(&others) {
-                map.beside = Some(other.report().spaces);
-            }
-            rows.into_iter().zip(&others).map(|(row, other)| row.content_beside(other, mode)).collect()
-        }
-    };
-    let figure = compose::heatmap(contents, mode, origin.notes(), &request.output.style);
-    let files = request.output.save(&figure, with_fit(&origin, request.fit))?;
-    Ok(MapsReport { maps, files })
+    Ok(asks)
 }
 
 /// The maps of all queries.
@@ -191,27 +165,6 @@ impl MapRow {
         let query = self.ask.query;
         MapReport { image: query.image, rows, cols, query, spaces: summaries.collect(), beside: None }
     }
-}
-
-impl MapsRequest {
-    /// Patches of size number `size` on an image.
-    pub fn grid(&self, size: usize, height: u32, width: u32) -> anyhow::Result<PatchGrid> {
-        let side = height.min(width);
-        let patch = match (self.patches.get(size), size) {
-            (Some(&patch), _) => patch,
-            (None, 0) => defaults::patch(side),
-            (None, _) => defaults::large_patch(side),
-        };
-        PatchGrid::new(patch, self.stride.unwrap_or(defaults::map_stride(side, patch)))
-    }
-}
-
-fn with_fit(origin: &Origin, fit: Option<u32>) -> serde_json::Value {
-    let mut source = origin.source(None);
-    if let Some(side) = fit {
-        source["fit"] = side.into();
-    }
-    source
 }
 
 fn summarise(map: &[f32]) -> MapSummary {

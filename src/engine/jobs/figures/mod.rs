@@ -4,6 +4,7 @@
 mod choose;
 mod galleries;
 mod maps;
+mod request;
 mod sources;
 
 use std::path::Path;
@@ -12,10 +13,9 @@ use crate::figure::{Format, Sidecar};
 
 use crate::engine::figures::output::write_caption;
 pub use crate::engine::figures::output::{Output, Written};
-pub use galleries::{
-    GalleriesReport, GalleriesRequest, GalleryReport, GalleryRequest, Haystack, Layout, galleries, gallery,
-};
-pub use maps::{HeatmapReport, HeatmapRequest, MapImages, MapsReport, MapsRequest, heatmap, maps};
+pub use galleries::{GalleriesReport, GalleryReport, galleries, gallery};
+pub use maps::{HeatmapReport, MapsReport, heatmap, maps};
+pub use request::{GallerySource, Haystack, MapImages, MapSizes, MapSource, QueryChoice};
 
 /// `bagssl figure SIDECAR.json --out FILE`: the same figure again.
 pub fn again(

@@ -10,9 +10,9 @@ use crate::augment;
 use crate::bank::DataFacts;
 use crate::dataset::{self, Dataset};
 use crate::embed::Embedder;
-use crate::engine::figures::compose::image_title;
+use crate::engine::figures::compose::title_in;
 use crate::engine::jobs::figures::choose;
-use crate::engine::jobs::figures::maps::{MapImages, MapsRequest};
+use crate::engine::jobs::figures::request::{MapImages, MapSource};
 use crate::files;
 use crate::image::Image;
 use crate::patch::PatchRef;
@@ -43,23 +43,18 @@ impl<'a> Sources<'a> {
         Ok(Self { images, sets })
     }
 
-    /// The images and places that the request names, or that its seed chooses.
-    pub fn places(
-        &self,
-        request: &MapsRequest,
-        embedder: &Embedder,
-        seed: u64,
-    ) -> anyhow::Result<Vec<Place>> {
+    /// The images and places that the source names, or that the seed chooses.
+    pub fn places(&self, source: &MapSource, embedder: &Embedder, seed: u64) -> anyhow::Result<Vec<Place>> {
         match self.images {
-            MapImages::Files { at, .. } => self.places_of_files(at, request, embedder, seed),
-            MapImages::Data { queries, .. } => self.places_of_data(queries, request, embedder, seed),
+            MapImages::Files { at, .. } => self.places_of_files(at, source, embedder, seed),
+            MapImages::Data { queries, .. } => self.places_of_data(queries, source, embedder, seed),
         }
     }
 
     fn places_of_files(
         &self,
         at: &[(f32, f32)],
-        request: &MapsRequest,
+        source: &MapSource,
         embedder: &Embedder,
         seed: u64,
     ) -> anyhow::Result<Vec<Place>> {
@@ -70,8 +65,8 @@ impl<'a> Sources<'a> {
             at.len()
         );
         let place = |(index, set): (usize, &Arc<dyn Dataset>)| {
-            let image = fitted(set.image(0)?, request.fit, embedder);
-            let grid = request.grid(0, image.height(), image.width())?;
+            let image = fitted(set.image(0)?, source.fit, embedder);
+            let grid = source.grid(0, image.height(), image.width())?;
             let at = match at.get(index).or(at.first()) {
                 Some(&place) => place,
                 None => centre(choose::place(&image, index as u32, grid, seed)?),
@@ -85,7 +80,7 @@ impl<'a> Sources<'a> {
     fn places_of_data(
         &self,
         queries: &[(usize, u32, u32)],
-        request: &MapsRequest,
+        source: &MapSource,
         embedder: &Embedder,
         seed: u64,
     ) -> anyhow::Result<Vec<Place>> {
@@ -93,22 +88,21 @@ impl<'a> Sources<'a> {
         let patches = match queries {
             [] => {
                 ensure!(
-                    request.fit.is_none(),
+                    source.fit.is_none(),
                     "--fit changes where patches lie; expected --query with it, or --image FILE"
                 );
-                let grid = |height, width| request.grid(0, height, width).ok();
-                choose::patches(data, data.len(), grid, request.count, seed)?
+                let grid = |height, width| source.grid(0, height, width).ok();
+                choose::patches(data, data.len(), grid, source.count, seed)?
             }
             _ => queries
                 .iter()
-                .map(|&query| self.patch_of_query(query, request, embedder))
+                .map(|&query| self.patch_of_query(query, source, embedder))
                 .collect::<anyhow::Result<_>>()?,
         };
         let place = |patch: PatchRef| {
             let index = patch.image as usize;
-            let image = fitted(data.image(index)?, request.fit, embedder);
-            let class = data.label(index).and_then(|label| data.classes().get(label as usize));
-            let title = image_title(index, class.map(String::as_str));
+            let image = fitted(data.image(index)?, source.fit, embedder);
+            let title = title_in(data, index);
             Ok(Place { index: patch.image, image: Arc::new(image), title, at: centre(patch) })
         };
         patches.into_iter().map(place).collect()
@@ -118,7 +112,7 @@ impl<'a> Sources<'a> {
     fn patch_of_query(
         &self,
         (index, y, x): (usize, u32, u32),
-        request: &MapsRequest,
+        source: &MapSource,
         embedder: &Embedder,
     ) -> anyhow::Result<PatchRef> {
         let data = self.sets[0].as_ref();
@@ -129,14 +123,14 @@ impl<'a> Sources<'a> {
             data.len(),
             data.len() - 1
         );
-        let (height, width) = match request.fit {
+        let (height, width) = match source.fit {
             Some(_) => {
-                let image = fitted(data.image(index)?, request.fit, embedder);
+                let image = fitted(data.image(index)?, source.fit, embedder);
                 (image.height(), image.width())
             }
             None => data.dimensions(index),
         };
-        let grid = request.grid(0, height, width)?;
+        let grid = source.grid(0, height, width)?;
         let patch = PatchRef { image: index as u32, y, x, size: grid.patch };
         let (near_x, near_y) = centre(patch);
         let nearest = grid.nearest(near_x, near_y, height, width);
@@ -174,14 +168,14 @@ impl<'a> Sources<'a> {
     }
 }
 
-pub fn open_file(path: &Path) -> anyhow::Result<Arc<dyn Dataset>> {
+fn open_file(path: &Path) -> anyhow::Result<Arc<dyn Dataset>> {
     let name = path.to_string_lossy();
     let data = dataset::open(&*name, None)?;
     ensure!(data.kind() == &dataset::folder::PICTURE, "{name} is no image file; a heatmap is of one image");
     Ok(data)
 }
 
-pub fn fitted(image: Image, fit: Option<u32>, embedder: &Embedder) -> Image {
+fn fitted(image: Image, fit: Option<u32>, embedder: &Embedder) -> Image {
     match fit {
         Some(side) => augment::fit(&image, side, embedder.info.resize),
         None => image,

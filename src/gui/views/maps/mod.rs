@@ -6,6 +6,7 @@ use eframe::egui::{ScrollArea, Ui};
 
 use self::panes::MapsPanel;
 use super::View;
+use crate::engine::defaults;
 use crate::gui::desk::Desk;
 use crate::gui::nouns::ExploreView;
 use crate::gui::paint::pane::Viewpoint;
@@ -45,7 +46,7 @@ impl View for MapsView {
             controls::heatmap_controls_ui(ui, desk);
             // The row of gallery controls is as high as this one, if both wrap alike.
             let rows = 2.0 * (ui.cursor().top() - top) + STEP;
-            let neighbours = desk.session.config().map_or(119, |config| config.neighbours);
+            let neighbours = desk.session.config().map_or(defaults::NEIGHBOURS, |config| config.neighbours);
             let room = whole - rows;
             let galleries =
                 gallery::wanted_height(neighbours, ui.available_width()).min(room * GALLERY_SHARE);

@@ -1,0 +1,171 @@
+//! The one place where a figure comes together, for the window and the command line alike: what it shows and what
+//! was gathered for it become panels, titles, notes, and what its sidecar keeps of where it came from.
+
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+
+use crate::engine::ask::{FigureContent, FigureKind, Style};
+use crate::engine::figures::compose;
+use crate::engine::figures::compose::{GalleryWords, Origin, QueryContent};
+use crate::engine::figures::galleries::GalleryMaker;
+use crate::engine::figures::output::{Written, write_caption};
+use crate::engine::figures::rows::MapRow;
+use crate::engine::look::neighbours::SearchReport;
+use crate::figure::Figure;
+use crate::patch::PatchRef;
+use crate::progress::CancelToken;
+
+/// What a figure is made of.
+// There is one at a time, and it is moved a few times.
+#[allow(clippy::large_enum_variant)]
+pub enum Material {
+    /// The heatmaps of each query, and those under a second model.
+    Rows { rows: Vec<MapRow>, beside: Option<Vec<MapRow>>, origin: Origin },
+    /// Where to search for the neighbours of each query, and where under a second model, which is a checkpoint of
+    /// this step.
+    Search { haystack: FigureBank, beside: Option<(FigureBank, Option<u64>)> },
+}
+
+/// Where to search, and the queries with their vectors in the order of the content's spaces.
+pub struct FigureBank {
+    pub finder: Box<GalleryMaker>,
+    /// No vectors are needed for a patch that the bank holds.
+    pub queries: Vec<(PatchRef, Vec<Vec<f32>>)>,
+}
+
+/// The neighbours of one query in each space, and those under the second model.
+pub struct Found {
+    pub query: PatchRef,
+    pub own: Vec<SearchReport>,
+    pub beside: Option<Vec<SearchReport>>,
+}
+
+/// A figure, and what is told beside it.
+pub struct Made {
+    pub figure: Figure,
+    /// What its sidecar keeps of where it came from.
+    source: Value,
+    /// What its neighbours are; nothing of heatmaps.
+    pub found: Vec<Found>,
+    /// Patches that were searched, of all, if it shows neighbours.
+    pub searched: Option<(usize, usize)>,
+}
+
+/// The figure.
+///
+/// # Errors
+/// A space that a bank lacks, pixels that cannot be read any more, queries with unequal numbers of neighbours, an
+/// instance of several images; cancelled.
+pub fn assemble(
+    content: &FigureContent,
+    material: Material,
+    style: &Style,
+    cancel: &CancelToken,
+) -> anyhow::Result<Made> {
+    match material {
+        Material::Rows { rows, beside, origin } => Ok(heatmaps(content, (rows, beside), &origin, style)),
+        Material::Search { haystack, beside } => {
+            let found = search(content, &haystack, beside.as_ref().map(|(bank, _)| bank), cancel)?;
+            neighbours(content, (haystack, beside), found, style)
+        }
+    }
+}
+
+fn heatmaps(
+    content: &FigureContent,
+    (rows, beside): (Vec<MapRow>, Option<Vec<MapRow>>),
+    origin: &Origin,
+    style: &Style,
+) -> Made {
+    let mode = content.mode;
+    let contents = match beside {
+        None => rows.into_iter().map(|row| row.content(mode)).collect(),
+        Some(other) => {
+            rows.into_iter().zip(&other).map(|(row, other)| row.content_beside(other, mode)).collect()
+        }
+    };
+    let figure = compose::heatmap(contents, mode, origin.notes(), style);
+    Made { figure, source: origin.source(None), found: vec![], searched: None }
+}
+
+/// Searches for each query under both models.
+fn search(
+    content: &FigureContent,
+    haystack: &FigureBank,
+    beside: Option<&FigureBank>,
+    cancel: &CancelToken,
+) -> anyhow::Result<Vec<Found>> {
+    let near = |bank: &FigureBank, index: usize| {
+        let (patch, vectors) = &bank.queries[index];
+        bank.finder.search(*patch, vectors, &content.spaces, (content.neighbours, &content.filter))
+    };
+    let found = |index: usize| {
+        cancel.check()?;
+        let beside = beside.map(|bank| near(bank, index)).transpose().context("the second model")?;
+        Ok(Found { query: haystack.queries[index].0, own: near(haystack, index)?, beside })
+    };
+    (0..haystack.queries.len()).map(found).collect()
+}
+
+fn neighbours(
+    content: &FigureContent,
+    (haystack, beside): (FigureBank, Option<(FigureBank, Option<u64>)>),
+    found: Vec<Found>,
+    style: &Style,
+) -> anyhow::Result<Made> {
+    let mut finder = haystack.finder;
+    let mut contents: Vec<QueryContent> =
+        found.iter().map(|found| finder.content(&found.own)).collect::<anyhow::Result<_>>()?;
+    let (mut origin, search) = finder.origin(&content.filter);
+    if let Some((FigureBank { finder: mut other, .. }, step)) = beside {
+        let theirs = found.iter().filter_map(|found| found.beside.as_deref());
+        let theirs = theirs.map(|reports| other.content(reports)).collect::<anyhow::Result<_>>()?;
+        compose::place_beside(&mut contents, theirs);
+        origin = origin.beside(other.bank.spec().model.clone(), step);
+    }
+    let words = GalleryWords { left_out: finder.left_out(&content.filter), notes: origin.notes() };
+    let total = contents.first().and_then(|query| query.spaces.first()).map(|space| space.total);
+    let searched = total.map(|total| (finder.bank.patches(), total));
+    let figure = page(content.kind, &mut finder, contents, words, style)?;
+    Ok(Made { figure, source: origin.source(Some(&search)), found, searched })
+}
+
+/// The queries and their neighbours, laid out as a figure of `kind`.
+fn page(
+    kind: FigureKind,
+    finder: &mut GalleryMaker,
+    mut queries: Vec<QueryContent>,
+    words: GalleryWords,
+    style: &Style,
+) -> anyhow::Result<Figure> {
+    let first = queries.first().context("there is no query to show")?.patch.image;
+    match kind {
+        FigureKind::Heatmaps => anyhow::bail!("heatmaps show no neighbours"),
+        FigureKind::Galleries => compose::gallery(queries, words, style),
+        FigureKind::Parts => compose::sheet(None, queries, words, style),
+        FigureKind::Instance => {
+            for query in &mut queries {
+                let PatchRef { image, y, x, .. } = query.patch;
+                ensure!(image == first, "the figure is of one image, {first}; a query is of image {image}");
+                query.title = format!("at y {y}, x {x}");
+            }
+            let (image, title) = (finder.image(first)?, finder.title(first as usize));
+            compose::sheet(Some((&image, title)), queries, words, style)
+        }
+    }
+}
+
+impl Made {
+    /// Gives it another look; what it shows stays.
+    pub fn dress(&mut self, style: &Style) {
+        compose::dress(&mut self.figure, style);
+    }
+
+    /// Writes it, its sidecar and, where `caption` is told, its caption; `dpi` counts for a PNG.
+    pub fn write(&self, out: &Path, dpi: u32, caption: Option<&Path>) -> anyhow::Result<Written> {
+        let saved = self.figure.save(out, dpi, self.source.clone())?;
+        write_caption(&self.figure, saved, caption)
+    }
+}

@@ -1,0 +1,111 @@
+//! What the command line's flags say of where a figure's images and vectors come from, and of what the images or the
+//! seed decide where nothing is told. What the figure shows is a [`crate::engine::FigureRequest`], as in the window.
+
+use std::path::PathBuf;
+
+use crate::dataset::Split;
+use crate::engine::ask::{NamedFilter, defaults};
+use crate::engine::jobs::embed::BankSource;
+use crate::model::ModelSpec;
+use crate::patch::PatchGrid;
+
+/// What heatmaps are made from.
+pub struct MapSource {
+    pub model: ModelSpec,
+    /// A second model, whose maps follow.
+    pub beside: Option<ModelSpec>,
+    pub images: MapImages,
+    /// Take the centre of so many pixels a side.
+    pub fit: Option<u32>,
+    pub sizes: MapSizes,
+    pub stride: Option<u32>,
+    /// Queries to choose where none are given.
+    pub count: usize,
+}
+
+/// Which images heatmaps are of, and where they are asked about.
+pub enum MapImages {
+    /// Image files, each with the `(x, y)` of its query patch's centre; one place holds for all files, none
+    /// leaves the choice to the seed.
+    Files { paths: Vec<PathBuf>, at: Vec<(f32, f32)> },
+    /// Images of a data set: index, top and left edge of each query patch; none leaves the choice to the seed.
+    Data { data: String, split: Option<Split>, queries: Vec<(usize, u32, u32)> },
+}
+
+/// Patch sizes of heatmaps, pixels.
+pub enum MapSizes {
+    Told(Vec<u32>),
+    /// What suits the images: so many sizes, 1 or 2 (Fig 4: 71 and 100 of 224 pixels).
+    Suitable(usize),
+}
+
+impl MapSizes {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Told(sizes) => sizes.len(),
+            Self::Suitable(count) => *count,
+        }
+    }
+
+    /// Size number `index` on an image of short side `side`.
+    fn on(&self, index: usize, side: u32) -> u32 {
+        match (self, index) {
+            (Self::Told(sizes), _) => sizes[index],
+            (Self::Suitable(_), 0) => defaults::patch(side),
+            (Self::Suitable(_), _) => defaults::large_patch(side),
+        }
+    }
+}
+
+impl MapSource {
+    /// Patches of size number `size` on an image.
+    pub fn grid(&self, size: usize, height: u32, width: u32) -> anyhow::Result<PatchGrid> {
+        let side = height.min(width);
+        let patch = self.sizes.on(size, side);
+        PatchGrid::new(patch, self.stride.unwrap_or(defaults::map_stride(side, patch)))
+    }
+}
+
+/// The patches that are searched.
+#[derive(Clone)]
+pub enum Haystack {
+    /// A bank on disk, and where its images lie if they were moved.
+    Bank { folder: PathBuf, data: Option<String> },
+    /// Patches that are embedded for this figure alone.
+    Fresh { model: ModelSpec, source: BankSource, patch: Option<u32>, stride: Option<u32> },
+}
+
+impl Haystack {
+    /// The same patches under the model `named`, or in the bank of that name where this is a bank.
+    pub fn with(&self, named: &str) -> Self {
+        match self.clone() {
+            Haystack::Bank { data, .. } => Haystack::Bank { folder: named.into(), data },
+            Haystack::Fresh { source, patch, stride, .. } => {
+                Haystack::Fresh { model: named.into(), source, patch, stride }
+            }
+        }
+    }
+}
+
+/// What figures of neighbours are made from.
+pub struct GallerySource {
+    pub haystack: Haystack,
+    /// The same patches under a second model, whose galleries follow (Fig 5, 7, 8, 9).
+    pub beside: Option<Haystack>,
+    /// Image, top and left edge of each query patch; none leaves the choice to the seed.
+    pub queries: Vec<(usize, u32, u32)>,
+    /// Queries to choose where none are given.
+    pub choice: QueryChoice,
+    pub filter: NamedFilter,
+}
+
+/// Queries of the seed's choice.
+#[derive(Clone, Copy, Debug)]
+pub struct QueryChoice {
+    pub count: usize,
+    /// How many of the seed's choice to pass over: what makes Fig 9 another than Fig 8.
+    pub skip: usize,
+    /// The image of an instance, by its index, if it is told.
+    pub index: Option<usize>,
+}
