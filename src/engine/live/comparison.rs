@@ -2,9 +2,8 @@
 
 use super::Explorer;
 use crate::engine::ask::{CompareCommand, TrainCommand};
-use crate::engine::compare;
 use crate::engine::compare::side::{SideTarget, TargetQuery};
-use std::path::Path;
+use crate::train::run_of;
 
 /// What is on show, borrowed field by field, so that the comparison itself stays free to change. `None`
 /// without an image.
@@ -41,7 +40,7 @@ impl Explorer {
     /// A run's curves are followed as soon as its checkpoints are compared.
     pub(super) fn compare(&mut self, command: CompareCommand) -> anyhow::Result<()> {
         let run = match &command {
-            CompareCommand::OpenOther { spec } => compare::place::run_of(Path::new(&spec.path)),
+            CompareCommand::OpenOther { spec } => run_of(spec),
             _ => None,
         };
         self.compare.handle(command)?;
