@@ -49,7 +49,7 @@ impl Commander {
     pub fn data(&self, command: DataCommand) -> anyhow::Result<()> {
         match command {
             DataCommand::Info { data, split } => {
-                let info = jobs::data::info(&data, split)?;
+                let info = jobs::data::info(&data.into(), split)?;
                 show(self.json(), &info, || {
                     let size = match (info.width, info.height) {
                         (Some(width), Some(height)) => format!("{width} x {height} pixels"),

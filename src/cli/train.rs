@@ -64,7 +64,8 @@ impl Commander {
             config.set(&args.set)?;
             Start::New(Box::new(config))
         };
-        let request = TrainRequest { data, split: args.split, out, start, log_every: args.log_every };
+        let request =
+            TrainRequest { data: data.into(), split: args.split, out, start, log_every: args.log_every };
         let mut watch = |news: &News| self.tell(news);
         let report = self.job(|job| jobs::train::train(&request, job, &mut watch))?;
         show(self.json(), &report, || {

@@ -28,5 +28,5 @@ pub use kind::{DataKind, FigureNote};
 pub use limit::limited;
 pub use open::open;
 pub use set::{DataInfo, Dataset, PartMap, Skipped};
-pub use spec::DataSpec;
+pub use spec::{DataSource, DataSpec};
 pub use split::{Mix, Split};

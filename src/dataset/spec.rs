@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::Split;
 use super::formats::built_in_words;
 
 /// What `--data` says: a word for a built-in set, or a path. A file or folder that is called like a
@@ -34,6 +35,15 @@ impl DataSpec {
         let path = self.path().and_then(|path| std::path::absolute(path).ok());
         path.map_or_else(|| self.clone(), DataSpec::Path)
     }
+}
+
+/// A data set by the words of `--data` and `--split`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataSource {
+    /// What names the set.
+    pub spec: DataSpec,
+    /// Which split of it; `None` where it was not said.
+    pub split: Option<Split>,
 }
 
 /// The set that is opened unless told.

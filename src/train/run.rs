@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 pub use super::codec::ProbeVectors;
 use super::codec::{optimizer_bytes, optimizer_from_bytes, probe_bytes, probe_from_bytes};
 use super::config::{Keep, TrainConfig};
+use super::environment::ENVIRONMENT_FILE;
 use super::events::EventFile;
 use super::metrics::{Metrics, Notice, NoticeKind, ProbeReport};
 use super::optimizer::OptimizerState;
@@ -36,7 +37,8 @@ use crate::files;
 use crate::model::store::{self, LATEST_FILE, MODEL_FILE};
 use crate::model::weights::Weights;
 
-const CONFIG_FILE: &str = "config.toml";
+/// The resolved configuration.
+pub const CONFIG_FILE: &str = "config.toml";
 /// Lines of [`Metrics`].
 pub const METRICS_FILE: &str = "metrics.jsonl";
 /// Lines of [`ProbeReport`].
@@ -47,7 +49,8 @@ const PROBE_FOLDER: &str = "probes";
 const PATCHES_FILE: &str = "patches.json";
 const OPTIMIZER_FILE: &str = "optimizer.safetensors";
 const METHOD_FILE: &str = "method.safetensors";
-const STATE_FILE: &str = "state.json";
+/// Where the run of a checkpoint stands: [`RunState`].
+pub const STATE_FILE: &str = "state.json";
 
 /// A folder that holds one training run.
 pub struct RunFolder {
@@ -134,7 +137,7 @@ impl RunFolder {
     /// Records what the run runs on.
     pub fn note_environment(&self, environment: &serde_json::Value) -> anyhow::Result<()> {
         let text = serde_json::to_string_pretty(environment)?;
-        files::write_bytes_atomic(&self.path.join("environment.json"), text.as_bytes())
+        files::write_bytes_atomic(&self.path.join(ENVIRONMENT_FILE), text.as_bytes())
     }
 
     /// Writes a checkpoint and makes it the latest. Returns its folder.

@@ -38,8 +38,10 @@ impl Commander {
     pub fn new(shared: SharedArgs) -> anyhow::Result<Self> {
         let cancel = CancelToken::default();
         let token = cancel.clone();
-        // The second Ctrl-C does not wait for work that looks up too rarely.
-        #[allow(clippy::disallowed_methods)]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a second Ctrl-C does not wait for work that looks up too rarely"
+        )]
         let stop = move || if token.is_cancelled() { std::process::exit(130) } else { token.cancel() };
         ctrlc::set_handler(stop).context("could not listen for Ctrl-C")?;
         Ok(Self { shared, cancel, bar: Bar::new() })

@@ -5,15 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+pub use crate::dataset::DataSource;
 use crate::dataset::{Coverage, DataSpec, Split};
 use crate::engine::ask::gallery::Gallery;
 use crate::engine::ask::maps::Heatmap;
 pub use crate::engine::ask::series::MetricSeries;
 use crate::image::Image;
 use crate::patch::PatchRef;
-use crate::train::{Notice, NoticeKind, TrainConfig};
+use crate::train::{KeptCheckpoint, Notice, NoticeKind, TrainConfig};
 
 /// What the window asks of training.
 #[derive(Clone, Debug)]
@@ -42,13 +41,6 @@ pub enum TrainCommand {
     Drawing(Drawing),
     /// Writes curves as a figure (format from the file's extension).
     ExportCurves { curves: CurveExport, path: PathBuf },
-}
-
-/// A data set by the words of `--data` and `--split`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DataSource {
-    pub spec: DataSpec,
-    pub split: Option<Split>,
 }
 
 /// A run to begin.
@@ -240,7 +232,7 @@ pub struct RunView {
     /// The newest of every list of numbers, with its step: spectra.
     pub vectors: Arc<BTreeMap<String, (u64, Arc<Vec<f64>>)>>,
     /// Kept checkpoints, oldest first.
-    pub checkpoints: Arc<Vec<CheckpointView>>,
+    pub checkpoints: Arc<Vec<KeptCheckpoint>>,
     pub status: RunStatus,
     /// Signs of a collapse that the newest probe saw, one sentence each.
     pub alarms: Arc<Vec<String>>,
@@ -274,13 +266,6 @@ impl RunView {
     }
 }
 
-/// One checkpoint of a run folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CheckpointView {
-    pub step: u64,
-    pub path: PathBuf,
-}
-
 /// How a run folder stands, as far as its files tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunStatus {
@@ -293,7 +278,7 @@ pub enum RunStatus {
 
 /// `bagssl train`.
 pub struct TrainRequest {
-    pub data: String,
+    pub data: DataSpec,
     pub split: Option<Split>,
     pub out: PathBuf,
     pub start: Start,

@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use crate::device::OpenDevice;
 use crate::embed::Embedder;
-use crate::engine::ask::{CheckpointView, Snapshot};
+use crate::engine::ask::Snapshot;
 use crate::engine::compare::side::Key;
-use crate::engine::runs::followed::{checkpoints, is_same_folder};
-use crate::model::{ModelPlace, ModelSpec, store};
-use crate::train::RunFolder;
+use crate::model::{ModelSpec, store};
+use crate::train::{KeptCheckpoint, RunFolder, is_same_folder, kept_checkpoints, run_of};
 
 /// B as it was opened.
 pub struct Open {
@@ -23,19 +22,6 @@ pub struct Open {
     pub key: Key,
     /// Why they cannot be used.
     pub error: Option<String>,
-}
-
-/// The run folder that `path` is or lies in, with the step if it is one of its checkpoints.
-pub fn run_of(path: &Path) -> Option<(PathBuf, Option<u64>)> {
-    if path.to_str().is_some_and(|words| matches!(ModelPlace::of(words), ModelPlace::BuiltIn(_))) {
-        return None;
-    }
-    if RunFolder::open(path).is_ok() {
-        return Some((path.into(), None));
-    }
-    let run = path.parent().filter(|run| RunFolder::open(run).is_ok())?;
-    let kept = checkpoints(run).into_iter().find(|kept| kept.path == path)?;
-    Some((run.into(), Some(kept.step)))
 }
 
 /// Finds out what `spec` names.
@@ -51,12 +37,12 @@ pub fn opened(spec: &ModelSpec) -> anyhow::Result<Open> {
         "there is no file or folder {}; expected a checkpoint, a run folder or a built-in model",
         path.display()
     );
-    let Some((run, step)) = run_of(path) else {
+    let Some((run, step)) = run_of(spec) else {
         let key = key(spec, path, None);
         let spec = spec.clone();
         return Ok(Open { name: name(path), spec, run: None, steps: Arc::default(), key, error: None });
     };
-    let kept = checkpoints(&run);
+    let kept = kept_checkpoints(&run);
     let steps: Vec<u64> = kept.iter().map(|checkpoint| checkpoint.step).collect();
     let Some(step) = step.or(steps.last().copied()) else {
         anyhow::bail!(
@@ -117,7 +103,7 @@ impl Open {
         let Some(kept) = run.map(|run| &run.checkpoints).filter(|kept| !kept.is_empty()) else {
             return false;
         };
-        let step = |kept: &CheckpointView| kept.step;
+        let step = |kept: &KeptCheckpoint| kept.step;
         let is_new = !kept.iter().map(step).eq(self.steps.iter().copied());
         if is_new {
             self.steps = Arc::new(kept.iter().map(step).collect());

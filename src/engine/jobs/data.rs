@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use crate::dataset::download::{self, Request};
 use crate::dataset::parts::{self, Parts};
-use crate::dataset::{self, DataInfo, Split, cifar::Variant};
+use crate::dataset::{self, DataInfo, DataSpec, Split, cifar::Variant};
 use crate::engine::jobs::Job;
 
 /// `bagssl data info`.
-pub fn info(spec: &str, split: Option<Split>) -> anyhow::Result<DataInfo> {
+pub fn info(spec: &DataSpec, split: Option<Split>) -> anyhow::Result<DataInfo> {
     Ok(DataInfo::of(dataset::open(spec, split)?.as_ref()))
 }
 

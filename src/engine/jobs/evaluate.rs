@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::analysis::locality::{self, LocalityConfig, LocalityReport};
 use crate::augment::Resize;
 use crate::bank::Dtype;
-use crate::dataset::{self, Split};
+use crate::dataset::{self, DataSpec, Split};
 use crate::embed::ExtractPlan;
 use crate::engine::jobs::{Job, open_embedder};
 use crate::eval::{self, EvalConfig, Evaluation};
@@ -16,7 +16,7 @@ use crate::progress::Cancelled;
 /// `bagssl eval`.
 pub struct EvalRequest {
     pub model: ModelSpec,
-    pub data: String,
+    pub data: DataSpec,
     pub config: EvalConfig,
 }
 
@@ -80,7 +80,7 @@ pub fn evaluate(request: &EvalRequest, job: Job<'_>) -> anyhow::Result<EvalRepor
 /// `bagssl locality`.
 pub struct LocalityRequest {
     pub model: ModelSpec,
-    pub data: String,
+    pub data: DataSpec,
     pub split: Option<Split>,
     pub limit: Option<usize>,
     pub grid: PatchGrid,

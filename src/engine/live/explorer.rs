@@ -1,14 +1,13 @@
 //! The driver: a loop over commands, the parts that work on what is open, and training.
 
 use std::cell::RefCell;
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::device::OpenDevice;
 use crate::engine::ask::{Command, CompareCommand, EngineLine, TrainCommand, about};
-use crate::engine::compare::{self, Compare};
+use crate::engine::compare::Compare;
 use crate::engine::figures::worker::FigureWorker;
 use crate::engine::live::beside::BesidePart;
 use crate::engine::live::comparison::ComparisonPart;
@@ -25,6 +24,7 @@ use crate::engine::look::image_search::ImageSearch;
 use crate::engine::look::thumbnails::Thumbnails;
 use crate::engine::runs::desk::Training;
 use crate::search::Processor;
+use crate::train::run_of;
 
 /// What works beside the thread that owns the tensors; started before it, so that what fails is told at once.
 pub struct Helpers {
@@ -206,7 +206,7 @@ impl Explorer {
 /// A run's curves are followed as soon as its checkpoints are compared.
 fn compared_run(command: &Command) -> Option<TrainCommand> {
     let Command::Compare(CompareCommand::OpenOther { spec }) = command else { return None };
-    let (run, _) = compare::place::run_of(Path::new(&spec.path))?;
+    let (run, _) = run_of(spec)?;
     Some(TrainCommand::OpenRun(run))
 }
 

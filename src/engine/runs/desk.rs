@@ -18,7 +18,7 @@ use crate::engine::runs::active::{Active, Done};
 use crate::engine::runs::followed::{FollowJob, Follower};
 use crate::engine::runs::pins::PinnedPatches;
 use crate::engine::runs::run::Session;
-use crate::train::{TrainConfig, TrainingImages};
+use crate::train::{ENVIRONMENT_FILE, Environment, TrainConfig, TrainingImages};
 
 /// News of training come this often at most where the device draws, too.
 const GPU_PERIOD: Duration = Duration::from_millis(33);
@@ -162,7 +162,7 @@ impl Training {
         self.line.update(|shown| shown.busy = Some("starting the run".into()));
         let data = dataset::open(&source.spec, source.split)?;
         let request = TrainRequest {
-            data: source.spec.to_string(),
+            data: source.spec.clone(),
             split: source.split,
             out: out.into(),
             start,
@@ -363,16 +363,10 @@ fn asked(command: &TrainCommand, run: Option<&Path>) -> TrainTask {
 
 /// The data that a run says it was trained on.
 fn recorded_data(run: &Path) -> anyhow::Result<DataSource> {
-    let path = run.join("environment.json");
-    let text = std::fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
-    let environment: serde_json::Value =
-        serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))?;
-    let data = &environment["data"];
-    let spec = data["spec"].as_str().with_context(|| {
+    Environment::read(run)?.source().with_context(|| {
+        let path = run.join(ENVIRONMENT_FILE);
         format!("{} does not say what data the run was trained on; choose the data first", path.display())
-    })?;
-    let split = serde_json::from_value(data["split"].clone()).ok().flatten();
-    Ok(DataSource { spec: spec.into(), split })
+    })
 }
 
 /// The patch size of the pins: that of training where it is small, else one that shows parts, as

@@ -1,7 +1,6 @@
 //! The thread that reads run folders, finished ones and those that another process (or the
 //! engine's own thread) is writing. It holds no tensors.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,19 +9,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
-use serde_json::Value;
 
 use crate::dataset;
 use crate::engine::ask::{
-    CheckpointView, CurveExport, DataSeen, DataSource, EngineLine, Event, RunStatus, RunView, TrainEvent,
-    TrainTask,
+    CurveExport, DataSeen, DataSource, EngineLine, Event, RunStatus, RunView, TrainEvent, TrainTask,
 };
 use crate::engine::runs::export;
 use crate::engine::runs::series::Table;
 use crate::engine::runs::tail::Tail;
-use crate::model::store::MODEL_FILE;
-use crate::train::run::{METRICS_FILE, NOTICES_FILE, PROBES_FILE};
-use crate::train::{Notice, RunFolder, TrainConfig};
+use crate::model::store::LATEST_FILE;
+use crate::train::run::{CONFIG_FILE, METRICS_FILE, NOTICES_FILE, PROBES_FILE, STATE_FILE};
+use crate::train::{
+    ENVIRONMENT_FILE, Environment, Notice, RunFolder, RunState, is_same_folder, kept_checkpoints,
+};
 
 /// How often the files of the followed runs are looked at.
 const PERIOD: Duration = Duration::from_millis(500);
@@ -170,12 +169,6 @@ struct Followed {
     stamps: [Option<std::time::SystemTime>; 3],
 }
 
-/// Whether two paths lead to one folder, whatever they are called.
-pub fn is_same_folder(one: &Path, other: &Path) -> bool {
-    let place = |path: &Path| path.canonicalize().ok();
-    one == other || place(one).is_some_and(|found| Some(found) == place(other))
-}
-
 impl Followed {
     fn open(path: &Path) -> anyhow::Result<Self> {
         RunFolder::open(path)?;
@@ -222,7 +215,7 @@ impl Followed {
     /// Reads what is new. Returns whether anything changed.
     fn look(&mut self) -> bool {
         let mut view = (*self.view).clone();
-        let stamps = ["config.toml", "environment.json", "latest"].map(|file| self.modified(file));
+        let stamps = [CONFIG_FILE, ENVIRONMENT_FILE, LATEST_FILE].map(|file| self.modified(file));
         let mut changed = stamps != self.stamps;
         if changed {
             self.stamps = stamps;
@@ -262,18 +255,13 @@ impl Followed {
             }
             Err(error) => view.error = Some(format!("{error:#}")),
         }
-        let environment = read_json(&self.path.join("environment.json")).unwrap_or(Value::Null);
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let data = &environment["data"];
-        view.data = text(&data["name"]).zip(text(&data["spec"])).map(|(name, spec)| {
-            let split = serde_json::from_value(data["split"].clone()).ok().flatten();
-            (name, DataSource { spec: spec.into(), split })
-        });
-        view.images = used_images(data, view.config.as_deref());
-        view.device = text(&environment["device"]);
-        view.checkpoints = Arc::new(checkpoints(&self.path));
-        let state = view.checkpoints.last().and_then(|last| read_json(&last.path.join("state.json")));
-        view.total_steps = state.and_then(|state| state["total_steps"].as_u64()).or(planned_steps(view));
+        let environment = Environment::read(&self.path).unwrap_or_default();
+        view.data = environment.data_name().map(str::to_owned).zip(environment.source());
+        view.images = environment.images(view.config.as_ref().and_then(|config| config.images));
+        view.device = environment.device().map(str::to_owned);
+        view.checkpoints = Arc::new(kept_checkpoints(&self.path));
+        let total = view.checkpoints.last().and_then(|last| total_steps(&last.path));
+        view.total_steps = total.or(planned_steps(view));
     }
 
     fn status(&self, view: &RunView) -> RunStatus {
@@ -329,8 +317,10 @@ impl Followed {
     }
 }
 
-fn read_json(path: &Path) -> Option<Value> {
-    serde_json::from_slice(&fs::read(path).ok()?).ok()
+/// Steps of the whole run, as a checkpoint says.
+fn total_steps(checkpoint: &Path) -> Option<u64> {
+    let state: RunState = serde_json::from_slice(&fs::read(checkpoint.join(STATE_FILE)).ok()?).ok()?;
+    Some(state.total_steps)
 }
 
 /// Steps of the whole run, where no checkpoint says it.
@@ -338,29 +328,10 @@ fn planned_steps(view: &RunView) -> Option<u64> {
     Some(view.steps_per_epoch()? * view.config.as_ref()?.epochs)
 }
 
-/// Images that a run trains on; early versions say only how many there are.
-fn used_images(data: &Value, config: Option<&TrainConfig>) -> Option<usize> {
-    let number = |key: &str| data[key].as_u64().map(|images| images as usize);
-    let limit = config.and_then(|config| config.images).unwrap_or(usize::MAX);
-    number("used").or(number("images").map(|images| images.min(limit)))
-}
-
-/// The checkpoints of a run folder, oldest first.
-pub fn checkpoints(run: &Path) -> Vec<CheckpointView> {
-    let entries = fs::read_dir(run).into_iter().flatten().flatten();
-    let found = entries.filter_map(|entry| {
-        let step = entry.file_name().to_str()?.strip_prefix("step-")?.parse().ok()?;
-        let path = entry.path();
-        path.join(MODEL_FILE).is_file().then_some(CheckpointView { step, path })
-    });
-    let by_step: BTreeMap<u64, CheckpointView> =
-        found.map(|checkpoint| (checkpoint.step, checkpoint)).collect();
-    by_step.into_values().collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::store::MODEL_FILE;
     use std::io::Write;
 
     fn append(path: &Path, text: &str) {

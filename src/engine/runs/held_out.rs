@@ -12,7 +12,7 @@ use burn::tensor::Device;
 use rayon::prelude::*;
 
 use crate::augment::Crop;
-use crate::dataset::{self, Dataset, Split};
+use crate::dataset::{self, DataSpec, Dataset, Split};
 use crate::embed::{Embedder, PatchSource};
 use crate::engine::ask::TrainRequest;
 use crate::eval::knn::KnnConfig;
@@ -166,7 +166,7 @@ fn online_knn(
 /// A grid of patches over evenly spread images that can be read: of the regime's size, or of half
 /// the shortest side where crops come in many sizes.
 fn fixed_patches(
-    spec: &str,
+    spec: &DataSpec,
     held: &HeldOut,
     images: usize,
     fixed: Option<u32>,
@@ -186,7 +186,7 @@ fn fixed_patches(
     };
     let large = sides.iter().filter(|(_, height, width)| *height.min(width) >= size);
     Ok(ProbePatches {
-        data: spec.into(),
+        data: spec.to_string(),
         split: held.data.split().map(|split| split.name().into()),
         fingerprint: held.data.fingerprint()?,
         held_out: held.kept_from_training,

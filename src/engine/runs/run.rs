@@ -7,9 +7,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Context;
-use serde_json::json;
 
-use crate::dataset::{self, Dataset, Skipped};
+use crate::dataset::{self, DataSource, Skipped};
 use crate::device::OpenDevice;
 use crate::engine::ask::{Start, TrainRequest};
 use crate::engine::runs::clock::Clock;
@@ -17,7 +16,9 @@ use crate::engine::runs::held_out::{Look, Watcher};
 use crate::progress::Progress;
 use crate::train::events::EventFile;
 use crate::train::feed::NoViews;
-use crate::train::{Metrics, Notice, NoticeKind, ProbeReport, RunFolder, StepReport, Trainer, metrics};
+use crate::train::{
+    Environment, Metrics, Notice, NoticeKind, ProbeReport, RunFolder, StepReport, Trainer, metrics,
+};
 
 /// A run in progress: the trainer, its folder and what looks at the model. Lives on the thread that
 /// owns the tensors.
@@ -63,12 +64,14 @@ impl Session {
     /// cannot be read, other data than the run was trained on.
     pub fn begin(request: &TrainRequest, device: &OpenDevice) -> anyhow::Result<Self> {
         let data = dataset::open(&request.data, request.split)?;
-        let environment = |trainer: &Trainer| environment(request, data.as_ref(), trainer, device);
+        let source = DataSource { spec: request.data.clone(), split: request.split };
+        let environment =
+            |trainer: &Trainer| Environment::of(&source, data.as_ref(), trainer.part().images, &device.name);
         let (run, trainer) = match &request.start {
             Start::New(config) => {
                 // The trainer first: a config that does not fit the data leaves no folder behind.
                 let trainer = Trainer::new((**config).clone(), data.clone(), &device.device)?;
-                (RunFolder::create(&request.out, config, &environment(&trainer)?)?, trainer)
+                (RunFolder::create(&request.out, config, environment(&trainer)?.json())?, trainer)
             }
             Start::Resume => {
                 let (run, config) = RunFolder::open(&request.out)?;
@@ -76,7 +79,7 @@ impl Session {
                 let step = saved.state.step;
                 let trainer = Trainer::resume(config, saved, data.clone(), &device.device)?;
                 run.rewind(step)?;
-                run.note_environment(&environment(&trainer)?)?;
+                run.note_environment(environment(&trainer)?.json())?;
                 (run, trainer)
             }
         };
@@ -360,28 +363,6 @@ fn guarded<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
             said.unwrap_or_else(|| "no reason given".into())
         ))
     })
-}
-
-fn environment(
-    request: &TrainRequest,
-    data: &dyn Dataset,
-    trainer: &Trainer,
-    device: &OpenDevice,
-) -> anyhow::Result<serde_json::Value> {
-    Ok(json!({
-        "program": concat!("bagssl ", env!("CARGO_PKG_VERSION")),
-        "system": format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-        "device": device.name,
-        "threads": rayon::current_num_threads(),
-        "data": {
-            "spec": request.data,
-            "split": data.split().map(|split| split.name()),
-            "name": data.name(),
-            "images": data.len(),
-            "used": trainer.part().images,
-            "fingerprint": data.fingerprint()?,
-        },
-    }))
 }
 
 #[cfg(test)]
