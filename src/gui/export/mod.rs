@@ -2,6 +2,7 @@
 //! preview that is the figure itself.
 
 mod foot;
+mod kinds;
 mod options;
 mod preview;
 mod queries;
@@ -24,6 +25,7 @@ use crate::gui::paint::theme::{STEP, overlay_frame};
 use crate::gui::panels::controls::without_pictures;
 use crate::gui::widgets::notices::Notices;
 
+use kinds::{KindRow, row};
 use preview::FigurePreview;
 use queries::Candidates;
 
@@ -83,7 +85,7 @@ impl ExportDialog {
             second_patch: None,
             levels: levels_on_show(desk),
             has_both: desk.view.adds() == Adds::SecondModel,
-            path: folder.join(file_name(kind)).with_extension(choices.ending()).display().to_string(),
+            path: folder.join(row(kind).file_name).with_extension(choices.ending()).display().to_string(),
             choices,
             round: 0,
             preview: FigurePreview::default(),
@@ -99,18 +101,11 @@ impl ExportDialog {
         let config = desk.session.config();
         let shown = config.as_ref().map_or_else(Vec::new, |config| config.spaces.clone());
         let one = desk.places.space(&shown);
-        let is_wanted = |space: &str| match self.kind {
-            FigureKind::Heatmaps | FigureKind::Galleries => true,
-            FigureKind::Parts | FigureKind::Instance => Some(space) == one,
-        };
+        let KindRow { is_sheet, neighbours, .. } = row(self.kind);
+        let is_wanted = |space: &str| !is_sheet || Some(space) == one;
         self.spaces = shown.iter().map(|space| (space.clone(), is_wanted(space))).collect();
-        self.neighbours = match self.kind {
-            FigureKind::Heatmaps | FigureKind::Galleries => {
-                config.map_or(defaults::NEIGHBOURS, |config| config.neighbours)
-            }
-            FigureKind::Parts => defaults::PART_NEIGHBOURS,
-            FigureKind::Instance => defaults::POSITION_NEIGHBOURS,
-        };
+        let on_show = config.map_or(defaults::NEIGHBOURS, |config| config.neighbours);
+        self.neighbours = neighbours.unwrap_or(on_show);
         self.candidates = Candidates::of(self.kind, desk);
     }
 
@@ -120,9 +115,9 @@ impl ExportDialog {
             return;
         }
         let path = self.typed_path();
-        if path.file_stem().is_some_and(|stem| stem == file_name(self.kind)) {
+        if path.file_stem().is_some_and(|stem| stem == row(self.kind).file_name) {
             let ending = path.extension().map(|e| e.to_os_string()).unwrap_or_default();
-            self.path = path.with_file_name(file_name(kind)).with_extension(ending).display().to_string();
+            self.path = path.with_file_name(row(kind).file_name).with_extension(ending).display().to_string();
         }
         self.kind = kind;
         self.state = ExportState::Choosing;
@@ -166,8 +161,7 @@ impl ExportDialog {
 
     /// The second model on show, if this figure can have both.
     fn other(&self, desk: &Desk) -> Option<Beside> {
-        let is_of_both = matches!(self.kind, FigureKind::Heatmaps | FigureKind::Galleries);
-        let is_on_show = is_of_both && desk.view.adds() == Adds::SecondModel;
+        let is_on_show = !row(self.kind).is_sheet && desk.view.adds() == Adds::SecondModel;
         let compare = desk.session.snapshot().compare.as_ref().filter(|_| is_on_show)?;
         let other = compare.other.as_ref()?;
         Some(Beside { hash: other.hash.clone(), step: other.step })
@@ -336,16 +330,6 @@ fn levels_on_show(desk: &Desk) -> Vec<(PatchGrid, bool)> {
     let shown = desk.session.snapshot().microscope.clone();
     let shown = shown.filter(|_| desk.view.adds() == Adds::PatchSizes);
     shown.map_or_else(Vec::new, |shown| shown.levels.iter().map(|level| (level.grid, true)).collect())
-}
-
-/// The name that is proposed for a figure.
-fn file_name(kind: FigureKind) -> &'static str {
-    match kind {
-        FigureKind::Heatmaps => "figure4-heatmaps",
-        FigureKind::Galleries => "figure5-galleries",
-        FigureKind::Parts => "figure10-parts",
-        FigureKind::Instance => "figure11-instance",
-    }
 }
 
 /// Puts what was copied on the clipboard, and says what was done where no dialog does.

@@ -9,6 +9,7 @@ use crate::gui::nouns::spaces::name_of_space;
 use crate::gui::paint::theme::STEP;
 
 use super::ExportDialog;
+use super::kinds::{KindRow, row};
 use crate::gui::memory::figure_looks::ENDINGS;
 
 /// Column widths of journals, inches, and what they are.
@@ -47,28 +48,8 @@ impl ExportDialog {
 
     fn kind_ui(&mut self, ui: &mut Ui, desk: &Desk) {
         let mut kind = self.kind;
-        for (value, name, explanation) in [
-            (
-                FigureKind::Heatmaps,
-                "Heatmaps (Fig. 4, 6)",
-                "Each query's image, and how alike each of its patches is.",
-            ),
-            (
-                FigureKind::Galleries,
-                "Galleries (Fig. 5, 7, 8, 9)",
-                "The nearest patches of each query in each space.",
-            ),
-            (
-                FigureKind::Parts,
-                "Parts (Fig. 10)",
-                "A small gallery for each of many queries, named by row and column.",
-            ),
-            (
-                FigureKind::Instance,
-                "Instance (Fig. 11, 12)",
-                "One image with numbered positions, and a small gallery for each.",
-            ),
-        ] {
+        for value in FigureKind::ALL {
+            let KindRow { name, explanation, .. } = row(value);
             ui.radio_value(&mut kind, value, name).on_hover_text(explanation);
         }
         self.choose_kind(kind, desk);
@@ -215,8 +196,8 @@ impl ExportDialog {
             combo.response.labelled_by(label.id).on_hover_text("Which panels bear (a), (b), ...");
         });
         ui.horizontal(|ui| {
-            let most = if self.kind == FigureKind::Heatmaps { 8 } else { 26 };
-            if self.kind != FigureKind::Galleries {
+            let most = row(self.kind).most_across;
+            if most > 0 {
                 let label = ui.label("Side by side");
                 let value =
                     DragValue::new(&mut choices.across).range(0..=most).custom_formatter(|value, _| {

@@ -3,6 +3,7 @@
 
 use eframe::egui::{ScrollArea, Ui};
 
+use super::kinds::{KindRow, row};
 use crate::engine::{DataDescription, FigureKind, defaults};
 use crate::gui::desk::Desk;
 use crate::gui::nouns::views::Adds;
@@ -25,8 +26,7 @@ impl Candidates {
     /// The queries that a figure of `kind` may show, those wanted that it shows unless told.
     pub fn of(kind: FigureKind, desk: &Desk) -> Self {
         let current = desk.session.query().and_then(|query| query.as_patch());
-        let is_of_places = matches!(kind, FigureKind::Parts | FigureKind::Instance);
-        if is_of_places && desk.view.adds() == Adds::Positions && !desk.places.list().is_empty() {
+        if row(kind).is_sheet && desk.view.adds() == Adds::Positions && !desk.places.list().is_empty() {
             return Self { list: marked(kind, desk.places.list()), current };
         }
         let mut asked = desk.session.asked_patches();
@@ -53,7 +53,8 @@ impl Candidates {
     /// Why a figure of `kind` cannot be made of them, and what to do first.
     pub fn obstacle(&self, kind: FigureKind) -> Option<String> {
         let chosen = self.chosen().len();
-        let needed = if matches!(kind, FigureKind::Heatmaps | FigureKind::Galleries) { 1 } else { LEAST };
+        let KindRow { is_sheet, more_queries, .. } = row(kind);
+        let needed = if is_sheet { LEAST } else { 1 };
         if chosen >= needed {
             return None;
         }
@@ -66,14 +67,7 @@ impl Candidates {
                 _ => "Choose at least two queries.".into(),
             });
         }
-        Some(match kind {
-            FigureKind::Instance => "This figure shows several positions of one image, and one was asked about so far: \
-                                     close this, click other patches of the image, and come back."
-                .into(),
-            _ => "This figure shows several queries, and there was one so far: close this, click other patches or \
-                  neighbours, and come back."
-                .into(),
-        })
+        Some(more_queries.into())
     }
 
     /// A row for each query.
