@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// A part of a data set that is kept for one purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[allow(
+#[expect(
     missing_docs,
     reason = "the doc of a variant is its help on the command line, and these words say enough"
 )]

@@ -60,7 +60,7 @@ fn main() -> anyhow::Result<()> {
 
 fn bank_of(rows: &Path, width: usize, dtype: Dtype, folder: &Path) -> anyhow::Result<Bank> {
     let count = std::fs::metadata(rows)?.len() as usize / (4 * width);
-    ensure!(count % IMAGE == 0, "{count} rows; expected a multiple of {IMAGE}");
+    ensure!(count.is_multiple_of(IMAGE), "{count} rows; expected a multiple of {IMAGE}");
     let entry =
         |index: usize| ImageEntry { height: IMAGE as u32, width: 1, label: None, name: index.to_string() };
     let spec = BankSpec {

@@ -94,7 +94,7 @@ fn what_was_opened_is_offered_again_and_a_vanished_one_says_so() {
     let row = row.filter(|node| {
         egui_kittest::kittest::NodeT::accesskit_node(node).label().is_some_and(|text| text.contains(&label))
     });
-    row.last().expect("the folder is listed").click();
+    row.rev().next().expect("the folder is listed").click();
     window.steps();
     let sent = window.commands();
     assert!(

@@ -54,7 +54,7 @@ impl Normalization {
 /// Which of the two sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[allow(
+#[expect(
     missing_docs,
     reason = "the doc of a variant is its help on the command line, and these words say enough"
 )]

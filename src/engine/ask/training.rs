@@ -213,6 +213,9 @@ pub struct PinView {
     pub galleries: Vec<Gallery>,
 }
 
+/// Lists of numbers by name, each with the step that it is of.
+pub type Spectra = BTreeMap<String, (u64, Arc<Vec<f64>>)>;
+
 /// A run folder, of this process or another, as far as it is read.
 #[derive(Clone, Debug)]
 pub struct RunView {
@@ -230,7 +233,7 @@ pub struct RunView {
     /// Every number of `metrics.jsonl` and `probes.jsonl` by its dotted key, against steps.
     pub series: Arc<BTreeMap<String, Arc<MetricSeries>>>,
     /// The newest of every list of numbers, with its step: spectra.
-    pub vectors: Arc<BTreeMap<String, (u64, Arc<Vec<f64>>)>>,
+    pub vectors: Arc<Spectra>,
     /// Kept checkpoints, oldest first.
     pub checkpoints: Arc<Vec<KeptCheckpoint>>,
     pub status: RunStatus,

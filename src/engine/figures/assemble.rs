@@ -18,8 +18,7 @@ use crate::patch::PatchRef;
 use crate::progress::CancelToken;
 
 /// What a figure is made of.
-// There is one at a time, and it is moved a few times.
-#[allow(clippy::large_enum_variant)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is moved a few times")]
 pub enum Material {
     /// The heatmaps of each query, and those under a second model.
     Rows { rows: Vec<MapRow>, beside: Option<Vec<MapRow>>, origin: Origin },

@@ -63,8 +63,11 @@ struct Bench {
     search_rows: usize,
 }
 
+/// Makes measures.
+type MeasureOf = fn(&Bench) -> anyhow::Result<Vec<Measure>>;
+
 /// Every measure, in the order in which they are made.
-const MEASURES: [fn(&Bench) -> anyhow::Result<Vec<Measure>>; 8] = [
+const MEASURES: [MeasureOf; 8] = [
     Bench::forward,
     Bench::embedding,
     Bench::training_step,

@@ -41,6 +41,7 @@ pub trait Part {
 }
 
 /// Whether a command was a part's.
+#[expect(clippy::large_enum_variant, reason = "a command is rare and is moved a few times")]
 pub enum Handled {
     /// It was, and this came of it.
     Yes(anyhow::Result<()>),

@@ -188,7 +188,10 @@ impl ImageMaps {
     pub fn vectors_of(&self, area: BoxRef) -> Option<Vec<Vec<f32>>> {
         let PatchGrid { patch, stride } = self.grid;
         let (row, col) = ((area.y / stride) as usize, (area.x / stride) as usize);
-        let on_grid = area.y % stride == 0 && area.x % stride == 0 && row < self.rows && col < self.cols;
+        let on_grid = area.y.is_multiple_of(stride)
+            && area.x.is_multiple_of(stride)
+            && row < self.rows
+            && col < self.cols;
         let is_patch = on_grid && (area.height, area.width) == (patch, patch);
         let cell = row * self.cols + col;
         if area.image as usize != self.image_index || !is_patch || !self.known[cell] {

@@ -157,6 +157,7 @@ impl Stage {
             let clock = Instant::now();
             secs.push(self.frame(vec![Event::PointerMoved(points[at % points.len()])]));
             let rest = FRAME_SECS - clock.elapsed().as_secs_f64();
+            #[expect(clippy::disallowed_methods, reason = "a screen waits for the next frame, too")]
             std::thread::sleep(Duration::from_secs_f64(rest.max(0.0)));
         }
         secs

@@ -46,6 +46,7 @@ impl Purpose {
 }
 
 /// How a dialog ended.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Outcome {
     Cancelled,
     Confirmed(Command),

@@ -13,10 +13,13 @@ pub struct SpaceMaps {
     pub maps: [Option<Heatmap>; 2],
 }
 
+/// What they were made of.
+type MadeOf = (Option<Arc<QueryView>>, Option<Arc<OtherView>>, MapMode, Vec<String>);
+
 /// The maps of all spaces on show, made anew when a query, a checkpoint or the way to look changes.
 #[derive(Default)]
 pub struct ComparedMaps {
-    made_of: Option<(Option<Arc<QueryView>>, Option<Arc<OtherView>>, MapMode, Vec<String>)>,
+    made_of: Option<MadeOf>,
     list: Vec<SpaceMaps>,
 }
 
