@@ -11,11 +11,11 @@ use serde::Serialize;
 
 use crate::analysis::heatmap::{cosine_map, cosine_map_of, norm};
 use crate::bank::{Bank, BankSink, Dtype, ImageEntry, MemoryBank, SpaceSpec};
-use crate::dataset::{self, Dataset};
+use crate::dataset::{self, DataSpec, Dataset};
 use crate::embed::{BATCH, Embedder, ExtractPlan, PatchSource};
 use crate::engine::jobs::{Job, open_embedder};
 use crate::image::Image;
-use crate::model::{Encoder, Mode, Space, store};
+use crate::model::{Encoder, Mode, ModelSpec, Space, builtin, store};
 use crate::patch::PatchGrid;
 use crate::progress::Progress;
 use crate::search::{Options, read_pass, top_k};
@@ -84,11 +84,12 @@ pub fn repetitions(quick: bool) -> usize {
 
 /// Runs every measure; `quick` with fewer repetitions and a smaller bank.
 pub fn bench(quick: bool, job: Job<'_>) -> anyhow::Result<BenchReport> {
-    let (open, embedder) = open_embedder(job.device, &"demo".into())?;
+    let model: ModelSpec = builtin::ALL[0].name.into();
+    let (open, embedder) = open_embedder(job.device, &model)?;
     let bench = Bench {
         embedder,
-        encoder: store::open(&"demo".into(), &open.device)?.encoder.valid(),
-        data: dataset::open("demo", None)?,
+        encoder: store::open(&model, &open.device)?.encoder.valid(),
+        data: dataset::open(DataSpec::default(), None)?,
         device: open.device.clone(),
         repeats: repetitions(quick),
         search_rows: SEARCH_ROWS[usize::from(!quick)],
