@@ -27,4 +27,3 @@ pub use crate::device::open as open_device;
 pub use ask::style as compose;
 pub use ask::*;
 pub use live::start;
-pub use runs::run as session;

@@ -12,7 +12,7 @@ use crate::engine::ask::maps::Heatmap;
 pub use crate::engine::ask::series::MetricSeries;
 use crate::image::Image;
 use crate::patch::PatchRef;
-use crate::train::{KeptCheckpoint, Notice, NoticeKind, TrainConfig};
+use crate::train::{KeptCheckpoint, Metrics, Notice, NoticeKind, ProbeReport, TrainConfig};
 
 /// What the window asks of training.
 #[derive(Clone, Debug)]
@@ -161,10 +161,10 @@ pub struct TrainingView {
     pub total_steps: u64,
     /// Passes over the data so far.
     pub epoch: f64,
-    pub views_per_step: u64,
     /// Of the last step.
     pub loss: Option<f64>,
     pub lr: Option<f64>,
+    pub views_per_step: u64,
     /// Views trained on per second over the last seconds.
     pub views_per_second: Option<f64>,
     pub remaining: Option<Duration>,
@@ -292,4 +292,17 @@ pub enum Start {
     New(Box<TrainConfig>),
     /// Where the run in `out` stands.
     Resume,
+}
+
+/// What a unit of a run's work brought.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// A line of metrics, as it was written.
+    Metrics(Metrics),
+    /// A probe, as it was written.
+    Probe(ProbeReport),
+    /// A checkpoint was written.
+    Checkpoint { step: u64, folder: PathBuf },
+    /// Something is left out; the run goes on. Kept with the run.
+    Warning(Notice),
 }

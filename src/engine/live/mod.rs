@@ -36,7 +36,7 @@ use crate::engine::look::microscope::Microscope;
 use crate::engine::look::parts::PartCache;
 use crate::engine::look::preview;
 use crate::engine::look::thumbnails::{PictureSize, ThumbnailJob, Thumbnails};
-use crate::engine::runs::desk::Training;
+use crate::engine::runs::control::RunControl;
 use crate::search::Processor;
 use crate::threads;
 
@@ -48,7 +48,7 @@ pub fn start(device: OpenDevice, wake: impl Fn() + Send + Sync + 'static) -> any
     let searcher = Searcher::start(line.clone(), processor.clone(), device.memory.images(), show_galleries)?;
     let thumbnails = Thumbnails::start(line.clone())?;
     let finder = ImageSearch::start(line.clone())?;
-    let training = Training::new(line.clone(), device.is_gpu)?;
+    let training = RunControl::new(line.clone(), device.is_gpu)?;
     let compare = Compare::new(line.clone(), processor.clone(), device.memory)?;
     let placing = Placing::new(line.clone(), processor.clone(), device.memory.images())?;
     let figures = FigureDesk::new(FigureWorker::start(line.clone())?);
@@ -97,7 +97,7 @@ struct Explorer {
     searcher: Searcher<()>,
     thumbnails: Thumbnails,
     finder: ImageSearch,
-    training: Training,
+    training: RunControl,
     compare: Compare,
     figures: FigureDesk,
     placing: Placing,
@@ -130,7 +130,7 @@ impl Explorer {
         (device, processor): (OpenDevice, Arc<Processor>),
         searcher: Searcher<()>,
         (thumbnails, finder): (Thumbnails, ImageSearch),
-        training: Training,
+        training: RunControl,
         (compare, figures, placing): (Compare, FigureDesk, Placing),
     ) -> Self {
         Self {
