@@ -164,20 +164,33 @@ pub struct TrainingView {
     /// Of the last step.
     pub loss: Option<f64>,
     pub lr: Option<f64>,
-    pub views_per_step: u64,
-    /// Views trained on per second over the last seconds.
-    pub views_per_second: Option<f64>,
-    pub remaining: Option<Duration>,
+    pub pace: TrainingPace,
     /// Memory of the whole process, bytes, where the system tells.
     pub memory: Option<u64>,
     /// Step of the newest checkpoint.
     pub checkpoint: Option<u64>,
-    /// The images that are trained on, and those that were left out from the start.
+    pub images: UsedImages,
+    /// Part of the time that the pinned patches took, 0 to 1.
+    pub pins_share: f64,
+}
+
+/// How fast a run goes on.
+#[derive(Clone, Copy, Debug)]
+pub struct TrainingPace {
+    pub views_per_step: u64,
+    /// Views trained on per second over the last seconds.
+    pub views_per_second: Option<f64>,
+    /// At that rate.
+    pub remaining: Option<Duration>,
+}
+
+/// Which images a run trains on.
+#[derive(Clone, Debug)]
+pub struct UsedImages {
+    /// Those that are trained on, and those that were left out from the start.
     pub part: Arc<Coverage>,
     /// Images that could not be read later on; others took their places.
     pub unreadable: u64,
-    /// Coverage of the time that the pinned patches took, 0 to 1.
-    pub pins_share: f64,
 }
 
 impl TrainingView {

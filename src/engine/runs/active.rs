@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 
 use crate::dataset::Coverage;
-use crate::engine::ask::{News, Phase, TrainingView};
+use crate::engine::ask::{News, Phase, TrainingPace, TrainingView, UsedImages};
 use crate::engine::runs::rate::RecentRate;
 use crate::engine::runs::run::TrainingRun;
 
@@ -130,13 +130,14 @@ impl ActiveRun {
             epoch: trainer.epoch(),
             loss: self.training.last_report().map(|report| report.loss),
             lr: self.training.last_report().map(|report| report.lr),
-            views_per_step: trainer.views_per_step(),
-            views_per_second: per_second.map(|rate| rate * trainer.views_per_step() as f64),
-            remaining: per_second.map(|rate| Duration::from_secs_f64(left / rate)),
+            pace: TrainingPace {
+                views_per_step: trainer.views_per_step(),
+                views_per_second: per_second.map(|rate| rate * trainer.views_per_step() as f64),
+                remaining: per_second.map(|rate| Duration::from_secs_f64(left / rate)),
+            },
             memory,
             checkpoint: Some(self.checkpoint),
-            part: self.part.clone(),
-            unreadable: trainer.unreadable(),
+            images: UsedImages { part: self.part.clone(), unreadable: trainer.unreadable() },
             pins_share,
         }
     }
