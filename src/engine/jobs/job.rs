@@ -7,9 +7,13 @@ use crate::progress::{CancelToken, Progress};
 
 /// What every job is given.
 pub struct Job<'a> {
+    /// Where tensors are computed.
     pub device: DeviceChoice,
+    /// Of everything random.
     pub seed: u64,
+    /// Tells the job to stop.
     pub cancel: &'a CancelToken,
+    /// Is told how far it is.
     pub progress: &'a mut dyn FnMut(Progress),
 }
 
