@@ -9,8 +9,7 @@ use serde_json::json;
 use super::shared::{Commander, duration, show};
 use crate::engine::facts::*;
 use crate::engine::jobs;
-use crate::engine::jobs::train::{Start, TrainReport, TrainRequest};
-use crate::engine::session::News;
+use crate::engine::jobs::train::{News, Start, TrainReport, TrainRequest};
 
 #[derive(Args)]
 #[command(after_long_help = settings_help())]

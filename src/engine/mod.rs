@@ -26,4 +26,3 @@ mod runs;
 pub use crate::device::open as open_device;
 pub use ask::*;
 pub use live::start;
-pub use runs::run as session;

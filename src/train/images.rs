@@ -11,16 +11,19 @@ use super::config::TrainConfig;
 pub struct TrainingImages {
     /// Their numbers in the data set, upwards.
     pub indices: Vec<u64>,
-    /// The first so many images of the data set were chosen from; those after them stay unseen.
-    pub first: usize,
     /// How many are used of how many, and why not the others.
     pub part: Coverage,
 }
 
 impl TrainingImages {
+    /// How many of the data set's images, from the first, a run's are chosen from; those after them stay unseen.
+    pub fn first(config: &TrainConfig, data: &dyn Dataset) -> usize {
+        config.images.map_or(data.len(), |limit| limit.min(data.len()))
+    }
+
     /// Chooses them.
     pub fn choose(config: &TrainConfig, data: &dyn Dataset) -> Self {
-        let first = config.images.map_or(data.len(), |limit| limit.min(data.len()));
+        let first = Self::first(config, data);
         let side = largest_patch(&config.views);
         // Files that could not even be opened have no number; they are missing from the whole set only.
         let mut skipped = if first == data.len() { data.skipped().to_vec() } else { vec![] };
@@ -35,7 +38,7 @@ impl TrainingImages {
             }
         }
         let part = Coverage { images: indices.len(), of, skipped };
-        Self { indices, first, part }
+        Self { indices, part }
     }
 
     /// Number of images.

@@ -90,11 +90,16 @@ fn what_was_opened_is_offered_again_and_a_vanished_one_says_so() {
     });
     assert!(gone, "/d is not there");
     let label = folder.path().file_name().unwrap().to_str().unwrap().to_owned();
-    let row = window.harness.get_all_by_role(Role::Button);
-    let row = row.filter(|node| {
-        egui_kittest::kittest::NodeT::accesskit_node(node).label().is_some_and(|text| text.contains(&label))
-    });
-    row.rev().next().expect("the folder is listed").click();
+    {
+        let rows = window.harness.get_all_by_role(Role::Button);
+        let rows: Vec<_> = rows
+            .filter(|node| {
+                let node = egui_kittest::kittest::NodeT::accesskit_node(node);
+                node.label().is_some_and(|text| text.contains(&label))
+            })
+            .collect();
+        rows.last().expect("the folder is listed").click();
+    }
     window.steps();
     let sent = window.commands();
     assert!(

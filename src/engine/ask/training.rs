@@ -12,10 +12,11 @@ use crate::engine::ask::maps::Heatmap;
 pub use crate::engine::ask::series::MetricSeries;
 use crate::image::Image;
 use crate::patch::PatchRef;
-use crate::train::{KeptCheckpoint, Notice, NoticeKind, TrainConfig};
+use crate::train::{KeptCheckpoint, Metrics, Notice, NoticeKind, ProbeReport, TrainConfig};
 
 /// What the window asks of training.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "a variant's doc says what its fields are")]
 pub enum TrainCommand {
     /// Looks at a data set without opening it for the explorer; answered by [`TrainEvent::DataSeen`].
     LookAtData(DataSource),
@@ -46,7 +47,9 @@ pub enum TrainCommand {
 /// A run to begin.
 #[derive(Clone, Debug)]
 pub struct StartTraining {
+    /// What is trained, and how.
     pub config: TrainConfig,
+    /// What it is trained on.
     pub data: DataSource,
     /// The run folder; it must not hold a run yet.
     pub out: PathBuf,
@@ -59,7 +62,9 @@ pub struct Pin {
     pub id: u64,
     /// Where it comes from, for people ("image 12, horse").
     pub name: String,
+    /// The image that it is cut from.
     pub image: Arc<Image>,
+    /// Where it lies.
     pub patch: PatchRef,
 }
 
@@ -81,7 +86,9 @@ pub struct CurveExport {
     pub title: String,
     /// Name of the horizontal axis: "step", "epoch", "views".
     pub x_label: String,
+    /// Whether the horizontal axis is logarithmic.
     pub log_x: bool,
+    /// Whether the vertical axis is logarithmic.
     pub log_y: bool,
     /// Name, then positions and values, as drawn.
     pub lines: Vec<(String, Vec<f64>, Vec<f64>)>,
@@ -91,6 +98,7 @@ pub struct CurveExport {
 
 /// A fact about training that happens once. Never dropped.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "a variant's doc says what its fields are")]
 pub enum TrainEvent {
     /// A run began or goes on.
     Started { run: PathBuf },
@@ -113,19 +121,26 @@ pub enum TrainEvent {
 /// What failed, so that the message stands where it was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TrainTask {
+    /// Beginning a run.
     Start,
+    /// Continuing the run of this folder.
     Resume(PathBuf),
+    /// Reading this run folder.
     OpenRun(PathBuf),
     /// The training itself stopped, or a checkpoint could not be written.
     Training(PathBuf),
+    /// Writing curves as a figure.
     Export,
 }
 
 /// A data set in a few facts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataSeen {
+    /// What it is called.
     pub name: String,
+    /// How many it holds.
     pub images: usize,
+    /// How many it tells apart; 0 without labels.
     pub classes: usize,
     /// `(height, width)` where all images share it.
     pub size: Option<(u32, u32)>,
@@ -134,12 +149,17 @@ pub struct DataSeen {
 /// Where a run of this process stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
+    /// Steps are being done.
     Running,
+    /// It rests, and can go on.
     Paused,
     /// Asked to stop, and its last checkpoint stands; the probe patches' vectors follow.
     Ending,
+    /// It ended on request; it can be resumed.
     Stopped,
+    /// All steps are done.
     Finished,
+    /// An error stopped it.
     Failed,
 }
 
@@ -153,31 +173,52 @@ impl Phase {
 /// The run of this process, the latest of everything that changes all the time.
 #[derive(Clone, Debug)]
 pub struct TrainingView {
+    /// Its folder.
     pub run: PathBuf,
+    /// Where it stands.
     pub phase: Phase,
     /// Why it failed.
     pub error: Option<String>,
+    /// Steps done.
     pub step: u64,
+    /// Steps of the whole run.
     pub total_steps: u64,
     /// Passes over the data so far.
     pub epoch: f64,
-    pub views_per_step: u64,
     /// Of the last step.
     pub loss: Option<f64>,
+    /// Learning rate of the last step.
     pub lr: Option<f64>,
-    /// Views trained on per second over the last seconds.
-    pub views_per_second: Option<f64>,
-    pub remaining: Option<Duration>,
+    /// How fast it goes on.
+    pub pace: TrainingPace,
     /// Memory of the whole process, bytes, where the system tells.
     pub memory: Option<u64>,
     /// Step of the newest checkpoint.
     pub checkpoint: Option<u64>,
-    /// The images that are trained on, and those that were left out from the start.
+    /// What it trains on.
+    pub images: UsedImages,
+    /// Part of the time that the pinned patches took, 0 to 1.
+    pub pins_share: f64,
+}
+
+/// How fast a run goes on.
+#[derive(Clone, Copy, Debug)]
+pub struct TrainingPace {
+    /// Views that one step trains on.
+    pub views_per_step: u64,
+    /// Views trained on per second over the last seconds.
+    pub views_per_second: Option<f64>,
+    /// At that rate.
+    pub remaining: Option<Duration>,
+}
+
+/// Which images a run trains on.
+#[derive(Clone, Debug)]
+pub struct UsedImages {
+    /// Those that are trained on, and those that were left out from the start.
     pub part: Arc<Coverage>,
     /// Images that could not be read later on; others took their places.
     pub unreadable: u64,
-    /// Coverage of the time that the pinned patches took, 0 to 1.
-    pub pins_share: f64,
 }
 
 impl TrainingView {
@@ -192,10 +233,13 @@ impl TrainingView {
 pub struct PinsView {
     /// Steps that the model was trained for.
     pub step: u64,
+    /// In the order in which they were pinned.
     pub pins: Vec<PinView>,
-    /// Patches and images that neighbours are taken from, and the data set's images in all.
+    /// Patches that neighbours are taken from.
     pub patches: usize,
+    /// Images that the patches are of.
     pub images: usize,
+    /// Images that they were chosen from.
     pub images_total: usize,
     /// Name of the data set that neighbours are taken from.
     pub data: String,
@@ -206,6 +250,7 @@ pub struct PinsView {
 /// One pinned patch.
 #[derive(Clone, Debug)]
 pub struct PinView {
+    /// What is watched.
     pub pin: Pin,
     /// One map for each space, z first.
     pub maps: Vec<Heatmap>,
@@ -219,6 +264,7 @@ pub type Spectra = BTreeMap<String, (u64, Arc<Vec<f64>>)>;
 /// A run folder, of this process or another, as far as it is read.
 #[derive(Clone, Debug)]
 pub struct RunView {
+    /// The folder.
     pub path: PathBuf,
     /// The folder's name.
     pub name: String,
@@ -228,7 +274,9 @@ pub struct RunView {
     pub data: Option<(String, DataSource)>,
     /// Images that it trains on.
     pub images: Option<usize>,
+    /// What it was trained on last, by name.
     pub device: Option<String>,
+    /// Steps of the whole run, where they are known.
     pub total_steps: Option<u64>,
     /// Every number of `metrics.jsonl` and `probes.jsonl` by its dotted key, against steps.
     pub series: Arc<BTreeMap<String, Arc<MetricSeries>>>,
@@ -236,6 +284,7 @@ pub struct RunView {
     pub vectors: Arc<Spectra>,
     /// Kept checkpoints, oldest first.
     pub checkpoints: Arc<Vec<KeptCheckpoint>>,
+    /// How it stands, as far as its files tell.
     pub status: RunStatus,
     /// Signs of a collapse that the newest probe saw, one sentence each.
     pub alarms: Arc<Vec<String>>,
@@ -276,14 +325,19 @@ pub enum RunStatus {
     Unfinished,
     /// Its metrics grew lately.
     Growing,
+    /// All steps are done.
     Finished,
 }
 
 /// `bagssl train`.
 pub struct TrainRequest {
+    /// What it is trained on.
     pub data: DataSpec,
+    /// Which split of it.
     pub split: Option<Split>,
+    /// The run folder.
     pub out: PathBuf,
+    /// Afresh, or from where the run stands.
     pub start: Start,
     /// Steps between lines of metrics.
     pub log_every: u64,
@@ -295,4 +349,18 @@ pub enum Start {
     New(Box<TrainConfig>),
     /// Where the run in `out` stands.
     Resume,
+}
+
+/// What a unit of a run's work brought.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "a variant's doc says what its fields are")]
+pub enum News {
+    /// A line of metrics, as it was written.
+    Metrics(Metrics),
+    /// A probe, as it was written.
+    Probe(ProbeReport),
+    /// A checkpoint was written.
+    Checkpoint { step: u64, folder: PathBuf },
+    /// Something is left out; the run goes on. Kept with the run.
+    Warning(Notice),
 }

@@ -27,22 +27,30 @@ use crate::train::{TrainConfig, Trainer, TrainingImages, normalization, recipes}
 /// One measure: median and 95th percentile of n repetitions.
 #[derive(Clone, Debug, Serialize)]
 pub struct Measure {
+    /// What was measured.
     pub name: String,
     /// The median.
     pub value: f64,
+    /// Of all three values.
     pub unit: &'static str,
     /// Repetitions.
     pub n: usize,
+    /// Median.
     pub p50: f64,
+    /// 95th percentile.
     pub p95: f64,
 }
 
 /// All measures and the device they were made on.
 #[derive(Clone, Debug, Serialize)]
 pub struct BenchReport {
+    /// Its name.
     pub device: String,
+    /// Why it was chosen.
     pub reason: String,
+    /// Threads of the CPU that worked.
     pub threads: usize,
+    /// In the order in which they were made.
     pub measures: Vec<Measure>,
 }
 

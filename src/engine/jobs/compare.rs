@@ -26,10 +26,15 @@ const LEVEL: f64 = 0.95;
 pub struct CompareRequest {
     /// Banks of the same patches, each made with one of the models.
     pub banks: [PathBuf; 2],
+    /// Names of the spaces that both are compared in.
     pub spaces: Vec<String>,
+    /// Which patches are asked about.
     pub queries: Queries,
+    /// Neighbours of each.
     pub k: usize,
+    /// Whether patches of the query's own image are left out.
     pub exclude_same_image: bool,
+    /// At most so many patches of any one image.
     pub per_image: Option<usize>,
 }
 
@@ -45,28 +50,38 @@ pub enum Queries {
 /// overlap@k of two models.
 #[derive(Clone, Debug, Serialize)]
 pub struct CompareReport {
+    /// Those that the banks were made with.
     pub models: [ModelFacts; 2],
+    /// Neighbours of each query.
     pub k: usize,
+    /// Of the patches in both banks.
     pub grid: PatchGrid,
+    /// Whether patches of the query's own image were left out.
     pub exclude_same_image: bool,
+    /// At most so many patches of any one image were taken.
     pub per_image: Option<usize>,
-    /// Images that both banks hold, of those that the larger one is planned for.
+    /// Images that both banks hold.
     pub images: usize,
+    /// Images that the larger bank is planned for.
     pub total_images: usize,
     /// Patches searched: those of the images that both hold.
     pub searched: usize,
+    /// Patches that the larger bank is planned for.
     pub total: usize,
     /// The patches that were asked about.
     pub queries: Vec<PatchRef>,
     /// Absent where the queries were named.
     pub seed: Option<u64>,
+    /// One for each space, as asked.
     pub spaces: Vec<SpaceReport>,
+    /// Time that it took.
     pub seconds: f64,
 }
 
 /// overlap@k in one space.
 #[derive(Clone, Debug, Serialize)]
 pub struct SpaceReport {
+    /// Its name.
     pub space: String,
     /// Mean over the queries.
     pub overlap: f64,

@@ -16,17 +16,24 @@ pub fn info(spec: &DataSpec, split: Option<Split>) -> anyhow::Result<DataInfo> {
 
 /// `bagssl data get`.
 pub struct GetRequest {
+    /// Which of the two sets.
     pub variant: Variant,
+    /// Folder to put it in.
     pub out: PathBuf,
+    /// Another address of the archive.
     pub url: Option<String>,
+    /// MD5 of an archive that is not the official one.
     pub md5: Option<String>,
 }
 
 /// Its result.
 #[derive(Clone, Debug, Serialize)]
 pub struct GetReport {
+    /// The folder that opens as a data set.
     pub path: PathBuf,
+    /// How many it holds.
     pub images: usize,
+    /// Whether nothing was downloaded.
     pub already_there: bool,
 }
 
@@ -41,19 +48,28 @@ pub fn get(request: GetRequest, job: Job<'_>) -> anyhow::Result<GetReport> {
 
 /// `bagssl data synth`.
 pub struct SynthRequest {
+    /// The folder that is written.
     pub out: PathBuf,
+    /// How many.
     pub images: usize,
+    /// Side of the images, pixels.
     pub size: u32,
+    /// Train and test have no image in common.
     pub split: Split,
 }
 
 /// Its result.
 #[derive(Clone, Debug, Serialize)]
 pub struct SynthReport {
+    /// The folder.
     pub path: PathBuf,
+    /// How many it holds.
     pub images: usize,
+    /// Images that were there before.
     pub resumed: usize,
+    /// Names of the classes.
     pub classes: Vec<String>,
+    /// Names of the parts in the masks.
     pub parts: Vec<String>,
 }
 

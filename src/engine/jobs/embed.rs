@@ -18,8 +18,11 @@ use crate::progress::CancelToken;
 /// Where the images of a bank lie: kept beside it, so that galleries find their pixels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BankSource {
+    /// What opens the data set.
     pub data: DataSpec,
+    /// Which split of it.
     pub split: Option<Split>,
+    /// Only the first so many images.
     pub limit: Option<usize>,
 }
 
@@ -27,26 +30,38 @@ const SOURCE_FILE: &str = "source.json";
 
 /// `bagssl embed`.
 pub struct EmbedRequest {
+    /// What embeds.
     pub model: ModelSpec,
+    /// What is embedded.
     pub source: BankSource,
+    /// Where the patches lie.
     pub grid: PatchGrid,
+    /// Spaces that are kept.
     pub spaces: Vec<Space>,
+    /// Number format of the bank.
     pub dtype: Dtype,
+    /// Folder of the bank.
     pub out: PathBuf,
 }
 
 /// What was done.
 #[derive(Clone, Debug, Serialize)]
 pub struct EmbedReport {
+    /// Images of the bank.
     pub images: usize,
     /// Images that were in the bank before.
     pub resumed_images: usize,
+    /// Patches of the bank.
     pub patches: usize,
+    /// Their names.
     pub spaces: Vec<String>,
+    /// What the bank takes.
     pub bytes: u64,
     /// Of this run; absent if nothing was left to do.
     pub patches_per_second: Option<f64>,
+    /// Images that it was made without.
     pub skipped: Vec<Skipped>,
+    /// The device's name.
     pub device: String,
 }
 
@@ -139,18 +154,31 @@ pub fn data_of_bank(folder: &Path, bank: &Bank, moved: Option<&str>) -> anyhow::
 /// `bagssl bank info`.
 #[derive(Clone, Debug, Serialize)]
 pub struct BankInfo {
+    /// Embedded so far.
     pub patches: usize,
+    /// Of the whole bank, once it is complete.
     pub total_patches: usize,
+    /// Embedded so far.
     pub images: usize,
+    /// Of the whole bank, once it is complete.
     pub total_images: usize,
+    /// Names and widths.
     pub spaces: std::collections::BTreeMap<String, usize>,
+    /// Number format.
     pub dtype: &'static str,
+    /// Of its rows and norms once it is complete.
     pub bytes: u64,
+    /// Whether everything planned is in it.
     pub complete: bool,
+    /// Side of the patches, pixels.
     pub patch: u32,
+    /// Distance between patches, pixels.
     pub stride: u32,
+    /// Name of the model that made it.
     pub model: String,
+    /// Name of the data set.
     pub data: String,
+    /// Images that it was made without.
     pub skipped: Vec<Skipped>,
 }
 

@@ -15,31 +15,45 @@ use crate::progress::Cancelled;
 
 /// `bagssl eval`.
 pub struct EvalRequest {
+    /// What is measured.
     pub model: ModelSpec,
+    /// A set with a train and a test split.
     pub data: DataSpec,
+    /// How.
     pub config: EvalConfig,
 }
 
 /// Its result, with every constant.
 #[derive(Clone, Debug, Serialize)]
 pub struct EvalReport {
+    /// The model's name.
     pub model: String,
     /// Hex SHA-256 of the model file.
     pub model_hash: String,
+    /// The backbone.
     pub arch: String,
+    /// Its first layers.
     pub stem: Stem,
     /// Side of the input, pixels, and how a patch or image reaches it.
     pub input: u32,
+    /// How a patch or image reaches the input.
     pub resize: Resize,
+    /// What is subtracted, per channel of RGB / 255.
     pub mean: [f32; 3],
+    /// What is divided by, per channel of RGB / 255.
     pub std: [f32; 3],
+    /// The data set's name.
     pub data: String,
+    /// The device's name.
     pub device: String,
     /// Accuracy of a guess.
     pub chance: f64,
+    /// What nearness is.
     pub metric: &'static str,
+    /// Every constant.
     pub config: EvalConfig,
     #[serde(flatten)]
+    /// The accuracies.
     pub found: Evaluation,
 }
 
@@ -79,23 +93,35 @@ pub fn evaluate(request: &EvalRequest, job: Job<'_>) -> anyhow::Result<EvalRepor
 
 /// `bagssl locality`.
 pub struct LocalityRequest {
+    /// What is measured.
     pub model: ModelSpec,
+    /// A set whose images have part masks.
     pub data: DataSpec,
+    /// Which split of it.
     pub split: Option<Split>,
+    /// Only the first so many images.
     pub limit: Option<usize>,
+    /// Where the patches lie.
     pub grid: PatchGrid,
+    /// How.
     pub config: LocalityConfig,
 }
 
 /// Its result.
 #[derive(Clone, Debug, Serialize)]
 pub struct LocalityResult {
+    /// The model's name.
     pub model: String,
+    /// The data set's name.
     pub data: String,
+    /// Which split of it.
     pub split: Option<Split>,
+    /// Side of the patches, pixels.
     pub patch: u32,
+    /// Distance between patches, pixels.
     pub stride: u32,
     #[serde(flatten)]
+    /// The purities.
     pub report: LocalityReport,
 }
 

@@ -7,30 +7,10 @@ pub mod data;
 pub mod embed;
 pub mod evaluate;
 pub mod figures;
+mod job;
 pub mod model;
 pub mod search;
 pub mod train;
 
-use crate::device::{self, DeviceChoice, OpenDevice};
-use crate::embed::Embedder;
-use crate::model::{ModelSpec, store};
-use crate::progress::{CancelToken, Progress};
-
-/// What every job is given.
-pub struct Job<'a> {
-    pub device: DeviceChoice,
-    pub seed: u64,
-    pub cancel: &'a CancelToken,
-    pub progress: &'a mut dyn FnMut(Progress),
-}
-
-/// Opens a device and a model on it.
-pub(crate) fn open_embedder(
-    choice: DeviceChoice,
-    spec: &ModelSpec,
-) -> anyhow::Result<(OpenDevice, Embedder)> {
-    let open = device::open(choice)?;
-    let model = store::open(spec, &open.device)?;
-    let embedder = Embedder::new(model, &open.device);
-    Ok((open, embedder))
-}
+pub use job::Job;
+use job::open_embedder;

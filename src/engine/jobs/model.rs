@@ -11,23 +11,33 @@ use crate::model::{ModelSpec, Stem, store};
 /// `bagssl model info`.
 #[derive(Clone, Debug, Serialize)]
 pub struct ModelReport {
+    /// What it is called.
     pub name: String,
+    /// The backbone.
     pub arch: String,
+    /// Its first layers.
     pub stem: Stem,
     /// Names and widths.
     pub spaces: BTreeMap<String, usize>,
     /// Side of the input, pixels.
     pub input: u32,
+    /// How a patch or image reaches the input.
     pub resize: String,
+    /// What is subtracted, per channel of RGB / 255.
     pub mean: [f32; 3],
+    /// What is divided by, per channel of RGB / 255.
     pub std: [f32; 3],
+    /// How many numbers were trained.
     pub parameters: usize,
+    /// Hex SHA-256 of the file.
     pub hash: String,
+    /// What the file is.
     pub format: &'static str,
     /// Keys that the network needs and the file lacks; a file with any is refused.
     pub missing: Vec<String>,
     /// Keys that the network does not know; a file with any is refused.
     pub unexpected: Vec<String>,
+    /// What the file says about how it was trained.
     pub training: serde_json::Value,
 }
 

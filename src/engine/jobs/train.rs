@@ -6,25 +6,30 @@ use anyhow::Context;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::dataset::Coverage;
+use crate::dataset::{Coverage, DataSource};
 use crate::device;
-pub use crate::engine::ask::{Start, TrainRequest};
+pub use crate::engine::ask::{News, Start, TrainRequest};
 use crate::engine::figures::output::{Written, write_caption};
 use crate::engine::jobs::Job;
-use crate::engine::runs::run::{News, Session};
+use crate::engine::runs::run::TrainingRun;
+use crate::engine::runs::run_data::RunData;
 use crate::progress::Cancelled;
 use crate::train::{Notice, RunFolder};
 
 /// What was done.
 #[derive(Clone, Debug, Serialize)]
 pub struct TrainReport {
+    /// Steps done.
     pub step: u64,
+    /// Passes over the data.
     pub epoch: f64,
     /// Of the last step of this run; absent if nothing was left to do.
     pub loss: Option<f64>,
     /// Mean over this run.
     pub views_per_second: Option<f64>,
+    /// Folder of the newest one.
     pub checkpoint: PathBuf,
+    /// The device's name.
     pub device: String,
     /// Images that are trained on, and those that were left out from the start.
     pub data: Coverage,
@@ -42,14 +47,16 @@ pub fn train(
     watch: &mut dyn FnMut(&News),
 ) -> anyhow::Result<TrainReport> {
     let device = device::open(job.device)?;
-    let mut session = Session::begin(request, &device)?;
-    while !session.is_finished() {
+    let data = RunData::open(DataSource { spec: request.data.clone(), split: request.split })?;
+    let mut run = TrainingRun::begin(&request.out, &request.start, &data, &device)?;
+    run.log_every(request.log_every);
+    while !run.is_finished() {
         if job.cancel.is_cancelled() {
-            let folder = session.end()?;
-            while session.has_look() {
-                session.advance()?.iter().for_each(&mut *watch);
+            let folder = run.end()?;
+            while run.has_probe_round() {
+                run.advance()?.iter().for_each(&mut *watch);
             }
-            let state = session.trainer().state();
+            let state = run.trainer().state();
             return Err(anyhow::Error::new(Cancelled).context(format!(
                 "stopped after step {} of {}; --resume continues from {}",
                 state.step,
@@ -57,20 +64,20 @@ pub fn train(
                 folder.display()
             )));
         }
-        session.advance()?.iter().for_each(&mut *watch);
-        (job.progress)(session.progress());
+        run.advance()?.iter().for_each(&mut *watch);
+        (job.progress)(run.progress());
     }
-    let trainer = session.trainer();
+    let trainer = run.trainer();
     Ok(TrainReport {
         step: trainer.state().step,
         epoch: trainer.epoch(),
-        loss: session.last_report().map(|report| report.loss),
-        views_per_second: session.views_per_second(),
-        checkpoint: session.run().latest()?,
+        loss: run.last_report().map(|report| report.loss),
+        views_per_second: run.views_per_second(),
+        checkpoint: run.folder().latest()?,
         device: device.name,
         data: trainer.part().clone(),
         unreadable_images: trainer.unreadable(),
-        notices: session.notices().to_vec(),
+        notices: run.notices().to_vec(),
     })
 }
 

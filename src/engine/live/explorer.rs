@@ -22,7 +22,7 @@ use crate::engine::live::places::{PlacesPart, PlacesTag, show_places};
 use crate::engine::look::gallery::{Searcher, show_galleries};
 use crate::engine::look::image_search::ImageSearch;
 use crate::engine::look::thumbnails::Thumbnails;
-use crate::engine::runs::desk::Training;
+use crate::engine::runs::control::RunControl;
 use crate::search::Processor;
 use crate::train::run_of;
 
@@ -34,7 +34,7 @@ pub struct Helpers {
     image_search: ImageSearch,
     figures: FigureWorker,
     compare: Compare,
-    training: Training,
+    training: RunControl,
 }
 
 impl Helpers {
@@ -55,7 +55,7 @@ impl Helpers {
             image_search: ImageSearch::start(line.clone())?,
             figures: FigureWorker::start(line.clone())?,
             compare: Compare::new(line.clone(), processor.clone(), device.memory)?,
-            training: Training::new(line.clone(), device.is_gpu)?,
+            training: RunControl::new(line.clone(), device.is_gpu)?,
         })
     }
 }
@@ -65,7 +65,7 @@ pub struct Explorer {
     pub(super) open: Open,
     /// Most urgent first.
     parts: Vec<Box<dyn Part>>,
-    training: Training,
+    training: RunControl,
     /// Whether the last unit was the shown maps' alone.
     maps_had_turn: bool,
 }

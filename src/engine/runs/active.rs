@@ -1,4 +1,4 @@
-//! The run that is going on: its session, its clocks, and where it stands in words and numbers.
+//! The run that is going on: its units of work, its clocks, and where it stands in words and numbers.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,22 +7,22 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 
 use crate::dataset::Coverage;
-use crate::engine::ask::{Phase, TrainingView};
-use crate::engine::runs::rate::Rate;
-use crate::engine::runs::run::{News, Session};
+use crate::engine::ask::{News, Phase, TrainingPace, TrainingView, UsedImages};
+use crate::engine::runs::rate::RecentRate;
+use crate::engine::runs::run::TrainingRun;
 
 /// A step that takes more than so many times the quickest counts as that.
 const LONGEST_STEP: u32 = 10;
 
 /// A run that is going on or paused.
-pub struct Active {
+pub struct ActiveRun {
     pub path: PathBuf,
-    pub session: Session,
+    pub training: TrainingRun,
     part: Arc<Coverage>,
     pub is_paused: bool,
     /// It is asked to stop, and its last checkpoint stands; the probe patches' vectors follow.
     pub is_ending: bool,
-    pub rate: Rate,
+    pub rate: RecentRate,
     pub checkpoint: u64,
     /// Time in training steps.
     pub trained: Duration,
@@ -35,22 +35,22 @@ pub struct Active {
 }
 
 /// How far a step brought the run.
-pub enum Done {
-    Some,
+pub enum AfterStep {
+    GoesOn,
     /// The last step is done.
-    All,
+    Finished,
 }
 
-impl Active {
+impl ActiveRun {
     /// A run that goes on.
-    pub fn new(path: PathBuf, session: Session) -> Self {
-        let mut rate = Rate::default();
+    pub fn new(path: PathBuf, training: TrainingRun) -> Self {
+        let mut rate = RecentRate::default();
         rate.restart(Instant::now());
         Self {
             path,
-            checkpoint: session.trainer().state().step,
-            part: Arc::new(session.trainer().part().clone()),
-            session,
+            checkpoint: training.trainer().state().step,
+            part: Arc::new(training.trainer().part().clone()),
+            training,
             is_paused: false,
             is_ending: false,
             rate,
@@ -76,16 +76,16 @@ impl Active {
     }
 
     /// One step with what is due after it, or one batch of a probe.
-    pub fn step(&mut self) -> anyhow::Result<Done> {
+    pub fn step(&mut self) -> anyhow::Result<AfterStep> {
         ensure!(
-            self.is_ending || !self.session.is_finished(),
+            self.is_ending || !self.training.is_finished(),
             "the run has done all its steps; raise epochs in a new run"
         );
-        let before = self.session.trainer().state().step;
+        let before = self.training.trainer().state().step;
         let clock = Instant::now();
-        let news = self.session.advance()?;
+        let news = self.training.advance()?;
         self.note_trained(clock.elapsed());
-        if self.session.trainer().state().step > before {
+        if self.training.trainer().state().step > before {
             self.rate.tick(Instant::now());
         }
         for item in &news {
@@ -95,7 +95,11 @@ impl Active {
                 News::Metrics(_) | News::Probe(_) => {}
             }
         }
-        Ok(if self.session.is_finished() && !self.is_ending { Done::All } else { Done::Some })
+        Ok(if self.training.is_finished() && !self.is_ending {
+            AfterStep::Finished
+        } else {
+            AfterStep::GoesOn
+        })
     }
 
     /// Counts the time of a step, but not what the process slept in it, stopped by a user: other work is given
@@ -113,7 +117,7 @@ impl Active {
         memory: Option<u64>,
         pins_share: f64,
     ) -> TrainingView {
-        let trainer = self.session.trainer();
+        let trainer = self.training.trainer();
         let state = trainer.state();
         let per_second = self.rate.steps_per_second().filter(|_| phase == Phase::Running);
         let left = (state.total_steps - state.step) as f64;
@@ -124,15 +128,16 @@ impl Active {
             step: state.step,
             total_steps: state.total_steps,
             epoch: trainer.epoch(),
-            views_per_step: trainer.views_per_step(),
-            loss: self.session.last_report().map(|report| report.loss),
-            lr: self.session.last_report().map(|report| report.lr),
-            views_per_second: per_second.map(|rate| rate * trainer.views_per_step() as f64),
-            remaining: per_second.map(|rate| Duration::from_secs_f64(left / rate)),
+            loss: self.training.last_report().map(|report| report.loss),
+            lr: self.training.last_report().map(|report| report.lr),
+            pace: TrainingPace {
+                views_per_step: trainer.views_per_step(),
+                views_per_second: per_second.map(|rate| rate * trainer.views_per_step() as f64),
+                remaining: per_second.map(|rate| Duration::from_secs_f64(left / rate)),
+            },
             memory,
             checkpoint: Some(self.checkpoint),
-            part: self.part.clone(),
-            unreadable: trainer.unreadable(),
+            images: UsedImages { part: self.part.clone(), unreadable: trainer.unreadable() },
             pins_share,
         }
     }

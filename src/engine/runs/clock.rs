@@ -8,7 +8,7 @@ const RECENT: usize = 100;
 
 /// Measures training alone: time in steps.
 #[derive(Default)]
-pub struct Clock {
+pub struct StepClock {
     /// Time in steps so far.
     pub active: Duration,
     recent: VecDeque<f64>,
@@ -19,13 +19,13 @@ pub struct Clock {
 }
 
 /// What a lap took.
-pub struct Rates {
+pub struct LapRates {
     pub steps_per_second: f64,
     /// Share of the time spent waiting for views.
     pub waited: f64,
 }
 
-impl Clock {
+impl StepClock {
     /// Counts a step that took so long.
     pub fn add(&mut self, step: Duration) {
         self.active += step;
@@ -36,13 +36,13 @@ impl Clock {
         }
     }
 
-    /// Rates since the last call, at `step`; `waited` for views so far.
-    pub fn lap(&mut self, step: u64, waited: Duration) -> Rates {
+    /// LapRates since the last call, at `step`; `waited` for views so far.
+    pub fn lap(&mut self, step: u64, waited: Duration) -> LapRates {
         let steps = self.lap_step.map_or(self.steps, |last| step - last);
         let secs = (self.active - self.lap_active).as_secs_f64().max(1e-9);
         let waited_secs = (waited - self.lap_waited).as_secs_f64();
         (self.lap_active, self.lap_waited, self.lap_step) = (self.active, waited, Some(step));
-        Rates { steps_per_second: steps as f64 / secs, waited: (waited_secs / secs).min(1.0) }
+        LapRates { steps_per_second: steps as f64 / secs, waited: (waited_secs / secs).min(1.0) }
     }
 
     /// Of the last steps.
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn the_clock_counts_steps_since_the_last_line() {
-        let mut clock = Clock::default();
+        let mut clock = StepClock::default();
         (0..4).for_each(|_| clock.add(Duration::from_millis(500)));
         let rates = clock.lap(14, Duration::from_secs(1));
         assert_eq!((rates.steps_per_second, rates.waited), (2.0, 0.5));

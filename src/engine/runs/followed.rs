@@ -15,7 +15,7 @@ use crate::engine::ask::{
     CurveExport, DataSeen, DataSource, EngineLine, Event, RunStatus, RunView, TrainEvent, TrainTask,
 };
 use crate::engine::runs::export;
-use crate::engine::runs::series::Table;
+use crate::engine::runs::series::RunSeries;
 use crate::engine::runs::tail::Tail;
 use crate::model::store::LATEST_FILE;
 use crate::train::run::{CONFIG_FILE, METRICS_FILE, NOTICES_FILE, PROBES_FILE, STATE_FILE};
@@ -157,7 +157,7 @@ fn look_at_data(source: &DataSource) -> anyhow::Result<DataSeen> {
 struct Followed {
     path: PathBuf,
     view: Arc<RunView>,
-    table: Table,
+    series: RunSeries,
     metrics: Tail,
     probes: Tail,
     alarms: Arc<Vec<String>>,
@@ -192,7 +192,7 @@ impl Followed {
         let mut run = Self {
             path: path.into(),
             view: Arc::new(view),
-            table: Table::default(),
+            series: RunSeries::default(),
             metrics: Tail::new(METRICS_FILE),
             probes: Tail::new(PROBES_FILE),
             notice_lines: Tail::new(NOTICES_FILE),
@@ -226,8 +226,8 @@ impl Followed {
             Ok(true) => {
                 changed = true;
                 view.error = None;
-                view.series = Arc::new(self.table.shown());
-                view.vectors = Arc::new(self.table.vectors());
+                view.series = Arc::new(self.series.shown());
+                view.vectors = Arc::new(self.series.vectors());
                 view.alarms = self.alarms.clone();
                 view.notices = self.notices.clone();
             }
@@ -283,7 +283,7 @@ impl Followed {
         let has_notices = self.read_notices()?;
         if metrics.is_new_file || probes.is_new_file {
             // A resumed run puts shorter files in place of the old ones: both are read again.
-            self.table = Table::default();
+            self.series = RunSeries::default();
             self.alarms = Arc::default();
             if !(metrics.is_new_file && probes.is_new_file) {
                 (self.metrics, self.probes) = (Tail::new(METRICS_FILE), Tail::new(PROBES_FILE));
@@ -291,9 +291,9 @@ impl Followed {
             }
         }
         metrics.lines.lines().for_each(|line| {
-            self.table.push(line);
+            self.series.push(line);
         });
-        for alarms in probes.lines.lines().filter_map(|line| self.table.push_probe(line)) {
+        for alarms in probes.lines.lines().filter_map(|line| self.series.push_probe(line)) {
             self.alarms = Arc::new(alarms);
         }
         // What stood there before is as old as the file.

@@ -3,12 +3,15 @@
 
 mod active;
 mod clock;
-pub mod desk;
+pub mod control;
 mod export;
 pub mod followed;
-mod held_out;
+mod held_out_images;
+mod held_out_probe;
 mod pins;
 mod rate;
+mod record;
 pub mod run;
+pub mod run_data;
 mod series;
 mod tail;

@@ -8,11 +8,11 @@ use rand::Rng;
 
 use crate::analysis::heatmap::cosine_map;
 use crate::augment::view_rng;
-use crate::dataset::{self, Dataset, Split};
 use crate::embed::{Embedder, PatchSource};
-use crate::engine::ask::{DataSource, Gallery, Neighbour, Pin, PinView, PinsView};
+use crate::engine::ask::{Gallery, Neighbour, Pin, PinView, PinsView};
 use crate::engine::look::maps::ImageMaps;
 use crate::engine::look::spaces;
+use crate::engine::runs::held_out_images::HeldOutImages;
 use crate::image::Image;
 use crate::model::Space;
 use crate::patch::{PatchGrid, PatchRef};
@@ -40,10 +40,9 @@ const STREAM: u64 = u64::MAX - 1;
 
 /// What neighbours are chosen from: patches of images that training does not see, where there are such.
 struct PatchPool {
-    data: Arc<dyn Dataset>,
-    images_total: usize,
+    source: HeldOutImages,
+    /// How many images the patches are of.
     images: usize,
-    held_out: bool,
     patches: Vec<PoolPatch>,
 }
 
@@ -93,11 +92,11 @@ impl PinnedPatches {
     }
 
     /// For a new run: chooses what neighbours are taken from and, where nothing is pinned yet, pins a few.
-    pub fn begin(&mut self, source: &DataSource, train: &Arc<dyn Dataset>, used: usize, patch: u32) {
+    pub fn begin(&mut self, held_out: HeldOutImages, patch: u32) {
         self.pass = None;
         self.shown = None;
         self.spent = Duration::ZERO;
-        let pool = PatchPool::choose(source, train, used, patch);
+        let pool = PatchPool::new(held_out, patch);
         if self.pins.is_empty() {
             self.pins = pool.default_pins(patch);
         }
@@ -240,9 +239,9 @@ impl PinsPass {
             pins: self.pins.iter().map(pin).collect(),
             patches: self.known(),
             images: pool.images,
-            images_total: pool.images_total,
-            data: pool.data.name(),
-            held_out: pool.held_out,
+            images_total: pool.source.count(),
+            data: pool.source.data.name(),
+            held_out: pool.source.kept_from_training,
         }
     }
 
@@ -284,30 +283,17 @@ fn grid(pin: &Pin) -> PatchGrid {
 }
 
 impl PatchPool {
-    /// Images of the test split where the source has one; else those beyond the images that
-    /// training uses; else the training images themselves.
-    fn choose(source: &DataSource, train: &Arc<dyn Dataset>, used: usize, patch: u32) -> Self {
-        let test = match train.split() {
-            Some(Split::Train) => dataset::open(&source.spec, Some(Split::Test)).ok(),
-            _ => None,
-        };
-        let (data, first, held_out) = match test {
-            Some(test) => (test, 0, true),
-            None if used < train.len() => (train.clone(), used, true),
-            None => (train.clone(), 0, false),
-        };
-        let total = data.len() - first;
-        let count = POOL_IMAGES.min(total);
-        let mut pool = Self { images_total: total, images: 0, held_out, patches: vec![], data };
-        for place in 0..count {
-            pool.add(first + place * total / count, patch);
-        }
+    /// Patches of images that are spread evenly over `source`.
+    fn new(source: HeldOutImages, patch: u32) -> Self {
+        let chosen = source.spread(POOL_IMAGES);
+        let mut pool = Self { source, images: 0, patches: vec![] };
+        chosen.into_iter().for_each(|index| pool.add(index, patch));
         pool
     }
 
     /// Patches at random places of one image; none if it cannot be read or is too small.
     fn add(&mut self, index: usize, size: u32) {
-        let Ok(image) = self.data.image(index) else { return };
+        let Ok(image) = self.source.data.image(index) else { return };
         let image = Arc::new(image);
         let (height, width) = (image.height(), image.width());
         if size > height.min(width) {
@@ -323,7 +309,10 @@ impl PatchPool {
     }
 
     fn class(&self, index: usize) -> Option<String> {
-        self.data.label(index).and_then(|label| self.data.classes().get(label as usize).cloned())
+        self.source
+            .data
+            .label(index)
+            .and_then(|label| self.source.data.classes().get(label as usize).cloned())
     }
 
     fn neighbour(&self, row: usize, cosine: f32) -> Neighbour {
@@ -335,7 +324,7 @@ impl PatchPool {
             in_other_spaces: vec![],
             relation: Relation::OtherImage,
             class: self.class(index),
-            image_name: self.data.image_name(index),
+            image_name: self.source.data.image_name(index),
             pixels: Arc::new(image.crop(at.y, at.x, at.size, at.size)),
             is_readable: true,
         }

@@ -8,11 +8,11 @@ const WINDOW: Duration = Duration::from_secs(10);
 
 /// Steps and when each ended.
 #[derive(Default)]
-pub struct Rate {
+pub struct RecentRate {
     ends: VecDeque<Instant>,
 }
 
-impl Rate {
+impl RecentRate {
     /// The clock begins, or begins again after a pause.
     pub fn restart(&mut self, now: Instant) {
         self.ends.clear();
@@ -44,7 +44,7 @@ mod tests {
     fn the_rate_is_that_of_the_last_seconds() {
         let start = Instant::now();
         let at = |secs: f64| start + Duration::from_secs_f64(secs);
-        let mut rate = Rate::default();
+        let mut rate = RecentRate::default();
         rate.restart(start);
         assert_eq!(rate.steps_per_second(), None);
         (1..=100).for_each(|step| rate.tick(at(f64::from(step))));

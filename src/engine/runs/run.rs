@@ -1,39 +1,36 @@
 //! A training run as units of work: one step, or one batch of a probe, then back to whoever asked.
-//! The command line calls [`Session::advance`] until it is finished; the engine's thread calls it
+//! The command line calls [`TrainingRun::advance`] until it is finished; the engine's thread calls it
 //! between queries.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
 
-use crate::dataset::{self, DataSource, Skipped};
+use crate::dataset::Skipped;
 use crate::device::OpenDevice;
-use crate::engine::ask::{Start, TrainRequest};
-use crate::engine::runs::clock::Clock;
-use crate::engine::runs::held_out::{Look, Watcher};
+use crate::engine::ask::{News, Start};
+use crate::engine::runs::clock::StepClock;
+use crate::engine::runs::held_out_images::HeldOutImages;
+use crate::engine::runs::held_out_probe::{HeldOutProbe, ProbeRound};
+use crate::engine::runs::record::RunRecord;
+use crate::engine::runs::run_data::RunData;
 use crate::progress::Progress;
-use crate::train::events::EventFile;
 use crate::train::feed::NoViews;
-use crate::train::{
-    Environment, Metrics, Notice, NoticeKind, ProbeReport, RunFolder, StepReport, Trainer, metrics,
-};
+use crate::train::{Environment, Metrics, Notice, NoticeKind, RunFolder, StepReport, Trainer, metrics};
 
-/// A run in progress: the trainer, its folder and what looks at the model. Lives on the thread that
-/// owns the tensors.
-pub struct Session {
-    run: RunFolder,
-    events: EventFile,
+/// A run in progress: the trainer, what is written down and what probes the model. Lives on the thread
+/// that owns the tensors.
+pub struct TrainingRun {
+    record: RunRecord,
     trainer: Trainer,
-    watcher: Watcher,
+    probe: HeldOutProbe,
     /// A probe that is not finished yet; it looks at the model of its step.
-    look: Option<Look>,
-    probes: Vec<ProbeReport>,
-    notices: Vec<Notice>,
+    round: Option<ProbeRound>,
     /// Warnings that nobody was told yet.
     untold: Vec<News>,
-    clock: Clock,
+    clock: StepClock,
     log_every: u64,
     /// Steps done when this part of the run began.
     first_step: u64,
@@ -43,96 +40,73 @@ pub struct Session {
     lost_at: Option<u64>,
 }
 
-/// What a unit of work brought.
-#[derive(Clone, Debug)]
-pub enum News {
-    /// A line of metrics, as it was written.
-    Metrics(Metrics),
-    /// A probe, as it was written.
-    Probe(ProbeReport),
-    /// A checkpoint was written.
-    Checkpoint { step: u64, folder: PathBuf },
-    /// Something is left out; the run goes on. Kept with the run.
-    Warning(Notice),
-}
-
-impl Session {
-    /// Starts or resumes a run: the folder is made, and a new run's first checkpoint written.
+impl TrainingRun {
+    /// Starts or resumes the run of the folder `out` on `data`: the folder is made, and a new run's first
+    /// checkpoint written.
     ///
     /// # Errors
     /// A config that does not fit the data, a folder that holds another run, a checkpoint that
     /// cannot be read, other data than the run was trained on.
-    pub fn begin(request: &TrainRequest, device: &OpenDevice) -> anyhow::Result<Self> {
-        let data = dataset::open(&request.data, request.split)?;
-        let source = DataSource { spec: request.data.clone(), split: request.split };
+    pub fn begin(out: &Path, start: &Start, data: &RunData, device: &OpenDevice) -> anyhow::Result<Self> {
+        let RunData { source, set } = data;
         let environment =
-            |trainer: &Trainer| Environment::of(&source, data.as_ref(), trainer.part().images, &device.name);
-        let (run, trainer) = match &request.start {
+            |trainer: &Trainer| Environment::of(source, set.as_ref(), trainer.part().images, &device.name);
+        let (folder, trainer) = match start {
             Start::New(config) => {
                 // The trainer first: a config that does not fit the data leaves no folder behind.
-                let trainer = Trainer::new((**config).clone(), data.clone(), &device.device)?;
-                (RunFolder::create(&request.out, config, environment(&trainer)?.json())?, trainer)
+                let trainer = Trainer::new((**config).clone(), set.clone(), &device.device)?;
+                (RunFolder::create(out, config, environment(&trainer)?.json())?, trainer)
             }
             Start::Resume => {
-                let (run, config) = RunFolder::open(&request.out)?;
-                let saved = run.load()?;
+                let (folder, config) = RunFolder::open(out)?;
+                let saved = folder.load()?;
                 let step = saved.state.step;
-                let trainer = Trainer::resume(config, saved, data.clone(), &device.device)?;
-                run.rewind(step)?;
-                run.note_environment(environment(&trainer)?.json())?;
-                (run, trainer)
+                let trainer = Trainer::resume(config, saved, set.clone(), &device.device)?;
+                folder.rewind(step)?;
+                folder.note_environment(environment(&trainer)?.json())?;
+                (folder, trainer)
             }
         };
-        let watcher = Watcher::new(request, trainer.config(), data.clone(), &device.device)?;
-        run.save_probe_patches(watcher.patches())?;
-        let mut session = Self {
-            events: run.events()?,
-            probes: run.probes()?,
-            notices: run.notices()?,
+        let probe = HeldOutProbe::new(trainer.config(), data, &device.device)?;
+        folder.save_probe_patches(probe.patches())?;
+        let mut run = Self {
+            record: RunRecord::open(folder)?,
             untold: vec![],
-            clock: Clock::default(),
-            log_every: request.log_every,
+            clock: StepClock::default(),
+            log_every: 1,
             first_step: trainer.state().step,
             last_report: None,
             #[cfg(test)]
             lost_at: None,
-            look: None,
-            run,
+            round: None,
             trainer,
-            watcher,
+            probe,
         };
-        if session.trainer.state().step == 0 {
-            session.trainer.checkpoint(&session.run)?;
+        if run.step() == 0 {
+            run.trainer.checkpoint(run.record.folder())?;
         }
-        session.look_if_due()?;
-        session.warn_of_the_start();
-        Ok(session)
+        run.probe_if_due()?;
+        run.warn_of_the_start();
+        Ok(run)
     }
 
     /// What the run begins without.
     fn warn_of_the_start(&mut self) {
         let part = self.trainer.part();
         let skipped = (!part.skipped.is_empty()).then(|| format!("training on {}", part.words()));
-        let warnings: Vec<String> = skipped.into_iter().chain(self.watcher.warnings().to_vec()).collect();
+        let warnings: Vec<String> = skipped.into_iter().chain(self.probe.warnings().to_vec()).collect();
         warnings.into_iter().for_each(|warning| self.warn(warning));
     }
 
     /// Keeps a warning with the run, and tells it. One that is there already is only told.
     fn warn(&mut self, message: String) {
-        let known = self.notices.iter().find(|notice| notice.message == message).cloned();
-        let notice = known.unwrap_or_else(|| self.note(NoticeKind::Warning, message));
+        let notice = self.record.warn(self.step(), message);
         self.untold.push(News::Warning(notice));
     }
 
-    /// Keeps a notice with the run. That it cannot be written is no reason to stop.
-    fn note(&mut self, kind: NoticeKind, message: String) -> Notice {
-        let step = self.trainer.state().step;
-        let notice = Notice { step, time: metrics::now(), kind, message };
-        if let Err(error) = self.run.log_notice(&notice) {
-            log::warn!("{}: {error:#}", notice.message);
-        }
-        self.notices.push(notice.clone());
-        notice
+    /// Steps done.
+    fn step(&self) -> u64 {
+        self.trainer.state().step
     }
 
     /// One unit of work: a step and what is due after it, or one batch of a probe. Nothing where
@@ -142,8 +116,8 @@ impl Session {
     /// What stops the run: data that is gone, a full disk, a loss that is no number, a lost device.
     /// The message says what, and where `--resume` goes on. The run must not be advanced after it.
     pub fn advance(&mut self) -> anyhow::Result<Vec<News>> {
-        let mut news = if self.look.is_some() {
-            self.advance_look()?
+        let mut news = if self.round.is_some() {
+            self.advance_round()?
         } else if self.trainer.is_finished() {
             vec![]
         } else {
@@ -165,6 +139,11 @@ impl Session {
         logged
     }
 
+    /// A line of metrics comes with every `steps` steps.
+    pub fn log_every(&mut self, steps: u64) {
+        self.log_every = steps;
+    }
+
     /// Lines of metrics come so far apart that the whole run writes about `most` of them.
     pub fn limit_lines(&mut self, most: u64) {
         self.log_every = (self.trainer.state().total_steps / most).max(1);
@@ -172,7 +151,7 @@ impl Session {
 
     /// Whether all steps and the last probe are done.
     pub fn is_finished(&self) -> bool {
-        self.trainer.is_finished() && self.look.is_none()
+        self.trainer.is_finished() && self.round.is_none()
     }
 
     /// How far the run is.
@@ -192,39 +171,39 @@ impl Session {
     /// follow with the next units of work.
     pub fn checkpoint(&mut self) -> anyhow::Result<PathBuf> {
         let folder = self.write_checkpoint()?;
-        match &mut self.look {
-            Some(look) => look.save(),
-            None => self.look_if_due()?,
+        match &mut self.round {
+            Some(round) => round.save(),
+            None => self.probe_if_due()?,
         }
         Ok(folder)
     }
 
     /// Writes the last checkpoint of this part of the run and returns its folder. Units of work that
-    /// remain ([`Session::has_look`]) are those of the probe patches' vectors.
+    /// remain ([`TrainingRun::has_probe_round`]) are those of the probe patches' vectors.
     pub fn end(&mut self) -> anyhow::Result<PathBuf> {
         let folder = self.checkpoint()?;
-        let has_vectors = self.run.probe_steps()?.contains(&self.trainer.state().step);
+        let has_vectors = self.record.folder().probe_steps()?.contains(&self.step());
         if has_vectors {
-            self.look = None;
+            self.round = None;
         }
-        self.look.iter_mut().for_each(Look::only_save);
+        self.round.iter_mut().for_each(ProbeRound::only_save);
         Ok(folder)
     }
 
     /// Whether a probe is not finished yet.
-    pub fn has_look(&self) -> bool {
-        self.look.is_some()
+    pub fn has_probe_round(&self) -> bool {
+        self.round.is_some()
     }
 
     fn write_checkpoint(&mut self) -> anyhow::Result<PathBuf> {
-        let folder = self.trainer.checkpoint(&self.run)?;
-        self.run.prune(&self.trainer.config().keep)?;
+        let folder = self.trainer.checkpoint(self.record.folder())?;
+        self.record.folder().prune(&self.trainer.config().keep)?;
         Ok(folder)
     }
 
     /// What the run says in words so far, earlier parts included.
     pub fn notices(&self) -> &[Notice] {
-        &self.notices
+        self.record.notices()
     }
 
     /// The trainer.
@@ -232,9 +211,14 @@ impl Session {
         &self.trainer
     }
 
+    /// The images that it is looked at with.
+    pub fn held_out(&self) -> &HeldOutImages {
+        self.probe.images()
+    }
+
     /// The run's folder.
-    pub fn run(&self) -> &RunFolder {
-        &self.run
+    pub fn folder(&self) -> &RunFolder {
+        self.record.folder()
     }
 
     /// What the last step of this part of the run did.
@@ -244,14 +228,14 @@ impl Session {
 
     /// Views trained on per second in this part of the run; checkpoints and probes not counted.
     pub fn views_per_second(&self) -> Option<f64> {
-        let steps = self.trainer.state().step - self.first_step;
+        let steps = self.step() - self.first_step;
         let secs = self.clock.active.as_secs_f64();
         (steps > 0).then(|| (steps * self.trainer.views_per_step()) as f64 / secs)
     }
 
     /// A step; a panic on the way (a lost device ends in one) becomes an error.
     fn guarded_step(&mut self) -> anyhow::Result<StepReport> {
-        let step = self.trainer.state().step;
+        let step = self.step();
         let work = || {
             #[cfg(test)]
             assert!(self.lost_at != Some(step), "Device lost: driver reset");
@@ -266,15 +250,14 @@ impl Session {
         let finished = self.trainer.is_finished();
         if state.step.is_multiple_of(self.log_every) || finished {
             let metrics = self.metrics(report);
-            self.run.log(&metrics)?;
-            self.events.log(&metrics)?;
+            self.record.log(&metrics)?;
             news.push(News::Metrics(metrics));
         }
         if state.step.is_multiple_of(self.trainer.checkpoint_every()) || finished {
             let folder = self.write_checkpoint()?;
             news.push(News::Checkpoint { step: state.step, folder });
         }
-        self.look_if_due()?;
+        self.probe_if_due()?;
         Ok(news)
     }
 
@@ -294,46 +277,42 @@ impl Session {
 
     /// Starts a probe where the config or a checkpoint asks for one at this step, unless an
     /// earlier part of the run has made it.
-    fn look_if_due(&mut self) -> anyhow::Result<()> {
-        let step = self.trainer.state().step;
+    fn probe_if_due(&mut self) -> anyhow::Result<()> {
+        let step = self.step();
         let config = self.trainer.config().probe;
         let probe_due = config.every > 0 && (step.is_multiple_of(config.every) || self.trainer.is_finished());
-        let probes = probe_due && self.probes.iter().all(|probe| probe.step != step);
-        let saves = self.run.checkpoint(step).is_dir() && !self.run.probe_steps()?.contains(&step);
+        let probes = probe_due && !self.record.has_probe(step);
+        let saves = self.record.folder().checkpoint(step).is_dir()
+            && !self.record.folder().probe_steps()?.contains(&step);
         if probes || saves {
-            self.look = Some(self.watcher.look(&self.trainer, probes, saves));
+            self.round = Some(self.probe.start(&self.trainer, probes, saves));
         }
         Ok(())
     }
 
-    fn advance_look(&mut self) -> anyhow::Result<Vec<News>> {
-        let Some(mut look) = self.look.take() else { return Ok(vec![]) };
-        match guarded(|| look.advance(&self.watcher)) {
-            Ok(false) => self.look = Some(look),
-            Ok(true) => return self.end_look(look).map_err(|error| self.rescued(error)),
+    fn advance_round(&mut self) -> anyhow::Result<Vec<News>> {
+        let Some(mut round) = self.round.take() else { return Ok(vec![]) };
+        match guarded(|| round.advance(&self.probe)) {
+            Ok(false) => self.round = Some(round),
+            Ok(true) => return self.end_round(round).map_err(|error| self.rescued(error)),
             // The images to look at are gone: a pity, but no reason to stop.
             Err(error) => {
-                let step = self.trainer.state().step;
+                let step = self.step();
                 self.warn(format!("the probe of step {step} is left out: {error:#}"));
             }
         }
         Ok(vec![])
     }
 
-    fn end_look(&mut self, look: Look) -> anyhow::Result<Vec<News>> {
-        let seen = look.finish(&self.watcher);
-        if seen.saves && !seen.vectors.is_empty() {
-            self.run.save_probe_vectors(seen.report.step, &seen.vectors)?;
+    fn end_round(&mut self, round: ProbeRound) -> anyhow::Result<Vec<News>> {
+        let result = round.finish(&self.probe);
+        if result.saves && !result.vectors.is_empty() {
+            self.record.folder().save_probe_vectors(result.report.step, &result.vectors)?;
         }
-        if !seen.probes {
+        if !result.probes {
             return Ok(vec![]);
         }
-        let mut report = seen.report;
-        report.set_alarms(&self.probes);
-        self.run.log_probe(&report)?;
-        self.events.log_probe(&report)?;
-        self.probes.push(report.clone());
-        Ok(vec![News::Probe(report)])
+        Ok(vec![News::Probe(self.record.log_probe(result.report)?)])
     }
 
     /// Saves what can be saved after an error, and says where the run goes on. Weights after a
@@ -345,8 +324,8 @@ impl Session {
         if intact && let Err(second) = self.write_checkpoint() {
             error = error.context(format!("no checkpoint could be written either ({second:#})"));
         }
-        self.note(NoticeKind::Stopped, format!("{error:#}"));
-        match self.run.latest() {
+        self.record.note(self.step(), NoticeKind::Stopped, format!("{error:#}"));
+        match self.record.folder().latest() {
             Ok(folder) => error.context(format!("--resume continues from {}", folder.display())),
             Err(_) => error,
         }
@@ -368,6 +347,7 @@ fn guarded<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::DataSource;
 
     #[test]
     fn a_lost_device_becomes_an_error_that_says_why() {
@@ -386,35 +366,32 @@ mod tests {
         config.views.truncate(2);
         let network = ["model.backbone.width=2", "model.projector=[8]", "images=16", "batch=8"];
         config.set(&[&network[..], &["epochs=3", "probe.every=0", "checkpoint_every=2"]].concat()).unwrap();
-        let request = |name: &str, start: Start| TrainRequest {
-            data: "demo".into(),
-            split: None,
-            out: folder.path().join(name),
-            start,
-            log_every: 1,
+        let data = RunData::open(DataSource { spec: "demo".into(), split: None }).unwrap();
+        let begin = |name: &str, start: Start| {
+            TrainingRun::begin(&folder.path().join(name), &start, &data, &device).unwrap()
         };
         let losses = |name: &str| -> Vec<f64> {
             let run = RunFolder::open(&folder.path().join(name)).unwrap().0;
             run.metrics().unwrap().iter().map(|line| line.loss).collect()
         };
-        let to_end = |session: &mut Session| -> anyhow::Result<()> {
-            while !session.is_finished() {
-                session.advance()?;
+        let to_end = |run: &mut TrainingRun| -> anyhow::Result<()> {
+            while !run.is_finished() {
+                run.advance()?;
             }
             Ok(())
         };
         let start = || Start::New(Box::new(config.clone()));
-        to_end(&mut Session::begin(&request("whole", start()), &device).unwrap()).unwrap();
+        to_end(&mut begin("whole", start())).unwrap();
 
-        let mut session = Session::begin(&request("lost", start()), &device).unwrap();
-        session.lost_at = Some(3);
-        let error = format!("{:#}", to_end(&mut session).unwrap_err());
+        let mut lost = begin("lost", start());
+        lost.lost_at = Some(3);
+        let error = format!("{:#}", to_end(&mut lost).unwrap_err());
         assert!(error.contains("Device lost: driver reset") && error.contains("after step 3"), "{error}");
         assert!(error.contains("--resume continues from") && error.contains("step-000002"), "{error}");
-        let notice = session.run.notices().unwrap().pop().unwrap();
+        let notice = lost.folder().notices().unwrap().pop().unwrap();
         assert!(notice.kind == NoticeKind::Stopped && notice.message.contains("Device lost"), "{notice:?}");
-        drop(session);
-        to_end(&mut Session::begin(&request("lost", Start::Resume), &device).unwrap()).unwrap();
+        drop(lost);
+        to_end(&mut begin("lost", Start::Resume)).unwrap();
         assert_eq!(losses("lost"), losses("whole"));
     }
 }

@@ -8,9 +8,9 @@ use serde_json::Value;
 use crate::engine::ask::MetricSeries;
 use crate::train::ProbeReport;
 
-/// All numbers of a file so far.
+/// All numbers of a run's files so far.
 #[derive(Default)]
-pub struct Table {
+pub struct RunSeries {
     series: BTreeMap<String, MetricSeries>,
     vectors: BTreeMap<String, (u64, Arc<Vec<f64>>)>,
 }
@@ -20,7 +20,7 @@ const MOST_VALUES: usize = 65_536;
 /// Names beyond this many are not a run's metrics.
 const MOST_SERIES: usize = 512;
 
-impl Table {
+impl RunSeries {
     /// Takes in one line: numbers under their dotted keys, lists of numbers apart. Returns whether
     /// it was a line of metrics.
     pub fn push(&mut self, line: &str) -> bool {
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn numbers_come_under_their_dotted_keys_and_lists_apart() {
-        let mut table = Table::default();
+        let mut table = RunSeries::default();
         assert!(table.push(r#"{"step":10,"loss":2.5,"terms":{"variance":0.5},"z":{"spectrum":[3,1]}}"#));
         assert!(table.push(r#"{"step":20,"loss":null,"terms":{"variance":0.25},"unknown":"text"}"#));
         assert!(!table.push("{\"step\":30,\"lo"));
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn probes_come_by_space_with_their_alarms() {
-        let mut table = Table::default();
+        let mut table = RunSeries::default();
         let line = r#"{"step":10,"epoch":1.0,"time":0.0,"seconds":0.1,"spaces":{"z":{"count":4,"width":2,
             "deviation":0.5,"unit_deviation":0.01,"rank":1.5,"spectrum":[2.0,0.5]}},
             "alarms":[{"kind":"constant","message":"all the same"}]}"#;
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn steps_that_are_done_again_replace_the_old_ones() {
-        let mut table = Table::default();
+        let mut table = RunSeries::default();
         for (step, loss) in [(10, 3.0), (20, 2.0), (30, 1.0), (20, 5.0)] {
             table.push(&format!("{{\"step\":{step},\"loss\":{loss}}}"));
         }

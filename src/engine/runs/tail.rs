@@ -21,7 +21,7 @@ pub struct Tail {
 
 /// What a look at the file brought.
 #[derive(Default)]
-pub struct Added {
+pub struct AddedLines {
     /// Whole lines, the line ends among them.
     pub lines: String,
     pub grew: bool,
@@ -38,17 +38,17 @@ impl Tail {
     }
 
     /// Reads what was added to the file in `folder`; nothing while there is none.
-    pub fn read(&mut self, folder: &Path) -> anyhow::Result<Added> {
+    pub fn read(&mut self, folder: &Path) -> anyhow::Result<AddedLines> {
         let path = folder.join(self.name);
         let mut file = match File::open(&path) {
             Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Added::default()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(AddedLines::default()),
             Err(error) => return Err(error).with_context(|| format!("could not read {}", path.display())),
         };
         let meta = file.metadata().with_context(|| format!("could not read {}", path.display()))?;
         let identity = identity(&meta);
         let is_other = self.file.is_some() && self.file != identity;
-        let mut added = Added { is_first: self.file.is_none(), ..Added::default() };
+        let mut added = AddedLines { is_first: self.file.is_none(), ..AddedLines::default() };
         if meta.len() < self.read || is_other {
             (self.read, added.is_new_file) = (0, true);
             self.rest.clear();

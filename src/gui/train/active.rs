@@ -81,12 +81,14 @@ fn facts(view: &TrainingView) -> Vec<(&'static str, String, String)> {
     if let Some(loss) = view.loss {
         facts.push(("loss", format!("{loss:.4}"), "Of the last step.".to_owned()));
     }
-    if let Some(rate) = view.views_per_second {
-        let tip =
-            format!("Over the last ten seconds; {} views a step.", thousands(view.views_per_step as usize));
+    if let Some(rate) = view.pace.views_per_second {
+        let tip = format!(
+            "Over the last ten seconds; {} views a step.",
+            thousands(view.pace.views_per_step as usize)
+        );
         facts.push(("views/s", thousands(rate.round() as usize), tip));
     }
-    if let Some(left) = view.remaining.filter(|_| view.phase == Phase::Running) {
+    if let Some(left) = view.pace.remaining.filter(|_| view.phase == Phase::Running) {
         facts.push(("left", wait(left), "At the present rate.".to_owned()));
     }
     if let Some(memory) = view.memory {
@@ -99,15 +101,15 @@ fn facts(view: &TrainingView) -> Vec<(&'static str, String, String)> {
     if let Some(step) = view.checkpoint {
         facts.push(("checkpoint at", thousands(step as usize), "Step of the newest checkpoint.".to_owned()));
     }
-    let part = &view.part;
+    let part = &view.images.part;
     if part.images < part.of {
         let images = format!("{} of {}", thousands(part.images), thousands(part.of));
         facts.push(("images", images, part.words()));
     }
-    if view.unreadable > 0 {
+    if view.images.unreadable > 0 {
         facts.push((
             "unreadable",
-            thousands(view.unreadable as usize),
+            thousands(view.images.unreadable as usize),
             "Images that could not be read; others take their places.".to_owned(),
         ));
     }

@@ -222,7 +222,7 @@ impl TrainTab {
         let Some(training) = &snapshot.training else { return };
         let run = snapshot.runs.iter().find(|run| run.path == training.run);
         if let (Some(rate), Some(config)) =
-            (training.views_per_second, run.and_then(|run| run.config.as_ref()))
+            (training.pace.views_per_second, run.and_then(|run| run.config.as_ref()))
         {
             self.form.note_rate(config, rate);
         }

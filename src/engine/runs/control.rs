@@ -7,18 +7,18 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 
 use crate::augment::Crop;
-use crate::dataset::{self, Dataset};
+use crate::dataset::Dataset;
 use crate::device::OpenDevice;
 use crate::embed::Embedder;
 use crate::engine::ask::{
-    DataSource, Drawing, EngineLine, Event, Phase, Start, StartTraining, TrainCommand, TrainEvent,
-    TrainRequest, TrainTask,
+    DataSource, Drawing, EngineLine, Event, Phase, Start, StartTraining, TrainCommand, TrainEvent, TrainTask,
 };
-use crate::engine::runs::active::{Active, Done};
+use crate::engine::runs::active::{ActiveRun, AfterStep};
 use crate::engine::runs::followed::{FollowJob, Follower};
 use crate::engine::runs::pins::PinnedPatches;
-use crate::engine::runs::run::Session;
-use crate::train::{ENVIRONMENT_FILE, Environment, TrainConfig, TrainingImages};
+use crate::engine::runs::run::TrainingRun;
+use crate::engine::runs::run_data::RunData;
+use crate::train::{ENVIRONMENT_FILE, Environment, TrainConfig};
 
 /// News of training come this often at most where the device draws, too.
 const GPU_PERIOD: Duration = Duration::from_millis(33);
@@ -41,11 +41,11 @@ const LINES: u64 = 2000;
 /// How often the memory of the process is looked at.
 const MEMORY_PERIOD: Duration = Duration::from_secs(2);
 
-/// Training as the engine's thread does it.
-pub struct Training {
+/// The run of the engine's thread, if there is one, and what is asked of it and shown of it.
+pub struct RunControl {
     line: Arc<EngineLine>,
     follower: Follower,
-    active: Option<Active>,
+    active: Option<ActiveRun>,
     pins: PinnedPatches,
     drawing: Drawing,
     is_gpu: bool,
@@ -55,7 +55,7 @@ pub struct Training {
     memory: (Option<Instant>, Option<u64>),
 }
 
-impl Training {
+impl RunControl {
     /// Nothing is trained.
     pub fn new(line: Arc<EngineLine>, is_gpu: bool) -> anyhow::Result<Self> {
         Ok(Self {
@@ -73,7 +73,7 @@ impl Training {
 
     /// Whether a step is to be done.
     pub fn has_work(&self) -> bool {
-        self.active.as_ref().is_some_and(Active::works)
+        self.active.as_ref().is_some_and(ActiveRun::works)
     }
 
     /// Whether batch work that nobody waits for may take its turn: a part of the time while a run goes on.
@@ -160,21 +160,12 @@ impl Training {
             anyhow::bail!("{} is being trained; stop it first", active.path.display());
         }
         self.line.update(|shown| shown.busy = Some("starting the run".into()));
-        let data = dataset::open(&source.spec, source.split)?;
-        let request = TrainRequest {
-            data: source.spec.clone(),
-            split: source.split,
-            out: out.into(),
-            start,
-            log_every: 1,
-        };
-        let mut session = Session::begin(&request, device)?;
-        session.limit_lines(LINES);
-        let config = session.trainer().config();
-        let patch = pin_patch(config, data.as_ref());
-        let used = TrainingImages::choose(config, data.as_ref()).first;
-        let active = Active::new(out.into(), session);
-        self.pins.begin(&source, &data, used, patch);
+        let data = RunData::open(source)?;
+        let mut run = TrainingRun::begin(out, &start, &data, device)?;
+        run.limit_lines(LINES);
+        let patch = pin_patch(run.trainer().config(), data.set.as_ref());
+        self.pins.begin(run.held_out().clone(), patch);
+        let active = ActiveRun::new(out.into(), run);
         self.active = Some(active);
         self.follower.ask(FollowJob::Open(out.into()));
         self.follower.ask(FollowJob::Look);
@@ -196,13 +187,13 @@ impl Training {
     /// Has the pinned patches seen by the model as it is now, which stays for a while.
     fn catch_up(&mut self, device: &OpenDevice) {
         let Some(active) = &self.active else { return };
-        let trainer = active.session.trainer();
+        let trainer = active.training.trainer();
         self.pins.catch_up(trainer.state().step, || Embedder::new(trainer.model(), &device.device));
     }
 
     fn checkpoint(&mut self) -> anyhow::Result<()> {
         let active = self.active.as_mut().context("nothing is being trained")?;
-        let path = active.session.checkpoint()?;
+        let path = active.training.checkpoint()?;
         self.saved(path);
         Ok(())
     }
@@ -210,7 +201,7 @@ impl Training {
     /// A checkpoint stands.
     fn saved(&mut self, path: PathBuf) {
         let Some(active) = &mut self.active else { return };
-        active.checkpoint = active.session.trainer().state().step;
+        active.checkpoint = active.training.trainer().state().step;
         let (run, step) = (active.path.clone(), active.checkpoint);
         self.follower.ask(FollowJob::Look);
         self.emit(TrainEvent::CheckpointSaved { run, step, path });
@@ -225,7 +216,7 @@ impl Training {
             self.stopped();
             return Ok(());
         }
-        let path = active.session.end()?;
+        let path = active.training.end()?;
         active.is_ending = true;
         self.saved(path);
         self.stop_if_ended(device);
@@ -233,7 +224,7 @@ impl Training {
     }
 
     fn stop_if_ended(&mut self, device: &OpenDevice) {
-        if self.active.as_ref().is_some_and(|active| active.is_ending && !active.session.has_look()) {
+        if self.active.as_ref().is_some_and(|active| active.is_ending && !active.training.has_probe_round()) {
             self.catch_up(device);
             self.stopped();
         }
@@ -262,14 +253,14 @@ impl Training {
             self.emit(TrainEvent::Warned { run: run.clone(), message });
         }
         match done {
-            Ok(Done::Some) => {}
-            Ok(Done::All) => return self.finish(device),
+            Ok(AfterStep::GoesOn) => {}
+            Ok(AfterStep::Finished) => return self.finish(device),
             Err(error) => return self.fail(&error),
         }
         self.stop_if_ended(device);
         let Some(active) = self.active.as_mut() else { return };
         if self.drawing.shows_pins && !active.is_ending {
-            let trainer = active.session.trainer();
+            let trainer = active.training.trainer();
             let trained = &active.trained;
             self.pins
                 .advance(trainer.state().step, *trained, || Embedder::new(trainer.model(), &device.device));

@@ -1,4 +1,4 @@
-//! Looks at a model while it trains: how h and z of fixed patches are spread, and how well
+//! Probes a model while it trains: how h and z of fixed patches are spread, and how well
 //! neighbours in h tell the class of held-out images. In units small enough for an engine that
 //! answers queries in between.
 
@@ -12,16 +12,17 @@ use burn::tensor::Device;
 use rayon::prelude::*;
 
 use crate::augment::Crop;
-use crate::dataset::{self, DataSpec, Dataset, Split};
+use crate::dataset::{DataSpec, Dataset};
 use crate::embed::{Embedder, PatchSource};
-use crate::engine::ask::TrainRequest;
+use crate::engine::runs::held_out_images::HeldOutImages;
+use crate::engine::runs::run_data::RunData;
 use crate::eval::knn::KnnConfig;
 use crate::eval::online::{OnlineConfig, OnlineKnn, OnlineResult, OnlineRound};
 use crate::image::Image;
 use crate::model::Space;
 use crate::stats::spectrum::Spread;
 use crate::train::run::{ProbePatches, ProbeVectors};
-use crate::train::{KnnScore, ProbeConfig, ProbeReport, TrainConfig, Trainer, TrainingImages, metrics};
+use crate::train::{KnnScore, ProbeConfig, ProbeReport, TrainConfig, Trainer, metrics};
 
 /// Fixed patches of an image: a grid of so many a side.
 const GRID: u32 = 4;
@@ -30,9 +31,9 @@ const SPREAD_ROWS: usize = 512;
 /// Patches of one unit of work.
 const UNIT: usize = 128;
 
-/// What a run is watched with, the same from its first step to its last.
-pub struct Watcher {
-    held: HeldOut,
+/// What a run is probed with, the same from its first step to its last.
+pub struct HeldOutProbe {
+    images: HeldOutImages,
     patches: ProbePatches,
     /// Absent without labels.
     knn: Option<Arc<OnlineKnn>>,
@@ -40,77 +41,49 @@ pub struct Watcher {
     knn_patches: String,
     /// Whether the classifier is asked about images that were kept from training.
     knn_held_out: bool,
-    /// What cannot be watched, and why.
+    /// What cannot be probed, and why.
     warnings: Vec<String>,
     device: Device,
 }
 
-/// Images to look at.
-struct HeldOut {
-    data: Arc<dyn Dataset>,
-    range: Range<usize>,
-    kept_from_training: bool,
-}
-
-impl HeldOut {
-    /// The test split where there is one, else the images beyond those that the run uses, else
-    /// the training images themselves.
-    fn of(request: &TrainRequest, config: &TrainConfig, data: &Arc<dyn Dataset>) -> Self {
-        if data.split() == Some(Split::Train)
-            && let Ok(test) = dataset::open(&request.data, Some(Split::Test))
-        {
-            return Self { range: 0..test.len(), data: test, kept_from_training: true };
-        }
-        let used = TrainingImages::choose(config, data.as_ref()).first;
-        let kept_from_training = used < data.len();
-        let range = if kept_from_training { used..data.len() } else { 0..data.len() };
-        Self { data: data.clone(), range, kept_from_training }
-    }
-}
-
-/// `count` of `range`, spread evenly.
-fn spread_over(range: &Range<usize>, count: usize) -> Vec<usize> {
-    let count = count.min(range.len());
-    (0..count).map(|i| range.start + i * range.len() / count).collect()
-}
-
-impl Watcher {
+impl HeldOutProbe {
     /// Picks the images and patches.
-    pub fn new(
-        request: &TrainRequest,
-        config: &TrainConfig,
-        data: Arc<dyn Dataset>,
-        device: &Device,
-    ) -> anyhow::Result<Self> {
-        let held = HeldOut::of(request, config, &data);
+    pub fn new(config: &TrainConfig, data: &RunData, device: &Device) -> anyhow::Result<Self> {
+        let images = HeldOutImages::choose(config, data);
+        let RunData { source, set } = data;
         let fixed = config.views.iter().find_map(|view| match view.crop {
             Crop::Fixed { size } => Some(size),
             Crop::Scale { .. } => None,
         });
-        let patches = fixed_patches(&request.data, &held, config.probe.images, fixed)?;
+        let patches = fixed_patches(&source.spec, &images, config.probe.images, fixed)?;
         let mut warnings = vec![];
         if patches.patches.is_empty() {
             let size = patches.size;
             warnings.push(format!(
                 "h and z are not probed: none of {} held-out images has {size} x {size} pixels",
-                held.range.len()
+                images.count()
             ));
         }
-        let knn = online_knn(config, &data, &held, fixed).unwrap_or_else(|error| {
+        let knn = online_knn(config, set.as_ref(), &images, fixed).unwrap_or_else(|error| {
             warnings.push(format!("online kNN accuracy is left out: {error:#}"));
             None
         });
         // Where there is no other split, the classifier is asked about images of the same set.
-        let knn_held_out = held.data.split() != data.split();
+        let knn_held_out = images.data.split() != set.split();
         Ok(Self {
             patches,
             knn,
             knn_patches: fixed.map_or("central".into(), |_| config.probe.patches.to_string()),
             knn_held_out,
             warnings,
-            held,
+            images,
             device: device.clone(),
         })
+    }
+
+    /// The images that it looks at.
+    pub fn images(&self) -> &HeldOutImages {
+        &self.images
     }
 
     /// The fixed patches.
@@ -118,26 +91,26 @@ impl Watcher {
         &self.patches
     }
 
-    /// What cannot be watched, one sentence each.
+    /// What cannot be probed, one sentence each.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
     /// Begins to look at the trainer's model as it is now: with the classifier where it `probes`,
     /// for the fixed patches' vectors where it `saves`.
-    pub fn look(&self, trainer: &Trainer, probes: bool, saves: bool) -> Look {
+    pub fn start(&self, trainer: &Trainer, probes: bool, saves: bool) -> ProbeRound {
         let state = trainer.state();
         let count = self.patches.patches.len();
         let todo = (0..count).step_by(UNIT).map(|start| start..count.min(start + UNIT)).collect();
         let embedder = || Embedder::new(trainer.model(), &self.device);
         let fixed = embedder();
         let spaces = fixed.info.spaces();
-        Look {
+        ProbeRound {
             step: state.step,
             epoch: trainer.epoch(),
             vectors: vec![vec![]; spaces.len()],
             spaces,
-            round: self.knn.as_ref().filter(|_| probes).map(|knn| knn.start(embedder())),
+            knn_round: self.knn.as_ref().filter(|_| probes).map(|knn| knn.start(embedder())),
             embedder: fixed,
             todo,
             knn: None,
@@ -150,30 +123,30 @@ impl Watcher {
 
 fn online_knn(
     config: &TrainConfig,
-    data: &Arc<dyn Dataset>,
-    held: &HeldOut,
+    data: &dyn Dataset,
+    held_out: &HeldOutImages,
     patch: Option<u32>,
 ) -> anyhow::Result<Option<Arc<OnlineKnn>>> {
     let ProbeConfig { every, known, asked, patches, .. } = config.probe;
-    let labelled = data.classes().len() >= 2 && data.classes() == held.data.classes();
+    let labelled = data.classes().len() >= 2 && data.classes() == held_out.data.classes();
     if known == 0 || every == 0 || !labelled {
         return Ok(None);
     }
     let config = OnlineConfig { train_images: known, test_images: asked, patch, patches, seed: 0 };
-    OnlineKnn::new(data.as_ref(), held.data.as_ref(), config).map(Some)
+    OnlineKnn::new(data, held_out.data.as_ref(), config).map(Some)
 }
 
 /// A grid of patches over evenly spread images that can be read: of the regime's size, or of half
 /// the shortest side where crops come in many sizes.
 fn fixed_patches(
     spec: &DataSpec,
-    held: &HeldOut,
+    held_out: &HeldOutImages,
     images: usize,
     fixed: Option<u32>,
 ) -> anyhow::Result<ProbePatches> {
-    let chosen = spread_over(&held.range, images);
+    let chosen = held_out.spread(images);
     let sides = chosen.par_iter().filter_map(|&index| {
-        let image = held.data.image(index).ok()?;
+        let image = held_out.data.image(index).ok()?;
         Some((index, image.height(), image.width()))
     });
     let sides: Vec<(usize, u32, u32)> = sides.collect();
@@ -187,16 +160,16 @@ fn fixed_patches(
     let large = sides.iter().filter(|(_, height, width)| *height.min(width) >= size);
     Ok(ProbePatches {
         data: spec.to_string(),
-        split: held.data.split().map(|split| split.name().into()),
-        fingerprint: held.data.fingerprint()?,
-        held_out: held.kept_from_training,
+        split: held_out.data.split().map(|split| split.name().into()),
+        fingerprint: held_out.data.fingerprint()?,
+        held_out: held_out.kept_from_training,
         size,
         patches: large.flat_map(grid).collect(),
     })
 }
 
-/// One look at the model of one step.
-pub struct Look {
+/// One probe of the model of one step, as far as it is.
+pub struct ProbeRound {
     step: u64,
     epoch: f64,
     embedder: Embedder,
@@ -205,15 +178,15 @@ pub struct Look {
     todo: VecDeque<Range<usize>>,
     /// Of the fixed patches, space by space.
     vectors: Vec<Vec<f32>>,
-    round: Option<OnlineRound>,
+    knn_round: Option<OnlineRound>,
     knn: Option<OnlineResult>,
     probes: bool,
     saves: bool,
     active: Duration,
 }
 
-/// What a look saw.
-pub struct Seen {
+/// What a probe found.
+pub struct ProbeResult {
     pub report: ProbeReport,
     pub vectors: ProbeVectors,
     /// Whether the report is to be kept.
@@ -222,7 +195,7 @@ pub struct Seen {
     pub saves: bool,
 }
 
-impl Look {
+impl ProbeRound {
     /// The vectors are to be kept, too: a checkpoint was written meanwhile.
     pub fn save(&mut self) {
         self.saves = true;
@@ -232,31 +205,31 @@ impl Look {
     pub fn only_save(&mut self) {
         self.saves = true;
         self.probes = false;
-        self.round = None;
+        self.knn_round = None;
     }
 
     /// Does one unit of work; says whether it was the last.
-    pub fn advance(&mut self, watcher: &Watcher) -> anyhow::Result<bool> {
+    pub fn advance(&mut self, probe: &HeldOutProbe) -> anyhow::Result<bool> {
         let started = Instant::now();
         if let Some(range) = self.todo.pop_front() {
-            self.embed_fixed(watcher, range)?;
-        } else if let Some(round) = &mut self.round
+            self.embed_fixed(probe, range)?;
+        } else if let Some(round) = &mut self.knn_round
             && let Some(result) = round.advance()?
         {
             self.knn = Some(result);
-            self.round = None;
+            self.knn_round = None;
         }
         self.active += started.elapsed();
-        Ok(self.todo.is_empty() && self.round.is_none())
+        Ok(self.todo.is_empty() && self.knn_round.is_none())
     }
 
-    fn embed_fixed(&mut self, watcher: &Watcher, range: Range<usize>) -> anyhow::Result<()> {
-        let patches = &watcher.patches.patches[range];
+    fn embed_fixed(&mut self, probe: &HeldOutProbe, range: Range<usize>) -> anyhow::Result<()> {
+        let patches = &probe.patches.patches[range];
         let mut indices: Vec<usize> = patches.iter().map(|patch| patch[0] as usize).collect();
         indices.dedup();
         let images: Vec<(usize, Arc<Image>)> = indices
             .par_iter()
-            .map(|&index| Ok((index, Arc::new(watcher.held.data.image(index)?))))
+            .map(|&index| Ok((index, Arc::new(probe.images.data.image(index)?))))
             .collect::<anyhow::Result<_>>()?;
         let source = |&[index, y, x]: &[u32; 3]| {
             let found = images.iter().find(|(read, _)| *read == index as usize);
@@ -265,13 +238,13 @@ impl Look {
         };
         let sources: Vec<PatchSource> = patches.iter().map(source).collect();
         let spaces: Vec<Space> = self.spaces.iter().map(|(space, _)| *space).collect();
-        let embedded = self.embedder.patches(&sources, watcher.patches.size, &spaces);
+        let embedded = self.embedder.patches(&sources, probe.patches.size, &spaces);
         self.vectors.iter_mut().zip(embedded).for_each(|(all, more)| all.extend(more));
         Ok(())
     }
 
     /// The report and the vectors.
-    pub fn finish(self, watcher: &Watcher) -> Seen {
+    pub fn finish(self, probe: &HeldOutProbe) -> ProbeResult {
         let started = Instant::now();
         let mut report = ProbeReport { step: self.step, epoch: self.epoch, ..ProbeReport::default() };
         let mut vectors = ProbeVectors::new();
@@ -284,36 +257,24 @@ impl Look {
             }
             vectors.insert(space.to_string(), (width, values));
         }
-        report.knn = self.knn.map(|result| knn_score(watcher, &result));
+        report.knn = self.knn.map(|result| knn_score(probe, &result));
         report.time = metrics::now();
         report.seconds = (self.active + started.elapsed()).as_secs_f64();
-        Seen { report, vectors, probes: self.probes, saves: self.saves }
+        ProbeResult { report, vectors, probes: self.probes, saves: self.saves }
     }
 }
 
-fn knn_score(watcher: &Watcher, result: &OnlineResult) -> KnnScore {
+fn knn_score(probe: &HeldOutProbe, result: &OnlineResult) -> KnnScore {
     let config = KnnConfig::default();
     KnnScore {
         accuracy: result.h,
         accuracy_z: result.z,
         k: config.k,
         temperature: f64::from(config.temperature),
-        patches: watcher.knn_patches.clone(),
+        patches: probe.knn_patches.clone(),
         known_images: result.train_images,
         asked_images: result.images,
-        held_out: watcher.knn_held_out,
+        held_out: probe.knn_held_out,
         classes: (1.0 / result.chance).round() as usize,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn chosen_images_are_spread_over_the_range() {
-        assert_eq!(spread_over(&(10..20), 5), [10, 12, 14, 16, 18]);
-        assert_eq!(spread_over(&(0..3), 9), [0, 1, 2]);
-        assert!(spread_over(&(0..3), 0).is_empty());
     }
 }
