@@ -1,6 +1,6 @@
 //! The nearest patches under both models, among the patches that both have embedded.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::engine::ask::{
@@ -18,11 +18,14 @@ const PERIOD: Duration = Duration::from_millis(700);
 
 /// Asks for the galleries of both models.
 pub struct Galleries {
-    line: Arc<EngineLine>,
+    found: Found,
     searcher: Searcher<Tag>,
     asked: Option<Asked>,
     asked_at: Instant,
 }
+
+/// The galleries that are on show, and at which opening of a second model: shared with the thread that finds them.
+type Found = Arc<Mutex<Option<(u64, Arc<ComparedGalleries>)>>>;
 
 /// What galleries were asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,13 +46,20 @@ pub struct Tag {
     number: u64,
     step: Option<u64>,
     images: (usize, usize),
+    found: Found,
 }
 
 impl Galleries {
     /// Starts the thread that searches.
     pub fn start(line: Arc<EngineLine>, processor: Arc<Processor>, kept_bytes: u64) -> anyhow::Result<Self> {
-        let searcher = Searcher::start(line.clone(), processor, kept_bytes, show)?;
-        Ok(Self { line, searcher, asked: None, asked_at: Instant::now() })
+        let searcher = Searcher::start(line, processor, kept_bytes, show)?;
+        Ok(Self { found: Found::default(), searcher, asked: None, asked_at: Instant::now() })
+    }
+
+    /// Those on show of opening `number`.
+    pub fn found(&self, number: u64) -> Option<Arc<ComparedGalleries>> {
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.as_ref().filter(|(of, _)| *of == number).map(|(_, galleries)| galleries.clone())
     }
 
     /// Asks for the galleries of the query under both models, if there is something new to find.
@@ -97,7 +107,8 @@ impl Galleries {
         };
         let own = names(target.spaces).into_iter().zip(query.vectors.iter().cloned());
         let jobs = vec![job(first, own.collect()), job(second, vectors.collect())];
-        let tag = Tag { number, step: asked.step, images: (images, total) };
+        let found = self.found.clone();
+        let tag = Tag { number, step: asked.step, images: (images, total), found };
         self.searcher.search(GallerySearch { jobs, tag });
         (self.asked, self.asked_at) = (Some(asked), Instant::now());
     }
@@ -109,7 +120,7 @@ impl Galleries {
         if before == asked {
             return false;
         }
-        let shown = self.line.snapshot().compare.clone().and_then(|compare| compare.galleries.clone());
+        let shown = self.found(asked.number);
         let holds = shown.is_some_and(|shown| {
             shown.step != asked.step
                 && shown.images.0 == shown.images.1
@@ -127,7 +138,7 @@ fn bank(growing: &Growing, images: usize) -> crate::bank::Bank {
 
 /// Shows the galleries of the query and the checkpoint that are wanted; others are dropped.
 fn show(line: &EngineLine, request: GallerySearch<Tag>, views: Vec<GalleryView>) {
-    let (jobs, Tag { number, step, images }) = (request.jobs, request.tag);
+    let (jobs, Tag { number, step, images, found }) = (request.jobs, request.tag);
     let (Some(job), Ok([mut a, b])) = (jobs.first(), <[GalleryView; 2]>::try_from(views)) else { return };
     a.total = b.total;
     let compared = Arc::new(ComparedGalleries {
@@ -146,7 +157,8 @@ fn show(line: &EngineLine, request: GallerySearch<Tag>, views: Vec<GalleryView>)
         };
         if is_asked && shown.generation == job.generation {
             let mut view = (**view).clone();
-            view.galleries = Some(compared);
+            view.galleries = Some(compared.clone());
+            *found.lock().unwrap_or_else(PoisonError::into_inner) = Some((number, compared));
             shown.compare = Some(Arc::new(view));
         }
     });

@@ -15,6 +15,7 @@ use crate::engine::ask::{Beside, CompareCommand, CompareView, EngineLine, KeptVi
 use crate::engine::compare::galleries::Galleries;
 use crate::engine::compare::place::{Open, opened};
 use crate::engine::compare::side::{Key, Side, SideTarget, Unit};
+use crate::engine::runs::followed::FollowedRuns;
 use crate::search::Processor;
 
 /// Images whose patches are neighbours to choose from, unless told.
@@ -25,6 +26,8 @@ const AHEAD: usize = 4;
 /// The second model.
 pub struct Compare {
     line: Arc<EngineLine>,
+    /// Where checkpoints of a run are seen.
+    followed: FollowedRuns,
     galleries: Galleries,
     open: Option<Open>,
     /// Times that a model was opened.
@@ -51,10 +54,12 @@ impl Compare {
         line: Arc<EngineLine>,
         processor: Arc<Processor>,
         memory: MemoryBudget,
+        followed: FollowedRuns,
     ) -> anyhow::Result<Self> {
         Ok(Self {
             galleries: Galleries::start(line.clone(), processor, memory.images())?,
             line,
+            followed,
             open: None,
             number: 0,
             sides: vec![],
@@ -75,7 +80,7 @@ impl Compare {
         match command {
             CompareCommand::OpenOther { spec } => {
                 let mut open = opened(&spec)?;
-                open.be_called_as(&self.line.snapshot());
+                open.be_called_as(&self.followed.runs());
                 self.close();
                 self.number += 1;
                 self.open = Some(open);
@@ -222,7 +227,7 @@ impl Compare {
             }
             return;
         };
-        self.has_news |= open.look_for_checkpoints(&self.line.snapshot());
+        self.has_news |= open.look_for_checkpoints(&self.followed.runs());
         if let Some(target) = target.filter(|_| self.is_shown) {
             self.show_wanted(target);
         }
@@ -277,8 +282,7 @@ impl Compare {
             error: open.error.clone().or(bank_error),
         };
         self.line.update(|shown| {
-            let before = shown.compare.take().filter(|before| before.number == view.number);
-            let galleries = before.and_then(|before| before.galleries.clone());
+            let galleries = self.galleries.found(self.number);
             let galleries = galleries.filter(|galleries| galleries.generation == shown.generation);
             shown.compare = Some(Arc::new(CompareView { galleries, ..view }));
         });

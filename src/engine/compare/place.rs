@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::device::OpenDevice;
 use crate::embed::Embedder;
-use crate::engine::ask::Snapshot;
+use crate::engine::ask::RunView;
 use crate::engine::compare::side::Key;
 use crate::model::{ModelSpec, store};
 use crate::train::{KeptCheckpoint, RunFolder, is_same_folder, kept_checkpoints, run_of};
@@ -71,9 +71,9 @@ fn key(spec: &ModelSpec, path: &Path, step: Option<u64>) -> Key {
 
 impl Open {
     /// Takes over the path under which its run is followed already, so that its curves are found.
-    pub fn be_called_as(&mut self, shown: &Snapshot) {
+    pub fn be_called_as(&mut self, followed: &[Arc<RunView>]) {
         let Some(run) = &mut self.run else { return };
-        if let Some(known) = shown.runs.iter().find(|known| is_same_folder(&known.path, run)) {
+        if let Some(known) = followed.iter().find(|known| is_same_folder(&known.path, run)) {
             run.clone_from(&known.path);
         }
     }
@@ -98,8 +98,8 @@ impl Open {
     }
 
     /// Takes in the run's checkpoints as its follower sees them. Returns whether they are others than before.
-    pub fn look_for_checkpoints(&mut self, shown: &Snapshot) -> bool {
-        let run = shown.runs.iter().find(|run| Some(&run.path) == self.run.as_ref());
+    pub fn look_for_checkpoints(&mut self, followed: &[Arc<RunView>]) -> bool {
+        let run = followed.iter().find(|run| Some(&run.path) == self.run.as_ref());
         let Some(kept) = run.map(|run| &run.checkpoints).filter(|kept| !kept.is_empty()) else {
             return false;
         };

@@ -48,14 +48,16 @@ impl Helpers {
         processor: &Arc<Processor>,
     ) -> anyhow::Result<Self> {
         let kept = device.memory.images();
+        let training = RunControl::new(line.clone(), device.is_gpu)?;
+        let followed = training.followed();
         Ok(Self {
             galleries: Searcher::start(line.clone(), processor.clone(), kept, show_galleries)?,
             places: Searcher::start(line.clone(), processor.clone(), kept, show_places)?,
             thumbnails: Thumbnails::start(line.clone())?,
             image_search: ImageSearch::start(line.clone())?,
             figures: FigureWorker::start(line.clone())?,
-            compare: Compare::new(line.clone(), processor.clone(), device.memory)?,
-            training: RunControl::new(line.clone(), device.is_gpu)?,
+            compare: Compare::new(line.clone(), processor.clone(), device.memory, followed)?,
+            training,
         })
     }
 }

@@ -15,29 +15,28 @@ use crate::threads;
 pub fn start(line: Arc<EngineLine>, maps: SharedMaps) -> anyhow::Result<()> {
     let work = move || {
         threads::work_apart();
+        let mut is_shown = false;
         while let Ok(first) = line.previews.recv() {
             let newest = line.previews.try_iter().last().unwrap_or(first);
-            show(&line, &maps, newest);
+            show(&line, &maps, newest, &mut is_shown);
         }
     };
     thread::Builder::new().name("preview".into()).spawn(work).context("could not start a thread")?;
     Ok(())
 }
 
-/// Shows `patch` if its vectors are known; otherwise nothing is previewed.
-fn show(line: &EngineLine, maps: &SharedMaps, patch: Option<PatchRef>) {
-    let generation = line.snapshot().generation;
+/// Shows `patch` if its vectors are known; otherwise nothing is previewed. The maps are held until the preview is
+/// shown, so that what clears them clears it too.
+fn show(line: &EngineLine, maps: &SharedMaps, patch: Option<PatchRef>, is_shown: &mut bool) {
+    let maps = maps.read();
     let preview = patch.and_then(|patch| {
-        let maps = maps.read();
         let maps = maps.as_ref()?;
         let vectors = maps.vectors_of(patch.into())?;
         Some(Arc::new(PreviewView { patch, maps: maps.heatmaps(&vectors) }))
     });
-    if preview.is_none() && line.snapshot().preview.is_none() {
+    if preview.is_none() && !*is_shown {
         return;
     }
-    line.update(|shown| {
-        let is_current = shown.generation == generation;
-        shown.preview = preview.filter(|_| is_current);
-    });
+    *is_shown = preview.is_some();
+    line.update(|shown| shown.preview = preview);
 }

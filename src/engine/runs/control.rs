@@ -14,7 +14,7 @@ use crate::engine::ask::{
     DataSource, Drawing, EngineLine, Event, Phase, Start, StartTraining, TrainCommand, TrainEvent, TrainTask,
 };
 use crate::engine::runs::active::{ActiveRun, AfterStep};
-use crate::engine::runs::followed::{FollowJob, Follower};
+use crate::engine::runs::followed::{FollowJob, FollowedRuns, Follower};
 use crate::engine::runs::pins::PinnedPatches;
 use crate::engine::runs::run::TrainingRun;
 use crate::engine::runs::run_data::RunData;
@@ -69,6 +69,11 @@ impl RunControl {
             woken: Instant::now(),
             memory: (None, None),
         })
+    }
+
+    /// The run folders that are followed.
+    pub fn followed(&self) -> FollowedRuns {
+        self.follower.followed()
     }
 
     /// Whether a step is to be done.

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -43,29 +43,61 @@ pub enum FollowJob {
     },
 }
 
+/// The runs as they were read last; the thread that reads them writes it.
+#[derive(Clone, Default)]
+pub struct FollowedRuns(Arc<Mutex<Arc<Vec<Arc<RunView>>>>>);
+
+impl FollowedRuns {
+    /// In the order in which they were opened.
+    pub fn runs(&self) -> Arc<Vec<Arc<RunView>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn put(&self, runs: Arc<Vec<Arc<RunView>>>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = runs;
+    }
+}
+
 /// The engine's end of the thread.
-pub struct Follower(Sender<FollowJob>);
+pub struct Follower {
+    jobs: Sender<FollowJob>,
+    followed: FollowedRuns,
+}
 
 impl Follower {
     /// Starts the thread.
     pub fn start(line: Arc<EngineLine>) -> anyhow::Result<Self> {
         let (sender, jobs) = unbounded();
-        let worker = FolderReader { line, runs: vec![], rest: PERIOD, woken: Instant::now(), is_owed: false };
+        let followed = FollowedRuns::default();
+        let worker = FolderReader {
+            line,
+            runs: vec![],
+            followed: followed.clone(),
+            rest: PERIOD,
+            woken: Instant::now(),
+            is_owed: false,
+        };
         let work = move || worker.run(&jobs);
         thread::Builder::new().name("runs".into()).spawn(work).context("could not start a thread")?;
-        Ok(Self(sender))
+        Ok(Self { jobs: sender, followed })
+    }
+
+    /// What it has read.
+    pub fn followed(&self) -> FollowedRuns {
+        self.followed.clone()
     }
 
     /// Queues a job.
     pub fn ask(&self, job: FollowJob) {
         // Fails only if the thread died; what it had read stays on show.
-        let _ = self.0.send(job);
+        let _ = self.jobs.send(job);
     }
 }
 
 struct FolderReader {
     line: Arc<EngineLine>,
     runs: Vec<Followed>,
+    followed: FollowedRuns,
     /// Time to leave between two frames that files which grow ask for.
     rest: Duration,
     woken: Instant,
@@ -143,7 +175,8 @@ impl FolderReader {
     }
 
     fn put(&self) {
-        let runs = Arc::new(self.runs.iter().map(|run| run.view.clone()).collect());
+        let runs: Arc<Vec<_>> = Arc::new(self.runs.iter().map(|run| run.view.clone()).collect());
+        self.followed.put(runs.clone());
         self.line.update_quietly(|shown| shown.runs = runs);
     }
 }
