@@ -333,11 +333,11 @@ mod tests {
         assert!(views.iter().all(|view| matches!(view.jitter[..], [ColorStep::Saturation(_)])));
     }
 
-    type Spoil = fn(&mut ViewConfig);
+    type SpoilConfig = fn(&mut ViewConfig);
 
     #[test]
     fn each_value_out_of_range_is_refused_by_name() {
-        let spoilt: [(&str, Spoil); 16] = [
+        let spoilt: [(&str, SpoilConfig); 16] = [
             ("crop.fixed.size: is 0; expected at least 1 pixel", |c| c.crop = Crop::Fixed { size: 0 }),
             ("crop.scale.min: is 0; ", |c| c.crop = Crop::Scale { min: 0.0, max: 1.0 }),
             ("crop.scale.max: is 0.1; ", |c| c.crop = Crop::Scale { min: 0.2, max: 0.1 }),

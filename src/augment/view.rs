@@ -210,13 +210,13 @@ mod tests {
         assert_eq!(first(1, 2, 3, 4), 16_140_101_785_885_051_509);
     }
 
-    type Spoil = fn(&mut ViewParams);
+    type SpoilParams = fn(&mut ViewParams);
 
     #[test]
     fn parameters_from_a_file_are_checked_before_use() {
         let good = params_of(&fixture::cases("view")[0]);
         let image = fixture::image(36, 40, 6);
-        let spoilt: [(&str, Spoil); 6] = [
+        let spoilt: [(&str, SpoilParams); 6] = [
             ("leaves the image", |p| p.crop.y = 23),
             ("leaves the image", |p| p.crop.x = u32::MAX),
             ("leaves the image", |p| p.crop.width = 0),

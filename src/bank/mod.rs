@@ -39,7 +39,7 @@ pub use manifest::SkippedImage;
 pub use memory::MemoryBank;
 pub use rows::{Piece, Values};
 pub use spec::{BankSpec, DataFacts, Dtype, ModelFacts, SpaceSpec};
-pub use store::{Bank, BankId, Space};
+pub use store::{Bank, BankId, StoredSpace};
 pub use writer::BankWriter;
 
 /// Takes the embeddings of a data set, image by image, in order: a bank on disk or in memory.

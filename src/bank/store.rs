@@ -53,7 +53,7 @@ pub(super) enum Store {
 
 /// One space of a bank.
 #[derive(Clone, Copy, Debug)]
-pub struct Space<'a> {
+pub struct StoredSpace<'a> {
     bank: &'a Bank,
     index: usize,
 }
@@ -104,8 +104,8 @@ impl Bank {
     }
 
     /// The space called `name`; the error lists those that exist.
-    pub fn space(&self, name: &str) -> Result<Space<'_>> {
-        Ok(Space { bank: self, index: self.spec.space_index(name)? })
+    pub fn space(&self, name: &str) -> Result<StoredSpace<'_>> {
+        Ok(StoredSpace { bank: self, index: self.spec.space_index(name)? })
     }
 
     /// Values per row of space `name`.
@@ -147,7 +147,7 @@ impl Bank {
         first.skipped = Arc::new(kept.cloned().collect());
         let rows = 0..first.patches();
         let searchable = |index: usize| {
-            let space = Space { bank: self, index };
+            let space = StoredSpace { bank: self, index };
             let count =
                 |piece: Piece<'_>| piece.inv_norms.iter().filter(|norm| !norm.is_nan()).count() as u64;
             space.pieces(rows.clone()).map(count).sum()
@@ -244,7 +244,7 @@ impl Bank {
     }
 }
 
-impl<'a> Space<'a> {
+impl<'a> StoredSpace<'a> {
     /// Its name in the spec, unique in the bank.
     pub fn name(&self) -> &'a str {
         &self.bank.spec.spaces[self.index].name

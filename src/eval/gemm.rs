@@ -2,7 +2,7 @@
 
 /// A `[rows, cols]` view of a slice: value (r, c) is at `r * row_step + c * col_step`.
 #[derive(Clone, Copy)]
-pub struct View<'a> {
+pub struct MatrixView<'a> {
     pub values: &'a [f32],
     pub rows: usize,
     pub cols: usize,
@@ -10,7 +10,7 @@ pub struct View<'a> {
     col_step: usize,
 }
 
-impl<'a> View<'a> {
+impl<'a> MatrixView<'a> {
     /// A row-major matrix. Panics if the slice has another length.
     pub fn row_major(values: &'a [f32], rows: usize, cols: usize) -> Self {
         assert_eq!(values.len(), rows * cols, "values of a {rows} x {cols} matrix");
@@ -27,7 +27,7 @@ impl<'a> View<'a> {
 ///
 /// # Shapes
 /// - a: `[m, k]`, b: `[k, n]`, out: `[m, n]`, row-major
-pub fn product(a: View<'_>, b: View<'_>, out: &mut [f32], adds: bool) {
+pub fn product(a: MatrixView<'_>, b: MatrixView<'_>, out: &mut [f32], adds: bool) {
     let (m, k, n) = (a.rows, a.cols, b.cols);
     assert_eq!((b.rows, out.len()), (k, m * n), "shapes of a product");
     let step = |step: usize| step as isize;
@@ -74,13 +74,16 @@ mod tests {
                 expected[r * n + c] += a[r * k + i] * b[i * n + c]; // small integers: exact
             }
             let mut out = vec![f32::NAN; m * n];
-            product(View::row_major(&a, m, k), View::row_major(&b, k, n), &mut out, false);
+            product(MatrixView::row_major(&a, m, k), MatrixView::row_major(&b, k, n), &mut out, false);
             assert_eq!(out, expected);
             let (at, bt): (Vec<f32>, Vec<f32>) = (
                 (0..k * m).map(|i| a[i % m * k + i / m]).collect(),
                 (0..n * k).map(|i| b[i % k * n + i / k]).collect(),
             );
-            let (at, bt) = (View::row_major(&at, k, m).transposed(), View::row_major(&bt, n, k).transposed());
+            let (at, bt) = (
+                MatrixView::row_major(&at, k, m).transposed(),
+                MatrixView::row_major(&bt, n, k).transposed(),
+            );
             product(at, bt, &mut out, true);
             assert!(out.iter().zip(&expected).all(|(o, e)| *o == 2.0 * e));
         }

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::features::Features;
-use super::gemm::{View, product};
+use super::gemm::{MatrixView, product};
 use super::linear::first_largest;
 
 /// Constants of the classifier; the metric is the cosine.
@@ -56,8 +56,8 @@ pub fn predictions(known: &Features, asked: &Features, classes: usize, config: &
     let classified = asked_unit.par_chunks(block * width).map(|queries| {
         let rows = queries.len() / width;
         let mut cosines = vec![0.0; rows * count];
-        let known_unit = View::row_major(&known_unit, count, width);
-        product(View::row_major(queries, rows, width), known_unit.transposed(), &mut cosines, false);
+        let known_unit = MatrixView::row_major(&known_unit, count, width);
+        product(MatrixView::row_major(queries, rows, width), known_unit.transposed(), &mut cosines, false);
         let vote = |row: &[f32]| vote(row, &known.labels, classes, config);
         cosines.chunks_exact(count).map(vote).collect::<Vec<u32>>()
     });

@@ -11,7 +11,7 @@ use rand::seq::SliceRandom;
 use serde::Serialize;
 
 use super::features::Features;
-use super::gemm::{View, product};
+use super::gemm::{MatrixView, product};
 use crate::augment::view_rng;
 
 /// Constants of the probe.
@@ -123,12 +123,12 @@ impl<'a> LinearProbe<'a> {
         batch.iter().for_each(|&i| rows.extend_from_slice(&self.known.values[i * width..(i + 1) * width]));
         labels.clear();
         labels.extend(batch.iter().map(|&i| self.known.labels[i]));
-        let inputs = View::row_major(rows, batch.len(), width);
+        let inputs = MatrixView::row_major(rows, batch.len(), width);
         predict(&self.weights, inputs, self.classes, logits);
         let loss = softmax_gradient(logits, labels, self.classes);
         grad.resize(self.weights.len(), 0.0);
         let (by_weight, by_bias) = grad.split_at_mut(self.classes * width);
-        let upstream = View::row_major(logits, batch.len(), self.classes);
+        let upstream = MatrixView::row_major(logits, batch.len(), self.classes);
         product(upstream.transposed(), inputs, by_weight, false); // [classes, width]
         by_bias.fill(0.0);
         for row in logits.chunks_exact(self.classes) {
@@ -170,7 +170,7 @@ impl<'a> LinearProbe<'a> {
         let mut logits = vec![];
         let blocks = asked.values.chunks(BLOCK * asked.width).zip(asked.labels.chunks(BLOCK));
         for (rows, labels) in blocks {
-            let inputs = View::row_major(rows, labels.len(), asked.width);
+            let inputs = MatrixView::row_major(rows, labels.len(), asked.width);
             predict(&self.weights, inputs, self.classes, &mut logits);
             let found = logits.chunks_exact(self.classes).map(first_largest);
             right += found.zip(labels).filter(|(found, label)| *found == **label as usize).count();
@@ -186,11 +186,11 @@ const BLOCK: usize = 1024;
 /// - weights: `[classes, width]` and `[classes]`, one after the other
 /// - inputs: `[batch, width]`
 /// - logits: `[batch, classes]`
-fn predict(weights: &[f32], inputs: View<'_>, classes: usize, logits: &mut Vec<f32>) {
+fn predict(weights: &[f32], inputs: MatrixView<'_>, classes: usize, logits: &mut Vec<f32>) {
     let (weight, bias) = weights.split_at(classes * inputs.cols);
     logits.clear();
     (0..inputs.rows).for_each(|_| logits.extend_from_slice(bias));
-    let weight = View::row_major(weight, classes, inputs.cols);
+    let weight = MatrixView::row_major(weight, classes, inputs.cols);
     product(inputs, weight.transposed(), logits, true);
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The kernels keep the operands in cache and in an order that needs no packing here.
 
-use super::simd::{Job, PAD, Vector};
+use super::simd::{PAD, SimdJob, Vector};
 
 /// Columns of a panel of the right-hand matrix.
 pub const PANEL: usize = 2 * PAD;
@@ -62,7 +62,7 @@ impl Product<'_> {
     }
 }
 
-impl Job for Product<'_> {
+impl SimdJob for Product<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         self.check();

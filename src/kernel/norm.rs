@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use rayon::prelude::*;
 
 use super::scratch;
-use super::simd::{Isa, Job, Vector};
+use super::simd::{Isa, SimdJob, Vector};
 
 /// Rows summed in f32 before their sum goes to f64.
 const STRETCH: usize = 256;
@@ -50,7 +50,7 @@ pub struct Forward<'a> {
     pub scale: &'a [f32],
 }
 
-/// Loads, works and stores channel by channel, the last ones by parts. In a [`Job`] whose slices are all
+/// Loads, works and stores channel by channel, the last ones by parts. In a [`SimdJob`] whose slices are all
 /// `[channels]` or as long as its `x`, which is whole rows: those who make one have checked it.
 macro_rules! lanes {
     ($channels:expr, $c:ident, $count:ident, $body:block) => {
@@ -119,7 +119,7 @@ struct Moments<'a> {
     squares: &'a mut [f32],
 }
 
-impl Job for Moments<'_> {
+impl SimdJob for Moments<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let channels = self.shift.len();
@@ -192,7 +192,7 @@ struct Apply<'a> {
     out: &'a mut [MaybeUninit<f32>],
 }
 
-impl Job for Apply<'_> {
+impl SimdJob for Apply<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let channels = self.mean.len();
@@ -252,7 +252,7 @@ struct GradientSums<'a> {
     products: &'a mut [f32],
 }
 
-impl Job for GradientSums<'_> {
+impl SimdJob for GradientSums<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let channels = self.mean.len();
@@ -288,7 +288,7 @@ struct GradientApply<'a> {
     residual: Option<&'a mut [MaybeUninit<f32>]>,
 }
 
-impl Job for GradientApply<'_> {
+impl SimdJob for GradientApply<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(mut self) {
         let channels = self.mean.len();

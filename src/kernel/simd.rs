@@ -1,7 +1,7 @@
 //! Vectors of f32 for the instruction sets that the kernels are compiled for, and the choice
 //! among them at run time.
 //!
-//! A kernel is a [`Job`] generic over [`Vector`]; [`Isa::run`] compiles it once per instruction
+//! A kernel is a [`SimdJob`] generic over [`Vector`]; [`Isa::run`] compiles it once per instruction
 //! set and calls the copy that this processor can run. The lanes are always channels.
 
 #[cfg(target_arch = "x86_64")]
@@ -114,7 +114,7 @@ pub unsafe trait Vector: Copy {
 ///
 /// [`Isa::run`] is safe to call, so a job that holds pointers is made only where they are good for all that
 /// it does with them.
-pub trait Job {
+pub trait SimdJob {
     /// Does the work.
     ///
     /// # Safety
@@ -157,7 +157,7 @@ impl Isa {
     ///
     /// # Panics
     /// If the processor lacks it.
-    pub fn run<J: Job>(self, job: J) {
+    pub fn run<J: SimdJob>(self, job: J) {
         assert!(self.is_here(), "this processor has no {self:?}");
         // SAFETY: the processor has the instructions; four plain lanes need none.
         unsafe {
@@ -176,7 +176,7 @@ impl Isa {
 /// The processor has AVX-512F.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
-unsafe fn run_avx512<J: Job>(job: J) {
+unsafe fn run_avx512<J: SimdJob>(job: J) {
     // SAFETY: the vector's instructions are enabled here.
     unsafe { job.run::<__m512>() }
 }
@@ -185,7 +185,7 @@ unsafe fn run_avx512<J: Job>(job: J) {
 /// The processor has AVX2 and FMA.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn run_avx2<J: Job>(job: J) {
+unsafe fn run_avx2<J: SimdJob>(job: J) {
     // SAFETY: the vector's instructions are enabled here.
     unsafe { job.run::<__m256>() }
 }

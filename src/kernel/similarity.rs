@@ -60,11 +60,11 @@ pub struct Resident {
     stored: Stored,
     /// Rows that a piece has room for.
     piece_rows: usize,
-    pieces: Vec<Piece>,
+    pieces: Vec<ResidentPiece>,
     rows: usize,
 }
 
-struct Piece {
+struct ResidentPiece {
     rows: usize,
     vectors: wgpu::Buffer,
     inv_norms: wgpu::Buffer,
@@ -196,12 +196,12 @@ impl Similarity {
         Ok(())
     }
 
-    fn new_piece(&self, of: &Resident) -> Result<Piece> {
+    fn new_piece(&self, of: &Resident) -> Result<ResidentPiece> {
         use wgpu::BufferUsages as Usage;
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let buffer = |size, usage| self.buffer(size, usage | Usage::STORAGE);
         let rows = of.piece_rows as u64;
-        let piece = Piece {
+        let piece = ResidentPiece {
             rows: 0,
             vectors: buffer(4 * of.words() as u64 * rows, Usage::COPY_DST),
             inv_norms: buffer(4 * rows, Usage::COPY_DST),
@@ -274,7 +274,7 @@ impl Similarity {
 
     /// For a search in the first `count` rows.
     fn uniforms(&self, rows: &Resident, count: usize) -> Vec<Uniform> {
-        let uniform = |(index, piece): (usize, &Piece)| {
+        let uniform = |(index, piece): (usize, &ResidentPiece)| {
             let first = index * rows.piece_rows;
             Uniform {
                 rows: piece.rows.min(count.saturating_sub(first)) as u32,
@@ -287,7 +287,7 @@ impl Similarity {
         rows.pieces.iter().enumerate().map(uniform).collect()
     }
 
-    fn shared(&self, rows: &Resident, query: &[f32], room: usize) -> Shared {
+    fn shared(&self, rows: &Resident, query: &[f32], room: usize) -> SearchBuffers {
         use wgpu::BufferUsages as Usage;
         let mut padded = query.to_vec();
         padded.resize(2 * rows.words().max(query.len().div_ceil(2)), 0.0);
@@ -298,10 +298,10 @@ impl Similarity {
         });
         // New buffers are zero.
         let counted = |count: usize| self.buffer(4 * count as u64, Usage::STORAGE | Usage::COPY_SRC);
-        Shared { query, bins: counted(BINS), found: counted(1 + room) }
+        SearchBuffers { query, bins: counted(BINS), found: counted(1 + room) }
     }
 
-    fn bind(&self, piece: &Piece, uniform: &Uniform, shared: &Shared) -> wgpu::BindGroup {
+    fn bind(&self, piece: &ResidentPiece, uniform: &Uniform, shared: &SearchBuffers) -> wgpu::BindGroup {
         let uniform = self.device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
             label: Some("search"),
             contents: bytemuck::bytes_of(uniform),
@@ -358,7 +358,7 @@ impl Similarity {
 }
 
 /// What all pieces of a search share.
-struct Shared {
+struct SearchBuffers {
     query: wgpu::Buffer,
     bins: wgpu::Buffer,
     found: wgpu::Buffer,

@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::loss::Loss;
-use super::method::{Constant, Method, MethodInfo, Range};
+use super::method::{Constant, ConstantRange, Method, MethodInfo};
 use super::terms::{mean_over_pairs, off_diagonal};
 
 const EPSILON: f64 = 1e-5;
@@ -22,7 +22,7 @@ pub static INFO: MethodInfo =
 const LAMBDA: Constant = Constant {
     key: "lambda",
     help: "Weight lambda of the second term.",
-    range: Range::FromZero,
+    range: ConstantRange::FromZero,
     default: 0.0051,
 };
 

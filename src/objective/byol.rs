@@ -14,7 +14,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::loss::Loss;
-use super::method::{Constant, Method, MethodInfo, Range};
+use super::method::{Constant, ConstantRange, Method, MethodInfo};
 use super::terms::{mean, pairs, unit_rows};
 
 /// What is known of it.
@@ -27,13 +27,13 @@ pub static INFO: MethodInfo = MethodInfo {
 const MOMENTUM: Constant = Constant {
     key: "momentum",
     help: "Momentum of the target network at the first step.",
-    range: Range::Within(0.0, 1.0),
+    range: ConstantRange::Within(0.0, 1.0),
     default: 0.99,
 };
 const HIDDEN: Constant = Constant {
     key: "hidden",
     help: "Width of the predictor's hidden layer.",
-    range: Range::Whole(1, 65_536),
+    range: ConstantRange::Whole(1, 65_536),
     default: 4096.0,
 };
 

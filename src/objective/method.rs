@@ -43,14 +43,14 @@ pub struct Constant {
     /// What it is, in a sentence.
     pub help: &'static str,
     /// What it may be.
-    pub range: Range,
+    pub range: ConstantRange,
     /// What it is unless told.
     pub default: f64,
 }
 
 /// What a constant may be. None is NaN or infinite.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Range {
+pub enum ConstantRange {
     /// 0 or more, as a weight.
     FromZero,
     /// More than 0, as what something is divided by.
@@ -61,14 +61,14 @@ pub enum Range {
     Whole(u64, u64),
 }
 
-impl Range {
+impl ConstantRange {
     /// Whether `value` lies in it.
     pub fn contains(self, value: f64) -> bool {
         match self {
-            Range::FromZero => value.is_finite() && value >= 0.0,
-            Range::AboveZero => value.is_finite() && value > 0.0,
-            Range::Within(least, most) => (least..=most).contains(&value),
-            Range::Whole(least, most) => {
+            ConstantRange::FromZero => value.is_finite() && value >= 0.0,
+            ConstantRange::AboveZero => value.is_finite() && value > 0.0,
+            ConstantRange::Within(least, most) => (least..=most).contains(&value),
+            ConstantRange::Whole(least, most) => {
                 value.fract() == 0.0 && (least as f64..=most as f64).contains(&value)
             }
         }
@@ -77,10 +77,10 @@ impl Range {
     /// What is expected, in words: "0 or more".
     pub fn words(self) -> String {
         match self {
-            Range::FromZero => "0 or more".into(),
-            Range::AboveZero => "more than 0".into(),
-            Range::Within(least, most) => format!("{least} to {most}"),
-            Range::Whole(least, most) => format!("{} to {}", thousands(least), thousands(most)),
+            ConstantRange::FromZero => "0 or more".into(),
+            ConstantRange::AboveZero => "more than 0".into(),
+            ConstantRange::Within(least, most) => format!("{least} to {most}"),
+            ConstantRange::Whole(least, most) => format!("{} to {}", thousands(least), thousands(most)),
         }
     }
 }

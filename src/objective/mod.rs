@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 pub use barlow_twins::BarlowTwins;
 pub use byol::Byol;
 pub use loss::Loss;
-pub use method::{Constant, Method, MethodInfo, Range};
+pub use method::{Constant, ConstantRange, Method, MethodInfo};
 pub use multi_patch::MultiPatch;
 pub use simclr::SimClr;
 pub use spectral::Spectral;

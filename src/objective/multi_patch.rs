@@ -11,7 +11,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::loss::Loss;
-use super::method::{Constant, Method, MethodInfo, Range};
+use super::method::{Constant, ConstantRange, Method, MethodInfo};
 use super::tcr::coding_rate;
 use super::terms::{mean, mean_dot, unit_rows};
 
@@ -23,12 +23,16 @@ pub static INFO: MethodInfo = MethodInfo::new(
     &[WEIGHT, EPS],
 );
 
-const WEIGHT: Constant =
-    Constant { key: "weight", help: "Weight of the similarity.", range: Range::FromZero, default: 200.0 };
+const WEIGHT: Constant = Constant {
+    key: "weight",
+    help: "Weight of the similarity.",
+    range: ConstantRange::FromZero,
+    default: 200.0,
+};
 const EPS: Constant = Constant {
     key: "eps",
     help: "Distortion eps of the coding rate.",
-    range: Range::AboveZero,
+    range: ConstantRange::AboveZero,
     default: 0.2,
 };
 

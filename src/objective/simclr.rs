@@ -12,7 +12,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::loss::Loss;
-use super::method::{Constant, Method, MethodInfo, Range};
+use super::method::{Constant, ConstantRange, Method, MethodInfo};
 use super::terms::{mean_dot, mean_over_pairs, unit_rows};
 
 /// What is known of it.
@@ -26,7 +26,7 @@ pub static INFO: MethodInfo = MethodInfo::new(
 const TEMPERATURE: Constant = Constant {
     key: "temperature",
     help: "Cosines are divided by it.",
-    range: Range::AboveZero,
+    range: ConstantRange::AboveZero,
     default: 0.1,
 };
 

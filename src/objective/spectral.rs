@@ -11,7 +11,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::loss::Loss;
-use super::method::{Constant, Method, MethodInfo, Range};
+use super::method::{Constant, ConstantRange, Method, MethodInfo};
 use super::terms::{mean_dot, mean_over_pairs, off_diagonal};
 
 /// What is known of it.
@@ -25,7 +25,7 @@ pub static INFO: MethodInfo = MethodInfo::new(
 const LAMBDA: Constant = Constant {
     key: "lambda",
     help: "Weight lambda of the second term.",
-    range: Range::FromZero,
+    range: ConstantRange::FromZero,
     default: 1.0,
 };
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cholesky::Cholesky;
 use super::loss::Loss;
-use super::method::{Constant, Method, MethodInfo, Range};
+use super::method::{Constant, ConstantRange, Method, MethodInfo};
 use super::terms::{mean, mean_dot, mean_over_pairs, unit_rows};
 
 /// What is known of it.
@@ -25,13 +25,13 @@ pub static INFO: MethodInfo =
 const EPS: Constant = Constant {
     key: "eps",
     help: "Distortion eps of the coding rate.",
-    range: Range::AboveZero,
+    range: ConstantRange::AboveZero,
     default: 0.2,
 };
 const LAMBDA: Constant = Constant {
     key: "lambda",
     help: "Weight lambda of the second term.",
-    range: Range::FromZero,
+    range: ConstantRange::FromZero,
     default: 30.0,
 };
 

@@ -12,7 +12,7 @@ use burn::tensor::activation::relu;
 use serde::{Deserialize, Serialize};
 
 use super::loss::Loss;
-use super::method::{Constant, Method, MethodInfo, Range};
+use super::method::{Constant, ConstantRange, Method, MethodInfo};
 use super::terms::{mean, mean_over_pairs, off_diagonal};
 
 const EPSILON: f64 = 1e-4;
@@ -28,19 +28,19 @@ pub static INFO: MethodInfo = MethodInfo::new(
 const INVARIANCE: Constant = Constant {
     key: "invariance",
     help: "Weight of the distance between views.",
-    range: Range::FromZero,
+    range: ConstantRange::FromZero,
     default: 25.0,
 };
 const VARIANCE: Constant = Constant {
     key: "variance",
     help: "Weight of the spread of every dimension.",
-    range: Range::FromZero,
+    range: ConstantRange::FromZero,
     default: 25.0,
 };
 const COVARIANCE: Constant = Constant {
     key: "covariance",
     help: "Weight of the decorrelation of dimensions.",
-    range: Range::FromZero,
+    range: ConstantRange::FromZero,
     default: 1.0,
 };
 

@@ -1,7 +1,7 @@
 //! The k nearest rows: blocks of rows go to all threads, each keeps a bounded heap, the heaps are merged.
 
 use super::dot::Kernel;
-use crate::bank::{Bank, Space};
+use crate::bank::{Bank, StoredSpace};
 use crate::progress::CancelToken;
 use anyhow::{Result, ensure};
 use rayon::prelude::*;
@@ -57,7 +57,7 @@ pub fn top_k(bank: &Bank, space: &str, query: &[f32], k: usize, options: &Option
 }
 
 /// The query at unit length, so that products stay in range; a zero query stays zero.
-fn unit_query(space: &Space<'_>, query: &[f32]) -> Result<Vec<f32>> {
+fn unit_query(space: &StoredSpace<'_>, query: &[f32]) -> Result<Vec<f32>> {
     ensure!(
         query.len() == space.width(),
         "the query has {} values; space {} has {}",
@@ -72,7 +72,7 @@ fn unit_query(space: &Space<'_>, query: &[f32]) -> Result<Vec<f32>> {
 }
 
 /// Cosines of rows `rows`; `out` has as many.
-fn cosines_of(kernel: Kernel, space: &Space<'_>, query: &[f32], rows: Range<usize>, out: &mut [f32]) {
+fn cosines_of(kernel: Kernel, space: &StoredSpace<'_>, query: &[f32], rows: Range<usize>, out: &mut [f32]) {
     let mut rest = out;
     for piece in space.pieces(rows) {
         let (now, later) = rest.split_at_mut(piece.inv_norms.len());
@@ -88,7 +88,7 @@ fn cosines_of(kernel: Kernel, space: &Space<'_>, query: &[f32], rows: Range<usiz
 /// One search.
 pub(super) struct TopKJob<'a> {
     pub bank: &'a Bank,
-    pub space: Space<'a>,
+    pub space: StoredSpace<'a>,
     /// At unit length.
     pub query: Vec<f32>,
     kernel: Kernel,

@@ -33,7 +33,7 @@ pub struct Student {
 }
 
 /// One step's views, `[V, N, 3, side, side]`.
-pub struct Views<'a> {
+pub struct NormalisedViews<'a> {
     /// Normalised values, `[V, N, 3, side, side]`.
     pub values: &'a [f32],
     /// V, views of each image.
@@ -44,7 +44,7 @@ pub struct Views<'a> {
     pub side: usize,
 }
 
-impl Views<'_> {
+impl NormalisedViews<'_> {
     /// One view of some images.
     ///
     /// # Shapes
@@ -85,7 +85,7 @@ pub struct StepGradients {
 
 impl GradientPass<'_> {
     /// The loss of all views and its gradients.
-    pub fn gradients(&self, student: &Student, views: &Views) -> anyhow::Result<StepGradients> {
+    pub fn gradients(&self, student: &Student, views: &NormalisedViews) -> anyhow::Result<StepGradients> {
         let size = views.images / self.accumulate;
         let parts: Vec<Range<usize>> = (0..self.accumulate).map(|k| k * size..(k + 1) * size).collect();
         if parts.len() == 1 || self.objective.is_mean_over_images() {
@@ -99,7 +99,7 @@ impl GradientPass<'_> {
     fn mean_of_parts(
         &self,
         student: &Student,
-        views: &Views,
+        views: &NormalisedViews,
         parts: &[Range<usize>],
     ) -> anyhow::Result<StepGradients> {
         let share = 1.0 / parts.len() as f64;
@@ -124,7 +124,7 @@ impl GradientPass<'_> {
     fn cached(
         &self,
         student: &Student,
-        views: &Views,
+        views: &NormalisedViews,
         parts: &[Range<usize>],
     ) -> anyhow::Result<StepGradients> {
         // A copy: its running statistics are dropped, those of the second pass stay.
@@ -159,7 +159,7 @@ impl GradientPass<'_> {
     }
 
     /// z of each view of a part, and what BYOL's predictor makes of it.
-    fn projections(&self, student: &Student, views: &Views, part: &Range<usize>) -> Vec<Tensor<2>> {
+    fn projections(&self, student: &Student, views: &NormalisedViews, part: &Range<usize>) -> Vec<Tensor<2>> {
         let z = project(&student.encoder, views, part, self.device, self.mode);
         match &student.predictor {
             Some(predictor) => z.into_iter().map(|z| predictor.forward(z, self.mode)).collect(),
@@ -168,7 +168,7 @@ impl GradientPass<'_> {
     }
 
     /// The momentum encoder's z of each view of a part.
-    fn targets(&self, views: &Views, part: &Range<usize>) -> Vec<Tensor<2>> {
+    fn targets(&self, views: &NormalisedViews, part: &Range<usize>) -> Vec<Tensor<2>> {
         let Some(target) = self.target else { return vec![] };
         let device = self.device.clone().without_autodiff();
         let z = project(target, views, part, &device, self.mode);
@@ -180,7 +180,7 @@ impl GradientPass<'_> {
 /// code does.
 fn project(
     encoder: &Encoder,
-    views: &Views,
+    views: &NormalisedViews,
     images: &Range<usize>,
     device: &Device,
     mode: Mode,
@@ -295,7 +295,7 @@ mod tests {
         let student = student(objective, &device);
         let target = objective.byol().map(|_| student.encoder.valid());
         let values = pixels();
-        let views = Views { values: &values, views: VIEWS, images: IMAGES, side: SIDE };
+        let views = NormalisedViews { values: &values, views: VIEWS, images: IMAGES, side: SIDE };
         let pass = GradientPass {
             objective,
             device: &device,
@@ -334,7 +334,7 @@ mod tests {
             let student = student(&objective, &device);
             let target = objective.byol().map(|_| student.encoder.valid());
             let values = pixels();
-            let views = Views { values: &values, views: VIEWS, images: IMAGES, side: SIDE };
+            let views = NormalisedViews { values: &values, views: VIEWS, images: IMAGES, side: SIDE };
             let pass = GradientPass {
                 objective: &objective,
                 device: &device,

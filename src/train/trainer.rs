@@ -13,7 +13,7 @@ use serde_json::json;
 use super::bootstrap::Bootstrap;
 use super::config::TrainConfig;
 use super::feed::Feeder;
-use super::gradients::{GradientPass, Student, Views};
+use super::gradients::{GradientPass, NormalisedViews, Student};
 use super::images::TrainingImages;
 use super::metrics::Metrics;
 use super::optimizer::{Optimizer, norm_of};
@@ -230,7 +230,7 @@ impl Trainer {
             encoder: self.encoder.clone(),
             predictor: self.bootstrap.as_ref().map(|bootstrap| bootstrap.predictor.clone()),
         };
-        let views = Views {
+        let views = NormalisedViews {
             values: &batch.values,
             views: self.config.views.len(),
             images: self.config.batch,
@@ -255,7 +255,7 @@ impl Trainer {
     fn differentiate(
         &mut self,
         student: &Student,
-        views: &Views,
+        views: &NormalisedViews,
     ) -> anyhow::Result<(StepLoss, Gradients, f64)> {
         loop {
             let pass = GradientPass {

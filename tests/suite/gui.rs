@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bagssl::colormap::Colormap;
 use bagssl::engine::{
-    Command, DataDescription, EngineLine, Event, ExploreConfig, Extraction, FigureEvent, FoundImages,
+    Command, DataDescription, EngineLine, Event, ExploreConfig, ExtractionView, FigureEvent, FoundImages,
     Gallery, GalleryFilter, GalleryView, Heatmap, ImageFilter, ImageView, ModelDescription, Neighbour,
     QuerySpec, QueryView, Relation, about, line,
 };
@@ -385,7 +385,7 @@ fn the_wheel_zooms_about_the_pointer_and_zero_shows_the_whole_image_again() {
 fn the_status_line_says_how_far_the_extraction_is_and_pauses_it() {
     let mut window = Window::with_query([1280.0, 800.0]);
     window.line.update(|shown| {
-        shown.extraction = Some(Extraction {
+        shown.extraction = Some(ExtractionView {
             progress: Progress {
                 what: "embedding",
                 done: 12_000,

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use bagssl::device::DeviceChoice;
 use bagssl::engine::{
-    self, Command, CompareCommand, CompareView, ComparedGalleries, Extraction, KeptView, OtherView, Overlap,
-    open_device,
+    self, Command, CompareCommand, CompareView, ComparedGalleries, ExtractionView, KeptView, OtherView,
+    Overlap, open_device,
 };
 use bagssl::gui::{App, GuiOptions};
 use bagssl::progress::Progress;
@@ -56,8 +56,8 @@ fn galleries(step: u64) -> ComparedGalleries {
     }
 }
 
-fn extraction(done: u64) -> Extraction {
-    Extraction {
+fn extraction(done: u64) -> ExtractionView {
+    ExtractionView {
         progress: Progress {
             what: "embedding",
             done,

@@ -1,11 +1,14 @@
 //! Floors: a room imports only from floors below it, a wing of a large room too, and no circle of imports stands
-//! anywhere. The tables here are those of `src/lib.rs`, `src/engine/mod.rs` and `src/gui/mod.rs`.
+//! anywhere. The tables here are those of `src/lib.rs`, `src/engine/mod.rs` and `src/gui/mod.rs`. A type's name is
+//! defined once.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use crate::imports::Imports;
+use proc_macro2::{TokenStream, TokenTree};
+
+use crate::imports::{Imports, is_test};
 
 /// Rooms by floor, as in the table of `src/lib.rs`.
 const FLOORS: [(u32, &[&str]); 7] = [
@@ -184,6 +187,80 @@ fn a_room_names_only_the_crates_that_are_its_business() {
         wrong.extend(strange.map(|(name, _)| format!("{} names {name}", file.path)));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Names of the types that `items` define, those of inline modules and of macros included; what a function's
+/// body or a test module defines is theirs alone.
+fn types_of(items: &[syn::Item], names: &mut Vec<String>) {
+    for item in items {
+        match item {
+            syn::Item::Enum(item) => names.push(item.ident.to_string()),
+            syn::Item::Struct(item) => names.push(item.ident.to_string()),
+            syn::Item::Trait(item) => names.push(item.ident.to_string()),
+            syn::Item::Type(item) => names.push(item.ident.to_string()),
+            syn::Item::Union(item) => names.push(item.ident.to_string()),
+            syn::Item::Macro(item) => types_in_tokens(item.mac.tokens.clone(), names),
+            syn::Item::Mod(syn::ItemMod { attrs, content: Some((_, items)), .. }) if !is_test(attrs) => {
+                types_of(items, names);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Names behind the words that define a type.
+fn types_in_tokens(tokens: TokenStream, names: &mut Vec<String>) {
+    let mut defines = false;
+    for token in tokens {
+        defines = match token {
+            TokenTree::Ident(ident) => {
+                let ident = ident.to_string();
+                let is_word = ["enum", "struct", "trait", "union"].contains(&ident.as_str());
+                if defines {
+                    names.push(ident);
+                }
+                is_word
+            }
+            TokenTree::Group(group) => {
+                types_in_tokens(group.stream(), names);
+                false
+            }
+            _ => false,
+        };
+    }
+}
+
+/// Whoever reads a type's name, or searches for it, finds one type.
+#[test]
+fn no_type_name_is_defined_twice() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let imports = imports();
+    // Files named so are test modules.
+    let files = imports.files.iter().filter(|file| !file.path.ends_with("tests.rs"));
+    for file in files {
+        let syntax = syn::parse_file(&fs::read_to_string(src.join(&file.path)).unwrap()).unwrap();
+        let mut names = vec![];
+        types_of(&syntax.items, &mut names);
+        for name in names {
+            places.entry(name).or_default().push(file.path.clone());
+        }
+    }
+    assert!(places.len() > 100, "only {} types were found", places.len());
+    let twice = places.iter().filter(|(_, places)| places.len() > 1);
+    let told: Vec<String> = twice.map(|(name, places)| format!("{name}: {}", places.join(", "))).collect();
+    assert!(told.is_empty(), "{}", told.join("\n"));
+}
+
+/// Definitions are found in modules and macros; those of tests and of functions are not.
+#[test]
+fn types_are_found_in_modules_and_macros() {
+    let text = "struct A; mod inner { pub type B = u8; } #[cfg(test)] mod tests { struct C; }
+        macro_rules! parts { ($($part:ident)*) => { pub enum D { $($part),* } struct $name; } }
+        fn f() { type E = u8; } impl F for A { type G = u8; } trait F { type G; } union H { a: u8 }";
+    let mut names = vec![];
+    types_of(&syn::parse_file(text).unwrap().items, &mut names);
+    assert_eq!(names, ["A", "B", "D", "F", "H"]);
 }
 
 /// The reader of imports sees what the compiler sees.

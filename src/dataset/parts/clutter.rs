@@ -3,7 +3,7 @@
 use super::colour::{Rgb, hex};
 use super::dice::Dice;
 use super::draw::{Ink, PartCanvas};
-use super::names::Part;
+use super::names::ScenePart;
 use super::shape::{Outline, P};
 use super::sky::Mood;
 
@@ -16,7 +16,7 @@ pub(super) fn tree(c: &mut PartCanvas, d: &mut Dice, at: P, h: f32, green: Rgb) 
         (at.0 + h * 0.01, at.1 - h * 0.2, h * 0.04),
         (at.0, at.1 - h * 0.5, h * 0.03),
     ];
-    c.fill(Part::Tree, Outline::default().limb(&trunk), Ink::matt(bark));
+    c.fill(ScenePart::Tree, Outline::default().limb(&trunk), Ink::matt(bark));
     if d.chance(0.35) { conifer(c, at, h, green) } else { crown(c, d, at, h, green) }
 }
 
@@ -29,7 +29,7 @@ fn conifer(c: &mut PartCanvas, (x, y): P, h: f32, green: Rgb) {
             let t = 1.0 - k as f32 / 4.0;
             rim.push((x + t * w * h, foot + if k % 2 == 0 { 0.0 } else { -0.035 * h } - 0.02 * h * t.abs()));
         }
-        c.fill(Part::Tree, Outline::default().poly(&rim), Ink::matt(needle));
+        c.fill(ScenePart::Tree, Outline::default().poly(&rim), Ink::matt(needle));
     }
 }
 
@@ -47,12 +47,12 @@ fn crown(c: &mut PartCanvas, d: &mut Dice, (x, y): P, h: f32, green: Rgb) {
     let puffs =
         puffs.map(|(dx, dy, r)| (x + (dx + d.range(-0.03, 0.03)) * h, y - dy * h, r * h * d.range(0.9, 1.1)));
     let heap = puffs.iter().fold(Outline::default(), |s, &(px, py, r)| s.circle(px, py, r));
-    c.fill(Part::Tree, heap, Ink::matt(leaf.dim(0.15)));
+    c.fill(ScenePart::Tree, heap, Ink::matt(leaf.dim(0.15)));
     let side = c.light_side();
     let lit = puffs
         .iter()
         .fold(Outline::default(), |s, &(px, py, r)| s.circle(px + side * r * 0.2, py - r * 0.25, r * 0.62));
-    c.fill(Part::Tree, lit, Ink::down(leaf.lit(0.2), leaf));
+    c.fill(ScenePart::Tree, lit, Ink::down(leaf.lit(0.2), leaf));
     for tone in [leaf.lit(0.45), leaf.dim(0.4)] {
         let leaves = (0..14).fold(Outline::default(), |s, _| {
             let (px, py, r) = d.pick(&puffs);
@@ -69,7 +69,7 @@ pub(super) fn house(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, at: P, w: f32
         .mix(mood.haze, 0.12);
     let tiles = d.pick(&[hex(0xA8483A), hex(0x5C5F73), hex(0x7D4B3E)]).mix(mood.haze, 0.1);
     let (h, x, y) = (w * d.range(0.6, 0.8), at.0 - w / 2.0, at.1);
-    c.fill(Part::House, Outline::default().rect(x, y - h, w, h), Ink::matt(wall));
+    c.fill(ScenePart::House, Outline::default().rect(x, y - h, w, h), Ink::matt(wall));
     let mut courses = Outline::default();
     for row in 1..8 {
         let by = y - h * row as f32 / 8.0;
@@ -87,7 +87,7 @@ pub(super) fn house(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, at: P, w: f32
         (x + w * 0.88, y - h * 1.55),
         (x + w + eave, y - h),
     ];
-    c.fill(Part::House, Outline::default().poly(&gable), Ink::matt(tiles));
+    c.fill(ScenePart::House, Outline::default().poly(&gable), Ink::matt(tiles));
     let rows = (1..4).fold(Outline::default(), |s, k| {
         let k = k as f32;
         s.rect(x + w * 0.04 * k - eave * 0.5, y - h * (1.0 + 0.14 * k), w * (1.0 - 0.06 * k), h * 0.02)
@@ -99,10 +99,10 @@ pub(super) fn house(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, at: P, w: f32
             .iter()
             .fold(Outline::default(), |s, k| s.rect(x + dx + k * w, y - h * 0.76, wide, h * 0.34))
     };
-    c.fill(Part::House, at_windows(0.0, w * 0.24), Ink::matt(glass));
+    c.fill(ScenePart::House, at_windows(0.0, w * 0.24), Ink::matt(glass));
     c.glaze(at_windows(w * 0.11, w * 0.02), hex(0xFFFFFF), 0.8);
     c.fill(
-        Part::House,
+        ScenePart::House,
         Outline::default().rect(x + w * 0.41, y - h * 0.5, w * 0.18, h * 0.5),
         Ink::matt(hex(0x6B4A35)),
     );
@@ -111,7 +111,7 @@ pub(super) fn house(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, at: P, w: f32
 /// A block of flats, `w` wide and `h` high.
 pub(super) fn block(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, (x, y): P, (w, h): (f32, f32)) {
     let wall = d.pick(&[hex(0x9AA5B5), hex(0xB5A79A), hex(0x8892A8), hex(0xC2B8A8)]).mix(mood.haze, 0.4);
-    c.fill(Part::House, Outline::default().rect(x, y - h, w, h), Ink::matt(wall));
+    c.fill(ScenePart::House, Outline::default().rect(x, y - h, w, h), Ink::matt(wall));
     let (mut dark, mut light) = (Outline::default(), Outline::default());
     let rows = (h / 0.045) as usize;
     for row in 0..rows {
@@ -134,7 +134,7 @@ pub(super) fn fence(c: &mut PartCanvas, d: &mut Dice, y: f32, h: f32) {
     let wood = d.pick(&[hex(0xF2EDE2), hex(0xA9794F), hex(0x8C6B53)]);
     for rail in [0.35, 0.75] {
         c.fill(
-            Part::Fence,
+            ScenePart::Fence,
             Outline::default().rect(-0.1, y - h * rail, 1.2, h * 0.14),
             Ink::down(wood, wood.dim(0.3)),
         );
@@ -144,7 +144,7 @@ pub(super) fn fence(c: &mut PartCanvas, d: &mut Dice, y: f32, h: f32) {
         let (x, w) = (start + step * k as f32, h * 0.17);
         s.poly(&[(x, y), (x, y - h * 0.92), (x + w / 2.0, y - h * 1.05), (x + w, y - h * 0.92), (x + w, y)])
     });
-    c.fill(Part::Fence, posts, Ink::matt(wood));
+    c.fill(ScenePart::Fence, posts, Ink::matt(wood));
 }
 
 /// A street lamp of height `h`.
@@ -157,12 +157,12 @@ pub(super) fn lamp(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, (x, y): P, h: 
         (x + side * 0.01, y - h * 0.94, 0.008),
         (x + side * 0.09, y - h, 0.008),
     ];
-    c.fill(Part::Lamp, Outline::default().limb(&post), Ink::matt(iron));
-    c.fill(Part::Lamp, Outline::default().rect(x - 0.022, y - 0.03, 0.044, 0.03), Ink::matt(iron));
+    c.fill(ScenePart::Lamp, Outline::default().limb(&post), Ink::matt(iron));
+    c.fill(ScenePart::Lamp, Outline::default().rect(x - 0.022, y - 0.03, 0.044, 0.03), Ink::matt(iron));
     let (lx, ly) = (x + side * 0.1, y - h + 0.015);
     c.glow((lx, ly + 0.02), (0.1, 0.1), hex(0xFFE9A0), if mood.night { 0.8 } else { 0.25 });
     c.fill(
-        Part::Lamp,
+        ScenePart::Lamp,
         Outline::default().rounded(&[
             (lx - 0.04, ly + 0.02, 0.005),
             (lx - 0.025, ly - 0.015, 0.01),
@@ -171,7 +171,11 @@ pub(super) fn lamp(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, (x, y): P, h: 
         ]),
         Ink::matt(iron),
     );
-    c.fill(Part::Lamp, Outline::default().ellipse(lx, ly + 0.024, 0.03, 0.012), Ink::flat(hex(0xFFF3C4)));
+    c.fill(
+        ScenePart::Lamp,
+        Outline::default().ellipse(lx, ly + 0.024, 0.03, 0.012),
+        Ink::flat(hex(0xFFF3C4)),
+    );
 }
 
 /// A rock of half width `r`.
@@ -187,7 +191,7 @@ pub(super) fn rock(c: &mut PartCanvas, d: &mut Dice, (x, y): P, r: f32) {
         (x + r * 0.65, y - r * 0.7, 0.2 * r),
         (x + r, y, 0.1 * r),
     ];
-    c.fill(Part::Rock, Outline::default().rounded(&outline), Ink::matt(stone));
+    c.fill(ScenePart::Rock, Outline::default().rounded(&outline), Ink::matt(stone));
     let facet = [
         (x + side * r * 0.5, y - r * 0.5),
         (x, y - r * top * 0.9),

@@ -7,7 +7,7 @@ use tiny_skia::{
 };
 
 use super::colour::{Rgb, hex};
-use super::names::Part;
+use super::names::ScenePart;
 use super::shape::{Outline, P};
 
 /// Width of outlines, in units of the frame.
@@ -75,7 +75,7 @@ pub(super) struct PartCanvas {
     light: P,
     /// The part that the tests paint magenta, which nothing else is.
     #[cfg(test)]
-    pub repainted: Option<Part>,
+    pub repainted: Option<ScenePart>,
 }
 
 impl PartCanvas {
@@ -109,7 +109,7 @@ impl PartCanvas {
     }
 
     /// Paints `shape`, which belongs to `part`.
-    pub fn fill(&mut self, part: Part, shape: Outline, ink: Ink) {
+    pub fn fill(&mut self, part: ScenePart, shape: Outline, ink: Ink) {
         let Some(path) = shape.path() else { return };
         let ink = self.seen(part, ink);
         let paint = Paint { shader: self.shader(&path, &ink), anti_alias: true, ..Paint::default() };
@@ -209,7 +209,7 @@ impl PartCanvas {
     }
 
     #[cfg(test)]
-    fn seen(&self, part: Part, ink: Ink) -> Ink {
+    fn seen(&self, part: ScenePart, ink: Ink) -> Ink {
         if self.repainted != Some(part) {
             return ink;
         }
@@ -218,13 +218,13 @@ impl PartCanvas {
     }
 
     #[cfg(not(test))]
-    fn seen(&self, _part: Part, ink: Ink) -> Ink {
+    fn seen(&self, _part: ScenePart, ink: Ink) -> Ink {
         ink
     }
 }
 
 /// The paint that writes `part` into the part map.
-fn solid(part: Part) -> Paint<'static> {
+fn solid(part: ScenePart) -> Paint<'static> {
     let mut paint = Paint { anti_alias: false, ..Paint::default() };
     paint.set_color_rgba8(part as u8, 0, 0, 255);
     paint

@@ -3,7 +3,7 @@
 use super::colour::{Rgb, hex};
 use super::dice::Dice;
 use super::draw::{Ink, PartCanvas};
-use super::names::Part;
+use super::names::ScenePart;
 use super::shape::{Outline, P};
 use super::sky::Mood;
 
@@ -15,7 +15,7 @@ pub(super) const GREENS: [Rgb; 6] =
 pub(super) fn grass(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, (top, bottom): (f32, f32), green: Rgb) {
     let far = green.lit(0.12).mix(mood.haze, 0.22);
     let line: Vec<P> = (0..6).map(|k| (k as f32 / 5.0 * 1.2 - 0.1, top + d.range(-0.008, 0.008))).collect();
-    c.fill(Part::Grass, Outline::default().terrain(&line, bottom), Ink::down(far, green.dim(0.2)));
+    c.fill(ScenePart::Grass, Outline::default().terrain(&line, bottom), Ink::down(far, green.dim(0.2)));
     for tone in [green.lit(0.4), green.dim(0.5)] {
         let patches = (0..4).fold(Outline::default(), |s, _| {
             let y = d.range(top + 0.03, bottom.max(top + 0.05));
@@ -32,7 +32,7 @@ pub(super) fn grass(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, (top, bottom)
             let (x, h) = (d.range(-0.02, 1.02), (0.012 + 0.055 * t) * d.range(0.6, 1.2));
             tufts = tufts.blade((x, y), (x + h * d.range(-0.5, 0.5), y - h), 0.006 + 0.012 * t);
         }
-        c.fill(Part::Grass, tufts, Ink::flat(colour));
+        c.fill(ScenePart::Grass, tufts, Ink::flat(colour));
     }
 }
 
@@ -45,7 +45,7 @@ pub(super) fn grass_front(c: &mut PartCanvas, d: &mut Dice, floor: f32, green: R
                 .iter()
                 .fold(s, |s, lean| s.blade((x + lean * 0.02, y), (x + lean * h, y - h), 0.016))
         });
-        c.fill(Part::Grass, tufts, Ink::flat(colour));
+        c.fill(ScenePart::Grass, tufts, Ink::flat(colour));
     }
 }
 
@@ -61,8 +61,8 @@ pub(super) fn flowers(c: &mut PartCanvas, d: &mut Dice, (top, bottom): (f32, f32
         }
         hearts = hearts.circle(x, y, r * 0.5);
     }
-    c.fill(Part::Flower, rings, Ink::flat(petals));
-    c.fill(Part::Flower, hearts, Ink::flat(hex(0xE8A02C)));
+    c.fill(ScenePart::Flower, rings, Ink::flat(petals));
+    c.fill(ScenePart::Flower, hearts, Ink::flat(hex(0xE8A02C)));
 }
 
 /// A road across the frame from `top` to `bottom`: kerbs, lane marks, speckled asphalt.
@@ -70,10 +70,14 @@ pub(super) fn road(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, (top, bottom):
     let asphalt = d.pick(&[hex(0x6A6C76), hex(0x5A5D68), hex(0x7C7A78), hex(0x8A8078)]);
     let kerb = hex(0xD3CEC4);
     let strip = |y: f32, h: f32| Outline::default().rect(-0.1, y, 1.2, h);
-    c.fill(Part::Road, strip(top, bottom - top), Ink::down(asphalt.mix(mood.haze, 0.2), asphalt.dim(0.18)));
-    c.fill(Part::Road, strip(top, 0.018), Ink::down(kerb, kerb.dim(0.2)));
+    c.fill(
+        ScenePart::Road,
+        strip(top, bottom - top),
+        Ink::down(asphalt.mix(mood.haze, 0.2), asphalt.dim(0.18)),
+    );
+    c.fill(ScenePart::Road, strip(top, 0.018), Ink::down(kerb, kerb.dim(0.2)));
     if bottom < 1.0 {
-        c.fill(Part::Road, strip(bottom - 0.024, 0.024), Ink::down(kerb.lit(0.2), kerb.dim(0.25)));
+        c.fill(ScenePart::Road, strip(bottom - 0.024, 0.024), Ink::down(kerb.lit(0.2), kerb.dim(0.25)));
     }
     for shade in [asphalt.lit(0.5), asphalt.dim(0.5)] {
         let specks = (0..17).fold(Outline::default(), |s, _| {
@@ -88,14 +92,18 @@ pub(super) fn road(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, (top, bottom):
         let x = start + step * k as f32;
         s.poly(&[(x, y), (x + step * 0.5, y), (x + step * 0.5 - h, y + h), (x - h, y + h)])
     });
-    c.fill(Part::Road, dashes, Ink::flat(paint.dim(0.05)));
+    c.fill(ScenePart::Road, dashes, Ink::flat(paint.dim(0.05)));
 }
 
 /// Sand with ripples and pebbles from `top` down.
 pub(super) fn sand(c: &mut PartCanvas, d: &mut Dice, top: f32) {
     let dune = d.pick(&[hex(0xEBD3A0), hex(0xE2C08B), hex(0xF0DFBC)]);
     let line: Vec<P> = (0..6).map(|k| (k as f32 / 5.0 * 1.2 - 0.1, top + d.range(-0.015, 0.015))).collect();
-    c.fill(Part::Sand, Outline::default().terrain(&line, 1.1), Ink::down(dune.lit(0.15), dune.dim(0.16)));
+    c.fill(
+        ScenePart::Sand,
+        Outline::default().terrain(&line, 1.1),
+        Ink::down(dune.lit(0.15), dune.dim(0.16)),
+    );
     let ripples = (0..16).fold(Outline::default(), |s, _| {
         let (x, y, w) = (d.unit(), d.range(top + 0.03, 1.0), d.range(0.04, 0.12));
         s.smooth(&[(x - w, y), (x, y - 0.012), (x + w, y), (x, y - 0.002)])
@@ -111,7 +119,7 @@ pub(super) fn sand(c: &mut PartCanvas, d: &mut Dice, top: f32) {
 /// The sea from `horizon` to `bottom`, with crests between them.
 pub(super) fn sea(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, (horizon, bottom): (f32, f32), water: Rgb) {
     let area = Outline::default().rect(-0.1, horizon, 1.2, bottom - horizon);
-    c.fill(Part::Sea, area, Ink::down(water.mix(mood.low, 0.45), water.dim(0.22)));
+    c.fill(ScenePart::Sea, area, Ink::down(water.mix(mood.low, 0.45), water.dim(0.22)));
     let glint = 0.5 + 0.35 * c.light_side();
     let glints = (0..9).fold(Outline::default(), |s, k| {
         s.ellipse(glint + d.range(-0.1, 0.1), horizon + 0.01 + 0.014 * k as f32, d.range(0.02, 0.07), 0.003)
@@ -144,8 +152,8 @@ fn waves(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, (top, bottom): (f32, f32
     }
     let colour = water.mix(mood.low, 0.35).lit(0.35);
     c.glaze(troughs, water.dim(0.6), 0.4);
-    c.fill(Part::Wave, crests, Ink::flat(colour));
-    c.fill(Part::Wave, foam, Ink::flat(colour.lit(0.5)));
+    c.fill(ScenePart::Wave, crests, Ink::flat(colour));
+    c.fill(ScenePart::Wave, foam, Ink::flat(colour.lit(0.5)));
 }
 
 /// The swell in front of a ship that floats at `floor`.
@@ -156,7 +164,7 @@ pub(super) fn swell(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, floor: f32, w
         .collect();
     let near = water.mix(mood.low, 0.12);
     let raised: Vec<P> = line.iter().map(|p| (p.0, p.1 - 0.012)).collect();
-    c.fill(Part::Wave, Outline::default().terrain(&raised, floor + 0.05), Ink::flat(near.lit(0.45)));
-    c.fill(Part::Sea, Outline::default().terrain(&line, 1.1), Ink::down(near, water.dim(0.3)));
+    c.fill(ScenePart::Wave, Outline::default().terrain(&raised, floor + 0.05), Ink::flat(near.lit(0.45)));
+    c.fill(ScenePart::Sea, Outline::default().terrain(&line, 1.1), Ink::down(near, water.dim(0.3)));
     waves(c, d, mood, (floor + 0.04, 1.04), water, 9);
 }

@@ -3,7 +3,7 @@
 use super::colour::{Rgb, hex};
 use super::dice::Dice;
 use super::draw::{Ink, PartCanvas};
-use super::names::Part;
+use super::names::ScenePart;
 use super::quadruped::{Coat, EDGES, Limb, Marks, Trunk, coat, eye, gait, legs};
 use super::shape::{Outline, P};
 
@@ -43,13 +43,13 @@ pub(super) fn horse(c: &mut PartCanvas, d: &mut Dice) {
         (-0.42 - sway, -0.33, 0.05),
         (-0.43 - 1.5 * sway, -0.17, 0.012),
     ];
-    c.fill(Part::Tail, Outline::default().limb(&tail), Ink::matt(coat.mark));
+    c.fill(ScenePart::Tail, Outline::default().limb(&tail), Ink::matt(coat.mark));
     strands(c, &tail, coat.mark.lit(0.35));
     let bow = if d.chance(0.25) { d.range(0.08, 0.14) } else { d.range(0.0, 0.06) };
     let poll = (0.31 + bow * 0.3, -0.8 + bow);
     let neck = [(0.13, -0.53, 0.14), (0.22, -0.66 + bow * 0.5, 0.1), (poll.0, poll.1, 0.07)];
     for edge in EDGES {
-        c.fill(Part::Neck, Outline::default().limb(&neck), edge(Ink::matt(coat.base)));
+        c.fill(ScenePart::Neck, Outline::default().limb(&neck), edge(Ink::matt(coat.base)));
         trunk.fill(c, coat, edge);
         legs(c, [(-0.22, -0.44), (0.12, -0.42)], near, limb, (coat.base, hoof), edge);
     }
@@ -77,7 +77,7 @@ fn mane(c: &mut PartCanvas, neck: [(f32, f32, f32); 3], colour: Rgb) {
         (mid.0 - 0.02, mid.1 + 0.03),
         (low.0 - 0.03, low.1 + 0.05),
     ];
-    c.fill(Part::Mane, Outline::default().smooth(&crest), Ink::matt(colour));
+    c.fill(ScenePart::Mane, Outline::default().smooth(&crest), Ink::matt(colour));
     for k in 0..6 {
         let t = k as f32 / 5.0;
         let (x, y) = (low.0 - 0.07 + (top.0 - low.0) * t, low.1 - 0.05 + (top.1 - low.1) * t);
@@ -87,7 +87,7 @@ fn mane(c: &mut PartCanvas, neck: [(f32, f32, f32); 3], colour: Rgb) {
 
 fn horse_head(c: &mut PartCanvas, d: &mut Dice, (x, y): P, coat: Coat) {
     let ear = |dx: f32| [(x + dx - 0.025, y - 0.05), (x + dx, y - 0.15), (x + dx + 0.035, y - 0.045)];
-    c.fill(Part::Ear, Outline::default().poly(&ear(0.05)), Ink::matt(coat.base.dim(0.3)));
+    c.fill(ScenePart::Ear, Outline::default().poly(&ear(0.05)), Ink::matt(coat.base.dim(0.3)));
     let skull = [
         (x - 0.055, y + 0.02),
         (x + 0.0, y - 0.075),
@@ -98,11 +98,11 @@ fn horse_head(c: &mut PartCanvas, d: &mut Dice, (x, y): P, coat: Coat) {
         (x + 0.05, y + 0.105),
         (x - 0.02, y + 0.09),
     ];
-    c.fill(Part::Head, Outline::default().smooth(&skull), Ink::matt(coat.base));
+    c.fill(ScenePart::Head, Outline::default().smooth(&skull), Ink::matt(coat.base));
     if d.chance(0.4) {
         let blaze =
             [(x + 0.045, y - 0.055), (x + 0.075, y - 0.045), (x + 0.165, y + 0.075), (x + 0.145, y + 0.07)];
-        c.fill(Part::Head, Outline::default().poly(&blaze), Ink::flat(hex(0xFBF7EF)));
+        c.fill(ScenePart::Head, Outline::default().poly(&blaze), Ink::flat(hex(0xFBF7EF)));
     }
     let muzzle = [
         (x + 0.115, y + 0.085),
@@ -111,13 +111,13 @@ fn horse_head(c: &mut PartCanvas, d: &mut Dice, (x, y): P, coat: Coat) {
         (x + 0.16, y + 0.175),
         (x + 0.105, y + 0.155),
     ];
-    c.fill(Part::Muzzle, Outline::default().smooth(&muzzle), Ink::matt(coat.base.mix(coat.mark, 0.55)));
+    c.fill(ScenePart::Muzzle, Outline::default().smooth(&muzzle), Ink::matt(coat.base.mix(coat.mark, 0.55)));
     c.fill(
-        Part::Muzzle,
+        ScenePart::Muzzle,
         Outline::default().ellipse(x + 0.163, y + 0.115, 0.011, 0.014),
         Ink::flat(hex(0x1E171A)),
     );
-    c.fill(Part::Ear, Outline::default().poly(&ear(-0.005)), Ink::matt(coat.base));
+    c.fill(ScenePart::Ear, Outline::default().poly(&ear(-0.005)), Ink::matt(coat.base));
     eye(c, (x + 0.045, y + 0.01), 0.021, hex(0x4A2E1C));
 }
 
@@ -131,17 +131,17 @@ pub(super) fn deer(c: &mut PartCanvas, d: &mut Dice, kind: usize) {
     c.shadow(-0.02, 0.0, 0.36, 0.04);
     legs(c, [(-0.16, -0.42), (0.14, -0.41)], far, limb, (coat.base.dim(0.3), hoof), EDGES[0]);
     let tail = [(-0.28, -0.54), (-0.36, -0.56), (-0.37, -0.47), (-0.31, -0.43)];
-    c.fill(Part::Tail, Outline::default().smooth(&tail), Ink::matt(coat.pale));
+    c.fill(ScenePart::Tail, Outline::default().smooth(&tail), Ink::matt(coat.pale));
     let (x, y) = (0.25 + d.range(-0.03, 0.03), -0.74 + d.range(0.0, 0.06));
     let neck = [(0.1, -0.5, 0.11), (0.18, -0.63, 0.07), (x, y, 0.055)];
     for edge in EDGES {
-        c.fill(Part::Neck, Outline::default().limb(&neck), edge(Ink::matt(coat.base)));
+        c.fill(ScenePart::Neck, Outline::default().limb(&neck), edge(Ink::matt(coat.base)));
         trunk.fill(c, coat, edge);
         legs(c, [(-0.21, -0.42), (0.09, -0.41)], near, limb, (coat.base, hoof), edge);
     }
     trunk.mark(c, d, coat, Marks::Spots);
     c.fill(
-        Part::Neck,
+        ScenePart::Neck,
         Outline::default().ellipse(x - 0.02, y + 0.15, 0.04, 0.05),
         Ink::flat(coat.pale).bare(),
     );
@@ -155,7 +155,7 @@ pub(super) fn deer(c: &mut PartCanvas, d: &mut Dice, kind: usize) {
             (x + dx * 1.9 - 0.02, y - 0.1),
             (x + dx, y - 0.02),
         ];
-        c.fill(Part::Ear, Outline::default().smooth(&ear), Ink::matt(tone));
+        c.fill(ScenePart::Ear, Outline::default().smooth(&ear), Ink::matt(tone));
     }
     let skull = [
         (x - 0.06, y + 0.01),
@@ -166,7 +166,7 @@ pub(super) fn deer(c: &mut PartCanvas, d: &mut Dice, kind: usize) {
         (x + 0.07, y + 0.09),
         (x - 0.03, y + 0.075),
     ];
-    c.fill(Part::Head, Outline::default().smooth(&skull), Ink::matt(coat.base));
+    c.fill(ScenePart::Head, Outline::default().smooth(&skull), Ink::matt(coat.base));
     let muzzle = [
         (x + 0.1, y + 0.03),
         (x + 0.165, y + 0.03),
@@ -174,9 +174,9 @@ pub(super) fn deer(c: &mut PartCanvas, d: &mut Dice, kind: usize) {
         (x + 0.15, y + 0.1),
         (x + 0.09, y + 0.09),
     ];
-    c.fill(Part::Muzzle, Outline::default().smooth(&muzzle), Ink::matt(coat.pale));
+    c.fill(ScenePart::Muzzle, Outline::default().smooth(&muzzle), Ink::matt(coat.pale));
     c.fill(
-        Part::Muzzle,
+        ScenePart::Muzzle,
         Outline::default().ellipse(x + 0.175, y + 0.055, 0.018, 0.016),
         Ink::flat(hex(0x2A2024)),
     );
@@ -192,6 +192,6 @@ fn antlers(c: &mut PartCanvas, (x, y): P) {
             .limb(&beam)
             .limb(&[p(0.07, 0.06, 0.012), p(0.03, 0.12, 0.011), p(0.025, 0.17, 0.006)])
             .limb(&[p(0.115, 0.13, 0.012), p(0.17, 0.19, 0.01), p(0.18, 0.24, 0.006)]);
-        c.fill(Part::Antler, rack, Ink::matt(tone));
+        c.fill(ScenePart::Antler, rack, Ink::matt(tone));
     }
 }

@@ -5,7 +5,7 @@ macro_rules! parts {
         /// What a pixel can belong to.
         #[repr(u8)]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(super) enum Part { $($part),* }
+        pub(super) enum ScenePart { $($part),* }
 
         /// Names of all parts, backgrounds first; a part map holds indices into this list.
         pub const PART_NAMES: &[&str] = &[$($name),*];
@@ -26,4 +26,4 @@ parts! {
 }
 
 /// The first so many of [`PART_NAMES`] are backgrounds.
-pub const BACKGROUNDS: usize = Part::Wheel as usize;
+pub const BACKGROUNDS: usize = ScenePart::Wheel as usize;

@@ -3,7 +3,7 @@
 use super::colour::{Rgb, hex};
 use super::dice::Dice;
 use super::draw::{Ink, PartCanvas};
-use super::names::Part;
+use super::names::ScenePart;
 use super::quadruped::{Coat, EDGES, Limb, Marks, Trunk, coat, eye, gait, leg, legs};
 use super::shape::{Outline, P, inside};
 
@@ -52,10 +52,10 @@ pub(super) fn dog(c: &mut PartCanvas, d: &mut Dice, kind: usize) {
             (-0.45 + wag * 0.5, -0.6, 0.036),
             (-0.42 + wag, -0.7, 0.014),
         ];
-        c.fill(Part::Tail, Outline::default().limb(&tail), Ink::matt(coat.base));
+        c.fill(ScenePart::Tail, Outline::default().limb(&tail), Ink::matt(coat.base));
         for edge in EDGES {
             let neck = Outline::default().limb(&[(0.12, -0.42, 0.11), (0.22, -0.53, 0.085)]);
-            c.fill(Part::Neck, neck, edge(Ink::matt(coat.base)));
+            c.fill(ScenePart::Neck, neck, edge(Ink::matt(coat.base)));
             trunk.fill(c, coat, edge);
             legs(c, [(-0.23, -0.3), (0.1, -0.29)], near, limb, (coat.base, coat.mark.dim(0.6)), edge);
         }
@@ -63,7 +63,7 @@ pub(super) fn dog(c: &mut PartCanvas, d: &mut Dice, kind: usize) {
         dog_head(c, d, (0.25, -0.6), coat);
     } else {
         let tail = [(-0.2, -0.08, 0.04), (-0.3, -0.07, 0.042), (-0.36, -0.14, 0.034), (-0.37, -0.24, 0.012)];
-        c.fill(Part::Tail, Outline::default().limb(&tail), Ink::matt(coat.base));
+        c.fill(ScenePart::Tail, Outline::default().limb(&tail), Ink::matt(coat.base));
         sitting(c, d, coat, marks, limb);
         dog_head(c, d, (0.1, -0.75), coat);
     }
@@ -83,9 +83,9 @@ fn sitting(c: &mut PartCanvas, d: &mut Dice, coat: Coat, marks: Marks, limb: Lim
         (0.02, -0.04),
         (-0.14, -0.01),
     ];
-    c.fill(Part::Body, Outline::default().smooth(&body), Ink::matt(coat.base));
+    c.fill(ScenePart::Body, Outline::default().smooth(&body), Ink::matt(coat.base));
     let chest = [(0.1, -0.56), (0.165, -0.48), (0.175, -0.36), (0.13, -0.27), (0.1, -0.4)];
-    c.fill(Part::Body, Outline::default().smooth(&chest), Ink::flat(coat.pale));
+    c.fill(ScenePart::Body, Outline::default().smooth(&chest), Ink::flat(coat.pale));
     match marks {
         Marks::Patches => c.glaze(
             Outline::default().ellipse(-0.06, -0.38, 0.07, 0.06).ellipse(-0.02, -0.33, 0.04, 0.04),
@@ -110,14 +110,18 @@ fn sitting(c: &mut PartCanvas, d: &mut Dice, coat: Coat, marks: Marks, limb: Lim
         }
     });
     c.glaze(fur, coat.base.dim(0.55), 0.4);
-    c.fill(Part::Leg, Outline::default().ellipse(-0.11, -0.14, 0.125, 0.13), Ink::matt(coat.base).bare());
+    c.fill(
+        ScenePart::Leg,
+        Outline::default().ellipse(-0.11, -0.14, 0.125, 0.13),
+        Ink::matt(coat.base).bare(),
+    );
     c.glaze(
         Outline::default().limb(&[(-0.02, -0.23, 0.005), (0.015, -0.14, 0.006), (-0.02, -0.06, 0.004)]),
         coat.base.dim(0.6),
         0.7,
     );
     c.fill(
-        Part::Leg,
+        ScenePart::Leg,
         Outline::default().ellipse(0.0, -0.032, 0.09, 0.034),
         Ink::matt(coat.pale.mix(coat.base, 0.4)),
     );
@@ -137,9 +141,9 @@ fn dog_head(c: &mut PartCanvas, d: &mut Dice, (x, y): P, coat: Coat) {
     ];
     if pricked {
         let ear = [(x + 0.0, y - 0.09), (x + 0.05, y - 0.22), (x + 0.09, y - 0.06)];
-        c.fill(Part::Ear, Outline::default().poly(&ear), Ink::matt(coat.mark.dim(0.2)));
+        c.fill(ScenePart::Ear, Outline::default().poly(&ear), Ink::matt(coat.mark.dim(0.2)));
     }
-    c.fill(Part::Head, Outline::default().smooth(&skull), Ink::matt(coat.base));
+    c.fill(ScenePart::Head, Outline::default().smooth(&skull), Ink::matt(coat.base));
     let muzzle = [
         (x + 0.06, y - 0.035),
         (x + 0.16, y - 0.025),
@@ -148,9 +152,9 @@ fn dog_head(c: &mut PartCanvas, d: &mut Dice, (x, y): P, coat: Coat) {
         (x + 0.15, y + 0.1),
         (x + 0.05, y + 0.095),
     ];
-    c.fill(Part::Muzzle, Outline::default().smooth(&muzzle), Ink::matt(coat.pale));
+    c.fill(ScenePart::Muzzle, Outline::default().smooth(&muzzle), Ink::matt(coat.pale));
     c.fill(
-        Part::Muzzle,
+        ScenePart::Muzzle,
         Outline::default().ellipse(x + 0.225, y + 0.004, 0.032, 0.026),
         Ink::ball(hex(0x2A2228)),
     );
@@ -165,7 +169,7 @@ fn dog_head(c: &mut PartCanvas, d: &mut Dice, (x, y): P, coat: Coat) {
     );
     if d.chance(0.4) {
         let tongue = Outline::default().round_rect(x + 0.13, y + 0.07, 0.05, 0.085, 0.024);
-        c.fill(Part::Muzzle, tongue, Ink::matt(hex(0xE8748A)));
+        c.fill(ScenePart::Muzzle, tongue, Ink::matt(hex(0xE8748A)));
     }
     eye(c, (x + 0.055, y - 0.045), 0.026, hex(0x5A3A20));
     let ear = if pricked {
@@ -181,7 +185,7 @@ fn dog_head(c: &mut PartCanvas, d: &mut Dice, (x, y): P, coat: Coat) {
         ]
     };
     let shape = if pricked { Outline::default().poly(&ear) } else { Outline::default().smooth(&ear) };
-    c.fill(Part::Ear, shape, Ink::matt(coat.mark));
+    c.fill(ScenePart::Ear, shape, Ink::matt(coat.mark));
 }
 
 /// A cat, walking (0) or sitting (1).
@@ -209,7 +213,7 @@ pub(super) fn cat(c: &mut PartCanvas, d: &mut Dice, kind: usize) {
             (-0.36 - curl, -0.72, 0.03),
             (-0.4 - curl, -0.82, 0.014),
         ];
-        c.fill(Part::Tail, Outline::default().limb(&tail), Ink::matt(coat.base));
+        c.fill(ScenePart::Tail, Outline::default().limb(&tail), Ink::matt(coat.base));
         rings(c, &tail, coat.mark);
         for edge in EDGES {
             trunk.fill(c, coat, edge);
@@ -225,7 +229,7 @@ pub(super) fn cat(c: &mut PartCanvas, d: &mut Dice, kind: usize) {
             (-0.31, -0.34, 0.03),
             (-0.36, -0.44, 0.014),
         ];
-        c.fill(Part::Tail, Outline::default().limb(&tail), Ink::matt(coat.base));
+        c.fill(ScenePart::Tail, Outline::default().limb(&tail), Ink::matt(coat.base));
         rings(c, &tail, coat.mark);
         sitting(c, d, coat, marks, limb);
         cat_head(c, d, (0.08, -0.73), coat, marks);
@@ -247,8 +251,12 @@ fn cat_head(c: &mut PartCanvas, d: &mut Dice, (x, y): P, coat: Coat, marks: Mark
                 (x + side * (0.085 - 0.055 * k), y - 0.1),
             ]
         };
-        c.fill(Part::Ear, Outline::default().poly(&ear(1.0)), Ink::matt(coat.base));
-        c.fill(Part::Ear, Outline::default().poly(&ear(0.45)), Ink::flat(hex(0xE8A0A0).mix(coat.base, 0.2)));
+        c.fill(ScenePart::Ear, Outline::default().poly(&ear(1.0)), Ink::matt(coat.base));
+        c.fill(
+            ScenePart::Ear,
+            Outline::default().poly(&ear(0.45)),
+            Ink::flat(hex(0xE8A0A0).mix(coat.base, 0.2)),
+        );
     }
     let face = [
         (x, y - 0.125),
@@ -261,7 +269,7 @@ fn cat_head(c: &mut PartCanvas, d: &mut Dice, (x, y): P, coat: Coat, marks: Mark
         (x - 0.165, y + 0.0),
         (x - 0.1, y - 0.1),
     ];
-    c.fill(Part::Head, Outline::default().smooth(&face), Ink::matt(coat.base));
+    c.fill(ScenePart::Head, Outline::default().smooth(&face), Ink::matt(coat.base));
     if matches!(marks, Marks::Stripes) {
         for (dx, lean) in [(-0.05, 0.01), (0.0, 0.0), (0.05, -0.01)] {
             c.glaze(
@@ -284,9 +292,9 @@ fn cat_head(c: &mut PartCanvas, d: &mut Dice, (x, y): P, coat: Coat, marks: Mark
         0.047,
         0.04,
     );
-    c.fill(Part::Muzzle, muzzle, Ink::matt(coat.pale).bare());
+    c.fill(ScenePart::Muzzle, muzzle, Ink::matt(coat.pale).bare());
     c.fill(
-        Part::Muzzle,
+        ScenePart::Muzzle,
         Outline::default().rounded(&[
             (x - 0.024, y + 0.026, 0.008),
             (x + 0.024, y + 0.026, 0.008),

@@ -4,7 +4,7 @@
 use super::colour::{Rgb, hex};
 use super::dice::Dice;
 use super::draw::{Ink, PartCanvas};
-use super::names::Part;
+use super::names::ScenePart;
 use super::shape::{Outline, P, inside};
 
 /// A coat: its colour, that of muzzle, belly and socks, and that of the markings.
@@ -58,7 +58,7 @@ impl Trunk {
     }
 
     pub fn fill(&self, c: &mut PartCanvas, coat: Coat, edge: Edge) {
-        c.fill(Part::Body, Outline::default().smooth(&self.outline()), edge(Ink::matt(coat.base)));
+        c.fill(ScenePart::Body, Outline::default().smooth(&self.outline()), edge(Ink::matt(coat.base)));
     }
 
     pub fn mark(&self, c: &mut PartCanvas, d: &mut Dice, coat: Coat, marks: Marks) {
@@ -129,14 +129,14 @@ pub(super) fn leg(c: &mut PartCanvas, top: P, step: f32, limb: Limb, (colour, fo
         (x, bottom, limb.shin),
     ];
     if limb.hoof {
-        c.fill(Part::Leg, Outline::default().limb(&spine), edge(Ink::shaded(colour)));
+        c.fill(ScenePart::Leg, Outline::default().limb(&spine), edge(Ink::shaded(colour)));
         let w = limb.shin * 1.25;
         let hoof =
             [(x - w, -0.055, 0.005), (x + w, -0.055, 0.005), (x + w * 1.45, 0.0, 0.008), (x - w, 0.0, 0.008)];
-        c.fill(Part::Leg, Outline::default().rounded(&hoof), edge(Ink::matt(foot)));
+        c.fill(ScenePart::Leg, Outline::default().rounded(&hoof), edge(Ink::matt(foot)));
     } else {
         let paw = Outline::default().limb(&spine).ellipse(x + limb.shin * 0.5, -0.027, limb.shin * 1.5, 0.03);
-        c.fill(Part::Leg, paw, edge(Ink::shaded(colour)));
+        c.fill(ScenePart::Leg, paw, edge(Ink::shaded(colour)));
         c.glaze(
             Outline::default().rect(x + limb.shin * 0.5, -0.03, 0.006, 0.025).rect(
                 x + limb.shin * 1.2,
@@ -164,10 +164,10 @@ pub(super) fn legs(
 }
 
 pub(super) fn eye(c: &mut PartCanvas, (x, y): P, r: f32, iris: Rgb) {
-    c.fill(Part::Eye, Outline::default().ellipse(x, y, r, r * 1.08), Ink::flat(iris));
-    c.fill(Part::Eye, Outline::default().ellipse(x, y, r * 0.62, r * 0.85), Ink::flat(hex(0x17151C)));
+    c.fill(ScenePart::Eye, Outline::default().ellipse(x, y, r, r * 1.08), Ink::flat(iris));
+    c.fill(ScenePart::Eye, Outline::default().ellipse(x, y, r * 0.62, r * 0.85), Ink::flat(hex(0x17151C)));
     c.fill(
-        Part::Eye,
+        ScenePart::Eye,
         Outline::default().circle(x - r * 0.25, y - r * 0.35, r * 0.28),
         Ink::flat(hex(0xFFFFFF)),
     );

@@ -16,7 +16,7 @@ pub(super) const CLASSES: [&str; 10] =
 
 /// Where a scene takes place.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Setting {
+enum SceneSetting {
     Road,
     Meadow,
     Beach,
@@ -30,24 +30,24 @@ struct Subject {
     class: usize,
     kind: usize,
     extent: P,
-    setting: Setting,
+    setting: SceneSetting,
     /// Largest tilt, radians.
     tilt: f32,
 }
 
 impl Subject {
     fn roll(d: &mut Dice, class: usize) -> Self {
-        use Setting::{Beach, Meadow, Road, Sea, Sky};
+        use SceneSetting::{Beach, Meadow, Road, Sea, Sky};
         let of = |d: &mut Dice, kinds: &[P]| {
             let kind = d.below(kinds.len());
             (kind, kinds[kind])
         };
-        let ((kind, extent), settings, tilt): (_, &[Setting], f32) = match CLASSES[class] {
+        let ((kind, extent), settings, tilt): (_, &[SceneSetting], f32) = match CLASSES[class] {
             "car" => (of(d, &vehicles::CAR_KINDS), &[Road, Road, Meadow], 0.04),
             "truck" => (of(d, &vehicles::TRUCK_KINDS), &[Road, Road, Meadow], 0.04),
             "plane" => {
                 let (kind, extent) = of(d, &crafts::PLANE_KINDS);
-                let settings: &[Setting] = if kind == 2 { &[Sky] } else { &[Sky, Sky, Road] };
+                let settings: &[SceneSetting] = if kind == 2 { &[Sky] } else { &[Sky, Sky, Road] };
                 ((kind, extent), settings, if kind == 2 { 0.7 } else { 0.25 })
             }
             "ship" => (of(d, &crafts::SHIP_KINDS), &[Sea], 0.08),
@@ -57,7 +57,7 @@ impl Subject {
             "cat" => (of(d, &pets::CAT_KINDS), &[Meadow, Road], 0.04),
             "bird" => {
                 let (kind, extent) = of(d, &small::BIRD_KINDS);
-                let settings: &[Setting] = if kind == 0 { &[Sky] } else { &[Meadow, Road, Beach] };
+                let settings: &[SceneSetting] = if kind == 0 { &[Sky] } else { &[Meadow, Road, Beach] };
                 ((kind, extent), settings, if kind == 0 { 0.3 } else { 0.06 })
             }
             _ => ((0, small::FROG), &[Meadow, Meadow, Beach], 0.05),
@@ -69,7 +69,7 @@ impl Subject {
         match CLASSES[self.class] {
             "car" => vehicles::car(c, d, self.kind),
             "truck" => vehicles::truck(c, d, self.kind),
-            "plane" => crafts::plane(c, d, self.kind, self.setting == Setting::Road),
+            "plane" => crafts::plane(c, d, self.kind, self.setting == SceneSetting::Road),
             "ship" => crafts::ship(c, d, self.kind),
             "horse" => hoofed::horse(c, d),
             "deer" => hoofed::deer(c, d, self.kind),
@@ -83,10 +83,10 @@ impl Subject {
     /// The frame of the object: flipped, stretched, leaning and tilted, inside the picture, standing on
     /// `floor` or, in the sky, at any height.
     fn place(&self, d: &mut Dice, floor: f32) -> Transform {
-        let flying = self.setting == Setting::Sky;
+        let flying = self.setting == SceneSetting::Sky;
         let (w, h) = self.extent;
-        let tilt =
-            d.range(-self.tilt, self.tilt) * if flying || self.setting == Setting::Sea { 1.0 } else { 0.6 };
+        let tilt = d.range(-self.tilt, self.tilt)
+            * if flying || self.setting == SceneSetting::Sea { 1.0 } else { 0.6 };
         let (sin, cos) = tilt.sin_cos();
         // Corners are empty in most outlines, so that a tilt widens them by half of what it does to a box.
         let (wide, high) = (w * cos + 0.5 * h * sin.abs(), h * cos + 0.5 * w * sin.abs());
@@ -117,7 +117,7 @@ pub(super) fn render(class: usize, d: &mut Dice, size: u32) -> (Image, Vec<u8>) 
 /// Paints everything, far to near.
 pub(super) fn compose(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, class: usize) {
     let subject = Subject::roll(d, class);
-    let flying = subject.setting == Setting::Sky;
+    let flying = subject.setting == SceneSetting::Sky;
     let horizon = if flying { d.range(0.72, 1.0) } else { d.range(0.46, 0.66) };
     let floor = d.range(0.84, 0.93);
     let green = d.pick(&ground::GREENS);
@@ -126,19 +126,19 @@ pub(super) fn compose(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, class: usiz
     sky::sky(c, d, mood, horizon, clouds);
     distance(c, d, mood, subject.setting, horizon, green);
     match subject.setting {
-        Setting::Road => street(c, d, mood, horizon, floor, green),
-        Setting::Meadow => {
+        SceneSetting::Road => street(c, d, mood, horizon, floor, green),
+        SceneSetting::Meadow => {
             ground::grass(c, d, mood, (horizon, 1.1), green);
             standing_about(c, d, mood, horizon, green);
         }
-        Setting::Beach => {
+        SceneSetting::Beach => {
             let shore = horizon + d.range(0.06, 0.16);
             ground::sea(c, d, mood, (horizon, shore + 0.05), water);
             ground::sand(c, d, shore);
         }
-        Setting::Sea => ground::sea(c, d, mood, (horizon, 1.1), water),
-        Setting::Sky if d.chance(0.5) => ground::sea(c, d, mood, (horizon, 1.1), water),
-        Setting::Sky => ground::grass(c, d, mood, (horizon, 1.1), green),
+        SceneSetting::Sea => ground::sea(c, d, mood, (horizon, 1.1), water),
+        SceneSetting::Sky if d.chance(0.5) => ground::sea(c, d, mood, (horizon, 1.1), water),
+        SceneSetting::Sky => ground::grass(c, d, mood, (horizon, 1.1), green),
     }
     let frame = subject.place(d, floor);
     c.within(frame, |c| subject.draw(c, d));
@@ -146,15 +146,15 @@ pub(super) fn compose(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, class: usiz
 }
 
 /// What stands on the horizon: mountains, hills, a town, trees.
-fn distance(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, setting: Setting, horizon: f32, green: Rgb) {
-    let land = matches!(setting, Setting::Road | Setting::Meadow);
+fn distance(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, setting: SceneSetting, horizon: f32, green: Rgb) {
+    let land = matches!(setting, SceneSetting::Road | SceneSetting::Meadow);
     if d.chance(if land { 0.4 } else { 0.3 }) {
         sky::mountains(c, d, mood, horizon);
     }
     if d.chance(if land { 0.75 } else { 0.3 }) {
         sky::hills(c, d, mood, horizon, green);
     }
-    if setting == Setting::Road && d.chance(0.5) {
+    if setting == SceneSetting::Road && d.chance(0.5) {
         let mut x = d.range(-0.1, 0.1);
         while x < 1.0 {
             let (w, h) = (d.range(0.12, 0.2), d.range(0.14, 0.36));
@@ -202,13 +202,13 @@ fn foreground(
     c: &mut PartCanvas,
     d: &mut Dice,
     mood: &Mood,
-    setting: Setting,
+    setting: SceneSetting,
     floor: f32,
     (green, water): (Rgb, Rgb),
 ) {
     match setting {
-        Setting::Sea => ground::swell(c, d, mood, floor + 0.01, water),
-        Setting::Meadow => {
+        SceneSetting::Sea => ground::swell(c, d, mood, floor + 0.01, water),
+        SceneSetting::Meadow => {
             if d.chance(0.45) {
                 ground::flowers(c, d, (floor - 0.02, 1.0));
             }
@@ -219,19 +219,19 @@ fn foreground(
             }
             ground::grass_front(c, d, floor, green);
         }
-        Setting::Beach if d.chance(0.4) => {
+        SceneSetting::Beach if d.chance(0.4) => {
             let (x, r) = (d.pick(&[0.1, 0.9]) + d.range(-0.06, 0.06), d.range(0.05, 0.11));
             let y = d.range(0.95, 1.0);
             clutter::rock(c, d, (x, y), r);
         }
-        Setting::Sky => {
+        SceneSetting::Sky => {
             for _ in 0..d.below(2) {
                 let at = (d.unit(), d.range(0.9, 1.0));
                 let w = d.range(0.3, 0.5);
                 sky::cloud(c, d, mood, at, w);
             }
         }
-        Setting::Beach | Setting::Road => {}
+        SceneSetting::Beach | SceneSetting::Road => {}
     }
 }
 

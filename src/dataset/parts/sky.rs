@@ -3,7 +3,7 @@
 use super::colour::{Rgb, hex};
 use super::dice::Dice;
 use super::draw::{Ink, PartCanvas};
-use super::names::Part;
+use super::names::ScenePart;
 use super::shape::{Outline, P};
 
 /// The weather and time of day, which colour everything.
@@ -56,9 +56,9 @@ impl Mood {
 
 /// The sky down to `horizon`, with stars, sun or moon, and clouds.
 pub(super) fn sky(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, horizon: f32, clouds: usize) {
-    c.fill(Part::Sky, Outline::default().rect(-0.1, -0.1, 1.2, 1.2), Ink::flat(mood.low));
+    c.fill(ScenePart::Sky, Outline::default().rect(-0.1, -0.1, 1.2, 1.2), Ink::flat(mood.low));
     c.fill(
-        Part::Sky,
+        ScenePart::Sky,
         Outline::default().rect(-0.1, -0.1, 1.2, horizon + 0.12),
         Ink::down(mood.top, mood.low),
     );
@@ -66,7 +66,7 @@ pub(super) fn sky(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, horizon: f32, c
         let stars = (0..26).fold(Outline::default(), |s, _| {
             s.circle(d.unit(), d.range(0.0, horizon), d.range(0.002, 0.006))
         });
-        c.fill(Part::Sky, stars, Ink::flat(hex(0xE9ECFF)));
+        c.fill(ScenePart::Sky, stars, Ink::flat(hex(0xE9ECFF)));
     }
     if d.chance(0.45) {
         sun(c, d, mood, horizon);
@@ -85,7 +85,7 @@ fn sun(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, horizon: f32) {
     let x = 0.5 + c.light_side() * d.range(0.2, 0.42);
     let y = d.range(0.08, (horizon - r).clamp(0.1, 0.5));
     c.glow((x, y), (r * 3.2, r * 3.2), mood.sun, 0.55);
-    c.fill(Part::Sun, Outline::default().circle(x, y, r), Ink::down(mood.sun.lit(0.35), mood.sun));
+    c.fill(ScenePart::Sun, Outline::default().circle(x, y, r), Ink::down(mood.sun.lit(0.35), mood.sun));
     if mood.night {
         for (dx, dy, q) in [(-0.3, -0.2, 0.2), (0.25, 0.15, 0.26), (-0.1, 0.45, 0.15)] {
             c.glaze(Outline::default().circle(x + dx * r, y + dy * r, q * r), mood.haze, 0.3);
@@ -110,8 +110,12 @@ pub(super) fn cloud(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, at: P, w: f32
         puffs.iter().fold(base, |s, &(x, y, r)| s.circle(x + dx, y + dy, r * by))
     };
     let (light, shade) = (mood.cloud, mood.cloud.mix(mood.haze, 0.55));
-    c.fill(Part::Cloud, heap(0.0, 0.0, 1.0), Ink::down(light.mix(shade, 0.4), shade));
-    c.fill(Part::Cloud, heap(side * 0.03 * w, -0.035 * w, 0.86), Ink::down(light, light.mix(shade, 0.45)));
+    c.fill(ScenePart::Cloud, heap(0.0, 0.0, 1.0), Ink::down(light.mix(shade, 0.4), shade));
+    c.fill(
+        ScenePart::Cloud,
+        heap(side * 0.03 * w, -0.035 * w, 0.86),
+        Ink::down(light, light.mix(shade, 0.45)),
+    );
 }
 
 /// A ridge of snow-capped peaks standing on `horizon`.
@@ -126,13 +130,13 @@ pub(super) fn mountains(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, horizon: 
         let (top, foot) = (horizon - h, horizon + 0.02);
         let at = |dx: f32, f: f32| (x + dx * w * f, top + (foot - top) * f);
         let sunny = Outline::default().poly(&[at(0.0, 0.0), at(-1.0, 1.0), at(1.0, 1.0)]);
-        c.fill(Part::Mountain, sunny, Ink::down(rock.lit(0.1), rock.mix(mood.haze, 0.35)));
+        c.fill(ScenePart::Mountain, sunny, Ink::down(rock.lit(0.1), rock.mix(mood.haze, 0.35)));
         let folds =
             [at(0.0, 0.0), at(-side, 1.0), at(0.25 * side, 1.0), at(-0.2 * side, 0.62), at(0.3 * side, 0.4)];
         c.glaze(Outline::default().poly(&folds), mood.haze.dim(0.55), 0.35);
         let cap =
             [at(0.0, 0.0), at(-1.0, 0.36), at(-0.45, 0.3), at(-0.1, 0.44), at(0.4, 0.28), at(1.0, 0.34)];
-        c.fill(Part::Mountain, Outline::default().poly(&cap), Ink::flat(snow));
+        c.fill(ScenePart::Mountain, Outline::default().poly(&cap), Ink::flat(snow));
         let dark = [at(0.0, 0.0), at(-side, 0.35), at(-0.45 * side, 0.29), at(-0.1 * side, 0.3)];
         c.glaze(Outline::default().poly(&dark), mood.haze.dim(0.3), 0.35);
     }
@@ -148,7 +152,7 @@ pub(super) fn hills(c: &mut PartCanvas, d: &mut Dice, mood: &Mood, horizon: f32,
         let line: Vec<P> =
             (0..8).map(|k| (k as f32 / 7.0 * 1.3 - 0.15, horizon - lift - d.range(-0.035, 0.05))).collect();
         let shape = Outline::default().terrain(&line, horizon + 0.03);
-        c.fill(Part::Hill, shape, Ink::down(colour.lit(0.12), colour.dim(0.08)));
+        c.fill(ScenePart::Hill, shape, Ink::down(colour.lit(0.12), colour.dim(0.08)));
         if d.chance(0.7) {
             let groves = (0..5).fold(Outline::default(), |s, _| {
                 let (x, y) = line[d.below(line.len())];

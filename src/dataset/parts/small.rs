@@ -3,7 +3,7 @@
 use super::colour::{Rgb, hex};
 use super::dice::Dice;
 use super::draw::{Ink, PartCanvas};
-use super::names::Part;
+use super::names::ScenePart;
 use super::shape::{Outline, P};
 
 /// Colours of back, breast, wing and beak.
@@ -28,7 +28,7 @@ pub(super) fn bird(c: &mut PartCanvas, d: &mut Dice, kind: usize) {
 
 /// Feathers `colour` fanned from `root`, at angles from `from` to `to` (radians, 0 to the right,
 /// counter-clockwise), `length` long.
-fn fan(c: &mut PartCanvas, part: Part, root: P, (from, to): P, length: f32, colour: Rgb) {
+fn fan(c: &mut PartCanvas, part: ScenePart, root: P, (from, to): P, length: f32, colour: Rgb) {
     for k in 0..4 {
         let (sin, cos) = (from + (to - from) * k as f32 / 3.0).sin_cos();
         let p = |f: f32, w: f32| (root.0 + cos * length * f, root.1 - sin * length * f, w * length);
@@ -50,20 +50,20 @@ fn spread_wing(c: &mut PartCanvas, (x, y): P, angle: f32, span: f32, colour: Rgb
         let p = |f: f32, w: f32| (base.0 + c0 * l * f, base.1 - s * l * f, w * span);
         let tone = if k % 2 == 0 { colour } else { colour.lit(0.12) };
         c.fill(
-            Part::Wing,
+            ScenePart::Wing,
             Outline::default().limb(&[p(0.0, 0.07), p(0.6, 0.075), p(0.95, 0.04)]),
             Ink::matt(tone),
         );
     }
     let (a, b, e) = (arm(-0.04), arm(0.4), arm(0.78));
     let covert = [(a.0, a.1, span * 0.13), (b.0, b.1, span * 0.11), (e.0, e.1, span * 0.06)];
-    c.fill(Part::Wing, Outline::default().limb(&covert), Ink::matt(cover));
+    c.fill(ScenePart::Wing, Outline::default().limb(&covert), Ink::matt(cover));
 }
 
 fn flying(c: &mut PartCanvas, d: &mut Dice, [back, breast, wing, beak]: [Rgb; 4]) {
     let lift = d.range(-0.25, 0.3);
     spread_wing(c, (0.12, -0.42), 1.25 + lift, 0.46, wing.dim(0.25), back.mix(wing, 0.5).dim(0.25));
-    fan(c, Part::Tail, (-0.2, -0.33), (3.35, 3.0), 0.34, wing.dim(0.05));
+    fan(c, ScenePart::Tail, (-0.2, -0.33), (3.35, 3.0), 0.34, wing.dim(0.05));
     let body = [
         (-0.28, -0.33),
         (-0.12, -0.43),
@@ -74,9 +74,9 @@ fn flying(c: &mut PartCanvas, d: &mut Dice, [back, breast, wing, beak]: [Rgb; 4]
         (0.02, -0.2),
         (-0.16, -0.26),
     ];
-    c.fill(Part::Body, Outline::default().smooth(&body), Ink::matt(back));
+    c.fill(ScenePart::Body, Outline::default().smooth(&body), Ink::matt(back));
     let belly = [(-0.16, -0.28), (0.05, -0.33), (0.26, -0.36), (0.19, -0.255), (0.02, -0.21)];
-    c.fill(Part::Body, Outline::default().smooth(&belly), Ink::matt(breast).bare());
+    c.fill(ScenePart::Body, Outline::default().smooth(&belly), Ink::matt(breast).bare());
     head(c, (0.28, -0.44), back, breast, beak, d);
     let (angle, span) = if d.chance(0.65) { (1.75 + lift, 0.54) } else { (-1.85 - 0.5 * lift, 0.4) };
     spread_wing(c, (0.07, -0.37), angle, span, wing, back.mix(wing, 0.4));
@@ -89,9 +89,9 @@ fn standing(c: &mut PartCanvas, d: &mut Dice, [back, breast, wing, beak]: [Rgb; 
         let foot = Outline::default()
             .limb(&[(x - 0.01, -0.22, 0.024), (x + 0.005, -0.1, 0.017), (x, -0.02, 0.016)])
             .limb(&[(x - 0.07, -0.012, 0.011), (x, -0.024, 0.015), (x + 0.1, -0.012, 0.011)]);
-        c.fill(Part::Leg, foot, Ink::matt(shank));
+        c.fill(ScenePart::Leg, foot, Ink::matt(shank));
     }
-    fan(c, Part::Tail, (-0.2, -0.3), (3.6, 3.25), 0.33, wing.dim(0.1));
+    fan(c, ScenePart::Tail, (-0.2, -0.3), (3.6, 3.25), 0.33, wing.dim(0.1));
     let body = [
         (-0.3, -0.26),
         (-0.16, -0.42),
@@ -102,7 +102,7 @@ fn standing(c: &mut PartCanvas, d: &mut Dice, [back, breast, wing, beak]: [Rgb; 
         (0.02, -0.15),
         (-0.18, -0.18),
     ];
-    c.fill(Part::Body, Outline::default().smooth(&body), Ink::matt(back));
+    c.fill(ScenePart::Body, Outline::default().smooth(&body), Ink::matt(back));
     let belly = [
         (0.24, -0.52),
         (0.275, -0.4),
@@ -112,7 +112,7 @@ fn standing(c: &mut PartCanvas, d: &mut Dice, [back, breast, wing, beak]: [Rgb; 
         (0.08, -0.32),
         (0.16, -0.46),
     ];
-    c.fill(Part::Body, Outline::default().smooth(&belly), Ink::matt(breast).bare());
+    c.fill(ScenePart::Body, Outline::default().smooth(&belly), Ink::matt(breast).bare());
     let down = (0..14).fold(Outline::default(), |s, _| {
         let (x, y) = (d.range(0.04, 0.2), d.range(-0.38, -0.22));
         s.blade((x, y), (x - 0.01, y + 0.024), 0.012)
@@ -128,7 +128,7 @@ fn standing(c: &mut PartCanvas, d: &mut Dice, [back, breast, wing, beak]: [Rgb; 
         (-0.2, -0.34),
         (-0.05, -0.47),
     ];
-    c.fill(Part::Wing, Outline::default().smooth(&folded), Ink::matt(wing));
+    c.fill(ScenePart::Wing, Outline::default().smooth(&folded), Ink::matt(wing));
     let quills = (0..4).fold(Outline::default(), |s, k| {
         let (x, y) = (0.07 - 0.025 * k as f32, -0.41 + 0.045 * k as f32);
         let at = |f: f32, w: f32| (x + (-0.38 - x) * f, y + (-0.18 - y) * f, w);
@@ -141,21 +141,21 @@ fn head(c: &mut PartCanvas, (x, y): P, back: Rgb, breast: Rgb, beak: Rgb, d: &mu
     let long = d.range(0.0, 0.07);
     let upper = [(x + 0.08, y - 0.05, 0.0), (x + 0.23 + long, y + 0.012, 0.01), (x + 0.08, y + 0.03, 0.0)];
     let lower = [(x + 0.07, y + 0.01, 0.0), (x + 0.18 + long, y + 0.022, 0.01), (x + 0.07, y + 0.06, 0.0)];
-    c.fill(Part::Beak, Outline::default().rounded(&lower), Ink::matt(beak.dim(0.2)));
-    c.fill(Part::Beak, Outline::default().rounded(&upper), Ink::matt(beak));
+    c.fill(ScenePart::Beak, Outline::default().rounded(&lower), Ink::matt(beak.dim(0.2)));
+    c.fill(ScenePart::Beak, Outline::default().rounded(&upper), Ink::matt(beak));
     if d.chance(0.25) {
         let crest = Outline::default().blade((x - 0.02, y - 0.08), (x - 0.14, y - 0.2), 0.07).blade(
             (x + 0.02, y - 0.09),
             (x - 0.07, y - 0.23),
             0.06,
         );
-        c.fill(Part::Head, crest, Ink::matt(back));
+        c.fill(ScenePart::Head, crest, Ink::matt(back));
     }
-    c.fill(Part::Head, Outline::default().circle(x, y, 0.125), Ink::matt(back));
-    c.fill(Part::Head, Outline::default().ellipse(x + 0.06, y + 0.05, 0.055, 0.05), Ink::flat(breast));
-    c.fill(Part::Eye, Outline::default().circle(x + 0.045, y - 0.03, 0.034), Ink::flat(hex(0xFBF6EA)));
-    c.fill(Part::Eye, Outline::default().circle(x + 0.05, y - 0.03, 0.023), Ink::flat(hex(0x17151C)));
-    c.fill(Part::Eye, Outline::default().circle(x + 0.042, y - 0.04, 0.009), Ink::flat(hex(0xFFFFFF)));
+    c.fill(ScenePart::Head, Outline::default().circle(x, y, 0.125), Ink::matt(back));
+    c.fill(ScenePart::Head, Outline::default().ellipse(x + 0.06, y + 0.05, 0.055, 0.05), Ink::flat(breast));
+    c.fill(ScenePart::Eye, Outline::default().circle(x + 0.045, y - 0.03, 0.034), Ink::flat(hex(0xFBF6EA)));
+    c.fill(ScenePart::Eye, Outline::default().circle(x + 0.05, y - 0.03, 0.023), Ink::flat(hex(0x17151C)));
+    c.fill(ScenePart::Eye, Outline::default().circle(x + 0.042, y - 0.04, 0.009), Ink::flat(hex(0xFFFFFF)));
 }
 
 /// `(width, height)` of a frog.
@@ -168,7 +168,7 @@ pub(super) fn frog(c: &mut PartCanvas, d: &mut Dice) {
     c.shadow(0.0, 0.0, 0.46, 0.05);
     foot(c, (0.3, -0.02), skin.dim(0.3));
     c.fill(
-        Part::Leg,
+        ScenePart::Leg,
         Outline::default().limb(&[(0.2, -0.22, 0.06), (0.27, -0.12, 0.045), (0.28, -0.03, 0.035)]),
         Ink::matt(skin.dim(0.3)),
     );
@@ -183,9 +183,9 @@ pub(super) fn frog(c: &mut PartCanvas, d: &mut Dice) {
         (-0.05, -0.04),
         (-0.3, -0.05),
     ];
-    c.fill(Part::Body, Outline::default().smooth(&body), Ink::matt(skin));
+    c.fill(ScenePart::Body, Outline::default().smooth(&body), Ink::matt(skin));
     let throat = [(0.33, -0.3), (0.28, -0.14), (0.1, -0.06), (-0.05, -0.06), (0.1, -0.2)];
-    c.fill(Part::Body, Outline::default().smooth(&throat), Ink::matt(belly).bare());
+    c.fill(ScenePart::Body, Outline::default().smooth(&throat), Ink::matt(belly).bare());
     let spots = (0..9).fold(Outline::default(), |s, _| {
         let t = d.unit();
         s.ellipse(-0.25 + 0.36 * t, -0.2 - 0.16 * t + d.range(-0.05, 0.06), 0.03, 0.02)
@@ -200,28 +200,32 @@ pub(super) fn frog(c: &mut PartCanvas, d: &mut Dice) {
         (0.33, -0.29),
         (0.14, -0.29),
     ];
-    c.fill(Part::Head, Outline::default().smooth(&face), Ink::matt(skin));
+    c.fill(ScenePart::Head, Outline::default().smooth(&face), Ink::matt(skin));
     let jaw = [(0.14, -0.36), (0.3, -0.36), (0.448, -0.4), (0.41, -0.33), (0.3, -0.285), (0.17, -0.3)];
-    c.fill(Part::Head, Outline::default().smooth(&jaw), Ink::matt(belly).bare());
+    c.fill(ScenePart::Head, Outline::default().smooth(&jaw), Ink::matt(belly).bare());
     c.glaze(
         Outline::default().limb(&[(0.13, -0.37, 0.006), (0.28, -0.36, 0.008), (0.45, -0.405, 0.005)]),
         skin.dim(0.75),
         0.9,
     );
     for (x, y, r) in [(0.34, -0.565, 0.065), (0.19, -0.58, 0.08)] {
-        c.fill(Part::Head, Outline::default().circle(x, y, r), Ink::matt(skin));
-        c.fill(Part::Eye, Outline::default().circle(x + 0.01, y - 0.005, r * 0.68), Ink::flat(hex(0xF6D95B)));
+        c.fill(ScenePart::Head, Outline::default().circle(x, y, r), Ink::matt(skin));
         c.fill(
-            Part::Eye,
+            ScenePart::Eye,
+            Outline::default().circle(x + 0.01, y - 0.005, r * 0.68),
+            Ink::flat(hex(0xF6D95B)),
+        );
+        c.fill(
+            ScenePart::Eye,
             Outline::default().ellipse(x + 0.02, y - 0.005, r * 0.42, r * 0.34),
             Ink::flat(hex(0x17151C)),
         );
-        c.fill(Part::Eye, Outline::default().circle(x, y - 0.02, r * 0.15), Ink::flat(hex(0xFFFFFF)));
+        c.fill(ScenePart::Eye, Outline::default().circle(x, y - 0.02, r * 0.15), Ink::flat(hex(0xFFFFFF)));
     }
     foot(c, (-0.28, -0.01), skin.dim(0.08));
     let thigh =
         [(-0.42, -0.08), (-0.38, -0.25), (-0.2, -0.29), (-0.04, -0.17), (-0.1, -0.06), (-0.28, -0.02)];
-    c.fill(Part::Leg, Outline::default().smooth(&thigh), Ink::matt(skin.lit(0.05)));
+    c.fill(ScenePart::Leg, Outline::default().smooth(&thigh), Ink::matt(skin.lit(0.05)));
     c.glaze(
         Outline::default()
             .limb(&[(-0.3, -0.22, 0.022), (-0.22, -0.2, 0.02)])
@@ -231,7 +235,7 @@ pub(super) fn frog(c: &mut PartCanvas, d: &mut Dice) {
     );
     foot(c, (0.17, -0.01), skin);
     c.fill(
-        Part::Leg,
+        ScenePart::Leg,
         Outline::default().limb(&[(0.08, -0.24, 0.065), (0.15, -0.13, 0.05), (0.15, -0.03, 0.038)]),
         Ink::matt(skin),
     );
@@ -245,5 +249,5 @@ fn foot(c: &mut PartCanvas, (x, y): P, skin: Rgb) {
             0.02,
         )
     });
-    c.fill(Part::Leg, toes, Ink::matt(skin));
+    c.fill(ScenePart::Leg, toes, Ink::matt(skin));
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::draw::PartCanvas;
-use super::names::Part;
+use super::names::ScenePart;
 use super::sky::Mood;
 use super::*;
 use crate::progress::{CancelToken, Cancelled};
@@ -24,7 +24,7 @@ fn parts_of(class: &str, images: usize) -> BTreeSet<&'static str> {
 }
 
 /// Picture (RGBA bytes) and part map of a scene, with one part in magenta.
-fn painted(class: usize, index: u64, size: u32, repainted: Option<Part>) -> (Vec<u8>, Vec<u8>) {
+fn painted(class: usize, index: u64, size: u32, repainted: Option<ScenePart>) -> (Vec<u8>, Vec<u8>) {
     let mut dice = Dice::new(3, Split::Train, index);
     let mood = Mood::roll(&mut dice);
     let mut canvas = PartCanvas::new(size, 0.6);
@@ -86,9 +86,16 @@ fn a_large_scene_scaled_down_is_the_small_scene() {
 fn another_colour_of_a_part_changes_its_pixels_and_no_others() {
     const SIZE: usize = 96;
     for class in 0..scene::CLASSES.len() {
-        for part in
-            [Part::Sky, Part::Grass, Part::Wheel, Part::Window, Part::Leg, Part::Head, Part::Wing, Part::Hull]
-        {
+        for part in [
+            ScenePart::Sky,
+            ScenePart::Grass,
+            ScenePart::Wheel,
+            ScenePart::Window,
+            ScenePart::Leg,
+            ScenePart::Head,
+            ScenePart::Wing,
+            ScenePart::Hull,
+        ] {
             let (plain, map) = painted(class, class as u64, SIZE as u32, None);
             let (painted, same) = painted(class, class as u64, SIZE as u32, Some(part));
             assert_eq!(map, same);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use crate::analysis::overlap::Overlap;
-use crate::engine::ask::gallery::{Extraction, GalleryView};
+use crate::engine::ask::gallery::{ExtractionView, GalleryView};
 use crate::engine::ask::maps::Heatmap;
 use crate::engine::ask::query::QuerySpec;
 use crate::engine::ask::request::RequestId;
@@ -48,7 +48,7 @@ pub struct CompareView {
     /// The nearest patches under both models.
     pub galleries: Option<Arc<ComparedGalleries>>,
     /// Extraction of patches with the wanted checkpoint.
-    pub extraction: Option<Extraction>,
+    pub extraction: Option<ExtractionView>,
     pub kept: KeptView,
     /// Images that the galleries are to search.
     pub images: usize,

@@ -52,7 +52,7 @@ pub struct Neighbour {
 
 /// Extraction of patches for the galleries.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Extraction {
+pub struct ExtractionView {
     pub progress: Progress,
     /// Patches done and in all.
     pub patches: (usize, usize),

@@ -7,7 +7,7 @@ use crate::engine::ask::compare::CompareView;
 use crate::engine::ask::config::ExploreConfig;
 use crate::engine::ask::description::{DataDescription, DeviceDescription, ModelDescription};
 use crate::engine::ask::figures::FigureView;
-use crate::engine::ask::gallery::{Extraction, GalleryView};
+use crate::engine::ask::gallery::{ExtractionView, GalleryView};
 use crate::engine::ask::images::FoundImages;
 use crate::engine::ask::maps::{ImageView, Pictures, PreviewView, QueryView};
 use crate::engine::ask::microscope::MicroscopeView;
@@ -43,7 +43,7 @@ pub struct Snapshot {
     /// What the newest search for images that is done has found.
     pub found: Option<Arc<FoundImages>>,
     /// Extraction of the patches that the galleries search.
-    pub extraction: Option<Extraction>,
+    pub extraction: Option<ExtractionView>,
     /// The image on show as each space sees it, once complete, if wanted.
     pub pictures: Option<Arc<Pictures>>,
     /// The comparison with another model, if one is open.

@@ -13,8 +13,8 @@ use anyhow::Context;
 use crate::device::{MemoryBudget, OpenDevice};
 use crate::engine::ask::{Beside, CompareCommand, CompareView, EngineLine, KeptView, OtherView};
 use crate::engine::compare::galleries::Galleries;
-use crate::engine::compare::place::{Open, opened};
-use crate::engine::compare::side::{Key, Side, SideTarget, Unit};
+use crate::engine::compare::place::{OtherModel, opened};
+use crate::engine::compare::side::{Key, Side, SideTarget, SideUnit};
 use crate::engine::runs::followed::FollowedRuns;
 use crate::search::Processor;
 
@@ -29,7 +29,7 @@ pub struct Compare {
     /// Where checkpoints of a run are seen.
     followed: FollowedRuns,
     galleries: Galleries,
-    open: Option<Open>,
+    open: Option<OtherModel>,
     /// Times that a model was opened.
     number: u64,
     /// What was computed; what was of use last comes last.
@@ -110,7 +110,7 @@ impl Compare {
     }
 
     /// What there is to do: which checkpoint, and what of it; `None` of it is to read its weights.
-    fn due(&self, target: &SideTarget<'_>) -> Option<(Key, Option<Unit>)> {
+    fn due(&self, target: &SideTarget<'_>) -> Option<(Key, Option<SideUnit>)> {
         let open = self.open.as_ref().filter(|_| self.is_shown)?;
         let frame = target.frame(self.images);
         if open.error.is_none() {
@@ -145,7 +145,7 @@ impl Compare {
     /// Whether the map on show is not complete: it comes before what nobody waits for.
     pub fn is_map_due(&self, target: &SideTarget<'_>) -> bool {
         let wanted = self.open.as_ref().map(|open| &open.key);
-        self.due(target).is_some_and(|(key, unit)| Some(&key) == wanted && unit != Some(Unit::Bank))
+        self.due(target).is_some_and(|(key, unit)| Some(&key) == wanted && unit != Some(SideUnit::Bank))
     }
 
     /// Whether the first model's patches are not so far that both galleries can be whole.
@@ -182,8 +182,8 @@ impl Compare {
                 let side = &mut self.sides[place];
                 side.fit(&frame, target, self.budget);
                 match unit {
-                    Unit::Map => side.refine(),
-                    Unit::Bank => side.extract(),
+                    SideUnit::Map => side.refine(),
+                    SideUnit::Bank => side.extract(),
                 }
             }
         }

@@ -12,7 +12,7 @@ use crate::model::{ModelSpec, store};
 use crate::train::{KeptCheckpoint, RunFolder, is_same_folder, kept_checkpoints, run_of};
 
 /// B as it was opened.
-pub struct Open {
+pub struct OtherModel {
     /// Its file's, folder's or run's name.
     pub name: String,
     spec: ModelSpec,
@@ -28,7 +28,7 @@ pub struct Open {
 ///
 /// # Errors
 /// A run folder without a checkpoint. A model file is looked at later.
-pub fn opened(spec: &ModelSpec) -> anyhow::Result<Open> {
+pub fn opened(spec: &ModelSpec) -> anyhow::Result<OtherModel> {
     let path = Path::new(&spec.path);
     let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let is_built_in = spec.on_disk().is_none();
@@ -40,7 +40,7 @@ pub fn opened(spec: &ModelSpec) -> anyhow::Result<Open> {
     let Some((run, step)) = run_of(spec) else {
         let key = key(spec, path, None);
         let spec = spec.clone();
-        return Ok(Open { name: name(path), spec, run: None, steps: Arc::default(), key, error: None });
+        return Ok(OtherModel { name: name(path), spec, run: None, steps: Arc::default(), key, error: None });
     };
     let kept = kept_checkpoints(&run);
     let steps: Vec<u64> = kept.iter().map(|checkpoint| checkpoint.step).collect();
@@ -50,7 +50,7 @@ pub fn opened(spec: &ModelSpec) -> anyhow::Result<Open> {
             run.display()
         );
     };
-    let mut open = Open {
+    let mut open = OtherModel {
         name: name(&run),
         key: Key { spec: spec.clone(), step: None, written: None },
         spec: spec.clone(),
@@ -69,7 +69,7 @@ fn key(spec: &ModelSpec, path: &Path, step: Option<u64>) -> Key {
     Key { spec, step, written: written(&path.join(store::MODEL_FILE)).or_else(|| written(path)) }
 }
 
-impl Open {
+impl OtherModel {
     /// Takes over the path under which its run is followed already, so that its curves are found.
     pub fn be_called_as(&mut self, followed: &[Arc<RunView>]) {
         let Some(run) = &mut self.run else { return };

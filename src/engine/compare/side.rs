@@ -87,7 +87,7 @@ pub struct Key {
 
 /// What there is to do next for a side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
+pub enum SideUnit {
     Map,
     Bank,
 }
@@ -164,7 +164,7 @@ impl Side {
     }
 
     /// What is to be done for `frame`; the map before the bank, which waits in a pause.
-    pub fn due(&self, frame: &Frame, is_paused: bool) -> Option<Unit> {
+    pub fn due(&self, frame: &Frame, is_paused: bool) -> Option<SideUnit> {
         let fits = self.is_for(frame);
         let map = self.maps.as_ref().is_none_or(|maps| !maps.is_complete());
         let bank = match &self.growing {
@@ -173,8 +173,8 @@ impl Side {
             None => true,
         };
         match (fits, map, bank && !is_paused) {
-            (false, ..) | (true, true, _) => Some(Unit::Map),
-            (true, false, true) => Some(Unit::Bank),
+            (false, ..) | (true, true, _) => Some(SideUnit::Map),
+            (true, false, true) => Some(SideUnit::Bank),
             (true, false, false) => None,
         }
     }

@@ -35,7 +35,7 @@ pub struct FigureBank {
 }
 
 /// The neighbours of one query in each space, and those under the second model.
-pub struct Found {
+pub struct FoundNeighbours {
     pub query: PatchRef,
     pub own: Vec<SearchReport>,
     pub beside: Option<Vec<SearchReport>>,
@@ -47,7 +47,7 @@ pub struct Made {
     /// What its sidecar keeps of where it came from.
     source: Value,
     /// What its neighbours are; nothing of heatmaps.
-    pub found: Vec<Found>,
+    pub found: Vec<FoundNeighbours>,
     /// Patches that were searched, of all, if it shows neighbours.
     pub searched: Option<(usize, usize)>,
 }
@@ -95,7 +95,7 @@ fn search(
     haystack: &FigureBank,
     beside: Option<&FigureBank>,
     cancel: &CancelToken,
-) -> anyhow::Result<Vec<Found>> {
+) -> anyhow::Result<Vec<FoundNeighbours>> {
     let near = |bank: &FigureBank, index: usize| {
         let (patch, vectors) = &bank.queries[index];
         bank.finder.search(*patch, vectors, &content.spaces, (content.neighbours, &content.filter))
@@ -103,7 +103,7 @@ fn search(
     let found = |index: usize| {
         cancel.check()?;
         let beside = beside.map(|bank| near(bank, index)).transpose().context("the second model")?;
-        Ok(Found { query: haystack.queries[index].0, own: near(haystack, index)?, beside })
+        Ok(FoundNeighbours { query: haystack.queries[index].0, own: near(haystack, index)?, beside })
     };
     (0..haystack.queries.len()).map(found).collect()
 }
@@ -111,7 +111,7 @@ fn search(
 fn neighbours(
     content: &FigureContent,
     (haystack, beside): (FigureBank, Option<(FigureBank, Option<u64>)>),
-    found: Vec<Found>,
+    found: Vec<FoundNeighbours>,
     style: &Style,
 ) -> anyhow::Result<Made> {
     let mut finder = haystack.finder;

@@ -36,7 +36,7 @@ impl FigureWorker {
     /// Starts the thread.
     pub fn start(line: Arc<EngineLine>) -> anyhow::Result<Self> {
         let (jobs, receiver) = unbounded();
-        let work = move || Worker { line, made: None }.run(&receiver);
+        let work = move || FigureThread { line, made: None }.run(&receiver);
         thread::Builder::new().name("figures".into()).spawn(work).context("could not start a thread")?;
         Ok(Self(jobs))
     }
@@ -47,13 +47,13 @@ impl FigureWorker {
     }
 }
 
-struct Worker {
+struct FigureThread {
     line: Arc<EngineLine>,
     /// The last figure, or why there is none.
     made: Option<Result<Made, String>>,
 }
 
-impl Worker {
+impl FigureThread {
     fn run(&mut self, jobs: &Receiver<FigureJob>) {
         while let Ok(first) = jobs.recv() {
             let mut waiting = vec![first];

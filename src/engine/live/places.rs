@@ -22,7 +22,7 @@ pub struct PlacesPart {
     searcher: Searcher<PlacesTag>,
     request: Option<PlacesRequest>,
     entries: Vec<Entry>,
-    found: Found,
+    found: FoundPlaces,
     round: u64,
     asked: Instant,
     /// Whether the last search was over all that there is.
@@ -40,7 +40,7 @@ struct Entry {
 }
 
 /// The galleries that are known, shared with the thread that finds them: by the place as it was asked for.
-type Found = Arc<Mutex<Vec<FoundPlace>>>;
+type FoundPlaces = Arc<Mutex<Vec<FoundPlace>>>;
 
 struct FoundPlace {
     asked: PatchRef,
@@ -52,7 +52,7 @@ struct FoundPlace {
 impl PlacesPart {
     /// Asks `searcher`.
     pub fn new(searcher: Searcher<PlacesTag>) -> Self {
-        let (request, entries, found) = (None, vec![], Found::default());
+        let (request, entries, found) = (None, vec![], FoundPlaces::default());
         Self { searcher, request, entries, found, round: 0, asked: Instant::now(), is_final: false }
     }
 
@@ -218,7 +218,7 @@ fn embedded(open: &mut Open, patch: PatchRef) -> anyhow::Result<(PatchRef, Vec<A
     Ok((query.as_patch().unwrap_or(patch), parts))
 }
 
-fn locked(found: &Found) -> std::sync::MutexGuard<'_, Vec<FoundPlace>> {
+fn locked(found: &FoundPlaces) -> std::sync::MutexGuard<'_, Vec<FoundPlace>> {
     found.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
@@ -228,7 +228,7 @@ pub struct PlacesTag {
     /// Index, and the place as it was asked for.
     places: Vec<(usize, PatchRef)>,
     neighbours: usize,
-    found: Found,
+    found: FoundPlaces,
 }
 
 /// Keeps and shows the galleries that were found, unless there is a later question.

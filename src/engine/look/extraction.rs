@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::bank::{BankSink, Dtype, ImageEntry, MemoryBank};
 use crate::dataset::{self, Dataset, Skipped};
 use crate::embed::{self, Embedder, ExtractPlan};
-use crate::engine::ask::{Extraction, MemoryUse, PatchSpace};
+use crate::engine::ask::{ExtractionView, MemoryUse, PatchSpace};
 use crate::model::Space;
 use crate::patch::PatchGrid;
 use crate::words::thousands;
@@ -110,8 +110,8 @@ impl Growing {
     }
 
     /// How far it is, as it is shown.
-    pub fn shown(&self) -> Extraction {
-        Extraction {
+    pub fn shown(&self) -> ExtractionView {
+        ExtractionView {
             progress: self.extraction.progress(),
             patches: (self.extraction.patches(), self.extraction.plan().patches()),
             patches_per_second: self.extraction.patches_per_second(),

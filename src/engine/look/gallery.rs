@@ -68,7 +68,7 @@ impl<T: Send + 'static> Searcher<T> {
         let counter = waiting.clone();
         let work = move || {
             threads::work_apart();
-            Worker {
+            SearchThread {
                 line,
                 processor,
                 images: HashMap::new(),
@@ -118,7 +118,7 @@ fn in_other_spaces(job: &SearchJob, space: &str, row: usize) -> anyhow::Result<V
     others.map(cosine).collect()
 }
 
-struct Worker {
+struct SearchThread {
     line: Arc<EngineLine>,
     processor: Arc<Processor>,
     images: HashMap<usize, Arc<Image>>,
@@ -129,7 +129,7 @@ struct Worker {
     has_told: bool,
 }
 
-impl Worker {
+impl SearchThread {
     fn run<T>(&mut self, requests: &Receiver<GallerySearch<T>>, waiting: &AtomicUsize, deliver: Deliver<T>) {
         while let Ok(first) = requests.recv() {
             let mut newest = first;

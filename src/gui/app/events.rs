@@ -9,7 +9,7 @@ use super::{App, Overlay};
 use crate::gui::app::open_dialog::Outcome;
 use crate::gui::desk::undo::Undo;
 use crate::gui::export;
-use crate::gui::memory::files::Found;
+use crate::gui::memory::files::FoundFile;
 use crate::gui::memory::openable::Openable;
 use crate::gui::nouns::Tab;
 
@@ -107,18 +107,18 @@ impl App {
 
     pub(super) fn take_files(&mut self, ctx: &Context) {
         for found in self.files.drain() {
-            if let Found::Dropped(openable) = &found {
+            if let FoundFile::Dropped(openable) = &found {
                 self.open_again(openable.clone());
             }
             self.train.take_found(&found);
-            if let Found::Pasted(image) = found {
+            if let FoundFile::Pasted(image) = found {
                 self.look_for_pasted(image);
                 continue;
             }
             if let Overlay::Export(dialog) = &mut self.overlay {
                 dialog.take_found(&found, &self.desk);
             }
-            if let Found::Gone(gone) = &found {
+            if let FoundFile::Gone(gone) = &found {
                 self.desk.settings.recent.set_gone(gone.clone());
             }
             if let Overlay::Dialog(dialog) = &mut self.overlay

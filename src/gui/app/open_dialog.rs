@@ -10,7 +10,7 @@ use crate::engine::facts::{BUILT_IN, built_in_data, data_sentence, model_endings
 use crate::engine::training::{CurveExport, DataSource, TrainCommand};
 use crate::engine::{Command, CompareCommand, Split};
 
-use crate::gui::memory::files::{FileWorker, Found};
+use crate::gui::memory::files::{FileWorker, FoundFile};
 use crate::gui::memory::openable::Openable;
 use crate::gui::memory::recent::RecentFiles;
 use crate::gui::paint::theme::{STEP, overlay_frame};
@@ -125,28 +125,30 @@ impl Dialog {
     }
 
     /// Takes in what a file thread found. A confirmed export comes back as an outcome.
-    pub fn take_found(&mut self, found: &Found) -> Option<Outcome> {
+    pub fn take_found(&mut self, found: &FoundFile) -> Option<Outcome> {
         match found {
-            Found::Picked(Some(path)) => {
+            FoundFile::Picked(Some(path)) => {
                 self.path = path.display().to_string();
                 self.note.clear();
                 self.error = None;
                 self.replaces = None;
             }
-            Found::Picked(None) => {
+            FoundFile::Picked(None) => {
                 self.note = "Nothing was picked. If no dialog appeared, type the path here.".to_owned();
             }
-            Found::Exists { path, exists: false } if *path == self.typed_path() => return self.confirmed(),
-            Found::Exists { path, exists: true } if *path == self.typed_path() => {
+            FoundFile::Exists { path, exists: false } if *path == self.typed_path() => {
+                return self.confirmed();
+            }
+            FoundFile::Exists { path, exists: true } if *path == self.typed_path() => {
                 self.note = "This file exists already.".to_owned();
                 self.replaces = Some(path.clone());
             }
-            Found::Exists { .. }
-            | Found::Dropped(_)
-            | Found::FreeFolder(_)
-            | Found::Gone(_)
-            | Found::Pasted(_)
-            | Found::RunFolder(_) => {}
+            FoundFile::Exists { .. }
+            | FoundFile::Dropped(_)
+            | FoundFile::FreeFolder(_)
+            | FoundFile::Gone(_)
+            | FoundFile::Pasted(_)
+            | FoundFile::RunFolder(_) => {}
         }
         None
     }
@@ -382,9 +384,9 @@ mod tests {
     fn a_file_that_exists_is_not_replaced_unasked() {
         let mut dialog = dialog();
         let path = dialog.typed_path();
-        assert!(dialog.take_found(&Found::Exists { path: path.clone(), exists: true }).is_none());
+        assert!(dialog.take_found(&FoundFile::Exists { path: path.clone(), exists: true }).is_none());
         assert_eq!(dialog.replaces, Some(path.clone()));
-        let outcome = dialog.take_found(&Found::Exists { path, exists: false });
+        let outcome = dialog.take_found(&FoundFile::Exists { path, exists: false });
         assert!(matches!(outcome, Some(Outcome::Confirmed(Command::Train(_)))));
     }
 }

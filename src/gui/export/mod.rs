@@ -19,14 +19,14 @@ use crate::patch::PatchGrid;
 
 use crate::gui::desk::Desk;
 use crate::gui::memory::figure_looks::FigureLooks;
-use crate::gui::memory::files::{FileWorker, Found};
+use crate::gui::memory::files::{FileWorker, FoundFile};
 use crate::gui::nouns::views::Adds;
 use crate::gui::paint::theme::{STEP, overlay_frame};
 use crate::gui::panels::controls::without_pictures;
 use crate::gui::widgets::notices::Notices;
 
 use kinds::{KindRow, row};
-use preview::FigurePreview;
+use preview::PreviewPane;
 use queries::Candidates;
 
 /// Largest size of the dialog, points.
@@ -54,7 +54,7 @@ pub struct ExportDialog {
     /// Galleries: how often they were searched again.
     round: u32,
     path: String,
-    preview: FigurePreview,
+    preview: PreviewPane,
     state: ExportState,
     /// Set until the path field had the focus once.
     is_fresh: bool,
@@ -88,7 +88,7 @@ impl ExportDialog {
             path: folder.join(row(kind).file_name).with_extension(choices.ending()).display().to_string(),
             choices,
             round: 0,
-            preview: FigurePreview::default(),
+            preview: PreviewPane::default(),
             state: ExportState::Choosing,
             is_fresh: true,
         };
@@ -210,17 +210,17 @@ impl ExportDialog {
     }
 
     /// Takes in what a file thread found.
-    pub fn take_found(&mut self, found: &Found, desk: &Desk) {
+    pub fn take_found(&mut self, found: &FoundFile, desk: &Desk) {
         match found {
-            Found::Picked(Some(path)) => {
+            FoundFile::Picked(Some(path)) => {
                 self.path = path.display().to_string();
                 self.state = ExportState::Choosing;
             }
-            Found::Picked(None) => {
+            FoundFile::Picked(None) => {
                 let note = "Nothing was picked. If no dialog appeared, type the path here.";
                 self.state = ExportState::Noted(note.into());
             }
-            Found::Exists { path, exists }
+            FoundFile::Exists { path, exists }
                 if *path == self.typed_path() && self.state == ExportState::Writing =>
             {
                 if *exists {

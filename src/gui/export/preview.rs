@@ -31,7 +31,7 @@ enum PageZoom {
 
 /// What was asked for last, and the picture of what came.
 #[derive(Default)]
-pub struct FigurePreview {
+pub struct PreviewPane {
     asked: Option<(RequestId, FigureRequest, f32)>,
     slot: PictureSlot,
     zoom: PageZoom,
@@ -39,7 +39,7 @@ pub struct FigurePreview {
     room: Option<Vec2>,
 }
 
-impl FigurePreview {
+impl PreviewPane {
     /// Has the next request sent even if it is the same.
     pub fn forget(&mut self) {
         self.asked = None;
@@ -125,7 +125,7 @@ impl FigurePreview {
                 ui.painter().rect_stroke(at, 0.0, Stroke::new(1.0, Color32::GRAY), StrokeKind::Outside);
                 let response = ui.interact(at, ui.scope_id().with("page"), Sense::hover());
                 let (width, height) = page.size_in;
-                let name = format!("FigurePreview of the figure, {width:.2} x {height:.2} inches");
+                let name = format!("Preview of the figure, {width:.2} x {height:.2} inches");
                 response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &name));
             });
         });

@@ -12,7 +12,7 @@ use crate::image::Image;
 
 /// What came back.
 #[derive(Debug)]
-pub enum Found {
+pub enum FoundFile {
     /// The system's dialog was closed, with or without a choice.
     Picked(Option<PathBuf>),
     /// Whether a file stands at `path` already.
@@ -32,8 +32,8 @@ pub enum Found {
 /// Starts such threads and gathers what they find.
 pub struct FileWorker {
     ctx: Context,
-    sender: Sender<Found>,
-    receiver: Receiver<Found>,
+    sender: Sender<FoundFile>,
+    receiver: Receiver<FoundFile>,
 }
 
 impl FileWorker {
@@ -44,11 +44,11 @@ impl FileWorker {
     }
 
     /// What was found since the last call.
-    pub fn drain(&self) -> Vec<Found> {
+    pub fn drain(&self) -> Vec<FoundFile> {
         self.receiver.try_iter().collect()
     }
 
-    fn spawn(&self, find: impl FnOnce() -> Found + Send + 'static) {
+    fn spawn(&self, find: impl FnOnce() -> FoundFile + Send + 'static) {
         let (ctx, sender) = (self.ctx.clone(), self.sender.clone());
         std::thread::spawn(move || {
             // The receiver is gone only when the window is.
@@ -64,18 +64,18 @@ impl FileWorker {
             if !extensions.is_empty() {
                 dialog = dialog.add_filter(extensions.join(", "), extensions);
             }
-            Found::Picked(dialog.pick_file())
+            FoundFile::Picked(dialog.pick_file())
         });
     }
 
     /// Opens the system's dialog for one folder.
     pub fn pick_folder(&self, title: &'static str) {
-        self.spawn(move || Found::Picked(rfd::FileDialog::new().set_title(title).pick_folder()));
+        self.spawn(move || FoundFile::Picked(rfd::FileDialog::new().set_title(title).pick_folder()));
     }
 
     /// Opens the system's dialog for a folder to train into.
     pub fn pick_run_folder(&self, title: &'static str) {
-        self.spawn(move || Found::RunFolder(rfd::FileDialog::new().set_title(title).pick_folder()));
+        self.spawn(move || FoundFile::RunFolder(rfd::FileDialog::new().set_title(title).pick_folder()));
     }
 
     /// Finds the first of `base-1`, `base-2`, ... that does not exist.
@@ -83,7 +83,7 @@ impl FileWorker {
         let name = base.display().to_string();
         self.spawn(move || {
             let mut all = (1..10_000).map(|number| PathBuf::from(format!("{name}-{number}")));
-            Found::FreeFolder(all.find(|path| !path.exists()).unwrap_or(base))
+            FoundFile::FreeFolder(all.find(|path| !path.exists()).unwrap_or(base))
         });
     }
 
@@ -97,23 +97,23 @@ impl FileWorker {
             if let Some(name) = path.file_name() {
                 dialog = dialog.set_file_name(name.to_string_lossy());
             }
-            Found::Picked(dialog.save_file())
+            FoundFile::Picked(dialog.save_file())
         });
     }
 
     /// Finds out whether something stands at `path`.
     pub fn ask_exists(&self, path: PathBuf) {
-        self.spawn(move || Found::Exists { exists: path.exists(), path });
+        self.spawn(move || FoundFile::Exists { exists: path.exists(), path });
     }
 
     /// Finds out which of `paths` do not exist.
     pub fn ask_gone(&self, paths: Vec<PathBuf>) {
-        self.spawn(move || Found::Gone(paths.into_iter().filter(|path| !path.exists()).collect()));
+        self.spawn(move || FoundFile::Gone(paths.into_iter().filter(|path| !path.exists()).collect()));
     }
 
     /// Finds out what was dropped.
     pub fn look_at_dropped(&self, path: PathBuf) {
-        self.spawn(move || Found::Dropped(Openable::at(&path)));
+        self.spawn(move || FoundFile::Dropped(Openable::at(&path)));
     }
 
     /// Takes a pasted picture over; its transparency is dropped, as a file's is.
@@ -124,7 +124,7 @@ impl FileWorker {
                 [r, g, b]
             });
             let [width, height] = picture.size.map(|side| side as u32);
-            Found::Pasted(Image::new(width, height, rgb.collect()))
+            FoundFile::Pasted(Image::new(width, height, rgb.collect()))
         });
     }
 }

@@ -2,7 +2,7 @@
 
 use eframe::egui::{Align, Layout, ProgressBar, RichText, ScrollArea, Ui};
 
-use crate::engine::{Extraction, MemoryUse, Skipped};
+use crate::engine::{ExtractionView, MemoryUse, Skipped};
 
 use crate::gui::desk::Desk;
 use crate::gui::nouns::actions::{Action, keys_of};
@@ -36,7 +36,7 @@ pub fn status_ui(ui: &mut Ui, desk: &mut Desk) {
     });
 }
 
-fn extraction_ui(ui: &mut Ui, desk: &mut Desk, extraction: &Extraction) {
+fn extraction_ui(ui: &mut Ui, desk: &mut Desk, extraction: &ExtractionView) {
     let progress = &extraction.progress;
     let images = format!(
         "{} / {} {}",
@@ -82,7 +82,7 @@ fn memory_ui(ui: &mut Ui, memory: &MemoryUse) {
 }
 
 /// " · 1,840 patches/s · 2 min left", as far as it is known.
-fn rate_text(extraction: &Extraction) -> String {
+fn rate_text(extraction: &ExtractionView) -> String {
     if extraction.paused {
         return " \u{b7} paused".to_owned();
     }

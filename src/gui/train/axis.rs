@@ -6,14 +6,14 @@ use crate::engine::training::{MetricSeries, RunView};
 
 /// What the horizontal axis counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CurveAxis {
+pub enum HorizontalAxis {
     Steps,
     Epochs,
     Views,
     Minutes,
 }
 
-impl CurveAxis {
+impl HorizontalAxis {
     pub const ALL: [(Self, &'static str); 4] =
         [(Self::Steps, "step"), (Self::Epochs, "epoch"), (Self::Views, "views"), (Self::Minutes, "minutes")];
 
@@ -24,12 +24,12 @@ impl CurveAxis {
     /// Where the steps of `run` lie; a run that does not tell is left on steps.
     pub fn across(self, run: &RunView) -> Across {
         match self {
-            CurveAxis::Steps => Across::Factor(1.0),
-            CurveAxis::Views => Across::Factor(run.views_per_step().unwrap_or(1.0)),
-            CurveAxis::Epochs => {
+            HorizontalAxis::Steps => Across::Factor(1.0),
+            HorizontalAxis::Views => Across::Factor(run.views_per_step().unwrap_or(1.0)),
+            HorizontalAxis::Epochs => {
                 Across::Factor(run.steps_per_epoch().map_or(1.0, |steps| 1.0 / steps as f64))
             }
-            CurveAxis::Minutes => match run.series.get("time") {
+            HorizontalAxis::Minutes => match run.series.get("time") {
                 Some(clock) if !clock.x.is_empty() => Across::Clock(clock.clone()),
                 _ => Across::Factor(1.0),
             },

@@ -9,7 +9,7 @@ use eframe::egui::{
 };
 use egui_plot::{Line, LineStyle, Plot, PlotBounds, PlotPoints, Points};
 
-use super::axis::CurveAxis;
+use super::axis::HorizontalAxis;
 use super::icons::{Icon, icon_ui};
 use super::metrics::{PlotSpec, plots, spectra};
 use super::plotting::{PLOT_HEIGHT, letter_at, number, shared, short_number, zoom_by_wheel};
@@ -32,7 +32,7 @@ const DOTTED: usize = 24;
 /// The plots and how they look.
 pub struct Curves {
     look: CurveStyle,
-    axis: CurveAxis,
+    axis: HorizontalAxis,
     /// The plot that has the whole width.
     large: Option<String>,
     ready: HashMap<(PathBuf, String), Ready>,
@@ -46,7 +46,7 @@ impl Default for Curves {
     fn default() -> Self {
         Self {
             look: CurveStyle { smoothing: 0.6, log_x: false, log_y: false },
-            axis: CurveAxis::Steps,
+            axis: HorizontalAxis::Steps,
             large: None,
             ready: HashMap::new(),
             cursor: None,
@@ -123,7 +123,7 @@ impl Curves {
             let combo = ComboBox::from_id_salt("curve axis").width(72.0).selected_text(format!("by {}", self.axis.name()));
             let before = self.axis;
             let combo = combo.show_ui(ui, |ui| {
-                for (axis, name) in CurveAxis::ALL {
+                for (axis, name) in HorizontalAxis::ALL {
                     ui.selectable_value(&mut self.axis, axis, name);
                 }
             });

@@ -35,7 +35,7 @@ use crate::engine::Command;
 use crate::engine::training::{
     CurveExport, DataSource, Drawing, Phase, Pin, TrainCommand, TrainEvent, TrainTask,
 };
-use crate::gui::memory::files::{FileWorker, Found};
+use crate::gui::memory::files::{FileWorker, FoundFile};
 use crate::gui::nouns::actions::Action;
 use crate::gui::paint::theme::STEP;
 use crate::gui::widgets::notices::Notices;
@@ -107,10 +107,10 @@ impl TrainTab {
     }
 
     /// Takes in what a file thread found.
-    pub fn take_found(&mut self, found: &Found) {
+    pub fn take_found(&mut self, found: &FoundFile) {
         match found {
-            Found::FreeFolder(path) => self.form.take_folder(path.clone(), true),
-            Found::RunFolder(Some(path)) => self.form.take_folder(path.clone(), false),
+            FoundFile::FreeFolder(path) => self.form.take_folder(path.clone(), true),
+            FoundFile::RunFolder(Some(path)) => self.form.take_folder(path.clone(), false),
             _ => {}
         }
     }

@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut, Range};
 
 use rayon::prelude::*;
 
-use super::tiles::{Block, Maps, Output, PLACES, Tiling, Workers, block_len};
+use super::tiles::{Block, PLACES, TileMaps, TileOutput, Tiling, Workers, block_len};
 use super::weights::{Matrices, Taps, matrices_len};
 use crate::kernel::gemm::{PANEL, Product, Right};
 use crate::kernel::scratch::{self, Kept, Shared};
@@ -29,9 +29,9 @@ pub fn convolve(isa: Isa, shape: &Shape, x: &[f32], taps: Taps<'_>, finish: Fini
     let convolution = Convolution {
         isa,
         tiling: &tiling,
-        maps: Maps::new(x, shape.channels[0]),
+        maps: TileMaps::new(x, shape.channels[0]),
         taps,
-        out: Output::new(&tiling, finish, Shared::unset(&mut out)),
+        out: TileOutput::new(&tiling, finish, Shared::unset(&mut out)),
     };
     if PLACES * shape.channels[0] * shape.channels[1] > MANY_WEIGHTS {
         convolution.by_channels();
@@ -46,9 +46,9 @@ pub fn convolve(isa: Isa, shape: &Shape, x: &[f32], taps: Taps<'_>, finish: Fini
 struct Convolution<'a> {
     isa: Isa,
     tiling: &'a Tiling,
-    maps: Maps<'a>,
+    maps: TileMaps<'a>,
     taps: Taps<'a>,
-    out: Output<'a>,
+    out: TileOutput<'a>,
 }
 
 impl Convolution<'_> {

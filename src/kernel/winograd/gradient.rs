@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut, Range};
 
 use rayon::prelude::*;
 
-use super::tiles::{Block, Maps, PLACES, Tiling, Workers, block_len};
+use super::tiles::{Block, PLACES, TileMaps, Tiling, Workers, block_len};
 use super::weights::{Sums, sums_stride};
 use crate::kernel::gemm::{Product, Right};
 use crate::kernel::scratch::{self, Shared};
@@ -27,7 +27,7 @@ pub fn weight_gradient(isa: Isa, shape: &Shape, x: &[f32], dy: &[f32]) -> Vec<f3
     let gradient = Gradient {
         isa,
         tiling: Tiling::new(*shape),
-        maps: [Maps::new(x, shape.channels[0]), Maps::new(dy, shape.channels[1])],
+        maps: [TileMaps::new(x, shape.channels[0]), TileMaps::new(dy, shape.channels[1])],
     };
     if gradient.tiling.count() == 0 {
         return vec![0.0; shape.weight_len()];
@@ -45,7 +45,7 @@ pub fn weight_gradient(isa: Isa, shape: &Shape, x: &[f32], dy: &[f32]) -> Vec<f3
 struct Gradient<'a> {
     isa: Isa,
     tiling: Tiling,
-    maps: [Maps<'a>; 2],
+    maps: [TileMaps<'a>; 2],
 }
 
 impl Gradient<'_> {
@@ -139,7 +139,7 @@ impl Gradient<'_> {
     }
 
     /// The sums of a unit at all places.
-    fn sum<M>(&self, blocks: &[Block<M>; 2], tiles: usize, unit: Unit, sums: &mut [f32])
+    fn sum<M>(&self, blocks: &[Block<M>; 2], tiles: usize, unit: ChannelRanges, sums: &mut [f32])
     where
         M: Deref<Target = [f32]>,
     {
@@ -163,7 +163,7 @@ impl Gradient<'_> {
         [left, right]: &[Block<M>; 2],
         place: usize,
         tiles: usize,
-        [(first_in, end_in), (first_out, end_out)]: Unit,
+        [(first_in, end_in), (first_out, end_out)]: ChannelRanges,
         sums: &mut [f32],
         add: bool,
     ) where
@@ -187,15 +187,15 @@ impl Gradient<'_> {
 }
 
 /// Channels in and out, each a first one and an end.
-type Unit = [(usize, usize); 2];
+type ChannelRanges = [(usize, usize); 2];
 
 /// All channels.
-fn whole(all: [usize; 2]) -> Unit {
+fn whole(all: [usize; 2]) -> ChannelRanges {
     all.map(|count| (0, count))
 }
 
 /// Pairs of ranges of channels in and out, and how many channels the largest has.
-fn units(all: [usize; 2]) -> (Vec<Unit>, [usize; 2]) {
+fn units(all: [usize; 2]) -> (Vec<ChannelRanges>, [usize; 2]) {
     let mut most = UNIT;
     let count = |most: [usize; 2]| all[0].div_ceil(most[0]) * all[1].div_ceil(most[1]);
     while count(most) < 2 * rayon::current_num_threads() && most[0] > PAD {

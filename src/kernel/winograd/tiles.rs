@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::lines::{SIDE, TILE, both, gradient_line, input_line, output_line};
 use crate::kernel::scratch::Shared;
 use crate::kernel::shape::{Finish, Shape};
-use crate::kernel::simd::{Isa, Job, PAD, Vector};
+use crate::kernel::simd::{Isa, PAD, SimdJob, Vector};
 
 /// Places of an input tile.
 pub const PLACES: usize = SIDE * SIDE;
@@ -30,13 +30,13 @@ fn place_stride(tiles: usize, channels: usize) -> usize {
 }
 
 /// Maps that tiles are read from.
-pub struct Maps<'a> {
+pub struct TileMaps<'a> {
     values: &'a [f32],
     /// What is around the map: as many zeros as there are channels.
     zeros: Vec<f32>,
 }
 
-impl<'a> Maps<'a> {
+impl<'a> TileMaps<'a> {
     /// `values`: `[batch, height, width, channels]`.
     pub fn new(values: &'a [f32], channels: usize) -> Self {
         Self { values, zeros: vec![0.0; channels] }
@@ -75,14 +75,14 @@ impl Tiling {
     }
 
     /// The input pixels of a tile.
-    fn input_pixels(&self, tile: usize, maps: &Maps<'_>) -> Pixels<SIDE> {
+    fn input_pixels(&self, tile: usize, maps: &TileMaps<'_>) -> Pixels<SIDE> {
         let (image, row, column) = self.place(tile);
         let corner = [row, column].map(|at| at as isize - self.shape.padding as isize);
         pixels(maps, self.shape.size, image, corner, self.shape.channels[0])
     }
 
     /// The output pixels of a tile, to read from.
-    fn output_pixels(&self, tile: usize, maps: &Maps<'_>) -> Pixels<TILE> {
+    fn output_pixels(&self, tile: usize, maps: &TileMaps<'_>) -> Pixels<TILE> {
         let (image, row, column) = self.place(tile);
         let corner = [row as isize, column as isize];
         pixels(maps, self.shape.out_size(), image, corner, self.shape.channels[1])
@@ -99,7 +99,7 @@ impl Tiling {
 
 #[inline(always)]
 fn pixels<const N: usize>(
-    maps: &Maps<'_>,
+    maps: &TileMaps<'_>,
     [height, width]: [usize; 2],
     image: usize,
     [top, left]: [isize; 2],
@@ -178,7 +178,7 @@ impl<const N: usize> Gather<'_, N> {
     }
 }
 
-impl<const N: usize> Job for Gather<'_, N> {
+impl<const N: usize> SimdJob for Gather<'_, N> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let whole = self.channels / V::LANES * V::LANES;
@@ -195,13 +195,13 @@ impl<const N: usize> Job for Gather<'_, N> {
 }
 
 /// Where the results of a convolution go.
-pub struct Output<'a> {
+pub struct TileOutput<'a> {
     tiling: &'a Tiling,
     finish: Finish<'a>,
     values: Shared<'a>,
 }
 
-impl<'a> Output<'a> {
+impl<'a> TileOutput<'a> {
     /// `values`: `[batch, out height, out width, out]`.
     pub fn new(tiling: &'a Tiling, finish: Finish<'a>, values: Shared<'a>) -> Self {
         finish.check(&tiling.shape);
@@ -238,7 +238,7 @@ impl<'a> Output<'a> {
     }
 }
 
-/// Transforms one tile of products back to its pixels. Made by [`Output::scatter`] only, of a tile that is there
+/// Transforms one tile of products back to its pixels. Made by [`TileOutput::scatter`] only, of a tile that is there
 /// in an output and a finish that are whole.
 struct Scatter<'a> {
     /// First value of the tile at place 0: here and at every other place it is good for the channels, padded.
@@ -310,7 +310,7 @@ impl Scatter<'_> {
     }
 }
 
-impl Job for Scatter<'_> {
+impl SimdJob for Scatter<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let whole = self.channels.len() / V::LANES * V::LANES;
@@ -371,7 +371,7 @@ impl<M: DerefMut<Target = [f32]>> Block<M> {
         isa: Isa,
         workers: Workers,
         tiling: &Tiling,
-        maps: &Maps<'_>,
+        maps: &TileMaps<'_>,
         tiles: Range<usize>,
     ) {
         let channels = tiling.shape.channels[0];
@@ -384,7 +384,7 @@ impl<M: DerefMut<Target = [f32]>> Block<M> {
         isa: Isa,
         workers: Workers,
         tiling: &Tiling,
-        maps: &Maps<'_>,
+        maps: &TileMaps<'_>,
         tiles: Range<usize>,
     ) {
         let channels = tiling.shape.channels[1];

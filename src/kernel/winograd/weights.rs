@@ -8,7 +8,7 @@ use super::lines::{SIDE, both, weight_back_line, weight_line};
 use super::tiles::{PLACES, Workers};
 use crate::kernel::gemm::PANEL;
 use crate::kernel::scratch::Shared;
-use crate::kernel::simd::{Isa, Job, PAD, Vector, padded};
+use crate::kernel::simd::{Isa, PAD, SimdJob, Vector, padded};
 
 /// Taps of a kernel.
 const TAPS: usize = 9;
@@ -106,7 +106,7 @@ struct Transform<'a> {
     to: *mut f32,
 }
 
-impl Job for Transform<'_> {
+impl SimdJob for Transform<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let there = PAD.min(self.taps.channels[1].saturating_sub(self.first));
@@ -177,7 +177,7 @@ struct Back<'a> {
     out: *mut f32,
 }
 
-impl Job for Back<'_> {
+impl SimdJob for Back<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let [(first_in, end_in), (first_out, end_out)] = self.sums.channels;

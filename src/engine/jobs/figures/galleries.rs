@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::bank::{Bank, Dtype, MemoryBank};
 use crate::embed::{ExtractPlan, Extraction};
 use crate::engine::ask::{Beside, FigureContent, FigureKind, FigureRequest, PatchSpace, defaults};
-use crate::engine::figures::assemble::{FigureBank, Found, Material, assemble};
+use crate::engine::figures::assemble::{FigureBank, FoundNeighbours, Material, assemble};
 use crate::engine::figures::galleries::GalleryMaker;
 use crate::engine::figures::output::{Output, Written};
 use crate::engine::jobs::compare::common_images;
@@ -94,7 +94,7 @@ pub fn galleries(
     let k = request.content.neighbours;
     let Drawn { found, total, files } = draw(request, source, output, job)?;
     let searched = found.last().and_then(|found| found.own.iter().map(|space| space.searched).min());
-    let report = |found: &Found| QueryReport {
+    let report = |found: &FoundNeighbours| QueryReport {
         query: found.query,
         spaces: relations(&found.own),
         beside: found.beside.as_deref().map(relations),
@@ -105,7 +105,7 @@ pub fn galleries(
 
 /// A figure that is written, and what it shows.
 struct Drawn {
-    found: Vec<Found>,
+    found: Vec<FoundNeighbours>,
     /// Patches of the first bank.
     total: usize,
     files: Written,
