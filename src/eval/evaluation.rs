@@ -30,7 +30,7 @@ pub struct EvalRow {
     /// The fewest patches that an image gave, where that is less than asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fewest_patches: Option<usize>,
-    /// Coverage of the test images that are classified right, 0 to 1.
+    /// Part of the test images that are classified right, 0 to 1.
     pub accuracy: f64,
     /// Ends of its interval of 95 % (Wilson 1927), for the choice of test images alone.
     pub low: f64,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::engine::{Command, QuerySpec, Snapshot};
 use crate::image::Image;
 
-/// PinnedQueries of a data set at most.
+/// Pins of a data set at most.
 const MOST: usize = 48;
 
 /// The pins of all data sets, and those of the open one on show.
