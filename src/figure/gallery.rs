@@ -15,7 +15,7 @@ use crate::colormap::space_color;
 pub struct GallerySpec {
     /// The page.
     pub page: Page,
-    /// CellGrid in a row; 0 picks a shape near a square (12 for 120 cells, 15 with several queries; 16 for 256).
+    /// Cells in a row; 0 picks a shape near a square (12 for 120 cells, 15 with several queries; 16 for 256).
     pub columns: u32,
     /// Whether the share of each relation by rank stands below each grid.
     pub shares: bool,

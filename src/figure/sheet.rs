@@ -22,7 +22,7 @@ pub struct SheetSpec {
     pub page: Page,
     /// Galleries side by side, the image of an instance counted.
     pub across: u32,
-    /// CellGrid in a row of a gallery; 0 picks a shape near a square.
+    /// Cells in a row of a gallery; 0 picks a shape near a square.
     pub columns: u32,
     /// Whether the share of each relation by rank stands below each gallery.
     pub shares: bool,

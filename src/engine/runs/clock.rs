@@ -36,7 +36,7 @@ impl StepClock {
         }
     }
 
-    /// LapRates since the last call, at `step`; `waited` for views so far.
+    /// Rates since the last call, at `step`; `waited` for views so far.
     pub fn lap(&mut self, step: u64, waited: Duration) -> LapRates {
         let steps = self.lap_step.map_or(self.steps, |last| step - last);
         let secs = (self.active - self.lap_active).as_secs_f64().max(1e-9);

@@ -26,7 +26,7 @@ const MAX_CELL: u32 = 64;
 pub const THUMBNAIL_BUDGET: usize = 16 << 20;
 /// Images that are remembered as unreadable.
 const MAX_UNREADABLE: usize = 4096;
-/// ThumbnailTextures that are asked for at a time.
+/// Thumbnails that are asked for at a time.
 const MAX_REQUESTS: usize = 24;
 /// A thumbnail that has not come after this time never will (it was scrolled past), seconds; it may be asked
 /// for again.
