@@ -15,17 +15,44 @@ use std::path::PathBuf;
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Opens a model: `demo`, a run folder, a checkpoint.
-    OpenModel { spec: ModelSpec },
+    OpenModel {
+        /// Which model.
+        spec: ModelSpec,
+    },
     /// Opens a data set: `demo`, a folder, one file. Shows its first image.
-    OpenData { spec: DataSpec, split: Option<Split> },
+    OpenData {
+        /// Which data set.
+        spec: DataSpec,
+        /// Which split, where the set has two; none: train.
+        split: Option<Split>,
+    },
     /// Shows image `index` of data set `data` ([`DataDescription::id`]). The query stays, if there is one:
     /// its heatmaps are then those of this image. Ignored if another data set is open by then, as are all
     /// commands with such a number.
-    ShowImage { data: u64, index: usize },
+    ShowImage {
+        /// The data set that is meant.
+        data: u64,
+        /// Index of the image.
+        index: usize,
+    },
     /// Looks for something else: its heatmaps on image `image`, which is shown, then its neighbours.
-    Query { id: RequestId, data: u64, query: QuerySpec, image: usize },
+    Query {
+        /// Number of this request.
+        id: RequestId,
+        /// The data set that is meant.
+        data: u64,
+        /// What is looked for.
+        query: QuerySpec,
+        /// Index of the image that the heatmaps are of.
+        image: usize,
+    },
     /// Changes patch size, strides, reach or number of neighbours. The query is asked again, as `id`.
-    Configure { id: RequestId, config: ExploreConfig },
+    Configure {
+        /// Number of this request.
+        id: RequestId,
+        /// What is looked at from now on.
+        config: ExploreConfig,
+    },
     /// Pauses or resumes the extraction of the data set's patches.
     PauseExtraction(bool),
     /// Shows, writes or copies a figure.
@@ -39,15 +66,38 @@ pub enum Command {
     Places(Option<PlacesRequest>),
     /// Asks for a small picture of image `index`; it arrives as [`Event::Thumbnail`] or
     /// [`Event::NoThumbnail`].
-    Thumbnail { data: u64, index: usize },
+    Thumbnail {
+        /// The data set that is meant.
+        data: u64,
+        /// Index of the image.
+        index: usize,
+    },
     /// Asks for the pixels of a query's parts as one picture; it arrives as [`Event::QueryPicture`].
-    QueryPicture { data: u64, query: QuerySpec },
+    QueryPicture {
+        /// The data set that is meant.
+        data: u64,
+        /// The query whose parts are shown.
+        query: QuerySpec,
+    },
     /// Reads a picture that is not of the data set; it arrives as [`Event::Picture`].
-    OpenPicture { path: PathBuf },
+    OpenPicture {
+        /// The picture's file.
+        path: PathBuf,
+    },
     /// Looks for images; the answer is [`Snapshot::found`]. The newest question wins.
-    FindImages { data: u64, filter: ImageFilter },
+    FindImages {
+        /// The data set that is meant.
+        data: u64,
+        /// Which images are looked for.
+        filter: ImageFilter,
+    },
     /// Asks for image `index` as it is seen around a neighbour; it arrives as [`Event::SourceImage`].
-    SourceImage { data: u64, index: usize },
+    SourceImage {
+        /// The data set that is meant.
+        data: u64,
+        /// Index of the image.
+        index: usize,
+    },
     /// Something about training.
     Train(TrainCommand),
     /// Something about the comparison with another model.

@@ -14,6 +14,7 @@ pub struct ImageFilter {
 pub struct FoundImages {
     /// [`DataDescription::id`].
     pub data: u64,
+    /// What was looked for.
     pub filter: ImageFilter,
     /// Their indices, rising.
     pub images: Vec<u32>,
