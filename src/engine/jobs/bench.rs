@@ -27,22 +27,30 @@ use crate::train::{TrainConfig, Trainer, TrainingImages, normalization, recipes}
 /// One measure: median and 95th percentile of n repetitions.
 #[derive(Clone, Debug, Serialize)]
 pub struct Measure {
+    /// What was measured ("training step").
     pub name: String,
     /// The median.
     pub value: f64,
+    /// Unit of the values ("ms", "views/s").
     pub unit: &'static str,
     /// Repetitions.
     pub n: usize,
+    /// The median.
     pub p50: f64,
+    /// The 95th percentile.
     pub p95: f64,
 }
 
 /// All measures and the device they were made on.
 #[derive(Clone, Debug, Serialize)]
 pub struct BenchReport {
+    /// Name of the adapter, or of the CPU backend.
     pub device: String,
+    /// Why it was picked, one sentence.
     pub reason: String,
+    /// Threads that share work on the processor.
     pub threads: usize,
+    /// In the order in which they were made.
     pub measures: Vec<Measure>,
 }
 

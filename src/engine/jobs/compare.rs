@@ -26,10 +26,15 @@ const LEVEL: f64 = 0.95;
 pub struct CompareRequest {
     /// Banks of the same patches, each made with one of the models.
     pub banks: [PathBuf; 2],
+    /// Names of the spaces that are compared.
     pub spaces: Vec<String>,
+    /// Which patches are asked about.
     pub queries: Queries,
+    /// Number of neighbours in each list.
     pub k: usize,
+    /// Leave out patches of the query's own image.
     pub exclude_same_image: bool,
+    /// At most so many patches of one image, the nearest ones.
     pub per_image: Option<usize>,
 }
 
@@ -45,30 +50,40 @@ pub enum Queries {
 /// overlap@k of two models.
 #[derive(Clone, Debug, Serialize)]
 pub struct CompareReport {
+    /// The models behind the two banks, in their order.
     pub models: [ModelFacts; 2],
+    /// Number of neighbours that was asked for.
     pub k: usize,
+    /// Patches of both banks.
     pub grid: PatchGrid,
+    /// Whether patches of the query's own image were left out.
     pub exclude_same_image: bool,
+    /// At most so many patches of one image, if that was asked for.
     pub per_image: Option<usize>,
-    /// Images that both banks hold, of those that the larger one is planned for.
+    /// Images that both banks hold.
     pub images: usize,
+    /// Images that the larger bank is planned for.
     pub total_images: usize,
     /// Patches searched: those of the images that both hold.
     pub searched: usize,
+    /// Patches that the larger bank is planned for.
     pub total: usize,
     /// The patches that were asked about.
     pub queries: Vec<PatchRef>,
-    /// Absent where the queries were named.
+    /// What the queries were drawn with; absent where they were named.
     pub seed: Option<u64>,
+    /// In the order in which they were asked for.
     pub spaces: Vec<SpaceReport>,
+    /// Time that all took.
     pub seconds: f64,
 }
 
 /// overlap@k in one space.
 #[derive(Clone, Debug, Serialize)]
 pub struct SpaceReport {
+    /// Name of the space.
     pub space: String,
-    /// Mean over the queries.
+    /// Share of neighbours that both models find, 0 to 1: the mean over the queries.
     pub overlap: f64,
     /// Middle 95 % of the means of bootstrap samples of the queries; absent for a single one.
     pub interval: Option<Interval>,

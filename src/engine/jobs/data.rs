@@ -16,17 +16,24 @@ pub fn info(spec: &DataSpec, split: Option<Split>) -> anyhow::Result<DataInfo> {
 
 /// `bagssl data get`.
 pub struct GetRequest {
+    /// Which set.
     pub variant: Variant,
+    /// Folder that will hold the set's own folder; made if it is not there.
     pub out: PathBuf,
+    /// Another address than the official one.
     pub url: Option<String>,
+    /// MD5 of the archive in hexadecimal, where it is not the official one.
     pub md5: Option<String>,
 }
 
 /// Its result.
 #[derive(Clone, Debug, Serialize)]
 pub struct GetReport {
+    /// The folder with the binaries.
     pub path: PathBuf,
+    /// Images of both splits together.
     pub images: usize,
+    /// It was there, whole, before; nothing was done.
     pub already_there: bool,
 }
 
@@ -41,19 +48,28 @@ pub fn get(request: GetRequest, job: Job<'_>) -> anyhow::Result<GetReport> {
 
 /// `bagssl data synth`.
 pub struct SynthRequest {
+    /// Folder that is written; made if it is not there.
     pub out: PathBuf,
+    /// Number of images, at least 1.
     pub images: usize,
+    /// Side of the images, 32 to 512 pixels.
     pub size: u32,
+    /// Train or test; not both at once.
     pub split: Split,
 }
 
 /// Its result.
 #[derive(Clone, Debug, Serialize)]
 pub struct SynthReport {
+    /// The folder to open.
     pub path: PathBuf,
+    /// Images of this split that lie there now.
     pub images: usize,
+    /// Those of them that were there before.
     pub resumed: usize,
+    /// Class names, the folders' names.
     pub classes: Vec<String>,
+    /// Part names, in the order of the masks' values.
     pub parts: Vec<String>,
 }
 

@@ -18,8 +18,11 @@ use crate::progress::CancelToken;
 /// Where the images of a bank lie: kept beside it, so that galleries find their pixels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BankSource {
+    /// The data set.
     pub data: DataSpec,
+    /// Which split, where the set has two; none: train.
     pub split: Option<Split>,
+    /// Only so many images, from the first; none: all.
     pub limit: Option<usize>,
 }
 
@@ -27,26 +30,38 @@ const SOURCE_FILE: &str = "source.json";
 
 /// `bagssl embed`.
 pub struct EmbedRequest {
+    /// Which model embeds.
     pub model: ModelSpec,
+    /// The images.
     pub source: BankSource,
+    /// Patch size and stride, pixels.
     pub grid: PatchGrid,
+    /// The spaces to keep.
     pub spaces: Vec<Space>,
+    /// How vectors are kept.
     pub dtype: Dtype,
+    /// Folder of the bank.
     pub out: PathBuf,
 }
 
 /// What was done.
 #[derive(Clone, Debug, Serialize)]
 pub struct EmbedReport {
+    /// Images of the bank, skipped ones included.
     pub images: usize,
     /// Images that were in the bank before.
     pub resumed_images: usize,
+    /// Patches of the bank, those of skipped images included.
     pub patches: usize,
+    /// Names of the spaces.
     pub spaces: Vec<String>,
+    /// Bytes of all rows and norms.
     pub bytes: u64,
     /// Of this run; absent if nothing was left to do.
     pub patches_per_second: Option<f64>,
+    /// Images that were left out, with the reason.
     pub skipped: Vec<Skipped>,
+    /// Name of the adapter, or of the CPU backend.
     pub device: String,
 }
 
@@ -139,18 +154,31 @@ pub fn data_of_bank(folder: &Path, bank: &Bank, moved: Option<&str>) -> anyhow::
 /// `bagssl bank info`.
 #[derive(Clone, Debug, Serialize)]
 pub struct BankInfo {
+    /// Committed patches, those of skipped images included.
     pub patches: usize,
+    /// Patches once the bank is complete.
     pub total_patches: usize,
+    /// Committed images: the first so many, skipped ones included.
     pub images: usize,
+    /// Images once the bank is complete.
     pub total_images: usize,
+    /// Width of each space, by name.
     pub spaces: std::collections::BTreeMap<String, usize>,
+    /// How vectors are kept: `f16` or `f32`.
     pub dtype: &'static str,
+    /// Bytes of all rows and norms once complete.
     pub bytes: u64,
+    /// Whether every image is committed.
     pub complete: bool,
+    /// Side of a patch, pixels.
     pub patch: u32,
+    /// Stride of the patches, pixels.
     pub stride: u32,
+    /// What people call the model.
     pub model: String,
+    /// Name of the data set.
     pub data: String,
+    /// Images that the bank was made without, with the reason.
     pub skipped: Vec<Skipped>,
 }
 

@@ -15,30 +15,44 @@ use crate::progress::Cancelled;
 
 /// `bagssl eval`.
 pub struct EvalRequest {
+    /// Which model.
     pub model: ModelSpec,
+    /// A data set with both splits.
     pub data: DataSpec,
+    /// The classifiers and their constants.
     pub config: EvalConfig,
 }
 
 /// Its result, with every constant.
 #[derive(Clone, Debug, Serialize)]
 pub struct EvalReport {
+    /// What people call the model.
     pub model: String,
     /// Hex SHA-256 of the model file.
     pub model_hash: String,
+    /// Architecture ("ResNet-18/4").
     pub arch: String,
+    /// First layers of the network.
     pub stem: Stem,
-    /// Side of the input, pixels, and how a patch or image reaches it.
+    /// Side of the network's input, pixels.
     pub input: u32,
+    /// How a patch or image reaches that side.
     pub resize: Resize,
+    /// What is subtracted from each channel of RGB, 0 to 1.
     pub mean: [f32; 3],
+    /// What each channel is divided by after that.
     pub std: [f32; 3],
+    /// Name of the train split.
     pub data: String,
+    /// Name of the adapter, or of the CPU backend.
     pub device: String,
-    /// Accuracy of a guess.
+    /// Accuracy of a guess: one over the number of classes.
     pub chance: f64,
+    /// How the nearest neighbours are told: "cosine".
     pub metric: &'static str,
+    /// What was asked for.
     pub config: EvalConfig,
+    /// Accuracies, and what they were made from.
     #[serde(flatten)]
     pub found: Evaluation,
 }
@@ -79,22 +93,34 @@ pub fn evaluate(request: &EvalRequest, job: Job<'_>) -> anyhow::Result<EvalRepor
 
 /// `bagssl locality`.
 pub struct LocalityRequest {
+    /// Which model.
     pub model: ModelSpec,
+    /// A data set whose images know the part of every pixel.
     pub data: DataSpec,
+    /// Which split; none: train.
     pub split: Option<Split>,
+    /// Only so many images, from the first; none: all.
     pub limit: Option<usize>,
+    /// Patch size and stride, pixels.
     pub grid: PatchGrid,
+    /// The queries, and the neighbours of each.
     pub config: LocalityConfig,
 }
 
 /// Its result.
 #[derive(Clone, Debug, Serialize)]
 pub struct LocalityResult {
+    /// What people call the model.
     pub model: String,
+    /// Name of the data set.
     pub data: String,
+    /// Which split it is, where the source has two.
     pub split: Option<Split>,
+    /// Side of a patch, pixels.
     pub patch: u32,
+    /// Stride of the patches, pixels.
     pub stride: u32,
+    /// Purity by space.
     #[serde(flatten)]
     pub report: LocalityReport,
 }

@@ -18,9 +18,13 @@ use crate::progress::{CancelToken, Progress};
 
 /// What every job is given.
 pub struct Job<'a> {
+    /// Which device it runs on.
     pub device: DeviceChoice,
+    /// What chance draws from, where the job leaves something to it.
     pub seed: u64,
+    /// Ends the job early.
     pub cancel: &'a CancelToken,
+    /// Told how far the job is.
     pub progress: &'a mut dyn FnMut(Progress),
 }
 

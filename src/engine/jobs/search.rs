@@ -12,10 +12,13 @@ use crate::engine::look::neighbours::{NeighbourQuery, SearchReport, near};
 /// Which patches may be neighbours.
 #[derive(Clone, Debug)]
 pub struct SearchRequest {
+    /// Folder of the bank.
     pub bank: PathBuf,
     /// Image, top and left edge of the query patch.
     pub query: (usize, u32, u32),
+    /// Number of neighbours.
     pub k: usize,
+    /// What is left out.
     pub filter: NamedFilter,
 }
 

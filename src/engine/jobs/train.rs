@@ -18,13 +18,17 @@ use crate::train::{Notice, RunFolder};
 /// What was done.
 #[derive(Clone, Debug, Serialize)]
 pub struct TrainReport {
+    /// Steps done, those of earlier runs that were resumed included.
     pub step: u64,
+    /// Passes over the data so far.
     pub epoch: f64,
     /// Of the last step of this run; absent if nothing was left to do.
     pub loss: Option<f64>,
     /// Mean over this run.
     pub views_per_second: Option<f64>,
+    /// Folder of the newest checkpoint.
     pub checkpoint: PathBuf,
+    /// Name of the adapter, or of the CPU backend.
     pub device: String,
     /// Images that are trained on, and those that were left out from the start.
     pub data: Coverage,
