@@ -70,7 +70,9 @@ impl Image {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Normalization {
+    /// What is subtracted from red, green and blue.
     pub mean: [f32; 3],
+    /// What red, green and blue are divided by after that, above 0.
     pub std: [f32; 3],
 }
 

@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::colormap::Colormap;
-use crate::engine::jobs::figures::Output;
+use crate::engine::Output;
 use crate::engine::{FigureContent, FigureRequest, Style};
 use crate::figure::{BoxPalette, Format, Letters};
 

@@ -15,39 +15,89 @@ use std::path::PathBuf;
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Opens a model: `demo`, a run folder, a checkpoint.
-    OpenModel { spec: ModelSpec },
+    OpenModel {
+        /// Which model.
+        spec: ModelSpec,
+    },
     /// Opens a data set: `demo`, a folder, one file. Shows its first image.
-    OpenData { spec: DataSpec, split: Option<Split> },
-    /// Shows image `index` of data set `data` ([`DataDescription::id`]). The query stays, if there is one:
+    OpenData {
+        /// Which data set.
+        spec: DataSpec,
+        /// Which split, where the set has two; none: train.
+        split: Option<Split>,
+    },
+    /// Shows image `index` of data set `data` ([`DataDescription::id`](crate::engine::DataDescription::id)). The query stays, if there is one:
     /// its heatmaps are then those of this image. Ignored if another data set is open by then, as are all
     /// commands with such a number.
-    ShowImage { data: u64, index: usize },
+    ShowImage {
+        /// The data set that is meant.
+        data: u64,
+        /// Index of the image.
+        index: usize,
+    },
     /// Looks for something else: its heatmaps on image `image`, which is shown, then its neighbours.
-    Query { id: RequestId, data: u64, query: QuerySpec, image: usize },
+    Query {
+        /// Number of this request.
+        id: RequestId,
+        /// The data set that is meant.
+        data: u64,
+        /// What is looked for.
+        query: QuerySpec,
+        /// Index of the image that the heatmaps are of.
+        image: usize,
+    },
     /// Changes patch size, strides, reach or number of neighbours. The query is asked again, as `id`.
-    Configure { id: RequestId, config: ExploreConfig },
+    Configure {
+        /// Number of this request.
+        id: RequestId,
+        /// What is looked at from now on.
+        config: ExploreConfig,
+    },
     /// Pauses or resumes the extraction of the data set's patches.
     PauseExtraction(bool),
     /// Shows, writes or copies a figure.
     Figure(FigureCommand),
-    /// Whether [`Snapshot::pictures`] are wanted.
+    /// Whether [`Snapshot::pictures`](crate::engine::Snapshot::pictures) are wanted.
     ShowPictures(bool),
-    /// Shows the query's place at several patch sizes as [`Snapshot::microscope`], with these sizes in
-    /// pixels (none: those that suit the image; at most [`MOST_SIZES`]), until `None`.
+    /// Shows the query's place at several patch sizes as [`Snapshot::microscope`](crate::engine::Snapshot::microscope), with these sizes in
+    /// pixels (none: those that suit the image; at most [`MOST_SIZES`](crate::engine::MOST_SIZES)), until `None`.
     Microscope(Option<Vec<u32>>),
-    /// Shows a gallery for each of several places as [`Snapshot::places`], until `None`.
+    /// Shows a gallery for each of several places as [`Snapshot::places`](crate::engine::Snapshot::places), until `None`.
     Places(Option<PlacesRequest>),
-    /// Asks for a small picture of image `index`; it arrives as [`Event::Thumbnail`] or
-    /// [`Event::NoThumbnail`].
-    Thumbnail { data: u64, index: usize },
-    /// Asks for the pixels of a query's parts as one picture; it arrives as [`Event::QueryPicture`].
-    QueryPicture { data: u64, query: QuerySpec },
-    /// Reads a picture that is not of the data set; it arrives as [`Event::Picture`].
-    OpenPicture { path: PathBuf },
-    /// Looks for images; the answer is [`Snapshot::found`]. The newest question wins.
-    FindImages { data: u64, filter: ImageFilter },
-    /// Asks for image `index` as it is seen around a neighbour; it arrives as [`Event::SourceImage`].
-    SourceImage { data: u64, index: usize },
+    /// Asks for a small picture of image `index`; it arrives as [`Event::Thumbnail`](crate::engine::Event::Thumbnail) or
+    /// [`Event::NoThumbnail`](crate::engine::Event::NoThumbnail).
+    Thumbnail {
+        /// The data set that is meant.
+        data: u64,
+        /// Index of the image.
+        index: usize,
+    },
+    /// Asks for the pixels of a query's parts as one picture; it arrives as [`Event::QueryPicture`](crate::engine::Event::QueryPicture).
+    QueryPicture {
+        /// The data set that is meant.
+        data: u64,
+        /// The query whose parts are shown.
+        query: QuerySpec,
+    },
+    /// Reads a picture that is not of the data set; it arrives as [`Event::Picture`](crate::engine::Event::Picture).
+    OpenPicture {
+        /// The picture's file.
+        path: PathBuf,
+    },
+    /// Looks for images; the answer is [`Snapshot::found`](crate::engine::Snapshot::found). The newest question wins.
+    FindImages {
+        /// The data set that is meant.
+        data: u64,
+        /// Which images are looked for.
+        filter: ImageFilter,
+    },
+    /// Asks for image `index` as it is seen around a neighbour; it arrives as [`Event::SourceImage`](crate::engine::Event::SourceImage).
+    SourceImage {
+        /// The data set that is meant.
+        data: u64,
+        /// Index of the image.
+        index: usize,
+    },
     /// Something about training.
     Train(TrainCommand),
     /// Something about the comparison with another model.
@@ -69,7 +119,7 @@ impl Command {
     }
 }
 
-/// What a failure of `command` is said to be about ([`Event::Failed`]).
+/// What a failure of `command` is said to be about ([`Event::Failed`](crate::engine::Event::Failed)).
 pub fn about(command: &Command) -> &'static str {
     match command {
         Command::OpenModel { .. } => "opening the model",

@@ -15,9 +15,15 @@ use crate::model::ModelSpec;
 pub enum CompareCommand {
     /// Opens B: `demo`, a model file, a checkpoint; of a run folder its newest kept checkpoint, with the others
     /// to scrub over.
-    OpenOther { spec: ModelSpec },
+    OpenOther {
+        /// Which model.
+        spec: ModelSpec,
+    },
     /// Shows the checkpoint of that step of B's run. What was on show stays until it is computed.
-    ScrubTo { step: u64 },
+    ScrubTo {
+        /// Step of a checkpoint that the run has kept.
+        step: u64,
+    },
     /// Forgets B and all that was computed with it.
     CloseOther,
     /// Whether the comparison is on screen: if not, nothing is computed for it.
@@ -49,9 +55,11 @@ pub struct CompareView {
     pub galleries: Option<Arc<ComparedGalleries>>,
     /// Extraction of patches with the wanted checkpoint.
     pub extraction: Option<ExtractionView>,
+    /// What is kept in memory.
     pub kept: KeptView,
     /// Images that the galleries are to search.
     pub images: usize,
+    /// Whether the extraction of patches with B is paused.
     pub paused: bool,
     /// What is wrong: which model, why, and what to do.
     pub error: Option<String>,
@@ -62,8 +70,9 @@ pub struct CompareView {
 pub struct KeptView {
     /// Checkpoints whose map and patches are all known, ascending.
     pub steps: Vec<u64>,
-    /// Memory of weights and vectors, bytes, and what it may be.
+    /// Memory of weights and vectors, bytes.
     pub bytes: u64,
+    /// What that memory may be, bytes.
     pub budget: u64,
 }
 
@@ -78,16 +87,19 @@ pub struct OtherView {
     pub input: u32,
     /// Hex SHA-256 of the model file.
     pub hash: String,
-    /// Of what the maps were made: [`crate::engine::Snapshot::generation`], the query.
+    /// [`crate::engine::Snapshot::generation`] of what the maps were made of.
     pub generation: u64,
+    /// Number of the request that asked the query.
     pub query_id: RequestId,
+    /// The query that the maps are of.
     pub query: QuerySpec,
     /// Index of the image that the maps are of.
     pub image: usize,
     /// One map for each space on show that B has, in their order.
     pub maps: Vec<Heatmap>,
-    /// Cells that are known, of all.
+    /// Cells of the map's grid that are known.
     pub known: usize,
+    /// Cells of the map's grid in all.
     pub total: usize,
     /// Spaces on show that B does not have.
     pub missing: Vec<String>,
@@ -100,9 +112,10 @@ pub struct ComparedGalleries {
     pub step: Option<u64>,
     /// [`crate::engine::Snapshot::generation`] of the search.
     pub generation: u64,
-    /// A's and B's galleries. [`GalleryView::searched`] of [`GalleryView::total`] patches are those that both
+    /// A's gallery. [`GalleryView::searched`] of [`GalleryView::total`] patches are those that both
     /// have, of those that both are to have.
     pub a: Arc<GalleryView>,
+    /// B's gallery, among the same patches.
     pub b: Arc<GalleryView>,
     /// By space, for those that both models have.
     pub overlaps: Vec<(String, Overlap)>,

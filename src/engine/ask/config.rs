@@ -13,7 +13,7 @@ pub struct ExploreConfig {
     pub gallery_images: usize,
     /// Number of neighbours in a gallery.
     pub neighbours: usize,
-    /// Names of the spaces side by side, from the left; of [`ModelDescription::all_spaces`]. Empty: the
+    /// Names of the spaces side by side, from the left; of [`ModelDescription::all_spaces`](crate::engine::ModelDescription::all_spaces). Empty: the
     /// usual ones.
     pub spaces: Vec<String>,
     /// What the galleries leave out.

@@ -8,11 +8,13 @@ pub const SPACES: &str = "z,h";
 pub const NEIGHBOURS: usize = 119;
 /// Neighbours in a large gallery: with the query, sixteen rows of sixteen (Fig 8, 9).
 pub const MANY_NEIGHBOURS: usize = 255;
-/// Queries on a sheet of parts, and the neighbours of each: with the query, six rows of six (Fig 10).
+/// Queries on a sheet of parts (Fig 10).
 pub const PARTS: usize = 16;
+/// Neighbours of each query on a sheet of parts: with the query, six rows of six (Fig 10).
 pub const PART_NEIGHBOURS: usize = 35;
-/// Positions of an instance, and the neighbours of each: with the query, seven rows of seven (Fig 11, 12).
+/// Positions of an instance (Fig 11, 12).
 pub const POSITIONS: usize = 5;
+/// Neighbours of each position: with the query, seven rows of seven (Fig 11, 12).
 pub const POSITION_NEIGHBOURS: usize = 48;
 
 /// Patch size that suits images of short side `side`, pixels: the paper's 14 of 32 and 71 of 224, and

@@ -25,6 +25,7 @@ pub struct ModelDescription {
     pub all_spaces: Vec<String>,
     /// Side of the network's input, pixels.
     pub input: u32,
+    /// Hex SHA-256 of the model file.
     pub hash: String,
 }
 
@@ -33,13 +34,20 @@ pub struct ModelDescription {
 pub struct DataDescription {
     /// Changes each time that a data set is opened.
     pub id: u64,
+    /// A short name for headings ("Parts", "CIFAR-10 test", the folder's name).
     pub name: String,
+    /// The word for its kind in reports and sidecars ("folder").
     pub kind: String,
+    /// Number of images.
     pub images: usize,
+    /// Class names; empty where images carry no labels.
     pub classes: Vec<String>,
+    /// Class of each image, an index into `classes`, where it has one.
     pub labels: Vec<Option<u32>>,
     /// `(height, width)` where all images share it.
     pub size: Option<(u32, u32)>,
+    /// Which split it is, where the source has two.
     pub split: Option<Split>,
+    /// Files that were left out when it was opened, with the reason.
     pub skipped: Vec<Skipped>,
 }

@@ -9,7 +9,12 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub enum Event {
     /// Something asked for could not be done. `about` says what in a few words.
-    Failed { about: String, message: String },
+    Failed {
+        /// What was tried, a few words ("opening the model").
+        about: String,
+        /// What went wrong, with its causes.
+        message: String,
+    },
     /// A model is open; its description is in the snapshot.
     ModelOpened,
     /// A data set is open; its description is in the snapshot.
@@ -17,14 +22,44 @@ pub enum Event {
     /// Something about a figure.
     Figure(FigureEvent),
     /// A small picture (longest side at most [`THUMBNAIL_SIDE`]) of image `index` of data set `data`.
-    Thumbnail { data: u64, index: usize, image: Arc<Image> },
+    Thumbnail {
+        /// The data set.
+        data: u64,
+        /// Index of the image.
+        index: usize,
+        /// The small picture.
+        image: Arc<Image>,
+    },
     /// Image `index` of data set `data` cannot be read, small or whole, and why.
-    NoThumbnail { data: u64, index: usize, message: String },
+    NoThumbnail {
+        /// The data set.
+        data: u64,
+        /// Index of the image.
+        index: usize,
+        /// Why it cannot be read.
+        message: String,
+    },
     /// Image `index` of data set `data`, of `size` (height, width), with its longest side at most
     /// [`SOURCE_SIDE`].
-    SourceImage { data: u64, index: usize, size: (u32, u32), image: Arc<Image> },
+    SourceImage {
+        /// The data set.
+        data: u64,
+        /// Index of the image.
+        index: usize,
+        /// Height and width of the image itself, pixels.
+        size: (u32, u32),
+        /// The picture, made smaller where the image is larger.
+        image: Arc<Image>,
+    },
     /// The parts of `query`, which is about data set `data`, as one picture.
-    QueryPicture { data: u64, query: QuerySpec, image: Arc<Image> },
+    QueryPicture {
+        /// The data set.
+        data: u64,
+        /// The query whose parts are shown.
+        query: QuerySpec,
+        /// All parts in one picture.
+        image: Arc<Image>,
+    },
     /// A picture from outside was read.
     Picture(Arc<OutsidePicture>),
     /// Something about training.

@@ -38,6 +38,7 @@ impl FigureKind {
 /// What a figure shows: all that decides its data, and nothing of its looks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FigureContent {
+    /// Which figure.
     pub kind: FigureKind,
     /// The open data set that the queries are of ([`crate::engine::DataDescription::id`]); none where the figure is
     /// made without a window, of a bank, a data set or files of its own.
@@ -51,8 +52,9 @@ pub struct FigureContent {
     pub grids: Vec<PatchGrid>,
     /// Heatmaps: the way in which they are shown.
     pub mode: MapMode,
-    /// Galleries: number of neighbours, and what is left out.
+    /// Galleries: number of neighbours.
     pub neighbours: usize,
+    /// Galleries: what is left out.
     pub filter: GalleryFilter,
     /// Galleries: counts up to have them searched again over a bank that has grown.
     pub round: u32,
@@ -100,18 +102,35 @@ pub struct Beside {
 /// line from its flags and what these leave to the images.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FigureRequest {
+    /// What it shows.
     pub content: FigureContent,
+    /// How it looks.
     pub style: Style,
+    /// The file that it is to be.
     pub format: Format,
 }
 
 /// What is to be done with a figure.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FigureCommand {
-    /// Shows it as [`FigureView`], its page about `dpi` pixels per inch.
-    Preview { id: RequestId, request: FigureRequest, dpi: f32 },
+    /// Shows it as [`FigureView`](crate::engine::FigureView), its page about `dpi` pixels per inch.
+    Preview {
+        /// Number of this request.
+        id: RequestId,
+        /// The figure.
+        request: FigureRequest,
+        /// Pixels per inch of the page on screen.
+        dpi: f32,
+    },
     /// Writes it, its sidecar and, where `caption` is told, its caption.
-    Write { request: FigureRequest, path: PathBuf, caption: Option<PathBuf> },
+    Write {
+        /// The figure.
+        request: FigureRequest,
+        /// The figure's file.
+        path: PathBuf,
+        /// The caption's file, if one is wanted.
+        caption: Option<PathBuf>,
+    },
     /// Hands over its page as pixels, at the resolution of its style.
     CopyImage(FigureRequest),
     /// Hands over its caption.
@@ -124,7 +143,14 @@ pub enum FigureCommand {
 #[derive(Clone, Debug)]
 pub enum FigureEvent {
     /// It stands at `path`, its sidecar and caption beside it.
-    Saved { path: PathBuf, sidecar: PathBuf, caption: Option<PathBuf> },
+    Saved {
+        /// The figure's file.
+        path: PathBuf,
+        /// The file beside it that says where it came from.
+        sidecar: PathBuf,
+        /// The caption's file, if one was wanted.
+        caption: Option<PathBuf>,
+    },
     /// Its page, to be put on the clipboard.
     Image(Arc<Image>),
     /// Its caption (LaTeX), to be put on the clipboard.
@@ -149,14 +175,24 @@ pub struct FigureView {
 /// A figure as its file will be.
 #[derive(Clone, Debug)]
 pub struct FigurePage {
+    /// The page as pixels, for the screen.
     pub picture: Arc<Image>,
     /// Width and height on paper, inches.
     pub size_in: (f32, f32),
-    /// Size of the file.
+    /// Size of the file, bytes.
     pub bytes: usize,
+    /// What its file will be.
     pub format: Format,
     /// LaTeX.
     pub caption: String,
     /// Patches that were searched, of all, if it shows neighbours.
     pub searched: Option<(usize, usize)>,
+}
+
+/// Where a figure goes.
+pub struct Output {
+    /// Where the figure itself goes; the ending picks its format.
+    pub out: PathBuf,
+    /// Where its caption goes, as a LaTeX `figure` environment.
+    pub caption: Option<PathBuf>,
 }

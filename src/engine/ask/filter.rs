@@ -21,10 +21,15 @@ pub struct GalleryFilter {
 /// The same as it is told and recorded: a class by its name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamedFilter {
+    /// Leave out patches of the query's own image.
     pub exclude_same_image: bool,
+    /// At most so many patches of one image, the nearest ones.
     pub per_image: Option<usize>,
+    /// Of two patches of one image that overlap, keep only the nearer to the query.
     pub without_overlap: bool,
+    /// Only images of the class of this name.
     pub class: Option<String>,
+    /// Only images of this split, where the data set has both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Split>,
 }

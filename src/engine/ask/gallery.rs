@@ -12,7 +12,9 @@ use std::sync::Arc;
 /// The neighbours of a query in each space.
 #[derive(Clone, Debug)]
 pub struct GalleryView {
+    /// Number of the request that asked the query.
     pub query_id: RequestId,
+    /// The query whose neighbours these are.
     pub query: QuerySpec,
     /// Pixels of the query: of its one part, or all parts in one square picture.
     pub query_pixels: Arc<Image>,
@@ -20,59 +22,76 @@ pub struct GalleryView {
     pub spaces: Vec<Gallery>,
     /// What was left out.
     pub filter: GalleryFilter,
-    /// Patches that were searched, of all that the galleries reach.
+    /// Patches that were searched.
     pub searched: usize,
+    /// Patches that the galleries reach.
     pub total: usize,
 }
 
 /// The neighbours of a query in one space, best first, the query itself left out.
 #[derive(Clone, Debug)]
 pub struct Gallery {
+    /// Name of the space.
     pub space: String,
+    /// Time of the search, milliseconds.
     pub milliseconds: f64,
     /// Patches among which the filter let the neighbours be chosen, of [`GalleryView::searched`].
     pub candidates: usize,
+    /// The neighbours, best first.
     pub neighbours: Vec<Neighbour>,
 }
 
 /// One cell of a gallery.
 #[derive(Clone, Debug)]
 pub struct Neighbour {
+    /// Where it lies.
     pub patch: PatchRef,
+    /// Its cosine to the query, -1 to 1.
     pub cosine: f32,
     /// Its cosine to the query in the other shown spaces, where these were searched.
     pub in_other_spaces: Vec<(String, f32)>,
+    /// What it has in common with the query: image, class or neither.
     pub relation: Relation,
+    /// Name of its image's class, if that has one.
     pub class: Option<String>,
+    /// What its image is called on screen.
     pub image_name: String,
     /// Its pixels; grey if its image cannot be read any more.
     pub pixels: Arc<Image>,
+    /// Whether its image can still be read.
     pub is_readable: bool,
 }
 
 /// Extraction of patches for the galleries.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExtractionView {
+    /// How far it is, in images.
     pub progress: Progress,
     /// Patches done and in all.
     pub patches: (usize, usize),
+    /// Patches embedded per second of this run; `None` before the first.
     pub patches_per_second: Option<f64>,
     /// Images that could not be read, with the reason.
     pub skipped: Arc<Vec<Skipped>>,
+    /// Whether it is paused.
     pub paused: bool,
+    /// Whether nothing is left to embed.
     pub finished: bool,
+    /// What the vectors take.
     pub memory: MemoryUse,
 }
 
 /// What the vectors that the galleries search take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemoryUse {
-    /// Bytes once all are there, and the most that they may take.
+    /// Bytes once all are there.
     pub bytes: u64,
+    /// The most bytes that they may take.
     pub most_bytes: u64,
     /// Images that are embedded: the first so many of those wanted.
     pub images: usize,
-    /// Images that the settings ask for, and the bytes that they would take.
+    /// Images that the settings ask for.
     pub wanted_images: usize,
+    /// Bytes that those would take.
     pub wanted_bytes: u64,
 }

@@ -12,8 +12,9 @@ pub struct ImageFilter {
 /// The images that were found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundImages {
-    /// [`DataDescription::id`].
+    /// [`DataDescription::id`](crate::engine::DataDescription::id).
     pub data: u64,
+    /// What was looked for.
     pub filter: ImageFilter,
     /// Their indices, rising.
     pub images: Vec<u32>,

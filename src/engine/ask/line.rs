@@ -19,6 +19,7 @@ pub struct EngineHandle {
 
 /// The engine's end.
 pub struct EngineLine {
+    /// What the face asks for, oldest first.
     pub commands: Receiver<Command>,
     /// Patches that are to be shown as if they were the query: only the newest counts.
     pub previews: Receiver<Option<PatchRef>>,

@@ -9,9 +9,13 @@ use std::sync::Arc;
 /// The image on show.
 #[derive(Clone, Debug)]
 pub struct ImageView {
+    /// Its index in the data set.
     pub index: usize,
+    /// What it is called on screen.
     pub name: String,
+    /// Name of its class, if it has one.
     pub class: Option<String>,
+    /// Its pixels.
     pub image: Arc<Image>,
     /// The part of every pixel, where the data set knows it: names and `height * width` indices.
     pub parts: Option<Arc<PartMap>>,
@@ -20,7 +24,9 @@ pub struct ImageView {
 /// A query and its heatmaps.
 #[derive(Clone, Debug)]
 pub struct QueryView {
+    /// Number of the request that asked it.
     pub id: RequestId,
+    /// What is looked for.
     pub query: QuerySpec,
     /// Pixels of each part, before they were resized for the network.
     pub parts: Vec<Arc<Image>>,
@@ -35,6 +41,7 @@ pub struct QueryView {
 /// What the maps would be if a patch of the image on show were the query.
 #[derive(Clone, Debug)]
 pub struct PreviewView {
+    /// The patch that stands in for the query.
     pub patch: PatchRef,
     /// One map for each shown space, in their order.
     pub maps: Vec<Heatmap>,
@@ -43,9 +50,13 @@ pub struct PreviewView {
 /// Cosine similarities of the query to every patch of the image on show.
 #[derive(Clone, Debug)]
 pub struct Heatmap {
+    /// Name of the space as it is shown ("h"; of two spaces "z − h", of two models "h A").
     pub space: String,
+    /// The patches that it compares with the query.
     pub grid: PatchGrid,
+    /// Rows of the grid on this image.
     pub rows: usize,
+    /// Columns of the grid on this image.
     pub cols: usize,
     /// `rows * cols` cosines in [-1, 1], row by row; NaN where not known yet. While coarse, a
     /// known value also stands in for its unknown neighbours in `shown`.
@@ -60,6 +71,7 @@ pub struct Heatmap {
 pub struct Pictures {
     /// Index of the image.
     pub image: usize,
+    /// The patches that the colours stand for.
     pub grid: PatchGrid,
     /// One for each shown space, in their order.
     pub spaces: Vec<Picture>,
@@ -68,9 +80,10 @@ pub struct Pictures {
 /// The picture of one space.
 #[derive(Clone, Debug)]
 pub struct Picture {
+    /// Name of the space.
     pub space: String,
     /// One pixel for each patch of the grid.
     pub colors: Arc<Image>,
-    /// Share of the variance behind red, green and blue.
+    /// Share of the variance behind red, green and blue, each 0 to 1.
     pub explained: [f32; 3],
 }

@@ -20,9 +20,11 @@ pub struct MicroscopeView {
 /// One patch size of it.
 #[derive(Clone, Debug)]
 pub struct MicroscopeLevel {
+    /// The patches of this size and their stride.
     pub grid: PatchGrid,
-    /// Grid positions in all, and those whose vectors are known.
+    /// Grid positions in all.
     pub positions: usize,
+    /// Grid positions whose vectors are known.
     pub known: usize,
     /// The query at this size, about the same centre and moved onto the image; `None` without a query.
     pub query: Option<PatchRef>,

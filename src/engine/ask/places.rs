@@ -11,7 +11,7 @@ pub const MOST_PLACES: usize = 32;
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlacesRequest {
-    /// The data set that they are of ([`super::state::DataDescription::id`]).
+    /// The data set that they are of ([`crate::engine::ask::DataDescription::id`]).
     pub data: u64,
     /// In reading order; those beyond [`MOST_PLACES`] are left out.
     pub places: Vec<PatchRef>,

@@ -18,13 +18,16 @@ use crate::patch::{BoxRef, PatchRef};
 /// What is looked for: one part or several with their signs, at least one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QuerySpec {
+    /// The parts, in the order in which they were added.
     pub parts: Vec<QueryPart>,
 }
 
 /// One part of a query.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QueryPart {
+    /// Whether the part is to be like or unlike.
     pub sign: Sign,
+    /// Where its pixels come from.
     pub source: Source,
 }
 
@@ -32,7 +35,9 @@ pub struct QueryPart {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sign {
+    /// To be like it: its unit vector is added.
     Plus,
+    /// To be unlike it: its unit vector is subtracted.
     Minus,
 }
 
@@ -52,6 +57,7 @@ pub enum Source {
 pub struct OutsidePicture {
     /// The file's name, or "the clipboard".
     pub name: String,
+    /// Its pixels, at full size.
     pub image: Arc<Image>,
 }
 
@@ -86,6 +92,7 @@ impl Sign {
         }
     }
 
+    /// The opposite sign.
     pub fn other(self) -> Self {
         match self {
             Sign::Plus => Sign::Minus,

@@ -21,13 +21,17 @@ pub struct Snapshot {
     /// Changes whenever vectors that were shown lose their meaning: another model, data set, grid
     /// or image. Answers of an earlier generation are dropped.
     pub generation: u64,
+    /// Where tensors live, once a device is open.
     pub device: Option<Arc<DeviceDescription>>,
+    /// The open model.
     pub model: Option<Arc<ModelDescription>>,
+    /// The open data set.
     pub data: Option<Arc<DataDescription>>,
     /// The words that opened the model.
     pub model_source: Option<Arc<ModelSpec>>,
     /// The words that opened the data set.
     pub data_source: Option<Arc<DataSource>>,
+    /// What the explorer looks at, once there is something to look at.
     pub config: Option<ExploreConfig>,
     /// The image on show.
     pub view: Option<Arc<ImageView>>,

@@ -8,6 +8,7 @@ use std::str::FromStr;
 /// A space of patch vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PatchSpace {
+    /// Values of one layer of the network.
     Network(Space),
     /// The normalised values of the patch's own pixels.
     Pixels,

@@ -9,10 +9,13 @@ pub struct Style {
     pub width_in: f32,
     /// Pixels per inch of a PNG.
     pub dpi: u32,
+    /// Colours of heatmaps.
     pub colormap: Colormap,
-    /// Ends of the colour scale.
+    /// Ends of the colour scale, lower first: cosines.
     pub range: [f32; 2],
+    /// Colours of boxes.
     pub palette: BoxPalette,
+    /// Which panels bear letters.
     pub letters: Letters,
     /// Whether geometry, model and data set stand below the panels.
     pub facts: bool,
@@ -42,6 +45,7 @@ impl Default for Style {
 }
 
 impl Style {
+    /// The page that it asks of a figure.
     pub fn page(&self) -> Page {
         let Self { width_in, palette, letters, facts, .. } = *self;
         Page { width_in, palette, letters, facts, ..Page::default() }

@@ -1,23 +1,20 @@
 //! Where a figure goes, and the files that it becomes.
 
-use crate::engine::ask::Style;
+use crate::engine::ask::{Output, Style};
 use crate::figure::{Figure, SavedFigure};
 use crate::files;
 use anyhow::ensure;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-/// Where a figure goes.
-pub struct Output {
-    pub out: PathBuf,
-    /// Where its caption goes, as a LaTeX `figure` environment.
-    pub caption: Option<PathBuf>,
-}
 
 /// The files of a figure.
 #[derive(Clone, Debug, Serialize)]
 pub struct Written {
+    /// The figure's file.
     pub out: PathBuf,
+    /// The file beside it that says where it came from.
     pub sidecar: PathBuf,
+    /// The caption's file, if one was wanted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub caption: Option<PathBuf>,
 }
@@ -38,6 +35,7 @@ impl Output {
     }
 }
 
+/// Writes the caption of a figure that was saved, if one is wanted, and tells all its files.
 pub fn write_caption(figure: &Figure, saved: SavedFigure, caption: Option<&Path>) -> anyhow::Result<Written> {
     if let Some(caption) = caption {
         files::write_bytes_atomic(caption, figure.latex(&saved.out).as_bytes())?;

@@ -70,7 +70,7 @@ pub struct CompareReport {
     pub total: usize,
     /// The patches that were asked about.
     pub queries: Vec<PatchRef>,
-    /// Absent where the queries were named.
+    /// What the queries were drawn with; absent where they were named.
     pub seed: Option<u64>,
     /// One for each space, as asked.
     pub spaces: Vec<SpaceReport>,
@@ -83,7 +83,7 @@ pub struct CompareReport {
 pub struct SpaceReport {
     /// Its name.
     pub space: String,
-    /// Mean over the queries.
+    /// Share of neighbours that both models find, 0 to 1: the mean over the queries.
     pub overlap: f64,
     /// Middle 95 % of the means of bootstrap samples of the queries; absent for a single one.
     pub interval: Option<Interval>,

@@ -34,7 +34,7 @@ pub struct EvalReport {
     pub arch: String,
     /// Its first layers.
     pub stem: Stem,
-    /// Side of the input, pixels, and how a patch or image reaches it.
+    /// Side of the network's input, pixels.
     pub input: u32,
     /// How a patch or image reaches the input.
     pub resize: Resize,
@@ -46,12 +46,13 @@ pub struct EvalReport {
     pub data: String,
     /// The device's name.
     pub device: String,
-    /// Accuracy of a guess.
+    /// Accuracy of a guess: one over the number of classes.
     pub chance: f64,
     /// What nearness is.
     pub metric: &'static str,
     /// Every constant.
     pub config: EvalConfig,
+    /// Accuracies, and what they were made from.
     #[serde(flatten)]
     /// The accuracies.
     pub found: Evaluation,
@@ -120,6 +121,7 @@ pub struct LocalityResult {
     pub patch: u32,
     /// Distance between patches, pixels.
     pub stride: u32,
+    /// Purity by space.
     #[serde(flatten)]
     /// The purities.
     pub report: LocalityReport,

@@ -17,7 +17,7 @@ pub struct ModelReport {
     pub arch: String,
     /// Its first layers.
     pub stem: Stem,
-    /// Names and widths.
+    /// Names and widths of the usual spaces.
     pub spaces: BTreeMap<String, usize>,
     /// Side of the input, pixels.
     pub input: u32,

@@ -34,7 +34,7 @@ pub struct SearchJob {
     pub data: Arc<dyn Dataset>,
     /// Tells one data set from the next: indices of images hold within one.
     pub data_id: u64,
-    /// [`super::state::Snapshot::generation`] when it was asked for.
+    /// [`crate::engine::ask::Snapshot::generation`] when it was asked for.
     pub generation: u64,
 }
 

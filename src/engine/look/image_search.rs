@@ -38,7 +38,7 @@ impl ImageSearch {
         Ok(Self(sender))
     }
 
-    /// Asks; the answer is [`super::state::Snapshot::found`].
+    /// Asks; the answer is [`crate::engine::ask::Snapshot::found`].
     pub fn request(&self, job: ImageSearchJob) {
         // Fails only if the thread died; the list then goes on showing what it had.
         let _ = self.0.send(job);

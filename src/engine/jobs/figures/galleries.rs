@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use crate::bank::{Bank, Dtype, MemoryBank};
 use crate::embed::{ExtractPlan, Extraction};
+use crate::engine::ask::Output;
 use crate::engine::ask::{Beside, FigureContent, FigureKind, FigureRequest, PatchSpace, defaults};
 use crate::engine::figures::assemble::{FigureBank, FoundNeighbours, Material, assemble};
 use crate::engine::figures::galleries::GalleryMaker;
-use crate::engine::figures::output::{Output, Written};
+use crate::engine::figures::output::Written;
 use crate::engine::jobs::compare::common_images;
 use crate::engine::jobs::embed::{BankSource, data_of_bank};
 use crate::engine::jobs::figures::choose;
@@ -24,7 +25,9 @@ use crate::search::Relation;
 /// Result of `bagssl gallery`.
 #[derive(Clone, Debug, Serialize)]
 pub struct GalleryReport {
+    /// One for each space, in the order in which they were asked for.
     pub spaces: Vec<SearchReport>,
+    /// The files that were written.
     #[serde(flatten)]
     pub files: Written,
 }
@@ -32,11 +35,15 @@ pub struct GalleryReport {
 /// Result of `bagssl figure fig5` and `fig7` to `fig12`.
 #[derive(Clone, Debug, Serialize)]
 pub struct GalleriesReport {
+    /// Neighbours of each query.
     pub k: usize,
-    /// Patches that were searched, of all.
+    /// Patches that were searched: the fewest of any space, for the last query.
     pub searched: u64,
+    /// Patches of the first bank once it is complete.
     pub total: usize,
+    /// In reading order.
     pub queries: Vec<QueryReport>,
+    /// The files that were written.
     #[serde(flatten)]
     pub files: Written,
 }
@@ -44,7 +51,9 @@ pub struct GalleriesReport {
 /// One query and how often each relation is among its neighbours, for each space.
 #[derive(Clone, Debug, Serialize)]
 pub struct QueryReport {
+    /// The query patch.
     pub query: PatchRef,
+    /// By name of the space.
     pub spaces: BTreeMap<String, Relations>,
     /// Under the second model.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,9 +64,13 @@ pub struct QueryReport {
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Relations {
+    /// Patches of the query's image.
     pub same_image: usize,
+    /// Patches of other images of the query's class.
     pub same_class: usize,
+    /// Patches of images of other classes.
     pub other_class: usize,
+    /// Patches of other images, where one of the two has no label.
     pub other_image: usize,
 }
 

@@ -7,10 +7,11 @@ use anyhow::Context;
 use serde::Serialize;
 
 use crate::embed::Embedder;
+use crate::engine::ask::Output;
 use crate::engine::ask::{Beside, FigureRequest, Heatmap, PatchSpace};
 use crate::engine::figures::assemble::{Material, assemble};
 use crate::engine::figures::compose::Origin;
-use crate::engine::figures::output::{Output, Written};
+use crate::engine::figures::output::Written;
 use crate::engine::figures::rows::{Ask, MapRow, MapRows};
 use crate::engine::jobs::figures::request::MapSource;
 use crate::engine::jobs::figures::sources::{Place, Sources};
@@ -21,18 +22,26 @@ use crate::patch::PatchRef;
 /// Range and mean of one map.
 #[derive(Clone, Debug, Serialize)]
 pub struct MapSummary {
+    /// The least cosine.
     pub min: f32,
+    /// The greatest cosine.
     pub max: f32,
+    /// The mean of all cosines.
     pub mean: f32,
 }
 
 /// Result of `bagssl heatmap`.
 #[derive(Clone, Debug, Serialize)]
 pub struct HeatmapReport {
+    /// Rows of the map, one for each stride down the image.
     pub rows: usize,
+    /// Columns of the map, one for each stride across the image.
     pub cols: usize,
+    /// The query patch.
     pub query: Corner,
+    /// By name of the space.
     pub spaces: BTreeMap<String, MapSummary>,
+    /// The files that were written.
     #[serde(flatten)]
     pub files: Written,
 }
@@ -40,14 +49,18 @@ pub struct HeatmapReport {
 /// Top-left pixel of a patch.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Corner {
+    /// Top edge, pixels.
     pub y: u32,
+    /// Left edge, pixels.
     pub x: u32,
 }
 
 /// Result of `bagssl figure fig4` and `fig6`.
 #[derive(Clone, Debug, Serialize)]
 pub struct MapsReport {
+    /// All queries at the first patch size, then all at the next.
     pub maps: Vec<MapReport>,
+    /// The files that were written.
     #[serde(flatten)]
     pub files: Written,
 }
@@ -57,9 +70,13 @@ pub struct MapsReport {
 pub struct MapReport {
     /// Index of the image in its data set, or of the file among those given.
     pub image: u32,
+    /// Rows of the map, one for each stride down the image.
     pub rows: usize,
+    /// Columns of the map, one for each stride across the image.
     pub cols: usize,
+    /// The query patch.
     pub query: PatchRef,
+    /// By name of the space.
     pub spaces: BTreeMap<String, MapSummary>,
     /// Under the second model.
     #[serde(skip_serializing_if = "Option::is_none")]

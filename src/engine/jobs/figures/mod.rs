@@ -11,8 +11,8 @@ use std::path::Path;
 
 use crate::figure::{Format, Sidecar};
 
+pub use crate::engine::figures::output::Written;
 use crate::engine::figures::output::write_caption;
-pub use crate::engine::figures::output::{Output, Written};
 pub use galleries::{GalleriesReport, GalleryReport, galleries, gallery};
 pub use maps::{HeatmapReport, MapsReport, heatmap, maps};
 pub use request::{GallerySource, Haystack, MapImages, MapSizes, MapSource, QueryChoice};

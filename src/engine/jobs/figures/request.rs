@@ -11,13 +11,17 @@ use crate::patch::PatchGrid;
 
 /// What heatmaps are made from.
 pub struct MapSource {
+    /// Which model.
     pub model: ModelSpec,
     /// A second model, whose maps follow.
     pub beside: Option<ModelSpec>,
+    /// Which images, and where they are asked about.
     pub images: MapImages,
     /// Take the centre of so many pixels a side.
     pub fit: Option<u32>,
+    /// Patch sizes, pixels.
     pub sizes: MapSizes,
+    /// Stride of the patches, pixels; none: what suits the image ([`defaults::map_stride`]).
     pub stride: Option<u32>,
     /// Queries to choose where none are given.
     pub count: usize,
@@ -27,13 +31,26 @@ pub struct MapSource {
 pub enum MapImages {
     /// Image files, each with the `(x, y)` of its query patch's centre; one place holds for all files, none
     /// leaves the choice to the seed.
-    Files { paths: Vec<PathBuf>, at: Vec<(f32, f32)> },
+    Files {
+        /// The files, in reading order.
+        paths: Vec<PathBuf>,
+        /// `(x, y)` of each query patch's centre, pixels: one for all files, one for each, or none.
+        at: Vec<(f32, f32)>,
+    },
     /// Images of a data set: index, top and left edge of each query patch; none leaves the choice to the seed.
-    Data { data: String, split: Option<Split>, queries: Vec<(usize, u32, u32)> },
+    Data {
+        /// The data set, as `--data` names it.
+        data: String,
+        /// Which split, where the set has two; none: train.
+        split: Option<Split>,
+        /// Index of the image, top and left edge of each query patch, pixels.
+        queries: Vec<(usize, u32, u32)>,
+    },
 }
 
 /// Patch sizes of heatmaps, pixels.
 pub enum MapSizes {
+    /// These sizes, pixels.
     Told(Vec<u32>),
     /// What suits the images: so many sizes, 1 or 2 (Fig 4: 71 and 100 of 224 pixels).
     Suitable(usize),
@@ -71,9 +88,23 @@ impl MapSource {
 #[derive(Clone)]
 pub enum Haystack {
     /// A bank on disk, and where its images lie if they were moved.
-    Bank { folder: PathBuf, data: Option<String> },
+    Bank {
+        /// Folder of the bank.
+        folder: PathBuf,
+        /// Where its images lie now, if they were moved.
+        data: Option<String>,
+    },
     /// Patches that are embedded for this figure alone.
-    Fresh { model: ModelSpec, source: BankSource, patch: Option<u32>, stride: Option<u32> },
+    Fresh {
+        /// Which model embeds.
+        model: ModelSpec,
+        /// The images; without a limit, the first [`defaults::GALLERY_IMAGES`].
+        source: BankSource,
+        /// Side of a patch, pixels; none: what suits the images ([`defaults::patch`]).
+        patch: Option<u32>,
+        /// Stride, pixels; none: what suits the images ([`defaults::gallery_stride`]).
+        stride: Option<u32>,
+    },
 }
 
 impl Haystack {
@@ -90,6 +121,7 @@ impl Haystack {
 
 /// What figures of neighbours are made from.
 pub struct GallerySource {
+    /// The patches that are searched.
     pub haystack: Haystack,
     /// The same patches under a second model, whose galleries follow (Fig 5, 7, 8, 9).
     pub beside: Option<Haystack>,
@@ -97,12 +129,14 @@ pub struct GallerySource {
     pub queries: Vec<(usize, u32, u32)>,
     /// Queries to choose where none are given.
     pub choice: QueryChoice,
+    /// What the galleries leave out.
     pub filter: NamedFilter,
 }
 
 /// Queries of the seed's choice.
 #[derive(Clone, Copy, Debug)]
 pub struct QueryChoice {
+    /// How many queries.
     pub count: usize,
     /// How many of the seed's choice to pass over: what makes Fig 9 another than Fig 8.
     pub skip: usize,
