@@ -50,7 +50,7 @@ fn compared(with: &str) -> Started {
 
 /// The comparison, if maps and galleries of what is wanted are whole.
 fn whole(shown: &Snapshot) -> Option<&CompareView> {
-    let compare = shown.compare.as_deref()?;
+    let compare = shown.views.compare.as_deref()?;
     let (other, galleries) = (compare.other.as_ref()?, compare.galleries.as_ref()?);
     let id = shown.query.as_ref()?.id;
     let is_whole = other.step == compare.wanted
@@ -81,7 +81,7 @@ fn a_model_agrees_wholly_with_itself() {
     assert_eq!((galleries.a.searched, galleries.a.total), (128, 128));
     assert_eq!(galleries.overlaps[0].1.candidates, 128);
     send(&started, CompareCommand::CloseOther);
-    started.until("the end", |shown| shown.compare.is_none());
+    started.until("the end", |shown| shown.views.compare.is_none());
 }
 
 #[test]
@@ -113,9 +113,9 @@ fn the_checkpoints_of_a_run_are_scrubbed_and_what_was_computed_is_there_at_once(
     // Back again: nothing is embedded, so that the whole map is there with the first answer.
     send(&started, CompareCommand::ScrubTo { step: 4 });
     let shown = started.until("a first answer", |shown| {
-        shown.compare.as_ref().and_then(|c| c.other.as_ref()).is_some_and(|other| other.step == Some(4))
+        shown.views.compare.as_ref().and_then(|c| c.other.as_ref()).is_some_and(|other| other.step == Some(4))
     });
-    let compare = shown.compare.as_ref().unwrap();
+    let compare = shown.views.compare.as_ref().unwrap();
     let other = compare.other.as_ref().unwrap();
     assert_eq!((other.known, &other.maps[1].values), (49, &newest));
     assert_eq!(compare.kept.steps, [0, 4]);
@@ -125,10 +125,12 @@ fn the_checkpoints_of_a_run_are_scrubbed_and_what_was_computed_is_there_at_once(
     seen(0);
     send(&started, CompareCommand::Ahead(true));
     started.until("the checkpoint between", |shown| {
-        shown.compare.as_ref().is_some_and(|compare| compare.kept.steps == [0, 2, 4])
+        shown.views.compare.as_ref().is_some_and(|compare| compare.kept.steps == [0, 2, 4])
     });
     // Its curves are followed, too.
-    started.until("the run's curves", |shown| shown.runs.iter().any(|r| r.path == run && r.series.len() > 3));
+    started.until("the run's curves", |shown| {
+        shown.runs.folders.iter().any(|r| r.path == run && r.series.len() > 3)
+    });
 
     // Another query on another image is asked of the checkpoint on show.
     let patch = PatchRef { image: 2, y: 16, x: 32, size: 16 };
@@ -202,9 +204,10 @@ fn a_checkpoint_that_cannot_be_read_is_named_and_the_last_one_stays() {
     let started = compared(text(&run));
     started.until("the newest checkpoint", |shown| whole(shown).is_some());
     send(&started, CompareCommand::ScrubTo { step: 2 });
-    let shown = started
-        .until("an error", |shown| shown.compare.as_ref().is_some_and(|compare| compare.error.is_some()));
-    let compare = shown.compare.as_ref().unwrap();
+    let shown = started.until("an error", |shown| {
+        shown.views.compare.as_ref().is_some_and(|compare| compare.error.is_some())
+    });
+    let compare = shown.views.compare.as_ref().unwrap();
     let error = compare.error.as_ref().unwrap();
     for words in ["Step 2 of tiny cannot be used", "step-000002", "safetensors", "Choose another step"] {
         assert!(error.contains(words), "{words:?} is not in {error:?}");
@@ -228,12 +231,13 @@ fn nothing_is_computed_while_the_comparison_is_not_on_screen() {
     let started = compared("demo");
     send(&started, CompareCommand::Show(false));
     send(&started, CompareCommand::OpenOther { spec: "demo".into() });
-    let shown = started
-        .until("the model's name", |shown| shown.compare.as_ref().is_some_and(|compare| compare.number == 2));
-    assert!(shown.compare.as_ref().unwrap().other.is_none());
+    let shown = started.until("the model's name", |shown| {
+        shown.views.compare.as_ref().is_some_and(|compare| compare.number == 2)
+    });
+    assert!(shown.views.compare.as_ref().unwrap().other.is_none());
     std::thread::sleep(std::time::Duration::from_millis(500));
     let shown = started.engine.snapshot();
-    assert!(shown.compare.as_ref().unwrap().other.is_none());
+    assert!(shown.views.compare.as_ref().unwrap().other.is_none());
     // Fewer images, once it is looked at.
     send(&started, CompareCommand::Images(3));
     send(&started, CompareCommand::Show(true));

@@ -263,7 +263,7 @@ fn further_spaces_pictures_and_filters_are_answered() {
     started.engine.send(Command::Configure { id: 4, config });
     let shown = started.until("the answer", |shown| {
         let galleries = shown.galleries.as_ref().is_some_and(|g| g.query_id == 4 && g.searched == g.total);
-        galleries && shown.pictures.as_ref().is_some_and(|pictures| pictures.spaces.len() == 3)
+        galleries && shown.views.pictures.as_ref().is_some_and(|pictures| pictures.spaces.len() == 3)
     });
     let query = shown.query.as_ref().unwrap();
     assert_eq!(query.maps.iter().map(|map| map.space.clone()).collect::<Vec<_>>(), spaces);
@@ -277,7 +277,7 @@ fn further_spaces_pictures_and_filters_are_answered() {
         let others = if own < 8 { 7 } else { 8 };
         assert_eq!(gallery.candidates, others * 16);
     }
-    let pictures = shown.pictures.as_ref().unwrap();
+    let pictures = shown.views.pictures.as_ref().unwrap();
     assert_eq!((pictures.spaces[0].colors.width(), pictures.image), (7, own as usize));
     assert!(pictures.spaces.iter().all(|p| p.explained[0] >= p.explained[1] && p.explained[0] > 0.1));
 }
@@ -353,14 +353,14 @@ fn a_box_and_a_difference_of_parts_are_answered_and_a_known_patch_is_previewed()
     ask(9, QuerySpec::one(drawn));
     answered(9);
     started.engine.preview(Some(patch));
-    let shown = started.until("the preview", |shown| shown.preview.is_some());
-    let preview = shown.preview.as_ref().unwrap();
+    let shown = started.until("the preview", |shown| shown.views.preview.is_some());
+    let preview = shown.views.preview.as_ref().unwrap();
     assert_eq!((preview.patch, preview.maps.len()), (patch, 2));
     assert!((preview.maps[1].values[2 * 7 + 4] - 1.0).abs() < 1e-4);
     assert_eq!(shown.query.as_ref().unwrap().query, QuerySpec::one(drawn), "the query stays");
     // Off the grid nothing is known, so that the query's own maps come back.
     started.engine.preview(Some(PatchRef { x: 33, ..patch }));
-    started.until("no preview", |shown| shown.preview.is_none());
+    started.until("no preview", |shown| shown.views.preview.is_none());
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn with_gpu() -> Option<OpenDevice> {
 fn is_whole(shown: &Snapshot) -> bool {
     let query = shown.query.as_ref().is_some_and(|query| query.id == 7 && query.known == 49 * 49);
     let galleries = shown.galleries.as_ref().is_some_and(|g| g.query_id == 7 && g.searched == 64 * 49);
-    let compared = shown.compare.as_ref().is_some_and(|compare| {
+    let compared = shown.views.compare.as_ref().is_some_and(|compare| {
         let other =
             compare.other.as_ref().is_some_and(|other| other.query_id == 7 && other.known == other.total);
         other && compare.galleries.as_ref().is_some_and(|g| g.b.query_id == 7 && g.images == (64, 64))
@@ -88,7 +88,7 @@ fn the_explorer_and_the_comparison_show_the_same_with_a_gpu() {
     assert_same_maps(&gpu.query.as_ref().unwrap().maps, &cpu.query.as_ref().unwrap().maps);
     let galleries = |shown: &Snapshot| shown.galleries.clone().unwrap();
     assert_same_neighbours(&galleries(&gpu).spaces, &galleries(&cpu).spaces);
-    let compare = |shown: &Snapshot| shown.compare.clone().unwrap();
+    let compare = |shown: &Snapshot| shown.views.compare.clone().unwrap();
     let (gpu, cpu) = (compare(&gpu), compare(&cpu));
     assert_same_maps(&gpu.other.as_ref().unwrap().maps, &cpu.other.as_ref().unwrap().maps);
     let (gpu, cpu) = (gpu.galleries.clone().unwrap(), cpu.galleries.clone().unwrap());

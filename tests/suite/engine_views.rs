@@ -7,7 +7,7 @@ use super::engine::{Started, is_complete};
 
 /// The microscope once all its vectors are known.
 fn filled(shown: &Snapshot) -> Option<Arc<MicroscopeView>> {
-    let view = shown.microscope.clone()?;
+    let view = shown.views.microscope.clone()?;
     let is_filled = view.levels.iter().all(|level| level.known == level.positions && level.maps.len() == 2);
     (!view.levels.is_empty() && is_filled).then_some(view)
 }
@@ -61,9 +61,9 @@ fn the_microscope_shows_the_querys_place_at_each_size_and_follows_it() {
     assert_eq!(filled(&shown).unwrap().levels[0].query, Some(patch));
     // Left, it is gone; taken up again, what was known is there at once.
     started.engine.send(Command::Microscope(None));
-    started.until("leaving", |shown| shown.microscope.is_none());
+    started.until("leaving", |shown| shown.views.microscope.is_none());
     started.engine.send(Command::Microscope(Some(vec![16, 48, 64, 65])));
-    let shown = started.until("coming back", |shown| shown.microscope.is_some());
+    let shown = started.until("coming back", |shown| shown.views.microscope.is_some());
     assert!(filled(&shown).is_some(), "nothing is embedded again");
 }
 
@@ -118,11 +118,11 @@ fn several_places_have_the_galleries_that_each_has_as_a_query() {
     let request = PlacesRequest { data: 1, places: places.clone(), neighbours: 12 };
     started.engine.send(Command::Places(Some(request.clone())));
     let has_all = |shown: &Snapshot| {
-        let places = shown.places.as_ref().map_or(&[][..], |view| &view.places);
+        let places = shown.views.places.as_ref().map_or(&[][..], |view| &view.places);
         places.len() == 3 && places.iter().all(|place| place.gallery.is_some() || place.error.is_some())
     };
     let shown = started.until("the galleries", has_all);
-    let view = shown.places.clone().unwrap();
+    let view = shown.views.places.clone().unwrap();
     assert_eq!(view.of(places[1]).unwrap().patch, place(5, 48, 8), "moved into its image");
     assert!(view.places[2].error.as_ref().unwrap().contains("1000000"));
     for (id, known) in (7..).zip(&view.places[..2]) {
@@ -144,5 +144,5 @@ fn several_places_have_the_galleries_that_each_has_as_a_query() {
     }
     // Of another data set there are none, and left they are gone.
     started.engine.send(Command::Places(Some(PlacesRequest { data: 99, ..request })));
-    started.until("another data set", |shown| shown.places.is_none());
+    started.until("another data set", |shown| shown.views.places.is_none());
 }

@@ -303,9 +303,9 @@ fn a_preview_is_the_file_that_is_written() {
         let request = FigureRequest { style, ..request };
         let id = number as u64 + 1;
         started.engine.send(Ask::Figure(FigureCommand::Preview { id, request: request.clone(), dpi: 200.0 }));
-        let shown =
-            started.until("the preview", |shown| shown.figure.as_ref().is_some_and(|view| view.id == id));
-        let page = shown.figure.as_ref().unwrap().page.clone().unwrap();
+        let shown = started
+            .until("the preview", |shown| shown.views.figure.as_ref().is_some_and(|view| view.id == id));
+        let page = shown.views.figure.as_ref().unwrap().page.clone().unwrap();
         let path = folder.path().join(["a.pdf", "a.svg", "a.png"][number]);
         written(&started, request, &path);
         assert_eq!(fs::read(&path).unwrap().len(), page.bytes, "{format:?}");
@@ -322,11 +322,12 @@ fn a_preview_is_the_file_that_is_written() {
     let mut bad = figure(FigureKind::Galleries, queries);
     bad.content.spaces = vec!["nonsense".into()];
     started.engine.send(Ask::Figure(FigureCommand::Preview { id: 9, request: bad, dpi: 96.0 }));
-    let shown = started.until("an error", |shown| shown.figure.as_ref().is_some_and(|view| view.id == 9));
-    let view = shown.figure.as_ref().unwrap();
+    let shown =
+        started.until("an error", |shown| shown.views.figure.as_ref().is_some_and(|view| view.id == 9));
+    let view = shown.views.figure.as_ref().unwrap();
     assert!(view.error.as_ref().unwrap().contains("nonsense") && view.page.is_some());
     started.engine.send(Ask::Figure(FigureCommand::Close));
-    started.until("the end of the preview", |shown| shown.figure.is_none());
+    started.until("the end of the preview", |shown| shown.views.figure.is_none());
 }
 
 #[test]

@@ -94,7 +94,7 @@ fn compared(step: u64) -> CompareView {
 }
 
 fn show(window: &mut Window, compare: CompareView) {
-    window.line.update(|shown| shown.compare = Some(Arc::new(compare)));
+    window.line.update(|shown| shown.views.compare = Some(Arc::new(compare)));
     window.steps();
 }
 

@@ -48,7 +48,7 @@ fn answer(window: &mut Window, id: u64, error: Option<&str>) {
     };
     let view =
         FigureView { id, page: Some(Arc::new(page)), error: error.map(str::to_owned), embedding: None };
-    window.line.update(|shown| shown.figure = Some(Arc::new(view)));
+    window.line.update(|shown| shown.views.figure = Some(Arc::new(view)));
     window.steps();
 }
 

@@ -38,7 +38,7 @@ fn answer(window: &mut Window, places: &[PatchRef], moved: Option<PatchRef>) {
         PlaceView { asked: *asked, patch, gallery: Some(Arc::new(gallery)), neighbours: 24, error: None }
     };
     let places = places.iter().enumerate().map(place).collect();
-    window.line.update(|shown| shown.places = Some(Arc::new(PlacesView { round: 1, places })));
+    window.line.update(|shown| shown.views.places = Some(Arc::new(PlacesView { round: 1, places })));
     window.steps();
 }
 
@@ -99,7 +99,7 @@ fn a_position_without_a_gallery_says_why() {
     window.click("image");
     let (asked, error) = (patch(3, 12, 12), Some("image 3 cannot be read".to_owned()));
     let places = vec![PlaceView { asked, patch: asked, gallery: None, neighbours: 0, error }];
-    window.line.update(|shown| shown.places = Some(Arc::new(PlacesView { round: 1, places })));
+    window.line.update(|shown| shown.views.places = Some(Arc::new(PlacesView { round: 1, places })));
     window.steps();
     assert!(window.shows("image 3 cannot be read") && !window.shows("searching..."));
 }

@@ -43,7 +43,7 @@ pub fn with_microscope(size: [f32; 2]) -> Window {
     assert_eq!(microscopes(&window), [Some(vec![])], "sizes that suit the image");
     window.line.update(|shown| {
         let levels = vec![level(8, 0.4), level(16, 0.8), level(30, 0.9)];
-        shown.microscope = Some(Arc::new(MicroscopeView { image: 3, levels, left_out: vec![] }));
+        shown.views.microscope = Some(Arc::new(MicroscopeView { image: 3, levels, left_out: vec![] }));
     });
     window.steps();
     window

@@ -158,7 +158,7 @@ fn with_the_preview_on_the_patch_under_the_pointer_has_the_maps_but_is_not_the_q
     assert_eq!(previews(&window), [], "without the key nothing is previewed");
     window.press(Modifiers::NONE, Key::V);
     assert_eq!(previews(&window), [Some(patch(3, 12, 12))]);
-    window.line.update(|shown| shown.preview = Some(Arc::new(preview(patch(3, 12, 12), 0.25))));
+    window.line.update(|shown| shown.views.preview = Some(Arc::new(preview(patch(3, 12, 12), 0.25))));
     window.steps();
     assert!(window.shows("preview") && window.shows("z: +0.25 to +0.25"));
     assert_eq!(asked(&window), None);

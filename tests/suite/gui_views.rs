@@ -86,7 +86,7 @@ fn the_spaces_are_shown_as_pictures_when_the_engine_has_them() {
     };
     window.line.update(|shown| {
         let spaces = vec![picture("z"), picture("h")];
-        shown.pictures = Some(Arc::new(Pictures { image: 3, grid: GRID, spaces }));
+        shown.views.pictures = Some(Arc::new(Pictures { image: 3, grid: GRID, spaces }));
     });
     window.steps();
     assert!(window.shows("h picture"));

@@ -57,12 +57,12 @@ pub enum Command {
     PauseExtraction(bool),
     /// Shows, writes or copies a figure.
     Figure(FigureCommand),
-    /// Whether [`Snapshot::pictures`](crate::engine::Snapshot::pictures) are wanted.
+    /// Whether [`ViewsShown::pictures`](crate::engine::ViewsShown::pictures) are wanted.
     ShowPictures(bool),
-    /// Shows the query's place at several patch sizes as [`Snapshot::microscope`](crate::engine::Snapshot::microscope), with these sizes in
+    /// Shows the query's place at several patch sizes as [`ViewsShown::microscope`](crate::engine::ViewsShown::microscope), with these sizes in
     /// pixels (none: those that suit the image; at most [`MOST_SIZES`](crate::engine::MOST_SIZES)), until `None`.
     Microscope(Option<Vec<u32>>),
-    /// Shows a gallery for each of several places as [`Snapshot::places`](crate::engine::Snapshot::places), until `None`.
+    /// Shows a gallery for each of several places as [`ViewsShown::places`](crate::engine::ViewsShown::places), until `None`.
     Places(Option<PlacesRequest>),
     /// Asks for a small picture of image `index`; it arrives as [`Event::Thumbnail`](crate::engine::Event::Thumbnail) or
     /// [`Event::NoThumbnail`](crate::engine::Event::NoThumbnail).

@@ -37,19 +37,30 @@ pub struct Snapshot {
     pub view: Option<Arc<ImageView>>,
     /// The query with its heatmaps.
     pub query: Option<Arc<QueryView>>,
-    /// The patch under the pointer as if it were the query, while that is wanted ([`EngineHandle::preview`]) and
-    /// its vectors are known.
-    ///
-    /// [`EngineHandle::preview`]: super::EngineHandle::preview
-    pub preview: Option<Arc<PreviewView>>,
     /// The query's neighbours: the previous query's stay until the new ones are there.
     pub galleries: Option<Arc<GalleryView>>,
     /// What the newest search for images that is done has found.
     pub found: Option<Arc<FoundImages>>,
     /// Extraction of the patches that the galleries search.
     pub extraction: Option<ExtractionView>,
+    /// What the engine is busy with, in a few words, if it is not idle ("opening the model").
+    pub busy: Option<String>,
+    /// What the views asked for.
+    pub views: ViewsShown,
+    /// What there is of training runs.
+    pub runs: RunsShown,
+}
+
+/// What the views asked for, as far as it is known.
+#[derive(Clone, Default)]
+pub struct ViewsShown {
     /// The image on show as each space sees it, once complete, if wanted.
     pub pictures: Option<Arc<Pictures>>,
+    /// The patch under the pointer as if it were the query, while that is wanted ([`EngineHandle::preview`]) and
+    /// its vectors are known.
+    ///
+    /// [`EngineHandle::preview`]: super::EngineHandle::preview
+    pub preview: Option<Arc<PreviewView>>,
     /// The comparison with another model, if one is open.
     pub compare: Option<Arc<CompareView>>,
     /// The query's place at several patch sizes, if that is wanted.
@@ -58,12 +69,15 @@ pub struct Snapshot {
     pub figure: Option<Arc<FigureView>>,
     /// Several places with their galleries, if that is wanted.
     pub places: Option<Arc<PlacesView>>,
-    /// What the engine is busy with, in a few words, if it is not idle ("opening the model").
-    pub busy: Option<String>,
+}
+
+/// What there is of training runs.
+#[derive(Clone, Default)]
+pub struct RunsShown {
     /// The run of this process, going on or ended.
-    pub training: Option<Arc<TrainingView>>,
+    pub active: Option<Arc<TrainingView>>,
     /// Its pinned patches.
     pub pins: Option<Arc<PinsView>>,
     /// Run folders that are shown, in the order in which they were opened.
-    pub runs: Arc<Vec<Arc<RunView>>>,
+    pub folders: Arc<Vec<Arc<RunView>>>,
 }

@@ -151,7 +151,8 @@ fn show(line: &EngineLine, request: GallerySearch<Tag>, views: Vec<GalleryView>)
     });
     line.update(|shown| {
         let is_asked = shown.query.as_ref().is_some_and(|query| query.id == job.id);
-        let Some(view) = shown.compare.as_ref().filter(|view| (view.number, view.wanted) == (number, step))
+        let Some(view) =
+            shown.views.compare.as_ref().filter(|view| (view.number, view.wanted) == (number, step))
         else {
             return;
         };
@@ -159,7 +160,7 @@ fn show(line: &EngineLine, request: GallerySearch<Tag>, views: Vec<GalleryView>)
             let mut view = (**view).clone();
             view.galleries = Some(compared.clone());
             *found.lock().unwrap_or_else(PoisonError::into_inner) = Some((number, compared));
-            shown.compare = Some(Arc::new(view));
+            shown.views.compare = Some(Arc::new(view));
         }
     });
 }

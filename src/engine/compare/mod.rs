@@ -223,7 +223,7 @@ impl Compare {
     pub fn follow(&mut self, target: Option<&SideTarget<'_>>) {
         let Some(open) = &mut self.open else {
             if std::mem::take(&mut self.has_news) {
-                self.line.update(|shown| shown.compare = None);
+                self.line.update(|shown| shown.views.compare = None);
             }
             return;
         };
@@ -284,7 +284,7 @@ impl Compare {
         self.line.update(|shown| {
             let galleries = self.galleries.found(self.number);
             let galleries = galleries.filter(|galleries| galleries.generation == shown.generation);
-            shown.compare = Some(Arc::new(CompareView { galleries, ..view }));
+            shown.views.compare = Some(Arc::new(CompareView { galleries, ..view }));
         });
     }
 }

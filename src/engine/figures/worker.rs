@@ -82,7 +82,7 @@ impl FigureThread {
             }
             FigureCommand::Close => {
                 self.made = None;
-                self.line.update(|shown| shown.figure = None);
+                self.line.update(|shown| shown.views.figure = None);
                 return;
             }
             FigureCommand::Write { request, path, caption } => {
@@ -112,12 +112,12 @@ impl FigureThread {
     fn preview(&mut self, id: RequestId, request: &FigureRequest, dpi: f64) {
         let drawn = self.page(request, dpi);
         self.line.update(|shown| {
-            let previous = shown.figure.as_ref().and_then(|view| view.page.clone());
+            let previous = shown.views.figure.as_ref().and_then(|view| view.page.clone());
             let (page, error) = match drawn {
                 Ok(page) => (Some(Arc::new(page)), None),
                 Err(error) => (previous, Some(format!("{error:#}"))),
             };
-            shown.figure = Some(Arc::new(FigureView { id, page, error, embedding: None }));
+            shown.views.figure = Some(Arc::new(FigureView { id, page, error, embedding: None }));
         });
     }
 

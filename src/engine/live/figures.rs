@@ -274,8 +274,8 @@ impl FiguresPart {
         let Some(gathering) = &self.gathering else { return Ok(()) };
         if let Some(embedding) = gathering.to_come() {
             open.line.update(|shown| {
-                let view = shown.figure.as_deref().cloned().unwrap_or_default();
-                shown.figure = Some(Arc::new(FigureView { embedding: Some(embedding), ..view }));
+                let view = shown.views.figure.as_deref().cloned().unwrap_or_default();
+                shown.views.figure = Some(Arc::new(FigureView { embedding: Some(embedding), ..view }));
             });
             return Ok(());
         }
@@ -341,9 +341,9 @@ impl Part for FiguresPart {
 fn refuse(command: &FigureCommand, error: String, open: &Open) {
     match command {
         FigureCommand::Preview { id, .. } => open.line.update(|shown| {
-            let page = shown.figure.as_ref().and_then(|view| view.page.clone());
+            let page = shown.views.figure.as_ref().and_then(|view| view.page.clone());
             let view = FigureView { id: *id, page, error: Some(error), embedding: None };
-            shown.figure = Some(Arc::new(view));
+            shown.views.figure = Some(Arc::new(view));
         }),
         _ => open.line.emit(Event::Figure(FigureEvent::Failed(error))),
     }

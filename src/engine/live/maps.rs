@@ -66,6 +66,6 @@ impl MapsPart {
             shown.unwrap_or_else(|| Arc::new(Pictures { image, grid, spaces: maps.pictures() }))
         });
         let pictures = self.pictures.clone();
-        open.line.update(|shown| shown.pictures = pictures);
+        open.line.update(|shown| shown.views.pictures = pictures);
     }
 }

@@ -60,7 +60,7 @@ impl MicroscopePart {
         }
         self.aim(open);
         if !self.is_wanted {
-            open.line.update(|shown| shown.microscope = None);
+            open.line.update(|shown| shown.views.microscope = None);
         }
     }
 
@@ -86,6 +86,6 @@ impl MicroscopePart {
 
     fn publish(&self, open: &Open) {
         let view = self.microscope.as_ref().map(|microscope| Arc::new(microscope.view()));
-        open.line.update(|shown| shown.microscope = view);
+        open.line.update(|shown| shown.views.microscope = view);
     }
 }

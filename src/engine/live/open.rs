@@ -239,8 +239,8 @@ impl Open {
             shown.generation = generation;
             shown.query = None;
             shown.galleries = None;
-            shown.pictures = None;
-            shown.preview = None;
+            shown.views.pictures = None;
+            shown.views.preview = None;
         });
     }
 }

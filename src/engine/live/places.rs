@@ -107,7 +107,8 @@ impl PlacesPart {
                 }
             };
             let places = self.entries.iter().map(view).collect();
-            shown.places = self.request.as_ref().map(|_| Arc::new(PlacesView { round: self.round, places }));
+            shown.views.places =
+                self.request.as_ref().map(|_| Arc::new(PlacesView { round: self.round, places }));
         });
     }
 
@@ -235,7 +236,7 @@ pub struct PlacesTag {
 pub fn show_places(line: &EngineLine, request: GallerySearch<PlacesTag>, views: Vec<GalleryView>) {
     let PlacesTag { round, places, neighbours, found } = request.tag;
     line.update(|shown| {
-        let Some(view) = shown.places.as_mut().filter(|view| view.round == round) else { return };
+        let Some(view) = shown.views.places.as_mut().filter(|view| view.round == round) else { return };
         let view = Arc::make_mut(view);
         let mut found = locked(&found);
         for ((index, asked), gallery) in places.into_iter().zip(views.into_iter().map(Arc::new)) {

@@ -38,5 +38,5 @@ fn show(line: &EngineLine, maps: &SharedMaps, patch: Option<PatchRef>, is_shown:
         return;
     }
     *is_shown = preview.is_some();
-    line.update(|shown| shown.preview = preview);
+    line.update(|shown| shown.views.preview = preview);
 }

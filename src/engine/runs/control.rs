@@ -333,8 +333,8 @@ impl RunControl {
         let view = active.view(phase, error, memory, self.pins.share(active.trained));
         let pins = self.pins.shown();
         self.line.update_quietly(|shown| {
-            shown.training = Some(Arc::new(view));
-            shown.pins = pins;
+            shown.runs.active = Some(Arc::new(view));
+            shown.runs.pins = pins;
         });
     }
 

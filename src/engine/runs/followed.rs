@@ -177,7 +177,7 @@ impl FolderReader {
     fn put(&self) {
         let runs: Arc<Vec<_>> = Arc::new(self.runs.iter().map(|run| run.view.clone()).collect());
         self.followed.put(runs.clone());
-        self.line.update_quietly(|shown| shown.runs = runs);
+        self.line.update_quietly(|shown| shown.runs.folders = runs);
     }
 }
 

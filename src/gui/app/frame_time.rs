@@ -221,14 +221,14 @@ impl Stage {
         self.app.desk.session.send(Command::Train(TrainCommand::Start(Box::new(start))));
         self.app.desk.tab = Tab::Train;
         self.wait("the first steps", |app| {
-            app.desk.session.snapshot().training.as_ref().is_some_and(|run| run.step >= 3)
+            app.desk.session.snapshot().runs.active.as_ref().is_some_and(|run| run.step >= 3)
         })
     }
 
     fn stop_training(&mut self) -> anyhow::Result<()> {
         self.app.desk.session.send(Command::Train(TrainCommand::Stop));
         self.wait("the end of training", |app| {
-            let run = app.desk.session.snapshot().training.clone();
+            let run = app.desk.session.snapshot().runs.active.clone();
             run.is_none_or(|run| matches!(run.phase, Phase::Stopped | Phase::Finished | Phase::Failed))
         })
     }

@@ -48,7 +48,7 @@ impl ExportDialog {
             desk.session.send(Command::Figure(FigureCommand::CopyImage(request.clone())));
         }
         let caption = ui.button("Copy caption");
-        let words = desk.session.snapshot().figure.as_ref().and_then(|view| view.page.clone());
+        let words = desk.session.snapshot().views.figure.as_ref().and_then(|view| view.page.clone());
         let words = words.map_or_else(|| "The caption, as LaTeX.".into(), |page| page.caption.clone());
         if caption.on_hover_text(words).clicked() {
             desk.session.send(Command::Figure(FigureCommand::CopyCaption(request)));

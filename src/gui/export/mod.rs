@@ -162,7 +162,7 @@ impl ExportDialog {
     /// The second model on show, if this figure can have both.
     fn other(&self, desk: &Desk) -> Option<Beside> {
         let is_on_show = !row(self.kind).is_sheet && desk.view.adds() == Adds::SecondModel;
-        let compare = desk.session.snapshot().compare.as_ref().filter(|_| is_on_show)?;
+        let compare = desk.session.snapshot().views.compare.as_ref().filter(|_| is_on_show)?;
         let other = compare.other.as_ref()?;
         Some(Beside { hash: other.hash.clone(), step: other.step })
     }
@@ -327,7 +327,7 @@ impl ExportDialog {
 
 /// The patch sizes of the microscope, if it is on show.
 fn levels_on_show(desk: &Desk) -> Vec<(PatchGrid, bool)> {
-    let shown = desk.session.snapshot().microscope.clone();
+    let shown = desk.session.snapshot().views.microscope.clone();
     let shown = shown.filter(|_| desk.view.adds() == Adds::PatchSizes);
     shown.map_or_else(Vec::new, |shown| shown.levels.iter().map(|level| (level.grid, true)).collect())
 }

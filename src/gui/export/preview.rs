@@ -73,7 +73,7 @@ impl PreviewPane {
 
     /// Draws page and facts into `rect`. Returns whether the galleries are to be searched again.
     pub fn ui(&mut self, ui: &mut Ui, rect: Rect, desk: &Desk, obstacle: Option<&str>) -> bool {
-        let view = desk.session.snapshot().figure.clone();
+        let view = desk.session.snapshot().views.figure.clone();
         let view = view.as_deref();
         let sheet = rect.with_max_y(rect.bottom() - LINE);
         ui.painter().rect_filled(sheet, 4.0, ui.visuals().faint_bg_color);
@@ -198,5 +198,5 @@ fn facts(page: &FigurePage) -> String {
 }
 
 fn page(desk: &Desk) -> Option<std::sync::Arc<FigurePage>> {
-    desk.session.snapshot().figure.as_ref().and_then(|view| view.page.clone())
+    desk.session.snapshot().views.figure.as_ref().and_then(|view| view.page.clone())
 }

@@ -29,7 +29,7 @@ pub fn top_ui(ui: &mut Ui, desk: &mut Desk) {
 
 /// Explore and Train; a run that goes on is told beside the name.
 fn tabs_ui(ui: &mut Ui, desk: &mut Desk) {
-    let training = desk.session.snapshot().training.clone().filter(|view| view.phase.is_active());
+    let training = desk.session.snapshot().runs.active.clone().filter(|view| view.phase.is_active());
     let train =
         training.map_or("Train".to_owned(), |view| format!("Train \u{b7} {:.0} %", 100.0 * view.fraction()));
     for (tab, name, action) in

@@ -13,7 +13,7 @@ use crate::gui::panels::Desk;
 
 /// Draws the run that is trained, with its controls, or says how to begin.
 pub fn active_ui(ui: &mut Ui, desk: &mut Desk) {
-    let Some(view) = desk.session.snapshot().training.clone() else { return };
+    let Some(view) = desk.session.snapshot().runs.active.clone() else { return };
     ui.horizontal_wrapped(|ui| {
         ui.label(RichText::new(name_of(&view.run)).strong()).on_hover_text(view.run.display().to_string());
         ui.label(phase_word(&view));

@@ -48,7 +48,7 @@ impl Closing {
         let now = ctx.input(|input| input.time);
         if ctx.input(|input| input.viewport().close_requested()) {
             let is_training =
-                desk.session.snapshot().training.as_ref().is_some_and(|view| view.phase.is_active());
+                desk.session.snapshot().runs.active.as_ref().is_some_and(|view| view.phase.is_active());
             match self.state {
                 ClosingStage::Open if is_training => {
                     ctx.send_viewport_cmd(ViewportCommand::CancelClose);

@@ -202,7 +202,7 @@ impl NewRun {
 
     /// What keeps the run from starting, if anything does.
     fn obstacle(&self, desk: &Desk) -> Option<String> {
-        let training = desk.session.snapshot().training.clone();
+        let training = desk.session.snapshot().runs.active.clone();
         if training.is_some_and(|view| view.phase.is_active()) {
             return Some("A run is being trained; stop it first.".to_owned());
         }

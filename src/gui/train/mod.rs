@@ -133,7 +133,7 @@ impl TrainTab {
 
     /// Carries out one of the actions of training.
     pub fn run(&mut self, desk: &Desk, action: Action) {
-        let view = desk.session.snapshot().training.clone().filter(|view| view.phase.is_active());
+        let view = desk.session.snapshot().runs.active.clone().filter(|view| view.phase.is_active());
         let send = |command| desk.session.send(Command::Train(command));
         match (action, view) {
             (Action::StartTraining, _) => self.form.start(desk),
@@ -186,7 +186,7 @@ impl TrainTab {
         let middle = Frame::central_panel(ui.style()).inner_margin(Margin::same(8));
         let snapshot = desk.session.snapshot().clone();
         CentralPanel::default_margins().frame(middle).show(ui, |ui| {
-            if snapshot.training.is_some() {
+            if snapshot.runs.active.is_some() {
                 let below = Frame::new().inner_margin(Margin { top: 8, ..Margin::ZERO });
                 let panel = Panel::bottom("pins").frame(below).resizable(true);
                 panel.default_size(PINS_HEIGHT).size_range(40.0..=600.0).show(ui, |ui| {
@@ -200,16 +200,16 @@ impl TrainTab {
     fn middle_ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
         let snapshot = desk.session.snapshot().clone();
         active::active_ui(ui, desk);
-        if snapshot.training.is_some() {
+        if snapshot.runs.active.is_some() {
             ui.add_space(STEP / 2.0);
             ui.separator();
         }
         self.runs.ui(ui, desk);
-        if !snapshot.runs.is_empty() {
+        if !snapshot.runs.folders.is_empty() {
             ui.separator();
         }
-        let shown = self.runs.shown(&snapshot.runs, ui.visuals().dark_mode);
-        if snapshot.runs.is_empty() {
+        let shown = self.runs.shown(&snapshot.runs.folders, ui.visuals().dark_mode);
+        if snapshot.runs.folders.is_empty() {
             runs::empty_ui(ui);
         } else if let Some(export) = self.curves.ui(ui, &shown) {
             self.export = Some(export);
@@ -219,8 +219,8 @@ impl TrainTab {
     /// Remembers how fast the run's network trains, for the form's estimate.
     fn note_rate(&mut self, desk: &Desk) {
         let snapshot = desk.session.snapshot();
-        let Some(training) = &snapshot.training else { return };
-        let run = snapshot.runs.iter().find(|run| run.path == training.run);
+        let Some(training) = &snapshot.runs.active else { return };
+        let run = snapshot.runs.folders.iter().find(|run| run.path == training.run);
         if let (Some(rate), Some(config)) =
             (training.pace.views_per_second, run.and_then(|run| run.config.as_ref()))
         {

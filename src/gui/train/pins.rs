@@ -41,17 +41,17 @@ impl TrainPins {
     /// Draws the strip.
     pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
         let snapshot = desk.session.snapshot().clone();
-        let Some(training) = &snapshot.training else { return };
+        let Some(training) = &snapshot.runs.active else { return };
         ui.horizontal_wrapped(|ui| {
             ui.label(RichText::new("Pinned patches").strong()).on_hover_text(
                 "How the model in training sees a few fixed patches (Fig. 4 and 5 of the paper, live). Pin more with the button in Explore.",
             );
-            match &snapshot.pins {
+            match &snapshot.runs.pins {
                 Some(pins) => drop(ui.add(Label::new(RichText::new(reach(pins, training)).weak()).truncate())),
                 None => drop(ui.weak("seen for the first time soon...")),
             }
         });
-        let Some(pins) = &snapshot.pins else { return };
+        let Some(pins) = &snapshot.runs.pins else { return };
         if pins.pins.is_empty() {
             ui.weak("Nothing is pinned. In Explore, click a patch and press Pin in Train.");
             return;

@@ -72,7 +72,7 @@ impl RunList {
 
     /// Draws the list, one row each.
     pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
-        let runs = desk.session.snapshot().runs.clone();
+        let runs = desk.session.snapshot().runs.folders.clone();
         ui.horizontal(|ui| {
             ui.label(RichText::new("Runs").strong());
             ui.weak(match runs.len() {
@@ -134,7 +134,7 @@ impl RunList {
                 };
             }
         });
-        let own = desk.session.snapshot().training.clone().filter(|view| view.run == run.path);
+        let own = desk.session.snapshot().runs.active.clone().filter(|view| view.run == run.path);
         ui.label(state_word(run, own.as_deref()));
         let step = run.last_step().unwrap_or(0.0) as usize;
         let of = run.total_steps.map_or(String::new(), |total| format!(" / {}", thousands(total as usize)));
@@ -148,7 +148,7 @@ impl RunList {
         explore_ui(ui, desk, run);
         compare_ui(ui, desk, run);
         let is_active = own.is_some_and(|view| view.phase.is_active());
-        let another = desk.session.snapshot().training.as_ref().is_some_and(|view| view.phase.is_active());
+        let another = desk.session.snapshot().runs.active.as_ref().is_some_and(|view| view.phase.is_active());
         if !is_active && run.status != RunStatus::Finished {
             // What grew by this process's hand is its own to continue.
             let is_foreign = run.status == RunStatus::Growing && own.is_none();

@@ -192,7 +192,7 @@ impl Session {
     pub fn preview_on_show(&self) -> Option<&Arc<PreviewView>> {
         self.previewed?;
         let view = self.snapshot.view.as_ref()?;
-        self.snapshot.preview.as_ref().filter(|preview| preview.patch.image as usize == view.index)
+        self.snapshot.views.preview.as_ref().filter(|preview| preview.patch.image as usize == view.index)
     }
 
     /// The settings as the user last put them.

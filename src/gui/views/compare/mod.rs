@@ -68,7 +68,7 @@ impl View for ComparePanel {
             self.is_told = is_on_show;
             desk.session.send(Command::Compare(CompareCommand::Show(is_on_show)));
         }
-        if !is_on_show || desk.session.snapshot().compare.is_none() {
+        if !is_on_show || desk.session.snapshot().views.compare.is_none() {
             self.scrub.stop(desk);
             self.scrub.leave_arrows();
         }
@@ -80,7 +80,7 @@ impl View for ComparePanel {
 
     /// Walks through the checkpoints, by the arrow keys too while these are the slider's and not the query's.
     fn run(&mut self, desk: &Desk, action: Action) -> bool {
-        let Some(compare) = desk.session.snapshot().compare.clone() else { return false };
+        let Some(compare) = desk.session.snapshot().views.compare.clone() else { return false };
         let takes_arrows = desk.view == ExploreView::Compare && self.scrub.has_arrows();
         match action {
             Action::PlayCheckpoints => self.scrub.play(desk, &compare),
@@ -103,7 +103,7 @@ impl View for ComparePanel {
             controls::looks_ui(ui, desk, false);
         });
         let snapshot = desk.session.snapshot().clone();
-        let Some(compare) = &snapshot.compare else {
+        let Some(compare) = &snapshot.views.compare else {
             other::empty_ui(ui, desk);
             return;
         };
@@ -255,7 +255,7 @@ impl ComparePanel {
         snapshot: &Snapshot,
         compare: &CompareView,
     ) {
-        let run = snapshot.runs.iter().find(|run| Some(&run.path) == compare.run.as_ref());
+        let run = snapshot.runs.folders.iter().find(|run| Some(&run.path) == compare.run.as_ref());
         let strip = blocks.strip().with_min_y(blocks.strip().top() + STEP);
         let rest = strip.with_min_x(strip.left() + strip.height() + STEP);
         let (Some(run), Some(wanted)) = (run, self.scrub.wanted(compare)) else { return };

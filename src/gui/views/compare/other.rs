@@ -16,7 +16,7 @@ fn send(desk: &Desk, command: CompareCommand) {
 
 /// What stands in the view before there is a second model: the ways to one.
 pub fn empty_ui(ui: &mut Ui, desk: &mut Desk) {
-    let runs = desk.session.snapshot().runs.clone();
+    let runs = desk.session.snapshot().runs.folders.clone();
     ui.add_space(6.0 * STEP);
     ui.vertical_centered(|ui| {
         ui.label(

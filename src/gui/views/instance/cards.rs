@@ -67,7 +67,7 @@ impl Cards {
 
     fn card_ui(&mut self, ui: &mut Ui, desk: &mut Desk, rect: Rect, index: usize, patch: PatchRef) {
         let snapshot = desk.session.snapshot().clone();
-        let place = snapshot.places.as_ref().and_then(|places| places.of(patch));
+        let place = snapshot.views.places.as_ref().and_then(|places| places.of(patch));
         let (heading, rest) = (rect.with_max_y(rect.top() + HEADING), rect.with_min_y(rect.top() + HEADING));
         heading_ui(ui, desk, heading, index, place.map_or(patch, |place| place.patch), place);
         if let Some(error) = place.and_then(|place| place.error.as_ref()) {

@@ -138,7 +138,7 @@ fn marks_ui(ui: &Ui, desk: &Desk, view: &ImageView, placement: Placement, clip: 
         if marked.image as usize != view.index {
             continue;
         }
-        let known = snapshot.places.as_ref().and_then(|places| places.of(*marked));
+        let known = snapshot.views.places.as_ref().and_then(|places| places.of(*marked));
         let patch = known.map_or(*marked, |known| known.patch);
         let rect = placement.patch(patch);
         marks::hover_outline(&painter, rect);

@@ -215,7 +215,7 @@ fn contents<'a>(
     maps: &'a [Heatmap],
     count: usize,
 ) -> Vec<Content<'a>> {
-    let pictures = snapshot.pictures.as_ref().filter(|pictures| pictures.image == view.index);
+    let pictures = snapshot.views.pictures.as_ref().filter(|pictures| pictures.image == view.index);
     let content = |index: usize| match desk.settings.mode {
         MapMode::Pictures => {
             let picture = pictures.and_then(|all| Some(Content::Picture(all.spaces.get(index)?, all.grid)));

@@ -93,7 +93,7 @@ impl MicroscopePanel {
     fn columns_ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
         let snapshot = desk.session.snapshot().clone();
         let area = Rect::from_min_size(ui.cursor().min, ui.available_size());
-        let shown = snapshot.microscope.as_ref().filter(|shown| !shown.levels.is_empty());
+        let shown = snapshot.views.microscope.as_ref().filter(|shown| !shown.levels.is_empty());
         let shown =
             shown.filter(|shown| snapshot.view.as_ref().is_some_and(|view| view.index == shown.image));
         let (Some(view), Some(shown)) = (&snapshot.view, shown) else {
@@ -213,7 +213,7 @@ fn remark(desk: &Desk) -> &'static str {
         return "Pick an image on the left.";
     }
     let fits_none = |shown: &crate::engine::MicroscopeView| !shown.left_out.is_empty();
-    if snapshot.microscope.as_deref().is_some_and(fits_none) {
+    if snapshot.views.microscope.as_deref().is_some_and(fits_none) {
         return "None of these patch sizes fits on the image: choose smaller ones above.";
     }
     "computing..."

@@ -57,7 +57,7 @@ impl SizesField {
 
 /// Those that were typed, or that the engine chose.
 fn sizes_on_show(desk: &Desk) -> Vec<u32> {
-    match &desk.session.snapshot().microscope {
+    match &desk.session.snapshot().views.microscope {
         Some(shown) if desk.settings.microscope.is_empty() => {
             shown.levels.iter().map(|level| level.grid.patch).collect()
         }
@@ -67,7 +67,7 @@ fn sizes_on_show(desk: &Desk) -> Vec<u32> {
 
 fn left_out_text(desk: &Desk) -> Option<String> {
     let snapshot = desk.session.snapshot();
-    let (shown, view) = (snapshot.microscope.as_ref()?, snapshot.view.as_ref()?);
+    let (shown, view) = (snapshot.views.microscope.as_ref()?, snapshot.view.as_ref()?);
     let (sizes, image) = (text_from_sizes(&shown.left_out), &view.image);
     let fits = if shown.left_out.len() == 1 { "does" } else { "do" };
     let text = format!("{sizes} px {fits} not fit on {} x {} pixels", image.width(), image.height());
