@@ -12,8 +12,7 @@ use crate::engine::ask::{
     EngineLine, Event, FigureCommand, FigureContent, FigureEvent, FigurePage, FigureRequest, FigureView,
     RequestId, Style,
 };
-pub use crate::engine::figures::assemble::{FigureBank, Material};
-use crate::engine::figures::assemble::{Made, assemble};
+use crate::engine::figures::assemble::{Made, Material, assemble};
 use crate::figure::Format;
 use crate::progress::CancelToken;
 

@@ -14,10 +14,11 @@ use crate::engine::ask::{
     PatchSpace,
 };
 use crate::engine::compare::Compare;
+use crate::engine::figures::assemble::{FigureBank, Material};
 use crate::engine::figures::compose::{Origin, image_title};
 use crate::engine::figures::galleries::GalleryMaker;
 use crate::engine::figures::rows::{Ask, MapRows};
-use crate::engine::figures::worker::{FigureBank, FigureJob, FigureWorker, Material};
+use crate::engine::figures::worker::{FigureJob, FigureWorker};
 use crate::engine::live::open::Open;
 use crate::engine::live::part::{Change, Due, Handled, Part, Turn};
 use crate::engine::look::spaces;

@@ -14,7 +14,7 @@ use crate::gui::memory::files::{FileWorker, FoundFile};
 use crate::gui::memory::openable::Openable;
 use crate::gui::memory::recent::RecentFiles;
 use crate::gui::paint::theme::{STEP, overlay_frame};
-use crate::gui::train::error_ui;
+use crate::gui::widgets::messages::error_ui;
 
 /// File endings of figures.
 const FIGURE_ENDINGS: [&str; 3] = ["pdf", "svg", "png"];

@@ -13,7 +13,3 @@ mod pins;
 pub mod status;
 pub mod top;
 pub mod view_switch;
-
-// The Train tab still names these by this path.
-pub use crate::gui::desk::Desk;
-pub use crate::gui::nouns::spaces::name_of_space;

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use eframe::egui::{ProgressBar, RichText, Ui};
 
-use super::messages::error_ui;
 use crate::engine::training::{Phase, TrainingView};
+use crate::gui::desk::Desk;
 use crate::gui::nouns::actions::{Action, keys_of};
 use crate::gui::nouns::text::{thousands, wait};
 use crate::gui::paint::theme::STEP;
-use crate::gui::panels::Desk;
+use crate::gui::widgets::messages::error_ui;
 
 /// Draws the run that is trained, with its controls, or says how to begin.
 pub fn active_ui(ui: &mut Ui, desk: &mut Desk) {

@@ -4,8 +4,8 @@ use eframe::egui::{self, Context, Id, Modal, ViewportCommand};
 
 use crate::engine::Command;
 use crate::engine::training::{TrainCommand, TrainEvent, TrainTask};
+use crate::gui::desk::Desk;
 use crate::gui::paint::theme::{STEP, overlay_frame};
-use crate::gui::panels::Desk;
 
 /// How long the window waits for the checkpoint, seconds; a step in progress ends first.
 const PATIENCE_SECS: f64 = 60.0;

@@ -4,10 +4,10 @@ use eframe::egui::{CollapsingHeader, ComboBox, RichText, TextEdit, Ui};
 use toml::Value;
 
 use super::editor::ConfigEditor;
-use super::messages::error_ui;
 use super::named::name_ui;
 use crate::engine::facts::settings::{self, Setting};
 use crate::gui::paint::theme;
+use crate::gui::widgets::messages::error_ui;
 
 /// Width of the names before the fields, points.
 const NAME: f32 = 132.0;

@@ -8,16 +8,16 @@ use eframe::egui::{Button, ComboBox, Label, RichText, TextEdit, Ui};
 use super::budget::Budget;
 use super::editor::ConfigEditor;
 use super::fields::fields_ui;
-use super::messages::error_ui;
 use super::named::short_row;
 use crate::engine::Command;
 use crate::engine::facts::{Recipe, TrainConfig, all_recipes};
 use crate::engine::training::{DataSeen, DataSource, StartTraining, TrainCommand};
+use crate::gui::desk::Desk;
 use crate::gui::memory::files::FileWorker;
 use crate::gui::nouns::actions::{Action, keys_of};
 use crate::gui::nouns::text::count;
 use crate::gui::paint::theme::STEP;
-use crate::gui::panels::Desk;
+use crate::gui::widgets::messages::error_ui;
 
 /// The form for a new run.
 pub struct NewRun {

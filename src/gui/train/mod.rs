@@ -9,7 +9,6 @@ mod editor;
 mod fields;
 mod form;
 mod icons;
-mod messages;
 mod metrics;
 mod named;
 mod pins;
@@ -27,14 +26,13 @@ use eframe::egui::{CentralPanel, Frame, Margin, Panel, ScrollArea, Ui};
 
 use self::curves::Curves;
 use self::form::NewRun;
-pub use self::messages::error_ui;
 use self::pins::TrainPins;
 use self::runs::RunList;
-use super::panels::Desk;
 use crate::engine::Command;
 use crate::engine::training::{
     CurveExport, DataSource, Drawing, Phase, Pin, TrainCommand, TrainEvent, TrainTask,
 };
+use crate::gui::desk::Desk;
 use crate::gui::memory::files::{FileWorker, FoundFile};
 use crate::gui::nouns::actions::Action;
 use crate::gui::paint::theme::STEP;

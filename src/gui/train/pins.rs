@@ -9,6 +9,8 @@ use eframe::egui::{
 
 use crate::engine::training::{PinView, PinsView, TrainCommand, TrainingView};
 use crate::engine::{Command, Gallery, GalleryFilter, GalleryView, Heatmap, QuerySpec};
+use crate::gui::desk::Desk;
+use crate::gui::nouns::spaces::name_of_space;
 use crate::gui::nouns::text::{count, tail, thousands};
 use crate::gui::paint::heatmap_paint::HeatmapPaint;
 use crate::gui::paint::map_painter::slots;
@@ -16,7 +18,6 @@ use crate::gui::paint::marks;
 use crate::gui::paint::pane::Viewpoint;
 use crate::gui::paint::textures::{GalleryAtlases, PictureSlot};
 use crate::gui::paint::theme::{self, STEP};
-use crate::gui::panels::{Desk, name_of_space};
 
 /// Side of the picture and of each heatmap, points.
 const SIDE: f32 = 92.0;

@@ -8,16 +8,16 @@ use eframe::egui::{
     Align, Align2, Button, Color32, ComboBox, Grid, Label, Layout, RichText, Sense, TextStyle, Ui, vec2,
 };
 
-use super::messages::{error_ui, warning_ui};
 use super::shown::{RunColors, ShownRun};
 use crate::engine::facts::{NoticeKind, TrainConfig};
 use crate::engine::training::{Phase, RunStatus, RunView, TrainCommand, TrainingView};
 use crate::engine::{Command, CompareCommand};
+use crate::gui::desk::Desk;
+use crate::gui::nouns::ExploreView;
 use crate::gui::nouns::actions::Action;
 use crate::gui::nouns::text::{tail, thousands};
 use crate::gui::paint::theme::STEP;
-use crate::gui::panels::Desk;
-use crate::gui::views::ExploreView;
+use crate::gui::widgets::messages::{error_ui, warning_ui};
 
 /// The list of runs, and what went wrong with them.
 #[derive(Default)]

@@ -12,7 +12,6 @@ mod view;
 use eframe::egui::Ui;
 
 use crate::gui::desk::Desk;
-pub use crate::gui::nouns::ExploreView;
 use crate::gui::nouns::{Action, Tab};
 use crate::gui::paint::pane::Viewpoint;
 
@@ -72,6 +71,7 @@ impl Views {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gui::nouns::ExploreView;
     use crate::gui::nouns::views::VIEWS;
 
     #[test]

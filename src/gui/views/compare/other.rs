@@ -8,7 +8,7 @@ use crate::gui::desk::Desk;
 use crate::gui::nouns::actions::Action;
 use crate::gui::nouns::text::{count, tail, thousands};
 use crate::gui::paint::theme::STEP;
-use crate::gui::train::error_ui;
+use crate::gui::widgets::messages::error_ui;
 
 fn send(desk: &Desk, command: CompareCommand) {
     desk.session.send(Command::Compare(command));
