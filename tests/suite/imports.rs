@@ -54,14 +54,18 @@ impl Imports {
         Self { files, modules }
     }
 
-    /// Who takes what from whom. A re-export alone is no arrow: whoever takes the name from it gets one.
+    /// Who takes what from whom. A re-export alone is no arrow: whoever takes the name from it gets one to the file that
+    /// defines it, and one to each file on the way.
     pub fn arrows(&self) -> Arrows {
         let mut arrows = Arrows::new();
         for (from, file) in self.files.iter().enumerate() {
             for path in file.taken() {
-                if let Some(to) = self.resolve(from, &path, &mut BTreeSet::new()).filter(|to| *to != from) {
-                    let name = path.last().cloned().unwrap_or_default();
-                    arrows.entry(from).or_default().entry(to).or_default().insert(name);
+                let mut seen = BTreeSet::new();
+                let Some(to) = self.resolve(from, &path, &mut seen) else { continue };
+                let name = path.last().cloned().unwrap_or_default();
+                let through = seen.iter().map(|(through, _)| *through);
+                for to in through.chain([to]).filter(|to| *to != from) {
+                    arrows.entry(from).or_default().entry(to).or_default().insert(name.clone());
                 }
             }
         }

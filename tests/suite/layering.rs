@@ -292,13 +292,17 @@ fn imports_are_found_through_groups_supers_re_exports_globs_and_macros() {
     }
     let expected = [
         "a/deep.rs -> a/other.rs",
+        "b/called.rs -> a/mod.rs",
         "b/called.rs -> a/other.rs",
+        "b/glob.rs -> a/mod.rs",
         "b/glob.rs -> a/other.rs",
         "b/grouped.rs -> a/deep.rs",
+        "b/grouped.rs -> a/mod.rs",
+        "b/grouped.rs -> b/silent.rs",
     ];
     assert_eq!(
         found, expected,
-        "a re-export is no arrow; who takes the name from it has one to the definition"
+        "a re-export is no arrow; who takes the name from it has one to the definition and to each file on the way"
     );
     write("a/other.rs", "use crate::b::grouped::X; pub struct Other(X); pub fn help() {}");
     let imports = Imports::read(src.path());

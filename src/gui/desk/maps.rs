@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Session;
+use super::session::Session;
 use crate::engine::{Heatmap, MapMode, PreviewView, QueryView, displayed};
 
 /// Heatmaps as they are shown: the query's, or over them a preview's.

@@ -15,7 +15,7 @@ use crate::gui::desk::Desk;
 use crate::gui::nouns::{Action, Tab};
 use crate::gui::paint::pane::Viewpoint;
 
-pub use view::View;
+use view::View;
 
 /// All views.
 pub struct Views(Vec<Box<dyn View>>);

@@ -13,7 +13,7 @@ use self::blocks::Blocks;
 use self::galleries::GalleryPair;
 use self::maps::{ComparedMaps, SpaceMaps};
 use self::scrub::Scrub;
-use super::View;
+use super::view::View;
 use crate::engine::{Command, CompareCommand, CompareView, Heatmap, ImageView, MapMode, Snapshot};
 use crate::gui::desk::{Desk, Hover};
 use crate::gui::nouns::ExploreView;

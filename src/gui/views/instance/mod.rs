@@ -7,7 +7,7 @@ use eframe::egui::{
 };
 
 use self::cards::{Cards, NEIGHBOURS};
-use super::View;
+use super::view::View;
 use crate::engine::{Command, FigureKind, ImageView, MOST_PLACES, PlacesRequest};
 use crate::gui::desk::{Desk, Hover};
 use crate::gui::nouns::ExploreView;

@@ -5,7 +5,7 @@ mod panes;
 use eframe::egui::{ScrollArea, Ui};
 
 use self::panes::MapsPanel;
-use super::View;
+use super::view::View;
 use crate::engine::defaults;
 use crate::gui::desk::Desk;
 use crate::gui::nouns::ExploreView;

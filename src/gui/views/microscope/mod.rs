@@ -13,7 +13,7 @@ use eframe::egui::{
 
 use self::columns::Columns;
 use self::sizes::SizesField;
-use super::View;
+use super::view::View;
 use crate::engine::{Command, Heatmap, ImageView, MapMode, MicroscopeLevel, displayed};
 use crate::gui::desk::{Desk, Hover};
 use crate::gui::nouns::ExploreView;
