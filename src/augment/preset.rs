@@ -1,7 +1,5 @@
 //! What may happen to a view: ranges and probabilities, their checks, and named presets.
 
-use std::fmt;
-
 use rand::Rng;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
@@ -83,21 +81,6 @@ pub enum Preset {
     Emp,
 }
 
-/// A value out of its range.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldError {
-    /// Dotted, as in the file: "jitter.hue".
-    pub field: &'static str,
-    /// What it is, and what was expected.
-    pub message: String,
-}
-
-impl fmt::Display for FieldError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.field, self.message)
-    }
-}
-
 /// Inputs with at least this many pixels a side count as ImageNet-size.
 const LARGE_SIDE: u32 = 64;
 
@@ -124,72 +107,6 @@ impl ViewConfig {
         };
         let blur = BlurConfig { p: blur, kernel: blur_kernel(side), sigma: [0.1, 2.0] };
         Self { crop, resize, flip, grey, solarise, jitter, blur }
-    }
-
-    /// Every value that is out of its range, for views of `side` x `side` pixels.
-    pub fn problems(&self, side: u32) -> Vec<FieldError> {
-        let mut problems = Vec::new();
-        let mut require = |good: bool, field: &'static str, value: &dyn fmt::Display, expected: &str| {
-            if !good {
-                problems.push(FieldError { field, message: format!("is {value}; expected {expected}") });
-            }
-        };
-        match self.crop {
-            Crop::Fixed { size } => require(size >= 1, "crop.fixed.size", &size, "at least 1 pixel"),
-            Crop::Scale { min, max } => {
-                require(
-                    min > 0.0 && min <= 1.0,
-                    "crop.scale.min",
-                    &min,
-                    "a share of the area above 0, at most 1",
-                );
-                let expected = "a share of the area from crop.scale.min to 1";
-                require(max >= min && max <= 1.0, "crop.scale.max", &max, expected);
-            }
-        }
-        let probabilities = [
-            ("flip", self.flip),
-            ("grey", self.grey),
-            ("solarise", self.solarise),
-            ("jitter.p", self.jitter.p),
-            ("blur.p", self.blur.p),
-        ];
-        for (field, value) in probabilities {
-            require((0.0..=1.0).contains(&value), field, &value, "a probability from 0 to 1");
-        }
-        let strengths = [
-            ("jitter.brightness", self.jitter.brightness),
-            ("jitter.contrast", self.jitter.contrast),
-            ("jitter.saturation", self.jitter.saturation),
-        ];
-        for (field, value) in strengths {
-            require((0.0..=10.0).contains(&value), field, &value, "a strength from 0 to 10");
-        }
-        require(
-            (0.0..=0.5).contains(&self.jitter.hue),
-            "jitter.hue",
-            &self.jitter.hue,
-            "a shift from 0 to 0.5",
-        );
-        let kernel = self.blur.kernel;
-        let expected = format!("an odd number of pixels below {}, twice the view's side", 2 * side as u64);
-        require(kernel % 2 == 1 && kernel / 2 < side, "blur.kernel", &kernel, &expected);
-        let [low, high] = self.blur.sigma;
-        let in_order = low > 0.0 && low <= high && high.is_finite();
-        require(
-            in_order,
-            "blur.sigma",
-            &format!("[{low}, {high}]"),
-            "two numbers of pixels above 0, the lesser first",
-        );
-        problems
-    }
-
-    /// The same as one error that names every bad field.
-    pub fn check(&self, side: u32) -> anyhow::Result<()> {
-        let problems: Vec<_> = self.problems(side).iter().map(FieldError::to_string).collect();
-        anyhow::ensure!(problems.is_empty(), "{}", problems.join("; "));
-        Ok(())
     }
 
     /// Draws one view of an image of `height` x `width` pixels.
@@ -281,7 +198,6 @@ mod tests {
             assert_share(share(|view| view.grey), 5000, grey);
             assert_share(share(|view| view.blur.is_some()), 5000, blur);
             assert_share(share(|view| view.solarise), 5000, solarise);
-            assert!(config(preset).check(32).is_ok());
         }
     }
 
@@ -331,37 +247,6 @@ mod tests {
         config.jitter = JitterConfig { p: 1.0, brightness: 0.0, contrast: 0.0, saturation: 0.3, hue: 0.0 };
         let views = draws(&config, 20);
         assert!(views.iter().all(|view| matches!(view.jitter[..], [ColorStep::Saturation(_)])));
-    }
-
-    type SpoilConfig = fn(&mut ViewConfig);
-
-    #[test]
-    fn each_value_out_of_range_is_refused_by_name() {
-        let spoilt: [(&str, SpoilConfig); 16] = [
-            ("crop.fixed.size: is 0; expected at least 1 pixel", |c| c.crop = Crop::Fixed { size: 0 }),
-            ("crop.scale.min: is 0; ", |c| c.crop = Crop::Scale { min: 0.0, max: 1.0 }),
-            ("crop.scale.max: is 0.1; ", |c| c.crop = Crop::Scale { min: 0.2, max: 0.1 }),
-            ("crop.scale.max: is 1.1; ", |c| c.crop = Crop::Scale { min: 0.2, max: 1.1 }),
-            ("flip: is 1.5; expected a probability from 0 to 1", |c| c.flip = 1.5),
-            ("grey: is -0.1; ", |c| c.grey = -0.1),
-            ("solarise: is NaN; ", |c| c.solarise = f64::NAN),
-            ("jitter.p: is 2; ", |c| c.jitter.p = 2.0),
-            ("jitter.brightness: is -1; ", |c| c.jitter.brightness = -1.0),
-            ("jitter.contrast: is inf; ", |c| c.jitter.contrast = f64::INFINITY),
-            ("jitter.saturation: is 11; ", |c| c.jitter.saturation = 11.0),
-            ("jitter.hue: is 0.6; ", |c| c.jitter.hue = 0.6),
-            ("blur.p: is 7; ", |c| c.blur.p = 7.0),
-            ("blur.kernel: is 4; expected an odd number of pixels below 64", |c| c.blur.kernel = 4),
-            ("blur.kernel: is 65; ", |c| c.blur.kernel = 65),
-            ("blur.sigma: is [2, 1]; ", |c| c.blur.sigma = [2.0, 1.0]),
-        ];
-        for (message, spoil) in spoilt {
-            let mut config = config(Preset::ByolView1);
-            spoil(&mut config);
-            assert_eq!(config.problems(32).len(), 1, "{message}");
-            let error = config.check(32).unwrap_err().to_string();
-            assert!(error.starts_with(message), "{error:?} does not start with {message:?}");
-        }
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! What an objective is: its facts for people, its constants, and its loss.
 
-use anyhow::ensure;
 use burn::tensor::Tensor;
 
 use super::loss::Loss;
@@ -99,12 +98,4 @@ pub trait Method {
     /// # Shapes
     /// - views, targets: V >= 2 tensors `[N, d]`, N >= 2; row i of each is a view of image i
     fn loss(&self, views: &[Tensor<2>], targets: &[Tensor<2>]) -> Loss;
-
-    /// Checks the constants. The error names the field.
-    fn validate(&self) -> anyhow::Result<()> {
-        for (Constant { key, range, .. }, value) in self.info().constants.iter().zip(self.values()) {
-            ensure!(range.contains(value), "objective.{key} is {value}; expected {}", range.words());
-        }
-        Ok(())
-    }
 }

@@ -25,7 +25,7 @@ pub static INFO: MethodInfo = MethodInfo::new(
 
 const WEIGHT: Constant = Constant {
     key: "weight",
-    help: "Weight of the similarity.",
+    help: "Weight of the similarity of patches to the mean of their image.",
     range: ConstantRange::FromZero,
     default: 200.0,
 };

@@ -42,7 +42,7 @@ impl TrainConfig {
         };
         let mut check = Check { config: self, problems: vec![] };
         for setting in settings() {
-            check.visit(setting, setting.path, &tree, String::new(), 0);
+            check.visit(setting, &setting.path, &tree, String::new(), 0);
         }
         check.problems
     }

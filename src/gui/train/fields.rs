@@ -258,13 +258,13 @@ mod tests {
                 let here: Vec<&Setting> = here.collect();
                 let mut names: Vec<String> = here
                     .iter()
-                    .map(|row| match row.path {
+                    .map(|row| match &*row.path {
                         "views" => "views of an image".to_owned(),
                         path => words(path.rsplit('.').next().unwrap_or(path)),
                     })
                     .collect();
                 names.sort();
-                seen.extend(here.iter().map(|row| row.path));
+                seen.extend(here.iter().map(|row| &*row.path));
                 assert_eq!(shown(editor), names, "{}: {}", setting.path, choice.name);
             }
         }

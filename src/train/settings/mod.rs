@@ -29,14 +29,14 @@ pub fn absent(path: &str) -> Option<&'static Absent> {
 pub fn may_be_absent(path: &str) -> impl Iterator<Item = (&'static str, &'static Absent)> {
     settings().iter().filter_map(move |setting| {
         let absent = setting.absent.as_ref()?;
-        let (parent, name) = setting.path.rsplit_once('.').unwrap_or(("", setting.path));
+        let (parent, name) = setting.path.rsplit_once('.').unwrap_or(("", &setting.path));
         (parent == path).then_some((name, absent))
     })
 }
 
 /// The place of the setting or the group of settings at `path` among all; the last for what has no row.
 pub fn rank(path: &str) -> usize {
-    let is_within = |setting: &Setting| starts_with(setting.path, path);
+    let is_within = |setting: &Setting| starts_with(&setting.path, path);
     settings().iter().position(is_within).unwrap_or(usize::MAX)
 }
 

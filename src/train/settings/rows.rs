@@ -1,5 +1,7 @@
 //! The table of settings.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use toml::Value;
@@ -7,7 +9,7 @@ use toml::Value;
 use super::setting::{Absent, Range, Setting, SettingChoice, SettingPlace};
 use crate::augment::Crop;
 use crate::model::BackboneConfig;
-use crate::objective::Objective;
+use crate::objective::{Constant, METHODS, Objective};
 use crate::train::optimizer::Rule;
 
 /// Views of an image, at least: a loss compares two.
@@ -25,8 +27,8 @@ pub fn rows() -> Vec<Setting> {
 }
 
 /// A row without choices that may take any value of its kind.
-fn row(path: &'static str, help: &'static str) -> Setting {
-    Setting { path, help, range: Range::Any, choices: vec![], absent: None }
+fn row(path: impl Into<Cow<'static, str>>, help: &'static str) -> Setting {
+    Setting { path: path.into(), help, range: Range::Any, choices: vec![], absent: None }
 }
 
 impl Setting {
@@ -126,21 +128,15 @@ fn objective_rows() -> Vec<Setting> {
     rows
 }
 
-/// One row for every constant of a loss; a name that several losses have is one row.
+/// One row for every constant of a loss, as the loss tells it; a name that several losses have is one row.
 fn loss_constants() -> Vec<Setting> {
-    vec![
-        row("objective.covariance", "Weight of the decorrelation of dimensions.").not_negative(),
-        row("objective.eps", "Distortion eps of the coding rate.").positive(),
-        row("objective.hidden", "Width of the predictor's hidden layer.").whole(1..=65_536),
-        row("objective.invariance", "Weight of the distance between views.").not_negative(),
-        row("objective.lambda", "Weight lambda of the second term.").not_negative(),
-        row("objective.momentum", "Momentum of the target network at the first step.")
-            .number("0 to 1", |momentum| (0.0..=1.0).contains(&momentum)),
-        row("objective.temperature", "Cosines are divided by it.").positive(),
-        row("objective.variance", "Weight of the spread of every dimension.").not_negative(),
-        row("objective.weight", "Weight of the similarity of patches to the mean of their image.")
-            .not_negative(),
-    ]
+    let constants: BTreeMap<&str, &Constant> =
+        METHODS.iter().flat_map(|method| method.constants).map(|constant| (constant.key, constant)).collect();
+    let row = |constant: &Constant| Setting {
+        range: Range::Constant(constant.range),
+        ..row(format!("objective.{}", constant.key), constant.help)
+    };
+    constants.into_values().map(row).collect()
 }
 
 fn optimizer_rows() -> Vec<Setting> {
@@ -148,7 +144,9 @@ fn optimizer_rows() -> Vec<Setting> {
         name: rule.name().into(),
         value: Value::try_from(rule).expect("a rule is a table"),
     };
-    let share = |path, help| row(path, help).number("0 to below 1", |share| (0.0..1.0).contains(&share));
+    let share = |path: &'static str, help| {
+        row(path, help).number("0 to below 1", |share| (0.0..1.0).contains(&share))
+    };
     vec![
         Setting {
             choices: Rule::ALL.map(choice).into(),
@@ -264,8 +262,9 @@ fn crop_rows() -> Vec<Setting> {
 }
 
 fn color_rows() -> Vec<Setting> {
-    let strength =
-        |path, help| row(path, help).number("a strength from 0 to 10", |value| (0.0..=10.0).contains(&value));
+    let strength = |path: &'static str, help| {
+        row(path, help).number("a strength from 0 to 10", |value| (0.0..=10.0).contains(&value))
+    };
     vec![
         row("views.N.jitter.p", "Probability that the colours change at all.").probability(),
         strength("views.N.jitter.brightness", "Brightness is multiplied by 1 - this to 1 + this."),

@@ -1,16 +1,18 @@
 //! What a row of the table of settings says, and whether a value is what it takes.
 
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use toml::Value;
 
+use crate::objective::ConstantRange;
 use crate::train::config::TrainConfig;
 use crate::words::thousands;
 
 /// One setting of a run.
 pub struct Setting {
     /// Dotted, as `--set` takes it; `N` stands for the number of an item of a list ("views.N.flip").
-    pub path: &'static str,
+    pub path: Cow<'static, str>,
     /// A sentence on what it decides, with its unit.
     pub help: &'static str,
     /// Which values are taken.
@@ -51,6 +53,8 @@ pub enum Range {
         /// Whether a number is taken.
         holds: fn(f64) -> bool,
     },
+    /// What a loss takes of a constant of its own.
+    Constant(ConstantRange),
     /// What is taken depends on other settings, or the value is no single number.
     Beside {
         /// What is expected, in words that follow "expected".
@@ -83,7 +87,7 @@ fn is_part(wanted: &str, part: &str) -> bool {
 impl Setting {
     /// Whether it is what `path` leads to.
     pub fn is_at(&self, path: &str) -> bool {
-        starts_with(self.path, path) && self.path.split('.').count() == path.split('.').count()
+        starts_with(&self.path, path) && self.path.split('.').count() == path.split('.').count()
     }
 
     /// The possibility that `now` is one of.
@@ -100,6 +104,7 @@ impl Setting {
     pub fn whole_numbers(&self) -> Option<RangeInclusive<u64>> {
         match &self.range {
             Range::Whole(range) => Some(range.clone()),
+            Range::Constant(ConstantRange::Whole(least, most)) => Some(*least..=*most),
             _ => None,
         }
     }
@@ -110,6 +115,7 @@ impl Setting {
         match &self.range {
             Range::Any => (!self.choices.is_empty()).then(|| format!("one of {}", names())),
             Range::Whole(range) => Some(between(range)),
+            Range::Constant(range) => Some(range.words()),
             Range::Number { words, .. } | Range::Beside { words, .. } => Some((*words).to_owned()),
         }
     }
@@ -124,6 +130,9 @@ impl Setting {
                 (!whole.is_some_and(|whole| range.contains(&whole))).then(|| between(range))
             }
             Range::Number { words, holds } => (!number().is_some_and(holds)).then(|| (*words).to_owned()),
+            Range::Constant(range) => {
+                (!number().is_some_and(|value| range.contains(value))).then(|| range.words())
+            }
             Range::Beside { missed, .. } => missed(place),
         };
         expected.map(|expected| format!("{}; expected {expected}", said(value)))

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use toml::Value;
 
 use super::*;
+use crate::augment::{Crop, Preset, Resize, ViewConfig};
 use crate::train::{TrainConfig, recipes};
 
 #[test]
@@ -91,7 +92,7 @@ fn every_configuration() -> Vec<Value> {
 fn every_field_has_a_row_and_every_row_a_field() {
     let mut fields = BTreeSet::new();
     every_configuration().iter().for_each(|tree| leaves(tree, "", &mut fields));
-    let rows: BTreeSet<String> = settings().iter().map(|setting| setting.path.to_owned()).collect();
+    let rows: BTreeSet<String> = settings().iter().map(|setting| setting.path.clone().into_owned()).collect();
     assert_eq!(rows.len(), settings().len(), "a path stands twice");
     assert_eq!(rows, fields);
 }
@@ -101,7 +102,7 @@ fn every_row_is_a_sentence_and_says_what_it_takes() {
     for setting in settings() {
         let Setting { path, help, .. } = setting;
         assert!(help.ends_with('.') && help.len() > 10, "{path}: {help}");
-        let is_free = ["keep.every", "keep.last", "probe.every"].contains(path);
+        let is_free = ["keep.every", "keep.last", "probe.every"].contains(&&**path);
         assert_eq!(setting.expected().is_none(), is_free, "{path}");
         assert!(std::ptr::eq(find(&path.replace('N', "3")).unwrap(), setting), "{path}");
     }
@@ -118,7 +119,11 @@ fn every_number_out_of_range_is_a_problem_in_the_words_of_its_row() {
         leaves(&tree, "", &mut fields);
         for field in fields {
             let setting = find(&field).unwrap();
-            let Range::Number { words, .. } = &setting.range else { continue };
+            let words = match &setting.range {
+                Range::Number { words, .. } => (*words).to_owned(),
+                Range::Constant(range) => range.words(),
+                _ => continue,
+            };
             let mut wrong = tree.clone();
             // Of a list, the first item that has the field.
             let path = (0..8).map(|item| field.replace('N', &item.to_string()));
@@ -135,4 +140,76 @@ fn every_number_out_of_range_is_a_problem_in_the_words_of_its_row() {
             );
         }
     }
+}
+
+type SpoilConfig = fn(&mut ViewConfig);
+
+#[test]
+fn each_value_out_of_range_is_refused_by_name() {
+    let spoilt: [(&str, SpoilConfig); 16] = [
+        ("crop.fixed.size: is 0; expected at least 1 pixel", |c| c.crop = Crop::Fixed { size: 0 }),
+        ("crop.scale.min: is 0; ", |c| c.crop = Crop::Scale { min: 0.0, max: 1.0 }),
+        ("crop.scale.max: is 0.1; ", |c| c.crop = Crop::Scale { min: 0.2, max: 0.1 }),
+        ("crop.scale.max: is 1.1; ", |c| c.crop = Crop::Scale { min: 0.2, max: 1.1 }),
+        ("flip: is 1.5; expected a probability from 0 to 1", |c| c.flip = 1.5),
+        ("grey: is -0.1; ", |c| c.grey = -0.1),
+        ("solarise: is NaN; ", |c| c.solarise = f64::NAN),
+        ("jitter.p: is 2; ", |c| c.jitter.p = 2.0),
+        ("jitter.brightness: is -1; ", |c| c.jitter.brightness = -1.0),
+        ("jitter.contrast: is inf; ", |c| c.jitter.contrast = f64::INFINITY),
+        ("jitter.saturation: is 11; ", |c| c.jitter.saturation = 11.0),
+        ("jitter.hue: is 0.6; ", |c| c.jitter.hue = 0.6),
+        ("blur.p: is 7; ", |c| c.blur.p = 7.0),
+        ("blur.kernel: is 4; expected an odd number of pixels below 64", |c| c.blur.kernel = 4),
+        ("blur.kernel: is 65; ", |c| c.blur.kernel = 65),
+        ("blur.sigma: is [2, 1]; ", |c| c.blur.sigma = [2.0, 1.0]),
+    ];
+    for (message, spoil) in spoilt {
+        let mut config = recipes::find("quick-parts").unwrap().config;
+        config.model.input = 32;
+        config.views[1] =
+            ViewConfig::preset(Preset::ByolView1, Crop::Scale { min: 0.08, max: 1.0 }, Resize::Bilinear, 32);
+        spoil(&mut config.views[1]);
+        let [problem] = &config.problems()[..] else { panic!("{message}: {:?}", config.problems()) };
+        let (field, words) = message.split_once(": ").unwrap();
+        assert_eq!(problem.field, format!("views.1.{field}"));
+        let expected = format!("views.1.{field} {words}");
+        assert!(
+            problem.message.starts_with(&expected),
+            "{:?} does not start with {expected:?}",
+            problem.message
+        );
+    }
+}
+
+#[test]
+fn every_preset_of_a_view_is_within_the_ranges() {
+    use Preset::*;
+    for preset in [None, Quick, ByolView1, ByolView2, Simclr, Emp] {
+        for input in [32, 224] {
+            let mut config = recipes::find("quick-parts").unwrap().config;
+            config.model.input = input;
+            config.views =
+                vec![ViewConfig::preset(preset, Crop::Fixed { size: 14 }, Resize::Bilinear, input); 2];
+            assert_eq!(config.problems(), []);
+        }
+    }
+}
+
+#[test]
+fn a_constant_of_a_loss_that_is_out_of_range_is_named() {
+    let error = |text: &str| {
+        let mut config = recipes::find("quick-parts").unwrap().config;
+        config.objective = toml::from_str(text).unwrap();
+        config.validate().unwrap_err().to_string()
+    };
+    assert!(error("name = \"simclr\"\ntemperature = 0.0").contains("objective.temperature is 0"));
+    assert!(error("name = \"vicreg\"\nvariance = -1.0").contains("objective.variance is -1"));
+    assert!(error("name = \"tcr\"\neps = 0.0").contains("objective.eps is 0"));
+    assert!(error("name = \"tcr\"\nlambda = nan").contains("objective.lambda is NaN"));
+    assert!(error("name = \"byol\"\nmomentum = 1.5").contains("objective.momentum is 1.5"));
+    assert!(error("name = \"byol\"\nhidden = 0").contains("objective.hidden is 0"));
+    assert!(error("name = \"spectral\"\nlambda = -2.0").contains("objective.lambda is -2"));
+    assert!(error("name = \"barlow-twins\"\nlambda = -2.0").contains("objective.lambda is -2"));
+    assert!(error("name = \"multi-patch\"\nweight = -2.0").contains("objective.weight is -2"));
 }
