@@ -1,4 +1,4 @@
-//! Numbers as they are printed.
+//! Numbers and lists as they are printed.
 
 /// A whole number with thousands separators: "1,204,000".
 pub fn thousands(number: impl std::fmt::Display) -> String {
@@ -13,12 +13,28 @@ pub fn thousands(number: impl std::fmt::Display) -> String {
     text
 }
 
+/// Possibilities as a sentence: "A, b, or c."
+pub fn alternatives(all: &[&str]) -> String {
+    let sentence = match all {
+        [rest @ .., last] if !rest.is_empty() => format!("{}, or {last}.", rest.join(", ")),
+        _ => format!("{}.", all.concat()),
+    };
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::thousands;
+    use super::*;
 
     #[test]
     fn thousands_are_grouped() {
         assert_eq!([0, 999, 1207, 1_000_000].map(|n: u64| thousands(n)), ["0", "999", "1,207", "1,000,000"]);
+    }
+
+    #[test]
+    fn alternatives_are_one_sentence() {
+        assert_eq!(alternatives(&["a file", "a folder", "a word"]), "A file, a folder, or a word.");
+        assert_eq!(alternatives(&["one"]), "One.");
     }
 }

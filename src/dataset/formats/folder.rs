@@ -21,7 +21,8 @@ use crate::dataset::format::{DataFormat, SetPlace};
 use crate::dataset::{DataKind, Dataset, FigureNote, PartMap, Skipped, Split, hex, with_thousands};
 use crate::image::Image;
 
-const EXTENSIONS: [&str; 9] = ["jpg", "jpeg", "jpe", "png", "webp", "bmp", "gif", "tif", "tiff"];
+/// Endings of files that are taken for pictures without a look inside.
+pub const PICTURE_ENDINGS: [&str; 9] = ["jpg", "jpeg", "jpe", "png", "webp", "bmp", "gif", "tif", "tiff"];
 
 /// Pictures in a folder, or in one for each class.
 pub static FORMAT: DataFormat = DataFormat {
@@ -237,7 +238,7 @@ fn candidates(
 fn maybe_images(files: Vec<PathBuf>) -> Vec<PathBuf> {
     let called = |path: &Path| {
         let extension = path.extension().and_then(OsStr::to_str).unwrap_or("").to_ascii_lowercase();
-        EXTENSIONS.contains(&extension.as_str())
+        PICTURE_ENDINGS.contains(&extension.as_str())
     };
     files.into_par_iter().filter(|path| called(path) || decode::looks_like_image(path)).collect()
 }

@@ -7,6 +7,7 @@ pub mod folder;
 use super::format::{DataFormat, SetPlace};
 use super::kind::DataKind;
 use super::parts;
+use crate::words::alternatives;
 
 /// All formats; of those that recognise a folder or file the first one opens it.
 pub static FORMATS: [&DataFormat; 4] =
@@ -42,11 +43,8 @@ pub(super) fn expected() -> String {
 /// What can be opened from a disk, in a sentence for a person.
 pub fn sentence() -> String {
     let is_on_disk = |format: &&&DataFormat| !matches!(format.place, SetPlace::BuiltIn { .. });
-    let mut about: Vec<&str> = FORMATS.iter().filter(is_on_disk).map(|format| format.about).collect();
-    let last = about.pop().unwrap_or_default();
-    let mut sentence = format!("{}, or {last}.", about.join(", "));
-    sentence[..1].make_ascii_uppercase();
-    sentence
+    let about: Vec<&str> = FORMATS.iter().filter(is_on_disk).map(|format| format.about).collect();
+    alternatives(&about)
 }
 
 #[cfg(test)]

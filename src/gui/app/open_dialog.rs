@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use eframe::egui::{self, Id, Key, Modal, RichText, Ui};
 
-use crate::engine::facts::{BUILT_IN, built_in_data, data_sentence, model_endings, model_sentence};
+use crate::engine::facts::{
+    BUILT_IN, PICTURE_ENDINGS, built_in_data, data_sentence, model_endings, model_sentence,
+};
 use crate::engine::training::{CurveExport, DataSource, TrainCommand};
 use crate::engine::{Command, CompareCommand, Split};
 
@@ -18,9 +20,6 @@ use crate::gui::widgets::messages::error_ui;
 
 /// File endings of figures.
 const FIGURE_ENDINGS: [&str; 3] = ["pdf", "svg", "png"];
-
-/// File endings of images.
-const IMAGE_ENDINGS: [&str; 8] = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"];
 
 /// What the path is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -241,7 +240,7 @@ impl Dialog {
                     files.pick_folder("Open a folder of images");
                 }
                 if ui.button("Browse for a file...").clicked() {
-                    files.pick_file("Open an image", &IMAGE_ENDINGS);
+                    files.pick_file("Open an image", &PICTURE_ENDINGS);
                 }
                 for word in built_in_data() {
                     if ui.button("Built-in set").clicked() {
@@ -264,7 +263,7 @@ impl Dialog {
             }
             Purpose::Picture => {
                 if ui.button("Browse for a file...").clicked() {
-                    files.pick_file(self.title(), &IMAGE_ENDINGS);
+                    files.pick_file(self.title(), &PICTURE_ENDINGS);
                 }
             }
             Purpose::Run => {

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use super::format::ModelFormat;
+use crate::words::alternatives;
 
 /// All formats; the first one that recognises a path reads it.
 pub static FORMATS: [&ModelFormat; 2] = [&folder::FORMAT, &safetensors::FORMAT];
@@ -30,11 +31,8 @@ pub fn is_likely_model(path: &Path) -> bool {
 
 /// What can be opened, in a sentence for a person.
 pub fn sentence() -> String {
-    let mut about: Vec<&str> = FORMATS.iter().map(|format| format.about).collect();
-    let last = about.pop().unwrap_or_default();
-    let mut sentence = format!("{}, or {last}.", about.join(", "));
-    sentence[..1].make_ascii_uppercase();
-    sentence
+    let about: Vec<&str> = FORMATS.iter().map(|format| format.about).collect();
+    alternatives(&about)
 }
 
 #[cfg(test)]
