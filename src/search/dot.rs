@@ -9,9 +9,13 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
-/// Instructions for the products. A row's product depends on the row, the query and this, on nothing else.
+/// Instructions for the products, which this processor has: only [`Kernel::available`] makes one. A row's product
+/// depends on the row, the query and this, on nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kernel {
+pub(super) struct Kernel(Instructions);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Instructions {
     #[cfg(target_arch = "x86_64")]
     Avx512,
     #[cfg(target_arch = "x86_64")]
@@ -26,52 +30,51 @@ impl Kernel {
         #[cfg(target_arch = "x86_64")]
         {
             if is_x86_feature_detected!("avx512f") {
-                kernels.push(Kernel::Avx512);
+                kernels.push(Kernel(Instructions::Avx512));
             }
             if is_x86_feature_detected!("avx2")
                 && is_x86_feature_detected!("fma")
                 && is_x86_feature_detected!("f16c")
             {
-                kernels.push(Kernel::Avx2);
+                kernels.push(Kernel(Instructions::Avx2));
             }
         }
-        kernels.push(Kernel::Portable);
+        kernels.push(Kernel(Instructions::Portable));
         kernels
     }
 
     /// `out[i] = query . row i`, for rows `[out.len(), query.len()]` stored as `values`.
-    /// Use a kernel from [`Kernel::available`] only.
     pub fn dots(self, query: &[f32], values: Values<'_>, out: &mut [f32]) {
         let width = query.len();
-        match (self, values) {
+        match (self.0, values) {
             #[cfg(target_arch = "x86_64")]
-            (Kernel::Avx512, Values::F16(rows)) => {
-                // SAFETY: `available` has seen the processor's features.
+            (Instructions::Avx512, Values::F16(rows)) => {
+                // SAFETY: `available` has seen the processor's features, and nothing else makes a kernel.
                 unsafe { x86::dots_f16_avx512(query, rows, out) }
             }
             #[cfg(target_arch = "x86_64")]
-            (Kernel::Avx512, Values::F32(rows)) => {
-                // SAFETY: `available` has seen the processor's features.
+            (Instructions::Avx512, Values::F32(rows)) => {
+                // SAFETY: `available` has seen the processor's features, and nothing else makes a kernel.
                 unsafe { x86::dots_f32_avx512(query, rows, out) }
             }
             #[cfg(target_arch = "x86_64")]
-            (Kernel::Avx2, Values::F16(rows)) => {
-                // SAFETY: `available` has seen the processor's features.
+            (Instructions::Avx2, Values::F16(rows)) => {
+                // SAFETY: `available` has seen the processor's features, and nothing else makes a kernel.
                 unsafe { x86::dots_f16_avx2(query, rows, out) }
             }
             #[cfg(target_arch = "x86_64")]
-            (Kernel::Avx2, Values::F32(rows)) => {
-                // SAFETY: `available` has seen the processor's features.
+            (Instructions::Avx2, Values::F32(rows)) => {
+                // SAFETY: `available` has seen the processor's features, and nothing else makes a kernel.
                 unsafe { x86::dots_f32_avx2(query, rows, out) }
             }
-            (Kernel::Portable, Values::F16(rows)) => {
+            (Instructions::Portable, Values::F16(rows)) => {
                 let mut wide = vec![0.0; width];
                 for (row, out) in rows.chunks_exact(width).zip(out) {
                     row.convert_to_f32_slice(&mut wide);
                     *out = portable(query, &wide);
                 }
             }
-            (Kernel::Portable, Values::F32(rows)) => {
+            (Instructions::Portable, Values::F32(rows)) => {
                 rows.chunks_exact(width).zip(out).for_each(|(row, out)| *out = portable(query, row));
             }
         }
