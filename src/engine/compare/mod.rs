@@ -137,15 +137,11 @@ impl Compare {
         })
     }
 
-    /// Whether there is something to compute.
-    pub fn has_work(&self, target: &SideTarget<'_>) -> bool {
-        self.due(target).is_some()
-    }
-
-    /// Whether the map on show is not complete: it comes before what nobody waits for.
-    pub fn is_map_due(&self, target: &SideTarget<'_>) -> bool {
+    /// Whether what there is to compute is of the map on show, which comes before what nobody waits for; `None` if there
+    /// is nothing.
+    pub fn next_is_map(&self, target: &SideTarget<'_>) -> Option<bool> {
         let wanted = self.open.as_ref().map(|open| &open.key);
-        self.due(target).is_some_and(|(key, unit)| Some(&key) == wanted && unit != Some(SideUnit::Bank))
+        self.due(target).map(|(key, unit)| Some(&key) == wanted && unit != Some(SideUnit::Bank))
     }
 
     /// Whether the first model's patches are not so far that both galleries can be whole.

@@ -38,11 +38,10 @@ impl Part for ComparisonPart {
 
     fn due(&self, open: &Open) -> Due {
         let Some(target) = target(open) else { return Due::Nothing };
-        let compare = self.compare.borrow();
-        match (compare.is_map_due(&target), compare.has_work(&target)) {
-            (true, _) => Due::Awaited,
-            (false, true) => Due::Background,
-            (false, false) => Due::Nothing,
+        match self.compare.borrow().next_is_map(&target) {
+            Some(true) => Due::Awaited,
+            Some(false) => Due::Background,
+            None => Due::Nothing,
         }
     }
 

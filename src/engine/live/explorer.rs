@@ -150,15 +150,13 @@ impl Explorer {
             match part.handle(command, &mut self.open) {
                 Handled::Yes(done) => {
                     done?;
-                    break;
+                    run.into_iter().for_each(|run| self.training.handle(run, &self.open.device));
+                    return Ok(());
                 }
                 Handled::No(same) => command = same,
             }
         }
-        if let Some(run) = run {
-            self.training.handle(run, &self.open.device);
-        }
-        Ok(())
+        anyhow::bail!("no part of the engine does this")
     }
 
     /// A unit of what is looked at, then a training step. What somebody waits for comes before; the rest, such as the
