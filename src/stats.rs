@@ -1,6 +1,7 @@
 //! Small statistics: mean, quantiles, bootstrap and score intervals, all in float64.
 
 pub mod eigen;
+pub mod leading;
 pub mod spectrum;
 
 use rand::{Rng, SeedableRng};

@@ -6,14 +6,13 @@
 
 use rayon::prelude::*;
 
+use crate::stats::leading::leading;
 use crate::stats::quantile_of_sorted;
 
 /// Colour channels.
 const COMPONENTS: usize = 3;
-/// Subspace iterations at most; an image's spectrum needs far fewer.
-const ITERATIONS: usize = 40;
-/// Change of the subspace (norm-wise, of unit vectors) below which it counts as found.
-const SETTLED: f32 = 1e-4;
+/// Spread along a component, of vectors of unit length, below which it is rounding: the channel is grey then.
+const ROUNDING: f64 = 1e-6;
 
 /// A picture of a space.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,20 +28,20 @@ pub fn pca_colors(vectors: &[f32], width: usize) -> Pca {
     let rows = centred_unit_rows(vectors, width);
     let total: f64 = rows.iter().map(|v| f64::from(*v).powi(2)).sum();
     let axes = principal_axes(&rows, width);
-    let scores: Vec<[f32; COMPONENTS]> =
-        rows.par_chunks_exact(width).map(|row| std::array::from_fn(|c| dot(row, &axes[c]))).collect();
-    let mut rgb = vec![0; COMPONENTS * scores.len()];
+    let mut rgb = vec![127; COMPONENTS * (rows.len() / width)];
     let mut explained = [0.0; COMPONENTS];
-    for c in 0..COMPONENTS {
-        let squares: f64 = scores.iter().map(|score| f64::from(score[c]).powi(2)).sum();
+    for (c, axis) in axes.iter().enumerate() {
+        let scores: Vec<f64> = rows.par_chunks_exact(width).map(|row| score(row, axis)).collect();
+        let squares: f64 = scores.iter().map(|score| score * score).sum();
         explained[c] = if total > 0.0 { (squares / total) as f32 } else { 0.0 };
-        let mut sorted: Vec<f64> = scores.iter().map(|score| f64::from(score[c])).collect();
+        let mut sorted = scores.clone();
         sorted.sort_by(f64::total_cmp);
         let ends = (quantile_of_sorted(&sorted, 0.01), quantile_of_sorted(&sorted, 0.99));
         let (Some(low), Some(high)) = ends else { continue };
-        for (pixel, score) in rgb.chunks_exact_mut(COMPONENTS).zip(&scores) {
-            let part = if high - low > 1e-12 { (f64::from(score[c]) - low) / (high - low) } else { 0.5 };
-            pixel[c] = (part.clamp(0.0, 1.0) * 255.0).round() as u8;
+        if high - low > ROUNDING {
+            for (pixel, score) in rgb.chunks_exact_mut(COMPONENTS).zip(&scores) {
+                pixel[c] = (((score - low) / (high - low)).clamp(0.0, 1.0) * 255.0).round() as u8;
+            }
         }
     }
     Pca { rgb, explained }
@@ -51,36 +50,25 @@ pub fn pca_colors(vectors: &[f32], width: usize) -> Pca {
 fn centred_unit_rows(vectors: &[f32], width: usize) -> Vec<f32> {
     let mut rows = vectors.to_vec();
     rows.par_chunks_exact_mut(width).for_each(|row| {
-        let norm = dot(row, row).sqrt();
+        let norm = row.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
         let scale = if norm > 0.0 { 1.0 / norm } else { 0.0 };
-        row.iter_mut().for_each(|v| *v *= scale);
+        row.iter_mut().for_each(|v| *v = (f64::from(*v) * scale) as f32);
     });
-    let count = (rows.len() / width).max(1) as f32;
+    let count = (rows.len() / width).max(1) as f64;
     let mut mean = vec![0.0; width];
     for row in rows.chunks_exact(width) {
-        mean.iter_mut().zip(row).for_each(|(m, v)| *m += v / count);
+        mean.iter_mut().zip(row).for_each(|(m, v)| *m += f64::from(*v) / count);
     }
-    rows.par_chunks_exact_mut(width).for_each(|row| row.iter_mut().zip(&mean).for_each(|(v, m)| *v -= m));
+    let centre =
+        |row: &mut [f32]| row.iter_mut().zip(&mean).for_each(|(v, m)| *v = (f64::from(*v) - m) as f32);
+    rows.par_chunks_exact_mut(width).for_each(centre);
     rows
 }
 
-/// Orthonormal directions of largest variance by subspace iteration, from a fixed start. The sign is
-/// such that the largest entry of each is positive.
-fn principal_axes(rows: &[f32], width: usize) -> [Vec<f32>; COMPONENTS] {
-    // A start that no real data is orthogonal to.
-    let mut axes: [Vec<f32>; COMPONENTS] =
-        std::array::from_fn(|c| (0..width).map(|i| ((i * (c + 2) + c) as f32 * 0.7).sin() + 0.01).collect());
-    orthonormalize(&mut axes);
-    for _ in 0..ITERATIONS {
-        let mut next = covariance_times(rows, width, &axes);
-        orthonormalize(&mut next);
-        let change = |(a, b): (&Vec<f32>, &Vec<f32>)| 1.0 - dot(a, b).abs();
-        let is_settled = axes.iter().zip(&next).map(change).fold(0.0, f32::max) < SETTLED * SETTLED;
-        axes = next;
-        if is_settled {
-            break;
-        }
-    }
+/// Orthonormal directions of largest variance, the largest first. The sign is such that the largest entry of
+/// each is positive.
+fn principal_axes(rows: &[f32], width: usize) -> Vec<Vec<f64>> {
+    let mut axes = leading(width, COMPONENTS, |block| scatter_times(rows, width, block)).vectors;
     for axis in &mut axes {
         let largest = axis.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap_or(0.0);
         if largest < 0.0 {
@@ -90,23 +78,24 @@ fn principal_axes(rows: &[f32], width: usize) -> [Vec<f32>; COMPONENTS] {
     axes
 }
 
-fn covariance_times(rows: &[f32], width: usize, axes: &[Vec<f32>; COMPONENTS]) -> [Vec<f32>; COMPONENTS] {
-    let zero = || std::array::from_fn(|_| vec![0.0; width]);
+/// `X' X` times each of `axes`, of rows `X`.
+fn scatter_times(rows: &[f32], width: usize, axes: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let zero = || vec![vec![0.0; width]; axes.len()];
     // Blocks of fixed size, added in order: the same sum on any number of threads.
-    let blocks: Vec<[Vec<f32>; COMPONENTS]> = rows
+    let blocks: Vec<Vec<Vec<f64>>> = rows
         .par_chunks(width * 256)
         .map(|block| {
-            let mut sums: [Vec<f32>; COMPONENTS] = zero();
+            let mut sums = zero();
             for row in block.chunks_exact(width) {
                 for (sum, axis) in sums.iter_mut().zip(axes) {
-                    let score = dot(row, axis);
-                    sum.iter_mut().zip(row).for_each(|(s, v)| *s += score * v);
+                    let score = score(row, axis);
+                    sum.iter_mut().zip(row).for_each(|(s, v)| *s += score * f64::from(*v));
                 }
             }
             sums
         })
         .collect();
-    blocks.into_iter().fold(zero(), |mut sums: [Vec<f32>; COMPONENTS], block| {
+    blocks.into_iter().fold(zero(), |mut sums, block| {
         for (sum, part) in sums.iter_mut().zip(&block) {
             sum.iter_mut().zip(part).for_each(|(s, v)| *s += v);
         }
@@ -114,33 +103,15 @@ fn covariance_times(rows: &[f32], width: usize, axes: &[Vec<f32>; COMPONENTS]) -
     })
 }
 
-/// Gram-Schmidt in place. A direction that is lost (less variance directions than axes) becomes zero.
-fn orthonormalize(axes: &mut [Vec<f32>; COMPONENTS]) {
-    for c in 0..COMPONENTS {
-        let before = dot(&axes[c], &axes[c]).sqrt();
-        let (done, rest) = axes.split_at_mut(c);
-        let axis = &mut rest[0];
-        for other in done.iter() {
-            let along = dot(axis, other);
-            axis.iter_mut().zip(other).for_each(|(v, o)| *v -= along * o);
-        }
-        let norm = dot(axis, axis).sqrt();
-        let scale = if norm > 1e-6 * before { 1.0 / norm } else { 0.0 };
-        axis.iter_mut().for_each(|v| *v *= scale);
+/// The product of a row and an axis, in eight lanes, which the compiler turns into vector code.
+fn score(row: &[f32], axis: &[f64]) -> f64 {
+    let (row, row_rest) = row.as_chunks::<8>();
+    let (axis, axis_rest) = axis.as_chunks::<8>();
+    let mut lanes = [0.0; 8];
+    for (x, y) in row.iter().zip(axis) {
+        (0..8).for_each(|lane| lanes[lane] += f64::from(x[lane]) * y[lane]);
     }
-}
-
-/// In eight lanes, which the compiler turns into vector code.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0f32; 8];
-    let (a_blocks, b_blocks) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f32 = a_blocks.remainder().iter().zip(b_blocks.remainder()).map(|(x, y)| x * y).sum();
-    for (x, y) in a_blocks.zip(b_blocks) {
-        for lane in 0..8 {
-            lanes[lane] += x[lane] * y[lane];
-        }
-    }
-    lanes.iter().sum::<f32>() + rest
+    lanes.iter().sum::<f64>() + row_rest.iter().zip(axis_rest).map(|(x, y)| f64::from(*x) * y).sum::<f64>()
 }
 
 #[cfg(test)]
@@ -196,5 +167,33 @@ mod tests {
         let pca = pca_colors(&[1.0, 2.0, 3.0, 4.0].repeat(6), 4);
         assert!(pca.rgb.iter().all(|v| *v == pca.rgb[0]), "{pca:?}");
         assert!(pca.explained.iter().all(|share| share.is_finite()));
+    }
+
+    /// Rows that are plus and minus a set of orthonormal axes, axis `i` as often as `counts[i]` says: its spread.
+    #[test]
+    fn axes_of_nearly_equal_spread_do_not_mix() {
+        let counts = [62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47];
+        let width = counts.len();
+        let normal: Vec<f32> = (0..width).map(|i| (i as f32 * 1.7 + 0.4).sin()).collect();
+        let length: f32 = normal.iter().map(|v| v * v).sum();
+        let axis = |i: usize| -> Vec<f32> {
+            let entry = |j: usize| f32::from(u8::from(i == j)) - 2.0 * normal[i] * normal[j] / length;
+            (0..width).map(entry).collect()
+        };
+        let mut rows = vec![];
+        for (i, count) in counts.iter().enumerate() {
+            for sign in [1.0, -1.0].repeat(*count) {
+                rows.extend(axis(i).iter().map(|v| sign * v));
+            }
+        }
+        let pca = pca_colors(&rows, width);
+        for (row, pixel) in rows.chunks_exact(width).zip(pca.rgb.chunks_exact(3)) {
+            for (c, shown) in pixel.iter().enumerate() {
+                let along: f32 = row.iter().zip(axis(c)).map(|(a, b)| a * b).sum();
+                let level = 127.5 * (1.0 + along.abs());
+                let shown = 127.5 + (f32::from(*shown) - 127.5).abs(); // the sign is free
+                assert!((shown - level).abs() <= 1.0, "component {c}: {shown}, not {level}");
+            }
+        }
     }
 }
