@@ -27,6 +27,6 @@ pub use formats::{FORMATS, built_in_words, cifar, folder, kind_named, sentence};
 pub use kind::{DataKind, FigureNote};
 pub use limit::limited;
 pub use open::open;
-pub use set::{DataInfo, Dataset, PartMap, Skipped};
+pub use set::{DataInfo, Dataset, PartMap, Skipped, class_difference};
 pub use spec::{DataSource, DataSpec};
 pub use split::{Mix, Split};

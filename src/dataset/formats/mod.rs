@@ -3,6 +3,8 @@
 pub mod cifar;
 mod cifar_names;
 pub mod folder;
+mod folder_walk;
+mod wordnet;
 
 use super::format::{DataFormat, SetPlace};
 use super::kind::DataKind;
