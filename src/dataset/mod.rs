@@ -4,6 +4,7 @@
 mod coverage;
 pub mod decode;
 pub mod download;
+mod drawn;
 mod format;
 mod formats;
 mod joined;
@@ -22,6 +23,7 @@ mod unpack;
 pub(crate) use crate::files::hex;
 pub(crate) use crate::words::thousands as with_thousands;
 pub use coverage::Coverage;
+pub use drawn::drawn;
 pub use format::{DataFormat, SetPlace};
 pub use formats::{FORMATS, built_in_words, cifar, folder, kind_named, sentence};
 pub use kind::{DataKind, FigureNote};
