@@ -7,7 +7,7 @@
 //! | floor | room | what lives there |
 //! |---|---|---|
 //! | 0 | [`patch`] | grids of square patches, pixel <-> patch geometry |
-//! | 0 | [`image`], [`progress`], [`colormap`], [`stats`], [`files`], [`words`], [`threads`] | the decoded picture; progress and cancelling; colours; quantiles and intervals; atomic writes; numbers in print; who shares the work |
+//! | 0 | [`image`], [`progress`], [`colormap`], [`stats`], [`files`], [`paths`], [`words`], [`threads`] | the decoded picture; progress and cancelling; colours; quantiles and intervals; atomic writes; paths as words; numbers in print; who shares the work |
 //! | 1 | [`device`] | the one place that picks and opens a burn device |
 //! | 1 | [`dataset`] | CIFAR binaries, folders, single files, the synthetic set, downloads |
 //! | 1 | [`kernel`] | convolution and batch normalisation of our own for the CPU; cosines and nearest rows on a GPU |
@@ -59,6 +59,7 @@ pub mod kernel;
 pub mod model;
 pub mod objective;
 pub mod patch;
+pub mod paths;
 pub mod progress;
 pub mod search;
 pub mod stats;

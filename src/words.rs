@@ -13,6 +13,16 @@ pub fn thousands(number: impl std::fmt::Display) -> String {
     text
 }
 
+/// Names in a row, the first ones where there are many: "cat, dog and 3 more".
+pub fn name_list<T: AsRef<str>>(names: &[T]) -> String {
+    const SHOWN: usize = 8;
+    let shown = names.iter().take(SHOWN).map(AsRef::as_ref).collect::<Vec<&str>>().join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {} more", thousands(more)),
+    }
+}
+
 /// Possibilities as a sentence: "A, b, or c."
 pub fn alternatives(all: &[&str]) -> String {
     let sentence = match all {
@@ -30,6 +40,13 @@ mod tests {
     #[test]
     fn thousands_are_grouped() {
         assert_eq!([0, 999, 1207, 1_000_000].map(|n: u64| thousands(n)), ["0", "999", "1,207", "1,000,000"]);
+    }
+
+    #[test]
+    fn of_many_names_the_first_are_said() {
+        let names: Vec<String> = (0..11).map(|number| number.to_string()).collect();
+        assert_eq!(name_list(&names), "0, 1, 2, 3, 4, 5, 6, 7 and 3 more");
+        assert_eq!(name_list(&names[..2]), "0, 1");
     }
 
     #[test]

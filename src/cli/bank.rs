@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::shared::{Commander, bytes, show, skipped_words, thousands};
 use crate::engine::jobs;
+use crate::paths;
 
 #[derive(Subcommand)]
 pub enum BankCommand {
@@ -49,9 +50,11 @@ impl Commander {
             }
             BankCommand::Export { bank, space, out } => {
                 let rows = jobs::embed::bank_export(&bank, &space, &out, &self.cancel)?;
-                show(self.json(), &json!({ "out": out, "patches": rows, "space": space }), || {
-                    format!("{}: {} rows of {space}", out.display(), thousands(rows as u64))
-                })
+                show(
+                    self.json(),
+                    &json!({ "out": paths::to_words(&out), "patches": rows, "space": space }),
+                    || format!("{}: {} rows of {space}", out.display(), thousands(rows as u64)),
+                )
             }
         }
     }

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use super::shared::{Commander, show, skipped_words, thousands};
-use crate::engine::facts::{CifarVariant, Split};
+use crate::engine::facts::{CifarVariant, DataSpec, Split};
 use crate::engine::jobs;
 
 #[derive(Subcommand)]
 pub enum DataCommand {
     /// What is in a data set
     Info {
-        /// demo, a folder or an image file
-        data: String,
+        /// demo, a folder, an image file or CIFAR's archive
+        data: DataSpec,
         #[arg(long, value_enum)]
         split: Option<Split>,
     },
@@ -49,7 +49,7 @@ impl Commander {
     pub fn data(&self, command: DataCommand) -> anyhow::Result<()> {
         match command {
             DataCommand::Info { data, split } => {
-                let info = jobs::data::info(&data.into(), split)?;
+                let info = jobs::data::info(&data, split)?;
                 show(self.json(), &info, || {
                     let size = match (info.width, info.height) {
                         (Some(width), Some(height)) => format!("{width} x {height} pixels"),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::shared::{Commander, ModelArgs, bytes, pixels, positive, show, skipped_words, thousands};
-use crate::engine::facts::{Dtype, Space, Split};
+use crate::engine::facts::{DataSpec, Dtype, Space, Split};
 use crate::engine::jobs;
 use crate::engine::jobs::embed::{BankSource, EmbedRequest};
 use crate::patch::PatchGrid;
@@ -15,7 +15,7 @@ pub struct EmbedArgs {
     #[command(flatten)]
     pub model: ModelArgs,
     #[arg(long, default_value = "demo")]
-    pub data: String,
+    pub data: DataSpec,
     #[arg(long, value_enum)]
     pub split: Option<Split>,
     /// Patch size, pixels
@@ -48,7 +48,7 @@ impl Commander {
     pub fn embed(&self, args: EmbedArgs) -> anyhow::Result<()> {
         let request = EmbedRequest {
             model: args.model.into(),
-            source: BankSource { data: args.data.into(), split: args.split, limit: args.limit },
+            source: BankSource { data: args.data, split: args.split, limit: args.limit },
             grid: PatchGrid::new(args.patch, args.stride)?,
             spaces: args.space,
             dtype: match args.dtype {

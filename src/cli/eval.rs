@@ -11,14 +11,18 @@ use super::shared::{
 };
 use crate::engine::facts::*;
 use crate::engine::jobs;
-use crate::engine::jobs::evaluate::{EvalReport, EvalRequest};
+use crate::engine::jobs::evaluate::{EvalReport, EvalRequest, Holdout};
+use crate::words::name_list;
 
 #[derive(Args)]
 pub struct EvalArgs {
     #[command(flatten)]
     pub model: ModelArgs,
     #[arg(long)]
-    pub data: String,
+    pub data: DataSpec,
+    /// Of a set with one split: draw this share of each class, by --seed, as its test split
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub holdout: Option<f64>,
     /// Patch size, pixels
     #[arg(long, value_parser = pixels(), conflicts_with = "crop_scale")]
     pub patch: Option<u32>,
@@ -50,6 +54,12 @@ pub struct EvalArgs {
     pub cache: Option<PathBuf>,
     #[command(flatten)]
     pub constants: ClassifierArgs,
+}
+
+/// A share of images that leaves some on both sides.
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share: &f64| *share > 0.0 && *share < 1.0);
+    share.ok_or_else(|| "expected a share between 0 and 1, such as 0.2".into())
 }
 
 /// `A,B`: shares of an image's area.
@@ -118,7 +128,8 @@ impl Commander {
         let constants = args.constants;
         Ok(EvalRequest {
             model: args.model.into(),
-            data: args.data.into(),
+            data: args.data,
+            holdout: args.holdout,
             config: EvalConfig {
                 crop,
                 fit: args.fit,
@@ -157,6 +168,9 @@ fn eval_words(report: &EvalReport) -> String {
         duration(report.found.embedding_seconds as u64),
         report.device,
     )];
+    if let Some(Holdout { share, seed }) = report.holdout {
+        lines.push(format!("the test split was drawn: {} % of each class, seed {seed}", 100.0 * share));
+    }
     lines.push(match config.crop {
         Some(Crop::Fixed { size }) => {
             format!("patches of {size} x {size} pixels, distinct positions, h averaged")
@@ -179,6 +193,14 @@ fn eval_words(report: &EvalReport) -> String {
     for (split, part) in [("train", train), ("test", test)] {
         if !part.skipped.is_empty() {
             lines.push(format!("{split}{}", skipped_words(&part.skipped)));
+        }
+    }
+    for (split, classes) in [
+        ("test", &report.found.classes_without_test_images),
+        ("train", &report.found.classes_without_train_images),
+    ] {
+        if !classes.is_empty() {
+            lines.push(format!("classes without {split} images, {}: {}", classes.len(), name_list(classes)));
         }
     }
     lines.join("\n")

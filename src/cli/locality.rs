@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::shared::{Commander, ModelArgs, pixels, positive, show, thousands};
-use crate::engine::facts::{LocalityConfig, Split};
+use crate::engine::facts::{DataSpec, LocalityConfig, Split};
 use crate::engine::jobs;
 use crate::engine::jobs::evaluate::LocalityRequest;
 use crate::patch::PatchGrid;
@@ -13,7 +13,7 @@ pub struct LocalityArgs {
     #[command(flatten)]
     pub model: ModelArgs,
     #[arg(long, default_value = "demo")]
-    pub data: String,
+    pub data: DataSpec,
     /// Held-out images unless told
     #[arg(long, value_enum, default_value = "test")]
     pub split: Split,
@@ -38,7 +38,7 @@ impl Commander {
     pub fn locality(&self, args: LocalityArgs) -> anyhow::Result<()> {
         let request = LocalityRequest {
             model: args.model.into(),
-            data: args.data.into(),
+            data: args.data,
             split: Some(args.split),
             limit: args.limit,
             grid: PatchGrid::new(args.patch, args.stride)?,

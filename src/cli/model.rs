@@ -8,19 +8,20 @@ use serde_json::json;
 use super::shared::{Commander, OverrideArgs, show, thousands};
 use crate::engine::facts::ModelSpec;
 use crate::engine::jobs;
+use crate::paths;
 
 #[derive(Subcommand)]
 pub enum ModelCommand {
     /// Architecture, spaces and their widths
     Info {
         /// demo, a run folder or a checkpoint
-        model: String,
+        model: PathBuf,
         #[command(flatten)]
         overrides: OverrideArgs,
     },
     /// Write a safetensors file under torchvision's key names
     Convert {
-        model: String,
+        model: PathBuf,
         out: PathBuf,
         #[command(flatten)]
         overrides: OverrideArgs,
@@ -31,7 +32,7 @@ impl Commander {
     pub fn model(&self, command: ModelCommand) -> anyhow::Result<()> {
         match command {
             ModelCommand::Info { model, overrides } => {
-                let info = jobs::model::info(&ModelSpec { path: model, overrides: overrides.into() })?;
+                let info = jobs::model::info(&ModelSpec { overrides: overrides.into(), ..model.into() })?;
                 show(self.json(), &info, || {
                     let spaces = info.spaces.iter().map(|(name, width)| format!("{name} {width}"));
                     format!(
@@ -47,8 +48,8 @@ impl Commander {
                 })
             }
             ModelCommand::Convert { model, out, overrides } => {
-                jobs::model::convert(&ModelSpec { path: model, overrides: overrides.into() }, &out)?;
-                show(self.json(), &json!({ "out": out }), || out.display().to_string())
+                jobs::model::convert(&ModelSpec { overrides: overrides.into(), ..model.into() }, &out)?;
+                show(self.json(), &json!({ "out": paths::to_words(&out) }), || out.display().to_string())
             }
         }
     }

@@ -18,7 +18,7 @@ pub struct TrainArgs {
     #[arg(long)]
     pub list: bool,
     #[arg(long, required_unless_present = "list")]
-    pub data: Option<String>,
+    pub data: Option<DataSpec>,
     #[arg(long, value_enum)]
     pub split: Option<Split>,
     /// Run folder
@@ -63,8 +63,7 @@ impl Commander {
             config.set(&args.set)?;
             Start::New(Box::new(config))
         };
-        let request =
-            TrainRequest { data: data.into(), split: args.split, out, start, log_every: args.log_every };
+        let request = TrainRequest { data, split: args.split, out, start, log_every: args.log_every };
         let mut watch = |news: &News| self.tell(news);
         let report = self.job(|job| jobs::train::train(&request, job, &mut watch))?;
         show(self.json(), &report, || {

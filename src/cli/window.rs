@@ -12,12 +12,12 @@ use crate::gui::Link;
 pub struct GuiArgs {
     /// demo or demo-cifar10 (built in), a run folder or a checkpoint
     #[arg(long)]
-    pub model: Option<String>,
+    pub model: Option<PathBuf>,
     #[command(flatten)]
     pub overrides: OverrideArgs,
-    /// demo, a folder or an image file
+    /// demo, a folder, an image file or CIFAR's archive
     #[arg(long)]
-    pub data: Option<String>,
+    pub data: Option<DataSpec>,
     /// Split of the data set
     #[arg(long, value_enum)]
     pub split: Option<Split>,
@@ -57,9 +57,9 @@ impl GuiArgs {
 
 /// Opens the window and stays until it is closed.
 pub fn window(args: GuiArgs, shared: &SharedArgs) -> anyhow::Result<()> {
-    let data = args.data.map_or_else(DataSpec::default, Into::into);
-    let path = args.model.unwrap_or_else(|| BUILT_IN[0].name.into());
-    let model = ModelSpec { path, overrides: args.overrides.into() };
+    let data = args.data.unwrap_or_default();
+    let model = args.model.map_or_else(|| ModelSpec::from(BUILT_IN[0].name), ModelSpec::from);
+    let model = ModelSpec { overrides: args.overrides.into(), ..model };
     let (split, image, runs, link) = (args.split, args.image, args.run, args.open);
     let options = crate::gui::GuiOptions { model, data, split, image, runs, link };
     let memory = args.memory.map(|gib| (gib * f64::from(1 << 30)) as u64);

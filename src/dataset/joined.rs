@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
-use super::{DataKind, Dataset, Mix, PartMap, Skipped, Split, hex};
+use super::{DataKind, Dataset, Mix, PartMap, Skipped, Split, class_difference, hex};
 use crate::image::Image;
 
 struct Joined {
@@ -22,11 +22,12 @@ struct Joined {
 pub fn joined(train: Arc<dyn Dataset>, test: Arc<dyn Dataset>) -> Result<Arc<dyn Dataset>> {
     ensure!(
         train.classes() == test.classes(),
-        "{} has {} classes and {} has {}, or others; both splits together need the same ones",
+        "{} has {} classes and {} has {}; both splits together need the same ones ({})",
         train.name(),
         train.classes().len(),
         test.name(),
-        test.classes().len()
+        test.classes().len(),
+        class_difference(train.as_ref(), test.as_ref())
     );
     let mix = Mix { train: train.len() as u64, test: test.len() as u64 };
     let skipped = [train.skipped(), test.skipped()].concat();
@@ -141,5 +142,6 @@ mod tests {
         }
         let error = open(dir.path().to_str().unwrap(), Some(Split::All)).err().unwrap().to_string();
         assert!(error.contains("need the same ones"), "{error}");
+        assert!(error.contains("train: cat; only in") && error.contains("test: dog"), "{error}");
     }
 }

@@ -10,8 +10,8 @@ use super::format::SetPlace;
 use super::formats::{FORMATS, expected};
 use super::{DataSpec, Dataset, Split, joined};
 
-/// Opens what `--data` names: `demo` (the built-in set), a folder with CIFAR binaries or its
-/// parent, an image folder, a plain folder, or one picture file. Without `split`: train where
+/// Opens what `--data` names: `demo` (the built-in set), a folder with CIFAR or its parent, CIFAR's archive,
+/// an image folder, a plain folder, or one picture file. Without `split`: train where
 /// there are two. A file or folder that is itself called `demo` is reached as `./demo`.
 ///
 /// # Errors
@@ -87,8 +87,10 @@ mod tests {
         assert_eq!(open(at(&file), None).unwrap().kind().name, "image");
         std::fs::copy(&file, dir.path().join("a.jpg")).unwrap();
         assert_eq!(open(at(dir.path()), None).unwrap().kind().name, "folder");
-        std::fs::create_dir(dir.path().join("cls")).unwrap();
-        std::fs::copy(&file, dir.path().join("cls/b.jpg")).unwrap();
+        for class in ["one", "two"] {
+            std::fs::create_dir(dir.path().join(class)).unwrap();
+            std::fs::copy(&file, dir.path().join(class).join("b.jpg")).unwrap();
+        }
         assert_eq!(open(at(dir.path()), None).unwrap().kind().name, "image-folder");
         std::fs::write(dir.path().join("test_batch.bin"), [7; 3073]).unwrap();
         assert_eq!(open(at(dir.path()), None).unwrap().kind().name, "cifar10");

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::kind::DataKind;
 use super::split::{Mix, Split};
 use crate::image::Image;
+use crate::words::name_list;
 
 /// Images in a fixed order, read one at a time.
 #[expect(clippy::len_without_is_empty, reason = "no set is empty: opening nothing is an error")]
@@ -40,6 +41,17 @@ pub trait Dataset: Send + Sync {
     fn skipped(&self) -> &[Skipped];
     /// The part of every pixel of image `index`, where the source knows it.
     fn parts(&self, index: usize) -> Option<PartMap>;
+}
+
+/// Which classes one of two sets has and the other has not, in words.
+pub fn class_difference(one: &dyn Dataset, other: &dyn Dataset) -> String {
+    let alone = |set: &dyn Dataset, other: &dyn Dataset| {
+        let mut names: Vec<&str> = set.classes().iter().map(String::as_str).collect();
+        names.retain(|name| !other.classes().iter().any(|known| known == name));
+        (!names.is_empty()).then(|| format!("only in {}: {}", set.name(), name_list(&names)))
+    };
+    let words: Vec<String> = [alone(one, other), alone(other, one)].into_iter().flatten().collect();
+    if words.is_empty() { "the same ones in another order".into() } else { words.join("; ") }
 }
 
 /// A file that could not be used, and why.

@@ -1,17 +1,17 @@
 //! What names a data set.
 
-use std::convert::Infallible;
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Split;
 use super::formats::built_in_words;
+use crate::paths;
 
 /// What `--data` says: a word for a built-in set, or a path. A file or folder that is called like a
-/// built-in set is reached as `./demo`. Written and read as the plain words.
+/// built-in set is reached as `./demo`. Written and read as the plain words, as [`paths`] has them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(into = "String")]
 pub enum DataSpec {
@@ -57,7 +57,7 @@ impl PartialEq<str> for DataSpec {
     fn eq(&self, words: &str) -> bool {
         match self {
             DataSpec::BuiltIn(word) => *word == words,
-            DataSpec::Path(path) => path.as_os_str() == words,
+            DataSpec::Path(path) => *path == paths::from_words(words),
         }
     }
 }
@@ -68,22 +68,12 @@ impl PartialEq<String> for DataSpec {
     }
 }
 
-impl From<&str> for DataSpec {
-    fn from(words: &str) -> Self {
-        let built_in = built_in_words().find(|word| *word == words);
-        built_in.map_or_else(|| DataSpec::Path(words.into()), DataSpec::BuiltIn)
-    }
-}
-
-impl From<String> for DataSpec {
-    fn from(words: String) -> Self {
-        words.as_str().into()
-    }
-}
-
-impl From<&String> for DataSpec {
-    fn from(words: &String) -> Self {
-        words.as_str().into()
+/// A path that is no text names a file too.
+impl<T: AsRef<OsStr>> From<T> for DataSpec {
+    fn from(words: T) -> Self {
+        let words = words.as_ref();
+        let built_in = built_in_words().find(|word| words == *word);
+        built_in.map_or_else(|| DataSpec::Path(paths::from_words(words)), DataSpec::BuiltIn)
     }
 }
 
@@ -105,19 +95,11 @@ impl<'de> Deserialize<'de> for DataSpec {
     }
 }
 
-impl FromStr for DataSpec {
-    type Err = Infallible;
-
-    fn from_str(words: &str) -> Result<Self, Infallible> {
-        Ok(words.into())
-    }
-}
-
 impl fmt::Display for DataSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             DataSpec::BuiltIn(word) => f.write_str(word),
-            DataSpec::Path(path) => path.display().fmt(f),
+            DataSpec::Path(path) => f.write_str(&paths::to_words(path)),
         }
     }
 }
@@ -136,5 +118,16 @@ mod tests {
             assert_eq!(text, serde_json::to_string(words).unwrap());
             assert_eq!(serde_json::from_str::<DataSpec>(&text).unwrap(), spec);
         }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_path_that_is_no_text_comes_back_from_its_record() {
+        use std::os::unix::ffi::OsStrExt;
+        let spec = DataSpec::from(OsStr::from_bytes(b"/data/b\xe4ume"));
+        let text = serde_json::to_string(&spec).unwrap();
+        assert_eq!(text, "\"file:///data/b%E4ume\"");
+        assert_eq!(serde_json::from_str::<DataSpec>(&text).unwrap(), spec);
+        assert_eq!(DataSpec::from(spec.to_string()), spec);
     }
 }

@@ -1,5 +1,6 @@
 //! The evaluation as a whole: both splits become vectors, classifiers tell the class of the test images.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,7 +16,7 @@ use super::knn;
 use super::linear::LinearProbe;
 use super::plan::FeaturePlan;
 use crate::augment::Crop;
-use crate::dataset::{Coverage, Dataset};
+use crate::dataset::{Coverage, Dataset, class_difference};
 use crate::embed::Embedder;
 use crate::progress::{CancelToken, Progress};
 use crate::stats::{Interval, wilson};
@@ -61,6 +62,12 @@ pub struct Evaluation {
     pub train: Coverage,
     /// Images of the test split that were used.
     pub test: Coverage,
+    /// Classes of which no test image was used: nothing is known of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub classes_without_test_images: Vec<String>,
+    /// Classes of which no training image was used: their test images cannot be told.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub classes_without_train_images: Vec<String>,
     /// Time that both splits took to become vectors.
     pub embedding_seconds: f64,
 }
@@ -77,7 +84,13 @@ pub fn evaluate(
     config.validate()?;
     let classes = train.classes().len();
     ensure!(classes >= 2, "{} has {classes} classes; a classifier needs at least 2", train.name());
-    ensure!(train.classes() == test.classes(), "{} and {} have different classes", train.name(), test.name());
+    ensure!(
+        train.classes() == test.classes(),
+        "{} and {} have different classes ({})",
+        train.name(),
+        test.name(),
+        class_difference(train.as_ref(), test.as_ref())
+    );
     let plan = FeaturePlan {
         embedder,
         aggregates: &config.patches,
@@ -117,7 +130,21 @@ pub fn evaluate(
         .map(|((aggregate, known), asked)| Pair { aggregate: *aggregate, known, asked, classes, fewest })
         .collect();
     let rows = classify(&pairs, config, cancel, progress)?;
-    Ok(Evaluation { rows, train: train_part, test: test_part, embedding_seconds })
+    Ok(Evaluation {
+        rows,
+        train: train_part,
+        test: test_part,
+        classes_without_test_images: classes_without_images(train.classes(), &test_tables),
+        classes_without_train_images: classes_without_images(train.classes(), &train_tables),
+        embedding_seconds,
+    })
+}
+
+fn classes_without_images(classes: &[String], tables: &[Features]) -> Vec<String> {
+    let seen: HashSet<usize> =
+        tables.iter().flat_map(|table| &table.labels).map(|label| *label as usize).collect();
+    let without = |(label, name): (usize, &String)| (!seen.contains(&label)).then(|| name.clone());
+    classes.iter().enumerate().filter_map(without).collect()
 }
 
 /// Places of a patch on the smallest image.

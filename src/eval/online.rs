@@ -16,7 +16,7 @@ use super::config::spread;
 use super::features::Features;
 use super::knn::{self, KnnConfig};
 use crate::augment::Crop;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, class_difference};
 use crate::embed::{BATCH, Embedder, PatchSource};
 use crate::image::Image;
 use crate::model::Space;
@@ -94,9 +94,10 @@ impl OnlineKnn {
         ensure!(classes >= 2, "{} has {classes} classes; kNN accuracy needs at least 2", train.name());
         ensure!(
             train.classes() == held_out.classes(),
-            "{} and {} have different classes",
+            "{} and {} have different classes ({})",
             train.name(),
-            held_out.name()
+            held_out.name(),
+            class_difference(train, held_out)
         );
         ensure!(config.patches >= 1, "patches of the online kNN is 0; expected at least 1");
         let mut images = chosen(train, config.train_images, config.patch)?;

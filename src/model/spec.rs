@@ -1,6 +1,7 @@
 //! What names a model, and what its user knows better than its file.
 
-use std::path::Path;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -10,12 +11,14 @@ use super::encoder::ModelInfo;
 use super::resnet::Stem;
 use crate::augment::Resize;
 use crate::files::hex;
+use crate::paths;
 
 /// A model to open.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ModelSpec {
     /// `demo`, a run folder, a checkpoint folder or a model file.
-    pub path: String,
+    #[serde(with = "paths")]
+    pub path: PathBuf,
     /// What is said in place of what the file says.
     #[serde(default, skip_serializing_if = "Overrides::is_empty")]
     pub overrides: Overrides,
@@ -31,9 +34,10 @@ pub enum ModelPlace<'a> {
 }
 
 impl<'a> ModelPlace<'a> {
-    /// What `words` mean. A file or folder that is called like a built-in model is reached as `./name`.
-    pub fn of(words: &'a str) -> Self {
-        builtin::find(words).map_or_else(|| ModelPlace::Path(Path::new(words)), ModelPlace::BuiltIn)
+    /// What `path` means. A file or folder that is called like a built-in model is reached as `./name`.
+    pub fn of(path: &'a Path) -> Self {
+        let built_in = path.to_str().and_then(builtin::find);
+        built_in.map_or(ModelPlace::Path(path), ModelPlace::BuiltIn)
     }
 }
 
@@ -54,14 +58,14 @@ impl ModelSpec {
     /// The same model by a path from the root on, so that it is found from another folder too.
     pub fn absolute(&self) -> Self {
         let path = self.on_disk().and_then(|path| std::path::absolute(path).ok());
-        let path = path.map_or_else(|| self.path.clone(), |path| path.display().to_string());
-        Self { path, overrides: self.overrides }
+        Self { path: path.unwrap_or_else(|| self.path.clone()), overrides: self.overrides }
     }
 }
 
-impl<T: Into<String>> From<T> for ModelSpec {
-    fn from(path: T) -> Self {
-        Self { path: path.into(), overrides: Overrides::default() }
+/// A path that is no text names a file too.
+impl<T: AsRef<OsStr>> From<T> for ModelSpec {
+    fn from(words: T) -> Self {
+        Self { path: paths::from_words(words), overrides: Overrides::default() }
     }
 }
 

@@ -328,3 +328,45 @@ fn real_images_of_any_size_become_a_bank() {
     ]);
     assert_eq!(made["images"].as_u64(), Some(8));
 }
+
+/// `b\xe4ume` in Latin-1, as an old disk has it.
+#[test]
+#[cfg(unix)]
+fn a_path_that_is_no_text_is_opened_recorded_and_found_again() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join(std::ffi::OsStr::from_bytes(b"b\xe4ume"));
+    fs::create_dir(&place).unwrap();
+    let data = place.join("set");
+    fs::create_dir(&data).unwrap();
+    for name in ["a.png", "b.png"] {
+        image::RgbImage::from_fn(24, 24, |x, y| image::Rgb([x as u8 * 9, y as u8 * 9, 80]))
+            .save(data.join(name))
+            .unwrap();
+    }
+    let run = |arguments: &[&std::ffi::OsStr]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bagssl"));
+        let output = command.args(arguments).args(["--device", "cpu", "--json"]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let info = run(&["data".as_ref(), "info".as_ref(), data.as_os_str()]);
+    assert_eq!(info["images"].as_u64(), Some(2));
+    // A model and what is written lie there too, and the bank's record leads back to the images.
+    let model = place.join("model.safetensors");
+    let converted = run(&["model".as_ref(), "convert".as_ref(), "demo".as_ref(), model.as_os_str()]);
+    let out = converted["out"].as_str().unwrap();
+    assert!(out.starts_with("file:///") && out.ends_with("/b%E4ume/model.safetensors"), "{out}");
+    assert_eq!(json(&["model", "info", out])["name"], "model.safetensors");
+    let bank = place.join("bank");
+    let words = ["embed", "--patch", "16", "--stride", "8", "--data"].map(std::ffi::OsStr::new);
+    let places =
+        [data.as_os_str(), "--out".as_ref(), bank.as_os_str(), "--model".as_ref(), model.as_os_str()];
+    run(&[&words[..], &places[..]].concat());
+    let source = fs::read_to_string(bank.join("source.json")).unwrap();
+    assert!(source.contains("/b%E4ume/set\""), "{source}");
+    let figure = place.join("figure.svg");
+    let words = ["gallery", "--query", "0:0:0", "--k", "3", "--bank"].map(std::ffi::OsStr::new);
+    let made = run(&[&words[..], &[bank.as_os_str(), "--out".as_ref(), figure.as_os_str()]].concat());
+    assert!(figure.is_file(), "{made}");
+}

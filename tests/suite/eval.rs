@@ -151,3 +151,43 @@ fn what_cannot_be_used_is_counted_and_named_and_a_part_is_called_so() {
     let words = String::from_utf8(words.stdout).unwrap();
     assert!(words.contains("of 14 train and 6 of 10 test images"), "{words}");
 }
+
+#[test]
+fn a_set_of_one_split_is_divided_by_a_draw_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = data(folder.path()).join("train");
+    let arguments = ["eval", "--data", text(&one), "--patches", "central", "--classifier", "knn"];
+    let refused = failure(&arguments);
+    assert!(refused.contains("--holdout 0.2") && refused.contains("has no train split"), "{refused}");
+    let report = json(&[&arguments[..], &["--holdout", "0.4", "--seed", "7"]].concat());
+    assert_eq!(report["holdout"], serde_json::json!({ "share": 0.4, "seed": 7 }));
+    assert_eq!((report["train"]["of"].as_u64(), report["test"]["of"].as_u64()), (Some(9), Some(6)));
+    let words = bagssl(&[&arguments[..], &["--holdout", "0.4", "--seed", "7"]].concat());
+    let words = String::from_utf8(words.stdout).unwrap();
+    assert!(words.contains("the test split was drawn: 40 % of each class, seed 7"), "{words}");
+    let both = data(folder.path());
+    let refused = failure(&["eval", "--data", text(&both), "--patches", "central", "--holdout", "0.2"]);
+    assert!(refused.contains("has a train and a test split already"), "{refused}");
+}
+
+#[test]
+fn classes_follow_the_training_split_and_those_without_test_images_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    fs::rename(data.join("val/green"), data.join("val/yellow")).unwrap();
+    let arguments = ["eval", "--data", text(&data), "--patches", "central", "--classifier", "knn"];
+    let report = json(&arguments);
+    assert_eq!(report["classes_without_test_images"], serde_json::json!(["green"]));
+    assert!(report["classes_without_train_images"].is_null());
+    assert_eq!(report["test"]["images"].as_u64(), Some(6));
+    let skipped = &report["test"]["skipped"][0];
+    assert_eq!(skipped["file"], "yellow");
+    assert!(
+        skipped["reason"]
+            .as_str()
+            .unwrap()
+            .contains("the training split has no class of this name; 3 pictures")
+    );
+    let words = String::from_utf8(bagssl(&arguments).stdout).unwrap();
+    assert!(words.contains("classes without test images, 1: green"), "{words}");
+}

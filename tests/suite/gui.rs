@@ -212,7 +212,10 @@ pub fn gallery_view(query_id: u64, query: PatchRef) -> GalleryView {
 fn the_window_asks_for_its_model_and_data_when_it_opens() {
     let window = Window::empty([1280.0, 800.0]);
     let commands = window.commands();
-    assert!(matches!(&commands[0], Command::OpenModel { spec } if spec.path == "demo"), "{commands:?}");
+    assert!(
+        matches!(&commands[0], Command::OpenModel { spec } if spec.path == std::path::Path::new("demo")),
+        "{commands:?}"
+    );
     assert!(
         matches!(&commands[1], Command::OpenData { spec, split: None } if spec == "demo"),
         "{commands:?}"

@@ -136,7 +136,7 @@ fn without_a_second_model_the_view_offers_the_ways_to_one() {
     window.steps();
     let opened = asked(&window);
     assert!(
-        matches!(&opened[..], [CompareCommand::OpenOther { spec }] if spec.path == "/runs/tiny"),
+        matches!(&opened[..], [CompareCommand::OpenOther { spec }] if spec.path == std::path::Path::new("/runs/tiny")),
         "{opened:?}"
     );
     window.click("Maps");

@@ -47,6 +47,42 @@ fn a_dialog_closes_the_tooltip_of_what_it_covers() {
     assert!(window.shows("Browse for a folder...") && !window.shows(tooltip));
 }
 
+/// Enter opens from the path field, after a click on a radio button, and while one has the focus; on a button it is the
+/// button's.
+#[test]
+fn enter_opens_wherever_the_split_was_chosen() {
+    let dialog = || {
+        let mut window = Window::with_query(SIZE);
+        window.press(Modifiers::COMMAND, Key::O);
+        window.harness.get_by_role_and_label(Role::TextInput, "Path").type_text("/some/folder");
+        window.steps();
+        window.commands();
+        window
+    };
+    let opened = |mut window: Window, split: Option<Split>| {
+        window.press(Modifiers::NONE, Key::Enter);
+        let sent = window.commands();
+        assert!(
+            matches!(&sent[..], [Command::OpenData { spec, split: sent }] if *spec == *"/some/folder" && *sent == split),
+            "{sent:?}"
+        );
+    };
+    opened(dialog(), None);
+    let mut clicked = dialog();
+    clicked.harness.get_by_role_and_label(Role::RadioButton, "test").click();
+    clicked.steps();
+    opened(clicked, Some(Split::Test));
+    let mut focused = dialog();
+    focused.harness.get_by_role_and_label(Role::RadioButton, "default").focus();
+    focused.steps();
+    opened(focused, None);
+    let mut cancelled = dialog();
+    cancelled.harness.get_by_role_and_label(Role::Button, "Cancel").focus();
+    cancelled.steps();
+    cancelled.press(Modifiers::NONE, Key::Enter);
+    assert!(cancelled.commands().is_empty() && !cancelled.shows("Browse for a folder..."));
+}
+
 #[test]
 fn three_steps_are_shown_at_first_dismissed_and_called_back() {
     let mut window = Window::first_start(SIZE);
@@ -112,7 +148,9 @@ fn what_was_opened_is_offered_again_and_a_vanished_one_says_so() {
     window.steps();
     assert!(window.shows("Open model again: /m (not there any more)"));
     window.press(Modifiers::NONE, Key::Enter);
-    assert!(matches!(&window.commands()[..], [Command::OpenModel { spec }] if spec.path == "/m"));
+    assert!(
+        matches!(&window.commands()[..], [Command::OpenModel { spec }] if spec.path == std::path::Path::new("/m"))
+    );
 }
 
 #[test]
@@ -180,7 +218,7 @@ fn a_window_opens_with_a_link() {
         line.commands.try_iter().filter(|command| !matches!(command, Command::Train(_))).collect();
     assert!(
         matches!(&sent[..], [Command::OpenModel { spec }, Command::OpenData { spec: data, split: None }]
-            if spec.path == "/m" && data == "/d"),
+            if spec.path == std::path::Path::new("/m") && data == "/d"),
         "{sent:?}"
     );
     line.update(|shown| {

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::style::{FigureStyle, GridStyle, figure, grid_style};
 use crate::cli::shared::{Commander, QueryArgs, search_request, show};
+use crate::engine::facts::DataSpec;
 use crate::engine::jobs::figures::{GallerySource, Haystack, QueryChoice};
 use crate::engine::{FigureContent, FigureKind, defaults, jobs};
 
@@ -19,7 +20,7 @@ pub struct GalleryArgs {
     pub space: Vec<String>,
     /// Where the images of the bank lie, if they were moved
     #[arg(long)]
-    pub data: Option<String>,
+    pub data: Option<DataSpec>,
     #[command(flatten)]
     pub grid: GridStyle,
     #[command(flatten)]

@@ -43,16 +43,16 @@ pub struct MapsArgs {
     pub model: ModelArgs,
     /// A second model, whose heatmaps stand beside those of --model
     #[arg(long, value_name = "MODEL")]
-    pub beside: Option<String>,
+    pub beside: Option<PathBuf>,
     /// An image file; may be given several times
     #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "split", "query"])]
     pub image: Vec<PathBuf>,
     /// X,Y: centre of the query patch in an --image, pixels; once for all or once for each
     #[arg(long, value_name = "X,Y", requires = "image")]
     pub at: Vec<Point>,
-    /// demo, a folder or an image file
+    /// demo, a folder, an image file or CIFAR's archive
     #[arg(long, default_value = "demo")]
-    pub data: String,
+    pub data: DataSpec,
     #[arg(long, value_enum)]
     pub split: Option<Split>,
     /// IMAGE:Y:X of --data, the image's index and the patch's top-left pixel; may be given several times
@@ -96,10 +96,10 @@ pub struct HaystackArgs {
     pub model: ModelArgs,
     /// A second model (with --bank: a bank of the same patches), whose galleries stand beside (fig5, fig7, fig8, fig9)
     #[arg(long, value_name = "MODEL|BANK")]
-    pub beside: Option<String>,
-    /// demo, a folder or an image file; with --bank: where its images lie, if they were moved
+    pub beside: Option<PathBuf>,
+    /// demo, a folder, an image file or CIFAR's archive; with --bank: where its images lie, if they were moved
     #[arg(long)]
-    pub data: Option<String>,
+    pub data: Option<DataSpec>,
     #[arg(long, value_enum)]
     pub split: Option<Split>,
     /// Patch size, pixels; what suits the images unless told
@@ -239,7 +239,7 @@ impl Commander {
             None => Haystack::Fresh {
                 model: search.model.into(),
                 source: BankSource {
-                    data: search.data.map_or_else(DataSpec::default, Into::into),
+                    data: search.data.unwrap_or_default(),
                     split: search.split,
                     limit: Some(search.limit),
                 },

@@ -1,5 +1,7 @@
 //! Which model: the arguments of all commands that open one.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 
@@ -11,14 +13,14 @@ use crate::engine::facts::{ModelSpec, Overrides, Resize};
 pub struct ModelArgs {
     /// demo or demo-cifar10 (built in), a run folder or a checkpoint
     #[arg(long, default_value = "demo")]
-    pub model: String,
+    pub model: PathBuf,
     #[command(flatten)]
     pub overrides: OverrideArgs,
 }
 
 impl From<ModelArgs> for ModelSpec {
     fn from(args: ModelArgs) -> Self {
-        ModelSpec { path: args.model, overrides: args.overrides.into() }
+        ModelSpec { overrides: args.overrides.into(), ..args.model.into() }
     }
 }
 

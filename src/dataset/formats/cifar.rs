@@ -1,315 +1,99 @@
-//! CIFAR-10 and CIFAR-100 in the official binary format: records of one label byte
+//! CIFAR-10 and CIFAR-100 as they are published: in the binary format, records of one label byte
 //! (CIFAR-100: coarse, then fine; the fine one is used here) and 3,072 pixel bytes,
-//! 32 x 32 red, then green, then blue, each row by row.
+//! 32 x 32 red, then green, then blue, each row by row; or in the Python version, pickles with
+//! the same values. Folders and archives of either are opened as they are, and give the same set.
 //!
-//! Files may hold any whole number of records; they are memory-mapped and a record is
-//! turned into an image when it is asked for.
+//! Files may hold any whole number of records; they are memory-mapped (those of an archive are held in
+//! memory) and a record is turned into an image when it is asked for.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use anyhow::{Context, Result, bail, ensure};
-use clap::ValueEnum;
-use memmap2::Mmap;
-use serde::{Deserialize, Serialize};
+use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
-use super::cifar_names::{CIFAR10_NAMES, CIFAR100_NAMES};
+use super::cifar_batch::{Batch, names_in};
+use super::cifar_source::{CifarSource, SplitFiles};
+use super::cifar_variant::{CIFAR10, CIFAR100, PLANE};
+pub use super::cifar_variant::{SIDE, Variant};
 use crate::dataset::format::{DataFormat, SetPlace};
-use crate::dataset::{DataKind, Dataset, FigureNote, PartMap, Skipped, Split, hex, with_thousands};
-use crate::image::{Image, Normalization};
+use crate::dataset::{DataKind, Dataset, PartMap, Skipped, Split, hex, with_thousands};
+use crate::image::Image;
 
-/// Side of a CIFAR image, pixels.
-pub const SIDE: u32 = 32;
-const PLANE: usize = (SIDE * SIDE) as usize;
-
-/// CIFAR binaries.
+/// CIFAR in a folder.
 pub static FORMAT: DataFormat = DataFormat {
-    about: "a folder with CIFAR-10 or CIFAR-100 binaries",
+    about: "a folder with CIFAR-10 or CIFAR-100 (binary or Python version)",
     kinds: &[&CIFAR10, &CIFAR100],
     place: SetPlace::Folder {
-        holds: "CIFAR binaries",
-        recognise: |path| Ok(find(path)?.is_some()),
+        holds: "CIFAR",
+        recognise: |path| Ok(CifarSource::in_folder(path)?.is_some()),
         open: |path, split| {
-            let (variant, folder) = find(path)?.with_context(|| path.display().to_string())?;
-            Ok(Arc::new(Cifar::open(&folder, variant, split)?))
+            let source = CifarSource::in_folder(path)?.with_context(|| path.display().to_string())?;
+            Ok(Arc::new(Cifar::of(&source, split)?))
         },
     },
 };
 
-static CIFAR10: DataKind =
-    DataKind { normalization: Some(Normalization::CIFAR10), ..DataKind::plain("cifar10", FigureNote::Name) };
-
-static CIFAR100: DataKind = DataKind {
-    normalization: Some(Normalization { mean: [0.5071, 0.4866, 0.4409], std: [0.2673, 0.2564, 0.2762] }),
-    ..DataKind::plain("cifar100", FigureNote::Name)
+/// CIFAR in the archive that was downloaded.
+pub static ARCHIVE_FORMAT: DataFormat = DataFormat {
+    about: "its archive (.tar.gz)",
+    kinds: &[],
+    place: SetPlace::File {
+        what: "an archive of CIFAR",
+        recognise: |path| Ok(CifarSource::in_archive(path)?.is_some()),
+        open: |path, split| {
+            let source = CifarSource::in_archive(path)?.with_context(|| path.display().to_string())?;
+            Ok(Arc::new(Cifar::of(&source, split)?))
+        },
+    },
 };
-
-impl Normalization {
-    /// Of the CIFAR-10 training images.
-    pub const CIFAR10: Self = Self { mean: [0.4914, 0.4822, 0.4465], std: [0.2470, 0.2435, 0.2616] };
-}
-
-/// Which of the two sets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[expect(
-    missing_docs,
-    reason = "the doc of a variant is its help on the command line, and these words say enough"
-)]
-pub enum Variant {
-    Cifar10,
-    Cifar100,
-}
-
-impl Variant {
-    /// What is known of the set.
-    pub fn kind(self) -> &'static DataKind {
-        match self {
-            Variant::Cifar10 => &CIFAR10,
-            Variant::Cifar100 => &CIFAR100,
-        }
-    }
-
-    /// `CIFAR-10` or `CIFAR-100`.
-    pub fn title(self) -> &'static str {
-        match self {
-            Variant::Cifar10 => "CIFAR-10",
-            Variant::Cifar100 => "CIFAR-100",
-        }
-    }
-
-    /// The folder within the official archive.
-    pub fn folder(self) -> &'static str {
-        match self {
-            Variant::Cifar10 => "cifar-10-batches-bin",
-            Variant::Cifar100 => "cifar-100-binary",
-        }
-    }
-
-    /// Label bytes before the pixels; the last one is the label.
-    fn label_bytes(self) -> usize {
-        match self {
-            Variant::Cifar10 => 1,
-            Variant::Cifar100 => 2,
-        }
-    }
-
-    /// Bytes of one record: 3,073 or 3,074.
-    fn record_bytes(self) -> usize {
-        self.label_bytes() + 3 * PLANE
-    }
-
-    fn standard_names(self) -> &'static [&'static str] {
-        match self {
-            Variant::Cifar10 => &CIFAR10_NAMES,
-            Variant::Cifar100 => &CIFAR100_NAMES,
-        }
-    }
-
-    fn names_file(self) -> &'static str {
-        match self {
-            Variant::Cifar10 => "batches.meta.txt",
-            Variant::Cifar100 => "fine_label_names.txt",
-        }
-    }
-
-    /// The files of a split that are in `folder`, in order of their number.
-    fn files(self, folder: &Path, split: Split) -> Result<Vec<PathBuf>> {
-        let single = match (self, split) {
-            (_, Split::All) => {
-                return Ok([self.files(folder, Split::Train)?, self.files(folder, Split::Test)?].concat());
-            }
-            (Variant::Cifar10, Split::Test) => "test_batch.bin",
-            (Variant::Cifar100, Split::Test) => "test.bin",
-            (Variant::Cifar100, Split::Train) => "train.bin",
-            (Variant::Cifar10, Split::Train) => return train_batches(folder),
-        };
-        let path = folder.join(single);
-        Ok(if path.is_file() { vec![path] } else { Vec::new() })
-    }
-
-    /// What the files of a split are called.
-    fn file_pattern(self, split: Split) -> &'static str {
-        match (self, split) {
-            (_, Split::All) => "*.bin",
-            (Variant::Cifar10, Split::Train) => "data_batch_1.bin, data_batch_2.bin, ...",
-            (Variant::Cifar10, Split::Test) => "test_batch.bin",
-            (Variant::Cifar100, Split::Train) => "train.bin",
-            (Variant::Cifar100, Split::Test) => "test.bin",
-        }
-    }
-}
-
-fn train_batches(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
-        let path = entry.with_context(|| folder.display().to_string())?.path();
-        let name = path.file_name().and_then(|name| name.to_str());
-        let number =
-            name.and_then(|name| name.strip_prefix("data_batch_")?.strip_suffix(".bin")?.parse::<u32>().ok());
-        if let Some(number) = number.filter(|_| path.is_file()) {
-            found.push((number, path));
-        }
-    }
-    found.sort();
-    Ok(found.into_iter().map(|(_, path)| path).collect())
-}
-
-/// The CIFAR set in `path` or in its official sub-folder: `(variant, folder)`. `None` if there is none.
-///
-/// # Errors
-/// Both sets are there, or only the Python version.
-pub fn find(path: &Path) -> Result<Option<(Variant, PathBuf)>> {
-    let mut found = Vec::new();
-    for variant in [Variant::Cifar10, Variant::Cifar100] {
-        for folder in [path.to_path_buf(), path.join(variant.folder())] {
-            let has = |split| variant.files(&folder, split).is_ok_and(|files| !files.is_empty());
-            if folder.is_dir() && (has(Split::Train) || has(Split::Test)) {
-                found.push((variant, folder));
-                break;
-            }
-        }
-    }
-    ensure!(
-        found.len() < 2,
-        "{}: holds both CIFAR-10 and CIFAR-100; name one of the folders {} and {}",
-        path.display(),
-        Variant::Cifar10.folder(),
-        Variant::Cifar100.folder()
-    );
-    let python =
-        ["data_batch_1", "cifar-10-batches-py", "cifar-100-python"].iter().find(|n| path.join(n).exists());
-    if let (true, Some(python)) = (found.is_empty(), python) {
-        bail!(
-            "{}: holds the Python version of CIFAR ({python}); expected the binary version (*.bin), \
-             which `bagssl data get cifar10 --out DIR` fetches",
-            path.display()
-        );
-    }
-    Ok(found.pop())
-}
-
-/// One mapped file.
-struct MappedFile {
-    path: PathBuf,
-    map: Mmap,
-}
 
 /// One split of CIFAR-10 or CIFAR-100.
 pub struct Cifar {
     variant: Variant,
     split: Split,
-    batches: Vec<MappedFile>,
+    batches: Vec<Batch>,
     /// Index of the first image of each batch, and the number of images at the end.
     starts: Vec<usize>,
-    /// One label per image, checked against `classes`.
-    labels: Vec<u8>,
     classes: Vec<String>,
     fingerprint: OnceLock<String>,
 }
 
 impl Cifar {
-    /// Opens `folder`. Without `split`: train, or test where only that is there.
+    /// Opens the binaries in `folder`. Without `split`: train, or test where only that is there.
     ///
     /// # Errors
     /// No file of the split, an empty or truncated file, a label out of range (all records are
     /// looked at), a names file with another number of names.
     pub fn open(folder: &Path, variant: Variant, split: Option<Split>) -> Result<Self> {
-        let (split, files) = files_of_split(folder, variant, split)?;
-        let classes = class_names(folder, variant)?;
-        let (mut batches, mut starts, mut labels) = (Vec::new(), vec![0], Vec::new());
-        for path in files {
-            if let Some(batch) = map_batch(path, variant)? {
-                read_labels(&batch, variant, classes.len(), &mut labels)?;
-                batches.push(batch);
-                starts.push(labels.len());
+        Self::of(&CifarSource::binaries(folder, variant), split)
+    }
+
+    fn of(source: &CifarSource, split: Option<Split>) -> Result<Self> {
+        let (variant, version) = (source.variant, source.version);
+        let SplitFiles { split, pattern, batches: files, names } = source.files(split)?;
+        let classes = match &names {
+            Some(file) => {
+                names_in(file, variant, version).with_context(|| file.path.display().to_string())?
             }
+            None => variant.standard_names().iter().map(|name| name.to_string()).collect(),
+        };
+        let (mut batches, mut starts) = (Vec::new(), vec![0]);
+        for file in files.into_iter().filter(|file| !file.bytes.is_empty()) {
+            let batch = Batch::open(file, variant, version, classes.len())?;
+            starts.push(starts[batches.len()] + batch.len());
+            batches.push(batch);
         }
-        let (title, file) = (variant.title(), variant.file_pattern(split));
-        ensure!(!labels.is_empty(), "{}: {title}'s {file} is empty; expected records", folder.display());
-        Ok(Self { variant, split, batches, starts, labels, classes, fingerprint: OnceLock::new() })
+        let (at, title) = (source.path.display(), variant.title());
+        ensure!(starts.last() > Some(&0), "{at}: {title}'s {pattern} is empty; expected records");
+        Ok(Self { variant, split, batches, starts, classes, fingerprint: OnceLock::new() })
     }
 
-    /// The record's pixels, planar: 1,024 red, green and blue bytes.
-    fn planes(&self, index: usize) -> &[u8] {
+    /// The batch of an image, and its index there.
+    fn at(&self, index: usize) -> (&Batch, usize) {
         let batch = self.starts.partition_point(|&start| start <= index) - 1;
-        let size = self.variant.record_bytes();
-        let at = (index - self.starts[batch]) * size;
-        &self.batches[batch].map[at + self.variant.label_bytes()..at + size]
+        (&self.batches[batch], index - self.starts[batch])
     }
-}
-
-fn files_of_split(folder: &Path, variant: Variant, split: Option<Split>) -> Result<(Split, Vec<PathBuf>)> {
-    let order = match split {
-        Some(split) => vec![split],
-        None => vec![Split::Train, Split::Test],
-    };
-    for &split in &order {
-        let files = variant.files(folder, split)?;
-        if !files.is_empty() {
-            return Ok((split, files));
-        }
-    }
-    let expected = order.iter().map(|&s| variant.file_pattern(s)).collect::<Vec<_>>().join(" or ");
-    let (name, title) = (order[0].name(), variant.title());
-    bail!("{}: this {title} folder has no {name} split; expected {expected}", folder.display())
-}
-
-/// Maps a file and checks that it holds whole records; `None` for an empty file.
-fn map_batch(path: PathBuf, variant: Variant) -> Result<Option<MappedFile>> {
-    let file = File::open(&path).with_context(|| path.display().to_string())?;
-    let length = file.metadata().with_context(|| path.display().to_string())?.len();
-    let size = variant.record_bytes() as u64;
-    ensure!(
-        length % size == 0,
-        "{}: {} bytes are {} whole {} records of {size} bytes and {} bytes left over; the file is truncated \
-         or of another format",
-        path.display(),
-        with_thousands(length),
-        with_thousands(length / size),
-        variant.title(),
-        length % size
-    );
-    if length == 0 {
-        return Ok(None);
-    }
-    // SAFETY: the map is only read. Another process that shortens the file while it is open
-    // would break the map; data sets are not written to while they are in use.
-    let map = unsafe { Mmap::map(&file) }.with_context(|| path.display().to_string())?;
-    Ok(Some(MappedFile { path, map }))
-}
-
-fn read_labels(batch: &MappedFile, variant: Variant, classes: usize, labels: &mut Vec<u8>) -> Result<()> {
-    for (record, bytes) in batch.map.chunks_exact(variant.record_bytes()).enumerate() {
-        let label = bytes[variant.label_bytes() - 1];
-        ensure!(
-            usize::from(label) < classes,
-            "{}: record {record} has label {label}; expected 0 to {}, the {classes} classes of {}",
-            batch.path.display(),
-            classes - 1,
-            variant.title()
-        );
-        labels.push(label);
-    }
-    Ok(())
-}
-
-/// Names from the names file beside the data, else the standard ones.
-fn class_names(folder: &Path, variant: Variant) -> Result<Vec<String>> {
-    let standard = variant.standard_names();
-    let path = folder.join(variant.names_file());
-    if !path.is_file() {
-        return Ok(standard.iter().map(|name| name.to_string()).collect());
-    }
-    let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
-    let text = String::from_utf8_lossy(&bytes);
-    let names: Vec<String> =
-        text.lines().map(str::trim).filter(|l| !l.is_empty()).map(String::from).collect();
-    let (found, expected) = (names.len(), standard.len());
-    ensure!(found == expected, "{}: {found} class names; expected {expected}, one a line", path.display());
-    Ok(names)
 }
 
 impl Dataset for Cifar {
@@ -322,12 +106,13 @@ impl Dataset for Cifar {
     }
 
     fn len(&self) -> usize {
-        self.labels.len()
+        self.starts[self.batches.len()]
     }
 
     fn image(&self, index: usize) -> Result<Image> {
         ensure!(index < self.len(), "{} has no image {index}; it has {}", self.name(), self.len());
-        let planes = self.planes(index);
+        let (batch, index) = self.at(index);
+        let planes = batch.planes(index);
         let (red, rest) = planes.split_at(PLANE);
         let (green, blue) = rest.split_at(PLANE);
         let rgb = red.iter().zip(green).zip(blue).flat_map(|((&r, &g), &b)| [r, g, b]).collect();
@@ -335,7 +120,8 @@ impl Dataset for Cifar {
     }
 
     fn label(&self, index: usize) -> Option<u32> {
-        self.labels.get(index).map(|&label| u32::from(label))
+        let (batch, index) = (index < self.len()).then(|| self.at(index))?;
+        Some(u32::from(batch.label(index)))
     }
 
     fn classes(&self) -> &[String] {
@@ -362,7 +148,7 @@ impl Dataset for Cifar {
         let compute = || {
             let mut hash = Sha256::new();
             hash.update(self.variant.kind().name);
-            self.batches.iter().for_each(|batch| hash.update(&batch.map));
+            self.batches.iter().flat_map(Batch::records).for_each(|piece| hash.update(piece));
             self.classes.iter().for_each(|name| hash.update(format!("\n{name}")));
             hex(&hash.finalize())
         };

@@ -1,13 +1,13 @@
 //! Pictures in folders, or one picture file.
 //!
-//! An image folder is `train/<class>/*` with `val/<class>/*` or `test/<class>/*`, or just
-//! `<class>/*`; a folder without class folders is a plain one and has no labels. Folders
-//! nested more deeply are not followed. Classes and, within a class, files are in the byte
-//! order of their names. Hidden files are left out, and so are files that neither look like
-//! a picture inside nor are called like one; a file called like a picture that cannot be
-//! read, or a picture whose header is broken or too large, is skipped and counted.
+//! An image folder is `train/<class>/**` with `val/<class>/**` or `test/<class>/**`, or just
+//! `<class>/**`; a folder without class folders is a plain one and has no labels. As torchvision's
+//! `ImageFolder` does, a class takes its files from folders at any depth, by links too. Classes are in
+//! the byte order of their names, the files of a class in that of their folders, then of their names.
+//! The test split has the classes of the training split, in its order. Hidden folders, and files that neither look like
+//! a picture inside nor are called like one are no part of it; whatever else is left out (hidden, broken,
+//! too large, of no class, a class without pictures) is named with its reason.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -16,13 +16,13 @@ use anyhow::{Context, Result, bail, ensure};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+pub use super::folder_walk::PICTURE_ENDINGS;
+use super::folder_walk::{Candidate, Contents, SplitPlace, relative_name};
+use super::wordnet;
 use crate::dataset::decode::{self, READABLE};
 use crate::dataset::format::{DataFormat, SetPlace};
 use crate::dataset::{DataKind, Dataset, FigureNote, PartMap, Skipped, Split, hex, with_thousands};
 use crate::image::Image;
-
-/// Endings of files that are taken for pictures without a look inside.
-pub const PICTURE_ENDINGS: [&str; 9] = ["jpg", "jpeg", "jpe", "png", "webp", "bmp", "gif", "tif", "tiff"];
 
 /// Pictures in a folder, or in one for each class.
 pub static FORMAT: DataFormat = DataFormat {
@@ -66,17 +66,13 @@ struct PictureFile {
     modified_ns: u128,
 }
 
-/// A file that may be a picture.
-struct Candidate {
-    path: PathBuf,
-    label: Option<u32>,
-}
-
 /// An image folder, a plain folder or a single picture.
 pub struct Folder {
     kind: &'static DataKind,
     name: String,
     entries: Vec<PictureFile>,
+    /// Names of the class folders, and what the classes are called.
+    folders: Vec<String>,
     classes: Vec<String>,
     split: Option<Split>,
     skipped: Vec<Skipped>,
@@ -89,14 +85,13 @@ impl Folder {
     /// # Errors
     /// No usable picture (says what was looked for and the first reason), no such split.
     pub fn open(path: &Path, split: Option<Split>) -> Result<Self> {
-        let (root, split) = split_root(path, split)?;
-        let files = list(&root)?;
-        let mut skipped = Vec::new();
-        let (classes, candidates) = candidates(&root, files, &mut skipped)?;
+        let place = SplitPlace::find(path, split)?;
+        let Contents { classes, candidates, mut skipped } = place.contents()?;
+        let SplitPlace { root, split, .. } = place;
         let found = candidates.len();
         let (entries, bad) = probe_all(&root, candidates);
         if entries.is_empty() {
-            bail!(none_usable(&root, found, bad.first()));
+            bail!(none_usable(&root, found, bad.first().or(skipped.first())));
         }
         skipped.extend(bad);
         for file in &skipped {
@@ -107,7 +102,8 @@ impl Folder {
         if let Some(split) = split {
             name = format!("{name} {}", split.name());
         }
-        Ok(Self::new(kind, name, entries, classes, split, skipped))
+        let named = wordnet::named(&classes, &root);
+        Ok(Self { folders: classes, classes: named, split, skipped, ..Self::new(kind, name, entries) })
     }
 
     /// Opens one picture file as a set of one image.
@@ -121,126 +117,21 @@ impl Folder {
         let candidate = Candidate { path: path.to_path_buf(), label: None };
         let root = path.parent().unwrap_or(Path::new(""));
         let entry = probe(root, &candidate)?;
-        Ok(Self::new(&PICTURE, display_name(path), vec![entry], Vec::new(), None, Vec::new()))
+        Ok(Self::new(&PICTURE, display_name(path), vec![entry]))
     }
 
-    fn new(
-        kind: &'static DataKind,
-        name: String,
-        entries: Vec<PictureFile>,
-        classes: Vec<String>,
-        split: Option<Split>,
-        skipped: Vec<Skipped>,
-    ) -> Self {
+    /// Without labels, split and anything left out.
+    fn new(kind: &'static DataKind, name: String, entries: Vec<PictureFile>) -> Self {
         let first = (entries[0].height, entries[0].width);
         let size = entries.iter().all(|e| (e.height, e.width) == first).then_some(first);
-        Self { kind, name, entries, classes, split, skipped, size }
+        let (folders, classes, skipped) = Default::default();
+        Self { kind, name, entries, folders, classes, split: None, skipped, size }
     }
-}
-
-/// What a listed folder holds, each sorted by the bytes of the name; hidden ones left out.
-struct Listing {
-    folders: Vec<PathBuf>,
-    files: Vec<PathBuf>,
-    /// What is neither.
-    others: Vec<Skipped>,
-}
-
-fn list(folder: &Path) -> Result<Listing> {
-    let mut listing = Listing { folders: Vec::new(), files: Vec::new(), others: Vec::new() };
-    for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
-        let entry = entry.with_context(|| folder.display().to_string())?;
-        let path = entry.path();
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        // A link is followed; what is neither file nor folder (a pipe, a dead link) stays out.
-        match std::fs::metadata(&path) {
-            Ok(meta) if meta.is_dir() => listing.folders.push(path),
-            Ok(meta) if meta.is_file() => listing.files.push(path),
-            _ => listing.others.push(Skipped {
-                file: path.display().to_string(),
-                reason: "neither a file nor a folder (a pipe, a link to nothing)".into(),
-            }),
-        }
-    }
-    let by_name = |a: &PathBuf, b: &PathBuf| name_bytes(a).cmp(name_bytes(b));
-    listing.folders.sort_by(by_name);
-    listing.files.sort_by(by_name);
-    Ok(listing)
-}
-
-fn name_bytes(path: &Path) -> &[u8] {
-    path.file_name().unwrap_or_default().as_encoded_bytes()
 }
 
 fn display_name(path: &Path) -> String {
     let full = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     full.file_name().unwrap_or(full.as_os_str()).to_string_lossy().into_owned()
-}
-
-/// The folder of the wanted split, where `path` has `train` beside `val` or `test`, or holds nothing else.
-fn split_root(path: &Path, split: Option<Split>) -> Result<(PathBuf, Option<Split>)> {
-    let names: Vec<_> = list(path)?.folders.iter().map(|p| name_bytes(p).to_vec()).collect();
-    let has = |name: &str| names.iter().any(|n| n == name.as_bytes());
-    let test = ["val", "test"].into_iter().find(|name| has(name));
-    let train = has("train").then_some("train");
-    // A class may be called "train": alone among others it is one.
-    let only_splits = names.iter().all(|n| [&b"train"[..], b"val", b"test"].contains(&&n[..]));
-    let splits = (train.is_some() && test.is_some()) || (only_splits && !names.is_empty());
-    let at = path.display();
-    match (splits, split) {
-        (false, None) => Ok((path.to_path_buf(), None)),
-        (false, Some(split)) => {
-            bail!("{at}: has no {} split; expected folders train and val (or test)", split.name())
-        }
-        (true, _) => {
-            let split = split.unwrap_or(if train.is_some() { Split::Train } else { Split::Test });
-            let folder = if split == Split::Train { train } else { test };
-            let expected = if split == Split::Train { "train" } else { "val or test" };
-            let folder = folder.with_context(|| format!("{at}: has no folder {expected}"))?;
-            Ok((path.join(folder), Some(split)))
-        }
-    }
-}
-
-/// Class names and the files that may be pictures, in order. Folders without such files are no classes.
-fn candidates(
-    root: &Path,
-    top: Listing,
-    skipped: &mut Vec<Skipped>,
-) -> Result<(Vec<String>, Vec<Candidate>)> {
-    let (mut classes, mut candidates) = (Vec::new(), Vec::new());
-    for folder in &top.folders {
-        let Listing { files, others, .. } = list(folder)?;
-        skipped.extend(others);
-        let files = maybe_images(files);
-        if !files.is_empty() {
-            let label = Some(u32::try_from(classes.len()).context("too many classes")?);
-            classes.push(String::from_utf8_lossy(name_bytes(folder)).into_owned());
-            candidates.extend(files.into_iter().map(|path| Candidate { path, label }));
-        }
-    }
-    skipped.extend(top.others);
-    let loose = maybe_images(top.files);
-    if classes.is_empty() {
-        candidates = loose.into_iter().map(|path| Candidate { path, label: None }).collect();
-    } else {
-        skipped.extend(loose.into_iter().map(|path| Skipped {
-            file: relative_name(root, &path),
-            reason: "it lies beside the class folders and has no class".into(),
-        }));
-    }
-    Ok((classes, candidates))
-}
-
-/// Keeps what is called like a picture or begins like one.
-fn maybe_images(files: Vec<PathBuf>) -> Vec<PathBuf> {
-    let called = |path: &Path| {
-        let extension = path.extension().and_then(OsStr::to_str).unwrap_or("").to_ascii_lowercase();
-        PICTURE_ENDINGS.contains(&extension.as_str())
-    };
-    files.into_par_iter().filter(|path| called(path) || decode::looks_like_image(path)).collect()
 }
 
 fn probe_all(root: &Path, candidates: Vec<Candidate>) -> (Vec<PictureFile>, Vec<Skipped>) {
@@ -276,21 +167,17 @@ fn probe(root: &Path, candidate: &Candidate) -> Result<PictureFile> {
     })
 }
 
-/// Path within `root`, with `/` on every system.
-fn relative_name(root: &Path, path: &Path) -> String {
-    let inner = path.strip_prefix(root).unwrap_or(path);
-    inner.components().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
-}
-
 fn none_usable(root: &Path, found: usize, first: Option<&Skipped>) -> String {
     let at = root.display();
-    match first {
-        None => format!(
-            "{at}: no pictures; looked for {READABLE} files here and one folder down (<class>/*), \
-             and for CIFAR binaries (data_batch_*.bin, test_batch.bin, train.bin, test.bin)"
+    let first =
+        first.map_or(String::new(), |Skipped { file, reason }| format!(". The first: {file}: {reason}"));
+    match found {
+        0 => format!(
+            "{at}: no pictures; looked for {READABLE} files here and below class folders (<class>/**), \
+             and for CIFAR binaries (data_batch_*.bin, test_batch.bin, train.bin, test.bin){first}"
         ),
-        Some(Skipped { file, reason }) => format!(
-            "{at}: none of {} picture files can be used; expected {READABLE}. The first: {file}: {reason}",
+        _ => format!(
+            "{at}: none of {} picture files can be used; expected {READABLE}{first}",
             with_thousands(found as u64)
         ),
     }
@@ -358,7 +245,7 @@ impl Dataset for Folder {
             let label = entry.label.map_or(String::from("-"), |label| label.to_string());
             hash.update(format!("{}\0{}\0{}\0{label}\n", entry.name, entry.size, entry.modified_ns));
         }
-        self.classes.iter().for_each(|name| hash.update(format!("{name}\n")));
+        self.folders.iter().for_each(|name| hash.update(format!("{name}\n")));
         Ok(hex(&hash.finalize()))
     }
 

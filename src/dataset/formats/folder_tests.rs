@@ -20,6 +20,12 @@ fn names(set: &Folder) -> Vec<String> {
     (0..set.len()).map(|i| set.image_name(i)).collect()
 }
 
+/// What is left out, with its reason up to a colon.
+fn left_out(set: &Folder) -> Vec<String> {
+    let words = |s: &Skipped| format!("{}: {}", s.file, s.reason.split(':').next().unwrap());
+    set.skipped().iter().map(words).collect()
+}
+
 fn error_of(opened: Result<Folder>) -> String {
     match opened {
         Ok(set) => panic!("opened {} images", set.len()),
@@ -38,7 +44,6 @@ fn classes_and_files_are_sorted_by_name_and_labelled() {
         ("cat/notes.txt", "bad/text.png"),
         (".cache/x.png", "rgb.png"),
         ("docs/readme.txt", "bad/text.png"),
-        ("dog/deep/never.png", "rgb.png"),
     ]);
     let set = Folder::open(dir.path(), None).unwrap();
     assert_eq!(names(&set), ["cat/10.gif", "cat/9", "dog/a.jpg", "dog/b.png"]);
@@ -46,7 +51,10 @@ fn classes_and_files_are_sorted_by_name_and_labelled() {
     let labels: Vec<_> = (0..4).map(|i| set.label(i).unwrap()).collect();
     assert_eq!(labels, [0, 0, 1, 1]);
     assert_eq!((set.kind().name, set.split(), set.size()), ("image-folder", None, Some((11, 18))));
-    assert!(set.skipped().is_empty());
+    assert_eq!(
+        left_out(&set),
+        ["dog/.hidden.png: hidden", "docs: a class folder without pictures is no class"]
+    );
     assert_eq!(set.image(3).unwrap().pixel(4, 6), [230, 40, 60]);
 }
 
@@ -102,10 +110,116 @@ fn a_class_called_train_is_a_class_and_a_missing_split_is_an_error() {
 }
 
 #[test]
-fn pictures_beside_class_folders_are_reported() {
-    let dir = folder(&[("x/1.png", "rgb.png"), ("loose.png", "rgb.png")]);
+fn pictures_beside_class_folders_are_reported_and_one_folder_beside_pictures_is_no_class() {
+    let files = [("x/1.png", "rgb.png"), ("y/2.png", "rgb.png"), ("loose.png", "rgb.png")];
+    let set = Folder::open(folder(&files).path(), None).unwrap();
+    assert_eq!((set.len(), set.skipped()[0].file.as_str()), (2, "loose.png"));
+    let files = [("a.png", "rgb.png"), ("b.png", "rgb.png"), ("thumbs/small/1.png", "rgb.png")];
+    let set = Folder::open(folder(&files).path(), None).unwrap();
+    assert_eq!(names(&set), ["a.png", "b.png", "thumbs/small/1.png"]);
+    assert_eq!((set.kind().name, set.classes().len(), set.label(2)), ("folder", 0, None));
+    assert!(set.skipped().is_empty());
+}
+
+/// The expected order is what the loop of torchvision's `make_dataset` (over `sorted(os.walk(...))`) gives for this tree.
+#[test]
+fn a_class_takes_pictures_at_any_depth_in_the_order_of_torchvision() {
+    let dir = folder(&[
+        ("dog/z.png", "rgb.png"),
+        ("dog/2024/b.png", "rgb.png"),
+        ("dog/2024/may/c.png", "rgb.png"),
+        ("dog/2024-b/a.png", "rgb.png"),
+        ("cat/deep/er/d.png", "rgb.png"),
+    ]);
     let set = Folder::open(dir.path(), None).unwrap();
-    assert_eq!((set.len(), set.skipped()[0].file.as_str()), (1, "loose.png"));
+    assert_eq!(
+        names(&set),
+        ["cat/deep/er/d.png", "dog/z.png", "dog/2024/b.png", "dog/2024-b/a.png", "dog/2024/may/c.png"]
+    );
+    assert_eq!(
+        (set.classes(), set.label(0), set.label(4)),
+        (&["cat".into(), "dog".into()][..], Some(0), Some(1))
+    );
+}
+
+#[test]
+#[cfg(unix)]
+fn links_are_followed_and_their_loops_are_cut_and_named() {
+    use std::os::unix::fs::symlink;
+    let dir = folder(&[("set/x/1.png", "rgb.png"), ("set/y/2.png", "rgb.png"), ("more/3.png", "rgb.png")]);
+    let set = dir.path().join("set");
+    symlink(dir.path().join("more"), set.join("x/linked")).unwrap();
+    symlink(set.join("x"), dir.path().join("more/again")).unwrap();
+    symlink(&set, set.join("y/up")).unwrap();
+    symlink(dir.path(), set.join("y/above")).unwrap();
+    symlink("nowhere", set.join("y/dead.png")).unwrap();
+    let opened = Folder::open(&set, None).unwrap();
+    assert_eq!(names(&opened), ["x/1.png", "x/linked/3.png", "y/2.png"]);
+    assert_eq!(
+        left_out(&opened),
+        [
+            "x/linked/again: a link to a folder that is read already",
+            "y/dead.png: neither a file nor a folder (a pipe, a link to nothing)",
+            "y/above: a link back to a folder above it",
+            "y/up: a link back to a folder above it",
+        ]
+    );
+}
+
+#[test]
+fn the_test_split_has_the_classes_of_train_and_what_train_has_not_is_named() {
+    let dir = folder(&[
+        ("train/ape/1.png", "rgb.png"),
+        ("train/cat/2.png", "rgb.png"),
+        ("train/dog/deep/3.png", "rgb.png"),
+        ("train/empty/notes.txt", "bad/text.png"),
+        ("val/cat/4.png", "rgb.png"),
+        ("val/dog/5.png", "rgb.png"),
+        ("val/yak/6.png", "rgb.png"),
+        ("val/yak/7.png", "rgb.png"),
+        ("test/cat/8.png", "rgb.png"),
+        ("9.png", "rgb.png"),
+    ]);
+    let train = Folder::open(dir.path(), Some(Split::Train)).unwrap();
+    let test = Folder::open(dir.path(), Some(Split::Test)).unwrap();
+    assert_eq!(
+        (train.classes(), test.classes()),
+        (&["ape", "cat", "dog"].map(String::from)[..], train.classes())
+    );
+    assert_eq!(
+        (names(&test), test.label(0), test.label(1)),
+        (vec!["cat/4.png".into(), "dog/5.png".into()], Some(1), Some(2))
+    );
+    let beside = [
+        "test: a folder beside the splits train and val; open it by itself to see it",
+        "9.png: it lies beside the folders of the splits and is in none",
+    ];
+    assert_eq!(left_out(&train)[..2], beside);
+    assert_eq!(left_out(&train)[2], "empty: a class folder without pictures is no class");
+    assert_eq!(left_out(&test)[..2], beside);
+    assert_eq!(
+        left_out(&test)[2],
+        "yak: the training split has no class of this name; 2 pictures are left out"
+    );
+}
+
+#[test]
+fn splits_without_a_common_class_keep_their_own() {
+    let dir = folder(&[("train/ape/1.png", "rgb.png"), ("test/cat/2.png", "rgb.png")]);
+    let test = Folder::open(dir.path(), Some(Split::Test)).unwrap();
+    assert_eq!((test.classes(), test.label(0)), (&["cat".to_string()][..], Some(0)));
+}
+
+#[test]
+fn wordnet_ids_are_named_where_a_list_lies_above_and_the_fingerprint_stays() {
+    let dir = folder(&[("set/train/n01440764/1.png", "rgb.png"), ("set/train/n02102040/2.png", "rgb.png")]);
+    let open = || Folder::open(&dir.path().join("set"), None).unwrap();
+    let before = open();
+    assert_eq!(before.classes(), ["n01440764", "n02102040"]);
+    std::fs::write(dir.path().join("words.txt"), "n01440764\ttench, Tinca tinca\n").unwrap();
+    let named = open();
+    assert_eq!(named.classes(), ["tench", "n02102040"]);
+    assert_eq!(named.fingerprint().unwrap(), before.fingerprint().unwrap());
 }
 
 #[test]

@@ -1,8 +1,14 @@
 //! The data set formats: one file and, here, one line each.
 
 pub mod cifar;
+mod cifar_batch;
 mod cifar_names;
+mod cifar_source;
+mod cifar_variant;
 pub mod folder;
+mod folder_walk;
+mod pickle;
+mod wordnet;
 
 use super::format::{DataFormat, SetPlace};
 use super::kind::DataKind;
@@ -10,8 +16,8 @@ use super::parts;
 use crate::words::alternatives;
 
 /// All formats; of those that recognise a folder or file the first one opens it.
-pub static FORMATS: [&DataFormat; 4] =
-    [&parts::FORMAT, &cifar::FORMAT, &folder::FORMAT, &folder::PICTURE_FORMAT];
+pub static FORMATS: [&DataFormat; 5] =
+    [&parts::FORMAT, &cifar::FORMAT, &cifar::ARCHIVE_FORMAT, &folder::FORMAT, &folder::PICTURE_FORMAT];
 
 /// The words that name built-in sets.
 pub fn built_in_words() -> impl Iterator<Item = &'static str> {
@@ -63,11 +69,14 @@ mod tests {
 
     #[test]
     fn what_can_be_opened_is_told_from_the_list() {
-        assert_eq!(expected(), "`demo`, a folder with CIFAR binaries or pictures, or a picture file");
+        assert_eq!(
+            expected(),
+            "`demo`, a folder with CIFAR or pictures, or an archive of CIFAR or a picture file"
+        );
         assert_eq!(
             sentence(),
-            "A folder with CIFAR-10 or CIFAR-100 binaries, a folder of images (with or without a folder for each \
-             class), or one image."
+            "A folder with CIFAR-10 or CIFAR-100 (binary or Python version), its archive (.tar.gz), a folder of images \
+             (with or without a folder for each class), or one image."
         );
     }
 }

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::{PART_NAMES, Parts, VERSION};
 use crate::dataset::Split;
 use crate::files::{write_bytes_atomic, write_bytes_unsynced};
+use crate::paths;
 use crate::progress::{CancelToken, Progress};
 
 /// Images between two looks at the clock and the word to stop.
@@ -30,6 +31,7 @@ const CHUNK: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WrittenSet {
     /// The folder to open.
+    #[serde(serialize_with = "paths::serialize")]
     pub path: PathBuf,
     /// Images of this split that lie there now.
     pub images: usize,

@@ -29,7 +29,7 @@ pub struct OtherModel {
 /// # Errors
 /// A run folder without a checkpoint. A model file is looked at later.
 pub fn opened(spec: &ModelSpec) -> anyhow::Result<OtherModel> {
-    let path = Path::new(&spec.path);
+    let path = spec.path.as_path();
     let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let is_built_in = spec.on_disk().is_none();
     anyhow::ensure!(
@@ -65,7 +65,7 @@ pub fn opened(spec: &ModelSpec) -> anyhow::Result<OtherModel> {
 /// Weights at `path`, which is a file, a checkpoint's folder or built in.
 fn key(spec: &ModelSpec, path: &Path, step: Option<u64>) -> Key {
     let written = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified()).ok();
-    let spec = ModelSpec { path: path.display().to_string(), overrides: spec.overrides };
+    let spec = ModelSpec { path: path.into(), overrides: spec.overrides };
     Key { spec, step, written: written(&path.join(store::MODEL_FILE)).or_else(|| written(path)) }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::engine::ask::{Output, Style};
 use crate::figure::{Figure, SavedFigure};
-use crate::files;
+use crate::{files, paths};
 use anyhow::ensure;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -11,11 +11,13 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, Serialize)]
 pub struct Written {
     /// The figure's file.
+    #[serde(serialize_with = "paths::serialize")]
     pub out: PathBuf,
     /// The file beside it that says where it came from.
+    #[serde(serialize_with = "paths::serialize")]
     pub sidecar: PathBuf,
     /// The caption's file, if one was wanted.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "paths::serialize_some")]
     pub caption: Option<PathBuf>,
 }
 

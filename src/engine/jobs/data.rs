@@ -8,6 +8,7 @@ use crate::dataset::download::{self, Request};
 use crate::dataset::parts::{self, Parts};
 use crate::dataset::{self, DataInfo, DataSpec, Split, cifar::Variant};
 use crate::engine::jobs::Job;
+use crate::paths;
 
 /// `bagssl data info`.
 pub fn info(spec: &DataSpec, split: Option<Split>) -> anyhow::Result<DataInfo> {
@@ -30,6 +31,7 @@ pub struct GetRequest {
 #[derive(Clone, Debug, Serialize)]
 pub struct GetReport {
     /// The folder that opens as a data set.
+    #[serde(serialize_with = "paths::serialize")]
     pub path: PathBuf,
     /// How many it holds.
     pub images: usize,
@@ -62,6 +64,7 @@ pub struct SynthRequest {
 #[derive(Clone, Debug, Serialize)]
 pub struct SynthReport {
     /// The folder.
+    #[serde(serialize_with = "paths::serialize")]
     pub path: PathBuf,
     /// How many it holds.
     pub images: usize,

@@ -133,13 +133,17 @@ fn all_skipped(bank: &Bank) -> anyhow::Result<Vec<Skipped>> {
 
 /// Opens the images that a bank was made of: those noted with it, or `moved` where they lie now.
 /// They must be the same images.
-pub fn data_of_bank(folder: &Path, bank: &Bank, moved: Option<&str>) -> anyhow::Result<Arc<dyn Dataset>> {
+pub fn data_of_bank(
+    folder: &Path,
+    bank: &Bank,
+    moved: Option<&DataSpec>,
+) -> anyhow::Result<Arc<dyn Dataset>> {
     let path = folder.join(SOURCE_FILE);
     let text = std::fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
     let mut source: BankSource =
         serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))?;
     if let Some(moved) = moved {
-        source.data = moved.into();
+        source.data = moved.clone();
     }
     let data = source.open().context("the images of the bank; --data says where they lie now")?;
     ensure!(

@@ -1,11 +1,14 @@
 //! Measures of a model: accuracy of its features, purity of its neighbours.
 
+use std::sync::Arc;
+
+use anyhow::{Context, ensure};
 use serde::Serialize;
 
 use crate::analysis::locality::{self, LocalityConfig, LocalityReport};
 use crate::augment::Resize;
 use crate::bank::Dtype;
-use crate::dataset::{self, DataSpec, Split};
+use crate::dataset::{self, DataSpec, Dataset, Split};
 use crate::embed::ExtractPlan;
 use crate::engine::jobs::{Job, open_embedder};
 use crate::eval::{self, EvalConfig, Evaluation};
@@ -17,8 +20,10 @@ use crate::progress::Cancelled;
 pub struct EvalRequest {
     /// What is measured.
     pub model: ModelSpec,
-    /// A set with a train and a test split.
+    /// A set with a train and a test split, or with one of which a test split is drawn.
     pub data: DataSpec,
+    /// Of a set with one split: the share of each class that is drawn as its test split.
+    pub holdout: Option<f64>,
     /// How.
     pub config: EvalConfig,
 }
@@ -46,6 +51,9 @@ pub struct EvalReport {
     pub data: String,
     /// The device's name.
     pub device: String,
+    /// How the test split was drawn, where the set has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holdout: Option<Holdout>,
     /// Accuracy of a guess: one over the number of classes.
     pub chance: f64,
     /// What nearness is.
@@ -58,11 +66,38 @@ pub struct EvalReport {
     pub found: Evaluation,
 }
 
+/// A test split that was drawn from a set of one split.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Holdout {
+    /// Share of the images of each class, 0 to 1.
+    pub share: f64,
+    /// Decides which.
+    pub seed: u64,
+}
+
+/// Both splits: as they are there, or drawn.
+fn splits(request: &EvalRequest) -> anyhow::Result<[Arc<dyn Dataset>; 2]> {
+    let open = |split| dataset::open(&request.data, split);
+    let Some(share) = request.holdout else {
+        let [train, test] = [Split::Train, Split::Test].map(|split| open(Some(split)));
+        let hint = "eval classifies a test split by a train split; --holdout 0.2 draws a fifth of each class as the \
+                    test split of a set that has one split only";
+        return Ok([train.context(hint)?, test.context(hint)?]);
+    };
+    let set = open(None)?;
+    let other = match set.split() {
+        Some(Split::Train) => open(Some(Split::Test)).is_ok(),
+        Some(_) => open(Some(Split::Train)).is_ok(),
+        None => false,
+    };
+    ensure!(!other, "{} has a train and a test split already; leave --holdout out", request.data);
+    dataset::drawn(&set, share, request.config.seed)
+}
+
 /// Classifies the test split by the train split.
 pub fn evaluate(request: &EvalRequest, job: Job<'_>) -> anyhow::Result<EvalReport> {
     request.config.validate()?;
-    let train = dataset::open(&request.data, Some(Split::Train))?;
-    let test = dataset::open(&request.data, Some(Split::Test))?;
+    let [train, test] = splits(request)?;
     let (open, embedder) = open_embedder(job.device, &request.model)?;
     let found = eval::evaluate(&embedder, &train, &test, &request.config, job.cancel, job.progress);
     let found = found.map_err(|error| match (error.is::<Cancelled>(), &request.config.cache) {
@@ -75,6 +110,7 @@ pub fn evaluate(request: &EvalRequest, job: Job<'_>) -> anyhow::Result<EvalRepor
         _ => error,
     })?;
     Ok(EvalReport {
+        holdout: request.holdout.map(|share| Holdout { share, seed: request.config.seed }),
         chance: 1.0 / train.classes().len() as f64,
         config: request.config.clone(),
         metric: "cosine",

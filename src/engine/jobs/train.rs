@@ -13,6 +13,7 @@ use crate::engine::figures::output::{Written, write_caption};
 use crate::engine::jobs::Job;
 use crate::engine::runs::run::TrainingRun;
 use crate::engine::runs::run_data::RunData;
+use crate::paths;
 use crate::progress::Cancelled;
 use crate::train::{Notice, RunFolder};
 
@@ -28,6 +29,7 @@ pub struct TrainReport {
     /// Mean over this run.
     pub views_per_second: Option<f64>,
     /// Folder of the newest one.
+    #[serde(serialize_with = "paths::serialize")]
     pub checkpoint: PathBuf,
     /// The device's name.
     pub device: String,

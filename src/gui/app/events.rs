@@ -9,9 +9,10 @@ use super::{App, Overlay};
 use crate::gui::app::open_dialog::Outcome;
 use crate::gui::desk::undo::Undo;
 use crate::gui::export;
-use crate::gui::memory::files::FoundFile;
+use crate::gui::memory::files::{FoundFile, NO_DIALOG};
 use crate::gui::memory::openable::Openable;
 use crate::gui::nouns::Tab;
+use crate::paths;
 
 impl App {
     pub(super) fn take_events(&mut self, ctx: &Context) {
@@ -107,8 +108,11 @@ impl App {
 
     pub(super) fn take_files(&mut self, ctx: &Context) {
         for found in self.files.drain() {
-            if let FoundFile::Dropped(openable) = &found {
-                self.open_again(openable.clone());
+            match (&found, &self.overlay) {
+                (FoundFile::Dropped(_), Overlay::Dialog(_)) => {}
+                (FoundFile::Dropped(openable), _) => self.open_again(openable.clone()),
+                (FoundFile::NoDialog, Overlay::None) => self.notices.error("Browse".into(), NO_DIALOG.into()),
+                _ => {}
             }
             self.train.take_found(&found);
             if let FoundFile::Pasted(image) = found {
@@ -143,7 +147,7 @@ impl App {
             Outcome::Run(path) => self.open_run(path),
             Outcome::Confirmed(command) => {
                 if let Command::Train(TrainCommand::ExportCurves { path, .. }) = &command {
-                    let folder = path.parent().map_or(String::new(), |folder| folder.display().to_string());
+                    let folder = path.parent().map_or(String::new(), paths::to_words);
                     self.desk.settings.export_folder = folder;
                 } else if let Overlay::Dialog(dialog) = dialog {
                     self.tried = Some((dialog, about(&command)));

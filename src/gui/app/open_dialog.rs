@@ -12,11 +12,12 @@ use crate::engine::facts::{
 use crate::engine::training::{CurveExport, DataSource, TrainCommand};
 use crate::engine::{Command, CompareCommand, Split};
 
-use crate::gui::memory::files::{FileWorker, FoundFile};
+use crate::gui::memory::files::{FileWorker, FoundFile, NO_DIALOG, NOTHING_PICKED};
 use crate::gui::memory::openable::Openable;
 use crate::gui::memory::recent::RecentFiles;
 use crate::gui::paint::theme::{STEP, overlay_frame};
 use crate::gui::widgets::messages::error_ui;
+use crate::paths;
 
 /// File endings of figures.
 const FIGURE_ENDINGS: [&str; 3] = ["pdf", "svg", "png"];
@@ -86,7 +87,7 @@ impl Dialog {
     /// A dialog to write curves into `folder`.
     pub fn export_curves(curves: CurveExport, folder: &Path) -> Self {
         let name = format!("{}.pdf", curves.title.replace(' ', "-"));
-        let path = folder.join(name).display().to_string();
+        let path = paths::to_words(&folder.join(name));
         Self { curves: Some(curves), ..Self::new(Purpose::Curves, path) }
     }
 
@@ -126,15 +127,10 @@ impl Dialog {
     /// Takes in what a file thread found. A confirmed export comes back as an outcome.
     pub fn take_found(&mut self, found: &FoundFile) -> Option<Outcome> {
         match found {
-            FoundFile::Picked(Some(path)) => {
-                self.path = path.display().to_string();
-                self.note.clear();
-                self.error = None;
-                self.replaces = None;
-            }
-            FoundFile::Picked(None) => {
-                self.note = "Nothing was picked. If no dialog appeared, type the path here.".to_owned();
-            }
+            FoundFile::Picked(Some(path)) => self.take_path(path),
+            FoundFile::Dropped(openable) => openable.path().into_iter().for_each(|path| self.take_path(path)),
+            FoundFile::Picked(None) => self.note = NOTHING_PICKED.to_owned(),
+            FoundFile::NoDialog => self.error = Some(NO_DIALOG.to_owned()),
             FoundFile::Exists { path, exists: false } if *path == self.typed_path() => {
                 return self.confirmed();
             }
@@ -143,7 +139,6 @@ impl Dialog {
                 self.replaces = Some(path.clone());
             }
             FoundFile::Exists { .. }
-            | FoundFile::Dropped(_)
             | FoundFile::FreeFolder(_)
             | FoundFile::Gone(_)
             | FoundFile::Pasted(_)
@@ -152,8 +147,15 @@ impl Dialog {
         None
     }
 
+    fn take_path(&mut self, path: &Path) {
+        self.path = paths::to_words(path);
+        self.note.clear();
+        self.error = None;
+        self.replaces = None;
+    }
+
     fn typed_path(&self) -> PathBuf {
-        PathBuf::from(self.path.trim())
+        paths::typed(&self.path)
     }
 
     /// Why "OK" is not possible, if it is not.
@@ -167,7 +169,7 @@ impl Dialog {
     }
 
     fn confirmed(&self) -> Option<Outcome> {
-        let spec = self.path.trim().to_owned();
+        let spec = self.typed_path();
         Some(Outcome::Confirmed(match self.purpose {
             Purpose::Data => Command::OpenData { spec: spec.into(), split: self.split },
             Purpose::Model => Command::OpenModel { spec: spec.into() },
@@ -206,9 +208,8 @@ impl Dialog {
             ui.label(self.explanation());
             ui.add_space(STEP);
             let confirmed_by_key = self.path_ui(ui, files);
-            if matches!(self.purpose, Purpose::Data | Purpose::TrainData) {
-                self.split_ui(ui);
-            }
+            let takes_split = matches!(self.purpose, Purpose::Data | Purpose::TrainData);
+            let confirmed_by_key = (takes_split && self.split_ui(ui)) || confirmed_by_key;
             let again = self.recent_ui(ui, recent);
             let obstacle = self.obstacle();
             match &self.error {
@@ -278,7 +279,7 @@ impl Dialog {
                 for ending in FIGURE_ENDINGS {
                     let chosen = self.typed_path().extension().is_some_and(|now| now == ending);
                     if ui.selectable_label(chosen, ending.to_uppercase()).clicked() {
-                        self.path = self.typed_path().with_extension(ending).display().to_string();
+                        self.path = paths::to_words(&self.typed_path().with_extension(ending));
                     }
                 }
             }
@@ -317,7 +318,7 @@ impl Dialog {
                 Outcome::Confirmed(Command::Compare(CompareCommand::OpenOther { spec }))
             }
             Openable::Run(path) if self.purpose == Purpose::Other => {
-                let spec = path.display().to_string().into();
+                let spec = path.into();
                 Outcome::Confirmed(Command::Compare(CompareCommand::OpenOther { spec }))
             }
             Openable::Model(spec) => Outcome::Confirmed(Command::OpenModel { spec }),
@@ -325,15 +326,27 @@ impl Dialog {
         })
     }
 
-    fn split_ui(&mut self, ui: &mut Ui) {
-        ui.horizontal(|ui| {
+    /// The split. Returns whether Enter was pressed in it, or where nothing listens to keys, as after a click here.
+    fn split_ui(&mut self, ui: &mut Ui) -> bool {
+        let row = ui.horizontal(|ui| {
             ui.label("Split, where there are two:");
-            ui.radio_value(&mut self.split, None, "default");
-            ui.radio_value(&mut self.split, Some(Split::Train), "train");
-            ui.radio_value(&mut self.split, Some(Split::Test), "test");
-            ui.radio_value(&mut self.split, Some(Split::All), "both")
-                .on_hover_text("Evenly mixed. The galleries can then leave out one of them.");
+            let choices = [
+                (None, "default"),
+                (Some(Split::Train), "train"),
+                (Some(Split::Test), "test"),
+                (Some(Split::All), "both"),
+            ];
+            choices.map(|(split, name)| {
+                let radio = ui.radio_value(&mut self.split, split, name);
+                let has_focus = radio.has_focus();
+                if split == Some(Split::All) {
+                    radio.on_hover_text("Evenly mixed. The galleries can then leave out one of them.");
+                }
+                has_focus
+            })
         });
+        let listens = ui.memory(|memory| memory.focused().is_none()) || row.inner.contains(&true);
+        listens && ui.input(|input| input.key_pressed(Key::Enter))
     }
 
     fn buttons_ui(&mut self, ui: &mut Ui, files: &FileWorker, can: bool, by_key: bool) -> Option<Outcome> {
@@ -377,6 +390,28 @@ mod tests {
         assert!(dialog.obstacle().is_none());
         dialog.path = "out/figure.docx".to_owned();
         assert!(dialog.obstacle().is_some());
+    }
+
+    #[test]
+    fn a_typed_path_may_begin_at_home_and_a_drop_or_a_missing_dialog_is_taken_in() {
+        let mut dialog = Dialog::new(Purpose::Data, "~/cifar".to_owned());
+        let opened = dialog.confirmed();
+        let home = std::env::home_dir().unwrap();
+        assert!(matches!(
+            opened, Some(Outcome::Confirmed(Command::OpenData { spec, .. })) if spec.path() == Some(home.join("cifar").as_path())
+        ));
+        dialog.take_found(&FoundFile::NoDialog);
+        assert!(
+            dialog.error.as_ref().is_some_and(|error| error.contains("drop the file")),
+            "{:?}",
+            dialog.error
+        );
+        dialog.take_found(&FoundFile::Dropped(Openable::at(Path::new("/some/folder"))));
+        assert_eq!((dialog.path.as_str(), &dialog.error), ("/some/folder", &None));
+        dialog.path = "demo".to_owned();
+        assert!(matches!(
+            dialog.confirmed(), Some(Outcome::Confirmed(Command::OpenData { spec, .. })) if spec.path().is_none()
+        ));
     }
 
     #[test]

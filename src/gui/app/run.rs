@@ -19,6 +19,7 @@ use crate::gui::nouns::ExploreView;
 use crate::gui::nouns::QueryRole;
 use crate::gui::nouns::Tab;
 use crate::gui::nouns::actions::{Action, Zoom};
+use crate::paths;
 
 /// Where the contour is drawn until it is moved.
 const CONTOUR: f32 = 0.5;
@@ -194,7 +195,7 @@ impl App {
     pub(super) fn export_folder(&self) -> PathBuf {
         match self.desk.settings.export_folder.as_str() {
             "" => std::env::current_dir().unwrap_or_default(),
-            folder => folder.into(),
+            folder => paths::from_words(folder),
         }
     }
 }

@@ -16,10 +16,11 @@ use crate::engine::{
 };
 use crate::figure::Format;
 use crate::patch::PatchGrid;
+use crate::paths;
 
 use crate::gui::desk::Desk;
 use crate::gui::memory::figure_looks::FigureLooks;
-use crate::gui::memory::files::{FileWorker, FoundFile};
+use crate::gui::memory::files::{FileWorker, FoundFile, NO_DIALOG, NOTHING_PICKED};
 use crate::gui::nouns::views::Adds;
 use crate::gui::paint::theme::{STEP, overlay_frame};
 use crate::gui::panels::controls::without_pictures;
@@ -85,7 +86,7 @@ impl ExportDialog {
             second_patch: None,
             levels: levels_on_show(desk),
             has_both: desk.view.adds() == Adds::SecondModel,
-            path: folder.join(row(kind).file_name).with_extension(choices.ending()).display().to_string(),
+            path: paths::to_words(&folder.join(row(kind).file_name).with_extension(choices.ending())),
             choices,
             round: 0,
             preview: PreviewPane::default(),
@@ -117,7 +118,7 @@ impl ExportDialog {
         let path = self.typed_path();
         if path.file_stem().is_some_and(|stem| stem == row(self.kind).file_name) {
             let ending = path.extension().map(|e| e.to_os_string()).unwrap_or_default();
-            self.path = path.with_file_name(row(kind).file_name).with_extension(ending).display().to_string();
+            self.path = paths::to_words(&path.with_file_name(row(kind).file_name).with_extension(ending));
         }
         self.kind = kind;
         self.state = ExportState::Choosing;
@@ -125,7 +126,7 @@ impl ExportDialog {
     }
 
     fn typed_path(&self) -> PathBuf {
-        PathBuf::from(self.path.trim())
+        paths::typed(&self.path)
     }
 
     fn caption_path(&self) -> Option<PathBuf> {
@@ -213,12 +214,14 @@ impl ExportDialog {
     pub fn take_found(&mut self, found: &FoundFile, desk: &Desk) {
         match found {
             FoundFile::Picked(Some(path)) => {
-                self.path = path.display().to_string();
+                self.path = paths::to_words(path);
                 self.state = ExportState::Choosing;
             }
             FoundFile::Picked(None) => {
-                let note = "Nothing was picked. If no dialog appeared, type the path here.";
-                self.state = ExportState::Noted(note.into());
+                self.state = ExportState::Noted(NOTHING_PICKED.into());
+            }
+            FoundFile::NoDialog => {
+                self.state = ExportState::Failed(NO_DIALOG.into());
             }
             FoundFile::Exists { path, exists }
                 if *path == self.typed_path() && self.state == ExportState::Writing =>
@@ -319,7 +322,7 @@ impl ExportDialog {
     pub fn close(&self, desk: &mut Desk) {
         desk.settings.export = self.choices.clone();
         if let Some(folder) = self.typed_path().parent() {
-            desk.settings.export_folder = folder.display().to_string();
+            desk.settings.export_folder = paths::to_words(folder);
         }
         desk.session.send(Command::Figure(FigureCommand::Close));
     }

@@ -7,6 +7,7 @@ use crate::figure::{BoxPalette, Letters};
 use crate::gui::desk::Desk;
 use crate::gui::nouns::spaces::name_of_space;
 use crate::gui::paint::theme::STEP;
+use crate::paths;
 
 use super::ExportDialog;
 use super::kinds::{KindRow, row};
@@ -141,7 +142,7 @@ impl ExportDialog {
                 let is_chosen =
                     self.typed_path().extension().is_some_and(|now| now.eq_ignore_ascii_case(ending));
                 if ui.selectable_label(is_chosen, ending.to_uppercase()).clicked() {
-                    self.path = self.typed_path().with_extension(ending).display().to_string();
+                    self.path = paths::to_words(&self.typed_path().with_extension(ending));
                     self.choices.format = ending.to_owned();
                 }
             }

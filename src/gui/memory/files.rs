@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use eframe::egui::{ColorImage, Context};
@@ -10,11 +11,22 @@ use eframe::egui::{ColorImage, Context};
 use super::openable::Openable;
 use crate::image::Image;
 
+/// What to do where [`FoundFile::NoDialog`] was found.
+pub const NO_DIALOG: &str = "No file dialog came up; it needs the desktop's file portal (xdg-desktop-portal) or zenity. \
+    Type or paste the path here, or drop the file or folder on this window.";
+/// What to do where nothing was picked.
+pub const NOTHING_PICKED: &str = "Nothing was picked. If no dialog came up, type or paste the path here, or drop the \
+    file or folder on this window.";
+/// A dialog that is gone sooner was never there: nobody closes one so fast.
+const SOONEST: Duration = Duration::from_millis(300);
+
 /// What came back.
 #[derive(Debug)]
 pub enum FoundFile {
     /// The system's dialog was closed, with or without a choice.
     Picked(Option<PathBuf>),
+    /// The system has no dialog to show.
+    NoDialog,
     /// Whether a file stands at `path` already.
     Exists { path: PathBuf, exists: bool },
     /// A folder that does not exist yet.
@@ -57,39 +69,58 @@ impl FileWorker {
         });
     }
 
+    /// Lets `ask` show one of the system's dialogs.
+    fn pick(
+        &self,
+        found: fn(Option<PathBuf>) -> FoundFile,
+        ask: impl FnOnce() -> Option<PathBuf> + Send + 'static,
+    ) {
+        self.spawn(move || {
+            let asked = Instant::now();
+            match ask() {
+                None if asked.elapsed() < SOONEST => FoundFile::NoDialog,
+                picked => found(picked),
+            }
+        });
+    }
+
     /// Opens the system's dialog for one file, with `extensions` as a filter if there are any.
     pub fn pick_file(&self, title: &'static str, extensions: &'static [&'static str]) {
-        self.spawn(move || {
+        self.pick(FoundFile::Picked, move || {
             let mut dialog = rfd::FileDialog::new().set_title(title);
             if !extensions.is_empty() {
                 dialog = dialog.add_filter(extensions.join(", "), extensions);
             }
-            FoundFile::Picked(dialog.pick_file())
+            dialog.pick_file()
         });
     }
 
     /// Opens the system's dialog for one folder.
     pub fn pick_folder(&self, title: &'static str) {
-        self.spawn(move || FoundFile::Picked(rfd::FileDialog::new().set_title(title).pick_folder()));
+        self.pick(FoundFile::Picked, move || rfd::FileDialog::new().set_title(title).pick_folder());
     }
 
     /// Opens the system's dialog for a folder to train into.
     pub fn pick_run_folder(&self, title: &'static str) {
-        self.spawn(move || FoundFile::RunFolder(rfd::FileDialog::new().set_title(title).pick_folder()));
+        self.pick(FoundFile::RunFolder, move || rfd::FileDialog::new().set_title(title).pick_folder());
     }
 
     /// Finds the first of `base-1`, `base-2`, ... that does not exist.
     pub fn propose_folder(&self, base: PathBuf) {
-        let name = base.display().to_string();
         self.spawn(move || {
-            let mut all = (1..10_000).map(|number| PathBuf::from(format!("{name}-{number}")));
+            let numbered = |number: u32| {
+                let mut name = base.clone().into_os_string();
+                name.push(format!("-{number}"));
+                PathBuf::from(name)
+            };
+            let mut all = (1..10_000).map(numbered);
             FoundFile::FreeFolder(all.find(|path| !path.exists()).unwrap_or(base))
         });
     }
 
     /// Opens the system's dialog for a file to write, with `path` as the proposal.
     pub fn pick_save(&self, title: &'static str, path: PathBuf) {
-        self.spawn(move || {
+        self.pick(FoundFile::Picked, move || {
             let mut dialog = rfd::FileDialog::new().set_title(title);
             if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
                 dialog = dialog.set_directory(folder);
@@ -97,7 +128,7 @@ impl FileWorker {
             if let Some(name) = path.file_name() {
                 dialog = dialog.set_file_name(name.to_string_lossy());
             }
-            FoundFile::Picked(dialog.save_file())
+            dialog.save_file()
         });
     }
 
@@ -126,5 +157,25 @@ impl FileWorker {
             let [width, height] = picture.size.map(|side| side as u32);
             FoundFile::Pasted(Image::new(width, height, rgb.collect()))
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dialog_that_never_came_up_is_told_from_one_that_was_closed() {
+        let files = FileWorker::new(&Context::default());
+        let next = || files.receiver.recv().unwrap();
+        files.pick(FoundFile::Picked, || None);
+        assert!(matches!(next(), FoundFile::NoDialog));
+        files.pick(FoundFile::Picked, || Some("/a".into()));
+        assert!(matches!(next(), FoundFile::Picked(Some(_))));
+        files.pick(FoundFile::Picked, || {
+            std::thread::sleep(SOONEST);
+            None
+        });
+        assert!(matches!(next(), FoundFile::Picked(None)));
     }
 }

@@ -8,23 +8,23 @@ use serde::{Deserialize, Serialize};
 use crate::engine::facts::{DataSpec, ModelSpec, is_likely_model};
 use crate::engine::training::DataSource;
 use crate::gui::nouns::text::tail;
+use crate::paths;
 
 /// Something that was opened or can be.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Openable {
     Data(DataSource),
     Model(ModelSpec),
-    Run(PathBuf),
+    Run(#[serde(with = "paths")] PathBuf),
 }
 
 impl Openable {
     /// What lies at `path`, which was dropped on the window: a model where it looks like one, else data. Looks at the
     /// disk.
     pub fn at(path: &Path) -> Self {
-        let spec = path.display().to_string();
         match is_likely_model(path) {
-            true => Openable::Model(spec.into()),
-            false => Openable::Data(DataSource { spec: spec.into(), split: None }),
+            true => Openable::Model(path.into()),
+            false => Openable::Data(DataSource { spec: path.into(), split: None }),
         }
     }
 
@@ -55,8 +55,8 @@ impl Openable {
     pub fn title(&self) -> String {
         let path = match self {
             Openable::Data(source) => source.spec.to_string(),
-            Openable::Model(spec) => spec.path.clone(),
-            Openable::Run(path) => path.display().to_string(),
+            Openable::Model(spec) => paths::to_words(&spec.path),
+            Openable::Run(path) => paths::to_words(path),
         };
         let split = match self {
             Openable::Data(DataSource { split: Some(split), .. }) => format!(" ({})", split.name()),

@@ -18,6 +18,7 @@ use crate::gui::nouns::actions::{Action, keys_of};
 use crate::gui::nouns::text::count;
 use crate::gui::paint::theme::STEP;
 use crate::gui::widgets::messages::error_ui;
+use crate::paths;
 
 /// The form for a new run.
 pub struct NewRun {
@@ -77,7 +78,7 @@ impl NewRun {
     /// A folder that is free was found, or one was picked.
     pub fn take_folder(&mut self, path: PathBuf, is_proposal: bool) {
         if !is_proposal || self.out_is_proposed {
-            self.out = path.display().to_string();
+            self.out = paths::to_words(&path);
             self.out_is_proposed = is_proposal;
         }
     }
@@ -244,7 +245,7 @@ impl NewRun {
             return;
         };
         self.error = None;
-        let start = StartTraining { config: config.clone(), data, out: PathBuf::from(self.out.trim()) };
+        let start = StartTraining { config: config.clone(), data, out: paths::typed(&self.out) };
         desk.session.send(Command::Train(TrainCommand::Start(Box::new(start))));
     }
 

@@ -207,7 +207,7 @@ fn explore_ui(ui: &mut Ui, desk: &mut Desk, run: &RunView) {
         .accessible_name("Explore a checkpoint")
         .on_hover_text("Opens a kept checkpoint as the model of Explore; training goes on.");
     if let Some(path) = picked {
-        desk.session.send(Command::OpenModel { spec: path.display().to_string().into() });
+        desk.session.send(Command::OpenModel { spec: path.into() });
         desk.todo.push(Action::ShowExplore);
     }
 }
@@ -221,7 +221,7 @@ fn compare_ui(ui: &mut Ui, desk: &mut Desk, run: &RunView) {
         "Shows the kept checkpoints one after the other beside the model of Explore: maps, galleries, overlap.",
     );
     if button.clicked() {
-        let spec = run.path.display().to_string().into();
+        let spec = run.path.as_path().into();
         desk.session.send(Command::Compare(CompareCommand::OpenOther { spec }));
         desk.todo.push(Action::ShowView(ExploreView::Compare));
     }

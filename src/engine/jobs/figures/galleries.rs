@@ -216,7 +216,7 @@ impl Haystack {
         let (model, source, patch, stride) = match self {
             Haystack::Bank { folder, data } => {
                 let bank = Bank::open(folder)?;
-                let data = data_of_bank(folder, &bank, data.as_deref())?;
+                let data = data_of_bank(folder, &bank, data.as_ref())?;
                 return Ok(GalleryMaker::new(bank, data));
             }
             Haystack::Fresh { model, source, patch, stride } => (model, source, *patch, *stride),

@@ -1,9 +1,9 @@
 //! What the command line's flags say of where a figure's images and vectors come from, and of what the images or the
 //! seed decide where nothing is told. What the figure shows is a [`crate::engine::FigureRequest`], as in the window.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::dataset::Split;
+use crate::dataset::{DataSpec, Split};
 use crate::engine::ask::{NamedFilter, defaults};
 use crate::engine::jobs::embed::BankSource;
 use crate::model::ModelSpec;
@@ -40,7 +40,7 @@ pub enum MapImages {
     /// Images of a data set: index, top and left edge of each query patch; none leaves the choice to the seed.
     Data {
         /// The data set, as `--data` names it.
-        data: String,
+        data: DataSpec,
         /// Which split, where the set has two; none: train.
         split: Option<Split>,
         /// Index of the image, top and left edge of each query patch, pixels.
@@ -92,7 +92,7 @@ pub enum Haystack {
         /// Folder of the bank.
         folder: PathBuf,
         /// Where its images lie now, if they were moved.
-        data: Option<String>,
+        data: Option<DataSpec>,
     },
     /// Patches that are embedded for this figure alone.
     Fresh {
@@ -109,7 +109,7 @@ pub enum Haystack {
 
 impl Haystack {
     /// The same patches under the model `named`, or in the bank of that name where this is a bank.
-    pub fn with(&self, named: &str) -> Self {
+    pub fn with(&self, named: &Path) -> Self {
         match self.clone() {
             Haystack::Bank { data, .. } => Haystack::Bank { folder: named.into(), data },
             Haystack::Fresh { source, patch, stride, .. } => {

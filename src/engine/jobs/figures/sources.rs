@@ -169,9 +169,9 @@ impl<'a> Sources<'a> {
 }
 
 fn open_file(path: &Path) -> anyhow::Result<Arc<dyn Dataset>> {
-    let name = path.to_string_lossy();
-    let data = dataset::open(&*name, None)?;
-    ensure!(data.kind() == &dataset::folder::PICTURE, "{name} is no image file; a heatmap is of one image");
+    let data = dataset::open(path, None)?;
+    let is_picture = data.kind() == &dataset::folder::PICTURE;
+    ensure!(is_picture, "{} is no image file; a heatmap is of one image", path.display());
     Ok(data)
 }
 

@@ -3,6 +3,8 @@
 
 use anyhow::Context;
 
+use crate::paths;
+
 /// `text` with `%`, `&`, white space and control characters as `%20`.
 pub fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -24,20 +26,8 @@ pub fn escaped(text: &str) -> String {
 /// # Errors
 /// A `%` without two hexadecimal digits after it, bytes that are no UTF-8.
 pub fn plain(text: &str) -> anyhow::Result<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        rest = after;
-        if *first != b'%' {
-            bytes.push(*first);
-            continue;
-        }
-        let digits = rest.get(..2).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
-        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
-        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(byte.with_context(|| format!("{text:?}: expected two hexadecimal digits after %"))?);
-        rest = &rest[2..];
-    }
+    let bytes = paths::unescaped(text);
+    let bytes = bytes.with_context(|| format!("{text:?}: expected two hexadecimal digits after %"))?;
     String::from_utf8(bytes).with_context(|| format!("{text:?} is no text in UTF-8"))
 }
 

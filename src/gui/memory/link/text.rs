@@ -15,6 +15,7 @@ use super::{LINK_START, Link, LinkLook, LinkReach, QueryBox};
 use crate::engine::GalleryFilter;
 use crate::engine::facts::Overrides;
 use crate::engine::training::DataSource;
+use crate::paths;
 
 /// Version of the form that is written and read.
 const VERSION: u32 = 1;
@@ -216,7 +217,7 @@ impl Display for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut pairs = Pairs::default();
         if let Some(model) = &self.model {
-            pairs.add("model", Some(&model.path));
+            pairs.add("model", Some(paths::to_words(&model.path)));
             let Overrides { stem_padding, mean, std, input, resize } = model.overrides;
             pairs.add("stem-padding", stem_padding);
             pairs.add("mean", mean.map(joined));

@@ -31,7 +31,7 @@ pub fn empty_ui(ui: &mut Ui, desk: &mut Desk) {
             let text = format!("{}: {}", tail(&run.name, 34), count(run.checkpoints.len(), "checkpoint"));
             let button = ui.add(Button::new(text).min_size(vec2(280.0, 0.0)));
             if button.on_hover_text(run.path.display().to_string()).clicked() {
-                let spec = run.path.display().to_string().into();
+                let spec = run.path.as_path().into();
                 send(desk, CompareCommand::OpenOther { spec });
             }
         }
