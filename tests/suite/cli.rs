@@ -93,7 +93,19 @@ fn a_bank_is_described_exported_and_searched() {
     let info = json(&["bank", "info", &bank]);
     assert_eq!((info["patches"].as_u64(), info["complete"].as_bool()), (Some(294), Some(true)));
     let npy = folder.path().join("h.npy");
-    json(&["bank", "export", &bank, "--space", "h", "--out", text(&npy)]);
+    let index = folder.path().join("h.csv");
+    let made = ["bank", "export", &bank, "--space", "h", "--out", text(&npy), "--index", text(&index)];
+    let made = json(&made);
+    assert_eq!((made["rows"].as_u64(), made["patches"].as_u64()), (Some(294), Some(294)));
+    assert_eq!((&made["out"], &made["index"]), (&text(&npy).into(), &text(&index).into()));
+    let lines = fs::read_to_string(&index).unwrap();
+    assert_eq!((lines.lines().count(), lines.lines().nth(2)), (295, Some("0,test 0,0,8,16,5,deer,test")));
+    let other = ["bank", "export", &bank, "--space", "h", "--out"];
+    let refused = |more: &[&str]| failure(&[&other[..], more].concat());
+    assert!(refused(&[text(&index)]).contains(".npy, .safetensors or .parquet"));
+    assert!(refused(&[text(&npy), "--index", text(&npy)]).contains(".csv or .parquet"));
+    let both = folder.path().join("a.parquet");
+    assert!(refused(&[text(&both), "--index", text(&both)]).contains("name another file"));
     let width = info["spaces"]["h"].as_u64().unwrap();
     assert_eq!(fs::metadata(&npy).unwrap().len(), 128 + 294 * width * 4);
 
