@@ -1,7 +1,6 @@
 //! The index of exported rows as CSV.
 
-use super::STEP;
-use super::rows::{ExportRows, IndexEntry};
+use super::rows::{ExportRows, IndexEntry, STEP};
 use crate::progress::CancelToken;
 use anyhow::Result;
 use std::borrow::Cow;

@@ -9,19 +9,16 @@ mod rows;
 mod table;
 mod thrift;
 
-use self::rows::ExportRows;
+pub use self::rows::Exported;
+use self::rows::{ExportRows, STEP};
 use super::store::Bank;
 use crate::files::{npy_header, write_atomic};
 use crate::progress::CancelToken;
 use anyhow::Result;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
-use serde::Serialize;
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
-
-/// Rows that are converted at a time.
-const STEP: usize = 4096;
 
 /// What vectors are written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,21 +40,6 @@ pub enum IndexFormat {
     Csv,
     /// Parquet.
     Parquet,
-}
-
-/// What an export holds of the patches that are in the bank.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Exported {
-    /// Rows that were written.
-    pub rows: usize,
-    /// Patches in the bank, with a vector or without.
-    pub patches: usize,
-    /// Patches left out because their image could not be read.
-    pub patches_of_skipped_images: usize,
-    /// Those images.
-    pub skipped_images: usize,
-    /// Patches left out because their vector is not finite or too long for a cosine.
-    pub not_finite: usize,
 }
 
 /// Writes the rows of `space` that have a vector.

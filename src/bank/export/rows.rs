@@ -1,10 +1,28 @@
 //! Which rows of a bank are exported, and what each is of.
 
-use super::Exported;
 use crate::bank::store::{Bank, StoredSpace};
 use crate::patch::PatchRef;
 use anyhow::{Result, ensure};
+use serde::Serialize;
 use std::ops::Range;
+
+/// Rows that are converted at a time.
+pub const STEP: usize = 4096;
+
+/// What an export holds of the patches that are in the bank.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Exported {
+    /// Rows that were written.
+    pub rows: usize,
+    /// Patches in the bank, with a vector or without.
+    pub patches: usize,
+    /// Patches left out because their image could not be read.
+    pub patches_of_skipped_images: usize,
+    /// Those images.
+    pub skipped_images: usize,
+    /// Patches left out because their vector is not finite or too long for a cosine.
+    pub not_finite: usize,
+}
 
 /// The rows of one space that have a vector, in bank order.
 pub struct ExportRows<'a> {

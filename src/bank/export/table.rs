@@ -5,7 +5,7 @@
 //! crate would change the features of crates that the tensor stack is built on.
 
 use super::rows::{ExportRows, IndexEntry};
-use super::thrift::{Record, put_varint};
+use super::thrift::{ThriftStruct, put_varint};
 use crate::progress::CancelToken;
 use anyhow::Result;
 use std::io::Write;
@@ -33,7 +33,7 @@ const UNCOMPRESSED: i32 = 0;
 
 /// A column of the index: its name, its physical and its logical type, whether values may be missing, and the value
 /// of an entry.
-struct Column {
+struct IndexColumn {
     name: &'static str,
     physical: i32,
     logical: i32,
@@ -41,7 +41,7 @@ struct Column {
     value: Put,
 }
 
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [IndexColumn; 8] = [
     number("image", false, |entry, out| put_number(out, Some(entry.patch.image))),
     text("path", false, |entry, out| put_text(out, Some(entry.path))),
     number("y", false, |entry, out| put_number(out, Some(entry.patch.y))),
@@ -55,12 +55,12 @@ const COLUMNS: [Column; 8] = [
 /// Writes the value of an entry; says whether there is one.
 type Put = fn(&IndexEntry<'_>, &mut Vec<u8>) -> bool;
 
-const fn number(name: &'static str, is_optional: bool, value: Put) -> Column {
-    Column { name, physical: INT32, logical: UINT_32, is_optional, value }
+const fn number(name: &'static str, is_optional: bool, value: Put) -> IndexColumn {
+    IndexColumn { name, physical: INT32, logical: UINT_32, is_optional, value }
 }
 
-const fn text(name: &'static str, is_optional: bool, value: Put) -> Column {
-    Column { name, physical: BYTE_ARRAY, logical: UTF8, is_optional, value }
+const fn text(name: &'static str, is_optional: bool, value: Put) -> IndexColumn {
+    IndexColumn { name, physical: BYTE_ARRAY, logical: UTF8, is_optional, value }
 }
 
 fn put_number(out: &mut Vec<u8>, value: Option<u32>) -> bool {
@@ -89,18 +89,18 @@ pub fn write(
     for group in rows.groups(of_bytes.clamp(1, GROUP_ROWS)) {
         let start = file.offset;
         let entries = group.iter().map(|row| rows.entry(*row)).collect::<Result<Vec<_>>>()?;
-        let mut chunks: Vec<Record> =
+        let mut chunks: Vec<ThriftStruct> =
             COLUMNS.iter().map(|column| file.index_column(column, &entries)).collect::<Result<_>>()?;
         if with_vectors {
             chunks.push(file.vectors(rows, &group, cancel)?);
         }
         cancel.check()?;
         let bytes = file.offset - start;
-        groups.push(Record::default().records(1, chunks).int64(2, bytes).int64(3, group.len()));
+        groups.push(ThriftStruct::default().records(1, chunks).int64(2, bytes).int64(3, group.len()));
     }
     let spec = rows.bank().spec();
-    let bank = Record::default().text(1, "bank").text(2, &serde_json::to_string(spec)?);
-    let footer = Record::default()
+    let bank = ThriftStruct::default().text(1, "bank").text(2, &serde_json::to_string(spec)?);
+    let footer = ThriftStruct::default()
         .int32(1, 1)
         .records(2, schema(with_vectors))
         .int64(3, rows.len())
@@ -114,12 +114,12 @@ pub fn write(
 }
 
 /// The root, its columns, and the three levels of a list, in the order of a walk through the tree.
-fn schema(with_vectors: bool) -> Vec<Record> {
+fn schema(with_vectors: bool) -> Vec<ThriftStruct> {
     let children = (COLUMNS.len() + usize::from(with_vectors)) as i32;
-    let mut elements = vec![Record::default().text(4, "patches").int32(5, children)];
+    let mut elements = vec![ThriftStruct::default().text(4, "patches").int32(5, children)];
     elements.extend(COLUMNS.iter().map(|column| {
         let repetition = if column.is_optional { OPTIONAL } else { REQUIRED };
-        Record::default()
+        ThriftStruct::default()
             .int32(1, column.physical)
             .int32(3, repetition)
             .text(4, column.name)
@@ -127,9 +127,9 @@ fn schema(with_vectors: bool) -> Vec<Record> {
     }));
     if with_vectors {
         elements.extend([
-            Record::default().int32(3, REQUIRED).text(4, "vector").int32(5, 1).int32(6, LIST),
-            Record::default().int32(3, REPEATED).text(4, "list").int32(5, 1),
-            Record::default().int32(1, FLOAT).int32(3, REQUIRED).text(4, "element"),
+            ThriftStruct::default().int32(3, REQUIRED).text(4, "vector").int32(5, 1).int32(6, LIST),
+            ThriftStruct::default().int32(3, REPEATED).text(4, "list").int32(5, 1),
+            ThriftStruct::default().int32(1, FLOAT).int32(3, REQUIRED).text(4, "element"),
         ]);
     }
     elements
@@ -151,9 +151,10 @@ impl TableFile<'_> {
     /// A page of `count` values: levels, each with its length before it, then the values that are there.
     fn page(&mut self, count: usize, levels: &[Vec<u8>], values: &[u8]) -> Result<()> {
         let bytes = levels.iter().map(|levels| 4 + levels.len()).sum::<usize>() + values.len();
-        let facts = Record::default().int32(1, count as i32).int32(2, PLAIN).int32(3, RLE).int32(4, RLE);
+        let facts =
+            ThriftStruct::default().int32(1, count as i32).int32(2, PLAIN).int32(3, RLE).int32(4, RLE);
         let (kind, bytes) = (0, bytes as i32);
-        let header = Record::default().int32(1, kind).int32(2, bytes).int32(3, bytes).record(5, facts);
+        let header = ThriftStruct::default().int32(1, kind).int32(2, bytes).int32(3, bytes).record(5, facts);
         self.put(&header.finish())?;
         for levels in levels {
             self.put(&(levels.len() as u32).to_le_bytes())?;
@@ -163,9 +164,9 @@ impl TableFile<'_> {
     }
 
     /// Describes the column whose pages begin at `start` and end here.
-    fn chunk(&self, path: &[&str], physical: i32, count: usize, start: usize) -> Record {
+    fn chunk(&self, path: &[&str], physical: i32, count: usize, start: usize) -> ThriftStruct {
         let bytes = self.offset - start;
-        let facts = Record::default()
+        let facts = ThriftStruct::default()
             .int32(1, physical)
             .int32s(2, &[PLAIN, RLE])
             .texts(3, path)
@@ -174,10 +175,10 @@ impl TableFile<'_> {
             .int64(6, bytes)
             .int64(7, bytes)
             .int64(9, start);
-        Record::default().int64(2, start).record(3, facts)
+        ThriftStruct::default().int64(2, start).record(3, facts)
     }
 
-    fn index_column(&mut self, column: &Column, entries: &[IndexEntry<'_>]) -> Result<Record> {
+    fn index_column(&mut self, column: &IndexColumn, entries: &[IndexEntry<'_>]) -> Result<ThriftStruct> {
         let start = self.offset;
         let mut values = vec![];
         let is_there: Vec<bool> = entries.iter().map(|entry| (column.value)(entry, &mut values)).collect();
@@ -186,7 +187,12 @@ impl TableFile<'_> {
         Ok(self.chunk(&[column.name], column.physical, entries.len(), start))
     }
 
-    fn vectors(&mut self, rows: &ExportRows<'_>, group: &[usize], cancel: &CancelToken) -> Result<Record> {
+    fn vectors(
+        &mut self,
+        rows: &ExportRows<'_>,
+        group: &[usize],
+        cancel: &CancelToken,
+    ) -> Result<ThriftStruct> {
         let (start, width) = (self.offset, rows.width());
         let mut values = vec![];
         for part in group.chunks((PAGE_BYTES / (4 * width)).max(1)) {

@@ -9,12 +9,12 @@ const STRUCT: u8 = 12;
 
 /// A struct that is written field by field, by rising number.
 #[derive(Default)]
-pub struct Record {
+pub struct ThriftStruct {
     bytes: Vec<u8>,
     last: u8,
 }
 
-impl Record {
+impl ThriftStruct {
     pub fn int32(mut self, field: u8, value: i32) -> Self {
         self.begin(field, INT32);
         put_signed(&mut self.bytes, value.into());
@@ -33,7 +33,7 @@ impl Record {
         self
     }
 
-    pub fn record(mut self, field: u8, record: Record) -> Self {
+    pub fn record(mut self, field: u8, record: ThriftStruct) -> Self {
         self.begin(field, STRUCT);
         self.bytes.extend(record.finish());
         self
@@ -51,7 +51,7 @@ impl Record {
         self
     }
 
-    pub fn records(mut self, field: u8, records: Vec<Record>) -> Self {
+    pub fn records(mut self, field: u8, records: Vec<ThriftStruct>) -> Self {
         self.begin_list(field, STRUCT, records.len());
         records.into_iter().for_each(|record| self.bytes.extend(record.finish()));
         self
@@ -114,9 +114,9 @@ mod tests {
         // 50399 is the specification's example; zigzag turns 0, -1, 1, -2 into 0, 1, 2, 3.
         assert_eq!(varint(50_399), [0xdf, 0x89, 0x03]);
         for (value, byte) in [(0, 0), (-1, 1), (1, 2), (-2, 3)] {
-            assert_eq!(Record::default().int32(1, value).finish(), [0x15, byte, 0]);
+            assert_eq!(ThriftStruct::default().int32(1, value).finish(), [0x15, byte, 0]);
         }
-        let long = Record::default().int32s(2, &[1; 20]).finish();
+        let long = ThriftStruct::default().int32s(2, &[1; 20]).finish();
         assert_eq!(long[..3], [0x29, 0xf5, 20]);
         assert_eq!(long.len(), 3 + 20 + 1);
     }
