@@ -33,7 +33,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use export::{export_npy, export_safetensors};
+pub use export::{Exported, IndexFormat, VectorFormat, export_index, export_vectors};
 pub use layout::ImageEntry;
 pub use manifest::SkippedImage;
 pub use memory::MemoryBank;

@@ -146,12 +146,7 @@ impl Bank {
         let kept = self.skipped.iter().filter(|skipped| (skipped.image as usize) < first.complete_images);
         first.skipped = Arc::new(kept.cloned().collect());
         let rows = 0..first.patches();
-        let searchable = |index: usize| {
-            let space = StoredSpace { bank: self, index };
-            let count =
-                |piece: Piece<'_>| piece.inv_norms.iter().filter(|norm| !norm.is_nan()).count() as u64;
-            space.pieces(rows.clone()).map(count).sum()
-        };
+        let searchable = |index| StoredSpace { bank: self, index }.searchable_in(rows.clone());
         first.searchable = (0..self.stores.len()).map(searchable).collect();
         first
     }
@@ -258,6 +253,12 @@ impl<'a> StoredSpace<'a> {
     /// How many of [`Bank::patches`] take part in searches: neither skipped nor NaN.
     pub fn searchable(&self) -> u64 {
         self.bank.searchable[self.index]
+    }
+
+    /// How many of `rows` take part in searches. Panics beyond [`Bank::patches`].
+    pub fn searchable_in(&self, rows: Range<usize>) -> u64 {
+        let count = |piece: Piece<'_>| piece.inv_norms.iter().filter(|norm| !norm.is_nan()).count() as u64;
+        self.pieces(rows).map(count).sum()
     }
 
     /// The stored rows `rows`, in order, in as few pieces as they lie in. Panics beyond [`Bank::patches`].

@@ -3,23 +3,29 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use serde_json::json;
 
 use super::shared::{Commander, bytes, show, skipped_words, thousands};
 use crate::engine::jobs;
-use crate::paths;
+use crate::engine::jobs::export::{ExportReport, ExportRequest};
 
 #[derive(Subcommand)]
 pub enum BankCommand {
     /// What is in a bank
     Info { bank: PathBuf },
-    /// Write the vectors of one space as .npy or .safetensors (float32)
+    /// Write the vectors of one space, float32, for other tools
+    ///
+    /// Patches without a vector (of images that could not be read) are left out and counted.
     Export {
         bank: PathBuf,
         #[arg(long)]
         space: String,
+        /// File that ends with .npy, .safetensors or .parquet. Parquet has the columns of --index and `vector`
         #[arg(long)]
         out: PathBuf,
+        /// File for what each row is of, in the order of the vectors, ending with .csv or .parquet: image (index in
+        /// the bank), path (its name in the data set), y, x, size (top left and side, pixels), label, class, split
+        #[arg(long)]
+        index: Option<PathBuf>,
     },
 }
 
@@ -48,14 +54,34 @@ impl Commander {
                     )
                 })
             }
-            BankCommand::Export { bank, space, out } => {
-                let rows = jobs::embed::bank_export(&bank, &space, &out, &self.cancel)?;
-                show(
-                    self.json(),
-                    &json!({ "out": paths::to_words(&out), "patches": rows, "space": space }),
-                    || format!("{}: {} rows of {space}", out.display(), thousands(rows as u64)),
-                )
+            BankCommand::Export { bank, space, out, index } => {
+                let report = jobs::export::export(ExportRequest { bank, space, out, index }, &self.cancel)?;
+                show(self.json(), &report, || export_words(&report))
             }
         }
     }
+}
+
+fn export_words(report: &ExportReport) -> String {
+    let ExportReport { out, index, space, width, exported } = report;
+    let count = |number: usize| thousands(number as u64);
+    let mut words = format!(
+        "{}: {} of {} patches, {} values of {space} each, float32",
+        out.display(),
+        count(exported.rows),
+        count(exported.patches),
+        count(*width)
+    );
+    if exported.skipped_images > 0 {
+        let (patches, images) = (count(exported.patches_of_skipped_images), count(exported.skipped_images));
+        words += &format!("; left out: {patches} patches of {images} images that could not be read");
+    }
+    if exported.not_finite > 0 {
+        words += &format!("; left out: {} patches whose vector is not finite", count(exported.not_finite));
+    }
+    if let Some(index) = index {
+        words +=
+            &format!("\n{}: image, path, y, x, size, label, class and split of each row", index.display());
+    }
+    words
 }

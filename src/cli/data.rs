@@ -31,12 +31,14 @@ pub enum DataCommand {
         #[arg(long)]
         md5: Option<String>,
     },
-    /// Write the built-in synthetic set as an image folder, with part masks
+    /// Write the built-in synthetic set as an image folder, with part masks: without --seed, --images and --size
+    /// the very scenes of `demo`; another --seed (a global option) draws others
     Synth {
         #[arg(long)]
         out: PathBuf,
+        /// How many; as many as the split of `demo` has by default (4096 for train, 1024 for test)
         #[arg(long)]
-        images: usize,
+        images: Option<usize>,
         /// Side of the images, 32 to 512 pixels
         #[arg(long, default_value_t = 64)]
         size: u32,
@@ -75,15 +77,17 @@ impl Commander {
                 })
             }
             DataCommand::Synth { out, images, size, split } => {
-                let request = jobs::data::SynthRequest { out, images, size, split };
+                let seed = self.shared.seed;
+                let request = jobs::data::SynthRequest { out, seed, images, size, split };
                 let report = self.job(|job| jobs::data::synth(&request, job))?;
                 show(self.json(), &report, || {
                     format!(
-                        "{}: {} images of {} classes, {} parts",
+                        "{}: {} images of {} classes, {} parts, seed {}",
                         report.path.display(),
                         thousands(report.images as u64),
                         report.classes.len(),
-                        report.parts.len()
+                        report.parts.len(),
+                        report.seed
                     )
                 })
             }

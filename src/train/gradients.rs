@@ -176,8 +176,8 @@ impl GradientPass<'_> {
     }
 }
 
-/// z of each view of some images; batch statistics are taken for each view apart, as the methods' own
-/// code does.
+/// z of each view of some images; batch statistics are taken for each view apart, as VICReg's own code does.
+/// NMCE's and EMP-SSL's put all views through batch normalisation together, which gives other gradients.
 fn project(
     encoder: &Encoder,
     views: &NormalisedViews,

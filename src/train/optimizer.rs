@@ -58,7 +58,8 @@ pub enum Rule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Trust {
-    /// `min(eta |w| / (|g| + wd |w|) / lr, 1)`, as for CIFAR (solo-learn, with eta 0.02).
+    /// `min(eta |w| / (|g| + wd |w|) / lr, 1)`, as for CIFAR (solo-learn, with eta 0.02). Where the gradient
+    /// of a parameter is zero, decay still moves it here; solo-learn then leaves decay out too.
     Clipped,
     /// `eta |w| / |g + wd w|`, as for ImageNet (VICReg's own code, with eta 0.001).
     Plain,

@@ -2,6 +2,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use bagssl::dataset::Dataset;
+
 use crate::support::{bagssl, failure, json, real_data, text};
 
 /// A folder with the synthetic set as an image folder: 20 images of 64 x 64.
@@ -48,6 +50,22 @@ fn the_synthetic_set_opens_as_an_image_folder_with_its_classes_only() {
 }
 
 #[test]
+fn the_synthetic_set_is_written_as_the_program_shows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synth(folder.path());
+    let shown = bagssl::dataset::parts::demo(None);
+    for index in [0, 19] {
+        let (class, name) =
+            (&shown.classes()[shown.label(index).unwrap() as usize], format!("train-{index:06}.png"));
+        let written = image::open(Path::new(&data).join("train").join(class).join(name)).unwrap().to_rgb8();
+        assert!(written.as_raw() == shown.image(index).unwrap().rgb(), "image {index} is another");
+    }
+    let out = folder.path().join("others");
+    let made = json(&["data", "synth", "--seed", "5", "--images", "1", "--out", text(&out)]);
+    assert_eq!((made["seed"].as_u64(), made["images"].as_u64()), (Some(5), Some(1)));
+}
+
+#[test]
 fn a_broken_image_among_good_ones_is_skipped_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
@@ -75,13 +93,26 @@ fn a_bank_is_described_exported_and_searched() {
     let info = json(&["bank", "info", &bank]);
     assert_eq!((info["patches"].as_u64(), info["complete"].as_bool()), (Some(294), Some(true)));
     let npy = folder.path().join("h.npy");
-    json(&["bank", "export", &bank, "--space", "h", "--out", text(&npy)]);
+    let index = folder.path().join("h.csv");
+    let made = ["bank", "export", &bank, "--space", "h", "--out", text(&npy), "--index", text(&index)];
+    let made = json(&made);
+    assert_eq!((made["rows"].as_u64(), made["patches"].as_u64()), (Some(294), Some(294)));
+    assert_eq!((&made["out"], &made["index"]), (&text(&npy).into(), &text(&index).into()));
+    let lines = fs::read_to_string(&index).unwrap();
+    assert_eq!((lines.lines().count(), lines.lines().nth(2)), (295, Some("0,test 0,0,8,16,5,deer,test")));
+    let other = ["bank", "export", &bank, "--space", "h", "--out"];
+    let refused = |more: &[&str]| failure(&[&other[..], more].concat());
+    assert!(refused(&[text(&index)]).contains(".npy, .safetensors or .parquet"));
+    assert!(refused(&[text(&npy), "--index", text(&npy)]).contains(".csv or .parquet"));
+    let both = folder.path().join("a.parquet");
+    assert!(refused(&[text(&both), "--index", text(&both)]).contains("name another file"));
     let width = info["spaces"]["h"].as_u64().unwrap();
     assert_eq!(fs::metadata(&npy).unwrap().len(), 128 + 294 * width * 4);
 
     let found = json(&["knn", "--bank", &bank, "--query", "2:8:16", "--space", "h", "--k", "10"]);
     let neighbours = found["neighbours"].as_array().unwrap();
     assert_eq!((neighbours.len(), found["exact"].as_bool()), (10, Some(true)));
+    assert_eq!((found["searched"].as_u64(), found["candidates"].as_u64()), (Some(294), Some(293)));
     let cosines: Vec<f64> = neighbours.iter().map(|n| n["cosine"].as_f64().unwrap()).collect();
     assert!(cosines.is_sorted_by(|a, b| a >= b) && cosines[0] <= 1.0);
     let is_query = |n: &serde_json::Value| n["image"] == 2 && n["y"] == 8 && n["x"] == 16;

@@ -194,7 +194,8 @@ pub fn gallery_view(query_id: u64, query: PatchRef) -> GalleryView {
     let gallery = |space: &str| Gallery {
         space: space.into(),
         milliseconds: 1.5,
-        candidates: 1_204,
+        searched: 1_204,
+        candidates: 1_203,
         neighbours: (0..119).map(neighbour).collect(),
     };
     GalleryView {

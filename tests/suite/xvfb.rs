@@ -94,7 +94,7 @@ impl Screen {
 
     fn open(&mut self) {
         let data = self.path("scenes");
-        let synth = ["data", "synth", "--images", "24", "--size", "64", "--out", text(&data)];
+        let synth = ["data", "synth", "--seed", "0", "--images", "24", "--size", "64", "--out", text(&data)];
         let made = self.command().args(synth).output().expect("the program starts");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let program =

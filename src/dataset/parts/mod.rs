@@ -54,7 +54,7 @@ pub static FORMAT: DataFormat = DataFormat {
 static KIND: DataKind =
     DataKind { example_part: Some("wheel"), ..DataKind::plain("parts", FigureNote::Name) };
 
-/// What `--data demo` is: the seed, the images per split and their side.
+/// What `--data demo` is, and `data synth` unless told otherwise: the seed, the images per split and their side.
 pub const DEMO_SEED: u64 = 2023;
 const DEMO_IMAGES: [usize; 2] = [4096, 1024];
 const DEMO_SIZE: u32 = 64;

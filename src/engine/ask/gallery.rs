@@ -35,7 +35,9 @@ pub struct Gallery {
     pub space: String,
     /// Time of the search, milliseconds.
     pub milliseconds: f64,
-    /// Patches among which the filter let the neighbours be chosen, of [`GalleryView::searched`].
+    /// Patches with a vector that the filter let through, the query's own among them.
+    pub searched: usize,
+    /// Those among which the neighbours were chosen: all but the query's own.
     pub candidates: usize,
     /// The neighbours, best first.
     pub neighbours: Vec<Neighbour>,

@@ -83,7 +83,7 @@ impl GalleryMaker {
                 let (cosine, relation) = (neighbour.cosine, neighbour.relation);
                 cells.push(Cell { patch, pixels: self.pixels(patch)?, cosine, relation });
             }
-            let (searched, total) = (report.candidates as usize, self.bank.total_patches());
+            let (searched, total) = (report.let_through, self.bank.total_patches());
             spaces.push(GalleryContent { space: report.space.clone(), searched, total, cells });
         }
         let title = self.title(patch.image as usize);

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::dataset::download::{self, Request};
 use crate::dataset::parts::{self, Parts};
-use crate::dataset::{self, DataInfo, DataSpec, Split, cifar::Variant};
+use crate::dataset::{self, DataInfo, DataSpec, Dataset, Split, cifar::Variant};
 use crate::engine::jobs::Job;
 use crate::paths;
 
@@ -52,8 +52,10 @@ pub fn get(request: GetRequest, job: Job<'_>) -> anyhow::Result<GetReport> {
 pub struct SynthRequest {
     /// The folder that is written.
     pub out: PathBuf,
-    /// How many.
-    pub images: usize,
+    /// What the scenes are drawn from; that of `demo` by default.
+    pub seed: Option<u64>,
+    /// How many; as many as `demo` has by default.
+    pub images: Option<usize>,
     /// Side of the images, pixels.
     pub size: u32,
     /// Train and test have no image in common.
@@ -70,6 +72,8 @@ pub struct SynthReport {
     pub images: usize,
     /// Images that were there before.
     pub resumed: usize,
+    /// What the scenes were drawn from.
+    pub seed: u64,
     /// Names of the classes.
     pub classes: Vec<String>,
     /// Names of the parts in the masks.
@@ -78,12 +82,14 @@ pub struct SynthReport {
 
 /// Writes the synthetic set.
 pub fn synth(request: &SynthRequest, job: Job<'_>) -> anyhow::Result<SynthReport> {
-    let set = Parts::new(job.seed, request.images, request.size, request.split)?;
+    let images = request.images.unwrap_or_else(|| parts::demo(Some(request.split)).len());
+    let set = Parts::new(request.seed.unwrap_or(parts::DEMO_SEED), images, request.size, request.split)?;
     let written = parts::write_image_folder(&set, &request.out, job.cancel, job.progress)?;
     Ok(SynthReport {
         path: written.path,
         images: written.images,
         resumed: written.resumed,
+        seed: set.seed(),
         classes: written.classes,
         parts: parts::PART_NAMES.iter().map(|name| name.to_string()).collect(),
     })

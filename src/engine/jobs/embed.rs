@@ -6,14 +6,13 @@ use std::sync::Arc;
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::bank::{self, Bank, BankWriter, Dtype, SkippedImage};
+use crate::bank::{Bank, BankWriter, Dtype, SkippedImage};
 use crate::dataset::{self, DataSpec, Dataset, Skipped, Split};
 use crate::embed::{ExtractPlan, Extraction};
 use crate::engine::jobs::{Job, open_embedder};
 use crate::files;
 use crate::model::{ModelSpec, Space};
 use crate::patch::PatchGrid;
-use crate::progress::CancelToken;
 
 /// Where the images of a bank lie: kept beside it, so that galleries find their pixels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -206,14 +205,4 @@ pub fn bank_info(folder: &Path) -> anyhow::Result<BankInfo> {
         data: spec.data.name.clone(),
         skipped: all_skipped(&bank)?,
     })
-}
-
-/// `bagssl bank export`: the rows of one space as `.npy` or `.safetensors`. Returns their number.
-pub fn bank_export(folder: &Path, space: &str, out: &Path, cancel: &CancelToken) -> anyhow::Result<usize> {
-    let bank = Bank::open(folder)?;
-    match out.extension().and_then(|extension| extension.to_str()) {
-        Some("npy") => bank::export_npy(&bank, space, out, cancel),
-        Some("safetensors") => bank::export_safetensors(&bank, space, out, cancel),
-        _ => anyhow::bail!("{}: expected a name that ends with .npy or .safetensors", out.display()),
-    }
 }

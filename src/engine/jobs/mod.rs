@@ -6,6 +6,7 @@ pub mod compare;
 pub mod data;
 pub mod embed;
 pub mod evaluate;
+pub mod export;
 pub mod figures;
 mod job;
 pub mod model;

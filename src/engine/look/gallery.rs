@@ -217,7 +217,8 @@ impl SearchThread {
                 pixels: pixels.unwrap_or_else(|| Arc::new(Image::filled(patch.size, patch.size, [128; 3]))),
             });
         }
-        Ok(Gallery { space: space.into(), milliseconds, candidates: found.candidates, neighbours })
+        let (searched, candidates) = (found.searched, found.candidates);
+        Ok(Gallery { space: space.into(), milliseconds, searched, candidates, neighbours })
     }
 
     /// The pixels of a patch; `None` if its image cannot be read any more, which is told once.

@@ -24,8 +24,11 @@ pub struct SearchReport {
     pub space: String,
     /// Patches that were searched.
     pub searched: u64,
-    /// Those among which the filter let the neighbours be chosen.
+    /// Those among which the filter let the neighbours be chosen; the query is none of them.
     pub candidates: u64,
+    /// The same with the query: what a figure counts.
+    #[serde(skip)]
+    pub let_through: usize,
     pub exact: bool,
     /// Part of the true neighbours that were found; 1, as the search is exact.
     pub recall: f64,
@@ -64,6 +67,7 @@ pub fn near(
         space: space.into(),
         searched: bank.space(space)?.searchable(),
         candidates: found.candidates as u64,
+        let_through: found.searched,
         exact: true,
         recall: 1.0,
         milliseconds,

@@ -1,13 +1,18 @@
 //! Which patches a gallery may show. Everything here is off unless asked for, and always labelled.
 
+use std::collections::BTreeSet;
+
 use crate::bank::Bank;
 use crate::engine::ask::GalleryFilter;
 use crate::search::{Hit, Kin, Options, Processor};
 
-/// The neighbours that a filter leaves, and how many patches it chose among.
+/// The neighbours that a filter leaves, and how many patches it chose among. Patches without a vector (of images
+/// that could not be read) count nowhere.
 pub struct Selection {
     pub hits: Vec<Hit>,
-    /// Patches that the filter by image and class lets through, of all that were searched.
+    /// Patches that the filter by image, class and split lets through, the query's own among them.
+    pub searched: usize,
+    /// Those of them that could be neighbours: all but the query's own.
     pub candidates: usize,
 }
 
@@ -31,27 +36,39 @@ pub fn nearest(
         per_image: filter.per_image,
         ..Options::default()
     };
+    let facts = &bank.spec().data;
+    let may_show = |image: u32| {
+        let has_label =
+            |class| bank.image_entry(image as usize).is_ok_and(|entry| entry.label == Some(class));
+        !own_images.contains(&image)
+            && filter.class.is_none_or(has_label)
+            && filter.split.is_none_or(|split| facts.split_of(image as usize) == Some(split))
+    };
+    let (searched, candidates) = counts(bank, space, own, may_show)?;
     if filter.class.is_none() && filter.split.is_none() && !filter.without_overlap {
         let hits = processor.top_k(bank, space, query, k, &options)?;
-        let left_out: usize = options.exclude_images.iter().map(|image| rows_of(bank, *image)).sum();
-        return Ok(Selection { hits, candidates: bank.patches() - left_out });
+        return Ok(Selection { hits, searched, candidates });
     }
     // All rows, best first; what the filter lets through is then taken from the front.
     let all = processor.top_k(bank, space, query, bank.patches(), &Options { per_image: None, ..options })?;
-    let facts = &bank.spec().data;
-    let may_show = |row: usize| {
-        filter.class.is_none_or(|class| bank.label_of_row(row) == Some(class))
-            && filter.split.is_none_or(|split| facts.split_of(bank.image_of_row(row) as usize) == Some(split))
-    };
-    let candidates = (0..bank.patches())
-        .filter(|row| may_show(*row) && !own_images.contains(&bank.image_of_row(*row)))
-        .count();
-    let hits = all.into_iter().filter(|hit| may_show(hit.row));
-    Ok(Selection { hits: thinned(bank, hits, k, filter), candidates })
+    let hits = all.into_iter().filter(|hit| may_show(bank.image_of_row(hit.row)));
+    Ok(Selection { hits: thinned(bank, hits, k, filter), searched, candidates })
 }
 
-fn rows_of(bank: &Bank, image: u32) -> usize {
-    bank.rows_of_image(image as usize).map_or(0, |rows| rows.len())
+/// Patches with a vector on the images that may be shown, with and without the query's own.
+fn counts(
+    bank: &Bank,
+    space: &str,
+    own: &[usize],
+    may_show: impl Fn(u32) -> bool,
+) -> anyhow::Result<(usize, usize)> {
+    let stored = bank.space(space)?;
+    let images = (0..bank.complete_images()).filter(|image| may_show(*image as u32));
+    let searched: u64 = images.map(|image| stored.searchable_in(bank.image_rows(image))).sum();
+    let own: BTreeSet<usize> = own.iter().copied().collect();
+    let own = own.into_iter().filter(|row| may_show(bank.image_of_row(*row)));
+    let of_query: u64 = own.map(|row| stored.searchable_in(row..row + 1)).sum();
+    Ok((searched as usize, (searched - of_query) as usize))
 }
 
 /// The first `k` of `hits` that neither overlap a better one nor exceed their image's share.
@@ -127,7 +144,30 @@ mod tests {
 
     #[test]
     fn without_a_filter_only_the_query_is_left_out() {
-        assert_eq!(rows(GalleryFilter::default(), Some(0)), (vec![1, 2, 3, 4, 5, 6], 12));
+        assert_eq!(rows(GalleryFilter::default(), Some(0)), (vec![1, 2, 3, 4, 5, 6], 11));
+    }
+
+    #[test]
+    fn patches_without_a_vector_and_the_query_are_no_candidates() {
+        let mut spec = bank().spec().clone();
+        spec.data.mix = None;
+        let entry = ImageEntry { height: 12, width: 12, label: Some(0), name: "i".into() };
+        let mut bank = MemoryBank::new(spec, vec![entry.clone(), entry]).unwrap();
+        bank.push_image(0, &[("z", &[1.0, 0.0, 0.9, 0.1, f32::NAN, 0.0, 0.5, 0.5])]).unwrap();
+        bank.push_skipped(1, "broken").unwrap();
+        let bank = bank.snapshot();
+        let counts = |filter: GalleryFilter, own: &[usize]| {
+            let kin = Kin { images: vec![0], labels: vec![0] };
+            let found = nearest(&Processor::cpu(), &bank, ("z", &[1.0, 0.0]), 6, &filter, own, &kin).unwrap();
+            (found.hits.len(), found.searched, found.candidates)
+        };
+        let all = GalleryFilter::default();
+        assert_eq!(counts(all, &[0]), (2, 3, 2));
+        assert_eq!(counts(all, &[0, 0]), (2, 3, 2));
+        assert_eq!(counts(all, &[]), (3, 3, 3));
+        assert_eq!(counts(GalleryFilter { class: Some(0), ..all }, &[0]), (2, 3, 2));
+        assert_eq!(counts(GalleryFilter { class: Some(1), ..all }, &[0]), (0, 0, 0));
+        assert_eq!(counts(GalleryFilter { other_images_only: true, ..all }, &[0]), (0, 0, 0));
     }
 
     #[test]
@@ -139,8 +179,8 @@ mod tests {
                 nearest(&Processor::cpu(), &bank(), ("z", &[1.0, 0.0]), 4, &filter, &[5], &kin).unwrap();
             (selection.hits.iter().map(|hit| hit.row).collect::<Vec<_>>(), selection.candidates)
         };
-        assert_eq!(of(vec![0, 2]), (vec![4, 6, 7], 4));
-        assert_eq!(of(vec![]), (vec![0, 1, 2, 3], 12));
+        assert_eq!(of(vec![0, 2]), (vec![4, 6, 7], 3));
+        assert_eq!(of(vec![]), (vec![0, 1, 2, 3], 11));
     }
 
     #[test]
@@ -149,7 +189,7 @@ mod tests {
         let other = GalleryFilter { other_images_only: true, ..all };
         assert_eq!(rows(other, Some(0)), (vec![4, 5, 6, 7, 8, 9], 8));
         let few = GalleryFilter { per_image: Some(1), ..all };
-        assert_eq!(rows(few, Some(0)), (vec![1, 4, 8], 12));
+        assert_eq!(rows(few, Some(0)), (vec![1, 4, 8], 11));
         let class = GalleryFilter { class: Some(1), ..all };
         assert_eq!(rows(class, Some(0)), (vec![4, 5, 6, 7], 4));
         // Of three images, mixed two to one, the last is held out.

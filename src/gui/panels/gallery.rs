@@ -118,7 +118,7 @@ fn heading_ui(
             };
             // How many of how many is never cut.
             let shown = match is_narrow && !pending {
-                true => format!("{} of {}", thousands(gallery.candidates), thousands(view.total)),
+                true => format!("{} of {}", thousands(gallery.searched), thousands(view.total)),
                 false => reach.clone(),
             };
             ui.add(Label::new(RichText::new(shown).weak()).truncate()).on_hover_text(format!(
@@ -132,7 +132,7 @@ fn heading_ui(
 /// How much was searched, and what was left out of it.
 fn reach_text(view: &GalleryView, gallery: &Gallery, classes: &[String]) -> String {
     let all = count(view.total, "patch");
-    let mut text = format!("over {} of {all}", thousands(gallery.candidates));
+    let mut text = format!("over {} of {all}", thousands(gallery.searched));
     for words in view.filter.words(classes) {
         text += &format!(" \u{b7} {words}");
     }
