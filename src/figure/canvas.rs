@@ -254,6 +254,17 @@ impl PageCanvas {
         ));
     }
 
+    /// `body` on a filled tag in the upper left corner of `place`; `class` names it in an SVG.
+    pub fn tag(&mut self, place: Rect, small: i32, class: &str, body: &str, color: [u8; 3]) {
+        let (width, height) = (text_width(body, small) + small * 2 / 3, small * 5 / 4);
+        let (x, y) = (place.x as i32, place.y as i32);
+        let color = hex(color);
+        self.element(&format!(
+            "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" fill=\"{color}\"/>"
+        ));
+        self.text(label(x + small / 3, y + height / 2, small, [0xff; 3], body));
+    }
+
     /// Draws with `draw` what is cut off outside `rect`.
     pub fn clipped(&mut self, rect: Rect, draw: impl FnOnce(&mut Self)) {
         self.clips += 1;

@@ -117,6 +117,7 @@ impl GalleryFigure {
         let mut y = cells::legend(&mut canvas, &data.queries, (MARGIN, y), room, layout.small, page.palette);
         let mut facts = data.left_out.clone();
         if page.facts {
+            facts.extend(cells::composed_words(&data.queries, |q| page.letter(q, data.queries.len())));
             facts.extend(data.notes.iter().cloned());
         }
         if !facts.is_empty() {

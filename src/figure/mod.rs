@@ -16,6 +16,7 @@ mod heatmap;
 mod kind;
 mod output;
 mod page;
+mod query;
 mod saved;
 mod sheet;
 mod sidecar;
@@ -30,6 +31,7 @@ pub use heatmap::{HeatmapData, HeatmapFigure, HeatmapRow, HeatmapSpace, HeatmapS
 pub use kind::{Figure, FigurePreview};
 pub use output::Format;
 pub use page::{BoxPalette, LEAST_PT, Letters, Page};
+pub use query::{ComposedPart, ComposedQuery, PartSource};
 pub use saved::SavedFigure;
 pub use sheet::{Instance, SheetData, SheetFigure, SheetSpec};
 pub use sidecar::Sidecar;

@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::*;
 use crate::image::Image;
-use crate::patch::{PatchGrid, PatchRef};
-use crate::search::Relation;
+use crate::patch::{BoxRef, PatchGrid, PatchRef};
+use crate::search::{Relation, Sign};
 
 /// A picture with a different colour in every pixel.
 fn picture(width: u32, height: u32, seed: u32) -> Image {
@@ -32,8 +32,18 @@ fn row(seed: u32, patch: u32, title: &str) -> HeatmapRow {
         title: title.to_owned(),
         grid,
         query: [6, 8],
+        composed: None,
         spaces: vec![space("z", "projection z", 0.0), space("h", "embedding h", 0.3)],
     }
+}
+
+/// A box on image 0 less one on image 5.
+fn composed() -> ComposedQuery {
+    let part = |sign, image| {
+        let source = PartSource::Box(BoxRef { image, y: 3, x: 4, height: 9, width: 20 });
+        ComposedPart { sign, source }
+    };
+    ComposedQuery { image: 0, parts: vec![part(Sign::Plus, 0), part(Sign::Minus, 5)] }
 }
 
 fn heatmap() -> HeatmapFigure {
@@ -68,6 +78,7 @@ fn query(k: usize, image: u32, names: &[(&str, &str)]) -> GalleryQuery {
     GalleryQuery {
         pixels: picture(6, 6, image + 1),
         at: PatchRef { image, y: image, x: 2 * image, size: 6 },
+        composed: None,
         title: format!("image {image} · horse"),
         spaces: names.iter().enumerate().map(space).collect(),
     }
@@ -520,4 +531,29 @@ fn captions_are_latex_that_closes_what_it_opens() {
     }
     let maps = Figure::Heatmap(heatmaps(&[14, 20])).caption();
     assert!(maps.contains("(a) image 0 $\\cdot$ horse, $14\\times14$ patches every 2\\,px; (b)"), "{maps}");
+}
+
+#[test]
+fn a_composed_query_is_drawn_said_and_kept() {
+    let words = "a box of 20 × 9 px at y 3, x 4 of image 0 minus a box of 20 × 9 px at y 3, x 4 of image 5 (unit vectors)";
+    assert_eq!(composed().words(), words);
+    let mut map = heatmap();
+    map.data.rows[0].composed = Some(composed());
+    let mut near = gallery(8);
+    near.data.queries[0].composed = Some(composed());
+    for figure in [Figure::Heatmap(map.clone()), Figure::Gallery(near)] {
+        let svg = figure.svg().unwrap();
+        assert!(svg.contains("a box of 20 × 9 px at y 3"), "{svg}");
+        let caption = figure.caption();
+        assert!(caption.contains("minus a box of 20 $\\times$ 9 px at y 3, x 4 of image 5"), "{caption}");
+        let sidecar = Sidecar { figure: figure.clone(), format: Format::Svg, source: json!(null) };
+        assert_eq!(Sidecar::from_json(&sidecar.to_json().unwrap()).unwrap().figure, figure);
+    }
+    // The part on the shown image is marked with its sign, in the image and in both maps; the other is elsewhere.
+    let svg = Figure::Heatmap(map.clone()).svg().unwrap();
+    assert_eq!((svg.matches("class=\"query\"").count(), svg.matches("class=\"sign\"").count()), (3, 3));
+    map.data.rows[0].composed.as_mut().unwrap().parts[0].source =
+        PartSource::Box(BoxRef { image: 0, y: 3, x: 20, height: 9, width: 20 });
+    let error = format!("{:#}", Figure::Heatmap(map).svg().unwrap_err());
+    assert!(error.contains("row 0") && error.contains("leaves the image of 32 x 32"), "{error}");
 }

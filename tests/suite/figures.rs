@@ -4,10 +4,11 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use bagssl::engine::{
-    Command as Ask, Event, FigureCommand, FigureEvent, FigureKind, FigureRequest, GalleryFilter, Style,
+    Command as Ask, Event, FigureCommand, FigureEvent, FigureKind, FigureQuery, FigureRequest, GalleryFilter,
+    QuerySpec, Sign, Style,
 };
 use bagssl::figure::{BoxPalette, Format};
-use bagssl::patch::{PatchGrid, PatchRef};
+use bagssl::patch::{BoxRef, PatchGrid, PatchRef};
 use serde_json::{Value, json};
 
 use crate::compare::tiny_run;
@@ -362,4 +363,39 @@ fn a_second_model_stands_beside_in_heatmaps_and_galleries() {
 
     let error = failure(&[&["figure", "fig10", "--out", &out("sheet.svg")][..], &near].concat());
     assert!(error.contains("no second model") && error.contains("fig5"), "{error}");
+}
+
+#[test]
+fn a_drawn_box_and_a_sum_of_parts_become_figures_that_come_again_from_their_sidecars() {
+    let started = Started::new();
+    started.until("the worked example", is_complete);
+    let folder = tempfile::tempdir().unwrap();
+    let drawn = BoxRef { image: 2, y: 5, x: 7, height: 20, width: 31 };
+    let patch = |image| PatchRef { image, y: 16, x: 32, size: 16 };
+    let sum = QuerySpec::one(patch(2)).with(Sign::Minus, patch(5));
+    for (number, (spec, words)) in [
+        (QuerySpec::one(drawn), "a box of 31 $\\times$ 20 px at y 5, x 7 of image 2"),
+        (sum, "minus a box of 16 $\\times$ 16 px at y 16, x 32 of image 5 (unit vectors)"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for kind in [FigureKind::Heatmaps, FigureKind::Galleries] {
+            let mut request = figure(kind, vec![]);
+            request.content.queries = vec![FigureQuery { spec: spec.clone(), image: 2 }];
+            let out = folder.path().join(format!("{number}-{kind:?}.pdf"));
+            written(&started, request, &out);
+            let sidecar = out.with_extension("pdf.json");
+            let kept: Value = serde_json::from_slice(&fs::read(&sidecar).unwrap()).unwrap();
+            let list = if kind == FigureKind::Heatmaps { "rows" } else { "queries" };
+            let parts = kept["data"][list][0]["composed"]["parts"].as_array().unwrap();
+            let expected: Vec<Value> =
+                spec.boxes().map(|(sign, area)| json!({ "sign": sign, "source": { "box": area } })).collect();
+            assert_eq!(*parts, expected);
+            assert!(kept["caption"].as_str().unwrap().contains(words), "{}", kept["caption"]);
+            let again = folder.path().join("again.pdf");
+            run_json(&["figure", text(&sidecar), "--out", text(&again)]);
+            assert!(fs::read(&out).unwrap() == fs::read(&again).unwrap(), "{number} {kind:?} differs");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
-use crate::engine::ask::{FigureContent, FigureKind, Style};
+use crate::engine::ask::{FigureContent, FigureKind, FigureQuery, Style};
 use crate::engine::figures::compose;
 use crate::engine::figures::compose::{GalleryWords, Origin, QueryContent};
 use crate::engine::figures::galleries::GalleryMaker;
@@ -31,12 +31,12 @@ pub enum Material {
 pub struct FigureBank {
     pub finder: Box<GalleryMaker>,
     /// No vectors are needed for a patch that the bank holds.
-    pub queries: Vec<(PatchRef, Vec<Vec<f32>>)>,
+    pub queries: Vec<(FigureQuery, Vec<Vec<f32>>)>,
 }
 
 /// The neighbours of one query in each space, and those under the second model.
 pub struct FoundNeighbours {
-    pub query: PatchRef,
+    pub query: FigureQuery,
     pub own: Vec<SearchReport>,
     pub beside: Option<Vec<SearchReport>>,
 }
@@ -97,13 +97,13 @@ fn search(
     cancel: &CancelToken,
 ) -> anyhow::Result<Vec<FoundNeighbours>> {
     let near = |bank: &FigureBank, index: usize| {
-        let (patch, vectors) = &bank.queries[index];
-        bank.finder.search(*patch, vectors, &content.spaces, (content.neighbours, &content.filter))
+        let (query, vectors) = &bank.queries[index];
+        bank.finder.search(query, vectors, &content.spaces, (content.neighbours, &content.filter))
     };
     let found = |index: usize| {
         cancel.check()?;
         let beside = beside.map(|bank| near(bank, index)).transpose().context("the second model")?;
-        Ok(FoundNeighbours { query: haystack.queries[index].0, own: near(haystack, index)?, beside })
+        Ok(FoundNeighbours { query: haystack.queries[index].0.clone(), own: near(haystack, index)?, beside })
     };
     (0..haystack.queries.len()).map(found).collect()
 }
@@ -116,11 +116,12 @@ fn neighbours(
 ) -> anyhow::Result<Made> {
     let mut finder = haystack.finder;
     let mut contents: Vec<QueryContent> =
-        found.iter().map(|found| finder.content(&found.own)).collect::<anyhow::Result<_>>()?;
+        found.iter().map(|found| finder.content(&found.query, &found.own)).collect::<anyhow::Result<_>>()?;
     let (mut origin, search) = finder.origin(&content.filter);
     if let Some((FigureBank { finder: mut other, .. }, step)) = beside {
-        let theirs = found.iter().filter_map(|found| found.beside.as_deref());
-        let theirs = theirs.map(|reports| other.content(reports)).collect::<anyhow::Result<_>>()?;
+        let theirs = found.iter().filter_map(|found| Some((&found.query, found.beside.as_deref()?)));
+        let theirs =
+            theirs.map(|(query, reports)| other.content(query, reports)).collect::<anyhow::Result<_>>()?;
         compose::place_beside(&mut contents, theirs);
         origin = origin.beside(other.bank.spec().model.clone(), step);
     }

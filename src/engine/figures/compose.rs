@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use crate::bank::{BankSpec, DataFacts, ModelFacts};
 use crate::dataset::{Dataset, FigureNote, kind_named};
 use crate::embed::Embedder;
-use crate::engine::ask::{MapMode, NamedFilter, Style};
+use crate::engine::ask::{FigureQuery, MapMode, NamedFilter, Style};
 use crate::figure::{
-    CurveAxis, CurveData, CurveFigure, CurveSeries, CurveSpec, Figure, GalleryCell, GalleryData,
-    GalleryFigure, GalleryQuery, GallerySpace, GallerySpec, HeatmapData, HeatmapFigure, HeatmapRow,
-    HeatmapSpace, HeatmapSpec, Instance, SheetData, SheetFigure, SheetSpec,
+    ComposedQuery, CurveAxis, CurveData, CurveFigure, CurveSeries, CurveSpec, Figure, GalleryCell,
+    GalleryData, GalleryFigure, GalleryQuery, GallerySpace, GallerySpec, HeatmapData, HeatmapFigure,
+    HeatmapRow, HeatmapSpace, HeatmapSpec, Instance, SheetData, SheetFigure, SheetSpec,
 };
 use crate::image::Image;
 use crate::patch::{PatchGrid, PatchRef};
@@ -151,7 +151,7 @@ pub struct HeatmapContent {
     /// What the image is called ("image 12 · horse").
     pub title: String,
     pub grid: PatchGrid,
-    pub query: PatchRef,
+    pub query: FigureQuery,
     /// Space names and their cosines, row by row, in the order shown.
     pub maps: Vec<(String, Vec<f32>)>,
 }
@@ -159,12 +159,13 @@ pub struct HeatmapContent {
 /// Figures 4 and 6: each query's image and one heatmap for each space.
 pub fn heatmap(rows: Vec<HeatmapContent>, mode: MapMode, notes: Vec<String>, style: &Style) -> Figure {
     let space = |(name, scores): (String, Vec<f32>)| HeatmapSpace { title: space_title(&name), name, scores };
-    let row = |content: HeatmapContent| HeatmapRow {
-        image: (*content.image).clone(),
-        title: content.title,
-        grid: content.grid,
-        query: [content.query.y, content.query.x],
-        spaces: content.maps.into_iter().map(space).collect(),
+    let row = |HeatmapContent { image, title, grid, query, maps }: HeatmapContent| HeatmapRow {
+        image: (*image).clone(),
+        title,
+        grid,
+        query: query.patch(grid.patch).map_or([0; 2], |patch| [patch.y, patch.x]),
+        composed: query.composed(grid.patch),
+        spaces: maps.into_iter().map(space).collect(),
     };
     let mut spec = heatmap_spec(style);
     match mode {
@@ -178,7 +179,10 @@ pub fn heatmap(rows: Vec<HeatmapContent>, mode: MapMode, notes: Vec<String>, sty
 
 /// One query of a gallery or sheet.
 pub struct QueryContent {
+    /// The query patch, or one about a query that is none.
     pub patch: PatchRef,
+    /// The query, where it is no patch of the bank's size.
+    pub composed: Option<ComposedQuery>,
     pub pixels: Arc<Image>,
     /// What it is called beside its letter ("horse"); may be empty.
     pub title: String,
@@ -276,6 +280,7 @@ fn gallery_queries(queries: Vec<QueryContent>) -> anyhow::Result<(usize, Vec<Gal
     let query = |content: QueryContent| GalleryQuery {
         pixels: (*content.pixels).clone(),
         at: content.patch,
+        composed: content.composed,
         title: content.title,
         spaces: content.spaces.into_iter().map(space).collect(),
     };

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::colormap::Colormap;
 use crate::figure::codec;
 use crate::figure::page::Page;
+use crate::figure::query::ComposedQuery;
 use crate::image::Image;
 use crate::patch::PatchGrid;
 
@@ -63,6 +64,9 @@ pub struct HeatmapRow {
     pub grid: PatchGrid,
     /// Top-left pixel `[y, x]` of the query patch, whose side is `grid.patch`.
     pub query: [u32; 2],
+    /// The query, where it is no such patch; `query` says nothing then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub composed: Option<ComposedQuery>,
     /// The heatmaps, left to right.
     pub spaces: Vec<HeatmapSpace>,
 }
@@ -97,12 +101,17 @@ impl HeatmapRow {
             "grid: patches of {} pixels do not fit on an image of {width} x {height}",
             grid.patch
         );
-        let [y, x] = self.query.map(u64::from);
-        let patch = u64::from(grid.patch);
-        ensure!(
-            y + patch <= u64::from(height) && x + patch <= u64::from(width),
-            "query: a patch of {patch} pixels at y {y}, x {x} leaves the image of {width} x {height}"
-        );
+        match &self.composed {
+            Some(composed) => composed.validate(Some((height, width)))?,
+            None => {
+                let [y, x] = self.query.map(u64::from);
+                let patch = u64::from(grid.patch);
+                ensure!(
+                    y + patch <= u64::from(height) && x + patch <= u64::from(width),
+                    "query: a patch of {patch} pixels at y {y}, x {x} leaves the image of {width} x {height}"
+                );
+            }
+        }
         for space in &self.spaces {
             let got = space.scores.len();
             ensure!(

@@ -95,10 +95,14 @@ impl HeatmapFigure {
         let panel = layout.panel(block, index, &row.image);
         canvas.frame(panel, BORDER, PT / 2);
         let scale = panel.width / f64::from(row.image.width());
+        let color = self.spec.page.palette.query();
+        if let Some(composed) = &row.composed {
+            return composed.draw(canvas, panel, scale, (layout.small, color));
+        }
         let [y, x] = row.query.map(f64::from);
         let side = f64::from(row.grid.patch) * scale;
         let place = Rect { x: panel.x + x * scale, y: panel.y + y * scale, width: side, height: side };
-        canvas.query(place, self.spec.page.palette.query());
+        canvas.query(place, color);
     }
 
     fn heatmap(

@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 use eframe::egui::{self, Context, Id, Modal, RichText, ScrollArea, UiBuilder, vec2};
 
 use crate::engine::{
-    Beside, Command, FigureCommand, FigureContent, FigureEvent, FigureKind, FigureRequest, MapMode, defaults,
+    Beside, Command, FigureCommand, FigureContent, FigureEvent, FigureKind, FigureQuery, FigureRequest,
+    MapMode, defaults,
 };
 use crate::figure::Format;
-use crate::patch::PatchGrid;
+use crate::patch::{BoxRef, PatchGrid};
 
 use crate::gui::desk::Desk;
 use crate::gui::memory::figure_looks::FigureLooks;
@@ -181,6 +182,19 @@ impl ExportDialog {
         std::iter::once(shown).chain(second).collect()
     }
 
+    /// The queries; with the patch sizes of the microscope, which is about one point, the patches there.
+    fn queries(&self, shown: PatchGrid) -> Vec<FigureQuery> {
+        let chosen = self.candidates.chosen();
+        if self.levels.is_empty() {
+            return chosen;
+        }
+        let at_point = |query: FigureQuery| match query.spec.point_on(query.image as usize) {
+            Some(point) => BoxRef::from(point).squared(shown.patch).patch().map_or(query, FigureQuery::from),
+            None => query,
+        };
+        chosen.into_iter().map(at_point).collect()
+    }
+
     /// The figure, as far as it can be made.
     pub fn request(&self, desk: &Desk) -> Result<FigureRequest, String> {
         if let Some(obstacle) = self.obstacle(desk) {
@@ -192,7 +206,7 @@ impl ExportDialog {
         let spaces = self.spaces.iter().filter(|(_, is_wanted)| *is_wanted).map(|(space, _)| space.clone());
         let content = FigureContent {
             data: Some(data),
-            queries: self.candidates.chosen(),
+            queries: self.queries(config.grid),
             round: self.round,
             beside: self.beside(desk),
             ..FigureContent::new(self.kind, spaces.collect())

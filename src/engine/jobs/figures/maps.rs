@@ -120,7 +120,7 @@ fn draw(
     let (_, embedder) = open_embedder(job.device, &source.model)?;
     let places = sources.places(source, &embedder, job.seed)?;
     let asks = asks(source, &places)?;
-    request.content.queries = asks.iter().take(places.len()).map(|ask| ask.query).collect();
+    request.content.queries = asks.iter().take(places.len()).map(|ask| ask.query.clone()).collect();
     let spaces = request.content.patch_spaces()?;
     let rows = embedded(asks.clone(), &spaces, &embedder, &mut job)?;
     if let Some((values, first)) = values.zip(rows.first()) {
@@ -169,7 +169,7 @@ fn embedded(
     let mut rows = MapRows::new(asks, spaces.to_vec(), embedder)?;
     while !rows.is_finished() {
         job.cancel.check()?;
-        rows.advance(embedder);
+        rows.advance(embedder)?;
         (job.progress)(rows.progress());
     }
     Ok(rows.into_rows())
@@ -179,7 +179,7 @@ impl MapRow {
     fn report(&self) -> MapReport {
         let summaries = self.maps.iter().map(|map| (map.space.clone(), summarise(&map.values)));
         let (rows, cols) = self.maps.first().map_or((0, 0), |map| (map.rows, map.cols));
-        let query = self.ask.query;
+        let query = self.ask.place();
         MapReport { image: query.image, rows, cols, query, spaces: summaries.collect(), beside: None }
     }
 }
