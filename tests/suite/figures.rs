@@ -145,6 +145,17 @@ fn image_files_are_asked_about_where_told() {
     let corner =
         |at: usize| (made["maps"][at]["query"]["y"].as_u64(), made["maps"][at]["query"]["x"].as_u64());
     assert_eq!((corner(0), corner(1)), ((Some(24), Some(24)), (Some(40), Some(16)))); // centres 48 and 24
+    // The report says which patch a point became, and how far off that is.
+    let at = |at: usize| made["maps"][at]["at"].clone();
+    assert_eq!(at(0), json!({ "x": 32.0, "y": 32.0, "centre_x": 32.0, "centre_y": 32.0, "distance": 0.0 }));
+    assert_eq!((&at(1)["centre_x"], &at(1)["centre_y"]), (&json!(24.0), &json!(48.0)));
+    assert!((at(1)["distance"].as_f64().unwrap() - 18.0_f64.sqrt()).abs() < 1e-6);
+    let one =
+        ["heatmap", "--image", a, "--patch", "16", "--stride", "8", "--at", "21,45", "--out", text(&out)];
+    let words = String::from_utf8(bagssl(&one).stdout).unwrap();
+    let expected = "--at 21,45 became the patch at y 40, x 16 (its centre is 24,48), 4.2 px away";
+    assert!(words.contains(expected), "{words}");
+    run_json(&[&common[..], &["--at", "32,32", "--at", "21,45", "--out", text(&out)]].concat());
     // The bytes know no file name: the same pictures elsewhere give the same figure.
     let moved = folder.path().join("moved");
     fs::create_dir(&moved).unwrap();

@@ -6,6 +6,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::paper::PaperFigure;
+use super::style::LOOK;
 use crate::cli::shared::{Commander, show};
 use crate::engine::{Style, jobs};
 
@@ -20,7 +21,7 @@ pub struct FigureArgs {
     #[arg(long, required = true)]
     pub out: Option<PathBuf>,
     /// Pixels per inch of a PNG; as recorded unless told
-    #[arg(long)]
+    #[arg(long, help_heading = LOOK)]
     pub dpi: Option<u32>,
     /// Also write the caption, as a LaTeX figure environment
     #[arg(long, value_name = "FILE.tex")]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::style::{FigureStyle, GridStyle, MapStyle, figure, grid_style, map_style};
+use super::style::{FigureStyle, GridStyle, LOOK, MapStyle, figure, grid_style, map_style};
 use crate::cli::shared::{
     Commander, FilterArgs, ModelArgs, Point, QueryPlace, pixels, positive, show, thousands,
 };
@@ -47,7 +47,8 @@ pub struct MapsArgs {
     /// An image file; may be given several times
     #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "split", "query"])]
     pub image: Vec<PathBuf>,
-    /// X,Y: centre of the query patch in an --image, pixels; once for all or once for each
+    /// X,Y: a point of an --image, pixels from the left and from the top; the query is the patch whose centre is
+    /// nearest to it. Once for all or once for each
     #[arg(long, value_name = "X,Y", requires = "image")]
     pub at: Vec<Point>,
     /// demo, a folder or an image file
@@ -78,7 +79,7 @@ pub struct MapsArgs {
     #[arg(long)]
     pub out: PathBuf,
     /// Queries side by side
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=8), help_heading = "Look")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=8), help_heading = LOOK)]
     pub across: Option<u32>,
     #[command(flatten)]
     pub maps: MapStyle,
@@ -130,7 +131,7 @@ pub struct HaystackArgs {
     #[arg(long, value_delimiter = ',')]
     pub space: Vec<String>,
     /// Queries side by side on a sheet (fig10, fig11, fig12)
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=26), help_heading = "Look")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=26), help_heading = LOOK)]
     pub across: Option<u32>,
 }
 
@@ -225,7 +226,8 @@ impl Commander {
             lines.extend(report.maps.iter().map(|map| {
                 let PatchRef { y, x, size, .. } = map.query;
                 let (rows, cols) = (map.rows, map.cols);
-                format!("image {}: {rows} x {cols} patches of {size}, query at y {y}, x {x}", map.image)
+                let at = map.at.map_or(String::new(), |at| format!("; {}", at.words(map.query.into())));
+                format!("image {}: {rows} x {cols} patches of {size}, query at y {y}, x {x}{at}", map.image)
             }));
             lines.join("\n")
         })

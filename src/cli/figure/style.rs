@@ -12,24 +12,26 @@ use crate::engine::Output;
 use crate::engine::{FigureContent, FigureRequest, Style};
 use crate::figure::{BoxPalette, Format, Letters};
 
+/// Heading of how figures look.
+pub const LOOK: &str = "Look";
+
 /// How figures look.
 #[derive(Args)]
-#[command(next_help_heading = "Look")]
 pub struct FigureStyle {
     /// Page width in inches: 3.25 (a column), 5.5 or 6.75
-    #[arg(long, default_value_t = Style::default().width_in)]
+    #[arg(long, default_value_t = Style::default().width_in, help_heading = LOOK)]
     pub width: f32,
     /// Pixels per inch of a PNG
-    #[arg(long, default_value_t = Style::default().dpi)]
+    #[arg(long, default_value_t = Style::default().dpi, help_heading = LOOK)]
     pub dpi: u32,
     /// Colours of boxes: the paper's, or such as any colour blindness tells apart
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, help_heading = LOOK)]
     pub palette: BoxPalette,
     /// Which panels bear letters
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, help_heading = LOOK)]
     pub letters: Letters,
     /// Leave geometry, model and data set out of the picture; the caption has them
-    #[arg(long)]
+    #[arg(long, help_heading = LOOK)]
     pub plain: bool,
     /// Also write the caption, as a LaTeX figure environment
     #[arg(long, value_name = "FILE.tex")]
@@ -38,24 +40,22 @@ pub struct FigureStyle {
 
 /// How heatmaps look.
 #[derive(Args)]
-#[command(next_help_heading = "Look")]
 pub struct MapStyle {
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, help_heading = LOOK)]
     pub colormap: Colormap,
     /// Ends of the colour scale, such as -1,1
-    #[arg(long, value_name = "LOW,HIGH", default_value_t = Ends(Style::default().range), allow_hyphen_values = true)]
+    #[arg(long, value_name = "LOW,HIGH", default_value_t = Ends(Style::default().range), allow_hyphen_values = true, help_heading = LOOK)]
     pub range: Ends,
 }
 
 /// How galleries look.
 #[derive(Args)]
-#[command(next_help_heading = "Look")]
 pub struct GridStyle {
     /// Cells in a row of a gallery
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096), help_heading = LOOK)]
     pub columns: Option<u32>,
     /// Show the share of same image, same class and other class by rank below each gallery
-    #[arg(long)]
+    #[arg(long, help_heading = LOOK)]
     pub shares: bool,
 }
 

@@ -29,6 +29,8 @@ pub struct Ask {
     pub query: FigureQuery,
     /// The other images that parts of the query lie on.
     pub elsewhere: Vec<(u32, Arc<Image>)>,
+    /// The point `(x, y)` that the query patch was asked for by, where it was one, pixels.
+    pub point: Option<(f32, f32)>,
 }
 
 impl Ask {
@@ -52,7 +54,7 @@ impl Ask {
         check_cells(grid.len(height, width))?;
         let (y, x) = (row as u32 * grid.stride, col as u32 * grid.stride);
         let query = PatchRef { image: index, y, x, size: grid.patch }.into();
-        Ok(Self { image, title, grid, query, elsewhere: vec![] })
+        Ok(Self { image, title, grid, query, elsewhere: vec![], point: None })
     }
 
     /// The query patch, or one about a query that is none.

@@ -397,7 +397,7 @@ fn ask_about(
     let elsewhere = others.map(|index| Ok((index, on_image(&query, index, open)?)));
     let elsewhere = elsewhere.collect::<anyhow::Result<_>>()?;
     on_image(&query, query.image, open)?;
-    Ok(Ask { image, title, grid, query, elsewhere })
+    Ok(Ask { image, title, grid, query, elsewhere, point: None })
 }
 
 fn named(spaces: &[String]) -> anyhow::Result<Vec<PatchSpace>> {

@@ -14,7 +14,7 @@ use crate::figure::{Format, Sidecar};
 pub use crate::engine::figures::output::Written;
 use crate::engine::figures::output::write_caption;
 pub use galleries::{GalleriesReport, GalleryReport, galleries, gallery};
-pub use maps::{HeatmapReport, MapsReport, heatmap, maps};
+pub use maps::{AskedPoint, Corner, HeatmapReport, MapsReport, heatmap, maps};
 pub use request::{GallerySource, Haystack, MapImages, MapSizes, MapSource, QueryChoice};
 
 /// `bagssl figure SIDECAR.json --out FILE`: the same figure again.
