@@ -120,6 +120,7 @@ fn heatmap(figure: &HeatmapFigure) -> Vec<String> {
         marked(rows, dashes),
         format!("All maps share one colour scale, from {lo} to {hi}."),
     ];
+    out.extend(spec.contour.map(|level| format!("The line on the maps is at {}.", number(level))));
     if rows.len() == 1 && spec.page.letters == Letters::Panels {
         let panels = spaces.iter().enumerate().map(|(i, space)| format!("{} {space}", letter(i + 1)));
         out.push(format!("{} Image; {}.", letter(0), panels.collect::<Vec<_>>().join("; ")));
@@ -209,8 +210,8 @@ fn left_out(words: &[String]) -> Option<String> {
     (!words.is_empty()).then(|| format!("Neighbours: {}.", tex(&words.join("; "))))
 }
 
-fn shares(shown: bool) -> Option<String> {
-    shown.then(|| "The strip below a gallery shows the share of each relation by rank.".to_owned())
+fn shares(shown: bool, k: usize) -> Option<String> {
+    shown.then(|| format!("{}.", capital(&tex(&cells::strip_words(k)))))
 }
 
 fn gallery(figure: &GalleryFigure) -> Vec<String> {
@@ -226,7 +227,7 @@ fn gallery(figure: &GalleryFigure) -> Vec<String> {
     out.extend(composed(&data.queries, |q| spec.page.letter(q, data.queries.len())));
     out.extend(left_out(&data.left_out));
     out.extend(boxes(&data.queries, &spec.page));
-    out.extend(shares(spec.shares));
+    out.extend(shares(spec.shares, data.k));
     let queries = data.queries.iter().enumerate().filter(|(_, query)| !query.title.is_empty());
     let titles: Vec<String> = queries
         .filter_map(|(i, query)| {
@@ -267,7 +268,7 @@ fn sheet(figure: &SheetFigure) -> Vec<String> {
     out.extend(composed(&data.queries, |q| Some(figure.name(q, 0))));
     out.extend(left_out(&data.left_out));
     out.extend(boxes(&data.queries, &spec.page));
-    out.extend(shares(spec.shares));
+    out.extend(shares(spec.shares, data.k));
     out.extend(notes(&data.notes));
     out
 }

@@ -206,10 +206,10 @@ impl CellGrid {
         let last = cells.len().to_string();
         canvas.text(label(left, y, small, FAINT, "rank 1"));
         canvas.text(label(right - text_width(&last, small), y, small, FAINT, last));
-        let middle = "share by rank";
+        let forms = ["share by rank".to_owned(), "share".to_owned()];
         let room = right - left - text_width("rank 1", small) * 3;
-        if text_width(middle, small) < room {
-            canvas.text(label((left + right - text_width(middle, small)) / 2, y, small, FAINT, middle));
+        if let Some(middle) = forms.into_iter().find(|form| text_width(form, small) < room) {
+            canvas.text(label((left + right - text_width(&middle, small)) / 2, y, small, FAINT, middle));
         }
     }
 }
@@ -218,6 +218,13 @@ impl CellGrid {
 const STRIP: i32 = 14 * PT;
 /// Most bins of a strip.
 const MOST_BINS: usize = 20;
+
+/// What a strip below a gallery of `k` neighbours shows.
+pub(super) fn strip_words(k: usize) -> String {
+    let bins = k.min(MOST_BINS);
+    let each = if bins == k { "each rank".to_owned() } else { format!("{bins} bins of {k} ranks") };
+    format!("strip below a gallery: share of each relation by rank, 0 to 100 % upwards, for {each}")
+}
 
 /// Shares of the four [`RELATIONS`] in bins of (about) equally many ranks, the best first.
 pub(super) fn share_by_rank(cells: &[GalleryCell]) -> Vec<[f64; 4]> {

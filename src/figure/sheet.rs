@@ -221,6 +221,9 @@ impl SheetFigure {
             facts.push(format!("{}: {k} nearest {over}", space.title));
         }
         facts.extend(self.data.left_out.iter().cloned());
+        if self.spec.shares {
+            facts.push(cells::strip_words(self.data.k));
+        }
         if self.spec.page.facts {
             facts.extend(cells::composed_words(&self.data.queries, |q| Some(self.name(q, 0))));
             facts.extend(self.data.notes.iter().cloned());

@@ -557,3 +557,54 @@ fn a_composed_query_is_drawn_said_and_kept() {
     let error = format!("{:#}", Figure::Heatmap(map).svg().unwrap_err());
     assert!(error.contains("row 0") && error.contains("leaves the image of 32 x 32"), "{error}");
 }
+
+#[test]
+fn text_as_outlines_looks_as_text_does_and_needs_no_font() {
+    for mut figure in [Figure::Heatmap(heatmap()), Figure::Gallery(gallery(8))] {
+        let outlined = String::from_utf8(figure.render(Format::Svg).unwrap()).unwrap();
+        assert!(!outlined.contains("<text") && outlined.contains("aria-label=\"projection z\""));
+        figure.set_text(TextAs::Font);
+        let text = String::from_utf8(figure.render(Format::Svg).unwrap()).unwrap();
+        assert!(text.contains("<text") && text.contains("projection z"));
+        let [paths, letters] = [&outlined, &text].map(|svg| output::picture_from_svg(svg, 150.0).unwrap().0);
+        // The renderer has four scan lines in a pixel: rounding to 1/200 pt moves an edge over at most one, seldom.
+        let differences = paths.rgb().iter().zip(letters.rgb()).map(|(a, b)| a.abs_diff(*b));
+        assert!(differences.clone().max() <= Some(64), "{:?}", differences.max());
+        let moved = differences.filter(|difference| *difference > 4).count();
+        assert!(moved * 500 < paths.rgb().len(), "{moved} of {} bytes differ", paths.rgb().len());
+        assert!(paths.rgb().iter().any(|v| *v < 0x60), "there is ink");
+    }
+}
+
+#[test]
+fn a_sidecar_of_before_gives_text_as_text() {
+    let figure = Figure::Gallery(gallery(8));
+    let sidecar = Sidecar { figure, format: Format::Svg, source: json!(null) }.to_json().unwrap();
+    let old = sidecar.replace("\"text\": \"outlines\",", "");
+    assert_ne!(old, sidecar);
+    let svg = Sidecar::from_json(&old).unwrap().figure.render(Format::Svg).unwrap();
+    assert!(String::from_utf8(svg).unwrap().contains("<text"));
+}
+
+#[test]
+fn nothing_is_left_to_clipping() {
+    // Patches that are smaller than the stride: their cells would leave the image.
+    let mut figure = heatmap();
+    let row = &mut figure.data.rows[0];
+    row.grid = PatchGrid { patch: 4, stride: 9 };
+    row.query = [9, 18];
+    row.spaces.iter_mut().for_each(|space| space.scores.truncate(16));
+    let svg = Figure::Heatmap(figure).svg().unwrap();
+    assert!(!svg.contains("clip"), "{svg}");
+}
+
+#[test]
+fn a_contour_is_drawn_where_the_level_is_and_said() {
+    let mut figure = heatmap();
+    assert!(!Figure::Heatmap(figure.clone()).svg().unwrap().contains("contour"));
+    figure.spec.contour = Some(0.25);
+    let figure = Figure::Heatmap(figure);
+    let svg = figure.svg().unwrap();
+    assert_eq!(svg.matches("class=\"contour\"").count(), 2, "a line on each map");
+    assert!(svg.contains("line at 0.25") && figure.caption().contains("The line on the maps is at $0.25$."));
+}

@@ -372,6 +372,25 @@ fn a_second_model_stands_beside_in_heatmaps_and_galleries() {
     let svg = fs::read_to_string(out("near.svg")).unwrap();
     assert!(svg.contains("B: projection z") && svg.contains("B: model ResNet-18/16"), "{svg}");
 
+    // Names that the user gives stand in headings, legends, notes and caption, in place of A, B and the hashes.
+    let names_of = ["--alias", "Ours", "--alias-beside", "B & C", "--queries", "1", "--out"];
+    let report = run_json(&[&["figure", "fig5"][..], &names_of, &[&out("named.svg")], &near].concat());
+    assert_eq!(names("named.svg.json", "queries"), ["z Ours", "h Ours", "z B & C", "h B & C"]);
+    let kept: Value = serde_json::from_str(&fs::read_to_string(out("named.svg.json")).unwrap()).unwrap();
+    assert_eq!(kept["data"]["notes"][0], "Ours: model ResNet-18/16");
+    let caption = kept["caption"].as_str().unwrap();
+    assert!(caption.contains("B \\& C: projection $z$") && !caption.contains("sha256"), "{caption}");
+    assert!(kept["source"]["model"]["hash"].is_string(), "what made it is kept");
+    // Two queries of two models on a narrow grid: the page is taller than paper, and the report says so.
+    assert!(report["page_in"][1].as_f64().unwrap() < 11.0 && report["warning"].is_null());
+    let narrow = ["--columns", "2", "--out"];
+    let report = run_json(&[&["figure", "fig5"][..], &narrow, &[&out("tall.svg")], &near].concat());
+    assert!(report["page_in"][1].as_f64().unwrap() > 11.0, "{report}");
+    assert!(report["warning"].as_str().unwrap().contains("taller than paper"));
+    let same = ["--alias", "Ours", "--alias-beside", "Ours", "--out"];
+    let error = failure(&[&["figure", "fig5"][..], &same, &[&out("same.svg")], &near].concat());
+    assert!(error.contains("both models are called \"Ours\""), "{error}");
+
     let error = failure(&[&["figure", "fig10", "--out", &out("sheet.svg")][..], &near].concat());
     assert!(error.contains("no second model") && error.contains("fig5"), "{error}");
 }

@@ -3,9 +3,9 @@ use std::time::Duration;
 
 use bagssl::engine::{
     Beside, Command, Event, FigureCommand, FigureEvent, FigureKind, FigurePage, FigureQuery, FigureRequest,
-    FigureView, QuerySpec, QueryView, Sign,
+    FigureView, ModelDescription, ModelNames, QuerySpec, QueryView, Sign,
 };
-use bagssl::figure::{BoxPalette, Format};
+use bagssl::figure::{BoxPalette, Format, TextAs};
 use bagssl::image::Image;
 use bagssl::patch::{BoxRef, PatchGrid, PatchRef};
 use eframe::egui::{Key, Modifiers, OutputCommand, accesskit::Role, pos2};
@@ -318,8 +318,8 @@ fn whatever_is_looked_for_is_exported_and_copied() {
     let drawn = BoxRef { image: 3, y: 4, x: 6, height: 12, width: 9 };
     let composed = QuerySpec::one(patch(3, 8, 8)).with(Sign::Minus, patch(7, 0, 0));
     for (spec, words) in [
-        (QuerySpec::one(drawn), "image 3 \u{b7} car, 9 x 12 px, y 4, x 6 (on show)"),
-        (composed.clone(), "1 plus, 1 minus (on show)"),
+        (QuerySpec::one(drawn), "image 3 \u{b7} horse, 9 x 12 px, y 4, x 6 (on show)"),
+        (composed, "1 plus, 1 minus (on show)"),
     ] {
         let mut window = Window::with_query([1280.0, 800.0]);
         let view = QueryView { query: spec.clone(), ..query_view(100, patch(3, 8, 8)) };
@@ -339,4 +339,42 @@ fn whatever_is_looked_for_is_exported_and_copied() {
             assert_eq!(request.content.queries, asked);
         }
     }
+}
+
+#[test]
+fn two_models_of_one_architecture_are_told_apart_by_name() {
+    let mut window = with_compare([1280.0, 800.0]);
+    window.press(Modifiers::COMMAND, Key::G);
+    let names = |window: &Window| last_preview(window).expect("a preview").style.names;
+    assert_eq!(names(&window), ModelNames::default(), "architectures tell them apart");
+    window.press(Modifiers::NONE, Key::Escape);
+    window.line.update(|shown| {
+        let model = shown.model.as_deref().cloned().unwrap();
+        shown.model = Some(Arc::new(ModelDescription { arch: "ResNet-18/16".into(), ..model }));
+    });
+    window.steps();
+    window.press(Modifiers::COMMAND, Key::G);
+    assert_eq!(names(&window), ModelNames { own: "demo".into(), beside: "tiny".into() });
+    assert!(window.shows("Name of A") && window.shows("Name of B"));
+}
+
+#[test]
+fn the_text_of_an_svg_is_chosen_and_a_page_taller_than_paper_is_told() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.press(Modifiers::COMMAND, Key::G);
+    assert!(!window.shows("Outlines"), "a PDF holds its font");
+    window.click("SVG");
+    window.click("Font");
+    let (id, request) = preview_of(figure_commands(&window)).expect("a preview");
+    assert_eq!((request.format, request.style.text), (Format::Svg, TextAs::Font));
+    answer(&mut window, id, None);
+    assert!(!window.shows("taller than paper"));
+    window.line.update(|shown| {
+        let view = shown.views.figure.as_deref().cloned().unwrap();
+        let page = view.page.as_deref().cloned().unwrap();
+        let page = Some(Arc::new(FigurePage { size_in: (6.75, 14.0), ..page }));
+        shown.views.figure = Some(Arc::new(FigureView { page, ..view }));
+    });
+    window.steps();
+    assert!(window.shows("taller than paper"));
 }

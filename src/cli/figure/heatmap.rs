@@ -64,13 +64,14 @@ impl Commander {
                 spaces.map(|(name, s)| format!("{name} {:.2} to {:.2}, mean {:.2}", s.min, s.max, s.mean));
             let at = report.at.map_or(String::new(), |at| format!("\n{}", at.words(report.query)));
             format!(
-                "{}: {} x {} patches, query at y {}, x {}; {}{at}",
+                "{}: {} x {} patches, query at y {}, x {}; {}{at}{}",
                 report.files.out.display(),
                 report.rows,
                 report.cols,
                 report.query.y,
                 report.query.x,
-                spaces.collect::<Vec<_>>().join("; ")
+                spaces.collect::<Vec<_>>().join("; "),
+                report.files.warning_line()
             )
         })
     }

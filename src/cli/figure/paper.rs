@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::style::{FigureStyle, GridStyle, LOOK, MapStyle, figure, grid_style, map_style};
+use super::style::{
+    FigureStyle, GridStyle, LOOK, MapStyle, figure, grid_style, map_style, with_alias_beside,
+};
 use crate::cli::shared::{
     Commander, FilterArgs, ModelArgs, Point, QueryPlace, pixels, positive, show, thousands,
 };
@@ -44,6 +46,9 @@ pub struct MapsArgs {
     /// A second model, whose heatmaps stand beside those of --model
     #[arg(long, value_name = "MODEL")]
     pub beside: Option<String>,
+    /// What the second model is called, as --alias says of the first
+    #[arg(long, value_name = "NAME", requires = "beside", help_heading = LOOK)]
+    pub alias_beside: Option<String>,
     /// An image file; may be given several times
     #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "split", "query"])]
     pub image: Vec<PathBuf>,
@@ -98,6 +103,9 @@ pub struct HaystackArgs {
     /// A second model (with --bank: a bank of the same patches), whose galleries stand beside (fig5, fig7, fig8, fig9)
     #[arg(long, value_name = "MODEL|BANK")]
     pub beside: Option<String>,
+    /// What the second model is called, as --alias says of the first
+    #[arg(long, value_name = "NAME", requires = "beside", help_heading = LOOK)]
+    pub alias_beside: Option<String>,
     /// demo, a folder or an image file; with --bank: where its images lie, if they were moved
     #[arg(long)]
     pub data: Option<String>,
@@ -216,7 +224,8 @@ impl Commander {
             stride: args.stride,
             count: args.queries.unwrap_or(count),
         };
-        let style = Style { across: args.across.unwrap_or(0), ..map_style(&args.style, &args.maps) };
+        let style = with_alias_beside(map_style(&args.style, &args.maps), args.alias_beside);
+        let style = Style { across: args.across.unwrap_or(0), ..style };
         let spaces = args.space.iter().map(PatchSpace::to_string).collect();
         let content = FigureContent::new(FigureKind::Heatmaps, spaces);
         let (request, output) = figure(content, style, (args.out, args.style.caption))?;
@@ -229,7 +238,7 @@ impl Commander {
                 let at = map.at.map_or(String::new(), |at| format!("; {}", at.words(map.query.into())));
                 format!("image {}: {rows} x {cols} patches of {size}, query at y {y}, x {x}{at}", map.image)
             }));
-            lines.join("\n")
+            lines.join("\n") + &report.files.warning_line()
         })
     }
 
@@ -249,7 +258,8 @@ impl Commander {
                 stride: search.stride,
             },
         };
-        let look = Style { across: search.across.unwrap_or(0), ..grid_style(&style, &grid) };
+        let look = with_alias_beside(grid_style(&style, &grid), search.alias_beside);
+        let look = Style { across: search.across.unwrap_or(0), ..look };
         let own = plan.spaces.split(',').map(String::from).collect();
         let spaces = if search.space.is_empty() { own } else { search.space };
         let content = FigureContent {
@@ -279,7 +289,7 @@ impl Commander {
                 });
                 format!("{image}:{y}:{x}  {}", spaces.collect::<Vec<_>>().join("; "))
             }));
-            lines.join("\n")
+            lines.join("\n") + &report.files.warning_line()
         })
     }
 }

@@ -20,6 +20,9 @@ pub struct HeatmapSpec {
     pub colormap: Colormap,
     /// Scores at the two ends of the colour scale.
     pub range: [f32; 2],
+    /// Where a line of equal score is drawn on the maps, if one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contour: Option<f32>,
     /// What the scores are, beside the colour bar.
     pub scale_label: String,
     /// How strong the grey copy of the image is where a heatmap has no cells, 0 to 1.
@@ -34,6 +37,7 @@ impl Default for HeatmapSpec {
             page: Page::default(),
             colormap: Colormap::default(),
             range: [-1.0, 1.0],
+            contour: None,
             scale_label: "cosine similarity".to_owned(),
             underlay: 0.35,
             across: 0,
@@ -146,6 +150,9 @@ impl HeatmapFigure {
             lo.is_finite() && hi.is_finite() && hi - lo > 1e-4 * lo.abs().max(hi.abs()),
             "range is [{lo}, {hi}]; expected two numbers, the first clearly below the second"
         );
+        if let Some(level) = spec.contour {
+            ensure!(level.is_finite(), "contour is {level}; expected a number");
+        }
         ensure!((0.0..=1.0).contains(&spec.underlay), "underlay is {}; expected 0 to 1", spec.underlay);
         let count = data.rows.len();
         ensure!((1..=MAX_ROWS).contains(&count), "rows: {count} given; expected 1 to {MAX_ROWS}");

@@ -82,6 +82,9 @@ impl HeatmapFigure {
                 format!("{} {}, {}", page::letter(index), patch(row), of_row(row).join(", "))
             }));
         }
+        if let Some(level) = self.spec.contour {
+            facts.push(format!("line at {}", fixed(f64::from(level), 2)));
+        }
         if let [row] = rows.as_slice() {
             let [y, x] = row.query;
             facts.push(match &row.composed {

@@ -3,6 +3,7 @@
 
 mod foot;
 mod kinds;
+mod names;
 mod options;
 mod preview;
 mod queries;
@@ -13,7 +14,7 @@ use eframe::egui::{self, Context, Id, Modal, RichText, ScrollArea, UiBuilder, ve
 
 use crate::engine::{
     Beside, Command, FigureCommand, FigureContent, FigureEvent, FigureKind, FigureQuery, FigureRequest,
-    MapMode, defaults,
+    MapMode, Style, defaults,
 };
 use crate::figure::Format;
 use crate::patch::{BoxRef, PatchGrid};
@@ -94,6 +95,7 @@ impl ExportDialog {
             is_fresh: true,
         };
         dialog.settle_kind(desk);
+        dialog.propose_names(desk);
         dialog
     }
 
@@ -217,7 +219,10 @@ impl ExportDialog {
             _ => FigureContent { neighbours: self.neighbours, filter: config.filter, ..content },
         };
         let scale = desk.scale();
-        let style = self.choices.style(self.kind, scale.colormap, scale.range);
+        let names = self.names(desk);
+        names.check().map_err(|error| error.to_string())?;
+        let contour = desk.settings.contour.filter(|_| self.kind == FigureKind::Heatmaps);
+        let style = Style { names, contour, ..self.choices.style(self.kind, scale.colormap, scale.range) };
         let format = Format::from_path(&self.typed_path(), style.dpi)
             .map_err(|_| "The name must end in .pdf, .svg or .png, which chooses the format.".to_owned())?;
         Ok(FigureRequest { content, style, format })

@@ -9,7 +9,7 @@ mod sources;
 
 use std::path::Path;
 
-use crate::figure::{Format, Sidecar};
+use crate::figure::{Format, Sidecar, TextAs};
 
 pub use crate::engine::figures::output::Written;
 use crate::engine::figures::output::write_caption;
@@ -21,10 +21,13 @@ pub use request::{GallerySource, Haystack, MapImages, MapSizes, MapSource, Query
 pub fn again(
     sidecar: &Path,
     out: &Path,
-    dpi: Option<u32>,
+    (dpi, text): (Option<u32>, Option<TextAs>),
     caption: Option<&Path>,
 ) -> anyhow::Result<Written> {
-    let Sidecar { figure, format, source } = Sidecar::load(sidecar)?;
+    let Sidecar { mut figure, format, source } = Sidecar::load(sidecar)?;
+    if let Some(text) = text {
+        figure.set_text(text);
+    }
     let recorded = match format {
         Format::Png { dpi } => dpi,
         _ => Format::DEFAULT_DPI,
