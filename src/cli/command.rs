@@ -93,3 +93,45 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         CliCommand::Bench { quick } => context.bench(quick),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{Arg, Command, CommandFactory};
+
+    use super::Cli;
+    use crate::cli::figure::LOOK;
+    use crate::cli::shared::{FILTER, OVERRIDES, SHARED};
+
+    /// The heading that an option belongs under, by what it means; none for what a command is about.
+    fn heading_of(option: &str) -> Option<&'static str> {
+        Some(match option {
+            "stem_padding" | "mean" | "std" | "input" | "resize" => OVERRIDES,
+            "exclude_same_image" | "per_image" | "without_overlap" | "class" | "only_split" => FILTER,
+            "width" | "dpi" | "palette" | "letters" | "plain" | "colormap" | "range" | "columns"
+            | "shares" | "across" | "text" | "alias" | "alias_beside" | "contour" => LOOK,
+            "device" | "seed" | "threads" | "json" => SHARED,
+            _ => return None,
+        })
+    }
+
+    fn check(command: &Command, path: &str, seen: &mut Vec<String>) {
+        let path = format!("{path} {}", command.get_name());
+        for arg in command.get_arguments().filter(|arg| arg.get_long().is_some()) {
+            let id = arg.get_id().as_str();
+            assert_eq!(Arg::get_help_heading(arg), heading_of(id), "{path} --{id}");
+            seen.extend(arg.get_help_heading().map(str::to_owned));
+        }
+        command.get_subcommands().for_each(|inner| check(inner, &path, seen));
+    }
+
+    #[test]
+    fn every_option_of_every_command_stands_under_a_heading_that_fits() {
+        let mut seen = vec![];
+        let mut cli = Cli::command();
+        cli.build();
+        check(&cli, "", &mut seen);
+        for heading in [OVERRIDES, FILTER, LOOK, SHARED] {
+            assert!(seen.iter().any(|other| other == heading), "nothing stands under {heading}");
+        }
+    }
+}

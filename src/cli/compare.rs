@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::shared::{Commander, QueryPlace, WrongUsage, positive, show, thousands};
+use super::shared::{Commander, FILTER, QueryPlace, WrongUsage, positive, show, thousands};
 use crate::engine::jobs::compare::{CompareReport, CompareRequest, Queries, SpaceReport};
 use crate::engine::{defaults, jobs};
 
@@ -26,10 +26,10 @@ pub struct CompareArgs {
     #[arg(long, default_value_t = defaults::NEIGHBOURS, value_parser = positive())]
     pub k: usize,
     /// Leave out patches of the query's own image
-    #[arg(long)]
+    #[arg(long, help_heading = FILTER)]
     pub exclude_same_image: bool,
     /// At most N patches of any one image
-    #[arg(long, value_name = "N", value_parser = positive())]
+    #[arg(long, value_name = "N", value_parser = positive(), help_heading = FILTER)]
     pub per_image: Option<usize>,
 }
 

@@ -183,13 +183,12 @@ pub(super) struct PageCanvas {
     width: i32,
     body: String,
     texts: Vec<Text>,
-    clips: usize,
 }
 
 impl PageCanvas {
     /// An empty page of `width` units.
     pub fn new(width: i32) -> Self {
-        Self { width, body: String::new(), texts: Vec::new(), clips: 0 }
+        Self { width, body: String::new(), texts: Vec::new() }
     }
 
     /// Adds an SVG element as it is.
@@ -254,15 +253,33 @@ impl PageCanvas {
         ));
     }
 
-    /// Draws with `draw` what is cut off outside `rect`.
-    pub fn clipped(&mut self, rect: Rect, draw: impl FnOnce(&mut Self)) {
-        self.clips += 1;
-        let (id, attributes) = (self.clips, rect.attributes());
+    /// A white line of straight pieces on a dark one, so that it shows on any colour.
+    pub fn line(&mut self, pieces: impl Iterator<Item = [[f64; 2]; 2]>) {
+        let mut path = String::new();
+        for [from, to] in pieces {
+            let [x, y, u, v] = [from[0], from[1], to[0], to[1]].map(|value| (value * 100.0).round() / 100.0);
+            path += &format!("M{x} {y}L{u} {v}");
+        }
+        if path.is_empty() {
+            return;
+        }
+        let (line, halo) = (PT * 6 / 10, PT * 3 / 2);
         self.element(&format!(
-            "<clipPath id=\"clip{id}\"><rect {attributes}/></clipPath>\n<g clip-path=\"url(#clip{id})\">"
+            "<g fill=\"none\" stroke-linecap=\"round\"><path d=\"{path}\" stroke=\"#000000\" stroke-opacity=\"0.6\" \
+             stroke-width=\"{halo}\"/><path class=\"contour\" d=\"{path}\" stroke=\"#ffffff\" \
+             stroke-width=\"{line}\"/></g>"
         ));
-        draw(self);
-        self.element("</g>");
+    }
+
+    /// `body` on a filled tag in the upper left corner of `place`; `class` names it in an SVG.
+    pub fn tag(&mut self, place: Rect, small: i32, class: &str, body: &str, color: [u8; 3]) {
+        let (width, height) = (text_width(body, small) + small * 2 / 3, small * 5 / 4);
+        let (x, y) = (place.x as i32, place.y as i32);
+        let color = hex(color);
+        self.element(&format!(
+            "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" fill=\"{color}\"/>"
+        ));
+        self.text(label(x + small / 3, y + height / 2, small, [0xff; 3], body));
     }
 
     /// Draws with plotters on an area of the page's width and `height` units.

@@ -8,6 +8,7 @@ use super::gallery::GalleryFigure;
 use super::heatmap::{HeatmapFigure, HeatmapRow};
 use super::kind::Figure;
 use super::page::{Letters, Page, RELATIONS, letter, relation_words};
+use super::query::ComposedQuery;
 use super::sheet::SheetFigure;
 use crate::words::thousands;
 
@@ -116,9 +117,10 @@ fn heatmap(figure: &HeatmapFigure) -> Vec<String> {
             capital(&tex(&spec.scale_label)),
             list(&spaces)
         ),
-        format!("The query is marked by {dashes}."),
+        marked(rows, dashes),
         format!("All maps share one colour scale, from {lo} to {hi}."),
     ];
+    out.extend(spec.contour.map(|level| format!("The line on the maps is at {}.", number(level))));
     if rows.len() == 1 && spec.page.letters == Letters::Panels {
         let panels = spaces.iter().enumerate().map(|(i, space)| format!("{} {space}", letter(i + 1)));
         out.push(format!("{} Image; {}.", letter(0), panels.collect::<Vec<_>>().join("; ")));
@@ -141,6 +143,26 @@ fn heatmap(figure: &HeatmapFigure) -> Vec<String> {
     }
     out.extend(notes(&figure.data.notes));
     out
+}
+
+/// How queries are marked, and what those are that are no patches.
+fn marked(rows: &[HeatmapRow], dashes: &str) -> String {
+    let composed = rows.iter().enumerate().filter_map(|(i, row)| Some((i, row.composed.as_ref()?)));
+    let words = |(i, composed): (usize, &ComposedQuery)| match rows.len() {
+        1 => tex(&composed.words()),
+        _ => format!("{} {}", letter(i), tex(&composed.words())),
+    };
+    let words: Vec<String> = composed.map(words).collect();
+    if words.is_empty() {
+        return format!("The query is marked by {dashes}.");
+    }
+    format!("The query is marked by {dashes}: {}.", words.join("; "))
+}
+
+/// What the queries of galleries are that are no patches.
+fn composed(queries: &[GalleryQuery], name: impl Fn(usize) -> Option<String>) -> Option<String> {
+    let words = cells::composed_words(queries, name);
+    (!words.is_empty()).then(|| format!("{}.", capital(&tex(&words.join("; ")))))
 }
 
 /// A sentence's first letter made large.
@@ -188,8 +210,8 @@ fn left_out(words: &[String]) -> Option<String> {
     (!words.is_empty()).then(|| format!("Neighbours: {}.", tex(&words.join("; "))))
 }
 
-fn shares(shown: bool) -> Option<String> {
-    shown.then(|| "The strip below a gallery shows the share of each relation by rank.".to_owned())
+fn shares(shown: bool, k: usize) -> Option<String> {
+    shown.then(|| format!("{}.", capital(&tex(&cells::strip_words(k)))))
 }
 
 fn gallery(figure: &GalleryFigure) -> Vec<String> {
@@ -202,9 +224,10 @@ fn gallery(figure: &GalleryFigure) -> Vec<String> {
         format!("\\textbf{{The {} nearest neighbours of {of} in {}.}}", data.k, list(&spaces)),
         format!("Cosine similarity, ${size}\\times{size}$ patches, {}.", reach(&data.queries)),
     ];
+    out.extend(composed(&data.queries, |q| spec.page.letter(q, data.queries.len())));
     out.extend(left_out(&data.left_out));
     out.extend(boxes(&data.queries, &spec.page));
-    out.extend(shares(spec.shares));
+    out.extend(shares(spec.shares, data.k));
     let queries = data.queries.iter().enumerate().filter(|(_, query)| !query.title.is_empty());
     let titles: Vec<String> = queries
         .filter_map(|(i, query)| {
@@ -242,9 +265,10 @@ fn sheet(figure: &SheetFigure) -> Vec<String> {
             reach(&data.queries)
         ),
     ];
+    out.extend(composed(&data.queries, |q| Some(figure.name(q, 0))));
     out.extend(left_out(&data.left_out));
     out.extend(boxes(&data.queries, &spec.page));
-    out.extend(shares(spec.shares));
+    out.extend(shares(spec.shares, data.k));
     out.extend(notes(&data.notes));
     out
 }

@@ -1,12 +1,13 @@
 //! One grid of neighbours: the query first, then the patches in reading order, each with its
 //! box and corner sign (the paper's Appendix E), and below them the share of each relation by rank.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::canvas::{BORDER, FAINT, INK, PT, PageCanvas, Rect, fixed, hex, label, text_width};
 use super::codec;
 use super::page::{BoxPalette, RELATIONS, relation_words};
+use super::query::ComposedQuery;
 use crate::image::Image;
 use crate::patch::PatchRef;
 use crate::search::Relation;
@@ -18,8 +19,11 @@ pub struct GalleryQuery {
     /// Pixels of the query patch.
     #[serde(with = "codec::picture")]
     pub pixels: Image,
-    /// Where the query patch lies.
+    /// Where the query patch lies; of a composed query, a patch about its first part.
     pub at: PatchRef,
+    /// The query, where it is no patch of the size that is searched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub composed: Option<ComposedQuery>,
     /// What it is called beside its letter ("horse"); may be empty.
     pub title: String,
     /// The grids, left to right; the same spaces for all queries of a figure.
@@ -73,6 +77,9 @@ pub(super) fn validate(k: usize, queries: &[GalleryQuery]) -> Result<()> {
     let has_pixels = |image: &Image| image.width() > 0 && image.height() > 0;
     for (index, query) in queries.iter().enumerate() {
         ensure!(has_pixels(&query.pixels), "query {index}: the patch has no pixels");
+        if let Some(composed) = &query.composed {
+            composed.validate(None).with_context(|| format!("query {index}"))?;
+        }
         let own = names(query);
         ensure!(own == first, "query {index}: spaces {own:?}; expected {first:?} as in the first query");
         for space in &query.spaces {
@@ -199,10 +206,10 @@ impl CellGrid {
         let last = cells.len().to_string();
         canvas.text(label(left, y, small, FAINT, "rank 1"));
         canvas.text(label(right - text_width(&last, small), y, small, FAINT, last));
-        let middle = "share by rank";
+        let forms = ["share by rank".to_owned(), "share".to_owned()];
         let room = right - left - text_width("rank 1", small) * 3;
-        if text_width(middle, small) < room {
-            canvas.text(label((left + right - text_width(middle, small)) / 2, y, small, FAINT, middle));
+        if let Some(middle) = forms.into_iter().find(|form| text_width(form, small) < room) {
+            canvas.text(label((left + right - text_width(&middle, small)) / 2, y, small, FAINT, middle));
         }
     }
 }
@@ -211,6 +218,13 @@ impl CellGrid {
 const STRIP: i32 = 14 * PT;
 /// Most bins of a strip.
 const MOST_BINS: usize = 20;
+
+/// What a strip below a gallery of `k` neighbours shows.
+pub(super) fn strip_words(k: usize) -> String {
+    let bins = k.min(MOST_BINS);
+    let each = if bins == k { "each rank".to_owned() } else { format!("{bins} bins of {k} ranks") };
+    format!("strip below a gallery: share of each relation by rank, 0 to 100 % upwards, for {each}")
+}
 
 /// Shares of the four [`RELATIONS`] in bins of (about) equally many ranks, the best first.
 pub(super) fn share_by_rank(cells: &[GalleryCell]) -> Vec<[f64; 4]> {
@@ -271,6 +285,21 @@ fn legend_words(queries: &[GalleryQuery], relation: Option<Relation>) -> Option<
     }
     let counts: Vec<String> = counts.iter().map(|(name, n)| format!("{name} {n}")).collect();
     Some(format!("{}: {}", relation_words(relation), counts.join(", ")))
+}
+
+/// What the queries are that are no patches; `name` is what query `index` is called.
+pub(super) fn composed_words(
+    queries: &[GalleryQuery],
+    name: impl Fn(usize) -> Option<String>,
+) -> Vec<String> {
+    let words = |(index, query): (usize, &GalleryQuery)| {
+        let words = query.composed.as_ref()?.words();
+        Some(match name(index) {
+            Some(name) => format!("query {name}: {words}"),
+            None => format!("query: {words}"),
+        })
+    };
+    queries.iter().enumerate().filter_map(words).collect()
 }
 
 /// How often a relation occurs in each space, over all queries.

@@ -13,6 +13,7 @@ use super::canvas::{
     Area, BORDER, FAINT, INK, MARGIN, PT, PageCanvas, Text, UNITS_PER_INCH, font, hex, rgb, text_width,
     thousands, wrap,
 };
+use super::outlines::TextAs;
 use super::{codec, output, page};
 use crate::colormap::space_color;
 
@@ -26,6 +27,9 @@ pub struct CurveSpec {
     pub height_in: f32,
     /// Size of axis labels, points; numbers are 7/8 of it.
     pub text_pt: f32,
+    /// What text is in an SVG.
+    #[serde(default = "TextAs::of_old")]
+    pub text: TextAs,
     /// Whether x is on a logarithmic scale.
     pub log_x: bool,
     /// Whether y is on a logarithmic scale.
@@ -34,7 +38,14 @@ pub struct CurveSpec {
 
 impl Default for CurveSpec {
     fn default() -> Self {
-        Self { width_in: 3.25, height_in: 2.0, text_pt: 8.0, log_x: false, log_y: false }
+        Self {
+            width_in: 3.25,
+            height_in: 2.0,
+            text_pt: 8.0,
+            text: TextAs::default(),
+            log_x: false,
+            log_y: false,
+        }
     }
 }
 

@@ -116,7 +116,11 @@ impl GalleryFigure {
         let room = layout.width - 2 * MARGIN;
         let mut y = cells::legend(&mut canvas, &data.queries, (MARGIN, y), room, layout.small, page.palette);
         let mut facts = data.left_out.clone();
+        if self.spec.shares {
+            facts.push(cells::strip_words(data.k));
+        }
         if page.facts {
+            facts.extend(cells::composed_words(&data.queries, |q| page.letter(q, data.queries.len())));
             facts.extend(data.notes.iter().cloned());
         }
         if !facts.is_empty() {

@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use super::curve::CurveFigure;
 use super::gallery::GalleryFigure;
 use super::heatmap::HeatmapFigure;
+use super::outlines::{TextAs, outlined};
 use super::output::{self, Format};
 use super::sheet::SheetFigure;
 use crate::image::Image;
@@ -45,9 +46,39 @@ impl Figure {
         }
     }
 
+    /// The bytes of a file that shows `svg`, its page.
+    pub(super) fn bytes(&self, svg: String, format: Format) -> Result<Vec<u8>> {
+        let svg = match (format, self.text()) {
+            (Format::Svg, TextAs::Outlines) => outlined(&svg)?,
+            _ => svg,
+        };
+        format.bytes_from_svg(svg)
+    }
+
+    /// What its text is in an SVG.
+    fn text(&self) -> TextAs {
+        match self {
+            Figure::Heatmap(figure) => figure.spec.page.text,
+            Figure::Gallery(figure) => figure.spec.page.text,
+            Figure::Sheet(figure) => figure.spec.page.text,
+            Figure::Curve(figure) => figure.spec.text,
+        }
+    }
+
+    /// Has its text in an SVG be `text`.
+    pub fn set_text(&mut self, text: TextAs) {
+        let own = match self {
+            Figure::Heatmap(figure) => &mut figure.spec.page.text,
+            Figure::Gallery(figure) => &mut figure.spec.page.text,
+            Figure::Sheet(figure) => &mut figure.spec.page.text,
+            Figure::Curve(figure) => &mut figure.spec.text,
+        };
+        *own = text;
+    }
+
     /// The bytes of the figure's file; the same figure gives the same bytes.
     pub fn render(&self, format: Format) -> Result<Vec<u8>> {
-        format.bytes_from_svg(self.svg()?)
+        self.bytes(self.svg()?, format)
     }
 
     /// The figure's file as [`Figure::render`] gives it, and its page as a picture of about `dpi` pixels per
@@ -60,6 +91,6 @@ impl Figure {
             Format::Svg | Format::Pdf => dpi,
         };
         let (picture, size_in) = output::picture_from_svg(&svg, dpi)?;
-        Ok(FigurePreview { file: format.bytes_from_svg(svg)?, picture, size_in })
+        Ok(FigurePreview { file: self.bytes(svg, format)?, picture, size_in })
     }
 }

@@ -19,7 +19,7 @@ const MAX_PIXELS: u64 = 200_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
-    /// Scalable, text as text.
+    /// Scalable, text as paths or as text.
     Svg,
     /// One page, fonts embedded.
     Pdf,
@@ -78,7 +78,7 @@ static FONTS: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
     Arc::new(fonts)
 });
 
-fn tree_from_svg(svg: &str) -> Result<Tree> {
+pub(super) fn tree_from_svg(svg: &str) -> Result<Tree> {
     let options = usvg::Options {
         dpi: CSS_DPI,
         font_family: "Ubuntu".to_owned(),
@@ -86,6 +86,39 @@ fn tree_from_svg(svg: &str) -> Result<Tree> {
         ..usvg::Options::default()
     };
     Tree::from_str(svg, &options).context("laying out the figure")
+}
+
+/// Width and height of a page, inches, as its first element says.
+pub(super) fn size_in(svg: &str) -> Result<(f32, f32)> {
+    let side = |name: &str| {
+        let at = svg.find(&format!(" {name}=\""))? + name.len() + 3;
+        svg[at..].split_once("in\"")?.0.parse().ok()
+    };
+    side("width").zip(side("height")).context("the page does not say its size")
+}
+
+/// Units of the page of `svg` in a pixel of its tree.
+pub(super) fn units_per_pixel(tree: &Tree, svg: &str) -> Result<f32> {
+    Ok(size_in(svg)?.0 * UNITS_PER_INCH as f32 / tree.size().width())
+}
+
+/// Heights of paper, inches: US letter, A4.
+const PAPER_IN: [(f32, &str); 2] = [(11.0, "US letter"), (11.69, "A4")];
+
+/// What is said of a page of this size that is taller than paper; nothing of one that is not.
+pub fn paper_words((width, height): (f32, f32)) -> Option<String> {
+    let low: Vec<String> = PAPER_IN
+        .iter()
+        .filter(|(paper, _)| height > *paper)
+        .map(|(paper, name)| format!("{name}, {paper} in"))
+        .collect();
+    (!low.is_empty()).then(|| {
+        format!(
+            "the page is {width:.2} x {height:.2} in (width x height), taller than paper ({}): make it narrower, or \
+             show fewer queries or neighbours",
+            low.join("; ")
+        )
+    })
 }
 
 fn pdf_from_svg(svg: &str) -> Result<Vec<u8>> {
@@ -246,6 +279,21 @@ mod tests {
         let expected = "<<\n  /xo2 1 0 R\n  /xo10 3 0 R\n>>\n<<\n  /Length 14\n>>\nstream\n/xo3 a\n/xo1 b\n\
             endstream\n/gs0 y\n/gs1 x\n>>";
         assert_eq!(String::from_utf8(pdf).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_page_says_its_size_and_that_it_is_taller_than_paper() {
+        let page = |height: f32| {
+            format!("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"6.75in\" height=\"{height}in\"></svg>")
+        };
+        assert_eq!(size_in(&page(9.5)).unwrap(), (6.75, 9.5));
+        assert_eq!(paper_words((6.75, 11.0)), None);
+        assert!(
+            paper_words((6.75, 11.5))
+                .unwrap()
+                .contains("6.75 x 11.50 in (width x height), taller than paper (US letter, 11 in)")
+        );
+        assert!(paper_words((6.75, 14.0)).unwrap().contains("(US letter, 11 in; A4, 11.69 in)"));
     }
 
     #[test]

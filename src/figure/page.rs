@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::canvas::PT;
+use super::outlines::TextAs;
 use super::output;
 use crate::colormap::{OTHER_CLASS, QUERY, SAME_CLASS, UNLABELLED};
 use crate::search::Relation;
@@ -23,6 +24,9 @@ pub struct Page {
     pub palette: BoxPalette,
     /// Which panels bear letters.
     pub letters: Letters,
+    /// What text is in an SVG.
+    #[serde(default = "TextAs::of_old")]
+    pub text: TextAs,
     /// Whether geometry, model and data set stand below. What is left out of a picture is
     /// said in any case.
     pub facts: bool,
@@ -35,6 +39,7 @@ impl Default for Page {
             text_pt: 8.0,
             palette: BoxPalette::default(),
             letters: Letters::default(),
+            text: TextAs::default(),
             facts: true,
         }
     }

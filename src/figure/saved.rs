@@ -10,12 +10,14 @@ use super::sidecar::Sidecar;
 use crate::files;
 
 /// The two files of a saved figure.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SavedFigure {
     /// The figure.
     pub out: PathBuf,
     /// Its sidecar, `out` with `.json` added.
     pub sidecar: PathBuf,
+    /// Width and height of the page, inches.
+    pub size_in: (f32, f32),
 }
 
 impl Figure {
@@ -38,10 +40,12 @@ impl Figure {
     pub fn save(&self, path: &Path, dpi: u32, source: serde_json::Value) -> Result<SavedFigure> {
         let format = Format::from_path(path, dpi)?;
         output::check_place(path)?;
-        let bytes = self.render(format)?;
+        let svg = self.svg()?;
+        let size_in = output::size_in(&svg)?;
+        let bytes = self.bytes(svg, format)?;
         let sidecar = output::sidecar_path(path);
         let json = Sidecar { figure: self.clone(), format, source }.to_json()?;
         files::write_together(&[(path, &bytes), (&sidecar, json.as_bytes())])?;
-        Ok(SavedFigure { out: path.to_owned(), sidecar })
+        Ok(SavedFigure { out: path.to_owned(), sidecar, size_in })
     }
 }

@@ -5,9 +5,7 @@
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::canvas::{
-    BORDER, INK, MARGIN, PT, PageCanvas, Rect, fitting, hex, label, text_width, thousands, wrap,
-};
+use super::canvas::{BORDER, INK, MARGIN, PT, PageCanvas, Rect, fitting, label, text_width, thousands, wrap};
 use super::cells::{self, CellGrid, GalleryQuery};
 use super::codec;
 use super::page::Page;
@@ -145,6 +143,10 @@ impl SheetFigure {
         let (height, width) = (instance.image.height(), instance.image.width());
         ensure!(height > 0 && width > 0, "the image is {width} x {height} pixels; expected at least 1 x 1");
         for (index, query) in data.queries.iter().enumerate() {
+            ensure!(
+                query.composed.is_none(),
+                "query {index}: is no patch; positions of an image are patches of it"
+            );
             let [y, x, size] = [query.at.y, query.at.x, query.at.size].map(u64::from);
             ensure!(
                 size > 0 && y + size <= u64::from(height) && x + size <= u64::from(width),
@@ -202,20 +204,8 @@ impl SheetFigure {
             let side = size * scale;
             let place = Rect { x: panel.x + x * scale, y: panel.y + y * scale, width: side, height: side };
             canvas.query(place, color);
-            self.number(canvas, layout.small, place, index + 1, color);
+            canvas.tag(place, layout.small, "number", &(index + 1).to_string(), color);
         }
-    }
-
-    /// A number on a filled tag in the upper left corner of a box.
-    fn number(&self, canvas: &mut PageCanvas, small: i32, place: Rect, number: usize, color: [u8; 3]) {
-        let body = number.to_string();
-        let (width, height) = (text_width(&body, small) + small * 2 / 3, small * 5 / 4);
-        let (x, y) = (place.x as i32, place.y as i32);
-        let color = hex(color);
-        canvas.element(&format!(
-            "<rect class=\"number\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" fill=\"{color}\"/>"
-        ));
-        canvas.text(label(x + small / 3, y + height / 2, small, [0xff; 3], body));
     }
 
     /// What stands below: how many of how many patches, and the caller's notes.
@@ -231,7 +221,11 @@ impl SheetFigure {
             facts.push(format!("{}: {k} nearest {over}", space.title));
         }
         facts.extend(self.data.left_out.iter().cloned());
+        if self.spec.shares {
+            facts.push(cells::strip_words(self.data.k));
+        }
         if self.spec.page.facts {
+            facts.extend(cells::composed_words(&self.data.queries, |q| Some(self.name(q, 0))));
             facts.extend(self.data.notes.iter().cloned());
         }
         facts

@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::*;
 use crate::image::Image;
-use crate::patch::{PatchGrid, PatchRef};
-use crate::search::Relation;
+use crate::patch::{BoxRef, PatchGrid, PatchRef};
+use crate::search::{Relation, Sign};
 
 /// A picture with a different colour in every pixel.
 fn picture(width: u32, height: u32, seed: u32) -> Image {
@@ -32,8 +32,18 @@ fn row(seed: u32, patch: u32, title: &str) -> HeatmapRow {
         title: title.to_owned(),
         grid,
         query: [6, 8],
+        composed: None,
         spaces: vec![space("z", "projection z", 0.0), space("h", "embedding h", 0.3)],
     }
+}
+
+/// A box on image 0 less one on image 5.
+fn composed() -> ComposedQuery {
+    let part = |sign, image| {
+        let source = PartSource::Box(BoxRef { image, y: 3, x: 4, height: 9, width: 20 });
+        ComposedPart { sign, source }
+    };
+    ComposedQuery { image: 0, parts: vec![part(Sign::Plus, 0), part(Sign::Minus, 5)] }
 }
 
 fn heatmap() -> HeatmapFigure {
@@ -68,6 +78,7 @@ fn query(k: usize, image: u32, names: &[(&str, &str)]) -> GalleryQuery {
     GalleryQuery {
         pixels: picture(6, 6, image + 1),
         at: PatchRef { image, y: image, x: 2 * image, size: 6 },
+        composed: None,
         title: format!("image {image} · horse"),
         spaces: names.iter().enumerate().map(space).collect(),
     }
@@ -520,4 +531,80 @@ fn captions_are_latex_that_closes_what_it_opens() {
     }
     let maps = Figure::Heatmap(heatmaps(&[14, 20])).caption();
     assert!(maps.contains("(a) image 0 $\\cdot$ horse, $14\\times14$ patches every 2\\,px; (b)"), "{maps}");
+}
+
+#[test]
+fn a_composed_query_is_drawn_said_and_kept() {
+    let words = "a box of 20 × 9 px at y 3, x 4 of image 0 minus a box of 20 × 9 px at y 3, x 4 of image 5 (unit vectors)";
+    assert_eq!(composed().words(), words);
+    let mut map = heatmap();
+    map.data.rows[0].composed = Some(composed());
+    let mut near = gallery(8);
+    near.data.queries[0].composed = Some(composed());
+    for figure in [Figure::Heatmap(map.clone()), Figure::Gallery(near)] {
+        let svg = figure.svg().unwrap();
+        assert!(svg.contains("a box of 20 × 9 px at y 3"), "{svg}");
+        let caption = figure.caption();
+        assert!(caption.contains("minus a box of 20 $\\times$ 9 px at y 3, x 4 of image 5"), "{caption}");
+        let sidecar = Sidecar { figure: figure.clone(), format: Format::Svg, source: json!(null) };
+        assert_eq!(Sidecar::from_json(&sidecar.to_json().unwrap()).unwrap().figure, figure);
+    }
+    // The part on the shown image is marked with its sign, in the image and in both maps; the other is elsewhere.
+    let svg = Figure::Heatmap(map.clone()).svg().unwrap();
+    assert_eq!((svg.matches("class=\"query\"").count(), svg.matches("class=\"sign\"").count()), (3, 3));
+    map.data.rows[0].composed.as_mut().unwrap().parts[0].source =
+        PartSource::Box(BoxRef { image: 0, y: 3, x: 20, height: 9, width: 20 });
+    let error = format!("{:#}", Figure::Heatmap(map).svg().unwrap_err());
+    assert!(error.contains("row 0") && error.contains("leaves the image of 32 x 32"), "{error}");
+}
+
+#[test]
+fn text_as_outlines_looks_as_text_does_and_needs_no_font() {
+    for mut figure in [Figure::Heatmap(heatmap()), Figure::Gallery(gallery(8))] {
+        let outlined = String::from_utf8(figure.render(Format::Svg).unwrap()).unwrap();
+        assert!(!outlined.contains("<text") && outlined.contains("aria-label=\"projection z\""));
+        figure.set_text(TextAs::Font);
+        let text = String::from_utf8(figure.render(Format::Svg).unwrap()).unwrap();
+        assert!(text.contains("<text") && text.contains("projection z"));
+        let [paths, letters] = [&outlined, &text].map(|svg| output::picture_from_svg(svg, 150.0).unwrap().0);
+        // The renderer has four scan lines in a pixel: rounding to 1/200 pt moves an edge over at most one, seldom.
+        let differences = paths.rgb().iter().zip(letters.rgb()).map(|(a, b)| a.abs_diff(*b));
+        assert!(differences.clone().max() <= Some(64), "{:?}", differences.max());
+        let moved = differences.filter(|difference| *difference > 4).count();
+        assert!(moved * 500 < paths.rgb().len(), "{moved} of {} bytes differ", paths.rgb().len());
+        assert!(paths.rgb().iter().any(|v| *v < 0x60), "there is ink");
+    }
+}
+
+#[test]
+fn a_sidecar_of_before_gives_text_as_text() {
+    let figure = Figure::Gallery(gallery(8));
+    let sidecar = Sidecar { figure, format: Format::Svg, source: json!(null) }.to_json().unwrap();
+    let old = sidecar.replace("\"text\": \"outlines\",", "");
+    assert_ne!(old, sidecar);
+    let svg = Sidecar::from_json(&old).unwrap().figure.render(Format::Svg).unwrap();
+    assert!(String::from_utf8(svg).unwrap().contains("<text"));
+}
+
+#[test]
+fn nothing_is_left_to_clipping() {
+    // Patches that are smaller than the stride: their cells would leave the image.
+    let mut figure = heatmap();
+    let row = &mut figure.data.rows[0];
+    row.grid = PatchGrid { patch: 4, stride: 9 };
+    row.query = [9, 18];
+    row.spaces.iter_mut().for_each(|space| space.scores.truncate(16));
+    let svg = Figure::Heatmap(figure).svg().unwrap();
+    assert!(!svg.contains("clip"), "{svg}");
+}
+
+#[test]
+fn a_contour_is_drawn_where_the_level_is_and_said() {
+    let mut figure = heatmap();
+    assert!(!Figure::Heatmap(figure.clone()).svg().unwrap().contains("contour"));
+    figure.spec.contour = Some(0.25);
+    let figure = Figure::Heatmap(figure);
+    let svg = figure.svg().unwrap();
+    assert_eq!(svg.matches("class=\"contour\"").count(), 2, "a line on each map");
+    assert!(svg.contains("line at 0.25") && figure.caption().contains("The line on the maps is at $0.25$."));
 }

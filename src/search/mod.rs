@@ -14,6 +14,7 @@ mod map;
 mod processor;
 pub mod reference;
 mod relation;
+mod sign;
 mod topk;
 
 #[cfg(test)]
@@ -26,4 +27,5 @@ pub use dot::dots;
 pub use map::{KnownRows, Mirror};
 pub use processor::Processor;
 pub use relation::{Kin, Relation};
+pub use sign::Sign;
 pub use topk::{Hit, Options, top_k};

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 use bagssl::device::{DeviceChoice, MemoryBudget, OpenDevice};
 use bagssl::engine::{
     self, Command, EngineHandle, Event, ExploreConfig, FigureCommand, FigureContent, FigureEvent, FigureKind,
-    FigureRequest, GalleryFilter, MapMode, QuerySpec, Sign, Snapshot, Source, Split, Style, open_device,
+    FigureQuery, FigureRequest, GalleryFilter, MapMode, QuerySpec, Sign, Snapshot, Source, Split, Style,
+    open_device,
 };
 use bagssl::figure::Format;
 use bagssl::patch::{BoxRef, PatchGrid, PatchRef};
@@ -63,7 +64,7 @@ pub fn figure(kind: FigureKind, queries: Vec<PatchRef>) -> FigureRequest {
     let content = FigureContent {
         kind,
         data: Some(1),
-        queries,
+        queries: queries.into_iter().map(FigureQuery::from).collect(),
         spaces: config.spaces,
         grids: vec![config.grid],
         mode: MapMode::Cosine,

@@ -4,10 +4,11 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use bagssl::engine::{
-    Command as Ask, Event, FigureCommand, FigureEvent, FigureKind, FigureRequest, GalleryFilter, Style,
+    Command as Ask, Event, FigureCommand, FigureEvent, FigureKind, FigureQuery, FigureRequest, GalleryFilter,
+    QuerySpec, Sign, Style,
 };
 use bagssl::figure::{BoxPalette, Format};
-use bagssl::patch::{PatchGrid, PatchRef};
+use bagssl::patch::{BoxRef, PatchGrid, PatchRef};
 use serde_json::{Value, json};
 
 use crate::compare::tiny_run;
@@ -144,6 +145,17 @@ fn image_files_are_asked_about_where_told() {
     let corner =
         |at: usize| (made["maps"][at]["query"]["y"].as_u64(), made["maps"][at]["query"]["x"].as_u64());
     assert_eq!((corner(0), corner(1)), ((Some(24), Some(24)), (Some(40), Some(16)))); // centres 48 and 24
+    // The report says which patch a point became, and how far off that is.
+    let at = |at: usize| made["maps"][at]["at"].clone();
+    assert_eq!(at(0), json!({ "x": 32.0, "y": 32.0, "centre_x": 32.0, "centre_y": 32.0, "distance": 0.0 }));
+    assert_eq!((&at(1)["centre_x"], &at(1)["centre_y"]), (&json!(24.0), &json!(48.0)));
+    assert!((at(1)["distance"].as_f64().unwrap() - 18.0_f64.sqrt()).abs() < 1e-6);
+    let one =
+        ["heatmap", "--image", a, "--patch", "16", "--stride", "8", "--at", "21,45", "--out", text(&out)];
+    let words = String::from_utf8(bagssl(&one).stdout).unwrap();
+    let expected = "--at 21,45 became the patch at y 40, x 16 (its centre is 24,48), 4.2 px away";
+    assert!(words.contains(expected), "{words}");
+    run_json(&[&common[..], &["--at", "32,32", "--at", "21,45", "--out", text(&out)]].concat());
     // The bytes know no file name: the same pictures elsewhere give the same figure.
     let moved = folder.path().join("moved");
     fs::create_dir(&moved).unwrap();
@@ -360,6 +372,60 @@ fn a_second_model_stands_beside_in_heatmaps_and_galleries() {
     let svg = fs::read_to_string(out("near.svg")).unwrap();
     assert!(svg.contains("B: projection z") && svg.contains("B: model ResNet-18/16"), "{svg}");
 
+    // Names that the user gives stand in headings, legends, notes and caption, in place of A, B and the hashes.
+    let names_of = ["--alias", "Ours", "--alias-beside", "B & C", "--queries", "1", "--out"];
+    let report = run_json(&[&["figure", "fig5"][..], &names_of, &[&out("named.svg")], &near].concat());
+    assert_eq!(names("named.svg.json", "queries"), ["z Ours", "h Ours", "z B & C", "h B & C"]);
+    let kept: Value = serde_json::from_str(&fs::read_to_string(out("named.svg.json")).unwrap()).unwrap();
+    assert_eq!(kept["data"]["notes"][0], "Ours: model ResNet-18/16");
+    let caption = kept["caption"].as_str().unwrap();
+    assert!(caption.contains("B \\& C: projection $z$") && !caption.contains("sha256"), "{caption}");
+    assert!(kept["source"]["model"]["hash"].is_string(), "what made it is kept");
+    // Two queries of two models on a narrow grid: the page is taller than paper, and the report says so.
+    assert!(report["page_in"][1].as_f64().unwrap() < 11.0 && report["warning"].is_null());
+    let narrow = ["--columns", "2", "--out"];
+    let report = run_json(&[&["figure", "fig5"][..], &narrow, &[&out("tall.svg")], &near].concat());
+    assert!(report["page_in"][1].as_f64().unwrap() > 11.0, "{report}");
+    assert!(report["warning"].as_str().unwrap().contains("taller than paper"));
+    let same = ["--alias", "Ours", "--alias-beside", "Ours", "--out"];
+    let error = failure(&[&["figure", "fig5"][..], &same, &[&out("same.svg")], &near].concat());
+    assert!(error.contains("both models are called \"Ours\""), "{error}");
+
     let error = failure(&[&["figure", "fig10", "--out", &out("sheet.svg")][..], &near].concat());
     assert!(error.contains("no second model") && error.contains("fig5"), "{error}");
+}
+
+#[test]
+fn a_drawn_box_and_a_sum_of_parts_become_figures_that_come_again_from_their_sidecars() {
+    let started = Started::new();
+    started.until("the worked example", is_complete);
+    let folder = tempfile::tempdir().unwrap();
+    let drawn = BoxRef { image: 2, y: 5, x: 7, height: 20, width: 31 };
+    let patch = |image| PatchRef { image, y: 16, x: 32, size: 16 };
+    let sum = QuerySpec::one(patch(2)).with(Sign::Minus, patch(5));
+    for (number, (spec, words)) in [
+        (QuerySpec::one(drawn), "a box of 31 $\\times$ 20 px at y 5, x 7 of image 2"),
+        (sum, "minus a box of 16 $\\times$ 16 px at y 16, x 32 of image 5 (unit vectors)"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for kind in [FigureKind::Heatmaps, FigureKind::Galleries] {
+            let mut request = figure(kind, vec![]);
+            request.content.queries = vec![FigureQuery { spec: spec.clone(), image: 2 }];
+            let out = folder.path().join(format!("{number}-{kind:?}.pdf"));
+            written(&started, request, &out);
+            let sidecar = out.with_extension("pdf.json");
+            let kept: Value = serde_json::from_slice(&fs::read(&sidecar).unwrap()).unwrap();
+            let list = if kind == FigureKind::Heatmaps { "rows" } else { "queries" };
+            let parts = kept["data"][list][0]["composed"]["parts"].as_array().unwrap();
+            let expected: Vec<Value> =
+                spec.boxes().map(|(sign, area)| json!({ "sign": sign, "source": { "box": area } })).collect();
+            assert_eq!(*parts, expected);
+            assert!(kept["caption"].as_str().unwrap().contains(words), "{}", kept["caption"]);
+            let again = folder.path().join("again.pdf");
+            run_json(&["figure", text(&sidecar), "--out", text(&again)]);
+            assert!(fs::read(&out).unwrap() == fs::read(&again).unwrap(), "{number} {kind:?} differs");
+        }
+    }
 }

@@ -2,12 +2,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bagssl::engine::{
-    Beside, Command, Event, FigureCommand, FigureEvent, FigureKind, FigurePage, FigureRequest, FigureView,
-    QueryView,
+    Beside, Command, Event, FigureCommand, FigureEvent, FigureKind, FigurePage, FigureQuery, FigureRequest,
+    FigureView, ModelDescription, ModelNames, QuerySpec, QueryView, Sign,
 };
-use bagssl::figure::{BoxPalette, Format};
+use bagssl::figure::{BoxPalette, Format, TextAs};
 use bagssl::image::Image;
-use bagssl::patch::{PatchGrid, PatchRef};
+use bagssl::patch::{BoxRef, PatchGrid, PatchRef};
 use eframe::egui::{Key, Modifiers, OutputCommand, accesskit::Role, pos2};
 use egui_kittest::kittest::{NodeT, Queryable};
 
@@ -108,7 +108,7 @@ fn the_preview_follows_the_options_and_tells_sizes() {
     let mut window = Window::with_query([1280.0, 800.0]);
     window.press(Modifiers::COMMAND, Key::G);
     let (id, request) = preview_of(figure_commands(&window)).expect("a preview");
-    assert_eq!(request.content.queries, [patch(3, 8, 8)]);
+    assert_eq!(request.content.queries, [patch(3, 8, 8)].map(FigureQuery::from));
     assert_eq!((request.content.neighbours, request.content.spaces.len()), (119, 2));
     assert!(window.shows("Drawing the figure"));
     answer(&mut window, id, None);
@@ -152,12 +152,14 @@ fn an_instance_says_what_to_do_first_and_then_shows_the_positions_of_the_image()
     ask_about(&mut window, &[patch(7, 0, 0), patch(3, 16, 4)]);
     window.click("Instance...");
     let request = last_preview(&window).expect("a preview");
-    assert_eq!(request.content.queries, [patch(3, 8, 8), patch(3, 16, 4)], "those of the image on show");
+    let of_image = [patch(3, 8, 8), patch(3, 16, 4)].map(FigureQuery::from);
+    assert_eq!(request.content.queries, of_image, "those of the image on show");
     assert_eq!((request.content.spaces, request.content.neighbours), (vec!["h".to_owned()], 48));
     // A sheet of parts takes all.
     window.click("Parts (Fig. 10)");
     let request = last_preview(&window).expect("a preview");
-    assert_eq!(request.content.queries, [patch(3, 8, 8), patch(7, 0, 0), patch(3, 16, 4)]);
+    let all = [patch(3, 8, 8), patch(7, 0, 0), patch(3, 16, 4)].map(FigureQuery::from);
+    assert_eq!(request.content.queries, all);
     assert!(window.harness.query_all_by_label_contains("figure10-parts").next().is_none());
 }
 
@@ -302,11 +304,77 @@ fn a_neighbours_galleries_are_exported_from_its_menu() {
     let request = last_preview(&window).expect("a preview is asked for");
     assert_eq!(
         (request.content.kind, &request.content.queries[..]),
-        (FigureKind::Galleries, &[patch(7, 4, 12)][..])
+        (FigureKind::Galleries, &[FigureQuery::from(patch(7, 4, 12))][..])
     );
     window.press(Modifiers::NONE, Key::Escape);
     window.harness.get_by_label(neighbour).click_secondary();
     window.steps();
     window.click("Compare two models on it");
     assert!(window.shows("The open model beside another"));
+}
+
+#[test]
+fn whatever_is_looked_for_is_exported_and_copied() {
+    let drawn = BoxRef { image: 3, y: 4, x: 6, height: 12, width: 9 };
+    let composed = QuerySpec::one(patch(3, 8, 8)).with(Sign::Minus, patch(7, 0, 0));
+    for (spec, words) in [
+        (QuerySpec::one(drawn), "image 3 \u{b7} horse, 9 x 12 px, y 4, x 6 (on show)"),
+        (composed, "1 plus, 1 minus (on show)"),
+    ] {
+        let mut window = Window::with_query([1280.0, 800.0]);
+        let view = QueryView { query: spec.clone(), ..query_view(100, patch(3, 8, 8)) };
+        window.line.update(|shown| shown.query = Some(Arc::new(view)));
+        window.steps();
+        let asked = [FigureQuery { spec: spec.clone(), image: 3 }];
+        for (key, kind) in [(Key::E, FigureKind::Heatmaps), (Key::G, FigureKind::Galleries)] {
+            window.press(Modifiers::COMMAND, key);
+            let content = last_preview(&window).expect("a preview").content;
+            assert_eq!((content.kind, &content.queries[..]), (kind, &asked[..]));
+            assert!(window.shows(words), "{words}");
+            window.press(Modifiers::NONE, Key::Escape);
+            figure_commands(&window);
+            window.press(Modifiers { shift: true, ..Modifiers::COMMAND }, key);
+            let sent = figure_commands(&window);
+            let [FigureCommand::CopyImage(request)] = &sent[..] else { panic!("{sent:?}") };
+            assert_eq!(request.content.queries, asked);
+        }
+    }
+}
+
+#[test]
+fn two_models_of_one_architecture_are_told_apart_by_name() {
+    let mut window = with_compare([1280.0, 800.0]);
+    window.press(Modifiers::COMMAND, Key::G);
+    let names = |window: &Window| last_preview(window).expect("a preview").style.names;
+    assert_eq!(names(&window), ModelNames::default(), "architectures tell them apart");
+    window.press(Modifiers::NONE, Key::Escape);
+    window.line.update(|shown| {
+        let model = shown.model.as_deref().cloned().unwrap();
+        shown.model = Some(Arc::new(ModelDescription { arch: "ResNet-18/16".into(), ..model }));
+    });
+    window.steps();
+    window.press(Modifiers::COMMAND, Key::G);
+    assert_eq!(names(&window), ModelNames { own: "demo".into(), beside: "tiny".into() });
+    assert!(window.shows("Name of A") && window.shows("Name of B"));
+}
+
+#[test]
+fn the_text_of_an_svg_is_chosen_and_a_page_taller_than_paper_is_told() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.press(Modifiers::COMMAND, Key::G);
+    assert!(!window.shows("Outlines"), "a PDF holds its font");
+    window.click("SVG");
+    window.click("Font");
+    let (id, request) = preview_of(figure_commands(&window)).expect("a preview");
+    assert_eq!((request.format, request.style.text), (Format::Svg, TextAs::Font));
+    answer(&mut window, id, None);
+    assert!(!window.shows("taller than paper"));
+    window.line.update(|shown| {
+        let view = shown.views.figure.as_deref().cloned().unwrap();
+        let page = view.page.as_deref().cloned().unwrap();
+        let page = Some(Arc::new(FigurePage { size_in: (6.75, 14.0), ..page }));
+        shown.views.figure = Some(Arc::new(FigureView { page, ..view }));
+    });
+    window.steps();
+    assert!(window.shows("taller than paper"));
 }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use bagssl::engine::{Command, FigureKind, GalleryView, PlaceView, PlacesRequest, PlacesView};
+use bagssl::engine::{Command, FigureKind, FigureQuery, GalleryView, PlaceView, PlacesRequest, PlacesView};
 use bagssl::patch::PatchRef;
 use eframe::egui::{Key, Modifiers, Rect, pos2, vec2};
 use egui_kittest::kittest::Queryable;
@@ -124,7 +124,7 @@ fn export_opens_the_dialog_with_the_marked_positions() {
     window.click("Export...");
     let content = last_preview(&window).expect("a preview").content;
     assert_eq!(content.kind, FigureKind::Instance);
-    assert_eq!(content.queries, [patch(3, 12, 12), patch(3, 8, 8)]);
+    assert_eq!(content.queries, [patch(3, 12, 12), patch(3, 8, 8)].map(FigureQuery::from));
     assert_eq!(content.spaces, ["z"]);
     window.press(Modifiers::NONE, Key::Escape);
     // With one on another image they make a sheet of parts.
@@ -134,7 +134,7 @@ fn export_opens_the_dialog_with_the_marked_positions() {
     window.click("Export...");
     let content = last_preview(&window).expect("a preview").content;
     assert_eq!(content.kind, FigureKind::Parts);
-    assert_eq!(content.queries, [patch(3, 12, 12), patch(3, 8, 8), patch(7, 4, 12)]);
+    assert_eq!(content.queries, [patch(3, 12, 12), patch(3, 8, 8), patch(7, 4, 12)].map(FigureQuery::from));
 }
 
 #[test]

@@ -6,8 +6,10 @@ use anyhow::Context;
 use clap::Args;
 
 use super::paper::PaperFigure;
+use super::style::LOOK;
 use crate::cli::shared::{Commander, show};
 use crate::engine::{Style, jobs};
+use crate::figure::TextAs;
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -20,8 +22,11 @@ pub struct FigureArgs {
     #[arg(long, required = true)]
     pub out: Option<PathBuf>,
     /// Pixels per inch of a PNG; as recorded unless told
-    #[arg(long)]
+    #[arg(long, help_heading = LOOK)]
     pub dpi: Option<u32>,
+    /// What the text of an SVG is; as recorded unless told
+    #[arg(long, value_enum, help_heading = LOOK)]
+    pub text: Option<TextAs>,
     /// Also write the caption, as a LaTeX figure environment
     #[arg(long, value_name = "FILE.tex")]
     pub caption: Option<PathBuf>,
@@ -35,17 +40,18 @@ impl Commander {
         let (source, out) =
             (args.source.context("SOURCE is missing")?, args.out.context("--out is missing")?);
         let written = if source.is_dir() {
-            let dpi = args.dpi.unwrap_or(Style::default().dpi);
-            jobs::train::loss_curve(&source, &out, dpi, args.caption.as_deref())?
+            let Style { dpi, text, .. } = Style::default();
+            let look = (args.dpi.unwrap_or(dpi), args.text.unwrap_or(text));
+            jobs::train::loss_curve(&source, &out, look, args.caption.as_deref())?
         } else if is_unknown_name(&source) {
             anyhow::bail!(
                 "there is no figure {}; expected fig4 to fig12, the sidecar of a figure (.json) or a run folder",
                 source.display()
             )
         } else {
-            jobs::figures::again(&source, &out, args.dpi, args.caption.as_deref())?
+            jobs::figures::again(&source, &out, (args.dpi, args.text), args.caption.as_deref())?
         };
-        show(self.json(), &written, || written.out.display().to_string())
+        show(self.json(), &written, || format!("{}{}", written.out.display(), written.warning_line()))
     }
 }
 

@@ -45,7 +45,8 @@ impl Commander {
         show(self.json(), &report, || {
             let spaces = report.spaces.iter();
             let spaces = spaces.map(|s| format!("{} in {}", s.neighbours.len(), s.space)).collect::<Vec<_>>();
-            format!("{}: neighbours {}", report.files.out.display(), spaces.join(", "))
+            let (out, warning) = (report.files.out.display(), report.files.warning_line());
+            format!("{out}: neighbours {}{warning}", spaces.join(", "))
         })
     }
 }

@@ -25,7 +25,7 @@ pub struct HeatmapArgs {
     /// Distance between patches, pixels
     #[arg(long, value_parser = pixels())]
     pub stride: u32,
-    /// X,Y: centre of the query patch, pixels
+    /// X,Y: a point, pixels from the left and from the top; the query is the patch whose centre is nearest to it
     #[arg(long, value_name = "X,Y")]
     pub at: Point,
     #[arg(long)]
@@ -62,14 +62,16 @@ impl Commander {
             let spaces = report.spaces.iter();
             let spaces =
                 spaces.map(|(name, s)| format!("{name} {:.2} to {:.2}, mean {:.2}", s.min, s.max, s.mean));
+            let at = report.at.map_or(String::new(), |at| format!("\n{}", at.words(report.query)));
             format!(
-                "{}: {} x {} patches, query at y {}, x {}; {}",
+                "{}: {} x {} patches, query at y {}, x {}; {}{at}{}",
                 report.files.out.display(),
                 report.rows,
                 report.cols,
                 report.query.y,
                 report.query.x,
-                spaces.collect::<Vec<_>>().join("; ")
+                spaces.collect::<Vec<_>>().join("; "),
+                report.files.warning_line()
             )
         })
     }

@@ -9,3 +9,5 @@ mod style;
 pub use command::FigureArgs;
 pub use gallery::GalleryArgs;
 pub use heatmap::HeatmapArgs;
+#[cfg(test)]
+pub use style::LOOK;

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::style::{FigureStyle, GridStyle, MapStyle, figure, grid_style, map_style};
+use super::style::{
+    FigureStyle, GridStyle, LOOK, MapStyle, figure, grid_style, map_style, with_alias_beside,
+};
 use crate::cli::shared::{
     Commander, FilterArgs, ModelArgs, Point, QueryPlace, pixels, positive, show, thousands,
 };
@@ -44,10 +46,14 @@ pub struct MapsArgs {
     /// A second model, whose heatmaps stand beside those of --model
     #[arg(long, value_name = "MODEL")]
     pub beside: Option<PathBuf>,
+    /// What the second model is called, as --alias says of the first
+    #[arg(long, value_name = "NAME", requires = "beside", help_heading = LOOK)]
+    pub alias_beside: Option<String>,
     /// An image file; may be given several times
     #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "split", "query"])]
     pub image: Vec<PathBuf>,
-    /// X,Y: centre of the query patch in an --image, pixels; once for all or once for each
+    /// X,Y: a point of an --image, pixels from the left and from the top; the query is the patch whose centre is
+    /// nearest to it. Once for all or once for each
     #[arg(long, value_name = "X,Y", requires = "image")]
     pub at: Vec<Point>,
     /// demo, a folder, an image file or CIFAR's archive
@@ -78,7 +84,7 @@ pub struct MapsArgs {
     #[arg(long)]
     pub out: PathBuf,
     /// Queries side by side
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=8), help_heading = "Look")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=8), help_heading = LOOK)]
     pub across: Option<u32>,
     #[command(flatten)]
     pub maps: MapStyle,
@@ -97,6 +103,9 @@ pub struct HaystackArgs {
     /// A second model (with --bank: a bank of the same patches), whose galleries stand beside (fig5, fig7, fig8, fig9)
     #[arg(long, value_name = "MODEL|BANK")]
     pub beside: Option<PathBuf>,
+    /// What the second model is called, as --alias says of the first
+    #[arg(long, value_name = "NAME", requires = "beside", help_heading = LOOK)]
+    pub alias_beside: Option<String>,
     /// demo, a folder, an image file or CIFAR's archive; with --bank: where its images lie, if they were moved
     #[arg(long)]
     pub data: Option<DataSpec>,
@@ -130,7 +139,7 @@ pub struct HaystackArgs {
     #[arg(long, value_delimiter = ',')]
     pub space: Vec<String>,
     /// Queries side by side on a sheet (fig10, fig11, fig12)
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=26), help_heading = "Look")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=26), help_heading = LOOK)]
     pub across: Option<u32>,
 }
 
@@ -215,7 +224,8 @@ impl Commander {
             stride: args.stride,
             count: args.queries.unwrap_or(count),
         };
-        let style = Style { across: args.across.unwrap_or(0), ..map_style(&args.style, &args.maps) };
+        let style = with_alias_beside(map_style(&args.style, &args.maps), args.alias_beside);
+        let style = Style { across: args.across.unwrap_or(0), ..style };
         let spaces = args.space.iter().map(PatchSpace::to_string).collect();
         let content = FigureContent::new(FigureKind::Heatmaps, spaces);
         let (request, output) = figure(content, style, (args.out, args.style.caption))?;
@@ -225,9 +235,10 @@ impl Commander {
             lines.extend(report.maps.iter().map(|map| {
                 let PatchRef { y, x, size, .. } = map.query;
                 let (rows, cols) = (map.rows, map.cols);
-                format!("image {}: {rows} x {cols} patches of {size}, query at y {y}, x {x}", map.image)
+                let at = map.at.map_or(String::new(), |at| format!("; {}", at.words(map.query.into())));
+                format!("image {}: {rows} x {cols} patches of {size}, query at y {y}, x {x}{at}", map.image)
             }));
-            lines.join("\n")
+            lines.join("\n") + &report.files.warning_line()
         })
     }
 
@@ -247,7 +258,8 @@ impl Commander {
                 stride: search.stride,
             },
         };
-        let look = Style { across: search.across.unwrap_or(0), ..grid_style(&style, &grid) };
+        let look = with_alias_beside(grid_style(&style, &grid), search.alias_beside);
+        let look = Style { across: search.across.unwrap_or(0), ..look };
         let own = plan.spaces.split(',').map(String::from).collect();
         let spaces = if search.space.is_empty() { own } else { search.space };
         let content = FigureContent {
@@ -277,7 +289,7 @@ impl Commander {
                 });
                 format!("{image}:{y}:{x}  {}", spaces.collect::<Vec<_>>().join("; "))
             }));
-            lines.join("\n")
+            lines.join("\n") + &report.files.warning_line()
         })
     }
 }

@@ -9,27 +9,35 @@ use clap::Args;
 
 use crate::colormap::Colormap;
 use crate::engine::Output;
-use crate::engine::{FigureContent, FigureRequest, Style};
-use crate::figure::{BoxPalette, Format, Letters};
+use crate::engine::{FigureContent, FigureRequest, ModelNames, Style};
+use crate::figure::{BoxPalette, Format, Letters, TextAs};
+
+/// Heading of how figures look.
+pub const LOOK: &str = "Look";
 
 /// How figures look.
 #[derive(Args)]
-#[command(next_help_heading = "Look")]
 pub struct FigureStyle {
     /// Page width in inches: 3.25 (a column), 5.5 or 6.75
-    #[arg(long, default_value_t = Style::default().width_in)]
+    #[arg(long, default_value_t = Style::default().width_in, help_heading = LOOK)]
     pub width: f32,
     /// Pixels per inch of a PNG
-    #[arg(long, default_value_t = Style::default().dpi)]
+    #[arg(long, default_value_t = Style::default().dpi, help_heading = LOOK)]
     pub dpi: u32,
     /// Colours of boxes: the paper's, or such as any colour blindness tells apart
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, help_heading = LOOK)]
     pub palette: BoxPalette,
     /// Which panels bear letters
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, help_heading = LOOK)]
     pub letters: Letters,
+    /// What the text of an SVG is; a PDF holds its font
+    #[arg(long, value_enum, default_value_t, help_heading = LOOK)]
+    pub text: TextAs,
+    /// What the model is called in headings, notes and caption, in place of its hash; A of two models
+    #[arg(long, value_name = "NAME", help_heading = LOOK)]
+    pub alias: Option<String>,
     /// Leave geometry, model and data set out of the picture; the caption has them
-    #[arg(long)]
+    #[arg(long, help_heading = LOOK)]
     pub plain: bool,
     /// Also write the caption, as a LaTeX figure environment
     #[arg(long, value_name = "FILE.tex")]
@@ -38,24 +46,25 @@ pub struct FigureStyle {
 
 /// How heatmaps look.
 #[derive(Args)]
-#[command(next_help_heading = "Look")]
 pub struct MapStyle {
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, help_heading = LOOK)]
     pub colormap: Colormap,
     /// Ends of the colour scale, such as -1,1
-    #[arg(long, value_name = "LOW,HIGH", default_value_t = Ends(Style::default().range), allow_hyphen_values = true)]
+    #[arg(long, value_name = "LOW,HIGH", default_value_t = Ends(Style::default().range), allow_hyphen_values = true, help_heading = LOOK)]
     pub range: Ends,
+    /// Draw a line where the cosine is LEVEL
+    #[arg(long, value_name = "LEVEL", allow_hyphen_values = true, help_heading = LOOK)]
+    pub contour: Option<f32>,
 }
 
 /// How galleries look.
 #[derive(Args)]
-#[command(next_help_heading = "Look")]
 pub struct GridStyle {
     /// Cells in a row of a gallery
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096), help_heading = LOOK)]
     pub columns: Option<u32>,
     /// Show the share of same image, same class and other class by rank below each gallery
-    #[arg(long)]
+    #[arg(long, help_heading = LOOK)]
     pub shares: bool,
 }
 
@@ -99,15 +108,23 @@ fn style(args: &FigureStyle) -> Style {
         dpi: args.dpi,
         palette: args.palette,
         letters: args.letters,
+        text: args.text,
+        names: ModelNames { own: args.alias.clone().unwrap_or_default(), ..ModelNames::default() },
         facts: !args.plain,
         ..Style::default()
     }
 }
 
 pub fn map_style(args: &FigureStyle, maps: &MapStyle) -> Style {
-    Style { colormap: maps.colormap, range: maps.range.0, ..style(args) }
+    Style { colormap: maps.colormap, range: maps.range.0, contour: maps.contour, ..style(args) }
 }
 
 pub fn grid_style(args: &FigureStyle, grid: &GridStyle) -> Style {
     Style { columns: grid.columns.unwrap_or(0), shares: grid.shares, ..style(args) }
+}
+
+/// The style with what the second model is called, if that is told.
+pub fn with_alias_beside(style: Style, alias: Option<String>) -> Style {
+    let names = ModelNames { beside: alias.unwrap_or_default(), ..style.names };
+    Style { names, ..style }
 }

@@ -9,20 +9,23 @@ use crate::engine::facts::{DeviceChoice, Skipped};
 use crate::engine::jobs::Job;
 use crate::progress::CancelToken;
 
+/// Heading of the options of every command.
+pub const SHARED: &str = "Of every command";
+
 /// Options of every command.
 #[derive(Args)]
 pub struct SharedArgs {
     /// Where tensors are computed
-    #[arg(long, global = true, value_enum, default_value_t)]
+    #[arg(long, global = true, value_enum, default_value_t, help_heading = SHARED)]
     pub device: DeviceChoice,
     /// Seed of everything random
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = SHARED)]
     pub seed: Option<u64>,
     /// CPU threads; all by default
-    #[arg(long, global = true, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
+    #[arg(long, global = true, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024), help_heading = SHARED)]
     pub threads: Option<usize>,
     /// Print one JSON document on stdout and nothing else
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = SHARED)]
     pub json: bool,
 }
 

@@ -9,5 +9,7 @@ mod values;
 pub use commander::{Commander, SharedArgs, WrongUsage, skipped_words};
 pub use model_args::{ModelArgs, OverrideArgs};
 pub use output::{bytes, chain, duration, show, thousands};
-pub use query_args::{FilterArgs, QueryArgs, search_request};
+pub use query_args::{FILTER, FilterArgs, QueryArgs, search_request};
 pub use values::{Point, QueryPlace, pixels, positive};
+#[cfg(test)]
+pub use {commander::SHARED, model_args::OVERRIDES};

@@ -24,24 +24,26 @@ impl From<ModelArgs> for ModelSpec {
     }
 }
 
+/// Heading of what is said in place of what a model's file says.
+pub const OVERRIDES: &str = "In place of what the model's file says";
+
 /// What is said in place of what a model's file says.
 #[derive(Args, Default)]
-#[command(next_help_heading = "In place of what the model's file says")]
 pub struct OverrideArgs {
     /// Padding of a CIFAR stem
-    #[arg(long, value_name = "1|2", value_parser = RangedU64ValueParser::<usize>::new().range(1..=2))]
+    #[arg(long, value_name = "1|2", value_parser = RangedU64ValueParser::<usize>::new().range(1..=2), help_heading = OVERRIDES)]
     pub stem_padding: Option<usize>,
     /// Subtracted from RGB in [0, 1]
-    #[arg(long, value_name = "R,G,B", allow_hyphen_values = true)]
+    #[arg(long, value_name = "R,G,B", allow_hyphen_values = true, help_heading = OVERRIDES)]
     pub mean: Option<Channels>,
     /// Divided by
-    #[arg(long, value_name = "R,G,B")]
+    #[arg(long, value_name = "R,G,B", help_heading = OVERRIDES)]
     pub std: Option<Channels>,
     /// Side of the network's input, pixels
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=1024))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=1024), help_heading = OVERRIDES)]
     pub input: Option<u32>,
     /// How a patch or image reaches that side
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, help_heading = OVERRIDES)]
     pub resize: Option<Resize>,
 }
 

@@ -23,23 +23,26 @@ pub struct QueryArgs {
     pub filter: FilterArgs,
 }
 
+/// Heading of what is left out of the neighbours.
+pub const FILTER: &str = "Left out of the neighbours";
+
 /// What is left out of the neighbours: nothing unless told.
 #[derive(Args)]
 pub struct FilterArgs {
     /// Leave out patches of the query's own image
-    #[arg(long)]
+    #[arg(long, help_heading = FILTER)]
     pub exclude_same_image: bool,
     /// At most N patches of any one image
-    #[arg(long, value_name = "N", value_parser = positive())]
+    #[arg(long, value_name = "N", value_parser = positive(), help_heading = FILTER)]
     pub per_image: Option<usize>,
     /// Leave out patches that overlap a nearer one of their image
-    #[arg(long)]
+    #[arg(long, help_heading = FILTER)]
     pub without_overlap: bool,
     /// Only patches of images of this class
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = FILTER)]
     pub class: Option<String>,
     /// Only patches of images of this split, in a bank of both (`embed --split all`)
-    #[arg(long, value_name = "SPLIT")]
+    #[arg(long, value_name = "SPLIT", help_heading = FILTER)]
     pub only_split: Option<Split>,
 }
 

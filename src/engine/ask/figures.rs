@@ -3,14 +3,18 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use crate::engine::ask::filter::GalleryFilter;
 use crate::engine::ask::modes::MapMode;
+use crate::engine::ask::query::{QuerySpec, Source};
 use crate::engine::ask::request::RequestId;
 use crate::engine::ask::space::PatchSpace;
 use crate::engine::ask::style::Style;
-use crate::figure::Format;
+use crate::figure::{ComposedPart, ComposedQuery, Format, PartSource};
+use crate::files;
 use crate::image::Image;
-use crate::patch::{PatchGrid, PatchRef};
+use crate::patch::{BoxRef, PatchGrid, PatchRef};
 
 /// The figures that can be made of queries, by what they show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,6 +39,55 @@ impl FigureKind {
     }
 }
 
+/// A query of a figure, and where its heatmaps are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FigureQuery {
+    /// What is looked for.
+    pub spec: QuerySpec,
+    /// Index of the image that is compared with it.
+    pub image: u32,
+}
+
+impl From<PatchRef> for FigureQuery {
+    fn from(patch: PatchRef) -> Self {
+        Self { spec: QuerySpec::one(patch), image: patch.image }
+    }
+}
+
+impl FigureQuery {
+    /// The query, if it is one patch of `size` pixels and nothing else.
+    pub fn patch(&self, size: u32) -> Option<PatchRef> {
+        self.spec.as_patch().filter(|patch| patch.size == size)
+    }
+
+    /// The same; of any other query a patch about its first part, or in the corner of the image where it has none.
+    pub fn place(&self, size: u32) -> PatchRef {
+        let corner = PatchRef { image: self.image, y: 0, x: 0, size };
+        let home = self.spec.home().and_then(|image| self.spec.point_on(image as usize));
+        let about = |point: PatchRef| BoxRef::from(point).squared(size).patch();
+        self.patch(size).or_else(|| home.and_then(about)).unwrap_or(corner)
+    }
+
+    /// What a figure keeps of it, where it is no patch of `size` pixels of the image that is compared with it.
+    pub fn composed(&self, size: u32) -> Option<ComposedQuery> {
+        if self.patch(size).is_some_and(|patch| patch.image == self.image) {
+            return None;
+        }
+        let source = |source: &Source| match source {
+            Source::Box(area) => PartSource::Box(*area),
+            Source::Outside(picture) => PartSource::Outside {
+                height: picture.image.height(),
+                width: picture.image.width(),
+                sha256: files::hex(&Sha256::digest(picture.image.rgb())),
+            },
+        };
+        let parts = self.spec.parts.iter();
+        let parts =
+            parts.map(|part| ComposedPart { sign: part.sign, source: source(&part.source) }).collect();
+        Some(ComposedQuery { image: self.image, parts })
+    }
+}
+
 /// What a figure shows: all that decides its data, and nothing of its looks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FigureContent {
@@ -43,8 +96,8 @@ pub struct FigureContent {
     /// The open data set that the queries are of ([`crate::engine::DataDescription::id`]); none where the figure is
     /// made without a window, of a bank, a data set or files of its own.
     pub data: Option<u64>,
-    /// The query patches in reading order.
-    pub queries: Vec<PatchRef>,
+    /// The queries in reading order.
+    pub queries: Vec<FigureQuery>,
     /// Names of the spaces, from the left.
     pub spaces: Vec<String>,
     /// Heatmaps: patches and strides; all queries at the first, then all at the next. None where each image is

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::image::Image;
 use crate::patch::{BoxRef, PatchRef};
+pub use crate::search::Sign;
 
 /// What is looked for: one part or several with their signs, at least one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,16 +30,6 @@ pub struct QueryPart {
     pub sign: Sign,
     /// Where its pixels come from.
     pub source: Source,
-}
-
-/// Whether a part is to be like or unlike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Sign {
-    /// To be like it: its unit vector is added.
-    Plus,
-    /// To be unlike it: its unit vector is subtracted.
-    Minus,
 }
 
 /// Where the pixels of a part come from. Each box is resized to the network's square input, whatever its aspect.
@@ -79,32 +70,6 @@ impl fmt::Display for Source {
                 let (width, height) = (picture.image.width(), picture.image.height());
                 write!(f, "{width} x {height} px from {}", picture.name)
             }
-        }
-    }
-}
-
-impl Sign {
-    /// "+" or a true minus sign.
-    pub fn symbol(self) -> &'static str {
-        match self {
-            Sign::Plus => "+",
-            Sign::Minus => "\u{2212}",
-        }
-    }
-
-    /// The opposite sign.
-    pub fn other(self) -> Self {
-        match self {
-            Sign::Plus => Sign::Minus,
-            Sign::Minus => Sign::Plus,
-        }
-    }
-
-    /// 1 or -1.
-    pub fn factor(self) -> f32 {
-        match self {
-            Sign::Plus => 1.0,
-            Sign::Minus => -1.0,
         }
     }
 }

@@ -236,13 +236,17 @@ impl Side {
     }
 
     /// Hands maps that are complete to a figure.
-    pub fn give_known(&mut self, rows: &mut MapRows) {
-        let Some((frame, maps)) = self.frame.as_ref().zip(self.maps.as_mut()) else { return };
-        rows.take_known(&self.embedder, maps);
+    ///
+    /// # Errors
+    /// Parts of a query cancel out.
+    pub fn give_known(&mut self, rows: &mut MapRows) -> anyhow::Result<()> {
+        let Some((frame, maps)) = self.frame.as_ref().zip(self.maps.as_mut()) else { return Ok(()) };
+        let taken = rows.take_known(&self.embedder, maps);
         // The maps on show keep their order of spaces.
         let has = |space: &&PatchSpace| space.width(&self.embedder.info, frame.grid.patch).is_some();
         let order: Vec<PatchSpace> = frame.reach.spaces.iter().filter(has).copied().collect();
         maps.arrange(&order);
+        taken
     }
 
     /// The patches that its galleries search, whatever they were embedded for.

@@ -6,9 +6,9 @@ use std::path::Path;
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
-use crate::engine::ask::{FigureContent, FigureKind, Style};
+use crate::engine::ask::{FigureContent, FigureKind, FigureQuery, Style};
 use crate::engine::figures::compose;
-use crate::engine::figures::compose::{GalleryWords, Origin, QueryContent};
+use crate::engine::figures::compose::{HeatmapContent, Origin, QueryContent};
 use crate::engine::figures::galleries::GalleryMaker;
 use crate::engine::figures::output::{Written, write_caption};
 use crate::engine::figures::rows::MapRow;
@@ -31,12 +31,12 @@ pub enum Material {
 pub struct FigureBank {
     pub finder: Box<GalleryMaker>,
     /// No vectors are needed for a patch that the bank holds.
-    pub queries: Vec<(PatchRef, Vec<Vec<f32>>)>,
+    pub queries: Vec<(FigureQuery, Vec<Vec<f32>>)>,
 }
 
 /// The neighbours of one query in each space, and those under the second model.
 pub struct FoundNeighbours {
-    pub query: PatchRef,
+    pub query: FigureQuery,
     pub own: Vec<SearchReport>,
     pub beside: Option<Vec<SearchReport>>,
 }
@@ -44,6 +44,9 @@ pub struct FoundNeighbours {
 /// A figure, and what is told beside it.
 pub struct Made {
     pub figure: Figure,
+    origin: Origin,
+    /// Its spaces as comparisons call them ("z A"), in their order.
+    spaces: Vec<String>,
     /// What its sidecar keeps of where it came from.
     source: Value,
     /// What its neighbours are; nothing of heatmaps.
@@ -63,30 +66,36 @@ pub fn assemble(
     style: &Style,
     cancel: &CancelToken,
 ) -> anyhow::Result<Made> {
-    match material {
-        Material::Rows { rows, beside, origin } => Ok(heatmaps(content, (rows, beside), &origin, style)),
+    let mut made = match material {
+        Material::Rows { rows, beside, origin } => Ok(heatmaps(content, (rows, beside), origin, style)),
         Material::Search { haystack, beside } => {
             let found = search(content, &haystack, beside.as_ref().map(|(bank, _)| bank), cancel)?;
             neighbours(content, (haystack, beside), found, style)
         }
-    }
+    }?;
+    made.dress(style);
+    Ok(made)
 }
 
 fn heatmaps(
     content: &FigureContent,
     (rows, beside): (Vec<MapRow>, Option<Vec<MapRow>>),
-    origin: &Origin,
+    origin: Origin,
     style: &Style,
 ) -> Made {
     let mode = content.mode;
-    let contents = match beside {
+    let contents: Vec<_> = match beside {
         None => rows.into_iter().map(|row| row.content(mode)).collect(),
         Some(other) => {
             rows.into_iter().zip(&other).map(|(row, other)| row.content_beside(other, mode)).collect()
         }
     };
-    let figure = compose::heatmap(contents, mode, origin.notes(), style);
-    Made { figure, source: origin.source(None), found: vec![], searched: None }
+    let spaces = contents
+        .first()
+        .map_or(vec![], |row: &HeatmapContent| row.maps.iter().map(|(space, _)| space.clone()).collect());
+    let figure = compose::heatmap(contents, mode, style);
+    let source = origin.source(None);
+    Made { figure, origin, spaces, source, found: vec![], searched: None }
 }
 
 /// Searches for each query under both models.
@@ -97,13 +106,13 @@ fn search(
     cancel: &CancelToken,
 ) -> anyhow::Result<Vec<FoundNeighbours>> {
     let near = |bank: &FigureBank, index: usize| {
-        let (patch, vectors) = &bank.queries[index];
-        bank.finder.search(*patch, vectors, &content.spaces, (content.neighbours, &content.filter))
+        let (query, vectors) = &bank.queries[index];
+        bank.finder.search(query, vectors, &content.spaces, (content.neighbours, &content.filter))
     };
     let found = |index: usize| {
         cancel.check()?;
         let beside = beside.map(|bank| near(bank, index)).transpose().context("the second model")?;
-        Ok(FoundNeighbours { query: haystack.queries[index].0, own: near(haystack, index)?, beside })
+        Ok(FoundNeighbours { query: haystack.queries[index].0.clone(), own: near(haystack, index)?, beside })
     };
     (0..haystack.queries.len()).map(found).collect()
 }
@@ -116,19 +125,24 @@ fn neighbours(
 ) -> anyhow::Result<Made> {
     let mut finder = haystack.finder;
     let mut contents: Vec<QueryContent> =
-        found.iter().map(|found| finder.content(&found.own)).collect::<anyhow::Result<_>>()?;
+        found.iter().map(|found| finder.content(&found.query, &found.own)).collect::<anyhow::Result<_>>()?;
     let (mut origin, search) = finder.origin(&content.filter);
     if let Some((FigureBank { finder: mut other, .. }, step)) = beside {
-        let theirs = found.iter().filter_map(|found| found.beside.as_deref());
-        let theirs = theirs.map(|reports| other.content(reports)).collect::<anyhow::Result<_>>()?;
+        let theirs = found.iter().filter_map(|found| Some((&found.query, found.beside.as_deref()?)));
+        let theirs =
+            theirs.map(|(query, reports)| other.content(query, reports)).collect::<anyhow::Result<_>>()?;
         compose::place_beside(&mut contents, theirs);
         origin = origin.beside(other.bank.spec().model.clone(), step);
     }
-    let words = GalleryWords { left_out: finder.left_out(&content.filter), notes: origin.notes() };
+    let left_out = finder.left_out(&content.filter);
     let total = contents.first().and_then(|query| query.spaces.first()).map(|space| space.total);
     let searched = total.map(|total| (finder.bank.patches(), total));
-    let figure = page(content.kind, &mut finder, contents, words, style)?;
-    Ok(Made { figure, source: origin.source(Some(&search)), found, searched })
+    let spaces = contents
+        .first()
+        .map_or(vec![], |query| query.spaces.iter().map(|space| space.space.clone()).collect());
+    let figure = page(content.kind, &mut finder, contents, left_out, style)?;
+    let source = origin.source(Some(&search));
+    Ok(Made { figure, origin, spaces, source, found, searched })
 }
 
 /// The queries and their neighbours, laid out as a figure of `kind`.
@@ -136,14 +150,14 @@ fn page(
     kind: FigureKind,
     finder: &mut GalleryMaker,
     mut queries: Vec<QueryContent>,
-    words: GalleryWords,
+    left_out: Vec<String>,
     style: &Style,
 ) -> anyhow::Result<Figure> {
     let first = queries.first().context("there is no query to show")?.patch.image;
     match kind {
         FigureKind::Heatmaps => anyhow::bail!("heatmaps show no neighbours"),
-        FigureKind::Galleries => compose::gallery(queries, words, style),
-        FigureKind::Parts => compose::sheet(None, queries, words, style),
+        FigureKind::Galleries => compose::gallery(queries, left_out, style),
+        FigureKind::Parts => compose::sheet(None, queries, left_out, style),
         FigureKind::Instance => {
             for query in &mut queries {
                 let PatchRef { image, y, x, .. } = query.patch;
@@ -151,7 +165,7 @@ fn page(
                 query.title = format!("at y {y}, x {x}");
             }
             let (image, title) = (finder.image(first)?, finder.title(first as usize));
-            compose::sheet(Some((&image, title)), queries, words, style)
+            compose::sheet(Some((&image, title)), queries, left_out, style)
         }
     }
 }
@@ -160,6 +174,7 @@ impl Made {
     /// Gives it another look; what it shows stays.
     pub fn dress(&mut self, style: &Style) {
         compose::dress(&mut self.figure, style);
+        compose::name_models(&mut self.figure, &self.origin, &self.spaces, &style.names);
     }
 
     /// Writes it, its sidecar and, where `caption` is told, its caption; `dpi` counts for a PNG.

@@ -1,5 +1,5 @@
 //! Figures from results: what goes in is plain (pixels, cosines, places and words), what comes out is drawn by
-//! [`crate::figure`].
+//! [`crate::figure`]. Names of models and notes are given last, by [`name_models`].
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use crate::bank::{BankSpec, DataFacts, ModelFacts};
 use crate::dataset::{Dataset, FigureNote, kind_named};
 use crate::embed::Embedder;
-use crate::engine::ask::{MapMode, NamedFilter, Style};
+use crate::engine::ask::{FigureQuery, MapMode, ModelNames, NamedFilter, Style};
 use crate::figure::{
-    CurveAxis, CurveData, CurveFigure, CurveSeries, CurveSpec, Figure, GalleryCell, GalleryData,
-    GalleryFigure, GalleryQuery, GallerySpace, GallerySpec, HeatmapData, HeatmapFigure, HeatmapRow,
-    HeatmapSpace, HeatmapSpec, Instance, SheetData, SheetFigure, SheetSpec,
+    ComposedQuery, CurveAxis, CurveData, CurveFigure, CurveSeries, CurveSpec, Figure, GalleryCell,
+    GalleryData, GalleryFigure, GalleryQuery, GallerySpace, GallerySpec, HeatmapData, HeatmapFigure,
+    HeatmapRow, HeatmapSpace, HeatmapSpec, Instance, SheetData, SheetFigure, SheetSpec,
 };
 use crate::image::Image;
 use crate::patch::{PatchGrid, PatchRef};
@@ -68,16 +68,23 @@ impl Origin {
         Self { beside: Some(BesideFacts { model, step }), ..self }
     }
 
-    /// What stands below a figure. Names of files stay out of a figure's bytes, so that a model is told by
-    /// its architecture and hash, and only sets that are the same everywhere by their name.
-    pub fn notes(&self) -> Vec<String> {
+    /// What stands below a figure. Names of files stay out of a figure's bytes, so that a model is told by the name
+    /// that it is given, else by its architecture and hash, and only sets that are the same everywhere by their name.
+    pub fn notes(&self, names: &ModelNames) -> Vec<String> {
         let Self { model, data, beside, .. } = self;
-        let model_words = |model: &ModelFacts| format!("model {}, sha256 {:.8}", model.arch, model.hash);
+        let identity = |model: &ModelFacts, name: &str| match name {
+            "" => format!("model {}, sha256 {:.8}", model.arch, model.hash),
+            _ => format!("model {}", model.arch),
+        };
         let mut notes = match beside {
-            None => vec![model_words(model)],
+            None if names.own.is_empty() => vec![identity(model, "")],
+            None => vec![format!("model {}, {}", names.own, model.arch)],
             Some(BesideFacts { model: other, step }) => {
                 let step = step.map_or(String::new(), |step| format!(", step {}", thousands(step)));
-                vec![format!("A: {}", model_words(model)), format!("B: {}{step}", model_words(other))]
+                vec![
+                    format!("{}: {}", names.of("A"), identity(model, &names.own)),
+                    format!("{}: {}{step}", names.of("B"), identity(other, &names.beside)),
+                ]
             }
         };
         match kind_named(&data.kind).map_or(FigureNote::Nothing, |kind| kind.figure_note) {
@@ -118,7 +125,36 @@ pub fn dress(figure: &mut Figure, style: &Style) {
         }
         Figure::Gallery(figure) => figure.spec = gallery_spec(style),
         Figure::Sheet(figure) => figure.spec = sheet_spec(style, figure.data.instance.is_some()),
-        Figure::Curve(figure) => figure.spec.width_in = style.width_in,
+        Figure::Curve(figure) => (figure.spec.width_in, figure.spec.text) = (style.width_in, style.text),
+    }
+}
+
+/// Calls the models of a figure by `names`. `spaces` are its spaces as comparisons call them ("z A"), in their order.
+pub fn name_models(figure: &mut Figure, origin: &Origin, spaces: &[String], names: &ModelNames) {
+    let named: Vec<(String, String)> = spaces.iter().map(|space| space_words(space, names)).collect();
+    let notes = origin.notes(names);
+    match figure {
+        Figure::Heatmap(HeatmapFigure { data, .. }) => {
+            data.notes = notes;
+            for (space, named) in data.rows.iter_mut().flat_map(|row| row.spaces.iter_mut().zip(&named)) {
+                (space.name, space.title) = named.clone();
+            }
+        }
+        Figure::Gallery(GalleryFigure { data, .. }) => {
+            data.notes = notes;
+            name_galleries(&mut data.queries, &named);
+        }
+        Figure::Sheet(SheetFigure { data, .. }) => {
+            data.notes = notes;
+            name_galleries(&mut data.queries, &named);
+        }
+        Figure::Curve(_) => {}
+    }
+}
+
+fn name_galleries(queries: &mut [GalleryQuery], named: &[(String, String)]) {
+    for (space, named) in queries.iter_mut().flat_map(|query| query.spaces.iter_mut().zip(named)) {
+        (space.name, space.title) = named.clone();
     }
 }
 
@@ -127,6 +163,7 @@ fn heatmap_spec(style: &Style) -> HeatmapSpec {
         page: style.page(),
         colormap: style.colormap,
         range: style.range,
+        contour: style.contour,
         across: style.across,
         ..HeatmapSpec::default()
     }
@@ -151,20 +188,24 @@ pub struct HeatmapContent {
     /// What the image is called ("image 12 · horse").
     pub title: String,
     pub grid: PatchGrid,
-    pub query: PatchRef,
+    pub query: FigureQuery,
     /// Space names and their cosines, row by row, in the order shown.
     pub maps: Vec<(String, Vec<f32>)>,
 }
 
 /// Figures 4 and 6: each query's image and one heatmap for each space.
-pub fn heatmap(rows: Vec<HeatmapContent>, mode: MapMode, notes: Vec<String>, style: &Style) -> Figure {
-    let space = |(name, scores): (String, Vec<f32>)| HeatmapSpace { title: space_title(&name), name, scores };
-    let row = |content: HeatmapContent| HeatmapRow {
-        image: (*content.image).clone(),
-        title: content.title,
-        grid: content.grid,
-        query: [content.query.y, content.query.x],
-        spaces: content.maps.into_iter().map(space).collect(),
+pub fn heatmap(rows: Vec<HeatmapContent>, mode: MapMode, style: &Style) -> Figure {
+    let space = |(name, scores): (String, Vec<f32>)| {
+        let (name, title) = space_words(&name, &ModelNames::default());
+        HeatmapSpace { name, title, scores }
+    };
+    let row = |HeatmapContent { image, title, grid, query, maps }: HeatmapContent| HeatmapRow {
+        image: (*image).clone(),
+        title,
+        grid,
+        query: query.patch(grid.patch).map_or([0; 2], |patch| [patch.y, patch.x]),
+        composed: query.composed(grid.patch),
+        spaces: maps.into_iter().map(space).collect(),
     };
     let mut spec = heatmap_spec(style);
     match mode {
@@ -172,13 +213,16 @@ pub fn heatmap(rows: Vec<HeatmapContent>, mode: MapMode, notes: Vec<String>, sty
         MapMode::Difference => spec.scale_label = "difference of cosines".into(),
         MapMode::Cosine | MapMode::Pictures => {}
     }
-    let data = HeatmapData { rows: rows.into_iter().map(row).collect(), notes };
+    let data = HeatmapData { rows: rows.into_iter().map(row).collect(), notes: vec![] };
     Figure::Heatmap(HeatmapFigure { spec, data })
 }
 
 /// One query of a gallery or sheet.
 pub struct QueryContent {
+    /// The query patch, or one about a query that is none.
     pub patch: PatchRef,
+    /// The query, where it is no patch of the bank's size.
+    pub composed: Option<ComposedQuery>,
     pub pixels: Arc<Image>,
     /// What it is called beside its letter ("horse"); may be empty.
     pub title: String,
@@ -217,20 +261,10 @@ pub fn place_beside(contents: &mut [QueryContent], other: Vec<QueryContent>) {
     }
 }
 
-/// What stands with the neighbours of a figure.
-#[derive(Clone, Debug, Default)]
-pub struct GalleryWords {
-    /// What was left out of the search, in words.
-    pub left_out: Vec<String>,
-    /// Model and data set.
-    pub notes: Vec<String>,
-}
-
 /// Figures 5, 7, 8 and 9: the neighbours of each query in each space.
-pub fn gallery(queries: Vec<QueryContent>, words: GalleryWords, style: &Style) -> anyhow::Result<Figure> {
+pub fn gallery(queries: Vec<QueryContent>, left_out: Vec<String>, style: &Style) -> anyhow::Result<Figure> {
     let (k, queries) = gallery_queries(queries)?;
-    let GalleryWords { left_out, notes } = words;
-    let data = GalleryData { k, queries, left_out, notes };
+    let data = GalleryData { k, queries, left_out, notes: vec![] };
     Ok(Figure::Gallery(GalleryFigure { spec: gallery_spec(style), data }))
 }
 
@@ -239,14 +273,13 @@ pub fn gallery(queries: Vec<QueryContent>, words: GalleryWords, style: &Style) -
 pub fn sheet(
     instance: Option<(&Image, String)>,
     queries: Vec<QueryContent>,
-    words: GalleryWords,
+    left_out: Vec<String>,
     style: &Style,
 ) -> anyhow::Result<Figure> {
     let (k, queries) = gallery_queries(queries)?;
     let instance = instance.map(|(image, title)| Instance { image: image.clone(), title });
     let spec = sheet_spec(style, instance.is_some());
-    let GalleryWords { left_out, notes } = words;
-    Ok(Figure::Sheet(SheetFigure { spec, data: SheetData { instance, k, queries, left_out, notes } }))
+    Ok(Figure::Sheet(SheetFigure { spec, data: SheetData { instance, k, queries, left_out, notes: vec![] } }))
 }
 
 /// The queries as a figure holds them, and how many neighbours each has.
@@ -267,7 +300,7 @@ fn gallery_queries(queries: Vec<QueryContent>) -> anyhow::Result<(usize, Vec<Gal
         relation: cell.relation,
     };
     let space = |content: GalleryContent| GallerySpace {
-        title: space_title(&content.space),
+        title: space_words(&content.space, &ModelNames::default()).1,
         name: content.space,
         searched: content.searched as u64,
         total: content.total as u64,
@@ -276,20 +309,31 @@ fn gallery_queries(queries: Vec<QueryContent>) -> anyhow::Result<(usize, Vec<Gal
     let query = |content: QueryContent| GalleryQuery {
         pixels: (*content.pixels).clone(),
         at: content.patch,
+        composed: content.composed,
         title: content.title,
         spaces: content.spaces.into_iter().map(space).collect(),
     };
     Ok((most, queries.into_iter().map(query).collect()))
 }
 
-/// "projection z", "embedding h", or the plain name; "A: projection z" for the space "z A" of a comparison.
-pub fn space_title(name: &str) -> String {
-    match (name, name.split_once(' ')) {
-        ("z", _) => "projection z".into(),
-        ("h", _) => "embedding h".into(),
-        (_, Some((space, model @ ("A" | "B" | "A \u{2212} B")))) => {
-            format!("{model}: {}", space_title(space))
-        }
+/// Short name and heading of a space: "z" and "projection z"; of the space "z A" of a comparison "z A" and
+/// "A: projection z", with the name that A is given in place of "A".
+pub fn space_words(space: &str, names: &ModelNames) -> (String, String) {
+    let model = match space.split_once(' ') {
+        Some((own, side @ ("A" | "B"))) => Some((own, names.of(side).to_owned())),
+        Some((own, "A \u{2212} B")) => Some((own, format!("{} \u{2212} {}", names.of("A"), names.of("B")))),
+        _ => None,
+    };
+    match model {
+        Some((own, model)) => (format!("{own} {model}"), format!("{model}: {}", space_title(own))),
+        None => (space.to_owned(), space_title(space)),
+    }
+}
+
+fn space_title(name: &str) -> String {
+    match name {
+        "z" => "projection z".into(),
+        "h" => "embedding h".into(),
         _ => name.into(),
     }
 }

@@ -7,9 +7,10 @@ use anyhow::Context;
 
 use crate::bank::Bank;
 use crate::dataset::Dataset;
-use crate::engine::ask::GalleryFilter;
+use crate::engine::ask::{FigureQuery, GalleryFilter, QuerySpec};
 use crate::engine::figures::compose::{Cell, GalleryContent, Origin, QueryContent, SearchFacts, title_in};
 use crate::engine::look::neighbours::{NeighbourQuery, SearchReport, near};
+use crate::engine::look::{parts, selection};
 use crate::image::Image;
 use crate::patch::PatchRef;
 
@@ -44,35 +45,45 @@ impl GalleryMaker {
         title_in(self.data.as_ref(), image)
     }
 
-    /// Searches each space. The query's vector is the bank's own where it holds the patch, else `vectors`, in the
-    /// order of `spaces`.
+    /// Searches each space. The query's vector is the bank's own where it is a patch that the bank holds, else
+    /// `vectors`, in the order of `spaces`.
     ///
     /// # Errors
-    /// No such space; a patch that is neither in the bank nor has vectors.
+    /// No such space; a query that is neither in the bank nor has vectors.
     pub fn search(
         &self,
-        patch: PatchRef,
+        query: &FigureQuery,
         vectors: &[Vec<f32>],
         spaces: &[String],
         (k, filter): (usize, &GalleryFilter),
     ) -> anyhow::Result<Vec<SearchReport>> {
-        let own = self.bank.row_of(patch.image as usize, patch.y, patch.x);
-        let report = |(index, space): (usize, &String)| match (&own, vectors.get(index)) {
-            (Ok(row), _) => {
-                let mut vector = vec![0.0; self.bank.width(space)?];
-                self.bank.row_f32(space, *row, &mut vector)?;
-                near(&self.bank, space, &vector, &NeighbourQuery { patch, own: Some(*row), k, filter })
-            }
-            (Err(_), Some(vector)) => {
-                near(&self.bank, space, vector, &NeighbourQuery { patch, own: None, k, filter })
-            }
-            (Err(error), None) => anyhow::bail!("{error:#}"),
+        let own = &selection::own_rows(&query.spec, &self.bank);
+        let kin = &selection::kin(&query.spec, |image| self.label(image));
+        let patch = query.place(self.bank.spec().grid.patch);
+        let wanted = NeighbourQuery { patch, own, kin, k, filter };
+        let held = selection::own_row(&query.spec, &self.bank);
+        let report = |(index, space): (usize, &String)| {
+            let vector = match held {
+                Some(row) => {
+                    let mut vector = vec![0.0; self.bank.width(space)?];
+                    self.bank.row_f32(space, row, &mut vector)?;
+                    vector
+                }
+                None => vectors.get(index).context("the bank does not hold the query")?.clone(),
+            };
+            near(&self.bank, space, &vector, &wanted)
         };
         spaces.iter().enumerate().map(report).collect()
     }
 
+    /// The class of an image, as the bank has it where it holds the image.
+    fn label(&self, image: u32) -> Option<u32> {
+        let held = self.bank.image_entry(image as usize).ok().map(|entry| entry.label);
+        held.unwrap_or_else(|| self.data.label(image as usize))
+    }
+
     /// A query and its neighbours with their pixels.
-    pub fn content(&mut self, reports: &[SearchReport]) -> anyhow::Result<QueryContent> {
+    pub fn content(&mut self, query: &FigureQuery, reports: &[SearchReport]) -> anyhow::Result<QueryContent> {
         let patch = reports.first().context("no space is chosen")?.query;
         let mut spaces = vec![];
         for report in reports {
@@ -86,8 +97,21 @@ impl GalleryMaker {
             let (searched, total) = (report.let_through, self.bank.total_patches());
             spaces.push(GalleryContent { space: report.space.clone(), searched, total, cells });
         }
-        let title = self.title(patch.image as usize);
-        Ok(QueryContent { patch, pixels: self.pixels(patch)?, title, spaces })
+        let composed = query.composed(patch.size);
+        let pixels = match composed {
+            None => self.pixels(patch)?,
+            Some(_) => parts::pixels_of(&query.spec, |image| self.image(image))?,
+        };
+        Ok(QueryContent { patch, composed, pixels, title: self.query_title(&query.spec), spaces })
+    }
+
+    /// The image and class of a query that lies on one image; else what it is made of.
+    fn query_title(&self, query: &QuerySpec) -> String {
+        match (&query.parts[..], query.home()) {
+            ([_], Some(image)) => self.title(image as usize),
+            ([_], None) => "a picture from outside".to_owned(),
+            _ => query.words(),
+        }
     }
 
     fn pixels(&mut self, patch: PatchRef) -> anyhow::Result<Arc<Image>> {

@@ -1,7 +1,7 @@
 //! Where a figure goes, and the files that it becomes.
 
 use crate::engine::ask::{Output, Style};
-use crate::figure::{Figure, SavedFigure};
+use crate::figure::{Figure, SavedFigure, paper_words};
 use crate::{files, paths};
 use anyhow::ensure;
 use serde::Serialize;
@@ -19,11 +19,24 @@ pub struct Written {
     /// The caption's file, if one was wanted.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "paths::serialize_some")]
     pub caption: Option<PathBuf>,
+    /// Width and height of the page, inches.
+    pub page_in: (f32, f32),
+    /// What is amiss with the page, such as that it is taller than paper.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+}
+
+impl Written {
+    /// What is amiss, on a line of its own at the end of a report.
+    pub fn warning_line(&self) -> String {
+        self.warning.as_ref().map_or(String::new(), |warning| format!("\nwarning: {warning}"))
+    }
 }
 
 impl Output {
-    /// Finds what is wrong with the names before anything long begins.
+    /// Finds what is wrong with the names of models and files before anything long begins.
     pub fn check(&self, style: &Style) -> anyhow::Result<()> {
+        style.names.check()?;
         Figure::check_out(&self.out, style.dpi)?;
         let Some(caption) = &self.caption else { return Ok(()) };
         let sidecar = Figure::sidecar_of(&self.out);
@@ -42,5 +55,7 @@ pub fn write_caption(figure: &Figure, saved: SavedFigure, caption: Option<&Path>
     if let Some(caption) = caption {
         files::write_bytes_atomic(caption, figure.latex(&saved.out).as_bytes())?;
     }
-    Ok(Written { out: saved.out, sidecar: saved.sidecar, caption: caption.map(Path::to_owned) })
+    let SavedFigure { out, sidecar, size_in } = saved;
+    let (caption, warning) = (caption.map(Path::to_owned), paper_words(size_in));
+    Ok(Written { out, sidecar, caption, page_in: size_in, warning })
 }

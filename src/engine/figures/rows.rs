@@ -7,10 +7,12 @@ use std::time::Instant;
 use anyhow::Context;
 
 use crate::embed::{BATCH, Embedder, PatchSource};
-use crate::engine::ask::{Heatmap, MapMode, PatchSpace};
+use crate::engine::ask::{FigureQuery, Heatmap, MapMode, PatchSpace};
 use crate::engine::ask::{compared, displayed};
 use crate::engine::figures::compose::HeatmapContent;
 use crate::engine::look::maps::{ImageMaps, check_cells};
+use crate::engine::look::parts;
+use crate::engine::look::parts::PartSources;
 use crate::engine::look::spaces;
 use crate::image::Image;
 use crate::patch::{PatchGrid, PatchRef};
@@ -23,7 +25,12 @@ pub struct Ask {
     /// What the image is called.
     pub title: String,
     pub grid: PatchGrid,
-    pub query: PatchRef,
+    /// Looked for on `image`, which is the one that it names.
+    pub query: FigureQuery,
+    /// The other images that parts of the query lie on.
+    pub elsewhere: Vec<(u32, Arc<Image>)>,
+    /// The point `(x, y)` that the query patch was asked for by, where it was one, pixels.
+    pub point: Option<(f32, f32)>,
 }
 
 impl Ask {
@@ -45,13 +52,35 @@ impl Ask {
             )
         })?;
         check_cells(grid.len(height, width))?;
-        let query = PatchRef {
-            image: index,
-            y: row as u32 * grid.stride,
-            x: col as u32 * grid.stride,
-            size: grid.patch,
+        let (y, x) = (row as u32 * grid.stride, col as u32 * grid.stride);
+        let query = PatchRef { image: index, y, x, size: grid.patch }.into();
+        Ok(Self { image, title, grid, query, elsewhere: vec![], point: None })
+    }
+
+    /// The query patch, or one about a query that is none.
+    pub fn place(&self) -> PatchRef {
+        self.query.place(self.grid.patch)
+    }
+
+    /// The query's vector in each space.
+    ///
+    /// # Errors
+    /// Its parts cancel out.
+    fn vectors(&self, embedder: &Embedder, spaces: &[PatchSpace]) -> anyhow::Result<Vec<Vec<f32>>> {
+        let patch = self.grid.patch;
+        if let Some(PatchRef { y, x, .. }) =
+            self.query.patch(patch).filter(|place| place.image == self.query.image)
+        {
+            let source = PatchSource { image: self.image.clone(), y, x };
+            return Ok(spaces::vectors(embedder, &[source], patch, spaces));
+        }
+        let image = |index: u32| {
+            let other = self.elsewhere.iter().find(|(other, _)| *other == index).map(|(_, image)| image);
+            let own = (index == self.query.image).then_some(&self.image);
+            own.or(other).cloned().with_context(|| format!("image {index} of the query is missing"))
         };
-        Ok(Self { image, title, grid, query })
+        let from = PartSources { embedder, spaces, patch, maps: None };
+        parts::query_vectors(&self.query.spec, &from, image)
     }
 
     fn cells(&self) -> usize {
@@ -81,7 +110,7 @@ impl MapRow {
     }
 
     fn content_with(self, maps: Vec<Heatmap>) -> HeatmapContent {
-        let Ask { image, title, grid, query } = self.ask;
+        let Ask { image, title, grid, query, .. } = self.ask;
         let maps = maps.into_iter().map(|map| (map.space, map.values.to_vec())).collect();
         HeatmapContent { image, title, grid, query, maps }
     }
@@ -115,36 +144,44 @@ impl MapRows {
     }
 
     /// Takes over what is known already: the next rows, as far as `known` is their image on their grid.
-    pub fn take_known(&mut self, embedder: &Embedder, known: &mut ImageMaps) {
+    ///
+    /// # Errors
+    /// Parts of a query cancel out.
+    pub fn take_known(&mut self, embedder: &Embedder, known: &mut ImageMaps) -> anyhow::Result<()> {
         while let Some(ask) = self.asks.front() {
             let is_same = known.image_index == ask.query.image as usize && known.grid == ask.grid;
             if self.current.is_some() || !is_same || !known.is_complete() || !known.arrange(&self.spaces) {
-                return;
+                return Ok(());
             }
-            self.finish_row(embedder, known);
+            self.finish_row(embedder, known)?;
         }
+        Ok(())
     }
 
     /// Embeds the next batch.
-    pub fn advance(&mut self, embedder: &Embedder) {
-        let Some(ask) = self.asks.front() else { return };
+    ///
+    /// # Errors
+    /// Parts of a query cancel out.
+    pub fn advance(&mut self, embedder: &Embedder) -> anyhow::Result<()> {
+        let Some(ask) = self.asks.front() else { return Ok(()) };
         let mut maps = self.current.take().unwrap_or_else(|| {
             ImageMaps::new(embedder, ask.query.image as usize, ask.image.clone(), ask.grid, &self.spaces)
         });
         maps.refine(embedder, BATCH);
         if maps.is_complete() {
-            self.finish_row(embedder, &maps);
+            self.finish_row(embedder, &maps)?;
         } else {
             self.current = Some(maps);
         }
+        Ok(())
     }
 
-    fn finish_row(&mut self, embedder: &Embedder, maps: &ImageMaps) {
-        let Some(ask) = self.asks.pop_front() else { return };
-        let source = PatchSource { image: ask.image.clone(), y: ask.query.y, x: ask.query.x };
-        let vectors = spaces::vectors(embedder, &[source], ask.query.size, &self.spaces);
+    fn finish_row(&mut self, embedder: &Embedder, maps: &ImageMaps) -> anyhow::Result<()> {
+        let Some(ask) = self.asks.pop_front() else { return Ok(()) };
+        let vectors = ask.vectors(embedder, &self.spaces)?;
         self.done += ask.cells();
         self.rows.push(MapRow { maps: maps.heatmaps(&vectors), ask });
+        Ok(())
     }
 
     pub fn is_finished(&self) -> bool {

@@ -6,6 +6,7 @@ use anyhow::{bail, ensure};
 use serde::Serialize;
 
 use crate::bank::{self, Bank, Exported, IndexFormat, VectorFormat};
+use crate::paths;
 use crate::progress::CancelToken;
 
 /// `bagssl bank export`.
@@ -24,9 +25,10 @@ pub struct ExportRequest {
 #[derive(Clone, Debug, Serialize)]
 pub struct ExportReport {
     /// The vectors.
+    #[serde(serialize_with = "paths::serialize")]
     pub out: PathBuf,
     /// What each of them is of.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "paths::serialize_some")]
     pub index: Option<PathBuf>,
     /// Name of the space.
     pub space: String,

@@ -6,8 +6,9 @@ use anyhow::bail;
 
 use crate::bank::Bank;
 use crate::dataset::Split;
-use crate::engine::ask::NamedFilter;
+use crate::engine::ask::{NamedFilter, QuerySpec};
 use crate::engine::look::neighbours::{NeighbourQuery, SearchReport, near};
+use crate::engine::look::selection;
 
 /// Which patches may be neighbours.
 #[derive(Clone, Debug)]
@@ -42,10 +43,8 @@ pub fn search(bank: &Bank, request: &SearchRequest, space: &str) -> anyhow::Resu
     }
     let mut vector = vec![0.0; bank.width(space)?];
     bank.row_f32(space, row, &mut vector)?;
-    near(
-        bank,
-        space,
-        &vector,
-        &NeighbourQuery { patch: bank.patch_ref(row), own: Some(row), k: request.k, filter },
-    )
+    let patch = bank.patch_ref(row);
+    let label = |image: u32| bank.image_entry(image as usize).ok().and_then(|entry| entry.label);
+    let kin = &selection::kin(&QuerySpec::one(patch), label);
+    near(bank, space, &vector, &NeighbourQuery { patch, own: &[row], kin, k: request.k, filter })
 }

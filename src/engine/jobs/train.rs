@@ -13,6 +13,7 @@ use crate::engine::figures::output::{Written, write_caption};
 use crate::engine::jobs::Job;
 use crate::engine::runs::run::TrainingRun;
 use crate::engine::runs::run_data::RunData;
+use crate::figure::TextAs;
 use crate::paths;
 use crate::progress::Cancelled;
 use crate::train::{Notice, RunFolder};
@@ -84,11 +85,17 @@ pub fn train(
 }
 
 /// The loss curve of a run as a figure.
-pub fn loss_curve(run: &Path, out: &Path, dpi: u32, caption: Option<&Path>) -> anyhow::Result<Written> {
+pub fn loss_curve(
+    run: &Path,
+    out: &Path,
+    (dpi, text): (u32, TextAs),
+    caption: Option<&Path>,
+) -> anyhow::Result<Written> {
     let (folder, config) = RunFolder::open(run)?;
     let metrics = folder.metrics()?;
     anyhow::ensure!(!metrics.is_empty(), "{} has no metrics yet", run.display());
-    let figure = crate::engine::figures::compose::loss_curve(&metrics, config.objective.title());
+    let mut figure = crate::engine::figures::compose::loss_curve(&metrics, config.objective.title());
+    figure.set_text(text);
     let source = json!({ "config": serde_json::to_value(&config)? });
     let saved = figure.save(out, dpi, source).context("the loss curve")?;
     write_caption(&figure, saved, caption)

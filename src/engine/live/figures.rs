@@ -2,16 +2,16 @@
 //! thread that draws.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 
 use crate::bank::Bank;
-use crate::embed::PatchSource;
 use crate::engine::ask::{
-    Beside, Command, Event, FigureCommand, FigureContent, FigureEvent, FigureKind, FigureView, MapMode,
-    PatchSpace,
+    Beside, Command, Event, FigureCommand, FigureContent, FigureEvent, FigureKind, FigureQuery, FigureView,
+    MapMode, PatchSpace,
 };
 use crate::engine::compare::Compare;
 use crate::engine::figures::assemble::{FigureBank, Material};
@@ -21,9 +21,12 @@ use crate::engine::figures::rows::{Ask, MapRows};
 use crate::engine::figures::worker::{FigureJob, FigureWorker};
 use crate::engine::live::open::Open;
 use crate::engine::live::part::{Change, Due, Handled, Part, Turn};
-use crate::engine::look::spaces;
+use crate::engine::look::maps::check_cells;
+use crate::engine::look::parts;
+use crate::engine::look::parts::PartSources;
+use crate::engine::look::selection::own_row;
 use crate::image::Image;
-use crate::patch::{PatchGrid, PatchRef};
+use crate::patch::PatchGrid;
 
 /// What is going on about figures.
 pub struct FiguresPart {
@@ -162,8 +165,7 @@ impl FiguresPart {
         let mut asks = vec![];
         for grid in &content.grids {
             for query in &content.queries {
-                let (image, title) = picture(open, query.image)?;
-                asks.push(ask_about(*query, *grid, image, title)?);
+                asks.push(ask_about(query, (content, *grid), open)?);
             }
         }
         let embedder = open.embedder.as_ref().context("open a model first")?;
@@ -175,15 +177,16 @@ impl FiguresPart {
                 let side = compare.side_of(beside)?;
                 let rows = MapRows::new(asks.clone(), spaces.clone(), &side.embedder);
                 let mut rows = rows.context("B, the second model")?;
-                side.give_known(&mut rows);
+                side.give_known(&mut rows)?;
                 Some(rows)
             }
         };
         let mut rows = MapRows::new(asks, spaces, embedder)?;
         if let Some(maps) = &mut *open.maps.write() {
-            rows.take_known(embedder, maps);
+            let taken = rows.take_known(embedder, maps);
             // The maps on show keep their order of spaces.
             maps.arrange(&open.spaces);
+            taken?;
         }
         Ok((rows, beside))
     }
@@ -226,30 +229,25 @@ impl FiguresPart {
     ) -> anyhow::Result<FigureBank> {
         ensure!(bank.patches() > 0, "no patch is embedded yet; wait a moment");
         let patch = bank.spec().grid.patch;
+        let shown = open.config.as_ref().map_or(patch, |config| config.grid.patch);
+        ensure!(
+            shown == patch,
+            "the galleries hold patches of {patch} pixels and the query has {shown}; wait a moment for the new \
+             patches to be embedded"
+        );
         let mut queries = vec![];
         for query in &content.queries {
-            ensure!(
-                query.size == patch,
-                "the galleries hold patches of {patch} pixels and the query has {}; wait a moment for the new \
-                 patches to be embedded",
-                query.size
-            );
             let mut vectors = vec![];
-            if bank.row_of(query.image as usize, query.y, query.x).is_err() {
-                let (image, _) = picture(open, query.image)?;
-                ensure!(
-                    query.y + patch <= image.height() && query.x + patch <= image.width(),
-                    "a query leaves its image"
-                );
-                let source = PatchSource { image, y: query.y, x: query.x };
+            if own_row(&query.spec, &bank).is_none() {
                 let mut compare = self.compare.borrow_mut();
                 let embedder = match beside {
                     Some(beside) => &compare.side_of(beside)?.embedder,
                     None => open.embedder.as_ref().context("open a model first")?,
                 };
-                vectors = spaces::vectors(embedder, &[source], patch, &named(&content.spaces)?);
+                let from = PartSources { embedder, spaces: &named(&content.spaces)?, patch, maps: None };
+                vectors = parts::query_vectors(&query.spec, &from, |index| on_image(query, index, open))?;
             }
-            queries.push((*query, vectors));
+            queries.push((query.clone(), vectors));
         }
         let set = open.data.as_ref().context("open a data set first")?.set.clone();
         Ok(FigureBank { finder: Box::new(GalleryMaker::new(bank, set)), queries })
@@ -266,11 +264,11 @@ impl FiguresPart {
         let Some(embedder) = &open.embedder else { return Ok(()) };
         let Some(gathering) = &mut self.gathering else { return Ok(()) };
         if !gathering.rows.is_finished() {
-            gathering.rows.advance(embedder);
+            gathering.rows.advance(embedder)?;
         } else if let Some((rows, beside)) = gathering.beside.as_mut().zip(gathering.content.beside.as_ref())
             && !rows.is_finished()
         {
-            rows.advance(&self.compare.borrow_mut().side_of(beside)?.embedder);
+            rows.advance(&self.compare.borrow_mut().side_of(beside)?.embedder)?;
         }
         let Some(gathering) = &self.gathering else { return Ok(()) };
         if let Some(embedding) = gathering.to_come() {
@@ -358,11 +356,48 @@ fn picture(open: &Open, index: u32) -> anyhow::Result<(Arc<Image>, String)> {
     Ok((open.image(index)?, image_title(index, class.map(String::as_str))))
 }
 
-/// A query on a grid: where it is if the grid's patches have its size, else the patch about its centre.
-fn ask_about(query: PatchRef, grid: PatchGrid, image: Arc<Image>, title: String) -> anyhow::Result<Ask> {
-    let middle = |corner: u32| corner as f32 + query.size as f32 / 2.0;
-    let at = Ask::at((query.image, image), title, grid, (middle(query.x), middle(query.y)))?;
-    Ok(if grid.patch == query.size { Ask { query, ..at } } else { at })
+/// An image that a query has a part on.
+///
+/// # Errors
+/// It cannot be read, or the part leaves it.
+fn on_image(query: &FigureQuery, index: u32, open: &Open) -> anyhow::Result<Arc<Image>> {
+    let image = open.image(index as usize)?;
+    for (_, area) in query.spec.boxes_on(index as usize) {
+        let is_inside = area.y + area.height <= image.height() && area.x + area.width <= image.width();
+        ensure!(is_inside, "the query's box of {area} leaves image {index}");
+    }
+    Ok(image)
+}
+
+/// A query on a grid. A patch is where it is if the grid's patches have its size, else the patch about its centre;
+/// of any other query, parts as large as the patches follow these to the grid's size, and boxes stay.
+fn ask_about(
+    query: &FigureQuery,
+    (content, grid): (&FigureContent, PatchGrid),
+    open: &Open,
+) -> anyhow::Result<Ask> {
+    let (image, title) = picture(open, query.image)?;
+    let shown = open.config.as_ref().map(|config| config.grid.patch);
+    let sizes: Vec<u32> = content.grids.iter().map(|grid| grid.patch).chain(shown).collect();
+    let patch = query.spec.as_patch().filter(|patch| patch.image == query.image);
+    if let Some(patch) = patch.filter(|patch| sizes.contains(&patch.size)) {
+        let middle = |corner: u32| corner as f32 + patch.size as f32 / 2.0;
+        let ask = Ask::at((query.image, image), title, grid, (middle(patch.x), middle(patch.y)))?;
+        return Ok(if grid.patch == patch.size { Ask { query: query.clone(), ..ask } } else { ask });
+    }
+    check_cells(grid.len(image.height(), image.width()))?;
+    let mut query = query.clone();
+    let set = &open.data.as_ref().context("open a data set first")?.set;
+    if let Some(shown) = shown.filter(|shown| *shown != grid.patch) {
+        query.spec.follow_patch_size(shown, grid.patch);
+        query.spec.keep_on_images(|image| Some(set.dimensions(image as usize)));
+    }
+    let others: BTreeSet<u32> = query.spec.boxes().map(|(_, area)| area.image).collect();
+    let others = others.into_iter().filter(|index| *index != query.image);
+    let elsewhere = others.map(|index| Ok((index, on_image(&query, index, open)?)));
+    let elsewhere = elsewhere.collect::<anyhow::Result<_>>()?;
+    on_image(&query, query.image, open)?;
+    Ok(Ask { image, title, grid, query, elsewhere, point: None })
 }
 
 fn named(spaces: &[String]) -> anyhow::Result<Vec<PatchSpace>> {

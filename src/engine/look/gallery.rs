@@ -13,7 +13,7 @@ use crate::analysis::heatmap::cosine_map;
 use crate::bank::Bank;
 use crate::dataset::Dataset;
 use crate::engine::ask::{
-    EngineLine, Event, Gallery, GalleryFilter, GalleryView, Neighbour, QuerySpec, RequestId, Sign,
+    EngineLine, Event, Gallery, GalleryFilter, GalleryView, Neighbour, QuerySpec, RequestId,
 };
 use crate::engine::look::selection;
 use crate::image::Image;
@@ -156,7 +156,8 @@ impl SearchThread {
             self.data_id = job.data_id;
             self.has_told = false;
         }
-        let (own, kin) = (own_rows(job), kin(job));
+        let own = selection::own_rows(&job.query, &job.bank);
+        let kin = selection::kin(&job.query, |image| job.data.label(image as usize));
         let spaces = job.vectors.iter().map(|(space, vector)| self.space(job, space, vector, &own, &kin));
         let spaces = spaces.collect::<anyhow::Result<_>>()?;
         Ok(GalleryView {
@@ -178,16 +179,14 @@ impl SearchThread {
         own: &[usize],
         kin: &Kin,
     ) -> anyhow::Result<Gallery> {
-        // The bank's own vector of a patch that it holds, so that a figure of the command line, which has no
-        // other, shows the same.
         let mut stored = vec![];
-        let vector = match (job.query.as_patch(), own) {
-            (Some(_), &[row]) => {
+        let vector = match selection::own_row(&job.query, &job.bank) {
+            Some(row) => {
                 stored.resize(job.bank.width(space)?, 0.0);
                 job.bank.row_f32(space, row, &mut stored)?;
                 &stored
             }
-            _ => vector,
+            None => vector,
         };
         let clock = Instant::now();
         let found = selection::nearest(
@@ -259,19 +258,4 @@ impl SearchThread {
         self.images.insert(index, image.clone());
         Ok(image)
     }
-}
-
-/// The rows of the bank that are parts of the query themselves.
-fn own_rows(job: &SearchJob) -> Vec<usize> {
-    let size = job.bank.spec().grid.patch;
-    let patches = job.query.boxes().filter_map(|(_, area)| area.patch()).filter(|patch| patch.size == size);
-    patches.filter_map(|patch| job.bank.row_of(patch.image as usize, patch.y, patch.x).ok()).collect()
-}
-
-/// The images and classes that the query wants to be like: those of its plus parts.
-fn kin(job: &SearchJob) -> Kin {
-    let plus = job.query.boxes().filter(|(sign, _)| *sign == Sign::Plus);
-    let images: Vec<u32> = plus.map(|(_, area)| area.image).collect();
-    let labels = images.iter().filter_map(|image| job.data.label(*image as usize)).collect();
-    Kin { images, labels }
 }

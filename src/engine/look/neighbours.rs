@@ -9,9 +9,12 @@ use serde::Serialize;
 use std::time::Instant;
 /// Which patches are wanted near a vector.
 pub struct NeighbourQuery<'a> {
-    /// The query patch, and its row where the bank holds it, which is left out.
+    /// The query patch, or one about a query that is none.
     pub patch: PatchRef,
-    pub own: Option<usize>,
+    /// The rows of its parts, where the bank holds them, which are left out.
+    pub own: &'a [usize],
+    /// Its images and classes.
+    pub kin: &'a Kin,
     pub k: usize,
     pub filter: &'a GalleryFilter,
 }
@@ -54,12 +57,10 @@ pub fn near(
     vector: &[f32],
     wanted: &NeighbourQuery<'_>,
 ) -> anyhow::Result<SearchReport> {
-    let NeighbourQuery { patch, own, k, filter } = *wanted;
-    let label = bank.image_entry(patch.image as usize).ok().and_then(|entry| entry.label);
-    let kin = Kin { images: vec![patch.image], labels: label.into_iter().collect() };
+    let NeighbourQuery { patch, own, kin, k, filter } = *wanted;
     let clock = Instant::now();
     // Bringing a bank to a GPU would take longer than one search.
-    let found = nearest(&Processor::cpu(), bank, (space, vector), k, filter, own.as_slice(), &kin)?;
+    let found = nearest(&Processor::cpu(), bank, (space, vector), k, filter, own, kin)?;
     let milliseconds = clock.elapsed().as_secs_f64() * 1e3;
     Ok(SearchReport {
         query: patch,
@@ -71,7 +72,7 @@ pub fn near(
         exact: true,
         recall: 1.0,
         milliseconds,
-        neighbours: found.hits.iter().map(|hit| describe(bank, hit, &kin)).collect(),
+        neighbours: found.hits.iter().map(|hit| describe(bank, hit, kin)).collect(),
     })
 }
 

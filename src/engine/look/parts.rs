@@ -116,6 +116,18 @@ fn row(all: &[f32], place: usize, rows: usize) -> Vec<f32> {
     all[place * width..(place + 1) * width].to_vec()
 }
 
+/// The query's vector in each space of `from`, of parts that nothing is known of.
+///
+/// # Errors
+/// An image cannot be read, a box lies outside it, or the parts cancel out.
+pub fn query_vectors(
+    query: &QuerySpec,
+    from: &PartSources<'_>,
+    image: impl FnMut(u32) -> anyhow::Result<Arc<Image>>,
+) -> anyhow::Result<Vec<Vec<f32>>> {
+    composed(query, &PartCache::default().embed(query, from, image)?)
+}
+
 /// The vectors of a query under another model, in the spaces of `from`; its parts come from the first one.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::bank::Bank;
-use crate::engine::ask::GalleryFilter;
+use crate::engine::ask::{GalleryFilter, QuerySpec, Sign};
 use crate::search::{Hit, Kin, Options, Processor};
 
 /// The neighbours that a filter leaves, and how many patches it chose among. Patches without a vector (of images
@@ -14,6 +14,28 @@ pub struct Selection {
     pub searched: usize,
     /// Those of them that could be neighbours: all but the query's own.
     pub candidates: usize,
+}
+
+/// The rows of the bank that are parts of the query themselves.
+pub fn own_rows(query: &QuerySpec, bank: &Bank) -> Vec<usize> {
+    let size = bank.spec().grid.patch;
+    let patches = query.boxes().filter_map(|(_, area)| area.patch()).filter(|patch| patch.size == size);
+    patches.filter_map(|patch| bank.row_of(patch.image as usize, patch.y, patch.x).ok()).collect()
+}
+
+/// The row of a query that is one patch and nothing else, where the bank holds it: its vector is the bank's own, in
+/// the window as on the command line, which has no other.
+pub fn own_row(query: &QuerySpec, bank: &Bank) -> Option<usize> {
+    query.as_patch()?;
+    own_rows(query, bank).first().copied()
+}
+
+/// The images and classes that the query wants to be like: those of its plus parts. `label` is that of an image.
+pub fn kin(query: &QuerySpec, label: impl Fn(u32) -> Option<u32>) -> Kin {
+    let plus = query.boxes().filter(|(sign, _)| *sign == Sign::Plus);
+    let images: Vec<u32> = plus.map(|(_, area)| area.image).collect();
+    let labels = images.iter().filter_map(|image| label(*image)).collect();
+    Kin { images, labels }
 }
 
 /// The `k` nearest rows of `space` to `query` among those that `filter` lets through; rows `own` are the query's and

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::colormap::Colormap;
 use crate::figure::codec;
 use crate::figure::page::Page;
+use crate::figure::query::ComposedQuery;
 use crate::image::Image;
 use crate::patch::PatchGrid;
 
@@ -19,6 +20,9 @@ pub struct HeatmapSpec {
     pub colormap: Colormap,
     /// Scores at the two ends of the colour scale.
     pub range: [f32; 2],
+    /// Where a line of equal score is drawn on the maps, if one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contour: Option<f32>,
     /// What the scores are, beside the colour bar.
     pub scale_label: String,
     /// How strong the grey copy of the image is where a heatmap has no cells, 0 to 1.
@@ -33,6 +37,7 @@ impl Default for HeatmapSpec {
             page: Page::default(),
             colormap: Colormap::default(),
             range: [-1.0, 1.0],
+            contour: None,
             scale_label: "cosine similarity".to_owned(),
             underlay: 0.35,
             across: 0,
@@ -63,6 +68,9 @@ pub struct HeatmapRow {
     pub grid: PatchGrid,
     /// Top-left pixel `[y, x]` of the query patch, whose side is `grid.patch`.
     pub query: [u32; 2],
+    /// The query, where it is no such patch; `query` says nothing then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub composed: Option<ComposedQuery>,
     /// The heatmaps, left to right.
     pub spaces: Vec<HeatmapSpace>,
 }
@@ -97,12 +105,17 @@ impl HeatmapRow {
             "grid: patches of {} pixels do not fit on an image of {width} x {height}",
             grid.patch
         );
-        let [y, x] = self.query.map(u64::from);
-        let patch = u64::from(grid.patch);
-        ensure!(
-            y + patch <= u64::from(height) && x + patch <= u64::from(width),
-            "query: a patch of {patch} pixels at y {y}, x {x} leaves the image of {width} x {height}"
-        );
+        match &self.composed {
+            Some(composed) => composed.validate(Some((height, width)))?,
+            None => {
+                let [y, x] = self.query.map(u64::from);
+                let patch = u64::from(grid.patch);
+                ensure!(
+                    y + patch <= u64::from(height) && x + patch <= u64::from(width),
+                    "query: a patch of {patch} pixels at y {y}, x {x} leaves the image of {width} x {height}"
+                );
+            }
+        }
         for space in &self.spaces {
             let got = space.scores.len();
             ensure!(
@@ -137,6 +150,9 @@ impl HeatmapFigure {
             lo.is_finite() && hi.is_finite() && hi - lo > 1e-4 * lo.abs().max(hi.abs()),
             "range is [{lo}, {hi}]; expected two numbers, the first clearly below the second"
         );
+        if let Some(level) = spec.contour {
+            ensure!(level.is_finite(), "contour is {level}; expected a number");
+        }
         ensure!((0.0..=1.0).contains(&spec.underlay), "underlay is {}; expected 0 to 1", spec.underlay);
         let count = data.rows.len();
         ensure!((1..=MAX_ROWS).contains(&count), "rows: {count} given; expected 1 to {MAX_ROWS}");

@@ -6,13 +6,14 @@ use plotters::style::Color as _;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::data::HeatmapFigure;
-use super::layout::{BAR, HeatmapLayout};
+use super::layout::{BAR, CellCut, HeatmapLayout};
 use super::words::summary;
 use crate::colormap::space_color;
 use crate::figure::canvas::{
     BORDER, FAINT, INK, MARGIN, PT, PageCanvas, Rect, Text, UNITS_PER_INCH, fitting, fixed, font, label, rgb,
     text_width, wrap,
 };
+use crate::figure::contour::contour;
 use crate::figure::page::{self, Letters};
 use crate::image::Image;
 
@@ -95,10 +96,14 @@ impl HeatmapFigure {
         let panel = layout.panel(block, index, &row.image);
         canvas.frame(panel, BORDER, PT / 2);
         let scale = panel.width / f64::from(row.image.width());
+        let color = self.spec.page.palette.query();
+        if let Some(composed) = &row.composed {
+            return composed.draw(canvas, panel, scale, (layout.small, color));
+        }
         let [y, x] = row.query.map(f64::from);
         let side = f64::from(row.grid.patch) * scale;
         let place = Rect { x: panel.x + x * scale, y: panel.y + y * scale, width: side, height: side };
-        canvas.query(place, self.spec.page.palette.query());
+        canvas.query(place, color);
     }
 
     fn heatmap(
@@ -113,22 +118,27 @@ impl HeatmapFigure {
         let (grid, (rows, cols)) = (row.grid, row.shape());
         let panel = layout.panel(block, index, &row.image);
         let scale = panel.width / f64::from(row.image.width());
-        let stride = f64::from(grid.stride) * scale;
-        // The first cell is centred on the first patch, whose corner is (0, 0).
-        let before = (f64::from(grid.patch) - f64::from(grid.stride)) / 2.0 * scale;
+        let [down, across] = [(rows, row.image.height()), (cols, row.image.width())]
+            .map(|(count, side)| CellCut::new(grid, count, side));
         let cells = Rect {
-            x: panel.x + before,
-            y: panel.y + before,
-            width: cols as f64 * stride,
-            height: rows as f64 * stride,
+            x: panel.x + across.from * scale,
+            y: panel.y + down.from * scale,
+            width: (across.to - across.from) * scale,
+            height: (down.to - down.from) * scale,
         };
         let scores = &row.spaces[index - 1].scores;
-        let colors = scores.iter().flat_map(|&s| self.spec.colormap.color_on(s, self.spec.range));
-        let raster = Image::new(cols as u32, rows as u32, colors.collect());
-        canvas.clipped(panel, |canvas| {
-            canvas.image(underlay, panel, None);
-            canvas.image(&raster, cells, None);
-        });
+        let places = down.cells.iter().flat_map(|row| across.cells.iter().map(move |col| row * cols + col));
+        let colors = places.flat_map(|cell| self.spec.colormap.color_on(scores[cell], self.spec.range));
+        let raster = Image::new(across.cells.len() as u32, down.cells.len() as u32, colors.collect());
+        canvas.image(underlay, panel, None);
+        canvas.image(&raster, cells, None);
+        if let Some(level) = self.spec.contour {
+            let start = (f64::from(grid.patch) - f64::from(grid.stride)) / 2.0;
+            let place = |cells: f32| (start + f64::from(cells) * f64::from(grid.stride)) * scale;
+            let pieces = contour(scores, rows, cols, level);
+            let place = |[x, y]: [f32; 2]| [panel.x + place(x), panel.y + place(y)];
+            canvas.line(pieces.into_iter().map(|piece| piece.map(place)));
+        }
     }
 
     /// The one colour bar, right of the panels.

@@ -5,6 +5,7 @@ use anyhow::{Result, ensure};
 use super::data::{HeatmapFigure, HeatmapRow};
 use crate::figure::canvas::{MARGIN, PT, Rect, text_width};
 use crate::image::Image;
+use crate::patch::PatchGrid;
 
 /// Width of the colour bar, units.
 pub(super) const BAR: i32 = 7 * PT;
@@ -128,5 +129,53 @@ impl HeatmapLayout {
     pub fn bottom(&self) -> i32 {
         let (top, height) = self.bands[self.bands.len() - 1];
         top + (self.lines - 1) * self.pitch() + height
+    }
+}
+
+/// The cells along a side of an image, each a stride long and centred on its patch, cut off at the image's ends: no
+/// clipping is left to who shows the page.
+#[derive(Debug, PartialEq)]
+pub(super) struct CellCut {
+    /// Of each pixel of the raster its cell: one pixel for a cell, more where cells are cut.
+    pub cells: Vec<usize>,
+    /// Where the raster begins and ends, pixels of the image.
+    pub from: f64,
+    pub to: f64,
+}
+
+impl CellCut {
+    /// `count` cells on an image of `side` pixels.
+    pub fn new(grid: PatchGrid, count: usize, side: u32) -> Self {
+        // In half pixels of the image every edge is a whole number.
+        let (patch, stride) = (i64::from(grid.patch), i64::from(grid.stride));
+        let (step, start) = (2 * stride, patch - stride);
+        let end = start + count as i64 * step;
+        let (from, to) = (start.max(0), end.min(2 * i64::from(side)));
+        let pixel = gcd(gcd(step, from - start), to - start);
+        let cell = |at: i64| ((at - start) / step) as usize;
+        let cells = (from..to).step_by(pixel as usize).map(cell).collect();
+        Self { cells, from: from as f64 / 2.0, to: to as f64 / 2.0 }
+    }
+}
+
+fn gcd(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_that_leave_the_image_are_cut_off_at_its_edge() {
+        let cut = |patch, stride, count, side| CellCut::new(PatchGrid { patch, stride }, count, side);
+        // Patches that overlap: a pixel for each cell, the first centred on the first patch.
+        assert_eq!(cut(14, 2, 3, 32), CellCut { cells: vec![0, 1, 2], from: 6.0, to: 12.0 });
+        // 4-pixel patches every 10 on 24 pixels: cells reach from -3 to 27, cut to 0 and 24, of 7, 10 and 7.
+        let cells = [vec![0; 7], vec![1; 10], vec![2; 7]].concat();
+        assert_eq!(cut(4, 10, 3, 24), CellCut { cells, from: 0.0, to: 24.0 });
+        // Half pixels: 5-pixel patches every 8 on 13: from -1.5 to 14.5, in halves 13 and 13.
+        let cells = [vec![0; 13], vec![1; 13]].concat();
+        assert_eq!(cut(5, 8, 2, 13), CellCut { cells, from: 0.0, to: 13.0 });
     }
 }

@@ -82,12 +82,19 @@ impl HeatmapFigure {
                 format!("{} {}, {}", page::letter(index), patch(row), of_row(row).join(", "))
             }));
         }
+        if let Some(level) = self.spec.contour {
+            facts.push(format!("line at {}", fixed(f64::from(level), 2)));
+        }
         if let [row] = rows.as_slice() {
             let [y, x] = row.query;
-            facts.push(format!("query ({dashes}) at y {y}, x {x}"));
+            facts.push(match &row.composed {
+                Some(composed) => format!("query ({dashes}): {}", composed.words()),
+                None => format!("query ({dashes}) at y {y}, x {x}"),
+            });
         } else {
-            let place = |(index, row): (usize, &HeatmapRow)| {
-                format!("{} {}, {}", page::letter(index), row.query[0], row.query[1])
+            let place = |(index, row): (usize, &HeatmapRow)| match &row.composed {
+                Some(composed) => format!("{} {}", page::letter(index), composed.words()),
+                None => format!("{} {}, {}", page::letter(index), row.query[0], row.query[1]),
             };
             let places: Vec<String> = rows.iter().enumerate().map(place).collect();
             facts.push(format!("queries ({dashes}) at y, x: {}", places.join("; ")));

@@ -3,6 +3,7 @@
 
 mod foot;
 mod kinds;
+mod names;
 mod options;
 mod preview;
 mod queries;
@@ -12,10 +13,11 @@ use std::path::{Path, PathBuf};
 use eframe::egui::{self, Context, Id, Modal, RichText, ScrollArea, UiBuilder, vec2};
 
 use crate::engine::{
-    Beside, Command, FigureCommand, FigureContent, FigureEvent, FigureKind, FigureRequest, MapMode, defaults,
+    Beside, Command, FigureCommand, FigureContent, FigureEvent, FigureKind, FigureQuery, FigureRequest,
+    MapMode, Style, defaults,
 };
 use crate::figure::Format;
-use crate::patch::PatchGrid;
+use crate::patch::{BoxRef, PatchGrid};
 use crate::paths;
 
 use crate::gui::desk::Desk;
@@ -94,6 +96,7 @@ impl ExportDialog {
             is_fresh: true,
         };
         dialog.settle_kind(desk);
+        dialog.propose_names(desk);
         dialog
     }
 
@@ -182,6 +185,19 @@ impl ExportDialog {
         std::iter::once(shown).chain(second).collect()
     }
 
+    /// The queries; with the patch sizes of the microscope, which is about one point, the patches there.
+    fn queries(&self, shown: PatchGrid) -> Vec<FigureQuery> {
+        let chosen = self.candidates.chosen();
+        if self.levels.is_empty() {
+            return chosen;
+        }
+        let at_point = |query: FigureQuery| match query.spec.point_on(query.image as usize) {
+            Some(point) => BoxRef::from(point).squared(shown.patch).patch().map_or(query, FigureQuery::from),
+            None => query,
+        };
+        chosen.into_iter().map(at_point).collect()
+    }
+
     /// The figure, as far as it can be made.
     pub fn request(&self, desk: &Desk) -> Result<FigureRequest, String> {
         if let Some(obstacle) = self.obstacle(desk) {
@@ -193,7 +209,7 @@ impl ExportDialog {
         let spaces = self.spaces.iter().filter(|(_, is_wanted)| *is_wanted).map(|(space, _)| space.clone());
         let content = FigureContent {
             data: Some(data),
-            queries: self.candidates.chosen(),
+            queries: self.queries(config.grid),
             round: self.round,
             beside: self.beside(desk),
             ..FigureContent::new(self.kind, spaces.collect())
@@ -204,7 +220,10 @@ impl ExportDialog {
             _ => FigureContent { neighbours: self.neighbours, filter: config.filter, ..content },
         };
         let scale = desk.scale();
-        let style = self.choices.style(self.kind, scale.colormap, scale.range);
+        let names = self.names(desk);
+        names.check().map_err(|error| error.to_string())?;
+        let contour = desk.settings.contour.filter(|_| self.kind == FigureKind::Heatmaps);
+        let style = Style { names, contour, ..self.choices.style(self.kind, scale.colormap, scale.range) };
         let format = Format::from_path(&self.typed_path(), style.dpi)
             .map_err(|_| "The name must end in .pdf, .svg or .png, which chooses the format.".to_owned())?;
         Ok(FigureRequest { content, style, format })

@@ -3,7 +3,7 @@
 use eframe::egui::{ComboBox, DragValue, RichText, Ui};
 
 use crate::engine::{FigureKind, MapMode, defaults};
-use crate::figure::{BoxPalette, Letters};
+use crate::figure::{BoxPalette, Letters, TextAs};
 use crate::gui::desk::Desk;
 use crate::gui::nouns::spaces::name_of_space;
 use crate::gui::paint::theme::STEP;
@@ -44,7 +44,9 @@ impl ExportDialog {
         ui.label(RichText::new("Looks").weak());
         self.format_ui(ui);
         self.width_ui(ui);
+        self.text_ui(ui);
         self.marks_ui(ui);
+        self.names_ui(ui, desk);
     }
 
     fn kind_ui(&mut self, ui: &mut Ui, desk: &Desk) {
@@ -155,6 +157,21 @@ impl ExportDialog {
             for dpi in RESOLUTIONS {
                 ui.selectable_value(&mut self.choices.dpi, dpi, dpi.to_string());
             }
+        });
+    }
+
+    /// What text is, of an SVG.
+    fn text_ui(&mut self, ui: &mut Ui) {
+        if !self.typed_path().extension().is_some_and(|ending| ending.eq_ignore_ascii_case("svg")) {
+            return;
+        }
+        ui.horizontal(|ui| {
+            ui.label("Text");
+            ui.selectable_value(&mut self.choices.text, TextAs::Outlines, "Outlines")
+                .on_hover_text("Text as paths: it looks the same wherever the file is opened.");
+            ui.selectable_value(&mut self.choices.text, TextAs::Font, "Font").on_hover_text(
+                "Text that can be edited; the font (Ubuntu Light) must be there where it is opened.",
+            );
         });
     }
 

@@ -6,7 +6,7 @@ use eframe::egui::{
 };
 
 use crate::engine::{Command, FigureCommand, FigurePage, FigureRequest, FigureView, RequestId};
-use crate::figure::Format;
+use crate::figure::{Format, paper_words};
 use crate::gui::desk::Desk;
 use crate::gui::nouns::text::{count, thousands};
 use crate::gui::paint::textures::PictureSlot;
@@ -164,6 +164,10 @@ impl PreviewPane {
         }
         let Some(page) = page else { return false };
         ui.label(facts(page)).on_hover_text("Size on paper (an inch has 72 points), and of the file.");
+        if let Some(warning) = paper_words(page.size_in) {
+            let color = theme::warning(ui.visuals().dark_mode).0;
+            ui.colored_label(color, "taller than paper").on_hover_text(warning);
+        }
         let Some((searched, total)) = page.searched.filter(|(searched, total)| searched < total) else {
             return false;
         };

@@ -1,10 +1,12 @@
 //! How figures look, remembered from one export to the next.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::colormap::Colormap;
 use crate::engine::{FigureKind, Style};
-use crate::figure::{BoxPalette, Letters};
+use crate::figure::{BoxPalette, Letters, TextAs};
 
 /// Looks of figures.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +20,10 @@ pub struct FigureLooks {
     pub palette: BoxPalette,
     /// The letters.
     pub letters: Letters,
+    /// What text is in an SVG.
+    pub text: TextAs,
+    /// What models are called, by their hash.
+    pub aliases: BTreeMap<String, String>,
     /// Whether geometry, model and data set stand below.
     pub facts: bool,
     /// Whether the share of each relation by rank stands below galleries.
@@ -35,12 +41,29 @@ pub const ENDINGS: [&str; 3] = ["pdf", "svg", "png"];
 
 impl Default for FigureLooks {
     fn default() -> Self {
-        let Style { width_in, dpi, palette, letters, facts, shares, across, .. } = Style::default();
-        Self { width_in, dpi, palette, letters, facts, shares, across, format: "pdf".into(), caption: false }
+        let Style { width_in, dpi, palette, letters, text, facts, shares, across, .. } = Style::default();
+        Self {
+            width_in,
+            dpi,
+            palette,
+            letters,
+            text,
+            aliases: BTreeMap::new(),
+            facts,
+            shares,
+            across,
+            format: "pdf".into(),
+            caption: false,
+        }
     }
 }
 
 impl FigureLooks {
+    /// What the model of that hash is called; empty where it was given no name.
+    pub fn alias(&self, hash: &str) -> String {
+        self.aliases.get(hash).cloned().unwrap_or_default()
+    }
+
     /// The ending of a new file's name.
     pub fn ending(&self) -> &str {
         ENDINGS.into_iter().find(|ending| *ending == self.format).unwrap_or(ENDINGS[0])
@@ -61,8 +84,8 @@ impl FigureLooks {
 
     /// The style of a figure of `kind` with this colour scale.
     pub fn style(&self, kind: FigureKind, colormap: Colormap, range: [f32; 2]) -> Style {
-        let Self { width_in, dpi, palette, letters, facts, shares, across, .. } = *self;
-        let style = Style { width_in, dpi, palette, letters, facts, ..Style::default() };
+        let Self { width_in, dpi, palette, letters, text, facts, shares, across, .. } = *self;
+        let style = Style { width_in, dpi, palette, letters, text, facts, ..Style::default() };
         match kind {
             FigureKind::Heatmaps => Style { colormap, range, across: across.min(8), ..style },
             FigureKind::Galleries => Style { shares, ..style },

@@ -3,6 +3,8 @@
 pub use crate::words::thousands;
 use std::time::Duration;
 
+use crate::engine::MapMode;
+
 /// `2` and `image` as `2 images`.
 pub fn count(number: usize, unit: &str) -> String {
     let plural = match unit {
@@ -27,6 +29,14 @@ pub fn cosine(value: f32) -> String {
     if value.is_nan() { "not yet".to_owned() } else { format!("{value:+.2}") }
 }
 
+/// What a map shows at a place, in its mode: a rank from 0 to 1 has no sign.
+pub fn shown(value: f32, mode: MapMode) -> String {
+    match mode {
+        MapMode::Ranks if !value.is_nan() => format!("{value:.2}"),
+        _ => cosine(value),
+    }
+}
+
 /// The last `keep` characters of `text`, with dots before them if some were left out.
 pub fn tail(text: &str, keep: usize) -> String {
     let length = text.chars().count();
@@ -45,6 +55,12 @@ mod tests {
         let numbers = [0, 12, 999, 1_000, 50_000, 1_204_000];
         assert_eq!(numbers.map(thousands), ["0", "12", "999", "1,000", "50,000", "1,204,000"]);
         assert_eq!([count(1, "image"), count(2, "patch")], ["1 image", "2 patches"]);
+    }
+
+    #[test]
+    fn ranks_have_no_sign_and_cosines_have() {
+        assert_eq!([MapMode::Ranks, MapMode::Cosine].map(|mode| shown(0.5, mode)), ["0.50", "+0.50"]);
+        assert_eq!(shown(f32::NAN, MapMode::Ranks), "not yet");
     }
 
     #[test]

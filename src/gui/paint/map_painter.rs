@@ -5,8 +5,8 @@ use std::sync::Arc;
 use eframe::egui::{Color32, Painter, Pos2, Rect, Shape, Stroke, pos2};
 
 use crate::engine::Heatmap;
+use crate::figure::contour;
 use crate::gui::nouns::MapLook;
-use crate::gui::paint::contour::contour;
 use crate::gui::paint::heatmap_paint::HeatmapPaint;
 use crate::gui::paint::pane::Placement;
 use crate::gui::paint::scale::MapScale;
@@ -47,7 +47,8 @@ impl Contour {
     fn pieces(&mut self, map: &Heatmap, level: f32) -> &[[Pos2; 2]] {
         let is_same = |(values, at): &(Arc<Vec<f32>>, f32)| Arc::ptr_eq(values, &map.shown) && *at == level;
         if !self.made_of.as_ref().is_some_and(is_same) {
-            self.pieces = contour(&map.shown, map.rows, map.cols, level);
+            let pieces = contour(&map.shown, map.rows, map.cols, level);
+            self.pieces = pieces.iter().map(|piece| piece.map(|[x, y]| pos2(x, y))).collect();
             self.made_of = Some((map.shown.clone(), level));
         }
         &self.pieces

@@ -73,7 +73,7 @@ pub fn relation_marks(painter: &Painter, rect: Rect, relation: Relation) {
         }
         Relation::OtherClass => {
             frame(painter, rect, width, colormap::OTHER_CLASS);
-            open_square(painter, rect, width);
+            cross(painter, rect, width);
         }
         Relation::OtherImage => frame(painter, rect, 1.0, colormap::UNLABELLED),
     }
@@ -106,10 +106,13 @@ pub fn common_dot(painter: &Painter, rect: Rect) {
     painter.circle(centre, radius, Color32::WHITE, Stroke::new(1.0, Color32::from_black_alpha(220)));
 }
 
-/// Open square in the lower right corner: other class.
-fn open_square(painter: &Painter, rect: Rect, inset: f32) {
-    let corner = rect.max - Vec2::splat(inset + 1.0);
-    let square = Rect::from_min_max(corner - Vec2::splat(sign_side(rect)), corner);
-    painter.rect_stroke(square, 0.0, Stroke::new(3.0, Color32::from_black_alpha(200)), StrokeKind::Middle);
-    painter.rect_stroke(square, 0.0, Stroke::new(1.2, Color32::WHITE), StrokeKind::Middle);
+/// Cross on a light square in the lower right corner: other class, as in figures.
+fn cross(painter: &Painter, rect: Rect, inset: f32) {
+    let corner = rect.max - Vec2::splat(inset);
+    let ground = Rect::from_min_max(corner - Vec2::splat(sign_side(rect) + 1.0), corner);
+    painter.rect_filled(ground, 0.0, Color32::WHITE);
+    let arms = ground.shrink(ground.width() * 0.22);
+    let stroke = Stroke::new((ground.width() * 0.2).max(1.2), rgb(colormap::OTHER_CLASS));
+    painter.line_segment([arms.left_top(), arms.right_bottom()], stroke);
+    painter.line_segment([arms.right_top(), arms.left_bottom()], stroke);
 }

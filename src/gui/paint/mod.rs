@@ -2,7 +2,6 @@
 //! desk and no memory.
 
 pub mod color_bar;
-pub mod contour;
 pub mod heatmap_paint;
 pub mod map_painter;
 pub mod marks;

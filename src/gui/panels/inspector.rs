@@ -152,7 +152,8 @@ fn pointer_ui(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot) {
             let color = theme::space(space, ui.visuals().dark_mode);
             ui.label(RichText::new(space).strong().color(color)).on_hover_text(explain_space(space));
             let value = hover.and_then(|hover| hover.values.iter().find(|(name, _)| name == space));
-            ui.label(value.map_or(String::new(), |(_, value)| text::cosine(value.unwrap_or(f32::NAN))));
+            let words = |value: &Option<f32>| text::shown(value.unwrap_or(f32::NAN), desk.settings.mode);
+            ui.label(value.map_or(String::new(), |(_, value)| words(value)));
             ui.end_row();
         }
     });

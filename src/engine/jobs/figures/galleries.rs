@@ -8,7 +8,9 @@ use serde::Serialize;
 use crate::bank::{Bank, Dtype, MemoryBank};
 use crate::embed::{ExtractPlan, Extraction};
 use crate::engine::ask::Output;
-use crate::engine::ask::{Beside, FigureContent, FigureKind, FigureRequest, PatchSpace, defaults};
+use crate::engine::ask::{
+    Beside, FigureContent, FigureKind, FigureQuery, FigureRequest, PatchSpace, defaults,
+};
 use crate::engine::figures::assemble::{FigureBank, FoundNeighbours, Material, assemble};
 use crate::engine::figures::galleries::GalleryMaker;
 use crate::engine::figures::output::Written;
@@ -105,10 +107,10 @@ pub fn galleries(
     job: Job<'_>,
 ) -> anyhow::Result<GalleriesReport> {
     let k = request.content.neighbours;
-    let Drawn { found, total, files } = draw(request, source, output, job)?;
+    let Drawn { found, patch, total, files } = draw(request, source, output, job)?;
     let searched = found.last().and_then(|found| found.own.iter().map(|space| space.searched).min());
     let report = |found: &FoundNeighbours| QueryReport {
-        query: found.query,
+        query: found.query.place(patch),
         spaces: relations(&found.own),
         beside: found.beside.as_deref().map(relations),
     };
@@ -119,6 +121,8 @@ pub fn galleries(
 /// A figure that is written, and what it shows.
 struct Drawn {
     found: Vec<FoundNeighbours>,
+    /// Side of a patch, pixels.
+    patch: u32,
     /// Patches of the first bank.
     total: usize,
     files: Written,
@@ -136,17 +140,18 @@ fn draw(
     let mut finder = source.haystack.open(&content.spaces, &mut job)?;
     let other = source.second(content, &mut finder, &mut job)?;
     content.filter = source.filter.resolve(&finder.bank.spec().classes)?;
-    content.queries = source.patches(content, &finder, job.seed)?;
+    let patches = source.patches(content, &finder, job.seed)?;
+    content.queries = patches.into_iter().map(FigureQuery::from).collect();
     let hash = other.as_ref().map(|other| other.bank.spec().model.hash.clone());
     content.beside = hash.map(|hash| Beside { hash, step: None });
-    let total = finder.bank.total_patches();
-    let queries: Vec<_> = content.queries.iter().map(|patch| (*patch, vec![])).collect();
+    let (patch, total) = (finder.bank.spec().grid.patch, finder.bank.total_patches());
+    let queries: Vec<_> = content.queries.iter().map(|query| (query.clone(), vec![])).collect();
     let bank = |finder: GalleryMaker| FigureBank { finder: Box::new(finder), queries: queries.clone() };
     let material =
         Material::Search { haystack: bank(finder), beside: other.map(|other| (bank(other), None)) };
     let made = assemble(&request.content, material, &request.style, job.cancel)?;
     let files = made.write(&output.out, request.style.dpi, output.caption.as_deref())?;
-    Ok(Drawn { found: made.found, total, files })
+    Ok(Drawn { found: made.found, patch, total, files })
 }
 
 /// How often each relation is among the neighbours in each space.

@@ -14,7 +14,7 @@ use crate::engine::figures::compose::Origin;
 use crate::engine::figures::output::Written;
 use crate::engine::figures::rows::{Ask, MapRow, MapRows};
 use crate::engine::jobs::figures::request::MapSource;
-use crate::engine::jobs::figures::sources::{Place, Sources};
+use crate::engine::jobs::figures::sources::{Place, Sources, centre};
 use crate::engine::jobs::{Job, open_embedder};
 use crate::files;
 use crate::patch::PatchRef;
@@ -39,11 +39,49 @@ pub struct HeatmapReport {
     pub cols: usize,
     /// The query patch.
     pub query: Corner,
+    /// The point that was asked about, where one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<AskedPoint>,
     /// By name of the space.
     pub spaces: BTreeMap<String, MapSummary>,
     /// The files that were written.
     #[serde(flatten)]
     pub files: Written,
+}
+
+/// A point that was asked about, and the centre of the patch that it became. All in pixels of the image.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct AskedPoint {
+    /// From the left edge.
+    pub x: f32,
+    /// From the top edge.
+    pub y: f32,
+    /// Of the patch's centre, from the left edge.
+    pub centre_x: f32,
+    /// Of the patch's centre, from the top edge.
+    pub centre_y: f32,
+    /// From the point to the centre.
+    pub distance: f32,
+}
+
+impl AskedPoint {
+    fn new((x, y): (f32, f32), patch: PatchRef) -> Self {
+        let (centre_x, centre_y) = centre(patch);
+        Self { x, y, centre_x, centre_y, distance: (x - centre_x).hypot(y - centre_y) }
+    }
+
+    /// "--at 100,60 became the patch at y 48, x 88 (its centre is 96,56), 5.7 px away".
+    pub fn words(&self, patch: Corner) -> String {
+        let Self { x, y, centre_x, centre_y, distance } = self;
+        let away = match *distance {
+            0.0 => "where it was asked for".to_owned(),
+            distance => format!("{distance:.1} px away"),
+        };
+        let Corner { y: top, x: left } = patch;
+        format!(
+            "--at {x},{y} became the patch at y {top}, x {left} (its centre is {centre_x},{centre_y}), {away}"
+        )
+    }
 }
 
 /// Top-left pixel of a patch.
@@ -53,6 +91,12 @@ pub struct Corner {
     pub y: u32,
     /// Left edge, pixels.
     pub x: u32,
+}
+
+impl From<PatchRef> for Corner {
+    fn from(PatchRef { y, x, .. }: PatchRef) -> Self {
+        Self { y, x }
+    }
 }
 
 /// Result of `bagssl figure fig4` and `fig6`.
@@ -76,6 +120,9 @@ pub struct MapReport {
     pub cols: usize,
     /// The query patch.
     pub query: PatchRef,
+    /// The point that was asked about, where one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<AskedPoint>,
     /// By name of the space.
     pub spaces: BTreeMap<String, MapSummary>,
     /// Under the second model.
@@ -92,8 +139,9 @@ pub fn heatmap(
     job: Job<'_>,
 ) -> anyhow::Result<HeatmapReport> {
     let MapsReport { maps, files } = draw(request, source, output, values, job)?;
-    let MapReport { rows, cols, query, spaces, .. } = maps.into_iter().next().context("there is no image")?;
-    Ok(HeatmapReport { rows, cols, query: Corner { y: query.y, x: query.x }, spaces, files })
+    let MapReport { rows, cols, query, at, spaces, .. } =
+        maps.into_iter().next().context("there is no image")?;
+    Ok(HeatmapReport { rows, cols, query: query.into(), at, spaces, files })
 }
 
 /// `bagssl figure fig4` and `fig6`: several queries, each at one or more patch sizes.
@@ -120,7 +168,7 @@ fn draw(
     let (_, embedder) = open_embedder(job.device, &source.model)?;
     let places = sources.places(source, &embedder, job.seed)?;
     let asks = asks(source, &places)?;
-    request.content.queries = asks.iter().take(places.len()).map(|ask| ask.query).collect();
+    request.content.queries = asks.iter().take(places.len()).map(|ask| ask.query.clone()).collect();
     let spaces = request.content.patch_spaces()?;
     let rows = embedded(asks.clone(), &spaces, &embedder, &mut job)?;
     if let Some((values, first)) = values.zip(rows.first()) {
@@ -153,7 +201,8 @@ fn asks(source: &MapSource, places: &[Place]) -> anyhow::Result<Vec<Ask>> {
         for place in places {
             let grid = source.grid(size, place.image.height(), place.image.width())?;
             let image = (place.index, place.image.clone());
-            asks.push(Ask::at(image, place.title.clone(), grid, place.at)?);
+            let point = place.is_point.then_some(place.at);
+            asks.push(Ask { point, ..Ask::at(image, place.title.clone(), grid, place.at)? });
         }
     }
     Ok(asks)
@@ -169,7 +218,7 @@ fn embedded(
     let mut rows = MapRows::new(asks, spaces.to_vec(), embedder)?;
     while !rows.is_finished() {
         job.cancel.check()?;
-        rows.advance(embedder);
+        rows.advance(embedder)?;
         (job.progress)(rows.progress());
     }
     Ok(rows.into_rows())
@@ -179,8 +228,9 @@ impl MapRow {
     fn report(&self) -> MapReport {
         let summaries = self.maps.iter().map(|map| (map.space.clone(), summarise(&map.values)));
         let (rows, cols) = self.maps.first().map_or((0, 0), |map| (map.rows, map.cols));
-        let query = self.ask.query;
-        MapReport { image: query.image, rows, cols, query, spaces: summaries.collect(), beside: None }
+        let query = self.ask.place();
+        let at = self.ask.point.map(|point| AskedPoint::new(point, query));
+        MapReport { image: query.image, rows, cols, query, at, spaces: summaries.collect(), beside: None }
     }
 }
 

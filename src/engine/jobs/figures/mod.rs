@@ -9,22 +9,25 @@ mod sources;
 
 use std::path::Path;
 
-use crate::figure::{Format, Sidecar};
+use crate::figure::{Format, Sidecar, TextAs};
 
 pub use crate::engine::figures::output::Written;
 use crate::engine::figures::output::write_caption;
 pub use galleries::{GalleriesReport, GalleryReport, galleries, gallery};
-pub use maps::{HeatmapReport, MapsReport, heatmap, maps};
+pub use maps::{AskedPoint, Corner, HeatmapReport, MapsReport, heatmap, maps};
 pub use request::{GallerySource, Haystack, MapImages, MapSizes, MapSource, QueryChoice};
 
 /// `bagssl figure SIDECAR.json --out FILE`: the same figure again.
 pub fn again(
     sidecar: &Path,
     out: &Path,
-    dpi: Option<u32>,
+    (dpi, text): (Option<u32>, Option<TextAs>),
     caption: Option<&Path>,
 ) -> anyhow::Result<Written> {
-    let Sidecar { figure, format, source } = Sidecar::load(sidecar)?;
+    let Sidecar { mut figure, format, source } = Sidecar::load(sidecar)?;
+    if let Some(text) = text {
+        figure.set_text(text);
+    }
     let recorded = match format {
         Format::Png { dpi } => dpi,
         _ => Format::DEFAULT_DPI,

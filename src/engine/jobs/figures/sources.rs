@@ -22,8 +22,10 @@ pub struct Place {
     pub index: u32,
     pub image: Arc<Image>,
     pub title: String,
-    /// `(x, y)` of the query patch's centre, pixels.
+    /// `(x, y)` of the query patch's centre, pixels; that is nearest to it.
     pub at: (f32, f32),
+    /// Whether the user told that point.
+    pub is_point: bool,
 }
 
 /// The data sets that the images are taken from: one, or one for each file.
@@ -67,12 +69,13 @@ impl<'a> Sources<'a> {
         let place = |(index, set): (usize, &Arc<dyn Dataset>)| {
             let image = fitted(set.image(0)?, source.fit, embedder);
             let grid = source.grid(0, image.height(), image.width())?;
-            let at = match at.get(index).or(at.first()) {
+            let told = at.get(index).or(at.first());
+            let at = match told {
                 Some(&place) => place,
                 None => centre(choose::place(&image, index as u32, grid, seed)?),
             };
             let title = if count == 1 { "image".to_owned() } else { format!("image {}", index + 1) };
-            Ok(Place { index: index as u32, image: Arc::new(image), title, at })
+            Ok(Place { index: index as u32, image: Arc::new(image), title, at, is_point: told.is_some() })
         };
         self.sets.iter().enumerate().map(place).collect()
     }
@@ -103,7 +106,13 @@ impl<'a> Sources<'a> {
             let index = patch.image as usize;
             let image = fitted(data.image(index)?, source.fit, embedder);
             let title = title_in(data, index);
-            Ok(Place { index: patch.image, image: Arc::new(image), title, at: centre(patch) })
+            Ok(Place {
+                index: patch.image,
+                image: Arc::new(image),
+                title,
+                at: centre(patch),
+                is_point: false,
+            })
         };
         patches.into_iter().map(place).collect()
     }
@@ -183,7 +192,7 @@ fn fitted(image: Image, fit: Option<u32>, embedder: &Embedder) -> Image {
 }
 
 /// `(x, y)` of a patch's centre, pixels.
-fn centre(patch: PatchRef) -> (f32, f32) {
+pub fn centre(patch: PatchRef) -> (f32, f32) {
     let middle = |corner: u32| corner as f32 + patch.size as f32 / 2.0;
     (middle(patch.x), middle(patch.y))
 }

@@ -140,14 +140,12 @@ impl Session {
         query.boxes_on(view.index).collect()
     }
 
-    /// The patches that were asked about alone, oldest first and each once, of the size that is set now.
-    pub fn asked_patches(&self) -> Vec<PatchRef> {
-        let size = self.config().map(|config| config.grid.patch);
-        let queries = self.history.queries().iter().cloned().chain(self.query());
-        let mut asked: Vec<PatchRef> = vec![];
-        for patch in queries.filter_map(|query| query.as_patch()) {
-            if Some(patch.size) == size && !asked.contains(&patch) {
-                asked.push(patch);
+    /// The queries that were asked, oldest first and each once, the one on show among them.
+    pub fn asked(&self) -> Vec<QuerySpec> {
+        let mut asked: Vec<QuerySpec> = vec![];
+        for query in self.history.queries().iter().cloned().chain(self.query()) {
+            if !asked.contains(&query) {
+                asked.push(query);
             }
         }
         asked

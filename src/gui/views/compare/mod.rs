@@ -317,7 +317,7 @@ fn heading(
         let name = format!("{space} {suffix}");
         let value = desk.hover.iter().flat_map(|hover| &hover.values).find(|(other, _)| *other == name);
         if let Some((_, value)) = value {
-            ui.label(text::cosine(value.unwrap_or(f32::NAN)));
+            ui.label(text::shown(value.unwrap_or(f32::NAN), mode));
         }
     });
 }

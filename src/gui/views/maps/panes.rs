@@ -289,7 +289,7 @@ fn space_heading_ui(ui: &mut Ui, rect: Rect, desk: &Desk, space: &str, content: 
         // A preview's value there is 1; that of the query stands at the side.
         if let Some((_, value)) = value.filter(|_| !desk.maps.is_preview()) {
             ui.add_space(STEP / 2.0);
-            ui.label(text::cosine(value.unwrap_or(f32::NAN)));
+            ui.label(text::shown(value.unwrap_or(f32::NAN), desk.settings.mode));
         }
     });
 }

@@ -308,7 +308,8 @@ fn map_heading_ui(ui: &mut Ui, rect: Rect, desk: &Desk, column: &Column, name: &
         }
         let value = desk.hover.as_ref().and_then(|hover| value_at(hover, column, name));
         if let Some(value) = value {
-            ui.label(RichText::new(text::cosine(value)).strong()).on_hover_text("Under the pointer.");
+            ui.label(RichText::new(text::shown(value, mode(desk))).strong())
+                .on_hover_text("Under the pointer.");
         }
     });
 }

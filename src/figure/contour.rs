@@ -1,10 +1,8 @@
 //! Lines of equal value on a heatmap (marching squares between the centres of cells).
 
-use eframe::egui::{Pos2, pos2};
-
-/// Pieces of the line at `level`, in cells: (0.5, 0.5) is the centre of the first cell. `values` are
+/// Pieces of the line at `level`, `[x, y]` in cells: (0.5, 0.5) is the centre of the first cell. `values` are
 /// `rows * cols` numbers, row by row; nothing is drawn next to a NaN.
-pub fn contour(values: &[f32], rows: usize, cols: usize, level: f32) -> Vec<[Pos2; 2]> {
+pub fn contour(values: &[f32], rows: usize, cols: usize, level: f32) -> Vec<[[f32; 2]; 2]> {
     let mut pieces = vec![];
     for row in 1..rows {
         for col in 1..cols {
@@ -14,14 +12,14 @@ pub fn contour(values: &[f32], rows: usize, cols: usize, level: f32) -> Vec<[Pos
             if corners.iter().any(|value| value.is_nan()) {
                 continue;
             }
-            square(corners, pos2(col as f32 - 0.5, row as f32 - 0.5), &mut pieces);
+            square(corners, [col as f32 - 0.5, row as f32 - 0.5], &mut pieces);
         }
     }
     pieces
 }
 
 /// The pieces within one square whose top left corner is `origin`.
-fn square(corners: [f32; 4], origin: Pos2, pieces: &mut Vec<[Pos2; 2]>) {
+fn square(corners: [f32; 4], [left, top]: [f32; 2], pieces: &mut Vec<[[f32; 2]; 2]>) {
     const PLACES: [[f32; 2]; 4] = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]];
     let mut crossings = vec![];
     for side in 0..4 {
@@ -30,7 +28,7 @@ fn square(corners: [f32; 4], origin: Pos2, pieces: &mut Vec<[Pos2; 2]>) {
         if (a >= 0.0) != (b >= 0.0) {
             let part = a / (a - b);
             let along = |axis: usize| PLACES[from][axis] + part * (PLACES[to][axis] - PLACES[from][axis]);
-            crossings.push(pos2(origin.x + along(0), origin.y + along(1)));
+            crossings.push([left + along(0), top + along(1)]);
         }
     }
     match crossings[..] {
@@ -53,8 +51,8 @@ mod tests {
         // Two columns, 0 and 1: at 0.25 the line stands a quarter of the way.
         let pieces = contour(&[0.0, 1.0, 0.0, 1.0], 2, 2, 0.25);
         assert_eq!(pieces.len(), 1);
-        assert!(pieces[0].iter().all(|at| (at.x - 0.75).abs() < 1e-6), "{pieces:?}");
-        assert_eq!((pieces[0][0].y - pieces[0][1].y).abs(), 1.0);
+        assert!(pieces[0].iter().all(|at| (at[0] - 0.75).abs() < 1e-6), "{pieces:?}");
+        assert_eq!((pieces[0][0][1] - pieces[0][1][1]).abs(), 1.0);
         assert!(contour(&[0.0, 1.0, 0.0, 1.0], 2, 2, 1.5).is_empty());
         assert!(contour(&[0.0, f32::NAN, 0.0, 1.0], 2, 2, 0.25).is_empty());
     }
@@ -65,8 +63,8 @@ mod tests {
         assert_eq!(pieces.len(), 4);
         for [a, b] in pieces {
             for at in [a, b] {
-                let away = (at.x - 1.5).abs() + (at.y - 1.5).abs();
-                assert!((away - 0.5).abs() < 1e-6, "{at}");
+                let away = (at[0] - 1.5).abs() + (at[1] - 1.5).abs();
+                assert!((away - 0.5).abs() < 1e-6, "{at:?}");
             }
         }
     }
