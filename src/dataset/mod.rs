@@ -3,6 +3,7 @@
 
 mod coverage;
 pub mod decode;
+mod decoding;
 pub mod download;
 mod format;
 mod formats;
@@ -13,15 +14,18 @@ mod limit;
 mod open;
 pub mod parts;
 mod picture;
+mod reading;
 mod set;
 mod spec;
 mod split;
 mod tiff;
 mod unpack;
+mod wide;
 
 pub(crate) use crate::files::hex;
 pub(crate) use crate::words::thousands as with_thousands;
 pub use coverage::Coverage;
+pub use decoding::{Decoding, DecodingFacts, Exif, ValueRule, ValueWindow};
 pub use format::{DataFormat, SetPlace};
 pub use formats::{FORMATS, built_in_words, cifar, folder, kind_named, sentence};
 pub use kind::{DataKind, FigureNote};
@@ -30,3 +34,4 @@ pub use open::open;
 pub use set::{DataInfo, Dataset, PartMap, Skipped};
 pub use spec::{DataSource, DataSpec};
 pub use split::{Mix, Split};
+pub use wide::Values;

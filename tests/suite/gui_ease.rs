@@ -48,6 +48,21 @@ fn a_dialog_closes_the_tooltip_of_what_it_covers() {
 }
 
 #[test]
+fn the_dialog_says_how_pictures_are_decoded() {
+    let mut window = opened();
+    window.press(Modifiers::COMMAND, Key::O);
+    window.harness.get_by_role_and_label(Role::TextInput, "Path").type_text("/deep");
+    window.harness.get_by_role_and_label(Role::RadioButton, "ignore").click();
+    window.harness.get_by_role_and_label(Role::RadioButton, "values").click();
+    window.steps();
+    window.harness.get_by_role_and_label(Role::Button, "Open").click();
+    window.steps();
+    let sent = window.commands();
+    let [Command::OpenData { spec, split: None }] = &sent[..] else { panic!("{sent:?}") };
+    assert_eq!(spec.to_string(), "/deep (--exif ignore --value-window 0,4095)");
+}
+
+#[test]
 fn three_steps_are_shown_at_first_dismissed_and_called_back() {
     let mut window = Window::first_start(SIZE);
     for step in ["Step 1: Click the image", "Step 2: Compare z and h below", "Step 3: Click a neighbour"] {

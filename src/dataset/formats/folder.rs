@@ -9,16 +9,20 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, Result, bail, ensure};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::dataset::decode::{self, READABLE};
+use crate::dataset::decode::{self, Decoded, PictureFacts, READABLE};
 use crate::dataset::format::{DataFormat, SetPlace};
-use crate::dataset::{DataKind, Dataset, FigureNote, PartMap, Skipped, Split, hex, with_thousands};
+use crate::dataset::reading::Reading;
+use crate::dataset::{
+    DataKind, Dataset, Decoding, DecodingFacts, FigureNote, PartMap, Skipped, Split, Values, hex,
+    with_thousands,
+};
 use crate::image::Image;
 
 /// Endings of files that are taken for pictures without a look inside.
@@ -59,8 +63,9 @@ struct PictureFile {
     /// Path within the set's folder, with `/`.
     name: String,
     label: Option<u32>,
-    height: u32,
-    width: u32,
+    facts: PictureFacts,
+    /// What became of its values, once it was read.
+    values: OnceLock<Values>,
     /// Bytes, and nanoseconds since 1970 of the last change.
     size: u64,
     modified_ns: u128,
@@ -81,6 +86,7 @@ pub struct Folder {
     split: Option<Split>,
     skipped: Vec<Skipped>,
     size: Option<(u32, u32)>,
+    reading: Reading,
 }
 
 impl Folder {
@@ -132,9 +138,19 @@ impl Folder {
         split: Option<Split>,
         skipped: Vec<Skipped>,
     ) -> Self {
-        let first = (entries[0].height, entries[0].width);
-        let size = entries.iter().all(|e| (e.height, e.width) == first).then_some(first);
-        Self { kind, name, entries, classes, split, skipped, size }
+        let reading = Reading::default();
+        let mut new = Self { kind, name, entries, classes, split, skipped, size: None, reading };
+        new.size = new.common_size();
+        new
+    }
+
+    fn common_size(&self) -> Option<(u32, u32)> {
+        let mut sizes = self.entries.iter().map(|entry| entry.facts.size(self.reading.decoding.exif));
+        sizes.next().filter(|first| sizes.all(|size| size == *first))
+    }
+
+    fn facts(&self) -> impl Iterator<Item = &PictureFacts> + Clone {
+        self.entries.iter().map(|entry| &entry.facts)
     }
 }
 
@@ -262,15 +278,15 @@ fn probe_all(root: &Path, candidates: Vec<Candidate>) -> (Vec<PictureFile>, Vec<
 
 fn probe(root: &Path, candidate: &Candidate) -> Result<PictureFile> {
     let path = &candidate.path;
-    let (height, width) = decode::probe(path)?;
+    let facts = decode::probe(path)?;
     let meta = std::fs::metadata(path).with_context(|| path.display().to_string())?;
     let modified = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
     Ok(PictureFile {
         path: path.clone(),
         name: relative_name(root, path),
         label: candidate.label,
-        height,
-        width,
+        facts,
+        values: OnceLock::new(),
         size: meta.len(),
         modified_ns: modified.map_or(0, |t| t.as_nanos()),
     })
@@ -313,8 +329,12 @@ impl Dataset for Folder {
         let entry = self.entries.get(index);
         let entry =
             entry.with_context(|| format!("{} has no image {index}; it has {}", self.name, self.len()))?;
-        let image = decode::decode(&entry.path)?;
-        let (found, known) = ((image.width(), image.height()), (entry.width, entry.height));
+        let Decoded { image, values } = decode::decode(&entry.path, self.reading.of_each())?;
+        if let Some(values) = values {
+            entry.values.get_or_init(|| values);
+        }
+        let (height, width) = entry.facts.size(self.reading.decoding.exif);
+        let (found, known) = ((image.width(), image.height()), (width, height));
         ensure!(
             found == known,
             "{}: changed since it was opened, from {} x {} to {} x {} pixels",
@@ -340,8 +360,7 @@ impl Dataset for Folder {
     }
 
     fn dimensions(&self, index: usize) -> (u32, u32) {
-        let entry = &self.entries[index];
-        (entry.height, entry.width)
+        self.entries[index].facts.size(self.reading.decoding.exif)
     }
 
     fn size(&self) -> Option<(u32, u32)> {
@@ -359,7 +378,28 @@ impl Dataset for Folder {
             hash.update(format!("{}\0{}\0{}\0{label}\n", entry.name, entry.size, entry.modified_ns));
         }
         self.classes.iter().for_each(|name| hash.update(format!("{name}\n")));
+        hash.update(self.reading.mark(self.facts()));
         Ok(hex(&hash.finalize()))
+    }
+
+    fn decode_as(&mut self, decoding: Decoding) -> Result<()> {
+        let wide = self.entries.iter().filter(|entry| entry.facts.is_wide());
+        let wide: Vec<&Path> = wide.map(|entry| entry.path.as_path()).collect();
+        self.reading = match self.kind == &PICTURE {
+            true => Reading::of_one_picture(decoding, &wide)?,
+            false => Reading::new(decoding, &wide)?,
+        };
+        self.size = self.common_size();
+        self.entries.iter_mut().for_each(|entry| entry.values = OnceLock::new());
+        Ok(())
+    }
+
+    fn decoding(&self) -> Option<DecodingFacts> {
+        self.reading.facts(self.facts())
+    }
+
+    fn values(&self, index: usize) -> Option<Values> {
+        self.entries.get(index)?.values.get().copied()
     }
 
     fn skipped(&self) -> &[Skipped] {

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::dataset::Split;
+use crate::dataset::{DataSpec, Split};
 use crate::engine::ask::{NamedFilter, defaults};
 use crate::engine::jobs::embed::BankSource;
 use crate::model::ModelSpec;
@@ -33,14 +33,14 @@ pub enum MapImages {
     /// leaves the choice to the seed.
     Files {
         /// The files, in reading order.
-        paths: Vec<PathBuf>,
+        paths: Vec<DataSpec>,
         /// `(x, y)` of each query patch's centre, pixels: one for all files, one for each, or none.
         at: Vec<(f32, f32)>,
     },
     /// Images of a data set: index, top and left edge of each query patch; none leaves the choice to the seed.
     Data {
         /// The data set, as `--data` names it.
-        data: String,
+        data: DataSpec,
         /// Which split, where the set has two; none: train.
         split: Option<Split>,
         /// Index of the image, top and left edge of each query patch, pixels.
