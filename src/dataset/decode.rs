@@ -67,6 +67,11 @@ impl PictureFacts {
         self.orientation != Orientation::NoTransforms
     }
 
+    /// Whether it is a JPEG.
+    pub fn is_jpeg(&self) -> bool {
+        self.format == ImageFormat::Jpeg
+    }
+
     /// Whether samples have more than 8 bits, so that a [`ValueRule`] decides.
     pub fn is_wide(&self) -> bool {
         self.is_wide
@@ -243,6 +248,7 @@ fn decode_inner(bytes: &[u8], decoding: Decoding) -> Result<Decoded> {
     let rule = decoding.value_window;
     let special = match header.format {
         ImageFormat::Tiff => tiff::decode_special(bytes, rule)?,
+        ImageFormat::Jpeg => Some((jpeg::decode(bytes, header.width, header.height)?, None)),
         _ => None,
     };
     let (rgb, values) = match special {

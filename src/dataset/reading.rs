@@ -76,9 +76,13 @@ impl Reading {
         (turned + wide > 0).then_some(facts)
     }
 
-    /// What a fingerprint of such pictures holds of how they are decoded. Nothing where no choice matters.
-    pub fn mark<'a>(&self, pictures: impl Iterator<Item = &'a PictureFacts>) -> String {
+    /// What a fingerprint of such pictures holds of how they are decoded. Nothing where no choice matters and
+    /// early versions of the program decoded them as it does now.
+    pub fn mark<'a>(&self, pictures: impl Iterator<Item = &'a PictureFacts> + Clone) -> String {
         let mut mark = String::new();
+        if pictures.clone().any(PictureFacts::is_jpeg) {
+            mark += "jpeg as libjpeg-turbo\n";
+        }
         let (turned, wide) =
             self.facts(pictures).map_or((false, false), |facts| (facts.turned > 0, facts.wide > 0));
         if turned && self.decoding.exif == Exif::Ignore {
