@@ -18,7 +18,7 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::decoding::{Decoding, Exif, ValueRule};
 use super::picture::orientation_from_xmp;
-use super::wide::{self, Placing, Stated, Values};
+use super::wide::{self, ImageValues, Placing, Stated};
 use super::{jpeg, tiff};
 use crate::image::Image;
 
@@ -47,7 +47,7 @@ pub struct Decoded {
     /// Its pixels.
     pub image: Image,
     /// What became of its values, where samples have more than 8 bits.
-    pub values: Option<Values>,
+    pub values: Option<ImageValues>,
 }
 
 impl PictureFacts {
@@ -288,7 +288,7 @@ fn rgb_from_dynamic(
     picture: DynamicImage,
     rule: ValueRule,
     stated: Stated,
-) -> Result<(Vec<u8>, Option<Values>)> {
+) -> Result<(Vec<u8>, Option<ImageValues>)> {
     let wide = |samples: &[u16], colours, channels| {
         let placing = Placing::interleaved(samples.len() / channels, colours, channels);
         wide::to_rgb(samples, &placing, rule, stated).map(|(rgb, values)| (rgb, Some(values)))

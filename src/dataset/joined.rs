@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
-use super::{DataKind, Dataset, DecodingFacts, Mix, PartMap, Skipped, Split, Values, hex};
+use super::{DataKind, Dataset, DecodingFacts, ImageValues, Mix, PartMap, Skipped, Split, hex};
 use crate::image::Image;
 
 struct Joined {
@@ -104,7 +104,7 @@ impl Dataset for Joined {
         DecodingFacts::of_both(self.train.decoding(), self.test.decoding())
     }
 
-    fn values(&self, index: usize) -> Option<Values> {
+    fn values(&self, index: usize) -> Option<ImageValues> {
         let (set, index) = self.at(index);
         set.values(index)
     }

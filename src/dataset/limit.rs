@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use sha2::{Digest, Sha256};
 
-use super::{DataKind, Dataset, DecodingFacts, Mix, PartMap, Skipped, Split, Values, hex};
+use super::{DataKind, Dataset, DecodingFacts, ImageValues, Mix, PartMap, Skipped, Split, hex};
 use crate::image::Image;
 
 struct Limited {
@@ -77,7 +77,7 @@ impl Dataset for Limited {
         self.inner.decoding()
     }
 
-    fn values(&self, index: usize) -> Option<Values> {
+    fn values(&self, index: usize) -> Option<ImageValues> {
         self.inner.values(index)
     }
 

@@ -34,4 +34,4 @@ pub use open::open;
 pub use set::{DataInfo, Dataset, PartMap, Skipped};
 pub use spec::{DataSource, DataSpec};
 pub use split::{Mix, Split};
-pub use wide::Values;
+pub use wide::ImageValues;

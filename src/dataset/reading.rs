@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::decode::{self, PictureFacts};
 use super::decoding::{Decoding, DecodingFacts, Exif, ValueRule, ValueWindow};
-use super::wide::Values;
+use super::wide::ImageValues;
 
 /// The choices for a set of pictures, and the window of values where it is one for all.
 #[derive(Default)]
@@ -37,7 +37,7 @@ impl Reading {
     fn looked_at(decoding: Decoding, wide: &[&Path]) -> Result<Self> {
         let alone = Decoding { exif: Exif::Ignore, ..decoding };
         let found: Vec<_> = wide.par_iter().map(|path| Ok(decode::decode(path, alone)?.values)).collect();
-        let values: Vec<Values> = found.iter().flatten().copied().flatten().collect();
+        let values: Vec<ImageValues> = found.iter().flatten().copied().flatten().collect();
         let Some(first) = values.first() else {
             let error = found.into_iter().find_map(Result::err);
             return error.map_or(Ok(Self { decoding, ..Self::default() }), Err);

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::decoding::{Decoding, DecodingFacts};
 use super::kind::DataKind;
 use super::split::{Mix, Split};
-use super::wide::Values;
+use super::wide::ImageValues;
 use crate::image::Image;
 
 /// Images in a fixed order, read one at a time.
@@ -52,7 +52,7 @@ pub trait Dataset: Send + Sync {
         None
     }
     /// Which values became black and white in image `index`, if it has more than 8 bits and was read.
-    fn values(&self, _index: usize) -> Option<Values> {
+    fn values(&self, _index: usize) -> Option<ImageValues> {
         None
     }
     /// The part of every pixel of image `index`, where the source knows it.

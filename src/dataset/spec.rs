@@ -12,9 +12,9 @@ use super::decoding::Decoding;
 use super::formats::built_in_words;
 
 /// What `--data` says: a word for a built-in set, or a path. A file or folder that is called like a
-/// built-in set is reached as `./demo`. Written and read as the plain words, where pictures are decoded as usual.
+/// built-in set is reached as `./demo`. SpecInFile and read as the plain words, where pictures are decoded as usual.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(into = "Written")]
+#[serde(into = "SpecInFile")]
 pub enum DataSpec {
     /// A set in the program, by its word.
     BuiltIn(&'static str),
@@ -27,7 +27,7 @@ pub enum DataSpec {
 /// A spec in a file.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum Written {
+enum SpecInFile {
     Words(String),
     Decoded { path: PathBuf, decoding: Decoding },
 }
@@ -134,27 +134,27 @@ impl From<&DataSpec> for DataSpec {
     }
 }
 
-impl From<DataSpec> for Written {
+impl From<DataSpec> for SpecInFile {
     fn from(spec: DataSpec) -> Self {
         match spec {
-            DataSpec::Decoded(path, decoding) => Written::Decoded { path, decoding },
-            plain => Written::Words(plain.to_string()),
+            DataSpec::Decoded(path, decoding) => SpecInFile::Decoded { path, decoding },
+            plain => SpecInFile::Words(plain.to_string()),
         }
     }
 }
 
-impl From<Written> for DataSpec {
-    fn from(written: Written) -> Self {
+impl From<SpecInFile> for DataSpec {
+    fn from(written: SpecInFile) -> Self {
         match written {
-            Written::Words(words) => words.into(),
-            Written::Decoded { path, decoding } => DataSpec::Path(path).decoded_as(decoding),
+            SpecInFile::Words(words) => words.into(),
+            SpecInFile::Decoded { path, decoding } => DataSpec::Path(path).decoded_as(decoding),
         }
     }
 }
 
 impl<'de> Deserialize<'de> for DataSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Written::deserialize(deserializer).map(Self::from)
+        SpecInFile::deserialize(deserializer).map(Self::from)
     }
 }
 

@@ -12,7 +12,7 @@ use tiff::tags::{SampleFormat, Tag};
 
 use super::decoding::{ValueRule, ValueWindow};
 use super::picture::{orientation_from_xmp, rgb_from_cmyk};
-use super::wide::{self, Placing, Stated, Values};
+use super::wide::{self, ImageValues, Placing, Stated};
 
 const PHOTOMETRIC_TAG: u16 = 262;
 const PHOTOMETRIC_PALETTE: u16 = 3;
@@ -137,7 +137,10 @@ fn format_words(format: SampleFormat) -> &'static str {
 
 /// Interleaved RGB of a palette, CMYK, grey-with-alpha or wide picture; `None` for every other kind.
 /// The caller has checked the size by the header.
-pub(super) fn decode_special(bytes: &[u8], rule: ValueRule) -> Result<Option<(Vec<u8>, Option<Values>)>> {
+pub(super) fn decode_special(
+    bytes: &[u8],
+    rule: ValueRule,
+) -> Result<Option<(Vec<u8>, Option<ImageValues>)>> {
     let mut decoder = decoder_of(bytes)?;
     let rgb = match kind_of(&mut decoder)? {
         Kind::Palette => palette(bytes)?,
@@ -151,7 +154,7 @@ pub(super) fn decode_special(bytes: &[u8], rule: ValueRule) -> Result<Option<(Ve
     Ok(Some((rgb, None)))
 }
 
-fn wide(bytes: &[u8], kind: &WideKind, rule: ValueRule) -> Result<(Vec<u8>, Values)> {
+fn wide(bytes: &[u8], kind: &WideKind, rule: ValueRule) -> Result<(Vec<u8>, ImageValues)> {
     let mut decoder = decoder_of(bytes)?;
     let (width, height) = decoder.dimensions().map_err(broken)?;
     let (pixels, channels) = (width as usize * height as usize, kind.channels);

@@ -59,7 +59,7 @@ pub(super) struct Placing {
 
 /// What became of a picture's values.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Values {
+pub struct ImageValues {
     /// These became black and white.
     pub window: ValueWindow,
     /// Smallest and largest finite value.
@@ -71,7 +71,7 @@ pub struct Values {
 }
 
 /// "values 12 to 4,011 are black to white".
-impl fmt::Display for Values {
+impl fmt::Display for ImageValues {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "values {} are black to white", self.window)?;
         if self.extent != self.window {
@@ -97,7 +97,7 @@ pub(super) fn to_rgb<T: Sample>(
     placing: &Placing,
     rule: ValueRule,
     stated: Stated,
-) -> Result<(Vec<u8>, Values)> {
+) -> Result<(Vec<u8>, ImageValues)> {
     let Placing { pixels, colours, pixel_step, channel_step, inverted_from } = *placing;
     let last = pixels.saturating_sub(1) * pixel_step + (colours - 1) * channel_step;
     ensure!(last < samples.len(), "the picture's data is too short");
@@ -124,7 +124,7 @@ pub(super) fn to_rgb<T: Sample>(
         1 => [level(at(pixel, 0)); 3],
         _ => [0, 1, 2].map(|colour| level(at(pixel, colour))),
     });
-    Ok((rgb.collect(), Values { window, extent, is_whole: T::IS_WHOLE, not_numbers }))
+    Ok((rgb.collect(), ImageValues { window, extent, is_whole: T::IS_WHOLE, not_numbers }))
 }
 
 fn window(extent: ValueWindow, is_whole: bool, rule: ValueRule, stated: Stated) -> ValueWindow {
@@ -151,7 +151,7 @@ fn level(value: f64, window: ValueWindow, is_whole: bool) -> u8 {
 mod tests {
     use super::*;
 
-    fn grey<T: Sample>(samples: &[T], rule: ValueRule, stated: Stated) -> (Vec<u8>, Values) {
+    fn grey<T: Sample>(samples: &[T], rule: ValueRule, stated: Stated) -> (Vec<u8>, ImageValues) {
         let placing = Placing::interleaved(samples.len(), 1, 1);
         let (rgb, values) = to_rgb(samples, &placing, rule, stated).unwrap();
         (rgb.chunks(3).map(|p| p[0]).collect(), values)

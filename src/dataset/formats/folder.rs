@@ -20,7 +20,7 @@ use crate::dataset::decode::{self, Decoded, PictureFacts, READABLE};
 use crate::dataset::format::{DataFormat, SetPlace};
 use crate::dataset::reading::Reading;
 use crate::dataset::{
-    DataKind, Dataset, Decoding, DecodingFacts, FigureNote, PartMap, Skipped, Split, Values, hex,
+    DataKind, Dataset, Decoding, DecodingFacts, FigureNote, ImageValues, PartMap, Skipped, Split, hex,
     with_thousands,
 };
 use crate::image::Image;
@@ -65,7 +65,7 @@ struct PictureFile {
     label: Option<u32>,
     facts: PictureFacts,
     /// What became of its values, once it was read.
-    values: OnceLock<Values>,
+    values: OnceLock<ImageValues>,
     /// Bytes, and nanoseconds since 1970 of the last change.
     size: u64,
     modified_ns: u128,
@@ -398,7 +398,7 @@ impl Dataset for Folder {
         self.reading.facts(self.facts())
     }
 
-    fn values(&self, index: usize) -> Option<Values> {
+    fn values(&self, index: usize) -> Option<ImageValues> {
         self.entries.get(index)?.values.get().copied()
     }
 

@@ -84,7 +84,7 @@ impl<'a> Bits<'a> {
     /// The next symbol, 32 bits being held; 0 for a code that does not exist.
     #[inline]
     pub fn symbol(&mut self, codes: &Codes) -> u8 {
-        let Entry { length, symbol, .. } = codes.lookup[(self.held >> (64 - LOOKUP_BITS)) as usize];
+        let Lookup { length, symbol, .. } = codes.lookup[(self.held >> (64 - LOOKUP_BITS)) as usize];
         if length != 0 {
             self.skip(u32::from(length));
             return symbol;
@@ -150,7 +150,7 @@ fn has_ff(bytes: u32) -> bool {
 
 /// What the next bits are.
 #[derive(Clone, Copy, Default)]
-struct Entry {
+struct Lookup {
     /// Bits of the code; 0: a longer one.
     length: u8,
     symbol: u8,
@@ -162,7 +162,7 @@ struct Entry {
 /// A table of Huffman codes.
 pub struct Codes {
     /// By the next bits.
-    lookup: Box<[Entry; 1 << LOOKUP_BITS]>,
+    lookup: Box<[Lookup; 1 << LOOKUP_BITS]>,
     symbols: Vec<u8>,
     /// By length: the first number that is no code any more.
     ends: [u32; 17],
@@ -170,7 +170,7 @@ pub struct Codes {
     offsets: [u32; 17],
 }
 
-impl Entry {
+impl Lookup {
     /// Of a code of `length` bits, with the bits behind it.
     fn new(length: u32, symbol: u8, rest: u32) -> Self {
         let (size, left) = (u32::from(symbol & 15), LOOKUP_BITS - length);
@@ -196,7 +196,7 @@ impl Codes {
     /// `counts[i]` codes of `i + 1` bits, in order. Errors: more codes than there can be.
     pub fn new(counts: &[u8; 16], symbols: &[u8]) -> Result<Self> {
         let mut codes = Self {
-            lookup: Box::new([Entry::default(); 1 << LOOKUP_BITS]),
+            lookup: Box::new([Lookup::default(); 1 << LOOKUP_BITS]),
             symbols: symbols.to_vec(),
             ends: [0; 17],
             offsets: [0; 17],
@@ -215,7 +215,7 @@ impl Codes {
                     let (at, all) = (next << (LOOKUP_BITS - length), 1 << (LOOKUP_BITS - length));
                     for (rest, entry) in codes.lookup[at as usize..(at + all) as usize].iter_mut().enumerate()
                     {
-                        *entry = Entry::new(length, symbol, rest as u32);
+                        *entry = Lookup::new(length, symbol, rest as u32);
                     }
                 }
             }

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 
 use super::bits::{Bits, Codes};
-use super::idct::Block;
+use super::idct::Coefficients;
 use super::tables::{Tables, ZIGZAG};
 
 /// Which coefficients and bits of them a scan brings.
@@ -16,7 +16,7 @@ pub struct Band {
 }
 
 /// A component in a scan.
-pub struct Part {
+pub struct ScanPart {
     pub component: usize,
     /// Its tables.
     pub means: usize,
@@ -29,7 +29,12 @@ const NO_CODES: &str = "a JPEG scan names a Huffman table that is missing";
 
 /// A block of a sequential picture. Returns whether it has only its mean.
 #[inline]
-pub fn sequential(block: &mut Block, part: &mut Part, bits: &mut Bits, tables: &Tables) -> Result<bool> {
+pub fn sequential(
+    block: &mut Coefficients,
+    part: &mut ScanPart,
+    bits: &mut Bits,
+    tables: &Tables,
+) -> Result<bool> {
     let means = tables.means[part.means].as_ref().context(NO_CODES)?;
     let others = tables.others[part.others].as_ref().context(NO_CODES)?;
     block[0] = mean(means, part, bits);
@@ -52,7 +57,7 @@ pub fn sequential(block: &mut Block, part: &mut Part, bits: &mut Bits, tables: &
 
 /// The next mean, from its difference to the one before.
 #[inline]
-fn mean(codes: &Codes, part: &mut Part, bits: &mut Bits) -> i16 {
+fn mean(codes: &Codes, part: &mut ScanPart, bits: &mut Bits) -> i16 {
     bits.fill();
     let size = u32::from(bits.symbol(codes)).min(15);
     part.previous = part.previous.wrapping_add(bits.number(size));
@@ -61,9 +66,9 @@ fn mean(codes: &Codes, part: &mut Part, bits: &mut Bits) -> i16 {
 
 /// What a scan of a progressive picture says of a block. `run`: blocks that follow without anything new.
 pub fn progress(
-    block: &mut Block,
+    block: &mut Coefficients,
     band: &Band,
-    part: &mut Part,
+    part: &mut ScanPart,
     run: &mut u32,
     bits: &mut Bits,
     tables: &Tables,
@@ -90,7 +95,7 @@ fn run_length(zeros: u32, bits: &mut Bits) -> u32 {
     (1 << zeros) + bits.take(zeros)
 }
 
-fn first_bits(block: &mut Block, band: &Band, run: &mut u32, bits: &mut Bits, codes: &Codes) {
+fn first_bits(block: &mut Coefficients, band: &Band, run: &mut u32, bits: &mut Bits, codes: &Codes) {
     if *run > 0 {
         *run -= 1;
         return;
@@ -114,7 +119,7 @@ fn first_bits(block: &mut Block, band: &Band, run: &mut u32, bits: &mut Bits, co
     }
 }
 
-fn next_bits(block: &mut Block, band: &Band, run: &mut u32, bits: &mut Bits, codes: &Codes) {
+fn next_bits(block: &mut Coefficients, band: &Band, run: &mut u32, bits: &mut Bits, codes: &Codes) {
     let mut index = band.start;
     while index <= band.end && *run == 0 {
         bits.fill();

@@ -1,11 +1,11 @@
 //! From a frame's samples to RGB, as libjpeg-turbo does: "fancy" upsampling, and its colour conversion.
 
-use super::frame::{Component, Frame};
+use super::frame::{Component, JpegFrame};
 use crate::dataset::picture::rgb_from_cmyk;
 
 /// What the channels are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Channels {
+pub enum ColourSpace {
     Grey,
     Rgb,
     YCbCr,
@@ -16,7 +16,7 @@ pub enum Channels {
 }
 
 /// Interleaved RGB.
-pub fn to_rgb(frame: &Frame, channels: Channels) -> Vec<u8> {
+pub fn to_rgb(frame: &JpegFrame, channels: ColourSpace) -> Vec<u8> {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has the feature.
@@ -28,12 +28,12 @@ pub fn to_rgb(frame: &Frame, channels: Channels) -> Vec<u8> {
 /// The same with wider instructions.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn to_rgb_avx2(frame: &Frame, channels: Channels) -> Vec<u8> {
+fn to_rgb_avx2(frame: &JpegFrame, channels: ColourSpace) -> Vec<u8> {
     to_rgb_here(frame, channels)
 }
 
 #[inline(always)]
-fn to_rgb_here(frame: &Frame, channels: Channels) -> Vec<u8> {
+fn to_rgb_here(frame: &JpegFrame, channels: ColourSpace) -> Vec<u8> {
     let mut rgb = vec![0; 3 * frame.width * frame.height];
     // Whole groups of samples are written, so that a row may be longer than the picture.
     let mut rows = vec![Vec::new(); frame.components.len()];
@@ -49,16 +49,16 @@ fn to_rgb_here(frame: &Frame, channels: Channels) -> Vec<u8> {
 }
 
 #[inline(always)]
-fn convert(rows: &[Vec<u8>], channels: Channels, out: &mut [u8]) {
+fn convert(rows: &[Vec<u8>], channels: ColourSpace, out: &mut [u8]) {
     let (out, _) = out.as_chunks_mut::<3>();
     match (channels, rows) {
-        (Channels::Grey, [grey, ..]) => out.iter_mut().zip(grey).for_each(|(rgb, &v)| *rgb = [v; 3]),
-        (Channels::Rgb, [r, g, b]) => {
+        (ColourSpace::Grey, [grey, ..]) => out.iter_mut().zip(grey).for_each(|(rgb, &v)| *rgb = [v; 3]),
+        (ColourSpace::Rgb, [r, g, b]) => {
             for ((rgb, r), (g, b)) in out.iter_mut().zip(r).zip(g.iter().zip(b)) {
                 *rgb = [*r, *g, *b];
             }
         }
-        (Channels::YCbCr, [y, cb, cr]) => {
+        (ColourSpace::YCbCr, [y, cb, cr]) => {
             for ((rgb, y), (cb, cr)) in out.iter_mut().zip(y).zip(cb.iter().zip(cr)) {
                 *rgb = rgb_from_ycc(*y, *cb, *cr);
             }
@@ -68,7 +68,7 @@ fn convert(rows: &[Vec<u8>], channels: Channels, out: &mut [u8]) {
             for (rgb, ((&c, &m), (&y, &k))) in out.iter_mut().zip(inks) {
                 let ink = match channels {
                     // What YCbCr gives is the inverse of the inverted ink.
-                    Channels::Ycck => rgb_from_ycc(c, m, y),
+                    ColourSpace::Ycck => rgb_from_ycc(c, m, y),
                     _ => [!c, !m, !y],
                 };
                 *rgb = rgb_from_cmyk([ink[0], ink[1], ink[2], !k]);

@@ -3,8 +3,8 @@
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::colour::{Channels, to_rgb};
-use super::frame::Frame;
+use super::colour::{ColourSpace, to_rgb};
+use super::frame::JpegFrame;
 use super::tables::Tables;
 
 /// What application segments say of the channels.
@@ -17,7 +17,7 @@ struct Signs {
 
 /// Interleaved RGB of a JPEG file whose header was read and said `width` x `height` pixels.
 pub fn decode(bytes: &[u8], width: u32, height: u32) -> Result<Vec<u8>> {
-    let (mut tables, mut signs, mut frame) = (Tables::default(), Signs::default(), None::<Frame>);
+    let (mut tables, mut signs, mut frame) = (Tables::default(), Signs::default(), None::<JpegFrame>);
     let mut at = 2;
     while let Some(marker) = next_marker(bytes, &mut at) {
         if matches!(marker, 0x01 | 0xD0..=0xD8) {
@@ -34,7 +34,7 @@ pub fn decode(bytes: &[u8], width: u32, height: u32) -> Result<Vec<u8>> {
             0xDD if data.len() >= 2 => tables.restart = usize::from(u16::from_be_bytes([data[0], data[1]])),
             0xC0..=0xC2 => {
                 ensure!(frame.is_none(), "the JPEG file has two frames");
-                frame = Some(Frame::new(data, (width, height), marker == 0xC2)?);
+                frame = Some(JpegFrame::new(data, (width, height), marker == 0xC2)?);
             }
             0xC3 | 0xC5..=0xCF => bail!("JPEG of this coding is not supported"),
             0xE0 => signs.is_jfif |= data.starts_with(b"JFIF\0") && data.len() >= 14,
@@ -74,15 +74,15 @@ fn segment(bytes: &[u8], at: usize) -> Option<&[u8]> {
 }
 
 /// As libjpeg guesses it.
-fn channels(frame: &Frame, signs: &Signs) -> Channels {
+fn channels(frame: &JpegFrame, signs: &Signs) -> ColourSpace {
     let ids: Vec<u8> = frame.components.iter().map(|component| component.id).collect();
     match (frame.components.len(), signs.adobe) {
-        (1, _) => Channels::Grey,
-        (3, _) if signs.is_jfif => Channels::YCbCr,
-        (3, Some(0)) => Channels::Rgb,
-        (3, None) if ids == *b"RGB" => Channels::Rgb,
-        (3, _) => Channels::YCbCr,
-        (_, None | Some(0)) => Channels::Cmyk,
-        _ => Channels::Ycck,
+        (1, _) => ColourSpace::Grey,
+        (3, _) if signs.is_jfif => ColourSpace::YCbCr,
+        (3, Some(0)) => ColourSpace::Rgb,
+        (3, None) if ids == *b"RGB" => ColourSpace::Rgb,
+        (3, _) => ColourSpace::YCbCr,
+        (_, None | Some(0)) => ColourSpace::Cmyk,
+        _ => ColourSpace::Ycck,
     }
 }

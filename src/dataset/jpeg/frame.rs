@@ -3,8 +3,8 @@
 use anyhow::{Context, Result, ensure};
 
 use super::bits::Bits;
-use super::coefficients::{Band, Part, progress, sequential};
-use super::idct::{Block, flat, idct};
+use super::coefficients::{Band, ScanPart, progress, sequential};
+use super::idct::{Coefficients, flat, idct};
 use super::tables::Tables;
 
 /// Most scans of a progressive picture; encoders make about ten.
@@ -24,12 +24,12 @@ pub struct Component {
     pub stride: usize,
     pub samples: Vec<u8>,
     /// Blocks, of a progressive picture.
-    blocks: Vec<Block>,
+    blocks: Vec<Coefficients>,
     steps: Option<Box<[u16; 64]>>,
 }
 
 /// A picture that is decoded.
-pub struct Frame {
+pub struct JpegFrame {
     pub width: usize,
     pub height: usize,
     pub components: Vec<Component>,
@@ -42,7 +42,7 @@ pub struct Frame {
 impl Component {
     /// Writes the samples of the block at `(x, y)`, in blocks.
     #[inline]
-    fn fill(&mut self, block: &Block, is_flat: bool, (x, y): (usize, usize)) -> Result<()> {
+    fn fill(&mut self, block: &Coefficients, is_flat: bool, (x, y): (usize, usize)) -> Result<()> {
         let steps = self.steps.as_ref().context("the JPEG file has no scan of one of its components")?;
         let out = &mut self.samples[8 * (y * self.stride + x)..];
         match is_flat {
@@ -53,7 +53,7 @@ impl Component {
     }
 }
 
-impl Frame {
+impl JpegFrame {
     /// From a frame header (SOF0 to SOF2) with 8 bits and `size`, the width and height that the caller has checked.
     pub fn new(data: &[u8], size: (u32, u32), is_progressive: bool) -> Result<Self> {
         ensure!(data.len() >= 6, "the JPEG frame header is too short");
@@ -112,7 +112,7 @@ impl Frame {
         let (mut left, mut run) = (tables.restart, 0);
         // A scan of one component has a block in each group, and none that only fill up.
         let (across, down) = match parts[..] {
-            [Part { component, .. }] => {
+            [ScanPart { component, .. }] => {
                 let component = &self.components[component];
                 (component.width.div_ceil(8), component.height.div_ceil(8))
             }
@@ -146,10 +146,10 @@ impl Frame {
         Ok(bits.seek_marker())
     }
 
-    fn scan_header(&self, head: &[u8]) -> Result<(Vec<Part>, Band)> {
+    fn scan_header(&self, head: &[u8]) -> Result<(Vec<ScanPart>, Band)> {
         let count = usize::from(*head.first().context("a JPEG scan header is too short")?);
         ensure!((1..=4).contains(&count) && head.len() >= 4 + 2 * count, "a JPEG scan header is broken");
-        let mut parts: Vec<Part> = Vec::new();
+        let mut parts: Vec<ScanPart> = Vec::new();
         for pair in head[1..1 + 2 * count].chunks_exact(2) {
             let component = self.components.iter().position(|component| component.id == pair[0]);
             let component =
@@ -157,7 +157,7 @@ impl Frame {
             let is_new = parts.iter().all(|part| part.component != component);
             let (means, others) = (usize::from(pair[1] >> 4), usize::from(pair[1] & 15));
             ensure!(is_new && means < 4 && others < 4, "a JPEG scan header is broken");
-            parts.push(Part { component, means, others, previous: 0 });
+            parts.push(ScanPart { component, means, others, previous: 0 });
         }
         let rest = &head[1 + 2 * count..];
         let (start, end) = (usize::from(rest[0]), usize::from(rest[1]));

@@ -1,14 +1,14 @@
 //! The inverse cosine transform of libjpeg ("islow"), to the bit.
 
 /// A block's coefficients, row by row.
-pub type Block = [i16; 64];
+pub type Coefficients = [i16; 64];
 
 const BITS: u32 = 13;
 const PASS_BITS: u32 = 2;
 
 /// Writes the 8 x 8 samples of a block with quantisation steps `steps` to `out`, rows `stride` apart.
 #[inline]
-pub fn idct(block: &Block, steps: &[u16; 64], out: &mut [u8], stride: usize) {
+pub fn idct(block: &Coefficients, steps: &[u16; 64], out: &mut [u8], stride: usize) {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has the feature.
@@ -20,12 +20,12 @@ pub fn idct(block: &Block, steps: &[u16; 64], out: &mut [u8], stride: usize) {
 /// The same with wider instructions.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn idct_avx2(block: &Block, steps: &[u16; 64], out: &mut [u8], stride: usize) {
+fn idct_avx2(block: &Coefficients, steps: &[u16; 64], out: &mut [u8], stride: usize) {
     idct_here(block, steps, out, stride);
 }
 
 #[inline(always)]
-fn idct_here(block: &Block, steps: &[u16; 64], out: &mut [u8], stride: usize) {
+fn idct_here(block: &Coefficients, steps: &[u16; 64], out: &mut [u8], stride: usize) {
     let mut rows = [[0i32; 8]; 8];
     for (row, (block, steps)) in rows.iter_mut().zip(block.chunks_exact(8).zip(steps.chunks_exact(8))) {
         for column in 0..8 {

@@ -1,6 +1,6 @@
 //! The image on show, the query, and their heatmaps.
 
-use crate::dataset::{PartMap, Values};
+use crate::dataset::{ImageValues, PartMap};
 use crate::engine::ask::query::QuerySpec;
 use crate::engine::ask::request::RequestId;
 use crate::image::Image;
@@ -18,7 +18,7 @@ pub struct ImageView {
     /// Its pixels.
     pub image: Arc<Image>,
     /// Which values became black and white, if it has more than 8 bits.
-    pub values: Option<Values>,
+    pub values: Option<ImageValues>,
     /// The part of every pixel, where the data set knows it: names and `height * width` indices.
     pub parts: Option<Arc<PartMap>>,
 }
