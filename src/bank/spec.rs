@@ -1,7 +1,7 @@
 //! What made a bank. Two equal specs give the same rows, so this decides whether a bank may be resumed.
 
 use super::layout::{ImageEntry, Layout};
-use crate::dataset::{Dataset, Mix, Split};
+use crate::dataset::{Dataset, DecodingFacts, Mix, Split};
 use crate::patch::PatchGrid;
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -63,6 +63,9 @@ pub struct DataFacts {
     pub mix: Option<Mix>,
     /// Only the first so many images were taken; `None`: all.
     pub limit: Option<u64>,
+    /// How picture files were decoded, where a choice mattered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decoding: Option<DecodingFacts>,
 }
 
 impl DataFacts {
@@ -83,6 +86,7 @@ impl DataFacts {
             split: data.split(),
             mix: data.mix(),
             limit: None,
+            decoding: data.decoding(),
         })
     }
 }
@@ -193,6 +197,11 @@ impl BankSpec {
             let data =
                 |d: &DataFacts| format!("{} ({}, fingerprint {})", d.name, d.kind, short(&d.fingerprint));
             compare("data", data(&self.data), data(&asked.data));
+            let pictures = |d: &DataFacts| match d.decoding.as_ref().map(DecodingFacts::words) {
+                Some(words) => words.join("; "),
+                None => "nothing to choose".into(),
+            };
+            compare("reading pictures", pictures(&self.data), pictures(&asked.data));
         }
         let split =
             |s: &BankSpec| s.data.split.map_or("no split".into(), |s| format!("{s:?}").to_lowercase());

@@ -20,6 +20,7 @@ fn spec(dtype: Dtype) -> BankSpec {
             split: None,
             mix: None,
             limit: None,
+            decoding: None,
         },
         grid: PatchGrid::new(4, 2).unwrap(),
         input: 32,

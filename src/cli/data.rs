@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::shared::{Commander, show, skipped_words, thousands};
+use super::shared::{Commander, DecodingArgs, decoding_words, show, skipped_words, thousands};
 use crate::engine::facts::{CifarVariant, DataSpec, Split};
 use crate::engine::jobs;
 
@@ -16,6 +16,8 @@ pub enum DataCommand {
         data: DataSpec,
         #[arg(long, value_enum)]
         split: Option<Split>,
+        #[command(flatten)]
+        decoding: DecodingArgs,
     },
     /// Download, check and unpack CIFAR-10 or CIFAR-100
     Get {
@@ -50,8 +52,8 @@ pub enum DataCommand {
 impl Commander {
     pub fn data(&self, command: DataCommand) -> anyhow::Result<()> {
         match command {
-            DataCommand::Info { data, split } => {
-                let info = jobs::data::info(&data, split)?;
+            DataCommand::Info { data, split, decoding } => {
+                let info = jobs::data::info(&decoding.of(data), split)?;
                 show(self.json(), &info, || {
                     let size = match (info.width, info.height) {
                         (Some(width), Some(height)) => format!("{width} x {height} pixels"),
@@ -59,12 +61,13 @@ impl Commander {
                     };
                     let split = info.split.map_or(String::new(), |split| format!(", {}", split.name()));
                     format!(
-                        "{} ({}{split}): {} images {size}, {} classes{}",
+                        "{} ({}{split}): {} images {size}, {} classes{}{}",
                         info.name,
                         info.kind,
                         thousands(info.images as u64),
                         info.classes,
-                        skipped_words(&info.skipped)
+                        skipped_words(&info.skipped),
+                        decoding_words(info.decoding.as_ref())
                     )
                 })
             }

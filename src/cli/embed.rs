@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::shared::{Commander, ModelArgs, bytes, pixels, positive, show, skipped_words, thousands};
+use super::shared::{
+    Commander, DecodingArgs, ModelArgs, bytes, decoding_words, pixels, positive, show, skipped_words,
+    thousands,
+};
 use crate::engine::facts::{DataSpec, Dtype, Space, Split};
 use crate::engine::jobs;
 use crate::engine::jobs::embed::{BankSource, EmbedRequest};
@@ -36,6 +39,8 @@ pub struct EmbedArgs {
     /// Number format
     #[arg(long, value_enum, default_value = "f16")]
     pub dtype: DtypeArg,
+    #[command(flatten)]
+    pub decoding: DecodingArgs,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -48,7 +53,7 @@ impl Commander {
     pub fn embed(&self, args: EmbedArgs) -> anyhow::Result<()> {
         let request = EmbedRequest {
             model: args.model.into(),
-            source: BankSource { data: args.data, split: args.split, limit: args.limit },
+            source: BankSource { data: args.decoding.of(args.data), split: args.split, limit: args.limit },
             grid: PatchGrid::new(args.patch, args.stride)?,
             spaces: args.space,
             dtype: match args.dtype {
@@ -64,14 +69,15 @@ impl Commander {
                 .patches_per_second
                 .map_or("nothing was left to do".into(), |r| format!("{r:.0} patches/s"));
             format!(
-                "{}: {} patches of {} images in {}, {}, {rate} on {}{}",
+                "{}: {} patches of {} images in {}, {}, {rate} on {}{}{}",
                 request.out.display(),
                 thousands(report.patches as u64),
                 thousands(report.images as u64),
                 report.spaces.join(" and "),
                 bytes(report.bytes),
                 report.device,
-                skipped_words(&report.skipped)
+                skipped_words(&report.skipped),
+                decoding_words(report.decoding.as_ref())
             )
         })
     }

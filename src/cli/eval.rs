@@ -7,7 +7,8 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::shared::{
-    Commander, ModelArgs, WrongUsage, duration, pixels, positive, show, skipped_words, thousands,
+    Commander, DecodingArgs, ModelArgs, WrongUsage, duration, pixels, positive, show, skipped_words,
+    thousands,
 };
 use crate::engine::facts::*;
 use crate::engine::jobs;
@@ -54,6 +55,8 @@ pub struct EvalArgs {
     pub cache: Option<PathBuf>,
     #[command(flatten)]
     pub constants: ClassifierArgs,
+    #[command(flatten)]
+    pub decoding: DecodingArgs,
 }
 
 /// A share of images that leaves some on both sides.
@@ -128,7 +131,7 @@ impl Commander {
         let constants = args.constants;
         Ok(EvalRequest {
             model: args.model.into(),
-            data: args.data,
+            data: args.decoding.of(args.data),
             holdout: args.holdout,
             config: EvalConfig {
                 crop,
@@ -178,6 +181,7 @@ fn eval_words(report: &EvalReport) -> String {
         Some(Crop::Scale { min, max }) => format!("crops of {min} to {max} of the area, h averaged"),
         None => "whole images".into(),
     });
+    lines.extend(report.decoding.iter().flat_map(DecodingFacts::words));
     if config.classifiers.contains(&Classifier::Knn) {
         let KnnConfig { k, temperature } = config.knn;
         lines.push(format!("knn: {}, k {k}, votes exp(s/T), T {temperature}", report.metric));

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::shared::{Commander, ModelArgs, pixels, positive, show, thousands};
+use super::shared::{Commander, DecodingArgs, ModelArgs, pixels, positive, show, thousands};
 use crate::engine::facts::{DataSpec, LocalityConfig, Split};
 use crate::engine::jobs;
 use crate::engine::jobs::evaluate::LocalityRequest;
@@ -32,13 +32,15 @@ pub struct LocalityArgs {
     /// Neighbours of each
     #[arg(long, default_value_t = 20, value_parser = positive())]
     pub k: usize,
+    #[command(flatten)]
+    pub decoding: DecodingArgs,
 }
 
 impl Commander {
     pub fn locality(&self, args: LocalityArgs) -> anyhow::Result<()> {
         let request = LocalityRequest {
             model: args.model.into(),
-            data: args.data,
+            data: args.decoding.of(args.data),
             split: Some(args.split),
             limit: args.limit,
             grid: PatchGrid::new(args.patch, args.stride)?,

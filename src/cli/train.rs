@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 
-use super::shared::{Commander, duration, show};
+use super::shared::{Commander, DecodingArgs, duration, show};
 use crate::engine::facts::*;
 use crate::engine::jobs;
 use crate::engine::jobs::train::{News, Start, TrainReport, TrainRequest};
@@ -39,6 +39,8 @@ pub struct TrainArgs {
     /// Steps between lines of metrics
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     pub log_every: u64,
+    #[command(flatten)]
+    pub decoding: DecodingArgs,
 }
 
 impl Commander {
@@ -63,7 +65,13 @@ impl Commander {
             config.set(&args.set)?;
             Start::New(Box::new(config))
         };
-        let request = TrainRequest { data, split: args.split, out, start, log_every: args.log_every };
+        let request = TrainRequest {
+            data: args.decoding.of(data),
+            split: args.split,
+            out,
+            start,
+            log_every: args.log_every,
+        };
         let mut watch = |news: &News| self.tell(news);
         let report = self.job(|job| jobs::train::train(&request, job, &mut watch))?;
         show(self.json(), &report, || {

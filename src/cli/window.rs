@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::shared::{OverrideArgs, SharedArgs};
+use super::shared::{DecodingArgs, OverrideArgs, SharedArgs};
 use crate::engine::facts::{BUILT_IN, DataSpec, ModelSpec, Split};
 use crate::gui::Link;
 
@@ -24,11 +24,13 @@ pub struct GuiArgs {
     /// Open this image file instead of a data set
     #[arg(long, conflicts_with = "data")]
     pub image: Option<PathBuf>,
+    #[command(flatten)]
+    pub decoding: DecodingArgs,
     /// Show this run folder in the Train tab; more than once compares runs
     #[arg(long, value_name = "FOLDER")]
     pub run: Vec<PathBuf>,
     /// Restore what "Copy as link" wrote (bagssl:1?...)
-    #[arg(long, value_name = "LINK", conflicts_with_all = ["model", "data", "split", "image"])]
+    #[arg(long, value_name = "LINK", conflicts_with_all = ["model", "data", "split", "image", "exif", "value_window"])]
     pub open: Option<Link>,
     /// Memory that patch vectors and decoded images may take, GiB; half of what is free by default
     #[arg(long, value_name = "GIB", value_parser = gibibytes)]
@@ -49,6 +51,7 @@ impl GuiArgs {
             && self.data.is_none()
             && self.split.is_none()
             && self.image.is_none()
+            && self.decoding.is_empty()
             && self.run.is_empty()
             && self.open.is_none()
             && self.memory.is_none()
@@ -57,11 +60,12 @@ impl GuiArgs {
 
 /// Opens the window and stays until it is closed.
 pub fn window(args: GuiArgs, shared: &SharedArgs) -> anyhow::Result<()> {
-    let data = args.data.unwrap_or_default();
+    let image = args.image.map(DataSpec::Path);
+    let data = args.decoding.of(image.or(args.data).unwrap_or_default());
     let model = args.model.map_or_else(|| ModelSpec::from(BUILT_IN[0].name), ModelSpec::from);
     let model = ModelSpec { overrides: args.overrides.into(), ..model };
-    let (split, image, runs, link) = (args.split, args.image, args.run, args.open);
-    let options = crate::gui::GuiOptions { model, data, split, image, runs, link };
+    let (split, runs, link) = (args.split, args.run, args.open);
+    let options = crate::gui::GuiOptions { model, data, split, runs, link };
     let memory = args.memory.map(|gib| (gib * f64::from(1 << 30)) as u64);
     crate::gui::open(options, shared.device, memory)
 }

@@ -3,9 +3,10 @@
 //!
 //! JPEG, PNG, WebP, BMP, GIF and TIFF, told apart by content and never by name.
 //! Grey is repeated, palettes are looked up, alpha is dropped (not blended), CMYK is
-//! multiplied out without a colour profile, 16-bit samples keep their high byte (for
-//! 16-bit grey, too, where Pillow clips at 255; five-bit BMP is rounded, within 1), an animation gives its first frame,
-//! and the EXIF (or XMP) orientation is applied.
+//! multiplied out without a colour profile (of 16 bits the high byte), five-bit BMP is rounded (within 1 of Pillow),
+//! an animation gives its first frame, the EXIF (or XMP) orientation is applied unless told. Of samples with more
+//! than 8 bits, [`ValueRule`](super::ValueRule) says which values become black and white; where all of 16 bits is
+//! used, that gives the high byte (for 16-bit grey, too, where Pillow clips at 255).
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
@@ -15,7 +16,9 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
+use super::decoding::{Decoding, Exif, ValueRule};
 use super::picture::orientation_from_xmp;
+use super::wide::{self, ImageValues, Placing, Stated};
 use super::{jpeg, tiff};
 use crate::image::Image;
 
@@ -28,37 +31,76 @@ const MAX_FILE_BYTES: u64 = 1 << 30;
 /// What is accepted, in words for messages.
 pub(super) const READABLE: &str = "JPEG, PNG, WebP, BMP, GIF or TIFF";
 
-/// What a picture's header says. `height` and `width` are as stored, before the orientation.
-struct PictureHeader {
+/// What a picture's header says.
+#[derive(Clone, Copy)]
+pub struct PictureFacts {
     format: ImageFormat,
+    /// As stored, before the orientation.
     height: u32,
     width: u32,
     orientation: Orientation,
+    is_wide: bool,
 }
 
-/// Decodes a picture file. Errors name the file: not a picture, truncated, too large
-/// (a side over [`MAX_SIDE`] or more than [`MAX_PIXELS`] pixels; refused by the header,
+/// A decoded picture.
+pub struct Decoded {
+    /// Its pixels.
+    pub image: Image,
+    /// What became of its values, where samples have more than 8 bits.
+    pub values: Option<ImageValues>,
+}
+
+impl PictureFacts {
+    /// `(height, width)` of the picture that [`decode`] will give.
+    pub fn size(&self, exif: Exif) -> (u32, u32) {
+        use Orientation::*;
+        match self.orientation {
+            Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH if exif == Exif::Apply => {
+                (self.width, self.height)
+            }
+            _ => (self.height, self.width),
+        }
+    }
+
+    /// Whether its EXIF (or XMP) orientation turns or mirrors it.
+    pub fn is_turned(&self) -> bool {
+        self.orientation != Orientation::NoTransforms
+    }
+
+    /// Whether it is a JPEG.
+    pub fn is_jpeg(&self) -> bool {
+        self.format == ImageFormat::Jpeg
+    }
+
+    /// Whether samples have more than 8 bits, so that a [`ValueRule`] decides.
+    pub fn is_wide(&self) -> bool {
+        self.is_wide
+    }
+}
+
+/// Decodes a picture file. Alone, it is all of its data set ([`ValueRule::Data`]). Errors name the file: not a
+/// picture, truncated, too large (a side over [`MAX_SIDE`] or more than [`MAX_PIXELS`] pixels; refused by the header,
 /// before any pixel is allocated), or of a kind that is not supported.
-pub fn decode(path: &Path) -> Result<Image> {
+pub fn decode(path: &Path, decoding: Decoding) -> Result<Decoded> {
     let what = path.display().to_string();
     let file = open_file(path)?;
     let mut bytes = Vec::new();
     file.take(MAX_FILE_BYTES).read_to_end(&mut bytes).with_context(|| format!("{what}: reading failed"))?;
-    decode_bytes(&bytes, &what)
+    decode_bytes(&bytes, &what, decoding)
 }
 
 /// Decodes a picture held in memory; `what` names it in errors. See [`decode`].
-pub fn decode_bytes(bytes: &[u8], what: &str) -> Result<Image> {
-    decode_inner(bytes).with_context(|| what.to_string())
+pub fn decode_bytes(bytes: &[u8], what: &str, decoding: Decoding) -> Result<Decoded> {
+    decode_inner(bytes, decoding).with_context(|| what.to_string())
 }
 
-/// `(height, width)` of the picture that [`decode`] will give, from its header, and a look
-/// at where the file ends: a truncated JPEG, PNG or WebP is already found here.
-pub fn probe(path: &Path) -> Result<(u32, u32)> {
+/// What the picture's header says, and a look at where the file ends: a truncated JPEG, PNG or WebP is already found
+/// here, and so is a kind of TIFF that is not read.
+pub fn probe(path: &Path) -> Result<PictureFacts> {
     let mut reader = BufReader::new(open_file(path)?);
     let probed = header_of(&mut reader).and_then(|header| {
         ensure_complete(&mut reader, header.format)?;
-        Ok(oriented_size(&header))
+        Ok(header)
     });
     probed.with_context(|| path.display().to_string())
 }
@@ -89,21 +131,23 @@ fn sniff<R: Read + Seek>(reader: &mut R) -> Result<Option<ImageFormat>> {
 }
 
 /// Reads and checks the header; refuses what is too large.
-fn header_of<R: BufRead + Seek>(reader: &mut R) -> Result<PictureHeader> {
+fn header_of<R: BufRead + Seek>(reader: &mut R) -> Result<PictureFacts> {
     let Some(format) = sniff(reader)? else { bail!("not a picture: expected {READABLE} by content") };
     let header = if format == ImageFormat::Jpeg {
-        let head = jpeg::read_header(reader)?;
-        PictureHeader { format, height: head.height, width: head.width, orientation: head.orientation }
+        let jpeg::JpegHeader { height, width, orientation } = jpeg::read_header(reader)?;
+        PictureFacts { format, height, width, orientation, is_wide: false }
     } else if format == ImageFormat::Tiff {
-        let head = tiff::read_header(reader)?;
-        PictureHeader { format, height: head.height, width: head.width, orientation: head.orientation }
+        let tiff::TiffHeader { height, width, orientation, is_wide } = tiff::read_header(reader)?;
+        PictureFacts { format, height, width, orientation, is_wide }
     } else {
         let mut limited = ImageReader::with_format(&mut *reader, format);
         limited.limits(limits(0));
         let mut decoder = limited.into_decoder().map_err(|e| broken(format, e))?;
         let (width, height) = decoder.dimensions();
+        let color = decoder.color_type();
+        let is_wide = color.bytes_per_pixel() > color.channel_count();
         let orientation = orientation_of(&mut decoder).map_err(|e| broken(format, e))?;
-        PictureHeader { format, height, width, orientation }
+        PictureFacts { format, height, width, orientation, is_wide }
     };
     check_size(header.height, header.width)?;
     Ok(header)
@@ -143,14 +187,6 @@ fn broken(format: ImageFormat, error: image::ImageError) -> anyhow::Error {
     anyhow!("not a readable {format:?} picture: {error}")
 }
 
-fn oriented_size(header: &PictureHeader) -> (u32, u32) {
-    use Orientation::*;
-    match header.orientation {
-        Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH => (header.width, header.height),
-        _ => (header.height, header.width),
-    }
-}
-
 /// Refuses a file that ends too early, where that is cheap to see.
 fn ensure_complete<R: Read + Seek>(reader: &mut R, format: ImageFormat) -> Result<()> {
     let length = reader.seek(SeekFrom::End(0))?;
@@ -184,54 +220,93 @@ fn ensure_png_complete<R: Read + Seek>(reader: &mut R, length: u64) -> Result<()
     }
 }
 
-fn decode_inner(bytes: &[u8]) -> Result<Image> {
+/// How many bits carry something, by the sBIT chunk of a complete PNG.
+fn png_significant_bits(bytes: &[u8]) -> Stated {
+    let mut at = 8;
+    while let Some(head) = bytes.get(at..at + 8) {
+        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        match &head[4..] {
+            b"sBIT" => {
+                // Grey and colour come first, alpha last.
+                let bits = bytes.get(at + 8..at + 8 + length.min(3)).unwrap_or_default();
+                let colours = if length >= 3 { 3 } else { 1 };
+                let most = bits.iter().take(colours).max().filter(|bits| (1..=16).contains(*bits));
+                return most.map_or(Stated::Nothing, |&bits| Stated::Bits(u32::from(bits)));
+            }
+            b"IDAT" => break,
+            _ => at = at.saturating_add(12).saturating_add(length),
+        }
+    }
+    Stated::Nothing
+}
+
+fn decode_inner(bytes: &[u8], decoding: Decoding) -> Result<Decoded> {
     let mut cursor = Cursor::new(bytes);
     let header = header_of(&mut cursor)?;
     ensure_complete(&mut cursor, header.format)?;
     let pixels = u64::from(header.width) * u64::from(header.height);
-    let special = if header.format == ImageFormat::Tiff { tiff::decode_special(bytes)? } else { None };
-    let rgb = match special {
-        Some(rgb) => rgb,
+    let rule = decoding.value_window;
+    let special = match header.format {
+        ImageFormat::Tiff => tiff::decode_special(bytes, rule)?,
+        ImageFormat::Jpeg => Some((jpeg::decode(bytes, header.width, header.height)?, None)),
+        _ => None,
+    };
+    let (rgb, values) = match special {
+        Some(decoded) => decoded,
         None => {
             let mut reader = ImageReader::with_format(Cursor::new(bytes), header.format);
             reader.limits(limits(pixels));
-            rgb_from_dynamic(reader.decode().map_err(|e| broken(header.format, e))?)?
+            let picture = reader.decode().map_err(|e| broken(header.format, e))?;
+            let is_png = header.format == ImageFormat::Png && header.is_wide;
+            rgb_from_dynamic(
+                picture,
+                rule,
+                if is_png { png_significant_bits(bytes) } else { Stated::Nothing },
+            )?
         }
     };
     let same_size = rgb.len() as u64 == 3 * pixels;
     ensure!(same_size, "the picture's data has another size than its header says");
-    oriented(rgb, &header)
+    let orientation =
+        if decoding.exif == Exif::Apply { header.orientation } else { Orientation::NoTransforms };
+    Ok(Decoded { image: oriented(rgb, &header, orientation)?, values })
 }
 
 /// Turns stored pixels the way they are to be seen.
-fn oriented(rgb: Vec<u8>, header: &PictureHeader) -> Result<Image> {
-    if header.orientation == Orientation::NoTransforms {
+fn oriented(rgb: Vec<u8>, header: &PictureFacts, orientation: Orientation) -> Result<Image> {
+    if orientation == Orientation::NoTransforms {
         return Ok(Image::new(header.width, header.height, rgb));
     }
     let buffer = image::RgbImage::from_raw(header.width, header.height, rgb);
     let mut picture = DynamicImage::ImageRgb8(buffer.context("the picture's data is too short")?);
-    picture.apply_orientation(header.orientation);
+    picture.apply_orientation(orientation);
     Ok(Image::new(picture.width(), picture.height(), picture.into_rgb8().into_raw()))
 }
 
-/// Drops alpha, repeats grey, keeps the high byte of 16-bit samples.
-fn rgb_from_dynamic(picture: DynamicImage) -> Result<Vec<u8>> {
-    let high = |v: u16| (v >> 8) as u8;
-    Ok(match picture {
+/// Drops alpha, repeats grey, brings 16-bit samples to 8.
+fn rgb_from_dynamic(
+    picture: DynamicImage,
+    rule: ValueRule,
+    stated: Stated,
+) -> Result<(Vec<u8>, Option<ImageValues>)> {
+    let wide = |samples: &[u16], colours, channels| {
+        let placing = Placing::interleaved(samples.len() / channels, colours, channels);
+        wide::to_rgb(samples, &placing, rule, stated).map(|(rgb, values)| (rgb, Some(values)))
+    };
+    let rgb = match picture {
         DynamicImage::ImageRgb8(p) => p.into_raw(),
         DynamicImage::ImageLuma8(p) => p.into_raw().into_iter().flat_map(|v| [v; 3]).collect(),
         DynamicImage::ImageLumaA8(p) => p.pixels().flat_map(|p| [p.0[0]; 3]).collect(),
         DynamicImage::ImageRgba8(p) => p.pixels().flat_map(|p| [p.0[0], p.0[1], p.0[2]]).collect(),
-        DynamicImage::ImageLuma16(p) => p.pixels().flat_map(|p| [high(p.0[0]); 3]).collect(),
-        DynamicImage::ImageLumaA16(p) => p.pixels().flat_map(|p| [high(p.0[0]); 3]).collect(),
-        DynamicImage::ImageRgb16(p) => p.into_raw().into_iter().map(high).collect(),
-        DynamicImage::ImageRgba16(p) => {
-            p.pixels().flat_map(|p| [high(p.0[0]), high(p.0[1]), high(p.0[2])]).collect()
-        }
+        DynamicImage::ImageLuma16(p) => return wide(&p, 1, 1),
+        DynamicImage::ImageLumaA16(p) => return wide(&p, 1, 2),
+        DynamicImage::ImageRgb16(p) => return wide(&p, 3, 3),
+        DynamicImage::ImageRgba16(p) => return wide(&p, 3, 4),
         other => {
             bail!("pixels of type {:?} are not supported; expected 8 or 16 bits per channel", other.color())
         }
-    })
+    };
+    Ok((rgb, None))
 }
 
 #[cfg(test)]

@@ -36,11 +36,11 @@ fn every_kind_of_picture_decodes_as_pillow_decodes_it() {
         let path = fixtures().join(&e.file);
         let size = (e.height, e.width);
         let expected = &pixels[e.offset..][..3 * (e.width * e.height) as usize];
-        match decode(&path) {
+        match decode(&path, Decoding::default()) {
             Err(error) => wrong.push(format!("{}: {error:#}", e.file)),
-            Ok(image) => {
+            Ok(Decoded { image, .. }) => {
                 assert_eq!((image.height(), image.width()), size, "{}", e.file);
-                assert_eq!(probe(&path).unwrap(), size, "{}", e.file);
+                assert_eq!(probe(&path).unwrap().size(Exif::Apply), size, "{}", e.file);
                 let (max, mean) = difference(image.rgb(), expected);
                 let limit = if e.lossless { (0, 0.0) } else { (6, 1.0) };
                 if max > limit.0 || mean > limit.1 {
@@ -65,7 +65,7 @@ fn bad_pictures_are_refused_with_the_file_and_the_reason() {
         ("empty.jpg", "not a picture"),
     ] {
         let path = fixtures().join("bad").join(file);
-        for error in [decode(&path).unwrap_err(), probe(&path).unwrap_err()] {
+        for error in [decode(&path, Decoding::default()).err().unwrap(), probe(&path).err().unwrap()] {
             let text = format!("{error:#}");
             assert!(text.contains(file) && text.contains(reason), "{text}");
         }
@@ -88,13 +88,13 @@ fn a_picture_cut_anywhere_or_with_any_byte_changed_gives_no_panic() {
     {
         let bytes = std::fs::read(fixtures().join(file)).unwrap();
         for cut in 0..bytes.len() {
-            let _ = decode_bytes(&bytes[..cut], file);
+            let _ = decode_bytes(&bytes[..cut], file, Decoding::default());
         }
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();
             for value in [0, 255, bytes[at] ^ 1] {
                 changed[at] = value;
-                let _ = decode_bytes(&changed, file);
+                let _ = decode_bytes(&changed, file, Decoding::default());
             }
         }
     }
@@ -103,9 +103,10 @@ fn a_picture_cut_anywhere_or_with_any_byte_changed_gives_no_panic() {
 #[test]
 fn a_jpeg_with_bytes_after_its_end_is_whole() {
     let mut bytes = std::fs::read(fixtures().join("rgb_444.jpg")).unwrap();
-    let plain = decode_bytes(&bytes, "plain").unwrap();
+    let decoded = |bytes: &[u8]| decode_bytes(bytes, "a", Decoding::default()).unwrap().image;
+    let plain = decoded(&bytes);
     bytes.extend([0; 100]);
-    assert_eq!(decode_bytes(&bytes, "with padding").unwrap(), plain);
+    assert_eq!(decoded(&bytes), plain);
 }
 
 #[test]
@@ -124,8 +125,8 @@ fn all_sample_photographs_decode() {
     let mut count = 0;
     for entry in std::fs::read_dir(PathBuf::from(data).join("imagenet_samples")).unwrap() {
         let path = entry.unwrap().path();
-        let image = decode(&path).unwrap();
-        assert_eq!(probe(&path).unwrap(), (image.height(), image.width()));
+        let image = decode(&path, Decoding::default()).unwrap().image;
+        assert_eq!(probe(&path).unwrap().size(Exif::Apply), (image.height(), image.width()));
         let mean = image.rgb().iter().map(|&v| u64::from(v)).sum::<u64>() / image.rgb().len() as u64;
         assert!((5..250).contains(&mean), "{}: mean {mean}", path.display());
         count += 1;

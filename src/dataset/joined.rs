@@ -5,7 +5,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
-use super::{DataKind, Dataset, Mix, PartMap, Skipped, Split, class_difference, hex};
+use super::{
+    DataKind, Dataset, DecodingFacts, ImageValues, Mix, PartMap, Skipped, Split, class_difference, hex,
+};
 use crate::image::Image;
 
 struct Joined {
@@ -99,6 +101,15 @@ impl Dataset for Joined {
         let [train, test] = [&self.train, &self.test].map(|set| set.fingerprint());
         let both = format!("train {} and test {}", train.context("train")?, test.context("test")?);
         Ok(hex(&Sha256::digest(both)))
+    }
+
+    fn decoding(&self) -> Option<DecodingFacts> {
+        DecodingFacts::of_both(self.train.decoding(), self.test.decoding())
+    }
+
+    fn values(&self, index: usize) -> Option<ImageValues> {
+        let (set, index) = self.at(index);
+        set.values(index)
     }
 
     fn skipped(&self) -> &[Skipped] {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use sha2::{Digest, Sha256};
 
-use super::{DataKind, Dataset, Mix, PartMap, Skipped, Split, hex};
+use super::{DataKind, Dataset, DecodingFacts, ImageValues, Mix, PartMap, Skipped, Split, hex};
 use crate::image::Image;
 
 struct Limited {
@@ -71,6 +71,14 @@ impl Dataset for Limited {
     fn fingerprint(&self) -> Result<String> {
         let first = format!("first {} of {}", self.count, self.inner.fingerprint()?);
         Ok(hex(&Sha256::digest(first)))
+    }
+
+    fn decoding(&self) -> Option<DecodingFacts> {
+        self.inner.decoding()
+    }
+
+    fn values(&self, index: usize) -> Option<ImageValues> {
+        self.inner.values(index)
     }
 
     fn skipped(&self) -> &[Skipped] {

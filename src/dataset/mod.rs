@@ -3,6 +3,7 @@
 
 mod coverage;
 pub mod decode;
+mod decoding;
 pub mod download;
 mod drawn;
 mod format;
@@ -14,15 +15,18 @@ mod limit;
 mod open;
 pub mod parts;
 mod picture;
+mod reading;
 mod set;
 mod spec;
 mod split;
 mod tiff;
 mod unpack;
+mod wide;
 
 pub(crate) use crate::files::hex;
 pub(crate) use crate::words::thousands as with_thousands;
 pub use coverage::Coverage;
+pub use decoding::{Decoding, DecodingFacts, Exif, ValueRule, ValueWindow};
 pub use drawn::drawn;
 pub use format::{DataFormat, SetPlace};
 pub use formats::{FORMATS, built_in_words, cifar, folder, kind_named, sentence};
@@ -32,3 +36,4 @@ pub use open::open;
 pub use set::{DataInfo, Dataset, PartMap, Skipped, class_difference};
 pub use spec::{DataSource, DataSpec};
 pub use split::{Mix, Split};
+pub use wide::ImageValues;

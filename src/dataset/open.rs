@@ -26,7 +26,12 @@ fn open_spec(spec: &DataSpec, split: Option<Split>) -> Result<Arc<dyn Dataset>> 
     }
     match spec {
         DataSpec::BuiltIn(name) => open_built_in(name, split),
-        DataSpec::Path(path) => open_path(path, split),
+        DataSpec::Path(path) | DataSpec::Decoded(path, _) => {
+            let mut set = open_path(path, split)?;
+            // Nobody else holds it yet.
+            Arc::get_mut(&mut set).map_or(Ok(()), |set| set.decode_as(spec.decoding()))?;
+            Ok(set)
+        }
     }
 }
 

@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
+use super::decoding::{Decoding, DecodingFacts};
 use super::kind::DataKind;
 use super::split::{Mix, Split};
+use super::wide::ImageValues;
 use crate::image::Image;
 use crate::words::name_list;
 
@@ -39,6 +41,21 @@ pub trait Dataset: Send + Sync {
     fn fingerprint(&self) -> anyhow::Result<String>;
     /// Files that were left out when the set was opened, with the reason.
     fn skipped(&self) -> &[Skipped];
+    /// Decodes picture files in another way from now on; other sets have nothing to choose.
+    ///
+    /// # Errors
+    /// No window of values can be found.
+    fn decode_as(&mut self, _decoding: Decoding) -> anyhow::Result<()> {
+        Ok(())
+    }
+    /// How picture files are decoded, where a choice mattered to some.
+    fn decoding(&self) -> Option<DecodingFacts> {
+        None
+    }
+    /// Which values became black and white in image `index`, if it has more than 8 bits and was read.
+    fn values(&self, _index: usize) -> Option<ImageValues> {
+        None
+    }
     /// The part of every pixel of image `index`, where the source knows it.
     fn parts(&self, index: usize) -> Option<PartMap>;
 }
@@ -97,6 +114,9 @@ pub struct DataInfo {
     pub width: Option<u32>,
     /// See [`Dataset::split`].
     pub split: Option<Split>,
+    /// See [`Dataset::decoding`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decoding: Option<DecodingFacts>,
     /// Files left out when the set was opened.
     pub skipped: Vec<Skipped>,
 }
@@ -113,6 +133,7 @@ impl DataInfo {
             height: set.size().map(|size| size.0),
             width: set.size().map(|size| size.1),
             split: set.split(),
+            decoding: set.decoding(),
             skipped: set.skipped().to_vec(),
         }
     }

@@ -7,18 +7,34 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Split;
+use super::decoding::Decoding;
 use super::formats::built_in_words;
 use crate::paths;
 
 /// What `--data` says: a word for a built-in set, or a path. A file or folder that is called like a
-/// built-in set is reached as `./demo`. Written and read as the plain words, as [`paths`] has them.
+/// built-in set is reached as `./demo`. Written and read as the plain words, as [`paths`] has them, where pictures are
+/// decoded as usual.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(into = "String")]
+#[serde(into = "SpecInFile")]
 pub enum DataSpec {
     /// A set in the program, by its word.
     BuiltIn(&'static str),
     /// A folder or file.
     Path(PathBuf),
+    /// A folder or file whose pictures are not decoded as usual; made by [`DataSpec::decoded_as`].
+    Decoded(PathBuf, Decoding),
+}
+
+/// A spec in a file.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum SpecInFile {
+    Words(String),
+    Decoded {
+        #[serde(with = "paths")]
+        path: PathBuf,
+        decoding: Decoding,
+    },
 }
 
 impl DataSpec {
@@ -26,14 +42,43 @@ impl DataSpec {
     pub fn path(&self) -> Option<&Path> {
         match self {
             DataSpec::BuiltIn(_) => None,
-            DataSpec::Path(path) => Some(path),
+            DataSpec::Path(path) | DataSpec::Decoded(path, _) => Some(path),
         }
+    }
+
+    /// How its pictures are decoded.
+    pub fn decoding(&self) -> Decoding {
+        match self {
+            DataSpec::BuiltIn(_) | DataSpec::Path(_) => Decoding::default(),
+            DataSpec::Decoded(_, decoding) => *decoding,
+        }
+    }
+
+    /// The same set with its pictures decoded so; a built-in one has no picture files.
+    pub fn decoded_as(self, decoding: Decoding) -> Self {
+        match self {
+            DataSpec::BuiltIn(_) => self,
+            DataSpec::Path(path) | DataSpec::Decoded(path, _) if decoding == Decoding::default() => {
+                DataSpec::Path(path)
+            }
+            DataSpec::Path(path) | DataSpec::Decoded(path, _) => DataSpec::Decoded(path, decoding),
+        }
+    }
+
+    /// The same set at another path.
+    pub fn at(&self, path: PathBuf) -> Self {
+        DataSpec::Path(path).decoded_as(self.decoding())
+    }
+
+    /// What `--data` says, without how its pictures are decoded.
+    pub fn words(&self) -> String {
+        self.clone().decoded_as(Decoding::default()).to_string()
     }
 
     /// The same set by a path from the root on, so that it is found from another folder too.
     pub fn absolute(&self) -> Self {
         let path = self.path().and_then(|path| std::path::absolute(path).ok());
-        path.map_or_else(|| self.clone(), DataSpec::Path)
+        path.map_or_else(|| self.clone(), |path| self.at(path))
     }
 }
 
@@ -58,6 +103,7 @@ impl PartialEq<str> for DataSpec {
         match self {
             DataSpec::BuiltIn(word) => *word == words,
             DataSpec::Path(path) => *path == paths::from_words(words),
+            DataSpec::Decoded(..) => false,
         }
     }
 }
@@ -83,15 +129,27 @@ impl From<&DataSpec> for DataSpec {
     }
 }
 
-impl From<DataSpec> for String {
+impl From<DataSpec> for SpecInFile {
     fn from(spec: DataSpec) -> Self {
-        spec.to_string()
+        match spec {
+            DataSpec::Decoded(path, decoding) => SpecInFile::Decoded { path, decoding },
+            plain => SpecInFile::Words(plain.to_string()),
+        }
+    }
+}
+
+impl From<SpecInFile> for DataSpec {
+    fn from(written: SpecInFile) -> Self {
+        match written {
+            SpecInFile::Words(words) => words.into(),
+            SpecInFile::Decoded { path, decoding } => DataSpec::Path(path).decoded_as(decoding),
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for DataSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::from)
+        SpecInFile::deserialize(deserializer).map(Self::from)
     }
 }
 
@@ -100,6 +158,7 @@ impl fmt::Display for DataSpec {
         match self {
             DataSpec::BuiltIn(word) => f.write_str(word),
             DataSpec::Path(path) => f.write_str(&paths::to_words(path)),
+            DataSpec::Decoded(path, decoding) => write!(f, "{} ({decoding})", paths::to_words(path)),
         }
     }
 }
@@ -107,6 +166,7 @@ impl fmt::Display for DataSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::Exif;
 
     #[test]
     fn words_and_paths_are_told_apart_once_and_written_as_they_were() {
@@ -129,5 +189,17 @@ mod tests {
         assert_eq!(text, "\"file:///data/b%E4ume\"");
         assert_eq!(serde_json::from_str::<DataSpec>(&text).unwrap(), spec);
         assert_eq!(DataSpec::from(spec.to_string()), spec);
+    }
+
+    #[test]
+    fn how_pictures_are_decoded_travels_with_the_words() {
+        let decoding = Decoding { exif: Exif::Ignore, value_window: "0,4095".parse().unwrap() };
+        let spec = DataSpec::from("/data/x").decoded_as(decoding);
+        let text = serde_json::to_string(&spec).unwrap();
+        assert_eq!(serde_json::from_str::<DataSpec>(&text).unwrap(), spec);
+        assert_eq!((spec.words().as_str(), spec.absolute().decoding()), ("/data/x", decoding));
+        assert_eq!(spec.to_string(), "/data/x (--exif ignore --value-window 0,4095)");
+        assert_eq!(spec.decoded_as(Decoding::default()), DataSpec::from("/data/x"));
+        assert_eq!(DataSpec::default().decoded_as(decoding), DataSpec::default());
     }
 }

@@ -22,6 +22,7 @@ pub(super) fn spec(dtype: Dtype, width: usize) -> BankSpec {
             split: None,
             mix: None,
             limit: None,
+            decoding: None,
         },
         grid: PatchGrid::new(1, 1).unwrap(),
         input: 32,

@@ -30,6 +30,7 @@ impl Environment {
                 "images": data.len(),
                 "used": used,
                 "fingerprint": data.fingerprint()?,
+                "decoding": data.decoding(),
             },
         })))
     }
@@ -52,7 +53,7 @@ impl Environment {
     pub fn source(&self) -> Option<DataSource> {
         let data = &self.0["data"];
         let split = serde_json::from_value(data["split"].clone()).ok().flatten();
-        Some(DataSource { spec: data["spec"].as_str()?.into(), split })
+        Some(DataSource { spec: serde_json::from_value(data["spec"].clone()).ok()?, split })
     }
 
     /// The data set's name.

@@ -73,6 +73,7 @@ fn bank_of(rows: &Path, width: usize, dtype: Dtype, folder: &Path) -> anyhow::Re
             split: None,
             mix: None,
             limit: None,
+            decoding: None,
         },
         grid: PatchGrid::new(1, 1)?,
         input: 32,

@@ -86,6 +86,53 @@ fn a_broken_image_among_good_ones_is_skipped_and_counted() {
     assert!(alone.contains("c.png"), "{alone}");
 }
 
+/// A 16-bit picture that uses 12 bits, as cameras and microscopes write them.
+fn twelve_bits(path: &Path) {
+    let mut seed = 1u32;
+    let noise = image::ImageBuffer::<image::Luma<u16>, Vec<u16>>::from_fn(64, 48, |x, y| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        image::Luma([(20 * x + 40 * y + (seed >> 24)) as u16])
+    });
+    noise.save(path).unwrap();
+}
+
+#[test]
+fn pictures_of_twelve_bits_have_a_map_and_say_what_is_black_and_white() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (folder.path().join("deep.png"), folder.path().join("map.pdf"));
+    twelve_bits(&data);
+    let info = json(&["data", "info", text(&data)]);
+    let window = &info["decoding"]["window"];
+    assert!(window["low"].as_f64() < Some(300.0) && window["high"].as_f64() < Some(4096.0), "{info}");
+    let heatmap = |window: &str| {
+        let place = ["--at", "20,20", "--patch", "16", "--stride", "8", "--value-window", window];
+        let made = [&["heatmap", "--image", text(&data), "--out", text(&out)], &place[..]].concat();
+        json(&made)["spaces"]["h"]["min"].as_f64().unwrap()
+    };
+    let (whole, used) = (heatmap("0,65535"), heatmap("file"));
+    assert!(whole > 0.99 && used < 0.9, "as if all of 16 bits were used {whole:.3}, else {used:.3}");
+    let sidecar = fs::read_to_string(out.with_extension("pdf.json")).unwrap();
+    let sidecar: serde_json::Value = serde_json::from_str(&sidecar).unwrap();
+    assert!(sidecar.to_string().contains("black to white is"), "{sidecar}");
+    let bank = folder.path().join("bank");
+    let embed = ["embed", "--data", text(&data), "--patch", "16", "--stride", "16", "--out", text(&bank)];
+    json(&embed);
+    assert_eq!(json(&["bank", "info", text(&bank)])["decoding"]["value_window"], "file");
+    let other = failure(&[&embed[..], &["--value-window", "0,65535"]].concat());
+    assert!(other.contains("reading pictures: the bank has") && other.contains("0 to 65,535"), "{other}");
+}
+
+#[test]
+fn an_orientation_is_applied_or_ignored_as_told() {
+    let picture = crate::support::fixture("images/exif6.jpg");
+    let size = |exif: &str| {
+        let info = json(&["data", "info", text(&picture), "--exif", exif]);
+        assert_eq!(info["decoding"]["exif"], exif);
+        (info["height"].as_u64(), info["width"].as_u64())
+    };
+    assert_eq!((size("apply"), size("ignore")), ((Some(18), Some(11)), (Some(11), Some(18))));
+}
+
 #[test]
 fn a_bank_is_described_exported_and_searched() {
     let folder = tempfile::tempdir().unwrap();

@@ -144,6 +144,7 @@ pub fn data() -> DataDescription {
         labels: (0..IMAGES).map(|index| Some(index as u32 % 2)).collect(),
         size: Some((SIDE, SIDE)),
         split: None,
+        decoding: None,
         skipped: vec![],
     }
 }
@@ -154,7 +155,14 @@ fn picture(level: u8) -> Arc<Image> {
 
 pub fn view(index: usize) -> ImageView {
     let image = picture(index as u8);
-    ImageView { index, name: format!("few/{index}.png"), class: Some("horse".into()), image, parts: None }
+    ImageView {
+        index,
+        name: format!("few/{index}.png"),
+        class: Some("horse".into()),
+        image,
+        values: None,
+        parts: None,
+    }
 }
 
 /// Cosines that rise from cell to cell from -1 to 1.

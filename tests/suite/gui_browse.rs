@@ -26,6 +26,7 @@ fn window_of(images: usize) -> Window {
             labels: (0..images).map(|index| Some((index % 1000) as u32)).collect(),
             size: None,
             split: None,
+            decoding: None,
             skipped: vec![],
         }));
     });

@@ -84,6 +84,21 @@ fn enter_opens_wherever_the_split_was_chosen() {
 }
 
 #[test]
+fn the_dialog_says_how_pictures_are_decoded() {
+    let mut window = opened();
+    window.press(Modifiers::COMMAND, Key::O);
+    window.harness.get_by_role_and_label(Role::TextInput, "Path").type_text("/deep");
+    window.harness.get_by_role_and_label(Role::RadioButton, "ignore").click();
+    window.harness.get_by_role_and_label(Role::RadioButton, "values").click();
+    window.steps();
+    window.harness.get_by_role_and_label(Role::Button, "Open").click();
+    window.steps();
+    let sent = window.commands();
+    let [Command::OpenData { spec, split: None }] = &sent[..] else { panic!("{sent:?}") };
+    assert_eq!(spec.to_string(), "/deep (--exif ignore --value-window 0,4095)");
+}
+
+#[test]
 fn three_steps_are_shown_at_first_dismissed_and_called_back() {
     let mut window = Window::first_start(SIZE);
     for step in ["Step 1: Click the image", "Step 2: Compare z and h below", "Step 3: Click a neighbour"] {

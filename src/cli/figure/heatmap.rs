@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::style::{FigureStyle, MapStyle, figure, map_style};
-use crate::cli::shared::{Commander, ModelArgs, Point, pixels, show};
-use crate::engine::facts::PatchSpace;
+use crate::cli::shared::{Commander, DecodingArgs, ModelArgs, Point, pixels, show};
+use crate::engine::facts::{DataSpec, PatchSpace};
 use crate::engine::jobs::figures::{MapImages, MapSizes, MapSource};
 use crate::engine::{FigureContent, FigureKind, defaults, jobs};
 
@@ -16,6 +16,8 @@ pub struct HeatmapArgs {
     pub model: ModelArgs,
     #[arg(long)]
     pub image: PathBuf,
+    #[command(flatten)]
+    pub decoding: DecodingArgs,
     /// Scale the short side to N x 256/224 and take the centre N x N
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=8192))]
     pub fit: Option<u32>,
@@ -48,7 +50,10 @@ impl Commander {
         let source = MapSource {
             model: args.model.into(),
             beside: None,
-            images: MapImages::Files { paths: vec![args.image], at: vec![(args.at.x, args.at.y)] },
+            images: MapImages::Files {
+                paths: vec![args.decoding.of(DataSpec::Path(args.image))],
+                at: vec![(args.at.x, args.at.y)],
+            },
             fit: args.fit,
             sizes: MapSizes::Told(vec![args.patch]),
             stride: Some(args.stride),

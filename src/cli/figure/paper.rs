@@ -8,7 +8,7 @@ use super::style::{
     FigureStyle, GridStyle, LOOK, MapStyle, figure, grid_style, map_style, with_alias_beside,
 };
 use crate::cli::shared::{
-    Commander, FilterArgs, ModelArgs, Point, QueryPlace, pixels, positive, show, thousands,
+    Commander, DecodingArgs, FilterArgs, ModelArgs, Point, QueryPlace, pixels, positive, show, thousands,
 };
 use crate::engine::facts::{DataSpec, PatchSpace, Split};
 use crate::engine::jobs::embed::BankSource;
@@ -61,6 +61,8 @@ pub struct MapsArgs {
     pub data: DataSpec,
     #[arg(long, value_enum)]
     pub split: Option<Split>,
+    #[command(flatten)]
+    pub decoding: DecodingArgs,
     /// IMAGE:Y:X of --data, the image's index and the patch's top-left pixel; may be given several times
     ///
     /// Where no query is given, the seed chooses: images in a random order, classes taking turns; in each the patch
@@ -96,7 +98,7 @@ pub struct MapsArgs {
 #[derive(Args)]
 pub struct HaystackArgs {
     /// A bank of `bagssl embed`; without it the patches are embedded for this figure alone
-    #[arg(long, conflicts_with_all = ["model", "split", "patch", "stride", "limit", "stem_padding", "mean", "std", "input", "resize"])]
+    #[arg(long, conflicts_with_all = ["model", "split", "patch", "stride", "limit", "stem_padding", "mean", "std", "input", "resize", "exif", "value_window"])]
     pub bank: Option<PathBuf>,
     #[command(flatten)]
     pub model: ModelArgs,
@@ -111,6 +113,8 @@ pub struct HaystackArgs {
     pub data: Option<DataSpec>,
     #[arg(long, value_enum)]
     pub split: Option<Split>,
+    #[command(flatten)]
+    pub decoding: DecodingArgs,
     /// Patch size, pixels; what suits the images unless told
     #[arg(long, value_parser = pixels())]
     pub patch: Option<u32>,
@@ -208,9 +212,10 @@ impl Commander {
     fn maps(&self, args: MapsArgs, count: usize, sizes: usize) -> anyhow::Result<()> {
         let images = if args.image.is_empty() {
             let queries = args.query.iter().map(|q| (q.image, q.y, q.x)).collect();
-            MapImages::Data { data: args.data, split: args.split, queries }
+            MapImages::Data { data: args.decoding.of(args.data), split: args.split, queries }
         } else {
-            MapImages::Files { paths: args.image, at: args.at.iter().map(|at| (at.x, at.y)).collect() }
+            let paths = args.image.into_iter().map(|path| args.decoding.of(DataSpec::Path(path))).collect();
+            MapImages::Files { paths, at: args.at.iter().map(|at| (at.x, at.y)).collect() }
         };
         let source = MapSource {
             model: args.model.into(),
@@ -250,7 +255,7 @@ impl Commander {
             None => Haystack::Fresh {
                 model: search.model.into(),
                 source: BankSource {
-                    data: search.data.unwrap_or_default(),
+                    data: search.decoding.of(search.data.unwrap_or_default()),
                     split: search.split,
                     limit: Some(search.limit),
                 },

@@ -5,7 +5,7 @@ use clap::Args;
 use clap::builder::RangedU64ValueParser;
 
 use super::output::Bar;
-use crate::engine::facts::{DeviceChoice, Skipped};
+use crate::engine::facts::{DecodingFacts, DeviceChoice, Skipped};
 use crate::engine::jobs::Job;
 use crate::progress::CancelToken;
 
@@ -78,6 +78,12 @@ pub fn skipped_words(skipped: &[Skipped]) -> String {
         [] => String::new(),
         [first, ..] => format!("; {} skipped, first {}: {}", skipped.len(), first.file, first.reason),
     }
+}
+
+/// How picture files were decoded, where a choice mattered: lines to come after others.
+pub fn decoding_words(decoding: Option<&DecodingFacts>) -> String {
+    let words = decoding.map_or_else(Vec::new, DecodingFacts::words);
+    words.iter().map(|words| format!("\n{words}")).collect()
 }
 
 /// Arguments that do not go together in a way that the parser cannot see.

@@ -1,12 +1,14 @@
 //! What several commands take and need: arguments, their values, output, the [`Commander`].
 
 mod commander;
+mod decoding_args;
 mod model_args;
 mod output;
 mod query_args;
 mod values;
 
-pub use commander::{Commander, SharedArgs, WrongUsage, skipped_words};
+pub use commander::{Commander, SharedArgs, WrongUsage, decoding_words, skipped_words};
+pub use decoding_args::DecodingArgs;
 pub use model_args::{ModelArgs, OverrideArgs};
 pub use output::{bytes, chain, duration, show, thousands};
 pub use query_args::{FILTER, FilterArgs, QueryArgs, search_request};

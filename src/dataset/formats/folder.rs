@@ -9,7 +9,7 @@
 //! too large, of no class, a class without pictures) is named with its reason.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -19,9 +19,13 @@ use sha2::{Digest, Sha256};
 pub use super::folder_walk::PICTURE_ENDINGS;
 use super::folder_walk::{Candidate, Contents, SplitPlace, relative_name};
 use super::wordnet;
-use crate::dataset::decode::{self, READABLE};
+use crate::dataset::decode::{self, Decoded, PictureFacts, READABLE};
 use crate::dataset::format::{DataFormat, SetPlace};
-use crate::dataset::{DataKind, Dataset, FigureNote, PartMap, Skipped, Split, hex, with_thousands};
+use crate::dataset::reading::Reading;
+use crate::dataset::{
+    DataKind, Dataset, Decoding, DecodingFacts, FigureNote, ImageValues, PartMap, Skipped, Split, hex,
+    with_thousands,
+};
 use crate::image::Image;
 
 /// Pictures in a folder, or in one for each class.
@@ -59,8 +63,9 @@ struct PictureFile {
     /// Path within the set's folder, with `/`.
     name: String,
     label: Option<u32>,
-    height: u32,
-    width: u32,
+    facts: PictureFacts,
+    /// What became of its values, once it was read.
+    values: OnceLock<ImageValues>,
     /// Bytes, and nanoseconds since 1970 of the last change.
     size: u64,
     modified_ns: u128,
@@ -77,6 +82,7 @@ pub struct Folder {
     split: Option<Split>,
     skipped: Vec<Skipped>,
     size: Option<(u32, u32)>,
+    reading: Reading,
 }
 
 impl Folder {
@@ -122,10 +128,21 @@ impl Folder {
 
     /// Without labels, split and anything left out.
     fn new(kind: &'static DataKind, name: String, entries: Vec<PictureFile>) -> Self {
-        let first = (entries[0].height, entries[0].width);
-        let size = entries.iter().all(|e| (e.height, e.width) == first).then_some(first);
         let (folders, classes, skipped) = Default::default();
-        Self { kind, name, entries, folders, classes, split: None, skipped, size }
+        let reading = Reading::default();
+        let mut new =
+            Self { kind, name, entries, folders, classes, split: None, skipped, size: None, reading };
+        new.size = new.common_size();
+        new
+    }
+
+    fn common_size(&self) -> Option<(u32, u32)> {
+        let mut sizes = self.entries.iter().map(|entry| entry.facts.size(self.reading.decoding.exif));
+        sizes.next().filter(|first| sizes.all(|size| size == *first))
+    }
+
+    fn facts(&self) -> impl Iterator<Item = &PictureFacts> + Clone {
+        self.entries.iter().map(|entry| &entry.facts)
     }
 }
 
@@ -153,15 +170,15 @@ fn probe_all(root: &Path, candidates: Vec<Candidate>) -> (Vec<PictureFile>, Vec<
 
 fn probe(root: &Path, candidate: &Candidate) -> Result<PictureFile> {
     let path = &candidate.path;
-    let (height, width) = decode::probe(path)?;
+    let facts = decode::probe(path)?;
     let meta = std::fs::metadata(path).with_context(|| path.display().to_string())?;
     let modified = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
     Ok(PictureFile {
         path: path.clone(),
         name: relative_name(root, path),
         label: candidate.label,
-        height,
-        width,
+        facts,
+        values: OnceLock::new(),
         size: meta.len(),
         modified_ns: modified.map_or(0, |t| t.as_nanos()),
     })
@@ -200,8 +217,12 @@ impl Dataset for Folder {
         let entry = self.entries.get(index);
         let entry =
             entry.with_context(|| format!("{} has no image {index}; it has {}", self.name, self.len()))?;
-        let image = decode::decode(&entry.path)?;
-        let (found, known) = ((image.width(), image.height()), (entry.width, entry.height));
+        let Decoded { image, values } = decode::decode(&entry.path, self.reading.of_each())?;
+        if let Some(values) = values {
+            entry.values.get_or_init(|| values);
+        }
+        let (height, width) = entry.facts.size(self.reading.decoding.exif);
+        let (found, known) = ((image.width(), image.height()), (width, height));
         ensure!(
             found == known,
             "{}: changed since it was opened, from {} x {} to {} x {} pixels",
@@ -227,8 +248,7 @@ impl Dataset for Folder {
     }
 
     fn dimensions(&self, index: usize) -> (u32, u32) {
-        let entry = &self.entries[index];
-        (entry.height, entry.width)
+        self.entries[index].facts.size(self.reading.decoding.exif)
     }
 
     fn size(&self) -> Option<(u32, u32)> {
@@ -246,7 +266,28 @@ impl Dataset for Folder {
             hash.update(format!("{}\0{}\0{}\0{label}\n", entry.name, entry.size, entry.modified_ns));
         }
         self.folders.iter().for_each(|name| hash.update(format!("{name}\n")));
+        hash.update(self.reading.mark(self.facts()));
         Ok(hex(&hash.finalize()))
+    }
+
+    fn decode_as(&mut self, decoding: Decoding) -> Result<()> {
+        let wide = self.entries.iter().filter(|entry| entry.facts.is_wide());
+        let wide: Vec<&Path> = wide.map(|entry| entry.path.as_path()).collect();
+        self.reading = match self.kind == &PICTURE {
+            true => Reading::of_one_picture(decoding, &wide)?,
+            false => Reading::new(decoding, &wide)?,
+        };
+        self.size = self.common_size();
+        self.entries.iter_mut().for_each(|entry| entry.values = OnceLock::new());
+        Ok(())
+    }
+
+    fn decoding(&self) -> Option<DecodingFacts> {
+        self.reading.facts(self.facts())
+    }
+
+    fn values(&self, index: usize) -> Option<ImageValues> {
+        self.entries.get(index)?.values.get().copied()
     }
 
     fn skipped(&self) -> &[Skipped] {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::dataset::Exif;
 
 fn fixture(file: &str) -> Vec<u8> {
     let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images");
@@ -233,6 +234,70 @@ fn the_fingerprint_follows_names_sizes_times_and_labels() {
     assert_ne!(touched, before);
     std::fs::rename(dir.path().join("y"), dir.path().join("z")).unwrap();
     assert_ne!(Folder::open(dir.path(), None).unwrap().fingerprint().unwrap(), touched);
+}
+
+/// A folder decoded in another way.
+fn decoded(dir: &Path, exif: Exif, value_window: &str) -> Folder {
+    let mut set = Folder::open(dir, None).unwrap();
+    set.decode_as(Decoding { exif, value_window: value_window.parse().unwrap() }).unwrap();
+    set
+}
+
+#[test]
+fn ignored_orientations_leave_pictures_as_stored_and_change_the_fingerprint() {
+    let dir = folder(&[("a.png", "exif6.png"), ("b.png", "rgb.png")]);
+    let [applied, ignored] = [Exif::Apply, Exif::Ignore].map(|exif| decoded(dir.path(), exif, "file"));
+    assert_eq!((applied.dimensions(0), applied.size()), ((18, 11), None));
+    assert_eq!((ignored.dimensions(0), ignored.size()), ((11, 18), Some((11, 18))));
+    assert_eq!(ignored.image(0).unwrap(), ignored.image(1).unwrap());
+    assert_ne!(applied.fingerprint().unwrap(), ignored.fingerprint().unwrap());
+    assert_eq!(ignored.decoding().unwrap().words(), ["EXIF orientation ignored in 1 of 2 images"]);
+    std::fs::remove_file(dir.path().join("a.png")).unwrap();
+    let [applied, ignored] = [Exif::Apply, Exif::Ignore].map(|exif| decoded(dir.path(), exif, "0,9"));
+    assert_eq!(applied.fingerprint().unwrap(), ignored.fingerprint().unwrap(), "there is nothing to choose");
+    assert_eq!(applied.decoding(), None);
+}
+
+#[test]
+fn values_of_more_than_8_bits_are_windowed_as_asked_and_by_all_images() {
+    let dir = folder(&[("a.tiff", "grey12.tiff"), ("b.png", "grey12_sbit.png"), ("c.png", "rgb.png")]);
+    let rules = ["file", "image", "data", "0,4095"];
+    let sets = rules.map(|rule| decoded(dir.path(), Exif::Apply, rule));
+    let of_each = |set: &Folder| {
+        let last = set.image(2).unwrap();
+        assert_eq!((last.pixel(4, 6), set.values(2)), ([230, 40, 60], None), "8 bits stay as they are");
+        [0, 1].map(|index| {
+            set.image(index).unwrap();
+            let window = set.values(index).unwrap().window;
+            (window.low, window.high)
+        })
+    };
+    let found: Vec<_> = sets.iter().map(of_each).collect();
+    assert_eq!(found[0], [(33.0, 3973.0), (0.0, 4095.0)]);
+    assert_eq!(found[1], [(33.0, 3973.0), (16.0, 1986.0)]);
+    assert_eq!(found[2], [(16.0, 3973.0), (16.0, 3973.0)]);
+    assert_eq!(found[3], [(0.0, 4095.0), (0.0, 4095.0)]);
+    let prints: std::collections::HashSet<_> = sets.iter().map(|set| set.fingerprint().unwrap()).collect();
+    assert_eq!(prints.len(), rules.len(), "no two have the same pixels");
+    let facts = sets[2].decoding().unwrap();
+    assert_eq!((facts.images, facts.turned, facts.wide), (3, 0, 2));
+    assert!(
+        facts.words()[0].contains("of 2 of 3 images: black to white is 16 to 3,973"),
+        "{:?}",
+        facts.words()
+    );
+}
+
+#[test]
+fn a_float_picture_opens_and_decodes_and_says_what_is_no_number() {
+    let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images");
+    let mut set = Folder::open_file(&images.join("float32.tiff"), None).unwrap();
+    set.decode_as(Decoding::default()).unwrap();
+    let facts = set.decoding().unwrap();
+    let words = facts.words();
+    assert!(words[0].contains("black to white is -0.25 to 0.75"), "{words:?}");
+    assert_eq!(words[1], "1 sample that is not a number (NaN) is shown black");
+    assert_eq!(set.image(0).unwrap().pixel(2, 3), [0; 3]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What is open: the device, the model, the data set.
 
-use crate::dataset::{Skipped, Split};
+use crate::dataset::{DecodingFacts, Skipped, Split};
 /// Where tensors live.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeviceDescription {
@@ -48,6 +48,8 @@ pub struct DataDescription {
     pub size: Option<(u32, u32)>,
     /// Which split it is, where the source has two.
     pub split: Option<Split>,
+    /// How picture files are decoded, where a choice matters.
+    pub decoding: Option<DecodingFacts>,
     /// Files that were left out when it was opened, with the reason.
     pub skipped: Vec<Skipped>,
 }

@@ -9,6 +9,7 @@ pub use crate::bank::Dtype;
 pub use crate::dataset::folder::PICTURE_ENDINGS;
 pub use crate::dataset::{Coverage, PartMap, Skipped, Split, cifar::Variant as CifarVariant};
 pub use crate::dataset::{DataSpec, built_in_words as built_in_data, sentence as data_sentence};
+pub use crate::dataset::{Decoding, DecodingFacts, Exif, ValueRule, ValueWindow};
 pub use crate::device::{DeviceChoice, MemoryBudget};
 pub use crate::eval::aggregate::Aggregate;
 pub use crate::eval::knn::KnnConfig;

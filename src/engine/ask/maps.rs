@@ -1,6 +1,6 @@
 //! The image on show, the query, and their heatmaps.
 
-use crate::dataset::PartMap;
+use crate::dataset::{ImageValues, PartMap};
 use crate::engine::ask::query::QuerySpec;
 use crate::engine::ask::request::RequestId;
 use crate::image::Image;
@@ -17,8 +17,18 @@ pub struct ImageView {
     pub class: Option<String>,
     /// Its pixels.
     pub image: Arc<Image>,
+    /// Which values became black and white, if it has more than 8 bits.
+    pub values: Option<ImageValues>,
     /// The part of every pixel, where the data set knows it: names and `height * width` indices.
     pub parts: Option<Arc<PartMap>>,
+}
+
+impl ImageView {
+    /// Its name, and what became of its values if it has more than 8 bits.
+    pub fn details(&self) -> String {
+        let values = self.values.map_or(String::new(), |values| format!("\n{values}"));
+        format!("{}{values}", self.name)
+    }
 }
 
 /// A query and its heatmaps.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::bank::{BankSpec, DataFacts, ModelFacts};
-use crate::dataset::{Dataset, FigureNote, kind_named};
+use crate::dataset::{Dataset, DecodingFacts, FigureNote, kind_named};
 use crate::embed::Embedder;
 use crate::engine::ask::{FigureQuery, MapMode, ModelNames, NamedFilter, Style};
 use crate::figure::{
@@ -92,6 +92,7 @@ impl Origin {
             FigureNote::Fingerprint => notes.push(format!("images sha256 {:.8}", data.fingerprint)),
             FigureNote::Nothing => {}
         }
+        notes.extend(data.decoding.iter().flat_map(DecodingFacts::words));
         notes
     }
 

@@ -271,6 +271,7 @@ mod tests {
                 split: None,
                 mix: None,
                 limit: None,
+                decoding: None,
             },
             grid: PatchGrid { patch: 8, stride },
             input: 8,

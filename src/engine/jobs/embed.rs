@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::bank::{Bank, BankWriter, Dtype, SkippedImage};
-use crate::dataset::{self, DataSpec, Dataset, Skipped, Split};
+use crate::dataset::{self, DataSpec, Dataset, DecodingFacts, Skipped, Split};
 use crate::embed::{ExtractPlan, Extraction};
 use crate::engine::jobs::{Job, open_embedder};
 use crate::files;
@@ -58,6 +58,9 @@ pub struct EmbedReport {
     pub bytes: u64,
     /// Of this run; absent if nothing was left to do.
     pub patches_per_second: Option<f64>,
+    /// How picture files were decoded, where a choice mattered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decoding: Option<DecodingFacts>,
     /// Images that it was made without.
     pub skipped: Vec<Skipped>,
     /// The device's name.
@@ -77,7 +80,7 @@ impl BankSource {
     /// The same source under a path that holds from any folder.
     fn absolute(&self) -> Self {
         let path = self.data.path().and_then(|path| std::fs::canonicalize(path).ok());
-        let data = path.map_or_else(|| self.data.clone(), DataSpec::Path);
+        let data = path.map_or_else(|| self.data.clone(), |path| self.data.at(path));
         Self { data, ..self.clone() }
     }
 }
@@ -97,7 +100,7 @@ pub fn embed(
     let (mut writer, resumed_images) = BankWriter::create_or_resume(&request.out, &plan.spec, &plan.images)?;
     let source = serde_json::to_vec_pretty(&request.source.absolute())?;
     files::write_bytes_atomic(&request.out.join(SOURCE_FILE), &source)?;
-    let left_out = data.skipped().to_vec();
+    let (left_out, decoding) = (data.skipped().to_vec(), data.decoding());
     let mut extraction = Extraction::start(plan, data, resumed_images)?;
     while !extraction.is_finished() {
         if let Err(cancelled) = job.cancel.check() {
@@ -116,6 +119,7 @@ pub fn embed(
         spaces: bank.spaces().map(String::from).collect(),
         bytes,
         patches_per_second: extraction.patches_per_second(),
+        decoding,
         skipped: [left_out, all_skipped(&bank)?].concat(),
         device: device.name,
     })
@@ -142,7 +146,7 @@ pub fn data_of_bank(
     let mut source: BankSource =
         serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))?;
     if let Some(moved) = moved {
-        source.data = moved.clone();
+        source.data = moved.clone().decoded_as(source.data.decoding());
     }
     let data = source.open().context("the images of the bank; --data says where they lie now")?;
     ensure!(
@@ -181,6 +185,9 @@ pub struct BankInfo {
     pub model: String,
     /// Name of the data set.
     pub data: String,
+    /// How picture files were decoded, where a choice mattered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decoding: Option<DecodingFacts>,
     /// Images that it was made without.
     pub skipped: Vec<Skipped>,
 }
@@ -203,6 +210,7 @@ pub fn bank_info(folder: &Path) -> anyhow::Result<BankInfo> {
         stride: spec.grid.stride,
         model: spec.model.name.clone(),
         data: spec.data.name.clone(),
+        decoding: spec.data.decoding.clone(),
         skipped: all_skipped(&bank)?,
     })
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::analysis::locality::{self, LocalityConfig, LocalityReport};
 use crate::augment::Resize;
 use crate::bank::Dtype;
-use crate::dataset::{self, DataSpec, Dataset, Split};
+use crate::dataset::{self, DataSpec, Dataset, DecodingFacts, Split};
 use crate::embed::ExtractPlan;
 use crate::engine::jobs::{Job, open_embedder};
 use crate::eval::{self, EvalConfig, Evaluation};
@@ -49,6 +49,9 @@ pub struct EvalReport {
     pub std: [f32; 3],
     /// The data set's name.
     pub data: String,
+    /// How the picture files of both splits were decoded, where a choice mattered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decoding: Option<DecodingFacts>,
     /// The device's name.
     pub device: String,
     /// How the test split was drawn, where the set has none.
@@ -123,6 +126,7 @@ pub fn evaluate(request: &EvalRequest, job: Job<'_>) -> anyhow::Result<EvalRepor
         model_hash: embedder.hash,
         model: embedder.name,
         data: train.name(),
+        decoding: DecodingFacts::of_both(train.decoding(), test.decoding()),
         device: open.name,
         found,
     })

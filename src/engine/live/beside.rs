@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::dataset::Decoding;
 use crate::dataset::decode::decode;
 use crate::engine::ask::{Command, Event, OutsidePicture, QuerySpec};
 use crate::engine::live::open::{Open, OpenData};
@@ -26,7 +27,7 @@ impl BesidePart {
 
     /// Has a picture of image `index` made.
     fn picture(&self, open: &Open, index: usize, what: PictureSize) {
-        if let Some(OpenData { id, set }) = &open.data {
+        if let Some(OpenData { id, set, .. }) = &open.data {
             self.thumbnails.request(ThumbnailJob { data: set.clone(), data_id: *id, index, what });
         }
     }
@@ -38,7 +39,7 @@ impl Part for BesidePart {
             Command::Thumbnail { index, .. } => self.picture(open, index, PictureSize::Thumbnail),
             Command::SourceImage { index, .. } => self.picture(open, index, PictureSize::Source),
             Command::FindImages { filter, .. } => {
-                if let Some(OpenData { id, set }) = &open.data {
+                if let Some(OpenData { id, set, .. }) = &open.data {
                     let job = ImageSearchJob { data: set.clone(), data_id: *id, filter };
                     self.image_search.request(job);
                 }
@@ -62,9 +63,10 @@ fn picture_query(open: &Open, data: u64, query: QuerySpec) -> anyhow::Result<()>
     Ok(())
 }
 
-/// Reads a picture from outside.
+/// Reads a picture from outside, in the way of the open data set.
 fn open_picture(open: &Open, path: &Path) -> anyhow::Result<()> {
-    let image = Arc::new(decode(path)?);
+    let decoding = open.data.as_ref().map_or_else(Decoding::default, |data| data.decoding);
+    let image = Arc::new(decode(path, decoding)?.image);
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     open.line.emit(Event::Picture(Arc::new(OutsidePicture { name, image })));
     Ok(())

@@ -61,11 +61,12 @@ impl Explorer {
             labels: (0..set.len()).map(|index| set.label(index)).collect(),
             size: set.size(),
             split: set.split(),
+            decoding: set.decoding(),
             skipped: set.skipped().to_vec(),
         };
         let mut config = default_config(set.as_ref())?;
         config.spaces = self.open.config.take().map_or_else(Vec::new, |config| config.spaces);
-        self.open.data = Some(OpenData { id, set });
+        self.open.data = Some(OpenData { id, set, decoding: spec.decoding() });
         self.open.config = Some(config.clone());
         self.open.query = None;
         self.open.view = None;

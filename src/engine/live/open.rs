@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Decoding};
 use crate::device::OpenDevice;
 use crate::embed::Embedder;
 use crate::engine::ask::{
@@ -57,6 +57,8 @@ pub struct OpenData {
     pub id: u64,
     /// Its images.
     pub set: Arc<dyn Dataset>,
+    /// How picture files are decoded.
+    pub decoding: Decoding,
 }
 
 /// The query that is being answered.
@@ -128,6 +130,7 @@ impl Open {
             name: set.image_name(index),
             class: label.and_then(|label| set.classes().get(label as usize).cloned()),
             image,
+            values: set.values(index),
             parts: set.parts(index).map(Arc::new),
         });
         self.view = Some(view.clone());

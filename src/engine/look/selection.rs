@@ -136,6 +136,7 @@ mod tests {
                 split: Some(Split::All),
                 mix: Some(Mix { train: 2, test: 1 }),
                 limit: None,
+                decoding: None,
             },
             grid: PatchGrid { patch: 8, stride: 4 },
             input: 8,

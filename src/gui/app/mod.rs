@@ -1,6 +1,7 @@
 //! The window as a whole: takes in what the engine and the files say, lays out
 //! the panels, and carries out actions.
 
+mod decoding;
 mod drop_hint;
 mod events;
 pub mod frame_time;
@@ -17,7 +18,6 @@ use std::sync::Arc;
 
 use eframe::egui::{Context, Ui};
 
-use crate::engine::facts::DataSpec;
 use crate::engine::training::DataSource;
 use crate::engine::{Command, EngineHandle, MapMode, Snapshot};
 
@@ -72,6 +72,7 @@ pub struct App {
 
 /// What lies over the window and takes the keyboard.
 #[derive(Default)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 enum Overlay {
     #[default]
     None,
@@ -104,8 +105,7 @@ impl App {
         // Our own table has these keys; egui keeps the zoom itself from one start to the next.
         ctx.options_mut(|options| options.zoom_with_keyboard = false);
         let session = Session::new(engine);
-        let spec = options.image.map_or(options.data, DataSpec::Path);
-        let data = DataSource { spec, split: options.split };
+        let data = DataSource { spec: options.data, split: options.split };
         let mut link = options.link.unwrap_or_default();
         let spec = link.model.get_or_insert(options.model).clone();
         session.send(Command::OpenModel { spec });

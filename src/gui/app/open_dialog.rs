@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use eframe::egui::{self, Id, Key, Modal, RichText, Ui};
 
 use crate::engine::facts::{
-    BUILT_IN, PICTURE_ENDINGS, built_in_data, data_sentence, model_endings, model_sentence,
+    BUILT_IN, DataSpec, Decoding, PICTURE_ENDINGS, built_in_data, data_sentence, model_endings,
+    model_sentence,
 };
 use crate::engine::training::{CurveExport, DataSource, TrainCommand};
 use crate::engine::{Command, CompareCommand, Split};
 
+use super::decoding::decoding_ui;
 use crate::gui::memory::files::{FileWorker, FoundFile, NO_DIALOG, NOTHING_PICKED};
 use crate::gui::memory::openable::Openable;
 use crate::gui::memory::recent::RecentFiles;
@@ -46,7 +48,6 @@ impl Purpose {
 }
 
 /// How a dialog ended.
-#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Outcome {
     Cancelled,
     Confirmed(Command),
@@ -60,6 +61,7 @@ pub struct Dialog {
     purpose: Purpose,
     path: String,
     split: Option<Split>,
+    decoding: Decoding,
     /// The curves to export.
     curves: Option<CurveExport>,
     /// A remark below the path: nothing picked, a file that would be replaced.
@@ -75,8 +77,18 @@ pub struct Dialog {
 impl Dialog {
     /// A dialog with `path` typed already.
     pub fn new(purpose: Purpose, path: String) -> Self {
-        let note = String::new();
-        Self { purpose, path, split: None, curves: None, note, error: None, replaces: None, fresh: true }
+        let (note, decoding) = (String::new(), Decoding::default());
+        Self {
+            purpose,
+            path,
+            split: None,
+            decoding,
+            curves: None,
+            note,
+            error: None,
+            replaces: None,
+            fresh: true,
+        }
     }
 
     /// The same dialog once more, since what was asked for in it failed.
@@ -168,10 +180,14 @@ impl Dialog {
         (self.purpose.is_export() && !is_figure).then_some("The name must end in .pdf, .svg or .png.")
     }
 
+    fn data_spec(&self) -> DataSpec {
+        DataSpec::from(self.typed_path()).decoded_as(self.decoding)
+    }
+
     fn confirmed(&self) -> Option<Outcome> {
         let spec = self.typed_path();
         Some(Outcome::Confirmed(match self.purpose {
-            Purpose::Data => Command::OpenData { spec: spec.into(), split: self.split },
+            Purpose::Data => Command::OpenData { spec: self.data_spec(), split: self.split },
             Purpose::Model => Command::OpenModel { spec: spec.into() },
             Purpose::Other => Command::Compare(CompareCommand::OpenOther { spec: spec.into() }),
             Purpose::Picture => Command::OpenPicture { path: self.typed_path() },
@@ -180,7 +196,7 @@ impl Dialog {
                 Command::Train(TrainCommand::ExportCurves { curves, path })
             }
             Purpose::TrainData => {
-                return Some(Outcome::TrainData(DataSource { spec: spec.into(), split: self.split }));
+                return Some(Outcome::TrainData(DataSource { spec: self.data_spec(), split: self.split }));
             }
             Purpose::Run => return Some(Outcome::Run(self.typed_path())),
         }))
@@ -210,6 +226,9 @@ impl Dialog {
             let confirmed_by_key = self.path_ui(ui, files);
             let takes_split = matches!(self.purpose, Purpose::Data | Purpose::TrainData);
             let confirmed_by_key = (takes_split && self.split_ui(ui)) || confirmed_by_key;
+            if takes_split {
+                decoding_ui(ui, &mut self.decoding);
+            }
             let again = self.recent_ui(ui, recent);
             let obstacle = self.obstacle();
             match &self.error {

@@ -16,8 +16,6 @@ pub struct GuiOptions {
     pub data: DataSpec,
     /// Which split, where the data set has two.
     pub split: Option<Split>,
-    /// One image to open in place of `data`.
-    pub image: Option<PathBuf>,
     /// Run folders to show in the Train tab, which opens first if there are any.
     pub runs: Vec<PathBuf>,
     /// A state to restore; what it says of model and data goes before the fields above.
@@ -28,7 +26,7 @@ impl Default for GuiOptions {
     /// The built-in model and data.
     fn default() -> Self {
         let (model, data) = (BUILT_IN[0].name.into(), DataSpec::default());
-        Self { model, data, split: None, image: None, runs: vec![], link: None }
+        Self { model, data, split: None, runs: vec![], link: None }
     }
 }
 

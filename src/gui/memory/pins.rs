@@ -122,6 +122,7 @@ mod tests {
             labels: vec![],
             size: None,
             split: None,
+            decoding: None,
             skipped: vec![],
         };
         let source = DataSource { spec: spec.into(), split: None };

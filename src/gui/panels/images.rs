@@ -401,6 +401,7 @@ mod tests {
             labels: vec![Some(1), None],
             size: None,
             split: None,
+            decoding: None,
             skipped: vec![],
         };
         assert_eq!([image_title(&data, 0), image_title(&data, 1)], ["0 \u{b7} dog", "1"]);

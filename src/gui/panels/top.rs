@@ -2,6 +2,7 @@
 
 use eframe::egui::{Align, Button, Label, Layout, RichText, ThemePreference, Ui};
 
+use crate::engine::facts::DecodingFacts;
 use crate::engine::{DataDescription, ModelDescription};
 
 use crate::gui::desk::Desk;
@@ -100,6 +101,9 @@ fn data_details(data: &DataDescription) -> String {
         if data.classes.len() > named {
             text += &format!(" and {} more", thousands(data.classes.len() - named));
         }
+    }
+    for words in data.decoding.iter().flat_map(DecodingFacts::words) {
+        text += &format!("\n{words}");
     }
     text
 }

@@ -282,13 +282,17 @@ impl NewRun {
 
     /// The run as a command.
     fn command_line(&self) -> String {
-        let data = self.data.as_ref().map_or("DATA".to_owned(), |data| data.spec.to_string());
+        let data = self.data.as_ref().map_or("DATA".to_owned(), |data| data.spec.words());
+        let decoding = self.data.as_ref().map_or(String::new(), |data| data.spec.decoding().to_string());
         let mut line = format!(
             "bagssl train --data {} --out {} --recipe {}",
             quoted(&data),
             quoted(&self.out),
             quoted(&self.chosen)
         );
+        if !decoding.is_empty() {
+            line += &format!(" {decoding}");
+        }
         for (path, value) in self.editor.changes() {
             if let Some(value) = value {
                 line += &format!(" --set {}", quoted(&format!("{path}={value}")));

@@ -33,7 +33,7 @@ pub enum MapImages {
     /// leaves the choice to the seed.
     Files {
         /// The files, in reading order.
-        paths: Vec<PathBuf>,
+        paths: Vec<DataSpec>,
         /// `(x, y)` of each query patch's centre, pixels: one for all files, one for each, or none.
         at: Vec<(f32, f32)>,
     },

@@ -1,6 +1,5 @@
 //! The images of Figures 4 and 6, and where they are asked about: told by the user or chosen by the seed.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::ensure;
@@ -8,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::augment;
 use crate::bank::DataFacts;
-use crate::dataset::{self, Dataset};
+use crate::dataset::{self, DataSpec, Dataset, DecodingFacts};
 use crate::embed::Embedder;
 use crate::engine::figures::compose::title_in;
 use crate::engine::jobs::figures::choose;
@@ -37,9 +36,7 @@ pub struct Sources<'a> {
 impl<'a> Sources<'a> {
     pub fn open(images: &'a MapImages) -> anyhow::Result<Self> {
         let sets = match images {
-            MapImages::Files { paths, .. } => {
-                paths.iter().map(|path| open_file(path)).collect::<anyhow::Result<_>>()?
-            }
+            MapImages::Files { paths, .. } => paths.iter().map(open_file).collect::<anyhow::Result<_>>()?,
             MapImages::Data { data, split, .. } => vec![dataset::open(data, *split)?],
         };
         Ok(Self { images, sets })
@@ -173,14 +170,14 @@ impl<'a> Sources<'a> {
             split: None,
             mix: None,
             limit: None,
+            decoding: self.sets.iter().map(|set| set.decoding()).fold(None, DecodingFacts::of_both),
         })
     }
 }
 
-fn open_file(path: &Path) -> anyhow::Result<Arc<dyn Dataset>> {
-    let data = dataset::open(path, None)?;
-    let is_picture = data.kind() == &dataset::folder::PICTURE;
-    ensure!(is_picture, "{} is no image file; a heatmap is of one image", path.display());
+fn open_file(file: &DataSpec) -> anyhow::Result<Arc<dyn Dataset>> {
+    let data = dataset::open(file, None)?;
+    ensure!(data.kind() == &dataset::folder::PICTURE, "{file} is no image file; a heatmap is of one image");
     Ok(data)
 }
 

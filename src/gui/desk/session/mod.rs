@@ -275,6 +275,7 @@ mod tests {
             labels: vec![None; 9],
             size: Some((32, 32)),
             split: None,
+            decoding: None,
             skipped: vec![],
         }
     }
@@ -301,6 +302,7 @@ mod tests {
                 name: "3".into(),
                 class: None,
                 image: Arc::new(Image::filled(32, 32, [9; 3])),
+                values: None,
                 parts: None,
             }));
         });

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::escape::{escaped, plain};
 use super::{LINK_START, Link, LinkLook, LinkReach, QueryBox};
 use crate::engine::GalleryFilter;
-use crate::engine::facts::Overrides;
+use crate::engine::facts::{Decoding, Overrides};
 use crate::engine::training::DataSource;
 use crate::paths;
 
@@ -68,6 +68,15 @@ impl Link {
                 let data = self.data.as_mut().context("expected data= before split=")?;
                 data.split = Some(word(value, "train, test or all")?);
             }
+            "exif" | "value-window" => {
+                let data = self.data.as_mut().with_context(|| format!("expected data= before {key}="))?;
+                let mut decoding = data.spec.decoding();
+                match key {
+                    "exif" => decoding.exif = word(value, "apply or ignore")?,
+                    _ => decoding.value_window = value.parse()?,
+                }
+                data.spec = data.spec.clone().decoded_as(decoding);
+            }
             "image" => self.image = Some(number(value, 0..=u32::MAX as usize)?),
             "query" => self.query = list(value, query_box)?,
             "spaces" => self.spaces = list(value, |name| Ok(name.to_owned()))?,
@@ -81,7 +90,7 @@ impl Link {
                 ensure!(
                     known,
                     "a link of version {VERSION} has no such key; expected one of model, stem-padding, mean, std, \
-                     input, resize, data, split, image, query, patch, stride, search-stride, search-images, \
+                     input, resize, data, split, exif, value-window, image, query, patch, stride, search-stride, search-images, \
                      neighbours, spaces, leave-out, mode, colors, range, difference, contour, opacity, grid, zoom"
                 );
             }
@@ -226,8 +235,12 @@ impl Display for Link {
             pairs.add("resize", resize.map(name));
         }
         if let Some(data) = &self.data {
-            pairs.add("data", Some(&data.spec));
+            pairs.add("data", Some(data.spec.words()));
             pairs.add("split", data.split.map(name));
+            let (decoding, usual) = (data.spec.decoding(), Decoding::default());
+            pairs.add("exif", Some(decoding.exif).filter(|exif| *exif != usual.exif).map(name));
+            let rule = decoding.value_window;
+            pairs.add("value-window", Some(rule).filter(|rule| *rule != usual.value_window));
         }
         pairs.add("image", self.image);
         pairs.add("query", Some(joined(&self.query)).filter(|text| !text.is_empty()));
@@ -308,6 +321,7 @@ mod tests {
     use super::*;
     use crate::colormap::Colormap;
     use crate::engine::MapMode;
+    use crate::engine::facts::Exif;
     use crate::engine::facts::{ModelSpec, Split};
 
     fn full() -> Link {
@@ -344,6 +358,18 @@ mod tests {
                 class: Some(3),
                 split: Some(Split::Train),
             }),
+        }
+    }
+
+    #[test]
+    fn how_pictures_are_decoded_is_in_the_link() {
+        let text = "bagssl:1?data=/d&split=test&exif=ignore&value-window=0,4095";
+        let link: Link = text.parse().unwrap();
+        let decoding = link.data.as_ref().unwrap().spec.decoding();
+        assert_eq!((decoding.exif, decoding.value_window), (Exif::Ignore, "0,4095".parse().unwrap()));
+        assert_eq!(link.to_string(), text);
+        for wrong in ["bagssl:1?exif=ignore", "bagssl:1?data=x&exif=no", "bagssl:1?data=x&value-window=5"] {
+            assert!(wrong.parse::<Link>().is_err(), "{wrong}");
         }
     }
 

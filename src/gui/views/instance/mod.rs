@@ -153,7 +153,7 @@ fn image_heading_ui(ui: &mut Ui, rect: Rect, view: &ImageView) {
     let class = view.class.as_ref().map(|class| format!(" \u{b7} {class}")).unwrap_or_default();
     let text = format!("image {}{class}", thousands(view.index));
     heading_ui(ui, rect, |ui| {
-        ui.add(Label::new(RichText::new(text).strong()).truncate()).on_hover_text(&view.name);
+        ui.add(Label::new(RichText::new(text).strong()).truncate()).on_hover_text(view.details());
     });
 }
 

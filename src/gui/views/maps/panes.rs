@@ -260,7 +260,8 @@ fn image_heading_ui(ui: &mut Ui, rect: Rect, view: &ImageView) {
     let what = view.class.as_ref().unwrap_or(&view.name);
     let text = format!("image {} \u{b7} {what}", text::thousands(view.index));
     heading_ui(ui, rect, |ui| {
-        ui.add(eframe::egui::Label::new(RichText::new(text).strong()).truncate()).on_hover_text(&view.name);
+        ui.add(eframe::egui::Label::new(RichText::new(text).strong()).truncate())
+            .on_hover_text(view.details());
     });
 }
 

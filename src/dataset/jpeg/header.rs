@@ -6,13 +6,13 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use anyhow::{Result, bail, ensure};
 use image::metadata::Orientation;
 
-use super::picture::orientation_from_xmp;
+use crate::dataset::picture::orientation_from_xmp;
 
 /// Most stray bytes between two segments before the file counts as broken.
 const MAX_STRAY_BYTES: usize = 1 << 16;
 
 /// What the segments before the first scan say.
-pub(super) struct JpegHeader {
+pub struct JpegHeader {
     /// Stored height, pixels.
     pub height: u32,
     /// Stored width, pixels.
@@ -22,7 +22,7 @@ pub(super) struct JpegHeader {
 
 /// Reads the segments up to the first scan, skipping over what is not needed.
 /// Errors: no JPEG, broken, or a coding that the decoder cannot read (lossless, arithmetic, 12 bits).
-pub(super) fn read_header<R: Read + Seek>(reader: &mut R) -> Result<JpegHeader> {
+pub fn read_header<R: Read + Seek>(reader: &mut R) -> Result<JpegHeader> {
     read_segments(reader).map_err(|error| match error.downcast_ref::<std::io::Error>().map(|e| e.kind()) {
         Some(ErrorKind::UnexpectedEof) => {
             anyhow::anyhow!("the JPEG file is truncated: it ends within its header")
@@ -112,7 +112,7 @@ fn skip<R: Read + Seek>(reader: &mut R, length: u16) -> Result<()> {
 /// Refuses a JPEG that ends before its end marker (EOI). The decoder would fill the missing
 /// rows with grey, which is worse than an error. Only a file that does not end in FF D9
 /// (truncated, or with something appended) is read through.
-pub(super) fn ensure_complete<R: Read + Seek>(reader: &mut R) -> Result<()> {
+pub fn ensure_complete<R: Read + Seek>(reader: &mut R) -> Result<()> {
     let length = reader.seek(SeekFrom::End(0))?;
     if length >= 2 {
         reader.seek(SeekFrom::End(-2))?;

@@ -1,0 +1,32 @@
+//! How picture files become pixels: the arguments of all commands that open some.
+
+use clap::Args;
+
+use crate::engine::facts::{DataSpec, Decoding, Exif, ValueRule};
+
+/// How picture files are decoded.
+#[derive(Args, Clone, Copy, Default)]
+#[command(next_help_heading = "Reading pictures")]
+pub struct DecodingArgs {
+    /// Turn images as their EXIF orientation says, or leave them as stored, as torchvision's loaders do
+    #[arg(long, value_enum, value_name = "apply|ignore")]
+    pub exif: Option<Exif>,
+    /// What becomes black and white of more than 8 bits: what the file says, each image's smallest and largest
+    /// value, those of all images, or two values; `file` unless told, and `image` where the file says nothing
+    #[arg(long, value_name = "file|image|data|LOW,HIGH", allow_hyphen_values = true)]
+    pub value_window: Option<ValueRule>,
+}
+
+impl DecodingArgs {
+    /// Whether nothing was said.
+    pub fn is_empty(&self) -> bool {
+        self.exif.is_none() && self.value_window.is_none()
+    }
+
+    /// `data`, decoded so.
+    pub fn of(self, data: impl Into<DataSpec>) -> DataSpec {
+        let Self { exif, value_window } = self;
+        let (exif, value_window) = (exif.unwrap_or_default(), value_window.unwrap_or_default());
+        data.into().decoded_as(Decoding { exif, value_window })
+    }
+}
