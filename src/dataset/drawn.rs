@@ -114,6 +114,14 @@ impl Dataset for Drawn {
         self.inner.skipped()
     }
 
+    fn decoding(&self) -> Option<DecodingFacts> {
+        self.inner.decoding()
+    }
+
+    fn values(&self, index: usize) -> Option<ImageValues> {
+        self.inner.values(self.at(index).ok()?)
+    }
+
     fn parts(&self, index: usize) -> Option<PartMap> {
         self.inner.parts(*self.images.get(index)?)
     }
