@@ -12,6 +12,7 @@ mod eval; // accuracy of features: classifiers, aggregates, cache
 mod figures; // the paper's figures by number: bytes, fonts, words, errors
 mod gui; // the window, by role and label, on software Vulkan
 mod gui_browse; // the list of images: search, keyboard, a million of them
+mod gui_charts; // the Train tab's charts: what tells runs apart, numbers, axes, sizes
 mod gui_compare; // two models in the window: side by side, scrubbing, playing
 mod gui_ease; // first steps, recent files, links, size of the interface
 mod gui_export; // the dialog for figures, by role and label

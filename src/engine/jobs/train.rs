@@ -11,6 +11,7 @@ use crate::device;
 pub use crate::engine::ask::{News, Start, TrainRequest};
 use crate::engine::figures::output::{Written, write_caption};
 use crate::engine::jobs::Job;
+use crate::engine::runs::export;
 use crate::engine::runs::run::TrainingRun;
 use crate::engine::runs::run_data::RunData;
 use crate::progress::Cancelled;
@@ -86,7 +87,7 @@ pub fn loss_curve(run: &Path, out: &Path, dpi: u32, caption: Option<&Path>) -> a
     let (folder, config) = RunFolder::open(run)?;
     let metrics = folder.metrics()?;
     anyhow::ensure!(!metrics.is_empty(), "{} has no metrics yet", run.display());
-    let figure = crate::engine::figures::compose::loss_curve(&metrics, config.objective.title());
+    let figure = export::figure(&export::losses(&metrics, &config.objective));
     let source = json!({ "config": serde_json::to_value(&config)? });
     let saved = figure.save(out, dpi, source).context("the loss curve")?;
     write_caption(&figure, saved, caption)

@@ -60,7 +60,7 @@ pub struct Dialog {
     path: String,
     split: Option<Split>,
     /// The curves to export.
-    curves: Option<CurveExport>,
+    curves: Option<Box<CurveExport>>,
     /// A remark below the path: nothing picked, a file that would be replaced.
     note: String,
     /// Why the path could not be opened when it was tried last.
@@ -87,7 +87,7 @@ impl Dialog {
     pub fn export_curves(curves: CurveExport, folder: &Path) -> Self {
         let name = format!("{}.pdf", curves.title.replace(' ', "-"));
         let path = folder.join(name).display().to_string();
-        Self { curves: Some(curves), ..Self::new(Purpose::Curves, path) }
+        Self { curves: Some(Box::new(curves)), ..Self::new(Purpose::Curves, path) }
     }
 
     fn title(&self) -> &'static str {
@@ -174,7 +174,7 @@ impl Dialog {
             Purpose::Other => Command::Compare(CompareCommand::OpenOther { spec: spec.into() }),
             Purpose::Picture => Command::OpenPicture { path: self.typed_path() },
             Purpose::Curves => {
-                let (curves, path) = (self.curves.clone()?, self.typed_path());
+                let (curves, path) = (self.curves.as_deref()?.clone(), self.typed_path());
                 Command::Train(TrainCommand::ExportCurves { curves, path })
             }
             Purpose::TrainData => {
@@ -363,6 +363,8 @@ mod tests {
         let curves = CurveExport {
             title: "loss".into(),
             x_label: "step".into(),
+            y_label: "loss".into(),
+            unit: String::new(),
             log_x: false,
             log_y: true,
             lines: vec![],
