@@ -61,8 +61,8 @@ pub fn piece_ui(ui: &mut Ui, mark: RunMark, color: Color32, words: &str) {
 
 /// Title, unit and values over as many lines as they need in `width`. `remark` says what is unusual about the plot.
 pub fn heading_ui(ui: &mut Ui, spec: &PlotSpec, values: &[HeadingValue], remark: &str, width: f32) {
-    let layout = Layout::left_to_right(Align::Min).with_main_wrap(true);
-    ui.allocate_ui_with_layout(vec2(width, 0.0), layout, |ui| {
+    let layout = Layout::left_to_right(Align::Center).with_main_wrap(true);
+    ui.allocate_ui_with_layout(vec2(width, ui.spacing().interact_size.y), layout, |ui| {
         ui.set_width(width);
         let tip = tip(spec, values);
         ui.label(RichText::new(spec.heading()).strong()).on_hover_text(&tip);
