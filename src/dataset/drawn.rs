@@ -8,7 +8,7 @@ use rand::seq::SliceRandom;
 use rand_pcg::Pcg64;
 use sha2::{Digest, Sha256};
 
-use super::{DataKind, Dataset, PartMap, Skipped, Split, hex};
+use super::{DataKind, Dataset, DecodingFacts, ImageValues, PartMap, Skipped, Split, hex};
 use crate::image::Image;
 
 struct Drawn {

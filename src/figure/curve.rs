@@ -85,8 +85,14 @@ impl CurveAxis {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CurveSeries {
-    /// Name in the legend; a space's name gives that space's hue.
+    /// Name in the legend.
     pub name: String,
+    /// The space that it is of, whose hue it has; empty for none. A series named "z" or "h" is of that space.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub space: String,
+    /// Which run it is of, from 0: told by the stroke (solid, dashed, dotted, ...), as hues tell spaces.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub run: usize,
     /// Positions, one for each value, all finite.
     #[serde(with = "codec::floats")]
     pub x: Vec<f64>,
@@ -107,15 +113,15 @@ pub struct CurveFigure {
 /// Width of a line.
 const LINE: i32 = PT * 4 / 5;
 
-/// Hues of series that are not named after a space.
-const HUES: [[u8; 3]; 6] = [
-    [0x2b, 0x5f, 0xa8],
-    [0xb3, 0x58, 0x06],
-    [0x1b, 0x7f, 0x79],
-    [0x7a, 0x4f, 0xa0],
-    [0xc2, 0x3b, 0x5e],
-    [0x55, 0x61, 0x6f],
-];
+/// Hues of the series of a run that are of no space; none of them is the hue of z or of h.
+const HUES: [[u8; 3]; 5] =
+    [INK, [0x1b, 0x7f, 0x79], [0x7a, 0x4f, 0xa0], [0xc2, 0x3b, 0x5e], [0x7d, 0x89, 0x97]];
+/// Lengths of dashes and gaps by run, in widths of a line; the first is solid.
+const STROKES: [&[f32]; 5] = [&[], &[6.0, 3.0], &[1.5, 2.5], &[14.0, 4.0], &[1.5, 6.0]];
+
+fn is_first(run: &usize) -> bool {
+    *run == 0
+}
 
 impl CurveFigure {
     pub(super) fn svg(&self) -> Result<String> {
@@ -131,12 +137,15 @@ impl CurveFigure {
         let height = (spec.height_in * UNITS_PER_INCH as f32).round() as i32;
         let mut canvas = PageCanvas::new(width);
         let top = self.head(&mut canvas, width, text);
+        let mut dashed = vec![];
         canvas.plot(top + height, |page| {
             let area = page.clone().shrink((MARGIN, top), (width - 2 * MARGIN, height));
             let x = CurveScale::new(x, spec.log_x, (width / (text * 6)).clamp(2, 10) as usize);
             let y = CurveScale::new(y, spec.log_y, (height / (text * 3)).clamp(2, 10) as usize);
-            self.chart(&area, x, y, text)
+            dashed = self.chart(&area, x, y, text)?;
+            Ok(())
         })?;
+        dashed.iter().for_each(|line| canvas.element(line));
         let small = text * 7 / 8;
         let notes = wrap(&self.data.notes, " · ", small, width - 2 * MARGIN);
         let end = canvas.notes(notes, MARGIN, top + height + small / 4, small);
@@ -185,17 +194,14 @@ impl CurveFigure {
             canvas.text(Text { x, y, size: text, color: INK, h, v, upwards, body: self.data.title.clone() });
             y += text * 3 / 2;
         }
-        let (size, line) = (text * 7 / 8, text * 2);
+        let (size, line) = (text * 7 / 8, text * 5 / 2);
         for (i, series) in self.data.series.iter().enumerate() {
             let entry = line + size / 2 + text_width(&series.name, size);
             if x > MARGIN && x + entry > width - MARGIN {
                 (x, y) = (MARGIN, y + text * 3 / 2);
             }
-            let (end, color) = (x + line, hex(self.hue(i)));
-            canvas.element(&format!(
-                "<path d=\"M{x} {y}H{end}\" stroke=\"{color}\" stroke-width=\"{}\"/>",
-                LINE * 3 / 2
-            ));
+            let end = x + line;
+            canvas.element(&self.path(i, &format!("M{x} {y}H{end}"), LINE * 3 / 2));
             let body = series.name.clone();
             canvas.text(Text { x: end + size / 2, y, size, color: INK, h, v, upwards, body });
             x += entry + size * 3 / 2;
@@ -203,12 +209,41 @@ impl CurveFigure {
         y + text * 5 / 4
     }
 
+    /// The hue of series `index`: that of its space, or the next of those that its stroke does not have yet.
     fn hue(&self, index: usize) -> [u8; 3] {
-        let name = self.data.series[index].name.as_str();
-        if matches!(name, "z" | "h") { space_color(name) } else { HUES[index % HUES.len()] }
+        let space = |series: &'_ CurveSeries| match (series.space.as_str(), series.name.as_str()) {
+            ("", name @ ("z" | "h")) => name.to_owned(),
+            (space, _) => space.to_owned(),
+        };
+        let series = &self.data.series[index];
+        let of = space(series);
+        if !of.is_empty() {
+            return space_color(&of);
+        }
+        let stroke = |series: &CurveSeries| series.run % STROKES.len();
+        let earlier = self.data.series[..index]
+            .iter()
+            .filter(|other| space(other).is_empty() && stroke(other) == stroke(series));
+        HUES[earlier.count() % HUES.len()]
     }
 
-    fn chart(&self, area: &Area<'_>, x: CurveScale, y: CurveScale, text: i32) -> Result<()> {
+    /// A line of series `index` as an SVG element, `width` units wide.
+    fn path(&self, index: usize, d: &str, width: i32) -> String {
+        let dashes = STROKES[self.data.series[index].run % STROKES.len()];
+        let lengths: Vec<String> =
+            dashes.iter().map(|part| (part * width as f32).round().to_string()).collect();
+        let dashes = match lengths.is_empty() {
+            true => String::new(),
+            false => format!(" stroke-dasharray=\"{}\"", lengths.join(" ")),
+        };
+        let color = hex(self.hue(index));
+        format!(
+            "<path d=\"{d}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"{width}\" stroke-linejoin=\"round\"{dashes}/>"
+        )
+    }
+
+    /// Draws axes, solid lines and single values; returns the dashed lines as SVG elements.
+    fn chart(&self, area: &Area<'_>, x: CurveScale, y: CurveScale, text: i32) -> Result<Vec<String>> {
         let small = text * 7 / 8;
         let labels = y.ticks.iter().map(|&v| text_width(&tick(v), small)).max().unwrap_or(0);
         let mut chart = ChartBuilder::on(area)
@@ -229,19 +264,25 @@ impl CurveFigure {
             .x_desc(self.data.x.words())
             .y_desc(self.data.y.words())
             .draw()?;
+        let mut dashed = vec![];
         for (i, series) in self.data.series.iter().enumerate() {
             let style = rgb(self.hue(i)).stroke_width(LINE as u32);
+            let is_dashed = !STROKES[series.run % STROKES.len()].is_empty();
             let points: Vec<(f64, f64)> = series.x.iter().copied().zip(series.y.iter().copied()).collect();
             for run in points.split(|(_, y)| !y.is_finite()).filter(|run| !run.is_empty()) {
                 // A single value would be a line of no length.
                 if let [point] = run {
                     chart.draw_series([Circle::new(*point, PT * 3 / 2, style.filled())])?;
+                } else if is_dashed {
+                    let places = run.iter().map(|point| chart.backend_coord(point));
+                    let places: Vec<String> = places.map(|(x, y)| format!("{x} {y}")).collect();
+                    dashed.push(self.path(i, &format!("M{}", places.join("L")), LINE));
                 } else {
                     chart.draw_series(LineSeries::new(run.iter().copied(), style))?;
                 }
             }
         }
-        Ok(())
+        Ok(dashed)
     }
 }
 

@@ -20,6 +20,11 @@ pub struct MethodInfo {
     /// Whether the loss of a batch is the mean of the losses of its images. Otherwise images of a
     /// batch are compared with each other, and the loss of a part of the batch is another loss.
     pub is_mean_over_images: bool,
+    /// The standard deviation that the loss wants each component of z to have, where it wants one: a z far below
+    /// it has collapsed, whichever way its vectors point. `None` where the loss does not see z's scale, or sets none.
+    pub deviation_of_z: Option<f64>,
+    /// Unit of the loss: "nats" where it is made of natural logarithms of probabilities; else empty.
+    pub unit: &'static str,
 }
 
 impl MethodInfo {
@@ -30,7 +35,16 @@ impl MethodInfo {
         help: &'static str,
         constants: &'static [Constant],
     ) -> Self {
-        Self { name, title, help, constants, has_targets: false, is_mean_over_images: false }
+        Self {
+            name,
+            title,
+            help,
+            constants,
+            has_targets: false,
+            is_mean_over_images: false,
+            deviation_of_z: None,
+            unit: "",
+        }
     }
 }
 

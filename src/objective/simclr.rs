@@ -16,12 +16,15 @@ use super::method::{Constant, ConstantRange, Method, MethodInfo};
 use super::terms::{mean_dot, mean_over_pairs, unit_rows};
 
 /// What is known of it.
-pub static INFO: MethodInfo = MethodInfo::new(
-    "simclr",
-    "SimCLR",
-    "Normalised temperature-scaled cross entropy (Chen et al. 2020).",
-    &[TEMPERATURE],
-);
+pub static INFO: MethodInfo = MethodInfo {
+    unit: "nats",
+    ..MethodInfo::new(
+        "simclr",
+        "SimCLR",
+        "Normalised temperature-scaled cross entropy (Chen et al. 2020).",
+        &[TEMPERATURE],
+    )
+};
 
 const TEMPERATURE: Constant = Constant {
     key: "temperature",

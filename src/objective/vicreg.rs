@@ -18,12 +18,15 @@ use super::terms::{mean, mean_over_pairs, off_diagonal};
 const EPSILON: f64 = 1e-4;
 
 /// What is known of it.
-pub static INFO: MethodInfo = MethodInfo::new(
-    "vicreg",
-    "VICReg",
-    "Variance-invariance-covariance regularisation (Bardes et al. 2022).",
-    &[INVARIANCE, VARIANCE, COVARIANCE],
-);
+pub static INFO: MethodInfo = MethodInfo {
+    deviation_of_z: Some(1.0),
+    ..MethodInfo::new(
+        "vicreg",
+        "VICReg",
+        "Variance-invariance-covariance regularisation (Bardes et al. 2022).",
+        &[INVARIANCE, VARIANCE, COVARIANCE],
+    )
+};
 
 const INVARIANCE: Constant = Constant {
     key: "invariance",

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::metrics::{Metrics, ProbeReport, now};
+use super::metrics::{AlarmKind, Metrics, ProbeReport, now};
 use crate::files;
 
 /// TensorBoard opens files with this in their names.
@@ -119,7 +119,11 @@ impl LoggedEvent {
             histograms.push((format!("{space}/log10 eigenvalues"), logs.collect()));
         }
         scalars.extend(probe.knn.as_ref().map(|knn| ("kNN accuracy".into(), knn.accuracy)));
-        scalars.push(("collapse alarms".into(), probe.alarms.len() as f64));
+        // 1 while an alarm of that kind stands.
+        for (kind, name) in AlarmKind::ALL {
+            let is_on = probe.alarms.iter().any(|alarm| alarm.kind == kind);
+            scalars.push((format!("collapse alarms/{name}"), f64::from(u8::from(is_on))));
+        }
         Self { time: probe.time, step: probe.step, scalars, histograms }
     }
 

@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::objective::Objective;
 use crate::stats::spectrum::Spread;
 
 /// One line of `metrics.jsonl`.
@@ -98,27 +99,54 @@ pub struct Alarm {
 pub enum AlarmKind {
     /// All vectors point the same way.
     Constant,
+    /// Vectors have drawn together, though they may still point in many directions.
+    Shrunk,
     /// Vectors keep to a few directions.
     Dimensional,
 }
 
+impl AlarmKind {
+    /// Every kind, with its name.
+    pub const ALL: [(Self, &'static str); 3] =
+        [(Self::Constant, "constant"), (Self::Shrunk, "shrunk"), (Self::Dimensional, "dimensional")];
+}
+
 /// Below this [`Spread::unit_deviation`] of z, vectors count as pointing the same way.
 pub const CONSTANT_BELOW: f64 = 0.05;
+/// Below this share of the deviation that the objective wants ([`MethodInfo::deviation_of_z`]), z counts as
+/// drawn together.
+///
+/// [`MethodInfo::deviation_of_z`]: crate::objective::MethodInfo::deviation_of_z
+pub const SHRUNK_BELOW: f64 = 0.05;
 /// Below this share of the largest effective rank that z has had, it counts as fallen.
 pub const RANK_FALLS_BELOW: f64 = 0.25;
 
 impl ProbeReport {
-    /// Sets the alarms of this probe, given those before it: z points the same way everywhere
-    /// ([`CONSTANT_BELOW`]), or its effective rank has fallen below a share ([`RANK_FALLS_BELOW`])
-    /// of the largest that it has had.
-    pub fn set_alarms(&mut self, earlier: &[ProbeReport]) {
+    /// Sets the alarms of this probe of a model that trains on `objective`, given those before it: z points the
+    /// same way everywhere ([`CONSTANT_BELOW`]), it has shrunk far below the scale that the objective wants
+    /// ([`SHRUNK_BELOW`]), or its effective rank has fallen below a share ([`RANK_FALLS_BELOW`]) of the largest
+    /// that it has had.
+    pub fn set_alarms(&mut self, earlier: &[ProbeReport], objective: &Objective) {
         self.alarms.clear();
         let Some(z) = self.spaces.get("z") else { return };
         if z.unit_deviation < CONSTANT_BELOW {
             self.alarms.push(Alarm {
                 kind: AlarmKind::Constant,
                 message: format!(
-                    "z is nearly the same for every patch: deviation of unit vectors {:.3} of 1, alarm below {CONSTANT_BELOW}",
+                    "z is nearly the same for every patch in its direction: deviation of unit vectors {:.3} of 1, alarm below {CONSTANT_BELOW}",
+                    z.unit_deviation
+                ),
+            });
+        }
+        if let Some(wanted) = objective.info().deviation_of_z
+            && z.deviation < SHRUNK_BELOW * wanted
+        {
+            self.alarms.push(Alarm {
+                kind: AlarmKind::Shrunk,
+                message: format!(
+                    "z has shrunk to nearly one point: standard deviation {:.3}, {} wants {wanted}; alarm below {SHRUNK_BELOW} of that (its directions: deviation of unit vectors {:.3} of 1)",
+                    z.deviation,
+                    objective.title(),
                     z.unit_deviation
                 ),
             });
@@ -170,12 +198,15 @@ mod tests {
     use super::*;
 
     fn probe(unit_deviation: f64, rank: f64) -> ProbeReport {
-        let spread = Spread { count: 9, width: 8, deviation: 1.0, unit_deviation, rank, spectrum: vec![] };
+        probe_of(Spread { count: 9, width: 8, deviation: 1.0, unit_deviation, rank, spectrum: vec![] })
+    }
+
+    fn probe_of(spread: Spread) -> ProbeReport {
         ProbeReport { spaces: BTreeMap::from([("z".into(), spread)]), ..ProbeReport::default() }
     }
 
     fn kinds(mut probe: ProbeReport, earlier: &[ProbeReport]) -> Vec<AlarmKind> {
-        probe.set_alarms(earlier);
+        probe.set_alarms(earlier, &Objective::named("simclr").unwrap());
         probe.alarms.iter().map(|alarm| alarm.kind).collect()
     }
 
@@ -187,6 +218,30 @@ mod tests {
         assert!(kinds(probe(0.8, 2.1), &earlier).is_empty());
         assert_eq!(kinds(probe(0.8, 1.9), &earlier), [AlarmKind::Dimensional]);
         assert_eq!(kinds(probe(0.0, 1.0), &earlier), [AlarmKind::Constant, AlarmKind::Dimensional]);
+    }
+
+    #[test]
+    fn a_z_that_shrinks_sets_off_an_alarm_where_the_objective_wants_a_scale() {
+        // What VICReg with variance and covariance at 0 comes to: many directions, hardly any length.
+        let small =
+            Spread { count: 9, width: 8, deviation: 0.023, unit_deviation: 0.7, rank: 6.0, spectrum: vec![] };
+        let alarms = |objective: &str, spread: &Spread| {
+            let mut probe = probe_of(spread.clone());
+            probe.set_alarms(&[], &Objective::named(objective).unwrap());
+            probe.alarms
+        };
+        let found = alarms("vicreg", &small);
+        assert_eq!(found.iter().map(|alarm| alarm.kind).collect::<Vec<_>>(), [AlarmKind::Shrunk]);
+        for words in ["standard deviation 0.023", "VICReg wants 1", "alarm below 0.05", "unit vectors 0.700"]
+        {
+            assert!(found[0].message.contains(words), "{}", found[0].message);
+        }
+        assert!(alarms("vicreg", &Spread { deviation: 0.06, ..small.clone() }).is_empty());
+        // These scale z to unit length themselves.
+        assert!(["simclr", "tcr", "byol", "barlow-twins"].iter().all(|name| alarms(name, &small).is_empty()));
+        for (kind, name) in AlarmKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), name);
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod config;
 mod environment;
 pub mod events;
 pub mod feed;
+pub mod fitting;
 pub mod gradients;
 pub mod images;
 pub mod metrics;

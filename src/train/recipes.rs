@@ -63,7 +63,31 @@ fn quick_recipes() -> Vec<Recipe> {
             ..quick(8, 64, 128, jittered(patch(16)))
         },
     });
+    recipes.extend(own_images());
     recipes
+}
+
+/// For image folders of one's own, by the size of the images.
+fn own_images() -> [Recipe; 3] {
+    let recipe = |size: u32, input: u32, data: &'static str, cost: &str| Recipe {
+        name: format!("quick-vicreg-patch{size}"),
+        regime: format!("fixed-size {size}x{size} patches, 2 views"),
+        data,
+        purpose: "a first look at images of one's own".into(),
+        cost: cost.into(),
+        config: {
+            let view = ViewConfig::preset(Preset::Quick, Crop::Fixed { size }, Resize::Bilinear, input);
+            let config = quick(2, 256, 64, view);
+            TrainConfig { model: ModelConfig { input, ..config.model.clone() }, ..config }
+        },
+    };
+    let same = "two views an image and epoch, as fast as quick-cifar10-vicreg-patch14 but for decoding";
+    let more = "two views an image and epoch, four times the multiply-adds of quick-cifar10-vicreg-patch14";
+    [
+        recipe(20, INPUT, "images of 40 pixels and more", same),
+        recipe(28, 2 * INPUT, "images of 64 pixels and more", more),
+        recipe(64, 2 * INPUT, "images of 160 pixels and more", more),
+    ]
 }
 
 /// The recipe of that name.

@@ -384,6 +384,25 @@ fn a_run_is_trained_and_evaluated_from_the_command_line() {
 }
 
 #[test]
+fn the_loss_curve_of_every_objective_becomes_a_figure() {
+    let folder = tempfile::tempdir().unwrap();
+    for objective in bagssl::objective::Objective::all() {
+        let run = folder.path().join(objective.name());
+        let mut config = bagssl::train::recipes::find("quick-parts").unwrap().config;
+        let title = objective.title();
+        config.objective = objective;
+        let made = bagssl::train::RunFolder::create(&run, &config, &serde_json::json!({})).unwrap();
+        let terms = [("attraction".to_owned(), -0.5)].into_iter().collect();
+        let line = bagssl::train::Metrics { step: 1, loss: -7.5, terms, ..Default::default() };
+        made.log(&line).unwrap();
+        let curve = folder.path().join(format!("{}.pdf", run.file_name().unwrap().display()));
+        json(&["figure", text(&run), "--out", text(&curve)]);
+        let sidecar = fs::read_to_string(format!("{}.json", curve.display())).unwrap();
+        assert!(sidecar.contains("Linear vertical axis") && sidecar.contains(title), "{sidecar}");
+    }
+}
+
+#[test]
 fn real_images_of_any_size_become_a_bank() {
     let Some(data) = real_data() else { return };
     let folder = tempfile::tempdir().unwrap();

@@ -12,6 +12,7 @@ mod eval; // accuracy of features: classifiers, aggregates, cache
 mod figures; // the paper's figures by number: bytes, fonts, words, errors
 mod gui; // the window, by role and label, on software Vulkan
 mod gui_browse; // the list of images: search, keyboard, a million of them
+mod gui_charts; // the Train tab's charts: what tells runs apart, numbers, axes, sizes
 mod gui_compare; // two models in the window: side by side, scrubbing, playing
 mod gui_ease; // first steps, recent files, links, size of the interface
 mod gui_export; // the dialog for figures, by role and label
@@ -20,6 +21,7 @@ mod gui_instance; // marked positions with a gallery for each, by role and label
 mod gui_look; // each panel against its picture, names for screen readers
 mod gui_microscope; // the same point at several patch sizes, by role and label
 mod gui_query; // queries of several parts, boxes, previews
+mod gui_sizes; // whether anything is cut at sizes of the window and of the interface, for every tab
 mod gui_train; // the Train tab with the real engine and tiny runs
 mod gui_views; // ways to look at heatmaps and galleries, by role and label
 mod imports; // who imports whom in src

@@ -178,8 +178,11 @@ fn a_run_that_collapses_sets_off_the_alarm() {
         probes.iter().map(|p| (p.step, p.spaces["z"].unit_deviation, p.spaces["z"].rank)).collect();
     assert!(probes[0].alarms.is_empty(), "{measured:?}");
     let last = probes.last().unwrap();
-    assert!(last.alarms.iter().any(|alarm| alarm.kind == AlarmKind::Constant), "{measured:?}");
+    for kind in [AlarmKind::Constant, AlarmKind::Shrunk] {
+        assert!(last.alarms.iter().any(|alarm| alarm.kind == kind), "{measured:?}");
+    }
     assert!(said.contains("ALARM: z is nearly the same for every patch"), "{said}");
+    assert!(said.contains("ALARM: z has shrunk") && said.contains("alarm below 0.05 of that"), "{said}");
 }
 
 #[test]
@@ -196,6 +199,7 @@ fn the_window_shows_the_alarm_and_the_notices_of_a_run_of_another_process() {
 
     let mut window = Window::open([1280.0, 800.0], "demo", vec![out]);
     window.until("the alarm", |window| window.shows("collapsed, collapse: z is nearly the same"));
+    window.until("both alarms", |window| window.shows("collapsed, collapse: z has shrunk"));
     window.until("the warning", |window| window.shows("24 of 26 images; 2 skipped"));
     window.until("why it stopped", |window| window.shows("collapsed stopped: the disk is full"));
 }

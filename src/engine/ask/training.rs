@@ -82,18 +82,37 @@ pub struct Drawing {
 /// A set of curves as a figure.
 #[derive(Clone, Debug)]
 pub struct CurveExport {
-    /// Heading, and name of the vertical axis.
+    /// Heading.
     pub title: String,
     /// Name of the horizontal axis: "step", "epoch", "views".
     pub x_label: String,
-    /// Whether the horizontal axis is logarithmic.
+    /// Name of the vertical axis.
+    pub y_label: String,
+    /// Unit of the vertical axis; empty for a pure number.
+    pub unit: String,
+    /// Whether the horizontal axis is to be logarithmic.
     pub log_x: bool,
-    /// Whether the vertical axis is logarithmic.
+    /// Whether the vertical axis is to be logarithmic.
     pub log_y: bool,
-    /// Name, then positions and values, as drawn.
-    pub lines: Vec<(String, Vec<f64>, Vec<f64>)>,
+    /// The lines, as drawn.
+    pub lines: Vec<CurveLine>,
     /// Further facts to print below.
     pub notes: Vec<String>,
+}
+
+/// A line of curves that are exported.
+#[derive(Clone, Debug)]
+pub struct CurveLine {
+    /// Name in the legend.
+    pub name: String,
+    /// The space that it is of, which its hue tells.
+    pub space: Option<String>,
+    /// The run that it is of, which its stroke tells.
+    pub run: usize,
+    /// Positions.
+    pub x: Vec<f64>,
+    /// Values, one for each position.
+    pub y: Vec<f64>,
 }
 
 /// A fact about training that happens once. Never dropped.
@@ -138,6 +157,8 @@ pub enum TrainTask {
 pub struct DataSeen {
     /// What it is called.
     pub name: String,
+    /// The word for its kind ("folder").
+    pub kind: String,
     /// How many it holds.
     pub images: usize,
     /// How many it tells apart; 0 without labels.

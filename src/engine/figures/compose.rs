@@ -1,7 +1,6 @@
 //! Figures from results: what goes in is plain (pixels, cosines, places and words), what comes out is drawn by
 //! [`crate::figure`]. Names of models and notes are given last, by [`name_models`].
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -12,14 +11,13 @@ use crate::dataset::{Dataset, DecodingFacts, FigureNote, kind_named};
 use crate::embed::Embedder;
 use crate::engine::ask::{FigureQuery, MapMode, ModelNames, NamedFilter, Style};
 use crate::figure::{
-    ComposedQuery, CurveAxis, CurveData, CurveFigure, CurveSeries, CurveSpec, Figure, GalleryCell,
-    GalleryData, GalleryFigure, GalleryQuery, GallerySpace, GallerySpec, HeatmapData, HeatmapFigure,
-    HeatmapRow, HeatmapSpace, HeatmapSpec, Instance, SheetData, SheetFigure, SheetSpec,
+    ComposedQuery, Figure, GalleryCell, GalleryData, GalleryFigure, GalleryQuery, GallerySpace, GallerySpec,
+    HeatmapData, HeatmapFigure, HeatmapRow, HeatmapSpace, HeatmapSpec, Instance, SheetData, SheetFigure,
+    SheetSpec,
 };
 use crate::image::Image;
 use crate::patch::{PatchGrid, PatchRef};
 use crate::search::Relation;
-use crate::train::Metrics;
 use crate::words::thousands;
 
 /// What a figure was made from: the model, and the images that were looked at.
@@ -337,29 +335,4 @@ fn space_title(name: &str) -> String {
         "h" => "embedding h".into(),
         _ => name.into(),
     }
-}
-
-/// The loss and its terms over a run.
-pub fn loss_curve(metrics: &[Metrics], method: &str) -> Figure {
-    let steps: Vec<f64> = metrics.iter().map(|m| m.step as f64).collect();
-    let names: BTreeSet<&String> = metrics.iter().flat_map(|m| m.terms.keys()).collect();
-    let line = |name: &str, value: &dyn Fn(&Metrics) -> f64| CurveSeries {
-        name: name.into(),
-        x: steps.clone(),
-        y: metrics.iter().map(value).collect(),
-    };
-    let mut series = vec![line("loss", &|m| m.loss)];
-    for name in names {
-        series.push(line(name, &|m| m.terms.get(name).copied().unwrap_or(f64::NAN)));
-    }
-    Figure::Curve(CurveFigure {
-        spec: CurveSpec { width_in: 5.5, log_y: true, ..CurveSpec::default() },
-        data: CurveData {
-            title: format!("{method} training loss"),
-            x: CurveAxis { label: "step".into(), unit: String::new() },
-            y: CurveAxis { label: "loss and its terms before weighting".into(), unit: String::new() },
-            series,
-            notes: vec![],
-        },
-    })
 }

@@ -11,6 +11,7 @@ use crate::device;
 pub use crate::engine::ask::{News, Start, TrainRequest};
 use crate::engine::figures::output::{Written, write_caption};
 use crate::engine::jobs::Job;
+use crate::engine::runs::export;
 use crate::engine::runs::run::TrainingRun;
 use crate::engine::runs::run_data::RunData;
 use crate::figure::TextAs;
@@ -94,7 +95,7 @@ pub fn loss_curve(
     let (folder, config) = RunFolder::open(run)?;
     let metrics = folder.metrics()?;
     anyhow::ensure!(!metrics.is_empty(), "{} has no metrics yet", run.display());
-    let mut figure = crate::engine::figures::compose::loss_curve(&metrics, config.objective.title());
+    let mut figure = export::figure(&export::losses(&metrics, &config.objective));
     figure.set_text(text);
     let source = json!({ "config": serde_json::to_value(&config)? });
     let saved = figure.save(out, dpi, source).context("the loss curve")?;

@@ -183,7 +183,13 @@ impl FolderReader {
 
 fn look_at_data(source: &DataSource) -> anyhow::Result<DataSeen> {
     let set = dataset::open(&source.spec, source.split)?;
-    Ok(DataSeen { name: set.name(), images: set.len(), classes: set.classes().len(), size: set.size() })
+    Ok(DataSeen {
+        name: set.name(),
+        kind: set.kind().name.into(),
+        images: set.len(),
+        classes: set.classes().len(),
+        size: set.size(),
+    })
 }
 
 /// A run folder and how far it is read.

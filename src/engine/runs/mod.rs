@@ -4,7 +4,7 @@
 mod active;
 mod clock;
 pub mod control;
-mod export;
+pub mod export;
 pub mod followed;
 mod held_out_images;
 mod held_out_probe;

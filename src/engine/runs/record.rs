@@ -1,5 +1,6 @@
 //! What a run writes down besides its checkpoints: metrics, probes and notices, for its folder and TensorBoard.
 
+use crate::objective::Objective;
 use crate::train::events::EventFile;
 use crate::train::{Metrics, Notice, NoticeKind, ProbeReport, RunFolder, metrics};
 
@@ -9,13 +10,15 @@ pub struct RunRecord {
     events: EventFile,
     probes: Vec<ProbeReport>,
     notices: Vec<Notice>,
+    /// What it trains on, which decides what is a sign of a collapse.
+    objective: Objective,
 }
 
 impl RunRecord {
-    /// Reads what stands in `folder`, and writes the event file anew from it.
-    pub fn open(folder: RunFolder) -> anyhow::Result<Self> {
+    /// Reads what stands in `folder`, the folder of a run on `objective`, and writes the event file anew from it.
+    pub fn open(folder: RunFolder, objective: Objective) -> anyhow::Result<Self> {
         let (events, probes, notices) = (folder.events()?, folder.probes()?, folder.notices()?);
-        Ok(Self { folder, events, probes, notices })
+        Ok(Self { folder, events, probes, notices, objective })
     }
 
     /// The run's folder.
@@ -41,7 +44,7 @@ impl RunRecord {
 
     /// Adds a probe, and returns it with the alarms that it gives after the earlier ones.
     pub fn log_probe(&mut self, mut report: ProbeReport) -> anyhow::Result<ProbeReport> {
-        report.set_alarms(&self.probes);
+        report.set_alarms(&self.probes, &self.objective);
         self.folder.log_probe(&report)?;
         self.events.log_probe(&report)?;
         self.probes.push(report.clone());

@@ -70,7 +70,7 @@ impl TrainingRun {
         let probe = HeldOutProbe::new(trainer.config(), data, &device.device)?;
         folder.save_probe_patches(probe.patches())?;
         let mut run = Self {
-            record: RunRecord::open(folder)?,
+            record: RunRecord::open(folder, trainer.config().objective.clone())?,
             untold: vec![],
             clock: StepClock::default(),
             log_every: 1,

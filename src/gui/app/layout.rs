@@ -54,6 +54,7 @@ impl App {
         match self.desk.tab {
             Tab::Explore => self.explore_ui(ui),
             Tab::Train => {
+                self.notices.strip_ui(ui);
                 self.train.ui(ui, &mut self.desk, &self.files);
                 if let Some(curves) = self.train.take_export() {
                     self.overlay = Overlay::Dialog(Dialog::export_curves(curves, &self.export_folder()));

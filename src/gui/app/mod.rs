@@ -224,7 +224,9 @@ impl App {
         if !self.covers_now(&ctx) {
             self.panels_ui(ui);
         }
-        self.notices.ui(&ctx);
+        if self.desk.tab != Tab::Train {
+            self.notices.ui(&ctx);
+        }
         self.overlay_ui(&ctx);
         self.closing.ui(&ctx);
         drop_hint::drop_hint_ui(&ctx);

@@ -48,7 +48,6 @@ impl Purpose {
 }
 
 /// How a dialog ended.
-#[expect(clippy::large_enum_variant, reason = "one at a time, for a moment")]
 pub enum Outcome {
     Cancelled,
     Confirmed(Command),
@@ -64,7 +63,7 @@ pub struct Dialog {
     split: Option<Split>,
     decoding: Decoding,
     /// The curves to export.
-    curves: Option<CurveExport>,
+    curves: Option<Box<CurveExport>>,
     /// A remark below the path: nothing picked, a file that would be replaced.
     note: String,
     /// Why the path could not be opened when it was tried last.
@@ -101,7 +100,7 @@ impl Dialog {
     pub fn export_curves(curves: CurveExport, folder: &Path) -> Self {
         let name = format!("{}.pdf", curves.title.replace(' ', "-"));
         let path = paths::to_words(&folder.join(name));
-        Self { curves: Some(curves), ..Self::new(Purpose::Curves, path) }
+        Self { curves: Some(Box::new(curves)), ..Self::new(Purpose::Curves, path) }
     }
 
     fn title(&self) -> &'static str {
@@ -193,7 +192,7 @@ impl Dialog {
             Purpose::Other => Command::Compare(CompareCommand::OpenOther { spec: spec.into() }),
             Purpose::Picture => Command::OpenPicture { path: self.typed_path() },
             Purpose::Curves => {
-                let (curves, path) = (self.curves.clone()?, self.typed_path());
+                let (curves, path) = (self.curves.as_deref()?.clone(), self.typed_path());
                 Command::Train(TrainCommand::ExportCurves { curves, path })
             }
             Purpose::TrainData => {
@@ -396,6 +395,8 @@ mod tests {
         let curves = CurveExport {
             title: "loss".into(),
             x_label: "step".into(),
+            y_label: "loss".into(),
+            unit: String::new(),
             log_x: false,
             log_y: true,
             lines: vec![],

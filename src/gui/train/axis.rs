@@ -37,6 +37,25 @@ impl HorizontalAxis {
     }
 }
 
+/// Where the curves of `runs` begin and end, as drawn, all of them having one horizontal axis.
+pub fn span<'a>(
+    axis: HorizontalAxis,
+    runs: impl Iterator<Item = &'a RunView>,
+    log: bool,
+) -> Option<[f64; 2]> {
+    let mut span: Option<[f64; 2]> = None;
+    for run in runs {
+        let across = axis.across(run);
+        let ends = run.series.values().flat_map(|series| [series.x.first(), series.x.last()]).flatten();
+        let places = ends.map(|step| across.at(*step)).map(|at| if log { at.log10() } else { at });
+        for at in places.filter(|at| at.is_finite()) {
+            let [low, high] = span.unwrap_or([at, at]);
+            span = Some([low.min(at), high.max(at)]);
+        }
+    }
+    span
+}
+
 /// From steps to the unit of the horizontal axis.
 #[derive(Clone, Debug)]
 pub enum Across {

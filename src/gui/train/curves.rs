@@ -3,31 +3,27 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use eframe::egui::text::{LayoutJob, TextFormat};
-use eframe::egui::{
-    Align, Color32, ComboBox, Id, Label, Layout, RichText, Slider, TextStyle, Ui, Vec2, vec2,
-};
-use egui_plot::{Line, LineStyle, Plot, PlotBounds, PlotPoints, Points};
+use eframe::egui::{Color32, ComboBox, Id, RichText, Slider, Ui, Vec2, vec2};
+use egui_plot::{Line, Plot, PlotBounds, PlotPoints, PlotUi, Points};
 
-use super::axis::HorizontalAxis;
-use super::icons::{Icon, icon_ui};
+use super::axis::{HorizontalAxis, span};
+use super::heading::{HeadingValue, heading_ui, legend_ui, tag};
+use super::icons::{self, Icon, icon_ui};
 use super::metrics::{PlotSpec, plots, spectra};
-use super::plotting::{PLOT_HEIGHT, letter_at, number, shared, short_number, zoom_by_wheel};
-use super::shown::ShownRun;
-use super::smooth::{CurveStyle, CurveUnits, Ready, thinned};
+use super::plotting::{PLOT_HEIGHT, ends, shared, tag_at, zoom_by_wheel};
+use super::shown::{RunMark, ShownRun, hue};
+use super::smooth::{CurveStyle, CurveUnits, LEAST_SMOOTHED, Reading, Ready, thinned};
 use super::spectrum::spectrum_ui;
-use crate::engine::training::{CurveExport, RunView};
+use crate::engine::training::{CurveExport, CurveLine, RunView};
 use crate::gui::nouns::text::tail;
-use crate::gui::paint::theme::{self, STEP};
+use crate::gui::paint::theme::STEP;
 
 /// Smallest width of a plot, points.
 const LEAST_WIDTH: f32 = 220.0;
 /// Height of the one that has the whole width, points.
 const LARGE_HEIGHT: f32 = 380.0;
-/// Room for values beside a title, points; less shows none.
-const LEAST_VALUES: f32 = 24.0;
 /// Lines of so few points have them marked.
-const DOTTED: usize = 24;
+const DOTTED: usize = LEAST_SMOOTHED - 1;
 
 /// The plots and how they look.
 pub struct Curves {
@@ -58,20 +54,30 @@ impl Default for Curves {
 /// One line of a plot.
 struct Curve {
     name: String,
+    /// Run and space at the line's end; empty where there is nothing to tell apart.
+    tag: String,
+    space: Option<&'static str>,
+    mark: RunMark,
     color: Color32,
-    dashed: bool,
-    /// Tells it from the lines of other runs; none where there is one run.
-    letter: Option<char>,
     raw: Vec<[f64; 2]>,
     smooth: Vec<[f64; 2]>,
-    value: Option<f64>,
+    is_smoothed: bool,
+    reading: Option<Reading>,
+}
+
+/// What is drawn in one plot.
+struct PlotLines {
+    curves: Vec<Curve>,
+    look: CurveStyle,
+    /// What is unusual about it, in words.
+    remark: &'static str,
 }
 
 impl Curves {
     /// Draws the plots of `runs`. Returns what is to be exported, if that was asked.
     pub fn ui(&mut self, ui: &mut Ui, runs: &[ShownRun<'_>]) -> Option<CurveExport> {
         let specs = plots(runs.iter().map(|shown| shown.run));
-        self.toolbar_ui(ui);
+        self.toolbar_ui(ui, runs);
         self.forget(runs);
         let mut export = None;
         let mut cursor = None;
@@ -99,7 +105,7 @@ impl Curves {
         }
         self.cursor = cursor;
         let spectra = spectra(runs.iter().map(|shown| shown.run));
-        for row in spectra.chunks(columns.max(2)) {
+        for row in spectra.chunks(columns) {
             ui.horizontal_top(|ui| {
                 for spec in row {
                     ui.vertical(|ui| {
@@ -112,14 +118,16 @@ impl Curves {
         export
     }
 
-    fn toolbar_ui(&mut self, ui: &mut Ui) {
+    fn toolbar_ui(&mut self, ui: &mut Ui, runs: &[ShownRun<'_>]) {
         ui.horizontal_wrapped(|ui| {
             ui.label(RichText::new("Curves").strong());
+            let marks: Vec<RunMark> = runs.iter().map(|shown| shown.mark).collect();
+            legend_ui(ui, &marks);
             let label = ui.label("Smooth");
             let slider = Slider::new(&mut self.look.smoothing, 0.0..=0.99).fixed_decimals(2);
-            ui.add(slider).labelled_by(label.id).on_hover_text(
-                "Weight of the past in an exponential running mean; the raw values stay visible, pale. 0 is none.",
-            );
+            ui.add(slider).labelled_by(label.id).on_hover_text(format!(
+                "Weight of the past in an exponential running mean; the raw values stay visible, pale. 0 is none. Lines of fewer than {LEAST_SMOOTHED} points are drawn as measured.",
+            ));
             let combo = ComboBox::from_id_salt("curve axis").width(72.0).selected_text(format!("by {}", self.axis.name()));
             let before = self.axis;
             let combo = combo.show_ui(ui, |ui| {
@@ -128,8 +136,8 @@ impl Curves {
                 }
             });
             combo.response.accessible_name("Horizontal axis").on_hover_text("What the horizontal axis counts.");
-            let log_x = ui.checkbox(&mut self.look.log_x, "log x").on_hover_text("Logarithmic horizontal axis.");
-            let log_y = ui.checkbox(&mut self.look.log_y, "log y").on_hover_text("Logarithmic vertical axes; what is not positive is left out.");
+            let log_x = ui.checkbox(&mut self.look.log_x, "log x").on_hover_text("Logarithmic horizontal axis; what lies at 0 is left out.");
+            let log_y = ui.checkbox(&mut self.look.log_y, "log y").on_hover_text("Logarithmic vertical axes; a plot with values of 0 or less stays linear and says so.");
             let whole = ui.button("Whole range").on_hover_text("Wheel zooms, dragging pans, dragging with the right button zooms into a box.");
             if before != self.axis || log_x.changed() || log_y.changed() || whole.clicked() {
                 self.resets += 1;
@@ -142,9 +150,9 @@ impl Curves {
         self.ready.retain(|(path, _), _| runs.iter().any(|shown| shown.run.path == *path));
     }
 
-    fn ready(&mut self, run: &RunView, key: &str, factor: f64) -> Option<&Ready> {
+    fn ready(&mut self, run: &RunView, key: &str, factor: f64, look: CurveStyle) -> Option<&Ready> {
         let scale = CurveUnits { across: self.axis.across(run), factor };
-        let (source, look) = (run.series.get(key)?, self.look);
+        let source = run.series.get(key)?;
         let slot = self.ready.entry((run.path.clone(), key.to_owned()));
         let ready = slot.or_insert_with(|| Ready::new(source, scale.clone(), look));
         if !ready.is_of(source, &scale, look) {
@@ -153,36 +161,45 @@ impl Curves {
         Some(ready)
     }
 
-    /// The lines of a plot. One run has the hues of its spaces, several have their own colours and dashes for h.
-    fn curves(&mut self, spec: &PlotSpec, runs: &[ShownRun<'_>], dark: bool) -> Vec<Curve> {
+    /// The lines of a plot, in the hues of their spaces and the strokes of their runs.
+    fn lines(&mut self, spec: &PlotSpec, runs: &[ShownRun<'_>], ui: &Ui) -> PlotLines {
+        let series = runs
+            .iter()
+            .flat_map(|shown| spec.keys.iter().filter_map(move |(key, _)| shown.run.series.get(key)));
+        let has_no_log = self.look.log_y && series.flat_map(|series| &series.y).any(|value| *value <= 0.0);
+        let look = CurveStyle { log_y: self.look.log_y && !has_no_log, ..self.look };
         let cursor = self.cursor;
         let mut curves = vec![];
-        for ShownRun { run, color, letter } in runs {
+        for ShownRun { run, mark } in runs {
             for (key, space) in &spec.keys {
-                let Some(ready) = self.ready(run, key, spec.factor) else { continue };
+                let Some(ready) = self.ready(run, key, spec.factor, look) else { continue };
                 let name = match (space, runs.len()) {
                     (Some(space), 1) => (*space).to_owned(),
-                    (Some(space), _) => format!("{letter} {} {space}", tail(&run.name, 28)),
+                    (Some(space), _) => format!("{} {} {space}", mark.letter(), tail(&run.name, 28)),
                     (None, 1) => tail(&run.name, 28),
-                    (None, _) => format!("{letter} {}", tail(&run.name, 28)),
+                    (None, _) => format!("{} {}", mark.letter(), tail(&run.name, 28)),
                 };
-                let color =
-                    space.filter(|_| runs.len() == 1).map_or(*color, |space| theme::space(space, dark));
-                let dashed = *space == Some("h") && runs.len() > 1;
-                let (raw, smooth) = (ready.raw.clone(), ready.smooth.clone());
-                let letter = (runs.len() > 1).then_some(*letter);
                 curves.push(Curve {
                     name,
-                    color,
-                    dashed,
-                    letter,
-                    raw,
-                    smooth,
-                    value: ready.value_at(cursor),
+                    tag: tag(*mark, *space, runs.len()),
+                    space: *space,
+                    mark: *mark,
+                    color: hue(*space, ui.visuals()),
+                    raw: ready.raw.clone(),
+                    smooth: ready.smooth.clone(),
+                    is_smoothed: ready.is_smoothed,
+                    reading: ready.at(cursor),
                 });
             }
         }
-        curves
+        let is_measured = look.smoothing > 0.0 && !curves.iter().any(|curve| curve.is_smoothed);
+        let remark = match (has_no_log, is_measured) {
+            (true, true) => "linear: has values of 0 or less; as measured",
+            (true, false) => "linear: has values of 0 or less",
+            (false, true) => "as measured",
+            (false, false) => "",
+        };
+        PlotLines { curves, look, remark }
     }
 
     fn plot_ui(
@@ -194,128 +211,114 @@ impl Curves {
         cursor: &mut Option<f64>,
         export: &mut Option<CurveExport>,
     ) {
-        let curves = self.curves(spec, runs, ui.visuals().dark_mode);
-        self.heading_ui(ui, spec, &curves, export);
-        let look = self.look;
+        let lines = self.lines(spec, runs, ui);
+        self.heading_ui(ui, spec, &lines, export);
+        let PlotLines { curves, look, .. } = lines;
         let group = Id::unique(("curves", self.resets));
-        let longest =
-            curves.iter().flat_map(|curve| curve.raw.last()).map(|point| point[0]).fold(f64::NAN, f64::max);
-        let is_smoothed = look.smoothing > 0.0;
         let plot = Plot::new(("curve", &spec.base, self.resets))
             .width(size.x)
             .height(size.y)
             .allow_double_click_reset(true)
             .link_axis(group, [true, false])
             .link_cursor(group, [true, false]);
-        let mut plot = shared(plot, ui, look);
-        if size.y >= LARGE_HEIGHT {
-            plot = plot.x_axis_label(self.axis.name());
+        let mut plot = shared(plot, ui, look).x_axis_label(self.axis.name());
+        let across = span(self.axis, runs.iter().map(|shown| shown.run), look.log_x);
+        for at in across.map(|[low, high]| ends(low, high, look.log_x)).into_iter().flatten() {
+            plot = plot.include_x(at);
         }
-        if longest.is_finite() {
-            plot = plot.include_x(longest);
+        let values = curves.iter().flat_map(|curve| &curve.raw).map(|point| point[1]);
+        let (low, high) =
+            values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), y| (low.min(y), high.max(y)));
+        if low <= high {
+            plot = ends(low, high, look.log_y).into_iter().fold(plot, |plot, at| plot.include_y(at));
         }
         let response = plot.show(ui, move |plot| {
             zoom_by_wheel(plot);
             let bounds: PlotBounds = plot.plot_bounds();
             let range = (!plot.auto_bounds().x).then(|| (bounds.min()[0], bounds.max()[0]));
             for curve in curves {
-                let style = if curve.dashed { LineStyle::dashed_dense() } else { LineStyle::Solid };
-                if is_smoothed {
-                    let raw = Line::new(curve.name.clone(), PlotPoints::from(thinned(&curve.raw, range)));
-                    plot.line(
-                        raw.color(curve.color.gamma_multiply(0.28))
-                            .width(1.0)
-                            .allow_hover(false)
-                            .id((&curve.name, "raw")),
-                    );
-                }
-                if curve.smooth.len() <= DOTTED {
-                    let points =
-                        Points::new(format!("{} points", curve.name), PlotPoints::from(curve.smooth.clone()));
-                    plot.points(points.color(curve.color).radius(2.0).allow_hover(false));
-                }
-                let line = Line::new(curve.name.clone(), PlotPoints::from(thinned(&curve.smooth, range)));
-                plot.line(line.color(curve.color).width(1.5).style(style).id(&curve.name));
-                let end = curve.letter.zip(curve.smooth.last());
-                end.into_iter().for_each(|(letter, end)| letter_at(plot, letter, *end, curve.color));
+                curve_ui(plot, &curve, range);
             }
             plot.response().hovered().then(|| plot.pointer_coordinate().map(|at| at.x)).flatten()
         });
         *cursor = cursor.or(response.inner);
     }
 
-    /// Title and values: under the cursor, or the newest.
+    /// Title and values (under the cursor, or where the lines end), and the plot's buttons.
     fn heading_ui(
         &mut self,
         ui: &mut Ui,
         spec: &PlotSpec,
-        curves: &[Curve],
+        lines: &PlotLines,
         export: &mut Option<CurveExport>,
     ) {
-        ui.horizontal(|ui| {
-            ui.spacing_mut().item_spacing.x = 0.0;
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                if icon_ui(ui, Icon::Save, &format!("Export {} as a figure", spec.title)).clicked() {
-                    *export = Some(self.export(spec, curves));
-                }
-                let is_large = self.large.as_ref() == Some(&spec.base);
-                let (icon, size) = if is_large { (Icon::Shrink, "small") } else { (Icon::Enlarge, "large") };
-                if icon_ui(ui, icon, &format!("{} at {size} size", spec.title)).clicked() {
-                    self.large = (!is_large).then(|| spec.base.clone());
-                }
-                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                    let tip = heading_tip(spec, curves);
-                    ui.add(Label::new(RichText::new(&spec.title).strong()).truncate()).on_hover_text(&tip);
-                    if ui.available_width() > LEAST_VALUES {
-                        ui.add(Label::new(values(ui, curves)).truncate()).on_hover_text(tip);
-                    }
-                });
-            });
+        let value = |curve: &Curve| HeadingValue {
+            name: curve.name.clone(),
+            tag: curve.tag.clone(),
+            color: curve.color,
+            reading: curve.reading,
+        };
+        let values: Vec<HeadingValue> = lines.curves.iter().map(value).collect();
+        ui.horizontal_top(|ui| {
+            ui.spacing_mut().item_spacing.x = STEP / 2.0;
+            let buttons = 2.0 * (icons::SIDE + STEP / 2.0);
+            heading_ui(ui, spec, &values, lines.remark, (ui.available_width() - buttons).max(buttons));
+            let is_large = self.large.as_ref() == Some(&spec.base);
+            let (icon, size) = if is_large { (Icon::Shrink, "small") } else { (Icon::Enlarge, "large") };
+            if icon_ui(ui, icon, &format!("{} at {size} size", spec.title)).clicked() {
+                self.large = (!is_large).then(|| spec.base.clone());
+            }
+            if icon_ui(ui, Icon::Save, &format!("Export {} as a figure", spec.title)).clicked() {
+                *export = Some(self.export(spec, lines));
+            }
         });
     }
 
-    fn export(&self, spec: &PlotSpec, curves: &[Curve]) -> CurveExport {
+    fn export(&self, spec: &PlotSpec, lines: &PlotLines) -> CurveExport {
+        let look = lines.look;
         let plain = |value: f64, log: bool| if log { 10f64.powf(value) } else { value };
         let line = |curve: &Curve| {
-            let (x, y) = curve
-                .smooth
-                .iter()
-                .map(|[x, y]| (plain(*x, self.look.log_x), plain(*y, self.look.log_y)))
-                .unzip();
-            (curve.name.clone(), x, y)
+            let points = curve.smooth.iter();
+            let (x, y) = points.map(|[x, y]| (plain(*x, look.log_x), plain(*y, look.log_y))).unzip();
+            let space = curve.space.map(str::to_owned);
+            CurveLine { name: curve.name.clone(), space, run: curve.mark.0, x, y }
         };
-        let smoothing = self.look.smoothing;
+        let smoothing = look.smoothing;
+        let of = |smoothed: bool| lines.curves.iter().any(|curve| curve.is_smoothed == smoothed);
+        let few = if of(false) {
+            format!("; lines of fewer than {LEAST_SMOOTHED} points as measured")
+        } else {
+            String::new()
+        };
+        let mean = of(true)
+            .then(|| format!("Exponential running mean with weight {smoothing:.2} of the past{few}."));
         CurveExport {
             title: spec.title.clone(),
             x_label: self.axis.name().to_owned(),
-            log_x: self.look.log_x,
+            y_label: spec.title.clone(),
+            unit: spec.unit.to_owned(),
+            log_x: look.log_x,
             log_y: self.look.log_y,
-            lines: curves.iter().map(line).collect(),
-            notes: (smoothing > 0.0)
-                .then(|| format!("Exponential running mean with weight {smoothing:.2} of the past."))
-                .into_iter()
-                .collect(),
+            lines: lines.curves.iter().map(line).collect(),
+            notes: mean.into_iter().collect(),
         }
     }
 }
 
-/// The values in the colours of their curves.
-fn values(ui: &Ui, curves: &[Curve]) -> LayoutJob {
-    let font = TextStyle::Body.resolve(ui.style());
-    let mut job = LayoutJob::default();
-    for curve in curves {
-        if let Some(value) = curve.value {
-            let letter = curve.letter.map_or(String::new(), |letter| format!("{letter} "));
-            let text = format!("  {letter}{}", short_number(value));
-            job.append(&text, 0.0, TextFormat::simple(font.clone(), curve.color));
-        }
+/// Draws a line: pale as measured, with points where there are few, and what it is at its end.
+fn curve_ui(plot: &mut PlotUi<'_>, curve: &Curve, range: Option<(f64, f64)>) {
+    if curve.is_smoothed {
+        let raw = Line::new(curve.name.clone(), PlotPoints::from(thinned(&curve.raw, range)));
+        let pale = curve.color.gamma_multiply(0.28);
+        plot.line(raw.color(pale).width(1.0).allow_hover(false).id((&curve.name, "raw")));
     }
-    job
-}
-
-/// What the number is, and the value of every curve by name.
-fn heading_tip(spec: &PlotSpec, curves: &[Curve]) -> String {
-    let values = curves.iter().filter_map(|curve| Some(format!("{}: {}", curve.name, number(curve.value?))));
-    let help = (!spec.help.is_empty()).then(|| spec.help.to_owned());
-    help.into_iter().chain(values).collect::<Vec<_>>().join("\n")
+    if curve.smooth.len() <= DOTTED {
+        let points = Points::new(format!("{} points", curve.name), PlotPoints::from(curve.smooth.clone()));
+        plot.points(points.color(curve.color).radius(2.0).allow_hover(false));
+    }
+    let line = Line::new(curve.name.clone(), PlotPoints::from(thinned(&curve.smooth, range)));
+    plot.line(line.color(curve.color).width(1.5).style(curve.mark.stroke()).id(&curve.name));
+    if let Some(end) = curve.smooth.last().filter(|_| !curve.tag.is_empty()) {
+        tag_at(plot, &curve.tag, *end, curve.color);
+    }
 }

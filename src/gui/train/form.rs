@@ -9,8 +9,9 @@ use super::budget::Budget;
 use super::editor::ConfigEditor;
 use super::fields::fields_ui;
 use super::named::short_row;
+use super::words::{quoted, whole_path};
 use crate::engine::Command;
-use crate::engine::facts::{Recipe, TrainConfig, all_recipes};
+use crate::engine::facts::{DataShape, FittingRecipe, Recipe, TrainConfig, all_recipes, fitting_recipe};
 use crate::engine::training::{DataSeen, DataSource, StartTraining, TrainCommand};
 use crate::gui::desk::Desk;
 use crate::gui::memory::files::FileWorker;
@@ -25,6 +26,10 @@ pub struct NewRun {
     recipes: Vec<Recipe>,
     /// The recipe's name, or that of the run whose configuration was taken.
     chosen: String,
+    /// The recipe that fits the data, offered first.
+    fitting: Option<FittingRecipe>,
+    /// Whether the recipe follows the data: nothing was chosen yet.
+    follows_data: bool,
     editor: ConfigEditor,
     /// Data of its own; that of the explorer where absent.
     data: Option<DataSource>,
@@ -44,6 +49,8 @@ impl NewRun {
         let first = &recipes[0];
         let mut form = Self {
             chosen: first.name.clone(),
+            fitting: None,
+            follows_data: true,
             editor: ConfigEditor::new(&first.config),
             recipes,
             data: None,
@@ -60,7 +67,48 @@ impl NewRun {
     /// Takes a run's configuration as the one to begin with.
     pub fn take_config(&mut self, name: &str, config: &TrainConfig, files: &FileWorker) {
         self.chosen = name.to_owned();
+        self.follows_data = false;
         self.editor = ConfigEditor::new(config);
+        self.propose_folder(files);
+    }
+
+    /// What the chosen data is like, as far as it is known.
+    fn shape(&self, desk: &Desk) -> Option<DataShape> {
+        let shape =
+            |kind: &str, size: (u32, u32), is_uniform| DataShape { kind: kind.to_owned(), size, is_uniform };
+        match &self.data {
+            None => {
+                let snapshot = desk.session.snapshot();
+                let data = snapshot.data.as_ref()?;
+                let on_show = || snapshot.view.as_ref().map(|view| (view.image.height(), view.image.width()));
+                Some(shape(&data.kind, data.size.or_else(on_show)?, data.size.is_some()))
+            }
+            Some(source) => {
+                let seen = self.seen.get(&key(source))?.as_ref().ok()?;
+                Some(shape(&seen.kind, seen.size?, true))
+            }
+        }
+    }
+
+    /// Finds the recipe that fits the data, and takes it while nothing was chosen or changed.
+    fn follow_data(&mut self, desk: &Desk, files: &FileWorker) {
+        let fitting = self.shape(desk).and_then(|shape| fitting_recipe(&shape));
+        if fitting == self.fitting {
+            return;
+        }
+        self.fitting = fitting;
+        let is_untouched = self.follows_data && self.editor.changes().is_empty() && self.editor.errors() == 0;
+        let recipe =
+            self.fitting.as_ref().and_then(|fit| self.recipes.iter().position(|one| one.name == fit.name));
+        if let Some(place) = recipe.filter(|_| is_untouched) {
+            self.choose(place, files);
+        }
+    }
+
+    fn choose(&mut self, recipe: usize, files: &FileWorker) {
+        let recipe = &self.recipes[recipe];
+        self.chosen = recipe.name.clone();
+        self.editor = ConfigEditor::new(&recipe.config);
         self.propose_folder(files);
     }
 
@@ -105,6 +153,7 @@ impl NewRun {
 
     /// Draws the form.
     pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk, files: &FileWorker) {
+        self.follow_data(desk, files);
         ui.label(RichText::new("New run").strong());
         self.recipe_ui(ui, files);
         ui.add_space(STEP / 2.0);
@@ -126,19 +175,31 @@ impl NewRun {
             let combo =
                 ComboBox::from_id_salt("recipe").width(width).truncate().selected_text(self.chosen.as_str());
             let combo = combo.height(420.0).show_ui(ui, |ui| {
-                for (index, recipe) in self.recipes.iter().enumerate() {
+                let fits = |recipe: &Recipe| self.fitting.as_ref().is_some_and(|fit| fit.name == recipe.name);
+                let mut recipes: Vec<(usize, &Recipe)> = self.recipes.iter().enumerate().collect();
+                recipes.sort_by_key(|(_, recipe)| !fits(recipe));
+                for (index, recipe) in recipes {
                     let label = ui.selectable_label(recipe.name == self.chosen, recipe.name.as_str());
                     if label.on_hover_text(describe(recipe)).clicked() {
                         picked = Some(index);
+                    }
+                    if fits(recipe) {
+                        ui.weak("fits the data; the others:");
                     }
                 }
             });
             combo.response.accessible_name("Recipe");
         });
-        if let Some(recipe) = picked.map(|index| &self.recipes[index]) {
-            self.chosen = recipe.name.clone();
-            self.editor = ConfigEditor::new(&recipe.config);
-            self.propose_folder(files);
+        if let Some(index) = picked {
+            self.follows_data = false;
+            self.choose(index, files);
+        }
+        if let Some(fit) = &self.fitting {
+            let text = match fit.name == self.chosen {
+                true => format!("Fits the data: {}.", fit.reason),
+                false => format!("{} would fit the data: {}.", fit.name, fit.reason),
+            };
+            ui.add(Label::new(text).wrap());
         }
         if let Some(recipe) = self.recipes.iter().find(|recipe| recipe.name == self.chosen) {
             ui.add(Label::new(RichText::new(describe(recipe)).weak()).wrap());
@@ -199,6 +260,9 @@ impl NewRun {
                 files.pick_run_folder("Choose an empty folder for the run");
             }
         });
+        if let Some(whole) = whole_path(self.out.trim()) {
+            ui.add(Label::new(RichText::new(format!("is {whole}")).weak()).wrap());
+        }
     }
 
     /// What keeps the run from starting, if anything does.
@@ -251,7 +315,7 @@ impl NewRun {
 
     fn settings_ui(&mut self, ui: &mut Ui) {
         let changed = self.editor.changes().len();
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             ui.label(RichText::new("Settings").strong());
             match changed {
                 0 => drop(ui.weak("as in the recipe")),
@@ -314,25 +378,4 @@ fn describe(recipe: &Recipe) -> String {
         recipe.data,
         recipe.cost.trim_end_matches('.')
     )
-}
-
-/// A word of a command line, in quotes where a shell needs them.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_of_a_command_are_quoted_where_a_shell_needs_it() {
-        assert_eq!(quoted("runs/quick-1"), "runs/quick-1");
-        assert_eq!(quoted("model.projector=[64, 32]"), "'model.projector=[64, 32]'");
-    }
 }

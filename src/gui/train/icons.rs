@@ -3,7 +3,7 @@
 use eframe::egui::{Painter, Rect, Response, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
 /// Side of a button, and of the sign in it, points.
-const SIDE: f32 = 16.0;
+pub const SIDE: f32 = 16.0;
 const SIGN: f32 = 9.0;
 
 /// What the sign shows.

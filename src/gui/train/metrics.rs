@@ -11,11 +11,20 @@ pub struct PlotSpec {
     /// Tells it from others.
     pub base: String,
     pub title: String,
+    /// Of the values as they are drawn; empty for a pure number.
+    pub unit: &'static str,
     pub help: &'static str,
-    /// From what is logged to the unit of the title.
+    /// From what is logged to the unit.
     pub factor: f64,
     /// Keys of the series, z before h.
     pub keys: Vec<(String, Option<&'static str>)>,
+}
+
+impl PlotSpec {
+    /// Title and unit: "kNN accuracy, %".
+    pub fn heading(&self) -> String {
+        if self.unit.is_empty() { self.title.clone() } else { format!("{}, {}", self.title, self.unit) }
+    }
 }
 
 /// Numbers that have a place, a name and a sentence of their own, in the order of the plots.
@@ -24,7 +33,7 @@ const KNOWN: &[(&str, &str, &str)] = &[
     ("terms", "", "A term of the loss before its weight."),
     (
         "knn",
-        "kNN accuracy, %",
+        "kNN accuracy",
         "Held-out images that their nearest neighbours classify right; a guess is right in 100 % / classes.",
     ),
     ("rank", "effective rank", "RankMe: how many directions the vectors really use."),
@@ -40,23 +49,26 @@ const KNOWN: &[(&str, &str, &str)] = &[
     ),
     ("lr", "learning rate", "As the schedule has it, for this batch."),
     ("grad_norm", "gradient norm", "Joint norm of all gradients before any clipping."),
-    ("starved", "time waiting for views, %", "Near 0, augmentation keeps up with training."),
-    ("memory_bytes", "memory of the process, GB", "Resident memory; what a GPU holds is not in it."),
+    ("starved", "time waiting for views", "Near 0, augmentation keeps up with training."),
+    ("memory_bytes", "memory of the process", "Resident memory; what a GPU holds is not in it."),
     ("views_per_second", "views per second", "Views trained on, from one line of metrics to the next."),
 ];
-/// Numbers that are shown in another unit than they are logged in, as their titles say.
-const FACTORS: [(&str, f64); 3] = [("knn", 100.0), ("starved", 100.0), ("memory_bytes", 1e-9)];
+/// Units that numbers are shown in, and the factors from what is logged to them.
+const UNITS: [(&str, &str, f64); 3] =
+    [("knn", "%", 100.0), ("starved", "%", 100.0), ("memory_bytes", "GB", 1e-9)];
 /// Numbers that are axes or say nothing as a curve.
 const LEFT_OUT: [&str; 4] = ["step", "epoch", "time", "seconds_left"];
 
 /// The plots of the runs that are shown.
-pub fn plots<'a>(runs: impl Iterator<Item = &'a RunView>) -> Vec<PlotSpec> {
+pub fn plots<'a>(runs: impl Iterator<Item = &'a RunView> + Clone) -> Vec<PlotSpec> {
     let mut found: BTreeMap<(usize, String), PlotSpec> = BTreeMap::new();
+    let of_loss = loss_unit(runs.clone());
     for key in runs.flat_map(|run| run.series.keys()).filter(|key| !LEFT_OUT.contains(&key.as_str())) {
         let (base, space) = split_space(key);
         let (rank, title, help) = name(&base);
         let spec = found.entry((rank, base.clone())).or_insert_with(|| PlotSpec {
-            factor: factor(&base),
+            unit: if is_of_loss(&base) { of_loss } else { unit(&base).0 },
+            factor: unit(&base).1,
             base,
             title,
             help,
@@ -93,7 +105,8 @@ pub fn spectra<'a>(runs: impl Iterator<Item = &'a RunView>) -> Vec<PlotSpec> {
         let (_, title, _) = name(&base);
         let help = "The newest values in their order; a space that collapses loses the tail.";
         let spec = found.entry(base.clone()).or_insert_with(|| PlotSpec {
-            factor: factor(&base),
+            unit: "",
+            factor: 1.0,
             base,
             title,
             help,
@@ -107,8 +120,22 @@ pub fn spectra<'a>(runs: impl Iterator<Item = &'a RunView>) -> Vec<PlotSpec> {
     found.into_values().collect()
 }
 
-fn factor(base: &str) -> f64 {
-    FACTORS.iter().find(|(known, _)| *known == base).map_or(1.0, |(_, factor)| *factor)
+/// The unit of a number, or of the group that it is of, and the factor to it.
+fn unit(base: &str) -> (&'static str, f64) {
+    let group = base.split('.').next().unwrap_or(base);
+    UNITS.iter().find(|(known, ..)| *known == group).map_or(("", 1.0), |(_, unit, factor)| (*unit, *factor))
+}
+
+/// Whether a number is the loss or one of its terms.
+fn is_of_loss(base: &str) -> bool {
+    base == "loss" || base.starts_with("terms.")
+}
+
+/// The unit of the loss, where all runs have the same.
+fn loss_unit<'a>(runs: impl Iterator<Item = &'a RunView>) -> &'static str {
+    let mut units = runs.map(|run| run.config.as_ref().map_or("", |config| config.objective.info().unit));
+    let first = units.next().unwrap_or_default();
+    if units.all(|unit| unit == first) { first } else { "" }
 }
 
 /// Place, title and sentence of a number.
@@ -143,7 +170,10 @@ mod tests {
     #[test]
     fn plots_have_names_in_words() {
         assert_eq!(name("terms.invariance").1, "invariance");
-        assert_eq!(name("knn.central").1, "kNN accuracy, % central");
+        assert_eq!(
+            (name("knn.central").1.as_str(), unit("knn.central")),
+            ("kNN accuracy central", ("%", 100.0))
+        );
         assert_eq!(name("some_new.thing").1, "some new thing");
         assert!(name("loss").0 < name("terms.invariance").0 && name("lr").0 < name("zzz").0);
     }

@@ -8,6 +8,7 @@ mod curves;
 mod editor;
 mod fields;
 mod form;
+mod heading;
 mod icons;
 mod metrics;
 mod named;
@@ -19,6 +20,7 @@ mod smooth;
 mod spectrum;
 pub mod strip;
 mod tree;
+mod words;
 
 use std::path::PathBuf;
 
@@ -40,6 +42,8 @@ use crate::gui::widgets::notices::Notices;
 
 /// Height of the strip of pinned patches, points.
 const PINS_HEIGHT: f32 = 224.0;
+/// The least of it, points.
+const PINS_LEAST: f32 = 40.0;
 
 /// The tab's own state.
 pub struct TrainTab {
@@ -187,7 +191,8 @@ impl TrainTab {
             if snapshot.runs.active.is_some() {
                 let below = Frame::new().inner_margin(Margin { top: 8, ..Margin::ZERO });
                 let panel = Panel::bottom("pins").frame(below).resizable(true);
-                panel.default_size(PINS_HEIGHT).size_range(40.0..=600.0).show(ui, |ui| {
+                let most = (0.5 * ui.available_height()).max(PINS_LEAST);
+                panel.default_size(PINS_HEIGHT.min(most)).size_range(PINS_LEAST..=most).show(ui, |ui| {
                     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| self.pins.ui(ui, desk));
                 });
             }
@@ -206,7 +211,7 @@ impl TrainTab {
         if !snapshot.runs.folders.is_empty() {
             ui.separator();
         }
-        let shown = self.runs.shown(&snapshot.runs.folders, ui.visuals().dark_mode);
+        let shown = self.runs.shown(&snapshot.runs.folders);
         if snapshot.runs.folders.is_empty() {
             runs::empty_ui(ui);
         } else if let Some(export) = self.curves.ui(ui, &shown) {

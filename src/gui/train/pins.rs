@@ -19,8 +19,10 @@ use crate::gui::paint::pane::Viewpoint;
 use crate::gui::paint::textures::{GalleryAtlases, PictureSlot};
 use crate::gui::paint::theme::{self, STEP};
 
-/// Side of the picture and of each heatmap, points.
+/// Side of the picture and of each heatmap where there is room, points.
 const SIDE: f32 = 92.0;
+/// Between them, points.
+const GAP: f32 = 4.0;
 /// Side of a neighbour, points.
 const CELL: f32 = 30.0;
 
@@ -28,6 +30,13 @@ const CELL: f32 = 30.0;
 #[derive(Default)]
 pub struct TrainPins {
     cards: HashMap<u64, Card>,
+}
+
+/// Which pin of the strip a card shows, and the side of its pictures, points.
+#[derive(Clone, Copy)]
+struct CardPlace {
+    index: usize,
+    side: f32,
 }
 
 /// Textures of one pin.
@@ -58,10 +67,14 @@ impl TrainPins {
             return;
         }
         self.cards.retain(|id, _| pins.pins.iter().any(|pin| pin.pin.id == *id));
+        let room = ui.available_width();
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing = vec2(2.0 * STEP, STEP);
             for (index, pin) in pins.pins.iter().enumerate() {
-                ui.vertical(|ui| self.cards.entry(pin.pin.id).or_default().ui(ui, desk, pins, pin, index));
+                let maps = pin.maps.len() as f32;
+                let side = ((room - GAP * maps) / (1.0 + maps)).min(SIDE);
+                let place = CardPlace { index, side };
+                ui.vertical(|ui| self.cards.entry(pin.pin.id).or_default().ui(ui, desk, pins, pin, place));
             }
         });
     }
@@ -86,20 +99,21 @@ fn reach(pins: &PinsView, training: &TrainingView) -> String {
 }
 
 impl Card {
-    fn ui(&mut self, ui: &mut Ui, desk: &mut Desk, pins: &Arc<PinsView>, pin: &PinView, index: usize) {
-        let width = SIDE * (1 + pin.maps.len()) as f32 + 4.0 * pin.maps.len() as f32;
+    fn ui(&mut self, ui: &mut Ui, desk: &mut Desk, pins: &Arc<PinsView>, pin: &PinView, place: CardPlace) {
+        let CardPlace { index, side } = place;
+        let width = side * (1 + pin.maps.len()) as f32 + GAP * pin.maps.len() as f32;
         ui.set_width(width);
-        ui.horizontal(|ui| {
-            ui.add(Label::new(tail(&pin.pin.name, 34)).truncate());
+        ui.horizontal_wrapped(|ui| {
+            ui.label(tail(&pin.pin.name, 34));
             if ui.small_button("Unpin").on_hover_text("Watches this patch no more.").clicked() {
                 desk.session.send(Command::Train(TrainCommand::Unpin(pin.pin.id)));
             }
         });
-        let (_, area) = ui.allocate_space(vec2(width, SIDE));
-        self.picture_ui(ui, Rect::from_min_size(area.min, Vec2::splat(SIDE)), pin);
+        let (_, area) = ui.allocate_space(vec2(width, side));
+        self.picture_ui(ui, Rect::from_min_size(area.min, Vec2::splat(side)), pin);
         for (place, map) in pin.maps.iter().enumerate() {
-            let left = area.left() + (SIDE + 4.0) * (place + 1) as f32;
-            let rect = Rect::from_min_size(pos2(left, area.top()), Vec2::splat(SIDE));
+            let left = area.left() + (side + GAP) * (place + 1) as f32;
+            let rect = Rect::from_min_size(pos2(left, area.top()), Vec2::splat(side));
             map_ui(ui, desk, rect, pin, map, slots::PINS + 8 * index + place);
         }
         if pin.galleries.is_empty() {

@@ -6,8 +6,8 @@ use egui_plot::{AxisHints, GridInput, GridMark, HoverPosition, Plot, PlotPoint, 
 use super::smooth::CurveStyle;
 use crate::gui::nouns::text::thousands;
 
-/// Height of a plot, points.
-pub const PLOT_HEIGHT: f32 = 116.0;
+/// Height of a plot with its axes, points.
+pub const PLOT_HEIGHT: f32 = 132.0;
 
 /// The wheel zooms about the pointer, as on pictures; with Shift only the vertical axis stays.
 pub fn zoom_by_wheel(plot: &mut PlotUi<'_>) {
@@ -49,11 +49,24 @@ pub fn shared<'a>(plot: Plot<'a>, ui: &Ui, look: CurveStyle) -> Plot<'a> {
         .label_formatter(move |at| hover_text(at, look))
 }
 
-/// The letter of a run at the end of its line, within the plot.
-pub fn letter_at(plot: &mut PlotUi<'_>, letter: char, [x, y]: [f64; 2], color: Color32) {
-    let text = RichText::new(letter.to_string()).small().color(color);
-    let text = Text::new(format!("{letter} end"), PlotPoint::new(x, y), text).color(color);
-    plot.text(text.anchor(Align2::RIGHT_BOTTOM).allow_hover(false).id((letter, x.to_bits(), y.to_bits())));
+/// The run and the space of a line at its end, within the plot: "A z".
+pub fn tag_at(plot: &mut PlotUi<'_>, tag: &str, [x, y]: [f64; 2], color: Color32) {
+    let text = RichText::new(tag).small().color(color);
+    let text = Text::new(format!("{tag} end"), PlotPoint::new(x, y), text).color(color);
+    plot.text(text.anchor(Align2::RIGHT_BOTTOM).allow_hover(false).id((tag, x.to_bits(), y.to_bits())));
+}
+
+/// Ends of an axis for values between `low` and `high`, as drawn; about a single value, a range that it is the
+/// middle of.
+pub fn ends(low: f64, high: f64, log: bool) -> [f64; 2] {
+    let pad = match (high > low, log) {
+        (true, _) => 0.0,
+        // Half a decade either way.
+        (false, true) => 0.5,
+        (false, false) if low == 0.0 => 1.0,
+        (false, false) => 0.1 * low.abs(),
+    };
+    [low - pad, high + pad]
 }
 
 /// A number with three digits or so, for where there is little room.
@@ -143,7 +156,13 @@ fn log_marks(input: GridInput) -> Vec<GridMark> {
         }
     }
     marks.retain(|mark| (lo..=hi).contains(&mark.value));
-    marks
+    if marks.len() >= 2 {
+        return marks;
+    }
+    // Less than a step of those: round numbers at equal distances.
+    let plain = GridInput { bounds: (10f64.powf(lo), 10f64.powf(hi)), base_step_size: input.base_step_size };
+    let even = self::marks(plain).into_iter();
+    even.map(|mark| GridMark { value: mark.value.log10(), step_size: span / 4.0 }).collect()
 }
 
 #[cfg(test)]
@@ -181,5 +200,19 @@ mod tests {
     fn a_logarithmic_axis_is_marked_at_powers_of_ten() {
         let marks = log_marks(GridInput { bounds: (-1.5, 2.5), base_step_size: 0.1 });
         assert_eq!(marks.iter().map(|mark| mark.value).collect::<Vec<_>>(), [-1.0, 0.0, 1.0, 2.0]);
+        // From 6.2 to 6.9 there is no digit times a power of ten.
+        let bounds = (6.2f64.log10(), 6.9f64.log10());
+        let short = log_marks(GridInput { bounds, base_step_size: 0.1 });
+        let values: Vec<f64> = short.iter().map(|mark| 10f64.powf(mark.value)).collect();
+        assert!(values.len() >= 3 && values.iter().all(|value| (6.2..=6.9).contains(value)), "{values:?}");
+    }
+
+    #[test]
+    fn the_axis_of_a_single_value_is_about_it() {
+        assert_eq!(ends(22.2, 22.2, false), [22.2 - 2.22, 22.2 + 2.22]);
+        assert_eq!(ends(-4.0, -4.0, false), [-4.4, -3.6]);
+        assert_eq!(ends(0.0, 0.0, false), [-1.0, 1.0]);
+        assert_eq!(ends(2.0, 2.0, true), [1.5, 2.5]);
+        assert_eq!(ends(1.0, 3.0, false), [1.0, 3.0]);
     }
 }

@@ -4,11 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use eframe::egui::{
-    Align, Align2, Button, Color32, ComboBox, Grid, Label, Layout, RichText, Sense, TextStyle, Ui, vec2,
-};
+use eframe::egui::{Button, ComboBox, Label, RichText, Ui};
 
-use super::shown::{RunColors, ShownRun};
+use super::heading::piece_ui;
+use super::shown::{RunMark, ShownRun, hue};
 use crate::engine::facts::{NoticeKind, TrainConfig};
 use crate::engine::training::{Phase, RunStatus, RunView, TrainCommand, TrainingView};
 use crate::engine::{Command, CompareCommand};
@@ -59,21 +58,16 @@ impl RunList {
         self.take_config.take()
     }
 
-    /// Those of `runs` that are drawn, with colour and letter.
-    pub fn shown<'a>(&self, runs: &'a [Arc<RunView>], dark: bool) -> Vec<ShownRun<'a>> {
+    /// Those of `runs` that are drawn, with what tells them apart.
+    pub fn shown<'a>(&self, runs: &'a [Arc<RunView>]) -> Vec<ShownRun<'a>> {
         let shown = runs.iter().enumerate().filter(|(_, run)| !self.hidden.contains(&run.path));
-        let colored = |(index, run): (usize, &'a Arc<RunView>)| ShownRun {
-            run,
-            color: RunColors::of(index, dark),
-            letter: RunColors::letter(index),
-        };
-        shown.map(colored).collect()
+        shown.map(|(index, run)| ShownRun { run, mark: RunMark(index) }).collect()
     }
 
     /// Draws the list, one row each.
     pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
         let runs = desk.session.snapshot().runs.folders.clone();
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             ui.label(RichText::new("Runs").strong());
             ui.weak(match runs.len() {
                 0 => "none is open".to_owned(),
@@ -82,30 +76,23 @@ impl RunList {
                     runs.iter().filter(|run| !self.hidden.contains(&run.path)).count()
                 ),
             });
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                if ui
-                    .button("Open run...")
-                    .on_hover_text("Shows the curves and checkpoints of a run folder, finished or growing.")
-                    .clicked()
-                {
-                    desk.todo.push(Action::OpenRun);
-                }
-            });
-        });
-        if let Some(error) = self.open_error.clone() {
-            ui.horizontal(|ui| {
-                if ui.small_button("Dismiss").clicked() {
-                    self.open_error = None;
-                }
-                error_ui(ui, &error);
-            });
-        }
-        Grid::new("runs").num_columns(5).spacing([STEP, 2.0]).show(ui, |ui| {
-            for (index, run) in runs.iter().enumerate() {
-                self.run_ui(ui, desk, run, index);
-                ui.end_row();
+            if ui
+                .button("Open run...")
+                .on_hover_text("Shows the curves and checkpoints of a run folder, finished or growing.")
+                .clicked()
+            {
+                desk.todo.push(Action::OpenRun);
             }
         });
+        if let Some(error) = self.open_error.clone() {
+            error_ui(ui, &error);
+            if ui.small_button("Dismiss").clicked() {
+                self.open_error = None;
+            }
+        }
+        for (index, run) in runs.iter().enumerate() {
+            self.run_ui(ui, desk, run, RunMark(index));
+        }
         for run in runs.iter() {
             if let Some(error) = run.error.as_ref().or(self.run_errors.get(&run.path)) {
                 error_ui(ui, &format!("{}: {error}", run.name));
@@ -120,10 +107,13 @@ impl RunList {
         }
     }
 
-    fn run_ui(&mut self, ui: &mut Ui, desk: &mut Desk, run: &RunView, index: usize) {
-        let dark = ui.visuals().dark_mode;
-        ui.horizontal(|ui| {
-            swatch_ui(ui, RunColors::of(index, dark), RunColors::letter(index));
+    /// A run in as many lines as it needs: nothing is cut where the window is narrow.
+    fn run_ui(&mut self, ui: &mut Ui, desk: &mut Desk, run: &RunView, mark: RunMark) {
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing.x = STEP / 2.0;
+            let words = format!("Run {}: its lines are {}", mark.letter(), mark.stroke_word());
+            ui.label(RichText::new(mark.letter().to_string()).strong()).on_hover_text(&words);
+            piece_ui(ui, mark, hue(None, ui.visuals()), &words);
             let mut shown = !self.hidden.contains(&run.path);
             let check = ui.checkbox(&mut shown, tail(&run.name, 34)).on_hover_text(describe(run));
             if check.changed() {
@@ -133,15 +123,21 @@ impl RunList {
                     self.hidden.insert(run.path.clone())
                 };
             }
+            self.facts_ui(ui, desk, run);
         });
+    }
+
+    /// Where a run stands, and what can be done with it.
+    fn facts_ui(&mut self, ui: &mut Ui, desk: &mut Desk, run: &RunView) {
         let own = desk.session.snapshot().runs.active.clone().filter(|view| view.run == run.path);
-        ui.label(state_word(run, own.as_deref()));
+        ui.weak(state_word(run, own.as_deref()));
         let step = run.last_step().unwrap_or(0.0) as usize;
         let of = run.total_steps.map_or(String::new(), |total| format!(" / {}", thousands(total as usize)));
         ui.label(format!("step {}{of}", thousands(step)));
-        let loss = run.series.get("loss").and_then(|series| series.y.last().copied());
-        ui.label(loss.map_or(String::new(), |loss| format!("loss {loss:.4}")));
-        ui.horizontal(|ui| self.run_buttons_ui(ui, desk, run, own.as_deref()));
+        if let Some(loss) = run.series.get("loss").and_then(|series| series.y.last()) {
+            ui.label(format!("loss {loss:.4}"));
+        }
+        self.run_buttons_ui(ui, desk, run, own.as_deref());
     }
 
     fn run_buttons_ui(&mut self, ui: &mut Ui, desk: &mut Desk, run: &RunView, own: Option<&TrainingView>) {
@@ -239,21 +235,6 @@ fn warnings_ui(ui: &mut Ui, run: &RunView) {
         count => format!(" (and {} more)", count - 1),
     };
     warning_ui(ui, &format!("{}, {last}{more}", run.name)).on_hover_text(lines.join("\n"));
-}
-
-/// The colour of a run's curves and, at their ends, its letter.
-fn swatch_ui(ui: &mut Ui, color: Color32, letter: char) {
-    let (rect, response) = ui.allocate_exact_size(vec2(14.0, 14.0), Sense::hover());
-    let ink = if ui.visuals().dark_mode { Color32::BLACK } else { Color32::WHITE };
-    ui.painter().rect_filled(rect, 2.0, color);
-    ui.painter().text(
-        rect.center(),
-        Align2::CENTER_CENTER,
-        letter,
-        TextStyle::Small.resolve(ui.style()),
-        ink,
-    );
-    response.on_hover_text("Colour and letter of this run's curves.");
 }
 
 fn state_word(run: &RunView, own: Option<&TrainingView>) -> &'static str {

@@ -8,6 +8,9 @@ use crate::engine::training::MetricSeries;
 /// Buckets across a plot: more points than two in each cannot be told apart.
 const BUCKETS: usize = 600;
 
+/// Series of fewer points are drawn as measured: a running mean of a few values shows values that none of them has.
+pub const LEAST_SMOOTHED: usize = 25;
+
 /// How series are drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CurveStyle {
@@ -33,17 +36,31 @@ pub struct Ready {
     /// As measured, and smoothed; equal without smoothing.
     pub raw: Vec<[f64; 2]>,
     pub smooth: Vec<[f64; 2]>,
+    /// Whether the two differ: smoothing is asked for, and there are at least [`LEAST_SMOOTHED`] points.
+    pub is_smoothed: bool,
+}
+
+/// What a series is at some place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reading {
+    /// The place, in the unit of the horizontal axis.
+    pub at: f64,
+    /// The value of the line, smoothed where the line is.
+    pub shown: f64,
+    /// The value as it was measured.
+    pub measured: f64,
 }
 
 impl Ready {
     /// Scales and smooths.
     pub fn new(source: &Arc<MetricSeries>, scale: CurveUnits, look: CurveStyle) -> Self {
         let raw = points(source, &scale, look, &source.y);
-        let smooth = match look.smoothing > 0.0 {
+        let is_smoothed = look.smoothing > 0.0 && raw.len() >= LEAST_SMOOTHED;
+        let smooth = match is_smoothed {
             true => points(source, &scale, look, &running_mean(&source.y, look.smoothing)),
             false => raw.clone(),
         };
-        Self { source: source.clone(), scale, look, raw, smooth }
+        Self { source: source.clone(), scale, look, raw, smooth, is_smoothed }
     }
 
     /// Whether it was made of the same.
@@ -51,22 +68,26 @@ impl Ready {
         Arc::ptr_eq(&self.source, source) && self.scale == *scale && self.look == look
     }
 
-    /// The value nearest to `x` (as drawn), as it was measured: neither smoothed nor its logarithm; the last
-    /// without `x`.
-    pub fn value_at(&self, x: Option<f64>) -> Option<f64> {
-        let place = match x {
-            None => self.raw.len().checked_sub(1)?,
-            Some(x) => {
-                let after = self.raw.partition_point(|point| point[0] < x);
-                let before = after.saturating_sub(1);
-                let distance =
-                    |place: usize| self.raw.get(place).map_or(f64::INFINITY, |point| (point[0] - x).abs());
-                if distance(before) <= distance(after) { before } else { after }
-            }
-        };
-        let y = self.raw.get(place)?[1];
-        Some(if self.look.log_y { 10f64.powf(y) } else { y })
+    /// What it is nearest to `x` (as drawn), no logarithms; at its end without `x`.
+    pub fn at(&self, x: Option<f64>) -> Option<Reading> {
+        let plain = |value: f64, log: bool| if log { 10f64.powf(value) } else { value };
+        let measured = nearest(&self.raw, x)?;
+        let shown = nearest(&self.smooth, x)?;
+        Some(Reading {
+            at: plain(measured[0], self.look.log_x),
+            shown: plain(shown[1], self.look.log_y),
+            measured: plain(measured[1], self.look.log_y),
+        })
     }
+}
+
+/// The point nearest to `x`, the earlier of two; the last without `x`.
+fn nearest(points: &[[f64; 2]], x: Option<f64>) -> Option<[f64; 2]> {
+    let Some(x) = x else { return points.last().copied() };
+    let after = points.partition_point(|point| point[0] < x);
+    let before = after.saturating_sub(1);
+    let distance = |place: usize| points.get(place).map_or(f64::INFINITY, |point| (point[0] - x).abs());
+    points.get(if distance(before) <= distance(after) { before } else { after }).copied()
 }
 
 /// What can be drawn: finite, and positive where the axis is logarithmic.
@@ -143,7 +164,8 @@ mod tests {
         let look = CurveStyle { smoothing: 0.0, log_x: true, log_y: true };
         let ready = Ready::new(&source, PLAIN, look);
         assert_eq!(ready.raw, [[2.0, 3.0]]);
-        assert!((ready.value_at(Some(0.0)).unwrap() - 1000.0).abs() < 1e-9);
+        let reading = ready.at(Some(0.0)).unwrap();
+        assert!((reading.measured - 1000.0).abs() < 1e-9 && (reading.at - 100.0).abs() < 1e-9);
     }
 
     #[test]
@@ -151,9 +173,27 @@ mod tests {
         let source = Arc::new(MetricSeries { x: vec![0.0, 10.0, 20.0], y: vec![1.0, 2.0, 3.0] });
         let ready = Ready::new(&source, PLAIN, CurveStyle { smoothing: 0.0, log_x: false, log_y: false });
         assert_eq!(
-            [None, Some(-5.0), Some(4.0), Some(6.0), Some(99.0)].map(|x| ready.value_at(x).unwrap()),
+            [None, Some(-5.0), Some(4.0), Some(6.0), Some(99.0)].map(|x| ready.at(x).unwrap().measured),
             [3.0, 1.0, 1.0, 2.0, 3.0]
         );
+    }
+
+    #[test]
+    fn few_points_are_drawn_as_measured_and_the_number_is_that_of_the_line() {
+        let of = |count: usize| {
+            let x: Vec<f64> = (0..count).map(|step| step as f64).collect();
+            let y = x.iter().map(|x| x * x).collect();
+            let look = CurveStyle { smoothing: 0.6, log_x: false, log_y: false };
+            Ready::new(&Arc::new(MetricSeries { x, y }), PLAIN, look)
+        };
+        for count in [1, 2, LEAST_SMOOTHED - 1] {
+            let few = of(count);
+            assert!(!few.is_smoothed && few.smooth == few.raw, "{count} points are smoothed");
+        }
+        let many = of(LEAST_SMOOTHED);
+        let end = many.at(None).unwrap();
+        assert!(many.is_smoothed && end.measured == 576.0 && end.shown < 576.0);
+        assert_eq!(end.shown, many.smooth.last().unwrap()[1]);
     }
 
     #[test]

@@ -1,48 +1,47 @@
 //! The spectra: the newest eigenvalues of each space by rank.
 
-use eframe::egui::{Label, RichText, Ui};
-use egui_plot::{Line, LineStyle, Plot, PlotPoints};
+use eframe::egui::{RichText, Ui};
+use egui_plot::{Line, Plot, PlotPoints};
 
+use super::heading::tag;
 use super::metrics::PlotSpec;
-use super::plotting::{PLOT_HEIGHT, letter_at, shared, zoom_by_wheel};
-use super::shown::ShownRun;
+use super::plotting::{PLOT_HEIGHT, shared, tag_at, zoom_by_wheel};
+use super::shown::{ShownRun, hue};
 use super::smooth::{CurveStyle, thinned};
 use crate::gui::nouns::text::{tail, thousands};
-use crate::gui::paint::theme;
 
 /// The newest list of numbers of each run in its order, on a logarithmic axis.
 pub fn spectrum_ui(ui: &mut Ui, spec: &PlotSpec, runs: &[ShownRun<'_>], width: f32) {
-    let dark = ui.visuals().dark_mode;
     let mut lines = vec![];
-    for ShownRun { run, color, letter } in runs {
+    for ShownRun { run, mark } in runs {
         for (key, space) in &spec.keys {
             let Some((step, values)) = run.vectors.get(key) else { continue };
-            let color = space.filter(|_| runs.len() == 1).map_or(*color, |space| theme::space(space, dark));
+            let color = hue(*space, ui.visuals());
             let points = values.iter().enumerate().filter(|(_, value)| **value > 0.0);
             let points: Vec<[f64; 2]> =
                 points.map(|(place, value)| [place as f64 + 1.0, value.log10()]).collect();
             let name = format!(
-                "{letter} {} {} after step {}",
+                "{} {} {} after step {}",
+                mark.letter(),
                 tail(&run.name, 28),
                 space.unwrap_or(""),
                 thousands(*step as usize)
             );
-            let several = runs.len() > 1;
-            lines.push((name, color, *space == Some("h") && several, several.then_some(*letter), points));
+            let tag = tag(*mark, *space, runs.len());
+            lines.push((name, color, mark.stroke(), tag, points));
         }
     }
-    ui.horizontal(|ui| {
-        ui.add(Label::new(RichText::new(&spec.title).strong()).truncate()).on_hover_text(spec.help);
-        ui.weak("log, by rank");
+    ui.horizontal_wrapped(|ui| {
+        ui.label(RichText::new(spec.heading()).strong()).on_hover_text(spec.help);
+        ui.weak("logarithmic, by rank");
     });
     let look = CurveStyle { smoothing: 0.0, log_x: false, log_y: true };
     let plot = Plot::new(("spectrum", &spec.base)).width(width).height(PLOT_HEIGHT);
-    shared(plot, ui, look).show(ui, move |plot| {
+    shared(plot, ui, look).x_axis_label("rank").show(ui, move |plot| {
         zoom_by_wheel(plot);
-        for (name, color, dashed, letter, points) in lines {
-            let end = letter.zip(points.last());
-            end.into_iter().for_each(|(letter, end)| letter_at(plot, letter, *end, color));
-            let style = if dashed { LineStyle::dashed_dense() } else { LineStyle::Solid };
+        for (name, color, style, tag, points) in lines {
+            let end = points.last().filter(|_| !tag.is_empty());
+            end.into_iter().for_each(|end| tag_at(plot, &tag, *end, color));
             plot.line(
                 Line::new(name, PlotPoints::from(thinned(&points, None)))
                     .color(color)

@@ -1,8 +1,10 @@
-//! What went wrong and what was done, in words, over the lower right corner: nothing below moves. What was done
-//! goes by itself, unless the pointer rests on it; everything else stays until it is dismissed.
+//! What went wrong and what was done, in words: over the lower right corner, where nothing below moves, or below
+//! charts, whose values nothing may cover. What was done, and what is past, goes by itself, unless the pointer rests
+//! on it; what went wrong stays until it is dismissed. Time is that of the frames, which a test sets.
 
 use eframe::egui::{
-    Align2, Area, Color32, Context, Frame, Id, Label, Layout, Margin, Order, RichText, Stroke, Ui, vec2,
+    Align2, Area, Color32, Context, Frame, Id, Label, Layout, Margin, Order, Panel, Response, RichText,
+    Stroke, Ui, vec2,
 };
 
 use crate::gui::paint::theme;
@@ -11,6 +13,8 @@ use crate::gui::paint::theme;
 const SHOWN: usize = 3;
 /// How long what was done stays, seconds.
 const DONE_SECS: f64 = 8.0;
+/// How long news of work that ended stays in a window that has the focus, seconds.
+const NEWS_SECS: f64 = 20.0;
 /// Width of a notice, points.
 const WIDTH: f32 = 440.0;
 /// Distance from the corner, points: above the status bar.
@@ -50,7 +54,7 @@ impl Notices {
         self.add(Weight::Warning, about, message);
     }
 
-    /// Long work ended, perhaps while nobody looked: stays.
+    /// Long work ended, perhaps while nobody looked: goes a while after the window has the focus.
     pub fn news(&mut self, about: &str, message: String) {
         self.add(Weight::News, about.to_owned(), message);
     }
@@ -85,7 +89,23 @@ impl Notices {
             ui.set_width(WIDTH.min(ctx.content_rect().width() + 2.0 * DISTANCE.x));
             self.list_ui(ui);
         });
-        if area.response.contains_pointer() {
+        self.stay_under_pointer(ctx, &area.response);
+    }
+
+    /// Draws the notices in a strip along the bottom of what is left of `ui`, as over charts they would cover values.
+    pub fn strip_ui(&mut self, ui: &mut Ui) {
+        self.forget_old(ui.ctx());
+        if self.list.is_empty() {
+            return;
+        }
+        let frame = Frame::side_top_panel(ui.style()).inner_margin(Margin::same(8));
+        let strip =
+            Panel::bottom("notice strip").frame(frame).resizable(false).show(ui, |ui| self.list_ui(ui));
+        self.stay_under_pointer(&ui.ctx().clone(), &strip.response);
+    }
+
+    fn stay_under_pointer(&mut self, ctx: &Context, drawn: &Response) {
+        if drawn.contains_pointer() {
             let until = ctx.input(|input| input.time) + DONE_SECS;
             self.list.iter_mut().filter(|notice| notice.until.is_some()).for_each(|n| n.until = Some(until));
         }
@@ -93,9 +113,13 @@ impl Notices {
 
     /// Lets go of what had its time, and asks for a frame when the next one has.
     fn forget_old(&mut self, ctx: &Context) {
-        let now = ctx.input(|input| input.time);
-        for notice in self.list.iter_mut().filter(|notice| notice.weight == Weight::Done) {
-            notice.until.get_or_insert(now + DONE_SECS);
+        let (now, is_focused) = ctx.input(|input| (input.time, input.focused));
+        for notice in &mut self.list {
+            match notice.weight {
+                Weight::Done => drop(notice.until.get_or_insert(now + DONE_SECS)),
+                Weight::News if is_focused => drop(notice.until.get_or_insert(now + NEWS_SECS)),
+                Weight::News | Weight::Warning | Weight::Error => {}
+            }
         }
         self.list.retain(|notice| notice.until.is_none_or(|until| now < until));
         let next = self.list.iter().filter_map(|notice| notice.until).reduce(f64::min);
@@ -150,4 +174,50 @@ fn notice_ui(ui: &mut Ui, notice: &Message) -> bool {
         dismissed
     });
     shown.inner
+}
+
+#[cfg(test)]
+mod tests {
+    use egui_kittest::Harness;
+    use egui_kittest::kittest::Queryable;
+
+    use super::*;
+
+    #[test]
+    fn what_is_past_goes_by_itself_and_what_went_wrong_stays() {
+        let mut notices = Notices::default();
+        notices.news("Training stopped", "at step 30".into());
+        notices.done("Figure saved", "loss.pdf".into());
+        notices.error("Training".into(), "the disk is full".into());
+        let draw = |ui: &mut Ui, notices: &mut Notices| {
+            notices.strip_ui(ui);
+            ui.label("a chart");
+        };
+        // A second a frame.
+        let mut harness = Harness::builder().with_step_dt(1.0).build_ui_state(draw, notices);
+        let shows =
+            |harness: &Harness<'_, Notices>, text: &str| harness.query_by_label_contains(text).is_some();
+        harness.run_steps(2);
+        assert!(shows(&harness, "Training stopped") && shows(&harness, "Figure saved"));
+        let below = harness.get_by_label("Training stopped").rect();
+        assert!(!below.intersects(harness.get_by_label("a chart").rect()));
+        harness.run_steps(DONE_SECS as usize);
+        assert!(shows(&harness, "Training stopped") && !shows(&harness, "Figure saved"));
+        harness.run_steps((NEWS_SECS - DONE_SECS) as usize);
+        assert!(!shows(&harness, "Training stopped") && shows(&harness, "the disk is full"));
+    }
+
+    #[test]
+    fn news_waits_for_a_window_that_has_the_focus() {
+        let draw = |ui: &mut Ui, notices: &mut Notices| notices.strip_ui(ui);
+        let build = Harness::builder().with_step_dt(1.0);
+        let mut harness = build.build_ui_state(draw, Notices::default());
+        harness.input_mut().focused = false;
+        harness.state_mut().news("Training finished", "at step 30".into());
+        harness.run_steps(3 * NEWS_SECS as usize);
+        assert!(harness.query_by_label("Training finished").is_some());
+        harness.input_mut().focused = true;
+        harness.run_steps(NEWS_SECS as usize + 2);
+        assert!(harness.query_by_label("Training finished").is_none());
+    }
 }
