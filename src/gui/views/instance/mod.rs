@@ -113,7 +113,7 @@ impl InstancePanel {
             desk.places.toggle(patch);
         }
         let painter = ui.painter_at(rect.expand(1.0));
-        let texture = self.picture.texture(ui.ctx(), "instance", &view.image).id();
+        let texture = self.picture.texture(ui.ctx(), "instance", &view.image, placement.rect()).id();
         let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
         painter.image(texture, placement.rect(), whole, Color32::WHITE);
         if let Some(patch) = patch {

@@ -174,16 +174,17 @@ impl MapsPanel {
                 self.space_pictures
                     .resize_with(self.space_pictures.len().max(index + 1), PictureSlot::default);
                 let name = format!("{} picture", picture.space);
-                let texture = self.space_pictures[index].texture(ui.ctx(), &name, &picture.colors).id();
                 let (rows, cols) = (picture.colors.height() as usize, picture.colors.width() as usize);
                 let opacity = desk.settings.opacity as f32 / 100.0;
                 let rect = pane.placement.heatmap(grid, rows, cols);
+                let slot = &mut self.space_pictures[index];
+                let texture = slot.texture(ui.ctx(), &name, &picture.colors, rect).id();
                 let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
                 painter.image(texture, rect, whole, Color32::WHITE.gamma_multiply(opacity));
             }
             Content::Nothing => {
                 painter.rect_filled(pane.rect, 0.0, ui.visuals().panel_fill.gamma_multiply(0.85));
-                empty_ui(ui, pane.rect, self.remark(desk));
+                empty_ui(ui, pane.rect, &self.remark(desk));
                 return;
             }
         }
