@@ -3,7 +3,6 @@
 use eframe::egui::{CentralPanel, Context, Frame, Margin, Panel, ScrollArea, Ui};
 
 use super::{App, Overlay};
-use crate::gui::app::help;
 use crate::gui::app::help::{PaletteChoice, PaletteOutcome};
 use crate::gui::app::open_dialog::Dialog;
 use crate::gui::nouns::Tab;
@@ -24,8 +23,8 @@ impl App {
                     self.overlay = Overlay::None;
                 }
             }
-            Overlay::Keys => {
-                if help::keys_ui(ctx) {
+            Overlay::Keys(keys) => {
+                if keys.ui(ctx) {
                     self.overlay = Overlay::None;
                 }
             }

@@ -9,7 +9,7 @@ use crate::engine::training::DataSource;
 use crate::engine::{Command, FigureCommand, FigureKind, FigureRequest, MapMode, QuerySpec, Sign};
 
 use super::{App, Overlay};
-use crate::gui::app::help::CommandPalette;
+use crate::gui::app::help::{CommandPalette, KeysList};
 use crate::gui::app::open_dialog::{Dialog, Purpose};
 use crate::gui::desk::undo::{Sight, Undo};
 use crate::gui::export::ExportDialog;
@@ -112,7 +112,7 @@ impl App {
             Action::Zoom(Zoom::Reset) => ctx.set_zoom_factor(1.0),
             Action::ToggleHint => self.desk.settings.hint = !self.desk.settings.hint,
             Action::Palette => self.show_overlay(Overlay::Palette(CommandPalette::default())),
-            Action::Help => self.overlay = Overlay::Keys,
+            Action::Help => self.overlay = Overlay::Keys(KeysList::default()),
             Action::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
         }
     }
