@@ -44,7 +44,7 @@ impl Ask {
                 grid.patch
             )
         })?;
-        check_cells(grid.len(height, width))?;
+        check_cells(grid, height, width)?;
         let query = PatchRef {
             image: index,
             y: row as u32 * grid.stride,

@@ -3,7 +3,7 @@
 use eframe::egui::Context;
 
 use crate::engine::training::TrainCommand;
-use crate::engine::{Command, Event, FigureEvent, Source, about};
+use crate::engine::{ABOUT_GPU, ABOUT_MAPS, Command, Event, FigureEvent, Source, about};
 
 use super::{App, Overlay};
 use crate::gui::app::open_dialog::Outcome;
@@ -41,12 +41,14 @@ impl App {
                 }
                 Event::ModelOpened => {
                     self.tried = None;
+                    self.notices.forget_open();
                     self.undo = Undo::default();
                     self.note_model();
                     self.refresh_export();
                 }
                 Event::DataOpened => {
                     self.tried = None;
+                    self.notices.forget_open();
                     self.undo = Undo::default();
                     self.note_data();
                     self.restore();
@@ -56,7 +58,8 @@ impl App {
         }
     }
 
-    /// Says what failed where it was asked for: in the dialog, which comes back with what was typed.
+    /// Says what failed where it was asked for: in the dialog, which comes back with what was typed; below the fields
+    /// of the patches, where these are at fault.
     fn take_failure(&mut self, about: String, message: String) {
         match self.tried.take() {
             Some((dialog, tried)) if tried == about && matches!(self.overlay, Overlay::None) => {
@@ -64,7 +67,13 @@ impl App {
             }
             tried => {
                 self.tried = tried;
-                self.notices.error(about, message);
+                if ABOUT_MAPS.contains(&about.as_str()) && self.desk.patch_fault().is_some() {
+                    return;
+                }
+                match about == ABOUT_GPU {
+                    true => self.notices.error(about, message),
+                    false => self.notices.error_of_open(about, message),
+                }
             }
         }
     }

@@ -74,7 +74,7 @@ impl App {
             }
             Action::OpenPicture => match session.data_id() {
                 Some(_) => self.show_dialog(Purpose::Picture),
-                None => self.notices.error(PICTURE.into(), OPEN_DATA.into()),
+                None => self.notices.error_of_open(PICTURE.into(), OPEN_DATA.into()),
             },
             Action::Undo => self.bring_back(Undo::undo),
             Action::Redo => self.bring_back(Undo::redo),
@@ -130,7 +130,7 @@ impl App {
     pub(super) fn take_pointed(&mut self, sign: Sign) {
         match self.desk.pointed.clone() {
             Some(source) => self.desk.session.take(QueryRole::Part(sign), source),
-            None => self.notices.error(
+            None => self.notices.error_of_open(
                 "Changing the query".into(),
                 "nothing is under the pointer; point at a patch of the image or at a neighbour, then press the key"
                     .into(),
@@ -142,7 +142,7 @@ impl App {
     pub(super) fn copy_figure(&mut self, kind: FigureKind, command: fn(FigureRequest) -> FigureCommand) {
         match ExportDialog::new(kind, &self.desk, &self.export_folder()).request(&self.desk) {
             Ok(request) => self.desk.session.send(Command::Figure(command(request))),
-            Err(obstacle) => self.notices.error("Copying the figure".into(), obstacle),
+            Err(obstacle) => self.notices.error_of_open("Copying the figure".into(), obstacle),
         }
     }
 

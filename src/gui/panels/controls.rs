@@ -7,13 +7,15 @@ use eframe::egui::{
 };
 
 use crate::colormap::Colormap;
+use crate::engine::defaults::PatchFault;
 use crate::engine::{ExploreConfig, GalleryFilter, MapMode, Split, defaults};
 use crate::gui::nouns::actions::Action;
-use crate::gui::nouns::text::{count, thousands};
+use crate::gui::nouns::text::{count, first_upper, thousands};
 use crate::gui::panels::view_switch::switch_ui;
 
 use crate::gui::desk::Desk;
 use crate::gui::nouns::spaces::explain_space;
+use crate::gui::widgets::messages::warning_ui;
 
 /// Colour scales to choose from, cosine at both ends.
 const RANGES: [[f32; 2]; 4] = [[-1.0, 1.0], [-0.5, 1.0], [0.0, 1.0], [0.5, 1.0]];
@@ -23,8 +25,9 @@ const COLORMAPS: [(Colormap, &str); 4] = [
     (Colormap::Cividis, "cividis"),
     (Colormap::Coolwarm, "coolwarm"),
 ];
-/// Numbers of neighbours that make 10 x 12 and 16 x 16 cells with the query.
-const NEIGHBOURS: [usize; 2] = [defaults::NEIGHBOURS, defaults::MANY_NEIGHBOURS];
+/// Numbers of neighbours that make these cells with the query.
+const NEIGHBOURS: [(usize, &str); 2] =
+    [(defaults::NEIGHBOURS, "10 x 12"), (defaults::MANY_NEIGHBOURS, "16 x 16")];
 /// More would be too small to see.
 const MOST_NEIGHBOURS: usize = 1023;
 /// Ends of the scale of differences.
@@ -107,9 +110,10 @@ pub fn gallery_controls_ui(ui: &mut Ui, desk: &mut Desk) {
         config_ui(ui, desk, |ui, config, side| {
             number_ui(ui, "Neighbours", &mut config.neighbours, 1..=MOST_NEIGHBOURS, "")
                 .on_hover_text("How many of the nearest patches are shown in each space.");
-            for number in NEIGHBOURS {
-                ui.selectable_value(&mut config.neighbours, number, number.to_string())
-                    .on_hover_text("With the query they fill a rectangle, as in the paper's figures.");
+            for (number, cells) in NEIGHBOURS {
+                ui.selectable_value(&mut config.neighbours, number, cells).on_hover_text(format!(
+                    "{number} neighbours: with the query they fill {cells} cells, as in the paper's figures."
+                ));
             }
             filter_ui(ui, &mut config.filter, classes, has_splits);
             number_ui(ui, "Search stride", &mut config.gallery_stride, 1..=side, " px")
@@ -131,8 +135,37 @@ fn config_ui(ui: &mut Ui, desk: &mut Desk, edit: impl FnOnce(&mut Ui, &mut Explo
     let mut edited = config.clone();
     edit(ui, &mut edited, side);
     if edited != config {
+        let data = desk.session.snapshot().data.as_ref();
+        let usual = data.map_or(side, |data| data.side);
+        defaults::follow_patch(&config, &mut edited, usual);
         desk.session.change_config(edited, ui.input(|input| input.time));
     }
+}
+
+/// What is wrong with patch size or stride on the image on show, below their fields, and the nearest that will do.
+/// Nothing where nothing is.
+pub fn patch_fault_ui(ui: &mut Ui, desk: &mut Desk) {
+    let (Some(fault), Some(config)) = (desk.patch_fault(), desk.session.config()) else { return };
+    let mut suited = config.clone();
+    let remedy = match fault {
+        PatchFault::TooLarge { image: (height, width), .. } => {
+            let side = height.min(width);
+            suited.grid.patch = defaults::patch(side);
+            defaults::follow_patch(&config, &mut suited, side);
+            suited.grid.stride = suited.grid.stride.min(side);
+            format!("Use patches of {} px", suited.grid.patch)
+        }
+        PatchFault::TooMany { least, .. } => {
+            suited.grid.stride = least;
+            format!("Use stride {least} px")
+        }
+    };
+    ui.horizontal_wrapped(|ui| {
+        warning_ui(ui, &first_upper(&fault.to_string()));
+        if ui.button(remedy).clicked() {
+            desk.session.change_config(suited, ui.input(|input| input.time));
+        }
+    });
 }
 
 /// The name of a control of about `width` points that follows; both go to the next row if they do not fit this one.

@@ -70,14 +70,11 @@ impl View for InstancePanel {
             ui.separator();
             places_ui(ui, desk);
         });
+        controls::patch_fault_ui(ui, desk);
         let (_, area) = ui.allocate_space(ui.available_size());
         let snapshot = desk.session.snapshot().clone();
         let Some(view) = &snapshot.view else {
-            let text = match snapshot.data {
-                Some(_) => "Pick an image on the left.",
-                None => "Open a data set to mark positions on its images.",
-            };
-            empty_ui(ui, area, text);
+            empty_ui(ui, area, &desk.lacks().unwrap_or_default());
             return;
         };
         let split = area.left() + (area.width() * IMAGE_SHARE).min(area.height()).floor();
