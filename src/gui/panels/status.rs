@@ -66,7 +66,7 @@ fn memory_ui(ui: &mut Ui, memory: &MemoryUse) {
         return;
     }
     let gib = |bytes: u64| format!("{:.2}", bytes as f64 / f64::from(1 << 30));
-    ui.weak(format!("{} of {} GiB", gib(memory.bytes), gib(memory.most_bytes))).on_hover_text(
+    ui.weak(format!("vectors {} of {} GiB memory", gib(memory.bytes), gib(memory.most_bytes))).on_hover_text(
         "Memory of the vectors that the galleries search, once all are there, and the most that they may take: \
          five eighths of the explorer's budget (half of the free memory when the program started, or --memory).",
     );
