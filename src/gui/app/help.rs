@@ -15,6 +15,8 @@ const PALETTE: f32 = 320.0;
 #[derive(Default)]
 pub struct KeysList {
     text: String,
+    /// Whether the keyboard was put into the search.
+    had_focus: bool,
 }
 
 impl KeysList {
@@ -25,12 +27,15 @@ impl KeysList {
             ui.horizontal(|ui| {
                 let label = ui.label(RichText::new("Keys").strong());
                 let field = TextEdit::singleline(&mut self.text).hint_text("Search").desired_width(240.0);
-                ui.add(field).labelled_by(label.id).request_focus();
+                let field = ui.add(field).labelled_by(label.id);
+                if !std::mem::replace(&mut self.had_focus, true) {
+                    field.request_focus();
+                }
             });
             ui.add_space(STEP);
             let height = (ctx.content_rect().height() - 140.0).max(120.0);
             let list = ScrollArea::vertical().max_height(height).min_scrolled_height(height);
-            list.show(ui, |ui| self.list_ui(ui));
+            list.auto_shrink(false).show(ui, |ui| self.list_ui(ui));
             ui.add_space(STEP);
             ui.button("Close").clicked()
         });

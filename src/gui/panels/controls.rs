@@ -28,6 +28,10 @@ const COLORMAPS: [(Colormap, &str); 4] = [
 /// Numbers of neighbours that make these cells with the query.
 const NEIGHBOURS: [(usize, &str); 2] =
     [(defaults::NEIGHBOURS, "10 x 12"), (defaults::MANY_NEIGHBOURS, "16 x 16")];
+/// A toolbar that is narrower than this would have all controls of the maps in more than two rows, points.
+const TWO_ROWS: f32 = 820.0;
+/// Width of the menu of what does not fit, points.
+const MENU: f32 = 220.0;
 /// More would be too small to see.
 const MOST_NEIGHBOURS: usize = 1023;
 /// Ends of the scale of differences.
@@ -55,9 +59,6 @@ pub fn heatmap_controls_ui(ui: &mut Ui, desk: &mut Desk) {
         spaces_ui(ui, desk);
         ui.separator();
         looks_ui(ui, desk, true);
-        ui.checkbox(&mut desk.is_previewing, "Preview").on_hover_text(
-            "Shows the patch under the pointer as if it were the query, at once, as far as it is known (V).",
-        );
     });
 }
 
@@ -77,10 +78,11 @@ pub fn without_pictures(mode: MapMode) -> MapMode {
     if mode == MapMode::Pictures { MapMode::Cosine } else { mode }
 }
 
-/// How heatmaps are shown and coloured, in a view that has pictures of the spaces or has none.
-pub fn looks_ui(ui: &mut Ui, desk: &mut Desk, has_pictures: bool) {
-    let mode = if has_pictures { desk.settings.mode } else { without_pictures(desk.settings.mode) };
-    mode_ui(ui, desk, mode, has_pictures);
+/// How heatmaps are shown and coloured, in a view that has pictures of the spaces and previews, or has neither. Where
+/// two rows do not suffice for all, what is changed least stands in a menu.
+pub fn looks_ui(ui: &mut Ui, desk: &mut Desk, is_maps: bool) {
+    let mode = if is_maps { desk.settings.mode } else { without_pictures(desk.settings.mode) };
+    mode_ui(ui, desk, mode, is_maps);
     match mode {
         MapMode::Cosine => {
             colormap_ui(ui, desk);
@@ -90,6 +92,18 @@ pub fn looks_ui(ui: &mut Ui, desk: &mut Desk, has_pictures: bool) {
         MapMode::Difference => difference_ui(ui, desk),
         MapMode::Pictures => {}
     }
+    if ui.max_rect().width() >= TWO_ROWS {
+        return lines_ui(ui, desk, mode, is_maps);
+    }
+    let (response, _) = menu("More".to_owned()).ui(ui, |ui| {
+        ui.set_min_width(MENU);
+        lines_ui(ui, desk, mode, is_maps);
+    });
+    response.on_hover_text("Contour, overlay, grid and preview.");
+}
+
+/// What lies over the maps: contour, how much of the image shines through, grid, preview.
+fn lines_ui(ui: &mut Ui, desk: &mut Desk, mode: MapMode, is_maps: bool) {
     if mode != MapMode::Pictures {
         contour_ui(ui, desk);
     }
@@ -98,6 +112,11 @@ pub fn looks_ui(ui: &mut Ui, desk: &mut Desk, has_pictures: bool) {
         .labelled_by(label.id)
         .on_hover_text("Opacity of the heatmaps over the image ([ and ]). Colours match the bar at 100 %.");
     ui.checkbox(&mut desk.settings.grid, "Grid").on_hover_text("Outlines the cells of the heatmaps (G).");
+    if is_maps {
+        ui.checkbox(&mut desk.is_previewing, "Preview").on_hover_text(
+            "Shows the patch under the pointer as if it were the query, at once, as far as it is known (V).",
+        );
+    }
 }
 
 /// What the galleries search, and how much they show.
@@ -169,7 +188,7 @@ pub fn patch_fault_ui(ui: &mut Ui, desk: &mut Desk) {
 }
 
 /// The name of a control of about `width` points that follows; both go to the next row if they do not fit this one.
-fn name_ui(ui: &mut Ui, name: &str, width: f32) -> Response {
+pub fn name_ui(ui: &mut Ui, name: &str, width: f32) -> Response {
     let galley = WidgetText::from(name).into_galley(ui, None, f32::INFINITY, TextStyle::Body);
     if ui.available_size_before_wrap().x < galley.size().x + ui.spacing().item_spacing.x + width {
         ui.end_row();

@@ -158,7 +158,7 @@ fn image_heading_ui(ui: &mut Ui, rect: Rect, view: &ImageView) {
 fn space_ui(ui: &mut Ui, desk: &mut Desk) {
     let shown = desk.session.config().map_or_else(Vec::new, |config| config.spaces);
     let Some(chosen) = desk.places.space(&shown).map(str::to_owned) else { return };
-    ui.label("Galleries in");
+    controls::name_ui(ui, "Galleries in", 40.0);
     for space in &shown {
         let button = ui.selectable_label(*space == chosen, space);
         button.widget_info(|| {
