@@ -44,7 +44,7 @@ fn vs_main(@builtin(vertex_index) index: u32) -> Corner {
     return corner;
 }
 
-// Cells of a pixel that are looked at along each side at most.
+// Points of a pixel that are looked at along each side at most.
 const MOST: u32 = 16u;
 
 @fragment
@@ -52,8 +52,8 @@ fn fs_main(corner: Corner) -> @location(0) vec4<f32> {
     let size = vec2<f32>(f32(heatmap.cols), f32(heatmap.rows));
     let uv = clamp(corner.uv, vec2<f32>(0.0), vec2<f32>(1.0));
     let last = vec2<u32>(max(heatmap.cols, 1u) - 1u, max(heatmap.rows, 1u) - 1u);
-    // Along each side as many cells as the pixel covers, spread evenly over it.
-    let number = clamp(vec2<u32>(ceil(heatmap.cells)), vec2<u32>(1u), vec2<u32>(MOST));
+    // Along each side twice as many points as the pixel covers cells, spread evenly over it.
+    let number = clamp(vec2<u32>(ceil(2.0 * heatmap.cells)), vec2<u32>(1u), vec2<u32>(MOST));
     let covered = select(vec2<f32>(0.0), heatmap.cells, heatmap.cells > vec2<f32>(1.0));
     let first = uv * size - 0.5 * covered;
     let step = covered / vec2<f32>(number);

@@ -1,14 +1,19 @@
 use std::sync::Arc;
 
 use bagssl::engine::{
-    Command, DataDescription, FigureKind, GalleryFilter, MapMode, Picture, Pictures, Split,
+    Command, DataDescription, Event, ExploreConfig, FigureKind, GalleryFilter, ImageView, MapMode, Picture,
+    Pictures, Split,
 };
 use bagssl::image::Image;
+use bagssl::patch::PatchGrid;
 use eframe::egui::{Key, Modifiers, accesskit::Role};
 use egui_kittest::kittest::Queryable;
 
-use super::gui::{GRID, SIDE, Window, config, data, gallery_view, patch, query_view};
+use super::gui::{GRID, SIDE, Window, config, data, gallery_view, patch, query_view, view};
+use super::gui_compare::with_compare;
 use super::gui_export::last_preview;
+use super::gui_microscope::with_microscope;
+use super::gui_sizes::resize;
 
 /// Frames until settings that were touched have been sent.
 fn settle(window: &mut Window) {
@@ -142,4 +147,109 @@ fn of_a_set_with_both_splits_one_can_be_left_out() {
 fn each_gallery_shows_its_shares_by_rank() {
     let window = Window::with_query([1280.0, 800.0]);
     assert!(window.shows("z shares by rank: same image 33 %, same class 34 %, other class 34 %"));
+}
+
+#[test]
+fn a_stride_that_makes_too_many_patches_says_so_at_its_field_with_the_smallest_that_does() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    let large = || {
+        let view = view(3);
+        Arc::new(ImageView { image: Arc::new(Image::filled(400, 300, [90; 3])), ..view })
+    };
+    window.line.update(|shown| {
+        shown.view = Some(large());
+        shown.config = Some(ExploreConfig { grid: PatchGrid { patch: 8, stride: 1 }, ..config() });
+        (shown.query, shown.galleries) = (None, None);
+    });
+    window.commands();
+    window.steps();
+    assert!(window.shows("Stride 1 makes 115,149 patches on this image"));
+    assert!(window.shows("No map: stride 1 makes"));
+    // Every click would be answered so: it stands at the field, and not in the corner.
+    window.line.emit(Event::Failed { about: "the query".into(), message: "stride 1 makes".into() });
+    window.steps();
+    assert!(!window.shows("Dismiss"));
+    window.click("Use stride 2 px");
+    settle(&mut window);
+    let grids: Vec<PatchGrid> = configured(&window).into_iter().map(|config| config.grid).collect();
+    assert_eq!(grids, [PatchGrid { patch: 8, stride: 2 }]);
+}
+
+#[test]
+fn an_image_smaller_than_the_patch_says_so_in_its_place_and_offers_patches_that_fit() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.line.update(|shown| {
+        let grid = PatchGrid { patch: 48, stride: 4 };
+        shown.config = Some(ExploreConfig { grid, ..config() });
+        (shown.query, shown.galleries) = (None, None);
+    });
+    window.steps();
+    assert!(window.shows("No map: a patch of 48 x 48 pixels does not fit on this image of 32 x 32"));
+    window.click("Use patches of 14 px");
+    settle(&mut window);
+    let sizes: Vec<u32> = configured(&window).into_iter().map(|config| config.grid.patch).collect();
+    assert_eq!(sizes, [14]);
+}
+
+#[test]
+fn what_failed_with_other_data_goes_with_it() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    for (about, message) in [("the query", "lost.png: no such file"), ("the GPU", "no driver")] {
+        window.line.emit(Event::Failed { about: about.into(), message: message.into() });
+    }
+    window.steps();
+    assert!(window.shows("lost.png") && window.shows("no driver"));
+    window.line.emit(Event::DataOpened);
+    window.steps();
+    assert!(!window.shows("lost.png") && window.shows("no driver"));
+}
+
+#[test]
+fn without_a_model_or_data_every_view_says_what_is_missing() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.line.update(|shown| (shown.model, shown.query, shown.galleries) = (None, None, None));
+    window.steps();
+    for key in [Key::Num5, Key::Num6, Key::Num7, Key::Num8] {
+        window.press(Modifiers::NONE, key);
+        let is_told = window.shows("No model is open: choose one with") || key == Key::Num8;
+        assert!(is_told || window.shows("Open a model or a run to compare with"), "{key:?}");
+    }
+    window.press(Modifiers::NONE, Key::Num5);
+    window.line.update(|shown| shown.busy = Some("opening the model".into()));
+    window.steps();
+    assert!(!window.shows("No model is open") && window.shows("opening the model..."));
+}
+
+#[test]
+fn the_list_of_keys_is_searched_by_words_and_keys() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.press(Modifiers::NONE, Key::F1);
+    window.harness.get_by_role_and_label(Role::TextInput, "Keys").type_text("strides LEFT");
+    window.steps();
+    assert!(window.shows("Ten strides left") && !window.shows("Undo"));
+    window.harness.get_by_role_and_label(Role::TextInput, "Keys").type_text(" xyzzy");
+    window.steps();
+    assert!(window.shows("No key has these words."));
+}
+
+#[test]
+fn a_toolbar_has_at_most_two_rows_in_the_smallest_window() {
+    let small = [1000.0, 700.0];
+    let mut instance = Window::with_query(small);
+    instance.click("Instance");
+    for (name, mut window, last) in [
+        ("Maps", Window::with_query(small), "More"),
+        ("Microscope", with_microscope(small), "More"),
+        ("Compare", with_compare(small), "More"),
+        ("Instance", instance, "Export..."),
+    ] {
+        resize(&mut window.harness, small, 1.0);
+        let top = window.harness.get_all_by_label("Microscope").next().expect("the views").rect().top();
+        let rows = window.harness.get_all_by_label(last).map(|node| node.rect().bottom() - top);
+        let height = rows.fold(f32::INFINITY, f32::min);
+        assert!(
+            height <= 56.0,
+            "{name}: {height} points from the first row's top to the last control's bottom"
+        );
+    }
 }

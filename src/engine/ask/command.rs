@@ -121,6 +121,8 @@ impl Command {
 
 /// What a failure is said to be about where the image on show, the patches or the query have no maps.
 pub const ABOUT_MAPS: [&str; 3] = ["showing the image", "the query", "changing the patches"];
+/// What a failure is said to be about where the galleries have no patches to search.
+pub const ABOUT_GALLERIES: &str = "embedding patches for the galleries";
 /// What a failure is said to be about where a GPU cannot be used.
 pub const ABOUT_GPU: &str = "the GPU";
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::dataset::{self, DataSpec, Dataset, Split};
 use crate::embed::Embedder;
 use crate::engine::ask::{
-    DataDescription, DataSource, Event, ExploreConfig, GalleryFilter, ModelDescription, PatchSpace,
-    QuerySpec, RequestId, defaults,
+    ABOUT_GALLERIES, DataDescription, DataSource, Event, ExploreConfig, GalleryFilter, ModelDescription,
+    PatchSpace, QuerySpec, RequestId, defaults,
 };
 use crate::engine::live::example::example;
 use crate::engine::live::explorer::Explorer;
@@ -118,7 +118,7 @@ impl Explorer {
         }
         // Without galleries there are still heatmaps.
         if let Err(error) = self.start_extraction(&config) {
-            self.open.fail("embedding patches for the galleries", &error);
+            self.open.fail(ABOUT_GALLERIES, &error);
         }
         let shown = self.open.view.as_ref().map(|view| view.index);
         match (self.open.query.take(), shown) {

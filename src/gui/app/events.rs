@@ -2,8 +2,9 @@
 
 use eframe::egui::Context;
 
+use crate::engine::defaults::PatchFault;
 use crate::engine::training::TrainCommand;
-use crate::engine::{ABOUT_GPU, ABOUT_MAPS, Command, Event, FigureEvent, Source, about};
+use crate::engine::{ABOUT_GALLERIES, ABOUT_GPU, ABOUT_MAPS, Command, Event, FigureEvent, Source, about};
 
 use super::{App, Overlay};
 use crate::gui::app::open_dialog::Outcome;
@@ -67,7 +68,11 @@ impl App {
             }
             tried => {
                 self.tried = tried;
-                if ABOUT_MAPS.contains(&about.as_str()) && self.desk.patch_fault().is_some() {
+                let is_at_field = match self.desk.patch_fault() {
+                    Some(PatchFault::TooLarge { .. }) if about == ABOUT_GALLERIES => true,
+                    fault => fault.is_some() && ABOUT_MAPS.contains(&about.as_str()),
+                };
+                if is_at_field {
                     return;
                 }
                 match about == ABOUT_GPU {
