@@ -44,33 +44,36 @@ fn vs_main(@builtin(vertex_index) index: u32) -> Corner {
     return corner;
 }
 
-// Points of a pixel that are looked at along each side at most.
-const MOST: u32 = 16u;
+// Cells of a pixel along each side at most: what is beyond has no share.
+const MOST: f32 = 16.0;
 
 @fragment
 fn fs_main(corner: Corner) -> @location(0) vec4<f32> {
     let size = vec2<f32>(f32(heatmap.cols), f32(heatmap.rows));
     let uv = clamp(corner.uv, vec2<f32>(0.0), vec2<f32>(1.0));
-    let last = vec2<u32>(max(heatmap.cols, 1u) - 1u, max(heatmap.rows, 1u) - 1u);
-    // Along each side twice as many points as the pixel covers cells, spread evenly over it.
-    let number = clamp(vec2<u32>(ceil(2.0 * heatmap.cells)), vec2<u32>(1u), vec2<u32>(MOST));
-    let covered = select(vec2<f32>(0.0), heatmap.cells, heatmap.cells > vec2<f32>(1.0));
-    let first = uv * size - 0.5 * covered;
-    let step = covered / vec2<f32>(number);
+    let end = vec2<u32>(max(heatmap.cols, 1u) - 1u, max(heatmap.rows, 1u) - 1u);
+    // The part of the map under the pixel, in cells; a point where cells are larger than it.
+    let several = heatmap.cells > vec2<f32>(1.0);
+    let covered = select(vec2<f32>(0.0), min(heatmap.cells, vec2<f32>(MOST)), several);
+    let low = uv * size - 0.5 * covered;
+    let high = low + covered;
+    let first = min(vec2<u32>(max(low, vec2<f32>(0.0))), end);
+    let last = min(vec2<u32>(max(high, vec2<f32>(0.0))), end);
 
     var sum = 0.0;
     var known = 0.0;
-    for (var row = 0u; row < number.y; row++) {
-        for (var col = 0u; col < number.x; col++) {
-            let point = first + (vec2<f32>(f32(col), f32(row)) + 0.5) * step;
-            let cell = min(vec2<u32>(max(point, vec2<f32>(0.0))), last);
-            let at = cell.y * heatmap.cols + cell.x;
+    for (var row = first.y; row <= last.y; row++) {
+        for (var col = first.x; col <= last.x; col++) {
+            let cell = vec2<f32>(f32(col), f32(row));
+            let shared_sides = max(min(cell + 1.0, high) - max(cell, low), vec2<f32>(0.0));
+            let sides = select(vec2<f32>(1.0), shared_sides, several);
+            let at = row * heatmap.cols + col;
             if at < arrayLength(&scores) {
                 let score = scores[at];
                 // By bits, as compilers may assume that no float is NaN.
                 if (bitcast<u32>(score) & 0x7fffffffu) <= 0x7f800000u {
-                    sum += score;
-                    known += 1.0;
+                    sum += sides.x * sides.y * score;
+                    known += sides.x * sides.y;
                 }
             }
         }

@@ -1,12 +1,13 @@
 use std::sync::Arc;
 
+use bagssl::colormap::Colormap;
 use bagssl::engine::{
-    Command, DataDescription, Event, ExploreConfig, FigureKind, GalleryFilter, ImageView, MapMode, Picture,
-    Pictures, Split,
+    Command, DataDescription, Event, ExploreConfig, FigureKind, GalleryFilter, Heatmap, ImageView, MapMode,
+    Picture, Pictures, QueryView, Split,
 };
 use bagssl::image::Image;
 use bagssl::patch::PatchGrid;
-use eframe::egui::{Key, Modifiers, accesskit::Role};
+use eframe::egui::{Key, Modifiers, Rect, accesskit::Role};
 use egui_kittest::kittest::Queryable;
 
 use super::gui::{GRID, SIDE, Window, config, data, gallery_view, patch, query_view, view};
@@ -218,6 +219,59 @@ fn without_a_model_or_data_every_view_says_what_is_missing() {
     window.line.update(|shown| shown.busy = Some("opening the model".into()));
     window.steps();
     assert!(!window.shows("No model is open") && window.shows("opening the model..."));
+}
+
+#[test]
+fn a_map_shown_small_has_the_mean_of_the_cells_in_a_pixel() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    let (rows, cols) = (100, 600);
+    let grid = PatchGrid { patch: 1, stride: 1 };
+    let values: Vec<f32> = (0..rows * cols).map(|cell| if cell % 2 == 0 { -1.0 } else { 1.0 }).collect();
+    let (values, known) = (Arc::new(values), rows * cols);
+    window.line.update(|shown| {
+        let image = Arc::new(Image::filled(cols as u32, rows as u32, [90; 3]));
+        shown.view = Some(Arc::new(ImageView { image, ..view(3) }));
+        let map =
+            Heatmap { space: "z".into(), grid, rows, cols, values: values.clone(), shown: values.clone() };
+        let query = query_view(9, patch(3, 8, 8));
+        shown.query = Some(Arc::new(QueryView { maps: vec![map], known, ..query }));
+    });
+    window.steps();
+    let pane = window.harness.get_by_label("z heatmap").rect();
+    let drawn = window.harness.render().expect("an adapter draws the window");
+    // Away from the query's dashes, columns beside each other, each of more than two cells.
+    let colors = Colormap::Magma;
+    for step in 20..60 {
+        let at = pane.center() + eframe::egui::vec2(step as f32, 10.0);
+        let shown = drawn.get_pixel(at.x as u32, at.y as u32).0;
+        let green = |value| colors.color_on(value, [-1.0, 1.0])[1];
+        assert!((green(-0.5)..=green(0.5)).contains(&shown[1]), "{step}: {shown:?}");
+    }
+}
+
+#[test]
+fn the_palette_is_as_high_after_a_search_without_a_hit_and_shows_what_is_chosen() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.press(Modifiers::COMMAND, Key::P);
+    let field = |window: &Window| window.harness.get_by_role_and_label(Role::TextInput, "Command").rect();
+    let before = field(&window);
+    window.harness.get_by_role_and_label(Role::TextInput, "Command").type_text("xyzzy");
+    window.steps();
+    assert!(window.shows("No command has these words."));
+    for _ in 0..5 {
+        window.press(Modifiers::NONE, Key::Backspace);
+    }
+    assert_eq!(field(&window), before);
+    for _ in 0..30 {
+        window.press(Modifiers::NONE, Key::ArrowDown);
+    }
+    window.harness.get_by_role_and_label(Role::TextInput, "Command").type_text("e");
+    window.steps();
+    let first =
+        window.harness.get_all_by_label_contains("Open data...   ").next().expect("the first command").rect();
+    let list =
+        Rect::from_min_max(before.left_bottom(), before.left_bottom() + eframe::egui::vec2(400.0, 330.0));
+    assert!(list.contains_rect(first), "{first:?}");
 }
 
 #[test]
