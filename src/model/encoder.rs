@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::layers::Mode;
 use super::projector::Projector;
 use super::resnet::{BackboneConfig, ResNet};
-use crate::augment::{Normalization, Resize};
+use crate::augment::{Crop, Normalization, Resize};
 
 /// A named space of vectors that a network maps images to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -94,6 +94,12 @@ impl ModelInfo {
             Space::Hidden(index) => Some(self.projector[usize::from(index) - 1]),
             Space::Z => self.projector.last().copied(),
         }
+    }
+
+    /// How the views were cut that the network was trained on; none where its file does not say.
+    pub fn trained_crops(&self) -> Vec<Crop> {
+        let views = self.training["config"]["views"].as_array();
+        views.into_iter().flatten().filter_map(|view| Crop::deserialize(&view["crop"]).ok()).collect()
     }
 
     /// A number of weights that the network surely exceeds: those of the projector and of the

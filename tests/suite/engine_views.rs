@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use bagssl::engine::{Command, Event, MicroscopeView, PlacesRequest, QuerySpec, Snapshot};
+use bagssl::engine::{Command, Event, MicroscopeView, PlacesRequest, QuerySpec, Snapshot, Split};
 use bagssl::patch::PatchRef;
 
 use super::engine::{Started, is_complete};
@@ -145,4 +145,35 @@ fn several_places_have_the_galleries_that_each_has_as_a_query() {
     // Of another data set there are none, and left they are gone.
     started.engine.send(Command::Places(Some(PlacesRequest { data: 99, ..request })));
     started.until("another data set", |shown| shown.views.places.is_none());
+}
+
+#[test]
+fn patches_are_of_the_size_that_the_model_was_trained_on_until_one_is_chosen() {
+    let (ring, bell) = crossbeam_channel::bounded(1);
+    let device = bagssl::engine::open_device(bagssl::device::DeviceChoice::Cpu).unwrap();
+    let engine = bagssl::engine::start(device, move || _ = ring.try_send(())).unwrap();
+    let started = Started { engine, bell };
+    let open = |model: &str| started.engine.send(Command::OpenModel { spec: model.into() });
+    let grid = |model: &str| {
+        let shown = started.until(model, |shown| {
+            let is_open = shown.model.as_ref().is_some_and(|open| open.name == model);
+            let query = shown.query.as_ref().and_then(|query| query.query.as_patch());
+            let patch = shown.config.as_ref().map(|config| config.grid.patch);
+            is_open && shown.busy.is_none() && query.is_some() && query.map(|query| query.size) == patch
+        });
+        let config = shown.config.clone().unwrap();
+        (config.grid.patch, config.grid.stride, config.gallery_stride)
+    };
+    open("demo");
+    started.engine.send(Command::OpenData { spec: "demo".into(), split: Some(Split::Test) });
+    // Images of 64 x 64: trained on patches of 20, and of 16.
+    assert_eq!(grid("demo"), (20, 2, 7));
+    open("demo-cifar10");
+    assert_eq!(grid("demo-cifar10"), (16, 2, 8));
+    let mut config = started.engine.snapshot().config.clone().unwrap();
+    (config.grid.patch, config.gallery_images) = (18, 2);
+    started.engine.send(Command::Configure { id: 5, config });
+    started.until("the chosen size", |shown| shown.query.as_ref().is_some_and(|query| query.id == 5));
+    open("demo");
+    assert_eq!(grid("demo"), (18, 2, 8));
 }

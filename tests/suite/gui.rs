@@ -143,6 +143,7 @@ pub fn data() -> DataDescription {
         classes: vec!["car".into(), "horse".into()],
         labels: (0..IMAGES).map(|index| Some(index as u32 % 2)).collect(),
         size: Some((SIDE, SIDE)),
+        side: SIDE,
         split: None,
         decoding: None,
         skipped: vec![],

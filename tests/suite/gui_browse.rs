@@ -25,6 +25,7 @@ fn window_of(images: usize) -> Window {
             classes: (0..1000).map(|class| format!("class {class}")).collect(),
             labels: (0..images).map(|index| Some((index % 1000) as u32)).collect(),
             size: None,
+            side: 32,
             split: None,
             decoding: None,
             skipped: vec![],

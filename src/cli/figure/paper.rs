@@ -75,7 +75,7 @@ pub struct MapsArgs {
     /// Scale the short side to N x 256/224 and take the centre N x N
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=8192))]
     pub fit: Option<u32>,
-    /// Patch sizes, pixels, such as 71,100; what suits the images unless told
+    /// Patch sizes, pixels, such as 71,100; what suits the images and the model unless told
     #[arg(long, value_name = "P,...", value_delimiter = ',', value_parser = pixels())]
     pub patch: Vec<u32>,
     /// Distance between patches, pixels; at most 25 x 25 patches unless told
@@ -115,7 +115,7 @@ pub struct HaystackArgs {
     pub split: Option<Split>,
     #[command(flatten)]
     pub decoding: DecodingArgs,
-    /// Patch size, pixels; what suits the images unless told
+    /// Patch size, pixels; what suits the images and the model unless told
     #[arg(long, value_parser = pixels())]
     pub patch: Option<u32>,
     /// Distance between patches, pixels; about 7 x 7 of each image unless told

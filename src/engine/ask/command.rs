@@ -119,14 +119,21 @@ impl Command {
     }
 }
 
+/// What a failure is said to be about where the image on show, the patches or the query have no maps.
+pub const ABOUT_MAPS: [&str; 3] = ["showing the image", "the query", "changing the patches"];
+/// What a failure is said to be about where the galleries have no patches to search.
+pub const ABOUT_GALLERIES: &str = "embedding patches for the galleries";
+/// What a failure is said to be about where a GPU cannot be used.
+pub const ABOUT_GPU: &str = "the GPU";
+
 /// What a failure of `command` is said to be about ([`Event::Failed`](crate::engine::Event::Failed)).
 pub fn about(command: &Command) -> &'static str {
     match command {
         Command::OpenModel { .. } => "opening the model",
         Command::OpenData { .. } => "opening the data set",
-        Command::ShowImage { .. } => "showing the image",
-        Command::Query { .. } => "the query",
-        Command::Configure { .. } => "changing the patches",
+        Command::ShowImage { .. } => ABOUT_MAPS[0],
+        Command::Query { .. } => ABOUT_MAPS[1],
+        Command::Configure { .. } => ABOUT_MAPS[2],
         Command::PauseExtraction(_) => "pausing",
         Command::Figure(_) => "the figure",
         Command::Thumbnail { .. } | Command::SourceImage { .. } => "a picture",

@@ -46,6 +46,8 @@ pub struct DataDescription {
     pub labels: Vec<Option<u32>>,
     /// `(height, width)` where all images share it.
     pub size: Option<(u32, u32)>,
+    /// Short side, pixels, of the images that usual patch sizes and strides suit: of all, or of the first.
+    pub side: u32,
     /// Which split it is, where the source has two.
     pub split: Option<Split>,
     /// How picture files are decoded, where a choice matters.

@@ -51,7 +51,7 @@ impl Ask {
                 grid.patch
             )
         })?;
-        check_cells(grid.len(height, width))?;
+        check_cells(grid, height, width)?;
         let (y, x) = (row as u32 * grid.stride, col as u32 * grid.stride);
         let query = PatchRef { image: index, y, x, size: grid.patch }.into();
         Ok(Self { image, title, grid, query, elsewhere: vec![], point: None })

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::dataset::{self, DataSpec, Dataset, Split};
 use crate::embed::Embedder;
 use crate::engine::ask::{
-    DataDescription, DataSource, Event, ExploreConfig, GalleryFilter, ModelDescription, PatchSpace,
-    QuerySpec, RequestId, defaults,
+    ABOUT_GALLERIES, DataDescription, DataSource, Event, ExploreConfig, GalleryFilter, ModelDescription,
+    PatchSpace, QuerySpec, RequestId, defaults,
 };
 use crate::engine::live::example::example;
 use crate::engine::live::explorer::Explorer;
@@ -38,7 +38,8 @@ impl Explorer {
             input: embedder.info.input,
             hash: embedder.hash.clone(),
         };
-        self.open.embedder = Some(embedder);
+        let before = self.open.embedder.replace(embedder);
+        self.suit_patches(before.as_ref());
         self.forget_maps();
         self.open.line.update(|shown| {
             shown.model = Some(Arc::new(description));
@@ -60,11 +61,12 @@ impl Explorer {
             classes: set.classes().to_vec(),
             labels: (0..set.len()).map(|index| set.label(index)).collect(),
             size: set.size(),
+            side: short_side(set.as_ref()),
             split: set.split(),
             decoding: set.decoding(),
             skipped: set.skipped().to_vec(),
         };
-        let mut config = default_config(set.as_ref())?;
+        let mut config = default_config(set.as_ref(), self.open.embedder.as_ref())?;
         config.spaces = self.open.config.take().map_or_else(Vec::new, |config| config.spaces);
         self.open.data = Some(OpenData { id, set, decoding: spec.decoding() });
         self.open.config = Some(config.clone());
@@ -80,6 +82,21 @@ impl Explorer {
         });
         self.open.line.emit(Event::DataOpened);
         self.restart()
+    }
+
+    /// Patches that nobody chose become those of the model that was opened in place of `before`.
+    fn suit_patches(&mut self, before: Option<&Embedder>) {
+        let (Some(data), Some(config)) = (&self.open.data, &mut self.open.config) else { return };
+        let side = short_side(data.set.as_ref());
+        if config.grid.patch != usual_patch(side, before) {
+            return;
+        }
+        let old = config.clone();
+        config.grid.patch = usual_patch(side, self.open.embedder.as_ref());
+        defaults::follow_patch(&old, config, side);
+        if let Some(query) = &mut self.open.query {
+            query.query.follow_patch_size(old.grid.patch, config.grid.patch);
+        }
     }
 
     /// The vectors of the image on show lose their meaning.
@@ -102,7 +119,7 @@ impl Explorer {
         }
         // Without galleries there are still heatmaps.
         if let Err(error) = self.start_extraction(&config) {
-            self.open.fail("embedding patches for the galleries", &error);
+            self.open.fail(ABOUT_GALLERIES, &error);
         }
         let shown = self.open.view.as_ref().map(|view| view.index);
         match (self.open.query.take(), shown) {
@@ -204,15 +221,23 @@ impl Explorer {
     }
 }
 
-/// Patch size and strides that suit the images: about a quarter of the side, at most 25 x 25 positions in
-/// a map, 7 x 7 for each image of the galleries.
-fn default_config(data: &dyn Dataset) -> anyhow::Result<ExploreConfig> {
-    let (height, width) = match data.size() {
-        Some(size) => size,
-        None => data.dimensions(0),
-    };
-    let side = height.min(width);
-    let patch = defaults::patch(side);
+/// Short side, pixels, of the images of a set: of all, or of the first.
+fn short_side(data: &dyn Dataset) -> u32 {
+    let (height, width) = data.size().unwrap_or_else(|| data.dimensions(0));
+    height.min(width)
+}
+
+/// The patch size that suits images of short side `side`, and the model where there is one.
+fn usual_patch(side: u32, embedder: Option<&Embedder>) -> u32 {
+    let trained = embedder.map_or_else(Vec::new, |embedder| embedder.info.trained_crops());
+    defaults::patch_for(side, &trained)
+}
+
+/// Patch size and strides that suit the images and the model: at most 25 x 25 positions in a map, 7 x 7 or a few more
+/// for each image of the galleries.
+fn default_config(data: &dyn Dataset, embedder: Option<&Embedder>) -> anyhow::Result<ExploreConfig> {
+    let side = short_side(data);
+    let patch = usual_patch(side, embedder);
     Ok(ExploreConfig {
         grid: PatchGrid::new(patch, defaults::map_stride(side, patch))?,
         gallery_stride: defaults::gallery_stride(side, patch),

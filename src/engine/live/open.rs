@@ -146,8 +146,7 @@ impl Open {
     pub fn prepare_maps(&mut self) -> anyhow::Result<bool> {
         let (Some(embedder), Some(config)) = (&self.embedder, &self.config) else { return Ok(false) };
         let Some(view) = &self.view else { return Ok(false) };
-        let cells = config.grid.len(view.image.height(), view.image.width());
-        check_cells(cells)?;
+        let cells = check_cells(config.grid, view.image.height(), view.image.width())?;
         let row: usize =
             self.spaces.iter().filter_map(|space| space.width(&embedder.info, config.grid.patch)).sum();
         let (bytes, most) = ((cells * row * 4) as u64, self.device.memory.maps());

@@ -7,7 +7,7 @@ use std::thread;
 use anyhow::Context;
 
 use crate::device::OpenDevice;
-use crate::engine::ask::{DeviceDescription, EngineHandle, Event, line};
+use crate::engine::ask::{ABOUT_GPU, DeviceDescription, EngineHandle, Event, line};
 use crate::engine::live::explorer::{Explorer, Helpers};
 use crate::engine::live::open::Open;
 use crate::engine::look::preview;
@@ -29,7 +29,7 @@ pub fn start(device: OpenDevice, wake: impl Fn() + Send + Sync + 'static) -> any
         };
         line.update(|shown| shown.device = Some(Arc::new(description)));
         if let Some(message) = device.problem.clone() {
-            line.emit(Event::Failed { about: "the GPU".into(), message });
+            line.emit(Event::Failed { about: ABOUT_GPU.into(), message });
         }
         let open = Open::new(line.clone(), device, processor);
         if let Err(error) = preview::start(line.clone(), open.maps.clone()) {

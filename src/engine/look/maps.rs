@@ -5,22 +5,19 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::analysis::heatmap::{cosine_map_on, norm};
 use crate::analysis::pca::pca_colors;
 use crate::embed::{Embedder, PatchSource};
+use crate::engine::ask::defaults::{self, PatchFault};
 use crate::engine::ask::{Heatmap, PatchSpace, Picture};
 use crate::engine::look::spaces;
 use crate::image::Image;
 use crate::patch::{BoxRef, PatchGrid};
 use crate::search::{KnownRows, Mirror, Processor};
 
-/// Cells of a map at most: beyond this it would take minutes and gigabytes.
-const MOST_CELLS: usize = 60_000;
-
-/// Refuses a map that is too large.
-pub fn check_cells(cells: usize) -> anyhow::Result<()> {
-    anyhow::ensure!(
-        cells <= MOST_CELLS,
-        "a heatmap of {cells} patches is too large; expected at most {MOST_CELLS}: choose a larger stride"
-    );
-    Ok(())
+/// Refuses a map that is too large. Returns the number of its cells.
+pub fn check_cells(grid: PatchGrid, height: u32, width: u32) -> anyhow::Result<usize> {
+    match defaults::patch_fault(grid, height, width) {
+        Some(fault @ PatchFault::TooMany { .. }) => anyhow::bail!("{fault}"),
+        _ => Ok(grid.len(height, width)),
+    }
 }
 
 /// Distances, in grid cells, between the cells of each pass.

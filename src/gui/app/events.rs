@@ -2,8 +2,9 @@
 
 use eframe::egui::Context;
 
+use crate::engine::defaults::PatchFault;
 use crate::engine::training::TrainCommand;
-use crate::engine::{Command, Event, FigureEvent, Source, about};
+use crate::engine::{ABOUT_GALLERIES, ABOUT_GPU, ABOUT_MAPS, Command, Event, FigureEvent, Source, about};
 
 use super::{App, Overlay};
 use crate::gui::app::open_dialog::Outcome;
@@ -42,12 +43,14 @@ impl App {
                 }
                 Event::ModelOpened => {
                     self.tried = None;
+                    self.notices.forget_open();
                     self.undo = Undo::default();
                     self.note_model();
                     self.refresh_export();
                 }
                 Event::DataOpened => {
                     self.tried = None;
+                    self.notices.forget_open();
                     self.undo = Undo::default();
                     self.note_data();
                     self.restore();
@@ -57,7 +60,8 @@ impl App {
         }
     }
 
-    /// Says what failed where it was asked for: in the dialog, which comes back with what was typed.
+    /// Says what failed where it was asked for: in the dialog, which comes back with what was typed; below the fields
+    /// of the patches, where these are at fault.
     fn take_failure(&mut self, about: String, message: String) {
         match self.tried.take() {
             Some((dialog, tried)) if tried == about && matches!(self.overlay, Overlay::None) => {
@@ -65,7 +69,17 @@ impl App {
             }
             tried => {
                 self.tried = tried;
-                self.notices.error(about, message);
+                let is_at_field = match self.desk.patch_fault() {
+                    Some(PatchFault::TooLarge { .. }) if about == ABOUT_GALLERIES => true,
+                    fault => fault.is_some() && ABOUT_MAPS.contains(&about.as_str()),
+                };
+                if is_at_field {
+                    return;
+                }
+                match about == ABOUT_GPU {
+                    true => self.notices.error(about, message),
+                    false => self.notices.error_of_open(about, message),
+                }
             }
         }
     }

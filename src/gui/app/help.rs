@@ -5,28 +5,78 @@ use eframe::egui::{Context, Grid, Id, Key, Modal, RichText, ScrollArea, TextEdit
 use crate::gui::memory::link::{LINK_START, Link};
 use crate::gui::memory::openable::Openable;
 use crate::gui::memory::recent::RecentFiles;
-use crate::gui::nouns::actions::{ACTIONS, Action, MOUSE, keys_text};
+use crate::gui::nouns::actions::{ACTIONS, Action, ActionInfo, MOUSE, keys_text};
 use crate::gui::paint::theme::{STEP, overlay_frame};
 
-/// Draws the list of keys. Returns whether it is to be closed.
-pub fn keys_ui(ctx: &Context) -> bool {
-    let modal = Modal::new(Id::unique("keys")).frame(overlay_frame(ctx)).show(ctx, |ui| {
-        ui.set_width((ctx.content_rect().width() - 96.0).min(960.0));
-        ui.label(RichText::new("Keys").strong());
-        ui.add_space(STEP);
-        let height = (ctx.content_rect().height() - 140.0).max(120.0);
-        ScrollArea::vertical().max_height(height).show(ui, |ui| {
-            ui.columns(2, |columns| {
-                for (group, column) in groups_in_columns() {
-                    group_ui(&mut columns[column], group);
+/// Height of the list of the palette, points.
+const PALETTE: f32 = 320.0;
+
+/// The list of keys while it is open.
+#[derive(Default)]
+pub struct KeysList {
+    text: String,
+    /// Whether the keyboard was put into the search.
+    had_focus: bool,
+}
+
+impl KeysList {
+    /// Draws the list of keys, those that have all words of what is typed. Returns whether it is to be closed.
+    pub fn ui(&mut self, ctx: &Context) -> bool {
+        let modal = Modal::new(Id::unique("keys")).frame(overlay_frame(ctx)).show(ctx, |ui| {
+            ui.set_width((ctx.content_rect().width() - 96.0).min(960.0));
+            ui.horizontal(|ui| {
+                let label = ui.label(RichText::new("Keys").strong());
+                let field = TextEdit::singleline(&mut self.text).hint_text("Search").desired_width(240.0);
+                let field = ui.add(field).labelled_by(label.id);
+                if !std::mem::replace(&mut self.had_focus, true) {
+                    field.request_focus();
                 }
-                mouse_ui(&mut columns[1]);
             });
+            ui.add_space(STEP);
+            let height = (ctx.content_rect().height() - 140.0).max(120.0);
+            let list = ScrollArea::vertical().max_height(height).min_scrolled_height(height);
+            list.auto_shrink(false).show(ui, |ui| self.list_ui(ui));
+            ui.add_space(STEP);
+            ui.button("Close").clicked()
         });
-        ui.add_space(STEP);
-        ui.button("Close").clicked()
-    });
-    modal.inner || modal.should_close()
+        modal.inner || modal.should_close()
+    }
+
+    fn list_ui(&self, ui: &mut Ui) {
+        let words = lower_words(&self.text);
+        let (actions, mouse) = (found_actions(ui.ctx(), &words), found_mouse(&words));
+        if actions.is_empty() && mouse.is_empty() {
+            ui.weak("No key has these words.");
+        }
+        ui.columns(2, |columns| {
+            for (group, column) in groups_in_columns() {
+                let found = actions.iter().filter(|info| info.group == group);
+                group_ui(&mut columns[column], group, &found.copied().collect::<Vec<_>>());
+            }
+            mouse_ui(&mut columns[1], &mouse);
+        });
+    }
+}
+
+fn lower_words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_lowercase).collect()
+}
+
+/// Whether all `words`, in small letters, are in `text`.
+fn has_words(words: &[String], text: &str) -> bool {
+    let text = text.to_lowercase();
+    words.iter().all(|word| text.contains(word.as_str()))
+}
+
+/// The actions that have all words in their group, name or keys.
+fn found_actions(ctx: &Context, words: &[String]) -> Vec<&'static ActionInfo> {
+    let text = |info: &ActionInfo| format!("{} {} {}", info.group, info.name, keys_text(ctx, info));
+    ACTIONS.iter().filter(|info| has_words(words, &text(info))).collect()
+}
+
+/// What the mouse does that has all words.
+fn found_mouse(words: &[String]) -> Vec<(&'static str, &'static str)> {
+    MOUSE.iter().copied().filter(|(what, how)| has_words(words, &format!("mouse {what} {how}"))).collect()
 }
 
 /// All groups of the table in its order, each with its column: the first takes half of all lines.
@@ -41,10 +91,13 @@ fn groups_in_columns() -> Vec<(&'static str, usize)> {
     groups
 }
 
-fn group_ui(ui: &mut Ui, group: &str) {
+fn group_ui(ui: &mut Ui, group: &str, actions: &[&ActionInfo]) {
+    if actions.is_empty() {
+        return;
+    }
     ui.label(RichText::new(group).weak());
     Grid::new(group).num_columns(2).show(ui, |ui| {
-        for info in ACTIONS.iter().filter(|info| info.group == group) {
+        for info in actions {
             ui.label(info.name.trim_end_matches('.'));
             ui.label(RichText::new(keys_text(ui.ctx(), info)).monospace());
             ui.end_row();
@@ -53,9 +106,12 @@ fn group_ui(ui: &mut Ui, group: &str) {
     ui.add_space(STEP);
 }
 
-fn mouse_ui(ui: &mut Ui) {
+fn mouse_ui(ui: &mut Ui, gestures: &[(&str, &str)]) {
+    if gestures.is_empty() {
+        return;
+    }
     ui.label(RichText::new("Mouse").weak());
-    for (what, how) in MOUSE {
+    for (what, how) in gestures {
         ui.horizontal_wrapped(|ui| {
             ui.label(RichText::new(*how).monospace());
             ui.label(*what);
@@ -128,7 +184,7 @@ impl CommandPalette {
             let fitting = fitting(ui.ctx(), &self.text, recent);
             let last = fitting.len().saturating_sub(1);
             self.chosen = (self.chosen + usize::from(down)).saturating_sub(usize::from(up)).min(last);
-            let clicked = self.list_ui(ui, &fitting, up || down);
+            let clicked = self.list_ui(ui, &fitting, up || down || field.changed());
             let entered = fitting.get(self.chosen).filter(|_| enter).map(|row| row.choice.clone());
             clicked.or(entered)
         });
@@ -150,7 +206,10 @@ impl CommandPalette {
 
     fn list_ui(&self, ui: &mut Ui, fitting: &[PaletteRow], moved: bool) -> Option<PaletteChoice> {
         let mut clicked = None;
-        ScrollArea::vertical().max_height(320.0).show(ui, |ui| {
+        // As high as it was before a search left nothing.
+        let height = PALETTE.min(ui.ctx().content_rect().height() - 160.0).max(64.0);
+        let list = ScrollArea::vertical().max_height(height).min_scrolled_height(height);
+        list.show(ui, |ui| {
             for (index, PaletteRow { name, keys, choice }) in fitting.iter().enumerate() {
                 let text = if keys.is_empty() { name.clone() } else { format!("{name}   {keys}") };
                 let row = ui.selectable_label(index == self.chosen, text);
@@ -181,11 +240,8 @@ fn fitting(ctx: &Context, text: &str, recent: &RecentFiles) -> Vec<PaletteRow> {
         };
         return link.map(row).into_iter().collect();
     }
-    let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
-    let fits = |group: &str, name: &str| {
-        let name = format!("{group} {name}").to_lowercase();
-        words.iter().all(|word| name.contains(word.as_str()))
-    };
+    let words = lower_words(text);
+    let fits = |group: &str, name: &str| has_words(&words, &format!("{group} {name}"));
     let actions = ACTIONS.iter().filter(|info| info.action != Action::Palette);
     let actions = actions.filter(|info| fits(info.group, info.name)).map(|info| PaletteRow {
         name: info.name.to_owned(),

@@ -1,14 +1,16 @@
 //! Lays out the panels and what lies over them.
 
-use eframe::egui::{CentralPanel, Context, Frame, Margin, Panel, ScrollArea, Ui};
+use eframe::egui::{CentralPanel, Context, Frame, Margin, Panel, ScrollArea, Ui, UiBuilder, Vec2, vec2};
 
 use super::{App, Overlay};
-use crate::gui::app::help;
 use crate::gui::app::help::{PaletteChoice, PaletteOutcome};
 use crate::gui::app::open_dialog::Dialog;
 use crate::gui::nouns::Tab;
 use crate::gui::panels::hint;
 use crate::gui::panels::{status, top};
+
+/// Explore needs so much room, points.
+const LEAST: Vec2 = vec2(800.0, 400.0);
 
 impl App {
     pub(super) fn overlay_ui(&mut self, ctx: &Context) {
@@ -24,8 +26,8 @@ impl App {
                     self.overlay = Overlay::None;
                 }
             }
-            Overlay::Keys => {
-                if help::keys_ui(ctx) {
+            Overlay::Keys(keys) => {
+                if keys.ui(ctx) {
                     self.overlay = Overlay::None;
                 }
             }
@@ -63,7 +65,19 @@ impl App {
         }
     }
 
+    /// The panels of Explore; in a window too narrow or too low for them they scroll.
     pub(super) fn explore_ui(&mut self, ui: &mut Ui) {
+        let room = ui.available_size();
+        if room.x >= LEAST.x && room.y >= LEAST.y {
+            return self.explore_panels_ui(ui);
+        }
+        ScrollArea::both().auto_shrink(false).show(ui, |ui| {
+            let (_, rect) = ui.allocate_space(room.max(LEAST));
+            self.explore_panels_ui(&mut ui.new_child(UiBuilder::new().max_rect(rect)));
+        });
+    }
+
+    fn explore_panels_ui(&mut self, ui: &mut Ui) {
         let side = Frame::side_top_panel(ui.style()).inner_margin(Margin::same(8));
         Panel::left("images").frame(side).default_size(168.0).size_range(96.0..=420.0).show(ui, |ui| {
             self.images.ui(ui, &mut self.desk, &mut self.thumbnails);

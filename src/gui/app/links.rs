@@ -72,7 +72,7 @@ impl App {
             },
             Some(egui::Event::PasteImage(picture)) => match self.desk.session.data_id() {
                 Some(_) => self.files.take_pasted(picture),
-                None => self.notices.error(PICTURE.into(), OPEN_DATA.into()),
+                None => self.notices.error_of_open(PICTURE.into(), OPEN_DATA.into()),
             },
             _ => {}
         }

@@ -22,7 +22,7 @@ use crate::engine::training::DataSource;
 use crate::engine::{Command, EngineHandle, MapMode, Snapshot};
 
 use self::options::{GuiOptions, SOON};
-use crate::gui::app::help::CommandPalette;
+use crate::gui::app::help::{CommandPalette, KeysList};
 use crate::gui::app::open_dialog::Dialog;
 use crate::gui::desk::undo;
 use crate::gui::desk::undo::{Sight, Undo};
@@ -78,7 +78,7 @@ enum Overlay {
     None,
     Dialog(Dialog),
     Export(Box<ExportDialog>),
-    Keys,
+    Keys(KeysList),
     Palette(CommandPalette),
 }
 

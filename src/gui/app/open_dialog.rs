@@ -218,7 +218,7 @@ impl Dialog {
     /// Draws the dialog over everything else.
     pub fn ui(&mut self, ctx: &egui::Context, files: &FileWorker, recent: &RecentFiles) -> Option<Outcome> {
         let modal = Modal::new(Id::unique("path dialog")).frame(overlay_frame(ctx)).show(ctx, |ui| {
-            ui.set_width(520.0);
+            ui.set_width(520.0_f32.min(ctx.content_rect().width() - 48.0));
             ui.label(RichText::new(self.title()).strong());
             ui.add_space(STEP / 2.0);
             ui.label(self.explanation());
@@ -229,7 +229,9 @@ impl Dialog {
             if takes_split {
                 decoding_ui(ui, &mut self.decoding);
             }
-            let again = self.recent_ui(ui, recent);
+            let room = (ctx.content_rect().height() - 280.0).max(48.0);
+            let list = egui::ScrollArea::vertical().max_height(room);
+            let again = list.show(ui, |ui| self.recent_ui(ui, recent)).inner;
             let obstacle = self.obstacle();
             match &self.error {
                 Some(error) => error_ui(ui, error),
@@ -254,7 +256,7 @@ impl Dialog {
             self.note.clear();
             self.error = None;
         }
-        ui.horizontal(|ui| match self.purpose {
+        ui.horizontal_wrapped(|ui| match self.purpose {
             Purpose::Data | Purpose::TrainData => {
                 if ui.button("Browse for a folder...").clicked() {
                     files.pick_folder("Open a folder of images");

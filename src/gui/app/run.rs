@@ -9,7 +9,7 @@ use crate::engine::training::DataSource;
 use crate::engine::{Command, FigureCommand, FigureKind, FigureRequest, MapMode, QuerySpec, Sign};
 
 use super::{App, Overlay};
-use crate::gui::app::help::CommandPalette;
+use crate::gui::app::help::{CommandPalette, KeysList};
 use crate::gui::app::open_dialog::{Dialog, Purpose};
 use crate::gui::desk::undo::{Sight, Undo};
 use crate::gui::export::ExportDialog;
@@ -75,7 +75,7 @@ impl App {
             }
             Action::OpenPicture => match session.data_id() {
                 Some(_) => self.show_dialog(Purpose::Picture),
-                None => self.notices.error(PICTURE.into(), OPEN_DATA.into()),
+                None => self.notices.error_of_open(PICTURE.into(), OPEN_DATA.into()),
             },
             Action::Undo => self.bring_back(Undo::undo),
             Action::Redo => self.bring_back(Undo::redo),
@@ -113,7 +113,7 @@ impl App {
             Action::Zoom(Zoom::Reset) => ctx.set_zoom_factor(1.0),
             Action::ToggleHint => self.desk.settings.hint = !self.desk.settings.hint,
             Action::Palette => self.show_overlay(Overlay::Palette(CommandPalette::default())),
-            Action::Help => self.overlay = Overlay::Keys,
+            Action::Help => self.overlay = Overlay::Keys(KeysList::default()),
             Action::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
         }
     }
@@ -131,7 +131,7 @@ impl App {
     pub(super) fn take_pointed(&mut self, sign: Sign) {
         match self.desk.pointed.clone() {
             Some(source) => self.desk.session.take(QueryRole::Part(sign), source),
-            None => self.notices.error(
+            None => self.notices.error_of_open(
                 "Changing the query".into(),
                 "nothing is under the pointer; point at a patch of the image or at a neighbour, then press the key"
                     .into(),
@@ -143,7 +143,7 @@ impl App {
     pub(super) fn copy_figure(&mut self, kind: FigureKind, command: fn(FigureRequest) -> FigureCommand) {
         match ExportDialog::new(kind, &self.desk, &self.export_folder()).request(&self.desk) {
             Ok(request) => self.desk.session.send(Command::Figure(command(request))),
-            Err(obstacle) => self.notices.error("Copying the figure".into(), obstacle),
+            Err(obstacle) => self.notices.error_of_open("Copying the figure".into(), obstacle),
         }
     }
 

@@ -7,6 +7,7 @@ pub mod session;
 pub mod undo;
 
 use crate::engine::Source;
+use crate::engine::defaults::{PatchFault, patch_fault};
 use crate::gui::memory::pins::PinnedQueries;
 use crate::gui::memory::places::Places;
 use crate::gui::memory::settings::Settings;
@@ -48,6 +49,31 @@ pub struct Desk {
 }
 
 impl Desk {
+    /// What is not open yet and how to open it, in the order in which it is needed for maps; while something is being
+    /// opened, that.
+    pub fn lacks(&self) -> Option<String> {
+        let snapshot = self.session.snapshot();
+        let opens = |what: &str| snapshot.busy.as_ref().filter(|busy| busy.contains(what));
+        let or_open =
+            |what: &str, words: &str| opens(what).map_or(words.to_owned(), |busy| format!("{busy}..."));
+        match (&snapshot.model, &snapshot.data, &snapshot.view) {
+            (None, ..) => {
+                Some(or_open("the model", "No model is open: choose one with \"Open model...\" above."))
+            }
+            (_, None, _) => {
+                Some(or_open("the data set", "No images are open: choose some with \"Open data...\" above."))
+            }
+            (.., None) => Some("No image is on show: pick one on the left.".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// Why the image on show has no heatmaps with the patches that are set.
+    pub fn patch_fault(&self) -> Option<PatchFault> {
+        let (view, config) = (self.session.snapshot().view.as_ref()?, self.session.config()?);
+        patch_fault(config.grid, view.image.height(), view.image.width())
+    }
+
     /// The query, if it is one patch that can be marked as a position.
     pub fn markable_query(&self) -> Option<PatchRef> {
         let query = self.session.query().and_then(|query| query.as_patch());

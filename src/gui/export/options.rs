@@ -106,7 +106,7 @@ impl ExportDialog {
         let Some(config) = desk.session.config() else { return };
         let view = desk.session.snapshot().view.clone();
         let side = view.map_or(224, |view| view.image.width().min(view.image.height()));
-        let proposed = defaults::large_patch(side).max(1);
+        let proposed = defaults::large_patch(defaults::patch(side), side).max(1);
         ui.horizontal(|ui| {
             let mut has_second = self.second_patch.is_some();
             ui.checkbox(&mut has_second, format!("{} px and also patches of", config.grid.patch))

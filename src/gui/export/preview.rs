@@ -113,7 +113,8 @@ impl PreviewPane {
     fn page_ui(&mut self, ui: &mut Ui, rect: Rect, page: &FigurePage, is_pending: bool) {
         let size = vec2(page.size_in.0, page.size_in.1) * self.scale(page.size_in);
         let most = ui.input(|input| input.max_texture_side) as u32;
-        let texture = self.slot.texture_within(ui.ctx(), "figure", &page.picture, most).id();
+        let place = Rect::from_min_size(rect.min, size);
+        let texture = self.slot.texture_within(ui.ctx(), "figure", &page.picture, place, most).id();
         let builder = UiBuilder::new().max_rect(rect);
         ui.scope_builder(builder, |ui| {
             ScrollArea::both().auto_shrink(false).show(ui, |ui| {
@@ -156,7 +157,7 @@ impl PreviewPane {
         has_failed: bool,
     ) -> bool {
         if let Some((done, total)) = view.and_then(|view| view.embedding) {
-            ui.label(format!("embedding {} of {} patches", thousands(done), count(total, "patch")));
+            ui.label(format!("embedding {} of {}", thousands(done), count(total, "patch")));
             return false;
         }
         if has_failed {

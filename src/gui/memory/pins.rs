@@ -121,6 +121,7 @@ mod tests {
             classes: vec![],
             labels: vec![],
             size: None,
+            side: 32,
             split: None,
             decoding: None,
             skipped: vec![],

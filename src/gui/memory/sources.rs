@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use eframe::egui::{Context, TextureId, Vec2, vec2};
+use eframe::egui::{Context, Rect, TextureId, Vec2, vec2};
 
 use crate::gui::paint::textures::PictureSlot;
 use crate::image::Image;
@@ -45,9 +45,9 @@ pub enum SourceState<'a> {
 }
 
 impl SourceImage {
-    /// It on the GPU.
-    pub fn texture(&mut self, ctx: &Context) -> TextureId {
-        self.picture.texture(ctx, "source of a neighbour", &self.image).id()
+    /// It on the GPU, to be shown on `rect`.
+    pub fn texture(&mut self, ctx: &Context, rect: Rect) -> TextureId {
+        self.picture.texture(ctx, "source of a neighbour", &self.image, rect).id()
     }
 }
 

@@ -14,6 +14,12 @@ pub fn count(number: usize, unit: &str) -> String {
     format!("{} {unit}{}", thousands(number), if number == 1 { "" } else { plural })
 }
 
+/// `text` with its first letter large: a sentence of its own.
+pub fn first_upper(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// A time to wait, in its largest fitting unit: `40 s`, `2 min`, `3 h 20 min`.
 pub fn wait(duration: Duration) -> String {
     let secs = duration.as_secs();

@@ -52,7 +52,7 @@ impl HeatmapPaint {
             hi: self.range[1],
             opacity: self.opacity,
             missing: u32::from_le_bytes([r, g, b, 255]),
-            unused: [0; 2],
+            cells: cells_of_a_pixel(self.rect, [self.cols, self.rows], screen.pixels_per_point),
         }
     }
 }
@@ -69,7 +69,7 @@ struct HeatmapUniform {
     hi: f32,
     opacity: f32,
     missing: u32,
-    unused: [u32; 2],
+    cells: [f32; 2],
 }
 
 /// The part of `rect` that egui's viewport keeps, in [0, 1]: it is rounded to
@@ -83,6 +83,12 @@ fn visible_uv(rect: Rect, screen: &ScreenDescriptor) -> ([f32; 2], [f32; 2]) {
     let [left, right] = along(rect.min.x, rect.max.x, screen.size_in_pixels[0]);
     let [top, bottom] = along(rect.min.y, rect.max.y, screen.size_in_pixels[1]);
     ([left, top], [right, bottom])
+}
+
+/// Columns and rows of cells that one pixel of the screen covers.
+fn cells_of_a_pixel(rect: Rect, cells: [usize; 2], pixels_per_point: f32) -> [f32; 2] {
+    let pixels = [rect.width(), rect.height()].map(|side| (side * pixels_per_point).max(1.0));
+    std::array::from_fn(|axis| cells[axis] as f32 / pixels[axis])
 }
 
 /// What all heatmaps of a window share, and the buffers of each.
@@ -280,6 +286,12 @@ mod tests {
         assert_eq!(visible_uv(inside, &screen), ([0.0, 0.0], [1.0, 1.0]));
         let over_the_edges = Rect::from_min_size(pos2(-25.0, 25.0), vec2(100.0, 50.0));
         assert_eq!(visible_uv(over_the_edges, &screen), ([0.25, 0.0], [1.0, 0.5]));
+    }
+
+    #[test]
+    fn a_map_shown_small_has_several_cells_in_a_pixel() {
+        let rect = Rect::from_min_size(pos2(10.0, 10.0), vec2(100.0, 50.0));
+        assert_eq!(cells_of_a_pixel(rect, [400, 25], 2.0), [2.0, 0.25]);
     }
 
     #[test]

@@ -58,9 +58,10 @@ impl Contour {
 impl<const FIRST_SLOT: usize> MapPainter<FIRST_SLOT> {
     /// The image on show, where it lies.
     pub fn image(&mut self, painter: &Painter, placement: Placement, image: &Arc<Image>) {
-        let texture = self.picture.texture(painter.ctx(), "image on show", image).id();
+        let rect = placement.rect();
+        let texture = self.picture.texture(painter.ctx(), "image on show", image, rect).id();
         let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
-        painter.image(texture, placement.rect(), whole, Color32::WHITE);
+        painter.image(texture, rect, whole, Color32::WHITE);
     }
 
     /// A heatmap over it, in pane `pane` of the view, with grid and contour if these are on.

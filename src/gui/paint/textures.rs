@@ -34,7 +34,11 @@ const REQUEST_SECS: f64 = 10.0;
 
 /// `image`, averaged down by a whole factor to sides of at most `max_side`.
 fn color_image(image: &Image, max_side: u32) -> ColorImage {
-    let factor = image.width().max(image.height()).div_ceil(max_side).max(1);
+    averaged(image, image.width().max(image.height()).div_ceil(max_side).max(1))
+}
+
+/// `image`, averaged down by a whole factor.
+fn averaged(image: &Image, factor: u32) -> ColorImage {
     let size = |side: u32| side.div_ceil(factor) as usize;
     if factor == 1 {
         return ColorImage::from_rgb([size(image.width()), size(image.height())], image.rgb());
@@ -47,6 +51,16 @@ fn color_image(image: &Image, max_side: u32) -> ColorImage {
         }
     }
     ColorImage::new([width, height], pixels)
+}
+
+/// The power of two by which to average down an image of longest side `side` that is `shown` pixels of the screen
+/// long: what is left to the GPU, which takes four neighbours only, is less than half; at most `most` pixels.
+fn factor_for(side: u32, shown: f32, most: u32) -> u32 {
+    let small_enough = |factor: &u32| {
+        let left = side as f32 / *factor as f32;
+        left < 2.0 * shown.max(1.0) && left <= most as f32
+    };
+    (0..16).map(|power| 1 << power).find(small_enough).unwrap_or(1 << 15)
 }
 
 /// Mean of the `side` x `side` pixels from `(y, x)`, as far as they lie on the image.
@@ -63,33 +77,42 @@ fn mean_color(image: &Image, y: u32, x: u32, side: u32) -> Color32 {
     Color32::from_rgb(r, g, b)
 }
 
-/// The texture of one picture that changes now and then.
+/// The textures of one picture that changes now and then: one for each size at which it was shown.
 #[derive(Default)]
 pub struct PictureSlot {
-    shown: Option<(Arc<Image>, TextureHandle)>,
+    shown: Option<Arc<Image>>,
+    /// By the factor by which they are averaged down.
+    textures: Vec<(u32, TextureHandle)>,
 }
 
 impl PictureSlot {
-    /// The texture of `image`, uploaded if it is another one than last time.
-    pub fn texture(&mut self, ctx: &Context, name: &str, image: &Arc<Image>) -> &TextureHandle {
-        self.texture_within(ctx, name, image, MAX_SIDE)
+    /// The texture of `image` to be shown on `rect`, uploaded if it is another one than last time. Shown smaller than
+    /// it is, it is averaged: every pixel of it has its share.
+    pub fn texture(&mut self, ctx: &Context, name: &str, image: &Arc<Image>, rect: Rect) -> &TextureHandle {
+        self.texture_within(ctx, name, image, rect, MAX_SIDE)
     }
 
-    /// The same with sides of at most `max_side`.
+    /// The same with sides of at most `most` pixels.
     pub fn texture_within(
         &mut self,
         ctx: &Context,
         name: &str,
         image: &Arc<Image>,
-        max_side: u32,
+        rect: Rect,
+        most: u32,
     ) -> &TextureHandle {
-        if self.shown.as_ref().is_some_and(|(shown, _)| !Arc::ptr_eq(shown, image)) {
-            self.shown = None;
+        if self.shown.as_ref().is_none_or(|shown| !Arc::ptr_eq(shown, image)) {
+            self.shown = Some(image.clone());
+            self.textures.clear();
         }
-        let (_, texture) = self.shown.get_or_insert_with(|| {
-            (image.clone(), ctx.load_texture(name, color_image(image, max_side), PIXELS))
+        let shown = rect.size().max_elem() * ctx.pixels_per_point();
+        let factor = factor_for(image.width().max(image.height()), shown, most);
+        let known = self.textures.iter().position(|(other, _)| *other == factor);
+        let index = known.unwrap_or_else(|| {
+            self.textures.push((factor, ctx.load_texture(name, averaged(image, factor), PIXELS)));
+            self.textures.len() - 1
         });
-        texture
+        &self.textures[index].1
     }
 }
 
@@ -269,6 +292,20 @@ mod tests {
         let small = color_image(&image, 2);
         assert_eq!(small.size, [2, 1]);
         assert_eq!(small.pixels, [Color32::from_rgb(15, 0, 0), Color32::from_rgb(90, 0, 0)]);
+    }
+
+    #[test]
+    fn a_picture_is_averaged_to_less_than_twice_the_pixels_that_show_it() {
+        let factor_for = |side, shown| factor_for(side, shown, MAX_SIDE);
+        assert_eq!(
+            [1600.0, 801.0, 800.0, 300.0, 10.0].map(|shown| factor_for(1600, shown)),
+            [1, 1, 2, 4, 128]
+        );
+        assert_eq!((factor_for(32, 270.0), factor_for(6000, 9000.0), factor_for(1, 0.0)), (1, 4, 1));
+        // A lattice of black and white shown at half its size is grey, and not one of the two.
+        let lattice = Image::new(4, 2, [[0; 3], [255; 3], [0; 3], [255; 3]].repeat(2).concat());
+        let small = averaged(&lattice, factor_for(4, 2.0));
+        assert_eq!((small.size, small.pixels), ([2, 1], vec![Color32::from_rgb(128, 128, 128); 2]));
     }
 
     #[test]

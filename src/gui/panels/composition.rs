@@ -1,10 +1,10 @@
 //! What a gallery is made of: the shares of same image, same class and other class by rank.
 
-use eframe::egui::{Color32, Id, Rect, Role, Sense, Stroke, Ui, WidgetInfo, pos2};
+use eframe::egui::{Align2, Color32, Id, Rect, Role, Sense, Stroke, TextStyle, Ui, WidgetInfo, pos2};
 
 use crate::colormap;
 use crate::engine::{Gallery, Relation};
-use crate::gui::paint::theme::rgb;
+use crate::gui::paint::theme::{STEP, rgb};
 
 use super::neighbour::relation_text;
 
@@ -48,6 +48,15 @@ pub fn by_rank_ui(ui: &mut Ui, rect: Rect, gallery: &Gallery, name: &str) {
     let response = ui.interact(rect, Id::unique("shares").with(name), Sense::hover());
     let text = format!("{name} shares by rank: {}", shares_text(gallery));
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &text));
+    let font = TextStyle::Small.resolve(ui.style());
+    let label = ui.painter().text(
+        rect.left_center(),
+        Align2::LEFT_CENTER,
+        "by rank",
+        font,
+        ui.visuals().weak_text_color(),
+    );
+    let rect = rect.with_min_x(label.right() + STEP / 2.0);
     let relations: Vec<Relation> = gallery.neighbours.iter().map(|hit| hit.relation).collect();
     let groups = groups(&relations);
     let width = rect.width() / groups.len().max(1) as f32;

@@ -7,13 +7,15 @@ use eframe::egui::{
 };
 
 use crate::colormap::Colormap;
+use crate::engine::defaults::PatchFault;
 use crate::engine::{ExploreConfig, GalleryFilter, MapMode, Split, defaults};
 use crate::gui::nouns::actions::Action;
-use crate::gui::nouns::text::{count, thousands};
+use crate::gui::nouns::text::{count, first_upper, thousands};
 use crate::gui::panels::view_switch::switch_ui;
 
 use crate::gui::desk::Desk;
 use crate::gui::nouns::spaces::explain_space;
+use crate::gui::widgets::messages::warning_ui;
 
 /// Colour scales to choose from, cosine at both ends.
 const RANGES: [[f32; 2]; 4] = [[-1.0, 1.0], [-0.5, 1.0], [0.0, 1.0], [0.5, 1.0]];
@@ -23,8 +25,13 @@ const COLORMAPS: [(Colormap, &str); 4] = [
     (Colormap::Cividis, "cividis"),
     (Colormap::Coolwarm, "coolwarm"),
 ];
-/// Numbers of neighbours that make 10 x 12 and 16 x 16 cells with the query.
-const NEIGHBOURS: [usize; 2] = [defaults::NEIGHBOURS, defaults::MANY_NEIGHBOURS];
+/// Numbers of neighbours that make these cells with the query.
+const NEIGHBOURS: [(usize, &str); 2] =
+    [(defaults::NEIGHBOURS, "10 x 12"), (defaults::MANY_NEIGHBOURS, "16 x 16")];
+/// A toolbar that is narrower than this would have all controls of the maps in more than two rows, points.
+const TWO_ROWS: f32 = 820.0;
+/// Width of the menu of what does not fit, points.
+const MENU: f32 = 220.0;
 /// More would be too small to see.
 const MOST_NEIGHBOURS: usize = 1023;
 /// Ends of the scale of differences.
@@ -52,9 +59,6 @@ pub fn heatmap_controls_ui(ui: &mut Ui, desk: &mut Desk) {
         spaces_ui(ui, desk);
         ui.separator();
         looks_ui(ui, desk, true);
-        ui.checkbox(&mut desk.is_previewing, "Preview").on_hover_text(
-            "Shows the patch under the pointer as if it were the query, at once, as far as it is known (V).",
-        );
     });
 }
 
@@ -74,10 +78,11 @@ pub fn without_pictures(mode: MapMode) -> MapMode {
     if mode == MapMode::Pictures { MapMode::Cosine } else { mode }
 }
 
-/// How heatmaps are shown and coloured, in a view that has pictures of the spaces or has none.
-pub fn looks_ui(ui: &mut Ui, desk: &mut Desk, has_pictures: bool) {
-    let mode = if has_pictures { desk.settings.mode } else { without_pictures(desk.settings.mode) };
-    mode_ui(ui, desk, mode, has_pictures);
+/// How heatmaps are shown and coloured, in a view that has pictures of the spaces and previews, or has neither. Where
+/// two rows do not suffice for all, what is changed least stands in a menu.
+pub fn looks_ui(ui: &mut Ui, desk: &mut Desk, is_maps: bool) {
+    let mode = if is_maps { desk.settings.mode } else { without_pictures(desk.settings.mode) };
+    mode_ui(ui, desk, mode, is_maps);
     match mode {
         MapMode::Cosine => {
             colormap_ui(ui, desk);
@@ -87,6 +92,18 @@ pub fn looks_ui(ui: &mut Ui, desk: &mut Desk, has_pictures: bool) {
         MapMode::Difference => difference_ui(ui, desk),
         MapMode::Pictures => {}
     }
+    if ui.max_rect().width() >= TWO_ROWS {
+        return lines_ui(ui, desk, mode, is_maps);
+    }
+    let (response, _) = menu("More".to_owned()).ui(ui, |ui| {
+        ui.set_min_width(MENU);
+        lines_ui(ui, desk, mode, is_maps);
+    });
+    response.on_hover_text("Contour, overlay, grid and preview.");
+}
+
+/// What lies over the maps: contour, how much of the image shines through, grid, preview.
+fn lines_ui(ui: &mut Ui, desk: &mut Desk, mode: MapMode, is_maps: bool) {
     if mode != MapMode::Pictures {
         contour_ui(ui, desk);
     }
@@ -95,6 +112,11 @@ pub fn looks_ui(ui: &mut Ui, desk: &mut Desk, has_pictures: bool) {
         .labelled_by(label.id)
         .on_hover_text("Opacity of the heatmaps over the image ([ and ]). Colours match the bar at 100 %.");
     ui.checkbox(&mut desk.settings.grid, "Grid").on_hover_text("Outlines the cells of the heatmaps (G).");
+    if is_maps {
+        ui.checkbox(&mut desk.is_previewing, "Preview").on_hover_text(
+            "Shows the patch under the pointer as if it were the query, at once, as far as it is known (V).",
+        );
+    }
 }
 
 /// What the galleries search, and how much they show.
@@ -107,9 +129,10 @@ pub fn gallery_controls_ui(ui: &mut Ui, desk: &mut Desk) {
         config_ui(ui, desk, |ui, config, side| {
             number_ui(ui, "Neighbours", &mut config.neighbours, 1..=MOST_NEIGHBOURS, "")
                 .on_hover_text("How many of the nearest patches are shown in each space.");
-            for number in NEIGHBOURS {
-                ui.selectable_value(&mut config.neighbours, number, number.to_string())
-                    .on_hover_text("With the query they fill a rectangle, as in the paper's figures.");
+            for (number, cells) in NEIGHBOURS {
+                ui.selectable_value(&mut config.neighbours, number, cells).on_hover_text(format!(
+                    "{number} neighbours: with the query they fill {cells} cells, as in the paper's figures."
+                ));
             }
             filter_ui(ui, &mut config.filter, classes, has_splits);
             number_ui(ui, "Search stride", &mut config.gallery_stride, 1..=side, " px")
@@ -131,12 +154,41 @@ fn config_ui(ui: &mut Ui, desk: &mut Desk, edit: impl FnOnce(&mut Ui, &mut Explo
     let mut edited = config.clone();
     edit(ui, &mut edited, side);
     if edited != config {
+        let data = desk.session.snapshot().data.as_ref();
+        let usual = data.map_or(side, |data| data.side);
+        defaults::follow_patch(&config, &mut edited, usual);
         desk.session.change_config(edited, ui.input(|input| input.time));
     }
 }
 
+/// What is wrong with patch size or stride on the image on show, below their fields, and the nearest that will do.
+/// Nothing where nothing is.
+pub fn patch_fault_ui(ui: &mut Ui, desk: &mut Desk) {
+    let (Some(fault), Some(config)) = (desk.patch_fault(), desk.session.config()) else { return };
+    let mut suited = config.clone();
+    let remedy = match fault {
+        PatchFault::TooLarge { image: (height, width), .. } => {
+            let side = height.min(width);
+            suited.grid.patch = defaults::patch(side);
+            defaults::follow_patch(&config, &mut suited, side);
+            suited.grid.stride = suited.grid.stride.min(side);
+            format!("Use patches of {} px", suited.grid.patch)
+        }
+        PatchFault::TooMany { least, .. } => {
+            suited.grid.stride = least;
+            format!("Use stride {least} px")
+        }
+    };
+    ui.horizontal_wrapped(|ui| {
+        warning_ui(ui, &first_upper(&fault.to_string()));
+        if ui.button(remedy).clicked() {
+            desk.session.change_config(suited, ui.input(|input| input.time));
+        }
+    });
+}
+
 /// The name of a control of about `width` points that follows; both go to the next row if they do not fit this one.
-fn name_ui(ui: &mut Ui, name: &str, width: f32) -> Response {
+pub fn name_ui(ui: &mut Ui, name: &str, width: f32) -> Response {
     let galley = WidgetText::from(name).into_galley(ui, None, f32::INFINITY, TextStyle::Body);
     if ui.available_size_before_wrap().x < galley.size().x + ui.spacing().item_spacing.x + width {
         ui.end_row();

@@ -76,10 +76,16 @@ pub fn galleries_ui(ui: &mut Ui, desk: &mut Desk, atlases: &mut GalleryAtlases, 
     let classes = snapshot.data.as_ref().map_or(&[][..], |data| &data.classes);
     let Some(view) = &snapshot.galleries else {
         let text = match snapshot.query {
-            Some(_) => "The neighbours appear as soon as the first patches are embedded.",
-            None => "No query yet: click a patch of the image, and its nearest patches appear here.",
+            // Without an image its pane above says what is missing.
+            _ if snapshot.view.is_none() => String::new(),
+            _ if desk.lacks().is_some() => desk.lacks().unwrap_or_default(),
+            None if desk.patch_fault().is_some() => String::new(),
+            Some(_) => "The neighbours appear as soon as the first patches are embedded.".to_owned(),
+            None => {
+                "No query yet: click a patch of the image, and its nearest patches appear here.".to_owned()
+            }
         };
-        empty_ui(ui, area, text);
+        empty_ui(ui, area, &text);
         return;
     };
     let neighbours = desk.session.config().map_or(defaults::NEIGHBOURS, |config| config.neighbours);

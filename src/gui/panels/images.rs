@@ -400,6 +400,7 @@ mod tests {
             classes: vec!["Horse".into(), "dog".into()],
             labels: vec![Some(1), None],
             size: None,
+            side: 32,
             split: None,
             decoding: None,
             skipped: vec![],

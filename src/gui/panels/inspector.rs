@@ -83,7 +83,8 @@ impl InspectorPanel {
             });
         });
         let Some(query) = desk.session.query() else {
-            ui.weak("No query yet: click a patch of the image.");
+            let text = desk.lacks();
+            ui.weak(text.unwrap_or_else(|| "No query yet: click a patch of the image.".to_owned()));
             return;
         };
         let answered = snapshot.query.as_ref().filter(|view| view.query == query);

@@ -97,7 +97,8 @@ fn source_ui(ui: &mut Ui, desk: &mut Desk, neighbour: &Neighbour) {
         SourceState::Ready(source) => {
             let placement = Viewpoint::default().placement(rect, source.size, ui.pixels_per_point());
             let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
-            painter.image(source.texture(ui.ctx()), placement.rect(), whole, Color32::WHITE);
+            let texture = source.texture(ui.ctx(), placement.rect());
+            painter.image(texture, placement.rect(), whole, Color32::WHITE);
             let place = placement.patch(neighbour.patch);
             marks::hover_outline(&painter, place);
             marks::relation_marks(&painter, place, neighbour.relation);

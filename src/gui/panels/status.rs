@@ -2,7 +2,7 @@
 
 use eframe::egui::{Align, Layout, ProgressBar, RichText, ScrollArea, Ui};
 
-use crate::engine::{ExtractionView, MemoryUse, Skipped};
+use crate::engine::{ExtractionView, MemoryUse, Skipped, Snapshot};
 
 use crate::gui::desk::Desk;
 use crate::gui::nouns::actions::{Action, keys_of};
@@ -11,29 +11,48 @@ use crate::gui::nouns::text::{count, tail, thousands, wait};
 /// Files listed in the tooltip of the skipped ones.
 const LISTED: usize = 40;
 
+/// A window narrower than this scrolls the line sideways, points.
+const NARROW: f32 = 900.0;
+
 /// Draws the status line.
 pub fn status_ui(ui: &mut Ui, desk: &mut Desk) {
     let snapshot = desk.session.snapshot().clone();
-    ui.horizontal_centered(|ui| {
-        if let Some(extraction) = &snapshot.extraction {
-            extraction_ui(ui, desk, extraction);
-            memory_ui(ui, &extraction.memory);
-        }
-        let in_data = snapshot.data.as_ref().map_or(&[][..], |data| &data.skipped);
-        let later = snapshot.extraction.as_ref().map_or(&[][..], |extraction| &extraction.skipped);
-        skipped_ui(ui, in_data, later);
-        if let Some(busy) = &snapshot.busy {
-            ui.label(format!("{busy}..."));
-        }
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if let Some(device) = &snapshot.device {
-                ui.label(format!("{}: {}", device.kind, tail(&device.name, 48)))
-                    .on_hover_text(&device.reason);
-            } else {
-                ui.weak("choosing a device...");
-            }
+    if ui.available_width() < NARROW {
+        ScrollArea::horizontal().auto_shrink(false).show(ui, |ui| {
+            ui.horizontal_centered(|ui| {
+                work_ui(ui, desk, &snapshot);
+                device_ui(ui, &snapshot);
+            });
         });
+        return;
+    }
+    ui.horizontal_centered(|ui| {
+        work_ui(ui, desk, &snapshot);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| device_ui(ui, &snapshot));
     });
+}
+
+fn device_ui(ui: &mut Ui, snapshot: &Snapshot) {
+    match &snapshot.device {
+        Some(device) => drop(
+            ui.label(format!("{}: {}", device.kind, tail(&device.name, 48))).on_hover_text(&device.reason),
+        ),
+        None => drop(ui.weak("choosing a device...")),
+    }
+}
+
+/// What is being done, what it takes, and what was left out.
+fn work_ui(ui: &mut Ui, desk: &mut Desk, snapshot: &Snapshot) {
+    if let Some(extraction) = &snapshot.extraction {
+        extraction_ui(ui, desk, extraction);
+        memory_ui(ui, &extraction.memory);
+    }
+    let in_data = snapshot.data.as_ref().map_or(&[][..], |data| &data.skipped);
+    let later = snapshot.extraction.as_ref().map_or(&[][..], |extraction| &extraction.skipped);
+    skipped_ui(ui, in_data, later);
+    if let Some(busy) = &snapshot.busy {
+        ui.label(format!("{busy}..."));
+    }
 }
 
 fn extraction_ui(ui: &mut Ui, desk: &mut Desk, extraction: &ExtractionView) {
@@ -66,7 +85,7 @@ fn memory_ui(ui: &mut Ui, memory: &MemoryUse) {
         return;
     }
     let gib = |bytes: u64| format!("{:.2}", bytes as f64 / f64::from(1 << 30));
-    ui.weak(format!("{} of {} GiB", gib(memory.bytes), gib(memory.most_bytes))).on_hover_text(
+    ui.weak(format!("vectors {} of {} GiB memory", gib(memory.bytes), gib(memory.most_bytes))).on_hover_text(
         "Memory of the vectors that the galleries search, once all are there, and the most that they may take: \
          five eighths of the explorer's budget (half of the free memory when the program started, or --memory).",
     );

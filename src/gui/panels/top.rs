@@ -13,8 +13,20 @@ use crate::gui::nouns::text::{count, thousands};
 /// Classes that the tooltip of the data set names.
 const NAMED_CLASSES: usize = 40;
 
+/// A window narrower than this has the bar in several rows, points.
+const NARROW: f32 = 900.0;
+
 /// Draws the top bar.
 pub fn top_ui(ui: &mut Ui, desk: &mut Desk) {
+    if ui.available_width() < NARROW {
+        ui.horizontal_wrapped(|ui| {
+            tabs_ui(ui, desk);
+            open_ui(ui, desk);
+            theme_ui(ui, desk);
+            action_button(ui, desk, "Keys", Action::Help);
+        });
+        return;
+    }
     ui.horizontal(|ui| {
         ui.label(RichText::new("bagssl").strong());
         tabs_ui(ui, desk);
@@ -121,12 +133,15 @@ pub fn action_button(ui: &mut Ui, desk: &mut Desk, text: &str, action: Action) {
 }
 
 fn theme_ui(ui: &mut Ui, desk: &mut Desk) {
-    // From right to left.
-    for (theme, name) in [
-        (ThemePreference::System, "System"),
-        (ThemePreference::Dark, "Dark"),
+    let mut themes = [
         (ThemePreference::Light, "Light"),
-    ] {
+        (ThemePreference::Dark, "Dark"),
+        (ThemePreference::System, "System"),
+    ];
+    if ui.layout().prefer_right_to_left() {
+        themes.reverse();
+    }
+    for (theme, name) in themes {
         ui.spacing_mut().item_spacing.x = 2.0;
         if ui.selectable_label(desk.settings.theme == theme, name).clicked() {
             desk.settings.theme = theme;

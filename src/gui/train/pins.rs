@@ -170,7 +170,7 @@ impl Card {
         let image = &pin.pin.image;
         let size = vec2(image.width() as f32, image.height() as f32);
         let placement = Viewpoint::default().placement(rect, size, ui.pixels_per_point());
-        let texture = self.picture.texture(ui.ctx(), "pin", image);
+        let texture = self.picture.texture(ui.ctx(), "pin", image, placement.rect());
         let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
         ui.painter().image(texture.id(), placement.rect(), whole, Color32::WHITE);
         marks::query_dashes(ui.painter(), placement.patch(pin.pin.patch));

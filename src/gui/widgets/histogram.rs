@@ -1,6 +1,8 @@
 //! How the values of a heatmap are spread over its colour scale.
 
-use eframe::egui::{Color32, Rect, RichText, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
+use eframe::egui::{
+    Align2, Color32, Rect, RichText, Role, Sense, Stroke, TextStyle, Ui, WidgetInfo, pos2, vec2,
+};
 
 use crate::engine::Heatmap;
 
@@ -59,6 +61,27 @@ pub fn histogram_ui(ui: &mut Ui, map: &Heatmap, scale: &MapScale, threshold: Opt
         painter.vline(x, rect.y_range(), Stroke::new(3.0, Color32::from_black_alpha(120)));
         painter.vline(x, rect.y_range(), Stroke::new(1.0, Color32::WHITE));
     }
+    axis_ui(ui, rect, scale);
+}
+
+/// Below the bars what they are counted over, between the ends of the scale.
+fn axis_ui(ui: &mut Ui, bars: Rect, scale: &MapScale) {
+    let font = TextStyle::Small.resolve(ui.style());
+    let (axis, _) = ui.allocate_exact_size(vec2(bars.width(), font.size + 2.0), Sense::hover());
+    let color = ui.visuals().weak_text_color();
+    let [lo, hi] = scale.range.map(tick_text);
+    for (at, align, text) in [
+        (axis.left_top(), Align2::LEFT_TOP, lo.as_str()),
+        (axis.center_top(), Align2::CENTER_TOP, scale.label),
+        (axis.right_top(), Align2::RIGHT_TOP, hi.as_str()),
+    ] {
+        ui.painter().text(at, align, text, font.clone(), color);
+    }
+}
+
+/// An end of the scale with a true minus sign, and no more digits than it has.
+fn tick_text(value: f32) -> String {
+    value.to_string().replace('-', "\u{2212}")
 }
 
 fn summary(space: &str, known: &[f32]) -> String {

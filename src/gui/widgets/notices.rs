@@ -33,6 +33,8 @@ struct Message {
     weight: Weight,
     about: String,
     message: String,
+    /// Whether it is about the model or the data that are open, and past once others are.
+    is_of_open: bool,
     /// When it goes; set when it is first drawn.
     until: Option<f64>,
 }
@@ -47,6 +49,12 @@ impl Notices {
     /// Says that something failed.
     pub fn error(&mut self, about: String, message: String) {
         self.add(Weight::Error, about, message);
+    }
+
+    /// Says that something failed that is about the model or the data that are open: it goes when others are.
+    pub fn error_of_open(&mut self, about: String, message: String) {
+        self.error(about, message);
+        self.list[0].is_of_open = true;
     }
 
     /// Something is left out; the rest goes on.
@@ -67,7 +75,12 @@ impl Notices {
     fn add(&mut self, weight: Weight, about: String, message: String) {
         let is_other = |other: &Message| (&other.about, &other.message) != (&about, &message);
         self.list.retain(is_other);
-        self.list.insert(0, Message { weight, about, message, until: None });
+        self.list.insert(0, Message { weight, about, message, is_of_open: false, until: None });
+    }
+
+    /// Another model or data set is open: what failed with the one before is past.
+    pub fn forget_open(&mut self) {
+        self.list.retain(|notice| !notice.is_of_open);
     }
 
     /// Lets go of the newest one.

@@ -12,7 +12,7 @@ use crate::image::Image;
 pub fn picture_ui(ui: &Ui, slot: &mut PictureSlot, rect: Rect, picture: Option<&Arc<Image>>) {
     match picture {
         Some(picture) => {
-            let texture = slot.texture(ui.ctx(), "query", picture).id();
+            let texture = slot.texture(ui.ctx(), "query", picture, rect).id();
             let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
             ui.painter().image(texture, rect, whole, Color32::WHITE);
         }

@@ -172,7 +172,8 @@ impl GallerySource {
             content.kind == FigureKind::Galleries,
             "a sheet of small galleries has no second model; expected fig5, fig7, fig8 or fig9"
         );
-        let mut other = haystack.open(&content.spaces, job).context("the second model")?;
+        let grid = first.bank.spec().grid;
+        let mut other = haystack.of_patches(grid).open(&content.spaces, job).context("the second model")?;
         let images =
             common_images([&first.bank, &other.bank]).context("the two cannot stand side by side")?;
         first.bank = first.bank.first_images(images);
@@ -238,9 +239,9 @@ impl Haystack {
         }
         let (height, width) = data.size().unwrap_or_else(|| data.dimensions(0));
         let side = height.min(width);
-        let patch = patch.unwrap_or(defaults::patch(side));
-        let grid = PatchGrid::new(patch, stride.unwrap_or(defaults::gallery_stride(side, patch)))?;
         let (_, embedder) = open_embedder(job.device, model)?;
+        let patch = patch.unwrap_or(defaults::patch_for(side, &embedder.info.trained_crops()));
+        let grid = PatchGrid::new(patch, stride.unwrap_or(defaults::gallery_stride(side, patch)))?;
         let mut plan = ExtractPlan::new(&embedder, data.as_ref(), grid, &network, Dtype::F16)?;
         if has_pixels {
             plan = plan.with_pixels();

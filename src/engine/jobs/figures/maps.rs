@@ -17,6 +17,7 @@ use crate::engine::jobs::figures::request::MapSource;
 use crate::engine::jobs::figures::sources::{Place, Sources, centre};
 use crate::engine::jobs::{Job, open_embedder};
 use crate::files;
+use crate::model::ModelInfo;
 use crate::patch::PatchRef;
 
 /// Range and mean of one map.
@@ -167,7 +168,7 @@ fn draw(
     let sources = Sources::open(&source.images)?;
     let (_, embedder) = open_embedder(job.device, &source.model)?;
     let places = sources.places(source, &embedder, job.seed)?;
-    let asks = asks(source, &places)?;
+    let asks = asks(source, &places, &embedder.info)?;
     request.content.queries = asks.iter().take(places.len()).map(|ask| ask.query.clone()).collect();
     let spaces = request.content.patch_spaces()?;
     let rows = embedded(asks.clone(), &spaces, &embedder, &mut job)?;
@@ -195,11 +196,11 @@ fn draw(
 }
 
 /// What is asked of each place at each size.
-fn asks(source: &MapSource, places: &[Place]) -> anyhow::Result<Vec<Ask>> {
+fn asks(source: &MapSource, places: &[Place], info: &ModelInfo) -> anyhow::Result<Vec<Ask>> {
     let mut asks = vec![];
     for size in 0..source.sizes.count() {
         for place in places {
-            let grid = source.grid(size, place.image.height(), place.image.width())?;
+            let grid = source.grid(size, (place.image.height(), place.image.width()), info)?;
             let image = (place.index, place.image.clone());
             let point = place.is_point.then_some(place.at);
             asks.push(Ask { point, ..Ask::at(image, place.title.clone(), grid, place.at)? });

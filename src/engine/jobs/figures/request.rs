@@ -3,10 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::augment::Crop;
 use crate::dataset::{DataSpec, Split};
 use crate::engine::ask::{NamedFilter, defaults};
 use crate::engine::jobs::embed::BankSource;
-use crate::model::ModelSpec;
+use crate::model::{ModelInfo, ModelSpec};
 use crate::patch::PatchGrid;
 
 /// What heatmaps are made from.
@@ -52,7 +53,7 @@ pub enum MapImages {
 pub enum MapSizes {
     /// These sizes, pixels.
     Told(Vec<u32>),
-    /// What suits the images: so many sizes, 1 or 2 (Fig 4: 71 and 100 of 224 pixels).
+    /// What suits the images and the model: so many sizes, 1 or 2 (Fig 4: 71 and 100 of 224 pixels).
     Suitable(usize),
 }
 
@@ -65,21 +66,27 @@ impl MapSizes {
         }
     }
 
-    /// Size number `index` on an image of short side `side`.
-    fn on(&self, index: usize, side: u32) -> u32 {
+    /// Size number `index` on an image of short side `side`, under a network trained on views cut by `trained`.
+    fn on(&self, index: usize, side: u32, trained: &[Crop]) -> u32 {
+        let suitable = || defaults::patch_for(side, trained);
         match (self, index) {
             (Self::Told(sizes), _) => sizes[index],
-            (Self::Suitable(_), 0) => defaults::patch(side),
-            (Self::Suitable(_), _) => defaults::large_patch(side),
+            (Self::Suitable(_), 0) => suitable(),
+            (Self::Suitable(_), _) => defaults::large_patch(suitable(), side),
         }
     }
 }
 
 impl MapSource {
-    /// Patches of size number `size` on an image.
-    pub fn grid(&self, size: usize, height: u32, width: u32) -> anyhow::Result<PatchGrid> {
+    /// Patches of size number `size` on an image of `height` x `width` pixels, for the network that `info` describes.
+    pub fn grid(
+        &self,
+        size: usize,
+        (height, width): (u32, u32),
+        info: &ModelInfo,
+    ) -> anyhow::Result<PatchGrid> {
         let side = height.min(width);
-        let patch = self.sizes.on(size, side);
+        let patch = self.sizes.on(size, side, &info.trained_crops());
         PatchGrid::new(patch, self.stride.unwrap_or(defaults::map_stride(side, patch)))
     }
 }
@@ -100,7 +107,7 @@ pub enum Haystack {
         model: ModelSpec,
         /// The images; without a limit, the first [`defaults::GALLERY_IMAGES`].
         source: BankSource,
-        /// Side of a patch, pixels; none: what suits the images ([`defaults::patch`]).
+        /// Side of a patch, pixels; none: what suits the images and the model ([`defaults::patch_for`]).
         patch: Option<u32>,
         /// Stride, pixels; none: what suits the images ([`defaults::gallery_stride`]).
         stride: Option<u32>,
@@ -115,6 +122,17 @@ impl Haystack {
             Haystack::Fresh { source, patch, stride, .. } => {
                 Haystack::Fresh { model: named.into(), source, patch, stride }
             }
+        }
+    }
+
+    /// The same, of these patches where nothing else is told.
+    pub fn of_patches(&self, grid: PatchGrid) -> Self {
+        match self.clone() {
+            Haystack::Fresh { model, source, patch, stride } => {
+                let (patch, stride) = (patch.or(Some(grid.patch)), stride.or(Some(grid.stride)));
+                Haystack::Fresh { model, source, patch, stride }
+            }
+            bank => bank,
         }
     }
 }

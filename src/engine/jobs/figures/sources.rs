@@ -65,7 +65,7 @@ impl<'a> Sources<'a> {
         );
         let place = |(index, set): (usize, &Arc<dyn Dataset>)| {
             let image = fitted(set.image(0)?, source.fit, embedder);
-            let grid = source.grid(0, image.height(), image.width())?;
+            let grid = source.grid(0, (image.height(), image.width()), &embedder.info)?;
             let told = at.get(index).or(at.first());
             let at = match told {
                 Some(&place) => place,
@@ -91,7 +91,7 @@ impl<'a> Sources<'a> {
                     source.fit.is_none(),
                     "--fit changes where patches lie; expected --query with it, or --image FILE"
                 );
-                let grid = |height, width| source.grid(0, height, width).ok();
+                let grid = |height, width| source.grid(0, (height, width), &embedder.info).ok();
                 choose::patches(data, data.len(), grid, source.count, seed)?
             }
             _ => queries
@@ -136,7 +136,7 @@ impl<'a> Sources<'a> {
             }
             None => data.dimensions(index),
         };
-        let grid = source.grid(0, height, width)?;
+        let grid = source.grid(0, (height, width), &embedder.info)?;
         let patch = PatchRef { image: index as u32, y, x, size: grid.patch };
         let (near_x, near_y) = centre(patch);
         let nearest = grid.nearest(near_x, near_y, height, width);

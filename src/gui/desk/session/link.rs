@@ -1,13 +1,26 @@
 //! What is on show as a link, and back.
 
 use crate::engine::training::DataSource;
-use crate::engine::{QueryPart, QuerySpec, Sign};
+use crate::engine::{ExploreConfig, QueryPart, QuerySpec, Sign, defaults};
 use crate::gui::memory::link::{Link, QueryBox};
 use crate::patch::BoxRef;
 
 use super::Session;
 
 impl Session {
+    /// Strides that the link does not say follow the patch size that it says.
+    fn follow_patch(&self, old: &ExploreConfig, new: &mut ExploreConfig, link: &Link) {
+        let Some(side) = self.snapshot.data.as_ref().map(|data| data.side) else { return };
+        let mut followed = new.clone();
+        defaults::follow_patch(old, &mut followed, side);
+        if link.reach.stride.is_none() {
+            new.grid.stride = followed.grid.stride;
+        }
+        if link.reach.search_stride.is_none() {
+            new.gallery_stride = followed.gallery_stride;
+        }
+    }
+
     /// What is on show, without how it looks.
     pub fn link(&self) -> Link {
         let snapshot = &self.snapshot;
@@ -36,7 +49,8 @@ impl Session {
     /// Takes over the settings of a link and goes to its image and query. Returns the image.
     pub fn restore(&mut self, link: &Link) -> Option<usize> {
         if let Some(config) = self.config() {
-            let restored = link.configured(config.clone());
+            let mut restored = link.configured(config.clone());
+            self.follow_patch(&config, &mut restored, link);
             if restored != config {
                 self.send_config(restored);
             }

@@ -88,7 +88,10 @@ impl Session {
                 | Event::Train(_) => {}
             }
         }
+        let before = self.patch();
         self.snapshot = self.engine.snapshot();
+        // Another model may have brought its own patch size.
+        self.history.follow_patch_size(before, self.patch());
         self.settle_query();
         let shown = self.snapshot.view.as_ref().map(|view| view.index);
         self.wanted_image.take_if(|image| Some(*image) == shown && self.asked.is_none());
@@ -96,6 +99,11 @@ impl Session {
             self.draft = Draft::default();
         }
         events
+    }
+
+    /// Side of a patch under the settings of the engine, pixels; 0 without any.
+    fn patch(&self) -> u32 {
+        self.snapshot.config.as_ref().map_or(0, |config| config.grid.patch)
     }
 
     /// Drops the question once its answer is there; remembers a query that the engine chose.
@@ -274,6 +282,7 @@ mod tests {
             classes: vec![],
             labels: vec![None; 9],
             size: Some((32, 32)),
+            side: 32,
             split: None,
             decoding: None,
             skipped: vec![],

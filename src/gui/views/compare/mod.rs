@@ -102,6 +102,7 @@ impl View for ComparePanel {
             ui.separator();
             controls::looks_ui(ui, desk, false);
         });
+        controls::patch_fault_ui(ui, desk);
         let snapshot = desk.session.snapshot().clone();
         let Some(compare) = &snapshot.views.compare else {
             other::empty_ui(ui, desk);
@@ -124,7 +125,7 @@ impl ComparePanel {
         let area = Rect::from_min_size(ui.cursor().min, ui.available_size());
         let (Some(view), Some(config)) = (&snapshot.view, &snapshot.config) else {
             let (_, area) = ui.allocate_space(area.size());
-            empty_ui(ui, area, "Pick an image on the left.");
+            empty_ui(ui, area, &desk.lacks().unwrap_or_default());
             return;
         };
         if self.shown != Some(view.index) {
@@ -135,7 +136,7 @@ impl ComparePanel {
         let maps = self.maps(snapshot, compare, mode, &config.spaces);
         let blocks = Blocks::new(area, maps.len(), config.neighbours);
         ui.allocate_space(vec2(area.width(), blocks.height));
-        let panes = self.panes(ui, &blocks, view, compare, &maps, mode);
+        let panes = self.panes((ui, desk), &blocks, view, compare, &maps, mode);
         let size = vec2(view.image.width() as f32, view.image.height() as f32);
         for (_, pane) in &panes {
             self.viewpoint.navigate(ui, &pane.response, pane.placement, size, Drag::Pans);
@@ -179,7 +180,7 @@ impl ComparePanel {
     /// Every pane with its block and model; the image, last, has none.
     fn panes<'a>(
         &self,
-        ui: &Ui,
+        (ui, desk): (&Ui, &Desk),
         blocks: &Blocks,
         view: &ImageView,
         compare: &CompareView,
@@ -209,7 +210,7 @@ impl ComparePanel {
                 }
                 panes.push((
                     Some((space, model)),
-                    pane(rect, label, map.as_ref(), remark(compare, name, model)),
+                    pane(rect, label, map.as_ref(), remark(desk, compare, name, model)),
                 ));
             }
         }
@@ -230,10 +231,10 @@ impl ComparePanel {
         let painter = ui.painter_at(pane.rect.expand(1.0));
         self.painter.image(&painter, pane.placement, &view.image);
         match (pane.map, place) {
-            (Some(map), Some((space, model))) => {
+            (Some(map), Some((space, model))) if !map.shown.is_empty() => {
                 self.painter.map(&painter, &desk.settings.map_look(), pane.placement, map, 2 * space + model);
             }
-            (None, Some(_)) => {
+            (_, Some(_)) => {
                 painter.rect_filled(pane.rect, 0.0, ui.visuals().panel_fill.gamma_multiply(0.85));
                 empty_ui(ui, pane.rect, &pane.remark);
                 return;
@@ -273,9 +274,13 @@ impl ComparePanel {
 }
 
 /// What a pane without a map says.
-fn remark(compare: &CompareView, space: &str, model: usize) -> String {
+fn remark(desk: &Desk, compare: &CompareView, space: &str, model: usize) -> String {
+    if let Some(fault) = desk.patch_fault() {
+        return format!("No map: {fault}.");
+    }
     let lacks = |other: &crate::engine::OtherView| other.missing.iter().any(|missing| missing == space);
     match (model, &compare.other) {
+        (0, _) if desk.lacks().is_some() => desk.lacks().unwrap_or_default(),
         (0, _) => "No query yet:\nclick a patch of the image.".to_owned(),
         (_, Some(other)) if lacks(other) => format!("B has no space {space}."),
         (_, None) if compare.error.is_some() => "B cannot be used.".to_owned(),

@@ -70,14 +70,11 @@ impl View for InstancePanel {
             ui.separator();
             places_ui(ui, desk);
         });
+        controls::patch_fault_ui(ui, desk);
         let (_, area) = ui.allocate_space(ui.available_size());
         let snapshot = desk.session.snapshot().clone();
         let Some(view) = &snapshot.view else {
-            let text = match snapshot.data {
-                Some(_) => "Pick an image on the left.",
-                None => "Open a data set to mark positions on its images.",
-            };
-            empty_ui(ui, area, text);
+            empty_ui(ui, area, &desk.lacks().unwrap_or_default());
             return;
         };
         let split = area.left() + (area.width() * IMAGE_SHARE).min(area.height()).floor();
@@ -113,7 +110,7 @@ impl InstancePanel {
             desk.places.toggle(patch);
         }
         let painter = ui.painter_at(rect.expand(1.0));
-        let texture = self.picture.texture(ui.ctx(), "instance", &view.image).id();
+        let texture = self.picture.texture(ui.ctx(), "instance", &view.image, placement.rect()).id();
         let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
         painter.image(texture, placement.rect(), whole, Color32::WHITE);
         if let Some(patch) = patch {
@@ -161,7 +158,7 @@ fn image_heading_ui(ui: &mut Ui, rect: Rect, view: &ImageView) {
 fn space_ui(ui: &mut Ui, desk: &mut Desk) {
     let shown = desk.session.config().map_or_else(Vec::new, |config| config.spaces);
     let Some(chosen) = desk.places.space(&shown).map(str::to_owned) else { return };
-    ui.label("Galleries in");
+    controls::name_ui(ui, "Galleries in", 40.0);
     for space in &shown {
         let button = ui.selectable_label(*space == chosen, space);
         button.widget_info(|| {

@@ -44,8 +44,11 @@ impl View for MapsView {
             let top = ui.cursor().top();
             let whole = ui.available_height();
             controls::heatmap_controls_ui(ui, desk);
+            let toolbar = ui.cursor().top() - top;
+            controls::patch_fault_ui(ui, desk);
+            let fault = ui.cursor().top() - top - toolbar;
             // The row of gallery controls is as high as this one, if both wrap alike.
-            let rows = 2.0 * (ui.cursor().top() - top) + STEP;
+            let rows = 2.0 * toolbar + fault + STEP;
             let neighbours = desk.session.config().map_or(defaults::NEIGHBOURS, |config| config.neighbours);
             let room = whole - rows;
             let galleries =

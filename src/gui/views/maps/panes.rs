@@ -78,12 +78,7 @@ impl MapsPanel {
         let snapshot = desk.session.snapshot().clone();
         let (_, area) = ui.allocate_space(vec2(ui.available_width(), height));
         let Some(view) = &snapshot.view else {
-            let text = if snapshot.data.is_some() {
-                "Pick an image on the left."
-            } else {
-                "Open data to see an image."
-            };
-            empty_ui(ui, area, text);
+            empty_ui(ui, area, &desk.lacks().unwrap_or_default());
             return;
         };
         if self.shown != Some(view.index) {
@@ -151,15 +146,20 @@ impl MapsPanel {
     }
 
     /// What an empty pane says.
-    fn remark(&self, desk: &Desk) -> &'static str {
-        match desk.settings.mode {
+    fn remark(&self, desk: &Desk) -> String {
+        if let Some(fault) = desk.patch_fault() {
+            return format!("No map: {fault}.");
+        }
+        let text = match desk.settings.mode {
+            _ if desk.lacks().is_some() => return desk.lacks().unwrap_or_default(),
             MapMode::Pictures => "The picture comes when all patches of the image are known.",
             _ if desk.session.is_query_pending() => "computing...",
             MapMode::Difference if desk.session.has_one_space() => {
                 "A difference needs two spaces: choose another one under Spaces."
             }
             _ => "No query yet:\nclick a patch of the image.",
-        }
+        };
+        text.to_owned()
     }
 
     fn pane_ui(&mut self, ui: &mut Ui, desk: &Desk, pane: &MapPane<'_>, view: &ImageView, index: usize) {
@@ -174,16 +174,17 @@ impl MapsPanel {
                 self.space_pictures
                     .resize_with(self.space_pictures.len().max(index + 1), PictureSlot::default);
                 let name = format!("{} picture", picture.space);
-                let texture = self.space_pictures[index].texture(ui.ctx(), &name, &picture.colors).id();
                 let (rows, cols) = (picture.colors.height() as usize, picture.colors.width() as usize);
                 let opacity = desk.settings.opacity as f32 / 100.0;
                 let rect = pane.placement.heatmap(grid, rows, cols);
+                let slot = &mut self.space_pictures[index];
+                let texture = slot.texture(ui.ctx(), &name, &picture.colors, rect).id();
                 let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
                 painter.image(texture, rect, whole, Color32::WHITE.gamma_multiply(opacity));
             }
             Content::Nothing => {
                 painter.rect_filled(pane.rect, 0.0, ui.visuals().panel_fill.gamma_multiply(0.85));
-                empty_ui(ui, pane.rect, self.remark(desk));
+                empty_ui(ui, pane.rect, &self.remark(desk));
                 return;
             }
         }
@@ -221,7 +222,8 @@ fn contents<'a>(
             let picture = pictures.and_then(|all| Some(Content::Picture(all.spaces.get(index)?, all.grid)));
             picture.unwrap_or(Content::Nothing)
         }
-        _ => maps.get(index).map_or(Content::Nothing, Content::Map),
+        // A patch that does not fit has a map without cells.
+        _ => maps.get(index).filter(|map| !map.shown.is_empty()).map_or(Content::Nothing, Content::Map),
     };
     std::iter::once(Content::Image).chain((0..count).map(content)).collect()
 }

@@ -16,6 +16,9 @@ const EXPLANATION: &str = "Mean cosine of the query to all other patches of the 
                            standard deviation. Where a line comes near 1, patches of that size look alike to the \
                            model: invariance has taken over (Sec. 4.3 of the paper).";
 
+const TITLE: &str =
+    "Mean cosine of the query to the rest of the image (\u{b1} standard deviation) by patch size, pixels";
+
 /// Draws the chart with each level at its column's middle and the range of the colour scale upwards.
 pub fn chart_ui(
     ui: &mut Ui,
@@ -25,9 +28,7 @@ pub fn chart_ui(
     [lo, hi]: [f32; 2],
 ) {
     let title = Rect::from_min_size(rect.min, eframe::egui::vec2(rect.width(), 18.0));
-    ui.put(title, |ui: &mut Ui| {
-        ui.horizontal(|ui| ui.label(RichText::new("Mean cosine to the rest of the image").weak())).response
-    });
+    ui.put(title, |ui: &mut Ui| ui.horizontal(|ui| ui.label(RichText::new(TITLE).weak())).response);
     let plot =
         Rect::from_min_max(pos2(rect.left(), title.bottom() + 4.0), rect.max - STEP * eframe::egui::Vec2::Y);
     let response = ui.interact(plot, ui.scope_id().with("invariance"), Sense::hover());

@@ -98,7 +98,7 @@ impl MicroscopePanel {
             shown.filter(|shown| snapshot.view.as_ref().is_some_and(|view| view.index == shown.image));
         let (Some(view), Some(shown)) = (&snapshot.view, shown) else {
             let (_, area) = ui.allocate_space(area.size());
-            empty_ui(ui, area, remark(desk));
+            empty_ui(ui, area, &remark(desk));
             return;
         };
         if self.shown != Some(view.index) {
@@ -204,19 +204,16 @@ fn mode(desk: &Desk) -> MapMode {
 }
 
 /// What stands where there are no columns.
-fn remark(desk: &Desk) -> &'static str {
+fn remark(desk: &Desk) -> String {
     let snapshot = desk.session.snapshot();
-    if snapshot.model.is_none() {
-        return "Open a model to see how alike the patches of an image are.";
-    }
-    if snapshot.view.is_none() {
-        return "Pick an image on the left.";
+    if let Some(lacks) = desk.lacks() {
+        return lacks;
     }
     let fits_none = |shown: &crate::engine::MicroscopeView| !shown.left_out.is_empty();
     if snapshot.views.microscope.as_deref().is_some_and(fits_none) {
-        return "None of these patch sizes fits on the image: choose smaller ones above.";
+        return "None of these patch sizes fits on the image: choose smaller ones above.".to_owned();
     }
-    "computing..."
+    "computing...".to_owned()
 }
 
 /// What stands where there is no map.
