@@ -385,7 +385,7 @@ fn ask_about(
         let ask = Ask::at((query.image, image), title, grid, (middle(patch.x), middle(patch.y)))?;
         return Ok(if grid.patch == patch.size { Ask { query: query.clone(), ..ask } } else { ask });
     }
-    check_cells(grid.len(image.height(), image.width()))?;
+    check_cells(grid, image.height(), image.width())?;
     let mut query = query.clone();
     let set = &open.data.as_ref().context("open a data set first")?.set;
     if let Some(shown) = shown.filter(|shown| *shown != grid.patch) {
