@@ -1,4 +1,5 @@
-//! Hands the rows of a bank to other tools: float32, un-normalised, in bank order, streamed.
+//! Hands the rows of a bank to other tools: float32, un-normalised, streamed; image by image as the data set
+//! has them, whatever the bank's own order.
 
 use super::store::Bank;
 use crate::files::{npy_header, write_atomic};
@@ -62,12 +63,14 @@ fn committed(bank: &Bank) -> Result<usize> {
 fn write_rows(bank: &Bank, space: &str, out: &mut dyn Write, cancel: &CancelToken) -> Result<()> {
     let space = bank.space(space)?;
     let mut buffer = vec![0.0f32; STEP.min(bank.patches()) * space.width()];
-    for first in (0..bank.patches()).step_by(STEP) {
+    for image in bank.rows_in_order() {
         cancel.check()?;
-        let rows = first..bank.patches().min(first + STEP);
-        let values = &mut buffer[..rows.len() * space.width()];
-        space.read_rows(rows, values);
-        out.write_all(bytemuck::cast_slice(values))?;
+        for first in image.clone().step_by(STEP) {
+            let rows = first..image.end.min(first + STEP);
+            let values = &mut buffer[..rows.len() * space.width()];
+            space.read_rows(rows, values);
+            out.write_all(bytemuck::cast_slice(values))?;
+        }
     }
     Ok(())
 }

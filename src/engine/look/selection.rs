@@ -22,8 +22,8 @@ pub fn nearest(
     own: &[usize],
     kin: &Kin,
 ) -> anyhow::Result<Selection> {
-    // An image may lie beyond what the bank holds so far.
-    let in_bank = |image: &&u32| (**image as usize) < bank.complete_images();
+    // An image may be none of the bank's, or not in it so far.
+    let in_bank = |image: &&u32| bank.holds(**image as usize);
     let own_images: &[u32] = if filter.other_images_only { &kin.images } else { &[] };
     let options = Options {
         exclude_rows: own.to_vec(),
@@ -97,6 +97,7 @@ mod tests {
                 split: Some(Split::All),
                 mix: Some(Mix { train: 2, test: 1 }),
                 limit: None,
+                order: None,
             },
             grid: PatchGrid { patch: 8, stride: 4 },
             input: 8,
@@ -107,8 +108,14 @@ mod tests {
             spaces: vec![SpaceSpec { name: "z".into(), width: 2 }],
             classes: vec!["car".into(), "horse".into()],
         };
-        let entry = |label| ImageEntry { height: 12, width: 12, label: Some(label), name: "i".into() };
-        let mut bank = MemoryBank::new(spec, vec![entry(0), entry(1), entry(0)]).unwrap();
+        let entry = |(index, label)| ImageEntry {
+            index,
+            height: 12,
+            width: 12,
+            label: Some(label),
+            name: "i".into(),
+        };
+        let mut bank = MemoryBank::new(spec, [(0, 0), (1, 1), (2, 0)].map(entry).to_vec()).unwrap();
         for image in 0..3 {
             let angle = |cell| 0.1 * (4 * image + cell) as f32;
             let rows: Vec<f32> = (0..4).flat_map(|cell| [angle(cell).cos(), angle(cell).sin()]).collect();

@@ -98,7 +98,7 @@ pub enum Haystack {
     Fresh {
         /// Which model embeds.
         model: ModelSpec,
-        /// The images; without a limit, the first [`defaults::GALLERY_IMAGES`].
+        /// The images; without a limit, [`defaults::GALLERY_IMAGES`] of them.
         source: BankSource,
         /// Side of a patch, pixels; none: what suits the images ([`defaults::patch`]).
         patch: Option<u32>,

@@ -92,7 +92,7 @@ impl<'a> Sources<'a> {
                     "--fit changes where patches lie; expected --query with it, or --image FILE"
                 );
                 let grid = |height, width| source.grid(0, height, width).ok();
-                choose::patches(data, data.len(), grid, source.count, seed)?
+                choose::patches(data, (0..data.len()).collect(), grid, source.count, seed)?
             }
             _ => queries
                 .iter()
@@ -164,6 +164,7 @@ impl<'a> Sources<'a> {
             split: None,
             mix: None,
             limit: None,
+            order: None,
         })
     }
 }
