@@ -23,6 +23,21 @@ pub fn name_list<T: AsRef<str>>(names: &[T]) -> String {
     }
 }
 
+/// "5,760 images", or of fewer "1,024 of 5,760 images, spread over 10 classes".
+pub fn sample_words(images: usize, of: usize, classes: usize) -> String {
+    let plural = if of == 1 { "image" } else { "images" };
+    match (images < of, classes) {
+        (false, _) => format!("{} {plural}", thousands(of)),
+        (true, 0 | 1) => format!("{} of {} {plural}, spread", thousands(images), thousands(of)),
+        (true, _) => format!(
+            "{} of {} {plural}, spread over {} classes",
+            thousands(images),
+            thousands(of),
+            thousands(classes)
+        ),
+    }
+}
+
 /// Possibilities as a sentence: "A, b, or c."
 pub fn alternatives(all: &[&str]) -> String {
     let sentence = match all {
@@ -47,6 +62,14 @@ mod tests {
         let names: Vec<String> = (0..11).map(|number| number.to_string()).collect();
         assert_eq!(name_list(&names), "0, 1, 2, 3, 4, 5, 6, 7 and 3 more");
         assert_eq!(name_list(&names[..2]), "0, 1");
+    }
+
+    #[test]
+    fn a_sample_is_told_from_the_whole() {
+        assert_eq!(sample_words(1024, 5760, 10), "1,024 of 5,760 images, spread over 10 classes");
+        assert_eq!(sample_words(64, 200, 0), "64 of 200 images, spread");
+        assert_eq!(sample_words(5760, 5760, 10), "5,760 images");
+        assert_eq!(sample_words(1, 1, 0), "1 image");
     }
 
     #[test]

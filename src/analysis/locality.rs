@@ -94,7 +94,7 @@ pub fn measure(
     }
     let bank = memory.snapshot();
     let parts = parts_of_rows(&bank, data.as_ref())?;
-    let queries = draw_queries(&parts, config)?;
+    let queries = draw_queries(&bank, &parts, config)?;
     let mut purity = BTreeMap::new();
     let mut banks: Vec<(&str, &Bank)> = bank.spaces().map(|space| (space, &bank)).collect();
     banks.push((PIXELS, &pixels));
@@ -115,7 +115,8 @@ pub fn measure(
 /// The part at the centre of each patch, `None` for the background; with its number.
 fn parts_of_rows(bank: &Bank, data: &dyn Dataset) -> anyhow::Result<Vec<(u8, bool)>> {
     let mut parts = Vec::with_capacity(bank.patches());
-    for image in 0..bank.complete_images() {
+    for entry in bank.images() {
+        let image = entry.index as usize;
         let map = data.parts(image).with_context(|| format!("image {image} has no parts"))?;
         for row in bank.rows_of_image(image)? {
             let patch = bank.patch_ref(row);
@@ -127,8 +128,9 @@ fn parts_of_rows(bank: &Bank, data: &dyn Dataset) -> anyhow::Result<Vec<(u8, boo
     Ok(parts)
 }
 
-fn draw_queries(parts: &[(u8, bool)], config: &LocalityConfig) -> anyhow::Result<Vec<usize>> {
-    let on_objects: Vec<usize> = (0..parts.len()).filter(|&row| parts[row].1).collect();
+/// Rows of patches on objects, drawn whatever the order of the bank.
+fn draw_queries(bank: &Bank, parts: &[(u8, bool)], config: &LocalityConfig) -> anyhow::Result<Vec<usize>> {
+    let on_objects: Vec<usize> = bank.rows_in_order().flatten().filter(|&row| parts[row].1).collect();
     ensure!(!on_objects.is_empty(), "no patch is centred on an object; choose a smaller stride");
     let count = config.queries.min(on_objects.len());
     let mut rng = view_rng(config.seed, 0, 0, 0);
@@ -184,11 +186,11 @@ fn pixel_bank(embedder: &Embedder, data: &dyn Dataset, plan: &ExtractPlan) -> an
     };
     let mut memory = MemoryBank::new(spec, plan.images.clone())?;
     let same_size = ResizePlan::new(embedder.info.resize, grid.patch, grid.patch);
-    for index in 0..plan.images.len() {
-        let image = match data.image(index) {
+    for (place, entry) in plan.images.iter().enumerate() {
+        let image = match data.image(entry.index as usize) {
             Ok(image) => image,
             Err(error) => {
-                memory.push_skipped(index, &format!("{error:#}"))?;
+                memory.push_skipped(place, &format!("{error:#}"))?;
                 continue;
             }
         };
@@ -199,7 +201,7 @@ fn pixel_bank(embedder: &Embedder, data: &dyn Dataset, plan: &ExtractPlan) -> an
             let norm = &embedder.info.normalization;
             patch_tensor_values(&image, y, x, grid.patch, &same_size, norm, out);
         }
-        memory.push_image(index, &[(PIXELS, &values)])?;
+        memory.push_image(place, &[(PIXELS, &values)])?;
     }
     Ok(memory.snapshot())
 }

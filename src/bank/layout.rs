@@ -7,6 +7,8 @@ use std::ops::Range;
 /// One image of a bank.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct ImageEntry {
+    /// Its number in the data set, by which it is called everywhere; another one for each image.
+    pub index: u32,
     /// Pixels.
     pub height: u32,
     /// Pixels.
@@ -17,13 +19,15 @@ pub struct ImageEntry {
     pub name: String,
 }
 
-/// Images and the rows that belong to them, in bank order.
+/// Images and the rows that belong to them, in bank order: an image's place in it need not be its index.
 #[derive(Debug)]
 pub(super) struct Layout {
     grid: PatchGrid,
     images: Vec<ImageEntry>,
-    /// `first_row[i]..first_row[i + 1]` are the rows of image `i`.
+    /// `first_row[i]..first_row[i + 1]` are the rows of the image in place `i`.
     first_row: Vec<usize>,
+    /// Places by rising index; empty where every place is its image's index.
+    by_index: Vec<u32>,
 }
 
 impl Layout {
@@ -51,7 +55,28 @@ impl Layout {
             grid.patch,
             images.len()
         );
-        Ok(Self { grid, images, first_row })
+        let by_index = by_index(&images)?;
+        Ok(Self { grid, images, first_row, by_index })
+    }
+
+    /// Place of the image whose index is `image`.
+    pub fn place_of(&self, image: usize) -> Option<usize> {
+        if self.by_index.is_empty() {
+            return (image < self.images.len()).then_some(image);
+        }
+        let index_in = |place: &u32| self.images[*place as usize].index as usize;
+        self.by_index.binary_search_by_key(&image, index_in).ok().map(|at| self.by_index[at] as usize)
+    }
+
+    /// Whether every place is its image's index.
+    pub fn is_in_order(&self) -> bool {
+        self.by_index.is_empty()
+    }
+
+    /// The places below `end`, by rising index of their images.
+    pub fn places_in_order(&self, end: usize) -> impl Iterator<Item = usize> {
+        let in_order = if self.is_in_order() { 0..end } else { 0..0 };
+        in_order.chain(self.by_index.iter().map(|place| *place as usize).filter(move |place| *place < end))
     }
 
     pub fn images(&self) -> &[ImageEntry] {
@@ -68,28 +93,29 @@ impl Layout {
         self.first_row[images]
     }
 
-    /// Rows of image `image`, which must exist.
-    pub fn rows_of(&self, image: usize) -> Range<usize> {
-        self.first_row[image]..self.first_row[image + 1]
+    /// Rows of the image in `place`, which must exist.
+    pub fn rows_of(&self, place: usize) -> Range<usize> {
+        self.first_row[place]..self.first_row[place + 1]
     }
 
-    /// Image that holds `row`, which must exist.
-    pub fn image_of(&self, row: usize) -> usize {
+    /// Place of the image that holds `row`, which must exist.
+    pub fn place_of_row(&self, row: usize) -> usize {
         // The last image that starts at or before the row; images without patches start where the next one does.
         self.first_row.partition_point(|first| *first <= row) - 1
     }
 
     /// The patch in `row`, which must exist.
     pub fn patch_ref(&self, row: usize) -> PatchRef {
-        let image = self.image_of(row);
-        let (_, cols) = self.grid.shape(self.images[image].height, self.images[image].width);
-        let (y, x) = self.grid.corner(row - self.first_row[image], cols);
-        PatchRef { image: image as u32, y, x, size: self.grid.patch }
+        let place = self.place_of_row(row);
+        let ImageEntry { index, height, width, .. } = self.images[place];
+        let (_, cols) = self.grid.shape(height, width);
+        let (y, x) = self.grid.corner(row - self.first_row[place], cols);
+        PatchRef { image: index, y, x, size: self.grid.patch }
     }
 
-    /// Row of the patch with top-left pixel `(y, x)` on image `image`, which must exist.
-    pub fn row_of(&self, image: usize, y: u32, x: u32) -> Result<usize> {
-        let (height, width) = (self.images[image].height, self.images[image].width);
+    /// Row of the patch with top-left pixel `(y, x)` on the image in `place`, which must exist.
+    pub fn row_of(&self, place: usize, y: u32, x: u32) -> Result<usize> {
+        let ImageEntry { index: image, height, width, .. } = self.images[place];
         let PatchGrid { patch, stride } = self.grid;
         let (rows, cols) = self.grid.shape(height, width);
         if rows == 0 || cols == 0 {
@@ -107,7 +133,7 @@ impl Layout {
             (rows as u32 - 1) * stride,
             (cols as u32 - 1) * stride
         );
-        Ok(self.first_row[image] + row * cols + col)
+        Ok(self.first_row[place] + row * cols + col)
     }
 
     /// Says where the images of a bank (`self`) differ from those asked for, at the first one that does.
@@ -120,23 +146,67 @@ impl Layout {
             ));
         }
         let at = self.images.iter().zip(asked).position(|(a, b)| a != b)?;
+        let (has, wants) = (&self.images[at], &asked[at]);
+        if has.index != wants.index {
+            return Some(format!(
+                "order of images: the bank has image {} in place {at}, asked for is {}",
+                has.index, wants.index
+            ));
+        }
         let text = |e: &ImageEntry| format!("{} ({} x {}, label {:?})", e.name, e.height, e.width, e.label);
-        Some(format!(
-            "image {at}: the bank has {}, asked for is {}",
-            text(&self.images[at]),
-            text(&asked[at])
-        ))
+        Some(format!("image {}: the bank has {}, asked for is {}", has.index, text(has), text(wants)))
     }
+}
+
+/// Places by rising index; empty where every place is its image's index.
+fn by_index(images: &[ImageEntry]) -> Result<Vec<u32>> {
+    if images.iter().enumerate().all(|(place, image)| image.index as usize == place) {
+        return Ok(vec![]);
+    }
+    let mut places: Vec<u32> = (0..images.len() as u32).collect();
+    places.sort_unstable_by_key(|place| images[*place as usize].index);
+    for pair in places.windows(2) {
+        let [a, b] = [pair[0], pair[1]].map(|place| images[place as usize].index);
+        ensure!(a != b, "image {a} is in places {} and {}; expected each image once", pair[0], pair[1]);
+    }
+    Ok(places)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn layout() -> Layout {
+    fn layout_of(indices: [u32; 4]) -> Layout {
         let sizes = [(8, 8), (3, 9), (10, 6), (8, 8)]; // patch 4, stride 2: 3x3, none, 4x2, 3x3
-        let entry = |(height, width)| ImageEntry { height, width, label: None, name: String::new() };
-        Layout::new(PatchGrid::new(4, 2).unwrap(), sizes.map(entry).to_vec()).unwrap()
+        let entry =
+            |(index, (height, width))| ImageEntry { index, height, width, label: None, name: String::new() };
+        let images = indices.into_iter().zip(sizes).map(entry).collect();
+        Layout::new(PatchGrid::new(4, 2).unwrap(), images).unwrap()
+    }
+
+    fn layout() -> Layout {
+        layout_of([0, 1, 2, 3])
+    }
+
+    #[test]
+    fn an_image_is_called_by_its_index_wherever_it_lies() {
+        let layout = layout_of([7, 2, 90, 5]);
+        assert_eq!(layout.patch_ref(9), PatchRef { image: 90, y: 0, x: 0, size: 4 });
+        for row in 0..layout.patches() {
+            let patch = layout.patch_ref(row);
+            let place = layout.place_of(patch.image as usize).unwrap();
+            assert_eq!(
+                (place, layout.row_of(place, patch.y, patch.x).unwrap()),
+                (layout.place_of_row(row), row)
+            );
+        }
+        assert_eq!((layout.place_of(0), layout.place_of(3), layout.place_of(91)), (None, None, None));
+        assert_eq!(layout.places_in_order(4).collect::<Vec<_>>(), [1, 3, 0, 2]);
+        assert_eq!(layout.places_in_order(2).collect::<Vec<_>>(), [1, 0]);
+        assert!(layout.row_of(1, 0, 0).unwrap_err().to_string().contains("image 2 has no patches"));
+        let twice = layout.images().iter().cloned().chain([layout.images()[2].clone()]).collect();
+        let error = Layout::new(PatchGrid::new(4, 2).unwrap(), twice).unwrap_err().to_string();
+        assert!(error.contains("image 90 is in places"), "{error}");
     }
 
     #[test]
@@ -164,9 +234,11 @@ mod tests {
     #[test]
     fn images_that_give_no_or_too_many_patches_are_refused() {
         let grid = PatchGrid::new(4, 1).unwrap();
-        let entry = |side| ImageEntry { height: side, width: side, label: None, name: String::new() };
+        let entry =
+            |index, side| ImageEntry { index, height: side, width: side, label: None, name: String::new() };
         assert!(Layout::new(grid, vec![]).is_err());
-        assert!(Layout::new(grid, vec![entry(3)]).unwrap_err().to_string().contains("smaller patch"));
-        assert!(Layout::new(grid, vec![entry(u32::MAX); 3]).unwrap_err().to_string().contains("counted"));
+        assert!(Layout::new(grid, vec![entry(0, 3)]).unwrap_err().to_string().contains("smaller patch"));
+        let large = (0..3).map(|index| entry(index, u32::MAX)).collect();
+        assert!(Layout::new(grid, large).unwrap_err().to_string().contains("counted"));
     }
 }

@@ -20,7 +20,7 @@ const IMAGES_LIMIT: u64 = 8 << 30;
 /// An image without embeddings, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkippedImage {
-    /// Index of the image.
+    /// Index of the image in the data set.
     pub image: u32,
     /// Why it could not be used, for people.
     pub reason: String,
@@ -39,11 +39,11 @@ pub(super) struct Manifest {
     pub images_sha256: String,
     /// Patches in all.
     pub patches: u64,
-    /// The first so many images are committed.
+    /// The first so many images of `images.bin` are committed.
     pub complete_images: u64,
     /// Per space, how many of the committed rows take part in searches (neither skipped nor NaN).
     pub searchable: BTreeMap<String, u64>,
-    /// Committed images without embeddings, by index.
+    /// Committed images without embeddings, in the order of `images.bin`.
     pub skipped: Vec<SkippedImage>,
 }
 
@@ -135,15 +135,13 @@ impl Manifest {
             let count = self.searchable.get(&space.name).copied().unwrap_or(u64::MAX);
             ensure!(count <= rows, "it says that {count} of {rows} rows of {} can be searched", space.name);
         }
-        for pair in self.skipped.windows(2) {
-            ensure!(pair[0].image < pair[1].image, "its skipped images are not in order");
-        }
-        if let Some(last) = self.skipped.last() {
-            ensure!(
-                u64::from(last.image) < self.complete_images,
-                "it skips image {}, not yet written",
-                last.image
-            );
+        let mut end = 0;
+        for SkippedImage { image, .. } in &self.skipped {
+            let place = layout.place_of(*image as usize);
+            let place = place.with_context(|| format!("it skips image {image}, which is not in the bank"))?;
+            ensure!(place >= end, "its skipped images are not in order");
+            ensure!((place as u64) < self.complete_images, "it skips image {image}, not yet written");
+            end = place + 1;
         }
         Ok(())
     }

@@ -104,7 +104,8 @@ impl BankSink for MemoryBank {
         for (i, (buffer, space)) in buffers.iter().zip(&self.spec.spaces).enumerate() {
             append(&mut self.full[i], &mut self.tail[i], buffer, space.width as usize);
         }
-        Arc::make_mut(&mut self.skipped).push(SkippedImage { image: index as u32, reason: reason.into() });
+        let image = self.layout.images()[index].index;
+        Arc::make_mut(&mut self.skipped).push(SkippedImage { image, reason: reason.into() });
         self.next_image += 1;
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! What made a bank. Two equal specs give the same rows, so this decides whether a bank may be resumed.
 
 use super::layout::{ImageEntry, Layout};
-use crate::dataset::{Dataset, DecodingFacts, Mix, Split};
+use crate::dataset::{Dataset, DecodingFacts, ImageOrder, Mix, SPREAD_SEED, Split};
 use crate::patch::PatchGrid;
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -61,11 +61,14 @@ pub struct DataFacts {
     /// How two splits are mixed, if both are in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mix: Option<Mix>,
-    /// Only the first so many images were taken; `None`: all.
+    /// Only so many images were taken, in `order`; `None`: all.
     pub limit: Option<u64>,
     /// How picture files were decoded, where a choice mattered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decoding: Option<DecodingFacts>,
+    /// In which order images were taken; `None`: in the data set's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<ImageOrder>,
 }
 
 impl DataFacts {
@@ -87,7 +90,18 @@ impl DataFacts {
             mix: data.mix(),
             limit: None,
             decoding: data.decoding(),
+            order: None,
         })
+    }
+
+    /// Describes the images that are taken of `data`: those of [`spread`](crate::dataset::spread), at most `limit`.
+    ///
+    /// # Errors
+    /// As [`DataFacts::of`].
+    pub fn spread(data: &dyn Dataset, limit: Option<usize>) -> Result<Self> {
+        let order = ImageOrder::Spread { seed: SPREAD_SEED, of: data.len() as u64 };
+        let limit = limit.filter(|limit| *limit < data.len()).map(|limit| limit as u64);
+        Ok(Self { limit, order: Some(order), ..Self::of(data)? })
     }
 }
 
@@ -206,9 +220,13 @@ impl BankSpec {
         let split =
             |s: &BankSpec| s.data.split.map_or("no split".into(), |s| format!("{s:?}").to_lowercase());
         compare("split", split(self), split(asked));
-        let limit =
-            |s: &BankSpec| s.data.limit.map_or("all images".into(), |n| format!("the first {n} images"));
+        let limit = |s: &BankSpec| s.data.limit.map_or("all images".into(), |n| format!("{n} images"));
         compare("limit", limit(self), limit(asked));
+        let order = |s: &BankSpec| match s.data.order {
+            Some(order) => order.to_string(),
+            None => "as the data set has them".into(),
+        };
+        compare("order of images", order(self), order(asked));
         let grid = |s: &BankSpec| format!("patch {} stride {}", s.grid.patch, s.grid.stride);
         compare("grid", grid(self), grid(asked));
         compare("model input", format!("{} pixels", self.input), format!("{} pixels", asked.input));

@@ -4,6 +4,7 @@ use super::layout::{ImageEntry, Layout};
 use super::manifest::{Manifest, SkippedImage};
 use super::rows::{MappedRows, Piece, RowBuffer, row_files};
 use super::spec::BankSpec;
+use crate::dataset::ImageOrder;
 use crate::patch::PatchRef;
 use anyhow::{Context, Result, ensure};
 use std::ops::Range;
@@ -138,12 +139,12 @@ impl Bank {
         self.complete_images == self.total_images()
     }
 
-    /// Only the first `images` committed images, of a bank that is planned as large as before: for searches over
-    /// what two banks have in common.
+    /// Only the first `images` committed images in the bank's order, of a bank that is planned as large as before: for
+    /// searches over what two banks have in common.
     pub fn first_images(&self, images: usize) -> Self {
         let mut first = self.clone();
         first.complete_images = images.min(self.complete_images);
-        let kept = self.skipped.iter().filter(|skipped| (skipped.image as usize) < first.complete_images);
+        let kept = self.skipped.iter().filter(|skipped| first.holds(skipped.image as usize));
         first.skipped = Arc::new(kept.cloned().collect());
         let rows = 0..first.patches();
         let searchable = |index| StoredSpace { bank: self, index }.searchable_in(rows.clone());
@@ -151,7 +152,7 @@ impl Bank {
         first
     }
 
-    /// Committed images without embeddings, by index.
+    /// Committed images without embeddings, in the bank's order.
     pub fn skipped(&self) -> &[SkippedImage] {
         &self.skipped
     }
@@ -166,23 +167,49 @@ impl Bank {
         self.folder.as_deref()
     }
 
-    /// Image `image`, committed or not. The error says how many there are.
+    /// The committed images, in the bank's order.
+    pub fn images(&self) -> &[ImageEntry] {
+        &self.layout.images()[..self.complete_images]
+    }
+
+    /// Whether the image of the data set with index `image` is committed.
+    pub fn holds(&self, image: usize) -> bool {
+        self.layout.place_of(image).is_some_and(|place| place < self.complete_images)
+    }
+
+    /// The image of the data set with index `image`, committed or not. The error says which there are.
     pub fn image_entry(&self, image: usize) -> Result<&ImageEntry> {
+        Ok(&self.layout.images()[self.place_of(image)?])
+    }
+
+    /// Where the image of the data set with index `image` lies in the bank.
+    fn place_of(&self, image: usize) -> Result<usize> {
         let total = self.total_images();
-        self.layout.images().get(image).with_context(|| {
-            format!("image {image} is out of range; the bank has {total} (0 to {})", total - 1)
+        self.layout.place_of(image).with_context(|| match self.spec.data.order {
+            Some(ImageOrder::Spread { of, .. }) if !self.layout.is_in_order() && (image as u64) < of => format!(
+                "image {image} is not in the bank, which is of {total} of the {of} images of the data set; \
+                 bagssl embed without --limit takes all"
+            ),
+            Some(ImageOrder::Spread { of, .. }) if !self.layout.is_in_order() => {
+                format!("image {image} is out of range; the data set has {of} (0 to {})", of - 1)
+            }
+            _ => format!("image {image} is out of range; the bank has {total} (0 to {})", total - 1),
         })
     }
 
-    /// Rows of image `image`, committed or not.
+    /// Rows of the image of the data set with index `image`, committed or not.
     pub fn rows_of_image(&self, image: usize) -> Result<Range<usize>> {
-        self.image_entry(image)?;
-        Ok(self.layout.rows_of(image))
+        Ok(self.layout.rows_of(self.place_of(image)?))
     }
 
-    /// As [`Bank::rows_of_image`], for an image that is known to exist.
-    pub(crate) fn image_rows(&self, image: usize) -> Range<usize> {
-        self.layout.rows_of(image)
+    /// All rows of the image that `row` is of. Panics from [`Bank::total_patches`] on.
+    pub(crate) fn rows_beside(&self, row: usize) -> Range<usize> {
+        self.layout.rows_of(self.layout.place_of_row(row))
+    }
+
+    /// Rows of the committed images, one after the other by rising index in the data set.
+    pub fn rows_in_order(&self) -> impl Iterator<Item = Range<usize>> {
+        self.layout.places_in_order(self.complete_images).map(|place| self.layout.rows_of(place))
     }
 
     /// The patch in `row`. Panics from [`Bank::total_patches`] on.
@@ -191,33 +218,38 @@ impl Bank {
         self.layout.patch_ref(row)
     }
 
-    /// Image of `row`. Panics from [`Bank::total_patches`] on.
+    /// Index in the data set of the image of `row`. Panics from [`Bank::total_patches`] on.
     pub fn image_of_row(&self, row: usize) -> u32 {
-        assert!(row < self.total_patches(), "row {row} of {} patches", self.total_patches());
-        self.layout.image_of(row) as u32
+        self.entry_of_row(row).index
     }
 
     /// Label of the image of `row`. Panics from [`Bank::total_patches`] on.
     pub fn label_of_row(&self, row: usize) -> Option<u32> {
-        self.layout.images()[self.image_of_row(row) as usize].label
+        self.entry_of_row(row).label
     }
 
-    /// Row of the patch of image `image` whose top-left pixel is `(y, x)`.
+    fn entry_of_row(&self, row: usize) -> &ImageEntry {
+        assert!(row < self.total_patches(), "row {row} of {} patches", self.total_patches());
+        &self.layout.images()[self.layout.place_of_row(row)]
+    }
+
+    /// Row of the patch of the data set's image `image` whose top-left pixel is `(y, x)`.
     ///
     /// # Errors
     /// No such image; not committed yet; skipped, with its reason; no patch there, with the nearest corner.
     pub fn row_of(&self, image: usize, y: u32, x: u32) -> Result<usize> {
-        self.image_entry(image)?;
+        let place = self.place_of(image)?;
         ensure!(
-            image < self.complete_images,
+            place < self.complete_images,
             "image {image} is not in the bank yet; {} of {} images are",
             self.complete_images,
             self.total_images()
         );
-        if let Ok(at) = self.skipped.binary_search_by_key(&(image as u32), |skipped| skipped.image) {
+        let place_of = |skipped: &SkippedImage| self.layout.place_of(skipped.image as usize);
+        if let Ok(at) = self.skipped.binary_search_by_key(&Some(place), place_of) {
             anyhow::bail!("image {image} was skipped: {}", self.skipped[at].reason);
         }
-        self.layout.row_of(image, y, x)
+        self.layout.row_of(place, y, x)
     }
 
     /// Copies a row to `out`, `[width]`, un-normalised. NaN for a skipped image.

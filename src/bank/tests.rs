@@ -21,6 +21,7 @@ fn spec(dtype: Dtype) -> BankSpec {
             mix: None,
             limit: None,
             decoding: None,
+            order: None,
         },
         grid: PatchGrid::new(4, 2).unwrap(),
         input: 32,
@@ -37,6 +38,7 @@ fn spec(dtype: Dtype) -> BankSpec {
 fn images() -> Vec<ImageEntry> {
     let sizes = [(8, 8), (3, 9), (10, 6), (8, 8), (4, 5)];
     let entry = |(i, (height, width)): (usize, &(u32, u32))| ImageEntry {
+        index: i as u32,
         height: *height,
         width: *width,
         label: (i != 4).then_some(i as u32 % 2),
@@ -240,12 +242,13 @@ fn another_model_data_or_grid_is_refused_with_every_reason() {
 #[test]
 fn every_field_of_the_spec_counts() {
     let base = spec(Dtype::F16);
-    let changes: [fn(&mut BankSpec); 13] = [
+    let changes: [fn(&mut BankSpec); 14] = [
         |s| s.program.push('1'),
         |s| s.model.hash.push('1'),
         |s| s.data.fingerprint.push('1'),
         |s| s.data.split = Some(crate::dataset::Split::Test),
         |s| s.data.limit = Some(3),
+        |s| s.data.order = Some(crate::dataset::ImageOrder::Spread { seed: 0, of: 9 }),
         |s| s.grid.patch = 5,
         |s| s.input = 33,
         |s| s.resize.push('1'),
@@ -360,8 +363,14 @@ fn a_bank_in_memory_grows_under_its_snapshots() {
     grown.grid = PatchGrid::new(1, 1).unwrap();
     grown.spaces = vec![SpaceSpec { name: "h".into(), width: 2 }];
     let sides = [3, 70, 1, 50, 9]; // 9, 4900, 1, 2500, 81: chunks of 2048 end within images
-    let entry = |side: &u32| ImageEntry { height: *side, width: *side, label: None, name: String::new() };
-    let mut bank = MemoryBank::new(grown, sides.iter().map(entry).collect()).unwrap();
+    let entry = |(i, side): (usize, &u32)| ImageEntry {
+        index: i as u32,
+        height: *side,
+        width: *side,
+        label: None,
+        name: String::new(),
+    };
+    let mut bank = MemoryBank::new(grown, sides.iter().enumerate().map(entry).collect()).unwrap();
     let mut snapshots = vec![bank.snapshot()];
     let mut next = 0;
     for (image, side) in sides.iter().enumerate() {

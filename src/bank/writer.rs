@@ -148,7 +148,8 @@ impl BankSink for BankWriter {
         let count = self.prepare(index)?;
         let buffers = self.encoder.encode_skipped(&self.manifest.spec, count)?;
         write_rows(&mut self.files, buffers, self.layout.rows_before(index))?;
-        self.manifest.skipped.push(SkippedImage { image: index as u32, reason: reason.into() });
+        let image = self.layout.images()[index].index;
+        self.manifest.skipped.push(SkippedImage { image, reason: reason.into() });
         self.next_image += 1;
         Ok(())
     }

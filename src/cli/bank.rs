@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use super::shared::{Commander, bytes, show, skipped_words, thousands};
+use crate::engine::facts::ImageOrder;
 use crate::engine::jobs;
 use crate::engine::jobs::export::{ExportReport, ExportRequest};
 
@@ -34,10 +35,16 @@ impl Commander {
         match command {
             BankCommand::Info { bank } => {
                 let info = jobs::embed::bank_info(&bank)?;
+                let order = match info.order {
+                    Some(order @ ImageOrder::Spread { of, .. }) => {
+                        format!("of the data set's {} ({order})", thousands(of))
+                    }
+                    None => "from the first of the data set on".into(),
+                };
                 show(self.json(), &info, || {
                     let spaces = info.spaces.iter().map(|(name, width)| format!("{name} {width}"));
                     format!(
-                        "{}: {} of {} patches ({} of {} images), {} pixels every {}, {} in {}, {}; model {}, data {}{}",
+                        "{}: {} of {} patches ({} of {} images, {order}), {} pixels every {}, {} in {}, {}; model {}, data {}{}",
                         bank.display(),
                         thousands(info.patches as u64),
                         thousands(info.total_patches as u64),

@@ -12,6 +12,7 @@ use crate::engine::facts::{DataSpec, Dtype, Space, Split};
 use crate::engine::jobs;
 use crate::engine::jobs::embed::{BankSource, EmbedRequest};
 use crate::patch::PatchGrid;
+use crate::words::sample_words;
 
 #[derive(Args)]
 pub struct EmbedArgs {
@@ -30,7 +31,7 @@ pub struct EmbedArgs {
     /// Folder of the bank
     #[arg(long)]
     pub out: PathBuf,
-    /// Only the first N images
+    /// Only N images, spread over the data set and its classes
     #[arg(long, value_parser = positive())]
     pub limit: Option<usize>,
     /// Spaces, such as h,z
@@ -69,10 +70,10 @@ impl Commander {
                 .patches_per_second
                 .map_or("nothing was left to do".into(), |r| format!("{r:.0} patches/s"));
             format!(
-                "{}: {} patches of {} images in {}, {}, {rate} on {}{}{}",
+                "{}: {} patches of {} in {}, {}, {rate} on {}{}{}",
                 request.out.display(),
                 thousands(report.patches as u64),
-                thousands(report.images as u64),
+                sample_words(report.images, report.of, 0),
                 report.spaces.join(" and "),
                 bytes(report.bytes),
                 report.device,

@@ -41,7 +41,7 @@ pub struct EvalArgs {
     pub fit: Option<u32>,
     #[arg(long, value_delimiter = ',', default_value = "linear,knn")]
     pub classifier: Vec<Classifier>,
-    /// Only N images of each split, spread evenly over it
+    /// Only N images of each split, spread over it and its classes
     #[arg(long, value_name = "N", value_parser = positive(), conflicts_with_all = ["limit_train", "limit_test"])]
     pub limit: Option<usize>,
     /// Only N training images
@@ -157,8 +157,10 @@ impl Commander {
 
 fn eval_words(report: &EvalReport) -> String {
     let (config, train, test) = (&report.config, &report.found.train, &report.found.test);
+    let is_part = config.limit_train.is_some() || config.limit_test.is_some();
+    let spread = if is_part { format!(" ({})", report.images_order) } else { String::new() };
     let mut lines = vec![format!(
-        "{} ({}) on {}: {} of {} train and {} of {} test images; chance {:.1} %; seed {}; embedded in {} on {}",
+        "{} ({}) on {}: {} of {} train and {} of {} test images{spread}; chance {:.1} %; seed {}; embedded in {} on {}",
         report.model,
         report.arch,
         report.data,

@@ -7,6 +7,7 @@ use crate::engine::facts::{DataSpec, LocalityConfig, Split};
 use crate::engine::jobs;
 use crate::engine::jobs::evaluate::LocalityRequest;
 use crate::patch::PatchGrid;
+use crate::words::sample_words;
 
 #[derive(Args)]
 pub struct LocalityArgs {
@@ -23,7 +24,7 @@ pub struct LocalityArgs {
     /// Distance between patches, pixels
     #[arg(long, default_value_t = 8, value_parser = pixels())]
     pub stride: u32,
-    /// Only the first N images
+    /// Only N images, spread over the data set and its classes
     #[arg(long, value_parser = positive())]
     pub limit: Option<usize>,
     /// Query patches
@@ -55,11 +56,11 @@ impl Commander {
         show(self.json(), &result, || {
             let report = &result.report;
             let mut lines = vec![format!(
-                "part purity of {} neighbours from other images, {} queries, {} patches of {} images",
+                "part purity of {} neighbours from other images, {} queries, {} patches of {}",
                 report.config.neighbours,
                 report.queries,
                 thousands(report.patches as u64),
-                report.images
+                sample_words(report.images, result.of, 0)
             )];
             lines.extend(
                 report

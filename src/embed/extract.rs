@@ -11,11 +11,12 @@ use rayon::prelude::*;
 
 use super::{BATCH, Embedder, PIXELS, PatchSource, pixels_width};
 use crate::bank::{BankSink, BankSpec, DataFacts, Dtype, ImageEntry, SpaceSpec};
-use crate::dataset::{Dataset, Skipped};
+use crate::dataset::{Dataset, SPREAD_SEED, Skipped, spread};
 use crate::image::Image;
 use crate::model::Space;
 use crate::patch::PatchGrid;
 use crate::progress::Progress;
+use crate::words::thousands;
 
 /// Decoded images that may wait for the network.
 const AHEAD: usize = 16;
@@ -24,7 +25,7 @@ const AHEAD: usize = 16;
 pub struct ExtractPlan {
     /// What decides the rows.
     pub spec: BankSpec,
-    /// Every image of the data set, in its order.
+    /// The images in the order in which they are embedded.
     pub images: Vec<ImageEntry>,
     /// What is extracted of the model, in this order.
     pub spaces: Vec<Space>,
@@ -33,24 +34,28 @@ pub struct ExtractPlan {
 }
 
 impl ExtractPlan {
-    /// Plans `spaces` of all patches of `data` on `grid`.
+    /// Plans `spaces` of all patches on `grid` of the images of `data`, at most `limit` of them, in the order of
+    /// [`spread`]: what is embedded so far is a fair sample at any time.
     ///
     /// # Errors
-    /// No patch fits on any image, or a space that the model lacks.
+    /// A limit of 0, no patch fits on any image, or a space that the model lacks.
     pub fn new(
         embedder: &Embedder,
         data: &dyn Dataset,
+        limit: Option<usize>,
         grid: PatchGrid,
         spaces: &[Space],
         dtype: Dtype,
     ) -> anyhow::Result<Self> {
-        let images = entries(data);
+        ensure!(limit != Some(0), "a limit of 0 images; expected at least 1");
+        let images = entries(data, &spread(data, limit.unwrap_or(data.len()), SPREAD_SEED));
         let patches: usize = images.iter().map(|image| grid.len(image.height, image.width)).sum();
         ensure!(
             patches > 0,
-            "no patch of {0} x {0} pixels fits on any image of {1}; choose a smaller patch",
+            "no patch of {0} x {0} pixels fits on any of {2} images of {1}; choose a smaller patch",
             grid.patch,
-            data.name()
+            data.name(),
+            thousands(images.len())
         );
         let info = &embedder.info;
         let space_specs = spaces.iter().map(|&space| {
@@ -62,7 +67,7 @@ impl ExtractPlan {
         let spec = BankSpec {
             program: concat!("bagssl ", env!("CARGO_PKG_VERSION")).into(),
             model: embedder.facts(),
-            data: DataFacts::of(data)?,
+            data: DataFacts::spread(data, limit)?,
             grid,
             input: info.input,
             resize: info.resize.to_string(),
@@ -89,17 +94,19 @@ impl ExtractPlan {
     }
 }
 
-fn entries(data: &dyn Dataset) -> Vec<ImageEntry> {
-    let entry = |index: usize| {
+fn entries(data: &dyn Dataset, indices: &[usize]) -> Vec<ImageEntry> {
+    let entry = |&index: &usize| {
         let (height, width) = data.dimensions(index);
-        ImageEntry { height, width, label: data.label(index), name: data.image_name(index) }
+        let (label, name) = (data.label(index), data.image_name(index));
+        ImageEntry { index: index as u32, height, width, label, name }
     };
-    (0..data.len()).into_par_iter().map(entry).collect()
+    indices.par_iter().map(entry).collect()
 }
 
 /// An image on its way into the bank.
 struct Pending {
-    index: usize,
+    /// Its place in the plan.
+    place: usize,
     image: anyhow::Result<Arc<Image>>,
     /// Patches in all, and those that went into a batch.
     cells: usize,
@@ -132,6 +139,7 @@ impl Pending {
 /// Extraction in progress. Images are read ahead on a thread of their own.
 pub struct Extraction {
     plan: ExtractPlan,
+    /// Each with its place in the plan.
     images: Receiver<(usize, anyhow::Result<Image>)>,
     first: usize,
     done: usize,
@@ -142,13 +150,13 @@ pub struct Extraction {
 }
 
 impl Extraction {
-    /// Starts to read images from `first` on.
+    /// Starts to read images of `data`, for which `plan` was made, from the `first` of the plan on.
     pub fn start(plan: ExtractPlan, data: Arc<dyn Dataset>, first: usize) -> anyhow::Result<Self> {
         let (sender, images) = bounded(AHEAD);
-        let count = plan.images.len();
+        let order: Vec<u32> = plan.images[first..].iter().map(|image| image.index).collect();
         let read = move || {
-            for index in first..count {
-                if sender.send((index, data.image(index))).is_err() {
+            for (place, index) in (first..).zip(order) {
+                if sender.send((place, data.image(index as usize))).is_err() {
                     return;
                 }
             }
@@ -184,8 +192,8 @@ impl Extraction {
             if sources.len() >= BATCH || next == self.plan.images.len() || self.pending.len() > BATCH {
                 break;
             }
-            let (index, image) = self.images.recv().context("the thread that reads images has stopped")?;
-            let pending = self.begin(index, image);
+            let (place, image) = self.images.recv().context("the thread that reads images has stopped")?;
+            let pending = self.begin(place, image);
             self.pending.push_back(pending);
         }
         let patch = self.plan.spec.grid.patch;
@@ -202,11 +210,11 @@ impl Extraction {
         Ok(())
     }
 
-    fn begin(&self, index: usize, image: anyhow::Result<Image>) -> Pending {
-        let image = self.checked(index, image).map(Arc::new);
+    fn begin(&self, place: usize, image: anyhow::Result<Image>) -> Pending {
+        let image = self.checked(place, image).map(Arc::new);
         let cells = image.as_ref().map_or(0, |image| self.plan.spec.grid.len(image.height(), image.width()));
         Pending {
-            index,
+            place,
             image,
             cells,
             taken: 0,
@@ -229,9 +237,9 @@ impl Extraction {
     }
 
     /// An image must have the size that its place in the bank was planned for.
-    fn checked(&self, index: usize, image: anyhow::Result<Image>) -> anyhow::Result<Image> {
+    fn checked(&self, place: usize, image: anyhow::Result<Image>) -> anyhow::Result<Image> {
         let image = image?;
-        let ImageEntry { height, width, .. } = self.plan.images[index];
+        let ImageEntry { height, width, .. } = self.plan.images[place];
         ensure!(
             (image.height(), image.width()) == (height, width),
             "it is {} x {} pixels now, and was {height} x {width} when the data set was opened",
@@ -247,12 +255,12 @@ impl Extraction {
                 let names = self.plan.spec.spaces.iter().map(|space| space.name.as_str());
                 let rows: Vec<(&str, &[f32])> =
                     names.zip(complete.vectors.iter().map(Vec::as_slice)).collect();
-                sink.push_image(complete.index, &rows)?;
+                sink.push_image(complete.place, &rows)?;
             }
             Err(error) => {
                 let reason = format!("{error:#}");
-                sink.push_skipped(complete.index, &reason)?;
-                let file = self.plan.images[complete.index].name.clone();
+                sink.push_skipped(complete.place, &reason)?;
+                let file = self.plan.images[complete.place].name.clone();
                 self.skipped.push(Skipped { file, reason });
             }
         }

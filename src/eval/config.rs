@@ -11,6 +11,7 @@ use super::aggregate::Aggregate;
 use super::knn::KnnConfig;
 use super::linear::LinearConfig;
 use crate::augment::Crop;
+use crate::dataset::{Dataset, SPREAD_SEED, spread};
 
 /// What tells the class of a vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -58,7 +59,7 @@ pub struct EvalConfig {
     pub knn: KnnConfig,
     /// Constants of the linear probe.
     pub linear: LinearConfig,
-    /// Only so many images, spread evenly over each split.
+    /// Only so many images, spread over each split and its classes.
     pub limit_train: Option<usize>,
     /// As `limit_train`, of the test split.
     pub limit_test: Option<usize>,
@@ -87,8 +88,9 @@ impl EvalConfig {
     }
 }
 
-/// About `limit` of `len` images, spread evenly: a set that is sorted by class keeps all its classes.
-pub fn spread(len: usize, limit: Option<usize>) -> Vec<usize> {
-    let count = limit.unwrap_or(len).min(len);
-    (0..count).map(|i| i * len / count).collect()
+/// The images that are used where at most `limit` are: spread over `data` and its classes, upwards.
+pub(super) fn chosen(data: &dyn Dataset, limit: Option<usize>) -> Vec<usize> {
+    let mut chosen = spread(data, limit.unwrap_or(data.len()), SPREAD_SEED);
+    chosen.sort_unstable();
+    chosen
 }

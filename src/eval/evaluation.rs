@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::aggregate::{self, Aggregate};
 use super::cache::Cache;
-use super::config::{Classifier, EvalConfig, spread};
+use super::config::{Classifier, EvalConfig, chosen};
 use super::features::Features;
 use super::knn;
 use super::linear::LinearProbe;
@@ -99,7 +99,7 @@ pub fn evaluate(
         seed: config.seed,
     };
     let started = Instant::now();
-    let chosen = [spread(train.len(), config.limit_train), spread(test.len(), config.limit_test)];
+    let chosen = [chosen(train.as_ref(), config.limit_train), chosen(test.as_ref(), config.limit_test)];
     let total = plan.inputs_per_image() * (chosen[0].len() + chosen[1].len()) as u64;
     let (mut done, mut resumed) = (0, 0);
     let mut tick = |inputs: u64, from_cache: bool| {

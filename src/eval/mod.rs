@@ -13,6 +13,6 @@ mod plan;
 #[cfg(test)]
 mod reference_tests;
 
-pub use config::{Classifier, EvalConfig, spread};
+pub use config::{Classifier, EvalConfig};
 pub use evaluation::{EvalRow, Evaluation, evaluate};
 pub use plan::FeaturePlan;

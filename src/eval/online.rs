@@ -12,7 +12,6 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::aggregate;
-use super::config::spread;
 use super::features::Features;
 use super::knn::{self, KnnConfig};
 use crate::augment::Crop;
@@ -25,10 +24,6 @@ use crate::model::Space;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OnlineConfig {
-    /// Images that vote, and held-out images that are classified; spread evenly over each set.
-    pub train_images: usize,
-    /// Held-out images that are classified, at most.
-    pub test_images: usize,
     /// Side of the patches, pixels; the whole image where absent.
     pub patch: Option<u32>,
     /// Patches whose mean is an image's vector.
@@ -39,7 +34,7 @@ pub struct OnlineConfig {
 
 impl Default for OnlineConfig {
     fn default() -> Self {
-        Self { train_images: 1000, test_images: 500, patch: None, patches: 4, seed: 0 }
+        Self { patch: None, patches: 4, seed: 0 }
     }
 }
 
@@ -80,14 +75,14 @@ struct Chosen {
 }
 
 impl OnlineKnn {
-    /// Reads the images. Unreadable ones, those without a label and those that are too small for a patch
-    /// are left out (the result counts the rest).
+    /// Reads the images of both sets, those of `train` to vote and those of `held_out` to be classified. Unreadable ones,
+    /// those without a label and those that are too small for a patch are left out (the result counts the rest).
     ///
     /// # Errors
     /// Fewer than two classes, other classes in `held_out`, no usable image in one of the two.
     pub fn new(
-        train: &dyn Dataset,
-        held_out: &dyn Dataset,
+        (train, voters): (&dyn Dataset, &[usize]),
+        (held_out, asked): (&dyn Dataset, &[usize]),
         config: OnlineConfig,
     ) -> anyhow::Result<Arc<Self>> {
         let classes = train.classes().len();
@@ -100,9 +95,9 @@ impl OnlineKnn {
             class_difference(train, held_out)
         );
         ensure!(config.patches >= 1, "patches of the online kNN is 0; expected at least 1");
-        let mut images = chosen(train, config.train_images, config.patch)?;
+        let mut images = chosen(train, voters, config.patch)?;
         let train_images = images.len();
-        images.extend(chosen(held_out, config.test_images, config.patch)?);
+        images.extend(chosen(held_out, asked, config.patch)?);
         Ok(Arc::new(Self {
             config,
             classes,
@@ -137,14 +132,13 @@ impl OnlineKnn {
     }
 }
 
-fn chosen(data: &dyn Dataset, count: usize, patch: Option<u32>) -> anyhow::Result<Vec<Chosen>> {
+fn chosen(data: &dyn Dataset, indices: &[usize], patch: Option<u32>) -> anyhow::Result<Vec<Chosen>> {
     let side = patch.unwrap_or(1);
     let read = |index: usize| {
         let image = Arc::new(data.image(index).ok()?);
         let is_large = image.height().min(image.width()) >= side;
         is_large.then_some(Chosen { index, image, label: data.label(index)? })
     };
-    let indices = spread(data.len(), Some(count));
     let images: Vec<Chosen> = indices.par_iter().filter_map(|&index| read(index)).collect();
     ensure!(
         !images.is_empty(),
@@ -262,7 +256,7 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
-    use crate::dataset::{self, Split};
+    use crate::dataset::{self, Split, spread};
     use crate::eval::aggregate::Aggregate;
     use crate::eval::plan::FeaturePlan;
     use crate::model::store;
@@ -279,8 +273,9 @@ mod tests {
         let open = |split| dataset::open("demo", Some(split)).unwrap();
         let (train, test) = (open(Split::Train), open(Split::Test));
         for (patch, aggregate) in [(None, Aggregate::Central), (Some(16), Aggregate::Mean(3))] {
-            let config = OnlineConfig { train_images: 90, test_images: 40, patch, patches: 3, seed: 5 };
-            let knn = OnlineKnn::new(train.as_ref(), test.as_ref(), config).unwrap();
+            let config = OnlineConfig { patch, patches: 3, seed: 5 };
+            let [known, asked] = [(&train, 90), (&test, 40)].map(|(set, n)| spread(set.as_ref(), n, 0));
+            let knn = OnlineKnn::new((train.as_ref(), &known), (test.as_ref(), &asked), config).unwrap();
             let mut round = knn.start(embedder());
             let mut calls = 1;
             let found = loop {
@@ -299,12 +294,11 @@ mod tests {
             let crop = patch.map(|size| Crop::Fixed { size });
             let aggregates = [aggregate];
             let plan = FeaturePlan { embedder: &embedder, aggregates: &aggregates, crop, fit: None, seed: 5 };
-            let table = |data: &dyn Dataset, count| {
-                let indices = spread(data.len(), Some(count));
+            let table = |data: &dyn Dataset, indices: &[usize]| {
                 let cancel = CancelToken::default();
-                plan.features(data, &indices, None, &cancel, &mut |_, _| ()).unwrap().tables.remove(0)
+                plan.features(data, indices, None, &cancel, &mut |_, _| ()).unwrap().tables.remove(0)
             };
-            let (known, asked) = (table(train.as_ref(), 90), table(test.as_ref(), 40));
+            let (known, asked) = (table(train.as_ref(), &known), table(test.as_ref(), &asked));
             assert_eq!(found.h, knn::accuracy(&known, &asked, 10, &KnnConfig::default()));
             assert!(found.h > 0.1 && found.z.is_some(), "{found:?}");
         }
@@ -313,8 +307,9 @@ mod tests {
     #[test]
     fn a_patch_that_fits_nowhere_is_refused_up_front() {
         let data = dataset::open("demo", None).unwrap();
-        let config = OnlineConfig { patch: Some(500), train_images: 2, test_images: 2, ..Default::default() };
-        let error = OnlineKnn::new(data.as_ref(), data.as_ref(), config).err().unwrap().to_string();
+        let config = OnlineConfig { patch: Some(500), ..Default::default() };
+        let (known, asked) = ((data.as_ref(), &[0, 1][..]), (data.as_ref(), &[2, 3][..]));
+        let error = OnlineKnn::new(known, asked, config).err().unwrap().to_string();
         assert!(error.contains("500 x 500 pixels or more"), "{error}");
     }
 }

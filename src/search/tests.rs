@@ -23,6 +23,7 @@ pub(super) fn spec(dtype: Dtype, width: usize) -> BankSpec {
             mix: None,
             limit: None,
             decoding: None,
+            order: None,
         },
         grid: PatchGrid::new(1, 1).unwrap(),
         input: 32,
@@ -38,6 +39,7 @@ pub(super) fn spec(dtype: Dtype, width: usize) -> BankSpec {
 /// Images of `counts` patches in one line; image i has label i % 3, the last none.
 pub(super) fn entries(counts: &[usize]) -> Vec<ImageEntry> {
     let entry = |(i, count): (usize, &usize)| ImageEntry {
+        index: i as u32,
         height: 1,
         width: *count as u32,
         label: (i + 1 != counts.len()).then_some(i as u32 % 3),

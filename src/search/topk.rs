@@ -148,12 +148,10 @@ impl<'a> TopKJob<'a> {
         }
         let mut tasks = Vec::new();
         let mut first = 0;
-        for image in 0..self.bank.complete_images() {
-            let end = self.bank.image_rows(image).end;
-            if end - first >= BLOCK_ROWS || (end == total && end > first) {
-                tasks.push(first..end);
-                first = end;
-            }
+        while first < total {
+            let end = self.bank.rows_beside(total.min(first + BLOCK_ROWS) - 1).end;
+            tasks.push(first..end);
+            first = end;
         }
         tasks
     }
@@ -168,7 +166,7 @@ impl<'a> TopKJob<'a> {
         } else {
             let mut first = rows.start;
             while first < rows.end {
-                let image = self.bank.image_rows(self.bank.image_of_row(first) as usize);
+                let image = self.bank.rows_beside(first);
                 let part = &cosines[image.start - rows.start..image.end - rows.start];
                 self.offer(&mut local.best_of_image, image.start, part);
                 local.best_of_image.heap.drain().for_each(|ranked| local.best.offer(ranked.0));

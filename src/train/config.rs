@@ -26,9 +26,12 @@ pub struct TrainConfig {
     /// In which numbers the network computes.
     #[serde(default)]
     pub precision: Precision,
-    /// Use only the first N images; all where absent.
+    /// Use only so many images; all where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub images: Option<usize>,
+    /// Which ones. A new run notes [`ImagesOrder::Spread`] where absent; runs that lack it had the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub images_order: Option<ImagesOrder>,
     /// Steps between checkpoints; one is also written at the start and at the end.
     pub checkpoint_every: u64,
     /// The network.
@@ -59,6 +62,16 @@ pub struct ModelConfig {
     pub input: u32,
     /// How a crop is brought to that side.
     pub resize: Resize,
+}
+
+/// Which images a run uses where it does not use all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ImagesOrder {
+    /// Spread over the data set and its classes: those of [`spread`](crate::dataset::spread), seed 0.
+    Spread,
+    /// The first of the data set.
+    First,
 }
 
 /// Which checkpoints stay. The newest and that of step 0 always do.

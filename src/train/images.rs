@@ -1,12 +1,12 @@
 //! Which images of a data set a run trains on.
 
 use crate::augment::{Crop, ViewConfig};
-use crate::dataset::{Coverage, Dataset, Skipped};
+use crate::dataset::{Coverage, Dataset, SPREAD_SEED, Skipped, spread};
 
-use super::config::TrainConfig;
+use super::config::{ImagesOrder, TrainConfig};
 
-/// The images of a run: the first `images` of its config (all where absent), less those that are
-/// too small for a patch of its views. Known from the sizes alone, before any image is decoded.
+/// The images of a run: `images` of its config (all where absent), less those that are too small for a patch of
+/// its views. Known from the sizes alone, before any image is decoded.
 #[derive(Clone, Debug)]
 pub struct TrainingImages {
     /// Their numbers in the data set, upwards.
@@ -16,20 +16,28 @@ pub struct TrainingImages {
 }
 
 impl TrainingImages {
-    /// How many of the data set's images, from the first, a run's are chosen from; those after them stay unseen.
-    pub fn first(config: &TrainConfig, data: &dyn Dataset) -> usize {
-        config.images.map_or(data.len(), |limit| limit.min(data.len()))
+    /// Which of the data set's images, upwards, a run's are chosen from; the others stay unseen.
+    pub fn drawn(config: &TrainConfig, data: &dyn Dataset) -> Vec<usize> {
+        let count = config.images.map_or(data.len(), |limit| limit.min(data.len()));
+        match config.images_order {
+            Some(ImagesOrder::Spread) if count < data.len() => {
+                let mut drawn = spread(data, count, SPREAD_SEED);
+                drawn.sort_unstable();
+                drawn
+            }
+            _ => (0..count).collect(),
+        }
     }
 
     /// Chooses them.
     pub fn choose(config: &TrainConfig, data: &dyn Dataset) -> Self {
-        let first = Self::first(config, data);
+        let drawn = Self::drawn(config, data);
         let side = largest_patch(&config.views);
         // Files that could not even be opened have no number; they are missing from the whole set only.
-        let mut skipped = if first == data.len() { data.skipped().to_vec() } else { vec![] };
-        let of = first + skipped.len();
-        let mut indices = Vec::with_capacity(first);
-        for index in 0..first {
+        let mut skipped = if drawn.len() == data.len() { data.skipped().to_vec() } else { vec![] };
+        let of = drawn.len() + skipped.len();
+        let mut indices = Vec::with_capacity(drawn.len());
+        for index in drawn {
             let (height, width) = data.dimensions(index);
             if height.min(width) >= side {
                 indices.push(index as u64);

@@ -24,7 +24,7 @@ pub mod schedule;
 pub mod settings;
 pub mod trainer;
 
-pub use config::{Keep, ModelConfig, ProbeConfig, TrainConfig};
+pub use config::{ImagesOrder, Keep, ModelConfig, ProbeConfig, TrainConfig};
 pub use environment::{ENVIRONMENT_FILE, Environment};
 pub use images::TrainingImages;
 pub use metrics::{Alarm, AlarmKind, KnnScore, Metrics, Notice, NoticeKind, ProbeReport};

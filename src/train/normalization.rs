@@ -3,9 +3,9 @@
 use rayon::prelude::*;
 
 use crate::augment::Normalization;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, SPREAD_SEED, spread};
 
-/// Images that the estimate looks at, at most, spread evenly over the set.
+/// Images that the estimate looks at, at most, spread over the set and its classes.
 const SAMPLE: usize = 2000;
 
 /// The published constants where the kind of data has some; for other sets mean and deviation over all pixels of an
@@ -18,8 +18,8 @@ pub fn of(data: &dyn Dataset) -> anyhow::Result<Normalization> {
 type ChannelSums = (f64, [f64; 3], [f64; 3]);
 
 fn estimate(data: &dyn Dataset) -> anyhow::Result<Normalization> {
-    let count = data.len().min(SAMPLE);
-    let indices: Vec<usize> = (0..count).map(|i| i * data.len() / count).collect();
+    let indices = spread(data, SAMPLE, SPREAD_SEED);
+    let count = indices.len();
     // Collected in order before they are added, so that threads do not change the last bits.
     let sums: Vec<ChannelSums> = indices.par_iter().filter_map(|&index| image_sums(data, index)).collect();
     anyhow::ensure!(!sums.is_empty(), "none of {count} images of {} can be read", data.name());

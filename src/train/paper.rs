@@ -158,6 +158,7 @@ impl PaperTable {
             accumulate: 1,
             precision: Precision::Full,
             images: None,
+            images_order: None,
             checkpoint_every: 5 * epoch,
             model: ModelConfig {
                 backbone: BackboneConfig { depth: self.depth, stem: self.stem, width: 64 },

@@ -11,7 +11,7 @@ use burn::tensor::{Device, FloatDType, Gradients};
 use serde_json::json;
 
 use super::bootstrap::Bootstrap;
-use super::config::TrainConfig;
+use super::config::{ImagesOrder, TrainConfig};
 use super::feed::Feeder;
 use super::gradients::{GradientPass, NormalisedViews, Student};
 use super::images::TrainingImages;
@@ -75,8 +75,11 @@ pub struct StepReport {
 
 impl Trainer {
     /// A fresh run of `config` on `data`. `device` is one without gradients.
-    pub fn new(config: TrainConfig, data: Arc<dyn Dataset>, device: &Device) -> anyhow::Result<Self> {
+    pub fn new(mut config: TrainConfig, data: Arc<dyn Dataset>, device: &Device) -> anyhow::Result<Self> {
         config.validate()?;
+        if config.images.is_some() {
+            config.images_order.get_or_insert(ImagesOrder::Spread);
+        }
         let images = TrainingImages::choose(&config, data.as_ref());
         let total_steps = total_steps(&config, data.as_ref(), &images)?;
         let norm = super::normalization::of(data.as_ref())?;

@@ -61,8 +61,13 @@ fn main() -> anyhow::Result<()> {
 fn bank_of(rows: &Path, width: usize, dtype: Dtype, folder: &Path) -> anyhow::Result<Bank> {
     let count = std::fs::metadata(rows)?.len() as usize / (4 * width);
     ensure!(count.is_multiple_of(IMAGE), "{count} rows; expected a multiple of {IMAGE}");
-    let entry =
-        |index: usize| ImageEntry { height: IMAGE as u32, width: 1, label: None, name: index.to_string() };
+    let entry = |index: usize| ImageEntry {
+        index: index as u32,
+        height: IMAGE as u32,
+        width: 1,
+        label: None,
+        name: index.to_string(),
+    };
     let spec = BankSpec {
         program: "peer".into(),
         model: ModelFacts { name: "peer".into(), hash: "peer".into(), arch: "peer".into() },
@@ -74,6 +79,7 @@ fn bank_of(rows: &Path, width: usize, dtype: Dtype, folder: &Path) -> anyhow::Re
             mix: None,
             limit: None,
             decoding: None,
+            order: None,
         },
         grid: PatchGrid::new(1, 1)?,
         input: 32,

@@ -2,9 +2,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use bagssl::dataset::Dataset;
+use bagssl::dataset::{Dataset, Split};
 
-use crate::support::{bagssl, failure, json, real_data, text};
+use crate::support::{bagssl, failure, json, query, real_data, spread_of_demo, text};
 
 /// A folder with the synthetic set as an image folder: 20 images of 64 x 64.
 fn synth(folder: &Path) -> String {
@@ -156,27 +156,29 @@ fn a_bank_is_described_exported_and_searched() {
     let width = info["spaces"]["h"].as_u64().unwrap();
     assert_eq!(fs::metadata(&npy).unwrap().len(), 128 + 294 * width * 4);
 
-    let found = json(&["knn", "--bank", &bank, "--query", "2:8:16", "--space", "h", "--k", "10"]);
+    let image = spread_of_demo(Split::Test, 6)[2];
+    let asked = query(image, 8, 16);
+    let found = json(&["knn", "--bank", &bank, "--query", asked, "--space", "h", "--k", "10"]);
     let neighbours = found["neighbours"].as_array().unwrap();
     assert_eq!((neighbours.len(), found["exact"].as_bool()), (10, Some(true)));
     assert_eq!((found["searched"].as_u64(), found["candidates"].as_u64()), (Some(294), Some(293)));
     let cosines: Vec<f64> = neighbours.iter().map(|n| n["cosine"].as_f64().unwrap()).collect();
     assert!(cosines.is_sorted_by(|a, b| a >= b) && cosines[0] <= 1.0);
-    let is_query = |n: &serde_json::Value| n["image"] == 2 && n["y"] == 8 && n["x"] == 16;
+    let is_query = |n: &serde_json::Value| n["image"] == image && n["y"] == 8 && n["x"] == 16;
     assert!(!neighbours.iter().any(is_query), "the query is among its neighbours");
     let other = json(&[
         "knn",
         "--bank",
         &bank,
         "--query",
-        "2:8:16",
+        asked,
         "--space",
         "z",
         "--k",
         "10",
         "--exclude-same-image",
     ]);
-    assert!(other["neighbours"].as_array().unwrap().iter().all(|n| n["image"] != 2));
+    assert!(other["neighbours"].as_array().unwrap().iter().all(|n| n["image"] != image));
 }
 
 #[test]
@@ -187,9 +189,11 @@ fn a_bank_of_both_splits_is_searched_in_one_of_them() {
         ["embed", "--data", "demo", "--split", "all", "--patch", "16", "--stride", "24", "--limit", "10"];
     let made = json(&[&made[..], &["--out", text(&out)]].concat());
     assert_eq!((made["images"].as_u64(), made["patches"].as_u64()), (Some(10), Some(90)));
-    // Every fifth image is held out.
+    let mut taken: Vec<u64> = spread_of_demo(Split::All, 10).into_iter().map(|image| image as u64).collect();
+    taken.sort_unstable();
+    let first = query(taken[1] as usize, 0, 24);
     let images = |split: &[&str]| -> Vec<u64> {
-        let asked = ["knn", "--bank", text(&out), "--query", "1:0:24", "--space", "h", "--k", "60"];
+        let asked = ["knn", "--bank", text(&out), "--query", first, "--space", "h", "--k", "60"];
         let found = json(&[&asked[..], split].concat());
         let mut images: Vec<u64> =
             found["neighbours"].as_array().unwrap().iter().map(|n| n["image"].as_u64().unwrap()).collect();
@@ -197,15 +201,18 @@ fn a_bank_of_both_splits_is_searched_in_one_of_them() {
         images.dedup();
         images
     };
-    assert_eq!(images(&["--only-split", "test"]), [4, 9]);
-    assert_eq!(images(&["--only-split", "train"]), [0, 1, 2, 3, 5, 6, 7, 8]);
-    assert_eq!(images(&[]).len(), 10);
-    let asked = ["knn", "--bank", text(&out), "--query", "1:0:24", "--space", "h", "--k", "3"];
+    // Every fifth image is held out.
+    let (test, train): (Vec<u64>, Vec<u64>) = taken.iter().partition(|image| *image % 5 == 4);
+    assert!(!test.is_empty() && !train.is_empty(), "{taken:?}");
+    assert_eq!(images(&["--only-split", "test"]), test);
+    assert_eq!(images(&["--only-split", "train"]), train);
+    assert_eq!(images(&[]), taken);
+    let asked = ["knn", "--bank", text(&out), "--query", first, "--space", "h", "--k", "3"];
     let error = failure(&[&asked[..], &["--only-split", "all"]].concat());
     assert!(error.contains("expected train or test"), "{error}");
     let bank = bank(folder.path());
-    let error =
-        failure(&["knn", "--bank", &bank, "--query", "1:0:24", "--space", "h", "--only-split", "train"]);
+    let asked = query(spread_of_demo(Split::Test, 6)[1], 0, 24);
+    let error = failure(&["knn", "--bank", &bank, "--query", asked, "--space", "h", "--only-split", "train"]);
     assert!(error.contains("holds test"), "{error}");
 }
 
@@ -278,9 +285,10 @@ fn figures_come_out_and_come_again_from_their_sidecars() {
     assert!(!svg.contains("<text") && svg.contains("projection z") && svg.contains("embedding h"));
 
     let bank = bank(folder.path());
+    let asked = query(spread_of_demo(Split::Test, 6)[2], 8, 16);
     for format in ["pdf", "png"] {
         let fig5 = folder.path().join(format!("fig5.{format}"));
-        json(&["gallery", "--bank", &bank, "--query", "2:8:16", "--k", "119", "--out", text(&fig5)]);
+        json(&["gallery", "--bank", &bank, "--query", asked, "--k", "119", "--out", text(&fig5)]);
         let sidecar = folder.path().join(format!("fig5.{format}.json"));
         let again = folder.path().join(format!("again.{format}"));
         json(&["figure", text(&sidecar), "--out", text(&again)]);
@@ -307,8 +315,10 @@ fn errors_say_what_where_and_what_was_expected() {
     assert!(failure(&["model", "info", text(&empty)]).contains("expected a checkpoint"));
     let out = folder.path().join("f.gif");
     let bank = bank(folder.path());
-    assert!(failure(&["gallery", "--bank", &bank, "--query", "0:0:0", "--out", text(&out)]).contains(".svg"));
-    let off = failure(&["knn", "--bank", &bank, "--query", "0:3:3"]);
+    let image = spread_of_demo(Split::Test, 6)[0];
+    let gallery = ["gallery", "--bank", &bank, "--query", query(image, 0, 0)];
+    assert!(failure(&[&gallery[..], &["--out", text(&out)]].concat()).contains(".svg"));
+    let off = failure(&["knn", "--bank", &bank, "--query", query(image, 3, 3)]);
     assert!(off.contains("nearest"), "{off}");
     let run = folder.path().join("run");
     let recipe = failure(&["train", "--data", "demo", "--recipe", "nope", "--out", text(&run)]);

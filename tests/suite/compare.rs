@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use bagssl::dataset::Split;
 use bagssl::engine::{
     Beside, Command, CompareCommand, CompareView, FigureCommand, FigureEvent, FigureKind, MapMode, QuerySpec,
     Snapshot,
@@ -10,7 +11,7 @@ use bagssl::patch::PatchRef;
 use serde_json::Value;
 
 use crate::engine::{Started, figure, figure_events, is_complete, next_failures};
-use crate::support::{bagssl, failure, json, text};
+use crate::support::{bagssl, failure, json, query, spread_of_demo, text};
 
 /// A run of four tiny steps that keeps the checkpoints after 0, 2 and 4. Its network reads another
 /// input size than the built-in one.
@@ -274,6 +275,8 @@ fn the_overlap_of_two_banks_is_counted_over_many_queries() {
     );
     let again = ask(&a, &b, &["--queries", "8", "--space", "h", "--seed", "1"]);
     assert_eq!((&again["queries"], &again["spaces"]), (&report["queries"], &report["spaces"]));
-    let error = failure(&["compare", "--bank", text(&a), "--bank", text(&b), "--query", "11:0:0"]);
-    assert!(error.contains("image 11"), "{error}");
+    let only_in_a = spread_of_demo(Split::Test, 12)[11];
+    let asked = query(only_in_a, 0, 0);
+    let error = failure(&["compare", "--bank", text(&a), "--bank", text(&b), "--query", asked]);
+    assert!(error.contains(&format!("image {only_in_a} is not in the bank")), "{error}");
 }

@@ -3,6 +3,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use bagssl::dataset::Split;
 use bagssl::engine::{
     Command as Ask, Event, FigureCommand, FigureEvent, FigureKind, FigureQuery, FigureRequest, GalleryFilter,
     QuerySpec, Sign, Style,
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::compare::tiny_run;
 use crate::engine::{Started, figure, is_complete};
-use crate::support::{bagssl, failure, json as run_json, text};
+use crate::support::{bagssl, failure, json as run_json, query, spread_of_demo, text};
 
 /// A bank of 8 images of the demo set, 4 x 4 patches each.
 fn bank(folder: &Path) -> String {
@@ -21,6 +22,11 @@ fn bank(folder: &Path) -> String {
     let data = ["--data", "demo", "--split", "test", "--limit", "8", "--patch", "16", "--stride", "16"];
     run_json(&[&["embed", "--out", text(&out)][..], &data[..]].concat());
     out.to_str().unwrap().into()
+}
+
+/// The image of the demo set in that place of the bank.
+fn of_bank(place: usize) -> usize {
+    spread_of_demo(Split::Test, 8)[place]
 }
 
 /// The flags that make each figure of the paper small.
@@ -31,7 +37,7 @@ fn figures(bank: &str) -> Vec<Vec<&str>> {
     figures.push([near("fig5"), vec!["--shares"]].concat());
     figures.extend([near("fig7"), near("fig8"), near("fig9")]);
     figures.push([near("fig10"), vec!["--queries", "6", "--palette", "safe"]].concat());
-    figures.push([near("fig11"), vec!["--index", "3"]].concat());
+    figures.push([near("fig11"), vec!["--index", of_bank(3).to_string().leak()]].concat());
     figures.push(near("fig12"));
     figures
 }
@@ -43,7 +49,7 @@ fn words(name: &str) -> &'static [&'static str] {
         "fig5" => &["projection z", "embedding h", "(b)", "15 nearest of 128 patches", "share by rank"],
         "fig7" => &["projection z", "embedding h", "(d)", "other class", "query"],
         "fig10" => &["1a", "2b", "embedding h: 15 nearest of 128 patches"],
-        "fig11" => &["image 3", "embedding h: 15 nearest of 128 patches"],
+        "fig11" => &["image ", "embedding h: 15 nearest of 128 patches"],
         _ => &["embedding h", "15 nearest of 128 patches"],
     }
 }
@@ -224,14 +230,16 @@ fn written(started: &Started, request: FigureRequest, path: &Path) {
 
 /// Figures of the window and the command line's arguments for the same.
 fn both_ways((class, name): (u32, &str)) -> Vec<(&'static str, FigureRequest, Vec<&str>)> {
-    let patch = |image, y, x| PatchRef { image, y, x, size: 16 };
-    let two = || vec![patch(2, 16, 32), patch(5, 0, 16)];
-    let one_image = || vec![patch(2, 16, 32), patch(2, 0, 16), patch(2, 48, 0)];
-    let maps = |name| vec![name, "--split", "test", "--stride", "8", "--query", "2:16:32"];
+    let (a, b) = (of_bank(2), of_bank(5));
+    let patch = |image: usize, y, x| PatchRef { image: image as u32, y, x, size: 16 };
+    let two = || vec![patch(a, 16, 32), patch(b, 0, 16)];
+    let one_image = || vec![patch(a, 16, 32), patch(a, 0, 16), patch(a, 48, 0)];
+    let maps = |name| vec![name, "--split", "test", "--stride", "8", "--query", query(a, 16, 32)];
     let near = |name| {
-        vec![name, "--split", "test", "--limit", "8", "--patch", "16", "--stride", "16", "--query", "2:16:32"]
+        let base = [name, "--split", "test", "--limit", "8", "--patch", "16", "--stride", "16"];
+        [&base[..], &["--query", query(a, 16, 32)]].concat()
     };
-    let mut fig4 = figure(FigureKind::Heatmaps, vec![patch(2, 16, 32)]);
+    let mut fig4 = figure(FigureKind::Heatmaps, vec![patch(a, 16, 32)]);
     fig4.content.grids.push(PatchGrid { patch: 23, stride: 8 });
     let mut fig5 = figure(FigureKind::Galleries, two());
     fig5.style = Style { shares: true, palette: BoxPalette::Safe, width_in: 5.5, ..Style::default() };
@@ -250,7 +258,8 @@ fn both_ways((class, name): (u32, &str)) -> Vec<(&'static str, FigureRequest, Ve
     let filter =
         ["--exclude-same-image", "--per-image", "6", "--without-overlap", "--class", name, "--k", "3"];
     let looks = ["--shares", "--palette", "safe", "--width", "5.5"];
-    let (second, third) = (["--query", "5:0:16"], ["--query", "2:0:16", "--query", "2:48:0", "--k", "20"]);
+    let second = ["--query", query(b, 0, 16)];
+    let third = ["--query", query(a, 0, 16), "--query", query(a, 48, 0), "--k", "20"];
     vec![
         ("fig4", fig4, [maps("fig4"), vec!["--patch", "16,23"]].concat()),
         (
@@ -270,7 +279,7 @@ fn the_window_and_the_command_line_write_the_same_bytes() {
     let shown = started.until("the worked example", is_complete);
     let data = shown.data.as_ref().unwrap();
     // One of the classes that are among the eight images.
-    let number = data.labels[0].unwrap();
+    let number = data.labels[of_bank(0)].unwrap();
     let class = &data.classes[number as usize];
     let folder = tempfile::tempdir().unwrap();
     for (name, request, arguments) in both_ways((number, class)) {
@@ -307,7 +316,7 @@ fn a_preview_is_the_file_that_is_written() {
     let started = Started::new();
     started.until("the worked example", is_complete);
     let folder = tempfile::tempdir().unwrap();
-    let queries = vec![PatchRef { image: 2, y: 16, x: 32, size: 16 }];
+    let queries = vec![PatchRef { image: of_bank(2) as u32, y: 16, x: 32, size: 16 }];
     for (number, format) in [Format::Pdf, Format::Svg, Format::Png { dpi: 100 }].into_iter().enumerate() {
         let request = FigureRequest { format, ..figure(FigureKind::Galleries, queries.clone()) };
         let mut style = request.style;

@@ -215,6 +215,8 @@ pub fn gallery_view(query_id: u64, query: PatchRef) -> GalleryView {
         filter: GalleryFilter::default(),
         searched: 1_204,
         total: 1_960,
+        images: (24, 24),
+        images_of: 24,
     }
 }
 
@@ -424,7 +426,7 @@ fn the_status_line_says_how_far_the_extraction_is_and_pauses_it() {
     window.steps();
     assert!(window.shows("12,000 / 50,000 images \u{b7} 1,840 patches/s \u{b7} 3 min left"));
     assert!(window.shows("0.62 of 1.00 GiB"));
-    assert!(window.shows("first 50,000 of 60,000 images: memory"));
+    assert!(window.shows("50,000 of 60,000 images, spread: memory"));
     window.click("Pause");
     assert!(matches!(window.commands()[..], [Command::PauseExtraction(true)]));
 }

@@ -32,5 +32,6 @@ mod notices; // training: what is left out, collapse alarms, in words, folder an
 mod precision; // mixed precision beside float32
 mod run; // training: resume, reproducibility, NaN
 mod shaders; // every shader through naga
+mod spread; // which images are taken where not all are, by the program
 mod support; // paths, real data, running the program
 mod xvfb; // the real program in a real window, worked by mouse and keyboard

@@ -2,14 +2,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bagssl::augment::Crop;
-use bagssl::dataset::{self, Dataset, Split, parts::Parts};
+use bagssl::dataset::{Dataset, Split, parts::Parts};
 use bagssl::objective::{Byol, Objective};
 use bagssl::train::{RunFolder, TrainConfig, Trainer, recipes};
 use burn::tensor::Device;
 
 /// 32 scenes of 32 x 32.
 pub fn data() -> Arc<dyn Dataset> {
-    dataset::limited(Arc::new(Parts::new(5, 64, 32, Split::Train).unwrap()), 32).unwrap()
+    Arc::new(Parts::new(5, 32, 32, Split::Train).unwrap())
 }
 
 /// A very narrow network, and every objective with a predictor to match.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bagssl::augment::Crop;
-use bagssl::dataset::{self, Dataset, Split, parts::Parts};
+use bagssl::dataset::{Dataset, Split, parts::Parts};
 use bagssl::device::DeviceChoice;
 use bagssl::engine::jobs::Job;
 use bagssl::engine::jobs::train::{Start, TrainRequest, train};
@@ -282,8 +282,7 @@ fn a_loss_that_explodes_stops_the_run_and_keeps_the_last_good_checkpoint() {
 
 #[test]
 fn training_lowers_the_loss() {
-    let data: Arc<dyn Dataset> =
-        dataset::limited(Arc::new(Parts::new(5, 64, 32, Split::Train).unwrap()), 32).unwrap();
+    let data: Arc<dyn Dataset> = Arc::new(Parts::new(5, 32, 32, Split::Train).unwrap());
     let mut config = tiny();
     config.set(&["images=32", "batch=16", "epochs=30", "warmup_epochs=1", "optimizer.lr=0.5"]).unwrap();
     let mut trainer = Trainer::new(config, data, &Device::flex()).unwrap();

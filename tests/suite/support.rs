@@ -1,6 +1,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use bagssl::dataset::{self, Split};
+
 /// The real images, where this machine has them; otherwise says that the test skips.
 pub fn real_data() -> Option<PathBuf> {
     let path = std::env::var_os("BAGSSL_TEST_DATA").map(PathBuf::from).filter(|path| path.is_dir());
@@ -34,6 +36,17 @@ pub fn failure(args: &[&str]) -> String {
     assert_eq!(output.status.code(), Some(1), "{args:?}");
     assert!(output.stdout.is_empty(), "{args:?} failed but printed a result");
     String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The images of the demo set's `split` that `--limit count` takes, in the order in which they are taken.
+pub fn spread_of_demo(split: Split, count: usize) -> Vec<usize> {
+    let data = dataset::open("demo", Some(split)).unwrap();
+    dataset::spread(data.as_ref(), count, dataset::SPREAD_SEED)
+}
+
+/// A query patch as the command line takes it.
+pub fn query(image: usize, y: u32, x: u32) -> &'static str {
+    format!("{image}:{y}:{x}").leak()
 }
 
 /// The path as text.

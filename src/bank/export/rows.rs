@@ -24,7 +24,7 @@ pub struct Exported {
     pub not_finite: usize,
 }
 
-/// The rows of one space that have a vector, in bank order.
+/// The rows of one space that have a vector, image by image as the data set has them, whatever the bank's own order.
 pub struct ExportRows<'a> {
     bank: &'a Bank,
     space: StoredSpace<'a>,
@@ -53,9 +53,10 @@ impl<'a> ExportRows<'a> {
             bank.total_patches()
         );
         let skipped = bank.skipped().iter().map(|skipped| skipped.image as usize);
-        let patches_of_skipped_images = skipped.map(|image| bank.image_rows(image).len()).sum();
+        let patches_of_skipped_images =
+            skipped.map(|image| bank.rows_of_image(image).map_or(0, |rows| rows.len())).sum();
         let mut kept: Vec<Range<usize>> = vec![];
-        for piece in space.pieces(0..bank.patches()) {
+        for piece in bank.rows_in_order().flat_map(|image| space.pieces(image)) {
             let with_value = piece.inv_norms.iter().zip(piece.first_row..).filter(|(norm, _)| !norm.is_nan());
             for (_, row) in with_value {
                 match kept.last_mut() {

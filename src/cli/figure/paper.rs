@@ -121,7 +121,7 @@ pub struct HaystackArgs {
     /// Distance between patches, pixels; about 7 x 7 of each image unless told
     #[arg(long, value_parser = pixels())]
     pub stride: Option<u32>,
-    /// Only the first N images
+    /// Only N images, spread over the data set and its classes
     #[arg(long, value_name = "N", default_value_t = defaults::GALLERY_IMAGES, value_parser = positive())]
     pub limit: usize,
     /// Number of neighbours of each query; as in the paper's figure unless told

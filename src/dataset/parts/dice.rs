@@ -5,6 +5,7 @@ use rand_pcg::Pcg64;
 use rand_pcg::rand_core::RngCore;
 
 use crate::dataset::Split;
+use crate::dataset::scramble::scramble;
 
 /// The random numbers of one image.
 pub(super) struct Dice(Pcg64);
@@ -14,8 +15,8 @@ impl Dice {
     pub fn new(seed: u64, split: Split, index: u64) -> Self {
         let stream = 2 * u128::from(index) + u128::from(split == Split::Test);
         // The state is hashed too, since neighbouring PCG streams of one state start out alike.
-        let low = mix(seed ^ mix(stream as u64));
-        Self(Pcg64::new(u128::from(low) << 64 | u128::from(mix(low)), stream))
+        let low = scramble(seed ^ scramble(stream as u64));
+        Self(Pcg64::new(u128::from(low) << 64 | u128::from(scramble(low)), stream))
     }
 
     /// Uniform in [0, 1), in steps of 2^-24.
@@ -47,12 +48,4 @@ impl Dice {
     pub fn sign(&mut self) -> f32 {
         if self.chance(0.5) { 1.0 } else { -1.0 }
     }
-}
-
-/// The finaliser of SplitMix64 (Steele, Lea, Flood 2014).
-fn mix(v: u64) -> u64 {
-    let mut v = v.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    v = (v ^ (v >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    v = (v ^ (v >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    v ^ (v >> 31)
 }

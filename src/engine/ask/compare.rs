@@ -32,7 +32,7 @@ pub enum CompareCommand {
     Pause(bool),
     /// Whether the checkpoints after the one on show are computed ahead of being asked for.
     Ahead(bool),
-    /// How many images, from the first, the galleries of both models search.
+    /// How many images, spread over the data set, the galleries of both models search.
     Images(usize),
 }
 

@@ -9,7 +9,7 @@ pub struct ExploreConfig {
     pub grid: PatchGrid,
     /// Stride of the patches that the galleries search, pixels.
     pub gallery_stride: u32,
-    /// How many images the galleries reach at most; the first N of the data set.
+    /// How many images the galleries reach at most, spread over the data set and its classes.
     pub gallery_images: usize,
     /// Number of neighbours in a gallery.
     pub neighbours: usize,

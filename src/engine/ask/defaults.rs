@@ -7,7 +7,7 @@ use crate::engine::ask::config::ExploreConfig;
 use crate::patch::PatchGrid;
 use crate::words::thousands;
 
-/// Images that galleries reach: the first so many of the data set.
+/// Images that galleries reach, spread over the data set.
 pub const GALLERY_IMAGES: usize = 1024;
 /// Spaces that are shown where a model has them, as the command line is told them.
 pub const SPACES: &str = "z,h";

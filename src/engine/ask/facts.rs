@@ -7,7 +7,7 @@ pub use crate::augment::Crop;
 pub use crate::augment::Resize;
 pub use crate::bank::Dtype;
 pub use crate::dataset::folder::PICTURE_ENDINGS;
-pub use crate::dataset::{Coverage, PartMap, Skipped, Split, cifar::Variant as CifarVariant};
+pub use crate::dataset::{Coverage, ImageOrder, PartMap, Skipped, Split, cifar::Variant as CifarVariant};
 pub use crate::dataset::{DataSpec, built_in_words as built_in_data, sentence as data_sentence};
 pub use crate::dataset::{Decoding, DecodingFacts, Exif, ValueRule, ValueWindow};
 pub use crate::device::{DeviceChoice, MemoryBudget};
@@ -24,6 +24,6 @@ pub use crate::train::fitting::{DataShape, FittingRecipe, fitting as fitting_rec
 pub use crate::train::recipes::{all as all_recipes, find as find_recipe};
 pub use crate::train::settings;
 pub use crate::train::{
-    Alarm, AlarmKind, Keep, KnnScore, Metrics, Notice, NoticeKind, ProbeConfig, ProbeReport, Problem, Recipe,
-    TrainConfig,
+    Alarm, AlarmKind, ImagesOrder, Keep, KnnScore, Metrics, Notice, NoticeKind, ProbeConfig, ProbeReport,
+    Problem, Recipe, TrainConfig,
 };

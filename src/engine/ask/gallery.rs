@@ -26,6 +26,10 @@ pub struct GalleryView {
     pub searched: usize,
     /// Patches that the galleries reach.
     pub total: usize,
+    /// Images that were searched, and that the galleries reach.
+    pub images: (usize, usize),
+    /// Images of the data set, over which those are spread.
+    pub images_of: usize,
 }
 
 /// The neighbours of a query in one space, best first, the query itself left out.
@@ -90,7 +94,7 @@ pub struct MemoryUse {
     pub bytes: u64,
     /// The most bytes that they may take.
     pub most_bytes: u64,
-    /// Images that are embedded: the first so many of those wanted.
+    /// Images that are embedded, of those wanted; spread over the data set as they are.
     pub images: usize,
     /// Images that the settings ask for.
     pub wanted_images: usize,

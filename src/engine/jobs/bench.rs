@@ -253,11 +253,12 @@ impl Bench {
 
     fn random_bank(&self) -> anyhow::Result<Bank> {
         let grid = PatchGrid::new(1, 1)?;
-        let plan = ExtractPlan::new(&self.embedder, self.data.as_ref(), grid, &[Space::H], Dtype::F16)?;
+        let plan = ExtractPlan::new(&self.embedder, self.data.as_ref(), None, grid, &[Space::H], Dtype::F16)?;
         let mut spec = plan.spec;
         spec.spaces = vec![SpaceSpec { name: "h".into(), width: SEARCH_WIDTH as u32 }];
         let images = self.search_rows / SEARCH_IMAGE;
         let entry = |index: usize| ImageEntry {
+            index: index as u32,
             height: SEARCH_IMAGE as u32,
             width: 1,
             label: None,

@@ -10,7 +10,7 @@ use rand_pcg::Pcg64Mcg;
 use serde::Serialize;
 
 use crate::analysis::overlap::Overlap;
-use crate::bank::{Bank, ModelFacts};
+use crate::bank::{Bank, ImageEntry, ModelFacts};
 use crate::engine::jobs::Job;
 use crate::patch::{PatchGrid, PatchRef};
 use crate::progress::Progress;
@@ -144,7 +144,7 @@ pub fn compare(request: &CompareRequest, job: Job<'_>) -> anyhow::Result<Compare
     })
 }
 
-/// How many images, from the first, both banks hold: they must be the same ones on the same grid.
+/// How many images, from the first that were embedded, both banks hold: they must be the same ones on the same grid.
 pub(super) fn common_images([a, b]: [&Bank; 2]) -> anyhow::Result<usize> {
     let (grid_a, grid_b) = (a.spec().grid, b.spec().grid);
     ensure!(
@@ -163,18 +163,22 @@ pub(super) fn common_images([a, b]: [&Bank; 2]) -> anyhow::Result<usize> {
         a.spec().data.name,
         b.spec().data.name
     );
-    for image in 0..images {
-        let (of_a, of_b) = (a.image_entry(image)?, b.image_entry(image)?);
+    let orders = [a, b].map(|bank| match bank.spec().data.order {
+        Some(order) => order.to_string(),
+        None => "as the data set has them".into(),
+    });
+    for (place, (of_a, of_b)) in a.images().iter().zip(b.images()).enumerate() {
+        let text = |entry: &ImageEntry| {
+            format!("image {} {} ({} x {} pixels)", entry.index, entry.name, entry.width, entry.height)
+        };
         ensure!(
             of_a == of_b,
-            "image {image} is {} ({} x {} pixels) in one and {} ({} x {}) in the other; expected the same images in \
-             the same order",
-            of_a.name,
-            of_a.width,
-            of_a.height,
-            of_b.name,
-            of_b.width,
-            of_b.height
+            "the images in place {place} are {} in one (images {}) and {} in the other (images {}); expected the same \
+             images in the same order",
+            text(of_a),
+            orders[0],
+            text(of_b),
+            orders[1]
         );
     }
     ensure!(images > 0, "they have no image in common yet; run bagssl embed on");
@@ -196,14 +200,16 @@ fn sampled(banks: &[Bank; 2], count: usize, seed: u64) -> anyhow::Result<Vec<usi
         banks.iter().any(skipped)
     };
     let rows = |image: &usize| banks[0].rows_of_image(*image);
-    let mut images: Vec<usize> = (0..banks[0].complete_images())
-        .filter(|image| !is_skipped(image) && rows(image).is_ok_and(|rows| !rows.is_empty()))
-        .collect();
+    let all = banks[0].images().iter().map(|image| image.index as usize);
+    let mut images: Vec<usize> =
+        all.filter(|image| !is_skipped(image) && rows(image).is_ok_and(|rows| !rows.is_empty())).collect();
     ensure!(
         images.len() >= count,
         "the banks have {} images in common to ask about; expected {count}: ask for fewer queries",
         images.len()
     );
+    // Whatever the banks' order.
+    images.sort_unstable();
     let mut dice = Pcg64Mcg::seed_from_u64(seed);
     images.shuffle(&mut dice);
     images.truncate(count);
@@ -254,7 +260,7 @@ fn summary(space: &str, overlaps: &[Overlap]) -> SpaceReport {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bank::{BankSink, BankSpec, BankWriter, DataFacts, Dtype, ImageEntry, SpaceSpec};
+    use crate::bank::{BankSink, BankSpec, BankWriter, DataFacts, Dtype, SpaceSpec};
     use crate::device::DeviceChoice;
     use crate::progress::CancelToken;
     use std::path::Path;
@@ -272,6 +278,7 @@ mod tests {
                 mix: None,
                 limit: None,
                 decoding: None,
+                order: None,
             },
             grid: PatchGrid { patch: 8, stride },
             input: 8,
@@ -282,8 +289,14 @@ mod tests {
             spaces: vec![SpaceSpec { name: "h".into(), width: 2 }],
             classes: vec![],
         };
-        let entry =
-            |i| ImageEntry { height: 8 + stride, width: 8 + stride, label: None, name: format!("{i}") };
+        let side = 8 + stride;
+        let entry = |i: usize| ImageEntry {
+            index: i as u32,
+            height: side,
+            width: side,
+            label: None,
+            name: format!("{i}"),
+        };
         let entries: Vec<ImageEntry> = (0..images).map(entry).collect();
         let path = folder.join(name);
         let (mut writer, _) = BankWriter::create_or_resume(&path, &spec, &entries).unwrap();

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::bank::{Bank, BankWriter, Dtype, SkippedImage};
-use crate::dataset::{self, DataSpec, Dataset, DecodingFacts, Skipped, Split};
+use crate::dataset::{self, DataSpec, Dataset, DecodingFacts, ImageOrder, Skipped, Split};
 use crate::embed::{ExtractPlan, Extraction};
 use crate::engine::jobs::{Job, open_embedder};
 use crate::files;
@@ -21,7 +22,7 @@ pub struct BankSource {
     pub data: DataSpec,
     /// Which split of it.
     pub split: Option<Split>,
-    /// Only the first so many images.
+    /// Only so many images, spread over the data set and its classes; all where absent.
     pub limit: Option<usize>,
 }
 
@@ -48,6 +49,10 @@ pub struct EmbedRequest {
 pub struct EmbedReport {
     /// Images of the bank.
     pub images: usize,
+    /// Images of the data set.
+    pub of: usize,
+    /// In which order they are taken of it.
+    pub order: Option<ImageOrder>,
     /// Images that were in the bank before.
     pub resumed_images: usize,
     /// Patches of the bank.
@@ -68,12 +73,18 @@ pub struct EmbedReport {
 }
 
 impl BankSource {
-    /// Opens the data set.
+    /// Opens the data set, all of it: an image is called by its number there.
     pub fn open(&self) -> anyhow::Result<Arc<dyn Dataset>> {
-        let data = dataset::open(&self.data, self.split)?;
-        match self.limit {
-            Some(limit) => dataset::limited(data, limit),
-            None => Ok(data),
+        dataset::open(&self.data, self.split)
+    }
+
+    /// What a bank keeps as the fingerprint of its images, taken from `data` in `order`.
+    fn fingerprint(&self, data: &dyn Dataset, order: Option<ImageOrder>) -> anyhow::Result<String> {
+        let whole = data.fingerprint()?;
+        match self.limit.filter(|limit| order.is_none() && *limit < data.len()) {
+            // Banks of before took the first images, and hashed that.
+            Some(limit) => Ok(files::hex(&Sha256::digest(format!("first {limit} of {whole}")))),
+            None => Ok(whole),
         }
     }
 
@@ -94,13 +105,14 @@ pub fn embed(
 ) -> anyhow::Result<EmbedReport> {
     let data = request.source.open()?;
     let (device, embedder) = open_embedder(job.device, &request.model)?;
-    let plan = ExtractPlan::new(&embedder, data.as_ref(), request.grid, &request.spaces, request.dtype)?;
+    let (limit, grid) = (request.source.limit, request.grid);
+    let plan = ExtractPlan::new(&embedder, data.as_ref(), limit, grid, &request.spaces, request.dtype)?;
     let bytes = plan.spec.bytes(&plan.images)?;
     announce(bytes);
     let (mut writer, resumed_images) = BankWriter::create_or_resume(&request.out, &plan.spec, &plan.images)?;
     let source = serde_json::to_vec_pretty(&request.source.absolute())?;
     files::write_bytes_atomic(&request.out.join(SOURCE_FILE), &source)?;
-    let (left_out, decoding) = (data.skipped().to_vec(), data.decoding());
+    let (of, left_out, decoding) = (data.len(), data.skipped().to_vec(), data.decoding());
     let mut extraction = Extraction::start(plan, data, resumed_images)?;
     while !extraction.is_finished() {
         if let Err(cancelled) = job.cancel.check() {
@@ -114,6 +126,8 @@ pub fn embed(
     let bank = writer.finish()?;
     Ok(EmbedReport {
         images: bank.total_images(),
+        of,
+        order: bank.spec().data.order,
         resumed_images,
         patches: bank.total_patches(),
         spaces: bank.spaces().map(String::from).collect(),
@@ -150,7 +164,7 @@ pub fn data_of_bank(
     }
     let data = source.open().context("the images of the bank; --data says where they lie now")?;
     ensure!(
-        data.fingerprint()? == bank.spec().data.fingerprint,
+        source.fingerprint(data.as_ref(), bank.spec().data.order)? == bank.spec().data.fingerprint,
         "{} holds other images now than the bank {} was made of; --data says where they lie",
         source.data,
         folder.display()
@@ -169,6 +183,8 @@ pub struct BankInfo {
     pub images: usize,
     /// Of the whole bank, once it is complete.
     pub total_images: usize,
+    /// In which order they are taken of the data set; absent: in its own, from the first on.
+    pub order: Option<ImageOrder>,
     /// Names and widths.
     pub spaces: std::collections::BTreeMap<String, usize>,
     /// Number format.
@@ -202,6 +218,7 @@ pub fn bank_info(folder: &Path) -> anyhow::Result<BankInfo> {
         total_patches: bank.total_patches(),
         images: bank.complete_images(),
         total_images: bank.total_images(),
+        order: spec.data.order,
         spaces: bank.spaces().map(width).collect::<anyhow::Result<_>>()?,
         dtype: spec.dtype.as_str(),
         bytes: bank.bytes(),
@@ -213,4 +230,54 @@ pub fn bank_info(folder: &Path) -> anyhow::Result<BankInfo> {
         decoding: spec.data.decoding.clone(),
         skipped: all_skipped(&bank)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bank::{BankSink, BankSpec, DataFacts, ImageEntry, ModelFacts, SpaceSpec};
+
+    /// Of the first images, as `--limit` made them before it took a spread.
+    #[test]
+    fn a_bank_of_before_opens_with_its_images_and_says_which_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = BankSource { data: "demo".into(), split: Some(Split::Test), limit: Some(3) };
+        let data = source.open().unwrap();
+        let fingerprint = format!("first 3 of {}", data.fingerprint().unwrap());
+        let facts = DataFacts::of(data.as_ref()).unwrap();
+        let spec = BankSpec {
+            program: "before".into(),
+            model: ModelFacts { name: "m".into(), hash: "0".into(), arch: "a".into() },
+            data: DataFacts { fingerprint: files::hex(&Sha256::digest(fingerprint)), ..facts },
+            grid: PatchGrid::new(64, 1).unwrap(),
+            input: 64,
+            resize: "bilinear".into(),
+            mean: [0.5; 3],
+            std: [0.5; 3],
+            dtype: Dtype::F32,
+            spaces: vec![SpaceSpec { name: "h".into(), width: 2 }],
+            classes: data.classes().to_vec(),
+        };
+        let entry = |index: usize| ImageEntry {
+            index: index as u32,
+            height: 64,
+            width: 64,
+            label: data.label(index),
+            name: data.image_name(index),
+        };
+        let images: Vec<ImageEntry> = (0..3).map(entry).collect();
+        let (mut writer, _) = BankWriter::create_or_resume(folder.path(), &spec, &images).unwrap();
+        (0..3).for_each(|image| writer.push_image(image, &[("h", &[1.0, image as f32])]).unwrap());
+        let bank = writer.finish().unwrap();
+        assert!(!std::fs::read_to_string(folder.path().join("bank.json")).unwrap().contains("order"));
+        let text = serde_json::to_vec(&source).unwrap();
+        files::write_bytes_atomic(&folder.path().join(SOURCE_FILE), &text).unwrap();
+        let opened = data_of_bank(folder.path(), &bank, None).unwrap();
+        assert_eq!(opened.image_name(2), bank.image_entry(2).unwrap().name);
+        assert_eq!(bank_info(folder.path()).unwrap().order, None);
+        let other = BankSource { limit: Some(4), ..source };
+        let text = serde_json::to_vec(&other).unwrap();
+        files::write_bytes_atomic(&folder.path().join(SOURCE_FILE), &text).unwrap();
+        assert!(data_of_bank(folder.path(), &bank, None).is_err());
+    }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::analysis::locality::{self, LocalityConfig, LocalityReport};
 use crate::augment::Resize;
 use crate::bank::Dtype;
-use crate::dataset::{self, DataSpec, Dataset, DecodingFacts, Split};
+use crate::dataset::{self, DataSpec, Dataset, DecodingFacts, SPREAD_SEED, Split};
 use crate::embed::ExtractPlan;
 use crate::engine::jobs::{Job, open_embedder};
 use crate::eval::{self, EvalConfig, Evaluation};
@@ -63,6 +63,8 @@ pub struct EvalReport {
     pub metric: &'static str,
     /// Every constant.
     pub config: EvalConfig,
+    /// In which order images are taken where a limit leaves some out.
+    pub images_order: String,
     /// Accuracies, and what they were made from.
     #[serde(flatten)]
     /// The accuracies.
@@ -128,6 +130,7 @@ pub fn evaluate(request: &EvalRequest, job: Job<'_>) -> anyhow::Result<EvalRepor
         data: train.name(),
         decoding: DecodingFacts::of_both(train.decoding(), test.decoding()),
         device: open.name,
+        images_order: format!("spread, seed {SPREAD_SEED}"),
         found,
     })
 }
@@ -140,7 +143,7 @@ pub struct LocalityRequest {
     pub data: DataSpec,
     /// Which split of it.
     pub split: Option<Split>,
-    /// Only the first so many images.
+    /// Only so many images, spread over the data set and its classes; all where absent.
     pub limit: Option<usize>,
     /// Where the patches lie.
     pub grid: PatchGrid,
@@ -161,6 +164,10 @@ pub struct LocalityResult {
     pub patch: u32,
     /// Distance between patches, pixels.
     pub stride: u32,
+    /// Images of the data set, of which some are taken.
+    pub of: usize,
+    /// In which order they are taken.
+    pub images_order: String,
     /// Purity by space.
     #[serde(flatten)]
     /// The purities.
@@ -169,13 +176,10 @@ pub struct LocalityResult {
 
 /// Measures part purity.
 pub fn locality(request: &LocalityRequest, job: Job<'_>) -> anyhow::Result<LocalityResult> {
-    let mut data = dataset::open(&request.data, request.split)?;
-    if let Some(limit) = request.limit {
-        data = dataset::limited(data, limit)?;
-    }
+    let data = dataset::open(&request.data, request.split)?;
     let (_, embedder) = open_embedder(job.device, &request.model)?;
     let spaces: Vec<_> = embedder.info.spaces().into_iter().map(|(space, _)| space).collect();
-    let plan = ExtractPlan::new(&embedder, data.as_ref(), request.grid, &spaces, Dtype::F16)?;
+    let plan = ExtractPlan::new(&embedder, data.as_ref(), request.limit, request.grid, &spaces, Dtype::F16)?;
     let report = locality::measure(&embedder, &data, plan, &request.config, job.cancel, job.progress)?;
     Ok(LocalityResult {
         model: embedder.name,
@@ -183,6 +187,8 @@ pub fn locality(request: &LocalityRequest, job: Job<'_>) -> anyhow::Result<Local
         split: data.split(),
         patch: request.grid.patch,
         stride: request.grid.stride,
+        of: data.len(),
+        images_order: format!("spread, seed {SPREAD_SEED}"),
         report,
     })
 }

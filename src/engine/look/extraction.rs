@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::bank::{BankSink, Dtype, ImageEntry, MemoryBank};
-use crate::dataset::{self, Dataset, Skipped};
+use crate::dataset::{Dataset, Skipped};
 use crate::embed::{self, Embedder, ExtractPlan};
 use crate::engine::ask::{ExtractionView, MemoryUse, PatchSpace};
 use crate::model::Space;
@@ -16,7 +16,7 @@ const GIB: f64 = (1u64 << 30) as f64;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reach {
     pub grid: PatchGrid,
-    /// The first so many images.
+    /// So many of its images, or all, spread over it and its classes.
     pub images: usize,
     pub spaces: Vec<PatchSpace>,
 }
@@ -44,7 +44,7 @@ impl Growing {
         reach: &Reach,
         most_bytes: u64,
     ) -> anyhow::Result<Self> {
-        let (plan, limited) = plan_of(embedder, data, reach)?;
+        let plan = plan_of(embedder, data, reach)?;
         let bytes = plan.spec.bytes(&plan.images)?;
         anyhow::ensure!(
             bytes <= most_bytes,
@@ -57,12 +57,12 @@ impl Growing {
         let images = plan.images.len();
         let memory = MemoryUse { bytes, most_bytes, images, wanted_images: images, wanted_bytes: bytes };
         let bank = MemoryBank::new(plan.spec.clone(), plan.images.clone())?;
-        let extraction = embed::Extraction::start(plan, limited, 0)?;
+        let extraction = embed::Extraction::start(plan, data.clone(), 0)?;
         Ok(Self { extraction, bank, paused: false, bytes, memory, skipped: Arc::default() })
     }
 
-    /// As [`Growing::start`], with as many of the first images as `most_bytes` has room for; what is shown
-    /// says how many were wanted.
+    /// As [`Growing::start`], with as many of the images as `most_bytes` has room for; what is shown says how many
+    /// were wanted.
     ///
     /// # Errors
     /// As [`Growing::start`], where there is no room for a single image.
@@ -72,7 +72,7 @@ impl Growing {
         reach: &Reach,
         most_bytes: u64,
     ) -> anyhow::Result<Self> {
-        let (plan, _) = plan_of(embedder, data, reach)?;
+        let plan = plan_of(embedder, data, reach)?;
         let (wanted_images, wanted_bytes) = (plan.images.len(), plan.spec.bytes(&plan.images)?);
         let images = match images_within(&plan, wanted_bytes, most_bytes) {
             // Left to the error of `start`.
@@ -123,25 +123,21 @@ impl Growing {
     }
 }
 
-fn plan_of(
-    embedder: &Embedder,
-    data: &Arc<dyn Dataset>,
-    reach: &Reach,
-) -> anyhow::Result<(ExtractPlan, Arc<dyn Dataset>)> {
-    let limited = dataset::limited(data.clone(), reach.images)?;
+fn plan_of(embedder: &Embedder, data: &Arc<dyn Dataset>, reach: &Reach) -> anyhow::Result<ExtractPlan> {
     let network = reach.spaces.iter().filter_map(|space| match space {
         PatchSpace::Network(space) => Some(*space),
         PatchSpace::Pixels => None,
     });
     let network: Vec<Space> = network.collect();
-    let mut plan = ExtractPlan::new(embedder, limited.as_ref(), reach.grid, &network, Dtype::F16)?;
+    let mut plan =
+        ExtractPlan::new(embedder, data.as_ref(), Some(reach.images), reach.grid, &network, Dtype::F16)?;
     if reach.spaces.contains(&PatchSpace::Pixels) {
         plan = plan.with_pixels();
     }
-    Ok((plan, limited))
+    Ok(plan)
 }
 
-/// How many of the first images fit into `most_bytes`, where all of them take `bytes`; 0 where those that
+/// How many of the images, in the order of the plan, fit into `most_bytes`, where all of them take `bytes`; 0 where those that
 /// fit have no patch.
 fn images_within(plan: &ExtractPlan, bytes: u64, most_bytes: u64) -> usize {
     let patch_bytes = (bytes / plan.patches().max(1) as u64).max(1);
@@ -156,4 +152,48 @@ fn images_within(plan: &ExtractPlan, bytes: u64, most_bytes: u64) -> usize {
         return 0;
     }
     images
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::parts::{Parts, write_image_folder};
+    use crate::dataset::{Split, open};
+    use crate::model::store;
+    use crate::progress::CancelToken;
+    use burn::tensor::Device;
+
+    /// A folder sorted by class, as image folders are: whatever is embedded holds each class's share within one image.
+    #[test]
+    fn a_growing_gallery_is_a_fair_sample_at_any_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let parts = Parts::new(7, 60, 32, Split::Train).unwrap();
+        write_image_folder(&parts, folder.path(), &CancelToken::default(), &mut |_| ()).unwrap();
+        let data = open(folder.path().to_str().unwrap(), Some(Split::Train)).unwrap();
+        let labels: Vec<u32> = (0..60).map(|index| data.label(index).unwrap()).collect();
+        assert!(labels.is_sorted() && labels[59] == 9, "sorted by class");
+        let device = Device::flex();
+        let embedder = Embedder::new(store::open(&"demo".into(), &device).unwrap(), &device);
+        let grid = PatchGrid::new(16, 4).unwrap();
+        let reach = Reach { grid, images: 40, spaces: vec!["h".parse().unwrap()] };
+        let mut growing = Growing::start(&embedder, &data, &reach, u64::MAX).unwrap();
+        let mut steps = 0;
+        while growing.has_work() {
+            growing.advance(&embedder).unwrap();
+            steps += 1;
+            let bank = growing.bank.snapshot();
+            let mut counts = [0i32; 10];
+            for image in bank.images() {
+                assert_eq!(
+                    image.label,
+                    Some(labels[image.index as usize]),
+                    "called by its index in the data set"
+                );
+                counts[image.label.unwrap() as usize] += 1;
+            }
+            let all = bank.images().len() as i32;
+            assert!(counts.iter().all(|count| (10 * count - all).abs() <= 10), "{counts:?} of {all}");
+        }
+        assert!(steps > 3 && growing.images() == 40);
+    }
 }

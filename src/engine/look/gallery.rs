@@ -168,6 +168,8 @@ impl SearchThread {
             filter: job.filter,
             searched: job.bank.patches(),
             total: job.bank.total_patches(),
+            images: (job.bank.complete_images(), job.bank.total_images()),
+            images_of: job.data.len(),
         })
     }
 

@@ -49,8 +49,8 @@ pub fn nearest(
     own: &[usize],
     kin: &Kin,
 ) -> anyhow::Result<Selection> {
-    // An image may lie beyond what the bank holds so far.
-    let in_bank = |image: &&u32| (**image as usize) < bank.complete_images();
+    // An image may be none of the bank's, or not in it so far.
+    let in_bank = |image: &&u32| bank.holds(**image as usize);
     let own_images: &[u32] = if filter.other_images_only { &kin.images } else { &[] };
     let options = Options {
         exclude_rows: own.to_vec(),
@@ -85,8 +85,10 @@ fn counts(
     may_show: impl Fn(u32) -> bool,
 ) -> anyhow::Result<(usize, usize)> {
     let stored = bank.space(space)?;
-    let images = (0..bank.complete_images()).filter(|image| may_show(*image as u32));
-    let searched: u64 = images.map(|image| stored.searchable_in(bank.image_rows(image))).sum();
+    let mut searched = 0;
+    for image in bank.images().iter().filter(|image| may_show(image.index)) {
+        searched += stored.searchable_in(bank.rows_of_image(image.index as usize)?);
+    }
     let own: BTreeSet<usize> = own.iter().copied().collect();
     let own = own.into_iter().filter(|row| may_show(bank.image_of_row(*row)));
     let of_query: u64 = own.map(|row| stored.searchable_in(row..row + 1)).sum();
@@ -137,6 +139,7 @@ mod tests {
                 mix: Some(Mix { train: 2, test: 1 }),
                 limit: None,
                 decoding: None,
+                order: None,
             },
             grid: PatchGrid { patch: 8, stride: 4 },
             input: 8,
@@ -147,8 +150,14 @@ mod tests {
             spaces: vec![SpaceSpec { name: "z".into(), width: 2 }],
             classes: vec!["car".into(), "horse".into()],
         };
-        let entry = |label| ImageEntry { height: 12, width: 12, label: Some(label), name: "i".into() };
-        let mut bank = MemoryBank::new(spec, vec![entry(0), entry(1), entry(0)]).unwrap();
+        let entry = |(index, label)| ImageEntry {
+            index,
+            height: 12,
+            width: 12,
+            label: Some(label),
+            name: "i".into(),
+        };
+        let mut bank = MemoryBank::new(spec, [(0, 0), (1, 1), (2, 0)].map(entry).to_vec()).unwrap();
         for image in 0..3 {
             let angle = |cell| 0.1 * (4 * image + cell) as f32;
             let rows: Vec<f32> = (0..4).flat_map(|cell| [angle(cell).cos(), angle(cell).sin()]).collect();
@@ -174,8 +183,8 @@ mod tests {
     fn patches_without_a_vector_and_the_query_are_no_candidates() {
         let mut spec = bank().spec().clone();
         spec.data.mix = None;
-        let entry = ImageEntry { height: 12, width: 12, label: Some(0), name: "i".into() };
-        let mut bank = MemoryBank::new(spec, vec![entry.clone(), entry]).unwrap();
+        let entry = |index| ImageEntry { index, height: 12, width: 12, label: Some(0), name: "i".into() };
+        let mut bank = MemoryBank::new(spec, vec![entry(0), entry(1)]).unwrap();
         bank.push_image(0, &[("z", &[1.0, 0.0, 0.9, 0.1, f32::NAN, 0.0, 0.5, 0.5])]).unwrap();
         bank.push_skipped(1, "broken").unwrap();
         let bank = bank.snapshot();

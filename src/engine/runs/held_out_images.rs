@@ -1,9 +1,8 @@
 //! The images that a run is looked at with: chosen once, for its probe and its pinned patches alike.
 
-use std::ops::Range;
 use std::sync::Arc;
 
-use crate::dataset::{self, Dataset, Split};
+use crate::dataset::{self, Dataset, SPREAD_SEED, Split};
 use crate::engine::runs::run_data::RunData;
 use crate::train::{TrainConfig, TrainingImages};
 
@@ -11,8 +10,8 @@ use crate::train::{TrainConfig, TrainingImages};
 #[derive(Clone)]
 pub struct HeldOutImages {
     pub data: Arc<dyn Dataset>,
-    /// Those of `data` that are meant.
-    range: Range<usize>,
+    /// Those of `data` that are meant, upwards.
+    images: Arc<[usize]>,
     /// Whether training never sees them.
     pub kept_from_training: bool,
 }
@@ -25,41 +24,35 @@ impl HeldOutImages {
         if set.split() == Some(Split::Train)
             && let Ok(test) = dataset::open(&source.spec, Some(Split::Test))
         {
-            return Self { range: 0..test.len(), data: test, kept_from_training: true };
+            return Self { images: (0..test.len()).collect(), data: test, kept_from_training: true };
         }
-        let used = TrainingImages::first(config, set.as_ref());
-        let kept_from_training = used < set.len();
-        let range = if kept_from_training { used..set.len() } else { 0..set.len() };
-        Self { data: set.clone(), range, kept_from_training }
+        let mut is_used = vec![false; set.len()];
+        TrainingImages::drawn(config, set.as_ref()).into_iter().for_each(|index| is_used[index] = true);
+        let kept_from_training = is_used.contains(&false);
+        let images = (0..set.len()).filter(|index| !(kept_from_training && is_used[*index])).collect();
+        Self { data: set.clone(), images, kept_from_training }
     }
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.range.len()
+        self.images.len()
     }
 
-    /// `count` of them, or all where there are fewer, spread evenly: their numbers in `data`.
+    /// `count` of them, or all where there are fewer, spread over them and their classes: their numbers in `data`,
+    /// upwards.
     pub fn spread(&self, count: usize) -> Vec<usize> {
-        spread_over(&self.range, count)
+        let label = |index| self.data.label(index);
+        let mut chosen = dataset::spread_among(self.images.to_vec(), label, count, SPREAD_SEED);
+        chosen.sort_unstable();
+        chosen
     }
-}
-
-fn spread_over(range: &Range<usize>, count: usize) -> Vec<usize> {
-    let count = count.min(range.len());
-    (0..count).map(|i| range.start + i * range.len() / count).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::dataset::DataSource;
-
-    #[test]
-    fn chosen_images_are_spread_over_the_range() {
-        assert_eq!(spread_over(&(10..20), 5), [10, 12, 14, 16, 18]);
-        assert_eq!(spread_over(&(0..3), 9), [0, 1, 2]);
-        assert!(spread_over(&(0..3), 0).is_empty());
-    }
+    use crate::train::ImagesOrder;
 
     /// Opened with its test split, with images to spare, and with none.
     #[test]
@@ -72,7 +65,20 @@ mod tests {
         let test = open(Some(Split::Test));
         let rest = HeldOutImages::choose(&config, &test);
         assert_eq!((rest.kept_from_training, rest.count()), (true, test.set.len() - 10));
-        assert_eq!(rest.spread(1), [10]);
+        let used = TrainingImages::drawn(&config, test.set.as_ref());
+        assert!(used.len() == 10 && rest.spread(usize::MAX).iter().all(|index| !used.contains(index)));
+        // As runs of before have it in their folder.
+        let all: Vec<usize> = (0..10).collect();
+        assert_eq!(TrainingImages::drawn(&config, test.set.as_ref()), all);
+        config.images_order = Some(ImagesOrder::Spread);
+        let rest = HeldOutImages::choose(&config, &test);
+        let used = TrainingImages::drawn(&config, test.set.as_ref());
+        assert!(used.len() == 10 && used != all && used.is_sorted());
+        let mut classes: Vec<_> = used.iter().map(|index| test.set.label(*index)).collect();
+        classes.sort_unstable();
+        classes.dedup();
+        assert_eq!(classes.len(), 10, "one image of each class");
+        assert!(rest.spread(usize::MAX).iter().all(|index| !used.contains(index)));
         config.images = None;
         let same = HeldOutImages::choose(&config, &test);
         assert_eq!((same.kept_from_training, same.count()), (false, test.set.len()));

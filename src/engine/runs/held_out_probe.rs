@@ -12,7 +12,7 @@ use burn::tensor::Device;
 use rayon::prelude::*;
 
 use crate::augment::Crop;
-use crate::dataset::{DataSpec, Dataset};
+use crate::dataset::{DataSpec, Dataset, SPREAD_SEED, spread_among};
 use crate::embed::{Embedder, PatchSource};
 use crate::engine::runs::held_out_images::HeldOutImages;
 use crate::engine::runs::run_data::RunData;
@@ -22,7 +22,7 @@ use crate::image::Image;
 use crate::model::Space;
 use crate::stats::spectrum::Spread;
 use crate::train::run::{ProbePatches, ProbeVectors};
-use crate::train::{KnnScore, ProbeConfig, ProbeReport, TrainConfig, Trainer, metrics};
+use crate::train::{KnnScore, ProbeConfig, ProbeReport, TrainConfig, Trainer, TrainingImages, metrics};
 
 /// Fixed patches of an image: a grid of so many a side.
 const GRID: u32 = 4;
@@ -47,8 +47,14 @@ pub struct HeldOutProbe {
 }
 
 impl HeldOutProbe {
-    /// Picks the images and patches.
-    pub fn new(config: &TrainConfig, data: &RunData, device: &Device) -> anyhow::Result<Self> {
+    /// Picks the images and patches; the patches that a run was looked at with before, `kept`, where they are of the
+    /// same images.
+    pub fn new(
+        config: &TrainConfig,
+        data: &RunData,
+        kept: Option<ProbePatches>,
+        device: &Device,
+    ) -> anyhow::Result<Self> {
         let images = HeldOutImages::choose(config, data);
         let RunData { source, set } = data;
         let fixed = config.views.iter().find_map(|view| match view.crop {
@@ -56,6 +62,9 @@ impl HeldOutProbe {
             Crop::Scale { .. } => None,
         });
         let patches = fixed_patches(&source.spec, &images, config.probe.images, fixed)?;
+        let is_same =
+            |kept: &ProbePatches| (&kept.fingerprint, kept.size) == (&patches.fingerprint, patches.size);
+        let patches = kept.filter(is_same).unwrap_or(patches);
         let mut warnings = vec![];
         if patches.patches.is_empty() {
             let size = patches.size;
@@ -68,8 +77,7 @@ impl HeldOutProbe {
             warnings.push(format!("online kNN accuracy is left out: {error:#}"));
             None
         });
-        // Where there is no other split, the classifier is asked about images of the same set.
-        let knn_held_out = images.data.split() != set.split();
+        let knn_held_out = images.kept_from_training;
         Ok(Self {
             patches,
             knn,
@@ -127,13 +135,31 @@ fn online_knn(
     held_out: &HeldOutImages,
     patch: Option<u32>,
 ) -> anyhow::Result<Option<Arc<OnlineKnn>>> {
-    let ProbeConfig { every, known, asked, patches, .. } = config.probe;
+    let images = knn_images(config, data, held_out);
+    let ProbeConfig { every, known, patches, .. } = config.probe;
     let labelled = data.classes().len() >= 2 && data.classes() == held_out.data.classes();
     if known == 0 || every == 0 || !labelled {
         return Ok(None);
     }
-    let config = OnlineConfig { train_images: known, test_images: asked, patch, patches, seed: 0 };
-    OnlineKnn::new(data, held_out.data.as_ref(), config).map(Some)
+    let config = OnlineConfig { patch, patches, seed: 0 };
+    OnlineKnn::new((data, &images.0), (held_out.data.as_ref(), &images.1), config).map(Some)
+}
+
+/// Images of `data` that vote and images of `held_out` that are asked about; none does both.
+fn knn_images(
+    config: &TrainConfig,
+    data: &dyn Dataset,
+    held_out: &HeldOutImages,
+) -> (Vec<usize>, Vec<usize>) {
+    let [known, asked] = [config.probe.known, config.probe.asked].map(|count| count.min(data.len()));
+    let label = |index| data.label(index);
+    let drawn = TrainingImages::drawn(config, data);
+    if held_out.kept_from_training {
+        return (spread_among(drawn, label, known, SPREAD_SEED), held_out.spread(asked));
+    }
+    let mut voters = spread_among(drawn, label, known + asked, SPREAD_SEED);
+    let asked = voters.split_off(voters.len() * known / (known + asked).max(1));
+    (voters, asked)
 }
 
 /// A grid of patches over evenly spread images that can be read: of the regime's size, or of half
@@ -276,5 +302,32 @@ fn knn_score(probe: &HeldOutProbe, result: &OnlineResult) -> KnnScore {
         asked_images: result.images,
         held_out: probe.knn_held_out,
         classes: (1.0 / result.chance).round() as usize,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::{DataSource, Split};
+
+    /// With images to spare and with none.
+    #[test]
+    fn no_image_votes_on_itself() {
+        let source = DataSource { spec: "demo".into(), split: Some(Split::Test) };
+        let data = RunData::open(source).unwrap();
+        let mut config = crate::train::recipes::find("quick-parts").unwrap().config;
+        (config.probe.known, config.probe.asked) = (60, 30);
+        for images in [None, Some(100)] {
+            config.images = images;
+            let held_out = HeldOutImages::choose(&config, &data);
+            let (voters, asked) = knn_images(&config, data.set.as_ref(), &held_out);
+            assert_eq!((voters.len(), asked.len()), (60, 30));
+            assert!(asked.iter().all(|index| !voters.contains(index)), "{images:?}");
+            for chosen in [&voters, &asked] {
+                let mut counts = [0usize; 10];
+                chosen.iter().for_each(|index| counts[data.set.label(*index).unwrap() as usize] += 1);
+                assert!(counts.iter().all(|count| (10 * count).abs_diff(chosen.len()) <= 20), "{counts:?}");
+            }
+        }
     }
 }

@@ -55,7 +55,7 @@ impl TrainingRun {
             Start::New(config) => {
                 // The trainer first: a config that does not fit the data leaves no folder behind.
                 let trainer = Trainer::new((**config).clone(), set.clone(), &device.device)?;
-                (RunFolder::create(out, config, environment(&trainer)?.json())?, trainer)
+                (RunFolder::create(out, trainer.config(), environment(&trainer)?.json())?, trainer)
             }
             Start::Resume => {
                 let (folder, config) = RunFolder::open(out)?;
@@ -67,7 +67,7 @@ impl TrainingRun {
                 (folder, trainer)
             }
         };
-        let probe = HeldOutProbe::new(trainer.config(), data, &device.device)?;
+        let probe = HeldOutProbe::new(trainer.config(), data, folder.probe_patches()?, &device.device)?;
         folder.save_probe_patches(probe.patches())?;
         let mut run = Self {
             record: RunRecord::open(folder, trainer.config().objective.clone())?,

@@ -72,7 +72,6 @@ pub struct App {
 
 /// What lies over the window and takes the keyboard.
 #[derive(Default)]
-#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 enum Overlay {
     #[default]
     None,

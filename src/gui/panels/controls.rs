@@ -16,6 +16,7 @@ use crate::gui::panels::view_switch::switch_ui;
 use crate::gui::desk::Desk;
 use crate::gui::nouns::spaces::explain_space;
 use crate::gui::widgets::messages::warning_ui;
+use crate::words::sample_words;
 
 /// Colour scales to choose from, cosine at both ends.
 const RANGES: [[f32; 2]; 4] = [[-1.0, 1.0], [-0.5, 1.0], [0.0, 1.0], [0.5, 1.0]];
@@ -138,9 +139,13 @@ pub fn gallery_controls_ui(ui: &mut Ui, desk: &mut Desk) {
             number_ui(ui, "Search stride", &mut config.gallery_stride, 1..=side, " px")
                 .on_hover_text("Distance between the patches that the galleries search, pixels.");
             config.gallery_images = config.gallery_images.min(images);
-            number_ui(ui, "in the first", &mut config.gallery_images, 1..=images, "")
-                .on_hover_text("How many images the galleries reach, from the first of the data set.");
-            ui.add(Label::new(format!("of {}", count(images, "image"))).extend());
+            number_ui(ui, "in", &mut config.gallery_images, 1..=images, "").on_hover_text(
+                "How many images the galleries reach: spread over the data set and its classes, the same ones for \
+                 the same number, fewer always among more.",
+            );
+            let spread = if config.gallery_images < images { ", spread" } else { "" };
+            ui.add(Label::new(format!("of {}{spread}", count(images, "image"))).extend())
+                .on_hover_text(sample_words(config.gallery_images, images, classes.len()));
         });
     });
 }

@@ -21,6 +21,7 @@ use crate::gui::panels::gestures;
 use crate::gui::widgets::place::empty_ui;
 use crate::gui::widgets::roving::{CellRows, rove};
 use crate::patch::PatchRef;
+use crate::words::sample_words;
 
 /// Height of the line above a gallery.
 const HEADING: f32 = 20.0;
@@ -139,6 +140,12 @@ fn heading_ui(
 fn reach_text(view: &GalleryView, gallery: &Gallery, classes: &[String]) -> String {
     let all = count(view.total, "patch");
     let mut text = format!("over {} of {all}", thousands(gallery.searched));
+    let (searched, reach) = view.images;
+    // What is still to come first, then what the galleries do not reach.
+    let of = if searched < reach { reach } else { view.images_of };
+    if searched < of {
+        text += &format!(" \u{b7} {}", sample_words(searched, of, 0));
+    }
     for words in view.filter.words(classes) {
         text += &format!(" \u{b7} {words}");
     }

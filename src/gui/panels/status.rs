@@ -7,6 +7,7 @@ use crate::engine::{ExtractionView, MemoryUse, Skipped, Snapshot};
 use crate::gui::desk::Desk;
 use crate::gui::nouns::actions::{Action, keys_of};
 use crate::gui::nouns::text::{count, tail, thousands, wait};
+use crate::words::sample_words;
 
 /// Files listed in the tooltip of the skipped ones.
 const LISTED: usize = 40;
@@ -91,7 +92,7 @@ fn memory_ui(ui: &mut Ui, memory: &MemoryUse) {
     );
     if memory.images < memory.wanted_images {
         let wanted = count(memory.wanted_images, "image");
-        let text = format!("first {} of {wanted}: memory", thousands(memory.images));
+        let text = format!("{}: memory", sample_words(memory.images, memory.wanted_images, 0));
         ui.colored_label(ui.visuals().warn_fg_color, text).on_hover_text(format!(
             "The patches of all {wanted} would take {} GiB. Choose a larger search stride or fewer spaces, or start \
              bagssl with more --memory.",

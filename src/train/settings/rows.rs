@@ -104,12 +104,15 @@ fn run_rows() -> Vec<Setting> {
             "full: float32. mixed: convolutions and linear layers in float16, for GPUs that have it; slower on a processor.",
         )
         .one_of(&["full", "mixed"]),
-        row("images", "Use only the first so many images; all where empty.")
+        row("images", "Use only so many images; all where empty.")
             .beside("at least one batch", |SettingPlace { config, .. }| {
                 let batch = config.batch;
                 config.images.is_some_and(|images| images < batch).then(|| format!("at least one batch ({batch})"))
             })
             .absent("all", Value::Integer(0)),
+        row("images_order", "Which images, where not all: spread over the data set and its classes, or the first of it.")
+            .one_of(&["spread", "first"])
+            .absent("spread", Value::String("spread".into())),
         row("seed", "Seed of the weights, the order of images and every augmentation.").whole(0..=i64::MAX as u64),
         row("checkpoint_every", "Steps between checkpoints; one is also written at the start and at the end.")
             .number("at least 1 step", |steps| steps >= 1.0),

@@ -4,7 +4,7 @@ use toml::Value;
 
 use super::*;
 use crate::augment::{Crop, Preset, Resize, ViewConfig};
-use crate::train::{TrainConfig, recipes};
+use crate::train::{ImagesOrder, TrainConfig, recipes};
 
 #[test]
 fn every_choice_is_one_that_a_configuration_takes() {
@@ -68,6 +68,7 @@ fn at<'a>(tree: &'a mut Value, path: &str) -> Option<&'a mut Value> {
 fn every_configuration() -> Vec<Value> {
     let mut base = recipes::find("quick-parts").unwrap().config;
     (base.images, base.optimizer.clip_norm) = (Some(1000), Some(1.0));
+    base.images_order = Some(ImagesOrder::Spread);
     let base = Value::try_from(&base).unwrap();
     let mut all = vec![base.clone()];
     for setting in settings() {

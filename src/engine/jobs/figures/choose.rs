@@ -16,7 +16,7 @@ use crate::patch::{PatchGrid, PatchRef};
 /// Positions that are looked at in an image.
 const LOOKED_AT: usize = 64;
 
-/// `count` patches of the first `images` images of `data`: the images in an order drawn from the seed,
+/// `count` patches of the images `images` of `data`: the images in an order drawn from the seed,
 /// the classes taking turns; in each the patch with the most contrast (deviation of luma) of at most 64
 /// positions drawn from the seed. An image gives a second patch only after all have given one. `grid` says
 /// where patches lie on an image of `(height, width)`.
@@ -25,7 +25,7 @@ const LOOKED_AT: usize = 64;
 /// There are not so many patches.
 pub fn patches(
     data: &dyn Dataset,
-    images: usize,
+    images: Vec<usize>,
     grid: impl Fn(u32, u32) -> Option<PatchGrid>,
     count: usize,
     seed: u64,
@@ -44,7 +44,7 @@ pub fn patches(
             let Ok(pixels) = data.image(image) else { continue };
             chosen.extend(most_contrast(&pixels, image as u32, grid, seed, &chosen));
         }
-        let (height, width) = data.dimensions(0);
+        let (height, width) = data.dimensions(order.first().copied().unwrap_or(0));
         let size = grid(height, width).map_or(0, |grid| grid.patch);
         ensure!(
             !chosen.is_empty(),
@@ -75,10 +75,9 @@ pub fn place(pixels: &Image, image: u32, grid: PatchGrid, seed: u64) -> anyhow::
     })
 }
 
-/// The first `images` images, shuffled, one of each class in turn.
-fn in_turns(data: &dyn Dataset, images: usize, seed: u64) -> Vec<usize> {
+/// The images shuffled, one of each class in turn.
+fn in_turns(data: &dyn Dataset, mut all: Vec<usize>, seed: u64) -> Vec<usize> {
     let mut dice = Pcg64Mcg::seed_from_u64(seed);
-    let mut all: Vec<usize> = (0..images.min(data.len())).collect();
     all.shuffle(&mut dice);
     let mut classes: BTreeMap<Option<u32>, VecDeque<usize>> = BTreeMap::new();
     for image in all {
@@ -180,8 +179,8 @@ mod tests {
 
     #[test]
     fn a_seed_decides_the_queries_and_classes_take_turns() {
-        let data = dataset::limited(dataset::open("demo", None).unwrap(), 100).unwrap();
-        let choose = |seed| patches(data.as_ref(), 100, grid, 10, seed).unwrap();
+        let data = dataset::open("demo", None).unwrap();
+        let choose = |seed| patches(data.as_ref(), (0..100).collect(), grid, 10, seed).unwrap();
         let chosen = choose(3);
         assert_eq!(chosen, choose(3));
         assert_ne!(chosen, choose(4));
@@ -191,13 +190,16 @@ mod tests {
 
     #[test]
     fn an_image_gives_further_patches_only_after_all_gave_one() {
-        let data = dataset::limited(dataset::open("demo", None).unwrap(), 3).unwrap();
-        let chosen = patches(data.as_ref(), 3, grid, 7, 0).unwrap();
+        let data = dataset::open("demo", None).unwrap();
+        let images = vec![70, 4, 31];
+        let chosen = patches(data.as_ref(), images.clone(), grid, 7, 0).unwrap();
+        assert!(chosen.iter().all(|patch| images.contains(&(patch.image as usize))));
         let images: Vec<u32> = chosen.iter().map(|patch| patch.image).collect();
         assert_eq!(images[..3], images[3..6]);
         let distinct: HashSet<_> = chosen.iter().collect();
         assert_eq!(distinct.len(), 7);
-        let error = patches(data.as_ref(), 3, |_, _| PatchGrid::new(60, 60).ok(), 4, 0).unwrap_err();
+        let error =
+            patches(data.as_ref(), vec![70, 4, 31], |_, _| PatchGrid::new(60, 60).ok(), 4, 0).unwrap_err();
         assert!(error.to_string().contains("only 3 patches"), "{error}");
     }
 

@@ -15,7 +15,7 @@ use crate::engine::figures::assemble::{FigureBank, FoundNeighbours, Material, as
 use crate::engine::figures::galleries::GalleryMaker;
 use crate::engine::figures::output::Written;
 use crate::engine::jobs::compare::common_images;
-use crate::engine::jobs::embed::{BankSource, data_of_bank};
+use crate::engine::jobs::embed::data_of_bank;
 use crate::engine::jobs::figures::choose;
 use crate::engine::jobs::figures::request::{GallerySource, Haystack, QueryChoice};
 use crate::engine::jobs::{Job, open_embedder};
@@ -228,7 +228,7 @@ impl Haystack {
             Haystack::Fresh { model, source, patch, stride } => (model, source, *patch, *stride),
         };
         let limit = Some(source.limit.unwrap_or(defaults::GALLERY_IMAGES));
-        let data = BankSource { limit, ..source.clone() }.open()?;
+        let data = source.open()?;
         let mut network: Vec<Space> = vec![];
         let mut has_pixels = false;
         for space in spaces {
@@ -242,7 +242,7 @@ impl Haystack {
         let (_, embedder) = open_embedder(job.device, model)?;
         let patch = patch.unwrap_or(defaults::patch_for(side, &embedder.info.trained_crops()));
         let grid = PatchGrid::new(patch, stride.unwrap_or(defaults::gallery_stride(side, patch)))?;
-        let mut plan = ExtractPlan::new(&embedder, data.as_ref(), grid, &network, Dtype::F16)?;
+        let mut plan = ExtractPlan::new(&embedder, data.as_ref(), limit, grid, &network, Dtype::F16)?;
         if has_pixels {
             plan = plan.with_pixels();
         }
@@ -260,7 +260,9 @@ impl Haystack {
 /// Queries of the seed's choice.
 fn choose_of(finder: &GalleryMaker, count: usize, seed: u64) -> anyhow::Result<Vec<PatchRef>> {
     let grid = finder.bank.spec().grid;
-    choose::patches(finder.data.as_ref(), finder.bank.complete_images(), |_, _| Some(grid), count, seed)
+    let mut images: Vec<usize> = finder.bank.images().iter().map(|image| image.index as usize).collect();
+    images.sort_unstable();
+    choose::patches(finder.data.as_ref(), images, |_, _| Some(grid), count, seed)
 }
 
 fn best_of_image(finder: &GalleryMaker, image: usize, seed: u64) -> anyhow::Result<PatchRef> {

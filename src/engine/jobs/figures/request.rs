@@ -105,7 +105,7 @@ pub enum Haystack {
     Fresh {
         /// Which model embeds.
         model: ModelSpec,
-        /// The images; without a limit, the first [`defaults::GALLERY_IMAGES`].
+        /// The images; without a limit, [`defaults::GALLERY_IMAGES`] of them.
         source: BankSource,
         /// Side of a patch, pixels; none: what suits the images and the model ([`defaults::patch_for`]).
         patch: Option<u32>,

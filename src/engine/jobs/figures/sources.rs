@@ -92,7 +92,7 @@ impl<'a> Sources<'a> {
                     "--fit changes where patches lie; expected --query with it, or --image FILE"
                 );
                 let grid = |height, width| source.grid(0, (height, width), &embedder.info).ok();
-                choose::patches(data, data.len(), grid, source.count, seed)?
+                choose::patches(data, (0..data.len()).collect(), grid, source.count, seed)?
             }
             _ => queries
                 .iter()
@@ -171,6 +171,7 @@ impl<'a> Sources<'a> {
             mix: None,
             limit: None,
             decoding: self.sets.iter().map(|set| set.decoding()).fold(None, DecodingFacts::of_both),
+            order: None,
         })
     }
 }

@@ -61,7 +61,7 @@ pub struct LinkReach {
     pub stride: Option<u32>,
     /// Distance between the patches that are searched, pixels.
     pub search_stride: Option<u32>,
-    /// How many images are searched, from the first on.
+    /// How many images are searched, spread over the data set.
     pub search_images: Option<usize>,
     /// Neighbours in a gallery.
     pub neighbours: Option<usize>,

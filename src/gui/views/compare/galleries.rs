@@ -15,6 +15,7 @@ use crate::gui::paint::theme;
 use crate::gui::panels::gallery::{self, ComparedWith, PaintedGallery};
 use crate::gui::widgets::place::heading_ui;
 use crate::patch::PatchRef;
+use crate::words::sample_words;
 
 /// The galleries of A and B.
 #[derive(Default)]
@@ -112,14 +113,13 @@ fn overlap_ui(
         let rest = ui.add(Label::new(RichText::new(details).weak()).truncate());
         let (images, total) = galleries.images;
         let explanation = format!(
-            "{} of the {} nearest patches are found by both models, over {reach} of {} of {} images. Two lists at \
+            "{} of the {} nearest patches are found by both models, over {reach} of {}. Two lists at \
              random would share {:.1} %. A patch is the same if image and place are; one that is shifted by a \
              stride is another, however much they overlap. Equal cosines are settled by the order of the images. \
              What both find has a light dot in its corner.",
             thousands(overlap.common),
             thousands(overlap.k),
-            thousands(images),
-            thousands(total),
+            sample_words(images, total, 0),
             100.0 * overlap.chance(),
         );
         label.on_hover_text(&explanation);

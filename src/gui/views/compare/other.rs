@@ -75,17 +75,18 @@ pub fn other_ui(ui: &mut Ui, desk: &mut Desk, compare: &CompareView) {
 fn images_ui(ui: &mut Ui, desk: &Desk, compare: &CompareView) {
     let Some(config) = desk.session.config() else { return };
     let most = config.gallery_images.max(1);
-    let label = ui.label("Search the first");
+    let label = ui.label("Search");
     let mut images = compare.images.min(most);
     let value = ui.add(DragValue::new(&mut images).range(1..=most).speed(1.0).update_while_editing(false));
     let value = value.labelled_by(label.id).on_hover_text(
-        "Images whose patches are neighbours to choose from, under both models: B embeds them first. At most as \
-         many as the galleries of A reach.",
+        "Images whose patches are neighbours to choose from, under both models: B embeds them first. Spread over \
+         those that the galleries of A reach and their classes.",
     );
     if images != compare.images.min(most) && !value.dragged() {
         send(desk, CompareCommand::Images(images));
     }
-    ui.label(format!("of {}", count(most, "image")));
+    let spread = if images < most { ", spread" } else { "" };
+    ui.label(format!("of {}{spread}", count(most, "image")));
 }
 
 /// Both models in a few lines.
