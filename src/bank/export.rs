@@ -66,7 +66,7 @@ fn write_rows(bank: &Bank, space: &str, out: &mut dyn Write, cancel: &CancelToke
         cancel.check()?;
         let rows = first..bank.patches().min(first + STEP);
         let values = &mut buffer[..rows.len() * space.width()];
-        space.read_rows(rows, values);
+        space.read_rows(rows, values)?;
         out.write_all(bytemuck::cast_slice(values))?;
     }
     Ok(())

@@ -4,6 +4,9 @@ use crate::patch::{PatchGrid, PatchRef};
 use anyhow::{Context, Result, bail, ensure};
 use std::ops::Range;
 
+/// Most rows that have one sum.
+const BLOCK_ROWS: usize = 2048;
+
 /// One image of a bank.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct ImageEntry {
@@ -24,6 +27,8 @@ pub(super) struct Layout {
     images: Vec<ImageEntry>,
     /// `first_row[i]..first_row[i + 1]` are the rows of image `i`.
     first_row: Vec<usize>,
+    /// `first_block[i]..first_block[i + 1]` are the blocks of image `i`.
+    first_block: Vec<usize>,
 }
 
 impl Layout {
@@ -51,7 +56,12 @@ impl Layout {
             grid.patch,
             images.len()
         );
-        Ok(Self { grid, images, first_row })
+        let mut first_block = vec![0];
+        first_block.extend(first_row.windows(2).scan(0, |blocks, rows| {
+            *blocks += (rows[1] - rows[0]).div_ceil(BLOCK_ROWS);
+            Some(*blocks)
+        }));
+        Ok(Self { grid, images, first_row, first_block })
     }
 
     pub fn images(&self) -> &[ImageEntry] {
@@ -71,6 +81,31 @@ impl Layout {
     /// Rows of image `image`, which must exist.
     pub fn rows_of(&self, image: usize) -> Range<usize> {
         self.first_row[image]..self.first_row[image + 1]
+    }
+
+    /// Blocks of all images together. A block is at most 2,048 rows of one image, so that images are committed
+    /// with whole blocks.
+    pub fn blocks(&self) -> usize {
+        self.first_block[self.images.len()]
+    }
+
+    /// Blocks of image `image`, which must exist.
+    pub fn blocks_of(&self, image: usize) -> Range<usize> {
+        self.first_block[image]..self.first_block[image + 1]
+    }
+
+    /// Rows of block `block`, which must exist.
+    pub fn rows_of_block(&self, block: usize) -> Range<usize> {
+        let image = self.first_block.partition_point(|first| *first <= block) - 1;
+        let rows = self.rows_of(image);
+        let start = rows.start + (block - self.first_block[image]) * BLOCK_ROWS;
+        start..rows.end.min(start + BLOCK_ROWS)
+    }
+
+    /// Block that holds `row`, which must exist.
+    pub fn block_of(&self, row: usize) -> usize {
+        let image = self.image_of(row);
+        self.first_block[image] + (row - self.first_row[image]) / BLOCK_ROWS
     }
 
     /// Image that holds `row`, which must exist.

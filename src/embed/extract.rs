@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use super::{BATCH, Embedder, PIXELS, PatchSource, pixels_width};
 use crate::bank::{BankSink, BankSpec, DataFacts, Dtype, ImageEntry, SpaceSpec};
 use crate::dataset::{Dataset, Skipped};
+use crate::files::Shrunk;
 use crate::image::Image;
 use crate::model::Space;
 use crate::patch::PatchGrid;
@@ -133,7 +134,9 @@ impl Pending {
 pub struct Extraction {
     plan: ExtractPlan,
     images: Receiver<(usize, anyhow::Result<Image>)>,
-    first: usize,
+    /// Images that were done before, that are to be done, and that are done of these.
+    resumed: usize,
+    total: usize,
     done: usize,
     pending: VecDeque<Pending>,
     patches: usize,
@@ -142,12 +145,19 @@ pub struct Extraction {
 }
 
 impl Extraction {
-    /// Starts to read images from `first` on.
-    pub fn start(plan: ExtractPlan, data: Arc<dyn Dataset>, first: usize) -> anyhow::Result<Self> {
+    /// Starts to read all images.
+    pub fn start(plan: ExtractPlan, data: Arc<dyn Dataset>) -> anyhow::Result<Self> {
+        let all = (0..plan.images.len()).collect();
+        Self::of(plan, data, all)
+    }
+
+    /// Starts to read the images `chosen`, in that order.
+    pub fn of(plan: ExtractPlan, data: Arc<dyn Dataset>, chosen: Vec<usize>) -> anyhow::Result<Self> {
         let (sender, images) = bounded(AHEAD);
-        let count = plan.images.len();
+        let total = chosen.len();
+        let resumed = plan.images.len() - total;
         let read = move || {
-            for index in first..count {
+            for index in chosen {
                 if sender.send((index, data.image(index))).is_err() {
                     return;
                 }
@@ -158,8 +168,9 @@ impl Extraction {
         Ok(Self {
             plan,
             images,
-            first,
-            done: first,
+            resumed,
+            total,
+            done: 0,
             pending: VecDeque::new(),
             patches: 0,
             skipped: vec![],
@@ -169,7 +180,7 @@ impl Extraction {
 
     /// Whether every image is in the bank or skipped.
     pub fn is_finished(&self) -> bool {
-        self.done == self.plan.images.len()
+        self.done == self.total
     }
 
     /// Embeds the next batch of patches, at most [`BATCH`], and hands every image that is complete
@@ -181,7 +192,7 @@ impl Extraction {
                 last.take_cells(&mut sources, self.plan.spec.grid);
             }
             let next = self.done + self.pending.len();
-            if sources.len() >= BATCH || next == self.plan.images.len() || self.pending.len() > BATCH {
+            if sources.len() >= BATCH || next == self.total || self.pending.len() > BATCH {
                 break;
             }
             let (index, image) = self.images.recv().context("the thread that reads images has stopped")?;
@@ -249,6 +260,8 @@ impl Extraction {
                     names.zip(complete.vectors.iter().map(Vec::as_slice)).collect();
                 sink.push_image(complete.index, &rows)?;
             }
+            // Not what the image is, but what happened to the file of many.
+            Err(error) if error.is::<Shrunk>() => return Err(error),
             Err(error) => {
                 let reason = format!("{error:#}");
                 sink.push_skipped(complete.index, &reason)?;
@@ -264,9 +277,9 @@ impl Extraction {
     pub fn progress(&self) -> Progress {
         Progress {
             what: "embedding",
-            done: self.done as u64,
+            done: (self.resumed + self.done) as u64,
             total: self.plan.images.len() as u64,
-            resumed: self.first as u64,
+            resumed: self.resumed as u64,
             unit: "images",
             elapsed: self.started.elapsed(),
         }

@@ -6,7 +6,7 @@ mod output;
 mod query_args;
 mod values;
 
-pub use commander::{Commander, SharedArgs, WrongUsage, skipped_words};
+pub use commander::{Commander, SharedArgs, WrongUsage, skipped_words, sums_words};
 pub use model_args::{ModelArgs, OverrideArgs};
 pub use output::{bytes, chain, duration, show, thousands};
 pub use query_args::{FilterArgs, QueryArgs, search_request};

@@ -2,27 +2,30 @@
 //! (CIFAR-100: coarse, then fine; the fine one is used here) and 3,072 pixel bytes,
 //! 32 x 32 red, then green, then blue, each row by row.
 //!
-//! Files may hold any whole number of records; they are memory-mapped and a record is
-//! turned into an image when it is asked for.
+//! Files may hold any whole number of records; a record is read and turned into an image when it is
+//! asked for.
 
 use std::fs::File;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
-use memmap2::Mmap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::cifar_names::{CIFAR10_NAMES, CIFAR100_NAMES};
 use crate::dataset::format::{DataFormat, SetPlace};
 use crate::dataset::{DataKind, Dataset, FigureNote, PartMap, Skipped, Split, hex, with_thousands};
+use crate::files;
 use crate::image::{Image, Normalization};
 
 /// Side of a CIFAR image, pixels.
 pub const SIDE: u32 = 32;
 const PLANE: usize = (SIDE * SIDE) as usize;
+/// Bytes that are read at a time where a whole file is.
+const READ_AT_ONCE: usize = 1 << 20;
 
 /// CIFAR binaries.
 pub static FORMAT: DataFormat = DataFormat {
@@ -191,17 +194,27 @@ pub fn find(path: &Path) -> Result<Option<(Variant, PathBuf)>> {
     Ok(found.pop())
 }
 
-/// One mapped file.
-struct MappedFile {
+/// One open file.
+struct BatchFile {
     path: PathBuf,
-    map: Mmap,
+    file: File,
+    /// Bytes when it was opened.
+    length: u64,
+}
+
+impl BatchFile {
+    /// # Errors
+    /// [`files::Shrunk`] where the bytes are no longer there.
+    fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        files::read_at(&self.file, &self.path, self.length, offset, buffer)
+    }
 }
 
 /// One split of CIFAR-10 or CIFAR-100.
 pub struct Cifar {
     variant: Variant,
     split: Split,
-    batches: Vec<MappedFile>,
+    batches: Vec<BatchFile>,
     /// Index of the first image of each batch, and the number of images at the end.
     starts: Vec<usize>,
     /// One label per image, checked against `classes`.
@@ -221,7 +234,7 @@ impl Cifar {
         let classes = class_names(folder, variant)?;
         let (mut batches, mut starts, mut labels) = (Vec::new(), vec![0], Vec::new());
         for path in files {
-            if let Some(batch) = map_batch(path, variant)? {
+            if let Some(batch) = open_batch(path, variant)? {
                 read_labels(&batch, variant, classes.len(), &mut labels)?;
                 batches.push(batch);
                 starts.push(labels.len());
@@ -233,11 +246,27 @@ impl Cifar {
     }
 
     /// The record's pixels, planar: 1,024 red, green and blue bytes.
-    fn planes(&self, index: usize) -> &[u8] {
+    fn planes(&self, index: usize) -> Result<[u8; 3 * PLANE]> {
         let batch = self.starts.partition_point(|&start| start <= index) - 1;
-        let size = self.variant.record_bytes();
-        let at = (index - self.starts[batch]) * size;
-        &self.batches[batch].map[at + self.variant.label_bytes()..at + size]
+        let at = (index - self.starts[batch]) * self.variant.record_bytes() + self.variant.label_bytes();
+        let mut planes = [0; 3 * PLANE];
+        self.batches[batch].read(at as u64, &mut planes)?;
+        Ok(planes)
+    }
+
+    fn compute_fingerprint(&self) -> Result<String> {
+        let mut hash = Sha256::new();
+        hash.update(self.variant.kind().name);
+        let mut buffer = vec![0; READ_AT_ONCE];
+        for batch in &self.batches {
+            for start in (0..batch.length).step_by(READ_AT_ONCE) {
+                let part = &mut buffer[..READ_AT_ONCE.min((batch.length - start) as usize)];
+                batch.read(start, part)?;
+                hash.update(part);
+            }
+        }
+        self.classes.iter().for_each(|name| hash.update(format!("\n{name}")));
+        Ok(hex(&hash.finalize()))
     }
 }
 
@@ -257,9 +286,9 @@ fn files_of_split(folder: &Path, variant: Variant, split: Option<Split>) -> Resu
     bail!("{}: this {title} folder has no {name} split; expected {expected}", folder.display())
 }
 
-/// Maps a file and checks that it holds whole records; `None` for an empty file.
-fn map_batch(path: PathBuf, variant: Variant) -> Result<Option<MappedFile>> {
-    let file = File::open(&path).with_context(|| path.display().to_string())?;
+/// Opens a file and checks that it holds whole records; `None` for an empty file.
+fn open_batch(path: PathBuf, variant: Variant) -> Result<Option<BatchFile>> {
+    let file = files::open(&path, u64::MAX).with_context(|| path.display().to_string())?;
     let length = file.metadata().with_context(|| path.display().to_string())?.len();
     let size = variant.record_bytes() as u64;
     ensure!(
@@ -272,17 +301,16 @@ fn map_batch(path: PathBuf, variant: Variant) -> Result<Option<MappedFile>> {
         variant.title(),
         length % size
     );
-    if length == 0 {
-        return Ok(None);
-    }
-    // SAFETY: the map is only read. Another process that shortens the file while it is open
-    // would break the map; data sets are not written to while they are in use.
-    let map = unsafe { Mmap::map(&file) }.with_context(|| path.display().to_string())?;
-    Ok(Some(MappedFile { path, map }))
+    Ok((length > 0).then_some(BatchFile { path, file, length }))
 }
 
-fn read_labels(batch: &MappedFile, variant: Variant, classes: usize, labels: &mut Vec<u8>) -> Result<()> {
-    for (record, bytes) in batch.map.chunks_exact(variant.record_bytes()).enumerate() {
+fn read_labels(batch: &BatchFile, variant: Variant, classes: usize, labels: &mut Vec<u8>) -> Result<()> {
+    let mut reader = BufReader::with_capacity(READ_AT_ONCE, &batch.file);
+    let mut bytes = vec![0; variant.record_bytes()];
+    for record in 0..batch.length / bytes.len() as u64 {
+        reader
+            .read_exact(&mut bytes)
+            .with_context(|| format!("{}: record {record}", batch.path.display()))?;
         let label = bytes[variant.label_bytes() - 1];
         ensure!(
             usize::from(label) < classes,
@@ -303,7 +331,7 @@ fn class_names(folder: &Path, variant: Variant) -> Result<Vec<String>> {
     if !path.is_file() {
         return Ok(standard.iter().map(|name| name.to_string()).collect());
     }
-    let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
+    let bytes = files::read(&path, files::MOST_WORDS).with_context(|| path.display().to_string())?;
     let text = String::from_utf8_lossy(&bytes);
     let names: Vec<String> =
         text.lines().map(str::trim).filter(|l| !l.is_empty()).map(String::from).collect();
@@ -327,7 +355,7 @@ impl Dataset for Cifar {
 
     fn image(&self, index: usize) -> Result<Image> {
         ensure!(index < self.len(), "{} has no image {index}; it has {}", self.name(), self.len());
-        let planes = self.planes(index);
+        let planes = self.planes(index)?;
         let (red, rest) = planes.split_at(PLANE);
         let (green, blue) = rest.split_at(PLANE);
         let rgb = red.iter().zip(green).zip(blue).flat_map(|((&r, &g), &b)| [r, g, b]).collect();
@@ -359,14 +387,11 @@ impl Dataset for Cifar {
     }
 
     fn fingerprint(&self) -> Result<String> {
-        let compute = || {
-            let mut hash = Sha256::new();
-            hash.update(self.variant.kind().name);
-            self.batches.iter().for_each(|batch| hash.update(&batch.map));
-            self.classes.iter().for_each(|name| hash.update(format!("\n{name}")));
-            hex(&hash.finalize())
-        };
-        Ok(self.fingerprint.get_or_init(compute).clone())
+        if let Some(known) = self.fingerprint.get() {
+            return Ok(known.clone());
+        }
+        let computed = self.compute_fingerprint()?;
+        Ok(self.fingerprint.get_or_init(|| computed).clone())
     }
 
     fn skipped(&self) -> &[Skipped] {
