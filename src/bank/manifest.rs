@@ -104,7 +104,7 @@ impl Manifest {
         );
         let layout = Layout::new(manifest.spec.grid, images).with_context(|| broken(&table))?;
         manifest.check_counts(&layout).with_context(|| broken(&manifest_path(folder)))?;
-        rows::check_files(folder, &manifest, &layout)?;
+        rows::check_files(folder, &manifest.spec, &layout, manifest.sums)?;
         Ok((manifest, layout))
     }
 

@@ -1,7 +1,6 @@
 //! Stored rows: from float32 to what lies in files and memory, and views on it.
 
 use super::layout::Layout;
-use super::manifest::Manifest;
 use super::spec::{BankSpec, Dtype, SpaceSpec};
 use super::sums::{SpaceSums, sum_of, sums_bytes, sums_path};
 use crate::files::MappedFile;
@@ -40,11 +39,11 @@ pub struct Piece<'a> {
 }
 
 impl<'a> Values<'a> {
-    /// How many.
-    pub(super) fn len(&self) -> usize {
+    /// As they lie in a file.
+    pub(super) fn bytes(&self) -> &'a [u8] {
         match self {
-            Values::F16(values) => values.len(),
-            Values::F32(values) => values.len(),
+            Values::F16(values) => bytemuck::cast_slice(values),
+            Values::F32(values) => bytemuck::cast_slice(values),
         }
     }
 
@@ -107,14 +106,6 @@ impl RowBuffer {
         }
     }
 
-    /// Bytes of the values as they lie in a file.
-    pub fn value_bytes(&self) -> &[u8] {
-        match &self.values {
-            OwnedValues::F16(values) => bytemuck::cast_slice(values),
-            OwnedValues::F32(values) => bytemuck::cast_slice(values),
-        }
-    }
-
     /// Appends rows `range` of `other`, which has the same format and `width`.
     pub fn extend(&mut self, other: &RowBuffer, range: Range<usize>, width: usize) {
         let values = range.start * width..range.end * width;
@@ -160,6 +151,12 @@ impl RowBuffer {
             }
         }
         Ok(())
+    }
+
+    /// The sum of rows `rows`, each of `width` values.
+    pub fn sum(&self, rows: Range<usize>, width: usize) -> u32 {
+        let values = self.values().slice(rows.start * width..rows.end * width);
+        sum_of(values.bytes(), bytemuck::cast_slice(&self.inv_norms[rows]))
     }
 
     /// How many rows take part in searches.
@@ -247,9 +244,9 @@ pub(super) fn row_files(folder: &Path, spec: &BankSpec, patches: usize) -> Vec<(
 }
 
 /// Checks that every file of rows, and that of their sums, is there and as long as it must be.
-pub(super) fn check_files(folder: &Path, manifest: &Manifest, layout: &Layout) -> Result<()> {
-    let (spec, patches) = (&manifest.spec, layout.patches());
-    let sums = manifest.sums.then(|| (sums_path(folder), sums_bytes(layout, spec.spaces.len())));
+pub(super) fn check_files(folder: &Path, spec: &BankSpec, layout: &Layout, has_sums: bool) -> Result<()> {
+    let patches = layout.patches();
+    let sums = has_sums.then(|| (sums_path(folder), sums_bytes(layout, spec.spaces.len())));
     for (path, expected) in row_files(folder, spec, patches).into_iter().chain(sums) {
         let meta = fs::metadata(&path).with_context(|| format!("the bank lacks {}", path.display()))?;
         ensure!(
@@ -289,9 +286,10 @@ impl MappedRows {
         Ok(Self { values, inv_norms, dtype, width, sums })
     }
 
-    /// All spaces of a bank.
-    pub fn open_all(folder: &Path, manifest: &Manifest, layout: &Layout) -> Result<Vec<Self>> {
-        let (spec, sums) = (&manifest.spec, SpaceSums::read(folder, manifest, layout)?);
+    /// All spaces of a bank, which has sums unless an earlier version made it.
+    pub fn open_all(folder: &Path, spec: &BankSpec, layout: &Layout, has_sums: bool) -> Result<Vec<Self>> {
+        let sums = has_sums.then(|| SpaceSums::read(folder, spec.spaces.len(), layout)).transpose()?;
+        let sums = sums.into_iter().flatten().map(Some).chain(std::iter::repeat_with(|| None));
         let spaces = spec.spaces.iter().zip(sums);
         spaces.map(|(space, sums)| Self::open(folder, space, spec.dtype, layout.patches(), sums)).collect()
     }
@@ -309,7 +307,7 @@ impl MappedRows {
         let Some(sums) = &self.sums else { return Ok(()) };
         let sum = |rows| {
             let piece = self.piece(rows);
-            sum_of(piece.values, piece.inv_norms)
+            sum_of(piece.values.bytes(), bytemuck::cast_slice(piece.inv_norms))
         };
         // A file that was cut gives zeros, and another sum: that it was cut says more.
         let checked = sums.check(layout, rows, self.values.path(), sum);

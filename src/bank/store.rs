@@ -71,7 +71,7 @@ impl Bank {
             folder.display()
         );
         let (manifest, layout) = Manifest::read(folder)?;
-        let rows = MappedRows::open_all(folder, &manifest, &layout)?;
+        let rows = MappedRows::open_all(folder, &manifest.spec, &layout, manifest.sums)?;
         let stores = rows.into_iter().map(|rows| Store::Mapped(Arc::new(rows))).collect();
         let spec = manifest.spec;
         Ok(Self {

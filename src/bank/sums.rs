@@ -2,8 +2,6 @@
 //! and then its norms as they lie in the files.
 
 use super::layout::Layout;
-use super::manifest::Manifest;
-use super::rows::{RowBuffer, Values};
 use crate::files;
 use anyhow::{Context, Result};
 use std::ops::Range;
@@ -38,25 +36,9 @@ pub(super) fn sums_bytes(layout: &Layout, spaces: usize) -> u64 {
     4 * layout.blocks() as u64 * spaces as u64
 }
 
-/// The sum of rows that lie side by side.
-pub(super) fn sum_of(values: Values<'_>, inv_norms: &[f32]) -> u32 {
-    let values = match values {
-        Values::F16(values) => bytemuck::cast_slice(values),
-        Values::F32(values) => bytemuck::cast_slice(values),
-    };
-    crc32c::crc32c_append(crc32c::crc32c(values), bytemuck::cast_slice(inv_norms))
-}
-
-/// The sums of one image's blocks, `[blocks, spaces]`, of its encoded rows.
-pub(super) fn sums_of_image(layout: &Layout, image: usize, buffers: &[RowBuffer]) -> Vec<u32> {
-    let first = layout.rows_of(image).start;
-    let sum = |rows: Range<usize>, buffer: &RowBuffer| {
-        let Some(width) = buffer.values().len().checked_div(buffer.rows()) else { return 0 };
-        let rows = rows.start - first..rows.end - first;
-        sum_of(buffer.values().slice(rows.start * width..rows.end * width), &buffer.inv_norms[rows])
-    };
-    let blocks = layout.blocks_of(image).map(|block| layout.rows_of_block(block));
-    blocks.flat_map(|rows| buffers.iter().map(move |buffer| sum(rows.clone(), buffer))).collect()
+/// The sum of rows that lie side by side, of their values and their norms as they lie in the files.
+pub(super) fn sum_of(values: &[u8], inv_norms: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(values), inv_norms)
 }
 
 /// The sums of one space, and which blocks were found to have theirs.
@@ -70,12 +52,8 @@ pub(super) struct SpaceSums {
 }
 
 impl SpaceSums {
-    /// Reads the sums of each space; `None` for a bank of an earlier version, which has none.
-    pub fn read(folder: &Path, manifest: &Manifest, layout: &Layout) -> Result<Vec<Option<Self>>> {
-        let spaces = manifest.spec.spaces.len();
-        if !manifest.sums {
-            return Ok((0..spaces).map(|_| None).collect());
-        }
+    /// Reads the sums of each of `spaces` spaces.
+    pub fn read(folder: &Path, spaces: usize, layout: &Layout) -> Result<Vec<Self>> {
         let path = sums_path(folder);
         let bytes = files::read(&path, sums_bytes(layout, spaces))
             .with_context(|| format!("cannot read {}", path.display()))?;
@@ -85,7 +63,7 @@ impl SpaceSums {
             good: (0..layout.blocks().div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
             unseen: AtomicUsize::new(layout.blocks()),
         };
-        Ok((0..spaces).map(|space| Some(of_space(space))).collect())
+        Ok((0..spaces).map(of_space).collect())
     }
 
     /// Looks at the blocks that hold `rows` and were not looked at before. `sum` gives the sum of rows.

@@ -6,7 +6,7 @@ use super::manifest::{Manifest, SkippedImage, images_path, manifest_path, write_
 use super::rows::{ImageEncoder, MappedRows, RowBuffer, row_files};
 use super::spec::BankSpec;
 use super::store::Bank;
-use super::sums::{DamagedRows, sums_bytes, sums_of_image, sums_path};
+use super::sums::{DamagedRows, sums_bytes, sums_path};
 use crate::files::{self, FolderLock, LOCK_FILE, is_leftover};
 use anyhow::{Context, Result, bail, ensure};
 use rayon::prelude::*;
@@ -157,7 +157,7 @@ impl BankSink for BankWriter {
         let spec = &manifest.spec;
         let buffers =
             encoder.encode(spec, count, rows).with_context(|| format!("image {index} of the bank"))?;
-        write_image(files, sums.as_mut(), layout, index, buffers)?;
+        write_image(files, sums.as_mut(), (&manifest.spec, layout), index, buffers)?;
         if self.damaged.pop_front().is_none() {
             for (space, buffer) in spec.spaces.iter().zip(buffers) {
                 *manifest.searchable.entry(space.name.clone()).or_default() += buffer.searchable();
@@ -178,7 +178,7 @@ impl BankSink for BankWriter {
         );
         let Self { layout, manifest, encoder, files, sums, .. } = self;
         let buffers = encoder.encode_skipped(&manifest.spec, count)?;
-        write_image(files, sums.as_mut(), layout, index, buffers)?;
+        write_image(files, sums.as_mut(), (&manifest.spec, layout), index, buffers)?;
         if self.damaged.pop_front().is_none() {
             manifest.skipped.push(SkippedImage { image: index as u32, reason: reason.into() });
             self.next_image += 1;
@@ -191,12 +191,12 @@ impl BankSink for BankWriter {
 fn write_image(
     files: &mut [(PathBuf, File)],
     sums: Option<&mut (PathBuf, File)>,
-    layout: &Layout,
+    (spec, layout): (&BankSpec, &Layout),
     image: usize,
     buffers: &[RowBuffer],
 ) -> Result<()> {
     for (buffer, pair) in buffers.iter().zip(files.chunks_exact_mut(2)) {
-        let parts = [buffer.value_bytes(), bytemuck::cast_slice(&buffer.inv_norms)];
+        let parts = [buffer.values().bytes(), bytemuck::cast_slice(&buffer.inv_norms)];
         for (file, bytes) in pair.iter_mut().zip(parts) {
             let per_row = bytes.len().checked_div(buffer.rows()).unwrap_or(0);
             write_at(file, layout.rows_before(image) as u64 * per_row as u64, bytes)?;
@@ -204,7 +204,14 @@ fn write_image(
     }
     let Some(file) = sums else { return Ok(()) };
     let place = 4 * layout.blocks_of(image).start * buffers.len();
-    write_at(file, place as u64, bytemuck::cast_slice(&sums_of_image(layout, image, buffers)))
+    let first = layout.rows_before(image);
+    let rows = layout.blocks_of(image).map(|block| layout.rows_of_block(block));
+    let sums = rows.flat_map(|rows| {
+        let rows = rows.start - first..rows.end - first;
+        let spaces = buffers.iter().zip(&spec.spaces);
+        spaces.map(move |(buffer, space)| buffer.sum(rows.clone(), space.width as usize))
+    });
+    write_at(file, place as u64, bytemuck::cast_slice(&sums.collect::<Vec<u32>>()))
 }
 
 fn write_at((path, file): &mut (PathBuf, File), place: u64, bytes: &[u8]) -> Result<()> {
@@ -215,7 +222,7 @@ fn write_at((path, file): &mut (PathBuf, File), place: u64, bytes: &[u8]) -> Res
 
 /// Committed images with a block that has not its sum, upwards. Reads all that is committed.
 fn damaged_images(folder: &Path, manifest: &Manifest, layout: &Layout) -> Result<VecDeque<usize>> {
-    let spaces = MappedRows::open_all(folder, manifest, layout)?;
+    let spaces = MappedRows::open_all(folder, &manifest.spec, layout, manifest.sums)?;
     let images = (0..manifest.complete_images as usize).into_par_iter();
     let damaged = images.filter_map(|image| {
         let rows = layout.rows_of(image);

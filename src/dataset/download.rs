@@ -157,9 +157,10 @@ fn unpack_whole(request: &Request, part: &Path, folder: &Path, cancel: &CancelTo
 
 /// Whether an archive was refused for what its bytes say: the same archive would be refused again.
 fn is_of_the_bytes(error: &anyhow::Error) -> bool {
-    use std::io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
-    let of_the_system =
-        |error: &std::io::Error| !matches!(error.kind(), InvalidData | InvalidInput | Other | UnexpectedEof);
+    // A name that comes twice in an archive is there already in a folder that was empty.
+    use std::io::ErrorKind::{AlreadyExists, InvalidData, InvalidInput, Other, UnexpectedEof};
+    let of_the_bytes = [AlreadyExists, InvalidData, InvalidInput, Other, UnexpectedEof];
+    let of_the_system = |error: &std::io::Error| !of_the_bytes.contains(&error.kind());
     !error.is::<Cancelled>() && !error.chain().any(|cause| cause.downcast_ref().is_some_and(of_the_system))
 }
 

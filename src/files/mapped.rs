@@ -13,7 +13,7 @@ use super::shrunk::Shrunk;
 #[derive(Debug)]
 pub struct MappedFile {
     // Before the map: a range is watched only while it is mapped.
-    watched: guard::Watched,
+    watched: Watched,
     map: memmap2::Mmap,
     path: PathBuf,
 }
@@ -29,7 +29,7 @@ impl MappedFile {
             unsafe { memmap2::Mmap::map(&file) }.with_context(|| format!("cannot map {}", path.display()))?;
         let found = map.len() as u64;
         ensure!(found == length, "{} has {found} bytes; expected {length}", path.display());
-        Ok(Self { watched: guard::watch(&map)?, map, path: path.into() })
+        Ok(Self { watched: Watched::new(&map)?, map, path: path.into() })
     }
 
     /// The file.
@@ -58,6 +58,39 @@ impl Deref for MappedFile {
     }
 }
 
+/// Watches over the pages of a map until it is dropped. Systems other than Unix let nobody cut a file that is
+/// mapped.
+#[derive(Debug)]
+struct Watched {
+    #[cfg(unix)]
+    range: &'static guard::WatchedRange,
+}
+
+impl Watched {
+    #[cfg_attr(not(unix), expect(clippy::unnecessary_wraps, unused_variables, reason = "of Unix"))]
+    fn new(map: &[u8]) -> anyhow::Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            range: guard::watch(map)?,
+        })
+    }
+
+    fn has_lost(&self) -> bool {
+        #[cfg(unix)]
+        let lost = self.range.has_lost();
+        #[cfg(not(unix))]
+        let lost = false;
+        lost
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.range.unwatch();
+    }
+}
+
 /// A read of a mapped page that its file no longer has is the signal SIGBUS, which ends a process. Here its
 /// handler puts pages of zeros in place of the map's rest, notes that, and the read goes on.
 #[cfg(unix)]
@@ -71,45 +104,39 @@ mod guard {
     /// A range of mapped memory. It never changes and is never freed, for the handler may look at it at any time;
     /// a process maps few files.
     #[derive(Debug)]
-    struct Range {
+    pub struct WatchedRange {
         start: usize,
         end: usize,
         is_mapped: AtomicBool,
         has_lost: AtomicBool,
-        next: *const Range,
+        next: *const WatchedRange,
     }
 
     /// All ranges, the newest first.
-    static RANGES: AtomicPtr<Range> = AtomicPtr::new(ptr::null_mut());
+    static RANGES: AtomicPtr<WatchedRange> = AtomicPtr::new(ptr::null_mut());
     /// What SIGBUS did before, and the size of a page.
     static BEFORE: OnceLock<(libc::sigaction, usize)> = OnceLock::new();
 
-    /// Keeps a range watched until it is dropped.
-    #[derive(Debug)]
-    pub struct Watched(&'static Range);
-
     // SAFETY: a range is shared by all threads; what changes of it is atomic, and `next` is never written again.
-    unsafe impl Send for Range {}
+    unsafe impl Send for WatchedRange {}
     // SAFETY: as for `Send`.
-    unsafe impl Sync for Range {}
+    unsafe impl Sync for WatchedRange {}
 
-    impl Watched {
+    impl WatchedRange {
         pub fn has_lost(&self) -> bool {
-            self.0.has_lost.load(Ordering::Acquire)
+            self.has_lost.load(Ordering::Acquire)
         }
-    }
 
-    impl Drop for Watched {
-        fn drop(&mut self) {
-            self.0.is_mapped.store(false, Ordering::SeqCst);
+        pub fn unwatch(&self) {
+            self.is_mapped.store(false, Ordering::SeqCst);
         }
     }
 
     /// Watches the bytes of a map.
-    pub fn watch(map: &[u8]) -> anyhow::Result<Watched> {
+    pub fn watch(map: &[u8]) -> anyhow::Result<&'static WatchedRange> {
         install()?;
         let start = map.as_ptr().addr();
-        let range = Box::leak(Box::new(Range {
+        let range = Box::leak(Box::new(WatchedRange {
             start,
             end: start + map.len(),
             is_mapped: AtomicBool::new(true),
@@ -121,7 +148,7 @@ mod guard {
         {
             range.next = newest;
         }
-        Ok(Watched(range))
+        Ok(range)
     }
 
     fn install() -> anyhow::Result<()> {
@@ -171,7 +198,7 @@ mod guard {
     }
 
     /// Puts zeros in place of a range's bytes from the page at `from` on.
-    fn fill(range: &Range, from: usize, page: usize) -> bool {
+    fn fill(range: &WatchedRange, from: usize, page: usize) -> bool {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_FIXED;
         let length = range.end.next_multiple_of(page) - from;
         // SAFETY: the pages are those of a file's map that stands and that nobody writes to; they stay mapped and
@@ -216,23 +243,6 @@ mod guard {
                 unsafe { std::mem::transmute(ptr::with_exposed_provenance::<()>(handler)) };
             handler(signal);
         }
-    }
-}
-
-/// Other systems let nobody cut a file that is mapped.
-#[cfg(not(unix))]
-mod guard {
-    #[derive(Debug)]
-    pub struct Watched;
-
-    impl Watched {
-        pub fn has_lost(&self) -> bool {
-            false
-        }
-    }
-
-    pub fn watch(_map: &[u8]) -> anyhow::Result<Watched> {
-        Ok(Watched)
     }
 }
 

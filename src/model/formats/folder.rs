@@ -25,7 +25,7 @@ pub static FORMAT: ModelFormat = ModelFormat {
 /// The model file of a checkpoint folder, or of the newest checkpoint of a run folder.
 fn model_file(path: &Path) -> anyhow::Result<PathBuf> {
     let latest = path.join(LATEST_FILE);
-    let folder = if latest.is_file() {
+    let folder = if latest.exists() {
         let name = files::read_to_string(&latest, files::MOST_WORDS)
             .with_context(|| format!("could not read {}", latest.display()))?;
         path.join(name.trim())
