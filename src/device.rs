@@ -1,8 +1,12 @@
 //! The one place that picks and opens a device for tensors.
 
+use std::path::Path;
+
 use burn::tensor::{Device, DeviceKind};
 use burn_wgpu::WgpuSetup;
 use serde::{Deserialize, Serialize};
+
+use crate::files;
 
 /// What the user asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
@@ -51,8 +55,9 @@ impl MemoryBudget {
 
     /// Half of the memory that is free now; 4 GiB where the system does not say.
     pub fn of_this_machine() -> Self {
-        let free = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| available(&text));
-        let limit = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+        let said = |path| files::read_to_string(Path::new(path), files::MOST_WORDS).ok();
+        let free = said("/proc/meminfo").and_then(|text| available(&text));
+        let limit = said("/sys/fs/cgroup/memory.max");
         let limit = limit.and_then(|text| text.trim().parse().ok()).unwrap_or(u64::MAX);
         Self::new(free.map_or(4 * GIB, |free| free.min(limit) / 2))
     }

@@ -1,4 +1,21 @@
-//! Atomic writes: a kill at any moment leaves the old file or the new one.
+//! Files on disk. Writes are atomic: a kill at any moment leaves the old file or the new one. What is read is
+//! looked at first.
+
+mod litter;
+mod lock;
+mod mapped;
+mod open;
+mod shrunk;
+mod tensors;
+
+pub use litter::{is_leftover, sweep};
+pub use lock::{FolderLock, LOCK_FILE};
+pub use mapped::MappedFile;
+pub use open::{
+    MOST_LINES, MOST_WEIGHTS, MOST_WORDS, open, open_with, read, read_to_string, set_aside_unless_readable,
+};
+pub use shrunk::{Shrunk, read_at};
+pub use tensors::{Tensors, tensors_from_bytes, tensors_to_bytes};
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -25,10 +42,8 @@ impl<'a> Staged<'a> {
         let attempt = || -> anyhow::Result<NamedTempFile> {
             let folder = folder_of(path);
             std::fs::create_dir_all(folder)?;
-            let mut builder = Builder::new();
-            builder.prefix(PREFIX).suffix(SUFFIX);
-            let temporary = as_readable_as_others(&mut builder).tempfile_in(folder)?;
-            let mut out = BufWriter::with_capacity(1 << 16, temporary);
+            litter::sweep_once(folder);
+            let mut out = BufWriter::with_capacity(1 << 16, temporary_in(folder)?);
             write(&mut out)?;
             let file = out.into_inner().map_err(|e| e.into_error())?;
             if synced {
@@ -46,10 +61,23 @@ impl<'a> Staged<'a> {
         file.persist(path).with_context(|| failed(path))?;
         // Makes the rename last through a power cut, where the system has a way to say so.
         if synced && cfg!(unix) {
+            #[expect(clippy::disallowed_methods, reason = "a folder, to flush its entries")]
             let sync = || File::open(folder_of(path))?.sync_all();
             sync().with_context(|| failed(path))?;
         }
         Ok(())
+    }
+}
+
+/// A temporary file that nobody sweeps while it is open.
+fn temporary_in(folder: &Path) -> std::io::Result<NamedTempFile> {
+    loop {
+        let mut builder = Builder::new();
+        builder.prefix(litter::PREFIX).suffix(litter::SUFFIX);
+        let temporary = as_readable_as_others(&mut builder).tempfile_in(folder)?;
+        if litter::hold(temporary.path(), temporary.as_file()) {
+            return Ok(temporary);
+        }
     }
 }
 
@@ -84,15 +112,6 @@ pub fn write_together(files: &[(&Path, &[u8])]) -> anyhow::Result<()> {
         staged.push(Staged::write(path, true, |out| Ok(out.write_all(bytes)?))?);
     }
     staged.into_iter().try_for_each(Staged::place)
-}
-
-const PREFIX: &str = ".bagssl-";
-const SUFFIX: &str = ".part";
-
-/// Whether a killed write left this file.
-pub fn is_leftover(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.starts_with(PREFIX) && name.ends_with(SUFFIX)
 }
 
 /// Writes all of `bytes` to `path`, atomically.

@@ -86,7 +86,7 @@ pub fn measure(
     );
     let pixels = pixel_bank(embedder, data.as_ref(), &plan)?;
     let mut memory = MemoryBank::new(plan.spec.clone(), plan.images.clone())?;
-    let mut extraction = Extraction::start(plan, data.clone(), 0)?;
+    let mut extraction = Extraction::start(plan, data.clone())?;
     while !extraction.is_finished() {
         cancel.check()?;
         extraction.advance(embedder, &mut memory)?;

@@ -4,6 +4,9 @@ use crate::patch::{PatchGrid, PatchRef};
 use anyhow::{Context, Result, bail, ensure};
 use std::ops::Range;
 
+/// Most rows that have one sum.
+const BLOCK_ROWS: usize = 2048;
+
 /// One image of a bank.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct ImageEntry {
@@ -28,6 +31,8 @@ pub(super) struct Layout {
     first_row: Vec<usize>,
     /// Places by rising index; empty where every place is its image's index.
     by_index: Vec<u32>,
+    /// `first_block[i]..first_block[i + 1]` are the blocks of the image in place `i`.
+    first_block: Vec<usize>,
 }
 
 impl Layout {
@@ -56,7 +61,12 @@ impl Layout {
             images.len()
         );
         let by_index = by_index(&images)?;
-        Ok(Self { grid, images, first_row, by_index })
+        let mut first_block = vec![0];
+        first_block.extend(first_row.windows(2).scan(0, |blocks, rows| {
+            *blocks += (rows[1] - rows[0]).div_ceil(BLOCK_ROWS);
+            Some(*blocks)
+        }));
+        Ok(Self { grid, images, first_row, by_index, first_block })
     }
 
     /// Place of the image whose index is `image`.
@@ -96,6 +106,31 @@ impl Layout {
     /// Rows of the image in `place`, which must exist.
     pub fn rows_of(&self, place: usize) -> Range<usize> {
         self.first_row[place]..self.first_row[place + 1]
+    }
+
+    /// Blocks of all images together. A block is at most 2,048 rows of one image, so that images are committed
+    /// with whole blocks.
+    pub fn blocks(&self) -> usize {
+        self.first_block[self.images.len()]
+    }
+
+    /// Blocks of the image in `place`, which must exist.
+    pub fn blocks_of(&self, place: usize) -> Range<usize> {
+        self.first_block[place]..self.first_block[place + 1]
+    }
+
+    /// Rows of block `block`, which must exist.
+    pub fn rows_of_block(&self, block: usize) -> Range<usize> {
+        let place = self.first_block.partition_point(|first| *first <= block) - 1;
+        let rows = self.rows_of(place);
+        let start = rows.start + (block - self.first_block[place]) * BLOCK_ROWS;
+        start..rows.end.min(start + BLOCK_ROWS)
+    }
+
+    /// Block that holds `row`, which must exist.
+    pub fn block_of(&self, row: usize) -> usize {
+        let place = self.place_of_row(row);
+        self.first_block[place] + (row - self.first_row[place]) / BLOCK_ROWS
     }
 
     /// Place of the image that holds `row`, which must exist.

@@ -1,10 +1,9 @@
 //! `bank.json`: what made the bank and how much of it there is.
 
-use super::files::read_bounded;
 use super::layout::{ImageEntry, Layout};
 use super::spec::BankSpec;
 use super::{images, rows};
-use crate::files::write_atomic;
+use crate::files::{self, write_atomic};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -45,6 +44,9 @@ pub(super) struct Manifest {
     pub searchable: BTreeMap<String, u64>,
     /// Committed images without embeddings, in the order of `images.bin`.
     pub skipped: Vec<SkippedImage>,
+    /// Whether the rows have sums. Earlier versions of the program wrote none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sums: bool,
 }
 
 /// Only these two fields are read first, so that a later format is told from a broken file.
@@ -75,6 +77,7 @@ impl Manifest {
             complete_images: 0,
             searchable: spec.spaces.iter().map(|space| (space.name.clone(), 0)).collect(),
             skipped: Vec::new(),
+            sums: true,
         }
     }
 
@@ -90,7 +93,7 @@ impl Manifest {
     pub fn read(folder: &Path) -> Result<(Self, Layout)> {
         let manifest = Self::parse(&manifest_path(folder))?;
         let table = images_path(folder);
-        let bytes = read_bounded(&table, IMAGES_LIMIT)?;
+        let bytes = read(&table, IMAGES_LIMIT)?;
         let found = sha256_hex(&bytes);
         let images = images::decode(&bytes).with_context(|| broken(&table))?;
         ensure!(
@@ -101,12 +104,12 @@ impl Manifest {
         );
         let layout = Layout::new(manifest.spec.grid, images).with_context(|| broken(&table))?;
         manifest.check_counts(&layout).with_context(|| broken(&manifest_path(folder)))?;
-        rows::check_files(folder, &manifest.spec, layout.patches())?;
+        rows::check_files(folder, &manifest.spec, &layout, manifest.sums)?;
         Ok((manifest, layout))
     }
 
     fn parse(path: &Path) -> Result<Self> {
-        let bytes = read_bounded(path, MANIFEST_LIMIT)?;
+        let bytes = read(path, MANIFEST_LIMIT)?;
         let header: Header = serde_json::from_slice(&bytes).with_context(|| broken(path))?;
         ensure!(header.format == FORMAT, "{} is no bank: its format is {:?}", path.display(), header.format);
         ensure!(
@@ -150,6 +153,10 @@ impl Manifest {
 /// Writes the images table, which never changes afterwards.
 pub(super) fn write_images(folder: &Path, entries: &[ImageEntry]) -> Result<()> {
     write_atomic(&images_path(folder), |out| out.write_all(&images::encode(entries)).map_err(Into::into))
+}
+
+fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
+    files::read(path, most).with_context(|| format!("cannot read {}", path.display()))
 }
 
 fn sha256_hex(bytes: &[u8]) -> String {

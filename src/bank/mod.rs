@@ -7,6 +7,7 @@
 //! | `bank.json` | manifest: [`BankSpec`], counts, how many images are complete, skipped images |
 //! | `images.bin` | per image: height, width, label, name |
 //! | `SPACE.f16` or `.f32` | `[patches, width]` little-endian, row-major, un-normalised embeddings |
+//! | `sums.crc32c` | a sum for each block of at most 2,048 rows of one image; earlier versions wrote none |
 //! | `SPACE.inv` | `[patches]` f32: one over the norm of the stored row; 0 for a zero row, NaN for a row without a value |
 //!
 //! Rows are in bank order: image by image, and within an image corner by
@@ -20,7 +21,6 @@
 //! while it is searched; it is a snapshot that is cheap to clone.
 
 mod export;
-mod files;
 mod images;
 mod layout;
 mod manifest;
@@ -28,6 +28,7 @@ mod memory;
 mod rows;
 mod spec;
 mod store;
+mod sums;
 mod writer;
 
 #[cfg(test)]
@@ -40,6 +41,7 @@ pub use memory::MemoryBank;
 pub use rows::{Piece, Values};
 pub use spec::{BankSpec, DataFacts, Dtype, ModelFacts, SpaceSpec};
 pub use store::{Bank, BankId, StoredSpace};
+pub use sums::DamagedRows;
 pub use writer::BankWriter;
 
 /// Takes the embeddings of a data set, image by image, in order: a bank on disk or in memory.

@@ -1,10 +1,13 @@
 //! Stored rows: from float32 to what lies in files and memory, and views on it.
 
+use super::layout::Layout;
 use super::spec::{BankSpec, Dtype, SpaceSpec};
+use super::sums::{SpaceSums, sum_of, sums_bytes, sums_path};
+use crate::files::MappedFile;
 use anyhow::{Context, Result, bail, ensure};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
-use std::fs::{self, File};
+use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -36,6 +39,14 @@ pub struct Piece<'a> {
 }
 
 impl<'a> Values<'a> {
+    /// As they lie in a file.
+    pub(super) fn bytes(&self) -> &'a [u8] {
+        match self {
+            Values::F16(values) => bytemuck::cast_slice(values),
+            Values::F32(values) => bytemuck::cast_slice(values),
+        }
+    }
+
     /// Values `range`.
     pub(super) fn slice(&self, range: Range<usize>) -> Values<'a> {
         match self {
@@ -95,14 +106,6 @@ impl RowBuffer {
         }
     }
 
-    /// Bytes of the values as they lie in a file.
-    pub fn value_bytes(&self) -> &[u8] {
-        match &self.values {
-            OwnedValues::F16(values) => bytemuck::cast_slice(values),
-            OwnedValues::F32(values) => bytemuck::cast_slice(values),
-        }
-    }
-
     /// Appends rows `range` of `other`, which has the same format and `width`.
     pub fn extend(&mut self, other: &RowBuffer, range: Range<usize>, width: usize) {
         let values = range.start * width..range.end * width;
@@ -148,6 +151,12 @@ impl RowBuffer {
             }
         }
         Ok(())
+    }
+
+    /// The sum of rows `rows`, each of `width` values.
+    pub fn sum(&self, rows: Range<usize>, width: usize) -> u32 {
+        let values = self.values().slice(rows.start * width..rows.end * width);
+        sum_of(values.bytes(), bytemuck::cast_slice(&self.inv_norms[rows]))
     }
 
     /// How many rows take part in searches.
@@ -234,9 +243,11 @@ pub(super) fn row_files(folder: &Path, spec: &BankSpec, patches: usize) -> Vec<(
     spec.spaces.iter().flat_map(of_space).collect()
 }
 
-/// Checks that every file of rows is there and as long as it must be.
-pub(super) fn check_files(folder: &Path, spec: &BankSpec, patches: usize) -> Result<()> {
-    for (path, expected) in row_files(folder, spec, patches) {
+/// Checks that every file of rows, and that of their sums, is there and as long as it must be.
+pub(super) fn check_files(folder: &Path, spec: &BankSpec, layout: &Layout, has_sums: bool) -> Result<()> {
+    let patches = layout.patches();
+    let sums = has_sums.then(|| (sums_path(folder), sums_bytes(layout, spec.spaces.len())));
+    for (path, expected) in row_files(folder, spec, patches).into_iter().chain(sums) {
         let meta = fs::metadata(&path).with_context(|| format!("the bank lacks {}", path.display()))?;
         ensure!(
             meta.is_file() && meta.len() == expected,
@@ -251,19 +262,62 @@ pub(super) fn check_files(folder: &Path, spec: &BankSpec, patches: usize) -> Res
 /// The mapped files of one space.
 #[derive(Debug)]
 pub(super) struct MappedRows {
-    values: memmap2::Mmap,
-    inv_norms: memmap2::Mmap,
+    values: MappedFile,
+    inv_norms: MappedFile,
     dtype: Dtype,
     width: usize,
+    /// `None` for a bank of an earlier version.
+    sums: Option<SpaceSums>,
 }
 
 impl MappedRows {
     /// Maps the files of `space`, of which [`check_files`] has seen the sizes.
-    pub fn open(folder: &Path, space: &SpaceSpec, dtype: Dtype, patches: usize) -> Result<Self> {
+    fn open(
+        folder: &Path,
+        space: &SpaceSpec,
+        dtype: Dtype,
+        patches: usize,
+        sums: Option<SpaceSums>,
+    ) -> Result<Self> {
         let width = space.width as usize;
-        let values = map(&values_path(folder, space, dtype), patches * width * dtype.bytes())?;
-        let inv_norms = map(&norms_path(folder, space), patches * 4)?;
-        Ok(Self { values, inv_norms, dtype, width })
+        let bytes = (patches * width * dtype.bytes()) as u64;
+        let values = MappedFile::open(&values_path(folder, space, dtype), bytes)?;
+        let inv_norms = MappedFile::open(&norms_path(folder, space), patches as u64 * 4)?;
+        Ok(Self { values, inv_norms, dtype, width, sums })
+    }
+
+    /// All spaces of a bank, which has sums unless an earlier version made it.
+    pub fn open_all(folder: &Path, spec: &BankSpec, layout: &Layout, has_sums: bool) -> Result<Vec<Self>> {
+        let sums = has_sums.then(|| SpaceSums::read(folder, spec.spaces.len(), layout)).transpose()?;
+        let sums = sums.into_iter().flatten().map(Some).chain(std::iter::repeat_with(|| None));
+        let spaces = spec.spaces.iter().zip(sums);
+        spaces.map(|(space, sums)| Self::open(folder, space, spec.dtype, layout.patches(), sums)).collect()
+    }
+
+    /// Whether the rows have sums.
+    pub fn has_sums(&self) -> bool {
+        self.sums.is_some()
+    }
+
+    /// Looks at the sums of the blocks that hold `rows`, each once.
+    ///
+    /// # Errors
+    /// [`super::DamagedRows`]; as [`MappedRows::check_length`].
+    pub fn check_sums(&self, layout: &Layout, rows: Range<usize>) -> Result<()> {
+        let Some(sums) = &self.sums else { return Ok(()) };
+        let sum = |rows| {
+            let piece = self.piece(rows);
+            sum_of(piece.values.bytes(), bytemuck::cast_slice(piece.inv_norms))
+        };
+        // A file that was cut gives zeros, and another sum: that it was cut says more.
+        let checked = sums.check(layout, rows, self.values.path(), sum);
+        checked.or_else(|damage| self.check_length().and(Err(damage)))
+    }
+
+    /// # Errors
+    /// [`crate::files::Shrunk`]: some of what was read of these rows was not there.
+    pub fn check_length(&self) -> Result<()> {
+        self.values.check().and_then(|()| self.inv_norms.check())
     }
 
     pub fn piece(&self, rows: Range<usize>) -> Piece<'_> {
@@ -274,16 +328,6 @@ impl MappedRows {
         };
         Piece { first_row: rows.start, values, inv_norms: &bytemuck::cast_slice(&self.inv_norms)[rows] }
     }
-}
-
-fn map(path: &Path, expected: usize) -> Result<memmap2::Mmap> {
-    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    // SAFETY: the bytes are plain numbers of which every pattern is valid. A writer only adds rows
-    // behind those that we look at; someone who cuts the file while it is mapped ends this process.
-    let map =
-        unsafe { memmap2::Mmap::map(&file) }.with_context(|| format!("cannot map {}", path.display()))?;
-    ensure!(map.len() == expected, "{} has {} bytes; expected {expected}", path.display(), map.len());
-    Ok(map)
 }
 
 #[cfg(test)]

@@ -72,12 +72,9 @@ impl Bank {
             folder.display()
         );
         let (manifest, layout) = Manifest::read(folder)?;
+        let rows = MappedRows::open_all(folder, &manifest.spec, &layout, manifest.sums)?;
+        let stores = rows.into_iter().map(|rows| Store::Mapped(Arc::new(rows))).collect();
         let spec = manifest.spec;
-        let map = |space| {
-            let rows = MappedRows::open(folder, space, spec.dtype, layout.patches())?;
-            Ok(Store::Mapped(Arc::new(rows)))
-        };
-        let stores = spec.spaces.iter().map(map).collect::<Result<_>>()?;
         Ok(Self {
             searchable: spec.spaces.iter().map(|space| manifest.searchable[&space.name]).collect(),
             spec: Arc::new(spec),
@@ -160,6 +157,11 @@ impl Bank {
     /// Bytes of all rows and norms once complete: on disk, or in memory.
     pub fn bytes(&self) -> u64 {
         row_files(Path::new(""), &self.spec, self.total_patches()).iter().map(|(_, bytes)| bytes).sum()
+    }
+
+    /// Whether its rows have sums, so that damaged ones are found: a bank on disk that this version made.
+    pub fn has_sums(&self) -> bool {
+        self.stores.iter().all(|store| matches!(store, Store::Mapped(rows) if rows.has_sums()))
     }
 
     /// The folder, for a bank on disk.
@@ -255,7 +257,7 @@ impl Bank {
     /// Copies a row to `out`, `[width]`, un-normalised. NaN for a skipped image.
     ///
     /// # Errors
-    /// No such space or row, or `out` of another width.
+    /// No such space or row, `out` of another width, or as [`StoredSpace::check`].
     pub fn row_f32(&self, space: &str, row: usize, out: &mut [f32]) -> Result<()> {
         let space = self.space(space)?;
         ensure!(row < self.patches(), "row {row} is out of range; the bank has {} patches", self.patches());
@@ -266,8 +268,7 @@ impl Bank {
             space.width(),
             out.len()
         );
-        space.read_rows(row..row + 1, out);
-        Ok(())
+        space.read_rows(row..row + 1, out)
     }
 }
 
@@ -293,7 +294,8 @@ impl<'a> StoredSpace<'a> {
         self.pieces(rows).map(count).sum()
     }
 
-    /// The stored rows `rows`, in order, in as few pieces as they lie in. Panics beyond [`Bank::patches`].
+    /// The stored rows `rows`, in order, in as few pieces as they lie in, as they are: [`StoredSpace::check`] comes
+    /// before, [`StoredSpace::check_length`] after. Panics beyond [`Bank::patches`].
     pub fn pieces(&self, rows: Range<usize>) -> impl Iterator<Item = Piece<'a>> {
         assert!(rows.end <= self.bank.patches(), "rows {rows:?} of {}", self.bank.patches());
         let (store, width) = (&self.bank.stores[self.index], self.width());
@@ -307,9 +309,36 @@ impl<'a> StoredSpace<'a> {
         })
     }
 
+    /// Finds damage in rows `rows`: the sum of each block is looked at when it is first asked for. A bank of an
+    /// earlier version has no sums, one in memory needs none.
+    ///
+    /// # Errors
+    /// [`super::DamagedRows`]; as [`StoredSpace::check_length`].
+    pub fn check(&self, rows: Range<usize>) -> Result<()> {
+        match &self.bank.stores[self.index] {
+            Store::Mapped(mapped) => mapped.check_sums(&self.bank.layout, rows),
+            Store::Chunks { .. } => Ok(()),
+        }
+    }
+
+    /// To be asked after rows were read, before they count.
+    ///
+    /// # Errors
+    /// [`crate::files::Shrunk`]: a file was cut while it was read, and some of what was read was not there.
+    pub fn check_length(&self) -> Result<()> {
+        match &self.bank.stores[self.index] {
+            Store::Mapped(mapped) => mapped.check_length(),
+            Store::Chunks { .. } => Ok(()),
+        }
+    }
+
     /// Copies rows `rows` to `out`, `[rows, width]`, as float32. Panics beyond [`Bank::patches`] or on a wrong length.
-    pub fn read_rows(&self, rows: Range<usize>, out: &mut [f32]) {
+    ///
+    /// # Errors
+    /// As [`StoredSpace::check`].
+    pub fn read_rows(&self, rows: Range<usize>, out: &mut [f32]) -> Result<()> {
         assert_eq!(out.len(), rows.len() * self.width(), "values of rows {rows:?}");
+        self.check(rows.clone())?;
         let mut rest = out;
         for piece in self.pieces(rows) {
             let count = piece.inv_norms.len() * self.width();
@@ -317,6 +346,7 @@ impl<'a> StoredSpace<'a> {
             piece.values.read(0..count, now);
             rest = later;
         }
+        self.check_length()
     }
 }
 

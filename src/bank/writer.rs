@@ -3,19 +3,23 @@
 use super::BankSink;
 use super::layout::{ImageEntry, Layout};
 use super::manifest::{Manifest, SkippedImage, images_path, manifest_path, write_images};
-use super::rows::{ImageEncoder, RowBuffer, row_files};
+use super::rows::{ImageEncoder, MappedRows, RowBuffer, row_files};
 use super::spec::BankSpec;
 use super::store::Bank;
-use crate::files::is_leftover;
+use super::sums::{DamagedRows, sums_bytes, sums_path};
+use crate::files::{self, FolderLock, LOCK_FILE, is_leftover};
 use anyhow::{Context, Result, bail, ensure};
-use std::fs::{self, File, OpenOptions, TryLockError};
+use rayon::prelude::*;
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// A kill loses at most the work of so long.
 const COMMIT_EVERY: Duration = Duration::from_secs(5);
-const LOCK_FILE: &str = "writer.lock";
+/// Earlier versions of the program left this in a bank's folder.
+const EARLIER_LOCK_FILE: &str = "writer.lock";
 
 /// Writes a bank image by image. What is pushed becomes visible with the next commit: by itself
 /// every five seconds, at [`BankWriter::commit`], and at [`BankWriter::finish`]. One writer per bank.
@@ -27,10 +31,14 @@ pub struct BankWriter {
     encoder: ImageEncoder,
     /// Two files per space, in the order of [`row_files`].
     files: Vec<(PathBuf, File)>,
+    /// File of the sums, where the bank has them.
+    sums: Option<(PathBuf, File)>,
     next_image: usize,
+    /// Committed images whose rows are not what was written: they come before the next image.
+    damaged: VecDeque<usize>,
     last_commit: Instant,
     /// Held until the writer is dropped.
-    _lock: File,
+    _lock: FolderLock,
 }
 
 impl BankWriter {
@@ -48,20 +56,24 @@ impl BankWriter {
         let exists = manifest_path(folder).is_file();
         if !exists {
             check_nothing_else(folder, spec, &layout)?;
-            fs::create_dir_all(folder)
-                .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         }
-        let lock = lock(folder)?;
+        let lock = FolderLock::take(folder)?;
+        remove_earlier_lock(folder)?;
+        // Another process may have made it while we came.
+        let exists = manifest_path(folder).is_file();
         let manifest = if exists { resume(folder, spec, images)? } else { create(folder, spec, &layout)? };
-        remove_leftovers(folder)?;
-        let open = |(path, _): (PathBuf, u64)| {
-            let file = OpenOptions::new().write(true).open(&path);
+        files::sweep(folder).with_context(|| format!("cannot list {}", folder.display()))?;
+        let open = |path: PathBuf| {
+            let file = files::open_with(&path, OpenOptions::new().write(true));
             let file = file.with_context(|| format!("cannot write to {}", path.display()))?;
             Ok((path, file))
         };
-        let files = row_files(folder, spec, layout.patches()).into_iter().map(open).collect::<Result<_>>()?;
+        let rows = row_files(folder, spec, layout.patches()).into_iter();
+        let files = rows.map(|(path, _)| open(path)).collect::<Result<_>>()?;
         let resumed = manifest.complete_images as usize;
         let writer = Self {
+            sums: manifest.sums.then(|| open(sums_path(folder))).transpose()?,
+            damaged: damaged_images(folder, &manifest, &layout)?,
             folder: folder.to_path_buf(),
             encoder: ImageEncoder::new(spec),
             layout,
@@ -72,6 +84,12 @@ impl BankWriter {
             _lock: lock,
         };
         Ok((writer, resumed))
+    }
+
+    /// Committed images of which some rows are not what was written, found when the bank was opened to be
+    /// continued: they are to be pushed again, in this order, before the next image.
+    pub fn damaged(&self) -> impl ExactSizeIterator<Item = usize> {
+        self.damaged.iter().copied()
     }
 
     /// Images in all.
@@ -85,7 +103,7 @@ impl BankWriter {
         if self.manifest.complete_images == self.next_image as u64 {
             return Ok(());
         }
-        for (path, file) in &self.files {
+        for (path, file) in self.files.iter().chain(&self.sums) {
             file.sync_data().with_context(|| format!("cannot write to {}", path.display()))?;
         }
         let before = std::mem::replace(&mut self.manifest.complete_images, self.next_image as u64);
@@ -102,6 +120,8 @@ impl BankWriter {
     /// Images are missing, or the write failed.
     pub fn finish(mut self) -> Result<Bank> {
         self.commit()?;
+        let damaged = self.damaged.len();
+        ensure!(damaged == 0, "{damaged} damaged images of {} were not pushed again", self.folder.display());
         let (done, total) = (self.next_image, self.total_images());
         ensure!(
             done == total,
@@ -113,10 +133,10 @@ impl BankWriter {
 
     /// Number of rows of image `index`, if it is the one to come. Commits what is in when it is time.
     fn prepare(&mut self, index: usize) -> Result<usize> {
+        let next = self.next_image();
         ensure!(
-            index == self.next_image && index < self.total_images(),
-            "image {index} was given, image {} of {} comes next",
-            self.next_image,
+            index == next && index < self.total_images(),
+            "image {index} was given, image {next} of {} comes next",
             self.total_images()
         );
         if self.last_commit.elapsed() >= COMMIT_EVERY {
@@ -128,45 +148,103 @@ impl BankWriter {
 
 impl BankSink for BankWriter {
     fn next_image(&self) -> usize {
-        self.next_image
+        self.damaged.front().copied().unwrap_or(self.next_image)
     }
 
     fn push_image(&mut self, index: usize, rows: &[(&str, &[f32])]) -> Result<()> {
         let count = self.prepare(index)?;
-        let spec = &self.manifest.spec;
+        let Self { layout, manifest, encoder, files, sums, .. } = self;
+        let spec = &manifest.spec;
         let buffers =
-            self.encoder.encode(spec, count, rows).with_context(|| format!("image {index} of the bank"))?;
-        write_rows(&mut self.files, buffers, self.layout.rows_before(index))?;
-        for (space, buffer) in spec.spaces.iter().zip(buffers) {
-            *self.manifest.searchable.entry(space.name.clone()).or_default() += buffer.searchable();
+            encoder.encode(spec, count, rows).with_context(|| format!("image {index} of the bank"))?;
+        write_image(files, sums.as_mut(), (&manifest.spec, layout), index, buffers)?;
+        if self.damaged.pop_front().is_none() {
+            for (space, buffer) in spec.spaces.iter().zip(buffers) {
+                *manifest.searchable.entry(space.name.clone()).or_default() += buffer.searchable();
+            }
+            self.next_image += 1;
         }
-        self.next_image += 1;
         Ok(())
     }
 
     fn push_skipped(&mut self, index: usize, reason: &str) -> Result<()> {
         let count = self.prepare(index)?;
-        let buffers = self.encoder.encode_skipped(&self.manifest.spec, count)?;
-        write_rows(&mut self.files, buffers, self.layout.rows_before(index))?;
         let image = self.layout.images()[index].index;
-        self.manifest.skipped.push(SkippedImage { image, reason: reason.into() });
-        self.next_image += 1;
+        let is_damaged = !self.damaged.is_empty();
+        let is_known = self.manifest.skipped.iter().any(|skipped| skipped.image == image);
+        ensure!(
+            is_known || !is_damaged,
+            "image {image} of {} is damaged there and cannot be computed again: {reason}",
+            self.folder.display()
+        );
+        let Self { layout, manifest, encoder, files, sums, .. } = self;
+        let buffers = encoder.encode_skipped(&manifest.spec, count)?;
+        write_image(files, sums.as_mut(), (&manifest.spec, layout), index, buffers)?;
+        if self.damaged.pop_front().is_none() {
+            manifest.skipped.push(SkippedImage { image, reason: reason.into() });
+            self.next_image += 1;
+        }
         Ok(())
     }
 }
 
-/// Writes the rows of one image at their place, so that a write that failed can be repeated.
-fn write_rows(files: &mut [(PathBuf, File)], buffers: &[RowBuffer], first_row: usize) -> Result<()> {
+/// Writes the rows of one image and their sums at their place, so that a write that failed can be repeated.
+fn write_image(
+    files: &mut [(PathBuf, File)],
+    sums: Option<&mut (PathBuf, File)>,
+    (spec, layout): (&BankSpec, &Layout),
+    image: usize,
+    buffers: &[RowBuffer],
+) -> Result<()> {
     for (buffer, pair) in buffers.iter().zip(files.chunks_exact_mut(2)) {
-        let parts = [buffer.value_bytes(), bytemuck::cast_slice(&buffer.inv_norms)];
-        for ((path, file), bytes) in pair.iter_mut().zip(parts) {
+        let parts = [buffer.values().bytes(), bytemuck::cast_slice(&buffer.inv_norms)];
+        for (file, bytes) in pair.iter_mut().zip(parts) {
             let per_row = bytes.len().checked_div(buffer.rows()).unwrap_or(0);
-            file.seek(SeekFrom::Start(first_row as u64 * per_row as u64))
-                .and_then(|_| file.write_all(bytes))
-                .with_context(|| format!("cannot write to {}; is the disk full?", path.display()))?;
+            write_at(file, layout.rows_before(image) as u64 * per_row as u64, bytes)?;
         }
     }
-    Ok(())
+    let Some(file) = sums else { return Ok(()) };
+    let place = 4 * layout.blocks_of(image).start * buffers.len();
+    let first = layout.rows_before(image);
+    let rows = layout.blocks_of(image).map(|block| layout.rows_of_block(block));
+    let sums = rows.flat_map(|rows| {
+        let rows = rows.start - first..rows.end - first;
+        let spaces = buffers.iter().zip(&spec.spaces);
+        spaces.map(move |(buffer, space)| buffer.sum(rows.clone(), space.width as usize))
+    });
+    write_at(file, place as u64, bytemuck::cast_slice(&sums.collect::<Vec<u32>>()))
+}
+
+fn write_at((path, file): &mut (PathBuf, File), place: u64, bytes: &[u8]) -> Result<()> {
+    file.seek(SeekFrom::Start(place))
+        .and_then(|_| file.write_all(bytes))
+        .with_context(|| format!("cannot write to {}; is the disk full?", path.display()))
+}
+
+/// Committed images with a block that has not its sum, upwards. Reads all that is committed.
+fn damaged_images(folder: &Path, manifest: &Manifest, layout: &Layout) -> Result<VecDeque<usize>> {
+    let spaces = MappedRows::open_all(folder, &manifest.spec, layout, manifest.sums)?;
+    let images = (0..manifest.complete_images as usize).into_par_iter();
+    let damaged = images.filter_map(|image| {
+        let rows = layout.rows_of(image);
+        let wrong = spaces.iter().find_map(|space| space.check_sums(layout, rows.clone()).err())?;
+        if !wrong.is::<DamagedRows>() {
+            return Some(Err(wrong));
+        }
+        log::warn!("{wrong:#}");
+        Some(Ok(image))
+    });
+    Ok(damaged.collect::<Result<Vec<_>>>()?.into())
+}
+
+fn remove_earlier_lock(folder: &Path) -> Result<()> {
+    let path = folder.join(EARLIER_LOCK_FILE);
+    let is_there = path.is_file();
+    if is_there {
+        fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))
+    } else {
+        Ok(())
+    }
 }
 
 /// Reads the manifest of the bank that is there and refuses to mix it with another.
@@ -189,8 +267,9 @@ fn resume(folder: &Path, spec: &BankSpec, images: &[ImageEntry]) -> Result<Manif
 /// Makes all files; the manifest comes last, and with it the folder is a bank.
 fn create(folder: &Path, spec: &BankSpec, layout: &Layout) -> Result<Manifest> {
     write_images(folder, layout.images())?;
-    for (path, bytes) in row_files(folder, spec, layout.patches()) {
-        File::create(&path)
+    let sums = (sums_path(folder), sums_bytes(layout, spec.spaces.len()));
+    for (path, bytes) in row_files(folder, spec, layout.patches()).into_iter().chain([sums]) {
+        files::open_with(&path, OpenOptions::new().write(true).create(true).truncate(true))
             .and_then(|file| file.set_len(bytes).and_then(|()| file.sync_all()))
             .with_context(|| format!("cannot make {} of {bytes} bytes", path.display()))?;
     }
@@ -206,7 +285,12 @@ fn check_nothing_else(folder: &Path, spec: &BankSpec, layout: &Layout) -> Result
     }
     let mut ours: Vec<PathBuf> =
         row_files(folder, spec, layout.patches()).into_iter().map(|(path, _)| path).collect();
-    ours.extend([images_path(folder), folder.join(LOCK_FILE)]);
+    ours.extend([
+        images_path(folder),
+        sums_path(folder),
+        folder.join(LOCK_FILE),
+        folder.join(EARLIER_LOCK_FILE),
+    ]);
     let entries =
         fs::read_dir(folder).with_context(|| format!("cannot use {} as a bank", folder.display()))?;
     for entry in entries {
@@ -217,37 +301,6 @@ fn check_nothing_else(folder: &Path, spec: &BankSpec, layout: &Layout) -> Result
             folder.display(),
             path.file_name().unwrap_or_default().display()
         );
-    }
-    Ok(())
-}
-
-const LOCK_TRIES: u32 = 10;
-const LOCK_PAUSE: Duration = Duration::from_millis(20);
-
-fn lock(folder: &Path) -> Result<File> {
-    let path = folder.join(LOCK_FILE);
-    let file = File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
-    // A child process that is just being started holds copies of our files for a moment.
-    for _ in 0..LOCK_TRIES {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) => std::thread::park_timeout(LOCK_PAUSE),
-            Err(TryLockError::Error(error)) => {
-                // Some network file systems know no locks; then two writers are the user's care.
-                log::warn!("cannot lock {}: {error}", path.display());
-                return Ok(file);
-            }
-        }
-    }
-    bail!("another process is writing the bank {}", folder.display())
-}
-
-fn remove_leftovers(folder: &Path) -> Result<()> {
-    for entry in fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
-        let path = entry.with_context(|| format!("cannot list {}", folder.display()))?.path();
-        if is_leftover(&path) {
-            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
-        }
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::shared::{Commander, bytes, show, skipped_words, thousands};
+use super::shared::{Commander, bytes, show, skipped_words, sums_words, thousands};
 use crate::engine::facts::ImageOrder;
 use crate::engine::jobs;
 use crate::engine::jobs::export::{ExportReport, ExportRequest};
@@ -44,7 +44,7 @@ impl Commander {
                 show(self.json(), &info, || {
                     let spaces = info.spaces.iter().map(|(name, width)| format!("{name} {width}"));
                     format!(
-                        "{}: {} of {} patches ({} of {} images, {order}), {} pixels every {}, {} in {}, {}; model {}, data {}{}",
+                        "{}: {} of {} patches ({} of {} images, {order}), {} pixels every {}, {} in {}, {}, {}; model {}, data {}{}",
                         bank.display(),
                         thousands(info.patches as u64),
                         thousands(info.total_patches as u64),
@@ -55,6 +55,7 @@ impl Commander {
                         spaces.collect::<Vec<_>>().join(", "),
                         info.dtype,
                         bytes(info.bytes),
+                        sums_words(info.sums),
                         info.model,
                         info.data,
                         skipped_words(&info.skipped)

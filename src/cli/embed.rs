@@ -69,8 +69,12 @@ impl Commander {
             let rate = report
                 .patches_per_second
                 .map_or("nothing was left to do".into(), |r| format!("{r:.0} patches/s"));
+            let repaired = match report.repaired_images {
+                0 => String::new(),
+                count => format!("; {} damaged images computed again", thousands(count as u64)),
+            };
             format!(
-                "{}: {} patches of {} in {}, {}, {rate} on {}{}{}",
+                "{}: {} patches of {} in {}, {}, {rate} on {}{repaired}{}{}",
                 request.out.display(),
                 thousands(report.patches as u64),
                 sample_words(report.images, report.of, 0),

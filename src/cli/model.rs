@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::shared::{Commander, OverrideArgs, show, thousands};
+use super::shared::{Commander, OverrideArgs, show, sums_words, thousands};
 use crate::engine::facts::ModelSpec;
 use crate::engine::jobs;
 use crate::paths;
@@ -36,14 +36,15 @@ impl Commander {
                 show(self.json(), &info, || {
                     let spaces = info.spaces.iter().map(|(name, width)| format!("{name} {width}"));
                     format!(
-                        "{}: {}, {} parameters, input {} x {} pixels, spaces {}, sha256 {:.12}",
+                        "{}: {}, {} parameters, input {} x {} pixels, spaces {}, sha256 {:.12}, {}",
                         info.name,
                         info.arch,
                         thousands(info.parameters as u64),
                         info.input,
                         info.input,
                         spaces.collect::<Vec<_>>().join(", "),
-                        info.hash
+                        info.hash,
+                        sums_words(info.sums)
                     )
                 })
             }

@@ -10,6 +10,7 @@ use super::shared::{Commander, DecodingArgs, duration, show};
 use crate::engine::facts::*;
 use crate::engine::jobs;
 use crate::engine::jobs::train::{News, Start, TrainReport, TrainRequest};
+use crate::files;
 
 #[derive(Args)]
 #[command(after_long_help = settings_help())]
@@ -155,7 +156,8 @@ fn settings_help() -> String {
 }
 
 fn read_config(path: &Path) -> anyhow::Result<TrainConfig> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))?;
+    let text = files::read_to_string(path, files::MOST_WORDS)
+        .with_context(|| format!("could not read {}", path.display()))?;
     TrainConfig::from_toml(&text).with_context(|| path.display().to_string())
 }
 

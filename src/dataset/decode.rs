@@ -20,6 +20,7 @@ use super::decoding::{Decoding, Exif, ValueRule};
 use super::picture::orientation_from_xmp;
 use super::wide::{self, ImageValues, Placing, Stated};
 use super::{jpeg, tiff};
+use crate::files;
 use crate::image::Image;
 
 /// Longest side of a picture that is read, pixels.
@@ -112,12 +113,7 @@ pub fn looks_like_image(path: &Path) -> bool {
 
 /// Opens a regular file of bearable size; a pipe or device could block for ever.
 fn open_file(path: &Path) -> Result<File> {
-    let at = || path.display().to_string();
-    let meta = std::fs::metadata(path).with_context(at)?;
-    ensure!(meta.is_file(), "{}: not a regular file", at());
-    let (size, max) = (meta.len(), MAX_FILE_BYTES);
-    ensure!(size <= max, "{}: {size} bytes; a picture file may have at most {max}", at());
-    File::open(path).with_context(at)
+    files::open(path, MAX_FILE_BYTES).with_context(|| path.display().to_string())
 }
 
 /// The format by the first bytes; the reader is put back to the start.

@@ -1,6 +1,6 @@
 //! Fetches the official CIFAR archives: resumes, checks, unpacks safely, puts in place at once.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -9,12 +9,11 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use md5::{Digest, Md5};
 
 use super::cifar::{Cifar, Variant};
-use super::unpack::unpack;
+use super::unpack::{MAX_ARCHIVE_BYTES, unpack};
 use super::{Dataset, Split, hex, with_thousands};
+use crate::files::{self, FolderLock};
 use crate::progress::{CancelToken, Cancelled, Progress};
 
-/// No archive that is fetched here is larger, bytes.
-const MAX_ARCHIVE_BYTES: u64 = 1 << 30;
 /// Attempts in a row that bring nothing new before giving up.
 const MAX_IDLE_ATTEMPTS: u32 = 3;
 
@@ -90,15 +89,17 @@ pub struct Fetched {
 pub fn get(request: &Request, cancel: &CancelToken, report: &mut dyn FnMut(Progress)) -> Result<Fetched> {
     let target = request.target();
     if target.exists() {
-        let images = count_images(&target, request.variant).with_context(|| {
-            format!("{} is there but not whole; move it away, or choose another --out", target.display())
-        })?;
-        return Ok(Fetched { path: target, images, already_there: true });
+        return already_there(request);
     }
     let md5 = request.md5();
     let is_md5 = md5.len() == 32 && md5.bytes().all(|b| b.is_ascii_hexdigit());
     ensure!(is_md5, "the checksum {md5:?} is no MD5; expected 32 hexadecimal digits");
-    fs::create_dir_all(&request.out).with_context(|| request.out.display().to_string())?;
+    let _lock = FolderLock::take(&request.out)?;
+    if target.exists() {
+        // Another process has put it there while we came.
+        return already_there(request);
+    }
+    sweep(&request.out)?;
     let part = request.part();
     let resumed = fetch(request, cancel, report)?;
     if let Err(error) = check_md5(&part, &md5) {
@@ -110,15 +111,62 @@ pub fn get(request: &Request, cancel: &CancelToken, report: &mut dyn FnMut(Progr
         fetch(request, cancel, report)?;
         check_md5(&part, &md5)?;
     }
-    let staging = tempfile::Builder::new().prefix(".unpacking-").tempdir_in(&request.out);
+    let staging = tempfile::Builder::new().prefix(STAGING).tempdir_in(&request.out);
     let staging = staging.with_context(|| request.out.display().to_string())?;
-    unpack(&part, request.variant, staging.path(), cancel)?;
+    let images = unpack_whole(request, &part, staging.path(), cancel).inspect_err(|error| {
+        if is_of_the_bytes(error) {
+            discard(&part);
+        }
+    })?;
     let unpacked = staging.path().join(request.variant.folder());
-    let images =
-        count_images(&unpacked, request.variant).context("the archive does not hold the whole set")?;
     fs::rename(&unpacked, &target).with_context(|| format!("putting {} in place", target.display()))?;
     fs::remove_file(&part).with_context(|| part.display().to_string())?;
     Ok(Fetched { path: target, images, already_there: false })
+}
+
+/// Where an archive is unpacked, before a random part.
+const STAGING: &str = ".unpacking-";
+
+/// The set that is there.
+fn already_there(request: &Request) -> Result<Fetched> {
+    let path = request.target();
+    let images = count_images(&path, request.variant).with_context(|| {
+        format!("{} is there but not whole; move it away, or choose another --out", path.display())
+    })?;
+    Ok(Fetched { path, images, already_there: true })
+}
+
+/// Removes what killed calls have unpacked in `out`, whose lock is held.
+fn sweep(out: &Path) -> Result<()> {
+    for entry in fs::read_dir(out).with_context(|| out.display().to_string())? {
+        let path = entry.with_context(|| out.display().to_string())?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with(STAGING) && path.is_dir() {
+            fs::remove_dir_all(&path).with_context(|| format!("could not remove {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Unpacks the archive `part` into `folder`; returns the number of images.
+fn unpack_whole(request: &Request, part: &Path, folder: &Path, cancel: &CancelToken) -> Result<usize> {
+    unpack(part, request.variant, folder, cancel)?;
+    count_images(&folder.join(request.variant.folder()), request.variant)
+        .context("the archive does not hold the whole set")
+}
+
+/// Whether an archive was refused for what its bytes say: the same archive would be refused again.
+fn is_of_the_bytes(error: &anyhow::Error) -> bool {
+    // A name that comes twice in an archive is there already in a folder that was empty.
+    use std::io::ErrorKind::{AlreadyExists, InvalidData, InvalidInput, Other, UnexpectedEof};
+    let of_the_bytes = [AlreadyExists, InvalidData, InvalidInput, Other, UnexpectedEof];
+    let of_the_system = |error: &std::io::Error| !of_the_bytes.contains(&error.kind());
+    !error.is::<Cancelled>() && !error.chain().any(|cause| cause.downcast_ref().is_some_and(of_the_system))
+}
+
+/// Removes a download that is of no use.
+fn discard(part: &Path) {
+    fs::remove_file(part).unwrap_or_else(|error| log::warn!("could not remove {}: {error}", part.display()));
 }
 
 /// Images of both splits, which must both be there.
@@ -131,7 +179,7 @@ fn count_images(folder: &Path, variant: Variant) -> Result<usize> {
 fn check_md5(part: &Path, expected: &str) -> Result<()> {
     let at = || part.display().to_string();
     let mut hash = Md5::new();
-    std::io::copy(&mut File::open(part).with_context(at)?, &mut hash).with_context(at)?;
+    std::io::copy(&mut files::open(part, MAX_ARCHIVE_BYTES).with_context(at)?, &mut hash).with_context(at)?;
     let found = hex(&hash.finalize());
     if found == expected {
         return Ok(());
@@ -268,7 +316,7 @@ impl Download<'_> {
         let at = || part.display().to_string();
         let mut options = OpenOptions::new();
         options.create(true).append(start > 0).write(true).truncate(start == 0);
-        let mut file = options.open(part).with_context(at)?;
+        let mut file = files::open_with(part, &mut options).with_context(at)?;
         let (mut done, mut buffer) = (start, vec![0; 1 << 16]);
         let mut last_report: Option<Instant> = None;
         loop {
@@ -283,7 +331,10 @@ impl Download<'_> {
                 Err(error) => return Ok(Attempt::Cut(error.into())),
             };
             done += count as u64;
-            ensure!(done <= MAX_ARCHIVE_BYTES, "{}: over {MAX_ARCHIVE_BYTES} bytes", self.request.url());
+            if done > MAX_ARCHIVE_BYTES {
+                discard(part);
+                bail!("{}: over {MAX_ARCHIVE_BYTES} bytes; what had come was deleted", self.request.url());
+            }
             file.write_all(&buffer[..count]).with_context(at)?;
         }
         self.report(done, total.max(done));

@@ -212,7 +212,7 @@ fn a_wrong_checksum_says_both_and_deletes_the_file() {
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
-/// The error that an archive with one more entry gives; nothing may be left but the download.
+/// The error that an archive with one more entry gives; nothing may be left.
 fn refused(extra: tar::Header, bytes: &[u8]) -> String {
     let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     for (name, bytes) in small_set() {
@@ -225,7 +225,7 @@ fn refused(extra: tar::Header, bytes: &[u8]) -> String {
     let request = request(&dir.path().join("out"), url, &archive);
     let text = format!("{:#}", run(&request).unwrap_err());
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-    assert_eq!(fs::read_dir(&request.out).unwrap().count(), 1, "only the .part is left");
+    assert_eq!(fs::read_dir(&request.out).unwrap().count(), 0, "the refused archive is no use");
     text
 }
 

@@ -10,8 +10,11 @@ use flate2::read::GzDecoder;
 use tar::EntryType;
 
 use super::cifar::Variant;
+use crate::files;
 use crate::progress::CancelToken;
 
+/// No archive that is fetched here is larger, bytes.
+pub(super) const MAX_ARCHIVE_BYTES: u64 = 1 << 30;
 /// No file of the sets is larger (the largest, CIFAR-100's train.bin, has 153,700,000 bytes).
 const MAX_FILE_BYTES: u64 = 200_000_000;
 /// Most entries that are looked at.
@@ -44,7 +47,7 @@ fn is_expected(variant: Variant, name: &str) -> bool {
 /// paths, `..`), a name that comes twice, a file that is too large, broken compression.
 pub(super) fn unpack(archive: &Path, variant: Variant, out: &Path, cancel: &CancelToken) -> Result<()> {
     let at = || archive.display().to_string();
-    let file = BufReader::new(File::open(archive).with_context(at)?);
+    let file = BufReader::new(files::open(archive, MAX_ARCHIVE_BYTES).with_context(at)?);
     // The headers and padding of a tar are small against this.
     let bounded = GzDecoder::new(file).take(MAX_ENTRIES as u64 * MAX_FILE_BYTES);
     let mut tar = tar::Archive::new(bounded);

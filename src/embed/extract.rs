@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use super::{BATCH, Embedder, PIXELS, PatchSource, pixels_width};
 use crate::bank::{BankSink, BankSpec, DataFacts, Dtype, ImageEntry, SpaceSpec};
 use crate::dataset::{Dataset, SPREAD_SEED, Skipped, spread};
+use crate::files::Shrunk;
 use crate::image::Image;
 use crate::model::Space;
 use crate::patch::PatchGrid;
@@ -141,7 +142,9 @@ pub struct Extraction {
     plan: ExtractPlan,
     /// Each with its place in the plan.
     images: Receiver<(usize, anyhow::Result<Image>)>,
-    first: usize,
+    /// Images that were done before, that are to be done, and that are done of these.
+    resumed: usize,
+    total: usize,
     done: usize,
     pending: VecDeque<Pending>,
     patches: usize,
@@ -150,12 +153,20 @@ pub struct Extraction {
 }
 
 impl Extraction {
-    /// Starts to read images of `data`, for which `plan` was made, from the `first` of the plan on.
-    pub fn start(plan: ExtractPlan, data: Arc<dyn Dataset>, first: usize) -> anyhow::Result<Self> {
+    /// Starts to read all images of `data`, for which `plan` was made.
+    pub fn start(plan: ExtractPlan, data: Arc<dyn Dataset>) -> anyhow::Result<Self> {
+        let all = (0..plan.images.len()).collect();
+        Self::of(plan, data, all)
+    }
+
+    /// Starts to read the images in the places `chosen` of the plan, in that order.
+    pub fn of(plan: ExtractPlan, data: Arc<dyn Dataset>, chosen: Vec<usize>) -> anyhow::Result<Self> {
         let (sender, images) = bounded(AHEAD);
-        let order: Vec<u32> = plan.images[first..].iter().map(|image| image.index).collect();
+        let total = chosen.len();
+        let resumed = plan.images.len() - total;
+        let order: Vec<u32> = chosen.iter().map(|place| plan.images[*place].index).collect();
         let read = move || {
-            for (place, index) in (first..).zip(order) {
+            for (place, index) in chosen.into_iter().zip(order) {
                 if sender.send((place, data.image(index as usize))).is_err() {
                     return;
                 }
@@ -166,8 +177,9 @@ impl Extraction {
         Ok(Self {
             plan,
             images,
-            first,
-            done: first,
+            resumed,
+            total,
+            done: 0,
             pending: VecDeque::new(),
             patches: 0,
             skipped: vec![],
@@ -177,7 +189,7 @@ impl Extraction {
 
     /// Whether every image is in the bank or skipped.
     pub fn is_finished(&self) -> bool {
-        self.done == self.plan.images.len()
+        self.done == self.total
     }
 
     /// Embeds the next batch of patches, at most [`BATCH`], and hands every image that is complete
@@ -189,7 +201,7 @@ impl Extraction {
                 last.take_cells(&mut sources, self.plan.spec.grid);
             }
             let next = self.done + self.pending.len();
-            if sources.len() >= BATCH || next == self.plan.images.len() || self.pending.len() > BATCH {
+            if sources.len() >= BATCH || next == self.total || self.pending.len() > BATCH {
                 break;
             }
             let (place, image) = self.images.recv().context("the thread that reads images has stopped")?;
@@ -257,6 +269,8 @@ impl Extraction {
                     names.zip(complete.vectors.iter().map(Vec::as_slice)).collect();
                 sink.push_image(complete.place, &rows)?;
             }
+            // Not what the image is, but what happened to the file of many.
+            Err(error) if error.is::<Shrunk>() => return Err(error),
             Err(error) => {
                 let reason = format!("{error:#}");
                 sink.push_skipped(complete.place, &reason)?;
@@ -272,9 +286,9 @@ impl Extraction {
     pub fn progress(&self) -> Progress {
         Progress {
             what: "embedding",
-            done: self.done as u64,
+            done: (self.resumed + self.done) as u64,
             total: self.plan.images.len() as u64,
-            resumed: self.first as u64,
+            resumed: self.resumed as u64,
             unit: "images",
             elapsed: self.started.elapsed(),
         }

@@ -78,7 +78,7 @@ pub struct Maps {
 impl Embedder {
     /// Takes a model that was opened on `device` (one without gradients).
     pub fn new(model: Model, device: &Device) -> Self {
-        let Model { name, hash, info, encoder } = model;
+        let Model { name, hash, info, encoder, .. } = model;
         Self { name, hash, info, encoder: encoder.valid(), device: device.clone() }
     }
 

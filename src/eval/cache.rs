@@ -5,18 +5,18 @@
 //! `[images]` (indices within the data set), in float32 and uint32, un-normalised, so that other
 //! tools read them too.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, TensorView};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::aggregate::Aggregate;
 use super::plan::FeaturePlan;
 use crate::dataset::{Dataset, Skipped};
-use crate::files;
+use crate::files::{self, FolderLock, Tensors};
 
 /// Images between two looks at the cache.
 pub(super) const SHARD: usize = 512;
@@ -32,8 +32,11 @@ pub struct Shard {
     pub skipped: Vec<Skipped>,
 }
 
-/// The folder of one split and setting.
-pub struct Cache(PathBuf);
+/// The folder of one split and setting, to be read and written by one evaluation at a time.
+pub struct Cache {
+    folder: PathBuf,
+    _lock: FolderLock,
+}
 
 impl Cache {
     /// The place within `folder` for vectors of images `indices` of `data` by `plan`.
@@ -66,18 +69,24 @@ impl Cache {
         let text = serde_json::to_string_pretty(&about)?;
         let name = files::hex(&Sha256::digest(&text));
         let place = folder.join(&name[..16]);
-        files::write_bytes_atomic(&place.join("about.json"), text.as_bytes())?;
-        Ok(Self(place))
+        let cache = Self::at(place)?;
+        files::write_bytes_atomic(&cache.folder.join("about.json"), text.as_bytes())?;
+        Ok(cache)
+    }
+
+    fn at(folder: PathBuf) -> anyhow::Result<Self> {
+        let lock = FolderLock::take(&folder)?;
+        Ok(Self { folder, _lock: lock })
     }
 
     fn file(&self, aggregate: Aggregate, number: usize) -> PathBuf {
-        self.0.join(format!("{aggregate}-{number:05}.safetensors"))
+        self.folder.join(format!("{aggregate}-{number:05}.safetensors"))
     }
 
     /// The vectors that were stored, if they are there and whole. A damaged file is made again.
     pub fn load(&self, aggregate: Aggregate, number: usize, indices: &[usize]) -> Option<Shard> {
         let file = self.file(aggregate, number);
-        let bytes = std::fs::read(&file).ok()?;
+        let bytes = files::read(&file, files::MOST_WEIGHTS).ok()?;
         let shard = decode(&bytes).and_then(|shard| {
             let known = shard.images.iter().all(|image| indices.contains(&(*image as usize)));
             let all = shard.images.len() + shard.skipped.len() == indices.len();
@@ -99,15 +108,14 @@ fn encode(shard: &Shard) -> anyhow::Result<Vec<u8>> {
     let images = TensorView::new(Dtype::U32, vec![shard.images.len()], bytemuck::cast_slice(&shard.images))?;
     let skipped: Vec<(&str, &str)> =
         shard.skipped.iter().map(|s| (s.file.as_str(), s.reason.as_str())).collect();
-    let metadata = HashMap::from([("skipped".to_string(), serde_json::to_string(&skipped)?)]);
-    Ok(safetensors::serialize([("images", images), ("values", values)], Some(metadata))?)
+    let metadata = BTreeMap::from([("skipped".to_string(), serde_json::to_string(&skipped)?)]);
+    files::tensors_to_bytes([("images", images), ("values", values)], metadata)
 }
 
 fn decode(bytes: &[u8]) -> anyhow::Result<Shard> {
-    let (_, header) = SafeTensors::read_metadata(bytes)?;
-    let metadata = header.metadata().as_ref().and_then(|map| map.get("skipped"));
-    let skipped: Vec<(String, String)> = serde_json::from_str(metadata.context("no entry \"skipped\"")?)?;
-    let tensors = SafeTensors::deserialize(bytes)?;
+    let Tensors { file: tensors, metadata, .. } = files::tensors_from_bytes(bytes)?;
+    let skipped = metadata.get("skipped").context("no entry \"skipped\"")?;
+    let skipped: Vec<(String, String)> = serde_json::from_str(skipped)?;
     let (images, values) = (tensors.tensor("images")?, tensors.tensor("values")?);
     ensure!(images.dtype() == Dtype::U32 && values.dtype() == Dtype::F32, "it holds other types");
     let (&[rows], &[same, width]) = (images.shape(), values.shape()) else {
@@ -132,7 +140,7 @@ mod tests {
     #[test]
     fn a_shard_reads_back_and_a_damaged_one_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = Cache(folder.path().into());
+        let cache = Cache::at(folder.path().into()).unwrap();
         let skipped = vec![Skipped { file: "b.png".into(), reason: "no picture".into() }];
         let shard = Shard { images: vec![4, 6], values: vec![1.0, -2.0, 0.5, 3.0], width: 2, skipped };
         cache.store(Aggregate::Mean(16), 3, &shard).unwrap();
@@ -147,6 +155,11 @@ mod tests {
             std::fs::write(&file, &bytes[..cut]).unwrap();
             assert_eq!(load(3, &[4, 5, 6]), None);
         }
+        let mut flipped = bytes.clone();
+        let last = flipped.len() - 1;
+        flipped[last] ^= 1;
+        std::fs::write(&file, flipped).unwrap();
+        assert_eq!(load(3, &[4, 5, 6]), None);
         let mut nan = bytes;
         let end = nan.len();
         nan[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());

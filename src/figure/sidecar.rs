@@ -1,7 +1,5 @@
 //! The sidecar: everything that a figure was made from, as one JSON file.
 
-use std::fs;
-use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -15,6 +13,7 @@ use super::heatmap::HeatmapFigure;
 use super::kind::Figure;
 use super::output::Format;
 use super::sheet::SheetFigure;
+use crate::files;
 
 /// Version of the sidecar's layout.
 const VERSION: u64 = 2;
@@ -96,12 +95,8 @@ impl Sidecar {
     /// Reads a sidecar file; errors name the file and the key.
     pub fn load(path: &Path) -> Result<Self> {
         let name = || path.display().to_string();
-        let file = fs::File::open(path).with_context(|| format!("{}: cannot open the sidecar", name()))?;
-        let mut json = String::new();
-        file.take(MAX_BYTES + 1)
-            .read_to_string(&mut json)
+        let json = files::read_to_string(path, MAX_BYTES)
             .with_context(|| format!("{}: cannot read the sidecar", name()))?;
-        ensure!(json.len() as u64 <= MAX_BYTES, "{}: larger than 1 GiB; not a figure's sidecar", name());
         Self::from_json(&json).with_context(|| format!("{}: not a figure's sidecar", name()))
     }
 }

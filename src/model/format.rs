@@ -17,6 +17,8 @@ pub struct Model {
     pub info: ModelInfo,
     /// The network with its weights.
     pub encoder: Encoder,
+    /// Whether its file has sums, which were right; earlier versions of the program wrote none.
+    pub has_sums: bool,
 }
 
 /// Opens a model on the device under a name, with what is said in place of what its file says.

@@ -76,6 +76,9 @@ impl Gpu {
                 break;
             }
             let hits = job.among(&candidates, wanted);
+            if job.space.check_length().is_err() {
+                return Ok(None);
+            }
             if hits.len() == job.keep || candidates.len() < wanted {
                 return Ok(Some(hits));
             }
@@ -106,10 +109,14 @@ impl Gpu {
         let slot = &mut held.last_mut()?.rows;
         let present = slot.as_ref()?.rows();
         if present < job.bank.patches() {
+            // What is wrong with rows is for the CPU to say.
+            job.space.check(present..job.bank.patches()).ok()?;
             let mut pieces = job.space.pieces(present..job.bank.patches());
             let rows = slot.as_mut()?;
             if let Err(error) = pieces.try_for_each(|piece| append(similarity, rows, &piece)) {
                 log::info!("space {space} is searched on the CPU: {error:#}");
+                *slot = None;
+            } else if job.space.check_length().is_err() {
                 *slot = None;
             }
         }

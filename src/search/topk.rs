@@ -9,6 +9,7 @@ use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering as Memory};
+use std::sync::{Mutex, PoisonError};
 
 /// Rows that one thread takes at a time.
 const BLOCK_ROWS: usize = 2048;
@@ -39,7 +40,8 @@ pub struct Options {
 /// in bank order. Fewer where fewer may be found. All committed rows are looked at: [`Bank::patches`] says how many.
 ///
 /// # Errors
-/// No such space, a query of another width or with a NaN or an infinity, no such image to exclude, or cancelled.
+/// No such space, a query of another width or with a NaN or an infinity, no such image to exclude, cancelled, or
+/// as [`StoredSpace::check`].
 pub fn top_k(bank: &Bank, space: &str, query: &[f32], k: usize, options: &Options) -> Result<Vec<Hit>> {
     let job = TopKJob::new(bank, space, query, k, options)?;
     if job.keep == 0 || job.per_image == 0 {
@@ -53,6 +55,7 @@ pub fn top_k(bank: &Bank, space: &str, query: &[f32], k: usize, options: &Option
         .map(|local| local.best)
         .reduce(|| Best::new(job.keep), Best::merge);
     options.cancel.check()?;
+    job.check()?;
     Ok(best.heap.into_sorted_vec().into_iter().map(|ranked| ranked.0).collect())
 }
 
@@ -98,6 +101,8 @@ pub(super) struct TopKJob<'a> {
     /// At least 1, unless nothing is wanted.
     pub per_image: usize,
     threshold: Threshold,
+    /// What was found wrong with the rows.
+    trouble: Mutex<Option<anyhow::Error>>,
 }
 
 impl<'a> TopKJob<'a> {
@@ -115,6 +120,7 @@ impl<'a> TopKJob<'a> {
             excluded: images.chain(rows).collect::<Result<_>>()?,
             per_image: options.per_image.unwrap_or(usize::MAX),
             threshold: Threshold::default(),
+            trouble: Mutex::default(),
         })
     }
 
@@ -156,8 +162,19 @@ impl<'a> TopKJob<'a> {
         tasks
     }
 
+    /// What is wrong with the rows that were looked at.
+    fn check(self) -> Result<()> {
+        let trouble = self.trouble.into_inner().unwrap_or_else(PoisonError::into_inner);
+        trouble.map_or(Ok(()), Err).and_then(|()| self.space.check_length())
+    }
+
     /// Adds what is good enough among rows `rows` to `local`.
     fn search(&self, mut local: Local, rows: Range<usize>) -> Local {
+        // Just before they are read: what the sums read is in the processor's caches then.
+        if let Err(error) = self.space.check(rows.clone()) {
+            self.trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            return local;
+        }
         local.cosines.resize(rows.len(), 0.0);
         let mut cosines = std::mem::take(&mut local.cosines);
         cosines_of(self.kernel, &self.space, &self.query, rows.clone(), &mut cosines);

@@ -1,12 +1,13 @@
 //! Optimiser buffers and probe vectors as safetensors.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use anyhow::{Context, bail, ensure};
 use half::f16;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, TensorView};
 
 use super::optimizer::OptimizerState;
+use crate::files;
 
 /// Vectors of the probe patches at one step.
 ///
@@ -23,12 +24,12 @@ pub fn optimizer_bytes(state: &OptimizerState) -> anyhow::Result<Vec<u8>> {
         Ok((name, TensorView::new(Dtype::F32, vec![values.len()], bytemuck::cast_slice(values))?))
     });
     let views = views.collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(safetensors::serialize(views, None::<HashMap<String, String>>)?)
+    files::tensors_to_bytes(views, BTreeMap::new())
 }
 
 /// The reverse of [`optimizer_bytes`]. The error names the key.
 pub fn optimizer_from_bytes(bytes: &[u8]) -> anyhow::Result<OptimizerState> {
-    let file = SafeTensors::deserialize(bytes)?;
+    let file = files::tensors_from_bytes(bytes)?.file;
     let mut entries = vec![];
     for (name, view) in file.iter() {
         let place = name.strip_prefix("buffer").and_then(|rest| rest.split_once('.'));
@@ -59,12 +60,12 @@ pub fn probe_bytes(vectors: &ProbeVectors) -> anyhow::Result<Vec<u8>> {
         Ok((space.as_str(), TensorView::new(Dtype::F16, shape, bytemuck::cast_slice(values))?))
     });
     let views = views.collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(safetensors::serialize(views, None::<HashMap<String, String>>)?)
+    files::tensors_to_bytes(views, BTreeMap::new())
 }
 
 /// The reverse of [`probe_bytes`]. The error names the space.
 pub fn probe_from_bytes(bytes: &[u8]) -> anyhow::Result<ProbeVectors> {
-    let file = SafeTensors::deserialize(bytes)?;
+    let file = files::tensors_from_bytes(bytes)?.file;
     let read = |(name, view): (&str, TensorView<'_>)| {
         let &[_, width] = view.shape() else { bail!("{name} has {} axes; expected 2", view.shape().len()) };
         ensure!(view.dtype() == Dtype::F16, "{name} is {:?}; expected F16", view.dtype());

@@ -1,12 +1,12 @@
 //! What a run runs on, as its folder keeps it.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
 use serde_json::{Value, json};
 
 use crate::dataset::{DataSource, Dataset};
+use crate::files;
 
 /// Where a run folder keeps it.
 pub const ENVIRONMENT_FILE: &str = "environment.json";
@@ -38,7 +38,8 @@ impl Environment {
     /// What the folder `run` says.
     pub fn read(run: &Path) -> anyhow::Result<Self> {
         let path = run.join(ENVIRONMENT_FILE);
-        let text = fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
+        let text = files::read(&path, files::MOST_WORDS)
+            .with_context(|| format!("could not read {}", path.display()))?;
         let value =
             serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))?;
         Ok(Self(value))

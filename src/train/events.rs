@@ -54,7 +54,7 @@ impl EventFile {
                 fs::remove_file(&other).with_context(|| format!("could not remove {}", other.display()))?;
             }
         }
-        let file = fs::OpenOptions::new().append(true).open(&path);
+        let file = files::open_with(&path, fs::OpenOptions::new().append(true));
         let file = file.with_context(|| format!("could not open {}", path.display()))?;
         Ok(Self { path, file })
     }

@@ -17,6 +17,7 @@ use super::config::TrainConfig;
 use super::images::{TrainingImages, largest_patch};
 use crate::augment::{Normalization, ViewBatch, make_views, view_rng};
 use crate::dataset::{Dataset, Skipped};
+use crate::files::Shrunk;
 use crate::image::Image;
 
 /// Batches that may wait for the trainer.
@@ -163,6 +164,8 @@ impl ViewSource {
                     failures = 0;
                     images.push((index, image));
                 }
+                // Not what the image is, but what happened to the file of many.
+                Err(error) if error.is::<Shrunk>() => return Err(error),
                 Err(error) => {
                     let name = || self.data.image_name(index as usize);
                     locked(&self.unreadable).note(index, name, &error);

@@ -33,7 +33,7 @@ use super::events::EventFile;
 use super::metrics::{Metrics, Notice, NoticeKind, ProbeReport};
 use super::optimizer::OptimizerState;
 use super::precision::LossScale;
-use crate::files;
+use crate::files::{self, FolderLock};
 use crate::model::store::{self, LATEST_FILE, MODEL_FILE};
 use crate::model::weights::Weights;
 
@@ -55,6 +55,8 @@ pub const STATE_FILE: &str = "state.json";
 /// A folder that holds one training run.
 pub struct RunFolder {
     path: PathBuf,
+    /// Of who writes the run.
+    _lock: Option<FolderLock>,
 }
 
 /// Where a run stands. The random state is the seed and the step: every draw is a function of them.
@@ -101,12 +103,13 @@ pub struct ProbePatches {
 }
 
 impl RunFolder {
-    /// A new run. An existing run is never overwritten.
+    /// A new run, to be written. An existing run is never overwritten.
     pub fn create(
         path: &Path,
         config: &TrainConfig,
         environment: &serde_json::Value,
     ) -> anyhow::Result<Self> {
+        let lock = FolderLock::take(path)?;
         if path.join(CONFIG_FILE).exists() {
             bail!(
                 "{} holds a run already; --resume continues it, another --out starts a new one",
@@ -114,24 +117,36 @@ impl RunFolder {
             );
         }
         files::write_bytes_atomic(&path.join(CONFIG_FILE), config.to_toml()?.as_bytes())?;
-        let run = Self { path: path.into() };
+        let run = Self { path: path.into(), _lock: Some(lock) };
         run.note_environment(environment)?;
         Ok(run)
     }
 
-    /// An existing run and its configuration.
+    /// An existing run and its configuration, to be written on.
+    ///
+    /// # Errors
+    /// No run there, or somebody else writes it.
+    pub fn go_on(path: &Path) -> anyhow::Result<(Self, TrainConfig)> {
+        // Before anything is locked: a folder that holds no run gets nothing put in.
+        Self::open(path)?;
+        let lock = FolderLock::take(path)?;
+        let (run, config) = Self::open(path)?;
+        Ok((Self { _lock: Some(lock), ..run }, config))
+    }
+
+    /// An existing run and its configuration, to be read.
     pub fn open(path: &Path) -> anyhow::Result<(Self, TrainConfig)> {
         let file = path.join(CONFIG_FILE);
-        let text = fs::read_to_string(&file).with_context(|| {
+        let text = files::read_to_string(&file, files::MOST_WORDS).with_context(|| {
             format!("{} is no run folder: could not read {}", path.display(), file.display())
         })?;
         let config = TrainConfig::from_toml(&text).with_context(|| file.display().to_string())?;
-        Ok((Self { path: path.into() }, config))
+        Ok((Self::at(path), config))
     }
 
     /// The run folder at `path`, whose configuration is not looked at.
     pub fn at(path: &Path) -> Self {
-        Self { path: path.into() }
+        Self { path: path.into(), _lock: None }
     }
 
     /// Records what the run runs on.
@@ -176,7 +191,7 @@ impl RunFolder {
     /// Folder of the newest checkpoint.
     pub fn latest(&self) -> anyhow::Result<PathBuf> {
         let latest = self.path.join(LATEST_FILE);
-        let name = fs::read_to_string(&latest).with_context(|| {
+        let name = files::read_to_string(&latest, files::MOST_WORDS).with_context(|| {
             format!("{} has no checkpoint yet: could not read {}", self.path.display(), latest.display())
         })?;
         Ok(self.path.join(name.trim()))
@@ -187,7 +202,8 @@ impl RunFolder {
         let folder = self.latest()?;
         let read = |file: &str| {
             let path = folder.join(file);
-            fs::read(&path).with_context(|| format!("could not read {}", path.display()))
+            files::read(&path, files::MOST_WEIGHTS)
+                .with_context(|| format!("could not read {}", path.display()))
         };
         let state = serde_json::from_slice(&read(STATE_FILE)?)
             .with_context(|| format!("{} is damaged", folder.join(STATE_FILE).display()))?;
@@ -283,7 +299,8 @@ impl RunFolder {
         if !path.exists() {
             return Ok(None);
         }
-        let text = fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
+        let text = files::read(&path, files::MOST_LINES)
+            .with_context(|| format!("could not read {}", path.display()))?;
         let patches =
             serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))?;
         Ok(Some(patches))
@@ -304,7 +321,8 @@ impl RunFolder {
     /// The probe patches' vectors at `step`.
     pub fn probe_vectors(&self, step: u64) -> anyhow::Result<ProbeVectors> {
         let path = self.probe_file(step);
-        let bytes = fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
+        let bytes = files::read(&path, files::MOST_WEIGHTS)
+            .with_context(|| format!("could not read {}", path.display()))?;
         probe_from_bytes(&bytes).with_context(|| format!("{} is damaged", path.display()))
     }
 
@@ -335,8 +353,10 @@ impl RunFolder {
         let path = self.path.join(file);
         let mut line = serde_json::to_vec(value)?;
         line.push(b'\n');
-        let append = || fs::OpenOptions::new().create(true).append(true).open(&path)?.write_all(&line);
-        append().with_context(|| format!("could not write {}", path.display()))
+        let mut options = fs::OpenOptions::new();
+        options.create(true).append(true);
+        let append = |options| files::open_with(&path, options)?.write_all(&line);
+        append(&mut options).with_context(|| format!("could not write {}", path.display()))
     }
 
     fn lines<T: DeserializeOwned>(&self, file: &str) -> anyhow::Result<Vec<T>> {
@@ -344,7 +364,8 @@ impl RunFolder {
         if !path.exists() {
             return Ok(vec![]);
         }
-        let text = fs::read_to_string(&path).with_context(|| format!("could not read {}", path.display()))?;
+        let text = files::read_to_string(&path, files::MOST_LINES)
+            .with_context(|| format!("could not read {}", path.display()))?;
         Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
     }
 
@@ -354,7 +375,8 @@ impl RunFolder {
         if !path.exists() {
             return files::write_bytes_atomic(&path, b"");
         }
-        let text = fs::read_to_string(&path).with_context(|| format!("could not read {}", path.display()))?;
+        let text = files::read_to_string(&path, files::MOST_LINES)
+            .with_context(|| format!("could not read {}", path.display()))?;
         let is_kept = |line: &&str| serde_json::from_str(line).is_ok_and(|value| stays(&value));
         let kept: String = text.lines().filter(is_kept).flat_map(|line| [line, "\n"]).collect();
         files::write_bytes_atomic(&path, kept.as_bytes())

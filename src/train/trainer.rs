@@ -207,6 +207,7 @@ impl Trainer {
             hash: String::new(),
             info: self.info.clone(),
             encoder: self.encoder.clone().valid(),
+            has_sums: false,
         }
     }
 

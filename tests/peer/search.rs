@@ -6,6 +6,8 @@
 //! found for each query, and the read bandwidth that all threads reach together on a copy of the same rows
 //! (bytes per second, a pass before each search): the median and the best of the passes.
 
+#![expect(clippy::disallowed_methods, reason = "reads what its own script wrote")]
+
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;

@@ -61,7 +61,7 @@ const FACES_SEE: [&str; 2] = ["engine", "figure"];
 const ENTRANCES: [&str; 4] = ["ask", "live", "jobs", "mod"];
 
 /// Outside crates, and the rooms that may name them; others may be named anywhere.
-const CRATES: [(&str, &[&str]); 20] = [
+const CRATES: [(&str, &[&str]); 21] = [
     ("burn", &["device", "kernel", "model", "objective", "train", "embed", "engine"]),
     ("burn_wgpu", &["device", "kernel"]),
     ("wgpu", &["device", "kernel", "search", "gui"]),
@@ -77,11 +77,12 @@ const CRATES: [(&str, &[&str]); 20] = [
     ("tiny_skia", &["figure", "dataset"]),
     ("ureq", &["dataset"]),
     ("tar", &["dataset"]),
-    ("memmap2", &["dataset", "bank"]),
+    ("memmap2", &["files"]),
+    ("libc", &["files"]),
     ("indicatif", &["cli"]),
     ("ctrlc", &["cli"]),
     ("env_logger", &["cli"]),
-    ("safetensors", &["bank", "model", "train", "eval", "objective"]),
+    ("safetensors", &["files", "bank", "model", "train", "eval", "objective"]),
 ];
 
 fn imports() -> Imports {

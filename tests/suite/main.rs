@@ -5,6 +5,7 @@
 mod cli; // the commands, as a script sees them
 mod compare; // two models, and the checkpoints of a run, beside each other
 mod counting; // what a thread allocates
+mod disk; // files that are no files, two writers, what kills leave, damage
 mod engine; // the thread behind the window, with the demo model and data
 mod engine_gpu; // cosines on a GPU in the explorer and the comparison, against the CPU
 mod engine_views; // the views' part of that thread

@@ -102,7 +102,7 @@ fn write_values(rows: &ExportRows<'_>, out: &mut dyn Write, cancel: &CancelToken
     let mut values = Vec::new();
     for group in rows.groups(STEP) {
         cancel.check()?;
-        rows.read(&group, &mut values);
+        rows.read(&group, &mut values)?;
         out.write_all(bytemuck::cast_slice(&values))?;
     }
     Ok(())

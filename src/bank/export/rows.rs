@@ -44,7 +44,7 @@ pub struct IndexEntry<'a> {
 
 impl<'a> ExportRows<'a> {
     /// # Errors
-    /// No such space, or no row of it has a vector.
+    /// No such space, no row of it has a vector, or rows are damaged.
     pub fn new(bank: &'a Bank, space: &str) -> Result<Self> {
         let space = bank.space(space)?;
         ensure!(
@@ -55,6 +55,7 @@ impl<'a> ExportRows<'a> {
         let skipped = bank.skipped().iter().map(|skipped| skipped.image as usize);
         let patches_of_skipped_images =
             skipped.map(|image| bank.rows_of_image(image).map_or(0, |rows| rows.len())).sum();
+        space.check(0..bank.patches())?;
         let mut kept: Vec<Range<usize>> = vec![];
         for piece in bank.rows_in_order().flat_map(|image| space.pieces(image)) {
             let with_value = piece.inv_norms.iter().zip(piece.first_row..).filter(|(norm, _)| !norm.is_nan());
@@ -65,6 +66,7 @@ impl<'a> ExportRows<'a> {
                 }
             }
         }
+        space.check_length()?;
         let rows = kept.iter().map(Range::len).sum();
         let counts = Exported {
             rows,
@@ -109,14 +111,18 @@ impl<'a> ExportRows<'a> {
     }
 
     /// Replaces `values` by the vectors of `rows`, `[rows, width]`.
-    pub fn read(&self, rows: &[usize], values: &mut Vec<f32>) {
+    ///
+    /// # Errors
+    /// Rows that are damaged, or no longer there.
+    pub fn read(&self, rows: &[usize], values: &mut Vec<f32>) -> Result<()> {
         values.resize(rows.len() * self.width(), 0.0);
         let mut rest = values.as_mut_slice();
         for run in rows.chunk_by(|a, b| a + 1 == *b) {
             let (now, later) = rest.split_at_mut(run.len() * self.width());
-            self.space.read_rows(run[0]..run[0] + run.len(), now);
+            self.space.read_rows(run[0]..run[0] + run.len(), now)?;
             rest = later;
         }
+        Ok(())
     }
 
     /// What `row` is of.

@@ -197,7 +197,7 @@ impl TableFile<'_> {
         let mut values = vec![];
         for part in group.chunks((PAGE_BYTES / (4 * width)).max(1)) {
             cancel.check()?;
-            rows.read(part, &mut values);
+            rows.read(part, &mut values)?;
             // The first value of a row begins a list, the others go on with it; each is there.
             let goes_on = runs((0..values.len()).map(|at| at % width != 0));
             let is_there = runs(values.iter().map(|_| true));

@@ -116,6 +116,7 @@ impl Dataset for Cifar {
         let (red, rest) = planes.split_at(PLANE);
         let (green, blue) = rest.split_at(PLANE);
         let rgb = red.iter().zip(green).zip(blue).flat_map(|((&r, &g), &b)| [r, g, b]).collect();
+        batch.check_to(index + 1)?;
         Ok(Image::new(SIDE, SIDE, rgb))
     }
 
@@ -145,14 +146,17 @@ impl Dataset for Cifar {
     }
 
     fn fingerprint(&self) -> Result<String> {
-        let compute = || {
-            let mut hash = Sha256::new();
-            hash.update(self.variant.kind().name);
-            self.batches.iter().flat_map(Batch::records).for_each(|piece| hash.update(piece));
-            self.classes.iter().for_each(|name| hash.update(format!("\n{name}")));
-            hex(&hash.finalize())
-        };
-        Ok(self.fingerprint.get_or_init(compute).clone())
+        if let Some(known) = self.fingerprint.get() {
+            return Ok(known.clone());
+        }
+        let mut hash = Sha256::new();
+        hash.update(self.variant.kind().name);
+        for batch in &self.batches {
+            batch.records().for_each(|piece| hash.update(piece));
+            batch.check_to(batch.len())?;
+        }
+        self.classes.iter().for_each(|name| hash.update(format!("\n{name}")));
+        Ok(self.fingerprint.get_or_init(|| hex(&hash.finalize())).clone())
     }
 
     fn skipped(&self) -> &[Skipped] {

@@ -37,6 +37,7 @@ impl Batch {
             Version::Python => of_pickle(bytes, variant),
         };
         let batch = opened.with_context(|| path.display().to_string())?;
+        batch.check_to(batch.len())?;
         batch.check_labels(&path, variant, classes)?;
         Ok(batch)
     }
@@ -54,6 +55,15 @@ impl Batch {
     /// The pixels of an image, planar: 1,024 red, green and blue bytes.
     pub fn planes(&self, index: usize) -> &[u8] {
         &self.bytes[self.first + index * self.step..][..PIXELS]
+    }
+
+    /// To be asked after the pixels of the first `images` images were read, before they count.
+    ///
+    /// # Errors
+    /// [`crate::files::Shrunk`]: the file was cut, and some of what was read was not there.
+    pub fn check_to(&self, images: usize) -> Result<()> {
+        let last = images.checked_sub(1).map_or(0, |last| self.first + last * self.step + PIXELS);
+        self.bytes.check_to(last)
     }
 
     /// All of it in pieces that follow each other as in the binary version.

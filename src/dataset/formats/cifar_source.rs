@@ -5,17 +5,16 @@
 //! 154 MB), each time that it is opened.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use flate2::read::GzDecoder;
-use memmap2::Mmap;
 
 use super::cifar_variant::Variant;
 use crate::dataset::Split;
+use crate::files::{self, MappedFile};
 
 /// No file of the sets is larger (the largest, CIFAR-100's training images, has 155 MB).
 const MAX_FILE_BYTES: u64 = 200_000_000;
@@ -85,8 +84,19 @@ impl Version {
 
 /// The bytes of a file.
 pub(super) enum Bytes {
-    Mapped(Mmap),
+    Mapped(MappedFile),
     Held(Vec<u8>),
+}
+
+impl Bytes {
+    /// # Errors
+    /// [`files::Shrunk`]: some of the first `end` bytes are not there.
+    pub fn check_to(&self, end: usize) -> Result<()> {
+        match self {
+            Bytes::Mapped(map) => map.check_to(end),
+            Bytes::Held(_) => Ok(()),
+        }
+    }
 }
 
 impl Deref for Bytes {
@@ -226,7 +236,8 @@ type Wanted<'a> = &'a dyn Fn(&str) -> Option<Place>;
 fn is_there(version: Version, variant: Variant, folder: &Path) -> bool {
     let is_pickle = |path: &Path| {
         let mut first = [0];
-        File::open(path).is_ok_and(|mut file| file.read_exact(&mut first).is_ok()) && first == [0x80]
+        files::open(path, u64::MAX).is_ok_and(|mut file| file.read_exact(&mut first).is_ok())
+            && first == [0x80]
     };
     let is_plain = version == Version::Python && variant == Variant::Cifar100;
     names_in(folder).unwrap_or_default().iter().any(|name| {
@@ -254,13 +265,8 @@ fn read_folder(source: &CifarSource, wanted: Wanted<'_>) -> Result<Vec<(Place, S
 }
 
 fn map(path: &Path) -> Result<Bytes> {
-    let file = File::open(path)?;
-    if file.metadata()?.len() == 0 {
-        return Ok(Bytes::Held(Vec::new()));
-    }
-    // SAFETY: the map is only read. Another process that shortens the file while it is open
-    // would break the map; data sets are not written to while they are in use.
-    Ok(Bytes::Mapped(unsafe { Mmap::map(&file) }?))
+    let length = std::fs::metadata(path)?.len();
+    Ok(if length == 0 { Bytes::Held(Vec::new()) } else { Bytes::Mapped(MappedFile::open(path, length)?) })
 }
 
 fn read_archive(source: &CifarSource, wanted: Wanted<'_>) -> Result<Vec<(Place, SetFile)>> {
@@ -290,7 +296,7 @@ fn read_archive(source: &CifarSource, wanted: Wanted<'_>) -> Result<Vec<(Place, 
 /// Whether a file is a tar archive (`Some(false)`), one in gzip (`Some(true)`), or neither.
 fn archive_kind(path: &Path) -> Result<Option<bool>> {
     let mut start = Vec::new();
-    File::open(path)?.take(262).read_to_end(&mut start)?;
+    files::open(path, u64::MAX)?.take(262).read_to_end(&mut start)?;
     Ok(match &start[..] {
         [0x1f, 0x8b, ..] => Some(true),
         start => (start.get(257..) == Some(b"ustar")).then_some(false),
@@ -300,7 +306,7 @@ fn archive_kind(path: &Path) -> Result<Option<bool>> {
 /// Calls `visit` with the folder, name and contents of each file of an archive, until it returns `false`.
 fn walk_archive(path: &Path, mut visit: impl FnMut(&str, &str, &mut dyn Read) -> Result<bool>) -> Result<()> {
     let is_compressed = archive_kind(path)?.context("no tar archive")?;
-    let mut file = BufReader::new(File::open(path)?);
+    let mut file = BufReader::new(files::open(path, u64::MAX)?);
     file.rewind()?;
     let reader: Box<dyn Read> = if is_compressed { Box::new(GzDecoder::new(file)) } else { Box::new(file) };
     let mut tar = tar::Archive::new(reader.take(MAX_ARCHIVE_BYTES));

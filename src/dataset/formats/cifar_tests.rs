@@ -262,3 +262,16 @@ fn the_real_test_batch_has_its_known_mean_and_a_thousand_images_of_each_class() 
         assert!((mean - expected).abs() < 1e-4, "{mean} instead of {expected}");
     }
 }
+
+#[test]
+fn a_file_that_is_cut_while_the_set_is_open_is_an_error_that_names_it() {
+    let dir = folder(&[("test_batch.bin", records(Variant::Cifar10, &[1, 2, 3]))]);
+    let set = open(&dir, None).unwrap();
+    let path = dir.path().join("test_batch.bin");
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(3073 + 100).unwrap();
+    set.image(0).unwrap();
+    for error in [set.image(1).unwrap_err(), set.image(2).unwrap_err(), set.fingerprint().unwrap_err()] {
+        let shrunk: &crate::files::Shrunk = error.downcast_ref().unwrap();
+        assert_eq!((&shrunk.path, shrunk.was, shrunk.now), (&path, 3 * 3073, 3173));
+    }
+}

@@ -1,9 +1,10 @@
 //! Names of classes that are called by their WordNet id, as ImageNet's are, from the list that comes with the images.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+
+use crate::files;
 
 /// What the lists are called: that of the Kaggle download, and that of the devkit.
 const FILES: [&str; 2] = ["LOC_synset_mapping.txt", "words.txt"];
@@ -49,7 +50,9 @@ fn read_list(root: &Path) -> Option<String> {
     let places = root.ancestors().take(LEVELS).flat_map(|folder| FILES.map(|file| folder.join(file)));
     let path: PathBuf = places.into_iter().find(|path| path.is_file())?;
     let mut bytes = Vec::new();
-    if let Err(error) = File::open(&path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes)) {
+    if let Err(error) =
+        files::open(&path, u64::MAX).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes))
+    {
         log::warn!("{}: {error}; classes keep their ids", path.display());
         return None;
     }

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{PART_NAMES, Parts, VERSION};
 use crate::dataset::Split;
-use crate::files::{write_bytes_atomic, write_bytes_unsynced};
+use crate::files::{self, FolderLock, LOCK_FILE, write_bytes_atomic, write_bytes_unsynced};
 use crate::paths;
 use crate::progress::{CancelToken, Progress};
 
@@ -84,6 +84,7 @@ pub fn write_image_folder(
     progress: &mut dyn FnMut(Progress),
 ) -> anyhow::Result<WrittenSet> {
     let start = Instant::now();
+    let _lock = FolderLock::take(out)?;
     claim(set, out)?;
     for class in &set.classes {
         for dir in [image_dir(set, out, class), mask_dir(set, out, class)] {
@@ -124,7 +125,7 @@ pub fn write_image_folder(
 fn claim(set: &Parts, out: &Path) -> anyhow::Result<()> {
     let file = out.join("parts.json");
     let mut manifest = PartsManifest::of(set);
-    match fs::read_to_string(&file) {
+    match files::read_to_string(&file, files::MOST_WORDS) {
         Ok(text) => {
             let old: PartsManifest = serde_json::from_str(&text).with_context(|| {
                 format!("{} is no description of a synthetic set; write to another folder", file.display())
@@ -152,14 +153,14 @@ fn claim(set: &Parts, out: &Path) -> anyhow::Result<()> {
             (manifest.train, manifest.test) = (manifest.train.max(old.train), manifest.test.max(old.test));
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let occupied = fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some());
+            let is_other = |entry: fs::DirEntry| entry.file_name() != LOCK_FILE;
+            let occupied = fs::read_dir(out).is_ok_and(|entries| entries.flatten().any(is_other));
             if occupied {
                 bail!(
                     "{} holds other files; write the synthetic set to a new or empty folder",
                     out.display()
                 );
             }
-            fs::create_dir_all(out).with_context(|| format!("cannot make the folder {}", out.display()))?;
         }
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
     }

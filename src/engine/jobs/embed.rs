@@ -55,6 +55,8 @@ pub struct EmbedReport {
     pub order: Option<ImageOrder>,
     /// Images that were in the bank before.
     pub resumed_images: usize,
+    /// Images that were in the bank before, damaged, and were computed again.
+    pub repaired_images: usize,
     /// Patches of the bank.
     pub patches: usize,
     /// Their names.
@@ -109,11 +111,13 @@ pub fn embed(
     let plan = ExtractPlan::new(&embedder, data.as_ref(), limit, grid, &request.spaces, request.dtype)?;
     let bytes = plan.spec.bytes(&plan.images)?;
     announce(bytes);
-    let (mut writer, resumed_images) = BankWriter::create_or_resume(&request.out, &plan.spec, &plan.images)?;
+    let (mut writer, committed) = BankWriter::create_or_resume(&request.out, &plan.spec, &plan.images)?;
+    let repaired_images = writer.damaged().len();
     let source = serde_json::to_vec_pretty(&request.source.absolute())?;
     files::write_bytes_atomic(&request.out.join(SOURCE_FILE), &source)?;
     let (of, left_out, decoding) = (data.len(), data.skipped().to_vec(), data.decoding());
-    let mut extraction = Extraction::start(plan, data, resumed_images)?;
+    let chosen = writer.damaged().chain(committed..plan.images.len()).collect();
+    let mut extraction = Extraction::of(plan, data, chosen)?;
     while !extraction.is_finished() {
         if let Err(cancelled) = job.cancel.check() {
             writer.commit()?;
@@ -128,7 +132,8 @@ pub fn embed(
         images: bank.total_images(),
         of,
         order: bank.spec().data.order,
-        resumed_images,
+        resumed_images: committed - repaired_images,
+        repaired_images,
         patches: bank.total_patches(),
         spaces: bank.spaces().map(String::from).collect(),
         bytes,
@@ -156,7 +161,8 @@ pub fn data_of_bank(
     moved: Option<&DataSpec>,
 ) -> anyhow::Result<Arc<dyn Dataset>> {
     let path = folder.join(SOURCE_FILE);
-    let text = std::fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
+    let text = files::read(&path, files::MOST_WORDS)
+        .with_context(|| format!("could not read {}", path.display()))?;
     let mut source: BankSource =
         serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))?;
     if let Some(moved) = moved {
@@ -206,6 +212,8 @@ pub struct BankInfo {
     pub decoding: Option<DecodingFacts>,
     /// Images that it was made without.
     pub skipped: Vec<Skipped>,
+    /// Whether its rows have sums, by which damage is found; earlier versions of the program wrote none.
+    pub sums: bool,
 }
 
 /// Describes a bank.
@@ -229,6 +237,7 @@ pub fn bank_info(folder: &Path) -> anyhow::Result<BankInfo> {
         data: spec.data.name.clone(),
         decoding: spec.data.decoding.clone(),
         skipped: all_skipped(&bank)?,
+        sums: bank.has_sums(),
     })
 }
 

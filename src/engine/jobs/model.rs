@@ -37,6 +37,8 @@ pub struct ModelReport {
     pub missing: Vec<String>,
     /// Keys that the network does not know; a file with any is refused.
     pub unexpected: Vec<String>,
+    /// Whether the file has sums, by which damage is found; earlier versions of the program wrote none.
+    pub sums: bool,
     /// What the file says about how it was trained.
     pub training: serde_json::Value,
 }
@@ -59,6 +61,7 @@ pub fn info(spec: &ModelSpec) -> anyhow::Result<ModelReport> {
         format: "safetensors (bagssl)",
         missing: vec![],
         unexpected: vec![],
+        sums: model.has_sums,
         training: info.training.clone(),
         name: model.name,
     })

@@ -57,7 +57,7 @@ impl Growing {
         let images = plan.images.len();
         let memory = MemoryUse { bytes, most_bytes, images, wanted_images: images, wanted_bytes: bytes };
         let bank = MemoryBank::new(plan.spec.clone(), plan.images.clone())?;
-        let extraction = embed::Extraction::start(plan, data.clone(), 0)?;
+        let extraction = embed::Extraction::start(plan, data.clone())?;
         Ok(Self { extraction, bank, paused: false, bytes, memory, skipped: Arc::default() })
     }
 

@@ -17,6 +17,7 @@ use crate::engine::ask::{
 use crate::engine::runs::export;
 use crate::engine::runs::series::RunSeries;
 use crate::engine::runs::tail::Tail;
+use crate::files;
 use crate::model::store::LATEST_FILE;
 use crate::train::run::{CONFIG_FILE, METRICS_FILE, NOTICES_FILE, PROBES_FILE, STATE_FILE};
 use crate::train::{
@@ -358,7 +359,8 @@ impl Followed {
 
 /// Steps of the whole run, as a checkpoint says.
 fn total_steps(checkpoint: &Path) -> Option<u64> {
-    let state: RunState = serde_json::from_slice(&fs::read(checkpoint.join(STATE_FILE)).ok()?).ok()?;
+    let state: RunState =
+        serde_json::from_slice(&files::read(&checkpoint.join(STATE_FILE), files::MOST_WORDS).ok()?).ok()?;
     Some(state.total_steps)
 }
 

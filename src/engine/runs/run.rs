@@ -58,7 +58,7 @@ impl TrainingRun {
                 (RunFolder::create(out, trainer.config(), environment(&trainer)?.json())?, trainer)
             }
             Start::Resume => {
-                let (folder, config) = RunFolder::open(out)?;
+                let (folder, config) = RunFolder::go_on(out)?;
                 let saved = folder.load()?;
                 let step = saved.state.step;
                 let trainer = Trainer::resume(config, saved, set.clone(), &device.device)?;

@@ -1,10 +1,12 @@
 //! A file of lines that another thread or process adds to, read as it grows.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use anyhow::Context;
+
+use crate::files;
 
 /// Bytes that are read at a time.
 const MOST_BYTES: u64 = 8 << 20;
@@ -40,7 +42,7 @@ impl Tail {
     /// Reads what was added to the file in `folder`; nothing while there is none.
     pub fn read(&mut self, folder: &Path) -> anyhow::Result<AddedLines> {
         let path = folder.join(self.name);
-        let mut file = match File::open(&path) {
+        let mut file = match files::open(&path, files::MOST_LINES) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(AddedLines::default()),
             Err(error) => return Err(error).with_context(|| format!("could not read {}", path.display())),

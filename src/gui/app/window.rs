@@ -6,6 +6,7 @@ use super::options::{GuiOptions, SOON};
 use super::{App, libraries};
 use crate::engine::facts::{DeviceChoice, MemoryBudget};
 use crate::engine::{self, EngineHandle};
+use crate::files;
 
 /// Opens the window with an engine on the device that was chosen; where that is a GPU, window and
 /// engine share it.
@@ -41,6 +42,21 @@ fn drawing() -> egui_wgpu::WgpuConfiguration {
     options
 }
 
+/// Names the window to the system, and the folder of its settings.
+const APP_ID: &str = "bagssl";
+
+/// What egui's shell reads its settings from hangs on a pipe: what cannot be settings is moved aside.
+fn set_aside_state() {
+    let Some(state) = eframe::storage_dir(APP_ID).map(|folder| folder.join("app.ron")) else { return };
+    match files::set_aside_unless_readable(&state, files::MOST_WORDS) {
+        Ok(None) => {}
+        Ok(Some(aside)) => {
+            log::warn!("{} is no file of settings; it lies in {} now", state.display(), aside.display());
+        }
+        Err(error) => log::warn!("{} is no file of settings and cannot be moved: {error}", state.display()),
+    }
+}
+
 /// Opens the window and returns when it is closed. `wgpu_options` say which
 /// device to draw with; `start_engine` starts the engine, given what it may
 /// call to have the window look at its news and the window's drawing state.
@@ -49,10 +65,11 @@ pub fn run(
     wgpu_options: egui_wgpu::WgpuConfiguration,
     start_engine: impl FnOnce(egui::Context, Option<egui_wgpu::RenderState>) -> anyhow::Result<EngineHandle>,
 ) -> anyhow::Result<()> {
+    set_aside_state();
     let native = eframe::NativeOptions {
         viewport: egui::ViewportBuilder::default()
             .with_title("bagssl")
-            .with_app_id("bagssl")
+            .with_app_id(APP_ID)
             .with_inner_size([1280.0, 800.0])
             .with_min_inner_size([800.0, 560.0]),
         renderer: eframe::Renderer::Wgpu,

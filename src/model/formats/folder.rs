@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 
 use super::safetensors;
+use crate::files;
 use crate::model::format::ModelFormat;
 
 /// Name of the model file within a checkpoint folder.
@@ -24,8 +25,8 @@ pub static FORMAT: ModelFormat = ModelFormat {
 /// The model file of a checkpoint folder, or of the newest checkpoint of a run folder.
 fn model_file(path: &Path) -> anyhow::Result<PathBuf> {
     let latest = path.join(LATEST_FILE);
-    let folder = if latest.is_file() {
-        let name = std::fs::read_to_string(&latest)
+    let folder = if latest.exists() {
+        let name = files::read_to_string(&latest, files::MOST_WORDS)
             .with_context(|| format!("could not read {}", latest.display()))?;
         path.join(name.trim())
     } else {

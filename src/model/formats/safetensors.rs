@@ -1,7 +1,7 @@
 //! Model files: safetensors under torchvision's key names, with what the model is as JSON in
 //! the file's metadata (key `bagssl`).
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
@@ -9,7 +9,7 @@ use burn::tensor::Device;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
 
-use crate::files;
+use crate::files::{self, Tensors};
 use crate::model::encoder::{Encoder, ModelInfo};
 use crate::model::format::{Model, ModelFormat};
 use crate::model::spec::Overrides;
@@ -28,27 +28,27 @@ pub static FORMAT: ModelFormat = ModelFormat {
 
 /// Serialises an encoder.
 pub fn to_bytes(encoder: &Encoder, info: &ModelInfo) -> anyhow::Result<Vec<u8>> {
-    let metadata = HashMap::from([(METADATA_KEY.to_string(), serde_json::to_string(info)?)]);
-    serialize(&weights::collect(encoder), Some(metadata))
+    let metadata = BTreeMap::from([(METADATA_KEY.to_string(), serde_json::to_string(info)?)]);
+    serialize(&weights::collect(encoder), metadata)
 }
 
 /// Serialises weights that are no whole model.
 pub fn weights_to_bytes(weights: &Weights) -> anyhow::Result<Vec<u8>> {
-    serialize(weights, None)
+    serialize(weights, BTreeMap::new())
 }
 
 /// Reads what [`weights_to_bytes`] wrote.
 pub fn weights_from_bytes(bytes: &[u8]) -> anyhow::Result<Weights> {
-    read_weights(&SafeTensors::deserialize(bytes)?)
+    read_weights(&files::tensors_from_bytes(bytes)?.file)
 }
 
-fn serialize(weights: &Weights, metadata: Option<HashMap<String, String>>) -> anyhow::Result<Vec<u8>> {
+fn serialize(weights: &Weights, metadata: BTreeMap<String, String>) -> anyhow::Result<Vec<u8>> {
     let views = weights.iter().map(|(name, array)| {
         let view = TensorView::new(Dtype::F32, array.shape.clone(), bytemuck::cast_slice(&array.values))?;
         Ok((name.as_str(), view))
     });
     let views = views.collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(safetensors::serialize(views, metadata)?)
+    files::tensors_to_bytes(views, metadata)
 }
 
 /// Writes a model file, atomically.
@@ -63,7 +63,8 @@ pub(super) fn read_file(
     name: String,
     overrides: &Overrides,
 ) -> anyhow::Result<Model> {
-    let bytes = std::fs::read(path).with_context(|| format!("could not read {}", path.display()))?;
+    let bytes = files::read(path, files::MOST_WEIGHTS)
+        .with_context(|| format!("could not read {}", path.display()))?;
     read(&bytes, device, name, overrides).with_context(|| format!("{} is no usable model", path.display()))
 }
 
@@ -79,10 +80,10 @@ pub(in crate::model) fn read(
     name: String,
     overrides: &Overrides,
 ) -> anyhow::Result<Model> {
-    let (_, header) = SafeTensors::read_metadata(bytes)
+    SafeTensors::read_metadata(bytes)
         .map_err(|e| anyhow::anyhow!("not a whole safetensors file ({e}); expected one written by bagssl"))?;
-    let described = header.metadata().as_ref().and_then(|map| map.get(METADATA_KEY));
-    let Some(described) = described else {
+    let Tensors { file, metadata, has_sums } = files::tensors_from_bytes(bytes)?;
+    let Some(described) = metadata.get(METADATA_KEY) else {
         bail!("the file does not say what network it holds: no \"{METADATA_KEY}\" entry in its metadata");
     };
     let mut info: ModelInfo = serde_json::from_str(described)
@@ -96,12 +97,12 @@ pub(in crate::model) fn read(
         bytes.len(),
         info.backbone.title()
     );
-    let weights = read_weights(&SafeTensors::deserialize(bytes)?)?;
+    let weights = read_weights(&file)?;
     let (encoder, mismatch) = weights::assign(Encoder::uninitialized(&info, device), weights)?;
     ensure!(mismatch.missing.is_empty(), "weights are missing: {}", mismatch.missing.join(", "));
     ensure!(mismatch.unexpected.is_empty(), "unknown weights: {}", mismatch.unexpected.join(", "));
     let hash = overrides.hash(files::hex(&Sha256::digest(bytes)));
-    Ok(Model { name, hash, info, encoder })
+    Ok(Model { name, hash, info, encoder, has_sums })
 }
 
 fn read_weights(file: &SafeTensors<'_>) -> anyhow::Result<Weights> {

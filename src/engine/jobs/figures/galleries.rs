@@ -247,7 +247,7 @@ impl Haystack {
             plan = plan.with_pixels();
         }
         let mut bank = MemoryBank::new(plan.spec.clone(), plan.images.clone())?;
-        let mut extraction = Extraction::start(plan, data.clone(), 0)?;
+        let mut extraction = Extraction::start(plan, data.clone())?;
         while !extraction.is_finished() {
             job.cancel.check()?;
             extraction.advance(&embedder, &mut bank)?;
