@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::{DataKind, Dataset, DecodingFacts, ImageValues, PartMap, Skipped, Split, hex};
 use crate::image::Image;
 
-struct Drawn {
+struct DrawnSplit {
     inner: Arc<dyn Dataset>,
     /// Images of `inner`, ascending.
     images: Vec<usize>,
@@ -52,18 +52,18 @@ pub fn drawn(set: &Arc<dyn Dataset>, share: f64, seed: u64) -> Result<[Arc<dyn D
     let words = format!("holdout {share}, seed {seed}");
     Ok([(Split::Train, train), (Split::Test, test)].map(|(split, mut images)| {
         images.sort_unstable();
-        Arc::new(Drawn { inner: set.clone(), images, split, words: words.clone() }) as Arc<dyn Dataset>
+        Arc::new(DrawnSplit { inner: set.clone(), images, split, words: words.clone() }) as Arc<dyn Dataset>
     }))
 }
 
-impl Drawn {
+impl DrawnSplit {
     fn at(&self, index: usize) -> Result<usize> {
         let found = self.images.get(index).copied();
         found.ok_or_else(|| anyhow::anyhow!("{} has no image {index}; it has {}", self.name(), self.len()))
     }
 }
 
-impl Dataset for Drawn {
+impl Dataset for DrawnSplit {
     fn kind(&self) -> &'static DataKind {
         self.inner.kind()
     }

@@ -228,9 +228,9 @@ impl CifarSource {
 }
 
 /// Where a file belongs among those of its split: the class names first.
-type Place = (u8, bool, u32);
+type FilePlace = (u8, bool, u32);
 /// Which files are wanted.
-type Wanted<'a> = &'a dyn Fn(&str) -> Option<Place>;
+type Wanted<'a> = &'a dyn Fn(&str) -> Option<FilePlace>;
 
 /// Whether a folder holds files of a split. (Python's CIFAR-100 calls them `train` and `test`, as others do.)
 fn is_there(version: Version, variant: Variant, folder: &Path) -> bool {
@@ -251,7 +251,7 @@ fn names_in(folder: &Path) -> std::io::Result<Vec<String>> {
     Ok(entries.collect::<std::io::Result<Vec<_>>>()?.into_iter().flatten().collect())
 }
 
-fn read_folder(source: &CifarSource, wanted: Wanted<'_>) -> Result<Vec<(Place, SetFile)>> {
+fn read_folder(source: &CifarSource, wanted: Wanted<'_>) -> Result<Vec<(FilePlace, SetFile)>> {
     let folder = &source.path;
     let mut found = Vec::new();
     for name in names_in(folder).with_context(|| folder.display().to_string())? {
@@ -269,7 +269,7 @@ fn map(path: &Path) -> Result<Bytes> {
     Ok(if length == 0 { Bytes::Held(Vec::new()) } else { Bytes::Mapped(MappedFile::open(path, length)?) })
 }
 
-fn read_archive(source: &CifarSource, wanted: Wanted<'_>) -> Result<Vec<(Place, SetFile)>> {
+fn read_archive(source: &CifarSource, wanted: Wanted<'_>) -> Result<Vec<(FilePlace, SetFile)>> {
     let at = || source.path.display().to_string();
     let (mut found, mut names) = (Vec::new(), HashSet::new());
     let folder = source.version.folder(source.variant);
