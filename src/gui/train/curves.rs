@@ -12,7 +12,7 @@ use super::icons::{self, Icon, icon_ui};
 use super::metrics::{PlotSpec, plots, spectra};
 use super::plotting::{PLOT_HEIGHT, ends, shared, tag_at, zoom_by_wheel};
 use super::shown::{RunMark, ShownRun, hue};
-use super::smooth::{CurveStyle, CurveUnits, LEAST_SMOOTHED, Reading, Ready, thinned};
+use super::smooth::{CurveReading, CurveStyle, CurveUnits, LEAST_SMOOTHED, Ready, thinned};
 use super::spectrum::spectrum_ui;
 use crate::engine::training::{CurveExport, CurveLine, RunView};
 use crate::gui::nouns::text::tail;
@@ -62,7 +62,7 @@ struct Curve {
     raw: Vec<[f64; 2]>,
     smooth: Vec<[f64; 2]>,
     is_smoothed: bool,
-    reading: Option<Reading>,
+    reading: Option<CurveReading>,
 }
 
 /// What is drawn in one plot.

@@ -7,7 +7,7 @@ use eframe::egui::{Align, Color32, Layout, RichText, Role, Sense, TextStyle, Ui,
 use super::metrics::PlotSpec;
 use super::plotting::{number, short_number};
 use super::shown::{RunMark, hue};
-use super::smooth::Reading;
+use super::smooth::CurveReading;
 use crate::gui::nouns::spaces::name_of_space;
 
 /// Width of a piece of line in the legend, points.
@@ -22,7 +22,7 @@ pub struct HeadingValue {
     /// Run and space in a few letters; empty where there is nothing to tell apart.
     pub tag: String,
     pub color: Color32,
-    pub reading: Option<Reading>,
+    pub reading: Option<CurveReading>,
 }
 
 /// Run and space of a line in a few letters: the letter only where there are several runs.
@@ -92,7 +92,7 @@ fn words(ui: &Ui, values: &[HeadingValue]) -> LayoutJob {
 /// What the number is, and every line by name with its value, measured and smoothed.
 fn tip(spec: &PlotSpec, values: &[HeadingValue]) -> String {
     let line = |value: &HeadingValue| {
-        let Reading { shown, measured, .. } = value.reading?;
+        let CurveReading { shown, measured, .. } = value.reading?;
         let measured = match shown == measured {
             true => String::new(),
             false => format!(" (running mean; measured {})", number(measured)),

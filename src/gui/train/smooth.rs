@@ -42,7 +42,7 @@ pub struct Ready {
 
 /// What a series is at some place.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Reading {
+pub struct CurveReading {
     /// The place, in the unit of the horizontal axis.
     pub at: f64,
     /// The value of the line, smoothed where the line is.
@@ -69,11 +69,11 @@ impl Ready {
     }
 
     /// What it is nearest to `x` (as drawn), no logarithms; at its end without `x`.
-    pub fn at(&self, x: Option<f64>) -> Option<Reading> {
+    pub fn at(&self, x: Option<f64>) -> Option<CurveReading> {
         let plain = |value: f64, log: bool| if log { 10f64.powf(value) } else { value };
         let measured = nearest(&self.raw, x)?;
         let shown = nearest(&self.smooth, x)?;
-        Some(Reading {
+        Some(CurveReading {
             at: plain(measured[0], self.look.log_x),
             shown: plain(shown[1], self.look.log_y),
             measured: plain(measured[1], self.look.log_y),

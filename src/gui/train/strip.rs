@@ -10,7 +10,7 @@ use super::axis::Across;
 use super::metrics::{PlotSpec, plots};
 use super::plotting::{ends, shared, short_number};
 use super::shown::hue;
-use super::smooth::{CurveStyle, CurveUnits, Reading, Ready, thinned};
+use super::smooth::{CurveReading, CurveStyle, CurveUnits, Ready, thinned};
 use crate::engine::training::RunView;
 use crate::gui::nouns::text::thousands;
 use crate::gui::paint::theme::STEP;
@@ -136,7 +136,7 @@ impl Strip {
 }
 
 /// Where a value was logged that stands beside a mark elsewhere.
-fn logged_at(base: &str, reading: Reading) -> String {
+fn logged_at(base: &str, reading: CurveReading) -> String {
     let is_probed = ["knn", "rank", "deviation", "unit_deviation"].iter().any(|name| base.starts_with(name));
     let kind = if is_probed { "probe" } else { "line of metrics" };
     format!("nearest {kind}, step {}", thousands(reading.at as usize))
