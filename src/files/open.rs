@@ -27,16 +27,34 @@ pub fn open(path: &Path, most: u64) -> Result<File> {
 /// # Errors
 /// As of the system; [`ErrorKind::InvalidData`] for what is no regular file.
 pub fn open_with(path: &Path, options: &mut OpenOptions) -> Result<File> {
+    open_checked(path, options, check_kind)
+}
+
+/// Opens a file to add to its end; it is made if it is missing. A device may stand in its place: what is written
+/// there goes where it goes, and nobody waits.
+///
+/// # Errors
+/// As of the system; [`ErrorKind::InvalidData`] for a pipe and other things that are no file.
+pub fn open_to_append(path: &Path) -> Result<File> {
+    let check = |meta: &Metadata| if is_device(meta) { Ok(()) } else { check_kind(meta) };
+    open_checked(path, OpenOptions::new().create(true).append(true), check)
+}
+
+fn open_checked(
+    path: &Path,
+    options: &mut OpenOptions,
+    check: impl Fn(&Metadata) -> Result<()>,
+) -> Result<File> {
     // Not even opened: to open a device may do something.
     match std::fs::metadata(path) {
-        Ok(meta) => check_kind(&meta)?,
+        Ok(meta) => check(&meta)?,
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
     #[expect(clippy::disallowed_methods, reason = "the one place that opens files")]
     let file = without_waiting(options).open(path)?;
     // What lies there may have changed since.
-    check_kind(&file.metadata()?)?;
+    check(&file.metadata()?)?;
     Ok(file)
 }
 
@@ -96,9 +114,21 @@ fn kind(meta: &Metadata) -> &'static str {
         (kind.is_dir(), "a folder"),
         (kind.is_fifo(), "a pipe"),
         (kind.is_socket(), "a socket"),
-        (kind.is_char_device() || kind.is_block_device(), "a device"),
+        (is_device(meta), "a device"),
     ];
     known.iter().find(|(is, _)| *is).map_or("something else", |(_, name)| name)
+}
+
+#[cfg(unix)]
+fn is_device(meta: &Metadata) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    let kind = meta.file_type();
+    kind.is_char_device() || kind.is_block_device()
+}
+
+#[cfg(not(unix))]
+fn is_device(_meta: &Metadata) -> bool {
+    false
 }
 
 #[cfg(not(unix))]
@@ -154,9 +184,11 @@ mod tests {
         for (path, kind) in [(pipe.as_path(), "a pipe"), (Path::new("/dev/zero"), "a device")] {
             let expected = format!("not a regular file but {kind}");
             assert_eq!(open(path, 1).unwrap_err().to_string(), expected);
-            let append = open_with(path, OpenOptions::new().append(true).create(true));
-            assert_eq!(append.unwrap_err().to_string(), expected);
+            let write = open_with(path, OpenOptions::new().write(true).create(true));
+            assert_eq!(write.unwrap_err().to_string(), expected);
         }
+        assert!(open_to_append(&pipe).unwrap_err().to_string().contains("a pipe"));
+        open_to_append(Path::new("/dev/null")).unwrap();
         let aside = set_aside_unless_readable(&pipe, 1).unwrap().unwrap();
         assert!(!pipe.exists() && aside.exists());
         std::fs::write(&pipe, "x").unwrap();

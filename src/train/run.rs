@@ -353,10 +353,8 @@ impl RunFolder {
         let path = self.path.join(file);
         let mut line = serde_json::to_vec(value)?;
         line.push(b'\n');
-        let mut options = fs::OpenOptions::new();
-        options.create(true).append(true);
-        let append = |options| files::open_with(&path, options)?.write_all(&line);
-        append(&mut options).with_context(|| format!("could not write {}", path.display()))
+        let append = || files::open_to_append(&path)?.write_all(&line);
+        append().with_context(|| format!("could not write {}", path.display()))
     }
 
     fn lines<T: DeserializeOwned>(&self, file: &str) -> anyhow::Result<Vec<T>> {
