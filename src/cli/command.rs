@@ -100,7 +100,7 @@ mod tests {
 
     use super::Cli;
     use crate::cli::figure::LOOK;
-    use crate::cli::shared::{FILTER, OVERRIDES, SHARED};
+    use crate::cli::shared::{FILTER, OVERRIDES, READING, SHARED};
 
     /// The heading that an option belongs under, by what it means; none for what a command is about.
     fn heading_of(option: &str) -> Option<&'static str> {
@@ -109,6 +109,7 @@ mod tests {
             "exclude_same_image" | "per_image" | "without_overlap" | "class" | "only_split" => FILTER,
             "width" | "dpi" | "palette" | "letters" | "plain" | "colormap" | "range" | "columns"
             | "shares" | "across" | "text" | "alias" | "alias_beside" | "contour" => LOOK,
+            "exif" | "value_window" => READING,
             "device" | "seed" | "threads" | "json" => SHARED,
             _ => return None,
         })
@@ -130,7 +131,7 @@ mod tests {
         let mut cli = Cli::command();
         cli.build();
         check(&cli, "", &mut seen);
-        for heading in [OVERRIDES, FILTER, LOOK, SHARED] {
+        for heading in [OVERRIDES, FILTER, LOOK, READING, SHARED] {
             assert!(seen.iter().any(|other| other == heading), "nothing stands under {heading}");
         }
     }

@@ -146,7 +146,13 @@ fn a_bank_is_described_exported_and_searched() {
     assert_eq!((made["rows"].as_u64(), made["patches"].as_u64()), (Some(294), Some(294)));
     assert_eq!((&made["out"], &made["index"]), (&text(&npy).into(), &text(&index).into()));
     let lines = fs::read_to_string(&index).unwrap();
-    assert_eq!((lines.lines().count(), lines.lines().nth(2)), (295, Some("0,test 0,0,8,16,5,deer,test")));
+    // The six images of the spread, by their number in the data set.
+    let first = spread_of_demo(Split::Test, 6).into_iter().min().unwrap();
+    let data = bagssl::dataset::open("demo", Some(Split::Test)).unwrap();
+    let label = data.label(first).unwrap();
+    let class = &data.classes()[label as usize];
+    let line = format!("{first},test {first},0,8,16,{label},{class},test");
+    assert_eq!((lines.lines().count(), lines.lines().nth(2)), (295, Some(line.as_str())));
     let other = ["bank", "export", &bank, "--space", "h", "--out"];
     let refused = |more: &[&str]| failure(&[&other[..], more].concat());
     assert!(refused(&[text(&index)]).contains(".npy, .safetensors or .parquet"));

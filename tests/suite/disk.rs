@@ -3,8 +3,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use bagssl::dataset::Split;
+
 use crate::run::tiny;
-use crate::support::text;
+use crate::support::{query, spread_of_demo, text};
 
 /// Longer than anything here takes that does not hang.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -252,8 +254,11 @@ fn a_flipped_bit_in_weights_is_named_by_tensor_and_in_a_bank_computed_again() {
     let rows = bank.join("h.f16");
     let whole = fs::read(&rows).unwrap();
     flip_last_bit(&rows);
-    let said = refusal(&["knn", "--bank", text(&bank), "--query", "0:0:0", "--space", "h", "--k", "3"]);
-    assert!(said.contains("h.f16 is damaged in rows") && said.contains("(image 5)"), "{said}");
+    let images = spread_of_demo(Split::Test, 6);
+    let asked = query(images[0], 0, 0);
+    let said = refusal(&["knn", "--bank", text(&bank), "--query", asked, "--space", "h", "--k", "3"]);
+    let last = format!("(image {})", images[5]);
+    assert!(said.contains("h.f16 is damaged in rows") && said.contains(&last), "{said}");
     let again = end(start(&[&embed[..], &["--json"]].concat()), &embed);
     let report: serde_json::Value = serde_json::from_slice(&again.stdout).unwrap();
     assert_eq!((&report["repaired_images"], &report["resumed_images"]), (&1.into(), &5.into()));

@@ -386,7 +386,7 @@ fn a_second_model_stands_beside_in_heatmaps_and_galleries() {
     let report = run_json(&[&["figure", "fig5"][..], &names_of, &[&out("named.svg")], &near].concat());
     assert_eq!(names("named.svg.json", "queries"), ["z Ours", "h Ours", "z B & C", "h B & C"]);
     let kept: Value = serde_json::from_str(&fs::read_to_string(out("named.svg.json")).unwrap()).unwrap();
-    assert_eq!(kept["data"]["notes"][0], "Ours: model ResNet-18/16");
+    assert_eq!(kept["data"]["notes"][0], "Ours: model ResNet-18/4");
     let caption = kept["caption"].as_str().unwrap();
     assert!(caption.contains("B \\& C: projection $z$") && !caption.contains("sha256"), "{caption}");
     assert!(kept["source"]["model"]["hash"].is_string(), "what made it is kept");

@@ -168,6 +168,6 @@ fn nothing_of_the_train_tab_is_cut_at_any_size() {
             format!("{:?} {:?}", node.role(), node.label().or_else(|| node.value()).unwrap_or_default())
         })
         .collect();
-    let wrong = gui_sizes::wrong_at_all_sizes(&mut window.harness, |name, _| !foreign.contains(name));
+    let wrong = gui_sizes::wrong_at_all_sizes(&mut window.harness, 900.0, |name, _| !foreign.contains(name));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -101,7 +101,7 @@ fn every_method_gives_the_same_losses_again_and_across_a_resume() {
 fn byol_goes_on_to_the_bit_from_its_checkpoint_predictor_and_target_included() {
     let folder = tempfile::tempdir().unwrap();
     let device = Device::flex();
-    let config = tiny(Objective::Byol(Byol::default()), &["epochs=3"]);
+    let config = tiny(Objective::Byol(Byol::default()), &["epochs=3", "images_order=spread"]);
     let create =
         |name: &str| RunFolder::create(&folder.path().join(name), &config, &serde_json::Value::Null).unwrap();
     let (whole, halved) = (create("whole"), create("halved"));

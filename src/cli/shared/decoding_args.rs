@@ -4,16 +4,18 @@ use clap::Args;
 
 use crate::engine::facts::{DataSpec, Decoding, Exif, ValueRule};
 
+/// Heading of the options that say how picture files become pixels.
+pub const READING: &str = "Reading pictures";
+
 /// How picture files are decoded.
 #[derive(Args, Clone, Copy, Default)]
-#[command(next_help_heading = "Reading pictures")]
 pub struct DecodingArgs {
     /// Turn images as their EXIF orientation says, or leave them as stored, as torchvision's loaders do
-    #[arg(long, value_enum, value_name = "apply|ignore")]
+    #[arg(long, value_enum, value_name = "apply|ignore", help_heading = READING)]
     pub exif: Option<Exif>,
     /// What becomes black and white of more than 8 bits: what the file says, each image's smallest and largest
     /// value, those of all images, or two values; `file` unless told, and `image` where the file says nothing
-    #[arg(long, value_name = "file|image|data|LOW,HIGH", allow_hyphen_values = true)]
+    #[arg(long, value_name = "file|image|data|LOW,HIGH", allow_hyphen_values = true, help_heading = READING)]
     pub value_window: Option<ValueRule>,
 }
 

@@ -14,4 +14,4 @@ pub use output::{bytes, chain, duration, show, thousands};
 pub use query_args::{FILTER, FilterArgs, QueryArgs, search_request};
 pub use values::{Point, QueryPlace, pixels, positive};
 #[cfg(test)]
-pub use {commander::SHARED, model_args::OVERRIDES};
+pub use {commander::SHARED, decoding_args::READING, model_args::OVERRIDES};

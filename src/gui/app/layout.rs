@@ -10,7 +10,21 @@ use crate::gui::panels::hint;
 use crate::gui::panels::{status, top};
 
 /// Explore needs so much room, points.
-const LEAST: Vec2 = vec2(800.0, 400.0);
+const LEAST_OF_EXPLORE: Vec2 = vec2(800.0, 400.0);
+/// Train has its charts beside the form.
+const LEAST_OF_TRAIN: Vec2 = vec2(900.0, 400.0);
+
+/// Draws with at least so much room; in a window too narrow or too low for it, it scrolls.
+fn with_room(ui: &mut Ui, least: Vec2, add: impl FnOnce(&mut Ui)) {
+    let room = ui.available_size();
+    if room.x >= least.x && room.y >= least.y {
+        return add(ui);
+    }
+    ScrollArea::both().auto_shrink(false).show(ui, |ui| {
+        let (_, rect) = ui.allocate_space(room.max(least));
+        add(&mut ui.new_child(UiBuilder::new().max_rect(rect)));
+    });
+}
 
 impl App {
     pub(super) fn overlay_ui(&mut self, ctx: &Context) {
@@ -54,27 +68,15 @@ impl App {
             .exact_size(32.0)
             .show(ui, |ui| status::status_ui(ui, &mut self.desk));
         match self.desk.tab {
-            Tab::Explore => self.explore_ui(ui),
+            Tab::Explore => with_room(ui, LEAST_OF_EXPLORE, |ui| self.explore_panels_ui(ui)),
             Tab::Train => {
                 self.notices.strip_ui(ui);
-                self.train.ui(ui, &mut self.desk, &self.files);
+                with_room(ui, LEAST_OF_TRAIN, |ui| self.train.ui(ui, &mut self.desk, &self.files));
                 if let Some(curves) = self.train.take_export() {
                     self.overlay = Overlay::Dialog(Dialog::export_curves(curves, &self.export_folder()));
                 }
             }
         }
-    }
-
-    /// The panels of Explore; in a window too narrow or too low for them they scroll.
-    pub(super) fn explore_ui(&mut self, ui: &mut Ui) {
-        let room = ui.available_size();
-        if room.x >= LEAST.x && room.y >= LEAST.y {
-            return self.explore_panels_ui(ui);
-        }
-        ScrollArea::both().auto_shrink(false).show(ui, |ui| {
-            let (_, rect) = ui.allocate_space(room.max(LEAST));
-            self.explore_panels_ui(&mut ui.new_child(UiBuilder::new().max_rect(rect)));
-        });
     }
 
     fn explore_panels_ui(&mut self, ui: &mut Ui) {

@@ -142,7 +142,8 @@ fn table_ui(ui: &mut Ui, editor: &mut ConfigEditor, path: &str, depth: usize) {
 fn choice_ui(ui: &mut Ui, editor: &mut ConfigEditor, path: &str, name: &str, setting: &Setting) {
     let now = editor.value(path).cloned();
     let chosen = now.as_ref().and_then(|now| setting.chosen(now));
-    let text = chosen.map_or_else(|| "other".to_owned(), |choice| choice.name.clone());
+    let unsaid = setting.absent.as_ref().filter(|_| now.is_none()).map_or("other", |absent| absent.meaning);
+    let text = chosen.map_or_else(|| unsaid.to_owned(), |choice| choice.name.clone());
     let (error, changed) = (
         editor.error(path).map(str::to_owned),
         editor.changed_from(path).filter(|_| now.as_ref().is_none_or(Value::is_str)),
@@ -227,7 +228,7 @@ mod tests {
     use egui_kittest::kittest::{NodeT, Queryable};
 
     use super::*;
-    use crate::engine::facts::find_recipe;
+    use crate::engine::facts::{ImagesOrder, find_recipe};
 
     /// The names of everything that can be edited in the form of `editor`, sorted.
     fn shown(editor: ConfigEditor) -> Vec<String> {
@@ -246,6 +247,7 @@ mod tests {
     fn the_form_shows_every_row() {
         let mut config = find_recipe("quick-parts").unwrap().config;
         config.images = Some(1000);
+        config.images_order = Some(ImagesOrder::Spread);
         let mut seen = std::collections::BTreeSet::new();
         for setting in settings::settings() {
             for choice in &setting.choices {
