@@ -5,7 +5,7 @@
 //! Grey is repeated, palettes are looked up, alpha is dropped (not blended), CMYK is
 //! multiplied out without a colour profile (of 16 bits the high byte), five-bit BMP is rounded (within 1 of Pillow),
 //! an animation gives its first frame, the EXIF (or XMP) orientation is applied unless told. Of samples with more
-//! than 8 bits, [`ValueRule`](super::ValueRule) says which values become black and white; where all of 16 bits is
+//! than 8 bits, [`ValueRule`] says which values become black and white; where all of 16 bits is
 //! used, that gives the high byte (for 16-bit grey, too, where Pillow clips at 255).
 
 use std::fs::File;
