@@ -15,7 +15,7 @@ pub use open::{
     MOST_LINES, MOST_WEIGHTS, MOST_WORDS, open, open_to_append, open_with, read, read_to_string,
     set_aside_unless_readable,
 };
-pub use shrunk::{Shrunk, read_at};
+pub use shrunk::Shrunk;
 pub use tensors::{Tensors, tensors_from_bytes, tensors_to_bytes};
 
 use std::fs::File;

@@ -43,15 +43,20 @@ impl Layout {
         let mut first_row = Vec::with_capacity(images.len() + 1);
         let mut next = 0usize;
         first_row.push(0);
-        for (i, image) in images.iter().enumerate() {
+        for image in &images {
             let (rows, cols) = grid.shape(image.height, image.width);
             next = rows.checked_mul(cols).and_then(|n| next.checked_add(n)).with_context(|| {
                 format!(
-                    "image {i} ({} x {} pixels) gives more patches than can be counted",
-                    image.height, image.width
+                    "image {} ({} x {} pixels) gives more patches than can be counted",
+                    image.index, image.height, image.width
                 )
             })?;
-            ensure!(image.label != Some(u32::MAX), "image {i} has label {}, which is out of range", u32::MAX);
+            ensure!(
+                image.label != Some(u32::MAX),
+                "image {} has label {}, which is out of range",
+                image.index,
+                u32::MAX
+            );
             first_row.push(next);
         }
         ensure!(

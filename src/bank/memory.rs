@@ -86,10 +86,11 @@ impl BankSink for MemoryBank {
 
     fn push_image(&mut self, index: usize, rows: &[(&str, &[f32])]) -> Result<()> {
         let count = self.check_index(index)?;
+        let image = self.layout.images()[index].index;
         let buffers = self
             .encoder
             .encode(&self.spec, count, rows)
-            .with_context(|| format!("image {index} of the bank"))?;
+            .with_context(|| format!("image {image} of the bank"))?;
         for (i, (buffer, space)) in buffers.iter().zip(&self.spec.spaces).enumerate() {
             append(&mut self.full[i], &mut self.tail[i], buffer, space.width as usize);
             self.searchable[i] += buffer.searchable();

@@ -5,7 +5,7 @@
 //! | file | content |
 //! |---|---|
 //! | `bank.json` | manifest: [`BankSpec`], counts, how many images are complete, skipped images |
-//! | `images.bin` | per image: height, width, label, name |
+//! | `images.bin` | per image: height, width, label, name, and its index in the data set where they do not lie in that order |
 //! | `SPACE.f16` or `.f32` | `[patches, width]` little-endian, row-major, un-normalised embeddings |
 //! | `sums.crc32c` | a sum for each block of at most 2,048 rows of one image; earlier versions wrote none |
 //! | `SPACE.inv` | `[patches]` f32: one over the norm of the stored row; 0 for a zero row, NaN for a row without a value |
@@ -46,10 +46,10 @@ pub use writer::BankWriter;
 
 /// Takes the embeddings of a data set, image by image, in order: a bank on disk or in memory.
 pub trait BankSink {
-    /// Index of the image that is expected next; equal to the number of images when all are in.
+    /// Place in the bank of the image that is expected next; equal to the number of images when all are in.
     fn next_image(&self) -> usize;
 
-    /// Adds image `index`, which must be [`Self::next_image`]. `rows` names every space of the
+    /// Adds the image in place `index`, which must be [`Self::next_image`]. `rows` names every space of the
     /// bank once, in any order, with its values `[patches of the image, width]`, row-major.
     ///
     /// A row with a NaN or an infinity is kept but takes no part in searches.
@@ -59,7 +59,7 @@ pub trait BankSink {
     /// float16, or a failed write. The bank then still expects the same image.
     fn push_image(&mut self, index: usize, rows: &[(&str, &[f32])]) -> anyhow::Result<()>;
 
-    /// Records that image `index` could not be used, and why. Its rows are NaN and take no part in searches.
+    /// Records that the image in place `index` could not be used, and why. Its rows are NaN and take no part in searches.
     ///
     /// # Errors
     /// Wrong index, or a failed write.

@@ -94,6 +94,11 @@ impl DataFacts {
         })
     }
 
+    /// In which order the images were taken, in words.
+    pub fn order_words(&self) -> String {
+        self.order.map_or_else(|| "as the data set has them".into(), |order| order.to_string())
+    }
+
     /// Describes the images that are taken of `data`: those of [`spread`](crate::dataset::spread), at most `limit`.
     ///
     /// # Errors
@@ -222,11 +227,7 @@ impl BankSpec {
         compare("split", split(self), split(asked));
         let limit = |s: &BankSpec| s.data.limit.map_or("all images".into(), |n| format!("{n} images"));
         compare("limit", limit(self), limit(asked));
-        let order = |s: &BankSpec| match s.data.order {
-            Some(order) => order.to_string(),
-            None => "as the data set has them".into(),
-        };
-        compare("order of images", order(self), order(asked));
+        compare("order of images", self.data.order_words(), asked.data.order_words());
         let grid = |s: &BankSpec| format!("patch {} stride {}", s.grid.patch, s.grid.stride);
         compare("grid", grid(self), grid(asked));
         compare("model input", format!("{} pixels", self.input), format!("{} pixels", asked.input));

@@ -584,6 +584,15 @@ fn a_flipped_bit_is_named_before_it_counts_and_pushed_again() {
         check_rows(&writer.finish().unwrap());
         assert_eq!(content(temp.path()), before, "{file}");
     }
+    // A picture that was left out stays out, also where it can be read by now.
+    let path = temp.path().join("h.f16");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[12 * 10] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let (mut writer, _) = BankWriter::create_or_resume(temp.path(), &spec(Dtype::F16), &images()).unwrap();
+    push(&mut writer, 2);
+    check_rows(&writer.finish().unwrap());
+    assert_eq!(content(temp.path()), before);
 }
 
 #[test]

@@ -100,11 +100,12 @@ impl BankWriter {
     /// Makes everything pushed so far last: rows first, then the manifest that says so.
     pub fn commit(&mut self) -> Result<()> {
         self.last_commit = Instant::now();
-        if self.manifest.complete_images == self.next_image as u64 {
-            return Ok(());
-        }
+        // Also where no image is new: damaged ones may have been pushed again.
         for (path, file) in self.files.iter().chain(&self.sums) {
             file.sync_data().with_context(|| format!("cannot write to {}", path.display()))?;
+        }
+        if self.manifest.complete_images == self.next_image as u64 {
+            return Ok(());
         }
         let before = std::mem::replace(&mut self.manifest.complete_images, self.next_image as u64);
         let written = self.manifest.write(&self.folder);
@@ -131,7 +132,12 @@ impl BankWriter {
         Bank::open(&self.folder)
     }
 
-    /// Number of rows of image `index`, if it is the one to come. Commits what is in when it is time.
+    /// Whether the image with index `image` was left out.
+    fn is_skipped(&self, image: u32) -> bool {
+        self.manifest.skipped.iter().any(|skipped| skipped.image == image)
+    }
+
+    /// Number of rows of the image in place `index`, if it is the one to come. Commits what is in when it is time.
     fn prepare(&mut self, index: usize) -> Result<usize> {
         let next = self.next_image();
         ensure!(
@@ -153,10 +159,15 @@ impl BankSink for BankWriter {
 
     fn push_image(&mut self, index: usize, rows: &[(&str, &[f32])]) -> Result<()> {
         let count = self.prepare(index)?;
+        let image = self.layout.images()[index].index;
+        if !self.damaged.is_empty() && self.is_skipped(image) {
+            // It can be read by now, but the manifest says that it was left out.
+            return self.push_skipped(index, "");
+        }
         let Self { layout, manifest, encoder, files, sums, .. } = self;
         let spec = &manifest.spec;
         let buffers =
-            encoder.encode(spec, count, rows).with_context(|| format!("image {index} of the bank"))?;
+            encoder.encode(spec, count, rows).with_context(|| format!("image {image} of the bank"))?;
         write_image(files, sums.as_mut(), (&manifest.spec, layout), index, buffers)?;
         if self.damaged.pop_front().is_none() {
             for (space, buffer) in spec.spaces.iter().zip(buffers) {
@@ -171,9 +182,8 @@ impl BankSink for BankWriter {
         let count = self.prepare(index)?;
         let image = self.layout.images()[index].index;
         let is_damaged = !self.damaged.is_empty();
-        let is_known = self.manifest.skipped.iter().any(|skipped| skipped.image == image);
         ensure!(
-            is_known || !is_damaged,
+            self.is_skipped(image) || !is_damaged,
             "image {image} of {} is damaged there and cannot be computed again: {reason}",
             self.folder.display()
         );

@@ -6,6 +6,7 @@ use super::decoding::{Decoding, DecodingFacts};
 use super::kind::DataKind;
 use super::split::{Mix, Split};
 use super::wide::ImageValues;
+use crate::files::Shrunk;
 use crate::image::Image;
 use crate::words::name_list;
 
@@ -20,6 +21,17 @@ pub trait Dataset: Send + Sync {
     fn len(&self) -> usize;
     /// Reads image `index`. The error names the file and what is wrong with it.
     fn image(&self, index: usize) -> anyhow::Result<Image>;
+    /// Image `index`; `None` where the picture itself cannot be used.
+    ///
+    /// # Errors
+    /// The file of many that holds it was cut: that says nothing of the picture.
+    fn image_if_readable(&self, index: usize) -> anyhow::Result<Option<Image>> {
+        match self.image(index) {
+            Ok(image) => Ok(Some(image)),
+            Err(error) if error.is::<Shrunk>() => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
     /// Class of image `index`: an index into [`Dataset::classes`].
     fn label(&self, index: usize) -> Option<u32>;
     /// Class names; empty where images carry no labels.

@@ -134,12 +134,14 @@ impl OnlineKnn {
 
 fn chosen(data: &dyn Dataset, indices: &[usize], patch: Option<u32>) -> anyhow::Result<Vec<Chosen>> {
     let side = patch.unwrap_or(1);
-    let read = |index: usize| {
-        let image = Arc::new(data.image(index).ok()?);
+    let read = |index: usize| -> anyhow::Result<Option<Chosen>> {
+        let Some(image) = data.image_if_readable(index)? else { return Ok(None) };
         let is_large = image.height().min(image.width()) >= side;
-        is_large.then_some(Chosen { index, image, label: data.label(index)? })
+        let label = data.label(index).filter(|_| is_large);
+        Ok(label.map(|label| Chosen { index, image: Arc::new(image), label }))
     };
-    let images: Vec<Chosen> = indices.par_iter().filter_map(|&index| read(index)).collect();
+    let images: Vec<Chosen> =
+        indices.par_iter().filter_map(|&index| read(index).transpose()).collect::<anyhow::Result<_>>()?;
     ensure!(
         !images.is_empty(),
         "none of {} images of {} has a label and {side} x {side} pixels or more",

@@ -1,5 +1,6 @@
 //! Files mapped into memory. One that is cut while it is mapped is an error, and not the process's end.
 
+use std::fs::File;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,8 @@ pub struct MappedFile {
     // Before the map: a range is watched only while it is mapped.
     watched: Watched,
     map: memmap2::Mmap,
+    // The file that is mapped: another may lie at its path by now.
+    file: File,
     path: PathBuf,
 }
 
@@ -29,7 +32,7 @@ impl MappedFile {
             unsafe { memmap2::Mmap::map(&file) }.with_context(|| format!("cannot map {}", path.display()))?;
         let found = map.len() as u64;
         ensure!(found == length, "{} has {found} bytes; expected {length}", path.display());
-        Ok(Self { watched: Watched::new(&map)?, map, path: path.into() })
+        Ok(Self { watched: Watched::new(&map)?, map, file, path: path.into() })
     }
 
     /// The file.
@@ -43,7 +46,7 @@ impl MappedFile {
         if !self.watched.has_lost() {
             return Ok(());
         }
-        let now = std::fs::metadata(&self.path).map_or(0, |meta| meta.len());
+        let now = self.file.metadata().map_or(0, |meta| meta.len());
         let was = self.map.len() as u64;
         ensure!(now < was, "{} could not be read: the disk gave an error", self.path.display());
         Err(Shrunk { path: self.path.clone(), was, now }.into())
@@ -56,14 +59,8 @@ impl MappedFile {
     /// [`Shrunk`].
     pub fn check_to(&self, end: usize) -> anyhow::Result<()> {
         self.check()?;
-        let was = self.map.len() as u64;
-        match std::fs::metadata(&self.path) {
-            Ok(meta) if meta.len() < end as u64 => {
-                Err(Shrunk { path: self.path.clone(), was, now: meta.len() }.into())
-            }
-            // A file that was removed or replaced is still there for who has it mapped.
-            _ => Ok(()),
-        }
+        let (was, now) = (self.map.len() as u64, self.file.metadata()?.len());
+        if now >= end as u64 { Ok(()) } else { Err(Shrunk { path: self.path.clone(), was, now }.into()) }
     }
 }
 

@@ -52,7 +52,7 @@ fn transposed(rows: &Rows) -> Rows {
 }
 
 /// Eight sums side by side, so that the compiler may use vector registers.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let (a, a_rest) = a.as_chunks::<8>();
     let (b, b_rest) = b.as_chunks::<8>();
     let mut sums = [0.0; 8];

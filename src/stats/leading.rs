@@ -5,6 +5,8 @@
 //! A Rayleigh-Ritz step in every round finds near-equal eigenvalues apart, where plain subspace iteration mixes
 //! them for as long as their ratio is near 1. No crate, for the reasons that `eigen` gives.
 
+use super::eigen::dot;
+
 /// Eigenpairs, largest first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Leading {
@@ -155,16 +157,6 @@ fn combined(rows: &[Vec<f64>], weights: &[f64]) -> Vec<f64> {
         sum.iter_mut().zip(row).for_each(|(s, v)| *s += weight * v);
     }
     sum
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let (a, a_rest) = a.as_chunks::<4>();
-    let (b, b_rest) = b.as_chunks::<4>();
-    let mut sums = [0.0; 4];
-    for (a, b) in a.iter().zip(b) {
-        (0..4).for_each(|i| sums[i] += a[i] * b[i]);
-    }
-    sums.iter().sum::<f64>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f64>()
 }
 
 /// Sweeps over all pairs that Jacobi's method may take; ten are plenty for a basis.

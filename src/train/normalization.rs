@@ -21,7 +21,8 @@ fn estimate(data: &dyn Dataset) -> anyhow::Result<Normalization> {
     let indices = spread(data, SAMPLE, SPREAD_SEED);
     let count = indices.len();
     // Collected in order before they are added, so that threads do not change the last bits.
-    let sums: Vec<ChannelSums> = indices.par_iter().filter_map(|&index| image_sums(data, index)).collect();
+    let sums = indices.par_iter().filter_map(|&index| image_sums(data, index).transpose());
+    let sums: Vec<ChannelSums> = sums.collect::<anyhow::Result<_>>()?;
     anyhow::ensure!(!sums.is_empty(), "none of {count} images of {} can be read", data.name());
     let (mut pixels, mut value, mut square) = (0.0, [0.0; 3], [0.0; 3]);
     for (n, v, s) in sums {
@@ -36,8 +37,8 @@ fn estimate(data: &dyn Dataset) -> anyhow::Result<Normalization> {
     Ok(Normalization { mean: mean.map(|m| m as f32), std })
 }
 
-fn image_sums(data: &dyn Dataset, index: usize) -> Option<ChannelSums> {
-    let image = data.image(index).ok()?;
+fn image_sums(data: &dyn Dataset, index: usize) -> anyhow::Result<Option<ChannelSums>> {
+    let Some(image) = data.image_if_readable(index)? else { return Ok(None) };
     let (mut value, mut square) = ([0.0; 3], [0.0; 3]);
     for pixel in image.rgb().chunks_exact(3) {
         for c in 0..3 {
@@ -46,5 +47,5 @@ fn image_sums(data: &dyn Dataset, index: usize) -> Option<ChannelSums> {
             square[c] += v * v;
         }
     }
-    Some(((image.rgb().len() / 3) as f64, value, square))
+    Ok(Some(((image.rgb().len() / 3) as f64, value, square)))
 }

@@ -163,10 +163,7 @@ pub(super) fn common_images([a, b]: [&Bank; 2]) -> anyhow::Result<usize> {
         a.spec().data.name,
         b.spec().data.name
     );
-    let orders = [a, b].map(|bank| match bank.spec().data.order {
-        Some(order) => order.to_string(),
-        None => "as the data set has them".into(),
-    });
+    let orders = [a, b].map(|bank| bank.spec().data.order_words());
     for (place, (of_a, of_b)) in a.images().iter().zip(b.images()).enumerate() {
         let text = |entry: &ImageEntry| {
             format!("image {} {} ({} x {} pixels)", entry.index, entry.name, entry.width, entry.height)

@@ -128,7 +128,11 @@ pub fn evaluate(request: &EvalRequest, job: Job<'_>) -> anyhow::Result<EvalRepor
         model_hash: embedder.hash,
         model: embedder.name,
         data: train.name(),
-        decoding: DecodingFacts::of_both(train.decoding(), test.decoding()),
+        decoding: match request.holdout {
+            // Both are of one set, whose facts each has.
+            Some(_) => train.decoding(),
+            None => DecodingFacts::of_both(train.decoding(), test.decoding()),
+        },
         device: open.name,
         images_order: format!("spread, seed {SPREAD_SEED}"),
         found,

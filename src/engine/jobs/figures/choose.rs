@@ -41,7 +41,7 @@ pub fn patches(
             let (height, width) = data.dimensions(image);
             let Some(grid) = grid(height, width).filter(|grid| grid.len(height, width) > 0) else { continue };
             // A picture that cannot be read is no choice.
-            let Ok(pixels) = data.image(image) else { continue };
+            let Some(pixels) = data.image_if_readable(image)? else { continue };
             chosen.extend(most_contrast(&pixels, image as u32, grid, seed, &chosen));
         }
         let (height, width) = data.dimensions(order.first().copied().unwrap_or(0));
