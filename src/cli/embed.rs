@@ -74,7 +74,7 @@ impl Commander {
                 count => format!("; {} damaged images computed again", thousands(count as u64)),
             };
             format!(
-                "{}: {} patches of {} in {}, {}, {rate} on {}{repaired}{}{}",
+                "{}: {} patches of {}, in {}, {}, {rate} on {}{repaired}{}{}",
                 request.out.display(),
                 thousands(report.patches as u64),
                 sample_words(report.images, report.of, 0),

@@ -135,12 +135,12 @@ fn online_knn(
     held_out: &HeldOutImages,
     patch: Option<u32>,
 ) -> anyhow::Result<Option<Arc<OnlineKnn>>> {
-    let images = knn_images(config, data, held_out);
     let ProbeConfig { every, known, patches, .. } = config.probe;
     let labelled = data.classes().len() >= 2 && data.classes() == held_out.data.classes();
     if known == 0 || every == 0 || !labelled {
         return Ok(None);
     }
+    let images = knn_images(config, data, held_out);
     let config = OnlineConfig { patch, patches, seed: 0 };
     OnlineKnn::new((data, &images.0), (held_out.data.as_ref(), &images.1), config).map(Some)
 }
@@ -151,7 +151,8 @@ fn knn_images(
     data: &dyn Dataset,
     held_out: &HeldOutImages,
 ) -> (Vec<usize>, Vec<usize>) {
-    let [known, asked] = [config.probe.known, config.probe.asked].map(|count| count.min(data.len()));
+    let known = config.probe.known.min(data.len());
+    let asked = config.probe.asked.min(held_out.data.len());
     let label = |index| data.label(index);
     let drawn = TrainingImages::drawn(config, data);
     if held_out.kept_from_training {

@@ -32,6 +32,9 @@ pub fn decoding_ui(ui: &mut Ui, decoding: &mut Decoding) {
             ui.add(DragValue::new(low).range(f64::MIN..=before));
             ui.label("to");
             ui.add(DragValue::new(high).range(*low..=f64::MAX));
+            if *low >= *high {
+                *high = *low + 1.0; // a window of no width could not be read back
+            }
         }
     });
 }

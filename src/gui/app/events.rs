@@ -73,10 +73,11 @@ impl App {
                     Some(PatchFault::TooLarge { .. }) if about == ABOUT_GALLERIES => true,
                     fault => fault.is_some() && ABOUT_MAPS.contains(&about.as_str()),
                 };
-                if is_at_field {
+                if is_at_field && is_of_patches(&message) {
                     return;
                 }
-                match about == ABOUT_GPU {
+                // What is being opened when the window starts is opened together: one does not answer for the other.
+                match about == ABOUT_GPU || about.starts_with("opening the ") {
                     true => self.notices.error(about, message),
                     false => self.notices.error_of_open(about, message),
                 }
@@ -170,4 +171,10 @@ impl App {
             }
         }
     }
+}
+
+/// Whether a failure is what the fields of the patches say already; others have the same occasion.
+fn is_of_patches(message: &str) -> bool {
+    let of_size = ["does not fit on", "fits on any of"];
+    of_size.iter().any(|words| message.contains(words)) || message.starts_with("stride ")
 }

@@ -14,6 +14,14 @@ struct NamedModel {
     hash: String,
 }
 
+/// Letters of a name at most.
+const LONGEST: usize = 40;
+
+/// Whether both sides are the same weights.
+fn is_one_twice(models: &[NamedModel]) -> bool {
+    matches!(models, [own, other] if own.hash == other.hash)
+}
+
 impl ExportDialog {
     /// The open model, and the second one where the figure shows both.
     fn models(&self, desk: &Desk) -> Vec<NamedModel> {
@@ -31,7 +39,11 @@ impl ExportDialog {
 
     /// What they are called.
     pub(super) fn names(&self, desk: &Desk) -> ModelNames {
-        let mut names = self.models(desk).into_iter().map(|model| self.choices.alias(&model.hash));
+        let models = self.models(desk);
+        if is_one_twice(&models) {
+            return ModelNames::default(); // one name could not tell them apart
+        }
+        let mut names = models.into_iter().map(|model| self.choices.alias(&model.hash));
         ModelNames { own: names.next().unwrap_or_default(), beside: names.next().unwrap_or_default() }
     }
 
@@ -41,7 +53,9 @@ impl ExportDialog {
         let arch = snapshot.model.as_ref().map(|model| &model.arch);
         let other = snapshot.views.compare.as_ref().and_then(|compare| compare.other.as_ref());
         let models = self.models(desk);
-        let is_distinct = models.len() == 2 && models[0].name != models[1].name;
+        let fits = |model: &NamedModel| model.name.chars().count() <= LONGEST;
+        let is_distinct = models.len() == 2 && models[0].name != models[1].name && !is_one_twice(&models);
+        let is_distinct = is_distinct && models.iter().all(fits);
         if is_distinct && arch == other.map(|other| &other.arch) {
             for NamedModel { name, hash, .. } in models {
                 self.choices.aliases.entry(hash).or_insert(name);
@@ -55,7 +69,7 @@ impl ExportDialog {
             ui.horizontal(|ui| {
                 let label = ui.label(format!("Name of {side}"));
                 let mut alias = self.choices.alias(&hash);
-                let field = TextEdit::singleline(&mut alias).desired_width(150.0).char_limit(40).hint_text(name);
+                let field = TextEdit::singleline(&mut alias).desired_width(150.0).char_limit(LONGEST).hint_text(name);
                 let field = ui.add(field).labelled_by(label.id).on_hover_text(
                     "What headings, notes and caption call it, in place of its hash. Empty: architecture and hash.",
                 );

@@ -175,7 +175,8 @@ pub fn patch_fault_ui(ui: &mut Ui, desk: &mut Desk) {
         PatchFault::TooLarge { image: (height, width), .. } => {
             let side = height.min(width);
             suited.grid.patch = defaults::patch(side);
-            defaults::follow_patch(&config, &mut suited, side);
+            let usual = desk.session.snapshot().data.as_ref().map_or(side, |data| data.side);
+            defaults::follow_patch(&config, &mut suited, usual);
             suited.grid.stride = suited.grid.stride.min(side);
             format!("Use patches of {} px", suited.grid.patch)
         }

@@ -351,7 +351,7 @@ impl NewRun {
         let mut line = format!(
             "bagssl train --data {} --out {} --recipe {}",
             quoted(&data),
-            quoted(&self.out),
+            quoted(&paths::to_words(&paths::typed(&self.out))),
             quoted(&self.chosen)
         );
         if !decoding.is_empty() {

@@ -1,6 +1,6 @@
 //! Words of the form: what a shell reads, and where a path lies.
 
-use std::path::Path;
+use crate::paths;
 
 /// A word of a command line, in quotes where a shell needs them.
 pub fn quoted(word: &str) -> String {
@@ -14,8 +14,9 @@ pub fn quoted(word: &str) -> String {
 
 /// Where a path lies that is told from the folder in which the program was started; `None` for any other.
 pub fn whole_path(path: &str) -> Option<String> {
-    let is_told_from_here = !path.is_empty() && Path::new(path).is_relative();
-    std::path::absolute(path).ok().filter(|_| is_told_from_here).map(|whole| whole.display().to_string())
+    let typed = paths::typed(path);
+    let is_told_from_here = !path.is_empty() && typed.is_relative();
+    std::path::absolute(typed).ok().filter(|_| is_told_from_here).map(|whole| whole.display().to_string())
 }
 
 #[cfg(test)]
