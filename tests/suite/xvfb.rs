@@ -131,11 +131,13 @@ impl Screen {
     /// The picture once nothing changes any more and `ready` holds of it.
     fn settled(&self, what: &str, ready: impl Fn(&RgbImage) -> bool) -> RgbImage {
         let deadline = Instant::now() + Duration::from_secs(120);
-        let mut last = self.picture();
+        let (mut last, mut alike) = (self.picture(), 0);
         loop {
             std::thread::sleep(Duration::from_millis(800));
             let now = self.picture();
-            if now == last && ready(&now) {
+            // A gallery that grows on a busy machine may stand still for a moment.
+            alike = if now == last { alike + 1 } else { 0 };
+            if alike >= 2 && ready(&now) {
                 return now;
             }
             if Instant::now() > deadline {

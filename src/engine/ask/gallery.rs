@@ -28,8 +28,6 @@ pub struct GalleryView {
     pub total: usize,
     /// Images that were searched, and that the galleries reach.
     pub images: (usize, usize),
-    /// Images of the data set, over which those are spread.
-    pub images_of: usize,
 }
 
 /// The neighbours of a query in one space, best first, the query itself left out.

@@ -169,7 +169,6 @@ impl SearchThread {
             searched: job.bank.patches(),
             total: job.bank.total_patches(),
             images: (job.bank.complete_images(), job.bank.total_images()),
-            images_of: job.data.len(),
         })
     }
 

@@ -141,10 +141,9 @@ fn reach_text(view: &GalleryView, gallery: &Gallery, classes: &[String]) -> Stri
     let all = count(view.total, "patch");
     let mut text = format!("over {} of {all}", thousands(gallery.searched));
     let (searched, reach) = view.images;
-    // What is still to come first, then what the galleries do not reach.
-    let of = if searched < reach { reach } else { view.images_of };
-    if searched < of {
-        text += &format!(" \u{b7} {}", sample_words(searched, of, 0));
+    // How many of the data set's images the galleries reach stands above them.
+    if searched < reach {
+        text += &format!(" \u{b7} {}", sample_words(searched, reach, 0));
     }
     for words in view.filter.words(classes) {
         text += &format!(" \u{b7} {words}");

@@ -8,7 +8,7 @@ use crate::gui::paint::theme::{self, STEP};
 /// The steps: what to do, and what it shows.
 pub const STEPS: [(&str, &str); 3] = [
     ("Click the image", "The maps show which places the model holds alike to that patch, in z and in h."),
-    ("Compare z and h below", "The nearest patches of the whole data set; frames tell classes apart."),
+    ("Compare z and h below", "The nearest patches of the images searched; frames tell classes apart."),
     ("Click a neighbour to go there", "Backspace returns. Ctrl+P finds every command, F1 lists the keys."),
 ];
 

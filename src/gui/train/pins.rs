@@ -161,7 +161,6 @@ impl Card {
             searched: pins.patches,
             total: pins.patches,
             images: (pins.images, pins.images),
-            images_of: pins.images_total,
             filter: GalleryFilter { other_images_only: true, ..GalleryFilter::default() },
         });
         self.shown = Some((pins.clone(), view.clone()));
