@@ -21,7 +21,6 @@ use crate::gui::panels::gestures;
 use crate::gui::widgets::place::empty_ui;
 use crate::gui::widgets::roving::{CellRows, rove};
 use crate::patch::PatchRef;
-use crate::words::sample_words;
 
 /// Height of the line above a gallery.
 const HEADING: f32 = 20.0;
@@ -143,7 +142,7 @@ fn reach_text(view: &GalleryView, gallery: &Gallery, classes: &[String]) -> Stri
     let (searched, reach) = view.images;
     // How many of the data set's images the galleries reach stands above them.
     if searched < reach {
-        text += &format!(" \u{b7} {}", sample_words(searched, reach, 0));
+        text += &format!(" \u{b7} {} of {}", thousands(searched), count(reach, "image"));
     }
     for words in view.filter.words(classes) {
         text += &format!(" \u{b7} {words}");
