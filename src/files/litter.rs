@@ -40,17 +40,20 @@ pub(super) fn sweep_once(folder: &Path) {
 pub fn sweep(folder: &Path) -> Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        if is_leftover(&path) && is_dead(&path) {
-            std::fs::remove_file(&path)
-                .unwrap_or_else(|error| log::warn!("could not remove {}: {error}", path.display()));
+        if is_leftover(&path)
+            && let Some(_held) = dead(&path)
+            && let Err(error) = std::fs::remove_file(&path)
+        {
+            log::warn!("could not remove {}: {error}", path.display());
         }
     }
     Ok(())
 }
 
-/// Whether nobody holds a temporary file. Where the system knows no locks, none is known to be dead.
-fn is_dead(path: &Path) -> bool {
-    open_with(path, OpenOptions::new().write(true)).is_ok_and(|file| file.try_lock().is_ok())
+/// A temporary file that nobody holds, held from here on: a writer that has only just made it sees that, and begins
+/// another. Where the system knows no locks, none is known to be dead.
+fn dead(path: &Path) -> Option<File> {
+    open_with(path, OpenOptions::new().write(true)).ok().filter(|file| file.try_lock().is_ok())
 }
 
 #[cfg(test)]
