@@ -5,6 +5,7 @@ mod litter;
 mod lock;
 mod mapped;
 mod open;
+pub mod pickle;
 mod shrunk;
 mod tensors;
 

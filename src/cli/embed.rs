@@ -34,8 +34,8 @@ pub struct EmbedArgs {
     /// Only N images, spread over the data set and its classes
     #[arg(long, value_parser = positive())]
     pub limit: Option<usize>,
-    /// Spaces, such as h,z
-    #[arg(long, value_delimiter = ',', default_value = "h,z")]
+    /// Spaces, such as h,z [default: h, and z where the model has it]
+    #[arg(long, value_delimiter = ',')]
     pub space: Vec<Space>,
     /// Number format
     #[arg(long, value_enum, default_value = "f16")]

@@ -6,9 +6,10 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::shared::{Commander, OverrideArgs, show, sums_words, thousands};
-use crate::engine::facts::ModelSpec;
+use crate::engine::facts::{ModelSpec, Origin};
 use crate::engine::jobs;
 use crate::paths;
+use crate::words::name_list;
 
 #[derive(Subcommand)]
 pub enum ModelCommand {
@@ -35,8 +36,9 @@ impl Commander {
                 let info = jobs::model::info(&ModelSpec { overrides: overrides.into(), ..model.into() })?;
                 show(self.json(), &info, || {
                     let spaces = info.spaces.iter().map(|(name, width)| format!("{name} {width}"));
+                    let told = info.origin.as_ref().map_or(String::new(), origin_words);
                     format!(
-                        "{}: {}, {} parameters, input {} x {} pixels, spaces {}, sha256 {:.12}, {}",
+                        "{}: {}, {} parameters, input {} x {} pixels, spaces {}, sha256 {:.12}, {}{told}",
                         info.name,
                         info.arch,
                         thousands(info.parameters as u64),
@@ -54,4 +56,22 @@ impl Commander {
             }
         }
     }
+}
+
+/// What was recognised in another program's file and what was assumed, a line each.
+fn origin_words(origin: &Origin) -> String {
+    let of = |words: &str, names: &[String]| match names {
+        [] => String::new(),
+        names => format!("\n{words}: {}", name_list(names)),
+    };
+    let network =
+        if origin.network.is_empty() { String::new() } else { format!(", network {}", origin.network) };
+    format!(
+        "\nrecognised: {} names{network}; {}{}{}{}",
+        origin.names,
+        origin.head,
+        of("other networks in the file, for --weights", &origin.others),
+        of("assumed, since nothing says it", &origin.assumed),
+        of("not used", &origin.ignored)
+    )
 }

@@ -8,6 +8,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::layers::Mode;
+use super::origin::Origin;
 use super::projector::Projector;
 use super::resnet::{BackboneConfig, ResNet};
 use crate::augment::{Crop, Normalization, Resize};
@@ -64,6 +65,10 @@ pub struct ModelInfo {
     pub backbone: BackboneConfig,
     /// Output widths of the projector's layers, the last being that of z; empty without a projector.
     pub projector: Vec<usize>,
+    /// After which of the projector's layers batch normalisation stands; nothing is after all but the last, as we
+    /// train them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub projector_norms: Option<Vec<bool>>,
     /// Side of the square input, pixels.
     pub input: u32,
     /// How a patch or image reaches that side.
@@ -73,6 +78,9 @@ pub struct ModelInfo {
     /// How the weights came to be (recipe, data, steps, ...), as the trainer wrote it.
     #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
     pub training: serde_json::Value,
+    /// How it was recognised in another program's file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
 }
 
 impl ModelInfo {
@@ -120,6 +128,10 @@ impl ModelInfo {
         );
         let layers = self.projector.len();
         anyhow::ensure!(layers <= 16, "projector has {layers} layers; expected at most 16");
+        anyhow::ensure!(
+            self.projector_norms.as_ref().is_none_or(|norms| norms.len() == layers),
+            "projector_norms has another length than the {layers} layers of the projector"
+        );
         for (index, &width) in self.projector.iter().enumerate() {
             anyhow::ensure!(
                 (1..=65_536).contains(&width),
@@ -157,7 +169,8 @@ impl Encoder {
     /// An encoder whose weights are still to be set.
     pub(super) fn uninitialized(info: &ModelInfo, device: &Device) -> Self {
         let backbone = ResNet::new(&info.backbone, device);
-        let projector = Projector::new(info.backbone.h_width(), &info.projector, device);
+        let projector =
+            Projector::new(info.backbone.h_width(), &info.projector, info.projector_norms.as_deref(), device);
         Self { backbone, projector }
     }
 

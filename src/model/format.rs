@@ -13,6 +13,8 @@ pub struct Model {
     pub name: String,
     /// Hex SHA-256 of the file.
     pub hash: String,
+    /// What its file is.
+    pub format: &'static str,
     /// What it is.
     pub info: ModelInfo,
     /// The network with its weights.

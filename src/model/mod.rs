@@ -3,10 +3,13 @@
 
 pub mod builtin;
 pub mod encoder;
+mod foreign;
 pub mod format;
 pub mod formats;
 pub mod layers;
+mod loose;
 pub mod momentum;
+pub mod origin;
 pub mod predictor;
 pub mod projector;
 pub mod resnet;
@@ -16,6 +19,7 @@ pub mod weights;
 
 pub use encoder::{Encoder, ModelInfo, Space};
 pub use layers::Mode;
+pub use origin::Origin;
 pub use predictor::Predictor;
 pub use resnet::{BackboneConfig, Depth, Stem};
 pub use spec::{ModelPlace, ModelSpec, Overrides};

@@ -16,7 +16,7 @@ pub struct Predictor {
 impl Predictor {
     /// A predictor for z of `width` with fresh weights drawn from `seed`.
     pub fn new(width: usize, hidden: usize, seed: u64, device: &Device) -> Self {
-        let fresh = Self { predictor: Projector::new(width, &[hidden, width], device) };
+        let fresh = Self { predictor: Projector::new(width, &[hidden, width], None, device) };
         super::weights::initialize(fresh, seed)
     }
 

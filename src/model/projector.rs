@@ -1,4 +1,4 @@
-//! The projector g: Linear, BN, ReLU, ..., Linear, the last layer plain.
+//! The projector g: Linear, BN, ReLU, ..., Linear; the last layer without ReLU, and as we train it without BN.
 
 use burn::module::Module;
 use burn::tensor::activation::relu;
@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::layers::{BatchNorm, Linear, Mode};
 
-/// One linear layer, followed by batch normalisation and ReLU unless it is the last.
+/// One linear layer, and the batch normalisation that may follow it.
 #[derive(Module, Debug)]
 pub struct ProjectorLayer {
     linear: Linear,
@@ -20,13 +20,15 @@ pub struct Projector {
 }
 
 impl Projector {
-    /// Layers of the given output widths, the last of which is the width of z.
-    pub fn new(input: usize, widths: &[usize], device: &Device) -> Self {
+    /// Layers of the given output widths, the last of which is the width of z; `norms` says after which of them
+    /// batch normalisation stands, and nothing is as in [`ModelInfo::projector_norms`](super::ModelInfo).
+    pub fn new(input: usize, widths: &[usize], norms: Option<&[bool]>, device: &Device) -> Self {
         let mut from = input;
+        let is_normalized = |index: usize| norms.map_or(index + 1 < widths.len(), |norms| norms[index]);
         let layers = widths.iter().enumerate().map(|(index, &to)| {
             let linear = Linear::new(from, to, device);
             from = to;
-            ProjectorLayer { linear, bn: (index + 1 < widths.len()).then(|| BatchNorm::new(to, device)) }
+            ProjectorLayer { linear, bn: is_normalized(index).then(|| BatchNorm::new(to, device)) }
         });
         Self { layers: layers.collect() }
     }
@@ -38,10 +40,13 @@ impl Projector {
     /// - output i: `[batch, widths[i]]`
     pub fn activations(&self, h: Tensor<2>, mode: Mode) -> Vec<Tensor<2>> {
         let mut x = h;
-        let outputs = self.layers.iter().map(|layer| {
+        let outputs = self.layers.iter().enumerate().map(|(index, layer)| {
             x = layer.linear.forward(x.clone(), mode);
             if let Some(bn) = &layer.bn {
-                x = relu(bn.forward(x.clone(), mode));
+                x = bn.forward(x.clone(), mode);
+            }
+            if index + 1 < self.layers.len() {
+                x = relu(x.clone());
             }
             x.clone()
         });

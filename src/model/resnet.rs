@@ -1,4 +1,4 @@
-//! ResNet-18, -34 and -50 (He et al. 2016) as torchvision builds them, with the
+//! ResNet-18, -34, -50, -101 and -152 (He et al. 2016) as torchvision builds them, with the
 //! two stems of the field: ImageNet's and CIFAR's.
 
 use burn::module::Module;
@@ -26,6 +26,14 @@ pub enum Depth {
     #[serde(rename = "resnet50")]
     #[value(name = "resnet50")]
     ResNet50,
+    /// 101 layers, in bottleneck blocks.
+    #[serde(rename = "resnet101")]
+    #[value(name = "resnet101")]
+    ResNet101,
+    /// 152 layers, in bottleneck blocks.
+    #[serde(rename = "resnet152")]
+    #[value(name = "resnet152")]
+    ResNet152,
 }
 
 /// First layers of the network.
@@ -54,15 +62,27 @@ pub struct BackboneConfig {
 }
 
 impl Depth {
-    fn blocks(self) -> [usize; 4] {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Depth::ResNet18, Depth::ResNet34, Depth::ResNet50, Depth::ResNet101, Depth::ResNet152];
+
+    /// Blocks of each stage.
+    pub fn blocks(self) -> [usize; 4] {
         match self {
             Depth::ResNet18 => [2, 2, 2, 2],
             Depth::ResNet34 | Depth::ResNet50 => [3, 4, 6, 3],
+            Depth::ResNet101 => [3, 4, 23, 3],
+            Depth::ResNet152 => [3, 8, 36, 3],
         }
     }
 
+    /// Whether its blocks are bottlenecks of three convolutions.
+    pub fn is_bottleneck(self) -> bool {
+        !matches!(self, Depth::ResNet18 | Depth::ResNet34)
+    }
+
     fn expansion(self) -> usize {
-        if self == Depth::ResNet50 { 4 } else { 1 }
+        if self.is_bottleneck() { 4 } else { 1 }
     }
 
     /// "ResNet-18" and so on.
@@ -71,6 +91,8 @@ impl Depth {
             Depth::ResNet18 => "ResNet-18",
             Depth::ResNet34 => "ResNet-34",
             Depth::ResNet50 => "ResNet-50",
+            Depth::ResNet101 => "ResNet-101",
+            Depth::ResNet152 => "ResNet-152",
         }
     }
 }
@@ -84,10 +106,11 @@ impl BackboneConfig {
         8 * self.width * self.depth.expansion()
     }
 
-    /// A short name for headings: "ResNet-18", or "ResNet-18/4" for a quarter of the width.
+    /// A short name for headings: "ResNet-18", "ResNet-18/4" for a quarter of the width, "ResNet-50 x2" for twice.
     pub fn title(&self) -> String {
         match self.width {
             64 => self.depth.title().into(),
+            w if w % 64 == 0 => format!("{} x{}", self.depth.title(), w / 64),
             w if 64 % w == 0 => format!("{}/{}", self.depth.title(), 64 / w),
             w => format!("{} (width {w})", self.depth.title()),
         }
@@ -119,7 +142,7 @@ impl ResidualBlock {
     fn new(depth: Depth, input: usize, planes: usize, stride: usize, device: &Device) -> Self {
         let output = planes * depth.expansion();
         let conv = |from, to, side, stride| Conv2d::new([from, to], side, stride, side / 2, device);
-        let bottleneck = depth == Depth::ResNet50;
+        let bottleneck = depth.is_bottleneck();
         let (conv1, conv2) = if bottleneck {
             (conv(input, planes, 1, 1), conv(planes, planes, 3, stride).summed_in_full())
         } else {

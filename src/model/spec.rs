@@ -58,7 +58,7 @@ impl ModelSpec {
     /// The same model by a path from the root on, so that it is found from another folder too.
     pub fn absolute(&self) -> Self {
         let path = self.on_disk().and_then(|path| std::path::absolute(path).ok());
-        Self { path: path.unwrap_or_else(|| self.path.clone()), overrides: self.overrides }
+        Self { path: path.unwrap_or_else(|| self.path.clone()), overrides: self.overrides.clone() }
     }
 }
 
@@ -70,9 +70,12 @@ impl<T: AsRef<OsStr>> From<T> for ModelSpec {
 }
 
 /// What is said in place of what the file says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Overrides {
+    /// Which network of a file with several: what stands before its names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<String>,
     /// Of a CIFAR stem: 1 or 2.
     pub stem_padding: Option<usize>,
     /// What is subtracted, per channel of RGB / 255.
@@ -112,12 +115,17 @@ impl Overrides {
         Ok(())
     }
 
-    /// What tells the network apart: the file's hash, and where the stem is another, that too.
+    /// What tells the network apart: the file's hash, and where the stem or the network is another, that too.
     /// (Input, resizing and normalisation are recorded beside it, wherever it is.)
     pub fn hash(&self, file: String) -> String {
-        match self.stem_padding {
-            Some(padding) => hex(&Sha256::digest(format!("{file} stem padding {padding}"))),
+        let with = |hash: String, what: &str| hex(&Sha256::digest(format!("{hash} {what}")));
+        let padded = match self.stem_padding {
+            Some(padding) => with(file, &format!("stem padding {padding}")),
             None => file,
+        };
+        match &self.weights {
+            Some(weights) => with(padded, &format!("weights {weights}")),
+            None => padded,
         }
     }
 }
@@ -132,6 +140,7 @@ mod tests {
     #[test]
     fn what_is_said_takes_the_place_of_what_the_file_says() {
         let overrides = Overrides {
+            weights: None,
             stem_padding: Some(2),
             mean: Some([0.1, 0.2, 0.3]),
             std: None,

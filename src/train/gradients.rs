@@ -247,6 +247,8 @@ mod tests {
             resize: Resize::Bilinear,
             normalization: Normalization::CIFAR10,
             training: serde_json::Value::Null,
+            origin: None,
+            projector_norms: None,
         };
         let encoder = Encoder::new(&info, 3, device).train();
         let predictor = objective.byol().map(|byol| Predictor::new(6, byol.hidden, 4, device).train());

@@ -205,6 +205,7 @@ impl Trainer {
         Model {
             name: format!("step {}", self.state.step),
             hash: String::new(),
+            format: store::OUR_FORMAT,
             info: self.info.clone(),
             encoder: self.encoder.clone().valid(),
             has_sums: false,
@@ -357,10 +358,12 @@ fn model_info(config: &TrainConfig, normalization: Normalization) -> ModelInfo {
     ModelInfo {
         backbone: config.model.backbone,
         projector: config.model.projector.clone(),
+        projector_norms: None,
         input: config.model.input,
         resize: config.model.resize,
         normalization,
         training: serde_json::Value::Null,
+        origin: None,
     }
 }
 

@@ -19,6 +19,8 @@ fn encoder(device: &Device) -> Encoder {
         resize: Resize::Bilinear,
         normalization: Normalization::CIFAR10,
         training: serde_json::Value::Null,
+        origin: None,
+        projector_norms: None,
     };
     Encoder::new(&info, 0, device)
 }

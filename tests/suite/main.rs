@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests lay broken files in place as they like")]
 
+mod checkpoints; // files of other programs, against their own libraries
 mod cli; // the commands, as a script sees them
 mod compare; // two models, and the checkpoints of a run, beside each other
 mod counting; // what a thread allocates

@@ -7,7 +7,7 @@ use safetensors::SafeTensors;
 use crate::support::fixture;
 
 /// The integer hash of `make_resnet.py`: values in [-1, 1), exact in float32.
-fn hashed(name: &str, count: usize) -> Vec<f32> {
+pub fn hashed(name: &str, count: usize) -> Vec<f32> {
     let fnv = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
@@ -41,6 +41,8 @@ fn info(depth: Depth, stem: Stem) -> ModelInfo {
         resize: Resize::Bilinear,
         normalization: Normalization::CIFAR10,
         training: serde_json::Value::Null,
+        origin: None,
+        projector_norms: None,
     }
 }
 
@@ -62,13 +64,13 @@ fn images(side: usize, device: &Device) -> Tensor<4> {
 }
 
 /// ‖a - b‖ / ‖b‖.
-fn relative_error(a: &[f32], b: &[f32]) -> f64 {
+pub fn relative_error(a: &[f32], b: &[f32]) -> f64 {
     let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
     let difference = norm(&mut a.iter().zip(b).map(|(a, b)| f64::from(*a) - f64::from(*b)));
     difference / norm(&mut b.iter().map(|b| f64::from(*b)))
 }
 
-fn array(file: &SafeTensors, name: &str) -> Vec<f32> {
+pub fn array(file: &SafeTensors, name: &str) -> Vec<f32> {
     let view = file.tensor(name).unwrap_or_else(|_| panic!("the fixture lacks {name}"));
     view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
 }

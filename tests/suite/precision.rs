@@ -37,6 +37,8 @@ fn vectors_in_mixed_precision_are_those_of_float32_but_for_rounding() {
         resize: Resize::Bilinear,
         normalization: Normalization::CIFAR10,
         training: serde_json::Value::Null,
+        origin: None,
+        projector_norms: None,
     };
     let encoder = Encoder::new(&info, 3, &device);
     let values: Vec<f32> = (0..32 * 3 * 256).map(|i| ((i * 7919 % 1013) as f32 * 0.37).sin()).collect();

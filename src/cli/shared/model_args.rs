@@ -11,7 +11,7 @@ use crate::engine::facts::{ModelSpec, Overrides, Resize};
 /// A model, and what is said in place of what its file says.
 #[derive(Args)]
 pub struct ModelArgs {
-    /// demo or demo-cifar10 (built in), a run folder or a checkpoint
+    /// demo or demo-cifar10 (built in), a run folder, a checkpoint of this or another program
     #[arg(long, default_value = "demo")]
     pub model: PathBuf,
     #[command(flatten)]
@@ -30,6 +30,9 @@ pub const OVERRIDES: &str = "In place of what the model's file says";
 /// What is said in place of what a model's file says.
 #[derive(Args, Default)]
 pub struct OverrideArgs {
+    /// Which network of a checkpoint with several, by what stands before its names
+    #[arg(long, value_name = "NAME", help_heading = OVERRIDES)]
+    pub weights: Option<String>,
     /// Padding of a CIFAR stem
     #[arg(long, value_name = "1|2", value_parser = RangedU64ValueParser::<usize>::new().range(1..=2), help_heading = OVERRIDES)]
     pub stem_padding: Option<usize>,
@@ -50,14 +53,20 @@ pub struct OverrideArgs {
 impl OverrideArgs {
     /// Whether nothing was said.
     pub fn is_empty(&self) -> bool {
-        let Self { stem_padding, mean, std, input, resize } = self;
-        stem_padding.is_none() && mean.is_none() && std.is_none() && input.is_none() && resize.is_none()
+        let Self { weights, stem_padding, mean, std, input, resize } = self;
+        weights.is_none()
+            && stem_padding.is_none()
+            && mean.is_none()
+            && std.is_none()
+            && input.is_none()
+            && resize.is_none()
     }
 }
 
 impl From<OverrideArgs> for Overrides {
     fn from(args: OverrideArgs) -> Self {
         Overrides {
+            weights: args.weights,
             stem_padding: args.stem_padding,
             mean: args.mean.map(|channels| channels.0),
             std: args.std.map(|channels| channels.0),

@@ -7,8 +7,8 @@ use anyhow::{Context, Result, ensure};
 
 use super::cifar_source::{Bytes, SetFile, Version};
 use super::cifar_variant::{PLANE, Variant};
-use super::pickle::Pickle;
 use crate::dataset::with_thousands;
+use crate::files::pickle::{PLAIN, Pickle};
 
 /// Bytes of an image's pixels.
 const PIXELS: usize = 3 * PLANE;
@@ -103,7 +103,7 @@ fn of_records(bytes: Bytes, variant: Variant) -> Result<Batch> {
 }
 
 fn of_pickle(bytes: Bytes, variant: Variant) -> Result<Batch> {
-    let pickle = Pickle::read(&bytes)?;
+    let pickle = Pickle::read(&bytes, PLAIN)?;
     let keys = match variant {
         Variant::Cifar10 => &["labels"][..],
         Variant::Cifar100 => &["coarse_labels", "fine_labels"],
@@ -138,7 +138,7 @@ pub(super) fn names_in(file: &SetFile, variant: Variant, version: Version) -> Re
         }
         Version::Python => {
             let key = if variant == Variant::Cifar10 { "label_names" } else { "fine_label_names" };
-            let pickle = Pickle::read(&file.bytes)?;
+            let pickle = Pickle::read(&file.bytes, PLAIN)?;
             let names = pickle.items(pickle.get(key)?)?;
             names.iter().map(|id| pickle.text(*id).map(text)).collect::<Result<_>>()?
         }

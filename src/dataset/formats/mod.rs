@@ -7,7 +7,6 @@ mod cifar_source;
 mod cifar_variant;
 pub mod folder;
 mod folder_walk;
-mod pickle;
 mod wordnet;
 
 use super::format::{DataFormat, SetPlace};

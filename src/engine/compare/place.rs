@@ -65,7 +65,7 @@ pub fn opened(spec: &ModelSpec) -> anyhow::Result<OtherModel> {
 /// Weights at `path`, which is a file, a checkpoint's folder or built in.
 fn key(spec: &ModelSpec, path: &Path, step: Option<u64>) -> Key {
     let written = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified()).ok();
-    let spec = ModelSpec { path: path.into(), overrides: spec.overrides };
+    let spec = ModelSpec { path: path.into(), overrides: spec.overrides.clone() };
     Key { spec, step, written: written(&path.join(store::MODEL_FILE)).or_else(|| written(path)) }
 }
 

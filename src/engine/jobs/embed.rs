@@ -36,7 +36,7 @@ pub struct EmbedRequest {
     pub source: BankSource,
     /// Where the patches lie.
     pub grid: PatchGrid,
-    /// Spaces that are kept.
+    /// Spaces that are kept; where none is named h, and z if the model has it.
     pub spaces: Vec<Space>,
     /// Number format of the bank.
     pub dtype: Dtype,
@@ -108,7 +108,9 @@ pub fn embed(
     let data = request.source.open()?;
     let (device, embedder) = open_embedder(job.device, &request.model)?;
     let (limit, grid) = (request.source.limit, request.grid);
-    let plan = ExtractPlan::new(&embedder, data.as_ref(), limit, grid, &request.spaces, request.dtype)?;
+    let usual: Vec<Space> = embedder.info.spaces().into_iter().map(|(space, _)| space).collect();
+    let spaces = if request.spaces.is_empty() { &usual } else { &request.spaces };
+    let plan = ExtractPlan::new(&embedder, data.as_ref(), limit, grid, spaces, request.dtype)?;
     let bytes = plan.spec.bytes(&plan.images)?;
     announce(bytes);
     let (mut writer, committed) = BankWriter::create_or_resume(&request.out, &plan.spec, &plan.images)?;

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::device::{self, DeviceChoice};
-use crate::model::{ModelSpec, Stem, store};
+use crate::model::{ModelSpec, Origin, Stem, store};
 
 /// `bagssl model info`.
 #[derive(Clone, Debug, Serialize)]
@@ -39,6 +39,9 @@ pub struct ModelReport {
     pub unexpected: Vec<String>,
     /// Whether the file has sums, by which damage is found; earlier versions of the program wrote none.
     pub sums: bool,
+    /// How it was recognised in another program's file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// What the file says about how it was trained.
     pub training: serde_json::Value,
 }
@@ -58,7 +61,8 @@ pub fn info(spec: &ModelSpec) -> anyhow::Result<ModelReport> {
         std: info.normalization.std,
         parameters: crate::model::weights::count_parameters(&model.encoder),
         hash: model.hash,
-        format: "safetensors (bagssl)",
+        format: model.format,
+        origin: info.origin.clone(),
         missing: vec![],
         unexpected: vec![],
         sums: model.has_sums,

@@ -82,6 +82,8 @@ mod tests {
             resize: Resize::Bilinear,
             normalization: Normalization { mean: [0.5; 3], std: [0.25; 3] },
             training: serde_json::Value::Null,
+            origin: None,
+            projector_norms: None,
         }
     }
 

@@ -1,6 +1,9 @@
 //! The model formats: one file and, here, one line each.
 
 pub mod folder;
+mod foreign_file;
+pub mod hub;
+pub mod pytorch;
 pub mod safetensors;
 
 use std::path::Path;
@@ -10,7 +13,8 @@ use super::format::ModelFormat;
 use crate::words::alternatives;
 
 /// All formats; the first one that recognises a path reads it.
-pub static FORMATS: [&ModelFormat; 2] = [&folder::FORMAT, &safetensors::FORMAT];
+pub static FORMATS: [&ModelFormat; 4] =
+    [&hub::FORMAT, &folder::FORMAT, &pytorch::FORMAT, &safetensors::FORMAT];
 
 /// The format of what lies at `path`.
 pub fn recognise(path: &Path) -> Option<&'static ModelFormat> {
@@ -41,7 +45,9 @@ mod tests {
 
     #[test]
     fn what_can_be_opened_is_told_from_the_list() {
-        assert_eq!(sentence(), "A run folder of bagssl train, or a checkpoint (.safetensors).");
-        assert_eq!(endings(), ["safetensors"]);
+        let expected = "A folder of Hugging Face (config.json), a run folder of bagssl train, a PyTorch checkpoint \
+                        (.pth, .pt, .ckpt, .bin), or a checkpoint (.safetensors).";
+        assert_eq!(sentence(), expected);
+        assert_eq!(endings(), ["pth", "pt", "ckpt", "bin", "th", "tar", "safetensors"]);
     }
 }

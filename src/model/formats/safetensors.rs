@@ -4,17 +4,22 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use burn::tensor::Device;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
 
+use super::foreign_file::{self, Content};
 use crate::files::{self, Tensors};
 use crate::model::encoder::{Encoder, ModelInfo};
+use crate::model::foreign::Hints;
 use crate::model::format::{Model, ModelFormat};
+use crate::model::loose::{Kind, Loose, LooseArrays};
 use crate::model::spec::Overrides;
 use crate::model::weights::{self, Array, Weights};
 
+/// What a file is that we wrote.
+pub const OUR_FORMAT: &str = "safetensors (bagssl)";
 const METADATA_KEY: &str = "bagssl";
 
 /// A model file.
@@ -81,11 +86,13 @@ pub(in crate::model) fn read(
     overrides: &Overrides,
 ) -> anyhow::Result<Model> {
     SafeTensors::read_metadata(bytes)
-        .map_err(|e| anyhow::anyhow!("not a whole safetensors file ({e}); expected one written by bagssl"))?;
+        .map_err(|e| anyhow::anyhow!("neither a PyTorch checkpoint nor a whole safetensors file ({e})"))?;
     let Tensors { file, metadata, has_sums } = files::tensors_from_bytes(bytes)?;
     let Some(described) = metadata.get(METADATA_KEY) else {
-        bail!("the file does not say what network it holds: no \"{METADATA_KEY}\" entry in its metadata");
+        let content = Content { format: "safetensors", arrays: arrays_of(&file)?, hints: Hints::default() };
+        return foreign_file::open(&[bytes], content, device, name, overrides);
     };
+    ensure!(overrides.weights.is_none(), "the file holds one network: no other can be taken");
     let mut info: ModelInfo = serde_json::from_str(described)
         .with_context(|| format!("the metadata entry \"{METADATA_KEY}\" is damaged"))?;
     info.validate().with_context(|| format!("the metadata entry \"{METADATA_KEY}\""))?;
@@ -102,7 +109,28 @@ pub(in crate::model) fn read(
     ensure!(mismatch.missing.is_empty(), "weights are missing: {}", mismatch.missing.join(", "));
     ensure!(mismatch.unexpected.is_empty(), "unknown weights: {}", mismatch.unexpected.join(", "));
     let hash = overrides.hash(files::hex(&Sha256::digest(bytes)));
-    Ok(Model { name, hash, info, encoder, has_sums })
+    Ok(Model { name, hash, format: OUR_FORMAT, info, encoder, has_sums })
+}
+
+/// The arrays of a file that another program wrote.
+pub(super) fn arrays(bytes: &[u8]) -> anyhow::Result<LooseArrays<'_>> {
+    arrays_of(&SafeTensors::deserialize(bytes).context("not a whole safetensors file")?)
+}
+
+fn arrays_of<'a>(file: &SafeTensors<'a>) -> anyhow::Result<LooseArrays<'a>> {
+    let loose = |name: &str| {
+        let view = file.tensor(name)?;
+        let kind = match view.dtype() {
+            Dtype::F64 => Kind::F64,
+            Dtype::F32 => Kind::F32,
+            Dtype::F16 => Kind::F16,
+            Dtype::BF16 => Kind::Bf16,
+            other => Kind::Whole((other.bitsize() / 8).max(1)),
+        };
+        let array = Loose::contiguous(kind, view.shape().to_vec(), view.data());
+        Ok((name.to_string(), array.with_context(|| name.to_string())?))
+    };
+    file.names().into_iter().map(loose).collect()
 }
 
 fn read_weights(file: &SafeTensors<'_>) -> anyhow::Result<Weights> {

@@ -1,58 +1,96 @@
-//! Python's pickles as plain data: lists, numbers, texts and NumPy arrays of bytes.
+//! Python's pickles as plain data: lists, numbers, texts, and of objects what they would be made of.
 //!
-//! A pickle is a program that makes objects; here nothing of it is run. Instructions that only put data together are
-//! followed, two callables of NumPy are written down as what they are, and all else is refused with its place. What is
-//! made are indices and ranges of the file, at most one for each instruction, and the instructions are counted: neither
-//! nested nor repeated references can grow it. (Crates for pickles copy what is referred to twice, or leave arrays out.)
+//! A pickle is a program that makes objects; here nothing of it is run. Instructions that put data together are
+//! followed; a call is written down by the name of what would be called and its arguments, where [`Rules`] let it
+//! stand, and all else is refused with its place. What is made are indices and ranges of the file, at most one for
+//! each instruction, and the instructions are counted: neither nested nor repeated references can grow it. (Crates for
+//! pickles copy what is referred to twice, or leave objects out.)
 
 use std::collections::HashMap;
 use std::ops::Range;
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// Most instructions that are followed; the largest CIFAR file has about 300,000.
-const MAX_INSTRUCTIONS: usize = 2_000_000;
-/// What arrays are made by.
-const CALLABLES: [(&str, &str); 3] = [
-    ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy._core.multiarray", "_reconstruct"),
-    ("numpy", "dtype"),
-];
+/// What a reader of pickles expects.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// Most instructions that are followed.
+    pub most_instructions: usize,
+    /// Whether a call of this name, as `module.name`, may stand. The error says why not.
+    pub calls: fn(&str) -> Result<()>,
+    /// Whether objects of any class, and what lies outside of the pickle, may stand.
+    pub objects: bool,
+}
+
+/// Plain data and NumPy's arrays.
+pub const PLAIN: Rules = Rules {
+    // The largest CIFAR file has about 300,000.
+    most_instructions: 2_000_000,
+    calls: |name| {
+        const ARRAYS: [&str; 3] =
+            ["numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct", "numpy.dtype"];
+        ensure!(
+            ARRAYS.contains(&name),
+            "it calls {name}; a pickle is read, never run, and only NumPy's arrays are expected"
+        );
+        Ok(())
+    },
+    objects: false,
+};
 
 /// Names an object of a pickle.
-pub(super) type Id = usize;
+pub type Id = usize;
 
 /// An object, and by their ids what it holds.
 #[derive(Clone, Debug)]
-enum Node {
+pub enum Node {
+    /// `None`, and what has no data that could be wanted: a number that is not whole, a set.
     Nothing,
+    /// A whole number, or a truth value as 0 or 1.
     Int(i64),
-    /// Bytes of the file: a text or a string of bytes.
+    /// Bytes of the file: a text or a string of bytes; also a number of more than 64 bits.
     Text(Range<usize>),
+    /// A list.
     List(Vec<Id>),
+    /// A tuple.
     Tuple(Vec<Id>),
+    /// A dictionary; of a key that stands twice the last one counts.
     Dict(Vec<(Id, Id)>),
-    /// A class or function, by its name.
+    /// A class or function, as `module.name`.
     Named(String),
-    /// What the function would have made of its arguments, and the state that it is then given.
-    Made {
-        by: Id,
-        of: Id,
-        state: Option<Id>,
-    },
+    /// What a function or class would have made of its arguments.
+    Made(Made),
+    /// What lies outside of the pickle, by what names it.
+    Outside(Id),
+}
+
+/// What a function or class would have made of its arguments.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// The function or class.
+    pub by: Id,
+    /// Its arguments.
+    pub of: Id,
+    /// The state that it is then given.
+    pub state: Option<Id>,
+    /// What it is then given under keys.
+    pub pairs: Vec<(Id, Id)>,
 }
 
 /// A pickle that was read.
 #[derive(Debug)]
-pub(super) struct Pickle<'a> {
+pub struct Pickle<'a> {
     bytes: &'a [u8],
     nodes: Vec<Node>,
     root: Id,
+    length: usize,
 }
 
 /// A two-dimensional array of bytes.
-pub(super) struct ByteArray {
+pub struct ByteArray {
+    /// Its rows.
     pub rows: usize,
+    /// Its columns.
     pub columns: usize,
     /// Column by column, as Fortran keeps it.
     pub by_columns: bool,
@@ -61,14 +99,40 @@ pub(super) struct ByteArray {
 }
 
 impl<'a> Pickle<'a> {
-    /// Reads a pickle of protocol 2 to 4.
+    /// Reads a pickle of protocol 2 to 4 at the beginning of `bytes`.
     ///
     /// # Errors
-    /// It ends early, has an instruction that plain data do not need, or too many. Says where.
-    pub fn read(bytes: &'a [u8]) -> Result<Self> {
-        let mut reader = Reader { bytes, ..Reader::default() };
+    /// It ends early, has an instruction that the rules do not let stand, or too many. Says where.
+    pub fn read(bytes: &'a [u8], rules: Rules) -> Result<Self> {
+        let mut reader =
+            Reader { bytes, rules, at: 0, nodes: vec![], stack: vec![], marks: vec![], memo: HashMap::new() };
         let root = reader.run().with_context(|| format!("the pickle at byte {}", reader.at))?;
-        Ok(Self { bytes, nodes: reader.nodes, root })
+        Ok(Self { bytes, root, length: reader.at, nodes: reader.nodes })
+    }
+
+    /// What the whole pickle is.
+    pub fn root(&self) -> Id {
+        self.root
+    }
+
+    /// Where it ends, bytes.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// All objects, in the order in which they were made.
+    pub fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter()
+    }
+
+    /// Bytes of a [`Node::Text`].
+    pub fn bytes_at(&self, place: &Range<usize>) -> &'a [u8] {
+        &self.bytes[place.clone()]
+    }
+
+    /// An object.
+    pub fn node(&self, id: Id) -> &Node {
+        &self.nodes[id]
     }
 
     /// What the dictionary at the root has under `key`.
@@ -87,6 +151,7 @@ impl<'a> Pickle<'a> {
         }
     }
 
+    /// A whole number.
     pub fn int(&self, id: Id) -> Result<i64> {
         match &self.nodes[id] {
             Node::Int(value) => Ok(*value),
@@ -126,18 +191,23 @@ impl<'a> Pickle<'a> {
     /// By what an object would be made, of what, and its state.
     fn made(&self, id: Id) -> Option<(&str, Id, Option<Id>)> {
         match &self.nodes[id] {
-            Node::Made { by, of, state } => match &self.nodes[*by] {
-                Node::Named(name) => Some((name, *of, *state)),
-                _ => None,
-            },
+            Node::Made(Made { by, of, state, .. }) => Some((self.name(*by)?, *of, *state)),
+            _ => None,
+        }
+    }
+
+    /// The name of a class or function.
+    pub fn name(&self, id: Id) -> Option<&str> {
+        match &self.nodes[id] {
+            Node::Named(name) => Some(name),
             _ => None,
         }
     }
 }
 
-#[derive(Default)]
 struct Reader<'a> {
     bytes: &'a [u8],
+    rules: Rules,
     at: usize,
     nodes: Vec<Node>,
     stack: Vec<Id>,
@@ -148,14 +218,14 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn run(&mut self) -> Result<Id> {
-        for _ in 0..MAX_INSTRUCTIONS {
+        for _ in 0..self.rules.most_instructions {
             let code = self.take(1)?;
             match self.bytes[code.start] {
                 b'.' => return self.pop(),
                 code => self.follow(code)?,
             }
         }
-        bail!("more than {MAX_INSTRUCTIONS} instructions; CIFAR's pickles have far fewer")
+        bail!("more than {} instructions; what is expected here has far fewer", self.rules.most_instructions)
     }
 
     fn follow(&mut self, code: u8) -> Result<()> {
@@ -173,7 +243,7 @@ impl Reader<'_> {
             b'J' => self.push_int(4, true)?,
             0x8a => {
                 let width = self.number(1)?;
-                self.push_int(width, true)?;
+                self.push_long(width)?;
             }
             // BINSTRING, BINBYTES and BINUNICODE with a length of 1, 4 or 8 bytes.
             b'U' | b'C' | 0x8c => self.push_text(1)?,
@@ -190,13 +260,77 @@ impl Reader<'_> {
             b'a' | b'e' | b's' | b'u' => self.fill(code)?,
             b'q' | b'r' | 0x94 => self.remember(code)?,
             b'h' | b'j' => self.recall(code)?,
-            b'c' | 0x93 => self.name(code)?,
-            b'R' | b'b' => self.make(code)?,
-            other => bail!(
-                "instruction 0x{other:02x} makes more than plain data; a pickle is read, never run: expected lists, \
-                 numbers, texts and NumPy arrays"
-            ),
+            b'c' | 0x93 => self.push_name(code)?,
+            b'R' => self.call()?,
+            b'b' => self.build()?,
+            _ if self.rules.objects => self.follow_object(code)?,
+            other => self.refuse(other)?,
         }
+        Ok(())
+    }
+
+    /// The instructions that objects need.
+    fn follow_object(&mut self, code: u8) -> Result<()> {
+        match code {
+            // BINFLOAT
+            b'G' => {
+                self.take(8)?;
+                self.push(Node::Nothing);
+            }
+            0x8b => {
+                let width = self.number(4)?;
+                self.push_long(width)?;
+            }
+            // EMPTY_SET and FROZENSET; what a set holds is not wanted.
+            0x8f => self.push(Node::Nothing),
+            0x90 => _ = self.since_mark()?,
+            0x91 => {
+                self.since_mark()?;
+                self.push(Node::Nothing);
+            }
+            // BYTEARRAY8
+            0x96 => self.push_text(8)?,
+            b'l' | b'd' => self.list_or_dict(code)?,
+            // POP_MARK and DUP
+            b'1' => _ = self.since_mark()?,
+            b'2' => {
+                let top = *self.stack.last().context("it copies what is not there")?;
+                self.stack.push(top);
+            }
+            // BINPERSID
+            b'Q' => {
+                let named_by = self.pop()?;
+                self.push(Node::Outside(named_by));
+            }
+            // NEWOBJ, and NEWOBJ_EX, which has arguments by name too.
+            0x81 => self.call()?,
+            0x92 => {
+                self.pop()?;
+                self.call()?;
+            }
+            other => self.refuse(other)?,
+        }
+        Ok(())
+    }
+
+    fn refuse(&self, code: u8) -> Result<()> {
+        let (code, expected) = match self.rules.objects {
+            true => (format!("instruction 0x{code:02x} is unknown"), "pickles of protocol 2 to 5 are read"),
+            false => (
+                format!("instruction 0x{code:02x} makes more than plain data; a pickle is read, never run"),
+                "expected lists, numbers, texts and NumPy arrays",
+            ),
+        };
+        bail!("{code}: {expected}")
+    }
+
+    /// LIST and DICT, of all since the mark.
+    fn list_or_dict(&mut self, code: u8) -> Result<()> {
+        let items = self.since_mark()?;
+        self.push(match code {
+            b'l' => Node::List(items),
+            _ => Node::Dict(items.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()),
+        });
         Ok(())
     }
 
@@ -226,6 +360,16 @@ impl Reader<'_> {
         let mut all = [if is_negative { 0xff } else { 0 }; 8];
         all[..width].copy_from_slice(bytes);
         self.push(Node::Int(i64::from_le_bytes(all)));
+        Ok(())
+    }
+
+    /// A signed number of so many bytes; one of more than 64 bits stays as it is, where objects may stand.
+    fn push_long(&mut self, width: usize) -> Result<()> {
+        if width <= 8 || !self.rules.objects {
+            return self.push_int(width, true);
+        }
+        let place = self.take(width)?;
+        self.push(Node::Text(place));
         Ok(())
     }
 
@@ -270,6 +414,11 @@ impl Reader<'_> {
             (Node::Dict(pairs), b's' | b'u') if items.len().is_multiple_of(2) => {
                 pairs.extend(items.chunks_exact(2).map(|pair| (pair[0], pair[1])));
             }
+            (Node::Made(made), b's' | b'u') if items.len().is_multiple_of(2) => {
+                made.pairs.extend(items.chunks_exact(2).map(|pair| (pair[0], pair[1])));
+            }
+            // What an object that is like a list holds is not wanted.
+            (Node::Made(_), b'a' | b'e') => {}
             _ => bail!("it fills what is neither a list nor a dictionary"),
         }
         Ok(())
@@ -296,7 +445,7 @@ impl Reader<'_> {
     }
 
     /// GLOBAL and STACK_GLOBAL.
-    fn name(&mut self, code: u8) -> Result<()> {
+    fn push_name(&mut self, code: u8) -> Result<()> {
         let name = if code == b'c' {
             [self.line()?, self.line()?]
         } else {
@@ -323,23 +472,24 @@ impl Reader<'_> {
         Ok(String::from_utf8_lossy(&self.bytes[place.start..place.end - 1]).into_owned())
     }
 
-    /// REDUCE, which would call, and BUILD, which would set a state.
-    fn make(&mut self, code: u8) -> Result<()> {
-        let given = self.pop()?;
-        if code == b'R' {
-            let by = self.pop()?;
-            let Node::Named(name) = &self.nodes[by] else { bail!("it calls what has no name") };
-            ensure!(
-                CALLABLES.iter().any(|(module, function)| *name == format!("{module}.{function}")),
-                "it calls {name}; a pickle is read, never run, and only NumPy's arrays are expected"
-            );
-            self.push(Node::Made { by, of: given, state: None });
-            return Ok(());
+    /// REDUCE and NEWOBJ, which would call.
+    fn call(&mut self) -> Result<()> {
+        let (of, by) = (self.pop()?, self.pop()?);
+        match &self.nodes[by] {
+            Node::Named(name) => (self.rules.calls)(name)?,
+            _ => ensure!(self.rules.objects, "it calls what has no name"),
         }
+        self.push(Node::Made(Made { by, of, state: None, pairs: vec![] }));
+        Ok(())
+    }
+
+    /// BUILD, which would set a state.
+    fn build(&mut self) -> Result<()> {
+        let given = self.pop()?;
         let place = *self.stack.last().context("it builds what is not there")?;
         match &mut self.nodes[place] {
-            Node::Made { state, .. } => *state = Some(given),
-            _ => bail!("it builds what it has not made"),
+            Node::Made(made) => made.state = Some(given),
+            _ => ensure!(self.rules.objects, "it builds what it has not made"),
         }
         Ok(())
     }

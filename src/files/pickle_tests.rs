@@ -1,7 +1,7 @@
 use super::*;
 
 fn error_of(bytes: &[u8]) -> String {
-    format!("{:#}", Pickle::read(bytes).unwrap_err())
+    format!("{:#}", Pickle::read(bytes, PLAIN).unwrap_err())
 }
 
 /// `pickle.dumps({"a": [1, -2, 300, 70000], "b": ("x", None)}, protocol)` of Python 3.
@@ -13,7 +13,7 @@ fn plain_data_of_python_are_read() {
         b"\x80\x04\x95'\x00\x00\x00\x00\x00\x00\x00}\x94(\x8c\x01a\x94]\x94(K\x01J\xfe\xff\xff\xffM,\x01\
                  Jp\x11\x01\x00e\x8c\x01b\x94\x8c\x01x\x94N\x86\x94u.";
     for bytes in [&two[..], four] {
-        let pickle = Pickle::read(bytes).unwrap();
+        let pickle = Pickle::read(bytes, PLAIN).unwrap();
         let numbers = pickle.items(pickle.get("a").unwrap()).unwrap();
         let numbers: Vec<i64> = numbers.iter().map(|id| pickle.int(*id).unwrap()).collect();
         assert_eq!(numbers, [1, -2, 300, 70_000]);
@@ -71,13 +71,13 @@ fn hostile_references_neither_grow_nor_recurse() {
     nested.extend(std::iter::repeat_n(b']', 400_000));
     nested.extend(std::iter::repeat_n(b'a', 399_999));
     nested.push(b'.');
-    assert_eq!(Pickle::read(&nested).unwrap().nodes.len(), 400_000);
+    assert_eq!(Pickle::read(&nested, PLAIN).unwrap().nodes.len(), 400_000);
     let mut doubling = b"\x80\x02]q\x00".to_vec();
     (0..60).for_each(|_| doubling.extend(b"h\x00h\x00\x86q\x00"));
     doubling.push(b'.');
-    assert!(Pickle::read(&doubling).unwrap().nodes.len() < 100);
-    Pickle::read(b"\x80\x02]q\x00h\x00a.").unwrap();
-    let endless = [&b"\x80\x02"[..], &vec![b'N'; MAX_INSTRUCTIONS + 1]].concat();
+    assert!(Pickle::read(&doubling, PLAIN).unwrap().nodes.len() < 100);
+    Pickle::read(b"\x80\x02]q\x00h\x00a.", PLAIN).unwrap();
+    let endless = [&b"\x80\x02"[..], &vec![b'N'; PLAIN.most_instructions + 1]].concat();
     assert!(error_of(&endless).contains("more than 2000000 instructions"));
 }
 
@@ -92,7 +92,7 @@ fn no_bytes_panic() {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             bytes.push(codes[(state >> 33) as usize % codes.len()]);
         }
-        if let Ok(pickle) = Pickle::read(&bytes) {
+        if let Ok(pickle) = Pickle::read(&bytes, PLAIN) {
             let _ = pickle.get("a");
             (0..pickle.nodes.len()).for_each(|id| drop(pickle.byte_array(id)));
         }

@@ -1,0 +1,199 @@
+//! The projector of a network: an MLP beside it in the same file.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::model::loose::{self, LooseArrays};
+use crate::model::weights::{Array, Weights};
+
+/// What projectors are called, most telling first.
+const NAMES: [&str; 10] = [
+    "projector",
+    "projection_head",
+    "projection",
+    "proj_head",
+    "proj",
+    "contrastive_head",
+    "head",
+    "mlp",
+    "g",
+    "fc",
+];
+/// What tells a momentum encoder's or a student's parts from the other's.
+const PAIRS: [&str; 4] = ["momentum", "online", "target", "base"];
+/// Networks that have no classifier.
+const WITHOUT_CLASSIFIER: [&str; 4] = ["encoder_q", "encoder_k", "base_encoder", "momentum_encoder"];
+/// Most layers of a projector.
+const MOST_LAYERS: usize = 16;
+
+/// A projector.
+pub struct Head<'a> {
+    /// What stands before its names, with the dot.
+    pub prefix: String,
+    arrays: &'a LooseArrays<'a>,
+    layers: Vec<Layer>,
+}
+
+/// A linear layer, and the batch normalisation after it.
+struct Layer {
+    linear: String,
+    norm: Option<String>,
+    width: usize,
+}
+
+/// The projector of the network with `prefix`, whose embedding h has `width` values.
+///
+/// # Errors
+/// There is none, or the first one that was found is none that can be read: why.
+pub fn find<'a>(arrays: &'a LooseArrays<'a>, prefix: &str, width: usize) -> Result<Head<'a>> {
+    let is_there =
+        |head: &String| arrays.range(head.clone()..).next().is_some_and(|(name, _)| name.starts_with(head));
+    // One layer under such a name is a classifier, but in methods that have none.
+    let is_classifier = |head: &String| {
+        ["fc.", "head."].iter().any(|name| head.ends_with(name))
+            && arrays.contains_key(&format!("{head}weight"))
+            && !WITHOUT_CLASSIFIER.iter().any(|name| prefix.contains(name))
+    };
+    let found = candidates(prefix).into_iter().find(|head| is_there(head) && !is_classifier(head));
+    let found = found.context("the file has no projector beside the network")?;
+    let layers = layers(arrays, &found, width).with_context(|| format!("\"{found}\""))?;
+    Ok(Head { prefix: found, arrays, layers })
+}
+
+/// Where the projector of a network may be: beside it or further out, and last within it.
+fn candidates(prefix: &str) -> Vec<String> {
+    let mut outer = prefix.trim_end_matches('.');
+    let own = outer.rsplit('.').next().unwrap_or_default();
+    let mark = PAIRS.into_iter().find(|mark| own.contains(mark));
+    let mut found = vec![];
+    while !outer.is_empty() {
+        outer = outer.rsplit_once('.').map_or("", |(outer, _)| outer);
+        let dot = if outer.is_empty() { "" } else { "." };
+        for name in NAMES {
+            // What is marked as one of two has a projector that is marked alike.
+            for name in
+                mark.map(|mark| vec![format!("{mark}_{name}"), format!("{name}_{mark}")]).unwrap_or_default()
+            {
+                found.push(format!("{outer}{dot}{name}."));
+            }
+            found.push(format!("{outer}{dot}{name}."));
+        }
+    }
+    // MoCo and SimSiam put it in the place of the classifier.
+    found.extend(NAMES.map(|name| format!("{prefix}{name}.")));
+    found
+}
+
+fn layers(arrays: &LooseArrays<'_>, prefix: &str, width: usize) -> Result<Vec<Layer>> {
+    let mut groups: BTreeMap<Vec<Place>, &str> = BTreeMap::new();
+    for (name, _) in arrays.range(prefix.to_string()..).take_while(|(name, _)| name.starts_with(prefix)) {
+        let group = name.rsplit_once('.').map_or(name.as_str(), |(group, _)| group);
+        groups.insert(places(group.get(prefix.len()..).unwrap_or_default()), group);
+    }
+    let mut input = width;
+    let mut layers: Vec<Layer> = vec![];
+    for group in groups.into_values() {
+        let shape = |field: &str| arrays.get(&format!("{group}.{field}")).map(|array| array.shape());
+        match (shape("weight"), shape("running_mean")) {
+            (Some(&[output, from]), None) => {
+                ensure!(from == input, "{group}.weight takes {from} values; expected {input}");
+                ensure!(layers.len() < MOST_LAYERS, "more than {MOST_LAYERS} layers");
+                layers.push(Layer { linear: group.into(), norm: None, width: output });
+                input = output;
+            }
+            (_, Some(&[_])) => {
+                let layer =
+                    layers.last_mut().with_context(|| format!("{group} normalises before a layer"))?;
+                ensure!(layer.norm.is_none(), "{group} normalises again");
+                layer.norm = Some(group.into());
+            }
+            (Some(shape), _) => bail!(
+                "{group}.weight has shape {shape:?}: an MLP of linear layers with batch normalisation is read, and \
+                 no other layers"
+            ),
+            _ => bail!("{group} is no layer of an MLP"),
+        }
+    }
+    ensure!(!layers.is_empty(), "it has no linear layer");
+    Ok(layers)
+}
+
+/// Part of a name, numbers in the order of numbers.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Number(usize),
+    Word(String),
+}
+
+fn places(name: &str) -> Vec<Place> {
+    let place = |part: &str| part.parse().map_or_else(|_| Place::Word(part.into()), Place::Number);
+    name.split('.').map(place).collect()
+}
+
+impl Head<'_> {
+    /// Width of each layer, that of z last.
+    pub fn widths(&self) -> Vec<usize> {
+        self.layers.iter().map(|layer| layer.width).collect()
+    }
+
+    /// After which layers batch normalisation stands.
+    pub fn norms(&self) -> Vec<bool> {
+        self.layers.iter().map(|layer| layer.norm.is_some()).collect()
+    }
+
+    /// Whether an array of the file belongs to it.
+    pub fn uses(&self, name: &str) -> bool {
+        name.starts_with(&self.prefix)
+    }
+
+    /// Its weights under our names; a bias, scale or shift that is not there is one that changes nothing.
+    pub fn read(&self) -> Result<Weights> {
+        let mut weights = Weights::new();
+        for (index, layer) in self.layers.iter().enumerate() {
+            let mut take = |group: &str, place: usize, field: &str, neutral: Option<f32>| -> Result<()> {
+                let name = format!("{group}.{field}");
+                let array = match (neutral, self.arrays.contains_key(&name)) {
+                    (Some(value), false) => {
+                        Array { shape: vec![layer.width], values: vec![value; layer.width] }
+                    }
+                    _ => loose::array(self.arrays, &name)?,
+                };
+                weights.insert(format!("projector.{}.{field}", 3 * index + place), array);
+                Ok(())
+            };
+            take(&layer.linear, 0, "weight", None)?;
+            take(&layer.linear, 0, "bias", Some(0.0))?;
+            if let Some(norm) = &layer.norm {
+                take(norm, 1, "weight", Some(1.0))?;
+                take(norm, 1, "bias", Some(0.0))?;
+                take(norm, 1, "running_mean", None)?;
+                take(norm, 1, "running_var", None)?;
+            }
+        }
+        Ok(weights)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_projector_is_sought_beside_its_network_first() {
+        let found = candidates("state_dict.momentum_backbone.");
+        let place = |name: &str| found.iter().position(|found| found == name).unwrap();
+        assert!(place("state_dict.momentum_projector.") < place("state_dict.projector."));
+        assert!(place("state_dict.projector.") < place("projector."));
+        assert!(place("projector.") < place("state_dict.momentum_backbone.fc."));
+        assert_eq!(candidates("").len(), NAMES.len());
+    }
+
+    #[test]
+    fn layers_stand_in_the_order_of_their_numbers() {
+        let mut names = ["layers.10", "layers.2", "layers.0"].map(places);
+        names.sort();
+        assert_eq!(names.map(|place| place.len()), [2, 2, 2]);
+        assert!(places("9") < places("10") && places("fc2") > places("10"));
+    }
+}

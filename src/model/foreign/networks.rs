@@ -1,0 +1,115 @@
+//! The networks of a file, and which one is meant.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result, bail};
+
+use super::naming::{NAMINGS, Naming};
+use super::refusal;
+use crate::model::loose::{self, Loose, LooseArrays};
+use crate::model::weights::Weights;
+use crate::words::name_list;
+
+/// A network of a file.
+pub struct Network {
+    /// What stands before its names, with the dot; empty where nothing does.
+    pub prefix: String,
+    /// How its layers are named.
+    pub naming: &'static Naming,
+}
+
+/// The arrays of a network by their torchvision names.
+pub struct Layers<'a> {
+    arrays: &'a LooseArrays<'a>,
+    theirs: BTreeMap<String, &'a str>,
+}
+
+impl Network {
+    /// Its arrays.
+    pub fn layers<'a>(&self, arrays: &'a LooseArrays<'a>) -> Layers<'a> {
+        let named = arrays.iter().filter_map(|(name, array)| {
+            let ours = (self.naming.ours)(name.strip_prefix(&self.prefix)?)?;
+            array.is_float().then_some((ours, name.as_str()))
+        });
+        Layers { arrays, theirs: named.collect() }
+    }
+
+    /// Which one it is, for a message.
+    pub fn words(&self) -> String {
+        let at = self.prefix.trim_end_matches('.');
+        let at = if at.is_empty() { "the network".into() } else { format!("the network \"{at}\"") };
+        format!("{at} ({} names)", self.naming.title)
+    }
+}
+
+impl Layers<'_> {
+    /// An array by its torchvision name.
+    pub fn get(&self, ours: &str) -> Option<&Loose<'_>> {
+        self.arrays.get(*self.theirs.get(ours)?)
+    }
+
+    /// All torchvision names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.theirs.keys().map(String::as_str)
+    }
+
+    /// Whether an array of the file belongs to it.
+    pub fn uses(&self, theirs: &str) -> bool {
+        self.theirs.values().any(|name| *name == theirs)
+    }
+
+    /// All of them, read.
+    pub fn read(&self) -> Result<Weights> {
+        let read = |(ours, theirs): (&String, &&str)| Ok((ours.clone(), loose::array(self.arrays, theirs)?));
+        self.theirs.iter().map(read).collect()
+    }
+}
+
+/// The network that is meant, and the prefixes of the others: the one that `wanted` names, else the one that is
+/// taken by habit.
+///
+/// # Errors
+/// There is none, or none of that name.
+pub fn choose(arrays: &LooseArrays<'_>, wanted: Option<&str>) -> Result<(Network, Vec<String>)> {
+    let mut found = networks(arrays);
+    if found.is_empty() {
+        bail!(refusal::why(arrays));
+    }
+    found.sort_by_key(|network| (rank(&network.prefix), network.prefix.len()));
+    let name = |network: &Network| network.prefix.trim_end_matches('.').to_string();
+    let place = match wanted {
+        None => 0,
+        Some(wanted) => found.iter().position(|network| name(network) == wanted).with_context(|| {
+            let names: Vec<String> = found.iter().map(name).collect();
+            format!("there is no network \"{wanted}\" in the file; there are {}", name_list(&names))
+        })?,
+    };
+    let network = found.swap_remove(place);
+    Ok((network, found.iter().map(name).collect()))
+}
+
+fn networks(arrays: &LooseArrays<'_>) -> Vec<Network> {
+    let mut known = BTreeSet::new();
+    let mut found = vec![];
+    for naming in &NAMINGS {
+        let [first, second] = naming.marks;
+        for prefix in arrays.keys().filter_map(|name| name.strip_suffix(first)) {
+            let is_whole = prefix.is_empty() || prefix.ends_with('.');
+            if is_whole && arrays.contains_key(&format!("{prefix}{second}")) && known.insert(prefix) {
+                found.push(Network { prefix: prefix.into(), naming });
+            }
+        }
+    }
+    found
+}
+
+/// Which of several networks a source means to be used, lowest first: DINO's teacher, else the one that was trained
+/// by gradients and no average of it.
+fn rank(prefix: &str) -> u8 {
+    let has = |words: &[&str]| words.iter().any(|word| prefix.contains(word));
+    match prefix {
+        _ if has(&["teacher"]) => 0,
+        _ if has(&["momentum", "encoder_k", "target", "ema"]) => 2,
+        _ => 1,
+    }
+}

@@ -1,0 +1,42 @@
+//! Why nothing in a file can be opened, in words.
+
+use crate::model::loose::LooseArrays;
+
+/// What a part of a name gives away, and what to say.
+const SIGNS: [(&str, &str); 15] = [
+    ("_flat_param", "it holds shards of FSDP: consolidate them into one state_dict first"),
+    ("flat_param", "it holds shards of FSDP: consolidate them into one state_dict first"),
+    ("_packed_params", "it is quantised; expected floating-point weights"),
+    ("relative_position_bias_table", "it is a Swin transformer; ResNets are opened"),
+    ("dwconv.weight", "it is a ConvNeXt; ResNets are opened"),
+    ("conv_dw.weight", "it is a ConvNeXt or MobileNet; ResNets are opened"),
+    ("depthwise_conv.weight", "it is a ConvNeXt; ResNets are opened"),
+    ("attn.qkv.weight", "it is a vision transformer; ResNets are opened"),
+    ("attention.query.weight", "it is a vision transformer; ResNets are opened"),
+    ("attention.q_proj.weight", "it is a transformer; ResNets are opened"),
+    ("self_attn.q_proj.weight", "it is a transformer; ResNets are opened"),
+    ("attn.in_proj_weight", "it is a transformer; ResNets are opened"),
+    ("features.0.weight", "it is a VGG, AlexNet or the like; ResNets are opened"),
+    ("conv1.0.weight", "it has a stem of three convolutions (ResNet-C or -D); a stem of one is opened"),
+    ("blocks.0.conv1.weight", "its blocks are not named as in a ResNet that is known"),
+];
+
+/// Why no network was found.
+pub fn why(arrays: &LooseArrays<'_>) -> String {
+    if !arrays.values().any(|array| array.is_float()) {
+        return "it holds no weights: no arrays of floating-point numbers were found in it".into();
+    }
+    let sign = SIGNS.iter().find_map(|(part, words)| {
+        let name = arrays.keys().find(|name| name.contains(part))?;
+        Some(format!("{words} (\"{name}\")"))
+    });
+    sign.unwrap_or_else(|| {
+        let first: Vec<String> = arrays.keys().take(3).map(|name| format!("\"{name}\"")).collect();
+        format!(
+            "no ResNet was recognised among its {} arrays ({}, ...): expected names as torchvision, timm or Hugging \
+             Face give them, such as \"conv1.weight\" and \"layer1.0.conv1.weight\", with anything before them",
+            arrays.len(),
+            first.join(", ")
+        )
+    })
+}

@@ -1,0 +1,87 @@
+//! Which ResNet a set of arrays is, by their names and shapes.
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::hints::Hints;
+use super::networks::Layers;
+use crate::model::resnet::{BackboneConfig, Depth, Stem};
+
+/// The shape of the network.
+///
+/// # Errors
+/// Layers that such a network does not have, or lacks; says which.
+pub fn config(layers: &Layers<'_>, hints: &Hints) -> Result<BackboneConfig> {
+    let shape = |name: &str| -> Result<[usize; 4]> {
+        let array = layers.get(name).with_context(|| format!("{name} is missing"))?;
+        let shape = array.shape();
+        shape.try_into().with_context(|| format!("{name} has shape {shape:?}; expected four dimensions"))
+    };
+    let [width, channels, side, _] = shape("conv1.weight")?;
+    ensure!(channels == 3, "conv1.weight takes {channels} channels; expected 3 (RGB)");
+    let stem = match side {
+        3 => Stem::Cifar { padding: hints.stem_padding() },
+        7 => Stem::ImageNet,
+        _ => bail!("conv1.weight is {side} x {side}; expected 3 x 3 (CIFAR) or 7 x 7 (ImageNet)"),
+    };
+    let depth = depth(layers)?;
+    let [planes, ..] = shape("layer1.0.conv1.weight")?;
+    ensure!(
+        planes == width,
+        "layer1.0.conv1.weight has {planes} outputs for a stem of {width}: a network whose blocks alone are wider \
+         (wide_resnet) or narrower is not opened"
+    );
+    let [outputs, inputs, ..] = shape("layer1.0.conv2.weight")?;
+    ensure!(
+        inputs == outputs || depth.is_bottleneck() && inputs == planes,
+        "layer1.0.conv2.weight has {outputs} outputs of {inputs} inputs each: grouped convolutions (ResNeXt) are \
+         not opened"
+    );
+    let known = |name: &str| {
+        let (_, last) = name.rsplit_once('.').unwrap_or(("", name));
+        ["weight", "bias", "running_mean", "running_var"].contains(&last)
+            && !name.contains(".se.")
+            && !name.contains(".attn.")
+    };
+    let strange = layers.names().find(|name| !known(name));
+    ensure!(strange.is_none(), "{} is no part of a plain ResNet", strange.unwrap_or_default());
+    Ok(BackboneConfig { depth, stem, width })
+}
+
+fn depth(layers: &Layers<'_>) -> Result<Depth> {
+    let has = |name: String| layers.get(&name).is_some();
+    let blocks = [1, 2, 3, 4]
+        .map(|stage| (0..).take_while(|block| has(format!("layer{stage}.{block}.conv1.weight"))).count());
+    ensure!(
+        blocks[3] > 0,
+        "it has three stages of {}, {} and {} blocks, as the small ResNets for CIFAR (ResNet-20 to -110), whose \
+         shortcuts have no weights (option A); ResNets of four stages are opened",
+        blocks[0],
+        blocks[1],
+        blocks[2]
+    );
+    let is_bottleneck = has("layer1.0.conv3.weight".into());
+    let depth = Depth::ALL
+        .into_iter()
+        .find(|depth| depth.blocks() == blocks && depth.is_bottleneck() == is_bottleneck);
+    let depth = depth.with_context(|| {
+        let kind = if is_bottleneck { "bottlenecks" } else { "basic blocks" };
+        let titles = Depth::ALL.map(Depth::title).join(", ");
+        format!("stages of {blocks:?} {kind}; expected those of {titles}")
+    })?;
+    ensure!(
+        has("layer2.0.downsample.0.weight".into()),
+        "layer2.0.downsample.0.weight is missing: shortcuts without weights (option A) are not opened"
+    );
+    Ok(depth)
+}
+
+/// What a network's arrays do not say about its layers, and was assumed.
+pub fn assumed(stem: Stem, hints: &Hints) -> Vec<String> {
+    match stem {
+        Stem::ImageNet => vec![],
+        Stem::Cifar { padding } => {
+            let source = if hints.is_solo_learn { ", as solo-learn has it" } else { "" };
+            vec![format!("stem padding {padding}{source}"), "no max-pool after the 3 x 3 stem".into()]
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! From the arrays of another program's file to a model.
+
+use anyhow::{Result, ensure};
+use burn::tensor::Device;
+use sha2::{Digest, Sha256};
+
+use crate::files;
+use crate::model::encoder::Encoder;
+use crate::model::foreign::{self, Hints};
+use crate::model::format::Model;
+use crate::model::loose::LooseArrays;
+use crate::model::spec::Overrides;
+use crate::model::weights;
+
+/// What a file holds.
+pub(in crate::model) struct Content<'a> {
+    /// What kind of file it is.
+    pub format: &'static str,
+    /// Its arrays by their names.
+    pub arrays: LooseArrays<'a>,
+    /// What it says besides.
+    pub hints: Hints,
+}
+
+/// The model in `content`, which was read from `files`.
+///
+/// # Errors
+/// No network that can be opened; what is missing of it or does not fit.
+pub(in crate::model) fn open(
+    files: &[&[u8]],
+    content: Content<'_>,
+    device: &Device,
+    name: String,
+    overrides: &Overrides,
+) -> Result<Model> {
+    let (mut info, weights) = foreign::read(&content.arrays, &content.hints, overrides.weights.as_deref())?;
+    overrides.apply(&mut info)?;
+    info.validate()?;
+    let (encoder, mismatch) = weights::assign(Encoder::uninitialized(&info, device), weights)?;
+    ensure!(
+        mismatch.missing.is_empty(),
+        "weights are missing: {}",
+        crate::words::name_list(&mismatch.missing)
+    );
+    ensure!(
+        mismatch.unexpected.is_empty(),
+        "layers that a {} does not have: {}",
+        info.backbone.title(),
+        crate::words::name_list(&mismatch.unexpected)
+    );
+    let mut sum = Sha256::new();
+    files.iter().for_each(|bytes| sum.update(bytes));
+    let hash = overrides.hash(files::hex(&sum.finalize()));
+    Ok(Model { name, hash, format: content.format, info, encoder, has_sums: false })
+}

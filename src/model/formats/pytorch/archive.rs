@@ -1,0 +1,68 @@
+//! The container of PyTorch since 1.6: a ZIP archive without compression, with the objects in `data.pkl` and each
+//! storage in a file of its own.
+
+use std::collections::HashMap;
+use std::io::Cursor;
+
+use anyhow::{Context, Result, bail, ensure};
+use zip::{CompressionMethod, ZipArchive};
+
+use super::objects;
+use crate::files::pickle::Pickle;
+use crate::model::formats::foreign_file::Content;
+
+/// Whether these are the first bytes of an archive.
+pub(super) fn is_archive(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04")
+}
+
+/// Whether they are of one that PyTorch wrote, by the name of its first file.
+pub(super) fn is_of_pytorch(bytes: &[u8]) -> bool {
+    let length = bytes.get(26..28).map_or(0, |b| usize::from(u16::from_le_bytes([b[0], b[1]])));
+    let name = bytes.get(30..30 + length).map(String::from_utf8_lossy).unwrap_or_default();
+    let (_, last) = name.rsplit_once('/').unwrap_or(("", &name));
+    is_archive(bytes)
+        && ["data.pkl", "constants.pkl", "version", "byteorder", ".format_version"].contains(&last)
+}
+
+/// The arrays of an archive.
+pub(super) fn content(bytes: &[u8]) -> Result<Content<'_>> {
+    let entries = entries(bytes)?;
+    let objects = entries.keys().find(|name| **name == "data.pkl" || name.ends_with("/data.pkl"));
+    let objects = objects.context("a ZIP archive without data.pkl; expected one that torch.save wrote")?;
+    let folder = objects.trim_end_matches("data.pkl");
+    let is_script = entries.keys().any(|name| name.starts_with(&format!("{folder}code/")));
+    ensure!(
+        !is_script,
+        "it is a TorchScript archive; expected a state_dict: torch.save(model.state_dict(), FILE)"
+    );
+    let order = entries.get(&format!("{folder}byteorder")).copied().unwrap_or(b"little");
+    ensure!(order == b"little", "its numbers are big-endian; expected little-endian");
+    let pickle = Pickle::read(entries[objects], objects::RULES).context("data.pkl")?;
+    objects::content(&pickle, |key| {
+        let name = format!("{folder}data/{key}");
+        entries.get(&name).copied().with_context(|| format!("the archive has no {name}"))
+    })
+}
+
+/// What the files of an archive hold, by their names.
+fn entries(bytes: &[u8]) -> Result<HashMap<String, &[u8]>> {
+    let mut archive =
+        ZipArchive::new(Cursor::new(bytes)).context("a ZIP archive that is cut off or damaged")?;
+    let mut entries = HashMap::new();
+    for index in 0..archive.len() {
+        let entry = archive.by_index_raw(index).with_context(|| format!("file {index} of the archive"))?;
+        let name = entry.name().context("a name of the archive")?.into_owned();
+        if entry.compression() != CompressionMethod::Stored {
+            bail!("{name} is compressed in the archive; expected it as torch.save writes it, without");
+        }
+        let place = entry.data_start().and_then(|start| {
+            let (start, size) = (usize::try_from(start).ok()?, usize::try_from(entry.size()).ok()?);
+            bytes.get(start..start.checked_add(size)?)
+        });
+        let held = place.with_context(|| format!("{name} reaches beyond the end of the archive"))?;
+        ensure!(crc32fast::hash(held) == entry.crc32(), "{name} is damaged: its sum is another");
+        entries.insert(name, held);
+    }
+    Ok(entries)
+}

@@ -1,0 +1,21 @@
+//! How a model of another program was recognised.
+
+use serde::{Deserialize, Serialize};
+
+/// Where a network came from, and what was taken for granted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Origin {
+    /// Whose names its weights have: "torchvision", "Hugging Face" and so on.
+    pub names: String,
+    /// What stands before the names of the network that was taken; empty where nothing does.
+    pub network: String,
+    /// The same of the file's other networks; `--weights` takes one of them.
+    pub others: Vec<String>,
+    /// What z is read from, or why there is none.
+    pub head: String,
+    /// What the file does not say and was assumed, each with its value.
+    pub assumed: Vec<String>,
+    /// Names of arrays that the network does not use.
+    pub ignored: Vec<String>,
+}
