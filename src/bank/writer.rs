@@ -8,6 +8,7 @@ use super::spec::BankSpec;
 use super::store::Bank;
 use super::sums::{DamagedRows, sums_bytes, sums_path};
 use crate::files::{self, FolderLock, LOCK_FILE, is_leftover};
+use crate::progress::CancelToken;
 use anyhow::{Context, Result, bail, ensure};
 use rayon::prelude::*;
 use std::collections::VecDeque;
@@ -49,8 +50,13 @@ impl BankWriter {
     ///
     /// # Errors
     /// The bank there was made otherwise (every difference is named), it is damaged, another
-    /// process writes it, or the folder holds something else.
-    pub fn create_or_resume(folder: &Path, spec: &BankSpec, images: &[ImageEntry]) -> Result<(Self, usize)> {
+    /// process writes it, or the folder holds something else. Cancelled: the rows that are there are all looked at.
+    pub fn create_or_resume(
+        folder: &Path,
+        spec: &BankSpec,
+        images: &[ImageEntry],
+        cancel: &CancelToken,
+    ) -> Result<(Self, usize)> {
         spec.validate()?;
         let layout = Layout::new(spec.grid, images.to_vec())?;
         let exists = manifest_path(folder).is_file();
@@ -73,7 +79,7 @@ impl BankWriter {
         let resumed = manifest.complete_images as usize;
         let writer = Self {
             sums: manifest.sums.then(|| open(sums_path(folder))).transpose()?,
-            damaged: damaged_images(folder, &manifest, &layout)?,
+            damaged: damaged_images(folder, &manifest, &layout, cancel)?,
             folder: folder.to_path_buf(),
             encoder: ImageEncoder::new(spec),
             layout,
@@ -232,10 +238,18 @@ fn write_at((path, file): &mut (PathBuf, File), place: u64, bytes: &[u8]) -> Res
 }
 
 /// Committed images with a block that has not its sum, upwards. Reads all that is committed.
-fn damaged_images(folder: &Path, manifest: &Manifest, layout: &Layout) -> Result<VecDeque<usize>> {
+fn damaged_images(
+    folder: &Path,
+    manifest: &Manifest,
+    layout: &Layout,
+    cancel: &CancelToken,
+) -> Result<VecDeque<usize>> {
     let spaces = MappedRows::open_all(folder, &manifest.spec, layout, manifest.sums)?;
     let images = (0..manifest.complete_images as usize).into_par_iter();
     let damaged = images.filter_map(|image| {
+        if let Err(cancelled) = cancel.check() {
+            return Some(Err(cancelled.into()));
+        }
         let rows = layout.rows_of(image);
         let wrong = spaces.iter().find_map(|space| space.check_sums(layout, rows.clone()).err())?;
         if !wrong.is::<DamagedRows>() {

@@ -296,7 +296,8 @@ mod tests {
         };
         let entries: Vec<ImageEntry> = (0..images).map(entry).collect();
         let path = folder.join(name);
-        let (mut writer, _) = BankWriter::create_or_resume(&path, &spec, &entries).unwrap();
+        let (mut writer, _) =
+            BankWriter::create_or_resume(&path, &spec, &entries, &CancelToken::default()).unwrap();
         for image in 0..images {
             let row = |cell| [angle(4 * image + cell).cos(), angle(4 * image + cell).sin()];
             writer.push_image(image, &[("h", &(0..4).flat_map(row).collect::<Vec<_>>())]).unwrap();

@@ -111,7 +111,8 @@ pub fn embed(
     let plan = ExtractPlan::new(&embedder, data.as_ref(), limit, grid, &request.spaces, request.dtype)?;
     let bytes = plan.spec.bytes(&plan.images)?;
     announce(bytes);
-    let (mut writer, committed) = BankWriter::create_or_resume(&request.out, &plan.spec, &plan.images)?;
+    let (mut writer, committed) =
+        BankWriter::create_or_resume(&request.out, &plan.spec, &plan.images, job.cancel)?;
     let repaired_images = writer.damaged().len();
     let source = serde_json::to_vec_pretty(&request.source.absolute())?;
     files::write_bytes_atomic(&request.out.join(SOURCE_FILE), &source)?;
@@ -245,6 +246,7 @@ pub fn bank_info(folder: &Path) -> anyhow::Result<BankInfo> {
 mod tests {
     use super::*;
     use crate::bank::{BankSink, BankSpec, DataFacts, ImageEntry, ModelFacts, SpaceSpec};
+    use crate::progress::CancelToken;
 
     /// Of the first images, as `--limit` made them before it took a spread.
     #[test]
@@ -275,7 +277,8 @@ mod tests {
             name: data.image_name(index),
         };
         let images: Vec<ImageEntry> = (0..3).map(entry).collect();
-        let (mut writer, _) = BankWriter::create_or_resume(folder.path(), &spec, &images).unwrap();
+        let (mut writer, _) =
+            BankWriter::create_or_resume(folder.path(), &spec, &images, &CancelToken::default()).unwrap();
         (0..3).for_each(|image| writer.push_image(image, &[("h", &[1.0, image as f32])]).unwrap());
         let bank = writer.finish().unwrap();
         assert!(!std::fs::read_to_string(folder.path().join("bank.json")).unwrap().contains("order"));
