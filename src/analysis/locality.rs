@@ -18,6 +18,7 @@ use crate::augment::{ResizePlan, patch_tensor_values, view_rng};
 use crate::bank::{Bank, BankSink, BankSpec, MemoryBank, SpaceSpec};
 use crate::dataset::Dataset;
 use crate::embed::{Embedder, ExtractPlan, Extraction};
+use crate::files;
 use crate::progress::{CancelToken, Progress};
 use crate::search::{Options, top_k};
 use crate::stats;
@@ -189,6 +190,7 @@ fn pixel_bank(embedder: &Embedder, data: &dyn Dataset, plan: &ExtractPlan) -> an
     for (place, entry) in plan.images.iter().enumerate() {
         let image = match data.image(entry.index as usize) {
             Ok(image) => image,
+            Err(error) if files::is_read_error(&error) => return Err(error),
             Err(error) => {
                 memory.push_skipped(place, &format!("{error:#}"))?;
                 continue;

@@ -597,6 +597,51 @@ fn a_flipped_bit_is_named_before_it_counts_and_pushed_again() {
 }
 
 #[test]
+fn what_an_earlier_run_could_not_read_is_pushed_again() {
+    let [bank, expected] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let gone = "cat.png: No such file or directory (os error 2)";
+    let at_first = |folder: &Path, until: usize| {
+        let (mut writer, _) = writer_in(folder, &spec(Dtype::F16), &images()).unwrap();
+        push(&mut writer, 0);
+        push(&mut writer, 1);
+        writer.push_skipped(2, "cut off JPEG").unwrap();
+        writer.push_skipped(3, gone).unwrap();
+        if until == 5 {
+            push(&mut writer, 4);
+        }
+        writer.commit().unwrap();
+    };
+    whole(expected.path());
+    for until in [4, 5] {
+        at_first(bank.path(), until);
+        let (mut writer, resumed) = writer_in(bank.path(), &spec(Dtype::F16), &images()).unwrap();
+        assert_eq!(
+            (resumed, writer.unread().collect::<Vec<_>>(), writer.damaged().len()),
+            (until, vec![3], 0)
+        );
+        assert!(error_of(writer.push_image(4, &[])).contains("image 3 of 5 comes next"));
+        // By now it is seen to be broken: that is kept, and not asked again.
+        writer.push_skipped(3, "not a picture").unwrap();
+        writer.commit().unwrap();
+        drop(writer);
+        let (mut writer, _) = writer_in(bank.path(), &spec(Dtype::F16), &images()).unwrap();
+        assert_eq!(writer.unread().len(), 0);
+        fill(&mut writer, 5);
+        let skipped = writer.finish().unwrap().skipped().to_vec();
+        assert_eq!(skipped.iter().map(|s| s.image).collect::<Vec<_>>(), [2, 3]);
+        fs::remove_dir_all(bank.path()).unwrap();
+
+        at_first(bank.path(), until);
+        let (mut writer, _) = writer_in(bank.path(), &spec(Dtype::F16), &images()).unwrap();
+        push(&mut writer, 3);
+        fill(&mut writer, 5);
+        check_rows(&writer.finish().unwrap());
+        assert_eq!(content(bank.path()), content(expected.path()));
+        fs::remove_dir_all(bank.path()).unwrap();
+    }
+}
+
+#[test]
 fn looking_at_all_rows_of_a_bank_ends_when_it_is_told_to() {
     let temp = tempfile::tempdir().unwrap();
     whole(temp.path());

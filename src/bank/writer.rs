@@ -35,8 +35,12 @@ pub struct BankWriter {
     /// File of the sums, where the bank has them.
     sums: Option<(PathBuf, File)>,
     next_image: usize,
-    /// Committed images whose rows are not what was written: they come before the next image.
+    /// Committed images whose rows are not what was written, then those that an earlier run could not read: they
+    /// come before the next image.
     damaged: VecDeque<usize>,
+    unread: VecDeque<usize>,
+    /// Whether the manifest says more than the file that holds it, whatever the number of images.
+    has_news: bool,
     last_commit: Instant,
     /// Held until the writer is dropped.
     _lock: FolderLock,
@@ -77,9 +81,14 @@ impl BankWriter {
         let rows = row_files(folder, spec, layout.patches()).into_iter();
         let files = rows.map(|(path, _)| open(path)).collect::<Result<_>>()?;
         let resumed = manifest.complete_images as usize;
+        let unread = unread_images(&manifest, &layout);
+        let mut damaged = damaged_images(folder, &manifest, &layout, cancel)?;
+        damaged.retain(|image| unread.binary_search(image).is_err());
         let writer = Self {
             sums: manifest.sums.then(|| open(sums_path(folder))).transpose()?,
-            damaged: damaged_images(folder, &manifest, &layout, cancel)?,
+            damaged,
+            unread,
+            has_news: false,
             folder: folder.to_path_buf(),
             encoder: ImageEncoder::new(spec),
             layout,
@@ -98,6 +107,12 @@ impl BankWriter {
         self.damaged.iter().copied()
     }
 
+    /// Committed images that an earlier version of the program left out because their files could not be read then:
+    /// they are to be pushed again, in this order, after the damaged ones.
+    pub fn unread(&self) -> impl ExactSizeIterator<Item = usize> {
+        self.unread.iter().copied()
+    }
+
     /// Images in all.
     pub fn total_images(&self) -> usize {
         self.layout.images().len()
@@ -106,17 +121,18 @@ impl BankWriter {
     /// Makes everything pushed so far last: rows first, then the manifest that says so.
     pub fn commit(&mut self) -> Result<()> {
         self.last_commit = Instant::now();
-        // Also where no image is new: damaged ones may have been pushed again.
+        // Also where no image is new: some may have been pushed again.
         for (path, file) in self.files.iter().chain(&self.sums) {
             file.sync_data().with_context(|| format!("cannot write to {}", path.display()))?;
         }
-        if self.manifest.complete_images == self.next_image as u64 {
+        if self.manifest.complete_images == self.next_image as u64 && !self.has_news {
             return Ok(());
         }
         let before = std::mem::replace(&mut self.manifest.complete_images, self.next_image as u64);
         let written = self.manifest.write(&self.folder);
-        if written.is_err() {
-            self.manifest.complete_images = before;
+        match &written {
+            Ok(()) => self.has_news = false,
+            Err(_) => self.manifest.complete_images = before,
         }
         written
     }
@@ -127,8 +143,8 @@ impl BankWriter {
     /// Images are missing, or the write failed.
     pub fn finish(mut self) -> Result<Bank> {
         self.commit()?;
-        let damaged = self.damaged.len();
-        ensure!(damaged == 0, "{damaged} damaged images of {} were not pushed again", self.folder.display());
+        let again = self.damaged.len() + self.unread.len();
+        ensure!(again == 0, "{again} images of {} were not pushed again", self.folder.display());
         let (done, total) = (self.next_image, self.total_images());
         ensure!(
             done == total,
@@ -160,7 +176,7 @@ impl BankWriter {
 
 impl BankSink for BankWriter {
     fn next_image(&self) -> usize {
-        self.damaged.front().copied().unwrap_or(self.next_image)
+        self.damaged.front().or(self.unread.front()).copied().unwrap_or(self.next_image)
     }
 
     fn push_image(&mut self, index: usize, rows: &[(&str, &[f32])]) -> Result<()> {
@@ -175,11 +191,18 @@ impl BankSink for BankWriter {
         let buffers =
             encoder.encode(spec, count, rows).with_context(|| format!("image {image} of the bank"))?;
         write_image(files, sums.as_mut(), (&manifest.spec, layout), index, buffers)?;
-        if self.damaged.pop_front().is_none() {
-            for (space, buffer) in spec.spaces.iter().zip(buffers) {
-                *manifest.searchable.entry(space.name.clone()).or_default() += buffer.searchable();
+        if self.damaged.pop_front().is_some() {
+            return Ok(());
+        }
+        for (space, buffer) in spec.spaces.iter().zip(buffers) {
+            *manifest.searchable.entry(space.name.clone()).or_default() += buffer.searchable();
+        }
+        match self.unread.pop_front() {
+            Some(_) => {
+                manifest.skipped.retain(|skipped| skipped.image != image);
+                self.has_news = true;
             }
-            self.next_image += 1;
+            None => self.next_image += 1,
         }
         Ok(())
     }
@@ -196,7 +219,14 @@ impl BankSink for BankWriter {
         let Self { layout, manifest, encoder, files, sums, .. } = self;
         let buffers = encoder.encode_skipped(&manifest.spec, count)?;
         write_image(files, sums.as_mut(), (&manifest.spec, layout), index, buffers)?;
-        if self.damaged.pop_front().is_none() {
+        if self.damaged.pop_front().is_some() {
+            return Ok(());
+        }
+        if self.unread.pop_front().is_some() {
+            let known = manifest.skipped.iter_mut().find(|skipped| skipped.image == image);
+            known.into_iter().for_each(|known| known.reason = reason.into());
+            self.has_news = true;
+        } else {
             manifest.skipped.push(SkippedImage { image, reason: reason.into() });
             self.next_image += 1;
         }
@@ -235,6 +265,12 @@ fn write_at((path, file): &mut (PathBuf, File), place: u64, bytes: &[u8]) -> Res
     file.seek(SeekFrom::Start(place))
         .and_then(|_| file.write_all(bytes))
         .with_context(|| format!("cannot write to {}; is the disk full?", path.display()))
+}
+
+/// Committed images that were left out because of an error of reading, upwards.
+fn unread_images(manifest: &Manifest, layout: &Layout) -> VecDeque<usize> {
+    let skipped = manifest.skipped.iter().filter(|skipped| files::tells_of_read_error(&skipped.reason));
+    skipped.filter_map(|skipped| layout.place_of(skipped.image as usize)).collect()
 }
 
 /// Committed images with a block that has not its sum, upwards. Reads all that is committed.

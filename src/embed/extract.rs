@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use super::{BATCH, Embedder, PIXELS, PatchSource, pixels_width};
 use crate::bank::{BankSink, BankSpec, DataFacts, Dtype, ImageEntry, SpaceSpec};
 use crate::dataset::{Dataset, SPREAD_SEED, Skipped, spread};
-use crate::files::Shrunk;
+use crate::files;
 use crate::image::Image;
 use crate::model::Space;
 use crate::patch::PatchGrid;
@@ -104,6 +104,25 @@ fn entries(data: &dyn Dataset, indices: &[usize]) -> Vec<ImageEntry> {
     indices.par_iter().map(entry).collect()
 }
 
+/// Reads the images in the places `chosen`, each with its place, on a thread of its own.
+fn read_ahead(
+    plan: &ExtractPlan,
+    data: Arc<dyn Dataset>,
+    chosen: &[usize],
+) -> anyhow::Result<Receiver<(usize, anyhow::Result<Image>)>> {
+    let (sender, images) = bounded(AHEAD);
+    let order: Vec<_> = chosen.iter().map(|place| (*place, plan.images[*place].index as usize)).collect();
+    let read = move || {
+        for (place, index) in order {
+            if sender.send((place, data.image(index))).is_err() {
+                return;
+            }
+        }
+    };
+    thread::Builder::new().name("decode".into()).spawn(read).context("could not start a thread")?;
+    Ok(images)
+}
+
 /// An image on its way into the bank.
 struct Pending {
     /// Its place in the plan.
@@ -140,11 +159,14 @@ impl Pending {
 /// Extraction in progress. Images are read ahead on a thread of their own.
 pub struct Extraction {
     plan: ExtractPlan,
-    /// Each with its place in the plan.
-    images: Receiver<(usize, anyhow::Result<Image>)>,
-    /// Images that were done before, that are to be done, and that are done of these.
+    data: Arc<dyn Dataset>,
+    /// Each with its place in the plan; no thread reads after a file that could not be read.
+    images: Option<Receiver<(usize, anyhow::Result<Image>)>>,
+    /// Why it does not, until what came before that file is in the bank.
+    unread: Option<anyhow::Error>,
+    /// Images that were done before; the places of those that are to be done; how many are done of these.
     resumed: usize,
-    total: usize,
+    chosen: Vec<usize>,
     done: usize,
     pending: VecDeque<Pending>,
     patches: usize,
@@ -161,39 +183,32 @@ impl Extraction {
 
     /// Starts to read the images in the places `chosen` of the plan, in that order.
     pub fn of(plan: ExtractPlan, data: Arc<dyn Dataset>, chosen: Vec<usize>) -> anyhow::Result<Self> {
-        let (sender, images) = bounded(AHEAD);
-        let total = chosen.len();
-        let resumed = plan.images.len() - total;
-        let order: Vec<u32> = chosen.iter().map(|place| plan.images[*place].index).collect();
-        let read = move || {
-            for (place, index) in chosen.into_iter().zip(order) {
-                if sender.send((place, data.image(index as usize))).is_err() {
-                    return;
-                }
-            }
-        };
-        thread::Builder::new().name("decode".into()).spawn(read).context("could not start a thread")?;
-        let started = Instant::now();
         Ok(Self {
+            images: Some(read_ahead(&plan, data.clone(), &chosen)?),
+            unread: None,
+            resumed: plan.images.len() - chosen.len(),
             plan,
-            images,
-            resumed,
-            total,
+            data,
+            chosen,
             done: 0,
             pending: VecDeque::new(),
             patches: 0,
             skipped: vec![],
-            started,
+            started: Instant::now(),
         })
     }
 
     /// Whether every image is in the bank or skipped.
     pub fn is_finished(&self) -> bool {
-        self.done == self.total
+        self.done == self.chosen.len()
     }
 
     /// Embeds the next batch of patches, at most [`BATCH`], and hands every image that is complete
     /// to `sink`, in order. A large image takes several calls.
+    ///
+    /// # Errors
+    /// A file that could not be read ([`files::is_read_error`]), once all images before it are handed over: the next
+    /// call reads it again. What `sink` says, which ends the extraction.
     pub fn advance(&mut self, embedder: &Embedder, sink: &mut dyn BankSink) -> anyhow::Result<()> {
         let mut sources = vec![];
         loop {
@@ -201,10 +216,10 @@ impl Extraction {
                 last.take_cells(&mut sources, self.plan.spec.grid);
             }
             let next = self.done + self.pending.len();
-            if sources.len() >= BATCH || next == self.total || self.pending.len() > BATCH {
+            if sources.len() >= BATCH || next == self.chosen.len() || self.pending.len() > BATCH {
                 break;
             }
-            let (place, image) = self.images.recv().context("the thread that reads images has stopped")?;
+            let Some((place, image)) = self.next_image(next)? else { break };
             let pending = self.begin(place, image);
             self.pending.push_back(pending);
         }
@@ -220,6 +235,29 @@ impl Extraction {
             self.push(complete, sink)?;
         }
         Ok(())
+    }
+
+    /// The image that is number `next` of the chosen ones, with its place; `None` if it could not be read and others
+    /// before it are to be handed over first.
+    fn next_image(&mut self, next: usize) -> anyhow::Result<Option<(usize, anyhow::Result<Image>)>> {
+        if self.unread.is_none() {
+            let images = match self.images.take() {
+                Some(images) => images,
+                None => read_ahead(&self.plan, self.data.clone(), &self.chosen[next..])?,
+            };
+            let (place, image) = images.recv().context("the thread that reads images has stopped")?;
+            match image {
+                Err(error) if files::is_read_error(&error) => self.unread = Some(error),
+                image => {
+                    self.images = Some(images);
+                    return Ok(Some((place, image)));
+                }
+            }
+        }
+        match self.unread.take_if(|_| self.pending.is_empty()) {
+            Some(error) => Err(error),
+            None => Ok(None),
+        }
     }
 
     fn begin(&self, place: usize, image: anyhow::Result<Image>) -> Pending {
@@ -269,8 +307,6 @@ impl Extraction {
                     names.zip(complete.vectors.iter().map(Vec::as_slice)).collect();
                 sink.push_image(complete.place, &rows)?;
             }
-            // Not what the image is, but what happened to the file of many.
-            Err(error) if error.is::<Shrunk>() => return Err(error),
             Err(error) => {
                 let reason = format!("{error:#}");
                 sink.push_skipped(complete.place, &reason)?;

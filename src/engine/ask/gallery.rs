@@ -79,6 +79,8 @@ pub struct ExtractionView {
     pub skipped: Arc<Vec<Skipped>>,
     /// Whether it is paused.
     pub paused: bool,
+    /// Why it stopped, if a file could not be read: to resume it is to read that file again.
+    pub stopped: Option<Arc<str>>,
     /// Whether nothing is left to embed.
     pub finished: bool,
     /// What the vectors take.

@@ -74,7 +74,15 @@ fn extraction_ui(ui: &mut Ui, desk: &mut Desk, extraction: &ExtractionView) {
     ui.add(ProgressBar::new(fraction).desired_width(96.0).desired_height(8.0))
         .on_hover_text(format!("{:.0} %", 100.0 * fraction));
     ui.label(format!("{} {images}{}", progress.what, rate_text(extraction))).on_hover_text(explanation);
-    let text = if extraction.paused { "Resume" } else { "Pause" };
+    if let Some(why) = &extraction.stopped {
+        let color = ui.visuals().warn_fg_color;
+        ui.colored_label(color, format!("stopped: {}", tail(why, 60))).on_hover_text(&**why);
+    }
+    let text = match (&extraction.stopped, extraction.paused) {
+        (Some(_), _) => "Try again",
+        (None, true) => "Resume",
+        (None, false) => "Pause",
+    };
     if ui.small_button(text).on_hover_text(keys_of(ui.ctx(), Action::PauseExtraction)).clicked() {
         desk.todo.push(Action::PauseExtraction);
     }
@@ -101,8 +109,11 @@ fn memory_ui(ui: &mut Ui, memory: &MemoryUse) {
     }
 }
 
-/// " · 1,840 patches/s · 2 min left", as far as it is known.
+/// " · 1,840 patches/s · 2 min left", as far as it is known and goes on.
 fn rate_text(extraction: &ExtractionView) -> String {
+    if extraction.stopped.is_some() {
+        return String::new();
+    }
     if extraction.paused {
         return " \u{b7} paused".to_owned();
     }
