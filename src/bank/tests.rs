@@ -654,6 +654,22 @@ fn looking_at_all_rows_of_a_bank_ends_when_it_is_told_to() {
 }
 
 #[test]
+fn a_file_that_is_cut_while_a_bank_is_made_is_not_filled_up_with_zeros() {
+    for (file, was) in [("h.f16", 270), ("z.inv", 108), ("sums.crc32c", 32)] {
+        let temp = tempfile::tempdir().unwrap();
+        let (mut writer, _) = writer_in(temp.path(), &spec(Dtype::F16), &images()).unwrap();
+        fill(&mut writer, 3);
+        let path = temp.path().join(file);
+        OpenOptions::new().write(true).open(&path).unwrap().set_len(7).unwrap();
+        let error = error_of(writer.push_image(3, &[("z", &values(3, 3)), ("h", &values(3, 5))]));
+        let words = format!("{file} has 7 bytes, and had {was} when it was opened");
+        assert!(error.contains(&words), "{error}");
+        assert!(error_of(writer.commit()).contains(&words));
+        assert!(error_of(writer.finish()).contains(&words));
+    }
+}
+
+#[test]
 fn a_bank_of_an_earlier_version_has_no_sums_and_is_read_and_continued() {
     let temp = tempfile::tempdir().unwrap();
     let (mut writer, _) = writer_in(temp.path(), &spec(Dtype::F16), &images()).unwrap();

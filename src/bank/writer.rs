@@ -31,9 +31,9 @@ pub struct BankWriter {
     manifest: Manifest,
     encoder: ImageEncoder,
     /// Two files per space, in the order of [`row_files`].
-    files: Vec<(PathBuf, File)>,
+    files: Vec<WrittenFile>,
     /// File of the sums, where the bank has them.
-    sums: Option<(PathBuf, File)>,
+    sums: Option<WrittenFile>,
     next_image: usize,
     /// Committed images whose rows are not what was written, then those that an earlier run could not read: they
     /// come before the next image.
@@ -73,19 +73,15 @@ impl BankWriter {
         let exists = manifest_path(folder).is_file();
         let manifest = if exists { resume(folder, spec, images)? } else { create(folder, spec, &layout)? };
         files::sweep(folder).with_context(|| format!("cannot list {}", folder.display()))?;
-        let open = |path: PathBuf| {
-            let file = files::open_with(&path, OpenOptions::new().write(true));
-            let file = file.with_context(|| format!("cannot write to {}", path.display()))?;
-            Ok((path, file))
-        };
         let rows = row_files(folder, spec, layout.patches()).into_iter();
-        let files = rows.map(|(path, _)| open(path)).collect::<Result<_>>()?;
+        let files = rows.map(|(path, length)| WrittenFile::open(path, length)).collect::<Result<_>>()?;
+        let sums = (sums_path(folder), sums_bytes(&layout, spec.spaces.len()));
         let resumed = manifest.complete_images as usize;
         let unread = unread_images(&manifest, &layout);
         let mut damaged = damaged_images(folder, &manifest, &layout, cancel)?;
         damaged.retain(|image| unread.binary_search(image).is_err());
         let writer = Self {
-            sums: manifest.sums.then(|| open(sums_path(folder))).transpose()?,
+            sums: manifest.sums.then(|| WrittenFile::open(sums.0, sums.1)).transpose()?,
             damaged,
             unread,
             has_news: false,
@@ -122,9 +118,7 @@ impl BankWriter {
     pub fn commit(&mut self) -> Result<()> {
         self.last_commit = Instant::now();
         // Also where no image is new: some may have been pushed again.
-        for (path, file) in self.files.iter().chain(&self.sums) {
-            file.sync_data().with_context(|| format!("cannot write to {}", path.display()))?;
-        }
+        self.files.iter().chain(&self.sums).try_for_each(WrittenFile::sync)?;
         if self.manifest.complete_images == self.next_image as u64 && !self.has_news {
             return Ok(());
         }
@@ -236,8 +230,8 @@ impl BankSink for BankWriter {
 
 /// Writes the rows of one image and their sums at their place, so that a write that failed can be repeated.
 fn write_image(
-    files: &mut [(PathBuf, File)],
-    sums: Option<&mut (PathBuf, File)>,
+    files: &mut [WrittenFile],
+    sums: Option<&mut WrittenFile>,
     (spec, layout): (&BankSpec, &Layout),
     image: usize,
     buffers: &[RowBuffer],
@@ -246,7 +240,7 @@ fn write_image(
         let parts = [buffer.values().bytes(), bytemuck::cast_slice(&buffer.inv_norms)];
         for (file, bytes) in pair.iter_mut().zip(parts) {
             let per_row = bytes.len().checked_div(buffer.rows()).unwrap_or(0);
-            write_at(file, layout.rows_before(image) as u64 * per_row as u64, bytes)?;
+            file.write_at(layout.rows_before(image) as u64 * per_row as u64, bytes)?;
         }
     }
     let Some(file) = sums else { return Ok(()) };
@@ -258,13 +252,50 @@ fn write_image(
         let spaces = buffers.iter().zip(&spec.spaces);
         spaces.map(move |(buffer, space)| buffer.sum(rows.clone(), space.width as usize))
     });
-    write_at(file, place as u64, bytemuck::cast_slice(&sums.collect::<Vec<u32>>()))
+    file.write_at(place as u64, bytemuck::cast_slice(&sums.collect::<Vec<u32>>()))
 }
 
-fn write_at((path, file): &mut (PathBuf, File), place: u64, bytes: &[u8]) -> Result<()> {
-    file.seek(SeekFrom::Start(place))
-        .and_then(|_| file.write_all(bytes))
-        .with_context(|| format!("cannot write to {}; is the disk full?", path.display()))
+/// A file of rows or sums, which had its final length before the first byte was written.
+#[derive(Debug)]
+struct WrittenFile {
+    path: PathBuf,
+    file: File,
+    length: u64,
+}
+
+impl WrittenFile {
+    fn open(path: PathBuf, length: u64) -> Result<Self> {
+        let file = files::open_with(&path, OpenOptions::new().write(true));
+        let file = file.with_context(|| format!("cannot write to {}", path.display()))?;
+        Ok(Self { path, file, length })
+    }
+
+    /// Writes at a place of the file, which somebody may have cut: what is written behind its end would make it long
+    /// again, with zeros for rows that were there.
+    fn write_at(&mut self, place: u64, bytes: &[u8]) -> Result<()> {
+        self.check()?;
+        self.file
+            .seek(SeekFrom::Start(place))
+            .and_then(|_| self.file.write_all(bytes))
+            .with_context(|| format!("cannot write to {}; is the disk full?", self.path.display()))
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.check()?;
+        self.file.sync_data().with_context(|| format!("cannot write to {}", self.path.display()))
+    }
+
+    fn check(&self) -> Result<()> {
+        let meta = self.file.metadata().with_context(|| format!("cannot look at {}", self.path.display()))?;
+        let now = meta.len();
+        ensure!(
+            now == self.length,
+            "{} has {now} bytes, and had {} when it was opened: it was cut while the bank was made. Make the bank again",
+            self.path.display(),
+            self.length
+        );
+        Ok(())
+    }
 }
 
 /// Committed images that were left out because of an error of reading, upwards.
