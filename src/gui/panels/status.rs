@@ -127,14 +127,14 @@ fn rate_text(extraction: &ExtractionView) -> String {
     text
 }
 
-/// How many images were skipped when the data set was opened and later on; the tooltip names the first.
+/// How many files were skipped when the data set was opened and later on; the tooltip names the first.
 fn skipped_ui(ui: &mut Ui, in_data: &[Skipped], later: &[Skipped]) {
     let number = in_data.len() + later.len();
     if number == 0 {
         return;
     }
     let color = ui.visuals().warn_fg_color;
-    let label = ui.colored_label(color, format!("{} skipped", count(number, "image")));
+    let label = ui.colored_label(color, format!("{} skipped", count(number, "file")));
     label.on_hover_ui(|ui| {
         ui.set_max_width(480.0);
         ScrollArea::vertical().max_height(360.0).show(ui, |ui| {
