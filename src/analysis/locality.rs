@@ -107,7 +107,7 @@ pub fn measure(
     Ok(LocalityReport {
         config: *config,
         images: bank.total_images(),
-        patches: bank.patches(),
+        patches: bank.searchable(),
         queries: queries.len(),
         purity,
     })

@@ -22,9 +22,9 @@ pub struct GalleryView {
     pub spaces: Vec<Gallery>,
     /// What was left out.
     pub filter: GalleryFilter,
-    /// Patches that were searched.
+    /// Patches that were searched: those with a vector.
     pub searched: usize,
-    /// Patches that the galleries reach.
+    /// Patches that the galleries reach: without those of images that turned out to be broken.
     pub total: usize,
     /// Images that were searched, and that the galleries reach.
     pub images: (usize, usize),

@@ -60,7 +60,7 @@ pub struct EmbedReport {
     pub repaired_images: usize,
     /// Images that an earlier version left out because their files could not be read then, and that were read now.
     pub retried_images: usize,
-    /// Patches of the bank.
+    /// Patches of the bank: of all images that were not skipped.
     pub patches: usize,
     /// Their names.
     pub spaces: Vec<String>,
@@ -140,7 +140,7 @@ pub fn embed(
         resumed_images: committed - repaired_images - retried_images,
         repaired_images,
         retried_images,
-        patches: bank.total_patches(),
+        patches: bank.searchable(),
         spaces: bank.spaces().map(String::from).collect(),
         bytes,
         patches_per_second: extraction.patches_per_second(),
@@ -200,9 +200,9 @@ pub fn data_of_bank(
 /// `bagssl bank info`.
 #[derive(Clone, Debug, Serialize)]
 pub struct BankInfo {
-    /// Embedded so far.
+    /// Embedded so far: of images that were not skipped.
     pub patches: usize,
-    /// Of the whole bank, once it is complete.
+    /// Of the whole bank, once it is complete, without those of images that are skipped by now.
     pub total_patches: usize,
     /// Embedded so far.
     pub images: usize,
@@ -241,9 +241,9 @@ pub fn bank_info(folder: &Path) -> anyhow::Result<BankInfo> {
     let spec = bank.spec();
     let width = |name: &str| Ok((name.to_string(), bank.width(name)?));
     Ok(BankInfo {
-        patches: bank.patches(),
-        total_patches: bank.total_patches(),
-        images: bank.complete_images(),
+        patches: bank.searchable(),
+        total_patches: bank.total_searchable(),
+        images: bank.complete_images() - bank.skipped().len(),
         total_images: bank.total_images(),
         order: spec.data.order,
         spaces: bank.spaces().map(width).collect::<anyhow::Result<_>>()?,
