@@ -72,9 +72,12 @@ impl<'a> Staged<'a> {
     }
 }
 
+/// A temporary file that is swept as soon as it is made is made anew, so many times.
+const TRIES: u32 = 100;
+
 /// A temporary file that nobody sweeps while it is open.
 fn temporary_in(folder: &Path) -> std::io::Result<NamedTempFile> {
-    loop {
+    for _ in 0..TRIES {
         let mut builder = Builder::new();
         builder.prefix(litter::PREFIX).suffix(litter::SUFFIX);
         let temporary = as_readable_as_others(&mut builder).tempfile_in(folder)?;
@@ -82,6 +85,8 @@ fn temporary_in(folder: &Path) -> std::io::Result<NamedTempFile> {
             return Ok(temporary);
         }
     }
+    let words = format!("a temporary file in {} is gone as soon as it is made", folder.display());
+    Err(std::io::Error::other(words))
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -36,4 +36,5 @@ mod run; // training: resume, reproducibility, NaN
 mod shaders; // every shader through naga
 mod spread; // which images are taken where not all are, by the program
 mod support; // paths, real data, running the program
+mod trust; // hostile bytes, kills, disks that fail, writers beside each other
 mod xvfb; // the real program in a real window, worked by mouse and keyboard
