@@ -13,8 +13,7 @@ pub use litter::{is_leftover, sweep};
 pub use lock::{FolderLock, LOCK_FILE};
 pub use mapped::MappedFile;
 pub use open::{
-    MOST_LINES, MOST_WEIGHTS, MOST_WORDS, open, open_to_append, open_with, read, read_to_string,
-    set_aside_unless_readable,
+    MOST_LINES, MOST_WEIGHTS, MOST_WORDS, open, open_to_append, open_with, read, read_to_string, set_aside,
 };
 pub use shrunk::Shrunk;
 pub use tensors::{Tensors, tensors_from_bytes, tensors_to_bytes};

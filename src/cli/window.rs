@@ -65,7 +65,11 @@ pub fn window(args: GuiArgs, shared: &SharedArgs) -> anyhow::Result<()> {
     let model = args.model.map_or_else(|| ModelSpec::from(BUILT_IN[0].name), ModelSpec::from);
     let model = ModelSpec { overrides: args.overrides.into(), ..model };
     let (split, runs, link) = (args.split, args.run, args.open);
-    let options = crate::gui::GuiOptions { model, data, split, runs, link };
+    let settings = crate::gui::settings_file();
+    if settings.is_none() {
+        log::warn!("no home folder is known: settings last until the window is closed");
+    }
+    let options = crate::gui::GuiOptions { model, data, split, runs, link, settings };
     let memory = args.memory.map(|gib| (gib * f64::from(1 << 30)) as u64);
     crate::gui::open(options, shared.device, memory)
 }

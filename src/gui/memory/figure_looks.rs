@@ -69,17 +69,21 @@ impl FigureLooks {
         ENDINGS.into_iter().find(|ending| *ending == self.format).unwrap_or(ENDINGS[0])
     }
 
-    /// With what was stored made valid.
-    pub fn valid(mut self) -> Self {
-        let fallback = Self::default();
+    /// Whether each field holds what it may.
+    ///
+    /// # Errors
+    /// What was expected of the first that does not.
+    pub fn check(&self) -> Result<(), String> {
         if !(1.0..=40.0).contains(&self.width_in) {
-            self.width_in = fallback.width_in;
+            return Err("expected a width from 1 to 40 inches".into());
         }
         if !(36..=2400).contains(&self.dpi) {
-            self.dpi = fallback.dpi;
+            return Err("expected 36 to 2400 pixels per inch".into());
         }
-        self.across = self.across.min(26);
-        self
+        if self.across > 26 {
+            return Err("expected at most 26 side by side; 0 picks".into());
+        }
+        Ok(())
     }
 
     /// The style of a figure of `kind` with this colour scale.
