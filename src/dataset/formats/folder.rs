@@ -221,7 +221,7 @@ fn none_usable(root: &Path, found: usize, first: Option<&Skipped>) -> String {
     match found {
         0 => format!(
             "{at}: no pictures; looked for {READABLE} files here and below class folders (<class>/**), \
-             and for CIFAR binaries (data_batch_*.bin, test_batch.bin, train.bin, test.bin){first}"
+             and for CIFAR (data_batch_*.bin, test_batch.bin, train.bin, test.bin, or the Python version's files){first}"
         ),
         _ => format!(
             "{at}: none of {} picture files can be used; expected {READABLE}{first}",
