@@ -119,7 +119,8 @@ fn the_preview_follows_the_options_and_tells_sizes() {
     window.click("3.25");
     window.click("Colour-blind safe");
     // The gallery on show offers this number as well, below the dialog.
-    window.harness.get_all_by_label("255").last().expect("a number of neighbours").click();
+    assert!(!window.shows("255"), "a field and what it offers look alike");
+    window.harness.get_all_by_label("16 x 16").last().expect("a number of neighbours").click();
     window.steps();
     let (_, changed) = preview_of(figure_commands(&window)).expect("a preview of what was changed");
     assert_eq!((changed.style.width_in, changed.style.palette), (3.25, BoxPalette::Safe));

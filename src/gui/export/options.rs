@@ -18,13 +18,9 @@ const WIDTHS: [(f32, &str); 3] =
     [(3.25, "One column"), (5.5, "The text width of a one-column page"), (6.75, "Both columns")];
 /// Resolutions of a PNG, pixels per inch.
 const RESOLUTIONS: [u32; 3] = [150, 300, 600];
-/// Numbers of neighbours that fill a rectangle with the query.
-const NEIGHBOURS: [usize; 4] = [
-    defaults::PART_NEIGHBOURS,
-    defaults::POSITION_NEIGHBOURS,
-    defaults::NEIGHBOURS,
-    defaults::MANY_NEIGHBOURS,
-];
+/// Numbers of neighbours that fill these cells with the query.
+const NEIGHBOURS: [(usize, &str); 4] =
+    [defaults::PART_CELLS, defaults::POSITION_CELLS, defaults::CELLS, defaults::MANY_CELLS];
 /// Most neighbours of a query.
 const MOST_NEIGHBOURS: usize = 1023;
 
@@ -121,12 +117,13 @@ impl ExportDialog {
     }
 
     fn neighbours_ui(&mut self, ui: &mut Ui, desk: &Desk) {
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             let label = ui.label("Neighbours");
             ui.add(DragValue::new(&mut self.neighbours).range(1..=MOST_NEIGHBOURS)).labelled_by(label.id);
-            for number in NEIGHBOURS {
-                ui.selectable_value(&mut self.neighbours, number, number.to_string())
-                    .on_hover_text("With the query they fill a rectangle, as in the paper's figures.");
+            for (number, cells) in NEIGHBOURS {
+                ui.selectable_value(&mut self.neighbours, number, cells).on_hover_text(format!(
+                    "{number} neighbours: with the query they fill {cells} cells, as in the paper's figures."
+                ));
             }
         });
         let snapshot = desk.session.snapshot();
