@@ -108,7 +108,7 @@ mod tests {
             "stem_padding" | "mean" | "std" | "input" | "resize" => OVERRIDES,
             "exclude_same_image" | "per_image" | "without_overlap" | "class" | "only_split" => FILTER,
             "width" | "dpi" | "palette" | "letters" | "plain" | "colormap" | "range" | "columns"
-            | "shares" | "across" | "text" | "alias" | "alias_beside" | "contour" => LOOK,
+            | "shares" | "across" | "text" | "font" | "alias" | "alias_beside" | "contour" => LOOK,
             "exif" | "value_window" => READING,
             "device" | "seed" | "threads" | "json" => SHARED,
             _ => return None,

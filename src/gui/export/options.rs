@@ -1,9 +1,9 @@
 //! The options of a figure: what it shows and how it looks.
 
-use eframe::egui::{ComboBox, DragValue, RichText, Ui};
+use eframe::egui::{ComboBox, DragValue, RichText, TextEdit, Ui};
 
 use crate::engine::{FigureKind, MapMode, defaults};
-use crate::figure::{BoxPalette, Letters, TextAs};
+use crate::figure::{BUILT_IN_NAME, BoxPalette, Letters, TextAs};
 use crate::gui::desk::Desk;
 use crate::gui::nouns::spaces::name_of_space;
 use crate::gui::paint::theme::STEP;
@@ -12,6 +12,7 @@ use crate::paths;
 use super::ExportDialog;
 use super::kinds::{KindRow, row};
 use crate::gui::memory::figure_looks::ENDINGS;
+use crate::gui::memory::files::FileWorker;
 
 /// Column widths of journals, inches, and what they are.
 const WIDTHS: [(f32, &str); 3] =
@@ -25,7 +26,7 @@ const NEIGHBOURS: [(usize, &str); 4] =
 const MOST_NEIGHBOURS: usize = 1023;
 
 impl ExportDialog {
-    pub(super) fn options_ui(&mut self, ui: &mut Ui, desk: &Desk) {
+    pub(super) fn options_ui(&mut self, ui: &mut Ui, desk: &Desk, files: &FileWorker) {
         self.kind_ui(ui, desk);
         ui.add_space(STEP);
         ui.label(RichText::new("Shows").weak());
@@ -41,6 +42,7 @@ impl ExportDialog {
         self.format_ui(ui);
         self.width_ui(ui);
         self.text_ui(ui);
+        self.font_ui(ui, files);
         self.marks_ui(ui);
         self.names_ui(ui, desk);
     }
@@ -166,9 +168,26 @@ impl ExportDialog {
             ui.label("Text");
             ui.selectable_value(&mut self.choices.text, TextAs::Outlines, "Outlines")
                 .on_hover_text("Text as paths: it looks the same wherever the file is opened.");
-            ui.selectable_value(&mut self.choices.text, TextAs::Font, "Font").on_hover_text(
-                "Text that can be edited; the font (Ubuntu Light) must be there where it is opened.",
+            ui.selectable_value(&mut self.choices.text, TextAs::Font, "Font")
+                .on_hover_text("Text that can be edited; the font must be there where it is opened.");
+        });
+    }
+
+    /// The font file, taken when the field is left: half a path is no font.
+    fn font_ui(&mut self, ui: &mut Ui, files: &FileWorker) {
+        ui.horizontal(|ui| {
+            let label = ui.label("Font file");
+            let field = TextEdit::singleline(&mut self.font).desired_width(110.0).hint_text(BUILT_IN_NAME);
+            let field = ui.add(field).labelled_by(label.id).on_hover_text(
+                "A font file (.ttf, .otf) for all text; characters that it lacks are drawn in the program's own \
+                 font. Empty: that font.",
             );
+            if field.lost_focus() {
+                self.choices.font = self.font.trim().to_owned();
+            }
+            if ui.button("Browse...").on_hover_text("Choose a font file.").clicked() {
+                files.pick_font();
+            }
         });
     }
 
