@@ -14,14 +14,13 @@ use flate2::read::GzDecoder;
 
 use super::cifar_variant::Variant;
 use crate::dataset::Split;
+use crate::dataset::tar_entries::{self, TarEntry};
 use crate::files::{self, MappedFile};
 
 /// No file of the sets is larger (the largest, CIFAR-100's training images, has 155 MB).
 const MAX_FILE_BYTES: u64 = 200_000_000;
 /// Most unpacked bytes of an archive; the sets have 186 MB.
 const MAX_ARCHIVE_BYTES: u64 = 1 << 30;
-/// Most entries of an archive that are looked at.
-const MAX_ENTRIES: usize = 64;
 
 /// How the images are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -309,16 +308,11 @@ fn walk_archive(path: &Path, mut visit: impl FnMut(&str, &str, &mut dyn Read) ->
     let mut file = BufReader::new(files::open(path, u64::MAX)?);
     file.rewind()?;
     let reader: Box<dyn Read> = if is_compressed { Box::new(GzDecoder::new(file)) } else { Box::new(file) };
-    let mut tar = tar::Archive::new(reader.take(MAX_ARCHIVE_BYTES));
-    for (count, entry) in tar.entries()?.enumerate() {
-        ensure!(count < MAX_ENTRIES, "more than {MAX_ENTRIES} entries");
-        let mut entry = entry.context("not a readable tar archive, or it ends early")?;
-        let path = entry.path().context("an entry has no readable name")?.into_owned();
+    let mut visit = |entry: TarEntry<'_>| {
         let name = |path: Option<&Path>| Some(path?.file_name()?.to_str()?.to_owned());
-        let (Some(folder), Some(file)) = (name(path.parent()), name(Some(&path))) else { continue };
-        if entry.header().entry_type().is_file() && !visit(&folder, &file, &mut entry)? {
-            break;
-        }
-    }
-    Ok(())
+        let names = (name(entry.path.parent()), name(Some(&entry.path)));
+        let (Some(folder), Some(file)) = names else { return Ok(true) };
+        Ok(!entry.kind.is_file() || visit(&folder, &file, entry.bytes)?)
+    };
+    tar_entries::walk(reader.take(MAX_ARCHIVE_BYTES), &mut visit)
 }
