@@ -14,12 +14,13 @@ use crate::bank::{BankSink, BankSpec, DataFacts, Dtype, ImageEntry, SpaceSpec};
 use crate::dataset::{Dataset, SPREAD_SEED, Skipped, spread};
 use crate::files::Shrunk;
 use crate::image::Image;
+use crate::memory::{self, Hold, Room};
 use crate::model::Space;
 use crate::patch::PatchGrid;
 use crate::progress::Progress;
 use crate::words::thousands;
 
-/// Decoded images that may wait for the network.
+/// Decoded images that may wait for the network, where there is memory for so many.
 const AHEAD: usize = 16;
 
 /// What to extract, settled before the first patch is embedded.
@@ -89,6 +90,23 @@ impl ExtractPlan {
         self
     }
 
+    /// The vectors of an image are there at once, as they come and as they are written.
+    fn ensure_rows_fit(&self, budget: memory::MemoryBudget) -> anyhow::Result<()> {
+        let width: u64 = self.spec.spaces.iter().map(|space| u64::from(space.width)).sum();
+        let grid = self.spec.grid;
+        let largest = self.images.iter().max_by_key(|image| grid.len(image.height, image.width));
+        let Some(ImageEntry { height, width: across, name, .. }) = largest else { return Ok(()) };
+        let patches = grid.len(*height, *across);
+        let bytes = (patches as u64).saturating_mul(width).saturating_mul(2 * size_of::<f32>() as u64);
+        let what = || {
+            format!(
+                "{name} ({across} x {height} pixels) with the vectors of its {} patches",
+                thousands(patches)
+            )
+        };
+        Ok(budget.ensure(budget.bank(), bytes, what, "a larger --stride")?)
+    }
+
     /// Patches in all.
     pub fn patches(&self) -> usize {
         self.images.iter().map(|image| self.spec.grid.len(image.height, image.width)).sum()
@@ -109,6 +127,8 @@ struct Pending {
     /// Its place in the plan.
     place: usize,
     image: anyhow::Result<Arc<Image>>,
+    /// The memory that it takes.
+    hold: Hold,
     /// Patches in all, and those that went into a batch.
     cells: usize,
     taken: usize,
@@ -137,11 +157,16 @@ impl Pending {
     }
 }
 
-/// Extraction in progress. Images are read ahead on a thread of their own.
+/// A decoded image with its place in the plan and the memory that it takes.
+type ReadImage = (usize, anyhow::Result<Image>, Hold);
+
+/// Extraction in progress. Images are read ahead on a thread of their own, as far as there is room for them.
 pub struct Extraction {
     plan: ExtractPlan,
-    /// Each with its place in the plan.
-    images: Receiver<(usize, anyhow::Result<Image>)>,
+    images: Receiver<ReadImage>,
+    room: Arc<Room>,
+    /// Bytes of the images that are still to come.
+    sizes: VecDeque<u64>,
     /// Images that were done before, that are to be done, and that are done of these.
     resumed: usize,
     total: usize,
@@ -160,14 +185,24 @@ impl Extraction {
     }
 
     /// Starts to read the images in the places `chosen` of the plan, in that order.
+    ///
+    /// # Errors
+    /// The vectors of a single image would take more memory than there is.
     pub fn of(plan: ExtractPlan, data: Arc<dyn Dataset>, chosen: Vec<usize>) -> anyhow::Result<Self> {
+        let budget = memory::budget();
+        plan.ensure_rows_fit(budget)?;
         let (sender, images) = bounded(AHEAD);
+        let room = Room::new(budget.ahead());
+        let bytes = |place: &usize| plan.images[*place].decoded_bytes();
+        let sizes: VecDeque<u64> = chosen.iter().map(bytes).collect();
         let total = chosen.len();
         let resumed = plan.images.len() - total;
         let order: Vec<u32> = chosen.iter().map(|place| plan.images[*place].index).collect();
+        let (room_of_reader, bytes) = (room.clone(), sizes.clone());
         let read = move || {
-            for (place, index) in chosen.into_iter().zip(order) {
-                if sender.send((place, data.image(index as usize))).is_err() {
+            for ((place, index), bytes) in chosen.into_iter().zip(order).zip(bytes) {
+                let hold = room_of_reader.take(bytes);
+                if sender.send((place, data.image(index as usize), hold)).is_err() {
                     return;
                 }
             }
@@ -177,6 +212,8 @@ impl Extraction {
         Ok(Self {
             plan,
             images,
+            room,
+            sizes,
             resumed,
             total,
             done: 0,
@@ -204,8 +241,12 @@ impl Extraction {
             if sources.len() >= BATCH || next == self.total || self.pending.len() > BATCH {
                 break;
             }
-            let (place, image) = self.images.recv().context("the thread that reads images has stopped")?;
-            let pending = self.begin(place, image);
+            if !self.has_room_for_next() {
+                break;
+            }
+            let read = self.images.recv().context("the thread that reads images has stopped")?;
+            self.sizes.pop_front();
+            let pending = self.begin(read);
             self.pending.push_back(pending);
         }
         let patch = self.plan.spec.grid.patch;
@@ -222,12 +263,20 @@ impl Extraction {
         Ok(())
     }
 
-    fn begin(&self, place: usize, image: anyhow::Result<Image>) -> Pending {
+    /// Whether the next image can be read while those that wait are kept: otherwise its reader waits for them.
+    fn has_room_for_next(&self) -> bool {
+        let waiting: u64 = self.pending.iter().map(|pending| pending.hold.bytes()).sum();
+        let next = self.sizes.front().copied().unwrap_or_default();
+        self.pending.is_empty() || waiting.saturating_add(next) <= self.room.most()
+    }
+
+    fn begin(&self, (place, image, hold): ReadImage) -> Pending {
         let image = self.checked(place, image).map(Arc::new);
         let cells = image.as_ref().map_or(0, |image| self.plan.spec.grid.len(image.height(), image.width()));
         Pending {
             place,
             image,
+            hold,
             cells,
             taken: 0,
             fresh: 0,
