@@ -7,6 +7,7 @@ mod mapped;
 mod open;
 mod shrunk;
 mod tensors;
+mod unread;
 
 pub use litter::{is_leftover, sweep};
 pub use lock::{FolderLock, LOCK_FILE};
@@ -17,6 +18,7 @@ pub use open::{
 };
 pub use shrunk::Shrunk;
 pub use tensors::{Tensors, tensors_from_bytes, tensors_to_bytes};
+pub use unread::{FailureKept, Unread, is_dead_link, is_read_error, tells_of_read_error};
 
 use std::fs::File;
 use std::io::{BufWriter, Write};

@@ -18,6 +18,7 @@ use crate::augment::{ResizePlan, patch_tensor_values, view_rng};
 use crate::bank::{Bank, BankSink, BankSpec, MemoryBank, SpaceSpec};
 use crate::dataset::Dataset;
 use crate::embed::{Embedder, ExtractPlan, Extraction};
+use crate::files;
 use crate::memory;
 use crate::progress::{CancelToken, Progress};
 use crate::search::{Options, top_k};
@@ -108,7 +109,7 @@ pub fn measure(
     Ok(LocalityReport {
         config: *config,
         images: bank.total_images(),
-        patches: bank.patches(),
+        patches: bank.searchable(),
         queries: queries.len(),
         purity,
     })
@@ -198,6 +199,7 @@ fn pixel_bank(embedder: &Embedder, data: &dyn Dataset, plan: &ExtractPlan) -> an
     for (place, entry) in plan.images.iter().enumerate() {
         let image = match data.image(entry.index as usize) {
             Ok(image) => image,
+            Err(error) if files::is_read_error(&error) => return Err(error),
             Err(error) => {
                 bank.push_skipped(place, &format!("{error:#}"))?;
                 continue;

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::decode::{self, PictureFacts};
 use super::decoding::{Decoding, DecodingFacts, Exif, ValueRule, ValueWindow};
 use super::wide::ImageValues;
+use crate::files;
 
 /// The choices for a set of pictures, and the window of values where it is one for all.
 #[derive(Default)]
@@ -20,7 +21,7 @@ pub(super) struct Reading {
 
 impl Reading {
     /// Of a set whose pictures with more than 8 bits are `wide`. They are read where all of them decide, and those that
-    /// cannot be read have no say. Errors: none of them can.
+    /// are broken have no say. Errors: one could not be read, or all are broken.
     pub fn new(decoding: Decoding, wide: &[&Path]) -> Result<Self> {
         match decoding.value_window {
             ValueRule::Data => Self::looked_at(decoding, wide),
@@ -36,7 +37,11 @@ impl Reading {
 
     fn looked_at(decoding: Decoding, wide: &[&Path]) -> Result<Self> {
         let alone = Decoding { exif: Exif::Ignore, ..decoding };
-        let found: Vec<_> = wide.par_iter().map(|path| Ok(decode::decode(path, alone)?.values)).collect();
+        let mut found: Vec<_> = wide.par_iter().map(|path| Ok(decode::decode(path, alone)?.values)).collect();
+        let is_unread = |values: &Result<_>| values.as_ref().is_err_and(files::is_read_error);
+        if let Some(unread) = found.iter().position(is_unread) {
+            found.swap_remove(unread)?;
+        }
         let values: Vec<ImageValues> = found.iter().flatten().copied().flatten().collect();
         let Some(first) = values.first() else {
             let error = found.into_iter().find_map(Result::err);

@@ -1,6 +1,7 @@
 //! From images to vectors: single patches for a query, whole data sets into a bank.
 
 mod extract;
+mod read_ahead;
 
 use std::borrow::Borrow;
 use std::sync::Arc;

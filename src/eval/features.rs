@@ -12,7 +12,7 @@ use super::plan::{FeaturePlan, mean_counts};
 use crate::augment::{self, Crop};
 use crate::dataset::{Dataset, Skipped};
 use crate::embed::{BATCH, CropSource, PatchSource};
-use crate::files::Shrunk;
+use crate::files;
 use crate::image::Image;
 use crate::memory;
 use crate::model::Space;
@@ -105,8 +105,7 @@ impl FeaturePlan<'_> {
             for (index, image) in indices.par_iter().map(read).collect::<Vec<_>>() {
                 match image {
                     Ok(image) => images.push((index, Arc::new(image))),
-                    // Not what the image is, but what happened to the file of many.
-                    Err(error) if error.is::<Shrunk>() => return Err(error),
+                    Err(error) if files::is_read_error(&error) => return Err(error),
                     Err(error) => {
                         let file = data.image_name(index);
                         let skip = Skipped { file, reason: format!("{error:#}") };

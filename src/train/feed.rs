@@ -17,20 +17,20 @@ use super::config::TrainConfig;
 use super::images::{TrainingImages, largest_patch};
 use crate::augment::{Normalization, ViewBatch, make_views, view_rng};
 use crate::dataset::{Dataset, Skipped};
-use crate::files::Shrunk;
+use crate::files;
 use crate::image::Image;
 use crate::memory;
 
 /// Batches that may wait for the trainer.
 pub const AHEAD: usize = 3;
-/// Unreadable images in a row that mean that the data set itself is gone.
-const GONE_AFTER: usize = 256;
-/// Unreadable images that are named; more are counted.
+/// Broken images in a row that mean that the data set itself is.
+const BROKEN_AFTER: usize = 256;
+/// Broken images that are named; more are counted.
 const NAMED: usize = 20;
 /// Tells the stream that orders images from those that augment them.
 const ORDER_STREAM: u64 = u64::MAX;
 
-/// No more views can be made: the data set is gone, or a view cannot be cut from an image. The
+/// No more views can be made: the data cannot be read or are broken, or a view cannot be cut from an image. The
 /// weights are as good as they were.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no views to train on")]
@@ -191,7 +191,8 @@ impl ViewSource {
         }
     }
 
-    /// Hands over the images of a step. One that cannot be read is replaced by the next of the epoch that can.
+    /// Hands over the images of a step. One that is broken is replaced by the next of the epoch that is not; a file that
+    /// cannot be read is an error.
     fn each_image(
         &self,
         step: u64,
@@ -211,17 +212,15 @@ impl ViewSource {
                     (taken, failures) = (taken + 1, 0);
                     take(index, image)?;
                 }
-                // Not what the image is, but what happened to the file of many.
-                Err(error) if error.is::<Shrunk>() => return Err(error),
+                Err(error) if files::is_read_error(&error) => return Err(error),
                 Err(error) => {
                     let name = || self.data.image_name(index as usize);
                     locked(&self.unreadable).note(index, name, &error);
                     failures += 1;
-                    // A few broken files among good ones are nothing; a folder that is gone is.
+                    // A few broken files among good ones are nothing.
                     ensure!(
-                        failures < count.min(GONE_AFTER),
-                        "{failures} images in a row cannot be read, of {count}: the data set seems to be gone; \
-                         the last: {error:#}"
+                        failures < count.min(BROKEN_AFTER),
+                        "{failures} images in a row are broken, of {count}; the last: {error:#}"
                     );
                 }
             }

@@ -412,6 +412,7 @@ fn the_status_line_says_how_far_the_extraction_is_and_pauses_it() {
             patches_per_second: Some(1_840.0),
             skipped: Arc::default(),
             paused: false,
+            stopped: None,
             finished: false,
             memory: bagssl::engine::MemoryUse {
                 bytes: 640 << 20,
@@ -428,6 +429,14 @@ fn the_status_line_says_how_far_the_extraction_is_and_pauses_it() {
     assert!(window.shows("50,000 of 60,000 images, spread: memory"));
     window.click("Pause");
     assert!(matches!(window.commands()[..], [Command::PauseExtraction(true)]));
+    window.line.update(|shown| {
+        let stopped = Some("/data/a.png could not be read: Input/output error".into());
+        shown.extraction = shown.extraction.take().map(|view| ExtractionView { stopped, ..view });
+    });
+    window.steps();
+    assert!(window.shows("stopped: /data/a.png could not be read") && !window.shows("patches/s"));
+    window.click("Try again");
+    assert!(matches!(window.commands()[..], [Command::PauseExtraction(false)]));
 }
 
 #[test]

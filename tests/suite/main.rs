@@ -11,6 +11,7 @@ mod engine_gpu; // cosines on a GPU in the explorer and the comparison, against 
 mod engine_views; // the views' part of that thread
 mod eval; // accuracy of features: classifiers, aggregates, cache
 mod figures; // the paper's figures by number: bytes, fonts, words, errors
+mod gone; // data that cannot be read for a while, that are broken, or missing
 mod gui; // the window, by role and label, on software Vulkan
 mod gui_browse; // the list of images: search, keyboard, a million of them
 mod gui_charts; // the Train tab's charts: what tells runs apart, numbers, axes, sizes

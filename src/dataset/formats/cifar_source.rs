@@ -65,6 +65,23 @@ impl Version {
         }
     }
 
+    /// The files that a split is published as, in order.
+    pub fn files_of(self, variant: Variant, split: Split) -> Vec<String> {
+        let stems = match (variant, split) {
+            (_, Split::All) => {
+                let of = |split| self.files_of(variant, split);
+                return [of(Split::Train), of(Split::Test)].concat();
+            }
+            (Variant::Cifar10, Split::Train) => {
+                (1..=5).map(|number| format!("data_batch_{number}")).collect()
+            }
+            (Variant::Cifar10, Split::Test) => vec!["test_batch".to_owned()],
+            (Variant::Cifar100, split) => vec![split.name().to_owned()],
+        };
+        let ending = if self == Version::Binary { ".bin" } else { "" };
+        stems.into_iter().map(|stem| stem + ending).collect()
+    }
+
     /// What the files of a split are called.
     fn file_pattern(self, variant: Variant, split: Split) -> &'static str {
         match (self, variant, split) {
@@ -115,6 +132,13 @@ pub(super) struct SetFile {
     /// Where it lies, for messages.
     pub path: PathBuf,
     pub bytes: Bytes,
+}
+
+impl SetFile {
+    /// Its name, without the folder.
+    pub fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
 }
 
 /// The files of a split, in order, and that with the class names.

@@ -26,6 +26,7 @@ use crate::dataset::{
     DataKind, Dataset, Decoding, DecodingFacts, FigureNote, ImageValues, PartMap, Skipped, Split, hex,
     with_thousands,
 };
+use crate::files::{self, Unread};
 use crate::image::Image;
 
 /// Pictures in a folder, or in one for each class.
@@ -89,13 +90,14 @@ impl Folder {
     /// Opens a folder; every header is read, in parallel. Without `split`: train where there are two.
     ///
     /// # Errors
-    /// No usable picture (says what was looked for and the first reason), no such split.
+    /// No usable picture (says what was looked for and the first reason), no such split, a file or folder that could not
+    /// be read: without it, this were another set.
     pub fn open(path: &Path, split: Option<Split>) -> Result<Self> {
         let place = SplitPlace::find(path, split)?;
         let Contents { classes, candidates, mut skipped } = place.contents()?;
         let SplitPlace { root, split, .. } = place;
         let found = candidates.len();
-        let (entries, bad) = probe_all(&root, candidates);
+        let (entries, bad) = probe_all(&root, candidates)?;
         if entries.is_empty() {
             bail!(none_usable(&root, found, bad.first().or(skipped.first())));
         }
@@ -151,12 +153,13 @@ fn display_name(path: &Path) -> String {
     full.file_name().unwrap_or(full.as_os_str()).to_string_lossy().into_owned()
 }
 
-fn probe_all(root: &Path, candidates: Vec<Candidate>) -> (Vec<PictureFile>, Vec<Skipped>) {
+fn probe_all(root: &Path, candidates: Vec<Candidate>) -> Result<(Vec<PictureFile>, Vec<Skipped>)> {
     let probed: Vec<_> = candidates.par_iter().map(|candidate| probe(root, candidate)).collect();
     let (mut entries, mut skipped) = (Vec::new(), Vec::new());
     for (probed, candidate) in probed.into_iter().zip(candidates) {
         match probed {
             Ok(entry) => entries.push(entry),
+            Err(error) if files::is_read_error(&error) => return Err(error),
             Err(error) => {
                 // The outermost context is the path, which `file` says already.
                 let reason = error.chain().skip(1).map(|e| e.to_string()).collect::<Vec<_>>().join(": ");
@@ -165,13 +168,13 @@ fn probe_all(root: &Path, candidates: Vec<Candidate>) -> (Vec<PictureFile>, Vec<
             }
         }
     }
-    (entries, skipped)
+    Ok((entries, skipped))
 }
 
 fn probe(root: &Path, candidate: &Candidate) -> Result<PictureFile> {
     let path = &candidate.path;
     let facts = decode::probe(path)?;
-    let meta = std::fs::metadata(path).with_context(|| path.display().to_string())?;
+    let meta = std::fs::metadata(path).map_err(Unread::of(path))?;
     let modified = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
     Ok(PictureFile {
         path: path.clone(),

@@ -94,7 +94,12 @@ impl Compare {
             }
             CompareCommand::CloseOther => self.close(),
             CompareCommand::Show(is_shown) => self.is_shown = is_shown,
-            CompareCommand::Pause(is_paused) => self.is_paused = is_paused,
+            CompareCommand::Pause(is_paused) => {
+                self.is_paused = is_paused;
+                if !is_paused {
+                    self.sides.iter_mut().for_each(Side::go_on);
+                }
+            }
             CompareCommand::Ahead(is_ahead) => self.is_ahead = is_ahead,
             CompareCommand::Images(images) => self.images = images.max(1),
         }
@@ -259,7 +264,10 @@ impl Compare {
         let growing = side.zip(frame.as_ref()).and_then(|(side, frame)| side.growing(frame));
         let bank_error = match growing {
             Some(Err(error)) => Some(format!("No neighbours under {}: {error}", open.name)),
-            _ => None,
+            Some(Ok(growing)) => {
+                growing.stopped().map(|why| format!("Embedding with {} stopped: {why}", open.name))
+            }
+            None => None,
         };
         let complete = |side: &&Side| frame.as_ref().is_some_and(|frame| side.is_complete(frame));
         let mut steps: Vec<u64> = self.sides.iter().filter(complete).filter_map(|s| s.key.step).collect();

@@ -136,7 +136,7 @@ fn neighbours(
     }
     let left_out = finder.left_out(&content.filter);
     let total = contents.first().and_then(|query| query.spaces.first()).map(|space| space.total);
-    let searched = total.map(|total| (finder.bank.patches(), total));
+    let searched = total.map(|total| (finder.bank.searchable(), total));
     let spaces = contents
         .first()
         .map_or(vec![], |query| query.spaces.iter().map(|space| space.space.clone()).collect());

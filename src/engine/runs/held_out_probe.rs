@@ -18,6 +18,7 @@ use crate::engine::runs::held_out_images::HeldOutImages;
 use crate::engine::runs::run_data::RunData;
 use crate::eval::knn::KnnConfig;
 use crate::eval::online::{OnlineConfig, OnlineKnn, OnlineResult, OnlineRound};
+use crate::files;
 use crate::image::Image;
 use crate::memory;
 use crate::model::Space;
@@ -57,7 +58,7 @@ impl HeldOutProbe {
         kept: Option<ProbePatches>,
         device: &Device,
     ) -> anyhow::Result<Self> {
-        let images = HeldOutImages::choose(config, data);
+        let images = HeldOutImages::choose(config, data)?;
         let RunData { source, set } = data;
         let fixed = config.views.iter().find_map(|view| match view.crop {
             Crop::Fixed { size } => Some(size),
@@ -75,11 +76,14 @@ impl HeldOutProbe {
                 images.count()
             ));
         }
-        let knn = online_knn(config, set.as_ref(), &images, fixed, &mut warnings);
-        let knn = knn.unwrap_or_else(|error| {
-            warnings.push(format!("online kNN accuracy is left out: {error:#}"));
-            None
-        });
+        let knn = match online_knn(config, set.as_ref(), &images, fixed, &mut warnings) {
+            Err(error) if files::is_read_error(&error) => return Err(error),
+            Err(error) => {
+                warnings.push(format!("online kNN accuracy is left out: {error:#}"));
+                None
+            }
+            Ok(knn) => knn,
+        };
         let knn_held_out = images.kept_from_training;
         Ok(Self {
             patches,
@@ -227,10 +231,10 @@ fn fixed_patches(
 ) -> anyhow::Result<ProbePatches> {
     let chosen = held_out.spread(images);
     let sides = chosen.par_iter().filter_map(|&index| {
-        let image = held_out.data.image(index).ok()?;
-        Some((index, image.height(), image.width()))
+        let image = held_out.data.image_if_readable(index).transpose()?;
+        Some(image.map(|image| (index, image.height(), image.width())))
     });
-    let sides: Vec<(usize, u32, u32)> = sides.collect();
+    let sides: Vec<(usize, u32, u32)> = sides.collect::<anyhow::Result<_>>()?;
     let shortest = sides.iter().map(|&(_, height, width)| height.min(width)).min();
     let shortest = shortest.with_context(|| format!("none of {} images can be read", chosen.len()))?;
     let size = fixed.unwrap_or((shortest / 2).max(1));
@@ -374,7 +378,7 @@ mod tests {
         (config.probe.known, config.probe.asked) = (60, 30);
         for images in [None, Some(100)] {
             config.images = images;
-            let held_out = HeldOutImages::choose(&config, &data);
+            let held_out = HeldOutImages::choose(&config, &data).unwrap();
             let (voters, asked) = knn_images(&config, data.set.as_ref(), &held_out);
             assert_eq!((voters.len(), asked.len()), (60, 30));
             assert!(asked.iter().all(|index| !voters.contains(index)), "{images:?}");
