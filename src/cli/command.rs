@@ -28,6 +28,13 @@ pub struct Cli {
     pub command: Option<CliCommand>,
 }
 
+impl Cli {
+    /// Whether it is the window that is asked for.
+    pub fn opens_window(&self) -> bool {
+        matches!(self.command, None | Some(CliCommand::Gui(_)))
+    }
+}
+
 #[derive(Subcommand)]
 pub enum CliCommand {
     /// Open the window (also what happens without a command)
@@ -110,7 +117,7 @@ mod tests {
             "width" | "dpi" | "palette" | "letters" | "plain" | "colormap" | "range" | "columns"
             | "shares" | "across" | "text" | "font" | "alias" | "alias_beside" | "contour" => LOOK,
             "exif" | "value_window" => READING,
-            "device" | "seed" | "threads" | "json" => SHARED,
+            "device" | "seed" | "threads" | "memory" | "json" => SHARED,
             _ => return None,
         })
     }

@@ -22,6 +22,7 @@ use super::wide::{self, ImageValues, Placing, Stated};
 use super::{jpeg, tiff};
 use crate::files::{self, FailureKept, Unread};
 use crate::image::Image;
+use crate::memory::{self, NoRoom};
 
 /// Longest side of a picture that is read, pixels.
 pub const MAX_SIDE: u32 = 32_768;
@@ -41,6 +42,8 @@ pub struct PictureFacts {
     width: u32,
     orientation: Orientation,
     is_wide: bool,
+    /// Bytes that decoding takes for each pixel.
+    cost: u64,
 }
 
 /// A decoded picture.
@@ -68,6 +71,14 @@ impl PictureFacts {
         self.orientation != Orientation::NoTransforms
     }
 
+    /// Bytes that decoding takes at most, those of the file included.
+    fn decoding_bytes(&self, file: u64, exif: Exif) -> u64 {
+        let pixels = u64::from(self.height) * u64::from(self.width);
+        // What is turned is there twice.
+        let turned = if exif == Exif::Apply && self.is_turned() { 3 } else { 0 };
+        file + pixels * (self.cost + turned)
+    }
+
     /// Whether it is a JPEG.
     pub fn is_jpeg(&self) -> bool {
         self.format == ImageFormat::Jpeg
@@ -83,6 +94,24 @@ impl PictureFacts {
 /// by what its bytes say not a picture, truncated, too large (a side over [`MAX_SIDE`] or more than [`MAX_PIXELS`]
 /// pixels; refused by the header, before any pixel is allocated), or of a kind that is not supported.
 pub fn decode(path: &Path, decoding: Decoding) -> Result<Decoded> {
+    let header = open_file(path).and_then(|file| {
+        let size = file.metadata()?.len();
+        Ok((header_of(&mut BufReader::new(file))?, size))
+    });
+    // What is wrong with it, decoding says.
+    let Ok((header, size)) = header else { return decode_now(path, decoding) };
+    let (bytes, (height, width)) =
+        (header.decoding_bytes(size, decoding.exif), (header.height, header.width));
+    let what = || format!("decoding its {width} x {height} pixels");
+    memory::decoding(bytes, what, || decode_now(path, decoding)).map_err(|error| {
+        // What stands in it is not known then, and may be read another time.
+        let no_room =
+            error.downcast::<NoRoom>().map(|no_room| std::io::Error::new(ErrorKind::OutOfMemory, no_room));
+        no_room.map_or_else(|error| error, |no_room| Unread::of(path)(no_room).into())
+    })
+}
+
+fn decode_now(path: &Path, decoding: Decoding) -> Result<Decoded> {
     let bytes = files::read(path, MAX_FILE_BYTES).map_err(Unread::of(path))?;
     decode_bytes(&bytes, &path.display().to_string(), decoding)
 }
@@ -142,11 +171,11 @@ fn sniff<R: Read + Seek>(reader: &mut R) -> Result<Option<ImageFormat>> {
 fn header_of<R: BufRead + Seek>(reader: &mut R) -> Result<PictureFacts> {
     let Some(format) = sniff(reader)? else { bail!("not a picture: expected {READABLE} by content") };
     let header = if format == ImageFormat::Jpeg {
-        let jpeg::JpegHeader { height, width, orientation } = jpeg::read_header(reader)?;
-        PictureFacts { format, height, width, orientation, is_wide: false }
+        let jpeg::JpegHeader { height, width, orientation, cost } = jpeg::read_header(reader)?;
+        PictureFacts { format, height, width, orientation, is_wide: false, cost }
     } else if format == ImageFormat::Tiff {
-        let tiff::TiffHeader { height, width, orientation, is_wide } = tiff::read_header(reader)?;
-        PictureFacts { format, height, width, orientation, is_wide }
+        let tiff::TiffHeader { height, width, orientation, is_wide, cost } = tiff::read_header(reader)?;
+        PictureFacts { format, height, width, orientation, is_wide, cost }
     } else {
         let mut limited = ImageReader::with_format(&mut *reader, format);
         limited.limits(limits(0));
@@ -155,7 +184,10 @@ fn header_of<R: BufRead + Seek>(reader: &mut R) -> Result<PictureFacts> {
         let color = decoder.color_type();
         let is_wide = color.bytes_per_pixel() > color.channel_count();
         let orientation = orientation_of(&mut decoder).map_err(|e| broken(format, e))?;
-        PictureFacts { format, height, width, orientation, is_wide }
+        // What comes out of the decoder, RGB where that is something else, and what WebP and GIF keep beside.
+        let beside = if matches!(format, ImageFormat::WebP | ImageFormat::Gif) { 4 } else { 0 };
+        let cost = u64::from(color.bytes_per_pixel()) + 3 + beside;
+        PictureFacts { format, height, width, orientation, is_wide, cost }
     };
     check_size(header.height, header.width)?;
     Ok(header)

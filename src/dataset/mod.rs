@@ -13,6 +13,7 @@ mod jpeg;
 mod kind;
 mod open;
 pub mod parts;
+mod patience;
 mod picture;
 mod reading;
 mod scramble;
@@ -20,7 +21,9 @@ mod set;
 mod spec;
 mod split;
 mod spread;
+mod tar_entries;
 mod tiff;
+mod transfer;
 mod unpack;
 mod wide;
 

@@ -107,4 +107,3 @@ fn unless_unread(mut found: Vec<Result<Option<ImageValues>>>) -> Result<Vec<Resu
     }
     Ok(found)
 }
-

@@ -54,14 +54,14 @@ pub struct BackboneConfig {
 }
 
 impl Depth {
-    fn blocks(self) -> [usize; 4] {
+    pub(super) fn blocks(self) -> [usize; 4] {
         match self {
             Depth::ResNet18 => [2, 2, 2, 2],
             Depth::ResNet34 | Depth::ResNet50 => [3, 4, 6, 3],
         }
     }
 
-    fn expansion(self) -> usize {
+    pub(super) fn expansion(self) -> usize {
         if self == Depth::ResNet50 { 4 } else { 1 }
     }
 

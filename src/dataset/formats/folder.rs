@@ -169,7 +169,7 @@ impl Folder {
             Some(Split::All) | None => return Ok(vec![]),
         };
         let Ok(place) = SplitPlace::find(&self.path, Some(other)) else { return Ok(vec![]) };
-        let (entries, _) = probe_all(&place.root, place.contents()?.candidates);
+        let (entries, _) = probe_all(&place.root, place.contents()?.candidates)?;
         Ok(entries.into_iter().filter(|entry| entry.facts.is_wide()).map(|entry| entry.path).collect())
     }
 

@@ -10,12 +10,13 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
-use crate::device::{MemoryBudget, OpenDevice};
+use crate::device::OpenDevice;
 use crate::engine::ask::{Beside, CompareCommand, CompareView, EngineLine, KeptView, OtherView};
 use crate::engine::compare::galleries::Galleries;
 use crate::engine::compare::place::{OtherModel, opened};
 use crate::engine::compare::side::{Key, Side, SideTarget, SideUnit};
 use crate::engine::runs::followed::FollowedRuns;
+use crate::memory::MemoryBudget;
 use crate::search::Processor;
 
 /// Images whose patches are neighbours to choose from, unless told.

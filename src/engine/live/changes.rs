@@ -16,7 +16,7 @@ use crate::engine::live::open::OpenData;
 use crate::engine::live::part::Change;
 use crate::engine::look::extraction::{Growing, Reach};
 use crate::engine::look::spaces;
-use crate::model::{ModelSpec, store};
+use crate::model::ModelSpec;
 use crate::patch::PatchGrid;
 use crate::train::fitting::TrainedBy;
 
@@ -24,7 +24,7 @@ impl Explorer {
     pub fn open_model(&mut self, spec: &ModelSpec) -> anyhow::Result<()> {
         self.open.line.update(|shown| shown.busy = Some("opening the model".into()));
         let device = &self.open.device.device;
-        let embedder = Embedder::new(store::open(spec, device)?, device);
+        let embedder = Embedder::open(spec, device)?;
         let description = ModelDescription {
             name: embedder.name.clone(),
             arch: embedder.info.backbone.title(),

@@ -4,20 +4,16 @@ use eframe::{egui, egui_wgpu};
 
 use super::options::{GuiOptions, SOON};
 use super::{App, libraries};
-use crate::engine::facts::{DeviceChoice, MemoryBudget};
+use crate::engine::facts::DeviceChoice;
 use crate::engine::{self, EngineHandle};
 use crate::gui::memory::kept::Kept;
 use crate::gui::memory::window_look::WindowLook;
 
 /// Opens the window with an engine on the device that was chosen; where that is a GPU, window and
 /// engine share it.
-/// `memory`: bytes that the explorer may fill, in place of half of what is free.
-pub fn open(options: GuiOptions, choice: DeviceChoice, memory: Option<u64>) -> anyhow::Result<()> {
+pub fn open(options: GuiOptions, choice: DeviceChoice) -> anyhow::Result<()> {
     libraries::check()?;
-    let mut device = engine::open_device(choice)?;
-    if let Some(bytes) = memory {
-        device.memory = MemoryBudget::new(bytes);
-    }
+    let device = engine::open_device(choice)?;
     let mut wgpu_options = drawing();
     if let Some(setup) = &device.setup {
         wgpu_options.wgpu_setup = egui_wgpu::WgpuSetup::Existing(egui_wgpu::WgpuSetupExisting {

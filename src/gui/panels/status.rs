@@ -96,7 +96,7 @@ fn memory_ui(ui: &mut Ui, memory: &MemoryUse) {
     let gib = |bytes: u64| format!("{:.2}", bytes as f64 / f64::from(1 << 30));
     ui.weak(format!("vectors {} of {} GiB memory", gib(memory.bytes), gib(memory.most_bytes))).on_hover_text(
         "Memory of the vectors that the galleries search, once all are there, and the most that they may take: \
-         five eighths of the explorer's budget (half of the free memory when the program started, or --memory).",
+         17 of 32 parts of the budget (half of the free memory when the program started, or --memory).",
     );
     if memory.images < memory.wanted_images {
         let wanted = count(memory.wanted_images, "image");

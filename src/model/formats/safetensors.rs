@@ -10,7 +10,9 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
 
 use crate::files::{self, Tensors};
+use crate::memory;
 use crate::model::encoder::{Encoder, ModelInfo};
+use crate::model::footprint::Footprint;
 use crate::model::format::{Model, ModelFormat};
 use crate::model::spec::Overrides;
 use crate::model::weights::{self, Array, Weights};
@@ -97,12 +99,22 @@ pub(in crate::model) fn read(
         bytes.len(),
         info.backbone.title()
     );
+    ensure_room(bytes, &info)?;
     let weights = read_weights(&file)?;
     let (encoder, mismatch) = weights::assign(Encoder::uninitialized(&info, device), weights)?;
     ensure!(mismatch.missing.is_empty(), "weights are missing: {}", mismatch.missing.join(", "));
     ensure!(mismatch.unexpected.is_empty(), "unknown weights: {}", mismatch.unexpected.join(", "));
     let hash = overrides.hash(files::hex(&Sha256::digest(bytes)));
     Ok(Model { name, hash, info, encoder, has_sums })
+}
+
+/// Passes a file whose weights fit into memory beside it: as they are read, as they are kept, and one array more.
+fn ensure_room(bytes: &[u8], info: &ModelInfo) -> anyhow::Result<()> {
+    let footprint = Footprint::of(info);
+    let need = bytes.len() as u64 + 2 * footprint.weights + 2 * footprint.largest;
+    let budget = memory::budget();
+    let what = || format!("opening this {}", info.backbone.title());
+    Ok(budget.ensure(budget.bytes(), need, what, "a smaller model")?)
 }
 
 fn read_weights(file: &SafeTensors<'_>) -> anyhow::Result<Weights> {
