@@ -1,12 +1,10 @@
 //! The one place that picks and opens a device for tensors.
 
-use std::path::Path;
-
 use burn::tensor::{Device, DeviceKind};
 use burn_wgpu::WgpuSetup;
 use serde::{Deserialize, Serialize};
 
-use crate::files;
+use crate::memory::{self, MemoryBudget};
 
 /// What the user asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
@@ -37,61 +35,6 @@ pub struct OpenDevice {
     pub setup: Option<WgpuSetup>,
     /// What the explorer may keep in main memory.
     pub memory: MemoryBudget,
-}
-
-const GIB: u64 = 1 << 30;
-const MIB: u64 = 1 << 20;
-
-/// Bytes of main memory that an explorer may fill, and who gets how much of it. Weights, the window and
-/// a training run are not counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MemoryBudget(u64);
-
-impl MemoryBudget {
-    /// At least 64 MiB, so that something can be shown.
-    pub fn new(bytes: u64) -> Self {
-        Self(bytes.max(64 * MIB))
-    }
-
-    /// Half of the memory that is free now; 4 GiB where the system does not say.
-    pub fn of_this_machine() -> Self {
-        let said = |path| files::read_to_string(Path::new(path), files::MOST_WORDS).ok();
-        let free = said("/proc/meminfo").and_then(|text| available(&text));
-        let limit = said("/sys/fs/cgroup/memory.max");
-        let limit = limit.and_then(|text| text.trim().parse().ok()).unwrap_or(u64::MAX);
-        Self::new(free.map_or(4 * GIB, |free| free.min(limit) / 2))
-    }
-
-    /// All of it.
-    pub fn bytes(self) -> u64 {
-        self.0
-    }
-
-    /// For the vectors that the galleries search.
-    pub fn bank(self) -> u64 {
-        self.0 / 8 * 5
-    }
-
-    /// For the vectors of the image on show.
-    pub fn maps(self) -> u64 {
-        self.0 / 8
-    }
-
-    /// For a second model's weights and vectors.
-    pub fn compared(self) -> u64 {
-        (self.0 / 8).min(512 * MIB)
-    }
-
-    /// For decoded images, of each of the three threads that cut out neighbours.
-    pub fn images(self) -> u64 {
-        (self.0 / 24).min(256 * MIB)
-    }
-}
-
-/// Bytes that new programs can have without swapping, by Linux's table.
-fn available(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
 /// Opens a device.
@@ -136,34 +79,13 @@ fn gpu(reason: &str) -> anyhow::Result<OpenDevice> {
         reason: reason.into(),
         problem: None,
         setup: Some(setup),
-        memory: MemoryBudget::of_this_machine(),
+        memory: memory::budget(),
     })
 }
 
 fn cpu(reason: String) -> OpenDevice {
     let threads = crate::threads::count();
     let name = format!("burn-flex, {threads} threads");
-    let memory = MemoryBudget::of_this_machine();
+    let memory = memory::budget();
     OpenDevice { device: Device::flex(), is_gpu: false, name, reason, problem: None, setup: None, memory }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_shares_stay_within_the_budget() {
-        for bytes in [64 * MIB, 300 * MIB, 5 * GIB, 1 << 40] {
-            let budget = MemoryBudget::new(bytes);
-            assert!(budget.bank() + budget.maps() + budget.compared() + 3 * budget.images() <= bytes);
-            assert!(budget.bank() > bytes / 2);
-        }
-        assert_eq!(MemoryBudget::new(1).bytes(), 64 * MIB);
-    }
-
-    #[test]
-    fn free_memory_is_read_from_the_table() {
-        assert_eq!(available("MemTotal: 100 kB\nMemAvailable:   23 kB\n"), Some(23 * 1024));
-        assert_eq!(available("MemTotal: 100 kB\n"), None);
-    }
 }

@@ -7,7 +7,7 @@
 //! | floor | room | what lives there |
 //! |---|---|---|
 //! | 0 | [`patch`] | grids of square patches, pixel <-> patch geometry |
-//! | 0 | [`image`], [`progress`], [`colormap`], [`stats`], [`files`], [`paths`], [`words`], [`threads`] | the decoded picture; progress and cancelling; colours; quantiles and intervals; files written atomically, opened within bounds, locked, mapped, with sums; paths as words; numbers in print; who shares the work |
+//! | 0 | [`image`], [`progress`], [`colormap`], [`stats`], [`files`], [`paths`], [`words`], [`threads`], [`memory`] | the decoded picture; progress and cancelling; colours; quantiles and intervals; files written atomically, opened within bounds, locked, mapped, with sums; paths as words; numbers in print; who shares the work; how much memory there is, and for whom |
 //! | 1 | [`device`] | the one place that picks and opens a burn device |
 //! | 1 | [`dataset`] | CIFAR (binary or Python, folder or archive), folders, single files, the synthetic set, downloads |
 //! | 1 | [`kernel`] | convolution and batch normalisation of our own for the CPU; cosines and nearest rows on a GPU |
@@ -56,6 +56,7 @@ pub mod files;
 pub mod gui;
 pub mod image;
 pub mod kernel;
+pub mod memory;
 pub mod model;
 pub mod objective;
 pub mod patch;

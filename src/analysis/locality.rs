@@ -18,9 +18,12 @@ use crate::augment::{ResizePlan, patch_tensor_values, view_rng};
 use crate::bank::{Bank, BankSink, BankSpec, MemoryBank, SpaceSpec};
 use crate::dataset::Dataset;
 use crate::embed::{Embedder, ExtractPlan, Extraction};
+use crate::files;
+use crate::memory;
 use crate::progress::{CancelToken, Progress};
 use crate::search::{Options, top_k};
 use crate::stats;
+use crate::words::thousands;
 
 /// Name of the baseline that compares normalised pixel values.
 pub const PIXELS: &str = "pixels";
@@ -106,7 +109,7 @@ pub fn measure(
     Ok(LocalityReport {
         config: *config,
         images: bank.total_images(),
-        patches: bank.patches(),
+        patches: bank.searchable(),
         queries: queries.len(),
         purity,
     })
@@ -184,13 +187,21 @@ fn pixel_bank(embedder: &Embedder, data: &dyn Dataset, plan: &ExtractPlan) -> an
         input: grid.patch,
         ..plan.spec.clone()
     };
-    let mut memory = MemoryBank::new(spec, plan.images.clone())?;
+    // Both banks are there at once, and the values of an image before they are stored.
+    let image =
+        plan.images.iter().map(|image| 4 * (width * grid.len(image.height, image.width)) as u64).max();
+    let bytes = spec.bytes(&plan.images)? + plan.spec.bytes(&plan.images)? + image.unwrap_or_default();
+    let budget = memory::budget();
+    let what = || format!("the vectors and pixels of {} patches", thousands(plan.patches()));
+    budget.ensure(budget.bank(), bytes, what, "a larger --stride, or --limit")?;
+    let mut bank = MemoryBank::new(spec, plan.images.clone())?;
     let same_size = ResizePlan::new(embedder.info.resize, grid.patch, grid.patch);
     for (place, entry) in plan.images.iter().enumerate() {
         let image = match data.image(entry.index as usize) {
             Ok(image) => image,
+            Err(error) if files::is_read_error(&error) => return Err(error),
             Err(error) => {
-                memory.push_skipped(place, &format!("{error:#}"))?;
+                bank.push_skipped(place, &format!("{error:#}"))?;
                 continue;
             }
         };
@@ -201,7 +212,7 @@ fn pixel_bank(embedder: &Embedder, data: &dyn Dataset, plan: &ExtractPlan) -> an
             let norm = &embedder.info.normalization;
             patch_tensor_values(&image, y, x, grid.patch, &same_size, norm, out);
         }
-        memory.push_image(place, &[(PIXELS, &values)])?;
+        bank.push_image(place, &[(PIXELS, &values)])?;
     }
-    Ok(memory.snapshot())
+    Ok(bank.snapshot())
 }

@@ -22,6 +22,13 @@ pub struct ImageEntry {
     pub name: String,
 }
 
+impl ImageEntry {
+    /// Bytes of its pixels once they are decoded.
+    pub fn decoded_bytes(&self) -> u64 {
+        3 * u64::from(self.height) * u64::from(self.width)
+    }
+}
+
 /// Images and the rows that belong to them, in bank order: an image's place in it need not be its index.
 #[derive(Debug)]
 pub(super) struct Layout {

@@ -6,6 +6,8 @@ use super::manifest::SkippedImage;
 use super::rows::{ImageEncoder, RowBuffer};
 use super::spec::BankSpec;
 use super::store::{Bank, Store};
+use crate::memory;
+use crate::words::thousands;
 use anyhow::{Context, Result, ensure};
 use std::sync::Arc;
 
@@ -31,9 +33,12 @@ impl MemoryBank {
     /// An empty bank for `images`.
     ///
     /// # Errors
-    /// An invalid spec, or no patch fits on any image.
+    /// An invalid spec, no patch fits on any image, or more memory than there is for vectors.
     pub fn new(spec: BankSpec, images: Vec<ImageEntry>) -> Result<Self> {
         spec.validate()?;
+        let (budget, bytes) = (memory::budget(), spec.bytes(&images)?);
+        let what = || format!("the vectors of {} images", thousands(images.len()));
+        budget.ensure(budget.bank(), bytes, what, "a larger stride or fewer images")?;
         let layout = Layout::new(spec.grid, images)?;
         let spaces = spec.spaces.len();
         Ok(Self {

@@ -121,6 +121,18 @@ impl Bank {
         self.layout.patches()
     }
 
+    /// Committed patches with a vector: all but those of skipped images, and others without one, in the space that has
+    /// fewest. What is shown as searched, or as being there, counts these.
+    pub fn searchable(&self) -> usize {
+        let fewest = self.searchable.iter().min().copied();
+        fewest.map_or(self.patches(), |count| count as usize)
+    }
+
+    /// The same once the bank is complete, as far as it is known.
+    pub fn total_searchable(&self) -> usize {
+        self.total_patches() - self.patches() + self.searchable()
+    }
+
     /// Committed images: the first so many. Skipped ones count.
     pub fn complete_images(&self) -> usize {
         self.complete_images
@@ -286,6 +298,11 @@ impl<'a> StoredSpace<'a> {
     /// How many of [`Bank::patches`] take part in searches: neither skipped nor NaN.
     pub fn searchable(&self) -> u64 {
         self.bank.searchable[self.index]
+    }
+
+    /// The same once the bank is complete, as far as it is known.
+    pub fn total_searchable(&self) -> u64 {
+        (self.bank.total_patches() - self.bank.patches()) as u64 + self.searchable()
     }
 
     /// How many of `rows` take part in searches. Panics beyond [`Bank::patches`].

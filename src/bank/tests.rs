@@ -34,6 +34,10 @@ fn spec(dtype: Dtype) -> BankSpec {
     }
 }
 
+fn writer_in(folder: &Path, spec: &BankSpec, images: &[ImageEntry]) -> anyhow::Result<(BankWriter, usize)> {
+    BankWriter::create_or_resume(folder, spec, images, &CancelToken::default())
+}
+
 /// 9, 0, 8, 9, 1 patches.
 fn images() -> Vec<ImageEntry> {
     let sizes = [(8, 8), (3, 9), (10, 6), (8, 8), (4, 5)];
@@ -66,7 +70,7 @@ fn fill(sink: &mut dyn BankSink, until: usize) {
 }
 
 fn whole(folder: &Path) -> Bank {
-    let (mut writer, _) = BankWriter::create_or_resume(folder, &spec(Dtype::F16), &images()).unwrap();
+    let (mut writer, _) = writer_in(folder, &spec(Dtype::F16), &images()).unwrap();
     fill(&mut writer, 5);
     writer.finish().unwrap()
 }
@@ -110,7 +114,7 @@ fn a_finished_bank_gives_back_what_was_pushed() {
     let temp = tempfile::tempdir().unwrap();
     for (name, dtype) in [("half", Dtype::F16), ("single", Dtype::F32)] {
         let folder = temp.path().join(name);
-        let (mut writer, resumed) = BankWriter::create_or_resume(&folder, &spec(dtype), &images()).unwrap();
+        let (mut writer, resumed) = writer_in(&folder, &spec(dtype), &images()).unwrap();
         assert_eq!((resumed, writer.total_images()), (0, 5));
         fill(&mut writer, 5);
         let bank = writer.finish().unwrap();
@@ -144,8 +148,7 @@ fn a_killed_writer_resumes_at_its_last_commit_to_the_same_bytes() {
     for committed in 0..=5 {
         for lost in 0..=5 - committed {
             let folder = temp.path().join(format!("{committed} and {lost}"));
-            let (mut writer, _) =
-                BankWriter::create_or_resume(&folder, &spec(Dtype::F16), &images()).unwrap();
+            let (mut writer, _) = writer_in(&folder, &spec(Dtype::F16), &images()).unwrap();
             fill(&mut writer, committed);
             writer.commit().unwrap();
             fill(&mut writer, committed + lost);
@@ -160,8 +163,7 @@ fn a_killed_writer_resumes_at_its_last_commit_to_the_same_bytes() {
             let seen = Bank::open(&folder).unwrap();
             assert_eq!(seen.complete_images(), committed);
             check_rows(&seen);
-            let (mut writer, resumed) =
-                BankWriter::create_or_resume(&folder, &spec(Dtype::F16), &images()).unwrap();
+            let (mut writer, resumed) = writer_in(&folder, &spec(Dtype::F16), &images()).unwrap();
             assert_eq!((resumed, writer.next_image()), (committed, committed));
             fill(&mut writer, 5);
             check_rows(&writer.finish().unwrap());
@@ -188,7 +190,7 @@ fn a_start_that_was_killed_before_the_manifest_resumes() {
 #[test]
 fn an_incomplete_bank_shows_what_is_committed_and_says_so() {
     let temp = tempfile::tempdir().unwrap();
-    let (mut writer, _) = BankWriter::create_or_resume(temp.path(), &spec(Dtype::F16), &images()).unwrap();
+    let (mut writer, _) = writer_in(temp.path(), &spec(Dtype::F16), &images()).unwrap();
     fill(&mut writer, 3);
     writer.commit().unwrap();
     fill(&mut writer, 4);
@@ -215,7 +217,7 @@ fn another_model_data_or_grid_is_refused_with_every_reason() {
     asked.grid.stride = 3;
     asked.spaces.pop();
     asked.program = "bagssl 0.2.0".into();
-    let error = error_of(BankWriter::create_or_resume(temp.path(), &asked, &images()));
+    let error = error_of(writer_in(temp.path(), &asked, &images()));
     for reason in [
         "model: the bank has demo (resnet18, hash aaaa), asked for is mine (resnet50, hash bbbb)",
         "fingerprint ffff",
@@ -228,15 +230,15 @@ fn another_model_data_or_grid_is_refused_with_every_reason() {
     }
     let mut others = images();
     others[3].label = None;
-    let error = error_of(BankWriter::create_or_resume(temp.path(), &spec(Dtype::F16), &others));
+    let error = error_of(writer_in(temp.path(), &spec(Dtype::F16), &others));
     assert!(error.contains("image 3: the bank has cat 3"), "{error}");
-    let error = error_of(BankWriter::create_or_resume(temp.path(), &spec(Dtype::F16), &others[..2]));
+    let error = error_of(writer_in(temp.path(), &spec(Dtype::F16), &others[..2]));
     assert!(error.contains("images: the bank has 5, asked for are 2"), "{error}");
     assert_eq!(content(temp.path()), before);
 
     let mut renamed = spec(Dtype::F16);
     renamed.model.name = "demo, moved".into();
-    assert_eq!(BankWriter::create_or_resume(temp.path(), &renamed, &images()).unwrap().1, 5);
+    assert_eq!(writer_in(temp.path(), &renamed, &images()).unwrap().1, 5);
 }
 
 #[test]
@@ -270,22 +272,22 @@ fn every_field_of_the_spec_counts() {
 fn folders_of_others_and_second_writers_are_refused() {
     let temp = tempfile::tempdir().unwrap();
     fs::write(temp.path().join("thesis.tex"), "years").unwrap();
-    let error = error_of(BankWriter::create_or_resume(temp.path(), &spec(Dtype::F16), &images()));
+    let error = error_of(writer_in(temp.path(), &spec(Dtype::F16), &images()));
     assert!(error.contains("thesis.tex, but no bank"), "{error}");
     assert!(error_of(Bank::open(temp.path())).contains("no bank.json"));
     let folder = temp.path().join("bank");
-    let first = BankWriter::create_or_resume(&folder, &spec(Dtype::F16), &images()).unwrap();
-    let error = error_of(BankWriter::create_or_resume(&folder, &spec(Dtype::F16), &images()));
+    let first = writer_in(&folder, &spec(Dtype::F16), &images()).unwrap();
+    let error = error_of(writer_in(&folder, &spec(Dtype::F16), &images()));
     let who = format!("is being written by process {}", std::process::id());
     assert!(error.contains(&who), "{error}");
     drop(first);
-    assert!(BankWriter::create_or_resume(&folder, &spec(Dtype::F16), &images()).is_ok());
+    assert!(writer_in(&folder, &spec(Dtype::F16), &images()).is_ok());
 }
 
 #[test]
 fn wrong_pushes_are_refused_and_change_nothing() {
     let temp = tempfile::tempdir().unwrap();
-    let (mut writer, _) = BankWriter::create_or_resume(temp.path(), &spec(Dtype::F16), &images()).unwrap();
+    let (mut writer, _) = writer_in(temp.path(), &spec(Dtype::F16), &images()).unwrap();
     let mut memory = MemoryBank::new(spec(Dtype::F16), images()).unwrap();
     let (h, z) = (values(0, 5), values(0, 3));
     let mut large = h.clone();
@@ -318,7 +320,7 @@ fn damage_is_named_with_file_expected_and_found() {
         OpenOptions::new().write(true).open(&path).unwrap().set_len(length).unwrap();
         let errors = [
             error_of(Bank::open(temp.path())),
-            error_of(BankWriter::create_or_resume(temp.path(), &spec(Dtype::F16), &images())),
+            error_of(writer_in(temp.path(), &spec(Dtype::F16), &images())),
         ];
         fs::write(&path, before).unwrap();
         errors.into_iter().inspect(|e| assert!(e.contains(name), "{name} is not in: {e}")).next().unwrap()
@@ -412,7 +414,7 @@ fn with_holes(folder: &Path) -> (Bank, Vec<usize>) {
     spec.data.split = Some(crate::dataset::Split::Test);
     let mut images = images();
     images[3].name = "a \"b\", c.png".into();
-    let (mut writer, _) = BankWriter::create_or_resume(folder, &spec, &images).unwrap();
+    let (mut writer, _) = writer_in(folder, &spec, &images).unwrap();
     fill(&mut writer, 3);
     let mut h = values(3, 5);
     h[2 * 5] = f32::NAN;
@@ -572,8 +574,7 @@ fn a_flipped_bit_is_named_before_it_counts_and_pushed_again() {
         let export = export_vectors(&bank, space, &out, VectorFormat::Npy, &CancelToken::default());
         assert!(error_of(export).contains(&words));
 
-        let (mut writer, resumed) =
-            BankWriter::create_or_resume(temp.path(), &spec(Dtype::F16), &images()).unwrap();
+        let (mut writer, resumed) = writer_in(temp.path(), &spec(Dtype::F16), &images()).unwrap();
         assert_eq!((resumed, writer.damaged().collect::<Vec<_>>()), (5, vec![image]));
         if image == 2 {
             writer.push_skipped(2, "cut off JPEG").unwrap();
@@ -589,16 +590,89 @@ fn a_flipped_bit_is_named_before_it_counts_and_pushed_again() {
     let mut bytes = fs::read(&path).unwrap();
     bytes[12 * 10] ^= 1;
     fs::write(&path, bytes).unwrap();
-    let (mut writer, _) = BankWriter::create_or_resume(temp.path(), &spec(Dtype::F16), &images()).unwrap();
+    let (mut writer, _) = writer_in(temp.path(), &spec(Dtype::F16), &images()).unwrap();
     push(&mut writer, 2);
     check_rows(&writer.finish().unwrap());
     assert_eq!(content(temp.path()), before);
 }
 
 #[test]
+fn what_an_earlier_run_could_not_read_is_pushed_again() {
+    let [bank, expected] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let gone = "cat.png: No such file or directory (os error 2)";
+    let at_first = |folder: &Path, until: usize| {
+        let (mut writer, _) = writer_in(folder, &spec(Dtype::F16), &images()).unwrap();
+        push(&mut writer, 0);
+        push(&mut writer, 1);
+        writer.push_skipped(2, "cut off JPEG").unwrap();
+        writer.push_skipped(3, gone).unwrap();
+        if until == 5 {
+            push(&mut writer, 4);
+        }
+        writer.commit().unwrap();
+    };
+    whole(expected.path());
+    for until in [4, 5] {
+        at_first(bank.path(), until);
+        let (mut writer, resumed) = writer_in(bank.path(), &spec(Dtype::F16), &images()).unwrap();
+        assert_eq!(
+            (resumed, writer.unread().collect::<Vec<_>>(), writer.damaged().len()),
+            (until, vec![3], 0)
+        );
+        assert!(error_of(writer.push_image(4, &[])).contains("image 3 of 5 comes next"));
+        // By now it is seen to be broken: that is kept, and not asked again.
+        writer.push_skipped(3, "not a picture").unwrap();
+        writer.commit().unwrap();
+        drop(writer);
+        let (mut writer, _) = writer_in(bank.path(), &spec(Dtype::F16), &images()).unwrap();
+        assert_eq!(writer.unread().len(), 0);
+        fill(&mut writer, 5);
+        let skipped = writer.finish().unwrap().skipped().to_vec();
+        assert_eq!(skipped.iter().map(|s| s.image).collect::<Vec<_>>(), [2, 3]);
+        fs::remove_dir_all(bank.path()).unwrap();
+
+        at_first(bank.path(), until);
+        let (mut writer, _) = writer_in(bank.path(), &spec(Dtype::F16), &images()).unwrap();
+        push(&mut writer, 3);
+        fill(&mut writer, 5);
+        check_rows(&writer.finish().unwrap());
+        assert_eq!(content(bank.path()), content(expected.path()));
+        fs::remove_dir_all(bank.path()).unwrap();
+    }
+}
+
+#[test]
+fn looking_at_all_rows_of_a_bank_ends_when_it_is_told_to() {
+    let temp = tempfile::tempdir().unwrap();
+    whole(temp.path());
+    let cancel = CancelToken::default();
+    cancel.cancel();
+    let error =
+        BankWriter::create_or_resume(temp.path(), &spec(Dtype::F16), &images(), &cancel).err().unwrap();
+    assert!(error.is::<crate::progress::Cancelled>(), "{error:#}");
+    check_rows(&whole(temp.path()));
+}
+
+#[test]
+fn a_file_that_is_cut_while_a_bank_is_made_is_not_filled_up_with_zeros() {
+    for (file, was) in [("h.f16", 270), ("z.inv", 108), ("sums.crc32c", 32)] {
+        let temp = tempfile::tempdir().unwrap();
+        let (mut writer, _) = writer_in(temp.path(), &spec(Dtype::F16), &images()).unwrap();
+        fill(&mut writer, 3);
+        let path = temp.path().join(file);
+        OpenOptions::new().write(true).open(&path).unwrap().set_len(7).unwrap();
+        let error = error_of(writer.push_image(3, &[("z", &values(3, 3)), ("h", &values(3, 5))]));
+        let words = format!("{file} has 7 bytes, and had {was} when it was opened");
+        assert!(error.contains(&words), "{error}");
+        assert!(error_of(writer.commit()).contains(&words));
+        assert!(error_of(writer.finish()).contains(&words));
+    }
+}
+
+#[test]
 fn a_bank_of_an_earlier_version_has_no_sums_and_is_read_and_continued() {
     let temp = tempfile::tempdir().unwrap();
-    let (mut writer, _) = BankWriter::create_or_resume(temp.path(), &spec(Dtype::F16), &images()).unwrap();
+    let (mut writer, _) = writer_in(temp.path(), &spec(Dtype::F16), &images()).unwrap();
     fill(&mut writer, 3);
     writer.commit().unwrap();
     drop(writer);

@@ -8,6 +8,7 @@ use super::spec::BankSpec;
 use super::store::Bank;
 use super::sums::{DamagedRows, sums_bytes, sums_path};
 use crate::files::{self, FolderLock, LOCK_FILE, is_leftover};
+use crate::progress::CancelToken;
 use anyhow::{Context, Result, bail, ensure};
 use rayon::prelude::*;
 use std::collections::VecDeque;
@@ -30,12 +31,16 @@ pub struct BankWriter {
     manifest: Manifest,
     encoder: ImageEncoder,
     /// Two files per space, in the order of [`row_files`].
-    files: Vec<(PathBuf, File)>,
+    files: Vec<WrittenFile>,
     /// File of the sums, where the bank has them.
-    sums: Option<(PathBuf, File)>,
+    sums: Option<WrittenFile>,
     next_image: usize,
-    /// Committed images whose rows are not what was written: they come before the next image.
+    /// Committed images whose rows are not what was written, then those that an earlier run could not read: they
+    /// come before the next image.
     damaged: VecDeque<usize>,
+    unread: VecDeque<usize>,
+    /// Whether the manifest says more than the file that holds it, whatever the number of images.
+    has_news: bool,
     last_commit: Instant,
     /// Held until the writer is dropped.
     _lock: FolderLock,
@@ -49,8 +54,13 @@ impl BankWriter {
     ///
     /// # Errors
     /// The bank there was made otherwise (every difference is named), it is damaged, another
-    /// process writes it, or the folder holds something else.
-    pub fn create_or_resume(folder: &Path, spec: &BankSpec, images: &[ImageEntry]) -> Result<(Self, usize)> {
+    /// process writes it, or the folder holds something else. Cancelled: the rows that are there are all looked at.
+    pub fn create_or_resume(
+        folder: &Path,
+        spec: &BankSpec,
+        images: &[ImageEntry],
+        cancel: &CancelToken,
+    ) -> Result<(Self, usize)> {
         spec.validate()?;
         let layout = Layout::new(spec.grid, images.to_vec())?;
         let exists = manifest_path(folder).is_file();
@@ -63,17 +73,18 @@ impl BankWriter {
         let exists = manifest_path(folder).is_file();
         let manifest = if exists { resume(folder, spec, images)? } else { create(folder, spec, &layout)? };
         files::sweep(folder).with_context(|| format!("cannot list {}", folder.display()))?;
-        let open = |path: PathBuf| {
-            let file = files::open_with(&path, OpenOptions::new().write(true));
-            let file = file.with_context(|| format!("cannot write to {}", path.display()))?;
-            Ok((path, file))
-        };
         let rows = row_files(folder, spec, layout.patches()).into_iter();
-        let files = rows.map(|(path, _)| open(path)).collect::<Result<_>>()?;
+        let files = rows.map(|(path, length)| WrittenFile::open(path, length)).collect::<Result<_>>()?;
+        let sums = (sums_path(folder), sums_bytes(&layout, spec.spaces.len()));
         let resumed = manifest.complete_images as usize;
+        let unread = unread_images(&manifest, &layout);
+        let mut damaged = damaged_images(folder, &manifest, &layout, cancel)?;
+        damaged.retain(|image| unread.binary_search(image).is_err());
         let writer = Self {
-            sums: manifest.sums.then(|| open(sums_path(folder))).transpose()?,
-            damaged: damaged_images(folder, &manifest, &layout)?,
+            sums: manifest.sums.then(|| WrittenFile::open(sums.0, sums.1)).transpose()?,
+            damaged,
+            unread,
+            has_news: false,
             folder: folder.to_path_buf(),
             encoder: ImageEncoder::new(spec),
             layout,
@@ -92,6 +103,12 @@ impl BankWriter {
         self.damaged.iter().copied()
     }
 
+    /// Committed images that an earlier version of the program left out because their files could not be read then:
+    /// they are to be pushed again, in this order, after the damaged ones.
+    pub fn unread(&self) -> impl ExactSizeIterator<Item = usize> {
+        self.unread.iter().copied()
+    }
+
     /// Images in all.
     pub fn total_images(&self) -> usize {
         self.layout.images().len()
@@ -100,17 +117,16 @@ impl BankWriter {
     /// Makes everything pushed so far last: rows first, then the manifest that says so.
     pub fn commit(&mut self) -> Result<()> {
         self.last_commit = Instant::now();
-        // Also where no image is new: damaged ones may have been pushed again.
-        for (path, file) in self.files.iter().chain(&self.sums) {
-            file.sync_data().with_context(|| format!("cannot write to {}", path.display()))?;
-        }
-        if self.manifest.complete_images == self.next_image as u64 {
+        // Also where no image is new: some may have been pushed again.
+        self.files.iter().chain(&self.sums).try_for_each(WrittenFile::sync)?;
+        if self.manifest.complete_images == self.next_image as u64 && !self.has_news {
             return Ok(());
         }
         let before = std::mem::replace(&mut self.manifest.complete_images, self.next_image as u64);
         let written = self.manifest.write(&self.folder);
-        if written.is_err() {
-            self.manifest.complete_images = before;
+        match &written {
+            Ok(()) => self.has_news = false,
+            Err(_) => self.manifest.complete_images = before,
         }
         written
     }
@@ -121,8 +137,8 @@ impl BankWriter {
     /// Images are missing, or the write failed.
     pub fn finish(mut self) -> Result<Bank> {
         self.commit()?;
-        let damaged = self.damaged.len();
-        ensure!(damaged == 0, "{damaged} damaged images of {} were not pushed again", self.folder.display());
+        let again = self.damaged.len() + self.unread.len();
+        ensure!(again == 0, "{again} images of {} were not pushed again", self.folder.display());
         let (done, total) = (self.next_image, self.total_images());
         ensure!(
             done == total,
@@ -154,7 +170,7 @@ impl BankWriter {
 
 impl BankSink for BankWriter {
     fn next_image(&self) -> usize {
-        self.damaged.front().copied().unwrap_or(self.next_image)
+        self.damaged.front().or(self.unread.front()).copied().unwrap_or(self.next_image)
     }
 
     fn push_image(&mut self, index: usize, rows: &[(&str, &[f32])]) -> Result<()> {
@@ -169,11 +185,18 @@ impl BankSink for BankWriter {
         let buffers =
             encoder.encode(spec, count, rows).with_context(|| format!("image {image} of the bank"))?;
         write_image(files, sums.as_mut(), (&manifest.spec, layout), index, buffers)?;
-        if self.damaged.pop_front().is_none() {
-            for (space, buffer) in spec.spaces.iter().zip(buffers) {
-                *manifest.searchable.entry(space.name.clone()).or_default() += buffer.searchable();
+        if self.damaged.pop_front().is_some() {
+            return Ok(());
+        }
+        for (space, buffer) in spec.spaces.iter().zip(buffers) {
+            *manifest.searchable.entry(space.name.clone()).or_default() += buffer.searchable();
+        }
+        match self.unread.pop_front() {
+            Some(_) => {
+                manifest.skipped.retain(|skipped| skipped.image != image);
+                self.has_news = true;
             }
-            self.next_image += 1;
+            None => self.next_image += 1,
         }
         Ok(())
     }
@@ -190,7 +213,14 @@ impl BankSink for BankWriter {
         let Self { layout, manifest, encoder, files, sums, .. } = self;
         let buffers = encoder.encode_skipped(&manifest.spec, count)?;
         write_image(files, sums.as_mut(), (&manifest.spec, layout), index, buffers)?;
-        if self.damaged.pop_front().is_none() {
+        if self.damaged.pop_front().is_some() {
+            return Ok(());
+        }
+        if self.unread.pop_front().is_some() {
+            let known = manifest.skipped.iter_mut().find(|skipped| skipped.image == image);
+            known.into_iter().for_each(|known| known.reason = reason.into());
+            self.has_news = true;
+        } else {
             manifest.skipped.push(SkippedImage { image, reason: reason.into() });
             self.next_image += 1;
         }
@@ -200,8 +230,8 @@ impl BankSink for BankWriter {
 
 /// Writes the rows of one image and their sums at their place, so that a write that failed can be repeated.
 fn write_image(
-    files: &mut [(PathBuf, File)],
-    sums: Option<&mut (PathBuf, File)>,
+    files: &mut [WrittenFile],
+    sums: Option<&mut WrittenFile>,
     (spec, layout): (&BankSpec, &Layout),
     image: usize,
     buffers: &[RowBuffer],
@@ -210,7 +240,7 @@ fn write_image(
         let parts = [buffer.values().bytes(), bytemuck::cast_slice(&buffer.inv_norms)];
         for (file, bytes) in pair.iter_mut().zip(parts) {
             let per_row = bytes.len().checked_div(buffer.rows()).unwrap_or(0);
-            write_at(file, layout.rows_before(image) as u64 * per_row as u64, bytes)?;
+            file.write_at(layout.rows_before(image) as u64 * per_row as u64, bytes)?;
         }
     }
     let Some(file) = sums else { return Ok(()) };
@@ -222,20 +252,71 @@ fn write_image(
         let spaces = buffers.iter().zip(&spec.spaces);
         spaces.map(move |(buffer, space)| buffer.sum(rows.clone(), space.width as usize))
     });
-    write_at(file, place as u64, bytemuck::cast_slice(&sums.collect::<Vec<u32>>()))
+    file.write_at(place as u64, bytemuck::cast_slice(&sums.collect::<Vec<u32>>()))
 }
 
-fn write_at((path, file): &mut (PathBuf, File), place: u64, bytes: &[u8]) -> Result<()> {
-    file.seek(SeekFrom::Start(place))
-        .and_then(|_| file.write_all(bytes))
-        .with_context(|| format!("cannot write to {}; is the disk full?", path.display()))
+/// A file of rows or sums, which had its final length before the first byte was written.
+#[derive(Debug)]
+struct WrittenFile {
+    path: PathBuf,
+    file: File,
+    length: u64,
+}
+
+impl WrittenFile {
+    fn open(path: PathBuf, length: u64) -> Result<Self> {
+        let file = files::open_with(&path, OpenOptions::new().write(true));
+        let file = file.with_context(|| format!("cannot write to {}", path.display()))?;
+        Ok(Self { path, file, length })
+    }
+
+    /// Writes at a place of the file, which somebody may have cut: what is written behind its end would make it long
+    /// again, with zeros for rows that were there.
+    fn write_at(&mut self, place: u64, bytes: &[u8]) -> Result<()> {
+        self.check()?;
+        self.file
+            .seek(SeekFrom::Start(place))
+            .and_then(|_| self.file.write_all(bytes))
+            .with_context(|| format!("cannot write to {}; is the disk full?", self.path.display()))
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.check()?;
+        self.file.sync_data().with_context(|| format!("cannot write to {}", self.path.display()))
+    }
+
+    fn check(&self) -> Result<()> {
+        let meta = self.file.metadata().with_context(|| format!("cannot look at {}", self.path.display()))?;
+        let now = meta.len();
+        ensure!(
+            now == self.length,
+            "{} has {now} bytes, and had {} when it was opened: it was cut while the bank was made. Make the bank again",
+            self.path.display(),
+            self.length
+        );
+        Ok(())
+    }
+}
+
+/// Committed images that were left out because of an error of reading, upwards.
+fn unread_images(manifest: &Manifest, layout: &Layout) -> VecDeque<usize> {
+    let skipped = manifest.skipped.iter().filter(|skipped| files::tells_of_read_error(&skipped.reason));
+    skipped.filter_map(|skipped| layout.place_of(skipped.image as usize)).collect()
 }
 
 /// Committed images with a block that has not its sum, upwards. Reads all that is committed.
-fn damaged_images(folder: &Path, manifest: &Manifest, layout: &Layout) -> Result<VecDeque<usize>> {
+fn damaged_images(
+    folder: &Path,
+    manifest: &Manifest,
+    layout: &Layout,
+    cancel: &CancelToken,
+) -> Result<VecDeque<usize>> {
     let spaces = MappedRows::open_all(folder, &manifest.spec, layout, manifest.sums)?;
     let images = (0..manifest.complete_images as usize).into_par_iter();
     let damaged = images.filter_map(|image| {
+        if let Err(cancelled) = cancel.check() {
+            return Some(Err(cancelled.into()));
+        }
         let rows = layout.rows_of(image);
         let wrong = spaces.iter().find_map(|space| space.check_sums(layout, rows.clone()).err())?;
         if !wrong.is::<DamagedRows>() {

@@ -24,7 +24,7 @@ pub enum BankCommand {
         #[arg(long)]
         out: PathBuf,
         /// File for what each row is of, in the order of the vectors, ending with .csv or .parquet: image (index in
-        /// the bank), path (its name in the data set), y, x, size (top left and side, pixels), label, class, split
+        /// the data set, as --query takes it), path (its name in the data set), y, x, size (top left and side, pixels), label, class, split
         #[arg(long)]
         index: Option<PathBuf>,
     },

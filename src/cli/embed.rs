@@ -73,8 +73,12 @@ impl Commander {
                 0 => String::new(),
                 count => format!("; {} damaged images computed again", thousands(count as u64)),
             };
+            let retried = match report.retried_images {
+                0 => String::new(),
+                count => format!("; {} images read that could not be read before", thousands(count as u64)),
+            };
             format!(
-                "{}: {} patches of {}, in {}, {}, {rate} on {}{repaired}{}{}",
+                "{}: {} patches of {}, in {}, {}, {rate} on {}{repaired}{retried}{}{}",
                 request.out.display(),
                 thousands(report.patches as u64),
                 sample_words(report.images, report.of, 0),

@@ -7,6 +7,7 @@ use clap::{CommandFactory, Parser};
 
 use super::command::{Cli, run};
 use super::shared::{WrongUsage, chain};
+use crate::memory::{self, MemoryBudget};
 use crate::threads;
 
 /// Parses the arguments, does what they say and turns an error into an exit status:
@@ -21,6 +22,8 @@ pub fn main() -> ExitCode {
         .format_timestamp(None)
         .init();
     threads::choose(cli.shared.threads);
+    let budget = cli.shared.memory.map_or_else(MemoryBudget::of_this_machine, MemoryBudget::new);
+    memory::choose(if cli.opens_window() { budget } else { budget.for_command() });
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -15,7 +15,7 @@ use crate::words::name_list;
 pub enum ModelCommand {
     /// Architecture, spaces and their widths
     Info {
-        /// demo, a run folder or a checkpoint
+        /// demo or demo-cifar10 (built in), a run folder or a checkpoint
         model: PathBuf,
         #[command(flatten)]
         overrides: OverrideArgs,

@@ -32,15 +32,6 @@ pub struct GuiArgs {
     /// Restore what "Copy as link" wrote (bagssl:1?...)
     #[arg(long, value_name = "LINK", conflicts_with_all = ["model", "data", "split", "image", "exif", "value_window"])]
     pub open: Option<Link>,
-    /// Memory that patch vectors and decoded images may take, GiB; half of what is free by default
-    #[arg(long, value_name = "GIB", value_parser = gibibytes)]
-    pub memory: Option<f64>,
-}
-
-/// A size that a machine can have.
-fn gibibytes(text: &str) -> Result<f64, String> {
-    let size = text.parse().ok().filter(|size| (0.0625..=1e6).contains(size));
-    size.ok_or_else(|| "expected GiB, at least 0.0625 (64 MiB)".into())
 }
 
 impl GuiArgs {
@@ -54,7 +45,6 @@ impl GuiArgs {
             && self.decoding.is_empty()
             && self.run.is_empty()
             && self.open.is_none()
-            && self.memory.is_none()
     }
 }
 
@@ -65,7 +55,10 @@ pub fn window(args: GuiArgs, shared: &SharedArgs) -> anyhow::Result<()> {
     let model = args.model.map_or_else(|| ModelSpec::from(BUILT_IN[0].name), ModelSpec::from);
     let model = ModelSpec { overrides: args.overrides.into(), ..model };
     let (split, runs, link) = (args.split, args.run, args.open);
-    let options = crate::gui::GuiOptions { model, data, split, runs, link };
-    let memory = args.memory.map(|gib| (gib * f64::from(1 << 30)) as u64);
-    crate::gui::open(options, shared.device, memory)
+    let settings = crate::gui::settings_file();
+    if settings.is_none() {
+        log::warn!("no home folder is known: settings last until the window is closed");
+    }
+    let options = crate::gui::GuiOptions { model, data, split, runs, link, settings };
+    crate::gui::open(options, shared.device)
 }

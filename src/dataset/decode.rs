@@ -9,7 +9,7 @@
 //! used, that gives the high byte (for 16-bit grey, too, where Pillow clips at 255).
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, Cursor, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -20,8 +20,9 @@ use super::decoding::{Decoding, Exif, ValueRule};
 use super::picture::orientation_from_xmp;
 use super::wide::{self, ImageValues, Placing, Stated};
 use super::{jpeg, tiff};
-use crate::files;
+use crate::files::{self, FailureKept, Unread};
 use crate::image::Image;
+use crate::memory::{self, NoRoom};
 
 /// Longest side of a picture that is read, pixels.
 pub const MAX_SIDE: u32 = 32_768;
@@ -41,6 +42,8 @@ pub struct PictureFacts {
     width: u32,
     orientation: Orientation,
     is_wide: bool,
+    /// Bytes that decoding takes for each pixel.
+    cost: u64,
 }
 
 /// A decoded picture.
@@ -68,6 +71,14 @@ impl PictureFacts {
         self.orientation != Orientation::NoTransforms
     }
 
+    /// Bytes that decoding takes at most, those of the file included.
+    fn decoding_bytes(&self, file: u64, exif: Exif) -> u64 {
+        let pixels = u64::from(self.height) * u64::from(self.width);
+        // What is turned is there twice.
+        let turned = if exif == Exif::Apply && self.is_turned() { 3 } else { 0 };
+        file + pixels * (self.cost + turned)
+    }
+
     /// Whether it is a JPEG.
     pub fn is_jpeg(&self) -> bool {
         self.format == ImageFormat::Jpeg
@@ -79,15 +90,30 @@ impl PictureFacts {
     }
 }
 
-/// Decodes a picture file. Alone, it is all of its data set ([`ValueRule::Data`]). Errors name the file: not a
-/// picture, truncated, too large (a side over [`MAX_SIDE`] or more than [`MAX_PIXELS`] pixels; refused by the header,
-/// before any pixel is allocated), or of a kind that is not supported.
+/// Decodes a picture file. Alone, it is all of its data set ([`ValueRule::Data`]). Errors name the file: [`Unread`];
+/// by what its bytes say not a picture, truncated, too large (a side over [`MAX_SIDE`] or more than [`MAX_PIXELS`]
+/// pixels; refused by the header, before any pixel is allocated), or of a kind that is not supported.
 pub fn decode(path: &Path, decoding: Decoding) -> Result<Decoded> {
-    let what = path.display().to_string();
-    let file = open_file(path)?;
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE_BYTES).read_to_end(&mut bytes).with_context(|| format!("{what}: reading failed"))?;
-    decode_bytes(&bytes, &what, decoding)
+    let header = open_file(path).and_then(|file| {
+        let size = file.metadata()?.len();
+        Ok((header_of(&mut BufReader::new(file))?, size))
+    });
+    // What is wrong with it, decoding says.
+    let Ok((header, size)) = header else { return decode_now(path, decoding) };
+    let (bytes, (height, width)) =
+        (header.decoding_bytes(size, decoding.exif), (header.height, header.width));
+    let what = || format!("decoding its {width} x {height} pixels");
+    memory::decoding(bytes, what, || decode_now(path, decoding)).map_err(|error| {
+        // What stands in it is not known then, and may be read another time.
+        let no_room =
+            error.downcast::<NoRoom>().map(|no_room| std::io::Error::new(ErrorKind::OutOfMemory, no_room));
+        no_room.map_or_else(|error| error, |no_room| Unread::of(path)(no_room).into())
+    })
+}
+
+fn decode_now(path: &Path, decoding: Decoding) -> Result<Decoded> {
+    let bytes = files::read(path, MAX_FILE_BYTES).map_err(Unread::of(path))?;
+    decode_bytes(&bytes, &path.display().to_string(), decoding)
 }
 
 /// Decodes a picture held in memory; `what` names it in errors. See [`decode`].
@@ -96,24 +122,39 @@ pub fn decode_bytes(bytes: &[u8], what: &str, decoding: Decoding) -> Result<Deco
 }
 
 /// What the picture's header says, and a look at where the file ends: a truncated JPEG, PNG or WebP is already found
-/// here, and so is a kind of TIFF that is not read.
+/// here, and so is a kind of TIFF that is not read. An error of reading is [`Unread`].
 pub fn probe(path: &Path) -> Result<PictureFacts> {
-    let mut reader = BufReader::new(open_file(path)?);
+    let mut reader = BufReader::new(FailureKept::new(open_file(path)?));
     let probed = header_of(&mut reader).and_then(|header| {
         ensure_complete(&mut reader, header.format)?;
         Ok(header)
     });
-    probed.with_context(|| path.display().to_string())
+    match reader.get_mut().failure.take() {
+        // Whatever the parser made of it.
+        Some(error) => Err(Unread::of(path)(error).into()),
+        None => probed.with_context(|| path.display().to_string()),
+    }
 }
 
-/// Whether a file begins like a picture of a kind that is read here. `false` if it cannot be read.
+/// Whether a file begins like a picture of a kind that is read here. `false` if nobody may read it, `true` if that
+/// fails: [`probe`] then says why.
 pub fn looks_like_image(path: &Path) -> bool {
-    open_file(path).is_ok_and(|mut file| sniff(&mut file).is_ok_and(|format| format.is_some()))
+    match open_file(path) {
+        Ok(mut file) => sniff(&mut file).map_or(true, |format| format.is_some()),
+        Err(error) => {
+            let unread = error.downcast_ref::<Unread>();
+            unread.is_some_and(|unread| unread.error.kind() != ErrorKind::PermissionDenied)
+        }
+    }
 }
 
 /// Opens a regular file of bearable size; a pipe or device could block for ever.
 fn open_file(path: &Path) -> Result<File> {
-    files::open(path, MAX_FILE_BYTES).with_context(|| path.display().to_string())
+    files::open(path, MAX_FILE_BYTES).map_err(|error| match error.kind() {
+        // What lies there is known, and no picture.
+        ErrorKind::InvalidData => anyhow::Error::new(error).context(path.display().to_string()),
+        _ => Unread::of(path)(error).into(),
+    })
 }
 
 /// The format by the first bytes; the reader is put back to the start.
@@ -130,11 +171,11 @@ fn sniff<R: Read + Seek>(reader: &mut R) -> Result<Option<ImageFormat>> {
 fn header_of<R: BufRead + Seek>(reader: &mut R) -> Result<PictureFacts> {
     let Some(format) = sniff(reader)? else { bail!("not a picture: expected {READABLE} by content") };
     let header = if format == ImageFormat::Jpeg {
-        let jpeg::JpegHeader { height, width, orientation } = jpeg::read_header(reader)?;
-        PictureFacts { format, height, width, orientation, is_wide: false }
+        let jpeg::JpegHeader { height, width, orientation, cost } = jpeg::read_header(reader)?;
+        PictureFacts { format, height, width, orientation, is_wide: false, cost }
     } else if format == ImageFormat::Tiff {
-        let tiff::TiffHeader { height, width, orientation, is_wide } = tiff::read_header(reader)?;
-        PictureFacts { format, height, width, orientation, is_wide }
+        let tiff::TiffHeader { height, width, orientation, is_wide, cost } = tiff::read_header(reader)?;
+        PictureFacts { format, height, width, orientation, is_wide, cost }
     } else {
         let mut limited = ImageReader::with_format(&mut *reader, format);
         limited.limits(limits(0));
@@ -143,7 +184,10 @@ fn header_of<R: BufRead + Seek>(reader: &mut R) -> Result<PictureFacts> {
         let color = decoder.color_type();
         let is_wide = color.bytes_per_pixel() > color.channel_count();
         let orientation = orientation_of(&mut decoder).map_err(|e| broken(format, e))?;
-        PictureFacts { format, height, width, orientation, is_wide }
+        // What comes out of the decoder, RGB where that is something else, and what WebP and GIF keep beside.
+        let beside = if matches!(format, ImageFormat::WebP | ImageFormat::Gif) { 4 } else { 0 };
+        let cost = u64::from(color.bytes_per_pixel()) + 3 + beside;
+        PictureFacts { format, height, width, orientation, is_wide, cost }
     };
     check_size(header.height, header.width)?;
     Ok(header)

@@ -1,21 +1,18 @@
 //! Fetches the official CIFAR archives: resumes, checks, unpacks safely, puts in place at once.
 
-use std::fs::{self, OpenOptions};
-use std::io::{Read, Write};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use md5::{Digest, Md5};
 
 use super::cifar::{Cifar, Variant};
+pub use super::patience::Patience;
+use super::transfer::{Transfer, discard};
 use super::unpack::{MAX_ARCHIVE_BYTES, unpack};
-use super::{Dataset, Split, hex, with_thousands};
+use super::{Dataset, Split, hex};
 use crate::files::{self, FolderLock};
 use crate::progress::{CancelToken, Cancelled, Progress};
-
-/// Attempts in a row that bring nothing new before giving up.
-const MAX_IDLE_ATTEMPTS: u32 = 3;
 
 /// The official archive of a set: address and MD5, as published with it.
 fn official(variant: Variant) -> (&'static str, &'static str) {
@@ -40,14 +37,14 @@ pub struct Request {
     pub url: Option<String>,
     /// MD5 of the archive in hexadecimal, where it is not the official one.
     pub md5: Option<String>,
-    /// How long to wait for a connection, an answer or the next bytes.
-    pub patience: Duration,
+    /// How long to wait, and for what.
+    pub patience: Patience,
 }
 
 impl Request {
-    /// The official archive, with 20 seconds of patience.
+    /// The official archive, with the usual patience.
     pub fn new(variant: Variant, out: PathBuf) -> Self {
-        Self { variant, out, url: None, md5: None, patience: Duration::from_secs(20) }
+        Self { variant, out, url: None, md5: None, patience: Patience::default() }
     }
 
     fn url(&self) -> &str {
@@ -164,11 +161,6 @@ fn is_of_the_bytes(error: &anyhow::Error) -> bool {
     !error.is::<Cancelled>() && !error.chain().any(|cause| cause.downcast_ref().is_some_and(of_the_system))
 }
 
-/// Removes a download that is of no use.
-fn discard(part: &Path) {
-    fs::remove_file(part).unwrap_or_else(|error| log::warn!("could not remove {}: {error}", part.display()));
-}
-
 /// Images of both splits, which must both be there.
 fn count_images(folder: &Path, variant: Variant) -> Result<usize> {
     let count = |split| Cifar::open(folder, variant, Some(split)).map(|set| set.len());
@@ -191,199 +183,10 @@ fn check_md5(part: &Path, expected: &str) -> Result<()> {
     )
 }
 
-/// How one attempt ended.
-enum Attempt {
-    Whole,
-    /// The server or the network stopped early, for this reason.
-    Cut(anyhow::Error),
-    /// What is there does not fit what the server has: start over.
-    Stale,
-}
-
 /// Downloads until the archive is whole. Returns whether an earlier piece was kept.
 fn fetch(request: &Request, cancel: &CancelToken, report: &mut dyn FnMut(Progress)) -> Result<bool> {
     let part = request.part();
-    let kept_bytes = part_length(&part);
-    let mut download = Download { request, cancel, report, started: Instant::now(), resumed: kept_bytes };
-    let (mut idle, mut before) = (0, kept_bytes);
-    loop {
-        cancel.check()?;
-        let cut = match download.attempt(&part)? {
-            Attempt::Whole => return Ok(download.resumed > 0),
-            Attempt::Stale => {
-                fs::remove_file(&part).with_context(|| part.display().to_string())?;
-                download.resumed = 0;
-                anyhow!("the server does not go on where the earlier download ended")
-            }
-            Attempt::Cut(error) => error,
-        };
-        let now = part_length(&part);
-        idle = if now > before { 0 } else { idle + 1 };
-        before = now;
-        if idle >= MAX_IDLE_ATTEMPTS {
-            let kept = with_thousands(now);
-            return Err(cut.context(format!(
-                "downloading {} failed; {kept} bytes are kept in {} and the same command resumes",
-                request.url(),
-                part.display()
-            )));
-        }
-        log::info!("download interrupted at {now} bytes, trying again: {cut:#}");
-        wait(Duration::from_millis(250 << idle), cancel)?;
-    }
-}
-
-fn part_length(part: &Path) -> u64 {
-    fs::metadata(part).map_or(0, |meta| meta.len())
-}
-
-/// Waits in small steps, so that a cancellation is soon seen.
-fn wait(duration: Duration, cancel: &CancelToken) -> Result<(), Cancelled> {
-    let until = Instant::now() + duration;
-    while Instant::now() < until {
-        cancel.check()?;
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
-    Ok(())
-}
-
-struct Download<'a> {
-    request: &'a Request,
-    cancel: &'a CancelToken,
-    report: &'a mut dyn FnMut(Progress),
-    started: Instant,
-    /// Bytes that were there before.
-    resumed: u64,
-}
-
-impl Download<'_> {
-    fn agent(&self) -> ureq::Agent {
-        use ureq::tls::{RootCerts, TlsConfig};
-        let patience = Some(self.request.patience);
-        let config = ureq::Agent::config_builder()
-            .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
-            .http_status_as_error(false)
-            .timeout_resolve(patience)
-            .timeout_connect(patience)
-            .timeout_recv_response(patience)
-            .timeout_per_read(patience)
-            .user_agent(concat!("bagssl/", env!("CARGO_PKG_VERSION")));
-        config.build().into()
-    }
-
-    /// One connection: asks for what is missing and appends it to `part`. Errors are final.
-    fn attempt(&mut self, part: &Path) -> Result<Attempt> {
-        let have = part_length(part);
-        let url = self.request.url();
-        let mut call = self.agent().get(url);
-        if have > 0 {
-            call = call.header("Range", format!("bytes={have}-"));
-        }
-        let mut response = match call.call() {
-            Ok(response) => response,
-            Err(error) if is_final(&error) => return Err(anyhow!("{url}: {error}{}", hint(&error))),
-            Err(error) => return Ok(Attempt::Cut(anyhow!("{error}{}", hint(&error)))),
-        };
-        let range = response
-            .headers()
-            .get("content-range")
-            .and_then(|v| v.to_str().ok())
-            .and_then(ContentRange::parse);
-        let length = response.body().content_length();
-        let (start, total) = match (response.status().as_u16(), range) {
-            (200, _) => (0, length),
-            (206, Some(range)) if range.start == Some(have) => (have, range.total),
-            (206, _) => return Ok(Attempt::Stale),
-            (416, Some(range)) if have > 0 && range.total == Some(have) => return Ok(Attempt::Whole),
-            (416, _) if have > 0 => return Ok(Attempt::Stale),
-            (status @ (408 | 429 | 500..=599), _) => {
-                return Ok(Attempt::Cut(anyhow!("the server answered with status {status}")));
-            }
-            (status, _) => {
-                bail!("{url}: the server answered with status {status}; expected 200 (the archive)")
-            }
-        };
-        let total = total.unwrap_or(0);
-        ensure!(total <= MAX_ARCHIVE_BYTES, "{url}: {total} bytes; expected at most {MAX_ARCHIVE_BYTES}");
-        if start == 0 {
-            self.resumed = 0;
-        }
-        self.append(part, start, total, &mut response.body_mut().with_config().limit(u64::MAX).reader())
-    }
-
-    /// Writes the body to `part` from byte `start` on.
-    fn append(&mut self, part: &Path, start: u64, total: u64, body: &mut dyn Read) -> Result<Attempt> {
-        let at = || part.display().to_string();
-        let mut options = OpenOptions::new();
-        options.create(true).append(start > 0).write(true).truncate(start == 0);
-        let mut file = files::open_with(part, &mut options).with_context(at)?;
-        let (mut done, mut buffer) = (start, vec![0; 1 << 16]);
-        let mut last_report: Option<Instant> = None;
-        loop {
-            if last_report.is_none_or(|t| t.elapsed() > Duration::from_millis(100)) {
-                self.cancel.check()?;
-                self.report(done, total.max(done));
-                last_report = Some(Instant::now());
-            }
-            let count = match body.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) => return Ok(Attempt::Cut(error.into())),
-            };
-            done += count as u64;
-            if done > MAX_ARCHIVE_BYTES {
-                discard(part);
-                bail!("{}: over {MAX_ARCHIVE_BYTES} bytes; what had come was deleted", self.request.url());
-            }
-            file.write_all(&buffer[..count]).with_context(at)?;
-        }
-        self.report(done, total.max(done));
-        if total > 0 && done < total {
-            return Ok(Attempt::Cut(anyhow!("the connection ended after {done} of {total} bytes")));
-        }
-        file.sync_all().with_context(at)?;
-        Ok(Attempt::Whole)
-    }
-
-    fn report(&mut self, done: u64, total: u64) {
-        (self.report)(Progress {
-            what: "downloading",
-            done,
-            total,
-            resumed: self.resumed,
-            unit: "bytes",
-            elapsed: self.started.elapsed(),
-        });
-    }
-}
-
-/// `Content-Range: bytes START-END/TOTAL`, or `bytes */TOTAL`.
-struct ContentRange {
-    start: Option<u64>,
-    total: Option<u64>,
-}
-
-impl ContentRange {
-    fn parse(value: &str) -> Option<Self> {
-        let (range, total) = value.trim().strip_prefix("bytes ")?.split_once('/')?;
-        let start = range.split_once('-').and_then(|(start, _)| start.trim().parse().ok());
-        Some(Self { start, total: total.trim().parse().ok() })
-    }
-}
-
-/// Whether trying again is of no use.
-fn is_final(error: &ureq::Error) -> bool {
-    use ureq::Error::*;
-    matches!(error, BadUri(_) | Http(_) | Tls(_) | Rustls(_) | TooManyRedirects | InvalidProxyUrl)
-}
-
-/// What to do about certificates, where they are the trouble.
-fn hint(error: &ureq::Error) -> &'static str {
-    if matches!(error, ureq::Error::Tls(_) | ureq::Error::Rustls(_)) {
-        " (the system's certificates are used; on Debian they are in the package ca-certificates)"
-    } else {
-        ""
-    }
+    Transfer::new(request.url(), &part, request.patience, cancel, report).run()
 }
 
 #[cfg(test)]

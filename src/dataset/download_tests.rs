@@ -1,8 +1,9 @@
 //! Against servers of this process.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use flate2::{Compression, write::GzEncoder};
 
@@ -41,7 +42,7 @@ fn packed(files: &[(String, Vec<u8>)]) -> Vec<u8> {
 
 fn request(out: &Path, url: String, archive: &[u8]) -> Request {
     let md5 = Some(hex(&Md5::digest(archive)));
-    let patience = Duration::from_secs(5);
+    let patience = Patience { silence: Duration::from_secs(5), ..Patience::default() };
     Request { url: Some(url), md5, patience, ..Request::new(Variant::Cifar10, out.to_path_buf()) }
 }
 
@@ -194,7 +195,7 @@ fn a_silent_server_does_not_hang_the_download() {
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let dir = tempfile::tempdir().unwrap();
     let mut request = request(dir.path(), url, b"");
-    request.patience = Duration::from_millis(200);
+    request.patience.silence = Duration::from_millis(200);
     let started = Instant::now();
     assert!(run(&request).is_err());
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
@@ -249,6 +250,8 @@ fn an_archive_that_reaches_outside_or_holds_something_else_is_refused() {
 #[test]
 fn an_oversized_entry_is_refused_by_its_header() {
     let huge = header("cifar-10-batches-bin/readme.html", 300_000_000, tar::EntryType::Regular);
+    assert!(refused(huge, b"x").contains("has 300000000 bytes; expected at most 1048576"));
+    let huge = header("cifar-10-batches-bin/data_batch_2.bin", 300_000_000, tar::EntryType::Regular);
     assert!(refused(huge, b"x").contains("expected at most 200000000"));
 }
 
@@ -263,7 +266,7 @@ fn a_cancelled_download_stops_and_keeps_its_piece() {
     cancel.cancel();
     let error = get(&request, &cancel, &mut |_| ()).unwrap_err();
     assert!(error.is::<Cancelled>());
-    assert_eq!(part_length(&request.part()), 100);
+    assert_eq!(fs::metadata(request.part()).unwrap().len(), 100);
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Where images come from: CIFAR binaries, folders, single files and the
-//! built-in synthetic set, all behind one small trait and read lazily.
+//! Where images come from: CIFAR, folders, single files and the built-in
+//! synthetic set, all behind one small trait and read lazily.
 
 mod coverage;
 pub mod decode;
@@ -13,6 +13,7 @@ mod jpeg;
 mod kind;
 mod open;
 pub mod parts;
+mod patience;
 mod picture;
 mod reading;
 mod scramble;
@@ -20,7 +21,9 @@ mod set;
 mod spec;
 mod split;
 mod spread;
+mod tar_entries;
 mod tiff;
+mod transfer;
 mod unpack;
 mod wide;
 

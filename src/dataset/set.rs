@@ -6,7 +6,7 @@ use super::decoding::{Decoding, DecodingFacts};
 use super::kind::DataKind;
 use super::split::{Mix, Split};
 use super::wide::ImageValues;
-use crate::files::Shrunk;
+use crate::files;
 use crate::image::Image;
 use crate::words::name_list;
 
@@ -19,16 +19,17 @@ pub trait Dataset: Send + Sync {
     fn name(&self) -> String;
     /// Number of images. Never 0.
     fn len(&self) -> usize;
-    /// Reads image `index`. The error names the file and what is wrong with it.
+    /// Reads image `index`. The error names the file and what is wrong with it; [`files::is_read_error`] tells what may
+    /// pass from what the picture is.
     fn image(&self, index: usize) -> anyhow::Result<Image>;
     /// Image `index`; `None` where the picture itself cannot be used.
     ///
     /// # Errors
-    /// The file of many that holds it was cut: that says nothing of the picture.
+    /// Its file could not be read, which says nothing of the picture.
     fn image_if_readable(&self, index: usize) -> anyhow::Result<Option<Image>> {
         match self.image(index) {
             Ok(image) => Ok(Some(image)),
-            Err(error) if error.is::<Shrunk>() => Err(error),
+            Err(error) if files::is_read_error(&error) => Err(error),
             Err(_) => Ok(None),
         }
     }

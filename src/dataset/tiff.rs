@@ -31,6 +31,8 @@ pub(super) struct TiffHeader {
     pub orientation: Orientation,
     /// Whether samples have more than 8 bits, or others than whole numbers from 0 on.
     pub is_wide: bool,
+    /// Bytes that decoding takes for each pixel.
+    pub cost: u64,
 }
 
 /// How samples become RGB.
@@ -54,6 +56,21 @@ struct WideKind {
     white_is_zero: bool,
 }
 
+impl Kind {
+    /// Bytes that decoding takes for each pixel: its samples, as many again for the strip that they come from (all of
+    /// the picture may be one), and RGB.
+    fn cost(&self) -> u64 {
+        let samples = match self {
+            Kind::Palette => 1,
+            Kind::Cmyk => 8,
+            Kind::GreyAndMore(channels) => *channels as u64,
+            Kind::Wide(kind) => u64::from(kind.bits / 8) * kind.channels as u64,
+            Kind::Common => 4,
+        };
+        2 * samples + 3
+    }
+}
+
 fn broken(error: tiff::TiffError) -> anyhow::Error {
     anyhow!("not a readable TIFF picture: {error}")
 }
@@ -69,8 +86,9 @@ pub(super) fn read_header<R: Read + Seek>(reader: &mut R) -> Result<TiffHeader> 
         let packet = decoder.get_tag_u8_vec(Tag::Unknown(XMP_TAG)).ok();
         orientation = packet.and_then(|packet| orientation_from_xmp(&packet));
     }
-    let is_wide = matches!(kind_of(&mut decoder)?, Kind::Wide(_));
-    Ok(TiffHeader { height, width, orientation: orientation.unwrap_or(Orientation::NoTransforms), is_wide })
+    let kind = kind_of(&mut decoder)?;
+    let orientation = orientation.unwrap_or(Orientation::NoTransforms);
+    Ok(TiffHeader { height, width, orientation, is_wide: matches!(kind, Kind::Wide(_)), cost: kind.cost() })
 }
 
 fn kind_of<R: Read + Seek>(decoder: &mut Decoder<R>) -> Result<Kind> {

@@ -10,15 +10,18 @@ use flate2::read::GzDecoder;
 use tar::EntryType;
 
 use super::cifar::Variant;
+use super::tar_entries::{self, TarEntry};
 use crate::files;
 use crate::progress::CancelToken;
 
 /// No archive that is fetched here is larger, bytes.
 pub(super) const MAX_ARCHIVE_BYTES: u64 = 1 << 30;
-/// No file of the sets is larger (the largest, CIFAR-100's train.bin, has 153,700,000 bytes).
+/// No file of images of the sets is larger (the largest, CIFAR-100's train.bin, has 153,700,000 bytes).
 const MAX_FILE_BYTES: u64 = 200_000_000;
-/// Most entries that are looked at.
-const MAX_ENTRIES: usize = 64;
+/// No file of names or words of the sets is larger.
+const MAX_WORDS_BYTES: u64 = 1 << 20;
+/// No archive unpacks to more; the sets have 186 MB.
+const MAX_UNPACKED_BYTES: u64 = 1 << 30;
 
 /// The files of the official archives.
 fn is_expected(variant: Variant, name: &str) -> bool {
@@ -48,28 +51,24 @@ fn is_expected(variant: Variant, name: &str) -> bool {
 pub(super) fn unpack(archive: &Path, variant: Variant, out: &Path, cancel: &CancelToken) -> Result<()> {
     let at = || archive.display().to_string();
     let file = BufReader::new(files::open(archive, MAX_ARCHIVE_BYTES).with_context(at)?);
-    // The headers and padding of a tar are small against this.
-    let bounded = GzDecoder::new(file).take(MAX_ENTRIES as u64 * MAX_FILE_BYTES);
-    let mut tar = tar::Archive::new(bounded);
+    let bounded = GzDecoder::new(file).take(MAX_UNPACKED_BYTES);
     let folder = out.join(variant.folder());
     fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    for (count, entry) in tar.entries().with_context(at)?.enumerate() {
+    let mut visit = |entry: TarEntry<'_>| {
         cancel.check()?;
-        ensure!(count < MAX_ENTRIES, "{}: more than {MAX_ENTRIES} entries", at());
-        let mut entry = entry.with_context(|| format!("{}: not a readable tar.gz archive", at()))?;
-        if let Some(name) = checked_name(&entry, variant).with_context(at)? {
-            write_file(&mut entry, &folder.join(name), cancel).with_context(at)?;
+        if let Some(name) = checked_name(&entry, variant)? {
+            write_file(entry.bytes, &folder.join(name), cancel)?;
         }
-    }
-    Ok(())
+        Ok(true)
+    };
+    tar_entries::walk(bounded, &mut visit).with_context(at)
 }
 
-/// The file name of an entry that may be unpacked; `None` for the folder itself and for comments.
-fn checked_name<R: Read>(entry: &tar::Entry<'_, R>, variant: Variant) -> Result<Option<String>> {
-    let path = entry.path().context("an entry has no readable name")?.into_owned();
-    let shown = path.display();
+/// The file name of an entry that may be unpacked; `None` for the folder itself.
+fn checked_name(entry: &TarEntry<'_>, variant: Variant) -> Result<Option<String>> {
+    let (shown, size) = (entry.path.display(), entry.size);
     let mut parts = Vec::new();
-    for part in path.components() {
+    for part in entry.path.components() {
         match part {
             Component::Normal(name) => parts.push(name.to_str().unwrap_or("?")),
             Component::CurDir => {}
@@ -79,12 +78,11 @@ fn checked_name<R: Read>(entry: &tar::Entry<'_, R>, variant: Variant) -> Result<
         }
     }
     let folder = variant.folder();
-    match (entry.header().entry_type(), parts.as_slice()) {
-        (EntryType::XGlobalHeader, _) => Ok(None),
+    match (entry.kind, parts.as_slice()) {
         (EntryType::Directory, [] | [_]) if parts.iter().all(|part| *part == folder) => Ok(None),
         (EntryType::Regular, [first, name]) if *first == folder && is_expected(variant, name) => {
-            let size = entry.size();
-            ensure!(size <= MAX_FILE_BYTES, "{shown:?} has {size} bytes; expected at most {MAX_FILE_BYTES}");
+            let most = if name.ends_with(".bin") { MAX_FILE_BYTES } else { MAX_WORDS_BYTES };
+            ensure!(size <= most, "{shown:?} has {size} bytes; expected at most {most}");
             Ok(Some(name.to_string()))
         }
         (kind, _) => bail!(

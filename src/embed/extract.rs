@@ -2,25 +2,23 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::Receiver;
 use rayon::prelude::*;
 
+use super::read_ahead::{ReadImage, read_ahead};
 use super::{BATCH, Embedder, PIXELS, PatchSource, pixels_width};
 use crate::bank::{BankSink, BankSpec, DataFacts, Dtype, ImageEntry, SpaceSpec};
 use crate::dataset::{Dataset, SPREAD_SEED, Skipped, spread};
-use crate::files::Shrunk;
+use crate::files;
 use crate::image::Image;
+use crate::memory::{self, Hold, Room};
 use crate::model::Space;
 use crate::patch::PatchGrid;
 use crate::progress::Progress;
 use crate::words::thousands;
-
-/// Decoded images that may wait for the network.
-const AHEAD: usize = 16;
 
 /// What to extract, settled before the first patch is embedded.
 pub struct ExtractPlan {
@@ -89,6 +87,23 @@ impl ExtractPlan {
         self
     }
 
+    /// The vectors of an image are there at once, as they come and as they are written.
+    fn ensure_rows_fit(&self, budget: memory::MemoryBudget) -> anyhow::Result<()> {
+        let width: u64 = self.spec.spaces.iter().map(|space| u64::from(space.width)).sum();
+        let grid = self.spec.grid;
+        let largest = self.images.iter().max_by_key(|image| grid.len(image.height, image.width));
+        let Some(ImageEntry { height, width: across, name, .. }) = largest else { return Ok(()) };
+        let patches = grid.len(*height, *across);
+        let bytes = (patches as u64).saturating_mul(width).saturating_mul(2 * size_of::<f32>() as u64);
+        let what = || {
+            format!(
+                "{name} ({across} x {height} pixels) with the vectors of its {} patches",
+                thousands(patches)
+            )
+        };
+        Ok(budget.ensure(budget.bank(), bytes, what, "a larger --stride")?)
+    }
+
     /// Patches in all.
     pub fn patches(&self) -> usize {
         self.images.iter().map(|image| self.spec.grid.len(image.height, image.width)).sum()
@@ -109,6 +124,8 @@ struct Pending {
     /// Its place in the plan.
     place: usize,
     image: anyhow::Result<Arc<Image>>,
+    /// The memory that it takes.
+    hold: Hold,
     /// Patches in all, and those that went into a batch.
     cells: usize,
     taken: usize,
@@ -137,14 +154,18 @@ impl Pending {
     }
 }
 
-/// Extraction in progress. Images are read ahead on a thread of their own.
+/// Extraction in progress. Images are read ahead on a thread of their own, as far as there is room for them.
 pub struct Extraction {
     plan: ExtractPlan,
-    /// Each with its place in the plan.
-    images: Receiver<(usize, anyhow::Result<Image>)>,
-    /// Images that were done before, that are to be done, and that are done of these.
+    data: Arc<dyn Dataset>,
+    /// No thread reads after a file that could not be read.
+    images: Option<Receiver<ReadImage>>,
+    room: Arc<Room>,
+    /// Why it does not, until what came before that file is in the bank.
+    unread: Option<anyhow::Error>,
+    /// Images that were done before; the places of those that are to be done; how many are done of these.
     resumed: usize,
-    total: usize,
+    chosen: Vec<usize>,
     done: usize,
     pending: VecDeque<Pending>,
     patches: usize,
@@ -160,40 +181,40 @@ impl Extraction {
     }
 
     /// Starts to read the images in the places `chosen` of the plan, in that order.
+    ///
+    /// # Errors
+    /// The vectors of a single image would take more memory than there is.
     pub fn of(plan: ExtractPlan, data: Arc<dyn Dataset>, chosen: Vec<usize>) -> anyhow::Result<Self> {
-        let (sender, images) = bounded(AHEAD);
-        let total = chosen.len();
-        let resumed = plan.images.len() - total;
-        let order: Vec<u32> = chosen.iter().map(|place| plan.images[*place].index).collect();
-        let read = move || {
-            for (place, index) in chosen.into_iter().zip(order) {
-                if sender.send((place, data.image(index as usize))).is_err() {
-                    return;
-                }
-            }
-        };
-        thread::Builder::new().name("decode".into()).spawn(read).context("could not start a thread")?;
-        let started = Instant::now();
+        let budget = memory::budget();
+        plan.ensure_rows_fit(budget)?;
+        let room = Room::new(budget.ahead());
         Ok(Self {
+            images: Some(read_ahead(&plan.images, data.clone(), &chosen, &room)?),
+            unread: None,
+            resumed: plan.images.len() - chosen.len(),
             plan,
-            images,
-            resumed,
-            total,
+            room,
+            data,
+            chosen,
             done: 0,
             pending: VecDeque::new(),
             patches: 0,
             skipped: vec![],
-            started,
+            started: Instant::now(),
         })
     }
 
     /// Whether every image is in the bank or skipped.
     pub fn is_finished(&self) -> bool {
-        self.done == self.total
+        self.done == self.chosen.len()
     }
 
     /// Embeds the next batch of patches, at most [`BATCH`], and hands every image that is complete
     /// to `sink`, in order. A large image takes several calls.
+    ///
+    /// # Errors
+    /// A file that could not be read ([`files::is_read_error`]), once all images before it are handed over: the next
+    /// call reads it again. What `sink` says, which ends the extraction.
     pub fn advance(&mut self, embedder: &Embedder, sink: &mut dyn BankSink) -> anyhow::Result<()> {
         let mut sources = vec![];
         loop {
@@ -201,11 +222,14 @@ impl Extraction {
                 last.take_cells(&mut sources, self.plan.spec.grid);
             }
             let next = self.done + self.pending.len();
-            if sources.len() >= BATCH || next == self.total || self.pending.len() > BATCH {
+            if sources.len() >= BATCH || next == self.chosen.len() || self.pending.len() > BATCH {
                 break;
             }
-            let (place, image) = self.images.recv().context("the thread that reads images has stopped")?;
-            let pending = self.begin(place, image);
+            if !self.has_room_for(next) {
+                break;
+            }
+            let Some(read) = self.next_image(next)? else { break };
+            let pending = self.begin(read);
             self.pending.push_back(pending);
         }
         let patch = self.plan.spec.grid.patch;
@@ -222,12 +246,46 @@ impl Extraction {
         Ok(())
     }
 
-    fn begin(&self, place: usize, image: anyhow::Result<Image>) -> Pending {
+    /// Whether the image that is number `next` of the chosen ones can be read while those that wait are kept: otherwise
+    /// its reader waits for them.
+    fn has_room_for(&self, next: usize) -> bool {
+        let waiting: u64 = self.pending.iter().map(|pending| pending.hold.bytes()).sum();
+        let bytes = self.plan.images[self.chosen[next]].decoded_bytes();
+        self.pending.is_empty() || waiting.saturating_add(bytes) <= self.room.most()
+    }
+
+    /// The image that is number `next` of the chosen ones; `None` if it could not be read and others before it are to
+    /// be handed over first.
+    fn next_image(&mut self, next: usize) -> anyhow::Result<Option<ReadImage>> {
+        if self.unread.is_none() {
+            let images = match self.images.take() {
+                Some(images) => images,
+                None => read_ahead(&self.plan.images, self.data.clone(), &self.chosen[next..], &self.room)?,
+            };
+            let read = images.recv().context("the thread that reads images has stopped")?;
+            match read {
+                ReadImage { image: Err(error), .. } if files::is_read_error(&error) => {
+                    self.unread = Some(error)
+                }
+                read => {
+                    self.images = Some(images);
+                    return Ok(Some(read));
+                }
+            }
+        }
+        match self.unread.take_if(|_| self.pending.is_empty()) {
+            Some(error) => Err(error),
+            None => Ok(None),
+        }
+    }
+
+    fn begin(&self, ReadImage { place, image, hold }: ReadImage) -> Pending {
         let image = self.checked(place, image).map(Arc::new);
         let cells = image.as_ref().map_or(0, |image| self.plan.spec.grid.len(image.height(), image.width()));
         Pending {
             place,
             image,
+            hold,
             cells,
             taken: 0,
             fresh: 0,
@@ -269,8 +327,6 @@ impl Extraction {
                     names.zip(complete.vectors.iter().map(Vec::as_slice)).collect();
                 sink.push_image(complete.place, &rows)?;
             }
-            // Not what the image is, but what happened to the file of many.
-            Err(error) if error.is::<Shrunk>() => return Err(error),
             Err(error) => {
                 let reason = format!("{error:#}");
                 sink.push_skipped(complete.place, &reason)?;

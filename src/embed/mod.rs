@@ -1,6 +1,7 @@
 //! From images to vectors: single patches for a query, whole data sets into a bank.
 
 mod extract;
+mod read_ahead;
 
 use std::borrow::Borrow;
 use std::sync::Arc;
@@ -12,13 +13,19 @@ use rayon::prelude::*;
 use crate::augment::{CropBox, ResizePlan, central_tensor_values, image_tensor_values, patch_tensor_values};
 use crate::bank::ModelFacts;
 use crate::image::Image;
-use crate::model::store::Model;
-use crate::model::{Encoder, Mode, ModelInfo, Space};
+use crate::kernel;
+use crate::memory;
+use crate::model::footprint::Footprint;
+use crate::model::store::{self, Model};
+use crate::model::{Encoder, Mode, ModelInfo, ModelSpec, Space};
 
 pub use extract::{ExtractPlan, Extraction};
 
-/// Patches that go through the network at once.
+/// Patches that go through the network at once, where there is memory for so many.
 pub const BATCH: usize = 128;
+
+/// What a batch may take of a GPU's own memory, bytes.
+const GPU_BATCH: u64 = 4 << 30;
 
 /// Name of the baseline that compares the values of a patch's own pixels.
 pub const PIXELS: &str = "pixels";
@@ -41,6 +48,8 @@ pub struct Embedder {
     pub info: ModelInfo,
     encoder: Encoder,
     device: Device,
+    /// Inputs that go through the network at once.
+    batch: usize,
 }
 
 /// One patch to embed.
@@ -76,10 +85,34 @@ pub struct Maps {
 }
 
 impl Embedder {
+    /// Opens a model on `device` (one without gradients).
+    ///
+    /// # Errors
+    /// Those of the model; no memory for a single input.
+    pub fn open(spec: &ModelSpec, device: &Device) -> anyhow::Result<Self> {
+        let model = store::open(spec, device)?;
+        let (budget, footprint) = (memory::budget(), Footprint::of(&model.info));
+        let one = budget.with_weights(footprint.embedding, footprint.weights);
+        let side = model.info.input;
+        let what = || format!("embedding one {side} x {side} patch with {}", model.name);
+        if !kernel::runs_on(device) {
+            return Ok(Self::new(model, device));
+        }
+        budget.ensure(budget.network(), one, what, "a smaller --input")?;
+        Ok(Self::new(model, device))
+    }
+
     /// Takes a model that was opened on `device` (one without gradients).
     pub fn new(model: Model, device: &Device) -> Self {
         let Model { name, hash, info, encoder, .. } = model;
-        Self { name, hash, info, encoder: encoder.valid(), device: device.clone() }
+        let footprint = Footprint::of(&info);
+        let budget = memory::budget();
+        let room = match kernel::runs_on(device) {
+            true => budget.network().saturating_sub(budget.with_weights(0, footprint.weights)),
+            false => GPU_BATCH,
+        };
+        let batch = (room / footprint.embedding).clamp(1, BATCH as u64) as usize;
+        Self { name, hash, info, encoder: encoder.valid(), device: device.clone(), batch }
     }
 
     /// What a bank or a figure keeps of the model.
@@ -195,7 +228,7 @@ impl Embedder {
         vectors
     }
 
-    /// Fills inputs in parallel and hands them over in batches of `[at most BATCH, 3, side, side]`.
+    /// Fills inputs in parallel and hands them over in batches of `[at most batch, 3, side, side]`.
     fn in_batches(
         &self,
         count: usize,
@@ -203,8 +236,8 @@ impl Embedder {
         mut run: impl FnMut(Tensor<4>),
     ) {
         let side = self.info.input as usize;
-        for start in (0..count).step_by(BATCH) {
-            let batch = BATCH.min(count - start);
+        for start in (0..count).step_by(self.batch) {
+            let batch = self.batch.min(count - start);
             let mut values = vec![0.0; batch * 3 * side * side];
             let inputs = values.par_chunks_exact_mut(3 * side * side).enumerate();
             inputs.for_each(|(index, out)| fill(start + index, out));

@@ -83,7 +83,8 @@ impl Cache {
         self.folder.join(format!("{aggregate}-{number:05}.safetensors"))
     }
 
-    /// The vectors that were stored, if they are there and whole. A damaged file is made again.
+    /// The vectors that were stored, if they are there and whole. A damaged file is made again, and so is one of an
+    /// earlier version that left out images whose files could not be read then.
     pub fn load(&self, aggregate: Aggregate, number: usize, indices: &[usize]) -> Option<Shard> {
         let file = self.file(aggregate, number);
         let bytes = files::read(&file, files::MOST_WEIGHTS).ok()?;
@@ -91,6 +92,10 @@ impl Cache {
             let known = shard.images.iter().all(|image| indices.contains(&(*image as usize)));
             let all = shard.images.len() + shard.skipped.len() == indices.len();
             ensure!(known && all, "it is of other images");
+            let unread = shard.skipped.iter().find(|skipped| files::tells_of_read_error(&skipped.reason));
+            if let Some(Skipped { reason, .. }) = unread {
+                anyhow::bail!("it lacks images that could not be read: {reason}");
+            }
             Ok(shard)
         });
         shard.map_err(|error| log::warn!("{} is made again: {error:#}", file.display())).ok()
@@ -160,6 +165,11 @@ mod tests {
         flipped[last] ^= 1;
         std::fs::write(&file, flipped).unwrap();
         assert_eq!(load(3, &[4, 5, 6]), None);
+        let gone = "b.png: No such file or directory (os error 2)".to_owned();
+        let skipped = vec![Skipped { file: "b.png".into(), reason: gone }];
+        let unread = Shard { images: vec![4, 6], values: vec![1.0; 4], width: 2, skipped };
+        cache.store(Aggregate::Mean(16), 4, &unread).unwrap();
+        assert_eq!(load(4, &[4, 5, 6]), None, "what could not be read once is read again");
         let mut nan = bytes;
         let end = nan.len();
         nan[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());

@@ -100,6 +100,7 @@ pub fn evaluate(
     };
     let started = Instant::now();
     let chosen = [chosen(train.as_ref(), config.limit_train), chosen(test.as_ref(), config.limit_test)];
+    plan.ensure_fits(chosen[0].len() + chosen[1].len(), classes)?;
     let total = plan.inputs_per_image() * (chosen[0].len() + chosen[1].len()) as u64;
     let (mut done, mut resumed) = (0, 0);
     let mut tick = |inputs: u64, from_cache: bool| {

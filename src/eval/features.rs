@@ -12,8 +12,9 @@ use super::plan::{FeaturePlan, mean_counts};
 use crate::augment::{self, Crop};
 use crate::dataset::{Dataset, Skipped};
 use crate::embed::{BATCH, CropSource, PatchSource};
-use crate::files::Shrunk;
+use crate::files;
 use crate::image::Image;
+use crate::memory;
 use crate::model::Space;
 use crate::progress::CancelToken;
 
@@ -49,6 +50,7 @@ impl FeaturePlan<'_> {
     ) -> anyhow::Result<SplitFeatures> {
         let mut tables = vec![Features::default(); self.aggregates.len()];
         let mut skipped = vec![];
+        let chosen = indices.len();
         for (number, indices) in indices.chunks(SHARD).enumerate() {
             let mut shards: Vec<Option<Shard>> =
                 self.aggregates.iter().map(|a| cache.and_then(|c| c.load(*a, number, indices))).collect();
@@ -70,7 +72,7 @@ impl FeaturePlan<'_> {
                 shards.iter().all(|shard| shard.images == shards[0].images),
                 "the cached features are of other images than the new ones; remove the cache"
             );
-            append(data, &mut tables, &mut skipped, shards)?;
+            append(data, &mut tables, &mut skipped, (shards, chosen))?;
         }
         let first = skipped.first().map_or(String::new(), |s| format!(", first {}: {}", s.file, s.reason));
         let usable = tables.iter().any(|table| !table.labels.is_empty());
@@ -94,15 +96,16 @@ impl FeaturePlan<'_> {
         let inputs = self.aggregates_inputs(aggregates);
         // A few batches between two looks at the token, whatever the number of patches.
         let group = (8 * BATCH / inputs.max(1) as usize).clamp(1, 64);
-        for indices in indices.chunks(group) {
+        let bytes = |index: &usize| decoded_bytes(data.dimensions(*index));
+        let groups = memory::groups(indices.iter().map(bytes), group, memory::budget().ahead());
+        for indices in groups.into_iter().map(|group| &indices[group]) {
             cancel.check()?;
             let read = |&index: &usize| (index, self.usable(data, index));
             let mut images = vec![];
             for (index, image) in indices.par_iter().map(read).collect::<Vec<_>>() {
                 match image {
                     Ok(image) => images.push((index, Arc::new(image))),
-                    // Not what the image is, but what happened to the file of many.
-                    Err(error) if error.is::<Shrunk>() => return Err(error),
+                    Err(error) if files::is_read_error(&error) => return Err(error),
                     Err(error) => {
                         let file = data.image_name(index);
                         let skip = Skipped { file, reason: format!("{error:#}") };
@@ -239,6 +242,11 @@ impl FeaturePlan<'_> {
     }
 }
 
+/// Bytes of an image of `(height, width)` once it is decoded.
+fn decoded_bytes((height, width): (u32, u32)) -> u64 {
+    3 * u64::from(height) * u64::from(width)
+}
+
 /// Mean over the rows of `[rows, width]`, summed in float64.
 pub(super) fn mean_of_rows(rows: &[f32], width: usize) -> impl Iterator<Item = f32> {
     let mut sums = vec![0.0f64; width];
@@ -249,18 +257,22 @@ pub(super) fn mean_of_rows(rows: &[f32], width: usize) -> impl Iterator<Item = f
     sums.into_iter().map(move |sum| (sum / count) as f32)
 }
 
-/// Adds one shard of each aggregate to its table.
+/// Adds one shard of each aggregate to its table, which will have `images` rows at most.
 fn append(
     data: &dyn Dataset,
     tables: &mut [Features],
     skipped: &mut Vec<Skipped>,
-    shards: Vec<Shard>,
+    (shards, images): (Vec<Shard>, usize),
 ) -> anyhow::Result<()> {
     skipped.extend(shards.first().map(|shard| shard.skipped.clone()).unwrap_or_default());
     for (table, shard) in tables.iter_mut().zip(shards) {
         let fits = table.width == 0 || shard.images.is_empty() || table.width == shard.width;
         ensure!(fits, "vectors have {} values here and {} before", shard.width, table.width);
         table.width = table.width.max(shard.width);
+        if table.values.is_empty() {
+            // All at once: a table that grows is there twice for a moment.
+            table.values.reserve_exact(images * table.width);
+        }
         table.values.extend(shard.values);
         let labels = shard.images.iter().map(|&image| data.label(image as usize).context("it has no label"));
         table.labels.extend(labels.collect::<anyhow::Result<Vec<u32>>>()?);

@@ -6,6 +6,8 @@ use super::aggregate::{Aggregate, LOCAL_GRID};
 use crate::augment::Crop;
 use crate::dataset::Dataset;
 use crate::embed::Embedder;
+use crate::memory::{self, NoRoom};
+use crate::words::thousands;
 
 /// How images become vectors.
 pub struct FeaturePlan<'a> {
@@ -38,6 +40,31 @@ impl FeaturePlan<'_> {
             size.map_or("several sizes".into(), |(height, width)| format!("{height} x {width}"))
         );
         Ok(())
+    }
+
+    /// Passes vectors of so many images, and classifiers of so many classes, that fit into memory.
+    ///
+    /// # Errors
+    /// [`NoRoom`].
+    pub fn ensure_fits(&self, images: usize, classes: usize) -> Result<(), NoRoom> {
+        let widths: usize = self.aggregates.iter().map(|aggregate| self.most_width(*aggregate)).sum();
+        // Beside the vectors a linear probe has its weights, their velocity and their gradient.
+        let values = (images as u64 + 3 * classes as u64).saturating_mul(widths as u64);
+        let budget = memory::budget();
+        let what =
+            || format!("the vectors of {} images, {} values each,", thousands(images), thousands(widths));
+        budget.ensure(budget.bank(), values.saturating_mul(4), what, "--limit")
+    }
+
+    /// Values of a vector at most.
+    fn most_width(&self, aggregate: Aggregate) -> usize {
+        let h = self.embedder.info.backbone.h_width();
+        match aggregate {
+            Aggregate::Central | Aggregate::Mean(_) => h,
+            Aggregate::LocalPatches => 4 * h,
+            // No last map has more than an eighth of the input's side; the pooling halves it.
+            Aggregate::LocalMap => h * (self.embedder.info.input as usize / 16 + 1).pow(2),
+        }
     }
 
     /// Inputs to the network for each image.

@@ -8,6 +8,7 @@ use anyhow::{Context, ensure};
 
 use super::open::open;
 use super::shrunk::Shrunk;
+use super::unread::Unread;
 
 /// A whole file, mapped to be read. Where it was cut or cannot be read any more, the bytes are zeros: whoever has
 /// read from it asks [`MappedFile::check`] before what was read counts.
@@ -41,25 +42,28 @@ impl MappedFile {
     }
 
     /// # Errors
-    /// [`Shrunk`]: some of what was read so far was not there.
+    /// [`Shrunk`], [`Unread`]: some of what was read so far was not there.
     pub fn check(&self) -> anyhow::Result<()> {
         if !self.watched.has_lost() {
             return Ok(());
         }
         let now = self.file.metadata().map_or(0, |meta| meta.len());
-        let was = self.map.len() as u64;
-        ensure!(now < was, "{} could not be read: the disk gave an error", self.path.display());
-        Err(Shrunk { path: self.path.clone(), was, now }.into())
+        let (path, was) = (self.path.clone(), self.map.len() as u64);
+        if now < was {
+            return Err(Shrunk { path, was, now }.into());
+        }
+        Err(Unread { path, error: std::io::Error::other("the disk gave an error") }.into())
     }
 
     /// Whether the first `end` bytes were there: as [`MappedFile::check`], with a look at how long the file is now,
     /// since what was cut off within a page reads as zeros without a fault.
     ///
     /// # Errors
-    /// [`Shrunk`].
+    /// [`Shrunk`], [`Unread`].
     pub fn check_to(&self, end: usize) -> anyhow::Result<()> {
         self.check()?;
-        let (was, now) = (self.map.len() as u64, self.file.metadata()?.len());
+        let meta = self.file.metadata().map_err(Unread::of(&self.path))?;
+        let (was, now) = (self.map.len() as u64, meta.len());
         if now >= end as u64 { Ok(()) } else { Err(Shrunk { path: self.path.clone(), was, now }.into()) }
     }
 }

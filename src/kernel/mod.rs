@@ -22,4 +22,4 @@ mod tests;
 mod unrolled;
 mod winograd;
 
-pub use ops::{Normalized, Window, batch_norm_train, conv2d, conv2d_finished, serves};
+pub use ops::{Normalized, Window, batch_norm_train, conv2d, conv2d_finished, runs_on, serves};

@@ -10,7 +10,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{
     Autodiff, BackendTensor, DispatchAutodiffContext, DispatchTensorKind, Flex, TensorMetadata,
 };
-use burn::tensor::{DType, GradientCheckpointingStrategy, Shape as Dims, Tensor, TensorData};
+use burn::tensor::{DType, Device, GradientCheckpointingStrategy, Shape as Dims, Tensor, TensorData};
 
 use super::shape::{Finish, Shape};
 use super::simd::Isa;
@@ -36,6 +36,11 @@ pub fn serves<const D: usize>(x: &Tensor<D>) -> Option<bool> {
         ) => matches!(*inner, DispatchTensorKind::Flex(_)).then_some(true),
         _ => None,
     }
+}
+
+/// Whether tensors of `device` lie in main memory, where these operations are computed.
+pub fn runs_on(device: &Device) -> bool {
+    serves(&Tensor::<1>::zeros([1], device)).is_some()
 }
 
 /// A tensor as the kernels see it.

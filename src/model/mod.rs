@@ -3,6 +3,7 @@
 
 pub mod builtin;
 pub mod encoder;
+pub mod footprint;
 mod foreign;
 pub mod format;
 pub mod formats;

@@ -67,7 +67,7 @@ impl Depth {
         [Depth::ResNet18, Depth::ResNet34, Depth::ResNet50, Depth::ResNet101, Depth::ResNet152];
 
     /// Blocks of each stage.
-    pub fn blocks(self) -> [usize; 4] {
+    pub(super) fn blocks(self) -> [usize; 4] {
         match self {
             Depth::ResNet18 => [2, 2, 2, 2],
             Depth::ResNet34 | Depth::ResNet50 => [3, 4, 6, 3],
@@ -77,11 +77,11 @@ impl Depth {
     }
 
     /// Whether its blocks are bottlenecks of three convolutions.
-    pub fn is_bottleneck(self) -> bool {
+    pub(super) fn is_bottleneck(self) -> bool {
         !matches!(self, Depth::ResNet18 | Depth::ResNet34)
     }
 
-    fn expansion(self) -> usize {
+    pub(super) fn expansion(self) -> usize {
         if self.is_bottleneck() { 4 } else { 1 }
     }
 

@@ -10,14 +10,21 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::loss::Loss;
-use super::method::{Constant, ConstantRange, Method, MethodInfo};
+use super::method::{Constant, ConstantRange, Matrices, Method, MethodInfo};
 use super::terms::{mean_over_pairs, off_diagonal};
 
 const EPSILON: f64 = 1e-5;
 
 /// What is known of it.
-pub static INFO: MethodInfo =
-    MethodInfo::new("barlow-twins", "Barlow Twins", "Redundancy reduction (Zbontar et al. 2021).", &[LAMBDA]);
+pub static INFO: MethodInfo = MethodInfo {
+    matrices: Matrices::OfComponentsByPair,
+    ..MethodInfo::new(
+        "barlow-twins",
+        "Barlow Twins",
+        "Redundancy reduction (Zbontar et al. 2021).",
+        &[LAMBDA],
+    )
+};
 
 const LAMBDA: Constant = Constant {
     key: "lambda",

@@ -23,6 +23,8 @@ pub struct MethodInfo {
     /// The standard deviation that the loss wants each component of z to have, where it wants one: a z far below
     /// it has collapsed, whichever way its vectors point. `None` where the loss does not see z's scale, or sets none.
     pub deviation_of_z: Option<f64>,
+    /// The square matrices that it makes of a batch, which decide what memory it takes.
+    pub matrices: Matrices,
     /// Unit of the loss: "nats" where it is made of natural logarithms of probabilities; else empty.
     pub unit: &'static str,
 }
@@ -43,8 +45,46 @@ impl MethodInfo {
             has_targets: false,
             is_mean_over_images: false,
             deviation_of_z: None,
+            matrices: Matrices::None,
             unit: "",
         }
+    }
+}
+
+/// The square matrices that a loss keeps of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Matrices {
+    /// None.
+    None,
+    /// For each view, of the components of z.
+    OfComponents,
+    /// For each pair of views, of the components of z.
+    OfComponentsByPair,
+    /// For each pair of views, of the images.
+    OfImagesByPair,
+    /// For each pair of views, of both views of all images.
+    OfViewsByPair,
+    /// One after the other, of the images or the components, whichever are fewer.
+    OfFewer,
+}
+
+impl Matrices {
+    /// Values that all of them hold at most at once, in the forward and backward pass, for `views` of so many `images`
+    /// and a z of `width` components.
+    pub fn values(self, views: u64, images: u64, width: u64) -> u64 {
+        // Each goes through some operations whose results are kept, and has its gradients one after the other.
+        const KEPT: u64 = 6;
+        const PASSING: u64 = 4;
+        let pairs = views * views.saturating_sub(1) / 2;
+        let (count, side) = match self {
+            Matrices::None => return 0,
+            Matrices::OfComponents => (views, width),
+            Matrices::OfComponentsByPair => (pairs, width),
+            Matrices::OfImagesByPair => (pairs, images),
+            Matrices::OfViewsByPair => (pairs, 2 * images),
+            Matrices::OfFewer => (1, images.min(width)),
+        };
+        (KEPT * count + PASSING).saturating_mul(side.saturating_mul(side))
     }
 }
 

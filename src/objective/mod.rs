@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 pub use barlow_twins::BarlowTwins;
 pub use byol::Byol;
 pub use loss::Loss;
-pub use method::{Constant, ConstantRange, Method, MethodInfo};
+pub use method::{Constant, ConstantRange, Matrices, Method, MethodInfo};
 pub use multi_patch::MultiPatch;
 pub use simclr::SimClr;
 pub use spectral::Spectral;
@@ -120,6 +120,11 @@ impl Objective {
     /// See [`MethodInfo::is_mean_over_images`].
     pub fn is_mean_over_images(&self) -> bool {
         self.info().is_mean_over_images
+    }
+
+    /// Values of the matrices that the loss makes of a batch; see [`Matrices::values`].
+    pub fn matrix_values(&self, views: u64, images: u64, width: u64) -> u64 {
+        self.info().matrices.values(views, images, width)
     }
 
     /// The loss of V views of the same N images. `views` are projections z, or what BYOL's predictor

@@ -11,17 +11,20 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::loss::Loss;
-use super::method::{Constant, ConstantRange, Method, MethodInfo};
+use super::method::{Constant, ConstantRange, Matrices, Method, MethodInfo};
 use super::tcr::coding_rate;
 use super::terms::{mean, mean_dot, unit_rows};
 
 /// What is known of it.
-pub static INFO: MethodInfo = MethodInfo::new(
-    "multi-patch",
-    "multi-patch TCR",
-    "Many patches of each image drawn to their mean (EMP-SSL, Tong et al. 2023).",
-    &[WEIGHT, EPS],
-);
+pub static INFO: MethodInfo = MethodInfo {
+    matrices: Matrices::OfFewer,
+    ..MethodInfo::new(
+        "multi-patch",
+        "multi-patch TCR",
+        "Many patches of each image drawn to their mean (EMP-SSL, Tong et al. 2023).",
+        &[WEIGHT, EPS],
+    )
+};
 
 const WEIGHT: Constant = Constant {
     key: "weight",

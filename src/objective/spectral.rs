@@ -11,16 +11,19 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::loss::Loss;
-use super::method::{Constant, ConstantRange, Method, MethodInfo};
+use super::method::{Constant, ConstantRange, Matrices, Method, MethodInfo};
 use super::terms::{mean_dot, mean_over_pairs, off_diagonal};
 
 /// What is known of it.
-pub static INFO: MethodInfo = MethodInfo::new(
-    "spectral",
-    "spectral contrastive",
-    "The spectral contrastive loss (HaoChen et al. 2021), Prop. 3.1, eq. 1.",
-    &[LAMBDA],
-);
+pub static INFO: MethodInfo = MethodInfo {
+    matrices: Matrices::OfImagesByPair,
+    ..MethodInfo::new(
+        "spectral",
+        "spectral contrastive",
+        "The spectral contrastive loss (HaoChen et al. 2021), Prop. 3.1, eq. 1.",
+        &[LAMBDA],
+    )
+};
 
 const LAMBDA: Constant = Constant {
     key: "lambda",

@@ -5,6 +5,7 @@ use crate::bank::{
     Bank, BankSink, BankSpec, BankWriter, DataFacts, Dtype, ImageEntry, MemoryBank, ModelFacts, SpaceSpec,
 };
 use crate::patch::PatchGrid;
+use crate::progress::CancelToken;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
@@ -141,8 +142,13 @@ fn rows_that_become_better_and_better_are_all_found() {
 fn skipped_broken_and_uncommitted_rows_never_appear_and_zeros_are_at_0() {
     let temp = tempfile::tempdir().unwrap();
     let counts = [3, 2, 2, 4];
-    let (mut writer, _) =
-        BankWriter::create_or_resume(temp.path(), &spec(Dtype::F16, 2), &entries(&counts)).unwrap();
+    let (mut writer, _) = BankWriter::create_or_resume(
+        temp.path(),
+        &spec(Dtype::F16, 2),
+        &entries(&counts),
+        &CancelToken::default(),
+    )
+    .unwrap();
     writer.push_image(0, &[("h", &[1.0, 0.1, f32::NAN, 1.0, 0.0, 0.0])]).unwrap();
     writer.push_skipped(1, "broken").unwrap();
     writer.push_image(2, &[("h", &[-1.0, 0.0, f32::INFINITY, 1.0])]).unwrap();

@@ -17,19 +17,20 @@ use super::config::TrainConfig;
 use super::images::{TrainingImages, largest_patch};
 use crate::augment::{Normalization, ViewBatch, make_views, view_rng};
 use crate::dataset::{Dataset, Skipped};
-use crate::files::Shrunk;
+use crate::files;
 use crate::image::Image;
+use crate::memory;
 
 /// Batches that may wait for the trainer.
 pub const AHEAD: usize = 3;
-/// Unreadable images in a row that mean that the data set itself is gone.
-const GONE_AFTER: usize = 256;
-/// Unreadable images that are named; more are counted.
+/// Broken images in a row that mean that the data set itself is.
+const BROKEN_AFTER: usize = 256;
+/// Broken images that are named; more are counted.
 const NAMED: usize = 20;
 /// Tells the stream that orders images from those that augment them.
 const ORDER_STREAM: u64 = u64::MAX;
 
-/// No more views can be made: the data set is gone, or a view cannot be cut from an image. The
+/// No more views can be made: the data cannot be read or are broken, or a view cannot be cut from an image. The
 /// weights are as good as they were.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no views to train on")]
@@ -81,8 +82,9 @@ impl Feeder {
     ) -> anyhow::Result<Self> {
         let (sender, batches) = bounded(AHEAD);
         let unreadable = Arc::new(Mutex::new(Unreadable::default()));
+        let ahead = memory::budget().for_command().ahead();
         let mut source =
-            ViewSource { config, data, images, norm, order: None, unreadable: unreadable.clone() };
+            ViewSource { config, data, images, norm, ahead, order: None, unreadable: unreadable.clone() };
         let work = move || {
             for step in steps {
                 let batch = source.batch(step);
@@ -127,6 +129,8 @@ struct ViewSource {
     data: Arc<dyn Dataset>,
     images: TrainingImages,
     norm: Normalization,
+    /// Bytes of decoded images that may wait until views are made of them.
+    ahead: u64,
     /// The order of images in an epoch.
     order: Option<(u64, Vec<u64>)>,
     unreadable: Arc<Mutex<Unreadable>>,
@@ -134,52 +138,94 @@ struct ViewSource {
 
 impl ViewSource {
     fn batch(&mut self, step: u64) -> anyhow::Result<StepViews> {
-        let images = self.images_of(step)?;
-        let TrainConfig { seed, ref views, ref model, .. } = self.config;
-        let side = model.input as usize;
-        let mut values = vec![0.0; views.len() * images.len() * 3 * side * side];
-        let batch = ViewBatch { seed, step, views, size: model.input, norm: self.norm };
-        make_views(&batch, &images, &mut values)?;
+        self.order_for(step);
+        let mut values = vec![0.0; self.config.batch * self.config.views.len() * self.values_of_view()];
+        // Large images are made views of before all of the batch are decoded.
+        let (mut waiting, mut bytes, mut done) = (vec![], 0, 0);
+        self.each_image(step, |index, image| {
+            let size = image.rgb().len() as u64;
+            if !waiting.is_empty() && bytes + size > self.ahead {
+                self.views_of(step, &waiting, &mut values, done)?;
+                done += waiting.len();
+                (waiting, bytes) = (vec![], 0);
+            }
+            bytes += size;
+            waiting.push((index, image));
+            Ok(())
+        })?;
+        self.views_of(step, &waiting, &mut values, done)?;
         Ok(StepViews { step, values })
     }
 
-    /// The images of a step. One that cannot be read is replaced by the next of the epoch that can.
-    fn images_of(&mut self, step: u64) -> anyhow::Result<Vec<(u64, Image)>> {
-        let count = self.images.count();
-        let per_epoch = self.config.steps_per_epoch(count);
-        let epoch = step / per_epoch;
+    fn values_of_view(&self) -> usize {
+        3 * (self.config.model.input as usize).pow(2)
+    }
+
+    /// Makes the views of the images of a batch from number `first` on.
+    fn views_of(
+        &self,
+        step: u64,
+        images: &[(u64, Image)],
+        values: &mut [f32],
+        first: usize,
+    ) -> anyhow::Result<()> {
+        let TrainConfig { seed, ref views, ref model, batch: count, .. } = self.config;
+        let batch = ViewBatch { seed, step, views, size: model.input, norm: self.norm };
+        if images.len() == count {
+            return make_views(&batch, images, values);
+        }
+        let size = self.values_of_view();
+        let mut part = vec![0.0; views.len() * images.len() * size];
+        make_views(&batch, images, &mut part)?;
+        for (view, part) in part.chunks_exact(images.len() * size).enumerate() {
+            values[(view * count + first) * size..][..part.len()].copy_from_slice(part);
+        }
+        Ok(())
+    }
+
+    /// Sees to it that the order of the step's epoch is there.
+    fn order_for(&mut self, step: u64) {
+        let epoch = step / self.config.steps_per_epoch(self.images.count());
         if self.order.as_ref().is_none_or(|(made_for, _)| *made_for != epoch) {
             self.order = Some((epoch, epoch_order(self.config.seed, epoch, &self.images.indices)));
         }
-        let order = &self.order.as_ref().expect("made above").1;
+    }
+
+    /// Hands over the images of a step. One that is broken is replaced by the next of the epoch that is not; a file that
+    /// cannot be read is an error.
+    fn each_image(
+        &self,
+        step: u64,
+        mut take: impl FnMut(u64, Image) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let count = self.images.count();
+        let per_epoch = self.config.steps_per_epoch(count);
+        let order = &self.order.as_ref().context("the order of images is not made yet")?.1;
         let first = (step % per_epoch) as usize * self.config.batch;
-        let mut images = Vec::with_capacity(self.config.batch);
-        let mut failures = 0;
+        let (mut taken, mut failures) = (0, 0);
         let mut place = first;
-        while images.len() < self.config.batch {
+        while taken < self.config.batch {
             let index = order[place % order.len()];
             place += 1;
             match self.image(index) {
                 Ok(image) => {
-                    failures = 0;
-                    images.push((index, image));
+                    (taken, failures) = (taken + 1, 0);
+                    take(index, image)?;
                 }
-                // Not what the image is, but what happened to the file of many.
-                Err(error) if error.is::<Shrunk>() => return Err(error),
+                Err(error) if files::is_read_error(&error) => return Err(error),
                 Err(error) => {
                     let name = || self.data.image_name(index as usize);
                     locked(&self.unreadable).note(index, name, &error);
                     failures += 1;
-                    // A few broken files among good ones are nothing; a folder that is gone is.
+                    // A few broken files among good ones are nothing.
                     ensure!(
-                        failures < count.min(GONE_AFTER),
-                        "{failures} images in a row cannot be read, of {count}: the data set seems to be gone; \
-                         the last: {error:#}"
+                        failures < count.min(BROKEN_AFTER),
+                        "{failures} images in a row are broken, of {count}; the last: {error:#}"
                     );
                 }
             }
         }
-        Ok(images)
+        Ok(())
     }
 
     /// An image that patches fit on: a file may have changed since its size was taken.
@@ -203,6 +249,26 @@ fn epoch_order(seed: u64, epoch: u64, indices: &[u64]) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_batch_is_the_same_however_few_images_wait_at_a_time() {
+        let mut config = crate::train::recipes::find("quick-parts").unwrap().config;
+        config.batch = 10;
+        let data = crate::dataset::open("demo", None).unwrap();
+        let image = 3 * 64 * 64;
+        let batch = |ahead: u64| {
+            let images = TrainingImages::choose(&config, data.as_ref());
+            let (norm, unreadable) = (Normalization::IMAGENET, Arc::default());
+            let (config, data) = (config.clone(), data.clone());
+            let mut source = ViewSource { config, data, images, norm, ahead, order: None, unreadable };
+            source.batch(3).unwrap().values
+        };
+        let whole = batch(u64::MAX);
+        assert!(whole.iter().any(|value| *value != 0.0));
+        for ahead in [0, image, 3 * image, 9 * image] {
+            assert!(batch(ahead) == whole, "{ahead} bytes");
+        }
+    }
 
     #[test]
     fn an_epoch_shows_every_image_once_in_an_order_of_its_own() {

@@ -8,6 +8,7 @@ mod environment;
 pub mod events;
 pub mod feed;
 pub mod fitting;
+mod footprint;
 pub mod gradients;
 pub mod images;
 pub mod metrics;

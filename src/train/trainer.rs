@@ -13,6 +13,7 @@ use serde_json::json;
 use super::bootstrap::Bootstrap;
 use super::config::{ImagesOrder, TrainConfig};
 use super::feed::Feeder;
+use super::footprint;
 use super::gradients::{GradientPass, NormalisedViews, Student};
 use super::images::TrainingImages;
 use super::metrics::Metrics;
@@ -84,6 +85,7 @@ impl Trainer {
         let total_steps = total_steps(&config, data.as_ref(), &images)?;
         let norm = super::normalization::of(data.as_ref())?;
         let info = model_info(&config, norm);
+        footprint::ensure_fits(&config, &info, device)?;
         let device = device.clone().autodiff();
         let encoder = Encoder::new(&info, config.seed, &device).train();
         let state = RunState {
@@ -116,6 +118,7 @@ impl Trainer {
             "config.toml asks for {planned} steps now, and asked for {} when the run began",
             saved.state.total_steps
         );
+        footprint::ensure_fits(&config, &model_info(&config, Normalization::IMAGENET), device)?;
         let plain = device.clone();
         let device = device.clone().autodiff();
         let model = store::from_bytes(&saved.model, &device, "checkpoint".into())?;

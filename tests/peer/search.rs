@@ -18,6 +18,7 @@ use bagssl::bank::{
     Bank, BankSink, BankSpec, BankWriter, DataFacts, Dtype, ImageEntry, ModelFacts, SpaceSpec,
 };
 use bagssl::patch::PatchGrid;
+use bagssl::progress::CancelToken;
 use bagssl::search::{Options, read_pass, top_k};
 use serde_json::json;
 
@@ -93,7 +94,7 @@ fn bank_of(rows: &Path, width: usize, dtype: Dtype, folder: &Path) -> anyhow::Re
         classes: vec![],
     };
     let images: Vec<ImageEntry> = (0..count / IMAGE).map(entry).collect();
-    let (mut writer, _) = BankWriter::create_or_resume(folder, &spec, &images)?;
+    let (mut writer, _) = BankWriter::create_or_resume(folder, &spec, &images, &CancelToken::default())?;
     let mut file = BufReader::with_capacity(1 << 20, File::open(rows)?);
     let mut values = vec![0.0f32; IMAGE * width];
     for index in 0..images.len() {

@@ -11,14 +11,14 @@ use crate::support::{query, spread_of_demo, text};
 /// Longer than anything here takes that does not hang.
 const PATIENCE: Duration = Duration::from_secs(240);
 
-fn start(args: &[&str]) -> Child {
+pub fn start(args: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bagssl"));
     command.args(args).args(["--device", "cpu"]).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().expect("the program starts")
 }
 
 /// Waits for the program's end; panics if it hangs.
-fn end(mut child: Child, args: &[&str]) -> Output {
+pub fn end(mut child: Child, args: &[&str]) -> Output {
     let started = Instant::now();
     while child.try_wait().unwrap().is_none() {
         if started.elapsed() > PATIENCE {
@@ -43,7 +43,7 @@ fn make_pipe(path: &Path) {
 }
 
 /// The arguments of a new run in `out`, whose configuration is written beside it.
-fn training<'a>(config: &'a Path, out: &'a Path, changes: &[&str]) -> Vec<&'a str> {
+pub fn training<'a>(config: &'a Path, out: &'a Path, changes: &[&str]) -> Vec<&'a str> {
     let mut tiny = tiny();
     tiny.set(changes).unwrap();
     fs::write(config, tiny.to_toml().unwrap()).unwrap();

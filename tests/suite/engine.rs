@@ -1,13 +1,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bagssl::device::{DeviceChoice, MemoryBudget, OpenDevice};
+use bagssl::device::{DeviceChoice, OpenDevice};
 use bagssl::engine::{
     self, Command, EngineHandle, Event, ExploreConfig, FigureCommand, FigureContent, FigureEvent, FigureKind,
     FigureQuery, FigureRequest, GalleryFilter, MapMode, QuerySpec, Sign, Snapshot, Source, Split, Style,
     open_device,
 };
 use bagssl::figure::Format;
+use bagssl::memory::MemoryBudget;
 use bagssl::patch::{BoxRef, PatchGrid, PatchRef};
 use crossbeam_channel::{Receiver, bounded};
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bagssl::colormap::Colormap;
+use bagssl::engine::facts::TrainedBy;
 use bagssl::engine::{
     Command, DataDescription, EngineLine, Event, ExploreConfig, ExtractionView, FigureEvent, FoundImages,
     Gallery, GalleryFilter, GalleryView, Heatmap, ImageFilter, ImageView, ModelDescription, Neighbour,
@@ -131,6 +132,7 @@ fn model() -> ModelDescription {
         all_spaces: ["z", "hidden1", "h", "stage3", "pixels"].map(String::from).to_vec(),
         input: 32,
         hash: "0123456789abcdef".into(),
+        trained_by: TrainedBy::default(),
     }
 }
 
@@ -412,6 +414,7 @@ fn the_status_line_says_how_far_the_extraction_is_and_pauses_it() {
             patches_per_second: Some(1_840.0),
             skipped: Arc::default(),
             paused: false,
+            stopped: None,
             finished: false,
             memory: bagssl::engine::MemoryUse {
                 bytes: 640 << 20,
@@ -428,6 +431,14 @@ fn the_status_line_says_how_far_the_extraction_is_and_pauses_it() {
     assert!(window.shows("50,000 of 60,000 images, spread: memory"));
     window.click("Pause");
     assert!(matches!(window.commands()[..], [Command::PauseExtraction(true)]));
+    window.line.update(|shown| {
+        let stopped = Some("/data/a.png could not be read: Input/output error".into());
+        shown.extraction = shown.extraction.take().map(|view| ExtractionView { stopped, ..view });
+    });
+    window.steps();
+    assert!(window.shows("stopped: /data/a.png could not be read") && !window.shows("patches/s"));
+    window.click("Try again");
+    assert!(matches!(window.commands()[..], [Command::PauseExtraction(false)]));
 }
 
 #[test]

@@ -69,6 +69,7 @@ fn extraction(done: u64) -> ExtractionView {
         patches: (done as usize * 49, 40 * 49),
         patches_per_second: None,
         skipped: Arc::default(),
+        stopped: None,
         paused: false,
         finished: done == 40,
         memory: Default::default(),

@@ -12,7 +12,7 @@ use crate::imports::{Imports, is_test};
 
 /// Rooms by floor, as in the table of `src/lib.rs`.
 const FLOORS: [(u32, &[&str]); 7] = [
-    (0, &["patch", "image", "progress", "colormap", "stats", "files", "paths", "words", "threads"]),
+    (0, &["patch", "image", "progress", "colormap", "stats", "files", "paths", "words", "threads", "memory"]),
     (1, &["device", "dataset", "augment", "kernel"]),
     (2, &["model", "objective", "bank"]),
     (3, &["train", "embed", "search"]),
@@ -74,6 +74,7 @@ const CRATES: [(&str, &[&str]); 22] = [
     ("svg2pdf", &["figure"]),
     ("resvg", &["figure"]),
     ("usvg", &["figure"]),
+    ("ttf_parser", &["figure"]),
     ("tiny_skia", &["figure", "dataset"]),
     ("ureq", &["dataset"]),
     ("tar", &["dataset"]),

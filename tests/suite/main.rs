@@ -12,6 +12,7 @@ mod engine_gpu; // cosines on a GPU in the explorer and the comparison, against 
 mod engine_views; // the views' part of that thread
 mod eval; // accuracy of features: classifiers, aggregates, cache
 mod figures; // the paper's figures by number: bytes, fonts, words, errors
+mod gone; // data that cannot be read for a while, that are broken, or missing
 mod gui; // the window, by role and label, on software Vulkan
 mod gui_browse; // the list of images: search, keyboard, a million of them
 mod gui_charts; // the Train tab's charts: what tells runs apart, numbers, axes, sizes
@@ -28,6 +29,7 @@ mod gui_train; // the Train tab with the real engine and tiny runs
 mod gui_views; // ways to look at heatmaps and galleries, by role and label
 mod imports; // who imports whom in src
 mod layering; // floors, wings, circles, outside crates, names of types
+mod memory; // what the program fills of main memory, against --memory
 mod methods; // training by each objective, BYOL's checkpoints
 mod model; // networks against torchvision
 mod notices; // training: what is left out, collapse alarms, in words, folder and window
@@ -36,4 +38,5 @@ mod run; // training: resume, reproducibility, NaN
 mod shaders; // every shader through naga
 mod spread; // which images are taken where not all are, by the program
 mod support; // paths, real data, running the program
+mod trust; // hostile bytes, kills, disks that fail, writers beside each other
 mod xvfb; // the real program in a real window, worked by mouse and keyboard

@@ -41,7 +41,7 @@ impl Drop for Running {
 }
 
 /// A virtual screen with the program on it.
-struct Screen {
+pub struct Screen {
     folder: tempfile::TempDir,
     display: String,
     // Ended in this order: the program before its screen.
@@ -51,7 +51,7 @@ struct Screen {
 
 impl Screen {
     /// `None` where Xvfb or xdotool is missing.
-    fn start() -> Option<Self> {
+    pub fn start() -> Option<Self> {
         for tool in ["Xvfb", "xdotool"] {
             if Command::new(tool).arg("-version").stdout(Stdio::null()).stderr(Stdio::null()).spawn().is_err()
             {
@@ -79,7 +79,7 @@ impl Screen {
     }
 
     /// The program with a home of its own, on the software adapter.
-    fn command(&self) -> Command {
+    pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bagssl"));
         command.env("DISPLAY", &self.display).env_remove("WAYLAND_DISPLAY").env_remove("WAYLAND_SOCKET");
         for home in ["HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"] {
@@ -105,9 +105,14 @@ impl Screen {
     }
 
     fn xdotool(&self, args: &[&str]) {
-        let status =
-            Command::new("xdotool").args(args).env("DISPLAY", &self.display).stdout(Stdio::null()).status();
-        assert!(status.expect("xdotool starts").success(), "xdotool {args:?}");
+        assert!(self.try_xdotool(args), "xdotool {args:?}");
+    }
+
+    /// Whether it could be done.
+    pub fn try_xdotool(&self, args: &[&str]) -> bool {
+        let mut command = Command::new("xdotool");
+        command.args(args).env("DISPLAY", &self.display).stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().expect("xdotool starts").success()
     }
 
     fn click(&self, x: u32, y: u32) {

@@ -5,6 +5,7 @@ use clap::Args;
 use clap::builder::RangedU64ValueParser;
 
 use super::output::Bar;
+use super::values::gibibytes;
 use crate::engine::facts::{DecodingFacts, DeviceChoice, Skipped};
 use crate::engine::jobs::Job;
 use crate::progress::CancelToken;
@@ -24,6 +25,9 @@ pub struct SharedArgs {
     /// CPU threads; all by default
     #[arg(long, global = true, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024), help_heading = SHARED)]
     pub threads: Option<usize>,
+    /// Memory that pictures, batches, vectors and weights may take, GiB; half of what is free by default
+    #[arg(long, global = true, value_name = "GIB", value_parser = gibibytes, help_heading = SHARED)]
+    pub memory: Option<u64>,
     /// Print one JSON document on stdout and nothing else
     #[arg(long, global = true, help_heading = SHARED)]
     pub json: bool,

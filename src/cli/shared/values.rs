@@ -41,6 +41,13 @@ impl FromStr for QueryPlace {
     }
 }
 
+/// Bytes of a number of GiB that a machine can have.
+pub fn gibibytes(text: &str) -> Result<u64, String> {
+    let size = text.parse().ok().filter(|size: &f64| (0.0625..=1e6).contains(size));
+    let bytes = size.map(|size| (size * f64::from(1 << 30)) as u64);
+    bytes.ok_or_else(|| "expected GiB, at least 0.0625 (64 MiB)".into())
+}
+
 /// `X,Y`.
 #[derive(Clone, Copy)]
 pub struct Point {

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
 use super::cifar_batch::{Batch, names_in};
-use super::cifar_source::{CifarSource, SplitFiles};
+use super::cifar_source::{CifarSource, SetFile, SplitFiles};
 use super::cifar_variant::{CIFAR10, CIFAR100, PLANE};
 pub use super::cifar_variant::{SIDE, Variant};
 use crate::dataset::format::{DataFormat, SetPlace};
@@ -56,6 +56,8 @@ pub struct Cifar {
     /// Index of the first image of each batch, and the number of images at the end.
     starts: Vec<usize>,
     classes: Vec<String>,
+    /// Files of the split that hold nothing.
+    skipped: Vec<Skipped>,
     fingerprint: OnceLock<String>,
 }
 
@@ -78,6 +80,7 @@ impl Cifar {
             }
             None => variant.standard_names().iter().map(|name| name.to_string()).collect(),
         };
+        let skipped = left_out(&files, source, split);
         let (mut batches, mut starts) = (Vec::new(), vec![0]);
         for file in files.into_iter().filter(|file| !file.bytes.is_empty()) {
             let batch = Batch::open(file, variant, version, classes.len())?;
@@ -86,7 +89,7 @@ impl Cifar {
         }
         let (at, title) = (source.path.display(), variant.title());
         ensure!(starts.last() > Some(&0), "{at}: {title}'s {pattern} is empty; expected records");
-        Ok(Self { variant, split, batches, starts, classes, fingerprint: OnceLock::new() })
+        Ok(Self { variant, split, batches, starts, classes, skipped, fingerprint: OnceLock::new() })
     }
 
     /// The batch of an image, and its index there.
@@ -94,6 +97,20 @@ impl Cifar {
         let batch = self.starts.partition_point(|&start| start <= index) - 1;
         (&self.batches[batch], index - self.starts[batch])
     }
+}
+
+/// The files of a split, as it is published, that are not there or empty.
+fn left_out(found: &[SetFile], source: &CifarSource, split: Split) -> Vec<Skipped> {
+    let published = source.version.files_of(source.variant, split);
+    let whole = format!("{}'s {} split is {}", source.variant.title(), split.name(), published.join(", "));
+    let reason = |name: &String| match found.iter().find(|file| file.name() == *name) {
+        None => Some(format!("it is not there; {whole}")),
+        Some(file) if file.bytes.is_empty() => Some("it is empty; expected records of images".to_owned()),
+        Some(_) => None,
+    };
+    let skipped =
+        published.iter().filter_map(|name| Some(Skipped { file: name.clone(), reason: reason(name)? }));
+    skipped.inspect(|file| log::warn!("left out: {}: {}", file.file, file.reason)).collect()
 }
 
 impl Dataset for Cifar {
@@ -160,7 +177,7 @@ impl Dataset for Cifar {
     }
 
     fn skipped(&self) -> &[Skipped] {
-        &[]
+        &self.skipped
     }
 
     fn parts(&self, _index: usize) -> Option<PartMap> {

@@ -14,14 +14,14 @@ use flate2::read::GzDecoder;
 
 use super::cifar_variant::Variant;
 use crate::dataset::Split;
+use crate::dataset::tar_entries::{self, TarEntry};
 use crate::files::{self, MappedFile};
+use crate::memory;
 
 /// No file of the sets is larger (the largest, CIFAR-100's training images, has 155 MB).
 const MAX_FILE_BYTES: u64 = 200_000_000;
 /// Most unpacked bytes of an archive; the sets have 186 MB.
 const MAX_ARCHIVE_BYTES: u64 = 1 << 30;
-/// Most entries of an archive that are looked at.
-const MAX_ENTRIES: usize = 64;
 
 /// How the images are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +63,23 @@ impl Version {
             (Variant::Cifar10, _) => Some((Split::Train, stem.strip_prefix("data_batch_")?.parse().ok()?)),
             _ => None,
         }
+    }
+
+    /// The files that a split is published as, in order.
+    pub fn files_of(self, variant: Variant, split: Split) -> Vec<String> {
+        let stems = match (variant, split) {
+            (_, Split::All) => {
+                let of = |split| self.files_of(variant, split);
+                return [of(Split::Train), of(Split::Test)].concat();
+            }
+            (Variant::Cifar10, Split::Train) => {
+                (1..=5).map(|number| format!("data_batch_{number}")).collect()
+            }
+            (Variant::Cifar10, Split::Test) => vec!["test_batch".to_owned()],
+            (Variant::Cifar100, split) => vec![split.name().to_owned()],
+        };
+        let ending = if self == Version::Binary { ".bin" } else { "" };
+        stems.into_iter().map(|stem| stem + ending).collect()
     }
 
     /// What the files of a split are called.
@@ -115,6 +132,13 @@ pub(super) struct SetFile {
     /// Where it lies, for messages.
     pub path: PathBuf,
     pub bytes: Bytes,
+}
+
+impl SetFile {
+    /// Its name, without the folder.
+    pub fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
 }
 
 /// The files of a split, in order, and that with the class names.
@@ -177,7 +201,7 @@ impl CifarSource {
             return Ok(None);
         }
         let mut found = None;
-        let visit = |folder: &str, _: &str, _: &mut dyn Read| {
+        let visit = |folder: &str, _: &str, _: &mut TarEntry<'_>| {
             let known = [Variant::Cifar10, Variant::Cifar100].into_iter();
             let mut known = known.flat_map(|variant| Version::ALL.map(|version| (variant, version)));
             found = known.find(|(variant, version)| version.folder(*variant) == folder);
@@ -273,11 +297,19 @@ fn read_archive(source: &CifarSource, wanted: Wanted<'_>) -> Result<Vec<(FilePla
     let at = || source.path.display().to_string();
     let (mut found, mut names) = (Vec::new(), HashSet::new());
     let folder = source.version.folder(source.variant);
-    let visit = |of: &str, name: &str, entry: &mut dyn Read| {
+    let (budget, mut kept) = (memory::budget(), 0u64);
+    let visit = |of: &str, name: &str, entry: &mut TarEntry<'_>| {
         if let Some(place) = wanted(name).filter(|_| of == folder) {
             ensure!(names.insert(name.to_owned()), "{folder}/{name} comes twice");
+            kept = kept.saturating_add(entry.size);
+            budget.ensure(
+                budget.bank(),
+                kept,
+                || "the unpacked archive".into(),
+                "unpack it and name its folder",
+            )?;
             let mut bytes = Vec::new();
-            let count = entry.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes);
+            let count = entry.bytes.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes);
             let count =
                 count.with_context(|| format!("{folder}/{name}: the archive is damaged or ends early"))?;
             ensure!(
@@ -304,21 +336,19 @@ fn archive_kind(path: &Path) -> Result<Option<bool>> {
 }
 
 /// Calls `visit` with the folder, name and contents of each file of an archive, until it returns `false`.
-fn walk_archive(path: &Path, mut visit: impl FnMut(&str, &str, &mut dyn Read) -> Result<bool>) -> Result<()> {
+fn walk_archive(
+    path: &Path,
+    mut visit: impl FnMut(&str, &str, &mut TarEntry<'_>) -> Result<bool>,
+) -> Result<()> {
     let is_compressed = archive_kind(path)?.context("no tar archive")?;
     let mut file = BufReader::new(files::open(path, u64::MAX)?);
     file.rewind()?;
     let reader: Box<dyn Read> = if is_compressed { Box::new(GzDecoder::new(file)) } else { Box::new(file) };
-    let mut tar = tar::Archive::new(reader.take(MAX_ARCHIVE_BYTES));
-    for (count, entry) in tar.entries()?.enumerate() {
-        ensure!(count < MAX_ENTRIES, "more than {MAX_ENTRIES} entries");
-        let mut entry = entry.context("not a readable tar archive, or it ends early")?;
-        let path = entry.path().context("an entry has no readable name")?.into_owned();
+    let mut visit = |mut entry: TarEntry<'_>| {
         let name = |path: Option<&Path>| Some(path?.file_name()?.to_str()?.to_owned());
-        let (Some(folder), Some(file)) = (name(path.parent()), name(Some(&path))) else { continue };
-        if entry.header().entry_type().is_file() && !visit(&folder, &file, &mut entry)? {
-            break;
-        }
-    }
-    Ok(())
+        let names = (name(entry.path.parent()), name(Some(&entry.path)));
+        let (Some(folder), Some(file)) = names else { return Ok(true) };
+        Ok(!entry.kind.is_file() || visit(&folder, &file, &mut entry)?)
+    };
+    tar_entries::walk(reader.take(MAX_ARCHIVE_BYTES), &mut visit)
 }

@@ -53,6 +53,10 @@ fn records_come_in_the_order_of_the_batch_numbers_as_interleaved_pixels() {
     let set = open(&dir, None).unwrap();
     let labels: Vec<_> = (0..set.len()).map(|i| set.label(i).unwrap()).collect();
     assert_eq!(labels, [3, 9, 1, 7, 0, 2]);
+    let missing: Vec<_> = set.skipped().iter().map(|file| file.file.as_str()).collect();
+    assert_eq!(missing, ["data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"]);
+    let reason = &set.skipped()[0].reason;
+    assert!(reason.starts_with("it is not there; CIFAR-10's train split is data_batch_1.bin, "), "{reason}");
     assert_eq!(
         (set.kind().name, set.name().as_str(), set.size()),
         ("cifar10", "CIFAR-10 train", Some((32, 32)))

@@ -23,9 +23,10 @@ use crate::dataset::decode::{self, Decoded, PictureFacts, READABLE};
 use crate::dataset::format::{DataFormat, SetPlace};
 use crate::dataset::reading::Reading;
 use crate::dataset::{
-    DataKind, Dataset, Decoding, DecodingFacts, FigureNote, ImageValues, PartMap, Skipped, Split, hex,
-    with_thousands,
+    DataKind, Dataset, Decoding, DecodingFacts, FigureNote, ImageValues, PartMap, Skipped, Split, ValueRule,
+    hex, with_thousands,
 };
+use crate::files::{self, Unread};
 use crate::image::Image;
 
 /// Pictures in a folder, or in one for each class.
@@ -75,6 +76,8 @@ struct PictureFile {
 pub struct Folder {
     kind: &'static DataKind,
     name: String,
+    /// What was opened, in which the other split lies too.
+    path: PathBuf,
     entries: Vec<PictureFile>,
     /// Names of the class folders, and what the classes are called.
     folders: Vec<String>,
@@ -89,13 +92,14 @@ impl Folder {
     /// Opens a folder; every header is read, in parallel. Without `split`: train where there are two.
     ///
     /// # Errors
-    /// No usable picture (says what was looked for and the first reason), no such split.
+    /// No usable picture (says what was looked for and the first reason), no such split, a file or folder that could not
+    /// be read: without it, this were another set.
     pub fn open(path: &Path, split: Option<Split>) -> Result<Self> {
         let place = SplitPlace::find(path, split)?;
         let Contents { classes, candidates, mut skipped } = place.contents()?;
         let SplitPlace { root, split, .. } = place;
         let found = candidates.len();
-        let (entries, bad) = probe_all(&root, candidates);
+        let (entries, bad) = probe_all(&root, candidates)?;
         if entries.is_empty() {
             bail!(none_usable(&root, found, bad.first().or(skipped.first())));
         }
@@ -109,7 +113,13 @@ impl Folder {
             name = format!("{name} {}", split.name());
         }
         let named = wordnet::named(&classes, &root);
-        Ok(Self { folders: classes, classes: named, split, skipped, ..Self::new(kind, name, entries) })
+        Ok(Self {
+            folders: classes,
+            classes: named,
+            split,
+            skipped,
+            ..Self::new(kind, (name, path), entries)
+        })
     }
 
     /// Opens one picture file as a set of one image.
@@ -123,15 +133,25 @@ impl Folder {
         let candidate = Candidate { path: path.to_path_buf(), label: None };
         let root = path.parent().unwrap_or(Path::new(""));
         let entry = probe(root, &candidate)?;
-        Ok(Self::new(&PICTURE, display_name(path), vec![entry]))
+        Ok(Self::new(&PICTURE, (display_name(path), path), vec![entry]))
     }
 
     /// Without labels, split and anything left out.
-    fn new(kind: &'static DataKind, name: String, entries: Vec<PictureFile>) -> Self {
+    fn new(kind: &'static DataKind, (name, path): (String, &Path), entries: Vec<PictureFile>) -> Self {
         let (folders, classes, skipped) = Default::default();
         let reading = Reading::default();
-        let mut new =
-            Self { kind, name, entries, folders, classes, split: None, skipped, size: None, reading };
+        let mut new = Self {
+            kind,
+            name,
+            path: path.into(),
+            entries,
+            folders,
+            classes,
+            split: None,
+            skipped,
+            size: None,
+            reading,
+        };
         new.size = new.common_size();
         new
     }
@@ -139,6 +159,18 @@ impl Folder {
     fn common_size(&self) -> Option<(u32, u32)> {
         let mut sizes = self.entries.iter().map(|entry| entry.facts.size(self.reading.decoding.exif));
         sizes.next().filter(|first| sizes.all(|size| size == *first))
+    }
+
+    /// The pictures with more than 8 bits of the other split, if there is one.
+    fn wide_beside(&self) -> Result<Vec<PathBuf>> {
+        let other = match self.split {
+            Some(Split::Train) => Split::Test,
+            Some(Split::Test) => Split::Train,
+            Some(Split::All) | None => return Ok(vec![]),
+        };
+        let Ok(place) = SplitPlace::find(&self.path, Some(other)) else { return Ok(vec![]) };
+        let (entries, _) = probe_all(&place.root, place.contents()?.candidates)?;
+        Ok(entries.into_iter().filter(|entry| entry.facts.is_wide()).map(|entry| entry.path).collect())
     }
 
     fn facts(&self) -> impl Iterator<Item = &PictureFacts> + Clone {
@@ -151,12 +183,13 @@ fn display_name(path: &Path) -> String {
     full.file_name().unwrap_or(full.as_os_str()).to_string_lossy().into_owned()
 }
 
-fn probe_all(root: &Path, candidates: Vec<Candidate>) -> (Vec<PictureFile>, Vec<Skipped>) {
+fn probe_all(root: &Path, candidates: Vec<Candidate>) -> Result<(Vec<PictureFile>, Vec<Skipped>)> {
     let probed: Vec<_> = candidates.par_iter().map(|candidate| probe(root, candidate)).collect();
     let (mut entries, mut skipped) = (Vec::new(), Vec::new());
     for (probed, candidate) in probed.into_iter().zip(candidates) {
         match probed {
             Ok(entry) => entries.push(entry),
+            Err(error) if files::is_read_error(&error) => return Err(error),
             Err(error) => {
                 // The outermost context is the path, which `file` says already.
                 let reason = error.chain().skip(1).map(|e| e.to_string()).collect::<Vec<_>>().join(": ");
@@ -165,13 +198,13 @@ fn probe_all(root: &Path, candidates: Vec<Candidate>) -> (Vec<PictureFile>, Vec<
             }
         }
     }
-    (entries, skipped)
+    Ok((entries, skipped))
 }
 
 fn probe(root: &Path, candidate: &Candidate) -> Result<PictureFile> {
     let path = &candidate.path;
     let facts = decode::probe(path)?;
-    let meta = std::fs::metadata(path).with_context(|| path.display().to_string())?;
+    let meta = std::fs::metadata(path).map_err(Unread::of(path))?;
     let modified = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
     Ok(PictureFile {
         path: path.clone(),
@@ -191,7 +224,7 @@ fn none_usable(root: &Path, found: usize, first: Option<&Skipped>) -> String {
     match found {
         0 => format!(
             "{at}: no pictures; looked for {READABLE} files here and below class folders (<class>/**), \
-             and for CIFAR binaries (data_batch_*.bin, test_batch.bin, train.bin, test.bin){first}"
+             and for CIFAR (data_batch_*.bin, test_batch.bin, train.bin, test.bin, or the Python version's files){first}"
         ),
         _ => format!(
             "{at}: none of {} picture files can be used; expected {READABLE}{first}",
@@ -275,7 +308,10 @@ impl Dataset for Folder {
         let wide: Vec<&Path> = wide.map(|entry| entry.path.as_path()).collect();
         self.reading = match self.kind == &PICTURE {
             true => Reading::of_one_picture(decoding, &wide)?,
-            false => Reading::new(decoding, &wide)?,
+            false if decoding.value_window == ValueRule::Data => {
+                Reading::new(decoding, &wide, &self.wide_beside()?)?
+            }
+            false => Reading::new(decoding, &wide, &[])?,
         };
         self.size = self.common_size();
         self.entries.iter_mut().for_each(|entry| entry.values = OnceLock::new());

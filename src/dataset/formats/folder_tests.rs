@@ -1,5 +1,5 @@
 use super::*;
-use crate::dataset::Exif;
+use crate::dataset::{DataSpec, Exif};
 
 fn fixture(file: &str) -> Vec<u8> {
     let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images");
@@ -289,6 +289,27 @@ fn values_of_more_than_8_bits_are_windowed_as_asked_and_by_all_images() {
 }
 
 #[test]
+fn the_values_of_all_images_are_those_of_both_splits() {
+    let dir = folder(&[("train/x/a.tiff", "grey12.tiff"), ("val/x/b.png", "grey12_sbit.png")]);
+    for split in [Split::Train, Split::Test, Split::All] {
+        let decoding = Decoding { value_window: ValueRule::Data, ..Decoding::default() };
+        let set = crate::dataset::open(DataSpec::from(dir.path()).decoded_as(decoding), Some(split)).unwrap();
+        let facts = set.decoding().unwrap();
+        let window = facts.window.unwrap();
+        assert_eq!((window.low, window.high), (16.0, 3973.0), "{split:?}");
+        assert_eq!(facts.wide, set.len() as u64, "images of the other split are not counted");
+        for index in 0..set.len() {
+            set.image(index).unwrap();
+            assert_eq!(set.values(index).unwrap().window, window);
+        }
+    }
+    // One split alone has no other to look at.
+    std::fs::remove_dir_all(dir.path().join("val")).unwrap();
+    let alone = decoded(dir.path(), Exif::Apply, "data").decoding().unwrap().window.unwrap();
+    assert_eq!((alone.low, alone.high), (33.0, 3973.0));
+}
+
+#[test]
 fn a_float_picture_opens_and_decodes_and_says_what_is_no_number() {
     let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images");
     let mut set = Folder::open_file(&images.join("float32.tiff"), None).unwrap();
@@ -320,4 +341,38 @@ fn imagenette_opens_with_its_ten_classes() {
     assert!(set.skipped().is_empty());
     assert_eq!((set.label(0), set.label(599)), (Some(0), Some(9)));
     (0..600).step_by(37).for_each(|i| assert_eq!(set.image(i).unwrap().width(), 224));
+}
+
+#[test]
+#[cfg(unix)]
+fn what_cannot_be_read_is_told_from_what_is_broken() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("a");
+    std::fs::create_dir(&place).unwrap();
+    let file = |number: u32| place.join(format!("{number}.png"));
+    let wide =
+        image::ImageBuffer::<image::Luma<u16>, Vec<u16>>::from_fn(8, 8, |x, _| image::Luma([900 * x as u16]));
+    (0..3).for_each(|number| wide.save(file(number)).unwrap());
+    let mut set = Folder::open(dir.path(), None).unwrap();
+    let bytes = std::fs::read(file(0)).unwrap();
+    std::fs::write(file(0), &bytes[..bytes.len() / 2]).unwrap();
+    assert!(set.image_if_readable(0).unwrap().is_none(), "its bytes say that it is broken");
+    std::fs::remove_file(file(1)).unwrap();
+    std::fs::create_dir(file(1)).unwrap();
+    let error = set.image_if_readable(1).unwrap_err();
+    let words = format!("{error:#}");
+    let expected = format!("{} could not be read: not a regular file but a folder", file(1).display());
+    assert!(files::is_read_error(&error) && words == expected, "{words}");
+    std::fs::remove_dir(file(1)).unwrap();
+    std::os::unix::fs::symlink("nowhere", file(1)).unwrap();
+    let words = format!("{:#}", set.image_if_readable(1).unwrap_err());
+    assert!(words.contains("1.png could not be read: No such file"), "{words}");
+    // A window of values that all pictures decide is not that of those that are there for now.
+    let all = Decoding { value_window: crate::dataset::ValueRule::Data, ..Decoding::default() };
+    let error = set.decode_as(all).unwrap_err();
+    assert!(files::is_read_error(&error), "{error:#}");
+    std::fs::rename(&place, dir.path().join("b")).unwrap();
+    std::fs::write(&place, "x").unwrap();
+    let words = format!("{:#}", set.image_if_readable(2).unwrap_err());
+    assert!(words.contains("2.png could not be read: Not a directory"), "{words}");
 }

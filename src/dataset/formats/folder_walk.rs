@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use rayon::prelude::*;
 
 use crate::dataset::{Skipped, Split, decode, with_thousands};
+use crate::files::{self, Unread};
 
 /// Endings of files that are taken for pictures without a look inside.
 pub const PICTURE_ENDINGS: [&str; 9] = ["jpg", "jpeg", "jpe", "png", "webp", "bmp", "gif", "tif", "tiff"];
@@ -41,7 +42,7 @@ pub(super) struct Contents {
 impl SplitPlace {
     /// The folder of the wanted split, where `path` has `train` beside `val` or `test`, or holds nothing else.
     pub fn find(path: &Path, split: Option<Split>) -> Result<Self> {
-        let top = list(path, path).with_context(|| path.display().to_string())?;
+        let top = list(path, path)?;
         let has = |name: &str| top.folders.iter().any(|folder| name_bytes(folder) == name.as_bytes());
         let test = ["val", "test"].into_iter().find(|name| has(name));
         let train = has("train").then_some("train");
@@ -133,11 +134,12 @@ impl Contents {
 /// Class folders are those with pictures at any depth. One alone beside loose pictures is no class, but belongs to a
 /// plain folder.
 fn contents_of(root: &Path) -> Result<Contents> {
-    let top = list(root, root).with_context(|| root.display().to_string())?;
+    let top = list(root, root)?;
     let (mut skipped, mut empty, mut folders) = (top.others, Vec::new(), Vec::new());
     for folder in top.folders {
         let mut walk = Walk::new(root, &folder);
-        let mut files = maybe_images(walk.by_ref().flatten().collect());
+        let files = walk.by_ref().collect::<Result<Vec<_>>>()?;
+        let mut files = maybe_images(files.concat());
         skipped.append(&mut walk.skipped);
         if files.is_empty() {
             empty.push(Skipped {
@@ -175,10 +177,17 @@ fn is_plain(folders: usize, has_loose: bool) -> bool {
 
 /// The classes that [`contents_of`] finds, by a look at as few files as tell.
 fn class_names(root: &Path) -> Result<Vec<String>> {
-    let top = list(root, root).with_context(|| root.display().to_string())?;
-    let holds =
-        |folder: &PathBuf| Walk::new(root, folder).any(|files| files.iter().any(|file| is_maybe_image(file)));
-    let folders: Vec<PathBuf> = top.folders.into_par_iter().filter(holds).collect();
+    let top = list(root, root)?;
+    let holds = |folder: PathBuf| {
+        for files in Walk::new(root, &folder) {
+            if files?.iter().any(|file| is_maybe_image(file)) {
+                return Ok(Some(folder));
+            }
+        }
+        Ok(None)
+    };
+    let folders: Vec<Option<PathBuf>> = top.folders.into_par_iter().map(holds).collect::<Result<_>>()?;
+    let folders: Vec<PathBuf> = folders.into_iter().flatten().collect();
     let has_loose = folders.len() == 1 && top.files.iter().any(|file| is_maybe_image(file));
     Ok(match is_plain(folders.len(), has_loose) {
         true => Vec::new(),
@@ -197,7 +206,7 @@ struct Walk<'a> {
     real_root: PathBuf,
     waiting: Vec<PathBuf>,
     seen: HashSet<PathBuf>,
-    /// What cannot be read, and links that are not followed.
+    /// Links that are not followed, and what is neither file nor folder.
     skipped: Vec<Skipped>,
 }
 
@@ -207,34 +216,30 @@ impl<'a> Walk<'a> {
         Self { root, real_root, waiting: vec![folder.into()], seen: HashSet::new(), skipped: Vec::new() }
     }
 
-    fn list(&mut self, folder: &Path) -> Result<Listing, String> {
-        let real = folder.canonicalize().map_err(|error| format!("it cannot be read: {error}"))?;
-        if self.real_root.starts_with(&real) {
-            return Err("a link back to a folder above it".into());
-        }
-        if !self.seen.insert(real) {
-            return Err("a link to a folder that is read already".into());
-        }
-        list(self.root, folder).map_err(|error| format!("it cannot be read: {error}"))
+    /// The files of a folder; none where it is left out.
+    fn files_in(&mut self, folder: &Path) -> Result<Vec<PathBuf>> {
+        let real = folder.canonicalize().map_err(Unread::of(folder))?;
+        let reason = if self.real_root.starts_with(&real) {
+            "a link back to a folder above it"
+        } else if !self.seen.insert(real) {
+            "a link to a folder that is read already"
+        } else {
+            let Listing { folders, files, others } = list(self.root, folder)?;
+            self.skipped.extend(others);
+            self.waiting.extend(folders.into_iter().rev());
+            return Ok(files);
+        };
+        self.skipped.push(Skipped { file: relative_name(self.root, folder), reason: reason.into() });
+        Ok(Vec::new())
     }
 }
 
 impl Iterator for Walk<'_> {
-    type Item = Vec<PathBuf>;
+    type Item = Result<Vec<PathBuf>>;
 
-    fn next(&mut self) -> Option<Vec<PathBuf>> {
+    fn next(&mut self) -> Option<Self::Item> {
         let folder = self.waiting.pop()?;
-        match self.list(&folder) {
-            Ok(Listing { folders, files, others }) => {
-                self.skipped.extend(others);
-                self.waiting.extend(folders.into_iter().rev());
-                Some(files)
-            }
-            Err(reason) => {
-                self.skipped.push(Skipped { file: relative_name(self.root, &folder), reason });
-                Some(Vec::new())
-            }
-        }
+        Some(self.files_in(&folder))
     }
 }
 
@@ -246,10 +251,14 @@ struct Listing {
     others: Vec<Skipped>,
 }
 
-fn list(root: &Path, folder: &Path) -> std::io::Result<Listing> {
+/// What a folder holds.
+///
+/// # Errors
+/// [`Unread`]: it, or what something in it is.
+fn list(root: &Path, folder: &Path) -> Result<Listing> {
     let mut listing = Listing { folders: Vec::new(), files: Vec::new(), others: Vec::new() };
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
+    for entry in std::fs::read_dir(folder).map_err(Unread::of(folder))? {
+        let path = entry.map_err(Unread::of(folder))?.path();
         let is_hidden = name_bytes(&path).starts_with(b".");
         let skip = |reason: &str| Skipped { file: relative_name(root, &path), reason: reason.into() };
         // A link is followed; what is neither file nor folder (a pipe, a dead link) stays out.
@@ -262,6 +271,7 @@ fn list(root: &Path, folder: &Path) -> std::io::Result<Listing> {
             _ if is_hidden => {}
             Ok(meta) if meta.is_dir() => listing.folders.push(path),
             Ok(meta) if meta.is_file() => listing.files.push(path),
+            Err(error) if !files::is_dead_link(&path, &error) => return Err(Unread { path, error }.into()),
             _ => listing.others.push(skip("neither a file nor a folder (a pipe, a link to nothing)")),
         }
     }

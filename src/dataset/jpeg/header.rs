@@ -18,6 +18,15 @@ pub struct JpegHeader {
     /// Stored width, pixels.
     pub width: u32,
     pub orientation: Orientation,
+    /// Bytes that decoding takes for each pixel.
+    pub cost: u64,
+}
+
+/// What a frame header says.
+struct Frame {
+    height: u32,
+    width: u32,
+    cost: u64,
 }
 
 /// Reads the segments up to the first scan, skipping over what is not needed.
@@ -59,12 +68,14 @@ fn read_segments<R: Read + Seek>(reader: &mut R) -> Result<JpegHeader> {
             _ => skip(reader, length)?,
         }
     }
-    let Some((height, width)) = size else { bail!("the JPEG file has a scan but no frame header") };
-    Ok(JpegHeader { height, width, orientation: exif.or(xmp).unwrap_or(Orientation::NoTransforms) })
+    let Some(Frame { height, width, cost }) = size else {
+        bail!("the JPEG file has a scan but no frame header")
+    };
+    Ok(JpegHeader { height, width, orientation: exif.or(xmp).unwrap_or(Orientation::NoTransforms), cost })
 }
 
-/// `(height, width)` from a frame header (SOFn).
-fn read_frame<R: Read + Seek>(reader: &mut R, marker: u8, length: u16) -> Result<(u32, u32)> {
+/// A frame header (SOFn).
+fn read_frame<R: Read + Seek>(reader: &mut R, marker: u8, length: u16) -> Result<Frame> {
     let coding = match marker {
         0xC0..=0xC2 => None,
         0xC3 => Some("lossless"),
@@ -75,12 +86,15 @@ fn read_frame<R: Read + Seek>(reader: &mut R, marker: u8, length: u16) -> Result
         bail!("{coding} JPEG is not supported; expected baseline or progressive Huffman coding");
     }
     ensure!(length >= 6, "the JPEG frame header is too short: {length} bytes");
-    let mut head = [0; 5];
+    let mut head = [0; 6];
     reader.read_exact(&mut head)?;
     ensure!(head[0] == 8, "JPEG with {} bits per sample is not supported; expected 8", head[0]);
-    skip(reader, length - 5)?;
+    skip(reader, length - 6)?;
     let side = |high, low| u32::from(u16::from_be_bytes([high, low]));
-    Ok((side(head[1], head[2]), side(head[3], head[4])))
+    // Samples of each channel, of a progressive picture its coefficients of two bytes too, and RGB.
+    let of_channel = if marker == 0xC2 { 3 } else { 1 };
+    let cost = u64::from(head[5]) * of_channel + 3;
+    Ok(Frame { height: side(head[1], head[2]), width: side(head[3], head[4]), cost })
 }
 
 /// Finds the next marker: its second byte. Fill bytes and a little stray data are passed over.

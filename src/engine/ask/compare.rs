@@ -28,7 +28,7 @@ pub enum CompareCommand {
     CloseOther,
     /// Whether the comparison is on screen: if not, nothing is computed for it.
     Show(bool),
-    /// Pauses or resumes the extraction of patches with B.
+    /// Pauses or resumes the extraction of patches with B: where a file could not be read, with that file.
     Pause(bool),
     /// Whether the checkpoints after the one on show are computed ahead of being asked for.
     Ahead(bool),

@@ -10,7 +10,7 @@ pub use crate::dataset::folder::PICTURE_ENDINGS;
 pub use crate::dataset::{Coverage, ImageOrder, PartMap, Skipped, Split, cifar::Variant as CifarVariant};
 pub use crate::dataset::{DataSpec, built_in_words as built_in_data, sentence as data_sentence};
 pub use crate::dataset::{Decoding, DecodingFacts, Exif, ValueRule, ValueWindow};
-pub use crate::device::{DeviceChoice, MemoryBudget};
+pub use crate::device::DeviceChoice;
 pub use crate::eval::aggregate::Aggregate;
 pub use crate::eval::knn::KnnConfig;
 pub use crate::eval::linear::LinearConfig;
@@ -20,7 +20,7 @@ pub use crate::model::formats::{endings as model_endings, is_likely_model, sente
 pub use crate::model::{ModelSpec, Origin, Overrides, Space};
 pub use crate::search::Relation;
 pub use crate::stats::spectrum::Spread;
-pub use crate::train::fitting::{DataShape, FittingRecipe, fitting as fitting_recipe};
+pub use crate::train::fitting::{DataShape, FittingRecipe, TrainedBy, fitting as fitting_recipe};
 pub use crate::train::recipes::{all as all_recipes, find as find_recipe};
 pub use crate::train::settings;
 pub use crate::train::{

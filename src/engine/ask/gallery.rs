@@ -22,9 +22,9 @@ pub struct GalleryView {
     pub spaces: Vec<Gallery>,
     /// What was left out.
     pub filter: GalleryFilter,
-    /// Patches that were searched.
+    /// Patches that were searched: those with a vector.
     pub searched: usize,
-    /// Patches that the galleries reach.
+    /// Patches that the galleries reach: without those of images that turned out to be broken.
     pub total: usize,
     /// Images that were searched, and that the galleries reach.
     pub images: (usize, usize),
@@ -79,6 +79,8 @@ pub struct ExtractionView {
     pub skipped: Arc<Vec<Skipped>>,
     /// Whether it is paused.
     pub paused: bool,
+    /// Why it stopped, if a file could not be read: to resume it is to read that file again.
+    pub stopped: Option<Arc<str>>,
     /// Whether nothing is left to embed.
     pub finished: bool,
     /// What the vectors take.

@@ -10,12 +10,13 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
-use crate::device::{MemoryBudget, OpenDevice};
+use crate::device::OpenDevice;
 use crate::engine::ask::{Beside, CompareCommand, CompareView, EngineLine, KeptView, OtherView};
 use crate::engine::compare::galleries::Galleries;
 use crate::engine::compare::place::{OtherModel, opened};
 use crate::engine::compare::side::{Key, Side, SideTarget, SideUnit};
 use crate::engine::runs::followed::FollowedRuns;
+use crate::memory::MemoryBudget;
 use crate::search::Processor;
 
 /// Images whose patches are neighbours to choose from, unless told.
@@ -93,7 +94,12 @@ impl Compare {
             }
             CompareCommand::CloseOther => self.close(),
             CompareCommand::Show(is_shown) => self.is_shown = is_shown,
-            CompareCommand::Pause(is_paused) => self.is_paused = is_paused,
+            CompareCommand::Pause(is_paused) => {
+                self.is_paused = is_paused;
+                if !is_paused {
+                    self.sides.iter_mut().for_each(Side::go_on);
+                }
+            }
             CompareCommand::Ahead(is_ahead) => self.is_ahead = is_ahead,
             CompareCommand::Images(images) => self.images = images.max(1),
         }
@@ -258,7 +264,10 @@ impl Compare {
         let growing = side.zip(frame.as_ref()).and_then(|(side, frame)| side.growing(frame));
         let bank_error = match growing {
             Some(Err(error)) => Some(format!("No neighbours under {}: {error}", open.name)),
-            _ => None,
+            Some(Ok(growing)) => {
+                growing.stopped().map(|why| format!("Embedding with {} stopped: {why}", open.name))
+            }
+            None => None,
         };
         let complete = |side: &&Side| frame.as_ref().is_some_and(|frame| side.is_complete(frame));
         let mut steps: Vec<u64> = self.sides.iter().filter(complete).filter_map(|s| s.key.step).collect();

@@ -113,13 +113,12 @@ impl OtherModel {
 
     /// Opens the weights of `key`; the error says which, why, and what to do.
     pub fn read(&self, key: &Key, device: &OpenDevice) -> Result<Embedder, String> {
-        let model = store::open(&key.spec, &device.device).map_err(|error| match key.step {
+        Embedder::open(&key.spec, &device.device).map_err(|error| match key.step {
             Some(step) => format!(
                 "Step {step} of {} cannot be used: {error:#}. Choose another step, or another model.",
                 self.name
             ),
             None => format!("{} cannot be used: {error:#}. Choose another model.", self.name),
-        })?;
-        Ok(Embedder::new(model, &device.device))
+        })
     }
 }

@@ -168,7 +168,7 @@ impl Side {
         let fits = self.is_for(frame);
         let map = self.maps.as_ref().is_none_or(|maps| !maps.is_complete());
         let bank = match &self.growing {
-            Some(Ok(growing)) => !growing.extraction.is_finished(),
+            Some(Ok(growing)) => !growing.extraction.is_finished() && growing.stopped().is_none(),
             Some(Err(_)) => false,
             None => true,
         };
@@ -181,7 +181,7 @@ impl Side {
 
     /// Whether all is known that is to be known for `frame`.
     pub fn is_complete(&self, frame: &Frame) -> bool {
-        self.due(frame, false).is_none()
+        self.due(frame, false).is_none() && self.bank().is_none_or(|growing| growing.stopped().is_none())
     }
 
     /// Embeds the next cells of the map.
@@ -192,10 +192,18 @@ impl Side {
         }
     }
 
-    /// Embeds the next patches of the bank. An error ends it.
+    /// Reads a file again that could not be read.
+    pub fn go_on(&mut self) {
+        if let Some(Ok(growing)) = &mut self.growing {
+            growing.pause(false);
+        }
+    }
+
+    /// Embeds the next patches of the bank. An error ends it, unless it is that a file could not be read.
     pub fn extract(&mut self) {
         if let Some(Ok(growing)) = &mut self.growing
             && let Err(error) = growing.advance(&self.embedder)
+            && growing.stopped().is_none()
         {
             self.growing = Some(Err(format!("{error:#}")));
         }

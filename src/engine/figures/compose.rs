@@ -249,7 +249,8 @@ pub fn place_beside(contents: &mut [QueryContent], other: Vec<QueryContent>) {
     for (a, b) in contents.iter_mut().zip(other) {
         let total = b.spaces.first().map(|space| space.total);
         for space in &mut a.spaces {
-            space.total = total.unwrap_or(space.total);
+            // The other may lack what was broken when it was made.
+            space.total = total.map_or(space.total, |total| total.max(space.searched));
         }
         a.spaces.iter_mut().for_each(|gallery| gallery.space.push_str(" A"));
         a.spaces.extend(

@@ -13,6 +13,7 @@ use crate::engine::look::neighbours::{NeighbourQuery, SearchReport, near};
 use crate::engine::look::{parts, selection};
 use crate::image::Image;
 use crate::patch::PatchRef;
+use crate::words::thousands;
 
 /// Decoded images that are kept while galleries are put together.
 const KEPT_IMAGES: usize = 32;
@@ -35,9 +36,15 @@ impl GalleryMaker {
         (Origin::of_bank(spec), SearchFacts { grid: spec.grid, filter: filter.named(&spec.classes) })
     }
 
-    /// What the filter leaves out, in words.
+    /// What is left out, in words: by the filter, and of what is broken.
     pub fn left_out(&self, filter: &GalleryFilter) -> Vec<String> {
-        filter.words(&self.bank.spec().classes)
+        let mut words = filter.words(&self.bank.spec().classes);
+        let broken = self.bank.skipped().len();
+        if broken > 0 {
+            let all = thousands(self.bank.complete_images());
+            words.push(format!("without {} of {all} images, that cannot be used", thousands(broken)));
+        }
+        words
     }
 
     /// "image 12 · horse".
@@ -94,7 +101,8 @@ impl GalleryMaker {
                 let (cosine, relation) = (neighbour.cosine, neighbour.relation);
                 cells.push(Cell { patch, pixels: self.pixels(patch)?, cosine, relation });
             }
-            let (searched, total) = (report.let_through, self.bank.total_patches());
+            let total = self.bank.space(&report.space)?.total_searchable() as usize;
+            let searched = report.let_through;
             spaces.push(GalleryContent { space: report.space.clone(), searched, total, cells });
         }
         let composed = query.composed(patch.size);

@@ -15,8 +15,10 @@ use crate::engine::look::parts;
 use crate::engine::look::parts::PartSources;
 use crate::engine::look::spaces;
 use crate::image::Image;
+use crate::memory;
 use crate::patch::{PatchGrid, PatchRef};
 use crate::progress::Progress;
+use crate::words::thousands;
 
 /// A query, and the patches of its image that it is compared with.
 #[derive(Clone)]
@@ -133,10 +135,19 @@ impl MapRows {
     /// Nothing embedded yet.
     ///
     /// # Errors
-    /// A space that the model lacks.
+    /// A space that the model lacks, or an image with more patches than there is memory for.
     pub fn new(asks: Vec<Ask>, spaces: Vec<PatchSpace>, embedder: &Embedder) -> anyhow::Result<Self> {
         for space in &spaces {
             space.width(&embedder.info, 1).with_context(|| format!("the model has no space \"{space}\""))?;
+        }
+        let bytes = |ask: &Ask| {
+            let widths = spaces.iter().filter_map(|space| space.width(&embedder.info, ask.grid.patch));
+            (4 * ask.cells() * widths.sum::<usize>()) as u64
+        };
+        if let Some(ask) = asks.iter().max_by_key(|ask| bytes(ask)) {
+            let budget = memory::budget();
+            let what = || format!("the vectors of the {} patches of {}", thousands(ask.cells()), ask.title);
+            budget.ensure(budget.maps(), bytes(ask), what, "a larger --stride")?;
         }
         let total = asks.iter().map(Ask::cells).sum();
         let rows = Vec::with_capacity(asks.len());

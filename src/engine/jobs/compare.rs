@@ -64,9 +64,9 @@ pub struct CompareReport {
     pub images: usize,
     /// Images that the larger bank is planned for.
     pub total_images: usize,
-    /// Patches searched: those of the images that both hold.
+    /// Patches searched: those of the images that both hold, in the bank that has fewer of them.
     pub searched: usize,
-    /// Patches that the larger bank is planned for.
+    /// Patches that the larger bank is planned for, without those of images that are broken.
     pub total: usize,
     /// The patches that were asked about.
     pub queries: Vec<PatchRef>,
@@ -135,8 +135,8 @@ pub fn compare(request: &CompareRequest, job: Job<'_>) -> anyhow::Result<Compare
         per_image: request.per_image,
         images,
         total_images: of_larger(Bank::total_images),
-        searched: banks[0].patches(),
-        total: of_larger(Bank::total_patches),
+        searched: banks.iter().map(Bank::searchable).min().unwrap_or(0),
+        total: of_larger(Bank::total_searchable),
         queries: queries.iter().map(|row| banks[0].patch_ref(*row)).collect(),
         seed: matches!(request.queries, Queries::Sample(_)).then_some(job.seed),
         spaces,
@@ -237,8 +237,11 @@ fn overlap(
         Ok(hits.iter().map(|hit| hit.row).collect())
     };
     let [a, b] = banks.each_ref().map(nearest);
-    let searchable = |bank: &Bank| bank.space(space).map(|space| space.searchable() as usize);
-    let candidates = searchable(&banks[0])?.min(searchable(&banks[1])?).saturating_sub(own.len());
+    let others = |bank: &Bank| {
+        let space = bank.space(space)?;
+        anyhow::Ok((space.searchable() - space.searchable_in(own.clone())) as usize)
+    };
+    let candidates = others(&banks[0])?.min(others(&banks[1])?);
     Ok(Overlap::of(&a?, &b?, candidates))
 }
 
@@ -264,6 +267,16 @@ mod tests {
 
     /// A bank of `images` images of four patches each, whose vectors point to `angle` of the row.
     fn bank(folder: &Path, name: &str, images: usize, stride: u32, angle: impl Fn(usize) -> f32) -> PathBuf {
+        bank_without(folder, name, (images, &[]), stride, angle)
+    }
+
+    fn bank_without(
+        folder: &Path,
+        name: &str,
+        (images, broken): (usize, &[usize]),
+        stride: u32,
+        angle: impl Fn(usize) -> f32,
+    ) -> PathBuf {
         let spec = BankSpec {
             program: "test".into(),
             model: ModelFacts { name: name.into(), hash: "0".into(), arch: "a".into() },
@@ -296,9 +309,14 @@ mod tests {
         };
         let entries: Vec<ImageEntry> = (0..images).map(entry).collect();
         let path = folder.join(name);
-        let (mut writer, _) = BankWriter::create_or_resume(&path, &spec, &entries).unwrap();
+        let (mut writer, _) =
+            BankWriter::create_or_resume(&path, &spec, &entries, &CancelToken::default()).unwrap();
         for image in 0..images {
             let row = |cell| [angle(4 * image + cell).cos(), angle(4 * image + cell).sin()];
+            if broken.contains(&image) {
+                writer.push_skipped(image, "broken").unwrap();
+                continue;
+            }
             writer.push_image(image, &[("h", &(0..4).flat_map(row).collect::<Vec<_>>())]).unwrap();
         }
         writer.finish().unwrap();
@@ -360,5 +378,21 @@ mod tests {
         assert!(error.contains("3 images in common") && error.contains("expected 9"), "{error}");
         let error = format!("{:#}", run([&a, &longer], Queries::Named(vec![(4, 0, 0)])).unwrap_err());
         assert!(error.contains("image 4"), "{error}");
+    }
+
+    #[test]
+    fn rows_that_are_not_there_are_not_searched() {
+        let temp = tempfile::tempdir().unwrap();
+        let broken = |name: &str, images, broken: &[usize]| {
+            bank_without(temp.path(), name, (images, broken), 4, |row| 0.05 * row as f32)
+        };
+        let (a, b) = (broken("a", 8, &[2, 3, 6, 7]), broken("b", 8, &[2, 3, 6, 7]));
+        let report = run([&a, &b], Queries::Sample(3)).unwrap();
+        assert_eq!((report.searched, report.total), (16, 16));
+        assert!((report.spaces[0].chance - 4.0 / 15.0).abs() < 1e-15, "{report:?}");
+        // Of images that are in neither bank's common part nothing is known.
+        let longer = broken("longer", 10, &[2, 9]);
+        let report = run([&a, &longer], Queries::Sample(3)).unwrap();
+        assert_eq!((report.searched, report.total), (16, 32));
     }
 }

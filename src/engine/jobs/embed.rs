@@ -14,6 +14,7 @@ use crate::engine::jobs::{Job, open_embedder};
 use crate::files;
 use crate::model::{ModelSpec, Space};
 use crate::patch::PatchGrid;
+use crate::progress::Cancelled;
 
 /// Where the images of a bank lie: kept beside it, so that galleries find their pixels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,7 +58,9 @@ pub struct EmbedReport {
     pub resumed_images: usize,
     /// Images that were in the bank before, damaged, and were computed again.
     pub repaired_images: usize,
-    /// Patches of the bank.
+    /// Images that an earlier version left out because their files could not be read then, and that were read now.
+    pub retried_images: usize,
+    /// Patches of the bank: of all images that were not skipped.
     pub patches: usize,
     /// Their names.
     pub spaces: Vec<String>,
@@ -113,20 +116,22 @@ pub fn embed(
     let plan = ExtractPlan::new(&embedder, data.as_ref(), limit, grid, spaces, request.dtype)?;
     let bytes = plan.spec.bytes(&plan.images)?;
     announce(bytes);
-    let (mut writer, committed) = BankWriter::create_or_resume(&request.out, &plan.spec, &plan.images)?;
-    let repaired_images = writer.damaged().len();
+    let opened = BankWriter::create_or_resume(&request.out, &plan.spec, &plan.images, job.cancel);
+    let (mut writer, committed) = opened.map_err(kept)?;
+    let (repaired_images, retried_images) = (writer.damaged().len(), writer.unread().len());
     let source = serde_json::to_vec_pretty(&request.source.absolute())?;
     files::write_bytes_atomic(&request.out.join(SOURCE_FILE), &source)?;
     let (of, left_out, decoding) = (data.len(), data.skipped().to_vec(), data.decoding());
-    let chosen = writer.damaged().chain(committed..plan.images.len()).collect();
+    let chosen = writer.damaged().chain(writer.unread()).chain(committed..plan.images.len()).collect();
     let mut extraction = Extraction::of(plan, data, chosen)?;
     while !extraction.is_finished() {
-        if let Err(cancelled) = job.cancel.check() {
-            writer.commit()?;
-            let kept = "what is done so far is kept, and the same command goes on from there";
-            return Err(anyhow::Error::new(cancelled).context(kept));
+        let advanced = job.cancel.check().map_err(anyhow::Error::new);
+        if let Err(error) = advanced.and_then(|()| extraction.advance(&embedder, &mut writer)) {
+            if stops_for_now(&error) {
+                writer.commit()?;
+            }
+            return Err(kept(error));
         }
-        extraction.advance(&embedder, &mut writer)?;
         (job.progress)(extraction.progress());
     }
     let bank = writer.finish()?;
@@ -134,9 +139,10 @@ pub fn embed(
         images: bank.total_images(),
         of,
         order: bank.spec().data.order,
-        resumed_images: committed - repaired_images,
+        resumed_images: committed - repaired_images - retried_images,
         repaired_images,
-        patches: bank.total_patches(),
+        retried_images,
+        patches: bank.searchable(),
         spaces: bank.spaces().map(String::from).collect(),
         bytes,
         patches_per_second: extraction.patches_per_second(),
@@ -144,6 +150,19 @@ pub fn embed(
         skipped: [left_out, all_skipped(&bank)?].concat(),
         device: device.name,
     })
+}
+
+/// Whether the work can go on another time: it was stopped, or a file could not be read.
+fn stops_for_now(error: &anyhow::Error) -> bool {
+    error.is::<Cancelled>() || files::is_read_error(error)
+}
+
+/// Says of such an error what is left of the work.
+fn kept(error: anyhow::Error) -> anyhow::Error {
+    match stops_for_now(&error) {
+        true => error.context("what is done so far is kept, and the same command goes on from there"),
+        false => error,
+    }
 }
 
 /// Every image that the bank was made without.
@@ -170,7 +189,9 @@ pub fn data_of_bank(
     if let Some(moved) = moved {
         source.data = moved.clone().decoded_as(source.data.decoding());
     }
-    let data = source.open().context("the images of the bank; --data says where they lie now")?;
+    let data = source.open().with_context(|| {
+        format!("the images of the bank {}; --data says where they lie now", folder.display())
+    })?;
     ensure!(
         source.fingerprint(data.as_ref(), bank.spec().data.order)? == bank.spec().data.fingerprint,
         "{} holds other images now than the bank {} was made of; --data says where they lie",
@@ -183,9 +204,9 @@ pub fn data_of_bank(
 /// `bagssl bank info`.
 #[derive(Clone, Debug, Serialize)]
 pub struct BankInfo {
-    /// Embedded so far.
+    /// Embedded so far: of images that were not skipped.
     pub patches: usize,
-    /// Of the whole bank, once it is complete.
+    /// Of the whole bank, once it is complete, without those of images that are skipped by now.
     pub total_patches: usize,
     /// Embedded so far.
     pub images: usize,
@@ -224,9 +245,9 @@ pub fn bank_info(folder: &Path) -> anyhow::Result<BankInfo> {
     let spec = bank.spec();
     let width = |name: &str| Ok((name.to_string(), bank.width(name)?));
     Ok(BankInfo {
-        patches: bank.patches(),
-        total_patches: bank.total_patches(),
-        images: bank.complete_images(),
+        patches: bank.searchable(),
+        total_patches: bank.total_searchable(),
+        images: bank.complete_images() - bank.skipped().len(),
         total_images: bank.total_images(),
         order: spec.data.order,
         spaces: bank.spaces().map(width).collect::<anyhow::Result<_>>()?,
@@ -247,6 +268,7 @@ pub fn bank_info(folder: &Path) -> anyhow::Result<BankInfo> {
 mod tests {
     use super::*;
     use crate::bank::{BankSink, BankSpec, DataFacts, ImageEntry, ModelFacts, SpaceSpec};
+    use crate::progress::CancelToken;
 
     /// Of the first images, as `--limit` made them before it took a spread.
     #[test]
@@ -277,7 +299,8 @@ mod tests {
             name: data.image_name(index),
         };
         let images: Vec<ImageEntry> = (0..3).map(entry).collect();
-        let (mut writer, _) = BankWriter::create_or_resume(folder.path(), &spec, &images).unwrap();
+        let (mut writer, _) =
+            BankWriter::create_or_resume(folder.path(), &spec, &images, &CancelToken::default()).unwrap();
         (0..3).for_each(|image| writer.push_image(image, &[("h", &[1.0, image as f32])]).unwrap());
         let bank = writer.finish().unwrap();
         assert!(!std::fs::read_to_string(folder.path().join("bank.json")).unwrap().contains("order"));

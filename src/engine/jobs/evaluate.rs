@@ -12,6 +12,7 @@ use crate::dataset::{self, DataSpec, Dataset, DecodingFacts, SPREAD_SEED, Split}
 use crate::embed::ExtractPlan;
 use crate::engine::jobs::{Job, open_embedder};
 use crate::eval::{self, EvalConfig, Evaluation};
+use crate::files;
 use crate::model::{ModelSpec, Stem};
 use crate::patch::PatchGrid;
 use crate::progress::Cancelled;
@@ -91,12 +92,20 @@ fn splits(request: &EvalRequest) -> anyhow::Result<[Arc<dyn Dataset>; 2]> {
     };
     let set = open(None)?;
     let other = match set.split() {
-        Some(Split::Train) => open(Some(Split::Test)).is_ok(),
-        Some(_) => open(Some(Split::Train)).is_ok(),
+        Some(Split::Train) => is_there(open(Some(Split::Test)))?,
+        Some(_) => is_there(open(Some(Split::Train)))?,
         None => false,
     };
     ensure!(!other, "{} has a train and a test split already; leave --holdout out", request.data);
     dataset::drawn(&set, share, request.config.seed)
+}
+
+/// Whether a split was opened. Errors: it is there, and could not be read.
+fn is_there(split: anyhow::Result<Arc<dyn Dataset>>) -> anyhow::Result<bool> {
+    match split {
+        Err(error) if files::is_read_error(&error) => Err(error),
+        opened => Ok(opened.is_ok()),
+    }
 }
 
 /// Classifies the test split by the train split.
@@ -105,14 +114,16 @@ pub fn evaluate(request: &EvalRequest, job: Job<'_>) -> anyhow::Result<EvalRepor
     let [train, test] = splits(request)?;
     let (open, embedder) = open_embedder(job.device, &request.model)?;
     let found = eval::evaluate(&embedder, &train, &test, &request.config, job.cancel, job.progress);
-    let found = found.map_err(|error| match (error.is::<Cancelled>(), &request.config.cache) {
-        (true, Some(_)) => {
-            error.context("the features so far are kept, and the same command goes on from there")
+    let found = found.map_err(|error| {
+        match (error.is::<Cancelled>() || files::is_read_error(&error), &request.config.cache) {
+            (true, Some(_)) => {
+                error.context("the features so far are kept, and the same command goes on from there")
+            }
+            (true, None) => {
+                error.context("nothing is kept; with --cache DIR the same command goes on from there")
+            }
+            _ => error,
         }
-        (true, None) => {
-            error.context("nothing is kept; with --cache DIR the same command goes on from there")
-        }
-        _ => error,
     })?;
     Ok(EvalReport {
         holdout: request.holdout.map(|share| Holdout { share, seed: request.config.seed }),

@@ -2,7 +2,7 @@
 
 use crate::device::{self, DeviceChoice, OpenDevice};
 use crate::embed::Embedder;
-use crate::model::{ModelSpec, store};
+use crate::model::ModelSpec;
 use crate::progress::{CancelToken, Progress};
 
 /// What every job is given.
@@ -23,7 +23,6 @@ pub(super) fn open_embedder(
     spec: &ModelSpec,
 ) -> anyhow::Result<(OpenDevice, Embedder)> {
     let open = device::open(choice)?;
-    let model = store::open(spec, &open.device)?;
-    let embedder = Embedder::new(model, &open.device);
+    let embedder = Embedder::open(spec, &open.device)?;
     Ok((open, embedder))
 }

@@ -16,14 +16,15 @@ use crate::engine::live::open::OpenData;
 use crate::engine::live::part::Change;
 use crate::engine::look::extraction::{Growing, Reach};
 use crate::engine::look::spaces;
-use crate::model::{ModelSpec, store};
+use crate::model::ModelSpec;
 use crate::patch::PatchGrid;
+use crate::train::fitting::TrainedBy;
 
 impl Explorer {
     pub fn open_model(&mut self, spec: &ModelSpec) -> anyhow::Result<()> {
         self.open.line.update(|shown| shown.busy = Some("opening the model".into()));
         let device = &self.open.device.device;
-        let embedder = Embedder::new(store::open(spec, device)?, device);
+        let embedder = Embedder::open(spec, device)?;
         let description = ModelDescription {
             name: embedder.name.clone(),
             arch: embedder.info.backbone.title(),
@@ -37,6 +38,7 @@ impl Explorer {
             all_spaces: names(&spaces::all(&embedder.info)),
             input: embedder.info.input,
             hash: embedder.hash.clone(),
+            trained_by: TrainedBy::of(&embedder.info),
         };
         let before = self.open.embedder.replace(embedder);
         self.suit_patches(before.as_ref());

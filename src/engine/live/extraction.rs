@@ -12,7 +12,7 @@ impl Part for ExtractionPart {
     fn handle(&mut self, command: Command, open: &mut Open) -> Handled {
         let Command::PauseExtraction(paused) = command else { return Handled::No(command) };
         if let Some(growing) = &mut open.growing {
-            growing.paused = paused;
+            growing.pause(paused);
         }
         publish(open);
         Handled::Yes(Ok(()))
@@ -27,7 +27,10 @@ impl Part for ExtractionPart {
             return Turn::Passed;
         };
         if let Err(error) = growing.advance(embedder) {
-            open.growing = None;
+            // What could not be read is tried again when somebody says so.
+            if growing.stopped().is_none() {
+                open.growing = None;
+            }
             open.fail("extracting patches", &error);
         }
         publish(open);

@@ -126,7 +126,7 @@ impl PlacesPart {
         let names = open.space_names();
         let is_current = |view: &GalleryView| {
             let spaces = view.spaces.iter().map(|gallery| &gallery.space);
-            (view.searched, view.filter) == (bank.patches(), config.filter) && spaces.eq(&names)
+            (view.images.0, view.filter) == (bank.complete_images(), config.filter) && spaces.eq(&names)
         };
         let found = locked(&self.found);
         let is_found = |asked: PatchRef| {

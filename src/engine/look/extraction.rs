@@ -6,6 +6,7 @@ use crate::bank::{BankSink, Dtype, ImageEntry, MemoryBank};
 use crate::dataset::{Dataset, Skipped};
 use crate::embed::{self, Embedder, ExtractPlan};
 use crate::engine::ask::{ExtractionView, MemoryUse, PatchSpace};
+use crate::files;
 use crate::model::Space;
 use crate::patch::PatchGrid;
 use crate::words::thousands;
@@ -25,7 +26,9 @@ pub struct Reach {
 pub struct Growing {
     pub extraction: embed::Extraction,
     pub bank: MemoryBank,
-    pub paused: bool,
+    paused: bool,
+    /// The file that could not be read: it is read again when somebody says so.
+    stopped: Option<Arc<str>>,
     /// Memory that it takes once complete.
     pub bytes: u64,
     /// Images that could not be read; copied when the list has grown, not with every batch.
@@ -58,7 +61,8 @@ impl Growing {
         let memory = MemoryUse { bytes, most_bytes, images, wanted_images: images, wanted_bytes: bytes };
         let bank = MemoryBank::new(plan.spec.clone(), plan.images.clone())?;
         let extraction = embed::Extraction::start(plan, data.clone())?;
-        Ok(Self { extraction, bank, paused: false, bytes, memory, skipped: Arc::default() })
+        let skipped = Arc::default();
+        Ok(Self { extraction, bank, paused: false, stopped: None, bytes, memory, skipped })
     }
 
     /// As [`Growing::start`], with as many of the images as `most_bytes` has room for; what is shown says how many
@@ -91,12 +95,30 @@ impl Growing {
 
     /// Whether there is something to embed.
     pub fn has_work(&self) -> bool {
-        !self.paused && !self.extraction.is_finished()
+        !self.paused && self.stopped.is_none() && !self.extraction.is_finished()
+    }
+
+    /// Pauses, or goes on: where a file could not be read, with that file.
+    pub fn pause(&mut self, paused: bool) {
+        self.paused = paused;
+        self.stopped = None;
+    }
+
+    /// Why it stopped, where a file could not be read.
+    pub fn stopped(&self) -> Option<&str> {
+        self.stopped.as_deref()
     }
 
     /// Embeds the next batch.
+    ///
+    /// # Errors
+    /// A file that could not be read: it is stopped, with what is embedded so far. What else goes wrong ends it.
     pub fn advance(&mut self, embedder: &Embedder) -> anyhow::Result<()> {
-        self.extraction.advance(embedder, &mut self.bank)?;
+        self.extraction.advance(embedder, &mut self.bank).inspect_err(|error| {
+            if files::is_read_error(error) {
+                self.stopped = Some(format!("{error:#}").into());
+            }
+        })?;
         if self.skipped.len() != self.extraction.skipped().len() {
             self.skipped = Arc::new(self.extraction.skipped().to_vec());
         }
@@ -117,6 +139,7 @@ impl Growing {
             patches_per_second: self.extraction.patches_per_second(),
             skipped: self.skipped.clone(),
             paused: self.paused,
+            stopped: self.stopped.clone(),
             finished: self.extraction.is_finished(),
             memory: self.memory,
         }
@@ -162,6 +185,47 @@ mod tests {
     use crate::model::store;
     use crate::progress::CancelToken;
     use burn::tensor::Device;
+
+    #[test]
+    fn a_file_that_is_gone_stops_a_growing_gallery_and_is_read_once_it_is_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let picture = |index: u32| folder.path().join(format!("{index}.png"));
+        for index in 0..6 {
+            image::RgbImage::from_pixel(32, 32, image::Rgb([40 * index as u8, 9, 200]))
+                .save(picture(index))
+                .unwrap();
+        }
+        let data = open(folder.path().to_str().unwrap(), None).unwrap();
+        let device = Device::flex();
+        let embedder = Embedder::new(store::open(&"demo".into(), &device).unwrap(), &device);
+        let grid = PatchGrid::new(16, 8).unwrap();
+        let reach = Reach { grid, images: 6, spaces: vec!["h".parse().unwrap()] };
+        std::fs::rename(picture(3), folder.path().join("away")).unwrap();
+        let mut growing = Growing::start(&embedder, &data, &reach, u64::MAX).unwrap();
+        let to_end = |growing: &mut Growing| {
+            let mut last = Ok(());
+            while growing.has_work() {
+                last = growing.advance(&embedder);
+            }
+            last
+        };
+        let error = format!("{:#}", to_end(&mut growing).unwrap_err());
+        assert!(error.contains("3.png could not be read"), "{error}");
+        let shown = growing.shown();
+        assert_eq!(shown.stopped.as_deref(), Some(error.as_str()));
+        assert!(!shown.finished && shown.skipped.is_empty());
+        let before = growing.images();
+        let spread = crate::dataset::spread(data.as_ref(), 6, crate::dataset::SPREAD_SEED);
+        assert_eq!(spread[before], 3, "all before it are there");
+        growing.pause(false);
+        assert!(to_end(&mut growing).is_err() && growing.images() == before, "it is gone still");
+        std::fs::rename(folder.path().join("away"), picture(3)).unwrap();
+        growing.pause(false);
+        to_end(&mut growing).unwrap();
+        let bank = growing.bank.snapshot();
+        assert!(growing.stopped().is_none() && bank.is_complete() && bank.skipped().is_empty());
+        assert_eq!(bank.space("h").unwrap().searchable(), 6 * 9);
+    }
 
     /// A folder sorted by class, as image folders are: whatever is embedded holds each class's share within one image.
     #[test]

@@ -166,8 +166,8 @@ impl SearchThread {
             query_pixels: job.query_pixels.clone(),
             spaces,
             filter: job.filter,
-            searched: job.bank.patches(),
-            total: job.bank.total_patches(),
+            searched: job.bank.searchable(),
+            total: job.bank.total_searchable(),
             images: (job.bank.complete_images(), job.bank.total_images()),
         })
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::dataset::{self, Dataset, SPREAD_SEED, Split};
 use crate::engine::runs::run_data::RunData;
+use crate::files;
 use crate::train::{TrainConfig, TrainingImages};
 
 /// Images that training does not see, where there are such.
@@ -19,18 +20,26 @@ pub struct HeldOutImages {
 impl HeldOutImages {
     /// The test split where there is one, else the images beyond those that the run uses, else the training
     /// images themselves.
-    pub fn choose(config: &TrainConfig, data: &RunData) -> Self {
+    ///
+    /// # Errors
+    /// There is a test split, and it could not be read.
+    pub fn choose(config: &TrainConfig, data: &RunData) -> anyhow::Result<Self> {
         let RunData { source, set } = data;
-        if set.split() == Some(Split::Train)
-            && let Ok(test) = dataset::open(&source.spec, Some(Split::Test))
-        {
-            return Self { images: (0..test.len()).collect(), data: test, kept_from_training: true };
+        if set.split() == Some(Split::Train) {
+            match dataset::open(&source.spec, Some(Split::Test)) {
+                Err(error) if files::is_read_error(&error) => return Err(error),
+                Err(_) => {}
+                Ok(test) => {
+                    let images = (0..test.len()).collect();
+                    return Ok(Self { images, data: test, kept_from_training: true });
+                }
+            }
         }
         let mut is_used = vec![false; set.len()];
         TrainingImages::drawn(config, set.as_ref()).into_iter().for_each(|index| is_used[index] = true);
         let kept_from_training = is_used.contains(&false);
         let images = (0..set.len()).filter(|index| !(kept_from_training && is_used[*index])).collect();
-        Self { data: set.clone(), images, kept_from_training }
+        Ok(Self { data: set.clone(), images, kept_from_training })
     }
 
     /// How many there are.
@@ -60,10 +69,10 @@ mod tests {
         let open = |split| RunData::open(DataSource { spec: "demo".into(), split }).unwrap();
         let mut config = crate::train::recipes::find("quick-parts").unwrap().config;
         config.images = Some(10);
-        let of_test = HeldOutImages::choose(&config, &open(Some(Split::Train)));
+        let of_test = HeldOutImages::choose(&config, &open(Some(Split::Train))).unwrap();
         assert!(of_test.kept_from_training && of_test.data.split() == Some(Split::Test));
         let test = open(Some(Split::Test));
-        let rest = HeldOutImages::choose(&config, &test);
+        let rest = HeldOutImages::choose(&config, &test).unwrap();
         assert_eq!((rest.kept_from_training, rest.count()), (true, test.set.len() - 10));
         let used = TrainingImages::drawn(&config, test.set.as_ref());
         assert!(used.len() == 10 && rest.spread(usize::MAX).iter().all(|index| !used.contains(index)));
@@ -71,7 +80,7 @@ mod tests {
         let all: Vec<usize> = (0..10).collect();
         assert_eq!(TrainingImages::drawn(&config, test.set.as_ref()), all);
         config.images_order = Some(ImagesOrder::Spread);
-        let rest = HeldOutImages::choose(&config, &test);
+        let rest = HeldOutImages::choose(&config, &test).unwrap();
         let used = TrainingImages::drawn(&config, test.set.as_ref());
         assert!(used.len() == 10 && used != all && used.is_sorted());
         let mut classes: Vec<_> = used.iter().map(|index| test.set.label(*index)).collect();
@@ -80,7 +89,7 @@ mod tests {
         assert_eq!(classes.len(), 10, "one image of each class");
         assert!(rest.spread(usize::MAX).iter().all(|index| !used.contains(index)));
         config.images = None;
-        let same = HeldOutImages::choose(&config, &test);
+        let same = HeldOutImages::choose(&config, &test).unwrap();
         assert_eq!((same.kept_from_training, same.count()), (false, test.set.len()));
     }
 }

@@ -18,11 +18,14 @@ use crate::engine::runs::held_out_images::HeldOutImages;
 use crate::engine::runs::run_data::RunData;
 use crate::eval::knn::KnnConfig;
 use crate::eval::online::{OnlineConfig, OnlineKnn, OnlineResult, OnlineRound};
+use crate::files;
 use crate::image::Image;
+use crate::memory;
 use crate::model::Space;
 use crate::stats::spectrum::Spread;
 use crate::train::run::{ProbePatches, ProbeVectors};
 use crate::train::{KnnScore, ProbeConfig, ProbeReport, TrainConfig, Trainer, TrainingImages, metrics};
+use crate::words::thousands;
 
 /// Fixed patches of an image: a grid of so many a side.
 const GRID: u32 = 4;
@@ -55,7 +58,7 @@ impl HeldOutProbe {
         kept: Option<ProbePatches>,
         device: &Device,
     ) -> anyhow::Result<Self> {
-        let images = HeldOutImages::choose(config, data);
+        let images = HeldOutImages::choose(config, data)?;
         let RunData { source, set } = data;
         let fixed = config.views.iter().find_map(|view| match view.crop {
             Crop::Fixed { size } => Some(size),
@@ -73,10 +76,14 @@ impl HeldOutProbe {
                 images.count()
             ));
         }
-        let knn = online_knn(config, set.as_ref(), &images, fixed).unwrap_or_else(|error| {
-            warnings.push(format!("online kNN accuracy is left out: {error:#}"));
-            None
-        });
+        let knn = match online_knn(config, set.as_ref(), &images, fixed, &mut warnings) {
+            Err(error) if files::is_read_error(&error) => return Err(error),
+            Err(error) => {
+                warnings.push(format!("online kNN accuracy is left out: {error:#}"));
+                None
+            }
+            Ok(knn) => knn,
+        };
         let knn_held_out = images.kept_from_training;
         Ok(Self {
             patches,
@@ -108,8 +115,7 @@ impl HeldOutProbe {
     /// for the fixed patches' vectors where it `saves`.
     pub fn start(&self, trainer: &Trainer, probes: bool, saves: bool) -> ProbeRound {
         let state = trainer.state();
-        let count = self.patches.patches.len();
-        let todo = (0..count).step_by(UNIT).map(|start| start..count.min(start + UNIT)).collect();
+        let todo = self.units();
         let embedder = || Embedder::new(trainer.model(), &self.device);
         let fixed = embedder();
         let spaces = fixed.info.spaces();
@@ -129,20 +135,72 @@ impl HeldOutProbe {
     }
 }
 
+impl HeldOutProbe {
+    /// The fixed patches, as many at a time as one batch has and as there is room for their images.
+    fn units(&self) -> VecDeque<Range<usize>> {
+        let mut before = None;
+        let sizes = self.patches.patches.iter().map(|[image, ..]| {
+            let is_new = before.replace(*image) != Some(*image);
+            if is_new { decoded_bytes(self.images.data.as_ref(), *image as usize) } else { 0 }
+        });
+        memory::groups(sizes, UNIT, memory::budget().for_command().ahead()).into()
+    }
+}
+
+/// Bytes of an image once it is decoded.
+fn decoded_bytes(data: &dyn Dataset, index: usize) -> u64 {
+    let (height, width) = data.dimensions(index);
+    3 * u64::from(height) * u64::from(width)
+}
+
+/// The first so many of each, in equal shares, whose images fit into memory together: they stay decoded.
+fn within_memory(
+    (data, voters): (&dyn Dataset, &mut Vec<usize>),
+    (held_out, asked): (&dyn Dataset, &mut Vec<usize>),
+) -> Option<String> {
+    let bytes = |data: &dyn Dataset, images: &[usize]| -> u64 {
+        images.iter().map(|index| decoded_bytes(data, *index)).sum()
+    };
+    let (whole, most) =
+        (bytes(data, voters) + bytes(held_out, asked), memory::budget().for_command().ahead());
+    if whole <= most {
+        return None;
+    }
+    let (known, questions) = (voters.len(), asked.len());
+    while bytes(data, voters) + bytes(held_out, asked) > most && voters.len() + asked.len() > 2 {
+        let fewer = |count: usize| (count * 9 / 10).max(1);
+        voters.truncate(fewer(voters.len()));
+        asked.truncate(fewer(asked.len()));
+    }
+    Some(format!(
+        "the online kNN classifier knows {} of {} images and is asked about {} of {}: all of them would need about {} \
+         GiB, and there are {} GiB for them (--memory)",
+        thousands(voters.len()),
+        thousands(known),
+        thousands(asked.len()),
+        thousands(questions),
+        memory::gib(whole),
+        memory::gib(most)
+    ))
+}
+
 fn online_knn(
     config: &TrainConfig,
     data: &dyn Dataset,
     held_out: &HeldOutImages,
     patch: Option<u32>,
+    warnings: &mut Vec<String>,
 ) -> anyhow::Result<Option<Arc<OnlineKnn>>> {
     let ProbeConfig { every, known, patches, .. } = config.probe;
     let labelled = data.classes().len() >= 2 && data.classes() == held_out.data.classes();
     if known == 0 || every == 0 || !labelled {
         return Ok(None);
     }
-    let images = knn_images(config, data, held_out);
+    let (mut voters, mut asked) = knn_images(config, data, held_out);
     let config = OnlineConfig { patch, patches, seed: 0 };
-    OnlineKnn::new((data, &images.0), (held_out.data.as_ref(), &images.1), config).map(Some)
+    let questions = held_out.data.as_ref();
+    warnings.extend(within_memory((data, &mut voters), (questions, &mut asked)));
+    OnlineKnn::new((data, &voters), (questions, &asked), config).map(Some)
 }
 
 /// Images of `data` that vote and images of `held_out` that are asked about; none does both.
@@ -173,10 +231,10 @@ fn fixed_patches(
 ) -> anyhow::Result<ProbePatches> {
     let chosen = held_out.spread(images);
     let sides = chosen.par_iter().filter_map(|&index| {
-        let image = held_out.data.image(index).ok()?;
-        Some((index, image.height(), image.width()))
+        let image = held_out.data.image_if_readable(index).transpose()?;
+        Some(image.map(|image| (index, image.height(), image.width())))
     });
-    let sides: Vec<(usize, u32, u32)> = sides.collect();
+    let sides: Vec<(usize, u32, u32)> = sides.collect::<anyhow::Result<_>>()?;
     let shortest = sides.iter().map(|&(_, height, width)| height.min(width)).min();
     let shortest = shortest.with_context(|| format!("none of {} images can be read", chosen.len()))?;
     let size = fixed.unwrap_or((shortest / 2).max(1));
@@ -320,7 +378,7 @@ mod tests {
         (config.probe.known, config.probe.asked) = (60, 30);
         for images in [None, Some(100)] {
             config.images = images;
-            let held_out = HeldOutImages::choose(&config, &data);
+            let held_out = HeldOutImages::choose(&config, &data).unwrap();
             let (voters, asked) = knn_images(&config, data.set.as_ref(), &held_out);
             assert_eq!((voters.len(), asked.len()), (60, 30));
             assert!(asked.iter().all(|index| !voters.contains(index)), "{images:?}");

@@ -20,13 +20,15 @@ pub struct GuiOptions {
     pub runs: Vec<PathBuf>,
     /// A state to restore; what it says of model and data goes before the fields above.
     pub link: Option<Link>,
+    /// The file that keeps settings; without one they last as long as the window.
+    pub settings: Option<PathBuf>,
 }
 
 impl Default for GuiOptions {
     /// The built-in model and data.
     fn default() -> Self {
         let (model, data) = (BUILT_IN[0].name.into(), DataSpec::default());
-        Self { model, data, split: None, runs: vec![], link: None }
+        Self { model, data, split: None, runs: vec![], link: None, settings: None }
     }
 }
 

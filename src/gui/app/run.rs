@@ -91,7 +91,8 @@ impl App {
             Action::ResetZoom => self.views.reset(),
             Action::PauseExtraction => {
                 if let Some(extraction) = &session.snapshot().extraction {
-                    session.send(Command::PauseExtraction(!extraction.paused));
+                    let waits = extraction.paused || extraction.stopped.is_some();
+                    session.send(Command::PauseExtraction(!waits));
                 }
             }
             Action::ShowExplore => self.desk.tab = Tab::Explore,

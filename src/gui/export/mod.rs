@@ -57,6 +57,8 @@ pub struct ExportDialog {
     /// Galleries: how often they were searched again.
     round: u32,
     path: String,
+    /// The font file as it is being typed.
+    font: String,
     preview: PreviewPane,
     state: ExportState,
     /// Set until the path field had the focus once.
@@ -89,6 +91,7 @@ impl ExportDialog {
             levels: levels_on_show(desk),
             has_both: desk.view.adds() == Adds::SecondModel,
             path: paths::to_words(&folder.join(row(kind).file_name).with_extension(choices.ending())),
+            font: choices.font.clone(),
             choices,
             round: 0,
             preview: PreviewPane::default(),
@@ -239,6 +242,10 @@ impl ExportDialog {
             FoundFile::Picked(None) => {
                 self.state = ExportState::Noted(NOTHING_PICKED.into());
             }
+            FoundFile::Font(Some(path)) => {
+                self.font = paths::to_words(path);
+                self.choices.font.clone_from(&self.font);
+            }
             FoundFile::NoDialog => {
                 self.state = ExportState::Failed(NO_DIALOG.into());
             }
@@ -321,7 +328,7 @@ impl ExportDialog {
             let (_, body) = ui.allocate_space(vec2(size.x, size.y - FOOT - 24.0));
             let left = body.with_max_x(body.left() + OPTIONS);
             ui.scope_builder(UiBuilder::new().max_rect(left), |ui| {
-                ScrollArea::vertical().auto_shrink(false).show(ui, |ui| self.options_ui(ui, desk));
+                ScrollArea::vertical().auto_shrink(false).show(ui, |ui| self.options_ui(ui, desk, files));
             });
             let right = body.with_min_x(left.right() + 2.0 * STEP);
             let obstacle = request.as_ref().err();

@@ -1,11 +1,11 @@
 //! The images around neighbours: asked for when one is looked at, the last ones kept.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use eframe::egui::{Context, Rect, TextureId, Vec2, vec2};
 
-use crate::gui::paint::textures::PictureSlot;
+use crate::gui::paint::textures::{PictureSlot, RETRY_SECS};
 use crate::image::Image;
 
 /// Images that are kept, some megabytes on the GPU.
@@ -19,7 +19,8 @@ pub struct SourceImages {
     data: u64,
     sources: HashMap<usize, SourceImage>,
     asked: HashMap<usize, f64>,
-    lost: HashSet<usize>,
+    /// Those that could not be read, and when they were asked for.
+    lost: HashMap<usize, f64>,
     /// Counts looks, to know which image was looked at last.
     looks: u64,
 }
@@ -71,7 +72,8 @@ impl SourceImages {
     /// Image `index` of data set `data` cannot be read.
     pub fn lose(&mut self, data: u64, index: usize) {
         if data == self.data {
-            self.lost.insert(index);
+            let asked = self.asked.remove(&index).unwrap_or_default();
+            self.lost.insert(index, asked);
         }
     }
 
@@ -85,7 +87,7 @@ impl SourceImages {
             source.looked_at = self.looks;
             return SourceState::Ready(source);
         }
-        if self.lost.contains(&index) {
+        if self.lost.get(&index).is_some_and(|asked| now - asked < RETRY_SECS) {
             return SourceState::Lost;
         }
         let ask = self.asked.get(&index).is_none_or(|asked| now - asked > WAIT_SECS);
@@ -117,6 +119,7 @@ mod tests {
         );
         sources.lose(1, 0);
         assert!(matches!(sources.look(1, 0, 40.0), SourceState::Lost));
+        assert!(matches!(sources.look(1, 0, 51.0), SourceState::Coming { ask: true }), "it may be back");
         let image = Arc::new(Image::filled(4, 8, [9; 3]));
         for index in 0..KEPT {
             sources.insert(1, index, (8, 4), image.clone());

@@ -31,6 +31,8 @@ const MAX_REQUESTS: usize = 24;
 /// A thumbnail that has not come after this time never will (it was scrolled past), seconds; it may be asked
 /// for again.
 const REQUEST_SECS: f64 = 10.0;
+/// An image that could not be read is asked for again after so many seconds: it may be back.
+pub const RETRY_SECS: f64 = 30.0;
 
 /// `image`, averaged down by a whole factor to sides of at most `max_side`.
 fn color_image(image: &Image, max_side: u32) -> ColorImage {
@@ -125,8 +127,11 @@ pub struct ThumbnailTextures {
     bytes: usize,
     /// When those that are to come were asked for, seconds.
     requested: HashMap<usize, f64>,
-    unreadable: HashMap<usize, String>,
+    /// Why images could not be read, and when they were asked for.
+    unreadable: HashMap<usize, (String, f64)>,
     frame: u64,
+    /// Time when one was last looked for, seconds.
+    now: f64,
 }
 
 /// What there is to show of a thumbnail.
@@ -168,11 +173,11 @@ impl ThumbnailTextures {
     /// Takes in that an image cannot be read.
     pub fn mark_unreadable(&mut self, data: u64, index: usize, message: String) {
         if data == self.data {
-            self.requested.remove(&index);
+            let asked = self.requested.remove(&index).unwrap_or(self.now);
             if self.unreadable.len() >= MAX_UNREADABLE {
                 self.unreadable.clear();
             }
-            self.unreadable.insert(index, message);
+            self.unreadable.insert(index, (message, asked));
         }
     }
 
@@ -195,9 +200,10 @@ impl ThumbnailTextures {
 
     /// The thumbnail of image `index` at time `now` in seconds.
     pub fn get(&mut self, index: usize, now: f64) -> Thumbnail<'_> {
+        self.now = now;
         if !self.textures.contains_key(&index) {
-            if let Some(message) = self.unreadable.get(&index) {
-                return Thumbnail::Unreadable(message);
+            if self.unreadable.get(&index).is_some_and(|(_, asked)| now - asked < RETRY_SECS) {
+                return Thumbnail::Unreadable(&self.unreadable[&index].0);
             }
             if self.requested.len() >= MAX_REQUESTS {
                 self.requested.retain(|_, asked| now - *asked < REQUEST_SECS);
@@ -325,6 +331,7 @@ mod tests {
         thumbnails.mark_unreadable(1, 2, "2.png: no picture".into());
         assert!(matches!(thumbnails.get(2, 1.0), Thumbnail::Unreadable("2.png: no picture")));
         assert!(matches!(thumbnails.get(98, 1.0), Thumbnail::Missing { ask: true }), "its place is free");
+        assert!(matches!(thumbnails.get(2, 31.0), Thumbnail::Missing { ask: true }), "it may be back");
     }
 
     #[test]

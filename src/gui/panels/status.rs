@@ -74,7 +74,15 @@ fn extraction_ui(ui: &mut Ui, desk: &mut Desk, extraction: &ExtractionView) {
     ui.add(ProgressBar::new(fraction).desired_width(96.0).desired_height(8.0))
         .on_hover_text(format!("{:.0} %", 100.0 * fraction));
     ui.label(format!("{} {images}{}", progress.what, rate_text(extraction))).on_hover_text(explanation);
-    let text = if extraction.paused { "Resume" } else { "Pause" };
+    if let Some(why) = &extraction.stopped {
+        let color = ui.visuals().warn_fg_color;
+        ui.colored_label(color, format!("stopped: {}", tail(why, 60))).on_hover_text(&**why);
+    }
+    let text = match (&extraction.stopped, extraction.paused) {
+        (Some(_), _) => "Try again",
+        (None, true) => "Resume",
+        (None, false) => "Pause",
+    };
     if ui.small_button(text).on_hover_text(keys_of(ui.ctx(), Action::PauseExtraction)).clicked() {
         desk.todo.push(Action::PauseExtraction);
     }
@@ -88,7 +96,7 @@ fn memory_ui(ui: &mut Ui, memory: &MemoryUse) {
     let gib = |bytes: u64| format!("{:.2}", bytes as f64 / f64::from(1 << 30));
     ui.weak(format!("vectors {} of {} GiB memory", gib(memory.bytes), gib(memory.most_bytes))).on_hover_text(
         "Memory of the vectors that the galleries search, once all are there, and the most that they may take: \
-         five eighths of the explorer's budget (half of the free memory when the program started, or --memory).",
+         17 of 32 parts of the budget (half of the free memory when the program started, or --memory).",
     );
     if memory.images < memory.wanted_images {
         let wanted = count(memory.wanted_images, "image");
@@ -101,8 +109,11 @@ fn memory_ui(ui: &mut Ui, memory: &MemoryUse) {
     }
 }
 
-/// " · 1,840 patches/s · 2 min left", as far as it is known.
+/// " · 1,840 patches/s · 2 min left", as far as it is known and goes on.
 fn rate_text(extraction: &ExtractionView) -> String {
+    if extraction.stopped.is_some() {
+        return String::new();
+    }
     if extraction.paused {
         return " \u{b7} paused".to_owned();
     }
@@ -116,14 +127,14 @@ fn rate_text(extraction: &ExtractionView) -> String {
     text
 }
 
-/// How many images were skipped when the data set was opened and later on; the tooltip names the first.
+/// How many files were skipped when the data set was opened and later on; the tooltip names the first.
 fn skipped_ui(ui: &mut Ui, in_data: &[Skipped], later: &[Skipped]) {
     let number = in_data.len() + later.len();
     if number == 0 {
         return;
     }
     let color = ui.visuals().warn_fg_color;
-    let label = ui.colored_label(color, format!("{} skipped", count(number, "image")));
+    let label = ui.colored_label(color, format!("{} skipped", count(number, "file")));
     label.on_hover_ui(|ui| {
         ui.set_max_width(480.0);
         ScrollArea::vertical().max_height(360.0).show(ui, |ui| {

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::files;
 use crate::model::encoder::Encoder;
+use crate::model::footprint;
 use crate::model::foreign::{self, Hints};
 use crate::model::format::Model;
 use crate::model::loose::LooseArrays;
@@ -36,6 +37,7 @@ pub(in crate::model) fn open(
     let (mut info, weights) = foreign::read(&content.arrays, &content.hints, overrides.weights.as_deref())?;
     overrides.apply(&mut info)?;
     info.validate()?;
+    footprint::ensure_room(files.iter().map(|bytes| bytes.len()).sum(), &info)?;
     let (encoder, mismatch) = weights::assign(Encoder::uninitialized(&info, device), weights)?;
     ensure!(
         mismatch.missing.is_empty(),

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::foreign_file::{self, Content};
 use crate::files::{self, Tensors};
 use crate::model::encoder::{Encoder, ModelInfo};
+use crate::model::footprint;
 use crate::model::foreign::Hints;
 use crate::model::format::{Model, ModelFormat};
 use crate::model::loose::{Kind, Loose, LooseArrays};
@@ -104,6 +105,7 @@ pub(in crate::model) fn read(
         bytes.len(),
         info.backbone.title()
     );
+    footprint::ensure_room(bytes.len(), &info)?;
     let weights = read_weights(&file)?;
     let (encoder, mismatch) = weights::assign(Encoder::uninitialized(&info, device), weights)?;
     ensure!(mismatch.missing.is_empty(), "weights are missing: {}", mismatch.missing.join(", "));

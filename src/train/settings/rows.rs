@@ -12,8 +12,10 @@ use crate::model::BackboneConfig;
 use crate::objective::{Constant, METHODS, Objective};
 use crate::train::optimizer::Rule;
 
-/// Views of an image, at least: a loss compares two.
-const LEAST_VIEWS: usize = 2;
+/// Views of an image: a loss compares two at least; methods of many patches take some hundred.
+const VIEWS: RangeInclusive<usize> = 2..=1024;
+/// Most layers of a projector, and their most components.
+const PROJECTOR: (usize, RangeInclusive<usize>) = (16, 1..=65_536);
 
 /// All rows, in the order in which one decides about them.
 pub fn rows() -> Vec<Setting> {
@@ -193,12 +195,14 @@ fn model_rows() -> Vec<Setting> {
             "model.projector",
             "Output widths of the projector's layers; the last is that of z (Sec. 3 of the paper).",
         )
-        .beside("at least one layer, of widths of 1 to 65,536", |SettingPlace { config, .. }| {
+        .beside("1 to 16 layers, of widths of 1 to 65,536", |SettingPlace { config, .. }| {
             let widths = &config.model.projector;
-            let is_wide = |width: &usize| (1..=65_536).contains(width);
-            match widths.is_empty() {
-                true => Some("at least one layer".into()),
-                false => (!widths.iter().all(is_wide)).then(|| "widths of 1 to 65,536".into()),
+            let (most, range) = PROJECTOR;
+            match widths.len() {
+                0 => Some("at least one layer".into()),
+                layers if layers > most => Some(format!("at most {most} layers")),
+                _ => (!widths.iter().all(|width| range.contains(width)))
+                    .then(|| "widths of 1 to 65,536".into()),
             }
         }),
         row("model.input", "Side of the network's input, pixels.").whole(8..=1024),
@@ -226,8 +230,8 @@ fn watch_rows() -> Vec<Setting> {
 fn view_rows() -> Vec<Setting> {
     let mut rows = vec![
         row("views", "Number of views that are made of each image; two or more.")
-            .beside("at least 2", |SettingPlace { config, .. }| {
-                (config.views.len() < LEAST_VIEWS).then(|| "at least 2".into())
+            .beside("2 to 1,024", |SettingPlace { config, .. }| {
+                (!VIEWS.contains(&config.views.len())).then(|| "2 to 1,024".into())
             }),
         row("views.N.resize", "How a crop is brought to the side of the network's input.")
             .one_of(&["bilinear", "bicubic"]),

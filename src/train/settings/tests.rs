@@ -198,6 +198,29 @@ fn every_preset_of_a_view_is_within_the_ranges() {
 }
 
 #[test]
+fn whatever_leads_to_an_allocation_has_a_range_that_the_error_names() {
+    for (setting, expected) in [
+        ("batch=65537", "batch is 65,537; expected 2 to 65,536"),
+        ("model.input=1025", "model.input is 1,025; expected 8 to 1,024"),
+        ("model.backbone.width=1025", "model.backbone.width is 1,025; expected 1 to 1,024"),
+        ("model.projector=[65537]", "model.projector is [65537]; expected widths of 1 to 65,536"),
+        ("probe.known=100001", "probe.known is 100,001; expected 0 to 100,000"),
+        ("probe.images=1025", "probe.images is 1,025; expected 2 to 1,024"),
+        ("probe.patches=257", "probe.patches is 257; expected 1 to 256"),
+    ] {
+        let mut config = crate::train::recipes::find("quick-parts").unwrap().config;
+        let error = config.set(&[setting]).and_then(|()| config.validate()).unwrap_err();
+        assert!(format!("{error:#}").contains(expected), "{error:#}");
+    }
+    let mut config = crate::train::recipes::find("quick-parts").unwrap().config;
+    config.model.projector = vec![8; 17];
+    config.views = vec![config.views[0].clone(); 1025];
+    let text = config.validate().unwrap_err().to_string();
+    assert!(text.contains("expected at most 16 layers"), "{text}");
+    assert!(text.contains("views holds 1025 entries; expected 2 to 1,024"), "{text}");
+}
+
+#[test]
 fn a_constant_of_a_loss_that_is_out_of_range_is_named() {
     let error = |text: &str| {
         let mut config = recipes::find("quick-parts").unwrap().config;

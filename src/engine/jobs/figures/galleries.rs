@@ -144,7 +144,7 @@ fn draw(
     content.queries = patches.into_iter().map(FigureQuery::from).collect();
     let hash = other.as_ref().map(|other| other.bank.spec().model.hash.clone());
     content.beside = hash.map(|hash| Beside { hash, step: None });
-    let (patch, total) = (finder.bank.spec().grid.patch, finder.bank.total_patches());
+    let (patch, total) = (finder.bank.spec().grid.patch, finder.bank.total_searchable());
     let queries: Vec<_> = content.queries.iter().map(|query| (query.clone(), vec![])).collect();
     let bank = |finder: GalleryMaker| FigureBank { finder: Box::new(finder), queries: queries.clone() };
     let material =

@@ -60,14 +60,16 @@ pub fn other_ui(ui: &mut Ui, desk: &mut Desk, compare: &CompareView) {
     }
     images_ui(ui, desk, compare);
     if let Some(extraction) = compare.extraction.as_ref().filter(|extraction| !extraction.finished) {
-        let (text, tip) = match compare.paused {
-            true => ("Go on", "Goes on embedding patches with B."),
-            false => ("Pause B", "Stops embedding patches with B; what is there is searched."),
+        let waits = compare.paused || extraction.stopped.is_some();
+        let (text, tip) = match (&extraction.stopped, waits) {
+            (Some(_), _) => ("Try again", "Reads the file again, and goes on embedding patches with B."),
+            (None, true) => ("Go on", "Goes on embedding patches with B."),
+            (None, false) => ("Pause B", "Stops embedding patches with B; what is there is searched."),
         };
         let done = extraction.progress.done;
         ui.weak(format!("{} of {}", thousands(done), count(extraction.progress.total as usize, "image")));
         if ui.small_button(text).on_hover_text(tip).clicked() {
-            send(desk, CompareCommand::Pause(!compare.paused));
+            send(desk, CompareCommand::Pause(!waits));
         }
     }
 }

@@ -1,0 +1,215 @@
+//! What a network takes of main memory, estimated from its shape before anything is allocated.
+
+use super::encoder::ModelInfo;
+use super::resnet::{Depth, Stem};
+use crate::memory;
+
+/// Bytes of a value.
+const VALUE: u64 = size_of::<f32>() as u64;
+
+/// Estimated bytes. Tests hold them against what a process takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Footprint {
+    /// All weights, running statistics included.
+    pub weights: u64,
+    /// The largest single array of weights.
+    pub largest: u64,
+    /// For each input in evaluation: its pixels and the maps that are there at the same time.
+    pub embedding: u64,
+    /// For each input in training: what the backward pass needs of the forward pass.
+    pub kept: u64,
+    /// For each input in training: what either pass needs beside that for a moment.
+    pub passing: u64,
+}
+
+impl Footprint {
+    /// Of a network of that shape.
+    pub fn of(info: &ModelInfo) -> Self {
+        let mut walk = Walk::new(info);
+        walk.stem();
+        walk.stages();
+        walk.projector();
+        walk.found()
+    }
+}
+
+/// A walk through the network, counting values.
+struct Walk<'a> {
+    info: &'a ModelInfo,
+    channels: u64,
+    side: u64,
+    weights: u64,
+    largest: u64,
+    /// Outputs of the stages so far, which stay until the end.
+    stages: u64,
+    /// Most values of evaluation at once.
+    most: u64,
+    /// Values that training keeps.
+    kept: u64,
+    /// The largest map.
+    map: u64,
+}
+
+impl<'a> Walk<'a> {
+    fn new(info: &'a ModelInfo) -> Self {
+        let side = u64::from(info.input);
+        let (weights, largest, stages, most, kept, map) = Default::default();
+        Self { info, channels: 3, side, weights, largest, stages, most, kept, map }
+    }
+
+    fn here(&self) -> u64 {
+        self.channels * self.side * self.side
+    }
+
+    fn add_weights(&mut self, count: u64) {
+        self.weights += count;
+        self.largest = self.largest.max(count);
+    }
+
+    /// A convolution with its normalisation, from so many channels; returns its output's values.
+    fn convolution(&mut self, from: u64, to: u64, kernel: u64, side: u64) -> u64 {
+        self.add_weights(from * to * kernel * kernel);
+        self.weights += 4 * to;
+        let output = to * side * side;
+        // Both what the convolution gives and what normalisation makes of it.
+        self.kept += 2 * output;
+        self.map = self.map.max(output);
+        output
+    }
+
+    fn stem(&mut self) {
+        let input = self.here();
+        let width = self.info.backbone.width as u64;
+        // As they come, and channels last.
+        self.kept += 2 * input;
+        let (kernel, side) = match self.info.backbone.stem {
+            Stem::Cifar { padding } => (3, self.side + 2 * padding as u64 - 2),
+            Stem::ImageNet => (7, (self.side - 1) / 2 + 1),
+        };
+        let output = self.convolution(3, width, kernel, side);
+        (self.channels, self.side) = (width, side);
+        self.most = 3 * input + output;
+        if self.info.backbone.stem == Stem::ImageNet {
+            self.side = (side - 1) / 2 + 1;
+            // Either order of the maps before the pooling and after it, and where each maximum came from.
+            self.most = self.most.max(2 * output + 4 * self.here());
+            self.kept += output + 3 * self.here();
+        }
+    }
+
+    fn stages(&mut self) {
+        let backbone = self.info.backbone;
+        for (stage, blocks) in backbone.depth.blocks().into_iter().enumerate() {
+            let planes = (backbone.width << stage) as u64;
+            for block in 0..blocks {
+                self.block(planes, if block == 0 && stage > 0 { 2 } else { 1 });
+            }
+            self.stages += self.here();
+        }
+        // The last map in another order, for the mean over its places.
+        self.most = self.most.max(self.stages + self.map);
+    }
+
+    fn block(&mut self, planes: u64, stride: u64) {
+        let (depth, from, input) = (self.info.backbone.depth, self.channels, self.here());
+        let (before, after) = (self.side, (self.side - 1) / stride + 1);
+        let output = planes * depth.expansion() as u64;
+        let shortcut =
+            if stride != 1 || from != output { self.convolution(from, output, 1, after) } else { 0 };
+        let live = if depth.is_bottleneck() {
+            self.convolution(from, planes, 1, before)
+                + self.convolution(planes, planes, 3, after)
+                + self.convolution(planes, output, 1, after)
+        } else {
+            self.convolution(from, planes, 3, after) + self.convolution(planes, planes, 3, after)
+        };
+        self.most = self.most.max(self.stages + input + shortcut + live);
+        (self.channels, self.side) = (output, after);
+    }
+
+    fn projector(&mut self) {
+        let mut from = self.info.backbone.h_width() as u64;
+        for &to in &self.info.projector {
+            let to = to as u64;
+            self.add_weights(from * to);
+            self.weights += 5 * to;
+            // The product, its sum with the bias, normalised, and without what is negative.
+            self.kept += 4 * to;
+            self.most += 4 * to;
+            from = to;
+        }
+    }
+
+    fn found(&self) -> Footprint {
+        Footprint {
+            weights: VALUE * self.weights,
+            largest: VALUE * self.largest,
+            embedding: VALUE * self.most,
+            kept: VALUE * self.kept,
+            // Gradients of a map and of what it was made from, and one that is summed from two.
+            passing: VALUE * 4 * self.map,
+        }
+    }
+}
+
+/// Passes a file of so many bytes whose weights fit into memory beside it: as they are read, as they are kept, and one
+/// array more.
+///
+/// # Errors
+/// They do not; says what they need.
+pub fn ensure_room(bytes: usize, info: &ModelInfo) -> anyhow::Result<()> {
+    let footprint = Footprint::of(info);
+    let need = bytes as u64 + 2 * footprint.weights + 2 * footprint.largest;
+    let budget = memory::budget();
+    let what = || format!("opening this {}", info.backbone.title());
+    Ok(budget.ensure(budget.bytes(), need, what, "a smaller model")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::image::Normalization;
+    use crate::model::{BackboneConfig, Encoder, weights};
+
+    fn info(depth: Depth, stem: Stem, width: usize) -> ModelInfo {
+        ModelInfo {
+            backbone: BackboneConfig { depth, stem, width },
+            projector: vec![24, 10],
+            input: 33,
+            resize: crate::augment::Resize::Bilinear,
+            normalization: Normalization::IMAGENET,
+            training: serde_json::Value::Null,
+        }
+    }
+
+    #[test]
+    fn weights_are_counted_to_the_value() {
+        for depth in Depth::ALL {
+            for stem in [Stem::Cifar { padding: 2 }, Stem::ImageNet] {
+                let info = info(depth, stem, 4);
+                let encoder = Encoder::new(&info, 0, &Device::flex());
+                let arrays = weights::collect(&encoder);
+                let counts = arrays.values().map(|array| 4 * array.values.len() as u64);
+                let found = Footprint::of(&info);
+                assert_eq!(found.weights, counts.clone().sum::<u64>(), "{depth:?} {stem:?}");
+                assert_eq!(found.largest, counts.max().unwrap(), "{depth:?} {stem:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn maps_grow_with_the_square_of_the_input_and_with_the_width() {
+        let small = Footprint::of(&info(Depth::ResNet18, Stem::Cifar { padding: 1 }, 16));
+        let of = |input, width| {
+            let info = info(Depth::ResNet18, Stem::Cifar { padding: 1 }, width);
+            Footprint::of(&ModelInfo { input, projector: vec![], ..info })
+        };
+        let (whole, double) = (of(32, 16), of(64, 16));
+        for (one, four) in [(whole.embedding, double.embedding), (whole.kept, double.kept)] {
+            assert_eq!(4 * one, four);
+        }
+        assert!(of(32, 32).embedding > 2 * whole.embedding * 9 / 10 && small.embedding > whole.embedding);
+    }
+}
