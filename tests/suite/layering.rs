@@ -78,7 +78,7 @@ const CRATES: [(&str, &[&str]); 21] = [
     ("ureq", &["dataset"]),
     ("tar", &["dataset"]),
     ("memmap2", &["files"]),
-    ("libc", &["files"]),
+    ("libc", &["files", "cli"]),
     ("indicatif", &["cli"]),
     ("ctrlc", &["cli"]),
     ("env_logger", &["cli"]),

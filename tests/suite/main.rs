@@ -1,6 +1,7 @@
 //! All integration tests in one binary, so that the tensor stack is linked once.
 
 #![allow(clippy::disallowed_methods, reason = "tests lay broken files in place as they like")]
+#![allow(clippy::print_stdout, reason = "tests say what they skip and found")]
 
 mod cli; // the commands, as a script sees them
 mod compare; // two models, and the checkpoints of a run, beside each other
@@ -33,6 +34,7 @@ mod notices; // training: what is left out, collapse alarms, in words, folder an
 mod precision; // mixed precision beside float32
 mod run; // training: resume, reproducibility, NaN
 mod shaders; // every shader through naga
+mod signals; // who asks the program to end, and nobody who listens
 mod spread; // which images are taken where not all are, by the program
 mod support; // paths, real data, running the program
 mod xvfb; // the real program in a real window, worked by mouse and keyboard

@@ -11,6 +11,7 @@ mod libraries;
 mod links;
 mod open_dialog;
 pub mod options;
+pub mod quit;
 mod run;
 pub mod window;
 
@@ -22,6 +23,7 @@ use crate::engine::training::DataSource;
 use crate::engine::{Command, EngineHandle, MapMode, Snapshot};
 
 use self::options::{GuiOptions, SOON};
+use self::quit::Quit;
 use crate::gui::app::help::{CommandPalette, KeysList};
 use crate::gui::app::open_dialog::Dialog;
 use crate::gui::desk::undo;
@@ -56,6 +58,7 @@ pub struct App {
     thumbnails: ThumbnailTextures,
     train: TrainTab,
     closing: Closing,
+    quit: Quit,
     notices: Notices,
     files: FileWorker,
     overlay: Overlay,
@@ -100,6 +103,7 @@ impl App {
         options: GuiOptions,
     ) -> Self {
         theme::install(ctx);
+        options.quit.wakes(ctx);
         ctx.set_theme(settings.theme);
         // Our own table has these keys; egui keeps the zoom itself from one start to the next.
         ctx.options_mut(|options| options.zoom_with_keyboard = false);
@@ -144,6 +148,7 @@ impl App {
             thumbnails: ThumbnailTextures::default(),
             train,
             closing: Closing::default(),
+            quit: options.quit,
             notices: Notices::default(),
             files,
             overlay: Overlay::None,
@@ -169,6 +174,9 @@ impl App {
         self.take_events(ctx);
         self.settle(ctx);
         self.train.tell_drawing(&self.desk, self.desk.tab == Tab::Train, drawing_secs);
+        if self.quit.is_asked() {
+            self.closing.hurry(ctx);
+        }
         self.closing.logic(ctx, &self.desk);
         self.take_files(ctx);
         self.desk.pins.follow(self.desk.session.snapshot());
