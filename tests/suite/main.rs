@@ -31,6 +31,7 @@ mod layering; // floors, wings, circles, outside crates, names of types
 mod methods; // training by each objective, BYOL's checkpoints
 mod model; // networks against torchvision
 mod notices; // training: what is left out, collapse alarms, in words, folder and window
+mod outputs; // nothing is written over what is read
 mod precision; // mixed precision beside float32
 mod run; // training: resume, reproducibility, NaN
 mod shaders; // every shader through naga

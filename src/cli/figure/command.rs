@@ -8,8 +8,9 @@ use clap::Args;
 use super::paper::PaperFigure;
 use super::style::LOOK;
 use crate::cli::shared::{Commander, show};
-use crate::engine::{Style, jobs};
-use crate::figure::TextAs;
+use crate::engine::{FigureNames, Outputs, Style, jobs};
+use crate::figure::{Figure, TextAs};
+use crate::files::is_same;
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -39,6 +40,12 @@ impl Commander {
         }
         let (source, out) =
             (args.source.context("SOURCE is missing")?, args.out.context("--out is missing")?);
+        // A figure may be made again in its place, from the sidecar that it gets again.
+        let is_own_sidecar = is_same(&source, &Figure::sidecar_of(&out));
+        Outputs::default()
+            .reads("SOURCE", Some(&*source).filter(|_| !is_own_sidecar))
+            .writes_figure(&FigureNames::OPTIONS, &out, args.caption.as_deref())
+            .check()?;
         let written = if source.is_dir() {
             let Style { dpi, text, .. } = Style::default();
             let look = (args.dpi.unwrap_or(dpi), args.text.unwrap_or(text));
