@@ -9,6 +9,8 @@ mod sources;
 
 use std::path::Path;
 
+use anyhow::Context;
+
 use crate::figure::{Format, Sidecar, TextAs};
 
 pub use crate::engine::figures::output::Written;
@@ -32,6 +34,7 @@ pub fn again(
         Format::Png { dpi } => dpi,
         _ => Format::DEFAULT_DPI,
     };
-    let saved = figure.save(out, dpi.unwrap_or(recorded), source)?;
+    let saved =
+        figure.save(out, dpi.unwrap_or(recorded), source).with_context(|| sidecar.display().to_string())?;
     write_caption(&figure, saved, caption)
 }
