@@ -8,6 +8,7 @@ use super::shared::{Commander, bytes, show, skipped_words, sums_words, thousands
 use crate::engine::facts::ImageOrder;
 use crate::engine::jobs;
 use crate::engine::jobs::export::{ExportReport, ExportRequest};
+use crate::engine::{OutputKind, Outputs};
 
 #[derive(Subcommand)]
 pub enum BankCommand {
@@ -63,6 +64,11 @@ impl Commander {
                 })
             }
             BankCommand::Export { bank, space, out, index } => {
+                Outputs::default()
+                    .reads("BANK", &*bank)
+                    .writes("--out", &*out, OutputKind::File)
+                    .writes("--index", index.as_deref(), OutputKind::File)
+                    .check()?;
                 let report = jobs::export::export(ExportRequest { bank, space, out, index }, &self.cancel)?;
                 show(self.json(), &report, || export_words(&report))
             }

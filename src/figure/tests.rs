@@ -559,6 +559,9 @@ fn captions_are_latex_that_closes_what_it_opens() {
         );
         assert!(figure.caption().starts_with("\\textbf{") && figure.caption().ends_with('.'), "{tex}");
     }
+    let tex = all()[0].latex(Path::new("50%_{a}#1.svg"));
+    // pdfLaTeX of TeX Live 2022 includes the file of that name.
+    assert!(tex.contains(r"{50\string\%_\string\{a\string\}\string\#1.pdf}"), "{tex}");
     let gallery = Figure::Gallery(galleries(119, 2)).caption();
     for words in [
         "119 nearest neighbours of query patches in projection $z$ and embedding $h$",

@@ -79,7 +79,7 @@ const CRATES: [(&str, &[&str]); 22] = [
     ("ureq", &["dataset"]),
     ("tar", &["dataset"]),
     ("memmap2", &["files"]),
-    ("libc", &["files"]),
+    ("libc", &["files", "cli"]),
     ("indicatif", &["cli"]),
     ("ctrlc", &["cli"]),
     ("env_logger", &["cli"]),

@@ -8,8 +8,7 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::colormap::Colormap;
-use crate::engine::Output;
-use crate::engine::{FigureContent, FigureRequest, ModelNames, Style};
+use crate::engine::{FigureContent, FigureNames, FigureRequest, ModelNames, Output, Outputs, Style};
 use crate::figure::{BUILT_IN_FONT, BoxPalette, FontSource, Format, Letters, TextAs};
 
 /// Heading of how figures look.
@@ -95,12 +94,15 @@ impl fmt::Display for Ends {
     }
 }
 
-/// The figure, and where it goes: `out` chooses the format.
+/// The figure, and where it goes: `out` chooses the format. `outputs` are the command's other paths.
 pub fn figure(
     content: FigureContent,
     style: Style,
     (out, caption): (PathBuf, Option<PathBuf>),
+    outputs: Outputs,
 ) -> anyhow::Result<(FigureRequest, Output)> {
+    let outputs = outputs.reads("--font", style.font.file());
+    outputs.writes_figure(&FigureNames::OPTIONS, &out, caption.as_deref()).check()?;
     let format = Format::from_path(&out, style.dpi)?;
     Ok((FigureRequest { content, style, format }, Output { out, caption }))
 }

@@ -11,6 +11,7 @@ mod libraries;
 mod links;
 mod open_dialog;
 pub mod options;
+pub mod quit;
 mod run;
 pub mod window;
 
@@ -22,6 +23,7 @@ use crate::engine::training::DataSource;
 use crate::engine::{Command, EngineHandle, MapMode, Snapshot};
 
 use self::options::{GuiOptions, SOON};
+use self::quit::Quit;
 use crate::gui::app::help::{CommandPalette, KeysList};
 use crate::gui::app::open_dialog::Dialog;
 use crate::gui::desk::undo;
@@ -57,6 +59,7 @@ pub struct App {
     thumbnails: ThumbnailTextures,
     train: TrainTab,
     closing: Closing,
+    quit: Quit,
     notices: Notices,
     files: FileWorker,
     kept: Kept,
@@ -113,6 +116,7 @@ impl App {
         options: GuiOptions,
     ) -> Self {
         theme::install(ctx);
+        options.quit.wakes(ctx);
         ctx.set_theme(settings.theme);
         ctx.set_zoom_factor(settings.window.zoom);
         // Our own table has these keys.
@@ -158,6 +162,7 @@ impl App {
             thumbnails: ThumbnailTextures::default(),
             train,
             closing: Closing::default(),
+            quit: options.quit,
             notices: Notices::default(),
             files,
             kept,
@@ -184,6 +189,9 @@ impl App {
         self.take_events(ctx);
         self.settle(ctx);
         self.train.tell_drawing(&self.desk, self.desk.tab == Tab::Train, drawing_secs);
+        if self.quit.is_asked() {
+            self.closing.hurry(ctx);
+        }
         self.closing.logic(ctx, &self.desk);
         self.take_files(ctx);
         self.desk.pins.follow(self.desk.session.snapshot());

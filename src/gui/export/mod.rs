@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use eframe::egui::{self, Context, Id, Modal, RichText, ScrollArea, UiBuilder, vec2};
 
 use crate::engine::{
-    Beside, Command, FigureCommand, FigureContent, FigureEvent, FigureKind, FigureQuery, FigureRequest,
-    MapMode, Style, defaults,
+    Beside, Command, FigureCommand, FigureContent, FigureEvent, FigureKind, FigureNames, FigureQuery,
+    FigureRequest, MapMode, Outputs, Style, defaults,
 };
 use crate::figure::Format;
 use crate::patch::{BoxRef, PatchGrid};
@@ -292,8 +292,12 @@ impl ExportDialog {
     fn write(&mut self, desk: &Desk) {
         match self.request(desk) {
             Ok(request) => {
-                self.state = ExportState::Writing;
                 let (path, caption) = (self.typed_path(), self.caption_path());
+                if let Err(error) = outputs(desk, &path, caption.as_deref()).check() {
+                    self.state = ExportState::Failed(format!("{error:#}"));
+                    return;
+                }
+                self.state = ExportState::Writing;
                 desk.session.send(Command::Figure(FigureCommand::Write { request, path, caption }));
             }
             Err(obstacle) => self.state = ExportState::Failed(obstacle),
@@ -352,6 +356,15 @@ impl ExportDialog {
         }
         desk.session.send(Command::Figure(FigureCommand::Close));
     }
+}
+
+/// What an export reads and writes.
+fn outputs(desk: &Desk, path: &Path, caption: Option<&Path>) -> Outputs {
+    let snapshot = desk.session.snapshot();
+    Outputs::default()
+        .reads_data("the open data set", snapshot.data_source.as_deref().map(|source| &source.spec))
+        .reads_model("the open model", snapshot.model_source.as_deref())
+        .writes_figure(&FigureNames::NOUNS, path, caption)
 }
 
 /// The patch sizes of the microscope, if it is on show.
