@@ -5,6 +5,7 @@ mod litter;
 mod lock;
 mod mapped;
 mod open;
+mod same;
 mod shrunk;
 mod tensors;
 mod unread;
@@ -13,9 +14,9 @@ pub use litter::{is_leftover, sweep};
 pub use lock::{FolderLock, LOCK_FILE};
 pub use mapped::MappedFile;
 pub use open::{
-    MOST_LINES, MOST_WEIGHTS, MOST_WORDS, open, open_to_append, open_with, read, read_to_string,
-    set_aside_unless_readable,
+    MOST_LINES, MOST_WEIGHTS, MOST_WORDS, open, open_to_append, open_with, read, read_to_string, set_aside,
 };
+pub use same::{is_same, resolved};
 pub use shrunk::Shrunk;
 pub use tensors::{Tensors, tensors_from_bytes, tensors_to_bytes};
 pub use unread::{FailureKept, Unread, is_dead_link, is_read_error, tells_of_read_error};
@@ -72,9 +73,12 @@ impl<'a> Staged<'a> {
     }
 }
 
+/// A temporary file that is swept as soon as it is made is made anew, so many times.
+const TRIES: u32 = 100;
+
 /// A temporary file that nobody sweeps while it is open.
 fn temporary_in(folder: &Path) -> std::io::Result<NamedTempFile> {
-    loop {
+    for _ in 0..TRIES {
         let mut builder = Builder::new();
         builder.prefix(litter::PREFIX).suffix(litter::SUFFIX);
         let temporary = as_readable_as_others(&mut builder).tempfile_in(folder)?;
@@ -82,6 +86,8 @@ fn temporary_in(folder: &Path) -> std::io::Result<NamedTempFile> {
             return Ok(temporary);
         }
     }
+    let words = format!("a temporary file in {} is gone as soon as it is made", folder.display());
+    Err(std::io::Error::other(words))
 }
 
 fn folder_of(path: &Path) -> &Path {

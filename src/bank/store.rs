@@ -60,17 +60,18 @@ pub struct StoredSpace<'a> {
 }
 
 impl Bank {
+    /// Whether `folder` is that of a bank, by its manifest's name.
+    pub fn is_at(folder: &Path) -> bool {
+        super::manifest::manifest_path(folder).is_file()
+    }
+
     /// Opens the bank in `folder` at its last commit; it may be incomplete ([`Bank::is_complete`]).
     /// Nothing is read but the manifest and the images table; rows are mapped.
     ///
     /// # Errors
     /// No bank there, one of a later version, or a missing, cut or changed file: named, with what was expected.
     pub fn open(folder: &Path) -> Result<Self> {
-        ensure!(
-            super::manifest::manifest_path(folder).is_file(),
-            "{} is no bank: it holds no bank.json",
-            folder.display()
-        );
+        ensure!(Self::is_at(folder), "{} is no bank: it holds no bank.json", folder.display());
         let (manifest, layout) = Manifest::read(folder)?;
         let rows = MappedRows::open_all(folder, &manifest.spec, &layout, manifest.sums)?;
         let stores = rows.into_iter().map(|rows| Store::Mapped(Arc::new(rows))).collect();

@@ -8,6 +8,7 @@ use super::shared::{Commander, bytes, show, skipped_words, sums_words, thousands
 use crate::engine::facts::ImageOrder;
 use crate::engine::jobs;
 use crate::engine::jobs::export::{ExportReport, ExportRequest};
+use crate::engine::{OutputKind, Outputs};
 
 #[derive(Subcommand)]
 pub enum BankCommand {
@@ -24,7 +25,7 @@ pub enum BankCommand {
         #[arg(long)]
         out: PathBuf,
         /// File for what each row is of, in the order of the vectors, ending with .csv or .parquet: image (index in
-        /// the bank), path (its name in the data set), y, x, size (top left and side, pixels), label, class, split
+        /// the data set, as --query takes it), path (its name in the data set), y, x, size (top left and side, pixels), label, class, split
         #[arg(long)]
         index: Option<PathBuf>,
     },
@@ -63,6 +64,11 @@ impl Commander {
                 })
             }
             BankCommand::Export { bank, space, out, index } => {
+                Outputs::default()
+                    .reads("BANK", &*bank)
+                    .writes("--out", &*out, OutputKind::File)
+                    .writes("--index", index.as_deref(), OutputKind::File)
+                    .check()?;
                 let report = jobs::export::export(ExportRequest { bank, space, out, index }, &self.cancel)?;
                 show(self.json(), &report, || export_words(&report))
             }

@@ -103,7 +103,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use clap::{Arg, Command, CommandFactory};
+    use clap::{Arg, Command, CommandFactory, Parser};
 
     use super::Cli;
     use crate::cli::figure::LOOK;
@@ -115,7 +115,7 @@ mod tests {
             "stem_padding" | "mean" | "std" | "input" | "resize" => OVERRIDES,
             "exclude_same_image" | "per_image" | "without_overlap" | "class" | "only_split" => FILTER,
             "width" | "dpi" | "palette" | "letters" | "plain" | "colormap" | "range" | "columns"
-            | "shares" | "across" | "text" | "alias" | "alias_beside" | "contour" => LOOK,
+            | "shares" | "across" | "text" | "font" | "alias" | "alias_beside" | "contour" => LOOK,
             "exif" | "value_window" => READING,
             "device" | "seed" | "threads" | "memory" | "json" => SHARED,
             _ => return None,
@@ -130,6 +130,38 @@ mod tests {
             seen.extend(arg.get_help_heading().map(str::to_owned));
         }
         command.get_subcommands().for_each(|inner| check(inner, &path, seen));
+    }
+
+    /// Words as a shell takes them, up to a comment.
+    fn words_of(line: &str) -> Vec<String> {
+        let (mut words, mut word, mut is_quoted, mut is_word) = (vec![], String::new(), false, false);
+        for character in line.chars().chain([' ']) {
+            match character {
+                '#' if !is_quoted && !is_word => break,
+                '\'' => (is_quoted, is_word) = (!is_quoted, true),
+                ' ' if !is_quoted => {
+                    if std::mem::take(&mut is_word) {
+                        words.push(std::mem::take(&mut word));
+                    }
+                }
+                _ => {
+                    word.push(character);
+                    is_word = true;
+                }
+            }
+        }
+        words
+    }
+
+    #[test]
+    fn every_command_that_the_readme_shows_is_one() {
+        let readme = include_str!("../../README.md");
+        let commands: Vec<&str> = readme.lines().filter(|line| line.starts_with("bagssl ")).collect();
+        assert!(commands.len() > 30, "{} found", commands.len());
+        for command in commands {
+            let parsed = Cli::try_parse_from(words_of(command));
+            assert!(parsed.is_ok(), "{command}\n{}", parsed.err().unwrap());
+        }
     }
 
     #[test]

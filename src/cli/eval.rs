@@ -11,8 +11,8 @@ use super::shared::{
     thousands,
 };
 use crate::engine::facts::*;
-use crate::engine::jobs;
 use crate::engine::jobs::evaluate::{EvalReport, EvalRequest, Holdout};
+use crate::engine::{OutputKind, Outputs, jobs};
 use crate::words::name_list;
 
 #[derive(Args)]
@@ -110,6 +110,11 @@ pub struct ClassifierArgs {
 impl Commander {
     pub fn eval(&self, args: EvalArgs) -> anyhow::Result<()> {
         let request = self.eval_request(args)?;
+        Outputs::default()
+            .reads_model("--model", &request.model)
+            .reads_data("--data", &request.data)
+            .writes("--cache", request.config.cache.as_deref(), OutputKind::Folder)
+            .check()?;
         let report = self.job(|job| jobs::evaluate::evaluate(&request, job))?;
         show(self.json(), &report, || eval_words(&report))
     }

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::shared::{Commander, DecodingArgs, duration, show};
 use crate::engine::facts::*;
-use crate::engine::jobs;
 use crate::engine::jobs::train::{News, Start, TrainReport, TrainRequest};
+use crate::engine::{OutputKind, Outputs, jobs};
 use crate::files;
 
 #[derive(Args)]
@@ -50,6 +50,11 @@ impl Commander {
             return self.recipes();
         }
         let (data, out) = (args.data.context("--data is missing")?, args.out.context("--out is missing")?);
+        Outputs::default()
+            .reads("--config", args.config.as_deref())
+            .reads_data("--data", &data)
+            .writes("--out", &*out, OutputKind::Run)
+            .check()?;
         let start = if args.resume {
             Start::Resume
         } else {

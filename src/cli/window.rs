@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::shared::{DecodingArgs, OverrideArgs, SharedArgs};
+use super::shared::{DecodingArgs, OverrideArgs, SharedArgs, listen};
 use crate::engine::facts::{BUILT_IN, DataSpec, ModelSpec, Split};
-use crate::gui::Link;
+use crate::gui::{GuiOptions, Link, Quit};
 
 #[derive(Args, Default)]
 pub struct GuiArgs {
@@ -55,6 +55,12 @@ pub fn window(args: GuiArgs, shared: &SharedArgs) -> anyhow::Result<()> {
     let model = args.model.map_or_else(|| ModelSpec::from(BUILT_IN[0].name), ModelSpec::from);
     let model = ModelSpec { overrides: args.overrides.into(), ..model };
     let (split, runs, link) = (args.split, args.run, args.open);
-    let options = crate::gui::GuiOptions { model, data, split, runs, link };
+    let settings = crate::gui::settings_file();
+    if settings.is_none() {
+        log::warn!("no home folder is known: settings last until the window is closed");
+    }
+    let quit = Quit::default();
+    let options = GuiOptions { model, data, split, runs, link, settings, quit: quit.clone() };
+    listen(move || quit.ask())?;
     crate::gui::open(options, shared.device)
 }

@@ -56,8 +56,8 @@ pub enum ValueRule {
     /// The smallest and the largest value of each image, over all colours; a 16-bit image whose high bytes go
     /// from 0 to 255 is read over its whole range.
     Image,
-    /// The smallest and the largest value of all images of the set (of the split, where it has two) that have more than
-    /// 8 bits.
+    /// The smallest and the largest value of all images of the set, in both splits where it has two, that have more
+    /// than 8 bits.
     Data,
     /// These for all.
     Window(ValueWindow),

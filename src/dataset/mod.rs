@@ -1,5 +1,5 @@
-//! Where images come from: CIFAR binaries, folders, single files and the
-//! built-in synthetic set, all behind one small trait and read lazily.
+//! Where images come from: CIFAR, folders, single files and the built-in
+//! synthetic set, all behind one small trait and read lazily.
 
 mod coverage;
 pub mod decode;

@@ -1,6 +1,6 @@
 //! How the picture files of a set are read: the choices, and what they came to.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use rayon::prelude::*;
@@ -20,11 +20,11 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Of a set whose pictures with more than 8 bits are `wide`. They are read where all of them decide, and those that
-    /// are broken have no say. Errors: one could not be read, or all are broken.
-    pub fn new(decoding: Decoding, wide: &[&Path]) -> Result<Self> {
+    /// Of a set whose pictures with more than 8 bits are `wide`, and `beside` those of its other split. They are read where
+    /// all of them decide, and those that are broken have no say. Errors: one could not be read, or all are broken.
+    pub fn new(decoding: Decoding, wide: &[&Path], beside: &[PathBuf]) -> Result<Self> {
         match decoding.value_window {
-            ValueRule::Data => Self::looked_at(decoding, wide),
+            ValueRule::Data => Self::looked_at(decoding, wide, beside),
             ValueRule::Window(window) => Ok(Self { decoding, window: Some(window), not_numbers: 0 }),
             ValueRule::File | ValueRule::Image => Ok(Self { decoding, ..Self::default() }),
         }
@@ -32,24 +32,23 @@ impl Reading {
 
     /// Of the single picture `wide`, if it has more than 8 bits: it is read, so that its values are known.
     pub fn of_one_picture(decoding: Decoding, wide: &[&Path]) -> Result<Self> {
-        Self::looked_at(decoding, wide)
+        Self::looked_at(decoding, wide, &[])
     }
 
-    fn looked_at(decoding: Decoding, wide: &[&Path]) -> Result<Self> {
+    fn looked_at(decoding: Decoding, wide: &[&Path], beside: &[PathBuf]) -> Result<Self> {
         let alone = Decoding { exif: Exif::Ignore, ..decoding };
-        let mut found: Vec<_> = wide.par_iter().map(|path| Ok(decode::decode(path, alone)?.values)).collect();
-        let is_unread = |values: &Result<_>| values.as_ref().is_err_and(files::is_read_error);
-        if let Some(unread) = found.iter().position(is_unread) {
-            found.swap_remove(unread)?;
-        }
+        let look = |path: &Path| Ok(decode::decode(path, alone)?.values);
+        let found = unless_unread(wide.par_iter().map(|path| look(path)).collect())?;
         let values: Vec<ImageValues> = found.iter().flatten().copied().flatten().collect();
         let Some(first) = values.first() else {
             let error = found.into_iter().find_map(Result::err);
             return error.map_or(Ok(Self { decoding, ..Self::default() }), Err);
         };
         let window = if decoding.value_window == ValueRule::Data {
-            let extent = values.iter().fold(first.extent, |all, values| all.with(values.extent));
-            if values.iter().all(|values| values.is_whole) { extent.or_whole_16() } else { extent }
+            let others = unless_unread(beside.par_iter().map(|path| look(path)).collect())?;
+            let both = || values.iter().chain(others.iter().flatten().flatten());
+            let extent = both().fold(first.extent, |all, values| all.with(values.extent));
+            if both().all(|values| values.is_whole) { extent.or_whole_16() } else { extent }
         } else {
             first.window
         };
@@ -100,4 +99,11 @@ impl Reading {
         }
         mark
     }
+}
+/// What was found in pictures; the first error of reading, which is none of the picture, stops.
+fn unless_unread(mut found: Vec<Result<Option<ImageValues>>>) -> Result<Vec<Result<Option<ImageValues>>>> {
+    if let Some(unread) = found.iter().position(|found| found.as_ref().is_err_and(files::is_read_error)) {
+        found.swap_remove(unread)?;
+    }
+    Ok(found)
 }

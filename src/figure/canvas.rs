@@ -5,15 +5,15 @@
 //! numbers are finer than any printer.
 
 use std::fmt::Write as _;
-use std::sync::Once;
 
 use anyhow::{Context, Result, ensure};
 use plotters::coord::Shift;
 use plotters::prelude::{DrawingArea, IntoDrawingArea, RGBColor, SVGBackend};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{FontDesc, FontFamily, FontStyle, FontTransform, IntoFont, TextStyle, register_font};
+use plotters::style::{FontDesc, FontFamily, FontStyle, FontTransform, IntoFont, TextStyle};
 
 use super::codec;
+use super::font::{LoadedFont, current};
 use crate::image::Image;
 pub(super) use crate::words::thousands;
 
@@ -21,9 +21,6 @@ pub(super) use crate::words::thousands;
 pub(super) const PT: i32 = 20;
 /// Units in an inch.
 pub(super) const UNITS_PER_INCH: i32 = 72 * PT;
-/// What SVG viewers are asked for; our PDF and PNG always take the first, which is in the program.
-pub(super) const FONT_FAMILY: &str = "Ubuntu, sans-serif";
-
 /// White around everything on a page.
 pub(super) const MARGIN: i32 = 3 * PT;
 
@@ -39,8 +36,6 @@ const MAX_HEIGHT: i32 = 14_400 * PT;
 /// Rasters are enlarged, without smoothing, to about this many pixels per
 /// inch, so that a viewer that smooths them does it below what one sees.
 const RASTER_DPI: f64 = 300.0;
-/// Line height of plotters' font size, in ems: it scales by ascent plus descent (Ubuntu Light: 0.932 + 0.189).
-const LINE_PER_EM: f64 = 1.121;
 /// plotters-svg divides every font size by this.
 const PLOTTERS_SIZE_PER_EM: f64 = 1.24;
 
@@ -77,24 +72,15 @@ fn escape(text: &str) -> String {
     printable(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-fn use_font() {
-    static REGISTERED: Once = Once::new();
-    REGISTERED.call_once(|| {
-        let added = register_font(FONT_FAMILY, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
-        assert!(added.is_ok(), "the font in the program is valid");
-    });
-}
-
 /// The font at `size` units per em, as plotters wants it.
 pub(super) fn font(size: i32) -> FontDesc<'static> {
-    use_font();
-    (FONT_FAMILY, f64::from(size) * PLOTTERS_SIZE_PER_EM).into_font()
+    (current().key.as_str(), f64::from(size) * PLOTTERS_SIZE_PER_EM).into_font()
 }
 
 /// Width of `text` in units at `size` units per em.
 pub(super) fn text_width(text: &str, size: i32) -> i32 {
-    use_font();
-    let font = FontDesc::new(FontFamily::Name(FONT_FAMILY), f64::from(size) * LINE_PER_EM, FontStyle::Normal);
+    let LoadedFont { key, line_per_em, .. } = current();
+    let font = FontDesc::new(FontFamily::Name(key), f64::from(size) * line_per_em, FontStyle::Normal);
     font.layout_box(text).map_or(0, |(_, (width, _))| width)
 }
 
@@ -291,8 +277,8 @@ impl PageCanvas {
         drop(root);
         let start = svg.find('>').map_or(0, |at| at + 1);
         let end = svg.rfind("</svg>").unwrap_or(svg.len());
-        let inner = svg[start..end].trim();
-        self.element(&format!("<g stroke-linejoin=\"round\" font-weight=\"300\">\n{inner}\n</g>"));
+        let (inner, attributes) = (current().named(svg[start..end].trim()), &current().attributes);
+        self.element(&format!("<g stroke-linejoin=\"round\" {attributes}>\n{inner}\n</g>"));
         Ok(())
     }
 

@@ -36,8 +36,9 @@ impl Figure {
         // A figure wider than a column spans both.
         let environment = if width > 3.5 { "figure*" } else { "figure" };
         format!(
-            "\\begin{{{environment}}}[t]\n  \\centering\n  \\includegraphics[width={width}in]{{{name}}}\n  \
+            "\\begin{{{environment}}}[t]\n  \\centering\n  \\includegraphics[width={width}in]{{{}}}\n  \
              \\caption{{{}}}\n  \\label{{fig:{label}}}\n\\end{{{environment}}}\n",
+            tex_file(&name),
             self.caption()
         )
     }
@@ -51,6 +52,19 @@ impl Figure {
             Figure::Curve(figure) => figure.spec.width_in,
         }
     }
+}
+
+/// A file's name as `\includegraphics` reads it (LaTeX of 2020 and later): a character that means something in LaTeX
+/// stands as `\string` of its escaped form.
+fn tex_file(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for c in name.chars() {
+        if matches!(c, '%' | '{' | '}' | '#' | '\\' | '~' | '^' | '&' | '$') {
+            out += "\\string\\";
+        }
+        out.push(c);
+    }
+    out
 }
 
 /// Text as LaTeX prints it.

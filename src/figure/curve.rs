@@ -13,6 +13,7 @@ use super::canvas::{
     Area, BORDER, FAINT, INK, MARGIN, PT, PageCanvas, Text, UNITS_PER_INCH, font, hex, rgb, text_width,
     thousands, wrap,
 };
+use super::font::FontChoice;
 use super::outlines::TextAs;
 use super::{codec, output, page};
 use crate::colormap::space_color;
@@ -30,6 +31,9 @@ pub struct CurveSpec {
     /// What text is in an SVG.
     #[serde(default = "TextAs::of_old")]
     pub text: TextAs,
+    /// The font, where it is not the program's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub font: Option<FontChoice>,
     /// Whether x is on a logarithmic scale.
     pub log_x: bool,
     /// Whether y is on a logarithmic scale.
@@ -43,6 +47,7 @@ impl Default for CurveSpec {
             height_in: 2.0,
             text_pt: 8.0,
             text: TextAs::default(),
+            font: None,
             log_x: false,
             log_y: false,
         }

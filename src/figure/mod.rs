@@ -4,7 +4,7 @@
 //! file name.
 //!
 //! Everything is assembled as one SVG page (`canvas`); PDF (svg2pdf) and PNG
-//! (resvg) are made from that page with the font that is in the program.
+//! (resvg) are made from that page with the font that is in the program, or one that was chosen (`font`).
 
 mod canvas;
 mod caption;
@@ -12,6 +12,7 @@ mod cells;
 mod codec;
 mod contour;
 mod curve;
+mod font;
 mod gallery;
 mod heatmap;
 mod kind;
@@ -29,6 +30,7 @@ mod tests;
 pub use cells::{GalleryCell, GalleryQuery, GallerySpace};
 pub use contour::contour;
 pub use curve::{CurveAxis, CurveData, CurveFigure, CurveSeries, CurveSpec};
+pub use font::{BUILT_IN_FONT, BUILT_IN_NAME, FontChoice, FontSource};
 pub use gallery::{GalleryData, GalleryFigure, GallerySpec};
 pub use heatmap::{HeatmapData, HeatmapFigure, HeatmapRow, HeatmapSpace, HeatmapSpec};
 pub use kind::{Figure, FigurePreview};

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tiny_skia::{PathSegment, Point};
 
 use super::canvas::hex;
+use super::font;
 use super::output;
 
 /// What the text of an SVG is. A PDF holds its font, and a PNG has pixels.
@@ -30,12 +31,27 @@ impl TextAs {
     }
 }
 
-/// `svg` with each text element replaced by a path of the same shape, whose label is the text.
-pub(super) fn outlined(svg: &str) -> Result<String> {
-    let texts = texts(svg);
+/// What stands on the page of `svg`, line by line.
+pub(super) fn words(svg: &str) -> String {
+    let said: Vec<String> = texts(svg).iter().map(|text| unescaped(text.body)).collect();
+    said.join("\n")
+}
+
+fn unescaped(body: &str) -> String {
+    let signs = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")];
+    signs.into_iter().fold(body.to_owned(), |body, (from, to)| body.replace(from, to))
+}
+
+/// `svg` with each text element that is chosen by what it says replaced by a path of the same shape, whose label is
+/// the text.
+pub(super) fn outlined(svg: &str, is_chosen: impl Fn(&str) -> bool) -> Result<String> {
+    let texts: Vec<_> = texts(svg).into_iter().filter(|text| is_chosen(&unescaped(text.body))).collect();
+    if texts.is_empty() {
+        return Ok(svg.to_owned());
+    }
     let start = svg.find('>').map_or(0, |at| at + 1);
     let mut alone = svg[..start].to_owned();
-    alone += "<g font-weight=\"300\">";
+    write!(alone, "<g {}>", font::current().attributes)?;
     for (number, text) in texts.iter().enumerate() {
         write!(alone, "<text id=\"text{number}\"{}", &text.element["<text".len()..])?;
     }

@@ -1,13 +1,14 @@
 //! From one SVG page to a file: SVG, PDF with text as text, or PNG.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
-use resvg::usvg::{self, Transform, Tree, fontdb};
+use resvg::usvg::{self, Transform, Tree};
 use serde::{Deserialize, Serialize};
 
 use super::canvas::UNITS_PER_INCH;
+use super::font;
 use crate::image::Image;
 
 /// CSS pixels per inch, in which usvg gives sizes.
@@ -69,20 +70,13 @@ impl Format {
     }
 }
 
-/// The one font in the program and no others: bytes must not depend on the
-/// machine, and svg2pdf writes several fonts in no fixed order.
-static FONTS: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
-    let mut fonts = fontdb::Database::new();
-    fonts.load_font_data(epaint_default_fonts::UBUNTU_LIGHT.to_vec());
-    fonts.set_sans_serif_family("Ubuntu");
-    Arc::new(fonts)
-});
-
 pub(super) fn tree_from_svg(svg: &str) -> Result<Tree> {
+    let font = font::current();
     let options = usvg::Options {
         dpi: CSS_DPI,
-        font_family: "Ubuntu".to_owned(),
-        fontdb: Arc::clone(&FONTS),
+        // The font of the figure and no others: bytes must not depend on the machine.
+        fontdb: Arc::clone(&font.database),
+        font_resolver: font.resolver(),
         ..usvg::Options::default()
     };
     Tree::from_str(svg, &options).context("laying out the figure")

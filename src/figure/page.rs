@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::canvas::PT;
+use super::font::FontChoice;
 use super::outlines::TextAs;
 use super::output;
 use crate::colormap::{OTHER_CLASS, QUERY, SAME_CLASS, UNLABELLED};
@@ -27,6 +28,9 @@ pub struct Page {
     /// What text is in an SVG.
     #[serde(default = "TextAs::of_old")]
     pub text: TextAs,
+    /// The font, where it is not the program's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub font: Option<FontChoice>,
     /// Whether geometry, model and data set stand below. What is left out of a picture is
     /// said in any case.
     pub facts: bool,
@@ -40,6 +44,7 @@ impl Default for Page {
             palette: BoxPalette::default(),
             letters: Letters::default(),
             text: TextAs::default(),
+            font: None,
             facts: true,
         }
     }

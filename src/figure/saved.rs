@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::kind::Figure;
+use super::kind::{Figure, lacking};
 use super::output::{self, Format};
 use super::sidecar::Sidecar;
 use crate::files;
@@ -18,6 +18,8 @@ pub struct SavedFigure {
     pub sidecar: PathBuf,
     /// Width and height of the page, inches.
     pub size_in: (f32, f32),
+    /// The characters that its font lacks, in words.
+    pub lacking: Option<String>,
 }
 
 impl Figure {
@@ -40,12 +42,14 @@ impl Figure {
     pub fn save(&self, path: &Path, dpi: u32, source: serde_json::Value) -> Result<SavedFigure> {
         let format = Format::from_path(path, dpi)?;
         output::check_place(path)?;
-        let svg = self.svg()?;
-        let size_in = output::size_in(&svg)?;
-        let bytes = self.bytes(svg, format)?;
+        let (bytes, size_in, lacking) = self.drawn(|| {
+            let svg = self.page()?;
+            let (size_in, lacking) = (output::size_in(&svg)?, lacking(&svg));
+            Ok((self.bytes(svg, format)?, size_in, lacking))
+        })?;
         let sidecar = output::sidecar_path(path);
         let json = Sidecar { figure: self.clone(), format, source }.to_json()?;
         files::write_together(&[(path, &bytes), (&sidecar, json.as_bytes())])?;
-        Ok(SavedFigure { out: path.to_owned(), sidecar, size_in })
+        Ok(SavedFigure { out: path.to_owned(), sidecar, size_in, lacking })
     }
 }

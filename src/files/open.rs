@@ -12,6 +12,9 @@ pub const MOST_LINES: u64 = 4 << 30;
 /// Most bytes of a file of weights or vectors that is read as a whole.
 pub const MOST_WEIGHTS: u64 = 64 << 30;
 
+/// Files set aside beside one.
+const MOST_ASIDE: u32 = 10;
+
 /// Opens a regular file of at most `most` bytes for reading.
 ///
 /// # Errors
@@ -81,17 +84,22 @@ pub fn read_to_string(path: &Path, most: u64) -> Result<String> {
         .map_err(|error| Error::new(ErrorKind::InvalidData, error.utf8_error()))
 }
 
-/// Moves what lies at `path` aside if it is no regular file of at most `most` bytes, for readers that are not
-/// ours and would hang on it. Returns where it lies then; `None` if it may stay.
-pub fn set_aside_unless_readable(path: &Path, most: u64) -> Result<Option<PathBuf>> {
-    match open(path, most) {
-        Err(error) if error.kind() == ErrorKind::InvalidData => {}
-        _ => return Ok(None),
-    }
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(".unreadable");
+/// Moves what lies at `path` aside, whatever it is, for people to look at: beside it, under a name that is free.
+/// Returns where it lies then.
+///
+/// # Errors
+/// As of the system.
+pub fn set_aside(path: &Path) -> Result<PathBuf> {
+    let numbered = |number: u32| {
+        let mut aside = path.as_os_str().to_owned();
+        aside.push(if number == 1 { ".bad".to_owned() } else { format!(".bad-{number}") });
+        PathBuf::from(aside)
+    };
+    // The last one makes room: whoever breaks a file at every start does not fill the disk.
+    let free = (1..MOST_ASIDE).map(numbered).find(|aside| aside.symlink_metadata().is_err());
+    let aside = free.unwrap_or_else(|| numbered(MOST_ASIDE));
     std::fs::rename(path, &aside)?;
-    Ok(Some(aside.into()))
+    Ok(aside)
 }
 
 fn too_large(size: u64, most: u64) -> Error {
@@ -189,9 +197,23 @@ mod tests {
         }
         assert!(open_to_append(&pipe).unwrap_err().to_string().contains("a pipe"));
         open_to_append(Path::new("/dev/null")).unwrap();
-        let aside = set_aside_unless_readable(&pipe, 1).unwrap().unwrap();
-        assert!(!pipe.exists() && aside.exists());
-        std::fs::write(&pipe, "x").unwrap();
-        assert_eq!(set_aside_unless_readable(&pipe, 1).unwrap(), None);
+    }
+
+    #[test]
+    fn what_is_set_aside_takes_no_others_place_but_the_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let asides: Vec<_> = (0..12)
+            .map(|number| {
+                std::fs::write(&path, number.to_string()).unwrap();
+                set_aside(&path).unwrap()
+            })
+            .collect();
+        let names = asides.iter().map(|aside| aside.file_name().unwrap().to_str().unwrap());
+        let names: Vec<_> = names.collect();
+        assert_eq!((names[0], names[1], names[9], names[11]), ("a.bad", "a.bad-2", "a.bad-10", "a.bad-10"));
+        assert_eq!(std::fs::read_to_string(&asides[0]).unwrap(), "0");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 10);
+        assert!(set_aside(&path).is_err());
     }
 }

@@ -102,6 +102,11 @@ impl ModelInfo {
         views.into_iter().flatten().filter_map(|view| Crop::deserialize(&view["crop"]).ok()).collect()
     }
 
+    /// The name of the objective that the network was trained by; none where its file does not say.
+    pub fn trained_objective(&self) -> Option<&str> {
+        self.training["config"]["objective"]["name"].as_str()
+    }
+
     /// A number of weights that the network surely exceeds: those of the projector and of the
     /// last stage's 3x3 convolutions. Tells a small file that claims a huge network.
     pub fn least_parameters(&self) -> usize {

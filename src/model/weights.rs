@@ -10,6 +10,8 @@ use burn::tensor::{Tensor, TensorData};
 use rand_distr::{Distribution, Normal, Uniform};
 use rand_pcg::Pcg64;
 
+use crate::words::name_list;
+
 /// One array of weights: its shape and its values, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array {
@@ -138,7 +140,7 @@ pub fn assign<M: Module>(module: M, mut weights: Weights) -> anyhow::Result<(M, 
         }
     };
     let module = module.map(&mut Replacer { path: vec![], choose });
-    anyhow::ensure!(wrong.is_empty(), "weights do not fit the architecture: {}", wrong.join("; "));
+    anyhow::ensure!(wrong.is_empty(), "weights do not fit the architecture: {}", name_list(&wrong));
     let unexpected = weights.into_keys().filter(|name| !used.contains(name)).collect();
     Ok((module, Mismatch { missing, unexpected }))
 }

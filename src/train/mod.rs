@@ -29,7 +29,7 @@ pub use config::{ImagesOrder, Keep, ModelConfig, ProbeConfig, TrainConfig};
 pub use environment::{ENVIRONMENT_FILE, Environment};
 pub use images::TrainingImages;
 pub use metrics::{Alarm, AlarmKind, KnnScore, Metrics, Notice, NoticeKind, ProbeReport};
-pub use place::{KeptCheckpoint, is_same_folder, kept_checkpoints, run_of};
+pub use place::{KeptCheckpoint, kept_checkpoints, run_of};
 pub use precision::{LossScale, Precision};
 pub use problems::Problem;
 pub use recipe::Recipe;

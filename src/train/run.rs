@@ -17,6 +17,7 @@
 //! A checkpoint is written into a temporary folder and renamed; `latest` changes after that. One
 //! that goes is renamed before it is deleted, so that no half of one is ever taken for a whole.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -144,6 +145,28 @@ impl RunFolder {
         Ok((Self::at(path), config))
     }
 
+    /// Whether `path` is a run's folder, by the names of what is in it.
+    pub fn is_at(path: &Path) -> bool {
+        path.join(CONFIG_FILE).is_file()
+            && (path.join(LATEST_FILE).is_file() || path.join(ENVIRONMENT_FILE).is_file())
+    }
+
+    /// Whether what is called so in a run's folder is a part of the run.
+    pub fn owns(name: &OsStr) -> bool {
+        let files = [
+            CONFIG_FILE,
+            ENVIRONMENT_FILE,
+            METRICS_FILE,
+            PROBES_FILE,
+            NOTICES_FILE,
+            LATEST_FILE,
+            PROBE_FOLDER,
+        ];
+        let name = name.to_string_lossy();
+        files.contains(&&*name)
+            || ["step-", "events.out.tfevents.", "."].iter().any(|start| name.starts_with(start))
+    }
+
     /// The run folder at `path`, whose configuration is not looked at.
     pub fn at(path: &Path) -> Self {
         Self { path: path.into(), _lock: None }
@@ -232,8 +255,17 @@ impl RunFolder {
     /// Deletes the checkpoints that `keep` lets go, and what a kill left of earlier deletions and
     /// writes. Never the latest.
     pub fn prune(&self, keep: &Keep) -> anyhow::Result<()> {
+        self.remove(keep.expendable(&self.checkpoints()?))
+    }
+
+    /// Deletes the checkpoint of `step`, if it is there and not the latest.
+    pub fn discard(&self, step: u64) -> anyhow::Result<()> {
+        self.remove(self.checkpoints()?.into_iter().filter(|&there| there == step).collect())
+    }
+
+    fn remove(&self, steps: Vec<u64>) -> anyhow::Result<()> {
         let latest = self.latest()?;
-        for step in keep.expendable(&self.checkpoints()?) {
+        for step in steps {
             let folder = self.checkpoint(step);
             if folder == latest {
                 continue;

@@ -210,6 +210,31 @@ fn what_cannot_be_drawn_is_refused_before_the_work_and_in_words() {
     }
 }
 
+#[test]
+fn a_font_is_chosen_by_its_file_and_asked_for_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let bank = bank(folder.path());
+    let font = folder.path().join("hack.ttf");
+    fs::write(&font, epaint_default_fonts::HACK_REGULAR).unwrap();
+    let (out, again) = (folder.path().join("a.svg"), folder.path().join("b.svg"));
+    let near = ["figure", "fig5", "--bank", &bank, "--k", "15", "--text", "font"];
+    run_json(&[&near[..], &["--out", text(&out), "--font", text(&font)]].concat());
+    let svg = fs::read_to_string(&out).unwrap();
+    assert!(svg.contains("font-family=\"Hack, sans-serif\"") && !svg.contains("Ubuntu"));
+    let sidecar = folder.path().join("a.svg.json");
+    let repeat = ["figure", text(&sidecar), "--out", text(&again)];
+    let error = failure(&repeat);
+    assert!(error.contains("the font Hack (sha256 ") && error.contains("--font FILE"), "{error}");
+    assert!(!again.exists());
+    run_json(&[&repeat[..], &["--font", text(&font)]].concat());
+    assert_eq!(fs::read_to_string(&again).unwrap(), svg);
+    run_json(&[&repeat[..], &["--font", "built-in"]].concat());
+    assert!(fs::read_to_string(&again).unwrap().contains("font-family=\"Ubuntu, sans-serif\""));
+    // Before the work, and in words.
+    let error = failure(&[&near[..], &["--out", text(&out), "--font", text(&sidecar)]].concat());
+    assert!(error.contains("a.svg.json: not a font that can be drawn with"), "{error}");
+}
+
 /// Has the engine write a figure, and waits for it.
 fn written(started: &Started, request: FigureRequest, path: &Path) {
     let caption = Some(path.with_extension("tex"));

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bagssl::colormap::Colormap;
+use bagssl::engine::facts::TrainedBy;
 use bagssl::engine::{
     Command, DataDescription, EngineLine, Event, ExploreConfig, ExtractionView, FigureEvent, FoundImages,
     Gallery, GalleryFilter, GalleryView, Heatmap, ImageFilter, ImageView, ModelDescription, Neighbour,
@@ -131,6 +132,7 @@ fn model() -> ModelDescription {
         all_spaces: ["z", "hidden1", "h", "stage3", "pixels"].map(String::from).to_vec(),
         input: 32,
         hash: "0123456789abcdef".into(),
+        trained_by: TrainedBy::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What makes the window easy: the first steps, recent files, links, the size of the interface.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bagssl::engine::training::DataSource;
 use bagssl::engine::{Command, Event, MapMode, Split, line};
@@ -251,6 +252,70 @@ fn a_window_opens_with_a_link() {
         _ => None,
     });
     assert_eq!(asked, Some(patch(3, 8, 12)));
+}
+
+#[test]
+fn what_is_set_is_kept_while_the_window_is_open_and_two_windows_share_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("settings.json");
+    let open = || {
+        let (handle, line) = line(|| {});
+        let options = GuiOptions { settings: Some(file.clone()), ..GuiOptions::default() };
+        // Half a second a frame.
+        let build = Harness::builder().with_size(vec2(SIZE[0], SIZE[1])).with_step_dt(0.5).wgpu();
+        (build.build_eframe(|cc| App::new(cc, handle, options)), line)
+    };
+    let stored = || -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(&file).unwrap_or_default()).unwrap_or_default()
+    };
+    let settle = |harness: &mut Harness<'_, App>, key: &str, expected: serde_json::Value| {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while stored()[key] != expected {
+            assert!(Instant::now() < deadline, "{key} is {} in {}", stored()[key], file.display());
+            harness.run_steps(1);
+        }
+    };
+    let ((mut one, _one), (mut other, _other)) = (open(), open());
+    one.run_steps(6);
+    other.run_steps(6);
+    one.key_press(Key::G);
+    settle(&mut one, "grid", true.into());
+    one.key_press_modifiers(Modifiers::COMMAND, Key::Plus);
+    one.run_steps(3);
+    other.get_by_label("Got it").click();
+    settle(&mut other, "hint", false.into());
+    assert_eq!(stored()["grid"], true, "the other window's choice is gone");
+    settle(&mut one, "grid", true.into());
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while stored()["window"]["zoom"].as_f64().is_none_or(|zoom| (zoom - 1.1).abs() > 1e-6) {
+        assert!(Instant::now() < deadline, "{}", stored());
+        one.run_steps(1);
+    }
+    assert_eq!(stored()["hint"], false);
+    let (mut again, _again) = open();
+    again.run_steps(3);
+    assert!((again.ctx.zoom_factor() - 1.1).abs() < 1e-6);
+    assert!(again.query_by_label("Got it").is_none());
+}
+
+#[test]
+fn settings_that_cannot_be_are_said_in_the_window() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("settings.json");
+    for zoom in ["0", "-1", "1e9", "0.001", "1e999", "NaN", "\"large\""] {
+        std::fs::write(&file, format!("{{\n\"hint\": false,\n\"window\": {{\"zoom\": {zoom}}}\n}}")).unwrap();
+        let (handle, _line) = line(|| {});
+        let options = GuiOptions { settings: Some(file.clone()), ..GuiOptions::default() };
+        let build = Harness::builder().with_size(vec2(SIZE[0], SIZE[1])).with_max_steps(12).wgpu();
+        let mut harness = build.build_eframe(|cc| App::new(cc, handle, options));
+        harness.run_steps(4);
+        assert_eq!(harness.ctx.zoom_factor(), 1.0);
+        assert!(harness.query_by_label("Got it").is_none(), "{zoom} cost another field");
+        let said = harness.query_all_by_label_contains("settings.json.bad").count();
+        assert_eq!(said, 1, "{zoom}");
+        assert!(folder.path().join("settings.json.bad").is_file());
+        std::fs::remove_file(folder.path().join("settings.json.bad")).unwrap();
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use bagssl::engine::{
     Beside, Command, Event, FigureCommand, FigureEvent, FigureKind, FigurePage, FigureQuery, FigureRequest,
     FigureView, ModelDescription, ModelNames, QuerySpec, QueryView, Sign,
 };
-use bagssl::figure::{BoxPalette, Format, TextAs};
+use bagssl::figure::{BoxPalette, FontSource, Format, TextAs};
 use bagssl::image::Image;
 use bagssl::patch::{BoxRef, PatchGrid, PatchRef};
 use eframe::egui::{Key, Modifiers, OutputCommand, accesskit::Role, pos2};
@@ -41,6 +41,7 @@ fn answer(window: &mut Window, id: u64, error: Option<&str>) {
     let page = FigurePage {
         picture: Arc::new(Image::filled(675, 300, [255; 3])),
         size_in: (6.75, 3.0),
+        lacking: None,
         bytes: 182_400,
         format: Format::Pdf,
         caption: "\\textbf{The 119 nearest.}".into(),
@@ -104,6 +105,18 @@ fn enter_writes_the_figure_that_is_on_show_to_a_typed_path() {
 }
 
 #[test]
+fn a_figure_is_not_written_into_a_bank_or_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("bank.json"), "1").unwrap();
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.click("Galleries...");
+    type_path(&mut window, &folder.path().join("neighbours.svg"));
+    window.press(Modifiers::NONE, Key::Enter);
+    assert!(next_write(&mut window).is_none());
+    assert!(window.shows("that place belongs to the bank"));
+}
+
+#[test]
 fn the_preview_follows_the_options_and_tells_sizes() {
     let mut window = Window::with_query([1280.0, 800.0]);
     window.press(Modifiers::COMMAND, Key::G);
@@ -119,7 +132,8 @@ fn the_preview_follows_the_options_and_tells_sizes() {
     window.click("3.25");
     window.click("Colour-blind safe");
     // The gallery on show offers this number as well, below the dialog.
-    window.harness.get_all_by_label("255").last().expect("a number of neighbours").click();
+    assert!(!window.shows("255"), "a field and what it offers look alike");
+    window.harness.get_all_by_label("16 x 16").last().expect("a number of neighbours").click();
     window.steps();
     let (_, changed) = preview_of(figure_commands(&window)).expect("a preview of what was changed");
     assert_eq!((changed.style.width_in, changed.style.palette), (3.25, BoxPalette::Safe));
@@ -372,9 +386,25 @@ fn the_text_of_an_svg_is_chosen_and_a_page_taller_than_paper_is_told() {
     window.line.update(|shown| {
         let view = shown.views.figure.as_deref().cloned().unwrap();
         let page = view.page.as_deref().cloned().unwrap();
-        let page = Some(Arc::new(FigurePage { size_in: (6.75, 14.0), ..page }));
+        let lacking = Some("no font here has “猫”".to_owned());
+        let page = Some(Arc::new(FigurePage { size_in: (6.75, 14.0), lacking, ..page }));
         shown.views.figure = Some(Arc::new(FigureView { page, ..view }));
     });
     window.steps();
-    assert!(window.shows("taller than paper"));
+    assert!(window.shows("taller than paper") && window.shows("the font lacks characters"));
+}
+
+#[test]
+fn a_font_file_is_taken_when_its_field_is_left() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.press(Modifiers::COMMAND, Key::G);
+    let (_, request) = preview_of(figure_commands(&window)).expect("a preview");
+    assert_eq!(request.style.font, FontSource::BuiltIn);
+    window.click("Font file");
+    window.harness.get_by_role_and_label(Role::TextInput, "Font file").type_text("/fonts/Inter.ttf");
+    window.steps();
+    assert!(preview_of(figure_commands(&window)).is_none(), "half a path is no font");
+    window.press(Modifiers::NONE, Key::Tab);
+    let (_, request) = preview_of(figure_commands(&window)).expect("a preview in that font");
+    assert_eq!(request.style.font, FontSource::File("/fonts/Inter.ttf".into()));
 }

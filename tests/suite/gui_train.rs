@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use bagssl::device::DeviceChoice;
 use bagssl::engine::{self, open_device};
-use bagssl::gui::{App, GuiOptions};
-use eframe::egui::{Key, Modifiers, Rect, accesskit::Role, pos2, vec2};
+use bagssl::gui::{App, GuiOptions, Quit};
+use eframe::egui::{Key, Modifiers, Rect, ViewportCommand, ViewportEvent, ViewportId};
+use eframe::egui::{accesskit::Role, pos2, vec2};
 use egui_kittest::kittest::{NodeT, Queryable};
 use egui_kittest::{Harness, Node};
 
@@ -15,6 +16,8 @@ use crate::support::{bagssl, text};
 /// A window with an engine of its own.
 pub struct Window {
     harness: Harness<'static, App>,
+    /// As the program has it for signals.
+    quit: Quit,
 }
 
 impl Window {
@@ -31,9 +34,10 @@ impl Window {
         let device = open_device(DeviceChoice::Cpu).unwrap();
         let engine = engine::start(device, || {}).unwrap();
         let options = GuiOptions { data: data.into(), runs, ..GuiOptions::default() };
+        let quit = options.quit.clone();
         let build = Harness::builder().with_size(vec2(size[0], size[1])).with_max_steps(12).wgpu();
         let harness = build.build_eframe(|cc| App::new(cc, engine, options));
-        Self { harness }
+        Self { harness, quit }
     }
 
     fn steps(&mut self) {
@@ -152,6 +156,35 @@ fn a_run_starts_pauses_goes_on_stops_and_resumes() {
     window.until("steps after the resumption", |window| window.step() > stopped);
     window.click("Stop training");
     window.until("the second end", |window| window.shows("stopped; can be resumed"));
+}
+
+#[test]
+fn a_signal_closes_the_window_after_a_checkpoint_of_its_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("tiny");
+    let mut window = Window::train([1280.0, 800.0]);
+    window.start(&run, "20000");
+    window.until("steps", |window| window.step() >= 3);
+    window.quit.ask();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    let mut is_held = false;
+    loop {
+        window.harness.run_steps(1);
+        let commands = window.harness.output().viewport_output[&ViewportId::ROOT].commands.clone();
+        is_held |= commands.contains(&ViewportCommand::CancelClose);
+        if commands.contains(&ViewportCommand::Close) {
+            if is_held {
+                break;
+            }
+            // What the shell makes of it.
+            let input = window.harness.input_mut();
+            input.viewports.entry(ViewportId::ROOT).or_default().events.push(ViewportEvent::Close);
+        }
+        assert!(Instant::now() < deadline, "it does not close");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let step = newest_checkpoint(&run);
+    assert!(step >= 3, "the checkpoint is that of step {step}");
 }
 
 #[test]

@@ -61,7 +61,7 @@ const FACES_SEE: [&str; 2] = ["engine", "figure"];
 const ENTRANCES: [&str; 4] = ["ask", "live", "jobs", "mod"];
 
 /// Outside crates, and the rooms that may name them; others may be named anywhere.
-const CRATES: [(&str, &[&str]); 21] = [
+const CRATES: [(&str, &[&str]); 22] = [
     ("burn", &["device", "kernel", "model", "objective", "train", "embed", "engine"]),
     ("burn_wgpu", &["device", "kernel"]),
     ("wgpu", &["device", "kernel", "search", "gui"]),
@@ -74,11 +74,12 @@ const CRATES: [(&str, &[&str]); 21] = [
     ("svg2pdf", &["figure"]),
     ("resvg", &["figure"]),
     ("usvg", &["figure"]),
+    ("ttf_parser", &["figure"]),
     ("tiny_skia", &["figure", "dataset"]),
     ("ureq", &["dataset"]),
     ("tar", &["dataset"]),
     ("memmap2", &["files"]),
-    ("libc", &["files"]),
+    ("libc", &["files", "cli"]),
     ("indicatif", &["cli"]),
     ("ctrlc", &["cli"]),
     ("env_logger", &["cli"]),

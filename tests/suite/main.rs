@@ -1,6 +1,7 @@
 //! All integration tests in one binary, so that the tensor stack is linked once.
 
 #![allow(clippy::disallowed_methods, reason = "tests lay broken files in place as they like")]
+#![allow(clippy::print_stdout, reason = "tests say what they skip and found")]
 
 mod cli; // the commands, as a script sees them
 mod compare; // two models, and the checkpoints of a run, beside each other
@@ -32,9 +33,12 @@ mod memory; // what the program fills of main memory, against --memory
 mod methods; // training by each objective, BYOL's checkpoints
 mod model; // networks against torchvision
 mod notices; // training: what is left out, collapse alarms, in words, folder and window
+mod outputs; // nothing is written over what is read
 mod precision; // mixed precision beside float32
 mod run; // training: resume, reproducibility, NaN
 mod shaders; // every shader through naga
+mod signals; // who asks the program to end, and nobody who listens
 mod spread; // which images are taken where not all are, by the program
 mod support; // paths, real data, running the program
+mod trust; // hostile bytes, kills, disks that fail, writers beside each other
 mod xvfb; // the real program in a real window, worked by mouse and keyboard

@@ -5,8 +5,8 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant, SystemTime};
 
 use image::{GrayImage, Rgb, RgbImage};
 
@@ -41,7 +41,7 @@ impl Drop for Running {
 }
 
 /// A virtual screen with the program on it.
-struct Screen {
+pub struct Screen {
     folder: tempfile::TempDir,
     display: String,
     // Ended in this order: the program before its screen.
@@ -51,7 +51,7 @@ struct Screen {
 
 impl Screen {
     /// `None` where Xvfb or xdotool is missing.
-    fn start() -> Option<Self> {
+    pub fn start() -> Option<Self> {
         for tool in ["Xvfb", "xdotool"] {
             if Command::new(tool).arg("-version").stdout(Stdio::null()).stderr(Stdio::null()).spawn().is_err()
             {
@@ -79,7 +79,7 @@ impl Screen {
     }
 
     /// The program with a home of its own, on the software adapter.
-    fn command(&self) -> Command {
+    pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bagssl"));
         command.env("DISPLAY", &self.display).env_remove("WAYLAND_DISPLAY").env_remove("WAYLAND_SOCKET");
         for home in ["HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"] {
@@ -94,9 +94,9 @@ impl Screen {
 
     fn open(&mut self) {
         let data = self.path("scenes");
-        let synth = ["data", "synth", "--seed", "0", "--images", "24", "--size", "64", "--out", text(&data)];
-        let made = self.command().args(synth).output().expect("the program starts");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        if !data.exists() {
+            self.make(&data);
+        }
         let program =
             self.command().args(["gui", "--data", text(&data)]).spawn().expect("the program starts");
         self.program = Some(Running(program));
@@ -104,10 +104,34 @@ impl Screen {
         self.xdotool(&["search", "--sync", "--onlyvisible", "--name", "^bagssl$", "windowfocus", "--sync"]);
     }
 
+    fn make(&self, data: &Path) {
+        let synth = ["data", "synth", "--seed", "0", "--images", "24", "--size", "64", "--out", text(data)];
+        let made = self.command().args(synth).output().expect("the program starts");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+
+    /// How the program ends, which must be soon.
+    fn end(&mut self) -> ExitStatus {
+        let mut program = self.program.take().expect("it was started");
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            if let Some(status) = program.0.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the window does not close");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
     fn xdotool(&self, args: &[&str]) {
-        let status =
-            Command::new("xdotool").args(args).env("DISPLAY", &self.display).stdout(Stdio::null()).status();
-        assert!(status.expect("xdotool starts").success(), "xdotool {args:?}");
+        assert!(self.try_xdotool(args), "xdotool {args:?}");
+    }
+
+    /// Whether it could be done.
+    pub fn try_xdotool(&self, args: &[&str]) -> bool {
+        let mut command = Command::new("xdotool");
+        command.args(args).env("DISPLAY", &self.display).stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().expect("xdotool starts").success()
     }
 
     fn click(&self, x: u32, y: u32) {
@@ -149,6 +173,17 @@ impl Screen {
             last = now;
         }
     }
+}
+
+/// Whether a file of settings below `folder` was written after `moment`.
+fn has_settings_since(folder: &Path, moment: SystemTime) -> bool {
+    let mut found = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    found.any(|entry| {
+        let path = entry.path();
+        let is_ours = folder.ends_with("bagssl") && entry.metadata().is_ok_and(|meta| meta.is_file());
+        let is_new = || entry.metadata().and_then(|meta| meta.modified()).is_ok_and(|time| time >= moment);
+        (is_ours && is_new()) || (path.is_dir() && has_settings_since(&path, moment))
+    })
 }
 
 /// The description of Mesa's software driver, where it is installed.
@@ -291,16 +326,26 @@ fn a_session_in_a_real_window() {
     use_clipboard(&screen);
 
     screen.xdotool(&["key", "ctrl+q"]);
-    let mut program = screen.program.take().expect("it was started");
-    let deadline = Instant::now() + Duration::from_secs(20);
-    let status = loop {
-        if let Some(status) = program.0.try_wait().unwrap() {
-            break status;
-        }
-        assert!(Instant::now() < deadline, "the window does not close");
-        std::thread::sleep(Duration::from_millis(100));
-    };
+    let status = screen.end();
     assert!(status.success(), "{status}");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_signal_closes_a_real_window_as_its_button_does() {
+    let Some(mut screen) = Screen::start() else { return };
+    for signal in [libc::SIGTERM, libc::SIGINT] {
+        screen.open();
+        let program = screen.program.as_ref().expect("it was started").0.id();
+        // Its first frames: settings are written when it closes.
+        std::thread::sleep(Duration::from_secs(2));
+        let asked = SystemTime::now();
+        // SAFETY: the process is a child that has not been waited for.
+        assert_eq!(unsafe { libc::kill(program as i32, signal) }, 0);
+        let status = screen.end();
+        assert!(status.success(), "{status}");
+        assert!(has_settings_since(&screen.path("home"), asked), "the window's state is not saved");
+    }
 }
 
 #[test]

@@ -8,8 +8,10 @@ use clap::Args;
 use super::paper::PaperFigure;
 use super::style::LOOK;
 use crate::cli::shared::{Commander, show};
-use crate::engine::{Style, jobs};
-use crate::figure::TextAs;
+use crate::engine::jobs::figures::FileLook;
+use crate::engine::{FigureNames, Outputs, jobs};
+use crate::figure::{Figure, FontSource, TextAs};
+use crate::files::is_same;
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -27,6 +29,9 @@ pub struct FigureArgs {
     /// What the text of an SVG is; as recorded unless told
     #[arg(long, value_enum, help_heading = LOOK)]
     pub text: Option<TextAs>,
+    /// A font file (.ttf, .otf) for all text, or built-in (Ubuntu Light); as recorded unless told
+    #[arg(long, value_name = "FILE", help_heading = LOOK)]
+    pub font: Option<FontSource>,
     /// Also write the caption, as a LaTeX figure environment
     #[arg(long, value_name = "FILE.tex")]
     pub caption: Option<PathBuf>,
@@ -39,17 +44,23 @@ impl Commander {
         }
         let (source, out) =
             (args.source.context("SOURCE is missing")?, args.out.context("--out is missing")?);
+        // A figure may be made again in its place, from the sidecar that it gets again.
+        let is_own_sidecar = is_same(&source, &Figure::sidecar_of(&out));
+        Outputs::default()
+            .reads("SOURCE", Some(&*source).filter(|_| !is_own_sidecar))
+            .reads("--font", args.font.as_ref().and_then(FontSource::file))
+            .writes_figure(&FigureNames::OPTIONS, &out, args.caption.as_deref())
+            .check()?;
+        let look = FileLook { dpi: args.dpi, text: args.text, font: args.font };
         let written = if source.is_dir() {
-            let Style { dpi, text, .. } = Style::default();
-            let look = (args.dpi.unwrap_or(dpi), args.text.unwrap_or(text));
-            jobs::train::loss_curve(&source, &out, look, args.caption.as_deref())?
+            jobs::train::loss_curve(&source, &out, &look, args.caption.as_deref())?
         } else if is_unknown_name(&source) {
             anyhow::bail!(
                 "there is no figure {}; expected fig4 to fig12, the sidecar of a figure (.json) or a run folder",
                 source.display()
             )
         } else {
-            jobs::figures::again(&source, &out, (args.dpi, args.text), args.caption.as_deref())?
+            jobs::figures::again(&source, &out, &look, args.caption.as_deref())?
         };
         show(self.json(), &written, || format!("{}{}", written.out.display(), written.warning_line()))
     }

@@ -8,9 +8,8 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::colormap::Colormap;
-use crate::engine::Output;
-use crate::engine::{FigureContent, FigureRequest, ModelNames, Style};
-use crate::figure::{BoxPalette, Format, Letters, TextAs};
+use crate::engine::{FigureContent, FigureNames, FigureRequest, ModelNames, Output, Outputs, Style};
+use crate::figure::{BUILT_IN_FONT, BoxPalette, FontSource, Format, Letters, TextAs};
 
 /// Heading of how figures look.
 pub const LOOK: &str = "Look";
@@ -33,6 +32,9 @@ pub struct FigureStyle {
     /// What the text of an SVG is; a PDF holds its font
     #[arg(long, value_enum, default_value_t, help_heading = LOOK)]
     pub text: TextAs,
+    /// A font file (.ttf, .otf) for all text; characters that it lacks are drawn in the program's own
+    #[arg(long, value_name = "FILE", default_value = BUILT_IN_FONT, help_heading = LOOK)]
+    pub font: FontSource,
     /// What the model is called in headings, notes and caption, in place of its hash; A of two models
     #[arg(long, value_name = "NAME", help_heading = LOOK)]
     pub alias: Option<String>,
@@ -92,12 +94,15 @@ impl fmt::Display for Ends {
     }
 }
 
-/// The figure, and where it goes: `out` chooses the format.
+/// The figure, and where it goes: `out` chooses the format. `outputs` are the command's other paths.
 pub fn figure(
     content: FigureContent,
     style: Style,
     (out, caption): (PathBuf, Option<PathBuf>),
+    outputs: Outputs,
 ) -> anyhow::Result<(FigureRequest, Output)> {
+    let outputs = outputs.reads("--font", style.font.file());
+    outputs.writes_figure(&FigureNames::OPTIONS, &out, caption.as_deref()).check()?;
     let format = Format::from_path(&out, style.dpi)?;
     Ok((FigureRequest { content, style, format }, Output { out, caption }))
 }
@@ -109,6 +114,7 @@ fn style(args: &FigureStyle) -> Style {
         palette: args.palette,
         letters: args.letters,
         text: args.text,
+        font: args.font.clone(),
         names: ModelNames { own: args.alias.clone().unwrap_or_default(), ..ModelNames::default() },
         facts: !args.plain,
         ..Style::default()

@@ -14,7 +14,7 @@ pub struct DecodingArgs {
     #[arg(long, value_enum, value_name = "apply|ignore", help_heading = READING)]
     pub exif: Option<Exif>,
     /// What becomes black and white of more than 8 bits: what the file says, each image's smallest and largest
-    /// value, those of all images, or two values; `file` unless told, and `image` where the file says nothing
+    /// value, those of all images in both splits, or two values; `file` unless told, and `image` where the file says nothing
     #[arg(long, value_name = "file|image|data|LOW,HIGH", allow_hyphen_values = true, help_heading = READING)]
     pub value_window: Option<ValueRule>,
 }

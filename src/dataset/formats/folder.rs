@@ -23,11 +23,12 @@ use crate::dataset::decode::{self, Decoded, PictureFacts, READABLE};
 use crate::dataset::format::{DataFormat, SetPlace};
 use crate::dataset::reading::Reading;
 use crate::dataset::{
-    DataKind, Dataset, Decoding, DecodingFacts, FigureNote, ImageValues, PartMap, Skipped, Split, hex,
-    with_thousands,
+    DataKind, Dataset, Decoding, DecodingFacts, FigureNote, ImageValues, PartMap, Skipped, Split, ValueRule,
+    hex, with_thousands,
 };
 use crate::files::{self, Unread};
 use crate::image::Image;
+use crate::words::first_lines;
 
 /// Pictures in a folder, or in one for each class.
 pub static FORMAT: DataFormat = DataFormat {
@@ -76,6 +77,8 @@ struct PictureFile {
 pub struct Folder {
     kind: &'static DataKind,
     name: String,
+    /// What was opened, in which the other split lies too.
+    path: PathBuf,
     entries: Vec<PictureFile>,
     /// Names of the class folders, and what the classes are called.
     folders: Vec<String>,
@@ -102,8 +105,9 @@ impl Folder {
             bail!(none_usable(&root, found, bad.first().or(skipped.first())));
         }
         skipped.extend(bad);
-        for file in &skipped {
-            log::warn!("left out: {}: {}", file.file, file.reason);
+        let words = |file: &Skipped| format!("left out: {}: {}", file.file, file.reason);
+        for line in first_lines(&skipped, words, "`bagssl data info --json` names all that are left out") {
+            log::warn!("{line}");
         }
         let kind = if classes.is_empty() { &FOLDER } else { &IMAGE_FOLDER };
         let mut name = display_name(path);
@@ -111,7 +115,13 @@ impl Folder {
             name = format!("{name} {}", split.name());
         }
         let named = wordnet::named(&classes, &root);
-        Ok(Self { folders: classes, classes: named, split, skipped, ..Self::new(kind, name, entries) })
+        Ok(Self {
+            folders: classes,
+            classes: named,
+            split,
+            skipped,
+            ..Self::new(kind, (name, path), entries)
+        })
     }
 
     /// Opens one picture file as a set of one image.
@@ -125,15 +135,25 @@ impl Folder {
         let candidate = Candidate { path: path.to_path_buf(), label: None };
         let root = path.parent().unwrap_or(Path::new(""));
         let entry = probe(root, &candidate)?;
-        Ok(Self::new(&PICTURE, display_name(path), vec![entry]))
+        Ok(Self::new(&PICTURE, (display_name(path), path), vec![entry]))
     }
 
     /// Without labels, split and anything left out.
-    fn new(kind: &'static DataKind, name: String, entries: Vec<PictureFile>) -> Self {
+    fn new(kind: &'static DataKind, (name, path): (String, &Path), entries: Vec<PictureFile>) -> Self {
         let (folders, classes, skipped) = Default::default();
         let reading = Reading::default();
-        let mut new =
-            Self { kind, name, entries, folders, classes, split: None, skipped, size: None, reading };
+        let mut new = Self {
+            kind,
+            name,
+            path: path.into(),
+            entries,
+            folders,
+            classes,
+            split: None,
+            skipped,
+            size: None,
+            reading,
+        };
         new.size = new.common_size();
         new
     }
@@ -141,6 +161,18 @@ impl Folder {
     fn common_size(&self) -> Option<(u32, u32)> {
         let mut sizes = self.entries.iter().map(|entry| entry.facts.size(self.reading.decoding.exif));
         sizes.next().filter(|first| sizes.all(|size| size == *first))
+    }
+
+    /// The pictures with more than 8 bits of the other split, if there is one.
+    fn wide_beside(&self) -> Result<Vec<PathBuf>> {
+        let other = match self.split {
+            Some(Split::Train) => Split::Test,
+            Some(Split::Test) => Split::Train,
+            Some(Split::All) | None => return Ok(vec![]),
+        };
+        let Ok(place) = SplitPlace::find(&self.path, Some(other)) else { return Ok(vec![]) };
+        let (entries, _) = probe_all(&place.root, place.contents()?.candidates)?;
+        Ok(entries.into_iter().filter(|entry| entry.facts.is_wide()).map(|entry| entry.path).collect())
     }
 
     fn facts(&self) -> impl Iterator<Item = &PictureFacts> + Clone {
@@ -194,7 +226,7 @@ fn none_usable(root: &Path, found: usize, first: Option<&Skipped>) -> String {
     match found {
         0 => format!(
             "{at}: no pictures; looked for {READABLE} files here and below class folders (<class>/**), \
-             and for CIFAR binaries (data_batch_*.bin, test_batch.bin, train.bin, test.bin){first}"
+             and for CIFAR (data_batch_*.bin, test_batch.bin, train.bin, test.bin, or the Python version's files){first}"
         ),
         _ => format!(
             "{at}: none of {} picture files can be used; expected {READABLE}{first}",
@@ -278,7 +310,10 @@ impl Dataset for Folder {
         let wide: Vec<&Path> = wide.map(|entry| entry.path.as_path()).collect();
         self.reading = match self.kind == &PICTURE {
             true => Reading::of_one_picture(decoding, &wide)?,
-            false => Reading::new(decoding, &wide)?,
+            false if decoding.value_window == ValueRule::Data => {
+                Reading::new(decoding, &wide, &self.wide_beside()?)?
+            }
+            false => Reading::new(decoding, &wide, &[])?,
         };
         self.size = self.common_size();
         self.entries.iter_mut().for_each(|entry| entry.values = OnceLock::new());

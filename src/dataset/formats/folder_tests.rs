@@ -1,5 +1,5 @@
 use super::*;
-use crate::dataset::Exif;
+use crate::dataset::{DataSpec, Exif};
 
 fn fixture(file: &str) -> Vec<u8> {
     let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images");
@@ -286,6 +286,27 @@ fn values_of_more_than_8_bits_are_windowed_as_asked_and_by_all_images() {
         "{:?}",
         facts.words()
     );
+}
+
+#[test]
+fn the_values_of_all_images_are_those_of_both_splits() {
+    let dir = folder(&[("train/x/a.tiff", "grey12.tiff"), ("val/x/b.png", "grey12_sbit.png")]);
+    for split in [Split::Train, Split::Test, Split::All] {
+        let decoding = Decoding { value_window: ValueRule::Data, ..Decoding::default() };
+        let set = crate::dataset::open(DataSpec::from(dir.path()).decoded_as(decoding), Some(split)).unwrap();
+        let facts = set.decoding().unwrap();
+        let window = facts.window.unwrap();
+        assert_eq!((window.low, window.high), (16.0, 3973.0), "{split:?}");
+        assert_eq!(facts.wide, set.len() as u64, "images of the other split are not counted");
+        for index in 0..set.len() {
+            set.image(index).unwrap();
+            assert_eq!(set.values(index).unwrap().window, window);
+        }
+    }
+    // One split alone has no other to look at.
+    std::fs::remove_dir_all(dir.path().join("val")).unwrap();
+    let alone = decoded(dir.path(), Exif::Apply, "data").decoding().unwrap().window.unwrap();
+    assert_eq!((alone.low, alone.high), (33.0, 3973.0));
 }
 
 #[test]

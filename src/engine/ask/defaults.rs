@@ -24,6 +24,15 @@ pub const POSITIONS: usize = 5;
 /// Neighbours of each position: with the query, seven rows of seven (Fig 11, 12).
 pub const POSITION_NEIGHBOURS: usize = 48;
 
+/// [`NEIGHBOURS`], and the cells that they fill with the query.
+pub const CELLS: (usize, &str) = (NEIGHBOURS, "10 x 12");
+/// The same of [`MANY_NEIGHBOURS`].
+pub const MANY_CELLS: (usize, &str) = (MANY_NEIGHBOURS, "16 x 16");
+/// The same of [`PART_NEIGHBOURS`].
+pub const PART_CELLS: (usize, &str) = (PART_NEIGHBOURS, "6 x 6");
+/// The same of [`POSITION_NEIGHBOURS`].
+pub const POSITION_CELLS: (usize, &str) = (POSITION_NEIGHBOURS, "7 x 7");
+
 /// How many times as long as a trained patch the short side of an image may be. One that is longer is no image that
 /// such patches were cut from (14 of 32 and 71 of 224 pixels are), but one to be made smaller first.
 const MOST_TIMES: u32 = 8;

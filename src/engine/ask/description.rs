@@ -1,6 +1,8 @@
 //! What is open: the device, the model, the data set.
 
 use crate::dataset::{DecodingFacts, Skipped, Split};
+use crate::train::fitting::TrainedBy;
+
 /// Where tensors live.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeviceDescription {
@@ -27,6 +29,8 @@ pub struct ModelDescription {
     pub input: u32,
     /// Hex SHA-256 of the model file.
     pub hash: String,
+    /// How it was trained, as far as its file says.
+    pub trained_by: TrainedBy,
 }
 
 /// The open data set.

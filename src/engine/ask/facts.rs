@@ -20,7 +20,7 @@ pub use crate::model::formats::{endings as model_endings, is_likely_model, sente
 pub use crate::model::{ModelSpec, Overrides, Space};
 pub use crate::search::Relation;
 pub use crate::stats::spectrum::Spread;
-pub use crate::train::fitting::{DataShape, FittingRecipe, fitting as fitting_recipe};
+pub use crate::train::fitting::{DataShape, FittingRecipe, TrainedBy, fitting as fitting_recipe};
 pub use crate::train::recipes::{all as all_recipes, find as find_recipe};
 pub use crate::train::settings;
 pub use crate::train::{

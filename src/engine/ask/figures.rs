@@ -232,6 +232,8 @@ pub struct FigurePage {
     pub picture: Arc<Image>,
     /// Width and height on paper, inches.
     pub size_in: (f32, f32),
+    /// The characters that its font lacks, in words.
+    pub lacking: Option<String>,
     /// Size of the file, bytes.
     pub bytes: usize,
     /// What its file will be.

@@ -1,6 +1,7 @@
 //! Which patches a gallery may show. Everything here is off unless asked for, and always labelled.
 
 use crate::dataset::Split;
+use crate::words::name_list;
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 /// What is left out of a gallery.
@@ -43,9 +44,11 @@ impl NamedFilter {
         let number = |name: &String| {
             let place = classes.iter().position(|class| class == name);
             place.map(|place| place as u32).with_context(|| {
-                let known =
-                    if classes.is_empty() { "the images have no classes".into() } else { classes.join(", ") };
-                format!("there is no class \"{name}\"; expected one of: {known}")
+                let known = match classes {
+                    [] => "the images have no classes".into(),
+                    _ => format!("expected one of: {}", name_list(classes)),
+                };
+                format!("there is no class \"{name}\"; {known}")
             })
         };
         ensure!(self.split != Some(Split::All), "all is no split to choose; expected train or test");
@@ -91,5 +94,20 @@ impl GalleryFilter {
             words.push(format!("{} split only", split.name()));
         }
         words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_thousands_of_classes_a_few_are_named() {
+        let filter = NamedFilter { class: Some("x".into()), ..NamedFilter::default() };
+        let classes: Vec<String> = (0..5000).map(|class| format!("class {class}")).collect();
+        let said = filter.resolve(&classes).unwrap_err().to_string();
+        assert!(said.ends_with("class 7 and 4,992 more") && said.len() < 200, "{said}");
+        let said = filter.resolve(&[]).unwrap_err().to_string();
+        assert_eq!(said, "there is no class \"x\"; the images have no classes");
     }
 }

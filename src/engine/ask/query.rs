@@ -16,6 +16,9 @@ use crate::image::Image;
 use crate::patch::{BoxRef, PatchRef};
 pub use crate::search::Sign;
 
+/// No picture is larger, pixels.
+const MOST_SIDE: u32 = 1 << 24;
+
 /// What is looked for: one part or several with their signs, at least one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QuerySpec {
@@ -100,6 +103,15 @@ impl QuerySpec {
     /// The usual query: one patch, box or picture.
     pub fn one(source: impl Into<Source>) -> Self {
         Self { parts: vec![QueryPart { sign: Sign::Plus, source: source.into() }] }
+    }
+
+    /// Whether it has a part and each box has a side and lies where a picture can be, as of one that comes from a file.
+    pub fn is_sound(&self) -> bool {
+        let can_be = |area: BoxRef| {
+            let edges = [(area.x, area.width), (area.y, area.height)];
+            edges.iter().all(|&(start, side)| side > 0 && start < MOST_SIDE && side <= MOST_SIDE)
+        };
+        !self.parts.is_empty() && self.boxes().all(|(_, area)| can_be(area))
     }
 
     /// The patch, if the query is one square box of the data set and nothing else.

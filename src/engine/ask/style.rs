@@ -1,7 +1,7 @@
 //! How figures look.
 
 use crate::colormap::Colormap;
-use crate::figure::{BoxPalette, Format, Letters, Page, TextAs};
+use crate::figure::{BoxPalette, FontSource, Format, Letters, Page, TextAs};
 
 /// How figures look.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +22,8 @@ pub struct Style {
     pub letters: Letters,
     /// What text is in an SVG.
     pub text: TextAs,
+    /// The font of all text.
+    pub font: FontSource,
     /// What the models are called.
     pub names: ModelNames,
     /// Whether geometry, model and data set stand below the panels.
@@ -45,6 +47,7 @@ impl Default for Style {
             palette: BoxPalette::default(),
             letters: Letters::default(),
             text: TextAs::default(),
+            font: FontSource::default(),
             names: ModelNames::default(),
             facts: true,
             shares: false,

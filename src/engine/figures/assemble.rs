@@ -58,8 +58,8 @@ pub struct Made {
 /// The figure.
 ///
 /// # Errors
-/// A space that a bank lacks, pixels that cannot be read any more, queries with unequal numbers of neighbours, an
-/// instance of several images; cancelled.
+/// A font that cannot be had, a space that a bank lacks, pixels that cannot be read any more, queries with unequal
+/// numbers of neighbours, an instance of several images; cancelled.
 pub fn assemble(
     content: &FigureContent,
     material: Material,
@@ -73,7 +73,7 @@ pub fn assemble(
             neighbours(content, (haystack, beside), found, style)
         }
     }?;
-    made.dress(style);
+    made.dress(style)?;
     Ok(made)
 }
 
@@ -172,9 +172,15 @@ fn page(
 
 impl Made {
     /// Gives it another look; what it shows stays.
-    pub fn dress(&mut self, style: &Style) {
+    ///
+    /// # Errors
+    /// Its font cannot be had.
+    pub fn dress(&mut self, style: &Style) -> anyhow::Result<()> {
+        let font = style.font.load()?;
         compose::dress(&mut self.figure, style);
+        self.figure.set_font(font);
         compose::name_models(&mut self.figure, &self.origin, &self.spaces, &style.names);
+        Ok(())
     }
 
     /// Writes it, its sidecar and, where `caption` is told, its caption; `dpi` counts for a PNG.

@@ -21,7 +21,7 @@ pub struct Written {
     pub caption: Option<PathBuf>,
     /// Width and height of the page, inches.
     pub page_in: (f32, f32),
-    /// What is amiss with the page, such as that it is taller than paper.
+    /// What is amiss with the page: it is taller than paper, its font lacks characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
 }
@@ -34,17 +34,12 @@ impl Written {
 }
 
 impl Output {
-    /// Finds what is wrong with the names of models and files before anything long begins.
+    /// Finds what is wrong with the names of models, files and fonts before anything long begins.
     pub fn check(&self, style: &Style) -> anyhow::Result<()> {
         style.names.check()?;
+        style.font.load()?;
         Figure::check_out(&self.out, style.dpi)?;
         let Some(caption) = &self.caption else { return Ok(()) };
-        let sidecar = Figure::sidecar_of(&self.out);
-        ensure!(
-            *caption != self.out && *caption != sidecar,
-            "--caption {}: the figure itself goes there",
-            caption.display()
-        );
         ensure!(!caption.is_dir(), "--caption {}: is a folder; expected a file name", caption.display());
         Ok(())
     }
@@ -55,7 +50,9 @@ pub fn write_caption(figure: &Figure, saved: SavedFigure, caption: Option<&Path>
     if let Some(caption) = caption {
         files::write_bytes_atomic(caption, figure.latex(&saved.out).as_bytes())?;
     }
-    let SavedFigure { out, sidecar, size_in } = saved;
-    let (caption, warning) = (caption.map(Path::to_owned), paper_words(size_in));
+    let SavedFigure { out, sidecar, size_in, lacking } = saved;
+    let amiss: Vec<String> = paper_words(size_in).into_iter().chain(lacking).collect();
+    let warning = (!amiss.is_empty()).then(|| amiss.join("; "));
+    let caption = caption.map(Path::to_owned);
     Ok(Written { out, sidecar, caption, page_in: size_in, warning })
 }

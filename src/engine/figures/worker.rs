@@ -100,7 +100,7 @@ impl FigureThread {
     fn dressed(&mut self, style: &Style) -> anyhow::Result<&Made> {
         match &mut self.made {
             Some(Ok(made)) => {
-                made.dress(style);
+                made.dress(style)?;
                 Ok(made)
             }
             Some(Err(error)) => anyhow::bail!("{error}"),
@@ -128,6 +128,7 @@ impl FigureThread {
         Ok(FigurePage {
             picture: Arc::new(preview.picture),
             size_in: preview.size_in,
+            lacking: preview.lacking,
             bytes: preview.file.len(),
             format: request.format,
             caption: made.figure.caption(),

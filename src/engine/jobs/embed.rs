@@ -187,7 +187,9 @@ pub fn data_of_bank(
     if let Some(moved) = moved {
         source.data = moved.clone().decoded_as(source.data.decoding());
     }
-    let data = source.open().context("the images of the bank; --data says where they lie now")?;
+    let data = source.open().with_context(|| {
+        format!("the images of the bank {}; --data says where they lie now", folder.display())
+    })?;
     ensure!(
         source.fingerprint(data.as_ref(), bank.spec().data.order)? == bank.spec().data.fingerprint,
         "{} holds other images now than the bank {} was made of; --data says where they lie",

@@ -11,10 +11,11 @@ use crate::device;
 pub use crate::engine::ask::{News, Start, TrainRequest};
 use crate::engine::figures::output::{Written, write_caption};
 use crate::engine::jobs::Job;
+use crate::engine::jobs::figures::FileLook;
 use crate::engine::runs::export;
 use crate::engine::runs::run::TrainingRun;
 use crate::engine::runs::run_data::RunData;
-use crate::figure::TextAs;
+use crate::figure::Format;
 use crate::paths;
 use crate::progress::Cancelled;
 use crate::train::{Notice, RunFolder};
@@ -89,15 +90,16 @@ pub fn train(
 pub fn loss_curve(
     run: &Path,
     out: &Path,
-    (dpi, text): (u32, TextAs),
+    look: &FileLook,
     caption: Option<&Path>,
 ) -> anyhow::Result<Written> {
     let (folder, config) = RunFolder::open(run)?;
     let metrics = folder.metrics()?;
     anyhow::ensure!(!metrics.is_empty(), "{} has no metrics yet", run.display());
     let mut figure = export::figure(&export::losses(&metrics, &config.objective));
-    figure.set_text(text);
+    look.put_on(&mut figure)?;
     let source = json!({ "config": serde_json::to_value(&config)? });
-    let saved = figure.save(out, dpi, source).context("the loss curve")?;
+    let saved =
+        figure.save(out, look.dpi.unwrap_or(Format::DEFAULT_DPI), source).context("the loss curve")?;
     write_caption(&figure, saved, caption)
 }

@@ -18,6 +18,7 @@ use crate::engine::look::extraction::{Growing, Reach};
 use crate::engine::look::spaces;
 use crate::model::ModelSpec;
 use crate::patch::PatchGrid;
+use crate::train::fitting::TrainedBy;
 
 impl Explorer {
     pub fn open_model(&mut self, spec: &ModelSpec) -> anyhow::Result<()> {
@@ -37,6 +38,7 @@ impl Explorer {
             all_spaces: names(&spaces::all(&embedder.info)),
             input: embedder.info.input,
             hash: embedder.hash.clone(),
+            trained_by: TrainedBy::of(&embedder.info),
         };
         let before = self.open.embedder.replace(embedder);
         self.suit_patches(before.as_ref());

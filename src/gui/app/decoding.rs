@@ -22,7 +22,7 @@ pub fn decoding_ui(ui: &mut Ui, decoding: &mut Decoding) {
             .on_hover_text("Else, the smallest and the largest value of each image.");
         ui.radio_value(rule, ValueRule::Image, "each image");
         ui.radio_value(rule, ValueRule::Data, "all images")
-            .on_hover_text("The smallest and the largest value of all: opening reads every image.");
+            .on_hover_text("The smallest and the largest value of all, in both splits where there are two: opening reads every image.");
         let is_told = matches!(rule, ValueRule::Window(_));
         if ui.radio(is_told, "values").clicked() && !is_told {
             *rule = ValueRule::Window(TWELVE_BITS);

@@ -81,9 +81,10 @@ impl App {
 
     fn explore_panels_ui(&mut self, ui: &mut Ui) {
         let side = Frame::side_top_panel(ui.style()).inner_margin(Margin::same(8));
-        Panel::left("images").frame(side).default_size(168.0).size_range(96.0..=420.0).show(ui, |ui| {
-            self.images.ui(ui, &mut self.desk, &mut self.thumbnails);
-        });
+        let width = self.desk.settings.window.panel("images", 168.0);
+        let images = Panel::left("images").frame(side).default_size(width).size_range(96.0..=420.0);
+        let drawn = images.show(ui, |ui| self.images.ui(ui, &mut self.desk, &mut self.thumbnails));
+        self.desk.settings.window.set_panel("images", drawn.response.rect.width());
         Panel::right("inspector").frame(side).exact_size(196.0).resizable(false).show(ui, |ui| {
             ScrollArea::vertical().show(ui, |ui| self.inspector.ui(ui, &mut self.desk));
         });

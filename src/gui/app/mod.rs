@@ -11,6 +11,7 @@ mod libraries;
 mod links;
 mod open_dialog;
 pub mod options;
+pub mod quit;
 mod run;
 pub mod window;
 
@@ -22,6 +23,7 @@ use crate::engine::training::DataSource;
 use crate::engine::{Command, EngineHandle, MapMode, Snapshot};
 
 use self::options::{GuiOptions, SOON};
+use self::quit::Quit;
 use crate::gui::app::help::{CommandPalette, KeysList};
 use crate::gui::app::open_dialog::Dialog;
 use crate::gui::desk::undo;
@@ -29,6 +31,7 @@ use crate::gui::desk::undo::{Sight, Undo};
 use crate::gui::desk::{Desk, Session, ShownMaps};
 use crate::gui::export::ExportDialog;
 use crate::gui::memory::files::FileWorker;
+use crate::gui::memory::kept::Kept;
 use crate::gui::memory::link::Link;
 use crate::gui::memory::pins::PinnedQueries;
 use crate::gui::memory::places::Places;
@@ -56,8 +59,10 @@ pub struct App {
     thumbnails: ThumbnailTextures,
     train: TrainTab,
     closing: Closing,
+    quit: Quit,
     notices: Notices,
     files: FileWorker,
+    kept: Kept,
     overlay: Overlay,
     /// The dialog in which something was asked to be opened that is not open yet, and what its failure is about.
     tried: Option<(Dialog, &'static str)>,
@@ -84,24 +89,37 @@ enum Overlay {
 impl App {
     /// Dresses the window and asks the engine for the model and the data that it opens with.
     pub fn new(cc: &eframe::CreationContext<'_>, engine: EngineHandle, options: GuiOptions) -> Self {
+        let kept = Kept::open(options.settings.clone());
+        Self::with_settings(cc, kept, engine, options)
+    }
+
+    /// The same with settings that were read before.
+    pub(super) fn with_settings(
+        cc: &eframe::CreationContext<'_>,
+        kept: (Kept, Settings),
+        engine: EngineHandle,
+        options: GuiOptions,
+    ) -> Self {
         if let Some(state) = &cc.wgpu_render_state {
             heatmap_paint::install(state);
         }
-        Self::open(&cc.egui_ctx, Settings::load(cc.storage), is_software(cc), engine, options)
+        Self::open(&cc.egui_ctx, kept, is_software(cc), engine, options)
     }
 
     /// The same without a window around it.
     /// `is_software`: whether the processor draws.
     pub(super) fn open(
         ctx: &Context,
-        mut settings: Settings,
+        (kept, mut settings): (Kept, Settings),
         is_software: bool,
         engine: EngineHandle,
         options: GuiOptions,
     ) -> Self {
         theme::install(ctx);
+        options.quit.wakes(ctx);
         ctx.set_theme(settings.theme);
-        // Our own table has these keys; egui keeps the zoom itself from one start to the next.
+        ctx.set_zoom_factor(settings.window.zoom);
+        // Our own table has these keys.
         ctx.options_mut(|options| options.zoom_with_keyboard = false);
         let session = Session::new(engine);
         let data = DataSource { spec: options.data, split: options.split };
@@ -144,8 +162,10 @@ impl App {
             thumbnails: ThumbnailTextures::default(),
             train,
             closing: Closing::default(),
+            quit: options.quit,
             notices: Notices::default(),
             files,
+            kept,
             overlay: Overlay::None,
             tried: None,
             was_covered: false,
@@ -169,9 +189,13 @@ impl App {
         self.take_events(ctx);
         self.settle(ctx);
         self.train.tell_drawing(&self.desk, self.desk.tab == Tab::Train, drawing_secs);
+        if self.quit.is_asked() {
+            self.closing.hurry(ctx);
+        }
         self.closing.logic(ctx, &self.desk);
         self.take_files(ctx);
         self.desk.pins.follow(self.desk.session.snapshot());
+        self.keep(ctx);
         let (now, pressed) = ctx.input(|input| (input.time, input.pointer.any_down()));
         if Sight::of(&self.desk).is_some_and(|look| self.undo.note(now, &look)) {
             ctx.request_repaint_after_secs(undo::AT_ONCE_SECS);
@@ -179,6 +203,16 @@ impl App {
         if let Some(secs) = self.desk.session.send_config_when_settled(now, pressed) {
             ctx.request_repaint_after_secs(secs as f32);
         }
+    }
+
+    /// Has what is set kept for the next start, and says where that fails.
+    fn keep(&mut self, ctx: &Context) {
+        self.desk.settings.window.follow(ctx);
+        for words in self.kept.complaints() {
+            self.notices.warning("Settings".into(), words);
+        }
+        let Self { kept, desk, .. } = self;
+        kept.note(ctx, || desk.remembered());
     }
 
     /// Asks for a second frame after news, in which what changed its size finds its place; but for a run that is
@@ -245,9 +279,7 @@ impl eframe::App for App {
         self.draw(ui);
     }
 
-    fn save(&mut self, storage: &mut dyn eframe::Storage) {
-        self.desk.settings.tab = self.desk.tab;
-        self.desk.settings.pins = self.desk.pins.stored();
-        self.desk.settings.save(storage);
+    fn on_exit(&mut self) {
+        self.kept.close(self.desk.remembered());
     }
 }

@@ -154,6 +154,7 @@ impl Dialog {
             FoundFile::Exists { .. }
             | FoundFile::FreeFolder(_)
             | FoundFile::Gone(_)
+            | FoundFile::Font(_)
             | FoundFile::Pasted(_)
             | FoundFile::RunFolder(_) => {}
         }

@@ -6,7 +6,8 @@ use super::options::{GuiOptions, SOON};
 use super::{App, libraries};
 use crate::engine::facts::DeviceChoice;
 use crate::engine::{self, EngineHandle};
-use crate::files;
+use crate::gui::memory::kept::Kept;
+use crate::gui::memory::window_look::WindowLook;
 
 /// Opens the window with an engine on the device that was chosen; where that is a GPU, window and
 /// engine share it.
@@ -38,18 +39,21 @@ fn drawing() -> egui_wgpu::WgpuConfiguration {
     options
 }
 
-/// Names the window to the system, and the folder of its settings.
+/// Names the window to the system.
 const APP_ID: &str = "bagssl";
 
-/// What egui's shell reads its settings from hangs on a pipe: what cannot be settings is moved aside.
-fn set_aside_state() {
-    let Some(state) = eframe::storage_dir(APP_ID).map(|folder| folder.join("app.ron")) else { return };
-    match files::set_aside_unless_readable(&state, files::MOST_WORDS) {
-        Ok(None) => {}
-        Ok(Some(aside)) => {
-            log::warn!("{} is no file of settings; it lies in {} now", state.display(), aside.display());
-        }
-        Err(error) => log::warn!("{} is no file of settings and cannot be moved: {error}", state.display()),
+/// Moves a window that lies beyond all monitors, as after one of them was taken away, onto the first.
+fn bring_into_sight(cc: &eframe::CreationContext<'_>, look: &WindowLook) {
+    let Some(window) = cc.winit_window() else { return };
+    let mut monitors = window.available_monitors().peekable();
+    let Some(first) = monitors.peek().map(|monitor| monitor.position()) else { return };
+    let rects = monitors.map(|monitor| {
+        let (at, size) = (monitor.position(), monitor.size());
+        let size = egui::vec2(size.width as f32, size.height as f32);
+        egui::Rect::from_min_size(egui::pos2(at.x as f32, at.y as f32), size)
+    });
+    if !look.is_in_sight(window.scale_factor() as f32, rects) {
+        window.set_outer_position(first);
     }
 }
 
@@ -61,13 +65,14 @@ pub fn run(
     wgpu_options: egui_wgpu::WgpuConfiguration,
     start_engine: impl FnOnce(egui::Context, Option<egui_wgpu::RenderState>) -> anyhow::Result<EngineHandle>,
 ) -> anyhow::Result<()> {
-    set_aside_state();
+    let (kept, settings) = Kept::open(options.settings.clone());
+    let look = settings.window.clone();
+    let viewport = egui::ViewportBuilder::default()
+        .with_title("bagssl")
+        .with_app_id(APP_ID)
+        .with_min_inner_size([800.0, 560.0]);
     let native = eframe::NativeOptions {
-        viewport: egui::ViewportBuilder::default()
-            .with_title("bagssl")
-            .with_app_id(APP_ID)
-            .with_inner_size([1280.0, 800.0])
-            .with_min_inner_size([800.0, 560.0]),
+        viewport: look.dress(viewport),
         renderer: eframe::Renderer::Wgpu,
         wgpu_options,
         ..Default::default()
@@ -75,7 +80,12 @@ pub fn run(
     let create: eframe::AppCreator<'_> = Box::new(move |cc| {
         let engine = start_engine(cc.egui_ctx.clone(), cc.wgpu_render_state.clone())
             .map_err(|error| format!("{error:#}"))?;
-        Ok(Box::new(App::new(cc, engine, options)))
+        bring_into_sight(cc, &look);
+        if look.is_maximized {
+            // Some systems do that only with a window that is seen, as it is after its first frame.
+            cc.egui_ctx.send_viewport_cmd(egui::ViewportCommand::Maximized(true));
+        }
+        Ok(Box::new(App::with_settings(cc, (kept, settings), engine, options)))
     });
     eframe::run_native("bagssl", native, create).map_err(|error| {
         anyhow::anyhow!(

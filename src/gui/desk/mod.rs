@@ -49,6 +49,11 @@ pub struct Desk {
 }
 
 impl Desk {
+    /// The settings as they are there again at the next start.
+    pub fn remembered(&self) -> Settings {
+        Settings { tab: self.tab, pins: self.pins.stored(), ..self.settings.clone() }
+    }
+
     /// What is not open yet and how to open it, in the order in which it is needed for maps; while something is being
     /// opened, that.
     pub fn lacks(&self) -> Option<String> {

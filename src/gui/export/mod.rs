@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use eframe::egui::{self, Context, Id, Modal, RichText, ScrollArea, UiBuilder, vec2};
 
 use crate::engine::{
-    Beside, Command, FigureCommand, FigureContent, FigureEvent, FigureKind, FigureQuery, FigureRequest,
-    MapMode, Style, defaults,
+    Beside, Command, FigureCommand, FigureContent, FigureEvent, FigureKind, FigureNames, FigureQuery,
+    FigureRequest, MapMode, Outputs, Style, defaults,
 };
 use crate::figure::Format;
 use crate::patch::{BoxRef, PatchGrid};
@@ -57,6 +57,8 @@ pub struct ExportDialog {
     /// Galleries: how often they were searched again.
     round: u32,
     path: String,
+    /// The font file as it is being typed.
+    font: String,
     preview: PreviewPane,
     state: ExportState,
     /// Set until the path field had the focus once.
@@ -89,6 +91,7 @@ impl ExportDialog {
             levels: levels_on_show(desk),
             has_both: desk.view.adds() == Adds::SecondModel,
             path: paths::to_words(&folder.join(row(kind).file_name).with_extension(choices.ending())),
+            font: choices.font.clone(),
             choices,
             round: 0,
             preview: PreviewPane::default(),
@@ -239,6 +242,10 @@ impl ExportDialog {
             FoundFile::Picked(None) => {
                 self.state = ExportState::Noted(NOTHING_PICKED.into());
             }
+            FoundFile::Font(Some(path)) => {
+                self.font = paths::to_words(path);
+                self.choices.font.clone_from(&self.font);
+            }
             FoundFile::NoDialog => {
                 self.state = ExportState::Failed(NO_DIALOG.into());
             }
@@ -285,8 +292,12 @@ impl ExportDialog {
     fn write(&mut self, desk: &Desk) {
         match self.request(desk) {
             Ok(request) => {
-                self.state = ExportState::Writing;
                 let (path, caption) = (self.typed_path(), self.caption_path());
+                if let Err(error) = outputs(desk, &path, caption.as_deref()).check() {
+                    self.state = ExportState::Failed(format!("{error:#}"));
+                    return;
+                }
+                self.state = ExportState::Writing;
                 desk.session.send(Command::Figure(FigureCommand::Write { request, path, caption }));
             }
             Err(obstacle) => self.state = ExportState::Failed(obstacle),
@@ -321,7 +332,7 @@ impl ExportDialog {
             let (_, body) = ui.allocate_space(vec2(size.x, size.y - FOOT - 24.0));
             let left = body.with_max_x(body.left() + OPTIONS);
             ui.scope_builder(UiBuilder::new().max_rect(left), |ui| {
-                ScrollArea::vertical().auto_shrink(false).show(ui, |ui| self.options_ui(ui, desk));
+                ScrollArea::vertical().auto_shrink(false).show(ui, |ui| self.options_ui(ui, desk, files));
             });
             let right = body.with_min_x(left.right() + 2.0 * STEP);
             let obstacle = request.as_ref().err();
@@ -345,6 +356,15 @@ impl ExportDialog {
         }
         desk.session.send(Command::Figure(FigureCommand::Close));
     }
+}
+
+/// What an export reads and writes.
+fn outputs(desk: &Desk, path: &Path, caption: Option<&Path>) -> Outputs {
+    let snapshot = desk.session.snapshot();
+    Outputs::default()
+        .reads_data("the open data set", snapshot.data_source.as_deref().map(|source| &source.spec))
+        .reads_model("the open model", snapshot.model_source.as_deref())
+        .writes_figure(&FigureNames::NOUNS, path, caption)
 }
 
 /// The patch sizes of the microscope, if it is on show.

@@ -1,9 +1,9 @@
 //! The options of a figure: what it shows and how it looks.
 
-use eframe::egui::{ComboBox, DragValue, RichText, Ui};
+use eframe::egui::{ComboBox, DragValue, RichText, TextEdit, Ui};
 
 use crate::engine::{FigureKind, MapMode, defaults};
-use crate::figure::{BoxPalette, Letters, TextAs};
+use crate::figure::{BUILT_IN_NAME, BoxPalette, Letters, TextAs};
 use crate::gui::desk::Desk;
 use crate::gui::nouns::spaces::name_of_space;
 use crate::gui::paint::theme::STEP;
@@ -12,24 +12,21 @@ use crate::paths;
 use super::ExportDialog;
 use super::kinds::{KindRow, row};
 use crate::gui::memory::figure_looks::ENDINGS;
+use crate::gui::memory::files::FileWorker;
 
 /// Column widths of journals, inches, and what they are.
 const WIDTHS: [(f32, &str); 3] =
     [(3.25, "One column"), (5.5, "The text width of a one-column page"), (6.75, "Both columns")];
 /// Resolutions of a PNG, pixels per inch.
 const RESOLUTIONS: [u32; 3] = [150, 300, 600];
-/// Numbers of neighbours that fill a rectangle with the query.
-const NEIGHBOURS: [usize; 4] = [
-    defaults::PART_NEIGHBOURS,
-    defaults::POSITION_NEIGHBOURS,
-    defaults::NEIGHBOURS,
-    defaults::MANY_NEIGHBOURS,
-];
+/// Numbers of neighbours that fill these cells with the query.
+const NEIGHBOURS: [(usize, &str); 4] =
+    [defaults::PART_CELLS, defaults::POSITION_CELLS, defaults::CELLS, defaults::MANY_CELLS];
 /// Most neighbours of a query.
 const MOST_NEIGHBOURS: usize = 1023;
 
 impl ExportDialog {
-    pub(super) fn options_ui(&mut self, ui: &mut Ui, desk: &Desk) {
+    pub(super) fn options_ui(&mut self, ui: &mut Ui, desk: &Desk, files: &FileWorker) {
         self.kind_ui(ui, desk);
         ui.add_space(STEP);
         ui.label(RichText::new("Shows").weak());
@@ -45,6 +42,7 @@ impl ExportDialog {
         self.format_ui(ui);
         self.width_ui(ui);
         self.text_ui(ui);
+        self.font_ui(ui, files);
         self.marks_ui(ui);
         self.names_ui(ui, desk);
     }
@@ -121,12 +119,13 @@ impl ExportDialog {
     }
 
     fn neighbours_ui(&mut self, ui: &mut Ui, desk: &Desk) {
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             let label = ui.label("Neighbours");
             ui.add(DragValue::new(&mut self.neighbours).range(1..=MOST_NEIGHBOURS)).labelled_by(label.id);
-            for number in NEIGHBOURS {
-                ui.selectable_value(&mut self.neighbours, number, number.to_string())
-                    .on_hover_text("With the query they fill a rectangle, as in the paper's figures.");
+            for (number, cells) in NEIGHBOURS {
+                ui.selectable_value(&mut self.neighbours, number, cells).on_hover_text(format!(
+                    "{number} neighbours: with the query they fill {cells} cells, as in the paper's figures."
+                ));
             }
         });
         let snapshot = desk.session.snapshot();
@@ -169,9 +168,26 @@ impl ExportDialog {
             ui.label("Text");
             ui.selectable_value(&mut self.choices.text, TextAs::Outlines, "Outlines")
                 .on_hover_text("Text as paths: it looks the same wherever the file is opened.");
-            ui.selectable_value(&mut self.choices.text, TextAs::Font, "Font").on_hover_text(
-                "Text that can be edited; the font (Ubuntu Light) must be there where it is opened.",
+            ui.selectable_value(&mut self.choices.text, TextAs::Font, "Font")
+                .on_hover_text("Text that can be edited; the font must be there where it is opened.");
+        });
+    }
+
+    /// The font file, taken when the field is left: half a path is no font.
+    fn font_ui(&mut self, ui: &mut Ui, files: &FileWorker) {
+        ui.horizontal(|ui| {
+            let label = ui.label("Font file");
+            let field = TextEdit::singleline(&mut self.font).desired_width(110.0).hint_text(BUILT_IN_NAME);
+            let field = ui.add(field).labelled_by(label.id).on_hover_text(
+                "A font file (.ttf, .otf) for all text; characters that it lacks are drawn in the program's own \
+                 font. Empty: that font.",
             );
+            if field.lost_focus() {
+                self.choices.font = self.font.trim().to_owned();
+            }
+            if ui.button("Browse...").on_hover_text("Choose a font file.").clicked() {
+                files.pick_font();
+            }
         });
     }
 

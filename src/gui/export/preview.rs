@@ -169,6 +169,10 @@ impl PreviewPane {
             let color = theme::warning(ui.visuals().dark_mode).0;
             ui.colored_label(color, "taller than paper").on_hover_text(warning);
         }
+        if let Some(lacking) = &page.lacking {
+            let color = theme::warning(ui.visuals().dark_mode).0;
+            ui.colored_label(color, "the font lacks characters").on_hover_text(lacking);
+        }
         let Some((searched, total)) = page.searched.filter(|(searched, total)| searched < total) else {
             return false;
         };

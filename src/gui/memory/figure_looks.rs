@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::colormap::Colormap;
 use crate::engine::{FigureKind, Style};
-use crate::figure::{BoxPalette, Letters, TextAs};
+use crate::figure::{BoxPalette, FontSource, Letters, TextAs};
+use crate::paths;
 
 /// Looks of figures.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,8 @@ pub struct FigureLooks {
     pub letters: Letters,
     /// What text is in an SVG.
     pub text: TextAs,
+    /// A font file in words; empty for the program's own font.
+    pub font: String,
     /// What models are called, by their hash.
     pub aliases: BTreeMap<String, String>,
     /// Whether geometry, model and data set stand below.
@@ -48,6 +51,7 @@ impl Default for FigureLooks {
             palette,
             letters,
             text,
+            font: String::new(),
             aliases: BTreeMap::new(),
             facts,
             shares,
@@ -69,23 +73,31 @@ impl FigureLooks {
         ENDINGS.into_iter().find(|ending| *ending == self.format).unwrap_or(ENDINGS[0])
     }
 
-    /// With what was stored made valid.
-    pub fn valid(mut self) -> Self {
-        let fallback = Self::default();
+    /// Whether each field holds what it may.
+    ///
+    /// # Errors
+    /// What was expected of the first that does not.
+    pub fn check(&self) -> Result<(), String> {
         if !(1.0..=40.0).contains(&self.width_in) {
-            self.width_in = fallback.width_in;
+            return Err("expected a width from 1 to 40 inches".into());
         }
         if !(36..=2400).contains(&self.dpi) {
-            self.dpi = fallback.dpi;
+            return Err("expected 36 to 2400 pixels per inch".into());
         }
-        self.across = self.across.min(26);
-        self
+        if self.across > 26 {
+            return Err("expected at most 26 side by side; 0 picks".into());
+        }
+        Ok(())
     }
 
     /// The style of a figure of `kind` with this colour scale.
     pub fn style(&self, kind: FigureKind, colormap: Colormap, range: [f32; 2]) -> Style {
         let Self { width_in, dpi, palette, letters, text, facts, shares, across, .. } = *self;
-        let style = Style { width_in, dpi, palette, letters, text, facts, ..Style::default() };
+        let font = match self.font.trim() {
+            "" => FontSource::BuiltIn,
+            file => FontSource::File(paths::typed(file)),
+        };
+        let style = Style { width_in, dpi, palette, letters, text, font, facts, ..Style::default() };
         match kind {
             FigureKind::Heatmaps => Style { colormap, range, across: across.min(8), ..style },
             FigureKind::Galleries => Style { shares, ..style },

@@ -27,6 +27,8 @@ pub enum FoundFile {
     Picked(Option<PathBuf>),
     /// The system has no dialog to show.
     NoDialog,
+    /// The system's dialog for a font was closed, with or without a choice.
+    Font(Option<PathBuf>),
     /// Whether a file stands at `path` already.
     Exists { path: PathBuf, exists: bool },
     /// A folder that does not exist yet.
@@ -103,6 +105,16 @@ impl FileWorker {
     /// Opens the system's dialog for a folder to train into.
     pub fn pick_run_folder(&self, title: &'static str) {
         self.pick(FoundFile::RunFolder, move || rfd::FileDialog::new().set_title(title).pick_folder());
+    }
+
+    /// Opens the system's dialog for a font file.
+    pub fn pick_font(&self) {
+        self.pick(FoundFile::Font, || {
+            rfd::FileDialog::new()
+                .set_title("A font for figures")
+                .add_filter("ttf, otf", &["ttf", "otf"])
+                .pick_file()
+        });
     }
 
     /// Finds the first of `base-1`, `base-2`, ... that does not exist.

@@ -3,6 +3,7 @@
 pub mod figure_looks;
 pub mod files;
 pub mod history;
+pub mod kept;
 pub mod link;
 pub mod openable;
 pub mod pins;
@@ -10,3 +11,4 @@ pub mod places;
 pub mod recent;
 pub mod settings;
 pub mod sources;
+pub mod window_look;

@@ -9,6 +9,12 @@ use crate::image::Image;
 /// Pins of a data set at most.
 const MOST: usize = 48;
 
+/// Leaves so many that there are not too many; the oldest stand first.
+pub fn forget_oldest(pins: &mut Vec<QuerySpec>) {
+    let excess = pins.len().saturating_sub(MOST);
+    pins.drain(..excess);
+}
+
 /// The pins of all data sets, and those of the open one on show.
 #[derive(Default)]
 pub struct PinnedQueries {
@@ -66,8 +72,7 @@ impl PinnedQueries {
         let mut pins = self.list().to_vec();
         if !pins.contains(&pin) {
             pins.push(pin);
-            let excess = pins.len().saturating_sub(MOST);
-            pins.drain(..excess);
+            forget_oldest(&mut pins);
             self.set(pins);
         }
     }

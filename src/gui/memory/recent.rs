@@ -28,6 +28,11 @@ impl RecentFiles {
         let opened = opened.absolute();
         self.list.retain(|other| *other != opened);
         self.list.insert(0, opened);
+        self.forget_oldest();
+    }
+
+    /// Leaves so many of each kind as are kept.
+    pub fn forget_oldest(&mut self) {
         let mut kept = [0; 3];
         self.list.retain(|recent| {
             let number = &mut kept[match recent {

@@ -6,14 +6,12 @@ use eframe::egui::{Context, ThemePreference};
 use serde::{Deserialize, Serialize};
 
 use crate::colormap::Colormap;
-use crate::engine::{MapMode, QuerySpec};
-use crate::gui::memory::recent::RecentFiles;
-use crate::gui::nouns::{MapLook, Tab};
-
+use crate::engine::{MOST_SIZES, MapMode, QuerySpec};
 use crate::gui::memory::figure_looks::FigureLooks;
-
-/// Key in eframe's storage.
-const KEY: &str = "bagssl-settings";
+use crate::gui::memory::pins;
+use crate::gui::memory::recent::RecentFiles;
+use crate::gui::memory::window_look::WindowLook;
+use crate::gui::nouns::{MapLook, Tab};
 
 /// Choices of looks; nothing here changes a result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,6 +47,8 @@ pub struct Settings {
     pub recent: RecentFiles,
     /// Pinned queries of each data set.
     pub pins: BTreeMap<String, Vec<QuerySpec>>,
+    /// The window itself.
+    pub window: WindowLook,
 }
 
 impl Default for Settings {
@@ -69,37 +69,52 @@ impl Default for Settings {
             hint: true,
             recent: RecentFiles::default(),
             pins: BTreeMap::new(),
+            window: WindowLook::default(),
         }
     }
 }
 
 impl Settings {
-    /// What was stored, made valid; the defaults where there is nothing.
-    pub fn load(storage: Option<&dyn eframe::Storage>) -> Self {
-        let mut settings: Self =
-            storage.and_then(|storage| eframe::get_value(storage, KEY)).unwrap_or_default();
-        let [lo, hi] = settings.range;
+    /// Whether each field holds what it may.
+    ///
+    /// # Errors
+    /// What was expected of the first that does not.
+    pub fn check(&self) -> Result<(), String> {
+        let [lo, hi] = self.range;
         if !(lo >= -1.0 && hi <= 1.0 && lo < hi) {
-            settings.range = Self::default().range;
+            return Err("expected two numbers from -1 to 1, the smaller first".into());
         }
-        if !(0.01..=2.0).contains(&settings.difference) {
-            settings.difference = Self::default().difference;
+        if !(0.01..=2.0).contains(&self.difference) {
+            return Err("expected a number from 0.01 to 2".into());
         }
-        settings.contour = settings.contour.filter(|level| (-2.0..=2.0).contains(level));
-        settings.opacity = settings.opacity.clamp(0, 100);
-        settings.export = settings.export.valid();
-        settings
+        if self.contour.is_some_and(|level| !(-2.0..=2.0).contains(&level)) {
+            return Err("expected a number from -2 to 2, or none".into());
+        }
+        if !(0..=100).contains(&self.opacity) {
+            return Err("expected a percentage from 0 to 100".into());
+        }
+        let is_size = |size: &u32| (1..=9999).contains(size);
+        if self.microscope.len() > MOST_SIZES || !self.microscope.iter().all(is_size) {
+            return Err(format!("expected at most {MOST_SIZES} sides of patches, each from 1 to 9999"));
+        }
+        if !self.pins.values().flatten().all(QuerySpec::is_sound) {
+            return Err("expected queries of at least one part, each with a box".into());
+        }
+        self.export.check()?;
+        self.window.check()
+    }
+
+    /// With the oldest of what is too many left out, as two windows together may have more than one keeps.
+    pub fn within_limits(mut self) -> Self {
+        self.recent.forget_oldest();
+        self.pins.values_mut().for_each(pins::forget_oldest);
+        self
     }
 
     /// How the heatmaps look.
     pub fn map_look(&self) -> MapLook {
         let Self { mode, colormap, range, difference, contour, opacity, grid, .. } = *self;
         MapLook { mode, colormap, range, difference, contour, opacity, grid }
-    }
-
-    /// Stores them.
-    pub fn save(&self, storage: &mut dyn eframe::Storage) {
-        eframe::set_value(storage, KEY, self);
     }
 
     /// Changes the opacity of the heatmaps by `percent`.
@@ -115,51 +130,5 @@ impl Settings {
             ThemePreference::System => ThemePreference::Light,
         };
         ctx.set_theme(self.theme);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-
-    use super::*;
-    use crate::gui::memory::openable::Openable;
-    use crate::patch::PatchRef;
-
-    #[derive(Default)]
-    struct FakeStorage(HashMap<String, String>);
-
-    impl eframe::Storage for FakeStorage {
-        fn get_string(&self, key: &str) -> Option<String> {
-            self.0.get(key).cloned()
-        }
-        fn set_string(&mut self, key: &str, value: String) {
-            self.0.insert(key.into(), value);
-        }
-        fn remove_string(&mut self, key: &str) {
-            self.0.remove(key);
-        }
-        fn flush(&mut self) {}
-    }
-
-    #[test]
-    fn choices_recent_files_and_the_tab_are_there_again_at_the_next_start() {
-        let mut stored = FakeStorage::default();
-        let mut settings = Settings { tab: Tab::Train, hint: false, opacity: 60, ..Settings::default() };
-        settings.recent.note(Openable::Run("/runs/a".into()));
-        let pin = QuerySpec::one(PatchRef { image: 2, y: 0, x: 7, size: 16 });
-        settings.pins.insert("demo test 9".into(), vec![pin]);
-        settings.save(&mut stored);
-        assert_eq!(Settings::load(Some(&stored)), settings);
-    }
-
-    #[test]
-    fn what_an_older_bagssl_stored_is_read_and_what_is_broken_is_not() {
-        let mut stored = FakeStorage::default();
-        stored.0.insert(KEY.into(), "(opacity: 400, range: (2.0, -7.0))".into());
-        let settings = Settings::load(Some(&stored));
-        assert_eq!((settings.opacity, settings.range, settings.hint), (100, [-1.0, 1.0], true));
-        stored.0.insert(KEY.into(), "nonsense".into());
-        assert_eq!(Settings::load(Some(&stored)), Settings::default());
     }
 }

@@ -26,9 +26,6 @@ const COLORMAPS: [(Colormap, &str); 4] = [
     (Colormap::Cividis, "cividis"),
     (Colormap::Coolwarm, "coolwarm"),
 ];
-/// Numbers of neighbours that make these cells with the query.
-const NEIGHBOURS: [(usize, &str); 2] =
-    [(defaults::NEIGHBOURS, "10 x 12"), (defaults::MANY_NEIGHBOURS, "16 x 16")];
 /// A toolbar that is narrower than this would have all controls of the maps in more than two rows, points.
 const TWO_ROWS: f32 = 820.0;
 /// Width of the menu of what does not fit, points.
@@ -130,7 +127,7 @@ pub fn gallery_controls_ui(ui: &mut Ui, desk: &mut Desk) {
         config_ui(ui, desk, |ui, config, side| {
             number_ui(ui, "Neighbours", &mut config.neighbours, 1..=MOST_NEIGHBOURS, "")
                 .on_hover_text("How many of the nearest patches are shown in each space.");
-            for (number, cells) in NEIGHBOURS {
+            for (number, cells) in [defaults::CELLS, defaults::MANY_CELLS] {
                 ui.selectable_value(&mut config.neighbours, number, cells).on_hover_text(format!(
                     "{number} neighbours: with the query they fill {cells} cells, as in the paper's figures."
                 ));

@@ -11,7 +11,9 @@ use super::fields::fields_ui;
 use super::named::short_row;
 use super::words::{quoted, whole_path};
 use crate::engine::Command;
-use crate::engine::facts::{DataShape, FittingRecipe, Recipe, TrainConfig, all_recipes, fitting_recipe};
+use crate::engine::facts::{
+    DataShape, FittingRecipe, Recipe, TrainConfig, TrainedBy, all_recipes, fitting_recipe,
+};
 use crate::engine::training::{DataSeen, DataSource, StartTraining, TrainCommand};
 use crate::gui::desk::Desk;
 use crate::gui::memory::files::FileWorker;
@@ -26,7 +28,7 @@ pub struct NewRun {
     recipes: Vec<Recipe>,
     /// The recipe's name, or that of the run whose configuration was taken.
     chosen: String,
-    /// The recipe that fits the data, offered first.
+    /// The recipe that fits what is open, offered first.
     fitting: Option<FittingRecipe>,
     /// Whether the recipe follows the data: nothing was chosen yet.
     follows_data: bool,
@@ -90,9 +92,11 @@ impl NewRun {
         }
     }
 
-    /// Finds the recipe that fits the data, and takes it while nothing was chosen or changed.
+    /// Finds the recipe that fits the data and the open model, and takes it while nothing was chosen or changed.
     fn follow_data(&mut self, desk: &Desk, files: &FileWorker) {
-        let fitting = self.shape(desk).and_then(|shape| fitting_recipe(&shape));
+        let model = desk.session.snapshot().model.clone();
+        let trained_by = model.map_or_else(TrainedBy::default, |model| model.trained_by.clone());
+        let fitting = self.shape(desk).and_then(|shape| fitting_recipe(&shape, &trained_by, &self.recipes));
         if fitting == self.fitting {
             return;
         }

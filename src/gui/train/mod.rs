@@ -182,9 +182,12 @@ impl TrainTab {
         }
         self.note_rate(desk);
         let side = Frame::side_top_panel(ui.style()).inner_margin(Margin::same(8));
-        Panel::left("new run").frame(side).default_size(312.0).size_range(296.0..=460.0).show(ui, |ui| {
+        let width = desk.settings.window.panel("new run", 312.0);
+        let form = Panel::left("new run").frame(side).default_size(width).size_range(296.0..=460.0);
+        let drawn = form.show(ui, |ui| {
             ScrollArea::vertical().auto_shrink(false).show(ui, |ui| self.form.ui(ui, desk, files));
         });
+        desk.settings.window.set_panel("new run", drawn.response.rect.width());
         let middle = Frame::central_panel(ui.style()).inner_margin(Margin::same(8));
         let snapshot = desk.session.snapshot().clone();
         CentralPanel::default_margins().frame(middle).show(ui, |ui| {
@@ -192,9 +195,11 @@ impl TrainTab {
                 let below = Frame::new().inner_margin(Margin { top: 8, ..Margin::ZERO });
                 let panel = Panel::bottom("pins").frame(below).resizable(true);
                 let most = (0.5 * ui.available_height()).max(PINS_LEAST);
-                panel.default_size(PINS_HEIGHT.min(most)).size_range(PINS_LEAST..=most).show(ui, |ui| {
+                let height = desk.settings.window.panel("pins", PINS_HEIGHT).min(most);
+                let drawn = panel.default_size(height).size_range(PINS_LEAST..=most).show(ui, |ui| {
                     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| self.pins.ui(ui, desk));
                 });
+                desk.settings.window.set_panel("pins", drawn.response.rect.height());
             }
             ScrollArea::vertical().auto_shrink(false).show(ui, |ui| self.middle_ui(ui, desk));
         });

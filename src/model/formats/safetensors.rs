@@ -16,6 +16,7 @@ use crate::model::footprint::Footprint;
 use crate::model::format::{Model, ModelFormat};
 use crate::model::spec::Overrides;
 use crate::model::weights::{self, Array, Weights};
+use crate::words::name_list;
 
 const METADATA_KEY: &str = "bagssl";
 
@@ -102,8 +103,8 @@ pub(in crate::model) fn read(
     ensure_room(bytes, &info)?;
     let weights = read_weights(&file)?;
     let (encoder, mismatch) = weights::assign(Encoder::uninitialized(&info, device), weights)?;
-    ensure!(mismatch.missing.is_empty(), "weights are missing: {}", mismatch.missing.join(", "));
-    ensure!(mismatch.unexpected.is_empty(), "unknown weights: {}", mismatch.unexpected.join(", "));
+    ensure!(mismatch.missing.is_empty(), "weights are missing: {}", name_list(&mismatch.missing));
+    ensure!(mismatch.unexpected.is_empty(), "unknown weights: {}", name_list(&mismatch.unexpected));
     let hash = overrides.hash(files::hex(&Sha256::digest(bytes)));
     Ok(Model { name, hash, info, encoder, has_sums })
 }
