@@ -8,6 +8,8 @@ use rand::{Rng, SeedableRng};
 use std::fs::{self, OpenOptions};
 use std::path::Path;
 
+mod copies;
+
 fn spec(dtype: Dtype) -> BankSpec {
     let space = |name: &str, width| SpaceSpec { name: name.into(), width };
     BankSpec {

@@ -8,6 +8,8 @@ use crate::image::Image;
 use crate::patch::{BoxRef, PatchGrid, PatchRef};
 use crate::search::{Relation, Sign};
 
+mod copies;
+
 /// A picture with a different colour in every pixel.
 fn picture(width: u32, height: u32, seed: u32) -> Image {
     let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
@@ -63,6 +65,7 @@ fn heatmaps(patches: &[u32]) -> HeatmapFigure {
 fn query(k: usize, image: u32, names: &[(&str, &str)]) -> GalleryQuery {
     let relations = [Relation::SameImage, Relation::SameClass, Relation::OtherClass, Relation::SameClass];
     let cell = |i: usize, shift: u32| GalleryCell {
+        copies: 1,
         patch: picture(6, 6, i as u32 + shift),
         at: PatchRef { image: i as u32, y: 2, x: 3, size: 6 },
         cosine: 1.0 - i as f32 / 300.0,
