@@ -15,6 +15,15 @@ pub fn thousands(number: impl std::fmt::Display) -> String {
     text
 }
 
+/// `2` and `image` as `2 images`.
+pub fn count(number: usize, unit: &str) -> String {
+    let plural = match unit {
+        "patch" | "class" => "es",
+        _ => "s",
+    };
+    format!("{} {unit}{}", thousands(number), if number == 1 { "" } else { plural })
+}
+
 /// Names in a row, the first ones where there are many: "cat, dog and 3 more".
 pub fn name_list<T: AsRef<str>>(names: &[T]) -> String {
     first_names(names, 8)

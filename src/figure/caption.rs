@@ -224,6 +224,10 @@ fn left_out(words: &[String]) -> Option<String> {
     (!words.is_empty()).then(|| format!("Neighbours: {}.", tex(&words.join("; "))))
 }
 
+fn copies(k: usize, queries: &[GalleryQuery]) -> Option<String> {
+    cells::copies_words(k, queries).map(|words| format!("{}.", capital(&tex(&words))))
+}
+
 fn shares(shown: bool, k: usize) -> Option<String> {
     shown.then(|| format!("{}.", capital(&tex(&cells::strip_words(k)))))
 }
@@ -240,6 +244,7 @@ fn gallery(figure: &GalleryFigure) -> Vec<String> {
     ];
     out.extend(composed(&data.queries, |q| spec.page.letter(q, data.queries.len())));
     out.extend(left_out(&data.left_out));
+    out.extend(copies(data.k, &data.queries));
     out.extend(boxes(&data.queries, &spec.page));
     out.extend(shares(spec.shares, data.k));
     let queries = data.queries.iter().enumerate().filter(|(_, query)| !query.title.is_empty());
@@ -281,6 +286,7 @@ fn sheet(figure: &SheetFigure) -> Vec<String> {
     ];
     out.extend(composed(&data.queries, |q| Some(figure.name(q, 0))));
     out.extend(left_out(&data.left_out));
+    out.extend(copies(data.k, &data.queries));
     out.extend(boxes(&data.queries, &spec.page));
     out.extend(shares(spec.shares, data.k));
     out.extend(notes(&data.notes));

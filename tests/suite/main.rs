@@ -5,6 +5,7 @@
 
 mod cli; // the commands, as a script sees them
 mod compare; // two models, and the checkpoints of a run, beside each other
+mod copies; // exact copies of images, folded by commands and window
 mod counting; // what a thread allocates
 mod disk; // files that are no files, two writers, what kills leave, damage
 mod engine; // the thread behind the window, with the demo model and data

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::style::{FigureStyle, GridStyle, figure, grid_style};
-use crate::cli::shared::{Commander, QueryArgs, search_request, show};
+use crate::cli::shared::{Commander, QueryArgs, among_words, search_request, show};
 use crate::engine::facts::DataSpec;
 use crate::engine::jobs::figures::{GallerySource, Haystack, QueryChoice};
+use crate::engine::jobs::search::SearchReport;
 use crate::engine::{FigureContent, FigureKind, Outputs, defaults, jobs};
+use crate::words::count;
 
 #[derive(Args)]
 pub struct GalleryArgs {
@@ -57,10 +59,13 @@ impl Commander {
         let (request, output) = figure(content, style, (args.out, args.style.caption), outputs)?;
         let report = self.job(|job| jobs::figures::gallery(request, &source, &output, job))?;
         show(self.json(), &report, || {
-            let spaces = report.spaces.iter();
-            let spaces = spaces.map(|s| format!("{} in {}", s.neighbours.len(), s.space)).collect::<Vec<_>>();
+            let of_space = |s: &SearchReport| {
+                let count = count(s.neighbours.len(), "patch");
+                format!("{count} nearest in {}, {}", s.space, among_words(s))
+            };
+            let spaces: Vec<String> = report.spaces.iter().map(of_space).collect();
             let (out, warning) = (report.files.out.display(), report.files.warning_line());
-            format!("{out}: neighbours {}{warning}", spaces.join(", "))
+            format!("{out}: {}{warning}", spaces.join("; "))
         })
     }
 }

@@ -13,7 +13,7 @@ pub use commander::{Commander, SharedArgs, WrongUsage, decoding_words, skipped_w
 pub use decoding_args::DecodingArgs;
 pub use model_args::{ModelArgs, OverrideArgs};
 pub use output::{bytes, chain, duration, show, thousands};
-pub use query_args::{FILTER, FilterArgs, QueryArgs, search_request};
+pub use query_args::{FILTER, FilterArgs, QueryArgs, among_words, search_request};
 pub use signals::{interrupted, listen};
 pub use values::{Point, QueryPlace, pixels, positive};
 pub use voice::{log_to_stderr, say};

@@ -13,6 +13,10 @@ pub struct GalleryFilter {
     pub per_image: Option<usize>,
     /// Of two patches of one image that overlap, keep only the nearer to the query.
     pub without_overlap: bool,
+    /// Of images with the same pixels show one alone: the query's own, else the first in the bank's order that the
+    /// rest of the filter lets through.
+    #[serde(default)]
+    pub fold_copies: bool,
     /// Only images of this class.
     pub class: Option<u32>,
     /// Only images of this split, where the data set has both.
@@ -28,6 +32,10 @@ pub struct NamedFilter {
     pub per_image: Option<usize>,
     /// Of two patches of one image that overlap, keep only the nearer to the query.
     pub without_overlap: bool,
+    /// Of images with the same pixels show one alone: the query's own, else the first in the bank's order that the
+    /// rest of the filter lets through.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fold_copies: bool,
     /// Only images of the class of this name.
     pub class: Option<String>,
     /// Only images of this split, where the data set has both.
@@ -56,6 +64,7 @@ impl NamedFilter {
             other_images_only: self.exclude_same_image,
             per_image: self.per_image,
             without_overlap: self.without_overlap,
+            fold_copies: self.fold_copies,
             class: self.class.as_ref().map(number).transpose()?,
             split: self.split,
         })
@@ -70,6 +79,7 @@ impl GalleryFilter {
             exclude_same_image: self.other_images_only,
             per_image: self.per_image,
             without_overlap: self.without_overlap,
+            fold_copies: self.fold_copies,
             class: self.class.map(name),
             split: self.split,
         }
@@ -86,6 +96,9 @@ impl GalleryFilter {
         }
         if self.without_overlap {
             words.push("no overlaps".to_owned());
+        }
+        if self.fold_copies {
+            words.push("exact copies folded".to_owned());
         }
         if let Some(class) = self.class {
             words.push(format!("{} only", classes.get(class as usize).map_or("one class", String::as_str)));

@@ -326,6 +326,8 @@ impl PatchPool {
             relation: Relation::OtherImage,
             class: self.class(index),
             image_name: self.source.data.image_name(index),
+            copies: 1,
+            copy_names: vec![],
             pixels: Arc::new(image.crop(at.y, at.x, at.size, at.size)),
             is_readable: true,
         }

@@ -15,10 +15,11 @@ use bagssl::engine::NamedFilter;
 use bagssl::engine::jobs::Job;
 use bagssl::engine::jobs::embed::{bank_info, data_of_bank};
 use bagssl::engine::jobs::evaluate::{EvalRequest, evaluate};
+use bagssl::engine::jobs::figures::FileLook;
 use bagssl::engine::jobs::search::{SearchRequest, knn};
 use bagssl::engine::jobs::train::{Start, TrainRequest, loss_curve, train};
 use bagssl::eval::{Classifier, EvalConfig, aggregate::Aggregate};
-use bagssl::figure::{Sidecar, TextAs};
+use bagssl::figure::Sidecar;
 use bagssl::gui::Link;
 use bagssl::model::{ModelSpec, store};
 use bagssl::progress::CancelToken;
@@ -326,7 +327,7 @@ fn read_run(place: &Path, _: &str) -> anyhow::Result<()> {
     for step in run.probe_steps()? {
         run.probe_vectors(step)?;
     }
-    loss_curve(&place.join("run"), &place.join("curve.svg"), (72, TextAs::default()), None)?;
+    loss_curve(&place.join("run"), &place.join("curve.svg"), &FileLook::default(), None)?;
     run.load()?;
     store::open(&ModelSpec::from(place.join("run")), &Device::flex())?;
     Ok(())
