@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::shared::{
-    Commander, DecodingArgs, ModelArgs, WrongUsage, duration, pixels, positive, show, skipped_words,
+    Commander, DecodingArgs, ModelArgs, WrongUsage, duration, finite, pixels, positive, show, skipped_words,
     thousands,
 };
 use crate::engine::facts::*;
@@ -91,7 +91,7 @@ pub struct ClassifierArgs {
     #[arg(long, default_value_t = KnnConfig::default().k, value_parser = positive())]
     pub k: usize,
     /// Temperature of the kNN classifier
-    #[arg(long, default_value_t = KnnConfig::default().temperature)]
+    #[arg(long, default_value_t = KnnConfig::default().temperature, value_parser = finite)]
     pub temperature: f32,
     /// Epochs of the linear probe
     #[arg(long, default_value_t = LinearConfig::default().epochs, value_parser = positive())]

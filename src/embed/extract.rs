@@ -235,9 +235,9 @@ impl Extraction {
             self.pending.push_back(pending);
         }
         let patch = self.plan.spec.grid.patch;
-        let mut vectors = embedder.patches(&sources, patch, &self.plan.spaces);
+        let mut vectors = embedder.patches(&sources, patch, &self.plan.spaces)?;
         if self.plan.has_pixels {
-            vectors.push(embedder.pixels(&sources, patch));
+            vectors.push(embedder.pixels(&sources, patch)?);
         }
         self.patches += sources.len();
         self.distribute(&vectors);

@@ -11,7 +11,9 @@ use super::spec::{ModelPlace, ModelSpec};
 
 pub use super::format::Model;
 pub use super::formats::folder::{LATEST_FILE, MODEL_FILE};
-pub use super::formats::safetensors::{from_bytes, save, to_bytes, weights_from_bytes, weights_to_bytes};
+pub use super::formats::safetensors::{
+    describe, from_bytes, save, to_bytes, weights_from_bytes, weights_to_bytes,
+};
 
 /// Opens a built-in model, a model file, a checkpoint folder or a run folder (its newest checkpoint).
 pub fn open(spec: &ModelSpec, device: &Device) -> anyhow::Result<Model> {

@@ -1,7 +1,7 @@
 //! The Train tab with the real engine on the CPU and tiny runs, by role and label.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bagssl::device::DeviceChoice;
 use bagssl::engine::{self, open_device};
@@ -11,6 +11,7 @@ use eframe::egui::{accesskit::Role, pos2, vec2};
 use egui_kittest::kittest::{NodeT, Queryable};
 use egui_kittest::{Harness, Node};
 
+use crate::resume::halted;
 use crate::support::{bagssl, text};
 
 /// A window with an engine of its own.
@@ -185,6 +186,28 @@ fn a_signal_closes_the_window_after_a_checkpoint_of_its_run() {
     }
     let step = newest_checkpoint(&run);
     assert!(step >= 3, "the checkpoint is that of step {step}");
+}
+
+#[test]
+fn a_damaged_checkpoint_is_told_and_an_older_one_is_a_click_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, _) = halted(folder.path());
+    let optimizer = out.join("step-000004/optimizer.safetensors");
+    std::fs::copy(out.join("step-000002/optimizer.safetensors"), &optimizer).unwrap();
+    // Written long ago, so that nobody seems to train it.
+    let metrics = std::fs::File::options().append(true).open(out.join("metrics.jsonl")).unwrap();
+    metrics.set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
+    let mut window = Window::open([1280.0, 800.0], "demo", vec![out.clone()]);
+    window.until("the tab", |window| window.harness.query_by_label("Train").is_some());
+    window.click("Train");
+    window.until("the run", |window| window.has_button("Resume"));
+    window.click("Resume");
+    window.until("the offer", |window| window.has_button("Resume from step 2"));
+    assert!(window.shows("optimizer.safetensors is not the one that the checkpoint was written with"));
+    window.click("Resume from step 2");
+    window.until("the end", |window| window.shows("finished"));
+    assert_eq!(newest_checkpoint(&out), 6);
+    assert!(out.join("step-000004.aside-1").is_dir() && !window.has_button("Resume from step 2"));
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod engine_gpu; // cosines on a GPU in the explorer and the comparison, against 
 mod engine_views; // the views' part of that thread
 mod eval; // accuracy of features: classifiers, aggregates, cache
 mod figures; // the paper's figures by number: bytes, fonts, words, errors
+mod finite; // values that are not finite: commands, settings
 mod gone; // data that cannot be read for a while, that are broken, or missing
 mod gui; // the window, by role and label, on software Vulkan
 mod gui_browse; // the list of images: search, keyboard, a million of them
@@ -36,6 +37,7 @@ mod model; // networks against torchvision
 mod notices; // training: what is left out, collapse alarms, in words, folder and window
 mod outputs; // nothing is written over what is read
 mod precision; // mixed precision beside float32
+mod resume; // what a checkpoint is held against, older ones in place of it
 mod run; // training: resume, reproducibility, NaN
 mod shaders; // every shader through naga
 mod signals; // who asks the program to end, and nobody who listens

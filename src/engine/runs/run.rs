@@ -56,22 +56,27 @@ impl TrainingRun {
         let RunData { source, set } = data;
         let environment =
             |trainer: &Trainer| Environment::of(source, set.as_ref(), trainer.part().images, &device.name);
-        let (folder, trainer) = match start {
-            Start::New(config) => {
-                // The trainer first: a config that does not fit the data leaves no folder behind.
-                let trainer = Trainer::new((**config).clone(), set.clone(), &device.device)?;
-                (RunFolder::create(out, trainer.config(), environment(&trainer)?.json())?, trainer)
+        let from = match start {
+            Start::New(_) | Start::Resume => None,
+            Start::ResumeFrom(step) => Some(*step),
+        };
+        let mut told = vec![];
+        let (folder, trainer) = if let Start::New(config) = start {
+            // The trainer first: a config that does not fit the data leaves no folder behind.
+            let trainer = Trainer::new((**config).clone(), set.clone(), &device.device)?;
+            (RunFolder::create(out, trainer.config(), environment(&trainer)?.json())?, trainer)
+        } else {
+            let (folder, config) = RunFolder::go_on(out)?;
+            let saved = folder.load_from(from)?;
+            let step = saved.state.step;
+            let trainer = Trainer::resume(config, saved, set.clone(), &device.device)
+                .with_context(|| folder.checkpoint(step).display().to_string())?;
+            if from.is_some() {
+                told.extend(folder.fall_back(step)?);
             }
-            Start::Resume => {
-                let (folder, config) = RunFolder::go_on(out)?;
-                let saved = folder.load()?;
-                let step = saved.state.step;
-                let trainer = Trainer::resume(config, saved, set.clone(), &device.device)
-                    .with_context(|| folder.checkpoint(step).display().to_string())?;
-                folder.rewind(step)?;
-                folder.note_environment(environment(&trainer)?.json())?;
-                (folder, trainer)
-            }
+            told.extend(folder.rewind(step)?);
+            folder.note_environment(environment(&trainer)?.json())?;
+            (folder, trainer)
         };
         let probe = HeldOutProbe::new(trainer.config(), data, folder.probe_patches()?, &device.device)?;
         folder.save_probe_patches(probe.patches())?;
@@ -95,6 +100,7 @@ impl TrainingRun {
             run.trainer.checkpoint(run.record.folder())?;
         }
         run.probe_if_due()?;
+        told.into_iter().for_each(|warning| run.warn(warning));
         run.warn_of_the_start();
         Ok(run)
     }

@@ -96,6 +96,7 @@ impl TrainTab {
                     format!("{} (what made it: {})", path.display(), sidecar.display()),
                 );
             }
+            TrainEvent::OthersFound { run, steps } => self.runs.offer(run, steps),
             TrainEvent::Failed { asked, message } => match asked {
                 TrainTask::Start => self.form.take_start(Some(message), files),
                 TrainTask::OpenRun(_) => self.runs.fail_to_open(message),

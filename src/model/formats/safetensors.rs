@@ -76,6 +76,30 @@ pub fn from_bytes(bytes: &[u8], device: &Device, name: String) -> anyhow::Result
     read(bytes, device, name, &Overrides::default())
 }
 
+/// What a model file says that it holds, and the shape of each of its arrays by name.
+///
+/// # Errors
+/// No whole model file; damage.
+pub fn describe(bytes: &[u8]) -> anyhow::Result<(ModelInfo, BTreeMap<String, Vec<usize>>)> {
+    let (Tensors { file, .. }, info) = open(bytes)?;
+    let shapes = file.iter().map(|(name, view)| (name.to_string(), view.shape().to_vec())).collect();
+    Ok((info, shapes))
+}
+
+/// The tensors of a model file, and what it says of them.
+fn open(bytes: &[u8]) -> anyhow::Result<(Tensors<'_>, ModelInfo)> {
+    SafeTensors::read_metadata(bytes)
+        .map_err(|e| anyhow::anyhow!("not a whole safetensors file ({e}); expected one written by bagssl"))?;
+    let tensors = files::tensors_from_bytes(bytes)?;
+    let Some(described) = tensors.metadata.get(METADATA_KEY) else {
+        bail!("the file does not say what network it holds: no \"{METADATA_KEY}\" entry in its metadata");
+    };
+    let info: ModelInfo = serde_json::from_str(described)
+        .with_context(|| format!("the metadata entry \"{METADATA_KEY}\" is damaged"))?;
+    info.validate().with_context(|| format!("the metadata entry \"{METADATA_KEY}\""))?;
+    Ok((tensors, info))
+}
+
 /// Reads a model from the bytes of a file, with what is said in place of what it says.
 pub(in crate::model) fn read(
     bytes: &[u8],
@@ -83,15 +107,7 @@ pub(in crate::model) fn read(
     name: String,
     overrides: &Overrides,
 ) -> anyhow::Result<Model> {
-    SafeTensors::read_metadata(bytes)
-        .map_err(|e| anyhow::anyhow!("not a whole safetensors file ({e}); expected one written by bagssl"))?;
-    let Tensors { file, metadata, has_sums } = files::tensors_from_bytes(bytes)?;
-    let Some(described) = metadata.get(METADATA_KEY) else {
-        bail!("the file does not say what network it holds: no \"{METADATA_KEY}\" entry in its metadata");
-    };
-    let mut info: ModelInfo = serde_json::from_str(described)
-        .with_context(|| format!("the metadata entry \"{METADATA_KEY}\" is damaged"))?;
-    info.validate().with_context(|| format!("the metadata entry \"{METADATA_KEY}\""))?;
+    let (Tensors { file, has_sums, .. }, mut info) = open(bytes)?;
     overrides.apply(&mut info)?;
     info.validate().context("what was said in place of the file's own settings")?;
     ensure!(
