@@ -29,7 +29,7 @@ use crate::gui::desk::undo::{Sight, Undo};
 use crate::gui::desk::{Desk, Session, ShownMaps};
 use crate::gui::export::ExportDialog;
 use crate::gui::memory::files::FileWorker;
-use crate::gui::memory::kept::Kept;
+use crate::gui::memory::kept::KeptSettings;
 use crate::gui::memory::link::Link;
 use crate::gui::memory::pins::PinnedQueries;
 use crate::gui::memory::places::Places;
@@ -59,7 +59,7 @@ pub struct App {
     closing: Closing,
     notices: Notices,
     files: FileWorker,
-    kept: Kept,
+    kept: KeptSettings,
     overlay: Overlay,
     /// The dialog in which something was asked to be opened that is not open yet, and what its failure is about.
     tried: Option<(Dialog, &'static str)>,
@@ -86,14 +86,14 @@ enum Overlay {
 impl App {
     /// Dresses the window and asks the engine for the model and the data that it opens with.
     pub fn new(cc: &eframe::CreationContext<'_>, engine: EngineHandle, options: GuiOptions) -> Self {
-        let kept = Kept::open(options.settings.clone());
+        let kept = KeptSettings::open(options.settings.clone());
         Self::with_settings(cc, kept, engine, options)
     }
 
     /// The same with settings that were read before.
     pub(super) fn with_settings(
         cc: &eframe::CreationContext<'_>,
-        kept: (Kept, Settings),
+        kept: (KeptSettings, Settings),
         engine: EngineHandle,
         options: GuiOptions,
     ) -> Self {
@@ -107,7 +107,7 @@ impl App {
     /// `is_software`: whether the processor draws.
     pub(super) fn open(
         ctx: &Context,
-        (kept, mut settings): (Kept, Settings),
+        (kept, mut settings): (KeptSettings, Settings),
         is_software: bool,
         engine: EngineHandle,
         options: GuiOptions,
