@@ -11,6 +11,7 @@ mod libraries;
 mod links;
 mod open_dialog;
 pub mod options;
+mod past;
 mod run;
 pub mod window;
 
@@ -22,6 +23,7 @@ use crate::engine::training::DataSource;
 use crate::engine::{Command, EngineHandle, MapMode, Snapshot};
 
 use self::options::{GuiOptions, SOON};
+use self::past::Wishes;
 use crate::gui::app::help::{CommandPalette, KeysList};
 use crate::gui::app::open_dialog::Dialog;
 use crate::gui::desk::undo;
@@ -60,6 +62,8 @@ pub struct App {
     notices: Notices,
     files: FileWorker,
     kept: KeptSettings,
+    /// What was asked for when the engine was last listened to.
+    asked: Wishes,
     overlay: Overlay,
     /// The dialog in which something was asked to be opened that is not open yet, and what its failure is about.
     tried: Option<(Dialog, &'static str)>,
@@ -161,6 +165,7 @@ impl App {
             notices: Notices::default(),
             files,
             kept,
+            asked: Wishes::default(),
             overlay: Overlay::None,
             tried: None,
             was_covered: false,
@@ -181,7 +186,10 @@ impl App {
     /// What a frame does before it draws, also while the window is hidden.
     /// `drawing_secs`: what the last frame took.
     pub(super) fn prepare(&mut self, ctx: &Context, drawing_secs: f32) {
+        self.asked.past(&Wishes::of(&self.desk)).into_iter().for_each(|past| self.notices.forget(past));
         self.take_events(ctx);
+        // What the engine changes by itself is no reason to forget.
+        self.asked = Wishes::of(&self.desk);
         self.settle(ctx);
         self.train.tell_drawing(&self.desk, self.desk.tab == Tab::Train, drawing_secs);
         self.closing.logic(ctx, &self.desk);

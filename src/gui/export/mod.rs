@@ -26,7 +26,7 @@ use crate::gui::memory::files::{FileWorker, FoundFile, NO_DIALOG, NOTHING_PICKED
 use crate::gui::nouns::views::Adds;
 use crate::gui::paint::theme::{STEP, overlay_frame};
 use crate::gui::panels::controls::without_pictures;
-use crate::gui::widgets::notices::Notices;
+use crate::gui::widgets::notices::{Notices, Past};
 
 use kinds::{KindRow, row};
 use preview::PreviewPane;
@@ -319,6 +319,11 @@ impl ExportDialog {
         let size = (ctx.content_rect().size() - vec2(64.0, 64.0)).min(LARGEST);
         let request = self.request(desk);
         if let Ok(request) = &request {
+            // What was said of the figure before is past.
+            let is_told = matches!(self.state, ExportState::Failed(_) | ExportState::Noted(_));
+            if is_told && self.preview.is_of_another(request) {
+                self.state = ExportState::Choosing;
+            }
             self.preview.ask(ctx, desk, request);
         }
         let modal = Modal::new(Id::unique("export dialog")).frame(overlay_frame(ctx)).show(ctx, |ui| {
@@ -363,6 +368,9 @@ fn levels_on_show(desk: &Desk) -> Vec<(PatchGrid, bool)> {
 
 /// Puts what was copied on the clipboard, and says what was done where no dialog does.
 pub fn take_event(ctx: &Context, event: &FigureEvent, notices: &mut Notices, is_told: bool) {
+    if !matches!(event, FigureEvent::Failed(_)) {
+        notices.forget(Past::Figure);
+    }
     let (about, text) = match event {
         FigureEvent::Saved { path, sidecar, caption } => {
             let caption = caption.as_ref().map(|path| format!("; its caption: {}", path.display()));
@@ -381,7 +389,7 @@ pub fn take_event(ctx: &Context, event: &FigureEvent, notices: &mut Notices, is_
         }
         FigureEvent::Failed(error) => {
             if !is_told {
-                notices.error("The figure".into(), error.clone());
+                notices.error_until(Past::Figure, "The figure", error.clone());
             }
             return;
         }
