@@ -49,6 +49,7 @@ use crate::gui::train::TrainTab;
 use crate::gui::train::closing::Closing;
 use crate::gui::views::Views;
 use crate::gui::widgets::notices::Notices;
+use crate::gui::widgets::room::FocusInSight;
 
 /// The window.
 pub struct App {
@@ -64,6 +65,7 @@ pub struct App {
     kept: KeptSettings,
     /// What was asked for when the engine was last listened to.
     asked: Wishes,
+    focus: FocusInSight,
     overlay: Overlay,
     /// The dialog in which something was asked to be opened that is not open yet, and what its failure is about.
     tried: Option<(Dialog, &'static str)>,
@@ -166,6 +168,7 @@ impl App {
             files,
             kept,
             asked: Wishes::default(),
+            focus: FocusInSight::default(),
             overlay: Overlay::None,
             tried: None,
             was_covered: false,
@@ -251,6 +254,7 @@ impl App {
             let pressed = actions::take_pressed(&ctx).into_iter();
             self.desk.todo.extend(pressed.filter(|action| shows_explore || !action.is_of_explore()));
         }
+        self.focus.follow(&ctx);
         self.desk.pointed = None;
         self.views.sync(&mut self.desk);
         self.desk.update_maps();

@@ -10,7 +10,7 @@ mod queries;
 
 use std::path::{Path, PathBuf};
 
-use eframe::egui::{self, Context, Id, Modal, RichText, ScrollArea, UiBuilder, vec2};
+use eframe::egui::{self, Context, Id, Modal, RichText, ScrollArea, Ui, UiBuilder, vec2};
 
 use crate::engine::{
     Beside, Command, FigureCommand, FigureContent, FigureEvent, FigureKind, FigureQuery, FigureRequest,
@@ -27,6 +27,7 @@ use crate::gui::nouns::views::Adds;
 use crate::gui::paint::theme::{STEP, overlay_frame};
 use crate::gui::panels::controls::without_pictures;
 use crate::gui::widgets::notices::{Notices, Past};
+use crate::gui::widgets::room::with_room;
 
 use kinds::{KindRow, row};
 use preview::PreviewPane;
@@ -34,6 +35,8 @@ use queries::Candidates;
 
 /// Largest size of the dialog, points.
 const LARGEST: egui::Vec2 = vec2(1160.0, 820.0);
+/// It needs so much; in a smaller window it scrolls as a whole.
+const LEAST: egui::Vec2 = vec2(640.0, 400.0);
 /// Width of the options.
 const OPTIONS: f32 = 288.0;
 /// Height of what stands below options and preview.
@@ -328,25 +331,44 @@ impl ExportDialog {
         }
         let modal = Modal::new(Id::unique("export dialog")).frame(overlay_frame(ctx)).show(ctx, |ui| {
             ui.set_width(size.x);
-            ui.label(RichText::new("Export a figure").strong());
-            ui.add_space(STEP / 2.0);
-            let (_, body) = ui.allocate_space(vec2(size.x, size.y - FOOT - 24.0));
-            let left = body.with_max_x(body.left() + OPTIONS);
-            ui.scope_builder(UiBuilder::new().max_rect(left), |ui| {
-                ScrollArea::vertical().auto_shrink(false).show(ui, |ui| self.options_ui(ui, desk, files));
-            });
-            let right = body.with_min_x(left.right() + 2.0 * STEP);
-            let obstacle = request.as_ref().err();
-            let again = self.preview.ui(ui, right, desk, obstacle.map(String::as_str));
-            self.round += u32::from(again);
-            ui.add_space(STEP / 2.0);
-            self.foot_ui(ui, desk, files, request.ok())
+            let mut is_cancelled = false;
+            let fits = size.x >= LEAST.x && size.y >= LEAST.y;
+            let draw = |ui: &mut Ui| is_cancelled = self.body_ui(ui, size.max(LEAST), desk, files, request);
+            match fits {
+                true => draw(ui),
+                false => drop(ui.allocate_ui(size, |ui| with_room(ui, LEAST, draw))),
+            }
+            is_cancelled
         });
         let is_closed = modal.inner || modal.should_close();
         if is_closed {
             self.close(desk);
         }
         is_closed
+    }
+
+    /// Options, preview and foot in that much room. Returns whether "Cancel" was pressed.
+    fn body_ui(
+        &mut self,
+        ui: &mut Ui,
+        size: egui::Vec2,
+        desk: &mut Desk,
+        files: &FileWorker,
+        request: Result<FigureRequest, String>,
+    ) -> bool {
+        ui.label(RichText::new("Export a figure").strong());
+        ui.add_space(STEP / 2.0);
+        let (_, body) = ui.allocate_space(vec2(size.x, size.y - FOOT - 24.0));
+        let left = body.with_max_x(body.left() + OPTIONS);
+        ui.scope_builder(UiBuilder::new().max_rect(left), |ui| {
+            ScrollArea::vertical().auto_shrink(false).show(ui, |ui| self.options_ui(ui, desk, files));
+        });
+        let right = body.with_min_x(left.right() + 2.0 * STEP);
+        let obstacle = request.as_ref().err();
+        let again = self.preview.ui(ui, right, desk, obstacle.map(String::as_str));
+        self.round += u32::from(again);
+        ui.add_space(STEP / 2.0);
+        self.foot_ui(ui, desk, files, request.ok())
     }
 
     /// Keeps the choices, lets go of the preview.
