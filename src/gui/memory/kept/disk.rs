@@ -134,5 +134,5 @@ fn set_aside(path: &Path, lost: &[String]) -> String {
         Ok(aside) => format!("The file as it was is {}.", aside.display()),
         Err(error) => format!("The file cannot be moved aside: {error}."),
     };
-    format!("{}: {told}{more}. All else is as it was. {kept}", path.display())
+    format!("{}: {told}{more}. What could not be read has its default. {kept}", path.display())
 }
