@@ -305,6 +305,11 @@ fn after_a_failure_the_path_can_be_typed_again_at_once() {
     window.steps();
     assert!(window.shows("Not done: /nowhere: there is no such folder"));
     assert!(window.harness.get_by_role_and_label(Role::TextInput, "File").is_focused());
+    // With another figure it is past.
+    window.steps();
+    assert!(window.shows("Not done: /nowhere"));
+    window.click("3.25");
+    assert!(!window.shows("Not done: /nowhere"));
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod gui_charts; // the Train tab's charts: what tells runs apart, numbers, axes,
 mod gui_compare; // two models in the window: side by side, scrubbing, playing
 mod gui_ease; // first steps, recent files, links, size of the interface
 mod gui_export; // the dialog for figures, by role and label
+mod gui_fit; // nothing is cut in Explore, in dialogs, in the list of keys, at any size
 mod gui_gallery; // neighbours looked at closely
 mod gui_instance; // marked positions with a gallery for each, by role and label
 mod gui_look; // each panel against its picture, names for screen readers

@@ -92,6 +92,20 @@ impl Screen {
         command
     }
 
+    /// Opens the built-in data and waits for the window; where it lies: left, top, width, height.
+    fn open_built_in(&mut self) -> Vec<i64> {
+        let program = self.command().arg("gui").stderr(Stdio::null()).spawn().expect("the program starts");
+        self.program = Some(Running(program));
+        let find =
+            ["search", "--sync", "--onlyvisible", "--name", "^bagssl$", "getwindowgeometry", "--shell"];
+        let found = Command::new("xdotool").args(find).env("DISPLAY", &self.display).output().unwrap();
+        let words = String::from_utf8_lossy(&found.stdout).into_owned();
+        let number = |key: &str| words.lines().find_map(|line| line.strip_prefix(key)?.parse().ok());
+        ["X=", "Y=", "WIDTH=", "HEIGHT="]
+            .map(|key| number(key).unwrap_or_else(|| panic!("{key} {words}")))
+            .into()
+    }
+
     fn open(&mut self) {
         let data = self.path("scenes");
         if !data.exists() {
@@ -345,6 +359,33 @@ fn a_signal_closes_a_real_window_as_its_button_does() {
         let status = screen.end();
         assert!(status.success(), "{status}");
         assert!(has_settings_since(&screen.path("home"), asked), "the window's state is not saved");
+    }
+}
+
+#[test]
+fn whatever_its_settings_say_a_window_comes_up_and_is_seen() {
+    let Some(mut screen) = Screen::start() else { return };
+    let settings = screen.path("home/bagssl/settings.json");
+    std::fs::create_dir_all(settings.parent().unwrap()).unwrap();
+    for window in [
+        r#"{"zoom":0}"#,
+        r#"{"zoom":1e9,"size":[0,0]}"#,
+        r#"{"zoom":0.001,"position":[1e9,-1e9]}"#,
+        r#"{"position":[5000,4000]}"#,
+        r#"{"position":[-3000,20],"size":[900,700]}"#,
+    ] {
+        std::fs::write(&settings, format!("{{\"window\":{window}}}")).unwrap();
+        let [left, top, width, height] = screen.open_built_in()[..] else { panic!() };
+        assert!(
+            left < 1200 && top < 760 && left + width > 100 && top + height > 100,
+            "{window}: {left} {top}"
+        );
+        assert!(width >= 800 && height >= 560, "{window}: {width}x{height}");
+        let empty = screen.picture();
+        screen.settled("something is drawn", |now| {
+            now.pixels().any(|pixel| pixel != empty.get_pixel(640, 400))
+        });
+        screen.program = None;
     }
 }
 
