@@ -6,6 +6,7 @@ mod lock;
 mod mapped;
 mod open;
 pub mod pickle;
+mod same;
 mod shrunk;
 mod tensors;
 mod unread;
@@ -16,6 +17,7 @@ pub use mapped::MappedFile;
 pub use open::{
     MOST_LINES, MOST_WEIGHTS, MOST_WORDS, open, open_to_append, open_with, read, read_to_string, set_aside,
 };
+pub use same::{is_same, resolved};
 pub use shrunk::Shrunk;
 pub use tensors::{Tensors, tensors_from_bytes, tensors_to_bytes};
 pub use unread::{FailureKept, Unread, is_dead_link, is_read_error, tells_of_read_error};

@@ -1,4 +1,6 @@
-//! Numbers and lists as they are printed.
+//! Numbers, lists and names as they are printed.
+
+use std::borrow::Cow;
 
 /// A whole number with thousands separators: "1,204,000".
 pub fn thousands(number: impl std::fmt::Display) -> String {
@@ -13,14 +15,57 @@ pub fn thousands(number: impl std::fmt::Display) -> String {
     text
 }
 
+/// `2` and `image` as `2 images`.
+pub fn count(number: usize, unit: &str) -> String {
+    let plural = match unit {
+        "patch" | "class" => "es",
+        _ => "s",
+    };
+    format!("{} {unit}{}", thousands(number), if number == 1 { "" } else { plural })
+}
+
 /// Names in a row, the first ones where there are many: "cat, dog and 3 more".
 pub fn name_list<T: AsRef<str>>(names: &[T]) -> String {
-    const SHOWN: usize = 8;
-    let shown = names.iter().take(SHOWN).map(AsRef::as_ref).collect::<Vec<&str>>().join(", ");
-    match names.len().saturating_sub(SHOWN) {
+    first_names(names, 8)
+}
+
+/// Names in a row, the first `most` where there are more.
+pub fn first_names<T: AsRef<str>>(names: &[T], most: usize) -> String {
+    let shown = names.iter().take(most).map(AsRef::as_ref).collect::<Vec<&str>>().join(", ");
+    match names.len().saturating_sub(most) {
         0 => shown,
         more => format!("{shown} and {} more", thousands(more)),
     }
+}
+
+/// A line about each thing, of many about the first ten, and then how many more there are and where `all` of them
+/// are told.
+pub fn first_lines<T>(things: &[T], words: impl Fn(&T) -> String, all: &str) -> Vec<String> {
+    const LINES: usize = 10;
+    let mut lines: Vec<String> = things.iter().take(LINES).map(words).collect();
+    if let more @ 1.. = things.len().saturating_sub(LINES) {
+        lines.push(format!("and {} more; {all}", thousands(more)));
+    }
+    lines
+}
+
+/// Text that a terminal shows as it is: control characters, with which a name could move the cursor, colour or hide what
+/// else is said, and those that turn the direction of writing become `\u001b`, as in JSON. Lines and tabs stay.
+pub fn legible(text: &str) -> Cow<'_, str> {
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_foul = |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || turns(c);
+    if !text.contains(is_foul) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_foul(c) {
+            out += &format!("\\u{:04x}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// "5,760 images", or of fewer "1,024 of 5,760 images, spread over 10 classes".
@@ -62,6 +107,28 @@ mod tests {
         let names: Vec<String> = (0..11).map(|number| number.to_string()).collect();
         assert_eq!(name_list(&names), "0, 1, 2, 3, 4, 5, 6, 7 and 3 more");
         assert_eq!(name_list(&names[..2]), "0, 1");
+    }
+
+    #[test]
+    fn of_many_lines_ten_are_said_and_the_rest_is_counted() {
+        let lines = |count: usize| first_lines(&vec!["x"; count], |x| (*x).to_owned(), "see there");
+        assert_eq!((lines(0).len(), lines(10), lines(11).len()), (0, vec!["x".to_owned(); 10], 11));
+        assert_eq!(lines(20_000).len(), 11);
+        assert_eq!(lines(20_000)[10], "and 19,990 more; see there");
+    }
+
+    #[test]
+    fn no_name_speaks_to_the_terminal() {
+        assert_eq!(legible("b\u{e4}ume\t1\n2 \u{5d0}"), "b\u{e4}ume\t1\n2 \u{5d0}");
+        assert!(matches!(legible("plain"), Cow::Borrowed(_)));
+        assert_eq!(
+            legible("a\x1b[2J\r\x07\u{9b}31m\u{202e}gnp.\x7f"),
+            "a\\u001b[2J\\u000d\\u0007\\u009b31m\\u202egnp.\\u007f"
+        );
+        // A JSON document stays the same document.
+        let name = "\u{9b}1m\u{7f}";
+        let read: String = serde_json::from_str(&legible(&serde_json::to_string(name).unwrap())).unwrap();
+        assert_eq!(read, name);
     }
 
     #[test]

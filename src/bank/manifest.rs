@@ -1,7 +1,9 @@
 //! `bank.json`: what made the bank and how much of it there is.
 
 use super::layout::{ImageEntry, Layout};
+use super::pixels::{pixels_bytes, pixels_path};
 use super::spec::BankSpec;
+use super::sums::{sums_bytes, sums_path};
 use super::{images, rows};
 use crate::files::{self, write_atomic};
 use anyhow::{Context, Result, ensure};
@@ -47,6 +49,9 @@ pub(super) struct Manifest {
     /// Whether the rows have sums. Earlier versions of the program wrote none.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sums: bool,
+    /// Whether the images' pixels have hashes. Earlier versions of the program wrote none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pixels: bool,
 }
 
 /// Only these two fields are read first, so that a later format is told from a broken file.
@@ -78,6 +83,7 @@ impl Manifest {
             searchable: spec.spaces.iter().map(|space| (space.name.clone(), 0)).collect(),
             skipped: Vec::new(),
             sums: true,
+            pixels: true,
         }
     }
 
@@ -104,7 +110,7 @@ impl Manifest {
         );
         let layout = Layout::new(manifest.spec.grid, images).with_context(|| broken(&table))?;
         manifest.check_counts(&layout).with_context(|| broken(&manifest_path(folder)))?;
-        rows::check_files(folder, &manifest.spec, &layout, manifest.sums)?;
+        rows::check_files(folder, &manifest.spec, &layout, manifest.beside(folder, &layout))?;
         Ok((manifest, layout))
     }
 
@@ -121,6 +127,13 @@ impl Manifest {
         let manifest: Self = serde_json::from_slice(&bytes).with_context(|| broken(path))?;
         manifest.spec.validate().with_context(|| broken(path))?;
         Ok(manifest)
+    }
+
+    /// The files beside the rows and the images table, each with the length that it must have.
+    fn beside(&self, folder: &Path, layout: &Layout) -> Vec<(PathBuf, u64)> {
+        let sums = self.sums.then(|| (sums_path(folder), sums_bytes(layout, self.spec.spaces.len())));
+        let pixels = self.pixels.then(|| (pixels_path(folder), pixels_bytes(layout)));
+        sums.into_iter().chain(pixels).collect()
     }
 
     fn check_counts(&self, layout: &Layout) -> Result<()> {

@@ -3,6 +3,7 @@
 use super::BankSink;
 use super::layout::{ImageEntry, Layout};
 use super::manifest::SkippedImage;
+use super::pixels::{CopyFinder, KnownCopies, PixelHash};
 use super::rows::{ImageEncoder, RowBuffer};
 use super::spec::BankSpec;
 use super::store::{Bank, Store};
@@ -20,6 +21,7 @@ pub struct MemoryBank {
     spec: Arc<BankSpec>,
     layout: Arc<Layout>,
     skipped: Arc<Vec<SkippedImage>>,
+    copies: CopyFinder,
     encoder: ImageEncoder,
     next_image: usize,
     searchable: Vec<u64>,
@@ -45,6 +47,7 @@ impl MemoryBank {
             encoder: ImageEncoder::new(&spec),
             layout: Arc::new(layout),
             skipped: Arc::default(),
+            copies: CopyFinder::default(),
             next_image: 0,
             searchable: vec![0; spaces],
             full: vec![Vec::new(); spaces],
@@ -69,8 +72,14 @@ impl MemoryBank {
             complete_images: self.next_image,
             searchable: self.searchable.clone(),
             stores: self.full.iter().zip(&self.tail).map(store).collect(),
+            copies: KnownCopies::Here(self.copies.firsts.clone()),
             folder: None,
         }
+    }
+
+    /// Images in the bank that are exact copies of an earlier one.
+    pub fn copies(&self) -> usize {
+        self.copies.copies
     }
 
     fn check_index(&self, index: usize) -> Result<usize> {
@@ -89,7 +98,12 @@ impl BankSink for MemoryBank {
         self.next_image
     }
 
-    fn push_image(&mut self, index: usize, rows: &[(&str, &[f32])]) -> Result<()> {
+    fn push_hashed(
+        &mut self,
+        index: usize,
+        pixels: Option<PixelHash>,
+        rows: &[(&str, &[f32])],
+    ) -> Result<()> {
         let count = self.check_index(index)?;
         let image = self.layout.images()[index].index;
         let buffers = self
@@ -100,6 +114,7 @@ impl BankSink for MemoryBank {
             append(&mut self.full[i], &mut self.tail[i], buffer, space.width as usize);
             self.searchable[i] += buffer.searchable();
         }
+        self.copies.push(pixels);
         self.next_image += 1;
         Ok(())
     }
@@ -110,6 +125,7 @@ impl BankSink for MemoryBank {
         for (i, (buffer, space)) in buffers.iter().zip(&self.spec.spaces).enumerate() {
             append(&mut self.full[i], &mut self.tail[i], buffer, space.width as usize);
         }
+        self.copies.push(None);
         let image = self.layout.images()[index].index;
         Arc::make_mut(&mut self.skipped).push(SkippedImage { image, reason: reason.into() });
         self.next_image += 1;

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `bank.json` | manifest: [`BankSpec`], counts, how many images are complete, skipped images |
 //! | `images.bin` | per image: height, width, label, name, and its index in the data set where they do not lie in that order |
+//! | `pixels.bin` | per image a hash of its pixels, by which exact copies are found; earlier versions wrote none |
 //! | `SPACE.f16` or `.f32` | `[patches, width]` little-endian, row-major, un-normalised embeddings |
 //! | `sums.crc32c` | a sum for each block of at most 2,048 rows of one image; earlier versions wrote none |
 //! | `SPACE.inv` | `[patches]` f32: one over the norm of the stored row; 0 for a zero row, NaN for a row without a value |
@@ -25,6 +26,8 @@ mod images;
 mod layout;
 mod manifest;
 mod memory;
+mod pixels;
+mod rehash;
 mod rows;
 mod spec;
 mod store;
@@ -38,6 +41,8 @@ pub use export::{Exported, IndexFormat, VectorFormat, export_index, export_vecto
 pub use layout::ImageEntry;
 pub use manifest::SkippedImage;
 pub use memory::MemoryBank;
+pub use pixels::PixelHash;
+pub use rehash::write_hashes;
 pub use rows::{Piece, Values};
 pub use spec::{BankSpec, DataFacts, Dtype, ModelFacts, SpaceSpec};
 pub use store::{Bank, BankId, StoredSpace};
@@ -50,14 +55,28 @@ pub trait BankSink {
     fn next_image(&self) -> usize;
 
     /// Adds the image in place `index`, which must be [`Self::next_image`]. `rows` names every space of the
-    /// bank once, in any order, with its values `[patches of the image, width]`, row-major.
+    /// bank once, in any order, with its values `[patches of the image, width]`, row-major. `pixels` tells exact
+    /// copies of it; without, it is taken for a copy of none.
     ///
     /// A row with a NaN or an infinity is kept but takes no part in searches.
     ///
     /// # Errors
     /// Wrong index, missing or unknown space, wrong number of values, a value too large for
     /// float16, or a failed write. The bank then still expects the same image.
-    fn push_image(&mut self, index: usize, rows: &[(&str, &[f32])]) -> anyhow::Result<()>;
+    fn push_hashed(
+        &mut self,
+        index: usize,
+        pixels: Option<PixelHash>,
+        rows: &[(&str, &[f32])],
+    ) -> anyhow::Result<()>;
+
+    /// As [`Self::push_hashed`], of an image whose pixels are not known.
+    ///
+    /// # Errors
+    /// As [`Self::push_hashed`].
+    fn push_image(&mut self, index: usize, rows: &[(&str, &[f32])]) -> anyhow::Result<()> {
+        self.push_hashed(index, None, rows)
+    }
 
     /// Records that the image in place `index` could not be used, and why. Its rows are NaN and take no part in searches.
     ///

@@ -2,7 +2,7 @@
 
 use super::layout::Layout;
 use super::spec::{BankSpec, Dtype, SpaceSpec};
-use super::sums::{SpaceSums, sum_of, sums_bytes, sums_path};
+use super::sums::{SpaceSums, sum_of};
 use crate::files::MappedFile;
 use anyhow::{Context, Result, bail, ensure};
 use half::f16;
@@ -243,11 +243,15 @@ pub(super) fn row_files(folder: &Path, spec: &BankSpec, patches: usize) -> Vec<(
     spec.spaces.iter().flat_map(of_space).collect()
 }
 
-/// Checks that every file of rows, and that of their sums, is there and as long as it must be.
-pub(super) fn check_files(folder: &Path, spec: &BankSpec, layout: &Layout, has_sums: bool) -> Result<()> {
+/// Checks that every file of rows, and those `beside` them, is there and as long as it must be.
+pub(super) fn check_files(
+    folder: &Path,
+    spec: &BankSpec,
+    layout: &Layout,
+    beside: Vec<(PathBuf, u64)>,
+) -> Result<()> {
     let patches = layout.patches();
-    let sums = has_sums.then(|| (sums_path(folder), sums_bytes(layout, spec.spaces.len())));
-    for (path, expected) in row_files(folder, spec, patches).into_iter().chain(sums) {
+    for (path, expected) in row_files(folder, spec, patches).into_iter().chain(beside) {
         let meta = fs::metadata(&path).with_context(|| format!("the bank lacks {}", path.display()))?;
         ensure!(
             meta.is_file() && meta.len() == expected,

@@ -2,6 +2,7 @@
 
 use super::layout::{ImageEntry, Layout};
 use super::manifest::{Manifest, SkippedImage};
+use super::pixels::KnownCopies;
 use super::rows::{MappedRows, Piece, RowBuffer, row_files};
 use super::spec::BankSpec;
 use crate::dataset::ImageOrder;
@@ -21,6 +22,7 @@ pub struct Bank {
     /// Per space, rows that take part in searches.
     pub(super) searchable: Vec<u64>,
     pub(super) stores: Vec<Store>,
+    pub(super) copies: KnownCopies,
     pub(super) folder: Option<PathBuf>,
 }
 
@@ -60,20 +62,22 @@ pub struct StoredSpace<'a> {
 }
 
 impl Bank {
+    /// Whether `folder` is that of a bank, by its manifest's name.
+    pub fn is_at(folder: &Path) -> bool {
+        super::manifest::manifest_path(folder).is_file()
+    }
+
     /// Opens the bank in `folder` at its last commit; it may be incomplete ([`Bank::is_complete`]).
     /// Nothing is read but the manifest and the images table; rows are mapped.
     ///
     /// # Errors
     /// No bank there, one of a later version, or a missing, cut or changed file: named, with what was expected.
     pub fn open(folder: &Path) -> Result<Self> {
-        ensure!(
-            super::manifest::manifest_path(folder).is_file(),
-            "{} is no bank: it holds no bank.json",
-            folder.display()
-        );
+        ensure!(Self::is_at(folder), "{} is no bank: it holds no bank.json", folder.display());
         let (manifest, layout) = Manifest::read(folder)?;
         let rows = MappedRows::open_all(folder, &manifest.spec, &layout, manifest.sums)?;
         let stores = rows.into_iter().map(|rows| Store::Mapped(Arc::new(rows))).collect();
+        let copies = KnownCopies::on_disk(manifest.complete_images as usize, manifest.pixels);
         let spec = manifest.spec;
         Ok(Self {
             searchable: spec.spaces.iter().map(|space| manifest.searchable[&space.name]).collect(),
@@ -82,6 +86,7 @@ impl Bank {
             skipped: Arc::new(manifest.skipped),
             complete_images: manifest.complete_images as usize,
             stores,
+            copies,
             folder: Some(folder.to_path_buf()),
         })
     }
@@ -176,6 +181,30 @@ impl Bank {
         self.stores.iter().all(|store| matches!(store, Store::Mapped(rows) if rows.has_sums()))
     }
 
+    /// For each of [`Bank::images`] the place of the first one with the same pixels: its own where no earlier one has
+    /// them. A hash is asked for, not the pixels: that two differ has a chance of 2^-128.
+    ///
+    /// # Errors
+    /// A bank of an earlier version, which has no hashes, or a damaged one: with what to do.
+    pub fn firsts(&self) -> Result<Vec<u32>> {
+        let firsts = self.copies.firsts(self.folder())?;
+        Ok(firsts[..self.complete_images].to_vec())
+    }
+
+    /// Committed images that are exact copies of an earlier one.
+    ///
+    /// # Errors
+    /// As [`Bank::firsts`].
+    pub fn copies(&self) -> Result<usize> {
+        let firsts = self.firsts()?;
+        Ok(firsts.iter().enumerate().filter(|(place, first)| **first as usize != *place).count())
+    }
+
+    /// Whether it can be asked for copies: all banks but those on disk that an earlier version made.
+    pub fn knows_copies(&self) -> bool {
+        !matches!(self.copies, KnownCopies::Unknown)
+    }
+
     /// The folder, for a bank on disk.
     pub fn folder(&self) -> Option<&Path> {
         self.folder.as_deref()
@@ -188,7 +217,12 @@ impl Bank {
 
     /// Whether the image of the data set with index `image` is committed.
     pub fn holds(&self, image: usize) -> bool {
-        self.layout.place_of(image).is_some_and(|place| place < self.complete_images)
+        self.place_of_committed(image).is_some()
+    }
+
+    /// Where in [`Bank::images`] the image of the data set with index `image` lies, if it is committed.
+    pub(crate) fn place_of_committed(&self, image: usize) -> Option<usize> {
+        self.layout.place_of(image).filter(|place| *place < self.complete_images)
     }
 
     /// The image of the data set with index `image`, committed or not. The error says which there are.
@@ -214,6 +248,11 @@ impl Bank {
     /// Rows of the image of the data set with index `image`, committed or not.
     pub fn rows_of_image(&self, image: usize) -> Result<Range<usize>> {
         Ok(self.layout.rows_of(self.place_of(image)?))
+    }
+
+    /// Where in [`Bank::images`] the image of `row` lies. Panics from [`Bank::total_patches`] on.
+    pub(crate) fn place_of_row(&self, row: usize) -> usize {
+        self.layout.place_of_row(row)
     }
 
     /// All rows of the image that `row` is of. Panics from [`Bank::total_patches`] on.

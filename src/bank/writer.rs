@@ -3,6 +3,7 @@
 use super::BankSink;
 use super::layout::{ImageEntry, Layout};
 use super::manifest::{Manifest, SkippedImage, images_path, manifest_path, write_images};
+use super::pixels::{PixelHash, damaged_records, pixels_bytes, pixels_path, record};
 use super::rows::{ImageEncoder, MappedRows, RowBuffer, row_files};
 use super::spec::BankSpec;
 use super::store::Bank;
@@ -34,6 +35,8 @@ pub struct BankWriter {
     files: Vec<WrittenFile>,
     /// File of the sums, where the bank has them.
     sums: Option<WrittenFile>,
+    /// File of the hashes of pixels, where the bank has them.
+    hashes: Option<WrittenFile>,
     next_image: usize,
     /// Committed images whose rows are not what was written, then those that an earlier run could not read: they
     /// come before the next image.
@@ -76,12 +79,14 @@ impl BankWriter {
         let rows = row_files(folder, spec, layout.patches()).into_iter();
         let files = rows.map(|(path, length)| WrittenFile::open(path, length)).collect::<Result<_>>()?;
         let sums = (sums_path(folder), sums_bytes(&layout, spec.spaces.len()));
+        let pixels = (pixels_path(folder), pixels_bytes(&layout));
         let resumed = manifest.complete_images as usize;
         let unread = unread_images(&manifest, &layout);
         let mut damaged = damaged_images(folder, &manifest, &layout, cancel)?;
         damaged.retain(|image| unread.binary_search(image).is_err());
         let writer = Self {
             sums: manifest.sums.then(|| WrittenFile::open(sums.0, sums.1)).transpose()?,
+            hashes: manifest.pixels.then(|| WrittenFile::open(pixels.0, pixels.1)).transpose()?,
             damaged,
             unread,
             has_news: false,
@@ -118,7 +123,7 @@ impl BankWriter {
     pub fn commit(&mut self) -> Result<()> {
         self.last_commit = Instant::now();
         // Also where no image is new: some may have been pushed again.
-        self.files.iter().chain(&self.sums).try_for_each(WrittenFile::sync)?;
+        self.files.iter().chain(&self.sums).chain(&self.hashes).try_for_each(WrittenFile::sync)?;
         if self.manifest.complete_images == self.next_image as u64 && !self.has_news {
             return Ok(());
         }
@@ -173,18 +178,24 @@ impl BankSink for BankWriter {
         self.damaged.front().or(self.unread.front()).copied().unwrap_or(self.next_image)
     }
 
-    fn push_image(&mut self, index: usize, rows: &[(&str, &[f32])]) -> Result<()> {
+    fn push_hashed(
+        &mut self,
+        index: usize,
+        pixels: Option<PixelHash>,
+        rows: &[(&str, &[f32])],
+    ) -> Result<()> {
         let count = self.prepare(index)?;
         let image = self.layout.images()[index].index;
         if !self.damaged.is_empty() && self.is_skipped(image) {
             // It can be read by now, but the manifest says that it was left out.
             return self.push_skipped(index, "");
         }
-        let Self { layout, manifest, encoder, files, sums, .. } = self;
+        let Self { layout, manifest, encoder, files, sums, hashes, .. } = self;
         let spec = &manifest.spec;
         let buffers =
             encoder.encode(spec, count, rows).with_context(|| format!("image {image} of the bank"))?;
         write_image(files, sums.as_mut(), (&manifest.spec, layout), index, buffers)?;
+        write_hash(hashes.as_mut(), index, pixels)?;
         if self.damaged.pop_front().is_some() {
             return Ok(());
         }
@@ -210,9 +221,10 @@ impl BankSink for BankWriter {
             "image {image} of {} is damaged there and cannot be computed again: {reason}",
             self.folder.display()
         );
-        let Self { layout, manifest, encoder, files, sums, .. } = self;
+        let Self { layout, manifest, encoder, files, sums, hashes, .. } = self;
         let buffers = encoder.encode_skipped(&manifest.spec, count)?;
         write_image(files, sums.as_mut(), (&manifest.spec, layout), index, buffers)?;
+        write_hash(hashes.as_mut(), index, None)?;
         if self.damaged.pop_front().is_some() {
             return Ok(());
         }
@@ -255,7 +267,14 @@ fn write_image(
     file.write_at(place as u64, bytemuck::cast_slice(&sums.collect::<Vec<u32>>()))
 }
 
-/// A file of rows or sums, which had its final length before the first byte was written.
+/// Notes which pixels the image in place `index` has, where the bank keeps that.
+fn write_hash(hashes: Option<&mut WrittenFile>, index: usize, pixels: Option<PixelHash>) -> Result<()> {
+    let Some(file) = hashes else { return Ok(()) };
+    let (place, record) = record(index, pixels);
+    file.write_at(place, &record)
+}
+
+/// A file of rows, sums or hashes, which had its final length before the first byte was written.
 #[derive(Debug)]
 struct WrittenFile {
     path: PathBuf,
@@ -304,7 +323,7 @@ fn unread_images(manifest: &Manifest, layout: &Layout) -> VecDeque<usize> {
     skipped.filter_map(|skipped| layout.place_of(skipped.image as usize)).collect()
 }
 
-/// Committed images with a block that has not its sum, upwards. Reads all that is committed.
+/// Committed images with a block or a hash that has not its sum, upwards. Reads all that is committed.
 fn damaged_images(
     folder: &Path,
     manifest: &Manifest,
@@ -312,13 +331,17 @@ fn damaged_images(
     cancel: &CancelToken,
 ) -> Result<VecDeque<usize>> {
     let spaces = MappedRows::open_all(folder, &manifest.spec, layout, manifest.sums)?;
+    let hashes =
+        if manifest.pixels { damaged_records(folder, manifest.complete_images as usize)? } else { vec![] };
     let images = (0..manifest.complete_images as usize).into_par_iter();
     let damaged = images.filter_map(|image| {
         if let Err(cancelled) = cancel.check() {
             return Some(Err(cancelled.into()));
         }
         let rows = layout.rows_of(image);
-        let wrong = spaces.iter().find_map(|space| space.check_sums(layout, rows.clone()).err())?;
+        let Some(wrong) = spaces.iter().find_map(|space| space.check_sums(layout, rows.clone()).err()) else {
+            return hashes.binary_search(&image).is_ok().then_some(Ok(image));
+        };
         if !wrong.is::<DamagedRows>() {
             return Some(Err(wrong));
         }
@@ -359,7 +382,8 @@ fn resume(folder: &Path, spec: &BankSpec, images: &[ImageEntry]) -> Result<Manif
 fn create(folder: &Path, spec: &BankSpec, layout: &Layout) -> Result<Manifest> {
     write_images(folder, layout.images())?;
     let sums = (sums_path(folder), sums_bytes(layout, spec.spaces.len()));
-    for (path, bytes) in row_files(folder, spec, layout.patches()).into_iter().chain([sums]) {
+    let pixels = (pixels_path(folder), pixels_bytes(layout));
+    for (path, bytes) in row_files(folder, spec, layout.patches()).into_iter().chain([sums, pixels]) {
         files::open_with(&path, OpenOptions::new().write(true).create(true).truncate(true))
             .and_then(|file| file.set_len(bytes).and_then(|()| file.sync_all()))
             .with_context(|| format!("cannot make {} of {bytes} bytes", path.display()))?;
@@ -379,6 +403,7 @@ fn check_nothing_else(folder: &Path, spec: &BankSpec, layout: &Layout) -> Result
     ours.extend([
         images_path(folder),
         sums_path(folder),
+        pixels_path(folder),
         folder.join(LOCK_FILE),
         folder.join(EARLIER_LOCK_FILE),
     ]);

@@ -1,18 +1,30 @@
 //! `bagssl bank`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
 use super::shared::{Commander, bytes, show, skipped_words, sums_words, thousands};
-use crate::engine::facts::ImageOrder;
+use crate::engine::facts::{DataSpec, ImageOrder};
 use crate::engine::jobs;
+use crate::engine::jobs::embed::BankInfo;
 use crate::engine::jobs::export::{ExportReport, ExportRequest};
+use crate::engine::{OutputKind, Outputs};
 
 #[derive(Subcommand)]
 pub enum BankCommand {
     /// What is in a bank
     Info { bank: PathBuf },
+    /// Read the images of a bank again and keep hashes of their pixels with it
+    ///
+    /// By these exact copies are found (--fold-copies). `embed` writes them; banks of earlier versions have none.
+    /// Nothing is embedded.
+    Hash {
+        bank: PathBuf,
+        /// Where the images of the bank lie, if they were moved
+        #[arg(long)]
+        data: Option<DataSpec>,
+    },
     /// Write the vectors of one space, float32, for other tools
     ///
     /// Patches without a vector (of images that could not be read) are left out and counted.
@@ -35,38 +47,81 @@ impl Commander {
         match command {
             BankCommand::Info { bank } => {
                 let info = jobs::embed::bank_info(&bank)?;
-                let order = match info.order {
-                    Some(order @ ImageOrder::Spread { of, .. }) => {
-                        format!("of the data set's {} ({order})", thousands(of))
-                    }
-                    None => "from the first of the data set on".into(),
-                };
-                show(self.json(), &info, || {
-                    let spaces = info.spaces.iter().map(|(name, width)| format!("{name} {width}"));
+                show(self.json(), &info, || info_words(&bank, &info))
+            }
+            BankCommand::Hash { bank, data } => {
+                let report = self.job(|job| jobs::hash::hash(&bank, data.as_ref(), job))?;
+                show(self.json(), &report, || {
                     format!(
-                        "{}: {} of {} patches ({} of {} images, {order}), {} pixels every {}, {} in {}, {}, {}; model {}, data {}{}",
+                        "{}: hashes of the pixels of {} of {} images; {}",
                         bank.display(),
-                        thousands(info.patches as u64),
-                        thousands(info.total_patches as u64),
-                        thousands(info.images as u64),
-                        thousands(info.total_images as u64),
-                        info.patch,
-                        info.stride,
-                        spaces.collect::<Vec<_>>().join(", "),
-                        info.dtype,
-                        bytes(info.bytes),
-                        sums_words(info.sums),
-                        info.model,
-                        info.data,
-                        skipped_words(&info.skipped)
+                        thousands(report.hashed),
+                        thousands(report.images),
+                        copies_words(report.copies)
                     )
                 })
             }
             BankCommand::Export { bank, space, out, index } => {
+                Outputs::default()
+                    .reads("BANK", &*bank)
+                    .writes("--out", &*out, OutputKind::File)
+                    .writes("--index", index.as_deref(), OutputKind::File)
+                    .check()?;
                 let report = jobs::export::export(ExportRequest { bank, space, out, index }, &self.cancel)?;
                 show(self.json(), &report, || export_words(&report))
             }
         }
+    }
+}
+
+fn info_words(bank: &Path, info: &BankInfo) -> String {
+    let order = match info.order {
+        Some(order @ ImageOrder::Spread { of, .. }) => {
+            format!("of the {} images of the data set ({order})", thousands(of))
+        }
+        None => "from the first image of the data set on".into(),
+    };
+    let spaces = info.spaces.iter().map(|(name, width)| format!("{} values in {name}", thousands(width)));
+    let spaces: Vec<String> = spaces.collect();
+    let copies = match info.copies {
+        Some(copies) => copies_words(copies),
+        None => format!(
+            "whether some are exact copies of others is not known (`bagssl bank hash {}` finds out)",
+            bank.display()
+        ),
+    };
+    let lines = [
+        format!("{}: a bank of data {}, model {}", bank.display(), info.data, info.model),
+        format!(
+            "images: {} embedded of {} planned, {order}; {copies}{}",
+            thousands(info.images),
+            thousands(info.total_images),
+            skipped_words(&info.skipped)
+        ),
+        format!(
+            "patches: {} embedded of {} planned, {2} x {2} pixels every {3} pixels",
+            thousands(info.patches),
+            thousands(info.total_patches),
+            info.patch,
+            info.stride
+        ),
+        format!(
+            "vectors of a patch: {}, {}; {} for all planned, {}",
+            spaces.join(" and "),
+            info.dtype,
+            bytes(info.bytes),
+            sums_words(info.sums)
+        ),
+    ];
+    lines.join("\n")
+}
+
+/// How many images are exact copies of others.
+fn copies_words(copies: usize) -> String {
+    match copies {
+        0 => "none is an exact copy of another".to_owned(),
+        1 => "1 is an exact copy of another".to_owned(),
+        copies => format!("{} are exact copies of others", thousands(copies)),
     }
 }
 

@@ -113,7 +113,8 @@ mod tests {
     fn heading_of(option: &str) -> Option<&'static str> {
         Some(match option {
             "weights" | "stem_padding" | "mean" | "std" | "input" | "resize" => OVERRIDES,
-            "exclude_same_image" | "per_image" | "without_overlap" | "class" | "only_split" => FILTER,
+            "exclude_same_image" | "per_image" | "without_overlap" | "fold_copies" | "class"
+            | "only_split" => FILTER,
             "width" | "dpi" | "palette" | "letters" | "plain" | "colormap" | "range" | "columns"
             | "shares" | "across" | "text" | "font" | "alias" | "alias_beside" | "contour" => LOOK,
             "exif" | "value_window" => READING,

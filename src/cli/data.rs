@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use super::shared::{Commander, DecodingArgs, decoding_words, show, skipped_words, thousands};
 use crate::engine::facts::{CifarVariant, DataSpec, Split};
-use crate::engine::jobs;
+use crate::engine::{OutputKind, Outputs, jobs};
 
 #[derive(Subcommand)]
 pub enum DataCommand {
@@ -72,6 +72,7 @@ impl Commander {
                 })
             }
             DataCommand::Get { set, out, url, md5 } => {
+                Outputs::default().writes("--out", &*out, OutputKind::Folder).check()?;
                 let request = jobs::data::GetRequest { variant: set, out, url, md5 };
                 let report = self.job(|job| jobs::data::get(request, job))?;
                 show(self.json(), &report, || {
@@ -80,6 +81,7 @@ impl Commander {
                 })
             }
             DataCommand::Synth { out, images, size, split } => {
+                Outputs::default().writes("--out", &*out, OutputKind::Folder).check()?;
                 let seed = self.shared.seed;
                 let request = jobs::data::SynthRequest { out, seed, images, size, split };
                 let report = self.job(|job| jobs::data::synth(&request, job))?;

@@ -9,8 +9,8 @@ use super::shared::{
     thousands,
 };
 use crate::engine::facts::{DataSpec, Dtype, Space, Split};
-use crate::engine::jobs;
 use crate::engine::jobs::embed::{BankSource, EmbedRequest};
+use crate::engine::{OutputKind, Outputs, jobs};
 use crate::patch::PatchGrid;
 use crate::words::sample_words;
 
@@ -63,6 +63,11 @@ impl Commander {
             },
             out: args.out,
         };
+        Outputs::default()
+            .reads_model("--model", &request.model)
+            .reads_data("--data", &request.source.data)
+            .writes("--out", &*request.out, OutputKind::Bank)
+            .check()?;
         let mut announce = |count| self.bar.say(&format!("the bank will take {}", bytes(count)));
         let report = self.job(|job| jobs::embed::embed(&request, job, &mut announce))?;
         show(self.json(), &report, || {

@@ -7,12 +7,12 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::shared::{
-    Commander, DecodingArgs, ModelArgs, WrongUsage, duration, pixels, positive, show, skipped_words,
+    Commander, DecodingArgs, ModelArgs, WrongUsage, duration, finite, pixels, positive, show, skipped_words,
     thousands,
 };
 use crate::engine::facts::*;
-use crate::engine::jobs;
 use crate::engine::jobs::evaluate::{EvalReport, EvalRequest, Holdout};
+use crate::engine::{OutputKind, Outputs, jobs};
 use crate::words::name_list;
 
 #[derive(Args)]
@@ -91,7 +91,7 @@ pub struct ClassifierArgs {
     #[arg(long, default_value_t = KnnConfig::default().k, value_parser = positive())]
     pub k: usize,
     /// Temperature of the kNN classifier
-    #[arg(long, default_value_t = KnnConfig::default().temperature)]
+    #[arg(long, default_value_t = KnnConfig::default().temperature, value_parser = finite)]
     pub temperature: f32,
     /// Epochs of the linear probe
     #[arg(long, default_value_t = LinearConfig::default().epochs, value_parser = positive())]
@@ -110,6 +110,11 @@ pub struct ClassifierArgs {
 impl Commander {
     pub fn eval(&self, args: EvalArgs) -> anyhow::Result<()> {
         let request = self.eval_request(args)?;
+        Outputs::default()
+            .reads_model("--model", &request.model)
+            .reads_data("--data", &request.data)
+            .writes("--cache", request.config.cache.as_deref(), OutputKind::Folder)
+            .check()?;
         let report = self.job(|job| jobs::evaluate::evaluate(&request, job))?;
         show(self.json(), &report, || eval_words(&report))
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::shared::{Commander, OverrideArgs, show, sums_words, thousands};
 use crate::engine::facts::{ModelSpec, Origin};
-use crate::engine::jobs;
+use crate::engine::{OutputKind, Outputs, jobs};
 use crate::paths;
 use crate::words::name_list;
 
@@ -51,7 +51,10 @@ impl Commander {
                 })
             }
             ModelCommand::Convert { model, out, overrides } => {
-                jobs::model::convert(&ModelSpec { overrides: overrides.into(), ..model.into() }, &out)?;
+                let model = ModelSpec { overrides: overrides.into(), ..model.into() };
+                let outputs = Outputs::default().reads_model("MODEL", &model);
+                outputs.writes("OUT", &*out, OutputKind::File).check()?;
+                jobs::model::convert(&model, &out)?;
                 show(self.json(), &json!({ "out": paths::to_words(&out) }), || out.display().to_string())
             }
         }

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::shared::{Commander, DecodingArgs, duration, show};
 use crate::engine::facts::*;
-use crate::engine::jobs;
 use crate::engine::jobs::train::{News, Start, TrainReport, TrainRequest};
+use crate::engine::{OutputKind, Outputs, jobs};
 use crate::files;
 
 #[derive(Args)]
@@ -37,6 +37,9 @@ pub struct TrainArgs {
     /// Continue the run in --out
     #[arg(long)]
     pub resume: bool,
+    /// Continue from the checkpoint of this step, not the newest; later ones are kept aside
+    #[arg(long, value_name = "STEP", requires = "resume")]
+    pub from_step: Option<u64>,
     /// Steps between lines of metrics
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     pub log_every: u64,
@@ -50,8 +53,13 @@ impl Commander {
             return self.recipes();
         }
         let (data, out) = (args.data.context("--data is missing")?, args.out.context("--out is missing")?);
+        Outputs::default()
+            .reads("--config", args.config.as_deref())
+            .reads_data("--data", &data)
+            .writes("--out", &*out, OutputKind::Run)
+            .check()?;
         let start = if args.resume {
-            Start::Resume
+            args.from_step.map_or(Start::Resume, Start::ResumeFrom)
         } else {
             let mut config = match (&args.recipe, &args.config) {
                 (Some(name), _) => find_recipe(name)?.config,
@@ -148,6 +156,10 @@ impl Commander {
 fn settings_help() -> String {
     let mut text =
         "Settings, by the keys that --set and a configuration file take (N counts views from 0):".to_owned();
+    text += &format!(
+        "\nBetween the parts of a run, config.toml may change only in {}: the others decide the weights.",
+        MAY_CHANGE.join(", ")
+    );
     for setting in settings::settings() {
         let expected = setting.expected().map_or(String::new(), |expected| format!(" Expected: {expected}."));
         text += &format!("\n\n  {}\n          {}{expected}", setting.path, setting.help);

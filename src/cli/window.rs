@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::shared::{DecodingArgs, OverrideArgs, SharedArgs};
+use super::shared::{DecodingArgs, OverrideArgs, SharedArgs, listen};
 use crate::engine::facts::{BUILT_IN, DataSpec, ModelSpec, Split};
-use crate::gui::Link;
+use crate::gui::{GuiOptions, Link, Quit};
 
 #[derive(Args, Default)]
 pub struct GuiArgs {
@@ -59,6 +59,8 @@ pub fn window(args: GuiArgs, shared: &SharedArgs) -> anyhow::Result<()> {
     if settings.is_none() {
         log::warn!("no home folder is known: settings last until the window is closed");
     }
-    let options = crate::gui::GuiOptions { model, data, split, runs, link, settings };
+    let quit = Quit::default();
+    let options = GuiOptions { model, data, split, runs, link, settings, quit: quit.clone() };
+    listen(move || quit.ask())?;
     crate::gui::open(options, shared.device)
 }

@@ -86,7 +86,12 @@ pub struct Fetched {
 pub fn get(request: &Request, cancel: &CancelToken, report: &mut dyn FnMut(Progress)) -> Result<Fetched> {
     let target = request.target();
     if target.exists() {
-        return already_there(request);
+        let there = already_there(request)?;
+        // Where another call works here, or nobody may write, it is not ours to tidy.
+        if let Ok(_lock) = FolderLock::take(&request.out) {
+            tidy(request);
+        }
+        return Ok(there);
     }
     let md5 = request.md5();
     let is_md5 = md5.len() == 32 && md5.bytes().all(|b| b.is_ascii_hexdigit());
@@ -94,6 +99,7 @@ pub fn get(request: &Request, cancel: &CancelToken, report: &mut dyn FnMut(Progr
     let _lock = FolderLock::take(&request.out)?;
     if target.exists() {
         // Another process has put it there while we came.
+        tidy(request);
         return already_there(request);
     }
     sweep(&request.out)?;
@@ -131,6 +137,14 @@ fn already_there(request: &Request) -> Result<Fetched> {
         format!("{} is there but not whole; move it away, or choose another --out", path.display())
     })?;
     Ok(Fetched { path, images, already_there: true })
+}
+
+/// Removes what a call that ended at its very last steps has left beside the set. The folder's lock is held.
+fn tidy(request: &Request) {
+    if request.part().exists() {
+        discard(&request.part());
+    }
+    sweep(&request.out).unwrap_or_else(|error| log::warn!("{error:#}"));
 }
 
 /// Removes what killed calls have unpacked in `out`, whose lock is held.

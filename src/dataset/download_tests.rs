@@ -277,3 +277,17 @@ fn a_folder_that_is_there_but_not_whole_is_an_error() {
     let text = format!("{:#}", run(&request).unwrap_err());
     assert!(text.contains("is there but not whole"), "{text}");
 }
+
+#[test]
+fn what_a_call_left_that_was_killed_at_its_end_goes_with_the_next() {
+    let archive = packed(&small_set());
+    let (url, _) = serve(archive.clone(), true);
+    let dir = tempfile::tempdir().unwrap();
+    let request = request(dir.path(), url, &archive);
+    run(&request).unwrap();
+    fs::write(request.part(), &archive).unwrap();
+    fs::create_dir(dir.path().join(".unpacking-Ab12")).unwrap();
+    assert!(run(&request).unwrap().already_there);
+    let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left, [FOLDER]);
+}

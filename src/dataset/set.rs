@@ -43,6 +43,11 @@ pub trait Dataset: Send + Sync {
     fn size(&self) -> Option<(u32, u32)>;
     /// `(height, width)` of image `index`, without decoding it. Panics beyond the last image.
     fn dimensions(&self, index: usize) -> (u32, u32);
+    /// Short side of the images, pixels: of all where they share a size, else of the first.
+    fn short_side(&self) -> u32 {
+        let (height, width) = self.size().unwrap_or_else(|| self.dimensions(0));
+        height.min(width)
+    }
     /// Which split this is, where the source has two.
     fn split(&self) -> Option<Split>;
     /// How its images are mixed, if it is [`Split::All`].

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::read_ahead::{ReadImage, read_ahead};
 use super::{BATCH, Embedder, PIXELS, PatchSource, pixels_width};
-use crate::bank::{BankSink, BankSpec, DataFacts, Dtype, ImageEntry, SpaceSpec};
+use crate::bank::{BankSink, BankSpec, DataFacts, Dtype, ImageEntry, PixelHash, SpaceSpec};
 use crate::dataset::{Dataset, SPREAD_SEED, Skipped, spread};
 use crate::files;
 use crate::image::Image;
@@ -126,6 +126,8 @@ struct Pending {
     image: anyhow::Result<Arc<Image>>,
     /// The memory that it takes.
     hold: Hold,
+    /// Which pixels it has, if it can be read.
+    pixels: Option<PixelHash>,
     /// Patches in all, and those that went into a batch.
     cells: usize,
     taken: usize,
@@ -233,9 +235,9 @@ impl Extraction {
             self.pending.push_back(pending);
         }
         let patch = self.plan.spec.grid.patch;
-        let mut vectors = embedder.patches(&sources, patch, &self.plan.spaces);
+        let mut vectors = embedder.patches(&sources, patch, &self.plan.spaces)?;
         if self.plan.has_pixels {
-            vectors.push(embedder.pixels(&sources, patch));
+            vectors.push(embedder.pixels(&sources, patch)?);
         }
         self.patches += sources.len();
         self.distribute(&vectors);
@@ -279,13 +281,14 @@ impl Extraction {
         }
     }
 
-    fn begin(&self, ReadImage { place, image, hold }: ReadImage) -> Pending {
+    fn begin(&self, ReadImage { place, image, pixels, hold }: ReadImage) -> Pending {
         let image = self.checked(place, image).map(Arc::new);
         let cells = image.as_ref().map_or(0, |image| self.plan.spec.grid.len(image.height(), image.width()));
         Pending {
             place,
             image,
             hold,
+            pixels,
             cells,
             taken: 0,
             fresh: 0,
@@ -325,7 +328,7 @@ impl Extraction {
                 let names = self.plan.spec.spaces.iter().map(|space| space.name.as_str());
                 let rows: Vec<(&str, &[f32])> =
                     names.zip(complete.vectors.iter().map(Vec::as_slice)).collect();
-                sink.push_image(complete.place, &rows)?;
+                sink.push_hashed(complete.place, complete.pixels, &rows)?;
             }
             Err(error) => {
                 let reason = format!("{error:#}");

@@ -6,11 +6,14 @@ mod read_ahead;
 use std::borrow::Borrow;
 use std::sync::Arc;
 
+use anyhow::{bail, ensure};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 
-use crate::augment::{CropBox, ResizePlan, central_tensor_values, image_tensor_values, patch_tensor_values};
+use crate::augment::{
+    CropBox, Normalization, ResizePlan, central_tensor_values, image_tensor_values, patch_tensor_values,
+};
 use crate::bank::ModelFacts;
 use crate::image::Image;
 use crate::kernel;
@@ -130,7 +133,15 @@ impl Embedder {
     ///
     /// # Shapes
     /// - output i: `[patches.len() * width of spaces[i]]`, row-major, un-normalised
-    pub fn patches(&self, patches: &[PatchSource], size: u32, spaces: &[Space]) -> Vec<Vec<f32>> {
+    ///
+    /// # Errors
+    /// The network gives a value that is not finite, or vectors too long for float32: which layer.
+    pub fn patches(
+        &self,
+        patches: &[PatchSource],
+        size: u32,
+        spaces: &[Space],
+    ) -> anyhow::Result<Vec<Vec<f32>>> {
         let plan = ResizePlan::new(self.info.resize, size, self.info.input);
         let norm = self.info.normalization;
         self.embed_with(patches.len(), spaces, |index, out| {
@@ -144,21 +155,27 @@ impl Embedder {
     ///
     /// # Shapes
     /// - output: `[patches.len() * pixels_width(size)]`, row-major
-    pub fn pixels(&self, patches: &[PatchSource], size: u32) -> Vec<f32> {
+    ///
+    /// # Errors
+    /// The normalization makes values of them that are not finite.
+    pub fn pixels(&self, patches: &[PatchSource], size: u32) -> anyhow::Result<Vec<f32>> {
         let plan = ResizePlan::new(self.info.resize, size, size.min(PIXELS_SIDE));
         let width = pixels_width(size);
         let mut values = vec![0.0; patches.len() * width];
         values.par_chunks_exact_mut(width).zip(patches).for_each(|(out, patch)| {
             patch_tensor_values(&patch.image, patch.y, patch.x, size, &plan, &self.info.normalization, out);
         });
-        values
+        self.checked_pixels(values, width)
     }
 
     /// Vectors of rectangles within their images, each resized to the network's square input.
     ///
     /// # Shapes
     /// - as [`Embedder::patches`]
-    pub fn crops(&self, crops: &[CropSource], spaces: &[Space]) -> Vec<Vec<f32>> {
+    ///
+    /// # Errors
+    /// As [`Embedder::patches`].
+    pub fn crops(&self, crops: &[CropSource], spaces: &[Space]) -> anyhow::Result<Vec<Vec<f32>>> {
         self.embed_with(crops.len(), spaces, |index, out| self.fill_crop(&crops[index], self.info.input, out))
     }
 
@@ -167,11 +184,14 @@ impl Embedder {
     ///
     /// # Shapes
     /// - output: `[crops.len() * pixels_width(size)]`, row-major
-    pub fn crop_pixels(&self, crops: &[CropSource], size: u32) -> Vec<f32> {
+    ///
+    /// # Errors
+    /// As [`Embedder::pixels`].
+    pub fn crop_pixels(&self, crops: &[CropSource], size: u32) -> anyhow::Result<Vec<f32>> {
         let (side, width) = (size.min(PIXELS_SIDE), pixels_width(size));
         let mut values = vec![0.0; crops.len() * width];
         values.par_chunks_exact_mut(width).zip(crops).for_each(|(out, crop)| self.fill_crop(crop, side, out));
-        values
+        self.checked_pixels(values, width)
     }
 
     /// The pixels of a rectangle, resized to `side` x `side`.
@@ -183,20 +203,31 @@ impl Embedder {
 
     /// Vectors of whole images ("central"): resized for a CIFAR-size network, otherwise the short
     /// side to input x 256/224 and the centre.
-    pub fn centrals<I: Borrow<Image> + Sync>(&self, images: &[I], spaces: &[Space]) -> Vec<Vec<f32>> {
+    ///
+    /// # Errors
+    /// As [`Embedder::patches`].
+    pub fn centrals<I: Borrow<Image> + Sync>(
+        &self,
+        images: &[I],
+        spaces: &[Space],
+    ) -> anyhow::Result<Vec<Vec<f32>>> {
         self.embed_with(images.len(), spaces, |index, out| self.fill_central(images[index].borrow(), out))
     }
 
     /// The backbone's last feature maps of whole images, taken as [`Embedder::centrals`] takes them.
-    pub fn central_maps<I: Borrow<Image> + Sync>(&self, images: &[I]) -> Maps {
+    ///
+    /// # Errors
+    /// As [`Embedder::patches`].
+    pub fn central_maps<I: Borrow<Image> + Sync>(&self, images: &[I]) -> anyhow::Result<Maps> {
         let mut maps = Maps { values: vec![], channels: 0, rows: 0, cols: 0 };
         let fill = |index: usize, out: &mut [f32]| self.fill_central(images[index].borrow(), out);
         self.in_batches(images.len(), fill, |images| {
-            let map = self.encoder.last_map(images);
+            let map = self.encoder.last_map(images.clone());
             [_, maps.channels, maps.rows, maps.cols] = map.dims();
-            maps.values.extend(values_of(map));
-        });
-        maps
+            maps.values.extend(self.checked(map, &images)?);
+            Ok(())
+        })?;
+        Ok(maps)
     }
 
     fn fill_central(&self, image: &Image, out: &mut [f32]) {
@@ -214,18 +245,54 @@ impl Embedder {
         count: usize,
         spaces: &[Space],
         fill: impl Fn(usize, &mut [f32]) + Sync,
-    ) -> Vec<Vec<f32>> {
+    ) -> anyhow::Result<Vec<Vec<f32>>> {
         let mut vectors = vec![vec![]; spaces.len()];
         if spaces.is_empty() {
-            return vectors;
+            return Ok(vectors);
         }
         self.in_batches(count, fill, |images| {
-            let embedded = self.encoder.embed(images, spaces, Mode::Eval);
+            let embedded = self.encoder.embed(images.clone(), spaces, Mode::Eval);
             for (all, tensor) in vectors.iter_mut().zip(embedded) {
-                all.extend(values_of(tensor));
+                all.extend(self.checked(tensor, &images)?);
             }
-        });
-        vectors
+            Ok(())
+        })?;
+        Ok(vectors)
+    }
+
+    /// The values that the network gives for `images`, one row for each. All are looked at; where one is not finite,
+    /// the images go through the network once more, layer by layer.
+    fn checked<const D: usize>(&self, given: Tensor<D>, images: &Tensor<4>) -> anyhow::Result<Vec<f32>> {
+        let rows = given.dims()[0];
+        let values = values_of(given);
+        if fits_cosines(&values, values.len() / rows.max(1)) {
+            return Ok(values);
+        }
+        let name = &self.name;
+        if let Some(layer) = self.encoder.first_not_finite(images.clone(), Mode::Eval) {
+            bail!(
+                "the model {name} gives values that are not finite, first in {layer}: its weights or the normalization \
+                 ({}) overflow float32",
+                self.normalization_words()
+            );
+        }
+        let largest = values.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+        bail!("the model {name} gives values up to {largest:e}: too long vectors for a cosine in float32")
+    }
+
+    fn checked_pixels(&self, values: Vec<f32>, width: usize) -> anyhow::Result<Vec<f32>> {
+        let words = || self.normalization_words();
+        ensure!(
+            fits_cosines(&values, width),
+            "the normalization ({}) overflows float32 on the pixels",
+            words()
+        );
+        Ok(values)
+    }
+
+    fn normalization_words(&self) -> String {
+        let Normalization { mean, std } = self.info.normalization;
+        format!("mean {mean:?}, std {std:?}")
     }
 
     /// Fills inputs in parallel and hands them over in batches of `[at most batch, 3, side, side]`.
@@ -233,19 +300,96 @@ impl Embedder {
         &self,
         count: usize,
         fill: impl Fn(usize, &mut [f32]) + Sync,
-        mut run: impl FnMut(Tensor<4>),
-    ) {
+        mut run: impl FnMut(Tensor<4>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         let side = self.info.input as usize;
         for start in (0..count).step_by(self.batch) {
             let batch = self.batch.min(count - start);
             let mut values = vec![0.0; batch * 3 * side * side];
             let inputs = values.par_chunks_exact_mut(3 * side * side).enumerate();
             inputs.for_each(|(index, out)| fill(start + index, out));
-            run(Tensor::from_data(TensorData::new(values, [batch, 3, side, side]), &self.device));
+            run(Tensor::from_data(TensorData::new(values, [batch, 3, side, side]), &self.device))?;
         }
+        Ok(())
     }
+}
+
+/// Whether all rows of `width` have a length in float32: no value is NaN or infinite, and none so large that the sum
+/// of squares is.
+fn fits_cosines(values: &[f32], width: usize) -> bool {
+    values.chunks(width.max(1)).all(|row| row.iter().map(|value| value * value).sum::<f32>().is_finite())
 }
 
 fn values_of<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().convert::<f32>().try_to_vec().expect("converted to f32")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::augment::Resize;
+    use crate::model::{BackboneConfig, Depth, Stem, weights};
+
+    /// A model whose weights of some names are changed.
+    fn embedder(depth: Depth, std: f32, changed: &[(&str, fn(f32) -> f32)]) -> Embedder {
+        let device = Device::flex();
+        let info = ModelInfo {
+            backbone: BackboneConfig { depth, stem: Stem::Cifar { padding: 1 }, width: 2 },
+            projector: vec![6, 4],
+            input: 16,
+            resize: Resize::Bilinear,
+            normalization: Normalization { mean: [0.5; 3], std: [std; 3] },
+            training: serde_json::Value::Null,
+        };
+        let encoder = Encoder::new(&info, 3, &device);
+        let mut all = weights::collect(&encoder);
+        for (name, change) in changed {
+            all.get_mut(*name).unwrap().values.iter_mut().for_each(|value| *value = change(*value));
+        }
+        let encoder = weights::assign(encoder, all).unwrap().0;
+        let model = Model { name: "huge".into(), hash: String::new(), info, encoder, has_sums: false };
+        Embedder::new(model, &device)
+    }
+
+    fn patch() -> PatchSource {
+        let pixels = (0..16 * 16 * 3).map(|at| (at * 37 % 251) as u8).collect();
+        PatchSource { image: Arc::new(Image::new(16, 16, pixels)), y: 0, x: 0 }
+    }
+
+    fn refused(embedder: &Embedder) -> String {
+        embedder.patches(&[patch()], 16, &[Space::H, Space::Z]).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_first_layer_that_overflows_is_named() {
+        assert!(embedder(Depth::ResNet18, 0.25, &[]).patches(&[patch()], 16, &[Space::Z]).is_ok());
+        for layer in ["conv1", "layer2.0.conv1", "layer2.0.downsample.0", "layer4.1.conv2", "projector.0"] {
+            let name = format!("{layer}.weight");
+            let error = refused(&embedder(Depth::ResNet18, 0.25, &[(&name, |_| 3e38)]));
+            assert!(error.contains("the model huge gives values that are not finite"), "{layer}: {error}");
+            assert!(error.contains(&format!("first in {layer}:")), "{layer}: {error}");
+        }
+        let deep = refused(&embedder(Depth::ResNet50, 0.25, &[("layer3.2.conv3.weight", |_| 3e38)]));
+        assert!(deep.contains("first in layer3.2.conv3:"), "{deep}");
+        let scaled = refused(&embedder(
+            Depth::ResNet18,
+            0.25,
+            &[("conv1.weight", |v| v * 1e30), ("bn1.weight", |v| v * 1e30)],
+        ));
+        assert!(scaled.contains("first in bn1:"), "{scaled}");
+    }
+
+    #[test]
+    fn a_normalization_that_overflows_and_vectors_without_a_length_are_named() {
+        let tiny = embedder(Depth::ResNet18, 1e-39, &[]);
+        let error = refused(&tiny);
+        assert!(
+            error.contains("first in the normalised pixels that go in") && error.contains("std [1e-39"),
+            "{error}"
+        );
+        let error = tiny.pixels(&[patch()], 16).unwrap_err().to_string();
+        assert!(error.contains("the normalization (mean [0.5") && error.contains("overflows"), "{error}");
+        let long = refused(&embedder(Depth::ResNet18, 0.25, &[("projector.3.weight", |v| v * 1e25)]));
+        assert!(long.contains("too long vectors for a cosine"), "{long}");
+    }
 }

@@ -6,7 +6,7 @@ use std::thread;
 use anyhow::Context;
 use crossbeam_channel::{Receiver, bounded};
 
-use crate::bank::ImageEntry;
+use crate::bank::{ImageEntry, PixelHash};
 use crate::dataset::Dataset;
 use crate::image::Image;
 use crate::memory::{Hold, Room};
@@ -19,6 +19,8 @@ pub(super) struct ReadImage {
     /// Its place in the plan.
     pub place: usize,
     pub image: anyhow::Result<Image>,
+    /// Which pixels it has, if it can be read.
+    pub pixels: Option<PixelHash>,
     /// The memory that it takes.
     pub hold: Hold,
 }
@@ -37,7 +39,9 @@ pub(super) fn read_ahead(
     let read = move || {
         for (place, index, bytes) in order {
             let hold = room.take(bytes);
-            if sender.send(ReadImage { place, image: data.image(index), hold }).is_err() {
+            let image = data.image(index);
+            let pixels = image.as_ref().ok().map(PixelHash::of);
+            if sender.send(ReadImage { place, image, pixels, hold }).is_err() {
                 return;
             }
         }

@@ -148,15 +148,12 @@ impl FeaturePlan<'_> {
         let mut means = self.means(images, &counts)?.into_iter();
         let whole: Vec<Arc<Image>> = images.iter().map(|(_, image)| image.clone()).collect();
         let of = |aggregate: &Aggregate| match aggregate {
-            Aggregate::Central => Ok(self.embedder.centrals(&whole, &[Space::H]).remove(0)),
+            Aggregate::Central => Ok(self.embedder.centrals(&whole, &[Space::H])?.remove(0)),
             Aggregate::Mean(_) => means.next().context("a mean for each count"),
-            Aggregate::LocalPatches => Ok(self.local_patches(&whole)),
+            Aggregate::LocalPatches => self.local_patches(&whole),
             Aggregate::LocalMap => self.local_map(&whole),
         };
-        let vectors = aggregates.iter().map(of).collect::<anyhow::Result<Vec<Vec<f32>>>>()?;
-        let finite = vectors.iter().flatten().all(|value| value.is_finite());
-        ensure!(finite, "the model {} gives vectors that are not finite", self.embedder.name);
-        Ok(vectors)
+        aggregates.iter().map(of).collect()
     }
 
     /// For each count, the mean of h over the first so many crops of each image.
@@ -172,7 +169,7 @@ impl FeaturePlan<'_> {
             sources.extend(crops.into_iter().map(|crop| CropSource { image: image.clone(), crop }));
             ends.push(sources.len());
         }
-        let vectors = self.crop_vectors(crop, sources);
+        let vectors = self.crop_vectors(crop, sources)?;
         let width = self.embedder.info.backbone.h_width();
         let mut means = vec![Vec::with_capacity(images.len() * width); counts.len()];
         let mut start = 0;
@@ -187,21 +184,22 @@ impl FeaturePlan<'_> {
         Ok(means)
     }
 
-    fn crop_vectors(&self, crop: Crop, sources: Vec<CropSource>) -> Vec<f32> {
-        match crop {
+    fn crop_vectors(&self, crop: Crop, sources: Vec<CropSource>) -> anyhow::Result<Vec<f32>> {
+        let mut vectors = match crop {
             // Patches of one size share their resizing weights.
             Crop::Fixed { size } => {
                 let patch = |CropSource { image, crop }| PatchSource { image, y: crop.y, x: crop.x };
                 let sources: Vec<PatchSource> = sources.into_iter().map(patch).collect();
-                self.embedder.patches(&sources, size, &[Space::H]).remove(0)
+                self.embedder.patches(&sources, size, &[Space::H])?
             }
-            Crop::Scale { .. } => self.embedder.crops(&sources, &[Space::H]).remove(0),
-        }
+            Crop::Scale { .. } => self.embedder.crops(&sources, &[Space::H])?,
+        };
+        Ok(vectors.remove(0))
     }
 
     /// # Shapes
     /// - output: `[images, width of h * 2 * 2]`
-    fn local_patches(&self, images: &[Arc<Image>]) -> Vec<f32> {
+    fn local_patches(&self, images: &[Arc<Image>]) -> anyhow::Result<Vec<f32>> {
         let mut sources = vec![];
         for image in images {
             let (rows, cols) = LOCAL_GRID.shape(image.height(), image.width());
@@ -210,14 +208,14 @@ impl FeaturePlan<'_> {
                 PatchSource { image: image.clone(), y, x }
             }));
         }
-        let vectors = self.embedder.patches(&sources, LOCAL_GRID.patch, &[Space::H]).remove(0);
+        let vectors = self.embedder.patches(&sources, LOCAL_GRID.patch, &[Space::H])?.remove(0);
         let width = self.embedder.info.backbone.h_width();
         let pooled = vectors.chunks_exact(25 * width).flat_map(|grid| {
             aggregate::pool_and_flatten((width, 5, 5), |channel, row, col| {
                 grid[(5 * row + col) * width + channel]
             })
         });
-        pooled.collect()
+        Ok(pooled.collect())
     }
 
     /// # Shapes
@@ -226,7 +224,7 @@ impl FeaturePlan<'_> {
         if images.is_empty() {
             return Ok(vec![]);
         }
-        let maps = self.embedder.central_maps(images);
+        let maps = self.embedder.central_maps(images)?;
         let (rows, cols) = (maps.rows, maps.cols);
         ensure!(
             rows >= 3 && cols >= 3,

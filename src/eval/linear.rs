@@ -41,11 +41,16 @@ impl LinearConfig {
         let Self { epochs, batch, lr, momentum, weight_decay } = *self;
         ensure!((1..=100_000).contains(&epochs), "epochs of the probe is {epochs}; expected 1 to 100,000");
         ensure!((1..=1 << 20).contains(&batch), "batch of the probe is {batch}; expected 1 to {}", 1 << 20);
-        ensure!(lr.is_finite() && lr > 0.0, "lr of the probe is {lr}; expected more than 0");
+        // What computes in float32 sees no less and no more.
+        let is_positive = |value: f64| (f64::from(f32::MIN_POSITIVE)..=f64::from(f32::MAX)).contains(&value);
+        ensure!(
+            is_positive(lr),
+            "lr of the probe is {lr}; expected more than 0, within float32 (1.2e-38 to 3.4e38)"
+        );
         ensure!((0.0..1.0).contains(&momentum), "momentum of the probe is {momentum}; expected 0 to below 1");
         ensure!(
-            weight_decay.is_finite() && weight_decay >= 0.0,
-            "weight decay of the probe is {weight_decay}; expected 0 or more"
+            weight_decay == 0.0 || is_positive(weight_decay),
+            "weight decay of the probe is {weight_decay}; expected 0, or more within float32 (1.2e-38 to 3.4e38)"
         );
         Ok(())
     }

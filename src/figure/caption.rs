@@ -36,8 +36,9 @@ impl Figure {
         // A figure wider than a column spans both.
         let environment = if width > 3.5 { "figure*" } else { "figure" };
         format!(
-            "\\begin{{{environment}}}[t]\n  \\centering\n  \\includegraphics[width={width}in]{{{name}}}\n  \
+            "\\begin{{{environment}}}[t]\n  \\centering\n  \\includegraphics[width={width}in]{{{}}}\n  \
              \\caption{{{}}}\n  \\label{{fig:{label}}}\n\\end{{{environment}}}\n",
+            tex_file(&name),
             self.caption()
         )
     }
@@ -51,6 +52,19 @@ impl Figure {
             Figure::Curve(figure) => figure.spec.width_in,
         }
     }
+}
+
+/// A file's name as `\includegraphics` reads it (LaTeX of 2020 and later): a character that means something in LaTeX
+/// stands as `\string` of its escaped form.
+fn tex_file(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for c in name.chars() {
+        if matches!(c, '%' | '{' | '}' | '#' | '\\' | '~' | '^' | '&' | '$') {
+            out += "\\string\\";
+        }
+        out.push(c);
+    }
+    out
 }
 
 /// Text as LaTeX prints it.
@@ -210,6 +224,10 @@ fn left_out(words: &[String]) -> Option<String> {
     (!words.is_empty()).then(|| format!("Neighbours: {}.", tex(&words.join("; "))))
 }
 
+fn copies(k: usize, queries: &[GalleryQuery]) -> Option<String> {
+    cells::copies_words(k, queries).map(|words| format!("{}.", capital(&tex(&words))))
+}
+
 fn shares(shown: bool, k: usize) -> Option<String> {
     shown.then(|| format!("{}.", capital(&tex(&cells::strip_words(k)))))
 }
@@ -226,6 +244,7 @@ fn gallery(figure: &GalleryFigure) -> Vec<String> {
     ];
     out.extend(composed(&data.queries, |q| spec.page.letter(q, data.queries.len())));
     out.extend(left_out(&data.left_out));
+    out.extend(copies(data.k, &data.queries));
     out.extend(boxes(&data.queries, &spec.page));
     out.extend(shares(spec.shares, data.k));
     let queries = data.queries.iter().enumerate().filter(|(_, query)| !query.title.is_empty());
@@ -267,6 +286,7 @@ fn sheet(figure: &SheetFigure) -> Vec<String> {
     ];
     out.extend(composed(&data.queries, |q| Some(figure.name(q, 0))));
     out.extend(left_out(&data.left_out));
+    out.extend(copies(data.k, &data.queries));
     out.extend(boxes(&data.queries, &spec.page));
     out.extend(shares(spec.shares, data.k));
     out.extend(notes(&data.notes));

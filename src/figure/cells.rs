@@ -59,6 +59,18 @@ pub struct GalleryCell {
     pub cosine: f32,
     /// How its image relates to the query's.
     pub relation: Relation,
+    /// Images with the same pixels that it stands for, its own among them; 1 unless copies are folded.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub copies: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_one(copies: &usize) -> bool {
+    *copies == 1
 }
 
 /// Most neighbours in a grid.
@@ -239,7 +251,11 @@ pub(super) fn share_by_rank(cells: &[GalleryCell]) -> Vec<[f64; 4]> {
 /// What a viewer of the SVG shows on hover.
 fn describe(rank: usize, cell: &GalleryCell) -> String {
     let PatchRef { image, y, x, .. } = cell.at;
-    format!("{rank}: cosine {}, image {image} at y {y}, x {x}", fixed(f64::from(cell.cosine), 3))
+    let copies = match cell.copies {
+        1 => String::new(),
+        copies => format!(", stands for {copies} images with the same pixels"),
+    };
+    format!("{rank}: cosine {}, image {image} at y {y}, x {x}{copies}", fixed(f64::from(cell.cosine), 3))
 }
 
 /// The boxes that occur, each with its words and its count in every space; returns the y below.
@@ -300,6 +316,23 @@ pub(super) fn composed_words(
         })
     };
     queries.iter().enumerate().filter_map(words).collect()
+}
+
+/// How many neighbours of each space stand for several images, and for how many; nothing where none does.
+pub(super) fn copies_words(k: usize, queries: &[GalleryQuery]) -> Option<String> {
+    let is_folded = |cell: &&GalleryCell| cell.copies > 1;
+    let cells = queries.iter().flat_map(|query| &query.spaces).flat_map(|space| &space.cells);
+    let copies: Vec<usize> = cells.filter(is_folded).map(|cell| cell.copies).collect();
+    let (least, most) = (copies.iter().min()?, copies.iter().max()?);
+    let images = if least == most { most.to_string() } else { format!("{least} to {most}") };
+    let count = |at: usize| {
+        let of_query = |query: &GalleryQuery| query.spaces[at].cells.iter().filter(is_folded).count();
+        let count: usize = queries.iter().map(of_query).sum();
+        format!("{} {count}", queries[0].spaces[at].name)
+    };
+    let counts: Vec<String> = (0..queries[0].spaces.len()).map(count).collect();
+    let of = k * queries.len();
+    Some(format!("of {of} neighbours stand for {images} images with the same pixels: {}", counts.join(", ")))
 }
 
 /// How often a relation occurs in each space, over all queries.

@@ -30,6 +30,16 @@ pub const BUILT_IN_FONT: &str = "built-in";
 /// What the program's own font is called.
 pub const BUILT_IN_NAME: &str = "Ubuntu Light";
 
+impl FontSource {
+    /// The file that it names.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            FontSource::BuiltIn => None,
+            FontSource::File(path) => Some(path),
+        }
+    }
+}
+
 impl From<OsString> for FontSource {
     fn from(told: OsString) -> Self {
         if told == BUILT_IN_FONT { Self::BuiltIn } else { Self::File(told.into()) }

@@ -116,6 +116,7 @@ impl GalleryFigure {
         let room = layout.width - 2 * MARGIN;
         let mut y = cells::legend(&mut canvas, &data.queries, (MARGIN, y), room, layout.small, page.palette);
         let mut facts = data.left_out.clone();
+        facts.extend(cells::copies_words(data.k, &data.queries));
         if self.spec.shares {
             facts.push(cells::strip_words(data.k));
         }

@@ -221,6 +221,7 @@ impl SheetFigure {
             facts.push(format!("{}: {k} nearest {over}", space.title));
         }
         facts.extend(self.data.left_out.iter().cloned());
+        facts.extend(cells::copies_words(self.data.k, &self.data.queries));
         if self.spec.shares {
             facts.push(cells::strip_words(self.data.k));
         }

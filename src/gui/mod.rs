@@ -32,6 +32,7 @@ mod widgets;
 pub use app::App;
 pub use app::frame_time;
 pub use app::options::GuiOptions;
+pub use app::quit::Quit;
 pub use app::window::{open, run};
 pub use memory::kept::settings_file;
 pub use memory::link::Link;

@@ -204,7 +204,7 @@ impl SimdJob for Apply<'_> {
                     y = y.add(load(residual, row + c, count));
                 }
                 if self.relu {
-                    y = y.max(V::splat(0.0));
+                    y = V::splat(0.0).max(y);
                 }
                 set(y, self.out, row + c, count);
             });

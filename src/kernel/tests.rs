@@ -228,3 +228,20 @@ fn batch_normalisation_and_its_gradients_agree_with_burns() {
         }
     }
 }
+
+/// As PyTorch's and burn's: an overflow is not to look like a quiet channel.
+#[test]
+fn relu_keeps_what_is_no_number() {
+    let device = Device::flex();
+    let mut values = vec![1.0f32; 3 * 3 * 19];
+    values[4 * 19] = f32::NAN;
+    let x = Tensor::<4>::from_data(TensorData::new(values, [1, 3, 3, 19]), &device);
+    let of = |y: Tensor<4>| y.into_data().try_to_vec::<f32>().unwrap().iter().filter(|v| v.is_nan()).count();
+    for (side, padding, winograd) in [(1, 0, false), (3, 1, false), (3, 1, true)] {
+        let weight = Tensor::<4>::ones([21, 19, side, side], &device);
+        let scale = [Tensor::<1>::ones([21], &device), Tensor::<1>::zeros([21], &device)];
+        let window = super::Window { stride: 1, padding, winograd };
+        let y = super::conv2d_finished(x.clone(), weight, window, scale, None, true);
+        assert!(of(y) >= 21, "{side} {winograd}");
+    }
+}

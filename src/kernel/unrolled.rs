@@ -108,7 +108,8 @@ fn finish_rows(
             to.iter_mut().zip(residual).for_each(|(to, residual)| *to += residual);
         }
         if finish.relu {
-            to.iter_mut().for_each(|to| *to = to.max(0.0));
+            // NaN stays, as it does with vectors.
+            to.iter_mut().filter(|to| **to < 0.0).for_each(|to| *to = 0.0);
         }
     }
 }

@@ -11,6 +11,7 @@ use super::layers::Mode;
 use super::origin::Origin;
 use super::projector::Projector;
 use super::resnet::{BackboneConfig, ResNet};
+use super::watch::{FirstNotFinite, Watch};
 use crate::augment::{Crop, Normalization, Resize};
 
 /// A named space of vectors that a network maps images to.
@@ -197,6 +198,16 @@ impl Encoder {
             Space::Z => projected[projected.len() - 1].clone(),
         };
         spaces.iter().map(pick).collect()
+    }
+
+    /// The first layer on the way of `images` to z (or h without a projector) that gives a value that is not finite,
+    /// in words that follow "first in"; `None` where all are. For a pass that is known to have failed: as long as a few.
+    pub fn first_not_finite(&self, images: Tensor<4>, mode: Mode) -> Option<String> {
+        let mut watch = FirstNotFinite::default();
+        watch.see(format_args!("the normalised pixels that go in"), &images);
+        let [.., last] = self.backbone.stages_first(images, mode, &mut watch);
+        self.projector.activations_watched(mean_over_positions(last), mode, &mut watch);
+        watch.layer
     }
 
     /// The backbone's last feature maps, with running statistics; h is their mean over positions.

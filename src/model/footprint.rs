@@ -129,10 +129,12 @@ impl<'a> Walk<'a> {
 
     fn projector(&mut self) {
         let mut from = self.info.backbone.h_width() as u64;
-        for &to in &self.info.projector {
+        let layers = self.info.projector.len();
+        for (index, &to) in self.info.projector.iter().enumerate() {
             let to = to as u64;
             self.add_weights(from * to);
-            self.weights += 5 * to;
+            // A bias; normalisation has four of its length, and the last layer none.
+            self.weights += if index + 1 < layers { 5 * to } else { to };
             // The product, its sum with the bias, normalised, and without what is negative.
             self.kept += 4 * to;
             self.most += 4 * to;

@@ -16,6 +16,7 @@ pub mod projector;
 pub mod resnet;
 pub mod spec;
 pub mod store;
+pub mod watch;
 pub mod weights;
 
 pub use encoder::{Encoder, ModelInfo, Space};

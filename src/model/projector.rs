@@ -5,6 +5,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
 use super::layers::{BatchNorm, Linear, Mode};
+use super::watch::{Unwatched, Watch};
 
 /// One linear layer, and the batch normalisation that may follow it.
 #[derive(Module, Debug)]
@@ -39,11 +40,19 @@ impl Projector {
     /// - input: `[batch, h]`
     /// - output i: `[batch, widths[i]]`
     pub fn activations(&self, h: Tensor<2>, mode: Mode) -> Vec<Tensor<2>> {
+        self.activations_watched(h, mode, &mut Unwatched)
+    }
+
+    /// [`Projector::activations`]; `watch` sees every layer.
+    pub fn activations_watched(&self, h: Tensor<2>, mode: Mode, watch: &mut impl Watch) -> Vec<Tensor<2>> {
         let mut x = h;
         let outputs = self.layers.iter().enumerate().map(|(index, layer)| {
             x = layer.linear.forward(x.clone(), mode);
+            // Numbered as the weights are, three to a layer.
+            watch.see(format_args!("projector.{}", 3 * index), &x);
             if let Some(bn) = &layer.bn {
                 x = bn.forward(x.clone(), mode);
+                watch.see(format_args!("projector.{}", 3 * index + 1), &x);
             }
             if index + 1 < self.layers.len() {
                 x = relu(x.clone());

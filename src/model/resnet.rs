@@ -1,6 +1,8 @@
 //! ResNet-18, -34, -50, -101 and -152 (He et al. 2016) as torchvision builds them, with the
 //! two stems of the field: ImageNet's and CIFAR's.
 
+use std::fmt;
+
 use burn::module::Module;
 use burn::tensor::activation::relu;
 use burn::tensor::module::max_pool2d;
@@ -9,6 +11,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::layers::{BatchNorm, Conv2d, Mode};
+use super::watch::{Unwatched, Watch};
 use crate::kernel;
 
 /// Number of layers.
@@ -160,17 +163,33 @@ impl ResidualBlock {
         }
     }
 
-    fn forward(&self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
-        let mut y = relu(self.bn1.forward(self.conv1.forward(x.clone(), mode), mode));
-        y = self.bn2.forward(self.conv2.forward(y, mode), mode);
+    /// `watch` sees its layers as those of the block `name`.
+    fn forward(
+        &self,
+        x: Tensor<4>,
+        mode: Mode,
+        name: fmt::Arguments<'_>,
+        watch: &mut impl Watch,
+    ) -> Tensor<4> {
+        let mut normalized = |x: Tensor<4>, place: fmt::Arguments<'_>, conv: &Conv2d, bn: &BatchNorm| {
+            let y = conv.forward(x, mode);
+            watch.see(format_args!("{name}.{place}"), &y);
+            let y = bn.forward(y, mode);
+            watch.see(format_args!("the normalisation after {name}.{place}"), &y);
+            y
+        };
+        let mut y = relu(normalized(x.clone(), format_args!("conv1"), &self.conv1, &self.bn1));
+        y = normalized(y, format_args!("conv2"), &self.conv2, &self.bn2);
         if let (Some(conv3), Some(bn3)) = (&self.conv3, &self.bn3) {
-            y = bn3.forward(conv3.forward(relu(y), mode), mode);
+            y = normalized(relu(y), format_args!("conv3"), conv3, bn3);
         }
         let shortcut = match &self.downsample {
-            Some((conv, bn)) => bn.forward(conv.forward(x, mode), mode),
+            Some((conv, bn)) => normalized(x, format_args!("downsample.0"), conv, bn),
             None => x,
         };
-        relu(y + shortcut)
+        let y = relu(y + shortcut);
+        watch.see(format_args!("the sum at the end of {name}"), &y);
+        y
     }
 
     /// [`ResidualBlock::forward`] by our own kernels, channels last.
@@ -244,7 +263,7 @@ impl ResNet {
             // Evaluation by our kernels has no gradients.
             Some(_) if mode == Mode::Train => self.stages_last(x, mode),
             Some(false) if mode == Mode::Eval => self.stages_last(x, mode),
-            _ => self.stages_first(x, mode),
+            _ => self.stages_first(x, mode, &mut Unwatched),
         }
     }
 
@@ -260,14 +279,22 @@ impl ResNet {
         })
     }
 
-    /// [`ResNet::stages`] by burn's operations.
-    fn stages_first(&self, x: Tensor<4>, mode: Mode) -> [Tensor<4>; 4] {
-        let mut x = relu(self.bn1.forward(self.conv1.forward(x, mode), mode));
+    /// [`ResNet::stages`] by burn's operations; `watch` sees every layer.
+    pub fn stages_first(&self, x: Tensor<4>, mode: Mode, watch: &mut impl Watch) -> [Tensor<4>; 4] {
+        let y = self.conv1.forward(x, mode);
+        watch.see(format_args!("conv1"), &y);
+        let y = self.bn1.forward(y, mode);
+        watch.see(format_args!("bn1"), &y);
+        let mut x = relu(y);
         if self.max_pool {
             x = pool(x);
         }
+        let mut stage = 0;
         [&self.layer1, &self.layer2, &self.layer3, &self.layer4].map(|blocks| {
-            x = blocks.iter().fold(x.clone(), |x, block| block.forward(x, mode));
+            stage += 1;
+            for (index, block) in blocks.iter().enumerate() {
+                x = block.forward(x.clone(), mode, format_args!("layer{stage}.{index}"), watch);
+            }
             x.clone()
         })
     }

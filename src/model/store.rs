@@ -12,7 +12,7 @@ use super::spec::{ModelPlace, ModelSpec};
 pub use super::format::Model;
 pub use super::formats::folder::{LATEST_FILE, MODEL_FILE};
 pub use super::formats::safetensors::{
-    OUR_FORMAT, from_bytes, save, to_bytes, weights_from_bytes, weights_to_bytes,
+    OUR_FORMAT, describe, from_bytes, save, to_bytes, weights_from_bytes, weights_to_bytes,
 };
 
 /// Opens a built-in model, a model file, a checkpoint folder or a run folder (its newest checkpoint).

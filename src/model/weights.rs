@@ -6,9 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Gradients, Tensor, TensorData};
 use rand_distr::{Distribution, Normal, Uniform};
 use rand_pcg::Pcg64;
+
+use crate::words::name_list;
 
 /// One array of weights: its shape and its values, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +56,11 @@ fn stable_id(name: &str) -> ParamId {
     ParamId::from(fnv)
 }
 
+/// What an optimiser's saved state calls the parameter of that name.
+pub fn id_of(name: &str) -> u64 {
+    stable_id(name).val()
+}
+
 /// Number of values in all arrays, running statistics included.
 pub fn count_parameters<M: Module>(module: &M) -> usize {
     collect(module).values().map(|array| array.values.len()).sum()
@@ -64,6 +71,36 @@ pub fn collect<M: Module>(module: &M) -> Weights {
     let mut collector = Collector { path: vec![], weights: BTreeMap::new() };
     module.visit(&mut collector);
     collector.weights
+}
+
+/// The flat gradient of each parameter of a module that has one, by its name, in the module's order.
+pub fn gradients<M: Module>(module: &M, from: &Gradients) -> Vec<(String, Tensor<1>)> {
+    let mut visitor = NamedGradients { path: vec![], from, found: vec![] };
+    module.visit(&mut visitor);
+    visitor.found
+}
+
+struct NamedGradients<'a> {
+    path: Vec<String>,
+    from: &'a Gradients,
+    found: Vec<(String, Tensor<1>)>,
+}
+
+impl ModuleVisitor for NamedGradients<'_> {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.into());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(grad) = param.val().grad(self.from) {
+            let count = grad.dims().iter().product::<usize>();
+            self.found.push((torch_name(&self.path), grad.reshape([count])));
+        }
+    }
 }
 
 struct Collector {
@@ -138,7 +175,7 @@ pub fn assign<M: Module>(module: M, mut weights: Weights) -> anyhow::Result<(M, 
         }
     };
     let module = module.map(&mut Replacer { path: vec![], choose });
-    anyhow::ensure!(wrong.is_empty(), "weights do not fit the architecture: {}", wrong.join("; "));
+    anyhow::ensure!(wrong.is_empty(), "weights do not fit the architecture: {}", name_list(&wrong));
     let unexpected = weights.into_keys().filter(|name| !used.contains(name)).collect();
     Ok((module, Mismatch { missing, unexpected }))
 }

@@ -101,7 +101,7 @@ pub struct Constant {
     pub default: f64,
 }
 
-/// What a constant may be. None is NaN or infinite.
+/// What a constant may be. None is NaN or infinite, in float32 either.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ConstantRange {
     /// 0 or more, as a weight.
@@ -118,8 +118,9 @@ impl ConstantRange {
     /// Whether `value` lies in it.
     pub fn contains(self, value: f64) -> bool {
         match self {
-            ConstantRange::FromZero => value.is_finite() && value >= 0.0,
-            ConstantRange::AboveZero => value.is_finite() && value > 0.0,
+            ConstantRange::FromZero => value == 0.0 || ConstantRange::AboveZero.contains(value),
+            // What computes in float32 sees no less and no more.
+            ConstantRange::AboveZero => (f64::from(f32::MIN_POSITIVE)..=f64::from(f32::MAX)).contains(&value),
             ConstantRange::Within(least, most) => (least..=most).contains(&value),
             ConstantRange::Whole(least, most) => {
                 value.fract() == 0.0 && (least as f64..=most as f64).contains(&value)
@@ -130,8 +131,8 @@ impl ConstantRange {
     /// What is expected, in words: "0 or more".
     pub fn words(self) -> String {
         match self {
-            ConstantRange::FromZero => "0 or more".into(),
-            ConstantRange::AboveZero => "more than 0".into(),
+            ConstantRange::FromZero => "0, or more within float32 (1.2e-38 to 3.4e38)".into(),
+            ConstantRange::AboveZero => "more than 0, within float32 (1.2e-38 to 3.4e38)".into(),
             ConstantRange::Within(least, most) => format!("{least} to {most}"),
             ConstantRange::Whole(least, most) => format!("{} to {}", thousands(least), thousands(most)),
         }

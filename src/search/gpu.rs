@@ -65,8 +65,7 @@ impl Gpu {
             return Ok(Some(vec![]));
         }
         let patches = job.bank.patches();
-        let left_out: usize = job.excluded.iter().map(|rows| rows.len()).sum();
-        let mut wanted = job.keep.saturating_add(left_out);
+        let mut wanted = job.keep.saturating_add(job.left_out());
         let similarity = self.similarity()?;
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         while wanted <= patches / FEW {

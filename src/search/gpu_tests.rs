@@ -53,6 +53,8 @@ fn the_nearest_rows_on_a_gpu_are_those_of_the_cpu() {
             assert!(found(&gpu, &bank, &query, k, &other).is_some());
             let few = Options { per_image: Some(20), ..Options::default() };
             assert!(found(&gpu, &bank, &query, k, &few).is_some());
+            let shown = Some((0..counts.len()).map(|place| place != 2).collect());
+            assert!(found(&gpu, &bank, &query, k, &Options { shown, ..few }).is_some());
         }
         // Most of the bank is for the CPU.
         assert!(found(&gpu, &bank, &query, total / 2, &Options::default()).is_none());

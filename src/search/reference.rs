@@ -40,6 +40,7 @@ pub fn top_k(bank: &Bank, space: &str, query: &[f32], k: usize, options: &Option
     let mut rows: Vec<usize> = (0..cosines.len())
         .filter(|row| !cosines[*row].is_nan())
         .filter(|row| !options.exclude_rows.contains(row))
+        .filter(|row| options.shows(bank.place_of_row(*row)))
         .filter(|row| !options.exclude_images.contains(&bank.image_of_row(*row)))
         .collect();
     rows.sort_by(|a, b| cosines[*b].total_cmp(&cosines[*a]).then(a.cmp(b)));

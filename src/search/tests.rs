@@ -76,6 +76,7 @@ fn check(bank: &Bank, query: &[f32], k: usize, options: &Options) {
         assert!((own - f64::from(hit.cosine)).abs() <= BOUND, "row {}: {} is {own}", hit.row, hit.cosine);
         assert!((own - cosines[truth.row]).abs() <= 2.0 * BOUND, "row {} in place of {}", hit.row, truth.row);
         assert!(!options.exclude_rows.contains(&hit.row));
+        assert!(options.shows(bank.place_of_row(hit.row)));
         assert!(!options.exclude_images.contains(&bank.image_of_row(hit.row)));
     }
     for pair in found.windows(2) {
@@ -104,7 +105,10 @@ fn the_nearest_rows_are_those_of_the_reference() {
                 let options = Options { exclude_rows: vec![1234, 77], per_image, ..Options::default() };
                 check(&bank, &query, k, &options);
                 let exclude_images = vec![bank.image_of_row(1234), bank.image_of_row(4)];
-                check(&bank, &random(&mut rng, width), k, &Options { exclude_images, ..options });
+                let other = Options { exclude_images, ..options };
+                check(&bank, &random(&mut rng, width), k, &other);
+                let shown = Some((0..counts.len()).map(|place| place % 3 > 0).collect());
+                check(&bank, &random(&mut rng, width), k, &Options { shown, ..other });
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The k nearest rows: blocks of rows go to all threads, each keeps a bounded heap, the heaps are merged.
 
 use super::dot::Kernel;
-use crate::bank::{Bank, StoredSpace};
+use crate::bank::{Bank, ImageEntry, StoredSpace};
 use crate::progress::CancelToken;
 use anyhow::{Result, ensure};
 use rayon::prelude::*;
@@ -30,10 +30,19 @@ pub struct Options {
     pub exclude_rows: Vec<usize>,
     /// Leave out all rows of these images.
     pub exclude_images: Vec<u32>,
+    /// By place in the bank, whether rows of that image may be found; all where absent.
+    pub shown: Option<Vec<bool>>,
     /// At most so many rows of any one image; the best of all such selections.
     pub per_image: Option<usize>,
     /// Stops the search.
     pub cancel: CancelToken,
+}
+
+impl Options {
+    /// Whether rows of the image in `place` of a bank may be found, as far as [`Options::shown`] says.
+    pub(super) fn shows(&self, place: usize) -> bool {
+        self.shown.as_ref().is_none_or(|shown| shown[place])
+    }
 }
 
 /// The `k` rows of `space` with the largest cosine to `query`, `[width]`, un-normalised; best first, equal ones
@@ -97,7 +106,8 @@ pub(super) struct TopKJob<'a> {
     kernel: Kernel,
     pub keep: usize,
     /// Rows that are left out.
-    pub excluded: Vec<Range<usize>>,
+    excluded: Vec<Range<usize>>,
+    options: &'a Options,
     /// At least 1, unless nothing is wanted.
     pub per_image: usize,
     threshold: Threshold,
@@ -107,7 +117,7 @@ pub(super) struct TopKJob<'a> {
 
 impl<'a> TopKJob<'a> {
     /// What is asked of [`top_k`], which says what may be wrong with it.
-    pub fn new(bank: &'a Bank, space: &str, query: &[f32], k: usize, options: &Options) -> Result<Self> {
+    pub fn new(bank: &'a Bank, space: &str, query: &[f32], k: usize, options: &'a Options) -> Result<Self> {
         let space = bank.space(space)?;
         let images = options.exclude_images.iter().map(|image| bank.rows_of_image(*image as usize));
         let rows = options.exclude_rows.iter().map(|row| Ok(*row..row + 1));
@@ -118,10 +128,24 @@ impl<'a> TopKJob<'a> {
             kernel: Kernel::available()[0],
             keep: k.min(bank.patches()),
             excluded: images.chain(rows).collect::<Result<_>>()?,
+            options,
             per_image: options.per_image.unwrap_or(usize::MAX),
             threshold: Threshold::default(),
             trouble: Mutex::default(),
         })
+    }
+
+    /// How many rows are left out at most.
+    pub fn left_out(&self) -> usize {
+        let rows = |(place, image): (usize, &ImageEntry)| {
+            let is_hidden = !self.options.shows(place);
+            is_hidden.then(|| self.bank.spec().grid.len(image.height, image.width))
+        };
+        let hidden: usize = match self.options.shown {
+            Some(_) => self.bank.images().iter().enumerate().filter_map(rows).sum(),
+            None => 0,
+        };
+        hidden + self.excluded.iter().map(ExactSizeIterator::len).sum::<usize>()
     }
 
     /// The hits among `rows`, of which only the `complete` nearest can be told to be the nearest of all.
@@ -208,7 +232,8 @@ impl<'a> TopKJob<'a> {
     }
 
     fn allowed(&self, row: usize) -> bool {
-        !self.excluded.iter().any(|rows| rows.contains(&row))
+        let is_shown = self.options.shown.is_none() || self.options.shows(self.bank.place_of_row(row));
+        is_shown && !self.excluded.iter().any(|rows| rows.contains(&row))
     }
 }
 

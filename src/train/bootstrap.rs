@@ -7,6 +7,7 @@ use burn::tensor::Device;
 use crate::model::weights::{self, Array, Weights};
 use crate::model::{Encoder, Predictor, momentum};
 use crate::objective::Byol;
+use crate::words::name_list;
 
 const TARGET_PREFIX: &str = "target.";
 
@@ -53,7 +54,7 @@ impl Bootstrap {
 /// Sets all weights of a module.
 fn set<M: Module>(module: M, weights: Weights) -> anyhow::Result<M> {
     let (module, mismatch) = weights::assign(module, weights)?;
-    ensure!(mismatch.missing.is_empty(), "weights are missing: {}", mismatch.missing.join(", "));
-    ensure!(mismatch.unexpected.is_empty(), "unknown weights: {}", mismatch.unexpected.join(", "));
+    ensure!(mismatch.missing.is_empty(), "weights are missing: {}", name_list(&mismatch.missing));
+    ensure!(mismatch.unexpected.is_empty(), "unknown weights: {}", name_list(&mismatch.unexpected));
     Ok(module)
 }

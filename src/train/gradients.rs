@@ -45,6 +45,23 @@ pub struct NormalisedViews<'a> {
 }
 
 impl NormalisedViews<'_> {
+    /// The first layer of a network (without gradients) that gives a value that is not finite for any of the views,
+    /// in words that follow "in", the images in as many parts as they were trained in. `None` where all are finite.
+    pub fn first_not_finite(
+        &self,
+        encoder: &Encoder,
+        parts: usize,
+        mode: Mode,
+        device: &Device,
+    ) -> Option<String> {
+        let size = self.images / parts;
+        let mut places = (0..self.views).flat_map(|view| (0..parts).map(move |part| (view, part)));
+        places.find_map(|(view, part)| {
+            let images = part * size..(part + 1) * size;
+            encoder.first_not_finite(self.view(view, &images, device), mode)
+        })
+    }
+
     /// One view of some images.
     ///
     /// # Shapes

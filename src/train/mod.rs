@@ -1,9 +1,12 @@
 //! Training: a configuration, the trainer and its batches, and the folder that holds a run.
 
 mod assignment;
+mod blame;
 pub mod bootstrap;
+mod checkpoint;
 mod codec;
 pub mod config;
+mod differences;
 mod environment;
 pub mod events;
 pub mod feed;
@@ -11,6 +14,7 @@ pub mod fitting;
 mod footprint;
 pub mod gradients;
 pub mod images;
+mod lines;
 pub mod metrics;
 pub mod normalization;
 pub mod optimizer;
@@ -22,6 +26,7 @@ mod recipe;
 pub mod recipes;
 pub mod run;
 pub mod schedule;
+mod seal;
 pub mod settings;
 pub mod trainer;
 
@@ -29,9 +34,10 @@ pub use config::{ImagesOrder, Keep, ModelConfig, ProbeConfig, TrainConfig};
 pub use environment::{ENVIRONMENT_FILE, Environment};
 pub use images::TrainingImages;
 pub use metrics::{Alarm, AlarmKind, KnnScore, Metrics, Notice, NoticeKind, ProbeReport};
-pub use place::{KeptCheckpoint, is_same_folder, kept_checkpoints, run_of};
+pub use place::{KeptCheckpoint, kept_checkpoints, run_of};
 pub use precision::{LossScale, Precision};
 pub use problems::Problem;
 pub use recipe::Recipe;
-pub use run::{RunFolder, RunState};
+pub use run::{OtherCheckpoints, RunFolder, RunState};
+pub use seal::MAY_CHANGE;
 pub use trainer::{StepReport, Trainer};

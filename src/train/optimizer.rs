@@ -79,6 +79,14 @@ impl Rule {
         }
     }
 
+    /// Buffers that it keeps for each parameter.
+    pub fn buffers(&self) -> usize {
+        match self {
+            Self::Sgd { .. } | Self::Lars { .. } => 1,
+            Self::AdamW { .. } => 2,
+        }
+    }
+
     /// LARS as the paper's CIFAR recipes use it.
     pub const LARS_CIFAR: Self = Self::Lars { momentum: 0.9, eta: 0.02, trust: Trust::Clipped };
     /// LARS as the paper's ImageNet recipes use it.

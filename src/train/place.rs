@@ -41,9 +41,3 @@ pub fn kept_checkpoints(run: &Path) -> Vec<KeptCheckpoint> {
         found.map(|checkpoint| (checkpoint.step, checkpoint)).collect();
     by_step.into_values().collect()
 }
-
-/// Whether two paths lead to one folder, whatever they are called.
-pub fn is_same_folder(one: &Path, other: &Path) -> bool {
-    let place = |path: &Path| path.canonicalize().ok();
-    one == other || place(one).is_some_and(|found| Some(found) == place(other))
-}

@@ -6,9 +6,11 @@
 //! metrics.jsonl         one line per logged step
 //! probes.jsonl          one line per probe: spread of h and z, online kNN accuracy, alarms
 //! notices.jsonl         what was left out, and why the run stopped
+//! *.jsonl.unreadable    lines of these that a resume found damaged
 //! events.out.tfevents.* the same for TensorBoard
 //! step-000100/          a checkpoint: model.safetensors, optimizer.safetensors, state.json, and for
 //!                       BYOL method.safetensors with the predictor and the target
+//! step-000200.aside-1/  one that was later than the checkpoint that `--from-step` chose
 //! latest                the name of the newest finished checkpoint
 //! probes/patches.json   the fixed probe patches
 //! probes/step-000100.safetensors   their h and z at a checkpoint (float16); stay when it goes
@@ -17,25 +19,24 @@
 //! A checkpoint is written into a temporary folder and renamed; `latest` changes after that. One
 //! that goes is renamed before it is deleted, so that no half of one is ever taken for a whole.
 
-use std::fs;
-use std::io::Write;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
-use anyhow::{Context, bail};
-use serde::de::DeserializeOwned;
+use anyhow::{Context, bail, ensure};
 use serde::{Deserialize, Serialize};
 
+pub use super::checkpoint::{RunCheckpoint, RunState, STATE_FILE};
 pub use super::codec::ProbeVectors;
-use super::codec::{optimizer_bytes, optimizer_from_bytes, probe_bytes, probe_from_bytes};
+use super::codec::{probe_bytes, probe_from_bytes};
 use super::config::{Keep, TrainConfig};
 use super::environment::ENVIRONMENT_FILE;
 use super::events::EventFile;
 use super::metrics::{Metrics, Notice, NoticeKind, ProbeReport};
-use super::optimizer::OptimizerState;
-use super::precision::LossScale;
+use super::seal::{Sum, Sums};
+use super::{checkpoint, lines};
 use crate::files::{self, FolderLock};
-use crate::model::store::{self, LATEST_FILE, MODEL_FILE};
-use crate::model::weights::Weights;
+use crate::model::store::LATEST_FILE;
 
 /// The resolved configuration.
 pub const CONFIG_FILE: &str = "config.toml";
@@ -47,10 +48,8 @@ pub const PROBES_FILE: &str = "probes.jsonl";
 pub const NOTICES_FILE: &str = "notices.jsonl";
 const PROBE_FOLDER: &str = "probes";
 const PATCHES_FILE: &str = "patches.json";
-const OPTIMIZER_FILE: &str = "optimizer.safetensors";
-const METHOD_FILE: &str = "method.safetensors";
-/// Where the run of a checkpoint stands: [`RunState`].
-pub const STATE_FILE: &str = "state.json";
+/// Checkpoints that are offered in place of one that cannot be resumed from, at most.
+const MOST_OFFERED: usize = 3;
 
 /// A folder that holds one training run.
 pub struct RunFolder {
@@ -59,31 +58,28 @@ pub struct RunFolder {
     _lock: Option<FolderLock>,
 }
 
-/// Where a run stands. The random state is the seed and the step: every draw is a function of them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RunState {
-    /// Steps done.
-    pub step: u64,
-    /// Steps of the whole run.
-    pub total_steps: u64,
-    /// Fingerprint of the data set.
-    pub data: String,
-    /// What the loss is multiplied by at reduced precision.
-    #[serde(default)]
-    pub loss_scale: LossScale,
+/// Why a checkpoint cannot be resumed from is the cause below it; this says which others can.
+#[derive(Debug)]
+pub struct OtherCheckpoints {
+    /// Steps of the newest that are whole and fit the run, downwards.
+    pub steps: Vec<u64>,
 }
 
-/// What resuming needs.
-pub struct RunCheckpoint {
-    /// The file `model.safetensors`.
-    pub model: Vec<u8>,
-    /// The optimiser's buffers.
-    pub optimizer: OptimizerState,
-    /// Weights that the method trains besides the model; empty where there are none.
-    pub method: Weights,
-    /// Where the run stands.
-    pub state: RunState,
+impl fmt::Display for OtherCheckpoints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let steps = self.steps.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+        match self.steps.first() {
+            Some(newest) => write!(
+                f,
+                "the checkpoint cannot be resumed from; whole are those of step {steps} \
+                 (--resume --from-step {newest} goes on from there)"
+            ),
+            None => write!(f, "the checkpoint cannot be resumed from, and no other of the run can"),
+        }
+    }
 }
+
+impl std::error::Error for OtherCheckpoints {}
 
 /// Which patches are embedded with every probe, in the order of the vectors' rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -144,6 +140,28 @@ impl RunFolder {
         Ok((Self::at(path), config))
     }
 
+    /// Whether `path` is a run's folder, by the names of what is in it.
+    pub fn is_at(path: &Path) -> bool {
+        path.join(CONFIG_FILE).is_file()
+            && (path.join(LATEST_FILE).is_file() || path.join(ENVIRONMENT_FILE).is_file())
+    }
+
+    /// Whether what is called so in a run's folder is a part of the run.
+    pub fn owns(name: &OsStr) -> bool {
+        let files = [
+            CONFIG_FILE,
+            ENVIRONMENT_FILE,
+            METRICS_FILE,
+            PROBES_FILE,
+            NOTICES_FILE,
+            LATEST_FILE,
+            PROBE_FOLDER,
+        ];
+        let name = name.to_string_lossy();
+        files.contains(&&*name)
+            || ["step-", "events.out.tfevents.", "."].iter().any(|start| name.starts_with(start))
+    }
+
     /// The run folder at `path`, whose configuration is not looked at.
     pub fn at(path: &Path) -> Self {
         Self { path: path.into(), _lock: None }
@@ -166,14 +184,7 @@ impl RunFolder {
         let temporary = self.path.join(format!(".{name}.part"));
         let write = || -> anyhow::Result<()> {
             remove_if_there(&temporary)?;
-            files::write_bytes_atomic(&temporary.join(MODEL_FILE), &saved.model)?;
-            files::write_bytes_atomic(&temporary.join(OPTIMIZER_FILE), &optimizer_bytes(&saved.optimizer)?)?;
-            if !saved.method.is_empty() {
-                let bytes = store::weights_to_bytes(&saved.method)?;
-                files::write_bytes_atomic(&temporary.join(METHOD_FILE), &bytes)?;
-            }
-            let state = serde_json::to_vec_pretty(&saved.state)?;
-            files::write_bytes_atomic(&temporary.join(STATE_FILE), &state)?;
+            saved.write(&temporary, self.line_sums())?;
             remove_if_there(&target)?;
             fs::rename(&temporary, &target)?;
             files::write_bytes_atomic(&self.path.join(LATEST_FILE), name.as_bytes())
@@ -198,23 +209,56 @@ impl RunFolder {
     }
 
     /// The newest checkpoint.
+    ///
+    /// # Errors
+    /// As [`RunCheckpoint::read`].
     pub fn load(&self) -> anyhow::Result<RunCheckpoint> {
-        let folder = self.latest()?;
-        let read = |file: &str| {
-            let path = folder.join(file);
-            files::read(&path, files::MOST_WEIGHTS)
-                .with_context(|| format!("could not read {}", path.display()))
+        self.read(&self.latest()?)
+    }
+
+    /// The checkpoint of a step, or the newest. The error says which others can be resumed from
+    /// ([`OtherCheckpoints`]).
+    pub fn load_from(&self, step: Option<u64>) -> anyhow::Result<RunCheckpoint> {
+        let folder = step.map_or_else(|| self.latest(), |step| Ok(self.checkpoint(step)));
+        let loaded = match &folder {
+            Ok(folder) => self.read(folder).with_context(|| folder.display().to_string()),
+            Err(error) => Err(anyhow::anyhow!("{error:#}")),
         };
-        let state = serde_json::from_slice(&read(STATE_FILE)?)
-            .with_context(|| format!("{} is damaged", folder.join(STATE_FILE).display()))?;
-        let optimizer = optimizer_from_bytes(&read(OPTIMIZER_FILE)?)
-            .with_context(|| format!("{} is damaged", folder.join(OPTIMIZER_FILE).display()))?;
-        let method = match folder.join(METHOD_FILE).exists() {
-            true => store::weights_from_bytes(&read(METHOD_FILE)?)
-                .with_context(|| format!("{} is damaged", folder.join(METHOD_FILE).display()))?,
-            false => Weights::new(),
-        };
-        Ok(RunCheckpoint { model: read(MODEL_FILE)?, optimizer, method, state })
+        loaded.map_err(|error| {
+            let mut steps = self.checkpoints().unwrap_or_default();
+            steps.retain(|step| folder.as_ref().ok() != Some(&self.checkpoint(*step)));
+            let is_whole = |step: &u64| self.read(&self.checkpoint(*step)).is_ok();
+            let steps = steps.into_iter().rev().filter(is_whole).take(MOST_OFFERED).collect();
+            error.context(OtherCheckpoints { steps })
+        })
+    }
+
+    fn read(&self, folder: &Path) -> anyhow::Result<RunCheckpoint> {
+        let saved = RunCheckpoint::read(folder, Self::open(&self.path)?.1)?;
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let expected = step_name(saved.state.step);
+        ensure!(name == expected, "{STATE_FILE} is of {expected}, and lies in {name}");
+        Ok(saved)
+    }
+
+    /// Makes the checkpoint of `step` the newest: later ones are renamed, so that none is lost. Returns a sentence
+    /// for the user on what was renamed.
+    pub fn fall_back(&self, step: u64) -> anyhow::Result<Option<String>> {
+        files::write_bytes_atomic(&self.path.join(LATEST_FILE), step_name(step).as_bytes())?;
+        let mut aside = vec![];
+        for later in numbered(&self.path, "")?.into_iter().filter(|&later| later > step) {
+            let free = (1..).map(|number| format!("{}.aside-{number}", step_name(later)));
+            let free = free.map(|name| self.path.join(name)).find(|path| !path.exists());
+            let free = free.context("a name that is free")?;
+            let folder = self.checkpoint(later);
+            fs::rename(&folder, &free).with_context(|| format!("could not rename {}", folder.display()))?;
+            aside.push(free.file_name().unwrap_or_default().to_string_lossy().into_owned());
+        }
+        let sentence = format!(
+            "went on from the checkpoint of step {step}; later ones are kept aside as {}",
+            aside.join(", ")
+        );
+        Ok((!aside.is_empty()).then_some(sentence))
     }
 
     /// Steps of the checkpoints that are there, upwards.
@@ -232,8 +276,17 @@ impl RunFolder {
     /// Deletes the checkpoints that `keep` lets go, and what a kill left of earlier deletions and
     /// writes. Never the latest.
     pub fn prune(&self, keep: &Keep) -> anyhow::Result<()> {
+        self.remove(keep.expendable(&self.checkpoints()?))
+    }
+
+    /// Deletes the checkpoint of `step`, if it is there and not the latest.
+    pub fn discard(&self, step: u64) -> anyhow::Result<()> {
+        self.remove(self.checkpoints()?.into_iter().filter(|&there| there == step).collect())
+    }
+
+    fn remove(&self, steps: Vec<u64>) -> anyhow::Result<()> {
         let latest = self.latest()?;
-        for step in keep.expendable(&self.checkpoints()?) {
+        for step in steps {
             let folder = self.checkpoint(step);
             if folder == latest {
                 continue;
@@ -259,32 +312,32 @@ impl RunFolder {
 
     /// Adds one line to the metrics.
     pub fn log(&self, metrics: &Metrics) -> anyhow::Result<()> {
-        self.append(METRICS_FILE, metrics)
+        lines::append(&self.path.join(METRICS_FILE), metrics)
     }
 
     /// All metrics so far. A last line that a kill cut short is left out.
     pub fn metrics(&self) -> anyhow::Result<Vec<Metrics>> {
-        self.lines(METRICS_FILE)
+        lines::read(&self.path.join(METRICS_FILE))
     }
 
     /// Adds one probe.
     pub fn log_probe(&self, probe: &ProbeReport) -> anyhow::Result<()> {
-        self.append(PROBES_FILE, probe)
+        lines::append(&self.path.join(PROBES_FILE), probe)
     }
 
     /// All probes so far.
     pub fn probes(&self) -> anyhow::Result<Vec<ProbeReport>> {
-        self.lines(PROBES_FILE)
+        lines::read(&self.path.join(PROBES_FILE))
     }
 
     /// Adds one notice.
     pub fn log_notice(&self, notice: &Notice) -> anyhow::Result<()> {
-        self.append(NOTICES_FILE, notice)
+        lines::append(&self.path.join(NOTICES_FILE), notice)
     }
 
     /// All notices so far.
     pub fn notices(&self) -> anyhow::Result<Vec<Notice>> {
-        self.lines(NOTICES_FILE)
+        lines::read(&self.path.join(NOTICES_FILE))
     }
 
     /// Records the fixed probe patches.
@@ -330,54 +383,55 @@ impl RunFolder {
         self.path.join(PROBE_FOLDER).join(format!("{}.safetensors", step_name(step)))
     }
 
-    /// Drops the metrics, probes and warnings after `step`, which is about to be done again, and
-    /// why the run stopped.
-    pub fn rewind(&self, step: u64) -> anyhow::Result<()> {
+    /// Drops the metrics, probes and warnings after `step`, which is about to be done again, and why the run
+    /// stopped. Lines that cannot be read are kept in a file beside. Returns what is to be told, in sentences.
+    pub fn rewind(&self, step: u64) -> anyhow::Result<Vec<String>> {
         self.sweep()?;
-        self.keep_lines(METRICS_FILE, |line: &Metrics| line.step <= step)?;
-        self.keep_lines(PROBES_FILE, |line: &ProbeReport| line.step <= step)?;
+        let mut told = self.changed_lines(step);
         let stays = |notice: &Notice| notice.kind == NoticeKind::Warning && notice.step <= step;
-        self.keep_lines(NOTICES_FILE, stays)?;
+        let aside = [
+            (METRICS_FILE, lines::keep(&self.path.join(METRICS_FILE), |line: &Metrics| line.step <= step)?),
+            (PROBES_FILE, lines::keep(&self.path.join(PROBES_FILE), |line: &ProbeReport| line.step <= step)?),
+            (NOTICES_FILE, lines::keep(&self.path.join(NOTICES_FILE), stays)?),
+        ];
+        told.extend(aside.into_iter().filter(|(_, count)| *count > 0).map(|(file, count)| {
+            let lines = if count == 1 { "1 line".into() } else { format!("{count} lines") };
+            format!("{lines} of {file} could not be read: kept in {file}.unreadable")
+        }));
         for late in self.probe_steps()?.into_iter().filter(|&late| late > step) {
             fs::remove_file(self.probe_file(late))?;
         }
-        Ok(())
+        Ok(told)
+    }
+
+    /// Sums of the files of lines as they are; of one that cannot be read as a file, none.
+    fn line_sums(&self) -> Sums {
+        let of = |file: &str| {
+            let bytes = files::read(&self.path.join(file), files::MOST_LINES).ok()?;
+            Some((file.to_owned(), Sum::of(&bytes)))
+        };
+        [METRICS_FILE, PROBES_FILE].into_iter().filter_map(of).collect()
+    }
+
+    /// Which files of lines are not as they were when the checkpoint of `step` was written. No weight depends on
+    /// them, so that this is told and stops nothing.
+    fn changed_lines(&self, step: u64) -> Vec<String> {
+        let expected = checkpoint::line_sums(&self.checkpoint(step)).into_iter();
+        let is_changed = |(file, sum): &(String, Sum)| {
+            let bytes = files::read(&self.path.join(file), files::MOST_LINES).unwrap_or_default();
+            !sum.begins(&bytes)
+        };
+        let words = |(file, _): (String, Sum)| {
+            format!(
+                "{file} is not as it was at the checkpoint of step {step}: the curves may lack lines or hold others"
+            )
+        };
+        expected.filter(is_changed).map(words).collect()
     }
 
     /// The event file for TensorBoard, written anew from what was logged so far.
     pub fn events(&self) -> anyhow::Result<EventFile> {
         EventFile::renew(&self.path, &self.metrics()?, &self.probes()?)
-    }
-
-    fn append<T: Serialize>(&self, file: &str, value: &T) -> anyhow::Result<()> {
-        let path = self.path.join(file);
-        let mut line = serde_json::to_vec(value)?;
-        line.push(b'\n');
-        let append = || files::open_to_append(&path)?.write_all(&line);
-        append().with_context(|| format!("could not write {}", path.display()))
-    }
-
-    fn lines<T: DeserializeOwned>(&self, file: &str) -> anyhow::Result<Vec<T>> {
-        let path = self.path.join(file);
-        if !path.exists() {
-            return Ok(vec![]);
-        }
-        let text = files::read_to_string(&path, files::MOST_LINES)
-            .with_context(|| format!("could not read {}", path.display()))?;
-        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
-    }
-
-    /// Takes out the lines that cannot be read or do not stay; the others are kept byte for byte.
-    fn keep_lines<T: DeserializeOwned>(&self, file: &str, stays: impl Fn(&T) -> bool) -> anyhow::Result<()> {
-        let path = self.path.join(file);
-        if !path.exists() {
-            return files::write_bytes_atomic(&path, b"");
-        }
-        let text = files::read_to_string(&path, files::MOST_LINES)
-            .with_context(|| format!("could not read {}", path.display()))?;
-        let is_kept = |line: &&str| serde_json::from_str(line).is_ok_and(|value| stays(&value));
-        let kept: String = text.lines().filter(is_kept).flat_map(|line| [line, "\n"]).collect();
-        files::write_bytes_atomic(&path, kept.as_bytes())
     }
 }
 

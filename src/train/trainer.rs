@@ -10,6 +10,7 @@ use burn::module::Module;
 use burn::tensor::{Device, FloatDType, Gradients};
 use serde_json::json;
 
+use super::blame;
 use super::bootstrap::Bootstrap;
 use super::config::{ImagesOrder, TrainConfig};
 use super::feed::Feeder;
@@ -24,7 +25,7 @@ use super::schedule::learning_rate;
 use crate::augment::Normalization;
 use crate::dataset::{Coverage, Dataset, Skipped};
 use crate::model::store::Model;
-use crate::model::{Encoder, Mode, ModelInfo, store};
+use crate::model::{Encoder, Mode, ModelInfo, store, weights};
 
 /// A run in progress. Lives on the thread that owns the tensors.
 pub struct Trainer {
@@ -265,22 +266,32 @@ impl Trainer {
         student: &Student,
         views: &NormalisedViews,
     ) -> anyhow::Result<(StepLoss, Gradients, f64)> {
+        let mode = match self.config.precision {
+            Precision::Full => Mode::Train,
+            Precision::Mixed => Mode::TrainMixed,
+        };
         loop {
             let pass = GradientPass {
                 objective: &self.config.objective,
                 device: &self.device,
                 target: self.bootstrap.as_ref().map(|bootstrap| &bootstrap.target),
                 accumulate: self.config.accumulate,
-                mode: match self.config.precision {
-                    Precision::Full => Mode::Train,
-                    Precision::Mixed => Mode::TrainMixed,
-                },
+                mode,
                 loss_scale: self.state.loss_scale.value,
             };
             let result = pass.gradients(student, views)?;
             let loss = StepLoss { value: result.loss, terms: result.terms };
             let Some(grads) = result.gradients else {
-                bail!("the loss is {} at step {}: {}. {REMEDY}", loss.value, self.state.step, loss.words());
+                let plain = self.device.clone().without_autodiff();
+                let encoder = student.encoder.valid();
+                let layer = views.first_not_finite(&encoder, self.config.accumulate, mode, &plain);
+                bail!(
+                    "the loss is {} at step {}: {}; {}. {REMEDY}",
+                    loss.value,
+                    self.state.step,
+                    loss.words(),
+                    blame::of_loss(&weights::collect(&encoder), layer)
+                );
             };
             let norm = norm_of(student, &grads);
             if norm.is_finite() {
@@ -288,8 +299,9 @@ impl Trainer {
             }
             ensure!(
                 self.state.loss_scale.back_off(),
-                "the joint norm of the gradients is {norm} after step {}. {REMEDY}",
-                self.state.step
+                "the joint norm of the gradients is {norm} after step {}: {}. {REMEDY}",
+                self.state.step,
+                blame::of_gradients(student, &grads)
             );
         }
     }
@@ -318,31 +330,25 @@ impl Trainer {
         }
     }
 
-    /// Writes a checkpoint. Weights that are not finite are never written.
+    /// Writes a checkpoint. Weights and buffers that are not finite are never written.
     pub fn checkpoint(&self, run: &RunFolder) -> anyhow::Result<PathBuf> {
-        let model = self.model_bytes()?;
+        let encoder = weights::collect(&self.encoder);
         let method = self.bootstrap.as_ref().map(Bootstrap::weights).unwrap_or_default();
+        let optimizer = self.optimizer.state();
+        if let Some(what) = blame::of_checkpoint(&encoder, &method, &optimizer) {
+            bail!("{what} after step {}. {REMEDY}", self.state.step);
+        }
+        let model = self.model_bytes()?;
         run.save(&RunCheckpoint {
+            config: self.config.clone(),
             model,
-            optimizer: self.optimizer.state(),
+            optimizer,
             method,
             state: self.state.clone(),
         })
     }
 
     fn model_bytes(&self) -> anyhow::Result<Vec<u8>> {
-        let finite = |array: &crate::model::weights::Array| array.values.iter().all(|v| v.is_finite());
-        let weights = crate::model::weights::collect(&self.encoder);
-        let bad: Vec<&String> =
-            weights.iter().filter(|(_, array)| !finite(array)).map(|(name, _)| name).collect();
-        ensure!(
-            bad.is_empty(),
-            "weights are not finite after step {} ({} of {} arrays, first {}). {REMEDY}",
-            self.state.step,
-            bad.len(),
-            weights.len(),
-            bad[0]
-        );
         let mut info = self.info.clone();
         info.training = json!({
             "program": concat!("bagssl ", env!("CARGO_PKG_VERSION")),

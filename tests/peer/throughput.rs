@@ -3,6 +3,8 @@
 //! `throughput.py`, beside this file, runs it in turns with PyTorch and prints the ratios.
 //! Arguments: batch sizes. A training step is the forward and the backward pass.
 
+#![expect(clippy::print_stdout, reason = "it is read by its own script")]
+
 use std::time::Instant;
 
 use bagssl::augment::{Normalization, Resize};

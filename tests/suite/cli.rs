@@ -4,6 +4,7 @@ use std::process::Command;
 
 use bagssl::dataset::{Dataset, Split};
 
+use crate::run::tiny;
 use crate::support::{bagssl, failure, json, query, real_data, spread_of_demo, text};
 
 /// A folder with the synthetic set as an image folder: 20 images of 64 x 64.
@@ -482,4 +483,44 @@ fn a_path_that_is_no_text_is_opened_recorded_and_found_again() {
     let words = ["gallery", "--query", "0:0:0", "--k", "3", "--bank"].map(std::ffi::OsStr::new);
     let made = run(&[&words[..], &[bank.as_os_str(), "--out".as_ref(), figure.as_os_str()]].concat());
     assert!(figure.is_file(), "{made}");
+}
+
+#[test]
+fn what_is_wrong_with_a_sidecar_or_a_checkpoint_names_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let photo = at("photo.png");
+    image::RgbImage::from_fn(64, 64, |x, y| image::Rgb([x as u8, y as u8, 9])).save(&photo).unwrap();
+    let map = at("map.svg");
+    let place = ["heatmap", "--image", text(&photo), "--patch", "32", "--stride", "16", "--at", "8,8"];
+    json(&[&place[..], &["--out", text(&map)]].concat());
+    let sidecar = at("map.svg.json");
+    let mut words: serde_json::Value = serde_json::from_slice(&fs::read(&sidecar).unwrap()).unwrap();
+    words["spec"]["range"] = serde_json::json!([1.0, -1.0]);
+    fs::write(&sidecar, words.to_string()).unwrap();
+    let said = failure(&["figure", text(&sidecar), "--out", text(&at("again.svg"))]);
+    assert!(said.contains(text(&sidecar)), "{said}");
+
+    let (config, run) = (at("config.toml"), at("run"));
+    fs::write(&config, tiny().to_toml().unwrap()).unwrap();
+    let train = ["train", "--data", "demo", "--split", "train", "--out", text(&run)];
+    json(&[&train[..], &["--config", text(&config)]].concat());
+    let latest = run.join(fs::read_to_string(run.join("latest")).unwrap());
+    let model = latest.join("model.safetensors");
+    let whole = fs::read(&model).unwrap();
+    fs::write(&model, &whole[..whole.len() / 2]).unwrap();
+    let said = failure(&[&train[..], &["--resume"]].concat());
+    assert!(said.contains(text(&latest)), "{said}");
+}
+
+#[test]
+fn of_many_broken_files_ten_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    image::RgbImage::new(24, 24).save(folder.path().join("a.png")).unwrap();
+    (0..500).for_each(|number| fs::write(folder.path().join(format!("{number}.png")), "no picture").unwrap());
+    let output = bagssl(&["data", "info", text(folder.path())]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(said.lines().count(), 11, "{said}");
+    assert!(said.contains("and 490 more; `bagssl data info --json` names all"), "{said}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("500 skipped, first"), "{output:?}");
 }

@@ -272,6 +272,7 @@ fn both_ways((class, name): (u32, &str)) -> Vec<(&'static str, FigureRequest, Ve
         other_images_only: true,
         per_image: Some(6),
         without_overlap: true,
+        fold_copies: true,
         class: Some(class),
         split: None,
     };
@@ -280,8 +281,17 @@ fn both_ways((class, name): (u32, &str)) -> Vec<(&'static str, FigureRequest, Ve
     fig10.content.spaces = vec!["h".into()];
     let mut fig11 = figure(FigureKind::Instance, one_image());
     fig11.content.spaces = vec!["h".into()];
-    let filter =
-        ["--exclude-same-image", "--per-image", "6", "--without-overlap", "--class", name, "--k", "3"];
+    let filter = [
+        "--exclude-same-image",
+        "--per-image",
+        "6",
+        "--without-overlap",
+        "--fold-copies",
+        "--class",
+        name,
+        "--k",
+        "3",
+    ];
     let looks = ["--shares", "--palette", "safe", "--width", "5.5"];
     let second = ["--query", query(b, 0, 16)];
     let third = ["--query", query(a, 0, 16), "--query", query(a, 48, 0), "--k", "20"];
@@ -325,11 +335,12 @@ fn the_window_and_the_command_line_write_the_same_bytes() {
             serde_json::from_slice(&fs::read(line.join(format!("{file}.json"))).unwrap()).unwrap();
         if filter != GalleryFilter::default() {
             let search = &kept["source"]["search"];
-            let facts = ["exclude_same_image", "per_image", "without_overlap", "class"]
+            let facts = ["exclude_same_image", "per_image", "without_overlap", "fold_copies", "class"]
                 .map(|key| search[key].clone());
-            assert_eq!(facts, [json!(true), json!(6), json!(true), json!(class)]);
+            assert_eq!(facts, [json!(true), json!(6), json!(true), json!(true), json!(class)]);
+            let class = format!("{class} only");
             let left_out =
-                ["other images only", "at most 6 per image", "no overlaps", &format!("{class} only")];
+                ["other images only", "at most 6 per image", "no overlaps", "exact copies folded", &class];
             assert_eq!(kept["data"]["left_out"], json!(left_out));
             assert!(kept["caption"].as_str().unwrap().contains("other images only; at most 6 per image"));
         }

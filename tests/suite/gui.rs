@@ -199,6 +199,8 @@ pub fn gallery_view(query_id: u64, query: PatchRef) -> GalleryView {
         relation: [Relation::SameClass, Relation::OtherClass, Relation::SameImage][rank as usize % 3],
         class: Some("car".into()),
         image_name: format!("few/{rank}.png"),
+        copies: 1,
+        copy_names: vec![],
         pixels: Arc::new(Image::filled(8, 8, [200, rank as u8, 0])),
         is_readable: true,
     };
@@ -413,6 +415,7 @@ fn the_status_line_says_how_far_the_extraction_is_and_pauses_it() {
             patches: (300_000, 1_250_000),
             patches_per_second: Some(1_840.0),
             skipped: Arc::default(),
+            copies: 0,
             paused: false,
             stopped: None,
             finished: false,

@@ -70,6 +70,7 @@ fn extraction(done: u64) -> ExtractionView {
         patches_per_second: None,
         skipped: Arc::default(),
         stopped: None,
+        copies: 0,
         paused: false,
         finished: done == 40,
         memory: Default::default(),

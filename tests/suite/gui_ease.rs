@@ -7,9 +7,10 @@ use bagssl::engine::training::DataSource;
 use bagssl::engine::{Command, Event, MapMode, Split, line};
 use bagssl::gui::{App, GuiOptions, Link};
 use bagssl::patch::PatchRef;
-use eframe::egui::{Event as Input, Key, Modifiers, accesskit::Role, vec2};
+use eframe::egui::accesskit::{self, ActionRequest, Role};
+use eframe::egui::{Event as Input, Key, Modifiers, vec2};
 use egui_kittest::Harness;
-use egui_kittest::kittest::Queryable;
+use egui_kittest::kittest::{NodeT, Queryable};
 
 use super::gui::{Window, config, patch, query_view, view};
 
@@ -252,6 +253,44 @@ fn a_window_opens_with_a_link() {
         _ => None,
     });
     assert_eq!(asked, Some(patch(3, 8, 12)));
+}
+
+/// Turns a number one up, as a screen reader does.
+fn increment(window: &mut Window, name: &str) {
+    let node = window.harness.get_by_role_and_label(Role::SpinButton, name).accesskit_node().locate();
+    window.harness.event(Input::AccessKitActionRequest(ActionRequest {
+        action: accesskit::Action::Increment,
+        target_node: node.0,
+        target_tree: node.1,
+        data: None,
+    }));
+    window.steps();
+}
+
+#[test]
+fn a_failure_goes_once_something_else_is_asked_for() {
+    let mut window = opened();
+    let fail = |window: &mut Window, about: &str| {
+        window.line.emit(Event::Failed { about: about.into(), message: format!("{about}: too large") });
+        window.steps();
+        assert!(window.shows(&format!("{about}: too large")));
+    };
+    fail(&mut window, "embedding patches for the galleries");
+    fail(&mut window, "the query");
+    fail(&mut window, "opening the model");
+    increment(&mut window, "Neighbours");
+    assert!(window.shows("galleries: too large") && !window.shows("the query: too large"));
+    window.click("Spaces: z, h");
+    window.harness.get_by_role_and_label(Role::CheckBox, "pixels").click();
+    window.steps();
+    window.steps();
+    assert!(!window.shows("galleries: too large"));
+    window.line.emit(Event::DataOpened);
+    window.steps();
+    assert!(window.shows("opening the model: too large"), "data opened says nothing of the model");
+    window.line.emit(Event::ModelOpened);
+    window.steps();
+    assert!(!window.shows("opening the model: too large"));
 }
 
 #[test]

@@ -105,6 +105,18 @@ fn enter_writes_the_figure_that_is_on_show_to_a_typed_path() {
 }
 
 #[test]
+fn a_figure_is_not_written_into_a_bank_or_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("bank.json"), "1").unwrap();
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.click("Galleries...");
+    type_path(&mut window, &folder.path().join("neighbours.svg"));
+    window.press(Modifiers::NONE, Key::Enter);
+    assert!(next_write(&mut window).is_none());
+    assert!(window.shows("that place belongs to the bank"));
+}
+
+#[test]
 fn the_preview_follows_the_options_and_tells_sizes() {
     let mut window = Window::with_query([1280.0, 800.0]);
     window.press(Modifiers::COMMAND, Key::G);
@@ -293,6 +305,11 @@ fn after_a_failure_the_path_can_be_typed_again_at_once() {
     window.steps();
     assert!(window.shows("Not done: /nowhere: there is no such folder"));
     assert!(window.harness.get_by_role_and_label(Role::TextInput, "File").is_focused());
+    // With another figure it is past.
+    window.steps();
+    assert!(window.shows("Not done: /nowhere"));
+    window.click("3.25");
+    assert!(!window.shows("Not done: /nowhere"));
 }
 
 #[test]

@@ -1,11 +1,14 @@
 use std::sync::Arc;
 
-use bagssl::engine::{Command, Event};
+use bagssl::engine::{Command, Event, ExploreConfig, ExtractionView, GalleryFilter, GalleryView};
 use bagssl::image::Image;
+use bagssl::patch::PatchRef;
+use bagssl::progress::Progress;
+use eframe::egui::accesskit::Role;
 use eframe::egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 
-use super::gui::{SIDE, Window};
+use super::gui::{SIDE, Window, config, gallery_view, patch};
 
 fn sources(window: &Window) -> Vec<(u64, usize)> {
     let source = |command| match command {
@@ -54,4 +57,69 @@ fn the_neighbour_under_the_keyboards_cursor_is_shown_closely_too() {
     window.press(Modifiers::NONE, Key::ArrowDown);
     assert!(window.shows("few/12.png"));
     assert!(window.queries().is_empty(), "the arrows leave the query alone");
+}
+
+/// Extraction of 40 images, some of which are copies of others.
+fn extraction(copies: usize) -> ExtractionView {
+    let elapsed = std::time::Duration::from_secs(1);
+    ExtractionView {
+        progress: Progress { what: "embedding", done: 40, total: 40, resumed: 0, unit: "images", elapsed },
+        patches: (1_960, 1_960),
+        patches_per_second: None,
+        skipped: Arc::default(),
+        copies,
+        paused: false,
+        stopped: None,
+        finished: true,
+        memory: Default::default(),
+    }
+}
+
+#[test]
+fn copies_are_counted_and_folded_where_there_are_some() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.line.update(|shown| shown.extraction = Some(extraction(0)));
+    window.steps();
+    assert!(!window.shows("fold copies"), "there are none");
+    window.line.update(|shown| shown.extraction = Some(extraction(1_037)));
+    window.steps();
+    window.harness.get_by_role_and_label(Role::CheckBox, "fold copies (1,037)").click();
+    window.harness.run_steps(60);
+    let filter = GalleryFilter { fold_copies: true, ..GalleryFilter::default() };
+    let sent = window.commands().into_iter().filter_map(|command| match command {
+        Command::Configure { config, .. } => Some(config),
+        _ => None,
+    });
+    assert_eq!(sent.last(), Some(ExploreConfig { filter, ..config() }));
+    // It stays, and can be taken back, where the data set has no copies.
+    window.line.update(|shown| {
+        shown.extraction = Some(extraction(0));
+        shown.galleries = Some(Arc::new(folded(patch(3, 8, 8))));
+    });
+    window.steps();
+    assert!(window.shows("fold copies (0)"));
+    assert!(window.shows("exact copies folded"), "the heading says what is left out");
+}
+
+/// Galleries whose eighth neighbour stands for three images.
+fn folded(query: PatchRef) -> GalleryView {
+    let mut view = gallery_view(0, query);
+    view.filter.fold_copies = true;
+    for gallery in &mut view.spaces {
+        gallery.neighbours[7].copies = 3;
+        gallery.neighbours[7].copy_names = vec!["few/again.png".into(), "more/7.png".into()];
+    }
+    view
+}
+
+#[test]
+fn a_neighbour_says_how_many_copies_it_stands_for_and_names_them() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.line.update(|shown| shown.galleries = Some(Arc::new(folded(patch(3, 8, 8)))));
+    window.steps();
+    let cell = window.harness.get_by_label("h neighbour 8: cosine 0.965, car, other class, 3 copies").rect();
+    window.harness.hover_at(cell.center());
+    window.harness.run_steps(20);
+    assert!(window.shows("3 copies, the same pixels as few/again.png, more/7.png"));
+    assert!(window.shows("h neighbour 9: cosine 0.960, car, same image"));
 }

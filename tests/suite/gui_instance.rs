@@ -42,6 +42,19 @@ fn answer(window: &mut Window, places: &[PatchRef], moved: Option<PatchRef>) {
     window.steps();
 }
 
+/// A window with four marked positions and their galleries.
+pub fn with_places(size: [f32; 2]) -> Window {
+    let mut window = with_instance(size);
+    let places = [patch(3, 8, 8), patch(3, 8, 12), patch(3, 12, 8), patch(3, 16, 16)];
+    for (id, patch) in (1..).zip(places) {
+        window.answer(id, patch);
+        window.steps();
+        window.click("Mark the query");
+    }
+    answer(&mut window, &places, None);
+    window
+}
+
 #[test]
 fn clicks_mark_positions_with_numbers_and_a_second_click_lets_go() {
     let mut window = with_instance(SIZE);
@@ -140,15 +153,8 @@ fn export_opens_the_dialog_with_the_marked_positions() {
 #[test]
 fn four_positions_fit_at_the_sizes_that_the_window_promises() {
     for size in [SIZE, [1000.0, 800.0]] {
-        let mut window = with_instance(size);
+        let window = with_places(size);
         let screen = Rect::from_min_size(pos2(0.0, 0.0), vec2(size[0], size[1]));
-        let places = [patch(3, 8, 8), patch(3, 8, 12), patch(3, 12, 8), patch(3, 16, 16)];
-        for (id, patch) in (1..).zip(places) {
-            window.answer(id, patch);
-            window.steps();
-            window.click("Mark the query");
-        }
-        answer(&mut window, &places, None);
         let mut labels = vec!["image".to_owned(), "Export...".into(), "Remove all".into()];
         for number in 1..=4 {
             labels.push(format!("Remove {number}"));

@@ -1,7 +1,7 @@
 //! Whether anything that can be operated is cut, at every size of the window and of the interface. For any tab:
 //! [`wrong_at_all_sizes`] resizes a window and names what is neither seen whole nor scrolled to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use eframe::egui::accesskit::{self, Role};
 use eframe::egui::{Event, Rect, vec2};
@@ -34,16 +34,14 @@ impl Operable {
 }
 
 /// What can be operated and cannot be seen whole, at each of [`WINDOWS`] and [`INTERFACES`]. `is_asked` chooses by
-/// name and place, such as a tab's panels without the bars around them. Below `least_points` of width a tab scrolls as a
-/// whole, which the request to scroll to a widget does not reach through an area within.
+/// name and place.
 pub fn wrong_at_all_sizes<S>(
     harness: &mut Harness<'_, S>,
-    least_points: f32,
     is_asked: impl Fn(&str, Rect) -> bool,
 ) -> Vec<String> {
     let mut wrong = vec![];
     for size in WINDOWS {
-        for interface in INTERFACES.into_iter().filter(|interface| size[0] / interface >= least_points) {
+        for interface in INTERFACES {
             resize(harness, size, interface);
             let cut = cut(harness, &is_asked);
             wrong.extend(cut.into_iter().map(|what| format!("{size:?} at {interface}: {what}")));
@@ -56,6 +54,11 @@ pub fn wrong_at_all_sizes<S>(
 pub fn resize<S>(harness: &mut Harness<'_, S>, size: [f32; 2], interface: f32) {
     harness.set_size(vec2(size[0], size[1]) / interface);
     harness.run_steps(4);
+}
+
+/// The names of all that can be operated now.
+pub fn names<S>(harness: &Harness<'_, S>) -> HashSet<String> {
+    operable(harness, &|_, _| true).into_iter().map(|widget| widget.name).collect()
 }
 
 /// What can be operated and is cut, where no scrolling shows it whole.
@@ -73,7 +76,7 @@ fn cut<S>(harness: &mut Harness<'_, S>, is_asked: &impl Fn(&str, Rect) -> bool) 
             target_tree: asked.1,
             data: None,
         }));
-        harness.run_steps(3);
+        harness.run_steps(10);
         let after = operable(harness, is_asked);
         if let Some(widget) = after.iter().find(|widget| widget.node == asked && !widget.is_seen(window)) {
             wrong.push(format!("{} at {:?}, seen {:?}", widget.name, widget.whole, widget.seen));
@@ -142,9 +145,9 @@ mod tests {
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(found[0].contains("beyond the edge") && found[1].contains("too wide"), "{found:?}");
         let wrong =
-            wrong_at_all_sizes(&mut harness, 0.0, |name, _| name.contains("near") || name.contains("below"));
+            wrong_at_all_sizes(&mut harness, |name, _| name.contains("near") || name.contains("below"));
         assert!(wrong.is_empty(), "{wrong:?}");
-        let all = wrong_at_all_sizes(&mut harness, 0.0, |name, _| name.contains("too wide"));
+        let all = wrong_at_all_sizes(&mut harness, |name, _| name.contains("too wide"));
         assert_eq!(all.len(), WINDOWS.len() * INTERFACES.len());
     }
 }

@@ -1,20 +1,24 @@
 //! The Train tab with the real engine on the CPU and tiny runs, by role and label.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bagssl::device::DeviceChoice;
 use bagssl::engine::{self, open_device};
-use bagssl::gui::{App, GuiOptions};
-use eframe::egui::{Key, Modifiers, Rect, accesskit::Role, pos2, vec2};
+use bagssl::gui::{App, GuiOptions, Quit};
+use eframe::egui::{Key, Modifiers, Rect, ViewportCommand, ViewportEvent, ViewportId};
+use eframe::egui::{accesskit::Role, pos2, vec2};
 use egui_kittest::kittest::{NodeT, Queryable};
 use egui_kittest::{Harness, Node};
 
+use crate::resume::halted;
 use crate::support::{bagssl, text};
 
 /// A window with an engine of its own.
 pub struct Window {
     harness: Harness<'static, App>,
+    /// As the program has it for signals.
+    quit: Quit,
 }
 
 impl Window {
@@ -31,9 +35,10 @@ impl Window {
         let device = open_device(DeviceChoice::Cpu).unwrap();
         let engine = engine::start(device, || {}).unwrap();
         let options = GuiOptions { data: data.into(), runs, ..GuiOptions::default() };
+        let quit = options.quit.clone();
         let build = Harness::builder().with_size(vec2(size[0], size[1])).with_max_steps(12).wgpu();
         let harness = build.build_eframe(|cc| App::new(cc, engine, options));
-        Self { harness }
+        Self { harness, quit }
     }
 
     fn steps(&mut self) {
@@ -152,6 +157,57 @@ fn a_run_starts_pauses_goes_on_stops_and_resumes() {
     window.until("steps after the resumption", |window| window.step() > stopped);
     window.click("Stop training");
     window.until("the second end", |window| window.shows("stopped; can be resumed"));
+}
+
+#[test]
+fn a_signal_closes_the_window_after_a_checkpoint_of_its_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("tiny");
+    let mut window = Window::train([1280.0, 800.0]);
+    window.start(&run, "20000");
+    window.until("steps", |window| window.step() >= 3);
+    window.quit.ask();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    let mut is_held = false;
+    loop {
+        window.harness.run_steps(1);
+        let commands = window.harness.output().viewport_output[&ViewportId::ROOT].commands.clone();
+        is_held |= commands.contains(&ViewportCommand::CancelClose);
+        if commands.contains(&ViewportCommand::Close) {
+            if is_held {
+                break;
+            }
+            // What the shell makes of it.
+            let input = window.harness.input_mut();
+            input.viewports.entry(ViewportId::ROOT).or_default().events.push(ViewportEvent::Close);
+        }
+        assert!(Instant::now() < deadline, "it does not close");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let step = newest_checkpoint(&run);
+    assert!(step >= 3, "the checkpoint is that of step {step}");
+}
+
+#[test]
+fn a_damaged_checkpoint_is_told_and_an_older_one_is_a_click_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, _) = halted(folder.path());
+    let optimizer = out.join("step-000004/optimizer.safetensors");
+    std::fs::copy(out.join("step-000002/optimizer.safetensors"), &optimizer).unwrap();
+    // Written long ago, so that nobody seems to train it.
+    let metrics = std::fs::File::options().append(true).open(out.join("metrics.jsonl")).unwrap();
+    metrics.set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
+    let mut window = Window::open([1280.0, 800.0], "demo", vec![out.clone()]);
+    window.until("the tab", |window| window.harness.query_by_label("Train").is_some());
+    window.click("Train");
+    window.until("the run", |window| window.has_button("Resume"));
+    window.click("Resume");
+    window.until("the offer", |window| window.has_button("Resume from step 2"));
+    assert!(window.shows("optimizer.safetensors is not the one that the checkpoint was written with"));
+    window.click("Resume from step 2");
+    window.until("the end", |window| window.shows("finished"));
+    assert_eq!(newest_checkpoint(&out), 6);
+    assert!(out.join("step-000004.aside-1").is_dir() && !window.has_button("Resume from step 2"));
 }
 
 #[test]

@@ -80,7 +80,7 @@ const CRATES: [(&str, &[&str]); 22] = [
     ("tar", &["dataset"]),
     ("zip", &["model"]),
     ("memmap2", &["files"]),
-    ("libc", &["files"]),
+    ("libc", &["files", "cli"]),
     ("indicatif", &["cli"]),
     ("ctrlc", &["cli"]),
     ("env_logger", &["cli"]),

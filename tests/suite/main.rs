@@ -1,10 +1,12 @@
 //! All integration tests in one binary, so that the tensor stack is linked once.
 
 #![allow(clippy::disallowed_methods, reason = "tests lay broken files in place as they like")]
+#![allow(clippy::print_stdout, reason = "tests say what they skip and found")]
 
 mod checkpoints; // files of other programs, against their own libraries
 mod cli; // the commands, as a script sees them
 mod compare; // two models, and the checkpoints of a run, beside each other
+mod copies; // exact copies of images, folded by commands and window
 mod counting; // what a thread allocates
 mod disk; // files that are no files, two writers, what kills leave, damage
 mod engine; // the thread behind the window, with the demo model and data
@@ -12,6 +14,7 @@ mod engine_gpu; // cosines on a GPU in the explorer and the comparison, against 
 mod engine_views; // the views' part of that thread
 mod eval; // accuracy of features: classifiers, aggregates, cache
 mod figures; // the paper's figures by number: bytes, fonts, words, errors
+mod finite; // values that are not finite: commands, settings
 mod gone; // data that cannot be read for a while, that are broken, or missing
 mod gui; // the window, by role and label, on software Vulkan
 mod gui_browse; // the list of images: search, keyboard, a million of them
@@ -19,6 +22,7 @@ mod gui_charts; // the Train tab's charts: what tells runs apart, numbers, axes,
 mod gui_compare; // two models in the window: side by side, scrubbing, playing
 mod gui_ease; // first steps, recent files, links, size of the interface
 mod gui_export; // the dialog for figures, by role and label
+mod gui_fit; // nothing is cut in Explore, in dialogs, in the list of keys, at any size
 mod gui_gallery; // neighbours looked at closely
 mod gui_instance; // marked positions with a gallery for each, by role and label
 mod gui_look; // each panel against its picture, names for screen readers
@@ -33,9 +37,12 @@ mod memory; // what the program fills of main memory, against --memory
 mod methods; // training by each objective, BYOL's checkpoints
 mod model; // networks against torchvision
 mod notices; // training: what is left out, collapse alarms, in words, folder and window
+mod outputs; // nothing is written over what is read
 mod precision; // mixed precision beside float32
+mod resume; // what a checkpoint is held against, older ones in place of it
 mod run; // training: resume, reproducibility, NaN
 mod shaders; // every shader through naga
+mod signals; // who asks the program to end, and nobody who listens
 mod spread; // which images are taken where not all are, by the program
 mod support; // paths, real data, running the program
 mod trust; // hostile bytes, kills, disks that fail, writers beside each other

@@ -126,8 +126,7 @@ fn byol_goes_on_to_the_bit_from_its_checkpoint_predictor_and_target_included() {
     }
 
     std::fs::remove_file(checkpoint(folder.path(), "halved").join("method.safetensors")).unwrap();
-    let error = Trainer::resume(config, halved.load().unwrap(), data(), &device).err().unwrap();
-    let error = format!("{error:#}");
+    let error = format!("{:#}", halved.load().err().unwrap());
     assert!(error.contains("method.safetensors") && error.contains("predictor.0.weight"), "{error}");
 }
 

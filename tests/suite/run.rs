@@ -275,6 +275,9 @@ fn a_loss_that_explodes_stops_the_run_and_keeps_the_last_good_checkpoint() {
     config.set(&["optimizer.lr=1e9", "warmup_epochs=0"]).unwrap();
     let error = format!("{:#}", run(&out, Start::New(Box::new(config)), None).unwrap_err());
     assert!(error.contains("step") && error.contains("checkpoint is kept"), "{error}");
+    let names_it =
+        ["weights not finite, first ", "are not finite first in ", "being that of ", "value being "];
+    assert!(names_it.iter().any(|words| error.contains(words)), "{error}");
     let model = bagssl::model::store::open(&out.to_str().unwrap().into(), &Device::flex()).unwrap();
     let finite = weights::collect(&model.encoder).values().all(|a| a.values.iter().all(|v| v.is_finite()));
     assert!(finite);

@@ -5,8 +5,8 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant, SystemTime};
 
 use image::{GrayImage, Rgb, RgbImage};
 
@@ -92,16 +92,49 @@ impl Screen {
         command
     }
 
+    /// Opens the built-in data and waits for the window; where it lies: left, top, width, height.
+    fn open_built_in(&mut self) -> Vec<i64> {
+        let program = self.command().arg("gui").stderr(Stdio::null()).spawn().expect("the program starts");
+        self.program = Some(Running(program));
+        let find =
+            ["search", "--sync", "--onlyvisible", "--name", "^bagssl$", "getwindowgeometry", "--shell"];
+        let found = Command::new("xdotool").args(find).env("DISPLAY", &self.display).output().unwrap();
+        let words = String::from_utf8_lossy(&found.stdout).into_owned();
+        let number = |key: &str| words.lines().find_map(|line| line.strip_prefix(key)?.parse().ok());
+        ["X=", "Y=", "WIDTH=", "HEIGHT="]
+            .map(|key| number(key).unwrap_or_else(|| panic!("{key} {words}")))
+            .into()
+    }
+
     fn open(&mut self) {
         let data = self.path("scenes");
-        let synth = ["data", "synth", "--seed", "0", "--images", "24", "--size", "64", "--out", text(&data)];
-        let made = self.command().args(synth).output().expect("the program starts");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        if !data.exists() {
+            self.make(&data);
+        }
         let program =
             self.command().args(["gui", "--data", text(&data)]).spawn().expect("the program starts");
         self.program = Some(Running(program));
         // No window manager gives it the keyboard.
         self.xdotool(&["search", "--sync", "--onlyvisible", "--name", "^bagssl$", "windowfocus", "--sync"]);
+    }
+
+    fn make(&self, data: &Path) {
+        let synth = ["data", "synth", "--seed", "0", "--images", "24", "--size", "64", "--out", text(data)];
+        let made = self.command().args(synth).output().expect("the program starts");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+
+    /// How the program ends, which must be soon.
+    fn end(&mut self) -> ExitStatus {
+        let mut program = self.program.take().expect("it was started");
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            if let Some(status) = program.0.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the window does not close");
+            std::thread::sleep(Duration::from_millis(100));
+        }
     }
 
     fn xdotool(&self, args: &[&str]) {
@@ -154,6 +187,17 @@ impl Screen {
             last = now;
         }
     }
+}
+
+/// Whether a file of settings below `folder` was written after `moment`.
+fn has_settings_since(folder: &Path, moment: SystemTime) -> bool {
+    let mut found = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    found.any(|entry| {
+        let path = entry.path();
+        let is_ours = folder.ends_with("bagssl") && entry.metadata().is_ok_and(|meta| meta.is_file());
+        let is_new = || entry.metadata().and_then(|meta| meta.modified()).is_ok_and(|time| time >= moment);
+        (is_ours && is_new()) || (path.is_dir() && has_settings_since(&path, moment))
+    })
 }
 
 /// The description of Mesa's software driver, where it is installed.
@@ -296,16 +340,53 @@ fn a_session_in_a_real_window() {
     use_clipboard(&screen);
 
     screen.xdotool(&["key", "ctrl+q"]);
-    let mut program = screen.program.take().expect("it was started");
-    let deadline = Instant::now() + Duration::from_secs(20);
-    let status = loop {
-        if let Some(status) = program.0.try_wait().unwrap() {
-            break status;
-        }
-        assert!(Instant::now() < deadline, "the window does not close");
-        std::thread::sleep(Duration::from_millis(100));
-    };
+    let status = screen.end();
     assert!(status.success(), "{status}");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_signal_closes_a_real_window_as_its_button_does() {
+    let Some(mut screen) = Screen::start() else { return };
+    for signal in [libc::SIGTERM, libc::SIGINT] {
+        screen.open();
+        let program = screen.program.as_ref().expect("it was started").0.id();
+        // Its first frames: settings are written when it closes.
+        std::thread::sleep(Duration::from_secs(2));
+        let asked = SystemTime::now();
+        // SAFETY: the process is a child that has not been waited for.
+        assert_eq!(unsafe { libc::kill(program as i32, signal) }, 0);
+        let status = screen.end();
+        assert!(status.success(), "{status}");
+        assert!(has_settings_since(&screen.path("home"), asked), "the window's state is not saved");
+    }
+}
+
+#[test]
+fn whatever_its_settings_say_a_window_comes_up_and_is_seen() {
+    let Some(mut screen) = Screen::start() else { return };
+    let settings = screen.path("home/bagssl/settings.json");
+    std::fs::create_dir_all(settings.parent().unwrap()).unwrap();
+    for window in [
+        r#"{"zoom":0}"#,
+        r#"{"zoom":1e9,"size":[0,0]}"#,
+        r#"{"zoom":0.001,"position":[1e9,-1e9]}"#,
+        r#"{"position":[5000,4000]}"#,
+        r#"{"position":[-3000,20],"size":[900,700]}"#,
+    ] {
+        std::fs::write(&settings, format!("{{\"window\":{window}}}")).unwrap();
+        let [left, top, width, height] = screen.open_built_in()[..] else { panic!() };
+        assert!(
+            left < 1200 && top < 760 && left + width > 100 && top + height > 100,
+            "{window}: {left} {top}"
+        );
+        assert!(width >= 800 && height >= 560, "{window}: {width}x{height}");
+        let empty = screen.picture();
+        screen.settled("something is drawn", |now| {
+            now.pixels().any(|pixel| pixel != empty.get_pixel(640, 400))
+        });
+        screen.program = None;
+    }
 }
 
 #[test]

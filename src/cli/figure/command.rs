@@ -8,9 +8,10 @@ use clap::Args;
 use super::paper::PaperFigure;
 use super::style::LOOK;
 use crate::cli::shared::{Commander, show};
-use crate::engine::jobs;
 use crate::engine::jobs::figures::FileLook;
-use crate::figure::{FontSource, TextAs};
+use crate::engine::{FigureNames, Outputs, jobs};
+use crate::figure::{Figure, FontSource, TextAs};
+use crate::files::is_same;
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -43,6 +44,13 @@ impl Commander {
         }
         let (source, out) =
             (args.source.context("SOURCE is missing")?, args.out.context("--out is missing")?);
+        // A figure may be made again in its place, from the sidecar that it gets again.
+        let is_own_sidecar = is_same(&source, &Figure::sidecar_of(&out));
+        Outputs::default()
+            .reads("SOURCE", Some(&*source).filter(|_| !is_own_sidecar))
+            .reads("--font", args.font.as_ref().and_then(FontSource::file))
+            .writes_figure(&FigureNames::OPTIONS, &out, args.caption.as_deref())
+            .check()?;
         let look = FileLook { dpi: args.dpi, text: args.text, font: args.font };
         let written = if source.is_dir() {
             jobs::train::loss_curve(&source, &out, &look, args.caption.as_deref())?

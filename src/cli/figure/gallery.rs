@@ -1,14 +1,16 @@
 //! `bagssl gallery`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::style::{FigureStyle, GridStyle, figure, grid_style};
-use crate::cli::shared::{Commander, QueryArgs, search_request, show};
+use crate::cli::shared::{Commander, QueryArgs, among_words, search_request, show};
 use crate::engine::facts::DataSpec;
 use crate::engine::jobs::figures::{GallerySource, Haystack, QueryChoice};
-use crate::engine::{FigureContent, FigureKind, defaults, jobs};
+use crate::engine::jobs::search::SearchReport;
+use crate::engine::{FigureContent, FigureKind, Outputs, defaults, jobs};
+use crate::words::count;
 
 #[derive(Args)]
 pub struct GalleryArgs {
@@ -27,6 +29,19 @@ pub struct GalleryArgs {
     pub style: FigureStyle,
 }
 
+/// What is read for galleries.
+pub fn gallery_inputs(haystack: &Haystack, beside: Option<&Path>) -> Outputs {
+    let outputs = match haystack {
+        Haystack::Bank { folder, data } => {
+            Outputs::default().reads("--bank", &**folder).reads_data("--data", data.as_ref())
+        }
+        Haystack::Fresh { model, source, .. } => {
+            Outputs::default().reads_model("--model", model).reads_data("--data", &source.data)
+        }
+    };
+    outputs.reads("--beside", beside)
+}
+
 impl Commander {
     pub fn gallery(&self, args: GalleryArgs) -> anyhow::Result<()> {
         let style = grid_style(&args.style, &args.grid);
@@ -40,13 +55,17 @@ impl Commander {
             choice: QueryChoice { count: 1, skip: 0, index: None },
             filter: search.filter,
         };
-        let (request, output) = figure(content, style, (args.out, args.style.caption))?;
+        let outputs = gallery_inputs(&source.haystack, None);
+        let (request, output) = figure(content, style, (args.out, args.style.caption), outputs)?;
         let report = self.job(|job| jobs::figures::gallery(request, &source, &output, job))?;
         show(self.json(), &report, || {
-            let spaces = report.spaces.iter();
-            let spaces = spaces.map(|s| format!("{} in {}", s.neighbours.len(), s.space)).collect::<Vec<_>>();
+            let of_space = |s: &SearchReport| {
+                let count = count(s.neighbours.len(), "patch");
+                format!("{count} nearest in {}, {}", s.space, among_words(s))
+            };
+            let spaces: Vec<String> = report.spaces.iter().map(of_space).collect();
             let (out, warning) = (report.files.out.display(), report.files.warning_line());
-            format!("{out}: neighbours {}{warning}", spaces.join(", "))
+            format!("{out}: {}{warning}", spaces.join("; "))
         })
     }
 }

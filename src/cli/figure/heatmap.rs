@@ -8,7 +8,7 @@ use super::style::{FigureStyle, MapStyle, figure, map_style};
 use crate::cli::shared::{Commander, DecodingArgs, ModelArgs, Point, pixels, show};
 use crate::engine::facts::{DataSpec, PatchSpace};
 use crate::engine::jobs::figures::{MapImages, MapSizes, MapSource};
-use crate::engine::{FigureContent, FigureKind, defaults, jobs};
+use crate::engine::{FigureContent, FigureKind, OutputKind, Outputs, defaults, jobs};
 
 #[derive(Args)]
 pub struct HeatmapArgs {
@@ -43,6 +43,18 @@ pub struct HeatmapArgs {
     pub style: FigureStyle,
 }
 
+/// What is read for heatmaps.
+pub fn map_inputs(source: &MapSource) -> Outputs {
+    let models = Outputs::default().reads_model("--model", &source.model);
+    let models = models.reads_model("--beside", source.beside.as_ref());
+    match &source.images {
+        MapImages::Files { paths, .. } => {
+            paths.iter().fold(models, |outputs, path| outputs.reads_data("--image", path))
+        }
+        MapImages::Data { data, .. } => models.reads_data("--data", data),
+    }
+}
+
 impl Commander {
     pub fn heatmap(&self, args: HeatmapArgs) -> anyhow::Result<()> {
         let style = map_style(&args.style, &args.maps);
@@ -60,8 +72,9 @@ impl Commander {
             count: 1,
         };
         let content = FigureContent::new(FigureKind::Heatmaps, spaces);
-        let (request, output) = figure(content, style, (args.out, args.style.caption))?;
         let values = args.values.as_deref();
+        let outputs = map_inputs(&source).writes("--values", values, OutputKind::File);
+        let (request, output) = figure(content, style, (args.out, args.style.caption), outputs)?;
         let report = self.job(|job| jobs::figures::heatmap(request, &source, &output, values, job))?;
         show(self.json(), &report, || {
             let spaces = report.spaces.iter();

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::gallery::gallery_inputs;
+use super::heatmap::map_inputs;
 use super::style::{
     FigureStyle, GridStyle, LOOK, MapStyle, figure, grid_style, map_style, with_alias_beside,
 };
@@ -233,7 +235,8 @@ impl Commander {
         let style = Style { across: args.across.unwrap_or(0), ..style };
         let spaces = args.space.iter().map(PatchSpace::to_string).collect();
         let content = FigureContent::new(FigureKind::Heatmaps, spaces);
-        let (request, output) = figure(content, style, (args.out, args.style.caption))?;
+        let paths = (args.out, args.style.caption);
+        let (request, output) = figure(content, style, paths, map_inputs(&source))?;
         let report = self.job(|job| jobs::figures::maps(request, &source, &output, job))?;
         show(self.json(), &report, || {
             let mut lines = vec![report.files.out.display().to_string()];
@@ -272,13 +275,14 @@ impl Commander {
             ..FigureContent::new(plan.kind, spaces)
         };
         let source = GallerySource {
-            beside: search.beside.map(|named| haystack.with(&named)),
+            beside: search.beside.as_deref().map(|named| haystack.with(named)),
             haystack,
             queries: search.query.iter().map(|q| (q.image, q.y, q.x)).collect(),
             choice: QueryChoice { count: search.queries.unwrap_or(plan.choice.count), ..plan.choice },
             filter: search.filter.into(),
         };
-        let (request, output) = figure(content, look, (out, style.caption))?;
+        let inputs = gallery_inputs(&source.haystack, search.beside.as_deref());
+        let (request, output) = figure(content, look, (out, style.caption), inputs)?;
         let report = self.job(|job| jobs::figures::galleries(request, &source, &output, job))?;
         show(self.json(), &report, || {
             let (searched, total) = (thousands(report.searched), thousands(report.total));

@@ -7,9 +7,9 @@ use std::str::FromStr;
 use anyhow::Context;
 use clap::Args;
 
+use crate::cli::shared::finite;
 use crate::colormap::Colormap;
-use crate::engine::Output;
-use crate::engine::{FigureContent, FigureRequest, ModelNames, Style};
+use crate::engine::{FigureContent, FigureNames, FigureRequest, ModelNames, Output, Outputs, Style};
 use crate::figure::{BUILT_IN_FONT, BoxPalette, FontSource, Format, Letters, TextAs};
 
 /// Heading of how figures look.
@@ -19,7 +19,7 @@ pub const LOOK: &str = "Look";
 #[derive(Args)]
 pub struct FigureStyle {
     /// Page width in inches: 3.25 (a column), 5.5 or 6.75
-    #[arg(long, default_value_t = Style::default().width_in, help_heading = LOOK)]
+    #[arg(long, default_value_t = Style::default().width_in, value_parser = finite, help_heading = LOOK)]
     pub width: f32,
     /// Pixels per inch of a PNG
     #[arg(long, default_value_t = Style::default().dpi, help_heading = LOOK)]
@@ -56,7 +56,7 @@ pub struct MapStyle {
     #[arg(long, value_name = "LOW,HIGH", default_value_t = Ends(Style::default().range), allow_hyphen_values = true, help_heading = LOOK)]
     pub range: Ends,
     /// Draw a line where the cosine is LEVEL
-    #[arg(long, value_name = "LEVEL", allow_hyphen_values = true, help_heading = LOOK)]
+    #[arg(long, value_name = "LEVEL", value_parser = finite, allow_hyphen_values = true, help_heading = LOOK)]
     pub contour: Option<f32>,
 }
 
@@ -95,12 +95,15 @@ impl fmt::Display for Ends {
     }
 }
 
-/// The figure, and where it goes: `out` chooses the format.
+/// The figure, and where it goes: `out` chooses the format. `outputs` are the command's other paths.
 pub fn figure(
     content: FigureContent,
     style: Style,
     (out, caption): (PathBuf, Option<PathBuf>),
+    outputs: Outputs,
 ) -> anyhow::Result<(FigureRequest, Output)> {
+    let outputs = outputs.reads("--font", style.font.file());
+    outputs.writes_figure(&FigureNames::OPTIONS, &out, caption.as_deref()).check()?;
     let format = Format::from_path(&out, style.dpi)?;
     Ok((FigureRequest { content, style, format }, Output { out, caption }))
 }

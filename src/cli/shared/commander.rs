@@ -1,10 +1,10 @@
-//! What all commands share while they run: their common options, progress, Ctrl-C.
+//! What all commands share while they run: their common options, progress, the word to stop.
 
-use anyhow::Context;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 
 use super::output::Bar;
+use super::signals::listen;
 use super::values::gibibytes;
 use crate::engine::facts::{DecodingFacts, DeviceChoice, Skipped};
 use crate::engine::jobs::Job;
@@ -41,16 +41,11 @@ pub struct Commander {
 }
 
 impl Commander {
-    /// With a bar, and an ear for Ctrl-C.
+    /// With a bar, and an ear for what asks to stop.
     pub fn new(shared: SharedArgs) -> anyhow::Result<Self> {
         let cancel = CancelToken::default();
         let token = cancel.clone();
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "a second Ctrl-C does not wait for work that looks up too rarely"
-        )]
-        let stop = move || if token.is_cancelled() { std::process::exit(130) } else { token.cancel() };
-        ctrlc::set_handler(stop).context("could not listen for Ctrl-C")?;
+        listen(move || token.cancel())?;
         Ok(Self { shared, cancel, bar: Bar::new() })
     }
 

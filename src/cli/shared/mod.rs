@@ -5,13 +5,17 @@ mod decoding_args;
 mod model_args;
 mod output;
 mod query_args;
+mod signals;
 mod values;
+mod voice;
 
 pub use commander::{Commander, SharedArgs, WrongUsage, decoding_words, skipped_words, sums_words};
 pub use decoding_args::DecodingArgs;
 pub use model_args::{ModelArgs, OverrideArgs};
 pub use output::{bytes, chain, duration, show, thousands};
-pub use query_args::{FILTER, FilterArgs, QueryArgs, search_request};
-pub use values::{Point, QueryPlace, pixels, positive};
+pub use query_args::{FILTER, FilterArgs, QueryArgs, among_words, search_request};
+pub use signals::{interrupted, listen};
+pub use values::{Point, QueryPlace, finite, pixels, positive};
+pub use voice::{log_to_stderr, say};
 #[cfg(test)]
 pub use {commander::SHARED, decoding_args::READING, model_args::OVERRIDES};

@@ -1,11 +1,11 @@
 //! Progress on stderr, results on stdout.
 
-use std::io::{ErrorKind, Write};
-
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+use super::voice;
 use crate::progress::Progress;
+use crate::words::legible;
 pub use crate::words::thousands;
 
 /// An error and its causes on one line.
@@ -16,11 +16,7 @@ pub fn chain(error: &anyhow::Error) -> String {
 /// Prints a result: as one JSON document, or in words.
 pub fn show<T: Serialize>(json: bool, result: &T, words: impl FnOnce() -> String) -> anyhow::Result<()> {
     let text = if json { serde_json::to_string_pretty(result)? } else { words() };
-    match writeln!(std::io::stdout().lock(), "{text}") {
-        // Whoever reads has seen enough (`bagssl knn ... | head`).
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        other => Ok(other?),
-    }
+    voice::print(&text)
 }
 
 /// A progress bar on stderr; none where stderr is no terminal.
@@ -49,9 +45,9 @@ impl Bar {
     /// Prints a line above the bar.
     pub fn say(&self, line: &str) {
         if self.0.is_hidden() {
-            eprintln!("{line}");
+            voice::say(line);
         } else {
-            self.0.println(line);
+            self.0.println(legible(line));
         }
     }
 }

@@ -7,7 +7,8 @@ use clap::Args;
 use super::values::{QueryPlace, positive};
 use crate::engine::defaults;
 use crate::engine::facts::{NamedFilter, Split};
-use crate::engine::jobs::search::SearchRequest;
+use crate::engine::jobs::search::{SearchReport, SearchRequest};
+use crate::words::{count, thousands};
 
 #[derive(Args)]
 pub struct QueryArgs {
@@ -38,6 +39,9 @@ pub struct FilterArgs {
     /// Leave out patches that overlap a nearer one of their image
     #[arg(long, help_heading = FILTER)]
     pub without_overlap: bool,
+    /// Of images with the same pixels show one alone, the query's own or else the first, and say of how many
+    #[arg(long, help_heading = FILTER)]
+    pub fold_copies: bool,
     /// Only patches of images of this class
     #[arg(long, value_name = "NAME", help_heading = FILTER)]
     pub class: Option<String>,
@@ -48,9 +52,28 @@ pub struct FilterArgs {
 
 impl From<FilterArgs> for NamedFilter {
     fn from(args: FilterArgs) -> Self {
-        let FilterArgs { exclude_same_image, per_image, without_overlap, class, only_split } = args;
-        Self { exclude_same_image, per_image, without_overlap, class, split: only_split }
+        let FilterArgs { exclude_same_image, per_image, without_overlap, fold_copies, class, only_split } =
+            args;
+        Self { exclude_same_image, per_image, without_overlap, fold_copies, class, split: only_split }
     }
+}
+
+/// Among how many patches the neighbours of a search were chosen, and what was left out.
+pub fn among_words(report: &SearchReport) -> String {
+    let (images, planned) = report.images;
+    let images = match images < planned {
+        true => format!("{} of {} images planned", thousands(images), thousands(planned)),
+        false => count(images, "image"),
+    };
+    let left_out = match report.left_out.as_slice() {
+        [] => String::new(),
+        words => format!(" ({})", words.join(", ")),
+    };
+    format!(
+        "chosen among {} of the {} patches of {images}{left_out}, every one compared",
+        thousands(report.candidates),
+        thousands(report.searched)
+    )
 }
 
 /// The search that the arguments ask for.

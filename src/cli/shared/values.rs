@@ -60,10 +60,16 @@ impl FromStr for Point {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let place =
-            text.split_once(',').and_then(|(x, y)| Some((x.trim().parse().ok()?, y.trim().parse().ok()?)));
+            text.split_once(',').and_then(|(x, y)| Some((finite(x.trim()).ok()?, finite(y.trim()).ok()?)));
         let (x, y) = place.with_context(|| format!("\"{text}\": expected X,Y in pixels, such as 112,80"))?;
         Ok(Self { x, y })
     }
+}
+
+/// A number that is neither NaN nor infinite in float32.
+pub fn finite(text: &str) -> Result<f32, String> {
+    let number = text.parse().ok().filter(|number: &f32| number.is_finite());
+    number.ok_or_else(|| "expected a number of at most 3.4e38, such as 0.5".into())
 }
 
 /// A number of at least 1.

@@ -28,6 +28,7 @@ use crate::dataset::{
 };
 use crate::files::{self, Unread};
 use crate::image::Image;
+use crate::words::first_lines;
 
 /// Pictures in a folder, or in one for each class.
 pub static FORMAT: DataFormat = DataFormat {
@@ -104,8 +105,9 @@ impl Folder {
             bail!(none_usable(&root, found, bad.first().or(skipped.first())));
         }
         skipped.extend(bad);
-        for file in &skipped {
-            log::warn!("left out: {}: {}", file.file, file.reason);
+        let words = |file: &Skipped| format!("left out: {}: {}", file.file, file.reason);
+        for line in first_lines(&skipped, words, "`bagssl data info --json` names all that are left out") {
+            log::warn!("{line}");
         }
         let kind = if classes.is_empty() { &FOLDER } else { &IMAGE_FOLDER };
         let mut name = display_name(path);

@@ -24,6 +24,6 @@ pub use crate::train::fitting::{DataShape, FittingRecipe, TrainedBy, fitting as 
 pub use crate::train::recipes::{all as all_recipes, find as find_recipe};
 pub use crate::train::settings;
 pub use crate::train::{
-    Alarm, AlarmKind, ImagesOrder, Keep, KnnScore, Metrics, Notice, NoticeKind, ProbeConfig, ProbeReport,
-    Problem, Recipe, TrainConfig,
+    Alarm, AlarmKind, ImagesOrder, Keep, KnnScore, MAY_CHANGE, Metrics, Notice, NoticeKind, ProbeConfig,
+    ProbeReport, Problem, Recipe, TrainConfig,
 };

@@ -1,6 +1,7 @@
 //! Which patches a gallery may show. Everything here is off unless asked for, and always labelled.
 
 use crate::dataset::Split;
+use crate::words::name_list;
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 /// What is left out of a gallery.
@@ -12,6 +13,10 @@ pub struct GalleryFilter {
     pub per_image: Option<usize>,
     /// Of two patches of one image that overlap, keep only the nearer to the query.
     pub without_overlap: bool,
+    /// Of images with the same pixels show one alone: the query's own, else the first in the bank's order that the
+    /// rest of the filter lets through.
+    #[serde(default)]
+    pub fold_copies: bool,
     /// Only images of this class.
     pub class: Option<u32>,
     /// Only images of this split, where the data set has both.
@@ -27,6 +32,10 @@ pub struct NamedFilter {
     pub per_image: Option<usize>,
     /// Of two patches of one image that overlap, keep only the nearer to the query.
     pub without_overlap: bool,
+    /// Of images with the same pixels show one alone: the query's own, else the first in the bank's order that the
+    /// rest of the filter lets through.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fold_copies: bool,
     /// Only images of the class of this name.
     pub class: Option<String>,
     /// Only images of this split, where the data set has both.
@@ -43,9 +52,11 @@ impl NamedFilter {
         let number = |name: &String| {
             let place = classes.iter().position(|class| class == name);
             place.map(|place| place as u32).with_context(|| {
-                let known =
-                    if classes.is_empty() { "the images have no classes".into() } else { classes.join(", ") };
-                format!("there is no class \"{name}\"; expected one of: {known}")
+                let known = match classes {
+                    [] => "the images have no classes".into(),
+                    _ => format!("expected one of: {}", name_list(classes)),
+                };
+                format!("there is no class \"{name}\"; {known}")
             })
         };
         ensure!(self.split != Some(Split::All), "all is no split to choose; expected train or test");
@@ -53,6 +64,7 @@ impl NamedFilter {
             other_images_only: self.exclude_same_image,
             per_image: self.per_image,
             without_overlap: self.without_overlap,
+            fold_copies: self.fold_copies,
             class: self.class.as_ref().map(number).transpose()?,
             split: self.split,
         })
@@ -67,6 +79,7 @@ impl GalleryFilter {
             exclude_same_image: self.other_images_only,
             per_image: self.per_image,
             without_overlap: self.without_overlap,
+            fold_copies: self.fold_copies,
             class: self.class.map(name),
             split: self.split,
         }
@@ -84,6 +97,9 @@ impl GalleryFilter {
         if self.without_overlap {
             words.push("no overlaps".to_owned());
         }
+        if self.fold_copies {
+            words.push("exact copies folded".to_owned());
+        }
         if let Some(class) = self.class {
             words.push(format!("{} only", classes.get(class as usize).map_or("one class", String::as_str)));
         }
@@ -91,5 +107,20 @@ impl GalleryFilter {
             words.push(format!("{} split only", split.name()));
         }
         words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_thousands_of_classes_a_few_are_named() {
+        let filter = NamedFilter { class: Some("x".into()), ..NamedFilter::default() };
+        let classes: Vec<String> = (0..5000).map(|class| format!("class {class}")).collect();
+        let said = filter.resolve(&classes).unwrap_err().to_string();
+        assert!(said.ends_with("class 7 and 4,992 more") && said.len() < 200, "{said}");
+        let said = filter.resolve(&[]).unwrap_err().to_string();
+        assert_eq!(said, "there is no class \"x\"; the images have no classes");
     }
 }

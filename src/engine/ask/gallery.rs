@@ -60,6 +60,10 @@ pub struct Neighbour {
     pub class: Option<String>,
     /// What its image is called on screen.
     pub image_name: String,
+    /// Images with the same pixels that it stands for, its own among them; 1 unless copies are folded.
+    pub copies: usize,
+    /// What the first few others of them are called on screen.
+    pub copy_names: Vec<String>,
     /// Its pixels; grey if its image cannot be read any more.
     pub pixels: Arc<Image>,
     /// Whether its image can still be read.
@@ -77,6 +81,8 @@ pub struct ExtractionView {
     pub patches_per_second: Option<f64>,
     /// Images that could not be read, with the reason.
     pub skipped: Arc<Vec<Skipped>>,
+    /// Images so far that are exact copies of an earlier one.
+    pub copies: usize,
     /// Whether it is paused.
     pub paused: bool,
     /// Why it stopped, if a file could not be read: to resume it is to read that file again.

@@ -22,8 +22,8 @@ pub enum TrainCommand {
     LookAtData(DataSource),
     /// Begins a run.
     Start(Box<StartTraining>),
-    /// Continues a run from its newest checkpoint; on the data that it names, or on other.
-    Resume { run: PathBuf, data: Option<DataSource> },
+    /// Continues a run from its newest checkpoint or that of a step; on the data that it names, or on other.
+    Resume { run: PathBuf, from: Option<u64>, data: Option<DataSource> },
     /// Pauses or goes on.
     Pause(bool),
     /// Writes a checkpoint and ends.
@@ -133,6 +133,8 @@ pub enum TrainEvent {
     DataSeen { source: DataSource, found: Result<DataSeen, String> },
     /// Something asked for could not be done.
     Failed { asked: TrainTask, message: String },
+    /// A run cannot be continued from the checkpoint that was asked for, but from those of these steps.
+    OthersFound { run: PathBuf, steps: Vec<u64> },
     /// A figure of curves stands.
     CurvesSaved { path: PathBuf, sidecar: PathBuf },
 }
@@ -370,6 +372,8 @@ pub enum Start {
     New(Box<TrainConfig>),
     /// Where the run in `out` stands.
     Resume,
+    /// From its checkpoint of that step; what came after it is done again.
+    ResumeFrom(u64),
 }
 
 /// What a unit of a run's work brought.

@@ -8,8 +8,9 @@ use crate::device::OpenDevice;
 use crate::embed::Embedder;
 use crate::engine::ask::RunView;
 use crate::engine::compare::side::Key;
+use crate::files;
 use crate::model::{ModelSpec, store};
-use crate::train::{KeptCheckpoint, RunFolder, is_same_folder, kept_checkpoints, run_of};
+use crate::train::{KeptCheckpoint, RunFolder, kept_checkpoints, run_of};
 
 /// B as it was opened.
 pub struct OtherModel {
@@ -73,7 +74,7 @@ impl OtherModel {
     /// Takes over the path under which its run is followed already, so that its curves are found.
     pub fn be_called_as(&mut self, followed: &[Arc<RunView>]) {
         let Some(run) = &mut self.run else { return };
-        if let Some(known) = followed.iter().find(|known| is_same_folder(&known.path, run)) {
+        if let Some(known) = followed.iter().find(|known| files::is_same(&known.path, run)) {
             run.clone_from(&known.path);
         }
     }

@@ -184,11 +184,13 @@ impl Side {
         self.due(frame, false).is_none() && self.bank().is_none_or(|growing| growing.stopped().is_none())
     }
 
-    /// Embeds the next cells of the map.
+    /// Embeds the next cells of the map. An error ends both it and the bank.
     pub fn refine(&mut self) {
         if let Some(maps) = self.maps.as_mut().filter(|maps| !maps.is_complete()) {
             let batch = if maps.known() == 0 { FIRST_BATCH } else { BATCH };
-            maps.refine(&self.embedder, batch);
+            if let Err(error) = maps.refine(&self.embedder, batch) {
+                self.growing = Some(Err(format!("{error:#}")));
+            }
         }
     }
 

@@ -242,6 +242,8 @@ pub struct Cell {
     pub pixels: Arc<Image>,
     pub cosine: f32,
     pub relation: Relation,
+    /// Images with the same pixels that it stands for.
+    pub copies: usize,
 }
 
 /// Puts the galleries of a second model after those of the first; both are over the patches that both have.
@@ -298,6 +300,7 @@ fn gallery_queries(queries: Vec<QueryContent>) -> anyhow::Result<(usize, Vec<Gal
         at: cell.patch,
         cosine: cell.cosine,
         relation: cell.relation,
+        copies: cell.copies,
     };
     let space = |content: GalleryContent| GallerySpace {
         title: space_words(&content.space, &ModelNames::default()).1,

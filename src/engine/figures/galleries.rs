@@ -9,7 +9,7 @@ use crate::bank::Bank;
 use crate::dataset::Dataset;
 use crate::engine::ask::{FigureQuery, GalleryFilter, QuerySpec};
 use crate::engine::figures::compose::{Cell, GalleryContent, Origin, QueryContent, SearchFacts, title_in};
-use crate::engine::look::neighbours::{NeighbourQuery, SearchReport, near};
+use crate::engine::look::neighbours::{NeighbourQuery, NeighbourReport, SearchReport, near};
 use crate::engine::look::{parts, selection};
 use crate::image::Image;
 use crate::patch::PatchRef;
@@ -98,8 +98,8 @@ impl GalleryMaker {
             for neighbour in &report.neighbours {
                 let patch =
                     PatchRef { image: neighbour.image, y: neighbour.y, x: neighbour.x, size: patch.size };
-                let (cosine, relation) = (neighbour.cosine, neighbour.relation);
-                cells.push(Cell { patch, pixels: self.pixels(patch)?, cosine, relation });
+                let NeighbourReport { cosine, relation, copies, .. } = *neighbour;
+                cells.push(Cell { patch, pixels: self.pixels(patch)?, cosine, relation, copies });
             }
             let total = self.bank.space(&report.space)?.total_searchable() as usize;
             let searched = report.let_through;

@@ -40,12 +40,6 @@ impl Output {
         style.font.load()?;
         Figure::check_out(&self.out, style.dpi)?;
         let Some(caption) = &self.caption else { return Ok(()) };
-        let sidecar = Figure::sidecar_of(&self.out);
-        ensure!(
-            *caption != self.out && *caption != sidecar,
-            "--caption {}: the figure itself goes there",
-            caption.display()
-        );
         ensure!(!caption.is_dir(), "--caption {}: is a folder; expected a file name", caption.display());
         Ok(())
     }

@@ -74,7 +74,7 @@ impl Ask {
             self.query.patch(patch).filter(|place| place.image == self.query.image)
         {
             let source = PatchSource { image: self.image.clone(), y, x };
-            return Ok(spaces::vectors(embedder, &[source], patch, spaces));
+            return spaces::vectors(embedder, &[source], patch, spaces);
         }
         let image = |index: u32| {
             let other = self.elsewhere.iter().find(|(other, _)| *other == index).map(|(_, image)| image);
@@ -178,7 +178,7 @@ impl MapRows {
         let mut maps = self.current.take().unwrap_or_else(|| {
             ImageMaps::new(embedder, ask.query.image as usize, ask.image.clone(), ask.grid, &self.spaces)
         });
-        maps.refine(embedder, BATCH);
+        maps.refine(embedder, BATCH)?;
         if maps.is_complete() {
             self.finish_row(embedder, &maps)?;
         } else {

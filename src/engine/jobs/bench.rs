@@ -147,10 +147,8 @@ impl Bench {
     /// Patches per second through cutting, resizing and the network.
     fn embedding(&self) -> anyhow::Result<Vec<Measure>> {
         let patches = self.patches(BATCH)?;
-        let seconds = repeat(self.repeats, || {
-            self.embedder.patches(&patches, PATCH, &[Space::H, Space::Z]);
-            Ok(())
-        })?;
+        let seconds =
+            repeat(self.repeats, || self.embedder.patches(&patches, PATCH, &[Space::H, Space::Z]).map(drop))?;
         rates(&format!("embedding, {}", self.title()), "patches/s", BATCH as f64, &seconds)
     }
 
@@ -188,7 +186,7 @@ impl Bench {
     /// network, and its cosine with each of 39 x 39 patches in two spaces.
     fn click(&self) -> anyhow::Result<Vec<Measure>> {
         let patches = self.patches(MAP)?;
-        let known = self.embedder.patches(&patches, PATCH, &[Space::Z, Space::H]);
+        let known = self.embedder.patches(&patches, PATCH, &[Space::Z, Space::H])?;
         let seconds = repeat(self.repeats, || self.maps(&patches[MAP / 2], &known))?;
         times("click to both maps, 39x39 known patches", &seconds)
     }
@@ -197,14 +195,14 @@ impl Bench {
     fn new_image(&self) -> anyhow::Result<Vec<Measure>> {
         let patches = self.patches(MAP)?;
         let seconds = repeat(self.repeats.min(5), || {
-            let known = self.embedder.patches(&patches, PATCH, &[Space::Z, Space::H]);
+            let known = self.embedder.patches(&patches, PATCH, &[Space::Z, Space::H])?;
             self.maps(&patches[MAP / 2], &known)
         })?;
         times("click to both maps, 39x39 new patches", &seconds)
     }
 
     fn maps(&self, query: &PatchSource, known: &[Vec<f32>]) -> anyhow::Result<()> {
-        let query = self.embedder.patches(std::slice::from_ref(query), PATCH, &[Space::Z, Space::H]);
+        let query = self.embedder.patches(std::slice::from_ref(query), PATCH, &[Space::Z, Space::H])?;
         for (query, known) in query.iter().zip(known) {
             std::hint::black_box(cosine_map(query, known));
         }

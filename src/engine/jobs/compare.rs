@@ -230,6 +230,7 @@ fn overlap(
         let options = Options {
             exclude_rows: vec![row],
             exclude_images: request.exclude_same_image.then_some(image).into_iter().collect(),
+            shown: None,
             per_image: request.per_image,
             cancel: job.cancel.clone(),
         };

@@ -235,6 +235,10 @@ pub struct BankInfo {
     pub decoding: Option<DecodingFacts>,
     /// Images that it was made without.
     pub skipped: Vec<Skipped>,
+    /// Images so far that are exact copies of an earlier one; absent where that is not known, as of a bank of an
+    /// earlier version of the program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copies: Option<usize>,
     /// Whether its rows have sums, by which damage is found; earlier versions of the program wrote none.
     pub sums: bool,
 }
@@ -260,6 +264,7 @@ pub fn bank_info(folder: &Path) -> anyhow::Result<BankInfo> {
         data: spec.data.name.clone(),
         decoding: spec.data.decoding.clone(),
         skipped: all_skipped(&bank)?,
+        copies: bank.knows_copies().then(|| bank.copies()).transpose()?,
         sums: bank.has_sums(),
     })
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::analysis::locality::{self, LocalityConfig, LocalityReport};
 use crate::augment::Resize;
 use crate::bank::Dtype;
-use crate::dataset::{self, DataSpec, Dataset, DecodingFacts, SPREAD_SEED, Split};
+use crate::dataset::{self, DataSpec, Dataset, DecodingFacts, ImageOrder, SPREAD_SEED, Split};
 use crate::embed::ExtractPlan;
 use crate::engine::jobs::{Job, open_embedder};
 use crate::eval::{self, EvalConfig, Evaluation};
@@ -145,7 +145,7 @@ pub fn evaluate(request: &EvalRequest, job: Job<'_>) -> anyhow::Result<EvalRepor
             None => DecodingFacts::of_both(train.decoding(), test.decoding()),
         },
         device: open.name,
-        images_order: format!("spread, seed {SPREAD_SEED}"),
+        images_order: ImageOrder::Spread { seed: SPREAD_SEED, of: train.len() as u64 }.to_string(),
         found,
     })
 }
@@ -203,7 +203,7 @@ pub fn locality(request: &LocalityRequest, job: Job<'_>) -> anyhow::Result<Local
         patch: request.grid.patch,
         stride: request.grid.stride,
         of: data.len(),
-        images_order: format!("spread, seed {SPREAD_SEED}"),
+        images_order: ImageOrder::Spread { seed: SPREAD_SEED, of: data.len() as u64 }.to_string(),
         report,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{bail, ensure};
+use anyhow::bail;
 use serde::Serialize;
 
 use crate::bank::{self, Bank, Exported, IndexFormat, VectorFormat};
@@ -42,19 +42,11 @@ pub struct ExportReport {
 /// Writes the vectors of one space, and their index if it is asked for.
 ///
 /// # Errors
-/// A file with another ending, one file for both, no such space, nothing to export, cancelled, or a failed write.
+/// A file with another ending, no such space, nothing to export, cancelled, or a failed write.
 pub fn export(request: ExportRequest, cancel: &CancelToken) -> anyhow::Result<ExportReport> {
     let ExportRequest { bank, space, out, index } = request;
     let format = vector_format(&out)?;
     let index_format = index.as_deref().map(index_format).transpose()?;
-    if let Some(index) = &index {
-        let is_same = std::path::absolute(index)? == std::path::absolute(&out)?;
-        ensure!(
-            !is_same,
-            "{}: the index would take the place of the vectors; name another file",
-            index.display()
-        );
-    }
     let bank = Bank::open(&bank)?;
     let exported = bank::export_vectors(&bank, &space, &out, format, cancel)?;
     if let Some((path, format)) = index.as_deref().zip(index_format) {

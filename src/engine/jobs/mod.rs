@@ -8,6 +8,7 @@ pub mod embed;
 pub mod evaluate;
 pub mod export;
 pub mod figures;
+pub mod hash;
 mod job;
 pub mod model;
 pub mod search;

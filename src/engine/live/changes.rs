@@ -63,7 +63,7 @@ impl Explorer {
             classes: set.classes().to_vec(),
             labels: (0..set.len()).map(|index| set.label(index)).collect(),
             size: set.size(),
-            side: short_side(set.as_ref()),
+            side: set.short_side(),
             split: set.split(),
             decoding: set.decoding(),
             skipped: set.skipped().to_vec(),
@@ -89,7 +89,7 @@ impl Explorer {
     /// Patches that nobody chose become those of the model that was opened in place of `before`.
     fn suit_patches(&mut self, before: Option<&Embedder>) {
         let (Some(data), Some(config)) = (&self.open.data, &mut self.open.config) else { return };
-        let side = short_side(data.set.as_ref());
+        let side = data.set.short_side();
         if config.grid.patch != usual_patch(side, before) {
             return;
         }
@@ -223,12 +223,6 @@ impl Explorer {
     }
 }
 
-/// Short side, pixels, of the images of a set: of all, or of the first.
-fn short_side(data: &dyn Dataset) -> u32 {
-    let (height, width) = data.size().unwrap_or_else(|| data.dimensions(0));
-    height.min(width)
-}
-
 /// The patch size that suits images of short side `side`, and the model where there is one.
 fn usual_patch(side: u32, embedder: Option<&Embedder>) -> u32 {
     let trained = embedder.map_or_else(Vec::new, |embedder| embedder.info.trained_crops());
@@ -238,7 +232,7 @@ fn usual_patch(side: u32, embedder: Option<&Embedder>) -> u32 {
 /// Patch size and strides that suit the images and the model: at most 25 x 25 positions in a map, 7 x 7 or a few more
 /// for each image of the galleries.
 fn default_config(data: &dyn Dataset, embedder: Option<&Embedder>) -> anyhow::Result<ExploreConfig> {
-    let side = short_side(data);
+    let side = data.short_side();
     let patch = usual_patch(side, embedder);
     Ok(ExploreConfig {
         grid: PatchGrid::new(patch, defaults::map_stride(side, patch))?,

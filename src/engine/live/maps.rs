@@ -38,7 +38,9 @@ impl Part for MapsPart {
 
     fn work(&mut self, open: &mut Open) -> Turn {
         let Some(embedder) = &open.embedder else { return Turn::Taken };
-        open.maps.refine(embedder, BATCH);
+        if let Err(error) = open.maps.refine(embedder, BATCH) {
+            open.fail("the heatmaps", &error);
+        }
         open.publish_query();
         if !open.maps.is_due() {
             self.publish_pictures(open);

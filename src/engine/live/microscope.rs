@@ -38,7 +38,9 @@ impl Part for MicroscopePart {
 
     fn work(&mut self, open: &mut Open) -> Turn {
         if let (Some(microscope), Some(embedder)) = (&mut self.microscope, &open.embedder) {
-            microscope.refine(embedder);
+            if let Err(error) = microscope.refine(embedder) {
+                open.fail("the microscope", &error);
+            }
             self.publish(open);
         }
         Turn::Taken

@@ -173,7 +173,9 @@ impl Open {
     pub fn begin_maps(&self) {
         let is_empty = self.maps.read().as_ref().is_some_and(|maps| maps.known() == 0);
         if let (Some(_), Some(embedder), true) = (&self.query, &self.embedder, is_empty) {
-            self.maps.refine(embedder, FIRST_BATCH);
+            if let Err(error) = self.maps.refine(embedder, FIRST_BATCH) {
+                self.fail("the heatmaps", &error);
+            }
         }
     }
 

@@ -138,6 +138,7 @@ impl Growing {
             patches: (self.extraction.patches(), self.extraction.plan().patches()),
             patches_per_second: self.extraction.patches_per_second(),
             skipped: self.skipped.clone(),
+            copies: self.bank.copies(),
             paused: self.paused,
             stopped: self.stopped.clone(),
             finished: self.extraction.is_finished(),

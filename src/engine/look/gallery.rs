@@ -21,6 +21,9 @@ use crate::patch::PatchRef;
 use crate::search::{Kin, Processor};
 use crate::threads;
 
+/// Copies of a neighbour that are named; of more there is the number.
+const MOST_NAMED: usize = 8;
+
 /// One search.
 pub struct SearchJob {
     pub id: RequestId,
@@ -118,6 +121,11 @@ fn in_other_spaces(job: &SearchJob, space: &str, row: usize) -> anyhow::Result<V
     others.map(cosine).collect()
 }
 
+/// What the first of the images `copies` are called.
+fn named(job: &SearchJob, copies: &[u32]) -> Vec<String> {
+    copies.iter().take(MOST_NAMED).map(|image| job.data.image_name(*image as usize)).collect()
+}
+
 struct SearchThread {
     line: Arc<EngineLine>,
     processor: Arc<Processor>,
@@ -201,7 +209,7 @@ impl SearchThread {
         )?;
         let milliseconds = clock.elapsed().as_secs_f64() * 1e3;
         let mut neighbours = Vec::with_capacity(found.hits.len());
-        for hit in found.hits {
+        for (hit, copies) in found.hits.into_iter().zip(found.copies) {
             let patch = job.bank.patch_ref(hit.row);
             let pixels = self.pixels(job, patch);
             let class =
@@ -213,6 +221,8 @@ impl SearchThread {
                 relation: kin.relation(&job.bank, hit.row),
                 class: class.cloned(),
                 image_name: job.data.image_name(patch.image as usize),
+                copies: copies.len() + 1,
+                copy_names: named(job, &copies),
                 is_readable: pixels.is_some(),
                 pixels: pixels.unwrap_or_else(|| Arc::new(Image::filled(patch.size, patch.size, [128; 3]))),
             });

@@ -62,7 +62,7 @@ struct NextCells {
 }
 
 impl NextCells {
-    fn embed(&self, embedder: &Embedder) -> Vec<Vec<f32>> {
+    fn embed(&self, embedder: &Embedder) -> anyhow::Result<Vec<Vec<f32>>> {
         spaces::vectors(embedder, &self.sources, self.patch, &self.spaces)
     }
 }
@@ -88,12 +88,13 @@ impl SharedMaps {
 
     /// Embeds the next cells, at most `batch`. The lock is held while they are taken in, not while they are
     /// embedded.
-    pub fn refine(&self, embedder: &Embedder, batch: usize) {
-        let Some(next) = self.read().as_ref().map(|maps| maps.next(batch)) else { return };
+    ///
+    /// # Errors
+    /// As [`ImageMaps::refine`].
+    pub fn refine(&self, embedder: &Embedder, batch: usize) -> anyhow::Result<()> {
+        let Some(next) = self.read().as_ref().map(|maps| maps.next(batch)) else { return Ok(()) };
         let vectors = next.embed(embedder);
-        if let Some(maps) = &mut *self.write() {
-            maps.take(next, &vectors);
-        }
+        self.write().as_mut().map_or(Ok(()), |maps| maps.take(next, vectors))
     }
 }
 
@@ -199,10 +200,13 @@ impl ImageMaps {
     }
 
     /// Embeds the next cells of the order, at most `batch`.
-    pub fn refine(&mut self, embedder: &Embedder, batch: usize) {
+    ///
+    /// # Errors
+    /// The network gives values that are not finite; the rest of the map is given up.
+    pub fn refine(&mut self, embedder: &Embedder, batch: usize) -> anyhow::Result<()> {
         let next = self.next(batch);
         let vectors = next.embed(embedder);
-        self.take(next, &vectors);
+        self.take(next, vectors)
     }
 
     /// The next cells of the order, at most `batch`.
@@ -217,9 +221,14 @@ impl ImageMaps {
         NextCells { cells, sources, patch: self.grid.patch, spaces: self.spaces().collect() }
     }
 
-    /// Takes in the vectors of the next cells.
-    fn take(&mut self, NextCells { cells, .. }: NextCells, vectors: &[Vec<f32>]) {
-        for (SpaceVectors { width, all, norms, .. }, new) in self.spaces.iter_mut().zip(vectors) {
+    /// Takes in the vectors of the next cells. Where they could not be had, no more are asked for.
+    fn take(
+        &mut self,
+        NextCells { cells, .. }: NextCells,
+        vectors: anyhow::Result<Vec<Vec<f32>>>,
+    ) -> anyhow::Result<()> {
+        let vectors = vectors.inspect_err(|_| self.order.truncate(self.done))?;
+        for (SpaceVectors { width, all, norms, .. }, new) in self.spaces.iter_mut().zip(&vectors) {
             for (row, &cell) in new.chunks_exact(*width).zip(&cells) {
                 all[cell * *width..(cell + 1) * *width].copy_from_slice(row);
                 norms[cell] = norm(row);
@@ -227,6 +236,7 @@ impl ImageMaps {
         }
         cells.iter().for_each(|&cell| self.known[cell] = true);
         self.done += cells.len();
+        Ok(())
     }
 
     /// Cosine maps of a query, `queries` holding its vector in each space in the same order.

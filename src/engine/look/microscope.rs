@@ -85,17 +85,24 @@ impl Microscope {
 
     /// One unit of work: the query at a size that lacks it, else the next cells of the size of which the
     /// least is known.
-    pub fn refine(&mut self, embedder: &Embedder) {
+    ///
+    /// # Errors
+    /// The network gives values that are not finite; all sizes are given up.
+    pub fn refine(&mut self, embedder: &Embedder) -> anyhow::Result<()> {
+        self.try_refine(embedder).inspect_err(|_| self.levels.clear())
+    }
+
+    fn try_refine(&mut self, embedder: &Embedder) -> anyhow::Result<()> {
         if let Some(level) = self.levels.iter_mut().find(|level| level.lacks_query()) {
-            level.embed_query(embedder);
-            return;
+            return level.embed_query(embedder);
         }
         let share = |level: &&mut Level| level.maps.known() as f64 / level.maps.cells() as f64;
         let behind = self.levels.iter_mut().filter(|level| !level.maps.is_complete());
         if let Some(level) = behind.min_by(|a, b| share(a).total_cmp(&share(b))) {
-            level.maps.refine(embedder, BATCH);
+            level.maps.refine(embedder, BATCH)?;
             level.show();
         }
+        Ok(())
     }
 
     /// What there is to show.
@@ -157,15 +164,16 @@ impl Level {
         self.shown = Arc::new(shown);
     }
 
-    fn embed_query(&mut self, embedder: &Embedder) {
-        let Some(PatchRef { y, x, size, .. }) = self.query else { return };
+    fn embed_query(&mut self, embedder: &Embedder) -> anyhow::Result<()> {
+        let Some(PatchRef { y, x, size, .. }) = self.query else { return Ok(()) };
         let source = PatchSource { image: self.image.clone(), y, x };
         let spaces: Vec<PatchSpace> = self.maps.spaces().collect();
-        self.vectors = Some(spaces::vectors(embedder, &[source], size, &spaces));
+        self.vectors = Some(spaces::vectors(embedder, &[source], size, &spaces)?);
         if self.maps.known() == 0 {
-            self.maps.refine(embedder, BATCH);
+            self.maps.refine(embedder, BATCH)?;
         }
         self.show();
+        Ok(())
     }
 
     /// Brings what is shown up to date.

@@ -66,7 +66,7 @@ impl PartCache {
         for source in query.parts.iter().map(|part| &part.source).filter(|source| !is_known(source)) {
             missing.push((source.clone(), crop_source(source, &mut image)?));
         }
-        self.parts.extend(embedded(missing, from).into_iter().map(Arc::new));
+        self.parts.extend(embedded(missing, from)?.into_iter().map(Arc::new));
         let find = |source: &Source| self.parts.iter().find(|part| part.source == *source).cloned();
         let found = query.parts.iter().map(|part| find(&part.source)).collect::<Option<Vec<_>>>();
         let excess = self.parts.len().saturating_sub(KEPT);
@@ -93,12 +93,12 @@ fn whole(image: &Arc<Image>) -> CropSource {
     CropSource { image: image.clone(), crop }
 }
 
-fn embedded(missing: Vec<(Source, CropSource)>, from: &PartSources<'_>) -> Vec<EmbeddedPart> {
+fn embedded(missing: Vec<(Source, CropSource)>, from: &PartSources<'_>) -> anyhow::Result<Vec<EmbeddedPart>> {
     let from_maps = |source: &Source| from.maps?.vectors_of(source.area()?);
     let known: Vec<_> = missing.iter().map(|(source, _)| from_maps(source)).collect();
     let unknown = missing.iter().zip(&known).filter(|(_, known)| known.is_none());
     let crops: Vec<CropSource> = unknown.map(|((_, crop), _)| crop.clone()).collect();
-    let new = spaces::crop_vectors(from.embedder, &crops, from.patch, from.spaces);
+    let new = spaces::crop_vectors(from.embedder, &crops, from.patch, from.spaces)?;
     let rows = |place: usize| new.iter().map(|all| row(all, place, crops.len())).collect();
     let mut place = 0..;
     let part =
@@ -107,7 +107,7 @@ fn embedded(missing: Vec<(Source, CropSource)>, from: &PartSources<'_>) -> Vec<E
             let pixels = Arc::new(image.crop(crop.y, crop.x, crop.height, crop.width));
             EmbeddedPart { source, pixels, vectors }
         };
-    missing.into_iter().zip(known).map(part).collect()
+    Ok(missing.into_iter().zip(known).map(part).collect())
 }
 
 /// Row `place` of `rows` rows.
@@ -138,7 +138,7 @@ pub fn vectors(
     from: &PartSources<'_>,
 ) -> anyhow::Result<Vec<Vec<f32>>> {
     let sources = parts.iter().map(|part| (part.source.clone(), whole(&part.pixels))).collect();
-    let parts: Vec<_> = embedded(sources, from).into_iter().map(Arc::new).collect();
+    let parts: Vec<_> = embedded(sources, from)?.into_iter().map(Arc::new).collect();
     composed(query, &parts)
 }
 

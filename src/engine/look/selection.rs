@@ -1,8 +1,8 @@
 //! Which patches a gallery may show. Everything here is off unless asked for, and always labelled.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use crate::bank::Bank;
+use crate::bank::{Bank, ImageEntry};
 use crate::engine::ask::{GalleryFilter, QuerySpec, Sign};
 use crate::search::{Hit, Kin, Options, Processor};
 
@@ -10,6 +10,8 @@ use crate::search::{Hit, Kin, Options, Processor};
 /// that could not be read) count nowhere.
 pub struct Selection {
     pub hits: Vec<Hit>,
+    /// For each of them the other images that its image stands for; none but where copies are folded.
+    pub copies: Vec<Vec<u32>>,
     /// Patches that the filter by image, class and split lets through, the query's own among them.
     pub searched: usize,
     /// Those of them that could be neighbours: all but the query's own.
@@ -49,54 +51,75 @@ pub fn nearest(
     own: &[usize],
     kin: &Kin,
 ) -> anyhow::Result<Selection> {
-    // An image may be none of the bank's, or not in it so far.
-    let in_bank = |image: &&u32| bank.holds(**image as usize);
+    let facts = &bank.spec().data;
     let own_images: &[u32] = if filter.other_images_only { &kin.images } else { &[] };
+    let may_show = |entry: &ImageEntry| {
+        !own_images.contains(&entry.index)
+            && filter.class.is_none_or(|class| entry.label == Some(class))
+            && filter.split.is_none_or(|split| facts.split_of(entry.index as usize) == Some(split))
+    };
+    let mut shown: Vec<bool> = bank.images().iter().map(may_show).collect();
+    let folded = if filter.fold_copies { fold(bank, &mut shown, &kin.images)? } else { HashMap::new() };
+    let (searched, candidates) = counts(bank, space, own, &shown)?;
     let options = Options {
         exclude_rows: own.to_vec(),
-        exclude_images: own_images.iter().filter(in_bank).copied().collect(),
+        shown: shown.contains(&false).then_some(shown),
         per_image: filter.per_image,
         ..Options::default()
     };
-    let facts = &bank.spec().data;
-    let may_show = |image: u32| {
-        let has_label =
-            |class| bank.image_entry(image as usize).is_ok_and(|entry| entry.label == Some(class));
-        !own_images.contains(&image)
-            && filter.class.is_none_or(has_label)
-            && filter.split.is_none_or(|split| facts.split_of(image as usize) == Some(split))
+    let hits = if filter.without_overlap {
+        // All rows, best first; those that do not overlap are then taken from the front.
+        let all = Options { per_image: None, ..options };
+        thinned(bank, processor.top_k(bank, space, query, bank.patches(), &all)?, k, filter)
+    } else {
+        processor.top_k(bank, space, query, k, &options)?
     };
-    let (searched, candidates) = counts(bank, space, own, may_show)?;
-    if filter.class.is_none() && filter.split.is_none() && !filter.without_overlap {
-        let hits = processor.top_k(bank, space, query, k, &options)?;
-        return Ok(Selection { hits, searched, candidates });
+    let of_hit = |hit: &Hit| folded.get(&bank.place_of_row(hit.row)).cloned().unwrap_or_default();
+    Ok(Selection { copies: hits.iter().map(of_hit).collect(), hits, searched, candidates })
+}
+
+/// Of the images with the same pixels lets `shown` (by place in the bank) show one: the first of the query's images
+/// `own` among them, else the first that may be shown. Gives for the place of each that stands for others the indices
+/// of those.
+///
+/// # Errors
+/// The bank has no hashes of pixels.
+fn fold(bank: &Bank, shown: &mut [bool], own: &[u32]) -> anyhow::Result<HashMap<usize, Vec<u32>>> {
+    let (firsts, images) = (bank.firsts()?, bank.images());
+    // By the first place with the same pixels: the place that stands for all.
+    let mut stands: Vec<Option<usize>> = vec![None; firsts.len()];
+    // The query's image stands for its copies even where it is not to be shown itself.
+    for place in own.iter().filter_map(|image| bank.place_of_committed(*image as usize)) {
+        stands[firsts[place] as usize].get_or_insert(place);
     }
-    // All rows, best first; what the filter lets through is then taken from the front.
-    let all = processor.top_k(bank, space, query, bank.patches(), &Options { per_image: None, ..options })?;
-    let hits = all.into_iter().filter(|hit| may_show(bank.image_of_row(hit.row)));
-    Ok(Selection { hits: thinned(bank, hits, k, filter), searched, candidates })
+    let mut folded: HashMap<usize, Vec<u32>> = HashMap::new();
+    for (place, first) in firsts.iter().enumerate() {
+        if shown[place] {
+            let stand = *stands[*first as usize].get_or_insert(place);
+            if stand != place {
+                shown[place] = false;
+                folded.entry(stand).or_default().push(images[place].index);
+            }
+        }
+    }
+    Ok(folded)
 }
 
 /// Patches with a vector on the images that may be shown, with and without the query's own.
-fn counts(
-    bank: &Bank,
-    space: &str,
-    own: &[usize],
-    may_show: impl Fn(u32) -> bool,
-) -> anyhow::Result<(usize, usize)> {
+fn counts(bank: &Bank, space: &str, own: &[usize], shown: &[bool]) -> anyhow::Result<(usize, usize)> {
     let stored = bank.space(space)?;
     let mut searched = 0;
-    for image in bank.images().iter().filter(|image| may_show(image.index)) {
+    for (image, _) in bank.images().iter().zip(shown).filter(|(_, is_shown)| **is_shown) {
         searched += stored.searchable_in(bank.rows_of_image(image.index as usize)?);
     }
     let own: BTreeSet<usize> = own.iter().copied().collect();
-    let own = own.into_iter().filter(|row| may_show(bank.image_of_row(*row)));
+    let own = own.into_iter().filter(|row| shown[bank.place_of_row(*row)]);
     let of_query: u64 = own.map(|row| stored.searchable_in(row..row + 1)).sum();
     Ok((searched as usize, (searched - of_query) as usize))
 }
 
 /// The first `k` of `hits` that neither overlap a better one nor exceed their image's share.
-fn thinned(bank: &Bank, hits: impl Iterator<Item = Hit>, k: usize, filter: &GalleryFilter) -> Vec<Hit> {
+fn thinned(bank: &Bank, hits: Vec<Hit>, k: usize, filter: &GalleryFilter) -> Vec<Hit> {
     let most = filter.per_image.unwrap_or(usize::MAX);
     let mut kept: Vec<Hit> = vec![];
     for hit in hits {
@@ -120,9 +143,10 @@ fn thinned(bank: &Bank, hits: impl Iterator<Item = Hit>, k: usize, filter: &Gall
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bank::{BankSink, BankSpec, DataFacts, Dtype, ImageEntry, MemoryBank, ModelFacts, SpaceSpec};
+    use crate::bank::{BankSink, BankSpec, DataFacts, Dtype, MemoryBank, ModelFacts, PixelHash, SpaceSpec};
     use crate::dataset::Mix;
     use crate::dataset::Split;
+    use crate::image::Image;
     use crate::patch::PatchGrid;
 
     /// Three images of 2 x 2 overlapping patches (8 pixels every 4), classes 0, 1, 0; cosines to
@@ -232,6 +256,106 @@ mod tests {
         assert_eq!(rows(apart, None), (vec![4, 8], 8));
     }
 
+    /// Image `image` of six, and the one of three that it is a copy of: 3 of 1, with another label, 4 and 5 of 0.
+    const ORIGINALS: [usize; 6] = [0, 1, 2, 1, 0, 0];
+
+    /// Some of those images, of 2 x 2 patches each, with hashes of their pixels.
+    fn with_copies(chosen: &[u32]) -> Bank {
+        let mut spec = bank().spec().clone();
+        spec.data.mix = None;
+        let entry = |index: &u32| ImageEntry {
+            index: *index,
+            height: 12,
+            width: 12,
+            label: Some(u32::from(*index == 3)),
+            name: format!("{index}"),
+        };
+        let mut bank = MemoryBank::new(spec, chosen.iter().map(entry).collect()).unwrap();
+        for (place, image) in chosen.iter().enumerate() {
+            let original = ORIGINALS[*image as usize];
+            // Of each image's patches one is near to (1, 0), one far: copies would be neighbours in pairs.
+            let angle = |cell: usize| 0.07 * original as f32 + 0.3 * cell as f32;
+            let rows: Vec<f32> = (0..4).flat_map(|cell| [angle(cell).cos(), angle(cell).sin()]).collect();
+            let pixels = PixelHash::of(&Image::filled(12, 12, [original as u8; 3]));
+            bank.push_hashed(place, Some(pixels), &[("z", &rows)]).unwrap();
+        }
+        bank.snapshot()
+    }
+
+    /// Neighbours of patch `cell` of image `query`, as (original image, y, x, cosine), how many could have been, and
+    /// what each stands for.
+    type Found = (Vec<(usize, u32, u32, f32)>, usize, Vec<Vec<u32>>);
+
+    fn found(bank: &Bank, (query, cell): (u32, usize), k: usize, filter: &GalleryFilter) -> Found {
+        let row = bank.rows_of_image(query as usize).unwrap().start + cell;
+        let mut vector = [0.0; 2];
+        bank.row_f32("z", row, &mut vector).unwrap();
+        let kin = Kin { images: vec![query], labels: vec![] };
+        let selection = nearest(&Processor::cpu(), bank, ("z", &vector), k, filter, &[row], &kin).unwrap();
+        let place = |hit: &Hit| {
+            let patch = bank.patch_ref(hit.row);
+            (ORIGINALS[patch.image as usize], patch.y, patch.x, hit.cosine)
+        };
+        (selection.hits.iter().map(place).collect(), selection.candidates, selection.copies)
+    }
+
+    #[test]
+    fn folded_neighbours_are_those_of_a_data_set_without_the_copies() {
+        let (whole, without) = (with_copies(&[0, 1, 2, 3, 4, 5]), with_copies(&[0, 1, 2]));
+        let filters = [
+            GalleryFilter::default(),
+            GalleryFilter { other_images_only: true, ..GalleryFilter::default() },
+            GalleryFilter { per_image: Some(1), ..GalleryFilter::default() },
+            GalleryFilter { without_overlap: true, ..GalleryFilter::default() },
+            GalleryFilter { per_image: Some(2), other_images_only: true, ..GalleryFilter::default() },
+        ];
+        for filter in filters {
+            let folding = GalleryFilter { fold_copies: true, ..filter };
+            for (query, cell, k) in
+                (0..3).flat_map(|q| (0..4).flat_map(move |c| (1..13).map(move |k| (q, c, k))))
+            {
+                let (expected, candidates, _) = found(&without, (query, cell), k, &filter);
+                let (folded, among, copies) = found(&whole, (query, cell), k, &folding);
+                assert_eq!((folded, among), (expected.clone(), candidates), "{filter:?} {query} {cell} {k}");
+                let of: Vec<usize> = expected.iter().map(|(original, ..)| [3, 2, 1][*original]).collect();
+                assert_eq!(copies.iter().map(|others| others.len() + 1).collect::<Vec<_>>(), of);
+            }
+        }
+        // Without folding the copies are there.
+        let (all, among, copies) = found(&whole, (0, 0), 2, &GalleryFilter::default());
+        assert_eq!((all[0].3, all[1].3, among), (1.0, 1.0, 23));
+        assert_eq!(copies, [[], []] as [[u32; 0]; 2]);
+    }
+
+    #[test]
+    fn the_querys_own_image_stands_for_its_copies_and_the_rest_of_the_filter_counts() {
+        let whole = with_copies(&[0, 1, 2, 3, 4, 5]);
+        let folding = GalleryFilter { fold_copies: true, ..GalleryFilter::default() };
+        let images = |query: u32, filter: &GalleryFilter| {
+            let row = whole.rows_of_image(query as usize).unwrap().start;
+            let kin = Kin { images: vec![query], labels: vec![] };
+            let found =
+                nearest(&Processor::cpu(), &whole, ("z", &[1.0, 0.0]), 24, filter, &[row], &kin).unwrap();
+            let mut images: Vec<(u32, Vec<u32>)> =
+                (found.hits.iter()).map(|hit| whole.image_of_row(hit.row)).zip(found.copies).collect();
+            images.sort_unstable();
+            images.dedup();
+            images
+        };
+        assert_eq!(images(4, &folding), [(1, vec![3]), (2, vec![]), (4, vec![0, 5])]);
+        assert_eq!(images(0, &folding), [(0, vec![4, 5]), (1, vec![3]), (2, vec![])]);
+        // A copy of another class is there where only that class is; it stands for those that may be shown.
+        let class = GalleryFilter { class: Some(1), ..folding };
+        assert_eq!(images(4, &class), [(3, vec![])]);
+        assert_eq!(
+            images(2, &GalleryFilter { class: Some(0), ..folding }),
+            [(0, vec![4, 5]), (1, vec![]), (2, vec![])]
+        );
+        let others = GalleryFilter { other_images_only: true, ..folding };
+        assert_eq!(images(4, &others), [(1, vec![3]), (2, vec![])]);
+        assert_eq!(images(3, &class), [(3, vec![])]);
+    }
+
     #[test]
     fn a_filter_is_the_same_by_name_and_by_number() {
         let filter = GalleryFilter { per_image: Some(3), class: Some(1), ..GalleryFilter::default() };
@@ -249,12 +373,19 @@ mod tests {
             other_images_only: true,
             per_image: Some(3),
             without_overlap: true,
+            fold_copies: true,
             class: Some(1),
             split: Some(Split::Test),
         };
         let classes = ["car".to_owned(), "horse".to_owned()];
-        let words =
-            ["other images only", "at most 3 per image", "no overlaps", "horse only", "test split only"];
+        let words = [
+            "other images only",
+            "at most 3 per image",
+            "no overlaps",
+            "exact copies folded",
+            "horse only",
+            "test split only",
+        ];
         assert_eq!(filter.words(&classes), words);
         assert!(GalleryFilter::default().words(&classes).is_empty());
     }

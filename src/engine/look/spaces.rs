@@ -35,7 +35,7 @@ pub fn vectors(
     patches: &[PatchSource],
     size: u32,
     spaces: &[PatchSpace],
-) -> Vec<Vec<f32>> {
+) -> anyhow::Result<Vec<Vec<f32>>> {
     in_order(spaces, |network| embedder.patches(patches, size, network), || embedder.pixels(patches, size))
 }
 
@@ -46,23 +46,23 @@ pub fn crop_vectors(
     crops: &[CropSource],
     size: u32,
     spaces: &[PatchSpace],
-) -> Vec<Vec<f32>> {
+) -> anyhow::Result<Vec<Vec<f32>>> {
     in_order(spaces, |network| embedder.crops(crops, network), || embedder.crop_pixels(crops, size))
 }
 
 /// The vectors of the network's spaces and of the pixels, in the order of `spaces`.
 fn in_order(
     spaces: &[PatchSpace],
-    network: impl FnOnce(&[Space]) -> Vec<Vec<f32>>,
-    pixels: impl Fn() -> Vec<f32>,
-) -> Vec<Vec<f32>> {
+    network: impl FnOnce(&[Space]) -> anyhow::Result<Vec<Vec<f32>>>,
+    pixels: impl Fn() -> anyhow::Result<Vec<f32>>,
+) -> anyhow::Result<Vec<Vec<f32>>> {
     let names = spaces.iter().filter_map(|space| match space {
         PatchSpace::Network(space) => Some(*space),
         PatchSpace::Pixels => None,
     });
-    let mut embedded = network(&names.collect::<Vec<_>>()).into_iter();
+    let mut embedded = network(&names.collect::<Vec<_>>())?.into_iter();
     let vectors = spaces.iter().map(|space| match space {
-        PatchSpace::Network(_) => embedded.next().unwrap_or_default(),
+        PatchSpace::Network(_) => Ok(embedded.next().unwrap_or_default()),
         PatchSpace::Pixels => pixels(),
     });
     vectors.collect()

@@ -18,7 +18,7 @@ use crate::engine::runs::followed::{FollowJob, FollowedRuns, Follower};
 use crate::engine::runs::pins::PinnedPatches;
 use crate::engine::runs::run::TrainingRun;
 use crate::engine::runs::run_data::RunData;
-use crate::train::{ENVIRONMENT_FILE, Environment, TrainConfig};
+use crate::train::{ENVIRONMENT_FILE, Environment, OtherCheckpoints, TrainConfig};
 
 /// News of training come this often at most where the device draws, too.
 const GPU_PERIOD: Duration = Duration::from_millis(33);
@@ -104,6 +104,10 @@ impl RunControl {
     pub fn handle(&mut self, command: TrainCommand, device: &OpenDevice) {
         let asked = asked(&command, self.active.as_ref().map(|active| active.path.as_path()));
         if let Err(error) = self.try_handle(command, device) {
+            if let (TrainTask::Resume(run), Some(others)) = (&asked, error.downcast_ref::<OtherCheckpoints>())
+            {
+                self.emit(TrainEvent::OthersFound { run: run.clone(), steps: others.steps.clone() });
+            }
             self.emit(TrainEvent::Failed { asked, message: format!("{error:#}") });
         }
     }
@@ -112,7 +116,7 @@ impl RunControl {
         match command {
             TrainCommand::LookAtData(source) => self.follower.ask(FollowJob::LookAtData(source)),
             TrainCommand::Start(start) => self.start(*start, device)?,
-            TrainCommand::Resume { run, data } => self.resume(&run, data, device)?,
+            TrainCommand::Resume { run, from, data } => self.resume(&run, from, data, device)?,
             TrainCommand::Pause(paused) => self.pause(paused, device),
             TrainCommand::Stop => self.stop(device)?,
             TrainCommand::Checkpoint => self.checkpoint()?,
@@ -146,12 +150,18 @@ impl RunControl {
         self.begin(&out, Start::New(Box::new(config)), data, device)
     }
 
-    fn resume(&mut self, run: &Path, data: Option<DataSource>, device: &OpenDevice) -> anyhow::Result<()> {
+    fn resume(
+        &mut self,
+        run: &Path,
+        from: Option<u64>,
+        data: Option<DataSource>,
+        device: &OpenDevice,
+    ) -> anyhow::Result<()> {
         let data = match data {
             Some(data) => data,
             None => recorded_data(run)?,
         };
-        self.begin(run, Start::Resume, data, device)
+        self.begin(run, from.map_or(Start::Resume, Start::ResumeFrom), data, device)
     }
 
     fn begin(
@@ -270,6 +280,9 @@ impl RunControl {
             self.pins
                 .advance(trainer.state().step, *trained, || Embedder::new(trainer.model(), &device.device));
         }
+        if let Some(message) = self.pins.take_warning() {
+            self.emit(TrainEvent::Warned { run, message });
+        }
         let period = if self.is_gpu { GPU_PERIOD } else { CPU_PERIOD };
         if self.published.elapsed() >= period {
             self.publish_progress();
@@ -368,8 +381,7 @@ fn recorded_data(run: &Path) -> anyhow::Result<DataSource> {
 /// The patch size of the pins: that of training where it is small, else one that shows parts, as
 /// in Explore.
 fn pin_patch(config: &TrainConfig, data: &dyn Dataset) -> u32 {
-    let (height, width) = data.size().unwrap_or_else(|| data.dimensions(0));
-    let side = height.min(width);
+    let side = data.short_side();
     let of_parts = match side {
         0..=40 => 14.min(side),
         41..=96 => side / 4,

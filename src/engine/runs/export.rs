@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::ensure;
 use serde_json::json;
 
-use crate::engine::ask::{CurveExport, CurveLine};
+use crate::engine::ask::{CurveExport, CurveLine, FigureNames, Outputs};
 use crate::figure::{CurveAxis, CurveData, CurveFigure, CurveSeries, CurveSpec};
 use crate::figure::{Figure, Format, SavedFigure};
 use crate::objective::Objective;
@@ -15,6 +15,7 @@ use crate::train::Metrics;
 /// Writes the figure and its sidecar.
 pub fn save(curves: &CurveExport, path: &Path) -> anyhow::Result<SavedFigure> {
     ensure!(!curves.lines.is_empty(), "there is no curve to export yet: no run is shown");
+    Outputs::default().writes_figure(&FigureNames::NOUNS, path, None).check()?;
     let source = json!({ "runs": curves.lines.iter().map(|line| &line.name).collect::<Vec<_>>() });
     figure(curves).save(path, Format::DEFAULT_DPI, source)
 }

@@ -20,9 +20,7 @@ use crate::engine::runs::tail::Tail;
 use crate::files;
 use crate::model::store::LATEST_FILE;
 use crate::train::run::{CONFIG_FILE, METRICS_FILE, NOTICES_FILE, PROBES_FILE, STATE_FILE};
-use crate::train::{
-    ENVIRONMENT_FILE, Environment, Notice, RunFolder, RunState, is_same_folder, kept_checkpoints,
-};
+use crate::train::{ENVIRONMENT_FILE, Environment, Notice, RunFolder, RunState, kept_checkpoints};
 
 /// How often the files of the followed runs are looked at.
 const PERIOD: Duration = Duration::from_millis(500);
@@ -141,7 +139,7 @@ impl FolderReader {
         match job {
             FollowJob::Look | FollowJob::Rest(_) => {}
             FollowJob::Open(path) => {
-                if self.runs.iter().any(|run| is_same_folder(&run.path, &path)) {
+                if self.runs.iter().any(|run| files::is_same(&run.path, &path)) {
                     return;
                 }
                 match Followed::open(&path) {

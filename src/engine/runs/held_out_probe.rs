@@ -323,7 +323,7 @@ impl ProbeRound {
         };
         let sources: Vec<PatchSource> = patches.iter().map(source).collect();
         let spaces: Vec<Space> = self.spaces.iter().map(|(space, _)| *space).collect();
-        let embedded = self.embedder.patches(&sources, probe.patches.size, &spaces);
+        let embedded = self.embedder.patches(&sources, probe.patches.size, &spaces)?;
         self.vectors.iter_mut().zip(embedded).for_each(|(all, more)| all.extend(more));
         Ok(())
     }

@@ -2,6 +2,7 @@
 //! and run folders that are followed, finished ones and those of other processes.
 
 mod active;
+mod between;
 mod clock;
 pub mod control;
 pub mod export;

@@ -60,6 +60,9 @@ pub struct PinnedPatches {
     /// Time that passes took, and what the next piece will take.
     spent: Duration,
     piece: Duration,
+    /// Whether it was said in this run that a pass could not be made, and what is still to be said.
+    is_told: bool,
+    untold: Option<String>,
 }
 
 /// All pins seen by the model of one step. The weights are a copy, so that nothing mixes.
@@ -88,6 +91,8 @@ impl PinnedPatches {
             shown: None,
             spent: Duration::ZERO,
             piece: Duration::ZERO,
+            is_told: false,
+            untold: None,
         }
     }
 
@@ -96,6 +101,7 @@ impl PinnedPatches {
         self.pass = None;
         self.shown = None;
         self.spent = Duration::ZERO;
+        self.is_told = false;
         let pool = PatchPool::new(held_out, patch);
         if self.pins.is_empty() {
             self.pins = pool.default_pins(patch);
@@ -142,7 +148,7 @@ impl PinnedPatches {
         let clock = Instant::now();
         let is_new = self.pass.is_none() && self.shown.as_ref().is_none_or(|shown| shown.step != step);
         if is_new {
-            self.pass = Some(PinsPass::begin(step, embedder(), &self.pins));
+            self.begin_pass(step, embedder());
         }
         let changed = self.piece();
         self.piece = clock.elapsed();
@@ -159,7 +165,7 @@ impl PinnedPatches {
         }
         let clock = Instant::now();
         if self.pass.as_ref().is_none_or(|pass| pass.step != step) {
-            self.pass = Some(PinsPass::begin(step, embedder(), &self.pins));
+            self.begin_pass(step, embedder());
         }
         while self.pass.is_some() && clock.elapsed() < CATCH_UP {
             self.piece();
@@ -167,9 +173,33 @@ impl PinnedPatches {
         self.spent += clock.elapsed();
     }
 
+    fn begin_pass(&mut self, step: u64, embedder: Embedder) {
+        match PinsPass::begin(step, embedder, &self.pins) {
+            Ok(pass) => self.pass = Some(pass),
+            Err(error) => self.give_up(&error),
+        }
+    }
+
+    /// The pass ends without a result; the first time that is told.
+    fn give_up(&mut self, error: &anyhow::Error) {
+        self.pass = None;
+        let words = || format!("the pinned patches are left out: {error:#}");
+        if !std::mem::replace(&mut self.is_told, true) {
+            self.untold = Some(words());
+        }
+    }
+
+    /// What nobody was told yet.
+    pub fn take_warning(&mut self) -> Option<String> {
+        self.untold.take()
+    }
+
     fn piece(&mut self) -> bool {
         let (Some(pass), Some(pool)) = (&mut self.pass, &self.pool) else { return false };
-        pass.piece(pool);
+        if let Err(error) = pass.piece(pool) {
+            self.give_up(&error);
+            return false;
+        }
         let is_done = pass.is_done(pool);
         // Later passes take the place of the last one as a whole: nothing flickers.
         if is_done || self.shown.is_none() || self.shown.as_ref().is_some_and(|shown| shown.step == pass.step)
@@ -184,20 +214,20 @@ impl PinnedPatches {
 }
 
 impl PinsPass {
-    fn begin(step: u64, embedder: Embedder, pins: &[Pin]) -> Self {
+    fn begin(step: u64, embedder: Embedder, pins: &[Pin]) -> anyhow::Result<Self> {
         let shown = spaces::usual(&embedder.info);
         let spaces: Vec<(Space, usize)> = embedder.info.spaces().into_iter().rev().collect();
         let names: Vec<Space> = spaces.iter().map(|(space, _)| *space).collect();
         let pins = pins.iter().map(|pin| {
             let source = PatchSource { image: pin.image.clone(), y: pin.patch.y, x: pin.patch.x };
-            let vectors = embedder.patches(&[source], pin.patch.size, &names);
+            let vectors = embedder.patches(&[source], pin.patch.size, &names)?;
             let maps =
                 ImageMaps::new(&embedder, pin.patch.image as usize, pin.image.clone(), grid(pin), &shown);
-            PinProgress { pin: pin.clone(), vectors, maps }
+            anyhow::Ok(PinProgress { pin: pin.clone(), vectors, maps })
         });
-        let pins = pins.collect();
+        let pins = pins.collect::<anyhow::Result<_>>()?;
         let pool = spaces.into_iter().map(|(space, width)| (space, width, vec![])).collect();
-        Self { step, embedder, pins, pool }
+        Ok(Self { step, embedder, pins, pool })
     }
 
     /// Patches of the pool that are embedded.
@@ -210,22 +240,22 @@ impl PinsPass {
     }
 
     /// The next few patches: heatmaps first, then the pool.
-    fn piece(&mut self, pool: &PatchPool) {
+    fn piece(&mut self, pool: &PatchPool) -> anyhow::Result<()> {
         if let Some(pin) = self.pins.iter_mut().find(|pin| !pin.maps.is_complete()) {
-            pin.maps.refine(&self.embedder, PIECE);
-            return;
+            return pin.maps.refine(&self.embedder, PIECE);
         }
         let first = self.known();
         let next = &pool.patches[first..(first + PIECE).min(pool.patches.len())];
-        let Some(size) = next.first().map(|patch| patch.at.size) else { return };
+        let Some(size) = next.first().map(|patch| patch.at.size) else { return Ok(()) };
         let source =
             |patch: &PoolPatch| PatchSource { image: patch.image.clone(), y: patch.at.y, x: patch.at.x };
         let sources: Vec<PatchSource> = next.iter().map(source).collect();
         let spaces: Vec<Space> = self.pool.iter().map(|(space, ..)| *space).collect();
-        let vectors = self.embedder.patches(&sources, size, &spaces);
+        let vectors = self.embedder.patches(&sources, size, &spaces)?;
         for ((.., all), new) in self.pool.iter_mut().zip(vectors) {
             all.extend(new);
         }
+        Ok(())
     }
 
     fn view(&self, pool: &PatchPool) -> PinsView {
@@ -326,6 +356,8 @@ impl PatchPool {
             relation: Relation::OtherImage,
             class: self.class(index),
             image_name: self.source.data.image_name(index),
+            copies: 1,
+            copy_names: vec![],
             pixels: Arc::new(image.crop(at.y, at.x, at.size, at.size)),
             is_readable: true,
         }

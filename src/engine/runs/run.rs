@@ -11,6 +11,7 @@ use anyhow::Context;
 use crate::dataset::Skipped;
 use crate::device::OpenDevice;
 use crate::engine::ask::{News, Start};
+use crate::engine::runs::between::Between;
 use crate::engine::runs::clock::StepClock;
 use crate::engine::runs::held_out_images::HeldOutImages;
 use crate::engine::runs::held_out_probe::{HeldOutProbe, ProbeRound};
@@ -31,10 +32,14 @@ pub struct TrainingRun {
     /// Warnings that nobody was told yet.
     untold: Vec<News>,
     clock: StepClock,
+    between: Between,
     log_every: u64,
     /// Steps done when this part of the run began.
     first_step: u64,
     last_report: Option<StepReport>,
+    /// Steps count as if they took so long.
+    #[cfg(test)]
+    slow: Option<std::time::Duration>,
     /// The device is lost at this step.
     #[cfg(test)]
     lost_at: Option<u64>,
@@ -51,21 +56,27 @@ impl TrainingRun {
         let RunData { source, set } = data;
         let environment =
             |trainer: &Trainer| Environment::of(source, set.as_ref(), trainer.part().images, &device.name);
-        let (folder, trainer) = match start {
-            Start::New(config) => {
-                // The trainer first: a config that does not fit the data leaves no folder behind.
-                let trainer = Trainer::new((**config).clone(), set.clone(), &device.device)?;
-                (RunFolder::create(out, trainer.config(), environment(&trainer)?.json())?, trainer)
+        let from = match start {
+            Start::New(_) | Start::Resume => None,
+            Start::ResumeFrom(step) => Some(*step),
+        };
+        let mut told = vec![];
+        let (folder, trainer) = if let Start::New(config) = start {
+            // The trainer first: a config that does not fit the data leaves no folder behind.
+            let trainer = Trainer::new((**config).clone(), set.clone(), &device.device)?;
+            (RunFolder::create(out, trainer.config(), environment(&trainer)?.json())?, trainer)
+        } else {
+            let (folder, config) = RunFolder::go_on(out)?;
+            let saved = folder.load_from(from)?;
+            let step = saved.state.step;
+            let trainer = Trainer::resume(config, saved, set.clone(), &device.device)
+                .with_context(|| folder.checkpoint(step).display().to_string())?;
+            if from.is_some() {
+                told.extend(folder.fall_back(step)?);
             }
-            Start::Resume => {
-                let (folder, config) = RunFolder::go_on(out)?;
-                let saved = folder.load()?;
-                let step = saved.state.step;
-                let trainer = Trainer::resume(config, saved, set.clone(), &device.device)?;
-                folder.rewind(step)?;
-                folder.note_environment(environment(&trainer)?.json())?;
-                (folder, trainer)
-            }
+            told.extend(folder.rewind(step)?);
+            folder.note_environment(environment(&trainer)?.json())?;
+            (folder, trainer)
         };
         let probe = HeldOutProbe::new(trainer.config(), data, folder.probe_patches()?, &device.device)?;
         folder.save_probe_patches(probe.patches())?;
@@ -73,9 +84,12 @@ impl TrainingRun {
             record: RunRecord::open(folder, trainer.config().objective.clone())?,
             untold: vec![],
             clock: StepClock::default(),
+            between: Between::default(),
             log_every: 1,
             first_step: trainer.state().step,
             last_report: None,
+            #[cfg(test)]
+            slow: None,
             #[cfg(test)]
             lost_at: None,
             round: None,
@@ -86,6 +100,7 @@ impl TrainingRun {
             run.trainer.checkpoint(run.record.folder())?;
         }
         run.probe_if_due()?;
+        told.into_iter().for_each(|warning| run.warn(warning));
         run.warn_of_the_start();
         Ok(run)
     }
@@ -130,7 +145,11 @@ impl TrainingRun {
     fn advance_step(&mut self) -> anyhow::Result<Vec<News>> {
         let started = Instant::now();
         let report = self.guarded_step().map_err(|error| self.rescued(error))?;
-        self.clock.add(started.elapsed());
+        let took = started.elapsed();
+        #[cfg(test)]
+        let took = self.slow.unwrap_or(took);
+        self.clock.add(took);
+        self.between.add(took);
         for Skipped { file, reason } in self.trainer.take_unreadable() {
             self.warn(format!("{file} is left out, another image takes its place: {reason}"));
         }
@@ -170,7 +189,7 @@ impl TrainingRun {
     /// Writes a checkpoint of the run as it stands and returns its folder. The probe patches' vectors
     /// follow with the next units of work.
     pub fn checkpoint(&mut self) -> anyhow::Result<PathBuf> {
-        let folder = self.write_checkpoint()?;
+        let folder = self.write_checkpoint(true)?;
         match &mut self.round {
             Some(round) => round.save(),
             None => self.probe_if_due()?,
@@ -195,9 +214,15 @@ impl TrainingRun {
         self.round.is_some()
     }
 
-    fn write_checkpoint(&mut self) -> anyhow::Result<PathBuf> {
+    /// One that `is_asked` for is kept as the configuration says, another until the next.
+    fn write_checkpoint(&mut self, is_asked: bool) -> anyhow::Result<PathBuf> {
         let folder = self.trainer.checkpoint(self.record.folder())?;
-        self.record.folder().prune(&self.trainer.config().keep)?;
+        if let Some(step) = self.between.replace(self.step(), is_asked) {
+            self.record.folder().discard(step)?;
+        }
+        if is_asked {
+            self.record.folder().prune(&self.trainer.config().keep)?;
+        }
         Ok(folder)
     }
 
@@ -253,8 +278,9 @@ impl TrainingRun {
             self.record.log(&metrics)?;
             news.push(News::Metrics(metrics));
         }
-        if state.step.is_multiple_of(self.trainer.checkpoint_every()) || finished {
-            let folder = self.write_checkpoint()?;
+        let is_asked = state.step.is_multiple_of(self.trainer.checkpoint_every()) || finished;
+        if is_asked || self.between.is_due() {
+            let folder = self.write_checkpoint(is_asked)?;
             news.push(News::Checkpoint { step: state.step, folder });
         }
         self.probe_if_due()?;
@@ -282,7 +308,8 @@ impl TrainingRun {
         let config = self.trainer.config().probe;
         let probe_due = config.every > 0 && (step.is_multiple_of(config.every) || self.trainer.is_finished());
         let probes = probe_due && !self.record.has_probe(step);
-        let saves = self.record.folder().checkpoint(step).is_dir()
+        let saves = !self.between.holds(step)
+            && self.record.folder().checkpoint(step).is_dir()
             && !self.record.folder().probe_steps()?.contains(&step);
         if probes || saves {
             self.round = Some(self.probe.start(&self.trainer, probes, saves));
@@ -321,7 +348,7 @@ impl TrainingRun {
         let intact = error.downcast_ref::<NoViews>().is_some()
             || error.chain().any(|cause| cause.is::<std::io::Error>());
         let mut error = error;
-        if intact && let Err(second) = self.write_checkpoint() {
+        if intact && let Err(second) = self.write_checkpoint(true) {
             error = error.context(format!("no checkpoint could be written either ({second:#})"));
         }
         self.record.note(self.step(), NoticeKind::Stopped, format!("{error:#}"));
@@ -346,6 +373,8 @@ fn guarded<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::dataset::DataSource;
 
@@ -393,5 +422,31 @@ mod tests {
         drop(lost);
         to_end(&mut begin("lost", Start::Resume)).unwrap();
         assert_eq!(losses("lost"), losses("whole"));
+    }
+
+    #[test]
+    fn a_run_of_long_steps_writes_checkpoints_of_its_own_that_the_next_replaces() {
+        let folder = tempfile::tempdir().unwrap();
+        let device = crate::device::open(crate::device::DeviceChoice::Cpu).unwrap();
+        let mut config = crate::train::recipes::find("quick-parts").unwrap().config;
+        config.views.truncate(2);
+        let network = ["model.backbone.width=2", "model.projector=[8]", "images=16", "batch=8"];
+        config.set(&[&network[..], &["epochs=4", "probe.every=0", "checkpoint_every=7"]].concat()).unwrap();
+        let data = RunData::open(DataSource { spec: "demo".into(), split: None }).unwrap();
+        let start = Start::New(Box::new(config));
+        let mut run = TrainingRun::begin(folder.path(), &start, &data, &device).unwrap();
+        run.slow = Some(Duration::from_secs(35));
+        let mut seen = vec![];
+        while !run.is_finished() {
+            let before = run.step();
+            run.advance().unwrap();
+            if run.step() > before {
+                seen.push(run.folder().checkpoints().unwrap());
+            }
+        }
+        let expected: [&[u64]; 8] = [&[0], &[0, 2], &[0, 2], &[0, 4], &[0, 4], &[0, 6], &[0, 7], &[0, 7, 8]];
+        assert_eq!(seen, expected);
+        // Nobody looks at what is soon gone.
+        assert_eq!(run.folder().probe_steps().unwrap(), [0, 7, 8]);
     }
 }

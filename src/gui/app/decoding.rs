@@ -9,13 +9,13 @@ const TWELVE_BITS: ValueWindow = ValueWindow { low: 0.0, high: 4095.0 };
 
 /// Two lines of choices.
 pub fn decoding_ui(ui: &mut Ui, decoding: &mut Decoding) {
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         ui.label("EXIF orientation:");
         ui.radio_value(&mut decoding.exif, Exif::Apply, "apply").on_hover_text("As viewers of pictures do.");
         ui.radio_value(&mut decoding.exif, Exif::Ignore, "ignore")
             .on_hover_text("As torchvision's loaders do: for numbers that others made so.");
     });
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         let rule = &mut decoding.value_window;
         ui.label("Black to white, of more than 8 bits:");
         ui.radio_value(rule, ValueRule::File, "as the file says")

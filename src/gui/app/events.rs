@@ -4,15 +4,17 @@ use eframe::egui::Context;
 
 use crate::engine::defaults::PatchFault;
 use crate::engine::training::TrainCommand;
-use crate::engine::{ABOUT_GALLERIES, ABOUT_GPU, ABOUT_MAPS, Command, Event, FigureEvent, Source, about};
+use crate::engine::{ABOUT_GALLERIES, ABOUT_MAPS, Command, Event, FigureEvent, Source, about};
 
 use super::{App, Overlay};
 use crate::gui::app::open_dialog::Outcome;
+use crate::gui::app::past::past_of;
 use crate::gui::desk::undo::Undo;
 use crate::gui::export;
 use crate::gui::memory::files::{FoundFile, NO_DIALOG};
 use crate::gui::memory::openable::Openable;
 use crate::gui::nouns::Tab;
+use crate::gui::widgets::notices::Past;
 use crate::paths;
 
 impl App {
@@ -43,14 +45,14 @@ impl App {
                 }
                 Event::ModelOpened => {
                     self.tried = None;
-                    self.notices.forget_open();
+                    self.notices.forget(Past::Model);
                     self.undo = Undo::default();
                     self.note_model();
                     self.refresh_export();
                 }
                 Event::DataOpened => {
                     self.tried = None;
-                    self.notices.forget_open();
+                    self.notices.forget(Past::Data);
                     self.undo = Undo::default();
                     self.note_data();
                     self.restore();
@@ -76,11 +78,7 @@ impl App {
                 if is_at_field && is_of_patches(&message) {
                     return;
                 }
-                // What is being opened when the window starts is opened together: one does not answer for the other.
-                match about == ABOUT_GPU || about.starts_with("opening the ") {
-                    true => self.notices.error(about, message),
-                    false => self.notices.error_of_open(about, message),
-                }
+                self.notices.error_until(past_of(&about), about, message);
             }
         }
     }

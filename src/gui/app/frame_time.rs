@@ -14,7 +14,7 @@ use crate::engine::training::{Phase, StartTraining, TrainCommand};
 use crate::engine::{self, Command, ExploreConfig};
 use crate::gui::app::App;
 use crate::gui::app::options::GuiOptions;
-use crate::gui::memory::kept::Kept;
+use crate::gui::memory::kept::KeptSettings;
 use crate::gui::memory::openable::Openable;
 use crate::gui::nouns::Tab;
 use crate::patch::{PatchGrid, PatchRef};
@@ -91,7 +91,7 @@ impl Stage {
         let ctx = Context::default();
         // Two clicks here are never meant as one of two.
         ctx.options_mut(|options| options.input_options.max_double_click_delay = 0.0);
-        let app = App::open(&ctx, Kept::open(None), false, handle, GuiOptions::default());
+        let app = App::open(&ctx, KeptSettings::open(None), false, handle, GuiOptions::default());
         Ok(Self { ctx, app, news, opened: Instant::now(), last_secs: 0.0 })
     }
 

@@ -8,6 +8,8 @@ use crate::gui::memory::recent::RecentFiles;
 use crate::gui::nouns::actions::{ACTIONS, Action, ActionInfo, MOUSE, keys_text};
 use crate::gui::paint::theme::{STEP, overlay_frame};
 
+/// Width of one column of the list of keys, points.
+const COLUMN: f32 = 400.0;
 /// Height of the list of the palette, points.
 const PALETTE: f32 = 320.0;
 
@@ -34,7 +36,8 @@ impl KeysList {
             });
             ui.add_space(STEP);
             let height = (ctx.content_rect().height() - 140.0).max(120.0);
-            let list = ScrollArea::vertical().max_height(height).min_scrolled_height(height);
+            // Sideways in a window narrower than a column.
+            let list = ScrollArea::both().max_height(height).min_scrolled_height(height);
             list.auto_shrink(false).show(ui, |ui| self.list_ui(ui));
             ui.add_space(STEP);
             ui.button("Close").clicked()
@@ -48,12 +51,13 @@ impl KeysList {
         if actions.is_empty() && mouse.is_empty() {
             ui.weak("No key has these words.");
         }
-        ui.columns(2, |columns| {
+        let last = usize::from(ui.available_width() >= 2.0 * COLUMN);
+        ui.columns(last + 1, |columns| {
             for (group, column) in groups_in_columns() {
                 let found = actions.iter().filter(|info| info.group == group);
-                group_ui(&mut columns[column], group, &found.copied().collect::<Vec<_>>());
+                group_ui(&mut columns[column.min(last)], group, &found.copied().collect::<Vec<_>>());
             }
-            mouse_ui(&mut columns[1], &mouse);
+            mouse_ui(&mut columns[last], &mouse);
         });
     }
 }
@@ -161,7 +165,7 @@ impl CommandPalette {
     /// Draws the palette over everything else.
     pub fn ui(&mut self, ctx: &Context, recent: &RecentFiles) -> PaletteOutcome {
         let modal = Modal::new(Id::unique("palette")).frame(overlay_frame(ctx)).show(ctx, |ui| {
-            ui.set_width(400.0);
+            ui.set_width((ctx.content_rect().width() - 48.0).min(400.0));
             let (up, down, enter) = ui.input(|input| {
                 (
                     input.key_pressed(Key::ArrowUp),

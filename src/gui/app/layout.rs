@@ -1,6 +1,6 @@
 //! Lays out the panels and what lies over them.
 
-use eframe::egui::{CentralPanel, Context, Frame, Margin, Panel, ScrollArea, Ui, UiBuilder, Vec2, vec2};
+use eframe::egui::{CentralPanel, Context, Frame, Margin, Panel, ScrollArea, Ui, Vec2, vec2};
 
 use super::{App, Overlay};
 use crate::gui::app::help::{PaletteChoice, PaletteOutcome};
@@ -8,23 +8,14 @@ use crate::gui::app::open_dialog::Dialog;
 use crate::gui::nouns::Tab;
 use crate::gui::panels::hint;
 use crate::gui::panels::{status, top};
+use crate::gui::widgets::room::with_room;
 
 /// Explore needs so much room, points.
-const LEAST_OF_EXPLORE: Vec2 = vec2(800.0, 400.0);
+const LEAST_OF_EXPLORE: Vec2 = vec2(800.0, 480.0);
+/// The first steps stand above it.
+const LEAST_WITH_HINT: Vec2 = vec2(800.0, 600.0);
 /// Train has its charts beside the form.
 const LEAST_OF_TRAIN: Vec2 = vec2(900.0, 400.0);
-
-/// Draws with at least so much room; in a window too narrow or too low for it, it scrolls.
-fn with_room(ui: &mut Ui, least: Vec2, add: impl FnOnce(&mut Ui)) {
-    let room = ui.available_size();
-    if room.x >= least.x && room.y >= least.y {
-        return add(ui);
-    }
-    ScrollArea::both().auto_shrink(false).show(ui, |ui| {
-        let (_, rect) = ui.allocate_space(room.max(least));
-        add(&mut ui.new_child(UiBuilder::new().max_rect(rect)));
-    });
-}
 
 impl App {
     pub(super) fn overlay_ui(&mut self, ctx: &Context) {
@@ -68,7 +59,10 @@ impl App {
             .exact_size(32.0)
             .show(ui, |ui| status::status_ui(ui, &mut self.desk));
         match self.desk.tab {
-            Tab::Explore => with_room(ui, LEAST_OF_EXPLORE, |ui| self.explore_panels_ui(ui)),
+            Tab::Explore => {
+                let least = if self.desk.settings.hint { LEAST_WITH_HINT } else { LEAST_OF_EXPLORE };
+                with_room(ui, least, |ui| self.explore_panels_ui(ui));
+            }
             Tab::Train => {
                 self.notices.strip_ui(ui);
                 with_room(ui, LEAST_OF_TRAIN, |ui| self.train.ui(ui, &mut self.desk, &self.files));

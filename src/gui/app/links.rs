@@ -14,6 +14,7 @@ use super::run::{OPEN_DATA, PICTURE};
 use crate::gui::memory::link::Link;
 use crate::gui::nouns::Tab;
 use crate::gui::paint::pane::Viewpoint;
+use crate::gui::widgets::notices::Past;
 
 impl App {
     /// Opens what a link says; what is open already stays.
@@ -72,7 +73,7 @@ impl App {
             },
             Some(egui::Event::PasteImage(picture)) => match self.desk.session.data_id() {
                 Some(_) => self.files.take_pasted(picture),
-                None => self.notices.error_of_open(PICTURE.into(), OPEN_DATA.into()),
+                None => self.notices.error_until(Past::Data, PICTURE, OPEN_DATA),
             },
             _ => {}
         }

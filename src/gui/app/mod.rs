@@ -11,6 +11,8 @@ mod libraries;
 mod links;
 mod open_dialog;
 pub mod options;
+mod past;
+pub mod quit;
 mod run;
 pub mod window;
 
@@ -22,6 +24,8 @@ use crate::engine::training::DataSource;
 use crate::engine::{Command, EngineHandle, MapMode, Snapshot};
 
 use self::options::{GuiOptions, SOON};
+use self::past::Wishes;
+use self::quit::Quit;
 use crate::gui::app::help::{CommandPalette, KeysList};
 use crate::gui::app::open_dialog::Dialog;
 use crate::gui::desk::undo;
@@ -29,7 +33,7 @@ use crate::gui::desk::undo::{Sight, Undo};
 use crate::gui::desk::{Desk, Session, ShownMaps};
 use crate::gui::export::ExportDialog;
 use crate::gui::memory::files::FileWorker;
-use crate::gui::memory::kept::Kept;
+use crate::gui::memory::kept::KeptSettings;
 use crate::gui::memory::link::Link;
 use crate::gui::memory::pins::PinnedQueries;
 use crate::gui::memory::places::Places;
@@ -47,6 +51,7 @@ use crate::gui::train::TrainTab;
 use crate::gui::train::closing::Closing;
 use crate::gui::views::Views;
 use crate::gui::widgets::notices::Notices;
+use crate::gui::widgets::room::FocusInSight;
 
 /// The window.
 pub struct App {
@@ -57,9 +62,13 @@ pub struct App {
     thumbnails: ThumbnailTextures,
     train: TrainTab,
     closing: Closing,
+    quit: Quit,
     notices: Notices,
     files: FileWorker,
-    kept: Kept,
+    kept: KeptSettings,
+    /// What was asked for when the engine was last listened to.
+    asked: Wishes,
+    focus: FocusInSight,
     overlay: Overlay,
     /// The dialog in which something was asked to be opened that is not open yet, and what its failure is about.
     tried: Option<(Dialog, &'static str)>,
@@ -86,14 +95,14 @@ enum Overlay {
 impl App {
     /// Dresses the window and asks the engine for the model and the data that it opens with.
     pub fn new(cc: &eframe::CreationContext<'_>, engine: EngineHandle, options: GuiOptions) -> Self {
-        let kept = Kept::open(options.settings.clone());
+        let kept = KeptSettings::open(options.settings.clone());
         Self::with_settings(cc, kept, engine, options)
     }
 
     /// The same with settings that were read before.
     pub(super) fn with_settings(
         cc: &eframe::CreationContext<'_>,
-        kept: (Kept, Settings),
+        kept: (KeptSettings, Settings),
         engine: EngineHandle,
         options: GuiOptions,
     ) -> Self {
@@ -107,12 +116,13 @@ impl App {
     /// `is_software`: whether the processor draws.
     pub(super) fn open(
         ctx: &Context,
-        (kept, mut settings): (Kept, Settings),
+        (kept, mut settings): (KeptSettings, Settings),
         is_software: bool,
         engine: EngineHandle,
         options: GuiOptions,
     ) -> Self {
         theme::install(ctx);
+        options.quit.wakes(ctx);
         ctx.set_theme(settings.theme);
         ctx.set_zoom_factor(settings.window.zoom);
         // Our own table has these keys.
@@ -158,9 +168,12 @@ impl App {
             thumbnails: ThumbnailTextures::default(),
             train,
             closing: Closing::default(),
+            quit: options.quit,
             notices: Notices::default(),
             files,
             kept,
+            asked: Wishes::default(),
+            focus: FocusInSight::default(),
             overlay: Overlay::None,
             tried: None,
             was_covered: false,
@@ -181,9 +194,15 @@ impl App {
     /// What a frame does before it draws, also while the window is hidden.
     /// `drawing_secs`: what the last frame took.
     pub(super) fn prepare(&mut self, ctx: &Context, drawing_secs: f32) {
+        self.asked.past(&Wishes::of(&self.desk)).into_iter().for_each(|past| self.notices.forget(past));
         self.take_events(ctx);
+        // What the engine changes by itself is no reason to forget.
+        self.asked = Wishes::of(&self.desk);
         self.settle(ctx);
         self.train.tell_drawing(&self.desk, self.desk.tab == Tab::Train, drawing_secs);
+        if self.quit.is_asked() {
+            self.closing.hurry(ctx);
+        }
         self.closing.logic(ctx, &self.desk);
         self.take_files(ctx);
         self.desk.pins.follow(self.desk.session.snapshot());
@@ -243,6 +262,7 @@ impl App {
             let pressed = actions::take_pressed(&ctx).into_iter();
             self.desk.todo.extend(pressed.filter(|action| shows_explore || !action.is_of_explore()));
         }
+        self.focus.follow(&ctx);
         self.desk.pointed = None;
         self.views.sync(&mut self.desk);
         self.desk.update_maps();

@@ -220,30 +220,38 @@ impl Dialog {
     /// Draws the dialog over everything else.
     pub fn ui(&mut self, ctx: &egui::Context, files: &FileWorker, recent: &RecentFiles) -> Option<Outcome> {
         let modal = Modal::new(Id::unique("path dialog")).frame(overlay_frame(ctx)).show(ctx, |ui| {
-            ui.set_width(520.0_f32.min(ctx.content_rect().width() - 48.0));
-            ui.label(RichText::new(self.title()).strong());
-            ui.add_space(STEP / 2.0);
-            ui.label(self.explanation());
-            ui.add_space(STEP);
-            let confirmed_by_key = self.path_ui(ui, files);
-            let takes_split = matches!(self.purpose, Purpose::Data | Purpose::TrainData);
-            let confirmed_by_key = (takes_split && self.split_ui(ui)) || confirmed_by_key;
-            if takes_split {
-                decoding_ui(ui, &mut self.decoding);
-            }
-            let room = (ctx.content_rect().height() - 280.0).max(48.0);
-            let list = egui::ScrollArea::vertical().max_height(room);
-            let again = list.show(ui, |ui| self.recent_ui(ui, recent)).inner;
-            let obstacle = self.obstacle();
-            match &self.error {
-                Some(error) => error_ui(ui, error),
-                None => drop(ui.label(RichText::new(obstacle.unwrap_or(&self.note)).weak())),
-            }
-            ui.add_space(STEP);
-            self.buttons_ui(ui, files, obstacle.is_none(), confirmed_by_key).or(again)
+            ui.set_width(560.0_f32.min(ctx.content_rect().width() - 48.0));
+            // In a window too low for it, it scrolls as a whole.
+            let height = ctx.content_rect().height() - 48.0;
+            let whole = egui::ScrollArea::vertical().max_height(height).auto_shrink([false, true]);
+            whole.show(ui, |ui| self.body_ui(ui, files, recent)).inner
         });
         let is_closed = modal.should_close();
         modal.inner.or(is_closed.then_some(Outcome::Cancelled))
+    }
+
+    /// What stands in the dialog.
+    fn body_ui(&mut self, ui: &mut Ui, files: &FileWorker, recent: &RecentFiles) -> Option<Outcome> {
+        ui.label(RichText::new(self.title()).strong());
+        ui.add_space(STEP / 2.0);
+        ui.label(self.explanation());
+        ui.add_space(STEP);
+        let confirmed_by_key = self.path_ui(ui, files);
+        let takes_split = matches!(self.purpose, Purpose::Data | Purpose::TrainData);
+        let confirmed_by_key = (takes_split && self.split_ui(ui)) || confirmed_by_key;
+        if takes_split {
+            decoding_ui(ui, &mut self.decoding);
+        }
+        let room = (ui.ctx().content_rect().height() - 280.0).max(48.0);
+        let list = egui::ScrollArea::vertical().max_height(room);
+        let again = list.show(ui, |ui| self.recent_ui(ui, recent)).inner;
+        let obstacle = self.obstacle();
+        match &self.error {
+            Some(error) => error_ui(ui, error),
+            None => drop(ui.label(RichText::new(obstacle.unwrap_or(&self.note)).weak())),
+        }
+        ui.add_space(STEP);
+        self.buttons_ui(ui, files, obstacle.is_none(), confirmed_by_key).or(again)
     }
 
     /// The path and its "Browse" buttons. Returns whether Enter was pressed in it.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::quit::Quit;
 use crate::engine::Split;
 use crate::engine::facts::{BUILT_IN, DataSpec, ModelSpec};
 use crate::gui::memory::link::Link;
@@ -22,13 +23,15 @@ pub struct GuiOptions {
     pub link: Option<Link>,
     /// The file that keeps settings; without one they last as long as the window.
     pub settings: Option<PathBuf>,
+    /// By which whoever opens the window may close it.
+    pub quit: Quit,
 }
 
 impl Default for GuiOptions {
     /// The built-in model and data.
     fn default() -> Self {
         let (model, data) = (BUILT_IN[0].name.into(), DataSpec::default());
-        Self { model, data, split: None, runs: vec![], link: None, settings: None }
+        Self { model, data, split: None, runs: vec![], link: None, settings: None, quit: Quit::default() }
     }
 }
 

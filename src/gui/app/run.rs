@@ -19,10 +19,8 @@ use crate::gui::nouns::ExploreView;
 use crate::gui::nouns::QueryRole;
 use crate::gui::nouns::Tab;
 use crate::gui::nouns::actions::{Action, Zoom};
+use crate::gui::widgets::notices::Past;
 use crate::paths;
-
-/// Where the contour is drawn until it is moved.
-const CONTOUR: f32 = 0.5;
 
 /// Where a picture cannot be looked for, and why.
 pub(super) const PICTURE: &str = "A picture as query";
@@ -34,17 +32,11 @@ impl App {
         match action {
             Action::OpenData => self.show_dialog(Purpose::Data),
             Action::OpenModel => self.show_dialog(Purpose::Model),
-            Action::OpenOther => {
-                (self.desk.tab, self.desk.view) = (Tab::Explore, ExploreView::Compare);
-                self.show_dialog(Purpose::Other);
-            }
+            Action::OpenOther => self.open_other(),
             Action::PlayCheckpoints | Action::PreviousCheckpoint | Action::NextCheckpoint => {
                 self.views.run(&self.desk, action);
             }
-            Action::Export(kind) => {
-                let dialog = ExportDialog::new(kind, &self.desk, &self.export_folder());
-                self.overlay = Overlay::Export(Box::new(dialog));
-            }
+            Action::Export(kind) => self.show_export(kind),
             Action::CopyFigure(kind) => self.copy_figure(kind, FigureCommand::CopyImage),
             Action::CopyCaption(kind) => self.copy_figure(kind, FigureCommand::CopyCaption),
             Action::CopyLink => self.copy_link(ctx),
@@ -58,64 +50,86 @@ impl App {
             Action::PreviousImage => self.show_neighbour(-1),
             Action::Back => session.back(),
             Action::Forward => session.forward(),
-            Action::Move { right, down } => {
-                if !self.views.run(&self.desk, action) {
-                    self.desk.session.step(right, down);
-                }
-            }
-            Action::MarkQuery => {
-                (self.desk.tab, self.desk.view) = (Tab::Explore, ExploreView::Instance);
-                self.desk.mark_query();
-            }
+            Action::Move { right, down } => self.step(action, right, down),
+            Action::MarkQuery => self.mark_query(),
             Action::AddPointed => self.take_pointed(Sign::Plus),
             Action::SubtractPointed => self.take_pointed(Sign::Minus),
-            Action::Pin => {
-                let pointed = self.desk.pointed.clone().map(QuerySpec::one);
-                pointed.or(session.query()).into_iter().for_each(|query| self.desk.pins.add(query));
-            }
-            Action::OpenPicture => match session.data_id() {
-                Some(_) => self.show_dialog(Purpose::Picture),
-                None => self.notices.error_of_open(PICTURE.into(), OPEN_DATA.into()),
-            },
+            Action::Pin => self.pin(),
+            Action::OpenPicture => self.open_picture(),
             Action::Undo => self.bring_back(Undo::undo),
             Action::Redo => self.bring_back(Undo::redo),
             Action::RemovePart => session.remove_last_part(),
             Action::Opacity(percent) => self.desk.settings.add_opacity(percent),
             Action::View(mode) => self.view(mode),
-            Action::ToggleContour => {
-                let settings = &mut self.desk.settings;
-                settings.contour = settings.contour.is_none().then_some(CONTOUR);
-            }
+            Action::ToggleContour => self.desk.settings.toggle_contour(),
             Action::ToggleGrid => self.desk.settings.grid = !self.desk.settings.grid,
             Action::TogglePreview => self.desk.is_previewing = !self.desk.is_previewing,
             Action::ResetZoom => self.views.reset(),
-            Action::PauseExtraction => {
-                if let Some(extraction) = &session.snapshot().extraction {
-                    let waits = extraction.paused || extraction.stopped.is_some();
-                    session.send(Command::PauseExtraction(!waits));
-                }
-            }
+            Action::PauseExtraction => self.pause_extraction(),
             Action::ShowExplore => self.desk.tab = Tab::Explore,
             Action::ShowView(view) => (self.desk.tab, self.desk.view) = (Tab::Explore, view),
             Action::ShowTrain => self.desk.tab = Tab::Train,
             Action::ChooseTrainData => self.show_dialog(Purpose::TrainData),
-            Action::OpenRun => {
-                self.desk.tab = Tab::Train;
-                self.show_dialog(Purpose::Run);
-            }
+            Action::OpenRun => self.find_run(),
             Action::StartTraining
             | Action::PauseTraining
             | Action::CheckpointTraining
             | Action::StopTraining
             | Action::PinQuery => self.train.run(&self.desk, action),
             Action::NextTheme => self.desk.settings.next_theme(ctx),
-            Action::Zoom(Zoom::In) => egui::gui_zoom::zoom_in(ctx),
-            Action::Zoom(Zoom::Out) => egui::gui_zoom::zoom_out(ctx),
-            Action::Zoom(Zoom::Reset) => ctx.set_zoom_factor(1.0),
+            Action::Zoom(zoom) => zoom_interface(ctx, zoom),
             Action::ToggleHint => self.desk.settings.hint = !self.desk.settings.hint,
             Action::Palette => self.show_overlay(Overlay::Palette(CommandPalette::default())),
             Action::Help => self.overlay = Overlay::Keys(KeysList::default()),
             Action::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
+        }
+    }
+
+    fn open_other(&mut self) {
+        (self.desk.tab, self.desk.view) = (Tab::Explore, ExploreView::Compare);
+        self.show_dialog(Purpose::Other);
+    }
+
+    fn find_run(&mut self) {
+        self.desk.tab = Tab::Train;
+        self.show_dialog(Purpose::Run);
+    }
+
+    fn open_picture(&mut self) {
+        match self.desk.session.data_id() {
+            Some(_) => self.show_dialog(Purpose::Picture),
+            None => self.notices.error_until(Past::Data, PICTURE, OPEN_DATA),
+        }
+    }
+
+    fn show_export(&mut self, kind: FigureKind) {
+        let dialog = ExportDialog::new(kind, &self.desk, &self.export_folder());
+        self.overlay = Overlay::Export(Box::new(dialog));
+    }
+
+    /// Moves what the view moves, else the query.
+    fn step(&mut self, action: Action, right: i32, down: i32) {
+        if !self.views.run(&self.desk, action) {
+            self.desk.session.step(right, down);
+        }
+    }
+
+    fn mark_query(&mut self) {
+        (self.desk.tab, self.desk.view) = (Tab::Explore, ExploreView::Instance);
+        self.desk.mark_query();
+    }
+
+    /// Keeps what is under the pointer at hand, or the query.
+    fn pin(&mut self) {
+        let pointed = self.desk.pointed.clone().map(QuerySpec::one);
+        pointed.or(self.desk.session.query()).into_iter().for_each(|query| self.desk.pins.add(query));
+    }
+
+    fn pause_extraction(&self) {
+        let session = &self.desk.session;
+        if let Some(extraction) = &session.snapshot().extraction {
+            let waits = extraction.paused || extraction.stopped.is_some();
+            session.send(Command::PauseExtraction(!waits));
         }
     }
 
@@ -132,10 +146,10 @@ impl App {
     pub(super) fn take_pointed(&mut self, sign: Sign) {
         match self.desk.pointed.clone() {
             Some(source) => self.desk.session.take(QueryRole::Part(sign), source),
-            None => self.notices.error_of_open(
-                "Changing the query".into(),
-                "nothing is under the pointer; point at a patch of the image or at a neighbour, then press the key"
-                    .into(),
+            None => self.notices.error_until(
+                Past::Query,
+                "Changing the query",
+                "nothing is under the pointer; point at a patch of the image or at a neighbour, then press the key",
             ),
         }
     }
@@ -144,7 +158,7 @@ impl App {
     pub(super) fn copy_figure(&mut self, kind: FigureKind, command: fn(FigureRequest) -> FigureCommand) {
         match ExportDialog::new(kind, &self.desk, &self.export_folder()).request(&self.desk) {
             Ok(request) => self.desk.session.send(Command::Figure(command(request))),
-            Err(obstacle) => self.notices.error_of_open("Copying the figure".into(), obstacle),
+            Err(obstacle) => self.notices.error_until(Past::Figure, "Copying the figure", obstacle),
         }
     }
 
@@ -198,5 +212,13 @@ impl App {
             "" => std::env::current_dir().unwrap_or_default(),
             folder => paths::from_words(folder),
         }
+    }
+}
+
+fn zoom_interface(ctx: &Context, zoom: Zoom) {
+    match zoom {
+        Zoom::In => egui::gui_zoom::zoom_in(ctx),
+        Zoom::Out => egui::gui_zoom::zoom_out(ctx),
+        Zoom::Reset => ctx.set_zoom_factor(1.0),
     }
 }

@@ -6,7 +6,7 @@ use super::options::{GuiOptions, SOON};
 use super::{App, libraries};
 use crate::engine::facts::DeviceChoice;
 use crate::engine::{self, EngineHandle};
-use crate::gui::memory::kept::Kept;
+use crate::gui::memory::kept::KeptSettings;
 use crate::gui::memory::window_look::WindowLook;
 
 /// Opens the window with an engine on the device that was chosen; where that is a GPU, window and
@@ -65,7 +65,7 @@ pub fn run(
     wgpu_options: egui_wgpu::WgpuConfiguration,
     start_engine: impl FnOnce(egui::Context, Option<egui_wgpu::RenderState>) -> anyhow::Result<EngineHandle>,
 ) -> anyhow::Result<()> {
-    let (kept, settings) = Kept::open(options.settings.clone());
+    let (kept, settings) = KeptSettings::open(options.settings.clone());
     let look = settings.window.clone();
     let viewport = egui::ViewportBuilder::default()
         .with_title("bagssl")

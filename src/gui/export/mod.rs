@@ -10,11 +10,11 @@ mod queries;
 
 use std::path::{Path, PathBuf};
 
-use eframe::egui::{self, Context, Id, Modal, RichText, ScrollArea, UiBuilder, vec2};
+use eframe::egui::{self, Context, Id, Modal, RichText, ScrollArea, Ui, UiBuilder, vec2};
 
 use crate::engine::{
-    Beside, Command, FigureCommand, FigureContent, FigureEvent, FigureKind, FigureQuery, FigureRequest,
-    MapMode, Style, defaults,
+    Beside, Command, FigureCommand, FigureContent, FigureEvent, FigureKind, FigureNames, FigureQuery,
+    FigureRequest, MapMode, Outputs, Style, defaults,
 };
 use crate::figure::Format;
 use crate::patch::{BoxRef, PatchGrid};
@@ -26,7 +26,8 @@ use crate::gui::memory::files::{FileWorker, FoundFile, NO_DIALOG, NOTHING_PICKED
 use crate::gui::nouns::views::Adds;
 use crate::gui::paint::theme::{STEP, overlay_frame};
 use crate::gui::panels::controls::without_pictures;
-use crate::gui::widgets::notices::Notices;
+use crate::gui::widgets::notices::{Notices, Past};
+use crate::gui::widgets::room::with_room;
 
 use kinds::{KindRow, row};
 use preview::PreviewPane;
@@ -34,6 +35,8 @@ use queries::Candidates;
 
 /// Largest size of the dialog, points.
 const LARGEST: egui::Vec2 = vec2(1160.0, 820.0);
+/// It needs so much; in a smaller window it scrolls as a whole.
+const LEAST: egui::Vec2 = vec2(640.0, 400.0);
 /// Width of the options.
 const OPTIONS: f32 = 288.0;
 /// Height of what stands below options and preview.
@@ -292,8 +295,12 @@ impl ExportDialog {
     fn write(&mut self, desk: &Desk) {
         match self.request(desk) {
             Ok(request) => {
-                self.state = ExportState::Writing;
                 let (path, caption) = (self.typed_path(), self.caption_path());
+                if let Err(error) = outputs(desk, &path, caption.as_deref()).check() {
+                    self.state = ExportState::Failed(format!("{error:#}"));
+                    return;
+                }
+                self.state = ExportState::Writing;
                 desk.session.send(Command::Figure(FigureCommand::Write { request, path, caption }));
             }
             Err(obstacle) => self.state = ExportState::Failed(obstacle),
@@ -319,29 +326,53 @@ impl ExportDialog {
         let size = (ctx.content_rect().size() - vec2(64.0, 64.0)).min(LARGEST);
         let request = self.request(desk);
         if let Ok(request) = &request {
+            // What was said of the figure before is past.
+            let is_told = matches!(self.state, ExportState::Failed(_) | ExportState::Noted(_));
+            if is_told && self.preview.is_of_another(request) {
+                self.state = ExportState::Choosing;
+            }
             self.preview.ask(ctx, desk, request);
         }
         let modal = Modal::new(Id::unique("export dialog")).frame(overlay_frame(ctx)).show(ctx, |ui| {
             ui.set_width(size.x);
-            ui.label(RichText::new("Export a figure").strong());
-            ui.add_space(STEP / 2.0);
-            let (_, body) = ui.allocate_space(vec2(size.x, size.y - FOOT - 24.0));
-            let left = body.with_max_x(body.left() + OPTIONS);
-            ui.scope_builder(UiBuilder::new().max_rect(left), |ui| {
-                ScrollArea::vertical().auto_shrink(false).show(ui, |ui| self.options_ui(ui, desk, files));
-            });
-            let right = body.with_min_x(left.right() + 2.0 * STEP);
-            let obstacle = request.as_ref().err();
-            let again = self.preview.ui(ui, right, desk, obstacle.map(String::as_str));
-            self.round += u32::from(again);
-            ui.add_space(STEP / 2.0);
-            self.foot_ui(ui, desk, files, request.ok())
+            let mut is_cancelled = false;
+            let fits = size.x >= LEAST.x && size.y >= LEAST.y;
+            let draw = |ui: &mut Ui| is_cancelled = self.body_ui(ui, size.max(LEAST), desk, files, request);
+            match fits {
+                true => draw(ui),
+                false => drop(ui.allocate_ui(size, |ui| with_room(ui, LEAST, draw))),
+            }
+            is_cancelled
         });
         let is_closed = modal.inner || modal.should_close();
         if is_closed {
             self.close(desk);
         }
         is_closed
+    }
+
+    /// Options, preview and foot in that much room. Returns whether "Cancel" was pressed.
+    fn body_ui(
+        &mut self,
+        ui: &mut Ui,
+        size: egui::Vec2,
+        desk: &mut Desk,
+        files: &FileWorker,
+        request: Result<FigureRequest, String>,
+    ) -> bool {
+        ui.label(RichText::new("Export a figure").strong());
+        ui.add_space(STEP / 2.0);
+        let (_, body) = ui.allocate_space(vec2(size.x, size.y - FOOT - 24.0));
+        let left = body.with_max_x(body.left() + OPTIONS);
+        ui.scope_builder(UiBuilder::new().max_rect(left), |ui| {
+            ScrollArea::vertical().auto_shrink(false).show(ui, |ui| self.options_ui(ui, desk, files));
+        });
+        let right = body.with_min_x(left.right() + 2.0 * STEP);
+        let obstacle = request.as_ref().err();
+        let again = self.preview.ui(ui, right, desk, obstacle.map(String::as_str));
+        self.round += u32::from(again);
+        ui.add_space(STEP / 2.0);
+        self.foot_ui(ui, desk, files, request.ok())
     }
 
     /// Keeps the choices, lets go of the preview.
@@ -354,6 +385,15 @@ impl ExportDialog {
     }
 }
 
+/// What an export reads and writes.
+fn outputs(desk: &Desk, path: &Path, caption: Option<&Path>) -> Outputs {
+    let snapshot = desk.session.snapshot();
+    Outputs::default()
+        .reads_data("the open data set", snapshot.data_source.as_deref().map(|source| &source.spec))
+        .reads_model("the open model", snapshot.model_source.as_deref())
+        .writes_figure(&FigureNames::NOUNS, path, caption)
+}
+
 /// The patch sizes of the microscope, if it is on show.
 fn levels_on_show(desk: &Desk) -> Vec<(PatchGrid, bool)> {
     let shown = desk.session.snapshot().views.microscope.clone();
@@ -363,6 +403,9 @@ fn levels_on_show(desk: &Desk) -> Vec<(PatchGrid, bool)> {
 
 /// Puts what was copied on the clipboard, and says what was done where no dialog does.
 pub fn take_event(ctx: &Context, event: &FigureEvent, notices: &mut Notices, is_told: bool) {
+    if !matches!(event, FigureEvent::Failed(_)) {
+        notices.forget(Past::Figure);
+    }
     let (about, text) = match event {
         FigureEvent::Saved { path, sidecar, caption } => {
             let caption = caption.as_ref().map(|path| format!("; its caption: {}", path.display()));
@@ -381,7 +424,7 @@ pub fn take_event(ctx: &Context, event: &FigureEvent, notices: &mut Notices, is_
         }
         FigureEvent::Failed(error) => {
             if !is_told {
-                notices.error("The figure".into(), error.clone());
+                notices.error_until(Past::Figure, "The figure", error.clone());
             }
             return;
         }

@@ -45,6 +45,11 @@ impl PreviewPane {
         self.asked = None;
     }
 
+    /// Whether another figure was asked for last.
+    pub fn is_of_another(&self, request: &FigureRequest) -> bool {
+        self.asked.as_ref().is_some_and(|(_, asked, _)| asked != request)
+    }
+
     /// Asks for the figure, if it is another one than last time or is shown in another size.
     pub fn ask(&mut self, ctx: &Context, desk: &mut Desk, request: &FigureRequest) {
         let size_in =

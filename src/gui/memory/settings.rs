@@ -13,6 +13,9 @@ use crate::gui::memory::recent::RecentFiles;
 use crate::gui::memory::window_look::WindowLook;
 use crate::gui::nouns::{MapLook, Tab};
 
+/// Where the contour is drawn until it is moved.
+const CONTOUR: f32 = 0.5;
+
 /// Choices of looks; nothing here changes a result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -120,6 +123,11 @@ impl Settings {
     /// Changes the opacity of the heatmaps by `percent`.
     pub fn add_opacity(&mut self, percent: i32) {
         self.opacity = (self.opacity + percent).clamp(0, 100);
+    }
+
+    /// Draws the contour, or no more.
+    pub fn toggle_contour(&mut self) {
+        self.contour = self.contour.is_none().then_some(CONTOUR);
     }
 
     /// Takes the next theme: light, dark, as the system.

@@ -1,18 +1,9 @@
 //! Numbers and times as the window writes them.
 
-pub use crate::words::thousands;
+pub use crate::words::{count, thousands};
 use std::time::Duration;
 
 use crate::engine::MapMode;
-
-/// `2` and `image` as `2 images`.
-pub fn count(number: usize, unit: &str) -> String {
-    let plural = match unit {
-        "patch" | "class" => "es",
-        _ => "s",
-    };
-    format!("{} {unit}{}", thousands(number), if number == 1 { "" } else { plural })
-}
 
 /// `text` with its first letter large: a sentence of its own.
 pub fn first_upper(text: &str) -> String {

@@ -13,6 +13,9 @@ use crate::gui::paint::theme::rgb;
 /// Side of the sign of a query's part, points.
 const SIGN_SIDE: f32 = 12.0;
 
+/// Smallest side of a cell that has words on it, points.
+const LEAST_FOR_WORDS: f32 = 24.0;
+
 /// Red dashes around the query, on a light line that keeps them visible on red.
 pub fn query_dashes(painter: &Painter, rect: Rect) {
     let corners =
@@ -104,6 +107,20 @@ pub fn common_dot(painter: &Painter, rect: Rect) {
     let radius = sign_side(rect) / 2.0;
     let centre = rect.min + Vec2::splat(radius + 2.0);
     painter.circle(centre, radius, Color32::WHITE, Stroke::new(1.0, Color32::from_black_alpha(220)));
+}
+
+/// How many copies a neighbour stands for, in the lower left corner: "×3". Nothing of one, nor where a cell is too
+/// small for words.
+pub fn copies(painter: &Painter, rect: Rect, copies: usize) {
+    if copies < 2 || rect.width() < LEAST_FOR_WORDS {
+        return;
+    }
+    let font = FontId::proportional((rect.width() * 0.3).clamp(8.0, 12.0));
+    let galley = painter.layout_no_wrap(format!("\u{d7}{copies}"), font, Color32::WHITE);
+    let size = galley.size() + vec2(4.0, 0.0);
+    let ground = Rect::from_min_size(rect.left_bottom() - vec2(0.0, size.y), size);
+    painter.rect_filled(ground, 2.0, Color32::from_black_alpha(190));
+    painter.galley(ground.min + vec2(2.0, 0.0), galley, Color32::WHITE);
 }
 
 /// Cross on a light square in the lower right corner: other class, as in figures.

@@ -123,6 +123,7 @@ pub fn gallery_controls_ui(ui: &mut Ui, desk: &mut Desk) {
     let classes = data.as_ref().map_or(&[][..], |data| &data.classes);
     let has_splits = data.as_ref().is_some_and(|data| data.split == Some(Split::All));
     let images = data.as_ref().map_or(1, |data| data.images).max(1);
+    let copies = desk.session.snapshot().extraction.as_ref().map_or(0, |extraction| extraction.copies);
     ui.horizontal_wrapped(|ui| {
         config_ui(ui, desk, |ui, config, side| {
             number_ui(ui, "Neighbours", &mut config.neighbours, 1..=MOST_NEIGHBOURS, "")
@@ -143,6 +144,10 @@ pub fn gallery_controls_ui(ui: &mut Ui, desk: &mut Desk) {
             let spread = if config.gallery_images < images { ", spread" } else { "" };
             ui.add(Label::new(format!("of {}{spread}", count(images, "image"))).extend())
                 .on_hover_text(sample_words(config.gallery_images, images, classes.len()));
+            // Last, so that its number moves nothing while it grows.
+            if copies > 0 || config.filter.fold_copies {
+                copies_ui(ui, &mut config.filter, copies);
+            }
         });
     });
 }
@@ -290,6 +295,16 @@ fn contour_ui(ui: &mut Ui, desk: &mut Desk) {
         let value = DragValue::new(level).range(-2.0..=2.0).speed(0.01).fixed_decimals(2);
         ui.add(value).on_hover_text(explanation);
     }
+}
+
+/// Whether one image stands for all that have its pixels. There only where some have: few data sets hold copies.
+fn copies_ui(ui: &mut Ui, filter: &mut GalleryFilter, copies: usize) {
+    let text = format!("fold copies ({})", thousands(copies));
+    ui.checkbox(&mut filter.fold_copies, text).on_hover_text(format!(
+        "Exact copies: {} embedded so far with the same pixels as another. Folded, one image stands for all: the \
+         query's own, else the first. Its cells say for how many.",
+        count(copies, "image")
+    ));
 }
 
 /// Which patches the galleries may show: all unless asked for. The words are those of the figures.

@@ -306,6 +306,7 @@ fn cell_ui(
     let neighbour = &painted.gallery.neighbours[index];
     let rank_there = painted.compared.map(|other| other.ranks.get(&neighbour.patch).copied());
     marks::relation_marks(ui.painter(), rect, neighbour.relation);
+    marks::copies(ui.painter(), rect, neighbour.copies);
     if let Some(Some(_)) = rank_there {
         marks::common_dot(ui.painter(), rect);
     }

@@ -18,7 +18,22 @@ const SIDE: f32 = 168.0;
 /// Cosine, class and kinship of a neighbour on one line.
 pub fn neighbour_text(neighbour: &Neighbour) -> String {
     let lost = if neighbour.is_readable { "" } else { ", its image cannot be read any more" };
-    format!("cosine {:.3}, {}{lost}", neighbour.cosine, kin_text(neighbour, ", "))
+    let copies = match neighbour.copies {
+        1 => String::new(),
+        copies => format!(", {copies} copies"),
+    };
+    format!("cosine {:.3}, {}{copies}{lost}", neighbour.cosine, kin_text(neighbour, ", "))
+}
+
+/// Which other images it stands for: "3 copies, the same pixels as b.png, c.png".
+fn copies_text(neighbour: &Neighbour) -> Option<String> {
+    let names = neighbour.copy_names.join(", ");
+    let text = format!("{} copies, the same pixels as {names}", thousands(neighbour.copies));
+    let more = match (neighbour.copies - 1).saturating_sub(neighbour.copy_names.len()) {
+        0 => String::new(),
+        more => format!(" and {} more", thousands(more)),
+    };
+    (neighbour.copies > 1).then(|| text + &more)
 }
 
 /// Class, if there are any, and kinship.
@@ -77,6 +92,7 @@ impl LookedAt<'_> {
         }
         let patch = neighbour.patch;
         ui.label(format!("image {} \u{b7} {}", thousands(patch.image as usize), neighbour.image_name));
+        copies_text(neighbour).into_iter().for_each(|text| drop(ui.label(text)));
         ui.label(kin_text(neighbour, " \u{b7} "));
         ui.label(format!("{0} x {0} px, y {1}, x {2}", patch.size, patch.y, patch.x));
         match neighbour.is_readable {
@@ -139,10 +155,17 @@ mod tests {
             relation: Relation::SameClass,
             class: None,
             image_name: "4".into(),
+            copies: 1,
+            copy_names: vec![],
             pixels: Arc::new(Image::filled(8, 8, [0; 3])),
             is_readable: true,
         };
         let text = cosines_text("z", &neighbour);
+        assert_eq!(copies_text(&neighbour), None);
+        let copy_names = vec!["b.png".to_owned(), "c.png".to_owned()];
+        let folded = Neighbour { copies: 4, copy_names, ..neighbour };
+        assert_eq!(copies_text(&folded).unwrap(), "4 copies, the same pixels as b.png, c.png and 1 more");
+        assert_eq!(neighbour_text(&folded), "cosine 0.914, same class, 4 copies");
         assert_eq!(text, "z 0.91 \u{b7} h 0.42 \u{b7} pixels \u{2212}0.10");
     }
 }

@@ -9,6 +9,7 @@ use crate::gui::desk::Desk;
 use crate::gui::nouns::Tab;
 use crate::gui::nouns::actions::{Action, keys_of};
 use crate::gui::nouns::text::{count, thousands};
+use crate::words::first_names;
 
 /// Classes that the tooltip of the data set names.
 const NAMED_CLASSES: usize = 40;
@@ -108,11 +109,8 @@ fn data_details(data: &DataDescription) -> String {
         text += &format!(" of {width} x {height} pixels");
     }
     if !data.classes.is_empty() {
-        let named = data.classes.len().min(NAMED_CLASSES);
-        text += &format!(", {}: {}", count(data.classes.len(), "class"), data.classes[..named].join(", "));
-        if data.classes.len() > named {
-            text += &format!(" and {} more", thousands(data.classes.len() - named));
-        }
+        let names = first_names(&data.classes, NAMED_CLASSES);
+        text += &format!(", {}: {names}", count(data.classes.len(), "class"));
     }
     for words in data.decoding.iter().flat_map(DecodingFacts::words) {
         text += &format!("\n{words}");

@@ -10,10 +10,15 @@ use crate::gui::paint::theme::{STEP, overlay_frame};
 /// How long the window waits for the checkpoint, seconds; a step in progress ends first.
 const PATIENCE_SECS: f64 = 60.0;
 
+/// And where a signal asked to close: whoever sent it ends the program soon, and there may be nobody to answer.
+const HURRIED_SECS: f64 = 6.0;
+
 /// Where closing stands.
 #[derive(Default)]
 pub struct Closing {
     state: ClosingStage,
+    /// Since when it is to be over soon, at egui's time.
+    hurried: Option<f64>,
 }
 
 #[derive(Default)]
@@ -43,6 +48,23 @@ impl Closing {
         }
     }
 
+    /// Closes the window as its button does, asks nobody and does not wait for long. Once or more often.
+    pub fn hurry(&mut self, ctx: &Context) {
+        if self.hurried.is_none() {
+            self.hurried = Some(ctx.input(|input| input.time));
+            ctx.send_viewport_cmd(ViewportCommand::Close);
+            ctx.request_repaint();
+        }
+        if matches!(self.state, ClosingStage::Failed(_)) {
+            self.state = ClosingStage::Free;
+        }
+    }
+
+    /// Whether waiting since then is enough.
+    fn is_too_long(&self, since: f64, now: f64) -> bool {
+        now - since > PATIENCE_SECS || self.hurried.is_some_and(|hurried| now - hurried > HURRIED_SECS)
+    }
+
     /// Holds the window while a run goes on, and lets it go once the checkpoint stands.
     pub fn logic(&mut self, ctx: &Context, desk: &Desk) {
         let now = ctx.input(|input| input.time);
@@ -62,8 +84,9 @@ impl Closing {
         }
         match self.state {
             ClosingStage::Free => ctx.send_viewport_cmd(ViewportCommand::Close),
-            ClosingStage::Waiting(since) if now - since > PATIENCE_SECS => {
+            ClosingStage::Waiting(since) if self.is_too_long(since, now) => {
                 self.state = ClosingStage::Failed("it takes longer than a minute".to_owned());
+                ctx.request_repaint();
             }
             ClosingStage::Waiting(_) => ctx.request_repaint_after_secs(0.5),
             ClosingStage::Open | ClosingStage::Failed(_) => {}

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use eframe::egui::{Color32, ComboBox, Id, RichText, Slider, Ui, Vec2, vec2};
 use egui_plot::{Line, Plot, PlotBounds, PlotPoints, PlotUi, Points};
@@ -12,7 +13,7 @@ use super::icons::{self, Icon, icon_ui};
 use super::metrics::{PlotSpec, plots, spectra};
 use super::plotting::{PLOT_HEIGHT, ends, shared, tag_at, zoom_by_wheel};
 use super::shown::{RunMark, ShownRun, hue};
-use super::smooth::{CurveReading, CurveStyle, CurveUnits, LEAST_SMOOTHED, Ready, thinned};
+use super::smooth::{CurveReading, CurveStyle, CurveUnits, LEAST_SMOOTHED, Ready, lowest};
 use super::spectrum::spectrum_ui;
 use crate::engine::training::{CurveExport, CurveLine, RunView};
 use crate::gui::nouns::text::tail;
@@ -31,7 +32,9 @@ pub struct Curves {
     axis: HorizontalAxis,
     /// The plot that has the whole width.
     large: Option<String>,
-    ready: HashMap<(PathBuf, String), Ready>,
+    ready: HashMap<(PathBuf, String), Arc<Ready>>,
+    /// Where the curves on show begin and end.
+    across: Option<[f64; 2]>,
     /// Where the pointer is on the horizontal axis, as drawn.
     cursor: Option<f64>,
     /// Counts up when the whole range is to be seen again.
@@ -45,6 +48,7 @@ impl Default for Curves {
             axis: HorizontalAxis::Steps,
             large: None,
             ready: HashMap::new(),
+            across: None,
             cursor: None,
             resets: 0,
         }
@@ -59,9 +63,7 @@ struct Curve {
     space: Option<&'static str>,
     mark: RunMark,
     color: Color32,
-    raw: Vec<[f64; 2]>,
-    smooth: Vec<[f64; 2]>,
-    is_smoothed: bool,
+    ready: Arc<Ready>,
     reading: Option<CurveReading>,
 }
 
@@ -79,6 +81,7 @@ impl Curves {
         let specs = plots(runs.iter().map(|shown| shown.run));
         self.toolbar_ui(ui, runs);
         self.forget(runs);
+        self.across = span(self.axis, runs.iter().map(|shown| shown.run), self.look.log_x);
         let mut export = None;
         let mut cursor = None;
         if self.large.as_ref().is_some_and(|large| !specs.iter().any(|spec| spec.base == *large)) {
@@ -150,23 +153,28 @@ impl Curves {
         self.ready.retain(|(path, _), _| runs.iter().any(|shown| shown.run.path == *path));
     }
 
-    fn ready(&mut self, run: &RunView, key: &str, factor: f64, look: CurveStyle) -> Option<&Ready> {
+    fn ready(&mut self, run: &RunView, key: &str, factor: f64, look: CurveStyle) -> Option<&Arc<Ready>> {
         let scale = CurveUnits { across: self.axis.across(run), factor };
         let source = run.series.get(key)?;
         let slot = self.ready.entry((run.path.clone(), key.to_owned()));
-        let ready = slot.or_insert_with(|| Ready::new(source, scale.clone(), look));
+        let ready = slot.or_insert_with(|| Arc::new(Ready::new(source, scale.clone(), look)));
         if !ready.is_of(source, &scale, look) {
-            *ready = Ready::new(source, scale, look);
+            *ready = Arc::new(Ready::new(source, scale, look));
         }
         Some(ready)
     }
 
+    /// The lowest value of a series, as measured; looked for once.
+    fn lowest(&self, run: &RunView, key: &str) -> f64 {
+        let Some(source) = run.series.get(key) else { return f64::INFINITY };
+        let known = self.ready.get(&(run.path.clone(), key.to_owned()));
+        known.and_then(|ready| ready.lowest_of(source)).unwrap_or_else(|| lowest(source))
+    }
+
     /// The lines of a plot, in the hues of their spaces and the strokes of their runs.
     fn lines(&mut self, spec: &PlotSpec, runs: &[ShownRun<'_>], ui: &Ui) -> PlotLines {
-        let series = runs
-            .iter()
-            .flat_map(|shown| spec.keys.iter().filter_map(move |(key, _)| shown.run.series.get(key)));
-        let has_no_log = self.look.log_y && series.flat_map(|series| &series.y).any(|value| *value <= 0.0);
+        let mut series = runs.iter().flat_map(|shown| spec.keys.iter().map(move |(key, _)| (shown.run, key)));
+        let has_no_log = self.look.log_y && series.any(|(run, key)| self.lowest(run, key) <= 0.0);
         let look = CurveStyle { log_y: self.look.log_y && !has_no_log, ..self.look };
         let cursor = self.cursor;
         let mut curves = vec![];
@@ -185,14 +193,12 @@ impl Curves {
                     space: *space,
                     mark: *mark,
                     color: hue(*space, ui.visuals()),
-                    raw: ready.raw.clone(),
-                    smooth: ready.smooth.clone(),
-                    is_smoothed: ready.is_smoothed,
+                    ready: ready.clone(),
                     reading: ready.at(cursor),
                 });
             }
         }
-        let is_measured = look.smoothing > 0.0 && !curves.iter().any(|curve| curve.is_smoothed);
+        let is_measured = look.smoothing > 0.0 && !curves.iter().any(|curve: &Curve| curve.ready.is_smoothed);
         let remark = match (has_no_log, is_measured) {
             (true, true) => "linear: has values of 0 or less; as measured",
             (true, false) => "linear: has values of 0 or less",
@@ -222,14 +228,11 @@ impl Curves {
             .link_axis(group, [true, false])
             .link_cursor(group, [true, false]);
         let mut plot = shared(plot, ui, look).x_axis_label(self.axis.name());
-        let across = span(self.axis, runs.iter().map(|shown| shown.run), look.log_x);
-        for at in across.map(|[low, high]| ends(low, high, look.log_x)).into_iter().flatten() {
+        for at in self.across.map(|[low, high]| ends(low, high, look.log_x)).into_iter().flatten() {
             plot = plot.include_x(at);
         }
-        let values = curves.iter().flat_map(|curve| &curve.raw).map(|point| point[1]);
-        let (low, high) =
-            values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), y| (low.min(y), high.max(y)));
-        if low <= high {
+        let all = curves.iter().filter_map(|curve| curve.ready.ends);
+        if let Some([low, high]) = all.reduce(|a, b| [a[0].min(b[0]), a[1].max(b[1])]) {
             plot = ends(low, high, look.log_y).into_iter().fold(plot, |plot, at| plot.include_y(at));
         }
         let response = plot.show(ui, move |plot| {
@@ -278,13 +281,13 @@ impl Curves {
         let look = lines.look;
         let plain = |value: f64, log: bool| if log { 10f64.powf(value) } else { value };
         let line = |curve: &Curve| {
-            let points = curve.smooth.iter();
+            let points = curve.ready.smooth.iter();
             let (x, y) = points.map(|[x, y]| (plain(*x, look.log_x), plain(*y, look.log_y))).unzip();
             let space = curve.space.map(str::to_owned);
             CurveLine { name: curve.name.clone(), space, run: curve.mark.0, x, y }
         };
         let smoothing = look.smoothing;
-        let of = |smoothed: bool| lines.curves.iter().any(|curve| curve.is_smoothed == smoothed);
+        let of = |smoothed: bool| lines.curves.iter().any(|curve| curve.ready.is_smoothed == smoothed);
         let few = if of(false) {
             format!("; lines of fewer than {LEAST_SMOOTHED} points as measured")
         } else {
@@ -307,18 +310,60 @@ impl Curves {
 
 /// Draws a line: pale as measured, with points where there are few, and what it is at its end.
 fn curve_ui(plot: &mut PlotUi<'_>, curve: &Curve, range: Option<(f64, f64)>) {
-    if curve.is_smoothed {
-        let raw = Line::new(curve.name.clone(), PlotPoints::from(thinned(&curve.raw, range)));
+    let ready = &curve.ready;
+    if ready.is_smoothed {
+        let raw = Line::new(curve.name.clone(), PlotPoints::from(ready.thin_raw(range)));
         let pale = curve.color.gamma_multiply(0.28);
         plot.line(raw.color(pale).width(1.0).allow_hover(false).id((&curve.name, "raw")));
     }
-    if curve.smooth.len() <= DOTTED {
-        let points = Points::new(format!("{} points", curve.name), PlotPoints::from(curve.smooth.clone()));
+    if ready.smooth.len() <= DOTTED {
+        let points = Points::new(format!("{} points", curve.name), PlotPoints::from(ready.smooth.clone()));
         plot.points(points.color(curve.color).radius(2.0).allow_hover(false));
     }
-    let line = Line::new(curve.name.clone(), PlotPoints::from(thinned(&curve.smooth, range)));
+    let line = Line::new(curve.name.clone(), PlotPoints::from(ready.thin_smooth(range)));
     plot.line(line.color(curve.color).width(1.5).style(curve.mark.stroke()).id(&curve.name));
-    if let Some(end) = curve.smooth.last().filter(|_| !curve.tag.is_empty()) {
+    if let Some(end) = ready.smooth.last().filter(|_| !curve.tag.is_empty()) {
         tag_at(plot, &curve.tag, *end, curve.color);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::engine::training::{MetricSeries, RunStatus};
+
+    fn run(series: MetricSeries) -> RunView {
+        RunView {
+            path: "/runs/a".into(),
+            name: "a".into(),
+            config: None,
+            data: None,
+            images: None,
+            device: None,
+            total_steps: None,
+            series: Arc::new(BTreeMap::from([("loss".to_owned(), Arc::new(series))])),
+            vectors: Arc::default(),
+            checkpoints: Arc::default(),
+            status: RunStatus::Finished,
+            alarms: Arc::default(),
+            notices: Arc::default(),
+            error: None,
+        }
+    }
+
+    #[test]
+    fn a_line_is_looked_through_once_and_again_when_it_has_grown() {
+        let mut curves = Curves::default();
+        let look = curves.look;
+        let short = run(MetricSeries { x: vec![0.0, 1.0], y: vec![3.0, 1.0] });
+        let first = curves.ready(&short, "loss", 2.0, look).unwrap().clone();
+        assert!(Arc::ptr_eq(&first, curves.ready(&short, "loss", 2.0, look).unwrap()));
+        assert_eq!((first.ends, curves.lowest(&short, "loss")), (Some([2.0, 6.0]), 1.0));
+        let long = run(MetricSeries { x: vec![0.0, 1.0, 2.0], y: vec![3.0, 1.0, -5.0] });
+        assert_eq!(curves.lowest(&long, "loss"), -5.0, "not that of the shorter one");
+        let again = curves.ready(&long, "loss", 2.0, look).unwrap();
+        assert!(!Arc::ptr_eq(&first, again) && again.ends == Some([-10.0, 6.0]));
     }
 }

@@ -40,9 +40,12 @@ pub struct NewRun {
     out: String,
     /// Whether the folder's name is still the one that was proposed.
     out_is_proposed: bool,
-    /// Why the last attempt to start failed.
-    error: Option<String>,
+    /// Why the last attempt to start failed, and what was to be started.
+    error: Option<(String, StartAsked)>,
 }
+
+/// What decides whether a start fails: settings, data, folder.
+type StartAsked = (Option<TrainConfig>, Option<DataSource>, String);
 
 impl NewRun {
     /// Begins with the first recipe.
@@ -141,7 +144,11 @@ impl NewRun {
             self.out_is_proposed = true;
             self.propose_folder(files);
         }
-        self.error = failed;
+        self.error = failed.map(|error| (error, self.attempt()));
+    }
+
+    fn attempt(&self) -> StartAsked {
+        (self.editor.config().cloned(), self.data.clone(), self.out.clone())
     }
 
     /// A network was seen to train this fast.
@@ -298,7 +305,11 @@ impl NewRun {
         if let Some(obstacle) = obstacle {
             ui.add(Label::new(RichText::new(obstacle).weak()).wrap());
         }
-        if let Some(error) = &self.error {
+        // With other settings, data or another folder it may go well.
+        if self.error.as_ref().is_some_and(|(_, attempt)| *attempt != self.attempt()) {
+            self.error = None;
+        }
+        if let Some((error, _)) = &self.error {
             error_ui(ui, error);
         }
     }

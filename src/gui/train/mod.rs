@@ -38,7 +38,7 @@ use crate::gui::desk::Desk;
 use crate::gui::memory::files::{FileWorker, FoundFile};
 use crate::gui::nouns::actions::Action;
 use crate::gui::paint::theme::STEP;
-use crate::gui::widgets::notices::Notices;
+use crate::gui::widgets::notices::{Notices, Past};
 
 /// Height of the strip of pinned patches, points.
 const PINS_HEIGHT: f32 = 224.0;
@@ -77,6 +77,7 @@ impl TrainTab {
     pub fn take_event(&mut self, event: TrainEvent, notices: &mut Notices, files: &FileWorker) {
         match event {
             TrainEvent::Started { run } => {
+                notices.forget(Past::Training);
                 self.runs.begin(&run);
                 self.form.take_start(None, files);
             }
@@ -91,17 +92,19 @@ impl TrainTab {
             TrainEvent::Warned { run, message } => notices.warning(active::name_of(&run), message),
             TrainEvent::Finished { run } => notices.news("Training finished", run.display().to_string()),
             TrainEvent::CurvesSaved { path, sidecar } => {
+                notices.forget(Past::Figure);
                 notices.done(
                     "Figure saved",
                     format!("{} (what made it: {})", path.display(), sidecar.display()),
                 );
             }
+            TrainEvent::OthersFound { run, steps } => self.runs.offer(run, steps),
             TrainEvent::Failed { asked, message } => match asked {
                 TrainTask::Start => self.form.take_start(Some(message), files),
                 TrainTask::OpenRun(_) => self.runs.fail_to_open(message),
-                TrainTask::Export => notices.error("Exporting the curves".to_owned(), message),
+                TrainTask::Export => notices.error_until(Past::Figure, "Exporting the curves", message),
                 TrainTask::Resume(run) | TrainTask::Training(run) => {
-                    notices.error("Training".to_owned(), message.clone());
+                    notices.error_until(Past::Training, "Training", message.clone());
                     self.runs.fail(run, message);
                 }
             },

@@ -26,6 +26,8 @@ pub struct RunList {
     /// Why a folder could not be opened, and what went wrong with a run.
     open_error: Option<String>,
     run_errors: HashMap<PathBuf, String>,
+    /// Steps of checkpoints that a run can be continued from where its newest one cannot be.
+    others: HashMap<PathBuf, Vec<u64>>,
     /// A run's name and settings that are to be those of the form.
     take_config: Option<(String, Arc<TrainConfig>)>,
 }
@@ -34,7 +36,13 @@ impl RunList {
     /// A run began or goes on: it is drawn, and its errors are of the past.
     pub fn begin(&mut self, run: &Path) {
         self.run_errors.remove(run);
+        self.others.remove(run);
         self.hidden.remove(run);
+    }
+
+    /// A run can be continued from the checkpoints of these steps, not from that which was asked for.
+    pub fn offer(&mut self, run: PathBuf, steps: Vec<u64>) {
+        self.others.insert(run, steps);
     }
 
     /// A folder is about to be opened.
@@ -97,6 +105,7 @@ impl RunList {
             if let Some(error) = run.error.as_ref().or(self.run_errors.get(&run.path)) {
                 error_ui(ui, &format!("{}: {error}", run.name));
             }
+            others_ui(ui, desk, run, self.others.get(&run.path));
             if let Some(why) = run.stopped_by() {
                 error_ui(ui, &format!("{} stopped: {why}", run.name));
             }
@@ -156,7 +165,7 @@ impl RunList {
             });
             if resume.clicked() {
                 self.run_errors.remove(&run.path);
-                desk.session.send(Command::Train(TrainCommand::Resume { run: run.path.clone(), data: None }));
+                send_resume(desk, run, None);
             }
         }
         if let Some(config) = &run.config
@@ -221,6 +230,30 @@ fn compare_ui(ui: &mut Ui, desk: &mut Desk, run: &RunView) {
         desk.session.send(Command::Compare(CompareCommand::OpenOther { spec }));
         desk.todo.push(Action::ShowView(ExploreView::Compare));
     }
+}
+
+/// The checkpoints that a run can be continued from in place of its newest, one button each.
+fn others_ui(ui: &mut Ui, desk: &Desk, run: &RunView, steps: Option<&Vec<u64>>) {
+    let Some(steps) = steps.filter(|steps| !steps.is_empty()) else { return };
+    let another = desk.session.snapshot().runs.active.as_ref().is_some_and(|view| view.phase.is_active());
+    ui.horizontal_wrapped(|ui| {
+        for &step in steps {
+            let words = format!("Resume from step {}", thousands(step as usize));
+            let button = ui.add_enabled(!another, Button::new(words).small());
+            let button = button
+                .on_hover_text(
+                    "Steps after it are done again; later checkpoints are kept aside in the folder.",
+                )
+                .on_disabled_hover_text("Another run is being trained; stop it first.");
+            if button.clicked() {
+                send_resume(desk, run, Some(step));
+            }
+        }
+    });
+}
+
+fn send_resume(desk: &Desk, run: &RunView, from: Option<u64>) {
+    desk.session.send(Command::Train(TrainCommand::Resume { run: run.path.clone(), from, data: None }));
 }
 
 /// The newest warning of a run; all of them under the pointer.

@@ -38,6 +38,12 @@ pub struct Ready {
     pub smooth: Vec<[f64; 2]>,
     /// Whether the two differ: smoothing is asked for, and there are at least [`LEAST_SMOOTHED`] points.
     pub is_smoothed: bool,
+    /// Lowest and highest of `raw`, if there is any.
+    pub ends: Option<[f64; 2]>,
+    /// The lowest value as it was measured.
+    lowest: f64,
+    /// Both over their whole range, as dense as the screen.
+    thin: [Vec<[f64; 2]>; 2],
 }
 
 /// What a series is at some place.
@@ -60,7 +66,28 @@ impl Ready {
             true => points(source, &scale, look, &running_mean(&source.y, look.smoothing)),
             false => raw.clone(),
         };
-        Self { source: source.clone(), scale, look, raw, smooth, is_smoothed }
+        let ends = raw.iter().map(|point| point[1]).fold(None, |ends: Option<[f64; 2]>, y| {
+            let [low, high] = ends.unwrap_or([y, y]);
+            Some([low.min(y), high.max(y)])
+        });
+        let thin = [thinned(&raw, None), thinned(&smooth, None)];
+        let lowest = lowest(source);
+        Self { source: source.clone(), scale, look, raw, smooth, is_smoothed, ends, lowest, thin }
+    }
+
+    /// The lowest value of `source`, if this was made of it.
+    pub fn lowest_of(&self, source: &Arc<MetricSeries>) -> Option<f64> {
+        Arc::ptr_eq(&self.source, source).then_some(self.lowest)
+    }
+
+    /// As measured, no denser than the screen, over a range or the whole.
+    pub fn thin_raw(&self, range: Option<(f64, f64)>) -> Vec<[f64; 2]> {
+        range.map_or_else(|| self.thin[0].clone(), |range| thinned(&self.raw, Some(range)))
+    }
+
+    /// As [`Self::thin_raw`], smoothed.
+    pub fn thin_smooth(&self, range: Option<(f64, f64)>) -> Vec<[f64; 2]> {
+        range.map_or_else(|| self.thin[1].clone(), |range| thinned(&self.smooth, Some(range)))
     }
 
     /// Whether it was made of the same.
@@ -79,6 +106,11 @@ impl Ready {
             measured: plain(measured[1], self.look.log_y),
         })
     }
+}
+
+/// The lowest value of a series; infinity without any.
+pub fn lowest(source: &MetricSeries) -> f64 {
+    source.y.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
 /// The point nearest to `x`, the earlier of two; the last without `x`.
@@ -164,6 +196,8 @@ mod tests {
         let look = CurveStyle { smoothing: 0.0, log_x: true, log_y: true };
         let ready = Ready::new(&source, PLAIN, look);
         assert_eq!(ready.raw, [[2.0, 3.0]]);
+        assert_eq!((ready.ends, ready.lowest_of(&source)), (Some([3.0, 3.0]), Some(-1.0)));
+        assert_eq!(ready.lowest_of(&Arc::new(MetricSeries { x: vec![], y: vec![] })), None);
         let reading = ready.at(Some(0.0)).unwrap();
         assert!((reading.measured - 1000.0).abs() < 1e-9 && (reading.at - 100.0).abs() < 1e-9);
     }

@@ -5,4 +5,5 @@ pub mod histogram;
 pub mod messages;
 pub mod notices;
 pub mod place;
+pub mod room;
 pub mod roving;

@@ -28,13 +28,49 @@ enum Weight {
     Error,
 }
 
+/// What makes a failure past, so that nobody has to dismiss it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Past {
+    /// Nothing: it stays until it is dismissed.
+    Never,
+    /// A model was opened.
+    Model,
+    /// Data was opened.
+    Data,
+    /// Either was.
+    Open,
+    /// The patches that are embedded are others.
+    Patches,
+    /// Something else is looked for or at.
+    Query,
+    /// A figure was made.
+    Figure,
+    /// A run began or goes on.
+    Training,
+}
+
+impl Past {
+    /// Whether what waits for this is past once that has `happened`: another model or data bring other patches, and
+    /// these another query.
+    fn is_past_with(self, happened: Self) -> bool {
+        match happened {
+            Self::Never => false,
+            Self::Model => !matches!(self, Self::Never | Self::Data | Self::Training),
+            Self::Data => !matches!(self, Self::Never | Self::Model | Self::Training),
+            Self::Open => !matches!(self, Self::Never | Self::Training),
+            Self::Patches => matches!(self, Self::Patches | Self::Query),
+            Self::Query | Self::Figure | Self::Training => self == happened,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Message {
     weight: Weight,
     about: String,
     message: String,
-    /// Whether it is about the model or the data that are open, and past once others are.
-    is_of_open: bool,
+    /// What makes it past.
+    past: Past,
     /// When it goes; set when it is first drawn.
     until: Option<f64>,
 }
@@ -48,13 +84,13 @@ pub struct Notices {
 impl Notices {
     /// Says that something failed.
     pub fn error(&mut self, about: String, message: String) {
-        self.add(Weight::Error, about, message);
+        self.error_until(Past::Never, about, message);
     }
 
-    /// Says that something failed that is about the model or the data that are open: it goes when others are.
-    pub fn error_of_open(&mut self, about: String, message: String) {
-        self.error(about, message);
-        self.list[0].is_of_open = true;
+    /// Says that something failed, until that is past.
+    pub fn error_until(&mut self, past: Past, about: impl Into<String>, message: impl Into<String>) {
+        self.add(Weight::Error, about.into(), message.into());
+        self.list[0].past = past;
     }
 
     /// Something is left out; the rest goes on.
@@ -75,12 +111,12 @@ impl Notices {
     fn add(&mut self, weight: Weight, about: String, message: String) {
         let is_other = |other: &Message| (&other.about, &other.message) != (&about, &message);
         self.list.retain(is_other);
-        self.list.insert(0, Message { weight, about, message, is_of_open: false, until: None });
+        self.list.insert(0, Message { weight, about, message, past: Past::Never, until: None });
     }
 
-    /// Another model or data set is open: what failed with the one before is past.
-    pub fn forget_open(&mut self) {
-        self.list.retain(|notice| !notice.is_of_open);
+    /// Lets go of what is past now that this has happened.
+    pub fn forget(&mut self, happened: Past) {
+        self.list.retain(|notice| !notice.past.is_past_with(happened));
     }
 
     /// Lets go of the newest one.
@@ -218,6 +254,36 @@ mod tests {
         assert!(shows(&harness, "Training stopped") && !shows(&harness, "Figure saved"));
         harness.run_steps((NEWS_SECS - DONE_SECS) as usize);
         assert!(!shows(&harness, "Training stopped") && shows(&harness, "the disk is full"));
+    }
+
+    #[test]
+    fn a_failure_goes_with_what_it_is_about() {
+        let left = |happened: Past| {
+            let mut notices = Notices::default();
+            for past in [
+                Past::Never,
+                Past::Model,
+                Past::Data,
+                Past::Open,
+                Past::Patches,
+                Past::Query,
+                Past::Figure,
+                Past::Training,
+            ] {
+                notices.error_until(past, format!("{past:?}"), "failed");
+            }
+            notices.forget(happened);
+            let mut left: Vec<_> = notices.list.iter().map(|notice| notice.past).collect();
+            left.reverse();
+            left
+        };
+        assert_eq!(left(Past::Model), [Past::Never, Past::Data, Past::Training]);
+        assert_eq!(left(Past::Data), [Past::Never, Past::Model, Past::Training]);
+        assert!(!left(Past::Patches).contains(&Past::Patches) && !left(Past::Patches).contains(&Past::Query));
+        assert_eq!(left(Past::Patches).len(), 6);
+        for one in [Past::Query, Past::Figure, Past::Training] {
+            assert!(!left(one).contains(&one) && left(one).len() == 7, "{one:?}");
+        }
     }
 
     #[test]

@@ -302,7 +302,7 @@ impl Scatter<'_> {
                 value = value.add(load(residual.as_ptr().add(at), count));
             }
             if self.finish.relu {
-                value = value.max(V::splat(0.0));
+                value = V::splat(0.0).max(value);
             }
             let to = self.out.add(at);
             if count < V::LANES { value.store_part(to, count) } else { value.store(to) }

@@ -18,6 +18,7 @@ use crate::model::format::{Model, ModelFormat};
 use crate::model::loose::{Kind, Loose, LooseArrays};
 use crate::model::spec::Overrides;
 use crate::model::weights::{self, Array, Weights};
+use crate::words::name_list;
 
 /// What a file is that we wrote.
 pub const OUR_FORMAT: &str = "safetensors (bagssl)";
@@ -79,6 +80,35 @@ pub fn from_bytes(bytes: &[u8], device: &Device, name: String) -> anyhow::Result
     read(bytes, device, name, &Overrides::default())
 }
 
+/// What a model file says that it holds, and the shape of each of its arrays by name.
+///
+/// # Errors
+/// No whole model file; damage.
+pub fn describe(bytes: &[u8]) -> anyhow::Result<(ModelInfo, BTreeMap<String, Vec<usize>>)> {
+    let tensors = open(bytes)?;
+    let info = described(&tensors)?.with_context(|| {
+        format!("the file does not say what network it holds: no \"{METADATA_KEY}\" entry in its metadata")
+    })?;
+    let shapes = tensors.file.iter().map(|(name, view)| (name.to_string(), view.shape().to_vec())).collect();
+    Ok((info, shapes))
+}
+
+/// The tensors of a model file.
+fn open(bytes: &[u8]) -> anyhow::Result<Tensors<'_>> {
+    SafeTensors::read_metadata(bytes)
+        .map_err(|e| anyhow::anyhow!("neither a PyTorch checkpoint nor a whole safetensors file ({e})"))?;
+    files::tensors_from_bytes(bytes)
+}
+
+/// What a model file says of itself; nothing where another program wrote it.
+fn described(tensors: &Tensors<'_>) -> anyhow::Result<Option<ModelInfo>> {
+    let Some(described) = tensors.metadata.get(METADATA_KEY) else { return Ok(None) };
+    let info: ModelInfo = serde_json::from_str(described)
+        .with_context(|| format!("the metadata entry \"{METADATA_KEY}\" is damaged"))?;
+    info.validate().with_context(|| format!("the metadata entry \"{METADATA_KEY}\""))?;
+    Ok(Some(info))
+}
+
 /// Reads a model from the bytes of a file, with what is said in place of what it says.
 pub(in crate::model) fn read(
     bytes: &[u8],
@@ -86,17 +116,14 @@ pub(in crate::model) fn read(
     name: String,
     overrides: &Overrides,
 ) -> anyhow::Result<Model> {
-    SafeTensors::read_metadata(bytes)
-        .map_err(|e| anyhow::anyhow!("neither a PyTorch checkpoint nor a whole safetensors file ({e})"))?;
-    let Tensors { file, metadata, has_sums } = files::tensors_from_bytes(bytes)?;
-    let Some(described) = metadata.get(METADATA_KEY) else {
-        let content = Content { format: "safetensors", arrays: arrays_of(&file)?, hints: Hints::default() };
+    let tensors = open(bytes)?;
+    let Some(mut info) = described(&tensors)? else {
+        let content =
+            Content { format: "safetensors", arrays: arrays_of(&tensors.file)?, hints: Hints::default() };
         return foreign_file::open(&[bytes], content, device, name, overrides);
     };
     ensure!(overrides.weights.is_none(), "the file holds one network: no other can be taken");
-    let mut info: ModelInfo = serde_json::from_str(described)
-        .with_context(|| format!("the metadata entry \"{METADATA_KEY}\" is damaged"))?;
-    info.validate().with_context(|| format!("the metadata entry \"{METADATA_KEY}\""))?;
+    let Tensors { file, has_sums, .. } = tensors;
     overrides.apply(&mut info)?;
     info.validate().context("what was said in place of the file's own settings")?;
     ensure!(
@@ -108,8 +135,8 @@ pub(in crate::model) fn read(
     footprint::ensure_room(bytes.len(), &info)?;
     let weights = read_weights(&file)?;
     let (encoder, mismatch) = weights::assign(Encoder::uninitialized(&info, device), weights)?;
-    ensure!(mismatch.missing.is_empty(), "weights are missing: {}", mismatch.missing.join(", "));
-    ensure!(mismatch.unexpected.is_empty(), "unknown weights: {}", mismatch.unexpected.join(", "));
+    ensure!(mismatch.missing.is_empty(), "weights are missing: {}", name_list(&mismatch.missing));
+    ensure!(mismatch.unexpected.is_empty(), "unknown weights: {}", name_list(&mismatch.unexpected));
     let hash = overrides.hash(files::hex(&Sha256::digest(bytes)));
     Ok(Model { name, hash, format: OUR_FORMAT, info, encoder, has_sums })
 }

@@ -28,6 +28,11 @@ pub fn rows() -> Vec<Setting> {
     rows
 }
 
+/// Whether what computes in float32 sees it as a positive number: no less rounds to zero there, no more to infinity.
+fn is_positive(number: f64) -> bool {
+    (f64::from(f32::MIN_POSITIVE)..=f64::from(f32::MAX)).contains(&number)
+}
+
 /// A row without choices that may take any value of its kind.
 fn row(path: impl Into<Cow<'static, str>>, help: &'static str) -> Setting {
     Setting { path: path.into(), help, range: Range::Any, choices: vec![], absent: None }
@@ -43,11 +48,13 @@ impl Setting {
     }
 
     fn positive(self) -> Self {
-        self.number("more than 0", |number| number.is_finite() && number > 0.0)
+        self.number("more than 0, within float32 (1.2e-38 to 3.4e38)", is_positive)
     }
 
     fn not_negative(self) -> Self {
-        self.number("0 or more", |number| number.is_finite() && number >= 0.0)
+        self.number("0, or more within float32 (1.2e-38 to 3.4e38)", |number| {
+            number == 0.0 || is_positive(number)
+        })
     }
 
     fn probability(self) -> Self {
@@ -106,7 +113,7 @@ fn run_rows() -> Vec<Setting> {
             "full: float32. mixed: convolutions and linear layers in float16, for GPUs that have it; slower on a processor.",
         )
         .one_of(&["full", "mixed"]),
-        row("images", "Use only so many images; all where empty.")
+        row("images", "Use only so many images; all where empty. Where the data has no test split, probes look at the others, drawn evenly of each class.")
             .beside("at least one batch", |SettingPlace { config, .. }| {
                 let batch = config.batch;
                 config.images.is_some_and(|images| images < batch).then(|| format!("at least one batch ({batch})"))
@@ -173,7 +180,7 @@ fn optimizer_rows() -> Vec<Setting> {
             "optimizer.clip_norm",
             "Gradients of a larger joint norm are scaled down to it; never where empty.",
         )
-        .number("more than 0, or nothing", |norm| norm.is_finite() && norm > 0.0)
+        .number("more than 0 within float32 (1.2e-38 to 3.4e38), or nothing", is_positive)
         .absent("never", Value::Float(0.0)),
     ]
 }

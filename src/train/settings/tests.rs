@@ -237,3 +237,41 @@ fn a_constant_of_a_loss_that_is_out_of_range_is_named() {
     assert!(error("name = \"barlow-twins\"\nlambda = -2.0").contains("objective.lambda is -2"));
     assert!(error("name = \"multi-patch\"\nweight = -2.0").contains("objective.weight is -2"));
 }
+
+/// NaN, what is infinite, and what becomes infinite in float32.
+#[test]
+fn no_setting_takes_a_number_that_float32_does_not() {
+    let mut seen = BTreeSet::new();
+    for tree in every_configuration() {
+        let mut paths = BTreeSet::new();
+        floats(&tree, "", &mut paths);
+        for path in paths {
+            for wrong in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e39] {
+                let mut tree = tree.clone();
+                *at(&mut tree, &path).unwrap() = Value::Float(wrong);
+                let error = TrainConfig::from_toml(&toml::to_string(&tree).unwrap());
+                let error = error.err().unwrap_or_else(|| panic!("{path} takes {wrong}")).to_string();
+                assert!(error.contains(&path) && error.contains("expected"), "{path} = {wrong}: {error}");
+            }
+            seen.insert(path);
+        }
+    }
+    for path in
+        ["optimizer.lr", "optimizer.clip_norm", "warmup_epochs", "views.0.jitter.hue", "objective.eps"]
+    {
+        assert!(seen.contains(path), "{path} of {seen:?}");
+    }
+}
+
+/// Every path below `value` that holds a number that is not whole.
+fn floats(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+    let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    match value {
+        Value::Table(table) => table.iter().for_each(|(key, value)| floats(value, &below(key), found)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(at, item)| floats(item, &below(&at.to_string()), found));
+        }
+        Value::Float(_) => drop(found.insert(path.to_owned())),
+        _ => {}
+    }
+}

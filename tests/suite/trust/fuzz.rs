@@ -27,7 +27,7 @@ const PLACE: &str = "BAGSSL_TRUST_PLACE";
 /// is 0.8 GB once as samples and once as an image.
 const MEMORY: u64 = 3 << 30;
 /// No input takes so long that does not hang.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Harm is told so many times.
 const MOST_TOLD: usize = 12;
 
@@ -65,6 +65,7 @@ readers! {
     runs "runs"
     resumed_runs "resumed runs"
     caches "caches"
+    window_settings "window settings"
     downloads "downloads"
 }
 

@@ -11,6 +11,8 @@ mod fuzz; // hostile bytes: counts, bounds, a process for each reader
 mod kills; // kills at any moment
 mod program; // the program, watched: how it ended, what it left
 mod readers; // every reader, with valid files
+mod records; // those of what the program writes itself
+mod sets; // those of pictures, data sets and downloads
 mod tasks; // every command that writes
 mod world; // what commands and readers are given
 mod writers; // two writers, and a reader beside a writer

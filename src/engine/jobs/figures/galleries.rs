@@ -237,8 +237,7 @@ impl Haystack {
                 PatchSpace::Pixels => has_pixels = true,
             }
         }
-        let (height, width) = data.size().unwrap_or_else(|| data.dimensions(0));
-        let side = height.min(width);
+        let side = data.short_side();
         let (_, embedder) = open_embedder(job.device, model)?;
         let patch = patch.unwrap_or(defaults::patch_for(side, &embedder.info.trained_crops()));
         let grid = PatchGrid::new(patch, stride.unwrap_or(defaults::gallery_stride(side, patch)))?;

@@ -9,6 +9,8 @@ mod sources;
 
 use std::path::Path;
 
+use anyhow::Context;
+
 use crate::figure::{Figure, FontSource, Format, Sidecar, TextAs};
 
 pub use crate::engine::figures::output::Written;
@@ -50,6 +52,8 @@ pub fn again(sidecar: &Path, out: &Path, look: &FileLook, caption: Option<&Path>
         Format::Png { dpi } => dpi,
         _ => Format::DEFAULT_DPI,
     };
-    let saved = figure.save(out, look.dpi.unwrap_or(recorded), source)?;
+    let saved = figure
+        .save(out, look.dpi.unwrap_or(recorded), source)
+        .with_context(|| sidecar.display().to_string())?;
     write_caption(&figure, saved, caption)
 }

@@ -24,7 +24,7 @@ pub struct Disk {
 }
 
 /// What stands in a file.
-enum Found {
+enum Reading {
     Nothing,
     Stored(Value),
     /// Some of it could not be read; why.
@@ -38,14 +38,14 @@ impl Disk {
         let mut complaints = vec![];
         let older = path.with_file_name(older::NAME);
         let (is_older, found) = match read(&path, |text| Ok(fields::from_text(text))) {
-            Found::Nothing => (true, read(&older, older::from_text)),
+            Reading::Nothing => (true, read(&older, older::from_text)),
             found => (false, found),
         };
-        let is_new = matches!(found, Found::Nothing);
+        let is_new = matches!(found, Reading::Nothing);
         let (stored, mut lost) = match found {
-            Found::Nothing => (Value::Object(serde_json::Map::new()), vec![]),
-            Found::Stored(stored) => (stored, vec![]),
-            Found::Partly(stored, lost) => (stored, lost),
+            Reading::Nothing => (Value::Object(serde_json::Map::new()), vec![]),
+            Reading::Stored(stored) => (stored, vec![]),
+            Reading::Partly(stored, lost) => (stored, lost),
         };
         let (settings, wrong) = fields::settings(&stored);
         lost.extend(wrong);
@@ -92,9 +92,9 @@ impl Disk {
         }
         let _lock = lock?;
         let (theirs, told) = match read(&self.path, |text| Ok(fields::from_text(text))) {
-            Found::Nothing => (None, None),
-            Found::Stored(theirs) => (Some(theirs), None),
-            Found::Partly(_, lost) => (None, Some(set_aside(&self.path, &lost))),
+            Reading::Nothing => (None, None),
+            Reading::Stored(theirs) => (Some(theirs), None),
+            Reading::Partly(_, lost) => (None, Some(set_aside(&self.path, &lost))),
         };
         let merged = match &theirs {
             Some(theirs) => merge::merged(&self.base, ours, theirs),
@@ -107,18 +107,18 @@ impl Disk {
     }
 }
 
-fn read(path: &Path, parse: impl FnOnce(&str) -> anyhow::Result<(Value, Vec<String>)>) -> Found {
-    let nothing_but = |fault: String| Found::Partly(Value::Object(serde_json::Map::new()), vec![fault]);
+fn read(path: &Path, parse: impl FnOnce(&str) -> anyhow::Result<(Value, Vec<String>)>) -> Reading {
+    let nothing_but = |fault: String| Reading::Partly(Value::Object(serde_json::Map::new()), vec![fault]);
     let text = match files::read_to_string(path, files::MOST_WORDS) {
         Ok(text) => text,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Found::Nothing;
+            return Reading::Nothing;
         }
         Err(error) => return nothing_but(error.to_string()),
     };
     match parse(&text) {
-        Ok((stored, lost)) if lost.is_empty() => Found::Stored(stored),
-        Ok((stored, lost)) => Found::Partly(stored, lost),
+        Ok((stored, lost)) if lost.is_empty() => Reading::Stored(stored),
+        Ok((stored, lost)) => Reading::Partly(stored, lost),
         Err(error) => nothing_but(format!("{error:#}")),
     }
 }
@@ -134,5 +134,5 @@ fn set_aside(path: &Path, lost: &[String]) -> String {
         Ok(aside) => format!("The file as it was is {}.", aside.display()),
         Err(error) => format!("The file cannot be moved aside: {error}."),
     };
-    format!("{}: {told}{more}. All else is as it was. {kept}", path.display())
+    format!("{}: {told}{more}. What could not be read has its default. {kept}", path.display())
 }

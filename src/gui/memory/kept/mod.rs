@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The file, and what is to be said about it.
 #[derive(Default)]
-pub struct Kept {
+pub struct KeptSettings {
     writer: Option<Writer>,
     /// What went wrong, in words.
     complaints: Vec<String>,
@@ -44,7 +44,7 @@ struct Writer {
     looked: f64,
 }
 
-impl Kept {
+impl KeptSettings {
     /// Settings from their file, and what keeps them there; without a file, none are kept.
     pub fn open(file: Option<PathBuf>) -> (Self, Settings) {
         let Some(file) = file else { return (Self::default(), Settings::default()) };

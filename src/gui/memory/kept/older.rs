@@ -45,14 +45,14 @@ pub fn from_text(text: &str) -> anyhow::Result<(Value, Vec<String>)> {
 /// The window of an earlier one. Nothing is said of what is missing: not every system knew it.
 fn window(entries: &BTreeMap<String, String>) -> serde_json::Result<Value> {
     let parse = |key: &str| entries.get(key).map(String::as_str);
-    let egui: Option<Egui> = parse("egui").and_then(|text| ron::from_str(text).ok());
-    let frame: Option<Frame> = parse("window").and_then(|text| ron::from_str(text).ok());
+    let egui: Option<OlderMemory> = parse("egui").and_then(|text| ron::from_str(text).ok());
+    let frame: Option<OlderWindow> = parse("window").and_then(|text| ron::from_str(text).ok());
     let mut look = WindowLook::default();
     if let Some(egui) = egui {
         look.zoom = egui.options.zoom_factor;
     }
-    if let Some(Frame { normal_geometry: normal, maximized }) = frame {
-        let points = |at: Point| [at.x, at.y];
+    if let Some(OlderWindow { normal_geometry: normal, maximized }) = frame {
+        let points = |at: OlderPoint| [at.x, at.y];
         look.size = points(normal.inner_size_points).map(|side| side * look.zoom);
         let position = normal.outer_position_pixels.map(points);
         look.position = position.map(|at| at.map(|at| at / normal.scale_factor));
@@ -63,30 +63,30 @@ fn window(entries: &BTreeMap<String, String>) -> serde_json::Result<Value> {
 
 /// The part of egui's memory that is taken over.
 #[derive(Deserialize)]
-struct Egui {
-    options: Options,
+struct OlderMemory {
+    options: OlderOptions,
 }
 
 #[derive(Deserialize)]
-struct Options {
+struct OlderOptions {
     zoom_factor: f32,
 }
 
 #[derive(Deserialize)]
-struct Frame {
-    normal_geometry: Geometry,
+struct OlderWindow {
+    normal_geometry: OlderGeometry,
     maximized: bool,
 }
 
 #[derive(Deserialize)]
-struct Geometry {
-    outer_position_pixels: Option<Point>,
+struct OlderGeometry {
+    outer_position_pixels: Option<OlderPoint>,
     scale_factor: f32,
-    inner_size_points: Point,
+    inner_size_points: OlderPoint,
 }
 
 #[derive(Clone, Copy, Deserialize)]
-struct Point {
+struct OlderPoint {
     x: f32,
     y: f32,
 }

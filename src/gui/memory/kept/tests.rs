@@ -291,8 +291,8 @@ fn a_home_that_cannot_be_written_is_said_once() {
     // A file where the folder should be: no rights are needed for it to fail, nor do root's help.
     std::fs::write(folder.path().join("home"), "").unwrap();
     let path = folder.path().join("home/settings.json");
-    let (mut kept, settings) = Kept::open(Some(path));
-    let said = |kept: &mut Kept, opacity| {
+    let (mut kept, settings) = KeptSettings::open(Some(path));
+    let said = |kept: &mut KeptSettings, opacity| {
         kept.writer.as_mut().unwrap().send(Settings { opacity, ..settings.clone() });
         let writer = kept.writer.as_mut().unwrap();
         let said = writer.written.recv().unwrap();
@@ -313,7 +313,7 @@ fn a_window_that_closes_waits_for_its_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("settings.json");
     for opacity in 0..20 {
-        let (mut kept, settings) = Kept::open(Some(path.clone()));
+        let (mut kept, settings) = KeptSettings::open(Some(path.clone()));
         kept.close(Settings { opacity, ..settings });
         assert_eq!(opened(&path).0.opacity, opacity);
     }

@@ -24,6 +24,7 @@ const MOST_PIXELS: u32 = 65_536;
 /// Words of what galleries leave out.
 const SAME_IMAGE: &str = "same-image";
 const OVERLAPS: &str = "overlaps";
+const COPIES: &str = "copies";
 const PER_IMAGE: &str = "per-image:";
 const CLASS: &str = "all-but-class:";
 const SPLIT: &str = "all-but-split:";
@@ -208,6 +209,8 @@ fn filter(value: &str) -> anyhow::Result<GalleryFilter> {
             filter.other_images_only = true;
         } else if part == OVERLAPS {
             filter.without_overlap = true;
+        } else if part == COPIES {
+            filter.fold_copies = true;
         } else if let Some(most) = part.strip_prefix(PER_IMAGE) {
             filter.per_image = Some(number(most, 1..=99)?);
         } else if let Some(class) = part.strip_prefix(CLASS) {
@@ -216,7 +219,7 @@ fn filter(value: &str) -> anyhow::Result<GalleryFilter> {
             filter.split = Some(word(split, "train or test")?);
         } else {
             bail!(
-                "{part:?}: expected nothing, {SAME_IMAGE}, {OVERLAPS}, {PER_IMAGE}N, {CLASS}N, {SPLIT}NAME"
+                "{part:?}: expected nothing, {SAME_IMAGE}, {OVERLAPS}, {COPIES}, {PER_IMAGE}N, {CLASS}N, {SPLIT}NAME"
             );
         }
     }
@@ -295,10 +298,11 @@ fn name(value: impl Serialize) -> String {
 }
 
 fn filter_words(filter: &GalleryFilter) -> String {
-    let GalleryFilter { other_images_only, per_image, without_overlap, class, split } = *filter;
+    let GalleryFilter { other_images_only, per_image, without_overlap, fold_copies, class, split } = *filter;
     let words = [
         other_images_only.then(|| SAME_IMAGE.to_owned()),
         without_overlap.then(|| OVERLAPS.to_owned()),
+        fold_copies.then(|| COPIES.to_owned()),
         per_image.map(|most| format!("{PER_IMAGE}{most}")),
         class.map(|class| format!("{CLASS}{class}")),
         split.map(|split| format!("{SPLIT}{}", split.name())),
@@ -357,6 +361,7 @@ mod tests {
                 other_images_only: true,
                 per_image: Some(2),
                 without_overlap: true,
+                fold_copies: true,
                 class: Some(3),
                 split: Some(Split::Train),
             }),
@@ -383,7 +388,7 @@ mod tests {
             "bagssl:1?model=/runs/a%20%26%20b&mean=0.485,0.456,0.406&input=32&data=/b\u{e4}ume&split=test&image=207\
              &query=207:16:24,-207:16:24:20x31&patch=16&stride=2&spaces=z,h&mode=difference&colors=cividis\
              &range=-0.5,1&difference=0.25&contour=none&opacity=60&grid=1&zoom=2.5,0.4,0.625&search-stride=8\
-             &search-images=1024&neighbours=119&leave-out=same-image,overlaps,per-image:2,all-but-class:3,all-but-split:train"
+             &search-images=1024&neighbours=119&leave-out=same-image,overlaps,copies,per-image:2,all-but-class:3,all-but-split:train"
         );
         assert_eq!(text.parse::<Link>().unwrap(), full());
         assert_eq!(format!("  {text}\n").parse::<Link>().unwrap(), full(), "as it is pasted");

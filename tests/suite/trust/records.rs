@@ -1,0 +1,256 @@
+//! Readers of what the program writes itself: figures, configurations, links, models, banks, runs, caches, settings.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context;
+use bagssl::bank::Bank;
+use bagssl::dataset::{DataSpec, Split};
+use bagssl::device::DeviceChoice;
+use bagssl::engine::jobs::Job;
+use bagssl::engine::jobs::embed::{bank_info, data_of_bank};
+use bagssl::engine::jobs::evaluate::{EvalRequest, evaluate};
+use bagssl::engine::jobs::figures::FileLook;
+use bagssl::engine::jobs::search::{SearchRequest, knn};
+use bagssl::engine::jobs::train::{Start, TrainRequest, loss_curve, train};
+use bagssl::engine::{NamedFilter, line};
+use bagssl::eval::{Classifier, EvalConfig, aggregate::Aggregate};
+use bagssl::figure::Sidecar;
+use bagssl::gui::{App, GuiOptions, Link};
+use bagssl::model::{ModelSpec, store};
+use bagssl::progress::CancelToken;
+use bagssl::train::{RunFolder, TrainConfig, recipes, settings};
+use burn::tensor::Device;
+use eframe::egui::vec2;
+use egui_kittest::Harness;
+use sha2::{Digest, Sha256};
+
+use super::world::copy;
+
+pub fn lay_sidecars(world: &Path, place: &Path) {
+    for name in ["map.svg.json", "near.svg.json", "curve.svg.json"] {
+        fs::copy(world.join(name), place.join(name)).unwrap();
+    }
+}
+
+pub fn read_sidecar(place: &Path, file: &str) -> anyhow::Result<()> {
+    let path = place.join(file);
+    let figure = Sidecar::load(&path)?.figure;
+    figure.caption();
+    figure.svg().with_context(|| path.display().to_string())?;
+    Ok(())
+}
+
+pub fn lay_configs(world: &Path, place: &Path) {
+    fs::copy(world.join("config.toml"), place.join("config.toml")).unwrap();
+    for recipe in recipes::all() {
+        fs::write(place.join(format!("{}.toml", recipe.name)), recipe.config.to_toml().unwrap()).unwrap();
+    }
+}
+
+pub fn read_config(place: &Path, file: &str) -> anyhow::Result<()> {
+    let path = place.join(file);
+    let text = bagssl::files::read_to_string(&path, bagssl::files::MOST_WORDS)
+        .with_context(|| path.display().to_string())?;
+    let config = TrainConfig::from_toml(&text).with_context(|| path.display().to_string())?;
+    config.validate().with_context(|| path.display().to_string())?;
+    let again = TrainConfig::from_toml(&config.to_toml()?)?;
+    assert_eq!(again, config, "it is another once it is written and read");
+    Ok(())
+}
+
+pub fn lay_settings(_: &Path, place: &Path) {
+    let lines = settings::settings().iter().map(|setting| format!("{}=1\n", setting.path.replace('N', "0")));
+    fs::write(place.join("lines"), lines.collect::<String>()).unwrap();
+}
+
+pub fn read_settings(place: &Path, file: &str) -> anyhow::Result<()> {
+    let text = fs::read(place.join(file))?;
+    let mut config = recipes::all()[0].config.clone();
+    for line in String::from_utf8_lossy(&text).lines() {
+        // Each is taken or refused by itself.
+        match config.set(&[line]) {
+            Ok(()) => config.validate()?,
+            Err(error) => assert!(!error.to_string().is_empty(), "without a word"),
+        }
+    }
+    Ok(())
+}
+
+pub fn lay_links(_: &Path, place: &Path) {
+    let links = [
+        "bagssl:1?model=demo&data=demo&split=test&image=3&query=3:8:12&patch=16&stride=2&spaces=z,h&mode=cosine",
+        "bagssl:1?data=x&split=test&exif=ignore&value-window=0,4095&neighbours=24&range=-1,1&opacity=60&contour=0.5",
+        "bagssl:1?model=/a%20b&mean=0.485,0.456,0.406&std=0.2,0.2,0.2&input=32&resize=bicubic&leave-out=nothing",
+    ];
+    links
+        .iter()
+        .enumerate()
+        .for_each(|(index, link)| fs::write(place.join(index.to_string()), link).unwrap());
+}
+
+pub fn read_links(place: &Path, file: &str) -> anyhow::Result<()> {
+    let bytes = fs::read(place.join(file))?;
+    let text = String::from_utf8_lossy(&bytes);
+    // What a path is: any words.
+    bagssl::paths::to_words(&bagssl::paths::from_words(&*text));
+    bagssl::paths::typed(&text);
+    DataSpec::from(&*text).words();
+    let link: Link = text.parse()?;
+    let again: Link = link.to_string().parse().context("a link that was written is not read")?;
+    assert_eq!(again, link, "it is another once it is written and read");
+    Ok(())
+}
+
+pub fn lay_models(world: &Path, place: &Path) {
+    fs::copy(world.join("model.safetensors"), place.join("model.safetensors")).unwrap();
+}
+
+pub fn read_model(place: &Path, file: &str) -> anyhow::Result<()> {
+    let model = store::open(&ModelSpec::from(place.join(file)), &Device::flex())?;
+    assert!(!model.info.spaces().is_empty());
+    Ok(())
+}
+
+pub fn lay_bank(world: &Path, place: &Path) {
+    copy(&world.join("bank"), place);
+}
+
+pub fn read_bank(place: &Path, file: &str) -> anyhow::Result<()> {
+    let manifest = place.join("bank.json");
+    let kept = fs::read(&manifest)?;
+    if file == "images.bin" {
+        // Signed again, so that what it says is believed.
+        let mut signed: serde_json::Value = serde_json::from_slice(&kept)?;
+        signed["images_sha256"] = bagssl::files::hex(&Sha256::digest(fs::read(place.join(file))?)).into();
+        fs::write(&manifest, signed.to_string())?;
+    }
+    let read = read_bank_at(place);
+    fs::write(manifest, kept)?;
+    read
+}
+
+pub fn read_bank_at(place: &Path) -> anyhow::Result<()> {
+    let bank = Bank::open(place)?;
+    bank_info(place)?;
+    let Some(first) = (bank.patches() > 0).then(|| bank.patch_ref(0)) else { return Ok(()) };
+    let query = (first.image as usize, first.y, first.x);
+    let request = SearchRequest { bank: place.into(), query, k: 5, filter: NamedFilter::default() };
+    for space in bank.spaces() {
+        let found = knn(&request, space)?;
+        assert!((found.neighbours.len() as u64) < found.searched, "more neighbours than rows");
+    }
+    data_of_bank(place, &bank, None)?;
+    Ok(())
+}
+
+pub fn is_of_run(file: &str) -> bool {
+    !file.contains("events.out") && file != "environment.json"
+}
+
+pub fn lay_run(world: &Path, place: &Path) {
+    copy(&world.join("run"), &place.join("run"));
+}
+
+pub fn read_run(place: &Path, _: &str) -> anyhow::Result<()> {
+    let (run, _) = RunFolder::open(&place.join("run"))?;
+    run.metrics()?;
+    run.probes()?;
+    run.notices()?;
+    run.probe_patches()?;
+    for step in run.probe_steps()? {
+        run.probe_vectors(step)?;
+    }
+    loss_curve(&place.join("run"), &place.join("curve.svg"), &FileLook::default(), None)?;
+    run.load()?;
+    store::open(&ModelSpec::from(place.join("run")), &Device::flex())?;
+    Ok(())
+}
+
+/// A run of which the second half is to come.
+pub fn lay_half_run(world: &Path, place: &Path) {
+    lay_run(world, place);
+    fs::write(place.join("run/latest"), "step-000002").unwrap();
+    fs::remove_dir_all(place.join("run/step-000004")).unwrap();
+    fs::write(place.join("data"), world.join("parts").display().to_string()).unwrap();
+}
+
+pub fn resume(place: &Path, _: &str) -> anyhow::Result<()> {
+    let data = fs::read_to_string(place.join("data"))?;
+    let request = TrainRequest {
+        data: DataSpec::from(&*data),
+        split: Some(Split::Train),
+        out: place.join("run"),
+        start: Start::Resume,
+        log_every: 1,
+    };
+    let (cancel, mut progress) = (CancelToken::default(), |_| ());
+    let job = Job { device: DeviceChoice::Cpu, seed: 0, cancel: &cancel, progress: &mut progress };
+    train(&request, job, &mut |_| ()).map(drop)
+}
+
+fn evaluation(place: &Path) -> anyhow::Result<String> {
+    let data = fs::read_to_string(place.join("data"))?;
+    let config = EvalConfig {
+        crop: None,
+        fit: None,
+        patches: vec![Aggregate::Central],
+        classifiers: vec![Classifier::Knn],
+        knn: bagssl::eval::knn::KnnConfig { k: 3, ..Default::default() },
+        linear: Default::default(),
+        limit_train: None,
+        limit_test: None,
+        seed: 0,
+        cache: Some(place.join("cache")),
+    };
+    let model = ModelSpec::from(place.join("model.safetensors"));
+    let request = EvalRequest { model, data: DataSpec::from(&*data), holdout: None, config };
+    let (cancel, mut progress) = (CancelToken::default(), |_| ());
+    let job = Job { device: DeviceChoice::Cpu, seed: 0, cancel: &cancel, progress: &mut progress };
+    let report = evaluate(&request, job)?;
+    Ok(format!("{:?}", report.found.rows.iter().map(|row| (row.accuracy, row.images)).collect::<Vec<_>>()))
+}
+
+pub fn lay_cache(world: &Path, place: &Path) {
+    fs::copy(world.join("model.safetensors"), place.join("model.safetensors")).unwrap();
+    fs::write(place.join("data"), world.join("parts").display().to_string()).unwrap();
+    fs::write(place.join("expected"), evaluation(place).unwrap()).unwrap();
+}
+
+/// What is damaged is computed again: the result is the same.
+pub fn read_cache(place: &Path, _: &str) -> anyhow::Result<()> {
+    let (found, expected) = (evaluation(place)?, fs::read_to_string(place.join("expected"))?);
+    assert_eq!(found, expected, "damage changed the result");
+    Ok(())
+}
+
+pub fn lay_window(_: &Path, place: &Path) {
+    let text = r#"{
+  "theme": "Dark",
+  "range": [-0.5, 0.75],
+  "difference": 0.5,
+  "contour": 0.25,
+  "opacity": 60,
+  "grid": true,
+  "microscope": [8, 16],
+  "export_folder": "/tmp",
+  "export": {"dpi": 300, "aliases": {"12ab": "ours"}},
+  "hint": false,
+  "pins": {"demo test 9": []},
+  "window": {"zoom": 1.5, "size": [900.0, 700.0], "position": [10.0, 20.0], "panels": {"images": 200.0}}
+}
+"#;
+    fs::write(place.join("settings.json"), text).unwrap();
+}
+
+/// Whatever its settings say, the window is drawn, at a size that can be read.
+pub fn read_window(place: &Path, _: &str) -> anyhow::Result<()> {
+    let (handle, _line) = line(|| {});
+    let options = GuiOptions { settings: Some(place.join("settings.json")), ..GuiOptions::default() };
+    let build = Harness::builder().with_size(vec2(900.0, 700.0));
+    let mut harness = build.build_eframe(|cc| App::new(cc, handle, options));
+    harness.run_steps(3);
+    let zoom = harness.ctx.zoom_factor();
+    assert!((0.2..=5.0).contains(&zoom), "a zoom of {zoom}");
+    Ok(())
+}
