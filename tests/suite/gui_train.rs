@@ -162,8 +162,12 @@ fn a_run_starts_pauses_goes_on_stops_and_resumes() {
 #[test]
 fn a_signal_closes_the_window_after_a_checkpoint_of_its_run() {
     let folder = tempfile::tempdir().unwrap();
-    let run = folder.path().join("tiny");
-    let mut window = Window::train([1280.0, 800.0]);
+    let (run, data) = (folder.path().join("tiny"), folder.path().join("data"));
+    // Few images, so that the run soon has the engine for itself.
+    assert!(bagssl(&["data", "synth", "--out", text(&data), "--images", "64"]).status.success());
+    let mut window = Window::open([1280.0, 800.0], text(&data), vec![]);
+    window.click("Train");
+    window.until("the data set is open", |window| window.shows("epochs \u{b7}"));
     window.start(&run, "20000");
     window.until("steps", |window| window.step() >= 3);
     window.quit.ask();
