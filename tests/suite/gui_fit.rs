@@ -99,7 +99,7 @@ fn what_the_keyboard_is_on_is_in_sight() {
     let mut seen = 0;
     for _ in 0..60 {
         window.harness.key_press(Key::Tab);
-        window.harness.run_steps(12);
+        window.harness.run_steps(16);
         let Some(focused) = window.harness.ctx.memory(|memory| memory.focused()) else { continue };
         let Some(drawn) = window.harness.ctx.read_response(focused) else { continue };
         let (whole, shown) = (drawn.rect.size(), drawn.interact_rect.intersect(screen).size());

@@ -76,7 +76,7 @@ fn cut<S>(harness: &mut Harness<'_, S>, is_asked: &impl Fn(&str, Rect) -> bool) 
             target_tree: asked.1,
             data: None,
         }));
-        harness.run_steps(10);
+        harness.run_steps(14);
         let after = operable(harness, is_asked);
         if let Some(widget) = after.iter().find(|widget| widget.node == asked && !widget.is_seen(window)) {
             wrong.push(format!("{} at {:?}, seen {:?}", widget.name, widget.whole, widget.seen));

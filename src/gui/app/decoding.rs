@@ -7,7 +7,7 @@ use crate::engine::facts::{Decoding, Exif, ValueRule, ValueWindow};
 /// Twelve bits, as many cameras and microscopes have.
 const TWELVE_BITS: ValueWindow = ValueWindow { low: 0.0, high: 4095.0 };
 
-/// Two lines of choices.
+/// Three lines of choices.
 pub fn decoding_ui(ui: &mut Ui, decoding: &mut Decoding) {
     ui.horizontal_wrapped(|ui| {
         ui.label("EXIF orientation:");
@@ -27,7 +27,20 @@ pub fn decoding_ui(ui: &mut Ui, decoding: &mut Decoding) {
         if ui.radio(is_told, "values").clicked() && !is_told {
             *rule = ValueRule::Window(TWELVE_BITS);
         }
-        if let ValueRule::Window(ValueWindow { low, high }) = rule {
+    });
+    window_ui(ui, &mut decoding.value_window);
+}
+
+/// Both ends of the window of values; they stand there also while another rule is chosen, so that nothing moves.
+fn window_ui(ui: &mut Ui, rule: &mut ValueRule) {
+    let mut unused = TWELVE_BITS;
+    let (is_told, ValueWindow { low, high }) = match rule {
+        ValueRule::Window(window) => (true, window),
+        ValueRule::File | ValueRule::Image | ValueRule::Data => (false, &mut unused),
+    };
+    ui.add_enabled_ui(is_told, |ui| {
+        ui.horizontal(|ui| {
+            ui.label("Values from");
             let before = *high;
             ui.add(DragValue::new(low).range(f64::MIN..=before));
             ui.label("to");
@@ -35,6 +48,6 @@ pub fn decoding_ui(ui: &mut Ui, decoding: &mut Decoding) {
             if *low >= *high {
                 *high = *low + 1.0; // a window of no width could not be read back
             }
-        }
+        });
     });
 }

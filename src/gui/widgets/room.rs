@@ -6,7 +6,9 @@ use eframe::egui::style::ScrollAnimation;
 use eframe::egui::{Context, Event, Id, Rect, ScrollArea, Ui, UiBuilder, Vec2};
 
 /// Passes in which a widget is looked after: an area within scrolls in the first, what lies about it follows.
-const PASSES: u8 = 8;
+const PASSES: u8 = 10;
+/// With so many left it is asked for again: an area that was out of sight itself scrolled to a wrong place.
+const AGAIN: u8 = 6;
 /// What comes to the focus so soon after a press came by it, seconds.
 const PRESS_SECS: f64 = 0.3;
 /// Rounding to pixels, points.
@@ -47,8 +49,12 @@ impl Sought {
 
     /// The one that is asked for in this pass, else the one from before.
     fn load(ctx: &Context) -> Option<Self> {
-        let asked = ctx.input(|input| input.events.iter().find_map(scrolled_to));
         let before: Option<Self> = ctx.data(|data| data.get_temp(Id::unique(Self::KEY)));
+        if let Some(before) = before.filter(|before| before.passes == AGAIN && is_cut(ctx, before.node)) {
+            ctx.input_mut(|input| input.events.push(request(before.node)));
+            return Some(Self { passes: AGAIN - 1, ..before });
+        }
+        let asked = ctx.input(|input| input.events.iter().find_map(scrolled_to));
         match asked {
             Some(node) => Some(Self { node, passes: PASSES }),
             None => before.map(|before| Self { passes: before.passes - 1, ..before }),
@@ -74,6 +80,27 @@ fn scrolled_to(event: &Event) -> Option<NodeId> {
         }
         _ => None,
     }
+}
+
+/// What a screen reader asks for where a widget is to be seen.
+fn request(node: NodeId) -> Event {
+    Event::AccessKitActionRequest(ActionRequest {
+        action: Action::ScrollIntoView,
+        target_tree: TreeId::ROOT,
+        target_node: node,
+        data: None,
+    })
+}
+
+/// Whether a widget was not seen whole in the pass before.
+fn is_cut(ctx: &Context, node: NodeId) -> bool {
+    ctx.viewport(|viewport| {
+        let mut all = viewport.prev_pass.widgets.layers().flat_map(|(_, widgets)| widgets);
+        all.find(|widget| widget.id.accesskit_id() == node).is_some_and(|widget| {
+            let (whole, seen) = (widget.rect.size(), widget.interact_rect.size());
+            seen.x < whole.x - ROUNDING || seen.y < whole.y - ROUNDING
+        })
+    })
 }
 
 /// Where a widget was drawn in this pass.
@@ -122,13 +149,7 @@ impl FocusInSight {
         }
         if seen.x < whole.x - ROUNDING || seen.y < whole.y - ROUNDING {
             self.passes = 0;
-            let request = ActionRequest {
-                action: Action::ScrollIntoView,
-                target_tree: TreeId::ROOT,
-                target_node: id.accesskit_id(),
-                data: None,
-            };
-            ctx.input_mut(|input| input.events.push(Event::AccessKitActionRequest(request)));
+            ctx.input_mut(|input| input.events.push(request(id.accesskit_id())));
         }
     }
 }

@@ -24,7 +24,7 @@ pub struct Disk {
 }
 
 /// What stands in a file.
-enum Reading {
+enum OnDisk {
     Nothing,
     Stored(Value),
     /// Some of it could not be read; why.
@@ -38,14 +38,14 @@ impl Disk {
         let mut complaints = vec![];
         let older = path.with_file_name(older::NAME);
         let (is_older, found) = match read(&path, |text| Ok(fields::from_text(text))) {
-            Reading::Nothing => (true, read(&older, older::from_text)),
+            OnDisk::Nothing => (true, read(&older, older::from_text)),
             found => (false, found),
         };
-        let is_new = matches!(found, Reading::Nothing);
+        let is_new = matches!(found, OnDisk::Nothing);
         let (stored, mut lost) = match found {
-            Reading::Nothing => (Value::Object(serde_json::Map::new()), vec![]),
-            Reading::Stored(stored) => (stored, vec![]),
-            Reading::Partly(stored, lost) => (stored, lost),
+            OnDisk::Nothing => (Value::Object(serde_json::Map::new()), vec![]),
+            OnDisk::Stored(stored) => (stored, vec![]),
+            OnDisk::Partly(stored, lost) => (stored, lost),
         };
         let (settings, wrong) = fields::settings(&stored);
         lost.extend(wrong);
@@ -92,9 +92,9 @@ impl Disk {
         }
         let _lock = lock?;
         let (theirs, told) = match read(&self.path, |text| Ok(fields::from_text(text))) {
-            Reading::Nothing => (None, None),
-            Reading::Stored(theirs) => (Some(theirs), None),
-            Reading::Partly(_, lost) => (None, Some(set_aside(&self.path, &lost))),
+            OnDisk::Nothing => (None, None),
+            OnDisk::Stored(theirs) => (Some(theirs), None),
+            OnDisk::Partly(_, lost) => (None, Some(set_aside(&self.path, &lost))),
         };
         let merged = match &theirs {
             Some(theirs) => merge::merged(&self.base, ours, theirs),
@@ -107,18 +107,18 @@ impl Disk {
     }
 }
 
-fn read(path: &Path, parse: impl FnOnce(&str) -> anyhow::Result<(Value, Vec<String>)>) -> Reading {
-    let nothing_but = |fault: String| Reading::Partly(Value::Object(serde_json::Map::new()), vec![fault]);
+fn read(path: &Path, parse: impl FnOnce(&str) -> anyhow::Result<(Value, Vec<String>)>) -> OnDisk {
+    let nothing_but = |fault: String| OnDisk::Partly(Value::Object(serde_json::Map::new()), vec![fault]);
     let text = match files::read_to_string(path, files::MOST_WORDS) {
         Ok(text) => text,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Reading::Nothing;
+            return OnDisk::Nothing;
         }
         Err(error) => return nothing_but(error.to_string()),
     };
     match parse(&text) {
-        Ok((stored, lost)) if lost.is_empty() => Reading::Stored(stored),
-        Ok((stored, lost)) => Reading::Partly(stored, lost),
+        Ok((stored, lost)) if lost.is_empty() => OnDisk::Stored(stored),
+        Ok((stored, lost)) => OnDisk::Partly(stored, lost),
         Err(error) => nothing_but(format!("{error:#}")),
     }
 }
