@@ -21,7 +21,7 @@ pub struct MethodInfo {
     /// batch are compared with each other, and the loss of a part of the batch is another loss.
     pub is_mean_over_images: bool,
     /// The standard deviation that the loss wants each component of z to have, where it wants one: a z far below
-    /// it has collapsed, whichever way its vectors point. `None` where the loss does not see z's scale, or sets none.
+    /// it has collapsed, whichever way its vectors point. `None` where the loss does not see z's scale, or sets no fixed one.
     pub deviation_of_z: Option<f64>,
     /// The square matrices that it makes of a batch, which decide what memory it takes.
     pub matrices: Matrices,
