@@ -330,8 +330,11 @@ mod tests {
     use crate::augment::Resize;
     use crate::model::{BackboneConfig, Depth, Stem, weights};
 
+    /// The name of weights, and what they become.
+    type Changed<'a> = (&'a str, fn(f32) -> f32);
+
     /// A model whose weights of some names are changed.
-    fn embedder(depth: Depth, std: f32, changed: &[(&str, fn(f32) -> f32)]) -> Embedder {
+    fn embedder(depth: Depth, std: f32, changed: &[Changed<'_>]) -> Embedder {
         let device = Device::flex();
         let info = ModelInfo {
             backbone: BackboneConfig { depth, stem: Stem::Cifar { padding: 1 }, width: 2 },
@@ -340,6 +343,8 @@ mod tests {
             resize: Resize::Bilinear,
             normalization: Normalization { mean: [0.5; 3], std: [std; 3] },
             training: serde_json::Value::Null,
+            origin: None,
+            projector_norms: None,
         };
         let encoder = Encoder::new(&info, 3, &device);
         let mut all = weights::collect(&encoder);
@@ -347,7 +352,14 @@ mod tests {
             all.get_mut(*name).unwrap().values.iter_mut().for_each(|value| *value = change(*value));
         }
         let encoder = weights::assign(encoder, all).unwrap().0;
-        let model = Model { name: "huge".into(), hash: String::new(), info, encoder, has_sums: false };
+        let model = Model {
+            name: "huge".into(),
+            hash: String::new(),
+            format: "made here",
+            info,
+            encoder,
+            has_sums: false,
+        };
         Embedder::new(model, &device)
     }
 

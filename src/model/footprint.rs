@@ -1,7 +1,7 @@
 //! What a network takes of main memory, estimated from its shape before anything is allocated.
 
 use super::encoder::ModelInfo;
-use super::resnet::{Depth, Stem};
+use super::resnet::Stem;
 use crate::memory;
 
 /// Bytes of a value.
@@ -173,7 +173,7 @@ mod tests {
 
     use super::*;
     use crate::image::Normalization;
-    use crate::model::{BackboneConfig, Encoder, weights};
+    use crate::model::{BackboneConfig, Depth, Encoder, weights};
 
     fn info(depth: Depth, stem: Stem, width: usize) -> ModelInfo {
         ModelInfo {
@@ -183,6 +183,8 @@ mod tests {
             resize: crate::augment::Resize::Bilinear,
             normalization: Normalization::IMAGENET,
             training: serde_json::Value::Null,
+            origin: None,
+            projector_norms: None,
         }
     }
 

@@ -127,6 +127,8 @@ mod tests {
             resize: config.model.resize,
             normalization: crate::image::Normalization::IMAGENET,
             training: serde_json::Value::Null,
+            origin: None,
+            projector_norms: None,
         };
         Estimate { config: &config, network: Footprint::of(&info) }.bytes(false)
     }

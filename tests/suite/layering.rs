@@ -61,7 +61,7 @@ const FACES_SEE: [&str; 2] = ["engine", "figure"];
 const ENTRANCES: [&str; 4] = ["ask", "live", "jobs", "mod"];
 
 /// Outside crates, and the rooms that may name them; others may be named anywhere.
-const CRATES: [(&str, &[&str]); 22] = [
+const CRATES: [(&str, &[&str]); 23] = [
     ("burn", &["device", "kernel", "model", "objective", "train", "embed", "engine"]),
     ("burn_wgpu", &["device", "kernel"]),
     ("wgpu", &["device", "kernel", "search", "gui"]),

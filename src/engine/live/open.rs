@@ -172,10 +172,10 @@ impl Open {
     /// Sees to it that the first map of the query is not empty.
     pub fn begin_maps(&self) {
         let is_empty = self.maps.read().as_ref().is_some_and(|maps| maps.known() == 0);
-        if let (Some(_), Some(embedder), true) = (&self.query, &self.embedder, is_empty) {
-            if let Err(error) = self.maps.refine(embedder, FIRST_BATCH) {
-                self.fail("the heatmaps", &error);
-            }
+        if let (Some(_), Some(embedder), true) = (&self.query, &self.embedder, is_empty)
+            && let Err(error) = self.maps.refine(embedder, FIRST_BATCH)
+        {
+            self.fail("the heatmaps", &error);
         }
     }
 
