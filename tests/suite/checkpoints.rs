@@ -173,7 +173,7 @@ fn what_cannot_be_opened_says_why() {
     assert!(error_of("m.pth", b"PK\x03\x04 not one").contains("ZIP archive"));
     let whole = fs::read(checkpoint("torchvision.pth")).unwrap();
     assert!(error_of("m.pth", &whole[..whole.len() / 2]).contains("cut off or damaged"));
-    let mut flipped = whole.clone();
+    let mut flipped = whole;
     flipped[40_000] ^= 1;
     assert!(error_of("m.pth", &flipped).contains("is damaged: its sum is another"));
     let legacy = fs::read(checkpoint("legacy.th")).unwrap();

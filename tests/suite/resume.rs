@@ -13,6 +13,9 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use crate::run::{losses, run_on, tiny};
 
+/// Buffers of an optimiser, by name.
+type Buffers = BTreeMap<String, Vec<f32>>;
+
 fn run(out: &Path, start: Start) -> Vec<(u64, f64)> {
     losses(&run_on("demo", out, start, &CancelToken::default(), |_| ()).unwrap())
 }
@@ -39,15 +42,14 @@ fn unseal(checkpoint: &Path) {
 }
 
 /// Changes the optimiser's buffers, by name; the file is whole again, with sums of its own.
-fn change_buffers(checkpoint: &Path, change: impl Fn(&mut BTreeMap<String, Vec<f32>>)) {
+fn change_buffers(checkpoint: &Path, change: impl Fn(&mut Buffers)) {
     let path = checkpoint.join("optimizer.safetensors");
     let bytes = fs::read(&path).unwrap();
     let file = files::tensors_from_bytes(&bytes).unwrap().file;
     let values = |view: TensorView<'_>| {
         view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
     };
-    let mut buffers: BTreeMap<String, Vec<f32>> =
-        file.iter().map(|(name, view)| (name.to_owned(), values(view))).collect();
+    let mut buffers: Buffers = file.iter().map(|(name, view)| (name.to_owned(), values(view))).collect();
     change(&mut buffers);
     let views = buffers.iter().map(|(name, values)| {
         (
@@ -111,12 +113,12 @@ fn buffers_of_another_length_that_are_gone_or_swapped_are_named() {
     let latest = out.join("step-000004");
     let (optimizer, state) = (latest.join("optimizer.safetensors"), latest.join("state.json"));
     let (kept, sealed) = (fs::read(&optimizer).unwrap(), fs::read(&state).unwrap());
-    let after = |change: &dyn Fn(&mut BTreeMap<String, Vec<f32>>)| {
+    let after = |change: &dyn Fn(&mut Buffers)| {
         fs::write(&optimizer, &kept).unwrap();
         change_buffers(&latest, change);
         fails(&out, Start::Resume)
     };
-    let first = |buffers: &BTreeMap<String, Vec<f32>>| buffers.keys().next().unwrap().clone();
+    let first = |buffers: &Buffers| buffers.keys().next().unwrap().clone();
     // What names and lengths tell, those of earlier versions too.
     for has_seal in [true, false] {
         if !has_seal {

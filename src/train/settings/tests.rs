@@ -251,7 +251,9 @@ fn no_setting_takes_a_number_that_float32_does_not() {
                 *at(&mut tree, &path).unwrap() = Value::Float(wrong);
                 let error = TrainConfig::from_toml(&toml::to_string(&tree).unwrap());
                 let error = error.err().unwrap_or_else(|| panic!("{path} takes {wrong}")).to_string();
-                assert!(error.contains(&path) && error.contains("expected"), "{path} = {wrong}: {error}");
+                // A number of a list is told by the list.
+                let named = path.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('.');
+                assert!(error.contains(named) && error.contains("expected"), "{path} = {wrong}: {error}");
             }
             seen.insert(path);
         }
