@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::shared::{Commander, QueryArgs, among_words, search_request, show};
 use crate::engine::jobs;
-use crate::engine::jobs::search::{NeighbourReport, SearchReport};
+use crate::engine::{NeighbourReport, SearchReport};
 use crate::patch::PatchRef;
 use crate::words::count;
 

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::shared::{Commander, OverrideArgs, show, sums_words, thousands};
-use crate::engine::facts::{ModelSpec, Origin};
+use crate::engine::facts::{ModelOrigin, ModelSpec};
 use crate::engine::{OutputKind, Outputs, jobs};
 use crate::paths;
 use crate::words::name_list;
@@ -62,7 +62,7 @@ impl Commander {
 }
 
 /// What was recognised in another program's file and what was assumed, a line each.
-fn origin_words(origin: &Origin) -> String {
+fn origin_words(origin: &ModelOrigin) -> String {
     let of = |words: &str, names: &[String]| match names {
         [] => String::new(),
         names => format!("\n{words}: {}", name_list(names)),

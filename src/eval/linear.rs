@@ -74,12 +74,12 @@ pub struct LinearProbe<'a> {
     velocity: Vec<f32>,
     /// Mean loss over the samples of the last epoch, as they were met.
     loss: f64,
-    room: Room,
+    room: Scratch,
 }
 
 /// What a step works in.
 #[derive(Default)]
-struct Room {
+struct Scratch {
     /// `[batch, width]`.
     rows: Vec<f32>,
     labels: Vec<u32>,
@@ -94,7 +94,7 @@ impl<'a> LinearProbe<'a> {
     pub fn new(known: &'a Features, classes: usize, config: LinearConfig) -> Self {
         let count = classes * (known.width + 1);
         let (weights, velocity) = (vec![0.0; count], vec![0.0; count]);
-        Self { known, classes, config, epoch: 0, weights, velocity, loss: 0.0, room: Room::default() }
+        Self { known, classes, config, epoch: 0, weights, velocity, loss: 0.0, room: Scratch::default() }
     }
 
     /// One pass in an order drawn from the seed and the epoch.
@@ -123,7 +123,7 @@ impl<'a> LinearProbe<'a> {
     /// One step; the sum of the samples' losses before it.
     fn step(&mut self, batch: &[usize], lr: f32) -> f64 {
         let width = self.known.width;
-        let Room { rows, labels, logits, grad } = &mut self.room;
+        let Scratch { rows, labels, logits, grad } = &mut self.room;
         rows.clear();
         batch.iter().for_each(|&i| rows.extend_from_slice(&self.known.values[i * width..(i + 1) * width]));
         labels.clear();

@@ -59,14 +59,14 @@ pub enum Node {
     /// A class or function, as `module.name`.
     Named(String),
     /// What a function or class would have made of its arguments.
-    Made(Made),
+    MadeObject(MadeObject),
     /// What lies outside of the pickle, by what names it.
     Outside(Id),
 }
 
 /// What a function or class would have made of its arguments.
 #[derive(Clone, Debug)]
-pub struct Made {
+pub struct MadeObject {
     /// The function or class.
     pub by: Id,
     /// Its arguments.
@@ -191,7 +191,7 @@ impl<'a> Pickle<'a> {
     /// By what an object would be made, of what, and its state.
     fn made(&self, id: Id) -> Option<(&str, Id, Option<Id>)> {
         match &self.nodes[id] {
-            Node::Made(Made { by, of, state, .. }) => Some((self.name(*by)?, *of, *state)),
+            Node::MadeObject(MadeObject { by, of, state, .. }) => Some((self.name(*by)?, *of, *state)),
             _ => None,
         }
     }
@@ -414,11 +414,11 @@ impl Reader<'_> {
             (Node::Dict(pairs), b's' | b'u') if items.len().is_multiple_of(2) => {
                 pairs.extend(items.chunks_exact(2).map(|pair| (pair[0], pair[1])));
             }
-            (Node::Made(made), b's' | b'u') if items.len().is_multiple_of(2) => {
+            (Node::MadeObject(made), b's' | b'u') if items.len().is_multiple_of(2) => {
                 made.pairs.extend(items.chunks_exact(2).map(|pair| (pair[0], pair[1])));
             }
             // What an object that is like a list holds is not wanted.
-            (Node::Made(_), b'a' | b'e') => {}
+            (Node::MadeObject(_), b'a' | b'e') => {}
             _ => bail!("it fills what is neither a list nor a dictionary"),
         }
         Ok(())
@@ -479,7 +479,7 @@ impl Reader<'_> {
             Node::Named(name) => (self.rules.calls)(name)?,
             _ => ensure!(self.rules.objects, "it calls what has no name"),
         }
-        self.push(Node::Made(Made { by, of, state: None, pairs: vec![] }));
+        self.push(Node::MadeObject(MadeObject { by, of, state: None, pairs: vec![] }));
         Ok(())
     }
 
@@ -488,7 +488,7 @@ impl Reader<'_> {
         let given = self.pop()?;
         let place = *self.stack.last().context("it builds what is not there")?;
         match &mut self.nodes[place] {
-            Node::Made(made) => made.state = Some(given),
+            Node::MadeObject(made) => made.state = Some(given),
             _ => ensure!(self.rules.objects, "it builds what it has not made"),
         }
         Ok(())

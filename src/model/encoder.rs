@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::layers::Mode;
-use super::origin::Origin;
+use super::origin::ModelOrigin;
 use super::projector::Projector;
 use super::resnet::{BackboneConfig, ResNet};
 use super::watch::{FirstNotFinite, Watch};
@@ -81,7 +81,7 @@ pub struct ModelInfo {
     pub training: serde_json::Value,
     /// How it was recognised in another program's file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub origin: Option<Origin>,
+    pub origin: Option<ModelOrigin>,
 }
 
 impl ModelInfo {

@@ -25,7 +25,7 @@ pub struct Footprint {
 impl Footprint {
     /// Of a network of that shape.
     pub fn of(info: &ModelInfo) -> Self {
-        let mut walk = Walk::new(info);
+        let mut walk = LayerWalk::new(info);
         walk.stem();
         walk.stages();
         walk.projector();
@@ -34,7 +34,7 @@ impl Footprint {
 }
 
 /// A walk through the network, counting values.
-struct Walk<'a> {
+struct LayerWalk<'a> {
     info: &'a ModelInfo,
     channels: u64,
     side: u64,
@@ -50,7 +50,7 @@ struct Walk<'a> {
     map: u64,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> LayerWalk<'a> {
     fn new(info: &'a ModelInfo) -> Self {
         let side = u64::from(info.input);
         let (weights, largest, stages, most, kept, map) = Default::default();

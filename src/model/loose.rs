@@ -7,9 +7,9 @@ use half::{bf16, f16};
 
 use super::weights::Array;
 
-/// Kind of an array's numbers.
+/// NumberKind of an array's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum NumberKind {
     /// 64-bit floating point.
     F64,
     /// 32-bit floating point.
@@ -22,14 +22,14 @@ pub enum Kind {
     Whole(usize),
 }
 
-impl Kind {
+impl NumberKind {
     /// Bytes of one number.
     pub fn size(self) -> usize {
         match self {
-            Kind::F64 => 8,
-            Kind::F32 => 4,
-            Kind::F16 | Kind::Bf16 => 2,
-            Kind::Whole(size) => size,
+            NumberKind::F64 => 8,
+            NumberKind::F32 => 4,
+            NumberKind::F16 | NumberKind::Bf16 => 2,
+            NumberKind::Whole(size) => size,
         }
     }
 }
@@ -37,7 +37,7 @@ impl Kind {
 /// An array in a file.
 #[derive(Clone, Debug)]
 pub struct Loose<'a> {
-    kind: Kind,
+    kind: NumberKind,
     shape: Vec<usize>,
     /// In numbers, not bytes.
     strides: Vec<usize>,
@@ -53,7 +53,7 @@ impl<'a> Loose<'a> {
     ///
     /// # Errors
     /// `bytes` are too few.
-    pub fn contiguous(kind: Kind, shape: Vec<usize>, bytes: &'a [u8]) -> Result<Self> {
+    pub fn contiguous(kind: NumberKind, shape: Vec<usize>, bytes: &'a [u8]) -> Result<Self> {
         let mut strides = vec![1_usize; shape.len()];
         for index in (1..shape.len()).rev() {
             strides[index - 1] = strides[index].saturating_mul(shape[index]);
@@ -67,7 +67,7 @@ impl<'a> Loose<'a> {
     /// # Errors
     /// It reaches beyond `bytes`, or repeats numbers.
     pub fn strided(
-        kind: Kind,
+        kind: NumberKind,
         shape: Vec<usize>,
         strides: Vec<usize>,
         offset: usize,
@@ -102,7 +102,7 @@ impl<'a> Loose<'a> {
 
     /// Whether its numbers are floating point.
     pub fn is_float(&self) -> bool {
-        !matches!(self.kind, Kind::Whole(_))
+        !matches!(self.kind, NumberKind::Whole(_))
     }
 
     /// Its numbers as float32, row-major.
@@ -111,11 +111,11 @@ impl<'a> Loose<'a> {
     /// They are no floating-point numbers, or not finite.
     pub fn array(&self) -> Result<Array> {
         let values = match self.kind {
-            Kind::F64 => self.gather(|b: [u8; 8]| f64::from_le_bytes(b) as f32),
-            Kind::F32 => self.gather(f32::from_le_bytes),
-            Kind::F16 => self.gather(|b| f16::from_le_bytes(b).to_f32()),
-            Kind::Bf16 => self.gather(|b| bf16::from_le_bytes(b).to_f32()),
-            Kind::Whole(_) => bail!("whole numbers; expected floating point"),
+            NumberKind::F64 => self.gather(|b: [u8; 8]| f64::from_le_bytes(b) as f32),
+            NumberKind::F32 => self.gather(f32::from_le_bytes),
+            NumberKind::F16 => self.gather(|b| f16::from_le_bytes(b).to_f32()),
+            NumberKind::Bf16 => self.gather(|b| bf16::from_le_bytes(b).to_f32()),
+            NumberKind::Whole(_) => bail!("whole numbers; expected floating point"),
         };
         let wrong = values.iter().position(|value| !value.is_finite());
         ensure!(wrong.is_none(), "value {} is not finite", wrong.unwrap_or_default());
@@ -174,27 +174,27 @@ mod tests {
     fn strides_and_kinds_are_followed() {
         let numbers: Vec<f32> = (0..12).map(|v| v as f32).collect();
         let bytes: &[u8] = bytemuck::cast_slice(&numbers);
-        let plain = Loose::contiguous(Kind::F32, vec![3, 4], bytes).unwrap();
+        let plain = Loose::contiguous(NumberKind::F32, vec![3, 4], bytes).unwrap();
         assert_eq!(plain.array().unwrap().values, numbers);
         // The transpose, from the second number on: columns 1 to 3.
-        let turned = Loose::strided(Kind::F32, vec![3, 3], vec![1, 4], 1, bytes).unwrap();
+        let turned = Loose::strided(NumberKind::F32, vec![3, 3], vec![1, 4], 1, bytes).unwrap();
         assert_eq!(turned.array().unwrap().values, [1., 5., 9., 2., 6., 10., 3., 7., 11.]);
         let halves = [f16::from_f32(1.5), f16::from_f32(-2.0)].map(f16::to_le_bytes).concat();
         assert_eq!(
-            Loose::contiguous(Kind::F16, vec![2], &halves).unwrap().array().unwrap().values,
+            Loose::contiguous(NumberKind::F16, vec![2], &halves).unwrap().array().unwrap().values,
             [1.5, -2.0]
         );
         let brain = [bf16::from_f32(1.5), bf16::from_f32(-256.0)].map(bf16::to_le_bytes).concat();
         assert_eq!(
-            Loose::contiguous(Kind::Bf16, vec![2, 1], &brain).unwrap().array().unwrap().values,
+            Loose::contiguous(NumberKind::Bf16, vec![2, 1], &brain).unwrap().array().unwrap().values,
             [1.5, -256.0]
         );
         let double = [0.1_f64, 2.0].map(f64::to_le_bytes).concat();
         assert_eq!(
-            Loose::contiguous(Kind::F64, vec![2], &double).unwrap().array().unwrap().values,
+            Loose::contiguous(NumberKind::F64, vec![2], &double).unwrap().array().unwrap().values,
             [0.1, 2.0]
         );
-        assert_eq!(Loose::contiguous(Kind::F32, vec![], bytes).unwrap().array().unwrap().values, [0.0]);
+        assert_eq!(Loose::contiguous(NumberKind::F32, vec![], bytes).unwrap().array().unwrap().values, [0.0]);
     }
 
     #[test]
@@ -211,12 +211,19 @@ mod tests {
             (vec![1], vec![1], usize::MAX),
         ] {
             let words = format!("{shape:?} {strides:?}");
-            assert!(Loose::strided(Kind::F32, shape, strides, offset, &bytes).is_err(), "{words}");
+            assert!(Loose::strided(NumberKind::F32, shape, strides, offset, &bytes).is_err(), "{words}");
         }
-        assert!(Loose::contiguous(Kind::F32, vec![0, 7], &bytes).unwrap().array().unwrap().values.is_empty());
+        assert!(
+            Loose::contiguous(NumberKind::F32, vec![0, 7], &bytes)
+                .unwrap()
+                .array()
+                .unwrap()
+                .values
+                .is_empty()
+        );
         let infinite = f32::INFINITY.to_le_bytes();
-        let error = Loose::contiguous(Kind::F32, vec![1], &infinite).unwrap().array().unwrap_err();
+        let error = Loose::contiguous(NumberKind::F32, vec![1], &infinite).unwrap().array().unwrap_err();
         assert!(error.to_string().contains("not finite"));
-        assert!(Loose::contiguous(Kind::Whole(8), vec![2], &bytes).unwrap().array().is_err());
+        assert!(Loose::contiguous(NumberKind::Whole(8), vec![2], &bytes).unwrap().array().is_err());
     }
 }

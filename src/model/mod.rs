@@ -21,7 +21,7 @@ pub mod weights;
 
 pub use encoder::{Encoder, ModelInfo, Space};
 pub use layers::Mode;
-pub use origin::Origin;
+pub use origin::ModelOrigin;
 pub use predictor::Predictor;
 pub use resnet::{BackboneConfig, Depth, Stem};
 pub use spec::{ModelPlace, ModelSpec, Overrides};

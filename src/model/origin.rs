@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Where a network came from, and what was taken for granted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Origin {
+pub struct ModelOrigin {
     /// Whose names its weights have: "torchvision", "Hugging Face" and so on.
     pub names: String,
     /// What stands before the names of the network that was taken; empty where nothing does.

@@ -10,14 +10,14 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::loss::Loss;
-use super::method::{Constant, ConstantRange, Matrices, Method, MethodInfo};
+use super::method::{Constant, ConstantRange, LossMatrices, Method, MethodInfo};
 use super::terms::{mean_over_pairs, off_diagonal};
 
 const EPSILON: f64 = 1e-5;
 
 /// What is known of it.
 pub static INFO: MethodInfo = MethodInfo {
-    matrices: Matrices::OfComponentsByPair,
+    matrices: LossMatrices::OfComponentsByPair,
     ..MethodInfo::new(
         "barlow-twins",
         "Barlow Twins",

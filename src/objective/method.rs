@@ -24,7 +24,7 @@ pub struct MethodInfo {
     /// it has collapsed, whichever way its vectors point. `None` where the loss does not see z's scale, or sets no fixed one.
     pub deviation_of_z: Option<f64>,
     /// The square matrices that it makes of a batch, which decide what memory it takes.
-    pub matrices: Matrices,
+    pub matrices: LossMatrices,
     /// Unit of the loss: "nats" where it is made of natural logarithms of probabilities; else empty.
     pub unit: &'static str,
 }
@@ -45,7 +45,7 @@ impl MethodInfo {
             has_targets: false,
             is_mean_over_images: false,
             deviation_of_z: None,
-            matrices: Matrices::None,
+            matrices: LossMatrices::None,
             unit: "",
         }
     }
@@ -53,7 +53,7 @@ impl MethodInfo {
 
 /// The square matrices that a loss keeps of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Matrices {
+pub enum LossMatrices {
     /// None.
     None,
     /// For each view, of the components of z.
@@ -68,7 +68,7 @@ pub enum Matrices {
     OfFewer,
 }
 
-impl Matrices {
+impl LossMatrices {
     /// Values that all of them hold at most at once, in the forward and backward pass, for `views` of so many `images`
     /// and a z of `width` components.
     pub fn values(self, views: u64, images: u64, width: u64) -> u64 {
@@ -77,12 +77,12 @@ impl Matrices {
         const PASSING: u64 = 4;
         let pairs = views * views.saturating_sub(1) / 2;
         let (count, side) = match self {
-            Matrices::None => return 0,
-            Matrices::OfComponents => (views, width),
-            Matrices::OfComponentsByPair => (pairs, width),
-            Matrices::OfImagesByPair => (pairs, images),
-            Matrices::OfViewsByPair => (pairs, 2 * images),
-            Matrices::OfFewer => (1, images.min(width)),
+            LossMatrices::None => return 0,
+            LossMatrices::OfComponents => (views, width),
+            LossMatrices::OfComponentsByPair => (pairs, width),
+            LossMatrices::OfImagesByPair => (pairs, images),
+            LossMatrices::OfViewsByPair => (pairs, 2 * images),
+            LossMatrices::OfFewer => (1, images.min(width)),
         };
         (KEPT * count + PASSING).saturating_mul(side.saturating_mul(side))
     }

@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 pub use barlow_twins::BarlowTwins;
 pub use byol::Byol;
 pub use loss::Loss;
-pub use method::{Constant, ConstantRange, Matrices, Method, MethodInfo};
+pub use method::{Constant, ConstantRange, LossMatrices, Method, MethodInfo};
 pub use multi_patch::MultiPatch;
 pub use simclr::SimClr;
 pub use spectral::Spectral;
@@ -122,7 +122,7 @@ impl Objective {
         self.info().is_mean_over_images
     }
 
-    /// Values of the matrices that the loss makes of a batch; see [`Matrices::values`].
+    /// Values of the matrices that the loss makes of a batch; see [`LossMatrices::values`].
     pub fn matrix_values(&self, views: u64, images: u64, width: u64) -> u64 {
         self.info().matrices.values(views, images, width)
     }

@@ -11,13 +11,13 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::loss::Loss;
-use super::method::{Constant, ConstantRange, Matrices, Method, MethodInfo};
+use super::method::{Constant, ConstantRange, LossMatrices, Method, MethodInfo};
 use super::tcr::coding_rate;
 use super::terms::{mean, mean_dot, unit_rows};
 
 /// What is known of it.
 pub static INFO: MethodInfo = MethodInfo {
-    matrices: Matrices::OfFewer,
+    matrices: LossMatrices::OfFewer,
     ..MethodInfo::new(
         "multi-patch",
         "multi-patch TCR",

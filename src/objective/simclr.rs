@@ -12,13 +12,13 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::loss::Loss;
-use super::method::{Constant, ConstantRange, Matrices, Method, MethodInfo};
+use super::method::{Constant, ConstantRange, LossMatrices, Method, MethodInfo};
 use super::terms::{mean_dot, mean_over_pairs, unit_rows};
 
 /// What is known of it.
 pub static INFO: MethodInfo = MethodInfo {
     unit: "nats",
-    matrices: Matrices::OfViewsByPair,
+    matrices: LossMatrices::OfViewsByPair,
     ..MethodInfo::new(
         "simclr",
         "SimCLR",

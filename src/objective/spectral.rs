@@ -11,12 +11,12 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::loss::Loss;
-use super::method::{Constant, ConstantRange, Matrices, Method, MethodInfo};
+use super::method::{Constant, ConstantRange, LossMatrices, Method, MethodInfo};
 use super::terms::{mean_dot, mean_over_pairs, off_diagonal};
 
 /// What is known of it.
 pub static INFO: MethodInfo = MethodInfo {
-    matrices: Matrices::OfImagesByPair,
+    matrices: LossMatrices::OfImagesByPair,
     ..MethodInfo::new(
         "spectral",
         "spectral contrastive",

@@ -15,12 +15,12 @@ use serde::{Deserialize, Serialize};
 
 use super::cholesky::Cholesky;
 use super::loss::Loss;
-use super::method::{Constant, ConstantRange, Matrices, Method, MethodInfo};
+use super::method::{Constant, ConstantRange, LossMatrices, Method, MethodInfo};
 use super::terms::{mean, mean_dot, mean_over_pairs, unit_rows};
 
 /// What is known of it.
 pub static INFO: MethodInfo = MethodInfo {
-    matrices: Matrices::OfFewer,
+    matrices: LossMatrices::OfFewer,
     ..MethodInfo::new("tcr", "TCR", "Total coding rate (Li et al. 2022; Yu et al. 2020).", &[EPS, LAMBDA])
 };
 

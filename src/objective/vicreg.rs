@@ -12,7 +12,7 @@ use burn::tensor::activation::relu;
 use serde::{Deserialize, Serialize};
 
 use super::loss::Loss;
-use super::method::{Constant, ConstantRange, Matrices, Method, MethodInfo};
+use super::method::{Constant, ConstantRange, LossMatrices, Method, MethodInfo};
 use super::terms::{mean, mean_over_pairs, off_diagonal};
 
 const EPSILON: f64 = 1e-4;
@@ -20,7 +20,7 @@ const EPSILON: f64 = 1e-4;
 /// What is known of it.
 pub static INFO: MethodInfo = MethodInfo {
     deviation_of_z: Some(1.0),
-    matrices: Matrices::OfComponents,
+    matrices: LossMatrices::OfComponents,
     ..MethodInfo::new(
         "vicreg",
         "VICReg",

@@ -14,7 +14,7 @@ use super::config::{ModelConfig, TrainConfig};
 use super::differences::differences;
 use super::optimizer::{OptimizerState, Rule};
 use super::precision::LossScale;
-use super::seal::{Seal, Sum, Sums};
+use super::seal::{PartSum, PartSums, Seal};
 use crate::files;
 use crate::model::store::{self, MODEL_FILE};
 use crate::model::weights::{self, Weights};
@@ -70,10 +70,10 @@ impl StateFile {
 
 impl RunCheckpoint {
     /// Writes the files of a checkpoint into `folder`; `lines` are sums of the run's files of lines so far.
-    pub fn write(&self, folder: &Path, lines: Sums) -> anyhow::Result<()> {
-        let mut parts = Sums::new();
+    pub fn write(&self, folder: &Path, lines: PartSums) -> anyhow::Result<()> {
+        let mut parts = PartSums::new();
         let mut part = |file: &str, bytes: &[u8]| {
-            parts.insert(file.into(), Sum::of(bytes));
+            parts.insert(file.into(), PartSum::of(bytes));
             files::write_bytes_atomic(&folder.join(file), bytes)
         };
         part(MODEL_FILE, &self.model)?;
@@ -95,10 +95,10 @@ impl RunCheckpoint {
         if let Some(seal) = &seal {
             seal.check_config(&config)?;
         }
-        let mut found = Sums::new();
+        let mut found = PartSums::new();
         let mut part = |file: &str| {
             let bytes = read(&folder.join(file))?;
-            found.insert(file.into(), Sum::of(&bytes));
+            found.insert(file.into(), PartSum::of(&bytes));
             anyhow::Ok(bytes)
         };
         let is_damaged = |file: &str| format!("{} is damaged", folder.join(file).display());
@@ -151,9 +151,9 @@ impl RunCheckpoint {
     }
 }
 
-/// Sums of the run's files of lines, as far as they had come when the checkpoint in `folder` was written; none where
+/// PartSums of the run's files of lines, as far as they had come when the checkpoint in `folder` was written; none where
 /// it does not say.
-pub fn line_sums(folder: &Path) -> Sums {
+pub fn line_sums(folder: &Path) -> PartSums {
     StateFile::read(folder).ok().and_then(|file| file.seal).map(|seal| seal.lines).unwrap_or_default()
 }
 

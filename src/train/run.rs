@@ -33,7 +33,7 @@ use super::config::{Keep, TrainConfig};
 use super::environment::ENVIRONMENT_FILE;
 use super::events::EventFile;
 use super::metrics::{Metrics, Notice, NoticeKind, ProbeReport};
-use super::seal::{Sum, Sums};
+use super::seal::{PartSum, PartSums};
 use super::{checkpoint, lines};
 use crate::files::{self, FolderLock};
 use crate::model::store::LATEST_FILE;
@@ -404,11 +404,11 @@ impl RunFolder {
         Ok(told)
     }
 
-    /// Sums of the files of lines as they are; of one that cannot be read as a file, none.
-    fn line_sums(&self) -> Sums {
+    /// PartSums of the files of lines as they are; of one that cannot be read as a file, none.
+    fn line_sums(&self) -> PartSums {
         let of = |file: &str| {
             let bytes = files::read(&self.path.join(file), files::MOST_LINES).ok()?;
-            Some((file.to_owned(), Sum::of(&bytes)))
+            Some((file.to_owned(), PartSum::of(&bytes)))
         };
         [METRICS_FILE, PROBES_FILE].into_iter().filter_map(of).collect()
     }
@@ -417,11 +417,11 @@ impl RunFolder {
     /// them, so that this is told and stops nothing.
     fn changed_lines(&self, step: u64) -> Vec<String> {
         let expected = checkpoint::line_sums(&self.checkpoint(step)).into_iter();
-        let is_changed = |(file, sum): &(String, Sum)| {
+        let is_changed = |(file, sum): &(String, PartSum)| {
             let bytes = files::read(&self.path.join(file), files::MOST_LINES).unwrap_or_default();
             !sum.begins(&bytes)
         };
-        let words = |(file, _): (String, Sum)| {
+        let words = |(file, _): (String, PartSum)| {
             format!(
                 "{file} is not as it was at the checkpoint of step {step}: the curves may lack lines or hold others"
             )

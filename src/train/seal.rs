@@ -18,14 +18,14 @@ pub const MAY_CHANGE: [&str; 3] = ["checkpoint_every", "keep", "probe"];
 
 /// Length and sum of a file, or of its beginning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sum {
+pub struct PartSum {
     /// Bytes.
     pub bytes: u64,
     /// Their CRC-32C in hexadecimal.
     pub crc32c: String,
 }
 
-impl Sum {
+impl PartSum {
     /// Of all `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self { bytes: bytes.len() as u64, crc32c: format!("{:08x}", crc32c::crc32c(bytes)) }
@@ -42,8 +42,8 @@ impl Sum {
     }
 }
 
-/// Sums by the name of the file.
-pub type Sums = BTreeMap<String, Sum>;
+/// PartSums by the name of the file.
+pub type PartSums = BTreeMap<String, PartSum>;
 
 /// Configuration and sums of a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,22 +55,22 @@ pub struct Seal {
     /// SHA-256 of that text in hexadecimal.
     pub config_sha256: String,
     /// Of where the run stands, as JSON without spaces.
-    pub state: Sum,
+    pub state: PartSum,
     /// Of the other files of the checkpoint.
-    pub parts: Sums,
+    pub parts: PartSums,
     /// Of the run's files of lines, as far as they had come.
-    pub lines: Sums,
+    pub lines: PartSums,
 }
 
 impl Seal {
     /// Of a checkpoint with this configuration, state (as JSON), files, and lines so far.
-    pub fn new(config: &TrainConfig, state: &[u8], parts: Sums, lines: Sums) -> anyhow::Result<Self> {
+    pub fn new(config: &TrainConfig, state: &[u8], parts: PartSums, lines: PartSums) -> anyhow::Result<Self> {
         let config = config.to_toml()?;
         Ok(Self {
             program: concat!("bagssl ", env!("CARGO_PKG_VERSION")).into(),
             config_sha256: sha256(&config),
             config,
-            state: Sum::of(state),
+            state: PartSum::of(state),
             parts,
             lines,
         })
@@ -80,8 +80,8 @@ impl Seal {
     ///
     /// # Errors
     /// By name: a file that is another or is gone, and one that does not belong there.
-    pub fn check_parts(&self, state: &[u8], found: &Sums) -> anyhow::Result<()> {
-        let state = Sum::of(state);
+    pub fn check_parts(&self, state: &[u8], found: &PartSums) -> anyhow::Result<()> {
+        let state = PartSum::of(state);
         ensure!(
             state == self.state,
             "state.json is not as the checkpoint was written: the state has {}; expected {}",
@@ -172,8 +172,8 @@ mod tests {
     }
 
     fn seal() -> Seal {
-        let parts = Sums::from([("a".into(), Sum::of(b"one")), ("b".into(), Sum::of(b"two"))]);
-        Seal::new(&config(), b"state", parts, Sums::new()).unwrap()
+        let parts = PartSums::from([("a".into(), PartSum::of(b"one")), ("b".into(), PartSum::of(b"two"))]);
+        Seal::new(&config(), b"state", parts, PartSums::new()).unwrap()
     }
 
     #[test]
@@ -202,24 +202,25 @@ mod tests {
     #[test]
     fn a_part_that_is_another_or_gone_is_named() {
         let found = |a: &[u8], b: Option<&[u8]>| {
-            let mut found = Sums::from([("a".into(), Sum::of(a))]);
-            found.extend(b.map(|b| ("b".into(), Sum::of(b))));
+            let mut found = PartSums::from([("a".into(), PartSum::of(a))]);
+            found.extend(b.map(|b| ("b".into(), PartSum::of(b))));
             found
         };
-        let error = |state: &[u8], found: &Sums| seal().check_parts(state, found).unwrap_err().to_string();
+        let error =
+            |state: &[u8], found: &PartSums| seal().check_parts(state, found).unwrap_err().to_string();
         seal().check_parts(b"state", &found(b"one", Some(b"two"))).unwrap();
         assert!(error(b"State", &found(b"one", Some(b"two"))).contains("state.json is not as"));
         let swapped = error(b"state", &found(b"two", Some(b"two")));
         assert!(swapped.contains("a is not the one") && swapped.contains("3 bytes"), "{swapped}");
         assert!(error(b"state", &found(b"one", None)).contains("b is missing"));
         let mut more = found(b"one", Some(b"two"));
-        more.insert("c".into(), Sum::of(b""));
+        more.insert("c".into(), PartSum::of(b""));
         assert!(error(b"state", &more).contains("c does not belong"));
     }
 
     #[test]
     fn a_sum_is_of_a_beginning() {
-        let sum = Sum::of(b"line\n");
+        let sum = PartSum::of(b"line\n");
         assert!(sum.begins(b"line\n") && sum.begins(b"line\nmore"));
         assert!(!sum.begins(b"line") && !sum.begins(b"lime\nmore"));
     }

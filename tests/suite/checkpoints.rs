@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bagssl::model::store::Model;
-use bagssl::model::{Mode, ModelSpec, Origin, Overrides, Space, Stem, store};
+use bagssl::model::{Mode, ModelOrigin, ModelSpec, Overrides, Space, Stem, store};
 use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
@@ -28,7 +28,7 @@ fn open(file: &str, weights: Option<&str>) -> Model {
 
 /// Opens a file and compares its vectors with those of its own library: float32 against float64 over up to 50
 /// layers, 1e-4 norm-wise.
-fn agrees(file: &str, weights: Option<&str>, key: &str) -> (Model, Origin) {
+fn agrees(file: &str, weights: Option<&str>, key: &str) -> (Model, ModelOrigin) {
     let model = open(file, weights);
     let bytes = fs::read(checkpoint("expected.safetensors")).unwrap();
     let expected = SafeTensors::deserialize(&bytes).unwrap();

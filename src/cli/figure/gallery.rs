@@ -6,9 +6,9 @@ use clap::Args;
 
 use super::style::{FigureStyle, GridStyle, figure, grid_style};
 use crate::cli::shared::{Commander, QueryArgs, among_words, search_request, show};
+use crate::engine::SearchReport;
 use crate::engine::facts::DataSpec;
 use crate::engine::jobs::figures::{GallerySource, Haystack, QueryChoice};
-use crate::engine::jobs::search::SearchReport;
 use crate::engine::{FigureContent, FigureKind, Outputs, defaults, jobs};
 use crate::words::count;
 

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::values::{QueryPlace, positive};
+use crate::engine::SearchReport;
 use crate::engine::defaults;
 use crate::engine::facts::{NamedFilter, Split};
-use crate::engine::jobs::search::{SearchReport, SearchRequest};
+use crate::engine::jobs::search::SearchRequest;
 use crate::words::{count, thousands};
 
 #[derive(Args)]

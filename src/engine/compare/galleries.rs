@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::engine::ask::{
     ComparedGalleries, EngineLine, Gallery, GalleryFilter, GalleryView, Overlap, RequestId,
 };
-use crate::engine::compare::side::{Frame, Side, SideTarget};
+use crate::engine::compare::side::{Side, SideFrame, SideTarget};
 use crate::engine::look::extraction::Growing;
 use crate::engine::look::gallery::{GallerySearch, SearchJob, Searcher};
 use crate::engine::look::parts;
@@ -32,7 +32,7 @@ type Found = Arc<Mutex<Option<(u64, Arc<ComparedGalleries>)>>>;
 struct Asked {
     number: u64,
     step: Option<u64>,
-    frame: Frame,
+    frame: SideFrame,
     generation: u64,
     id: RequestId,
     neighbours: usize,
@@ -67,7 +67,7 @@ impl Galleries {
         &mut self,
         number: u64,
         side: &mut Side,
-        frame: &Frame,
+        frame: &SideFrame,
         target: &SideTarget<'_>,
         is_paused: bool,
     ) {

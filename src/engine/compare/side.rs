@@ -46,13 +46,13 @@ pub struct TargetQuery<'a> {
 
 impl SideTarget<'_> {
     /// What a side is made for, if its galleries reach the first `images` images.
-    pub fn frame(&self, images: usize) -> Frame {
+    pub fn frame(&self, images: usize) -> SideFrame {
         let images = images.min(self.config.gallery_images).min(self.data.len()).max(1);
         // Where memory does not suffice for more, the first model has fewer.
         let images =
             self.growing.map_or(images, |growing| images.min(growing.extraction.plan().images.len()));
         let grid = self.config.grid;
-        Frame {
+        SideFrame {
             data_id: self.data_id,
             image: self.view.index,
             grid,
@@ -67,7 +67,7 @@ impl SideTarget<'_> {
 
 /// What the vectors of a side belong to.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Frame {
+pub struct SideFrame {
     pub data_id: u64,
     pub image: usize,
     pub grid: PatchGrid,
@@ -96,7 +96,7 @@ pub enum SideUnit {
 pub struct Side {
     pub key: Key,
     pub embedder: Embedder,
-    frame: Option<Frame>,
+    frame: Option<SideFrame>,
     maps: Option<ImageMaps>,
     /// Why there is none, where patches cannot be embedded.
     growing: Option<Result<Growing, String>>,
@@ -127,12 +127,12 @@ impl Side {
     }
 
     /// Whether it is made for `frame`.
-    pub fn is_for(&self, frame: &Frame) -> bool {
+    pub fn is_for(&self, frame: &SideFrame) -> bool {
         self.frame.as_ref() == Some(frame)
     }
 
     /// Makes ready for another image, grid, data set or other spaces; what is still of use stays.
-    pub fn fit(&mut self, frame: &Frame, target: &SideTarget<'_>, most_bytes: u64) {
+    pub fn fit(&mut self, frame: &SideFrame, target: &SideTarget<'_>, most_bytes: u64) {
         if self.frame.as_ref() == Some(frame) {
             return;
         }
@@ -164,7 +164,7 @@ impl Side {
     }
 
     /// What is to be done for `frame`; the map before the bank, which waits in a pause.
-    pub fn due(&self, frame: &Frame, is_paused: bool) -> Option<SideUnit> {
+    pub fn due(&self, frame: &SideFrame, is_paused: bool) -> Option<SideUnit> {
         let fits = self.is_for(frame);
         let map = self.maps.as_ref().is_none_or(|maps| !maps.is_complete());
         let bank = match &self.growing {
@@ -180,7 +180,7 @@ impl Side {
     }
 
     /// Whether all is known that is to be known for `frame`.
-    pub fn is_complete(&self, frame: &Frame) -> bool {
+    pub fn is_complete(&self, frame: &SideFrame) -> bool {
         self.due(frame, false).is_none() && self.bank().is_none_or(|growing| growing.stopped().is_none())
     }
 
@@ -212,7 +212,7 @@ impl Side {
     }
 
     /// The bank, if the side is made for `frame`, or why there is none.
-    pub fn growing(&self, frame: &Frame) -> Option<Result<&Growing, &str>> {
+    pub fn growing(&self, frame: &SideFrame) -> Option<Result<&Growing, &str>> {
         let growing = self.growing.as_ref().filter(|_| self.is_for(frame))?;
         Some(growing.as_ref().map_err(String::as_str))
     }

@@ -6,13 +6,13 @@ use std::path::Path;
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
+use crate::engine::ask::SearchReport;
 use crate::engine::ask::{FigureContent, FigureKind, FigureQuery, Style};
 use crate::engine::figures::compose;
 use crate::engine::figures::compose::{HeatmapContent, Origin, QueryContent};
 use crate::engine::figures::galleries::GalleryMaker;
 use crate::engine::figures::output::{Written, write_caption};
 use crate::engine::figures::rows::MapRow;
-use crate::engine::look::neighbours::SearchReport;
 use crate::figure::Figure;
 use crate::patch::PatchRef;
 use crate::progress::CancelToken;

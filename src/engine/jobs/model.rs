@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::device::{self, DeviceChoice};
-use crate::model::{ModelSpec, Origin, Stem, store};
+use crate::model::{ModelOrigin, ModelSpec, Stem, store};
 
 /// `bagssl model info`.
 #[derive(Clone, Debug, Serialize)]
@@ -41,7 +41,7 @@ pub struct ModelReport {
     pub sums: bool,
     /// How it was recognised in another program's file.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub origin: Option<Origin>,
+    pub origin: Option<ModelOrigin>,
     /// What the file says about how it was trained.
     pub training: serde_json::Value,
 }

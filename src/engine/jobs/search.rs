@@ -6,9 +6,9 @@ use anyhow::bail;
 
 use crate::bank::Bank;
 use crate::dataset::Split;
+use crate::engine::ask::SearchReport;
 use crate::engine::ask::{NamedFilter, QuerySpec};
 use crate::engine::look::neighbours::{NeighbourQuery, near};
-pub use crate::engine::look::neighbours::{NeighbourReport, SearchReport};
 use crate::engine::look::selection;
 
 /// Which patches may be neighbours.

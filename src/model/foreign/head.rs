@@ -86,7 +86,7 @@ fn candidates(prefix: &str) -> Vec<String> {
 }
 
 fn layers(arrays: &LooseArrays<'_>, prefix: &str, width: usize) -> Result<Vec<Layer>> {
-    let mut groups: BTreeMap<Vec<Place>, &str> = BTreeMap::new();
+    let mut groups: BTreeMap<Vec<NamePart>, &str> = BTreeMap::new();
     for (name, _) in arrays.range(prefix.to_string()..).take_while(|(name, _)| name.starts_with(prefix)) {
         let group = name.rsplit_once('.').map_or(name.as_str(), |(group, _)| group);
         groups.insert(places(group.get(prefix.len()..).unwrap_or_default()), group);
@@ -121,13 +121,13 @@ fn layers(arrays: &LooseArrays<'_>, prefix: &str, width: usize) -> Result<Vec<La
 
 /// Part of a name, numbers in the order of numbers.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
+enum NamePart {
     Number(usize),
     Word(String),
 }
 
-fn places(name: &str) -> Vec<Place> {
-    let place = |part: &str| part.parse().map_or_else(|_| Place::Word(part.into()), Place::Number);
+fn places(name: &str) -> Vec<NamePart> {
+    let place = |part: &str| part.parse().map_or_else(|_| NamePart::Word(part.into()), NamePart::Number);
     name.split('.').map(place).collect()
 }
 

@@ -15,7 +15,7 @@ use anyhow::{Context, Result};
 pub use self::hints::Hints;
 use super::encoder::ModelInfo;
 use super::loose::LooseArrays;
-use super::origin::Origin;
+use super::origin::ModelOrigin;
 use super::weights::Weights;
 
 /// What the network of a file is, and its weights under our names.
@@ -38,7 +38,7 @@ pub fn read(arrays: &LooseArrays<'_>, hints: &Hints, wanted: Option<&str>) -> Re
     let is_used = |name: &String| layers.uses(name) || head.as_ref().is_ok_and(|head| head.uses(name));
     let ignored = arrays.iter().filter(|(name, array)| array.is_float() && !is_used(name));
     let fed = hints.preprocessing(backbone.stem);
-    let origin = Origin {
+    let origin = ModelOrigin {
         names: network.naming.title.into(),
         network: network.prefix.trim_end_matches('.').into(),
         others,

@@ -14,7 +14,7 @@ use crate::model::spec::Overrides;
 use crate::model::weights;
 
 /// What a file holds.
-pub(in crate::model) struct Content<'a> {
+pub(in crate::model) struct FileContent<'a> {
     /// What kind of file it is.
     pub format: &'static str,
     /// Its arrays by their names.
@@ -29,7 +29,7 @@ pub(in crate::model) struct Content<'a> {
 /// No network that can be opened; what is missing of it or does not fit.
 pub(in crate::model) fn open(
     files: &[&[u8]],
-    content: Content<'_>,
+    content: FileContent<'_>,
     device: &Device,
     name: String,
     overrides: &Overrides,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::foreign_file::{self, Content};
+use super::foreign_file::{self, FileContent};
 use super::{pytorch, safetensors};
 use crate::files;
 use crate::model::foreign::Hints;
@@ -51,7 +51,7 @@ pub static FORMAT: ModelFormat = ModelFormat {
             let all: Vec<&[u8]> = bytes.iter().map(Vec::as_slice).collect();
             foreign_file::open(
                 &all,
-                Content { format: "a folder of Hugging Face", arrays, hints },
+                FileContent { format: "a folder of Hugging Face", arrays, hints },
                 device,
                 name,
                 overrides,

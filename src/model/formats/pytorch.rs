@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::foreign_file::{self, Content};
+use super::foreign_file::{self, FileContent};
 use crate::files;
 use crate::model::format::ModelFormat;
 
@@ -46,6 +46,6 @@ pub(super) fn is_checkpoint(bytes: &[u8]) -> bool {
 }
 
 /// The arrays in the bytes of a file, and what it says besides.
-pub(super) fn content(bytes: &[u8]) -> Result<Content<'_>> {
+pub(super) fn content(bytes: &[u8]) -> Result<FileContent<'_>> {
     if legacy::is_legacy(bytes) { legacy::content(bytes) } else { archive::content(bytes) }
 }

@@ -9,13 +9,13 @@ use burn::tensor::Device;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
 
-use super::foreign_file::{self, Content};
+use super::foreign_file::{self, FileContent};
 use crate::files::{self, Tensors};
 use crate::model::encoder::{Encoder, ModelInfo};
 use crate::model::footprint;
 use crate::model::foreign::Hints;
 use crate::model::format::{Model, ModelFormat};
-use crate::model::loose::{Kind, Loose, LooseArrays};
+use crate::model::loose::{Loose, LooseArrays, NumberKind};
 use crate::model::spec::Overrides;
 use crate::model::weights::{self, Array, Weights};
 use crate::words::name_list;
@@ -119,7 +119,7 @@ pub(in crate::model) fn read(
     let tensors = open(bytes)?;
     let Some(mut info) = described(&tensors)? else {
         let content =
-            Content { format: "safetensors", arrays: arrays_of(&tensors.file)?, hints: Hints::default() };
+            FileContent { format: "safetensors", arrays: arrays_of(&tensors.file)?, hints: Hints::default() };
         return foreign_file::open(&[bytes], content, device, name, overrides);
     };
     ensure!(overrides.weights.is_none(), "the file holds one network: no other can be taken");
@@ -150,11 +150,11 @@ fn arrays_of<'a>(file: &SafeTensors<'a>) -> anyhow::Result<LooseArrays<'a>> {
     let loose = |name: &str| {
         let view = file.tensor(name)?;
         let kind = match view.dtype() {
-            Dtype::F64 => Kind::F64,
-            Dtype::F32 => Kind::F32,
-            Dtype::F16 => Kind::F16,
-            Dtype::BF16 => Kind::Bf16,
-            other => Kind::Whole((other.bitsize() / 8).max(1)),
+            Dtype::F64 => NumberKind::F64,
+            Dtype::F32 => NumberKind::F32,
+            Dtype::F16 => NumberKind::F16,
+            Dtype::BF16 => NumberKind::Bf16,
+            other => NumberKind::Whole((other.bitsize() / 8).max(1)),
         };
         let array = Loose::contiguous(kind, view.shape().to_vec(), view.data());
         Ok((name.to_string(), array.with_context(|| name.to_string())?))

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::bank::{Bank, Dtype, MemoryBank};
 use crate::embed::{ExtractPlan, Extraction};
 use crate::engine::ask::Output;
+use crate::engine::ask::SearchReport;
 use crate::engine::ask::{
     Beside, FigureContent, FigureKind, FigureQuery, FigureRequest, PatchSpace, defaults,
 };
@@ -19,7 +20,6 @@ use crate::engine::jobs::embed::data_of_bank;
 use crate::engine::jobs::figures::choose;
 use crate::engine::jobs::figures::request::{GallerySource, Haystack, QueryChoice};
 use crate::engine::jobs::{Job, open_embedder};
-use crate::engine::look::neighbours::SearchReport;
 use crate::model::Space;
 use crate::patch::{PatchGrid, PatchRef};
 use crate::search::Relation;

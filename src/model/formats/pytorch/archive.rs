@@ -9,7 +9,7 @@ use zip::{CompressionMethod, ZipArchive};
 
 use super::objects;
 use crate::files::pickle::Pickle;
-use crate::model::formats::foreign_file::Content;
+use crate::model::formats::foreign_file::FileContent;
 
 /// Whether these are the first bytes of an archive.
 pub(super) fn is_archive(bytes: &[u8]) -> bool {
@@ -26,7 +26,7 @@ pub(super) fn is_of_pytorch(bytes: &[u8]) -> bool {
 }
 
 /// The arrays of an archive.
-pub(super) fn content(bytes: &[u8]) -> Result<Content<'_>> {
+pub(super) fn content(bytes: &[u8]) -> Result<FileContent<'_>> {
     let entries = entries(bytes)?;
     let objects = entries.keys().find(|name| **name == "data.pkl" || name.ends_with("/data.pkl"));
     let objects = objects.context("a ZIP archive without data.pkl; expected one that torch.save wrote")?;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::objects::{self, storages};
 use crate::files::pickle::Pickle;
-use crate::model::formats::foreign_file::Content;
+use crate::model::formats::foreign_file::FileContent;
 
 /// A pickle of the number by which PyTorch knows its files.
 const MAGIC: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
@@ -17,7 +17,7 @@ pub(super) fn is_legacy(bytes: &[u8]) -> bool {
 }
 
 /// The arrays of a file.
-pub(super) fn content(bytes: &[u8]) -> Result<Content<'_>> {
+pub(super) fn content(bytes: &[u8]) -> Result<FileContent<'_>> {
     let mut rest = &bytes[MAGIC.len()..];
     let mut next = |what: &str| -> Result<Pickle<'_>> {
         let pickle = Pickle::read(rest, objects::RULES)

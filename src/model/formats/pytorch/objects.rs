@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::files::pickle::{Id, Made, Node, Pickle, Rules};
+use crate::files::pickle::{Id, MadeObject, Node, Pickle, Rules};
 use crate::model::foreign::Hints;
-use crate::model::formats::foreign_file::Content;
-use crate::model::loose::{Kind, Loose, LooseArrays};
+use crate::model::formats::foreign_file::FileContent;
+use crate::model::loose::{Loose, LooseArrays, NumberKind};
 
 /// What a checkpoint may hold: any objects, since none is made.
 pub(super) const RULES: Rules = Rules { most_instructions: 5_000_000, calls: refuse_programs, objects: true };
@@ -52,7 +52,7 @@ fn refuse_programs(name: &str) -> Result<()> {
 
 /// Where the numbers of an array lie.
 pub(super) struct Storage<'a> {
-    pub kind: Kind,
+    pub kind: NumberKind,
     pub key: &'a [u8],
 }
 
@@ -72,20 +72,20 @@ fn storage<'a>(pickle: &'a Pickle<'_>, named_by: Id) -> Option<Storage<'a>> {
     Some(Storage { kind, key: pickle.text(*items.get(2)?).ok()? })
 }
 
-fn kind(name: &str) -> Option<Kind> {
+fn kind(name: &str) -> Option<NumberKind> {
     let (_, last) = name.rsplit_once('.').unwrap_or(("", name));
     Some(match last {
-        "DoubleStorage" | "float64" => Kind::F64,
-        "FloatStorage" | "float32" => Kind::F32,
-        "HalfStorage" | "float16" => Kind::F16,
-        "BFloat16Storage" | "bfloat16" => Kind::Bf16,
-        "LongStorage" | "int64" => Kind::Whole(8),
-        "IntStorage" | "int32" | "QInt32Storage" => Kind::Whole(4),
-        "ShortStorage" | "int16" => Kind::Whole(2),
+        "DoubleStorage" | "float64" => NumberKind::F64,
+        "FloatStorage" | "float32" => NumberKind::F32,
+        "HalfStorage" | "float16" => NumberKind::F16,
+        "BFloat16Storage" | "bfloat16" => NumberKind::Bf16,
+        "LongStorage" | "int64" => NumberKind::Whole(8),
+        "IntStorage" | "int32" | "QInt32Storage" => NumberKind::Whole(4),
+        "ShortStorage" | "int16" => NumberKind::Whole(2),
         "CharStorage" | "int8" | "ByteStorage" | "uint8" | "BoolStorage" | "bool" | "UntypedStorage"
-        | "QInt8Storage" | "QUInt8Storage" => Kind::Whole(1),
-        "ComplexFloatStorage" | "complex64" => Kind::Whole(8),
-        "ComplexDoubleStorage" | "complex128" => Kind::Whole(16),
+        | "QInt8Storage" | "QUInt8Storage" => NumberKind::Whole(1),
+        "ComplexFloatStorage" | "complex64" => NumberKind::Whole(8),
+        "ComplexDoubleStorage" | "complex128" => NumberKind::Whole(16),
         _ => return None,
     })
 }
@@ -94,11 +94,11 @@ fn kind(name: &str) -> Option<Kind> {
 pub(super) fn content<'a>(
     pickle: &Pickle<'_>,
     bytes_of: impl Fn(&str) -> Result<&'a [u8]>,
-) -> Result<Content<'a>> {
-    let mut walk = Walk { pickle, bytes_of, seen: HashSet::new(), arrays: LooseArrays::new() };
+) -> Result<FileContent<'a>> {
+    let mut walk = ObjectWalk { pickle, bytes_of, seen: HashSet::new(), arrays: LooseArrays::new() };
     walk.visit(pickle.root(), String::new(), 0)?;
     let hints = Hints { is_solo_learn: is_solo_learn(pickle), ..Hints::default() };
-    Ok(Content { format: "PyTorch", arrays: walk.arrays, hints })
+    Ok(FileContent { format: "PyTorch", arrays: walk.arrays, hints })
 }
 
 /// Lightning's files name their version; solo-learn's settings have a backbone and a method.
@@ -110,7 +110,7 @@ fn is_solo_learn(pickle: &Pickle<'_>) -> bool {
     settings.is_ok() && is_named(b"backbone") && is_named(b"method")
 }
 
-struct Walk<'p, 'b, 'a, F> {
+struct ObjectWalk<'p, 'b, 'a, F> {
     pickle: &'p Pickle<'b>,
     bytes_of: F,
     /// What was looked into: what is reached on two ways, or holds itself.
@@ -118,7 +118,7 @@ struct Walk<'p, 'b, 'a, F> {
     arrays: LooseArrays<'a>,
 }
 
-impl<'a, F: Fn(&str) -> Result<&'a [u8]>> Walk<'_, '_, 'a, F> {
+impl<'a, F: Fn(&str) -> Result<&'a [u8]>> ObjectWalk<'_, '_, 'a, F> {
     fn visit(&mut self, id: Id, name: String, depth: usize) -> Result<()> {
         if depth > MOST_DEPTH {
             return Ok(());
@@ -126,7 +126,7 @@ impl<'a, F: Fn(&str) -> Result<&'a [u8]>> Walk<'_, '_, 'a, F> {
         let pickle = self.pickle;
         match pickle.node(id) {
             Node::Dict(pairs) => self.visit_pairs(id, pairs, &name, depth),
-            Node::Made(made) => {
+            Node::MadeObject(made) => {
                 let by = pickle.name(made.by).unwrap_or_default();
                 if by.contains("_rebuild_") {
                     if let Some(array) = self.rebuilt(by, made.of).with_context(|| name.clone())? {
@@ -159,7 +159,7 @@ impl<'a, F: Fn(&str) -> Result<&'a [u8]>> Walk<'_, '_, 'a, F> {
     }
 
     /// A module that was saved as a whole: its arrays and its parts.
-    fn visit_module(&mut self, made: &Made, name: &str, depth: usize) -> Result<()> {
+    fn visit_module(&mut self, made: &MadeObject, name: &str, depth: usize) -> Result<()> {
         let pickle = self.pickle;
         let Some(Node::Dict(pairs)) = made.state.map(|state| pickle.node(state)) else { return Ok(()) };
         for &(key, value) in pairs {
@@ -179,7 +179,7 @@ impl<'a, F: Fn(&str) -> Result<&'a [u8]>> Walk<'_, '_, 'a, F> {
         match function {
             "_rebuild_parameter" | "_rebuild_parameter_with_state" => {
                 match arguments.first().map(|data| pickle.node(*data)) {
-                    Some(Node::Made(made)) => {
+                    Some(Node::MadeObject(made)) => {
                         let by = pickle.name(made.by).unwrap_or_default();
                         // A parameter of a parameter is made by nobody.
                         if by.contains("_rebuild_parameter") { Ok(None) } else { self.rebuilt(by, made.of) }

@@ -1,0 +1,60 @@
+//! What a search found, as it is told.
+
+use serde::Serialize;
+
+use crate::patch::PatchRef;
+use crate::search::Relation;
+
+/// The neighbours in one space.
+#[derive(Clone, Debug, Serialize)]
+pub struct SearchReport {
+    /// The query patch, or one about a query that is none.
+    pub query: PatchRef,
+    /// Neighbours that were asked for.
+    pub k: usize,
+    /// Name of the space.
+    pub space: String,
+    /// Patches that were searched.
+    pub searched: u64,
+    /// Those among which the filter let the neighbours be chosen; the query is none of them.
+    pub candidates: u64,
+    /// What the filter left out, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
+    /// The same with the query: what a figure counts.
+    #[serde(skip)]
+    pub let_through: usize,
+    /// Images that were searched, of those that the bank is planned for.
+    #[serde(skip)]
+    pub images: (usize, usize),
+    /// Whether every patch was compared; it always is.
+    pub exact: bool,
+    /// Part of the true neighbours that were found; 1, as the search is exact.
+    pub recall: f64,
+    /// Time of the search.
+    pub milliseconds: f64,
+    /// The neighbours, best first.
+    pub neighbours: Vec<NeighbourReport>,
+}
+
+/// One neighbour.
+#[derive(Clone, Debug, Serialize)]
+pub struct NeighbourReport {
+    /// Index of its image in the data set.
+    pub image: u32,
+    /// Row of its upper left pixel.
+    pub y: u32,
+    /// Column of its upper left pixel.
+    pub x: u32,
+    /// Its cosine to the query, -1 to 1.
+    pub cosine: f32,
+    /// Class of its image, an index into the class names.
+    pub label: Option<u32>,
+    /// What its image has in common with the query's.
+    pub relation: Relation,
+    /// Images with the same pixels that it stands for, its own among them; 1 unless copies are folded.
+    pub copies: usize,
+    /// The others of them: their indices in the data set.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub copy_images: Vec<u32>,
+}
