@@ -221,7 +221,7 @@ impl RunFolder {
     pub fn load_from(&self, step: Option<u64>) -> anyhow::Result<RunCheckpoint> {
         let folder = step.map_or_else(|| self.latest(), |step| Ok(self.checkpoint(step)));
         let loaded = match &folder {
-            Ok(folder) => self.read(folder).with_context(|| folder.display().to_string()),
+            Ok(folder) => self.read(folder),
             Err(error) => Err(anyhow::anyhow!("{error:#}")),
         };
         loaded.map_err(|error| {
@@ -234,11 +234,14 @@ impl RunFolder {
     }
 
     fn read(&self, folder: &Path) -> anyhow::Result<RunCheckpoint> {
-        let saved = RunCheckpoint::read(folder, Self::open(&self.path)?.1)?;
-        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let expected = step_name(saved.state.step);
-        ensure!(name == expected, "{STATE_FILE} is of {expected}, and lies in {name}");
-        Ok(saved)
+        let read = || {
+            let saved = RunCheckpoint::read(folder, Self::open(&self.path)?.1)?;
+            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let expected = step_name(saved.state.step);
+            ensure!(name == expected, "{STATE_FILE} is of {expected}, and lies in {name}");
+            Ok(saved)
+        };
+        read().with_context(|| folder.display().to_string())
     }
 
     /// Makes the checkpoint of `step` the newest: later ones are renamed, so that none is lost. Returns a sentence

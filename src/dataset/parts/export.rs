@@ -153,7 +153,9 @@ fn claim(set: &Parts, out: &Path) -> anyhow::Result<()> {
             (manifest.train, manifest.test) = (manifest.train.max(old.train), manifest.test.max(old.test));
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let is_other = |entry: fs::DirEntry| entry.file_name() != LOCK_FILE;
+            // A call that was killed before its description stood has left no more than these.
+            let is_other =
+                |entry: fs::DirEntry| entry.file_name() != LOCK_FILE && !files::is_leftover(&entry.path());
             let occupied = fs::read_dir(out).is_ok_and(|entries| entries.flatten().any(is_other));
             if occupied {
                 bail!(

@@ -214,6 +214,9 @@ fn comparable(name: &str, bytes: Vec<u8>, top: &Path) -> Vec<u8> {
             text.lines().map(|line| serde_json::from_str(line).map_or_else(|_| line.into(), timeless));
         return lines.flat_map(|line| [line, "\n".into()]).collect::<String>().into_bytes();
     }
+    if name.ends_with("state.json") {
+        return serde_json::from_slice(&bytes).map_or(bytes, |state| timeless(state).into_bytes());
+    }
     if [".json", ".tex"].iter().any(|ending| name.ends_with(ending)) {
         return String::from_utf8_lossy(&bytes).replace(&*top.to_string_lossy(), "OUT").into_bytes();
     }
@@ -223,7 +226,7 @@ fn comparable(name: &str, bytes: Vec<u8>, top: &Path) -> Vec<u8> {
 /// The JSON value without what depends on the clock.
 pub fn timeless(mut value: Value) -> String {
     fn strip(value: &mut Value) {
-        const OF_THE_CLOCK: [&str; 8] = [
+        const OF_THE_CLOCK: [&str; 9] = [
             "time",
             "seconds",
             "embedding_seconds",
@@ -231,6 +234,8 @@ pub fn timeless(mut value: Value) -> String {
             "starved",
             "seconds_left",
             "memory_bytes",
+            // Sums of lines that have times in them.
+            "lines",
             "cache",
         ];
         match value {
