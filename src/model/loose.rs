@@ -7,7 +7,7 @@ use half::{bf16, f16};
 
 use super::weights::Array;
 
-/// NumberKind of an array's numbers.
+/// Kind of an array's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NumberKind {
     /// 64-bit floating point.

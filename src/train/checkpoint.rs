@@ -103,14 +103,14 @@ impl RunCheckpoint {
         };
         let is_damaged = |file: &str| format!("{} is damaged", folder.join(file).display());
         let model = part(MODEL_FILE)?;
-        let optimizer =
-            optimizer_from_bytes(&part(OPTIMIZER_FILE)?).with_context(|| is_damaged(OPTIMIZER_FILE))?;
         let method = match folder.join(METHOD_FILE).exists() {
             true => {
                 store::weights_from_bytes(&part(METHOD_FILE)?).with_context(|| is_damaged(METHOD_FILE))?
             }
             false => Weights::new(),
         };
+        let optimizer = optimizer_from_bytes(&part(OPTIMIZER_FILE)?, |id| name_of(id, &model, &method))
+            .with_context(|| is_damaged(OPTIMIZER_FILE))?;
         let saved = Self { config, model, optimizer, method, state };
         saved.check_fit()?;
         if let Some(seal) = seal {
@@ -151,7 +151,14 @@ impl RunCheckpoint {
     }
 }
 
-/// PartSums of the run's files of lines, as far as they had come when the checkpoint in `folder` was written; none where
+/// What the parameter is called whose buffers are saved under `id`.
+fn name_of(id: u64, model: &[u8], method: &Weights) -> String {
+    let of_model = store::describe(model).map(|(_, shapes)| shapes).unwrap_or_default();
+    let mut names = of_model.keys().chain(method.keys());
+    names.find(|name| weights::id_of(name) == id).cloned().unwrap_or_else(|| format!("parameter {id}"))
+}
+
+/// Sums of the run's files of lines, as far as they had come when the checkpoint in `folder` was written; none where
 /// it does not say.
 pub fn line_sums(folder: &Path) -> PartSums {
     StateFile::read(folder).ok().and_then(|file| file.seal).map(|seal| seal.lines).unwrap_or_default()

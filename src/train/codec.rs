@@ -27,8 +27,8 @@ pub fn optimizer_bytes(state: &OptimizerState) -> anyhow::Result<Vec<u8>> {
     files::tensors_to_bytes(views, BTreeMap::new())
 }
 
-/// The reverse of [`optimizer_bytes`]. The error names the key.
-pub fn optimizer_from_bytes(bytes: &[u8]) -> anyhow::Result<OptimizerState> {
+/// The reverse of [`optimizer_bytes`]. The error names the key, or the parameter as `name_of` its id.
+pub fn optimizer_from_bytes(bytes: &[u8], name_of: impl Fn(u64) -> String) -> anyhow::Result<OptimizerState> {
     let file = files::tensors_from_bytes(bytes)?.file;
     let mut entries = vec![];
     for (name, view) in file.iter() {
@@ -43,7 +43,12 @@ pub fn optimizer_from_bytes(bytes: &[u8]) -> anyhow::Result<OptimizerState> {
     let mut state = OptimizerState::new();
     for (buffer, id, values) in entries {
         let buffers = state.entry(id).or_default();
-        ensure!(buffers.len() == buffer, "buffer{buffer}.{id} is there, buffer{} is not", buffers.len());
+        ensure!(
+            buffers.len() == buffer,
+            "of {}, buffer {buffer} is there, buffer {} is not",
+            name_of(id),
+            buffers.len()
+        );
         buffers.push(values);
     }
     Ok(state)

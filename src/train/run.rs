@@ -407,7 +407,7 @@ impl RunFolder {
         Ok(told)
     }
 
-    /// PartSums of the files of lines as they are; of one that cannot be read as a file, none.
+    /// Sums of the files of lines as they are; of one that cannot be read as a file, none.
     fn line_sums(&self) -> PartSums {
         let of = |file: &str| {
             let bytes = files::read(&self.path.join(file), files::MOST_LINES).ok()?;

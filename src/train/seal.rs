@@ -42,7 +42,7 @@ impl PartSum {
     }
 }
 
-/// PartSums by the name of the file.
+/// Sums by the name of the file.
 pub type PartSums = BTreeMap<String, PartSum>;
 
 /// Configuration and sums of a checkpoint.

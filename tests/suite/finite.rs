@@ -63,7 +63,7 @@ fn numbers_that_are_none_are_refused_where_they_are_typed() {
         let said = typed(&[&figure[..], &["3,3", flag, wrong]].concat());
         assert!(said.contains("expected") && said.contains(flag), "{flag} {wrong}: {said}");
     }
-    let eval = ["eval", "--model", "demo", "--data", "demo"];
+    let eval = ["eval", "--model", "demo", "--data", "demo", "--patches", "central"];
     for (flag, wrong) in [("--temperature", "nan"), ("--temperature", "1e39"), ("--holdout", "nan")] {
         let said = typed(&[&eval[..], &[flag, wrong]].concat());
         assert!(said.contains("expected") && said.contains(flag), "{flag} {wrong}: {said}");
