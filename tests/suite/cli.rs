@@ -157,7 +157,8 @@ fn a_bank_is_described_exported_and_searched() {
     let other = ["bank", "export", &bank, "--space", "h", "--out"];
     let refused = |more: &[&str]| failure(&[&other[..], more].concat());
     assert!(refused(&[text(&index)]).contains(".npy, .safetensors or .parquet"));
-    assert!(refused(&[text(&npy), "--index", text(&npy)]).contains(".csv or .parquet"));
+    let no_table = folder.path().join("index.npy");
+    assert!(refused(&[text(&npy), "--index", text(&no_table)]).contains(".csv or .parquet"));
     let both = folder.path().join("a.parquet");
     assert!(refused(&[text(&both), "--index", text(&both)]).contains("name another file"));
     let width = info["spaces"]["h"].as_u64().unwrap();

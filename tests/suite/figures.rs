@@ -189,7 +189,7 @@ fn what_cannot_be_drawn_is_refused_before_the_work_and_in_words() {
     let of = |name: &str, more: &[&str]| failure(&[&["figure", name][..], more, &put[..]].concat());
     assert!(near(&["--out", text(&folder.path().join("a.gif"))]).contains(".svg, .pdf or .png"));
     assert!(near(&["--out", text(&folder.path().join("none/a.svg"))]).contains("there is no folder"));
-    assert!(near(&[&put[..], &["--caption", text(&out)]].concat()).contains("the figure itself"));
+    assert!(near(&[&put[..], &["--caption", text(&out)]].concat()).contains("--out goes there already"));
     assert!(near(&["--dpi", "9999", "--out", text(&folder.path().join("a.png"))]).contains("36 to 2400"));
     assert!(near(&[&put[..], &["--query", "1:0:0", "--query", "2:0:0"]].concat()).contains("one image"));
     assert!(near(&[&put[..], &["--queries", "17"]].concat()).contains("16 patches"));
@@ -231,7 +231,7 @@ fn a_font_is_chosen_by_its_file_and_asked_for_again() {
     run_json(&[&repeat[..], &["--font", "built-in"]].concat());
     assert!(fs::read_to_string(&again).unwrap().contains("font-family=\"Ubuntu, sans-serif\""));
     // Before the work, and in words.
-    let error = failure(&[&near[..], &["--out", text(&out), "--font", text(&sidecar)]].concat());
+    let error = failure(&[&near[..], &["--out", text(&again), "--font", text(&sidecar)]].concat());
     assert!(error.contains("a.svg.json: not a font that can be drawn with"), "{error}");
 }
 

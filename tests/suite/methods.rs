@@ -4,7 +4,7 @@ use std::sync::Arc;
 use bagssl::augment::Crop;
 use bagssl::dataset::{Dataset, Split, parts::Parts};
 use bagssl::objective::{Byol, Objective};
-use bagssl::train::{RunFolder, TrainConfig, Trainer, recipes};
+use bagssl::train::{ImagesOrder, RunFolder, TrainConfig, Trainer, recipes};
 use burn::tensor::Device;
 
 /// 32 scenes of 32 x 32.
@@ -24,6 +24,8 @@ pub fn tiny(objective: Objective, changes: &[&str]) -> TrainConfig {
     let network = ["model.backbone.width=2", "model.input=16", "model.projector=[16, 8]"];
     let run = ["images=32", "batch=16", "warmup_epochs=1", "optimizer.lr=0.5"];
     config.set(&[&network[..], &run[..], changes].concat()).unwrap();
+    // As a run writes it down.
+    config.images_order = Some(ImagesOrder::Spread);
     config
 }
 

@@ -204,7 +204,7 @@ fn a_data_set_that_vanishes_stops_the_run_which_goes_on_when_it_is_back() {
         }
     };
     let error = format!("{:#}", train("run", Start::New(Box::new(config)), &mut vanish).unwrap_err());
-    assert!(error.contains("seems to be gone") && error.contains("--resume continues from"), "{error}");
+    assert!(error.contains("could not be read") && error.contains("--resume continues from"), "{error}");
     std::fs::rename(&away, &data).unwrap();
     let resumed = train("run", Start::Resume, &mut |_| ()).unwrap();
     assert_eq!(losses(&resumed), losses(&whole));

@@ -40,11 +40,11 @@ fn window_ui(ui: &mut Ui, rule: &mut ValueRule) {
     };
     ui.add_enabled_ui(is_told, |ui| {
         ui.horizontal(|ui| {
-            ui.label("Values from");
+            let label = ui.label("Values from").id;
             let before = *high;
-            ui.add(DragValue::new(low).range(f64::MIN..=before));
-            ui.label("to");
-            ui.add(DragValue::new(high).range(*low..=f64::MAX));
+            ui.add(DragValue::new(low).range(f64::MIN..=before)).labelled_by(label);
+            let label = ui.label("to").id;
+            ui.add(DragValue::new(high).range(*low..=f64::MAX)).labelled_by(label);
             if *low >= *high {
                 *high = *low + 1.0; // a window of no width could not be read back
             }
