@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::support::{failure, text};
 
@@ -20,25 +21,36 @@ struct Measured {
     peak: u64,
 }
 
-/// Runs the program and has the system measure it.
-#[expect(clippy::zombie_processes, reason = "it is waited for by wait4, which measures it")]
+/// Runs the program and looks at what the system has counted of it, until it ends. (What `wait4` tells counts from
+/// before the program was loaded, when the memory was that of the tests.)
 fn measured(args: &[&str]) -> Measured {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bagssl"));
     let command = command.args(args).args(["--device", "cpu", "--threads", "2", "--json"]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
-    let mut said = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    let (mut status, mut usage) = (0, std::mem::MaybeUninit::<libc::rusage>::zeroed());
-    // SAFETY: a child of this process that nobody else waits for, and room for what is said of it.
-    let usage = unsafe {
-        assert!(libc::wait4(child.id() as i32, &raw mut status, 0, usage.as_mut_ptr()) > 0);
-        usage.assume_init()
+    let mut stderr = child.stderr.take().unwrap();
+    let hearing = std::thread::spawn(move || {
+        let mut said = String::new();
+        stderr.read_to_string(&mut said).unwrap();
+        said
+    });
+    let mut peak = 0;
+    let status = loop {
+        peak = high_water(child.id()).map_or(peak, |bytes| bytes.max(peak));
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        std::thread::sleep(Duration::from_millis(2));
     };
-    Measured {
-        is_done: libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0,
-        said,
-        peak: 1024 * usage.ru_maxrss as u64,
-    }
+    assert!(peak > 0, "the system tells nothing of a process");
+    Measured { is_done: status.success(), said: hearing.join().unwrap(), peak }
+}
+
+/// The most main memory that a process has filled so far, bytes; none where it has ended.
+fn high_water(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let kibibytes =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"))?;
+    Some(1024 * kibibytes.trim().parse::<u64>().ok()?)
 }
 
 /// Runs the program within `mib` MiB; it must succeed and stay there.

@@ -351,8 +351,9 @@ fn a_signal_closes_a_real_window_as_its_button_does() {
     for signal in [libc::SIGTERM, libc::SIGINT] {
         screen.open();
         let program = screen.program.as_ref().expect("it was started").0.id();
-        // Its first frames: settings are written when it closes.
+        // Its first frames, then a size of the interface that is written when it closes, if not before.
         std::thread::sleep(Duration::from_secs(2));
+        screen.xdotool(&["key", "ctrl+plus", "sleep", "0.5"]);
         let asked = SystemTime::now();
         // SAFETY: the process is a child that has not been waited for.
         assert_eq!(unsafe { libc::kill(program as i32, signal) }, 0);
