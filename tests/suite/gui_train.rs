@@ -198,6 +198,10 @@ fn a_damaged_checkpoint_is_told_and_an_older_one_is_a_click_away() {
     let (out, _) = halted(folder.path());
     let optimizer = out.join("step-000004/optimizer.safetensors");
     std::fs::copy(out.join("step-000002/optimizer.safetensors"), &optimizer).unwrap();
+    // It was killed in its fifth step.
+    let lines = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();
+    let kept: String = lines.split_inclusive('\n').take(4).collect();
+    std::fs::write(out.join("metrics.jsonl"), kept).unwrap();
     // Written long ago, so that nobody seems to train it.
     let metrics = std::fs::File::options().append(true).open(out.join("metrics.jsonl")).unwrap();
     metrics.set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();

@@ -223,7 +223,9 @@ impl Dialog {
             ui.set_width(560.0_f32.min(ctx.content_rect().width() - 48.0));
             // In a window too low for it, it scrolls as a whole.
             let height = ctx.content_rect().height() - 48.0;
-            let whole = egui::ScrollArea::vertical().max_height(height).auto_shrink([false, true]);
+            // Else it would stay as low as it was when it held less, its buttons out of sight.
+            let whole = egui::ScrollArea::vertical().max_height(height).min_scrolled_height(height);
+            let whole = whole.auto_shrink([false, true]);
             whole.show(ui, |ui| self.body_ui(ui, files, recent)).inner
         });
         let is_closed = modal.should_close();
@@ -243,7 +245,7 @@ impl Dialog {
             decoding_ui(ui, &mut self.decoding);
         }
         let room = (ui.ctx().content_rect().height() - 280.0).max(48.0);
-        let list = egui::ScrollArea::vertical().max_height(room);
+        let list = egui::ScrollArea::vertical().max_height(room).min_scrolled_height(room);
         let again = list.show(ui, |ui| self.recent_ui(ui, recent)).inner;
         let obstacle = self.obstacle();
         match &self.error {
