@@ -301,7 +301,7 @@ fn color_rows() -> Vec<Setting> {
             "two numbers of pixels above 0, the lesser first",
             |SettingPlace { config, item }| {
                 let [low, high] = config.views[item].blur.sigma;
-                let in_order = low > 0.0 && low <= high && high.is_finite();
+                let in_order = is_positive(low) && is_positive(high) && low <= high;
                 (!in_order).then(|| "two numbers of pixels above 0, the lesser first".into())
             },
         ),
