@@ -20,7 +20,7 @@ use crate::kernel;
 use crate::memory;
 use crate::model::footprint::Footprint;
 use crate::model::store::{self, Model};
-use crate::model::{Encoder, Mode, ModelInfo, ModelSpec, Space};
+use crate::model::{Encoder, MapLayer, Mode, ModelInfo, ModelSpec, Space};
 
 pub use extract::{ExtractPlan, Extraction};
 
@@ -222,7 +222,7 @@ impl Embedder {
         let mut maps = Maps { values: vec![], channels: 0, rows: 0, cols: 0 };
         let fill = |index: usize, out: &mut [f32]| self.fill_central(images[index].borrow(), out);
         self.in_batches(images.len(), fill, |images| {
-            let map = self.encoder.last_map(images.clone());
+            let map = self.encoder.maps(images.clone(), &[MapLayer::Last]).remove(0);
             [_, maps.channels, maps.rows, maps.cols] = map.dims();
             maps.values.extend(self.checked(map, &images)?);
             Ok(())

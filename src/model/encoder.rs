@@ -1,8 +1,5 @@
 //! Image batch -> embedding h, projection z, and any layer between.
 
-use std::fmt;
-use std::str::FromStr;
-
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
@@ -10,54 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::layers::Mode;
 use super::origin::ModelOrigin;
 use super::projector::Projector;
-use super::resnet::{BackboneConfig, ResNet};
+use super::resnet::{BackboneConfig, ResNet, Stem};
+use super::space::{MapLayer, Space};
 use super::watch::{FirstNotFinite, Watch};
 use crate::augment::{Crop, Normalization, Resize};
-
-/// A named space of vectors that a network maps images to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Space {
-    /// Mean over positions of the feature map after stage 1 to 4; stage 4 is [`Space::H`].
-    Stage(u8),
-    /// The embedding h: the backbone's output, not normalised.
-    H,
-    /// Output of the projector's hidden layer 1, 2, ... (after ReLU).
-    Hidden(u8),
-    /// The projection z: the projector's raw output, not normalised.
-    Z,
-}
-
-impl fmt::Display for Space {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Space::Stage(index) => write!(f, "stage{index}"),
-            Space::H => write!(f, "h"),
-            Space::Hidden(index) => write!(f, "hidden{index}"),
-            Space::Z => write!(f, "z"),
-        }
-    }
-}
-
-impl FromStr for Space {
-    type Err = anyhow::Error;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let numbered = |prefix: &str| name.strip_prefix(prefix).and_then(|digits| digits.parse::<u8>().ok());
-        match name {
-            "h" => Ok(Space::H),
-            "z" => Ok(Space::Z),
-            _ => numbered("stage")
-                .filter(|index| (1..=4).contains(index))
-                .map(Space::Stage)
-                .or(numbered("hidden").filter(|&index| index >= 1).map(Space::Hidden))
-                .ok_or_else(|| {
-                    anyhow::anyhow!(
-                        "unknown space \"{name}\"; expected h, z, stage1 to stage4 or hidden1, ..."
-                    )
-                }),
-        }
-    }
-}
 
 /// What a model is: all that is needed to build it, to feed it and to name it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -98,11 +51,42 @@ impl ModelInfo {
         match space {
             Space::H | Space::Stage(4) => Some(self.backbone.h_width()),
             Space::Stage(index @ 1..=3) => Some(self.backbone.h_width() >> (4 - index)),
-            Space::Stage(_) => None,
+            Space::Stage(_) | Space::Block(_) => None,
+            Space::Token(MapLayer::Last) => Some(self.backbone.h_width()),
+            Space::Token(MapLayer::Stage(index)) => self.width(Space::Stage(index)),
+            Space::Token(_) => None,
             Space::Hidden(index) if index == 0 || usize::from(index) > hidden => None,
             Space::Hidden(index) => Some(self.projector[usize::from(index) - 1]),
             Space::Z => self.projector.last().copied(),
         }
+    }
+
+    /// All spaces of a crop that goes through the network alone, from z back to the first stage or block.
+    pub fn crop_spaces(&self) -> Vec<Space> {
+        let z = self.projector.last().map(|_| Space::Z);
+        let hidden = (1..self.projector.len() as u8).rev().map(Space::Hidden);
+        let inner = (1..=3).rev().map(Space::Stage);
+        z.into_iter().chain(hidden).chain([Space::H]).chain(inner).collect()
+    }
+
+    /// All layers that give feature maps, from the last back to the first; [`Space::Token`] makes a space of each.
+    pub fn map_layers(&self) -> Vec<MapLayer> {
+        [MapLayer::Last].into_iter().chain((1..=3).rev().map(MapLayer::Stage)).collect()
+    }
+
+    /// Pixels of the network's input from one place to the next in the feature map of `layer`, one of
+    /// [`ModelInfo::map_layers`].
+    pub fn cell(&self, layer: MapLayer) -> u32 {
+        let first = if self.backbone.stem == Stem::ImageNet { 4 } else { 1 };
+        match layer {
+            MapLayer::Stage(index @ 1..=4) => first << (index - 1),
+            _ => first << 3,
+        }
+    }
+
+    /// What the sides of an input are multiples of, pixels: the patch of a transformer; 1 where any do.
+    pub fn input_step(&self) -> u32 {
+        1
     }
 
     /// How the views were cut that the network was trained on; none where its file does not say.
@@ -196,6 +180,7 @@ impl Encoder {
             Space::Stage(_) | Space::H => h.clone(),
             Space::Hidden(index) => projected[usize::from(index) - 1].clone(),
             Space::Z => projected[projected.len() - 1].clone(),
+            Space::Block(_) | Space::Token(_) => panic!("no vector of a crop: {space}"),
         };
         spaces.iter().map(pick).collect()
     }
@@ -210,14 +195,21 @@ impl Encoder {
         watch.layer
     }
 
-    /// The backbone's last feature maps, with running statistics; h is their mean over positions.
+    /// The feature maps of `layers`, in that order, with running statistics. The images may be rectangles of any size
+    /// (for a transformer, of multiples of its patch).
+    /// Panics if the model has no such layer (see [`ModelInfo::map_layers`]).
     ///
     /// # Shapes
-    /// - input: `[batch, 3, side, side]`
-    /// - output: `[batch, width of h, rows, cols]`
-    pub fn last_map(&self, images: Tensor<4>) -> Tensor<4> {
-        let [_, _, _, last] = self.backbone.stages(images, Mode::Eval);
-        last
+    /// - input: `[batch, 3, height, width]`
+    /// - output i: `[batch, channels, rows, cols]`
+    pub fn maps(&self, images: Tensor<4>, layers: &[MapLayer]) -> Vec<Tensor<4>> {
+        let stages = self.backbone.stages(images, Mode::Eval);
+        let pick = |layer: &MapLayer| match *layer {
+            MapLayer::Stage(index @ 1..=4) => stages[usize::from(index) - 1].clone(),
+            MapLayer::Last => stages[3].clone(),
+            _ => panic!("no layer of a ResNet: {layer}"),
+        };
+        layers.iter().map(pick).collect()
     }
 }
 
@@ -232,12 +224,51 @@ fn mean_over_positions(map: Tensor<4>) -> Tensor<2> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Depth;
 
     #[test]
-    fn spaces_read_back_from_their_names() {
-        for space in [Space::H, Space::Z, Space::Stage(2), Space::Hidden(1)] {
-            assert_eq!(space.to_string().parse::<Space>().unwrap(), space);
+    fn the_maps_of_a_rectangle_have_a_place_for_each_cell() {
+        let device = Device::flex();
+        for (stem, cells) in [(Stem::Cifar { padding: 1 }, [8, 4, 2, 1]), (Stem::ImageNet, [32, 16, 8, 4])] {
+            let info = info(stem);
+            let layers = info.map_layers();
+            assert_eq!(layers.iter().map(|layer| info.cell(*layer)).collect::<Vec<_>>(), cells);
+            let encoder = Encoder::new(&info, 1, &device);
+            let images = Tensor::<4>::ones([2, 3, 64, 96], &device);
+            for (layer, map) in layers.iter().zip(encoder.maps(images.clone(), &layers)) {
+                let cell = info.cell(*layer) as usize;
+                let width = info.width(Space::Token(*layer)).unwrap();
+                assert_eq!(map.dims(), [2, width, 64 / cell, 96 / cell], "{layer}");
+            }
+            // h is the mean over the last map.
+            let values = |tensor: Tensor<2>| tensor.into_data().try_to_vec::<f32>().unwrap();
+            let last = encoder.maps(images.clone(), &[MapLayer::Last]).remove(0);
+            let h = encoder.embed(images, &[Space::H], Mode::Eval).remove(0);
+            assert_eq!(values(mean_over_positions(last)), values(h));
         }
-        assert!("stage5".parse::<Space>().is_err() && "y".parse::<Space>().is_err());
+    }
+
+    #[test]
+    fn every_space_of_a_model_has_a_width() {
+        let info = ModelInfo { projector: vec![6, 5], ..info(Stem::ImageNet) };
+        let names: Vec<String> = info.crop_spaces().iter().map(Space::to_string).collect();
+        assert_eq!(names, ["z", "hidden1", "h", "stage3", "stage2", "stage1"]);
+        let widths: Vec<_> = info.crop_spaces().into_iter().map(|space| info.width(space).unwrap()).collect();
+        assert_eq!(widths, [5, 6, 16, 8, 4, 2]);
+        assert_eq!(info.width(Space::Block(1)), None);
+        assert_eq!(info.width(Space::Token(MapLayer::Key(1))), None);
+    }
+
+    fn info(stem: Stem) -> ModelInfo {
+        ModelInfo {
+            backbone: BackboneConfig { depth: Depth::ResNet18, stem, width: 2 },
+            projector: vec![],
+            input: 32,
+            resize: Resize::Bilinear,
+            normalization: Normalization::IMAGENET,
+            training: serde_json::Value::Null,
+            origin: None,
+            projector_norms: None,
+        }
     }
 }

@@ -14,14 +14,16 @@ pub mod origin;
 pub mod predictor;
 pub mod projector;
 pub mod resnet;
+pub mod space;
 pub mod spec;
 pub mod store;
 pub mod watch;
 pub mod weights;
 
-pub use encoder::{Encoder, ModelInfo, Space};
+pub use encoder::{Encoder, ModelInfo};
 pub use layers::Mode;
 pub use origin::ModelOrigin;
 pub use predictor::Predictor;
 pub use resnet::{BackboneConfig, Depth, Stem};
+pub use space::{MapLayer, Space};
 pub use spec::{ModelPlace, ModelSpec, Overrides};

@@ -135,7 +135,7 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
-    use crate::model::store;
+    use crate::model::{MapLayer, store};
 
     #[test]
     fn what_is_said_takes_the_place_of_what_the_file_says() {
@@ -157,7 +157,7 @@ mod tests {
         assert_ne!(found.hash, plain.hash);
         // Padding 2 makes 26 x 26 of 24 x 24, then 13, 7 and 4; padding 1 would end at 3.
         let images = burn::tensor::Tensor::zeros([1, 3, 24, 24], &device);
-        let map = found.encoder.last_map(images);
+        let map = found.encoder.maps(images, &[MapLayer::Last]).remove(0);
         assert_eq!(map.dims()[2..], [4, 4]);
     }
 

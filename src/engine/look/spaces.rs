@@ -6,9 +6,7 @@ use crate::model::{ModelInfo, Space};
 
 /// All spaces of a model, from z back to the pixels.
 pub fn all(info: &ModelInfo) -> Vec<PatchSpace> {
-    let hidden = (1..info.projector.len() as u8).rev().map(Space::Hidden);
-    let z = (!info.projector.is_empty()).then_some(Space::Z);
-    let network = z.into_iter().chain(hidden).chain([Space::H]).chain((1..=3).rev().map(Space::Stage));
+    let network = info.crop_spaces().into_iter();
     network.map(PatchSpace::Network).chain([PatchSpace::Pixels]).collect()
 }
 
