@@ -6,7 +6,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::shared::{Commander, OverrideArgs, show, sums_words, thousands};
-use crate::engine::facts::{ModelOrigin, ModelSpec};
+use crate::engine::facts::{ModelOrigin, ModelSpec, VitConfig};
 use crate::engine::{OutputKind, Outputs, jobs};
 use crate::paths;
 use crate::words::name_list;
@@ -20,7 +20,7 @@ pub enum ModelCommand {
         #[command(flatten)]
         overrides: OverrideArgs,
     },
-    /// Write a safetensors file under torchvision's key names
+    /// Write a safetensors file under torchvision's key names, of a transformer under timm's
     Convert {
         model: PathBuf,
         out: PathBuf,
@@ -37,8 +37,9 @@ impl Commander {
                 show(self.json(), &info, || {
                     let spaces = info.spaces.iter().map(|(name, width)| format!("{name} {width}"));
                     let told = info.origin.as_ref().map_or(String::new(), origin_words);
+                    let made = info.transformer.as_ref().map_or(String::new(), transformer_words);
                     format!(
-                        "{}: {}, {} parameters, input {} x {} pixels, spaces {}, sha256 {:.12}, {}{told}",
+                        "{}: {}, {} parameters, input {} x {} pixels, spaces {}, sha256 {:.12}, {}{made}{told}",
                         info.name,
                         info.arch,
                         thousands(info.parameters as u64),
@@ -61,6 +62,20 @@ impl Commander {
     }
 }
 
+/// What a transformer is made of, in a line.
+fn transformer_words(vit: &VitConfig) -> String {
+    let registers = match vit.registers {
+        0 => String::new(),
+        count => format!(", {count} registers"),
+    };
+    let class = if vit.class_token { "" } else { ", no class token" };
+    format!(
+        "\n{} blocks of {} heads, patches of {} x {} pixels, {} values to a token{class}{registers}; spaces block1 to \
+         block{0}, and of a whole image token-last, token-block1 to token-block{0}, with norm, keys, queries, values",
+        vit.depth, vit.heads, vit.patch, vit.patch, vit.width
+    )
+}
+
 /// What was recognised in another program's file and what was assumed, a line each.
 fn origin_words(origin: &ModelOrigin) -> String {
     let of = |words: &str, names: &[String]| match names {
@@ -70,10 +85,11 @@ fn origin_words(origin: &ModelOrigin) -> String {
     let network =
         if origin.network.is_empty() { String::new() } else { format!(", network {}", origin.network) };
     format!(
-        "\nrecognised: {} names{network}; {}{}{}{}",
+        "\nrecognised: {} names{network}; {}{}{}{}{}",
         origin.names,
         origin.head,
         of("other networks in the file, for --weights", &origin.others),
+        of("said by the configuration beside the weights", &origin.believed),
         of("assumed, since nothing says it", &origin.assumed),
         of("not used", &origin.ignored)
     )

@@ -337,7 +337,7 @@ mod tests {
     fn embedder(depth: Depth, std: f32, changed: &[Changed<'_>]) -> Embedder {
         let device = Device::flex();
         let info = ModelInfo {
-            backbone: BackboneConfig { depth, stem: Stem::Cifar { padding: 1 }, width: 2 },
+            backbone: BackboneConfig { depth, stem: Stem::Cifar { padding: 1 }, width: 2 }.into(),
             projector: vec![6, 4],
             input: 16,
             resize: Resize::Bilinear,
@@ -345,6 +345,7 @@ mod tests {
             training: serde_json::Value::Null,
             origin: None,
             projector_norms: None,
+            projector_form: Default::default(),
         };
         let encoder = Encoder::new(&info, 3, &device);
         let mut all = weights::collect(&encoder);

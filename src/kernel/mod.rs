@@ -7,19 +7,28 @@
 //! operations serve, which are also the reference in the tests. The instruction set is chosen at
 //! run time ([`simd`]).
 //!
+//! A transformer's layers ([`linear()`], [`layer_norm`], [`attention()`], [`gate`]) are in evaluation ours too, tokens as rows.
+//!
 //! [`similarity`] is the host's side of a compute shader: cosines and nearest rows on a GPU.
 
+pub mod attention;
 pub mod conv;
 mod gemm;
+mod linear;
 pub mod norm;
 mod ops;
+mod pointwise;
 mod scratch;
 pub mod shape;
 pub mod simd;
 pub mod similarity;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod unrolled;
 mod winograd;
 
+pub use attention::{Heads, Rotation};
 pub use ops::{Normalized, Window, batch_norm_train, conv2d, conv2d_finished, runs_on, serves};
+pub use pointwise::Activation;
+pub use tokens::{LinearFinish, attention, gate, layer_norm, linear};

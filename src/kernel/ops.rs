@@ -44,7 +44,7 @@ pub fn runs_on(device: &Device) -> bool {
 }
 
 /// A tensor as the kernels see it.
-enum Operand {
+pub(super) enum Operand {
     Plain(FlexTensor),
     Tracked(GraphTensor),
 }
@@ -52,7 +52,7 @@ enum Operand {
 impl Operand {
     /// # Panics
     /// On tensors that [`serves`] refuses.
-    fn new<const D: usize>(tensor: Tensor<D>) -> Self {
+    pub(super) fn new<const D: usize>(tensor: Tensor<D>) -> Self {
         match serves(&tensor).expect("a tensor of the CPU backend in f32") {
             false => Operand::Plain(contiguous(tensor.try_into_primitive::<Flex>().expect("checked"))),
             true => Operand::Tracked(tensor.try_into_primitive::<Graph>().expect("checked")),
@@ -63,7 +63,8 @@ impl Operand {
         matches!(self, Operand::Tracked(_))
     }
 
-    fn value(&self) -> FlexTensor {
+    /// Its values without gradients, row-major.
+    pub(super) fn value(&self) -> FlexTensor {
         match self {
             Operand::Plain(tensor) => tensor.clone(),
             Operand::Tracked(tensor) => contiguous(tensor.primitive().clone()),
@@ -82,15 +83,18 @@ fn contiguous(tensor: FlexTensor) -> FlexTensor {
     if tensor.is_contiguous() { tensor } else { tensor.to_contiguous() }
 }
 
-fn values(tensor: &FlexTensor) -> &[f32] {
+/// The values of a tensor in one piece.
+pub(super) fn values(tensor: &FlexTensor) -> &[f32] {
     tensor.as_slice().expect("contiguous f32")
 }
 
-fn tensor(values: Vec<f32>, dims: impl Into<Dims>) -> FlexTensor {
+/// A tensor of those values.
+pub(super) fn tensor(values: Vec<f32>, dims: impl Into<Dims>) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, dims))
 }
 
-fn plain<const D: usize>(primitive: FlexTensor) -> Tensor<D> {
+/// A tensor for burn, without gradients.
+pub(super) fn plain<const D: usize>(primitive: FlexTensor) -> Tensor<D> {
     Tensor::from_primitive::<Flex>(primitive)
 }
 

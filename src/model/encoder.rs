@@ -4,25 +4,28 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::backbone::{Backbone, Network};
 use super::layers::Mode;
 use super::origin::ModelOrigin;
-use super::projector::Projector;
-use super::resnet::{BackboneConfig, ResNet, Stem};
+use super::projector::{Projector, ProjectorForm};
 use super::space::{MapLayer, Space};
-use super::watch::{FirstNotFinite, Watch};
+use super::watch::{FirstNotFinite, Unwatched, Watch};
 use crate::augment::{Crop, Normalization, Resize};
 
 /// What a model is: all that is needed to build it, to feed it and to name it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelInfo {
     /// The network without its projector.
-    pub backbone: BackboneConfig,
+    pub backbone: Backbone,
     /// Output widths of the projector's layers, the last being that of z; empty without a projector.
     pub projector: Vec<usize>,
     /// After which of the projector's layers batch normalisation stands; nothing is after all but the last, as we
     /// train them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub projector_norms: Option<Vec<bool>>,
+    /// What stands between its layers and after the last one.
+    #[serde(default, skip_serializing_if = "ProjectorForm::is_usual")]
+    pub projector_form: ProjectorForm,
     /// Side of the square input, pixels.
     pub input: u32,
     /// How a patch or image reaches that side.
@@ -49,12 +52,10 @@ impl ModelInfo {
     pub fn width(&self, space: Space) -> Option<usize> {
         let hidden = self.projector.len().saturating_sub(1);
         match space {
-            Space::H | Space::Stage(4) => Some(self.backbone.h_width()),
-            Space::Stage(index @ 1..=3) => Some(self.backbone.h_width() >> (4 - index)),
-            Space::Stage(_) | Space::Block(_) => None,
-            Space::Token(MapLayer::Last) => Some(self.backbone.h_width()),
-            Space::Token(MapLayer::Stage(index)) => self.width(Space::Stage(index)),
-            Space::Token(_) => None,
+            Space::H => Some(self.backbone.h_width()),
+            Space::Stage(index) => self.backbone.map_width(MapLayer::Stage(index)),
+            Space::Block(index) => self.backbone.map_width(MapLayer::Block(index)),
+            Space::Token(layer) => self.backbone.map_width(layer),
             Space::Hidden(index) if index == 0 || usize::from(index) > hidden => None,
             Space::Hidden(index) => Some(self.projector[usize::from(index) - 1]),
             Space::Z => self.projector.last().copied(),
@@ -65,28 +66,24 @@ impl ModelInfo {
     pub fn crop_spaces(&self) -> Vec<Space> {
         let z = self.projector.last().map(|_| Space::Z);
         let hidden = (1..self.projector.len() as u8).rev().map(Space::Hidden);
-        let inner = (1..=3).rev().map(Space::Stage);
+        let inner = self.backbone.inner_spaces();
         z.into_iter().chain(hidden).chain([Space::H]).chain(inner).collect()
     }
 
     /// All layers that give feature maps, from the last back to the first; [`Space::Token`] makes a space of each.
     pub fn map_layers(&self) -> Vec<MapLayer> {
-        [MapLayer::Last].into_iter().chain((1..=3).rev().map(MapLayer::Stage)).collect()
+        self.backbone.map_layers()
     }
 
     /// Pixels of the network's input from one place to the next in the feature map of `layer`, one of
     /// [`ModelInfo::map_layers`].
     pub fn cell(&self, layer: MapLayer) -> u32 {
-        let first = if self.backbone.stem == Stem::ImageNet { 4 } else { 1 };
-        match layer {
-            MapLayer::Stage(index @ 1..=4) => first << (index - 1),
-            _ => first << 3,
-        }
+        self.backbone.cell(layer)
     }
 
     /// What the sides of an input are multiples of, pixels: the patch of a transformer; 1 where any do.
     pub fn input_step(&self) -> u32 {
-        1
+        self.backbone.input_step()
     }
 
     /// How the views were cut that the network was trained on; none where its file does not say.
@@ -100,12 +97,11 @@ impl ModelInfo {
         self.training["config"]["objective"]["name"].as_str()
     }
 
-    /// A number of weights that the network surely exceeds: those of the projector and of the
-    /// last stage's 3x3 convolutions. Tells a small file that claims a huge network.
+    /// A number of weights that the network surely exceeds: tells a small file that claims a huge network.
     pub fn least_parameters(&self) -> usize {
         let mut input = self.backbone.h_width();
         let projector = self.projector.iter().map(|&width| width * std::mem::replace(&mut input, width));
-        9 * (8 * self.backbone.width).pow(2) + projector.sum::<usize>()
+        self.backbone.least_parameters() + projector.sum::<usize>()
     }
 
     /// Checks ranges. The error names the field.
@@ -114,6 +110,12 @@ impl ModelInfo {
         anyhow::ensure!(
             (8..=1024).contains(&self.input),
             "input is {}; expected 8 to 1024 pixels",
+            self.input
+        );
+        let step = self.input_step();
+        anyhow::ensure!(
+            self.input >= step,
+            "input is {}; expected at least a patch, {step} pixels",
             self.input
         );
         let layers = self.projector.len();
@@ -145,7 +147,7 @@ impl ModelInfo {
 /// Backbone and projector.
 #[derive(Module, Debug)]
 pub struct Encoder {
-    backbone: ResNet,
+    backbone: Network,
     projector: Projector,
 }
 
@@ -158,9 +160,10 @@ impl Encoder {
 
     /// An encoder whose weights are still to be set.
     pub(super) fn uninitialized(info: &ModelInfo, device: &Device) -> Self {
-        let backbone = ResNet::new(&info.backbone, device);
+        let backbone = Network::new(&info.backbone, device);
+        let norms = info.projector_norms.as_deref();
         let projector =
-            Projector::new(info.backbone.h_width(), &info.projector, info.projector_norms.as_deref(), device);
+            Projector::new(info.backbone.h_width(), &info.projector, norms, info.projector_form, device);
         Self { backbone, projector }
     }
 
@@ -171,16 +174,33 @@ impl Encoder {
     /// - input: `[batch, 3, side, side]`
     /// - output i: `[batch, width of spaces[i]]`
     pub fn embed(&self, images: Tensor<4>, spaces: &[Space], mode: Mode) -> Vec<Tensor<2>> {
-        let stages = self.backbone.stages(images, mode);
-        let h = mean_over_positions(stages[3].clone());
-        let projects = spaces.iter().any(|space| matches!(space, Space::Z | Space::Hidden(_)));
-        let projected = if projects { self.projector.activations(h.clone(), mode) } else { vec![] };
-        let pick = |space: &Space| match *space {
-            Space::Stage(index @ 1..=3) => mean_over_positions(stages[usize::from(index) - 1].clone()),
-            Space::Stage(_) | Space::H => h.clone(),
+        let projects = |space: &Space| matches!(space, Space::Z | Space::Hidden(_));
+        // What the backbone gives for each space; projections come from h.
+        let inner: Vec<Space> =
+            spaces.iter().map(|space| if projects(space) { Space::H } else { *space }).collect();
+        let vectors = self.backbone_vectors(images, &inner, mode);
+        let h = spaces.iter().position(projects).map(|place| vectors[place].clone());
+        let projected = h.map_or(vec![], |h| self.projector.activations(h, mode));
+        let pick = |(vectors, space): (Tensor<2>, &Space)| match *space {
             Space::Hidden(index) => projected[usize::from(index) - 1].clone(),
             Space::Z => projected[projected.len() - 1].clone(),
-            Space::Block(_) | Space::Token(_) => panic!("no vector of a crop: {space}"),
+            _ => vectors,
+        };
+        vectors.into_iter().zip(spaces).map(pick).collect()
+    }
+
+    /// [`Encoder::embed`] for spaces of the backbone.
+    fn backbone_vectors(&self, images: Tensor<4>, spaces: &[Space], mode: Mode) -> Vec<Tensor<2>> {
+        let resnet = match &self.backbone {
+            Network::ResNet(resnet) => resnet,
+            Network::Transformer(vit) => return vit.embed(images, spaces, &mut Unwatched),
+        };
+        let stages = resnet.stages(images, mode);
+        let h = mean_over_positions(stages[3].clone());
+        let pick = |space: &Space| match *space {
+            Space::Stage(index @ 1..=3) => mean_over_positions(stages[usize::from(index) - 1].clone()),
+            Space::Stage(4) | Space::H => h.clone(),
+            _ => panic!("no vector of a crop in a ResNet: {space}"),
         };
         spaces.iter().map(pick).collect()
     }
@@ -190,8 +210,14 @@ impl Encoder {
     pub fn first_not_finite(&self, images: Tensor<4>, mode: Mode) -> Option<String> {
         let mut watch = FirstNotFinite::default();
         watch.see(format_args!("the normalised pixels that go in"), &images);
-        let [.., last] = self.backbone.stages_first(images, mode, &mut watch);
-        self.projector.activations_watched(mean_over_positions(last), mode, &mut watch);
+        let h = match &self.backbone {
+            Network::ResNet(resnet) => {
+                let [.., last] = resnet.stages_first(images, mode, &mut watch);
+                mean_over_positions(last)
+            }
+            Network::Transformer(vit) => vit.embed(images, &[Space::H], &mut watch).remove(0),
+        };
+        self.projector.activations_watched(h, mode, &mut watch);
         watch.layer
     }
 
@@ -203,7 +229,11 @@ impl Encoder {
     /// - input: `[batch, 3, height, width]`
     /// - output i: `[batch, channels, rows, cols]`
     pub fn maps(&self, images: Tensor<4>, layers: &[MapLayer]) -> Vec<Tensor<4>> {
-        let stages = self.backbone.stages(images, Mode::Eval);
+        let resnet = match &self.backbone {
+            Network::ResNet(resnet) => resnet,
+            Network::Transformer(vit) => return vit.maps(images, layers),
+        };
+        let stages = resnet.stages(images, Mode::Eval);
         let pick = |layer: &MapLayer| match *layer {
             MapLayer::Stage(index @ 1..=4) => stages[usize::from(index) - 1].clone(),
             MapLayer::Last => stages[3].clone(),
@@ -224,7 +254,7 @@ fn mean_over_positions(map: Tensor<4>) -> Tensor<2> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Depth;
+    use crate::model::{BackboneConfig, Depth, Stem};
 
     #[test]
     fn the_maps_of_a_rectangle_have_a_place_for_each_cell() {
@@ -261,7 +291,7 @@ mod tests {
 
     fn info(stem: Stem) -> ModelInfo {
         ModelInfo {
-            backbone: BackboneConfig { depth: Depth::ResNet18, stem, width: 2 },
+            backbone: BackboneConfig { depth: Depth::ResNet18, stem, width: 2 }.into(),
             projector: vec![],
             input: 32,
             resize: Resize::Bilinear,
@@ -269,6 +299,7 @@ mod tests {
             training: serde_json::Value::Null,
             origin: None,
             projector_norms: None,
+            projector_form: Default::default(),
         }
     }
 }

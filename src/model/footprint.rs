@@ -1,7 +1,9 @@
 //! What a network takes of main memory, estimated from its shape before anything is allocated.
 
+use super::backbone::Backbone;
 use super::encoder::ModelInfo;
-use super::resnet::Stem;
+use super::resnet::{BackboneConfig, Depth, Stem};
+use super::vit::{Pooling, Positions, VitConfig};
 use crate::memory;
 
 /// Bytes of a value.
@@ -26,8 +28,13 @@ impl Footprint {
     /// Of a network of that shape.
     pub fn of(info: &ModelInfo) -> Self {
         let mut walk = LayerWalk::new(info);
-        walk.stem();
-        walk.stages();
+        match info.backbone {
+            Backbone::ResNet(backbone) => {
+                walk.stem(backbone);
+                walk.stages(backbone);
+            }
+            Backbone::Transformer(vit) => walk.transformer(vit),
+        }
         walk.projector();
         walk.found()
     }
@@ -77,19 +84,19 @@ impl<'a> LayerWalk<'a> {
         output
     }
 
-    fn stem(&mut self) {
+    fn stem(&mut self, backbone: BackboneConfig) {
         let input = self.here();
-        let width = self.info.backbone.width as u64;
+        let width = backbone.width as u64;
         // As they come, and channels last.
         self.kept += 2 * input;
-        let (kernel, side) = match self.info.backbone.stem {
+        let (kernel, side) = match backbone.stem {
             Stem::Cifar { padding } => (3, self.side + 2 * padding as u64 - 2),
             Stem::ImageNet => (7, (self.side - 1) / 2 + 1),
         };
         let output = self.convolution(3, width, kernel, side);
         (self.channels, self.side) = (width, side);
         self.most = 3 * input + output;
-        if self.info.backbone.stem == Stem::ImageNet {
+        if backbone.stem == Stem::ImageNet {
             self.side = (side - 1) / 2 + 1;
             // Either order of the maps before the pooling and after it, and where each maximum came from.
             self.most = self.most.max(2 * output + 4 * self.here());
@@ -97,12 +104,11 @@ impl<'a> LayerWalk<'a> {
         }
     }
 
-    fn stages(&mut self) {
-        let backbone = self.info.backbone;
+    fn stages(&mut self, backbone: BackboneConfig) {
         for (stage, blocks) in backbone.depth.blocks().into_iter().enumerate() {
             let planes = (backbone.width << stage) as u64;
             for block in 0..blocks {
-                self.block(planes, if block == 0 && stage > 0 { 2 } else { 1 });
+                self.block(backbone.depth, planes, if block == 0 && stage > 0 { 2 } else { 1 });
             }
             self.stages += self.here();
         }
@@ -110,8 +116,8 @@ impl<'a> LayerWalk<'a> {
         self.most = self.most.max(self.stages + self.map);
     }
 
-    fn block(&mut self, planes: u64, stride: u64) {
-        let (depth, from, input) = (self.info.backbone.depth, self.channels, self.here());
+    fn block(&mut self, depth: Depth, planes: u64, stride: u64) {
+        let (from, input) = (self.channels, self.here());
         let (before, after) = (self.side, (self.side - 1) / stride + 1);
         let output = planes * depth.expansion() as u64;
         let shortcut =
@@ -127,6 +133,52 @@ impl<'a> LayerWalk<'a> {
         (self.channels, self.side) = (output, after);
     }
 
+    /// A linear layer with its bias.
+    fn linear(&mut self, from: u64, to: u64) {
+        self.add_weights(from * to);
+        self.weights += to;
+    }
+
+    /// Weights of a transformer's MLP.
+    fn mlp(&mut self, width: u64, vit: &VitConfig) {
+        let hidden = vit.mlp.hidden as u64;
+        self.linear(width, if vit.mlp.gated { 2 * hidden } else { hidden });
+        self.linear(hidden, width);
+    }
+
+    fn transformer(&mut self, vit: VitConfig) {
+        let (width, patch, prefix) = (vit.width as u64, vit.patch as u64, vit.prefix() as u64);
+        let input = self.here();
+        self.linear(3 * patch * patch, width);
+        self.weights += prefix * width;
+        if let Positions::Learned { grid: [rows, cols], class, .. } = vit.positions {
+            self.add_weights((u64::from(class) + (rows * cols) as u64) * width);
+        }
+        // Scale and shift of the final norm and of the first one.
+        self.weights += if vit.pre_norm { 4 * width } else { 2 * width };
+        for _ in 0..vit.depth {
+            self.linear(width, 3 * width);
+            self.linear(width, width);
+            self.mlp(width, &vit);
+            self.weights += if vit.layer_scale { 6 * width } else { 4 * width };
+        }
+        if vit.pooling == Pooling::Attention {
+            for to in [width, 2 * width, width] {
+                self.linear(width, to);
+            }
+            self.mlp(width, &vit);
+            self.weights += 3 * width;
+        }
+        let tokens = (self.side / patch).pow(2) + prefix;
+        let hidden = vit.mlp.hidden as u64 * if vit.mlp.gated { 3 } else { 1 };
+        // What comes in and what is added, beside either queries, keys and values twice or the MLP's inner values.
+        let block = tokens * (3 * width + (6 * width).max(hidden + width));
+        self.most = self.most.max(2 * input + block);
+        self.kept += self.most;
+        self.map = tokens * hidden.max(3 * width);
+        (self.channels, self.side) = (width, self.side / patch);
+    }
+
     fn projector(&mut self) {
         let mut from = self.info.backbone.h_width() as u64;
         let layers = self.info.projector.len();
@@ -134,7 +186,9 @@ impl<'a> LayerWalk<'a> {
             let to = to as u64;
             self.add_weights(from * to);
             // A bias; normalisation has four of its length, and the last layer none.
-            self.weights += if index + 1 < layers { 5 * to } else { to };
+            let usual = index + 1 < layers;
+            let is_normalized = self.info.projector_norms.as_ref().map_or(usual, |norms| norms[index]);
+            self.weights += if is_normalized { 5 * to } else { to };
             // The product, its sum with the bias, normalised, and without what is negative.
             self.kept += 4 * to;
             self.most += 4 * to;
@@ -173,11 +227,13 @@ mod tests {
 
     use super::*;
     use crate::image::Normalization;
-    use crate::model::{BackboneConfig, Depth, Encoder, weights};
+    use crate::kernel::Activation;
+    use crate::model::vit::Mlp;
+    use crate::model::{Encoder, weights};
 
     fn info(depth: Depth, stem: Stem, width: usize) -> ModelInfo {
         ModelInfo {
-            backbone: BackboneConfig { depth, stem, width },
+            backbone: BackboneConfig { depth, stem, width }.into(),
             projector: vec![24, 10],
             input: 33,
             resize: crate::augment::Resize::Bilinear,
@@ -185,6 +241,7 @@ mod tests {
             training: serde_json::Value::Null,
             origin: None,
             projector_norms: None,
+            projector_form: Default::default(),
         }
     }
 
@@ -200,6 +257,45 @@ mod tests {
                 assert_eq!(found.weights, counts.clone().sum::<u64>(), "{depth:?} {stem:?}");
                 assert_eq!(found.largest, counts.max().unwrap(), "{depth:?} {stem:?}");
             }
+        }
+    }
+
+    #[test]
+    fn weights_of_transformers_are_counted_to_the_value() {
+        let learned = Positions::Learned { grid: [3, 3], class: true, offset: 0.0, antialias: false };
+        let rotary = Positions::Rotary { base: 100.0 };
+        for (gated, pooling, positions, layer_scale) in [
+            (false, Pooling::Class, learned, false),
+            (true, Pooling::Mean, rotary, true),
+            (false, Pooling::Attention, learned, true),
+        ] {
+            let vit = VitConfig {
+                width: 8,
+                depth: 3,
+                heads: 2,
+                patch: 5,
+                mlp: Mlp { hidden: 12, activation: Activation::Gelu, gated },
+                class_token: true,
+                registers: 2,
+                positions,
+                pre_norm: gated,
+                layer_scale,
+                epsilon: 1e-6,
+                pooling,
+            };
+            let info = ModelInfo {
+                backbone: Backbone::Transformer(vit),
+                ..info(Depth::ResNet18, Stem::ImageNet, 4)
+            };
+            info.validate().unwrap();
+            let encoder = Encoder::new(&info, 0, &Device::flex());
+            let arrays = weights::collect(&encoder);
+            let counts = arrays.values().map(|array| 4 * array.values.len() as u64);
+            let found = Footprint::of(&info);
+            assert_eq!(found.weights, counts.clone().sum::<u64>(), "{vit:?}");
+            assert_eq!(found.largest, counts.max().unwrap(), "{vit:?}");
+            let double = Footprint::of(&ModelInfo { input: 66, ..info });
+            assert!(double.embedding > 3 * found.embedding && double.weights == found.weights);
         }
     }
 

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Ends the words in which a number of heads is assumed.
+pub(super) const HEADS: &str = "heads in each block (width / 64)";
+
 /// Where a network came from, and what was taken for granted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -14,6 +17,8 @@ pub struct ModelOrigin {
     pub others: Vec<String>,
     /// What z is read from, or why there is none.
     pub head: String,
+    /// What a configuration beside the weights says, each with its value.
+    pub believed: Vec<String>,
     /// What the file does not say and was assumed, each with its value.
     pub assumed: Vec<String>,
     /// Names of arrays that the network does not use.

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use super::layers::Mode;
-use super::projector::Projector;
+use super::projector::{Projector, ProjectorForm};
 
 /// An MLP of one hidden layer whose output is as wide as its input. Its weights are named
 /// `predictor.0.weight` and so on, like a projector's.
@@ -16,7 +16,8 @@ pub struct Predictor {
 impl Predictor {
     /// A predictor for z of `width` with fresh weights drawn from `seed`.
     pub fn new(width: usize, hidden: usize, seed: u64, device: &Device) -> Self {
-        let fresh = Self { predictor: Projector::new(width, &[hidden, width], None, device) };
+        let fresh =
+            Self { predictor: Projector::new(width, &[hidden, width], None, ProjectorForm::Mlp, device) };
         super::weights::initialize(fresh, seed)
     }
 

@@ -1,11 +1,31 @@
-//! The projector g: Linear, BN, ReLU, ..., Linear; the last layer without ReLU, and as we train it without BN.
+//! The projector g: Linear, BN, ReLU, ..., Linear; the last layer without ReLU, and as we train it without BN. DINO's
+//! head up to its bottleneck is another form of it.
 
 use burn::module::Module;
-use burn::tensor::activation::relu;
+use burn::tensor::activation::{gelu, relu};
 use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
 
 use super::layers::{BatchNorm, Linear, Mode};
 use super::watch::{Unwatched, Watch};
+
+/// What stands between the layers of a projector and after the last one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProjectorForm {
+    /// ReLU, and nothing: z is the last layer's raw output.
+    #[default]
+    Mlp,
+    /// GELU, and z has length 1: the bottleneck of DINO and iBOT, before their prototypes.
+    Bottleneck,
+}
+
+impl ProjectorForm {
+    /// Whether it is the one that nobody needs to write down.
+    pub fn is_usual(&self) -> bool {
+        *self == ProjectorForm::Mlp
+    }
+}
 
 /// One linear layer, and the batch normalisation that may follow it.
 #[derive(Module, Debug)]
@@ -14,16 +34,24 @@ pub struct ProjectorLayer {
     bn: Option<BatchNorm>,
 }
 
-/// An MLP from h to z; z is its raw output.
+/// An MLP from h to z.
 #[derive(Module, Debug)]
 pub struct Projector {
     layers: Vec<ProjectorLayer>,
+    #[module(skip)]
+    form: ProjectorForm,
 }
 
 impl Projector {
     /// Layers of the given output widths, the last of which is the width of z; `norms` says after which of them
     /// batch normalisation stands, and nothing is as in [`ModelInfo::projector_norms`](super::ModelInfo).
-    pub fn new(input: usize, widths: &[usize], norms: Option<&[bool]>, device: &Device) -> Self {
+    pub fn new(
+        input: usize,
+        widths: &[usize],
+        norms: Option<&[bool]>,
+        form: ProjectorForm,
+        device: &Device,
+    ) -> Self {
         let mut from = input;
         let is_normalized = |index: usize| norms.map_or(index + 1 < widths.len(), |norms| norms[index]);
         let layers = widths.iter().enumerate().map(|(index, &to)| {
@@ -31,10 +59,10 @@ impl Projector {
             from = to;
             ProjectorLayer { linear, bn: is_normalized(index).then(|| BatchNorm::new(to, device)) }
         });
-        Self { layers: layers.collect() }
+        Self { layers: layers.collect(), form }
     }
 
-    /// The output of each hidden layer (after ReLU) and, last, z.
+    /// The output of each hidden layer (after its activation) and, last, z.
     ///
     /// # Shapes
     /// - input: `[batch, h]`
@@ -54,11 +82,21 @@ impl Projector {
                 x = bn.forward(x.clone(), mode);
                 watch.see(format_args!("projector.{}", 3 * index + 1), &x);
             }
-            if index + 1 < self.layers.len() {
-                x = relu(x.clone());
-            }
+            x = match (self.form, index + 1 < self.layers.len()) {
+                (ProjectorForm::Mlp, true) => relu(x.clone()),
+                (ProjectorForm::Mlp, false) => x.clone(),
+                (ProjectorForm::Bottleneck, true) => gelu(x.clone()),
+                (ProjectorForm::Bottleneck, false) => of_length_one(x.clone()),
+            };
             x.clone()
         });
         outputs.collect()
     }
+}
+
+/// # Shapes
+/// - input, output: `[batch, width]`
+fn of_length_one(x: Tensor<2>) -> Tensor<2> {
+    let length = (x.clone() * x.clone()).sum_dim(1).sqrt();
+    x / length.clamp_min(1e-12)
 }

@@ -3,12 +3,15 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use anyhow::bail;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::backbone::Backbone;
 use super::builtin::{self, BuiltIn};
 use super::encoder::ModelInfo;
-use super::resnet::Stem;
+use super::origin::HEADS;
+use super::resnet::{BackboneConfig, Stem};
 use crate::augment::Resize;
 use crate::files::hex;
 use crate::paths;
@@ -78,6 +81,9 @@ pub struct Overrides {
     pub weights: Option<String>,
     /// Of a CIFAR stem: 1 or 2.
     pub stem_padding: Option<usize>,
+    /// Of a transformer: heads of each block, where its file does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heads: Option<usize>,
     /// What is subtracted, per channel of RGB / 255.
     pub mean: Option<[f32; 3]>,
     /// What is divided by, per channel of RGB / 255.
@@ -97,15 +103,27 @@ impl Overrides {
     /// Puts what was said in place.
     ///
     /// # Errors
-    /// A stem padding for a stem that has none to choose.
+    /// A stem padding for a stem that has none to choose; heads of a ResNet.
     pub fn apply(&self, info: &mut ModelInfo) -> anyhow::Result<()> {
         if let Some(said) = self.stem_padding {
-            match &mut info.backbone.stem {
-                Stem::Cifar { padding } => *padding = said,
-                Stem::ImageNet => anyhow::bail!(
+            match &mut info.backbone {
+                Backbone::ResNet(BackboneConfig { stem: Stem::Cifar { padding }, .. }) => *padding = said,
+                Backbone::ResNet(_) => bail!(
                     "stem padding {said}: the model has an ImageNet stem (7x7, stride 2), whose padding is 3; \
                      only a CIFAR stem has a choice"
                 ),
+                Backbone::Transformer(_) => {
+                    bail!("stem padding {said}: the model is a transformer; only a CIFAR stem has a choice")
+                }
+            }
+        }
+        if let Some(said) = self.heads {
+            match &mut info.backbone {
+                Backbone::Transformer(vit) => vit.heads = said,
+                Backbone::ResNet(_) => bail!("{said} heads: the model is a ResNet, which has none"),
+            }
+            if let Some(origin) = &mut info.origin {
+                origin.assumed.retain(|words| !words.contains(HEADS));
             }
         }
         info.normalization.mean = self.mean.unwrap_or(info.normalization.mean);
@@ -123,9 +141,13 @@ impl Overrides {
             Some(padding) => with(file, &format!("stem padding {padding}")),
             None => file,
         };
-        match &self.weights {
-            Some(weights) => with(padded, &format!("weights {weights}")),
+        let headed = match self.heads {
+            Some(heads) => with(padded, &format!("heads {heads}")),
             None => padded,
+        };
+        match &self.weights {
+            Some(weights) => with(headed, &format!("weights {weights}")),
+            None => headed,
         }
     }
 }
@@ -142,6 +164,7 @@ mod tests {
         let overrides = Overrides {
             weights: None,
             stem_padding: Some(2),
+            heads: None,
             mean: Some([0.1, 0.2, 0.3]),
             std: None,
             input: Some(24),
@@ -150,7 +173,7 @@ mod tests {
         let device = Device::flex();
         let plain = store::open(&"demo".into(), &device).unwrap();
         let found = store::open(&ModelSpec { path: "demo".into(), overrides }, &device).unwrap();
-        assert_eq!(found.info.backbone.stem, Stem::Cifar { padding: 2 });
+        assert_eq!(found.info.backbone.stem(), Some(Stem::Cifar { padding: 2 }));
         assert_eq!(found.info.normalization.mean, [0.1, 0.2, 0.3]);
         assert_eq!(found.info.normalization.std, plain.info.normalization.std);
         assert_eq!((found.info.input, found.info.resize), (24, Resize::Bicubic));
@@ -176,5 +199,7 @@ mod tests {
         assert!(text.contains("expected positive numbers"), "{text}");
         let text = open(Overrides { stem_padding: Some(3), ..Overrides::default() });
         assert!(text.contains("expected 1 or 2"), "{text}");
+        let text = open(Overrides { heads: Some(3), ..Overrides::default() });
+        assert!(text.contains("3 heads: the model is a ResNet"), "{text}");
     }
 }

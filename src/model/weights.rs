@@ -1,6 +1,6 @@
 //! Weights by name: reading them out of an encoder, setting them, and drawing fresh ones.
 //!
-//! Names and layouts are torchvision's (`layer1.0.conv1.weight`, `[out, in, h, w]`), with the
+//! Names and layouts are torchvision's (`layer1.0.conv1.weight`, `[out, in, h, w]`), a transformer's timm's, with the
 //! projector's layers numbered as in a `torch.nn.Sequential` (`projector.0.weight`).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,7 +37,8 @@ pub struct Mismatch {
 fn torch_name(path: &[String]) -> String {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     match path.as_slice() {
-        ["backbone", rest @ ..] => rest.join("."),
+        // Of either kind; both have names of their own.
+        ["backbone", _, rest @ ..] => rest.join("."),
         // Linear, BN and ReLU of layer i stand at 3i, 3i + 1 and 3i + 2.
         [mlp @ ("projector" | "predictor"), "layers", layer, kind, rest @ ..] => {
             let place = 3 * layer.parse::<usize>().unwrap_or(0) + usize::from(*kind == "bn");

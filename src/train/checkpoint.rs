@@ -123,7 +123,7 @@ impl RunCheckpoint {
     fn check_fit(&self) -> anyhow::Result<()> {
         let (info, mut shapes) = store::describe(&self.model).context(MODEL_FILE)?;
         let written = ModelConfig {
-            backbone: info.backbone,
+            backbone: info.backbone.resnet()?,
             projector: info.projector,
             input: info.input,
             resize: info.resize,

@@ -121,7 +121,7 @@ mod tests {
         config.set(settings).unwrap();
         config.validate().unwrap();
         let info = ModelInfo {
-            backbone: config.model.backbone,
+            backbone: config.model.backbone.into(),
             projector: config.model.projector.clone(),
             input: config.model.input,
             resize: config.model.resize,
@@ -129,6 +129,7 @@ mod tests {
             training: serde_json::Value::Null,
             origin: None,
             projector_norms: None,
+            projector_form: Default::default(),
         };
         Estimate { config: &config, network: Footprint::of(&info) }.bytes(false)
     }

@@ -258,7 +258,8 @@ mod tests {
 
     fn student(objective: &Objective, device: &Device) -> Student {
         let info = ModelInfo {
-            backbone: BackboneConfig { depth: Depth::ResNet18, stem: Stem::Cifar { padding: 1 }, width: 2 },
+            backbone: BackboneConfig { depth: Depth::ResNet18, stem: Stem::Cifar { padding: 1 }, width: 2 }
+                .into(),
             projector: vec![12, 6],
             input: SIDE as u32,
             resize: Resize::Bilinear,
@@ -266,6 +267,7 @@ mod tests {
             training: serde_json::Value::Null,
             origin: None,
             projector_norms: None,
+            projector_form: Default::default(),
         };
         let encoder = Encoder::new(&info, 3, device).train();
         let predictor = objective.byol().map(|byol| Predictor::new(6, byol.hidden, 4, device).train());

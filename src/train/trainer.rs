@@ -365,9 +365,10 @@ impl Trainer {
 
 fn model_info(config: &TrainConfig, normalization: Normalization) -> ModelInfo {
     ModelInfo {
-        backbone: config.model.backbone,
+        backbone: config.model.backbone.into(),
         projector: config.model.projector.clone(),
         projector_norms: None,
+        projector_form: Default::default(),
         input: config.model.input,
         resize: config.model.resize,
         normalization,

@@ -15,7 +15,8 @@ const REPEATS: usize = 5;
 
 fn encoder(device: &Device) -> Encoder {
     let info = ModelInfo {
-        backbone: BackboneConfig { depth: Depth::ResNet18, stem: Stem::Cifar { padding: 1 }, width: 64 },
+        backbone: BackboneConfig { depth: Depth::ResNet18, stem: Stem::Cifar { padding: 1 }, width: 64 }
+            .into(),
         projector: vec![],
         input: 32,
         resize: Resize::Bilinear,
@@ -23,6 +24,7 @@ fn encoder(device: &Device) -> Encoder {
         training: serde_json::Value::Null,
         origin: None,
         projector_norms: None,
+        projector_form: Default::default(),
     };
     Encoder::new(&info, 0, device)
 }

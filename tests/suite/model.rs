@@ -35,7 +35,7 @@ fn value(name: &str, shape: &[usize]) -> Vec<f32> {
 
 fn info(depth: Depth, stem: Stem) -> ModelInfo {
     ModelInfo {
-        backbone: BackboneConfig { depth, stem, width: 64 },
+        backbone: BackboneConfig { depth, stem, width: 64 }.into(),
         projector: vec![32, 16],
         input: 32,
         resize: Resize::Bilinear,
@@ -43,6 +43,7 @@ fn info(depth: Depth, stem: Stem) -> ModelInfo {
         training: serde_json::Value::Null,
         origin: None,
         projector_norms: None,
+        projector_form: Default::default(),
     }
 }
 
@@ -146,7 +147,8 @@ fn a_model_file_comes_back_as_it_was_saved() {
 fn a_damaged_model_file_is_refused_in_words() {
     let device = Device::flex();
     let info = ModelInfo { projector: vec![8], ..info(Depth::ResNet18, Stem::Cifar { padding: 1 }) };
-    let info = ModelInfo { backbone: BackboneConfig { width: 2, ..info.backbone }, ..info };
+    let info =
+        ModelInfo { backbone: BackboneConfig { width: 2, ..info.backbone.resnet().unwrap() }.into(), ..info };
     let bytes = store::to_bytes(&Encoder::new(&info, 0, &device), &info).unwrap();
     let error = |bytes: &[u8]| format!("{:#}", store::from_bytes(bytes, &device, "m".into()).err().unwrap());
     assert!(error(&bytes[..bytes.len() - 5]).contains("safetensors"));

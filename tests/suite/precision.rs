@@ -31,7 +31,8 @@ fn distance(a: &Tensor<2>, b: &Tensor<2>) -> f32 {
 fn vectors_in_mixed_precision_are_those_of_float32_but_for_rounding() {
     let device = Device::flex();
     let info = ModelInfo {
-        backbone: BackboneConfig { depth: Depth::ResNet18, stem: Stem::Cifar { padding: 1 }, width: 16 },
+        backbone: BackboneConfig { depth: Depth::ResNet18, stem: Stem::Cifar { padding: 1 }, width: 16 }
+            .into(),
         projector: vec![64, 32],
         input: 16,
         resize: Resize::Bilinear,
@@ -39,6 +40,7 @@ fn vectors_in_mixed_precision_are_those_of_float32_but_for_rounding() {
         training: serde_json::Value::Null,
         origin: None,
         projector_norms: None,
+        projector_form: Default::default(),
     };
     let encoder = Encoder::new(&info, 3, &device);
     let values: Vec<f32> = (0..32 * 3 * 256).map(|i| ((i * 7919 % 1013) as f32 * 0.37).sin()).collect();

@@ -100,7 +100,7 @@ pub struct MapsArgs {
 #[derive(Args)]
 pub struct HaystackArgs {
     /// A bank of `bagssl embed`; without it the patches are embedded for this figure alone
-    #[arg(long, conflicts_with_all = ["model", "split", "patch", "stride", "limit", "weights", "stem_padding", "mean", "std", "input", "resize", "exif", "value_window"])]
+    #[arg(long, conflicts_with_all = ["model", "split", "patch", "stride", "limit", "weights", "stem_padding", "heads", "mean", "std", "input", "resize", "exif", "value_window"])]
     pub bank: Option<PathBuf>,
     #[command(flatten)]
     pub model: ModelArgs,

@@ -36,6 +36,9 @@ pub struct OverrideArgs {
     /// Padding of a CIFAR stem
     #[arg(long, value_name = "1|2", value_parser = RangedU64ValueParser::<usize>::new().range(1..=2), help_heading = OVERRIDES)]
     pub stem_padding: Option<usize>,
+    /// Heads in each block of a transformer, where its file does not say
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=256), help_heading = OVERRIDES)]
+    pub heads: Option<usize>,
     /// Subtracted from RGB in [0, 1]
     #[arg(long, value_name = "R,G,B", allow_hyphen_values = true, help_heading = OVERRIDES)]
     pub mean: Option<Channels>,
@@ -53,9 +56,10 @@ pub struct OverrideArgs {
 impl OverrideArgs {
     /// Whether nothing was said.
     pub fn is_empty(&self) -> bool {
-        let Self { weights, stem_padding, mean, std, input, resize } = self;
+        let Self { weights, stem_padding, heads, mean, std, input, resize } = self;
         weights.is_none()
             && stem_padding.is_none()
+            && heads.is_none()
             && mean.is_none()
             && std.is_none()
             && input.is_none()
@@ -68,6 +72,7 @@ impl From<OverrideArgs> for Overrides {
         Overrides {
             weights: args.weights,
             stem_padding: args.stem_padding,
+            heads: args.heads,
             mean: args.mean.map(|channels| channels.0),
             std: args.std.map(|channels| channels.0),
             input: args.input,

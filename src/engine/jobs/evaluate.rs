@@ -39,7 +39,7 @@ pub struct EvalReport {
     /// The backbone.
     pub arch: String,
     /// Its first layers.
-    pub stem: Stem,
+    pub stem: Option<Stem>,
     /// Side of the network's input, pixels.
     pub input: u32,
     /// How a patch or image reaches the input.
@@ -131,7 +131,7 @@ pub fn evaluate(request: &EvalRequest, job: Job<'_>) -> anyhow::Result<EvalRepor
         config: request.config.clone(),
         metric: "cosine",
         arch: embedder.info.backbone.title(),
-        stem: embedder.info.backbone.stem,
+        stem: embedder.info.backbone.stem(),
         input: embedder.info.input,
         resize: embedder.info.resize,
         mean: embedder.info.normalization.mean,

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::device::{self, DeviceChoice};
-use crate::model::{ModelOrigin, ModelSpec, Stem, store};
+use crate::model::{ModelInfo, ModelOrigin, ModelSpec, Space, Stem, VitConfig, store};
 
 /// `bagssl model info`.
 #[derive(Clone, Debug, Serialize)]
@@ -15,8 +15,15 @@ pub struct ModelReport {
     pub name: String,
     /// The backbone.
     pub arch: String,
-    /// Its first layers.
-    pub stem: Stem,
+    /// The first layers of a ResNet.
+    pub stem: Option<Stem>,
+    /// What a transformer is made of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transformer: Option<VitConfig>,
+    /// Names and widths of all spaces of a crop, from z back.
+    pub crop_spaces: Vec<(String, usize)>,
+    /// Names and widths of the feature maps of a whole image, from the last back.
+    pub maps: Vec<(String, usize)>,
     /// Names and widths of the usual spaces.
     pub spaces: BTreeMap<String, usize>,
     /// Side of the input, pixels.
@@ -53,7 +60,10 @@ pub fn info(spec: &ModelSpec) -> anyhow::Result<ModelReport> {
     let info = &model.info;
     Ok(ModelReport {
         arch: info.backbone.title(),
-        stem: info.backbone.stem,
+        stem: info.backbone.stem(),
+        transformer: info.backbone.transformer(),
+        crop_spaces: named(info, info.crop_spaces()),
+        maps: named(info, info.map_layers().into_iter().map(Space::Token)),
         spaces: info.spaces().into_iter().map(|(space, width)| (space.to_string(), width)).collect(),
         input: info.input,
         resize: info.resize.to_string(),
@@ -71,7 +81,12 @@ pub fn info(spec: &ModelSpec) -> anyhow::Result<ModelReport> {
     })
 }
 
-/// Writes a model as safetensors under torchvision's key names.
+/// Spaces by name, with their widths.
+fn named(info: &ModelInfo, spaces: impl IntoIterator<Item = Space>) -> Vec<(String, usize)> {
+    spaces.into_iter().filter_map(|space| Some((space.to_string(), info.width(space)?))).collect()
+}
+
+/// Writes a model as safetensors under torchvision's key names, or of a transformer under timm's.
 pub fn convert(spec: &ModelSpec, out: &Path) -> anyhow::Result<()> {
     let open = device::open(DeviceChoice::Cpu)?;
     let model = store::open(spec, &open.device)?;

@@ -74,7 +74,8 @@ mod tests {
 
     fn info(projector: Vec<usize>) -> ModelInfo {
         ModelInfo {
-            backbone: BackboneConfig { depth: Depth::ResNet18, width: 8, stem: Stem::Cifar { padding: 1 } },
+            backbone: BackboneConfig { depth: Depth::ResNet18, width: 8, stem: Stem::Cifar { padding: 1 } }
+                .into(),
             projector,
             input: 32,
             resize: Resize::Bilinear,
@@ -82,6 +83,7 @@ mod tests {
             training: serde_json::Value::Null,
             origin: None,
             projector_norms: None,
+            projector_form: Default::default(),
         }
     }
 

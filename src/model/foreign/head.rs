@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::model::ProjectorForm;
 use crate::model::loose::{self, LooseArrays};
 use crate::model::weights::{Array, Weights};
 
 /// What projectors are called, most telling first.
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
+    "visual_projection",
     "projector",
     "projection_head",
     "projection",
@@ -24,13 +26,17 @@ const NAMES: [&str; 10] = [
 const PAIRS: [&str; 4] = ["momentum", "online", "target", "base"];
 /// Networks that have no classifier.
 const WITHOUT_CLASSIFIER: [&str; 4] = ["encoder_q", "encoder_k", "base_encoder", "momentum_encoder"];
+/// What DINO and iBOT call their prototypes; anything may follow.
+const PROTOTYPES: &str = "last_layer";
 /// Most layers of a projector.
 const MOST_LAYERS: usize = 16;
 
 /// A projector.
 pub struct Head<'a> {
     /// What stands before its names, with the dot.
-    pub prefix: String,
+    prefix: String,
+    /// What stands between its layers.
+    pub form: ProjectorForm,
     arrays: &'a LooseArrays<'a>,
     layers: Vec<Layer>,
 }
@@ -38,17 +44,35 @@ pub struct Head<'a> {
 /// A linear layer, and the batch normalisation after it.
 struct Layer {
     linear: String,
+    /// Whether its weight is an array of that name itself, inputs before outputs.
+    turned: bool,
     norm: Option<String>,
     width: usize,
 }
 
-/// The projector of the network with `prefix`, whose embedding h has `width` values.
+/// The projector of the network with `prefix`, whose embedding h has `width` values; the network itself `uses` some
+/// arrays.
 ///
 /// # Errors
 /// There is none, or the first one that was found is none that can be read: why.
-pub fn find<'a>(arrays: &'a LooseArrays<'a>, prefix: &str, width: usize) -> Result<Head<'a>> {
-    let is_there =
-        |head: &String| arrays.range(head.clone()..).next().is_some_and(|(name, _)| name.starts_with(head));
+pub fn find<'a>(
+    arrays: &'a LooseArrays<'a>,
+    prefix: &str,
+    width: usize,
+    uses: impl Fn(&str) -> bool,
+) -> Result<Head<'a>> {
+    if let Some(layer) = matrix(arrays, prefix, width) {
+        return Ok(Head {
+            prefix: layer.linear.clone(),
+            form: ProjectorForm::Mlp,
+            arrays,
+            layers: vec![layer],
+        });
+    }
+    let is_there = |head: &String| {
+        let first = arrays.range(head.clone()..).next();
+        first.is_some_and(|(name, _)| name.starts_with(head) && !uses(name))
+    };
     // One layer under such a name is a classifier, but in methods that have none.
     let is_classifier = |head: &String| {
         ["fc.", "head."].iter().any(|name| head.ends_with(name))
@@ -56,9 +80,23 @@ pub fn find<'a>(arrays: &'a LooseArrays<'a>, prefix: &str, width: usize) -> Resu
             && !WITHOUT_CLASSIFIER.iter().any(|name| prefix.contains(name))
     };
     let found = candidates(prefix).into_iter().find(|head| is_there(head) && !is_classifier(head));
-    let found = found.context("the file has no projector beside the network")?;
-    let layers = layers(arrays, &found, width).with_context(|| format!("\"{found}\""))?;
-    Ok(Head { prefix: found, arrays, layers })
+    let prefix = found.context("the file has no projector beside the network")?;
+    // DINO's and iBOT's prototypes follow their bottleneck.
+    let form = match arrays.range(format!("{prefix}{PROTOTYPES}")..).next() {
+        Some((name, _)) if name.starts_with(&format!("{prefix}{PROTOTYPES}")) => ProjectorForm::Bottleneck,
+        _ => ProjectorForm::Mlp,
+    };
+    let layers = layers(arrays, &prefix, width).with_context(|| format!("\"{prefix}\""))?;
+    Ok(Head { prefix, form, arrays, layers })
+}
+
+/// CLIP's projection: a matrix beside its transformer's layers.
+fn matrix(arrays: &LooseArrays<'_>, prefix: &str, width: usize) -> Option<Layer> {
+    let linear = format!("{prefix}proj");
+    match arrays.get(&linear)?.shape() {
+        &[from, output] if from == width => Some(Layer { linear, turned: true, norm: None, width: output }),
+        _ => None,
+    }
 }
 
 /// Where the projector of a network may be: beside it or further out, and last within it.
@@ -88,6 +126,9 @@ fn candidates(prefix: &str) -> Vec<String> {
 fn layers(arrays: &LooseArrays<'_>, prefix: &str, width: usize) -> Result<Vec<Layer>> {
     let mut groups: BTreeMap<Vec<NamePart>, &str> = BTreeMap::new();
     for (name, _) in arrays.range(prefix.to_string()..).take_while(|(name, _)| name.starts_with(prefix)) {
+        if name[prefix.len()..].starts_with(PROTOTYPES) {
+            continue;
+        }
         let group = name.rsplit_once('.').map_or(name.as_str(), |(group, _)| group);
         groups.insert(places(group.get(prefix.len()..).unwrap_or_default()), group);
     }
@@ -99,7 +140,7 @@ fn layers(arrays: &LooseArrays<'_>, prefix: &str, width: usize) -> Result<Vec<La
             (Some(&[output, from]), None) => {
                 ensure!(from == input, "{group}.weight takes {from} values; expected {input}");
                 ensure!(layers.len() < MOST_LAYERS, "more than {MOST_LAYERS} layers");
-                layers.push(Layer { linear: group.into(), norm: None, width: output });
+                layers.push(Layer { linear: group.into(), turned: false, norm: None, width: output });
                 input = output;
             }
             (_, Some(&[_])) => {
@@ -144,7 +185,16 @@ impl Head<'_> {
 
     /// Whether an array of the file belongs to it.
     pub fn uses(&self, name: &str) -> bool {
-        name.starts_with(&self.prefix)
+        name.strip_prefix(&self.prefix).is_some_and(|rest| !rest.starts_with(PROTOTYPES))
+    }
+
+    /// Where z comes from, for a person.
+    pub fn words(&self) -> String {
+        let at = self.prefix.trim_end_matches('.');
+        match self.form {
+            ProjectorForm::Mlp => format!("z: {at}"),
+            ProjectorForm::Bottleneck => format!("z: {at}, up to its bottleneck, of length 1"),
+        }
     }
 
     /// Its weights under our names; a bias, scale or shift that is not there is one that changes nothing.
@@ -162,6 +212,14 @@ impl Head<'_> {
                 weights.insert(format!("projector.{}.{field}", 3 * index + place), array);
                 Ok(())
             };
+            if layer.turned {
+                let (weight, bias) =
+                    (turned(&loose::array(self.arrays, &layer.linear)?), vec![0.0; layer.width]);
+                weights.insert(format!("projector.{}.weight", 3 * index), weight);
+                let bias = Array { shape: vec![layer.width], values: bias };
+                weights.insert(format!("projector.{}.bias", 3 * index), bias);
+                continue;
+            }
             take(&layer.linear, 0, "weight", None)?;
             take(&layer.linear, 0, "bias", Some(0.0))?;
             if let Some(norm) = &layer.norm {
@@ -173,6 +231,14 @@ impl Head<'_> {
         }
         Ok(weights)
     }
+}
+
+/// A matrix with its columns as rows.
+fn turned(matrix: &Array) -> Array {
+    let (rows, columns) = (matrix.shape[0], matrix.shape[1]);
+    let values =
+        (0..columns).flat_map(|column| (0..rows).map(move |row| matrix.values[row * columns + column]));
+    Array { shape: vec![columns, rows], values: values.collect() }
 }
 
 #[cfg(test)]

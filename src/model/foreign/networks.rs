@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, bail};
 
-use super::naming::{NAMINGS, Naming};
+use super::naming::{self, Naming};
 use super::refusal;
 use crate::model::loose::{self, Loose, LooseArrays};
 use crate::model::weights::Weights;
@@ -18,20 +18,24 @@ pub struct Network {
     pub naming: &'static Naming,
 }
 
-/// The arrays of a network by their torchvision names.
+/// The arrays of a network by our names.
 pub struct Layers<'a> {
     arrays: &'a LooseArrays<'a>,
     theirs: BTreeMap<String, &'a str>,
+    /// Their names.
+    used: BTreeSet<&'a str>,
 }
 
 impl Network {
     /// Its arrays.
     pub fn layers<'a>(&self, arrays: &'a LooseArrays<'a>) -> Layers<'a> {
         let named = arrays.iter().filter_map(|(name, array)| {
-            let ours = (self.naming.ours)(name.strip_prefix(&self.prefix)?)?;
+            let ours = self.naming.ours(name.strip_prefix(&self.prefix)?)?;
             array.is_float().then_some((ours, name.as_str()))
         });
-        Layers { arrays, theirs: named.collect() }
+        let theirs: BTreeMap<String, &str> = named.collect();
+        let used = theirs.values().copied().collect();
+        Layers { arrays, theirs, used }
     }
 
     /// Which one it is, for a message.
@@ -43,19 +47,19 @@ impl Network {
 }
 
 impl Layers<'_> {
-    /// An array by its torchvision name.
+    /// An array by our name.
     pub fn get(&self, ours: &str) -> Option<&Loose<'_>> {
         self.arrays.get(*self.theirs.get(ours)?)
     }
 
-    /// All torchvision names.
+    /// All our names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.theirs.keys().map(String::as_str)
     }
 
     /// Whether an array of the file belongs to it.
     pub fn uses(&self, theirs: &str) -> bool {
-        self.theirs.values().any(|name| *name == theirs)
+        self.used.contains(theirs)
     }
 
     /// All of them, read.
@@ -89,18 +93,14 @@ pub fn choose(arrays: &LooseArrays<'_>, wanted: Option<&str>) -> Result<(Network
 }
 
 fn networks(arrays: &LooseArrays<'_>) -> Vec<Network> {
-    let mut known = BTreeSet::new();
-    let mut found = vec![];
-    for naming in &NAMINGS {
-        let [first, second] = naming.marks;
-        for prefix in arrays.keys().filter_map(|name| name.strip_suffix(first)) {
-            let is_whole = prefix.is_empty() || prefix.ends_with('.');
-            if is_whole && arrays.contains_key(&format!("{prefix}{second}")) && known.insert(prefix) {
-                found.push(Network { prefix: prefix.into(), naming });
-            }
-        }
-    }
-    found
+    let marks: BTreeSet<&str> = naming::first_marks().collect();
+    let prefixes: BTreeSet<&str> = arrays
+        .keys()
+        .flat_map(|name| marks.iter().filter_map(|mark| name.strip_suffix(mark)))
+        .filter(|prefix| prefix.is_empty() || prefix.ends_with('.'))
+        .collect();
+    let network = |prefix: &str| Some(Network { prefix: prefix.into(), naming: naming::of(arrays, prefix)? });
+    prefixes.into_iter().filter_map(network).collect()
 }
 
 /// Which of several networks a source means to be used, lowest first: DINO's teacher, else the one that was trained

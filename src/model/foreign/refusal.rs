@@ -7,16 +7,28 @@ const SIGNS: [(&str, &str); 15] = [
     ("_flat_param", "it holds shards of FSDP: consolidate them into one state_dict first"),
     ("flat_param", "it holds shards of FSDP: consolidate them into one state_dict first"),
     ("_packed_params", "it is quantised; expected floating-point weights"),
-    ("relative_position_bias_table", "it is a Swin transformer; ResNets are opened"),
-    ("dwconv.weight", "it is a ConvNeXt; ResNets are opened"),
-    ("conv_dw.weight", "it is a ConvNeXt or MobileNet; ResNets are opened"),
-    ("depthwise_conv.weight", "it is a ConvNeXt; ResNets are opened"),
-    ("attn.qkv.weight", "it is a vision transformer; ResNets are opened"),
-    ("attention.query.weight", "it is a vision transformer; ResNets are opened"),
-    ("attention.q_proj.weight", "it is a transformer; ResNets are opened"),
-    ("self_attn.q_proj.weight", "it is a transformer; ResNets are opened"),
-    ("attn.in_proj_weight", "it is a transformer; ResNets are opened"),
-    ("features.0.weight", "it is a VGG, AlexNet or the like; ResNets are opened"),
+    (
+        "relative_position_bias_table",
+        "it is a Swin transformer; ResNets and plain vision transformers (ViT) are opened",
+    ),
+    ("dwconv.weight", "it is a ConvNeXt; ResNets and plain vision transformers (ViT) are opened"),
+    (
+        "conv_dw.weight",
+        "it is a ConvNeXt or MobileNet; ResNets and plain vision transformers (ViT) are opened",
+    ),
+    ("depthwise_conv.weight", "it is a ConvNeXt; ResNets and plain vision transformers (ViT) are opened"),
+    (
+        "attn.qkv.weight",
+        "it is a transformer without the names of a ViT that is known (patch_embed.proj.weight)",
+    ),
+    ("attention.query.weight", "it is a transformer of another kind, for text perhaps"),
+    ("attention.q_proj.weight", "it is a transformer of another kind"),
+    ("self_attn.q_proj.weight", "it is a transformer of another kind, for text perhaps"),
+    ("attn.in_proj_weight", "it is a transformer of another kind, for text perhaps"),
+    (
+        "features.0.weight",
+        "it is a VGG, AlexNet or the like; ResNets and plain vision transformers (ViT) are opened",
+    ),
     ("conv1.0.weight", "it has a stem of three convolutions (ResNet-C or -D); a stem of one is opened"),
     ("blocks.0.conv1.weight", "its blocks are not named as in a ResNet that is known"),
 ];
@@ -33,8 +45,8 @@ pub fn why(arrays: &LooseArrays<'_>) -> String {
     sign.unwrap_or_else(|| {
         let first: Vec<String> = arrays.keys().take(3).map(|name| format!("\"{name}\"")).collect();
         format!(
-            "no ResNet was recognised among its {} arrays ({}, ...): expected names as torchvision, timm or Hugging \
-             Face give them, such as \"conv1.weight\" and \"layer1.0.conv1.weight\", with anything before them",
+            "no ResNet or ViT was recognised among its {} arrays ({}, ...): expected names as torchvision, timm or \
+             Hugging Face give them, such as \"conv1.weight\" and \"layer1.0.conv1.weight\", with anything before them",
             arrays.len(),
             first.join(", ")
         )

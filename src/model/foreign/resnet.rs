@@ -2,8 +2,10 @@
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::families::Usual;
 use super::hints::Hints;
 use super::networks::Layers;
+use crate::augment::Normalization;
 use crate::model::resnet::{BackboneConfig, Depth, Stem};
 
 /// The shape of the network.
@@ -73,6 +75,16 @@ fn depth(layers: &Layers<'_>) -> Result<Depth> {
         "layer2.0.downsample.0.weight is missing: shortcuts without weights (option A) are not opened"
     );
     Ok(depth)
+}
+
+/// How images usually reach a network with this stem, and at which side.
+pub fn usual(stem: Stem) -> (u32, Usual) {
+    match stem {
+        Stem::ImageNet => (224, Usual::IMAGENET),
+        Stem::Cifar { .. } => {
+            (32, Usual { normalization: Normalization::CIFAR10, of: "CIFAR-10", ..Usual::IMAGENET })
+        }
+    }
 }
 
 /// What a network's arrays do not say about its layers, and was assumed.

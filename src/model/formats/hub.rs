@@ -5,16 +5,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
 
 use super::foreign_file::{self, FileContent};
+use super::neighbours::{self, CONFIG, json};
 use super::{pytorch, safetensors};
 use crate::files;
-use crate::model::foreign::Hints;
 use crate::model::format::ModelFormat;
 use crate::model::loose::LooseArrays;
 
-const CONFIG: &str = "config.json";
 /// Where weights are, those that load best first.
 const WEIGHTS: [&str; 4] = [
     "model.safetensors",
@@ -43,11 +41,7 @@ pub static FORMAT: ModelFormat = ModelFormat {
                 let words = || file.display().to_string();
                 arrays.extend(arrays_of(bytes).with_context(words)?);
             }
-            let hints = Hints {
-                config: json(&folder.join(CONFIG))?,
-                preprocessor: json(&folder.join("preprocessor_config.json"))?,
-                ..Hints::default()
-            };
+            let hints = neighbours::of_folder(&folder)?;
             let all: Vec<&[u8]> = bytes.iter().map(Vec::as_slice).collect();
             foreign_file::open(
                 &all,
@@ -94,14 +88,4 @@ fn weight_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let is_plain = |name: &&str| Path::new(name).components().count() == 1 && !name.contains("..");
     ensure!(names.iter().all(is_plain), "{} names files outside of its folder", found.display());
     Ok(names.into_iter().map(|name| folder.join(name)).collect())
-}
-
-/// A file of JSON; null where there is none.
-fn json(path: &Path) -> Result<Value> {
-    if !path.is_file() {
-        return Ok(Value::Null);
-    }
-    let text = files::read_to_string(path, files::MOST_WORDS)
-        .with_context(|| format!("could not read {}", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} is no JSON", path.display()))
 }

@@ -3,6 +3,7 @@
 pub mod folder;
 mod foreign_file;
 pub mod hub;
+mod neighbours;
 pub mod pytorch;
 pub mod safetensors;
 

@@ -10,6 +10,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::foreign_file::{self, FileContent};
+use super::neighbours;
 use crate::files;
 use crate::model::format::ModelFormat;
 
@@ -25,7 +26,11 @@ pub static FORMAT: ModelFormat = ModelFormat {
     read: |path, device, name, overrides| {
         let bytes = files::read(path, files::MOST_WEIGHTS)
             .with_context(|| format!("could not read {}", path.display()))?;
-        let open = || foreign_file::open(&[&bytes], content(&bytes)?, device, name, overrides);
+        let open = || {
+            let content = content(&bytes)?;
+            let content = FileContent { hints: neighbours::beside(path, content.hints), ..content };
+            foreign_file::open(&[&bytes], content, device, name, overrides)
+        };
         open().with_context(|| format!("{} is no usable model", path.display()))
     },
 };

@@ -10,6 +10,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
 
 use super::foreign_file::{self, FileContent};
+use super::neighbours;
 use crate::files::{self, Tensors};
 use crate::model::encoder::{Encoder, ModelInfo};
 use crate::model::footprint;
@@ -72,7 +73,9 @@ pub(super) fn read_file(
 ) -> anyhow::Result<Model> {
     let bytes = files::read(path, files::MOST_WEIGHTS)
         .with_context(|| format!("could not read {}", path.display()))?;
-    read(&bytes, device, name, overrides).with_context(|| format!("{} is no usable model", path.display()))
+    let hints = || neighbours::beside(path, Hints::default());
+    let opened = read_with(&bytes, hints, device, name, overrides);
+    opened.with_context(|| format!("{} is no usable model", path.display()))
 }
 
 /// Reads a model from the bytes of a file, as the file describes it.
@@ -116,10 +119,21 @@ pub(in crate::model) fn read(
     name: String,
     overrides: &Overrides,
 ) -> anyhow::Result<Model> {
+    read_with(bytes, Hints::default, device, name, overrides)
+}
+
+/// [`read`], with what stands beside a file that another program wrote.
+fn read_with(
+    bytes: &[u8],
+    hints: impl FnOnce() -> Hints,
+    device: &Device,
+    name: String,
+    overrides: &Overrides,
+) -> anyhow::Result<Model> {
     let tensors = open(bytes)?;
     let Some(mut info) = described(&tensors)? else {
         let content =
-            FileContent { format: "safetensors", arrays: arrays_of(&tensors.file)?, hints: Hints::default() };
+            FileContent { format: "safetensors", arrays: arrays_of(&tensors.file)?, hints: hints() };
         return foreign_file::open(&[bytes], content, device, name, overrides);
     };
     ensure!(overrides.weights.is_none(), "the file holds one network: no other can be taken");

@@ -82,7 +82,7 @@ impl Link {
             "query" => self.query = list(value, query_box)?,
             "spaces" => self.spaces = list(value, |name| Ok(name.to_owned()))?,
             "leave-out" => self.filter = Some(filter(value)?),
-            "weights" | "stem-padding" | "mean" | "std" | "input" | "resize" => {
+            "weights" | "stem-padding" | "heads" | "mean" | "std" | "input" | "resize" => {
                 let model = self.model.as_mut().with_context(|| format!("expected model= before {key}="))?;
                 set_override(&mut model.overrides, key, value)?;
             }
@@ -90,7 +90,7 @@ impl Link {
                 let known = self.reach.set(key, value)? || self.look.set(key, value)?;
                 ensure!(
                     known,
-                    "a link of version {VERSION} has no such key; expected one of model, weights, stem-padding, mean, \
+                    "a link of version {VERSION} has no such key; expected one of model, weights, stem-padding, heads, mean, \
                      std, input, resize, data, split, exif, value-window, image, query, patch, stride, search-stride, search-images, \
                      neighbours, spaces, leave-out, mode, colors, range, difference, contour, opacity, grid, zoom"
                 );
@@ -104,6 +104,7 @@ fn set_override(overrides: &mut Overrides, key: &str, value: &str) -> anyhow::Re
     match key {
         "weights" => overrides.weights = Some(value.to_owned()),
         "stem-padding" => overrides.stem_padding = Some(number(value, 1..=2)?),
+        "heads" => overrides.heads = Some(number(value, 1..=256)?),
         "mean" => overrides.mean = Some(numbers(value, -1e6..=1e6)?),
         "std" => overrides.std = Some(numbers(value, 1e-6..=1e6)?),
         "input" => overrides.input = Some(number(value, 8..=1024)?),
@@ -231,9 +232,10 @@ impl Display for Link {
         let mut pairs = Pairs::default();
         if let Some(model) = &self.model {
             pairs.add("model", Some(paths::to_words(&model.path)));
-            let Overrides { weights, stem_padding, mean, std, input, resize } = &model.overrides;
+            let Overrides { weights, stem_padding, heads, mean, std, input, resize } = &model.overrides;
             pairs.add("weights", weights.as_ref());
             pairs.add("stem-padding", *stem_padding);
+            pairs.add("heads", *heads);
             pairs.add("mean", mean.map(joined));
             pairs.add("std", std.map(joined));
             pairs.add("input", *input);

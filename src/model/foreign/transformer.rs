@@ -1,0 +1,231 @@
+//! Which vision transformer a set of arrays is, by their names and shapes, and its weights under our names.
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::families::Habits;
+use super::hints::Hints;
+use super::networks::Layers;
+use crate::kernel::Activation;
+use crate::model::origin::HEADS;
+use crate::model::vit::{Mlp, Pooling, Positions, VitConfig};
+use crate::model::weights::{Array, Weights};
+
+/// A transformer that was recognised.
+pub struct Recognised {
+    /// What it is.
+    pub config: VitConfig,
+    /// What of it a configuration says.
+    pub believed: Vec<String>,
+    /// What of it nobody said.
+    pub assumed: Vec<String>,
+}
+
+/// Widths of networks whose heads are not of 64 values, with their blocks and heads.
+const OTHER_HEADS: [(usize, usize, usize); 5] =
+    [(1152, 27, 16), (1280, 32, 16), (1408, 40, 16), (1664, 48, 16), (4096, 40, 32)];
+
+/// The shape of the network.
+///
+/// # Errors
+/// Layers that such a network does not have, or lacks; says which.
+pub fn config(layers: &Layers<'_>, hints: &Hints, habits: &Habits) -> Result<Recognised> {
+    let [width, channels, patch, other] = shape(layers, "patch_embed.proj.weight")?;
+    ensure!(channels == 3, "the patches have {channels} channels; expected 3 (RGB)");
+    ensure!(patch == other, "patches of {patch} x {other} pixels; expected squares");
+    let has = |name: &str| layers.get(name).is_some();
+    let depth = (0..).take_while(|block| has(&format!("blocks.{block}.norm1.weight"))).count();
+    ensure!(depth > 0, "blocks.0.norm1.weight is missing: a block normalises what comes in");
+    let mlp = mlp(layers, hints, habits)?;
+    let (mut believed, mut assumed) = (vec![], vec![]);
+    let said = hints.heads();
+    believed.extend(said.map(|heads| format!("{heads} heads in each block")));
+    let heads = said.unwrap_or_else(|| {
+        let known = OTHER_HEADS.iter().find(|known| (known.0, known.1) == (width, depth) && !mlp.gated);
+        let heads = known.map_or((width / 64).max(1), |known| known.2);
+        assumed.push(format!("{heads} {HEADS}"));
+        heads
+    });
+    let class_token = has("cls_token");
+    let pooling = match hints.is_mean() {
+        _ if has("attn_pool.latent") => Pooling::Attention,
+        _ if has("fc_norm.weight") && !has("norm.weight") => Pooling::NormedMean,
+        Some(true) => Pooling::Mean,
+        _ if class_token => Pooling::Class,
+        _ => Pooling::Mean,
+    };
+    let registers =
+        layers.get("reg_token").map_or(0, |tokens| tokens.shape().iter().rev().nth(1).copied().unwrap_or(1));
+    let config = VitConfig {
+        width,
+        depth,
+        heads,
+        patch,
+        mlp,
+        class_token,
+        registers,
+        positions: positions(layers, hints, habits, class_token)?,
+        pre_norm: has("norm_pre.weight"),
+        layer_scale: has("blocks.0.ls1.gamma"),
+        epsilon: hints.epsilon().unwrap_or(habits.epsilon),
+        pooling,
+    };
+    Ok(Recognised { config, believed, assumed })
+}
+
+fn shape<const D: usize>(layers: &Layers<'_>, name: &str) -> Result<[usize; D]> {
+    let array = layers.get(name).with_context(|| format!("{name} is missing"))?;
+    let shape = array.shape();
+    shape.try_into().with_context(|| format!("{name} has shape {shape:?}; expected {D} dimensions"))
+}
+
+fn mlp(layers: &Layers<'_>, hints: &Hints, habits: &Habits) -> Result<Mlp> {
+    let [_, hidden] = shape(layers, "blocks.0.mlp.fc2.weight")?;
+    let rows = layers.get("blocks.0.mlp.fc1.weight").and_then(|array| array.shape().first().copied());
+    let gated = layers.get("blocks.0.mlp.gate.weight").is_some() || rows == Some(2 * hidden);
+    let said = hints.activation()?;
+    let activation = if gated { Activation::Silu } else { said.unwrap_or(habits.activation) };
+    Ok(Mlp { hidden, activation, gated })
+}
+
+fn positions(layers: &Layers<'_>, hints: &Hints, habits: &Habits, class_token: bool) -> Result<Positions> {
+    let Some(array) = layers.get("pos_embed") else {
+        ensure!(habits.rotary, "pos_embed is missing: positions are learned or, in DINOv3, rotary");
+        return Ok(Positions::Rotary { base: hints.rotary_base().unwrap_or(100.0) });
+    };
+    let count = match *array.shape() {
+        [1, count, _] | [count, _] => count,
+        ref other => bail!("pos_embed has shape {other:?}; expected 1, positions, width"),
+    };
+    let square = |count: usize| {
+        let side = count.isqrt();
+        (count > 0 && side * side == count).then_some([side, side])
+    };
+    let (grid, class) = match (square(count), count.checked_sub(1).and_then(square)) {
+        (_, Some(grid)) if class_token => (grid, true),
+        (Some(grid), _) => (grid, false),
+        _ => bail!("pos_embed has {count} positions; expected those of a square grid, and at most one more"),
+    };
+    Ok(Positions::Learned { grid, class, offset: habits.offset, antialias: habits.antialias })
+}
+
+/// The side at which the network is usually fed.
+pub fn usual_input(config: &VitConfig, habits: &Habits) -> u32 {
+    let of_grid = match config.positions {
+        Positions::Learned { grid, .. } => Some((grid[0] * config.patch) as u32),
+        Positions::Rotary { .. } => None,
+    };
+    habits.input.or(of_grid).unwrap_or(224)
+}
+
+/// Weights under our names, from those as the families have them: queries, keys and values in one, gate and value in
+/// one, and a bias that is not there is one of zeros.
+///
+/// # Errors
+/// Parts that do not fit together.
+pub fn complete(mut weights: Weights, config: &VitConfig) -> Result<Weights> {
+    let width = config.width;
+    for (name, dims) in [("cls_token", 1), ("reg_token", config.registers), ("pos_embed", 0)] {
+        if let Some(array) = weights.get_mut(name) {
+            let rows = if dims == 0 { array.values.len() / width } else { dims };
+            ensure!(array.values.len() == rows * width, "{name} has shape {:?}", array.shape);
+            array.shape = vec![1, rows, width];
+        }
+    }
+    if config.pooling == Pooling::NormedMean {
+        for field in ["weight", "bias"] {
+            let moved = weights.remove(&format!("fc_norm.{field}"));
+            weights.extend(moved.map(|array| (format!("norm.{field}"), array)));
+        }
+    }
+    let biased = |weights: &mut Weights, layer: String| {
+        let rows = weights.get(&format!("{layer}.weight")).and_then(|array| array.shape.first().copied());
+        if let Some(rows) = rows {
+            weights.entry(format!("{layer}.bias")).or_insert_with(|| zeros(rows));
+        }
+    };
+    for index in 0..config.depth {
+        let block = format!("blocks.{index}");
+        let parts = ["q", "k", "v"].map(|part| format!("{block}.attn.{part}"));
+        join(&mut weights, &parts, &format!("{block}.attn.qkv"))?;
+        masked(&mut weights, &format!("{block}.attn.qkv"));
+        let (gate, up, first) =
+            (format!("{block}.mlp.gate"), format!("{block}.mlp.up"), format!("{block}.mlp.fc1"));
+        let parts = if config.mlp.gated { vec![gate, up] } else { vec![up] };
+        join(&mut weights, &parts, &first)?;
+        for layer in ["norm1", "norm2", "attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2"] {
+            biased(&mut weights, format!("{block}.{layer}"));
+        }
+    }
+    if config.pooling == Pooling::Attention {
+        split_pool(&mut weights, width)?;
+    }
+    for layer in ["patch_embed.proj", "norm", "norm_pre"] {
+        biased(&mut weights, layer.into());
+    }
+    Ok(weights)
+}
+
+fn zeros(count: usize) -> Array {
+    Array { shape: vec![count], values: vec![0.0; count] }
+}
+
+/// Puts layers into one, rows below rows; where some have a bias, the others' are zeros.
+fn join(weights: &mut Weights, parts: &[String], whole: &str) -> Result<()> {
+    let found: Vec<Option<Array>> =
+        parts.iter().map(|part| weights.remove(&format!("{part}.weight"))).collect();
+    let mut biases: Vec<Option<Array>> =
+        parts.iter().map(|part| weights.remove(&format!("{part}.bias"))).collect();
+    if found.iter().all(Option::is_none) {
+        return Ok(());
+    }
+    let mut joined: Option<Array> = None;
+    let mut bias = vec![];
+    let has_bias = biases.iter().any(Option::is_some);
+    for (index, array) in found.into_iter().enumerate() {
+        let part = &parts[index];
+        let array = array.with_context(|| format!("{part}.weight is missing"))?;
+        let rows = *array.shape.first().context("a layer without outputs")?;
+        bias.extend(biases[index].take().map_or_else(|| vec![0.0; rows], |bias| bias.values));
+        match &mut joined {
+            None => joined = Some(array),
+            Some(joined) => {
+                ensure!(
+                    joined.shape[1..] == array.shape[1..],
+                    "{part}.weight has shape {:?}, which does not fit to {:?}",
+                    array.shape,
+                    joined.shape
+                );
+                joined.shape[0] += rows;
+                joined.values.extend(array.values);
+            }
+        }
+    }
+    weights.extend(joined.map(|joined| (format!("{whole}.weight"), joined)));
+    if has_bias {
+        weights.insert(format!("{whole}.bias"), Array { shape: vec![bias.len()], values: bias });
+    }
+    Ok(())
+}
+
+/// Puts DINOv3's mask of a bias, which is zero for the keys, into the bias.
+fn masked(weights: &mut Weights, layer: &str) {
+    let mask = weights.remove(&format!("{layer}.bias_mask"));
+    if let (Some(mask), Some(bias)) = (mask, weights.get_mut(&format!("{layer}.bias"))) {
+        bias.values.iter_mut().zip(mask.values).for_each(|(bias, mask)| *bias *= mask);
+    }
+}
+
+/// Queries, and keys with values, of a pool that has them in one, as PyTorch's own attention does.
+fn split_pool(weights: &mut Weights, width: usize) -> Result<()> {
+    for field in ["weight", "bias"] {
+        let Some(all) = weights.remove(&format!("attn_pool.qkv.{field}")) else { continue };
+        let row = all.values.len() / (3 * width).max(1);
+        ensure!(all.values.len() == 3 * width * row, "the pool's attention has shape {:?}", all.shape);
+        let (q, kv) = all.values.split_at(width * row);
+        for (name, values, rows) in [("q", q, width), ("kv", kv, 2 * width)] {
+            let shape = if field == "weight" { vec![rows, row] } else { vec![rows] };
+            weights.insert(format!("attn_pool.{name}.{field}"), Array { shape, values: values.to_vec() });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! Where a token is: learned positions for any grid, and the angles of rotary ones.
+
+use std::f64::consts::TAU;
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+/// How learned positions reach another grid.
+#[derive(Clone, Copy, Debug)]
+pub struct Interpolation {
+    /// See [`Positions::Learned`](super::Positions::Learned).
+    pub offset: f64,
+    /// See [`Positions::Learned`](super::Positions::Learned).
+    pub antialias: bool,
+}
+
+/// Positions of a grid for another one.
+///
+/// # Shapes
+/// - positions: `[rows cols, width]` of the old grid
+/// - output: `[rows cols, width]` of the new grid
+pub fn resample(positions: Tensor<2>, old: [usize; 2], new: [usize; 2], how: Interpolation) -> Tensor<2> {
+    if old == new {
+        return positions;
+    }
+    let ([rows, cols], [new_rows, new_cols]) = (old, new);
+    let [_, width] = positions.dims();
+    let device = positions.device();
+    let down = weights(rows, new_rows, how, &device).matmul(positions.reshape([rows, cols * width]));
+    let across = weights(cols, new_cols, how, &device).unsqueeze::<3>();
+    across.matmul(down.reshape([new_rows, cols, width])).reshape([new_rows * new_cols, width])
+}
+
+/// The weights of `old` values in each of `new` ones, `[new, old]`.
+fn weights(old: usize, new: usize, how: Interpolation, device: &Device) -> Tensor<2> {
+    let mut weights = vec![0.0f32; new * old];
+    let step = old as f64 / (new as f64 + how.offset);
+    for (index, row) in weights.chunks_exact_mut(old).enumerate() {
+        let centre = step * (index as f64 + 0.5);
+        if how.antialias { antialiased(row, centre, step) } else { plain(row, centre) }
+    }
+    Tensor::from_data(TensorData::new(weights, [new, old]), device)
+}
+
+/// Keys' cubic convolution with that `a`.
+fn cubic(x: f64, a: f64) -> f64 {
+    let x = x.abs();
+    if x < 1.0 {
+        ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0
+    } else if x < 2.0 {
+        (((x - 5.0) * x + 8.0) * x - 4.0) * a
+    } else {
+        0.0
+    }
+}
+
+/// PyTorch's bicubic: four places, those beyond the edge being the one at the edge.
+fn plain(row: &mut [f32], centre: f64) {
+    let at = centre - 0.5;
+    let first = at.floor();
+    for tap in -1..=2 {
+        let place = (first as isize + tap).clamp(0, row.len() as isize - 1) as usize;
+        row[place] += cubic(at - first - tap as f64, -0.75) as f32;
+    }
+}
+
+/// PyTorch's and Pillow's bicubic with antialiasing: wider where the grid becomes smaller, and places beyond the edge
+/// do not count.
+fn antialiased(row: &mut [f32], centre: f64, step: f64) {
+    let scale = step.max(1.0);
+    let reach = 2.0 * scale;
+    let first = (centre - reach + 0.5).max(0.0) as usize;
+    let end = ((centre + reach + 0.5) as usize).min(row.len());
+    let weight = |place: usize| cubic((place as f64 - centre + 0.5) / scale, -0.5);
+    let total: f64 = (first..end).map(weight).sum();
+    for (place, to) in row.iter_mut().enumerate().take(end).skip(first) {
+        *to = (weight(place) / total) as f32;
+    }
+}
+
+/// Cosines and sines by which the queries and keys of a head turn, `[prefix + rows cols, head]` each; the prefix does
+/// not turn.
+pub fn rotation(prefix: usize, [rows, cols]: [usize; 2], head: usize, base: f64) -> [Vec<f32>; 2] {
+    let places = prefix + rows * cols;
+    let (mut cos, mut sin) = (vec![1.0f32; places * head], vec![0.0f32; places * head]);
+    let quarter = head / 4;
+    // Of float32 as the libraries compute it: large angles feel the rounding.
+    let periods: Vec<f32> = (0..quarter).map(|i| (base as f32).powf(4.0 * i as f32 / head as f32)).collect();
+    let at = |place: usize, of: usize| 2.0 * ((place as f32 + 0.5) / of as f32) - 1.0;
+    for place in 0..rows * cols {
+        let coordinates = [at(place / cols, rows), at(place % cols, cols)];
+        for d in 0..head {
+            // y and x, each with all its periods, and both once more.
+            let index = d % (2 * quarter);
+            let angle = TAU as f32 * coordinates[index / quarter] / periods[index % quarter];
+            let to = (prefix + place) * head + d;
+            (cos[to], sin[to]) = (angle.cos(), angle.sin());
+        }
+    }
+    [cos, sin]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resampled(values: &[f32], new: usize, how: Interpolation) -> Vec<f32> {
+        let positions =
+            Tensor::from_data(TensorData::new(values.to_vec(), [values.len(), 1]), &Device::flex());
+        let found = resample(positions, [values.len(), 1], [new, 1], how);
+        found.into_data().try_to_vec().unwrap()
+    }
+
+    /// `torch.nn.functional.interpolate(torch.tensor([[[[1.], [4.], [2.], [8.]]]]), ..., mode="bicubic")`.
+    #[test]
+    fn positions_are_interpolated_as_pytorch_does_it() {
+        let values = [1.0, 4.0, 2.0, 8.0];
+        let cases: [(usize, f64, bool, &[f32]); 4] = [
+            (6, 0.0, false, &[0.739_583_5, 2.6875, 3.869_212_6, 1.818_286_9, 4.8125, 8.520_833]),
+            // scale_factor=(6 + 0.1) / 4, as DINO says it.
+            (6, 0.1, false, &[0.734_561, 2.625_837_6, 3.921_602_2, 1.853_951, 4.464_440_3, 8.382_763]),
+            (3, 0.0, true, &[1.855_835_2, 2.894_396_5, 6.402_746_7]),
+            (
+                7,
+                0.0,
+                true,
+                &[0.762_018_74, 1.982_521_9, 3.925_65, 2.8125, 2.210_144_3, 6.111_319_5, 8.475_962],
+            ),
+        ];
+        for (new, offset, antialias, right) in cases {
+            let found = resampled(&values, new, Interpolation { offset, antialias });
+            for (found, right) in found.iter().zip(right) {
+                assert!((found - right).abs() < 2e-6, "{new} {offset} {antialias}: {found} {right}");
+            }
+        }
+    }
+}

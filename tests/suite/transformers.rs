@@ -1,0 +1,210 @@
+//! Vision transformers of other programs: opened as they are, and as right as their own library
+//! (`make_transformers.py`).
+
+use std::fs;
+use std::path::PathBuf;
+
+use bagssl::model::store::Model;
+use bagssl::model::{MapLayer, Mode, ModelOrigin, ModelSpec, Overrides, Space, VitConfig, store};
+use burn::tensor::{Device, Tensor, TensorData};
+use safetensors::SafeTensors;
+
+use crate::model::{array, hashed, relative_error};
+use crate::support::fixture;
+
+fn checkpoint(file: &str) -> PathBuf {
+    fixture("checkpoints").join("vit").join(file)
+}
+
+fn open(file: &str, overrides: Overrides) -> Model {
+    let spec = ModelSpec { path: checkpoint(file), overrides };
+    store::open(&spec, &Device::flex()).unwrap_or_else(|error| panic!("{file}: {error:#}"))
+}
+
+/// The sizes of `make_transformers.py`: the network's own, and a rectangle.
+const SIZES: [(&str, [usize; 4]); 2] = [("own", [2, 3, 16, 16]), ("other", [1, 3, 24, 20])];
+
+fn images(shape: [usize; 4]) -> Tensor<4> {
+    images_on(shape, &Device::flex())
+}
+
+fn images_on(shape: [usize; 4], device: &Device) -> Tensor<4> {
+    let values: Vec<f32> = hashed("images", shape.iter().product()).iter().map(|v| v * 2.0).collect();
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_to_vec::<f32>().unwrap()
+}
+
+/// Opens a file and compares all its vectors with those of its own library: float32 against float64.
+fn agrees(file: &str, key: &str, heads: Option<usize>, sizes: &[&str]) -> (Model, ModelOrigin) {
+    let model = open(file, Overrides { heads, ..Overrides::default() });
+    let bytes = fs::read(checkpoint("expected.safetensors")).unwrap();
+    let expected = SafeTensors::deserialize(&bytes).unwrap();
+    let origin = model.info.origin.clone().expect("of another program");
+    for (size, shape) in SIZES.into_iter().filter(|(size, _)| sizes.contains(size)) {
+        let names =
+            expected.names().into_iter().filter_map(|name| name.strip_prefix(&format!("{key}.{size}.")));
+        let spaces: Vec<Space> = names.map(|name| name.parse().unwrap()).collect();
+        assert!(spaces.len() >= 4, "{file}: {spaces:?}");
+        assert_eq!(spaces.contains(&Space::Z), model.info.width(Space::Z).is_some(), "{file}: {origin:?}");
+        for space in spaces {
+            let found = match space {
+                Space::Token(layer) => values(model.encoder.maps(images(shape), &[layer]).remove(0)),
+                _ => values(model.encoder.embed(images(shape), &[space], Mode::Eval).remove(0)),
+            };
+            let error = relative_error(&found, &array(&expected, &format!("{key}.{size}.{space}")));
+            assert!(error <= 2e-6, "{file} {size} {space}: relative error {error:.2e}");
+        }
+    }
+    (model, origin)
+}
+
+const BOTH: [&str; 2] = ["own", "other"];
+
+fn config(model: &Model) -> VitConfig {
+    model.info.backbone.transformer().expect("a transformer")
+}
+
+#[test]
+fn files_with_the_names_of_timm_open() {
+    let (model, origin) = agrees("timm.pth", "timm", Some(2), &BOTH);
+    assert_eq!(
+        (origin.names.as_str(), origin.ignored.as_slice()),
+        ("timm", &["head.bias", "head.weight"].map(String::from)[..])
+    );
+    assert!(origin.head.contains("no projector"), "{}", origin.head);
+    assert_eq!((model.info.input, model.info.input_step()), (16, 4));
+    assert!(!origin.assumed.iter().any(|words| words.contains("heads")), "{:?}", origin.assumed);
+    let assumed = open("timm.pth", Overrides::default()).info.origin.unwrap().assumed;
+    assert!(assumed.contains(&"1 heads in each block (width / 64)".to_string()), "{assumed:?}");
+    let registers = agrees("timm_registers.safetensors", "timm_registers", Some(2), &BOTH).0;
+    assert_eq!(config(&registers).registers, 3);
+    agrees("timm_mean.pth", "timm_mean", Some(2), &BOTH);
+    agrees("timm_siglip.pth", "timm_siglip", Some(2), &BOTH);
+    let (_, origin) = agrees("timm_dinov3", "timm_dinov3", None, &BOTH);
+    assert!(origin.assumed.is_empty(), "{:?}", origin.assumed);
+}
+
+#[test]
+fn dino_mae_and_moco_open_with_their_heads() {
+    let (_, dino) = agrees("dino.pth", "dino", Some(2), &BOTH);
+    assert_eq!((dino.names.as_str(), dino.network.as_str()), ("DINO", "teacher.backbone"));
+    assert_eq!(dino.others, ["student.module.backbone"]);
+    assert_eq!(dino.head, "z: teacher.head, up to its bottleneck, of length 1");
+    let (_, second) = agrees("dinov2.pth", "dinov2", Some(2), &BOTH);
+    assert_eq!(
+        (second.names.as_str(), second.ignored.as_slice()),
+        ("DINOv2", &["mask_token".to_string()][..])
+    );
+    let (_, mae) = agrees("mae.pth", "mae", Some(2), &BOTH);
+    assert_eq!(mae.names, "MAE");
+    assert!(mae.ignored.contains(&"model.decoder_embed.weight".to_string()), "{:?}", mae.ignored);
+    let (_, moco) = agrees("mocov3.pth.tar", "mocov3", Some(2), &BOTH);
+    assert_eq!(moco.network, "state_dict.module.base_encoder");
+    assert_eq!(moco.others, ["state_dict.module.momentum_encoder"]);
+}
+
+#[test]
+fn folders_of_hugging_face_open_with_their_heads_and_forms() {
+    for name in
+        ["hf_dinov2", "hf_dinov2_swiglu", "hf_dinov2_registers", "hf_dinov3", "hf_dinov3_gated", "hf_vit"]
+    {
+        let (model, origin) = agrees(name, name, None, &BOTH);
+        assert!(!origin.assumed.iter().any(|words| words.contains("heads")), "{name}: {:?}", origin.assumed);
+        assert_eq!(config(&model).heads, 2, "{name}");
+    }
+    agrees("hf_vit_in_memory.bin", "hf_vit_in_memory", Some(2), &BOTH);
+    let (_, mae) = agrees("hf_mae", "hf_mae", None, &BOTH);
+    assert_eq!(mae.network, "vit");
+    let (_, clip) = agrees("hf_clip", "hf_clip", None, &BOTH);
+    assert_eq!((clip.network.as_str(), clip.head.as_str()), ("vision_model", "z: visual_projection"));
+    let (_, siglip) = agrees("hf_siglip", "hf_siglip", None, &BOTH);
+    assert!(siglip.head.contains("no projector"), "{}", siglip.head);
+    // The same weights under OpenAI's names; its own code takes no other size.
+    let (model, openai) = agrees("openai_clip.pt", "hf_clip", Some(2), &["own"]);
+    assert_eq!((openai.names.as_str(), openai.head.as_str()), ("OpenAI (CLIP)", "z: state_dict.visual.proj"));
+    assert!(config(&model).pre_norm);
+}
+
+#[test]
+fn every_layer_of_a_transformer_is_a_map() {
+    let model = open("timm_registers.safetensors", Overrides { heads: Some(2), ..Overrides::default() });
+    let layers = model.info.map_layers();
+    assert_eq!(layers.len(), 1 + 2 + 1 + 3 * 2);
+    let [batch, _, height, width] = SIZES[1].1;
+    for (layer, map) in layers.iter().zip(model.encoder.maps(images(SIZES[1].1), &layers)) {
+        let cell = model.info.cell(*layer) as usize;
+        assert_eq!(Some(map.dims()[1]), model.info.width(Space::Token(*layer)));
+        assert_eq!(map.dims(), [batch, 8, height / cell, width / cell], "{layer}");
+    }
+    let map = |layer| values(model.encoder.maps(images(SIZES[0].1), &[layer]).remove(0));
+    assert_eq!(map(MapLayer::Normed(2)), map(MapLayer::Last));
+    assert_ne!(map(MapLayer::Block(2)), map(MapLayer::Last));
+    assert_eq!(model.info.width(Space::Token(MapLayer::Block(3))), None);
+}
+
+/// Our kernels serve the CPU without gradients; with them, and on a GPU, burn's operations do.
+#[test]
+fn burns_operations_give_the_same() {
+    for (name, heads) in [
+        ("timm_siglip.pth", Some(2)),
+        ("hf_clip", None),
+        ("hf_siglip", None),
+        ("hf_dinov2_swiglu", None),
+        ("hf_dinov3", None),
+    ] {
+        let overrides = Overrides { heads, ..Overrides::default() };
+        let device = Device::flex().autodiff();
+        let spec = ModelSpec { path: checkpoint(name), overrides: overrides.clone() };
+        let (ours, burns) = (open(name, overrides), store::open(&spec, &device).unwrap());
+        let h = |model: &Model, device: &Device| {
+            values(model.encoder.embed(images_on(SIZES[1].1, device), &[Space::H], Mode::Eval).remove(0))
+        };
+        let error = relative_error(&h(&ours, &Device::flex()), &h(&burns, &device));
+        assert!(error <= 2e-6, "{name}: {error:.1e}");
+    }
+}
+
+#[test]
+fn what_is_converted_is_the_same_transformer() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, heads) in [("hf_dinov2_swiglu", None), ("dino.pth", Some(2)), ("hf_siglip", None)] {
+        let out = folder.path().join("out.safetensors");
+        let model = open(name, Overrides { heads, ..Overrides::default() });
+        store::save(&out, &model.encoder, &model.info).unwrap();
+        let again = store::open(&(&out).into(), &Device::flex()).unwrap();
+        assert_eq!(again.info, model.info, "{name}");
+        for space in model.info.crop_spaces() {
+            let of = |model: &Model| {
+                values(model.encoder.embed(images(SIZES[1].1), &[space], Mode::Eval).remove(0))
+            };
+            assert_eq!(of(&again), of(&model), "{name} {space}");
+        }
+        // Nothing trains it.
+        let error = again.info.backbone.resnet().unwrap_err().to_string();
+        assert!(error.contains("opened for looking, not trained"), "{error}");
+    }
+}
+
+#[test]
+fn a_transformer_with_other_layers_is_refused_by_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.safetensors");
+    let bytes = fs::read(checkpoint("timm_registers.safetensors")).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let error = |change: &dyn Fn(&str) -> Option<String>, heads: usize| {
+        let arrays = file.iter().filter_map(|(name, view)| Some((change(name)?, view)));
+        fs::write(&path, safetensors::serialize(arrays, None).unwrap()).unwrap();
+        let overrides = Overrides { heads: Some(heads), ..Overrides::default() };
+        let opened = store::open(&ModelSpec { path: path.clone(), overrides }, &Device::flex());
+        format!("{:#}", opened.err().expect("refused"))
+    };
+    let all = |name: &str| Some(name.to_string());
+    assert!(error(&all, 3).contains("heads is 3; expected a divisor of the width, 8"));
+    let strange = error(&|name| Some(name.replace("1.ls1.gamma", "1.attn.q_norm.weight")), 2);
+    assert!(strange.contains("weights are missing: blocks.1.ls1.gamma"), "{strange}");
+    let without = error(&|name| (name != "pos_embed").then(|| name.to_string()), 2);
+    assert!(without.contains("pos_embed is missing"), "{without}");
+}
