@@ -83,6 +83,11 @@ pub fn sample_words(images: usize, of: usize, classes: usize) -> String {
     }
 }
 
+/// Whether damage to a file of vectors or weights would be found.
+pub fn sums_words(has_sums: bool) -> &'static str {
+    if has_sums { "checked by sums" } else { "without sums, so that damage cannot be found" }
+}
+
 /// Possibilities as a sentence: "A, b, or c."
 pub fn alternatives(all: &[&str]) -> String {
     let sentence = match all {

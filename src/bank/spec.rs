@@ -136,6 +136,10 @@ pub struct BankSpec {
     pub input: u32,
     /// How it is resized ("bilinear", "bicubic").
     pub resize: String,
+    /// Short side of the whole images of which the places of feature maps were taken, pixels; `None` where no space is
+    /// one of places.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<u32>,
     /// Mean of each colour that is subtracted, of RGB in [0, 1].
     pub mean: [f32; 3],
     /// Deviation of each colour that it is divided by.

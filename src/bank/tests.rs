@@ -33,6 +33,7 @@ fn spec(dtype: Dtype) -> BankSpec {
         grid: PatchGrid::new(4, 2).unwrap(),
         input: 32,
         resize: "bilinear".into(),
+        resolution: None,
         mean: [0.5; 3],
         std: [0.25, 0.1, 0.3],
         dtype,

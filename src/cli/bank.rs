@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
-use super::shared::{Commander, bytes, show, skipped_words, sums_words, thousands};
+use super::shared::{Commander, bytes, show, skipped_words, thousands};
 use crate::engine::facts::{DataSpec, ImageOrder};
 use crate::engine::jobs;
 use crate::engine::jobs::embed::BankInfo;
 use crate::engine::jobs::export::{ExportReport, ExportRequest};
 use crate::engine::{OutputKind, Outputs};
+use crate::words::sums_words;
 
 #[derive(Subcommand)]
 pub enum BankCommand {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::shared::{Commander, OverrideArgs, show, sums_words, thousands};
+use super::shared::{Commander, OverrideArgs, show, thousands};
 use crate::engine::facts::{ModelOrigin, ModelSpec, VitConfig};
 use crate::engine::{OutputKind, Outputs, jobs};
 use crate::paths;
@@ -47,7 +47,7 @@ impl Commander {
                         info.input,
                         spaces.collect::<Vec<_>>().join(", "),
                         info.hash,
-                        sums_words(info.sums)
+                        info.sums_words()
                     )
                 })
             }

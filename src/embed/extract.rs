@@ -63,6 +63,7 @@ impl ExtractPlan {
                 .with_context(|| format!("the model {} has no space \"{space}\"", embedder.name))?;
             Ok(SpaceSpec { name: space.to_string(), width: width as u32 })
         });
+        let has_places = spaces.iter().any(|space| matches!(space, Space::Token(_)));
         let spec = BankSpec {
             program: concat!("bagssl ", env!("CARGO_PKG_VERSION")).into(),
             model: embedder.facts(),
@@ -70,6 +71,7 @@ impl ExtractPlan {
             grid,
             input: info.input,
             resize: info.resize.to_string(),
+            resolution: has_places.then_some(embedder.resolution),
             mean: info.normalization.mean,
             std: info.normalization.std,
             dtype,

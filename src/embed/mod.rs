@@ -2,6 +2,7 @@
 
 mod extract;
 mod read_ahead;
+mod tokens;
 
 use std::borrow::Borrow;
 use std::sync::Arc;
@@ -23,12 +24,16 @@ use crate::model::store::{self, Model};
 use crate::model::{Encoder, MapLayer, Mode, ModelInfo, ModelSpec, Space};
 
 pub use extract::{ExtractPlan, Extraction};
+use tokens::KeptMaps;
 
 /// Patches that go through the network at once, where there is memory for so many.
 pub const BATCH: usize = 128;
 
 /// What a batch may take of a GPU's own memory, bytes.
 const GPU_BATCH: u64 = 4 << 30;
+
+/// Largest short side of a whole image whose feature maps are taken, pixels.
+const MOST_RESOLUTION: u32 = 4096;
 
 /// Name of the baseline that compares the values of a patch's own pixels.
 pub const PIXELS: &str = "pixels";
@@ -49,10 +54,17 @@ pub struct Embedder {
     pub hash: String,
     /// What its file says of it.
     pub info: ModelInfo,
+    /// What its file is.
+    pub format: &'static str,
+    /// Whether that file has sums, which were right.
+    pub has_sums: bool,
     encoder: Encoder,
     device: Device,
     /// Inputs that go through the network at once.
     batch: usize,
+    /// Short side of a whole image whose feature maps are taken, pixels.
+    pub resolution: u32,
+    kept: KeptMaps,
 }
 
 /// One patch to embed.
@@ -98,16 +110,20 @@ impl Embedder {
         let one = budget.with_weights(footprint.embedding, footprint.weights);
         let side = model.info.input;
         let what = || format!("embedding one {side} x {side} patch with {}", model.name);
-        if !kernel::runs_on(device) {
-            return Ok(Self::new(model, device));
+        if kernel::runs_on(device) {
+            budget.ensure(budget.network(), one, what, "a smaller --input")?;
         }
-        budget.ensure(budget.network(), one, what, "a smaller --input")?;
-        Ok(Self::new(model, device))
+        let resolution = spec.overrides.resolution.unwrap_or(side);
+        ensure!(
+            (8..=MOST_RESOLUTION).contains(&resolution),
+            "resolution is {resolution}; expected 8 to {MOST_RESOLUTION} pixels"
+        );
+        Ok(Self { resolution, ..Self::new(model, device) })
     }
 
     /// Takes a model that was opened on `device` (one without gradients).
     pub fn new(model: Model, device: &Device) -> Self {
-        let Model { name, hash, info, encoder, .. } = model;
+        let Model { name, hash, format, info, encoder, has_sums } = model;
         let footprint = Footprint::of(&info);
         let budget = memory::budget();
         let room = match kernel::runs_on(device) {
@@ -115,7 +131,19 @@ impl Embedder {
             false => GPU_BATCH,
         };
         let batch = (room / footprint.embedding).clamp(1, BATCH as u64) as usize;
-        Self { name, hash, info, encoder: encoder.valid(), device: device.clone(), batch }
+        let resolution = info.input;
+        Self {
+            name,
+            hash,
+            info,
+            format,
+            has_sums,
+            encoder: encoder.valid(),
+            device: device.clone(),
+            batch,
+            resolution,
+            kept: KeptMaps::default(),
+        }
     }
 
     /// What a bank or a figure keeps of the model.
@@ -124,9 +152,14 @@ impl Embedder {
         ModelFacts { name: name.clone(), hash: hash.clone(), arch: info.backbone.title() }
     }
 
+    /// How many numbers its file holds, running statistics included.
+    pub fn parameters(&self) -> usize {
+        self.encoder.num_params()
+    }
+
     /// Memory of the weights.
     pub fn weight_bytes(&self) -> u64 {
-        (self.encoder.num_params() * size_of::<f32>()) as u64
+        (self.parameters() * size_of::<f32>()) as u64
     }
 
     /// Vectors of square patches of `size` pixels, all within their images.
@@ -144,10 +177,19 @@ impl Embedder {
     ) -> anyhow::Result<Vec<Vec<f32>>> {
         let plan = ResizePlan::new(self.info.resize, size, self.info.input);
         let norm = self.info.normalization;
-        self.embed_with(patches.len(), spaces, |index, out| {
-            let patch = &patches[index];
-            patch_tensor_values(&patch.image, patch.y, patch.x, size, &plan, &norm, out);
-        })
+        let of_crops = |spaces: &[Space]| {
+            self.embed_with(patches.len(), spaces, |index, out| {
+                let patch = &patches[index];
+                patch_tensor_values(&patch.image, patch.y, patch.x, size, &plan, &norm, out);
+            })
+        };
+        let place = |PatchSource { image, y, x }: &PatchSource| {
+            let crop = CropBox { y: *y, x: *x, height: size, width: size };
+            CropSource { image: image.clone(), crop }
+        };
+        let of_places =
+            |layers: &[MapLayer]| self.places(&patches.iter().map(place).collect::<Vec<_>>(), layers);
+        both_ways(spaces, of_crops, of_places)
     }
 
     /// The normalised values of the patches' own pixels, a baseline that knows no network. Patches of
@@ -176,7 +218,9 @@ impl Embedder {
     /// # Errors
     /// As [`Embedder::patches`].
     pub fn crops(&self, crops: &[CropSource], spaces: &[Space]) -> anyhow::Result<Vec<Vec<f32>>> {
-        self.embed_with(crops.len(), spaces, |index, out| self.fill_crop(&crops[index], self.info.input, out))
+        let fill = |index: usize, out: &mut [f32]| self.fill_crop(&crops[index], self.info.input, out);
+        let of_crops = |spaces: &[Space]| self.embed_with(crops.len(), spaces, fill);
+        both_ways(spaces, of_crops, |layers| self.places(crops, layers))
     }
 
     /// The normalised values of the pixels of rectangles, resized so that they can be compared with those of
@@ -211,7 +255,9 @@ impl Embedder {
         images: &[I],
         spaces: &[Space],
     ) -> anyhow::Result<Vec<Vec<f32>>> {
-        self.embed_with(images.len(), spaces, |index, out| self.fill_central(images[index].borrow(), out))
+        let fill = |index: usize, out: &mut [f32]| self.fill_central(images[index].borrow(), out);
+        let of_crops = |spaces: &[Space]| self.embed_with(images.len(), spaces, fill);
+        both_ways(spaces, of_crops, |layers| self.map_means(images.len(), layers, fill))
     }
 
     /// The backbone's last feature maps of whole images, taken as [`Embedder::centrals`] takes them.
@@ -237,6 +283,25 @@ impl Embedder {
         } else {
             image_tensor_values(image, input, resize, norm, out);
         }
+    }
+
+    /// The means over the feature maps of `count` inputs, for each layer.
+    fn map_means(
+        &self,
+        count: usize,
+        layers: &[MapLayer],
+        fill: impl Fn(usize, &mut [f32]) + Sync,
+    ) -> anyhow::Result<Vec<Vec<f32>>> {
+        let mut means = vec![vec![]; layers.len()];
+        self.in_batches(count, fill, |images| {
+            for (all, map) in means.iter_mut().zip(self.encoder.maps(images.clone(), layers)) {
+                let [batch, channels, rows, cols] = map.dims();
+                let mean = map.reshape([batch, channels, rows * cols]).mean_dim(2);
+                all.extend(self.checked(mean.reshape([batch, channels]), &images)?);
+            }
+            Ok(())
+        })?;
+        Ok(means)
     }
 
     /// Vectors of `count` inputs, for each space.
@@ -312,6 +377,24 @@ impl Embedder {
         }
         Ok(())
     }
+}
+
+/// The vectors of spaces of crops and of places, in the order of `spaces`.
+fn both_ways(
+    spaces: &[Space],
+    of_crops: impl FnOnce(&[Space]) -> anyhow::Result<Vec<Vec<f32>>>,
+    of_places: impl FnOnce(&[MapLayer]) -> anyhow::Result<Vec<Vec<f32>>>,
+) -> anyhow::Result<Vec<Vec<f32>>> {
+    let layer = |space: &Space| match space {
+        Space::Token(layer) => Some(*layer),
+        _ => None,
+    };
+    let layers: Vec<MapLayer> = spaces.iter().filter_map(layer).collect();
+    let crops: Vec<Space> = spaces.iter().copied().filter(|space| layer(space).is_none()).collect();
+    let mut crops = of_crops(&crops)?.into_iter();
+    let mut places = if layers.is_empty() { vec![] } else { of_places(&layers)? }.into_iter();
+    let mut next = |space: &Space| if layer(space).is_some() { places.next() } else { crops.next() };
+    Ok(spaces.iter().map(|space| next(space).unwrap_or_default()).collect())
 }
 
 /// Whether all rows of `width` have a length in float32: no value is NaN or infinite, and none so large that the sum

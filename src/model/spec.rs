@@ -92,6 +92,10 @@ pub struct Overrides {
     pub input: Option<u32>,
     /// How a patch or image reaches the input's side.
     pub resize: Option<Resize>,
+    /// Short side of the whole images whose feature maps give the token spaces, pixels; the input's side where nothing
+    /// is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<u32>,
 }
 
 impl Overrides {
@@ -169,6 +173,7 @@ mod tests {
             std: None,
             input: Some(24),
             resize: Some(Resize::Bicubic),
+            resolution: None,
         };
         let device = Device::flex();
         let plain = store::open(&"demo".into(), &device).unwrap();

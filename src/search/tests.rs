@@ -29,6 +29,7 @@ pub(super) fn spec(dtype: Dtype, width: usize) -> BankSpec {
         grid: PatchGrid::new(1, 1).unwrap(),
         input: 32,
         resize: String::new(),
+        resolution: None,
         mean: [0.0; 3],
         std: [1.0; 3],
         dtype,

@@ -88,6 +88,7 @@ fn bank_of(rows: &Path, width: usize, dtype: Dtype, folder: &Path) -> anyhow::Re
         grid: PatchGrid::new(1, 1)?,
         input: 32,
         resize: "bilinear".into(),
+        resolution: None,
         mean: [0.0; 3],
         std: [1.0; 3],
         dtype,

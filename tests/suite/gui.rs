@@ -1,17 +1,20 @@
 //! The window, by role and label: each test plays the engine's part through the same line and
 //! looks at what is drawn and at what the window asks. Needs an adapter for drawing (lavapipe will do).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bagssl::augment::Resize;
 use bagssl::colormap::Colormap;
 use bagssl::engine::facts::TrainedBy;
 use bagssl::engine::{
     Command, DataDescription, EngineLine, Event, ExploreConfig, ExtractionView, FigureEvent, FoundImages,
-    Gallery, GalleryFilter, GalleryView, Heatmap, ImageFilter, ImageView, ModelDescription, Neighbour,
-    QuerySpec, QueryView, Relation, about, line,
+    Gallery, GalleryFilter, GalleryView, Heatmap, ImageFilter, ImageView, ModelDescription, ModelReport,
+    Neighbour, QuerySpec, QueryView, Relation, about, line,
 };
 use bagssl::gui::{App, GuiOptions};
 use bagssl::image::Image;
+use bagssl::model::Stem;
 use bagssl::patch::{PatchGrid, PatchRef};
 use bagssl::progress::Progress;
 use eframe::egui::{
@@ -124,6 +127,31 @@ pub fn config() -> ExploreConfig {
     }
 }
 
+fn report() -> ModelReport {
+    ModelReport {
+        name: "demo".into(),
+        arch: "ResNet-18/4".into(),
+        stem: Some(Stem::Cifar { padding: 1 }),
+        transformer: None,
+        spaces: BTreeMap::from([("h".into(), 128), ("z".into(), 64)]),
+        crop_spaces: vec![("z".into(), 64), ("h".into(), 128)],
+        maps: vec![("token-last".into(), 128)],
+        input: 32,
+        resolution: 32,
+        resize: Resize::Bilinear,
+        mean: [0.5; 3],
+        std: [0.25; 3],
+        parameters: 800_000,
+        hash: "0123456789abcdef".into(),
+        format: "safetensors",
+        missing: vec![],
+        unexpected: vec![],
+        sums: true,
+        origin: None,
+        training: serde_json::Value::Null,
+    }
+}
+
 fn model() -> ModelDescription {
     ModelDescription {
         name: "demo".into(),
@@ -133,6 +161,7 @@ fn model() -> ModelDescription {
         input: 32,
         hash: "0123456789abcdef".into(),
         trained_by: TrainedBy::default(),
+        report: report(),
     }
 }
 

@@ -85,11 +85,6 @@ pub fn decoding_words(decoding: Option<&DecodingFacts>) -> String {
     words.iter().map(|words| format!("\n{words}")).collect()
 }
 
-/// Whether damage to a file of vectors or weights would be found.
-pub fn sums_words(has_sums: bool) -> &'static str {
-    if has_sums { "checked by sums" } else { "without sums, so that damage cannot be found" }
-}
-
 /// Arguments that do not go together in a way that the parser cannot see.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]

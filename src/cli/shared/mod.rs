@@ -9,7 +9,7 @@ mod signals;
 mod values;
 mod voice;
 
-pub use commander::{Commander, SharedArgs, WrongUsage, decoding_words, skipped_words, sums_words};
+pub use commander::{Commander, SharedArgs, WrongUsage, decoding_words, skipped_words};
 pub use decoding_args::DecodingArgs;
 pub use model_args::{ModelArgs, OverrideArgs};
 pub use output::{bytes, chain, duration, show, thousands};

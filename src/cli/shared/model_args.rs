@@ -51,12 +51,15 @@ pub struct OverrideArgs {
     /// How a patch or image reaches that side
     #[arg(long, value_enum, help_heading = OVERRIDES)]
     pub resize: Option<Resize>,
+    /// Short side of whole images whose feature maps give the token spaces, pixels [default: that of the input]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=4096), help_heading = OVERRIDES)]
+    pub resolution: Option<u32>,
 }
 
 impl OverrideArgs {
     /// Whether nothing was said.
     pub fn is_empty(&self) -> bool {
-        let Self { weights, stem_padding, heads, mean, std, input, resize } = self;
+        let Self { weights, stem_padding, heads, mean, std, input, resize, resolution } = self;
         weights.is_none()
             && stem_padding.is_none()
             && heads.is_none()
@@ -64,6 +67,7 @@ impl OverrideArgs {
             && std.is_none()
             && input.is_none()
             && resize.is_none()
+            && resolution.is_none()
     }
 }
 
@@ -77,6 +81,7 @@ impl From<OverrideArgs> for Overrides {
             std: args.std.map(|channels| channels.0),
             input: args.input,
             resize: args.resize,
+            resolution: args.resolution,
         }
     }
 }

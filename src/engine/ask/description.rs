@@ -1,6 +1,7 @@
 //! What is open: the device, the model, the data set.
 
 use crate::dataset::{DecodingFacts, Skipped, Split};
+use crate::engine::ask::model_report::ModelReport;
 use crate::train::fitting::TrainedBy;
 
 /// Where tensors live.
@@ -31,6 +32,8 @@ pub struct ModelDescription {
     pub hash: String,
     /// How it was trained, as far as its file says.
     pub trained_by: TrainedBy,
+    /// All that is known of it.
+    pub report: ModelReport,
 }
 
 /// The open data set.

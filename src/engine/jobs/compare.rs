@@ -294,6 +294,7 @@ mod tests {
             grid: PatchGrid { patch: 8, stride },
             input: 8,
             resize: "bilinear".into(),
+            resolution: None,
             mean: [0.5; 3],
             std: [0.5; 3],
             dtype: Dtype::F32,

@@ -290,6 +290,7 @@ mod tests {
             grid: PatchGrid::new(64, 1).unwrap(),
             input: 64,
             resize: "bilinear".into(),
+            resolution: None,
             mean: [0.5; 3],
             std: [0.5; 3],
             dtype: Dtype::F32,

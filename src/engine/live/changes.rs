@@ -7,7 +7,7 @@ use crate::dataset::{self, DataSpec, Dataset, Split};
 use crate::embed::Embedder;
 use crate::engine::ask::{
     ABOUT_GALLERIES, DataDescription, DataSource, Event, ExploreConfig, GalleryFilter, ModelDescription,
-    PatchSpace, QuerySpec, RequestId, defaults,
+    ModelReport, PatchSpace, QuerySpec, RequestId, defaults,
 };
 use crate::engine::live::example::example;
 use crate::engine::live::explorer::Explorer;
@@ -39,6 +39,7 @@ impl Explorer {
             input: embedder.info.input,
             hash: embedder.hash.clone(),
             trained_by: TrainedBy::of(&embedder.info),
+            report: ModelReport::of(&embedder),
         };
         let before = self.open.embedder.replace(embedder);
         self.suit_patches(before.as_ref());

@@ -4,9 +4,10 @@ use crate::embed::{CropSource, Embedder, PatchSource};
 use crate::engine::ask::PatchSpace;
 use crate::model::{ModelInfo, Space};
 
-/// All spaces of a model, from z back to the pixels.
+/// All spaces of a model: of crops from z back, of places in the maps of whole images, and the pixels.
 pub fn all(info: &ModelInfo) -> Vec<PatchSpace> {
-    let network = info.crop_spaces().into_iter();
+    let tokens = info.map_layers().into_iter().map(Space::Token);
+    let network = info.crop_spaces().into_iter().chain(tokens);
     network.map(PatchSpace::Network).chain([PatchSpace::Pixels]).collect()
 }
 
@@ -95,10 +96,23 @@ mod tests {
     fn the_spaces_of_a_model_go_from_its_end_back_to_the_pixels() {
         let info = info(vec![32, 48, 16]);
         let all = all(&info);
-        let expected = ["z", "hidden2", "hidden1", "h", "stage3", "stage2", "stage1", "pixels"];
+        let expected = [
+            "z",
+            "hidden2",
+            "hidden1",
+            "h",
+            "stage3",
+            "stage2",
+            "stage1",
+            "token-last",
+            "token-stage3",
+            "token-stage2",
+            "token-stage1",
+            "pixels",
+        ];
         assert_eq!(names(&all), expected);
         let widths: Vec<_> = all.iter().map(|space| space.width(&info, 14).unwrap()).collect();
-        assert_eq!(widths, [16, 48, 32, 64, 32, 16, 8, 3 * 14 * 14]);
+        assert_eq!(widths, [16, 48, 32, 64, 32, 16, 8, 64, 32, 16, 8, 3 * 14 * 14]);
         assert_eq!(names(&usual(&info)), ["z", "h"]);
     }
 

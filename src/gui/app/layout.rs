@@ -3,7 +3,9 @@
 use eframe::egui::{CentralPanel, Context, Frame, Margin, Panel, ScrollArea, Ui, Vec2, vec2};
 
 use super::{App, Overlay};
+use crate::engine::Command;
 use crate::gui::app::help::{PaletteChoice, PaletteOutcome};
+use crate::gui::app::model_dialog::ModelOutcome;
 use crate::gui::app::open_dialog::Dialog;
 use crate::gui::nouns::Tab;
 use crate::gui::panels::hint;
@@ -29,6 +31,15 @@ impl App {
             Overlay::Export(dialog) => {
                 if dialog.ui(ctx, &mut self.desk, &self.files) {
                     self.overlay = Overlay::None;
+                }
+            }
+            Overlay::Model(dialog) => {
+                let model = self.desk.session.snapshot().model.clone();
+                if let Some(outcome) = dialog.ui(ctx, model.as_deref()) {
+                    self.overlay = Overlay::None;
+                    if let ModelOutcome::Open(spec) = outcome {
+                        self.desk.session.send(Command::OpenModel { spec });
+                    }
                 }
             }
             Overlay::Keys(keys) => {

@@ -9,6 +9,7 @@ mod help;
 mod layout;
 mod libraries;
 mod links;
+mod model_dialog;
 mod open_dialog;
 pub mod options;
 mod past;
@@ -27,6 +28,7 @@ use self::options::{GuiOptions, SOON};
 use self::past::Wishes;
 use self::quit::Quit;
 use crate::gui::app::help::{CommandPalette, KeysList};
+use crate::gui::app::model_dialog::ModelDialog;
 use crate::gui::app::open_dialog::Dialog;
 use crate::gui::desk::undo;
 use crate::gui::desk::undo::{Sight, Undo};
@@ -87,6 +89,7 @@ enum Overlay {
     #[default]
     None,
     Dialog(Dialog),
+    Model(ModelDialog),
     Export(Box<ExportDialog>),
     Keys(KeysList),
     Palette(CommandPalette),

@@ -10,6 +10,7 @@ use crate::engine::{Command, FigureCommand, FigureKind, FigureRequest, MapMode, 
 
 use super::{App, Overlay};
 use crate::gui::app::help::{CommandPalette, KeysList};
+use crate::gui::app::model_dialog::ModelDialog;
 use crate::gui::app::open_dialog::{Dialog, Purpose};
 use crate::gui::desk::undo::{Sight, Undo};
 use crate::gui::export::ExportDialog;
@@ -32,6 +33,7 @@ impl App {
         match action {
             Action::OpenData => self.show_dialog(Purpose::Data),
             Action::OpenModel => self.show_dialog(Purpose::Model),
+            Action::AboutModel => self.about_model(),
             Action::OpenOther => self.open_other(),
             Action::PlayCheckpoints | Action::PreviousCheckpoint | Action::NextCheckpoint => {
                 self.views.run(&self.desk, action);
@@ -82,6 +84,13 @@ impl App {
             Action::Palette => self.show_overlay(Overlay::Palette(CommandPalette::default())),
             Action::Help => self.overlay = Overlay::Keys(KeysList::default()),
             Action::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
+        }
+    }
+
+    fn about_model(&mut self) {
+        match self.desk.session.snapshot().model_source.clone() {
+            Some(spec) => self.overlay = Overlay::Model(ModelDialog::new((*spec).clone())),
+            None => self.show_dialog(Purpose::Model),
         }
     }
 

@@ -13,6 +13,8 @@ use crate::engine::{FigureKind, MapMode};
 pub enum Action {
     OpenData,
     OpenModel,
+    /// What the open model is, and taking its file otherwise.
+    AboutModel,
     /// Opens the dialog for a figure.
     Export(FigureKind),
     /// Puts a figure on the clipboard, looking as the last one that was exported.
@@ -141,6 +143,7 @@ pub static ACTIONS: LazyLock<Vec<ActionInfo>> = LazyLock::new(|| {
 const BEFORE_VIEWS: &[ActionInfo] = &[
     row!("Files", "A picture from a file as query...", Action::OpenPicture, CTRL_SHIFT + O),
     row!("Files", "Open data...", Action::OpenData, CTRL + O),
+    row!("Files", "About the open model...", Action::AboutModel, CTRL_SHIFT + M),
     row!("Files", "Open model...", Action::OpenModel, CTRL + M),
     row!("Files", "Open a link (paste it)...", Action::OpenLink, CTRL_SHIFT + L),
     row!("Files", "Copy as link", Action::CopyLink, CTRL + L),

@@ -14,7 +14,7 @@ use crate::gui::nouns::text::{count, first_upper, thousands};
 use crate::gui::panels::view_switch::switch_ui;
 
 use crate::gui::desk::Desk;
-use crate::gui::nouns::spaces::explain_space;
+use crate::gui::nouns::spaces::{PLACE, explain_space};
 use crate::gui::widgets::messages::warning_ui;
 use crate::words::sample_words;
 
@@ -238,23 +238,39 @@ pub fn spaces_ui(ui: &mut Ui, desk: &mut Desk) {
     config_ui(ui, desk, |ui, config, _| {
         let text = format!("Spaces: {}", config.spaces.join(", "));
         let (response, _) = menu(text).ui(ui, |ui| {
-            for space in &all {
-                let is_shown = config.spaces.contains(space);
-                let mut wanted = is_shown;
-                let is_last = is_shown && config.spaces.len() == 1;
-                ui.add_enabled(!is_last, Checkbox::new(&mut wanted, space.as_str()))
-                    .on_hover_text(explain_space(space));
-                if wanted != is_shown {
-                    let shown =
-                        |name: &&String| if *name == space { wanted } else { config.spaces.contains(name) };
-                    config.spaces = all.iter().filter(shown).cloned().collect();
-                }
-            }
+            let is_place = |space: &String| space.starts_with(PLACE);
+            let (places, crops): (Vec<&String>, Vec<&String>) = all.iter().partition(|space| is_place(space));
+            let room = (ui.ctx().content_rect().height() - 160.0).max(64.0);
+            ScrollArea::vertical().max_height(room).min_scrolled_height(room).show(ui, |ui| {
+                ui.horizontal_top(|ui| {
+                    for (title, column) in
+                        [("Patches, each alone", crops), ("Places in the whole image", places)]
+                    {
+                        ui.vertical(|ui| {
+                            ui.weak(title);
+                            column.into_iter().for_each(|space| space_ui(ui, &all, space, config));
+                        });
+                    }
+                });
+            });
             ui.weak("A new space embeds the patches\nof the galleries again.");
         });
         response
-            .on_hover_text("The spaces side by side: layers of the network, and raw pixels as a baseline.");
+            .on_hover_text("The spaces side by side: layers of the network, of a patch alone or of its place in the whole image, and raw \
+                 pixels as a baseline.");
     });
+}
+
+/// A space that stands beside the others or does not.
+fn space_ui(ui: &mut Ui, all: &[String], space: &String, config: &mut ExploreConfig) {
+    let is_shown = config.spaces.contains(space);
+    let mut wanted = is_shown;
+    let is_last = is_shown && config.spaces.len() == 1;
+    ui.add_enabled(!is_last, Checkbox::new(&mut wanted, space.as_str())).on_hover_text(explain_space(space));
+    if wanted != is_shown {
+        let shown = |name: &&String| if *name == space { wanted } else { config.spaces.contains(name) };
+        config.spaces = all.iter().filter(shown).cloned().collect();
+    }
 }
 
 fn mode_ui(ui: &mut Ui, desk: &mut Desk, mode: MapMode, has_pictures: bool) {

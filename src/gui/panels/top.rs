@@ -1,6 +1,6 @@
 //! The bar at the top: what is open, and the choices that concern the whole window.
 
-use eframe::egui::{Align, Button, Label, Layout, RichText, ThemePreference, Ui};
+use eframe::egui::{Align, Button, CursorIcon, Label, Layout, RichText, Sense, ThemePreference, Ui};
 
 use crate::engine::facts::DecodingFacts;
 use crate::engine::{DataDescription, ModelDescription};
@@ -62,14 +62,18 @@ fn open_ui(ui: &mut Ui, desk: &mut Desk) {
     let room = ((ui.available_width() - 260.0) / 2.0).max(80.0);
     match &snapshot.model {
         Some(model) => {
-            let label = truncated(ui, &model_text(model), room);
-            label.on_hover_text(format!(
-                "Model {}, input {} x {} pixels, weights {}",
+            let label = truncated(ui, &model_text(model), room).interact(Sense::CLICK);
+            let label = label.on_hover_cursor(CursorIcon::PointingHand).on_hover_text(format!(
+                "Model {}, input {} x {} pixels, weights {}\nA click tells more, and changes how its file is taken. {}",
                 model.name,
                 model.input,
                 model.input,
-                model.hash.get(..12).unwrap_or(&model.hash)
+                model.hash.get(..12).unwrap_or(&model.hash),
+                keys_of(ui.ctx(), Action::AboutModel)
             ));
+            if label.clicked() {
+                desk.todo.push(Action::AboutModel);
+            }
         }
         None => drop(truncated(ui, "no model", room)),
     }

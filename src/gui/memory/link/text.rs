@@ -82,7 +82,7 @@ impl Link {
             "query" => self.query = list(value, query_box)?,
             "spaces" => self.spaces = list(value, |name| Ok(name.to_owned()))?,
             "leave-out" => self.filter = Some(filter(value)?),
-            "weights" | "stem-padding" | "heads" | "mean" | "std" | "input" | "resize" => {
+            "weights" | "stem-padding" | "heads" | "mean" | "std" | "input" | "resize" | "resolution" => {
                 let model = self.model.as_mut().with_context(|| format!("expected model= before {key}="))?;
                 set_override(&mut model.overrides, key, value)?;
             }
@@ -91,7 +91,7 @@ impl Link {
                 ensure!(
                     known,
                     "a link of version {VERSION} has no such key; expected one of model, weights, stem-padding, heads, mean, \
-                     std, input, resize, data, split, exif, value-window, image, query, patch, stride, search-stride, search-images, \
+                     std, input, resize, resolution, data, split, exif, value-window, image, query, patch, stride, search-stride, search-images, \
                      neighbours, spaces, leave-out, mode, colors, range, difference, contour, opacity, grid, zoom"
                 );
             }
@@ -108,6 +108,7 @@ fn set_override(overrides: &mut Overrides, key: &str, value: &str) -> anyhow::Re
         "mean" => overrides.mean = Some(numbers(value, -1e6..=1e6)?),
         "std" => overrides.std = Some(numbers(value, 1e-6..=1e6)?),
         "input" => overrides.input = Some(number(value, 8..=1024)?),
+        "resolution" => overrides.resolution = Some(number(value, 8..=4096)?),
         _ => overrides.resize = Some(word(value, "bilinear or bicubic")?),
     }
     Ok(())
@@ -232,7 +233,7 @@ impl Display for Link {
         let mut pairs = Pairs::default();
         if let Some(model) = &self.model {
             pairs.add("model", Some(paths::to_words(&model.path)));
-            let Overrides { weights, stem_padding, heads, mean, std, input, resize } = &model.overrides;
+            let Overrides { weights, stem_padding, heads, mean, std, input, resize, resolution } = &model.overrides;
             pairs.add("weights", weights.as_ref());
             pairs.add("stem-padding", *stem_padding);
             pairs.add("heads", *heads);
@@ -240,6 +241,7 @@ impl Display for Link {
             pairs.add("std", std.map(joined));
             pairs.add("input", *input);
             pairs.add("resize", resize.map(name));
+            pairs.add("resolution", *resolution);
         }
         if let Some(data) = &self.data {
             pairs.add("data", Some(data.spec.words()));

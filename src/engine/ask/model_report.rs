@@ -1,0 +1,104 @@
+//! A model as it is described.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::augment::Resize;
+use crate::embed::Embedder;
+use crate::model::{ModelInfo, ModelOrigin, Space, Stem, VitConfig};
+use crate::words::sums_words;
+
+/// What a model is: what its file says, and what was assumed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ModelReport {
+    /// What it is called.
+    pub name: String,
+    /// The backbone.
+    pub arch: String,
+    /// The first layers of a ResNet.
+    pub stem: Option<Stem>,
+    /// What a transformer is made of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transformer: Option<VitConfig>,
+    /// Names and widths of all spaces of a crop, from z back.
+    pub crop_spaces: Vec<(String, usize)>,
+    /// Names and widths of the feature maps of a whole image, from the last back.
+    pub maps: Vec<(String, usize)>,
+    /// Names and widths of the usual spaces.
+    pub spaces: BTreeMap<String, usize>,
+    /// Side of the input, pixels.
+    pub input: u32,
+    /// Short side of whole images whose feature maps give the spaces of places, pixels.
+    pub resolution: u32,
+    /// How a patch or image reaches the input.
+    pub resize: Resize,
+    /// What is subtracted, per channel of RGB / 255.
+    pub mean: [f32; 3],
+    /// What is divided by, per channel of RGB / 255.
+    pub std: [f32; 3],
+    /// How many numbers were trained.
+    pub parameters: usize,
+    /// Hex SHA-256 of the file.
+    pub hash: String,
+    /// What the file is.
+    pub format: &'static str,
+    /// Keys that the network needs and the file lacks; a file with any is refused.
+    pub missing: Vec<String>,
+    /// Keys that the network does not know; a file with any is refused.
+    pub unexpected: Vec<String>,
+    /// Whether the file has sums, by which damage is found; earlier versions of the program wrote none.
+    pub sums: bool,
+    /// How it was recognised in another program's file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<ModelOrigin>,
+    /// What the file says about how it was trained.
+    pub training: serde_json::Value,
+}
+
+impl ModelReport {
+    /// Of a model that is open.
+    pub fn of(embedder: &Embedder) -> Self {
+        let info = &embedder.info;
+        Self {
+            name: embedder.name.clone(),
+            arch: info.backbone.title(),
+            stem: info.backbone.stem(),
+            transformer: info.backbone.transformer(),
+            crop_spaces: named(info, info.crop_spaces()),
+            maps: named(info, info.map_layers().into_iter().map(Space::Token)),
+            spaces: info.spaces().into_iter().map(|(space, width)| (space.to_string(), width)).collect(),
+            input: info.input,
+            resolution: embedder.resolution,
+            resize: info.resize,
+            mean: info.normalization.mean,
+            std: info.normalization.std,
+            parameters: embedder.parameters(),
+            hash: embedder.hash.clone(),
+            format: embedder.format,
+            origin: info.origin.clone(),
+            missing: vec![],
+            unexpected: vec![],
+            sums: embedder.has_sums,
+            training: info.training.clone(),
+        }
+    }
+
+    /// Whether damage to its file would be found, in words.
+    pub fn sums_words(&self) -> &'static str {
+        sums_words(self.sums)
+    }
+
+    /// The padding of a CIFAR stem, the one stem that has a choice.
+    pub fn stem_padding(&self) -> Option<usize> {
+        match self.stem {
+            Some(Stem::Cifar { padding }) => Some(padding),
+            _ => None,
+        }
+    }
+}
+
+/// Spaces by name, with their widths.
+fn named(info: &ModelInfo, spaces: impl IntoIterator<Item = Space>) -> Vec<(String, usize)> {
+    spaces.into_iter().filter_map(|space| Some((space.to_string(), info.width(space)?))).collect()
+}

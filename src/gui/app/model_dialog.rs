@@ -1,0 +1,196 @@
+//! What the open model is, what its file says and what was assumed; and saying otherwise.
+
+use eframe::egui::{
+    Button, Checkbox, ComboBox, Context, DragValue, Grid, Id, Label, Modal, RichText, ScrollArea, Ui,
+};
+
+use crate::engine::facts::{ModelSpec, Overrides, Resize};
+use crate::engine::{ModelDescription, ModelReport};
+use crate::gui::nouns::text::thousands;
+use crate::gui::paint::theme::{STEP, overlay_frame};
+use crate::words::name_list;
+
+/// Width of what stands beside a name, points.
+const VALUES: f32 = 380.0;
+/// Usual means and deviations, per channel of RGB / 255.
+const NORMALIZATIONS: [(&str, [f32; 3], [f32; 3]); 3] = [
+    ("ImageNet", [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+    ("CIFAR-10", [0.4914, 0.4822, 0.4465], [0.247, 0.2435, 0.2616]),
+    ("-1 to 1", [0.5; 3], [0.5; 3]),
+];
+
+/// How the dialog ended.
+pub enum ModelOutcome {
+    Closed,
+    /// The same file, taken otherwise.
+    Open(ModelSpec),
+}
+
+/// The dialog.
+pub struct ModelDialog {
+    spec: ModelSpec,
+    /// What is said in place of what the file says, as it is edited.
+    draft: Overrides,
+}
+
+impl ModelDialog {
+    /// About the model that was opened by `spec`.
+    pub fn new(spec: ModelSpec) -> Self {
+        Self { draft: spec.overrides.clone(), spec }
+    }
+
+    /// Draws it over the window.
+    pub fn ui(&mut self, ctx: &Context, model: Option<&ModelDescription>) -> Option<ModelOutcome> {
+        let modal = Modal::new(Id::new("model dialog")).frame(overlay_frame(ctx)).show(ctx, |ui| {
+            ui.set_width((ctx.content_rect().width() - 64.0).min(560.0));
+            ui.label(RichText::new("The open model").strong());
+            ui.add_space(STEP);
+            let room = (ctx.content_rect().height() - 140.0).max(64.0);
+            let whole = ScrollArea::vertical().max_height(room).min_scrolled_height(room);
+            whole.auto_shrink([false, true]).show(ui, |ui| match model {
+                Some(model) => self.body_ui(ui, model),
+                None => drop(ui.label("It is being opened...")),
+            });
+            ui.add_space(STEP);
+            self.buttons_ui(ui)
+        });
+        let is_closed = modal.should_close();
+        modal.inner.or(is_closed.then_some(ModelOutcome::Closed))
+    }
+
+    fn body_ui(&mut self, ui: &mut Ui, model: &ModelDescription) {
+        facts_ui(ui, &model.report);
+        ui.add_space(STEP);
+        ui.separator();
+        ui.label(RichText::new("In place of what its file says").strong());
+        ui.add_space(STEP / 2.0);
+        self.overrides_ui(ui, &model.report);
+    }
+
+    fn overrides_ui(&mut self, ui: &mut Ui, report: &ModelReport) {
+        let Overrides { weights, stem_padding, mean, std, input, resize, resolution } = &mut self.draft;
+        let networks = report.origin.as_ref().filter(|origin| !origin.others.is_empty());
+        if let Some(origin) = networks {
+            told_ui(ui, "network of the file", weights, &origin.network, |ui, name| {
+                let names = std::iter::once(&origin.network).chain(&origin.others);
+                ComboBox::from_id_salt("networks").selected_text(name.as_str()).show_ui(ui, |ui| {
+                    for other in names {
+                        ui.selectable_value(name, other.clone(), other);
+                    }
+                });
+            });
+        }
+        told_ui(ui, "side of the input", input, &report.input, |ui, side| {
+            ui.add(DragValue::new(side).range(8..=1024).suffix(" px"));
+        });
+        told_ui(ui, "short side of whole images, for places", resolution, &report.resolution, |ui, side| {
+            ui.add(DragValue::new(side).range(8..=4096).suffix(" px"));
+        });
+        told_ui(ui, "resizing to it", resize, &report.resize, |ui, resize| {
+            for choice in [Resize::Bilinear, Resize::Bicubic] {
+                ui.radio_value(resize, choice, choice.to_string());
+            }
+        });
+        told_ui(ui, "mean, subtracted", mean, &report.mean, channels_ui);
+        told_ui(ui, "deviation, divided by", std, &report.std, channels_ui);
+        ui.horizontal_wrapped(|ui| {
+            ui.label("Mean and deviation of");
+            for (name, of_mean, of_std) in NORMALIZATIONS {
+                if ui.button(name).clicked() {
+                    (*mean, *std) = (Some(of_mean), Some(of_std));
+                }
+            }
+        });
+        if let Some(padding) = report.stem_padding() {
+            told_ui(ui, "padding of the stem", stem_padding, &padding, |ui, padding| {
+                for choice in [1, 2] {
+                    ui.radio_value(padding, choice, choice.to_string());
+                }
+            });
+        }
+    }
+
+    fn buttons_ui(&mut self, ui: &mut Ui) -> Option<ModelOutcome> {
+        ui.horizontal(|ui| {
+            let is_changed = self.draft != self.spec.overrides;
+            let open = ui.add_enabled(is_changed, Button::new("Open so"));
+            let open = open.on_hover_text("Opens the same file, taken as said above.");
+            let open = open.on_disabled_hover_text("Nothing was changed.");
+            if open.clicked() {
+                let overrides = self.draft.clone();
+                return Some(ModelOutcome::Open(ModelSpec { overrides, ..self.spec.clone() }));
+            }
+            if ui.add_enabled(!self.draft.is_empty(), Button::new("As its file says")).clicked() {
+                self.draft = Overrides::default();
+            }
+            ui.button("Close").clicked().then_some(ModelOutcome::Closed)
+        })
+        .inner
+    }
+}
+
+/// A value that is told once its box is checked; else it is as the file has it.
+fn told_ui<T: Clone>(
+    ui: &mut Ui,
+    name: &str,
+    told: &mut Option<T>,
+    now: &T,
+    edit: impl FnOnce(&mut Ui, &mut T),
+) {
+    ui.horizontal_wrapped(|ui| {
+        let mut is_told = told.is_some();
+        if ui.add(Checkbox::new(&mut is_told, name)).changed() {
+            *told = is_told.then(|| now.clone());
+        }
+        let mut unused = now.clone();
+        ui.add_enabled_ui(is_told, |ui| edit(ui, told.as_mut().unwrap_or(&mut unused)));
+    });
+}
+
+fn channels_ui(ui: &mut Ui, channels: &mut [f32; 3]) {
+    for (channel, name) in channels.iter_mut().zip(["R ", "G ", "B "]) {
+        ui.add(DragValue::new(channel).speed(0.001).range(-10.0..=10.0).max_decimals(4).prefix(name));
+    }
+}
+
+fn facts_ui(ui: &mut Ui, report: &ModelReport) {
+    Grid::new("facts of the model").num_columns(2).spacing([STEP * 2.0, STEP / 2.0]).show(ui, |ui| {
+        for (name, value) in rows(report) {
+            ui.label(RichText::new(name).weak());
+            ui.scope(|ui| {
+                ui.set_max_width(VALUES);
+                ui.add(Label::new(value).wrap());
+            });
+            ui.end_row();
+        }
+    });
+}
+
+/// What is known of the model, each with its name.
+fn rows(report: &ModelReport) -> Vec<(&'static str, String)> {
+    let channels = |values: [f32; 3]| values.map(|value| format!("{value}")).join(", ");
+    let spaces = report.crop_spaces.iter().chain(&report.maps).map(|(name, width)| format!("{name} {}", thousands(*width)));
+    let mut rows = vec![
+        ("name", report.name.clone()),
+        ("architecture", report.arch.clone()),
+        ("parameters", thousands(report.parameters)),
+        ("input", format!("{0} x {0} px, resized {1}", report.input, report.resize)),
+        ("places", format!("whole images, short side {} px", report.resolution)),
+        ("mean", channels(report.mean)),
+        ("deviation", channels(report.std)),
+        ("spaces and widths", spaces.collect::<Vec<_>>().join(", ")),
+        ("file", format!("{}, SHA-256 {:.12}, {}", report.format, report.hash, report.sums_words())),
+    ];
+    if let Some(origin) = &report.origin {
+        let network = Some(&origin.network).filter(|name| !name.is_empty());
+        let network = network.map_or(String::new(), |name| format!(", network {name}"));
+        rows.push(("recognised", format!("{} names{network}", origin.names)));
+        rows.push(("projector", origin.head.clone()));
+        for (name, list) in [("assumed", &origin.assumed), ("not used", &origin.ignored)] {
+            if !list.is_empty() {
+                rows.push((name, name_list(list)));
+            }
+        }
+    }
+    rows
+}
