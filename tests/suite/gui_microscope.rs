@@ -15,7 +15,15 @@ fn level(size: u32, value: f32) -> Arc<MicroscopeLevel> {
     let (rows, cols) = grid.shape(SIDE, SIDE);
     let map = |space: &str, value: f32| {
         let values = Arc::new(vec![value; rows * cols]);
-        Heatmap { space: space.into(), grid, rows, cols, values: values.clone(), shown: values }
+        Heatmap {
+            space: space.into(),
+            grid,
+            rows,
+            cols,
+            values: values.clone(),
+            shown: values,
+            lengths: None,
+        }
     };
     let rest = |mean| RestOfImage { patches: rows * cols - 1, mean, deviation: 0.1 };
     Arc::new(MicroscopeLevel {

@@ -1,6 +1,7 @@
 //! The Train tab with the real engine on the CPU and tiny runs, by role and label.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime};
 
 use bagssl::device::DeviceChoice;
@@ -21,12 +22,24 @@ pub struct Window {
     quit: Quit,
 }
 
+/// Few images, so that a run soon has the engine for itself.
+fn few() -> &'static Path {
+    static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("Parts");
+        assert!(bagssl(&["data", "synth", "--out", text(&out), "--images", "64"]).status.success());
+        folder
+    });
+    static DATA: LazyLock<PathBuf> = LazyLock::new(|| FOLDER.path().join("Parts"));
+    &DATA
+}
+
 impl Window {
-    /// The Train tab, the built-in data set open.
+    /// The Train tab, a few images open.
     fn train(size: [f32; 2]) -> Self {
-        let mut window = Self::open(size, "demo", vec![]);
+        let mut window = Self::open(size, text(few()), vec![]);
         window.click("Train");
-        window.until("the data set is open", |window| window.shows("30 epochs \u{b7} 1,920 steps"));
+        window.until("the data set is open", |window| window.shows("30 epochs \u{b7} 30 steps"));
         window
     }
 
@@ -162,12 +175,8 @@ fn a_run_starts_pauses_goes_on_stops_and_resumes() {
 #[test]
 fn a_signal_closes_the_window_after_a_checkpoint_of_its_run() {
     let folder = tempfile::tempdir().unwrap();
-    let (run, data) = (folder.path().join("tiny"), folder.path().join("data"));
-    // Few images, so that the run soon has the engine for itself.
-    assert!(bagssl(&["data", "synth", "--out", text(&data), "--images", "64"]).status.success());
-    let mut window = Window::open([1280.0, 800.0], text(&data), vec![]);
-    window.click("Train");
-    window.until("the data set is open", |window| window.shows("epochs \u{b7}"));
+    let run = folder.path().join("tiny");
+    let mut window = Window::train([1280.0, 800.0]);
     window.start(&run, "20000");
     window.until("steps", |window| window.step() >= 3);
     window.quit.ask();

@@ -235,8 +235,15 @@ fn a_map_shown_small_has_the_mean_of_the_cells_in_a_pixel() {
     window.line.update(|shown| {
         let image = Arc::new(Image::filled(cols as u32, rows as u32, [90; 3]));
         shown.view = Some(Arc::new(ImageView { image, ..view(3) }));
-        let map =
-            Heatmap { space: "z".into(), grid, rows, cols, values: values.clone(), shown: values.clone() };
+        let map = Heatmap {
+            space: "z".into(),
+            grid,
+            rows,
+            cols,
+            values: values.clone(),
+            shown: values.clone(),
+            lengths: None,
+        };
         let query = query_view(9, patch(3, 8, 8));
         shown.query = Some(Arc::new(QueryView { maps: vec![map], known, ..query }));
     });

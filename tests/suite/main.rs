@@ -45,6 +45,7 @@ mod shaders; // every shader through naga
 mod signals; // who asks the program to end, and nobody who listens
 mod spread; // which images are taken where not all are, by the program
 mod support; // paths, real data, running the program
+mod tokens; // places of feature maps as spaces
 mod transformers; // files of vision transformers, against their own libraries
 mod trust; // hostile bytes, kills, disks that fail, writers beside each other
 mod xvfb; // the real program in a real window, worked by mouse and keyboard

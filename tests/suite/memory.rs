@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::support::{failure, text};
+use crate::support::{bagssl, failure, text};
 
 /// What the program takes beside what it counts: its code and libraries, threads with their blocks of work, and what
 /// the allocator keeps. A command on one small image takes about 60 MiB of it.
@@ -152,10 +152,18 @@ fn batches_are_as_large_as_the_budget_allows_and_an_input_that_never_fits_is_an_
     assert!(said.contains("or a smaller --input"), "{said}");
 }
 
+/// A folder of 64 images, opened in no time.
+fn few(folder: &Path) -> String {
+    let out = text(&folder.join("few")).to_owned();
+    assert!(bagssl(&["data", "synth", "--out", &out, "--images", "64"]).status.success());
+    out
+}
+
 /// A projector of 65,536 squared, and others that were an abort.
 #[test]
 fn a_run_that_does_not_fit_is_refused_with_what_it_needs() {
     let folder = tempfile::tempdir().unwrap();
+    let data = few(folder.path());
     for (index, settings) in [
         "model.projector=[65536, 65536]",
         "model.projector=[65536]",
@@ -167,7 +175,7 @@ fn a_run_that_does_not_fit_is_refused_with_what_it_needs() {
     .enumerate()
     {
         let out = folder.path().join(format!("{index}"));
-        let base = ["train", "--data", "demo", "--recipe", "quick-parts", "--out", text(&out)];
+        let base = ["train", "--data", &data, "--recipe", "quick-parts", "--out", text(&out)];
         let said = failure(&[&base[..], &["--set", settings, "--memory", "1"]].concat());
         assert!(said.contains("training ResNet-18") && said.contains("GiB for it: give --memory"), "{said}");
         assert!(!out.exists(), "{settings} left a folder behind");
@@ -178,6 +186,7 @@ fn a_run_that_does_not_fit_is_refused_with_what_it_needs() {
 #[cfg(target_os = "linux")]
 fn runs_stay_within_what_they_are_given() {
     let folder = tempfile::tempdir().unwrap();
+    let data = few(folder.path());
     for (index, (settings, mib)) in [
         (&["batch=32", "model.projector=[64]"][..], 384),
         (&["batch=64", "accumulate=4", "model.projector=[64]"], 384),
@@ -187,7 +196,7 @@ fn runs_stay_within_what_they_are_given() {
     .enumerate()
     {
         let out = folder.path().join(format!("{index}"));
-        let base = ["train", "--data", "demo", "--recipe", "quick-parts", "--out", text(&out)];
+        let base = ["train", "--data", &data, "--recipe", "quick-parts", "--out", text(&out)];
         let small = ["epochs=1", "images=64", "probe.every=0", "warmup_epochs=0"];
         let settings = small.iter().chain(settings).flat_map(|set| ["--set", set]);
         stays_within(mib, &base.into_iter().chain(settings).collect::<Vec<_>>());

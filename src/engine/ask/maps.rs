@@ -73,6 +73,25 @@ pub struct Heatmap {
     pub values: Arc<Vec<f32>>,
     /// As `values` with unknown positions filled from the nearest known one; NaN only if none is.
     pub shown: Arc<Vec<f32>>,
+    /// The lengths of the patches' vectors, where they are of one model's space.
+    pub lengths: Option<Arc<VectorLengths>>,
+}
+
+/// Lengths (L2 norms) of the vectors of an image's patches, in the order of a map's values. A cosine does not see them;
+/// a few that are far longer than the rest are a transformer's artefacts.
+#[derive(Clone, Debug)]
+pub struct VectorLengths {
+    /// NaN where not known yet.
+    pub values: Arc<Vec<f32>>,
+    /// The same with unknown positions filled.
+    pub shown: Arc<Vec<f32>>,
+}
+
+impl VectorLengths {
+    /// The longest that is known; 0 where none is.
+    pub fn longest(&self) -> f32 {
+        self.values.iter().copied().filter(|length| !length.is_nan()).fold(0.0, f32::max)
+    }
 }
 
 /// What the vectors of an image's patches have most in common, as colours: see

@@ -1,4 +1,4 @@
-//! The ways to look at heatmaps: cosines as they are, their ranks, or the difference of two spaces.
+//! The ways to look at heatmaps: cosines as they are, their ranks, the difference of two spaces, or the vectors' lengths.
 
 use std::sync::Arc;
 
@@ -18,6 +18,8 @@ pub enum MapMode {
     Difference,
     /// Each space's principal components as colours; needs no query.
     Pictures,
+    /// The length of each vector, of the longest in its map.
+    Lengths,
 }
 
 /// The maps as they are shown in `mode`. Pictures have none.
@@ -30,7 +32,16 @@ pub fn displayed(maps: &[Heatmap], mode: MapMode) -> Vec<Heatmap> {
             others.iter().map(|other| difference(first, other)).collect()
         }
         MapMode::Pictures => vec![],
+        MapMode::Lengths => maps.iter().filter_map(measured).collect(),
     }
+}
+
+/// Lengths in place of cosines, each divided by the longest.
+fn measured(map: &Heatmap) -> Option<Heatmap> {
+    let lengths = map.lengths.as_ref()?;
+    let longest = lengths.longest();
+    let share = |values: &[f32]| Arc::new(values.iter().map(|length| length / longest).collect());
+    Some(Heatmap { values: share(&lengths.values), shown: share(&lengths.shown), ..map.clone() })
 }
 
 fn ranked(map: &Heatmap) -> Heatmap {
@@ -59,6 +70,7 @@ fn difference(first: &Heatmap, other: &Heatmap) -> Heatmap {
         space: format!("{} \u{2212} {}", first.space, other.space),
         values: less(&first.values, &other.values),
         shown: less(&first.shown, &other.shown),
+        lengths: None,
         ..first.clone()
     }
 }
@@ -85,6 +97,7 @@ pub fn compared(space: &str, a: &[Heatmap], b: &[Heatmap], mode: MapMode) -> [Op
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::ask::maps::VectorLengths;
     use crate::patch::PatchGrid;
 
     fn map(space: &str, values: &[f32]) -> Heatmap {
@@ -97,7 +110,18 @@ mod tests {
             cols: values.len(),
             values: values.clone(),
             shown: values,
+            lengths: None,
         }
+    }
+
+    #[test]
+    fn lengths_are_shares_of_the_longest() {
+        let values = Arc::new(vec![2.0, 8.0, f32::NAN]);
+        let lengths = Some(Arc::new(VectorLengths { shown: values.clone(), values }));
+        let shown = displayed(&[Heatmap { lengths, ..map("h", &[0.1, 1.0, 0.2]) }], MapMode::Lengths);
+        assert_eq!(shown[0].values[..2], [0.25, 1.0]);
+        assert!(shown[0].values[2].is_nan());
+        assert!(displayed(&[map("A - B", &[0.1])], MapMode::Lengths).is_empty());
     }
 
     #[test]

@@ -209,6 +209,7 @@ pub fn heatmap(rows: Vec<HeatmapContent>, mode: MapMode, style: &Style) -> Figur
     let mut spec = heatmap_spec(style);
     match mode {
         MapMode::Ranks => spec.scale_label = "rank within the image".into(),
+        MapMode::Lengths => spec.scale_label = "length, of the longest".into(),
         MapMode::Difference => spec.scale_label = "difference of cosines".into(),
         MapMode::Cosine | MapMode::Pictures => {}
     }

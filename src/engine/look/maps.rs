@@ -6,7 +6,7 @@ use crate::analysis::heatmap::{cosine_map_on, norm};
 use crate::analysis::pca::pca_colors;
 use crate::embed::{Embedder, PatchSource};
 use crate::engine::ask::defaults::{self, PatchFault};
-use crate::engine::ask::{Heatmap, PatchSpace, Picture};
+use crate::engine::ask::{Heatmap, PatchSpace, Picture, VectorLengths};
 use crate::engine::look::spaces;
 use crate::image::Image;
 use crate::patch::{BoxRef, PatchGrid};
@@ -246,6 +246,10 @@ impl ImageMaps {
             let mut values = cosine_map_on(&self.processor, mirror, query, rows);
             values.iter_mut().zip(&self.known).filter(|(_, known)| !**known).for_each(|(v, _)| *v = f32::NAN);
             let shown = self.filled(&values);
+            let known = |(length, known): (&f32, &bool)| if *known { *length } else { f32::NAN };
+            let of_cells: Vec<f32> = norms.iter().zip(&self.known).map(known).collect();
+            let lengths =
+                VectorLengths { shown: Arc::new(self.filled(&of_cells)), values: Arc::new(of_cells) };
             Heatmap {
                 space: space.to_string(),
                 grid: self.grid,
@@ -253,6 +257,7 @@ impl ImageMaps {
                 cols: self.cols,
                 values: Arc::new(values),
                 shown: Arc::new(shown),
+                lengths: Some(Arc::new(lengths)),
             }
         };
         self.spaces.iter().zip(queries).map(map).collect()

@@ -219,8 +219,15 @@ mod tests {
     fn the_rest_of_an_image_leaves_out_the_query_and_what_is_not_known() {
         let values = Arc::new(vec![1.0, 0.5, f32::NAN, -0.5, 0.3, f32::NAN]);
         let grid = PatchGrid { patch: 8, stride: 4 };
-        let map =
-            Heatmap { space: "z".into(), grid, rows: 2, cols: 3, values: values.clone(), shown: values };
+        let map = Heatmap {
+            space: "z".into(),
+            grid,
+            rows: 2,
+            cols: 3,
+            values: values.clone(),
+            shown: values,
+            lengths: None,
+        };
         let query = PatchRef { image: 0, y: 0, x: 0, size: 8 };
         let rest = RestOfImage::of(&map, query);
         assert_eq!((rest.patches, rest.mean), (3, 0.1));

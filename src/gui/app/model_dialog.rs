@@ -41,7 +41,7 @@ impl ModelDialog {
 
     /// Draws it over the window.
     pub fn ui(&mut self, ctx: &Context, model: Option<&ModelDescription>) -> Option<ModelOutcome> {
-        let modal = Modal::new(Id::new("model dialog")).frame(overlay_frame(ctx)).show(ctx, |ui| {
+        let modal = Modal::new(Id::unique("model dialog")).frame(overlay_frame(ctx)).show(ctx, |ui| {
             ui.set_width((ctx.content_rect().width() - 64.0).min(560.0));
             ui.label(RichText::new("The open model").strong());
             ui.add_space(STEP);

@@ -91,6 +91,9 @@ impl ExportDialog {
         match desk.settings.mode {
             MapMode::Cosine => {}
             MapMode::Ranks => drop(ui.weak("Shown as ranks within the image.")),
+            MapMode::Lengths => {
+                drop(ui.weak("Shown as lengths of the vectors, of the longest in the image."))
+            }
             MapMode::Difference if self.beside(desk).is_some() => {
                 drop(ui.weak("Shown as the cosine of A less that of B."))
             }

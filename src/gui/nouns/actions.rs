@@ -187,6 +187,7 @@ const BEFORE_VIEWS: &[ActionInfo] = &[
     row!("View", "Ranks within the image", Action::View(MapMode::Ranks), NONE + Num2),
     row!("View", "Difference of two spaces", Action::View(MapMode::Difference), NONE + Num3),
     row!("View", "Spaces as pictures (PCA)", Action::View(MapMode::Pictures), NONE + Num4),
+    row!("View", "Lengths of vectors", Action::View(MapMode::Lengths), NONE + Num9),
 ];
 
 /// Those after them.

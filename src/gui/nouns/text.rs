@@ -29,7 +29,7 @@ pub fn cosine(value: f32) -> String {
 /// What a map shows at a place, in its mode: a rank from 0 to 1 has no sign.
 pub fn shown(value: f32, mode: MapMode) -> String {
     match mode {
-        MapMode::Ranks if !value.is_nan() => format!("{value:.2}"),
+        MapMode::Ranks | MapMode::Lengths if !value.is_nan() => format!("{value:.2}"),
         _ => cosine(value),
     }
 }

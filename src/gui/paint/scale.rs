@@ -34,6 +34,13 @@ impl MapScale {
                 explanation: "Rank of the cosine among those of this image in this space, from 0 (least alike) to \
                               1 (most alike): it shows the order and says nothing about how alike.",
             },
+            MapMode::Lengths => Self {
+                range: [0.0, 1.0],
+                colormap,
+                label: "length, of the longest",
+                explanation: "Length (L2 norm) of each patch's vector, of the longest in this image and space. Cosines do \
+                              not see it; a few that are far longer than the rest are artefacts of a transformer.",
+            },
             MapMode::Difference => Self {
                 range: [-look.difference, look.difference],
                 colormap: Colormap::Coolwarm,

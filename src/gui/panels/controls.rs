@@ -34,7 +34,7 @@ const MENU: f32 = 220.0;
 const MOST_NEIGHBOURS: usize = 1023;
 /// Ends of the scale of differences.
 const DIFFERENCES: [f32; 4] = [0.25, 0.5, 1.0, 2.0];
-const MODES: [(MapMode, &str, &str); 4] = [
+const MODES: [(MapMode, &str, &str); 5] = [
     (MapMode::Cosine, "cosine", "Cosine similarity to the query."),
     (
         MapMode::Ranks,
@@ -46,6 +46,11 @@ const MODES: [(MapMode, &str, &str); 4] = [
         MapMode::Pictures,
         "pictures",
         "The first three principal components of the patches as colours, without a query.",
+    ),
+    (
+        MapMode::Lengths,
+        "lengths",
+        "Length of each patch's vector, of the longest in the image: cosines do not see it.",
     ),
 ];
 
@@ -86,7 +91,7 @@ pub fn looks_ui(ui: &mut Ui, desk: &mut Desk, is_maps: bool) {
             colormap_ui(ui, desk);
             range_ui(ui, desk);
         }
-        MapMode::Ranks => colormap_ui(ui, desk),
+        MapMode::Ranks | MapMode::Lengths => colormap_ui(ui, desk),
         MapMode::Difference => difference_ui(ui, desk),
         MapMode::Pictures => {}
     }

@@ -133,7 +133,7 @@ impl LinkLook {
     /// Returns whether it has such a key.
     fn set(&mut self, key: &str, value: &str) -> anyhow::Result<bool> {
         match key {
-            "mode" => self.mode = Some(word(value, "cosine, ranks, difference or pictures")?),
+            "mode" => self.mode = Some(word(value, "cosine, ranks, difference, pictures or lengths")?),
             "colors" => self.colors = Some(word(value, "magma, viridis, cividis or coolwarm")?),
             "range" => {
                 let range: [f32; 2] = numbers(value, -1.0..=1.0)?;
@@ -424,7 +424,7 @@ mod tests {
             ("bagssl:1?range=0", "expected 2 numbers"),
             ("bagssl:1?range=nan,1", "expected 2 numbers"),
             ("bagssl:1?zoom=2,0,9", "a point from 0,0 to 1,1"),
-            ("bagssl:1?mode=heat", "expected cosine, ranks, difference or pictures"),
+            ("bagssl:1?mode=heat", "expected cosine, ranks, difference, pictures or lengths"),
             ("bagssl:1?leave-out=all", "expected nothing, same-image"),
             ("bagssl:1?data=%zz", "hexadecimal"),
         ] {

@@ -201,7 +201,7 @@ impl MapsPanel {
 fn names(desk: &Desk, snapshot: &Snapshot, maps: &[Heatmap]) -> Vec<String> {
     let spaces = snapshot.config.iter().flat_map(|config| config.spaces.iter().cloned());
     match desk.settings.mode {
-        MapMode::Cosine | MapMode::Ranks if maps.is_empty() => spaces.collect(),
+        MapMode::Cosine | MapMode::Ranks | MapMode::Lengths if maps.is_empty() => spaces.collect(),
         MapMode::Pictures => spaces.collect(),
         MapMode::Difference if maps.is_empty() => vec!["difference".to_owned()],
         _ => maps.iter().map(|map| map.space.clone()).collect(),
@@ -283,6 +283,12 @@ fn space_heading_ui(ui: &mut Ui, rect: Rect, desk: &Desk, space: &str, content: 
             }
             _ if desk.maps.is_preview() => drop(ui.weak("preview").on_hover_text(PREVIEW)),
             _ if desk.settings.mode == MapMode::Ranks => drop(ui.weak("ranks")),
+            Content::Map(Heatmap { lengths: Some(lengths), .. })
+                if desk.settings.mode == MapMode::Lengths =>
+            {
+                ui.weak(format!("length, of {:.3}", lengths.longest()))
+                    .on_hover_text("1 is the length of the longest vector in this image and space.");
+            }
             _ => {
                 ui.label(RichText::new(name_of_space(space)).color(color))
                     .on_hover_text(explain_space(space));

@@ -124,6 +124,7 @@ mod tests {
                 cols: 2,
                 values: values.clone(),
                 shown: values.clone(),
+                lengths: None,
             };
             Arc::new(MicroscopeLevel {
                 grid,

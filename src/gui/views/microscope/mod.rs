@@ -287,6 +287,7 @@ fn map_heading_ui(ui: &mut Ui, rect: Rect, desk: &Desk, column: &Column, name: &
         ui.label(RichText::new(name).strong().color(color)).on_hover_text(explain_space(name));
         match rest {
             _ if mode(desk) == MapMode::Ranks => drop(ui.weak("ranks")),
+            _ if mode(desk) == MapMode::Lengths => drop(ui.weak("lengths")),
             None => {}
             Some(rest) if rest.patches == 0 => {
                 ui.weak("no other patch").on_hover_text("The image has one patch of this size.");

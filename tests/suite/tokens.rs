@@ -1,0 +1,77 @@
+//! Places of feature maps as spaces, beside those of patches alone.
+
+use std::sync::Arc;
+
+use bagssl::dataset::Split;
+use bagssl::device::{self, DeviceChoice};
+use bagssl::embed::{Embedder, PatchSource};
+use bagssl::image::Image;
+use bagssl::model::{MapLayer, ModelSpec, Overrides, Space};
+
+use crate::support::{failure, json, query, spread_of_demo, text};
+
+fn embedder(resolution: Option<u32>) -> Embedder {
+    let spec = ModelSpec { path: "demo".into(), overrides: Overrides { resolution, ..Overrides::default() } };
+    Embedder::open(&spec, &device::open(DeviceChoice::Cpu).unwrap().device).unwrap()
+}
+
+fn picture(height: u32, width: u32) -> Arc<Image> {
+    let value = |at: u32| (at.wrapping_mul(2_654_435_761) >> 24) as u8;
+    Arc::new(Image::new(width, height, (0..3 * height * width).map(value).collect()))
+}
+
+/// All cells of a stage of an image that goes through the network as it is: the map itself; its mean is the space of
+/// the whole image.
+#[test]
+fn the_places_of_an_image_are_the_cells_of_its_map() {
+    let (embedder, image) = (embedder(None), picture(32, 32));
+    let spaces = [Space::Token(MapLayer::Last), Space::Stage(3), Space::Token(MapLayer::Stage(3)), Space::H];
+    let widths = spaces.map(|space| embedder.info.width(space).unwrap());
+    // The last stage's cells are 8 pixels, those of the third 4.
+    let cells: Vec<PatchSource> =
+        (0..16).map(|cell| PatchSource { image: image.clone(), y: cell / 4 * 8, x: cell % 4 * 8 }).collect();
+    let places = embedder.patches(&cells, 8, &spaces).unwrap();
+    let whole = embedder.centrals(&[image], &spaces).unwrap();
+    let mean = |all: &[f32], width: usize| -> Vec<f32> {
+        (0..width).map(|at| all.chunks(width).map(|row| row[at]).sum::<f32>() / 16.0).collect()
+    };
+    let close = |a: &[f32], b: &[f32]| {
+        let length = |x: &mut dyn Iterator<Item = f32>| x.map(|v| v * v).sum::<f32>().sqrt();
+        length(&mut a.iter().zip(b).map(|(a, b)| a - b)) / length(&mut b.iter().copied())
+    };
+    assert!(close(&mean(&places[0], widths[0]), &whole[3]) < 1e-5, "the last map's mean is h");
+    assert!(close(&mean(&places[2], widths[2]), &whole[1]) < 1e-5, "the third map's mean is stage3");
+    assert!(close(&whole[0], &whole[3]) < 1e-5 && close(&whole[2], &whole[1]) < 1e-5);
+    // A patch that went through alone knows nothing of what is around it.
+    assert!(close(&places[1], &places[2]) > 0.01);
+}
+
+#[test]
+fn a_rectangle_goes_through_in_its_aspect_and_at_the_resolution_that_is_told() {
+    let image = picture(40, 64);
+    let patch = [PatchSource { image, y: 8, x: 16 }];
+    let spaces = [Space::Token(MapLayer::Last)];
+    let [small, same, large] =
+        [None, Some(32), Some(64)].map(|side| embedder(side).patches(&patch, 16, &spaces).unwrap());
+    assert_eq!(small, same);
+    assert_ne!(small, large);
+}
+
+#[test]
+fn a_bank_holds_places_beside_patches_and_is_searched_by_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let bank = text(&folder.path().join("bank")).to_owned();
+    let embed = [
+        "embed", "--data", "demo", "--split", "test", "--limit", "4", "--patch", "8", "--stride", "8",
+        "--out", &bank,
+    ];
+    let report =
+        json(&[&embed[..], &["--space", "h", "--space", "token-last", "--resolution", "64"]].concat());
+    assert_eq!(report["spaces"], serde_json::json!(["h", "token-last"]));
+    let again = failure(&[&embed[..], &["--space", "h", "--space", "token-last"]].concat());
+    assert!(again.contains("resolution"), "{again}");
+    let first = spread_of_demo(Split::Test, 4)[0];
+    let asked = query(first, 8, 8);
+    let found = json(&["knn", "--bank", &bank, "--query", asked, "--space", "token-last", "--k", "3"]);
+    assert_eq!(found.to_string().matches("\"cosine\"").count(), 3, "{found}");
+}
