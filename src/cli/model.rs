@@ -6,7 +6,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::shared::{Commander, OverrideArgs, show, thousands};
-use crate::engine::facts::{ModelOrigin, ModelSpec, VitConfig};
+use crate::engine::facts::{ModelOrigin, ModelSpec};
 use crate::engine::{OutputKind, Outputs, jobs};
 use crate::paths;
 use crate::words::name_list;
@@ -37,7 +37,7 @@ impl Commander {
                 show(self.json(), &info, || {
                     let spaces = info.spaces.iter().map(|(name, width)| format!("{name} {width}"));
                     let told = info.origin.as_ref().map_or(String::new(), origin_words);
-                    let made = info.transformer.as_ref().map_or(String::new(), transformer_words);
+                    let made = info.transformer_words().map_or(String::new(), |words| format!("\n{words}"));
                     format!(
                         "{}: {}, {} parameters, input {} x {} pixels, spaces {}, sha256 {:.12}, {}{made}{told}",
                         info.name,
@@ -60,20 +60,6 @@ impl Commander {
             }
         }
     }
-}
-
-/// What a transformer is made of, in a line.
-fn transformer_words(vit: &VitConfig) -> String {
-    let registers = match vit.registers {
-        0 => String::new(),
-        count => format!(", {count} registers"),
-    };
-    let class = if vit.class_token { "" } else { ", no class token" };
-    format!(
-        "\n{} blocks of {} heads, patches of {} x {} pixels, {} values to a token{class}{registers}; spaces block1 to \
-         block{0}, and of a whole image token-last, token-block1 to token-block{0}, with norm, keys, queries, values",
-        vit.depth, vit.heads, vit.patch, vit.patch, vit.width
-    )
 }
 
 /// What was recognised in another program's file and what was assumed, a line each.

@@ -214,6 +214,7 @@ pub fn query_view(id: u64, patch: PatchRef) -> QueryView {
         cols,
         values: values.clone(),
         shown: values.clone(),
+        lengths: None,
     };
     let parts = vec![Arc::new(Image::filled(8, 8, [3, 90, 200]))];
     let (query, image) = (QuerySpec::one(patch), patch.image as usize);

@@ -39,7 +39,7 @@ impl Window {
     fn train(size: [f32; 2]) -> Self {
         let mut window = Self::open(size, text(few()), vec![]);
         window.click("Train");
-        window.until("the data set is open", |window| window.shows("30 epochs \u{b7} 30 steps"));
+        window.until("the data set is open", |window| window.shows("epochs \u{b7}"));
         window
     }
 

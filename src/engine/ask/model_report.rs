@@ -89,6 +89,21 @@ impl ModelReport {
         sums_words(self.sums)
     }
 
+    /// What a transformer is made of, in a line.
+    pub fn transformer_words(&self) -> Option<String> {
+        let vit = self.transformer.as_ref()?;
+        let registers = match vit.registers {
+            0 => String::new(),
+            count => format!(", {count} registers"),
+        };
+        let class = if vit.class_token { "" } else { ", no class token" };
+        Some(format!(
+            "{} blocks of {} heads, patches of {} x {} pixels, {} values to a token{class}{registers}; spaces block1 to \
+             block{0}, and of a whole image token-last, token-block1 to token-block{0}, with norm, keys, queries, values",
+            vit.depth, vit.heads, vit.patch, vit.patch, vit.width
+        ))
+    }
+
     /// The padding of a CIFAR stem, the one stem that has a choice.
     pub fn stem_padding(&self) -> Option<usize> {
         match self.stem {

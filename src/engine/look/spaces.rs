@@ -2,7 +2,7 @@
 
 use crate::embed::{CropSource, Embedder, PatchSource};
 use crate::engine::ask::PatchSpace;
-use crate::model::{ModelInfo, Space};
+use crate::model::{MapLayer, ModelInfo, Space};
 
 /// All spaces of a model: of crops from z back, of places in the maps of whole images, and the pixels.
 pub fn all(info: &ModelInfo) -> Vec<PatchSpace> {
@@ -11,9 +11,11 @@ pub fn all(info: &ModelInfo) -> Vec<PatchSpace> {
     network.map(PatchSpace::Network).chain([PatchSpace::Pixels]).collect()
 }
 
-/// The spaces that are shown first: z where there is one, and h.
+/// The spaces that are shown first: z where there is one, and h; of a transformer the patch tokens too.
 pub fn usual(info: &ModelInfo) -> Vec<PatchSpace> {
-    info.spaces().into_iter().rev().map(|(space, _)| PatchSpace::Network(space)).collect()
+    let tokens = info.backbone.transformer().map(|_| Space::Token(MapLayer::Last));
+    let crops = info.spaces().into_iter().rev().map(|(space, _)| space);
+    crops.chain(tokens).map(PatchSpace::Network).collect()
 }
 
 /// Those of `names` that the model has, in this order and each once; the usual ones if none is left.

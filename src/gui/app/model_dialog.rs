@@ -68,7 +68,8 @@ impl ModelDialog {
     }
 
     fn overrides_ui(&mut self, ui: &mut Ui, report: &ModelReport) {
-        let Overrides { weights, stem_padding, mean, std, input, resize, resolution } = &mut self.draft;
+        let Overrides { weights, stem_padding, heads, mean, std, input, resize, resolution } =
+            &mut self.draft;
         let networks = report.origin.as_ref().filter(|origin| !origin.others.is_empty());
         if let Some(origin) = networks {
             told_ui(ui, "network of the file", weights, &origin.network, |ui, name| {
@@ -101,6 +102,11 @@ impl ModelDialog {
                 }
             }
         });
+        if let Some(vit) = &report.transformer {
+            told_ui(ui, "heads of each block", heads, &vit.heads, |ui, heads| {
+                ui.add(DragValue::new(heads).range(1..=256));
+            });
+        }
         if let Some(padding) = report.stem_padding() {
             told_ui(ui, "padding of the stem", stem_padding, &padding, |ui, padding| {
                 for choice in [1, 2] {
@@ -169,7 +175,10 @@ fn facts_ui(ui: &mut Ui, report: &ModelReport) {
 /// What is known of the model, each with its name.
 fn rows(report: &ModelReport) -> Vec<(&'static str, String)> {
     let channels = |values: [f32; 3]| values.map(|value| format!("{value}")).join(", ");
-    let spaces = report.crop_spaces.iter().chain(&report.maps).map(|(name, width)| format!("{name} {}", thousands(*width)));
+    let named = |spaces: &[(String, usize)]| {
+        let names = spaces.iter().map(|(name, width)| format!("{name} {}", thousands(*width)));
+        name_list(&names.collect::<Vec<_>>())
+    };
     let mut rows = vec![
         ("name", report.name.clone()),
         ("architecture", report.arch.clone()),
@@ -178,15 +187,21 @@ fn rows(report: &ModelReport) -> Vec<(&'static str, String)> {
         ("places", format!("whole images, short side {} px", report.resolution)),
         ("mean", channels(report.mean)),
         ("deviation", channels(report.std)),
-        ("spaces and widths", spaces.collect::<Vec<_>>().join(", ")),
+        ("of a patch alone", named(&report.crop_spaces)),
+        ("of its place", named(&report.maps)),
         ("file", format!("{}, SHA-256 {:.12}, {}", report.format, report.hash, report.sums_words())),
     ];
+    rows.extend(report.transformer_words().map(|words| ("transformer", words)));
     if let Some(origin) = &report.origin {
         let network = Some(&origin.network).filter(|name| !name.is_empty());
         let network = network.map_or(String::new(), |name| format!(", network {name}"));
         rows.push(("recognised", format!("{} names{network}", origin.names)));
         rows.push(("projector", origin.head.clone()));
-        for (name, list) in [("assumed", &origin.assumed), ("not used", &origin.ignored)] {
+        for (name, list) in [
+            ("said beside it", &origin.believed),
+            ("assumed", &origin.assumed),
+            ("not used", &origin.ignored),
+        ] {
             if !list.is_empty() {
                 rows.push((name, name_list(list)));
             }

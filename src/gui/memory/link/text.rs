@@ -233,7 +233,8 @@ impl Display for Link {
         let mut pairs = Pairs::default();
         if let Some(model) = &self.model {
             pairs.add("model", Some(paths::to_words(&model.path)));
-            let Overrides { weights, stem_padding, heads, mean, std, input, resize, resolution } = &model.overrides;
+            let Overrides { weights, stem_padding, heads, mean, std, input, resize, resolution } =
+                &model.overrides;
             pairs.add("weights", weights.as_ref());
             pairs.add("stem-padding", *stem_padding);
             pairs.add("heads", *heads);
