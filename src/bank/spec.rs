@@ -136,8 +136,8 @@ pub struct BankSpec {
     pub input: u32,
     /// How it is resized ("bilinear", "bicubic").
     pub resize: String,
-    /// Short side of the whole images of which the places of feature maps were taken, pixels; `None` where no space is
-    /// one of places.
+    /// Short side of the whole images of which the places of feature maps were taken, pixels; `None` where none
+    /// was told, or no space is one of places.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolution: Option<u32>,
     /// Mean of each colour that is subtracted, of RGB in [0, 1].
@@ -236,6 +236,9 @@ impl BankSpec {
         compare("grid", grid(self), grid(asked));
         compare("model input", format!("{} pixels", self.input), format!("{} pixels", asked.input));
         compare("resize", self.resize.clone(), asked.resize.clone());
+        let resolution =
+            |s: &BankSpec| s.resolution.map_or("the usual".into(), |side| format!("{side} pixels"));
+        compare("resolution of whole images", resolution(self), resolution(asked));
         compare("mean", format!("{:?}", self.mean), format!("{:?}", asked.mean));
         compare("deviation", format!("{:?}", self.std), format!("{:?}", asked.std));
         compare("dtype", self.dtype.as_str().into(), asked.dtype.as_str().into());

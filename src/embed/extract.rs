@@ -71,7 +71,7 @@ impl ExtractPlan {
             grid,
             input: info.input,
             resize: info.resize.to_string(),
-            resolution: has_places.then_some(embedder.resolution),
+            resolution: embedder.resolution.filter(|_| has_places),
             mean: info.normalization.mean,
             std: info.normalization.std,
             dtype,

@@ -32,6 +32,8 @@ pub const BATCH: usize = 128;
 /// What a batch may take of a GPU's own memory, bytes.
 const GPU_BATCH: u64 = 4 << 30;
 
+/// Smallest short side of a whole image whose feature maps are taken, pixels.
+const LEAST_RESOLUTION: u32 = 8;
 /// Largest short side of a whole image whose feature maps are taken, pixels.
 const MOST_RESOLUTION: u32 = 4096;
 
@@ -62,8 +64,8 @@ pub struct Embedder {
     device: Device,
     /// Inputs that go through the network at once.
     batch: usize,
-    /// Short side of a whole image whose feature maps are taken, pixels.
-    pub resolution: u32,
+    /// Short side of whole images whose feature maps are taken, pixels, where it was told.
+    pub resolution: Option<u32>,
     kept: KeptMaps,
 }
 
@@ -113,11 +115,13 @@ impl Embedder {
         if kernel::runs_on(device) {
             budget.ensure(budget.network(), one, what, "a smaller --input")?;
         }
-        let resolution = spec.overrides.resolution.unwrap_or(side);
-        ensure!(
-            (8..=MOST_RESOLUTION).contains(&resolution),
-            "resolution is {resolution}; expected 8 to {MOST_RESOLUTION} pixels"
-        );
+        let resolution = spec.overrides.resolution;
+        if let Some(told) = resolution {
+            ensure!(
+                (LEAST_RESOLUTION..=MOST_RESOLUTION).contains(&told),
+                "resolution is {told}; expected {LEAST_RESOLUTION} to {MOST_RESOLUTION} pixels"
+            );
+        }
         Ok(Self { resolution, ..Self::new(model, device) })
     }
 
@@ -131,7 +135,6 @@ impl Embedder {
             false => GPU_BATCH,
         };
         let batch = (room / footprint.embedding).clamp(1, BATCH as u64) as usize;
-        let resolution = info.input;
         Self {
             name,
             hash,
@@ -141,7 +144,7 @@ impl Embedder {
             encoder: encoder.valid(),
             device: device.clone(),
             batch,
-            resolution,
+            resolution: None,
             kept: KeptMaps::default(),
         }
     }

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
-use super::{CropSource, Embedder};
-use crate::augment::{CropBox, ResizePlan};
+use super::{CropSource, Embedder, LEAST_RESOLUTION, MOST_RESOLUTION};
+use crate::augment::{Crop, CropBox, ResizePlan};
 use crate::image::Image;
 use crate::kernel;
 use crate::memory;
@@ -66,7 +66,8 @@ impl Embedder {
         if let Some(kept) = self.kept.find(image, layers) {
             return Ok(kept);
         }
-        let (height, width) = map_input(&self.info, self.resolution, image.height(), image.width());
+        let side = self.short_side(image.height().min(image.width()));
+        let (height, width) = map_input(&self.info, side, image.height(), image.width());
         self.ensure_fits(height, width)?;
         let mut values = vec![0.0; 3 * height as usize * width as usize];
         let plan = ResizePlan::rect(self.info.resize, (image.height(), image.width()), (height, width));
@@ -83,6 +84,21 @@ impl Embedder {
         let found = Arc::new(MapsOfImage { image: image.clone(), layers: layers.to_vec(), maps });
         self.kept.keep(found.clone());
         Ok(found)
+    }
+
+    /// What the short side of an image becomes, pixels: as told; else so that its patches come to the network in the size
+    /// in which it was trained on them; else the side of the input.
+    fn short_side(&self, of_image: u32) -> u32 {
+        let usual = || match self.info.trained_crops().as_slice() {
+            [Crop::Fixed { size }, rest @ ..]
+                if rest.iter().all(|crop| *crop == Crop::Fixed { size: *size }) =>
+            {
+                u64::from(of_image) * u64::from(self.info.input) / u64::from((*size).max(1))
+            }
+            _ => u64::from(self.info.input),
+        };
+        let side = self.resolution.map_or_else(usual, u64::from);
+        side.clamp(LEAST_RESOLUTION.into(), MOST_RESOLUTION.into()) as u32
     }
 
     fn ensure_fits(&self, height: u32, width: u32) -> anyhow::Result<()> {

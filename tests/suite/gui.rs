@@ -137,7 +137,7 @@ fn report() -> ModelReport {
         crop_spaces: vec![("z".into(), 64), ("h".into(), 128)],
         maps: vec![("token-last".into(), 128)],
         input: 32,
-        resolution: 32,
+        resolution: None,
         resize: Resize::Bilinear,
         mean: [0.5; 3],
         std: [0.25; 3],

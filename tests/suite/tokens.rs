@@ -10,8 +10,9 @@ use bagssl::model::{MapLayer, ModelSpec, Overrides, Space};
 
 use crate::support::{failure, json, query, spread_of_demo, text};
 
-fn embedder(resolution: Option<u32>) -> Embedder {
-    let spec = ModelSpec { path: "demo".into(), overrides: Overrides { resolution, ..Overrides::default() } };
+fn embedder(input: Option<u32>, resolution: Option<u32>) -> Embedder {
+    let overrides = Overrides { input, resolution, ..Overrides::default() };
+    let spec = ModelSpec { path: "demo".into(), overrides };
     Embedder::open(&spec, &device::open(DeviceChoice::Cpu).unwrap().device).unwrap()
 }
 
@@ -24,7 +25,7 @@ fn picture(height: u32, width: u32) -> Arc<Image> {
 /// the whole image.
 #[test]
 fn the_places_of_an_image_are_the_cells_of_its_map() {
-    let (embedder, image) = (embedder(None), picture(32, 32));
+    let (embedder, image) = (embedder(Some(32), Some(32)), picture(32, 32));
     let spaces = [Space::Token(MapLayer::Last), Space::Stage(3), Space::Token(MapLayer::Stage(3)), Space::H];
     let widths = spaces.map(|space| embedder.info.width(space).unwrap());
     // The last stage's cells are 8 pixels, those of the third 4.
@@ -51,10 +52,11 @@ fn a_rectangle_goes_through_in_its_aspect_and_at_the_resolution_that_is_told() {
     let image = picture(40, 64);
     let patch = [PatchSource { image, y: 8, x: 16 }];
     let spaces = [Space::Token(MapLayer::Last)];
-    let [small, same, large] =
-        [None, Some(32), Some(64)].map(|side| embedder(side).patches(&patch, 16, &spaces).unwrap());
-    assert_eq!(small, same);
-    assert_ne!(small, large);
+    // The demo model saw patches of 20 pixels as inputs of 16: 40 pixels become 32.
+    let [usual, same, large] =
+        [None, Some(32), Some(64)].map(|side| embedder(None, side).patches(&patch, 16, &spaces).unwrap());
+    assert_eq!(usual, same);
+    assert_ne!(usual, large);
 }
 
 #[test]

@@ -51,7 +51,7 @@ pub struct OverrideArgs {
     /// How a patch or image reaches that side
     #[arg(long, value_enum, help_heading = OVERRIDES)]
     pub resize: Option<Resize>,
-    /// Short side of whole images whose feature maps give the token spaces, pixels [default: that of the input]
+    /// Short side of whole images whose feature maps give the token spaces, pixels [default: so that patches come in the size of training, else that of the input]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=4096), help_heading = OVERRIDES)]
     pub resolution: Option<u32>,
 }

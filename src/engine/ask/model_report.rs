@@ -29,8 +29,9 @@ pub struct ModelReport {
     pub spaces: BTreeMap<String, usize>,
     /// Side of the input, pixels.
     pub input: u32,
-    /// Short side of whole images whose feature maps give the spaces of places, pixels.
-    pub resolution: u32,
+    /// Short side of whole images whose feature maps give the spaces of places, pixels, where it was told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<u32>,
     /// How a patch or image reaches the input.
     pub resize: Resize,
     /// What is subtracted, per channel of RGB / 255.

@@ -84,7 +84,7 @@ impl ModelDialog {
         told_ui(ui, "side of the input", input, &report.input, |ui, side| {
             ui.add(DragValue::new(side).range(8..=1024).suffix(" px"));
         });
-        told_ui(ui, "short side of whole images, for places", resolution, &report.resolution, |ui, side| {
+        told_ui(ui, "short side of whole images, for places", resolution, &report.input, |ui, side| {
             ui.add(DragValue::new(side).range(8..=4096).suffix(" px"));
         });
         told_ui(ui, "resizing to it", resize, &report.resize, |ui, resize| {
@@ -172,6 +172,15 @@ fn facts_ui(ui: &mut Ui, report: &ModelReport) {
     });
 }
 
+fn places_words(report: &ModelReport) -> String {
+    match report.resolution {
+        Some(side) => format!("of whole images, short side {side} px"),
+        None => {
+            "of whole images, in the size in which the network saw its patches, else that of the input".into()
+        }
+    }
+}
+
 /// What is known of the model, each with its name.
 fn rows(report: &ModelReport) -> Vec<(&'static str, String)> {
     let channels = |values: [f32; 3]| values.map(|value| format!("{value}")).join(", ");
@@ -184,7 +193,7 @@ fn rows(report: &ModelReport) -> Vec<(&'static str, String)> {
         ("architecture", report.arch.clone()),
         ("parameters", thousands(report.parameters)),
         ("input", format!("{0} x {0} px, resized {1}", report.input, report.resize)),
-        ("places", format!("whole images, short side {} px", report.resolution)),
+        ("places", places_words(report)),
         ("mean", channels(report.mean)),
         ("deviation", channels(report.std)),
         ("of a patch alone", named(&report.crop_spaces)),
