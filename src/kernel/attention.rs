@@ -41,26 +41,25 @@ impl Heads {
         self.count * self.width
     }
 
-    /// Calls `each(d, value)` for the values of a query (0) or key (1) of a head.
-    #[inline(always)]
+    /// The values of a query (0) or key (1) of a head.
     fn turned(
         &self,
         qkv: &[f32],
         (part, token, head): (usize, usize, usize),
         rotation: Option<&Rotation<'_>>,
-        mut each: impl FnMut(usize, f32),
+        out: &mut [f32],
     ) {
         let (width, half) = (self.width, self.width / 2);
         let values = &qkv[token * 3 * self.row() + part * self.row() + head * width..][..width];
         let Some(rotation) = rotation else {
-            values.iter().enumerate().for_each(|(d, value)| each(d, *value));
+            out.copy_from_slice(values);
             return;
         };
         let place = token % self.tokens * width;
         let (cos, sin) = (&rotation.cos[place..place + width], &rotation.sin[place..place + width]);
         for d in 0..width {
             let other = if d < half { -values[d + half] } else { values[d - half] };
-            each(d, values[d] * cos[d] + other * sin[d]);
+            out[d] = values[d] * cos[d] + other * sin[d];
         }
     }
 }
@@ -71,20 +70,23 @@ struct Packed<'a> {
     values: &'a [f32],
 }
 
-/// Lays keys and values of every head of every image out for products.
-fn pack(heads: &Heads, qkv: &[f32], rotation: Option<&Rotation<'_>>) -> Vec<f32> {
+/// Lays keys and values of every head of every image out for products. What pads them is anything: scores of keys that
+/// are not there are never looked at, nor are values beyond a head's width.
+fn pack(heads: &Heads, qkv: &[f32], rotation: Option<&Rotation<'_>>) -> scratch::Kept {
     let (keys, columns) = (padded(heads.tokens), padded(heads.width));
     let each = keys * (heads.width + columns);
-    let mut packed = vec![0.0; heads.batch * heads.count * each];
+    let mut packed = scratch::kept(heads.batch * heads.count * each);
     packed.par_chunks_mut(each).enumerate().for_each(|(index, packed)| {
         let (image, head) = (index / heads.count, index % heads.count);
         let (panels, rows) = packed.split_at_mut(keys * heads.width);
+        let mut turned = vec![0.0; heads.width];
         for key in 0..heads.tokens {
             let token = image * heads.tokens + key;
             let panel = key / PANEL * PANEL;
             let width = PANEL.min(keys - panel);
-            let at = panel * heads.width + key % PANEL;
-            heads.turned(qkv, (1, token, head), rotation, |d, value| panels[at + d * width] = value);
+            heads.turned(qkv, (1, token, head), rotation, &mut turned);
+            let column = &mut panels[panel * heads.width + key % PANEL..];
+            column.iter_mut().step_by(width).zip(&turned).for_each(|(to, value)| *to = *value);
             let values = &qkv[(token * 3 + 2) * heads.row() + head * heads.width..][..heads.width];
             rows[key * columns..][..heads.width].copy_from_slice(values);
         }
@@ -119,8 +121,8 @@ impl SimdJob for SoftmaxTile<'_> {
                 }
             }
             let new = lanes.iter().fold(f32::NEG_INFINITY, |most, lane| most.max(*lane));
-            let shrink = exp(*most - new);
-            row.iter_mut().for_each(|value| *value = exp(*value - new));
+            let shrink = exp::<V>(*most - new);
+            row.iter_mut().for_each(|value| *value = exp::<V>(*value - new));
             *sum_so_far = *sum_so_far * shrink + sum(&row[..keys], |value| value);
             out.iter_mut().for_each(|value| *value *= shrink);
             *most = new;
@@ -216,7 +218,8 @@ pub fn forward(isa: Isa, heads: Heads, qkv: &[f32], rotation: Option<&Rotation<'
             let (most, sums) = memory.split_at_mut(m);
             for (row, query) in queries.chunks_exact_mut(width).enumerate() {
                 let token = image * tokens + first + row;
-                heads.turned(qkv, (0, token, head), rotation, |d, value| query[d] = scale * value);
+                heads.turned(qkv, (0, token, head), rotation, query);
+                query.iter_mut().for_each(|value| *value *= scale);
             }
             let block =
                 Block { heads, packed: Packed { keys: panels, values }, queries, scores, most, sums, out };

@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use super::gemm::{Product, Right, pack};
+use super::gemm::{PANEL, Product, Right};
 use super::pointwise::Activation;
 use super::scratch;
 use super::simd::{Isa, SimdJob, Vector, padded};
@@ -44,7 +44,7 @@ impl SimdJob for FinishRows<'_> {
             let row = &mut row[..width];
             row.iter_mut().zip(finish.bias).for_each(|(value, bias)| *value += bias);
             if let Some(activation) = finish.activation {
-                activation.apply(row);
+                activation.apply::<V>(row);
             }
             if let Some(scale) = finish.scale {
                 row.iter_mut().zip(scale).for_each(|(value, scale)| *value *= scale);
@@ -59,6 +59,26 @@ impl SimdJob for FinishRows<'_> {
     }
 }
 
+/// `weight`, `[out, in]`, in panels for [`Right::Panels`]; outputs beyond the last are anything.
+fn packed(weight: &[f32], k: usize, output: usize) -> scratch::Kept {
+    /// Inputs that are moved at a time: a cache line of each output's.
+    const LINE: usize = 16;
+    let total = padded(output);
+    let mut packed = scratch::kept(k * total);
+    packed.par_chunks_mut((k * PANEL).max(1)).enumerate().for_each(|(index, panel)| {
+        let first = index * PANEL;
+        let width = PANEL.min(total - first);
+        let rows = &weight[first * k..(first + width).min(output) * k];
+        for (part, lines) in panel.chunks_mut(LINE * width).enumerate() {
+            for (column, row) in rows.chunks_exact(k).enumerate() {
+                let from = &row[part * LINE..];
+                lines[column..].iter_mut().step_by(width).zip(from).for_each(|(to, from)| *to = *from);
+            }
+        }
+    });
+    packed
+}
+
 /// The layer. `x`: `[rows, in]`, `weight`: `[out, in]`, result: `[rows, out]`.
 pub fn forward(isa: Isa, x: &[f32], weight: &[f32], finish: Finish<'_>) -> Vec<f32> {
     let output = finish.bias.len();
@@ -67,7 +87,7 @@ pub fn forward(isa: Isa, x: &[f32], weight: &[f32], finish: Finish<'_>) -> Vec<f
     assert_eq!((k * output, rows * k), (weight.len(), x.len()), "the operands of a linear layer");
     assert!(finish.scale.is_none_or(|scale| scale.len() == output));
     assert!(finish.residual.is_none_or(|residual| residual.len() == rows * output));
-    let packed = pack(k, output, |p, o| weight[o * k + p]);
+    let packed = packed(weight, k, output);
     let even = rows.div_ceil(rayon::current_num_threads());
     let block = (BLOCK_VALUES / k.max(n)).clamp(28, 280).min(even).max(1);
     let mut out = scratch::unset(rows * output);

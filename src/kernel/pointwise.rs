@@ -21,32 +21,39 @@ pub enum Activation {
     Silu,
 }
 
+/// `a b + c`, in one instruction where the vectors have one.
+#[inline(always)]
+fn mul_add<V: Vector>(a: f32, b: f32, c: f32) -> f32 {
+    // Of four lanes nobody knows; elsewhere it would be a call.
+    if V::LANES > 4 { a.mul_add(b, c) } else { a * b + c }
+}
+
 /// `e^x`, right to two units in the last place; beyond the range of f32 the largest or smallest value of it.
 #[inline(always)]
-pub(super) fn exp(x: f32) -> f32 {
+pub(super) fn exp<V: Vector>(x: f32) -> f32 {
     /// Rounds to a whole number when it is added, since no lower bits are left.
     const ROUND: f32 = 12_582_912.0;
     let x = x.clamp(-87.0, 88.0);
-    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let shifted = mul_add::<V>(x, std::f32::consts::LOG2_E, ROUND);
     let whole = shifted - ROUND;
     // ln 2 in two parts, the first exact in few bits.
-    let rest = (x - whole * 0.693_359_4) + whole * 2.121_944_4e-4;
+    let rest = mul_add::<V>(whole, 2.121_944_4e-4, mul_add::<V>(whole, -0.693_359_4, x));
     let mut series = 1.987_569_1e-4;
     for term in [1.398_2e-3, 8.333_452e-3, 4.166_58e-2, 1.666_666_6e-1, 0.5] {
-        series = series * rest + term;
+        series = mul_add::<V>(series, rest, term);
     }
     let power = f32::from_bits(shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127) << 23);
-    ((series * rest * rest + rest) + 1.0) * power
+    (mul_add::<V>(series * rest, rest, rest) + 1.0) * power
 }
 
 #[inline(always)]
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + exp(-x))
+fn sigmoid<V: Vector>(x: f32) -> f32 {
+    1.0 / (1.0 + exp::<V>(-x))
 }
 
 /// The error function by a quotient of polynomials, right to 5e-7.
 #[inline(always)]
-fn erf(x: f32) -> f32 {
+fn erf<V: Vector>(x: f32) -> f32 {
     const ABOVE: [f32; 7] = [
         -2.726_142_3e-10,
         2.770_681_4e-8,
@@ -61,30 +68,40 @@ fn erf(x: f32) -> f32 {
     let square = x * x;
     let (mut above, mut below) = (0.0, 0.0);
     for term in ABOVE {
-        above = above * square + term;
+        above = mul_add::<V>(above, square, term);
     }
     for term in BELOW {
-        below = below * square + term;
+        below = mul_add::<V>(below, square, term);
     }
     x * above / below
 }
 
 impl Activation {
+    /// What people call it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Activation::Gelu => "exact GELU",
+            Activation::GeluTanh => "GELU by tanh",
+            Activation::QuickGelu => "OpenAI's quick GELU",
+            Activation::Silu => "SiLU",
+        }
+    }
+
     /// Of each value.
     #[inline(always)]
-    pub(super) fn apply(self, values: &mut [f32]) {
+    pub(super) fn apply<V: Vector>(self, values: &mut [f32]) {
         match self {
             Activation::Gelu => {
-                let gelu = |x: f32| 0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2));
+                let gelu = |x: f32| 0.5 * x * (1.0 + erf::<V>(x * std::f32::consts::FRAC_1_SQRT_2));
                 values.iter_mut().for_each(|x| *x = gelu(*x));
             }
             // tanh(y) = 2 sigmoid(2 y) - 1
             Activation::GeluTanh => {
-                let gelu = |x: f32| x * sigmoid(1.595_769 * (x + 0.044_715 * x * x * x));
+                let gelu = |x: f32| x * sigmoid::<V>(1.595_769 * (x + 0.044_715 * x * x * x));
                 values.iter_mut().for_each(|x| *x = gelu(*x));
             }
-            Activation::QuickGelu => values.iter_mut().for_each(|x| *x *= sigmoid(1.702 * *x)),
-            Activation::Silu => values.iter_mut().for_each(|x| *x *= sigmoid(*x)),
+            Activation::QuickGelu => values.iter_mut().for_each(|x| *x *= sigmoid::<V>(1.702 * *x)),
+            Activation::Silu => values.iter_mut().for_each(|x| *x *= sigmoid::<V>(*x)),
         }
     }
 }
@@ -163,7 +180,7 @@ impl SimdJob for GateRows<'_> {
         for (out, row) in out.chunks_exact_mut(hidden).zip(x.chunks_exact(2 * hidden)) {
             let (gate, value) = row.split_at(hidden);
             out.copy_from_slice(gate);
-            activation.apply(out);
+            activation.apply::<V>(out);
             out.iter_mut().zip(value).for_each(|(out, value)| *out *= value);
         }
     }
@@ -189,9 +206,9 @@ mod tests {
         for step in -8700..8800 {
             let x = step as f32 * 0.01;
             let right = f64::from(x).exp();
-            assert!((f64::from(exp(x)) / right - 1.0).abs() < 2.4e-7, "{x}");
+            assert!((f64::from(exp::<[f32; 4]>(x)) / right - 1.0).abs() < 2.4e-7, "{x}");
         }
-        assert!(exp(f32::NEG_INFINITY) < 1e-37 && exp(f32::NAN).is_nan());
+        assert!(exp::<[f32; 4]>(f32::NEG_INFINITY) < 1e-37 && exp::<[f32; 4]>(f32::NAN).is_nan());
     }
 
     /// Values of Python's math.erf.
@@ -200,7 +217,7 @@ mod tests {
         let x = [-6.0, -2.0, -0.5, 0.0, 0.25, 1.0, 3.0];
         let of = |activation: Activation| {
             let mut values = x;
-            activation.apply(&mut values);
+            activation.apply::<[f32; 4]>(&mut values);
             values
         };
         let gelu = [-5.919_526e-9, -0.045_500_264, -0.154_268_77, 0.0, 0.149_676_6, 0.841_344_7, 2.995_950_3];

@@ -8,6 +8,7 @@ use bagssl::model::store::Model;
 use bagssl::model::{MapLayer, Mode, ModelOrigin, ModelSpec, Overrides, Space, VitConfig, store};
 use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
 
 use crate::model::{array, hashed, relative_error};
 use crate::support::fixture;
@@ -115,6 +116,9 @@ fn folders_of_hugging_face_open_with_their_heads_and_forms() {
         assert!(!origin.assumed.iter().any(|words| words.contains("heads")), "{name}: {:?}", origin.assumed);
         assert_eq!(config(&model).heads, 2, "{name}");
     }
+    // The file alone reads what stands beside it.
+    let file = agrees("hf_dinov2/model.safetensors", "hf_dinov2", None, &["own"]).0;
+    assert_eq!(file.hash, open("hf_dinov2", Overrides::default()).hash);
     agrees("hf_vit_in_memory.bin", "hf_vit_in_memory", Some(2), &BOTH);
     let (_, mae) = agrees("hf_mae", "hf_mae", None, &BOTH);
     assert_eq!(mae.network, "vit");
@@ -143,6 +147,45 @@ fn every_layer_of_a_transformer_is_a_map() {
     assert_eq!(map(MapLayer::Normed(2)), map(MapLayer::Last));
     assert_ne!(map(MapLayer::Block(2)), map(MapLayer::Last));
     assert_eq!(model.info.width(Space::Token(MapLayer::Block(3))), None);
+}
+
+/// The real network of `../shared/models/dinov2s DIR`, where `BAGSSL_TEST_DINOV2` names its folder.
+#[test]
+fn a_real_dinov2_agrees_with_hugging_face() {
+    let Some(folder) = std::env::var_os("BAGSSL_TEST_DINOV2").map(PathBuf::from).filter(|path| path.is_dir())
+    else {
+        println!("skipped: BAGSSL_TEST_DINOV2 names no folder");
+        return;
+    };
+    let model = store::open(&(&folder).into(), &Device::flex()).unwrap();
+    assert_eq!((model.info.backbone.title().as_str(), config(&model).heads), ("ViT-S/14", 6));
+    let bytes = fs::read(checkpoint("dinov2s.safetensors")).unwrap();
+    let expected = SafeTensors::deserialize(&bytes).unwrap();
+    let squares = hashed("squares", 3 * 8 * 8);
+    for (size, rows, cols) in [("own", 28, 28), ("other", 14, 21)] {
+        let shape = [1, 3, 8 * rows, 8 * cols];
+        let pixel = |at: usize| {
+            let (y, x) = (at / shape[3] % shape[2], at % shape[3]);
+            2.0 * squares[at / (shape[2] * shape[3]) * 64 + y / rows * 8 + x / cols]
+        };
+        let values_in: Vec<f32> = (0..shape.iter().product()).map(pixel).collect();
+        let images = Tensor::<4>::from_data(TensorData::new(values_in, shape), &Device::flex());
+        let layers = [MapLayer::Last, MapLayer::Key(9)];
+        let mut found: Vec<(Space, Vec<f32>)> = vec![];
+        for (layer, map) in layers.into_iter().zip(model.encoder.maps(images.clone(), &layers)) {
+            // As the script keeps them.
+            found.push((Space::Token(layer), values(map).into_iter().step_by(37).collect()));
+        }
+        let spaces = [Space::H, Space::Block(6)];
+        for (space, vectors) in spaces.into_iter().zip(model.encoder.embed(images, &spaces, Mode::Eval)) {
+            found.push((space, values(vectors)));
+        }
+        for (space, found) in found {
+            let error = relative_error(&found, &array(&expected, &format!("{size}.{space}")));
+            println!("{size} {space}: relative error {error:.1e}");
+            assert!(error <= 1e-5, "{size} {space}: relative error {error:.2e}");
+        }
+    }
 }
 
 /// Our kernels serve the CPU without gradients; with them, and on a GPU, burn's operations do.
@@ -202,6 +245,16 @@ fn a_transformer_with_other_layers_is_refused_by_their_names() {
         format!("{:#}", opened.err().expect("refused"))
     };
     let all = |name: &str| Some(name.to_string());
+    let empty = TensorView::new(Dtype::F32, vec![0, 3, 4, 4], &[]).unwrap();
+    let hollow =
+        file.iter().map(
+            |(name, view)| {
+                if name == "patch_embed.proj.weight" { (name, empty.clone()) } else { (name, view) }
+            },
+        );
+    fs::write(&path, safetensors::serialize(hollow, None).unwrap()).unwrap();
+    let refused = store::open(&(&path).into(), &Device::flex()).err().unwrap();
+    assert!(format!("{refused:#}").contains("patch_embed.proj.weight is empty"), "{refused:#}");
     assert!(error(&all, 3).contains("heads is 3; expected a divisor of the width, 8"));
     let strange = error(&|name| Some(name.replace("1.ls1.gamma", "1.attn.q_norm.weight")), 2);
     assert!(strange.contains("weights are missing: blocks.1.ls1.gamma"), "{strange}");

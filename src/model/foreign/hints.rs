@@ -3,9 +3,19 @@
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-use super::families::Usual;
+use super::naming::Usual;
 use crate::augment::{Normalization, Resize};
 use crate::kernel::Activation;
+
+/// Parts of timm's names of networks whose activation is not the exact GELU.
+const TIMM_ACTIVATIONS: [(&str, Activation); 6] = [
+    ("quickgelu", Activation::QuickGelu),
+    ("base_patch32_siglip", Activation::GeluTanh),
+    ("large_patch16_siglip_512", Activation::GeluTanh),
+    ("large_patch16_siglip_gap_512", Activation::GeluTanh),
+    ("so400m_patch16_siglip", Activation::GeluTanh),
+    ("giantopt_patch16_siglip", Activation::GeluTanh),
+];
 
 /// What is known besides the weights.
 #[derive(Clone, Debug, Default)]
@@ -82,8 +92,10 @@ impl Hints {
     /// # Errors
     /// The configuration names something else.
     pub fn activation(&self) -> Result<Option<Activation>> {
-        if self.architecture().contains("quickgelu") {
-            return Ok(Some(Activation::QuickGelu));
+        if let Some((_, activation)) =
+            TIMM_ACTIVATIONS.iter().find(|(part, _)| self.architecture().contains(part))
+        {
+            return Ok(Some(*activation));
         }
         let Some(name) = self.vision()["hidden_act"].as_str() else { return Ok(None) };
         Ok(Some(match name {
@@ -111,8 +123,8 @@ impl Hints {
         }
     }
 
-    /// timm's name of the network.
-    fn architecture(&self) -> &str {
+    /// timm's name of the network; empty where nothing says it.
+    pub fn architecture(&self) -> &str {
         self.config["architecture"].as_str().unwrap_or_default()
     }
 

@@ -1,7 +1,7 @@
 //! Networks in the files of other programs: which are in there, which one is meant, and what it is.
 //!
 //! A network is found by names that must be in it, whatever stands before them: no list of wrappers is kept. A new
-//! way to name layers is one entry of the table in [`naming`].
+//! way to name layers is one entry of the table in [`families`].
 
 mod families;
 mod head;
@@ -14,9 +14,8 @@ mod transformer;
 
 use anyhow::{Context, Result};
 
-use self::families::Usual;
 pub use self::hints::Hints;
-use self::naming::Kind;
+use self::naming::{Kind, Usual};
 use self::networks::Layers;
 use super::backbone::Backbone;
 use super::encoder::ModelInfo;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, bail};
 
-use super::naming::{self, Naming};
+use super::families;
+use super::naming::Naming;
 use super::refusal;
 use crate::model::loose::{self, Loose, LooseArrays};
 use crate::model::weights::Weights;
@@ -93,13 +94,14 @@ pub fn choose(arrays: &LooseArrays<'_>, wanted: Option<&str>) -> Result<(Network
 }
 
 fn networks(arrays: &LooseArrays<'_>) -> Vec<Network> {
-    let marks: BTreeSet<&str> = naming::first_marks().collect();
+    let marks: BTreeSet<&str> = families::first_marks().collect();
     let prefixes: BTreeSet<&str> = arrays
         .keys()
         .flat_map(|name| marks.iter().filter_map(|mark| name.strip_suffix(mark)))
         .filter(|prefix| prefix.is_empty() || prefix.ends_with('.'))
         .collect();
-    let network = |prefix: &str| Some(Network { prefix: prefix.into(), naming: naming::of(arrays, prefix)? });
+    let network =
+        |prefix: &str| Some(Network { prefix: prefix.into(), naming: families::of(arrays, prefix)? });
     prefixes.into_iter().filter_map(network).collect()
 }
 

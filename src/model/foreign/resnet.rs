@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::families::Usual;
 use super::hints::Hints;
+use super::naming::Usual;
 use super::networks::Layers;
 use crate::augment::Normalization;
 use crate::model::resnet::{BackboneConfig, Depth, Stem};

@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::families::Habits;
 use super::hints::Hints;
+use super::naming::Habits;
 use super::networks::Layers;
 use crate::kernel::Activation;
 use crate::model::origin::HEADS;
@@ -22,7 +22,9 @@ pub struct Recognised {
 
 /// Widths of networks whose heads are not of 64 values, with their blocks and heads.
 const OTHER_HEADS: [(usize, usize, usize); 5] =
-    [(1152, 27, 16), (1280, 32, 16), (1408, 40, 16), (1664, 48, 16), (4096, 40, 32)];
+    [(1152, 27, 16), (1280, 32, 16), (1408, 40, 16), (1536, 40, 16), (1664, 48, 16)];
+/// DINOv3's largest has a gate and wider heads too.
+const LARGEST: (usize, usize) = (4096, 32);
 
 /// The shape of the network.
 ///
@@ -31,17 +33,25 @@ const OTHER_HEADS: [(usize, usize, usize); 5] =
 pub fn config(layers: &Layers<'_>, hints: &Hints, habits: &Habits) -> Result<Recognised> {
     let [width, channels, patch, other] = shape(layers, "patch_embed.proj.weight")?;
     ensure!(channels == 3, "the patches have {channels} channels; expected 3 (RGB)");
+    ensure!(width > 0 && patch > 0, "patch_embed.proj.weight is empty");
     ensure!(patch == other, "patches of {patch} x {other} pixels; expected squares");
     let has = |name: &str| layers.get(name).is_some();
     let depth = (0..).take_while(|block| has(&format!("blocks.{block}.norm1.weight"))).count();
     ensure!(depth > 0, "blocks.0.norm1.weight is missing: a block normalises what comes in");
+    // The names are those of other blocks, and nothing else tells them apart.
+    ensure!(
+        !hints.architecture().contains("_rpn_"),
+        "{}: its blocks normalise what they add, not what comes in",
+        hints.architecture()
+    );
     let mlp = mlp(layers, hints, habits)?;
     let (mut believed, mut assumed) = (vec![], vec![]);
     let said = hints.heads();
     believed.extend(said.map(|heads| format!("{heads} heads in each block")));
     let heads = said.unwrap_or_else(|| {
         let known = OTHER_HEADS.iter().find(|known| (known.0, known.1) == (width, depth) && !mlp.gated);
-        let heads = known.map_or((width / 64).max(1), |known| known.2);
+        let usual = if width == LARGEST.0 { LARGEST.1 } else { (width / 64).max(1) };
+        let heads = known.map_or(usual, |known| known.2);
         assumed.push(format!("{heads} {HEADS}"));
         heads
     });
@@ -55,6 +65,13 @@ pub fn config(layers: &Layers<'_>, hints: &Hints, habits: &Habits) -> Result<Rec
     };
     let registers =
         layers.get("reg_token").map_or(0, |tokens| tokens.shape().iter().rev().nth(1).copied().unwrap_or(1));
+    let pre_norm = has("norm_pre.weight");
+    // All CLIP's have this one, under whatever names.
+    let usual_epsilon = if pre_norm { 1e-5 } else { habits.epsilon };
+    let is_of_language = pre_norm || pooling == Pooling::Attention;
+    if is_of_language && hints.activation()?.is_none() && !mlp.gated {
+        assumed.push(format!("{} in its MLPs", mlp.activation.title()));
+    }
     let config = VitConfig {
         width,
         depth,
@@ -64,9 +81,9 @@ pub fn config(layers: &Layers<'_>, hints: &Hints, habits: &Habits) -> Result<Rec
         class_token,
         registers,
         positions: positions(layers, hints, habits, class_token)?,
-        pre_norm: has("norm_pre.weight"),
+        pre_norm,
         layer_scale: has("blocks.0.ls1.gamma"),
-        epsilon: hints.epsilon().unwrap_or(habits.epsilon),
+        epsilon: hints.epsilon().unwrap_or(usual_epsilon),
         pooling,
     };
     Ok(Recognised { config, believed, assumed })

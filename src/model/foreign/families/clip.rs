@@ -1,9 +1,8 @@
 //! Image towers of CLIP and SigLIP, by the names of Hugging Face transformers and of OpenAI and open_clip.
 
-use super::{Habits, Usual};
 use crate::augment::Resize;
 use crate::kernel::Activation;
-use crate::model::foreign::naming::{Kind, Names, Naming, Rule};
+use crate::model::foreign::naming::{Habits, Kind, Names, Naming, Rule, Usual};
 
 const TOWER: &[Rule] = &[
     ("embeddings.class_embedding", "cls_token"),

@@ -1,8 +1,7 @@
 //! Transformers of Hugging Face transformers: ViT and MAE, DINOv2, DINOv3, by the names in their files and in memory.
 
-use super::{Habits, Usual};
 use crate::augment::Resize;
-use crate::model::foreign::naming::{Kind, Names, Naming, Rule};
+use crate::model::foreign::naming::{Habits, Kind, Names, Naming, Rule, Usual};
 
 const PATCHES: &str = "embeddings.patch_embeddings.projection.weight";
 

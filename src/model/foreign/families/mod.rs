@@ -1,71 +1,98 @@
-//! Families of vision transformers: what each calls its layers, and what it does that its arrays do not say.
+//! What libraries call the layers of a network, and our names of them: torchvision's for a ResNet, timm's for a
+//! transformer. A new family is a file and its lines in the table here.
 
-pub mod clip;
-pub mod hugging_face;
-pub mod timm;
+mod clip;
+mod hugging_face;
+mod resnets;
+mod timm;
 
-use crate::augment::{Normalization, Resize};
-use crate::kernel::Activation;
+use super::naming::Naming;
+use crate::model::loose::LooseArrays;
 
-/// What a family does that its arrays do not say; a configuration beside them is believed first.
-pub struct Habits {
-    /// What is added to the variance in layer normalisation.
-    pub epsilon: f64,
-    /// What its MLPs apply.
-    pub activation: Activation,
-    /// How learned positions reach another grid: see [`Positions`](crate::model::vit::Positions).
-    pub offset: f64,
-    /// See [`Habits::offset`].
-    pub antialias: bool,
-    /// Whether tokens without learned positions are turned by their places.
-    pub rotary: bool,
-    /// Side of the input that it is usually evaluated at, pixels; none where that is its grid of positions.
-    pub input: Option<u32>,
-    /// How images usually reach it.
-    pub fed: Usual,
+/// All of them; the first whose marks are there counts.
+static NAMINGS: [&Naming; 19] = [
+    &resnets::TORCHVISION,
+    &resnets::NUMBERED,
+    &resnets::HUGGING_FACE,
+    &hugging_face::DINOV3,
+    &hugging_face::DINOV3_IN_MEMORY,
+    &hugging_face::DINOV2_REGISTERS,
+    &hugging_face::DINOV2,
+    &hugging_face::VIT_OR_MAE,
+    &hugging_face::VIT_IN_MEMORY,
+    &clip::CLIP,
+    &clip::SIGLIP,
+    &clip::CLIP_OPENAI,
+    &clip::CLIP_OPEN,
+    &timm::DINOV3,
+    &timm::DINOV3_TIMM,
+    &timm::DINOV2_REGISTERS,
+    &timm::DINOV2,
+    &timm::MAE,
+    &timm::TIMM,
+];
+
+/// The way in which the network behind `prefix` is named, among those that have its marks.
+pub fn of(arrays: &LooseArrays<'_>, prefix: &str) -> Option<&'static Naming> {
+    let has = |mark: &&str| arrays.contains_key(&format!("{prefix}{mark}"));
+    let found = NAMINGS.into_iter().find(|naming| naming.marks.iter().all(has))?;
+    let is_of_two = ["teacher", "student"].iter().any(|word| prefix.contains(word));
+    Some(match found.title {
+        // Names alone do not tell these apart.
+        "timm" if is_of_two => &timm::DINO,
+        "OpenAI (CLIP)" if !arrays.keys().any(|name| name.ends_with("input_resolution")) => &clip::CLIP_OPEN,
+        _ => found,
+    })
 }
 
-/// How images usually reach a network.
-#[derive(Clone, Copy)]
-pub struct Usual {
-    /// What is subtracted and divided by.
-    pub normalization: Normalization,
-    /// How an image reaches the input's side.
-    pub resize: Resize,
-    /// Whose normalisation that is, for a person.
-    pub of: &'static str,
+/// What may stand behind the prefix of a network.
+pub fn first_marks() -> impl Iterator<Item = &'static str> {
+    NAMINGS.into_iter().map(|naming| naming.marks[0])
 }
 
-impl Usual {
-    /// ImageNet's.
-    pub const IMAGENET: Self =
-        Self { normalization: Normalization::IMAGENET, resize: Resize::Bilinear, of: "ImageNet" };
-    /// Values from -1 to 1.
-    pub const HALVES: Self = Self {
-        normalization: Normalization { mean: [0.5; 3], std: [0.5; 3] },
-        resize: Resize::Bilinear,
-        of: "values from -1 to 1",
-    };
-    /// OpenAI's for CLIP.
-    pub const CLIP: Self = Self {
-        normalization: Normalization {
-            mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
-            std: [0.268_629_54, 0.261_302_6, 0.275_777_1],
-        },
-        resize: Resize::Bicubic,
-        of: "CLIP",
-    };
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Habits {
-    /// Those of timm, which others change little.
-    pub const TIMM: Self = Self {
-        epsilon: 1e-6,
-        activation: Activation::Gelu,
-        offset: 0.0,
-        antialias: true,
-        rotary: false,
-        input: None,
-        fed: Usual { resize: Resize::Bicubic, ..Usual::IMAGENET },
-    };
+    #[test]
+    fn names_become_torchvisions() {
+        let of = |title: &str, name: &str| {
+            NAMINGS.iter().find(|naming| naming.title == title).and_then(|naming| naming.ours(name))
+        };
+        for (title, theirs, ours) in [
+            ("torchvision", "conv1.weight", Some("conv1.weight")),
+            ("torchvision", "layer2.0.shortcut.1.bias", Some("layer2.0.downsample.1.bias")),
+            ("torchvision", "fc.weight", None),
+            ("torchvision, its layers numbered", "6.1.bn2.weight", Some("layer3.1.bn2.weight")),
+            ("torchvision, its layers numbered", "8.weight", None),
+            ("Hugging Face transformers", "embedder.embedder.normalization.bias", Some("bn1.bias")),
+            (
+                "Hugging Face transformers",
+                "encoder.stages.3.layers.0.layer.2.normalization.running_var",
+                Some("layer4.0.bn3.running_var"),
+            ),
+            (
+                "Hugging Face transformers",
+                "encoder.stages.1.layers.0.shortcut.convolution.weight",
+                Some("layer2.0.downsample.0.weight"),
+            ),
+            ("Hugging Face transformers", "pooler.weight", None),
+            ("timm", "blocks.11.attn.qkv.bias", Some("blocks.11.attn.qkv.bias")),
+            ("timm", "blocks.0.attn.q_norm.weight", Some("blocks.0.attn.q_norm.weight")),
+            ("timm", "norm.bias", Some("norm.bias")),
+            ("timm", "head.weight", None),
+            ("DINOv3", "storage_tokens", Some("reg_token")),
+            ("DINOv3", "blocks.3.mlp.w3.weight", Some("blocks.3.mlp.fc2.weight")),
+            (
+                "Hugging Face transformers (DINOv2)",
+                "encoder.layer.10.attention.attention.key.bias",
+                Some("blocks.10.attn.k.bias"),
+            ),
+            ("Hugging Face transformers (ViT)", "pooler.dense.weight", None),
+            ("OpenAI (CLIP)", "transformer.resblocks.2.attn.in_proj_bias", Some("blocks.2.attn.qkv.bias")),
+            ("OpenAI (CLIP)", "proj", None),
+        ] {
+            assert_eq!(of(title, theirs).as_deref(), ours, "{theirs}");
+        }
+    }
 }

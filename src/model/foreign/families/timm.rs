@@ -1,7 +1,6 @@
 //! Transformers with timm's names (`blocks.0.attn.qkv`): timm's own, DINO, DINOv2, DINOv3, iBOT, MAE, MoCo v3.
 
-use super::Habits;
-use crate::model::foreign::naming::{Kind, Names, Naming, Rule};
+use crate::model::foreign::naming::{Habits, Kind, Names, Naming, Rule};
 
 /// Their names, and ours.
 const RULES: &[Rule] = &[
