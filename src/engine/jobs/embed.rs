@@ -119,8 +119,7 @@ pub fn embed(
     let opened = BankWriter::create_or_resume(&request.out, &plan.spec, &plan.images, job.cancel);
     let (mut writer, committed) = opened.map_err(kept)?;
     let (repaired_images, retried_images) = (writer.damaged().len(), writer.unread().len());
-    let source = serde_json::to_vec_pretty(&request.source.absolute())?;
-    files::write_bytes_atomic(&request.out.join(SOURCE_FILE), &source)?;
+    keep_source(&request.out, &request.source)?;
     let (of, left_out, decoding) = (data.len(), data.skipped().to_vec(), data.decoding());
     let chosen = writer.damaged().chain(writer.unread()).chain(committed..plan.images.len()).collect();
     let mut extraction = Extraction::of(plan, data, chosen)?;
@@ -152,13 +151,19 @@ pub fn embed(
     })
 }
 
+/// Keeps with the bank in `folder` where its images lie.
+pub(super) fn keep_source(folder: &Path, source: &BankSource) -> anyhow::Result<()> {
+    let source = serde_json::to_vec_pretty(&source.absolute())?;
+    files::write_bytes_atomic(&folder.join(SOURCE_FILE), &source)
+}
+
 /// Whether the work can go on another time: it was stopped, or a file could not be read.
 fn stops_for_now(error: &anyhow::Error) -> bool {
     error.is::<Cancelled>() || files::is_read_error(error)
 }
 
 /// Says of such an error what is left of the work.
-fn kept(error: anyhow::Error) -> anyhow::Error {
+pub(super) fn kept(error: anyhow::Error) -> anyhow::Error {
     match stops_for_now(&error) {
         true => error.context("what is done so far is kept, and the same command goes on from there"),
         false => error,
@@ -228,6 +233,8 @@ pub struct BankInfo {
     pub stride: u32,
     /// Name of the model that made it.
     pub model: String,
+    /// Whether another program computed its vectors (`bank import`): no model of them is known.
+    pub imported: bool,
     /// Name of the data set.
     pub data: String,
     /// How picture files were decoded, where a choice mattered.
@@ -261,6 +268,7 @@ pub fn bank_info(folder: &Path) -> anyhow::Result<BankInfo> {
         patch: spec.grid.patch,
         stride: spec.grid.stride,
         model: spec.model.name.clone(),
+        imported: spec.model.is_imported(),
         data: spec.data.name.clone(),
         decoding: spec.data.decoding.clone(),
         skipped: all_skipped(&bank)?,
