@@ -133,6 +133,7 @@ fn model() -> ModelDescription {
         input: 32,
         hash: "0123456789abcdef".into(),
         trained_by: TrainedBy::default(),
+        missing: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where the values of an array lie: NumPy's `.npy` and `.npz`, safetensors.
 
-use super::values::{ArrayFacts, Element, StoredArray};
+use super::stored::{ArrayFacts, Element, StoredArray};
 use crate::files::{self, MappedFile};
 use anyhow::{Context, Result, bail, ensure};
 use flate2::read::DeflateDecoder;

@@ -1,7 +1,7 @@
 //! The vectors of a Parquet file: a list of numbers for each row, in the column `vector`.
 
 use super::parquet::{Cells, PageValues, ParquetFile, Physical};
-use super::values::{ArrayFacts, Element, StoredArray};
+use super::stored::{ArrayFacts, Element, StoredArray};
 use crate::progress::CancelToken;
 use anyhow::{Context, Result, bail, ensure};
 use std::fs::File;
@@ -28,7 +28,7 @@ pub fn vectors(path: &Path, scratch: &Path, cancel: &CancelToken) -> Result<Stor
     };
     ensure!(column.is_list, "its column {VECTOR} holds no list of numbers for each row");
     let out = BufWriter::new(tempfile::tempfile_in(scratch)?);
-    let mut rows = Rows { out, width: 0, present: 0, rows: 0 };
+    let mut rows = VectorRows { out, width: 0, present: 0, rows: 0 };
     for group in 0..table.groups() {
         table.pages(group, VECTOR, &mut |page| {
             cancel.check()?;
@@ -39,7 +39,7 @@ pub fn vectors(path: &Path, scratch: &Path, cancel: &CancelToken) -> Result<Stor
 }
 
 /// The rows so far.
-struct Rows {
+struct VectorRows {
     out: BufWriter<File>,
     /// Values of a row; 0 as long as the first is not whole.
     width: usize,
@@ -49,7 +49,7 @@ struct Rows {
     rows: usize,
 }
 
-impl Rows {
+impl VectorRows {
     fn take(&mut self, page: &PageValues) -> Result<()> {
         if let Some(at) = page.is_there.iter().position(|there| !there) {
             let begun = page.begins_row[..=at].iter().filter(|begins| **begins).count();

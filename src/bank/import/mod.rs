@@ -7,6 +7,7 @@ mod arrays;
 mod columns;
 mod csv;
 mod parquet;
+mod stored;
 mod table;
 mod values;
 

@@ -57,7 +57,7 @@ pub struct TableImage {
 
 /// A row as it is read.
 #[derive(Default)]
-struct Fields<'a> {
+struct RowFields<'a> {
     image: Option<&'a str>,
     path: Option<&'a str>,
     y: Option<&'a str>,
@@ -70,7 +70,7 @@ struct Fields<'a> {
 
 const COLUMNS: [&str; 8] = ["image", "path", "y", "x", "size", "label", "class", "split"];
 
-impl<'a> Fields<'a> {
+impl<'a> RowFields<'a> {
     /// Of values in the order of [`COLUMNS`].
     fn of(values: [Option<&'a str>; 8]) -> Self {
         let [image, path, y, x, size, label, class, split] =
@@ -175,7 +175,7 @@ impl Builder {
                 "row {row} has {} fields; the line of names has {columns}",
                 record.len()
             );
-            let fields = Fields::of(places.map(|place| place.map(|place| record[place].as_str())));
+            let fields = RowFields::of(places.map(|place| place.map(|place| record[place].as_str())));
             self.take(&fields, cancel)?;
         }
         Ok(())
@@ -200,7 +200,7 @@ impl Builder {
             ensure!(is_whole, "its columns are of different lengths in row group {group}");
             for row in 0..rows {
                 let value = |column: usize| columns[column].get(row).and_then(Option::as_deref);
-                self.take(&Fields::of(std::array::from_fn(value)), cancel)?;
+                self.take(&RowFields::of(std::array::from_fn(value)), cancel)?;
             }
         }
         let (found, said) = (self.table.rows.len() as u64, file.rows());
@@ -208,7 +208,7 @@ impl Builder {
         Ok(())
     }
 
-    fn take(&mut self, fields: &Fields<'_>, cancel: &CancelToken) -> Result<()> {
+    fn take(&mut self, fields: &RowFields<'_>, cancel: &CancelToken) -> Result<()> {
         let row = self.table.rows.len();
         if row.is_multiple_of(STEP) {
             cancel.check()?;
@@ -238,7 +238,7 @@ impl Builder {
     }
 
     /// Place of the image of a row, which is noted if it is new.
-    fn image(&mut self, fields: &Fields<'_>, row: usize) -> Result<u32> {
+    fn image(&mut self, fields: &RowFields<'_>, row: usize) -> Result<u32> {
         let path =
             fields.path.or(fields.image).with_context(|| format!("row {row} has neither path nor image"))?;
         let split = fields.split.unwrap_or_default();

@@ -2,91 +2,18 @@
 
 use super::arrays;
 use super::columns;
+use super::stored::{Element, StoredArray};
 use crate::progress::CancelToken;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use sha2::{Digest, Sha256};
-use std::fmt;
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Bytes that are hashed between two looks at whether to stop.
 const STEP: usize = 4 << 20;
-
-/// How a value lies in a file, little-endian.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Element {
-    Half,
-    Brain,
-    Single,
-    Double,
-}
-
-impl Element {
-    fn bytes(self) -> usize {
-        match self {
-            Self::Half | Self::Brain => 2,
-            Self::Single => 4,
-            Self::Double => 8,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Half => "float16",
-            Self::Brain => "bfloat16",
-            Self::Single => "float32",
-            Self::Double => "float64",
-        }
-    }
-}
-
-/// What an array of vectors is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ArrayFacts {
-    pub element: Element,
-    pub rows: usize,
-    pub width: usize,
-}
-
-impl fmt::Display for ArrayFacts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} rows of {} values, {}", self.rows, self.width, self.element.name())
-    }
-}
-
-impl ArrayFacts {
-    /// An array of `shape`, which must be `[rows, width]`.
-    pub fn new(element: Element, shape: &[usize]) -> Result<Self> {
-        let &[rows, width] = shape else {
-            bail!("its shape is {shape:?}; expected two sides, [rows, width]: one vector for each patch");
-        };
-        ensure!(rows > 0 && width > 0, "its shape is {shape:?}: it holds nothing");
-        Ok(Self { element, rows, width })
-    }
-
-    /// Bytes of all values.
-    pub fn bytes(self) -> Result<u64> {
-        let bytes = (self.rows as u64).checked_mul(self.row_bytes() as u64);
-        bytes.with_context(|| format!("{self} are more than can be counted"))
-    }
-
-    fn row_bytes(self) -> usize {
-        self.width.saturating_mul(self.element.bytes())
-    }
-}
-
-/// An array and the file that it lies in.
-#[derive(Debug)]
-pub struct StoredArray {
-    pub file: File,
-    /// Where its values begin.
-    pub offset: u64,
-    pub facts: ArrayFacts,
-}
 
 /// Vectors that another program made: a `.npy`, `.npz`, `.safetensors` or `.parquet` file.
 #[derive(Debug)]
@@ -164,21 +91,19 @@ impl VectorFile {
         Ok(())
     }
 
-    /// Adds what the vectors are, all of them, to `hash`.
+    /// Adds what the vectors are, all of them, to `hash`; so all are looked at before anything is made of them.
     ///
     /// # Errors
-    /// Cancelled, or the file was cut.
+    /// Cancelled; as [`VectorFile::read`].
     pub fn hash(&mut self, hash: &mut Sha256, cancel: &CancelToken) -> Result<()> {
-        hash.update(self.array.facts.to_string());
-        let mut left = self.array.facts.bytes()?;
-        self.array.file.seek(SeekFrom::Start(self.array.offset))?;
-        while left > 0 {
+        let facts = self.array.facts;
+        hash.update(facts.to_string());
+        let (step, mut values) = ((STEP / facts.row_bytes()).max(1), vec![]);
+        for first in (0..facts.rows).step_by(step) {
             cancel.check()?;
-            self.bytes.resize(left.min(STEP as u64) as usize, 0);
-            let read = self.array.file.read_exact(&mut self.bytes);
-            read.with_context(|| format!("{} cannot be read, or was cut meanwhile", self.path.display()))?;
+            values.clear();
+            self.read(first..facts.rows.min(first + step), &mut values)?;
             hash.update(&self.bytes);
-            left -= self.bytes.len() as u64;
         }
         Ok(())
     }

@@ -31,6 +31,8 @@ pub struct ModelDescription {
     pub hash: String,
     /// How it was trained, as far as its file says.
     pub trained_by: TrainedBy,
+    /// Why there are its vectors alone, in a bank, and nothing can be embedded; `None` where it is open.
+    pub missing: Option<String>,
 }
 
 /// The open data set.

@@ -10,7 +10,7 @@ mod thrift;
 
 use self::coding::Codec;
 use self::page::PageReader;
-pub use self::page::{Cells, PageValues};
+pub use self::page::{Cells, PageValues, Physical};
 use self::thrift::Thrift;
 use crate::files;
 use anyhow::{Context, Result, bail, ensure};
@@ -22,20 +22,9 @@ use std::path::Path;
 const MOST_FOOTER: u64 = 32 << 20;
 const MAGIC: &[u8; 4] = b"PAR1";
 
-/// What the values of a column are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Physical {
-    Int32,
-    Int64,
-    Half,
-    Float,
-    Double,
-    Text,
-}
-
 /// A column: one value for each row, or a list of them.
 #[derive(Clone, Debug)]
-pub struct Column {
+pub struct TableColumn {
     pub name: String,
     /// `None` for a kind that no reader here takes.
     pub physical: Option<Physical>,
@@ -59,7 +48,7 @@ struct Chunk {
 #[derive(Debug)]
 pub struct ParquetFile {
     file: File,
-    columns: Vec<Column>,
+    columns: Vec<TableColumn>,
     groups: Vec<Vec<Chunk>>,
     rows: u64,
 }
@@ -99,7 +88,7 @@ impl ParquetFile {
     }
 
     /// The column called `name`.
-    pub fn column(&self, name: &str) -> Option<&Column> {
+    pub fn column(&self, name: &str) -> Option<&TableColumn> {
         self.columns.iter().find(|column| column.name == name)
     }
 
@@ -143,14 +132,14 @@ impl ParquetFile {
     }
 }
 
-impl Column {
+impl TableColumn {
     fn levels(&self) -> (u8, u8) {
         (self.most_definition, self.most_repetition)
     }
 }
 
 /// The leaves of the schema, of which the elements lie in the order of a walk through the tree.
-fn columns_of(elements: &[Thrift]) -> Result<Vec<Column>> {
+fn columns_of(elements: &[Thrift]) -> Result<Vec<TableColumn>> {
     let mut next = elements.iter();
     let root = next.next().context("its description has no schema")?;
     let mut columns = vec![];
@@ -172,7 +161,7 @@ fn columns_of(elements: &[Thrift]) -> Result<Vec<Column>> {
         repetition += u8::from(kind == 2);
         match element.int(5) {
             Some(children) if children > 0 => within.push((children, Some(name), definition, repetition)),
-            _ => columns.push(Column {
+            _ => columns.push(TableColumn {
                 name,
                 physical: physical_of(element),
                 is_list: repetition == 1,

@@ -1,6 +1,5 @@
 //! The pages of a column: levels, then values, plain or as places in a dictionary.
 
-use super::Physical;
 use super::coding::{Codec, runs};
 use super::thrift::Thrift;
 use anyhow::{Context, Result, bail, ensure};
@@ -19,6 +18,17 @@ const DATA_V2: i64 = 3;
 const PLAIN: i64 = 0;
 const PLAIN_DICTIONARY: i64 = 2;
 const RLE_DICTIONARY: i64 = 8;
+
+/// What the values of a column are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Physical {
+    Int32,
+    Int64,
+    Half,
+    Float,
+    Double,
+    Text,
+}
 
 /// Values that are there, in order.
 #[derive(Clone, Debug)]

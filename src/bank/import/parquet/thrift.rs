@@ -22,7 +22,7 @@ pub enum Thrift {
 impl Thrift {
     /// Reads one struct of at most `most` bytes.
     pub fn read(input: &mut dyn Read, most: u64) -> Result<Self> {
-        Source { input: input.take(most) }.record(0)
+        ThriftSource { input: input.take(most) }.record(0)
     }
 
     /// Field `number` of a struct.
@@ -62,11 +62,11 @@ impl Thrift {
     }
 }
 
-struct Source<R> {
+struct ThriftSource<R> {
     input: R,
 }
 
-impl<R: Read> Source<R> {
+impl<R: Read> ThriftSource<R> {
     fn byte(&mut self) -> Result<u8> {
         let mut byte = [0];
         self.input.read_exact(&mut byte).context("its description is cut off or too long")?;

@@ -4,10 +4,13 @@ use std::fs;
 
 use super::*;
 use crate::bank::Bank;
+use crate::dataset::DataSpec;
 use crate::device::DeviceChoice;
 use crate::engine::jobs::embed::{bank_info, data_of_bank};
 use crate::engine::jobs::export::{ExportRequest, export};
 use crate::files::npy_header;
+use crate::patch::PatchGrid;
+use crate::progress::CancelToken;
 
 /// Two pictures of 4 x 3 (width x height: 3 x 4) pixels and one of 2 x 2, and a place for all else.
 fn world() -> tempfile::TempDir {
@@ -94,7 +97,7 @@ fn counts_that_do_not_agree_are_refused_with_the_numbers() {
     write_npy(&world.path().join("h.npy"), 13, 5, |at| if at == 57 { f32::NAN } else { 1.0 });
     request.spaces.push("z".into());
     let words = said(run(&request));
-    assert!(words.contains("row 11, column 2 is NaN"), "{words}");
+    assert!(words.contains("row 11, column 2 is NaN") && !request.out.exists(), "{words}");
     write_npy(&world.path().join("h.npy"), 13, 5, |_| 70_000.0);
     request.dtype = Some(Dtype::F16);
     request.out = world.path().join("other");
