@@ -182,6 +182,7 @@ fn info_words(bank: &Path, info: &BankInfo) -> String {
         true => "vectors from elsewhere (imported)".to_owned(),
         false => format!("model {}", info.model),
     };
+    let made = if info.imported { "imported" } else { "embedded" };
     let order = match info.order {
         None if info.imported => "as they were imported".into(),
         Some(order @ ImageOrder::Spread { of, .. }) => {
@@ -201,13 +202,13 @@ fn info_words(bank: &Path, info: &BankInfo) -> String {
     let lines = [
         format!("{}: a bank of data {}, {model}", bank.display(), info.data),
         format!(
-            "images: {} embedded of {} planned, {order}; {copies}{}",
+            "images: {} {made} of {} planned, {order}; {copies}{}",
             thousands(info.images),
             thousands(info.total_images),
             skipped_words(&info.skipped)
         ),
         format!(
-            "patches: {} embedded of {} planned, {2} x {2} pixels every {3} pixels",
+            "patches: {} {made} of {} planned, {2} x {2} pixels every {3} pixels",
             thousands(info.patches),
             thousands(info.total_patches),
             info.patch,
