@@ -83,7 +83,8 @@ impl Manifest {
             searchable: spec.spaces.iter().map(|space| (space.name.clone(), 0)).collect(),
             skipped: Vec::new(),
             sums: true,
-            pixels: true,
+            // Of imported vectors the images were not read.
+            pixels: !spec.model.is_imported(),
         }
     }
 
@@ -130,7 +131,7 @@ impl Manifest {
     }
 
     /// The files beside the rows and the images table, each with the length that it must have.
-    fn beside(&self, folder: &Path, layout: &Layout) -> Vec<(PathBuf, u64)> {
+    pub fn beside(&self, folder: &Path, layout: &Layout) -> Vec<(PathBuf, u64)> {
         let sums = self.sums.then(|| (sums_path(folder), sums_bytes(layout, self.spec.spaces.len())));
         let pixels = self.pixels.then(|| (pixels_path(folder), pixels_bytes(layout)));
         sums.into_iter().chain(pixels).collect()

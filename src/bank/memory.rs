@@ -77,6 +77,16 @@ impl MemoryBank {
         }
     }
 
+    /// Names of the spaces.
+    pub fn space_names(&self) -> Vec<String> {
+        self.spec.spaces.iter().map(|space| space.name.clone()).collect()
+    }
+
+    /// Patches in the bank, those of skipped images included.
+    pub fn patches(&self) -> usize {
+        self.layout.rows_before(self.next_image)
+    }
+
     /// Images in the bank that are exact copies of an earlier one.
     pub fn copies(&self) -> usize {
         self.copies.copies

@@ -23,6 +23,7 @@
 
 mod export;
 mod images;
+mod import;
 mod layout;
 mod manifest;
 mod memory;
@@ -38,6 +39,7 @@ mod writer;
 mod tests;
 
 pub use export::{Exported, IndexFormat, VectorFormat, export_index, export_vectors};
+pub use import::{PatchTable, TableImage, TableRow, VectorFile};
 pub use layout::ImageEntry;
 pub use manifest::SkippedImage;
 pub use memory::MemoryBank;

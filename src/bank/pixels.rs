@@ -95,18 +95,23 @@ impl KnownCopies {
 
 fn read_firsts(folder: &Path, images: usize) -> Result<Arc<Vec<u32>>> {
     let mut finder = CopyFinder::default();
-    for (place, record) in read_records(folder)?.iter().take(images).enumerate() {
-        let hash = hash_in(record).with_context(|| {
+    read_hashes(folder, images)?.into_iter().for_each(|hash| finder.push(hash));
+    Ok(finder.firsts)
+}
+
+/// The hashes of the first `images` images of the bank in `folder`.
+pub(super) fn read_hashes(folder: &Path, images: usize) -> Result<Vec<Option<PixelHash>>> {
+    let hash = |(place, record)| {
+        hash_in(record).with_context(|| {
             format!(
                 "{} is damaged in place {place}: its sum is not the one written down. `bagssl bank hash {}` \
                  computes it again",
                 pixels_path(folder).display(),
                 folder.display()
             )
-        })?;
-        finder.push(hash);
-    }
-    Ok(finder.firsts)
+        })
+    };
+    read_records(folder)?.iter().take(images).enumerate().map(hash).collect()
 }
 
 /// File of the hashes.

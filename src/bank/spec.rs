@@ -46,6 +46,21 @@ pub struct ModelFacts {
     pub arch: String,
 }
 
+/// What stands for the architecture of vectors that another program computed.
+const IMPORTED: &str = "vectors from elsewhere";
+
+impl ModelFacts {
+    /// Of vectors that another program computed: of their model nothing is known, and `hash` is that of the vectors.
+    pub fn imported(hash: String) -> Self {
+        Self { name: "imported".into(), hash, arch: IMPORTED.into() }
+    }
+
+    /// Whether another program computed the vectors.
+    pub fn is_imported(&self) -> bool {
+        self.arch == IMPORTED
+    }
+}
+
 /// The images behind a bank. The fingerprint decides identity; the name is for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

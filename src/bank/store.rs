@@ -2,7 +2,7 @@
 
 use super::layout::{ImageEntry, Layout};
 use super::manifest::{Manifest, SkippedImage};
-use super::pixels::KnownCopies;
+use super::pixels::{KnownCopies, PixelHash, read_hashes};
 use super::rows::{MappedRows, Piece, RowBuffer, row_files};
 use super::spec::BankSpec;
 use crate::dataset::ImageOrder;
@@ -166,6 +166,18 @@ impl Bank {
         first
     }
 
+    /// As if it had been planned for its first `images` images alone.
+    ///
+    /// # Errors
+    /// No patch fits on any of them.
+    pub fn cut_to(&self, images: usize) -> Result<Self> {
+        if images >= self.total_images() {
+            return Ok(self.clone());
+        }
+        let layout = Layout::new(self.spec.grid, self.layout.images()[..images].to_vec())?;
+        Ok(Self { layout: Arc::new(layout), ..self.first_images(images) })
+    }
+
     /// Committed images without embeddings, in the bank's order.
     pub fn skipped(&self) -> &[SkippedImage] {
         &self.skipped
@@ -198,6 +210,15 @@ impl Bank {
     pub fn copies(&self) -> Result<usize> {
         let firsts = self.firsts()?;
         Ok(firsts.iter().enumerate().filter(|(place, first)| **first as usize != *place).count())
+    }
+
+    /// Hashes of the pixels of the committed images, in the bank's order.
+    ///
+    /// # Errors
+    /// Not a bank on disk, one without hashes, or damage.
+    pub fn pixel_hashes(&self) -> Result<Vec<Option<PixelHash>>> {
+        let folder = self.folder().context("a bank in memory keeps no hashes")?;
+        read_hashes(folder, self.complete_images)
     }
 
     /// Whether it can be asked for copies: all banks but those on disk that an earlier version made.

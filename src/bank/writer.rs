@@ -381,14 +381,14 @@ fn resume(folder: &Path, spec: &BankSpec, images: &[ImageEntry]) -> Result<Manif
 /// Makes all files; the manifest comes last, and with it the folder is a bank.
 fn create(folder: &Path, spec: &BankSpec, layout: &Layout) -> Result<Manifest> {
     write_images(folder, layout.images())?;
-    let sums = (sums_path(folder), sums_bytes(layout, spec.spaces.len()));
-    let pixels = (pixels_path(folder), pixels_bytes(layout));
-    for (path, bytes) in row_files(folder, spec, layout.patches()).into_iter().chain([sums, pixels]) {
+    let manifest = Manifest::empty(spec, layout);
+    for (path, bytes) in
+        row_files(folder, spec, layout.patches()).into_iter().chain(manifest.beside(folder, layout))
+    {
         files::open_with(&path, OpenOptions::new().write(true).create(true).truncate(true))
             .and_then(|file| file.set_len(bytes).and_then(|()| file.sync_all()))
             .with_context(|| format!("cannot make {} of {bytes} bytes", path.display()))?;
     }
-    let manifest = Manifest::empty(spec, layout);
     manifest.write(folder)?;
     Ok(manifest)
 }

@@ -2,15 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
-use super::shared::{Commander, bytes, show, skipped_words, thousands};
-use crate::engine::facts::{DataSpec, ImageOrder};
+use super::shared::{
+    Commander, DecodingArgs, DtypeArg, WrongUsage, bytes, pixels, show, skipped_words, thousands,
+};
+use crate::engine::facts::{DataSpec, ImageOrder, Split};
 use crate::engine::jobs;
 use crate::engine::jobs::embed::BankInfo;
 use crate::engine::jobs::export::{ExportReport, ExportRequest};
+use crate::engine::jobs::import::{ImportReport, ImportRequest, ImportRows};
 use crate::engine::{OutputKind, Outputs};
-use crate::words::sums_words;
+use crate::patch::PatchGrid;
+use crate::words::{count, sums_words};
 
 #[derive(Subcommand)]
 pub enum BankCommand {
@@ -41,6 +45,65 @@ pub enum BankCommand {
         #[arg(long)]
         index: Option<PathBuf>,
     },
+    /// Make a bank of vectors that another program computed, with any model
+    ///
+    /// What each vector is of is said by a grid (--data, --patch, --stride) or by a table (--index). `knn`, `gallery`,
+    /// `compare`, `export` and the window take the bank as any other; what needs the model is not there.
+    Import(ImportArgs),
+}
+
+#[derive(Args)]
+pub struct ImportArgs {
+    /// A file of vectors for each space: .npy, .npz or .safetensors (an array [rows, width] of float16, bfloat16, float32
+    /// or float64; of several the one called like the space), or .parquet (a column `vector`, a list of numbers)
+    #[arg(required = true, value_name = "VECTORS")]
+    vectors: Vec<PathBuf>,
+    /// Names of the spaces, in the order of the files, such as h,z
+    #[arg(long, value_delimiter = ',', default_value = "h")]
+    space: Vec<String>,
+    /// Data set of the images [default with a table: the folder that its paths lie in]
+    #[arg(long)]
+    data: Option<DataSpec>,
+    #[arg(long, value_enum)]
+    split: Option<Split>,
+    /// Side of the patches, pixels: vectors are of all patches of all images of --data, image by image, from the top left
+    /// corner row by row
+    #[arg(long, value_parser = pixels(), requires_all = ["stride", "data"])]
+    patch: Option<u32>,
+    /// Distance between patches, pixels
+    #[arg(long, value_parser = pixels(), requires = "patch")]
+    stride: Option<u32>,
+    /// Table of what each vector is of, .csv or .parquet, with the columns path (as the data set calls the image, or from
+    /// the table's folder on) or image (its number there), y, x, size, and label, class, split where there are some; a
+    /// .parquet file of vectors is its own table
+    #[arg(long, conflicts_with_all = ["patch", "stride"])]
+    index: Option<PathBuf>,
+    /// Number format of the bank [default: f16 where all vectors are float16, else f32]
+    #[arg(long, value_enum)]
+    dtype: Option<DtypeArg>,
+    #[command(flatten)]
+    decoding: DecodingArgs,
+    /// Folder of the bank
+    #[arg(long)]
+    out: PathBuf,
+}
+
+impl ImportArgs {
+    /// What the vectors are of, which is said in one of two ways.
+    fn rows(&self) -> anyhow::Result<ImportRows> {
+        let data = self.data.clone().map(|data| self.decoding.of(data));
+        if let (Some(data), Some(patch), Some(stride)) = (&data, self.patch, self.stride) {
+            let (data, grid) = (data.clone(), PatchGrid::new(patch, stride)?);
+            return Ok(ImportRows::Grid { data, split: self.split, grid });
+        }
+        let is_table =
+            |path: &&PathBuf| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet"));
+        let table = self.index.as_ref().or_else(|| self.vectors.first().filter(is_table));
+        let table = table.ok_or(WrongUsage(
+            "what the vectors are of is not said: --data, --patch and --stride for all patches on a grid, or --index TABLE",
+        ))?;
+        Ok(ImportRows::Table { table: table.clone(), data, split: self.split })
+    }
 }
 
 impl Commander {
@@ -71,12 +134,57 @@ impl Commander {
                 let report = jobs::export::export(ExportRequest { bank, space, out, index }, &self.cancel)?;
                 show(self.json(), &report, || export_words(&report))
             }
+            BankCommand::Import(args) => self.import(args),
         }
+    }
+
+    fn import(&self, args: ImportArgs) -> anyhow::Result<()> {
+        let rows = args.rows()?;
+        let mut outputs = Outputs::default().reads("--index", args.index.as_deref());
+        for path in &args.vectors {
+            outputs = outputs.reads("VECTORS", &**path);
+        }
+        outputs.reads_data("--data", &args.data).writes("--out", &*args.out, OutputKind::Bank).check()?;
+        let ImportArgs { vectors, space: spaces, dtype, out, .. } = args;
+        let request = ImportRequest { vectors, spaces, rows, dtype: dtype.map(Into::into), out };
+        let report = self.job(|job| jobs::import::import(&request, job))?;
+        show(self.json(), &report, || import_words(&request.out, &report))
     }
 }
 
+fn import_words(out: &Path, report: &ImportReport) -> String {
+    let holes = match report.without_vector {
+        0 => String::new(),
+        holes => format!("; {} on their grid without a vector", count(holes, "place")),
+    };
+    let ImportReport { patch, stride, data, .. } = report;
+    let images = match report.images < report.of {
+        true => format!(
+            "{} of the {} images of {}",
+            thousands(report.images as u64),
+            thousands(report.of as u64),
+            report.data
+        ),
+        false => format!("all {} images of {}", thousands(report.of as u64), data),
+    };
+    format!(
+        "{}: {} patches, {patch} x {patch} pixels every {stride} pixels, of {images}{holes}, in {}, {}, {}",
+        out.display(),
+        thousands(report.patches as u64),
+        report.spaces.join(" and "),
+        report.dtype,
+        bytes(report.bytes),
+    )
+}
+
 fn info_words(bank: &Path, info: &BankInfo) -> String {
+    let model = match info.imported {
+        true => "vectors from elsewhere (imported)".to_owned(),
+        false => format!("model {}", info.model),
+    };
+    let made = if info.imported { "imported" } else { "embedded" };
     let order = match info.order {
+        None if info.imported => "as they were imported".into(),
         Some(order @ ImageOrder::Spread { of, .. }) => {
             format!("of the {} images of the data set ({order})", thousands(of))
         }
@@ -92,15 +200,15 @@ fn info_words(bank: &Path, info: &BankInfo) -> String {
         ),
     };
     let lines = [
-        format!("{}: a bank of data {}, model {}", bank.display(), info.data, info.model),
+        format!("{}: a bank of data {}, {model}", bank.display(), info.data),
         format!(
-            "images: {} embedded of {} planned, {order}; {copies}{}",
+            "images: {} {made} of {} planned, {order}; {copies}{}",
             thousands(info.images),
             thousands(info.total_images),
             skipped_words(&info.skipped)
         ),
         format!(
-            "patches: {} embedded of {} planned, {2} x {2} pixels every {3} pixels",
+            "patches: {} {made} of {} planned, {2} x {2} pixels every {3} pixels",
             thousands(info.patches),
             thousands(info.total_patches),
             info.patch,

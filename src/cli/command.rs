@@ -47,7 +47,7 @@ pub enum CliCommand {
     Model(ModelCommand),
     /// Embed all patches of a data set into a bank
     Embed(EmbedArgs),
-    /// Look at a bank or hand it to other tools
+    /// Look at a bank, hand it to other tools, or make one of their vectors
     #[command(subcommand)]
     Bank(BankCommand),
     /// Find the nearest neighbours of a patch

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::shared::{
-    Commander, DecodingArgs, ModelArgs, bytes, decoding_words, pixels, positive, show, skipped_words,
-    thousands,
+    Commander, DecodingArgs, DtypeArg, ModelArgs, bytes, decoding_words, pixels, positive, show,
+    skipped_words, thousands,
 };
-use crate::engine::facts::{DataSpec, Dtype, Space, Split};
+use crate::engine::facts::{DataSpec, Space, Split};
 use crate::engine::jobs::embed::{BankSource, EmbedRequest};
 use crate::engine::{OutputKind, Outputs, jobs};
 use crate::patch::PatchGrid;
@@ -44,12 +44,6 @@ pub struct EmbedArgs {
     pub decoding: DecodingArgs,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-pub enum DtypeArg {
-    F16,
-    F32,
-}
-
 impl Commander {
     pub fn embed(&self, args: EmbedArgs) -> anyhow::Result<()> {
         let request = EmbedRequest {
@@ -57,10 +51,7 @@ impl Commander {
             source: BankSource { data: args.decoding.of(args.data), split: args.split, limit: args.limit },
             grid: PatchGrid::new(args.patch, args.stride)?,
             spaces: args.space,
-            dtype: match args.dtype {
-                DtypeArg::F16 => Dtype::F16,
-                DtypeArg::F32 => Dtype::F32,
-            },
+            dtype: args.dtype.into(),
             out: args.out,
         };
         Outputs::default()

@@ -24,13 +24,16 @@ pub struct GuiArgs {
     /// Open this image file instead of a data set
     #[arg(long, conflicts_with = "data")]
     pub image: Option<PathBuf>,
+    /// Open this bank: its images and its model where they are found, all of its vectors at once
+    #[arg(long, value_name = "BANK", conflicts_with_all = ["data", "split", "image", "exif", "value_window"])]
+    pub bank: Option<PathBuf>,
     #[command(flatten)]
     pub decoding: DecodingArgs,
     /// Show this run folder in the Train tab; more than once compares runs
     #[arg(long, value_name = "FOLDER")]
     pub run: Vec<PathBuf>,
     /// Restore what "Copy as link" wrote (bagssl:1?...)
-    #[arg(long, value_name = "LINK", conflicts_with_all = ["model", "data", "split", "image", "exif", "value_window"])]
+    #[arg(long, value_name = "LINK", conflicts_with_all = ["model", "data", "split", "image", "bank", "exif", "value_window"])]
     pub open: Option<Link>,
 }
 
@@ -42,6 +45,7 @@ impl GuiArgs {
             && self.data.is_none()
             && self.split.is_none()
             && self.image.is_none()
+            && self.bank.is_none()
             && self.decoding.is_empty()
             && self.run.is_empty()
             && self.open.is_none()
@@ -52,15 +56,19 @@ impl GuiArgs {
 pub fn window(args: GuiArgs, shared: &SharedArgs) -> anyhow::Result<()> {
     let image = args.image.map(DataSpec::Path);
     let data = args.decoding.of(image.or(args.data).unwrap_or_default());
-    let model = args.model.map_or_else(|| ModelSpec::from(BUILT_IN[0].name), ModelSpec::from);
-    let model = ModelSpec { overrides: args.overrides.into(), ..model };
+    let said = args
+        .model
+        .map(|path| ModelSpec { overrides: args.overrides.clone().into(), ..ModelSpec::from(path) });
+    let built_in = ModelSpec { overrides: args.overrides.into(), ..ModelSpec::from(BUILT_IN[0].name) };
+    let bank = args.bank.map(|folder| (folder, said.clone()));
+    let model = said.unwrap_or(built_in);
     let (split, runs, link) = (args.split, args.run, args.open);
     let settings = crate::gui::settings_file();
     if settings.is_none() {
         log::warn!("no home folder is known: settings last until the window is closed");
     }
     let quit = Quit::default();
-    let options = GuiOptions { model, data, split, runs, link, settings, quit: quit.clone() };
+    let options = GuiOptions { model, data, split, bank, runs, link, settings, quit: quit.clone() };
     listen(move || quit.ask())?;
     crate::gui::open(options, shared.device)
 }

@@ -1,9 +1,9 @@
-"""`bagssl bank export` read back by other tools: NumPy, pyarrow, pandas and Python's csv.
+"""`bagssl bank export` read back by other tools: NumPy, pyarrow, pandas, DuckDB and Python's csv; and by `bank import`.
 
     cargo build --release
     python tests/peer/export.py [--program target/release/bagssl]
 
-needs numpy, pyarrow and pandas. A bank is made of a folder with a picture that turns out to be broken, whose patches
+needs numpy, pyarrow, pandas and duckdb. A bank is made of a folder with a picture that turns out to be broken, whose patches
 must be missing everywhere; then all forms of export must hold the same rows, in the same order. So must the files of
 tests/fixtures/export, which `UPDATE_EXPORT=1 cargo test --release --lib parquet` writes.
 """
@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pandas
 import pyarrow.parquet as pq
@@ -81,6 +82,18 @@ def main():
         frame = pandas.read_parquet(table)
         assert np.array_equal(np.stack(frame["vector"].to_list()), vectors)
         assert frame[COLUMNS].equals(pandas.read_parquet(index_table)), "the index differs"
+        duck = duckdb.sql(f"select path, y, x, size, label, split, vector from '{table}'").fetchnumpy()
+        assert np.array_equal(np.stack(list(duck["vector"])), vectors) and list(duck["path"]) == list(frame["path"])
+        # And back: what pandas and DuckDB write of it is the same bank, to the bit.
+        frame.to_parquet(folder / "pandas.parquet")
+        duckdb.sql(f"copy (select * from '{table}') to '{folder / 'duckdb.parquet'}' (format parquet)")
+        for name in ["h.parquet", "pandas.parquet", "duckdb.parquet"]:
+            back = folder / f"back-{name}"
+            made = bagssl("bank", "import", folder / name, "--data", train, "--dtype", "f16", "--out", back)
+            assert made["patches"] == 39 * 16, made
+            again = folder / f"again-{name}.npy"
+            bagssl("bank", "export", back, "--space", "h", "--out", again)
+            assert np.array_equal(np.load(again).view(np.uint32), vectors.view(np.uint32)), name
         assert frame["split"].isna().all() or set(frame["split"]) <= {"train"}
         with open(index_csv, newline="", encoding="utf-8") as file:
             lines = list(csv.DictReader(file))
@@ -90,7 +103,7 @@ def main():
             assert [line[column] for line in lines] == [str(value) for value in texts], column
         paths = frame["path"].unique()
         assert odd.relative_to(train).as_posix() in paths and skipped[0] not in paths
-        print(f"{len(lines)} rows are the same in .npy with .csv, and in Parquet by pyarrow and pandas")
+        print(f"{len(lines)} rows are the same in .npy with .csv, and in Parquet by pyarrow, pandas and DuckDB, there and back")
 
 
 if __name__ == "__main__":

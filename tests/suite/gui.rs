@@ -161,7 +161,8 @@ fn model() -> ModelDescription {
         input: 32,
         hash: "0123456789abcdef".into(),
         trained_by: TrainedBy::default(),
-        report: report(),
+        report: Some(report()),
+        missing: None,
     }
 }
 

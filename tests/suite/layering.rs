@@ -78,7 +78,7 @@ const CRATES: [(&str, &[&str]); 23] = [
     ("tiny_skia", &["figure", "dataset"]),
     ("ureq", &["dataset"]),
     ("tar", &["dataset"]),
-    ("zip", &["model"]),
+    ("zip", &["model", "bank"]),
     ("memmap2", &["files"]),
     ("libc", &["files", "cli"]),
     ("indicatif", &["cli"]),

@@ -10,6 +10,7 @@ mod copies; // exact copies of images, folded by commands and window
 mod counting; // what a thread allocates
 mod disk; // files that are no files, two writers, what kills leave, damage
 mod engine; // the thread behind the window, with the demo model and data
+mod engine_bank;
 mod engine_gpu; // cosines on a GPU in the explorer and the comparison, against the CPU
 mod engine_views; // the views' part of that thread
 mod eval; // accuracy of features: classifiers, aggregates, cache
@@ -17,6 +18,7 @@ mod figures; // the paper's figures by number: bytes, fonts, words, errors
 mod finite; // values that are not finite: commands, settings
 mod gone; // data that cannot be read for a while, that are broken, or missing
 mod gui; // the window, by role and label, on software Vulkan
+mod gui_bank;
 mod gui_browse; // the list of images: search, keyboard, a million of them
 mod gui_charts; // the Train tab's charts: what tells runs apart, numbers, axes, sizes
 mod gui_compare; // two models in the window: side by side, scrubbing, playing

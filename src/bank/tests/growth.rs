@@ -47,4 +47,10 @@ fn the_first_images_of_a_bank_are_a_bank_without_the_others() {
     assert!(bank.first_images(2).skipped().is_empty());
     let all = bank.first_images(99);
     assert_eq!((all.patches(), all.space("z").unwrap().searchable()), (27, 19));
+    // Planned for no more, it is whole; its rows are where they were, and have their sums.
+    let cut = bank.cut_to(3).unwrap();
+    assert_eq!((cut.patches(), cut.total_patches(), cut.is_complete()), (17, 17, true));
+    cut.space("h").unwrap().check(0..17).unwrap();
+    assert_eq!(cut.image_of_row(16), bank.image_of_row(16));
+    assert_eq!(bank.cut_to(99).unwrap().total_patches(), 27);
 }

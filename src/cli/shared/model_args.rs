@@ -28,7 +28,7 @@ impl From<ModelArgs> for ModelSpec {
 pub const OVERRIDES: &str = "In place of what the model's file says";
 
 /// What is said in place of what a model's file says.
-#[derive(Args, Default)]
+#[derive(Args, Clone, Default)]
 pub struct OverrideArgs {
     /// Which network of a checkpoint with several, by what stands before its names
     #[arg(long, value_name = "NAME", help_heading = OVERRIDES)]

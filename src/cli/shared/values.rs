@@ -3,7 +3,26 @@
 use std::str::FromStr;
 
 use anyhow::Context;
+use clap::ValueEnum;
 use clap::builder::{RangedI64ValueParser, RangedU64ValueParser};
+
+use crate::engine::facts::Dtype;
+
+/// Number format of a bank.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum DtypeArg {
+    F16,
+    F32,
+}
+
+impl From<DtypeArg> for Dtype {
+    fn from(arg: DtypeArg) -> Self {
+        match arg {
+            DtypeArg::F16 => Dtype::F16,
+            DtypeArg::F32 => Dtype::F32,
+        }
+    }
+}
 
 /// `R,G,B`.
 #[derive(Clone, Copy)]

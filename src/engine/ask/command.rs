@@ -26,6 +26,11 @@ pub enum Command {
         /// Which split, where the set has two; none: train.
         split: Option<Split>,
     },
+    /// Opens a bank: its data set, its model where that is found, and its vectors in place of those that would be embedded.
+    OpenBank {
+        /// Its folder.
+        folder: PathBuf,
+    },
     /// Shows image `index` of data set `data` ([`DataDescription::id`](crate::engine::DataDescription::id)). The query stays, if there is one:
     /// its heatmaps are then those of this image. Ignored if another data set is open by then, as are all
     /// commands with such a number.
@@ -123,6 +128,8 @@ impl Command {
 pub const ABOUT_MAPS: [&str; 3] = ["showing the image", "the query", "changing the patches"];
 /// What a failure is said to be about where the galleries have no patches to search.
 pub const ABOUT_GALLERIES: &str = "embedding patches for the galleries";
+/// What a failure is said to be about where a bank cannot be opened.
+pub const ABOUT_BANK: &str = "opening the bank";
 /// What a failure is said to be about where a GPU cannot be used.
 pub const ABOUT_GPU: &str = "the GPU";
 
@@ -131,6 +138,7 @@ pub fn about(command: &Command) -> &'static str {
     match command {
         Command::OpenModel { .. } => "opening the model",
         Command::OpenData { .. } => "opening the data set",
+        Command::OpenBank { .. } => ABOUT_BANK,
         Command::ShowImage { .. } => ABOUT_MAPS[0],
         Command::Query { .. } => ABOUT_MAPS[1],
         Command::Configure { .. } => ABOUT_MAPS[2],

@@ -4,6 +4,7 @@ use crate::engine::ask::figures::FigureEvent;
 use crate::engine::ask::query::{OutsidePicture, QuerySpec};
 use crate::engine::ask::training::TrainEvent;
 use crate::image::Image;
+use std::path::PathBuf;
 use std::sync::Arc;
 /// A fact that happens once. Never dropped.
 #[derive(Clone, Debug)]
@@ -19,6 +20,11 @@ pub enum Event {
     ModelOpened,
     /// A data set is open; its description is in the snapshot.
     DataOpened,
+    /// A bank is open; its data set and its model, or why there is none, are in the snapshot.
+    BankOpened {
+        /// Its folder.
+        folder: PathBuf,
+    },
     /// Something about a figure.
     Figure(FigureEvent),
     /// A small picture (longest side at most [`THUMBNAIL_SIDE`]) of image `index` of data set `data`.

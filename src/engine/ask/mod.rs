@@ -1,5 +1,6 @@
 //! What can be asked of the engine and what it shows: nouns, and nothing of the work.
 
+mod bank_source;
 mod command;
 mod compare;
 mod config;
@@ -29,6 +30,7 @@ pub mod training;
 
 pub use crate::dataset::{DataSpec, PartMap, Skipped, Split};
 pub use crate::search::Relation;
+pub use bank_source::*;
 pub use command::*;
 pub use compare::*;
 pub use config::*;

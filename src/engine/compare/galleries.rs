@@ -133,7 +133,7 @@ impl Galleries {
 }
 
 fn bank(growing: &Growing, images: usize) -> crate::bank::Bank {
-    growing.bank.snapshot().first_images(images)
+    growing.snapshot().first_images(images)
 }
 
 /// Shows the galleries of the query and the checkpoint that are wanted; others are dropped.

@@ -49,8 +49,7 @@ impl SideTarget<'_> {
     pub fn frame(&self, images: usize) -> SideFrame {
         let images = images.min(self.config.gallery_images).min(self.data.len()).max(1);
         // Where memory does not suffice for more, the first model has fewer.
-        let images =
-            self.growing.map_or(images, |growing| images.min(growing.extraction.plan().images.len()));
+        let images = self.growing.map_or(images, |growing| images.min(growing.planned_images()));
         let grid = self.config.grid;
         SideFrame {
             data_id: self.data_id,
@@ -157,7 +156,7 @@ impl Side {
         };
         if !self.growing.as_ref().is_some_and(is_of_use) {
             let reach = Reach { spaces: has, ..frame.reach.clone() };
-            let growing = Growing::start(&self.embedder, target.data, &reach, most_bytes);
+            let growing = Growing::start(&self.embedder, target.data, &reach, None, most_bytes);
             self.growing = Some(growing.map_err(|error| format!("{error:#}")));
         }
         self.query = None;
@@ -168,7 +167,7 @@ impl Side {
         let fits = self.is_for(frame);
         let map = self.maps.as_ref().is_none_or(|maps| !maps.is_complete());
         let bank = match &self.growing {
-            Some(Ok(growing)) => !growing.extraction.is_finished() && growing.stopped().is_none(),
+            Some(Ok(growing)) => !growing.is_finished() && growing.stopped().is_none(),
             Some(Err(_)) => false,
             None => true,
         };
@@ -224,8 +223,7 @@ impl Side {
         if is_new {
             let patch = target.config.grid.patch;
             let has = self.spaces(target.spaces, patch);
-            let from =
-                PartSources { embedder: &self.embedder, spaces: &has, patch, maps: self.maps.as_ref() };
+            let from = PartSources::new(&self.embedder, &has, patch).with_maps(self.maps.as_ref());
             // Parts that cancel out under this model are like nothing.
             let nothing = |_| has.iter().map(|space| vec![0.0; self.width(*space, patch)]).collect();
             let vectors = parts::vectors(query.query, query.parts, &from).unwrap_or_else(nothing);

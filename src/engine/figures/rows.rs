@@ -81,7 +81,7 @@ impl Ask {
             let own = (index == self.query.image).then_some(&self.image);
             own.or(other).cloned().with_context(|| format!("image {index} of the query is missing"))
         };
-        let from = PartSources { embedder, spaces, patch, maps: None };
+        let from = PartSources::new(embedder, spaces, patch);
         parts::query_vectors(&self.query.spec, &from, image)
     }
 

@@ -1,33 +1,21 @@
 //! All patches of a data set into a bank on disk; and what is in a bank.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use anyhow::{Context, ensure};
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use serde::Serialize;
 
-use crate::bank::{Bank, BankWriter, Dtype, SkippedImage};
-use crate::dataset::{self, DataSpec, Dataset, DecodingFacts, ImageOrder, Skipped, Split};
+use crate::bank::{Bank, BankWriter, Dtype};
+use crate::dataset::{DecodingFacts, ImageOrder, Skipped};
 use crate::embed::{ExtractPlan, Extraction};
+pub use crate::engine::ask::BankSource;
 use crate::engine::jobs::{Job, open_embedder};
+pub use crate::engine::look::kept::data_of_bank;
+use crate::engine::look::kept::keep_source;
+use crate::engine::look::stored::skipped_of;
 use crate::files;
 use crate::model::{ModelSpec, Space};
 use crate::patch::PatchGrid;
 use crate::progress::Cancelled;
-
-/// Where the images of a bank lie: kept beside it, so that galleries find their pixels.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct BankSource {
-    /// What opens the data set.
-    pub data: DataSpec,
-    /// Which split of it.
-    pub split: Option<Split>,
-    /// Only so many images, spread over the data set and its classes; all where absent.
-    pub limit: Option<usize>,
-}
-
-const SOURCE_FILE: &str = "source.json";
 
 /// `bagssl embed`.
 pub struct EmbedRequest {
@@ -77,30 +65,6 @@ pub struct EmbedReport {
     pub device: String,
 }
 
-impl BankSource {
-    /// Opens the data set, all of it: an image is called by its number there.
-    pub fn open(&self) -> anyhow::Result<Arc<dyn Dataset>> {
-        dataset::open(&self.data, self.split)
-    }
-
-    /// What a bank keeps as the fingerprint of its images, taken from `data` in `order`.
-    fn fingerprint(&self, data: &dyn Dataset, order: Option<ImageOrder>) -> anyhow::Result<String> {
-        let whole = data.fingerprint()?;
-        match self.limit.filter(|limit| order.is_none() && *limit < data.len()) {
-            // Banks of before took the first images, and hashed that.
-            Some(limit) => Ok(files::hex(&Sha256::digest(format!("first {limit} of {whole}")))),
-            None => Ok(whole),
-        }
-    }
-
-    /// The same source under a path that holds from any folder.
-    fn absolute(&self) -> Self {
-        let path = self.data.path().and_then(|path| std::fs::canonicalize(path).ok());
-        let data = path.map_or_else(|| self.data.clone(), |path| self.data.at(path));
-        Self { data, ..self.clone() }
-    }
-}
-
 /// Embeds; resumes where an earlier run of the same request stopped. `announce` is told the bytes
 /// that the bank will take before anything is computed.
 pub fn embed(
@@ -119,8 +83,7 @@ pub fn embed(
     let opened = BankWriter::create_or_resume(&request.out, &plan.spec, &plan.images, job.cancel);
     let (mut writer, committed) = opened.map_err(kept)?;
     let (repaired_images, retried_images) = (writer.damaged().len(), writer.unread().len());
-    let source = serde_json::to_vec_pretty(&request.source.absolute())?;
-    files::write_bytes_atomic(&request.out.join(SOURCE_FILE), &source)?;
+    keep_source(&request.out, &request.source, Some(&request.model))?;
     let (of, left_out, decoding) = (data.len(), data.skipped().to_vec(), data.decoding());
     let chosen = writer.damaged().chain(writer.unread()).chain(committed..plan.images.len()).collect();
     let mut extraction = Extraction::of(plan, data, chosen)?;
@@ -147,7 +110,7 @@ pub fn embed(
         bytes,
         patches_per_second: extraction.patches_per_second(),
         decoding,
-        skipped: [left_out, all_skipped(&bank)?].concat(),
+        skipped: [left_out, skipped_of(&bank)?].concat(),
         device: device.name,
     })
 }
@@ -158,47 +121,11 @@ fn stops_for_now(error: &anyhow::Error) -> bool {
 }
 
 /// Says of such an error what is left of the work.
-fn kept(error: anyhow::Error) -> anyhow::Error {
+pub(super) fn kept(error: anyhow::Error) -> anyhow::Error {
     match stops_for_now(&error) {
         true => error.context("what is done so far is kept, and the same command goes on from there"),
         false => error,
     }
-}
-
-/// Every image that the bank was made without.
-fn all_skipped(bank: &Bank) -> anyhow::Result<Vec<Skipped>> {
-    let skipped = bank.skipped().iter().map(|SkippedImage { image, reason }| {
-        let file = bank.image_entry(*image as usize)?.name.clone();
-        Ok(Skipped { file, reason: reason.clone() })
-    });
-    skipped.collect()
-}
-
-/// Opens the images that a bank was made of: those noted with it, or `moved` where they lie now.
-/// They must be the same images.
-pub fn data_of_bank(
-    folder: &Path,
-    bank: &Bank,
-    moved: Option<&DataSpec>,
-) -> anyhow::Result<Arc<dyn Dataset>> {
-    let path = folder.join(SOURCE_FILE);
-    let text = files::read(&path, files::MOST_WORDS)
-        .with_context(|| format!("could not read {}", path.display()))?;
-    let mut source: BankSource =
-        serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))?;
-    if let Some(moved) = moved {
-        source.data = moved.clone().decoded_as(source.data.decoding());
-    }
-    let data = source.open().with_context(|| {
-        format!("the images of the bank {}; --data says where they lie now", folder.display())
-    })?;
-    ensure!(
-        source.fingerprint(data.as_ref(), bank.spec().data.order)? == bank.spec().data.fingerprint,
-        "{} holds other images now than the bank {} was made of; --data says where they lie",
-        source.data,
-        folder.display()
-    );
-    Ok(data)
 }
 
 /// `bagssl bank info`.
@@ -228,6 +155,8 @@ pub struct BankInfo {
     pub stride: u32,
     /// Name of the model that made it.
     pub model: String,
+    /// Whether another program computed its vectors (`bank import`): no model of them is known.
+    pub imported: bool,
     /// Name of the data set.
     pub data: String,
     /// How picture files were decoded, where a choice mattered.
@@ -261,9 +190,10 @@ pub fn bank_info(folder: &Path) -> anyhow::Result<BankInfo> {
         patch: spec.grid.patch,
         stride: spec.grid.stride,
         model: spec.model.name.clone(),
+        imported: spec.model.is_imported(),
         data: spec.data.name.clone(),
         decoding: spec.data.decoding.clone(),
-        skipped: all_skipped(&bank)?,
+        skipped: skipped_of(&bank)?,
         copies: bank.knows_copies().then(|| bank.copies()).transpose()?,
         sums: bank.has_sums(),
     })
@@ -272,7 +202,10 @@ pub fn bank_info(folder: &Path) -> anyhow::Result<BankInfo> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sha2::{Digest, Sha256};
+
     use crate::bank::{BankSink, BankSpec, DataFacts, ImageEntry, ModelFacts, SpaceSpec};
+    use crate::dataset::Split;
     use crate::progress::CancelToken;
 
     /// Of the first images, as `--limit` made them before it took a spread.
@@ -311,13 +244,13 @@ mod tests {
         let bank = writer.finish().unwrap();
         assert!(!std::fs::read_to_string(folder.path().join("bank.json")).unwrap().contains("order"));
         let text = serde_json::to_vec(&source).unwrap();
-        files::write_bytes_atomic(&folder.path().join(SOURCE_FILE), &text).unwrap();
+        files::write_bytes_atomic(&folder.path().join("source.json"), &text).unwrap();
         let opened = data_of_bank(folder.path(), &bank, None).unwrap();
         assert_eq!(opened.image_name(2), bank.image_entry(2).unwrap().name);
         assert_eq!(bank_info(folder.path()).unwrap().order, None);
         let other = BankSource { limit: Some(4), ..source };
         let text = serde_json::to_vec(&other).unwrap();
-        files::write_bytes_atomic(&folder.path().join(SOURCE_FILE), &text).unwrap();
+        files::write_bytes_atomic(&folder.path().join("source.json"), &text).unwrap();
         assert!(data_of_bank(folder.path(), &bank, None).is_err());
     }
 }

@@ -9,6 +9,7 @@ pub mod evaluate;
 pub mod export;
 pub mod figures;
 pub mod hash;
+pub mod import;
 mod job;
 pub mod model;
 pub mod search;

@@ -65,7 +65,7 @@ fn picture_query(open: &Open, data: u64, query: QuerySpec) -> anyhow::Result<()>
 
 /// Reads a picture from outside, in the way of the open data set.
 fn open_picture(open: &Open, path: &Path) -> anyhow::Result<()> {
-    let decoding = open.data.as_ref().map_or_else(Decoding::default, |data| data.decoding);
+    let decoding = open.data.as_ref().map_or_else(Decoding::default, |data| data.source.spec.decoding());
     let image = Arc::new(decode(path, decoding)?.image);
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     open.line.emit(Event::Picture(Arc::new(OutsidePicture { name, image })));

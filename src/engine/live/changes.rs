@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::bank::Bank;
 use crate::dataset::{self, DataSpec, Dataset, Split};
 use crate::embed::Embedder;
 use crate::engine::ask::{
@@ -16,6 +17,7 @@ use crate::engine::live::open::OpenData;
 use crate::engine::live::part::Change;
 use crate::engine::look::extraction::{Growing, Reach};
 use crate::engine::look::spaces;
+use crate::engine::look::stored::StoredBank;
 use crate::model::ModelSpec;
 use crate::patch::PatchGrid;
 use crate::train::fitting::TrainedBy;
@@ -25,6 +27,12 @@ impl Explorer {
         self.open.line.update(|shown| shown.busy = Some("opening the model".into()));
         let device = &self.open.device.device;
         let embedder = Embedder::open(spec, device)?;
+        self.take_embedder(embedder, spec);
+        self.restart()
+    }
+
+    /// Puts a model in the place of what was open before, if something was.
+    pub(super) fn take_embedder(&mut self, embedder: Embedder, spec: &ModelSpec) {
         let description = ModelDescription {
             name: embedder.name.clone(),
             arch: embedder.info.backbone.title(),
@@ -39,8 +47,12 @@ impl Explorer {
             input: embedder.info.input,
             hash: embedder.hash.clone(),
             trained_by: TrainedBy::of(&embedder.info),
-            report: ModelReport::of(&embedder),
+            report: Some(ModelReport::of(&embedder)),
+            missing: None,
         };
+        if let Some(stored) = &mut self.open.stored {
+            stored.is_of_model = stored.is_made_by(&embedder);
+        }
         let before = self.open.embedder.replace(embedder);
         self.suit_patches(before.as_ref());
         self.forget_maps();
@@ -49,12 +61,27 @@ impl Explorer {
             shown.model_source = Some(Arc::new(spec.clone()));
         });
         self.open.line.emit(Event::ModelOpened);
+    }
+
+    /// Opens a data set, or a bank where its folder is named.
+    pub fn open_data(&mut self, spec: &DataSpec, split: Option<Split>) -> anyhow::Result<()> {
+        if let Some(folder) = spec.path().filter(|folder| Bank::is_at(folder)) {
+            return self.open_bank(folder);
+        }
+        self.open.line.update(|shown| shown.busy = Some("opening the data set".into()));
+        let set = dataset::open(spec, split)?;
+        let mut config = default_config(set.as_ref(), self.open.embedder.as_ref())?;
+        config.spaces = self.open.config.take().map_or_else(Vec::new, |config| config.spaces);
+        if self.open.stored.take().is_some() && self.open.embedder.is_none() {
+            // What stood for the model were the vectors of the bank.
+            self.open.line.update(|shown| shown.model = None);
+        }
+        self.take_data(DataSource { spec: spec.clone(), split }, set, config);
         self.restart()
     }
 
-    pub fn open_data(&mut self, spec: &DataSpec, split: Option<Split>) -> anyhow::Result<()> {
-        self.open.line.update(|shown| shown.busy = Some("opening the data set".into()));
-        let set = dataset::open(spec, split)?;
+    /// Puts a data set in the place of the one that was open before, if one was.
+    pub(super) fn take_data(&mut self, source: DataSource, set: Arc<dyn Dataset>, config: ExploreConfig) {
         let id = self.open.data.as_ref().map_or(1, |data| data.id + 1);
         let description = DataDescription {
             id,
@@ -69,22 +96,19 @@ impl Explorer {
             decoding: set.decoding(),
             skipped: set.skipped().to_vec(),
         };
-        let mut config = default_config(set.as_ref(), self.open.embedder.as_ref())?;
-        config.spaces = self.open.config.take().map_or_else(Vec::new, |config| config.spaces);
-        self.open.data = Some(OpenData { id, set, decoding: spec.decoding() });
+        self.open.data = Some(OpenData { id, set, source: source.clone() });
         self.open.config = Some(config.clone());
         self.open.query = None;
         self.open.view = None;
         self.forget_maps();
         self.open.line.update(|shown| {
             shown.data = Some(Arc::new(description));
-            shown.data_source = Some(Arc::new(DataSource { spec: spec.clone(), split }));
+            shown.data_source = Some(Arc::new(source));
             shown.config = Some(config);
             shown.view = None;
             shown.found = None;
         });
         self.open.line.emit(Event::DataOpened);
-        self.restart()
     }
 
     /// Patches that nobody chose become those of the model that was opened in place of `before`.
@@ -109,7 +133,7 @@ impl Explorer {
     }
 
     /// After model, data or grid changed: what was embedded is of no use any more.
-    fn restart(&mut self) -> anyhow::Result<()> {
+    pub(super) fn restart(&mut self) -> anyhow::Result<()> {
         self.open.growing = None;
         self.open.parts.clear();
         self.open.forget_answers();
@@ -117,7 +141,7 @@ impl Explorer {
         self.choose_spaces();
         self.tell(Change::Vectors);
         let Some(config) = self.open.config.clone() else { return Ok(()) };
-        if self.open.embedder.is_none() || self.open.data.is_none() {
+        if !self.open.has_vectors() || self.open.data.is_none() {
             return Ok(());
         }
         // Without galleries there are still heatmaps.
@@ -130,16 +154,23 @@ impl Explorer {
             // An image that was chosen without a query stays on show.
             (None, Some(_)) => self.prepare_maps(),
             (_, None) => {
-                let (query, image) = example(&mut self.open, config.grid)?;
+                let (query, image) = match self.open.known_vectors().and_then(StoredBank::example) {
+                    Some(patch) => (QuerySpec::one(patch), patch.image as usize),
+                    None => example(&mut self.open, config.grid)?,
+                };
                 self.ask(0, query, image)
             }
         }
     }
 
-    /// Settles which of the wanted spaces the model has.
+    /// Settles which of the wanted spaces the model has, or the bank where no model is there.
     fn choose_spaces(&mut self) {
-        let (Some(embedder), Some(config)) = (&self.open.embedder, &mut self.open.config) else { return };
-        self.open.spaces = spaces::chosen(&embedder.info, &config.spaces);
+        let Some(config) = &mut self.open.config else { return };
+        self.open.spaces = match (&self.open.embedder, &self.open.stored) {
+            (Some(embedder), _) => spaces::chosen(&embedder.info, &config.spaces),
+            (None, Some(stored)) => stored.chosen(&config.spaces),
+            (None, None) => return,
+        };
         config.spaces = names(&self.open.spaces);
         let config = config.clone();
         self.open.line.update(|shown| shown.config = Some(config));
@@ -151,14 +182,22 @@ impl Explorer {
     }
 
     fn start_extraction(&mut self, config: &ExploreConfig) -> anyhow::Result<()> {
-        let (Some(embedder), Some(data)) = (&self.open.embedder, &self.open.data) else { return Ok(()) };
+        let Some(data) = &self.open.data else { return Ok(()) };
         let reach = Reach {
             grid: PatchGrid::new(config.grid.patch, config.gallery_stride)?,
             images: config.gallery_images,
             spaces: self.open.spaces.clone(),
         };
         let most_bytes = self.open.device.memory.bank();
-        self.open.growing = Some(Growing::start_within(embedder, &data.set, &reach, most_bytes)?);
+        let stored = self.open.known_vectors().filter(|stored| stored.has(reach.grid, &reach.spaces));
+        let whole = stored.map(|stored| stored.first(reach.images, data.set.len())).transpose()?.flatten();
+        self.open.growing = match (whole, &self.open.embedder) {
+            (Some(bank), _) => Some(Growing::stored(bank)?),
+            (None, Some(embedder)) => {
+                Some(Growing::start_within(embedder, &data.set, &reach, stored, most_bytes)?)
+            }
+            (None, None) => None,
+        };
         extraction::publish(&self.open);
         Ok(())
     }
@@ -183,9 +222,9 @@ impl Explorer {
     /// Looks for `query`, on image `image`, and shows what is known already.
     pub fn ask(&mut self, id: RequestId, query: QuerySpec, image: usize) -> anyhow::Result<()> {
         self.open.show(image)?;
-        let query = self.open.within(query)?;
+        let query = self.open.on_grid(self.open.within(query)?)?;
         self.prepare_maps()?;
-        if self.open.embedder.is_none() {
+        if !self.open.has_vectors() {
             return Ok(());
         }
         self.open.take_query(id, query)?;
@@ -196,14 +235,19 @@ impl Explorer {
     }
 
     /// Takes new settings; the query, if there is one, is asked again as `id`.
-    pub fn configure(&mut self, id: RequestId, config: ExploreConfig) -> anyhow::Result<()> {
+    pub fn configure(&mut self, id: RequestId, mut config: ExploreConfig) -> anyhow::Result<()> {
+        let refused = self.open.hold_to_bank(&mut config);
+        if refused {
+            let shown = config.clone();
+            self.open.line.update(|snapshot| snapshot.config = Some(shown));
+        }
         let Some(old) = self.open.config.replace(config.clone()) else { return Ok(()) };
         if let Some(query) = &mut self.open.query {
             query.id = id;
             query.query.follow_patch_size(old.grid.patch, config.grid.patch);
         }
         self.choose_spaces();
-        if self.open.embedder.is_none() {
+        if !self.open.has_vectors() {
             self.open.line.update(|shown| shown.config = Some(config.clone()));
         }
         if old.grid != config.grid {
@@ -217,10 +261,11 @@ impl Explorer {
         }
         self.tell(Change::Settings);
         let shown = self.open.view.as_ref().map(|view| view.index);
-        match (&self.open.query, shown) {
-            (Some(query), Some(image)) => self.ask(query.id, query.query.clone(), image),
-            _ => Ok(()),
+        if let (Some(query), Some(image)) = (&self.open.query, shown) {
+            self.ask(query.id, query.query.clone(), image)?;
         }
+        anyhow::ensure!(!refused, "{}", self.open.why_no_network());
+        Ok(())
     }
 }
 
@@ -232,7 +277,10 @@ fn usual_patch(side: u32, embedder: Option<&Embedder>) -> u32 {
 
 /// Patch size and strides that suit the images and the model: at most 25 x 25 positions in a map, 7 x 7 or a few more
 /// for each image of the galleries.
-fn default_config(data: &dyn Dataset, embedder: Option<&Embedder>) -> anyhow::Result<ExploreConfig> {
+pub(super) fn default_config(
+    data: &dyn Dataset,
+    embedder: Option<&Embedder>,
+) -> anyhow::Result<ExploreConfig> {
     let side = data.short_side();
     let patch = usual_patch(side, embedder);
     Ok(ExploreConfig {

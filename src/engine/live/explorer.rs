@@ -132,6 +132,7 @@ impl Explorer {
         match command {
             Command::OpenModel { spec } => self.open_model(&spec),
             Command::OpenData { spec, split } => self.open_data(&spec, split),
+            Command::OpenBank { folder } => self.open_bank(&folder),
             Command::ShowImage { index, .. } => self.show_image(index),
             Command::Query { id, query, image, .. } => self.ask(id, query, image),
             Command::Configure { id, config } => self.configure(id, config),

@@ -168,7 +168,7 @@ impl FiguresPart {
                 asks.push(ask_about(query, (content, *grid), open)?);
             }
         }
-        let embedder = open.embedder.as_ref().context("open a model first")?;
+        let embedder = open.network()?;
         let spaces = named(&content.spaces)?;
         let beside = match &content.beside {
             None => None,
@@ -194,18 +194,18 @@ impl FiguresPart {
     /// What the neighbours of a figure are searched with: the bank as it is now, and the vectors of
     /// queries that it does not hold. Of two models, the images that both have embedded.
     fn neighbours(&self, content: &FigureContent, open: &Open) -> anyhow::Result<Material> {
-        ensure!(open.embedder.is_some(), "open a model first");
+        ensure!(open.has_vectors(), "open a model first");
         let growing = open.growing.as_ref().context(
             "no patches are embedded for galleries: the message at the top of the window says why",
         )?;
-        let mut bank = growing.bank.snapshot();
+        let mut bank = growing.snapshot();
         let mut others = None;
         if let Some(beside) = &content.beside {
             let mut compare = self.compare.borrow_mut();
             let side = compare.side_of(beside)?;
             let other = side.bank().context("B, the second model, has no patches embedded")?;
             let images = growing.images().min(other.images());
-            let other = other.bank.snapshot();
+            let other = other.snapshot();
             for space in &content.spaces {
                 other.width(space).context("B, the second model")?;
             }
@@ -242,9 +242,10 @@ impl FiguresPart {
                 let mut compare = self.compare.borrow_mut();
                 let embedder = match beside {
                     Some(beside) => &compare.side_of(beside)?.embedder,
-                    None => open.embedder.as_ref().context("open a model first")?,
+                    None => open.network()?,
                 };
-                let from = PartSources { embedder, spaces: &named(&content.spaces)?, patch, maps: None };
+                let spaces = named(&content.spaces)?;
+                let from = PartSources::new(embedder, &spaces, patch);
                 vectors = parts::query_vectors(&query.spec, &from, |index| on_image(query, index, open))?;
             }
             queries.push((query.clone(), vectors));

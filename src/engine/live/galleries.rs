@@ -30,12 +30,12 @@ impl GalleriesPart {
         else {
             return;
         };
-        let bank = growing.bank.snapshot();
+        let bank = growing.snapshot();
         if bank.patches() == 0 {
             self.is_final = false;
             return;
         }
-        self.is_final = growing.extraction.is_finished();
+        self.is_final = growing.is_finished();
         self.asked = Instant::now();
         let job = SearchJob {
             id: query.id,
@@ -58,7 +58,7 @@ impl Part for GalleriesPart {
         match change {
             Change::Query => self.ask(open),
             Change::Bank => {
-                let finished = open.growing.as_ref().is_some_and(|growing| growing.extraction.is_finished());
+                let finished = open.growing.as_ref().is_some_and(|growing| growing.is_finished());
                 let due = !open.is_quiet && self.asked.elapsed() >= PERIOD && self.searcher.is_idle();
                 if !self.is_final && (finished || due) {
                     self.ask(open);

@@ -57,7 +57,8 @@ impl MapsPart {
     /// Shows the image as each space sees it, once all its patches are known, if that is wanted.
     fn publish_pictures(&mut self, open: &Open) {
         let maps = open.maps.read();
-        let complete = maps.as_ref().filter(|maps| self.wants_pictures && maps.is_complete());
+        let complete =
+            maps.as_ref().filter(|maps| self.wants_pictures && maps.is_complete() && !maps.has_holes());
         self.pictures = complete.map(|maps| {
             let (image, grid) = (maps.image_index, maps.grid);
             let is_current = |shown: &Arc<Pictures>| {

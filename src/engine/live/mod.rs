@@ -1,6 +1,7 @@
 //! The engine's thread: newest query first, then one batch of the shown image's map, then one
 //! batch of extraction and one training step; after each it publishes.
 
+mod bank;
 mod beside;
 mod changes;
 mod comparison;

@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
-use crate::dataset::{Dataset, Decoding};
+use crate::dataset::Dataset;
 use crate::device::OpenDevice;
 use crate::embed::Embedder;
 use crate::engine::ask::{
-    EngineLine, Event, ExploreConfig, ImageView, PatchSpace, QuerySpec, QueryView, RequestId, Source,
+    DataSource, EngineLine, Event, ExploreConfig, ImageView, PatchSpace, QuerySpec, QueryView, RequestId,
+    Source,
 };
 use crate::engine::look::extraction::Growing;
 use crate::engine::look::maps::{ImageMaps, SharedMaps, check_cells};
 use crate::engine::look::parts::{self, EmbeddedPart, PartCache, PartSources};
+use crate::engine::look::stored::StoredBank;
 use crate::image::Image;
+use crate::patch::PatchGrid;
 use crate::search::Processor;
 
 /// Cells of a map's first batch: few, so that something is seen at once.
@@ -45,6 +48,8 @@ pub struct Open {
     pub parts: PartCache,
     /// The patches that galleries search.
     pub growing: Option<Growing>,
+    /// The bank that is open: vectors that need not be embedded, or where no model is there all that there are.
+    pub stored: Option<StoredBank>,
     /// Changes with the meaning of vectors.
     pub generation: u64,
     /// Whether news of what is explored are to cost no frame, since a run is looked at.
@@ -57,8 +62,8 @@ pub struct OpenData {
     pub id: u64,
     /// Its images.
     pub set: Arc<dyn Dataset>,
-    /// How picture files are decoded.
-    pub decoding: Decoding,
+    /// What opened it.
+    pub source: DataSource,
 }
 
 /// The query that is being answered.
@@ -89,6 +94,7 @@ impl Open {
             query: None,
             parts: PartCache::default(),
             growing: None,
+            stored: None,
             generation: 0,
             is_quiet: false,
         }
@@ -97,6 +103,58 @@ impl Open {
     /// Tells the face what could not be done.
     pub fn fail(&self, about: &str, error: &anyhow::Error) {
         self.line.emit(Event::Failed { about: about.into(), message: format!("{error:#}") });
+    }
+
+    /// Whether there are vectors to look at: of a model, or of a bank without its model.
+    pub fn has_vectors(&self) -> bool {
+        self.embedder.is_some() || self.stored.is_some()
+    }
+
+    /// The network.
+    ///
+    /// # Errors
+    /// None is open; of a bank without its model, which.
+    pub fn network(&self) -> anyhow::Result<&Embedder> {
+        self.embedder.as_ref().with_context(|| self.why_no_network())
+    }
+
+    /// What to say where the network is needed and not there.
+    pub fn why_no_network(&self) -> String {
+        match &self.stored {
+            None => "open a model first".into(),
+            Some(stored) => {
+                let PatchGrid { patch, stride } = stored.grid();
+                format!(
+                    "this needs the model: the bank {} is open without it, and has the vectors of patches of {patch} pixels \
+                     every {stride} pixels, no others",
+                    stored.folder.display()
+                )
+            }
+        }
+    }
+
+    /// Without the model, what is asked for must lie in the bank: the patch on its grid that is nearest to each box.
+    ///
+    /// # Errors
+    /// A picture from outside, of which the bank has no vector.
+    pub fn on_grid(&self, mut query: QuerySpec) -> anyhow::Result<QuerySpec> {
+        let (None, Some(stored)) = (&self.embedder, &self.stored) else { return Ok(query) };
+        let set = self.set()?;
+        for part in &mut query.parts {
+            let Source::Box(area) = &mut part.source else { anyhow::bail!("{}", self.why_no_network()) };
+            let (height, width) = set.dimensions(area.image as usize);
+            *area = stored.nearest(*area, height, width).unwrap_or(*area);
+        }
+        Ok(query)
+    }
+
+    /// Without the model, patches are those of the bank; whether others were wanted.
+    pub fn hold_to_bank(&self, config: &mut ExploreConfig) -> bool {
+        let (None, Some(stored)) = (&self.embedder, &self.stored) else { return false };
+        let grid = stored.grid();
+        let is_other = (config.grid, config.gallery_stride) != (grid, grid.stride);
+        (config.grid, config.gallery_stride) = (grid, grid.stride);
+        is_other
     }
 
     /// The open data set.
@@ -144,11 +202,10 @@ impl Open {
     /// # Errors
     /// They would have too many cells, or take more memory than maps may.
     pub fn prepare_maps(&mut self) -> anyhow::Result<bool> {
-        let (Some(embedder), Some(config)) = (&self.embedder, &self.config) else { return Ok(false) };
+        let Some(config) = self.config.as_ref().filter(|_| self.has_vectors()) else { return Ok(false) };
         let Some(view) = &self.view else { return Ok(false) };
         let cells = check_cells(config.grid, view.image.height(), view.image.width())?;
-        let row: usize =
-            self.spaces.iter().filter_map(|space| space.width(&embedder.info, config.grid.patch)).sum();
+        let row: usize = self.spaces.iter().filter_map(|space| self.width(*space, config.grid.patch)).sum();
         let (bytes, most) = ((cells * row * 4) as u64, self.device.memory.maps());
         anyhow::ensure!(
             bytes <= most,
@@ -162,11 +219,38 @@ impl Open {
         };
         let mut maps = self.maps.write();
         if !maps.as_mut().is_some_and(fits) {
-            let image = view.image.clone();
-            let new = ImageMaps::new(embedder, view.index, image, config.grid, &self.spaces);
-            *maps = Some(new.on(&self.processor));
+            *maps = None;
+            *maps = Some(self.new_maps(config.grid, view)?.on(&self.processor));
         }
         Ok(true)
+    }
+
+    /// Values of a vector in a space on show.
+    fn width(&self, space: PatchSpace, patch: u32) -> Option<usize> {
+        match &self.embedder {
+            Some(embedder) => space.width(&embedder.info, patch),
+            None => self.stored.as_ref()?.bank.width(&space.to_string()).ok(),
+        }
+    }
+
+    /// The maps of an image as far as they are known before anything is embedded.
+    fn new_maps(&self, grid: PatchGrid, view: &ImageView) -> anyhow::Result<ImageMaps> {
+        let stored = self.known_vectors().filter(|stored| stored.has(grid, &self.spaces));
+        let (index, image) = (view.index, &view.image);
+        if let Some(stored) = stored
+            && let Some(maps) = ImageMaps::of_bank(stored, index, image.clone(), &self.spaces)?
+        {
+            return Ok(maps);
+        }
+        match &self.embedder {
+            Some(embedder) => Ok(ImageMaps::new(embedder, index, image.clone(), grid, &self.spaces)),
+            None => anyhow::bail!("{} is not in the bank; {}", view.name, self.why_no_network()),
+        }
+    }
+
+    /// The bank that is open, if its vectors are those of the model, or no model is there.
+    pub fn known_vectors(&self) -> Option<&StoredBank> {
+        self.stored.as_ref().filter(|stored| stored.is_of_model || self.embedder.is_none())
     }
 
     /// Sees to it that the first map of the query is not empty.
@@ -191,12 +275,17 @@ impl Open {
     }
 
     fn embed_with(&self, cache: &mut PartCache, query: &QuerySpec) -> anyhow::Result<Vec<Arc<EmbeddedPart>>> {
-        let (Some(embedder), Some(config)) = (&self.embedder, &self.config) else {
+        let Some(config) = self.config.as_ref().filter(|_| self.has_vectors()) else {
             anyhow::bail!("no model is open");
         };
         let maps = self.maps.read();
-        let from =
-            PartSources { embedder, spaces: &self.spaces, patch: config.grid.patch, maps: maps.as_ref() };
+        let from = PartSources {
+            embedder: self.embedder.as_ref(),
+            spaces: &self.spaces,
+            patch: config.grid.patch,
+            maps: maps.as_ref(),
+            stored: self.known_vectors(),
+        };
         cache.embed(query, &from, |index| self.image(index as usize))
     }
 

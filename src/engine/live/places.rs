@@ -119,7 +119,7 @@ impl PlacesPart {
         else {
             return;
         };
-        let bank = growing.bank.snapshot();
+        let bank = growing.snapshot();
         if bank.patches() == 0 || self.next().is_some() {
             return;
         }
@@ -154,7 +154,7 @@ impl PlacesPart {
             });
         }
         drop(found);
-        self.is_final = growing.extraction.is_finished();
+        self.is_final = growing.is_finished();
         self.asked = Instant::now();
         let (neighbours, found) = (request.neighbours, self.found.clone());
         let tag = PlacesTag { round: self.round, places, neighbours, found };
@@ -185,7 +185,7 @@ impl Part for PlacesPart {
             Change::Settings => self.begin(open),
             // Searched again now and then while the bank grows, and once it is complete.
             Change::Bank => {
-                let finished = open.growing.as_ref().is_some_and(|growing| growing.extraction.is_finished());
+                let finished = open.growing.as_ref().is_some_and(|growing| growing.is_finished());
                 let is_due = self.asked.elapsed() >= PERIOD && self.searcher.is_idle();
                 if !self.is_final && !self.entries.is_empty() && (finished || is_due) {
                     self.search(open);
@@ -196,7 +196,7 @@ impl Part for PlacesPart {
     }
 
     fn due(&self, open: &Open) -> Due {
-        match open.embedder.is_some() && self.next().is_some() {
+        match open.has_vectors() && self.next().is_some() {
             true => Due::Awaited,
             false => Due::Nothing,
         }
@@ -214,7 +214,7 @@ impl Part for PlacesPart {
 
 fn embedded(open: &mut Open, patch: PatchRef) -> anyhow::Result<(PatchRef, Vec<Arc<EmbeddedPart>>)> {
     ensure!((patch.image as usize) < open.set()?.len(), "there is no image {}", patch.image);
-    let query = open.within(QuerySpec::one(patch))?;
+    let query = open.on_grid(open.within(QuerySpec::one(patch))?)?;
     let parts = open.embed(&query)?;
     Ok((query.as_patch().unwrap_or(patch), parts))
 }

@@ -1,14 +1,17 @@
 //! A bank in memory that grows while it is searched: the patches that galleries choose among.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::bank::{BankSink, Dtype, ImageEntry, MemoryBank};
+use crate::bank::{Bank, BankSink, Dtype, ImageEntry, MemoryBank, SpaceSpec};
 use crate::dataset::{Dataset, Skipped};
 use crate::embed::{self, Embedder, ExtractPlan};
 use crate::engine::ask::{ExtractionView, MemoryUse, PatchSpace};
+use crate::engine::look::stored::{KnownImages, StoredBank, skipped_of};
 use crate::files;
 use crate::model::Space;
 use crate::patch::PatchGrid;
+use crate::progress::Progress;
 use crate::words::thousands;
 
 const GIB: f64 = (1u64 << 30) as f64;
@@ -22,10 +25,9 @@ pub struct Reach {
     pub spaces: Vec<PatchSpace>,
 }
 
-/// The bank and the extraction that fills it.
+/// The patches that galleries search, and the extraction that fills them in.
 pub struct Growing {
-    pub extraction: embed::Extraction,
-    pub bank: MemoryBank,
+    patches: Patches,
     paused: bool,
     /// The file that could not be read: it is read again when somebody says so.
     stopped: Option<Arc<str>>,
@@ -36,8 +38,17 @@ pub struct Growing {
     memory: MemoryUse,
 }
 
+/// Where the patches come from.
+#[expect(clippy::large_enum_variant, reason = "there is one, or one for each model that is compared")]
+enum Patches {
+    /// They are embedded one after the other, those of the first images copied from a bank on disk where there is one.
+    Embedded { extraction: embed::Extraction, bank: MemoryBank, known: Option<KnownImages> },
+    /// All of them lie in a bank on disk.
+    Stored(Bank),
+}
+
 impl Growing {
-    /// Starts to read images; [`Growing::advance`] embeds their patches.
+    /// Starts to read images; [`Growing::advance`] embeds their patches. What `known` holds of them is copied.
     ///
     /// # Errors
     /// No patch fits on any image, or more than `most_bytes` would be needed.
@@ -45,9 +56,11 @@ impl Growing {
         embedder: &Embedder,
         data: &Arc<dyn Dataset>,
         reach: &Reach,
+        known: Option<&StoredBank>,
         most_bytes: u64,
     ) -> anyhow::Result<Self> {
-        let plan = plan_of(embedder, data, reach)?;
+        let mut plan = plan_of(embedder, data, reach)?;
+        let known = known.map(|stored| known_images(stored, &mut plan)).transpose()?.flatten();
         let bytes = plan.spec.bytes(&plan.images)?;
         anyhow::ensure!(
             bytes <= most_bytes,
@@ -60,9 +73,10 @@ impl Growing {
         let images = plan.images.len();
         let memory = MemoryUse { bytes, most_bytes, images, wanted_images: images, wanted_bytes: bytes };
         let bank = MemoryBank::new(plan.spec.clone(), plan.images.clone())?;
-        let extraction = embed::Extraction::start(plan, data.clone())?;
-        let skipped = Arc::default();
-        Ok(Self { extraction, bank, paused: false, stopped: None, bytes, memory, skipped })
+        let first = known.as_ref().map_or(0, |known| known.images);
+        let extraction = embed::Extraction::of(plan, data.clone(), (first..images).collect())?;
+        let patches = Patches::Embedded { extraction, bank, known };
+        Ok(Self { patches, paused: false, stopped: None, bytes, memory, skipped: Arc::default() })
     }
 
     /// As [`Growing::start`], with as many of the images as `most_bytes` has room for; what is shown says how many
@@ -74,6 +88,7 @@ impl Growing {
         embedder: &Embedder,
         data: &Arc<dyn Dataset>,
         reach: &Reach,
+        known: Option<&StoredBank>,
         most_bytes: u64,
     ) -> anyhow::Result<Self> {
         let plan = plan_of(embedder, data, reach)?;
@@ -83,19 +98,64 @@ impl Growing {
             0 => wanted_images,
             some => some,
         };
-        let mut growing = Self::start(embedder, data, &Reach { images, ..reach.clone() }, most_bytes)?;
+        let mut growing = Self::start(embedder, data, &Reach { images, ..reach.clone() }, known, most_bytes)?;
         growing.memory = MemoryUse { wanted_images, wanted_bytes, ..growing.memory };
         Ok(growing)
     }
 
+    /// All that a bank on disk holds: there is nothing to embed, and nothing of it is kept in memory.
+    pub fn stored(bank: Bank) -> anyhow::Result<Self> {
+        let skipped = Arc::new(skipped_of(&bank)?);
+        let patches = Patches::Stored(bank);
+        Ok(Self { patches, paused: false, stopped: None, bytes: 0, memory: MemoryUse::default(), skipped })
+    }
+
+    /// What is there by now.
+    pub fn snapshot(&self) -> Bank {
+        match &self.patches {
+            Patches::Embedded { bank, .. } => bank.snapshot(),
+            Patches::Stored(bank) => bank.clone(),
+        }
+    }
+
     /// Images that are in the bank or skipped.
     pub fn images(&self) -> usize {
-        self.bank.next_image()
+        match &self.patches {
+            Patches::Embedded { bank, .. } => bank.next_image(),
+            Patches::Stored(bank) => bank.complete_images(),
+        }
+    }
+
+    /// Images that will be.
+    pub fn planned_images(&self) -> usize {
+        match &self.patches {
+            Patches::Embedded { extraction, .. } => extraction.plan().images.len(),
+            Patches::Stored(bank) => bank.complete_images(),
+        }
+    }
+
+    /// Whether the images come in the order in which any other model embeds them, so that the first are the same ones.
+    pub fn is_spread(&self) -> bool {
+        match &self.patches {
+            Patches::Embedded { .. } => true,
+            Patches::Stored(bank) => bank.spec().data.order.is_some(),
+        }
+    }
+
+    /// Whether every image is there.
+    pub fn is_finished(&self) -> bool {
+        match &self.patches {
+            Patches::Embedded { extraction, bank, known } => {
+                extraction.is_finished()
+                    && known.as_ref().is_none_or(|known| bank.next_image() >= known.images)
+            }
+            Patches::Stored(_) => true,
+        }
     }
 
     /// Whether there is something to embed.
     pub fn has_work(&self) -> bool {
-        !self.paused && self.stopped.is_none() && !self.extraction.is_finished()
+        !self.paused && self.stopped.is_none() && !self.is_finished()
     }
 
     /// Pauses, or goes on: where a file could not be read, with that file.
@@ -109,42 +169,94 @@ impl Growing {
         self.stopped.as_deref()
     }
 
-    /// Embeds the next batch.
+    /// Embeds the next batch, or copies the next images that are known.
     ///
     /// # Errors
     /// A file that could not be read: it is stopped, with what is embedded so far. What else goes wrong ends it.
     pub fn advance(&mut self, embedder: &Embedder) -> anyhow::Result<()> {
-        self.extraction.advance(embedder, &mut self.bank).inspect_err(|error| {
+        let Patches::Embedded { extraction, bank, known } = &mut self.patches else { return Ok(()) };
+        if let Some(known) = known.as_ref().filter(|known| bank.next_image() < known.images) {
+            known.copy_batch(bank)?;
+            self.skipped = Arc::new(known.skipped(bank.next_image())?);
+            return Ok(());
+        }
+        extraction.advance(embedder, bank).inspect_err(|error| {
             if files::is_read_error(error) {
                 self.stopped = Some(format!("{error:#}").into());
             }
         })?;
-        if self.skipped.len() != self.extraction.skipped().len() {
-            self.skipped = Arc::new(self.extraction.skipped().to_vec());
+        let before = known.as_ref().map_or(Ok(vec![]), |known| known.skipped(known.images))?;
+        if self.skipped.len() != before.len() + extraction.skipped().len() {
+            self.skipped = Arc::new([&before, extraction.skipped()].concat());
         }
         Ok(())
     }
 
     /// Whether the bank holds every one of `spaces`.
     pub fn has_spaces(&self, spaces: &[PatchSpace]) -> bool {
-        let has = |name: &str| self.extraction.plan().spec.spaces.iter().any(|space| space.name == name);
+        let spec = match &self.patches {
+            Patches::Embedded { extraction, .. } => &extraction.plan().spec,
+            Patches::Stored(bank) => bank.spec(),
+        };
+        let has = |name: &str| spec.spaces.iter().any(|space| space.name == name);
         spaces.iter().all(|space| has(&space.to_string()))
     }
 
     /// How far it is, as it is shown.
     pub fn shown(&self) -> ExtractionView {
+        let (progress, patches, patches_per_second, copies) = match &self.patches {
+            Patches::Embedded { extraction, bank, known } => {
+                let known = known.as_ref().map_or(0, |known| known.images);
+                let mut progress = extraction.progress();
+                // What is copied counts once it is there.
+                progress.done = if known > 0 { bank.next_image() as u64 } else { progress.done };
+                progress.resumed = known as u64;
+                let patches = (bank.patches(), extraction.plan().patches());
+                (progress, patches, extraction.patches_per_second(), bank.copies())
+            }
+            Patches::Stored(bank) => {
+                let images = bank.complete_images() as u64;
+                let progress = Progress {
+                    what: "embedding",
+                    done: images,
+                    total: images,
+                    resumed: images,
+                    unit: "images",
+                    elapsed: Duration::ZERO,
+                };
+                let copies = if bank.knows_copies() { bank.copies().unwrap_or(0) } else { 0 };
+                (progress, (bank.searchable(), bank.searchable()), None, copies)
+            }
+        };
         ExtractionView {
-            progress: self.extraction.progress(),
-            patches: (self.extraction.patches(), self.extraction.plan().patches()),
-            patches_per_second: self.extraction.patches_per_second(),
+            progress,
+            patches,
+            patches_per_second,
             skipped: self.skipped.clone(),
-            copies: self.bank.copies(),
+            copies,
             paused: self.paused,
             stopped: self.stopped.clone(),
-            finished: self.extraction.is_finished(),
+            finished: self.is_finished(),
             memory: self.memory,
         }
     }
+}
+
+/// The images in front of `plan` that the bank holds too, of the same patches in the same spaces, if there are some. The plan
+/// then keeps vectors as the bank does, so that they stay what they are.
+fn known_images(stored: &StoredBank, plan: &mut ExtractPlan) -> anyhow::Result<Option<KnownImages>> {
+    let bank = &stored.bank;
+    let has = |space: &SpaceSpec| bank.spec().spaces.contains(space);
+    if !stored.is_of_model || bank.spec().grid != plan.spec.grid || !plan.spec.spaces.iter().all(has) {
+        return Ok(None);
+    }
+    let images = bank.images().iter().zip(&plan.images).take_while(|(known, wanted)| known == wanted).count();
+    if images == 0 {
+        return Ok(None);
+    }
+    plan.spec.dtype = bank.spec().dtype;
+    let hashes = if bank.knows_copies() { bank.pixel_hashes()? } else { vec![] };
+    Ok(Some(KnownImages { bank: bank.clone(), images, hashes }))
 }
 
 fn plan_of(embedder: &Embedder, data: &Arc<dyn Dataset>, reach: &Reach) -> anyhow::Result<ExtractPlan> {
@@ -202,7 +314,7 @@ mod tests {
         let grid = PatchGrid::new(16, 8).unwrap();
         let reach = Reach { grid, images: 6, spaces: vec!["h".parse().unwrap()] };
         std::fs::rename(picture(3), folder.path().join("away")).unwrap();
-        let mut growing = Growing::start(&embedder, &data, &reach, u64::MAX).unwrap();
+        let mut growing = Growing::start(&embedder, &data, &reach, None, u64::MAX).unwrap();
         let to_end = |growing: &mut Growing| {
             let mut last = Ok(());
             while growing.has_work() {
@@ -223,7 +335,7 @@ mod tests {
         std::fs::rename(folder.path().join("away"), picture(3)).unwrap();
         growing.pause(false);
         to_end(&mut growing).unwrap();
-        let bank = growing.bank.snapshot();
+        let bank = growing.snapshot();
         assert!(growing.stopped().is_none() && bank.is_complete() && bank.skipped().is_empty());
         assert_eq!(bank.space("h").unwrap().searchable(), 6 * 9);
     }
@@ -241,12 +353,12 @@ mod tests {
         let embedder = Embedder::new(store::open(&"demo".into(), &device).unwrap(), &device);
         let grid = PatchGrid::new(16, 4).unwrap();
         let reach = Reach { grid, images: 40, spaces: vec!["h".parse().unwrap()] };
-        let mut growing = Growing::start(&embedder, &data, &reach, u64::MAX).unwrap();
+        let mut growing = Growing::start(&embedder, &data, &reach, None, u64::MAX).unwrap();
         let mut steps = 0;
         while growing.has_work() {
             growing.advance(&embedder).unwrap();
             steps += 1;
-            let bank = growing.bank.snapshot();
+            let bank = growing.snapshot();
             let mut counts = [0i32; 10];
             for image in bank.images() {
                 assert_eq!(

@@ -8,6 +8,7 @@ use crate::embed::{Embedder, PatchSource};
 use crate::engine::ask::defaults::{self, PatchFault};
 use crate::engine::ask::{Heatmap, PatchSpace, Picture, VectorLengths};
 use crate::engine::look::spaces;
+use crate::engine::look::stored::StoredBank;
 use crate::image::Image;
 use crate::patch::{BoxRef, PatchGrid};
 use crate::search::{KnownRows, Mirror, Processor};
@@ -39,6 +40,8 @@ pub struct ImageMaps {
     /// In the order shown.
     spaces: Vec<SpaceVectors>,
     processor: Arc<Processor>,
+    /// Whether some cells have no vector and will have none.
+    has_holes: bool,
 }
 
 /// The vectors of one space.
@@ -107,10 +110,21 @@ impl ImageMaps {
         grid: PatchGrid,
         spaces: &[PatchSpace],
     ) -> Self {
+        let width = |space: PatchSpace| space.width(&embedder.info, grid.patch);
+        Self::of_widths(width, image_index, image, grid, spaces)
+    }
+
+    fn of_widths(
+        width: impl Fn(PatchSpace) -> Option<usize>,
+        image_index: usize,
+        image: Arc<Image>,
+        grid: PatchGrid,
+        spaces: &[PatchSpace],
+    ) -> Self {
         let (rows, cols) = grid.shape(image.height(), image.width());
         let count = rows * cols;
         let spaces = spaces.iter().filter_map(|&space| {
-            let width = space.width(&embedder.info, grid.patch)?;
+            let width = width(space)?;
             let (all, norms) = (vec![0.0; count * width], vec![0.0; count]);
             Some(SpaceVectors { space, width, all, norms, mirror: Mirror::default() })
         });
@@ -125,7 +139,48 @@ impl ImageMaps {
             known: vec![false; count],
             spaces: spaces.collect(),
             processor: Arc::new(Processor::cpu()),
+            has_holes: false,
         }
+    }
+
+    /// What a bank holds of the image, which is on its grid and in its spaces; the rest is to be embedded, or where no
+    /// model is there missing for good. `None` where it does not hold the image.
+    ///
+    /// # Errors
+    /// Rows that are damaged.
+    pub fn of_bank(
+        stored: &StoredBank,
+        image_index: usize,
+        image: Arc<Image>,
+        spaces: &[PatchSpace],
+    ) -> anyhow::Result<Option<Self>> {
+        let bank = &stored.bank;
+        if !bank.holds(image_index) {
+            return Ok(None);
+        }
+        let width = |space: PatchSpace| bank.width(&space.to_string()).ok();
+        let mut maps = Self::of_widths(width, image_index, image, stored.grid(), spaces);
+        let rows = bank.rows_of_image(image_index)?;
+        if rows.len() != maps.order.len() {
+            return Ok(None);
+        }
+        for SpaceVectors { space, width, all, norms, .. } in &mut maps.spaces {
+            bank.space(&space.to_string())?.read_rows(rows.clone(), all)?;
+            norms.iter_mut().zip(all.chunks_exact(*width)).for_each(|(to, row)| *to = norm(row));
+        }
+        let has_vectors = |cell: &usize| maps.spaces.iter().all(|space| space.norms[*cell].is_finite());
+        let (known, unknown): (Vec<usize>, Vec<usize>) =
+            maps.order.iter().partition(|cell| has_vectors(cell));
+        known.iter().for_each(|cell| maps.known[*cell] = true);
+        maps.done = known.len();
+        maps.has_holes = !stored.is_of_model && !unknown.is_empty();
+        maps.order = if stored.is_of_model { [known, unknown].concat() } else { known };
+        Ok(Some(maps))
+    }
+
+    /// Whether some cells will never be known.
+    pub fn has_holes(&self) -> bool {
+        self.has_holes
     }
 
     /// With its cosines computed by `processor` instead of the CPU.
@@ -245,11 +300,12 @@ impl ImageMaps {
             let rows = KnownRows { vectors: all, norms, known: &self.order[..self.done] };
             let mut values = cosine_map_on(&self.processor, mirror, query, rows);
             values.iter_mut().zip(&self.known).filter(|(_, known)| !**known).for_each(|(v, _)| *v = f32::NAN);
-            let shown = self.filled(&values);
+            // No neighbour stands for a cell that stays unknown.
+            let shown = |values: &[f32]| if self.has_holes { values.to_vec() } else { self.filled(values) };
             let known = |(length, known): (&f32, &bool)| if *known { *length } else { f32::NAN };
             let of_cells: Vec<f32> = norms.iter().zip(&self.known).map(known).collect();
-            let lengths =
-                VectorLengths { shown: Arc::new(self.filled(&of_cells)), values: Arc::new(of_cells) };
+            let lengths = VectorLengths { shown: Arc::new(shown(&of_cells)), values: Arc::new(of_cells) };
+            let shown = shown(&values);
             Heatmap {
                 space: space.to_string(),
                 grid: self.grid,

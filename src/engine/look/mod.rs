@@ -3,6 +3,7 @@
 pub mod extraction;
 pub mod gallery;
 pub mod image_search;
+pub mod kept;
 pub mod maps;
 pub mod microscope;
 pub mod neighbours;
@@ -10,4 +11,5 @@ pub mod parts;
 pub mod preview;
 pub mod selection;
 pub mod spaces;
+pub mod stored;
 pub mod thumbnails;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use crate::analysis::heatmap::unit_sum;
 use crate::augment::CropBox;
@@ -10,6 +10,7 @@ use crate::embed::{CropSource, Embedder};
 use crate::engine::ask::{PatchSpace, QuerySpec, Source};
 use crate::engine::look::maps::ImageMaps;
 use crate::engine::look::spaces;
+use crate::engine::look::stored::StoredBank;
 use crate::image::Image;
 
 /// Embedded parts that are kept.
@@ -36,11 +37,33 @@ pub struct PartCache {
 
 /// Where vectors come from.
 pub struct PartSources<'a> {
-    pub embedder: &'a Embedder,
+    /// Without it, what is known is all that there is.
+    pub embedder: Option<&'a Embedder>,
     pub spaces: &'a [PatchSpace],
     /// Patch size of the heatmaps, pixels.
     pub patch: u32,
     pub maps: Option<&'a ImageMaps>,
+    /// The bank that is open.
+    pub stored: Option<&'a StoredBank>,
+}
+
+impl<'a> PartSources<'a> {
+    /// The network alone.
+    pub fn new(embedder: &'a Embedder, spaces: &'a [PatchSpace], patch: u32) -> Self {
+        Self { embedder: Some(embedder), spaces, patch, maps: None, stored: None }
+    }
+
+    /// And what these maps know.
+    pub fn with_maps(self, maps: Option<&'a ImageMaps>) -> Self {
+        Self { maps, ..self }
+    }
+
+    /// The vectors of `source` in each space, where they are known.
+    fn known(&self, source: &Source) -> Option<Vec<Vec<f32>>> {
+        let area = source.area()?;
+        let of_maps = self.maps.and_then(|maps| maps.vectors_of(area));
+        of_maps.or_else(|| self.stored?.vectors_of(area, self.spaces))
+    }
 }
 
 impl PartCache {
@@ -94,11 +117,17 @@ fn whole(image: &Arc<Image>) -> CropSource {
 }
 
 fn embedded(missing: Vec<(Source, CropSource)>, from: &PartSources<'_>) -> anyhow::Result<Vec<EmbeddedPart>> {
-    let from_maps = |source: &Source| from.maps?.vectors_of(source.area()?);
-    let known: Vec<_> = missing.iter().map(|(source, _)| from_maps(source)).collect();
-    let unknown = missing.iter().zip(&known).filter(|(_, known)| known.is_none());
-    let crops: Vec<CropSource> = unknown.map(|((_, crop), _)| crop.clone()).collect();
-    let new = spaces::crop_vectors(from.embedder, &crops, from.patch, from.spaces)?;
+    let known: Vec<_> = missing.iter().map(|(source, _)| from.known(source)).collect();
+    let unknown = missing.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(missing, _)| missing);
+    let unknown: Vec<&(Source, CropSource)> = unknown.collect();
+    let crops: Vec<CropSource> = unknown.iter().map(|(_, crop)| crop.clone()).collect();
+    let new = match (from.embedder, unknown.first()) {
+        (_, None) => vec![],
+        (Some(embedder), _) => spaces::crop_vectors(embedder, &crops, from.patch, from.spaces)?,
+        (None, Some((source, _))) => {
+            bail!("the bank has no vector of {source}, and the model that would embed it is not open")
+        }
+    };
     let rows = |place: usize| new.iter().map(|all| row(all, place, crops.len())).collect();
     let mut place = 0..;
     let part =

@@ -3,6 +3,7 @@
 use eframe::egui::Context;
 
 use crate::engine::defaults::PatchFault;
+use crate::engine::training::DataSource;
 use crate::engine::training::TrainCommand;
 use crate::engine::{ABOUT_GALLERIES, ABOUT_MAPS, Command, Event, FigureEvent, Source, about};
 
@@ -49,6 +50,10 @@ impl App {
                     self.undo = Undo::default();
                     self.note_model();
                     self.refresh_export();
+                }
+                Event::BankOpened { folder } => {
+                    let source = DataSource { spec: folder.into(), split: None };
+                    self.desk.settings.recent.note(Openable::Data(source));
                 }
                 Event::DataOpened => {
                     self.tried = None;

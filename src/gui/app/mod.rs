@@ -133,10 +133,15 @@ impl App {
         let session = Session::new(engine);
         let data = DataSource { spec: options.data, split: options.split };
         let mut link = options.link.unwrap_or_default();
-        let spec = link.model.get_or_insert(options.model).clone();
-        session.send(Command::OpenModel { spec });
-        let DataSource { spec, split } = link.data.get_or_insert(data).clone();
-        session.send(Command::OpenData { spec, split });
+        if let Some((folder, model)) = options.bank {
+            model.into_iter().for_each(|spec| session.send(Command::OpenModel { spec }));
+            session.send(Command::OpenBank { folder });
+        } else {
+            let spec = link.model.get_or_insert(options.model).clone();
+            session.send(Command::OpenModel { spec });
+            let DataSource { spec, split } = link.data.get_or_insert(data).clone();
+            session.send(Command::OpenData { spec, split });
+        }
         link.dress(&mut settings);
         if settings.mode == MapMode::Pictures {
             session.send(Command::ShowPictures(true));

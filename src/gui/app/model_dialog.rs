@@ -59,12 +59,16 @@ impl ModelDialog {
     }
 
     fn body_ui(&mut self, ui: &mut Ui, model: &ModelDescription) {
-        facts_ui(ui, &model.report);
+        let Some(report) = &model.report else {
+            ui.label(model.missing.as_deref().unwrap_or_default());
+            return;
+        };
+        facts_ui(ui, report);
         ui.add_space(STEP);
         ui.separator();
         ui.label(RichText::new("In place of what its file says").strong());
         ui.add_space(STEP / 2.0);
-        self.overrides_ui(ui, &model.report);
+        self.overrides_ui(ui, report);
     }
 
     fn overrides_ui(&mut self, ui: &mut Ui, report: &ModelReport) {

@@ -118,7 +118,11 @@ impl Dialog {
 
     fn explanation(&self) -> Cow<'static, str> {
         let words = match self.purpose {
-            Purpose::Data | Purpose::TrainData => return data_sentence().into(),
+            Purpose::Data => {
+                return format!("{} Or the folder of a bank, which opens with its images.", data_sentence())
+                    .into();
+            }
+            Purpose::TrainData => return data_sentence().into(),
             Purpose::Model => return model_sentence().into(),
             Purpose::Other => {
                 "A run folder of bagssl train, whose kept checkpoints can then be played one after the other, or a \

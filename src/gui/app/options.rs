@@ -17,6 +17,8 @@ pub struct GuiOptions {
     pub data: DataSpec,
     /// Which split, where the data set has two.
     pub split: Option<Split>,
+    /// A bank to open in place of model and data, and the model that made it, if it is not where it was.
+    pub bank: Option<(PathBuf, Option<ModelSpec>)>,
     /// Run folders to show in the Train tab, which opens first if there are any.
     pub runs: Vec<PathBuf>,
     /// A state to restore; what it says of model and data goes before the fields above.
@@ -31,7 +33,8 @@ impl Default for GuiOptions {
     /// The built-in model and data.
     fn default() -> Self {
         let (model, data) = (BUILT_IN[0].name.into(), DataSpec::default());
-        Self { model, data, split: None, runs: vec![], link: None, settings: None, quit: Quit::default() }
+        let (bank, link, settings) = (None, None, None);
+        Self { model, data, split: None, bank, runs: vec![], link, settings, quit: Quit::default() }
     }
 }
 

@@ -73,6 +73,12 @@ impl Desk {
         }
     }
 
+    /// Why nothing can be embedded, where a bank is open without its model.
+    pub fn lacks_network(&self) -> Option<String> {
+        let reason = self.session.snapshot().model.as_ref()?.missing.as_ref()?;
+        Some(format!("This needs the model, and a bank is open without it: {reason}."))
+    }
+
     /// Why the image on show has no heatmaps with the patches that are set.
     pub fn patch_fault(&self) -> Option<PatchFault> {
         let (view, config) = (self.session.snapshot().view.as_ref()?, self.session.config()?);

@@ -155,6 +155,9 @@ impl ExportDialog {
             return Some("Choose at least one space.".into());
         }
         if self.kind == FigureKind::Heatmaps {
+            if let Some(lacks) = desk.lacks_network() {
+                return Some(lacks);
+            }
             return self.obstacle_of_maps(desk, wanted);
         }
         None

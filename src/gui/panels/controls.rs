@@ -67,6 +67,15 @@ pub fn heatmap_controls_ui(ui: &mut Ui, desk: &mut Desk) {
 
 /// Patch size and stride of the heatmaps.
 pub fn patches_ui(ui: &mut Ui, desk: &mut Desk) {
+    if let Some(lacks) = desk.lacks_network() {
+        let fields = ui.add_enabled_ui(false, |ui| patch_fields_ui(ui, desk));
+        fields.response.on_disabled_hover_text(lacks);
+    } else {
+        patch_fields_ui(ui, desk);
+    }
+}
+
+fn patch_fields_ui(ui: &mut Ui, desk: &mut Desk) {
     config_ui(ui, desk, |ui, config, side| {
         number_ui(ui, "Patch", &mut config.grid.patch, 1..=side, " px")
             .on_hover_text("Side of a patch, pixels of the image (Sec. 3 of the paper).");

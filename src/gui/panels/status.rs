@@ -66,7 +66,12 @@ fn extraction_ui(ui: &mut Ui, desk: &mut Desk, extraction: &ExtractionView) {
     );
     let explanation = "Embeds the patches that the galleries search; what is done is searched meanwhile.";
     if extraction.finished {
-        let text = format!("embedded {images} \u{b7} {}", count(extraction.patches.0, "patch"));
+        let images = match progress.resumed {
+            0 => format!("embedded {images}"),
+            known if known >= progress.total => format!("{images} from the bank"),
+            known => format!("embedded {images}, {} of them from the bank", thousands(known as usize)),
+        };
+        let text = format!("{images} \u{b7} {}", count(extraction.patches.0, "patch"));
         ui.label(RichText::new(text).weak()).on_hover_text(explanation);
         return;
     }

@@ -64,11 +64,8 @@ fn open_ui(ui: &mut Ui, desk: &mut Desk) {
         Some(model) => {
             let label = truncated(ui, &model_text(model), room).interact(Sense::CLICK);
             let label = label.on_hover_cursor(CursorIcon::PointingHand).on_hover_text(format!(
-                "Model {}, input {} x {} pixels, weights {}\nA click tells more, and changes how its file is taken. {}",
-                model.name,
-                model.input,
-                model.input,
-                model.hash.get(..12).unwrap_or(&model.hash),
+                "{}\nA click tells more, and changes how its file is taken. {}",
+                model_details(model),
                 keys_of(ui.ctx(), Action::AboutModel)
             ));
             if label.clicked() {
@@ -100,7 +97,23 @@ fn truncated(ui: &mut Ui, text: &str, width: f32) -> eframe::egui::Response {
 fn model_text(model: &ModelDescription) -> String {
     let spaces: Vec<String> =
         model.spaces.iter().rev().map(|(name, width)| format!("{name} {}", thousands(*width))).collect();
-    format!("{} \u{b7} {} \u{b7} {}", model.name, model.arch, spaces.join(", "))
+    let what = if model.missing.is_some() { "a bank's vectors, no model" } else { &model.arch };
+    format!("{} \u{b7} {what} \u{b7} {}", model.name, spaces.join(", "))
+}
+
+fn model_details(model: &ModelDescription) -> String {
+    let ModelDescription { name, input, hash, .. } = model;
+    match &model.missing {
+        None => format!(
+            "Model {name}, input {input} x {input} pixels, weights {}",
+            hash.get(..12).unwrap_or(hash)
+        ),
+        Some(reason) => format!(
+            "The vectors of a bank without their model: {reason}.\nWhat lies in the bank is there at once: maps, \
+             galleries over all its patches, queries on its grid. Other patch sizes, drawn boxes, pictures from outside, \
+             the microscope and Compare need the model: Open model..."
+        ),
+    }
 }
 
 fn data_text(data: &DataDescription) -> String {

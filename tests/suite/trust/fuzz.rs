@@ -62,6 +62,7 @@ readers! {
     links "links"
     models "models"
     banks "banks"
+    imports "imports"
     runs "runs"
     resumed_runs "resumed runs"
     caches "caches"

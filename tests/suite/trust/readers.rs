@@ -32,7 +32,7 @@ const PLAIN: Reader = Reader {
 };
 
 /// All of them.
-pub const READERS: [Reader; 14] = [
+pub const READERS: [Reader; 15] = [
     Reader {
         name: "pictures",
         inputs: 3000,
@@ -75,6 +75,7 @@ pub const READERS: [Reader; 14] = [
     },
     Reader { name: "models", inputs: 400, lay: records::lay_models, read: records::read_model, ..PLAIN },
     Reader { name: "banks", inputs: 1000, lay: records::lay_bank, read: records::read_bank, ..PLAIN },
+    Reader { name: "imports", inputs: 900, lay: records::lay_imports, read: records::read_import, ..PLAIN },
     Reader {
         name: "runs",
         inputs: 600,

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
-use bagssl::bank::Bank;
+use bagssl::bank::{Bank, PatchTable, VectorFile};
 use bagssl::dataset::{DataSpec, Split};
 use bagssl::device::DeviceChoice;
 use bagssl::engine::jobs::Job;
@@ -141,6 +141,40 @@ pub fn read_bank_at(place: &Path) -> anyhow::Result<()> {
         assert!((found.neighbours.len() as u64) < found.searched, "more neighbours than rows");
     }
     data_of_bank(place, &bank, None)?;
+    Ok(())
+}
+
+/// Vectors and tables as other programs write them.
+pub fn lay_imports(_: &Path, place: &Path) {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/import");
+    for name in [
+        "f4.npy",
+        "deflated.npz",
+        "two.safetensors",
+        "pandas.parquet",
+        "v2.parquet",
+        "polars.parquet",
+        "table.csv",
+    ] {
+        fs::copy(fixtures.join(name), place.join(name)).unwrap();
+    }
+}
+
+pub fn read_import(place: &Path, file: &str) -> anyhow::Result<()> {
+    let (path, cancel) = (place.join(file), CancelToken::default());
+    if file.ends_with(".csv") || file.ends_with(".parquet") {
+        let table = PatchTable::read(&path, &cancel)?;
+        table.grid()?;
+        table.labels()?;
+    }
+    if !file.ends_with(".csv") {
+        let mut vectors = VectorFile::open(&path, "h", place, &cancel)?;
+        let mut values = vec![];
+        vectors.read(0..vectors.rows(), &mut values)?;
+        assert!(
+            values.len() == vectors.rows() * vectors.width() && values.iter().all(|value| value.is_finite())
+        );
+    }
     Ok(())
 }
 

@@ -20,7 +20,7 @@ pub struct Task {
 }
 
 /// All of them.
-pub const TASKS: [Task; 12] = [
+pub const TASKS: [Task; 13] = [
     Task {
         name: "synth",
         args: |_, out| typed(format!("data synth --images 10 --size 32 --out {out}/set")),
@@ -81,6 +81,14 @@ pub const TASKS: [Task; 12] = [
         name: "parquet",
         args: |world, out| export(world, &format!("{out}/h.parquet --index {out}/i.parquet")),
         grows: false,
+    },
+    Task {
+        name: "import",
+        args: |world, out| {
+            let (rows, data) = (world.text("h.parquet"), world.text("parts"));
+            typed(format!("bank import {rows} --data {data} --out {out}/bank"))
+        },
+        grows: true,
     },
     Task {
         name: "convert",

@@ -79,7 +79,8 @@ impl Session {
                     (self.asked, self.wanted_image) = (None, None);
                     self.draft = Draft::default();
                 }
-                Event::Figure(_)
+                Event::BankOpened { .. }
+                | Event::Figure(_)
                 | Event::Thumbnail { .. }
                 | Event::NoThumbnail { .. }
                 | Event::SourceImage { .. }

@@ -103,6 +103,11 @@ impl View for ComparePanel {
             controls::looks_ui(ui, desk, false);
         });
         controls::patch_fault_ui(ui, desk);
+        if let Some(lacks) = desk.lacks_network() {
+            let (_, area) = ui.allocate_space(ui.available_size());
+            empty_ui(ui, area, &lacks);
+            return;
+        }
         let snapshot = desk.session.snapshot().clone();
         let Some(compare) = &snapshot.views.compare else {
             other::empty_ui(ui, desk);

@@ -206,7 +206,7 @@ fn mode(desk: &Desk) -> MapMode {
 /// What stands where there are no columns.
 fn remark(desk: &Desk) -> String {
     let snapshot = desk.session.snapshot();
-    if let Some(lacks) = desk.lacks() {
+    if let Some(lacks) = desk.lacks().or_else(|| desk.lacks_network()) {
         return lacks;
     }
     let fits_none = |shown: &crate::engine::MicroscopeView| !shown.left_out.is_empty();

@@ -1,0 +1,177 @@
+//! A bank on disk that is open beside the data set that it was made of: its rows are what is known already.
+
+use std::path::PathBuf;
+
+use anyhow::ensure;
+
+use crate::bank::{Bank, BankSink, MemoryBank, PixelHash, SkippedImage};
+use crate::dataset::Skipped;
+use crate::embed::Embedder;
+use crate::engine::ask::PatchSpace;
+use crate::patch::{BoxRef, PatchGrid, PatchRef};
+use crate::words::{name_list, thousands};
+
+/// A bank that is open.
+#[derive(Clone)]
+pub struct StoredBank {
+    pub bank: Bank,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its spaces that can be shown here.
+    pub spaces: Vec<PatchSpace>,
+    /// Whether the model that is open made it; without a model its rows are all that there is.
+    pub is_of_model: bool,
+}
+
+impl StoredBank {
+    /// # Errors
+    /// It holds nothing yet, or none of its spaces can be shown.
+    pub fn new(bank: Bank, folder: PathBuf) -> anyhow::Result<Self> {
+        ensure!(
+            bank.searchable() > 0,
+            "{} holds no vector of its {} patches yet",
+            folder.display(),
+            thousands(bank.total_patches())
+        );
+        let spaces: Vec<PatchSpace> = bank.spaces().filter_map(|name| name.parse().ok()).collect();
+        let names: Vec<&str> = bank.spaces().collect();
+        ensure!(
+            !spaces.is_empty(),
+            "the window shows spaces called like a model's (h, z, stage3, ...); {} has {}: import its vectors under such a \
+             name (--space h), or search it by bagssl knn",
+            folder.display(),
+            name_list(&names)
+        );
+        Ok(Self { bank, folder, spaces, is_of_model: false })
+    }
+
+    /// Whether `embedder` gives the vectors that it holds.
+    pub fn is_made_by(&self, embedder: &Embedder) -> bool {
+        let (spec, info) = (self.bank.spec(), &embedder.info);
+        spec.model.hash == embedder.hash
+            && (spec.input, &spec.resize) == (info.input, &info.resize.to_string())
+            && (spec.mean, spec.std) == (info.normalization.mean, info.normalization.std)
+    }
+
+    /// Where its patches lie.
+    pub fn grid(&self) -> PatchGrid {
+        self.bank.spec().grid
+    }
+
+    /// Whether its rows are of patches on `grid` in each of `spaces`.
+    pub fn has(&self, grid: PatchGrid, spaces: &[PatchSpace]) -> bool {
+        self.grid() == grid && !spaces.is_empty() && spaces.iter().all(|space| self.spaces.contains(space))
+    }
+
+    /// Its first `wanted` images, or all where it has no more and there are no more to be had: without a model to embed the
+    /// rest, or of a data set of so many images.
+    pub fn first(&self, wanted: usize, of: usize) -> anyhow::Result<Option<Bank>> {
+        let is_enough = !self.is_of_model || wanted.min(of) <= self.bank.complete_images();
+        is_enough.then(|| self.bank.cut_to(wanted)).transpose()
+    }
+
+    /// Those of `names` that it has, in this order and each once; all if none is left.
+    pub fn chosen(&self, names: &[String]) -> Vec<PatchSpace> {
+        let mut chosen: Vec<PatchSpace> = vec![];
+        for space in names.iter().filter_map(|name| name.parse().ok()) {
+            if self.spaces.contains(&space) && !chosen.contains(&space) {
+                chosen.push(space);
+            }
+        }
+        if chosen.is_empty() { self.spaces.clone() } else { chosen }
+    }
+
+    /// A patch with a vector near the middle of the first image that has one.
+    pub fn example(&self) -> Option<PatchRef> {
+        let vector = |row: usize| self.vectors_of(self.bank.patch_ref(row).into(), &self.spaces).map(|_| row);
+        let mut rows = (0..self.bank.complete_images()).map(|place| {
+            let index = self.bank.images()[place].index as usize;
+            self.bank.rows_of_image(index).unwrap_or_default()
+        });
+        let first = rows.find(|rows| rows.clone().any(|row| vector(row).is_some()))?;
+        let cols = {
+            let entry = self.bank.image_entry(self.bank.image_of_row(first.start) as usize).ok()?;
+            self.grid().shape(entry.height, entry.width).1
+        };
+        // The middle row of patches, and of it the middle.
+        let middle = first.start + first.len() / cols.max(1) / 2 * cols + cols / 2;
+        let row = (middle..first.end).chain(first.start..middle).find_map(vector)?;
+        Some(self.bank.patch_ref(row))
+    }
+
+    /// The vectors of a patch in each of `spaces`, if it holds it.
+    pub fn vectors_of(&self, area: BoxRef, spaces: &[PatchSpace]) -> Option<Vec<Vec<f32>>> {
+        let patch = area.patch().filter(|patch| patch.size == self.grid().patch)?;
+        let row = self.bank.row_of(patch.image as usize, patch.y, patch.x).ok()?;
+        let vector = |space: &PatchSpace| {
+            let name = space.to_string();
+            let mut vector = vec![0.0; self.bank.width(&name).ok()?];
+            self.bank.row_f32(&name, row, &mut vector).ok()?;
+            vector.iter().all(|value| value.is_finite()).then_some(vector)
+        };
+        spaces.iter().map(vector).collect()
+    }
+
+    /// The patch on its grid that is nearest to the middle of `area`, on an image of `height` x `width`.
+    pub fn nearest(&self, area: BoxRef, height: u32, width: u32) -> Option<BoxRef> {
+        let middle = |corner: u32, side: u32| corner as f32 + side as f32 / 2.0;
+        let (x, y) = (middle(area.x, area.width), middle(area.y, area.height));
+        let PatchGrid { patch, stride } = self.grid();
+        let (row, col) = self.grid().nearest(x, y, height, width)?;
+        let (y, x) = (row as u32 * stride, col as u32 * stride);
+        Some(BoxRef { image: area.image, y, x, height: patch, width: patch })
+    }
+}
+
+/// Rows of a bank on disk that are copied into one that grows, instead of being embedded.
+pub struct KnownImages {
+    pub bank: Bank,
+    /// So many images in front are the same in both.
+    pub images: usize,
+    /// Of the images in front; none where the bank has no hashes.
+    pub hashes: Vec<Option<PixelHash>>,
+}
+
+/// Images that are copied at a time.
+const COPIED: usize = 64;
+
+impl KnownImages {
+    /// Copies the next images into `to`, which has as many spaces or fewer.
+    pub fn copy_batch(&self, to: &mut MemoryBank) -> anyhow::Result<()> {
+        let end = (to.next_image() + COPIED).min(self.images);
+        for place in to.next_image()..end {
+            let index = self.bank.images()[place].index;
+            if let Some(skipped) = self.bank.skipped().iter().find(|skipped| skipped.image == index) {
+                to.push_skipped(place, &skipped.reason)?;
+                continue;
+            }
+            let rows = self.bank.rows_of_image(index as usize)?;
+            let names = to.space_names();
+            let mut values = vec![];
+            for name in &names {
+                let space = self.bank.space(name)?;
+                let mut vectors = vec![0.0; rows.len() * space.width()];
+                space.read_rows(rows.clone(), &mut vectors)?;
+                values.push(vectors);
+            }
+            let rows: Vec<(&str, &[f32])> =
+                names.iter().map(String::as_str).zip(values.iter().map(Vec::as_slice)).collect();
+            to.push_hashed(place, self.hashes.get(place).copied().flatten(), &rows)?;
+        }
+        Ok(())
+    }
+
+    /// Those among the first `images` that it was made without.
+    pub fn skipped(&self, images: usize) -> anyhow::Result<Vec<Skipped>> {
+        skipped_of(&self.bank.first_images(images))
+    }
+}
+
+/// The images that a bank was made without.
+pub fn skipped_of(bank: &Bank) -> anyhow::Result<Vec<Skipped>> {
+    let skipped = bank.skipped().iter().map(|SkippedImage { image, reason }| {
+        let file = bank.image_entry(*image as usize)?.name.clone();
+        Ok(Skipped { file, reason: reason.clone() })
+    });
+    skipped.collect()
+}
