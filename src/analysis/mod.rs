@@ -1,6 +1,8 @@
 //! What the figures and measures of the paper are made of.
 
+pub mod convergence;
 pub mod heatmap;
 pub mod locality;
 pub mod overlap;
 pub mod pca;
+pub mod stages;

@@ -62,9 +62,9 @@ pub enum CliCommand {
     Train(TrainArgs),
     /// Accuracy of a model's features by the paper's protocol
     Eval(EvalArgs),
-    /// Part purity of a model's neighbours on the built-in set
+    /// How local each space of a model is: neighbours by rank, distance, position, part purity, invariances
     Locality(LocalityArgs),
-    /// Make a figure of the paper by its number (fig4 to fig12), any figure again from its sidecar, or a run's loss curve
+    /// Make a figure of the paper by its number (fig3a, fig4 to fig12), any figure again from its sidecar, or a run's loss curve
     Figure(FigureArgs),
     /// This machine's numbers
     Bench {

@@ -3,6 +3,7 @@
 
 pub mod bench;
 pub mod compare;
+pub mod convergence;
 pub mod data;
 pub mod embed;
 pub mod evaluate;
@@ -11,6 +12,7 @@ pub mod figures;
 pub mod hash;
 mod job;
 pub mod model;
+pub mod plot;
 pub mod search;
 pub mod train;
 
