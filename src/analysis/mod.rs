@@ -1,6 +1,7 @@
 //! What the figures and measures of the paper are made of.
 
 pub mod convergence;
+pub mod cooccurrence;
 pub mod heatmap;
 pub mod locality;
 pub mod overlap;

@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::bank::BankCommand;
 use super::compare::CompareArgs;
+use super::cooccurrence::CooccurrenceArgs;
 use super::data::DataCommand;
 use super::embed::EmbedArgs;
 use super::eval::EvalArgs;
@@ -64,6 +65,8 @@ pub enum CliCommand {
     Eval(EvalArgs),
     /// How local each space of a model is: neighbours by rank, distance, position, part purity, invariances
     Locality(LocalityArgs),
+    /// A toy world in which the spectral loss finds the co-occurrence of patches (section 3, App. A and B)
+    Cooccurrence(CooccurrenceArgs),
     /// Make a figure of the paper by its number (fig3a, fig4 to fig12), any figure again from its sidecar, or a run's loss curve
     Figure(FigureArgs),
     /// This machine's numbers
@@ -96,6 +99,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         CliCommand::Train(args) => context.train(args),
         CliCommand::Eval(args) => context.eval(args),
         CliCommand::Locality(args) => context.locality(args),
+        CliCommand::Cooccurrence(args) => context.cooccurrence(args),
         CliCommand::Figure(args) => context.figure(args),
         CliCommand::Bench { quick } => context.bench(quick),
     }

@@ -8,6 +8,7 @@ mod bank;
 mod bench;
 mod command;
 mod compare;
+mod cooccurrence;
 mod data;
 mod embed;
 mod eval;

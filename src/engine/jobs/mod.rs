@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod compare;
 pub mod convergence;
+pub mod cooccurrence;
 pub mod data;
 pub mod embed;
 pub mod evaluate;
