@@ -2,6 +2,7 @@
 
 pub mod convergence;
 pub mod cooccurrence;
+pub mod geometry;
 pub mod heatmap;
 pub mod locality;
 pub mod overlap;

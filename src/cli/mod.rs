@@ -13,6 +13,7 @@ mod data;
 mod embed;
 mod eval;
 mod figure;
+mod geometry;
 mod knn;
 mod locality;
 mod main;

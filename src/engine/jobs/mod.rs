@@ -10,6 +10,8 @@ pub mod embed;
 pub mod evaluate;
 pub mod export;
 pub mod figures;
+pub mod fresh;
+pub mod geometry;
 pub mod hash;
 mod job;
 pub mod model;
