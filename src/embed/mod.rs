@@ -2,6 +2,7 @@
 
 mod extract;
 mod read_ahead;
+mod views;
 
 use std::borrow::Borrow;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::model::store::{self, Model};
 use crate::model::{Encoder, Mode, ModelInfo, ModelSpec, Space};
 
 pub use extract::{ExtractPlan, Extraction};
+pub use views::{ChangedView, pixels_side};
 
 /// Patches that go through the network at once, where there is memory for so many.
 pub const BATCH: usize = 128;

@@ -14,6 +14,7 @@ pub mod fresh;
 pub mod geometry;
 pub mod hash;
 mod job;
+pub mod locality;
 pub mod model;
 pub mod plot;
 pub mod search;
