@@ -1,40 +1,47 @@
-//! Does a space group patches by the part they show? Part purity on a data set that knows the
-//! part of every pixel.
+//! How local a space is: what a patch's neighbours are, how its cosine falls with distance, what changes of it show.
 //!
-//! Protocol: the part of a patch is the one at its centre pixel. Queries are drawn without
-//! replacement from all patches that are centred on an object (not on its background). For each,
-//! the 20 nearest patches by cosine from *other* images; purity is the share of them with the
-//! query's part. Chance is the share of that part among all patches of other images. Means over
-//! queries with percentile bootstrap intervals (95 %).
+//! Protocol. The vectors of all patches of the images, in every stage of the network from their own pixels to z.
+//! Queries are drawn without replacement from all patches; where a data set knows the part of every pixel, from those
+//! that are centred on an object (not on its background). All intervals are percentile bootstrap intervals (95 %).
+//!
+//! - **Part purity**, where parts are known: the part of a patch is the one at its centre pixel. For each query the 20
+//!   nearest patches by cosine from *other* images; purity is the share of them with the query's part. Chance is the
+//!   share of that part among all patches of other images.
+//! - **Composition by rank** ([`crate::analysis::composition`]): the nearest patches of all images, the query's own
+//!   included.
+//! - **Displacement** ([`crate::analysis::displacement`]): cosine by distance within an image, half-width, near minus far.
+//! - **Position entropy** ([`crate::analysis::positions`]) of the nearest patches from other images.
+//! - **Invariance** ([`crate::analysis::invariance`]): cosine of a patch with itself, changed by a known amount.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use rand::seq::index;
 use serde::Serialize;
 
-use crate::augment::{ResizePlan, patch_tensor_values, view_rng};
-use crate::bank::{Bank, BankSink, BankSpec, MemoryBank, SpaceSpec};
+use crate::analysis::composition::{Composition, composition};
+use crate::analysis::displacement::{Displacement, displacement};
+use crate::analysis::invariance::{ChangeCurve, ChangedPatch, PatchChange, invariance};
+use crate::analysis::positions::{ObjectFrame, PositionEntropy, position_entropy};
+use crate::augment::view_rng;
+use crate::bank::{Bank, MemoryBank};
 use crate::dataset::Dataset;
-use crate::embed::{Embedder, ExtractPlan, Extraction};
-use crate::files;
-use crate::memory;
+use crate::embed::{Embedder, ExtractPlan, Extraction, PIXELS};
 use crate::progress::{CancelToken, Progress};
 use crate::search::{Options, top_k};
 use crate::stats;
-use crate::words::thousands;
-
-/// Name of the baseline that compares normalised pixel values.
-pub const PIXELS: &str = "pixels";
 
 /// Constants of the protocol.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct LocalityConfig {
-    /// Patches on objects that are drawn.
+    /// Patches that are drawn.
     pub queries: usize,
-    /// Nearest patches of other images that are looked at for each.
+    /// Nearest patches that are looked at for each.
     pub neighbours: usize,
+    /// Patches, of the queries, that are changed to see which changes show; none for 0.
+    pub changed: usize,
     /// Bootstrap samples for an interval.
     pub resamples: usize,
     /// Of the draw of queries and of the samples.
@@ -43,7 +50,7 @@ pub struct LocalityConfig {
 
 impl Default for LocalityConfig {
     fn default() -> Self {
-        Self { queries: 1000, neighbours: 20, resamples: 2000, seed: 0 }
+        Self { queries: 1000, neighbours: 20, changed: 256, resamples: 2000, seed: 0 }
     }
 }
 
@@ -58,22 +65,57 @@ pub struct Purity {
     pub high: f64,
 }
 
-/// Part purity by space; `chance` is one of them.
+/// What was found.
 #[derive(Clone, Debug, Serialize)]
 pub struct LocalityReport {
     /// What was asked for.
     pub config: LocalityConfig,
-    /// Images of the synthetic set.
+    /// Images that were looked at.
     pub images: usize,
     /// Patches of all of them.
     pub patches: usize,
-    /// Queries that were drawn: fewer than asked where there are fewer patches on objects.
+    /// Queries that were drawn: fewer than asked where there are fewer patches.
     pub queries: usize,
-    /// By name of the space.
+    /// Whether the data set knows the part of every pixel, so that queries are on objects.
+    pub parts_known: bool,
+    /// Part purity by name of the space; `chance` is one of them. Empty where parts are not known.
     pub purity: BTreeMap<String, Purity>,
+    /// One for each space, from pixels to z.
+    pub spaces: Vec<SpaceLocality>,
+    /// Patches that were changed.
+    pub changed: usize,
+    /// One for each change.
+    pub invariance: Vec<ChangeCurve>,
 }
 
-/// Measures every space of the model, raw pixels and chance.
+/// The measures of one space.
+#[derive(Clone, Debug, Serialize)]
+pub struct SpaceLocality {
+    /// Its name.
+    pub space: String,
+    /// What neighbours are, by rank.
+    pub composition: Composition,
+    /// How the cosine falls with distance.
+    pub displacement: Displacement,
+    /// Whether neighbours sit at the same place; absent where queries have fewer than two.
+    pub positions: Option<PositionEntropy>,
+}
+
+/// What is looked at: patches with their vectors, parts and objects.
+struct Scene<'a> {
+    bank: Bank,
+    data: &'a dyn Dataset,
+    /// Of every row, the part at its centre and whether that is of an object; none where parts are not known.
+    parts: Option<Vec<(u8, bool)>>,
+    /// Rows that have a vector.
+    rows: Vec<usize>,
+    queries: Vec<usize>,
+}
+
+/// Measures every stage of the model, and raw pixels. `plan` has all of these as its spaces.
+///
+/// # Errors
+/// Those of the data set and the model; no patch can be a query; no room; cancelled.
 pub fn measure(
     embedder: &Embedder,
     data: &Arc<dyn Dataset>,
@@ -82,12 +124,7 @@ pub fn measure(
     cancel: &CancelToken,
     progress: &mut dyn FnMut(Progress),
 ) -> anyhow::Result<LocalityReport> {
-    ensure!(
-        data.parts(0).is_some(),
-        "{} does not know the parts of its images; the built-in set (--data demo) does",
-        data.name()
-    );
-    let pixels = pixel_bank(embedder, data.as_ref(), &plan)?;
+    let network = plan.spaces.clone();
     let mut memory = MemoryBank::new(plan.spec.clone(), plan.images.clone())?;
     let mut extraction = Extraction::start(plan, data.clone())?;
     while !extraction.is_finished() {
@@ -95,24 +132,131 @@ pub fn measure(
         extraction.advance(embedder, &mut memory)?;
         progress(extraction.progress());
     }
-    let bank = memory.snapshot();
-    let parts = parts_of_rows(&bank, data.as_ref())?;
-    let queries = draw_queries(&bank, &parts, config)?;
-    let mut purity = BTreeMap::new();
-    let mut banks: Vec<(&str, &Bank)> = bank.spaces().map(|space| (space, &bank)).collect();
-    banks.push((PIXELS, &pixels));
-    for (space, bank) in banks {
-        cancel.check()?;
-        purity.insert(space.to_string(), summary(&purities(bank, space, &parts, &queries, config)?, config)?);
+    let scene = Scene::new(memory.snapshot(), data.as_ref(), config)?;
+    let names: Vec<String> = scene.bank.spaces().map(str::to_owned).collect();
+    let total = names.len() + if config.changed > 0 { PatchChange::ALL.len() } else { 0 };
+    let (clock, mut done) = (Instant::now(), 0);
+    let mut tick = || {
+        done += 1;
+        progress(Progress {
+            what: "measuring",
+            done,
+            total: total as u64,
+            resumed: 0,
+            unit: "measures",
+            elapsed: clock.elapsed(),
+        });
+    };
+    let (mut purity, mut spaces) = (BTreeMap::new(), vec![]);
+    let frames = scene.frames()?;
+    let counts = scene.counted();
+    for name in &names {
+        let hits = scene.nearest(name, config, false, cancel)?;
+        if let Some(parts) = &scene.parts {
+            purity.insert(name.clone(), summary(&purities(parts, &scene.queries, &hits)?, config)?);
+        }
+        let draws = (config.resamples, config.seed);
+        let (bank, queries) = (&scene.bank, scene.queries.as_slice());
+        let positions = position_entropy(bank, (queries, &hits), (&frames, &counts), draws)?;
+        let hits = scene.nearest(name, config, true, cancel)?;
+        spaces.push(SpaceLocality {
+            space: name.clone(),
+            composition: composition(bank, queries, &hits, config.resamples, config.seed),
+            displacement: displacement(bank, name, (queries, &scene.rows), draws, cancel)?,
+            positions,
+        });
+        tick();
     }
-    purity.insert("chance".into(), summary(&chances(&bank, &parts, &queries)?, config)?);
+    if let Some(parts) = &scene.parts {
+        purity.insert("chance".into(), summary(&chances(&scene.bank, parts, &scene.queries)?, config)?);
+    }
+    // From pixels, which come last in a bank, to z.
+    if spaces.last().is_some_and(|last| last.space == PIXELS) {
+        spaces.rotate_right(1);
+    }
+    let changed = scene.changed(config.changed, cancel)?;
+    let draws = (config.resamples, config.seed);
+    let invariance = match changed.is_empty() {
+        true => vec![],
+        false => invariance(embedder, &changed, &network, draws, cancel, &mut tick)?,
+    };
     Ok(LocalityReport {
         config: *config,
-        images: bank.total_images(),
-        patches: bank.searchable(),
-        queries: queries.len(),
+        images: scene.bank.total_images(),
+        patches: scene.bank.searchable(),
+        queries: scene.queries.len(),
+        parts_known: scene.parts.is_some(),
         purity,
+        spaces,
+        changed: changed.len(),
+        invariance,
     })
+}
+
+impl<'a> Scene<'a> {
+    fn new(bank: Bank, data: &'a dyn Dataset, config: &LocalityConfig) -> anyhow::Result<Self> {
+        let parts = data.parts(0).is_some().then(|| parts_of_rows(&bank, data)).transpose()?;
+        let mut has_vector = vec![];
+        let first = bank.spaces().next().context("no space")?;
+        for piece in bank.space(first)?.pieces(0..bank.patches()) {
+            has_vector.extend(piece.inv_norms.iter().map(|norm| !norm.is_nan()));
+        }
+        let rows: Vec<usize> = bank.rows_in_order().flatten().filter(|&row| has_vector[row]).collect();
+        let may_ask = |row: &usize| parts.as_ref().is_none_or(|parts| parts[*row].1);
+        let queries = draw_queries(rows.iter().copied().filter(may_ask).collect(), config)?;
+        Ok(Self { bank, data, parts, rows, queries })
+    }
+
+    /// The box about the object of each image, by its place in the bank; the whole image where none is known.
+    fn frames(&self) -> anyhow::Result<Vec<ObjectFrame>> {
+        let frame = |image: &crate::bank::ImageEntry| {
+            let known = self.parts.is_some().then(|| self.data.parts(image.index as usize)).flatten();
+            let object = known.and_then(|map| ObjectFrame::of_object(&map));
+            object.unwrap_or(ObjectFrame::whole(image.height, image.width))
+        };
+        Ok(self.bank.images().iter().map(frame).collect())
+    }
+
+    /// Whether each row counts among positions: it is centred on an object, where that is known.
+    fn counted(&self) -> Vec<bool> {
+        match &self.parts {
+            Some(parts) => parts.iter().map(|(_, on_object)| *on_object).collect(),
+            None => vec![true; self.bank.patches()],
+        }
+    }
+
+    /// The nearest rows of each query, from other images or, `with_own`, from all.
+    fn nearest(
+        &self,
+        space: &str,
+        config: &LocalityConfig,
+        with_own: bool,
+        cancel: &CancelToken,
+    ) -> anyhow::Result<Vec<Vec<usize>>> {
+        let mut vector = vec![0.0; self.bank.width(space)?];
+        let nearest = |&row: &usize| {
+            cancel.check()?;
+            self.bank.row_f32(space, row, &mut vector)?;
+            let (rows, images) = match with_own {
+                true => (vec![row], vec![]),
+                false => (vec![], vec![self.bank.image_of_row(row)]),
+            };
+            let options = Options { exclude_rows: rows, exclude_images: images, ..Options::default() };
+            let hits = top_k(&self.bank, space, &vector, config.neighbours, &options)?;
+            Ok(hits.into_iter().map(|hit| hit.row).collect())
+        };
+        self.queries.iter().map(nearest).collect()
+    }
+
+    /// The first of the queries, cut out of their images, which are read again.
+    fn changed(&self, count: usize, cancel: &CancelToken) -> anyhow::Result<Vec<ChangedPatch>> {
+        let cut = |row: &usize| {
+            cancel.check()?;
+            let patch = self.bank.patch_ref(*row);
+            Ok(ChangedPatch::cut(&self.data.image(patch.image as usize)?, patch))
+        };
+        self.queries.iter().take(count).map(cut).collect()
+    }
 }
 
 /// The part at the centre of each patch, `None` for the background; with its number.
@@ -131,32 +275,25 @@ fn parts_of_rows(bank: &Bank, data: &dyn Dataset) -> anyhow::Result<Vec<(u8, boo
     Ok(parts)
 }
 
-/// Rows of patches on objects, drawn whatever the order of the bank.
-fn draw_queries(bank: &Bank, parts: &[(u8, bool)], config: &LocalityConfig) -> anyhow::Result<Vec<usize>> {
-    let on_objects: Vec<usize> = bank.rows_in_order().flatten().filter(|&row| parts[row].1).collect();
-    ensure!(!on_objects.is_empty(), "no patch is centred on an object; choose a smaller stride");
-    let count = config.queries.min(on_objects.len());
+/// Queries, of those that may be.
+fn draw_queries(rows: Vec<usize>, config: &LocalityConfig) -> anyhow::Result<Vec<usize>> {
+    ensure!(
+        !rows.is_empty(),
+        "no patch can be a query (centred on an object, where parts are known); choose a smaller stride"
+    );
+    let count = config.queries.min(rows.len());
     let mut rng = view_rng(config.seed, 0, 0, 0);
-    Ok(index::sample(&mut rng, on_objects.len(), count).into_iter().map(|i| on_objects[i]).collect())
+    Ok(index::sample(&mut rng, rows.len(), count).into_iter().map(|i| rows[i]).collect())
 }
 
-fn purities(
-    bank: &Bank,
-    space: &str,
-    parts: &[(u8, bool)],
-    queries: &[usize],
-    config: &LocalityConfig,
-) -> anyhow::Result<Vec<f64>> {
-    let mut vector = vec![0.0; bank.width(space)?];
-    let purity = |&row: &usize| {
-        bank.row_f32(space, row, &mut vector)?;
-        let options = Options { exclude_images: vec![bank.image_of_row(row)], ..Options::default() };
-        let hits = top_k(bank, space, &vector, config.neighbours, &options)?;
+/// The share of each query's neighbours that have its part.
+fn purities(parts: &[(u8, bool)], queries: &[usize], hits: &[Vec<usize>]) -> anyhow::Result<Vec<f64>> {
+    let purity = |(row, hits): (&usize, &Vec<usize>)| {
         ensure!(!hits.is_empty(), "a query has no patch of another image to be compared with");
-        let same = hits.iter().filter(|hit| parts[hit.row].0 == parts[row].0).count();
+        let same = hits.iter().filter(|hit| parts[**hit].0 == parts[*row].0).count();
         Ok(same as f64 / hits.len() as f64)
     };
-    queries.iter().map(purity).collect()
+    queries.iter().zip(hits).map(purity).collect()
 }
 
 /// The expected purity of neighbours drawn at random from other images.
@@ -176,43 +313,4 @@ fn summary(values: &[f64], config: &LocalityConfig) -> anyhow::Result<Purity> {
     let interval = stats::bootstrap_mean(values, config.resamples, 0.95, config.seed);
     let interval = interval.context("no queries to take a mean of")?;
     Ok(Purity { mean: interval.value, low: interval.low, high: interval.high })
-}
-
-/// The normalised pixel values of every patch of the plan, as a bank of one space.
-fn pixel_bank(embedder: &Embedder, data: &dyn Dataset, plan: &ExtractPlan) -> anyhow::Result<Bank> {
-    let grid = plan.spec.grid;
-    let width = 3 * (grid.patch * grid.patch) as usize;
-    let spec = BankSpec {
-        spaces: vec![SpaceSpec { name: PIXELS.into(), width: width as u32 }],
-        input: grid.patch,
-        ..plan.spec.clone()
-    };
-    // Both banks are there at once, and the values of an image before they are stored.
-    let image =
-        plan.images.iter().map(|image| 4 * (width * grid.len(image.height, image.width)) as u64).max();
-    let bytes = spec.bytes(&plan.images)? + plan.spec.bytes(&plan.images)? + image.unwrap_or_default();
-    let budget = memory::budget();
-    let what = || format!("the vectors and pixels of {} patches", thousands(plan.patches()));
-    budget.ensure(budget.bank(), bytes, what, "a larger --stride, or --limit")?;
-    let mut bank = MemoryBank::new(spec, plan.images.clone())?;
-    let same_size = ResizePlan::new(embedder.info.resize, grid.patch, grid.patch);
-    for (place, entry) in plan.images.iter().enumerate() {
-        let image = match data.image(entry.index as usize) {
-            Ok(image) => image,
-            Err(error) if files::is_read_error(&error) => return Err(error),
-            Err(error) => {
-                bank.push_skipped(place, &format!("{error:#}"))?;
-                continue;
-            }
-        };
-        let (rows, cols) = grid.shape(image.height(), image.width());
-        let mut values = vec![0.0; rows * cols * width];
-        for (i, out) in values.chunks_exact_mut(width).enumerate() {
-            let (y, x) = grid.corner(i, cols);
-            let norm = &embedder.info.normalization;
-            patch_tensor_values(&image, y, x, grid.patch, &same_size, norm, out);
-        }
-        bank.push_image(place, &[(PIXELS, &values)])?;
-    }
-    Ok(bank.snapshot())
 }

@@ -1,6 +1,16 @@
 //! What the figures and measures of the paper are made of.
 
+pub mod composition;
+pub mod convergence;
+pub mod cooccurrence;
+pub mod displacement;
+#[cfg(test)]
+mod fixture;
+pub mod geometry;
 pub mod heatmap;
+pub mod invariance;
 pub mod locality;
 pub mod overlap;
 pub mod pca;
+pub mod positions;
+pub mod stages;

@@ -4,10 +4,12 @@ use clap::{Parser, Subcommand};
 
 use super::bank::BankCommand;
 use super::compare::CompareArgs;
+use super::cooccurrence::CooccurrenceArgs;
 use super::data::DataCommand;
 use super::embed::EmbedArgs;
 use super::eval::EvalArgs;
 use super::figure::{FigureArgs, GalleryArgs, HeatmapArgs};
+use super::geometry::GeometryArgs;
 use super::knn::KnnArgs;
 use super::locality::LocalityArgs;
 use super::model::ModelCommand;
@@ -62,9 +64,13 @@ pub enum CliCommand {
     Train(TrainArgs),
     /// Accuracy of a model's features by the paper's protocol
     Eval(EvalArgs),
-    /// Part purity of a model's neighbours on the built-in set
+    /// How local each space of a model is: neighbours by rank, distance, position, part purity, invariances
     Locality(LocalityArgs),
-    /// Make a figure of the paper by its number (fig4 to fig12), any figure again from its sidecar, or a run's loss curve
+    /// How the spaces of a bank lie: spectrum, dimension, norms, hubs; likeness of two spaces or models
+    Geometry(GeometryArgs),
+    /// A toy world in which the spectral loss finds the co-occurrence of patches (section 3, App. A and B)
+    Cooccurrence(CooccurrenceArgs),
+    /// Make a figure of the paper by its number (fig3a, fig4 to fig12), any figure again from its sidecar, or a run's loss curve
     Figure(FigureArgs),
     /// This machine's numbers
     Bench {
@@ -96,6 +102,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         CliCommand::Train(args) => context.train(args),
         CliCommand::Eval(args) => context.eval(args),
         CliCommand::Locality(args) => context.locality(args),
+        CliCommand::Geometry(args) => context.geometry(args),
+        CliCommand::Cooccurrence(args) => context.cooccurrence(args),
         CliCommand::Figure(args) => context.figure(args),
         CliCommand::Bench { quick } => context.bench(quick),
     }

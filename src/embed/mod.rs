@@ -3,6 +3,7 @@
 mod extract;
 mod read_ahead;
 mod tokens;
+mod views;
 
 use std::borrow::Borrow;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ use crate::model::store::{self, Model};
 use crate::model::{Encoder, MapLayer, Mode, ModelInfo, ModelSpec, Space};
 
 pub use extract::{ExtractPlan, Extraction};
+pub use views::{ChangedView, pixels_side};
+
 use tokens::KeptMaps;
 
 /// Patches that go through the network at once, where there is memory for so many.

@@ -8,6 +8,7 @@ use super::gallery::GalleryFigure;
 use super::heatmap::{HeatmapFigure, HeatmapRow};
 use super::kind::Figure;
 use super::page::{Letters, Page, RELATIONS, letter, relation_words};
+use super::panels::PanelsFigure;
 use super::query::ComposedQuery;
 use super::sheet::SheetFigure;
 use crate::words::thousands;
@@ -21,6 +22,7 @@ impl Figure {
             Figure::Gallery(figure) => gallery(figure),
             Figure::Sheet(figure) => sheet(figure),
             Figure::Curve(figure) => curve(figure),
+            Figure::Panels(figure) => panels(figure),
         };
         sentences.join(" ")
     }
@@ -50,6 +52,7 @@ impl Figure {
             Figure::Gallery(figure) => figure.spec.page.width_in,
             Figure::Sheet(figure) => figure.spec.page.width_in,
             Figure::Curve(figure) => figure.spec.width_in,
+            Figure::Panels(figure) => figure.spec.width_in,
         }
     }
 }
@@ -301,6 +304,17 @@ fn curve(figure: &CurveFigure) -> Vec<String> {
         format!("\\textbf{{{}.}}", tex(&capital(&head))),
         format!("{} over {}: {}.", capital(&tex(&data.y.label)), tex(&data.x.label), list(&names)),
     ];
+    out.extend(notes(&data.notes));
+    out
+}
+
+fn panels(figure: &PanelsFigure) -> Vec<String> {
+    let PanelsFigure { data, .. } = figure;
+    let titles = data.panels.iter().map(|panel| tex(panel.title())).enumerate();
+    let titles: Vec<String> = titles.map(|(i, title)| format!("{} {title}", letter(i))).collect();
+    let head = (!data.title.is_empty()).then(|| format!("\\textbf{{{}.}}", tex(&capital(&data.title))));
+    let mut out: Vec<String> = head.into_iter().collect();
+    out.push(format!("{}.", titles.join("; ")));
     out.extend(notes(&data.notes));
     out
 }

@@ -8,6 +8,7 @@ use super::gallery::GalleryFigure;
 use super::heatmap::HeatmapFigure;
 use super::outlines::{TextAs, outlined, words};
 use super::output::{self, Format};
+use super::panels::PanelsFigure;
 use super::sheet::SheetFigure;
 use crate::image::Image;
 
@@ -22,6 +23,8 @@ pub enum Figure {
     Sheet(SheetFigure),
     /// Named series over a common axis, such as a loss curve.
     Curve(CurveFigure),
+    /// Lettered panels: curves, matrices, pictures.
+    Panels(PanelsFigure),
 }
 
 /// A figure's file before it is written, and what it looks like.
@@ -59,6 +62,7 @@ impl Figure {
             Figure::Gallery(figure) => figure.svg().context("gallery figure"),
             Figure::Sheet(figure) => figure.svg().context("sheet of galleries"),
             Figure::Curve(figure) => figure.svg().context("curve figure"),
+            Figure::Panels(figure) => figure.svg().context("page of panels"),
         }
     }
 
@@ -80,6 +84,7 @@ impl Figure {
             Figure::Gallery(figure) => figure.spec.page.text,
             Figure::Sheet(figure) => figure.spec.page.text,
             Figure::Curve(figure) => figure.spec.text,
+            Figure::Panels(figure) => figure.spec.text,
         }
     }
 
@@ -89,6 +94,7 @@ impl Figure {
             Figure::Gallery(figure) => figure.spec.page.font.as_ref(),
             Figure::Sheet(figure) => figure.spec.page.font.as_ref(),
             Figure::Curve(figure) => figure.spec.font.as_ref(),
+            Figure::Panels(figure) => figure.spec.font.as_ref(),
         }
     }
 
@@ -99,6 +105,7 @@ impl Figure {
             Figure::Gallery(figure) => &mut figure.spec.page.font,
             Figure::Sheet(figure) => &mut figure.spec.page.font,
             Figure::Curve(figure) => &mut figure.spec.font,
+            Figure::Panels(figure) => &mut figure.spec.font,
         };
         *own = font;
     }
@@ -115,6 +122,7 @@ impl Figure {
             Figure::Gallery(figure) => &mut figure.spec.page.text,
             Figure::Sheet(figure) => &mut figure.spec.page.text,
             Figure::Curve(figure) => &mut figure.spec.text,
+            Figure::Panels(figure) => &mut figure.spec.text,
         };
         *own = text;
     }

@@ -19,8 +19,11 @@ mod kind;
 mod outlines;
 mod output;
 mod page;
+mod panels;
+mod plot;
 mod query;
 mod saved;
+mod scale;
 mod sheet;
 mod sidecar;
 
@@ -29,7 +32,7 @@ mod tests;
 
 pub use cells::{GalleryCell, GalleryQuery, GallerySpace};
 pub use contour::contour;
-pub use curve::{CurveAxis, CurveData, CurveFigure, CurveSeries, CurveSpec};
+pub use curve::{CurveAxis, CurveBand, CurveData, CurveFigure, CurveSeries, CurveSpec};
 pub use font::{BUILT_IN_FONT, BUILT_IN_NAME, FontChoice, FontSource};
 pub use gallery::{GalleryData, GalleryFigure, GallerySpec};
 pub use heatmap::{HeatmapData, HeatmapFigure, HeatmapRow, HeatmapSpace, HeatmapSpec};
@@ -37,6 +40,7 @@ pub use kind::{Figure, FigurePreview};
 pub use outlines::TextAs;
 pub use output::{Format, paper_words};
 pub use page::{BoxPalette, LEAST_PT, Letters, Page};
+pub use panels::{CurvesPanel, MatrixPanel, Panel, PanelsData, PanelsFigure, PanelsSpec, PicturePanel};
 pub use query::{ComposedPart, ComposedQuery, PartSource};
 pub use saved::SavedFigure;
 pub use sheet::{Instance, SheetData, SheetFigure, SheetSpec};

@@ -12,6 +12,7 @@ use super::gallery::GalleryFigure;
 use super::heatmap::HeatmapFigure;
 use super::kind::Figure;
 use super::output::Format;
+use super::panels::PanelsFigure;
 use super::sheet::SheetFigure;
 use crate::files;
 
@@ -53,6 +54,7 @@ impl Sidecar {
             Figure::Gallery(f) => self.file("gallery", &f.spec, &f.data),
             Figure::Sheet(f) => self.file("sheet", &f.spec, &f.data),
             Figure::Curve(f) => self.file("curve", &f.spec, &f.data),
+            Figure::Panels(f) => self.file("panels", &f.spec, &f.data),
         }
     }
 
@@ -86,7 +88,11 @@ impl Sidecar {
             "curve" => {
                 Figure::Curve(CurveFigure { spec: take(&mut keys, "spec")?, data: take(&mut keys, "data")? })
             }
-            other => bail!("key \"figure\": \"{other}\"; expected heatmap, gallery, sheet or curve"),
+            "panels" => Figure::Panels(PanelsFigure {
+                spec: take(&mut keys, "spec")?,
+                data: take(&mut keys, "data")?,
+            }),
+            other => bail!("key \"figure\": \"{other}\"; expected heatmap, gallery, sheet, curve or panels"),
         };
         let format = take(&mut keys, "format")?;
         Ok(Self { figure, format, source: keys.remove("source").unwrap_or(Value::Null) })

@@ -4,6 +4,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::*;
+use crate::colormap::Colormap;
 use crate::image::Image;
 use crate::patch::{BoxRef, PatchGrid, PatchRef};
 use crate::search::{Relation, Sign};
@@ -15,6 +16,7 @@ mod fonts;
 mod galleries;
 mod heatmaps;
 mod pages;
+mod panels;
 
 /// A picture with a different colour in every pixel.
 fn picture(width: u32, height: u32, seed: u32) -> Image {
@@ -124,22 +126,54 @@ fn curve() -> CurveFigure {
         run: 0,
         x: (1..200).map(f64::from).collect(),
         y: (1..200).map(|i| scale / f64::from(i).sqrt()).collect(),
+        band: None,
     };
     let data = CurveData {
         title: String::new(),
-        x: CurveAxis { label: "step".to_owned(), unit: String::new() },
-        y: CurveAxis { label: "loss".to_owned(), unit: "nats".to_owned() },
+        x: CurveAxis::of("step", ""),
+        y: CurveAxis::of("loss", "nats"),
         series: vec![series("train", 1.0), series("test", 1.0 / 3.0)],
         notes: vec![],
     };
     CurveFigure { spec: CurveSpec::default(), data }
 }
 
-fn all() -> [Figure; 7] {
+/// Curves with names below and a band, a matrix, a picture.
+fn panels() -> PanelsFigure {
+    let mut curves = curve().data;
+    curves.title = "by stage".to_owned();
+    curves.x = CurveAxis::of_names("space", ["pixels", "h", "z"].map(str::to_owned).to_vec());
+    let around = |shift: f64| vec![0.5 + shift, 0.4 + shift, 0.1 + shift];
+    for series in &mut curves.series {
+        (series.x, series.y) = (vec![0.0, 1.0, 2.0], around(0.0));
+        series.band = Some(CurveBand { low: around(-0.1), high: around(0.2) });
+    }
+    let matrix = MatrixPanel {
+        title: "counts".to_owned(),
+        rows: 2,
+        cols: 3,
+        values: vec![0.0, 0.5, 0.6, 1.0, 0.25, 0.75],
+        range: [0.0, 1.0],
+        colormap: Colormap::Viridis,
+        row_label: "first".to_owned(),
+        col_label: "second".to_owned(),
+    };
+    let image = PicturePanel { title: "image 4".to_owned(), image: picture(12, 10, 3) };
+    let panels = vec![
+        Panel::Curves(CurvesPanel { log_x: false, log_y: false, curves }),
+        Panel::Matrix(matrix),
+        Panel::Picture(image),
+    ];
+    let data = PanelsData { title: "Three panels".to_owned(), panels, notes: vec!["a note".to_owned()] };
+    PanelsFigure { spec: PanelsSpec::default(), data }
+}
+
+fn all() -> [Figure; 8] {
     [
         Figure::Heatmap(heatmap()),
         Figure::Gallery(gallery(11)),
         Figure::Curve(curve()),
+        Figure::Panels(panels()),
         Figure::Heatmap(heatmaps(&[14, 20])),
         Figure::Gallery(galleries(11, 3)),
         Figure::Sheet(sheet(8, 6, false)),

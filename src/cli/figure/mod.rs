@@ -1,6 +1,7 @@
 //! `bagssl heatmap`, `gallery` and `figure`.
 
 mod command;
+mod convergence;
 mod gallery;
 mod heatmap;
 mod paper;

@@ -7,13 +7,11 @@ use std::str::FromStr;
 use anyhow::Context;
 use clap::Args;
 
+pub use crate::cli::shared::LOOK;
 use crate::cli::shared::finite;
 use crate::colormap::Colormap;
 use crate::engine::{FigureContent, FigureNames, FigureRequest, ModelNames, Output, Outputs, Style};
 use crate::figure::{BUILT_IN_FONT, BoxPalette, FontSource, Format, Letters, TextAs};
-
-/// Heading of how figures look.
-pub const LOOK: &str = "Look";
 
 /// How figures look.
 #[derive(Args)]

@@ -4,6 +4,7 @@ mod commander;
 mod decoding_args;
 mod model_args;
 mod output;
+mod plot_args;
 mod query_args;
 mod signals;
 mod values;
@@ -13,6 +14,7 @@ pub use commander::{Commander, SharedArgs, WrongUsage, decoding_words, skipped_w
 pub use decoding_args::DecodingArgs;
 pub use model_args::{ModelArgs, OverrideArgs};
 pub use output::{bytes, chain, duration, show, thousands};
+pub use plot_args::{LOOK, PlotArgs};
 pub use query_args::{FILTER, FilterArgs, QueryArgs, among_words, search_request};
 pub use signals::{interrupted, listen};
 pub use values::{DtypeArg, Point, QueryPlace, finite, pixels, positive};

@@ -2,6 +2,7 @@
 
 pub use super::filter::NamedFilter;
 pub use super::space::PatchSpace;
+pub use crate::analysis::convergence::PatchCount;
 pub use crate::analysis::locality::LocalityConfig;
 pub use crate::augment::Crop;
 pub use crate::augment::Resize;

@@ -125,6 +125,7 @@ pub fn dress(figure: &mut Figure, style: &Style) {
         Figure::Gallery(figure) => figure.spec = gallery_spec(style),
         Figure::Sheet(figure) => figure.spec = sheet_spec(style, figure.data.instance.is_some()),
         Figure::Curve(figure) => (figure.spec.width_in, figure.spec.text) = (style.width_in, style.text),
+        Figure::Panels(figure) => (figure.spec.width_in, figure.spec.text) = (style.width_in, style.text),
     }
 }
 
@@ -147,7 +148,7 @@ pub fn name_models(figure: &mut Figure, origin: &Origin, spaces: &[String], name
             data.notes = notes;
             name_galleries(&mut data.queries, &named);
         }
-        Figure::Curve(_) => {}
+        Figure::Curve(_) | Figure::Panels(_) => {}
     }
 }
 

@@ -1,20 +1,16 @@
-//! Measures of a model: accuracy of its features, purity of its neighbours.
+//! Accuracy of a model's features.
 
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use serde::Serialize;
 
-use crate::analysis::locality::{self, LocalityConfig, LocalityReport};
 use crate::augment::Resize;
-use crate::bank::Dtype;
 use crate::dataset::{self, DataSpec, Dataset, DecodingFacts, ImageOrder, SPREAD_SEED, Split};
-use crate::embed::ExtractPlan;
 use crate::engine::jobs::{Job, open_embedder};
 use crate::eval::{self, EvalConfig, Evaluation};
 use crate::files;
 use crate::model::{ModelSpec, Stem};
-use crate::patch::PatchGrid;
 use crate::progress::Cancelled;
 
 /// `bagssl eval`.
@@ -147,63 +143,5 @@ pub fn evaluate(request: &EvalRequest, job: Job<'_>) -> anyhow::Result<EvalRepor
         device: open.name,
         images_order: ImageOrder::Spread { seed: SPREAD_SEED, of: train.len() as u64 }.to_string(),
         found,
-    })
-}
-
-/// `bagssl locality`.
-pub struct LocalityRequest {
-    /// What is measured.
-    pub model: ModelSpec,
-    /// A set whose images have part masks.
-    pub data: DataSpec,
-    /// Which split of it.
-    pub split: Option<Split>,
-    /// Only so many images, spread over the data set and its classes; all where absent.
-    pub limit: Option<usize>,
-    /// Where the patches lie.
-    pub grid: PatchGrid,
-    /// How.
-    pub config: LocalityConfig,
-}
-
-/// Its result.
-#[derive(Clone, Debug, Serialize)]
-pub struct LocalityResult {
-    /// The model's name.
-    pub model: String,
-    /// The data set's name.
-    pub data: String,
-    /// Which split of it.
-    pub split: Option<Split>,
-    /// Side of the patches, pixels.
-    pub patch: u32,
-    /// Distance between patches, pixels.
-    pub stride: u32,
-    /// Images of the data set, of which some are taken.
-    pub of: usize,
-    /// In which order they are taken.
-    pub images_order: String,
-    /// Purity by space.
-    #[serde(flatten)]
-    /// The purities.
-    pub report: LocalityReport,
-}
-
-/// Measures part purity.
-pub fn locality(request: &LocalityRequest, job: Job<'_>) -> anyhow::Result<LocalityResult> {
-    let data = dataset::open(&request.data, request.split)?;
-    let (_, embedder) = open_embedder(job.device, &request.model)?;
-    let spaces: Vec<_> = embedder.info.spaces().into_iter().map(|(space, _)| space).collect();
-    let plan = ExtractPlan::new(&embedder, data.as_ref(), request.limit, request.grid, &spaces, Dtype::F16)?;
-    let report = locality::measure(&embedder, &data, plan, &request.config, job.cancel, job.progress)?;
-    Ok(LocalityResult {
-        model: embedder.name,
-        data: data.name(),
-        split: data.split(),
-        patch: request.grid.patch,
-        stride: request.grid.stride,
-        of: data.len(),
-        images_order: ImageOrder::Spread { seed: SPREAD_SEED, of: data.len() as u64 }.to_string(),
-        report,
     })
 }

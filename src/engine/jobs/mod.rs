@@ -3,15 +3,21 @@
 
 pub mod bench;
 pub mod compare;
+pub mod convergence;
+pub mod cooccurrence;
 pub mod data;
 pub mod embed;
 pub mod evaluate;
 pub mod export;
 pub mod figures;
+pub mod fresh;
+pub mod geometry;
 pub mod hash;
 pub mod import;
 mod job;
+pub mod locality;
 pub mod model;
+pub mod plot;
 pub mod search;
 pub mod train;
 

@@ -60,6 +60,7 @@ pub fn figure(curves: &CurveExport) -> Figure {
             run: line.run,
             x,
             y,
+            band: None,
         }
     };
     let fallen = [(curves.log_x != log_x, "horizontal"), (curves.log_y != log_y, "vertical")];
@@ -70,8 +71,8 @@ pub fn figure(curves: &CurveExport) -> Figure {
         spec: CurveSpec { width_in: 5.5, log_x, log_y, ..CurveSpec::default() },
         data: CurveData {
             title: curves.title.clone(),
-            x: CurveAxis { label: curves.x_label.clone(), unit: String::new() },
-            y: CurveAxis { label: curves.y_label.clone(), unit: curves.unit.clone() },
+            x: CurveAxis::of(&curves.x_label, ""),
+            y: CurveAxis::of(&curves.y_label, &curves.unit),
             series: curves.lines.iter().map(line).collect(),
             notes: curves.notes.iter().cloned().chain(fallen).collect(),
         },

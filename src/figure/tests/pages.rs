@@ -39,6 +39,7 @@ fn no_text_is_smaller_than_six_points_on_paper() {
                 Figure::Gallery(f) => (f.spec.page.width_in, f.spec.page.text_pt) = (width_in, 7.0),
                 Figure::Sheet(f) => (f.spec.page.width_in, f.spec.page.text_pt) = (width_in, 7.0),
                 Figure::Curve(f) => (f.spec.width_in, f.spec.text_pt) = (width_in, 7.0),
+                Figure::Panels(f) => (f.spec.width_in, f.spec.text_pt) = (width_in, 7.0),
             }
             let svg = figure.svg().unwrap();
             let sizes = text_sizes(&svg);

@@ -5,13 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::{Context, ensure};
 use serde::Serialize;
 
-use crate::bank::{Bank, Dtype, MemoryBank};
-use crate::embed::{ExtractPlan, Extraction};
+use crate::bank::Bank;
 use crate::engine::ask::Output;
 use crate::engine::ask::SearchReport;
-use crate::engine::ask::{
-    Beside, FigureContent, FigureKind, FigureQuery, FigureRequest, PatchSpace, defaults,
-};
+use crate::engine::ask::{Beside, FigureContent, FigureKind, FigureQuery, FigureRequest, defaults};
 use crate::engine::figures::assemble::{FigureBank, FoundNeighbours, Material, assemble};
 use crate::engine::figures::galleries::GalleryMaker;
 use crate::engine::figures::output::Written;
@@ -19,8 +16,8 @@ use crate::engine::jobs::compare::common_images;
 use crate::engine::jobs::embed::data_of_bank;
 use crate::engine::jobs::figures::choose;
 use crate::engine::jobs::figures::request::{GallerySource, Haystack, QueryChoice};
+use crate::engine::jobs::fresh;
 use crate::engine::jobs::{Job, open_embedder};
-use crate::model::Space;
 use crate::patch::{PatchGrid, PatchRef};
 use crate::search::Relation;
 
@@ -229,30 +226,13 @@ impl Haystack {
         };
         let limit = Some(source.limit.unwrap_or(defaults::GALLERY_IMAGES));
         let data = source.open()?;
-        let mut network: Vec<Space> = vec![];
-        let mut has_pixels = false;
-        for space in spaces {
-            match space.parse()? {
-                PatchSpace::Network(space) => network.push(space),
-                PatchSpace::Pixels => has_pixels = true,
-            }
-        }
+        let spaces = spaces.iter().map(|space| space.parse()).collect::<anyhow::Result<Vec<_>>>()?;
         let side = data.short_side();
         let (_, embedder) = open_embedder(job.device, model)?;
         let patch = patch.unwrap_or(defaults::patch_for(side, &embedder.info.trained_crops()));
         let grid = PatchGrid::new(patch, stride.unwrap_or(defaults::gallery_stride(side, patch)))?;
-        let mut plan = ExtractPlan::new(&embedder, data.as_ref(), limit, grid, &network, Dtype::F16)?;
-        if has_pixels {
-            plan = plan.with_pixels();
-        }
-        let mut bank = MemoryBank::new(plan.spec.clone(), plan.images.clone())?;
-        let mut extraction = Extraction::start(plan, data.clone())?;
-        while !extraction.is_finished() {
-            job.cancel.check()?;
-            extraction.advance(&embedder, &mut bank)?;
-            (job.progress)(extraction.progress());
-        }
-        Ok(GalleryMaker::new(bank.snapshot(), data))
+        let plan = fresh::plan(&embedder, data.as_ref(), limit, grid, &spaces)?;
+        Ok(GalleryMaker::new(fresh::embedded(plan, &data, &embedder, job)?, data))
     }
 }
 

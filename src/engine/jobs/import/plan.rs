@@ -194,6 +194,7 @@ impl ImportPlan {
             grid: self.grid,
             input: self.grid.patch,
             resize: "none".into(),
+            resolution: None,
             mean: [0.0; 3],
             std: [1.0; 3],
             dtype,

@@ -1,0 +1,135 @@
+//! `bagssl figure fig3a`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::shared::{
+    Commander, DecodingArgs, ModelArgs, PlotArgs, pixels, positive, show, skipped_words, thousands,
+};
+use crate::engine::facts::{DataSpec, PatchCount, Space, Split};
+use crate::engine::jobs::convergence::{
+    CarriedReport, CarriedRequest, ConvergenceReport, ConvergenceRequest, ConvergenceSource,
+};
+use crate::engine::jobs::plot;
+use crate::engine::{Outputs, jobs};
+use crate::words::sample_words;
+
+#[derive(Args)]
+pub struct ConvergenceArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// demo, a folder, an image file or CIFAR's archive
+    #[arg(long, default_value = "demo")]
+    pub data: DataSpec,
+    #[arg(long, value_enum)]
+    pub split: Option<Split>,
+    #[command(flatten)]
+    pub decoding: DecodingArgs,
+    /// Cut patches from the image's centre N x N, scaled to N x 256/224 (224 for the paper's figure)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=8192))]
+    pub fit: Option<u32>,
+    /// Patch size, pixels (the paper: 100 of 224); what suits the images and the model unless told
+    #[arg(long, value_parser = pixels())]
+    pub patch: Option<u32>,
+    /// Distance between patches, pixels (the paper: 4); at most 25 x 25 patches unless told
+    #[arg(long, value_parser = pixels())]
+    pub stride: Option<u32>,
+    /// Images, spread over the data set and its classes
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = positive())]
+    pub limit: usize,
+    /// Numbers of patches that are averaged; all: every patch of the image
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "1,2,4,8,16,all")]
+    pub counts: Vec<PatchCount>,
+    /// Spaces, such as h,z; every stage, h and the projector's layers unless told
+    #[arg(long, value_delimiter = ',')]
+    pub space: Vec<Space>,
+    /// Instead, of the image with this index: a map of how far the mean of its patches turns without each
+    #[arg(long, value_name = "IMAGE", conflicts_with_all = ["limit", "counts"])]
+    pub leave_one_out: Option<usize>,
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Also write the numbers, as comma-separated values
+    #[arg(long, value_name = "FILE.csv")]
+    pub csv: Option<PathBuf>,
+    #[command(flatten)]
+    pub plot: PlotArgs,
+}
+
+impl Commander {
+    /// Fig 3a, or which patches carry the mean of one image.
+    pub(super) fn convergence(&self, args: ConvergenceArgs) -> anyhow::Result<()> {
+        let source = ConvergenceSource {
+            model: args.model.into(),
+            data: args.decoding.of(args.data),
+            split: args.split,
+            fit: args.fit,
+            patch: args.patch,
+            stride: args.stride,
+            spaces: args.space,
+        };
+        let (plot, csv) = (args.plot.file(args.out), args.csv);
+        let inputs =
+            Outputs::default().reads_model("--model", &source.model).reads_data("--data", &source.data);
+        plot::check(inputs, Some(&plot), csv.as_deref())?;
+        if let Some(index) = args.leave_one_out {
+            let request = CarriedRequest { source, index, plot, csv };
+            let report = self.job(|job| jobs::convergence::carried(&request, job))?;
+            return show(self.json(), &report, || carried_words(&report));
+        }
+        let request = ConvergenceRequest { source, limit: args.limit, counts: args.counts, plot, csv };
+        let report = self.job(|job| jobs::convergence::convergence(&request, job))?;
+        show(self.json(), &report, || words(&report))
+    }
+}
+
+fn words(report: &ConvergenceReport) -> String {
+    let sample = sample_words(report.images, report.of, 0);
+    let (patch, stride) = (report.patch, report.stride);
+    let mut lines = vec![format!(
+        "{} on {}: {sample}; patches of {patch} x {patch} pixels every {stride}; seed {}{}",
+        report.model,
+        report.data,
+        report.seed,
+        skipped_words(&report.skipped)
+    )];
+    lines.push("cosine of the mean of N patches with the whole image's vector [95 %], deviation over images; and with R, the mean of all".into());
+    for space in &report.spaces {
+        lines.extend(space.points.iter().map(|point| {
+            let (fewest, most) = point.patches;
+            let count = match fewest == most {
+                true => thousands(most),
+                false => format!("{} to {}", thousands(fewest), thousands(most)),
+            };
+            let whole = point.whole;
+            format!(
+                "{:>8} {count:>9}  {:.3}  [{:.3}, {:.3}]  {:.3};  R {:.3}",
+                space.space, whole.mean, whole.low, whole.high, whole.deviation, point.mean.mean
+            )
+        }));
+    }
+    lines.push(format!("{}{}", report.files.out.display(), report.files.warning_line()));
+    lines.join("\n")
+}
+
+fn carried_words(report: &CarriedReport) -> String {
+    let CarriedReport { image, patch, stride, rows, cols, .. } = report;
+    let mut lines = vec![format!(
+        "{} on image {image} of {}: {rows} x {cols} patches of {patch} x {patch} pixels every {stride}; how far R, \
+         their mean, turns without each (1 - cosine)",
+        report.model, report.data
+    )];
+    lines.extend(report.spaces.iter().map(|(name, space)| {
+        let (y, x) = space.at;
+        format!(
+            "{name:>8}  mean {:.2e}, most {:.1} times that without the patch at y {y}, x {x}; half of it is carried by \
+             {} of {} patches",
+            space.mean_turn,
+            space.largest,
+            thousands(space.half),
+            thousands(rows * cols)
+        )
+    }));
+    lines.push(format!("{}{}", report.files.out.display(), report.files.warning_line()));
+    lines.join("\n")
+}

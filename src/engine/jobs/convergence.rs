@@ -1,0 +1,469 @@
+//! Figure 3a: the mean of some patches' vectors against the vector of the whole image; and which patches carry it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::ensure;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::analysis::convergence::{ConvergencePlan, ImageCosines, OverImages, PatchCount, leave_one_out};
+use crate::analysis::stages::stages;
+use crate::augment;
+use crate::colormap::Colormap;
+use crate::dataset::{self, DataSpec, Dataset, ImageOrder, SPREAD_SEED, Skipped, Split, spread};
+use crate::embed::Embedder;
+use crate::engine::ask::defaults;
+use crate::engine::figures::compose::title_in;
+use crate::engine::figures::output::Written;
+use crate::engine::jobs::plot::{PlotFile, curves, line, page, write_csv};
+use crate::engine::jobs::{Job, open_embedder};
+use crate::figure::{CurveAxis, MatrixPanel, Panel, PanelsSpec, PicturePanel};
+use crate::files;
+use crate::image::Image;
+use crate::model::{ModelSpec, Space};
+use crate::patch::PatchGrid;
+use crate::progress::Progress;
+
+/// Images, and the patches on them.
+pub struct ConvergenceSource {
+    /// What is measured.
+    pub model: ModelSpec,
+    /// On which images.
+    pub data: DataSpec,
+    /// Which split of them.
+    pub split: Option<Split>,
+    /// Patches are cut from the centre of so many pixels a side, scaled as a model's input is; from the whole image
+    /// where absent.
+    pub fit: Option<u32>,
+    /// Side of a patch, pixels; none: what suits the images and the model.
+    pub patch: Option<u32>,
+    /// Distance between patches, pixels; none: at most 25 x 25 patches.
+    pub stride: Option<u32>,
+    /// Which spaces; none: every stage, h, and the projector's layers.
+    pub spaces: Vec<Space>,
+}
+
+/// `bagssl figure fig3a`.
+pub struct ConvergenceRequest {
+    /// Of what.
+    pub source: ConvergenceSource,
+    /// Images at most, spread over the data set and its classes.
+    pub limit: usize,
+    /// Means over how many patches.
+    pub counts: Vec<PatchCount>,
+    /// Where the figure goes.
+    pub plot: PlotFile,
+    /// Where the numbers go, if they are wanted as a table.
+    pub csv: Option<PathBuf>,
+}
+
+/// Figure 3a in numbers.
+#[derive(Clone, Debug, Serialize)]
+pub struct ConvergenceReport {
+    /// The model's name.
+    pub model: String,
+    /// Hex SHA-256 of the model file.
+    pub model_hash: String,
+    /// The data set's name.
+    pub data: String,
+    /// Which split of it.
+    pub split: Option<Split>,
+    /// Images that were measured.
+    pub images: usize,
+    /// Images of the data set, of which some are taken.
+    pub of: usize,
+    /// In which order they are taken.
+    pub images_order: String,
+    /// Images that could not be used, and why.
+    pub skipped: Vec<Skipped>,
+    /// Side of the patches, pixels.
+    pub patch: u32,
+    /// Distance between patches, pixels.
+    pub stride: u32,
+    /// Patches are cut from the centre of so many pixels a side.
+    pub fit: Option<u32>,
+    /// Of the order of an image's patches, and of the intervals.
+    pub seed: u64,
+    /// One for each space, in the order in which a patch passes them.
+    pub spaces: Vec<SpaceConvergence>,
+    /// The files that were written.
+    #[serde(flatten)]
+    pub files: Written,
+}
+
+/// The curve of one space.
+#[derive(Clone, Debug, Serialize)]
+pub struct SpaceConvergence {
+    /// Its name.
+    pub space: String,
+    /// By rising number of patches.
+    pub points: Vec<ConvergencePoint>,
+}
+
+/// Means over so many patches.
+#[derive(Clone, Debug, Serialize)]
+pub struct ConvergencePoint {
+    /// How many were asked for.
+    pub count: PatchCount,
+    /// Fewest and most patches that an image's mean is over.
+    pub patches: (usize, usize),
+    /// Cosine with the vector of the whole image.
+    pub whole: OverImages,
+    /// Cosine with R, the mean over all patches.
+    pub mean: OverImages,
+}
+
+/// What is open: the images, the model, the patches.
+struct Opened {
+    data: Arc<dyn Dataset>,
+    embedder: Embedder,
+    grid: PatchGrid,
+    spaces: Vec<Space>,
+    fit: Option<u32>,
+}
+
+impl ConvergenceSource {
+    fn open(&self, job: &Job<'_>) -> anyhow::Result<Opened> {
+        let data = dataset::open(&self.data, self.split)?;
+        let (_, embedder) = open_embedder(job.device, &self.model)?;
+        let spaces = match self.spaces.is_empty() {
+            true => stages(&embedder.info),
+            false => self.spaces.clone(),
+        };
+        for space in &spaces {
+            ensure!(
+                embedder.info.width(*space).is_some(),
+                "the model {} has no space \"{space}\"",
+                embedder.name
+            );
+        }
+        let side = self.fit.unwrap_or(data.short_side());
+        let patch = self.patch.unwrap_or_else(|| defaults::patch_for(side, &embedder.info.trained_crops()));
+        let grid = PatchGrid::new(patch, self.stride.unwrap_or(defaults::map_stride(side, patch)))?;
+        Ok(Opened { data, embedder, grid, spaces, fit: self.fit })
+    }
+}
+
+impl Opened {
+    /// What patches are cut from.
+    fn fitted(&self, image: &Image) -> Image {
+        let resize = self.embedder.info.resize;
+        self.fit.map_or_else(|| image.clone(), |side| augment::fit(image, side, resize))
+    }
+}
+
+/// Measures and draws Figure 3a.
+///
+/// # Errors
+/// No image can be used, those of the model, cancelled, or a file cannot be written.
+pub fn convergence(request: &ConvergenceRequest, mut job: Job<'_>) -> anyhow::Result<ConvergenceReport> {
+    let opened = request.source.open(&job)?;
+    let (cosines, skipped) = measure(&opened, request, &mut job)?;
+    let (Opened { data, embedder, grid, spaces, fit }, seed) = (opened, job.seed);
+    let spaces = spaces.iter().enumerate();
+    let spaces: anyhow::Result<Vec<SpaceConvergence>> =
+        spaces.map(|(at, space)| space_curve(at, *space, &request.counts, &cosines, seed)).collect();
+    let spaces = spaces?;
+    let images = cosines.len();
+    let of = data.len();
+    let notes = vec![
+        format!("model {}, {}: {images} of {of} images", embedder.name, data.name()),
+        format!("patches of {0} x {0} px every {1} px", grid.patch, grid.stride),
+        "lines: means over images; bands: from a tenth to nine tenths of them".into(),
+    ];
+    let source = json!({
+        "model": embedder.facts(), "data": data.name(), "split": data.split(), "images": images, "of": of,
+        "patch": grid.patch, "stride": grid.stride, "fit": fit, "seed": seed,
+    });
+    let data_of = page(String::new(), panels(&spaces), notes);
+    let files =
+        request.plot.write(data_of, PanelsSpec { height_in: 2.2, ..PanelsSpec::default() }, source)?;
+    if let Some(csv) = &request.csv {
+        write_table(csv, &spaces)?;
+    }
+    Ok(ConvergenceReport {
+        model: embedder.name,
+        model_hash: embedder.hash,
+        data: data.name(),
+        split: data.split(),
+        images,
+        of,
+        images_order: ImageOrder::Spread { seed: SPREAD_SEED, of: of as u64 }.to_string(),
+        skipped,
+        patch: grid.patch,
+        stride: grid.stride,
+        fit,
+        seed,
+        spaces,
+        files,
+    })
+}
+
+/// The cosines of each image, and the images that could not be used.
+fn measure(
+    opened: &Opened,
+    request: &ConvergenceRequest,
+    job: &mut Job<'_>,
+) -> anyhow::Result<(Vec<ImageCosines>, Vec<Skipped>)> {
+    let (data, clock) = (opened.data.as_ref(), Instant::now());
+    let plan = ConvergencePlan {
+        embedder: &opened.embedder,
+        grid: opened.grid,
+        spaces: opened.spaces.clone(),
+        counts: request.counts.clone(),
+        seed: job.seed,
+    };
+    let indices = spread(data, request.limit, SPREAD_SEED);
+    let (mut cosines, mut skipped) = (vec![], vec![]);
+    for (done, &index) in indices.iter().enumerate() {
+        job.cancel.check()?;
+        let image = data.image(index).and_then(|image| {
+            let fitted = opened.fitted(&image);
+            let shape = opened.grid.shape(fitted.height(), fitted.width());
+            ensure!(shape.0 * shape.1 > 0, "no patch of {} pixels fits on it", opened.grid.patch);
+            Ok((image, Arc::new(fitted)))
+        });
+        match image {
+            Ok((image, fitted)) => cosines.push(plan.of_image(index, &fitted, &image, job.cancel)?),
+            Err(error) if files::is_read_error(&error) => return Err(error),
+            Err(error) => {
+                skipped.push(Skipped { file: data.image_name(index), reason: format!("{error:#}") });
+            }
+        }
+        (job.progress)(Progress {
+            what: "averaging",
+            done: done as u64 + 1,
+            total: indices.len() as u64,
+            resumed: 0,
+            unit: "images",
+            elapsed: clock.elapsed(),
+        });
+    }
+    let first = skipped.first().map_or(String::new(), |s| format!(", first {}: {}", s.file, s.reason));
+    ensure!(!cosines.is_empty(), "none of {} images can be used{first}", indices.len());
+    Ok((cosines, skipped))
+}
+
+fn space_curve(
+    at: usize,
+    space: Space,
+    counts: &[PatchCount],
+    images: &[ImageCosines],
+    seed: u64,
+) -> anyhow::Result<SpaceConvergence> {
+    let point = |(index, count): (usize, &PatchCount)| {
+        let of = |values: &dyn Fn(&ImageCosines) -> f64| {
+            OverImages::of(&images.iter().map(values).collect::<Vec<f64>>(), seed)
+        };
+        let patches = images.iter().map(|image| count.of(image.patches));
+        let fewest = patches.clone().min().unwrap_or_default();
+        Ok(ConvergencePoint {
+            count: *count,
+            patches: (fewest, patches.max().unwrap_or_default()),
+            whole: of(&|image| image.whole[at][index])?,
+            mean: of(&|image| image.mean[at][index])?,
+        })
+    };
+    let points = counts.iter().enumerate().map(point).collect::<anyhow::Result<_>>()?;
+    Ok(SpaceConvergence { space: space.to_string(), points })
+}
+
+/// Two panels: with the whole image, and with the mean over all.
+fn panels(spaces: &[SpaceConvergence]) -> Vec<Panel> {
+    let panel = |title: &str, of: fn(&ConvergencePoint) -> OverImages| {
+        let series = spaces.iter().map(|space| {
+            let each = |value: fn(OverImages) -> f64| space.points.iter().map(|p| value(of(p))).collect();
+            let x = space.points.iter().map(|point| point.patches.1 as f64).collect();
+            line(&space.space, x, each(|o| o.mean), Some((each(|o| o.p10), each(|o| o.p90))))
+        });
+        let axes = (CurveAxis::of("patches in the mean", ""), CurveAxis::of("cosine", ""));
+        let mut panel = curves(title, axes.0, axes.1, series.collect());
+        panel.log_x = true;
+        Panel::Curves(panel)
+    };
+    vec![
+        panel("with the whole image's vector", |p| p.whole),
+        panel("with the mean of all patches", |p| p.mean),
+    ]
+}
+
+fn write_table(path: &Path, spaces: &[SpaceConvergence]) -> anyhow::Result<()> {
+    let heading =
+        ["space", "with", "count", "fewest", "most", "mean", "low", "high", "deviation", "p10", "p90"];
+    let mut rows = vec![];
+    for space in spaces {
+        for point in &space.points {
+            for (with, o) in [("whole", point.whole), ("mean", point.mean)] {
+                let (fewest, most) = point.patches;
+                let names = [space.space.clone(), with.into(), point.count.to_string()];
+                let counts = [fewest.to_string(), most.to_string()];
+                let values = [o.mean, o.low, o.high, o.deviation, o.p10, o.p90].map(|v| v.to_string());
+                rows.push(names.into_iter().chain(counts).chain(values).collect());
+            }
+        }
+    }
+    write_csv(path, &heading, &rows)
+}
+
+/// `bagssl figure fig3a --leave-one-out`.
+pub struct CarriedRequest {
+    /// Of what.
+    pub source: ConvergenceSource,
+    /// Index of the image.
+    pub index: usize,
+    /// Where the map goes.
+    pub plot: PlotFile,
+    /// Where the numbers go, if they are wanted as a table.
+    pub csv: Option<PathBuf>,
+}
+
+/// Which patches carry R, the mean over an image's patches.
+#[derive(Clone, Debug, Serialize)]
+pub struct CarriedReport {
+    /// The model's name.
+    pub model: String,
+    /// The data set's name.
+    pub data: String,
+    /// Index of the image.
+    pub image: usize,
+    /// Side of the patches, pixels.
+    pub patch: u32,
+    /// Distance between patches, pixels.
+    pub stride: u32,
+    /// Rows of patches.
+    pub rows: usize,
+    /// Columns of patches.
+    pub cols: usize,
+    /// By name of the space.
+    pub spaces: BTreeMap<String, SpaceCarried>,
+    /// The files that were written.
+    #[serde(flatten)]
+    pub files: Written,
+}
+
+/// How much R turns without each patch.
+#[derive(Clone, Debug, Serialize)]
+pub struct SpaceCarried {
+    /// Mean over patches of 1 - cos(R, R without the patch).
+    pub mean_turn: f64,
+    /// Largest turn, as a multiple of the mean.
+    pub largest: f64,
+    /// Top and left edge of the patch without which R turns most, pixels.
+    pub at: (u32, u32),
+    /// Patches, of all, without which R turns half as much as without all of them, one at a time.
+    pub half: usize,
+    /// For each patch, row by row, its turn as a multiple of the mean.
+    pub relative: Vec<f64>,
+}
+
+/// Leaves each patch out in turn, and draws which ones matter.
+///
+/// # Errors
+/// As [`convergence`]; no such image.
+pub fn carried(request: &CarriedRequest, job: Job<'_>) -> anyhow::Result<CarriedReport> {
+    let opened = request.source.open(&job)?;
+    let (index, count) = (request.index, opened.data.len());
+    ensure!(
+        index < count,
+        "--leave-one-out {index}: {} has {count} images (0 to {})",
+        opened.data.name(),
+        count - 1
+    );
+    let image = Arc::new(opened.fitted(&opened.data.image(index)?));
+    let found = leave_one_out(&opened.embedder, &image, opened.grid, &opened.spaces, job.cancel)?;
+    let Opened { data, embedder, grid, spaces, fit } = opened;
+    let (rows, cols) = found.shape;
+    let names: Vec<String> = spaces.iter().map(Space::to_string).collect();
+    let each: Vec<SpaceCarried> = found.turns.iter().map(|turns| space_carried(turns, grid, cols)).collect();
+    let most = each.iter().map(|space| space.largest).fold(1.0, f64::max) as f32;
+    let title = title_in(data.as_ref(), index);
+    let picture = PicturePanel { title: title.clone(), image: image.as_ref().clone() };
+    let mut panels = vec![Panel::Picture(picture)];
+    panels.extend(names.iter().zip(&each).map(|(name, space)| {
+        Panel::Matrix(MatrixPanel {
+            title: name.clone(),
+            rows,
+            cols,
+            values: space.relative.iter().map(|v| *v as f32).collect(),
+            range: [0.0, most],
+            colormap: Colormap::default(),
+            row_label: String::new(),
+            col_label: String::new(),
+        })
+    }));
+    let notes = vec![
+        "how far R, the mean of all patches, turns without each of them: 1 - cosine, as a multiple of its mean over \
+         the patches; one colour scale for all spaces"
+            .into(),
+        format!("model {}, {}: {title}", embedder.name, data.name()),
+        format!("{} patches of {1} x {1} px every {2} px", rows * cols, grid.patch, grid.stride),
+    ];
+    let source = json!({
+        "model": embedder.facts(), "data": data.name(), "split": data.split(), "image": index,
+        "patch": grid.patch, "stride": grid.stride, "fit": fit,
+    });
+    let spec = PanelsSpec { across: 3, ..PanelsSpec::default() };
+    let files = request.plot.write(page(String::new(), panels, notes), spec, source)?;
+    if let Some(csv) = &request.csv {
+        let cells = names.iter().zip(&each).flat_map(|(name, space)| {
+            space.relative.iter().enumerate().map(move |(cell, relative)| {
+                let (y, x) = grid.corner(cell, cols);
+                let turn = relative * space.mean_turn;
+                vec![name.clone(), y.to_string(), x.to_string(), turn.to_string(), relative.to_string()]
+            })
+        });
+        let heading = ["space", "y", "x", "turn", "relative"];
+        write_csv(csv, &heading, &cells.collect::<Vec<_>>())?;
+    }
+    Ok(CarriedReport {
+        model: embedder.name,
+        data: data.name(),
+        image: index,
+        patch: grid.patch,
+        stride: grid.stride,
+        rows,
+        cols,
+        spaces: names.into_iter().zip(each).collect(),
+        files,
+    })
+}
+
+fn space_carried(turns: &[f64], grid: PatchGrid, cols: usize) -> SpaceCarried {
+    let total: f64 = turns.iter().sum();
+    let mean_turn = total / turns.len() as f64;
+    let relative: Vec<f64> =
+        turns.iter().map(|turn| if mean_turn > 0.0 { turn / mean_turn } else { 1.0 }).collect();
+    let largest = relative.iter().copied().fold(0.0, f64::max);
+    let at = relative.iter().position(|value| *value == largest).unwrap_or(0);
+    let mut sorted = turns.to_vec();
+    sorted.sort_by(|a, b| b.total_cmp(a));
+    let mut sum = 0.0;
+    let half = sorted.iter().position(|turn| {
+        sum += turn;
+        sum >= total / 2.0
+    });
+    SpaceCarried {
+        mean_turn,
+        largest,
+        at: grid.corner(at, cols),
+        half: half.map_or(0, |at| at + 1),
+        relative,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_the_turn_is_carried_by_the_fewest_patches() {
+        let found = space_carried(&[1.0, 4.0, 1.0, 2.0], PatchGrid { patch: 8, stride: 4 }, 2);
+        assert_eq!((found.mean_turn, found.largest, found.at, found.half), (2.0, 2.0, (0, 4), 1));
+        assert_eq!(found.relative, [0.5, 2.0, 0.5, 1.0]);
+        let even = space_carried(&[0.0; 4], PatchGrid { patch: 8, stride: 4 }, 2);
+        assert_eq!((even.largest, even.relative), (1.0, vec![1.0; 4]));
+    }
+}

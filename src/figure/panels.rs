@@ -1,0 +1,332 @@
+//! A page of lettered panels: curves, matrices and pictures side by side.
+
+use anyhow::{Context, Result, ensure};
+use plotters::style::text_anchor::{HPos, VPos};
+use serde::{Deserialize, Serialize};
+
+use super::canvas::{
+    BORDER, FAINT, INK, MARGIN, PT, PageCanvas, Rect, Text, UNITS_PER_INCH, fitting, label, wrap,
+};
+use super::curve::CurveData;
+use super::font::FontChoice;
+use super::outlines::TextAs;
+use super::plot::CurvePlot;
+use super::scale::tick;
+use super::{codec, output, page};
+use crate::colormap::Colormap;
+use crate::image::Image;
+
+/// How a page of panels looks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PanelsSpec {
+    /// Page width, inches (a column is 3.25, a text width 5.5 or 6.75).
+    pub width_in: f32,
+    /// Height of a panel of curves with its axes, inches.
+    pub height_in: f32,
+    /// Panels side by side.
+    pub across: u32,
+    /// Size of headings and axis labels, points; numbers are 7/8 of it.
+    pub text_pt: f32,
+    /// What text is in an SVG.
+    pub text: TextAs,
+    /// The font, where it is not the program's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub font: Option<FontChoice>,
+}
+
+impl Default for PanelsSpec {
+    fn default() -> Self {
+        Self { width_in: 6.75, height_in: 1.7, across: 2, text_pt: 8.0, text: TextAs::default(), font: None }
+    }
+}
+
+/// What a page of panels shows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PanelsData {
+    /// Heading; empty for none.
+    pub title: String,
+    /// The panels, in reading order.
+    pub panels: Vec<Panel>,
+    /// Further facts to print below; no paths, no times.
+    pub notes: Vec<String>,
+}
+
+/// One panel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Panel {
+    /// Named series over a common axis.
+    Curves(CurvesPanel),
+    /// Numbers as colours.
+    Matrix(MatrixPanel),
+    /// An image.
+    Picture(PicturePanel),
+}
+
+/// A panel of curves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CurvesPanel {
+    /// Whether x is on a logarithmic scale.
+    #[serde(default)]
+    pub log_x: bool,
+    /// Whether y is on a logarithmic scale.
+    #[serde(default)]
+    pub log_y: bool,
+    /// What is shown; its notes are empty, as those of the page stand below.
+    pub curves: CurveData,
+}
+
+/// A panel of numbers as colours.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MatrixPanel {
+    /// Heading.
+    pub title: String,
+    /// Rows.
+    pub rows: usize,
+    /// Columns.
+    pub cols: usize,
+    /// `[rows, cols]`, the first row on top; NaN where there is none.
+    #[serde(with = "codec::floats")]
+    pub values: Vec<f32>,
+    /// Values at the two ends of the colour scale.
+    pub range: [f32; 2],
+    /// Colours of the values.
+    pub colormap: Colormap,
+    /// What the rows are, on the left; empty for nothing.
+    pub row_label: String,
+    /// What the columns are, below.
+    pub col_label: String,
+}
+
+/// A panel with an image.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PicturePanel {
+    /// Heading.
+    pub title: String,
+    /// The image.
+    #[serde(with = "codec::picture")]
+    pub image: Image,
+}
+
+/// A page of panels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PanelsFigure {
+    /// How it looks.
+    pub spec: PanelsSpec,
+    /// What it shows.
+    pub data: PanelsData,
+}
+
+/// Most panels on a page.
+const MAX_PANELS: usize = 24;
+
+impl Panel {
+    /// Its heading.
+    pub(super) fn title(&self) -> &str {
+        match self {
+            Panel::Curves(panel) => &panel.curves.title,
+            Panel::Matrix(panel) => &panel.title,
+            Panel::Picture(panel) => &panel.title,
+        }
+    }
+}
+
+impl PanelsFigure {
+    pub(super) fn svg(&self) -> Result<String> {
+        let (spec, data) = (&self.spec, &self.data);
+        let (count, across) = (data.panels.len(), spec.across as usize);
+        ensure!((1..=MAX_PANELS).contains(&count), "panels: {count} given; expected 1 to {MAX_PANELS}");
+        ensure!((1..=6).contains(&across), "across is {across}; expected 1 to 6 panels");
+        ensure!(
+            (0.5..=40.0).contains(&spec.height_in),
+            "height_in is {}; expected 0.5 to 40",
+            spec.height_in
+        );
+        let width = output::page_width(spec.width_in)?;
+        let text = page::text_units(spec.text_pt)?;
+        let (inner, gap) = (width - 2 * MARGIN, text * 3 / 2);
+        let across = across.min(count) as i32;
+        let cell = (inner - (across - 1) * gap) / across;
+        ensure!(cell >= text * 8, "panels: {across} side by side are too many for {} inches", spec.width_in);
+        let mut canvas = PageCanvas::new(width);
+        let mut y = MARGIN;
+        if !data.title.is_empty() {
+            canvas.text(label(MARGIN, y + text * 3 / 4, text * 9 / 8, INK, data.title.clone()));
+            y += text * 2;
+        }
+        let drawn = self.drawn_panels(text)?;
+        for row in drawn.chunks(across as usize) {
+            let left = |index: usize| MARGIN + index as i32 * (cell + gap);
+            let heads = row.iter().enumerate().map(|(i, panel)| panel.head(&mut canvas, (left(i), y), cell));
+            let top = heads.max().unwrap_or(y);
+            let height = row.iter().map(|panel| panel.height(cell)).max().unwrap_or(0);
+            for (i, panel) in row.iter().enumerate() {
+                panel.body(&mut canvas, (left(i), top), (cell, height))?;
+            }
+            y = top + height + text / 2;
+        }
+        let small = text * 7 / 8;
+        let notes = wrap(&data.notes, " · ", small, inner);
+        let end = canvas.notes(notes, MARGIN, y + small / 4, small);
+        canvas.finish(end + MARGIN)
+    }
+
+    /// The panels, checked.
+    fn drawn_panels(&self, text: i32) -> Result<Vec<DrawnPanel<'_>>> {
+        let height = (self.spec.height_in * UNITS_PER_INCH as f32).round() as i32;
+        let count = self.data.panels.len();
+        let mut drawn = vec![];
+        for (index, panel) in self.data.panels.iter().enumerate() {
+            let letter = if count > 1 { page::letter(index) } else { String::new() };
+            let title = format!("{letter} {}", panel.title()).trim().to_owned();
+            let content = match panel {
+                Panel::Curves(CurvesPanel { log_x, log_y, curves }) => {
+                    ensure!(
+                        curves.notes.is_empty(),
+                        "panel {index}: notes stand below the page, not a panel"
+                    );
+                    let plot = CurvePlot::new(curves, (*log_x, *log_y), text);
+                    PanelContent::Curves(plot.with_context(|| format!("panel {index}"))?)
+                }
+                Panel::Matrix(matrix) => {
+                    matrix.check().with_context(|| format!("panel {index}"))?;
+                    PanelContent::Matrix(matrix)
+                }
+                Panel::Picture(picture) => PanelContent::Picture(&picture.image),
+            };
+            drawn.push(DrawnPanel { title, content, text, height });
+        }
+        Ok(drawn)
+    }
+}
+
+impl MatrixPanel {
+    fn check(&self) -> Result<()> {
+        let (rows, cols, given) = (self.rows, self.cols, self.values.len());
+        ensure!(
+            (1..=4096).contains(&rows) && (1..=4096).contains(&cols),
+            "a matrix of {rows} x {cols}; expected 1 to 4,096 rows and columns"
+        );
+        ensure!(given == rows * cols, "{given} values; expected {rows} rows x {cols} columns");
+        let [lo, hi] = self.range;
+        ensure!(
+            lo.is_finite() && hi.is_finite() && lo < hi,
+            "range is [{lo}, {hi}]; expected two numbers, the first below the second"
+        );
+        Ok(())
+    }
+
+    fn picture(&self) -> Image {
+        let rgb = self.values.iter().flat_map(|value| self.colormap.color_on(*value, self.range)).collect();
+        Image::new(self.cols as u32, self.rows as u32, rgb)
+    }
+}
+
+/// A panel that is checked.
+struct DrawnPanel<'a> {
+    /// With its letter.
+    title: String,
+    content: PanelContent<'a>,
+    /// Size of labels, units.
+    text: i32,
+    /// Of a panel of curves, units.
+    height: i32,
+}
+
+enum PanelContent<'a> {
+    Curves(CurvePlot<'a>),
+    Matrix(&'a MatrixPanel),
+    Picture(&'a Image),
+}
+
+impl DrawnPanel<'_> {
+    /// Its heading, and a legend where there is one; returns the y below.
+    fn head(&self, canvas: &mut PageCanvas, at: (i32, i32), width: i32) -> i32 {
+        if let PanelContent::Curves(plot) = &self.content {
+            return plot.head(canvas, &self.title, at, width);
+        }
+        let title = fitting(std::slice::from_ref(&self.title), self.text, width);
+        canvas.text(label(at.0, at.1 + self.text * 3 / 4, self.text, INK, title));
+        at.1 + self.text * 7 / 4
+    }
+
+    /// Room beside and below the cells of a matrix: for the label of rows, for the colour bar, for that of columns.
+    fn room(&self) -> (i32, i32, i32) {
+        match self.content {
+            PanelContent::Matrix(matrix) => {
+                let of = |words: &str| if words.is_empty() { 0 } else { self.text * 3 / 2 };
+                (of(&matrix.row_label), self.text * 5, of(&matrix.col_label))
+            }
+            _ => (0, 0, 0),
+        }
+    }
+
+    /// Height that it asks for.
+    fn height(&self, width: i32) -> i32 {
+        let (rows, cols) = match &self.content {
+            PanelContent::Curves(_) => return self.height,
+            PanelContent::Matrix(matrix) => (matrix.rows, matrix.cols),
+            PanelContent::Picture(image) => (image.height() as usize, image.width() as usize),
+        };
+        let (left, right, below) = self.room();
+        let inner = f64::from(width - left - right);
+        below + (inner * (rows as f64 / cols as f64).min(1.25)) as i32
+    }
+
+    /// What it shows, in the upper left of a place of that size.
+    fn body(&self, canvas: &mut PageCanvas, at: (i32, i32), size: (i32, i32)) -> Result<()> {
+        match &self.content {
+            PanelContent::Curves(plot) => plot.body(canvas, at, size),
+            PanelContent::Matrix(matrix) => {
+                self.matrix(canvas, matrix, at, size);
+                Ok(())
+            }
+            PanelContent::Picture(image) => {
+                canvas.image(image, fitted((image.width(), image.height()), at, size), None);
+                Ok(())
+            }
+        }
+    }
+
+    fn matrix(&self, canvas: &mut PageCanvas, matrix: &MatrixPanel, at: (i32, i32), size: (i32, i32)) {
+        let (left, right, below) = self.room();
+        let (text, small) = (self.text, self.text * 7 / 8);
+        let cells = (matrix.cols as u32, matrix.rows as u32);
+        let place = fitted(cells, (at.0 + left, at.1), (size.0 - left - right, size.1 - below));
+        canvas.image(&matrix.picture(), place, Some(&matrix.title));
+        canvas.frame(place, BORDER, PT / 2);
+        let (x, y) = (place.x as i32, place.y as i32);
+        let (width, height) = (place.width as i32, place.height as i32);
+        let mut centred = |x, y, v, upwards, body: &str| {
+            let body = body.to_owned();
+            canvas.text(Text { x, y, size: small, color: FAINT, h: HPos::Center, v, upwards, body });
+        };
+        centred(x + width / 2, y + height + small / 4, VPos::Top, false, &matrix.col_label);
+        centred(at.0 + small / 2, y + height / 2, VPos::Center, true, &matrix.row_label);
+        let bar = Rect::new(x + width + text / 2, y, text * 3 / 4, height);
+        let steps = (0..256).rev().map(|i| matrix.colormap.color(i as f32 / 255.0));
+        canvas.image(&Image::new(1, 256, steps.flatten().collect()), bar, None);
+        canvas.frame(bar, BORDER, PT / 2);
+        let [low, high] = matrix.range.map(f64::from);
+        for (at, value) in [(y + small / 2, high), (y + height - small / 2, low)] {
+            canvas.text(label(x + width + text * 3 / 2, at, small, FAINT, tick(rounded(value))));
+        }
+    }
+}
+
+/// A number with four digits, as it stands beside a colour bar.
+fn rounded(value: f64) -> f64 {
+    format!("{value:.3e}").parse().unwrap_or(value)
+}
+
+/// The largest rectangle of the sides' ratio in the upper left of a place.
+fn fitted((width, height): (u32, u32), (x, y): (i32, i32), (most_width, most_height): (i32, i32)) -> Rect {
+    let (width, height) = (f64::from(width), f64::from(height));
+    let scale = (f64::from(most_width) / width).min(f64::from(most_height) / height);
+    Rect { x: f64::from(x), y: f64::from(y), width: width * scale, height: height * scale }
+}

@@ -1,0 +1,131 @@
+//! The measures of the paper's argument as commands: figure 3a, geometry, locality, co-occurrence.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::{failure, json as run_json, text};
+
+fn names(report: &Value) -> Vec<&str> {
+    report["spaces"].as_array().unwrap().iter().map(|space| space["space"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn the_mean_of_all_patches_is_r_and_figure_3a_comes_again_from_its_sidecar() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (out, csv) = (path("fig3a.svg"), path("fig3a.csv"));
+    let mut args =
+        vec!["figure", "fig3a", "--patch", "16", "--stride", "16", "--limit", "3", "--space", "h,z"];
+    args.extend(["--counts", "1,4,all", "--out", text(&out), "--csv", text(&csv)]);
+    let report = run_json(&args);
+    assert_eq!(
+        (names(&report), &report["images"], &report["stride"]),
+        (vec!["h", "z"], &json!(3), &json!(16))
+    );
+    for space in report["spaces"].as_array().unwrap() {
+        let points = space["points"].as_array().unwrap();
+        let of = |at: usize| points[at]["mean"]["mean"].as_f64().unwrap();
+        assert!(of(0) < of(1) && (of(2) - 1.0).abs() < 1e-9, "{points:?}");
+        assert_eq!(points[2]["count"], "all");
+        let whole = &points[2]["whole"];
+        assert!(whole["low"].as_f64() <= whole["mean"].as_f64() && whole["p90"].as_f64() <= Some(1.0));
+    }
+    assert_eq!(fs::read_to_string(&csv).unwrap().lines().count(), 1 + 2 * 3 * 2);
+    let again = path("again.svg");
+    run_json(&["figure", text(&path("fig3a.svg.json")), "--out", text(&again)]);
+    assert_eq!(fs::read(&out).unwrap(), fs::read(&again).unwrap());
+    // The same seed, the same bytes.
+    let same = path("same.svg");
+    args[13] = text(&same);
+    args.truncate(14);
+    run_json(&args);
+    assert_eq!(fs::read(&out).unwrap(), fs::read(&same).unwrap());
+
+    let map = path("carried.svg");
+    let mut args =
+        vec!["figure", "fig3a", "--patch", "16", "--stride", "16", "--space", "h", "--out", text(&map)];
+    args.extend(["--leave-one-out", "2"]);
+    let report = run_json(&args);
+    let relative = report["spaces"]["h"]["relative"].as_array().unwrap();
+    let sum: f64 = relative.iter().map(|value| value.as_f64().unwrap()).sum();
+    assert!((sum / relative.len() as f64 - 1.0).abs() < 1e-9, "{relative:?}");
+    let error = failure(&["figure", "fig3a", "--leave-one-out", "9999999", "--out", text(&map)]);
+    assert!(error.contains("--leave-one-out 9999999"), "{error}");
+}
+
+#[test]
+fn the_geometry_of_a_bank_and_of_two() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (bank, out, csv) = (path("bank"), path("geometry.pdf"), path("geometry.csv"));
+    let how = ["--data", "demo", "--limit", "5", "--patch", "16", "--stride", "16", "--space", "h,z"];
+    run_json(&[&["embed", "--out", text(&bank)], &how[..]].concat());
+    let args =
+        ["geometry", text(&bank), "--sample", "60", "--k", "5", "--out", text(&out), "--csv", text(&csv)];
+    let report = run_json(&args);
+    assert_eq!((names(&report), &report["rows"]), (vec!["h", "z"], &json!(60)));
+    for space in report["spaces"].as_array().unwrap() {
+        let (rank, width) = (space["rank"].as_f64().unwrap(), space["width"].as_f64().unwrap());
+        assert!(rank >= 1.0 && rank <= width.min(60.0) && space["spectrum"].as_array().unwrap().len() == 60);
+        assert_eq!(space["norms"]["count"], report["of"]);
+        assert!(space["two_nn"]["dimension"].as_f64().unwrap() > 1.0, "{}", space["two_nn"]);
+    }
+    assert!(fs::read(&out).unwrap().starts_with(b"%PDF"));
+    assert_eq!(fs::read_to_string(&csv).unwrap().lines().count(), 3);
+    // A bank beside itself: spaces of the same name are the same.
+    let twice = run_json(&["geometry", text(&bank), "--beside", text(&bank), "--sample", "40", "--k", "5"]);
+    let pair = |a: &str, b: &str| {
+        let pairs = twice["pairs"].as_array().unwrap();
+        pairs.iter().find(|pair| pair["a"] == a && pair["b"] == b).unwrap().clone()
+    };
+    let same = pair("h A", "h B");
+    assert!((same["cka"].as_f64().unwrap() - 1.0).abs() < 1e-9 && same["overlap"]["value"] == 1.0, "{same}");
+    assert!(pair("h A", "z B")["cka"].as_f64().unwrap() < 0.999);
+    let error = failure(&["geometry", text(&bank), "--space", "y"]);
+    assert!(error.contains('y') && error.contains("h, z"), "{error}");
+}
+
+#[test]
+fn locality_is_a_page_of_measures_from_pixels_to_z() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (out, csv) = (path("locality.svg"), path("locality.csv"));
+    let mut args = vec!["locality", "--limit", "8", "--queries", "12", "--k", "6", "--changed", "4"];
+    args.extend(["--space", "pixels,h,z", "--out", text(&out), "--csv", text(&csv)]);
+    let report = run_json(&args);
+    assert_eq!(names(&report), ["pixels", "h", "z"]);
+    assert_eq!((&report["parts_known"], &report["purity"]["chance"]["mean"].is_f64()), (&json!(true), &true));
+    for space in report["spaces"].as_array().unwrap() {
+        let shares = |name: &str| space["composition"][name][0]["value"].as_f64().unwrap();
+        assert!((shares("same_image") + shares("same_class") + shares("other_class") - 1.0).abs() < 1e-12);
+        assert!(space["displacement"]["near_minus_far"]["value"].as_f64().unwrap() > 0.0, "{space}");
+    }
+    let changes: Vec<&str> =
+        report["invariance"].as_array().unwrap().iter().map(|c| c["change"].as_str().unwrap()).collect();
+    assert_eq!(changes, ["shift", "scale", "flip", "brightness", "hue", "blur"]);
+    let page = fs::read_to_string(&out).unwrap();
+    assert!(page.contains("polygon") && fs::read_to_string(&csv).unwrap().contains("h,near minus far,0,"));
+    // A set that knows no parts is measured without them.
+    let set = path("set");
+    run_json(&["data", "synth", "--images", "10", "--size", "32", "--out", text(&set)]);
+    let mut args = vec!["locality", "--data", text(&set), "--queries", "5", "--k", "4", "--changed", "0"];
+    args.extend(["--space", "h"]);
+    let report = run_json(&args);
+    assert_eq!((&report["parts_known"], &report["purity"]), (&json!(false), &json!({})));
+}
+
+#[test]
+fn the_toy_world_prints_both_losses_and_draws_both_matrices() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("world.svg");
+    let mut args = vec!["cooccurrence", "--images", "3", "--patches", "10", "--dim", "3", "--steps", "800"];
+    args.extend(["--seed", "4", "--out", text(&out)]);
+    let report = run_json(&args);
+    let of = |key: &str| report[key].as_f64().unwrap();
+    assert!(of("correlation") > 0.9999 && of("difference").abs() < 1e-12, "{report}");
+    assert!((2.0 * of("w") * of("spectral") + of("constant") - of("modelling")).abs() < 1e-12);
+    assert_eq!(fs::read_to_string(&out).unwrap().matches("<image ").count(), 4);
+    let error = failure(&["cooccurrence", "--patches", "1"]);
+    assert!(error.contains("--patches 1; expected 2 to 2048"), "{error}");
+}
