@@ -97,6 +97,26 @@ fn ctrl_c_a_scheduler_and_a_closed_terminal_stop_a_run_with_its_checkpoint() {
     }
 }
 
+/// A step of a thousand small pieces, which take a quarter of a minute and more, is left in its midst.
+#[test]
+fn a_long_step_is_left_and_the_run_stands_as_it_was_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, out) = (folder.path().join("config.toml"), folder.path().join("run"));
+    let network = ["model.backbone.width=16", "model.input=32"];
+    let run = ["images=2048", "batch=2048", "accumulate=512", "probe.every=0"];
+    let arguments = training(&config, &out, &[&network[..], &run[..]].concat());
+    let mut child = program(&arguments).spawn().unwrap();
+    let has_vectors = |run: RunFolder| run.probe_steps().is_ok_and(|steps| !steps.is_empty());
+    until(&mut child, || RunFolder::open(&out).is_ok_and(|(run, _)| has_vectors(run)));
+    std::thread::sleep(Duration::from_secs(1));
+    send(libc::SIGTERM, &child);
+    let output = end_within(child, SOON);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("stopped after step 0 of 2; --resume continues from"), "{said}");
+    assert_eq!(RunFolder::open(&out).unwrap().0.load().unwrap().state.step, 0);
+}
+
 #[test]
 fn embedding_keeps_what_it_has_when_a_scheduler_ends_it() {
     let folder = tempfile::tempdir().unwrap();
