@@ -15,7 +15,7 @@ pub use model_args::{ModelArgs, OverrideArgs};
 pub use output::{bytes, chain, duration, show, thousands};
 pub use query_args::{FILTER, FilterArgs, QueryArgs, among_words, search_request};
 pub use signals::{interrupted, listen};
-pub use values::{Point, QueryPlace, finite, pixels, positive};
+pub use values::{Point, QueryPlace, finite, pixels, positive, share};
 pub use voice::{log_to_stderr, say};
 #[cfg(test)]
 pub use {commander::SHARED, decoding_args::READING, model_args::OVERRIDES};

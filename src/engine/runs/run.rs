@@ -61,32 +61,35 @@ impl TrainingRun {
     /// A config that does not fit the data, a folder that holds another run, a checkpoint that
     /// cannot be read, other data than the run was trained on.
     pub fn begin(out: &Path, start: &Start, data: &RunData, device: &OpenDevice) -> anyhow::Result<Self> {
-        let RunData { source, set } = data;
-        let environment =
-            |trainer: &Trainer| Environment::of(source, set.as_ref(), trainer.part().images, &device.name);
+        let environment = |RunData { source, set, .. }: &RunData, trainer: &Trainer| {
+            Environment::of(source, set.as_ref(), trainer.part().images, &device.name)
+        };
         let from = match start {
             Start::New(_) | Start::Resume => None,
             Start::ResumeFrom(step) => Some(*step),
         };
         let mut told = vec![];
-        let (folder, trainer) = if let Start::New(config) = start {
+        let (data, folder, trainer) = if let Start::New(config) = start {
             // The trainer first: a config that does not fit the data leaves no folder behind.
-            let trainer = Trainer::new((**config).clone(), set.clone(), &device.device)?;
-            (RunFolder::create(out, trainer.config(), environment(&trainer)?.json())?, trainer)
+            let data = data.without_holdout(config)?;
+            let trainer = Trainer::new((**config).clone(), data.set.clone(), &device.device)?;
+            let folder = RunFolder::create(out, trainer.config(), environment(&data, &trainer)?.json())?;
+            (data, folder, trainer)
         } else {
             let (folder, config) = RunFolder::go_on(out)?;
+            let data = data.without_holdout(&config)?;
             let saved = folder.load_from(from)?;
             let step = saved.state.step;
-            let trainer = Trainer::resume(config, saved, set.clone(), &device.device)
+            let trainer = Trainer::resume(config, saved, data.set.clone(), &device.device)
                 .with_context(|| folder.checkpoint(step).display().to_string())?;
             if from.is_some() {
                 told.extend(folder.fall_back(step)?);
             }
             told.extend(folder.rewind(step)?);
-            folder.note_environment(environment(&trainer)?.json())?;
-            (folder, trainer)
+            folder.note_environment(environment(&data, &trainer)?.json())?;
+            (data, folder, trainer)
         };
-        let probe = HeldOutProbe::new(trainer.config(), data, folder.probe_patches()?, &device.device)?;
+        let probe = HeldOutProbe::new(trainer.config(), &data, folder.probe_patches()?, &device.device)?;
         folder.save_probe_patches(probe.patches())?;
         let mut run = Self {
             record: RunRecord::open(folder, trainer.config().objective.clone())?,
