@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::bank::{BankSink, Dtype, ImageEntry, MemoryBank};
+use crate::bank::{Bank, BankSink, Dtype, ImageEntry, MemoryBank};
 use crate::dataset::{Dataset, Skipped};
 use crate::embed::{self, Embedder, ExtractPlan};
 use crate::engine::ask::{ExtractionView, MemoryUse, PatchSpace};
+use crate::engine::look::guests::Guests;
 use crate::files;
 use crate::model::Space;
 use crate::patch::PatchGrid;
@@ -34,6 +35,8 @@ pub struct Growing {
     /// Images that could not be read; copied when the list has grown, not with every batch.
     skipped: Arc<Vec<Skipped>>,
     memory: MemoryUse,
+    data: Arc<dyn Dataset>,
+    guests: Guests,
 }
 
 impl Growing {
@@ -61,8 +64,8 @@ impl Growing {
         let memory = MemoryUse { bytes, most_bytes, images, wanted_images: images, wanted_bytes: bytes };
         let bank = MemoryBank::new(plan.spec.clone(), plan.images.clone())?;
         let extraction = embed::Extraction::start(plan, data.clone())?;
-        let skipped = Arc::default();
-        Ok(Self { extraction, bank, paused: false, stopped: None, bytes, memory, skipped })
+        let (skipped, guests, data) = (Arc::default(), Guests::default(), data.clone());
+        Ok(Self { extraction, bank, paused: false, stopped: None, bytes, memory, skipped, data, guests })
     }
 
     /// As [`Growing::start`], with as many of the images as `most_bytes` has room for; what is shown says how many
@@ -95,7 +98,26 @@ impl Growing {
 
     /// Whether there is something to embed.
     pub fn has_work(&self) -> bool {
-        !self.paused && self.stopped.is_none() && !self.extraction.is_finished()
+        let grows = !self.paused && self.stopped.is_none() && !self.extraction.is_finished();
+        grows || !self.guests.are_settled()
+    }
+
+    /// Whether everything that was asked for is embedded.
+    pub fn is_settled(&self) -> bool {
+        self.extraction.is_finished() && self.guests.are_settled()
+    }
+
+    /// Sees to it that these images of a query can be searched, though they may not be of the sample.
+    pub fn invite(&mut self, images: &[u32]) {
+        self.guests.invite(self.extraction.plan(), &self.data, &self.bank, images);
+    }
+
+    /// What is in the bank now, and those of `images` that are guests beside it.
+    ///
+    /// # Errors
+    /// As [`MemoryBank::snapshot_with`].
+    pub fn bank_with(&self, images: &[u32]) -> anyhow::Result<Bank> {
+        self.guests.beside(&self.bank, images)
     }
 
     /// Pauses, or goes on: where a file could not be read, with that file.
@@ -114,6 +136,10 @@ impl Growing {
     /// # Errors
     /// A file that could not be read: it is stopped, with what is embedded so far. What else goes wrong ends it.
     pub fn advance(&mut self, embedder: &Embedder) -> anyhow::Result<()> {
+        if !self.guests.are_settled() {
+            self.guests.advance(embedder);
+            return Ok(());
+        }
         self.extraction.advance(embedder, &mut self.bank).inspect_err(|error| {
             if files::is_read_error(error) {
                 self.stopped = Some(format!("{error:#}").into());
@@ -226,6 +252,42 @@ mod tests {
         let bank = growing.bank.snapshot();
         assert!(growing.stopped().is_none() && bank.is_complete() && bank.skipped().is_empty());
         assert_eq!(bank.space("h").unwrap().searchable(), 6 * 9);
+    }
+
+    #[test]
+    fn a_querys_image_is_searched_though_it_is_not_of_the_sample() {
+        let data = open("demo", Some(Split::Test)).unwrap();
+        let device = Device::flex();
+        let embedder = Embedder::new(store::open(&"demo".into(), &device).unwrap(), &device);
+        let grid = PatchGrid::new(32, 32).unwrap();
+        let reach = Reach { grid, images: 6, spaces: vec!["h".parse().unwrap()] };
+        let sample = crate::dataset::spread(data.as_ref(), 6, crate::dataset::SPREAD_SEED);
+        let outside = (0..).find(|image| !sample.contains(image)).unwrap();
+        let mut growing = Growing::start(&embedder, &data, &reach, u64::MAX).unwrap();
+        growing.invite(&[outside as u32, sample[5] as u32]);
+        assert!(!growing.is_settled());
+        // Soon, before the sample.
+        growing.advance(&embedder).unwrap();
+        growing.advance(&embedder).unwrap();
+        let images = |bank: &Bank| bank.images().iter().map(|image| image.index as usize).collect::<Vec<_>>();
+        let asked = [outside as u32, sample[5] as u32];
+        let mut soon = images(&growing.bank_with(&asked).unwrap());
+        soon.sort_unstable();
+        assert_eq!(soon, [outside.min(sample[5]), outside.max(sample[5])]);
+        while growing.has_work() {
+            growing.advance(&embedder).unwrap();
+        }
+        assert!(growing.is_settled() && growing.shown().finished);
+        assert_eq!(images(&growing.bank_with(&[]).unwrap()), sample, "the sample is what it was");
+        let with = growing.bank_with(&asked).unwrap();
+        assert_eq!(images(&with), [&sample[..], &[outside]].concat());
+        let patch = with.patch_ref(with.rows_of_image(outside).unwrap().start + 3);
+        let image = Arc::new(data.image(outside).unwrap());
+        let source = embed::PatchSource { image, y: patch.y, x: patch.x };
+        let expected = &embedder.patches(&[source], 32, &[Space::H]).unwrap()[0];
+        let mut row = vec![0.0; expected.len()];
+        with.row_f32("h", with.row_of(outside, patch.y, patch.x).unwrap(), &mut row).unwrap();
+        assert!(row.iter().zip(expected).all(|(a, b)| (a - b).abs() <= 1e-3 * b.abs().max(1e-2)), "{row:?}");
     }
 
     /// A folder sorted by class, as image folders are: whatever is embedded holds each class's share within one image.
