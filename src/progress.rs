@@ -1,29 +1,78 @@
 //! How far long work is, and the word to stop it.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Shared word to stop: long work asks `is_cancelled` between units and ends
 /// cleanly with [`Cancelled`], leaving what can be resumed.
 #[derive(Clone, Default, Debug)]
-pub struct CancelToken(Arc<AtomicBool>);
+pub struct CancelToken {
+    asked: Arc<AtomicBool>,
+    /// From then on it counts as asked.
+    deadline: Option<Instant>,
+}
+
+thread_local! {
+    /// Who may have the work of this thread left in its midst.
+    static LEAVABLE: RefCell<Option<CancelToken>> = const { RefCell::new(None) };
+}
 
 impl CancelToken {
+    /// One that asks by itself after so long.
+    pub fn after(time: Duration) -> Self {
+        Self { deadline: Instant::now().checked_add(time), ..Self::default() }
+    }
+
     /// Asks the work that holds this token to stop.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.asked.store(true, Ordering::Relaxed);
     }
 
     /// Whether someone asked to stop.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.asked.load(Ordering::Relaxed) || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
     /// `Err(Cancelled)` once someone asked to stop.
     pub fn check(&self) -> Result<(), Cancelled> {
         if self.is_cancelled() { Err(Cancelled) } else { Ok(()) }
     }
+
+    /// Does `work`, one long piece such as a training step, so that it can be left in its midst: once someone asks to
+    /// stop, what its thread would still compute is skipped ([`is_left`]), and what comes of it is dropped. Work that
+    /// changes something asks [`check_left`] before it does.
+    ///
+    /// # Errors
+    /// Someone asked to stop before it was done.
+    pub fn leavable<T>(&self, work: impl FnOnce() -> T) -> Result<T, Cancelled> {
+        self.check()?;
+        let _outer = Outer(LEAVABLE.replace(Some(self.clone())));
+        let done = work();
+        self.check()?;
+        Ok(done)
+    }
+}
+
+/// What could be left around a piece of work, put back at its end.
+struct Outer(Option<CancelToken>);
+
+impl Drop for Outer {
+    fn drop(&mut self) {
+        LEAVABLE.set(self.0.take());
+    }
+}
+
+/// Whether the work of this thread is being left ([`CancelToken::leavable`]): whatever it computes from now on is dropped,
+/// and may be anything.
+pub fn is_left() -> bool {
+    LEAVABLE.with_borrow(|token| token.as_ref().is_some_and(CancelToken::is_cancelled))
+}
+
+/// `Err(Cancelled)` where [`is_left`]: what was computed so far is worth nothing.
+pub fn check_left() -> Result<(), Cancelled> {
+    if is_left() { Err(Cancelled) } else { Ok(()) }
 }
 
 /// The work was stopped on request.
@@ -94,5 +143,22 @@ mod tests {
         assert!(seen.check().is_ok());
         token.cancel();
         assert_eq!(seen.check(), Err(Cancelled));
+    }
+
+    #[test]
+    fn work_is_left_once_it_is_asked_for_and_nothing_else_is() {
+        let (token, inner) = (CancelToken::default(), CancelToken::default());
+        let left = token.leavable(|| {
+            assert!(!is_left());
+            assert_eq!(inner.leavable(is_left), Ok(false));
+            token.cancel();
+            assert_eq!(inner.leavable(is_left), Ok(false), "another's work");
+            let elsewhere = std::thread::spawn(is_left).join().unwrap();
+            assert!(is_left() && check_left().is_err() && !elsewhere);
+        });
+        assert_eq!((left, is_left(), check_left()), (Err(Cancelled), false, Ok(())));
+        assert_eq!(token.leavable(|| panic!("it is not begun")), Err::<(), _>(Cancelled));
+        let soon = CancelToken::after(Duration::ZERO);
+        assert!(soon.is_cancelled() && !CancelToken::after(Duration::MAX).is_cancelled());
     }
 }

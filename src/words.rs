@@ -39,10 +39,11 @@ pub fn first_names<T: AsRef<str>>(names: &[T], most: usize) -> String {
 }
 
 /// A line about each thing, of many about the first ten, and then how many more there are and where `all` of them
-/// are told.
+/// are told; each as [`one_line`].
 pub fn first_lines<T>(things: &[T], words: impl Fn(&T) -> String, all: &str) -> Vec<String> {
     const LINES: usize = 10;
-    let mut lines: Vec<String> = things.iter().take(LINES).map(words).collect();
+    let line = |thing: &T| one_line(&words(thing)).into_owned();
+    let mut lines: Vec<String> = things.iter().take(LINES).map(line).collect();
     if let more @ 1.. = things.len().saturating_sub(LINES) {
         lines.push(format!("and {} more; {all}", thousands(more)));
     }
@@ -53,8 +54,44 @@ pub fn first_lines<T>(things: &[T], words: impl Fn(&T) -> String, all: &str) -> 
 /// else is said, and those that turn the direction of writing become `\u001b`, as in JSON. Lines and tabs stay.
 pub fn legible(text: &str) -> Cow<'_, str> {
     let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let is_foul = |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || turns(c);
-    if !text.contains(is_foul) {
+    escaped(text, |c| (c.is_control() && !matches!(c, '\n' | '\t')) || turns(c))
+}
+
+/// Most characters of a line that is told about one thing.
+const LINE: usize = 4000;
+/// Most characters of a text that is repeated because it is not understood.
+const QUOTED: usize = 200;
+
+/// What is told about one thing on a line of its own, whatever names and files have put into it: as [`legible`], line
+/// breaks and tabs too, and of a line of more than 4,000 characters the beginning and how many there are.
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    let on_one = |text| match legible(text) {
+        Cow::Borrowed(text) => escaped(text, char::is_control),
+        Cow::Owned(text) => Cow::Owned(escaped(&text, char::is_control).into_owned()),
+    };
+    match beginning(text, LINE) {
+        None => on_one(text),
+        Some((first, count)) => Cow::Owned(format!("{}... ({} characters)", on_one(first), thousands(count))),
+    }
+}
+
+/// A text that is not understood, in quotation marks: of one of more than 200 characters the beginning and how many
+/// there are.
+pub fn quoted(text: &str) -> String {
+    match beginning(text, QUOTED) {
+        None => format!("{text:?}"),
+        Some((first, count)) => format!("{first:?}... ({} characters)", thousands(count)),
+    }
+}
+
+/// The first `most` characters of a text, and how many it has; `None` where it has no more.
+fn beginning(text: &str, most: usize) -> Option<(&str, usize)> {
+    let (end, _) = text.char_indices().nth(most)?;
+    Some((&text[..end], text.chars().count()))
+}
+
+fn escaped(text: &str, is_foul: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&is_foul) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
@@ -134,6 +171,18 @@ mod tests {
         let name = "\u{9b}1m\u{7f}";
         let read: String = serde_json::from_str(&legible(&serde_json::to_string(name).unwrap())).unwrap();
         assert_eq!(read, name);
+    }
+
+    #[test]
+    fn what_is_told_of_one_thing_is_one_line_of_bounded_length() {
+        assert_eq!(one_line("a\nb\t\x1b c"), "a\\u000ab\\u0009\\u001b c");
+        assert_eq!(one_line("plain"), "plain");
+        let long = one_line(&"\u{e4}".repeat(200_000)).into_owned();
+        assert!(long.ends_with("\u{e4}... (200,000 characters)") && long.chars().count() < 4100, "{long}");
+        assert_eq!(one_line(&"x".repeat(4000)), "x".repeat(4000));
+        assert_eq!(quoted("a\"b"), "\"a\\\"b\"");
+        assert_eq!(quoted(&"y".repeat(5000)), format!("\"{}\"... (5,000 characters)", "y".repeat(200)));
+        assert_eq!(first_lines(&["a\nb"], |name| (*name).to_owned(), "there"), ["a\\u000ab"]);
     }
 
     #[test]

@@ -58,22 +58,17 @@ impl MemoryBank {
 
     /// What is in the bank now. Copies fewer than 2,048 rows per space; all others are shared.
     pub fn snapshot(&self) -> Bank {
-        let store = |(full, tail): (&Vec<Arc<RowBuffer>>, &RowBuffer)| {
-            let mut chunks = full.clone();
-            if tail.rows() > 0 {
-                chunks.push(Arc::new(tail.clone()));
-            }
-            Store::Chunks { chunks, chunk_rows: CHUNK_ROWS }
-        };
         Bank {
             spec: self.spec.clone(),
             layout: self.layout.clone(),
             skipped: self.skipped.clone(),
             complete_images: self.next_image,
             searchable: self.searchable.clone(),
-            stores: self.full.iter().zip(&self.tail).map(store).collect(),
+            stores: self.full.iter().cloned().zip(self.tail.iter().cloned()).map(store).collect(),
             copies: KnownCopies::Here(self.copies.firsts.clone()),
             folder: None,
+            identity: self.layout.clone(),
+            guests: 0,
         }
     }
 
@@ -85,6 +80,52 @@ impl MemoryBank {
     /// Patches in the bank, those of skipped images included.
     pub fn patches(&self) -> usize {
         self.layout.rows_before(self.next_image)
+    }
+
+    /// As [`MemoryBank::snapshot`], with the images of `guests` behind those that are there: whole banks of other images
+    /// of the same data set, patches and spaces. Guests that are there by now, or could not be read, are left out.
+    ///
+    /// # Errors
+    /// More patches than can be counted.
+    pub fn snapshot_with(&self, guests: &[&MemoryBank]) -> Result<Bank> {
+        let mut bank = self.snapshot();
+        let is_new = |image: &ImageEntry| !bank.holds(image.index as usize);
+        let guests: Vec<&&MemoryBank> = guests
+            .iter()
+            .filter(|guest| guest.is_whole() && guest.layout.images().iter().all(is_new))
+            .collect();
+        if guests.is_empty() {
+            return Ok(bank);
+        }
+        let (there, later) = self.layout.images().split_at(self.next_image);
+        let come: Vec<&ImageEntry> = guests.iter().flat_map(|guest| guest.layout.images()).collect();
+        let is_later = |image: &&ImageEntry| come.iter().all(|guest| guest.index != image.index);
+        let images = there.iter().chain(come.iter().copied()).chain(later.iter().filter(is_later));
+        bank.layout = Arc::new(Layout::new(self.spec.grid, images.cloned().collect())?);
+        (bank.guests, bank.complete_images) = (come.len(), self.next_image + come.len());
+        for (index, space) in self.spec.spaces.iter().enumerate() {
+            let (mut full, mut tail) = (self.full[index].clone(), self.tail[index].clone());
+            for guest in &guests {
+                let chunks = guest.full[index].iter().map(|chunk| &**chunk).chain([&guest.tail[index]]);
+                chunks.for_each(|chunk| append(&mut full, &mut tail, chunk, space.width as usize));
+                bank.searchable[index] += guest.searchable[index];
+            }
+            bank.stores[index] = store((full, tail));
+        }
+        let mut copies = self.copies.clone();
+        guests.iter().flat_map(|guest| guest.copies.hashes()).for_each(|hash| copies.push(hash));
+        bank.copies = KnownCopies::Here(copies.firsts);
+        Ok(bank)
+    }
+
+    /// Whether all its images are in it.
+    fn is_whole(&self) -> bool {
+        self.next_image == self.layout.images().len() && self.skipped.is_empty()
+    }
+
+    /// Whether the image of the data set with index `image` is in it.
+    pub fn holds(&self, image: usize) -> bool {
+        self.layout.place_of(image).is_some_and(|place| place < self.next_image)
     }
 
     /// Images in the bank that are exact copies of an earlier one.
@@ -141,6 +182,13 @@ impl BankSink for MemoryBank {
         self.next_image += 1;
         Ok(())
     }
+}
+
+fn store((mut chunks, tail): (Vec<Arc<RowBuffer>>, RowBuffer)) -> Store {
+    if tail.rows() > 0 {
+        chunks.push(Arc::new(tail));
+    }
+    Store::Chunks { chunks, chunk_rows: CHUNK_ROWS }
 }
 
 /// Adds the rows of `buffer`, closing chunks as they fill.

@@ -46,6 +46,13 @@ pub(super) struct CopyFinder {
 }
 
 impl CopyFinder {
+    /// The hash of each image, in their order; `None` where it has none.
+    pub fn hashes(&self) -> Vec<Option<PixelHash>> {
+        let by_place: HashMap<u32, PixelHash> =
+            self.seen.iter().map(|(hash, place)| (*place, *hash)).collect();
+        self.firsts.iter().map(|first| by_place.get(first).copied()).collect()
+    }
+
     /// Takes the next image; without a hash it is a copy of none.
     pub fn push(&mut self, hash: Option<PixelHash>) {
         let place = self.firsts.len() as u32;

@@ -24,6 +24,10 @@ pub struct Bank {
     pub(super) stores: Vec<Store>,
     pub(super) copies: KnownCopies,
     pub(super) folder: Option<PathBuf>,
+    /// What tells the bank from others: its layout without guests.
+    pub(super) identity: Arc<Layout>,
+    /// Images that only this snapshot has, the last ones of those that are committed.
+    pub(super) guests: usize,
 }
 
 /// Tells one bank from another, whatever it has grown to, without keeping it in memory.
@@ -77,12 +81,15 @@ impl Bank {
         let (manifest, layout) = Manifest::read(folder)?;
         let rows = MappedRows::open_all(folder, &manifest.spec, &layout, manifest.sums)?;
         let stores = rows.into_iter().map(|rows| Store::Mapped(Arc::new(rows))).collect();
+        let layout = Arc::new(layout);
         let copies = KnownCopies::on_disk(manifest.complete_images as usize, manifest.pixels);
         let spec = manifest.spec;
         Ok(Self {
             searchable: spec.spaces.iter().map(|space| manifest.searchable[&space.name]).collect(),
             spec: Arc::new(spec),
-            layout: Arc::new(layout),
+            identity: layout.clone(),
+            layout,
+            guests: 0,
             skipped: Arc::new(manifest.skipped),
             complete_images: manifest.complete_images as usize,
             stores,
@@ -91,9 +98,30 @@ impl Bank {
         })
     }
 
-    /// The same for all snapshots of one bank, whose rows are the same as far as they go.
+    /// The same for all snapshots of one bank, whose rows are the same as far as they go, but for those of guests.
     pub fn id(&self) -> BankId {
-        BankId(Arc::downgrade(&self.layout))
+        BankId(Arc::downgrade(&self.identity))
+    }
+
+    /// The images of a query that are searched beside the bank's own ([`super::MemoryBank::snapshot_with`]): the last
+    /// ones of [`Bank::images`].
+    pub fn guests(&self) -> &[ImageEntry] {
+        &self.images()[self.own_images()..]
+    }
+
+    /// Committed images without guests.
+    pub fn own_images(&self) -> usize {
+        self.complete_images - self.guests
+    }
+
+    /// Images once the bank is complete, without guests.
+    pub fn own_total_images(&self) -> usize {
+        self.identity.images().len()
+    }
+
+    /// Committed patches without those of guests: they come first.
+    pub fn own_patches(&self) -> usize {
+        self.layout.rows_before(self.own_images())
     }
 
     /// What made the bank.
@@ -158,6 +186,7 @@ impl Bank {
     pub fn first_images(&self, images: usize) -> Self {
         let mut first = self.clone();
         first.complete_images = images.min(self.complete_images);
+        first.guests = self.guests.saturating_sub(self.complete_images - first.complete_images);
         let kept = self.skipped.iter().filter(|skipped| first.holds(skipped.image as usize));
         first.skipped = Arc::new(kept.cloned().collect());
         let rows = 0..first.patches();

@@ -10,6 +10,7 @@ use super::store::Bank;
 use super::sums::{DamagedRows, sums_bytes, sums_path};
 use crate::files::{self, FolderLock, LOCK_FILE, is_leftover};
 use crate::progress::CancelToken;
+use crate::words::first_lines;
 use anyhow::{Context, Result, bail, ensure};
 use rayon::prelude::*;
 use std::collections::VecDeque;
@@ -340,15 +341,19 @@ fn damaged_images(
         }
         let rows = layout.rows_of(image);
         let Some(wrong) = spaces.iter().find_map(|space| space.check_sums(layout, rows.clone()).err()) else {
-            return hashes.binary_search(&image).is_ok().then_some(Ok(image));
+            return hashes.binary_search(&image).is_ok().then_some(Ok((image, None)));
         };
         if !wrong.is::<DamagedRows>() {
             return Some(Err(wrong));
         }
-        log::warn!("{wrong:#}");
-        Some(Ok(image))
+        Some(Ok((image, Some(wrong))))
     });
-    Ok(damaged.collect::<Result<Vec<_>>>()?.into())
+    let damaged = damaged.collect::<Result<Vec<(usize, Option<anyhow::Error>)>>>()?;
+    let wrong: Vec<&anyhow::Error> = damaged.iter().filter_map(|(_, wrong)| wrong.as_ref()).collect();
+    for line in first_lines(&wrong, |wrong| format!("{wrong:#}"), "all of them are embedded again") {
+        log::warn!("{line}");
+    }
+    Ok(damaged.into_iter().map(|(image, _)| image).collect())
 }
 
 fn remove_earlier_lock(folder: &Path) -> Result<()> {

@@ -31,6 +31,9 @@ pub struct CompareArgs {
     /// At most N patches of any one image
     #[arg(long, value_name = "N", value_parser = positive(), help_heading = FILTER)]
     pub per_image: Option<usize>,
+    /// Of images with the same pixels search one alone, the query's own or else the first
+    #[arg(long, help_heading = FILTER)]
+    pub fold_copies: bool,
 }
 
 impl Commander {
@@ -50,6 +53,7 @@ impl Commander {
             k: args.k,
             exclude_same_image: args.exclude_same_image,
             per_image: args.per_image,
+            fold_copies: args.fold_copies,
         };
         let report = self.job(|job| jobs::compare::compare(&request, job))?;
         show(self.json(), &report, || words(&report))
@@ -59,7 +63,7 @@ impl Commander {
 fn words(report: &CompareReport) -> String {
     let [a, b] = &report.models;
     let mut lines = vec![format!(
-        "overlap@{} of {} ({}) and {} ({}): {} queries over {} of {} patches",
+        "overlap@{} of {} ({}) and {} ({}): {} queries over {} of {} patches{}",
         report.k,
         a.name,
         a.arch,
@@ -68,6 +72,7 @@ fn words(report: &CompareReport) -> String {
         thousands(report.queries.len()),
         thousands(report.searched),
         thousands(report.total),
+        if report.fold_copies { ", exact copies folded" } else { "" },
     )];
     lines.extend(report.spaces.iter().map(|SpaceReport { space, overlap, interval, chance, .. }| {
         let interval = interval

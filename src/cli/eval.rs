@@ -7,8 +7,8 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::shared::{
-    Commander, DecodingArgs, ModelArgs, WrongUsage, duration, finite, pixels, positive, show, skipped_words,
-    thousands,
+    Commander, DecodingArgs, ModelArgs, WrongUsage, duration, finite, pixels, positive, share, show,
+    skipped_words, thousands,
 };
 use crate::engine::facts::*;
 use crate::engine::jobs::evaluate::{EvalReport, EvalRequest, Holdout};
@@ -57,12 +57,6 @@ pub struct EvalArgs {
     pub constants: ClassifierArgs,
     #[command(flatten)]
     pub decoding: DecodingArgs,
-}
-
-/// A share of images that leaves some on both sides.
-fn share(text: &str) -> Result<f64, String> {
-    let share = text.parse().ok().filter(|share: &f64| *share > 0.0 && *share < 1.0);
-    share.ok_or_else(|| "expected a share between 0 and 1, such as 0.2".into())
 }
 
 /// `A,B`: shares of an image's area.

@@ -12,7 +12,7 @@ use super::shared::{WrongUsage, chain, interrupted, log_to_stderr, say};
 use crate::memory::{self, MemoryBudget};
 use crate::progress::Cancelled;
 use crate::threads;
-use crate::words::legible;
+use crate::words::one_line;
 
 /// Parses the arguments, does what they say and turns an error into an exit status:
 /// 0 done, 1 failed, 2 wrong usage, 130 asked to end (Ctrl-C, SIGTERM, SIGHUP) before it was done.
@@ -43,10 +43,10 @@ pub fn main() -> ExitCode {
 
 /// Says what the parser says, which may be the help that was asked for, and returns its exit status.
 fn told(answer: &clap::Error) -> ExitCode {
-    let is_foul = |arg: OsString| matches!(legible(&arg.to_string_lossy()), Cow::Owned(_));
+    let is_foul = |arg: OsString| matches!(one_line(&arg.to_string_lossy()), Cow::Owned(_));
     if std::env::args_os().any(is_foul) {
         // It repeats what was typed; without colours all sequences are taken out.
-        say(answer.render().to_string().trim_end());
+        answer.render().to_string().trim_end().lines().for_each(|line| say(&one_line(line)));
     } else {
         // That nobody reads it changes nothing.
         answer.print().unwrap_or_default();

@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 
-use super::shared::{Commander, DecodingArgs, duration, show};
+use super::shared::{Commander, DecodingArgs, duration, share, show};
 use crate::engine::facts::*;
 use crate::engine::jobs::train::{News, Start, TrainReport, TrainRequest};
 use crate::engine::{OutputKind, Outputs, jobs};
@@ -31,6 +31,9 @@ pub struct TrainArgs {
     /// A configuration file
     #[arg(long, conflicts_with = "resume")]
     pub config: Option<PathBuf>,
+    /// Of data with one split: keep this share of each class from training, drawn by the seed as `bagssl eval --holdout` does
+    #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with = "resume")]
+    pub holdout: Option<f64>,
     /// Change one field, such as --set batch=128; --help lists them
     #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
     pub set: Vec<String>,
@@ -71,6 +74,7 @@ impl Commander {
             if let Some(seed) = self.shared.seed {
                 config.seed = seed;
             }
+            config.holdout = args.holdout.or(config.holdout);
             config.set(&args.set)?;
             Start::New(Box::new(config))
         };

@@ -8,7 +8,8 @@ use rand::seq::SliceRandom;
 use rand_pcg::Pcg64;
 use sha2::{Digest, Sha256};
 
-use super::{DataKind, Dataset, DecodingFacts, ImageValues, PartMap, Skipped, Split, hex};
+use super::{DataKind, DataSpec, Dataset, DecodingFacts, ImageValues, PartMap, Skipped, Split, hex, open};
+use crate::files;
 use crate::image::Image;
 
 struct DrawnSplit {
@@ -54,6 +55,30 @@ pub fn drawn(set: &Arc<dyn Dataset>, share: f64, seed: u64) -> Result<[Arc<dyn D
         images.sort_unstable();
         Arc::new(DrawnSplit { inner: set.clone(), images, split, words: words.clone() }) as Arc<dyn Dataset>
     }))
+}
+
+/// As [`drawn`], of `set`, which `spec` opened: it must be all that is there.
+///
+/// # Errors
+/// As [`drawn`]; there is another split; whether there is one cannot be read.
+pub fn divided(
+    spec: &DataSpec,
+    set: &Arc<dyn Dataset>,
+    share: f64,
+    seed: u64,
+) -> Result<[Arc<dyn Dataset>; 2]> {
+    let is_there = |split| match open(spec, Some(split)) {
+        Err(error) if files::is_read_error(&error) => Err(error),
+        opened => Ok(opened.is_ok()),
+    };
+    let has_other = match set.split() {
+        Some(Split::Train) => is_there(Split::Test)?,
+        Some(Split::Test) => is_there(Split::Train)?,
+        Some(Split::All) => true,
+        None => false,
+    };
+    ensure!(!has_other, "{spec} has a train and a test split already; leave holdout out");
+    drawn(set, share, seed)
 }
 
 impl DrawnSplit {

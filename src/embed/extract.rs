@@ -106,6 +106,24 @@ impl ExtractPlan {
         Ok(budget.ensure(budget.bank(), bytes, what, "a larger --stride")?)
     }
 
+    /// The same of image `index` of the data set alone.
+    ///
+    /// # Errors
+    /// There is no such image, or no patch fits on it.
+    pub fn of_image(&self, data: &dyn Dataset, index: usize) -> anyhow::Result<Self> {
+        ensure!(index < data.len(), "{} has no image {index}; it has {}", data.name(), data.len());
+        let images = entries(data, &[index]);
+        let plan = Self {
+            spec: self.spec.clone(),
+            images,
+            spaces: self.spaces.clone(),
+            has_pixels: self.has_pixels,
+        };
+        let (patch, name) = (self.spec.grid.patch, data.image_name(index));
+        ensure!(plan.patches() > 0, "no patch of {patch} x {patch} pixels fits on {name}");
+        Ok(plan)
+    }
+
     /// Patches in all.
     pub fn patches(&self) -> usize {
         self.images.iter().map(|image| self.spec.grid.len(image.height, image.width)).sum()

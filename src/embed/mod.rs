@@ -23,6 +23,7 @@ use crate::memory;
 use crate::model::footprint::Footprint;
 use crate::model::store::{self, Model};
 use crate::model::{Encoder, MapLayer, Mode, ModelInfo, ModelSpec, Space};
+use crate::progress::check_left;
 
 pub use extract::{ExtractPlan, Extraction};
 pub use views::{ChangedView, pixels_side};
@@ -379,7 +380,10 @@ impl Embedder {
             let mut values = vec![0.0; batch * 3 * side * side];
             let inputs = values.par_chunks_exact_mut(3 * side * side).enumerate();
             inputs.for_each(|(index, out)| fill(start + index, out));
+            // Of work that is left nothing is kept.
+            check_left()?;
             run(Tensor::from_data(TensorData::new(values, [batch, 3, side, side]), &self.device))?;
+            check_left()?;
         }
         Ok(())
     }

@@ -99,7 +99,6 @@ impl FeaturePlan<'_> {
         let bytes = |index: &usize| decoded_bytes(data.dimensions(*index));
         let groups = memory::groups(indices.iter().map(bytes), group, memory::budget().ahead());
         for indices in groups.into_iter().map(|group| &indices[group]) {
-            cancel.check()?;
             let read = |&index: &usize| (index, self.usable(data, index));
             let mut images = vec![];
             for (index, image) in indices.par_iter().map(read).collect::<Vec<_>>() {
@@ -113,7 +112,7 @@ impl FeaturePlan<'_> {
                     }
                 }
             }
-            let vectors = self.embed(&images, aggregates)?;
+            let vectors = cancel.leavable(|| self.embed(&images, aggregates))??;
             for (shard, vectors) in shards.iter_mut().zip(vectors) {
                 shard.width = if images.is_empty() { shard.width } else { vectors.len() / images.len() };
                 shard.values.extend(vectors);

@@ -62,8 +62,9 @@ impl FolderLock {
 
 impl Drop for FolderLock {
     fn drop(&mut self) {
-        // Before the lock is given back: nobody else's file goes.
-        if let Err(error) = std::fs::remove_file(&self.path) {
+        // Before the lock is given back: nobody else's file goes. A disk may fail for once.
+        let removed = std::fs::remove_file(&self.path).or_else(|_| std::fs::remove_file(&self.path));
+        if let Err(error) = removed {
             log::warn!("could not remove {}: {error}", self.path.display());
         }
     }

@@ -1,8 +1,10 @@
-//! The convolution and its gradients, each by the form that does the least work.
+//! The convolution and its gradients, each by the form that does the least work. Work that is left
+//! ([`crate::progress::is_left`]) gives zeros at once.
 
 use super::shape::{Finish, Shape};
 use super::simd::Isa;
 use super::{unrolled, winograd};
+use crate::progress::is_left;
 
 /// The convolution and its finish.
 ///
@@ -13,6 +15,9 @@ use super::{unrolled, winograd};
 pub fn forward(isa: Isa, shape: &Shape, x: &[f32], weight: &[f32], finish: Finish<'_>) -> Vec<f32> {
     check(shape, x.len(), weight.len());
     finish.check(shape);
+    if is_left() {
+        return vec![0.0; shape.output_len()];
+    }
     let form = if winograd::pays(shape) { winograd::forward } else { unrolled::forward };
     form(isa, shape, x, weight, finish)
 }
@@ -21,6 +26,9 @@ pub fn forward(isa: Isa, shape: &Shape, x: &[f32], weight: &[f32], finish: Finis
 pub fn input_gradient(isa: Isa, shape: &Shape, weight: &[f32], dy: &[f32]) -> Vec<f32> {
     check(shape, shape.input_len(), weight.len());
     assert_eq!(dy.len(), shape.output_len());
+    if is_left() {
+        return vec![0.0; shape.input_len()];
+    }
     let form = if winograd::pays(shape) { winograd::input_gradient } else { unrolled::input_gradient };
     form(isa, shape, weight, dy)
 }
@@ -29,6 +37,9 @@ pub fn input_gradient(isa: Isa, shape: &Shape, weight: &[f32], dy: &[f32]) -> Ve
 pub fn weight_gradient(isa: Isa, shape: &Shape, x: &[f32], dy: &[f32]) -> Vec<f32> {
     check(shape, x.len(), shape.weight_len());
     assert_eq!(dy.len(), shape.output_len());
+    if is_left() {
+        return vec![0.0; shape.weight_len()];
+    }
     let form = if winograd::pays(shape) { winograd::weight_gradient } else { unrolled::weight_gradient };
     form(isa, shape, x, dy)
 }

@@ -1,7 +1,8 @@
 //! Batch normalisation over rows of channels, with the residual sum and ReLU that follow it.
 //!
 //! Two passes over memory each way. Sums are taken over fixed stretches of rows and added in
-//! order, so they are the same to the bit for any number of threads.
+//! order, so they are the same to the bit for any number of threads. Work that is left
+//! ([`crate::progress::is_left`]) gives zeros at once.
 
 use std::mem::MaybeUninit;
 
@@ -9,6 +10,7 @@ use rayon::prelude::*;
 
 use super::scratch;
 use super::simd::{Isa, SimdJob, Vector};
+use crate::progress::is_left;
 
 /// Rows summed in f32 before their sum goes to f64.
 const STRETCH: usize = 256;
@@ -167,6 +169,9 @@ fn sums(
 /// - x: `[rows, channels]`, a row or more
 pub fn statistics(isa: Isa, x: &[f32], channels: usize) -> Statistics {
     assert!(x.len().is_multiple_of(channels), "{} values of {channels} channels", x.len());
+    if is_left() {
+        return Statistics { mean: vec![0.0; channels], variance: vec![0.0; channels] };
+    }
     let rows = x.len() / channels;
     // Deviations from the first row, lest a large mean swallow the variance.
     let shift = &x[..channels];
@@ -232,6 +237,9 @@ pub fn apply(
     let channels = mean.len();
     assert!(x.len().is_multiple_of(channels) && [factor.len(), bias.len()] == [channels; 2]);
     assert!(residual.is_none_or(|residual| residual.len() == x.len()));
+    if is_left() {
+        return vec![0.0; x.len()];
+    }
     let mut y = scratch::unset(x.len());
     let share = share(channels);
     y.par_chunks_mut(share).zip(x.par_chunks(share)).enumerate().for_each(|(index, (out, x))| {
@@ -320,6 +328,11 @@ pub fn backward(isa: Isa, forward: Forward<'_>, dy: &[f32], has_residual: bool) 
     let channels = mean.len();
     assert!(x.len().is_multiple_of(channels) && [weight.len(), scale.len()] == [channels; 2]);
     assert!(dy.len() == x.len() && y.is_none_or(|y| y.len() == x.len()));
+    if is_left() {
+        let (zeros, per_channel) = (|| vec![0.0; x.len()], vec![0.0; channels]);
+        let residual = has_residual.then(zeros);
+        return Gradients { x: zeros(), weight: per_channel.clone(), bias: per_channel, residual };
+    }
     let rows = x.len() / channels;
     let totals = sums(rows, channels, |index, sums, products| {
         let range = index * STRETCH * channels..rows.min((index + 1) * STRETCH) * channels;

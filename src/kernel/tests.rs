@@ -6,7 +6,8 @@ use burn::tensor::{Device, Tensor, TensorData, module};
 
 use super::shape::{Finish, Shape};
 use super::simd::Isa;
-use super::{conv, unrolled, winograd};
+use super::{conv, norm, unrolled, winograd};
+use crate::progress::CancelToken;
 
 /// Pseudo-random values in [-1, 1).
 fn noise(count: usize, seed: u64) -> Vec<f32> {
@@ -116,6 +117,33 @@ fn both_forms_agree_with_sums_in_f64_on_every_instruction_set() {
             }
         }
     }
+}
+
+#[test]
+fn work_that_is_left_computes_nothing() {
+    let (isa, shape) = (Isa::best(), shape(2, [9, 6], [19, 21], (3, 1, 1)));
+    let (x, weight, dy) =
+        (noise(shape.input_len(), 1), noise(shape.weight_len(), 2), noise(shape.output_len(), 3));
+    let token = CancelToken::default();
+    let left = token.leavable(|| {
+        token.cancel();
+        let norm::Statistics { mean, variance } = norm::statistics(isa, &x, 19);
+        let affine: [&[f32]; 3] = [&mean, &variance, &mean];
+        let forward = norm::Forward { x: &x, y: None, weight: &mean, mean: &mean, scale: &variance };
+        let made = norm::backward(isa, forward, &x, true);
+        let all = [
+            (conv::forward(isa, &shape, &x, &weight, Finish::default()), dy.len()),
+            (conv::input_gradient(isa, &shape, &weight, &dy), x.len()),
+            (conv::weight_gradient(isa, &shape, &x, &dy), weight.len()),
+            (norm::apply(isa, &x, affine, None, true), x.len()),
+            (made.x, x.len()),
+            (made.residual.unwrap(), x.len()),
+            (made.weight, 19),
+        ];
+        assert!(all.iter().all(|(values, count)| *values == vec![0.0; *count]));
+    });
+    assert!(left.is_err());
+    assert!(conv::forward(isa, &shape, &x, &weight, Finish::default()).iter().all(|value| *value != 0.0));
 }
 
 #[test]

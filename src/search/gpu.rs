@@ -70,7 +70,10 @@ impl Gpu {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         while wanted <= patches / FEW {
             let Some(rows) = self.resident(similarity, &mut held, job) else { return Ok(None) };
-            let candidates = similarity.candidates(rows, &job.query, wanted, patches)?;
+            let mut candidates = similarity.candidates(rows, &job.query, wanted, job.bank.own_patches())?;
+            let is_all = candidates.len() < wanted;
+            // Guests come and go; they are few.
+            candidates.extend(job.bank.own_patches()..patches);
             if candidates.len() > patches / FEW {
                 break;
             }
@@ -78,7 +81,7 @@ impl Gpu {
             if job.space.check_length().is_err() {
                 return Ok(None);
             }
-            if hits.len() == job.keep || candidates.len() < wanted {
+            if hits.len() == job.keep || is_all {
                 return Ok(Some(hits));
             }
             wanted = wanted.saturating_mul(MORE);
@@ -107,10 +110,10 @@ impl Gpu {
         }
         let slot = &mut held.last_mut()?.rows;
         let present = slot.as_ref()?.rows();
-        if present < job.bank.patches() {
+        if present < job.bank.own_patches() {
             // What is wrong with rows is for the CPU to say.
-            job.space.check(present..job.bank.patches()).ok()?;
-            let mut pieces = job.space.pieces(present..job.bank.patches());
+            job.space.check(present..job.bank.own_patches()).ok()?;
+            let mut pieces = job.space.pieces(present..job.bank.own_patches());
             let rows = slot.as_mut()?;
             if let Err(error) = pieces.try_for_each(|piece| append(similarity, rows, &piece)) {
                 log::info!("space {space} is searched on the CPU: {error:#}");

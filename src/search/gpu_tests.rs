@@ -62,6 +62,35 @@ fn the_nearest_rows_on_a_gpu_are_those_of_the_cpu() {
 }
 
 #[test]
+fn guests_beside_a_bank_on_a_gpu_come_and_go() {
+    let Some(gpu) = gpu(8 << 10, ROOM) else { return };
+    let mut rng = Pcg64Mcg::seed_from_u64(8);
+    let counts = [300, 200, 100, 40, 30];
+    let mut entries = entries(&counts);
+    let late = entries.split_off(3);
+    let mut bank = MemoryBank::new(spec(Dtype::F16, 24), entries).unwrap();
+    let guests: Vec<MemoryBank> = late
+        .into_iter()
+        .map(|entry| {
+            let rows = random(&mut rng, entry.width as usize * 24);
+            let mut guest = MemoryBank::new(spec(Dtype::F16, 24), vec![entry]).unwrap();
+            guest.push_image(0, &[("h", &rows)]).unwrap();
+            guest
+        })
+        .collect();
+    for (image, count) in counts[..3].iter().enumerate() {
+        bank.push_image(image, &[("h", &random(&mut rng, count * 24))]).unwrap();
+        for chosen in [&[&guests[0]][..], &[], &[&guests[1], &guests[0]], &[&guests[1]]] {
+            let with = bank.snapshot_with(chosen).unwrap();
+            let mut query = vec![0.0; 24];
+            with.row_f32("h", with.patches() - 1, &mut query).unwrap();
+            let hits = found(&gpu, &with, &query, 20, &Options::default()).unwrap();
+            assert_eq!(hits[0].row, with.patches() - 1);
+        }
+    }
+}
+
+#[test]
 fn equal_rows_on_a_gpu_come_in_bank_order() {
     let Some(gpu) = gpu(8 << 10, ROOM) else { return };
     let mut rng = Pcg64Mcg::seed_from_u64(4);

@@ -32,6 +32,10 @@ pub struct TrainConfig {
     /// Which ones. A new run notes [`ImagesOrder::Spread`] where absent; runs that lack it had the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub images_order: Option<ImagesOrder>,
+    /// Keep this share of each class from training, drawn by the seed ([`dataset::divided`](crate::dataset::divided)),
+    /// for what looks at the run: of data with one split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holdout: Option<f64>,
     /// Steps between checkpoints; one is also written at the start and at the end.
     pub checkpoint_every: u64,
     /// The network.

@@ -16,7 +16,7 @@ pub const ENVIRONMENT_FILE: &str = "environment.json";
 pub struct Environment(Value);
 
 impl Environment {
-    /// Of a run of this process on `used` images of `data`, which `source` opened.
+    /// Of a run of this process on `used` images of `data`, which is all or a part of what `source` opens.
     pub fn of(source: &DataSource, data: &dyn Dataset, used: usize, device: &str) -> anyhow::Result<Self> {
         Ok(Self(json!({
             "program": concat!("bagssl ", env!("CARGO_PKG_VERSION")),
@@ -25,7 +25,7 @@ impl Environment {
             "threads": rayon::current_num_threads(),
             "data": {
                 "spec": source.spec,
-                "split": data.split().map(|split| split.name()),
+                "split": source.split.map(|split| split.name()),
                 "name": data.name(),
                 "images": data.len(),
                 "used": used,

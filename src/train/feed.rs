@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use rand::seq::SliceRandom;
 
 use super::config::TrainConfig;
@@ -20,6 +20,7 @@ use crate::dataset::{Dataset, Skipped};
 use crate::files;
 use crate::image::Image;
 use crate::memory;
+use crate::progress::CancelToken;
 
 /// Batches that may wait for the trainer.
 pub const AHEAD: usize = 3;
@@ -27,6 +28,8 @@ pub const AHEAD: usize = 3;
 const BROKEN_AFTER: usize = 256;
 /// Broken images that are named; more are counted.
 const NAMED: usize = 20;
+/// How often who waits for a batch asks whether it is still wanted.
+const LOOK_UP: Duration = Duration::from_millis(100);
 /// Tells the stream that orders images from those that augment them.
 const ORDER_STREAM: u64 = u64::MAX;
 
@@ -47,6 +50,8 @@ pub struct StepViews {
 /// Makes the batches of steps `start..end` on a thread of its own.
 pub struct Feeder {
     batches: Receiver<anyhow::Result<StepViews>>,
+    /// What comes before those.
+    given_back: Option<StepViews>,
     unreadable: Arc<Mutex<Unreadable>>,
     waited_nanos: AtomicU64,
 }
@@ -96,15 +101,31 @@ impl Feeder {
             }
         };
         thread::Builder::new().name("augment".into()).spawn(work).context("could not start a thread")?;
-        Ok(Self { batches, unreadable, waited_nanos: AtomicU64::new(0) })
+        Ok(Self { batches, given_back: None, unreadable, waited_nanos: AtomicU64::new(0) })
     }
 
     /// The next step's batch; waits for it.
-    pub fn next(&self) -> anyhow::Result<StepViews> {
+    ///
+    /// # Errors
+    /// [`NoViews`]; cancelled while it waited.
+    pub fn next(&mut self, cancel: &CancelToken) -> anyhow::Result<StepViews> {
+        if let Some(batch) = self.given_back.take() {
+            return Ok(batch);
+        }
         let started = Instant::now();
-        let batch = self.batches.recv().context("the thread that makes batches has stopped");
+        let batch = loop {
+            match self.batches.recv_timeout(LOOK_UP) {
+                Err(RecvTimeoutError::Timeout) => cancel.check()?,
+                received => break received.context("the thread that makes batches has stopped"),
+            }
+        };
         self.waited_nanos.fetch_add(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
         batch.flatten().context(NoViews)
+    }
+
+    /// Takes the batch of a step that was left, which is then the next again.
+    pub fn give_back(&mut self, batch: StepViews) {
+        self.given_back = Some(batch);
     }
 
     /// Time that [`Feeder::next`] has waited so far.

@@ -22,6 +22,7 @@ use burn::tensor::{Device, Gradients, Tensor, TensorData};
 
 use crate::model::{Encoder, Mode, Predictor, Space};
 use crate::objective::{Loss, Objective};
+use crate::progress::{Cancelled, check_left};
 
 /// Everything that an optimiser moves.
 #[derive(Module, Debug)]
@@ -123,8 +124,8 @@ impl GradientPass<'_> {
         let mut step = StepGradients { loss: 0.0, terms: BTreeMap::new(), gradients: None };
         let mut gradients = None;
         for part in parts {
-            let projections = self.projections(student, views, part);
-            let targets = self.targets(views, part);
+            let projections = self.projections(student, views, part)?;
+            let targets = self.targets(views, part)?;
             let loss = self.objective.loss(&projections, &targets)?;
             step.add(&loss, share);
             if !step.loss.is_finite() {
@@ -148,7 +149,7 @@ impl GradientPass<'_> {
         let plain = student.valid();
         let device = self.device.clone().without_autodiff();
         let of_part = |part| project(&plain.encoder, views, part, &device, self.mode);
-        let by_part: Vec<Vec<Tensor<2>>> = parts.iter().map(of_part).collect();
+        let by_part: Vec<Vec<Tensor<2>>> = parts.iter().map(of_part).collect::<Result<_, _>>()?;
         let whole = |view: usize| Tensor::cat(by_part.iter().map(|z| z[view].clone()).collect(), 0);
         let leaves: Vec<Tensor<2>> =
             (0..views.views).map(|view| whole(view).autodiff().require_grad()).collect();
@@ -162,7 +163,7 @@ impl GradientPass<'_> {
         let grads = loss.total.backward();
         let slopes: Vec<Option<Tensor<2>>> = leaves.iter().map(|leaf| leaf.grad(&grads)).collect();
         for part in parts {
-            let projections = self.projections(student, views, part);
+            let projections = self.projections(student, views, part)?;
             let products = projections.into_iter().zip(&slopes).filter_map(|(z, slope)| {
                 let slope = slope.clone()?.narrow(0, part.start, part.len());
                 Some((z * slope.autodiff()).sum())
@@ -176,33 +177,42 @@ impl GradientPass<'_> {
     }
 
     /// z of each view of a part, and what BYOL's predictor makes of it.
-    fn projections(&self, student: &Student, views: &NormalisedViews, part: &Range<usize>) -> Vec<Tensor<2>> {
-        let z = project(&student.encoder, views, part, self.device, self.mode);
-        match &student.predictor {
+    fn projections(
+        &self,
+        student: &Student,
+        views: &NormalisedViews,
+        part: &Range<usize>,
+    ) -> Result<Vec<Tensor<2>>, Cancelled> {
+        let z = project(&student.encoder, views, part, self.device, self.mode)?;
+        Ok(match &student.predictor {
             Some(predictor) => z.into_iter().map(|z| predictor.forward(z, self.mode)).collect(),
             None => z,
-        }
+        })
     }
 
     /// The momentum encoder's z of each view of a part.
-    fn targets(&self, views: &NormalisedViews, part: &Range<usize>) -> Vec<Tensor<2>> {
-        let Some(target) = self.target else { return vec![] };
+    fn targets(&self, views: &NormalisedViews, part: &Range<usize>) -> Result<Vec<Tensor<2>>, Cancelled> {
+        let Some(target) = self.target else { return Ok(vec![]) };
         let device = self.device.clone().without_autodiff();
-        let z = project(target, views, part, &device, self.mode);
-        z.into_iter().map(Tensor::autodiff).collect()
+        let z = project(target, views, part, &device, self.mode)?;
+        Ok(z.into_iter().map(Tensor::autodiff).collect())
     }
 }
 
 /// z of each view of some images; batch statistics are taken for each view apart, as VICReg's own code does.
-/// NMCE's and EMP-SSL's put all views through batch normalisation together, which gives other gradients.
+/// NMCE's and EMP-SSL's put all views through batch normalisation together, which gives other gradients. A step that is
+/// left ends after the view that it is at.
 fn project(
     encoder: &Encoder,
     views: &NormalisedViews,
     images: &Range<usize>,
     device: &Device,
     mode: Mode,
-) -> Vec<Tensor<2>> {
-    let z = |view| encoder.embed(views.view(view, images, device), &[Space::Z], mode).remove(0);
+) -> Result<Vec<Tensor<2>>, Cancelled> {
+    let z = |view| {
+        let z = encoder.embed(views.view(view, images, device), &[Space::Z], mode).remove(0);
+        check_left().map(|()| z)
+    };
     (0..views.views).map(z).collect()
 }
 
@@ -370,8 +380,8 @@ mod tests {
                 (0..views).map(|v| Tensor::cat(by_part.iter().map(|z| z[v].clone()).collect(), 0)).collect()
             };
             let projections =
-                join(parts.iter().map(|part| pass.projections(&student, &views, part)).collect());
-            let targets = join(parts.iter().map(|part| pass.targets(&views, part)).collect());
+                join(parts.iter().map(|part| pass.projections(&student, &views, part).unwrap()).collect());
+            let targets = join(parts.iter().map(|part| pass.targets(&views, part).unwrap()).collect());
             let grads = objective.loss(&projections, &targets).unwrap().total.backward();
             let expected = flat(&student, &grads);
 

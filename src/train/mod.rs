@@ -28,6 +28,7 @@ pub mod run;
 pub mod schedule;
 mod seal;
 pub mod settings;
+mod statistics;
 pub mod trainer;
 
 pub use config::{ImagesOrder, Keep, ModelConfig, ProbeConfig, TrainConfig};

@@ -159,6 +159,7 @@ impl PaperTable {
             precision: Precision::Full,
             images: None,
             images_order: None,
+            holdout: None,
             checkpoint_every: 5 * epoch,
             model: ModelConfig {
                 backbone: BackboneConfig { depth: self.depth, stem: self.stem, width: 64 },

@@ -1,10 +1,11 @@
 //! Whether a configuration is within its ranges, as the rows of [`super::settings`] tell them.
 
-use anyhow::ensure;
+use anyhow::{anyhow, ensure};
 use toml::Value;
 
 use super::config::TrainConfig;
 use super::settings::{Setting, SettingPlace, settings};
+use crate::words::quoted;
 
 /// A field that is out of its range.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub struct Problem {
 impl TrainConfig {
     /// Reads a TOML text. The error names the line and the key.
     pub fn from_toml(text: &str) -> anyhow::Result<Self> {
-        let config: Self = toml::from_str(text)?;
+        let config: Self = toml::from_str(text).map_err(|error| anyhow!("{}", place_words(text, &error)))?;
         config.validate()?;
         Ok(config)
     }
@@ -46,6 +47,18 @@ impl TrainConfig {
         }
         check.problems
     }
+}
+
+/// Where a TOML text is broken, and how, on one line; the parser repeats the line whole, however long it is.
+fn place_words(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message();
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
+        return message.to_owned();
+    };
+    let start = before.rfind('\n').map_or(0, |at| at + 1);
+    let (line, column) = (before.matches('\n').count() + 1, before[start..].chars().count() + 1);
+    let rest = text[start..].lines().next().unwrap_or_default();
+    format!("line {line}, column {column}, {}: {message}", quoted(rest))
 }
 
 /// The problems found so far.
@@ -82,7 +95,18 @@ impl Check<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::recipes;
+    use super::super::{TrainConfig, recipes};
+
+    #[test]
+    fn where_a_text_is_broken_is_told_in_a_line() {
+        let error = |text: &str| TrainConfig::from_toml(text).unwrap_err().to_string();
+        let said = error("seed = 1\nepochs = \"many\"\n");
+        assert!(said.starts_with("line 2, column 10, \"epochs = \\\"many\\\"\": "), "{said}");
+        assert!(said.contains("invalid type") && !said.contains('\n'), "{said}");
+        let said = error(&format!("seed = 1\n{}", "x".repeat(200_000)));
+        assert!(said.starts_with("line 2, column ") && said.contains("... (200,000 characters)"), "{said}");
+        assert!(said.len() < 600, "{}", said.len());
+    }
 
     #[test]
     fn every_field_out_of_its_range_is_listed_by_its_key() {

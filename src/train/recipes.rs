@@ -112,6 +112,7 @@ fn quick(views: usize, batch: usize, z_width: usize, view: ViewConfig) -> TrainC
         precision: Precision::Full,
         images: None,
         images_order: None,
+        holdout: None,
         checkpoint_every: 100,
         model: ModelConfig {
             backbone: BackboneConfig { depth: Depth::ResNet18, stem: Stem::Cifar { padding: 1 }, width: 16 },

@@ -22,10 +22,12 @@ use super::optimizer::{Optimizer, norm_of};
 use super::precision::{LossScale, Precision};
 use super::run::{RunCheckpoint, RunFolder, RunState};
 use super::schedule::learning_rate;
+use super::statistics::RunningStatistics;
 use crate::augment::Normalization;
 use crate::dataset::{Coverage, Dataset, Skipped};
 use crate::model::store::Model;
 use crate::model::{Encoder, Mode, ModelInfo, store, weights};
+use crate::progress::CancelToken;
 
 /// A run in progress. Lives on the thread that owns the tensors.
 pub struct Trainer {
@@ -234,7 +236,15 @@ impl Trainer {
     /// One optimisation step: views -> z -> loss -> gradients -> weights.
     /// A loss that is not finite is an error with its step and cause; the weights stay as they were.
     pub fn step(&mut self) -> anyhow::Result<StepReport> {
-        let batch = self.feeder.next()?;
+        self.step_unless(&CancelToken::default())
+    }
+
+    /// As [`Trainer::step`]; a step is left in its midst where someone asks to stop, and nothing has changed then.
+    ///
+    /// # Errors
+    /// As [`Trainer::step`]; [`Cancelled`](crate::progress::Cancelled).
+    pub fn step_unless(&mut self, cancel: &CancelToken) -> anyhow::Result<StepReport> {
+        let batch = self.feeder.next(cancel)?;
         let student = Student {
             encoder: self.encoder.clone(),
             predictor: self.bootstrap.as_ref().map(|bootstrap| bootstrap.predictor.clone()),
@@ -245,7 +255,17 @@ impl Trainer {
             images: self.config.batch,
             side: self.config.model.input as usize,
         };
-        let (loss, grads, norm) = self.differentiate(&student, &views)?;
+        let (statistics, loss_scale) = (self.running_statistics(), self.state.loss_scale);
+        let done = cancel.leavable(|| self.differentiate(&student, &views));
+        let (loss, grads, norm) = match done {
+            Ok(done) => done?,
+            Err(cancelled) => {
+                self.put_back(statistics);
+                self.state.loss_scale = loss_scale;
+                self.feeder.give_back(batch);
+                return Err(cancelled.into());
+            }
+        };
         let (lr, scale) = (self.learning_rate(), self.state.loss_scale.value);
         let student = self.optimizer.step(student, &grads, norm, scale, lr);
         self.state.loss_scale.note_step(self.config.precision);
@@ -257,6 +277,22 @@ impl Trainer {
         self.state.step += 1;
         self.steps_since_log += 1;
         Ok(StepReport { loss: loss.value, terms: loss.terms, lr, grad_norm: norm / scale })
+    }
+
+    /// Of the encoder, and of the predictor and target where there are such: a forward pass moves them.
+    fn running_statistics(&self) -> (RunningStatistics, Option<[RunningStatistics; 2]>) {
+        let of_bootstrap = |bootstrap: &Bootstrap| {
+            [RunningStatistics::of(&bootstrap.predictor), RunningStatistics::of(&bootstrap.target)]
+        };
+        (RunningStatistics::of(&self.encoder), self.bootstrap.as_ref().map(of_bootstrap))
+    }
+
+    fn put_back(&mut self, (encoder, bootstrap): (RunningStatistics, Option<[RunningStatistics; 2]>)) {
+        self.encoder = encoder.restore(self.encoder.clone());
+        if let (Some(own), Some([predictor, target])) = (&mut self.bootstrap, bootstrap) {
+            own.predictor = predictor.restore(own.predictor.clone());
+            own.target = target.restore(own.target.clone());
+        }
     }
 
     /// The loss of a step with its gradients and their joint norm, both times the loss scale. Where float16

@@ -46,8 +46,13 @@ fn folders(folder: &Path) -> [String; 2] {
 }
 
 fn bank(data: &str) -> String {
-    let out = format!("{data}-bank");
-    run_json(&["embed", "--data", data, "--patch", "16", "--stride", "16", "--out", &out]);
+    bank_of("demo", data)
+}
+
+fn bank_of(model: &str, data: &str) -> String {
+    let out = format!("{data}-bank-of-{model}");
+    let patches = ["--patch", "16", "--stride", "16"];
+    run_json(&[&["embed", "--model", model, "--data", data, "--out", &out][..], &patches].concat());
     out
 }
 
@@ -107,6 +112,28 @@ fn folded_neighbours_are_those_of_a_folder_without_the_copies() {
         (40, &json!("a.png"), &json!(16), &json!(16))
     );
     assert!(all[0][3].as_f64() > Some(0.999_999), "its copy is the nearest: {}", all[0]);
+}
+
+#[test]
+fn two_models_are_compared_as_on_a_folder_without_the_copies() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folders(folder.path());
+    let [few, more] = data.each_ref().map(|data| ["demo", "demo-cifar10"].map(|model| bank_of(model, data)));
+    let compared = |[a, b]: &[String; 2], name: &str, extra: &[&str]| {
+        let asked = of(a, name);
+        let banks = ["compare", "--bank", a, "--bank", b, "--space", "h,z", "--query", &asked, "--k", "7"];
+        run_json(&[&banks[..], extra].concat())
+    };
+    for name in ["a.png", "b-again.png", "c.png"] {
+        for extra in [&[][..], &["--exclude-same-image"], &["--per-image", "2"]] {
+            let expected = compared(&few, original(name), extra);
+            let folded = compared(&more, name, &[extra, &["--fold-copies"]].concat());
+            assert_eq!(folded["spaces"], expected["spaces"], "{name}, {extra:?}");
+            assert_eq!((&folded["fold_copies"], &expected["fold_copies"]), (&json!(true), &json!(false)));
+        }
+    }
+    let all = compared(&more, "a.png", &[]);
+    assert!(all["spaces"][0]["chance"] != compared(&few, "a.png", &[])["spaces"][0]["chance"]);
 }
 
 #[test]

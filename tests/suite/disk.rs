@@ -265,6 +265,24 @@ fn a_flipped_bit_in_weights_is_named_by_tensor_and_in_a_bank_computed_again() {
     assert!(fs::read(&rows).unwrap() == whole);
 }
 
+#[test]
+fn of_many_damaged_images_ten_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let bank = folder.path().join("bank");
+    let common = ["embed", "--data", "demo", "--split", "test", "--limit", "13", "--patch", "64"];
+    let embed = [&common[..], &["--stride", "64", "--space", "h", "--out", text(&bank)]].concat();
+    assert!(end(start(&embed), &embed).status.success());
+    let rows = bank.join("h.f16");
+    let damaged: Vec<u8> = fs::read(&rows).unwrap().into_iter().map(|byte| byte ^ 1).collect();
+    fs::write(&rows, damaged).unwrap();
+    let again = end(start(&[&embed[..], &["--json"]].concat()), &embed);
+    let report: serde_json::Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(report["repaired_images"], 13);
+    let said = String::from_utf8_lossy(&again.stderr);
+    assert_eq!(said.matches("is damaged in rows").count(), 10, "{said}");
+    assert!(said.contains("and 3 more; all of them are embedded again"), "{said}");
+}
+
 fn flip_last_bit(path: &Path) {
     let mut bytes = fs::read(path).unwrap();
     *bytes.last_mut().unwrap() ^= 1;

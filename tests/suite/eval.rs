@@ -1,8 +1,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bagssl::dataset::{divided, open};
+use bagssl::train::RunFolder;
 use serde_json::Value;
 
+use crate::run::tiny;
 use crate::support::{bagssl, failure, json, text};
 
 /// An image folder of 3 classes, 32 x 32: `train` with 5 images each, `val` with 3.
@@ -168,6 +171,54 @@ fn a_set_of_one_split_is_divided_by_a_draw_and_says_so() {
     let both = data(folder.path());
     let refused = failure(&["eval", "--data", text(&both), "--patches", "central", "--holdout", "0.2"]);
     assert!(refused.contains("has a train and a test split already"), "{refused}");
+}
+
+#[test]
+fn what_a_run_keeps_from_training_is_what_eval_asks_about() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, config) = (data(folder.path()).join("train"), folder.path().join("config.toml"));
+    let mut tiny = tiny();
+    tiny.set(&["batch=4", "epochs=3", "probe.known=4", "seed=7"]).unwrap();
+    tiny.images = None;
+    fs::write(&config, tiny.to_toml().unwrap()).unwrap();
+    let train = |out: &Path, how: &[&str]| {
+        let place = ["train", "--data", text(&one), "--log-every", "1", "--out", text(out)];
+        json(&[&place[..], how].concat());
+        let run = RunFolder::open(out).unwrap().0;
+        run.metrics().unwrap().iter().map(|line| (line.step, line.loss)).collect::<Vec<_>>()
+    };
+    let [by_flag, by_key] = ["flag", "key"].map(|name| folder.path().join(name));
+    let expected = train(&by_flag, &["--config", text(&config), "--holdout", "0.4"]);
+    assert_eq!(expected.len(), 6, "9 of 15 images, in batches of 4");
+    assert_eq!(train(&by_key, &["--config", text(&config), "--set", "holdout=0.4"]), expected);
+    let (run, kept) = RunFolder::open(&by_flag).unwrap();
+    assert_eq!(kept.holdout, Some(0.4));
+    let set = open(text(&one), None).unwrap();
+    let [train_part, test_part] = divided(&text(&one).into(), &set, 0.4, 7).unwrap();
+    let environment: serde_json::Value =
+        serde_json::from_slice(&fs::read(by_flag.join("environment.json")).unwrap()).unwrap();
+    let found = &environment["data"];
+    assert_eq!((&found["used"], &found["split"]), (&9.into(), &serde_json::Value::Null));
+    assert_eq!(found["fingerprint"], train_part.fingerprint().unwrap());
+    let patches = run.probe_patches().unwrap().unwrap();
+    assert!(patches.held_out && patches.fingerprint == test_part.fingerprint().unwrap());
+    let asked = ["eval", "--data", text(&one), "--patches", "central", "--classifier", "knn"];
+    let report = json(&[&asked[..], &["--holdout", "0.4", "--seed", "7"]].concat());
+    assert_eq!(report["data"], found["name"]);
+    // It goes on with it, and not without.
+    fs::remove_dir_all(by_flag.join("step-000006")).unwrap();
+    fs::write(by_flag.join("latest"), "step-000004").unwrap();
+    assert_eq!(train(&by_flag, &["--resume"]), expected);
+    let file = by_flag.join("config.toml");
+    let edited = fs::read_to_string(&file).unwrap().replace("holdout = 0.4\n", "");
+    fs::write(&file, edited).unwrap();
+    let refused = failure(&["train", "--data", text(&one), "--resume", "--out", text(&by_flag)]);
+    assert!(refused.contains("holdout"), "{refused}");
+    let both = data(folder.path());
+    let out = folder.path().join("both");
+    let start = ["train", "--data", text(&both), "--config", text(&config), "--out", text(&out)];
+    let refused = failure(&[&start[..], &["--holdout", "0.2"]].concat());
+    assert!(refused.contains("has a train and a test split already") && !out.exists(), "{refused}");
 }
 
 #[test]

@@ -436,6 +436,11 @@ fn a_second_model_stands_beside_in_heatmaps_and_galleries() {
     let error = failure(&[&["figure", "fig5"][..], &same, &[&out("same.svg")], &near].concat());
     assert!(error.contains("both models are called \"Ours\""), "{error}");
 
+    // What no font has is said by the report, and on stderr with nobody's words.
+    let odd = ["--alias", "\u{732b}", "--alias-beside", "B", "--out"];
+    let output = bagssl(&[&["figure", "fig5"][..], &odd, &[&out("odd.pdf")], &near].concat());
+    let said = [output.stdout, output.stderr].map(|said| String::from_utf8(said).unwrap());
+    assert!(said[0].contains("no font here has \u{201c}\u{732b}\u{201d}") && said[1].is_empty(), "{said:?}");
     let error = failure(&[&["figure", "fig10", "--out", &out("sheet.svg")][..], &near].concat());
     assert!(error.contains("no second model") && error.contains("fig5"), "{error}");
 }

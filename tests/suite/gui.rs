@@ -251,6 +251,7 @@ pub fn gallery_view(query_id: u64, query: PatchRef) -> GalleryView {
         searched: 1_204,
         total: 1_960,
         images: (24, 24),
+        guests: 0,
     }
 }
 

@@ -1,9 +1,12 @@
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bagssl::augment::Crop;
 use bagssl::dataset::{Dataset, Split, parts::Parts};
+use bagssl::model::weights::{Weights, collect};
 use bagssl::objective::{Byol, Objective};
+use bagssl::progress::{CancelToken, Cancelled};
 use bagssl::train::{ImagesOrder, RunFolder, TrainConfig, Trainer, recipes};
 use burn::tensor::Device;
 
@@ -74,6 +77,50 @@ fn steps(trainer: &mut Trainer, end: u64) -> Vec<f64> {
         losses.push(trainer.step().unwrap().loss);
     }
     losses
+}
+
+/// The network with its running statistics.
+fn all_weights(trainer: &Trainer) -> Weights {
+    collect(&trainer.model().encoder)
+}
+
+/// Left at many moments of it, forward and backward: nothing has changed, and the steps that follow are those of a run
+/// that nobody disturbed, to the bit.
+#[test]
+fn a_step_that_is_left_changes_nothing() {
+    let device = Device::flex();
+    for objective in Objective::all() {
+        for parts in ["accumulate=1", "accumulate=2"] {
+            let config = tiny(objective.clone(), &["epochs=2", parts]);
+            let new = || Trainer::new(config.clone(), data(), &device).unwrap();
+            let mut undisturbed = new();
+            let expected = steps(&mut undisturbed, 4);
+            let mut trainer = new();
+            let started = Instant::now();
+            let mut found = steps(&mut trainer, 1);
+            let (took, before) = (started.elapsed(), all_weights(&trainer));
+            let mut left = 0;
+            for share in 0..16 {
+                let soon = CancelToken::after(took * share / 16);
+                match trainer.step_unless(&soon) {
+                    Err(error) => {
+                        assert!(error.is::<Cancelled>(), "{error:#}");
+                        assert!(all_weights(&trainer) == before && trainer.state().step == 1);
+                        left += 1;
+                    }
+                    // Quicker than the first.
+                    Ok(report) => {
+                        found.push(report.loss);
+                        break;
+                    }
+                }
+            }
+            assert!(left >= 2, "{}: left {left} times", objective.title());
+            found.extend(steps(&mut trainer, 4));
+            assert_eq!(found, expected, "{}, {parts}", objective.title());
+            assert!(all_weights(&trainer) == all_weights(&undisturbed));
+        }
+    }
 }
 
 /// Two runs of the same config and seed, one of them stopped and resumed: the same losses to the

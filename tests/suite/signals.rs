@@ -97,6 +97,26 @@ fn ctrl_c_a_scheduler_and_a_closed_terminal_stop_a_run_with_its_checkpoint() {
     }
 }
 
+/// A step of a thousand small pieces, which take a quarter of a minute and more, is left in its midst.
+#[test]
+fn a_long_step_is_left_and_the_run_stands_as_it_was_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, out) = (folder.path().join("config.toml"), folder.path().join("run"));
+    let network = ["model.backbone.width=16", "model.input=32"];
+    let run = ["images=2048", "batch=2048", "accumulate=512", "probe.every=0"];
+    let arguments = training(&config, &out, &[&network[..], &run[..]].concat());
+    let mut child = program(&arguments).spawn().unwrap();
+    let has_vectors = |run: RunFolder| run.probe_steps().is_ok_and(|steps| !steps.is_empty());
+    until(&mut child, || RunFolder::open(&out).is_ok_and(|(run, _)| has_vectors(run)));
+    std::thread::sleep(Duration::from_secs(1));
+    send(libc::SIGTERM, &child);
+    let output = end_within(child, SOON);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("stopped after step 0 of 2; --resume continues from"), "{said}");
+    assert_eq!(RunFolder::open(&out).unwrap().0.load().unwrap().state.step, 0);
+}
+
 #[test]
 fn embedding_keeps_what_it_has_when_a_scheduler_ends_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -238,12 +258,32 @@ fn a_result_that_cannot_be_printed_is_an_error_unless_its_reader_has_enough() {
 }
 
 #[test]
+fn what_is_not_understood_is_repeated_in_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, out) = (folder.path().join("config.toml"), folder.path().join("run"));
+    let junk = "junk".repeat(30_000);
+    fs::write(&config, format!("seed = 1\n{junk}")).unwrap();
+    let link = format!("bagssl:1?{junk}");
+    let (train, out) = (["train", "--data", "demo", "--config", text(&config)], ["--out", text(&out)]);
+    for args in [
+        [&train[..], &out].concat(),
+        [&["train", "--data", "demo", "--recipe", "quick-parts", "--set", &junk][..], &out].concat(),
+        vec!["gui", "--open", &link],
+    ] {
+        let output = end_within(program(&args).spawn().unwrap(), PATIENCE);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("junk... (120,0") && said.contains("characters)"), "{said}");
+        assert!(said.len() < 10_000 && !output.status.success(), "{} bytes", said.len());
+    }
+}
+
+#[test]
 fn a_name_does_not_speak_to_the_terminal() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("\u{1b}[2J\u{7}set");
     fs::create_dir(&data).unwrap();
     image::RgbImage::new(24, 24).save(data.join("a.png")).unwrap();
-    fs::write(data.join("\u{1b}]0;mine\u{7}.png"), "no picture").unwrap();
+    fs::write(data.join("\u{1b}]0;mine\u{7}\nforged.png"), "no picture").unwrap();
     let is_foul = |bytes: &[u8]| bytes.iter().any(|byte| byte.is_ascii_control() && *byte != b'\n');
     let missing = folder.path().join("\u{1b}[31mnothing");
     for path in [&data, &missing] {
@@ -252,6 +292,10 @@ fn a_name_does_not_speak_to_the_terminal() {
             let output = end_within(program(&args).spawn().unwrap(), PATIENCE);
             assert!(!is_foul(&output.stdout) && !is_foul(&output.stderr), "{output:?}");
             let said = [output.stdout, output.stderr].concat();
+            assert!(
+                !String::from_utf8_lossy(&said).lines().any(|line| line.starts_with("forged")),
+                "{said:?}"
+            );
             // Of what was typed wrongly the parser leaves sequences out.
             let is_usage = output.status.code() == Some(2);
             assert!(is_usage || String::from_utf8_lossy(&said).contains("1b"), "{args:?}: {said:?}");

@@ -2,8 +2,12 @@ use std::fs;
 use std::path::Path;
 
 use bagssl::bank::Bank;
+use bagssl::dataset::{SPREAD_SEED, Split, open, spread};
+use bagssl::engine::{Command, FigureCommand, FigureKind, QuerySpec, Relation};
+use bagssl::patch::PatchRef;
 use serde_json::{Value, json};
 
+use crate::engine::{Started, figure, small};
 use crate::support::{failure, json as run_json, query, text};
 
 /// A folder of 60 images in ten classes, one class after the other, and a bank of `limit` of them.
@@ -116,4 +120,41 @@ fn figures_and_measurements_say_which_images_they_took() {
     let asked = ["locality", "--data", "demo", "--limit", "10", "--queries", "5", "--k", "5"];
     let found = run_json(&asked);
     assert_eq!((&found["images"], &found["images_order"]), (&json!(10), &json!("spread, seed 0")));
+}
+
+/// The query's image is not among the eight that the galleries search: its patches are there all the same, the sample is
+/// what it was, and a figure says so.
+#[test]
+fn a_query_outside_of_the_sample_has_its_own_image_among_its_neighbours() {
+    let started = Started::new();
+    let set = open("demo", Some(Split::Test)).unwrap();
+    let sample = spread(set.as_ref(), small().gallery_images, SPREAD_SEED);
+    let outside = (0..).find(|image| !sample.contains(image)).unwrap();
+    let patch = PatchRef { image: outside as u32, y: 16, x: 32, size: 16 };
+    let query = QuerySpec::one(patch);
+    started.until("the settings", |shown| shown.config == Some(small()));
+    started.engine.send(Command::Query { id: 7, data: 1, query, image: outside });
+    let shown = started.until("the galleries", |shown| {
+        let galleries = shown.galleries.as_ref().filter(|galleries| galleries.query_id == 7);
+        galleries.is_some_and(|found| found.images == (8, 8) && found.guests == 1)
+    });
+    let galleries = shown.galleries.as_ref().unwrap();
+    assert_eq!((galleries.searched, galleries.total), (9 * 16, 9 * 16));
+    for gallery in &galleries.spaces {
+        assert_eq!((gallery.searched, gallery.candidates), (9 * 16, 9 * 16 - 1));
+        let own: Vec<_> = gallery.neighbours.iter().filter(|hit| hit.patch.image == patch.image).collect();
+        assert!(!own.is_empty() && own.iter().all(|hit| hit.relation == Relation::SameImage));
+        assert!(gallery.neighbours.iter().all(|hit| hit.patch != patch));
+        let strange = |hit: &&bagssl::engine::Neighbour| !sample.contains(&(hit.patch.image as usize));
+        assert_eq!(gallery.neighbours.iter().filter(strange).count(), own.len());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("fig5.svg");
+    let request = figure(FigureKind::Galleries, vec![patch]);
+    started.engine.send(Command::Figure(FigureCommand::Write { request, path: out, caption: None }));
+    let sidecar = folder.path().join("fig5.svg.json");
+    started.until("the figure", |_| sidecar.exists());
+    let kept: Value = serde_json::from_slice(&fs::read(sidecar).unwrap()).unwrap();
+    assert_eq!(kept["source"]["search"]["guests"], json!([outside]));
+    assert_eq!(kept["data"]["queries"][0]["spaces"][0]["searched"], 9 * 16);
 }

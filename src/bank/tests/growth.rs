@@ -1,6 +1,7 @@
 //! Banks that grow in memory, and the first images of one.
 
 use super::*;
+use crate::image::Image;
 
 #[test]
 fn a_bank_in_memory_grows_under_its_snapshots() {
@@ -53,4 +54,55 @@ fn the_first_images_of_a_bank_are_a_bank_without_the_others() {
     cut.space("h").unwrap().check(0..17).unwrap();
     assert_eq!(cut.image_of_row(16), bank.image_of_row(16));
     assert_eq!(bank.cut_to(99).unwrap().total_patches(), 27);
+}
+
+/// A bank in memory of some of [`images`], of which the first `count` are in it, each with pixels of its own colour.
+fn some(chosen: &[usize], count: usize) -> MemoryBank {
+    let all = images();
+    let mut bank =
+        MemoryBank::new(spec(Dtype::F16), chosen.iter().map(|image| all[*image].clone()).collect()).unwrap();
+    (0..count).for_each(|place| come(&mut bank, place, chosen[place], chosen[place] as u8));
+    bank
+}
+
+fn come(bank: &mut MemoryBank, place: usize, image: usize, colour: u8) {
+    let pixels = PixelHash::of(&Image::filled(2, 2, [colour; 3]));
+    let (z, h) = (values(image, 3), values(image, 5));
+    bank.push_hashed(place, Some(pixels), &[("z", &z), ("h", &h)]).unwrap();
+}
+
+#[test]
+fn guests_are_searched_beside_what_is_there_and_are_no_part_of_it() {
+    let mut bank = some(&[3, 0], 1);
+    let (planned, other) = (some(&[0], 1), some(&[4], 1));
+    let indices = |bank: &Bank| bank.images().iter().map(|image| image.index).collect::<Vec<_>>();
+    let with = bank.snapshot_with(&[&planned, &other]).unwrap();
+    check_rows(&with);
+    assert_eq!(indices(&with), [3, 0, 4]);
+    assert_eq!(with.guests().iter().map(|image| image.index).collect::<Vec<_>>(), [0, 4]);
+    assert_eq!((with.own_images(), with.own_total_images(), with.own_patches()), (1, 2, 9));
+    assert_eq!(
+        (with.patches(), with.space("h").unwrap().searchable(), with.total_searchable()),
+        (19, 19, 19)
+    );
+    assert_eq!((with.firsts().unwrap(), with.is_complete()), (vec![0, 1, 2], true));
+    assert!(with.id() == bank.snapshot().id());
+    assert_eq!(with.first_images(2).guests().len(), 1);
+    // What is there by now is no guest any more, and a bank without guests is as it was.
+    come(&mut bank, 1, 0, 3);
+    let with = bank.snapshot_with(&[&planned, &other]).unwrap();
+    check_rows(&with);
+    assert_eq!((indices(&with), with.guests().len()), (vec![3, 0, 4], 1));
+    assert_eq!(with.firsts().unwrap(), [0, 0, 2]);
+    let copy = some(&[1, 4], 0);
+    let mut again = some(&[4], 0);
+    come(&mut again, 0, 4, 3);
+    assert_eq!(
+        bank.snapshot_with(&[&copy, &again]).unwrap().firsts().unwrap(),
+        [0, 0, 0],
+        "of unfinished ones none"
+    );
+    let plain = bank.snapshot();
+    assert_eq!((indices(&plain), plain.guests().len(), plain.total_images()), (vec![3, 0], 0, 2));
+    assert!(with.holds(4) && !plain.holds(4));
 }

@@ -9,6 +9,7 @@ use super::values::gibibytes;
 use crate::engine::facts::{DecodingFacts, DeviceChoice, Skipped};
 use crate::engine::jobs::Job;
 use crate::progress::CancelToken;
+use crate::words::one_line;
 
 /// Heading of the options of every command.
 pub const SHARED: &str = "Of every command";
@@ -75,7 +76,10 @@ impl Commander {
 pub fn skipped_words(skipped: &[Skipped]) -> String {
     match skipped {
         [] => String::new(),
-        [first, ..] => format!("; {} skipped, first {}: {}", skipped.len(), first.file, first.reason),
+        [first, ..] => {
+            let why = format!("{}: {}", first.file, first.reason);
+            format!("; {} skipped, first {}", skipped.len(), one_line(&why))
+        }
     }
 }
 

@@ -5,12 +5,12 @@ use serde::Serialize;
 
 use super::voice;
 use crate::progress::Progress;
-use crate::words::legible;
 pub use crate::words::thousands;
+use crate::words::{legible, one_line};
 
-/// An error and its causes on one line.
+/// An error and its causes, as [`one_line`].
 pub fn chain(error: &anyhow::Error) -> String {
-    format!("{error:#}")
+    one_line(&format!("{error:#}")).into_owned()
 }
 
 /// Prints a result: as one JSON document, or in words.

@@ -91,6 +91,12 @@ pub fn finite(text: &str) -> Result<f32, String> {
     number.ok_or_else(|| "expected a number of at most 3.4e38, such as 0.5".into())
 }
 
+/// A share of images that leaves some on both sides.
+pub fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share: &f64| *share > 0.0 && *share < 1.0);
+    share.ok_or_else(|| "expected a share between 0 and 1, such as 0.2".into())
+}
+
 /// A number of at least 1.
 pub fn positive() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..)

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 
 use anyhow::Context;
 
-use crate::words::legible;
+use crate::words::{legible, one_line};
 
 /// Says something on stderr.
 #[expect(clippy::disallowed_methods, reason = "here what cannot be said is let go")]
@@ -28,13 +28,14 @@ pub fn print(result: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Lets what is logged speak on stderr too.
+/// Lets what is logged speak on stderr too. What a font lacks figures say themselves, not with usvg's words.
 pub fn log_to_stderr() {
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn,wgpu_hal=error"))
+    const HEARD: &str = "warn,wgpu_hal=error,usvg=error";
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(HEARD))
         .format(|out, record| {
             let (level, style) = (record.level(), out.default_level_style(record.level()));
             let words = record.args().to_string();
-            writeln!(out, "[{style}{level:<5}{style:#} {}] {}", record.target(), legible(&words))
+            writeln!(out, "[{style}{level:<5}{style:#} {}] {}", record.target(), one_line(&words))
         })
         .init();
 }

@@ -26,8 +26,10 @@ pub struct GalleryView {
     pub searched: usize,
     /// Patches that the galleries reach: without those of images that turned out to be broken.
     pub total: usize,
-    /// Images that were searched, and that the galleries reach.
+    /// Images that were searched, and that the galleries reach: those of the sample.
     pub images: (usize, usize),
+    /// Images of the query that were searched beside them.
+    pub guests: usize,
 }
 
 /// The neighbours of a query in one space, best first, the query itself left out.

@@ -8,6 +8,7 @@ use crate::engine::ask::command::Command;
 use crate::engine::ask::event::Event;
 use crate::engine::ask::snapshot::Snapshot;
 use crate::patch::PatchRef;
+use crate::progress::CancelToken;
 
 /// A face's end. Nothing here blocks: commands queue, events are drained, the snapshot is the latest.
 pub struct EngineHandle {
@@ -15,6 +16,7 @@ pub struct EngineHandle {
     previews: Sender<Option<PatchRef>>,
     events: Receiver<Event>,
     snapshot: Arc<Mutex<Arc<Snapshot>>>,
+    hurry: CancelToken,
 }
 
 /// The engine's end.
@@ -24,6 +26,8 @@ pub struct EngineLine {
     /// Patches that are to be shown as if they were the query: only the newest counts.
     pub previews: Receiver<Option<PatchRef>>,
     events: Sender<Event>,
+    /// The face closes soon: a training step is left in its midst.
+    pub hurry: CancelToken,
     snapshot: Arc<Mutex<Arc<Snapshot>>>,
     wake: Arc<dyn Fn() + Send + Sync>,
 }
@@ -39,11 +43,13 @@ pub fn line(wake: impl Fn() + Send + Sync + 'static) -> (EngineHandle, EngineLin
         previews: preview_sender,
         events: event_receiver,
         snapshot: snapshot.clone(),
+        hurry: CancelToken::default(),
     };
     let line = EngineLine {
         commands: command_receiver,
         previews,
         events: event_sender,
+        hurry: handle.hurry.clone(),
         snapshot,
         wake: Arc::new(wake),
     };
@@ -63,6 +69,12 @@ impl EngineHandle {
     pub fn preview(&self, patch: Option<PatchRef>) {
         // Fails only if the thread died, and then nothing is previewed.
         let _ = self.previews.send(patch);
+    }
+
+    /// The face is to close soon: the training step in progress is left, and no further one is done. What is asked for
+    /// after it is a last checkpoint.
+    pub fn hurry(&self) {
+        self.hurry.cancel();
     }
 
     /// The latest state.

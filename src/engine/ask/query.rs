@@ -127,6 +127,14 @@ impl QuerySpec {
         self.parts.iter().filter_map(|part| Some((part.sign, part.source.area()?)))
     }
 
+    /// The images of the data set that its parts lie on, each once.
+    pub fn images(&self) -> Vec<u32> {
+        let mut images: Vec<u32> = self.boxes().map(|(_, area)| area.image).collect();
+        images.sort_unstable();
+        images.dedup();
+        images
+    }
+
     /// The boxes on image `image`.
     pub fn boxes_on(&self, image: usize) -> impl Iterator<Item = (Sign, BoxRef)> + '_ {
         self.boxes().filter(move |(_, area)| area.image as usize == image)

@@ -48,6 +48,9 @@ pub struct SearchFacts {
     pub grid: PatchGrid,
     #[serde(flatten)]
     pub filter: NamedFilter,
+    /// Images of queries that were searched beside those of the sample.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub guests: Vec<u32>,
 }
 
 impl Origin {

@@ -34,7 +34,8 @@ impl GalleryMaker {
     /// What the figure was made from, and among which patches its neighbours were found.
     pub fn origin(&self, filter: &GalleryFilter) -> (Origin, SearchFacts) {
         let spec = self.bank.spec();
-        (Origin::of_bank(spec), SearchFacts { grid: spec.grid, filter: filter.named(&spec.classes) })
+        let guests = self.bank.guests().iter().map(|image| image.index).collect();
+        (Origin::of_bank(spec), SearchFacts { grid: spec.grid, filter: filter.named(&spec.classes), guests })
     }
 
     /// What is left out, in words: by the filter, and of what is broken.

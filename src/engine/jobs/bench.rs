@@ -18,7 +18,7 @@ use crate::image::Image;
 use crate::model::builtin::ALL as BUILT_IN;
 use crate::model::{Encoder, Mode, Space, store};
 use crate::patch::PatchGrid;
-use crate::progress::Progress;
+use crate::progress::{CancelToken, Progress};
 use crate::search::{Options, read_pass, top_k};
 use crate::stats::quantile;
 use crate::train::feed::{AHEAD, Feeder};
@@ -171,12 +171,12 @@ impl Bench {
             let views = (config.batch * config.views.len()) as f64;
             let images = TrainingImages::choose(&config, self.data.as_ref());
             let norm = normalization::of(self.data.as_ref())?;
-            let feeder = Feeder::start(config, self.data.clone(), images, norm, 0..u64::MAX)?;
+            let mut feeder = Feeder::start(config, self.data.clone(), images, norm, 0..u64::MAX)?;
             // Those that were made ahead would seem to cost nothing.
             for _ in 0..=AHEAD {
-                feeder.next()?;
+                feeder.next(&CancelToken::default())?;
             }
-            let seconds = repeat(self.repeats, || feeder.next().map(drop))?;
+            let seconds = repeat(self.repeats, || feeder.next(&CancelToken::default()).map(drop))?;
             measures.extend(rates(&format!("augmentation, {name}"), "views/s", views, &seconds)?);
         }
         Ok(measures)

@@ -11,10 +11,12 @@ use serde::Serialize;
 
 use crate::analysis::overlap::Overlap;
 use crate::bank::{Bank, ImageEntry, ModelFacts};
+use crate::engine::ask::GalleryFilter;
 use crate::engine::jobs::Job;
+use crate::engine::look::selection::nearest;
 use crate::patch::{PatchGrid, PatchRef};
 use crate::progress::Progress;
-use crate::search::{Options, top_k};
+use crate::search::{Kin, Processor};
 use crate::stats::{Interval, bootstrap_mean, mean};
 
 /// Resamples behind an interval, and what part of their means it covers.
@@ -36,6 +38,8 @@ pub struct CompareRequest {
     pub exclude_same_image: bool,
     /// At most so many patches of any one image.
     pub per_image: Option<usize>,
+    /// Whether of images with the same pixels one alone is searched: the query's own, else the first.
+    pub fold_copies: bool,
 }
 
 /// Which patches are asked about.
@@ -60,6 +64,8 @@ pub struct CompareReport {
     pub exclude_same_image: bool,
     /// At most so many patches of any one image were taken.
     pub per_image: Option<usize>,
+    /// Whether of images with the same pixels one alone was searched.
+    pub fold_copies: bool,
     /// Images that both banks hold.
     pub images: usize,
     /// Images that the larger bank is planned for.
@@ -133,6 +139,7 @@ pub fn compare(request: &CompareRequest, job: Job<'_>) -> anyhow::Result<Compare
         grid: banks[0].spec().grid,
         exclude_same_image: request.exclude_same_image,
         per_image: request.per_image,
+        fold_copies: request.fold_copies,
         images,
         total_images: of_larger(Bank::total_images),
         searched: banks.iter().map(Bank::searchable).min().unwrap_or(0),
@@ -222,28 +229,22 @@ fn overlap(
     request: &CompareRequest,
     job: &Job<'_>,
 ) -> anyhow::Result<Overlap> {
-    let image = banks[0].image_of_row(row);
-    let own = if request.exclude_same_image { banks[0].rows_of_image(image as usize)? } else { row..row + 1 };
-    let nearest = |bank: &Bank| -> anyhow::Result<Vec<usize>> {
+    let kin = Kin { images: vec![banks[0].image_of_row(row)], labels: vec![] };
+    let filter = GalleryFilter {
+        other_images_only: request.exclude_same_image,
+        per_image: request.per_image,
+        fold_copies: request.fold_copies,
+        ..GalleryFilter::default()
+    };
+    let found = |bank: &Bank| -> anyhow::Result<(Vec<usize>, usize)> {
+        job.cancel.check()?;
         let mut vector = vec![0.0; bank.width(space)?];
         bank.row_f32(space, row, &mut vector)?;
-        let options = Options {
-            exclude_rows: vec![row],
-            exclude_images: request.exclude_same_image.then_some(image).into_iter().collect(),
-            shown: None,
-            per_image: request.per_image,
-            cancel: job.cancel.clone(),
-        };
-        let hits = top_k(bank, space, &vector, request.k, &options)?;
-        Ok(hits.iter().map(|hit| hit.row).collect())
+        let found = nearest(&Processor::cpu(), bank, (space, &vector), request.k, &filter, &[row], &kin)?;
+        Ok((found.hits.iter().map(|hit| hit.row).collect(), found.candidates))
     };
-    let [a, b] = banks.each_ref().map(nearest);
-    let others = |bank: &Bank| {
-        let space = bank.space(space)?;
-        anyhow::Ok((space.searchable() - space.searchable_in(own.clone())) as usize)
-    };
-    let candidates = others(&banks[0])?.min(others(&banks[1])?);
-    Ok(Overlap::of(&a?, &b?, candidates))
+    let ((a, of_a), (b, of_b)) = (found(&banks[0])?, found(&banks[1])?);
+    Ok(Overlap::of(&a, &b, of_a.min(of_b)))
 }
 
 fn summary(space: &str, overlaps: &[Overlap]) -> SpaceReport {
@@ -333,6 +334,7 @@ mod tests {
             k: 4,
             exclude_same_image: false,
             per_image: None,
+            fold_copies: false,
         };
         let cancel = CancelToken::default();
         let job = Job { device: DeviceChoice::Cpu, seed: 3, cancel: &cancel, progress: &mut |_| {} };

@@ -88,8 +88,8 @@ pub fn embed(
     let chosen = writer.damaged().chain(writer.unread()).chain(committed..plan.images.len()).collect();
     let mut extraction = Extraction::of(plan, data, chosen)?;
     while !extraction.is_finished() {
-        let advanced = job.cancel.check().map_err(anyhow::Error::new);
-        if let Err(error) = advanced.and_then(|()| extraction.advance(&embedder, &mut writer)) {
+        let advanced = job.cancel.leavable(|| extraction.advance(&embedder, &mut writer));
+        if let Err(error) = advanced.map_err(anyhow::Error::new).flatten() {
             if stops_for_now(&error) {
                 writer.commit()?;
             }

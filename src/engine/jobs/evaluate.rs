@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use serde::Serialize;
 
 use crate::augment::Resize;
@@ -86,22 +86,7 @@ fn splits(request: &EvalRequest) -> anyhow::Result<[Arc<dyn Dataset>; 2]> {
                     test split of a set that has one split only";
         return Ok([train.context(hint)?, test.context(hint)?]);
     };
-    let set = open(None)?;
-    let other = match set.split() {
-        Some(Split::Train) => is_there(open(Some(Split::Test)))?,
-        Some(_) => is_there(open(Some(Split::Train)))?,
-        None => false,
-    };
-    ensure!(!other, "{} has a train and a test split already; leave --holdout out", request.data);
-    dataset::drawn(&set, share, request.config.seed)
-}
-
-/// Whether a split was opened. Errors: it is there, and could not be read.
-fn is_there(split: anyhow::Result<Arc<dyn Dataset>>) -> anyhow::Result<bool> {
-    match split {
-        Err(error) if files::is_read_error(&error) => Err(error),
-        opened => Ok(opened.is_ok()),
-    }
+    dataset::divided(&request.data, &open(None)?, share, request.config.seed)
 }
 
 /// Classifies the test split by the train split.

@@ -55,6 +55,7 @@ pub fn train(
     let data = RunData::open(DataSource { spec: request.data.clone(), split: request.split })?;
     let mut run = TrainingRun::begin(&request.out, &request.start, &data, &device)?;
     run.log_every(request.log_every);
+    run.leave_when(job.cancel.clone());
     while !run.is_finished() {
         if job.cancel.is_cancelled() {
             let folder = run.end()?;

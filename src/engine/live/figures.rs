@@ -198,7 +198,12 @@ impl FiguresPart {
         let growing = open.growing.as_ref().context(
             "no patches are embedded for galleries: the message at the top of the window says why",
         )?;
-        let mut bank = growing.snapshot();
+        let images: Vec<u32> = content.queries.iter().flat_map(|query| query.spec.images()).collect();
+        // Of two models the patches that both have.
+        let mut bank = match &content.beside {
+            None => growing.bank_with(&images)?,
+            Some(_) => growing.snapshot(),
+        };
         let mut others = None;
         if let Some(beside) = &content.beside {
             let mut compare = self.compare.borrow_mut();

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use crate::engine::ask::ABOUT_GALLERIES;
 use crate::engine::live::open::Open;
 use crate::engine::live::part::{Change, Part};
+use crate::engine::look::extraction::Growing;
 use crate::engine::look::gallery::{GallerySearch, SearchJob, Searcher};
 use crate::engine::look::parts;
 
@@ -30,12 +32,15 @@ impl GalleriesPart {
         else {
             return;
         };
-        let bank = growing.snapshot();
+        let bank = match growing.bank_with(&query.query.images()) {
+            Ok(bank) => bank,
+            Err(error) => return open.fail(ABOUT_GALLERIES, &error),
+        };
         if bank.patches() == 0 {
             self.is_final = false;
             return;
         }
-        self.is_final = growing.is_finished();
+        self.is_final = growing.is_settled();
         self.asked = Instant::now();
         let job = SearchJob {
             id: query.id,
@@ -58,7 +63,7 @@ impl Part for GalleriesPart {
         match change {
             Change::Query => self.ask(open),
             Change::Bank => {
-                let finished = open.growing.as_ref().is_some_and(|growing| growing.is_finished());
+                let finished = open.growing.as_ref().is_some_and(Growing::is_settled);
                 let due = !open.is_quiet && self.asked.elapsed() >= PERIOD && self.searcher.is_idle();
                 if !self.is_final && (finished || due) {
                     self.ask(open);

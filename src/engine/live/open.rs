@@ -296,6 +296,9 @@ impl Open {
     pub fn take_query(&mut self, id: RequestId, query: QuerySpec) -> anyhow::Result<()> {
         let parts = self.embed(&query)?;
         let vectors = parts::composed(&query, &parts)?;
+        if let Some(growing) = &mut self.growing {
+            growing.invite(&query.images());
+        }
         self.query = Some(CurrentQuery { id, query, parts, vectors });
         Ok(())
     }

@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 
+use crate::bank::Bank;
 use crate::engine::ask::{
     Command, EngineLine, GalleryView, MOST_PLACES, PlaceView, PlacesRequest, PlacesView, QuerySpec,
 };
 use crate::engine::live::open::Open;
 use crate::engine::live::part::{Change, Due, Handled, Part, Turn};
+use crate::engine::look::extraction::Growing;
 use crate::engine::look::gallery::{GallerySearch, SearchJob, Searcher};
 use crate::engine::look::parts::{self, EmbeddedPart};
 use crate::patch::PatchRef;
@@ -81,6 +83,9 @@ impl PlacesPart {
         let Some(index) = self.next() else { return };
         let patch = self.entries[index].patch;
         let embedded = embedded(open, patch);
+        if let (Ok((patch, _)), Some(growing)) = (&embedded, &mut open.growing) {
+            growing.invite(&[patch.image]);
+        }
         let entry = &mut self.entries[index];
         match embedded {
             Ok((patch, parts)) => (entry.patch, entry.parts) = (patch, Some(parts)),
@@ -119,24 +124,27 @@ impl PlacesPart {
         else {
             return;
         };
-        let bank = growing.snapshot();
-        if bank.patches() == 0 || self.next().is_some() {
+        if growing.images() == 0 || self.next().is_some() {
             return;
         }
         let names = open.space_names();
-        let is_current = |view: &GalleryView| {
+        let is_current = |view: &GalleryView, bank: &Bank| {
             let spaces = view.spaces.iter().map(|gallery| &gallery.space);
-            (view.images.0, view.filter) == (bank.complete_images(), config.filter) && spaces.eq(&names)
+            let there = (bank.own_images(), bank.guests().len());
+            (view.images.0, view.guests) == there && view.filter == config.filter && spaces.eq(&names)
         };
         let found = locked(&self.found);
-        let is_found = |asked: PatchRef| {
+        let is_found = |asked: PatchRef, bank: &Bank| {
             let place = found.iter().find(|place| place.asked == asked);
             let place = place.filter(|place| place.neighbours == request.neighbours);
-            place.is_some_and(|place| is_current(&place.gallery))
+            place.is_some_and(|place| is_current(&place.gallery, bank))
         };
         let (mut jobs, mut places) = (vec![], vec![]);
         for (index, entry) in self.entries.iter().enumerate() {
-            let Some(parts) = entry.parts.as_ref().filter(|_| !is_found(entry.asked)) else { continue };
+            let Ok(bank) = growing.bank_with(&[entry.patch.image]) else { continue };
+            let Some(parts) = entry.parts.as_ref().filter(|_| !is_found(entry.asked, &bank)) else {
+                continue;
+            };
             let query = QuerySpec::one(entry.patch);
             let Ok(vectors) = parts::composed(&query, parts) else { continue };
             places.push((index, entry.asked));
@@ -147,14 +155,14 @@ impl PlacesPart {
                 vectors: names.iter().cloned().zip(vectors).collect(),
                 neighbours: request.neighbours,
                 filter: config.filter,
-                bank: bank.clone(),
+                bank,
                 data: data.set.clone(),
                 data_id: data.id,
                 generation: open.generation,
             });
         }
         drop(found);
-        self.is_final = growing.is_finished();
+        self.is_final = growing.is_settled();
         self.asked = Instant::now();
         let (neighbours, found) = (request.neighbours, self.found.clone());
         let tag = PlacesTag { round: self.round, places, neighbours, found };
@@ -185,7 +193,7 @@ impl Part for PlacesPart {
             Change::Settings => self.begin(open),
             // Searched again now and then while the bank grows, and once it is complete.
             Change::Bank => {
-                let finished = open.growing.as_ref().is_some_and(|growing| growing.is_finished());
+                let finished = open.growing.as_ref().is_some_and(Growing::is_settled);
                 let is_due = self.asked.elapsed() >= PERIOD && self.searcher.is_idle();
                 if !self.is_final && !self.entries.is_empty() && (finished || is_due) {
                     self.search(open);

@@ -7,6 +7,7 @@ use crate::bank::{Bank, BankSink, Dtype, ImageEntry, MemoryBank, SpaceSpec};
 use crate::dataset::{Dataset, Skipped};
 use crate::embed::{self, Embedder, ExtractPlan};
 use crate::engine::ask::{ExtractionView, MemoryUse, PatchSpace};
+use crate::engine::look::guests::Guests;
 use crate::engine::look::stored::{KnownImages, StoredBank, skipped_of};
 use crate::files;
 use crate::model::Space;
@@ -42,7 +43,13 @@ pub struct Growing {
 #[expect(clippy::large_enum_variant, reason = "there is one, or one for each model that is compared")]
 enum Patches {
     /// They are embedded one after the other, those of the first images copied from a bank on disk where there is one.
-    Embedded { extraction: embed::Extraction, bank: MemoryBank, known: Option<KnownImages> },
+    Embedded {
+        extraction: embed::Extraction,
+        bank: MemoryBank,
+        known: Option<KnownImages>,
+        data: Arc<dyn Dataset>,
+        guests: Guests,
+    },
     /// All of them lie in a bank on disk.
     Stored(Bank),
 }
@@ -75,7 +82,8 @@ impl Growing {
         let bank = MemoryBank::new(plan.spec.clone(), plan.images.clone())?;
         let first = known.as_ref().map_or(0, |known| known.images);
         let extraction = embed::Extraction::of(plan, data.clone(), (first..images).collect())?;
-        let patches = Patches::Embedded { extraction, bank, known };
+        let (data, guests) = (data.clone(), Guests::default());
+        let patches = Patches::Embedded { extraction, bank, known, data, guests };
         Ok(Self { patches, paused: false, stopped: None, bytes, memory, skipped: Arc::default() })
     }
 
@@ -145,7 +153,7 @@ impl Growing {
     /// Whether every image is there.
     pub fn is_finished(&self) -> bool {
         match &self.patches {
-            Patches::Embedded { extraction, bank, known } => {
+            Patches::Embedded { extraction, bank, known, .. } => {
                 extraction.is_finished()
                     && known.as_ref().is_none_or(|known| bank.next_image() >= known.images)
             }
@@ -155,7 +163,39 @@ impl Growing {
 
     /// Whether there is something to embed.
     pub fn has_work(&self) -> bool {
-        !self.paused && self.stopped.is_none() && !self.is_finished()
+        let grows = !self.paused && self.stopped.is_none() && !self.is_finished();
+        grows || !self.are_guests_settled()
+    }
+
+    /// Whether everything that was asked for is embedded.
+    pub fn is_settled(&self) -> bool {
+        self.is_finished() && self.are_guests_settled()
+    }
+
+    fn are_guests_settled(&self) -> bool {
+        match &self.patches {
+            Patches::Embedded { guests, .. } => guests.are_settled(),
+            Patches::Stored(_) => true,
+        }
+    }
+
+    /// Sees to it that these images of a query can be searched, though they may not be of the sample. Where there is a bank
+    /// on disk alone, what is not in it is not.
+    pub fn invite(&mut self, images: &[u32]) {
+        if let Patches::Embedded { extraction, bank, data, guests, .. } = &mut self.patches {
+            guests.invite(extraction.plan(), data, bank, images);
+        }
+    }
+
+    /// What is in the bank now, and those of `images` that are guests beside it.
+    ///
+    /// # Errors
+    /// As [`MemoryBank::snapshot_with`].
+    pub fn bank_with(&self, images: &[u32]) -> anyhow::Result<Bank> {
+        match &self.patches {
+            Patches::Embedded { bank, guests, .. } => guests.beside(bank, images),
+            Patches::Stored(bank) => Ok(bank.clone()),
+        }
     }
 
     /// Pauses, or goes on: where a file could not be read, with that file.
@@ -174,7 +214,13 @@ impl Growing {
     /// # Errors
     /// A file that could not be read: it is stopped, with what is embedded so far. What else goes wrong ends it.
     pub fn advance(&mut self, embedder: &Embedder) -> anyhow::Result<()> {
-        let Patches::Embedded { extraction, bank, known } = &mut self.patches else { return Ok(()) };
+        let Patches::Embedded { extraction, bank, known, guests, .. } = &mut self.patches else {
+            return Ok(());
+        };
+        if !guests.are_settled() {
+            guests.advance(embedder);
+            return Ok(());
+        }
         if let Some(known) = known.as_ref().filter(|known| bank.next_image() < known.images) {
             known.copy_batch(bank)?;
             self.skipped = Arc::new(known.skipped(bank.next_image())?);
@@ -205,7 +251,7 @@ impl Growing {
     /// How far it is, as it is shown.
     pub fn shown(&self) -> ExtractionView {
         let (progress, patches, patches_per_second, copies) = match &self.patches {
-            Patches::Embedded { extraction, bank, known } => {
+            Patches::Embedded { extraction, bank, known, .. } => {
                 let known = known.as_ref().map_or(0, |known| known.images);
                 let mut progress = extraction.progress();
                 // What is copied counts once it is there.
@@ -338,6 +384,42 @@ mod tests {
         let bank = growing.snapshot();
         assert!(growing.stopped().is_none() && bank.is_complete() && bank.skipped().is_empty());
         assert_eq!(bank.space("h").unwrap().searchable(), 6 * 9);
+    }
+
+    #[test]
+    fn a_querys_image_is_searched_though_it_is_not_of_the_sample() {
+        let data = open("demo", Some(Split::Test)).unwrap();
+        let device = Device::flex();
+        let embedder = Embedder::new(store::open(&"demo".into(), &device).unwrap(), &device);
+        let grid = PatchGrid::new(32, 32).unwrap();
+        let reach = Reach { grid, images: 6, spaces: vec!["h".parse().unwrap()] };
+        let sample = crate::dataset::spread(data.as_ref(), 6, crate::dataset::SPREAD_SEED);
+        let outside = (0..).find(|image| !sample.contains(image)).unwrap();
+        let mut growing = Growing::start(&embedder, &data, &reach, None, u64::MAX).unwrap();
+        growing.invite(&[outside as u32, sample[5] as u32]);
+        assert!(!growing.is_settled());
+        // Soon, before the sample.
+        growing.advance(&embedder).unwrap();
+        growing.advance(&embedder).unwrap();
+        let images = |bank: &Bank| bank.images().iter().map(|image| image.index as usize).collect::<Vec<_>>();
+        let asked = [outside as u32, sample[5] as u32];
+        let mut soon = images(&growing.bank_with(&asked).unwrap());
+        soon.sort_unstable();
+        assert_eq!(soon, [outside.min(sample[5]), outside.max(sample[5])]);
+        while growing.has_work() {
+            growing.advance(&embedder).unwrap();
+        }
+        assert!(growing.is_settled() && growing.shown().finished);
+        assert_eq!(images(&growing.bank_with(&[]).unwrap()), sample, "the sample is what it was");
+        let with = growing.bank_with(&asked).unwrap();
+        assert_eq!(images(&with), [&sample[..], &[outside]].concat());
+        let patch = with.patch_ref(with.rows_of_image(outside).unwrap().start + 3);
+        let image = Arc::new(data.image(outside).unwrap());
+        let source = embed::PatchSource { image, y: patch.y, x: patch.x };
+        let expected = &embedder.patches(&[source], 32, &[Space::H]).unwrap()[0];
+        let mut row = vec![0.0; expected.len()];
+        with.row_f32("h", with.row_of(outside, patch.y, patch.x).unwrap(), &mut row).unwrap();
+        assert!(row.iter().zip(expected).all(|(a, b)| (a - b).abs() <= 1e-3 * b.abs().max(1e-2)), "{row:?}");
     }
 
     /// A folder sorted by class, as image folders are: whatever is embedded holds each class's share within one image.

@@ -176,7 +176,8 @@ impl SearchThread {
             filter: job.filter,
             searched: job.bank.searchable(),
             total: job.bank.total_searchable(),
-            images: (job.bank.complete_images(), job.bank.total_images()),
+            images: (job.bank.own_images(), job.bank.own_total_images()),
+            guests: job.bank.guests().len(),
         })
     }
 

@@ -2,6 +2,7 @@
 
 pub mod extraction;
 pub mod gallery;
+mod guests;
 pub mod image_search;
 pub mod kept;
 pub mod maps;

@@ -38,7 +38,7 @@ pub fn near(
         candidates: found.candidates as u64,
         left_out: filter.words(&bank.spec().classes),
         let_through: found.searched,
-        images: (bank.complete_images(), bank.total_images()),
+        images: (bank.own_images(), bank.own_total_images()),
         exact: true,
         recall: 1.0,
         milliseconds,

@@ -178,6 +178,7 @@ impl RunControl {
         let data = RunData::open(source)?;
         let mut run = TrainingRun::begin(out, &start, &data, device)?;
         run.limit_lines(LINES);
+        run.leave_when(self.line.hurry.clone());
         let patch = pin_patch(run.trainer().config(), data.set.as_ref());
         self.pins.begin(run.held_out().clone(), patch);
         let active = ActiveRun::new(out.into(), run);

@@ -18,13 +18,17 @@ pub struct HeldOutImages {
 }
 
 impl HeldOutImages {
-    /// The test split where there is one, else the images beyond those that the run uses, else the training
+    /// What was drawn to be held out, or the test split where there is one, else the images beyond those that the run uses, else the training
     /// images themselves.
     ///
     /// # Errors
     /// There is a test split, and it could not be read.
     pub fn choose(config: &TrainConfig, data: &RunData) -> anyhow::Result<Self> {
-        let RunData { source, set } = data;
+        let RunData { source, set, held_out } = data;
+        if let Some(drawn) = held_out {
+            let images = (0..drawn.len()).collect();
+            return Ok(Self { images, data: drawn.clone(), kept_from_training: true });
+        }
         if set.split() == Some(Split::Train) {
             match dataset::open(&source.spec, Some(Split::Test)) {
                 Err(error) if files::is_read_error(&error) => return Err(error),

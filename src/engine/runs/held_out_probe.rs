@@ -59,7 +59,7 @@ impl HeldOutProbe {
         device: &Device,
     ) -> anyhow::Result<Self> {
         let images = HeldOutImages::choose(config, data)?;
-        let RunData { source, set } = data;
+        let RunData { source, set, .. } = data;
         let fixed = config.views.iter().find_map(|view| match view.crop {
             Crop::Fixed { size } => Some(size),
             Crop::Scale { .. } => None,
@@ -296,8 +296,10 @@ impl ProbeRound {
     /// Does one unit of work; says whether it was the last.
     pub fn advance(&mut self, probe: &HeldOutProbe) -> anyhow::Result<bool> {
         let started = Instant::now();
-        if let Some(range) = self.todo.pop_front() {
+        if let Some(range) = self.todo.front().cloned() {
             self.embed_fixed(probe, range)?;
+            // One that was left is to be done still.
+            self.todo.pop_front();
         } else if let Some(round) = &mut self.knn_round
             && let Some(result) = round.advance()?
         {

@@ -4,7 +4,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
@@ -17,9 +17,13 @@ use crate::engine::runs::held_out_images::HeldOutImages;
 use crate::engine::runs::held_out_probe::{HeldOutProbe, ProbeRound};
 use crate::engine::runs::record::RunRecord;
 use crate::engine::runs::run_data::RunData;
-use crate::progress::Progress;
+use crate::progress::{CancelToken, Cancelled, Progress};
 use crate::train::feed::NoViews;
 use crate::train::{Environment, Metrics, Notice, NoticeKind, RunFolder, StepReport, Trainer, metrics};
+
+/// How long the vectors of the last checkpoint's probe patches may take where the run is to end soon: else they are made
+/// when it goes on.
+const HURRIED: Duration = Duration::from_secs(3);
 
 /// A run in progress: the trainer, what is written down and what probes the model. Lives on the thread
 /// that owns the tensors.
@@ -37,9 +41,13 @@ pub struct TrainingRun {
     /// Steps done when this part of the run began.
     first_step: u64,
     last_report: Option<StepReport>,
+    /// Who may have a unit of work left in its midst.
+    cancel: CancelToken,
+    /// Whether its last checkpoint stands.
+    is_ending: bool,
     /// Steps count as if they took so long.
     #[cfg(test)]
-    slow: Option<std::time::Duration>,
+    slow: Option<Duration>,
     /// The device is lost at this step.
     #[cfg(test)]
     lost_at: Option<u64>,
@@ -53,32 +61,35 @@ impl TrainingRun {
     /// A config that does not fit the data, a folder that holds another run, a checkpoint that
     /// cannot be read, other data than the run was trained on.
     pub fn begin(out: &Path, start: &Start, data: &RunData, device: &OpenDevice) -> anyhow::Result<Self> {
-        let RunData { source, set } = data;
-        let environment =
-            |trainer: &Trainer| Environment::of(source, set.as_ref(), trainer.part().images, &device.name);
+        let environment = |RunData { source, set, .. }: &RunData, trainer: &Trainer| {
+            Environment::of(source, set.as_ref(), trainer.part().images, &device.name)
+        };
         let from = match start {
             Start::New(_) | Start::Resume => None,
             Start::ResumeFrom(step) => Some(*step),
         };
         let mut told = vec![];
-        let (folder, trainer) = if let Start::New(config) = start {
+        let (data, folder, trainer) = if let Start::New(config) = start {
             // The trainer first: a config that does not fit the data leaves no folder behind.
-            let trainer = Trainer::new((**config).clone(), set.clone(), &device.device)?;
-            (RunFolder::create(out, trainer.config(), environment(&trainer)?.json())?, trainer)
+            let data = data.without_holdout(config)?;
+            let trainer = Trainer::new((**config).clone(), data.set.clone(), &device.device)?;
+            let folder = RunFolder::create(out, trainer.config(), environment(&data, &trainer)?.json())?;
+            (data, folder, trainer)
         } else {
             let (folder, config) = RunFolder::go_on(out)?;
+            let data = data.without_holdout(&config)?;
             let saved = folder.load_from(from)?;
             let step = saved.state.step;
-            let trainer = Trainer::resume(config, saved, set.clone(), &device.device)
+            let trainer = Trainer::resume(config, saved, data.set.clone(), &device.device)
                 .with_context(|| folder.checkpoint(step).display().to_string())?;
             if from.is_some() {
                 told.extend(folder.fall_back(step)?);
             }
             told.extend(folder.rewind(step)?);
-            folder.note_environment(environment(&trainer)?.json())?;
-            (folder, trainer)
+            folder.note_environment(environment(&data, &trainer)?.json())?;
+            (data, folder, trainer)
         };
-        let probe = HeldOutProbe::new(trainer.config(), data, folder.probe_patches()?, &device.device)?;
+        let probe = HeldOutProbe::new(trainer.config(), &data, folder.probe_patches()?, &device.device)?;
         folder.save_probe_patches(probe.patches())?;
         let mut run = Self {
             record: RunRecord::open(folder, trainer.config().objective.clone())?,
@@ -88,6 +99,8 @@ impl TrainingRun {
             log_every: 1,
             first_step: trainer.state().step,
             last_report: None,
+            cancel: CancelToken::default(),
+            is_ending: false,
             #[cfg(test)]
             slow: None,
             #[cfg(test)]
@@ -124,8 +137,14 @@ impl TrainingRun {
         self.trainer.state().step
     }
 
+    /// A unit of work is left in its midst, having changed nothing, once `cancel` is asked to stop: what is to come
+    /// then is [`TrainingRun::end`].
+    pub fn leave_when(&mut self, cancel: CancelToken) {
+        self.cancel = cancel;
+    }
+
     /// One unit of work: a step and what is due after it, or one batch of a probe. Nothing where
-    /// the run is finished.
+    /// the run is finished, or where the unit is left.
     ///
     /// # Errors
     /// What stops the run: data that is gone, a full disk, a loss that is no number, a lost device.
@@ -144,7 +163,10 @@ impl TrainingRun {
 
     fn advance_step(&mut self) -> anyhow::Result<Vec<News>> {
         let started = Instant::now();
-        let report = self.guarded_step().map_err(|error| self.rescued(error))?;
+        let report = match self.guarded_step() {
+            Err(error) if error.is::<Cancelled>() => return Ok(vec![]),
+            done => done.map_err(|error| self.rescued(error))?,
+        };
         let took = started.elapsed();
         #[cfg(test)]
         let took = self.slow.unwrap_or(took);
@@ -198,7 +220,8 @@ impl TrainingRun {
     }
 
     /// Writes the last checkpoint of this part of the run and returns its folder. Units of work that
-    /// remain ([`TrainingRun::has_probe_round`]) are those of the probe patches' vectors.
+    /// remain ([`TrainingRun::has_probe_round`]) are those of the probe patches' vectors; where someone asked to stop,
+    /// they are given three seconds.
     pub fn end(&mut self) -> anyhow::Result<PathBuf> {
         let folder = self.checkpoint()?;
         let has_vectors = self.record.folder().probe_steps()?.contains(&self.step());
@@ -206,6 +229,9 @@ impl TrainingRun {
             self.round = None;
         }
         self.round.iter_mut().for_each(ProbeRound::only_save);
+        self.is_ending = true;
+        let is_hurried = self.cancel.is_cancelled();
+        self.cancel = if is_hurried { CancelToken::after(HURRIED) } else { CancelToken::default() };
         Ok(folder)
     }
 
@@ -264,7 +290,7 @@ impl TrainingRun {
         let work = || {
             #[cfg(test)]
             assert!(self.lost_at != Some(step), "Device lost: driver reset");
-            self.trainer.step()
+            self.trainer.step_unless(&self.cancel)
         };
         guarded(work).with_context(|| format!("training stopped after step {step}"))
     }
@@ -319,7 +345,11 @@ impl TrainingRun {
 
     fn advance_round(&mut self) -> anyhow::Result<Vec<News>> {
         let Some(mut round) = self.round.take() else { return Ok(vec![]) };
-        match guarded(|| round.advance(&self.probe)) {
+        let Ok(advanced) = self.cancel.leavable(|| guarded(|| round.advance(&self.probe))) else {
+            self.round = Some(round).filter(|_| !self.is_ending);
+            return Ok(vec![]);
+        };
+        match advanced {
             Ok(false) => self.round = Some(round),
             Ok(true) => return self.end_round(round).map_err(|error| self.rescued(error)),
             // The images to look at are gone: a pity, but no reason to stop.
@@ -373,8 +403,6 @@ fn guarded<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::dataset::DataSource;
 

@@ -144,6 +144,11 @@ fn reach_text(view: &GalleryView, gallery: &Gallery, classes: &[String]) -> Stri
     if searched < reach {
         text += &format!(" \u{b7} {} of {}", thousands(searched), count(reach, "image"));
     }
+    match view.guests {
+        0 => {}
+        1 => text += " \u{b7} with the query's image",
+        more => text += &format!(" \u{b7} with {} of the query", count(more, "image")),
+    }
     for words in view.filter.words(classes) {
         text += &format!(" \u{b7} {words}");
     }

@@ -98,17 +98,22 @@ struct RunLength {
     steps_per_epoch: u64,
     batch: u64,
     views: u64,
+    /// Each class rounds the share that is held out of it, which may be a step more or less.
+    is_rounded: bool,
 }
 
 impl RunLength {
     fn of(editor: &ConfigEditor, images: Option<usize>) -> Option<Self> {
         let config = editor.config()?;
+        let kept = 1.0 - config.holdout.unwrap_or(0.0);
+        let images = images.map(|images| (images as f64 * kept).round() as usize);
         let images = config.images.map_or(images?, |limit| limit.min(images.unwrap_or(limit)));
         Some(Self {
             epochs: config.epochs,
             steps_per_epoch: config.steps_per_epoch(images),
             batch: config.batch as u64,
             views: config.views.len() as u64,
+            is_rounded: config.holdout.is_some(),
         })
     }
 
@@ -116,8 +121,9 @@ impl RunLength {
         let steps = self.epochs * self.steps_per_epoch;
         let views = steps * self.batch * self.views;
         let mut text = format!(
-            "{} \u{b7} {} \u{b7} {} views",
+            "{} \u{b7} {}{} \u{b7} {} views",
             count(self.epochs as usize, "epoch"),
+            if self.is_rounded { "about " } else { "" },
             count(steps as usize, "step"),
             thousands(views as usize)
         );
@@ -150,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_plan_says_what_the_budget_comes_to() {
-        let plan = RunLength { epochs: 14, steps_per_epoch: 32, batch: 128, views: 8 };
+        let plan = RunLength { epochs: 14, steps_per_epoch: 32, batch: 128, views: 8, is_rounded: false };
         assert_eq!(plan.text(None), "14 epochs \u{b7} 448 steps \u{b7} 458,752 views");
         assert_eq!(
             plan.text(Some(1000.0)),

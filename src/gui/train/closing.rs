@@ -68,6 +68,9 @@ impl Closing {
     /// Holds the window while a run goes on, and lets it go once the checkpoint stands.
     pub fn logic(&mut self, ctx: &Context, desk: &Desk) {
         let now = ctx.input(|input| input.time);
+        if self.hurried.is_some() {
+            desk.session.hurry();
+        }
         if ctx.input(|input| input.viewport().close_requested()) {
             let is_training =
                 desk.session.snapshot().runs.active.as_ref().is_some_and(|view| view.phase.is_active());

@@ -247,7 +247,7 @@ mod tests {
     fn the_form_shows_every_row() {
         let mut config = find_recipe("quick-parts").unwrap().config;
         config.images = Some(1000);
-        config.images_order = Some(ImagesOrder::Spread);
+        (config.images_order, config.holdout) = (Some(ImagesOrder::Spread), Some(0.2));
         let mut seen = std::collections::BTreeSet::new();
         for setting in settings::settings() {
             for choice in &setting.choices {

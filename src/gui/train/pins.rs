@@ -161,6 +161,7 @@ impl Card {
             searched: pins.patches,
             total: pins.patches,
             images: (pins.images, pins.images),
+            guests: 0,
             filter: GalleryFilter { other_images_only: true, ..GalleryFilter::default() },
         });
         self.shown = Some((pins.clone(), view.clone()));

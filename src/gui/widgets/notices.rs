@@ -8,6 +8,7 @@ use eframe::egui::{
 };
 
 use crate::gui::paint::theme;
+use crate::words::one_line;
 
 /// Notices shown at a time; more are counted.
 const SHOWN: usize = 3;
@@ -109,6 +110,7 @@ impl Notices {
     }
 
     fn add(&mut self, weight: Weight, about: String, message: String) {
+        let [about, message] = [about, message].map(|words| one_line(&words).into_owned());
         let is_other = |other: &Message| (&other.about, &other.message) != (&about, &message);
         self.list.retain(is_other);
         self.list.insert(0, Message { weight, about, message, past: Past::Never, until: None });

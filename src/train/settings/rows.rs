@@ -122,7 +122,10 @@ fn run_rows() -> Vec<Setting> {
         row("images_order", "Which images, where not all: spread over the data set and its classes, or the first of it.")
             .one_of(&["spread", "first"])
             .absent("spread", Value::String("spread".into())),
-        row("seed", "Seed of the weights, the order of images and every augmentation.").whole(0..=i64::MAX as u64),
+        row("holdout", "Share of each class that is kept from training, drawn by the seed: probes look at it. For data with one split.")
+            .number("more than 0, less than 1, or nothing", |share| share > 0.0 && share < 1.0)
+            .absent("none", Value::Float(0.0)),
+        row("seed", "Seed of the weights, the order of images, what is held out and every augmentation.").whole(0..=i64::MAX as u64),
         row("checkpoint_every", "Steps between checkpoints; one is also written at the start and at the end.")
             .number("at least 1 step", |steps| steps >= 1.0),
     ]

@@ -68,7 +68,7 @@ fn at<'a>(tree: &'a mut Value, path: &str) -> Option<&'a mut Value> {
 fn every_configuration() -> Vec<Value> {
     let mut base = recipes::find("quick-parts").unwrap().config;
     (base.images, base.optimizer.clip_norm) = (Some(1000), Some(1.0));
-    base.images_order = Some(ImagesOrder::Spread);
+    (base.images_order, base.holdout) = (Some(ImagesOrder::Spread), Some(0.2));
     let base = Value::try_from(&base).unwrap();
     let mut all = vec![base.clone()];
     for setting in settings() {

@@ -109,9 +109,13 @@ impl Trial<'_> {
         match &verdict {
             Err(words) => wrong.push(words.clone()),
             Ok(true) => {
-                // A lock or a folder that cannot be removed stays until the next comes.
                 let mut result = self.task.result(self.out, &ended);
-                result.retain(|name, _| !["/.bagssl", "/.unpacking-"].iter().any(|left| name.contains(left)));
+                // Only what cannot be removed stays, until the next comes.
+                if fault.calls.contains('u') {
+                    let is_ours =
+                        |name: &str| ["/.bagssl", "/.unpacking-"].iter().any(|left| name.contains(left));
+                    result.retain(|name, _| !is_ours(name));
+                }
                 let differs = self.differs(result);
                 wrong.extend(
                     differs.map(|differs| format!("it ends well, but {differs}: {}", ended.stderr.trim())),

@@ -132,6 +132,11 @@ impl Session {
         self.engine.send(command);
     }
 
+    /// Has the engine leave a training step in its midst: the window is to close soon.
+    pub fn hurry(&self) {
+        self.engine.hurry();
+    }
+
     /// The query as the user last put it, answered or not.
     pub fn query(&self) -> Option<QuerySpec> {
         let asked = self.asked.as_ref().map(|(_, query)| query);

@@ -16,6 +16,7 @@ use crate::engine::GalleryFilter;
 use crate::engine::facts::{Decoding, Overrides};
 use crate::engine::training::DataSource;
 use crate::paths;
+use crate::words::quoted;
 
 /// Version of the form that is written and read.
 const VERSION: u32 = 1;
@@ -38,7 +39,7 @@ impl FromStr for Link {
     fn from_str(text: &str) -> anyhow::Result<Self> {
         let form = "expected bagssl:1?model=...&data=...&image=..., as \"Copy as link\" writes it";
         let rest = text.trim().strip_prefix(LINK_START);
-        let rest = rest.with_context(|| format!("{text:?} is no link; {form}"))?;
+        let rest = rest.with_context(|| format!("{} is no link; {form}", quoted(text)))?;
         let (version, pairs) = rest.split_once('?').unwrap_or((rest, ""));
         let version: u32 =
             version.parse().ok().with_context(|| format!("the link has no version; {form}"))?;
@@ -49,12 +50,13 @@ impl FromStr for Link {
         );
         let (mut link, mut seen) = (Link::default(), HashSet::new());
         for pair in pairs.split('&').filter(|pair| !pair.is_empty()) {
-            let (key, value) =
-                pair.split_once('=').with_context(|| format!("the link's {pair:?}: expected key=value"))?;
+            let (key, value) = pair
+                .split_once('=')
+                .with_context(|| format!("the link's {}: expected key=value", quoted(pair)))?;
             ensure!(seen.insert(key), "the link says {key}= twice; expected it once");
             plain(value)
                 .and_then(|value| link.set(key, &value))
-                .with_context(|| format!("the link's {pair:?}"))?;
+                .with_context(|| format!("the link's {}", quoted(pair)))?;
         }
         Ok(link)
     }

@@ -57,7 +57,8 @@ impl Cards {
                 let (_, whole) = ui.allocate_space(grid.size());
                 for (index, patch) in places.into_iter().enumerate() {
                     let rect = grid.card(index).translate(whole.min.to_vec2());
-                    if ui.is_rect_visible(rect) {
+                    // Whether or not the area itself lies in sight: what a screen reader asks for is to be found in it.
+                    if rect.intersects(area) {
                         self.card_ui(ui, desk, rect, index, patch);
                     }
                 }
