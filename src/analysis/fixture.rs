@@ -23,6 +23,7 @@ pub fn bank(images: u32, classes: u32, width: u32, vector: impl Fn(PatchRef) -> 
         grid: PatchGrid { patch: 8, stride: 4 },
         input: 8,
         resize: "bilinear".into(),
+        resolution: None,
         mean: [0.5; 3],
         std: [0.5; 3],
         dtype: Dtype::F32,
