@@ -131,7 +131,7 @@ impl SimdJob for SoftmaxTile<'_> {
 }
 
 /// Some queries of one head against all its keys.
-struct Block<'a> {
+struct QueryBlock<'a> {
     heads: Heads,
     packed: Packed<'a>,
     /// `[rows, width of a head]`, scaled.
@@ -144,7 +144,7 @@ struct Block<'a> {
     out: &'a mut [f32],
 }
 
-impl Block<'_> {
+impl QueryBlock<'_> {
     fn attend(self, isa: Isa) {
         let Self { heads, packed, queries, scores, most, sums, out } = self;
         let (m, columns) = (most.len(), padded(heads.width));
@@ -221,8 +221,15 @@ pub fn forward(isa: Isa, heads: Heads, qkv: &[f32], rotation: Option<&Rotation<'
                 heads.turned(qkv, (0, token, head), rotation, query);
                 query.iter_mut().for_each(|value| *value *= scale);
             }
-            let block =
-                Block { heads, packed: Packed { keys: panels, values }, queries, scores, most, sums, out };
+            let block = QueryBlock {
+                heads,
+                packed: Packed { keys: panels, values },
+                queries,
+                scores,
+                most,
+                sums,
+                out,
+            };
             block.attend(isa);
             for (row, (values, sum)) in out.chunks_exact_mut(columns).zip(sums).enumerate() {
                 values.iter_mut().for_each(|value| *value /= *sum);

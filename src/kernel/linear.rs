@@ -13,7 +13,7 @@ const BLOCK_VALUES: usize = 1 << 17;
 
 /// What is done to an output value once it is summed: `scale activation(value + bias) + residual`.
 #[derive(Clone, Copy)]
-pub struct Finish<'a> {
+pub struct RowFinish<'a> {
     /// One per output.
     pub bias: &'a [f32],
     /// Of each value.
@@ -27,7 +27,7 @@ pub struct Finish<'a> {
 struct FinishRows<'a> {
     /// Padded rows.
     product: &'a mut [f32],
-    finish: Finish<'a>,
+    finish: RowFinish<'a>,
     /// Where the rows begin in the whole output, values.
     first: usize,
     out: scratch::Shared<'a>,
@@ -80,7 +80,7 @@ fn packed(weight: &[f32], k: usize, output: usize) -> scratch::Kept {
 }
 
 /// The layer. `x`: `[rows, in]`, `weight`: `[out, in]`, result: `[rows, out]`.
-pub fn forward(isa: Isa, x: &[f32], weight: &[f32], finish: Finish<'_>) -> Vec<f32> {
+pub fn forward(isa: Isa, x: &[f32], weight: &[f32], finish: RowFinish<'_>) -> Vec<f32> {
     let output = finish.bias.len();
     let (k, n) = (weight.len() / output, padded(output));
     let rows = x.len() / k;

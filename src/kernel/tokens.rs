@@ -5,7 +5,7 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 
 use super::attention::{Heads, Rotation, forward as attend};
-use super::linear::{Finish, forward as multiply};
+use super::linear::{RowFinish, forward as multiply};
 use super::ops::{Operand, plain, tensor, values};
 use super::pointwise::{self, Activation};
 use super::simd::Isa;
@@ -37,7 +37,7 @@ pub fn linear(x: Tensor<2>, weight: Tensor<2>, finish: LinearFinish) -> Tensor<2
     let [output, _] = weight.dims();
     let (x, weight, bias) = (value(x), value(weight), value(finish.bias));
     let (scale, residual) = (finish.scale.map(value), finish.residual.map(value));
-    let finish = Finish {
+    let finish = RowFinish {
         bias: values(&bias),
         activation: finish.activation,
         scale: scale.as_ref().map(values),

@@ -28,19 +28,19 @@ impl From<BackboneConfig> for Backbone {
 /// The network itself.
 #[derive(Module, Debug)]
 #[expect(clippy::large_enum_variant, reason = "one of a kind: a network has one backbone")]
-pub enum Network {
+pub enum BackboneNetwork {
     /// A ResNet.
     ResNet(ResNet),
     /// A vision transformer.
     Transformer(Vit),
 }
 
-impl Network {
+impl BackboneNetwork {
     /// A network of the given shape with weights still to be set.
     pub fn new(config: &Backbone, device: &Device) -> Self {
         match config {
-            Backbone::ResNet(config) => Network::ResNet(ResNet::new(config, device)),
-            Backbone::Transformer(config) => Network::Transformer(Vit::new(config, device)),
+            Backbone::ResNet(config) => BackboneNetwork::ResNet(ResNet::new(config, device)),
+            Backbone::Transformer(config) => BackboneNetwork::Transformer(Vit::new(config, device)),
         }
     }
 }

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::backbone::{Backbone, Network};
+use super::backbone::{Backbone, BackboneNetwork};
 use super::layers::Mode;
 use super::origin::ModelOrigin;
 use super::projector::{Projector, ProjectorForm};
@@ -147,7 +147,7 @@ impl ModelInfo {
 /// Backbone and projector.
 #[derive(Module, Debug)]
 pub struct Encoder {
-    backbone: Network,
+    backbone: BackboneNetwork,
     projector: Projector,
 }
 
@@ -160,7 +160,7 @@ impl Encoder {
 
     /// An encoder whose weights are still to be set.
     pub(super) fn uninitialized(info: &ModelInfo, device: &Device) -> Self {
-        let backbone = Network::new(&info.backbone, device);
+        let backbone = BackboneNetwork::new(&info.backbone, device);
         let norms = info.projector_norms.as_deref();
         let projector =
             Projector::new(info.backbone.h_width(), &info.projector, norms, info.projector_form, device);
@@ -192,8 +192,8 @@ impl Encoder {
     /// [`Encoder::embed`] for spaces of the backbone.
     fn backbone_vectors(&self, images: Tensor<4>, spaces: &[Space], mode: Mode) -> Vec<Tensor<2>> {
         let resnet = match &self.backbone {
-            Network::ResNet(resnet) => resnet,
-            Network::Transformer(vit) => return vit.embed(images, spaces, &mut Unwatched),
+            BackboneNetwork::ResNet(resnet) => resnet,
+            BackboneNetwork::Transformer(vit) => return vit.embed(images, spaces, &mut Unwatched),
         };
         let stages = resnet.stages(images, mode);
         let h = mean_over_positions(stages[3].clone());
@@ -211,11 +211,11 @@ impl Encoder {
         let mut watch = FirstNotFinite::default();
         watch.see(format_args!("the normalised pixels that go in"), &images);
         let h = match &self.backbone {
-            Network::ResNet(resnet) => {
+            BackboneNetwork::ResNet(resnet) => {
                 let [.., last] = resnet.stages_first(images, mode, &mut watch);
                 mean_over_positions(last)
             }
-            Network::Transformer(vit) => vit.embed(images, &[Space::H], &mut watch).remove(0),
+            BackboneNetwork::Transformer(vit) => vit.embed(images, &[Space::H], &mut watch).remove(0),
         };
         self.projector.activations_watched(h, mode, &mut watch);
         watch.layer
@@ -230,8 +230,8 @@ impl Encoder {
     /// - output i: `[batch, channels, rows, cols]`
     pub fn maps(&self, images: Tensor<4>, layers: &[MapLayer]) -> Vec<Tensor<4>> {
         let resnet = match &self.backbone {
-            Network::ResNet(resnet) => resnet,
-            Network::Transformer(vit) => return vit.maps(images, layers),
+            BackboneNetwork::ResNet(resnet) => resnet,
+            BackboneNetwork::Transformer(vit) => return vit.maps(images, layers),
         };
         let stages = resnet.stages(images, Mode::Eval);
         let pick = |layer: &MapLayer| match *layer {

@@ -84,6 +84,8 @@ fn files_with_the_names_of_timm_open() {
     assert_eq!(config(&registers).registers, 3);
     agrees("timm_mean.pth", "timm_mean", Some(2), &BOTH);
     agrees("timm_siglip.pth", "timm_siglip", Some(2), &BOTH);
+    let (_, torchvision) = agrees("torchvision_vit.pth", "torchvision_vit", Some(2), &["own"]);
+    assert_eq!(torchvision.ignored, ["heads.head.bias", "heads.head.weight"]);
     let (_, origin) = agrees("timm_dinov3", "timm_dinov3", None, &BOTH);
     assert!(origin.assumed.is_empty(), "{:?}", origin.assumed);
 }
@@ -98,6 +100,11 @@ fn dino_mae_and_moco_open_with_their_heads() {
     assert_eq!(
         (second.names.as_str(), second.ignored.as_slice()),
         ("DINOv2", &["mask_token".to_string()][..])
+    );
+    let (_, training) = agrees("dinov2_training.pth", "dinov2", Some(2), &BOTH);
+    assert_eq!(
+        (training.names.as_str(), training.network.as_str()),
+        ("DINOv2 (training)", "teacher.backbone")
     );
     let (_, mae) = agrees("mae.pth", "mae", Some(2), &BOTH);
     assert_eq!(mae.names, "MAE");

@@ -15,7 +15,7 @@ mod transformer;
 use anyhow::{Context, Result};
 
 pub use self::hints::Hints;
-use self::naming::{Kind, Usual};
+use self::naming::{NetworkKind, Usual};
 use self::networks::Layers;
 use super::backbone::Backbone;
 use super::encoder::ModelInfo;
@@ -24,7 +24,7 @@ use super::origin::ModelOrigin;
 use super::weights::Weights;
 
 /// A network's shape, its weights, how it is fed, and what of it nobody said.
-struct Recognised {
+struct RecognisedNetwork {
     backbone: Backbone,
     weights: Weights,
     input: u32,
@@ -33,22 +33,22 @@ struct Recognised {
     assumed: Vec<String>,
 }
 
-fn recognise(layers: &Layers<'_>, kind: &Kind, hints: &Hints) -> Result<Recognised> {
+fn recognise(layers: &Layers<'_>, kind: &NetworkKind, hints: &Hints) -> Result<RecognisedNetwork> {
     match kind {
-        Kind::ResNet => {
+        NetworkKind::ResNet => {
             let config = resnet::config(layers, hints)?;
             let (input, usual) = resnet::usual(config.stem);
             let assumed = resnet::assumed(config.stem, hints);
             let (backbone, weights) = (config.into(), layers.read()?);
-            Ok(Recognised { backbone, weights, input, usual, believed: vec![], assumed })
+            Ok(RecognisedNetwork { backbone, weights, input, usual, believed: vec![], assumed })
         }
-        Kind::Transformer(habits) => {
-            let transformer::Recognised { config, believed, assumed } =
+        NetworkKind::Transformer(habits) => {
+            let transformer::RecognisedVit { config, believed, assumed } =
                 transformer::config(layers, hints, habits)?;
             let weights = transformer::complete(layers.read()?, &config)?;
             let input = transformer::usual_input(&config, habits);
             let backbone = Backbone::Transformer(config);
-            Ok(Recognised { backbone, weights, input, usual: habits.fed, believed, assumed })
+            Ok(RecognisedNetwork { backbone, weights, input, usual: habits.fed, believed, assumed })
         }
     }
 }
@@ -61,7 +61,7 @@ pub fn read(arrays: &LooseArrays<'_>, hints: &Hints, wanted: Option<&str>) -> Re
     let (network, others) = networks::choose(arrays, wanted)?;
     let layers = network.layers(arrays);
     let found = recognise(&layers, &network.naming.kind, hints).with_context(|| network.words())?;
-    let Recognised { backbone, mut weights, input, usual, believed, assumed } = found;
+    let RecognisedNetwork { backbone, mut weights, input, usual, believed, assumed } = found;
     let head = head::find(arrays, &network.prefix, backbone.h_width(), |name| layers.uses(name));
     let head_words = match &head {
         Ok(head) => {

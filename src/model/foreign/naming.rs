@@ -12,26 +12,27 @@ pub struct Naming {
     /// From their names to ours.
     pub names: Names,
     /// What such a network is.
-    pub kind: Kind,
+    pub kind: NetworkKind,
 }
 
 /// What a network is.
-pub enum Kind {
+pub enum NetworkKind {
     /// A ResNet.
     ResNet,
     /// A vision transformer of a family with these habits.
     Transformer(&'static Habits),
 }
 
-/// Parts of a name of theirs, numbers as `*`, and what they become in ours; what follows them stays.
-pub type Rule = (&'static str, &'static str);
+/// Parts of a name of theirs, numbers as `*`, and what they become in ours, with the last of those numbers; what
+/// follows them stays.
+pub type NameRule = (&'static str, &'static str);
 
 /// From their names to ours.
 pub enum Names {
     /// Our name of an array; none for what is no part of the backbone.
     By(fn(&str) -> Option<String>),
     /// The first rule that fits a name counts; a name that none fits is no part of the backbone.
-    Rules(&'static [Rule]),
+    Rules(&'static [NameRule]),
 }
 
 impl Naming {
@@ -45,16 +46,16 @@ impl Naming {
 }
 
 /// `name` by a rule that fits it.
-fn renamed((theirs, ours): &Rule, name: &str) -> Option<String> {
+fn renamed((theirs, ours): &NameRule, name: &str) -> Option<String> {
     let mut parts = name.split('.');
     let mut number = "";
     for expected in theirs.split('.') {
         let part = parts.next()?;
-        let is_number = || !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        match expected {
-            "*" if is_number() => number = part,
-            _ if expected == part => {}
-            _ => return None,
+        let digits = expected.strip_suffix('*').and_then(|before| part.strip_prefix(before));
+        match digits.filter(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())) {
+            Some(digits) => number = digits,
+            None if expected == part => {}
+            None => return None,
         }
     }
     let ours = ours.replace('*', number);

@@ -11,7 +11,7 @@ use crate::model::vit::{Mlp, Pooling, Positions, VitConfig};
 use crate::model::weights::{Array, Weights};
 
 /// A transformer that was recognised.
-pub struct Recognised {
+pub struct RecognisedVit {
     /// What it is.
     pub config: VitConfig,
     /// What of it a configuration says.
@@ -26,11 +26,18 @@ const OTHER_HEADS: [(usize, usize, usize); 5] =
 /// DINOv3's largest has a gate and wider heads too.
 const LARGEST: (usize, usize) = (4096, 32);
 
+/// Parts of timm's names of networks whose arrays are named like others', and what tells them apart.
+const OTHER_BLOCKS: [(&str, &str); 3] = [
+    ("_rpn_", "its blocks normalise what they add, not what comes in"),
+    ("vit_pe_", "it has learned and rotary positions at once; one of them is read"),
+    ("_rope_", "it has other rotary positions than DINOv3"),
+];
+
 /// The shape of the network.
 ///
 /// # Errors
 /// Layers that such a network does not have, or lacks; says which.
-pub fn config(layers: &Layers<'_>, hints: &Hints, habits: &Habits) -> Result<Recognised> {
+pub fn config(layers: &Layers<'_>, hints: &Hints, habits: &Habits) -> Result<RecognisedVit> {
     let [width, channels, patch, other] = shape(layers, "patch_embed.proj.weight")?;
     ensure!(channels == 3, "the patches have {channels} channels; expected 3 (RGB)");
     ensure!(width > 0 && patch > 0, "patch_embed.proj.weight is empty");
@@ -38,12 +45,8 @@ pub fn config(layers: &Layers<'_>, hints: &Hints, habits: &Habits) -> Result<Rec
     let has = |name: &str| layers.get(name).is_some();
     let depth = (0..).take_while(|block| has(&format!("blocks.{block}.norm1.weight"))).count();
     ensure!(depth > 0, "blocks.0.norm1.weight is missing: a block normalises what comes in");
-    // The names are those of other blocks, and nothing else tells them apart.
-    ensure!(
-        !hints.architecture().contains("_rpn_"),
-        "{}: its blocks normalise what they add, not what comes in",
-        hints.architecture()
-    );
+    let other = OTHER_BLOCKS.iter().find(|(part, _)| hints.architecture().contains(part));
+    ensure!(other.is_none(), "{}: {}", hints.architecture(), other.map_or("", |(_, words)| words));
     let mlp = mlp(layers, hints, habits)?;
     let (mut believed, mut assumed) = (vec![], vec![]);
     let said = hints.heads();
@@ -86,7 +89,7 @@ pub fn config(layers: &Layers<'_>, hints: &Hints, habits: &Habits) -> Result<Rec
         epsilon: hints.epsilon().unwrap_or(usual_epsilon),
         pooling,
     };
-    Ok(Recognised { config, believed, assumed })
+    Ok(RecognisedVit { config, believed, assumed })
 }
 
 fn shape<const D: usize>(layers: &Layers<'_>, name: &str) -> Result<[usize; D]> {

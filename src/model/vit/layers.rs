@@ -139,12 +139,12 @@ impl TokenMlp {
 }
 
 /// How queries and keys turn by their places.
-pub struct Rotation {
+pub struct PatchRotation {
     cos: Vec<f32>,
     sin: Vec<f32>,
 }
 
-impl Rotation {
+impl PatchRotation {
     /// For patches in that grid.
     pub fn new(config: &VitConfig, grid: [usize; 2], base: f64) -> Self {
         let [cos, sin] = positions::rotation(config.prefix(), grid, config.head_width(), base);
@@ -211,11 +211,11 @@ impl Attention {
     /// # Shapes
     /// - qkv: `[batch tokens, 3 width]`
     /// - output: `[batch tokens, width]`
-    fn attend(&self, qkv: Tensor<2>, batch: usize, rotation: Option<&Rotation>) -> Tensor<2> {
+    fn attend(&self, qkv: Tensor<2>, batch: usize, rotation: Option<&PatchRotation>) -> Tensor<2> {
         let [rows, width] = qkv.dims();
         let (tokens, count, width) = (rows / batch, self.heads, width / 3 / self.heads);
         if is_served(&qkv) {
-            let turn = rotation.map(|Rotation { cos, sin }| kernel::Rotation { cos, sin });
+            let turn = rotation.map(|PatchRotation { cos, sin }| kernel::Rotation { cos, sin });
             return kernel::attention(qkv, Heads { batch, tokens, count, width }, turn.as_ref());
         }
         let parts = qkv.reshape([batch, tokens, 3 * count, width]).swap_dims(1, 2);
@@ -230,7 +230,7 @@ impl Attention {
 
 /// A block: attention and an MLP, each added to what comes in.
 #[derive(Module, Debug)]
-pub struct Block {
+pub struct VitBlock {
     norm1: LayerNorm,
     attn: Attention,
     ls1: Option<LayerScale>,
@@ -239,7 +239,7 @@ pub struct Block {
     ls2: Option<LayerScale>,
 }
 
-impl Block {
+impl VitBlock {
     /// With weights still to be set.
     pub fn new(config: &VitConfig, device: &Device) -> Self {
         let VitConfig { width, heads, mlp, epsilon, layer_scale, .. } = *config;
@@ -267,13 +267,13 @@ impl Block {
     ///
     /// # Shapes
     /// - x, output: `[batch tokens, width]`
-    /// - qkv: [`Block::qkv`] of x
+    /// - qkv: [`VitBlock::qkv`] of x
     pub fn attended(
         &self,
         x: Tensor<2>,
         qkv: Tensor<2>,
         batch: usize,
-        rotation: Option<&Rotation>,
+        rotation: Option<&PatchRotation>,
     ) -> Tensor<2> {
         let attended = self.attn.attend(qkv, batch, rotation);
         let scale = self.ls1.as_ref().map(|scale| scale.gamma.val());

@@ -8,7 +8,7 @@ use burn::module::{Initializer, Module, Param};
 use burn::tensor::{Device, Tensor};
 
 pub use self::config::{Mlp, Pooling, Positions, VitConfig};
-use self::layers::{AttentionPool, Block, LayerNorm, Rotation, Then, weighted};
+use self::layers::{AttentionPool, LayerNorm, PatchRotation, Then, VitBlock, weighted};
 use self::positions::Interpolation;
 use super::space::{MapLayer, Space};
 use super::watch::{Unwatched, Watch};
@@ -34,7 +34,7 @@ pub struct Vit {
     reg_token: Option<Param<Tensor<3>>>,
     pos_embed: Option<Param<Tensor<3>>>,
     norm_pre: Option<LayerNorm>,
-    blocks: Vec<Block>,
+    blocks: Vec<VitBlock>,
     norm: LayerNorm,
     attn_pool: Option<AttentionPool>,
     #[module(skip)]
@@ -43,7 +43,7 @@ pub struct Vit {
 
 /// What a block gives.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum BlockPart {
     /// Queries, keys and values, `[batch tokens, 3 width]`.
     Qkv,
     /// Its output, `[batch tokens, width]`.
@@ -80,7 +80,7 @@ impl Vit {
             reg_token: (registers > 0).then(|| zeros([1, registers, width])),
             pos_embed,
             norm_pre: config.pre_norm.then(|| LayerNorm::new(width, epsilon, device)),
-            blocks: (0..depth).map(|_| Block::new(config, device)).collect(),
+            blocks: (0..depth).map(|_| VitBlock::new(config, device)).collect(),
             norm: LayerNorm::new(width, epsilon, device),
             attn_pool: (config.pooling == Pooling::Attention).then(|| AttentionPool::new(config, device)),
             config: *config,
@@ -139,24 +139,24 @@ impl Vit {
         images: Tensor<4>,
         depth: usize,
         watch: &mut impl Watch,
-        mut see: impl FnMut(u8, Part, &Tensor<2>, &Tokens),
+        mut see: impl FnMut(u8, BlockPart, &Tensor<2>, &Tokens),
     ) -> Tokens {
         let mut tokens = self.tokens(images);
         watch.see(format_args!("patch_embed"), &tokens.x);
         let rotation = match self.config.positions {
-            Positions::Rotary { base } => Some(Rotation::new(&self.config, tokens.grid, base)),
+            Positions::Rotary { base } => Some(PatchRotation::new(&self.config, tokens.grid, base)),
             Positions::Learned { .. } => None,
         };
         for (index, block) in self.blocks.iter().enumerate().take(depth) {
             let number = index as u8 + 1;
             let qkv = block.qkv(tokens.x.clone());
             watch.see(format_args!("blocks.{index}.attn.qkv"), &qkv);
-            see(number, Part::Qkv, &qkv, &tokens);
+            see(number, BlockPart::Qkv, &qkv, &tokens);
             let x = block.attended(tokens.x, qkv, tokens.batch, rotation.as_ref());
             watch.see(format_args!("blocks.{index}.attn"), &x);
             tokens.x = block.transformed(x);
             watch.see(format_args!("blocks.{index}.mlp"), &tokens.x);
-            see(number, Part::Output, &tokens.x, &tokens);
+            see(number, BlockPart::Output, &tokens.x, &tokens);
         }
         tokens
     }
@@ -218,7 +218,7 @@ impl Vit {
         let mut found: Vec<Option<Tensor<2>>> = vec![None; spaces.len()];
         let tokens = self.pass(images, depth.max().unwrap_or(0), watch, |number, part, x, tokens| {
             for (to, space) in found.iter_mut().zip(spaces) {
-                if part == Part::Output && *space == Space::Block(number) {
+                if part == BlockPart::Output && *space == Space::Block(number) {
                     *to = Some(self.image_vector(x.clone(), tokens));
                 }
             }
@@ -243,17 +243,19 @@ impl Vit {
     }
 
     /// What a block gives for a layer; none where the layer is of another block.
-    fn layer_of(&self, layer: MapLayer, number: u8, part: Part, x: &Tensor<2>) -> Option<Tensor<2>> {
+    fn layer_of(&self, layer: MapLayer, number: u8, part: BlockPart, x: &Tensor<2>) -> Option<Tensor<2>> {
         let width = self.config.width;
         let third = |index: usize| x.clone().narrow(1, index * width, width);
         let is_last = usize::from(number) == self.config.depth;
         match (layer, part) {
-            (MapLayer::Query(index), Part::Qkv) if index == number => Some(third(0)),
-            (MapLayer::Key(index), Part::Qkv) if index == number => Some(third(1)),
-            (MapLayer::Value(index), Part::Qkv) if index == number => Some(third(2)),
-            (MapLayer::Block(index), Part::Output) if index == number => Some(x.clone()),
-            (MapLayer::Normed(index), Part::Output) if index == number => Some(self.norm.forward(x.clone())),
-            (MapLayer::Last, Part::Output) if is_last => Some(match self.config.pooling {
+            (MapLayer::Query(index), BlockPart::Qkv) if index == number => Some(third(0)),
+            (MapLayer::Key(index), BlockPart::Qkv) if index == number => Some(third(1)),
+            (MapLayer::Value(index), BlockPart::Qkv) if index == number => Some(third(2)),
+            (MapLayer::Block(index), BlockPart::Output) if index == number => Some(x.clone()),
+            (MapLayer::Normed(index), BlockPart::Output) if index == number => {
+                Some(self.norm.forward(x.clone()))
+            }
+            (MapLayer::Last, BlockPart::Output) if is_last => Some(match self.config.pooling {
                 // Only the mean is normalised.
                 Pooling::NormedMean => x.clone(),
                 _ => self.norm.forward(x.clone()),

@@ -2,9 +2,9 @@
 
 use crate::augment::Resize;
 use crate::kernel::Activation;
-use crate::model::foreign::naming::{Habits, Kind, Names, Naming, Rule, Usual};
+use crate::model::foreign::naming::{Habits, NameRule, Names, Naming, NetworkKind, Usual};
 
-const TOWER: &[Rule] = &[
+const TOWER: &[NameRule] = &[
     ("embeddings.class_embedding", "cls_token"),
     ("embeddings.position_embedding.weight", "pos_embed"),
     ("embeddings.patch_embedding", "patch_embed.proj"),
@@ -26,7 +26,7 @@ const TOWER: &[Rule] = &[
     ("head.mlp", "attn_pool.mlp"),
 ];
 
-const OPEN: &[Rule] = &[
+const OPEN: &[NameRule] = &[
     ("class_embedding", "cls_token"),
     ("positional_embedding", "pos_embed"),
     ("conv1", "patch_embed.proj"),
@@ -42,6 +42,8 @@ const OPEN: &[Rule] = &[
     ("transformer.resblocks.*.mlp.c_fc", "blocks.*.mlp.fc1"),
     ("transformer.resblocks.*.mlp.c_proj", "blocks.*.mlp.fc2"),
     ("transformer.resblocks", "blocks"),
+    // CoCa's, which is no SigLIP's.
+    ("attn_pool", "attn_pool"),
 ];
 
 const CLIP_HABITS: Habits = Habits {
@@ -61,14 +63,14 @@ pub static CLIP: Naming = Naming {
         "pre_layrnorm.weight",
     ],
     names: Names::Rules(TOWER),
-    kind: Kind::Transformer(&CLIP_HABITS),
+    kind: NetworkKind::Transformer(&CLIP_HABITS),
 };
 /// SigLIP of Hugging Face.
 pub static SIGLIP: Naming = Naming {
     title: "Hugging Face transformers (SigLIP)",
     marks: &["embeddings.patch_embedding.weight", "encoder.layers.0.self_attn.q_proj.weight"],
     names: Names::Rules(TOWER),
-    kind: Kind::Transformer(&Habits {
+    kind: NetworkKind::Transformer(&Habits {
         epsilon: 1e-6,
         activation: Activation::GeluTanh,
         antialias: false,
@@ -81,12 +83,12 @@ pub static CLIP_OPENAI: Naming = Naming {
     title: "OpenAI (CLIP)",
     marks: &["conv1.weight", "transformer.resblocks.0.attn.in_proj_weight", "ln_pre.weight"],
     names: Names::Rules(OPEN),
-    kind: Kind::Transformer(&Habits { antialias: true, ..CLIP_HABITS }),
+    kind: NetworkKind::Transformer(&Habits { antialias: true, ..CLIP_HABITS }),
 };
 /// CLIP of open_clip.
 pub static CLIP_OPEN: Naming = Naming {
     title: "open_clip",
     marks: &["conv1.weight", "transformer.resblocks.0.attn.in_proj_weight", "ln_pre.weight"],
     names: Names::Rules(OPEN),
-    kind: Kind::Transformer(&Habits { activation: Activation::Gelu, antialias: true, ..CLIP_HABITS }),
+    kind: NetworkKind::Transformer(&Habits { activation: Activation::Gelu, antialias: true, ..CLIP_HABITS }),
 };

@@ -1,11 +1,11 @@
 //! Transformers of Hugging Face transformers: ViT and MAE, DINOv2, DINOv3, by the names in their files and in memory.
 
 use crate::augment::Resize;
-use crate::model::foreign::naming::{Habits, Kind, Names, Naming, Rule, Usual};
+use crate::model::foreign::naming::{Habits, NameRule, Names, Naming, NetworkKind, Usual};
 
 const PATCHES: &str = "embeddings.patch_embeddings.projection.weight";
 
-const RULES: &[Rule] = &[
+const RULES: &[NameRule] = &[
     ("embeddings.cls_token", "cls_token"),
     ("embeddings.register_tokens", "reg_token"),
     ("embeddings.position_embeddings", "pos_embed"),
@@ -36,7 +36,7 @@ const RULES: &[Rule] = &[
 ];
 
 /// In memory since version 5, and so in files that `torch.save` wrote.
-const IN_MEMORY: &[Rule] = &[
+const IN_MEMORY: &[NameRule] = &[
     ("embeddings.cls_token", "cls_token"),
     ("embeddings.position_embeddings", "pos_embed"),
     ("embeddings.patch_embeddings.projection", "patch_embed.proj"),
@@ -50,7 +50,7 @@ const IN_MEMORY: &[Rule] = &[
     ("layers", "blocks"),
 ];
 
-const DINO3_RULES: &[Rule] = &[
+const DINO3_RULES: &[NameRule] = &[
     ("embeddings.cls_token", "cls_token"),
     ("embeddings.register_tokens", "reg_token"),
     ("embeddings.patch_embeddings", "patch_embed.proj"),
@@ -96,10 +96,10 @@ const DINO3: Habits = Habits {
 const fn naming(
     title: &'static str,
     marks: &'static [&'static str],
-    rules: &'static [Rule],
+    rules: &'static [NameRule],
     habits: &'static Habits,
 ) -> Naming {
-    Naming { title, marks, names: Names::Rules(rules), kind: Kind::Transformer(habits) }
+    Naming { title, marks, names: Names::Rules(rules), kind: NetworkKind::Transformer(habits) }
 }
 
 /// DINOv3.

@@ -5,15 +5,17 @@ mod clip;
 mod hugging_face;
 mod resnets;
 mod timm;
+mod torchvision;
 
 use super::naming::Naming;
 use crate::model::loose::LooseArrays;
 
 /// All of them; the first whose marks are there counts.
-static NAMINGS: [&Naming; 19] = [
+static NAMINGS: [&Naming; 21] = [
     &resnets::TORCHVISION,
     &resnets::NUMBERED,
     &resnets::HUGGING_FACE,
+    &torchvision::VIT,
     &hugging_face::DINOV3,
     &hugging_face::DINOV3_IN_MEMORY,
     &hugging_face::DINOV2_REGISTERS,
@@ -28,6 +30,7 @@ static NAMINGS: [&Naming; 19] = [
     &timm::DINOV3_TIMM,
     &timm::DINOV2_REGISTERS,
     &timm::DINOV2,
+    &timm::DINOV2_GROUPED,
     &timm::MAE,
     &timm::TIMM,
 ];
@@ -81,6 +84,12 @@ mod tests {
             ("timm", "blocks.0.attn.q_norm.weight", Some("blocks.0.attn.q_norm.weight")),
             ("timm", "norm.bias", Some("norm.bias")),
             ("timm", "head.weight", None),
+            ("DINOv2 (training)", "blocks.1.7.mlp.w3.bias", Some("blocks.7.mlp.fc2.bias")),
+            (
+                "torchvision (ViT)",
+                "encoder.layers.encoder_layer_11.mlp.3.bias",
+                Some("blocks.11.mlp.fc2.bias"),
+            ),
             ("DINOv3", "storage_tokens", Some("reg_token")),
             ("DINOv3", "blocks.3.mlp.w3.weight", Some("blocks.3.mlp.fc2.weight")),
             (

@@ -1,6 +1,6 @@
 //! ResNets: torchvision's names, those of its layers in a Sequential, and Hugging Face's.
 
-use crate::model::foreign::naming::{Kind, Names, Naming};
+use crate::model::foreign::naming::{Names, Naming, NetworkKind};
 
 /// torchvision, and all that take its class.
 pub static TORCHVISION: Naming = Naming {
@@ -12,7 +12,7 @@ pub static TORCHVISION: Naming = Naming {
         // As in the copies of torchvision's file for CIFAR.
         is_ours.then(|| name.replace(".shortcut.", ".downsample."))
     }),
-    kind: Kind::ResNet,
+    kind: NetworkKind::ResNet,
 };
 
 /// The children of torchvision's network in a Sequential.
@@ -27,7 +27,7 @@ pub static NUMBERED: Naming = Naming {
         ("6", "layer3"),
         ("7", "layer4"),
     ]),
-    kind: Kind::ResNet,
+    kind: NetworkKind::ResNet,
 };
 
 /// Hugging Face transformers.
@@ -35,7 +35,7 @@ pub static HUGGING_FACE: Naming = Naming {
     title: "Hugging Face transformers",
     marks: &["embedder.embedder.convolution.weight", "encoder.stages.0.layers.0.layer.0.convolution.weight"],
     names: Names::By(resnet_of_hugging_face),
-    kind: Kind::ResNet,
+    kind: NetworkKind::ResNet,
 };
 
 fn is_stage(name: &str) -> bool {

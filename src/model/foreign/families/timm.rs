@@ -1,9 +1,9 @@
 //! Transformers with timm's names (`blocks.0.attn.qkv`): timm's own, DINO, DINOv2, DINOv3, iBOT, MAE, MoCo v3.
 
-use crate::model::foreign::naming::{Habits, Kind, Names, Naming, Rule};
+use crate::model::foreign::naming::{Habits, NameRule, Names, Naming, NetworkKind};
 
 /// Their names, and ours.
-const RULES: &[Rule] = &[
+const RULES: &[NameRule] = &[
     ("register_tokens", "reg_token"),
     ("storage_tokens", "reg_token"),
     ("cls_token", "cls_token"),
@@ -22,6 +22,10 @@ const RULES: &[Rule] = &[
     ("blocks.*.mlp.w1", "blocks.*.mlp.gate"),
     ("blocks.*.mlp.w2", "blocks.*.mlp.up"),
     ("blocks.*.mlp.w3", "blocks.*.mlp.fc2"),
+    // DINOv2's training keeps blocks in groups, and counts them through.
+    ("blocks.*.*.mlp.w12", "blocks.*.mlp.fc1"),
+    ("blocks.*.*.mlp.w3", "blocks.*.mlp.fc2"),
+    ("blocks.*.*", "blocks.*"),
     ("blocks", "blocks"),
 ];
 
@@ -29,7 +33,7 @@ const PATCHES: &str = "patch_embed.proj.weight";
 const BLOCKS: &str = "blocks.0.attn.qkv.weight";
 
 const fn naming(title: &'static str, marks: &'static [&'static str], habits: &'static Habits) -> Naming {
-    Naming { title, marks, names: Names::Rules(RULES), kind: Kind::Transformer(habits) }
+    Naming { title, marks, names: Names::Rules(RULES), kind: NetworkKind::Transformer(habits) }
 }
 
 const DINO_HABITS: Habits = Habits { offset: 0.1, antialias: false, ..Habits::TIMM };
@@ -50,6 +54,12 @@ pub static DINOV2_REGISTERS: Naming = naming(
 pub static DINOV2: Naming = naming(
     "DINOv2",
     &[PATCHES, BLOCKS, "mask_token", "blocks.0.ls1.gamma"],
+    &Habits { input: Some(224), ..DINO_HABITS },
+);
+/// DINOv2 as its training keeps it: blocks in groups.
+pub static DINOV2_GROUPED: Naming = naming(
+    "DINOv2 (training)",
+    &[PATCHES, "blocks.0.0.attn.qkv.weight", "mask_token"],
     &Habits { input: Some(224), ..DINO_HABITS },
 );
 /// MAE in its own code, with its decoder.
