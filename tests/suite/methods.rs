@@ -100,8 +100,8 @@ fn a_step_that_is_left_changes_nothing() {
             let mut found = steps(&mut trainer, 1);
             let (took, before) = (started.elapsed(), all_weights(&trainer));
             let mut left = 0;
-            for share in 0..16 {
-                let soon = CancelToken::after(took * share / 16);
+            for share in 0..8 {
+                let soon = CancelToken::after(took * share / 8);
                 match trainer.step_unless(&soon) {
                     Err(error) => {
                         assert!(error.is::<Cancelled>(), "{error:#}");
