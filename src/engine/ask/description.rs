@@ -32,7 +32,7 @@ pub struct ModelDescription {
     pub hash: String,
     /// How it was trained, as far as its file says.
     pub trained_by: TrainedBy,
-    /// All that is known of it, where it is open.
+    /// All that is known of it; nothing where it is `missing`.
     pub report: Option<ModelReport>,
     /// Why there are its vectors alone, in a bank, and nothing can be embedded; `None` where it is open.
     pub missing: Option<String>,

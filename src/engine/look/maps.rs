@@ -300,12 +300,11 @@ impl ImageMaps {
             let rows = KnownRows { vectors: all, norms, known: &self.order[..self.done] };
             let mut values = cosine_map_on(&self.processor, mirror, query, rows);
             values.iter_mut().zip(&self.known).filter(|(_, known)| !**known).for_each(|(v, _)| *v = f32::NAN);
-            // No neighbour stands for a cell that stays unknown.
-            let shown = |values: &[f32]| if self.has_holes { values.to_vec() } else { self.filled(values) };
+            let shown = self.shown(&values);
             let known = |(length, known): (&f32, &bool)| if *known { *length } else { f32::NAN };
             let of_cells: Vec<f32> = norms.iter().zip(&self.known).map(known).collect();
-            let lengths = VectorLengths { shown: Arc::new(shown(&of_cells)), values: Arc::new(of_cells) };
-            let shown = shown(&values);
+            let lengths =
+                VectorLengths { shown: Arc::new(self.shown(&of_cells)), values: Arc::new(of_cells) };
             Heatmap {
                 space: space.to_string(),
                 grid: self.grid,
@@ -317,6 +316,11 @@ impl ImageMaps {
             }
         };
         self.spaces.iter().zip(queries).map(map).collect()
+    }
+
+    /// Values as they are shown: of what is to come a neighbour's, but none stands for a cell that stays unknown.
+    fn shown(&self, values: &[f32]) -> Vec<f32> {
+        if self.has_holes { values.to_vec() } else { self.filled(values) }
     }
 
     /// Unknown cells take the value of the known cell that stands for their block.

@@ -8,6 +8,7 @@ use crate::bank::{Bank, BankSink, MemoryBank, PixelHash, SkippedImage};
 use crate::dataset::Skipped;
 use crate::embed::Embedder;
 use crate::engine::ask::PatchSpace;
+use crate::model::Space;
 use crate::patch::{BoxRef, PatchGrid, PatchRef};
 use crate::words::{name_list, thousands};
 
@@ -51,6 +52,13 @@ impl StoredBank {
         spec.model.hash == embedder.hash
             && (spec.input, &spec.resize) == (info.input, &info.resize.to_string())
             && (spec.mean, spec.std) == (info.normalization.mean, info.normalization.std)
+            && self.has_resolution(embedder.resolution)
+    }
+
+    /// Whether its places of feature maps are of whole images of that resolution.
+    fn has_resolution(&self, resolution: Option<u32>) -> bool {
+        let is_place = |space: &PatchSpace| matches!(space, PatchSpace::Network(Space::Token(_)));
+        !self.spaces.iter().any(is_place) || self.bank.spec().resolution == resolution
     }
 
     /// Where its patches lie.

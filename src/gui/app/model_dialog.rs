@@ -60,7 +60,7 @@ impl ModelDialog {
 
     fn body_ui(&mut self, ui: &mut Ui, model: &ModelDescription) {
         let Some(report) = &model.report else {
-            ui.label(model.missing.as_deref().unwrap_or_default());
+            ui.label(format!("A bank is open without it: {}.", model.missing.as_deref().unwrap_or_default()));
             return;
         };
         facts_ui(ui, report);

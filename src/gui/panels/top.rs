@@ -64,8 +64,13 @@ fn open_ui(ui: &mut Ui, desk: &mut Desk) {
         Some(model) => {
             let label = truncated(ui, &model_text(model), room).interact(Sense::CLICK);
             let label = label.on_hover_cursor(CursorIcon::PointingHand).on_hover_text(format!(
-                "{}\nA click tells more, and changes how its file is taken. {}",
+                "{}\n{} {}",
                 model_details(model),
+                if model.missing.is_some() {
+                    "A click opens it."
+                } else {
+                    "A click tells more, and changes how its file is taken."
+                },
                 keys_of(ui.ctx(), Action::AboutModel)
             ));
             if label.clicked() {
