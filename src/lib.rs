@@ -10,9 +10,9 @@
 //! | 0 | [`image`], [`progress`], [`colormap`], [`stats`], [`files`], [`paths`], [`words`], [`threads`], [`memory`] | the decoded picture; progress and cancelling; colours; quantiles and intervals; files written atomically, opened within bounds, locked, mapped, with sums; paths as words; numbers in print; who shares the work; how much memory there is, and for whom |
 //! | 1 | [`device`] | the one place that picks and opens a burn device |
 //! | 1 | [`dataset`] | CIFAR (binary or Python, folder or archive), folders, single files, the synthetic set, downloads |
-//! | 1 | [`kernel`] | convolution and batch normalisation of our own for the CPU; cosines and nearest rows on a GPU |
+//! | 1 | [`kernel`] | convolution, batch normalisation and attention of our own for the CPU; cosines and nearest rows on a GPU |
 //! | 1 | [`augment`] | crops, resizing, colour operations: seeded, CPU-parallel, equal to torchvision's |
-//! | 2 | [`model`] | backbones, projector, BYOL's predictor, encoder, momentum encoder, weights in and out |
+//! | 2 | [`model`] | backbones (ResNets, vision transformers), projector, BYOL's predictor, encoder, momentum encoder, weights in and out |
 //! | 2 | [`objective`] | one file per loss |
 //! | 2 | [`bank`] | memory-mapped embeddings on disk, with what made them |
 //! | 3 | [`train`] | config, recipes, trainer, run folder |
