@@ -1,6 +1,7 @@
 //! From images to vectors: single patches for a query, whole data sets into a bank.
 
 mod extract;
+mod kept_maps;
 mod read_ahead;
 mod tokens;
 mod views;
@@ -28,7 +29,7 @@ use crate::progress::check_left;
 pub use extract::{ExtractPlan, Extraction};
 pub use views::{ChangedView, pixels_side};
 
-use tokens::KeptMaps;
+use kept_maps::KeptMaps;
 
 /// Patches that go through the network at once, where there is memory for so many.
 pub const BATCH: usize = 128;
