@@ -77,11 +77,6 @@ impl MemoryBank {
         self.spec.spaces.iter().map(|space| space.name.clone()).collect()
     }
 
-    /// Patches in the bank, those of skipped images included.
-    pub fn patches(&self) -> usize {
-        self.layout.rows_before(self.next_image)
-    }
-
     /// As [`MemoryBank::snapshot`], with the images of `guests` behind those that are there: whole banks of other images
     /// of the same data set, patches and spaces. Guests that are there by now, or could not be read, are left out.
     ///

@@ -252,12 +252,13 @@ impl Growing {
     pub fn shown(&self) -> ExtractionView {
         let (progress, patches, patches_per_second, copies) = match &self.patches {
             Patches::Embedded { extraction, bank, known, .. } => {
+                let copied = known.as_ref().map_or(0, |known| known.patches(bank.next_image()));
                 let known = known.as_ref().map_or(0, |known| known.images);
                 let mut progress = extraction.progress();
                 // What is copied counts once it is there.
                 progress.done = if known > 0 { bank.next_image() as u64 } else { progress.done };
                 progress.resumed = known as u64;
-                let patches = (bank.patches(), extraction.plan().patches());
+                let patches = (extraction.patches() + copied, extraction.plan().patches());
                 (progress, patches, extraction.patches_per_second(), bank.copies())
             }
             Patches::Stored(bank) => {

@@ -169,6 +169,11 @@ impl KnownImages {
         Ok(())
     }
 
+    /// Patches with a vector of the first `images`, as far as they are known.
+    pub fn patches(&self, images: usize) -> usize {
+        self.bank.first_images(images.min(self.images)).searchable()
+    }
+
     /// Those among the first `images` that it was made without.
     pub fn skipped(&self, images: usize) -> anyhow::Result<Vec<Skipped>> {
         skipped_of(&self.bank.first_images(images))
@@ -182,4 +187,39 @@ pub fn skipped_of(bank: &Bank) -> anyhow::Result<Vec<Skipped>> {
         Ok(Skipped { file, reason: reason.clone() })
     });
     skipped.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::{Split, open};
+    use crate::engine::look::extraction::{Growing, Reach};
+    use crate::model::store;
+    use burn::tensor::Device;
+
+    #[test]
+    fn vectors_of_places_are_a_models_at_their_resolution_alone() {
+        let data = open("demo", Some(Split::Test)).unwrap();
+        let device = Device::flex();
+        let mut embedder = Embedder::new(store::open(&"demo".into(), &device).unwrap(), &device);
+        let grid = PatchGrid::new(32, 32).unwrap();
+        let stored = |embedder: &Embedder, space: &str| {
+            let reach = Reach { grid, images: 1, spaces: vec![space.parse().unwrap()] };
+            let mut growing = Growing::start(embedder, &data, &reach, None, u64::MAX).unwrap();
+            while growing.has_work() {
+                growing.advance(embedder).unwrap();
+            }
+            StoredBank::new(growing.snapshot(), PathBuf::from("bank")).unwrap()
+        };
+        let [crops, places] = ["h", "token-last"].map(|space| stored(&embedder, space));
+        assert!(crops.is_made_by(&embedder) && places.is_made_by(&embedder));
+        embedder.resolution = Some(96);
+        assert!(crops.is_made_by(&embedder) && !places.is_made_by(&embedder));
+
+        let example = places.example().unwrap();
+        assert!(places.vectors_of(example.into(), &places.spaces).is_some());
+        let beside = BoxRef { image: example.image, y: 30, x: 3, height: 20, width: 20 };
+        let nearest = places.nearest(beside, 64, 64).unwrap();
+        assert_eq!((nearest.y, nearest.x, nearest.height), (32, 0, 32));
+    }
 }
