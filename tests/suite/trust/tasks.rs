@@ -73,6 +73,14 @@ pub const TASKS: [Task; 13] = [
         grows: false,
     },
     Task {
+        name: "measure",
+        args: |_, out| {
+            let how = "--images 3 --patches 8 --dim 3 --steps 40";
+            typed(format!("cooccurrence {how} --out {out}/world.svg --csv {out}/world.csv"))
+        },
+        grows: false,
+    },
+    Task {
         name: "export",
         args: |world, out| export(world, &format!("{out}/h.npy --index {out}/h.csv")),
         grows: false,
