@@ -92,7 +92,7 @@ pub fn locality(request: &LocalityRequest, job: Job<'_>) -> anyhow::Result<Local
             "stride": result.stride, "images": result.report.images, "of": result.of,
             "config": result.report.config,
         });
-        let spec = PanelsSpec { height_in: 1.2, ..PanelsSpec::default() };
+        let spec = PanelsSpec { height_in: 1.05, ..PanelsSpec::default() };
         result.files = Some(plot.write(report_page(&result), spec, source)?);
     }
     if let Some(csv) = &request.csv {
