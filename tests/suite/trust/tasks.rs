@@ -20,7 +20,7 @@ pub struct Task {
 }
 
 /// All of them.
-pub const TASKS: [Task; 13] = [
+pub const TASKS: [Task; 14] = [
     Task {
         name: "synth",
         args: |_, out| typed(format!("data synth --images 10 --size 32 --out {out}/set")),
