@@ -29,6 +29,7 @@ use crate::augment::view_rng;
 use crate::bank::{Bank, MemoryBank};
 use crate::dataset::Dataset;
 use crate::embed::{Embedder, ExtractPlan, Extraction, PIXELS};
+use crate::model::Space;
 use crate::progress::{CancelToken, Progress};
 use crate::search::{Options, top_k};
 use crate::stats;
@@ -124,7 +125,9 @@ pub fn measure(
     cancel: &CancelToken,
     progress: &mut dyn FnMut(Progress),
 ) -> anyhow::Result<LocalityReport> {
-    let network = plan.spaces.clone();
+    // A changed patch goes through the network alone: it has no place in a feature map of its image.
+    let alone = |space: &&Space| !matches!(space, Space::Token(_));
+    let network: Vec<Space> = plan.spaces.iter().filter(alone).copied().collect();
     let mut memory = MemoryBank::new(plan.spec.clone(), plan.images.clone())?;
     let mut extraction = Extraction::start(plan, data.clone())?;
     while !extraction.is_finished() {

@@ -13,4 +13,3 @@ pub mod locality;
 pub mod overlap;
 pub mod pca;
 pub mod positions;
-pub mod stages;

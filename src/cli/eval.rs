@@ -1,6 +1,6 @@
 //! `bagssl eval`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Context, bail};
@@ -12,6 +12,7 @@ use super::shared::{
 };
 use crate::engine::facts::*;
 use crate::engine::jobs::evaluate::{EvalReport, EvalRequest, Holdout};
+use crate::engine::jobs::plan::{EvalPlan, PlanRequest};
 use crate::engine::{OutputKind, Outputs, jobs};
 use crate::words::name_list;
 
@@ -19,8 +20,15 @@ use crate::words::name_list;
 pub struct EvalArgs {
     #[command(flatten)]
     pub model: ModelArgs,
-    #[arg(long)]
-    pub data: DataSpec,
+    #[arg(long, required_unless_present = "plan")]
+    pub data: Option<DataSpec>,
+    /// A grid of models and evaluations in place of one, as the paper's tables are; the same command goes on where it
+    /// stopped
+    #[arg(long, value_name = "FILE.toml", requires = "out", conflicts_with_all = ["model", "data", "holdout", "patch", "crop_scale", "patches", "local", "fit", "classifier", "limit", "limit_train", "limit_test", "cache"])]
+    pub plan: Option<PathBuf>,
+    /// With --plan: the folder that its results are kept in
+    #[arg(long, value_name = "DIR", requires = "plan")]
+    pub out: Option<PathBuf>,
     /// Of a set with one split: draw this share of each class, by --seed, as its test split
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub holdout: Option<f64>,
@@ -103,6 +111,9 @@ pub struct ClassifierArgs {
 
 impl Commander {
     pub fn eval(&self, args: EvalArgs) -> anyhow::Result<()> {
+        if let (Some(plan), Some(out)) = (&args.plan, &args.out) {
+            return self.plan(plan, out);
+        }
         let request = self.eval_request(args)?;
         Outputs::default()
             .reads_model("--model", &request.model)
@@ -111,6 +122,22 @@ impl Commander {
             .check()?;
         let report = self.job(|job| jobs::evaluate::evaluate(&request, job))?;
         show(self.json(), &report, || eval_words(&report))
+    }
+
+    /// A grid of models and evaluations.
+    fn plan(&self, plan: &Path, out: &Path) -> anyhow::Result<()> {
+        let outputs = Outputs::default().reads("--plan", plan);
+        outputs.writes("--out", out, OutputKind::Folder).check()?;
+        let request = PlanRequest { plan: EvalPlan::read(plan)?, out: out.to_owned() };
+        let report = self.job(|job| jobs::plan::run_plan(&request, job))?;
+        show(self.json(), &report, || {
+            let (done, kept) = (thousands(report.cells), thousands(report.kept));
+            format!(
+                "{}\n\n{done} cells, {kept} of them kept from before; tables in {}",
+                report.markdown.trim(),
+                out.display()
+            )
+        })
     }
 
     fn eval_request(&self, args: EvalArgs) -> anyhow::Result<EvalRequest> {
@@ -130,7 +157,7 @@ impl Commander {
         let constants = args.constants;
         Ok(EvalRequest {
             model: args.model.into(),
-            data: args.decoding.of(args.data),
+            data: args.decoding.of(args.data.context("--data is missing")?),
             holdout: args.holdout,
             config: EvalConfig {
                 crop,

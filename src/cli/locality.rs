@@ -143,7 +143,10 @@ fn words(result: &LocalityResult) -> String {
                     )
                 };
                 let cosines: Vec<String> = curve.cosines.iter().map(of).collect();
-                let amount = format!("{} {} {}", curve.change, curve.amounts[place], curve.unit);
+                let amount = match curve.unit {
+                    "" => curve.change.to_string(),
+                    unit => format!("{} {} {unit}", curve.change, curve.amounts[place]),
+                };
                 format!("{amount:>24}  {}", cosines.join("  "))
             })
         }));

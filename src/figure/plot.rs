@@ -65,6 +65,17 @@ impl<'a> CurvePlot<'a> {
     pub fn new(data: &'a CurveData, log: (bool, bool), text: i32) -> Result<Self> {
         let count = data.series.len();
         ensure!((1..=64).contains(&count), "series: {count} given; expected 1 to 64");
+        let places = data.x.names.len() as f64;
+        for series in data.series.iter().filter(|_| places > 0.0) {
+            // What lies far beyond the axis would leave the page's whole numbers.
+            let beyond = series.x.iter().find(|x| !(-0.5..places - 0.5).contains(*x));
+            ensure!(
+                beyond.is_none(),
+                "series \"{}\": position {} on an axis of {places} names",
+                series.name,
+                beyond.unwrap_or(&0.0)
+            );
+        }
         ensure!(data.y.names.is_empty(), "y: {} names; expected a scale of numbers", data.y.names.len());
         data.series.iter().try_for_each(|series| check(series, log))?;
         let points = || data.series.iter().flat_map(shown);

@@ -116,6 +116,41 @@ fn locality_is_a_page_of_measures_from_pixels_to_z() {
 }
 
 #[test]
+fn a_plan_is_done_cell_by_cell_and_goes_on_where_it_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (plan, out) = (path("plan.toml"), path("results"));
+    let text_of = |classifiers: &str| {
+        format!(
+            "title = \"Tiny\"\ndata = \"demo\"\nseeds = [0, 1]\nlimit_train = 30\nlimit_test = 20\nk = 3\n\
+             [[model]]\nname = \"built in\"\npath = \"demo\"\n\
+             [[evaluation]]\nname = \"whole\"\npatches = [\"central\"]\nclassifiers = [{classifiers}]\n"
+        )
+    };
+    fs::write(&plan, text_of("\"knn\"")).unwrap();
+    let args = ["eval", "--plan", text(&plan), "--out", text(&out)];
+    let first = run_json(&args);
+    assert_eq!(
+        (&first["cells"], &first["kept"], &first["rows"][0]["seeds"]),
+        (&json!(2), &json!(0), &json!(2))
+    );
+    // The features are the same for both seeds; nothing is done twice, and the tables are the same.
+    let tables: Vec<String> = ["results.md", "results.csv", "results.tex", "results.json"]
+        .map(|name| fs::read_to_string(out.join(name)).unwrap())
+        .to_vec();
+    assert!(tables[0].contains("| built in |") && tables[2].contains("\\toprule"), "{}", tables[0]);
+    let again = run_json(&args);
+    assert_eq!((&again["kept"], &again["rows"]), (&json!(2), &first["rows"]));
+    assert_eq!(fs::read_to_string(out.join("results.csv")).unwrap(), tables[1]);
+    // Another setting is another cell.
+    fs::write(&plan, text_of("\"knn\"").replace("k = 3", "k = 4")).unwrap();
+    assert_eq!(run_json(&args)["kept"], 0);
+    fs::write(&plan, text_of("\"svm\"")).unwrap();
+    let error = failure(&args);
+    assert!(error.contains("plan.toml") && error.contains("\"svm\": expected knn or linear"), "{error}");
+}
+
+#[test]
 fn the_toy_world_prints_both_losses_and_draws_both_matrices() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("world.svg");

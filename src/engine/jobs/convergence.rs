@@ -10,7 +10,6 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::analysis::convergence::{ConvergencePlan, ImageCosines, OverImages, PatchCount, leave_one_out};
-use crate::analysis::stages::stages;
 use crate::augment;
 use crate::colormap::Colormap;
 use crate::dataset::{self, DataSpec, Dataset, ImageOrder, SPREAD_SEED, Skipped, Split, spread};
@@ -129,17 +128,17 @@ impl ConvergenceSource {
     fn open(&self, job: &Job<'_>) -> anyhow::Result<Opened> {
         let data = dataset::open(&self.data, self.split)?;
         let (_, embedder) = open_embedder(job.device, &self.model)?;
-        let spaces = match self.spaces.is_empty() {
-            true => stages(&embedder.info),
-            false => self.spaces.clone(),
-        };
-        for space in &spaces {
+        let all: Vec<Space> = embedder.info.crop_spaces().into_iter().rev().collect();
+        for space in &self.spaces {
+            let names: Vec<String> = all.iter().map(Space::to_string).collect();
             ensure!(
-                embedder.info.width(*space).is_some(),
-                "the model {} has no space \"{space}\"",
-                embedder.name
+                all.contains(space),
+                "the model {} gives no vector \"{space}\" of a patch alone; expected some of {}",
+                embedder.name,
+                names.join(", ")
             );
         }
+        let spaces = if self.spaces.is_empty() { all } else { self.spaces.clone() };
         let side = self.fit.unwrap_or(data.short_side());
         let patch = self.patch.unwrap_or_else(|| defaults::patch_for(side, &embedder.info.trained_crops()));
         let grid = PatchGrid::new(patch, self.stride.unwrap_or(defaults::map_stride(side, patch)))?;

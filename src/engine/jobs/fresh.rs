@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::analysis::stages::stages;
 use crate::bank::{Bank, Dtype, MemoryBank};
 use crate::dataset::{self, DataSpec, Dataset, Split};
 use crate::embed::{Embedder, ExtractPlan, Extraction};
@@ -57,7 +56,7 @@ pub(super) fn plan(
 ) -> anyhow::Result<ExtractPlan> {
     let (mut network, mut has_pixels) = (vec![], spaces.is_empty());
     if spaces.is_empty() {
-        network = stages(&embedder.info);
+        network = embedder.info.crop_spaces().into_iter().rev().collect();
     }
     for space in spaces {
         match space {

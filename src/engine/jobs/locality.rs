@@ -92,7 +92,7 @@ pub fn locality(request: &LocalityRequest, job: Job<'_>) -> anyhow::Result<Local
             "stride": result.stride, "images": result.report.images, "of": result.of,
             "config": result.report.config,
         });
-        let spec = PanelsSpec { height_in: 1.2, ..PanelsSpec::default() };
+        let spec = PanelsSpec { height_in: 1.05, ..PanelsSpec::default() };
         result.files = Some(plot.write(report_page(&result), spec, source)?);
     }
     if let Some(csv) = &request.csv {
@@ -113,6 +113,9 @@ fn open(request: &LocalityRequest) -> anyhow::Result<std::sync::Arc<dyn Dataset>
     }
 }
 
+/// Names that stand in full beside one another below a panel.
+const MOST_NAMES: usize = 8;
+
 /// A measure of every space, from pixels to z.
 fn by_space(title: &str, what: &str, names: &[String], lines: Vec<(&str, Vec<Option<Interval>>)>) -> Panel {
     let places: Vec<f64> = (0..names.len()).map(|place| place as f64).collect();
@@ -122,7 +125,15 @@ fn by_space(title: &str, what: &str, names: &[String], lines: Vec<(&str, Vec<Opt
         ..banded(name, places.clone(), &values)
     };
     let series = lines.into_iter().enumerate().map(line).collect();
-    Panel::Curves(curves(title, CurveAxis::of_names("", names.to_vec()), CurveAxis::of(what, ""), series))
+    // The blocks of a transformer are many: "block11" as "b11".
+    let short = |name: &String| match name.trim_end_matches(|c: char| c.is_ascii_digit()) {
+        word if names.len() > MOST_NAMES && word.len() < name.len() && word.is_ascii() => {
+            format!("{}{}", &word[..1], &name[word.len()..])
+        }
+        _ => name.clone(),
+    };
+    let names: Vec<String> = names.iter().map(short).collect();
+    Panel::Curves(curves(title, CurveAxis::of_names("", names), CurveAxis::of(what, ""), series))
 }
 
 fn report_page(result: &LocalityResult) -> PanelsData {

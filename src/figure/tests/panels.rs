@@ -61,6 +61,12 @@ fn what_does_not_fit_together_names_the_panel() {
     let told = error(Figure::Panels(figure));
     assert!(told.contains("panel 0: series \"test\": 3 positions but 2 and 3 edges of its band"), "{told}");
     let mut figure = panels();
+    if let Panel::Curves(panel) = &mut figure.data.panels[0] {
+        panel.curves.series[0].x[2] = 1e14;
+    }
+    let told = error(Figure::Panels(figure));
+    assert!(told.contains("position 100000000000000 on an axis of 3 names"), "{told}");
+    let mut figure = panels();
     figure.data.panels.clear();
     assert!(error(Figure::Panels(figure)).contains("0 given; expected 1 to 24"));
 }

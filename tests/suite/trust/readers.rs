@@ -32,7 +32,7 @@ const PLAIN: Reader = Reader {
 };
 
 /// All of them.
-pub const READERS: [Reader; 15] = [
+pub const READERS: [Reader; 16] = [
     Reader {
         name: "pictures",
         inputs: 3000,
@@ -57,6 +57,7 @@ pub const READERS: [Reader; 15] = [
         read: records::read_config,
         ..PLAIN
     },
+    Reader { name: "plans", inputs: 800, lay: records::lay_plan, read: records::read_plan, ..PLAIN },
     Reader {
         name: "settings",
         inputs: 60,

@@ -11,11 +11,15 @@ use bagssl::engine::jobs::Job;
 use bagssl::engine::jobs::embed::{bank_info, data_of_bank};
 use bagssl::engine::jobs::evaluate::{EvalRequest, evaluate};
 use bagssl::engine::jobs::figures::FileLook;
+use bagssl::engine::jobs::plan::EvalPlan;
 use bagssl::engine::jobs::search::{SearchRequest, knn};
 use bagssl::engine::jobs::train::{Start, TrainRequest, loss_curve, train};
 use bagssl::engine::{NamedFilter, line};
 use bagssl::eval::{Classifier, EvalConfig, aggregate::Aggregate};
-use bagssl::figure::Sidecar;
+use bagssl::figure::{
+    CurveAxis, CurveBand, CurveData, CurveSeries, CurvesPanel, Figure, Format, MatrixPanel, Panel,
+    PanelsData, PanelsFigure, PanelsSpec, Sidecar,
+};
 use bagssl::gui::{App, GuiOptions, Link};
 use bagssl::model::{ModelSpec, store};
 use bagssl::progress::CancelToken;
@@ -31,6 +35,46 @@ pub fn lay_sidecars(world: &Path, place: &Path) {
     for name in ["map.svg.json", "near.svg.json", "curve.svg.json"] {
         fs::copy(world.join(name), place.join(name)).unwrap();
     }
+    let series = |name: &str| CurveSeries {
+        name: name.into(),
+        space: "h".into(),
+        run: 1,
+        x: vec![0.0, 1.0],
+        y: vec![0.5, 0.25],
+        band: Some(CurveBand { low: vec![0.25; 2], high: vec![0.75; 2] }),
+    };
+    let axes = (CurveAxis::of_names("space", vec!["h".into(), "z".into()]), CurveAxis::of("cosine", "nats"));
+    let (x, y) = axes;
+    let curves = CurveData { title: "by space".into(), x, y, series: vec![series("h")], notes: vec![] };
+    let matrix = MatrixPanel {
+        title: "likeness".into(),
+        rows: 2,
+        cols: 2,
+        values: vec![1.0, 0.5, 0.5, 1.0],
+        range: [0.0, 1.0],
+        colormap: bagssl::colormap::Colormap::Magma,
+        row_label: "space".into(),
+        col_label: "space".into(),
+    };
+    let curves = CurvesPanel { log_x: false, log_y: true, curves };
+    let panels = vec![Panel::Curves(curves), Panel::Matrix(matrix)];
+    let data = PanelsData { title: "Two".into(), panels, notes: vec!["a note".into()] };
+    let figure = Figure::Panels(PanelsFigure { spec: PanelsSpec::default(), data });
+    let sidecar = Sidecar { figure, format: Format::Svg, source: serde_json::Value::Null };
+    fs::write(place.join("panels.svg.json"), sidecar.to_json().unwrap()).unwrap();
+}
+
+/// A plan of evaluations.
+pub fn lay_plan(_: &Path, place: &Path) {
+    let plan = "title = \"Table 1\"\ndata = \"demo\"\nseeds = [0, 1]\nlimit_test = 20\n\
+                [[model]]\nname = \"a\"\npath = \"demo\"\n\
+                [[evaluation]]\nname = \"crops\"\ncrop_scale = [0.08, 1.0]\npatches = [\"central\", \"16\"]\n\
+                paper = { a = [47.1, 90.9] }\n";
+    fs::write(place.join("plan.toml"), plan).unwrap();
+}
+
+pub fn read_plan(place: &Path, file: &str) -> anyhow::Result<()> {
+    EvalPlan::read(&place.join(file)).map(drop)
 }
 
 pub fn read_sidecar(place: &Path, file: &str) -> anyhow::Result<()> {

@@ -20,7 +20,7 @@ pub struct Task {
 }
 
 /// All of them.
-pub const TASKS: [Task; 13] = [
+pub const TASKS: [Task; 14] = [
     Task {
         name: "synth",
         args: |_, out| typed(format!("data synth --images 10 --size 32 --out {out}/set")),
@@ -70,6 +70,14 @@ pub const TASKS: [Task; 13] = [
     Task {
         name: "curve",
         args: |world, out| typed(format!("figure {} --out {out}/curve.svg", world.text("run"))),
+        grows: false,
+    },
+    Task {
+        name: "measure",
+        args: |_, out| {
+            let how = "--images 3 --patches 8 --dim 3 --steps 40";
+            typed(format!("cooccurrence {how} --out {out}/world.svg --csv {out}/world.csv"))
+        },
         grows: false,
     },
     Task {
