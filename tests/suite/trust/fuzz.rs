@@ -58,6 +58,7 @@ readers! {
     archives "archives"
     sidecars "sidecars"
     configurations "configurations"
+    plans "plans"
     settings "settings"
     links "links"
     models "models"
