@@ -57,10 +57,10 @@ pub fn drawn(set: &Arc<dyn Dataset>, share: f64, seed: u64) -> Result<[Arc<dyn D
     }))
 }
 
-/// As [`drawn`], of `set`, which `spec` opened: it must be all that is there.
+/// As `drawn`, of `set`, which `spec` opened: it must be all that is there.
 ///
 /// # Errors
-/// As [`drawn`]; there is another split; whether there is one cannot be read.
+/// As `drawn`; there is another split; whether there is one cannot be read.
 pub fn divided(
     spec: &DataSpec,
     set: &Arc<dyn Dataset>,
