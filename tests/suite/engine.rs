@@ -1,7 +1,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bagssl::dataset;
 use bagssl::device::{DeviceChoice, OpenDevice};
 use bagssl::engine::{
     self, Command, EngineHandle, Event, ExploreConfig, FigureCommand, FigureContent, FigureEvent, FigureKind,
@@ -90,6 +89,11 @@ pub fn is_complete(shown: &Snapshot) -> bool {
     map && extraction && gallery && shown.config == Some(small())
 }
 
+/// How many of one image of a query are searched beside a sample of so many.
+pub fn guests_beside(sample: usize, image: usize) -> usize {
+    usize::from(!spread_of_demo(Split::Test, sample).contains(&image))
+}
+
 #[test]
 fn the_engine_opens_with_a_worked_example_and_answers_queries() {
     let started = Started::new();
@@ -98,10 +102,7 @@ fn the_engine_opens_with_a_worked_example_and_answers_queries() {
     assert_eq!(query.maps.iter().map(|map| map.space.as_str()).collect::<Vec<_>>(), ["z", "h"]);
     assert!(query.maps[0].values.iter().all(|v| (-1.0..=1.0).contains(v)));
     let galleries = shown.galleries.as_ref().unwrap();
-    // The sample's eight images, and the example's own if it is none of them.
-    let data = dataset::open("demo", Some(Split::Test)).unwrap();
-    let sample = dataset::spread(data.as_ref(), 8, dataset::SPREAD_SEED);
-    let guests = usize::from(!sample.contains(&query.image));
+    let guests = guests_beside(8, query.image);
     assert_eq!((galleries.total, galleries.spaces[1].neighbours.len()), ((8 + guests) * 16, 20));
 
     let patch = PatchRef { image: 2, y: 16, x: 32, size: 16 };

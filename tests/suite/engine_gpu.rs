@@ -10,7 +10,7 @@ use bagssl::engine::{
 use bagssl::kernel::similarity::BOUND;
 use bagssl::patch::{PatchGrid, PatchRef};
 
-use super::engine::{Started, small};
+use super::engine::{Started, guests_beside, small};
 
 /// Stride 1 and 64 images: more than the 1 MiB of vectors from which on a GPU is asked.
 fn dense() -> ExploreConfig {
@@ -45,7 +45,11 @@ fn with_gpu() -> Option<OpenDevice> {
 
 fn is_whole(shown: &Snapshot) -> bool {
     let query = shown.query.as_ref().is_some_and(|query| query.id == 7 && query.known == 49 * 49);
-    let galleries = shown.galleries.as_ref().is_some_and(|g| g.query_id == 7 && g.searched == 64 * 49);
+    // The query's image is searched beside the 64 of the sample if it is none of them.
+    let galleries = shown
+        .galleries
+        .as_ref()
+        .is_some_and(|g| g.query_id == 7 && g.searched == (64 + guests_beside(64, 2)) * 49);
     let compared = shown.views.compare.as_ref().is_some_and(|compare| {
         let other =
             compare.other.as_ref().is_some_and(|other| other.query_id == 7 && other.known == other.total);

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use bagssl::engine::{Command, Event, MicroscopeView, PlacesRequest, QuerySpec, Snapshot, Split};
+use bagssl::engine::{Command, Event, MicroscopeView, PlaceView, PlacesRequest, QuerySpec, Snapshot, Split};
 use bagssl::patch::PatchRef;
 
-use super::engine::{Started, is_complete};
+use super::engine::{Started, guests_beside, is_complete};
 
 /// The microscope once all its vectors are known.
 fn filled(shown: &Snapshot) -> Option<Arc<MicroscopeView>> {
@@ -119,7 +119,12 @@ fn several_places_have_the_galleries_that_each_has_as_a_query() {
     started.engine.send(Command::Places(Some(request.clone())));
     let has_all = |shown: &Snapshot| {
         let places = shown.views.places.as_ref().map_or(&[][..], |view| &view.places);
-        places.len() == 3 && places.iter().all(|place| place.gallery.is_some() || place.error.is_some())
+        // Also of its own image, which may be none of the sample.
+        let is_whole = |place: &PlaceView| {
+            let guests = guests_beside(8, place.patch.image as usize);
+            place.gallery.as_ref().is_some_and(|gallery| gallery.guests == guests)
+        };
+        places.len() == 3 && places.iter().all(|place| is_whole(place) || place.error.is_some())
     };
     let shown = started.until("the galleries", has_all);
     let view = shown.views.places.clone().unwrap();
@@ -131,7 +136,8 @@ fn several_places_have_the_galleries_that_each_has_as_a_query() {
         let image = known.patch.image as usize;
         started.engine.send(Command::Query { id, data: 1, query, image });
         let shown = started.until("the same as a query", |shown| {
-            shown.galleries.as_ref().is_some_and(|galleries| galleries.query_id == id)
+            let guests = guests_beside(8, image);
+            shown.galleries.as_ref().is_some_and(|found| found.query_id == id && found.guests == guests)
         });
         let single = shown.galleries.clone().unwrap();
         for (here, there) in gallery.spaces.iter().zip(&single.spaces) {
