@@ -203,8 +203,8 @@ impl Bank {
         if images >= self.total_images() {
             return Ok(self.clone());
         }
-        let layout = Layout::new(self.spec.grid, self.layout.images()[..images].to_vec())?;
-        Ok(Self { layout: Arc::new(layout), ..self.first_images(images) })
+        let layout = Arc::new(Layout::new(self.spec.grid, self.layout.images()[..images].to_vec())?);
+        Ok(Self { identity: layout.clone(), layout, ..self.first_images(images) })
     }
 
     /// Committed images without embeddings, in the bank's order.

@@ -37,7 +37,12 @@ fn few() -> &'static Path {
 impl Window {
     /// The Train tab, a few images open.
     fn train(size: [f32; 2]) -> Self {
-        let mut window = Self::open(size, text(few()), vec![]);
+        Self::train_on(size, text(few()))
+    }
+
+    /// The Train tab on some data.
+    fn train_on(size: [f32; 2], data: &str) -> Self {
+        let mut window = Self::open(size, data, vec![]);
         window.click("Train");
         window.until("the data set is open", |window| window.shows("epochs \u{b7}"));
         window
@@ -229,7 +234,8 @@ fn a_damaged_checkpoint_is_told_and_an_older_one_is_a_click_away() {
 #[test]
 fn pinned_patches_show_heatmaps_and_neighbours_of_the_model_in_training() {
     let folder = tempfile::tempdir().unwrap();
-    let mut window = Window::train([1280.0, 800.0]);
+    // It has held-out images.
+    let mut window = Window::train_on([1280.0, 800.0], "demo");
     window.start(&folder.path().join("tiny"), "20000");
     window
         .until("heatmaps", |window| window.shows("z heatmap of image") && window.shows("h heatmap of image"));
