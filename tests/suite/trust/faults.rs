@@ -110,8 +110,8 @@ impl Trial<'_> {
             Err(words) => wrong.push(words.clone()),
             Ok(true) => {
                 let mut result = self.task.result(self.out, &ended);
-                // Only what cannot be removed stays, until the next comes.
-                if fault.calls.contains('u') {
+                // Only what cannot be removed stays, or not even be seen from then on; until the next comes.
+                if fault.calls.contains('u') || (fault.calls.contains('x') && fault.stays) {
                     let is_ours =
                         |name: &str| ["/.bagssl", "/.unpacking-"].iter().any(|left| name.contains(left));
                     result.retain(|name, _| !is_ours(name));
