@@ -19,8 +19,8 @@ pub struct CompareArgs {
     /// Without --query: ask about one patch at random of each of N images
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = positive())]
     pub queries: usize,
-    /// Spaces, such as h,z
-    #[arg(long, value_delimiter = ',', default_value = defaults::SPACES)]
+    /// Spaces, such as z,h [default: z,h, as far as they are there]
+    #[arg(long, value_delimiter = ',')]
     pub space: Vec<String>,
     /// Number of neighbours
     #[arg(long, default_value_t = defaults::NEIGHBOURS, value_parser = positive())]

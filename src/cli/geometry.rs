@@ -16,7 +16,7 @@ use crate::engine::{Outputs, defaults, jobs};
 #[derive(Args)]
 pub struct GeometryArgs {
     /// Folder of a bank; without it the patches of --data are embedded with --model for this alone
-    #[arg(conflicts_with_all = ["model", "data", "split", "patch", "stride", "limit", "weights", "stem_padding", "mean", "std", "input", "resize", "exif", "value_window"])]
+    #[arg(conflicts_with_all = ["model", "data", "split", "patch", "stride", "limit", "OverrideArgs", "DecodingArgs"])]
     pub bank: Option<PathBuf>,
     /// A second bank, of the same patches under another model
     #[arg(long, value_name = "BANK", requires = "bank")]

@@ -37,7 +37,7 @@ pub use images::TrainingImages;
 pub use metrics::{Alarm, AlarmKind, KnnScore, Metrics, Notice, NoticeKind, ProbeReport};
 pub use place::{KeptCheckpoint, kept_checkpoints, run_of};
 pub use precision::{LossScale, Precision};
-pub use problems::Problem;
+pub use problems::{Problem, place_words};
 pub use recipe::Recipe;
 pub use run::{OtherCheckpoints, RunFolder, RunState};
 pub use seal::MAY_CHANGE;

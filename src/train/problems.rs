@@ -50,7 +50,7 @@ impl TrainConfig {
 }
 
 /// Where a TOML text is broken, and how, on one line; the parser repeats the line whole, however long it is.
-fn place_words(text: &str, error: &toml::de::Error) -> String {
+pub fn place_words(text: &str, error: &toml::de::Error) -> String {
     let message = error.message();
     let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
         return message.to_owned();

@@ -8,7 +8,7 @@ use bagssl::embed::{Embedder, PatchSource};
 use bagssl::image::Image;
 use bagssl::model::{MapLayer, ModelSpec, Overrides, Space};
 
-use crate::support::{failure, json, query, spread_of_demo, text};
+use crate::support::{bagssl, failure, fixture, json, query, spread_of_demo, text};
 
 fn embedder(input: Option<u32>, resolution: Option<u32>) -> Embedder {
     let overrides = Overrides { input, resolution, ..Overrides::default() };
@@ -76,4 +76,47 @@ fn a_bank_holds_places_beside_patches_and_is_searched_by_them() {
     let asked = query(first, 8, 8);
     let found = json(&["knn", "--bank", &bank, "--query", asked, "--space", "token-last", "--k", "3"]);
     assert_eq!(found.to_string().matches("\"cosine\"").count(), 3, "{found}");
+}
+
+/// What is taken unless told is what there is: a model or a bank without z has h.
+#[test]
+fn the_usual_spaces_are_those_that_are_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| text(&folder.path().join(name)).to_owned();
+    let (vit, image) = (fixture("checkpoints/vit/hf_dinov2"), at("p.png"));
+    image::RgbImage::from_fn(32, 32, |x, y| image::Rgb([x as u8 * 8, y as u8 * 8, 9])).save(&image).unwrap();
+    let heatmap = ["heatmap", "--model", text(&vit), "--image", &image, "--patch", "16", "--stride", "8"];
+    let map = json(&[&heatmap[..], &["--at", "8,8", "--out", &at("map.svg")]].concat());
+    assert_eq!(map["spaces"].as_object().unwrap().keys().collect::<Vec<_>>(), ["h"]);
+    let (bank, other) = (at("bank"), at("other"));
+    let embed =
+        ["embed", "--data", "demo", "--split", "test", "--limit", "4", "--patch", "16", "--stride", "16"];
+    json(&[&embed[..], &["--space", "h", "--out", &bank]].concat());
+    json(&[&embed[..], &["--space", "stage3", "--out", &other]].concat());
+    let asked = query(spread_of_demo(Split::Test, 4)[0], 0, 0);
+    let gallery = json(&["gallery", "--bank", &bank, "--query", asked, "--k", "3", "--out", &at("g.svg")]);
+    assert_eq!(gallery["spaces"][0]["space"], "h");
+    let same = json(&["compare", "--bank", &bank, "--bank", &bank, "--k", "3", "--queries", "2"]);
+    assert_eq!(
+        (same["spaces"][0]["space"].as_str(), same["spaces"].as_array().unwrap().len()),
+        (Some("h"), 1)
+    );
+    let error = failure(&["compare", "--bank", &bank, "--bank", &other, "--k", "3", "--queries", "2"]);
+    assert!(error.contains("no space in common"), "{error}");
+}
+
+/// Whatever says how a model is taken has no meaning beside a bank, whose vectors are there.
+#[test]
+fn no_option_of_a_model_is_overlooked_beside_a_bank() {
+    for option in [["--resolution", "64"], ["--heads", "2"], ["--input", "32"], ["--exif", "ignore"]] {
+        let fig5 = ["figure", "fig5", "--bank", "b", "--out", "f.svg"];
+        for command in [&["geometry", "b"][..], &fig5] {
+            let output = bagssl(&[command, &option].concat());
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(
+                output.status.code() == Some(2) && said.contains("cannot be used with"),
+                "{option:?}: {said}"
+            );
+        }
+    }
 }

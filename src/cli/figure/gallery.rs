@@ -9,7 +9,7 @@ use crate::cli::shared::{Commander, QueryArgs, among_words, search_request, show
 use crate::engine::SearchReport;
 use crate::engine::facts::DataSpec;
 use crate::engine::jobs::figures::{GallerySource, Haystack, QueryChoice};
-use crate::engine::{FigureContent, FigureKind, Outputs, defaults, jobs};
+use crate::engine::{FigureContent, FigureKind, Outputs, jobs};
 use crate::words::count;
 
 #[derive(Args)]
@@ -18,7 +18,8 @@ pub struct GalleryArgs {
     pub query: QueryArgs,
     #[arg(long)]
     pub out: PathBuf,
-    #[arg(long, value_delimiter = ',', default_value = defaults::SPACES)]
+    /// Spaces, such as z,h [default: z,h, as far as they are there]
+    #[arg(long, value_delimiter = ',')]
     pub space: Vec<String>,
     /// Where the images of the bank lie, if they were moved
     #[arg(long)]

@@ -8,7 +8,7 @@ use super::style::{FigureStyle, MapStyle, figure, map_style};
 use crate::cli::shared::{Commander, DecodingArgs, ModelArgs, Point, pixels, show};
 use crate::engine::facts::{DataSpec, PatchSpace};
 use crate::engine::jobs::figures::{MapImages, MapSizes, MapSource};
-use crate::engine::{FigureContent, FigureKind, OutputKind, Outputs, defaults, jobs};
+use crate::engine::{FigureContent, FigureKind, OutputKind, Outputs, jobs};
 
 #[derive(Args)]
 pub struct HeatmapArgs {
@@ -32,7 +32,8 @@ pub struct HeatmapArgs {
     pub at: Point,
     #[arg(long)]
     pub out: PathBuf,
-    #[arg(long, value_delimiter = ',', default_value = defaults::SPACES)]
+    /// Spaces, such as z,h [default: z,h, as far as they are there]
+    #[arg(long, value_delimiter = ',')]
     pub space: Vec<PatchSpace>,
     /// Also write the cosines as a float32 array [spaces, rows, cols]
     #[arg(long, value_name = "FILE.npy")]

@@ -86,7 +86,8 @@ pub struct MapsArgs {
     /// Distance between patches, pixels; at most 25 x 25 patches unless told
     #[arg(long, value_parser = pixels())]
     pub stride: Option<u32>,
-    #[arg(long, value_delimiter = ',', default_value = defaults::SPACES)]
+    /// Spaces, such as z,h [default: z,h, as far as they are there]
+    #[arg(long, value_delimiter = ',')]
     pub space: Vec<PatchSpace>,
     #[arg(long)]
     pub out: PathBuf,
@@ -103,7 +104,7 @@ pub struct MapsArgs {
 #[derive(Args)]
 pub struct HaystackArgs {
     /// A bank of `bagssl embed`; without it the patches are embedded for this figure alone
-    #[arg(long, conflicts_with_all = ["model", "split", "patch", "stride", "limit", "weights", "stem_padding", "heads", "mean", "std", "input", "resize", "exif", "value_window"])]
+    #[arg(long, conflicts_with_all = ["model", "split", "patch", "stride", "limit", "OverrideArgs", "DecodingArgs"])]
     pub bank: Option<PathBuf>,
     #[command(flatten)]
     pub model: ModelArgs,
@@ -272,8 +273,10 @@ impl Commander {
         };
         let look = with_alias_beside(grid_style(&style, &grid), search.alias_beside);
         let look = Style { across: search.across.unwrap_or(0), ..look };
-        let own = plan.spaces.split(',').map(String::from).collect();
-        let spaces = if search.space.is_empty() { own } else { search.space };
+        // The usual ones as far as they are there.
+        let is_usual = plan.spaces == defaults::SPACES;
+        let own = || plan.spaces.split(',').map(String::from).collect();
+        let spaces = if search.space.is_empty() && !is_usual { own() } else { search.space };
         let content = FigureContent {
             neighbours: search.k.unwrap_or(plan.neighbours),
             ..FigureContent::new(plan.kind, spaces)

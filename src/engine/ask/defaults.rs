@@ -11,6 +11,13 @@ use crate::words::thousands;
 pub const GALLERY_IMAGES: usize = 1024;
 /// Spaces that are shown where a model has them, as the command line is told them.
 pub const SPACES: &str = "z,h";
+
+/// The spaces that are taken where none is told: of [`SPACES`] those that are among `all`, else all.
+pub fn spaces(all: &[String]) -> Vec<String> {
+    let usual: Vec<String> = SPACES.split(',').map(String::from).filter(|name| all.contains(name)).collect();
+    if usual.is_empty() { all.to_vec() } else { usual }
+}
+
 /// Neighbours in a gallery: with the query, ten rows of twelve (Fig 5, 7).
 pub const NEIGHBOURS: usize = 119;
 /// Neighbours in a large gallery: with the query, sixteen rows of sixteen (Fig 8, 9).

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::analysis::overlap::Overlap;
 use crate::bank::{Bank, ImageEntry, ModelFacts};
-use crate::engine::ask::GalleryFilter;
+use crate::engine::ask::{GalleryFilter, defaults};
 use crate::engine::jobs::Job;
 use crate::engine::look::selection::nearest;
 use crate::patch::{PatchGrid, PatchRef};
@@ -28,7 +28,7 @@ const LEVEL: f64 = 0.95;
 pub struct CompareRequest {
     /// Banks of the same patches, each made with one of the models.
     pub banks: [PathBuf; 2],
-    /// Names of the spaces that both are compared in.
+    /// Names of the spaces that both are compared in; none for the usual ones.
     pub spaces: Vec<String>,
     /// Which patches are asked about.
     pub queries: Queries,
@@ -115,9 +115,19 @@ pub fn compare(request: &CompareRequest, job: Job<'_>) -> anyhow::Result<Compare
         Queries::Named(places) => named(&banks, places)?,
         Queries::Sample(count) => sampled(&banks, *count, job.seed)?,
     };
-    let total = (queries.len() * request.spaces.len()) as u64;
+    let [a, b] = &banks;
+    let in_both = a.spaces().filter(|space| b.spaces().any(|other| other == *space));
+    let wanted = match request.spaces.as_slice() {
+        [] => defaults::spaces(&in_both.map(String::from).collect::<Vec<_>>()),
+        told => told.to_vec(),
+    };
+    ensure!(
+        !wanted.is_empty(),
+        "the two banks have no space in common; `bagssl bank info` names those of each"
+    );
+    let total = (queries.len() * wanted.len()) as u64;
     let mut spaces = vec![];
-    for (index, space) in request.spaces.iter().enumerate() {
+    for (index, space) in wanted.iter().enumerate() {
         let mut overlaps = vec![];
         for (done, row) in queries.iter().enumerate() {
             overlaps.push(overlap(&banks, space, *row, request, &job)?);

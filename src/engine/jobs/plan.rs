@@ -24,6 +24,7 @@ use crate::eval::{Classifier, EvalConfig};
 use crate::files::{self, FolderLock};
 use crate::model::ModelSpec;
 use crate::stats::mean;
+use crate::train::place_words;
 
 /// Largest plan or cell that is read.
 const MAX_BYTES: u64 = 16 << 20;
@@ -119,7 +120,7 @@ impl EvalPlan {
     }
 
     fn parse(text: &str) -> anyhow::Result<Self> {
-        let plan: Self = toml::from_str(text)?;
+        let plan: Self = toml::from_str(text).map_err(|error| anyhow::anyhow!(place_words(text, &error)))?;
         ensure!(!plan.models.is_empty(), "no [[model]]; expected at least one with a name and a path");
         ensure!(!plan.evaluations.is_empty(), "no [[evaluation]]; expected at least one");
         ensure!(!plan.seeds.is_empty(), "seeds is empty; expected at least one number");

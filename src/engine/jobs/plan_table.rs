@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::words::thousands;
+
 /// One number of a table.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ResultRow {
@@ -119,8 +121,8 @@ pub fn markdown(title: &str, rows: &[ResultRow]) -> String {
             text,
             "\n## {}\n\nAccuracy, %, of {} test images by {} training images; in brackets the paper's, and the difference.\n",
             escaped(grid.name),
-            images.1,
-            images.0
+            thousands(images.1),
+            thousands(images.0)
         );
         let columns: Vec<String> = grid.columns.iter().map(|column| escaped(column)).collect();
         let _ = writeln!(text, "| | {} |", columns.join(" | "));
@@ -245,7 +247,7 @@ mod tests {
     fn numbers_stand_by_model_and_aggregate_with_the_papers() {
         let text = markdown("Table 1", &rows());
         assert!(text.starts_with("# Table 1\n\n## patch_14\n"), "{text}");
-        assert!(text.contains("of 1000 test images by 3000 training images"), "{text}");
+        assert!(text.contains("of 1,000 test images by 3,000 training images"), "{text}");
         assert!(text.contains("| A\\|B | 46.1 (47.1, -1.0) | 90.0 (90.9, -0.9) |"), "{text}");
         assert!(text.contains("| plain | 50.0 ± 0.4 |  |"), "{text}");
         assert!(text.contains("A\\|B: the same trend as in the paper."), "{text}");

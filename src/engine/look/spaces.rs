@@ -11,6 +11,11 @@ pub fn all(info: &ModelInfo) -> Vec<PatchSpace> {
     network.map(PatchSpace::Network).chain([PatchSpace::Pixels]).collect()
 }
 
+/// Names of the spaces of patches alone, from z back.
+pub fn crop_names(info: &ModelInfo) -> Vec<String> {
+    info.crop_spaces().iter().map(Space::to_string).collect()
+}
+
 /// The spaces that are shown first: z where there is one, and h; of a transformer the patch tokens too.
 pub fn usual(info: &ModelInfo) -> Vec<PatchSpace> {
     let tokens = info.backbone.transformer().map(|_| Space::Token(MapLayer::Last));

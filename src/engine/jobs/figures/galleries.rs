@@ -18,6 +18,7 @@ use crate::engine::jobs::figures::choose;
 use crate::engine::jobs::figures::request::{GallerySource, Haystack, QueryChoice};
 use crate::engine::jobs::fresh;
 use crate::engine::jobs::{Job, open_embedder};
+use crate::engine::look::spaces::crop_names;
 use crate::patch::{PatchGrid, PatchRef};
 use crate::search::Relation;
 
@@ -134,7 +135,7 @@ fn draw(
 ) -> anyhow::Result<Drawn> {
     output.check(&request.style)?;
     let content = &mut request.content;
-    let mut finder = source.haystack.open(&content.spaces, &mut job)?;
+    let mut finder = source.haystack.open(&mut content.spaces, &mut job)?;
     let other = source.second(content, &mut finder, &mut job)?;
     content.filter = source.filter.resolve(&finder.bank.spec().classes)?;
     let patches = source.patches(content, &finder, job.seed)?;
@@ -170,7 +171,9 @@ impl GallerySource {
             "a sheet of small galleries has no second model; expected fig5, fig7, fig8 or fig9"
         );
         let grid = first.bank.spec().grid;
-        let mut other = haystack.of_patches(grid).open(&content.spaces, job).context("the second model")?;
+        let mut spaces = content.spaces.clone();
+        let other = haystack.of_patches(grid).open(&mut spaces, job);
+        let mut other = other.context("the second model")?;
         let images =
             common_images([&first.bank, &other.bank]).context("the two cannot stand side by side")?;
         first.bank = first.bank.first_images(images);
@@ -215,10 +218,17 @@ impl GallerySource {
 }
 
 impl Haystack {
-    fn open(&self, spaces: &[String], job: &mut Job<'_>) -> anyhow::Result<GalleryMaker> {
+    /// Opens or embeds them. Where no `spaces` are told they become the usual ones.
+    fn open(&self, spaces: &mut Vec<String>, job: &mut Job<'_>) -> anyhow::Result<GalleryMaker> {
+        let or_usual = |spaces: &mut Vec<String>, all: &[String]| {
+            if spaces.is_empty() {
+                *spaces = defaults::spaces(all);
+            }
+        };
         let (model, source, patch, stride) = match self {
             Haystack::Bank { folder, data } => {
                 let bank = Bank::open(folder)?;
+                or_usual(spaces, &bank.spaces().map(String::from).collect::<Vec<_>>());
                 let data = data_of_bank(folder, &bank, data.as_ref())?;
                 return Ok(GalleryMaker::new(bank, data));
             }
@@ -226,9 +236,10 @@ impl Haystack {
         };
         let limit = Some(source.limit.unwrap_or(defaults::GALLERY_IMAGES));
         let data = source.open()?;
-        let spaces = spaces.iter().map(|space| space.parse()).collect::<anyhow::Result<Vec<_>>>()?;
         let side = data.short_side();
         let (_, embedder) = open_embedder(job.device, model)?;
+        or_usual(spaces, &crop_names(&embedder.info));
+        let spaces = spaces.iter().map(|space| space.parse()).collect::<anyhow::Result<Vec<_>>>()?;
         let patch = patch.unwrap_or(defaults::patch_for(side, &embedder.info.trained_crops()));
         let grid = PatchGrid::new(patch, stride.unwrap_or(defaults::gallery_stride(side, patch)))?;
         let plan = fresh::plan(&embedder, data.as_ref(), limit, grid, &spaces)?;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::embed::Embedder;
 use crate::engine::ask::Output;
-use crate::engine::ask::{Beside, FigureRequest, Heatmap, PatchSpace};
+use crate::engine::ask::{Beside, FigureRequest, Heatmap, PatchSpace, defaults};
 use crate::engine::figures::assemble::{Material, assemble};
 use crate::engine::figures::compose::Origin;
 use crate::engine::figures::output::Written;
@@ -16,6 +16,7 @@ use crate::engine::figures::rows::{Ask, MapRow, MapRows};
 use crate::engine::jobs::figures::request::MapSource;
 use crate::engine::jobs::figures::sources::{Place, Sources, centre};
 use crate::engine::jobs::{Job, open_embedder};
+use crate::engine::look::spaces::crop_names;
 use crate::files;
 use crate::model::ModelInfo;
 use crate::patch::PatchRef;
@@ -170,6 +171,9 @@ fn draw(
     let places = sources.places(source, &embedder, job.seed)?;
     let asks = asks(source, &places, &embedder.info)?;
     request.content.queries = asks.iter().take(places.len()).map(|ask| ask.query.clone()).collect();
+    if request.content.spaces.is_empty() {
+        request.content.spaces = defaults::spaces(&crop_names(&embedder.info));
+    }
     let spaces = request.content.patch_spaces()?;
     let rows = embedded(asks.clone(), &spaces, &embedder, &mut job)?;
     if let Some((values, first)) = values.zip(rows.first()) {
