@@ -56,6 +56,8 @@ impl Explorer {
         let before = self.open.embedder.replace(embedder);
         self.suit_patches(before.as_ref());
         self.forget_maps();
+        // No answer of the one stands beside the other, not even for a moment.
+        self.open.forget_answers();
         self.open.line.update(|shown| {
             shown.model = Some(Arc::new(description));
             shown.model_source = Some(Arc::new(spec.clone()));
@@ -101,6 +103,7 @@ impl Explorer {
         self.open.query = None;
         self.open.view = None;
         self.forget_maps();
+        self.open.forget_answers();
         self.open.line.update(|shown| {
             shown.data = Some(Arc::new(description));
             shown.data_source = Some(Arc::new(source));
