@@ -28,7 +28,7 @@ use crate::analysis::positions::{ObjectFrame, PositionEntropy, position_entropy}
 use crate::augment::view_rng;
 use crate::bank::{Bank, MemoryBank};
 use crate::dataset::Dataset;
-use crate::embed::{Embedder, ExtractPlan, Extraction, PIXELS};
+use crate::embed::{BATCH, Embedder, ExtractPlan, Extraction, PIXELS};
 use crate::model::Space;
 use crate::progress::{CancelToken, Progress};
 use crate::search::{Options, top_k};
@@ -132,7 +132,7 @@ pub fn measure(
     let mut extraction = Extraction::start(plan, data.clone())?;
     while !extraction.is_finished() {
         cancel.check()?;
-        extraction.advance(embedder, &mut memory)?;
+        extraction.advance(embedder, &mut memory, BATCH)?;
         progress(extraction.progress());
     }
     let scene = Scene::new(memory.snapshot(), data.as_ref(), config)?;

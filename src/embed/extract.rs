@@ -163,10 +163,10 @@ impl Pending {
     }
 
     /// Adds the next patches to a batch that has room.
-    fn take_cells(&mut self, batch: &mut Vec<PatchSource>, grid: PatchGrid) {
+    fn take_cells(&mut self, batch: &mut Vec<PatchSource>, grid: PatchGrid, most: usize) {
         let Ok(image) = &self.image else { return };
         let (_, cols) = grid.shape(image.height(), image.width());
-        let end = self.cells.min(self.taken + (BATCH - batch.len()));
+        let end = self.cells.min(self.taken + most.saturating_sub(batch.len()));
         batch.extend((self.taken..end).map(|cell| {
             let (y, x) = grid.corner(cell, cols);
             PatchSource { image: image.clone(), y, x }
@@ -231,20 +231,25 @@ impl Extraction {
         self.done == self.chosen.len()
     }
 
-    /// Embeds the next batch of patches, at most [`BATCH`], and hands every image that is complete
+    /// Embeds the next batch of patches, at most `most`, and hands every image that is complete
     /// to `sink`, in order. A large image takes several calls.
     ///
     /// # Errors
     /// A file that could not be read ([`files::is_read_error`]), once all images before it are handed over: the next
     /// call reads it again. What `sink` says, which ends the extraction.
-    pub fn advance(&mut self, embedder: &Embedder, sink: &mut dyn BankSink) -> anyhow::Result<()> {
+    pub fn advance(
+        &mut self,
+        embedder: &Embedder,
+        sink: &mut dyn BankSink,
+        most: usize,
+    ) -> anyhow::Result<()> {
         let mut sources = vec![];
         loop {
             if let Some(last) = self.pending.back_mut() {
-                last.take_cells(&mut sources, self.plan.spec.grid);
+                last.take_cells(&mut sources, self.plan.spec.grid, most);
             }
             let next = self.done + self.pending.len();
-            if sources.len() >= BATCH || next == self.chosen.len() || self.pending.len() > BATCH {
+            if sources.len() >= most || next == self.chosen.len() || self.pending.len() > BATCH {
                 break;
             }
             if !self.has_room_for(next) {

@@ -8,6 +8,8 @@ mod views;
 
 use std::borrow::Borrow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 
 use anyhow::{bail, ensure};
 use burn::module::Module;
@@ -33,6 +35,10 @@ use kept_maps::KeptMaps;
 
 /// Patches that go through the network at once, where there is memory for so many.
 pub const BATCH: usize = 128;
+
+/// What a person waits for at most between two turns of the network, microseconds: a batch of a large network takes many
+/// seconds.
+const TURN: u32 = 400_000;
 
 /// What a batch may take of a GPU's own memory, bytes.
 const GPU_BATCH: u64 = 4 << 30;
@@ -72,6 +78,8 @@ pub struct Embedder {
     /// Short side of whole images whose feature maps are taken, pixels, where it was told.
     pub resolution: Option<u32>,
     kept: KeptMaps,
+    /// What an input of the last batch took, microseconds; 0 before the first.
+    per_input: AtomicU32,
 }
 
 /// One patch to embed.
@@ -151,6 +159,7 @@ impl Embedder {
             batch,
             resolution: None,
             kept: KeptMaps::default(),
+            per_input: AtomicU32::new(0),
         }
     }
 
@@ -158,6 +167,15 @@ impl Embedder {
     pub fn facts(&self) -> ModelFacts {
         let Self { name, hash, info, .. } = self;
         ModelFacts { name: name.clone(), hash: hash.clone(), arch: info.backbone.title() }
+    }
+
+    /// How many of `most` inputs to embed in one turn, where somebody may wait for the next: as many as are soon done, by
+    /// what the last ones took.
+    pub fn turn(&self, most: usize) -> usize {
+        match self.per_input.load(Ordering::Relaxed) {
+            0 => most,
+            micros => ((TURN / micros) as usize).clamp(1, most.max(1)),
+        }
     }
 
     /// How many numbers its file holds, running statistics included.
@@ -378,6 +396,7 @@ impl Embedder {
         let side = self.info.input as usize;
         for start in (0..count).step_by(self.batch) {
             let batch = self.batch.min(count - start);
+            let clock = Instant::now();
             let mut values = vec![0.0; batch * 3 * side * side];
             let inputs = values.par_chunks_exact_mut(3 * side * side).enumerate();
             inputs.for_each(|(index, out)| fill(start + index, out));
@@ -385,6 +404,8 @@ impl Embedder {
             check_left()?;
             run(Tensor::from_data(TensorData::new(values, [batch, 3, side, side]), &self.device))?;
             check_left()?;
+            let micros = clock.elapsed().as_micros() / batch as u128;
+            self.per_input.store(micros.clamp(1, u32::MAX.into()) as u32, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -484,6 +505,19 @@ mod tests {
             &[("conv1.weight", |v| v * 1e30), ("bn1.weight", |v| v * 1e30)],
         ));
         assert!(scaled.contains("first in bn1:"), "{scaled}");
+    }
+
+    #[test]
+    fn a_turn_is_as_long_as_somebody_waits() {
+        let embedder = embedder(Depth::ResNet18, 0.25, &[]);
+        assert_eq!(embedder.turn(BATCH), BATCH, "nothing is known yet");
+        for (micros, turn) in [(100, BATCH), (100_000, 4), (3_000_000, 1)] {
+            embedder.per_input.store(micros, Ordering::Relaxed);
+            assert_eq!(embedder.turn(BATCH), turn);
+        }
+        embedder.patches(&[patch()], 16, &[Space::H]).unwrap();
+        let measured = embedder.per_input.load(Ordering::Relaxed);
+        assert!(measured > 0 && measured != 3_000_000, "the batch was not measured");
     }
 
     #[test]

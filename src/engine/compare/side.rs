@@ -187,7 +187,7 @@ impl Side {
     pub fn refine(&mut self) {
         if let Some(maps) = self.maps.as_mut().filter(|maps| !maps.is_complete()) {
             let batch = if maps.known() == 0 { FIRST_BATCH } else { BATCH };
-            if let Err(error) = maps.refine(&self.embedder, batch) {
+            if let Err(error) = maps.refine(&self.embedder, self.embedder.turn(batch)) {
                 self.growing = Some(Err(format!("{error:#}")));
             }
         }

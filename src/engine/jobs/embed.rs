@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::bank::{Bank, BankWriter, Dtype};
 use crate::dataset::{DecodingFacts, ImageOrder, Skipped};
-use crate::embed::{ExtractPlan, Extraction};
+use crate::embed::{BATCH, ExtractPlan, Extraction};
 pub use crate::engine::ask::BankSource;
 use crate::engine::jobs::{Job, open_embedder};
 pub use crate::engine::look::kept::data_of_bank;
@@ -88,7 +88,7 @@ pub fn embed(
     let chosen = writer.damaged().chain(writer.unread()).chain(committed..plan.images.len()).collect();
     let mut extraction = Extraction::of(plan, data, chosen)?;
     while !extraction.is_finished() {
-        let advanced = job.cancel.leavable(|| extraction.advance(&embedder, &mut writer));
+        let advanced = job.cancel.leavable(|| extraction.advance(&embedder, &mut writer, BATCH));
         if let Err(error) = advanced.map_err(anyhow::Error::new).flatten() {
             if stops_for_now(&error) {
                 writer.commit()?;

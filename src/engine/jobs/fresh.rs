@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::bank::{Bank, Dtype, MemoryBank};
 use crate::dataset::{self, DataSpec, Dataset, Split};
-use crate::embed::{Embedder, ExtractPlan, Extraction};
+use crate::embed::{BATCH, Embedder, ExtractPlan, Extraction};
 use crate::engine::ask::{PatchSpace, defaults};
 use crate::engine::jobs::{Job, open_embedder};
 use crate::model::ModelSpec;
@@ -82,7 +82,7 @@ pub(super) fn embedded(
     let mut extraction = Extraction::start(plan, data.clone())?;
     while !extraction.is_finished() {
         job.cancel.check()?;
-        extraction.advance(embedder, &mut bank)?;
+        extraction.advance(embedder, &mut bank, BATCH)?;
         (job.progress)(extraction.progress());
     }
     Ok(bank.snapshot())

@@ -38,7 +38,7 @@ impl Part for MapsPart {
 
     fn work(&mut self, open: &mut Open) -> Turn {
         let Some(embedder) = &open.embedder else { return Turn::Taken };
-        if let Err(error) = open.maps.refine(embedder, BATCH) {
+        if let Err(error) = open.maps.refine(embedder, embedder.turn(BATCH)) {
             open.fail("the heatmaps", &error);
         }
         open.publish_query();

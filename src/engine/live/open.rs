@@ -257,7 +257,7 @@ impl Open {
     pub fn begin_maps(&self) {
         let is_empty = self.maps.read().as_ref().is_some_and(|maps| maps.known() == 0);
         if let (Some(_), Some(embedder), true) = (&self.query, &self.embedder, is_empty)
-            && let Err(error) = self.maps.refine(embedder, FIRST_BATCH)
+            && let Err(error) = self.maps.refine(embedder, embedder.turn(FIRST_BATCH))
         {
             self.fail("the heatmaps", &error);
         }

@@ -226,7 +226,7 @@ impl Growing {
             self.skipped = Arc::new(known.skipped(bank.next_image())?);
             return Ok(());
         }
-        extraction.advance(embedder, bank).inspect_err(|error| {
+        extraction.advance(embedder, bank, embedder.turn(embed::BATCH)).inspect_err(|error| {
             if files::is_read_error(error) {
                 self.stopped = Some(format!("{error:#}").into());
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::bank::{Bank, MemoryBank};
 use crate::dataset::Dataset;
-use crate::embed::{Embedder, ExtractPlan, Extraction};
+use crate::embed::{BATCH, Embedder, ExtractPlan, Extraction};
 
 /// Guests that are kept: as many as positions can be marked, and some more.
 const MOST: usize = 48;
@@ -50,7 +50,7 @@ impl Guests {
     pub fn advance(&mut self, embedder: &Embedder) {
         let Some(guest) = self.0.iter_mut().rev().find(|guest| guest.is_due()) else { return };
         if let Some((extraction, bank)) = &mut guest.work
-            && let Err(error) = extraction.advance(embedder, bank)
+            && let Err(error) = extraction.advance(embedder, bank, embedder.turn(BATCH))
         {
             log::info!("image {} is not among the neighbours: {error:#}", guest.image);
             guest.work = None;

@@ -99,7 +99,7 @@ impl Microscope {
         let share = |level: &&mut Level| level.maps.known() as f64 / level.maps.cells() as f64;
         let behind = self.levels.iter_mut().filter(|level| !level.maps.is_complete());
         if let Some(level) = behind.min_by(|a, b| share(a).total_cmp(&share(b))) {
-            level.maps.refine(embedder, BATCH)?;
+            level.maps.refine(embedder, embedder.turn(BATCH))?;
             level.show();
         }
         Ok(())
@@ -170,7 +170,7 @@ impl Level {
         let spaces: Vec<PatchSpace> = self.maps.spaces().collect();
         self.vectors = Some(spaces::vectors(embedder, &[source], size, &spaces)?);
         if self.maps.known() == 0 {
-            self.maps.refine(embedder, BATCH)?;
+            self.maps.refine(embedder, embedder.turn(BATCH))?;
         }
         self.show();
         Ok(())
