@@ -8,6 +8,7 @@ mod open;
 pub mod pickle;
 mod same;
 mod shrunk;
+mod space;
 mod tensors;
 mod unread;
 
@@ -19,6 +20,7 @@ pub use open::{
 };
 pub use same::{is_same, resolved};
 pub use shrunk::Shrunk;
+pub use space::{bytes_on_disk, free_bytes};
 pub use tensors::{Tensors, tensors_from_bytes, tensors_to_bytes};
 pub use unread::{FailureKept, Unread, is_dead_link, is_read_error, tells_of_read_error};
 
@@ -146,6 +148,15 @@ pub fn npy_header(shape: &[usize]) -> Vec<u8> {
 /// Lower-case hexadecimal digits of a digest.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Removes a file that nobody needs; where that fails it stays, and is in nobody's way.
+pub fn remove(path: &Path) {
+    if let Err(error) = std::fs::remove_file(path)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        log::warn!("could not remove {}: {error}", path.display());
+    }
 }
 
 /// Temporary files are private to their owner; a finished file is as readable as the umask allows.

@@ -21,6 +21,7 @@
 //! [`Bank`] reads both such a folder, memory-mapped, and a [`MemoryBank`] that grows
 //! while it is searched; it is a snapshot that is cheap to clone.
 
+mod cache;
 mod export;
 mod images;
 mod import;
@@ -38,6 +39,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use cache::{CacheUse, VectorCache};
 pub use export::{Exported, IndexFormat, VectorFormat, export_index, export_vectors};
 pub use import::{PatchTable, TableImage, TableRow, VectorFile};
 pub use layout::ImageEntry;

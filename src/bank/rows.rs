@@ -56,7 +56,7 @@ impl<'a> Values<'a> {
     }
 
     /// Copies values `range` to `out` as float32, exactly.
-    pub(super) fn read(&self, range: Range<usize>, out: &mut [f32]) {
+    pub fn read(&self, range: Range<usize>, out: &mut [f32]) {
         match self {
             Values::F16(values) => values[range].convert_to_f32_slice(out),
             Values::F32(values) => out.copy_from_slice(&values[range]),

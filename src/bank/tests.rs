@@ -1,13 +1,15 @@
 //! What a bank promises over several files: kill and resume, refusal with reasons, damage, growth, export.
 
 use super::*;
+use crate::files;
 use crate::patch::{PatchGrid, PatchRef};
 use crate::progress::CancelToken;
 use half::f16;
 use rand::{Rng, SeedableRng};
 use std::fs::{self, OpenOptions};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+mod cache;
 mod copies;
 mod damage;
 mod exporting;

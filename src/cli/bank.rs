@@ -9,6 +9,7 @@ use super::shared::{
 };
 use crate::engine::facts::{DataSpec, ImageOrder, Split};
 use crate::engine::jobs;
+use crate::engine::jobs::cache::CacheReport;
 use crate::engine::jobs::embed::BankInfo;
 use crate::engine::jobs::export::{ExportReport, ExportRequest};
 use crate::engine::jobs::import::{ImportReport, ImportRequest, ImportRows};
@@ -44,6 +45,15 @@ pub enum BankCommand {
         /// the data set, as --query takes it), path (its name in the data set), y, x, size (top left and side, pixels), label, class, split
         #[arg(long)]
         index: Option<PathBuf>,
+    },
+    /// What is kept of what was embedded, so that it is found again
+    ///
+    /// The window and `embed` keep vectors by what made them: model, images, patches, spaces. The least recently used goes
+    /// first where they take more than --cache. Banks that `embed` made elsewhere are found too, and do not count.
+    Cache {
+        /// Remove all that nobody is writing; banks elsewhere stay
+        #[arg(long)]
+        clear: bool,
     },
     /// Make a bank of vectors that another program computed, with any model
     ///
@@ -134,6 +144,10 @@ impl Commander {
                 let report = jobs::export::export(ExportRequest { bank, space, out, index }, &self.cancel)?;
                 show(self.json(), &report, || export_words(&report))
             }
+            BankCommand::Cache { clear } => {
+                let report = jobs::cache::cache(self.shared.cache(), clear)?;
+                show(self.json(), &report, || cache_words(&report))
+            }
             BankCommand::Import(args) => self.import(args),
         }
     }
@@ -174,6 +188,17 @@ fn import_words(out: &Path, report: &ImportReport) -> String {
         report.spaces.join(" and "),
         report.dtype,
         bytes(report.bytes),
+    )
+}
+
+fn cache_words(report: &CacheReport) -> String {
+    let removed = report.removed_bytes.map_or(String::new(), |count| format!("; {} removed", bytes(count)));
+    format!(
+        "{}: {}, {} of at most {} (--cache){removed}",
+        report.folder.display(),
+        count(report.usage.banks, "bank"),
+        bytes(report.usage.bytes),
+        bytes(report.most_bytes)
     )
 }
 

@@ -128,7 +128,7 @@ mod tests {
             "width" | "dpi" | "palette" | "letters" | "plain" | "colormap" | "range" | "columns"
             | "shares" | "across" | "text" | "font" | "alias" | "alias_beside" | "contour" => LOOK,
             "exif" | "value_window" => READING,
-            "device" | "seed" | "threads" | "memory" | "json" => SHARED,
+            "device" | "seed" | "threads" | "memory" | "cache" | "json" => SHARED,
             _ => return None,
         })
     }

@@ -53,6 +53,7 @@ impl Commander {
             spaces: args.space,
             dtype: args.dtype.into(),
             out: args.out,
+            cache: self.shared.cache(),
         };
         Outputs::default()
             .reads_model("--model", &request.model)
@@ -73,8 +74,12 @@ impl Commander {
                 0 => String::new(),
                 count => format!("; {} images read that could not be read before", thousands(count as u64)),
             };
+            let reused = match report.reused_patches {
+                0 => String::new(),
+                count => format!("; {} of the vectors kept from before", thousands(count as u64)),
+            };
             format!(
-                "{}: {} patches of {}, in {}, {}, {rate} on {}{repaired}{retried}{}{}",
+                "{}: {} patches of {}, in {}, {}, {rate} on {}{reused}{repaired}{retried}{}{}",
                 request.out.display(),
                 thousands(report.patches as u64),
                 sample_words(report.images, report.of, 0),

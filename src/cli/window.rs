@@ -67,8 +67,8 @@ pub fn window(args: GuiArgs, shared: &SharedArgs) -> anyhow::Result<()> {
     if settings.is_none() {
         log::warn!("no home folder is known: settings last until the window is closed");
     }
-    let quit = Quit::default();
-    let options = GuiOptions { model, data, split, bank, runs, link, settings, quit: quit.clone() };
+    let (cache, quit) = (shared.cache(), Quit::default());
+    let options = GuiOptions { model, data, split, bank, runs, link, settings, cache, quit: quit.clone() };
     listen(move || quit.ask())?;
     crate::gui::open(options, shared.device)
 }

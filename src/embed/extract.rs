@@ -1,6 +1,6 @@
 //! All patches of a data set into a bank, one group of images at a time.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,6 +8,7 @@ use anyhow::{Context, ensure};
 use crossbeam_channel::Receiver;
 use rayon::prelude::*;
 
+use super::known::{Known, KnownCells};
 use super::read_ahead::{ReadImage, read_ahead};
 use super::{BATCH, Embedder, PIXELS, PatchSource, pixels_width};
 use crate::bank::{BankSink, BankSpec, DataFacts, Dtype, ImageEntry, PixelHash, SpaceSpec};
@@ -81,6 +82,17 @@ impl ExtractPlan {
         Ok(Self { spec, images, spaces: spaces.to_vec(), has_pixels: false })
     }
 
+    /// What decides the rows, and the images, where more images of `data` are planned than those of `spec`: at most `most`.
+    pub(super) fn of_more(
+        mut spec: BankSpec,
+        data: &dyn Dataset,
+        most: usize,
+    ) -> (BankSpec, Vec<ImageEntry>) {
+        let images = entries(data, &spread(data, most, SPREAD_SEED));
+        spec.data.limit = (images.len() < data.len()).then_some(images.len() as u64);
+        (spec, images)
+    }
+
     /// Adds the patches' own pixels as a further space, a baseline.
     pub fn with_pixels(mut self) -> Self {
         let width = pixels_width(self.spec.grid.patch) as u32;
@@ -139,47 +151,76 @@ fn entries(data: &dyn Dataset, indices: &[usize]) -> Vec<ImageEntry> {
     indices.par_iter().map(entry).collect()
 }
 
+/// Images whose vectors are all known that are taken over at a time.
+const TAKEN_OVER: usize = 64;
+
 /// An image on its way into the bank.
 struct Pending {
     /// Its place in the plan.
     place: usize,
-    image: anyhow::Result<Arc<Image>>,
+    /// Its pixels, where some of its patches are to be embedded; why it cannot be read.
+    image: anyhow::Result<Option<Arc<Image>>>,
     /// The memory that it takes.
-    hold: Hold,
+    hold: Option<Hold>,
     /// Which pixels it has, if it can be read.
     pixels: Option<PixelHash>,
-    /// Patches in all, and those that went into a batch.
-    cells: usize,
+    /// Patches that are to be embedded; so many of them went into a batch.
+    cells: Vec<u32>,
     taken: usize,
     /// Those of the present batch.
     fresh: usize,
-    /// `[patches so far, width]` for each space.
+    /// `[patches, width]` for each space.
     vectors: Vec<Vec<f32>>,
 }
 
 impl Pending {
+    /// An image that cannot be read.
+    fn unreadable(place: usize, error: anyhow::Error) -> Self {
+        let (cells, vectors) = (vec![], vec![]);
+        Self { place, image: Err(error), hold: None, pixels: None, cells, taken: 0, fresh: 0, vectors }
+    }
+
     fn is_complete(&self) -> bool {
-        self.taken == self.cells
+        self.taken == self.cells.len()
     }
 
     /// Adds the next patches to a batch that has room.
     fn take_cells(&mut self, batch: &mut Vec<PatchSource>, grid: PatchGrid, most: usize) {
-        let Ok(image) = &self.image else { return };
+        let Ok(Some(image)) = &self.image else { return };
         let (_, cols) = grid.shape(image.height(), image.width());
-        let end = self.cells.min(self.taken + most.saturating_sub(batch.len()));
-        batch.extend((self.taken..end).map(|cell| {
-            let (y, x) = grid.corner(cell, cols);
+        let end = self.cells.len().min(self.taken + most.saturating_sub(batch.len()));
+        batch.extend(self.cells[self.taken..end].iter().map(|cell| {
+            let (y, x) = grid.corner(*cell as usize, cols);
             PatchSource { image: image.clone(), y, x }
         }));
         self.fresh += end - self.taken;
         self.taken = end;
     }
+
+    /// Takes the vectors of its patches of the present batch, which begin at `row` of `vectors`; where those of the next
+    /// image begin.
+    fn keep(&mut self, vectors: &[Vec<f32>], spaces: &[SpaceSpec], row: usize) -> usize {
+        let fresh = self.taken - std::mem::take(&mut self.fresh)..self.taken;
+        for ((all, new), space) in self.vectors.iter_mut().zip(vectors).zip(spaces) {
+            let width = space.width as usize;
+            let rows = new[row * width..].chunks_exact(width);
+            for (cell, values) in self.cells[fresh.clone()].iter().zip(rows) {
+                let at = *cell as usize * width;
+                all[at..at + width].copy_from_slice(values);
+            }
+        }
+        row + fresh.len()
+    }
 }
 
-/// Extraction in progress. Images are read ahead on a thread of their own, as far as there is room for them.
+/// Extraction in progress. Images are read ahead on a thread of their own, as far as there is room for them; those whose
+/// vectors are known are not read.
 pub struct Extraction {
     plan: ExtractPlan,
     data: Arc<dyn Dataset>,
+    known: Known,
+    /// Places of images that are not known after all.
+    to_be_read: BTreeSet<usize>,
     /// No thread reads after a file that could not be read.
     images: Option<Receiver<ReadImage>>,
     room: Arc<Room>,
@@ -191,6 +232,9 @@ pub struct Extraction {
     done: usize,
     pending: VecDeque<Pending>,
     patches: usize,
+    /// Images and patches so far that needed no embedding.
+    reused_images: usize,
+    reused_patches: usize,
     skipped: Vec<Skipped>,
     started: Instant,
 }
@@ -199,31 +243,52 @@ impl Extraction {
     /// Starts to read all images of `data`, for which `plan` was made.
     pub fn start(plan: ExtractPlan, data: Arc<dyn Dataset>) -> anyhow::Result<Self> {
         let all = (0..plan.images.len()).collect();
-        Self::of(plan, data, all)
+        Self::of(plan, data, all, Known::default())
     }
 
-    /// Starts to read the images in the places `chosen` of the plan, in that order.
+    /// Starts to read the images in the places `chosen` of the plan, in that order; what is `known` of them is taken over.
     ///
     /// # Errors
     /// The vectors of a single image would take more memory than there is.
-    pub fn of(plan: ExtractPlan, data: Arc<dyn Dataset>, chosen: Vec<usize>) -> anyhow::Result<Self> {
+    pub fn of(
+        plan: ExtractPlan,
+        data: Arc<dyn Dataset>,
+        chosen: Vec<usize>,
+        known: Known,
+    ) -> anyhow::Result<Self> {
         let budget = memory::budget();
         plan.ensure_rows_fit(budget)?;
-        let room = Room::new(budget.ahead());
-        Ok(Self {
-            images: Some(read_ahead(&plan.images, data.clone(), &chosen, &room)?),
+        let mut extraction = Self {
+            images: None,
             unread: None,
             resumed: plan.images.len() - chosen.len(),
             plan,
-            room,
+            room: Room::new(budget.ahead()),
             data,
+            known,
+            to_be_read: BTreeSet::new(),
             chosen,
             done: 0,
             pending: VecDeque::new(),
             patches: 0,
+            reused_images: 0,
+            reused_patches: 0,
             skipped: vec![],
             started: Instant::now(),
-        })
+        };
+        extraction.images = Some(extraction.read_from(0)?);
+        Ok(extraction)
+    }
+
+    /// Reads those of the chosen images from number `next` on of which not everything is known.
+    fn read_from(&self, next: usize) -> anyhow::Result<Receiver<ReadImage>> {
+        let rest = self.chosen[next..].iter().copied();
+        let unknown: Vec<usize> = rest.filter(|place| !self.is_known(*place)).collect();
+        read_ahead(&self.plan.images, self.data.clone(), &unknown, &self.room)
+    }
+
+    fn is_known(&self, place: usize) -> bool {
+        !self.to_be_read.contains(&place) && self.known.has_all(&self.plan.spec, &self.plan.images[place])
     }
 
     /// Whether every image is in the bank or skipped.
@@ -243,7 +308,7 @@ impl Extraction {
         sink: &mut dyn BankSink,
         most: usize,
     ) -> anyhow::Result<()> {
-        let mut sources = vec![];
+        let (mut sources, mut taken_over) = (vec![], 0);
         loop {
             if let Some(last) = self.pending.back_mut() {
                 last.take_cells(&mut sources, self.plan.spec.grid, most);
@@ -252,8 +317,14 @@ impl Extraction {
             if sources.len() >= most || next == self.chosen.len() || self.pending.len() > BATCH {
                 break;
             }
-            if !self.has_room_for(next) {
+            if taken_over == TAKEN_OVER || !self.has_room_for(next) {
                 break;
+            }
+            if self.is_known(self.chosen[next]) {
+                taken_over += 1;
+                let known = self.take_over(self.chosen[next]);
+                self.pending.extend(known);
+                continue;
             }
             let Some(read) = self.next_image(next)? else { break };
             let pending = self.begin(read);
@@ -276,7 +347,7 @@ impl Extraction {
     /// Whether the image that is number `next` of the chosen ones can be read while those that wait are kept: otherwise
     /// its reader waits for them.
     fn has_room_for(&self, next: usize) -> bool {
-        let waiting: u64 = self.pending.iter().map(|pending| pending.hold.bytes()).sum();
+        let waiting: u64 = self.pending.iter().flat_map(|pending| &pending.hold).map(Hold::bytes).sum();
         let bytes = self.plan.images[self.chosen[next]].decoded_bytes();
         self.pending.is_empty() || waiting.saturating_add(bytes) <= self.room.most()
     }
@@ -287,7 +358,7 @@ impl Extraction {
         if self.unread.is_none() {
             let images = match self.images.take() {
                 Some(images) => images,
-                None => read_ahead(&self.plan.images, self.data.clone(), &self.chosen[next..], &self.room)?,
+                None => self.read_from(next)?,
             };
             let read = images.recv().context("the thread that reads images has stopped")?;
             match read {
@@ -306,31 +377,52 @@ impl Extraction {
         }
     }
 
-    fn begin(&self, ReadImage { place, image, pixels, hold }: ReadImage) -> Pending {
-        let image = self.checked(place, image).map(Arc::new);
-        let cells = image.as_ref().map_or(0, |image| self.plan.spec.grid.len(image.height(), image.width()));
-        Pending {
+    /// An image that was read: what is not known of its patches is to be embedded.
+    fn begin(&mut self, ReadImage { place, image, pixels, hold }: ReadImage) -> Pending {
+        let image = match self.checked(place, image) {
+            Ok(image) => Some(Arc::new(image)),
+            Err(error) => return Pending::unreadable(place, error),
+        };
+        let banks = self.known.banks();
+        let KnownCells { has, vectors, .. } = self.known.of_image(&self.plan.spec, &self.plan.images[place]);
+        if self.known.banks() != banks {
+            // A damaged bank holds nothing: images of it are to be read.
+            self.images = None;
+        }
+        let cells: Vec<u32> = (0..has.len()).filter(|cell| !has[*cell]).map(|cell| cell as u32).collect();
+        self.reused_patches += has.len() - cells.len();
+        Pending { place, image: Ok(image), hold: Some(hold), pixels, cells, taken: 0, fresh: 0, vectors }
+    }
+
+    /// An image whose vectors are all known, without reading it; `None` if they turn out not to be: it is read after all.
+    fn take_over(&mut self, place: usize) -> Option<Pending> {
+        let KnownCells { has, vectors, pixels } =
+            self.known.of_image(&self.plan.spec, &self.plan.images[place]);
+        if has.contains(&false) {
+            // Another reader, which does not leave it out.
+            self.to_be_read.insert(place);
+            self.images = None;
+            return None;
+        }
+        self.reused_images += 1;
+        self.reused_patches += has.len();
+        Some(Pending {
             place,
-            image,
-            hold,
+            image: Ok(None),
+            hold: None,
             pixels,
-            cells,
+            cells: vec![],
             taken: 0,
             fresh: 0,
-            vectors: vec![vec![]; self.plan.spec.spaces.len()],
-        }
+            vectors,
+        })
     }
 
     /// Gives each waiting image the vectors of the cells that were taken from it.
     fn distribute(&mut self, vectors: &[Vec<f32>]) {
         let mut row = 0;
         for pending in &mut self.pending {
-            let rows = row..row + std::mem::take(&mut pending.fresh);
-            for ((all, new), space) in pending.vectors.iter_mut().zip(vectors).zip(&self.plan.spec.spaces) {
-                let width = space.width as usize;
-                all.extend_from_slice(&new[rows.start * width..rows.end * width]);
-            }
-            row = rows.end;
+            row = pending.keep(vectors, &self.plan.spec.spaces, row);
         }
     }
 
@@ -372,7 +464,7 @@ impl Extraction {
             what: "embedding",
             done: (self.resumed + self.done) as u64,
             total: self.plan.images.len() as u64,
-            resumed: self.resumed as u64,
+            resumed: (self.resumed + self.reused_images) as u64,
             unit: "images",
             elapsed: self.started.elapsed(),
         }
@@ -387,6 +479,11 @@ impl Extraction {
     /// Patches embedded in this run.
     pub fn patches(&self) -> usize {
         self.patches
+    }
+
+    /// Patches that needed no embedding, since they were known.
+    pub fn reused_patches(&self) -> usize {
+        self.reused_patches
     }
 
     /// Images that could not be read in this run, with the reason.

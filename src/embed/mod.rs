@@ -1,7 +1,9 @@
 //! From images to vectors: single patches for a query, whole data sets into a bank.
 
 mod extract;
+mod keeper;
 mod kept_maps;
+mod known;
 mod read_ahead;
 mod tokens;
 mod views;
@@ -29,6 +31,8 @@ use crate::model::{Encoder, MapLayer, Mode, ModelInfo, ModelSpec, Space};
 use crate::progress::check_left;
 
 pub use extract::{ExtractPlan, Extraction};
+pub use keeper::{KeepBoth, Keeper};
+pub use known::Known;
 pub use views::{ChangedView, pixels_side};
 
 use kept_maps::KeptMaps;

@@ -5,7 +5,7 @@ use std::process::Command;
 use bagssl::dataset::{Dataset, Split};
 
 use crate::run::tiny;
-use crate::support::{bagssl, failure, json, query, real_data, spread_of_demo, text};
+use crate::support::{bagssl, failure, json, program, query, real_data, spread_of_demo, text};
 
 /// A folder with the synthetic set as an image folder: 20 images of 64 x 64.
 fn synth(folder: &Path) -> String {
@@ -460,7 +460,7 @@ fn a_path_that_is_no_text_is_opened_recorded_and_found_again() {
             .unwrap();
     }
     let run = |arguments: &[&std::ffi::OsStr]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bagssl"));
+        let mut command = program();
         let output = command.args(arguments).args(["--device", "cpu", "--json"]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use bagssl::dataset::Split;
 
 use crate::run::tiny;
-use crate::support::{query, spread_of_demo, text};
+use crate::support::{program, query, spread_of_demo, text};
 
 /// Longer than anything here takes that does not hang.
 const PATIENCE: Duration = Duration::from_secs(240);
 
 pub fn start(args: &[&str]) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bagssl"));
+    let mut command = program();
     command.args(args).args(["--device", "cpu"]).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().expect("the program starts")
 }

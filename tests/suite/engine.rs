@@ -28,7 +28,7 @@ impl Started {
     /// On another device, with other settings.
     pub fn on(device: OpenDevice, config: ExploreConfig) -> Self {
         let (ring, bell) = bounded(1);
-        let engine = engine::start(device, move || _ = ring.try_send(())).unwrap();
+        let engine = engine::start(device, None, move || _ = ring.try_send(())).unwrap();
         engine.send(Command::OpenModel { spec: "demo".into() });
         engine.send(Command::OpenData { spec: "demo".into(), split: Some(Split::Test) });
         engine.send(Command::Configure { id: 0, config });
@@ -318,7 +318,7 @@ fn where_memory_does_not_suffice_fewer_images_are_searched_and_said_so() {
     let (ring, bell) = bounded(1);
     let mut device = open_device(DeviceChoice::Cpu).unwrap();
     device.memory = MemoryBudget::new(64 << 20);
-    let engine = engine::start(device, move || _ = ring.try_send(())).unwrap();
+    let engine = engine::start(device, None, move || _ = ring.try_send(())).unwrap();
     let started = Started { engine, bell };
     started.engine.send(Command::OpenModel { spec: "demo".into() });
     started.engine.send(Command::OpenData { spec: "demo".into(), split: Some(Split::Test) });

@@ -23,7 +23,7 @@ fn bank(folder: &Path) -> String {
 fn opened(bank: &str) -> Started {
     let (ring, bell) = bounded(1);
     let engine =
-        engine::start(open_device(DeviceChoice::Cpu).unwrap(), move || _ = ring.try_send(())).unwrap();
+        engine::start(open_device(DeviceChoice::Cpu).unwrap(), None, move || _ = ring.try_send(())).unwrap();
     engine.send(Command::OpenBank { folder: bank.into() });
     Started { engine, bell }
 }

@@ -157,7 +157,7 @@ fn several_places_have_the_galleries_that_each_has_as_a_query() {
 fn patches_are_of_the_size_that_the_model_was_trained_on_until_one_is_chosen() {
     let (ring, bell) = crossbeam_channel::bounded(1);
     let device = bagssl::engine::open_device(bagssl::device::DeviceChoice::Cpu).unwrap();
-    let engine = bagssl::engine::start(device, move || _ = ring.try_send(())).unwrap();
+    let engine = bagssl::engine::start(device, None, move || _ = ring.try_send(())).unwrap();
     let started = Started { engine, bell };
     let open = |model: &str| started.engine.send(Command::OpenModel { spec: model.into() });
     let grid = |model: &str| {

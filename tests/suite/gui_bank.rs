@@ -43,7 +43,7 @@ fn without_model() -> Window {
 fn a_bank_without_its_model_says_what_it_is_and_what_needs_the_model() {
     let mut window = without_model();
     assert!(window.shows("imported \u{b7} a bank's vectors, no model \u{b7} h 128, z 64"));
-    assert!(window.shows("40 / 40 images from the bank \u{b7} 1,960 patches"));
+    assert!(window.shows("40 / 40 images kept from before \u{b7} 1,960 patches"));
     let is_disabled =
         window.harness.get_by_role_and_label(Role::SpinButton, "Patch").accesskit_node().is_disabled();
     assert!(is_disabled, "other patches cannot be embedded");

@@ -250,7 +250,7 @@ fn a_comparison_is_not_cut_at_the_sizes_that_the_window_promises() {
 fn a_run_is_opened_scrubbed_and_played_with_its_curves() {
     let folder = tempfile::tempdir().unwrap();
     let run = tiny_run(folder.path());
-    let engine = engine::start(open_device(DeviceChoice::Cpu).unwrap(), || {}).unwrap();
+    let engine = engine::start(open_device(DeviceChoice::Cpu).unwrap(), None, || {}).unwrap();
     let options = GuiOptions::default();
     let build = Harness::builder().with_size(vec2(1280.0, 800.0)).with_max_steps(12).wgpu();
     let mut harness = build.build_eframe(|cc| App::new(cc, engine, options));

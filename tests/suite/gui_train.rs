@@ -51,7 +51,7 @@ impl Window {
     /// The window on some data and runs.
     pub fn open(size: [f32; 2], data: &str, runs: Vec<PathBuf>) -> Self {
         let device = open_device(DeviceChoice::Cpu).unwrap();
-        let engine = engine::start(device, || {}).unwrap();
+        let engine = engine::start(device, None, || {}).unwrap();
         let options = GuiOptions { data: data.into(), runs, ..GuiOptions::default() };
         let quit = options.quit.clone();
         let build = Harness::builder().with_size(vec2(size[0], size[1])).with_max_steps(12).wgpu();

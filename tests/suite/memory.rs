@@ -3,10 +3,10 @@
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
-use crate::support::{bagssl, failure, text};
+use crate::support::{bagssl, failure, program, text};
 
 /// What the program takes beside what it counts: its code and libraries, threads with their blocks of work, and what
 /// the allocator keeps. A command on one small image takes about 60 MiB of it.
@@ -24,7 +24,7 @@ struct Measured {
 /// Runs the program and looks at what the system has counted of it, until it ends. (What `wait4` tells counts from
 /// before the program was loaded, when the memory was that of the tests.)
 fn measured(args: &[&str]) -> Measured {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bagssl"));
+    let mut command = program();
     let command = command.args(args).args(["--device", "cpu", "--threads", "2", "--json"]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
     let mut stderr = child.stderr.take().unwrap();

@@ -1,5 +1,5 @@
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use bagssl::train::optimizer::Rule;
 use bagssl::train::{Metrics, NoticeKind, RunFolder, TrainConfig, Trainer, recipes};
 use burn::tensor::Device;
 
-use crate::support::text;
+use crate::support::{program, text};
 
 /// A run of 6 steps of a very narrow network, on patches of 32 x 32 whose colours change a little.
 pub fn tiny() -> TrainConfig {
@@ -221,7 +221,7 @@ fn a_program_that_is_killed_goes_on_from_its_last_checkpoint() {
     let file = folder.path().join("config.toml");
     std::fs::write(&file, config.to_toml().unwrap()).unwrap();
     let arguments = ["train", "--data", "demo", "--split", "train", "--device", "cpu", "--log-every", "1"];
-    let mut child = Command::new(env!("CARGO_BIN_EXE_bagssl"))
+    let mut child = program()
         .args(arguments)
         .args(["--config", text(&file), "--out", text(&out)])
         .stderr(Stdio::null())

@@ -12,15 +12,15 @@ use bagssl::dataset::Split;
 use bagssl::train::RunFolder;
 
 use crate::run::tiny;
-use crate::support::{json, query, spread_of_demo, text};
+use crate::support::{json, program, query, spread_of_demo, text};
 
 /// How soon the program is to end after it was asked to.
 const SOON: Duration = Duration::from_secs(10);
 /// Longer than anything here takes that does not hang.
 const PATIENCE: Duration = Duration::from_secs(240);
 
-fn program(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bagssl"));
+fn command(args: &[&str]) -> Command {
+    let mut command = program();
     command.args(args).args(["--device", "cpu"]).stdout(Stdio::piped()).stderr(Stdio::piped());
     // Whatever runs the tests may have it ignored.
     // SAFETY: the call is allowed between fork and exec, and takes no handler.
@@ -83,7 +83,7 @@ fn ctrl_c_a_scheduler_and_a_closed_terminal_stop_a_run_with_its_checkpoint() {
         let out = folder.path().join(name);
         // No checkpoint is due for long.
         let arguments = training(&config, &out, &["epochs=4000", "checkpoint_every=100000", "probe.every=0"]);
-        let mut child = program(&arguments).spawn().unwrap();
+        let mut child = command(&arguments).spawn().unwrap();
         until(&mut child, || fs::metadata(out.join("metrics.jsonl")).is_ok_and(|meta| meta.len() > 2000));
         send(signal, &child);
         let output = end_within(child, SOON);
@@ -105,7 +105,7 @@ fn a_long_step_is_left_and_the_run_stands_as_it_was_before_it() {
     let network = ["model.backbone.width=16", "model.input=32"];
     let run = ["images=2048", "batch=2048", "accumulate=512", "probe.every=0"];
     let arguments = training(&config, &out, &[&network[..], &run[..]].concat());
-    let mut child = program(&arguments).spawn().unwrap();
+    let mut child = command(&arguments).spawn().unwrap();
     let has_vectors = |run: RunFolder| run.probe_steps().is_ok_and(|steps| !steps.is_empty());
     until(&mut child, || RunFolder::open(&out).is_ok_and(|(run, _)| has_vectors(run)));
     std::thread::sleep(Duration::from_secs(1));
@@ -123,11 +123,11 @@ fn embedding_keeps_what_it_has_when_a_scheduler_ends_it() {
     let bank = folder.path().join("bank");
     let place = ["embed", "--data", "demo", "--patch", "16", "--stride", "8", "--out", text(&bank)];
     let images = || {
-        let info = program(&["bank", "info", text(&bank), "--json"]).output().unwrap();
+        let info = command(&["bank", "info", text(&bank), "--json"]).output().unwrap();
         serde_json::from_slice::<serde_json::Value>(&info.stdout)
             .map_or(0, |info| info["images"].as_u64().unwrap())
     };
-    let mut child = program(&place).spawn().unwrap();
+    let mut child = command(&place).spawn().unwrap();
     until(&mut child, || images() > 0);
     // It writes down what it has every five seconds, and once more at the end.
     let before = images();
@@ -146,7 +146,7 @@ fn what_nohup_starts_outlives_the_terminal() {
     let folder = tempfile::tempdir().unwrap();
     let (config, out) = (folder.path().join("config.toml"), folder.path().join("run"));
     let arguments = training(&config, &out, &["epochs=4000", "probe.every=0"]);
-    let mut command = program(&arguments);
+    let mut command = command(&arguments);
     // SAFETY: as above.
     unsafe {
         command.pre_exec(|| {
@@ -167,7 +167,7 @@ fn what_nohup_starts_outlives_the_terminal() {
 fn stuck(bank: &Path) -> Child {
     let asked = query(spread_of_demo(Split::Test, 20)[0], 0, 0);
     let search = ["knn", "--bank", text(bank), "--query", asked, "--k", "900", "--json"];
-    let child = program(&search).spawn().unwrap();
+    let child = command(&search).spawn().unwrap();
     // It searches for milliseconds.
     std::thread::sleep(Duration::from_secs(3));
     child
@@ -204,7 +204,7 @@ fn unheard(args: &dyn Fn(&str) -> Vec<String>, mut check: impl FnMut(Output)) {
     for ear in ["full", "gone"] {
         let args = args(ear);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let mut command = program(&args);
+        let mut command = command(&args);
         let child = if ear == "full" {
             command.stderr(full()).spawn().unwrap()
         } else {
@@ -247,11 +247,11 @@ fn nobody_who_listens_is_no_reason_to_stop() {
 #[test]
 fn a_result_that_cannot_be_printed_is_an_error_unless_its_reader_has_enough() {
     let list = ["train", "--list"];
-    let output = end_within(program(&list).stdout(full()).spawn().unwrap(), PATIENCE);
+    let output = end_within(command(&list).stdout(full()).spawn().unwrap(), PATIENCE);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("could not be printed on stdout") && !said.contains("panicked"), "{said}");
-    let mut child = program(&list).spawn().unwrap();
+    let mut child = command(&list).spawn().unwrap();
     drop(child.stdout.take());
     let output = end_within(child, PATIENCE);
     assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
@@ -270,7 +270,7 @@ fn what_is_not_understood_is_repeated_in_part() {
         [&["train", "--data", "demo", "--recipe", "quick-parts", "--set", &junk][..], &out].concat(),
         vec!["gui", "--open", &link],
     ] {
-        let output = end_within(program(&args).spawn().unwrap(), PATIENCE);
+        let output = end_within(command(&args).spawn().unwrap(), PATIENCE);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.contains("... (120,") && said.contains(" characters)"), "{said}");
         assert!(said.len() < 10_000 && !output.status.success(), "{} bytes", said.len());
@@ -289,7 +289,7 @@ fn a_name_does_not_speak_to_the_terminal() {
     for path in [&data, &missing] {
         for extra in [&[][..], &["--json"], &["--split", "\u{1b}[31m"]] {
             let args = [&["data", "info", text(path)], extra].concat();
-            let output = end_within(program(&args).spawn().unwrap(), PATIENCE);
+            let output = end_within(command(&args).spawn().unwrap(), PATIENCE);
             assert!(!is_foul(&output.stdout) && !is_foul(&output.stderr), "{output:?}");
             let said = [output.stdout, output.stderr].concat();
             assert!(

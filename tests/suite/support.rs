@@ -17,9 +17,16 @@ pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
+/// The program, which keeps no vectors for tests to find of each other.
+pub fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bagssl"));
+    command.env("XDG_CACHE_HOME", "/dev/null/none");
+    command
+}
+
 /// Runs the program on the CPU.
 pub fn bagssl(args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bagssl"));
+    let mut command = program();
     command.args(args).args(["--device", "cpu"]).output().expect("the program starts")
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use image::{GrayImage, Rgb, RgbImage};
 
-use super::support::text;
+use super::support::{program, text};
 
 const SIZE: (u32, u32) = (1280, 800);
 /// Side of the blocks that are compared by their mean. Within one, the digits of a time or a rate and the
@@ -80,7 +80,7 @@ impl Screen {
 
     /// The program with a home of its own, on the software adapter.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bagssl"));
+        let mut command = program();
         command.env("DISPLAY", &self.display).env_remove("WAYLAND_DISPLAY").env_remove("WAYLAND_SOCKET");
         for home in ["HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"] {
             command.env(home, self.path("home"));
@@ -397,7 +397,7 @@ fn a_window_without_a_display_or_a_library_says_what_is_missing() {
         assert_eq!(output.status.code(), Some(1));
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bagssl"));
+    let mut command = program();
     command.args(["--device", "cpu"]);
     for name in ["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET"] {
         command.env_remove(name);

@@ -5,8 +5,8 @@ use clap::builder::RangedU64ValueParser;
 
 use super::output::Bar;
 use super::signals::listen;
-use super::values::gibibytes;
-use crate::engine::facts::{DecodingFacts, DeviceChoice, Skipped};
+use super::values::{gibibytes, kept_gibibytes};
+use crate::engine::facts::{DecodingFacts, DeviceChoice, Skipped, VectorCache};
 use crate::engine::jobs::Job;
 use crate::progress::CancelToken;
 use crate::words::one_line;
@@ -29,9 +29,19 @@ pub struct SharedArgs {
     /// Memory that pictures, batches, vectors and weights may take, GiB; half of what is free by default
     #[arg(long, global = true, value_name = "GIB", value_parser = gibibytes, help_heading = SHARED)]
     pub memory: Option<u64>,
+    /// Vectors kept on disk from one time to the next (bagssl bank cache) may take so much, GiB; 0 keeps and uses none
+    #[arg(long, global = true, value_name = "GIB", value_parser = kept_gibibytes, default_value = "10", help_heading = SHARED)]
+    pub cache: u64,
     /// Print one JSON document on stdout and nothing else
     #[arg(long, global = true, help_heading = SHARED)]
     pub json: bool,
+}
+
+impl SharedArgs {
+    /// Where vectors are kept; nowhere if no home is known.
+    pub fn cache(&self) -> Option<VectorCache> {
+        VectorCache::of_user(self.cache)
+    }
 }
 
 /// What all commands share while they run.

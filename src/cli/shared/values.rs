@@ -67,6 +67,13 @@ pub fn gibibytes(text: &str) -> Result<u64, String> {
     bytes.ok_or_else(|| "expected GiB, at least 0.0625 (64 MiB)".into())
 }
 
+/// A size that vectors may take on disk; 0 for none.
+pub fn kept_gibibytes(text: &str) -> Result<u64, String> {
+    let size = text.parse().ok().filter(|size: &f64| (0.0..=1e6).contains(size));
+    let bytes = size.map(|size| (size * f64::from(1 << 30)) as u64);
+    bytes.ok_or_else(|| "expected GiB; 0 keeps none".into())
+}
+
 /// `X,Y`.
 #[derive(Clone, Copy)]
 pub struct Point {

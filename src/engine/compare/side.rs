@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::bank::VectorCache;
 use crate::dataset::Dataset;
 use crate::embed::{BATCH, Embedder};
 use crate::engine::ask::{ExploreConfig, Heatmap, ImageView, PatchSpace, QuerySpec, RequestId};
 use crate::engine::figures::rows::MapRows;
-use crate::engine::look::extraction::{Growing, Reach};
+use crate::engine::look::extraction::{Before, Growing, Reach};
 use crate::engine::look::maps::ImageMaps;
 use crate::engine::look::parts;
 use crate::engine::look::parts::{EmbeddedPart, PartSources};
@@ -30,6 +31,8 @@ pub struct SideTarget<'a> {
     pub spaces: &'a [PatchSpace],
     pub view: Arc<ImageView>,
     pub query: Option<TargetQuery<'a>>,
+    /// Where vectors are kept.
+    pub cache: Option<&'a VectorCache>,
     /// The first model's bank.
     pub growing: Option<&'a Growing>,
 }
@@ -156,7 +159,10 @@ impl Side {
         };
         if !self.growing.as_ref().is_some_and(is_of_use) {
             let reach = Reach { spaces: has, ..frame.reach.clone() };
-            let growing = Growing::start(&self.embedder, target.data, &reach, None, most_bytes);
+            // Of a run that is followed every checkpoint is another model.
+            let cache = target.cache.filter(|_| self.key.step.is_none());
+            let before = Before { stored: None, cache };
+            let growing = Growing::start(&self.embedder, target.data, &reach, before, most_bytes);
             self.growing = Some(growing.map_err(|error| format!("{error:#}")));
         }
         self.query = None;

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::bank::{Bank, BankWriter, Dtype};
+use crate::bank::{Bank, BankSpec, BankWriter, Dtype, VectorCache};
 use crate::dataset::{DecodingFacts, ImageOrder, Skipped};
-use crate::embed::{BATCH, ExtractPlan, Extraction};
+use crate::embed::{BATCH, ExtractPlan, Extraction, Known};
 pub use crate::engine::ask::BankSource;
 use crate::engine::jobs::{Job, open_embedder};
 pub use crate::engine::look::kept::data_of_bank;
@@ -31,6 +31,8 @@ pub struct EmbedRequest {
     pub dtype: Dtype,
     /// Folder of the bank.
     pub out: PathBuf,
+    /// Where vectors are kept: what is there is not embedded again, and the bank is found there from now on.
+    pub cache: Option<VectorCache>,
 }
 
 /// What was done.
@@ -50,6 +52,8 @@ pub struct EmbedReport {
     pub retried_images: usize,
     /// Patches of the bank: of all images that were not skipped.
     pub patches: usize,
+    /// Patches of this run whose vectors were kept from before, in the cache or in a bank made by `embed`.
+    pub reused_patches: usize,
     /// Their names.
     pub spaces: Vec<String>,
     /// What the bank takes.
@@ -86,7 +90,9 @@ pub fn embed(
     keep_source(&request.out, &request.source, Some(&request.model))?;
     let (of, left_out, decoding) = (data.len(), data.skipped().to_vec(), data.decoding());
     let chosen = writer.damaged().chain(writer.unread()).chain(committed..plan.images.len()).collect();
-    let mut extraction = Extraction::of(plan, data, chosen)?;
+    let (spec, cache) = (plan.spec.clone(), request.cache.as_ref());
+    let known = cache.map_or_else(Known::default, |cache| known(cache, &spec, &request.out));
+    let mut extraction = Extraction::of(plan, data, chosen, known)?;
     while !extraction.is_finished() {
         let advanced = job.cancel.leavable(|| extraction.advance(&embedder, &mut writer, BATCH));
         if let Err(error) = advanced.map_err(anyhow::Error::new).flatten() {
@@ -98,6 +104,9 @@ pub fn embed(
         (job.progress)(extraction.progress());
     }
     let bank = writer.finish()?;
+    if let Some(Err(error)) = cache.map(|cache| cache.link(&request.out, &spec)) {
+        log::info!("the window will not find the bank: {error:#}");
+    }
     Ok(EmbedReport {
         images: bank.total_images(),
         of,
@@ -106,6 +115,7 @@ pub fn embed(
         repaired_images,
         retried_images,
         patches: bank.searchable(),
+        reused_patches: extraction.reused_patches(),
         spaces: bank.spaces().map(String::from).collect(),
         bytes,
         patches_per_second: extraction.patches_per_second(),
@@ -113,6 +123,12 @@ pub fn embed(
         skipped: [left_out, skipped_of(&bank)?].concat(),
         device: device.name,
     })
+}
+
+/// What is kept of the patches of `spec` elsewhere than in `out`.
+fn known(cache: &VectorCache, spec: &BankSpec, out: &Path) -> Known {
+    let is_other = |bank: &Bank| bank.folder().is_some_and(|folder| !files::is_same(folder, out));
+    Known::of(cache.find(spec).into_iter().filter(is_other).collect())
 }
 
 /// Whether the work can go on another time: it was stopped, or a file could not be read.
@@ -204,7 +220,7 @@ mod tests {
     use super::*;
     use sha2::{Digest, Sha256};
 
-    use crate::bank::{BankSink, BankSpec, DataFacts, ImageEntry, ModelFacts, SpaceSpec};
+    use crate::bank::{BankSink, DataFacts, ImageEntry, ModelFacts, SpaceSpec};
     use crate::dataset::Split;
     use crate::progress::CancelToken;
 

@@ -15,7 +15,7 @@ use crate::engine::live::explorer::Explorer;
 use crate::engine::live::extraction;
 use crate::engine::live::open::OpenData;
 use crate::engine::live::part::Change;
-use crate::engine::look::extraction::{Growing, Reach};
+use crate::engine::look::extraction::{Before, Growing, Reach};
 use crate::engine::look::spaces;
 use crate::engine::look::stored::StoredBank;
 use crate::model::ModelSpec;
@@ -137,6 +137,7 @@ impl Explorer {
 
     /// After model, data or grid changed: what was embedded is of no use any more.
     pub(super) fn restart(&mut self) -> anyhow::Result<()> {
+        // What it keeps is on disk from here on.
         self.open.growing = None;
         self.open.parts.clear();
         self.open.forget_answers();
@@ -192,12 +193,14 @@ impl Explorer {
             spaces: self.open.spaces.clone(),
         };
         let most_bytes = self.open.device.memory.bank();
-        let stored = self.open.known_vectors().filter(|stored| stored.has(reach.grid, &reach.spaces));
-        let whole = stored.map(|stored| stored.first(reach.images, data.set.len())).transpose()?.flatten();
+        let stored = self.open.known_vectors();
+        let same = stored.filter(|stored| stored.has(reach.grid, &reach.spaces));
+        let whole = same.map(|stored| stored.first(reach.images, data.set.len())).transpose()?.flatten();
+        let before = Before { stored, cache: self.open.cache.as_ref() };
         self.open.growing = match (whole, &self.open.embedder) {
             (Some(bank), _) => Some(Growing::stored(bank)?),
             (None, Some(embedder)) => {
-                Some(Growing::start_within(embedder, &data.set, &reach, stored, most_bytes)?)
+                Some(Growing::start_within(embedder, &data.set, &reach, before, most_bytes)?)
             }
             (None, None) => None,
         };

@@ -77,6 +77,7 @@ fn target(open: &Open) -> Option<SideTarget<'_>> {
             parts: &query.parts,
             vectors: &query.vectors,
         }),
+        cache: open.cache.as_ref(),
         // The galleries of both are over the same images: the first of both.
         growing: open.growing.as_ref().filter(|growing| growing.is_spread()),
     })

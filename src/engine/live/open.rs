@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
+use crate::bank::VectorCache;
 use crate::dataset::Dataset;
 use crate::device::OpenDevice;
 use crate::embed::Embedder;
@@ -50,6 +51,8 @@ pub struct Open {
     pub growing: Option<Growing>,
     /// The bank that is open: vectors that need not be embedded, or where no model is there all that there are.
     pub stored: Option<StoredBank>,
+    /// Where vectors are kept from one time to the next, if anywhere.
+    pub cache: Option<VectorCache>,
     /// Changes with the meaning of vectors.
     pub generation: u64,
     /// Whether news of what is explored are to cost no frame, since a run is looked at.
@@ -80,7 +83,12 @@ pub struct CurrentQuery {
 
 impl Open {
     /// Nothing is open.
-    pub fn new(line: Arc<EngineLine>, device: OpenDevice, processor: Arc<Processor>) -> Self {
+    pub fn new(
+        line: Arc<EngineLine>,
+        device: OpenDevice,
+        processor: Arc<Processor>,
+        cache: Option<VectorCache>,
+    ) -> Self {
         Self {
             line,
             device,
@@ -95,6 +103,7 @@ impl Open {
             parts: PartCache::default(),
             growing: None,
             stored: None,
+            cache,
             generation: 0,
             is_quiet: false,
         }

@@ -6,6 +6,7 @@ use std::thread;
 
 use anyhow::Context;
 
+use crate::bank::VectorCache;
 use crate::device::OpenDevice;
 use crate::engine::ask::{ABOUT_GPU, DeviceDescription, EngineHandle, Event, line};
 use crate::engine::live::explorer::{Explorer, Helpers};
@@ -14,8 +15,13 @@ use crate::engine::look::preview;
 use crate::search::Processor;
 use crate::threads;
 
-/// Starts the engine's thread on a device. `wake` is called whenever there is something new.
-pub fn start(device: OpenDevice, wake: impl Fn() + Send + Sync + 'static) -> anyhow::Result<EngineHandle> {
+/// Starts the engine's thread on a device. Vectors are kept in `cache`, if there is one. `wake` is called whenever there is
+/// something new.
+pub fn start(
+    device: OpenDevice,
+    cache: Option<VectorCache>,
+    wake: impl Fn() + Send + Sync + 'static,
+) -> anyhow::Result<EngineHandle> {
     let (handle, line) = line(wake);
     let line = Arc::new(line);
     let processor = Arc::new(Processor::of(&device));
@@ -31,7 +37,7 @@ pub fn start(device: OpenDevice, wake: impl Fn() + Send + Sync + 'static) -> any
         if let Some(message) = device.problem.clone() {
             line.emit(Event::Failed { about: ABOUT_GPU.into(), message });
         }
-        let open = Open::new(line.clone(), device, processor);
+        let open = Open::new(line.clone(), device, processor, cache);
         if let Err(error) = preview::start(line.clone(), open.maps.clone()) {
             open.fail("starting previews", &error);
         }

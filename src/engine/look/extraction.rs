@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::bank::{Bank, BankSink, Dtype, ImageEntry, MemoryBank, SpaceSpec};
+use crate::bank::{Bank, BankSink, Dtype, ImageEntry, MemoryBank, SpaceSpec, VectorCache};
 use crate::dataset::{Dataset, Skipped};
-use crate::embed::{self, Embedder, ExtractPlan};
+use crate::embed::{self, Embedder, ExtractPlan, KeepBoth, Keeper, Known};
 use crate::engine::ask::{ExtractionView, MemoryUse, PatchSpace};
 use crate::engine::look::guests::Guests;
-use crate::engine::look::stored::{KnownImages, StoredBank, skipped_of};
+use crate::engine::look::stored::{StoredBank, skipped_of};
 use crate::files;
 use crate::model::Space;
 use crate::patch::PatchGrid;
@@ -24,6 +24,15 @@ pub struct Reach {
     /// So many of its images, or all, spread over it and its classes.
     pub images: usize,
     pub spaces: Vec<PatchSpace>,
+}
+
+/// Vectors that need not be computed again.
+#[derive(Clone, Copy, Default)]
+pub struct Before<'a> {
+    /// The bank that is open.
+    pub stored: Option<&'a StoredBank>,
+    /// Where vectors are kept from one time to the next.
+    pub cache: Option<&'a VectorCache>,
 }
 
 /// The patches that galleries search, and the extraction that fills them in.
@@ -42,11 +51,12 @@ pub struct Growing {
 /// Where the patches come from.
 #[expect(clippy::large_enum_variant, reason = "there is one, or one for each model that is compared")]
 enum Patches {
-    /// They are embedded one after the other, those of the first images copied from a bank on disk where there is one.
+    /// They are embedded one after the other, or taken over from banks on disk that hold them.
     Embedded {
         extraction: embed::Extraction,
         bank: MemoryBank,
-        known: Option<KnownImages>,
+        /// Writes them into the cache.
+        keeper: Option<Keeper>,
         data: Arc<dyn Dataset>,
         guests: Guests,
     },
@@ -55,7 +65,7 @@ enum Patches {
 }
 
 impl Growing {
-    /// Starts to read images; [`Growing::advance`] embeds their patches. What `known` holds of them is copied.
+    /// Starts to read images; [`Growing::advance`] embeds their patches, but for those that are there from `before`.
     ///
     /// # Errors
     /// No patch fits on any image, or more than `most_bytes` would be needed.
@@ -63,11 +73,11 @@ impl Growing {
         embedder: &Embedder,
         data: &Arc<dyn Dataset>,
         reach: &Reach,
-        known: Option<&StoredBank>,
+        before: Before<'_>,
         most_bytes: u64,
     ) -> anyhow::Result<Self> {
         let mut plan = plan_of(embedder, data, reach)?;
-        let known = known.map(|stored| known_images(stored, &mut plan)).transpose()?.flatten();
+        let known = known(before, &mut plan);
         let bytes = plan.spec.bytes(&plan.images)?;
         anyhow::ensure!(
             bytes <= most_bytes,
@@ -80,10 +90,12 @@ impl Growing {
         let images = plan.images.len();
         let memory = MemoryUse { bytes, most_bytes, images, wanted_images: images, wanted_bytes: bytes };
         let bank = MemoryBank::new(plan.spec.clone(), plan.images.clone())?;
-        let first = known.as_ref().map_or(0, |known| known.images);
-        let extraction = embed::Extraction::of(plan, data.clone(), (first..images).collect())?;
+        let is_new = plan.images.iter().any(|image| !known.has_all(&plan.spec, image));
+        let cache = before.cache.filter(|_| is_new);
+        let keeper = cache.and_then(|cache| Keeper::start(cache.clone(), &plan, data));
+        let extraction = embed::Extraction::of(plan, data.clone(), (0..images).collect(), known)?;
         let (data, guests) = (data.clone(), Guests::default());
-        let patches = Patches::Embedded { extraction, bank, known, data, guests };
+        let patches = Patches::Embedded { extraction, bank, keeper, data, guests };
         Ok(Self { patches, paused: false, stopped: None, bytes, memory, skipped: Arc::default() })
     }
 
@@ -96,7 +108,7 @@ impl Growing {
         embedder: &Embedder,
         data: &Arc<dyn Dataset>,
         reach: &Reach,
-        known: Option<&StoredBank>,
+        before: Before<'_>,
         most_bytes: u64,
     ) -> anyhow::Result<Self> {
         let plan = plan_of(embedder, data, reach)?;
@@ -106,7 +118,8 @@ impl Growing {
             0 => wanted_images,
             some => some,
         };
-        let mut growing = Self::start(embedder, data, &Reach { images, ..reach.clone() }, known, most_bytes)?;
+        let mut growing =
+            Self::start(embedder, data, &Reach { images, ..reach.clone() }, before, most_bytes)?;
         growing.memory = MemoryUse { wanted_images, wanted_bytes, ..growing.memory };
         Ok(growing)
     }
@@ -153,10 +166,7 @@ impl Growing {
     /// Whether every image is there.
     pub fn is_finished(&self) -> bool {
         match &self.patches {
-            Patches::Embedded { extraction, bank, known, .. } => {
-                extraction.is_finished()
-                    && known.as_ref().is_none_or(|known| bank.next_image() >= known.images)
-            }
+            Patches::Embedded { extraction, .. } => extraction.is_finished(),
             Patches::Stored(_) => true,
         }
     }
@@ -209,31 +219,30 @@ impl Growing {
         self.stopped.as_deref()
     }
 
-    /// Embeds the next batch, or copies the next images that are known.
+    /// Embeds the next batch, or takes over the next images that are known.
     ///
     /// # Errors
     /// A file that could not be read: it is stopped, with what is embedded so far. What else goes wrong ends it.
     pub fn advance(&mut self, embedder: &Embedder) -> anyhow::Result<()> {
-        let Patches::Embedded { extraction, bank, known, guests, .. } = &mut self.patches else {
+        let Patches::Embedded { extraction, bank, keeper, guests, .. } = &mut self.patches else {
             return Ok(());
         };
         if !guests.are_settled() {
             guests.advance(embedder);
             return Ok(());
         }
-        if let Some(known) = known.as_ref().filter(|known| bank.next_image() < known.images) {
-            known.copy_batch(bank)?;
-            self.skipped = Arc::new(known.skipped(bank.next_image())?);
-            return Ok(());
-        }
-        extraction.advance(embedder, bank, embedder.turn(embed::BATCH)).inspect_err(|error| {
+        let mut both = KeepBoth { bank, keeper: keeper.as_mut() };
+        extraction.advance(embedder, &mut both, embedder.turn(embed::BATCH)).inspect_err(|error| {
             if files::is_read_error(error) {
                 self.stopped = Some(format!("{error:#}").into());
             }
         })?;
-        let before = known.as_ref().map_or(Ok(vec![]), |known| known.skipped(known.images))?;
-        if self.skipped.len() != before.len() + extraction.skipped().len() {
-            self.skipped = Arc::new([&before, extraction.skipped()].concat());
+        if extraction.is_finished() {
+            // What came last is written while nothing else is.
+            *keeper = None;
+        }
+        if self.skipped.len() != extraction.skipped().len() {
+            self.skipped = Arc::new(extraction.skipped().to_vec());
         }
         Ok(())
     }
@@ -251,15 +260,10 @@ impl Growing {
     /// How far it is, as it is shown.
     pub fn shown(&self) -> ExtractionView {
         let (progress, patches, patches_per_second, copies) = match &self.patches {
-            Patches::Embedded { extraction, bank, known, .. } => {
-                let copied = known.as_ref().map_or(0, |known| known.patches(bank.next_image()));
-                let known = known.as_ref().map_or(0, |known| known.images);
-                let mut progress = extraction.progress();
-                // What is copied counts once it is there.
-                progress.done = if known > 0 { bank.next_image() as u64 } else { progress.done };
-                progress.resumed = known as u64;
-                let patches = (extraction.patches() + copied, extraction.plan().patches());
-                (progress, patches, extraction.patches_per_second(), bank.copies())
+            Patches::Embedded { extraction, bank, .. } => {
+                let done = extraction.patches() + extraction.reused_patches();
+                let patches = (done, extraction.plan().patches());
+                (extraction.progress(), patches, extraction.patches_per_second(), bank.copies())
             }
             Patches::Stored(bank) => {
                 let images = bank.complete_images() as u64;
@@ -289,21 +293,19 @@ impl Growing {
     }
 }
 
-/// The images in front of `plan` that the bank holds too, of the same patches in the same spaces, if there are some. The plan
-/// then keeps vectors as the bank does, so that they stay what they are.
-fn known_images(stored: &StoredBank, plan: &mut ExtractPlan) -> anyhow::Result<Option<KnownImages>> {
-    let bank = &stored.bank;
-    let has = |space: &SpaceSpec| bank.spec().spaces.contains(space);
-    if !stored.is_of_model || bank.spec().grid != plan.spec.grid || !plan.spec.spaces.iter().all(has) {
-        return Ok(None);
+/// What is there from before of the patches of `plan`. It keeps vectors as the bank that is open does, so that they stay what
+/// they are.
+fn known(before: Before<'_>, plan: &mut ExtractPlan) -> Known {
+    let has = |bank: &Bank, space: &SpaceSpec| bank.spec().spaces.contains(space);
+    let stored = before.stored.filter(|stored| {
+        let is_of_patches = stored.grid().patch == plan.spec.grid.patch;
+        stored.is_of_model && is_of_patches && plan.spec.spaces.iter().all(|space| has(&stored.bank, space))
+    });
+    if let Some(stored) = stored {
+        plan.spec.dtype = stored.bank.spec().dtype;
     }
-    let images = bank.images().iter().zip(&plan.images).take_while(|(known, wanted)| known == wanted).count();
-    if images == 0 {
-        return Ok(None);
-    }
-    plan.spec.dtype = bank.spec().dtype;
-    let hashes = if bank.knows_copies() { bank.pixel_hashes()? } else { vec![] };
-    Ok(Some(KnownImages { bank: bank.clone(), images, hashes }))
+    let kept = before.cache.map_or_else(Vec::new, |cache| cache.find(&plan.spec));
+    Known::of(stored.map(|stored| stored.bank.clone()).into_iter().chain(kept).collect())
 }
 
 fn plan_of(embedder: &Embedder, data: &Arc<dyn Dataset>, reach: &Reach) -> anyhow::Result<ExtractPlan> {
@@ -361,7 +363,7 @@ mod tests {
         let grid = PatchGrid::new(16, 8).unwrap();
         let reach = Reach { grid, images: 6, spaces: vec!["h".parse().unwrap()] };
         std::fs::rename(picture(3), folder.path().join("away")).unwrap();
-        let mut growing = Growing::start(&embedder, &data, &reach, None, u64::MAX).unwrap();
+        let mut growing = Growing::start(&embedder, &data, &reach, Before::default(), u64::MAX).unwrap();
         let to_end = |growing: &mut Growing| {
             let mut last = Ok(());
             while growing.has_work() {
@@ -396,12 +398,17 @@ mod tests {
         let reach = Reach { grid, images: 6, spaces: vec!["h".parse().unwrap()] };
         let sample = crate::dataset::spread(data.as_ref(), 6, crate::dataset::SPREAD_SEED);
         let outside = (0..).find(|image| !sample.contains(image)).unwrap();
-        let mut growing = Growing::start(&embedder, &data, &reach, None, u64::MAX).unwrap();
+        let mut growing = Growing::start(&embedder, &data, &reach, Before::default(), u64::MAX).unwrap();
         growing.invite(&[outside as u32, sample[5] as u32]);
         assert!(!growing.is_settled());
-        // Soon, before the sample.
-        growing.advance(&embedder).unwrap();
-        growing.advance(&embedder).unwrap();
+        // Before the sample, in as many turns as it takes.
+        let guests = |growing: &Growing| {
+            growing.bank_with(&[outside as u32, sample[5] as u32]).unwrap().guests().len()
+        };
+        while guests(&growing) < 2 {
+            growing.advance(&embedder).unwrap();
+            assert_eq!(growing.images(), 0);
+        }
         let images = |bank: &Bank| bank.images().iter().map(|image| image.index as usize).collect::<Vec<_>>();
         let asked = [outside as u32, sample[5] as u32];
         let mut soon = images(&growing.bank_with(&asked).unwrap());
@@ -423,6 +430,56 @@ mod tests {
         assert!(row.iter().zip(expected).all(|(a, b)| (a - b).abs() <= 1e-3 * b.abs().max(1e-2)), "{row:?}");
     }
 
+    #[test]
+    fn what_was_embedded_is_not_embedded_again() {
+        let place = tempfile::tempdir().unwrap();
+        let cache = VectorCache::new(place.path().join("vectors"), u64::MAX);
+        let data = open("demo", Some(Split::Test)).unwrap();
+        let device = Device::flex();
+        let embedder = Embedder::new(store::open(&"demo".into(), &device).unwrap(), &device);
+        // Embeds, and returns the patches that were embedded and the bank.
+        let grown = |stride: u32, images: usize, spaces: &[&str]| {
+            let spaces = spaces.iter().map(|space| space.parse().unwrap()).collect();
+            let reach = Reach { grid: PatchGrid::new(32, stride).unwrap(), images, spaces };
+            let before = Before { stored: None, cache: Some(&cache) };
+            let mut growing = Growing::start(&embedder, &data, &reach, before, u64::MAX).unwrap();
+            while growing.has_work() {
+                growing.advance(&embedder).unwrap();
+            }
+            let Patches::Embedded { extraction, .. } = &growing.patches else { unreachable!() };
+            (extraction.patches(), growing.snapshot())
+        };
+        let rows = |bank: &Bank| {
+            let space = bank.space("h").unwrap();
+            let mut rows = vec![0.0; bank.patches() * space.width()];
+            space.read_rows(0..bank.patches(), &mut rows).unwrap();
+            rows
+        };
+        let (embedded, first) = grown(16, 6, &["h", "z"]);
+        assert_eq!(embedded, 6 * 9);
+        let (embedded, again) = grown(16, 6, &["h"]);
+        assert_eq!((embedded, rows(&again)), (0, rows(&first)), "fewer spaces");
+        assert_eq!(again.copies().unwrap(), first.copies().unwrap());
+        assert_eq!(grown(32, 4, &["h", "z"]).0, 0, "fewer positions and images");
+        assert_eq!(grown(8, 6, &["h"]).0, 6 * (25 - 9), "more positions");
+        assert_eq!(grown(16, 8, &["h", "z"]).0, 2 * 9, "more images");
+        assert_eq!(grown(16, 6, &["h", "z", "stage3"]).0, 6 * 9, "a new space");
+        // A byte that is another one: the images of that bank are embedded again, and it is removed.
+        let folders = || std::fs::read_dir(cache.folder()).unwrap().map(|entry| entry.unwrap().path());
+        for folder in folders() {
+            let path = folder.join("h.f16");
+            let mut bytes = std::fs::read(&path).unwrap();
+            bytes[40] ^= 1;
+            std::fs::write(&path, bytes).unwrap();
+        }
+        let (embedded, after) = grown(16, 6, &["h", "z"]);
+        assert!(embedded > 0, "something is");
+        assert_eq!(rows(&after), rows(&first));
+        std::fs::remove_dir_all(place.path()).unwrap();
+        std::fs::write(place.path(), "no folder").unwrap();
+        assert_eq!(grown(16, 2, &["h"]).0, 2 * 9, "a cache that cannot be is none");
+    }
+
     /// A folder sorted by class, as image folders are: whatever is embedded holds each class's share within one image.
     #[test]
     fn a_growing_gallery_is_a_fair_sample_at_any_time() {
@@ -436,7 +493,7 @@ mod tests {
         let embedder = Embedder::new(store::open(&"demo".into(), &device).unwrap(), &device);
         let grid = PatchGrid::new(16, 4).unwrap();
         let reach = Reach { grid, images: 40, spaces: vec!["h".parse().unwrap()] };
-        let mut growing = Growing::start(&embedder, &data, &reach, None, u64::MAX).unwrap();
+        let mut growing = Growing::start(&embedder, &data, &reach, Before::default(), u64::MAX).unwrap();
         let mut steps = 0;
         while growing.has_work() {
             growing.advance(&embedder).unwrap();

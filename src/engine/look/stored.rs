@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::ensure;
 
-use crate::bank::{Bank, BankSink, MemoryBank, PixelHash, SkippedImage};
+use crate::bank::{Bank, SkippedImage};
 use crate::dataset::Skipped;
 use crate::embed::Embedder;
 use crate::engine::ask::PatchSpace;
@@ -131,55 +131,6 @@ impl StoredBank {
     }
 }
 
-/// Rows of a bank on disk that are copied into one that grows, instead of being embedded.
-pub struct KnownImages {
-    pub bank: Bank,
-    /// So many images in front are the same in both.
-    pub images: usize,
-    /// Of the images in front; none where the bank has no hashes.
-    pub hashes: Vec<Option<PixelHash>>,
-}
-
-/// Images that are copied at a time.
-const COPIED: usize = 64;
-
-impl KnownImages {
-    /// Copies the next images into `to`, which has as many spaces or fewer.
-    pub fn copy_batch(&self, to: &mut MemoryBank) -> anyhow::Result<()> {
-        let end = (to.next_image() + COPIED).min(self.images);
-        for place in to.next_image()..end {
-            let index = self.bank.images()[place].index;
-            if let Some(skipped) = self.bank.skipped().iter().find(|skipped| skipped.image == index) {
-                to.push_skipped(place, &skipped.reason)?;
-                continue;
-            }
-            let rows = self.bank.rows_of_image(index as usize)?;
-            let names = to.space_names();
-            let mut values = vec![];
-            for name in &names {
-                let space = self.bank.space(name)?;
-                let mut vectors = vec![0.0; rows.len() * space.width()];
-                space.read_rows(rows.clone(), &mut vectors)?;
-                values.push(vectors);
-            }
-            let rows: Vec<(&str, &[f32])> =
-                names.iter().map(String::as_str).zip(values.iter().map(Vec::as_slice)).collect();
-            to.push_hashed(place, self.hashes.get(place).copied().flatten(), &rows)?;
-        }
-        Ok(())
-    }
-
-    /// Patches with a vector of the first `images`, as far as they are known.
-    pub fn patches(&self, images: usize) -> usize {
-        self.bank.first_images(images.min(self.images)).searchable()
-    }
-
-    /// Those among the first `images` that it was made without.
-    pub fn skipped(&self, images: usize) -> anyhow::Result<Vec<Skipped>> {
-        skipped_of(&self.bank.first_images(images))
-    }
-}
-
 /// The images that a bank was made without.
 pub fn skipped_of(bank: &Bank) -> anyhow::Result<Vec<Skipped>> {
     let skipped = bank.skipped().iter().map(|SkippedImage { image, reason }| {
@@ -193,7 +144,7 @@ pub fn skipped_of(bank: &Bank) -> anyhow::Result<Vec<Skipped>> {
 mod tests {
     use super::*;
     use crate::dataset::{Split, open};
-    use crate::engine::look::extraction::{Growing, Reach};
+    use crate::engine::look::extraction::{Before, Growing, Reach};
     use crate::model::store;
     use burn::tensor::Device;
 
@@ -205,7 +156,7 @@ mod tests {
         let grid = PatchGrid::new(32, 32).unwrap();
         let stored = |embedder: &Embedder, space: &str| {
             let reach = Reach { grid, images: 1, spaces: vec![space.parse().unwrap()] };
-            let mut growing = Growing::start(embedder, &data, &reach, None, u64::MAX).unwrap();
+            let mut growing = Growing::start(embedder, &data, &reach, Before::default(), u64::MAX).unwrap();
             while growing.has_work() {
                 growing.advance(embedder).unwrap();
             }

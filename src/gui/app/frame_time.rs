@@ -87,7 +87,7 @@ impl Stage {
         let (sender, news) = bounded(1);
         let device = engine::open_device(choice)?;
         let wake = move || _ = sender.try_send(());
-        let handle = engine::start(device, wake)?;
+        let handle = engine::start(device, None, wake)?;
         let ctx = Context::default();
         // Two clicks here are never meant as one of two.
         ctx.options_mut(|options| options.input_options.max_double_click_delay = 0.0);

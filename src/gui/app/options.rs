@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::quit::Quit;
 use crate::engine::Split;
-use crate::engine::facts::{BUILT_IN, DataSpec, ModelSpec};
+use crate::engine::facts::{BUILT_IN, DataSpec, ModelSpec, VectorCache};
 use crate::gui::memory::link::Link;
 
 /// What the window opens with.
@@ -25,6 +25,8 @@ pub struct GuiOptions {
     pub link: Option<Link>,
     /// The file that keeps settings; without one they last as long as the window.
     pub settings: Option<PathBuf>,
+    /// Where vectors are kept from one time to the next.
+    pub cache: Option<VectorCache>,
     /// By which whoever opens the window may close it.
     pub quit: Quit,
 }
@@ -33,8 +35,8 @@ impl Default for GuiOptions {
     /// The built-in model and data.
     fn default() -> Self {
         let (model, data) = (BUILT_IN[0].name.into(), DataSpec::default());
-        let (bank, link, settings) = (None, None, None);
-        Self { model, data, split: None, bank, runs: vec![], link, settings, quit: Quit::default() }
+        let (bank, link, settings, cache) = (None, None, None, None);
+        Self { model, data, split: None, bank, runs: vec![], link, settings, cache, quit: Quit::default() }
     }
 }
 

@@ -25,8 +25,9 @@ pub fn open(options: GuiOptions, choice: DeviceChoice) -> anyhow::Result<()> {
     }
     // Without a delay egui draws two frames; news need one, and while a model trains on the cores that
     // draw, each is taken from it.
+    let cache = options.cache.clone();
     run(options, wgpu_options, |context, _| {
-        engine::start(device, move || context.request_repaint_after(SOON))
+        engine::start(device, cache, move || context.request_repaint_after(SOON))
     })
 }
 

@@ -64,12 +64,13 @@ fn extraction_ui(ui: &mut Ui, desk: &mut Desk, extraction: &ExtractionView) {
         thousands(progress.total as usize),
         progress.unit
     );
-    let explanation = "Embeds the patches that the galleries search; what is done is searched meanwhile.";
+    let explanation = "Embeds the patches that the galleries search; what is done is searched meanwhile. Vectors that are kept \
+                       from before, in a bank or in the cache (bagssl bank cache), are not computed again.";
     if extraction.finished {
         let images = match progress.resumed {
             0 => format!("embedded {images}"),
-            known if known >= progress.total => format!("{images} from the bank"),
-            known => format!("embedded {images}, {} of them from the bank", thousands(known as usize)),
+            known if known >= progress.total => format!("{images} kept from before"),
+            known => format!("embedded {images}, {} of them kept from before", thousands(known as usize)),
         };
         let text = format!("{images} \u{b7} {}", count(extraction.patches.0, "patch"));
         ui.label(RichText::new(text).weak()).on_hover_text(explanation);

@@ -1,5 +1,6 @@
 //! The program, watched: how it ended, what it said, what it left.
 
+use crate::support::program;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Seek};
@@ -31,7 +32,7 @@ pub struct Running {
 
 /// Starts the program on the CPU; `set` may change the command.
 pub fn start(args: &[String], set: impl FnOnce(&mut Command)) -> Running {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bagssl"));
+    let mut command = program();
     command.args(args).args(["--device", "cpu", "--threads", "2"]);
     start_command(command, set)
 }

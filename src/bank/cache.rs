@@ -1,0 +1,283 @@
+//! What was embedded before, kept in a folder of banks and found again by what made it.
+//!
+//! A bank lies in `KEY-REST`: the key is a hash of what decides the vector of a patch (weights, images, patch size, input,
+//! resizing, normalisation, ...), the rest one of which patches of which images are in it, in which spaces. A file
+//! `KEY-HASH.link` names a bank elsewhere (`embed --out`). What was not used for longest goes first once all take more than
+//! they may. Nothing here is needed: whatever cannot be read, or is of another version, is as if it were not there.
+
+use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::manifest::manifest_path;
+use super::spec::{BankSpec, Dtype};
+use super::store::Bank;
+use crate::files::{self, FolderLock};
+
+/// The ending of a file that names a bank elsewhere.
+const LINK: &str = "link";
+/// Hexadecimal digits of the two hashes of a folder's name.
+const KEY: usize = 24;
+const REST: usize = 12;
+
+/// A folder of vectors that are kept, and how much they may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VectorCache {
+    folder: PathBuf,
+    most_bytes: u64,
+}
+
+/// What vectors that are kept take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CacheUse {
+    /// Banks in the folder.
+    pub banks: usize,
+    /// Bytes of the disk that they take.
+    pub bytes: u64,
+}
+
+/// One bank of the folder.
+struct Kept {
+    folder: PathBuf,
+    bytes: u64,
+    used: SystemTime,
+}
+
+impl VectorCache {
+    /// Of `folder`, which need not be there yet. `most_bytes` of the disk may be taken; 0: nothing is kept or looked for.
+    pub fn new(folder: PathBuf, most_bytes: u64) -> Self {
+        Self { folder, most_bytes }
+    }
+
+    /// In the folder that the user's system has for such files; none where no home is known.
+    pub fn of_user(most_bytes: u64) -> Option<Self> {
+        Some(Self::new(cache_folder()?.join("vectors"), most_bytes))
+    }
+
+    /// Where the banks lie.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Bytes that they may take.
+    pub fn most_bytes(&self) -> u64 {
+        self.most_bytes
+    }
+
+    /// Where a bank of `spec` lies, or would.
+    pub fn place(&self, spec: &BankSpec) -> PathBuf {
+        self.folder.join(format!("{}-{}", key_of(spec), rest_of(spec)))
+    }
+
+    /// Banks with vectors of the patches of `spec` in all its spaces, those with most images first. They count as used now.
+    pub fn find(&self, spec: &BankSpec) -> Vec<Bank> {
+        if self.most_bytes == 0 {
+            return vec![];
+        }
+        let key = key_of(spec);
+        let of_key = self
+            .entries()
+            .into_iter()
+            .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&key)));
+        let mut banks: Vec<Bank> = of_key.filter_map(|path| opened(&path, spec, &key)).collect();
+        banks.sort_by_key(|bank| std::cmp::Reverse(bank.complete_images()));
+        banks.iter().filter_map(Bank::folder).for_each(touch);
+        banks
+    }
+
+    /// Has the bank in `folder`, which lies elsewhere, found by what made it.
+    ///
+    /// # Errors
+    /// A failed write.
+    pub fn link(&self, folder: &Path, spec: &BankSpec) -> Result<()> {
+        if self.most_bytes == 0 {
+            return Ok(());
+        }
+        fs::create_dir_all(&self.folder)
+            .with_context(|| format!("could not make the folder {}", self.folder.display()))?;
+        let folder = files::resolved(folder);
+        let name = format!("{}-{}.{LINK}", key_of(spec), hash(&folder, REST));
+        files::write_bytes_unsynced(&self.folder.join(name), &serde_json::to_vec(&folder)?)
+    }
+
+    /// What the banks take.
+    pub fn usage(&self) -> CacheUse {
+        let kept = self.kept();
+        CacheUse { banks: kept.len(), bytes: kept.iter().map(|bank| bank.bytes).sum() }
+    }
+
+    /// Removes what was not used for longest until the rest takes no more than it may, and names of banks that are gone.
+    /// What is being written stays, and `on_show`.
+    pub fn trim(&self, on_show: &Path) {
+        for link in self.entries().iter().filter(|path| is_link(path)) {
+            if linked(link).is_none_or(|folder| !Bank::is_at(&folder)) {
+                files::remove(link);
+            }
+        }
+        let mut kept = self.kept();
+        kept.sort_by_key(|bank| bank.used);
+        let mut bytes: u64 = kept.iter().map(|bank| bank.bytes).sum();
+        for bank in kept.iter().filter(|bank| bank.folder != on_show) {
+            if bytes <= self.most_bytes {
+                return;
+            }
+            if removed(&bank.folder) {
+                bytes -= bank.bytes;
+            }
+        }
+    }
+
+    /// Removes the banks that hold no more than the one in `folder` does.
+    pub fn remove_lesser(&self, folder: &Path) {
+        let Ok(greater) = Bank::open(folder) else { return };
+        let key = key_of(greater.spec());
+        for path in self.kept().into_iter().map(|kept| kept.folder) {
+            let has_key = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&key));
+            if has_key && path != folder && Bank::open(&path).is_ok_and(|bank| is_lesser(&bank, &greater)) {
+                removed(&path);
+            }
+        }
+    }
+
+    /// Removes the bank in `folder`, which is one of these, unless somebody writes it.
+    pub fn discard(&self, folder: &Path) {
+        if folder.parent() == Some(self.folder()) {
+            removed(folder);
+        }
+    }
+
+    /// Removes every bank that nobody writes, and every link. Returns what is left.
+    pub fn clear(&self) -> CacheUse {
+        for bank in self.kept() {
+            removed(&bank.folder);
+        }
+        self.entries().iter().filter(|path| is_link(path)).for_each(|link| files::remove(link));
+        self.usage()
+    }
+
+    /// What lies in the folder under a name of ours.
+    fn entries(&self) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return vec![] };
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        paths.filter(|path| is_ours(path)).collect()
+    }
+
+    fn kept(&self) -> Vec<Kept> {
+        let folders = self.entries().into_iter().filter(|path| !is_link(path) && path.is_dir());
+        folders
+            .map(|folder| {
+                let manifest = fs::metadata(manifest_path(&folder)).and_then(|meta| meta.modified());
+                let used = manifest.unwrap_or(SystemTime::UNIX_EPOCH);
+                Kept { bytes: bytes_of(&folder), used, folder }
+            })
+            .collect()
+    }
+}
+
+/// The folder for files that can be made again.
+fn cache_folder() -> Option<PathBuf> {
+    let named = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || std::env::home_dir().filter(|path| path.is_absolute());
+    if cfg!(target_os = "windows") {
+        return Some(named("LOCALAPPDATA")?.join("bagssl").join("cache"));
+    }
+    if cfg!(target_os = "macos") {
+        return Some(home()?.join("Library/Caches/bagssl"));
+    }
+    Some(named("XDG_CACHE_HOME").or_else(|| Some(home()?.join(".cache")))?.join("bagssl"))
+}
+
+/// `KEY-REST`, or `KEY-HASH.link`.
+fn is_ours(path: &Path) -> bool {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let is_hex =
+        |text: &str, length: usize| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let named = stem.split_once('-').is_some_and(|(key, rest)| is_hex(key, KEY) && is_hex(rest, REST));
+    named && (path.extension().is_none() || is_link(path))
+}
+
+fn is_link(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == LINK)
+}
+
+fn linked(link: &Path) -> Option<PathBuf> {
+    serde_json::from_slice(&files::read(link, files::MOST_WORDS).ok()?).ok()
+}
+
+/// The bank that `path` is or names, if its rows can stand for those of `spec`.
+fn opened(path: &Path, spec: &BankSpec, key: &str) -> Option<Bank> {
+    let folder = if is_link(path) { linked(path)? } else { path.to_path_buf() };
+    let bank = Bank::open(&folder).inspect_err(|error| log::info!("{}: {error:#}", folder.display())).ok()?;
+    (key_of(bank.spec()) == key && bank.searchable() > 0 && can_stand_for(bank.spec(), spec)).then_some(bank)
+}
+
+/// Whether rows of `known`, which has the same key, hold what is asked for: in every space, at least as exactly, and of some
+/// of the positions.
+fn can_stand_for(known: &BankSpec, asked: &BankSpec) -> bool {
+    let (one, other) = (known.grid.stride, asked.grid.stride);
+    (known.dtype == asked.dtype || known.dtype == Dtype::F32)
+        && asked.spaces.iter().all(|space| known.spaces.contains(space))
+        && (one % other == 0 || other % one == 0)
+}
+
+/// Whether all that `bank` holds lies in `greater` too.
+fn is_lesser(bank: &Bank, greater: &Bank) -> bool {
+    let (spec, other) = (bank.spec(), greater.spec());
+    spec.dtype == other.dtype
+        && spec.grid == other.grid
+        && spec.spaces.iter().all(|space| other.spaces.contains(space))
+        && bank.complete_images() <= greater.complete_images()
+        && bank.images().iter().all(|image| greater.holds(image.index as usize))
+}
+
+/// A hash of what decides the vector of a patch in a space.
+fn key_of(spec: &BankSpec) -> String {
+    let BankSpec { program, model, data, grid, input, resize, resolution, mean, std, .. } = spec;
+    let images = (&data.fingerprint, data.split, data.mix);
+    hash(&(program, &model.hash, images, grid.patch, input, resize, resolution, mean, std), KEY)
+}
+
+/// A hash of which vectors are in a bank.
+fn rest_of(spec: &BankSpec) -> String {
+    let BankSpec { data, grid, dtype, spaces, classes, .. } = spec;
+    hash(&(data.limit, data.order, grid.stride, dtype, spaces, classes), REST)
+}
+
+fn hash(value: &impl Serialize, digits: usize) -> String {
+    // What cannot be written, as a path that is no text, is told by nothing.
+    let text = serde_json::to_vec(value).unwrap_or_default();
+    let mut hex = files::hex(&Sha256::digest(text));
+    hex.truncate(digits);
+    hex
+}
+
+/// Bytes of the disk that the files in `folder` take: those of rows that are not there yet take none.
+fn bytes_of(folder: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    let metas = entries.filter_map(|entry| entry.ok()?.metadata().ok());
+    metas.map(|meta| files::bytes_on_disk(&meta)).sum()
+}
+
+/// Notes that a bank was used now: the time of its manifest says when.
+fn touch(folder: &Path) {
+    let manifest = files::open_with(&manifest_path(folder), OpenOptions::new().append(true));
+    // One that may not be written, as one of somebody else, is not told when it was used.
+    if let Err(error) = manifest.and_then(|file| file.set_modified(SystemTime::now())) {
+        log::debug!("{}: {error}", folder.display());
+    }
+}
+
+/// Removes a bank unless somebody writes it; whether it is gone.
+fn removed(folder: &Path) -> bool {
+    let Ok(lock) = FolderLock::take(folder) else { return false };
+    // First what makes it a bank, so that half of one is never taken for a whole.
+    files::remove(&manifest_path(folder));
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    entries.filter(|path| !path.ends_with(files::LOCK_FILE)).for_each(|path| files::remove(&path));
+    drop(lock);
+    fs::remove_dir(folder).is_ok()
+}
