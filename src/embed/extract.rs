@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use super::known::{Known, KnownCells};
 use super::read_ahead::{ReadImage, read_ahead};
+use super::tokens::WHOLE;
 use super::{BATCH, Embedder, PIXELS, PatchSource, pixels_width};
 use crate::bank::{BankSink, BankSpec, DataFacts, Dtype, ImageEntry, PixelHash, SpaceSpec};
 use crate::dataset::{Dataset, SPREAD_SEED, Skipped, spread};
@@ -136,6 +137,12 @@ impl ExtractPlan {
         Ok(plan)
     }
 
+    /// Whether every space is of places in whole images.
+    fn is_of_places(&self) -> bool {
+        let mut spaces = self.spaces.iter();
+        !self.has_pixels && spaces.all(|space| matches!(space, Space::Token(_)))
+    }
+
     /// Patches in all.
     pub fn patches(&self) -> usize {
         self.images.iter().map(|image| self.spec.grid.len(image.height, image.width)).sum()
@@ -174,6 +181,11 @@ struct Pending {
 }
 
 impl Pending {
+    /// Its pixels, if they are here.
+    fn pixels_there(&self) -> Option<&Image> {
+        self.image.as_ref().ok()?.as_deref()
+    }
+
     /// An image that cannot be read.
     fn unreadable(place: usize, error: anyhow::Error) -> Self {
         let (cells, vectors) = (vec![], vec![]);
@@ -309,9 +321,19 @@ impl Extraction {
         most: usize,
     ) -> anyhow::Result<()> {
         let (mut sources, mut taken_over) = (vec![], 0);
+        // A place costs next to nothing once its image went through the network.
+        let of_places = self.plan.is_of_places();
+        let most = if of_places { most.saturating_mul(WHOLE) } else { most };
+        let mut images = 0;
         loop {
             if let Some(last) = self.pending.back_mut() {
                 last.take_cells(&mut sources, self.plan.spec.grid, most);
+                images += usize::from(last.fresh > 0);
+                if of_places
+                    && last.pixels_there().is_some_and(|image| images >= embedder.whole_images(image))
+                {
+                    break;
+                }
             }
             let next = self.done + self.pending.len();
             if sources.len() >= most || next == self.chosen.len() || self.pending.len() > BATCH {

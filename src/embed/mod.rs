@@ -84,6 +84,8 @@ pub struct Embedder {
     kept: KeptMaps,
     /// What an input of the last batch took, microseconds; 0 before the first.
     per_input: AtomicU32,
+    /// What a thousand pixels of the last whole images took, nanoseconds; 0 before the first.
+    per_thousand: AtomicU32,
 }
 
 /// One patch to embed.
@@ -164,6 +166,7 @@ impl Embedder {
             resolution: None,
             kept: KeptMaps::default(),
             per_input: AtomicU32::new(0),
+            per_thousand: AtomicU32::new(0),
         }
     }
 
