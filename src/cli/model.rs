@@ -39,12 +39,13 @@ impl Commander {
                     let told = info.origin.as_ref().map_or(String::new(), origin_words);
                     let made = info.transformer_words().map_or(String::new(), |words| format!("\n{words}"));
                     format!(
-                        "{}: {}, {} parameters, input {} x {} pixels, spaces {}, sha256 {:.12}, {}{made}{told}",
+                        "{}: {}, {} parameters, input {} x {} pixels, computed in {}, spaces {}, sha256 {:.12}, {}{made}{told}",
                         info.name,
                         info.arch,
                         thousands(info.parameters as u64),
                         info.input,
                         info.input,
+                        info.precision_words(),
                         spaces.collect::<Vec<_>>().join(", "),
                         info.hash,
                         info.sums_words()

@@ -27,7 +27,7 @@ use crate::kernel;
 use crate::memory;
 use crate::model::footprint::Footprint;
 use crate::model::store::{self, Model};
-use crate::model::{Encoder, MapLayer, Mode, ModelInfo, ModelSpec, Space};
+use crate::model::{EmbedPrecision, Encoder, MapLayer, Mode, ModelInfo, ModelSpec, Space};
 use crate::progress::check_left;
 
 pub use extract::{ExtractPlan, Extraction};
@@ -81,6 +81,8 @@ pub struct Embedder {
     batch: usize,
     /// Short side of whole images whose feature maps are taken, pixels, where it was told.
     pub resolution: Option<u32>,
+    /// In what numbers the network computes.
+    pub precision: EmbedPrecision,
     kept: KeptMaps,
     /// What an input of the last batch took, microseconds; 0 before the first.
     per_input: AtomicU32,
@@ -124,11 +126,18 @@ impl Embedder {
     /// Opens a model on `device` (one without gradients).
     ///
     /// # Errors
-    /// Those of the model; no memory for a single input.
+    /// Those of the model; no memory for a single input; a precision that the device does not have.
     pub fn open(spec: &ModelSpec, device: &Device) -> anyhow::Result<Self> {
+        let precision = spec.overrides.precision();
+        precision.ensure_on(device)?;
         let model = store::open(spec, device)?;
         let (budget, footprint) = (memory::budget(), Footprint::of(&model.info));
-        let one = budget.with_weights(footprint.embedding, footprint.weights);
+        let weights = match precision {
+            EmbedPrecision::F32 => footprint.weights,
+            // They are there in both.
+            EmbedPrecision::Bf16 => footprint.weights.saturating_mul(3) / 2,
+        };
+        let one = budget.with_weights(footprint.embedding, weights);
         let side = model.info.input;
         let what = || format!("embedding one {side} x {side} patch with {}", model.name);
         if kernel::runs_on(device) {
@@ -141,7 +150,12 @@ impl Embedder {
                 "resolution is {told}; expected {LEAST_RESOLUTION} to {MOST_RESOLUTION} pixels"
             );
         }
-        Ok(Self { resolution, ..Self::new(model, device) })
+        let opened = Self::new(model, device);
+        let encoder = match precision {
+            EmbedPrecision::F32 => opened.encoder,
+            EmbedPrecision::Bf16 => opened.encoder.halved(),
+        };
+        Ok(Self { resolution, precision, encoder, ..opened })
     }
 
     /// Takes a model that was opened on `device` (one without gradients).
@@ -164,6 +178,7 @@ impl Embedder {
             device: device.clone(),
             batch,
             resolution: None,
+            precision: EmbedPrecision::F32,
             kept: KeptMaps::default(),
             per_input: AtomicU32::new(0),
             per_thousand: AtomicU32::new(0),
@@ -173,7 +188,11 @@ impl Embedder {
     /// What a bank or a figure keeps of the model.
     pub fn facts(&self) -> ModelFacts {
         let Self { name, hash, info, .. } = self;
-        ModelFacts { name: name.clone(), hash: hash.clone(), arch: info.backbone.title() }
+        let arch = match self.precision {
+            EmbedPrecision::F32 => info.backbone.title(),
+            EmbedPrecision::Bf16 => format!("{} in bf16", info.backbone.title()),
+        };
+        ModelFacts { name: name.clone(), hash: hash.clone(), arch }
     }
 
     /// How many of `most` inputs to embed in one turn, where somebody may wait for the next: as many as are soon done, by

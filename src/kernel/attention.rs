@@ -37,12 +37,24 @@ pub struct Rotation<'a> {
 
 impl Heads {
     /// Values of a token: those of all heads.
-    fn row(&self) -> usize {
+    pub(super) fn row(&self) -> usize {
         self.count * self.width
     }
 
+    /// Passes queries, keys and values of all tokens, and a turn for each of them.
+    ///
+    /// # Panics
+    /// On others.
+    pub(super) fn check(&self, qkv: &[f32], rotation: Option<&Rotation<'_>>) {
+        let Heads { batch, tokens, width, .. } = *self;
+        assert_eq!(qkv.len(), batch * tokens * 3 * self.row(), "{self:?}");
+        let fits =
+            |rotation: &Rotation<'_>| [rotation.cos, rotation.sin].iter().all(|r| r.len() == tokens * width);
+        assert!(rotation.is_none_or(fits), "{self:?}");
+    }
+
     /// The values of a query (0) or key (1) of a head.
-    fn turned(
+    pub(super) fn turned(
         &self,
         qkv: &[f32],
         (part, token, head): (usize, usize, usize),
@@ -95,15 +107,15 @@ fn pack(heads: &Heads, qkv: &[f32], rotation: Option<&Rotation<'_>>) -> scratch:
 }
 
 /// Scores become weights, and what earlier tiles gave shrinks to their scale.
-struct SoftmaxTile<'a> {
-    scores: &'a mut [f32],
+pub(super) struct SoftmaxTile<'a> {
+    pub scores: &'a mut [f32],
     /// Keys of the tile that are there; what follows in a row is padding.
-    keys: usize,
+    pub keys: usize,
     /// Scores of a row.
-    stride: usize,
-    most: &'a mut [f32],
-    sums: &'a mut [f32],
-    out: &'a mut [f32],
+    pub stride: usize,
+    pub most: &'a mut [f32],
+    pub sums: &'a mut [f32],
+    pub out: &'a mut [f32],
 }
 
 impl SimdJob for SoftmaxTile<'_> {
@@ -190,10 +202,7 @@ impl QueryBlock<'_> {
 /// `[batch, tokens, heads, width]`.
 pub fn forward(isa: Isa, heads: Heads, qkv: &[f32], rotation: Option<&Rotation<'_>>) -> Vec<f32> {
     let Heads { batch, tokens, count, width } = heads;
-    assert_eq!(qkv.len(), batch * tokens * 3 * heads.row(), "{heads:?}");
-    let fits =
-        |rotation: &Rotation<'_>| [rotation.cos, rotation.sin].iter().all(|r| r.len() == tokens * width);
-    assert!(rotation.is_none_or(fits), "{heads:?}");
+    heads.check(qkv, rotation);
     let packed = pack(&heads, qkv, rotation);
     let (keys, columns) = (padded(tokens), padded(width));
     let mut out = scratch::unset(batch * tokens * heads.row());

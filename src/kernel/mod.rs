@@ -9,15 +9,19 @@
 //!
 //! A transformer's layers ([`linear()`], [`layer_norm`], [`attention()`], [`gate`]) are in evaluation ours too, tokens as rows.
 //!
+//! [`half`] computes the layers of a network in bf16, where the processor has it and somebody asks for it.
+//!
 //! [`similarity`] is the host's side of a compute shader: cosines and nearest rows on a GPU.
 
 pub mod attention;
 pub mod conv;
 mod gemm;
+pub mod half;
 mod linear;
 pub mod norm;
 mod ops;
 mod pointwise;
+mod pool;
 mod scratch;
 pub mod shape;
 pub mod simd;
@@ -29,6 +33,6 @@ mod unrolled;
 mod winograd;
 
 pub use attention::{Heads, Rotation};
-pub use ops::{Normalized, Window, batch_norm_train, conv2d, conv2d_finished, runs_on, serves};
+pub use ops::{Normalized, Window, batch_norm_train, conv2d, conv2d_finished, max_pool, runs_on, serves};
 pub use pointwise::Activation;
 pub use tokens::{LinearFinish, attention, gate, layer_norm, linear};

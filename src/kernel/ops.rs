@@ -14,7 +14,7 @@ use burn::tensor::{DType, Device, GradientCheckpointingStrategy, Shape as Dims, 
 
 use super::shape::{Finish, Shape};
 use super::simd::Isa;
-use super::{conv, norm};
+use super::{conv, norm, pool};
 
 /// The CPU backend with gradients.
 type Graph = Autodiff<Flex, NoCheckpointing>;
@@ -114,21 +114,19 @@ pub struct Window {
 }
 
 fn shape(x: &FlexTensor, weight: &FlexTensor, window: Window) -> Shape {
-    let Window { stride, padding, winograd } = window;
-    let (x, weight) = (x.shape(), weight.shape());
-    assert_eq!(x[3], weight[1], "channels of the maps and of the weight");
-    Shape {
-        batch: x[0],
-        size: [x[1], x[2]],
-        channels: [weight[1], weight[0]],
-        side: weight[2],
-        stride,
-        padding,
-        winograd,
-    }
+    let weight = weight.shape();
+    shape_of(x, [weight[0], weight[1], weight[2]], window)
 }
 
-fn output_dims(shape: &Shape) -> [usize; 4] {
+/// Of maps and a weight of `[out, in, side, side]`.
+pub(super) fn shape_of(x: &FlexTensor, [output, input, side]: [usize; 3], window: Window) -> Shape {
+    let Window { stride, padding, winograd } = window;
+    let x = x.shape();
+    assert_eq!(x[3], input, "channels of the maps and of the weight");
+    Shape { batch: x[0], size: [x[1], x[2]], channels: [input, output], side, stride, padding, winograd }
+}
+
+pub(super) fn output_dims(shape: &Shape) -> [usize; 4] {
     let [height, width] = shape.out_size();
     [shape.batch, height, width, shape.channels[1]]
 }
@@ -206,6 +204,19 @@ pub fn conv2d_finished(
     };
     let y = conv::forward(Isa::best(), &shape, values(&x), values(&weight), finish);
     plain(tensor(y, output_dims(&shape)))
+}
+
+/// The largest of each 3x3 window, every other pixel, with a pixel of nothing around; without gradients.
+///
+/// # Shapes
+/// - x: `[batch, height, width, channels]`
+/// - output: `[batch, (height + 1) / 2, (width + 1) / 2, channels]`
+pub fn max_pool(x: Tensor<4>) -> Tensor<4> {
+    let dims = x.dims();
+    let [batch, height, width, channels] = dims;
+    let x = Operand::new(x).value();
+    let y = pool::forward(Isa::best(), values(&x), dims);
+    plain(tensor(y, [batch, height.div_ceil(2), width.div_ceil(2), channels]))
 }
 
 /// What batch normalisation gives: the output, and the batch's mean and biased variance without gradients.

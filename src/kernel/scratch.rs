@@ -115,4 +115,10 @@ impl<'a> Shared<'a> {
         // SAFETY: within the values, or just behind them.
         unsafe { self.values.add(index) }
     }
+
+    /// Where `count` values lie from value `index` on.
+    pub fn room(self, index: usize, count: usize) -> *mut f32 {
+        assert!(count <= self.count && index <= self.count - count);
+        self.at(index)
+    }
 }

@@ -149,7 +149,14 @@ impl ModelInfo {
 pub struct Encoder {
     backbone: BackboneNetwork,
     projector: Projector,
+    /// Whether the backbone computes in bf16.
+    #[module(skip)]
+    is_half: bool,
 }
+
+/// Values of the largest map of those inputs that go through the backbone at once in bf16: they stay in the processor's
+/// cache from layer to layer, without which memory would be what takes the time.
+const HALF_VALUES: f64 = (1 << 21) as f64;
 
 impl Encoder {
     /// An encoder of the described shape with fresh weights, torchvision's initialisation
@@ -164,7 +171,28 @@ impl Encoder {
         let norms = info.projector_norms.as_deref();
         let projector =
             Projector::new(info.backbone.h_width(), &info.projector, norms, info.projector_form, device);
-        Self { backbone, projector }
+        Self { backbone, projector, is_half: false }
+    }
+
+    /// The same network, whose backbone computes in bf16 in evaluation on the CPU; its projector stays in f32.
+    pub fn halved(mut self) -> Self {
+        self.is_half = true;
+        match &mut self.backbone {
+            BackboneNetwork::ResNet(resnet) => resnet.halve(),
+            BackboneNetwork::Transformer(vit) => vit.halve(),
+        }
+        self
+    }
+
+    /// A batch in the parts that go through the backbone at once.
+    fn parts(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
+        let [batch, _, height, width] = images.dims();
+        let per_pixel = match &self.backbone {
+            BackboneNetwork::ResNet(resnet) => resnet.values_per_pixel(),
+            BackboneNetwork::Transformer(vit) => vit.values_per_pixel(),
+        };
+        let fitting = (HALF_VALUES / (per_pixel * (height * width) as f64)).max(1.0) as usize;
+        if self.is_half && batch > fitting { images.split(fitting, 0) } else { vec![images] }
     }
 
     /// Maps a batch of normalised images to the spaces asked for, in that order.
@@ -178,7 +206,8 @@ impl Encoder {
         // What the backbone gives for each space; projections come from h.
         let inner: Vec<Space> =
             spaces.iter().map(|space| if projects(space) { Space::H } else { *space }).collect();
-        let vectors = self.backbone_vectors(images, &inner, mode);
+        let parts = self.parts(images).into_iter();
+        let vectors = joined(parts.map(|images| self.backbone_vectors(images, &inner, mode)));
         let h = spaces.iter().position(projects).map(|place| vectors[place].clone());
         let projected = h.map_or(vec![], |h| self.projector.activations(h, mode));
         let pick = |(vectors, space): (Tensor<2>, &Space)| match *space {
@@ -229,6 +258,10 @@ impl Encoder {
     /// - input: `[batch, 3, height, width]`
     /// - output i: `[batch, channels, rows, cols]`
     pub fn maps(&self, images: Tensor<4>, layers: &[MapLayer]) -> Vec<Tensor<4>> {
+        joined(self.parts(images).into_iter().map(|images| self.backbone_maps(images, layers)))
+    }
+
+    fn backbone_maps(&self, images: Tensor<4>, layers: &[MapLayer]) -> Vec<Tensor<4>> {
         let resnet = match &self.backbone {
             BackboneNetwork::ResNet(resnet) => resnet,
             BackboneNetwork::Transformer(vit) => return vit.maps(images, layers),
@@ -241,6 +274,20 @@ impl Encoder {
         };
         layers.iter().map(pick).collect()
     }
+}
+
+/// What the parts of a batch gave, each for the same spaces or layers, as that of the whole batch.
+fn joined<const D: usize>(mut parts: impl Iterator<Item = Vec<Tensor<D>>>) -> Vec<Tensor<D>> {
+    let first = parts.next().unwrap_or_default();
+    let mut all: Vec<Vec<Tensor<D>>> = first.into_iter().map(|tensor| vec![tensor]).collect();
+    for part in parts {
+        all.iter_mut().zip(part).for_each(|(all, tensor)| all.push(tensor));
+    }
+    let whole = |mut parts: Vec<Tensor<D>>| match parts.len() {
+        1 => parts.remove(0),
+        _ => Tensor::cat(parts, 0),
+    };
+    all.into_iter().map(whole).collect()
 }
 
 /// # Shapes

@@ -1,12 +1,14 @@
 //! The layers of a ResNet in PyTorch's layout and naming, so that weights need
 //! no renaming on their way in or out.
 
+use std::sync::Arc;
+
 use burn::module::{Initializer, Module, Param, RunningState};
 use burn::tensor::module::{batch_norm, batch_norm_train, conv2d, linear};
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, FloatDType, Tensor};
 
-use crate::kernel;
+use crate::kernel::{self, half::HalfLayer};
 
 /// Which statistics batch normalisation uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +30,14 @@ pub struct Conv2d {
     padding: usize,
     /// Whether the CPU may use Winograd's form.
     winograd: bool,
+    /// The weights and the normalisation after them in bf16, by which evaluation on the CPU then computes.
+    #[module(skip)]
+    half: Option<Arc<HalfLayer>>,
+}
+
+/// The values of a tensor of weights.
+pub(super) fn weight_values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().convert::<f32>().try_to_vec().expect("converted to f32")
 }
 
 impl Conv2d {
@@ -35,13 +45,21 @@ impl Conv2d {
     pub fn new(channels: [usize; 2], side: usize, stride: usize, padding: usize, device: &Device) -> Self {
         let [input, output] = channels;
         let weight = Initializer::Zeros.init([output, input, side, side], device);
-        Self { weight, stride, padding, winograd: true }
+        Self { weight, stride, padding, winograd: true, half: None }
     }
 
     /// The same, summed in full on the CPU: for networks so deep that normalisation after
     /// normalisation would carry Winograd's rounding beyond 1e-4.
     pub fn summed_in_full(self) -> Self {
         Self { winograd: false, ..self }
+    }
+
+    /// From now on evaluation on the CPU computes this and the normalisation after it in bf16.
+    pub fn halve(&mut self, norm: &BatchNorm) {
+        let [_, _, side, _] = self.weight.dims();
+        let [scale, shift] = norm.affine().map(weight_values);
+        let weight = weight_values(self.weight.val());
+        self.half = Some(Arc::new(HalfLayer::convolution(&weight, side, &scale, &shift)));
     }
 
     fn window(&self) -> kernel::Window {
@@ -86,9 +104,11 @@ impl Conv2d {
         if mode == Mode::Train {
             return norm.train_last(self.forward_last(x), residual, relu);
         }
-        let scale = norm.weight.val() / (norm.running_var.value() + EPSILON).sqrt();
-        let shift = norm.bias.val() - norm.running_mean.value() * scale.clone();
-        kernel::conv2d_finished(x, self.weight.val(), self.window(), [scale, shift], residual, relu)
+        if let Some(half) = &self.half {
+            let side = self.weight.dims()[2];
+            return kernel::half::convolution(x, half, side, self.window(), residual, relu);
+        }
+        kernel::conv2d_finished(x, self.weight.val(), self.window(), norm.affine(), residual, relu)
     }
 }
 
@@ -119,6 +139,13 @@ impl BatchNorm {
             running_mean: RunningState::new(Tensor::zeros([width], device)),
             running_var: RunningState::new(Tensor::ones([width], device)),
         }
+    }
+
+    /// Factor and shift of each channel by the running statistics.
+    fn affine(&self) -> [Tensor<1>; 2] {
+        let scale = self.weight.val() / (self.running_var.value() + EPSILON).sqrt();
+        let shift = self.bias.val() - self.running_mean.value() * scale.clone();
+        [scale, shift]
     }
 
     /// # Shapes
@@ -168,6 +195,9 @@ pub struct Linear {
     pub weight: Param<Tensor<2>>,
     /// `[out]`.
     pub bias: Param<Tensor<1>>,
+    /// Both in bf16, by which a transformer's evaluation on the CPU then computes.
+    #[module(skip)]
+    pub half: Option<Arc<HalfLayer>>,
 }
 
 impl Linear {
@@ -176,7 +206,15 @@ impl Linear {
         Self {
             weight: Initializer::Zeros.init([output, input], device),
             bias: Initializer::Zeros.init([output], device),
+            half: None,
         }
+    }
+
+    /// From now on a transformer's evaluation on the CPU computes this, and the factor of each output after it, in bf16.
+    pub fn halve(&mut self, scale: Option<Tensor<1>>) {
+        let (weight, bias) = (weight_values(self.weight.val()), weight_values(self.bias.val()));
+        let scale = scale.map(weight_values);
+        self.half = Some(Arc::new(HalfLayer::linear(&weight, &bias, scale.as_deref())));
     }
 
     /// # Shapes

@@ -192,6 +192,17 @@ impl ResidualBlock {
         y
     }
 
+    fn halve(&mut self) {
+        self.conv1.halve(&self.bn1);
+        self.conv2.halve(&self.bn2);
+        if let (Some(conv), Some(bn)) = (&mut self.conv3, &self.bn3) {
+            conv.halve(bn);
+        }
+        if let Some((conv, bn)) = &mut self.downsample {
+            conv.halve(bn);
+        }
+    }
+
     /// [`ResidualBlock::forward`] by our own kernels, channels last.
     fn forward_last(&self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
         let shortcut = match &self.downsample {
@@ -253,6 +264,19 @@ impl ResNet {
         Self { conv1, bn1, layer1, layer2, layer3, layer4, max_pool: stem == Stem::ImageNet }
     }
 
+    /// From now on evaluation on the CPU computes in bf16.
+    pub fn halve(&mut self) {
+        self.conv1.halve(&self.bn1);
+        let Self { layer1, layer2, layer3, layer4, .. } = self;
+        [layer1, layer2, layer3, layer4].into_iter().flatten().for_each(ResidualBlock::halve);
+    }
+
+    /// Values of its largest map for each pixel of its input.
+    pub fn values_per_pixel(&self) -> f64 {
+        let width = self.conv1.weight.dims()[0] as f64;
+        if self.max_pool { width / 4.0 } else { width }
+    }
+
     /// The feature maps after each of the four stages.
     ///
     /// # Shapes
@@ -271,7 +295,10 @@ impl ResNet {
     fn stages_last(&self, x: Tensor<4>, mode: Mode) -> [Tensor<4>; 4] {
         let mut x = self.conv1.normalized_last(channels_last(x), &self.bn1, None, true, mode);
         if self.max_pool {
-            x = channels_last(pool(channels_first(x)));
+            x = match mode {
+                Mode::Eval => kernel::max_pool(x),
+                _ => channels_last(pool(channels_first(x))),
+            };
         }
         [&self.layer1, &self.layer2, &self.layer3, &self.layer4].map(|blocks| {
             x = blocks.iter().fold(x.clone(), |x, block| block.forward_last(x, mode));

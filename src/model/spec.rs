@@ -11,6 +11,7 @@ use super::backbone::Backbone;
 use super::builtin::{self, BuiltIn};
 use super::encoder::ModelInfo;
 use super::origin::HEADS;
+use super::precision::EmbedPrecision;
 use super::resnet::{BackboneConfig, Stem};
 use crate::augment::Resize;
 use crate::files::hex;
@@ -96,6 +97,9 @@ pub struct Overrides {
     /// is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolution: Option<u32>,
+    /// In what numbers the network computes; float32 where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precision: Option<EmbedPrecision>,
 }
 
 impl Overrides {
@@ -137,7 +141,12 @@ impl Overrides {
         Ok(())
     }
 
-    /// What tells the network apart: the file's hash, and where the stem or the network is another, that too.
+    /// In what numbers the network computes.
+    pub fn precision(&self) -> EmbedPrecision {
+        self.precision.unwrap_or_default()
+    }
+
+    /// What tells the network apart: the file's hash, and where the stem, the network or its numbers are others, that too.
     /// (Input, resizing and normalisation are recorded beside it, wherever it is.)
     pub fn hash(&self, file: String) -> String {
         let with = |hash: String, what: &str| hex(&Sha256::digest(format!("{hash} {what}")));
@@ -149,9 +158,13 @@ impl Overrides {
             Some(heads) => with(padded, &format!("heads {heads}")),
             None => padded,
         };
-        match &self.weights {
+        let taken = match &self.weights {
             Some(weights) => with(headed, &format!("weights {weights}")),
             None => headed,
+        };
+        match self.precision() {
+            EmbedPrecision::F32 => taken,
+            EmbedPrecision::Bf16 => with(taken, "precision bf16"),
         }
     }
 }
@@ -174,6 +187,7 @@ mod tests {
             input: Some(24),
             resize: Some(Resize::Bicubic),
             resolution: None,
+            precision: None,
         };
         let device = Device::flex();
         let plain = store::open(&"demo".into(), &device).unwrap();

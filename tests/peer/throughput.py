@@ -1,11 +1,13 @@
-"""ResNet-18 (CIFAR stem, 32x32) beside PyTorch on the CPU: images per second and ratios.
+"""ResNet-18 (CIFAR stem, 32x32) or ResNet-50 (224x224) beside PyTorch on the CPU: images per second and ratios.
 
     cargo build --release --bench throughput      # builds our side (tests/peer/throughput.rs)
-    python tests/peer/throughput.py [--threads 2] [--batches 64 256] [--rounds 3]
+    python tests/peer/throughput.py [--network resnet50] [--precision bf16] [--compile]
+                                     [--threads 2] [--batches 64 256] [--rounds 3]
 
-Float32, equal threads, the two programs in turns within one run; the best round of each counts,
+Equal precision and threads, the two programs in turns within one run; the best round of each counts,
 since whatever else the machine does only slows. A training step is the forward pass with batch
-statistics and the backward pass to all weights.
+statistics and the backward pass to all weights, in float32 alone. PyTorch in bf16 is a network that was cast to it,
+in inference mode; `--compile` adds one compiled by inductor, whose best of both layouts counts.
 """
 
 import argparse
@@ -21,10 +23,14 @@ import torchvision
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def network():
-    net = torchvision.models.resnet18(weights=None)
-    net.conv1 = torch.nn.Conv2d(3, 64, 3, 1, 1, bias=False)
-    net.maxpool = torch.nn.Identity()
+SIDES = {"resnet18": 32, "resnet50": 224}
+
+
+def network(name):
+    net = getattr(torchvision.models, name)(weights=None)
+    if name == "resnet18":
+        net.conv1 = torch.nn.Conv2d(3, 64, 3, 1, 1, bias=False)
+        net.maxpool = torch.nn.Identity()
     net.fc = torch.nn.Identity()
     return net
 
@@ -39,10 +45,12 @@ def rate(batch, call, repeats=5):
     return sorted(rates)[repeats // 2]
 
 
-def peer(batch, channels_last):
+def peer(args, batch, channels_last):
     order = torch.channels_last if channels_last else torch.contiguous_format
-    net = network().to(memory_format=order)
-    images = (torch.rand(batch, 3, 32, 32) * 2 - 1).contiguous(memory_format=order)
+    kind = torch.bfloat16 if args.precision == "bf16" else torch.float32
+    net = network(args.network).to(memory_format=order, dtype=kind)
+    side = SIDES[args.network]
+    images = (torch.rand(batch, 3, side, side) * 2 - 1).to(kind).contiguous(memory_format=order)
 
     def forward():
         with torch.inference_mode():
@@ -53,14 +61,20 @@ def peer(batch, channels_last):
         net(images).square().mean().backward()
 
     net.eval()
-    forward_rate = rate(batch, forward)
-    net.train()
-    return {"forward": forward_rate, "training": rate(batch, step)}
+    rates = {"forward": rate(batch, forward)}
+    if args.compile:
+        net = torch.compile(net)
+        rates["forward"] = max(rates["forward"], rate(batch, forward))
+    if args.precision == "f32" and args.network == "resnet18":
+        net.train()
+        rates["training"] = rate(batch, step)
+    return rates
 
 
-def ours(binary, batch, threads):
-    env = dict(os.environ, RAYON_NUM_THREADS=str(threads))
-    out = subprocess.run([binary, str(batch)], env=env, check=True, capture_output=True, text=True).stdout
+def ours(binary, args, batch):
+    env = dict(os.environ, RAYON_NUM_THREADS=str(args.threads))
+    words = [binary, args.network, args.precision, str(batch)]
+    out = subprocess.run(words, env=env, check=True, capture_output=True, text=True).stdout
     return {line.split()[0]: float(line.split()[2]) for line in out.splitlines()}
 
 
@@ -78,19 +92,22 @@ def best(rounds):
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--network", choices=SIDES, default="resnet18")
+    parser.add_argument("--precision", choices=["f32", "bf16"], default="f32")
+    parser.add_argument("--compile", action="store_true")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batches", type=int, nargs="+", default=[64, 256])
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
     binary = newest_binary()
     torch.set_num_threads(args.threads)
-    print(f"torch {torch.__version__}, {args.threads} threads, float32, images/s")
+    print(f"torch {torch.__version__}, {args.threads} threads, {args.network}, {args.precision}, images/s")
     print(f"{'':18}{'default':>10}{'channels_last':>15}{'bagssl':>10}{'ratio':>8}")
     for batch in args.batches:
-        turns = [(peer(batch, False), peer(batch, True), ours(binary, batch, args.threads)) for _ in range(args.rounds)]
+        turns = [(peer(args, batch, False), peer(args, batch, True), ours(binary, args, batch)) for _ in range(args.rounds)]
         default, last, mine = (best(rounds) for rounds in zip(*turns))
         for name in ("forward", "training"):
-            ratio = mine[name] / last[name]
+            ratio = mine[name] / max(last[name], default[name])
             print(f"{name + ' ' + str(batch):18}{default[name]:10.1f}{last[name]:15.1f}{mine[name]:10.1f}{ratio:8.2f}")
 
 

@@ -2,7 +2,7 @@
 //!
 //! `tokens.py`, beside this file, runs it beside the model's own library and compares.
 //! Arguments: MODEL, a safetensors file with `images` `[batch, 3, height, width]`, where the vectors go, how often the
-//! pass is timed, spaces.
+//! pass is timed, f32 or bf16, spaces.
 
 #![expect(clippy::print_stdout, reason = "it is read by its own script")]
 
@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use bagssl::files;
-use bagssl::model::{Mode, Space, store};
+use bagssl::model::{EmbedPrecision, Mode, Space, store};
 use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
@@ -22,12 +22,16 @@ fn main() -> anyhow::Result<()> {
     bagssl::threads::lead();
     // `cargo bench` adds flags of its own.
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
-    let [model, from, to, times, spaces @ ..] = &words[..] else {
-        anyhow::bail!("expected MODEL, IMAGES, OUT, TIMES and spaces")
+    let [model, from, to, times, precision, spaces @ ..] = &words[..] else {
+        anyhow::bail!("expected MODEL, IMAGES, OUT, TIMES, PRECISION and spaces")
     };
     let device = Device::flex();
     let clock = Instant::now();
-    let model = store::open(&model.into(), &device)?;
+    let mut model = store::open(&model.into(), &device)?;
+    if precision == "bf16" {
+        EmbedPrecision::Bf16.ensure_on(&device)?;
+        model.encoder = model.encoder.halved();
+    }
     println!("open {:.3}", clock.elapsed().as_secs_f64());
     let bytes = files::read(Path::new(from), files::MOST_WEIGHTS)?;
     let file = SafeTensors::deserialize(&bytes)?;

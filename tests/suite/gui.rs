@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bagssl::augment::Resize;
 use bagssl::colormap::Colormap;
-use bagssl::engine::facts::TrainedBy;
+use bagssl::engine::facts::{EmbedPrecision, TrainedBy};
 use bagssl::engine::{
     Command, DataDescription, EngineLine, Event, ExploreConfig, ExtractionView, FigureEvent, FoundImages,
     Gallery, GalleryFilter, GalleryView, Heatmap, ImageFilter, ImageView, ModelDescription, ModelReport,
@@ -138,6 +138,7 @@ fn report() -> ModelReport {
         maps: vec![("token-last".into(), 128)],
         input: 32,
         resolution: None,
+        precision: EmbedPrecision::F32,
         resize: Resize::Bilinear,
         mean: [0.5; 3],
         std: [0.25; 3],

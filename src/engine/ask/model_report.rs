@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::augment::Resize;
 use crate::embed::Embedder;
-use crate::model::{ModelInfo, ModelOrigin, Space, Stem, VitConfig};
+use crate::model::{EmbedPrecision, ModelInfo, ModelOrigin, Space, Stem, VitConfig};
 use crate::words::sums_words;
 
 /// What a model is: what its file says, and what was assumed.
@@ -32,6 +32,8 @@ pub struct ModelReport {
     /// Short side of whole images whose feature maps give the spaces of places, pixels, where it was told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolution: Option<u32>,
+    /// In what numbers it computes.
+    pub precision: EmbedPrecision,
     /// How a patch or image reaches the input.
     pub resize: Resize,
     /// What is subtracted, per channel of RGB / 255.
@@ -71,6 +73,7 @@ impl ModelReport {
             spaces: info.spaces().into_iter().map(|(space, width)| (space.to_string(), width)).collect(),
             input: info.input,
             resolution: embedder.resolution,
+            precision: embedder.precision,
             resize: info.resize,
             mean: info.normalization.mean,
             std: info.normalization.std,
@@ -88,6 +91,14 @@ impl ModelReport {
     /// Whether damage to its file would be found, in words.
     pub fn sums_words(&self) -> &'static str {
         sums_words(self.sums)
+    }
+
+    /// In what numbers it computes, in words.
+    pub fn precision_words(&self) -> &'static str {
+        match self.precision {
+            EmbedPrecision::F32 => "float32",
+            EmbedPrecision::Bf16 => "bfloat16 with sums in float32, but for the projector",
+        }
     }
 
     /// What a transformer is made of, in a line.

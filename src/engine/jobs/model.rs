@@ -11,7 +11,9 @@ use crate::model::{ModelSpec, store};
 pub fn info(spec: &ModelSpec) -> anyhow::Result<ModelReport> {
     let open = device::open(DeviceChoice::Cpu)?;
     let model = store::open(spec, &open.device)?;
-    Ok(ModelReport::of(&Embedder::new(model, &open.device)))
+    let mut embedder = Embedder::new(model, &open.device);
+    (embedder.resolution, embedder.precision) = (spec.overrides.resolution, spec.overrides.precision());
+    Ok(ModelReport::of(&embedder))
 }
 
 /// Writes a model as safetensors under torchvision's key names, or of a transformer under timm's.

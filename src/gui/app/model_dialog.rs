@@ -4,7 +4,7 @@ use eframe::egui::{
     Button, Checkbox, ComboBox, Context, DragValue, Grid, Id, Label, Modal, RichText, ScrollArea, Ui,
 };
 
-use crate::engine::facts::{ModelSpec, Overrides, Resize};
+use crate::engine::facts::{EmbedPrecision, ModelSpec, Overrides, Resize};
 use crate::engine::{ModelDescription, ModelReport};
 use crate::gui::nouns::text::thousands;
 use crate::gui::paint::theme::{STEP, overlay_frame};
@@ -72,7 +72,7 @@ impl ModelDialog {
     }
 
     fn overrides_ui(&mut self, ui: &mut Ui, report: &ModelReport) {
-        let Overrides { weights, stem_padding, heads, mean, std, input, resize, resolution } =
+        let Overrides { weights, stem_padding, heads, mean, std, input, resize, resolution, precision } =
             &mut self.draft;
         let networks = report.origin.as_ref().filter(|origin| !origin.others.is_empty());
         if let Some(origin) = networks {
@@ -90,6 +90,13 @@ impl ModelDialog {
         });
         told_ui(ui, "short side of whole images, for places", resolution, &report.input, |ui, side| {
             ui.add(DragValue::new(side).range(8..=4096).suffix(" px"));
+        });
+        told_ui(ui, "numbers it computes in", precision, &report.precision, |ui, precision| {
+            for (choice, words) in
+                [(EmbedPrecision::F32, "float32"), (EmbedPrecision::Bf16, "bfloat16, on the CPU")]
+            {
+                ui.radio_value(precision, choice, words);
+            }
         });
         told_ui(ui, "resizing to it", resize, &report.resize, |ui, resize| {
             for choice in [Resize::Bilinear, Resize::Bicubic] {
@@ -198,6 +205,7 @@ fn rows(report: &ModelReport) -> Vec<(&'static str, String)> {
         ("parameters", thousands(report.parameters)),
         ("input", format!("{0} x {0} px, resized {1}", report.input, report.resize)),
         ("places", places_words(report)),
+        ("computed in", report.precision_words().into()),
         ("mean", channels(report.mean)),
         ("deviation", channels(report.std)),
         ("of a patch alone", named(&report.crop_spaces)),

@@ -41,6 +41,10 @@ pub struct Then {
 /// - x: `[rows, in]`
 /// - output: `[rows, out]`
 pub fn apply(layer: &Linear, x: Tensor<2>, then: Then) -> Tensor<2> {
+    if let Some(half) = layer.half.as_ref().filter(|_| is_served(&x)) {
+        // The factors are in the weights.
+        return kernel::half::linear(x, half, then.activation, then.residual);
+    }
     weighted(layer.weight.val(), layer.bias.val(), x, then)
 }
 
@@ -117,6 +121,12 @@ impl TokenMlp {
     pub fn new(width: usize, shape: Mlp, device: &Device) -> Self {
         let first = if shape.gated { 2 * shape.hidden } else { shape.hidden };
         Self { fc1: Linear::new(width, first, device), fc2: Linear::new(shape.hidden, width, device), shape }
+    }
+
+    /// From now on evaluation on the CPU computes in bf16, with the factors that follow.
+    fn halve(&mut self, scale: Option<Tensor<1>>) {
+        self.fc1.halve(None);
+        self.fc2.halve(scale);
     }
 
     /// # Shapes
@@ -216,7 +226,11 @@ impl Attention {
         let (tokens, count, width) = (rows / batch, self.heads, width / 3 / self.heads);
         if is_served(&qkv) {
             let turn = rotation.map(|PatchRotation { cos, sin }| kernel::Rotation { cos, sin });
-            return kernel::attention(qkv, Heads { batch, tokens, count, width }, turn.as_ref());
+            let heads = Heads { batch, tokens, count, width };
+            return match self.qkv.half {
+                Some(_) => kernel::half::attend(qkv, heads, turn.as_ref()),
+                None => kernel::attention(qkv, heads, turn.as_ref()),
+            };
         }
         let parts = qkv.reshape([batch, tokens, 3 * count, width]).swap_dims(1, 2);
         let part = |index: usize| parts.clone().narrow(1, index * count, count);
@@ -252,6 +266,14 @@ impl VitBlock {
             mlp: TokenMlp::new(width, mlp, device),
             ls2: scale(),
         }
+    }
+
+    /// From now on evaluation on the CPU computes in bf16.
+    pub fn halve(&mut self) {
+        let gamma = |scale: &Option<LayerScale>| scale.as_ref().map(|scale| scale.gamma.val());
+        self.attn.qkv.halve(None);
+        self.attn.proj.halve(gamma(&self.ls1));
+        self.mlp.halve(gamma(&self.ls2));
     }
 
     /// Queries, keys and values, before any turn.
@@ -315,6 +337,12 @@ impl AttentionPool {
             mlp: TokenMlp::new(width, mlp, device),
             heads,
         }
+    }
+
+    /// From now on evaluation on the CPU computes in bf16.
+    pub fn halve(&mut self) {
+        [&mut self.q, &mut self.kv, &mut self.proj].into_iter().for_each(|layer| layer.halve(None));
+        self.mlp.halve(None);
     }
 
     /// # Shapes

@@ -87,6 +87,20 @@ impl Vit {
         }
     }
 
+    /// From now on evaluation on the CPU computes in bf16, but for the layer that makes tokens of patches.
+    pub fn halve(&mut self) {
+        self.blocks.iter_mut().for_each(VitBlock::halve);
+        if let Some(pool) = &mut self.attn_pool {
+            pool.halve();
+        }
+    }
+
+    /// Values that its widest layer gives for each pixel of its input.
+    pub fn values_per_pixel(&self) -> f64 {
+        let VitConfig { width, mlp, patch, .. } = self.config;
+        (3 * width).max(mlp.hidden) as f64 / (patch * patch) as f64
+    }
+
     /// The patches as tokens, without positions.
     ///
     /// # Shapes
