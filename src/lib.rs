@@ -17,7 +17,7 @@
 //! | 2 | [`bank`] | memory-mapped embeddings on disk, with what made them |
 //! | 3 | [`train`] | config, recipes, trainer, run folder |
 //! | 3 | [`embed`] | patches to vectors, data sets to banks |
-//! | 3 | [`search`] | exact top-k over a bank; where cosines are computed |
+//! | 3 | [`search`] | top-k over a bank, exact or by codes of one bit a value; where cosines are computed |
 //! | 4 | [`analysis`] | heatmaps, locality and invariance, means of patches against the whole, geometry of spaces, co-occurrence, principal components, overlap of neighbours |
 //! | 4 | [`eval`] | aggregated features, linear probe, kNN classifier, online kNN |
 //! | 4 | [`figure`] | plain data -> SVG, PDF, PNG and a sidecar |

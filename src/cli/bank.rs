@@ -13,7 +13,8 @@ use crate::engine::jobs::cache::CacheReport;
 use crate::engine::jobs::embed::BankInfo;
 use crate::engine::jobs::export::{ExportReport, ExportRequest};
 use crate::engine::jobs::import::{ImportReport, ImportRequest, ImportRows};
-use crate::engine::{OutputKind, Outputs};
+use crate::engine::jobs::index::SpaceIndex;
+use crate::engine::{Measured, OutputKind, Outputs};
 use crate::patch::PatchGrid;
 use crate::words::{count, sums_words};
 
@@ -30,6 +31,16 @@ pub enum BankCommand {
         /// Where the images of the bank lie, if they were moved
         #[arg(long)]
         data: Option<DataSpec>,
+    },
+    /// Keep codes of one bit a value beside a bank, by which `--search quantised` finds neighbours
+    ///
+    /// How many of the true neighbours they find is measured on patches of the bank. Codes that are there are continued
+    /// where the bank has grown.
+    Index {
+        bank: PathBuf,
+        /// Spaces, such as h,z [default: all]
+        #[arg(long, value_delimiter = ',')]
+        space: Vec<String>,
     },
     /// Write the vectors of one space, float32, for other tools
     ///
@@ -133,6 +144,12 @@ impl Commander {
                         thousands(report.images),
                         copies_words(report.copies)
                     )
+                })
+            }
+            BankCommand::Index { bank, space } => {
+                let report = self.job(|job| jobs::index::index(&bank, &space, job))?;
+                show(self.json(), &report, || {
+                    report.spaces.iter().map(index_words).collect::<Vec<_>>().join("\n")
                 })
             }
             BankCommand::Export { bank, space, out, index } => {
@@ -257,6 +274,25 @@ fn copies_words(copies: usize) -> String {
         1 => "1 is an exact copy of another".to_owned(),
         copies => format!("{} are exact copies of others", thousands(copies)),
     }
+}
+
+/// What codes take and what they find.
+fn index_words(index: &SpaceIndex) -> String {
+    let Measured { recall, least, queries, k, compared, .. } = index.measured;
+    let made = match (index.seconds, index.measuring_seconds) {
+        (Some(seconds), Some(measuring)) => {
+            format!("made in {seconds:.1} s and measured in {measuring:.1} s")
+        }
+        _ => "were there".to_owned(),
+    };
+    format!(
+        "{}: codes of {} patches, {}, {made}; recall {recall:.4} of the {k} nearest, measured on {queries} queries (least {least:.3}), \
+         {} patches compared of each",
+        index.space,
+        thousands(index.patches),
+        bytes(index.bytes),
+        thousands(compared.round())
+    )
 }
 
 fn export_words(report: &ExportReport) -> String {

@@ -18,7 +18,8 @@ pub struct KnnArgs {
 
 impl Commander {
     pub fn knn(&self, args: KnnArgs) -> anyhow::Result<()> {
-        let report = jobs::search::knn(&search_request(args.query), &args.space)?;
+        let request = search_request(args.query);
+        let report = self.job(|job| jobs::search::knn(&request, &args.space, job))?;
         show(self.json(), &report, || knn_words(&report))
     }
 }

@@ -1,4 +1,4 @@
-//! Exact cosine search over a bank.
+//! Cosine search over a bank: exact, or by codes of one bit a value (`quantised`).
 //!
 //! The cosine of a query q and a stored row r is q.r / (|q| |r|), of the values as they are
 //! stored (after rounding to float16, where the bank is in float16). It is computed in float32 and lies
@@ -12,6 +12,7 @@ mod dot;
 mod gpu;
 mod map;
 mod processor;
+mod quantised;
 pub mod reference;
 mod relation;
 mod sign;
@@ -26,6 +27,7 @@ pub use bandwidth::read_pass;
 pub use dot::dots;
 pub use map::{KnownRows, Mirror};
 pub use processor::Processor;
+pub use quantised::{Codes, Found, Measured, Quantised, StaleCodes, build};
 pub use relation::{Kin, Relation};
 pub use sign::Sign;
 pub use topk::{Hit, Options, top_k};

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::gpu::Gpu;
 use super::map::{KnownRows, Mirror};
+use super::quantised::{Measured, Quantised, StaleCodes};
 use super::topk::{Hit, Options, TopKJob, top_k};
 use crate::bank::Bank;
 use crate::device::OpenDevice;
@@ -19,27 +20,44 @@ pub struct Processor {
     gpu: Option<Gpu>,
     least_bytes: usize,
     has_failed: AtomicBool,
+    /// Codes of spaces that are searched by them.
+    codes: Vec<Quantised>,
 }
 
 impl Processor {
     /// The CPU.
     pub fn cpu() -> Self {
-        Self { gpu: None, least_bytes: 0, has_failed: AtomicBool::new(false) }
+        Self::by_codes(vec![])
+    }
+
+    /// The CPU, by `codes` in the spaces of the bank that they are of.
+    pub fn by_codes(codes: Vec<Quantised>) -> Self {
+        Self { gpu: None, least_bytes: 0, has_failed: AtomicBool::new(false), codes }
     }
 
     /// The GPU behind `device`; the CPU if there is none.
     pub fn of(device: &OpenDevice) -> Self {
         let gpu = device.setup.as_ref().map(|setup| Gpu::new(&setup.device, &setup.queue));
-        Self { gpu, least_bytes: LEAST_BYTES, has_failed: AtomicBool::new(false) }
+        Self { gpu, least_bytes: LEAST_BYTES, ..Self::cpu() }
     }
 
     /// The GPU at any size.
     #[cfg(test)]
     pub(super) fn always(gpu: Gpu) -> Self {
-        Self { gpu: Some(gpu), least_bytes: 0, has_failed: AtomicBool::new(false) }
+        Self { gpu: Some(gpu), ..Self::cpu() }
     }
 
-    /// As [`top_k`], equal to it to the bit.
+    /// What is found in that space, where it is searched by codes; `None` where all is.
+    pub fn recall(&self, bank: &Bank, space: &str) -> Option<Measured> {
+        self.codes_of(bank, space).map(Quantised::measured)
+    }
+
+    fn codes_of(&self, bank: &Bank, space: &str) -> Option<&Quantised> {
+        self.codes.iter().find(|codes| codes.codes().is_of(bank, space))
+    }
+
+    /// As [`top_k`], equal to it to the bit, or as [`Quantised::top_k`] where it is by codes. Damaged codes are told,
+    /// and all rows are compared.
     ///
     /// # Errors
     /// As [`top_k`].
@@ -52,6 +70,12 @@ impl Processor {
         options: &Options,
     ) -> Result<Vec<Hit>> {
         options.cancel.check()?;
+        if let Some(codes) = self.codes_of(bank, space) {
+            match codes.top_k(bank, query, k, options) {
+                Err(error) if error.is::<StaleCodes>() => log::warn!("{error:#}; all rows are compared"),
+                found => return Ok(found?.hits),
+            }
+        }
         let job = TopKJob::new(bank, space, query, k, options)?;
         let found = self.ask(4 * bank.patches() * query.len(), |gpu| gpu.top_k(&job));
         options.cancel.check()?;

@@ -56,16 +56,9 @@ pub fn top_k(bank: &Bank, space: &str, query: &[f32], k: usize, options: &Option
     if job.keep == 0 || job.per_image == 0 {
         return Ok(Vec::new());
     }
-    let best = job
-        .tasks()
-        .into_par_iter()
-        .filter(|_| !options.cancel.is_cancelled())
-        .fold(|| Local::new(&job), |local, rows| job.search(local, rows))
-        .map(|local| local.best)
-        .reduce(|| Best::new(job.keep), Best::merge);
-    options.cancel.check()?;
+    let best = job.best_from(0)?;
     job.check()?;
-    Ok(best.heap.into_sorted_vec().into_iter().map(|ranked| ranked.0).collect())
+    Ok(best)
 }
 
 /// The query at unit length, so that products stay in range; a zero query stays zero.
@@ -107,7 +100,7 @@ pub(super) struct TopKJob<'a> {
     pub keep: usize,
     /// Rows that are left out.
     excluded: Vec<Range<usize>>,
-    options: &'a Options,
+    pub options: &'a Options,
     /// At least 1, unless nothing is wanted.
     pub per_image: usize,
     threshold: Threshold,
@@ -148,18 +141,43 @@ impl<'a> TopKJob<'a> {
         hidden + self.excluded.iter().map(ExactSizeIterator::len).sum::<usize>()
     }
 
+    /// The nearest from row `first` on, where an image begins; best first.
+    ///
+    /// # Errors
+    /// Cancelled.
+    pub fn best_from(&self, first: usize) -> Result<Vec<Hit>> {
+        let best = self
+            .tasks(first)
+            .into_par_iter()
+            .filter(|_| !self.options.cancel.is_cancelled())
+            .fold(|| Local::new(self), |local, rows| self.search(local, rows))
+            .map(|local| local.best)
+            .reduce(|| Best::new(self.keep), Best::merge);
+        self.options.cancel.check()?;
+        Ok(best.into_sorted())
+    }
+
     /// The hits among `rows`, of which only the `complete` nearest can be told to be the nearest of all.
     pub fn among(&self, rows: &[usize], complete: usize) -> Vec<Hit> {
-        let ranked = |row: &usize| {
+        let mut all = self.scored(rows);
+        all.sort_unstable_by_key(|hit| Ranked(*hit));
+        self.chosen(all.into_iter().take(complete))
+    }
+
+    /// Each of `rows` with its cosine, as every other search computes it.
+    pub fn scored(&self, rows: &[usize]) -> Vec<Hit> {
+        let scored = |row: &usize| {
             let mut cosine = [0.0];
             cosines_of(self.kernel, &self.space, &self.query, *row..row + 1, &mut cosine);
-            Ranked(Hit { row: *row, cosine: cosine[0] })
+            Hit { row: *row, cosine: cosine[0] }
         };
-        let mut all: Vec<Ranked> = rows.par_iter().map(ranked).collect();
-        all.sort_unstable();
+        rows.par_iter().map(scored).collect()
+    }
+
+    /// As many as are wanted of `hits`, which come best first.
+    pub fn chosen(&self, hits: impl Iterator<Item = Hit>) -> Vec<Hit> {
         let mut of_image: HashMap<u32, usize> = HashMap::new();
-        let nearest = all.into_iter().take(complete).map(|ranked| ranked.0);
-        let allowed = nearest.filter(|hit| self.allowed(hit.row)).filter(|hit| {
+        let allowed = hits.filter(|hit| self.allowed(hit.row)).filter(|hit| {
             let count = of_image.entry(self.bank.image_of_row(hit.row)).or_default();
             *count += 1;
             *count <= self.per_image
@@ -167,17 +185,16 @@ impl<'a> TopKJob<'a> {
         allowed.take(self.keep).collect()
     }
 
-    /// Ranges of rows for the threads. With a limit per image an image is never split.
-    fn tasks(&self) -> Vec<Range<usize>> {
+    /// Ranges of rows for the threads, from row `first` on. With a limit per image an image is never split.
+    fn tasks(&self, mut first: usize) -> Vec<Range<usize>> {
         let total = self.bank.patches();
         if self.per_image == usize::MAX {
-            return (0..total)
+            return (first..total)
                 .step_by(BLOCK_ROWS)
                 .map(|first| first..total.min(first + BLOCK_ROWS))
                 .collect();
         }
         let mut tasks = Vec::new();
-        let mut first = 0;
         while first < total {
             let end = self.bank.rows_beside(total.min(first + BLOCK_ROWS) - 1).end;
             tasks.push(first..end);
@@ -187,7 +204,7 @@ impl<'a> TopKJob<'a> {
     }
 
     /// What is wrong with the rows that were looked at.
-    fn check(self) -> Result<()> {
+    pub fn check(self) -> Result<()> {
         let trouble = self.trouble.into_inner().unwrap_or_else(PoisonError::into_inner);
         trouble.map_or(Ok(()), Err).and_then(|()| self.space.check_length())
     }
@@ -210,7 +227,7 @@ impl<'a> TopKJob<'a> {
                 let image = self.bank.rows_beside(first);
                 let part = &cosines[image.start - rows.start..image.end - rows.start];
                 self.offer(&mut local.best_of_image, image.start, part);
-                local.best_of_image.heap.drain().for_each(|ranked| local.best.offer(ranked.0));
+                local.best.take_from(&mut local.best_of_image);
                 first = image.end;
             }
         }
@@ -231,7 +248,7 @@ impl<'a> TopKJob<'a> {
         }
     }
 
-    fn allowed(&self, row: usize) -> bool {
+    pub fn allowed(&self, row: usize) -> bool {
         let is_shown = self.options.shown.is_none() || self.options.shows(self.bank.place_of_row(row));
         is_shown && !self.excluded.iter().any(|rows| rows.contains(&row))
     }
@@ -253,17 +270,17 @@ impl Local {
 }
 
 /// The best `keep` of the hits it is offered, the worst of them on top; `keep` is at least 1.
-struct Best {
+pub(super) struct Best {
     heap: BinaryHeap<Ranked>,
     keep: usize,
 }
 
 impl Best {
-    fn new(keep: usize) -> Self {
+    pub fn new(keep: usize) -> Self {
         Self { heap: BinaryHeap::new(), keep }
     }
 
-    fn offer(&mut self, hit: Hit) {
+    pub fn offer(&mut self, hit: Hit) {
         if self.heap.len() < self.keep {
             self.heap.push(Ranked(hit));
         } else if let Some(mut worst) = self.heap.peek_mut()
@@ -274,22 +291,32 @@ impl Best {
     }
 
     /// A hit below this would not be kept.
-    fn least(&self) -> f32 {
+    pub fn least(&self) -> f32 {
         match self.heap.peek() {
             Some(worst) if self.heap.len() == self.keep => worst.0.cosine,
             _ => f32::NEG_INFINITY,
         }
     }
 
-    fn merge(mut self, other: Best) -> Best {
-        other.heap.into_iter().for_each(|ranked| self.offer(ranked.0));
+    pub fn merge(mut self, mut other: Best) -> Best {
+        self.take_from(&mut other);
         self
+    }
+
+    /// Takes what is good enough of `other`, which is empty then.
+    pub fn take_from(&mut self, other: &mut Best) {
+        other.heap.drain().for_each(|ranked| self.offer(ranked.0));
+    }
+
+    /// Best first.
+    pub fn into_sorted(self) -> Vec<Hit> {
+        self.heap.into_sorted_vec().into_iter().map(|ranked| ranked.0).collect()
     }
 }
 
 /// Orders hits: less is better. Larger cosines first, then lower rows.
 #[derive(Clone, Copy, PartialEq)]
-struct Ranked(Hit);
+pub(super) struct Ranked(pub Hit);
 
 impl Eq for Ranked {}
 
@@ -307,7 +334,7 @@ impl PartialOrd for Ranked {
 
 /// A lower bound of the k-th best cosine that all threads share: a float whose bits
 /// are turned so that they have the order of the numbers.
-struct Threshold(AtomicU32);
+pub(super) struct Threshold(AtomicU32);
 
 impl Default for Threshold {
     fn default() -> Self {
@@ -316,12 +343,12 @@ impl Default for Threshold {
 }
 
 impl Threshold {
-    fn get(&self) -> f32 {
+    pub fn get(&self) -> f32 {
         float_from_ordered(self.0.load(Memory::Relaxed))
     }
 
     /// Raises the bound to `cosine`, if that is more.
-    fn raise(&self, cosine: f32) {
+    pub fn raise(&self, cosine: f32) {
         self.0.fetch_max(ordered_from_float(cosine), Memory::Relaxed);
     }
 }
@@ -345,7 +372,7 @@ mod tests {
         let kept = |order: &[usize]| {
             let mut best = Best::new(3);
             order.iter().for_each(|row| best.offer(Hit { row: *row, cosine: cosines[*row] }));
-            best.heap.into_sorted_vec().iter().map(|ranked| ranked.0.row).collect::<Vec<_>>()
+            best.into_sorted().iter().map(|hit| hit.row).collect::<Vec<_>>()
         };
         for order in [[0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0], [4, 5, 2, 1, 0, 3]] {
             assert_eq!(kept(&order), [3, 0, 2]);

@@ -55,6 +55,7 @@ impl Commander {
             queries: vec![search.query],
             choice: QueryChoice { count: 1, skip: 0, index: None },
             filter: search.filter,
+            way: search.way,
         };
         let outputs = gallery_inputs(&source.haystack, None);
         let (request, output) = figure(content, style, (args.out, args.style.caption), outputs)?;

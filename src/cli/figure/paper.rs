@@ -16,7 +16,7 @@ use crate::cli::shared::{
 use crate::engine::facts::{DataSpec, PatchSpace, Split};
 use crate::engine::jobs::embed::BankSource;
 use crate::engine::jobs::figures::{GallerySource, Haystack, MapImages, MapSizes, MapSource, QueryChoice};
-use crate::engine::{FigureContent, FigureKind, Style, defaults, jobs};
+use crate::engine::{FigureContent, FigureKind, SearchWay, Style, defaults, jobs};
 use crate::patch::PatchRef;
 
 /// The paper's figures by number.
@@ -282,6 +282,7 @@ impl Commander {
             ..FigureContent::new(plan.kind, spaces)
         };
         let source = GallerySource {
+            way: SearchWay::Exact,
             beside: search.beside.as_deref().map(|named| haystack.with(named)),
             haystack,
             queries: search.query.iter().map(|q| (q.image, q.y, q.x)).collect(),

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::values::{QueryPlace, positive};
-use crate::engine::SearchReport;
 use crate::engine::defaults;
 use crate::engine::facts::{NamedFilter, Split};
 use crate::engine::jobs::search::SearchRequest;
+use crate::engine::{SearchReport, SearchWay};
 use crate::words::{count, thousands};
 
 #[derive(Args)]
@@ -21,8 +21,27 @@ pub struct QueryArgs {
     /// Number of neighbours
     #[arg(long, default_value_t = defaults::NEIGHBOURS, value_parser = positive())]
     pub k: usize,
+    /// How: exact compares every patch; quantised goes by codes of one bit a value (`bagssl bank index`) and finds nearly
+    /// all of the same, with the same cosines
+    #[arg(long, value_enum, default_value = "exact")]
+    pub search: SearchArg,
     #[command(flatten)]
     pub filter: FilterArgs,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum SearchArg {
+    Exact,
+    Quantised,
+}
+
+impl From<SearchArg> for SearchWay {
+    fn from(arg: SearchArg) -> Self {
+        match arg {
+            SearchArg::Exact => Self::Exact,
+            SearchArg::Quantised => Self::Quantised,
+        }
+    }
 }
 
 /// Heading of what is left out of the neighbours.
@@ -70,8 +89,14 @@ pub fn among_words(report: &SearchReport) -> String {
         [] => String::new(),
         words => format!(" ({})", words.join(", ")),
     };
+    let way = match report.recall_queries {
+        None => "every one compared".to_owned(),
+        Some(queries) => {
+            format!("by their codes: recall {:.3}, measured on {queries} queries", report.recall)
+        }
+    };
     format!(
-        "chosen among {} of the {} patches of {images}{left_out}, every one compared",
+        "chosen among {} of the {} patches of {images}{left_out}, {way}",
         thousands(report.candidates),
         thousands(report.searched)
     )
@@ -84,5 +109,6 @@ pub fn search_request(args: QueryArgs) -> SearchRequest {
         query: (args.query.image, args.query.y, args.query.x),
         k: args.k,
         filter: args.filter.into(),
+        way: args.search.into(),
     }
 }

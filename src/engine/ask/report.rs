@@ -27,10 +27,13 @@ pub struct SearchReport {
     /// Images that were searched, of those that the bank is planned for.
     #[serde(skip)]
     pub images: (usize, usize),
-    /// Whether every patch was compared; it always is.
+    /// Whether every patch was compared.
     pub exact: bool,
-    /// Part of the true neighbours that were found; 1, as the search is exact.
+    /// Part of the true neighbours that such searches find; 1 where the search is exact.
     pub recall: f64,
+    /// Queries on which it was measured, where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recall_queries: Option<usize>,
     /// Time of the search.
     pub milliseconds: f64,
     /// The neighbours, best first.

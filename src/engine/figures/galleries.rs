@@ -14,6 +14,7 @@ use crate::engine::look::neighbours::{NeighbourQuery, near};
 use crate::engine::look::{parts, selection};
 use crate::image::Image;
 use crate::patch::PatchRef;
+use crate::search::Processor;
 use crate::words::thousands;
 
 /// Decoded images that are kept while galleries are put together.
@@ -23,12 +24,14 @@ const KEPT_IMAGES: usize = 32;
 pub struct GalleryMaker {
     pub bank: Bank,
     pub data: Arc<dyn Dataset>,
+    /// What searches.
+    pub processor: Processor,
     images: BTreeMap<u32, Arc<Image>>,
 }
 
 impl GalleryMaker {
     pub fn new(bank: Bank, data: Arc<dyn Dataset>) -> Self {
-        Self { bank, data, images: BTreeMap::new() }
+        Self { bank, data, processor: Processor::cpu(), images: BTreeMap::new() }
     }
 
     /// What the figure was made from, and among which patches its neighbours were found.
@@ -80,7 +83,7 @@ impl GalleryMaker {
                 }
                 None => vectors.get(index).context("the bank does not hold the query")?.clone(),
             };
-            near(&self.bank, space, &vector, &wanted)
+            near(&self.processor, &self.bank, space, &vector, &wanted)
         };
         spaces.iter().enumerate().map(report).collect()
     }

@@ -15,6 +15,7 @@ pub mod fresh;
 pub mod geometry;
 pub mod hash;
 pub mod import;
+pub mod index;
 mod job;
 pub mod locality;
 pub mod model;

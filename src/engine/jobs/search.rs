@@ -7,9 +7,12 @@ use anyhow::bail;
 use crate::bank::Bank;
 use crate::dataset::Split;
 use crate::engine::ask::SearchReport;
-use crate::engine::ask::{NamedFilter, QuerySpec};
+use crate::engine::ask::{NamedFilter, QuerySpec, SearchWay};
+use crate::engine::jobs::Job;
+use crate::engine::jobs::index::processor;
 use crate::engine::look::neighbours::{NeighbourQuery, near};
 use crate::engine::look::selection;
+use crate::search::Processor;
 
 /// Which patches may be neighbours.
 #[derive(Clone, Debug)]
@@ -22,15 +25,25 @@ pub struct SearchRequest {
     pub k: usize,
     /// What is left out of them.
     pub filter: NamedFilter,
+    /// How the bank is searched.
+    pub way: SearchWay,
 }
 
 /// `bagssl knn`.
-pub fn knn(request: &SearchRequest, space: &str) -> anyhow::Result<SearchReport> {
-    search(&Bank::open(&request.bank)?, request, space)
+pub fn knn(request: &SearchRequest, space: &str, mut job: Job<'_>) -> anyhow::Result<SearchReport> {
+    let bank = Bank::open(&request.bank)?;
+    bank.space(space)?;
+    let processor = processor(request.way, &bank, &[space.to_owned()], &mut job)?;
+    search(&processor, &bank, request, space)
 }
 
 /// Searches one space.
-pub fn search(bank: &Bank, request: &SearchRequest, space: &str) -> anyhow::Result<SearchReport> {
+fn search(
+    processor: &Processor,
+    bank: &Bank,
+    request: &SearchRequest,
+    space: &str,
+) -> anyhow::Result<SearchReport> {
     let (image, y, x) = request.query;
     let row = bank.row_of(image, y, x)?;
     let filter = &request.filter.resolve(&bank.spec().classes)?;
@@ -47,5 +60,5 @@ pub fn search(bank: &Bank, request: &SearchRequest, space: &str) -> anyhow::Resu
     let patch = bank.patch_ref(row);
     let label = |image: u32| bank.image_entry(image as usize).ok().and_then(|entry| entry.label);
     let kin = &selection::kin(&QuerySpec::one(patch), label);
-    near(bank, space, &vector, &NeighbourQuery { patch, own: &[row], kin, k: request.k, filter })
+    near(processor, bank, space, &vector, &NeighbourQuery { patch, own: &[row], kin, k: request.k, filter })
 }

@@ -18,8 +18,9 @@ pub struct NeighbourQuery<'a> {
     pub filter: &'a GalleryFilter,
 }
 
-/// Searches one space for what is near a vector.
+/// Searches one space for what is near a vector, on `processor`: bringing a bank to a GPU would take longer than one search.
 pub fn near(
+    processor: &Processor,
     bank: &Bank,
     space: &str,
     vector: &[f32],
@@ -27,9 +28,9 @@ pub fn near(
 ) -> anyhow::Result<SearchReport> {
     let NeighbourQuery { patch, own, kin, k, filter } = *wanted;
     let clock = Instant::now();
-    // Bringing a bank to a GPU would take longer than one search.
-    let found = nearest(&Processor::cpu(), bank, (space, vector), k, filter, own, kin)?;
+    let found = nearest(processor, bank, (space, vector), k, filter, own, kin)?;
     let milliseconds = clock.elapsed().as_secs_f64() * 1e3;
+    let measured = processor.recall(bank, space);
     Ok(SearchReport {
         query: patch,
         k,
@@ -39,8 +40,9 @@ pub fn near(
         left_out: filter.words(&bank.spec().classes),
         let_through: found.searched,
         images: (bank.own_images(), bank.own_total_images()),
-        exact: true,
-        recall: 1.0,
+        exact: measured.is_none(),
+        recall: measured.map_or(1.0, |measured| measured.recall),
+        recall_queries: measured.map(|measured| measured.queries),
         milliseconds,
         neighbours: found
             .hits

@@ -6,6 +6,9 @@ use crate::bank::{Bank, ImageEntry};
 use crate::engine::ask::{GalleryFilter, QuerySpec, Sign};
 use crate::search::{Hit, Kin, Options, Processor};
 
+/// Of so many neighbours one is expected not to overlap a nearer one; where too few are left, as many times more are asked for.
+const APART: usize = 8;
+
 /// The neighbours that a filter leaves, and how many patches it chose among. Patches without a vector (of images
 /// that could not be read) count nowhere.
 pub struct Selection {
@@ -68,9 +71,9 @@ pub fn nearest(
         ..Options::default()
     };
     let hits = if filter.without_overlap {
-        // All rows, best first; those that do not overlap are then taken from the front.
+        // Rows best first; those that do not overlap are then taken from the front.
         let all = Options { per_image: None, ..options };
-        thinned(bank, processor.top_k(bank, space, query, bank.patches(), &all)?, k, filter)
+        apart(bank, k, filter, |some| processor.top_k(bank, space, query, some, &all))?
     } else {
         processor.top_k(bank, space, query, k, &options)?
     };
@@ -116,6 +119,25 @@ fn counts(bank: &Bank, space: &str, own: &[usize], shown: &[bool]) -> anyhow::Re
     let own = own.into_iter().filter(|row| shown[bank.place_of_row(*row)]);
     let of_query: u64 = own.map(|row| stored.searchable_in(row..row + 1)).sum();
     Ok((searched as usize, (searched - of_query) as usize))
+}
+
+/// The first `k` that [`thinned`] leaves of all rows, of which `nearest` gives so many as it is asked for.
+fn apart(
+    bank: &Bank,
+    k: usize,
+    filter: &GalleryFilter,
+    nearest: impl Fn(usize) -> anyhow::Result<Vec<Hit>>,
+) -> anyhow::Result<Vec<Hit>> {
+    let mut some = k.saturating_mul(APART);
+    loop {
+        let hits = nearest(some.min(bank.patches()))?;
+        let is_all = hits.len() < some;
+        let kept = thinned(bank, hits, k, filter);
+        if kept.len() == k || is_all {
+            return Ok(kept);
+        }
+        some = some.saturating_mul(APART);
+    }
 }
 
 /// The first `k` of `hits` that neither overlap a better one nor exceed their image's share.

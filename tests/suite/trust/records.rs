@@ -14,7 +14,7 @@ use bagssl::engine::jobs::figures::FileLook;
 use bagssl::engine::jobs::plan::EvalPlan;
 use bagssl::engine::jobs::search::{SearchRequest, knn};
 use bagssl::engine::jobs::train::{Start, TrainRequest, loss_curve, train};
-use bagssl::engine::{NamedFilter, line};
+use bagssl::engine::{NamedFilter, SearchWay, line};
 use bagssl::eval::{Classifier, EvalConfig, aggregate::Aggregate};
 use bagssl::figure::{
     CurveAxis, CurveBand, CurveData, CurveSeries, CurvesPanel, Figure, Format, MatrixPanel, Panel,
@@ -179,9 +179,13 @@ pub fn read_bank_at(place: &Path) -> anyhow::Result<()> {
     bank_info(place)?;
     let Some(first) = (bank.patches() > 0).then(|| bank.patch_ref(0)) else { return Ok(()) };
     let query = (first.image as usize, first.y, first.x);
-    let request = SearchRequest { bank: place.into(), query, k: 5, filter: NamedFilter::default() };
+    let (filter, way) = (NamedFilter::default(), SearchWay::Exact);
+    let request = SearchRequest { bank: place.into(), query, k: 5, filter, way };
+    let cancel = CancelToken::default();
     for space in bank.spaces() {
-        let found = knn(&request, space)?;
+        let mut progress = |_| ();
+        let job = Job { device: DeviceChoice::Cpu, seed: 0, cancel: &cancel, progress: &mut progress };
+        let found = knn(&request, space, job)?;
         assert!((found.neighbours.len() as u64) < found.searched, "more neighbours than rows");
     }
     data_of_bank(place, &bank, None)?;

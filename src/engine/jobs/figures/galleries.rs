@@ -17,6 +17,7 @@ use crate::engine::jobs::embed::data_of_bank;
 use crate::engine::jobs::figures::choose;
 use crate::engine::jobs::figures::request::{GallerySource, Haystack, QueryChoice};
 use crate::engine::jobs::fresh;
+use crate::engine::jobs::index::processor;
 use crate::engine::jobs::{Job, open_embedder};
 use crate::engine::look::spaces::crop_names;
 use crate::patch::{PatchGrid, PatchRef};
@@ -136,6 +137,7 @@ fn draw(
     output.check(&request.style)?;
     let content = &mut request.content;
     let mut finder = source.haystack.open(&mut content.spaces, &mut job)?;
+    finder.processor = processor(source.way, &finder.bank, &content.spaces, &mut job)?;
     let other = source.second(content, &mut finder, &mut job)?;
     content.filter = source.filter.resolve(&finder.bank.spec().classes)?;
     let patches = source.patches(content, &finder, job.seed)?;

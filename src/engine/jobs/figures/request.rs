@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::augment::Crop;
 use crate::dataset::{DataSpec, Split};
-use crate::engine::ask::{NamedFilter, defaults};
+use crate::engine::ask::{NamedFilter, SearchWay, defaults};
 use crate::engine::jobs::embed::BankSource;
 use crate::model::{ModelInfo, ModelSpec};
 use crate::patch::PatchGrid;
@@ -149,6 +149,8 @@ pub struct GallerySource {
     pub choice: QueryChoice,
     /// What the galleries leave out.
     pub filter: NamedFilter,
+    /// How a bank on disk is searched.
+    pub way: SearchWay,
 }
 
 /// Queries of the seed's choice.

@@ -1,0 +1,107 @@
+//! Codes of a bank's rows, made block by block and written beside it.
+
+use super::file::{BLOCK_ROWS, Codes, Entry, Facts, codes_path, head_bytes, norms_sum, tail_bytes};
+use super::rotation::Rotation;
+use super::sketch::Frame;
+use crate::bank::Bank;
+use crate::files::write_atomic;
+use crate::progress::CancelToken;
+use anyhow::{Context, Result, ensure};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Of the rotation.
+const SEED: u64 = 0x5EED;
+/// Places of which rows are taken for the mean, and how many of each.
+const MEAN_PLACES: usize = 128;
+const MEAN_ROWS: usize = 128;
+/// Blocks that are encoded between two writes, for each thread.
+const AT_ONCE: usize = 4;
+
+/// Makes the codes of all committed rows of `space` and writes them beside the bank, atomically. Blocks of `old` codes
+/// that are still right are taken over. `progress` is told of rows that are done.
+///
+/// # Errors
+/// A bank in memory or without rows; damaged rows; cancelled; the write failed.
+pub fn build(
+    bank: &Bank,
+    space: &str,
+    old: Option<&Codes>,
+    cancel: &CancelToken,
+    progress: &mut dyn FnMut(usize),
+) -> Result<()> {
+    let folder = bank.folder().context("codes are kept beside a bank on disk")?;
+    ensure!(bank.patches() > 0, "{} holds no rows yet", folder.display());
+    let facts = Facts::of(bank, space)?;
+    let frame = match old {
+        Some(old) => old.frame.clone(),
+        None => Frame::new(Rotation::random(Rotation::dims(bank.width(space)?), SEED), mean(bank, space)?),
+    };
+    let blocks: Vec<usize> = (0..bank.patches().div_ceil(BLOCK_ROWS)).collect();
+    let rows = |block: usize| block * BLOCK_ROWS..bank.patches().min((block + 1) * BLOCK_ROWS);
+    let known = |block: usize| {
+        let old = old.filter(|old| block < old.blocks() && old.rows_of_block(block) == rows(block))?;
+        old.whole_block(bank, block).map(|(bytes, entry)| (bytes.to_vec(), entry))
+    };
+    write_atomic(&codes_path(folder, space), |out| {
+        let head = head_bytes(&facts, &frame)?;
+        out.write_all(&head)?;
+        let mut table = Vec::with_capacity(blocks.len());
+        for some in blocks.chunks(AT_ONCE * rayon::current_num_threads()) {
+            cancel.check()?;
+            let made = some
+                .par_iter()
+                .map(|block| known(*block).map_or_else(|| encode(bank, space, &frame, rows(*block)), Ok));
+            for (bytes, entry) in made.collect::<Result<Vec<_>>>()? {
+                out.write_all(&bytes)?;
+                table.push(entry);
+            }
+            progress(rows(some[some.len() - 1]).end);
+        }
+        Ok(out.write_all(&tail_bytes(&head, &table))?)
+    })
+}
+
+/// A block as it lies in the file.
+fn encode(bank: &Bank, space: &str, frame: &Frame, rows: Range<usize>) -> Result<(Vec<u8>, Entry)> {
+    let stored = bank.space(space)?;
+    let (width, words) = (stored.width(), frame.dims / 64);
+    let mut values = vec![0.0; rows.len() * width];
+    stored.read_rows(rows.clone(), &mut values)?;
+    let inv_norms = stored.pieces(rows.clone()).flat_map(|piece| piece.inv_norms.iter().copied());
+    let (mut bits, mut room) = (vec![0u64; rows.len() * words], vec![]);
+    let (mut offsets, mut scales, mut spread) = (vec![], vec![], 0.0f32);
+    for ((row, inv_norm), bits) in values.chunks_exact(width).zip(inv_norms).zip(bits.chunks_exact_mut(words))
+    {
+        let factors = frame.encode(row, inv_norm, &mut room, bits);
+        offsets.push(factors.offset);
+        scales.push(factors.scale);
+        spread = spread.max(factors.spread);
+    }
+    let mut bytes: Vec<u8> = bytemuck::cast_slice(&bits).to_vec();
+    bytes.extend_from_slice(bytemuck::cast_slice(&offsets));
+    bytes.extend_from_slice(bytemuck::cast_slice(&scales));
+    let entry = Entry { sum: crc32c::crc32c(&bytes), norms_sum: norms_sum(bank, space, rows)?, spread };
+    Ok((bytes, entry))
+}
+
+/// The mean of rows at unit length, of some from all over the bank: which it is makes no difference to what is found,
+/// but to how precisely it is told.
+fn mean(bank: &Bank, space: &str) -> Result<Vec<f32>> {
+    let stored = bank.space(space)?;
+    let (total, width) = (bank.patches(), stored.width());
+    let mut sums = vec![0.0f64; width];
+    let mut count = 0u64;
+    for place in 0..MEAN_PLACES {
+        let first = total * place / MEAN_PLACES;
+        let rows = first..total.min(first + MEAN_ROWS).min((total * (place + 1) / MEAN_PLACES).max(first));
+        let mut values = vec![0.0; rows.len() * width];
+        stored.read_rows(rows.clone(), &mut values)?;
+        let inv_norms = stored.pieces(rows).flat_map(|piece| piece.inv_norms.iter().copied());
+        for (row, inv_norm) in values.chunks_exact(width).zip(inv_norms).filter(|(_, inv)| inv.is_finite()) {
+            count += 1;
+            sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(value * inv_norm));
+        }
+    }
+    Ok(sums.into_iter().map(|sum| (sum / count.max(1) as f64) as f32).collect())
+}

@@ -1,0 +1,167 @@
+//! How much of what is near the codes find, on queries of the bank's own rows; kept in `SPACE.codes.json`.
+
+use super::file::{Codes, codes_path};
+use super::find::{Found, find};
+use crate::bank::Bank;
+use crate::files;
+use crate::progress::CancelToken;
+use crate::search::topk::{Hit, Options, top_k};
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Neighbours of a query.
+const NEIGHBOURS: usize = 255;
+/// Deviations that are tried, on queries other than those that the recall is then measured on.
+const TRIED: [f32; 5] = [1.5, 2.0, 2.5, 3.0, 4.0];
+/// The first of them with so much recall is taken.
+const ENOUGH: f64 = 0.995;
+/// Queries on which they are tried.
+const TRIALS: usize = 16;
+/// Queries on which the recall is measured.
+const QUERIES: usize = 64;
+
+/// What searches by codes find, measured: a neighbour counts as found if one as near as the true k-th is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measured {
+    /// Part of the neighbours that are found, in [0, 1], over all queries.
+    pub recall: f64,
+    /// Of the query with the least.
+    pub least: f64,
+    /// Queries: rows of the bank, from all over it.
+    pub queries: usize,
+    /// Neighbours of each.
+    pub k: usize,
+    /// Rows of a query whose vectors are compared, on average.
+    pub compared: f64,
+    /// Deviations of its error by which a row may be nearer than its code tells.
+    pub deviations: f32,
+    /// Rows that the codes are of.
+    pub rows: usize,
+}
+
+/// A bank's codes with what they are known to find.
+#[derive(Debug)]
+pub struct Quantised {
+    codes: Codes,
+    measured: Measured,
+}
+
+fn measured_path(bank: &Bank, space: &str) -> Option<PathBuf> {
+    bank.folder().map(|folder| codes_path(folder, space).with_extension("codes.json"))
+}
+
+impl Quantised {
+    /// The codes of `space` beside `bank`, with what was measured; `None` where they are not there, or not measured.
+    ///
+    /// # Errors
+    /// As [`Codes::open`].
+    pub fn open(bank: &Bank, space: &str) -> Result<Option<Self>> {
+        let Some(codes) = Codes::open(bank, space)? else { return Ok(None) };
+        let Some(path) = measured_path(bank, space).filter(|path| path.is_file()) else { return Ok(None) };
+        let read = files::read(&path, files::MOST_WORDS).map_err(anyhow::Error::new);
+        let measured = read.and_then(|bytes| Ok(serde_json::from_slice::<Measured>(&bytes)?));
+        let measured = measured.with_context(|| format!("{} is damaged", path.display()))?;
+        Ok((measured.rows == codes.rows()).then_some(Self { codes, measured }))
+    }
+
+    /// Measures what `codes` find, and writes it down beside them.
+    ///
+    /// # Errors
+    /// As of a search; cancelled; the write failed.
+    pub fn measure(bank: &Bank, space: &str, codes: Codes, cancel: &CancelToken) -> Result<Self> {
+        let k = NEIGHBOURS.min((codes.rows() / 64).max(1));
+        let (trials, queries) = (rows_of(bank, space, TRIALS, 1)?, rows_of(bank, space, QUERIES, 0)?);
+        let over = |deviations: f32, truths: &[Truth]| -> Result<Measured> {
+            let parts = truths.iter().map(|truth| truth.found_by(&codes, deviations, bank));
+            let parts = parts.collect::<Result<Vec<(f64, usize)>>>()?;
+            let count = parts.len().max(1) as f64;
+            Ok(Measured {
+                recall: if parts.is_empty() {
+                    1.0
+                } else {
+                    parts.iter().map(|part| part.0).sum::<f64>() / count
+                },
+                least: parts.iter().map(|part| part.0).fold(1.0, f64::min),
+                queries: parts.len(),
+                k,
+                compared: parts.iter().map(|part| part.1 as f64).sum::<f64>() / count,
+                deviations,
+                rows: codes.rows(),
+            })
+        };
+        let truths = |rows: Vec<usize>| -> Result<Vec<Truth>> {
+            rows.into_iter().map(|row| Truth::of(bank, space, row, k, cancel)).collect()
+        };
+        let trials = truths(trials)?;
+        let mut deviations = TRIED[TRIED.len() - 1];
+        for tried in TRIED {
+            if over(tried, &trials)?.recall >= ENOUGH {
+                deviations = tried;
+                break;
+            }
+        }
+        let measured = over(deviations, &truths(queries)?)?;
+        let path = measured_path(bank, space).context("codes are kept beside a bank on disk")?;
+        files::write_bytes_atomic(&path, &serde_json::to_vec_pretty(&measured)?)?;
+        Ok(Self { codes, measured })
+    }
+
+    /// As [`super::super::top_k`], of which some may be missed: as many as [`Quantised::measured`] says.
+    ///
+    /// # Errors
+    /// As [`super::super::top_k`]; [`super::StaleCodes`].
+    pub fn top_k(&self, bank: &Bank, query: &[f32], k: usize, options: &Options) -> Result<Found> {
+        find(&self.codes, self.measured.deviations, bank, query, k, options)
+    }
+
+    /// What they find.
+    pub fn measured(&self) -> Measured {
+        self.measured
+    }
+
+    /// The codes.
+    pub fn codes(&self) -> &Codes {
+        &self.codes
+    }
+
+    /// The codes alone, to be made again.
+    pub fn into_codes(self) -> Codes {
+        self.codes
+    }
+}
+
+/// A query with its true neighbours.
+struct Truth {
+    query: Vec<f32>,
+    options: Options,
+    hits: Vec<Hit>,
+    k: usize,
+}
+
+impl Truth {
+    fn of(bank: &Bank, space: &str, row: usize, k: usize, cancel: &CancelToken) -> Result<Self> {
+        let mut query = vec![0.0; bank.width(space)?];
+        bank.row_f32(space, row, &mut query)?;
+        let options = Options { exclude_rows: vec![row], cancel: cancel.clone(), ..Options::default() };
+        Ok(Self { hits: top_k(bank, space, &query, k, &options)?, query, options, k })
+    }
+
+    /// The part of them that is found, and rows that were compared.
+    fn found_by(&self, codes: &Codes, deviations: f32, bank: &Bank) -> Result<(f64, usize)> {
+        let found = find(codes, deviations, bank, &self.query, self.k, &self.options)?;
+        let Some(worst) = self.hits.last() else { return Ok((1.0, found.compared)) };
+        let near = found.hits.iter().filter(|hit| hit.cosine >= worst.cosine).count();
+        Ok((near as f64 / self.hits.len() as f64, found.compared))
+    }
+}
+
+/// At most `count` rows with a vector from all over the bank, those of another `offset` others.
+fn rows_of(bank: &Bank, space: &str, count: usize, offset: usize) -> Result<Vec<usize>> {
+    let (stored, total) = (bank.space(space)?, bank.patches());
+    let rows = (0..count).map(|place| (total * place / count + offset * total / (3 * count)).min(total - 1));
+    let mut rows: Vec<usize> = rows.filter(|row| stored.searchable_in(*row..*row + 1) == 1).collect();
+    rows.dedup();
+    Ok(rows)
+}

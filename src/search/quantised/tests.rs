@@ -1,0 +1,178 @@
+//! Search by codes against the exact one, on rows that lie as patches of images do.
+
+use super::*;
+use crate::bank::{Bank, BankSink, BankWriter, Dtype};
+use crate::progress::CancelToken;
+use crate::search::tests::{entries, spec};
+use crate::search::{Hit, Options, top_k};
+use rand::{Rng, SeedableRng};
+use rand_distr::StandardNormal;
+use rand_pcg::Pcg64Mcg;
+use std::fs;
+use std::path::Path;
+
+const WIDTH: usize = 96;
+const IMAGE: usize = 120;
+
+/// Patches that drift over each image around one of a few classes, all on one side of the origin, as those of a network
+/// that ends with a ReLU.
+fn correlated(images: usize) -> Vec<f32> {
+    let mut rng = Pcg64Mcg::seed_from_u64(11);
+    let mut draw =
+        |scale: f32| (0..WIDTH).map(|_| scale * rng.sample::<f32, _>(StandardNormal)).collect::<Vec<f32>>();
+    let classes: Vec<Vec<f32>> = (0..10).map(|_| draw(1.0)).collect();
+    let mut rows = vec![];
+    for image in 0..images {
+        let mut at: Vec<f32> = classes[image % 10].iter().zip(draw(0.7)).map(|(a, b)| a + b).collect();
+        for _ in 0..IMAGE {
+            at.iter_mut().zip(draw(0.15)).for_each(|(at, step)| *at = 0.99 * *at + step);
+            rows.extend(at.iter().map(|value| value.max(0.0)));
+        }
+    }
+    rows
+}
+
+/// A bank on disk of the first `now` of `images` images, each of [`IMAGE`] patches.
+fn bank_at(folder: &Path, images: usize, now: usize, rows: &[f32]) -> Bank {
+    let (spec, entries) = (spec(Dtype::F16, WIDTH), entries(&vec![IMAGE; images]));
+    let (mut writer, done) =
+        BankWriter::create_or_resume(folder, &spec, &entries, &CancelToken::default()).unwrap();
+    for image in done..now {
+        let values = &rows[image * IMAGE * WIDTH..(image + 1) * IMAGE * WIDTH];
+        if image == 3 {
+            writer.push_skipped(3, "broken")
+        } else {
+            writer.push_image(image, &[("h", values)])
+        }
+        .unwrap();
+    }
+    writer.commit().unwrap();
+    Bank::open(folder).unwrap()
+}
+
+fn indexed(bank: &Bank, old: Option<&Codes>) -> Quantised {
+    build(bank, "h", old, &CancelToken::default(), &mut |_| ()).unwrap();
+    let codes = Codes::open(bank, "h").unwrap().unwrap();
+    Quantised::measure(bank, "h", codes, &CancelToken::default()).unwrap()
+}
+
+fn row_of(bank: &Bank, row: usize) -> Vec<f32> {
+    let mut query = vec![0.0; WIDTH];
+    bank.row_f32("h", row, &mut query).unwrap();
+    query
+}
+
+/// The part of the true neighbours that is found; what is found is as the exact search has it, in its order.
+fn recall(codes: &Quantised, bank: &Bank, query: &[f32], k: usize, options: &Options) -> (f64, usize) {
+    let Found { hits, compared } = codes.top_k(bank, query, k, options).unwrap();
+    let truth = top_k(bank, "h", query, k, options).unwrap();
+    let everything = top_k(bank, "h", query, bank.patches(), &Options::default()).unwrap();
+    let place = |hit: &Hit| everything.iter().position(|other| other == hit).expect("an exact hit");
+    assert!(hits.iter().map(place).collect::<Vec<_>>().is_sorted());
+    assert_eq!(hits.len(), truth.len());
+    let found = hits.iter().filter(|hit| truth.last().is_some_and(|last| hit.cosine >= last.cosine)).count();
+    (found as f64 / truth.len().max(1) as f64, compared)
+}
+
+#[test]
+fn what_is_near_is_found_whatever_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let bank = bank_at(folder.path(), 150, 150, &correlated(150));
+    let codes = indexed(&bank, None);
+    let measured = codes.measured();
+    assert!(measured.recall >= 0.99 && measured.queries > 50, "{measured:?}");
+    let shown = |keep: fn(usize) -> bool| Some((0..150).map(keep).collect::<Vec<bool>>());
+    let all = Options::default();
+    let options = [
+        all.clone(),
+        Options { exclude_images: vec![40], exclude_rows: vec![9], ..all.clone() },
+        Options { shown: shown(|image| image % 3 == 1), ..all.clone() },
+        Options { shown: shown(|image| image / 20 == 2), ..all.clone() },
+        Options { per_image: Some(1), ..all.clone() },
+        Options { per_image: Some(4), shown: shown(|image| image % 2 == 0), ..all },
+    ];
+    for options in options {
+        let mut parts = vec![];
+        for row in (0..bank.patches()).step_by(1801).filter(|row| *row / IMAGE != 3) {
+            let (part, compared) = recall(&codes, &bank, &row_of(&bank, row), 40, &options);
+            // Of one patch an image, 40 are a good part of 150 images: then all are compared, and all is found.
+            let is_told = options.per_image.is_none();
+            assert!(!is_told || compared < bank.patches() / 2, "{compared} rows for {options:?}");
+            parts.push(part);
+        }
+        let mean = parts.iter().sum::<f64>() / parts.len() as f64;
+        assert!(mean >= 0.99, "{mean} for {options:?}");
+    }
+}
+
+#[test]
+fn what_codes_cannot_tell_is_searched_exactly() {
+    let folder = tempfile::tempdir().unwrap();
+    let bank = bank_at(folder.path(), 30, 30, &correlated(30));
+    let codes = indexed(&bank, None);
+    for (query, k) in [(vec![0.0; WIDTH], 5), (row_of(&bank, 7), bank.patches()), (row_of(&bank, 7), 0)] {
+        let found = codes.top_k(&bank, &query, k, &Options::default()).unwrap().hits;
+        assert_eq!(found, top_k(&bank, "h", &query, k, &Options::default()).unwrap());
+    }
+    assert!(codes.top_k(&bank, &[0.0], 5, &Options::default()).is_err());
+}
+
+#[test]
+fn a_bank_that_grows_is_searched_whole_and_its_codes_are_continued() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = correlated(60);
+    let half = bank_at(folder.path(), 60, 40, &rows);
+    let codes = indexed(&half, None);
+    let whole = bank_at(folder.path(), 60, 60, &rows);
+    // A row that came later, and others.
+    for row in [59 * IMAGE + 5, 17, 20 * IMAGE] {
+        let (part, _) = recall(&codes, &whole, &row_of(&whole, row), 25, &Options::default());
+        assert!(part >= 0.95, "{part}");
+    }
+    let before = fs::read(folder.path().join("h.codes")).unwrap();
+    let codes = indexed(&whole, Some(codes.codes()));
+    assert_eq!(codes.codes().rows(), whole.patches());
+    codes.codes().check_all(&whole).unwrap();
+    // The first blocks are those of before, byte for byte.
+    let after = fs::read(folder.path().join("h.codes")).unwrap();
+    let head = before.len() - 40 * IMAGE * 24 - 3 * 12 - 4;
+    let blocks = head..head + 2 * 2048 * 24;
+    assert!(before[blocks.clone()] == after[blocks]);
+    assert!(Quantised::open(&whole, "h").unwrap().is_some());
+}
+
+#[test]
+fn codes_that_are_damaged_or_of_other_rows_are_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = correlated(40);
+    let bank = bank_at(folder.path(), 40, 40, &rows);
+    let query = row_of(&bank, 50);
+    let path = folder.path().join("h.codes");
+    assert!(Codes::open(&bank, "h").unwrap().is_none());
+    drop(indexed(&bank, None));
+    let good = fs::read(&path).unwrap();
+    let mut dice = Pcg64Mcg::seed_from_u64(3);
+    let places: Vec<usize> = (0..60).map(|_| dice.random_range(0..good.len())).collect();
+    for place in places.into_iter().chain([0, 9, 100, good.len() - 1]) {
+        let mut bad = good.clone();
+        bad[place] ^= 1 << (place % 8);
+        fs::write(&path, &bad).unwrap();
+        let noticed = match Quantised::open(&bank, "h") {
+            Ok(Some(codes)) => codes.top_k(&bank, &query, 20, &Options::default()).map(|_| ()),
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        assert!(format!("{:#}", noticed.unwrap_err()).contains("h.codes"), "byte {place}");
+    }
+    fs::write(&path, &good[..good.len() / 2]).unwrap();
+    assert!(Codes::open(&bank, "h").is_err());
+    fs::write(&path, &good).unwrap();
+    // The same spec, other rows.
+    let other = tempfile::tempdir().unwrap();
+    let turned: Vec<f32> = rows.iter().rev().copied().collect();
+    let bank = bank_at(other.path(), 40, 40, &turned);
+    fs::copy(&path, other.path().join("h.codes")).unwrap();
+    let codes = Codes::open(&bank, "h").unwrap().unwrap();
+    let error = codes.check_all(&bank).unwrap_err();
+    assert!(error.is::<StaleCodes>() && error.to_string().contains("have changed"), "{error}");
+}
