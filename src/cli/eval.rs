@@ -11,9 +11,7 @@ use super::shared::{
     skipped_words, thousands,
 };
 use crate::engine::facts::*;
-use crate::engine::jobs::evaluate::{EvalReport, EvalRequest, Holdout};
-use crate::engine::jobs::plan::{EvalPlan, PlanRequest};
-use crate::engine::{OutputKind, Outputs, jobs};
+use crate::engine::{EvalPlan, EvalReport, EvalRequest, Holdout, OutputKind, Outputs, PlanRequest, jobs};
 use crate::words::name_list;
 
 #[derive(Args)]
@@ -129,7 +127,7 @@ impl Commander {
         let outputs = Outputs::default().reads("--plan", plan);
         outputs.writes("--out", out, OutputKind::Folder).check()?;
         let request = PlanRequest { plan: EvalPlan::read(plan)?, out: out.to_owned() };
-        let report = self.job(|job| jobs::plan::run_plan(&request, job))?;
+        let report = self.job(|job| jobs::evaluate::run_plan(request, job))?;
         show(self.json(), &report, || {
             let (done, kept) = (thousands(report.cells), thousands(report.kept));
             format!(

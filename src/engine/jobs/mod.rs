@@ -18,8 +18,6 @@ pub mod import;
 mod job;
 pub mod locality;
 pub mod model;
-pub mod plan;
-mod plan_table;
 pub mod plot;
 pub mod search;
 pub mod train;

@@ -9,12 +9,11 @@ use bagssl::dataset::{DataSpec, Split};
 use bagssl::device::DeviceChoice;
 use bagssl::engine::jobs::Job;
 use bagssl::engine::jobs::embed::{bank_info, data_of_bank};
-use bagssl::engine::jobs::evaluate::{EvalRequest, evaluate};
+use bagssl::engine::jobs::evaluate::evaluate;
 use bagssl::engine::jobs::figures::FileLook;
-use bagssl::engine::jobs::plan::EvalPlan;
 use bagssl::engine::jobs::search::{SearchRequest, knn};
 use bagssl::engine::jobs::train::{Start, TrainRequest, loss_curve, train};
-use bagssl::engine::{NamedFilter, line};
+use bagssl::engine::{EvalPlan, EvalRequest, NamedFilter, line};
 use bagssl::eval::{Classifier, EvalConfig, aggregate::Aggregate};
 use bagssl::figure::{
     CurveAxis, CurveBand, CurveData, CurveSeries, CurvesPanel, Figure, Format, MatrixPanel, Panel,
