@@ -1,6 +1,7 @@
 //! Jobs that run to their end on the calling thread: what the command line does.
 //! Each takes a request, says how far it is and can be cancelled.
 
+pub mod accuracy;
 pub mod bench;
 pub mod cache;
 pub mod compare;
