@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use serde::Serialize;
 use serde_json::json;
 
@@ -42,17 +42,16 @@ pub fn accuracy_bars(request: &AccuracyRequest) -> anyhow::Result<AccuracyReport
     for folder in &request.results {
         rows.extend(StoredResults::read(folder)?.rows);
     }
+    let names: Vec<String> = request.results.iter().map(|folder| folder.display().to_string()).collect();
+    let what = || format!("the results of {}", names.join(", "));
     let panels: Vec<Panel> =
         request.classifiers.iter().filter_map(|classifier| panel(&rows, classifier)).collect();
-    ensure!(
-        !panels.is_empty(),
-        "the results have no row of the classifier {}",
-        request.classifiers.join(" or ")
-    );
+    ensure!(!panels.is_empty(), "{}: no row of the classifier {}", what(), request.classifiers.join(" or "));
     let spec =
         PanelsSpec { across: 1, height_in: 2.2, width_in: request.plot.width_in, ..PanelsSpec::default() };
     let source = json!({ "classifiers": request.classifiers, "rows": rows });
-    let files = request.plot.write(page(String::new(), panels, notes(&rows)), spec, source)?;
+    let files =
+        request.plot.write(page(String::new(), panels, notes(&rows)), spec, source).with_context(what)?;
     Ok(AccuracyReport { rows, files })
 }
 

@@ -81,6 +81,19 @@ impl StoredResults {
         let stored: Self = serde_json::from_str(&text)
             .with_context(|| format!("{}: not the tables of a plan", path.display()))?;
         stored.plan.check().with_context(|| format!("{}: key \"plan\"", path.display()))?;
+        for (index, row) in stored.rows.iter().enumerate() {
+            let shares = [row.accuracy, row.low, row.high];
+            let is_share = |value: &f64| (0.0..=1.0).contains(value);
+            anyhow::ensure!(
+                shares.iter().all(is_share) && row.paper.iter().all(is_share),
+                "{}: key \"rows\", row {index}: accuracy {}, its interval {} to {}, paper {}; expected shares from 0 to 1",
+                path.display(),
+                row.accuracy,
+                row.low,
+                row.high,
+                row.paper.map_or("none".to_owned(), |paper| paper.to_string())
+            );
+        }
         Ok(stored)
     }
 
@@ -376,6 +389,19 @@ mod tests {
 
     use super::*;
 
+    fn evaluation() -> PlannedEvaluation {
+        PlannedEvaluation {
+            name: "patch 16".into(),
+            patch: Some(16),
+            crop_scale: None,
+            fit: None,
+            patches: vec!["central".into(), "4".into()],
+            classifiers: vec!["linear".into()],
+            paper: [("ours".to_owned(), vec![46.2, 82.1])].into(),
+            paper_knn: BTreeMap::new(),
+        }
+    }
+
     fn cell(accuracy: f64) -> CellRow {
         let (low, high) = (accuracy - 0.1, accuracy + 0.1);
         let (classifier, patches) = ("linear".into(), "4".into());
@@ -395,17 +421,7 @@ mod tests {
 
     #[test]
     fn seeds_become_a_mean_and_a_deviation_beside_the_papers_number() {
-        let evaluation = PlannedEvaluation {
-            name: "patch 16".into(),
-            patch: Some(16),
-            crop_scale: None,
-            fit: None,
-            patches: vec!["central".into(), "4".into()],
-            classifiers: vec!["linear".into()],
-            paper: [("ours".to_owned(), vec![46.2, 82.1])].into(),
-            paper_knn: BTreeMap::new(),
-        };
-        let rows = combined("ours", &evaluation, &[vec![cell(0.7)], vec![cell(0.8)]]);
+        let rows = combined("ours", &evaluation(), &[vec![cell(0.7)], vec![cell(0.8)]]);
         let row = &rows[0];
         assert!(
             (row.accuracy - 0.75).abs() < 1e-12
@@ -416,6 +432,30 @@ mod tests {
             (Some(0.821), 2, 50, Some(60), 4.0)
         );
         assert!((row.difference.unwrap() + 0.071).abs() < 1e-12);
+    }
+
+    #[test]
+    fn results_that_cannot_be_are_refused_by_file_and_row() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = |accuracy: f64| {
+            let mut rows = combined("ours", &evaluation(), &[vec![cell(0.7)]]);
+            rows[0].accuracy = accuracy;
+            let models = vec![PlannedModel {
+                name: "ours".into(),
+                path: "demo".into(),
+                options: Overrides::default(),
+            }];
+            let plan = EvalPlan { models, evaluations: vec![evaluation()], ..EvalPlan::of("demo".into()) };
+            write_tables(folder.path(), &table::texts(&plan, &rows).unwrap()).unwrap();
+            StoredResults::read(folder.path())
+        };
+        let stored = read(0.7).unwrap();
+        assert_eq!((stored.done(), stored.rows[0].accuracy), (1, 0.7));
+        let error = format!("{:#}", read(7.0).err().unwrap());
+        assert!(error.contains("results.json") && error.contains("row 0: accuracy 7"), "{error}");
+        fs::remove_file(folder.path().join(RESULTS_FILE)).unwrap();
+        let error = format!("{:#}", StoredResults::read(folder.path()).err().unwrap());
+        assert!(error.contains("not a results folder; expected one that bagssl eval --plan"), "{error}");
     }
 
     #[test]
