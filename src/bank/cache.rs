@@ -41,7 +41,7 @@ pub struct CacheUse {
 }
 
 /// One bank of the folder.
-struct Kept {
+struct CachedBank {
     folder: PathBuf,
     bytes: u64,
     used: SystemTime,
@@ -166,13 +166,13 @@ impl VectorCache {
         paths.filter(|path| is_ours(path)).collect()
     }
 
-    fn kept(&self) -> Vec<Kept> {
+    fn kept(&self) -> Vec<CachedBank> {
         let folders = self.entries().into_iter().filter(|path| !is_link(path) && path.is_dir());
         folders
             .map(|folder| {
                 let manifest = fs::metadata(manifest_path(&folder)).and_then(|meta| meta.modified());
                 let used = manifest.unwrap_or(SystemTime::UNIX_EPOCH);
-                Kept { bytes: bytes_of(&folder), used, folder }
+                CachedBank { bytes: bytes_of(&folder), used, folder }
             })
             .collect()
     }

@@ -60,7 +60,7 @@ pub enum BankCommand {
     /// What is kept of what was embedded, so that it is found again
     ///
     /// The window and `embed` keep vectors by what made them: model, images, patches, spaces. The least recently used goes
-    /// first where they take more than --cache. Banks that `embed` made elsewhere are found too, and do not count.
+    /// first where they take more than --cache-size. Banks that `embed` made elsewhere are found too, and do not count.
     Cache {
         /// Remove all that nobody is writing; banks elsewhere stay
         #[arg(long)]
@@ -211,7 +211,7 @@ fn import_words(out: &Path, report: &ImportReport) -> String {
 fn cache_words(report: &CacheReport) -> String {
     let removed = report.removed_bytes.map_or(String::new(), |count| format!("; {} removed", bytes(count)));
     format!(
-        "{}: {}, {} of at most {} (--cache){removed}",
+        "{}: {}, {} of at most {} (--cache-size){removed}",
         report.folder.display(),
         count(report.usage.banks, "bank"),
         bytes(report.usage.bytes),

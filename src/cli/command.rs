@@ -70,7 +70,7 @@ pub enum CliCommand {
     Geometry(GeometryArgs),
     /// A toy world in which the spectral loss finds the co-occurrence of patches (section 3, App. A and B)
     Cooccurrence(CooccurrenceArgs),
-    /// Make a figure of the paper by its number (fig3a, fig4 to fig12), any figure again from its sidecar, or a run's loss curve
+    /// Make a figure of the paper by its number (fig2, fig3a, fig3b, fig4 to fig12), any figure again from its sidecar, or a run's loss curve
     Figure(FigureArgs),
     /// This machine's numbers
     Bench {
@@ -128,7 +128,7 @@ mod tests {
             "width" | "dpi" | "palette" | "letters" | "plain" | "colormap" | "range" | "columns"
             | "shares" | "across" | "text" | "font" | "alias" | "alias_beside" | "contour" => LOOK,
             "exif" | "value_window" => READING,
-            "device" | "seed" | "threads" | "memory" | "cache" | "json" => SHARED,
+            "device" | "seed" | "threads" | "memory" | "cache_size" | "json" => SHARED,
             _ => return None,
         })
     }

@@ -11,23 +11,30 @@ use super::shared::{
     skipped_words, thousands,
 };
 use crate::engine::facts::*;
-use crate::engine::jobs::evaluate::{EvalReport, EvalRequest, Holdout};
-use crate::engine::jobs::plan::{EvalPlan, PlanRequest};
-use crate::engine::{OutputKind, Outputs, jobs};
+use crate::engine::{
+    EvalPlan, EvalReport, EvalRequest, Holdout, OutputKind, Outputs, PlanRequest, jobs, paper_plan,
+};
 use crate::words::name_list;
 
 #[derive(Args)]
 pub struct EvalArgs {
     #[command(flatten)]
     pub model: ModelArgs,
+    /// With --table: a model in the place of one of the paper's, such as vicreg-patches=runs/a, simclr-multi=runs/b
+    /// (Tables 4 and 5: vicreg=FILE), which has the paper's numbers beside it; or by another name
+    #[arg(value_name = "NAME=MODEL", requires = "table")]
+    pub models: Vec<PlacedModel>,
     #[arg(long, required_unless_present = "plan")]
     pub data: Option<DataSpec>,
+    /// The evaluations of a table of the paper, 1 to 5, with these models
+    #[arg(long, value_name = "N", requires_all = ["models", "out"], value_parser = clap::value_parser!(u8).range(1..=5), conflicts_with_all = ["plan", "model", "patch", "crop_scale", "patches", "local", "fit", "classifier", "cache", "probe_batch", "probe_lr", "probe_weight_decay"])]
+    pub table: Option<u8>,
     /// A grid of models and evaluations in place of one, as the paper's tables are; the same command goes on where it
     /// stopped
     #[arg(long, value_name = "FILE.toml", requires = "out", conflicts_with_all = ["model", "data", "holdout", "patch", "crop_scale", "patches", "local", "fit", "classifier", "limit", "limit_train", "limit_test", "cache"])]
     pub plan: Option<PathBuf>,
-    /// With --plan: the folder that its results are kept in
-    #[arg(long, value_name = "DIR", requires = "plan")]
+    /// With --plan or --table: the folder that its results are kept in; the same command goes on where it stopped
+    #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Of a set with one split: draw this share of each class, by --seed, as its test split
     #[arg(long, value_name = "SHARE", value_parser = share)]
@@ -65,6 +72,25 @@ pub struct EvalArgs {
     pub constants: ClassifierArgs,
     #[command(flatten)]
     pub decoding: DecodingArgs,
+}
+
+/// `NAME=MODEL`: what a model is called, and where it is.
+#[derive(Clone)]
+pub struct PlacedModel {
+    pub name: String,
+    pub path: PathBuf,
+}
+
+impl FromStr for PlacedModel {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts = text.split_once('=').filter(|(name, path)| !name.is_empty() && !path.is_empty());
+        let (name, path) = parts.with_context(|| {
+            format!("\"{text}\": expected NAME=MODEL, such as vicreg-patches=runs/vicreg")
+        })?;
+        Ok(Self { name: name.to_owned(), path: path.into() })
+    }
 }
 
 /// `A,B`: shares of an image's area.
@@ -112,7 +138,14 @@ pub struct ClassifierArgs {
 impl Commander {
     pub fn eval(&self, args: EvalArgs) -> anyhow::Result<()> {
         if let (Some(plan), Some(out)) = (&args.plan, &args.out) {
-            return self.plan(plan, out);
+            let outputs = Outputs::default().reads("--plan", &**plan);
+            return self.plan(EvalPlan::read(plan)?, out, outputs);
+        }
+        if let Some(out) = args.out.clone() {
+            let Some(table) = args.table else {
+                bail!(WrongUsage("--out is for --plan or --table; without them the result is printed"));
+            };
+            return self.table(table, args, &out);
         }
         let request = self.eval_request(args)?;
         Outputs::default()
@@ -125,11 +158,10 @@ impl Commander {
     }
 
     /// A grid of models and evaluations.
-    fn plan(&self, plan: &Path, out: &Path) -> anyhow::Result<()> {
-        let outputs = Outputs::default().reads("--plan", plan);
+    fn plan(&self, plan: EvalPlan, out: &Path, outputs: Outputs) -> anyhow::Result<()> {
         outputs.writes("--out", out, OutputKind::Folder).check()?;
-        let request = PlanRequest { plan: EvalPlan::read(plan)?, out: out.to_owned() };
-        let report = self.job(|job| jobs::plan::run_plan(&request, job))?;
+        let request = PlanRequest { plan, out: out.to_owned() };
+        let report = self.job(|job| jobs::evaluate::run_plan(request, job))?;
         show(self.json(), &report, || {
             let (done, kept) = (thousands(report.cells), thousands(report.kept));
             format!(
@@ -138,6 +170,27 @@ impl Commander {
                 out.display()
             )
         })
+    }
+
+    /// A table of the paper with models of ours.
+    fn table(&self, table: u8, args: EvalArgs, out: &Path) -> anyhow::Result<()> {
+        let data = args.decoding.of(args.data.context("--data is missing")?);
+        let models: Vec<(String, PathBuf)> =
+            args.models.into_iter().map(|model| (model.name, model.path)).collect();
+        let constants = args.constants;
+        let plan = EvalPlan {
+            holdout: args.holdout,
+            seeds: vec![self.seed()],
+            limit_train: args.limit_train.or(args.limit),
+            limit_test: args.limit_test.or(args.limit),
+            probe_epochs: Some(constants.probe_epochs),
+            k: Some(constants.k),
+            temperature: Some(constants.temperature),
+            ..paper_plan(table, data.clone(), &models)
+        };
+        plan.check()?;
+        let outputs = Outputs::default().reads_data("--data", &data);
+        self.plan(plan, out, outputs)
     }
 
     fn eval_request(&self, args: EvalArgs) -> anyhow::Result<EvalRequest> {

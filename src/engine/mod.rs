@@ -10,6 +10,7 @@
 //! | 0 | [`ask`] | nouns: commands, events, the snapshot, queries, filters, requests |
 //! | 1 | `look` | vectors, cosines and neighbours of what is open |
 //! | 1 | `runs` | a training run as units of work, its held-out probe, pinned patches, followed folders |
+//! | 1 | `tables` | an evaluation, and a plan of many, as units of work; the folder of its results |
 //! | 2 | `figures` | a figure request -> what it shows -> a figure |
 //! | 3 | `compare` | two models side by side |
 //! | 4 | [`live`] | the window's thread |
@@ -22,6 +23,7 @@ pub mod jobs;
 pub mod live;
 mod look;
 mod runs;
+mod tables;
 
 pub use crate::device::open as open_device;
 pub use ask::*;

@@ -12,9 +12,10 @@ use super::aggregate::{self, Aggregate};
 use super::cache::Cache;
 use super::config::{Classifier, EvalConfig, chosen};
 use super::features::Features;
-use super::knn;
+use super::knn::KnnWork;
 use super::linear::LinearProbe;
 use super::plan::FeaturePlan;
+use super::split::{SplitUnit, SplitWork};
 use crate::augment::Crop;
 use crate::dataset::{Coverage, Dataset, class_difference};
 use crate::embed::Embedder;
@@ -72,76 +73,242 @@ pub struct Evaluation {
     pub embedding_seconds: f64,
 }
 
-/// Embeds both splits and classifies the test images by the train images.
-pub fn evaluate(
-    embedder: &Embedder,
-    train: &Arc<dyn Dataset>,
-    test: &Arc<dyn Dataset>,
-    config: &EvalConfig,
-    cancel: &CancelToken,
-    progress: &mut dyn FnMut(Progress),
-) -> anyhow::Result<Evaluation> {
-    config.validate()?;
-    let classes = train.classes().len();
-    ensure!(classes >= 2, "{} has {classes} classes; a classifier needs at least 2", train.name());
-    ensure!(
-        train.classes() == test.classes(),
-        "{} and {} have different classes ({})",
-        train.name(),
-        test.name(),
-        class_difference(train.as_ref(), test.as_ref())
-    );
-    let plan = FeaturePlan {
-        embedder,
-        aggregates: &config.patches,
-        crop: config.crop,
-        fit: config.fit,
-        seed: config.seed,
-    };
-    let started = Instant::now();
-    let chosen = [chosen(train.as_ref(), config.limit_train), chosen(test.as_ref(), config.limit_test)];
-    plan.ensure_fits(chosen[0].len() + chosen[1].len(), classes)?;
-    let total = plan.inputs_per_image() * (chosen[0].len() + chosen[1].len()) as u64;
-    let (mut done, mut resumed) = (0, 0);
-    let mut tick = |inputs: u64, from_cache: bool| {
-        done += inputs;
-        resumed += if from_cache { inputs } else { 0 };
-        let elapsed = started.elapsed();
-        progress(Progress { what: "embedding", done, total, resumed, unit: "patches", elapsed });
-    };
-    let mut tables = vec![];
-    let mut parts = vec![];
-    for (data, chosen) in [train, test].into_iter().zip(&chosen) {
-        plan.check(data.as_ref())?;
-        let cache = config.cache.as_ref().map(|folder| Cache::open(folder, &plan, data.as_ref(), chosen));
-        let cache = cache.transpose()?;
-        let found = plan
-            .features(data.as_ref(), chosen, cache.as_ref(), cancel, &mut tick)
-            .with_context(|| data.name())?;
-        let images = chosen.len() - found.skipped.len();
-        let skipped = [data.skipped(), &found.skipped].concat();
-        parts.push(Coverage { images, of: data.len(), skipped });
-        tables.push(found.tables);
-    }
-    let embedding_seconds = started.elapsed().as_secs_f64();
-    let [train_tables, test_tables] = tables.try_into().map_err(|_| anyhow::anyhow!("two splits"))?;
-    let [train_part, test_part] = parts.try_into().map_err(|_| anyhow::anyhow!("two splits"))?;
-    let fewest = fewest_patches(config, [train, test], &chosen);
-    let pairs: Vec<Pair> = (config.patches.iter().zip(&train_tables).zip(&test_tables))
-        .map(|((aggregate, known), asked)| Pair { aggregate: *aggregate, known, asked, classes, fewest })
-        .collect();
-    let rows = classify(&pairs, config, cancel, progress)?;
-    Ok(Evaluation {
-        rows,
-        train: train_part,
-        test: test_part,
-        classes_without_test_images: classes_without_images(train.classes(), &test_tables),
-        classes_without_train_images: classes_without_images(train.classes(), &train_tables),
-        embedding_seconds,
-    })
+/// Embeds both splits and classifies the test images by the train images, a unit at a time, so that other work comes
+/// between.
+pub struct EvalWork {
+    config: EvalConfig,
+    classes: usize,
+    splits: [SplitPart; 2],
+    /// Places of a patch on the smallest image.
+    fewest: Option<usize>,
+    inputs: InputCount,
+    embedding_seconds: f64,
+    /// Classifiers that are done.
+    classified: usize,
+    current: Option<ClassifierWork>,
+    rows: Vec<EvalRow>,
 }
 
-fn classes_without_images(classes: &[String], tables: &[Features]) -> Vec<String> {
+/// One split on its way to vectors.
+struct SplitPart {
+    data: Arc<dyn Dataset>,
+    work: SplitWork,
+    /// One for each aggregate, once all are there.
+    tables: Vec<Arc<Features>>,
+    coverage: Option<Coverage>,
+}
+
+/// Inputs to the network, and since when they are counted.
+struct InputCount {
+    done: u64,
+    total: u64,
+    resumed: u64,
+    started: Instant,
+}
+
+/// A classifier at work.
+enum ClassifierWork {
+    /// The aggregate, its queries, and the time so far, seconds.
+    Knn(usize, KnnWork, f64),
+    /// All probes side by side with the time of each, seconds, and when they began.
+    Linear(Vec<(LinearProbe, f64)>, u64, Instant),
+}
+
+impl EvalWork {
+    /// Nothing is done yet.
+    ///
+    /// # Errors
+    /// What cannot be done with these images: classes, memory, sizes; a cache that is in use.
+    pub fn begin(
+        embedder: &Embedder,
+        [train, test]: [&Arc<dyn Dataset>; 2],
+        config: &EvalConfig,
+    ) -> anyhow::Result<Self> {
+        config.validate()?;
+        let classes = train.classes().len();
+        ensure!(classes >= 2, "{} has {classes} classes; a classifier needs at least 2", train.name());
+        ensure!(
+            train.classes() == test.classes(),
+            "{} and {} have different classes ({})",
+            train.name(),
+            test.name(),
+            class_difference(train.as_ref(), test.as_ref())
+        );
+        let plan = feature_plan(embedder, config);
+        let train_chosen = chosen(train.as_ref(), config.limit_train);
+        let test_chosen = chosen(test.as_ref(), config.limit_test);
+        let images = train_chosen.len() + test_chosen.len();
+        plan.ensure_fits(images, classes)?;
+        let part = |data: &Arc<dyn Dataset>, chosen: Vec<usize>| {
+            plan.check(data.as_ref())?;
+            let cache =
+                config.cache.as_ref().map(|folder| Cache::open(folder, &plan, data.as_ref(), &chosen));
+            let work = SplitWork::new(chosen, cache.transpose()?, config.patches.len());
+            anyhow::Ok(SplitPart { data: data.clone(), work, tables: vec![], coverage: None })
+        };
+        let splits = [part(train, train_chosen)?, part(test, test_chosen)?];
+        let total = plan.inputs_per_image() * images as u64;
+        Ok(Self {
+            fewest: fewest_patches(config, &splits),
+            config: config.clone(),
+            classes,
+            splits,
+            inputs: InputCount { done: 0, total, resumed: 0, started: Instant::now() },
+            embedding_seconds: 0.0,
+            classified: 0,
+            current: None,
+            rows: vec![],
+        })
+    }
+
+    /// Does one unit: at most `inputs` inputs to the network, unless one image has more, or a part of a classifier.
+    /// Returns whether all is done.
+    ///
+    /// # Errors
+    /// A file, a network or a probe that fails; cancelled.
+    pub fn advance(
+        &mut self,
+        embedder: &Embedder,
+        inputs: usize,
+        cancel: &CancelToken,
+        progress: &mut dyn FnMut(Progress),
+    ) -> anyhow::Result<bool> {
+        cancel.check()?;
+        match self.splits.iter().position(|split| split.coverage.is_none()) {
+            Some(split) => self.embed(split, embedder, inputs, cancel, progress)?,
+            None => self.classify(progress)?,
+        }
+        Ok(self.classified == self.config.classifiers.len())
+    }
+
+    fn embed(
+        &mut self,
+        split: usize,
+        embedder: &Embedder,
+        inputs: usize,
+        cancel: &CancelToken,
+        progress: &mut dyn FnMut(Progress),
+    ) -> anyhow::Result<()> {
+        let clock = Instant::now();
+        let plan = feature_plan(embedder, &self.config);
+        let SplitPart { data, work, tables, coverage } = &mut self.splits[split];
+        let count = &mut self.inputs;
+        let mut tick = |inputs: u64, from_cache: bool| {
+            count.done += inputs;
+            count.resumed += if from_cache { inputs } else { 0 };
+            let InputCount { done, total, resumed, started } = *count;
+            let elapsed = started.elapsed();
+            progress(Progress { what: "embedding", done, total, resumed, unit: "patches", elapsed });
+        };
+        let unit = SplitUnit { plan: &plan, inputs, cancel, tick: &mut tick };
+        if work.advance(data.as_ref(), unit).with_context(|| data.name())? {
+            let found = work.finish();
+            let images = work.images() - found.skipped.len();
+            let skipped = [data.skipped(), &found.skipped].concat();
+            *coverage = Some(Coverage { images, of: data.len(), skipped });
+            *tables = found.tables.into_iter().map(Arc::new).collect();
+        }
+        self.embedding_seconds += clock.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    /// Vectors by one aggregate.
+    fn pair(&self, place: usize) -> Pair<'_> {
+        let [known, asked] = [0, 1].map(|split: usize| &self.splits[split].tables[place]);
+        let aggregate = self.config.patches[place];
+        Pair { aggregate, known, asked, classes: self.classes, fewest: self.fewest }
+    }
+
+    fn classify(&mut self, progress: &mut dyn FnMut(Progress)) -> anyhow::Result<()> {
+        let Some(classifier) = self.config.classifiers.get(self.classified) else { return Ok(()) };
+        let pairs = self.config.patches.len();
+        let work = self.current.take().unwrap_or_else(|| match classifier {
+            Classifier::Knn => ClassifierWork::Knn(0, self.pair(0).knn(&self.config), 0.0),
+            Classifier::Linear => {
+                let fresh = |place| (self.pair(place).probe(&self.config), 0.0);
+                ClassifierWork::Linear((0..pairs).map(fresh).collect(), 0, Instant::now())
+            }
+        });
+        match work {
+            ClassifierWork::Knn(place, mut knn, seconds) => {
+                let clock = Instant::now();
+                let is_done = knn.advance();
+                let seconds = seconds + clock.elapsed().as_secs_f64();
+                if !is_done {
+                    self.current = Some(ClassifierWork::Knn(place, knn, seconds));
+                    return Ok(());
+                }
+                self.rows.push(self.pair(place).row(Classifier::Knn, knn.accuracy(), seconds));
+                match place + 1 == pairs {
+                    true => self.classified += 1,
+                    false => {
+                        let next = self.pair(place + 1).knn(&self.config);
+                        self.current = Some(ClassifierWork::Knn(place + 1, next, 0.0));
+                    }
+                }
+            }
+            ClassifierWork::Linear(mut probes, done, started) => {
+                let done = done + 1;
+                epoch(&mut probes, self.config.seed);
+                let (total, elapsed) = (self.config.linear.epochs as u64, started.elapsed());
+                progress(Progress { what: "linear probe", done, total, resumed: 0, unit: "epochs", elapsed });
+                match done >= total {
+                    true => self.end_probes(&probes)?,
+                    false => self.current = Some(ClassifierWork::Linear(probes, done, started)),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn end_probes(&mut self, probes: &[(LinearProbe, f64)]) -> anyhow::Result<()> {
+        let mut rows = vec![];
+        for (place, (probe, seconds)) in probes.iter().enumerate() {
+            let pair = self.pair(place);
+            let accuracy =
+                probe.accuracy(pair.asked).with_context(|| format!("{} patches", pair.aggregate))?;
+            let (train_accuracy, train_loss) = (Some(probe.accuracy(pair.known)?), Some(probe.loss()));
+            rows.push(EvalRow {
+                train_accuracy,
+                train_loss,
+                ..pair.row(Classifier::Linear, accuracy, *seconds)
+            });
+        }
+        self.rows.extend(rows);
+        self.classified += 1;
+        Ok(())
+    }
+
+    /// What was found, once all is done.
+    pub fn finish(self) -> Evaluation {
+        let [train, test] = self.splits;
+        let names = train.data.classes();
+        Evaluation {
+            rows: self.rows,
+            classes_without_test_images: classes_without_images(names, &test.tables),
+            classes_without_train_images: classes_without_images(names, &train.tables),
+            train: train.coverage.unwrap_or_default(),
+            test: test.coverage.unwrap_or_default(),
+            embedding_seconds: self.embedding_seconds,
+        }
+    }
+}
+
+/// All probes learn side by side, one epoch at a time; the seconds of each are its own.
+fn epoch(probes: &mut [(LinearProbe, f64)], seed: u64) {
+    probes.par_iter_mut().for_each(|(probe, seconds)| {
+        let clock = Instant::now();
+        probe.advance(seed);
+        *seconds += clock.elapsed().as_secs_f64();
+    });
+}
+
+fn feature_plan<'a>(embedder: &'a Embedder, config: &'a EvalConfig) -> FeaturePlan<'a> {
+    let EvalConfig { crop, fit, seed, .. } = *config;
+    FeaturePlan { embedder, aggregates: &config.patches, crop, fit, seed }
+}
+
+fn classes_without_images(classes: &[String], tables: &[Arc<Features>]) -> Vec<String> {
     let seen: HashSet<usize> =
         tables.iter().flat_map(|table| &table.labels).map(|label| *label as usize).collect();
     let without = |(label, name): (usize, &String)| (!seen.contains(&label)).then(|| name.clone());
@@ -149,18 +316,14 @@ fn classes_without_images(classes: &[String], tables: &[Features]) -> Vec<String
 }
 
 /// Places of a patch on the smallest image.
-fn fewest_patches(
-    config: &EvalConfig,
-    splits: [&Arc<dyn Dataset>; 2],
-    chosen: &[Vec<usize>; 2],
-) -> Option<usize> {
+fn fewest_patches(config: &EvalConfig, splits: &[SplitPart; 2]) -> Option<usize> {
     let Some(Crop::Fixed { size }) = config.crop else { return None };
     if let Some(side) = config.fit {
         return Some(aggregate::positions(size, side, side));
     }
-    let places = splits.into_iter().zip(chosen).flat_map(|(data, chosen)| {
-        chosen.iter().map(move |index| {
-            let (height, width) = data.dimensions(*index);
+    let places = splits.iter().flat_map(|split| {
+        split.work.indices().iter().map(move |index| {
+            let (height, width) = split.data.dimensions(*index);
             aggregate::positions(size, height, width)
         })
     });
@@ -171,14 +334,22 @@ fn fewest_patches(
 /// Vectors by one aggregate.
 struct Pair<'a> {
     aggregate: Aggregate,
-    known: &'a Features,
-    asked: &'a Features,
+    known: &'a Arc<Features>,
+    asked: &'a Arc<Features>,
     classes: usize,
     /// Places of a patch on the smallest image.
     fewest: Option<usize>,
 }
 
 impl Pair<'_> {
+    fn knn(&self, config: &EvalConfig) -> KnnWork {
+        KnnWork::new(self.known.clone(), self.asked.clone(), self.classes, config.knn)
+    }
+
+    fn probe(&self, config: &EvalConfig) -> LinearProbe {
+        LinearProbe::new(self.known.clone(), self.classes, config.linear)
+    }
+
     fn row(&self, classifier: Classifier, accuracy: f64, seconds: f64) -> EvalRow {
         let images = self.asked.labels.len();
         let right = (accuracy * images as f64).round() as usize;
@@ -199,56 +370,4 @@ impl Pair<'_> {
             seconds,
         }
     }
-}
-
-fn classify(
-    pairs: &[Pair<'_>],
-    config: &EvalConfig,
-    cancel: &CancelToken,
-    progress: &mut dyn FnMut(Progress),
-) -> anyhow::Result<Vec<EvalRow>> {
-    let mut rows = vec![];
-    for classifier in &config.classifiers {
-        match classifier {
-            Classifier::Knn => {
-                for pair in pairs {
-                    cancel.check()?;
-                    let clock = Instant::now();
-                    let accuracy = knn::accuracy(pair.known, pair.asked, pair.classes, &config.knn);
-                    rows.push(pair.row(Classifier::Knn, accuracy, clock.elapsed().as_secs_f64()));
-                }
-            }
-            Classifier::Linear => rows.extend(linear_rows(pairs, config, cancel, progress)?),
-        }
-    }
-    Ok(rows)
-}
-
-/// All probes learn side by side, one epoch at a time; the seconds of a row are those of its own probe.
-fn linear_rows<'a>(
-    pairs: &'a [Pair<'a>],
-    config: &EvalConfig,
-    cancel: &CancelToken,
-    progress: &mut dyn FnMut(Progress),
-) -> anyhow::Result<Vec<EvalRow>> {
-    let started = Instant::now();
-    let fresh = |pair: &'a Pair<'a>| (LinearProbe::new(pair.known, pair.classes, config.linear), 0.0);
-    let mut probes: Vec<(LinearProbe<'_>, f64)> = pairs.iter().map(fresh).collect();
-    let total = config.linear.epochs as u64;
-    for done in 1..=total {
-        cancel.check()?;
-        probes.par_iter_mut().for_each(|(probe, seconds)| {
-            let clock = Instant::now();
-            probe.advance(config.seed);
-            *seconds += clock.elapsed().as_secs_f64();
-        });
-        let elapsed = started.elapsed();
-        progress(Progress { what: "linear probe", done, total, resumed: 0, unit: "epochs", elapsed });
-    }
-    let row = |(pair, (probe, seconds)): (&Pair, &(LinearProbe, f64))| {
-        let accuracy = probe.accuracy(pair.asked).with_context(|| format!("{} patches", pair.aggregate))?;
-        let (train_accuracy, train_loss) = (Some(probe.accuracy(pair.known)?), Some(probe.loss()));
-        Ok(EvalRow { train_accuracy, train_loss, ..pair.row(Classifier::Linear, accuracy, *seconds) })
-    };
-    pairs.iter().zip(&probes).map(row).collect()
 }

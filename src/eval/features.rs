@@ -4,19 +4,15 @@
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
-use rayon::prelude::*;
 
 use super::aggregate::{self, Aggregate, LOCAL_GRID};
-use super::cache::{Cache, SHARD, Shard};
+use super::cache::Shard;
 use super::plan::{FeaturePlan, mean_counts};
 use crate::augment::{self, Crop};
 use crate::dataset::{Dataset, Skipped};
-use crate::embed::{BATCH, CropSource, PatchSource};
-use crate::files;
+use crate::embed::{CropSource, PatchSource};
 use crate::image::Image;
-use crate::memory;
 use crate::model::Space;
-use crate::progress::CancelToken;
 
 /// Feature vectors of labelled images.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,93 +34,8 @@ pub struct SplitFeatures {
 }
 
 impl FeaturePlan<'_> {
-    /// The vectors of images `indices` of `data`. `tick(inputs, resumed)` hears how many inputs more are
-    /// done, and whether they were found in the cache.
-    pub fn features(
-        &self,
-        data: &dyn Dataset,
-        indices: &[usize],
-        cache: Option<&Cache>,
-        cancel: &CancelToken,
-        tick: &mut dyn FnMut(u64, bool),
-    ) -> anyhow::Result<SplitFeatures> {
-        let mut tables = vec![Features::default(); self.aggregates.len()];
-        let mut skipped = vec![];
-        let chosen = indices.len();
-        for (number, indices) in indices.chunks(SHARD).enumerate() {
-            let mut shards: Vec<Option<Shard>> =
-                self.aggregates.iter().map(|a| cache.and_then(|c| c.load(*a, number, indices))).collect();
-            let missing: Vec<Aggregate> =
-                self.aggregates.iter().zip(&shards).filter(|(_, s)| s.is_none()).map(|(a, _)| *a).collect();
-            let found = self.inputs_per_image() - self.aggregates_inputs(&missing);
-            tick(found * indices.len() as u64, true);
-            let mut fresh = self.shard(data, indices, &missing, cancel, tick)?.into_iter();
-            for (aggregate, shard) in self.aggregates.iter().zip(&mut shards) {
-                if shard.is_none() {
-                    *shard = fresh.next();
-                    if let (Some(cache), Some(shard)) = (cache, &shard) {
-                        cache.store(*aggregate, number, shard)?;
-                    }
-                }
-            }
-            let shards: Vec<Shard> = shards.into_iter().flatten().collect();
-            ensure!(
-                shards.iter().all(|shard| shard.images == shards[0].images),
-                "the cached features are of other images than the new ones; remove the cache"
-            );
-            append(data, &mut tables, &mut skipped, (shards, chosen))?;
-        }
-        let first = skipped.first().map_or(String::new(), |s| format!(", first {}: {}", s.file, s.reason));
-        let usable = tables.iter().any(|table| !table.labels.is_empty());
-        ensure!(usable, "none of {} images can be used{first}", indices.len());
-        Ok(SplitFeatures { tables, skipped })
-    }
-
-    /// One shard for each of `aggregates`.
-    fn shard(
-        &self,
-        data: &dyn Dataset,
-        indices: &[usize],
-        aggregates: &[Aggregate],
-        cancel: &CancelToken,
-        tick: &mut dyn FnMut(u64, bool),
-    ) -> anyhow::Result<Vec<Shard>> {
-        let mut shards = vec![Shard::default(); aggregates.len()];
-        if aggregates.is_empty() {
-            return Ok(shards);
-        }
-        let inputs = self.aggregates_inputs(aggregates);
-        // A few batches between two looks at the token, whatever the number of patches.
-        let group = (8 * BATCH / inputs.max(1) as usize).clamp(1, 64);
-        let bytes = |index: &usize| decoded_bytes(data.dimensions(*index));
-        let groups = memory::groups(indices.iter().map(bytes), group, memory::budget().ahead());
-        for indices in groups.into_iter().map(|group| &indices[group]) {
-            let read = |&index: &usize| (index, self.usable(data, index));
-            let mut images = vec![];
-            for (index, image) in indices.par_iter().map(read).collect::<Vec<_>>() {
-                match image {
-                    Ok(image) => images.push((index, Arc::new(image))),
-                    Err(error) if files::is_read_error(&error) => return Err(error),
-                    Err(error) => {
-                        let file = data.image_name(index);
-                        let skip = Skipped { file, reason: format!("{error:#}") };
-                        shards.iter_mut().for_each(|shard| shard.skipped.push(skip.clone()));
-                    }
-                }
-            }
-            let vectors = cancel.leavable(|| self.embed(&images, aggregates))??;
-            for (shard, vectors) in shards.iter_mut().zip(vectors) {
-                shard.width = if images.is_empty() { shard.width } else { vectors.len() / images.len() };
-                shard.values.extend(vectors);
-                shard.images.extend(images.iter().map(|(index, _)| *index as u32));
-            }
-            tick(inputs * indices.len() as u64, false);
-        }
-        Ok(shards)
-    }
-
     /// An image that can be read, has a label and is large enough.
-    fn usable(&self, data: &dyn Dataset, index: usize) -> anyhow::Result<Image> {
+    pub(super) fn usable(&self, data: &dyn Dataset, index: usize) -> anyhow::Result<Image> {
         data.label(index).context("it has no label")?;
         let mut image = data.image(index)?;
         if let Some(side) = self.fit {
@@ -138,7 +49,7 @@ impl FeaturePlan<'_> {
     }
 
     /// `[images, width]` for each aggregate.
-    fn embed(
+    pub(super) fn embed(
         &self,
         images: &[(usize, Arc<Image>)],
         aggregates: &[Aggregate],
@@ -240,7 +151,7 @@ impl FeaturePlan<'_> {
 }
 
 /// Bytes of an image of `(height, width)` once it is decoded.
-fn decoded_bytes((height, width): (u32, u32)) -> u64 {
+pub(super) fn decoded_bytes((height, width): (u32, u32)) -> u64 {
     3 * u64::from(height) * u64::from(width)
 }
 
@@ -255,7 +166,7 @@ pub(super) fn mean_of_rows(rows: &[f32], width: usize) -> impl Iterator<Item = f
 }
 
 /// Adds one shard of each aggregate to its table, which will have `images` rows at most.
-fn append(
+pub(super) fn append(
     data: &dyn Dataset,
     tables: &mut [Features],
     skipped: &mut Vec<Skipped>,

@@ -1,6 +1,8 @@
 //! The kNN classifier of the field (Wu et al. 2018): cosine similarities s of the k nearest train
 //! images vote for their class with weight exp(s / T).
 
+use std::sync::Arc;
+
 use anyhow::ensure;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -47,16 +49,30 @@ pub fn accuracy(known: &Features, asked: &Features, classes: usize, config: &Knn
 /// Values of the similarities that one thread holds (16 MB).
 const HELD: usize = 4 << 20;
 
+/// Multiply-adds that a unit of [`KnnWork`] is made of, about: a few dozen milliseconds.
+const UNIT: usize = 4 << 30;
+
 /// The class of each row of `asked`. All similarities are computed, block by block; of equal ones the
 /// earlier train image is nearer, and of equal votes the lower class wins.
 pub fn predictions(known: &Features, asked: &Features, classes: usize, config: &KnnConfig) -> Vec<u32> {
+    predicted(known, &unit_rows(&known.values, known.width), &asked.values, classes, config)
+}
+
+/// The class of each row of `asked`; `known_unit` are the rows of `known` with length 1.
+fn predicted(
+    known: &Features,
+    known_unit: &[f32],
+    asked: &[f32],
+    classes: usize,
+    config: &KnnConfig,
+) -> Vec<u32> {
     let (width, count) = (known.width, known.labels.len());
-    let (known_unit, asked_unit) = (unit_rows(known), unit_rows(asked));
+    let asked_unit = unit_rows(asked, width);
     let block = (HELD / count).clamp(4, 128);
     let classified = asked_unit.par_chunks(block * width).map(|queries| {
         let rows = queries.len() / width;
         let mut cosines = vec![0.0; rows * count];
-        let known_unit = MatrixView::row_major(&known_unit, count, width);
+        let known_unit = MatrixView::row_major(known_unit, count, width);
         product(MatrixView::row_major(queries, rows, width), known_unit.transposed(), &mut cosines, false);
         let vote = |row: &[f32]| vote(row, &known.labels, classes, config);
         cosines.chunks_exact(count).map(vote).collect::<Vec<u32>>()
@@ -64,13 +80,58 @@ pub fn predictions(known: &Features, asked: &Features, classes: usize, config: &
     classified.flatten().collect()
 }
 
-fn unit_rows(features: &Features) -> Vec<f32> {
-    let mut values = features.values.clone();
-    for row in values.chunks_exact_mut(features.width) {
+fn unit_rows(values: &[f32], width: usize) -> Vec<f32> {
+    let mut values = values.to_vec();
+    for row in values.chunks_exact_mut(width) {
         let norm = row.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt().max(1e-12);
         row.iter_mut().for_each(|v| *v = (f64::from(*v) / norm) as f32);
     }
     values
+}
+
+/// [`accuracy`], some queries at a time.
+pub struct KnnWork {
+    known: Arc<Features>,
+    asked: Arc<Features>,
+    known_unit: Vec<f32>,
+    classes: usize,
+    config: KnnConfig,
+    /// Queries that are classified at once.
+    portion: usize,
+    /// Queries that are classified, and those of them that are right.
+    done: usize,
+    right: usize,
+}
+
+impl KnnWork {
+    /// Nothing is classified yet.
+    pub fn new(known: Arc<Features>, asked: Arc<Features>, classes: usize, config: KnnConfig) -> Self {
+        let known_unit = unit_rows(&known.values, known.width);
+        let portion = (UNIT / known_unit.len().max(1)).max(128);
+        Self { known, asked, known_unit, classes, config, portion, done: 0, right: 0 }
+    }
+
+    /// Classifies as many more as are soon done. Returns whether all are.
+    pub fn advance(&mut self) -> bool {
+        let (width, all) = (self.known.width, self.asked.labels.len());
+        let end = (self.done + self.portion).min(all);
+        let asked = &self.asked.values[self.done * width..end * width];
+        let found = predicted(&self.known, &self.known_unit, asked, self.classes, &self.config);
+        let labels = &self.asked.labels[self.done..end];
+        self.right += found.iter().zip(labels).filter(|(found, label)| found == label).count();
+        self.done = end;
+        self.done == all
+    }
+
+    /// Queries that are classified.
+    pub fn done(&self) -> usize {
+        self.done
+    }
+
+    /// Part of them that is classified right, 0 to 1.
+    pub fn accuracy(&self) -> f64 {
+        self.right as f64 / self.done as f64
+    }
 }
 
 fn vote(cosines: &[f32], labels: &[u32], classes: usize, config: &KnnConfig) -> u32 {
@@ -109,6 +170,19 @@ mod tests {
         assert_eq!(accuracy(&known, &asked, 2, &sharp), 1.0);
         assert_eq!(accuracy(&known, &asked, 2, &KnnConfig { k: 3, temperature: 1.0 }), 0.0);
         assert_eq!(accuracy(&known, &asked, 2, &KnnConfig { k: 1, temperature: 1.0 }), 1.0);
+    }
+
+    #[test]
+    fn queries_in_portions_are_classified_as_all_at_once() {
+        let rows: Vec<([f32; 2], u32)> =
+            (0..300u32).map(|i| ([(i as f32).cos(), (i as f32).sin()], i % 3)).collect();
+        let (known, asked) = (Arc::new(features(&rows[..40])), Arc::new(features(&rows)));
+        let config = KnnConfig { k: 5, temperature: 0.1 };
+        let mut work = KnnWork::new(known.clone(), asked.clone(), 3, config);
+        work.portion = 128;
+        assert!(!work.advance());
+        while !work.advance() {}
+        assert_eq!((work.done(), work.accuracy()), (300, accuracy(&known, &asked, 3, &config)));
     }
 
     #[test]

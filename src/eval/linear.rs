@@ -6,6 +6,8 @@
 //! small. Weights start at zero: the loss is convex, and no draw decides a result. Features are
 //! neither normalised nor scaled.
 
+use std::sync::Arc;
+
 use anyhow::ensure;
 use rand::seq::SliceRandom;
 use serde::Serialize;
@@ -63,8 +65,8 @@ impl LinearConfig {
 }
 
 /// A linear classifier in training.
-pub struct LinearProbe<'a> {
-    known: &'a Features,
+pub struct LinearProbe {
+    known: Arc<Features>,
     classes: usize,
     config: LinearConfig,
     /// Epochs done.
@@ -89,9 +91,9 @@ struct Scratch {
     grad: Vec<f32>,
 }
 
-impl<'a> LinearProbe<'a> {
+impl LinearProbe {
     /// A fresh probe on `known`. Labels must be below `classes`.
-    pub fn new(known: &'a Features, classes: usize, config: LinearConfig) -> Self {
+    pub fn new(known: Arc<Features>, classes: usize, config: LinearConfig) -> Self {
         let count = classes * (known.width + 1);
         let (weights, velocity) = (vec![0.0; count], vec![0.0; count]);
         Self { known, classes, config, epoch: 0, weights, velocity, loss: 0.0, room: Scratch::default() }
@@ -168,7 +170,7 @@ impl<'a> LinearProbe<'a> {
             "the linear probe diverged (loss {}, features of length {:.3}); a smaller learning rate helps \
              (--probe-lr, now {})",
             self.loss,
-            mean_length(self.known),
+            mean_length(&self.known),
             self.config.lr
         );
         let mut right = 0;

@@ -12,7 +12,8 @@ pub mod online;
 mod plan;
 #[cfg(test)]
 mod reference_tests;
+mod split;
 
 pub use config::{Classifier, EvalConfig};
-pub use evaluation::{EvalRow, Evaluation, evaluate};
+pub use evaluation::{EvalRow, EvalWork, Evaluation};
 pub use plan::FeaturePlan;

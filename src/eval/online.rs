@@ -259,6 +259,7 @@ mod tests {
     use crate::dataset::{self, Split, spread};
     use crate::eval::aggregate::Aggregate;
     use crate::eval::plan::FeaturePlan;
+    use crate::eval::split::{SplitUnit, SplitWork};
     use crate::model::store;
     use crate::progress::CancelToken;
 
@@ -296,7 +297,13 @@ mod tests {
             let plan = FeaturePlan { embedder: &embedder, aggregates: &aggregates, crop, fit: None, seed: 5 };
             let table = |data: &dyn Dataset, indices: &[usize]| {
                 let cancel = CancelToken::default();
-                plan.features(data, indices, None, &cancel, &mut |_, _| ()).unwrap().tables.remove(0)
+                let mut work = SplitWork::new(indices.to_vec(), None, 1);
+                let tick: &mut dyn FnMut(u64, bool) = &mut |_, _| ();
+                while !work
+                    .advance(data, SplitUnit { plan: &plan, inputs: 64, cancel: &cancel, tick })
+                    .unwrap()
+                {}
+                work.finish().tables.remove(0)
             };
             let (known, asked) = (table(train.as_ref(), &known), table(test.as_ref(), &asked));
             assert_eq!(found.h, knn::accuracy(&known, &asked, 10, &KnnConfig::default()));

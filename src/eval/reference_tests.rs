@@ -1,5 +1,7 @@
 //! The classifiers against scikit-learn and PyTorch, by `tests/fixtures/make_eval.py`.
 
+use std::sync::Arc;
+
 use safetensors::SafeTensors;
 
 use super::features::Features;
@@ -37,7 +39,7 @@ fn knn_predicts_what_scikit_learn_predicts() {
 fn the_probe_learns_what_pytorch_learns() {
     let (known, asked) = (features("known"), features("asked"));
     let config = LinearConfig { epochs: 20, batch: 64, ..LinearConfig::default() };
-    let mut probe = LinearProbe::new(&known, CLASSES, config);
+    let mut probe = LinearProbe::new(Arc::new(known.clone()), CLASSES, config);
     for order in integers("orders").chunks_exact(known.labels.len()) {
         assert!(!probe.is_finished());
         probe.pass(&order.iter().map(|&i| i as usize).collect::<Vec<_>>());
@@ -63,7 +65,11 @@ fn the_probe_learns_what_pytorch_learns() {
 fn a_probe_that_diverges_says_so() {
     let mut known = features("known");
     known.values.iter_mut().for_each(|value| *value *= 1e30);
-    let mut probe = LinearProbe::new(&known, CLASSES, LinearConfig { epochs: 3, ..LinearConfig::default() });
+    let mut probe = LinearProbe::new(
+        Arc::new(known.clone()),
+        CLASSES,
+        LinearConfig { epochs: 3, ..LinearConfig::default() },
+    );
     (0..3).for_each(|_| probe.advance(0));
     let error = probe.accuracy(&known).unwrap_err().to_string();
     assert!(error.contains("diverged") && error.contains("--probe-lr"), "{error}");
@@ -74,7 +80,7 @@ fn a_probe_repeats_with_its_seed() {
     let known = features("known");
     let config = LinearConfig { epochs: 2, ..LinearConfig::default() };
     let trained = |seed| {
-        let mut probe = LinearProbe::new(&known, CLASSES, config);
+        let mut probe = LinearProbe::new(Arc::new(known.clone()), CLASSES, config);
         (0..2).for_each(|_| probe.advance(seed));
         probe.weights().0.to_vec()
     };
@@ -95,7 +101,7 @@ fn speed_of_the_classifiers() {
     };
     let (known, asked) = (features(50_000), features(10_000));
     let clock = std::time::Instant::now();
-    let mut probe = LinearProbe::new(&known, 10, LinearConfig::default());
+    let mut probe = LinearProbe::new(Arc::new(known.clone()), 10, LinearConfig::default());
     (0..10).for_each(|_| probe.advance(0));
     println!("linear probe, 10 epochs of 50,000 x 512, 10 classes: {:.2?}", clock.elapsed());
     let clock = std::time::Instant::now();

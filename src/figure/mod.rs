@@ -6,6 +6,7 @@
 //! Everything is assembled as one SVG page (`canvas`); PDF (svg2pdf) and PNG
 //! (resvg) are made from that page with the font that is in the program, or one that was chosen (`font`).
 
+mod bars;
 mod canvas;
 mod caption;
 mod cells;
@@ -30,6 +31,7 @@ mod sidecar;
 #[cfg(test)]
 mod tests;
 
+pub use bars::{BarSeries, BarsPanel};
 pub use cells::{GalleryCell, GalleryQuery, GallerySpace};
 pub use contour::contour;
 pub use curve::{CurveAxis, CurveBand, CurveData, CurveFigure, CurveSeries, CurveSpec};

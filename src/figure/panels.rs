@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use plotters::style::text_anchor::{HPos, VPos};
 use serde::{Deserialize, Serialize};
 
+use super::bars::BarsPanel;
 use super::canvas::{
     BORDER, FAINT, INK, MARGIN, PT, PageCanvas, Rect, Text, UNITS_PER_INCH, fitting, label, wrap,
 };
@@ -63,6 +64,8 @@ pub enum Panel {
     Matrix(MatrixPanel),
     /// An image.
     Picture(PicturePanel),
+    /// Bars by group.
+    Bars(BarsPanel),
 }
 
 /// A panel of curves.
@@ -132,6 +135,7 @@ impl Panel {
             Panel::Curves(panel) => &panel.curves.title,
             Panel::Matrix(panel) => &panel.title,
             Panel::Picture(panel) => &panel.title,
+            Panel::Bars(panel) => &panel.title,
         }
     }
 }
@@ -198,6 +202,10 @@ impl PanelsFigure {
                     PanelContent::Matrix(matrix)
                 }
                 Panel::Picture(picture) => PanelContent::Picture(&picture.image),
+                Panel::Bars(bars) => {
+                    bars.check().with_context(|| format!("panel {index}"))?;
+                    PanelContent::Bars(bars)
+                }
             };
             drawn.push(DrawnPanel { title, content, text, height });
         }
@@ -242,6 +250,7 @@ enum PanelContent<'a> {
     Curves(CurvePlot<'a>),
     Matrix(&'a MatrixPanel),
     Picture(&'a Image),
+    Bars(&'a BarsPanel),
 }
 
 impl DrawnPanel<'_> {
@@ -249,6 +258,9 @@ impl DrawnPanel<'_> {
     fn head(&self, canvas: &mut PageCanvas, at: (i32, i32), width: i32) -> i32 {
         if let PanelContent::Curves(plot) = &self.content {
             return plot.head(canvas, &self.title, at, width);
+        }
+        if let PanelContent::Bars(bars) = &self.content {
+            return bars.head(canvas, &self.title, at, (width, self.text));
         }
         let title = fitting(std::slice::from_ref(&self.title), self.text, width);
         canvas.text(label(at.0, at.1 + self.text * 3 / 4, self.text, INK, title));
@@ -269,7 +281,7 @@ impl DrawnPanel<'_> {
     /// Height that it asks for.
     fn height(&self, width: i32) -> i32 {
         let (rows, cols) = match &self.content {
-            PanelContent::Curves(_) => return self.height,
+            PanelContent::Curves(_) | PanelContent::Bars(_) => return self.height,
             PanelContent::Matrix(matrix) => (matrix.rows, matrix.cols),
             PanelContent::Picture(image) => (image.height() as usize, image.width() as usize),
         };
@@ -282,6 +294,7 @@ impl DrawnPanel<'_> {
     fn body(&self, canvas: &mut PageCanvas, at: (i32, i32), size: (i32, i32)) -> Result<()> {
         match &self.content {
             PanelContent::Curves(plot) => plot.body(canvas, at, size),
+            PanelContent::Bars(bars) => bars.body(canvas, at, size, self.text),
             PanelContent::Matrix(matrix) => {
                 self.matrix(canvas, matrix, at, size);
                 Ok(())

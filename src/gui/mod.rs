@@ -14,12 +14,14 @@
 //! | 4 | `desk` | what is explored: the talk with the engine, maps on show, what lies under the pointer, undo |
 //! | 5 | `panels` | what stands about the views, and what several of them draw |
 //! | 6 | `train` | the Train tab, and the curves that a comparison shows too |
-//! | 7 | `views` | what the middle of Explore shows, each a `View` in one list |
-//! | 8 | `export` | the dialog that makes figures of what is on show |
-//! | 9 | `app` | the window as a whole: opens, takes in events, lays out, carries out actions |
+//! | 7 | `evaluate` | the Evaluate tab: plans of evaluations and their results |
+//! | 8 | `views` | what the middle of Explore shows, each a `View` in one list |
+//! | 9 | `export` | the dialog that makes figures of what is on show |
+//! | 10 | `app` | the window as a whole: opens, takes in events, lays out, carries out actions |
 
 mod app;
 mod desk;
+mod evaluate;
 mod export;
 mod memory;
 mod nouns;

@@ -23,7 +23,7 @@ const FLOORS: [(u32, &[&str]); 7] = [
 
 /// Wings of the large rooms by floor.
 const WINGS: [(&str, &[&[&str]]); 3] = [
-    ("engine", &[&["ask"], &["look"], &["runs"], &["figures"], &["compare"], &["live", "jobs"]]),
+    ("engine", &[&["ask"], &["look"], &["runs"], &["tables"], &["figures"], &["compare"], &["live", "jobs"]]),
     (
         "gui",
         &[
@@ -34,6 +34,7 @@ const WINGS: [(&str, &[&[&str]]); 3] = [
             &["desk"],
             &["panels"],
             &["train"],
+            &["evaluate"],
             &["views"],
             &["export"],
             &["app"],

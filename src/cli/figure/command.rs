@@ -56,7 +56,7 @@ impl Commander {
             jobs::train::loss_curve(&source, &out, &look, args.caption.as_deref())?
         } else if is_unknown_name(&source) {
             anyhow::bail!(
-                "there is no figure {}; expected fig3a, fig4 to fig12, the sidecar of a figure (.json) or a run folder",
+                "there is no figure {}; expected fig2, fig3a, fig3b, fig4 to fig12, the sidecar of a figure (.json) or a run folder",
                 source.display()
             )
         } else {

@@ -1,5 +1,6 @@
 //! `bagssl heatmap`, `gallery` and `figure`.
 
+mod accuracy;
 mod command;
 mod convergence;
 mod gallery;

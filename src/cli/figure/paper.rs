@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::accuracy::AccuracyArgs;
 use super::convergence::ConvergenceArgs;
 use super::gallery::gallery_inputs;
 use super::heatmap::map_inputs;
@@ -22,8 +23,12 @@ use crate::patch::PatchRef;
 /// The paper's figures by number.
 #[derive(Subcommand)]
 pub enum PaperFigure {
+    /// Linear and kNN accuracies of results folders as bars
+    Fig2(AccuracyArgs),
     /// Cosine of the mean of N patches with the whole image, in every space; or which patches carry an image
     Fig3a(ConvergenceArgs),
+    /// Linear accuracies of results folders as bars
+    Fig3b(AccuracyArgs),
     /// Heatmaps in z and h of one image at two patch sizes (71 and 100 of 224 pixels)
     Fig4(MapsArgs),
     /// The 119 nearest of two patches in z and h
@@ -200,7 +205,9 @@ impl Commander {
         let of_image =
             |skip, index| plan(FigureKind::Instance, (POSITIONS, skip, index), POSITION_NEIGHBOURS, H);
         match paper {
+            PaperFigure::Fig2(args) => self.accuracy(args, &["linear", "knn"]),
             PaperFigure::Fig3a(args) => self.convergence(args),
+            PaperFigure::Fig3b(args) => self.accuracy(args, &["linear"]),
             PaperFigure::Fig4(args) => self.maps(args, 1, 2),
             PaperFigure::Fig6(args) => self.maps(args, 8, 1),
             PaperFigure::Fig5(args) => self.galleries(args, &of_patches(2, 0, NEIGHBOURS, SPACES)),

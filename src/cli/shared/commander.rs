@@ -31,7 +31,7 @@ pub struct SharedArgs {
     pub memory: Option<u64>,
     /// Vectors kept on disk from one time to the next (bagssl bank cache) may take so much, GiB; 0 keeps and uses none
     #[arg(long, global = true, value_name = "GIB", value_parser = kept_gibibytes, default_value = "10", help_heading = SHARED)]
-    pub cache: u64,
+    pub cache_size: u64,
     /// Print one JSON document on stdout and nothing else
     #[arg(long, global = true, help_heading = SHARED)]
     pub json: bool,
@@ -40,7 +40,7 @@ pub struct SharedArgs {
 impl SharedArgs {
     /// Where vectors are kept; nowhere if no home is known.
     pub fn cache(&self) -> Option<VectorCache> {
-        VectorCache::of_user(self.cache)
+        VectorCache::of_user(self.cache_size)
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::dataset::{DataSpec, Split};
 use crate::engine::ask::compare::CompareCommand;
 use crate::engine::ask::config::ExploreConfig;
+use crate::engine::ask::evaluation::EvaluateCommand;
 use crate::engine::ask::figures::FigureCommand;
 use crate::engine::ask::images::ImageFilter;
 use crate::engine::ask::places::PlacesRequest;
@@ -107,6 +108,8 @@ pub enum Command {
     Train(TrainCommand),
     /// Something about the comparison with another model.
     Compare(CompareCommand),
+    /// Something about evaluating models.
+    Evaluate(EvaluateCommand),
 }
 
 impl Command {
@@ -153,5 +156,8 @@ pub fn about(command: &Command) -> &'static str {
         Command::ShowPictures(_) => "the spaces as pictures",
         Command::Train(_) => "training",
         Command::Compare(_) => "comparing with another model",
+        Command::Evaluate(EvaluateCommand::Open(_)) => "opening the results",
+        Command::Evaluate(EvaluateCommand::Export(_)) => "exporting the results",
+        Command::Evaluate(_) => "evaluating",
     }
 }

@@ -70,6 +70,13 @@ pub enum Event {
     Picture(Arc<OutsidePicture>),
     /// Something about training.
     Train(TrainEvent),
+    /// The tables of an evaluation were written.
+    ResultsSaved {
+        /// Where.
+        path: PathBuf,
+    },
+    /// The results of a folder are on show.
+    ResultsOpened,
 }
 
 /// Longest side of a thumbnail, pixels.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::engine::ask::compare::CompareView;
 use crate::engine::ask::config::ExploreConfig;
 use crate::engine::ask::description::{DataDescription, DeviceDescription, ModelDescription};
+use crate::engine::ask::evaluation::EvaluationView;
 use crate::engine::ask::figures::FigureView;
 use crate::engine::ask::gallery::{ExtractionView, GalleryView};
 use crate::engine::ask::images::FoundImages;
@@ -69,6 +70,8 @@ pub struct ViewsShown {
     pub figure: Option<Arc<FigureView>>,
     /// Several places with their galleries, if that is wanted.
     pub places: Option<Arc<PlacesView>>,
+    /// The evaluation that goes on, or whose results are on show.
+    pub evaluation: Option<Arc<EvaluationView>>,
 }
 
 /// What there is of training runs.

@@ -167,6 +167,8 @@ pub struct DataSeen {
     pub classes: usize,
     /// `(height, width)` where all images share it.
     pub size: Option<(u32, u32)>,
+    /// Whether it is one split of two.
+    pub has_splits: bool,
 }
 
 /// Where a run of this process stands.

@@ -1,6 +1,7 @@
 //! Jobs that run to their end on the calling thread: what the command line does.
 //! Each takes a request, says how far it is and can be cancelled.
 
+pub mod accuracy;
 pub mod bench;
 pub mod cache;
 pub mod compare;
@@ -19,8 +20,6 @@ pub mod index;
 mod job;
 pub mod locality;
 pub mod model;
-pub mod plan;
-mod plan_table;
 pub mod plot;
 pub mod search;
 pub mod train;

@@ -11,6 +11,7 @@ use crate::engine::compare::Compare;
 use crate::engine::figures::worker::FigureWorker;
 use crate::engine::live::beside::BesidePart;
 use crate::engine::live::comparison::ComparisonPart;
+use crate::engine::live::evaluation::EvaluationPart;
 use crate::engine::live::extraction::ExtractionPart;
 use crate::engine::live::figures::FiguresPart;
 use crate::engine::live::galleries::GalleriesPart;
@@ -82,6 +83,7 @@ impl Explorer {
             Box::new(MapsPart::default()),
             Box::new(FiguresPart::new(helpers.figures, compare.clone())),
             Box::new(ComparisonPart::new(compare)),
+            Box::new(EvaluationPart::default()),
             Box::new(ExtractionPart),
             Box::new(GalleriesPart::new(helpers.galleries)),
             Box::new(BesidePart::new(helpers.thumbnails, helpers.image_search)),

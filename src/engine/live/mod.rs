@@ -5,6 +5,7 @@ mod bank;
 mod beside;
 mod changes;
 mod comparison;
+mod evaluation;
 mod example;
 mod explorer;
 mod extraction;

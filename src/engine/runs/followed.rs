@@ -188,6 +188,7 @@ fn look_at_data(source: &DataSource) -> anyhow::Result<DataSeen> {
         images: set.len(),
         classes: set.classes().len(),
         size: set.size(),
+        has_splits: set.split().is_some(),
     })
 }
 

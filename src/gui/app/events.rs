@@ -4,8 +4,10 @@ use eframe::egui::Context;
 
 use crate::engine::defaults::PatchFault;
 use crate::engine::training::DataSource;
-use crate::engine::training::TrainCommand;
-use crate::engine::{ABOUT_GALLERIES, ABOUT_MAPS, Command, Event, FigureEvent, Source, about};
+use crate::engine::training::{TrainCommand, TrainEvent};
+use crate::engine::{
+    ABOUT_GALLERIES, ABOUT_MAPS, Command, EvaluateCommand, Event, FigureEvent, Source, about,
+};
 
 use super::{App, Overlay};
 use crate::gui::app::open_dialog::Outcome;
@@ -32,8 +34,19 @@ impl App {
                     self.desk.sources.lose(data, index);
                     self.thumbnails.mark_unreadable(data, index, message);
                 }
+                Event::ResultsOpened => {
+                    self.tried = None;
+                    self.notices.forget(Past::Open);
+                }
+                Event::ResultsSaved { path } => {
+                    self.tried = None;
+                    self.notices.done("Results saved", path.display().to_string());
+                }
                 Event::Train(event) => {
                     self.closing.take_event(&event);
+                    if let TrainEvent::DataSeen { source, found } = &event {
+                        self.evaluate.take_seen(source, found);
+                    }
                     self.train.take_event(event, &mut self.notices, &self.files);
                 }
                 Event::QueryPicture { data, query, image } => {
@@ -133,6 +146,7 @@ impl App {
                 _ => {}
             }
             self.train.take_found(&found);
+            self.evaluate.take_found(&found);
             if let FoundFile::Pasted(image) = found {
                 self.look_for_pasted(image);
                 continue;
@@ -162,12 +176,18 @@ impl App {
         match outcome {
             Outcome::Cancelled => {}
             Outcome::TrainData(source) => self.train.set_data(&self.desk, source),
+            Outcome::EvaluatedModel(spec) => self.evaluate.add_model(&self.desk, spec),
+            Outcome::EvaluatedData(source) => self.evaluate.set_data(&self.desk, source),
             Outcome::Run(path) => self.open_run(path),
             Outcome::Confirmed(command) => {
                 if let Command::Train(TrainCommand::ExportCurves { path, .. }) = &command {
                     let folder = path.parent().map_or(String::new(), paths::to_words);
                     self.desk.settings.export_folder = folder;
                 } else if let Overlay::Dialog(dialog) = dialog {
+                    if let Command::Evaluate(EvaluateCommand::Export(path)) = &command {
+                        let folder = path.parent().map_or(String::new(), paths::to_words);
+                        self.desk.settings.export_folder = folder;
+                    }
                     self.tried = Some((dialog, about(&command)));
                 }
                 self.desk.session.send(command);

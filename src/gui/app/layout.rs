@@ -16,6 +16,8 @@ use crate::gui::widgets::room::with_room;
 const LEAST_OF_EXPLORE: Vec2 = vec2(800.0, 480.0);
 /// The first steps stand above it.
 const LEAST_WITH_HINT: Vec2 = vec2(800.0, 600.0);
+/// Evaluate has its table beside the form.
+const LEAST_OF_EVALUATE: Vec2 = vec2(800.0, 400.0);
 /// Train has its charts beside the form.
 const LEAST_OF_TRAIN: Vec2 = vec2(900.0, 400.0);
 
@@ -80,6 +82,9 @@ impl App {
                 if let Some(curves) = self.train.take_export() {
                     self.overlay = Overlay::Dialog(Dialog::export_curves(curves, &self.export_folder()));
                 }
+            }
+            Tab::Evaluate => {
+                with_room(ui, LEAST_OF_EVALUATE, |ui| self.evaluate.ui(ui, &mut self.desk, &self.files));
             }
         }
     }

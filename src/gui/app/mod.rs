@@ -33,6 +33,7 @@ use crate::gui::app::open_dialog::Dialog;
 use crate::gui::desk::undo;
 use crate::gui::desk::undo::{Sight, Undo};
 use crate::gui::desk::{Desk, Session, ShownMaps};
+use crate::gui::evaluate::EvaluateTab;
 use crate::gui::export::ExportDialog;
 use crate::gui::memory::files::FileWorker;
 use crate::gui::memory::kept::KeptSettings;
@@ -63,6 +64,7 @@ pub struct App {
     inspector: InspectorPanel,
     thumbnails: ThumbnailTextures,
     train: TrainTab,
+    evaluate: EvaluateTab,
     closing: Closing,
     quit: Quit,
     notices: Notices,
@@ -166,6 +168,7 @@ impl App {
             sources,
             places,
         };
+        let evaluate = EvaluateTab::new(&files);
         let mut train = TrainTab::new(&files, is_software);
         options.runs.into_iter().for_each(|run| train.open_run(&desk, run));
         Self {
@@ -175,6 +178,7 @@ impl App {
             inspector: InspectorPanel::default(),
             thumbnails: ThumbnailTextures::default(),
             train,
+            evaluate,
             closing: Closing::default(),
             quit: options.quit,
             notices: Notices::default(),

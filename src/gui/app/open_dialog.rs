@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use eframe::egui::{self, Id, Key, Modal, RichText, Ui};
 
 use crate::engine::facts::{
-    BUILT_IN, DataSpec, Decoding, PICTURE_ENDINGS, built_in_data, data_sentence, model_endings,
+    BUILT_IN, DataSpec, Decoding, ModelSpec, PICTURE_ENDINGS, built_in_data, data_sentence, model_endings,
     model_sentence,
 };
 use crate::engine::training::{CurveExport, DataSource, TrainCommand};
-use crate::engine::{Command, CompareCommand, Split};
+use crate::engine::{Command, CompareCommand, EvaluateCommand, Split};
 
 use super::decoding::decoding_ui;
 use crate::gui::memory::files::{FileWorker, FoundFile, NO_DIALOG, NOTHING_PICKED};
@@ -23,6 +23,9 @@ use crate::paths;
 
 /// File endings of figures.
 const FIGURE_ENDINGS: [&str; 3] = ["pdf", "svg", "png"];
+
+/// File endings of tables.
+const TABLE_ENDINGS: [&str; 4] = ["csv", "json", "md", "tex"];
 
 /// What the path is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,11 +42,28 @@ pub enum Purpose {
     Run,
     /// Curves as a figure.
     Curves,
+    /// A model to evaluate.
+    EvaluatedModel,
+    /// Data to evaluate on.
+    EvaluatedData,
+    /// A folder of results.
+    Results,
+    /// A table of results as a file.
+    Table,
 }
 
 impl Purpose {
     fn is_export(self) -> bool {
-        self == Purpose::Curves
+        matches!(self, Purpose::Curves | Purpose::Table)
+    }
+
+    /// Endings of what is written.
+    fn endings(self) -> &'static [&'static str] {
+        match self {
+            Purpose::Curves => &FIGURE_ENDINGS,
+            Purpose::Table => &TABLE_ENDINGS,
+            _ => &[],
+        }
     }
 }
 
@@ -53,6 +73,8 @@ pub enum Outcome {
     Cancelled,
     Confirmed(Command),
     TrainData(DataSource),
+    EvaluatedModel(ModelSpec),
+    EvaluatedData(DataSource),
     Run(PathBuf),
 }
 
@@ -104,6 +126,11 @@ impl Dialog {
         Self { curves: Some(Box::new(curves)), ..Self::new(Purpose::Curves, path) }
     }
 
+    /// A dialog to write the table of results into `folder`.
+    pub fn export_results(folder: &Path) -> Self {
+        Self::new(Purpose::Table, paths::to_words(&folder.join("results.md")))
+    }
+
     fn title(&self) -> &'static str {
         match self.purpose {
             Purpose::Data => "Open data",
@@ -113,6 +140,10 @@ impl Dialog {
             Purpose::TrainData => "Data for training",
             Purpose::Run => "Open a run folder",
             Purpose::Curves => "Export curves",
+            Purpose::EvaluatedModel => "Add a model to evaluate",
+            Purpose::EvaluatedData => "Data for evaluating",
+            Purpose::Results => "Open results",
+            Purpose::Table => "Export the table of results",
         }
     }
 
@@ -123,7 +154,20 @@ impl Dialog {
                     .into();
             }
             Purpose::TrainData => return data_sentence().into(),
-            Purpose::Model => return model_sentence().into(),
+            Purpose::EvaluatedData => {
+                return format!(
+                    "{} Both splits are used; of a set of one split a part is held out.",
+                    data_sentence()
+                )
+                .into();
+            }
+            Purpose::Results => {
+                "The folder that this tab or bagssl eval --plan keeps its results in, finished or not."
+            }
+            Purpose::Table => {
+                "The ending chooses the format: .csv, .json, .md (Markdown) or .tex (LaTeX, booktabs)."
+            }
+            Purpose::Model | Purpose::EvaluatedModel => return model_sentence().into(),
             Purpose::Other => {
                 "A run folder of bagssl train, whose kept checkpoints can then be played one after the other, or a \
                  checkpoint (.safetensors)."
@@ -157,6 +201,8 @@ impl Dialog {
             }
             FoundFile::Exists { .. }
             | FoundFile::FreeFolder(_)
+            | FoundFile::FreeResults(_)
+            | FoundFile::ResultsFolder(_)
             | FoundFile::Gone(_)
             | FoundFile::Font(_)
             | FoundFile::Pasted(_)
@@ -182,8 +228,12 @@ impl Dialog {
             return Some("Type a path or browse for one.");
         }
         let ending = self.typed_path().extension().map(|ending| ending.to_string_lossy().to_lowercase());
-        let is_figure = ending.is_some_and(|ending| FIGURE_ENDINGS.contains(&ending.as_str()));
-        (self.purpose.is_export() && !is_figure).then_some("The name must end in .pdf, .svg or .png.")
+        let known = self.purpose.endings();
+        let is_known = ending.is_some_and(|ending| known.contains(&ending.as_str()));
+        (self.purpose.is_export() && !is_known).then_some(match self.purpose {
+            Purpose::Table => "The name must end in .csv, .json, .md or .tex.",
+            _ => "The name must end in .pdf, .svg or .png.",
+        })
     }
 
     fn data_spec(&self) -> DataSpec {
@@ -205,6 +255,15 @@ impl Dialog {
                 return Some(Outcome::TrainData(DataSource { spec: self.data_spec(), split: self.split }));
             }
             Purpose::Run => return Some(Outcome::Run(self.typed_path())),
+            Purpose::EvaluatedModel => return Some(Outcome::EvaluatedModel(spec.into())),
+            Purpose::EvaluatedData => {
+                return Some(Outcome::EvaluatedData(DataSource {
+                    spec: self.data_spec(),
+                    split: self.split,
+                }));
+            }
+            Purpose::Results => Command::Evaluate(EvaluateCommand::Open(self.typed_path())),
+            Purpose::Table => Command::Evaluate(EvaluateCommand::Export(self.typed_path())),
         }))
     }
 
@@ -243,9 +302,10 @@ impl Dialog {
         ui.label(self.explanation());
         ui.add_space(STEP);
         let confirmed_by_key = self.path_ui(ui, files);
-        let takes_split = matches!(self.purpose, Purpose::Data | Purpose::TrainData);
+        let is_data = matches!(self.purpose, Purpose::Data | Purpose::TrainData | Purpose::EvaluatedData);
+        let takes_split = is_data && self.purpose != Purpose::EvaluatedData;
         let confirmed_by_key = (takes_split && self.split_ui(ui)) || confirmed_by_key;
-        if takes_split {
+        if is_data {
             decoding_ui(ui, &mut self.decoding);
         }
         let room = (ui.ctx().content_rect().height() - 280.0).max(48.0);
@@ -273,7 +333,7 @@ impl Dialog {
             self.error = None;
         }
         ui.horizontal_wrapped(|ui| match self.purpose {
-            Purpose::Data | Purpose::TrainData => {
+            Purpose::Data | Purpose::TrainData | Purpose::EvaluatedData => {
                 if ui.button("Browse for a folder...").clicked() {
                     files.pick_folder("Open a folder of images");
                 }
@@ -286,7 +346,7 @@ impl Dialog {
                     }
                 }
             }
-            Purpose::Model | Purpose::Other => {
+            Purpose::Model | Purpose::Other | Purpose::EvaluatedModel => {
                 if ui.button("Browse for a checkpoint...").clicked() {
                     files.pick_file("Open a checkpoint", model_endings());
                 }
@@ -309,11 +369,16 @@ impl Dialog {
                     files.pick_folder("Open a run folder");
                 }
             }
-            Purpose::Curves => {
+            Purpose::Results => {
+                if ui.button("Browse for a results folder...").clicked() {
+                    files.pick_folder("Open a results folder");
+                }
+            }
+            Purpose::Curves | Purpose::Table => {
                 if ui.button("Browse...").clicked() {
                     files.pick_save(self.title(), self.typed_path());
                 }
-                for ending in FIGURE_ENDINGS {
+                for &ending in self.purpose.endings() {
                     let chosen = self.typed_path().extension().is_some_and(|now| now == ending);
                     if ui.selectable_label(chosen, ending.to_uppercase()).clicked() {
                         self.path = paths::to_words(&self.typed_path().with_extension(ending));
@@ -327,11 +392,11 @@ impl Dialog {
     /// What was opened lately of the same kind; a click opens it again.
     fn recent_ui(&mut self, ui: &mut Ui, recent: &RecentFiles) -> Option<Outcome> {
         let kinds = match self.purpose {
-            Purpose::Data | Purpose::TrainData => &["data"][..],
+            Purpose::Data | Purpose::TrainData | Purpose::EvaluatedData => &["data"][..],
             Purpose::Model => &["model"],
-            Purpose::Other => &["model", "run"],
+            Purpose::Other | Purpose::EvaluatedModel => &["model", "run"],
             Purpose::Run => &["run"],
-            Purpose::Curves | Purpose::Picture => return None,
+            Purpose::Curves | Purpose::Picture | Purpose::Results | Purpose::Table => return None,
         };
         let mut chosen = None;
         for (index, file) in recent.list().iter().filter(|file| kinds.contains(&file.kind())).enumerate() {
@@ -348,6 +413,13 @@ impl Dialog {
         }
         Some(match chosen? {
             Openable::Data(source) if self.purpose == Purpose::TrainData => Outcome::TrainData(source),
+            Openable::Data(source) if self.purpose == Purpose::EvaluatedData => {
+                Outcome::EvaluatedData(source)
+            }
+            Openable::Model(spec) if self.purpose == Purpose::EvaluatedModel => Outcome::EvaluatedModel(spec),
+            Openable::Run(path) if self.purpose == Purpose::EvaluatedModel => {
+                Outcome::EvaluatedModel(path.into())
+            }
             Openable::Data(DataSource { spec, split }) => {
                 Outcome::Confirmed(Command::OpenData { spec, split })
             }
@@ -391,9 +463,10 @@ impl Dialog {
             _ if self.purpose.is_export() && self.replaces.as_deref() == Some(&self.typed_path()) => {
                 "Replace"
             }
-            Purpose::Curves => "Export",
-            Purpose::TrainData | Purpose::Picture => "Use",
-            Purpose::Data | Purpose::Model | Purpose::Other | Purpose::Run => "Open",
+            Purpose::Curves | Purpose::Table => "Export",
+            Purpose::EvaluatedModel => "Add",
+            Purpose::TrainData | Purpose::Picture | Purpose::EvaluatedData => "Use",
+            Purpose::Data | Purpose::Model | Purpose::Other | Purpose::Run | Purpose::Results => "Open",
         };
         ui.horizontal(|ui| {
             if ui.add_enabled(can, egui::Button::new(name)).clicked() || by_key {

@@ -71,6 +71,15 @@ impl App {
             Action::ShowExplore => self.desk.tab = Tab::Explore,
             Action::ShowView(view) => (self.desk.tab, self.desk.view) = (Tab::Explore, view),
             Action::ShowTrain => self.desk.tab = Tab::Train,
+            Action::ShowEvaluate => self.desk.tab = Tab::Evaluate,
+            Action::AddEvaluated => self.evaluate_by(Purpose::EvaluatedModel),
+            Action::ChooseEvaluatedData => self.evaluate_by(Purpose::EvaluatedData),
+            Action::OpenResults => self.evaluate_by(Purpose::Results),
+            Action::ExportResults => self.export_results(),
+            Action::StartEvaluation | Action::StopEvaluation | Action::ContinueEvaluation => {
+                self.desk.tab = Tab::Evaluate;
+                self.evaluate.run(&self.desk, action);
+            }
             Action::ChooseTrainData => self.show_dialog(Purpose::TrainData),
             Action::OpenRun => self.find_run(),
             Action::StartTraining
@@ -102,6 +111,24 @@ impl App {
     fn find_run(&mut self) {
         self.desk.tab = Tab::Train;
         self.show_dialog(Purpose::Run);
+    }
+
+    /// Asks for something in the Evaluate tab.
+    fn evaluate_by(&mut self, purpose: Purpose) {
+        self.desk.tab = Tab::Evaluate;
+        self.show_dialog(purpose);
+    }
+
+    fn export_results(&mut self) {
+        self.desk.tab = Tab::Evaluate;
+        match self.desk.session.snapshot().views.evaluation.as_ref().filter(|view| !view.rows.is_empty()) {
+            Some(_) => self.overlay = Overlay::Dialog(Dialog::export_results(&self.export_folder())),
+            None => self.notices.error_until(
+                Past::Open,
+                "Exporting the results",
+                "there are none yet; start an evaluation, or open a folder of results",
+            ),
+        }
     }
 
     fn open_picture(&mut self) {

@@ -33,10 +33,14 @@ pub enum FoundFile {
     Exists { path: PathBuf, exists: bool },
     /// A folder that does not exist yet.
     FreeFolder(PathBuf),
+    /// The same for the results of an evaluation.
+    FreeResults(PathBuf),
     /// Paths that were asked about and do not exist.
     Gone(Vec<PathBuf>),
     /// The system's dialog for a run folder was closed, with or without a choice.
     RunFolder(Option<PathBuf>),
+    /// The system's dialog for a results folder was closed, with or without a choice.
+    ResultsFolder(Option<PathBuf>),
     /// Something was dropped on the window.
     Dropped(Openable),
     /// A picture was pasted.
@@ -117,17 +121,19 @@ impl FileWorker {
         });
     }
 
+    /// Opens the system's dialog for a folder to keep results in.
+    pub fn pick_results_folder(&self, title: &'static str) {
+        self.pick(FoundFile::ResultsFolder, move || rfd::FileDialog::new().set_title(title).pick_folder());
+    }
+
     /// Finds the first of `base-1`, `base-2`, ... that does not exist.
     pub fn propose_folder(&self, base: PathBuf) {
-        self.spawn(move || {
-            let numbered = |number: u32| {
-                let mut name = base.clone().into_os_string();
-                name.push(format!("-{number}"));
-                PathBuf::from(name)
-            };
-            let mut all = (1..10_000).map(numbered);
-            FoundFile::FreeFolder(all.find(|path| !path.exists()).unwrap_or(base))
-        });
+        self.spawn(move || FoundFile::FreeFolder(free_folder(base)));
+    }
+
+    /// The same for the results of an evaluation.
+    pub fn propose_results(&self, base: PathBuf) {
+        self.spawn(move || FoundFile::FreeResults(free_folder(base)));
     }
 
     /// Opens the system's dialog for a file to write, with `path` as the proposal.
@@ -170,6 +176,17 @@ impl FileWorker {
             FoundFile::Pasted(Image::new(width, height, rgb.collect()))
         });
     }
+}
+
+/// The first of `base-1`, `base-2`, ... that does not exist.
+fn free_folder(base: PathBuf) -> PathBuf {
+    let numbered = |number: u32| {
+        let mut name = base.clone().into_os_string();
+        name.push(format!("-{number}"));
+        PathBuf::from(name)
+    };
+    let mut all = (1..10_000).map(numbered);
+    all.find(|path| !path.exists()).unwrap_or(base)
 }
 
 #[cfg(test)]

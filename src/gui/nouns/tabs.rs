@@ -1,4 +1,4 @@
-//! The two tabs of the window.
+//! The three tabs of the window.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,4 +10,6 @@ pub enum Tab {
     Explore,
     /// Trains models and looks at runs.
     Train,
+    /// Measures what models' vectors are worth.
+    Evaluate,
 }

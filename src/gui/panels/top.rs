@@ -3,7 +3,7 @@
 use eframe::egui::{Align, Button, CursorIcon, Label, Layout, RichText, Sense, ThemePreference, Ui};
 
 use crate::engine::facts::DecodingFacts;
-use crate::engine::{DataDescription, ModelDescription};
+use crate::engine::{DataDescription, EvaluationPhase, ModelDescription};
 
 use crate::gui::desk::Desk;
 use crate::gui::nouns::Tab;
@@ -41,14 +41,20 @@ pub fn top_ui(ui: &mut Ui, desk: &mut Desk) {
     });
 }
 
-/// Explore and Train; a run that goes on is told beside the name.
+/// The tabs; a run or an evaluation that goes on is told beside the name.
 fn tabs_ui(ui: &mut Ui, desk: &mut Desk) {
     let training = desk.session.snapshot().runs.active.clone().filter(|view| view.phase.is_active());
     let train =
         training.map_or("Train".to_owned(), |view| format!("Train \u{b7} {:.0} %", 100.0 * view.fraction()));
-    for (tab, name, action) in
-        [(Tab::Explore, "Explore".to_owned(), Action::ShowExplore), (Tab::Train, train, Action::ShowTrain)]
-    {
+    let evaluation = desk.session.snapshot().views.evaluation.clone();
+    let running = evaluation.filter(|view| view.phase == EvaluationPhase::Running);
+    let evaluate = running
+        .map_or("Evaluate".to_owned(), |view| format!("Evaluate \u{b7} {:.0} %", 100.0 * view.fraction()));
+    for (tab, name, action) in [
+        (Tab::Explore, "Explore".to_owned(), Action::ShowExplore),
+        (Tab::Train, train, Action::ShowTrain),
+        (Tab::Evaluate, evaluate, Action::ShowEvaluate),
+    ] {
         let label = ui.selectable_label(desk.tab == tab, name);
         if label.on_hover_text(keys_of(ui.ctx(), action)).clicked() {
             desk.todo.push(action);

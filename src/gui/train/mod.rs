@@ -11,7 +11,7 @@ mod form;
 mod heading;
 mod icons;
 mod metrics;
-mod named;
+pub mod named;
 mod pins;
 mod plotting;
 mod runs;
@@ -20,7 +20,7 @@ mod smooth;
 mod spectrum;
 pub mod strip;
 mod tree;
-mod words;
+pub mod words;
 
 use std::path::PathBuf;
 

@@ -59,6 +59,7 @@ readers! {
     sidecars "sidecars"
     configurations "configurations"
     plans "plans"
+    results "results"
     settings "settings"
     links "links"
     models "models"

@@ -32,7 +32,7 @@ const PLAIN: Reader = Reader {
 };
 
 /// All of them.
-pub const READERS: [Reader; 16] = [
+pub const READERS: [Reader; 17] = [
     Reader {
         name: "pictures",
         inputs: 3000,
@@ -58,6 +58,7 @@ pub const READERS: [Reader; 16] = [
         ..PLAIN
     },
     Reader { name: "plans", inputs: 800, lay: records::lay_plan, read: records::read_plan, ..PLAIN },
+    Reader { name: "results", inputs: 400, lay: records::lay_results, read: records::read_results, ..PLAIN },
     Reader {
         name: "settings",
         inputs: 60,

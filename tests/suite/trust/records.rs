@@ -8,13 +8,14 @@ use bagssl::bank::{Bank, PatchTable, VectorFile};
 use bagssl::dataset::{DataSpec, Split};
 use bagssl::device::DeviceChoice;
 use bagssl::engine::jobs::Job;
+use bagssl::engine::jobs::accuracy::{AccuracyRequest, accuracy_bars};
 use bagssl::engine::jobs::embed::{bank_info, data_of_bank};
-use bagssl::engine::jobs::evaluate::{EvalRequest, evaluate};
+use bagssl::engine::jobs::evaluate::evaluate;
 use bagssl::engine::jobs::figures::FileLook;
-use bagssl::engine::jobs::plan::EvalPlan;
+use bagssl::engine::jobs::plot::PlotFile;
 use bagssl::engine::jobs::search::{SearchRequest, knn};
 use bagssl::engine::jobs::train::{Start, TrainRequest, loss_curve, train};
-use bagssl::engine::{NamedFilter, SearchWay, line};
+use bagssl::engine::{EvalPlan, EvalRequest, NamedFilter, SearchWay, line};
 use bagssl::eval::{Classifier, EvalConfig, aggregate::Aggregate};
 use bagssl::figure::{
     CurveAxis, CurveBand, CurveData, CurveSeries, CurvesPanel, Figure, Format, MatrixPanel, Panel,
@@ -75,6 +76,30 @@ pub fn lay_plan(_: &Path, place: &Path) {
 
 pub fn read_plan(place: &Path, file: &str) -> anyhow::Result<()> {
     EvalPlan::read(&place.join(file)).map(drop)
+}
+
+/// The tables of a results folder.
+pub fn lay_results(_: &Path, place: &Path) {
+    let row = |patches: &str| {
+        serde_json::json!({
+            "model": "a", "evaluation": "crops", "classifier": "linear", "patches": patches, "accuracy": 0.7,
+            "low": 0.6, "high": 0.8, "seeds": 1, "deviation": null, "images": 20, "train_images": 30,
+            "seconds": 0.5, "paper": 0.9, "difference": -0.2
+        })
+    };
+    let plan = serde_json::json!({
+        "data": "demo", "model": [{ "name": "a", "path": "demo" }],
+        "evaluation": [{ "name": "crops", "crop_scale": [0.08, 1.0], "patches": ["central", "16"] }]
+    });
+    let all = serde_json::json!({ "title": "", "plan": plan, "rows": [row("central"), row("16")] });
+    fs::write(place.join("results.json"), all.to_string()).unwrap();
+}
+
+pub fn read_results(place: &Path, _: &str) -> anyhow::Result<()> {
+    let out = place.with_file_name("bars.svg");
+    let plot = PlotFile { out, caption: None, width_in: 6.75, look: FileLook::default() };
+    let (results, classifiers) = (vec![place.into()], vec!["linear", "knn"]);
+    accuracy_bars(&AccuracyRequest { results, classifiers, plot }).map(drop)
 }
 
 pub fn read_sidecar(place: &Path, file: &str) -> anyhow::Result<()> {

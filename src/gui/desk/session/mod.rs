@@ -86,7 +86,9 @@ impl Session {
                 | Event::SourceImage { .. }
                 | Event::Picture(_)
                 | Event::QueryPicture { .. }
-                | Event::Train(_) => {}
+                | Event::Train(_)
+                | Event::ResultsSaved { .. }
+                | Event::ResultsOpened => {}
             }
         }
         let before = self.patch();

@@ -2,53 +2,19 @@
 
 use std::fmt::Write as _;
 
-use serde::Serialize;
+use serde_json::json;
 
+use crate::engine::ask::{EvalPlan, ResultRow, ResultTexts, Trend};
 use crate::words::thousands;
 
-/// One number of a table.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ResultRow {
-    /// The model's name in the plan.
-    pub model: String,
-    /// The evaluation's.
-    pub evaluation: String,
-    /// "linear" or "knn".
-    pub classifier: String,
-    /// How images became vectors.
-    pub patches: String,
-    /// Share of test images that are classified right: the mean over seeds.
-    pub accuracy: f64,
-    /// Lower end of its interval of 95 % for the choice of test images: the mean over seeds.
-    pub low: f64,
-    /// Upper end.
-    pub high: f64,
-    /// Seeds that it is over.
-    pub seeds: usize,
-    /// Standard deviation over seeds (divisor n - 1); absent of one.
-    pub deviation: Option<f64>,
-    /// Test images.
-    pub images: usize,
-    /// Training images.
-    pub train_images: usize,
-    /// Of the classifiers, all seeds.
-    pub seconds: f64,
-    /// The paper's number, if the plan has it.
-    pub paper: Option<f64>,
-    /// Ours less the paper's.
-    pub difference: Option<f64>,
+/// "82.3", of several seeds "82.3 ± 0.4".
+fn percent(row: &ResultRow, plus_minus: &str) -> String {
+    let deviation = row.deviation.map_or(String::new(), |d| format!(" {plus_minus} {:.1}", 100.0 * d));
+    format!("{:.1}{deviation}", 100.0 * row.accuracy)
 }
 
-impl ResultRow {
-    /// "82.3", of several seeds "82.3 ± 0.4".
-    fn percent(&self, plus_minus: &str) -> String {
-        let deviation = self.deviation.map_or(String::new(), |d| format!(" {plus_minus} {:.1}", 100.0 * d));
-        format!("{:.1}{deviation}", 100.0 * self.accuracy)
-    }
-
-    fn column(&self) -> String {
-        format!("{} {}", self.classifier, self.patches)
-    }
+fn column(row: &ResultRow) -> String {
+    format!("{} {}", row.classifier, row.patches)
 }
 
 /// What stands in the rows and columns of one evaluation.
@@ -69,8 +35,8 @@ impl<'a> ResultGrid<'a> {
                 grids.push(Self { name: &row.evaluation, columns: vec![], models: vec![], rows: vec![] });
             }
             let grid = &mut grids[place];
-            if !grid.columns.contains(&row.column()) {
-                grid.columns.push(row.column());
+            if !grid.columns.contains(&column(row)) {
+                grid.columns.push(column(row));
             }
             if !grid.models.contains(&row.model.as_str()) {
                 grid.models.push(&row.model);
@@ -81,16 +47,17 @@ impl<'a> ResultGrid<'a> {
     }
 
     fn cell(&self, model: &str, column: &str) -> Option<&ResultRow> {
-        self.rows.iter().find(|row| row.model == model && row.column() == column).copied()
+        self.rows.iter().find(|row| row.model == model && self::column(row) == column).copied()
     }
 
     /// Whether each step from one aggregate to the next goes the way that it goes in the paper, for the models of which
     /// the paper has numbers.
-    fn trends(&self) -> Vec<String> {
+    fn trends(&self) -> Vec<Trend> {
         let of_model = |model: &&str| {
             let known = self.rows.iter().filter(|row| row.model == **model && row.paper.is_some());
             let known: Vec<&ResultRow> = known.copied().collect();
-            let steps = known.windows(2).filter_map(|pair| {
+            let same_classifier = |pair: &&[&ResultRow]| pair[0].classifier == pair[1].classifier;
+            let steps = known.windows(2).filter(same_classifier).filter_map(|pair| {
                 let theirs = pair[1].paper? - pair[0].paper?;
                 Some(((pair[1].accuracy - pair[0].accuracy) * theirs > 0.0, pair))
             });
@@ -100,16 +67,36 @@ impl<'a> ResultGrid<'a> {
                 .filter(|(is_same, _)| !is_same)
                 .map(|(_, pair)| format!("{} to {}", pair[0].patches, pair[1].patches))
                 .collect();
-            match (steps.is_empty(), wrong.is_empty()) {
-                (true, _) => None,
-                (false, true) => Some(format!("{model}: the same trend as in the paper")),
+            let words = match (steps.is_empty(), wrong.is_empty()) {
+                (true, _) => return None,
+                (false, true) => format!("{model}: the same trend as in the paper"),
                 (false, false) => {
-                    Some(format!("{model}: another trend than in the paper from {}", wrong.join(", ")))
+                    format!("{model}: another trend than in the paper from {}", wrong.join(", "))
                 }
-            }
+            };
+            Some(Trend { evaluation: self.name.to_owned(), is_same: wrong.is_empty(), words })
         };
         self.models.iter().filter_map(of_model).collect()
     }
+}
+
+/// Of each evaluation and model of which the paper has numbers, whether ours go the same way.
+pub fn trends(rows: &[ResultRow]) -> Vec<Trend> {
+    ResultGrid::all(rows).iter().flat_map(ResultGrid::trends).collect()
+}
+
+/// All tables as text.
+///
+/// # Errors
+/// JSON refuses a value.
+pub fn texts(plan: &EvalPlan, rows: &[ResultRow]) -> anyhow::Result<ResultTexts> {
+    let all = json!({ "title": plan.title, "plan": plan, "rows": rows });
+    Ok(ResultTexts {
+        json: serde_json::to_string_pretty(&all)?,
+        csv: csv(rows),
+        markdown: markdown(&plan.title, rows),
+        latex: latex(rows),
+    })
 }
 
 /// A heading, then a table for each evaluation: models by aggregates, the paper's number and the difference in brackets.
@@ -133,13 +120,13 @@ pub fn markdown(title: &str, rows: &[ResultRow]) -> String {
                 let paper = row.paper.zip(row.difference).map_or(String::new(), |(paper, difference)| {
                     format!(" ({:.1}, {:+.1})", 100.0 * paper, 100.0 * difference)
                 });
-                row.percent("±") + &paper
+                percent(row, "±") + &paper
             };
             let cells: Vec<String> = grid.columns.iter().map(cell).collect();
             let _ = writeln!(text, "| {} | {} |", escaped(model), cells.join(" | "));
         }
         for trend in grid.trends() {
-            let _ = writeln!(text, "\n{}.", escaped(&trend));
+            let _ = writeln!(text, "\n{}.", escaped(&trend.words));
         }
     }
     text
@@ -162,8 +149,9 @@ pub fn latex(rows: &[ResultRow]) -> String {
         let _ = writeln!(text, "  \\begin{{tabular}}{{l{}}}\n    \\toprule", "r".repeat(columns.len()));
         let _ = writeln!(text, "    & {} \\\\\n    \\midrule", columns.join(" & "));
         for model in &grid.models {
-            let cell =
-                |column: &String| grid.cell(model, column).map_or(String::new(), |row| row.percent("$\\pm$"));
+            let cell = |column: &String| {
+                grid.cell(model, column).map_or(String::new(), |row| percent(row, "$\\pm$"))
+            };
             let cells: Vec<String> = grid.columns.iter().map(cell).collect();
             let _ = writeln!(text, "    {} & {} \\\\", tex(model), cells.join(" & "));
         }
@@ -230,6 +218,8 @@ mod tests {
             seconds: 1.5,
             paper,
             difference: paper.map(|paper| accuracy - paper),
+            images_of: None,
+            train_images_of: None,
         }
     }
 

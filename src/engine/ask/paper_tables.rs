@@ -1,0 +1,273 @@
+//! The paper's tables as numbers, so that they stand beside ours.
+
+use std::path::PathBuf;
+
+use crate::dataset::DataSpec;
+use crate::engine::ask::eval_plan::{EvalPlan, PlannedEvaluation, PlannedModel};
+
+/// How a model of the paper was trained, which is how the paper evaluates it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PaperTraining {
+    /// On patches of so many pixels.
+    Patches(u32),
+    /// On crops of 0.08 to 1 of the image's area.
+    MultiScale,
+}
+
+/// A model of the paper with its numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PaperModel {
+    /// The table that it stands in.
+    pub table: u8,
+    /// The word for the kind of the data set.
+    pub data: &'static str,
+    /// The objective's name in a configuration.
+    pub objective: &'static str,
+    /// What people call it.
+    pub method: &'static str,
+    /// How it was trained.
+    pub training: PaperTraining,
+    /// Classifier, aggregate and accuracy, %.
+    pub numbers: &'static [(&'static str, &'static str, f64)],
+}
+
+/// The scales of the paper's crops.
+pub const PAPER_SCALES: [f64; 2] = [0.08, 1.0];
+
+/// A row of Tables 1 to 4.
+macro_rules! paper_row {
+    ($table:literal, $data:literal, $objective:literal, $method:literal, $training:expr, [$($count:literal)*], [$($value:literal)*]) => {
+        PaperModel {
+            table: $table,
+            data: $data,
+            objective: $objective,
+            method: $method,
+            training: $training,
+            numbers: &[$(("linear", $count, $value)),*],
+        }
+    };
+}
+
+/// A row of Table 5: a checkpoint of solo-learn on CIFAR-10, whole and with local aggregation in both readings.
+const fn local(
+    objective: &'static str,
+    method: &'static str,
+    numbers: &'static [(&'static str, &'static str, f64)],
+) -> PaperModel {
+    PaperModel { table: 5, data: "cifar10", objective, method, training: MULTI, numbers }
+}
+
+const MULTI: PaperTraining = PaperTraining::MultiScale;
+const PATCH_14: PaperTraining = PaperTraining::Patches(14);
+const PATCH_100: PaperTraining = PaperTraining::Patches(100);
+
+/// All of them, table by table.
+#[rustfmt::skip]
+pub const PAPER_MODELS: &[PaperModel] = &[
+    paper_row!(1, "cifar10", "simclr", "SimCLR", PATCH_14, ["central" "1" "16" "256"], [46.2 82.1 90.5 90.8]),
+    paper_row!(1, "cifar10", "tcr", "TCR", PATCH_14, ["central" "1" "16" "256"], [46.0 82.2 90.4 90.8]),
+    paper_row!(1, "cifar10", "vicreg", "VICReg", PATCH_14, ["central" "1" "16" "256"], [47.1 83.1 90.9 91.2]),
+    paper_row!(1, "cifar10", "byol", "BYOL", PATCH_14, ["central" "1" "16" "256"], [47.3 83.6 91.3 91.5]),
+    paper_row!(1, "cifar10", "simclr", "SimCLR", MULTI, ["central" "1" "16" "256"], [90.2 86.4 91.6 91.8]),
+    paper_row!(1, "cifar10", "tcr", "TCR", MULTI, ["central" "1" "16" "256"], [90.1 86.5 91.5 91.8]),
+    paper_row!(1, "cifar10", "vicreg", "VICReg", MULTI, ["central" "1" "16" "256"], [90.7 87.3 91.9 92.0]),
+    paper_row!(1, "cifar10", "byol", "BYOL", MULTI, ["central" "1" "16" "256"], [90.9 87.8 92.3 92.4]),
+    paper_row!(2, "cifar100", "simclr", "SimCLR", PATCH_14, ["central" "1" "16" "256"], [34.7 59.4 67.2 67.4]),
+    paper_row!(2, "cifar100", "tcr", "TCR", PATCH_14, ["central" "1" "16" "256"], [34.6 59.2 67.1 67.3]),
+    paper_row!(2, "cifar100", "vicreg", "VICReg", PATCH_14, ["central" "1" "16" "256"], [35.5 60.1 68.0 68.3]),
+    paper_row!(2, "cifar100", "byol", "BYOL", PATCH_14, ["central" "1" "16" "256"], [37.4 60.9 68.9 69.2]),
+    paper_row!(2, "cifar100", "simclr", "SimCLR", MULTI, ["central" "1" "16" "256"], [66.8 60.5 68.2 68.3]),
+    paper_row!(2, "cifar100", "tcr", "TCR", MULTI, ["central" "1" "16" "256"], [66.8 60.5 68.1 68.3]),
+    paper_row!(2, "cifar100", "vicreg", "VICReg", MULTI, ["central" "1" "16" "256"], [67.6 61.4 69.0 69.3]),
+    paper_row!(2, "cifar100", "byol", "BYOL", MULTI, ["central" "1" "16" "256"], [68.8 62.3 69.7 69.9]),
+    paper_row!(3, "folder", "simclr", "SimCLR", PATCH_100, ["central" "1" "16" "48"], [41.4 45.7 76.1 76.2]),
+    paper_row!(3, "folder", "tcr", "TCR", PATCH_100, ["central" "1" "16" "48"], [41.3 45.6 76.1 76.3]),
+    paper_row!(3, "folder", "vicreg", "VICReg", PATCH_100, ["central" "1" "16" "48"], [42.1 46.1 76.8 76.9]),
+    paper_row!(3, "folder", "byol", "BYOL", PATCH_100, ["central" "1" "16" "48"], [42.9 47.3 77.9 77.7]),
+    paper_row!(3, "folder", "simclr", "SimCLR", MULTI, ["central" "1" "16" "48"], [77.5 70.3 78.6 79.0]),
+    paper_row!(3, "folder", "tcr", "TCR", MULTI, ["central" "1" "16" "48"], [77.3 70.1 78.5 78.8]),
+    paper_row!(3, "folder", "vicreg", "VICReg", MULTI, ["central" "1" "16" "48"], [77.8 70.7 79.1 79.4]),
+    paper_row!(3, "folder", "byol", "BYOL", MULTI, ["central" "1" "16" "48"], [78.0 71.1 79.4 80.1]),
+    paper_row!(4, "folder", "simclr", "SimCLR", MULTI, ["central" "1" "16" "48"], [69.3 54.3 71.0 71.3]),
+    paper_row!(4, "folder", "tcr", "TCR", MULTI, ["central" "1" "16" "48"], [69.0 54.1 70.7 71.1]),
+    paper_row!(4, "folder", "vicreg", "VICReg", MULTI, ["central" "1" "16" "48"], [73.2 57.6 74.2 74.4]),
+    paper_row!(4, "folder", "byol", "BYOL", MULTI, ["central" "1" "16" "48"], [74.3 59.3 75.4 75.6]),
+    local("simclr", "SimCLR", &[("knn", "central", 90.2), ("linear", "central", 90.7), ("knn", "local-patches", 93.1), ("knn", "local-map", 93.1)]),
+    local("vicreg", "VICReg", &[("knn", "central", 90.8), ("linear", "central", 91.2), ("knn", "local-patches", 93.1), ("knn", "local-map", 93.1)]),
+    local("byol", "BYOL", &[("knn", "central", 91.5), ("linear", "central", 92.6), ("knn", "local-patches", 93.5), ("knn", "local-map", 93.5)]),
+];
+
+impl PaperModel {
+    /// "VICReg, patches of 14 (Table 1)".
+    pub fn words(&self) -> String {
+        let training = match self.training {
+            PaperTraining::Patches(size) => format!("patches of {size}"),
+            PaperTraining::MultiScale => "multi-scale".to_owned(),
+        };
+        format!("{}, {training} (Table {})", self.method, self.table)
+    }
+
+    /// What names it on the command line within its table: "vicreg-patches", "vicreg-multi"; "vicreg" where all are
+    /// trained alike.
+    pub fn key(&self) -> String {
+        let training = match (self.table, self.training) {
+            (4.., _) => "",
+            (_, PaperTraining::Patches(_)) => "-patches",
+            (_, PaperTraining::MultiScale) => "-multi",
+        };
+        format!("{}{training}", self.objective)
+    }
+
+    /// The numbers of `classifier` in the order of the evaluation's patches; `None` where one of them is not in the paper,
+    /// or the evaluation is another than this model's.
+    fn numbers(&self, evaluation: &PlannedEvaluation, classifier: &str) -> Option<Vec<f64>> {
+        let is_alike = match self.training {
+            PaperTraining::Patches(size) => evaluation.patch == Some(size),
+            PaperTraining::MultiScale => evaluation.crop_scale == Some(PAPER_SCALES),
+        };
+        let number = |patches: &String| {
+            let is_mean = patches.parse::<usize>().is_ok();
+            let row = self.numbers.iter().find(|(of, count, _)| *of == classifier && **count == **patches)?;
+            (is_alike || !is_mean).then_some(row.2)
+        };
+        evaluation.patches.iter().map(number).collect()
+    }
+}
+
+impl EvalPlan {
+    /// Puts the numbers of a model of the paper beside those of the model that is called `name`.
+    pub fn compare_with(&mut self, name: &str, paper: &PaperModel) {
+        for evaluation in &mut self.evaluations {
+            for classifier in ["linear", "knn"] {
+                if let Some(numbers) = paper.numbers(evaluation, classifier) {
+                    let of = match classifier {
+                        "linear" => &mut evaluation.paper,
+                        _ => &mut evaluation.paper_knn,
+                    };
+                    of.insert(name.to_owned(), numbers);
+                }
+            }
+        }
+    }
+}
+
+/// The evaluations of a table of the paper.
+pub fn paper_evaluations(table: u8) -> Vec<PlannedEvaluation> {
+    let strings = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let evaluation = |name: &str, patches: &[&str]| PlannedEvaluation {
+        name: name.into(),
+        patch: None,
+        crop_scale: None,
+        fit: None,
+        patches: strings(patches),
+        classifiers: strings(&["linear", "knn"]),
+        paper: Default::default(),
+        paper_knn: Default::default(),
+    };
+    let crops = |patches: &[&str], fit| PlannedEvaluation {
+        crop_scale: Some(PAPER_SCALES),
+        fit,
+        ..evaluation("crops of 0.08 to 1", patches)
+    };
+    let patches = |size: u32, patches: &[&str], fit| PlannedEvaluation {
+        patch: Some(size),
+        fit,
+        ..evaluation(&format!("patches of {size}"), patches)
+    };
+    const CIFAR: &[&str] = &["central", "1", "16", "256"];
+    const IMAGENET: &[&str] = &["central", "1", "16", "48"];
+    match table {
+        1 | 2 => vec![patches(14, CIFAR, None), crops(CIFAR, None)],
+        3 => vec![patches(100, IMAGENET, Some(224)), crops(IMAGENET, None)],
+        4 => vec![crops(IMAGENET, None)],
+        5 => vec![
+            evaluation("whole image", &["central"]),
+            evaluation("local aggregation", &["local-patches", "local-map"]),
+        ],
+        _ => vec![],
+    }
+}
+
+/// The plan of a table with our models in the places of the paper's: each by its [`PaperModel::key`], which has the paper's
+/// numbers beside it, or by another name. Evaluations that none of the named models is trained for are left out.
+pub fn paper_plan(table: u8, data: DataSpec, models: &[(String, PathBuf)]) -> EvalPlan {
+    let planned = |(name, path): &(String, PathBuf)| {
+        let options = Default::default();
+        PlannedModel { name: name.clone(), path: path.clone(), options }
+    };
+    let mut plan = EvalPlan {
+        title: format!("Table {table}"),
+        models: models.iter().map(planned).collect(),
+        evaluations: paper_evaluations(table),
+        ..EvalPlan::of(data)
+    };
+    let known = |name: &str| PAPER_MODELS.iter().find(|model| model.table == table && model.key() == name);
+    let mut all_known = true;
+    for (name, _) in models {
+        match known(name) {
+            Some(paper) => plan.compare_with(name, paper),
+            None => all_known = false,
+        }
+    }
+    if all_known {
+        let is_of_paper = |it: &PlannedEvaluation| !it.paper.is_empty() || !it.paper_knn.is_empty();
+        plan.evaluations.retain(is_of_paper);
+    }
+    plan
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_with_named_models_has_their_evaluations_and_numbers() {
+        let models = |names: &[&str]| -> Vec<(String, PathBuf)> {
+            names.iter().map(|name| ((*name).to_owned(), "demo".into())).collect()
+        };
+        let plan = paper_plan(1, "demo".into(), &models(&["vicreg-multi"]));
+        assert_eq!(plan.evaluations.len(), 1);
+        assert_eq!(plan.evaluations[0].paper["vicreg-multi"], [90.7, 87.3, 91.9, 92.0]);
+        plan.check().unwrap();
+        let plan = paper_plan(5, "demo".into(), &models(&["byol"]));
+        assert_eq!(plan.evaluations[1].paper_knn["byol"], [93.5, 93.5]);
+        assert_eq!(paper_plan(1, "demo".into(), &models(&["mine", "tcr-patches"])).evaluations.len(), 2);
+    }
+
+    #[test]
+    fn every_table_is_a_plan_whose_numbers_are_the_papers() {
+        for table in 1..=5 {
+            let models: Vec<&PaperModel> = PAPER_MODELS.iter().filter(|model| model.table == table).collect();
+            let mut plan = EvalPlan {
+                models: models
+                    .iter()
+                    .map(|model| PlannedModel {
+                        name: model.words(),
+                        path: "demo".into(),
+                        options: Default::default(),
+                    })
+                    .collect(),
+                evaluations: paper_evaluations(table),
+                ..EvalPlan::of("demo".into())
+            };
+            models.iter().for_each(|model| plan.compare_with(&model.words(), model));
+            plan.check().unwrap();
+            // Each number of the table stands beside one cell.
+            for model in models {
+                let has = |evaluation: &PlannedEvaluation| {
+                    let all = evaluation.paper.get(&model.words()).into_iter();
+                    let all = all.chain(evaluation.paper_knn.get(&model.words())).flatten();
+                    all.copied().collect::<Vec<f64>>()
+                };
+                let mut found: Vec<f64> = plan.evaluations.iter().flat_map(has).collect();
+                let mut known: Vec<f64> = model.numbers.iter().map(|(.., value)| *value).collect();
+                found.sort_by(f64::total_cmp);
+                known.sort_by(f64::total_cmp);
+                assert_eq!(found, known, "{}", model.words());
+            }
+        }
+        let mut other = paper_evaluations(1);
+        other[0].patches = vec!["1".into(), "4".into()];
+        assert_eq!(PAPER_MODELS[0].numbers(&other[0], "linear"), None, "4 patches are not in the paper");
+    }
+}

@@ -1,0 +1,120 @@
+//! Figures 2 and 3b: accuracies of results folders as bars.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, ensure};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::engine::ask::ResultRow;
+use crate::engine::figures::output::Written;
+use crate::engine::jobs::plot::{PlotFile, page};
+use crate::engine::tables::plan::StoredResults;
+use crate::figure::{BarSeries, BarsPanel, CurveAxis, Panel, PanelsSpec};
+use crate::words::thousands;
+
+/// `bagssl figure fig2`, `fig3b`.
+pub struct AccuracyRequest {
+    /// Results folders, in the order of the bars.
+    pub results: Vec<PathBuf>,
+    /// Classifiers, a panel for each that there is: "linear", "knn".
+    pub classifiers: Vec<&'static str>,
+    /// Where the figure goes.
+    pub plot: PlotFile,
+}
+
+/// What was drawn.
+#[derive(Clone, Debug, Serialize)]
+pub struct AccuracyReport {
+    /// The rows of the tables that the bars are of.
+    pub rows: Vec<ResultRow>,
+    /// The files that were written.
+    #[serde(flatten)]
+    pub files: Written,
+}
+
+/// Draws the accuracies of results folders.
+///
+/// # Errors
+/// A folder that holds no results, nothing to draw, or a file that cannot be written.
+pub fn accuracy_bars(request: &AccuracyRequest) -> anyhow::Result<AccuracyReport> {
+    let mut rows = vec![];
+    for folder in &request.results {
+        rows.extend(StoredResults::read(folder)?.rows);
+    }
+    let names: Vec<String> = request.results.iter().map(|folder| folder.display().to_string()).collect();
+    let what = || format!("the results of {}", names.join(", "));
+    let panels: Vec<Panel> =
+        request.classifiers.iter().filter_map(|classifier| panel(&rows, classifier)).collect();
+    ensure!(!panels.is_empty(), "{}: no row of the classifier {}", what(), request.classifiers.join(" or "));
+    let spec =
+        PanelsSpec { across: 1, height_in: 2.2, width_in: request.plot.width_in, ..PanelsSpec::default() };
+    let source = json!({ "classifiers": request.classifiers, "rows": rows });
+    let files =
+        request.plot.write(page(String::new(), panels, notes(&rows)), spec, source).with_context(what)?;
+    Ok(AccuracyReport { rows, files })
+}
+
+/// What all bars have in common, in words.
+fn notes(rows: &[ResultRow]) -> Vec<String> {
+    let span = |count: fn(&ResultRow) -> usize| {
+        let (least, most) = (rows.iter().map(count).min(), rows.iter().map(count).max());
+        match (least.unwrap_or(0), most.unwrap_or(0)) {
+            (least, most) if least == most => thousands(most),
+            (least, most) => format!("{} to {}", thousands(least), thousands(most)),
+        }
+    };
+    vec![
+        format!("{} test images", span(|row| row.images)),
+        format!("{} training images", span(|row| row.train_images)),
+        format!("{} seeds", span(|row| row.seeds)),
+        "lines: intervals of 95 % for the choice of test images".to_owned(),
+    ]
+}
+
+/// The bars of one classifier: a group for each model and evaluation, a bar for each number of patches.
+fn panel(rows: &[ResultRow], classifier: &str) -> Option<Panel> {
+    let rows: Vec<&ResultRow> = rows.iter().filter(|row| row.classifier == classifier).collect();
+    let (mut groups, mut bars): (Vec<(&str, &str)>, Vec<&str>) = (vec![], vec![]);
+    for row in &rows {
+        let group = (row.model.as_str(), row.evaluation.as_str());
+        if !groups.contains(&group) {
+            groups.push(group);
+        }
+        if !bars.contains(&row.patches.as_str()) {
+            bars.push(&row.patches);
+        }
+    }
+    // The whole image first, then by rising number, whatever the plan's order.
+    bars.sort_by_key(|patches| (patches.parse::<usize>().unwrap_or(0), patches.to_string()));
+    let has_one_evaluation = groups.iter().all(|group| group.1 == groups[0].1);
+    let name = |(model, evaluation): &(&str, &str)| match has_one_evaluation {
+        true => (*model).to_owned(),
+        false => format!("{model}, {evaluation}"),
+    };
+    let series = bars.iter().map(|patches| {
+        let of = |value: fn(&ResultRow) -> f64| -> Vec<f64> {
+            let one = |group: &(&str, &str)| {
+                let is_it = |row: &&&ResultRow| {
+                    (row.model.as_str(), row.evaluation.as_str()) == *group && row.patches == **patches
+                };
+                rows.iter().find(is_it).map_or(f64::NAN, |row| 100.0 * value(row))
+            };
+            groups.iter().map(one).collect()
+        };
+        let name = match patches.parse::<usize>() {
+            Ok(1) => "1 patch".to_owned(),
+            Ok(count) => format!("{count} patches"),
+            Err(_) => (*patches).to_owned(),
+        };
+        BarSeries { name, values: of(|row| row.accuracy), low: of(|row| row.low), high: of(|row| row.high) }
+    });
+    let title = if classifier == "knn" { "kNN" } else { classifier };
+    let panel = BarsPanel {
+        title: title.to_owned(),
+        y: CurveAxis::of("accuracy", "%"),
+        groups: groups.iter().map(name).collect(),
+        series: series.collect(),
+    };
+    (!rows.is_empty()).then_some(Panel::Bars(panel))
+}

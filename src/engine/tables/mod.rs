@@ -1,0 +1,6 @@
+//! Evaluations as units of work between queries: one of a model, and a plan of many with the folder that keeps what came
+//! of it.
+
+pub mod evaluation;
+pub mod plan;
+pub mod table;
