@@ -10,6 +10,7 @@
 //! | `SPACE.f16` or `.f32` | `[patches, width]` little-endian, row-major, un-normalised embeddings |
 //! | `sums.crc32c` | a sum for each block of at most 2,048 rows of one image; earlier versions wrote none |
 //! | `SPACE.inv` | `[patches]` f32: one over the norm of the stored row; 0 for a zero row, NaN for a row without a value |
+//! | `SPACE.codes`, `SPACE.codes.json` | where it was indexed: its rows once more in one bit a value, and how many neighbours these miss; [`crate::search`] makes both |
 //!
 //! Rows are in bank order: image by image, and within an image corner by
 //! corner, row by row, at 0, S, 2S, ... up to side - P. Since the sizes of all

@@ -14,7 +14,7 @@ use crate::engine::jobs::embed::BankInfo;
 use crate::engine::jobs::export::{ExportReport, ExportRequest};
 use crate::engine::jobs::import::{ImportReport, ImportRequest, ImportRows};
 use crate::engine::jobs::index::SpaceIndex;
-use crate::engine::{Measured, OutputKind, Outputs};
+use crate::engine::{MeasuredRecall, OutputKind, Outputs};
 use crate::patch::PatchGrid;
 use crate::words::{count, sums_words};
 
@@ -278,7 +278,7 @@ fn copies_words(copies: usize) -> String {
 
 /// What codes take and what they find.
 fn index_words(index: &SpaceIndex) -> String {
-    let Measured { recall, least, queries, k, compared, .. } = index.measured;
+    let MeasuredRecall { recall, least, queries, k, compared, .. } = index.measured;
     let made = match (index.seconds, index.measuring_seconds) {
         (Some(seconds), Some(measuring)) => {
             format!("made in {seconds:.1} s and measured in {measuring:.1} s")

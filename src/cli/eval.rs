@@ -14,7 +14,7 @@ use crate::engine::facts::*;
 use crate::engine::{
     EvalPlan, EvalReport, EvalRequest, Holdout, OutputKind, Outputs, PlanRequest, jobs, paper_plan,
 };
-use crate::words::name_list;
+use crate::words::{count, name_list};
 
 #[derive(Args)]
 pub struct EvalArgs {
@@ -163,9 +163,9 @@ impl Commander {
         let request = PlanRequest { plan, out: out.to_owned() };
         let report = self.job(|job| jobs::evaluate::run_plan(request, job))?;
         show(self.json(), &report, || {
-            let (done, kept) = (thousands(report.cells), thousands(report.kept));
+            let (done, kept) = (count(report.cells, "cell"), thousands(report.kept));
             format!(
-                "{}\n\n{done} cells, {kept} of them kept from before; tables in {}",
+                "{}\n\n{done}, {kept} of them kept from before; tables in {}",
                 report.markdown.trim(),
                 out.display()
             )

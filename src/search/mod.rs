@@ -27,7 +27,7 @@ pub use bandwidth::read_pass;
 pub use dot::dots;
 pub use map::{KnownRows, Mirror};
 pub use processor::Processor;
-pub use quantised::{Codes, Found, Measured, Quantised, StaleCodes, build};
+pub use quantised::{FoundByCodes, MeasuredRecall, Quantised, RowCodes, StaleCodes, build};
 pub use relation::{Kin, Relation};
 pub use sign::Sign;
 pub use topk::{Hit, Options, top_k};

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::gpu::Gpu;
 use super::map::{KnownRows, Mirror};
-use super::quantised::{Measured, Quantised, StaleCodes};
+use super::quantised::{MeasuredRecall, Quantised, StaleCodes};
 use super::topk::{Hit, Options, TopKJob, top_k};
 use crate::bank::Bank;
 use crate::device::OpenDevice;
@@ -48,7 +48,7 @@ impl Processor {
     }
 
     /// What is found in that space, where it is searched by codes; `None` where all is.
-    pub fn recall(&self, bank: &Bank, space: &str) -> Option<Measured> {
+    pub fn recall(&self, bank: &Bank, space: &str) -> Option<MeasuredRecall> {
         self.codes_of(bank, space).map(Quantised::measured)
     }
 

@@ -35,6 +35,7 @@ mod gui_sizes; // whether anything is cut at sizes of the window and of the inte
 mod gui_train; // the Train tab with the real engine and tiny runs
 mod gui_views; // ways to look at heatmaps and galleries, by role and label
 mod imports; // who imports whom in src
+mod kept;
 mod layering; // floors, wings, circles, outside crates, names of types
 mod measures; // figure 3a, geometry, locality, co-occurrence as commands
 mod memory; // what the program fills of main memory, against --memory

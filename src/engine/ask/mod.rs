@@ -34,7 +34,7 @@ pub mod style;
 pub mod training;
 
 pub use crate::dataset::{DataSpec, PartMap, Skipped, Split};
-pub use crate::search::{Measured, Relation};
+pub use crate::search::{MeasuredRecall, Relation};
 pub use bank_source::*;
 pub use command::*;
 pub use compare::*;

@@ -10,7 +10,7 @@ use crate::bank::Bank;
 use crate::engine::ask::SearchWay;
 use crate::engine::jobs::Job;
 use crate::progress::Progress;
-use crate::search::{Codes, Measured, Processor, Quantised, build};
+use crate::search::{MeasuredRecall, Processor, Quantised, RowCodes, build};
 
 /// The codes of one space.
 #[derive(Clone, Debug, Serialize)]
@@ -30,7 +30,7 @@ pub struct SpaceIndex {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub measuring_seconds: Option<f64>,
     /// What searches by them find.
-    pub measured: Measured,
+    pub measured: MeasuredRecall,
 }
 
 /// `bagssl bank index`.
@@ -90,11 +90,11 @@ fn made(
             return Ok((known, index));
         }
         Some(known) => Some(known.into_codes()),
-        None => Codes::open(bank, space).ok().flatten(),
+        None => RowCodes::open(bank, space).ok().flatten(),
     };
     // The mean is that of the rows that were there: of many more it may be another.
     let old = old.filter(|old| 2 * old.rows() >= bank.patches());
-    let resumed = old.as_ref().map_or(0, Codes::rows);
+    let resumed = old.as_ref().map_or(0, RowCodes::rows);
     let clock = Instant::now();
     let mut progress = |done: usize| {
         (job.progress)(Progress {
@@ -109,7 +109,7 @@ fn made(
     build(bank, space, old.as_ref(), job.cancel, &mut progress)?;
     let building = clock.elapsed().as_secs_f64();
     let clock = Instant::now();
-    let codes = Codes::open(bank, space)?.context("the codes that were just written are gone")?;
+    let codes = RowCodes::open(bank, space)?.context("the codes that were just written are gone")?;
     let codes = Quantised::measure(bank, space, codes, job.cancel)?;
     let times = (Some(building), Some(clock.elapsed().as_secs_f64()));
     let index = described(space, &codes, resumed, times);

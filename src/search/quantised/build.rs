@@ -1,8 +1,8 @@
 //! Codes of a bank's rows, made block by block and written beside it.
 
-use super::file::{BLOCK_ROWS, Codes, Entry, Facts, codes_path, head_bytes, norms_sum, tail_bytes};
-use super::rotation::Rotation;
-use super::sketch::Frame;
+use super::file::{BLOCK_ROWS, BlockEntry, Facts, RowCodes, codes_path, head_bytes, norms_sum, tail_bytes};
+use super::rotation::RandomRotation;
+use super::sketch::SketchFrame;
 use crate::bank::Bank;
 use crate::files::write_atomic;
 use crate::progress::CancelToken;
@@ -26,7 +26,7 @@ const AT_ONCE: usize = 4;
 pub fn build(
     bank: &Bank,
     space: &str,
-    old: Option<&Codes>,
+    old: Option<&RowCodes>,
     cancel: &CancelToken,
     progress: &mut dyn FnMut(usize),
 ) -> Result<()> {
@@ -35,7 +35,10 @@ pub fn build(
     let facts = Facts::of(bank, space)?;
     let frame = match old {
         Some(old) => old.frame.clone(),
-        None => Frame::new(Rotation::random(Rotation::dims(bank.width(space)?), SEED), mean(bank, space)?),
+        None => SketchFrame::new(
+            RandomRotation::random(RandomRotation::dims(bank.width(space)?), SEED),
+            mean(bank, space)?,
+        ),
     };
     let blocks: Vec<usize> = (0..bank.patches().div_ceil(BLOCK_ROWS)).collect();
     let rows = |block: usize| block * BLOCK_ROWS..bank.patches().min((block + 1) * BLOCK_ROWS);
@@ -63,7 +66,12 @@ pub fn build(
 }
 
 /// A block as it lies in the file.
-fn encode(bank: &Bank, space: &str, frame: &Frame, rows: Range<usize>) -> Result<(Vec<u8>, Entry)> {
+fn encode(
+    bank: &Bank,
+    space: &str,
+    frame: &SketchFrame,
+    rows: Range<usize>,
+) -> Result<(Vec<u8>, BlockEntry)> {
     let stored = bank.space(space)?;
     let (width, words) = (stored.width(), frame.dims / 64);
     let mut values = vec![0.0; rows.len() * width];
@@ -81,7 +89,7 @@ fn encode(bank: &Bank, space: &str, frame: &Frame, rows: Range<usize>) -> Result
     let mut bytes: Vec<u8> = bytemuck::cast_slice(&bits).to_vec();
     bytes.extend_from_slice(bytemuck::cast_slice(&offsets));
     bytes.extend_from_slice(bytemuck::cast_slice(&scales));
-    let entry = Entry { sum: crc32c::crc32c(&bytes), norms_sum: norms_sum(bank, space, rows)?, spread };
+    let entry = BlockEntry { sum: crc32c::crc32c(&bytes), norms_sum: norms_sum(bank, space, rows)?, spread };
     Ok((bytes, entry))
 }
 

@@ -6,8 +6,8 @@
 //! rows that have changed are found), f32 spread, the largest of its rows; at last the CRC-32C of all but the blocks.
 //! A file that is damaged, or of another bank, is made again: it holds nothing that the bank does not.
 
-use super::rotation::Rotation;
-use super::sketch::Frame;
+use super::rotation::RandomRotation;
+use super::sketch::SketchFrame;
 use crate::bank::Bank;
 use crate::files::{self, MappedFile};
 use anyhow::{Context, Result, ensure};
@@ -55,7 +55,7 @@ impl Facts {
     }
 
     fn dims(&self) -> usize {
-        Rotation::dims(self.width)
+        RandomRotation::dims(self.width)
     }
 
     fn blocks(&self) -> usize {
@@ -70,7 +70,7 @@ impl Facts {
 
 /// What stands of a block in the table.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Entry {
+pub(super) struct BlockEntry {
     pub sum: u32,
     pub norms_sum: u32,
     pub spread: f32,
@@ -78,13 +78,13 @@ pub(super) struct Entry {
 
 /// A bank's rows of one space in one bit a value, mapped.
 #[derive(Debug)]
-pub struct Codes {
+pub struct RowCodes {
     pub(super) facts: Facts,
-    pub(super) frame: Frame,
+    pub(super) frame: SketchFrame,
     map: MappedFile,
     /// Bytes before the first block.
     head: usize,
-    table: Vec<Entry>,
+    table: Vec<BlockEntry>,
     /// Whether a block was found whole.
     seen: Vec<AtomicBool>,
 }
@@ -105,7 +105,7 @@ pub fn codes_path(folder: &Path, space: &str) -> PathBuf {
 }
 
 /// What lies before the blocks.
-pub(super) fn head_bytes(facts: &Facts, frame: &Frame) -> Result<Vec<u8>> {
+pub(super) fn head_bytes(facts: &Facts, frame: &SketchFrame) -> Result<Vec<u8>> {
     let words = serde_json::to_vec(facts)?;
     let mut bytes = MAGIC.to_vec();
     bytes.extend((words.len() as u32).to_le_bytes());
@@ -118,8 +118,8 @@ pub(super) fn head_bytes(facts: &Facts, frame: &Frame) -> Result<Vec<u8>> {
 }
 
 /// What lies behind them, given the head.
-pub(super) fn tail_bytes(head: &[u8], table: &[Entry]) -> Vec<u8> {
-    let entry = |entry: &Entry| {
+pub(super) fn tail_bytes(head: &[u8], table: &[BlockEntry]) -> Vec<u8> {
+    let entry = |entry: &BlockEntry| {
         [entry.sum.to_le_bytes(), entry.norms_sum.to_le_bytes(), entry.spread.to_le_bytes()].concat()
     };
     let mut bytes: Vec<u8> = table.iter().flat_map(entry).collect();
@@ -135,7 +135,7 @@ pub(super) fn norms_sum(bank: &Bank, space: &str, rows: Range<usize>) -> Result<
     Ok(pieces.fold(0, |sum, piece| crc32c::crc32c_append(sum, bytemuck::cast_slice(piece.inv_norms))))
 }
 
-impl Codes {
+impl RowCodes {
     /// The codes of `space` that lie beside `bank`, if there are some; they may be of fewer rows than it has by now.
     ///
     /// # Errors
@@ -169,25 +169,25 @@ impl Codes {
         let facts: Facts = serde_json::from_slice(words.1.get(..length).context(cut)?)?;
         ensure!((1..=1 << 24).contains(&facts.width) && facts.rows < 1 << 40, "its facts are out of range");
         let signs = (MAGIC.len() + 4 + length).next_multiple_of(64);
-        let centre = signs + 8 * Rotation::words(facts.dims());
+        let centre = signs + 8 * RandomRotation::words(facts.dims());
         let head = (centre + 4 * facts.width).next_multiple_of(64);
         let table = head + facts.rows * facts.row_bytes();
         let end = table + ENTRY * facts.blocks();
         ensure!(bytes.len() == end + 4, "it has {} bytes; expected {}", bytes.len(), end + 4);
         let sum = crc32c::crc32c_append(crc32c::crc32c(&bytes[..head]), &bytes[table..end]);
         ensure!(sum.to_le_bytes() == bytes[end..], "the sum of its head is not the one written down");
-        let rotation = Rotation::of(bytemuck::pod_collect_to_vec(&bytes[signs..centre]));
+        let rotation = RandomRotation::of(bytemuck::pod_collect_to_vec(&bytes[signs..centre]));
         let mean = bytemuck::pod_collect_to_vec(&bytes[centre..centre + 4 * facts.width]);
         let number = |entry: &[u8; ENTRY], at: usize| [0, 1, 2, 3].map(|byte| entry[at + byte]);
-        let entry = |entry: &[u8; ENTRY]| Entry {
+        let entry = |entry: &[u8; ENTRY]| BlockEntry {
             sum: u32::from_le_bytes(number(entry, 0)),
             norms_sum: u32::from_le_bytes(number(entry, 4)),
             spread: f32::from_le_bytes(number(entry, 8)),
         };
-        let table: Vec<Entry> = bytes[table..end].as_chunks().0.iter().map(entry).collect();
+        let table: Vec<BlockEntry> = bytes[table..end].as_chunks().0.iter().map(entry).collect();
         map.check()?;
         let seen = (0..facts.blocks()).map(|_| AtomicBool::new(false)).collect();
-        Ok(Self { frame: Frame::new(rotation, mean), facts, map, head, table, seen })
+        Ok(Self { frame: SketchFrame::new(rotation, mean), facts, map, head, table, seen })
     }
 
     /// Rows that they are of: the first ones of the bank.
@@ -223,7 +223,7 @@ impl Codes {
     }
 
     /// A block as it lies in the file, with what stands of it in the table, if it is of the rows that `bank` has now.
-    pub(super) fn whole_block(&self, bank: &Bank, block: usize) -> Option<(&[u8], Entry)> {
+    pub(super) fn whole_block(&self, bank: &Bank, block: usize) -> Option<(&[u8], BlockEntry)> {
         let is_there = block < self.table.len() && self.check(bank, block).is_ok();
         is_there.then(|| (&self.map[self.place_of_block(block)], self.table[block]))
     }
@@ -237,7 +237,7 @@ impl Codes {
             return Ok(());
         }
         let rows = self.rows_of_block(block);
-        let Entry { sum, norms_sum: expected, .. } = self.table[block];
+        let BlockEntry { sum, norms_sum: expected, .. } = self.table[block];
         let stale = |why| StaleCodes { path: self.map.path().into(), rows: rows.clone(), why };
         let found = crc32c::crc32c(&self.map[self.place_of_block(block)]);
         ensure!(found == sum, stale("its sum is not the one written down"));

@@ -1,6 +1,6 @@
 //! The k nearest rows by way of codes: those that the codes cannot tell from the nearest are compared exactly.
 
-use super::file::Codes;
+use super::file::RowCodes;
 use super::popcount::Counter;
 use super::scan::Scan;
 use super::sketch::Sketch;
@@ -15,7 +15,7 @@ const WORTHWHILE: usize = 8;
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Found {
+pub struct FoundByCodes {
     /// The nearest, best first, with the cosines that [`top_k`] gives.
     pub hits: Vec<Hit>,
     /// Rows whose vectors were compared; all where the codes told too little, and the hits are then those of [`top_k`].
@@ -28,18 +28,19 @@ pub struct Found {
 /// # Errors
 /// As [`top_k`]; [`super::StaleCodes`].
 pub(super) fn find(
-    codes: &Codes,
+    codes: &RowCodes,
     deviations: f32,
     bank: &Bank,
     query: &[f32],
     k: usize,
     options: &Options,
-) -> Result<Found> {
+) -> Result<FoundByCodes> {
     let space = codes.facts.space.as_str();
     let job = TopKJob::new(bank, space, query, k, options)?;
-    let exact = || Ok(Found { hits: top_k(bank, space, query, k, options)?, compared: bank.patches() });
+    let exact =
+        || Ok(FoundByCodes { hits: top_k(bank, space, query, k, options)?, compared: bank.patches() });
     if job.keep == 0 || job.per_image == 0 {
-        return Ok(Found { hits: vec![], compared: 0 });
+        return Ok(FoundByCodes { hits: vec![], compared: 0 });
     }
     let rows = codes.rows().min(bank.patches());
     let (wanted, most) = (2 * job.keep, rows / WORTHWHILE);
@@ -71,7 +72,7 @@ pub(super) fn find(
     let compared = near.len() + bank.patches() - rows;
     let hits = ranked(&job, scored(&job, near)?, &later);
     job.check()?;
-    Ok(Found { hits, compared })
+    Ok(FoundByCodes { hits, compared })
 }
 
 /// The exact cosines of rows, whose sums are looked at.

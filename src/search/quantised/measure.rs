@@ -1,7 +1,7 @@
 //! How much of what is near the codes find, on queries of the bank's own rows; kept in `SPACE.codes.json`.
 
-use super::file::{Codes, codes_path};
-use super::find::{Found, find};
+use super::file::{RowCodes, codes_path};
+use super::find::{FoundByCodes, find};
 use crate::bank::Bank;
 use crate::files;
 use crate::progress::CancelToken;
@@ -24,7 +24,7 @@ const QUERIES: usize = 64;
 /// What searches by codes find, measured: a neighbour counts as found if one as near as the true k-th is.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Measured {
+pub struct MeasuredRecall {
     /// Part of the neighbours that are found, in [0, 1], over all queries.
     pub recall: f64,
     /// Of the query with the least.
@@ -44,8 +44,8 @@ pub struct Measured {
 /// A bank's codes with what they are known to find.
 #[derive(Debug)]
 pub struct Quantised {
-    codes: Codes,
-    measured: Measured,
+    codes: RowCodes,
+    measured: MeasuredRecall,
 }
 
 fn measured_path(bank: &Bank, space: &str) -> Option<PathBuf> {
@@ -56,12 +56,12 @@ impl Quantised {
     /// The codes of `space` beside `bank`, with what was measured; `None` where they are not there, or not measured.
     ///
     /// # Errors
-    /// As [`Codes::open`].
+    /// As [`RowCodes::open`].
     pub fn open(bank: &Bank, space: &str) -> Result<Option<Self>> {
-        let Some(codes) = Codes::open(bank, space)? else { return Ok(None) };
+        let Some(codes) = RowCodes::open(bank, space)? else { return Ok(None) };
         let Some(path) = measured_path(bank, space).filter(|path| path.is_file()) else { return Ok(None) };
         let read = files::read(&path, files::MOST_WORDS).map_err(anyhow::Error::new);
-        let measured = read.and_then(|bytes| Ok(serde_json::from_slice::<Measured>(&bytes)?));
+        let measured = read.and_then(|bytes| Ok(serde_json::from_slice::<MeasuredRecall>(&bytes)?));
         let measured = measured.with_context(|| format!("{} is damaged", path.display()))?;
         Ok((measured.rows == codes.rows()).then_some(Self { codes, measured }))
     }
@@ -70,14 +70,14 @@ impl Quantised {
     ///
     /// # Errors
     /// As of a search; cancelled; the write failed.
-    pub fn measure(bank: &Bank, space: &str, codes: Codes, cancel: &CancelToken) -> Result<Self> {
+    pub fn measure(bank: &Bank, space: &str, codes: RowCodes, cancel: &CancelToken) -> Result<Self> {
         let k = NEIGHBOURS.min((codes.rows() / 64).max(1));
         let (trials, queries) = (rows_of(bank, space, TRIALS, 1)?, rows_of(bank, space, QUERIES, 0)?);
-        let over = |deviations: f32, truths: &[Truth]| -> Result<Measured> {
+        let over = |deviations: f32, truths: &[Truth]| -> Result<MeasuredRecall> {
             let parts = truths.iter().map(|truth| truth.found_by(&codes, deviations, bank));
             let parts = parts.collect::<Result<Vec<(f64, usize)>>>()?;
             let count = parts.len().max(1) as f64;
-            Ok(Measured {
+            Ok(MeasuredRecall {
                 recall: if parts.is_empty() {
                     1.0
                 } else {
@@ -112,22 +112,22 @@ impl Quantised {
     ///
     /// # Errors
     /// As [`super::super::top_k`]; [`super::StaleCodes`].
-    pub fn top_k(&self, bank: &Bank, query: &[f32], k: usize, options: &Options) -> Result<Found> {
+    pub fn top_k(&self, bank: &Bank, query: &[f32], k: usize, options: &Options) -> Result<FoundByCodes> {
         find(&self.codes, self.measured.deviations, bank, query, k, options)
     }
 
     /// What they find.
-    pub fn measured(&self) -> Measured {
+    pub fn measured(&self) -> MeasuredRecall {
         self.measured
     }
 
     /// The codes.
-    pub fn codes(&self) -> &Codes {
+    pub fn codes(&self) -> &RowCodes {
         &self.codes
     }
 
     /// The codes alone, to be made again.
-    pub fn into_codes(self) -> Codes {
+    pub fn into_codes(self) -> RowCodes {
         self.codes
     }
 }
@@ -149,7 +149,7 @@ impl Truth {
     }
 
     /// The part of them that is found, and rows that were compared.
-    fn found_by(&self, codes: &Codes, deviations: f32, bank: &Bank) -> Result<(f64, usize)> {
+    fn found_by(&self, codes: &RowCodes, deviations: f32, bank: &Bank) -> Result<(f64, usize)> {
         let found = find(codes, deviations, bank, &self.query, self.k, &self.options)?;
         let Some(worst) = self.hits.last() else { return Ok((1.0, found.compared)) };
         let near = found.hits.iter().filter(|hit| hit.cosine >= worst.cosine).count();

@@ -20,6 +20,6 @@ mod sketch;
 mod tests;
 
 pub use build::build;
-pub use file::{Codes, StaleCodes};
-pub use find::Found;
-pub use measure::{Measured, Quantised};
+pub use file::{RowCodes, StaleCodes};
+pub use find::FoundByCodes;
+pub use measure::{MeasuredRecall, Quantised};

@@ -6,10 +6,10 @@ pub(super) const PLANES: usize = 4;
 
 /// Instructions for the counting, which this processor has: only [`Counter::available`] makes one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Counter(Instructions);
+pub(super) struct Counter(CountWith);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Instructions {
+enum CountWith {
     #[cfg(target_arch = "x86_64")]
     Avx512,
     #[cfg(target_arch = "x86_64")]
@@ -24,13 +24,13 @@ impl Counter {
         #[cfg(target_arch = "x86_64")]
         {
             if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vpopcntdq") {
-                counters.push(Counter(Instructions::Avx512));
+                counters.push(Counter(CountWith::Avx512));
             }
             if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("popcnt") {
-                counters.push(Counter(Instructions::Avx2));
+                counters.push(Counter(CountWith::Avx2));
             }
         }
-        counters.push(Counter(Instructions::Portable));
+        counters.push(Counter(CountWith::Portable));
         counters
     }
 
@@ -42,11 +42,11 @@ impl Counter {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `available` has seen the processor's features, and nothing else makes a counter.
-            Instructions::Avx512 => unsafe { x86::count_avx512(planes, codes, out) },
+            CountWith::Avx512 => unsafe { x86::count_avx512(planes, codes, out) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Instructions::Avx2 => unsafe { x86::count_avx2(planes, codes, out) },
-            Instructions::Portable => {
+            CountWith::Avx2 => unsafe { x86::count_avx2(planes, codes, out) },
+            CountWith::Portable => {
                 for (row, out) in codes.chunks_exact(words).zip(out) {
                     *out = portable(planes, row, 0);
                 }

@@ -12,12 +12,12 @@ const ROUNDS: usize = 4;
 
 /// A rotation of vectors of a multiple of 64 values.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Rotation {
+pub(super) struct RandomRotation {
     /// Of each round a bit for each value: whether its sign is flipped.
     signs: Vec<u64>,
 }
 
-impl Rotation {
+impl RandomRotation {
     /// Values of a rotated vector, of one of `width`: the rest is filled with zeros before.
     pub fn dims(width: usize) -> usize {
         width.max(1).next_multiple_of(64)
@@ -29,7 +29,7 @@ impl Rotation {
         Self { signs: (0..Self::words(dims)).map(|_| rng.random()).collect() }
     }
 
-    /// One of such [`Rotation::signs`].
+    /// One of such [`RandomRotation::signs`].
     pub fn of(signs: Vec<u64>) -> Self {
         Self { signs }
     }
@@ -91,7 +91,7 @@ mod tests {
     fn dot_products_and_lengths_stay() {
         let mut rng = Pcg64Mcg::seed_from_u64(1);
         for dims in [64, 128, 192, 384, 512, 768, 1088] {
-            let rotation = Rotation::random(dims, 7);
+            let rotation = RandomRotation::random(dims, 7);
             let mut draw = || (0..dims).map(|_| rng.random_range(-1.0f32..1.0)).collect::<Vec<f32>>();
             let (a, b) = (draw(), draw());
             let (mut a_turned, mut b_turned) = (a.clone(), b.clone());
@@ -113,7 +113,7 @@ mod tests {
             for place in [0, 1, dims / 2, dims - 1] {
                 let mut values = vec![0.0; dims];
                 values[place] = 1.0;
-                Rotation::random(dims, 3).apply(&mut values);
+                RandomRotation::random(dims, 3).apply(&mut values);
                 let largest = values.iter().fold(0.0f32, |most, value| most.max(value.abs()));
                 assert!(largest < 6.0 / (dims as f32).sqrt(), "{dims}, {place}: {largest}");
             }

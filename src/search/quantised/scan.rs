@@ -1,6 +1,6 @@
 //! All codes of a bank are looked at once; what may be near enough is kept.
 
-use super::file::{BLOCK_ROWS, Codes};
+use super::file::{BLOCK_ROWS, RowCodes};
 use super::popcount::Counter;
 use super::sketch::Sketch;
 use crate::search::topk::{Best, Hit, Threshold, TopKJob};
@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// Rows that may be among the nearest, as far as the codes tell.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Kept {
+pub(super) struct KeptHits {
     pub row: usize,
     /// Its cosine at most.
     pub most: f32,
@@ -25,12 +25,12 @@ pub(super) struct Scanned {
     /// The nearest by their codes, best first.
     pub first: Vec<Hit>,
     /// All that may be as near as the last of them.
-    pub kept: Vec<Kept>,
+    pub kept: Vec<KeptHits>,
 }
 
 /// One scan.
 pub(super) struct Scan<'a, 'b> {
-    pub codes: &'a Codes,
+    pub codes: &'a RowCodes,
     pub job: &'a TopKJob<'b>,
     pub sketch: Sketch,
     pub counter: Counter,
@@ -46,10 +46,10 @@ pub(super) struct Scan<'a, 'b> {
 }
 
 /// What one thread has found, and its room to work in.
-struct Local {
+struct ScanThread {
     best: Best,
     best_of_image: Best,
-    kept: Vec<Kept>,
+    kept: Vec<KeptHits>,
     /// From so many on, those that are too far by now are left out.
     full: usize,
     differing: Vec<u32>,
@@ -65,7 +65,7 @@ impl Scan<'_, '_> {
     /// # Errors
     /// Damaged codes, cancelled.
     pub fn run(self, rows: usize) -> Result<Option<Scanned>> {
-        let local = || Local {
+        let local = || ScanThread {
             best: Best::new(self.wanted),
             best_of_image: Best::new(self.job.per_image),
             kept: vec![],
@@ -123,7 +123,7 @@ impl Scan<'_, '_> {
         tasks
     }
 
-    fn task(&self, mut local: Local, rows: Range<usize>) -> Local {
+    fn task(&self, mut local: ScanThread, rows: Range<usize>) -> ScanThread {
         if self.job.per_image == usize::MAX {
             split(rows, BLOCK_ROWS).for_each(|rows| self.rows(&mut local, rows));
         } else {
@@ -132,7 +132,7 @@ impl Scan<'_, '_> {
                 let image = self.job.bank.rows_beside(first);
                 first = image.end;
                 split(image, BLOCK_ROWS).for_each(|rows| self.rows(&mut local, rows));
-                let Local { best, best_of_image, .. } = &mut local;
+                let ScanThread { best, best_of_image, .. } = &mut local;
                 best.take_from(best_of_image);
             }
         }
@@ -149,13 +149,13 @@ impl Scan<'_, '_> {
     }
 
     /// Looks at rows of one block.
-    fn rows(&self, local: &mut Local, rows: Range<usize>) {
+    fn rows(&self, local: &mut ScanThread, rows: Range<usize>) {
         if let Err(error) = self.codes.check(self.job.bank, rows.start / BLOCK_ROWS) {
             self.trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
             return;
         }
         let coded = self.codes.coded(rows.clone());
-        let Local { best, best_of_image, kept, differing, estimates, .. } = local;
+        let ScanThread { best, best_of_image, kept, differing, estimates, .. } = local;
         differing.resize(rows.len(), 0);
         estimates.resize(rows.len(), 0.0);
         self.counter.count(&self.sketch.planes, coded.bits, differing);
@@ -182,7 +182,7 @@ impl Scan<'_, '_> {
                 let offset = coded.offsets[at];
                 let error = self.deviations * self.sketch.deviation(*estimate, offset, *scale, coded.spread);
                 let near =
-                    Kept { row: rows.start + at, most: estimate + error, reach: estimate + 2.0 * error };
+                    KeptHits { row: rows.start + at, most: estimate + error, reach: estimate + 2.0 * error };
                 if near.reach < least {
                     continue;
                 }

@@ -8,12 +8,12 @@
 //! point where r does, and p is the cosine of r and q - c: what is near to the query is told more precisely.
 
 use super::popcount::PLANES;
-use super::rotation::Rotation;
+use super::rotation::RandomRotation;
 
 /// What turns rows into codes: the same for all rows of a space.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Frame {
-    pub rotation: Rotation,
+pub(super) struct SketchFrame {
+    pub rotation: RandomRotation,
     /// The mean of rows at unit length, `[width]`.
     pub centre: Vec<f32>,
     /// Its dot product with itself.
@@ -33,9 +33,9 @@ pub(super) struct Factors {
     pub spread: f32,
 }
 
-impl Frame {
-    pub fn new(rotation: Rotation, centre: Vec<f32>) -> Self {
-        let (centre_square, dims) = (dot(&centre, &centre), Rotation::dims(centre.len()));
+impl SketchFrame {
+    pub fn new(rotation: RandomRotation, centre: Vec<f32>) -> Self {
+        let (centre_square, dims) = (dot(&centre, &centre), RandomRotation::dims(centre.len()));
         Self { rotation, centre, centre_square, dims }
     }
 
@@ -84,7 +84,7 @@ pub(super) struct Sketch {
 
 impl Sketch {
     /// Of a query at unit length.
-    pub fn new(frame: &Frame, unit: &[f32]) -> Self {
+    pub fn new(frame: &SketchFrame, unit: &[f32]) -> Self {
         let mut turned: Vec<f32> = unit.iter().zip(&frame.centre).map(|(q, c)| q - c).collect();
         let square = dot(&turned, &turned);
         turned.resize(frame.dims, 0.0);
@@ -163,7 +163,10 @@ mod tests {
     fn errors(row: &[f32], query: &[f32], centre: &[f32], rotations: u64) -> Vec<f64> {
         let truth = dot(row, query);
         let of_rotation = |seed: u64| {
-            let frame = Frame::new(Rotation::random(Rotation::dims(row.len()), seed), centre.to_vec());
+            let frame = SketchFrame::new(
+                RandomRotation::random(RandomRotation::dims(row.len()), seed),
+                centre.to_vec(),
+            );
             let mut bits = vec![0; frame.dims / 64];
             let factors = frame.encode(row, 1.0, &mut vec![], &mut bits);
             let sketch = Sketch::new(&frame, query);
@@ -199,7 +202,7 @@ mod tests {
 
     #[test]
     fn rows_without_a_direction_are_told_exactly_or_not_at_all() {
-        let frame = Frame::new(Rotation::random(64, 1), vec![0.5, 0.5]);
+        let frame = SketchFrame::new(RandomRotation::random(64, 1), vec![0.5, 0.5]);
         let mut bits = [0];
         assert!(frame.encode(&[f32::NAN, 1.0], f32::NAN, &mut vec![], &mut bits).scale.is_nan());
         let at_centre = frame.encode(&[0.5, 0.5], 1.0, &mut vec![], &mut bits);

@@ -50,9 +50,9 @@ fn bank_at(folder: &Path, images: usize, now: usize, rows: &[f32]) -> Bank {
     Bank::open(folder).unwrap()
 }
 
-fn indexed(bank: &Bank, old: Option<&Codes>) -> Quantised {
+fn indexed(bank: &Bank, old: Option<&RowCodes>) -> Quantised {
     build(bank, "h", old, &CancelToken::default(), &mut |_| ()).unwrap();
-    let codes = Codes::open(bank, "h").unwrap().unwrap();
+    let codes = RowCodes::open(bank, "h").unwrap().unwrap();
     Quantised::measure(bank, "h", codes, &CancelToken::default()).unwrap()
 }
 
@@ -64,7 +64,7 @@ fn row_of(bank: &Bank, row: usize) -> Vec<f32> {
 
 /// The part of the true neighbours that is found; what is found is as the exact search has it, in its order.
 fn recall(codes: &Quantised, bank: &Bank, query: &[f32], k: usize, options: &Options) -> (f64, usize) {
-    let Found { hits, compared } = codes.top_k(bank, query, k, options).unwrap();
+    let FoundByCodes { hits, compared } = codes.top_k(bank, query, k, options).unwrap();
     let truth = top_k(bank, "h", query, k, options).unwrap();
     let everything = top_k(bank, "h", query, bank.patches(), &Options::default()).unwrap();
     let place = |hit: &Hit| everything.iter().position(|other| other == hit).expect("an exact hit");
@@ -148,7 +148,7 @@ fn codes_that_are_damaged_or_of_other_rows_are_noticed() {
     let bank = bank_at(folder.path(), 40, 40, &rows);
     let query = row_of(&bank, 50);
     let path = folder.path().join("h.codes");
-    assert!(Codes::open(&bank, "h").unwrap().is_none());
+    assert!(RowCodes::open(&bank, "h").unwrap().is_none());
     drop(indexed(&bank, None));
     let good = fs::read(&path).unwrap();
     let mut dice = Pcg64Mcg::seed_from_u64(3);
@@ -165,14 +165,14 @@ fn codes_that_are_damaged_or_of_other_rows_are_noticed() {
         assert!(format!("{:#}", noticed.unwrap_err()).contains("h.codes"), "byte {place}");
     }
     fs::write(&path, &good[..good.len() / 2]).unwrap();
-    assert!(Codes::open(&bank, "h").is_err());
+    assert!(RowCodes::open(&bank, "h").is_err());
     fs::write(&path, &good).unwrap();
     // The same spec, other rows.
     let other = tempfile::tempdir().unwrap();
     let turned: Vec<f32> = rows.iter().rev().copied().collect();
     let bank = bank_at(other.path(), 40, 40, &turned);
     fs::copy(&path, other.path().join("h.codes")).unwrap();
-    let codes = Codes::open(&bank, "h").unwrap().unwrap();
+    let codes = RowCodes::open(&bank, "h").unwrap().unwrap();
     let error = codes.check_all(&bank).unwrap_err();
     assert!(error.is::<StaleCodes>() && error.to_string().contains("have changed"), "{error}");
 }
