@@ -57,7 +57,7 @@ pub fn linear(
 /// `softmax(q kᵀ / sqrt(width)) v` of every head.
 ///
 /// # Shapes
-/// As [`crate::kernel::attention`].
+/// As [`crate::kernel::attention()`].
 pub fn attend(qkv: Tensor<2>, heads: Heads, rotation: Option<&Rotation<'_>>) -> Tensor<2> {
     let dims = [heads.batch * heads.tokens, heads.count * heads.width];
     let qkv = Operand::new(qkv).value();
