@@ -348,11 +348,17 @@ impl Bank {
             self.complete_images,
             self.total_images()
         );
-        let place_of = |skipped: &SkippedImage| self.layout.place_of(skipped.image as usize);
-        if let Ok(at) = self.skipped.binary_search_by_key(&Some(place), place_of) {
-            anyhow::bail!("image {image} was skipped: {}", self.skipped[at].reason);
+        if let Some(skipped) = self.skipped_at(place) {
+            anyhow::bail!("image {image} was skipped: {}", skipped.reason);
         }
         self.layout.row_of(place, y, x)
+    }
+
+    /// What is said of the committed image in `place`, if it was left out.
+    pub(crate) fn skipped_at(&self, place: usize) -> Option<&SkippedImage> {
+        let place_of = |skipped: &SkippedImage| self.layout.place_of(skipped.image as usize);
+        let at = self.skipped.binary_search_by_key(&Some(place), place_of).ok()?;
+        Some(&self.skipped[at])
     }
 
     /// Copies a row to `out`, `[width]`, un-normalised. NaN for a skipped image.

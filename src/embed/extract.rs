@@ -339,14 +339,19 @@ impl Extraction {
             if sources.len() >= most || next == self.chosen.len() || self.pending.len() > BATCH {
                 break;
             }
-            if taken_over == TAKEN_OVER || !self.has_room_for(next) {
-                break;
-            }
             if self.is_known(self.chosen[next]) {
+                // One at a time: vectors of many images at once have no room, and come after those that wait.
+                if taken_over == TAKEN_OVER || !self.pending.is_empty() {
+                    break;
+                }
                 taken_over += 1;
                 let known = self.take_over(self.chosen[next]);
                 self.pending.extend(known);
+                self.hand_over(sink)?;
                 continue;
+            }
+            if !self.has_room_for(next) {
+                break;
             }
             let Some(read) = self.next_image(next)? else { break };
             let pending = self.begin(read);
@@ -359,8 +364,12 @@ impl Extraction {
         }
         self.patches += sources.len();
         self.distribute(&vectors);
-        while self.pending.front().is_some_and(Pending::is_complete) {
-            let Some(complete) = self.pending.pop_front() else { break };
+        self.hand_over(sink)
+    }
+
+    /// Hands the images in front that are complete to `sink`.
+    fn hand_over(&mut self, sink: &mut dyn BankSink) -> anyhow::Result<()> {
+        while let Some(complete) = self.pending.pop_front_if(|pending| pending.is_complete()) {
             self.push(complete, sink)?;
         }
         Ok(())

@@ -74,6 +74,11 @@ impl Keeper {
         Some(Self { sender: Some(sender), room: Room::new(WAITING), cancel, thread: Some(thread) })
     }
 
+    /// Nothing more comes: what came is written, and nobody waits for it.
+    pub fn close(&mut self) {
+        self.sender = None;
+    }
+
     fn send(&mut self, place: usize, pixels: Option<PixelHash>, rows: Result<Vec<Vec<f32>>, String>) {
         let Some(sender) = &self.sender else { return };
         let values: usize = rows.iter().flatten().map(Vec::len).sum();
@@ -87,7 +92,7 @@ impl Keeper {
 impl Drop for Keeper {
     /// What came last is written, so that whoever opens the bank next finds it.
     fn drop(&mut self) {
-        self.sender = None;
+        self.close();
         self.cancel.cancel();
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             log::warn!("keeping vectors stopped unexpectedly");
@@ -108,7 +113,7 @@ impl Shelf {
         loop {
             if looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY) {
                 self.cache.trim(&self.folder);
-                self.ensure_space()?;
+                self.ensure_room()?;
                 looked = Some(Instant::now());
             }
             match receiver.recv_timeout(IDLE) {
@@ -140,8 +145,10 @@ impl Shelf {
     }
 
     /// # Errors
-    /// The disk has little left.
-    fn ensure_space(&self) -> anyhow::Result<()> {
+    /// The disk has little left, or this bank alone takes what all may.
+    fn ensure_room(&self) -> anyhow::Result<()> {
+        let (bytes, most) = (self.cache.usage().bytes, self.cache.most_bytes());
+        ensure!(bytes <= most, "what is kept takes {bytes} bytes, and may take {most}");
         let free = files::free_bytes(&self.folder).unwrap_or(u64::MAX);
         ensure!(free >= LEAVE_FREE, "the disk has {free} bytes left; {LEAVE_FREE} are left alone");
         Ok(())

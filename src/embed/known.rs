@@ -76,8 +76,7 @@ impl KnownBank {
     /// Whether the bank holds the very image, and could read it.
     fn holds(&self, image: &ImageEntry) -> bool {
         let Some(place) = self.bank.place_of_committed(image.index as usize) else { return false };
-        let skipped = |bank: &Bank| bank.skipped().iter().any(|skipped| skipped.image == image.index);
-        self.bank.images()[place] == *image && !skipped(&self.bank)
+        self.bank.images()[place] == *image && self.bank.skipped_at(place).is_none()
     }
 
     /// Reads the patches that it has and that are not known yet.

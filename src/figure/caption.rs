@@ -71,7 +71,7 @@ fn tex_file(name: &str) -> String {
 }
 
 /// Text as LaTeX prints it.
-fn tex(text: &str) -> String {
+pub fn tex(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

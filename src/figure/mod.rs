@@ -32,6 +32,7 @@ mod sidecar;
 mod tests;
 
 pub use bars::{BarSeries, BarsPanel};
+pub use caption::tex;
 pub use cells::{GalleryCell, GalleryQuery, GallerySpace};
 pub use contour::contour;
 pub use curve::{CurveAxis, CurveBand, CurveData, CurveFigure, CurveSeries, CurveSpec};

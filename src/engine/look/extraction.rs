@@ -237,9 +237,8 @@ impl Growing {
                 self.stopped = Some(format!("{error:#}").into());
             }
         })?;
-        if extraction.is_finished() {
-            // What came last is written while nothing else is.
-            *keeper = None;
+        if let Some(keeper) = keeper.as_mut().filter(|_| extraction.is_finished()) {
+            keeper.close();
         }
         if self.skipped.len() != extraction.skipped().len() {
             self.skipped = Arc::new(extraction.skipped().to_vec());
@@ -475,6 +474,19 @@ mod tests {
         let (embedded, after) = grown(16, 6, &["h", "z"]);
         assert!(embedded > 0, "something is");
         assert_eq!(rows(&after), rows(&first));
+        // Where one bank alone takes more than all may, it grows no further.
+        let tight = VectorCache::new(place.path().join("tight"), 1);
+        let reach =
+            Reach { grid: PatchGrid::new(32, 32).unwrap(), images: 2, spaces: vec!["h".parse().unwrap()] };
+        for embedded in [8, 8] {
+            let before = Before { stored: None, cache: Some(&tight) };
+            let mut growing = Growing::start(&embedder, &data, &reach, before, u64::MAX).unwrap();
+            while growing.has_work() {
+                growing.advance(&embedder).unwrap();
+            }
+            let Patches::Embedded { extraction, .. } = &growing.patches else { unreachable!() };
+            assert_eq!(extraction.patches(), embedded);
+        }
         std::fs::remove_dir_all(place.path()).unwrap();
         std::fs::write(place.path(), "no folder").unwrap();
         assert_eq!(grown(16, 2, &["h"]).0, 2 * 9, "a cache that cannot be is none");

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use crate::engine::ask::{EvalPlan, ResultRow, ResultTexts, Trend};
+use crate::figure::tex;
 use crate::words::thousands;
 
 /// "82.3", of several seeds "82.3 ± 0.4".
@@ -158,22 +159,6 @@ pub fn latex(rows: &[ResultRow]) -> String {
         text += "    \\bottomrule\n  \\end{tabular}\n\\end{table}\n";
     }
     text
-}
-
-/// Text as LaTeX prints it.
-fn tex(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\\' => out.push_str("\\textbackslash{}"),
-            '~' => out.push_str("\\textasciitilde{}"),
-            '^' => out.push_str("\\textasciicircum{}"),
-            '&' | '%' | '$' | '#' | '_' | '{' | '}' => out.extend(['\\', c]),
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 /// All rows, one a line.
