@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Shared word to stop: long work asks `is_cancelled` between units and ends
@@ -12,6 +12,8 @@ pub struct CancelToken {
     asked: Arc<AtomicBool>,
     /// From then on it counts as asked.
     deadline: Option<Instant>,
+    /// Questions that were put to it, and from which on it counts as asked.
+    questions: Option<Arc<(AtomicU64, u64)>>,
 }
 
 thread_local! {
@@ -25,6 +27,17 @@ impl CancelToken {
         Self { deadline: Instant::now().checked_add(time), ..Self::default() }
     }
 
+    /// One that asks by itself once `count` questions were put to it: work is then left at the same place each time,
+    /// however fast it goes.
+    pub fn at_question(count: u64) -> Self {
+        Self { questions: Some(Arc::new((AtomicU64::new(0), count))), ..Self::default() }
+    }
+
+    /// Questions that were put to one made by [`CancelToken::at_question`]; 0 of any other.
+    pub fn questions(&self) -> u64 {
+        self.questions.as_ref().map_or(0, |questions| questions.0.load(Ordering::Relaxed))
+    }
+
     /// Asks the work that holds this token to stop.
     pub fn cancel(&self) {
         self.asked.store(true, Ordering::Relaxed);
@@ -32,7 +45,11 @@ impl CancelToken {
 
     /// Whether someone asked to stop.
     pub fn is_cancelled(&self) -> bool {
-        self.asked.load(Ordering::Relaxed) || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        let is_asked =
+            |questions: &(AtomicU64, u64)| questions.0.fetch_add(1, Ordering::Relaxed) >= questions.1;
+        self.asked.load(Ordering::Relaxed)
+            || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+            || self.questions.as_deref().is_some_and(is_asked)
     }
 
     /// `Err(Cancelled)` once someone asked to stop.
