@@ -62,7 +62,7 @@ def binary():
 
 def ours(args, folder, dtype):
     bank = folder / f"bank-{dtype}"
-    arguments = [folder / "rows.f32", folder / "queries.f32", args.width, args.k, args.repeats, dtype, bank]
+    arguments = ["exact", folder / "rows.f32", folder / "queries.f32", args.width, args.k, args.repeats, dtype, bank]
     environment = {**os.environ, "RAYON_NUM_THREADS": str(args.threads)}
     run = subprocess.run([binary(), *map(str, arguments)], env=environment, check=True, capture_output=True)
     shutil.rmtree(bank)

@@ -1,10 +1,20 @@
-//! Our side of `search.py`: makes a bank of given rows and times exact searches in it.
+//! Our side of `search.py` and `codes.py`.
 //!
-//!     search ROWS.f32 QUERIES.f32 WIDTH K REPEATS f16|f32 FOLDER
+//!     search exact ROWS.f32 QUERIES.f32 WIDTH K REPEATS f16|f32 FOLDER
 //!
-//! Both files hold little-endian float32, row-major. Prints JSON: milliseconds of each search, the rows
-//! found for each query, and the read bandwidth that all threads reach together on a copy of the same rows
-//! (bytes per second, a pass before each search): the median and the best of the passes.
+//! makes a bank of given rows and times exact searches in it. Both files hold little-endian float32, row-major.
+//! Prints JSON: milliseconds of each search, the rows found for each query, and the read bandwidth that all threads
+//! reach together on a copy of the same rows (bytes per second, a pass before each search): the median and the best of
+//! the passes.
+//!
+//!     search make IMAGES WIDTH QUERIES FOLDER
+//!
+//! makes a bank of vectors like those of the 361 patches of so many small images ([`PatchVectors`]), in float16, its codes
+//! (timed) and queries beside it (`queries.f32`).
+//!
+//!     search codes FOLDER K REPEATS
+//!
+//! times searches by those codes and exact ones, by turns.
 
 #![expect(clippy::disallowed_methods, reason = "reads what its own script wrote")]
 #![expect(clippy::print_stdout, reason = "it is read by its own script")]
@@ -20,7 +30,11 @@ use bagssl::bank::{
 };
 use bagssl::patch::PatchGrid;
 use bagssl::progress::CancelToken;
-use bagssl::search::{Options, read_pass, top_k};
+use bagssl::search::{Options, Quantised, RowCodes, build, read_pass, top_k};
+use rand::{Rng, SeedableRng};
+use rand_distr::StandardNormal;
+use rand_pcg::Pcg64Mcg;
+use rayon::prelude::*;
 use serde_json::json;
 
 /// Rows that count as one image.
@@ -28,9 +42,26 @@ const IMAGE: usize = 1000;
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [rows, queries, width, k, repeats, dtype, folder] = &arguments[..] else {
-        anyhow::bail!("expected ROWS.f32 QUERIES.f32 WIDTH K REPEATS f16|f32 FOLDER");
-    };
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["exact", rows, queries, width, k, repeats, dtype, folder] => {
+            exact(rows, queries, [width, k, repeats], dtype, folder)
+        }
+        ["make", images, width, queries, folder] => {
+            make(images.parse()?, width.parse()?, queries.parse()?, Path::new(folder))
+        }
+        ["codes", folder, k, repeats] => codes(Path::new(folder), k.parse()?, repeats.parse()?),
+        _ => anyhow::bail!("expected what the head of this file says"),
+    }
+}
+
+fn exact(
+    rows: &str,
+    queries: &str,
+    [width, k, repeats]: [&str; 3],
+    dtype: &str,
+    folder: &str,
+) -> anyhow::Result<()> {
     let (width, k, repeats): (usize, usize, usize) = (width.parse()?, k.parse()?, repeats.parse()?);
     let dtype = if dtype == "f16" { Dtype::F16 } else { Dtype::F32 };
     let bank = bank_of(Path::new(rows), width, dtype, Path::new(folder))?;
@@ -65,14 +96,31 @@ fn main() -> anyhow::Result<()> {
 fn bank_of(rows: &Path, width: usize, dtype: Dtype, folder: &Path) -> anyhow::Result<Bank> {
     let count = std::fs::metadata(rows)?.len() as usize / (4 * width);
     ensure!(count.is_multiple_of(IMAGE), "{count} rows; expected a multiple of {IMAGE}");
+    let images = entries(count / IMAGE, IMAGE as u32, 1);
+    let spec = spec_of(width, dtype, PatchGrid::new(1, 1)?);
+    let (mut writer, _) = BankWriter::create_or_resume(folder, &spec, &images, &CancelToken::default())?;
+    let mut file = BufReader::with_capacity(1 << 20, File::open(rows)?);
+    let mut values = vec![0.0f32; IMAGE * width];
+    for index in 0..images.len() {
+        file.read_exact(bytemuck::cast_slice_mut(&mut values)).context("rows")?;
+        writer.push_image(index, &[("h", &values)])?;
+    }
+    writer.finish()
+}
+
+fn entries(count: usize, height: u32, width: u32) -> Vec<ImageEntry> {
     let entry = |index: usize| ImageEntry {
         index: index as u32,
-        height: IMAGE as u32,
-        width: 1,
+        height,
+        width,
         label: None,
         name: index.to_string(),
     };
-    let spec = BankSpec {
+    (0..count).map(entry).collect()
+}
+
+fn spec_of(width: usize, dtype: Dtype, grid: PatchGrid) -> BankSpec {
+    BankSpec {
         program: "peer".into(),
         model: ModelFacts { name: "peer".into(), hash: "peer".into(), arch: "peer".into() },
         data: DataFacts {
@@ -85,7 +133,7 @@ fn bank_of(rows: &Path, width: usize, dtype: Dtype, folder: &Path) -> anyhow::Re
             decoding: None,
             order: None,
         },
-        grid: PatchGrid::new(1, 1)?,
+        grid,
         input: 32,
         resize: "bilinear".into(),
         resolution: None,
@@ -94,16 +142,124 @@ fn bank_of(rows: &Path, width: usize, dtype: Dtype, folder: &Path) -> anyhow::Re
         dtype,
         spaces: vec![SpaceSpec { name: "h".into(), width: width as u32 }],
         classes: vec![],
-    };
-    let images: Vec<ImageEntry> = (0..count / IMAGE).map(entry).collect();
-    let (mut writer, _) = BankWriter::create_or_resume(folder, &spec, &images, &CancelToken::default())?;
-    let mut file = BufReader::with_capacity(1 << 20, File::open(rows)?);
-    let mut values = vec![0.0f32; IMAGE * width];
-    for index in 0..images.len() {
-        file.read_exact(bytemuck::cast_slice_mut(&mut values)).context("rows")?;
-        writer.push_image(index, &[("h", &values)])?;
     }
-    writer.finish()
+}
+
+/// Patches along a side of an image: 14 x 14 pixels of 32 x 32, one pixel apart.
+const SIDE: usize = 19;
+/// Directions in which vectors of patches differ.
+const LATENT: usize = 48;
+
+/// Vectors that lie as those of patches do: what differs from image to image and, smoothly, within one takes few directions,
+/// the first ones most; a little noise takes all.
+struct PatchVectors {
+    width: usize,
+    /// `[LATENT, width]`.
+    directions: Vec<f32>,
+}
+
+impl PatchVectors {
+    fn new(width: usize) -> Self {
+        let mut rng = Pcg64Mcg::seed_from_u64(0);
+        let scale = |place: usize| 1.0 / ((place / width + 1) as f32).sqrt();
+        let values = (0..LATENT * width).map(|place| scale(place) * rng.sample::<f32, _>(StandardNormal));
+        Self { width, directions: values.collect() }
+    }
+
+    /// Of one image, `[SIDE * SIDE, width]`.
+    fn image(&self, index: usize) -> Vec<f32> {
+        let mut rng = Pcg64Mcg::seed_from_u64(1 + index as u64);
+        let mut draw = || -> Vec<f32> { (0..LATENT).map(|_| rng.sample(StandardNormal)).collect() };
+        let (whole, corners) = (draw(), [draw(), draw(), draw(), draw()]);
+        let mut rows = vec![0.0f32; SIDE * SIDE * self.width];
+        for (place, row) in rows.chunks_exact_mut(self.width).enumerate() {
+            let (down, right) = ((place / SIDE) as f32 / 18.0, (place % SIDE) as f32 / 18.0);
+            let shares =
+                [(1.0 - down) * (1.0 - right), (1.0 - down) * right, down * (1.0 - right), down * right];
+            for (direction, values) in self.directions.chunks_exact(self.width).enumerate() {
+                let local: f32 =
+                    corners.iter().zip(shares).map(|(corner, share)| corner[direction] * share).sum();
+                let amount = whole[direction] + local;
+                row.iter_mut().zip(values).for_each(|(out, value)| *out += amount * value);
+            }
+            row.iter_mut().for_each(|value| *value += rng.random_range(-0.5..0.5));
+        }
+        rows
+    }
+}
+
+fn make(images: usize, width: usize, queries: usize, folder: &Path) -> anyhow::Result<()> {
+    let vectors = PatchVectors::new(width);
+    let spec = spec_of(width, Dtype::F16, PatchGrid::new(14, 1)?);
+    let entries = entries(images, 32, 32);
+    let cancel = CancelToken::default();
+    let (mut writer, _) = BankWriter::create_or_resume(folder, &spec, &entries, &cancel)?;
+    for first in (0..images).step_by(256) {
+        let some: Vec<Vec<f32>> =
+            (first..images.min(first + 256)).into_par_iter().map(|index| vectors.image(index)).collect();
+        for (index, values) in (first..).zip(&some) {
+            writer.push_image(index, &[("h", values)])?;
+        }
+    }
+    let bank = writer.finish()?;
+    // Patches of images that are not in it.
+    let asked = (0..queries).flat_map(|query| {
+        let (place, values) = (query * 97 % (SIDE * SIDE), vectors.image(images + query));
+        values[place * width..(place + 1) * width].to_vec()
+    });
+    let asked: Vec<f32> = asked.collect();
+    std::fs::write(folder.join("queries.f32"), bytemuck::cast_slice::<f32, u8>(&asked))?;
+    let clock = Instant::now();
+    build(&bank, "h", None, &cancel, &mut |_| {})?;
+    let coding = clock.elapsed().as_secs_f64();
+    let clock = Instant::now();
+    let codes = RowCodes::open(&bank, "h")?.context("no codes")?;
+    let bytes = codes.bytes();
+    let measured = Quantised::measure(&bank, "h", codes, &cancel)?.measured();
+    let measuring = clock.elapsed().as_secs_f64();
+    println!(
+        "{}",
+        json!({ "rows": bank.patches(), "coding_seconds": coding, "measuring_seconds": measuring, "code_bytes": bytes, "measured": measured })
+    );
+    Ok(())
+}
+
+fn codes(folder: &Path, k: usize, repeats: usize) -> anyhow::Result<()> {
+    let bank = Bank::open(folder)?;
+    let quantised = Quantised::open(&bank, "h")?.context("no codes")?;
+    let queries: Vec<f32> = bytemuck::pod_collect_to_vec(&std::fs::read(folder.join("queries.f32"))?);
+    let options = Options::default();
+    let (mut by_codes, mut exact, mut compared) = (vec![], vec![], vec![]);
+    let (mut found, mut truths) = (vec![], vec![]);
+    let queries: Vec<&[f32]> = queries.chunks_exact(bank.width("h")?).collect();
+    quantised.codes().check_all(&bank)?;
+    for query in &queries {
+        // What a first look at an image's rows costs is not part of it.
+        quantised.top_k(&bank, query, k, &options)?;
+    }
+    for query in &queries {
+        for repeat in 0..repeats {
+            let clock = Instant::now();
+            let hits = quantised.top_k(&bank, query, k, &options)?;
+            by_codes.push(clock.elapsed().as_secs_f64() * 1e3);
+            if repeat == 0 {
+                compared.push(hits.compared);
+                found.push(hits.hits.iter().map(|hit| hit.row).collect::<Vec<_>>());
+            }
+        }
+    }
+    for query in &queries {
+        let clock = Instant::now();
+        let hits = top_k(&bank, "h", query, k, &options)?;
+        exact.push(clock.elapsed().as_secs_f64() * 1e3);
+        truths.push(hits.iter().map(|hit| json!([hit.row, hit.cosine])).collect::<Vec<_>>());
+    }
+    println!(
+        "{}",
+        json!({ "threads": rayon::current_num_threads(), "by_codes": by_codes, "exact": exact, "compared": compared,
+            "found": found, "truths": truths, "measured": quantised.measured() })
+    );
+    Ok(())
 }
 
 /// The file of rows, in memory.

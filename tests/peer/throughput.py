@@ -1,13 +1,13 @@
-"""ResNet-18 (CIFAR stem, 32x32) or ResNet-50 (224x224) beside PyTorch on the CPU: images per second and ratios.
+"""ResNet-18 (CIFAR stem, 32x32) or ResNet-50 (224x224) beside others on the CPU: images per second and ratios.
 
     cargo build --release --bench throughput      # builds our side (tests/peer/throughput.rs)
-    python tests/peer/throughput.py [--network resnet50] [--precision bf16] [--compile]
+    python tests/peer/throughput.py [--network resnet50] [--precision bf16] [--peers eager compiled onnxruntime openvino]
                                      [--threads 2] [--batches 64 256] [--rounds 3]
 
-Equal precision and threads, the two programs in turns within one run; the best round of each counts,
+Equal precision and threads, the programs in turns within one run; the best round of each counts,
 since whatever else the machine does only slows. A training step is the forward pass with batch
-statistics and the backward pass to all weights, in float32 alone. PyTorch in bf16 is a network that was cast to it,
-in inference mode; `--compile` adds one compiled by inductor, whose best of both layouts counts.
+statistics and the backward pass to all weights, in float32 alone and beside PyTorch alone. PyTorch in bf16 is a network
+that was cast to it, in inference mode. Who the others are: runtimes.py.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import runtimes
 import torch
 import torchvision
 
@@ -45,30 +46,26 @@ def rate(batch, call, repeats=5):
     return sorted(rates)[repeats // 2]
 
 
-def peer(args, batch, channels_last):
-    order = torch.channels_last if channels_last else torch.contiguous_format
-    kind = torch.bfloat16 if args.precision == "bf16" else torch.float32
-    net = network(args.network).to(memory_format=order, dtype=kind)
-    side = SIDES[args.network]
-    images = (torch.rand(batch, 3, side, side) * 2 - 1).to(kind).contiguous(memory_format=order)
+def steps(args, batch):
+    """Rates of a training step in PyTorch, by layout."""
+    if args.precision != "f32" or args.network != "resnet18":
+        return {}
+    rates = {}
+    for name, order in [("PyTorch", torch.contiguous_format), ("PyTorch channels_last", torch.channels_last)]:
+        net = network(args.network).to(memory_format=order).train()
+        images = random_images(args, batch).contiguous(memory_format=order)
 
-    def forward():
-        with torch.inference_mode():
-            net(images)
+        def step():
+            net.zero_grad(set_to_none=True)
+            net(images).square().mean().backward()
 
-    def step():
-        net.zero_grad(set_to_none=True)
-        net(images).square().mean().backward()
-
-    net.eval()
-    rates = {"forward": rate(batch, forward)}
-    if args.compile:
-        net = torch.compile(net)
-        rates["forward"] = max(rates["forward"], rate(batch, forward))
-    if args.precision == "f32" and args.network == "resnet18":
-        net.train()
-        rates["training"] = rate(batch, step)
+        rates[name] = rate(batch, step)
     return rates
+
+
+def random_images(args, batch):
+    side = SIDES[args.network]
+    return torch.rand(batch, 3, side, side) * 2 - 1
 
 
 def ours(binary, args, batch):
@@ -94,7 +91,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--network", choices=SIDES, default="resnet18")
     parser.add_argument("--precision", choices=["f32", "bf16"], default="f32")
-    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--peers", nargs="*", choices=runtimes.NAMES, default=["eager"])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batches", type=int, nargs="+", default=[64, 256])
     parser.add_argument("--rounds", type=int, default=3)
@@ -102,13 +99,24 @@ def main():
     binary = newest_binary()
     torch.set_num_threads(args.threads)
     print(f"torch {torch.__version__}, {args.threads} threads, {args.network}, {args.precision}, images/s")
-    print(f"{'':18}{'default':>10}{'channels_last':>15}{'bagssl':>10}{'ratio':>8}")
     for batch in args.batches:
-        turns = [(peer(args, batch, False), peer(args, batch, True), ours(binary, args, batch)) for _ in range(args.rounds)]
-        default, last, mine = (best(rounds) for rounds in zip(*turns))
-        for name in ("forward", "training"):
-            ratio = mine[name] / max(last[name], default[name])
-            print(f"{name + ' ' + str(batch):18}{default[name]:10.1f}{last[name]:15.1f}{mine[name]:10.1f}{ratio:8.2f}")
+        calls = runtimes.peers(network(args.network), random_images(args, batch), args.precision, args.threads, args.peers)
+        rounds = {"forward": [], "training": []}
+        for _ in range(args.rounds):
+            mine = ours(binary, args, batch)
+            forward = {name: rate(batch, call) for name, call in calls.items()}
+            for what, theirs in [("forward", forward), ("training", steps(args, batch))]:
+                if what in mine:
+                    rounds[what].append({**theirs, "bagssl": mine[what]})
+        for what, turns in rounds.items():
+            if turns:
+                report(f"{what} {batch}", best(turns))
+
+
+def report(what, rates):
+    mine = rates.pop("bagssl")
+    for name, other in rates.items():
+        print(f"{what:14} {name:32} {other:9.1f}   bagssl {mine:9.1f}   ratio {mine / other:.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""A folder of Hugging Face (DINOv2, ViT, ...) beside transformers itself: its vectors, and images per second.
+"""A folder of Hugging Face (DINOv2, ViT, ...) beside transformers itself: its vectors, and images per second beside others.
 
     cargo build --release --bench tokens      # builds our side (tests/peer/tokens.rs)
     python tests/peer/tokens.py FOLDER IMAGE [--sizes 224 518] [--batch 1] [--precision bf16]
-                                 [--threads 2] [--rounds 3]
+                                 [--peers eager compiled onnxruntime openvino] [--threads 2] [--rounds 3]
 
-Equal precision and threads, the two programs in turns within one run; the best round of each counts. Every array must agree
-to 1e-4, |a - b| / |b|, in bf16 as well as half as much again as PyTorch's own bf16 does.
+Equal precision and threads, the programs in turns within one run; the best round of each counts. Every array must agree
+to 1e-4, |a - b| / |b|, in bf16 as well as half as much again as PyTorch's own bf16 does. Who the others are: runtimes.py.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import runtimes
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
@@ -74,6 +75,17 @@ def ours(binary, args, images, names, times):
         return load_file(to), [float(seconds) for what, seconds in found if what == "pass"]
 
 
+class FirstOutput(torch.nn.Module):
+    """The last tokens alone, as a runtime that knows tensors takes them."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, images):
+        return self.network(images).last_hidden_state
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder")
@@ -81,6 +93,7 @@ def main():
     parser.add_argument("--sizes", type=int, nargs="+", default=[224, 518])
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--precision", choices=["f32", "bf16"], default="f32")
+    parser.add_argument("--peers", nargs="*", choices=runtimes.NAMES, default=["eager"])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
@@ -101,17 +114,23 @@ def main():
             error, other = (((one[name].double() - right).norm() / right.norm()).item() for one in (found, peers))
             print(f"{size} {name}: relative error {error:.1e}, PyTorch's own {other:.1e}")
             assert error <= (1e-4 if args.precision == "f32" else 1.5 * other), name
-        best = {"PyTorch": 1e9, "bagssl": 1e9}
+        images = images.float()
+        calls = runtimes.peers(FirstOutput(network), images, args.precision, args.threads, args.peers)
+        seconds = {name: [] for name in [*calls, "bagssl"]}
+        for call in calls.values():
+            call()
         for _ in range(args.rounds):
-            with torch.inference_mode():
+            seconds["bagssl"] += ours(binary, args, images, ["h"], 3)[1]
+            for name, call in calls.items():
                 for _ in range(3):
                     clock = time.perf_counter()
-                    network(images)
-                    best["PyTorch"] = min(best["PyTorch"], time.perf_counter() - clock)
-            best["bagssl"] = min(best["bagssl"], *ours(binary, args, images.float(), ["h"], 3)[1])
-        rates = {who: args.batch / seconds for who, seconds in best.items()}
-        words = ", ".join(f"{who} {rate:.2f} images/s" for who, rate in rates.items())
-        print(f"{size} x {size}, batch {args.batch}: {words}, ratio {rates['bagssl'] / rates['PyTorch']:.2f}")
+                    call()
+                    seconds[name].append(time.perf_counter() - clock)
+        rates = {name: args.batch / min(taken) for name, taken in seconds.items()}
+        mine = rates.pop("bagssl")
+        for name, other in rates.items():
+            words = f"{size} x {size}, batch {args.batch}: {name:32} {other:8.2f} images/s"
+            print(f"{words}, bagssl {mine:8.2f}, ratio {mine / other:.2f}", flush=True)
 
 
 if __name__ == "__main__":
