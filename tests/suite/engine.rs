@@ -58,6 +58,7 @@ pub fn small() -> ExploreConfig {
         neighbours: 20,
         spaces: vec!["z".into(), "h".into()],
         filter: GalleryFilter::default(),
+        way: Default::default(),
     }
 }
 

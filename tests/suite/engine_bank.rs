@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bagssl::device::DeviceChoice;
-use bagssl::engine::{self, Command, Event, ExploreConfig, QuerySpec, Snapshot, open_device};
+use bagssl::engine::{self, Command, Event, ExploreConfig, QuerySpec, SearchWay, Snapshot, open_device};
 use bagssl::patch::{PatchGrid, PatchRef};
 use crossbeam_channel::bounded;
 
@@ -174,4 +174,38 @@ fn a_bank_whose_images_are_gone_asks_for_them() {
     started.engine.send(Command::OpenData { spec: bank.as_str().into(), split: None });
     let shown = started.until("the bank", is_whole);
     assert_eq!(shown.extraction.as_ref().unwrap().progress.resumed, 4);
+}
+
+#[test]
+fn a_bank_with_codes_is_searched_by_them_unless_exact_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let bank = bank(folder.path());
+    // Of one space alone: the other is searched exactly.
+    json(&["bank", "index", &bank, "--space", "h"]);
+    let started = opened(&bank);
+    started.until("the bank", is_whole);
+    let few = ExploreConfig { neighbours: 9, ..started.engine.snapshot().config.clone().unwrap() };
+    assert_eq!(few.way, SearchWay::Quantised);
+    started.engine.send(Command::Configure { id: 1, config: few.clone() });
+    let is_of = |shown: &Snapshot, id: u64| {
+        is_whole(shown) && shown.galleries.as_ref().is_some_and(|view| view.query_id == id)
+    };
+    let by_codes = started.until("by codes", |shown| is_of(shown, 1));
+    let view = by_codes.galleries.as_ref().unwrap();
+    let recall = |name: &str| {
+        let space = view.spaces.iter().find(|gallery| gallery.space == name).unwrap();
+        space.recall.map(|measured| measured.rows)
+    };
+    assert_eq!((view.way, recall("h"), recall("z")), (Some(SearchWay::Quantised), Some(view.searched), None));
+
+    let exact = ExploreConfig { way: SearchWay::Exact, ..few };
+    started.engine.send(Command::Configure { id: 2, config: exact });
+    let shown = started.until("exactly", |shown| is_of(shown, 2));
+    let view = shown.galleries.as_ref().unwrap();
+    assert_eq!(view.way, Some(SearchWay::Exact));
+    assert!(view.spaces.iter().all(|gallery| gallery.recall.is_none()));
+    // What was found by codes is as near to the bit, in the same order; what was missed may follow.
+    let truth = neighbours(&shown);
+    let found = neighbours(&by_codes).into_iter().filter(|hit| truth.contains(hit)).count();
+    assert!(found >= 8, "{found} of {}", truth.len());
 }

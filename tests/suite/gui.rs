@@ -124,6 +124,7 @@ pub fn config() -> ExploreConfig {
         neighbours: 119,
         spaces: vec!["z".into(), "h".into()],
         filter: GalleryFilter::default(),
+        way: Default::default(),
     }
 }
 
@@ -239,6 +240,7 @@ pub fn gallery_view(query_id: u64, query: PatchRef) -> GalleryView {
     let gallery = |space: &str| Gallery {
         space: space.into(),
         milliseconds: 1.5,
+        recall: None,
         searched: 1_204,
         candidates: 1_203,
         neighbours: (0..119).map(neighbour).collect(),
@@ -253,6 +255,7 @@ pub fn gallery_view(query_id: u64, query: PatchRef) -> GalleryView {
         total: 1_960,
         images: (24, 24),
         guests: 0,
+        way: None,
     }
 }
 

@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
-use bagssl::engine::{Command, Event, ExploreConfig, ExtractionView, GalleryFilter, GalleryView};
+use bagssl::engine::{Command, Event, ExploreConfig, ExtractionView, GalleryFilter, GalleryView, SearchWay};
 use bagssl::image::Image;
 use bagssl::patch::PatchRef;
 use bagssl::progress::Progress;
+use bagssl::search::MeasuredRecall;
 use eframe::egui::accesskit::Role;
 use eframe::egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;
@@ -122,4 +123,36 @@ fn a_neighbour_says_how_many_copies_it_stands_for_and_names_them() {
     window.harness.run_steps(20);
     assert!(window.shows("3 copies, the same pixels as few/again.png, more/7.png"));
     assert!(window.shows("h neighbour 9: cosine 0.960, car, same image"));
+}
+
+#[test]
+fn a_search_by_codes_says_its_recall_and_one_switch_asks_for_exact() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    assert!(!window.harness.query_all_by_label("exact").any(|_| true), "without codes there is no choice");
+    let measured = MeasuredRecall {
+        recall: 0.9962,
+        least: 0.98,
+        queries: 64,
+        k: 255,
+        compared: 1_234.0,
+        deviations: 2.5,
+        rows: 1_204,
+    };
+    let mut view = gallery_view(0, patch(3, 8, 8));
+    view.way = Some(SearchWay::Quantised);
+    view.spaces[0].recall = Some(measured);
+    window.line.update(|shown| {
+        shown.config = Some(ExploreConfig { way: SearchWay::Quantised, ..config() });
+        shown.galleries = Some(Arc::new(view));
+    });
+    window.steps();
+    assert!(window.shows("recall 0.996"), "by codes");
+    assert!(window.shows("\u{b7} exact \u{b7}"), "a space without codes among those with some");
+    window.harness.get_by_role_and_label(Role::CheckBox, "exact").click();
+    window.harness.run_steps(60);
+    let sent = window.commands().into_iter().filter_map(|command| match command {
+        Command::Configure { config, .. } => Some(config.way),
+        _ => None,
+    });
+    assert_eq!(sent.last(), Some(SearchWay::Exact));
 }

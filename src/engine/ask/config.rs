@@ -1,6 +1,7 @@
 //! What the explorer looks at.
 
 use crate::engine::ask::filter::GalleryFilter;
+use crate::engine::ask::search_way::SearchWay;
 use crate::patch::PatchGrid;
 /// What the explorer looks at.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,4 +19,6 @@ pub struct ExploreConfig {
     pub spaces: Vec<String>,
     /// What the galleries leave out.
     pub filter: GalleryFilter,
+    /// How a bank on disk that has codes is searched; without codes every patch is compared.
+    pub way: SearchWay,
 }

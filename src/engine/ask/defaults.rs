@@ -208,6 +208,7 @@ mod tests {
             neighbours: 9,
             spaces: vec![],
             filter: Default::default(),
+            way: Default::default(),
         };
         let old = config(380, map_stride(1200, 380), gallery_stride(1200, 380));
         let mut new = config(16, old.grid.stride, old.gallery_stride);

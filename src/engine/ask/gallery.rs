@@ -4,10 +4,11 @@ use crate::dataset::Skipped;
 use crate::engine::ask::filter::GalleryFilter;
 use crate::engine::ask::query::QuerySpec;
 use crate::engine::ask::request::RequestId;
+use crate::engine::ask::search_way::SearchWay;
 use crate::image::Image;
 use crate::patch::PatchRef;
 use crate::progress::Progress;
-use crate::search::Relation;
+use crate::search::{MeasuredRecall, Relation};
 use std::sync::Arc;
 /// The neighbours of a query in each space.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub struct GalleryView {
     pub images: (usize, usize),
     /// Images of the query that were searched beside them.
     pub guests: usize,
+    /// How the bank was searched, where it has codes and there is a choice.
+    pub way: Option<SearchWay>,
 }
 
 /// The neighbours of a query in one space, best first, the query itself left out.
@@ -39,6 +42,8 @@ pub struct Gallery {
     pub space: String,
     /// Time of the search, milliseconds.
     pub milliseconds: f64,
+    /// What searches by codes find, measured; `None` where every patch was compared.
+    pub recall: Option<MeasuredRecall>,
     /// Patches with a vector that the filter let through, the query's own among them.
     pub searched: usize,
     /// Those among which the neighbours were chosen: all but the query's own.

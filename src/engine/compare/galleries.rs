@@ -100,6 +100,7 @@ impl Galleries {
             vectors,
             neighbours: target.config.neighbours,
             filter: target.config.filter,
+            by_codes: None,
             bank,
             data: target.data.clone(),
             data_id: target.data_id,

@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use crate::bank::Bank;
 use crate::dataset::Dataset;
 use crate::embed::Embedder;
-use crate::engine::ask::{BankSource, DataSource, Event, ModelDescription, PatchSpace};
+use crate::engine::ask::{BankSource, DataSource, Event, ModelDescription, PatchSpace, SearchWay};
 use crate::engine::live::changes::default_config;
 use crate::engine::live::explorer::Explorer;
 use crate::engine::look::kept::source_of;
@@ -43,6 +43,10 @@ impl Explorer {
         config.grid = stored.grid();
         config.gallery_stride = stored.grid().stride;
         config.gallery_images = stored.bank.total_images();
+        if stored.by_codes.is_some() {
+            // Who had them made wants them used.
+            config.way = SearchWay::Quantised;
+        }
         config.spaces = stored.spaces.iter().map(PatchSpace::to_string).collect();
         self.take_data(DataSource { spec: source.data, split: source.split }, set, config);
         self.open.stored = Some(stored);

@@ -8,7 +8,7 @@ use crate::dataset::{self, DataSpec, Dataset, Split};
 use crate::embed::Embedder;
 use crate::engine::ask::{
     ABOUT_GALLERIES, DataDescription, DataSource, Event, ExploreConfig, GalleryFilter, ModelDescription,
-    ModelReport, PatchSpace, QuerySpec, RequestId, defaults,
+    ModelReport, PatchSpace, QuerySpec, RequestId, SearchWay, defaults,
 };
 use crate::engine::live::example::example;
 use crate::engine::live::explorer::Explorer;
@@ -296,6 +296,7 @@ pub(super) fn default_config(
         neighbours: defaults::NEIGHBOURS,
         spaces: vec![],
         filter: GalleryFilter::default(),
+        way: SearchWay::default(),
     })
 }
 

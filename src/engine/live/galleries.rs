@@ -49,6 +49,7 @@ impl GalleriesPart {
             vectors: open.space_names().into_iter().zip(query.vectors.iter().cloned()).collect(),
             neighbours: config.neighbours,
             filter: config.filter,
+            by_codes: open.by_codes(&bank),
             bank,
             data: data.set.clone(),
             data_id: data.id,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
-use crate::bank::VectorCache;
+use crate::bank::{Bank, VectorCache};
 use crate::dataset::Dataset;
 use crate::device::OpenDevice;
 use crate::embed::Embedder;
@@ -13,6 +13,7 @@ use crate::engine::ask::{
     Source,
 };
 use crate::engine::look::extraction::Growing;
+use crate::engine::look::gallery::ByCodes;
 use crate::engine::look::maps::{ImageMaps, SharedMaps, check_cells};
 use crate::engine::look::parts::{self, EmbeddedPart, PartCache, PartSources};
 use crate::engine::look::stored::StoredBank;
@@ -125,6 +126,13 @@ impl Open {
     /// None is open; of a bank without its model, which.
     pub fn network(&self) -> anyhow::Result<&Embedder> {
         self.embedder.as_ref().with_context(|| self.why_no_network())
+    }
+
+    /// What searches `bank` by codes, where it is the one on disk and has some.
+    pub fn by_codes(&self, bank: &Bank) -> Option<ByCodes> {
+        let stored = self.stored.as_ref().filter(|stored| bank.folder() == Some(stored.folder.as_path()))?;
+        let way = self.config.as_ref()?.way;
+        stored.by_codes.clone().map(|processor| ByCodes { processor, way })
     }
 
     /// What to say where the network is needed and not there.

@@ -131,7 +131,9 @@ impl PlacesPart {
         let is_current = |view: &GalleryView, bank: &Bank| {
             let spaces = view.spaces.iter().map(|gallery| &gallery.space);
             let there = (bank.own_images(), bank.guests().len());
-            (view.images.0, view.guests) == there && view.filter == config.filter && spaces.eq(&names)
+            let way = open.by_codes(bank).map(|by_codes| by_codes.way);
+            let is_asked = (view.filter, view.way) == (config.filter, way);
+            (view.images.0, view.guests) == there && is_asked && spaces.eq(&names)
         };
         let found = locked(&self.found);
         let is_found = |asked: PatchRef, bank: &Bank| {
@@ -155,6 +157,7 @@ impl PlacesPart {
                 vectors: names.iter().cloned().zip(vectors).collect(),
                 neighbours: request.neighbours,
                 filter: config.filter,
+                by_codes: open.by_codes(&bank),
                 bank,
                 data: data.set.clone(),
                 data_id: data.id,

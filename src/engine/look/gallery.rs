@@ -13,7 +13,7 @@ use crate::analysis::heatmap::cosine_map;
 use crate::bank::Bank;
 use crate::dataset::Dataset;
 use crate::engine::ask::{
-    EngineLine, Event, Gallery, GalleryFilter, GalleryView, Neighbour, QuerySpec, RequestId,
+    EngineLine, Event, Gallery, GalleryFilter, GalleryView, Neighbour, QuerySpec, RequestId, SearchWay,
 };
 use crate::engine::look::selection;
 use crate::image::Image;
@@ -34,11 +34,20 @@ pub struct SearchJob {
     pub neighbours: usize,
     pub filter: GalleryFilter,
     pub bank: Bank,
+    /// Where the bank has codes: what searches by them, in place of the thread's own processor where that is asked for.
+    pub by_codes: Option<ByCodes>,
     pub data: Arc<dyn Dataset>,
     /// Tells one data set from the next: indices of images hold within one.
     pub data_id: u64,
     /// [`crate::engine::ask::Snapshot::generation`] when it was asked for.
     pub generation: u64,
+}
+
+/// Codes of a bank, and whether it is searched by them.
+#[derive(Clone)]
+pub struct ByCodes {
+    pub processor: Arc<Processor>,
+    pub way: SearchWay,
 }
 
 /// Searches that belong together: they are answered at once.
@@ -178,6 +187,7 @@ impl SearchThread {
             total: job.bank.total_searchable(),
             images: (job.bank.own_images(), job.bank.own_total_images()),
             guests: job.bank.guests().len(),
+            way: job.by_codes.as_ref().map(|by_codes| by_codes.way),
         })
     }
 
@@ -199,16 +209,12 @@ impl SearchThread {
             None => vector,
         };
         let clock = Instant::now();
-        let found = selection::nearest(
-            &self.processor,
-            &job.bank,
-            (space, vector),
-            job.neighbours,
-            &job.filter,
-            own,
-            kin,
-        )?;
+        let by_codes = job.by_codes.as_ref().filter(|by_codes| by_codes.way == SearchWay::Quantised);
+        let processor = by_codes.map_or(&self.processor, |by_codes| &by_codes.processor);
+        let found =
+            selection::nearest(processor, &job.bank, (space, vector), job.neighbours, &job.filter, own, kin)?;
         let milliseconds = clock.elapsed().as_secs_f64() * 1e3;
+        let recall = processor.recall(&job.bank, space);
         let mut neighbours = Vec::with_capacity(found.hits.len());
         for (hit, copies) in found.hits.into_iter().zip(found.copies) {
             let patch = job.bank.patch_ref(hit.row);
@@ -229,7 +235,7 @@ impl SearchThread {
             });
         }
         let (searched, candidates) = (found.searched, found.candidates);
-        Ok(Gallery { space: space.into(), milliseconds, searched, candidates, neighbours })
+        Ok(Gallery { space: space.into(), milliseconds, recall, searched, candidates, neighbours })
     }
 
     /// The pixels of a patch; `None` if its image cannot be read any more, which is told once.

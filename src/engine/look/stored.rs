@@ -1,6 +1,7 @@
 //! A bank on disk that is open beside the data set that it was made of: its rows are what is known already.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::ensure;
 
@@ -10,6 +11,7 @@ use crate::embed::Embedder;
 use crate::engine::ask::PatchSpace;
 use crate::model::Space;
 use crate::patch::{BoxRef, PatchGrid, PatchRef};
+use crate::search::{Processor, Quantised};
 use crate::words::{name_list, thousands};
 
 /// A bank that is open.
@@ -22,6 +24,8 @@ pub struct StoredBank {
     pub spaces: Vec<PatchSpace>,
     /// Whether the model that is open made it; without a model its rows are all that there is.
     pub is_of_model: bool,
+    /// What searches it by codes, in the spaces that have some.
+    pub by_codes: Option<Arc<Processor>>,
 }
 
 impl StoredBank {
@@ -43,7 +47,8 @@ impl StoredBank {
             folder.display(),
             name_list(&names)
         );
-        Ok(Self { bank, folder, spaces, is_of_model: false })
+        let by_codes = by_codes(&bank);
+        Ok(Self { bank, folder, spaces, is_of_model: false, by_codes })
     }
 
     /// Whether `embedder` gives the vectors that it holds.
@@ -129,6 +134,18 @@ impl StoredBank {
         let (y, x) = (row as u32 * stride, col as u32 * stride);
         Some(BoxRef { image: area.image, y, x, height: patch, width: patch })
     }
+}
+
+/// What searches `bank` by the codes that lie beside it; `None` where there are none. Damaged ones are told and left out.
+fn by_codes(bank: &Bank) -> Option<Arc<Processor>> {
+    let of_space = |space: &str| {
+        Quantised::open(bank, space).unwrap_or_else(|error| {
+            log::warn!("{error:#}; every patch is compared. `bagssl bank index` makes the codes again");
+            None
+        })
+    };
+    let codes: Vec<Quantised> = bank.spaces().filter_map(of_space).collect();
+    (!codes.is_empty()).then(|| Arc::new(Processor::by_codes(codes)))
 }
 
 /// The images that a bank was made without.

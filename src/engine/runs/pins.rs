@@ -291,6 +291,7 @@ impl PinsPass {
             Gallery {
                 space: space.to_string(),
                 milliseconds: 1e3 * clock.elapsed().as_secs_f64(),
+                recall: None,
                 searched: candidates,
                 candidates,
                 neighbours,

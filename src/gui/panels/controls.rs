@@ -8,7 +8,7 @@ use eframe::egui::{
 
 use crate::colormap::Colormap;
 use crate::engine::defaults::PatchFault;
-use crate::engine::{ExploreConfig, GalleryFilter, MapMode, Split, defaults};
+use crate::engine::{ExploreConfig, GalleryFilter, MapMode, SearchWay, Split, defaults};
 use crate::gui::nouns::actions::Action;
 use crate::gui::nouns::text::{count, first_upper, thousands};
 use crate::gui::panels::view_switch::switch_ui;
@@ -138,6 +138,7 @@ pub fn gallery_controls_ui(ui: &mut Ui, desk: &mut Desk) {
     let has_splits = data.as_ref().is_some_and(|data| data.split == Some(Split::All));
     let images = data.as_ref().map_or(1, |data| data.images).max(1);
     let copies = desk.session.snapshot().extraction.as_ref().map_or(0, |extraction| extraction.copies);
+    let has_codes = desk.session.snapshot().galleries.as_ref().is_some_and(|view| view.way.is_some());
     ui.horizontal_wrapped(|ui| {
         config_ui(ui, desk, |ui, config, side| {
             number_ui(ui, "Neighbours", &mut config.neighbours, 1..=MOST_NEIGHBOURS, "")
@@ -158,6 +159,9 @@ pub fn gallery_controls_ui(ui: &mut Ui, desk: &mut Desk) {
             let spread = if config.gallery_images < images { ", spread" } else { "" };
             ui.add(Label::new(format!("of {}{spread}", count(images, "image"))).extend())
                 .on_hover_text(sample_words(config.gallery_images, images, classes.len()));
+            if has_codes {
+                way_ui(ui, &mut config.way);
+            }
             // Last, so that its number moves nothing while it grows.
             if copies > 0 || config.filter.fold_copies {
                 copies_ui(ui, &mut config.filter, copies);
@@ -325,6 +329,16 @@ fn contour_ui(ui: &mut Ui, desk: &mut Desk) {
         let value = DragValue::new(level).range(-2.0..=2.0).speed(0.01).fixed_decimals(2);
         ui.add(value).on_hover_text(explanation);
     }
+}
+
+/// Whether a bank that has codes is searched by them.
+fn way_ui(ui: &mut Ui, way: &mut SearchWay) {
+    let mut is_exact = *way == SearchWay::Exact;
+    ui.checkbox(&mut is_exact, "exact").on_hover_text(
+        "The bank has codes, by which it is searched sooner, and a neighbour may be missed (the galleries say how many are \
+         found). Exact: every patch is compared.",
+    );
+    *way = if is_exact { SearchWay::Exact } else { SearchWay::Quantised };
 }
 
 /// Whether one image stands for all that have its pixels. There only where some have: few data sets hold copies.

@@ -7,7 +7,7 @@ use eframe::egui::{
     Color32, Id, Label, Mesh, Rect, RichText, Role, Sense, Shape, Tooltip, Ui, Vec2, WidgetInfo, pos2, vec2,
 };
 
-use crate::engine::{Gallery, GalleryView, defaults};
+use crate::engine::{Gallery, GalleryView, MeasuredRecall, defaults};
 
 use super::composition;
 use super::neighbour::{LookedAt, neighbour_text, pointed_frame};
@@ -117,19 +117,15 @@ fn heading_ui(
             let nearest = if is_narrow { "" } else { " nearest" };
             let text = format!("{} \u{b7} {}{nearest}", gallery.space, thousands(gallery.neighbours.len()));
             ui.label(RichText::new(text).strong().color(color)).on_hover_text(explain_space(&gallery.space));
-            let reach = if pending {
-                "searching...".to_owned()
-            } else {
-                reach_text(view, gallery, classes)
-            };
+            let reach = if pending { "searching...".to_owned() } else { reach_text(view, gallery, classes) };
             // How many of how many is never cut.
             let shown = match is_narrow && !pending {
                 true => format!("{} of {}", thousands(gallery.searched), thousands(view.total)),
                 false => reach.clone(),
             };
             ui.add(Label::new(RichText::new(shown).weak()).truncate()).on_hover_text(format!(
-                "{reach}\nPatches searched, of all that the galleries reach, and the time of the search. Every \
-                 one of them was compared."
+                "{reach}\nPatches searched, of all that the galleries reach, and the time of the search. {}",
+                way_words(gallery.recall)
             ));
         });
     });
@@ -152,7 +148,26 @@ fn reach_text(view: &GalleryView, gallery: &Gallery, classes: &[String]) -> Stri
     for words in view.filter.words(classes) {
         text += &format!(" \u{b7} {words}");
     }
+    if let Some(measured) = gallery.recall {
+        text += &format!(" \u{b7} recall {:.3}", measured.recall);
+    } else if view.way.is_some() {
+        text += " \u{b7} exact";
+    }
     text + &format!(" \u{b7} {:.1} ms", gallery.milliseconds)
+}
+
+/// How the search went about it.
+fn way_words(recall: Option<MeasuredRecall>) -> String {
+    let Some(MeasuredRecall { recall, least, queries, k, compared, .. }) = recall else {
+        return "Every one of them was compared.".to_owned();
+    };
+    format!(
+        "Searched by codes of one bit a value; what they cannot tell from the nearest was compared, so cosines and order are \
+         exact, and a neighbour may be missing: measured on {} queries, {recall:.3} of the {k} nearest are found ({least:.3} for \
+         the worst of them), with {} compared on average.",
+        thousands(queries),
+        count(compared.round() as usize, "patch")
+    )
 }
 
 /// Where the cells of a gallery lie.

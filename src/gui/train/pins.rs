@@ -162,6 +162,7 @@ impl Card {
             total: pins.patches,
             images: (pins.images, pins.images),
             guests: 0,
+            way: None,
             filter: GalleryFilter { other_images_only: true, ..GalleryFilter::default() },
         });
         self.shown = Some((pins.clone(), view.clone()));

@@ -64,6 +64,7 @@ readers! {
     links "links"
     models "models"
     banks "banks"
+    codes "codes"
     imports "imports"
     runs "runs"
     resumed_runs "resumed runs"

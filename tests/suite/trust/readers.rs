@@ -32,7 +32,7 @@ const PLAIN: Reader = Reader {
 };
 
 /// All of them.
-pub const READERS: [Reader; 17] = [
+pub const READERS: [Reader; 18] = [
     Reader {
         name: "pictures",
         inputs: 3000,
@@ -77,6 +77,14 @@ pub const READERS: [Reader; 17] = [
     },
     Reader { name: "models", inputs: 400, lay: records::lay_models, read: records::read_model, ..PLAIN },
     Reader { name: "banks", inputs: 1000, lay: records::lay_bank, read: records::read_bank, ..PLAIN },
+    Reader {
+        name: "codes",
+        inputs: 600,
+        lay: records::lay_codes,
+        is_spoilt: |file| file.contains(".codes"),
+        read: records::read_codes,
+        ..PLAIN
+    },
     Reader { name: "imports", inputs: 900, lay: records::lay_imports, read: records::read_import, ..PLAIN },
     Reader {
         name: "runs",

@@ -12,6 +12,7 @@ use bagssl::engine::jobs::accuracy::{AccuracyRequest, accuracy_bars};
 use bagssl::engine::jobs::embed::{bank_info, data_of_bank};
 use bagssl::engine::jobs::evaluate::evaluate;
 use bagssl::engine::jobs::figures::FileLook;
+use bagssl::engine::jobs::index::index;
 use bagssl::engine::jobs::plot::PlotFile;
 use bagssl::engine::jobs::search::{SearchRequest, knn};
 use bagssl::engine::jobs::train::{Start, TrainRequest, loss_curve, train};
@@ -24,6 +25,7 @@ use bagssl::figure::{
 use bagssl::gui::{App, GuiOptions, Link};
 use bagssl::model::{ModelSpec, store};
 use bagssl::progress::CancelToken;
+use bagssl::search::{Options, Quantised, top_k};
 use bagssl::train::{RunFolder, TrainConfig, recipes, settings};
 use burn::tensor::Device;
 use eframe::egui::vec2;
@@ -183,6 +185,27 @@ pub fn read_model(place: &Path, file: &str) -> anyhow::Result<()> {
 
 pub fn lay_bank(world: &Path, place: &Path) {
     copy(&world.join("bank"), place);
+}
+
+/// A bank with the codes of one space.
+pub fn lay_codes(world: &Path, place: &Path) {
+    lay_bank(world, place);
+    let (cancel, mut progress) = (CancelToken::default(), |_| ());
+    let job = Job { device: DeviceChoice::Cpu, seed: 0, cancel: &cancel, progress: &mut progress };
+    index(place, &["h".to_owned()], job).unwrap();
+}
+
+/// What is found by codes is there, with the cosine that it has.
+pub fn read_codes(place: &Path, _: &str) -> anyhow::Result<()> {
+    let bank = Bank::open(place)?;
+    let mut query = vec![0.0; bank.width("h")?];
+    bank.row_f32("h", 0, &mut query)?;
+    let options = Options::default();
+    let Some(codes) = Quantised::open(&bank, "h")? else { return Ok(()) };
+    let found = codes.top_k(&bank, &query, 3, &options)?.hits;
+    let all = top_k(&bank, "h", &query, bank.patches(), &options)?;
+    assert!(found.iter().all(|hit| all.contains(hit)), "{found:?} are not among {all:?}");
+    Ok(())
 }
 
 pub fn read_bank(place: &Path, file: &str) -> anyhow::Result<()> {

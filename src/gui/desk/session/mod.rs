@@ -277,6 +277,7 @@ mod tests {
             gallery_images: 100,
             neighbours: 119,
             spaces: vec![],
+            way: Default::default(),
             filter: Default::default(),
         }
     }
