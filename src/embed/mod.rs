@@ -132,9 +132,9 @@ impl Embedder {
         precision.ensure_on(device)?;
         let model = store::open(spec, device)?;
         let (budget, footprint) = (memory::budget(), Footprint::of(&model.info));
+        // As they are, and laid out.
         let weights = match precision {
-            EmbedPrecision::F32 => footprint.weights,
-            // They are there in both.
+            EmbedPrecision::F32 => footprint.weights.saturating_mul(2),
             EmbedPrecision::Bf16 => footprint.weights.saturating_mul(3) / 2,
         };
         let one = budget.with_weights(footprint.embedding, weights);
@@ -150,21 +150,22 @@ impl Embedder {
                 "resolution is {told}; expected {LEAST_RESOLUTION} to {MOST_RESOLUTION} pixels"
             );
         }
-        let opened = Self::new(model, device);
-        let encoder = match precision {
-            EmbedPrecision::F32 => opened.encoder,
-            EmbedPrecision::Bf16 => opened.encoder.halved(),
-        };
-        Ok(Self { resolution, precision, encoder, ..opened })
+        Ok(Self { resolution, ..Self::with(model, device, precision) })
     }
 
     /// Takes a model that was opened on `device` (one without gradients).
     pub fn new(model: Model, device: &Device) -> Self {
+        Self::with(model, device, EmbedPrecision::F32)
+    }
+
+    fn with(model: Model, device: &Device, precision: EmbedPrecision) -> Self {
         let Model { name, hash, format, info, encoder, has_sums } = model;
         let footprint = Footprint::of(&info);
         let budget = memory::budget();
         let room = match kernel::runs_on(device) {
-            true => budget.network().saturating_sub(budget.with_weights(0, footprint.weights)),
+            true => {
+                budget.network().saturating_sub(budget.with_weights(0, footprint.weights.saturating_mul(2)))
+            }
             false => GPU_BATCH,
         };
         let batch = (room / footprint.embedding).clamp(1, BATCH as u64) as usize;
@@ -174,11 +175,15 @@ impl Embedder {
             info,
             format,
             has_sums,
-            encoder: encoder.valid(),
+            encoder: if kernel::runs_on(device) {
+                encoder.valid().laid_out(precision)
+            } else {
+                encoder.valid()
+            },
             device: device.clone(),
             batch,
             resolution: None,
-            precision: EmbedPrecision::F32,
+            precision,
             kept: KeptMaps::default(),
             per_input: AtomicU32::new(0),
             per_thousand: AtomicU32::new(0),

@@ -1,6 +1,7 @@
 //! The convolution and its gradients, each by the form that does the least work. Work that is left
 //! ([`crate::progress::is_left`]) gives zeros at once.
 
+use super::panels::Panels;
 use super::shape::{Finish, Shape};
 use super::simd::Isa;
 use super::{unrolled, winograd};
@@ -10,16 +11,32 @@ use crate::progress::is_left;
 ///
 /// # Shapes
 /// - x: `[batch, height, width, in]`
-/// - weight: `[out, in, side, side]`
+/// - weight: `[out, in, side, side]`, and the same laid out where it is
 /// - result: `[batch, out height, out width, out]`
-pub fn forward(isa: Isa, shape: &Shape, x: &[f32], weight: &[f32], finish: Finish<'_>) -> Vec<f32> {
+pub fn forward(
+    isa: Isa,
+    shape: &Shape,
+    x: &[f32],
+    (weight, panels): (&[f32], Option<&Panels>),
+    finish: Finish<'_>,
+) -> Vec<f32> {
     check(shape, x.len(), weight.len());
     finish.check(shape);
     if is_left() {
         return vec![0.0; shape.output_len()];
     }
-    let form = if winograd::pays(shape) { winograd::forward } else { unrolled::forward };
-    form(isa, shape, x, weight, finish)
+    if winograd::pays(shape) {
+        return winograd::forward(isa, shape, x, weight, finish);
+    }
+    let laid_out;
+    let panels = match panels {
+        Some(panels) => panels,
+        None => {
+            laid_out = Panels::new(weight, shape.channels[1], shape.side * shape.side);
+            &laid_out
+        }
+    };
+    unrolled::forward(isa, shape, x, panels, finish)
 }
 
 /// The gradient of x from that of the result.

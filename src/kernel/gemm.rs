@@ -16,6 +16,8 @@ pub enum Right {
     Rows(usize),
     /// Panels of [`PANEL`] columns (the last one narrower), each `k` rows without gaps: see [`pack`].
     Panels,
+    /// `k` rows from `first` on of panels that are `depth` rows deep.
+    PartOfPanels { depth: usize, first: usize },
 }
 
 /// `c = a b`, or `c += a b`. Element (i, p) of `a` lies at `i * a_row + p * a_step`, one of which is 1.
@@ -54,6 +56,10 @@ impl Product<'_> {
         let b = match self.right {
             Right::Rows(row) => end(k, row, n),
             Right::Panels => k.saturating_mul(n),
+            Right::PartOfPanels { depth, first } => {
+                assert!(first <= depth && k <= depth - first, "rows of the right operand");
+                depth.saturating_mul(n)
+            }
         };
         assert!(n.is_multiple_of(PAD) && (self.a_row == 1 || self.a_step == 1));
         assert!(end(m, self.a_row, end(k, self.a_step, 1)) <= self.a.len(), "the left operand");
@@ -75,6 +81,7 @@ impl SimdJob for Product<'_> {
             let (panel, b_row) = match self.right {
                 Right::Rows(row) => (column, row),
                 Right::Panels => (column * k, width),
+                Right::PartOfPanels { depth, first } => (column * depth + first * width, width),
             };
             let mut first = 0;
             while first == 0 || first < k {

@@ -3,7 +3,8 @@
 
 use rayon::prelude::*;
 
-use super::gemm::{PANEL, Product, Right};
+use super::gemm::{Product, Right};
+use super::panels::Panels;
 use super::pointwise::Activation;
 use super::scratch;
 use super::simd::{Isa, SimdJob, Vector, padded};
@@ -59,37 +60,18 @@ impl SimdJob for FinishRows<'_> {
     }
 }
 
-/// `weight`, `[out, in]`, in panels for [`Right::Panels`]; outputs beyond the last are anything.
-fn packed(weight: &[f32], k: usize, output: usize) -> scratch::Kept {
-    /// Inputs that are moved at a time: a cache line of each output's.
-    const LINE: usize = 16;
-    let total = padded(output);
-    let mut packed = scratch::kept(k * total);
-    packed.par_chunks_mut((k * PANEL).max(1)).enumerate().for_each(|(index, panel)| {
-        let first = index * PANEL;
-        let width = PANEL.min(total - first);
-        let rows = &weight[first * k..(first + width).min(output) * k];
-        for (part, lines) in panel.chunks_mut(LINE * width).enumerate() {
-            for (column, row) in rows.chunks_exact(k).enumerate() {
-                let from = &row[part * LINE..];
-                lines[column..].iter_mut().step_by(width).zip(from).for_each(|(to, from)| *to = *from);
-            }
-        }
-    });
-    packed
-}
-
-/// The layer. `x`: `[rows, in]`, `weight`: `[out, in]`, result: `[rows, out]`.
-pub fn forward(isa: Isa, x: &[f32], weight: &[f32], finish: RowFinish<'_>) -> Vec<f32> {
+/// The layer. `x`: `[rows, in]`, weights: of one output for each bias, result: `[rows, out]`.
+pub fn forward(isa: Isa, x: &[f32], weights: &Panels, finish: RowFinish<'_>) -> Vec<f32> {
     let output = finish.bias.len();
-    let (k, n) = (weight.len() / output, padded(output));
+    let (k, n) = (weights.depth(), padded(output));
     let rows = x.len() / k;
-    assert_eq!((k * output, rows * k), (weight.len(), x.len()), "the operands of a linear layer");
+    assert_eq!((k * n, rows * k), (weights.values().len(), x.len()), "the operands of a linear layer");
     assert!(finish.scale.is_none_or(|scale| scale.len() == output));
     assert!(finish.residual.is_none_or(|residual| residual.len() == rows * output));
-    let packed = packed(weight, k, output);
+    // As many blocks for each thread, all about as large.
     let even = rows.div_ceil(rayon::current_num_threads());
-    let block = (BLOCK_VALUES / k.max(n)).clamp(28, 280).min(even).max(1);
+    let most = (BLOCK_VALUES / k.max(n)).clamp(28, 280);
+    let block = even.div_ceil(even.div_ceil(most).max(1)).max(1);
     let mut out = scratch::unset(rows * output);
     out.par_chunks_mut(block * output).enumerate().for_each(|(index, out)| {
         let m = out.len() / output;
@@ -102,7 +84,7 @@ pub fn forward(isa: Isa, x: &[f32], weight: &[f32], finish: RowFinish<'_>) -> Ve
                 a,
                 a_row: k,
                 a_step: 1,
-                b: &packed,
+                b: weights.values(),
                 right: Right::Panels,
                 c: product,
                 c_row: n,

@@ -20,6 +20,7 @@ pub mod half;
 mod linear;
 pub mod norm;
 mod ops;
+mod panels;
 mod pointwise;
 mod pool;
 mod scratch;
@@ -34,5 +35,6 @@ mod winograd;
 
 pub use attention::{Heads, Rotation};
 pub use ops::{Normalized, Window, batch_norm_train, conv2d, conv2d_finished, max_pool, runs_on, serves};
+pub use panels::Panels;
 pub use pointwise::Activation;
 pub use tokens::{LinearFinish, attention, gate, layer_norm, linear};

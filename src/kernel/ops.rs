@@ -12,6 +12,7 @@ use burn::backend::{
 };
 use burn::tensor::{DType, Device, GradientCheckpointingStrategy, Shape as Dims, Tensor, TensorData};
 
+use super::panels::Panels;
 use super::shape::{Finish, Shape};
 use super::simd::Isa;
 use super::{conv, norm, pool};
@@ -141,7 +142,13 @@ pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, window: Window) -> Tensor<4> {
     let (x, weight) = (Operand::new(x), Operand::new(weight));
     let (x_value, weight_value) = (x.value(), weight.value());
     let shape = shape(&x_value, &weight_value, window);
-    let y = conv::forward(Isa::best(), &shape, values(&x_value), values(&weight_value), Finish::default());
+    let y = conv::forward(
+        Isa::best(),
+        &shape,
+        values(&x_value),
+        (values(&weight_value), None),
+        Finish::default(),
+    );
     let y = tensor(y, output_dims(&shape));
     if !x.is_tracked() && !weight.is_tracked() {
         return plain(y);
@@ -183,7 +190,7 @@ impl Backward<Flex, 2> for Conv {
 /// As [`conv2d`]; `scale`, `bias`: `[out]`, `residual`: that of the output.
 pub fn conv2d_finished(
     x: Tensor<4>,
-    weight: Tensor<4>,
+    (weight, panels): (Tensor<4>, Option<&Panels>),
     window: Window,
     [scale, bias]: [Tensor<1>; 2],
     residual: Option<Tensor<4>>,
@@ -202,7 +209,7 @@ pub fn conv2d_finished(
         residual: residual.as_ref().map(values),
         relu,
     };
-    let y = conv::forward(Isa::best(), &shape, values(&x), values(&weight), finish);
+    let y = conv::forward(Isa::best(), &shape, values(&x), (values(&weight), panels), finish);
     plain(tensor(y, output_dims(&shape)))
 }
 

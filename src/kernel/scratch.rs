@@ -46,7 +46,14 @@ pub fn kept(count: usize) -> Kept {
     let smallest = spare.iter_mut().filter(fits).min_by_key(|memory| memory.len()).map(std::mem::take);
     drop(spare);
     // The system hands out pages of zeros: no second pass over memory of this size.
-    let memory = smallest.unwrap_or_else(|| vec![0.0; count + LINE]);
+    let Some(memory) = smallest else { return fresh(count) };
+    let start = memory.as_ptr().align_offset(4 * LINE).min(LINE);
+    Kept { memory, start, count }
+}
+
+/// A new buffer of `count` zeros, for what lasts.
+pub fn fresh(count: usize) -> Kept {
+    let memory = vec![0.0; count + LINE];
     let start = memory.as_ptr().align_offset(4 * LINE).min(LINE);
     Kept { memory, start, count }
 }

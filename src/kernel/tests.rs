@@ -4,6 +4,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData, module};
 
+use super::panels::Panels;
 use super::shape::{Finish, Shape};
 use super::simd::Isa;
 use super::{conv, norm, unrolled, winograd};
@@ -88,6 +89,10 @@ fn shapes() -> Vec<Shape> {
     ]
 }
 
+fn panels(shape: &Shape, weight: &[f32]) -> Panels {
+    Panels::new(weight, shape.channels[1], shape.side * shape.side)
+}
+
 #[test]
 fn both_forms_agree_with_sums_in_f64_on_every_instruction_set() {
     for isa in [Isa::Avx512, Isa::Avx2, Isa::Baseline].into_iter().filter(|isa| isa.is_here()) {
@@ -97,7 +102,7 @@ fn both_forms_agree_with_sums_in_f64_on_every_instruction_set() {
             let dy = noise(shape.output_len(), 3);
             let expected = reference(&shape, &x, &weight, &dy);
             let mut found = vec![[
-                unrolled::forward(isa, &shape, &x, &weight, Finish::default()),
+                unrolled::forward(isa, &shape, &x, &panels(&shape, &weight), Finish::default()),
                 unrolled::input_gradient(isa, &shape, &weight, &dy),
                 unrolled::weight_gradient(isa, &shape, &x, &dy),
             ]];
@@ -132,7 +137,7 @@ fn work_that_is_left_computes_nothing() {
         let forward = norm::Forward { x: &x, y: None, weight: &mean, mean: &mean, scale: &variance };
         let made = norm::backward(isa, forward, &x, true);
         let all = [
-            (conv::forward(isa, &shape, &x, &weight, Finish::default()), dy.len()),
+            (conv::forward(isa, &shape, &x, (&weight, None), Finish::default()), dy.len()),
             (conv::input_gradient(isa, &shape, &weight, &dy), x.len()),
             (conv::weight_gradient(isa, &shape, &x, &dy), weight.len()),
             (norm::apply(isa, &x, affine, None, true), x.len()),
@@ -143,7 +148,9 @@ fn work_that_is_left_computes_nothing() {
         assert!(all.iter().all(|(values, count)| *values == vec![0.0; *count]));
     });
     assert!(left.is_err());
-    assert!(conv::forward(isa, &shape, &x, &weight, Finish::default()).iter().all(|value| *value != 0.0));
+    assert!(
+        conv::forward(isa, &shape, &x, (&weight, None), Finish::default()).iter().all(|value| *value != 0.0)
+    );
 }
 
 #[test]
@@ -160,7 +167,7 @@ fn a_convolution_is_finished_as_written() {
         };
         let expected: Vec<f64> = plain.iter().enumerate().map(finished).collect();
         let finish = Finish { scale: Some(&scale), bias: Some(&bias), residual: Some(&residual), relu: true };
-        let found = conv::forward(Isa::best(), &shape, &x, &weight, finish);
+        let found = conv::forward(Isa::best(), &shape, &x, (&weight, None), finish);
         assert!(error(&found, &expected) <= 1e-5);
     }
 }
@@ -174,7 +181,7 @@ fn results_repeat_to_the_bit() {
         let isa = Isa::best();
         let run = || {
             [
-                conv::forward(isa, &shape, &x, &weight, Finish::default()),
+                conv::forward(isa, &shape, &x, (&weight, None), Finish::default()),
                 conv::input_gradient(isa, &shape, &weight, &dy),
                 conv::weight_gradient(isa, &shape, &x, &dy),
             ]
@@ -269,7 +276,7 @@ fn relu_keeps_what_is_no_number() {
         let weight = Tensor::<4>::ones([21, 19, side, side], &device);
         let scale = [Tensor::<1>::ones([21], &device), Tensor::<1>::zeros([21], &device)];
         let window = super::Window { stride: 1, padding, winograd };
-        let y = super::conv2d_finished(x.clone(), weight, window, scale, None, true);
+        let y = super::conv2d_finished(x.clone(), (weight, None), window, scale, None, true);
         assert!(of(y) >= 21, "{side} {winograd}");
     }
 }

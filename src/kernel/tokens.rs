@@ -7,6 +7,7 @@ use burn::tensor::Tensor;
 use super::attention::{Heads, Rotation, forward as attend};
 use super::linear::{RowFinish, forward as multiply};
 use super::ops::{Operand, plain, tensor, values};
+use super::panels::Panels;
 use super::pointwise::{self, Activation};
 use super::simd::Isa;
 
@@ -30,9 +31,13 @@ fn value<const D: usize>(tensor: Tensor<D>) -> FlexTensor {
 ///
 /// # Shapes
 /// - x: `[rows, in]`
-/// - weight: `[out, in]`
+/// - weight: `[out, in]`, and the same laid out where it is
 /// - output: `[rows, out]`
-pub fn linear(x: Tensor<2>, weight: Tensor<2>, finish: LinearFinish) -> Tensor<2> {
+pub fn linear(
+    x: Tensor<2>,
+    (weight, panels): (Tensor<2>, Option<&Panels>),
+    finish: LinearFinish,
+) -> Tensor<2> {
     let [rows, _] = x.dims();
     let [output, _] = weight.dims();
     let (x, weight, bias) = (value(x), value(weight), value(finish.bias));
@@ -43,7 +48,11 @@ pub fn linear(x: Tensor<2>, weight: Tensor<2>, finish: LinearFinish) -> Tensor<2
         scale: scale.as_ref().map(values),
         residual: residual.as_ref().map(values),
     };
-    plain(tensor(multiply(Isa::best(), values(&x), values(&weight), finish), [rows, output]))
+    let y = match panels {
+        Some(panels) => multiply(Isa::best(), values(&x), panels, finish),
+        None => multiply(Isa::best(), values(&x), &Panels::new(values(&weight), output, 1), finish),
+    };
+    plain(tensor(y, [rows, output]))
 }
 
 /// Layer normalisation of each row.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::backbone::{Backbone, BackboneNetwork};
 use super::layers::Mode;
 use super::origin::ModelOrigin;
+use super::precision::EmbedPrecision;
 use super::projector::{Projector, ProjectorForm};
 use super::space::{MapLayer, Space};
 use super::watch::{FirstNotFinite, Unwatched, Watch};
@@ -149,14 +150,14 @@ impl ModelInfo {
 pub struct Encoder {
     backbone: BackboneNetwork,
     projector: Projector,
-    /// Whether the backbone computes in bf16.
+    /// Whether the backbone's weights are laid out for evaluation on the CPU.
     #[module(skip)]
-    is_half: bool,
+    is_laid_out: bool,
 }
 
-/// Values of the largest map of those inputs that go through the backbone at once in bf16: they stay in the processor's
-/// cache from layer to layer, without which memory would be what takes the time.
-const HALF_VALUES: f64 = (1 << 21) as f64;
+/// Values of the largest map of those inputs that go through the backbone at once where weights are laid out: they stay in
+/// the processor's cache from layer to layer, without which memory would be what takes the time.
+const PART_VALUES: f64 = (1 << 21) as f64;
 
 impl Encoder {
     /// An encoder of the described shape with fresh weights, torchvision's initialisation
@@ -171,15 +172,16 @@ impl Encoder {
         let norms = info.projector_norms.as_deref();
         let projector =
             Projector::new(info.backbone.h_width(), &info.projector, norms, info.projector_form, device);
-        Self { backbone, projector, is_half: false }
+        Self { backbone, projector, is_laid_out: false }
     }
 
-    /// The same network, whose backbone computes in bf16 in evaluation on the CPU; its projector stays in f32.
-    pub fn halved(mut self) -> Self {
-        self.is_half = true;
+    /// The same network for evaluation on the CPU alone: its backbone computes in that precision, with weights that are laid
+    /// out once, which takes their memory again (in bf16 half of it). Its projector stays in float32.
+    pub fn laid_out(mut self, precision: EmbedPrecision) -> Self {
+        self.is_laid_out = true;
         match &mut self.backbone {
-            BackboneNetwork::ResNet(resnet) => resnet.halve(),
-            BackboneNetwork::Transformer(vit) => vit.halve(),
+            BackboneNetwork::ResNet(resnet) => resnet.lay_out(precision),
+            BackboneNetwork::Transformer(vit) => vit.lay_out(precision),
         }
         self
     }
@@ -191,8 +193,8 @@ impl Encoder {
             BackboneNetwork::ResNet(resnet) => resnet.values_per_pixel(),
             BackboneNetwork::Transformer(vit) => vit.values_per_pixel(),
         };
-        let fitting = (HALF_VALUES / (per_pixel * (height * width) as f64)).max(1.0) as usize;
-        if self.is_half && batch > fitting { images.split(fitting, 0) } else { vec![images] }
+        let fitting = (PART_VALUES / (per_pixel * (height * width) as f64)).max(1.0) as usize;
+        if self.is_laid_out && batch > fitting { images.split(fitting, 0) } else { vec![images] }
     }
 
     /// Maps a batch of normalised images to the spaces asked for, in that order.

@@ -8,7 +8,8 @@ use burn::tensor::module::{batch_norm, batch_norm_train, conv2d, linear};
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, FloatDType, Tensor};
 
-use crate::kernel::{self, half::HalfLayer};
+use super::precision::EmbedPrecision;
+use crate::kernel::{self, Panels, half::HalfLayer};
 
 /// Which statistics batch normalisation uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,25 @@ pub enum Mode {
     Eval,
 }
 
+/// Weights as the CPU's evaluation takes them, laid out once. Training does not see them, and would not change them.
+#[derive(Clone, Debug)]
+pub enum LaidOut {
+    /// In float32.
+    Full(Arc<Panels>),
+    /// In bf16, with what follows folded in.
+    Half(Arc<HalfLayer>),
+}
+
+impl LaidOut {
+    /// Those in float32.
+    pub fn panels(&self) -> Option<&Panels> {
+        match self {
+            LaidOut::Full(panels) => Some(panels),
+            LaidOut::Half(_) => None,
+        }
+    }
+}
+
 /// A 2-D convolution without bias. `weight`: `[out, in, side, side]`.
 #[derive(Module, Debug)]
 pub struct Conv2d {
@@ -30,9 +50,9 @@ pub struct Conv2d {
     padding: usize,
     /// Whether the CPU may use Winograd's form.
     winograd: bool,
-    /// The weights and the normalisation after them in bf16, by which evaluation on the CPU then computes.
+    /// The weights, and in bf16 the normalisation after them, by which evaluation on the CPU then computes.
     #[module(skip)]
-    half: Option<Arc<HalfLayer>>,
+    laid_out: Option<LaidOut>,
 }
 
 /// The values of a tensor of weights.
@@ -45,7 +65,7 @@ impl Conv2d {
     pub fn new(channels: [usize; 2], side: usize, stride: usize, padding: usize, device: &Device) -> Self {
         let [input, output] = channels;
         let weight = Initializer::Zeros.init([output, input, side, side], device);
-        Self { weight, stride, padding, winograd: true, half: None }
+        Self { weight, stride, padding, winograd: true, laid_out: None }
     }
 
     /// The same, summed in full on the CPU: for networks so deep that normalisation after
@@ -54,12 +74,21 @@ impl Conv2d {
         Self { winograd: false, ..self }
     }
 
-    /// From now on evaluation on the CPU computes this and the normalisation after it in bf16.
-    pub fn halve(&mut self, norm: &BatchNorm) {
-        let [_, _, side, _] = self.weight.dims();
-        let [scale, shift] = norm.affine().map(weight_values);
+    /// From now on evaluation on the CPU computes this, and in bf16 the normalisation after it, with weights that are
+    /// laid out once. Winograd's form has a layout of its own, made each time.
+    pub fn lay_out(&mut self, norm: &BatchNorm, precision: EmbedPrecision) {
+        let [outputs, _, side, _] = self.weight.dims();
+        if precision == EmbedPrecision::F32 && self.winograd && side == 3 && self.stride == 1 {
+            return;
+        }
         let weight = weight_values(self.weight.val());
-        self.half = Some(Arc::new(HalfLayer::convolution(&weight, side, &scale, &shift)));
+        self.laid_out = Some(match precision {
+            EmbedPrecision::F32 => LaidOut::Full(Arc::new(Panels::lasting(&weight, outputs, side * side))),
+            EmbedPrecision::Bf16 => {
+                let [scale, shift] = norm.affine().map(weight_values);
+                LaidOut::Half(Arc::new(HalfLayer::convolution(&weight, side, &scale, &shift)))
+            }
+        });
     }
 
     fn window(&self) -> kernel::Window {
@@ -104,11 +133,12 @@ impl Conv2d {
         if mode == Mode::Train {
             return norm.train_last(self.forward_last(x), residual, relu);
         }
-        if let Some(half) = &self.half {
+        if let Some(LaidOut::Half(half)) = &self.laid_out {
             let side = self.weight.dims()[2];
             return kernel::half::convolution(x, half, side, self.window(), residual, relu);
         }
-        kernel::conv2d_finished(x, self.weight.val(), self.window(), norm.affine(), residual, relu)
+        let weight = (self.weight.val(), self.laid_out.as_ref().and_then(LaidOut::panels));
+        kernel::conv2d_finished(x, weight, self.window(), norm.affine(), residual, relu)
     }
 }
 
@@ -195,9 +225,9 @@ pub struct Linear {
     pub weight: Param<Tensor<2>>,
     /// `[out]`.
     pub bias: Param<Tensor<1>>,
-    /// Both in bf16, by which a transformer's evaluation on the CPU then computes.
+    /// The weights, in bf16 with the bias, by which a transformer's evaluation on the CPU then computes.
     #[module(skip)]
-    pub half: Option<Arc<HalfLayer>>,
+    pub laid_out: Option<LaidOut>,
 }
 
 impl Linear {
@@ -206,15 +236,21 @@ impl Linear {
         Self {
             weight: Initializer::Zeros.init([output, input], device),
             bias: Initializer::Zeros.init([output], device),
-            half: None,
+            laid_out: None,
         }
     }
 
-    /// From now on a transformer's evaluation on the CPU computes this, and the factor of each output after it, in bf16.
-    pub fn halve(&mut self, scale: Option<Tensor<1>>) {
+    /// From now on a transformer's evaluation on the CPU computes this, and in bf16 the factor of each output after it,
+    /// with weights that are laid out once.
+    pub fn lay_out(&mut self, scale: Option<Tensor<1>>, precision: EmbedPrecision) {
         let (weight, bias) = (weight_values(self.weight.val()), weight_values(self.bias.val()));
-        let scale = scale.map(weight_values);
-        self.half = Some(Arc::new(HalfLayer::linear(&weight, &bias, scale.as_deref())));
+        self.laid_out = Some(match precision {
+            EmbedPrecision::F32 => LaidOut::Full(Arc::new(Panels::lasting(&weight, bias.len(), 1))),
+            EmbedPrecision::Bf16 => {
+                let scale = scale.map(weight_values);
+                LaidOut::Half(Arc::new(HalfLayer::linear(&weight, &bias, scale.as_deref())))
+            }
+        });
     }
 
     /// # Shapes

@@ -11,6 +11,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::layers::{BatchNorm, Conv2d, Mode};
+use super::precision::EmbedPrecision;
 use super::watch::{Unwatched, Watch};
 use crate::kernel;
 
@@ -192,14 +193,14 @@ impl ResidualBlock {
         y
     }
 
-    fn halve(&mut self) {
-        self.conv1.halve(&self.bn1);
-        self.conv2.halve(&self.bn2);
+    fn lay_out(&mut self, precision: EmbedPrecision) {
+        self.conv1.lay_out(&self.bn1, precision);
+        self.conv2.lay_out(&self.bn2, precision);
         if let (Some(conv), Some(bn)) = (&mut self.conv3, &self.bn3) {
-            conv.halve(bn);
+            conv.lay_out(bn, precision);
         }
         if let Some((conv, bn)) = &mut self.downsample {
-            conv.halve(bn);
+            conv.lay_out(bn, precision);
         }
     }
 
@@ -264,11 +265,11 @@ impl ResNet {
         Self { conv1, bn1, layer1, layer2, layer3, layer4, max_pool: stem == Stem::ImageNet }
     }
 
-    /// From now on evaluation on the CPU computes in bf16.
-    pub fn halve(&mut self) {
-        self.conv1.halve(&self.bn1);
+    /// From now on evaluation on the CPU computes so, with weights that are laid out once.
+    pub fn lay_out(&mut self, precision: EmbedPrecision) {
+        self.conv1.lay_out(&self.bn1, precision);
         let Self { layer1, layer2, layer3, layer4, .. } = self;
-        [layer1, layer2, layer3, layer4].into_iter().flatten().for_each(ResidualBlock::halve);
+        [layer1, layer2, layer3, layer4].into_iter().flatten().for_each(|block| block.lay_out(precision));
     }
 
     /// Values of its largest map for each pixel of its input.

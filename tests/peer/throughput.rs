@@ -9,7 +9,7 @@
 use std::time::Instant;
 
 use bagssl::augment::{Normalization, Resize};
-use bagssl::model::{BackboneConfig, Depth, Encoder, Mode, ModelInfo, Space, Stem};
+use bagssl::model::{BackboneConfig, Depth, EmbedPrecision, Encoder, Mode, ModelInfo, Space, Stem};
 use burn::tensor::{Device, Distribution, Tensor};
 
 const REPEATS: usize = 5;
@@ -52,10 +52,8 @@ fn measure(depth: Depth, is_half: bool, batch: usize) {
     let shape = [batch, 3, side(depth), side(depth)];
     let images = |device: &Device| Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), device);
     let device = Device::flex();
-    let (mut network, input) = (encoder(depth, &device), images(&device));
-    if is_half {
-        network = network.halved();
-    }
+    let precision = if is_half { EmbedPrecision::Bf16 } else { EmbedPrecision::F32 };
+    let (network, input) = (encoder(depth, &device).laid_out(precision), images(&device));
     let forward = || {
         let h = network.embed(input.clone(), &[Space::H], Mode::Eval).remove(0);
         std::hint::black_box(h.into_data());

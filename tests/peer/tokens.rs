@@ -28,10 +28,9 @@ fn main() -> anyhow::Result<()> {
     let device = Device::flex();
     let clock = Instant::now();
     let mut model = store::open(&model.into(), &device)?;
-    if precision == "bf16" {
-        EmbedPrecision::Bf16.ensure_on(&device)?;
-        model.encoder = model.encoder.halved();
-    }
+    let precision = if precision == "bf16" { EmbedPrecision::Bf16 } else { EmbedPrecision::F32 };
+    precision.ensure_on(&device)?;
+    model.encoder = model.encoder.laid_out(precision);
     println!("open {:.3}", clock.elapsed().as_secs_f64());
     let bytes = files::read(Path::new(from), files::MOST_WEIGHTS)?;
     let file = SafeTensors::deserialize(&bytes)?;

@@ -7,8 +7,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::config::{Mlp, VitConfig};
 use super::positions;
-use crate::kernel::{self, Activation, Heads};
-use crate::model::layers::Linear;
+use crate::kernel::{self, Activation, Heads, Panels};
+use crate::model::layers::{LaidOut, Linear};
+use crate::model::precision::EmbedPrecision;
 
 /// Whether our own kernels compute with `x`: they have no gradients.
 fn is_served<const D: usize>(x: &Tensor<D>) -> bool {
@@ -41,18 +42,25 @@ pub struct Then {
 /// - x: `[rows, in]`
 /// - output: `[rows, out]`
 pub fn apply(layer: &Linear, x: Tensor<2>, then: Then) -> Tensor<2> {
-    if let Some(half) = layer.half.as_ref().filter(|_| is_served(&x)) {
+    if let Some(LaidOut::Half(half)) = layer.laid_out.as_ref().filter(|_| is_served(&x)) {
         // The factors are in the weights.
         return kernel::half::linear(x, half, then.activation, then.residual);
     }
-    weighted(layer.weight.val(), layer.bias.val(), x, then)
+    let panels = layer.laid_out.as_ref().and_then(LaidOut::panels);
+    weighted((layer.weight.val(), panels), layer.bias.val(), x, then)
 }
 
-/// [`apply`] with weights of `[out, in]` and `[out]`.
-pub fn weighted(weight: Tensor<2>, bias: Tensor<1>, x: Tensor<2>, then: Then) -> Tensor<2> {
+/// [`apply`] with weights of `[out, in]`, which may be laid out, and `[out]`.
+pub fn weighted(
+    (weight, panels): (Tensor<2>, Option<&Panels>),
+    bias: Tensor<1>,
+    x: Tensor<2>,
+    then: Then,
+) -> Tensor<2> {
     let Then { activation, scale, residual } = then;
     if is_served(&x) {
-        return kernel::linear(x, weight, kernel::LinearFinish { bias, activation, scale, residual });
+        let finish = kernel::LinearFinish { bias, activation, scale, residual };
+        return kernel::linear(x, (weight, panels), finish);
     }
     let mut x = linear(x, weight.transpose(), Some(bias));
     if let Some(activation) = activation {
@@ -123,10 +131,10 @@ impl TokenMlp {
         Self { fc1: Linear::new(width, first, device), fc2: Linear::new(shape.hidden, width, device), shape }
     }
 
-    /// From now on evaluation on the CPU computes in bf16, with the factors that follow.
-    fn halve(&mut self, scale: Option<Tensor<1>>) {
-        self.fc1.halve(None);
-        self.fc2.halve(scale);
+    /// As [`Linear::lay_out`], with the factors that follow.
+    fn lay_out(&mut self, scale: Option<Tensor<1>>, precision: EmbedPrecision) {
+        self.fc1.lay_out(None, precision);
+        self.fc2.lay_out(scale, precision);
     }
 
     /// # Shapes
@@ -227,9 +235,9 @@ impl Attention {
         if is_served(&qkv) {
             let turn = rotation.map(|PatchRotation { cos, sin }| kernel::Rotation { cos, sin });
             let heads = Heads { batch, tokens, count, width };
-            return match self.qkv.half {
-                Some(_) => kernel::half::attend(qkv, heads, turn.as_ref()),
-                None => kernel::attention(qkv, heads, turn.as_ref()),
+            return match self.qkv.laid_out {
+                Some(LaidOut::Half(_)) => kernel::half::attend(qkv, heads, turn.as_ref()),
+                _ => kernel::attention(qkv, heads, turn.as_ref()),
             };
         }
         let parts = qkv.reshape([batch, tokens, 3 * count, width]).swap_dims(1, 2);
@@ -268,12 +276,12 @@ impl VitBlock {
         }
     }
 
-    /// From now on evaluation on the CPU computes in bf16.
-    pub fn halve(&mut self) {
+    /// From now on evaluation on the CPU computes so, with weights that are laid out once.
+    pub fn lay_out(&mut self, precision: EmbedPrecision) {
         let gamma = |scale: &Option<LayerScale>| scale.as_ref().map(|scale| scale.gamma.val());
-        self.attn.qkv.halve(None);
-        self.attn.proj.halve(gamma(&self.ls1));
-        self.mlp.halve(gamma(&self.ls2));
+        self.attn.qkv.lay_out(None, precision);
+        self.attn.proj.lay_out(gamma(&self.ls1), precision);
+        self.mlp.lay_out(gamma(&self.ls2), precision);
     }
 
     /// Queries, keys and values, before any turn.
@@ -339,10 +347,11 @@ impl AttentionPool {
         }
     }
 
-    /// From now on evaluation on the CPU computes in bf16.
-    pub fn halve(&mut self) {
-        [&mut self.q, &mut self.kv, &mut self.proj].into_iter().for_each(|layer| layer.halve(None));
-        self.mlp.halve(None);
+    /// From now on evaluation on the CPU computes so, with weights that are laid out once.
+    pub fn lay_out(&mut self, precision: EmbedPrecision) {
+        let layers = [&mut self.q, &mut self.kv, &mut self.proj];
+        layers.into_iter().for_each(|layer| layer.lay_out(None, precision));
+        self.mlp.lay_out(None, precision);
     }
 
     /// # Shapes

@@ -10,6 +10,7 @@ use burn::tensor::{Device, Tensor};
 pub use self::config::{Mlp, Pooling, Positions, VitConfig};
 use self::layers::{AttentionPool, LayerNorm, PatchRotation, Then, VitBlock, weighted};
 use self::positions::Interpolation;
+use super::precision::EmbedPrecision;
 use super::space::{MapLayer, Space};
 use super::watch::{Unwatched, Watch};
 
@@ -87,11 +88,12 @@ impl Vit {
         }
     }
 
-    /// From now on evaluation on the CPU computes in bf16, but for the layer that makes tokens of patches.
-    pub fn halve(&mut self) {
-        self.blocks.iter_mut().for_each(VitBlock::halve);
+    /// From now on evaluation on the CPU computes so, with weights that are laid out once, but for the layer that makes
+    /// tokens of patches.
+    pub fn lay_out(&mut self, precision: EmbedPrecision) {
+        self.blocks.iter_mut().for_each(|block| block.lay_out(precision));
         if let Some(pool) = &mut self.attn_pool {
-            pool.halve();
+            pool.lay_out(precision);
         }
     }
 
@@ -115,7 +117,7 @@ impl Vit {
         let values = channels * patch * patch;
         let Projection { weight, bias } = &self.patch_embed.proj;
         let weight = weight.val().reshape([self.config.width, values]);
-        weighted(weight, bias.val(), cut.reshape([batch * rows * cols, values]), Then::default())
+        weighted((weight, None), bias.val(), cut.reshape([batch * rows * cols, values]), Then::default())
     }
 
     /// The tokens that go into the first block.
