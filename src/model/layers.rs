@@ -48,7 +48,7 @@ pub struct Conv2d {
     pub weight: Param<Tensor<4>>,
     stride: usize,
     padding: usize,
-    /// Whether the CPU may use Winograd's form.
+    /// Whether training on the CPU may use Winograd's form, as evaluation always does where it pays.
     winograd: bool,
     /// The weights, and in bf16 the normalisation after them, by which evaluation on the CPU then computes.
     #[module(skip)]
@@ -68,8 +68,8 @@ impl Conv2d {
         Self { weight, stride, padding, winograd: true, laid_out: None }
     }
 
-    /// The same, summed in full on the CPU: for networks so deep that normalisation after
-    /// normalisation would carry Winograd's rounding beyond 1e-4.
+    /// The same, summed in full when trained on the CPU: for networks so deep that normalisation after normalisation, by the
+    /// statistics of a small batch, would carry Winograd's rounding to 1e-4. By running ones it stays below 1e-6.
     pub fn summed_in_full(self) -> Self {
         Self { winograd: false, ..self }
     }
@@ -78,7 +78,7 @@ impl Conv2d {
     /// laid out once. Winograd's form has a layout of its own, made each time.
     pub fn lay_out(&mut self, norm: &BatchNorm, precision: EmbedPrecision) {
         let [outputs, _, side, _] = self.weight.dims();
-        if precision == EmbedPrecision::F32 && self.winograd && side == 3 && self.stride == 1 {
+        if precision == EmbedPrecision::F32 && side == 3 && self.stride == 1 {
             return;
         }
         let weight = weight_values(self.weight.val());
@@ -138,7 +138,8 @@ impl Conv2d {
             return kernel::half::convolution(x, half, side, self.window(), residual, relu);
         }
         let weight = (self.weight.val(), self.laid_out.as_ref().and_then(LaidOut::panels));
-        kernel::conv2d_finished(x, weight, self.window(), norm.affine(), residual, relu)
+        let window = kernel::Window { winograd: true, ..self.window() };
+        kernel::conv2d_finished(x, weight, window, norm.affine(), residual, relu)
     }
 }
 

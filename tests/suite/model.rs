@@ -80,7 +80,8 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_to_vec::<f32>().unwrap()
 }
 
-/// float32 of one library against float64 of the other over up to 50 layers: 1e-4 norm-wise.
+/// float32 of one library against float64 of the other over up to 50 layers: 1e-4 norm-wise. Running statistics do not
+/// carry rounding on as a batch's do: 5e-6.
 const TOLERANCE: f64 = 1e-4;
 
 fn agrees(depth: Depth, name: &str, stems: &[(Stem, &str, usize)]) {
@@ -89,14 +90,14 @@ fn agrees(depth: Depth, name: &str, stems: &[(Stem, &str, usize)]) {
     let file = SafeTensors::deserialize(&bytes).unwrap();
     for &(stem, stem_name, side) in stems {
         let encoder = encoder(depth, stem, &device);
-        for (mode, mode_name) in [(Mode::Eval, "eval"), (Mode::Train, "train")] {
+        for (mode, mode_name, tolerance) in [(Mode::Eval, "eval", 5e-6), (Mode::Train, "train", TOLERANCE)] {
             let outputs = encoder.embed(images(side, &device), &[Space::H, Space::Z], mode);
             for (output, space) in outputs.into_iter().zip(["h", "z"]) {
                 let key = format!("{name}.{stem_name}.{mode_name}.{space}");
                 let expected = array(&file, &key);
                 // The fixture keeps the first rows only of what is wide.
                 let error = relative_error(&values(output)[..expected.len()], &expected);
-                assert!(error <= TOLERANCE, "{key}: relative error {error:.2e}");
+                assert!(error <= tolerance, "{key}: relative error {error:.2e}");
             }
         }
         if (depth, stem) == (Depth::ResNet18, Stem::Cifar { padding: 1 }) {
