@@ -127,7 +127,7 @@ impl Screen {
     /// How the program ends, which must be soon.
     fn end(&mut self) -> ExitStatus {
         let mut program = self.program.take().expect("it was started");
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             if let Some(status) = program.0.try_wait().unwrap() {
                 return status;
@@ -272,6 +272,18 @@ fn compare_with_reference(picture: &RgbImage) {
     }
 }
 
+/// What `look` finds, as soon as it does.
+fn eventually<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "{what}: not within two minutes");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
 /// What is copied reaches other programs, and a picture of theirs that is pasted becomes the query.
 fn use_clipboard(screen: &Screen) {
     let xclip = |args: &[&str]| {
@@ -285,10 +297,12 @@ fn use_clipboard(screen: &Screen) {
     }
     screen.settled("the dialog has gone", |_| true);
     screen.xdotool(&["key", "ctrl+l"]);
+    eventually("a link is copied", || {
+        let copied = xclip(&["-o"]).output().unwrap().stdout;
+        let copied = String::from_utf8_lossy(&copied).into_owned();
+        (copied.starts_with("bagssl:1?model=demo") && copied.contains("query=")).then_some(())
+    });
     let before = screen.settled("it says what was copied", |_| true);
-    let copied = xclip(&["-o"]).output().unwrap().stdout;
-    let copied = String::from_utf8_lossy(&copied).into_owned();
-    assert!(copied.starts_with("bagssl:1?model=demo") && copied.contains("query="), "{copied:?}");
 
     let picture = screen.path("outside.png");
     RgbImage::from_fn(24, 24, |x, y| Rgb([10 * x as u8, 10 * y as u8, 90])).save(&picture).unwrap();
@@ -326,16 +340,16 @@ fn a_session_in_a_real_window() {
 
     let figure = screen.path("heatmaps.svg");
     screen.xdotool(&["key", "ctrl+p"]);
-    screen.settled("the palette", |now| has_changed("heatmaps", &there, now));
+    let palette = screen.settled("the palette", |now| has_changed("heatmaps", &there, now));
     screen.xdotool(&["type", "--delay", "30", "export heat"]);
-    screen.xdotool(&["sleep", "0.5", "key", "Return", "sleep", "1", "key", "ctrl+a"]);
+    let found = screen.settled("what it finds", |now| has_changed("heatmaps", &palette, now));
+    screen.xdotool(&["key", "Return"]);
+    let dialog = screen.settled("the dialog", |now| has_changed("heatmaps", &found, now));
+    screen.xdotool(&["key", "ctrl+a"]);
     screen.xdotool(&["type", "--delay", "30", text(&figure)]);
-    screen.xdotool(&["sleep", "0.5", "key", "Return"]);
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !figure.is_file() {
-        assert!(Instant::now() < deadline, "the figure is not written");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    screen.settled("the file's name", |now| *now != dialog);
+    screen.xdotool(&["key", "Return"]);
+    eventually("the figure is written", || figure.is_file().then_some(()));
 
     use_clipboard(&screen);
 
@@ -352,8 +366,10 @@ fn a_signal_closes_a_real_window_as_its_button_does() {
         screen.open();
         let program = screen.program.as_ref().expect("it was started").0.id();
         // Its first frames, then a size of the interface that is written when it closes, if not before.
-        std::thread::sleep(Duration::from_secs(2));
-        screen.xdotool(&["key", "ctrl+plus", "sleep", "0.5"]);
+        let first =
+            screen.settled("something is drawn", |now| now.pixels().any(|at| at != now.get_pixel(0, 0)));
+        screen.xdotool(&["key", "ctrl+plus"]);
+        screen.settled("it is larger", |now| *now != first);
         let asked = SystemTime::now();
         // SAFETY: the process is a child that has not been waited for.
         assert_eq!(unsafe { libc::kill(program as i32, signal) }, 0);
