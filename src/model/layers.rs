@@ -53,6 +53,9 @@ pub struct Conv2d {
     /// The weights, and in bf16 the normalisation after them, by which evaluation on the CPU then computes.
     #[module(skip)]
     laid_out: Option<LaidOut>,
+    /// Factor and shift of the normalisation after it, once weights are laid out.
+    #[module(skip)]
+    affine: Option<[Tensor<1>; 2]>,
 }
 
 /// The values of a tensor of weights.
@@ -65,7 +68,7 @@ impl Conv2d {
     pub fn new(channels: [usize; 2], side: usize, stride: usize, padding: usize, device: &Device) -> Self {
         let [input, output] = channels;
         let weight = Initializer::Zeros.init([output, input, side, side], device);
-        Self { weight, stride, padding, winograd: true, laid_out: None }
+        Self { weight, stride, padding, winograd: true, laid_out: None, affine: None }
     }
 
     /// The same, summed in full when trained on the CPU: for networks so deep that normalisation after normalisation, by the
@@ -78,6 +81,8 @@ impl Conv2d {
     /// laid out once. Winograd's form has a layout of its own, made each time.
     pub fn lay_out(&mut self, norm: &BatchNorm, precision: EmbedPrecision) {
         let [outputs, _, side, _] = self.weight.dims();
+        let affine = norm.affine();
+        self.affine = Some(affine.clone());
         if precision == EmbedPrecision::F32 && side == 3 && self.stride == 1 {
             return;
         }
@@ -85,7 +90,7 @@ impl Conv2d {
         self.laid_out = Some(match precision {
             EmbedPrecision::F32 => LaidOut::Full(Arc::new(Panels::lasting(&weight, outputs, side * side))),
             EmbedPrecision::Bf16 => {
-                let [scale, shift] = norm.affine().map(weight_values);
+                let [scale, shift] = affine.map(weight_values);
                 LaidOut::Half(Arc::new(HalfLayer::convolution(&weight, side, &scale, &shift)))
             }
         });
@@ -139,7 +144,8 @@ impl Conv2d {
         }
         let weight = (self.weight.val(), self.laid_out.as_ref().and_then(LaidOut::panels));
         let window = kernel::Window { winograd: true, ..self.window() };
-        kernel::conv2d_finished(x, weight, window, norm.affine(), residual, relu)
+        let affine = self.affine.clone().unwrap_or_else(|| norm.affine());
+        kernel::conv2d_finished(x, weight, window, affine, residual, relu)
     }
 }
 
