@@ -19,6 +19,7 @@ pub fn bank(images: u32, classes: u32, width: u32, vector: impl Fn(PatchRef) -> 
             limit: None,
             decoding: None,
             order: None,
+            part: None,
         },
         grid: PatchGrid { patch: 8, stride: 4 },
         input: 8,

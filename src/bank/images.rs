@@ -5,7 +5,9 @@
 //! in the data set's order from its first on, `BAGSIMG2`: a fifth u32 follows per image, its index in the data set.
 
 use super::layout::ImageEntry;
+use crate::files;
 use anyhow::{Context, Result, bail, ensure};
+use sha2::{Digest, Sha256};
 
 const IN_ORDER: &[u8; 8] = b"BAGSIMG1";
 const WITH_INDICES: &[u8; 8] = b"BAGSIMG2";
@@ -30,6 +32,16 @@ pub(super) fn encode(images: &[ImageEntry]) -> Vec<u8> {
     }
     images.iter().for_each(|image| bytes.extend_from_slice(image.name.as_bytes()));
     bytes
+}
+
+/// Hex SHA-256 of the bytes of the file.
+pub(super) fn sha256(images: &[ImageEntry]) -> String {
+    sha256_of(&encode(images))
+}
+
+/// Hex SHA-256 of bytes that were read.
+pub(super) fn sha256_of(bytes: &[u8]) -> String {
+    files::hex(&Sha256::digest(bytes))
 }
 
 /// Reads the bytes of the file; every length is checked before it is believed.

@@ -8,7 +8,6 @@ use super::{images, rows};
 use crate::files::{self, write_atomic};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -77,7 +76,7 @@ impl Manifest {
             version: VERSION,
             spec: spec.clone(),
             images: layout.images().len() as u64,
-            images_sha256: sha256_hex(&images::encode(layout.images())),
+            images_sha256: images::sha256(layout.images()),
             patches: layout.patches() as u64,
             complete_images: 0,
             searchable: spec.spaces.iter().map(|space| (space.name.clone(), 0)).collect(),
@@ -101,7 +100,7 @@ impl Manifest {
         let manifest = Self::parse(&manifest_path(folder))?;
         let table = images_path(folder);
         let bytes = read(&table, IMAGES_LIMIT)?;
-        let found = sha256_hex(&bytes);
+        let found = images::sha256_of(&bytes);
         let images = images::decode(&bytes).with_context(|| broken(&table))?;
         ensure!(
             found == manifest.images_sha256,
@@ -171,10 +170,6 @@ pub(super) fn write_images(folder: &Path, entries: &[ImageEntry]) -> Result<()> 
 
 fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
     files::read(path, most).with_context(|| format!("cannot read {}", path.display()))
-}
-
-fn sha256_hex(bytes: &[u8]) -> String {
-    files::hex(&Sha256::digest(bytes))
 }
 
 fn broken(path: &Path) -> String {

@@ -158,7 +158,7 @@ impl BankSink for MemoryBank {
             .with_context(|| format!("image {image} of the bank"))?;
         for (i, (buffer, space)) in buffers.iter().zip(&self.spec.spaces).enumerate() {
             append(&mut self.full[i], &mut self.tail[i], buffer, space.width as usize);
-            self.searchable[i] += buffer.searchable();
+            self.searchable[i] += buffer.piece().searchable();
         }
         self.copies.push(pixels);
         self.next_image += 1;

@@ -19,6 +19,8 @@
 //! rows first, then the manifest by an atomic rename. What lies behind the last
 //! commit does not exist for a reader, and is written again on resuming.
 //!
+//! A bank may be one of several parts ([`PartFacts`]): it has a run of the images of a whole, and [`PartBanks`] lays them end to end.
+//!
 //! [`Bank`] reads both such a folder, memory-mapped, and a [`MemoryBank`] that grows
 //! while it is searched; it is a snapshot that is cheap to clone.
 
@@ -29,6 +31,8 @@ mod import;
 mod layout;
 mod manifest;
 mod memory;
+mod merge;
+mod part;
 mod pixels;
 mod rehash;
 mod rows;
@@ -36,6 +40,7 @@ mod spec;
 mod store;
 mod sums;
 mod writer;
+mod written;
 
 #[cfg(test)]
 mod tests;
@@ -46,6 +51,8 @@ pub use import::{PatchTable, TableImage, TableRow, VectorFile};
 pub use layout::ImageEntry;
 pub use manifest::SkippedImage;
 pub use memory::MemoryBank;
+pub use merge::PartBanks;
+pub use part::{PartFacts, PartNumber};
 pub use pixels::PixelHash;
 pub use rehash::write_hashes;
 pub use rows::{Piece, Values};

@@ -38,6 +38,19 @@ pub struct Piece<'a> {
     pub inv_norms: &'a [f32],
 }
 
+impl Piece<'_> {
+    /// The sum of its rows `rows`, each of `width` values.
+    pub(super) fn sum(&self, rows: Range<usize>, width: usize) -> u32 {
+        let values = self.values.slice(rows.start * width..rows.end * width);
+        sum_of(values.bytes(), bytemuck::cast_slice(&self.inv_norms[rows]))
+    }
+
+    /// How many of its rows take part in searches.
+    pub(super) fn searchable(&self) -> u64 {
+        self.inv_norms.iter().filter(|inv| !inv.is_nan()).count() as u64
+    }
+}
+
 impl<'a> Values<'a> {
     /// As they lie in a file.
     pub(super) fn bytes(&self) -> &'a [u8] {
@@ -153,15 +166,9 @@ impl RowBuffer {
         Ok(())
     }
 
-    /// The sum of rows `rows`, each of `width` values.
-    pub fn sum(&self, rows: Range<usize>, width: usize) -> u32 {
-        let values = self.values().slice(rows.start * width..rows.end * width);
-        sum_of(values.bytes(), bytemuck::cast_slice(&self.inv_norms[rows]))
-    }
-
-    /// How many rows take part in searches.
-    pub fn searchable(&self) -> u64 {
-        self.inv_norms.iter().filter(|inv| !inv.is_nan()).count() as u64
+    /// All rows.
+    pub fn piece(&self) -> Piece<'_> {
+        Piece { first_row: 0, values: self.values(), inv_norms: &self.inv_norms }
     }
 }
 
@@ -309,10 +316,7 @@ impl MappedRows {
     /// [`super::DamagedRows`]; as [`MappedRows::check_length`].
     pub fn check_sums(&self, layout: &Layout, rows: Range<usize>) -> Result<()> {
         let Some(sums) = &self.sums else { return Ok(()) };
-        let sum = |rows| {
-            let piece = self.piece(rows);
-            sum_of(piece.values.bytes(), bytemuck::cast_slice(piece.inv_norms))
-        };
+        let sum = |rows: Range<usize>| self.piece(rows.clone()).sum(0..rows.len(), self.width);
         // A file that was cut gives zeros, and another sum: that it was cut says more.
         let checked = sums.check(layout, rows, self.values.path(), sum);
         checked.or_else(|damage| self.check_length().and(Err(damage)))
@@ -344,7 +348,7 @@ mod tests {
         buffer.encode(&[3.0001, 4.0, 0.0, 1e-9, f32::NAN, 1.0, f32::INFINITY, 1.0], 2).unwrap();
         assert_eq!(buffer.inv_norms[..2], [0.2, 0.0]);
         assert!(buffer.inv_norms[2].is_nan() && buffer.inv_norms[3].is_nan());
-        assert_eq!(buffer.searchable(), 2);
+        assert_eq!(buffer.piece().searchable(), 2);
         let mut buffer = RowBuffer::new(Dtype::F32);
         buffer.encode(&[3e38, 3e38, 1e-20, 0.0, 1e-35, 0.0], 2).unwrap();
         assert!(buffer.inv_norms[0].is_nan());

@@ -1,6 +1,7 @@
 //! What made a bank. Two equal specs give the same rows, so this decides whether a bank may be resumed.
 
 use super::layout::{ImageEntry, Layout};
+use super::part::PartFacts;
 use crate::dataset::{Dataset, DecodingFacts, ImageOrder, Mix, SPREAD_SEED, Split};
 use crate::patch::PatchGrid;
 use anyhow::{Result, ensure};
@@ -84,6 +85,9 @@ pub struct DataFacts {
     /// In which order images were taken; `None`: in the data set's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<ImageOrder>,
+    /// Which of these images it has, where it is one of several parts; `None`: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<PartFacts>,
 }
 
 impl DataFacts {
@@ -106,6 +110,7 @@ impl DataFacts {
             limit: None,
             decoding: data.decoding(),
             order: None,
+            part: None,
         })
     }
 
@@ -196,6 +201,7 @@ impl BankSpec {
     /// Checks ranges and names, since a spec may come from a file.
     pub(super) fn validate(&self) -> Result<()> {
         PatchGrid::new(self.grid.patch, self.grid.stride)?;
+        self.data.part.as_ref().map_or(Ok(()), PartFacts::validate)?;
         ensure!(!self.spaces.is_empty(), "a bank needs at least one space; none was asked for");
         for (i, space) in self.spaces.iter().enumerate() {
             let name = space.name.as_str();
@@ -221,10 +227,26 @@ impl BankSpec {
     /// Says, field by field, how a bank that exists (`self`) differs from the one that is asked for.
     /// Names of model and data do not count, where their hashes agree: files may be renamed.
     pub fn differences(&self, asked: &BankSpec) -> Vec<String> {
+        let compared = self.compared(asked).into_iter();
+        compared
+            .map(|(what, has, wants)| format!("{what}: the bank has {has}, asked for is {wants}"))
+            .collect()
+    }
+
+    /// Says likewise how two banks differ that belong together; which part each is does not count.
+    pub(super) fn differences_beside(&self, other: &BankSpec) -> Vec<String> {
+        let mut alike = self.clone();
+        alike.data.part.clone_from(&other.data.part);
+        let compared = alike.compared(other).into_iter();
+        compared.map(|(what, one, other)| format!("{what}: {one} in one, {other} in the other")).collect()
+    }
+
+    /// What differs: its name, and what it is in `self` and in `asked`.
+    fn compared(&self, asked: &BankSpec) -> Vec<(&'static str, String, String)> {
         let mut found = Vec::new();
-        let mut compare = |what: &str, has: String, wants: String| {
+        let mut compare = |what: &'static str, has: String, wants: String| {
             if has != wants {
-                found.push(format!("{what}: the bank has {has}, asked for is {wants}"));
+                found.push((what, has, wants));
             }
         };
         if self.model.hash != asked.model.hash {
@@ -247,6 +269,11 @@ impl BankSpec {
         let limit = |s: &BankSpec| s.data.limit.map_or("all images".into(), |n| format!("{n} images"));
         compare("limit", limit(self), limit(asked));
         compare("order of images", self.data.order_words(), asked.data.order_words());
+        let part = |s: &BankSpec| {
+            let words = |part: &PartFacts| format!("{part} ({})", short(&part.images_sha256));
+            s.data.part.as_ref().map_or("all of it".into(), words)
+        };
+        compare("part", part(self), part(asked));
         let grid = |s: &BankSpec| format!("patch {} stride {}", s.grid.patch, s.grid.stride);
         compare("grid", grid(self), grid(asked));
         compare("model input", format!("{} pixels", self.input), format!("{} pixels", asked.input));

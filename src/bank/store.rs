@@ -139,6 +139,11 @@ impl Bank {
         Ok(StoredSpace { bank: self, index: self.spec.space_index(name)? })
     }
 
+    /// All spaces, in the model's order.
+    pub(super) fn stored_spaces(&self) -> Vec<StoredSpace<'_>> {
+        (0..self.stores.len()).map(|index| StoredSpace { bank: self, index }).collect()
+    }
+
     /// Values per row of space `name`.
     pub fn width(&self, name: &str) -> Result<usize> {
         Ok(self.space(name)?.width())
@@ -190,8 +195,8 @@ impl Bank {
         let kept = self.skipped.iter().filter(|skipped| first.holds(skipped.image as usize));
         first.skipped = Arc::new(kept.cloned().collect());
         let rows = 0..first.patches();
-        let searchable = |index| StoredSpace { bank: self, index }.searchable_in(rows.clone());
-        first.searchable = (0..self.stores.len()).map(searchable).collect();
+        let spaces = self.stored_spaces().into_iter();
+        first.searchable = spaces.map(|space| space.searchable_in(rows.clone())).collect();
         first
     }
 
@@ -282,17 +287,29 @@ impl Bank {
 
     /// Where the image of the data set with index `image` lies in the bank.
     fn place_of(&self, image: usize) -> Result<usize> {
+        self.layout.place_of(image).with_context(|| self.without_words(image))
+    }
+
+    /// Why there is no image with index `image`.
+    fn without_words(&self, image: usize) -> String {
         let total = self.total_images();
-        self.layout.place_of(image).with_context(|| match self.spec.data.order {
-            Some(ImageOrder::Spread { of, .. }) if !self.layout.is_in_order() && (image as u64) < of => format!(
-                "image {image} is not in the bank, which is of {total} of the {of} images of the data set; \
+        if let Some(part) = &self.spec.data.part {
+            return format!(
+                "image {image} is not in the bank, which is {part}; bagssl bank merge joins parts"
+            );
+        }
+        match self.spec.data.order {
+            Some(ImageOrder::Spread { of, .. }) if !self.layout.is_in_order() && (image as u64) < of => {
+                format!(
+                    "image {image} is not in the bank, which is of {total} of the {of} images of the data set; \
                  bagssl embed without --limit takes all"
-            ),
+                )
+            }
             Some(ImageOrder::Spread { of, .. }) if !self.layout.is_in_order() => {
                 format!("image {image} is out of range; the data set has {of} (0 to {})", of - 1)
             }
             _ => format!("image {image} is out of range; the bank has {total} (0 to {})", total - 1),
-        })
+        }
     }
 
     /// Rows of the image of the data set with index `image`, committed or not.
@@ -402,8 +419,7 @@ impl<'a> StoredSpace<'a> {
 
     /// How many of `rows` take part in searches. Panics beyond [`Bank::patches`].
     pub fn searchable_in(&self, rows: Range<usize>) -> u64 {
-        let count = |piece: Piece<'_>| piece.inv_norms.iter().filter(|norm| !norm.is_nan()).count() as u64;
-        self.pieces(rows).map(count).sum()
+        self.pieces(rows).map(|piece| piece.searchable()).sum()
     }
 
     /// The stored rows `rows`, in order, in as few pieces as they lie in, as they are: [`StoredSpace::check`] comes

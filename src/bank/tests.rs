@@ -14,6 +14,7 @@ mod copies;
 mod damage;
 mod exporting;
 mod growth;
+mod merging;
 mod refusals;
 mod writing;
 
@@ -31,6 +32,7 @@ fn spec(dtype: Dtype) -> BankSpec {
             limit: None,
             decoding: None,
             order: None,
+            part: None,
         },
         grid: PatchGrid::new(4, 2).unwrap(),
         input: 32,

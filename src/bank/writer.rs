@@ -3,19 +3,19 @@
 use super::BankSink;
 use super::layout::{ImageEntry, Layout};
 use super::manifest::{Manifest, SkippedImage, images_path, manifest_path, write_images};
-use super::pixels::{PixelHash, damaged_records, pixels_bytes, pixels_path, record};
-use super::rows::{ImageEncoder, MappedRows, RowBuffer, row_files};
+use super::pixels::{PixelHash, damaged_records, pixels_bytes, pixels_path};
+use super::rows::{ImageEncoder, MappedRows, Piece, RowBuffer, row_files};
 use super::spec::BankSpec;
-use super::store::Bank;
+use super::store::{Bank, StoredSpace};
 use super::sums::{DamagedRows, sums_bytes, sums_path};
+use super::written::{WrittenFile, write_hash, write_image};
 use crate::files::{self, FolderLock, LOCK_FILE, is_leftover};
 use crate::progress::CancelToken;
 use crate::words::first_lines;
 use anyhow::{Context, Result, bail, ensure};
 use rayon::prelude::*;
 use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
+use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -154,6 +154,72 @@ impl BankWriter {
         Bank::open(&self.folder)
     }
 
+    /// Copies the image in place `index` from `part`, a whole bank on disk of the same spaces and format, where it lies
+    /// in `place`: its rows, norms and sums come out byte for byte the same.
+    ///
+    /// # Errors
+    /// Wrong index, damage to the part ([`DamagedRows`]), or a failed write. The bank then still expects the same image.
+    pub(super) fn push_from(
+        &mut self,
+        index: usize,
+        part: &Bank,
+        place: usize,
+        pixels: Option<PixelHash>,
+    ) -> Result<()> {
+        let count = self.prepare(index)?;
+        let image = self.layout.images()[index].index;
+        if let Some(skipped) = part.skipped_at(place) {
+            return self.push_skipped(index, &skipped.reason);
+        }
+        if self.stays_skipped(image) {
+            return self.push_skipped(index, "");
+        }
+        let rows = part.rows_of_image(image as usize)?;
+        ensure!(rows.len() == count, "image {image} has {} rows in a part; expected {count}", rows.len());
+        let spaces = part.stored_spaces();
+        // Rows on disk lie side by side: one piece for each space, and none where the image has no patches.
+        let mut pieces = vec![];
+        for space in &spaces {
+            space.check(rows.clone())?;
+            pieces.extend(space.pieces(rows.clone()));
+        }
+        write_image(
+            &mut self.files,
+            self.sums.as_mut(),
+            (&self.manifest.spec, &self.layout),
+            index,
+            &pieces,
+        )?;
+        let searchable: Vec<u64> = pieces.iter().map(Piece::searchable).collect();
+        spaces.iter().try_for_each(StoredSpace::check_length)?;
+        write_hash(self.hashes.as_mut(), index, pixels)?;
+        self.count(image, &searchable);
+        Ok(())
+    }
+
+    /// Notes that `image` was written, the one that was expected, with so many rows in each space that can be searched.
+    fn count(&mut self, image: u32, searchable: &[u64]) {
+        if self.damaged.pop_front().is_some() {
+            return;
+        }
+        let Self { manifest, .. } = self;
+        for (space, rows) in manifest.spec.spaces.iter().zip(searchable) {
+            *manifest.searchable.entry(space.name.clone()).or_default() += rows;
+        }
+        match self.unread.pop_front() {
+            Some(_) => {
+                manifest.skipped.retain(|skipped| skipped.image != image);
+                self.has_news = true;
+            }
+            None => self.next_image += 1,
+        }
+    }
+
+    /// Whether `image` is to be repaired as one that was left out: it is there by now, but the manifest says so.
+    fn stays_skipped(&self, image: u32) -> bool {
+        !self.damaged.is_empty() && self.is_skipped(image)
+    }
+
     /// Whether the image with index `image` was left out.
     fn is_skipped(&self, image: u32) -> bool {
         self.manifest.skipped.iter().any(|skipped| skipped.image == image)
@@ -187,29 +253,18 @@ impl BankSink for BankWriter {
     ) -> Result<()> {
         let count = self.prepare(index)?;
         let image = self.layout.images()[index].index;
-        if !self.damaged.is_empty() && self.is_skipped(image) {
-            // It can be read by now, but the manifest says that it was left out.
+        if self.stays_skipped(image) {
             return self.push_skipped(index, "");
         }
         let Self { layout, manifest, encoder, files, sums, hashes, .. } = self;
         let spec = &manifest.spec;
         let buffers =
             encoder.encode(spec, count, rows).with_context(|| format!("image {image} of the bank"))?;
-        write_image(files, sums.as_mut(), (&manifest.spec, layout), index, buffers)?;
+        let pieces: Vec<Piece<'_>> = buffers.iter().map(RowBuffer::piece).collect();
+        write_image(files, sums.as_mut(), (spec, layout), index, &pieces)?;
         write_hash(hashes.as_mut(), index, pixels)?;
-        if self.damaged.pop_front().is_some() {
-            return Ok(());
-        }
-        for (space, buffer) in spec.spaces.iter().zip(buffers) {
-            *manifest.searchable.entry(space.name.clone()).or_default() += buffer.searchable();
-        }
-        match self.unread.pop_front() {
-            Some(_) => {
-                manifest.skipped.retain(|skipped| skipped.image != image);
-                self.has_news = true;
-            }
-            None => self.next_image += 1,
-        }
+        let searchable: Vec<u64> = pieces.iter().map(Piece::searchable).collect();
+        self.count(image, &searchable);
         Ok(())
     }
 
@@ -224,7 +279,8 @@ impl BankSink for BankWriter {
         );
         let Self { layout, manifest, encoder, files, sums, hashes, .. } = self;
         let buffers = encoder.encode_skipped(&manifest.spec, count)?;
-        write_image(files, sums.as_mut(), (&manifest.spec, layout), index, buffers)?;
+        let pieces: Vec<Piece<'_>> = buffers.iter().map(RowBuffer::piece).collect();
+        write_image(files, sums.as_mut(), (&manifest.spec, layout), index, &pieces)?;
         write_hash(hashes.as_mut(), index, None)?;
         if self.damaged.pop_front().is_some() {
             return Ok(());
@@ -237,83 +293,6 @@ impl BankSink for BankWriter {
             manifest.skipped.push(SkippedImage { image, reason: reason.into() });
             self.next_image += 1;
         }
-        Ok(())
-    }
-}
-
-/// Writes the rows of one image and their sums at their place, so that a write that failed can be repeated.
-fn write_image(
-    files: &mut [WrittenFile],
-    sums: Option<&mut WrittenFile>,
-    (spec, layout): (&BankSpec, &Layout),
-    image: usize,
-    buffers: &[RowBuffer],
-) -> Result<()> {
-    for (buffer, pair) in buffers.iter().zip(files.chunks_exact_mut(2)) {
-        let parts = [buffer.values().bytes(), bytemuck::cast_slice(&buffer.inv_norms)];
-        for (file, bytes) in pair.iter_mut().zip(parts) {
-            let per_row = bytes.len().checked_div(buffer.rows()).unwrap_or(0);
-            file.write_at(layout.rows_before(image) as u64 * per_row as u64, bytes)?;
-        }
-    }
-    let Some(file) = sums else { return Ok(()) };
-    let place = 4 * layout.blocks_of(image).start * buffers.len();
-    let first = layout.rows_before(image);
-    let rows = layout.blocks_of(image).map(|block| layout.rows_of_block(block));
-    let sums = rows.flat_map(|rows| {
-        let rows = rows.start - first..rows.end - first;
-        let spaces = buffers.iter().zip(&spec.spaces);
-        spaces.map(move |(buffer, space)| buffer.sum(rows.clone(), space.width as usize))
-    });
-    file.write_at(place as u64, bytemuck::cast_slice(&sums.collect::<Vec<u32>>()))
-}
-
-/// Notes which pixels the image in place `index` has, where the bank keeps that.
-fn write_hash(hashes: Option<&mut WrittenFile>, index: usize, pixels: Option<PixelHash>) -> Result<()> {
-    let Some(file) = hashes else { return Ok(()) };
-    let (place, record) = record(index, pixels);
-    file.write_at(place, &record)
-}
-
-/// A file of rows, sums or hashes, which had its final length before the first byte was written.
-#[derive(Debug)]
-struct WrittenFile {
-    path: PathBuf,
-    file: File,
-    length: u64,
-}
-
-impl WrittenFile {
-    fn open(path: PathBuf, length: u64) -> Result<Self> {
-        let file = files::open_with(&path, OpenOptions::new().write(true));
-        let file = file.with_context(|| format!("cannot write to {}", path.display()))?;
-        Ok(Self { path, file, length })
-    }
-
-    /// Writes at a place of the file, which somebody may have cut: what is written behind its end would make it long
-    /// again, with zeros for rows that were there.
-    fn write_at(&mut self, place: u64, bytes: &[u8]) -> Result<()> {
-        self.check()?;
-        self.file
-            .seek(SeekFrom::Start(place))
-            .and_then(|_| self.file.write_all(bytes))
-            .with_context(|| format!("cannot write to {}; is the disk full?", self.path.display()))
-    }
-
-    fn sync(&self) -> Result<()> {
-        self.check()?;
-        self.file.sync_data().with_context(|| format!("cannot write to {}", self.path.display()))
-    }
-
-    fn check(&self) -> Result<()> {
-        let meta = self.file.metadata().with_context(|| format!("cannot look at {}", self.path.display()))?;
-        let now = meta.len();
-        ensure!(
-            now == self.length,
-            "{} has {now} bytes, and had {} when it was opened: it was cut while the bank was made. Make the bank again",
-            self.path.display(),
-            self.length
-        );
         Ok(())
     }
 }

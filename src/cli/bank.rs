@@ -2,21 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::ensure;
 use clap::{Args, Subcommand};
 
 use super::shared::{
     Commander, DecodingArgs, DtypeArg, WrongUsage, bytes, pixels, show, skipped_words, thousands,
 };
-use crate::engine::facts::{DataSpec, ImageOrder, Split};
+use crate::engine::facts::{DataSpec, ImageOrder, PartFacts, Split};
 use crate::engine::jobs;
 use crate::engine::jobs::cache::CacheReport;
 use crate::engine::jobs::embed::BankInfo;
 use crate::engine::jobs::export::{ExportReport, ExportRequest};
 use crate::engine::jobs::import::{ImportReport, ImportRequest, ImportRows};
 use crate::engine::jobs::index::SpaceIndex;
+use crate::engine::jobs::merge::{MergeReport, MergeRequest};
 use crate::engine::{MeasuredRecall, OutputKind, Outputs};
 use crate::patch::PatchGrid;
-use crate::words::{count, sums_words};
+use crate::words::{count, name_list, sums_words};
 
 #[derive(Subcommand)]
 pub enum BankCommand {
@@ -31,6 +33,18 @@ pub enum BankCommand {
         /// Where the images of the bank lie, if they were moved
         #[arg(long)]
         data: Option<DataSpec>,
+    },
+    /// Make one bank of parts that `embed --shard I/N` made
+    ///
+    /// The parts may come from several machines and are named in any order. The bank is byte for byte the one that a single
+    /// `embed` makes. Parts that are missing, not complete, or of other models, images or settings are an error that says which.
+    Merge {
+        /// Folders of all parts
+        #[arg(required = true, value_name = "PART")]
+        parts: Vec<PathBuf>,
+        /// Folder of the bank
+        #[arg(long)]
+        out: PathBuf,
     },
     /// Keep codes of one bit a value beside a bank, by which `--search quantised` finds neighbours
     ///
@@ -146,6 +160,7 @@ impl Commander {
                     )
                 })
             }
+            BankCommand::Merge { parts, out } => self.merge(parts, out),
             BankCommand::Index { bank, space } => {
                 let report = self.job(|job| jobs::index::index(&bank, &space, job))?;
                 show(self.json(), &report, || {
@@ -167,6 +182,20 @@ impl Commander {
             }
             BankCommand::Import(args) => self.import(args),
         }
+    }
+
+    fn merge(&self, parts: Vec<PathBuf>, out: PathBuf) -> anyhow::Result<()> {
+        let inputs = parts.iter().fold(Outputs::default(), |all, part| all.reads("PART", &**part));
+        inputs.writes("--out", &*out, OutputKind::Bank).check()?;
+        let request = MergeRequest { parts, out, cache: self.shared.cache() };
+        let mut announce = |count| self.bar.say(&format!("the bank will take {}", bytes(count)));
+        let report = self.job(|job| jobs::merge::merge(&request, job, &mut announce))?;
+        let is_whole = report.missing.is_empty();
+        if is_whole || self.json() {
+            show(self.json(), &report, || merge_words(&request.out, &report))?;
+        }
+        ensure!(is_whole, "{}", missing_words(&report));
+        Ok(())
     }
 
     fn import(&self, args: ImportArgs) -> anyhow::Result<()> {
@@ -208,6 +237,41 @@ fn import_words(out: &Path, report: &ImportReport) -> String {
     )
 }
 
+fn merge_words(out: &Path, report: &MergeReport) -> String {
+    let resumed = match report.resumed_images {
+        0 => String::new(),
+        all if all as u64 == report.images => "; all were there already".into(),
+        some => format!("; {} were there already", count(some, "image")),
+    };
+    format!(
+        "{}: {} of {} images, of {} parts, in {}, {}{resumed}{}",
+        out.display(),
+        count(report.patches as usize, "patch"),
+        thousands(report.images),
+        thousands(report.parts),
+        report.spaces.join(" and "),
+        bytes(report.bytes),
+        skipped_words(&report.skipped)
+    )
+}
+
+/// What is missing of a bank, and how it is made.
+fn missing_words(report: &MergeReport) -> String {
+    let numbers: Vec<String> =
+        report.missing.iter().map(|number| format!("{number}/{}", report.parts)).collect();
+    let (noun, first) = (if numbers.len() == 1 { "part" } else { "parts" }, &numbers[0]);
+    format!(
+        "missing: {noun} {} ({} of {} images, {} of {} patches); nothing is written. The command that made {} makes part \
+         {first} with --shard {first} and another --out",
+        name_list(&numbers),
+        thousands(report.missing_images),
+        thousands(report.images + report.missing_images),
+        thousands(report.missing_patches),
+        thousands(report.patches + report.missing_patches),
+        report.named.display()
+    )
+}
+
 fn cache_words(report: &CacheReport) -> String {
     let removed = report.removed_bytes.map_or(String::new(), |count| format!("; {} removed", bytes(count)));
     format!(
@@ -241,8 +305,9 @@ fn info_words(bank: &Path, info: &BankInfo) -> String {
             bank.display()
         ),
     };
+    let what = info.part.as_ref().map_or("a bank".into(), PartFacts::to_string);
     let lines = [
-        format!("{}: a bank of data {}, {model}", bank.display(), info.data),
+        format!("{}: {what}, of data {}, {model}", bank.display(), info.data),
         format!(
             "images: {} {made} of {} planned, {order}; {copies}{}",
             thousands(info.images),

@@ -8,7 +8,7 @@ use super::shared::{
     Commander, DecodingArgs, DtypeArg, ModelArgs, bytes, decoding_words, pixels, positive, show,
     skipped_words, thousands,
 };
-use crate::engine::facts::{DataSpec, Space, Split};
+use crate::engine::facts::{DataSpec, PartNumber, Space, Split};
 use crate::engine::jobs::embed::{BankSource, EmbedRequest};
 use crate::engine::{OutputKind, Outputs, jobs};
 use crate::patch::PatchGrid;
@@ -34,6 +34,9 @@ pub struct EmbedArgs {
     /// Only N images, spread over the data set and its classes
     #[arg(long, value_parser = positive())]
     pub limit: Option<usize>,
+    /// Only part I of N, from 1: a bank of its own, made anywhere at any time, which `bank merge` lays end to end with the others
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<PartNumber>,
     /// Spaces, such as h,z [default: h, and z where the model has it]
     #[arg(long, value_delimiter = ',')]
     pub space: Vec<Space>,
@@ -49,6 +52,7 @@ impl Commander {
         let request = EmbedRequest {
             model: args.model.into(),
             source: BankSource { data: args.decoding.of(args.data), split: args.split, limit: args.limit },
+            part: args.shard,
             grid: PatchGrid::new(args.patch, args.stride)?,
             spaces: args.space,
             dtype: args.dtype.into(),
@@ -78,8 +82,9 @@ impl Commander {
                 0 => String::new(),
                 count => format!("; {} of the vectors kept from before", thousands(count as u64)),
             };
+            let part = report.part.as_ref().map_or(String::new(), |part| format!("{part}, complete: "));
             format!(
-                "{}: {} patches of {}, in {}, {}, {rate} on {}{reused}{repaired}{retried}{}{}",
+                "{}: {part}{} patches of {}, in {}, {}, {rate} on {}{reused}{repaired}{retried}{}{}",
                 request.out.display(),
                 thousands(report.patches as u64),
                 sample_words(report.images, report.of, 0),

@@ -12,7 +12,7 @@ use super::known::{Known, KnownCells};
 use super::read_ahead::{ReadImage, read_ahead};
 use super::tokens::WHOLE;
 use super::{BATCH, Embedder, PIXELS, PatchSource, pixels_width};
-use crate::bank::{BankSink, BankSpec, DataFacts, Dtype, ImageEntry, PixelHash, SpaceSpec};
+use crate::bank::{BankSink, BankSpec, DataFacts, Dtype, ImageEntry, PartNumber, PixelHash, SpaceSpec};
 use crate::dataset::{Dataset, SPREAD_SEED, Skipped, spread};
 use crate::files;
 use crate::image::Image;
@@ -92,6 +92,16 @@ impl ExtractPlan {
         let images = entries(data, &spread(data, most, SPREAD_SEED));
         spec.data.limit = (images.len() < data.len()).then_some(images.len() as u64);
         (spec, images)
+    }
+
+    /// Only the images of one of several parts, for a bank that `bank merge` lays end to end with the others.
+    ///
+    /// # Errors
+    /// There are fewer images with patches than parts.
+    pub fn of_part(mut self, number: PartNumber) -> anyhow::Result<Self> {
+        let (images, facts) = number.take(self.spec.grid, self.images)?;
+        self.spec.data.part = Some(facts);
+        Ok(Self { images, ..self })
     }
 
     /// Adds the patches' own pixels as a further space, a baseline.

@@ -25,6 +25,7 @@ pub(super) fn spec(dtype: Dtype, width: usize) -> BankSpec {
             limit: None,
             decoding: None,
             order: None,
+            part: None,
         },
         grid: PatchGrid::new(1, 1).unwrap(),
         input: 32,

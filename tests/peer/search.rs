@@ -132,6 +132,7 @@ fn spec_of(width: usize, dtype: Dtype, grid: PatchGrid) -> BankSpec {
             limit: None,
             decoding: None,
             order: None,
+            part: None,
         },
         grid,
         input: 32,

@@ -39,6 +39,7 @@ mod kept;
 mod layering; // floors, wings, circles, outside crates, names of types
 mod measures; // figure 3a, geometry, locality, co-occurrence as commands
 mod memory; // what the program fills of main memory, against --memory
+mod merging; // parts of a bank, made apart and put together
 mod methods; // training by each objective, BYOL's checkpoints
 mod model; // networks against torchvision
 mod notices; // training: what is left out, collapse alarms, in words, folder and window

@@ -40,13 +40,17 @@ fn another_model_data_or_grid_is_refused_with_every_reason() {
 #[test]
 fn every_field_of_the_spec_counts() {
     let base = spec(Dtype::F16);
-    let changes: [fn(&mut BankSpec); 14] = [
+    let changes: [fn(&mut BankSpec); 15] = [
         |s| s.program.push('1'),
         |s| s.model.hash.push('1'),
         |s| s.data.fingerprint.push('1'),
         |s| s.data.split = Some(crate::dataset::Split::Test),
         |s| s.data.limit = Some(3),
         |s| s.data.order = Some(crate::dataset::ImageOrder::Spread { seed: 0, of: 9 }),
+        |s| {
+            let part = PartNumber { number: 1, of: 2 }.take(s.grid, images()).unwrap().1;
+            s.data.part = Some(part);
+        },
         |s| s.grid.patch = 5,
         |s| s.input = 33,
         |s| s.resize.push('1'),

@@ -301,6 +301,7 @@ mod tests {
                 limit: None,
                 decoding: None,
                 order: None,
+                part: None,
             },
             grid: PatchGrid { patch: 8, stride },
             input: 8,

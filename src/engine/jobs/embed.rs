@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::bank::{Bank, BankSpec, BankWriter, Dtype, VectorCache};
+use crate::bank::{Bank, BankSpec, BankWriter, Dtype, PartFacts, PartNumber, VectorCache};
 use crate::dataset::{DecodingFacts, ImageOrder, Skipped};
 use crate::embed::{BATCH, ExtractPlan, Extraction, Known};
 pub use crate::engine::ask::BankSource;
@@ -23,6 +23,8 @@ pub struct EmbedRequest {
     pub model: ModelSpec,
     /// What is embedded.
     pub source: BankSource,
+    /// Only this part of it, for a bank that is put together of several.
+    pub part: Option<PartNumber>,
     /// Where the patches lie.
     pub grid: PatchGrid,
     /// Spaces that are kept; where none is named h, and z if the model has it.
@@ -44,6 +46,9 @@ pub struct EmbedReport {
     pub of: usize,
     /// In which order they are taken of it.
     pub order: Option<ImageOrder>,
+    /// Which of them, where the bank is one of several parts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<PartFacts>,
     /// Images that were in the bank before.
     pub resumed_images: usize,
     /// Images that were in the bank before, damaged, and were computed again.
@@ -82,6 +87,10 @@ pub fn embed(
     let usual: Vec<Space> = embedder.info.spaces().into_iter().map(|(space, _)| space).collect();
     let spaces = if request.spaces.is_empty() { &usual } else { &request.spaces };
     let plan = ExtractPlan::new(&embedder, data.as_ref(), limit, grid, spaces, request.dtype)?;
+    let plan = match request.part {
+        Some(number) => plan.of_part(number)?,
+        None => plan,
+    };
     let bytes = plan.spec.bytes(&plan.images)?;
     announce(bytes);
     let opened = BankWriter::create_or_resume(&request.out, &plan.spec, &plan.images, job.cancel);
@@ -104,13 +113,12 @@ pub fn embed(
         (job.progress)(extraction.progress());
     }
     let bank = writer.finish()?;
-    if let Some(Err(error)) = cache.map(|cache| cache.link(&request.out, &spec)) {
-        log::info!("the window will not find the bank: {error:#}");
-    }
+    have_found(cache, &request.out, &spec);
     Ok(EmbedReport {
         images: bank.total_images(),
         of,
         order: bank.spec().data.order,
+        part: bank.spec().data.part.clone(),
         resumed_images: committed - repaired_images - retried_images,
         repaired_images,
         retried_images,
@@ -123,6 +131,13 @@ pub fn embed(
         skipped: [left_out, skipped_of(&bank)?].concat(),
         device: device.name,
     })
+}
+
+/// Has the bank in `folder` found by the window and by other jobs.
+pub(super) fn have_found(cache: Option<&VectorCache>, folder: &Path, spec: &BankSpec) {
+    if let Some(Err(error)) = cache.map(|cache| cache.link(folder, spec)) {
+        log::info!("the window will not find the bank: {error:#}");
+    }
 }
 
 /// What is kept of the patches of `spec` elsewhere than in `out`.
@@ -157,6 +172,9 @@ pub struct BankInfo {
     pub total_images: usize,
     /// In which order they are taken of the data set; absent: in its own, from the first on.
     pub order: Option<ImageOrder>,
+    /// Which of them, where it is one of several parts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<PartFacts>,
     /// Names and widths.
     pub spaces: std::collections::BTreeMap<String, usize>,
     /// Number format.
@@ -199,6 +217,7 @@ pub fn bank_info(folder: &Path) -> anyhow::Result<BankInfo> {
         images: bank.complete_images() - bank.skipped().len(),
         total_images: bank.total_images(),
         order: spec.data.order,
+        part: spec.data.part.clone(),
         spaces: bank.spaces().map(width).collect::<anyhow::Result<_>>()?,
         dtype: spec.dtype.as_str(),
         bytes: bank.bytes(),

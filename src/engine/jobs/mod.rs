@@ -19,6 +19,7 @@ pub mod import;
 pub mod index;
 mod job;
 pub mod locality;
+pub mod merge;
 pub mod model;
 pub mod plot;
 pub mod search;

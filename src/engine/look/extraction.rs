@@ -159,7 +159,10 @@ impl Growing {
     pub fn is_spread(&self) -> bool {
         match &self.patches {
             Patches::Embedded { .. } => true,
-            Patches::Stored(bank) => bank.spec().data.order.is_some(),
+            Patches::Stored(bank) => {
+                let data = &bank.spec().data;
+                data.order.is_some() && data.part.is_none()
+            }
         }
     }
 

@@ -186,6 +186,7 @@ mod tests {
                 limit: None,
                 decoding: None,
                 order: None,
+                part: None,
             },
             grid: PatchGrid { patch: 8, stride: 4 },
             input: 8,

@@ -26,7 +26,7 @@ const ERRORS: [(i32, &str, &str); 4] = [
 
 #[test]
 fn a_disk_that_fails_under_data_sets_and_banks_is_told_and_spoils_nothing() {
-    under(&["synth", "get", "embed", "export", "parquet", "import", "convert"]);
+    under(&["synth", "get", "embed", "export", "parquet", "import", "merge", "convert"]);
 }
 
 #[test]

@@ -65,6 +65,7 @@ readers! {
     models "models"
     banks "banks"
     codes "codes"
+    parts "parts"
     imports "imports"
     runs "runs"
     resumed_runs "resumed runs"

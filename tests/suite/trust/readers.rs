@@ -32,7 +32,7 @@ const PLAIN: Reader = Reader {
 };
 
 /// All of them.
-pub const READERS: [Reader; 18] = [
+pub const READERS: [Reader; 19] = [
     Reader {
         name: "pictures",
         inputs: 3000,
@@ -83,6 +83,14 @@ pub const READERS: [Reader; 18] = [
         lay: records::lay_codes,
         is_spoilt: |file| file.contains(".codes"),
         read: records::read_codes,
+        ..PLAIN
+    },
+    Reader {
+        name: "parts",
+        inputs: 100,
+        lay: records::lay_parts,
+        read: records::read_parts,
+        names_file: false,
         ..PLAIN
     },
     Reader { name: "imports", inputs: 900, lay: records::lay_imports, read: records::read_import, ..PLAIN },

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
-use bagssl::bank::{Bank, PatchTable, VectorFile};
+use bagssl::bank::{Bank, BankWriter, PartBanks, PatchTable, VectorFile};
 use bagssl::dataset::{DataSpec, Split};
 use bagssl::device::DeviceChoice;
 use bagssl::engine::jobs::Job;
@@ -238,6 +238,21 @@ pub fn read_bank_at(place: &Path) -> anyhow::Result<()> {
     }
     data_of_bank(place, &bank, None)?;
     Ok(())
+}
+
+/// Two parts of a bank.
+pub fn lay_parts(world: &Path, place: &Path) {
+    ["part-1", "part-2"].into_iter().for_each(|part| copy(&world.join(part), &place.join(part)));
+}
+
+pub fn read_parts(place: &Path, _: &str) -> anyhow::Result<()> {
+    let mut parts = PartBanks::open(&["part-2", "part-1"].map(|part| place.join(part)))?;
+    anyhow::ensure!(parts.missing().is_empty(), "parts are missing");
+    let out = tempfile::tempdir()?;
+    let never = CancelToken::default();
+    let (mut whole, _) = BankWriter::create_or_resume(out.path(), parts.spec(), parts.images(), &never)?;
+    while parts.push_next(&mut whole)? {}
+    whole.finish().map(drop)
 }
 
 /// Vectors and tables as other programs write them.

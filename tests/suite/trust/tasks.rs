@@ -20,7 +20,7 @@ pub struct Task {
 }
 
 /// All of them.
-pub const TASKS: [Task; 14] = [
+pub const TASKS: [Task; 15] = [
     Task {
         name: "synth",
         args: |_, out| typed(format!("data synth --images 10 --size 32 --out {out}/set")),
@@ -95,6 +95,13 @@ pub const TASKS: [Task; 14] = [
         args: |world, out| {
             let (rows, data) = (world.text("h.parquet"), world.text("parts"));
             typed(format!("bank import {rows} --data {data} --out {out}/bank"))
+        },
+        grows: true,
+    },
+    Task {
+        name: "merge",
+        args: |world, out| {
+            typed(format!("bank merge {} {} --out {out}/bank", world.text("part-2"), world.text("part-1")))
         },
         grows: true,
     },

@@ -46,6 +46,12 @@ impl World {
         fs::copy(world.path("run").join(latest).join("model.safetensors"), &model).unwrap();
         let patches = "--patch 16 --stride 16";
         made(format!("embed --data {parts} --split train {patches} --model {model} --out {bank}"));
+        for number in [1, 2] {
+            let part = world.text(&format!("part-{number}"));
+            made(format!(
+                "embed --data {parts} --split train {patches} --model {model} --shard {number}/2 --out {part}"
+            ));
+        }
         made(format!("bank export {bank} --space h --out {}", world.text("h.parquet")));
         fs::copy(world.a_picture(), &picture).unwrap();
         let [map, near, curve] = ["map.svg", "near.svg", "curve.svg"].map(|name| world.text(name));

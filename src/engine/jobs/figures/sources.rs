@@ -172,6 +172,7 @@ impl<'a> Sources<'a> {
             limit: None,
             decoding: self.sets.iter().map(|set| set.decoding()).fold(None, DecodingFacts::of_both),
             order: None,
+            part: None,
         })
     }
 }
