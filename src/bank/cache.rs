@@ -7,6 +7,8 @@
 
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
@@ -24,11 +26,11 @@ const LINK: &str = "link";
 const KEY: usize = 24;
 const REST: usize = 12;
 
-/// A folder of vectors that are kept, and how much they may take.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A folder of vectors that are kept, and how much they may take, which its clones share.
+#[derive(Clone, Debug)]
 pub struct VectorCache {
     folder: PathBuf,
-    most_bytes: u64,
+    most_bytes: Arc<AtomicU64>,
 }
 
 /// What vectors that are kept take.
@@ -48,9 +50,12 @@ struct CachedBank {
 }
 
 impl VectorCache {
+    /// What they may take unless it is said.
+    pub const USUAL_BYTES: u64 = 10 << 30;
+
     /// Of `folder`, which need not be there yet. `most_bytes` of the disk may be taken; 0: nothing is kept or looked for.
     pub fn new(folder: PathBuf, most_bytes: u64) -> Self {
-        Self { folder, most_bytes }
+        Self { folder, most_bytes: Arc::new(AtomicU64::new(most_bytes)) }
     }
 
     /// In the folder that the user's system has for such files; none where no home is known.
@@ -65,7 +70,17 @@ impl VectorCache {
 
     /// Bytes that they may take.
     pub fn most_bytes(&self) -> u64 {
-        self.most_bytes
+        self.most_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Lets them take so much from now on, also where vectors are being kept. What is too much goes with the next
+    /// [`VectorCache::trim`].
+    pub fn set_most_bytes(&self, most_bytes: u64) {
+        self.most_bytes.store(most_bytes, Ordering::Relaxed);
+    }
+
+    fn is_off(&self) -> bool {
+        self.most_bytes() == 0
     }
 
     /// Where a bank of `spec` lies, or would.
@@ -75,7 +90,7 @@ impl VectorCache {
 
     /// Banks with vectors of the patches of `spec` in all its spaces, those with most images first. They count as used now.
     pub fn find(&self, spec: &BankSpec) -> Vec<Bank> {
-        if self.most_bytes == 0 {
+        if self.is_off() {
             return vec![];
         }
         let key = key_of(spec);
@@ -94,7 +109,7 @@ impl VectorCache {
     /// # Errors
     /// A failed write.
     pub fn link(&self, folder: &Path, spec: &BankSpec) -> Result<()> {
-        if self.most_bytes == 0 {
+        if self.is_off() {
             return Ok(());
         }
         fs::create_dir_all(&self.folder)
@@ -111,8 +126,11 @@ impl VectorCache {
     }
 
     /// Removes what was not used for longest until the rest takes no more than it may, and names of banks that are gone.
-    /// What is being written stays, and `on_show`.
+    /// What is being written stays, and `on_show`. Where nothing is kept, all stays until it is cleared.
     pub fn trim(&self, on_show: &Path) {
+        if self.is_off() {
+            return;
+        }
         for link in self.entries().iter().filter(|path| is_link(path)) {
             if linked(link).is_none_or(|folder| !Bank::is_at(&folder)) {
                 files::remove(link);
@@ -122,7 +140,7 @@ impl VectorCache {
         kept.sort_by_key(|bank| bank.used);
         let mut bytes: u64 = kept.iter().map(|bank| bank.bytes).sum();
         for bank in kept.iter().filter(|bank| bank.folder != on_show) {
-            if bytes <= self.most_bytes {
+            if bytes <= self.most_bytes() {
                 return;
             }
             if removed(&bank.folder) {

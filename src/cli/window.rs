@@ -68,7 +68,19 @@ pub fn window(args: GuiArgs, shared: &SharedArgs) -> anyhow::Result<()> {
         log::warn!("no home folder is known: settings last until the window is closed");
     }
     let (cache, quit) = (shared.cache(), Quit::default());
-    let options = GuiOptions { model, data, split, bank, runs, link, settings, cache, quit: quit.clone() };
+    let is_cache_told = shared.cache_size.is_some();
+    let options = GuiOptions {
+        model,
+        data,
+        split,
+        bank,
+        runs,
+        link,
+        settings,
+        cache,
+        is_cache_told,
+        quit: quit.clone(),
+    };
     listen(move || quit.ask())?;
     crate::gui::open(options, shared.device)
 }

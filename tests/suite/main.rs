@@ -28,6 +28,7 @@ mod gui_export; // the dialog for figures, by role and label
 mod gui_fit; // nothing is cut in Explore, in dialogs, in the list of keys, at any size
 mod gui_gallery; // neighbours looked at closely
 mod gui_instance; // marked positions with a gallery for each, by role and label
+mod gui_kept; // kept vectors: what they take, their limit, clearing them
 mod gui_look; // each panel against its picture, names for screen readers
 mod gui_microscope; // the same point at several patch sizes, by role and label
 mod gui_query; // queries of several parts, boxes, previews

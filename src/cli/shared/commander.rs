@@ -29,9 +29,9 @@ pub struct SharedArgs {
     /// Memory that pictures, batches, vectors and weights may take, GiB; half of what is free by default
     #[arg(long, global = true, value_name = "GIB", value_parser = gibibytes, help_heading = SHARED)]
     pub memory: Option<u64>,
-    /// Vectors kept on disk from one time to the next (bagssl bank cache) may take so much, GiB; 0 keeps and uses none
-    #[arg(long, global = true, value_name = "GIB", value_parser = kept_gibibytes, default_value = "10", help_heading = SHARED)]
-    pub cache_size: u64,
+    /// Vectors kept on disk from one time to the next (bagssl bank cache) may take so much, GiB; 0 keeps and uses none [default: 10; for the window what is set there]
+    #[arg(long, global = true, value_name = "GIB", value_parser = kept_gibibytes, help_heading = SHARED)]
+    pub cache_size: Option<u64>,
     /// Print one JSON document on stdout and nothing else
     #[arg(long, global = true, help_heading = SHARED)]
     pub json: bool,
@@ -40,7 +40,7 @@ pub struct SharedArgs {
 impl SharedArgs {
     /// Where vectors are kept; nowhere if no home is known.
     pub fn cache(&self) -> Option<VectorCache> {
-        VectorCache::of_user(self.cache_size)
+        VectorCache::of_user(self.cache_size.unwrap_or(VectorCache::USUAL_BYTES))
     }
 }
 

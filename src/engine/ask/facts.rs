@@ -6,7 +6,7 @@ pub use crate::analysis::convergence::PatchCount;
 pub use crate::analysis::locality::LocalityConfig;
 pub use crate::augment::Crop;
 pub use crate::augment::Resize;
-pub use crate::bank::{Dtype, PartFacts, PartNumber, VectorCache};
+pub use crate::bank::{CacheUse, Dtype, PartFacts, PartNumber, VectorCache};
 pub use crate::dataset::folder::PICTURE_ENDINGS;
 pub use crate::dataset::{Coverage, ImageOrder, PartMap, Skipped, Split, cifar::Variant as CifarVariant};
 pub use crate::dataset::{DataSpec, built_in_words as built_in_data, sentence as data_sentence};

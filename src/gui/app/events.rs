@@ -157,6 +157,9 @@ impl App {
             if let FoundFile::Gone(gone) = &found {
                 self.desk.settings.recent.set_gone(gone.clone());
             }
+            if let Overlay::Vectors(dialog) = &mut self.overlay {
+                dialog.take_found(&found);
+            }
             if let Overlay::Dialog(dialog) = &mut self.overlay
                 && let Some(outcome) = dialog.take_found(&found)
             {

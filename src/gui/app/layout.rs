@@ -44,6 +44,11 @@ impl App {
                     }
                 }
             }
+            Overlay::Vectors(dialog) => {
+                if dialog.ui(ctx, &self.files, &mut self.desk.settings) {
+                    self.overlay = Overlay::None;
+                }
+            }
             Overlay::Keys(keys) => {
                 if keys.ui(ctx) {
                     self.overlay = Overlay::None;

@@ -6,6 +6,7 @@ mod drop_hint;
 mod events;
 pub mod frame_time;
 mod help;
+mod kept_vectors;
 mod layout;
 mod libraries;
 mod links;
@@ -28,6 +29,7 @@ use self::options::{GuiOptions, SOON};
 use self::past::Wishes;
 use self::quit::Quit;
 use crate::gui::app::help::{CommandPalette, KeysList};
+use crate::gui::app::kept_vectors::{KeptVectors, VectorsDialog};
 use crate::gui::app::model_dialog::ModelDialog;
 use crate::gui::app::open_dialog::Dialog;
 use crate::gui::desk::undo;
@@ -70,6 +72,7 @@ pub struct App {
     notices: Notices,
     files: FileWorker,
     kept: KeptSettings,
+    vectors: KeptVectors,
     /// What was asked for when the engine was last listened to.
     asked: Wishes,
     focus: FocusInSight,
@@ -92,6 +95,7 @@ enum Overlay {
     None,
     Dialog(Dialog),
     Model(ModelDialog),
+    Vectors(VectorsDialog),
     Export(Box<ExportDialog>),
     Keys(KeysList),
     Palette(CommandPalette),
@@ -132,6 +136,9 @@ impl App {
         ctx.set_zoom_factor(settings.window.zoom);
         // Our own table has these keys.
         ctx.options_mut(|options| options.zoom_with_keyboard = false);
+        let vectors = KeptVectors::new(options.cache, options.is_cache_told);
+        // Before anything is asked of the engine, which keeps some.
+        vectors.follow(&settings);
         let session = Session::new(engine);
         let data = DataSource { spec: options.data, split: options.split };
         let mut link = options.link.unwrap_or_default();
@@ -184,6 +191,7 @@ impl App {
             notices: Notices::default(),
             files,
             kept,
+            vectors,
             asked: Wishes::default(),
             focus: FocusInSight::default(),
             overlay: Overlay::None,
@@ -231,6 +239,7 @@ impl App {
     /// Has what is set kept for the next start, and says where that fails.
     fn keep(&mut self, ctx: &Context) {
         self.desk.settings.window.follow(ctx);
+        self.vectors.follow(&self.desk.settings);
         for words in self.kept.complaints() {
             self.notices.warning("Settings".into(), words);
         }

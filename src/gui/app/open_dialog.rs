@@ -206,7 +206,8 @@ impl Dialog {
             | FoundFile::Gone(_)
             | FoundFile::Font(_)
             | FoundFile::Pasted(_)
-            | FoundFile::RunFolder(_) => {}
+            | FoundFile::RunFolder(_)
+            | FoundFile::KeptVectors(_) => {}
         }
         None
     }

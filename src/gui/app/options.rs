@@ -27,6 +27,8 @@ pub struct GuiOptions {
     pub settings: Option<PathBuf>,
     /// Where vectors are kept from one time to the next.
     pub cache: Option<VectorCache>,
+    /// Whether it was said for this start how much they may take; else the settings say it.
+    pub is_cache_told: bool,
     /// By which whoever opens the window may close it.
     pub quit: Quit,
 }
@@ -36,7 +38,8 @@ impl Default for GuiOptions {
     fn default() -> Self {
         let (model, data) = (BUILT_IN[0].name.into(), DataSpec::default());
         let (bank, link, settings, cache) = (None, None, None, None);
-        Self { model, data, split: None, bank, runs: vec![], link, settings, cache, quit: Quit::default() }
+        let (split, runs, is_cache_told, quit) = (None, vec![], false, Quit::default());
+        Self { model, data, split, bank, runs, link, settings, cache, is_cache_told, quit }
     }
 }
 

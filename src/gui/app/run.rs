@@ -10,6 +10,7 @@ use crate::engine::{Command, FigureCommand, FigureKind, FigureRequest, MapMode, 
 
 use super::{App, Overlay};
 use crate::gui::app::help::{CommandPalette, KeysList};
+use crate::gui::app::kept_vectors::VectorsDialog;
 use crate::gui::app::model_dialog::ModelDialog;
 use crate::gui::app::open_dialog::{Dialog, Purpose};
 use crate::gui::desk::undo::{Sight, Undo};
@@ -34,6 +35,10 @@ impl App {
             Action::OpenData => self.show_dialog(Purpose::Data),
             Action::OpenModel => self.show_dialog(Purpose::Model),
             Action::AboutModel => self.about_model(),
+            Action::AboutVectors => {
+                let dialog = VectorsDialog::new(&self.vectors, &self.files, &self.desk.settings);
+                self.overlay = Overlay::Vectors(dialog);
+            }
             Action::OpenOther => self.open_other(),
             Action::PlayCheckpoints | Action::PreviousCheckpoint | Action::NextCheckpoint => {
                 self.views.run(&self.desk, action);

@@ -1,7 +1,7 @@
 //! Everything that may have to wait for a disk or for a person, or would hold up a frame: the system's
 //! file dialogs, questions to the file system, large pastes, each on a thread of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use eframe::egui::{ColorImage, Context};
 
 use super::openable::Openable;
+use crate::engine::facts::{CacheUse, VectorCache};
 use crate::image::Image;
 
 /// What to do where [`FoundFile::NoDialog`] was found.
@@ -45,6 +46,8 @@ pub enum FoundFile {
     Dropped(Openable),
     /// A picture was pasted.
     Pasted(Image),
+    /// What kept vectors take of the disk.
+    KeptVectors(CacheUse),
 }
 
 /// Starts such threads and gathers what they find.
@@ -163,6 +166,22 @@ impl FileWorker {
     /// Finds out what was dropped.
     pub fn look_at_dropped(&self, path: PathBuf) {
         self.spawn(move || FoundFile::Dropped(Openable::at(&path)));
+    }
+
+    /// Finds out what the vectors of `cache` take.
+    pub fn measure_vectors(&self, cache: VectorCache) {
+        self.spawn(move || FoundFile::KeptVectors(cache.usage()));
+    }
+
+    /// Removes those of them that are too many, or `all` that nobody writes; then as [`FileWorker::measure_vectors`].
+    pub fn remove_vectors(&self, cache: VectorCache, all: bool) {
+        self.spawn(move || {
+            if all {
+                return FoundFile::KeptVectors(cache.clear());
+            }
+            cache.trim(Path::new(""));
+            FoundFile::KeptVectors(cache.usage())
+        });
     }
 
     /// Takes a pasted picture over; its transparency is dropped, as a file's is.

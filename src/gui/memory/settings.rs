@@ -6,6 +6,7 @@ use eframe::egui::{Context, ThemePreference};
 use serde::{Deserialize, Serialize};
 
 use crate::colormap::Colormap;
+use crate::engine::facts::VectorCache;
 use crate::engine::{MOST_SIZES, MapMode, QuerySpec};
 use crate::gui::memory::figure_looks::FigureLooks;
 use crate::gui::memory::pins;
@@ -16,7 +17,10 @@ use crate::gui::nouns::{MapLook, Tab};
 /// Where the contour is drawn until it is moved.
 const CONTOUR: f32 = 0.5;
 
-/// Choices of looks; nothing here changes a result.
+/// Most disk that can be set, GiB.
+pub const MOST_GIB: f64 = 1e6;
+
+/// Choices of looks and of what is kept; nothing here changes a result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
@@ -42,6 +46,8 @@ pub struct Settings {
     pub export_folder: String,
     /// How figures look.
     pub export: FigureLooks,
+    /// Disk that kept vectors may take, GiB; 0: none are kept or used.
+    pub kept_vectors_gib: f64,
     /// The tab that was open.
     pub tab: Tab,
     /// Whether the three steps to begin with are shown.
@@ -68,6 +74,7 @@ impl Default for Settings {
             microscope: vec![],
             export_folder: String::new(),
             export: FigureLooks::default(),
+            kept_vectors_gib: (VectorCache::USUAL_BYTES >> 30) as f64,
             tab: Tab::Explore,
             hint: true,
             recent: RecentFiles::default(),
@@ -99,6 +106,9 @@ impl Settings {
         let is_size = |size: &u32| (1..=9999).contains(size);
         if self.microscope.len() > MOST_SIZES || !self.microscope.iter().all(is_size) {
             return Err(format!("expected at most {MOST_SIZES} sides of patches, each from 1 to 9999"));
+        }
+        if !(0.0..=MOST_GIB).contains(&self.kept_vectors_gib) {
+            return Err("expected GiB, 0 or more; 0 keeps none".into());
         }
         if !self.pins.values().flatten().all(QuerySpec::is_sound) {
             return Err("expected queries of at least one part, each with a box".into());

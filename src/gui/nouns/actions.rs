@@ -15,6 +15,8 @@ pub enum Action {
     OpenModel,
     /// What the open model is, and taking its file otherwise.
     AboutModel,
+    /// What kept vectors take of the disk and may take, and clearing them.
+    AboutVectors,
     /// Opens the dialog for a figure.
     Export(FigureKind),
     /// Puts a figure on the clipboard, looking as the last one that was exported.
@@ -226,6 +228,7 @@ const AFTER_VIEWS: &[ActionInfo] = &[
     row!("Window", "Train", Action::ShowTrain, CTRL + Num2),
     row!("Window", "Evaluate", Action::ShowEvaluate, CTRL + Num3),
     row!("Window", "Pause or resume embedding", Action::PauseExtraction, NONE + P),
+    row!("Window", "Kept vectors (disk, limit, clear)...", Action::AboutVectors),
     row!("Window", "Larger interface", Action::Zoom(Zoom::In), CTRL + Plus, CTRL + Equals),
     row!("Window", "Smaller interface", Action::Zoom(Zoom::Out), CTRL + Minus),
     row!("Window", "Interface of usual size", Action::Zoom(Zoom::Reset), CTRL + Num0),

@@ -65,7 +65,7 @@ fn extraction_ui(ui: &mut Ui, desk: &mut Desk, extraction: &ExtractionView) {
         progress.unit
     );
     let explanation = "Embeds the patches that the galleries search; what is done is searched meanwhile. Vectors that are kept \
-                       from before, in a bank or in the cache (bagssl bank cache), are not computed again.";
+                       from before, in a bank or in the cache (\"Kept vectors\" among all commands), are not computed again.";
     if extraction.finished {
         let images = match progress.resumed {
             0 => format!("embedded {images}"),
