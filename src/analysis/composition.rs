@@ -1,6 +1,6 @@
 //! What the neighbours of a patch are, by rank: patches of the same image, of other images of its class, of other classes.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::bank::Bank;
 use crate::search::Relation;
@@ -8,7 +8,7 @@ use crate::stats::Interval;
 use crate::stats::clusters::ClusterSums;
 
 /// Shares by rank, the nearest first, each with its interval over the queries' images.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Composition {
     /// Patches of the query's image.
     pub same_image: Vec<Interval>,

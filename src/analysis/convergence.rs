@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use rand::seq::SliceRandom;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::augment::view_rng;
 use crate::embed::{BATCH, Embedder, PatchSource};
@@ -22,8 +22,8 @@ use crate::progress::CancelToken;
 use crate::stats::{Interval, bootstrap_mean, quantile};
 
 /// How many patches a mean is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(into = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum PatchCount {
     /// So many, or all where there are fewer.
     First(usize),
@@ -44,6 +44,14 @@ impl PatchCount {
 impl From<PatchCount> for String {
     fn from(count: PatchCount) -> Self {
         count.to_string()
+    }
+}
+
+impl TryFrom<String> for PatchCount {
+    type Error = anyhow::Error;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
     }
 }
 
@@ -186,7 +194,7 @@ pub(super) fn cosine(a: &[f64], b: &[f64]) -> f64 {
 }
 
 /// A number over images: its mean with a bootstrap interval of 95 %, and how it is spread.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct OverImages {
     /// Mean.
     pub mean: f64,

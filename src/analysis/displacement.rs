@@ -7,7 +7,7 @@
 
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::analysis::heatmap::cosine_map;
 use crate::bank::Bank;
@@ -16,7 +16,7 @@ use crate::stats::Interval;
 use crate::stats::clusters::ClusterSums;
 
 /// The curve of one space.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Displacement {
     /// By rising displacement, from patches one step away.
     pub points: Vec<DisplacementPoint>,
@@ -30,7 +30,7 @@ pub struct Displacement {
 }
 
 /// Patches so far from one another.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct DisplacementPoint {
     /// Mean distance of the corners, pixels.
     pub pixels: f64,

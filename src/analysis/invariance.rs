@@ -6,10 +6,11 @@
 //! change what goes into the network, with torchvision's formulas. Patches for which there is no room are left out of
 //! that amount, and the number of the others is told.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::analysis::heatmap::cosine_map;
 use crate::augment::{Blur, ColorStep, CropBox, Resize, ViewParams};
@@ -22,7 +23,7 @@ use crate::stats::Interval;
 use crate::stats::clusters::ClusterSums;
 
 /// What is done to a patch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PatchChange {
     /// Cut elsewhere, pixels.
@@ -130,12 +131,12 @@ fn blur(side: u32, amount: f64) -> Option<Blur> {
 }
 
 /// The curve of one change.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct ChangeCurve {
     /// What is changed.
     pub change: PatchChange,
     /// What amounts are in.
-    pub unit: &'static str,
+    pub unit: Cow<'static, str>,
     /// Amounts.
     pub amounts: Vec<f64>,
     /// For each amount, patches with room for it.
@@ -218,7 +219,7 @@ pub fn invariance(
         let cosines = names.iter().zip(means.chunks(amounts.len()));
         curves.push(ChangeCurve {
             change,
-            unit: change.unit(),
+            unit: change.unit().into(),
             patches: (0..amounts.len()).map(|place| sums.count(place)).collect(),
             cosines: cosines.map(|(name, means)| (name.clone(), means.to_vec())).collect(),
             amounts,

@@ -19,7 +19,7 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use rand::seq::index;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::analysis::composition::{Composition, composition};
 use crate::analysis::displacement::{Displacement, displacement};
@@ -35,7 +35,7 @@ use crate::search::{Options, top_k};
 use crate::stats;
 
 /// Constants of the protocol.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct LocalityConfig {
     /// Patches that are drawn.
     pub queries: usize,
@@ -56,7 +56,7 @@ impl Default for LocalityConfig {
 }
 
 /// A mean over queries with its 95 % interval.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Purity {
     /// In [0, 1].
     pub mean: f64,
@@ -67,7 +67,7 @@ pub struct Purity {
 }
 
 /// What was found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct LocalityReport {
     /// What was asked for.
     pub config: LocalityConfig,
@@ -90,7 +90,7 @@ pub struct LocalityReport {
 }
 
 /// The measures of one space.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct SpaceLocality {
     /// Its name.
     pub space: String,

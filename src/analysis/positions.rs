@@ -9,7 +9,7 @@
 use anyhow::Context;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::bank::Bank;
 use crate::dataset::PartMap;
@@ -61,7 +61,7 @@ impl ObjectFrame {
 }
 
 /// Entropies in bits: means over queries with intervals over their images.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct PositionEntropy {
     /// Of the places of neighbours.
     pub neighbours: Interval,

@@ -13,6 +13,7 @@ use super::geometry::GeometryArgs;
 use super::knn::KnnArgs;
 use super::locality::LocalityArgs;
 use super::model::ModelCommand;
+use super::results::ResultsArgs;
 use super::shared::{Commander, SharedArgs};
 use super::train::TrainArgs;
 use super::window::{GuiArgs, window};
@@ -64,6 +65,8 @@ pub enum CliCommand {
     Train(TrainArgs),
     /// Accuracy of a model's features by the paper's protocol
     Eval(EvalArgs),
+    /// The page of results: trained models, tables beside the paper's, figures, and whether what the paper finds holds
+    Results(ResultsArgs),
     /// How local each space of a model is: neighbours by rank, distance, position, part purity, invariances
     Locality(LocalityArgs),
     /// How the spaces of a bank lie: spectrum, dimension, norms, hubs; likeness of two spaces or models
@@ -101,6 +104,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         CliCommand::Gallery(args) => context.gallery(args),
         CliCommand::Train(args) => context.train(args),
         CliCommand::Eval(args) => context.eval(args),
+        CliCommand::Results(args) => context.results(args),
         CliCommand::Locality(args) => context.locality(args),
         CliCommand::Geometry(args) => context.geometry(args),
         CliCommand::Cooccurrence(args) => context.cooccurrence(args),

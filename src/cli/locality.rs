@@ -143,7 +143,7 @@ fn words(result: &LocalityResult) -> String {
                     )
                 };
                 let cosines: Vec<String> = curve.cosines.iter().map(of).collect();
-                let amount = match curve.unit {
+                let amount = match &*curve.unit {
                     "" => curve.change.to_string(),
                     unit => format!("{} {} {unit}", curve.change, curve.amounts[place]),
                 };

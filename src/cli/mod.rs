@@ -18,6 +18,7 @@ mod knn;
 mod locality;
 mod main;
 mod model;
+mod results;
 mod shared;
 mod train;
 mod window;

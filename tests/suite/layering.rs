@@ -56,6 +56,7 @@ const WINGS: [(&str, &[&[&str]]); 3] = [
                 "knn",
                 "locality",
                 "model",
+                "results",
                 "train",
                 "window",
             ],

@@ -46,6 +46,7 @@ mod model; // networks against torchvision
 mod notices; // training: what is left out, collapse alarms, in words, folder and window
 mod outputs; // nothing is written over what is read
 mod precision; // mixed precision beside float32
+mod results; // the page of results, from run folders, results folders and measures
 mod resume; // what a checkpoint is held against, older ones in place of it
 mod run; // training: resume, reproducibility, NaN
 mod shaders; // every shader through naga

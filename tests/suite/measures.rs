@@ -1,10 +1,21 @@
 //! The measures of the paper's argument as commands: figure 3a, geometry, locality, co-occurrence.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
 use crate::support::{failure, json as run_json, text};
+
+/// What `bagssl results` finds in what a measure printed, and its page.
+fn page_of(report: &Value, folder: &Path) -> (Vec<Value>, String) {
+    let (kept, out) = (folder.join("kept.json"), folder.join("page.md"));
+    fs::write(&kept, report.to_string()).unwrap();
+    let made = run_json(&["results", text(&kept), "--out", text(&out)]);
+    let claims = made["claims"].as_array().unwrap();
+    let findings = claims.iter().flat_map(|claim| claim["findings"].as_array().unwrap().clone()).collect();
+    (findings, fs::read_to_string(&out).unwrap())
+}
 
 fn names(report: &Value) -> Vec<&str> {
     report["spaces"].as_array().unwrap().iter().map(|space| space["space"].as_str().unwrap()).collect()
@@ -32,6 +43,11 @@ fn the_mean_of_all_patches_is_r_and_figure_3a_comes_again_from_its_sidecar() {
         assert!(whole["low"].as_f64() <= whole["mean"].as_f64() && whole["p90"].as_f64() <= Some(1.0));
     }
     assert_eq!(fs::read_to_string(&csv).unwrap().lines().count(), 1 + 2 * 3 * 2);
+    let (found, page) = page_of(&report, folder.path());
+    assert_eq!(found.len(), 1, "{found:?}");
+    let all = &report["spaces"][0]["points"][2];
+    let (most, r) = (&all["patches"][1], all["whole"]["mean"].as_f64().unwrap());
+    assert!(page.contains(&format!("all {most}: {r:.3} [")) && page.contains("(page-fig3a-1.svg)"), "{page}");
     let again = path("again.svg");
     run_json(&["figure", text(&path("fig3a.svg.json")), "--out", text(&again)]);
     assert_eq!(fs::read(&out).unwrap(), fs::read(&again).unwrap());
@@ -104,6 +120,13 @@ fn locality_is_a_page_of_measures_from_pixels_to_z() {
     let changes: Vec<&str> =
         report["invariance"].as_array().unwrap().iter().map(|c| c["change"].as_str().unwrap()).collect();
     assert_eq!(changes, ["shift", "scale", "flip", "brightness", "hue", "blur"]);
+    let (found, words) = page_of(&report, folder.path());
+    let about = |finding: &Value| finding["about"].as_str().unwrap().split(": ").nth(1).unwrap().to_owned();
+    let measures: Vec<String> = found.iter().map(about).collect();
+    assert_eq!(measures.len(), 5, "part purity, distance, places, own image, shift: {measures:?}");
+    assert!(words.contains("12 queries of 8 images") && words.contains("(page-locality-1.svg)"), "{words}");
+    // The report is drawn again as it was drawn first.
+    assert_eq!(fs::read(path("page-locality-1.svg")).unwrap(), fs::read(&out).unwrap());
     let page = fs::read_to_string(&out).unwrap();
     assert!(page.contains("polygon") && fs::read_to_string(&csv).unwrap().contains("h,near minus far,0,"));
     // A set that knows no parts is measured without them.

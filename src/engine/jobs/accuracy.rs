@@ -10,7 +10,7 @@ use crate::engine::ask::ResultRow;
 use crate::engine::figures::output::Written;
 use crate::engine::jobs::plot::{PlotFile, page};
 use crate::engine::tables::plan::StoredResults;
-use crate::figure::{BarSeries, BarsPanel, CurveAxis, Panel, PanelsSpec};
+use crate::figure::{BarSeries, BarsPanel, CurveAxis, Panel, PanelsData, PanelsSpec};
 use crate::words::thousands;
 
 /// `bagssl figure fig2`, `fig3b`.
@@ -44,15 +44,27 @@ pub fn accuracy_bars(request: &AccuracyRequest) -> anyhow::Result<AccuracyReport
     }
     let names: Vec<String> = request.results.iter().map(|folder| folder.display().to_string()).collect();
     let what = || format!("the results of {}", names.join(", "));
-    let panels: Vec<Panel> =
-        request.classifiers.iter().filter_map(|classifier| panel(&rows, classifier)).collect();
-    ensure!(!panels.is_empty(), "{}: no row of the classifier {}", what(), request.classifiers.join(" or "));
-    let spec =
-        PanelsSpec { across: 1, height_in: 2.2, width_in: request.plot.width_in, ..PanelsSpec::default() };
+    let data = bars_page(&rows, &request.classifiers);
+    ensure!(
+        !data.panels.is_empty(),
+        "{}: no row of the classifier {}",
+        what(),
+        request.classifiers.join(" or ")
+    );
     let source = json!({ "classifiers": request.classifiers, "rows": rows });
-    let files =
-        request.plot.write(page(String::new(), panels, notes(&rows)), spec, source).with_context(what)?;
+    let files = request.plot.write(data, bars_spec(), source).with_context(what)?;
     Ok(AccuracyReport { rows, files })
+}
+
+/// How bars look.
+pub(super) fn bars_spec() -> PanelsSpec {
+    PanelsSpec { across: 1, height_in: 2.2, ..PanelsSpec::default() }
+}
+
+/// Bars of all rows, a panel for each classifier of which there are some.
+pub(super) fn bars_page(rows: &[ResultRow], classifiers: &[&str]) -> PanelsData {
+    let panels = classifiers.iter().filter_map(|classifier| panel(rows, classifier)).collect();
+    page(String::new(), panels, notes(rows))
 }
 
 /// What all bars have in common, in words.

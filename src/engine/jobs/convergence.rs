@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::ensure;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::analysis::convergence::{ConvergencePlan, ImageCosines, OverImages, PatchCount, leave_one_out};
@@ -19,7 +19,7 @@ use crate::engine::figures::compose::title_in;
 use crate::engine::figures::output::Written;
 use crate::engine::jobs::plot::{PlotFile, curves, line, page, write_csv};
 use crate::engine::jobs::{Job, open_embedder};
-use crate::figure::{CurveAxis, MatrixPanel, Panel, PanelsSpec, PicturePanel};
+use crate::figure::{CurveAxis, MatrixPanel, Panel, PanelsData, PanelsSpec, PicturePanel};
 use crate::files;
 use crate::image::Image;
 use crate::model::{ModelSpec, Space};
@@ -94,7 +94,7 @@ pub struct ConvergenceReport {
 }
 
 /// The curve of one space.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct SpaceConvergence {
     /// Its name.
     pub space: String,
@@ -103,7 +103,7 @@ pub struct SpaceConvergence {
 }
 
 /// Means over so many patches.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct ConvergencePoint {
     /// How many were asked for.
     pub count: PatchCount,
@@ -168,18 +168,12 @@ pub fn convergence(request: &ConvergenceRequest, mut job: Job<'_>) -> anyhow::Re
     let spaces = spaces?;
     let images = cosines.len();
     let of = data.len();
-    let notes = vec![
-        format!("model {}, {}: {images} of {of} images", embedder.name, data.name()),
-        format!("patches of {0} x {0} px every {1} px", grid.patch, grid.stride),
-        "lines: means over images; bands: from a tenth to nine tenths of them".into(),
-    ];
     let source = json!({
         "model": embedder.facts(), "data": data.name(), "split": data.split(), "images": images, "of": of,
         "patch": grid.patch, "stride": grid.stride, "fit": fit, "seed": seed,
     });
-    let data_of = page(String::new(), panels(&spaces), notes);
-    let files =
-        request.plot.write(data_of, PanelsSpec { height_in: 2.2, ..PanelsSpec::default() }, source)?;
+    let about = (embedder.name.as_str(), &*data.name(), (images, of));
+    let files = request.plot.write(convergence_page(about, grid, &spaces), convergence_spec(), source)?;
     if let Some(csv) = &request.csv {
         write_table(csv, &spaces)?;
     }
@@ -268,6 +262,25 @@ fn space_curve(
     };
     let points = counts.iter().enumerate().map(point).collect::<anyhow::Result<_>>()?;
     Ok(SpaceConvergence { space: space.to_string(), points })
+}
+
+/// How Figure 3a looks.
+pub(super) fn convergence_spec() -> PanelsSpec {
+    PanelsSpec { height_in: 2.2, ..PanelsSpec::default() }
+}
+
+/// Figure 3a of a model on a data set, by their names, over so many images of all.
+pub(super) fn convergence_page(
+    (model, data, (images, of)): (&str, &str, (usize, usize)),
+    grid: PatchGrid,
+    spaces: &[SpaceConvergence],
+) -> PanelsData {
+    let notes = vec![
+        format!("model {model}, {data}: {images} of {of} images"),
+        format!("patches of {0} x {0} px every {1} px", grid.patch, grid.stride),
+        "lines: means over images; bands: from a tenth to nine tenths of them".into(),
+    ];
+    page(String::new(), panels(spaces), notes)
 }
 
 /// Two panels: with the whole image, and with the mean over all.

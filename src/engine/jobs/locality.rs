@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::analysis::invariance::{ChangeCurve, PatchChange};
@@ -42,10 +42,13 @@ pub struct LocalityRequest {
 }
 
 /// Its result.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct LocalityResult {
     /// The model's name.
     pub model: String,
+    /// Hex SHA-256 of the model file; empty in results of before.
+    #[serde(default)]
+    pub model_hash: String,
     /// The data set's name.
     pub data: String,
     /// Which split of it.
@@ -62,7 +65,7 @@ pub struct LocalityResult {
     #[serde(flatten)]
     pub report: LocalityReport,
     /// The files that were written.
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    #[serde(flatten, skip_serializing_if = "Option::is_none", skip_deserializing)]
     pub files: Option<Written>,
 }
 
@@ -77,6 +80,7 @@ pub fn locality(request: &LocalityRequest, job: Job<'_>) -> anyhow::Result<Local
     let report = locality::measure(&embedder, &data, plan, &request.config, job.cancel, job.progress)?;
     let mut result = LocalityResult {
         model: embedder.name.clone(),
+        model_hash: embedder.hash.clone(),
         data: data.name(),
         split: data.split(),
         patch: request.grid.patch,
@@ -92,8 +96,7 @@ pub fn locality(request: &LocalityRequest, job: Job<'_>) -> anyhow::Result<Local
             "stride": result.stride, "images": result.report.images, "of": result.of,
             "config": result.report.config,
         });
-        let spec = PanelsSpec { height_in: 1.05, ..PanelsSpec::default() };
-        result.files = Some(plot.write(report_page(&result), spec, source)?);
+        result.files = Some(plot.write(report_page(&result), report_spec(), source)?);
     }
     if let Some(csv) = &request.csv {
         write_table(csv, &result.report)?;
@@ -136,7 +139,13 @@ fn by_space(title: &str, what: &str, names: &[String], lines: Vec<(&str, Vec<Opt
     Panel::Curves(curves(title, CurveAxis::of_names("", names), CurveAxis::of(what, ""), series))
 }
 
-fn report_page(result: &LocalityResult) -> PanelsData {
+/// How the report looks.
+pub(super) fn report_spec() -> PanelsSpec {
+    PanelsSpec { height_in: 1.05, ..PanelsSpec::default() }
+}
+
+/// The report, one page of plots.
+pub(super) fn report_page(result: &LocalityResult) -> PanelsData {
     let report = &result.report;
     let names: Vec<String> = report.spaces.iter().map(|space| space.space.clone()).collect();
     let of = |value: &dyn Fn(&SpaceLocality) -> Option<Interval>| report.spaces.iter().map(value).collect();
@@ -221,7 +230,7 @@ fn invariance_panel(curve: &ChangeCurve, names: &[String]) -> Panel {
     let shown = curve.cosines.iter().filter(|(space, _)| names.contains(space));
     let series = shown.map(|(space, values)| banded(space, curve.amounts.clone(), values)).collect();
     let change = curve.change.to_string();
-    Panel::Curves(curves(&change, CurveAxis::of(&change, curve.unit), CurveAxis::of("cosine", ""), series))
+    Panel::Curves(curves(&change, CurveAxis::of(&change, &*curve.unit), CurveAxis::of("cosine", ""), series))
 }
 
 fn write_table(path: &Path, report: &LocalityReport) -> anyhow::Result<()> {

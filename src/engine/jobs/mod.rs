@@ -22,6 +22,7 @@ pub mod locality;
 pub mod merge;
 pub mod model;
 pub mod plot;
+pub mod results;
 pub mod search;
 pub mod train;
 

@@ -26,7 +26,7 @@ use crate::stats::mean;
 /// Largest cell or table that is read.
 const MAX_BYTES: u64 = 64 << 20;
 /// The table that a results folder is opened by.
-const RESULTS_FILE: &str = "results.json";
+pub const RESULTS_FILE: &str = "results.json";
 /// The plan in a results folder.
 const PLAN_FILE: &str = "plan.toml";
 

@@ -102,15 +102,28 @@ pub fn texts(plan: &EvalPlan, rows: &[ResultRow]) -> anyhow::Result<ResultTexts>
 
 /// A heading, then a table for each evaluation: models by aggregates, the paper's number and the difference in brackets.
 pub fn markdown(title: &str, rows: &[ResultRow]) -> String {
-    let mut text = if title.is_empty() { String::new() } else { format!("# {title}\n") };
+    let heading = if title.is_empty() { String::new() } else { format!("# {title}\n") };
+    heading + &sections("##", rows, |row| percent(row, "±"))
+}
+
+/// As [`markdown`] without its heading, each table under a heading of its own that begins with `mark`; `number` writes
+/// the accuracy of a cell.
+pub fn sections(mark: &str, rows: &[ResultRow], number: impl Fn(&ResultRow) -> String) -> String {
+    let mut text = String::new();
     for grid in ResultGrid::all(rows) {
-        let images = grid.rows.first().map_or((0, 0), |row| (row.train_images, row.images));
+        let part = |images: usize, of: Option<usize>| match of {
+            Some(of) if of > images => format!("{} of {}", thousands(images), thousands(of)),
+            _ => thousands(images),
+        };
+        let images = grid.rows.first().map_or_else(Default::default, |row| {
+            (part(row.images, row.images_of), part(row.train_images, row.train_images_of))
+        });
         let _ = writeln!(
             text,
-            "\n## {}\n\nAccuracy, %, of {} test images by {} training images; in brackets the paper's, and the difference.\n",
+            "\n{mark} {}\n\nAccuracy, %, of {} test images by {} training images; in brackets the paper's, and the difference.\n",
             escaped(grid.name),
-            thousands(images.1),
-            thousands(images.0)
+            images.0,
+            images.1
         );
         let columns: Vec<String> = grid.columns.iter().map(|column| escaped(column)).collect();
         let _ = writeln!(text, "| | {} |", columns.join(" | "));
@@ -121,7 +134,7 @@ pub fn markdown(title: &str, rows: &[ResultRow]) -> String {
                 let paper = row.paper.zip(row.difference).map_or(String::new(), |(paper, difference)| {
                     format!(" ({:.1}, {:+.1})", 100.0 * paper, 100.0 * difference)
                 });
-                percent(row, "±") + &paper
+                number(row) + &paper
             };
             let cells: Vec<String> = grid.columns.iter().map(cell).collect();
             let _ = writeln!(text, "| {} | {} |", escaped(model), cells.join(" | "));
@@ -133,7 +146,8 @@ pub fn markdown(title: &str, rows: &[ResultRow]) -> String {
     text
 }
 
-fn escaped(text: &str) -> String {
+/// A name as a cell of a table.
+pub fn escaped(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }
 

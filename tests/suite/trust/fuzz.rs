@@ -60,6 +60,7 @@ readers! {
     configurations "configurations"
     plans "plans"
     results "results"
+    pages "pages"
     settings "settings"
     links "links"
     models "models"

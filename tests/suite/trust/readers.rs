@@ -32,7 +32,7 @@ const PLAIN: Reader = Reader {
 };
 
 /// All of them.
-pub const READERS: [Reader; 19] = [
+pub const READERS: [Reader; 20] = [
     Reader {
         name: "pictures",
         inputs: 3000,
@@ -59,6 +59,7 @@ pub const READERS: [Reader; 19] = [
     },
     Reader { name: "plans", inputs: 800, lay: records::lay_plan, read: records::read_plan, ..PLAIN },
     Reader { name: "results", inputs: 400, lay: records::lay_results, read: records::read_results, ..PLAIN },
+    Reader { name: "pages", inputs: 120, lay: records::lay_page, read: records::read_page, ..PLAIN },
     Reader {
         name: "settings",
         inputs: 60,

@@ -14,6 +14,7 @@ use bagssl::engine::jobs::evaluate::evaluate;
 use bagssl::engine::jobs::figures::FileLook;
 use bagssl::engine::jobs::index::index;
 use bagssl::engine::jobs::plot::PlotFile;
+use bagssl::engine::jobs::results::{PageRequest, results_page};
 use bagssl::engine::jobs::search::{SearchRequest, knn};
 use bagssl::engine::jobs::train::{Start, TrainRequest, loss_curve, train};
 use bagssl::engine::{EvalPlan, EvalRequest, NamedFilter, SearchWay, line};
@@ -102,6 +103,52 @@ pub fn read_results(place: &Path, _: &str) -> anyhow::Result<()> {
     let plot = PlotFile { out, caption: None, width_in: 6.75, look: FileLook::default() };
     let (results, classifiers) = (vec![place.into()], vec!["linear", "knn"]);
     accuracy_bars(&AccuracyRequest { results, classifiers, plot }).map(drop)
+}
+
+/// What a page of results is made from: a run's words, a table, and what two measures printed.
+pub fn lay_page(world: &Path, place: &Path) {
+    for name in ["run", "table"] {
+        fs::create_dir(place.join(name)).unwrap();
+    }
+    for file in ["config.toml", "environment.json", "metrics.jsonl", "probes.jsonl"] {
+        fs::copy(world.join("run").join(file), place.join("run").join(file)).unwrap();
+    }
+    lay_results(world, &place.join("table"));
+    let over =
+        serde_json::json!({ "mean": 0.5, "low": 0.4, "high": 0.6, "deviation": 0.1, "p10": 0.3, "p90": 0.7 });
+    let point =
+        |count: &str| serde_json::json!({ "count": count, "patches": [4, 9], "whole": over, "mean": over });
+    let curves = serde_json::json!({
+        "model": "run", "model_hash": "00", "data": "parts", "images": 3, "of": 8, "patch": 16, "stride": 8,
+        "spaces": [{ "space": "h", "points": [point("1"), point("all")] }]
+    });
+    let share = serde_json::json!({ "value": 0.5, "low": 0.4, "high": 0.6 });
+    let space = |name: &str| {
+        serde_json::json!({
+            "space": name,
+            "composition": { "same_image": [share], "same_class": [share], "other_class": [share], "other_image": [] },
+            "displacement": { "points": [{ "pixels": 8.0, "cosine": share, "pairs": 5 }], "floor": share,
+                "half_width": 4.0, "near_minus_far": share },
+            "positions": { "neighbours": share, "shuffled": share, "difference": share, "queries": 7 }
+        })
+    };
+    let shift = serde_json::json!({ "change": "shift", "unit": "px", "amounts": [1.0, 2.0], "patches": [4, 4],
+        "cosines": [["h", [share, null]], ["z", [share, share]]] });
+    let locality = serde_json::json!({
+        "model": "run", "data": "parts", "split": "test", "patch": 16, "stride": 8, "of": 8, "images_order": "first",
+        "config": { "queries": 7, "neighbours": 1, "changed": 4, "resamples": 10, "seed": 0 }, "images": 3,
+        "patches": 40, "queries": 7, "parts_known": true, "purity": { "h": { "mean": 0.5, "low": 0.4, "high": 0.6 } },
+        "spaces": [space("h"), space("z")], "changed": 4, "invariance": [shift]
+    });
+    for (name, document) in [("curves.json", curves), ("locality.json", locality)] {
+        fs::write(place.join(name), document.to_string()).unwrap();
+    }
+}
+
+pub fn read_page(place: &Path, _: &str) -> anyhow::Result<()> {
+    let inputs = ["run", "table", "curves.json", "locality.json"].map(|name| place.join(name)).into();
+    let out = place.with_file_name("page.md");
+    results_page(&PageRequest { inputs, out }, &CancelToken::default()).map(drop)
 }
 
 pub fn read_sidecar(place: &Path, file: &str) -> anyhow::Result<()> {

@@ -73,6 +73,11 @@ pub const TASKS: [Task; 15] = [
         grows: false,
     },
     Task {
+        name: "page",
+        args: |world, out| typed(format!("results {} --out {out}/page.md", world.text("run"))),
+        grows: false,
+    },
+    Task {
         name: "measure",
         args: |_, out| {
             let how = "--images 3 --patches 8 --dim 3 --steps 40";
