@@ -30,7 +30,7 @@ mod fixture;
 pub use crate::image::Normalization;
 pub use batch::{ViewBatch, make_views};
 pub use crop::{Crop, CropBox};
-pub use preset::{BlurConfig, JitterConfig, Preset, ViewConfig};
+pub use preset::{BlurConfig, JitterConfig, Preset, ViewConfig, whole_kernel};
 pub use resize::{Resize, ResizePlan};
 pub use values::{central_tensor_values, fit, image_tensor_values, patch_tensor_values};
 pub use view::{Blur, ColorStep, ViewParams, view_rng};

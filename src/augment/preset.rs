@@ -55,6 +55,9 @@ pub struct BlurConfig {
     pub p: f64,
     /// Side of the kernel, pixels of the resized view; odd.
     pub kernel: u32,
+    /// Whether the kernel is as wide as the deviation asks ([`whole_kernel`]) in place of that.
+    #[serde(default)]
+    pub whole: bool,
     /// Least and largest deviation, pixels.
     pub sigma: [f64; 2],
 }
@@ -105,7 +108,7 @@ impl ViewConfig {
             Preset::Simclr => (0.5, jitter(0.8, [0.4, 0.4, 0.4, 0.1]), 0.2, 0.0, 0.0),
             Preset::Emp => (0.5, jitter(0.8, [0.4, 0.4, 0.4, 0.2]), 0.2, 0.1, 0.1),
         };
-        let blur = BlurConfig { p: blur, kernel: blur_kernel(side), sigma: [0.1, 2.0] };
+        let blur = BlurConfig { p: blur, kernel: blur_kernel(side), whole: false, sigma: [0.1, 2.0] };
         Self { crop, resize, flip, grey, solarise, jitter, blur }
     }
 
@@ -124,8 +127,11 @@ impl ViewConfig {
         let jitter = if happens(rng, self.jitter.p) { self.jitter.sample(rng) } else { Vec::new() };
         let grey = happens(rng, self.grey);
         let [low, high] = self.blur.sigma;
-        let blur = happens(rng, self.blur.p)
-            .then(|| Blur { kernel: self.blur.kernel, sigma: uniform(rng, low, high) as f32 });
+        let blur = happens(rng, self.blur.p).then(|| {
+            let sigma = uniform(rng, low, high);
+            let kernel = if self.blur.whole { whole_kernel(sigma) } else { self.blur.kernel };
+            Blur { kernel, sigma: sigma as f32 }
+        });
         let solarise = happens(rng, self.solarise);
         Ok(ViewParams { crop, resize: self.resize, flip, jitter, grey, blur, solarise })
     }
@@ -155,6 +161,11 @@ fn happens<R: Rng + ?Sized>(rng: &mut R, p: f64) -> bool {
     rng.random::<f64>() < p
 }
 
+/// The kernel of a Gaussian that is not cut: 4 deviations to either side, beyond which lie 6e-5 of it.
+pub fn whole_kernel(sigma: f64) -> u32 {
+    2 * (4.0 * sigma).ceil() as u32 + 1
+}
+
 /// The odd number nearest to a tenth of the side: 3 at 32, 23 at 224.
 pub fn blur_kernel(side: u32) -> u32 {
     let half = ((side as f64 / 10.0 - 1.0) / 2.0).round().max(1.0);
@@ -178,6 +189,21 @@ mod tests {
     fn assert_share(hits: usize, count: usize, p: f64) {
         let deviation = (count as f64 * p * (1.0 - p)).sqrt();
         assert!((hits as f64 - count as f64 * p).abs() <= 4.0 * deviation, "{hits} of {count} at p {p}");
+    }
+
+    #[test]
+    fn a_whole_blur_is_as_wide_as_its_deviation_asks() {
+        let view = ViewConfig {
+            blur: BlurConfig { p: 1.0, whole: true, ..config(Preset::None).blur },
+            ..config(Preset::None)
+        };
+        for params in draws(&view, 50) {
+            let blur = params.blur.unwrap();
+            let reach = f64::from(blur.kernel / 2);
+            let sigma = f64::from(blur.sigma);
+            assert!(reach >= 4.0 * sigma - 1e-3 && reach < 4.0 * sigma + 1.001, "{blur:?}");
+        }
+        assert_eq!((whole_kernel(2.0), whole_kernel(0.1)), (17, 3));
     }
 
     #[test]

@@ -492,6 +492,7 @@ mod tests {
             origin: None,
             projector_norms: None,
             projector_form: Default::default(),
+            projector_bias: true,
         };
         let encoder = Encoder::new(&info, 3, &device);
         let mut all = weights::collect(&encoder);

@@ -27,6 +27,9 @@ pub struct ModelInfo {
     /// What stands between its layers and after the last one.
     #[serde(default, skip_serializing_if = "ProjectorForm::is_usual")]
     pub projector_form: ProjectorForm,
+    /// Whether the projector's last layer has a bias.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub projector_bias: bool,
     /// Side of the square input, pixels.
     pub input: u32,
     /// How a patch or image reaches that side.
@@ -39,6 +42,14 @@ pub struct ModelInfo {
     /// How it was recognised in another program's file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<ModelOrigin>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_yes(flag: &bool) -> bool {
+    *flag
 }
 
 impl ModelInfo {
@@ -170,8 +181,8 @@ impl Encoder {
     pub(super) fn uninitialized(info: &ModelInfo, device: &Device) -> Self {
         let backbone = BackboneNetwork::new(&info.backbone, device);
         let norms = info.projector_norms.as_deref();
-        let projector =
-            Projector::new(info.backbone.h_width(), &info.projector, norms, info.projector_form, device);
+        let form = (info.projector_form, info.projector_bias);
+        let projector = Projector::new(info.backbone.h_width(), &info.projector, norms, form, device);
         Self { backbone, projector, is_laid_out: false }
     }
 
@@ -349,6 +360,7 @@ mod tests {
             origin: None,
             projector_norms: None,
             projector_form: Default::default(),
+            projector_bias: true,
         }
     }
 }

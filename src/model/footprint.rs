@@ -242,6 +242,7 @@ mod tests {
             origin: None,
             projector_norms: None,
             projector_form: Default::default(),
+            projector_bias: true,
         }
     }
 

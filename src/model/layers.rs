@@ -230,8 +230,8 @@ fn blend(running: &RunningState<Tensor<1>>, batch: Tensor<1>) {
 pub struct Linear {
     /// `[out, in]`.
     pub weight: Param<Tensor<2>>,
-    /// `[out]`.
-    pub bias: Param<Tensor<1>>,
+    /// `[out]`; absent where nothing is added.
+    pub bias: Option<Param<Tensor<1>>>,
     /// The weights, in bf16 with the bias, by which a transformer's evaluation on the CPU then computes.
     #[module(skip)]
     pub laid_out: Option<LaidOut>,
@@ -242,15 +242,30 @@ impl Linear {
     pub fn new(input: usize, output: usize, device: &Device) -> Self {
         Self {
             weight: Initializer::Zeros.init([output, input], device),
-            bias: Initializer::Zeros.init([output], device),
+            bias: Some(Initializer::Zeros.init([output], device)),
             laid_out: None,
         }
+    }
+
+    /// The same, which adds nothing.
+    pub fn without_bias(self) -> Self {
+        Self { bias: None, ..self }
+    }
+
+    /// What is added to the product; zeros where nothing is.
+    ///
+    /// # Shapes
+    /// - output: `[out]`
+    pub fn shift(&self) -> Tensor<1> {
+        let weight = self.weight.val();
+        let zeros = || Tensor::zeros([weight.dims()[0]], &weight.device());
+        self.bias.as_ref().map_or_else(zeros, Param::val)
     }
 
     /// From now on a transformer's evaluation on the CPU computes this, and in bf16 the factor of each output after it,
     /// with weights that are laid out once.
     pub fn lay_out(&mut self, scale: Option<Tensor<1>>, precision: EmbedPrecision) {
-        let (weight, bias) = (weight_values(self.weight.val()), weight_values(self.bias.val()));
+        let (weight, bias) = (weight_values(self.weight.val()), weight_values(self.shift()));
         self.laid_out = Some(match precision {
             EmbedPrecision::F32 => LaidOut::Full(Arc::new(Panels::lasting(&weight, bias.len(), 1))),
             EmbedPrecision::Bf16 => {
@@ -268,9 +283,13 @@ impl Linear {
         match mode {
             Mode::TrainMixed => {
                 let product = linear(x.cast(FloatDType::F16), weight.cast(FloatDType::F16), None);
-                product.cast(FloatDType::F32) + self.bias.val().unsqueeze()
+                let product = product.cast(FloatDType::F32);
+                match &self.bias {
+                    Some(bias) => product + bias.val().unsqueeze(),
+                    None => product,
+                }
             }
-            Mode::Train | Mode::Eval => linear(x, weight, Some(self.bias.val())),
+            Mode::Train | Mode::Eval => linear(x, weight, self.bias.as_ref().map(Param::val)),
         }
     }
 }

@@ -16,8 +16,9 @@ pub struct Predictor {
 impl Predictor {
     /// A predictor for z of `width` with fresh weights drawn from `seed`.
     pub fn new(width: usize, hidden: usize, seed: u64, device: &Device) -> Self {
-        let fresh =
-            Self { predictor: Projector::new(width, &[hidden, width], None, ProjectorForm::Mlp, device) };
+        let fresh = Self {
+            predictor: Projector::new(width, &[hidden, width], None, (ProjectorForm::Mlp, true), device),
+        };
         super::weights::initialize(fresh, seed)
     }
 

@@ -44,18 +44,21 @@ pub struct Projector {
 
 impl Projector {
     /// Layers of the given output widths, the last of which is the width of z; `norms` says after which of them
-    /// batch normalisation stands, and nothing is as in [`ModelInfo::projector_norms`](super::ModelInfo).
+    /// batch normalisation stands, and nothing is as in [`ModelInfo::projector_norms`](super::ModelInfo). Without
+    /// `has_bias` the last layer has none.
     pub fn new(
         input: usize,
         widths: &[usize],
         norms: Option<&[bool]>,
-        form: ProjectorForm,
+        (form, has_bias): (ProjectorForm, bool),
         device: &Device,
     ) -> Self {
         let mut from = input;
         let is_normalized = |index: usize| norms.map_or(index + 1 < widths.len(), |norms| norms[index]);
         let layers = widths.iter().enumerate().map(|(index, &to)| {
             let linear = Linear::new(from, to, device);
+            let is_last = index + 1 == widths.len();
+            let linear = if is_last && !has_bias { linear.without_bias() } else { linear };
             from = to;
             ProjectorLayer { linear, bn: is_normalized(index).then(|| BatchNorm::new(to, device)) }
         });

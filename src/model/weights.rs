@@ -205,6 +205,19 @@ pub(super) fn initialize<M: Module>(module: M, seed: u64) -> M {
     module.map(&mut Replacer { path: vec![], choose })
 }
 
+/// A ResNet whose residual blocks begin as their shortcuts: the last normalisation of each has scale 0
+/// (Goyal et al. 2017, section 5.1), as torchvision's `zero_init_residual` and VICReg's code have it.
+pub fn with_zero_residuals<M: Module>(module: M) -> M {
+    let names = collect(&module);
+    // A bottleneck has a third normalisation.
+    let is_last = |name: &str| {
+        let block = name.strip_suffix(".bn2.weight").map(|block| format!("{block}.bn3.weight"));
+        name.ends_with(".bn3.weight") || block.is_some_and(|third| !names.contains_key(&third))
+    };
+    let choose = |name: &str, shape: &[usize]| is_last(name).then(|| vec![0.0; shape[0]]);
+    module.map(&mut Replacer { path: vec![], choose })
+}
+
 fn linear_distribution(fan_in: usize) -> Uniform<f32> {
     let bound = 1.0 / (fan_in as f32).sqrt();
     Uniform::new_inclusive(-bound, bound).expect("a finite range")

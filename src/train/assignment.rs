@@ -170,7 +170,8 @@ mod tests {
             assert_eq!(config.objective, objective);
         }
         config.set(&["optimizer.rule=lars", "optimizer.rule.eta=0.01"]).unwrap();
-        let lars = Rule::Lars { momentum: 0.9, eta: 0.01, trust: Trust::Clipped };
+        let (trust, nesterov, decay_at_zero) = (Trust::Clipped, false, true);
+        let lars = Rule::Lars { momentum: 0.9, eta: 0.01, trust, nesterov, decay_at_zero };
         assert_eq!(config.optimizer.rule, lars);
         config.set(&["optimizer.rule.name=adamw", "objective=simclr", "objective.temperature=0.3"]).unwrap();
         assert_eq!(config.optimizer.rule.name(), "adamw");

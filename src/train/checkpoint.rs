@@ -127,6 +127,10 @@ impl RunCheckpoint {
             projector: info.projector,
             input: info.input,
             resize: info.resize,
+            projector_bias: info.projector_bias,
+            // What a file of weights does not tell apart.
+            normalization: self.config.model.normalization,
+            zero_init: self.config.model.zero_init,
         };
         let found = differences(&Value::try_from(&self.config.model)?, &Value::try_from(&written)?);
         let words = found.iter().map(|found| {

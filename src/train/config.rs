@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::gradients::BatchStatistics;
+use super::normalization::NormalizationChoice;
 use super::optimizer::OptimizerConfig;
 use super::precision::Precision;
+use super::schedule::ScheduleConfig;
 use crate::augment::{Resize, ViewConfig};
 use crate::model::BackboneConfig;
 use crate::objective::Objective;
@@ -23,6 +26,9 @@ pub struct TrainConfig {
     /// Micro-batches that a batch is cut into, to need less memory (see [`super::gradients`]).
     #[serde(default = "one")]
     pub accumulate: usize,
+    /// Over which views batch normalisation looks.
+    #[serde(default)]
+    pub batch_statistics: BatchStatistics,
     /// In which numbers the network computes.
     #[serde(default)]
     pub precision: Precision,
@@ -42,6 +48,9 @@ pub struct TrainConfig {
     pub model: ModelConfig,
     /// The loss.
     pub objective: Objective,
+    /// The ends of the learning rate's way.
+    #[serde(default)]
+    pub schedule: ScheduleConfig,
     /// How gradients move the weights.
     pub optimizer: OptimizerConfig,
     /// Which checkpoints stay.
@@ -54,7 +63,7 @@ pub struct TrainConfig {
     pub views: Vec<ViewConfig>,
 }
 
-/// The network to train. The data set decides the normalisation.
+/// The network to train.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
@@ -66,6 +75,15 @@ pub struct ModelConfig {
     pub input: u32,
     /// How a crop is brought to that side.
     pub resize: Resize,
+    /// What is subtracted from pixels, and what they are divided by.
+    #[serde(default)]
+    pub normalization: NormalizationChoice,
+    /// Whether the last normalisation of each residual block starts at 0, so that blocks start as their shortcuts.
+    #[serde(default)]
+    pub zero_init: bool,
+    /// Whether the projector's last layer has a bias.
+    #[serde(default = "yes")]
+    pub projector_bias: bool,
 }
 
 /// Which images a run uses where it does not use all.
@@ -135,6 +153,10 @@ impl TrainConfig {
 
 fn one() -> usize {
     1
+}
+
+fn yes() -> bool {
+    true
 }
 
 #[cfg(test)]

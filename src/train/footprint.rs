@@ -130,6 +130,7 @@ mod tests {
             origin: None,
             projector_norms: None,
             projector_form: Default::default(),
+            projector_bias: true,
         };
         Estimate { config: &config, network: Footprint::of(&info) }.bytes(false)
     }

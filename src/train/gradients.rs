@@ -19,10 +19,23 @@ use std::ops::Range;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
 
 use crate::model::{Encoder, Mode, Predictor, Space};
 use crate::objective::{Loss, Objective};
 use crate::progress::{Cancelled, check_left};
+
+/// Over which views of a step batch normalisation takes its mean and variance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BatchStatistics {
+    /// Over each view of the images apart, as in VICReg's own code.
+    #[default]
+    Each,
+    /// Over all views together, as in the code of NMCE (TCR) and EMP-SSL: other gradients. Running statistics move
+    /// once a step, not once a view.
+    Joint,
+}
 
 /// Everything that an optimiser moves.
 #[derive(Module, Debug)]
@@ -52,26 +65,40 @@ impl NormalisedViews<'_> {
         &self,
         encoder: &Encoder,
         parts: usize,
-        mode: Mode,
+        (mode, statistics): (Mode, BatchStatistics),
         device: &Device,
     ) -> Option<String> {
         let size = self.images / parts;
-        let mut places = (0..self.views).flat_map(|view| (0..parts).map(move |part| (view, part)));
-        places.find_map(|(view, part)| {
+        let mut places = (0..parts).flat_map(|part| {
             let images = part * size..(part + 1) * size;
-            encoder.first_not_finite(self.view(view, &images, device), mode)
-        })
+            self.together(statistics).into_iter().map(move |views| (views, images.clone()))
+        });
+        places.find_map(|(views, images)| encoder.first_not_finite(self.inputs(views, &images, device), mode))
     }
 
-    /// One view of some images.
+    /// The views that go through the network at once.
+    fn together(&self, statistics: BatchStatistics) -> Vec<Range<usize>> {
+        let count = match statistics {
+            BatchStatistics::Each => 1,
+            BatchStatistics::Joint => self.views,
+        };
+        (0..self.views).step_by(count.max(1)).map(|first| first..first + count).collect()
+    }
+
+    /// Some views of some images, view by view.
     ///
     /// # Shapes
-    /// - output: `[images.len(), 3, side, side]`
-    fn view(&self, view: usize, images: &Range<usize>, device: &Device) -> Tensor<4> {
+    /// - output: `[views.len() * images.len(), 3, side, side]`
+    fn inputs(&self, views: Range<usize>, images: &Range<usize>, device: &Device) -> Tensor<4> {
         let size = 3 * self.side * self.side;
-        let first = view * self.images;
-        let values = self.values[(first + images.start) * size..(first + images.end) * size].to_vec();
-        Tensor::from_data(TensorData::new(values, [images.len(), 3, self.side, self.side]), device)
+        let count = views.len() * images.len();
+        let of_view = |view: usize| {
+            let first = view * self.images;
+            &self.values[(first + images.start) * size..(first + images.end) * size]
+        };
+        let mut values = Vec::with_capacity(count * size);
+        views.for_each(|view| values.extend_from_slice(of_view(view)));
+        Tensor::from_data(TensorData::new(values, [count, 3, self.side, self.side]), device)
     }
 }
 
@@ -87,6 +114,8 @@ pub struct GradientPass<'a> {
     pub accumulate: usize,
     /// Of batch normalisation: training, but for tests.
     pub mode: Mode,
+    /// Over which views batch normalisation looks.
+    pub statistics: BatchStatistics,
     /// What the loss is multiplied by before it is differentiated; so are the gradients.
     pub loss_scale: f64,
 }
@@ -148,7 +177,7 @@ impl GradientPass<'_> {
         // A copy: its running statistics are dropped, those of the second pass stay.
         let plain = student.valid();
         let device = self.device.clone().without_autodiff();
-        let of_part = |part| project(&plain.encoder, views, part, &device, self.mode);
+        let of_part = |part| self.project(&plain.encoder, views, part, &device);
         let by_part: Vec<Vec<Tensor<2>>> = parts.iter().map(of_part).collect::<Result<_, _>>()?;
         let whole = |view: usize| Tensor::cat(by_part.iter().map(|z| z[view].clone()).collect(), 0);
         let leaves: Vec<Tensor<2>> =
@@ -183,10 +212,15 @@ impl GradientPass<'_> {
         views: &NormalisedViews,
         part: &Range<usize>,
     ) -> Result<Vec<Tensor<2>>, Cancelled> {
-        let z = project(&student.encoder, views, part, self.device, self.mode)?;
-        Ok(match &student.predictor {
-            Some(predictor) => z.into_iter().map(|z| predictor.forward(z, self.mode)).collect(),
-            None => z,
+        let z = self.project(&student.encoder, views, part, self.device)?;
+        Ok(match (&student.predictor, self.statistics) {
+            (Some(predictor), BatchStatistics::Each) => {
+                z.into_iter().map(|z| predictor.forward(z, self.mode)).collect()
+            }
+            (Some(predictor), BatchStatistics::Joint) => {
+                predictor.forward(Tensor::cat(z, 0), self.mode).split(part.len(), 0)
+            }
+            (None, _) => z,
         })
     }
 
@@ -194,26 +228,30 @@ impl GradientPass<'_> {
     fn targets(&self, views: &NormalisedViews, part: &Range<usize>) -> Result<Vec<Tensor<2>>, Cancelled> {
         let Some(target) = self.target else { return Ok(vec![]) };
         let device = self.device.clone().without_autodiff();
-        let z = project(target, views, part, &device, self.mode)?;
+        let z = self.project(target, views, part, &device)?;
         Ok(z.into_iter().map(Tensor::autodiff).collect())
     }
-}
 
-/// z of each view of some images; batch statistics are taken for each view apart, as VICReg's own code does.
-/// NMCE's and EMP-SSL's put all views through batch normalisation together, which gives other gradients. A step that is
-/// left ends after the view that it is at.
-fn project(
-    encoder: &Encoder,
-    views: &NormalisedViews,
-    images: &Range<usize>,
-    device: &Device,
-    mode: Mode,
-) -> Result<Vec<Tensor<2>>, Cancelled> {
-    let z = |view| {
-        let z = encoder.embed(views.view(view, images, device), &[Space::Z], mode).remove(0);
-        check_left().map(|()| z)
-    };
-    (0..views.views).map(z).collect()
+    /// z of each view of some images. A step that is left ends after the views that it is at.
+    fn project(
+        &self,
+        encoder: &Encoder,
+        views: &NormalisedViews,
+        images: &Range<usize>,
+        device: &Device,
+    ) -> Result<Vec<Tensor<2>>, Cancelled> {
+        let mut all = vec![];
+        for together in views.together(self.statistics) {
+            let inputs = views.inputs(together, images, device);
+            let z = encoder.embed(inputs, &[Space::Z], self.mode).remove(0);
+            check_left()?;
+            match self.statistics {
+                BatchStatistics::Each => all.push(z),
+                BatchStatistics::Joint => all.extend(z.split(images.len(), 0)),
+            }
+        }
+        Ok(all)
+    }
 }
 
 impl StepGradients {
@@ -278,6 +316,7 @@ mod tests {
             origin: None,
             projector_norms: None,
             projector_form: Default::default(),
+            projector_bias: true,
         };
         let encoder = Encoder::new(&info, 3, device).train();
         let predictor = objective.byol().map(|byol| Predictor::new(6, byol.hidden, 4, device).train());
@@ -322,6 +361,15 @@ mod tests {
 
     /// The loss and flat gradients of a step of `objective` in `accumulate` micro-batches.
     fn step(objective: &Objective, accumulate: usize, mode: Mode) -> (f64, Vec<f64>) {
+        step_with(objective, accumulate, mode, BatchStatistics::Each)
+    }
+
+    fn step_with(
+        objective: &Objective,
+        accumulate: usize,
+        mode: Mode,
+        statistics: BatchStatistics,
+    ) -> (f64, Vec<f64>) {
         let device = Device::flex().autodiff();
         let student = student(objective, &device);
         let target = objective.byol().map(|_| student.encoder.valid());
@@ -333,6 +381,7 @@ mod tests {
             target: target.as_ref(),
             accumulate,
             mode,
+            statistics,
             loss_scale: 1.0,
         };
         let step = pass.gradients(&student, &views).unwrap();
@@ -372,6 +421,7 @@ mod tests {
                 target: target.as_ref(),
                 accumulate: 3,
                 mode: Mode::Train,
+                statistics: BatchStatistics::Each,
                 loss_scale: 1.0,
             };
             let parts = [0..4, 4..8, 8..12];
@@ -390,6 +440,46 @@ mod tests {
             assert!(distance(&cached, &expected) <= 1e-4, "{title}: {}", distance(&cached, &expected));
             let whole = step(&objective, 1, Mode::Train).1;
             assert!(distance(&cached, &whole) > 1e-2, "{title}: {}", distance(&cached, &whole));
+        }
+    }
+
+    /// Joint: all views are one batch of the network and of the predictor; apart, gradients differ by far more than
+    /// rounding. Where normalisation does not look at the batch, both are the same.
+    #[test]
+    fn joint_statistics_are_those_of_all_views_as_one_batch() {
+        for objective in objectives() {
+            let device = Device::flex().autodiff();
+            let student = student(&objective, &device);
+            let all = TensorData::new(pixels(), [VIEWS * IMAGES, 3, SIDE, SIDE]);
+            let batch = |device: &Device| Tensor::<4>::from_data(all.clone(), device);
+            let embed = |encoder: &Encoder, device: &Device| {
+                encoder.embed(batch(device), &[Space::Z], Mode::Train).remove(0)
+            };
+            let z = embed(&student.encoder, &device);
+            let z = match &student.predictor {
+                Some(predictor) => predictor.forward(z, Mode::Train),
+                None => z,
+            };
+            let target = objective.byol().map(|_| student.encoder.valid());
+            let plain = device.clone().without_autodiff();
+            let targets = target.map_or(vec![], |target| {
+                embed(&target, &plain).split(IMAGES, 0).into_iter().map(Tensor::autodiff).collect()
+            });
+            let loss = objective.loss(&z.split(IMAGES, 0), &targets).unwrap();
+            let expected = (scalar(&loss.total), flat(&student, &loss.total.backward()));
+            let title = objective.title();
+            let (loss, joint) = step_with(&objective, 1, Mode::Train, BatchStatistics::Joint);
+            assert!(
+                (loss - expected.0).abs() <= 1e-5 * loss.abs().max(1.0),
+                "{title}: {loss}, {}",
+                expected.0
+            );
+            assert!(distance(&joint, &expected.1) <= 1e-4, "{title}: {}", distance(&joint, &expected.1));
+            let each = step(&objective, 1, Mode::Train).1;
+            assert!(distance(&joint, &each) > 1e-2, "{title}: {}", distance(&joint, &each));
+            let (_, eval) = step_with(&objective, 2, Mode::Eval, BatchStatistics::Joint);
+            let each = step(&objective, 2, Mode::Eval).1;
+            assert!(distance(&eval, &each) <= 1e-4, "{title}: {}", distance(&eval, &each));
         }
     }
 }

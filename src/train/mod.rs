@@ -24,6 +24,7 @@ pub mod precision;
 mod problems;
 mod recipe;
 pub mod recipes;
+mod released;
 pub mod run;
 pub mod schedule;
 mod seal;

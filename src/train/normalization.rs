@@ -1,9 +1,37 @@
 //! Mean and deviation of a data set's pixels, which the model carries along.
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::augment::Normalization;
 use crate::dataset::{Dataset, SPREAD_SEED, spread};
+
+/// What is subtracted from pixels, and what they are divided by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NormalizationChoice {
+    /// Mean and deviation of the data: [`of`].
+    #[default]
+    Data,
+    /// CIFAR-10's in the code of NMCE: the deviation is the mean of those within each image.
+    Nmce,
+    /// 0.5 and 0.5, as in the code of EMP-SSL.
+    Half,
+}
+
+impl NormalizationChoice {
+    /// What it is on this data set.
+    ///
+    /// # Errors
+    /// As [`of`].
+    pub fn on(self, data: &dyn Dataset) -> anyhow::Result<Normalization> {
+        match self {
+            Self::Data => of(data),
+            Self::Nmce => Ok(Normalization { mean: [0.4914, 0.4822, 0.4465], std: [0.2023, 0.1994, 0.2010] }),
+            Self::Half => Ok(Normalization { mean: [0.5; 3], std: [0.5; 3] }),
+        }
+    }
+}
 
 /// Images that the estimate looks at, at most, spread over the set and its classes.
 const SAMPLE: usize = 2000;

@@ -16,14 +16,31 @@ use serde::{Deserialize, Serialize};
 pub struct OptimizerConfig {
     /// The rule, with its own constants.
     pub rule: Rule,
-    /// Learning rate at the end of the warm-up, for a batch of 1024 images; it scales linearly
-    /// with the batch.
+    /// Learning rate at the end of the warm-up, for the batch that `lr_scale` says.
     pub lr: f64,
+    /// How it follows the batch.
+    #[serde(default)]
+    pub lr_scale: LrScale,
     /// 1-D parameters (biases, batch norm) get none.
     pub weight_decay: f64,
     /// Gradients whose joint norm exceeds this are scaled down to it; never where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
+}
+
+/// How the learning rate follows the batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LrScale {
+    /// It is for 1,024 images and scales linearly.
+    #[default]
+    #[serde(rename = "per-1024")]
+    Per1024,
+    /// It is for 256 images and scales linearly, as in VICReg's code and solo-learn.
+    #[serde(rename = "per-256")]
+    Per256,
+    /// It is what it is, whatever the batch, as in the code of NMCE and EMP-SSL.
+    None,
 }
 
 /// How a gradient g moves a weight w at learning rate lr.
@@ -51,15 +68,25 @@ pub enum Rule {
         eta: f64,
         /// Which ratio.
         trust: Trust,
+        /// Whether a step looks ahead: `w = w - lr (g + momentum v)` with the decayed and scaled g, as EMP-SSL's.
+        #[serde(default)]
+        nesterov: bool,
+        /// Whether decay moves a weight whose gradient is exactly zero. In solo-learn's code, and with it in that of NMCE
+        /// and EMP-SSL, it does not.
+        #[serde(default = "yes")]
+        decay_at_zero: bool,
     },
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// How LARS scales the gradient g of a weight w with weight decay wd; 1 where a norm is zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Trust {
-    /// `min(eta |w| / (|g| + wd |w|) / lr, 1)`, as for CIFAR (solo-learn, with eta 0.02). Where the gradient
-    /// of a parameter is zero, decay still moves it here; solo-learn then leaves decay out too.
+    /// `min(eta |w| / (|g| + wd |w|) / lr, 1)`, as for CIFAR (solo-learn, with eta 0.02).
     Clipped,
     /// `eta |w| / |g + wd w|`, as for ImageNet (VICReg's own code, with eta 0.001).
     Plain,
@@ -88,9 +115,13 @@ impl Rule {
     }
 
     /// LARS as the paper's CIFAR recipes use it.
-    pub const LARS_CIFAR: Self = Self::Lars { momentum: 0.9, eta: 0.02, trust: Trust::Clipped };
+    pub const LARS_CIFAR: Self = Self::lars(0.02, Trust::Clipped);
     /// LARS as the paper's ImageNet recipes use it.
-    pub const LARS_IMAGENET: Self = Self::Lars { momentum: 0.9, eta: 0.001, trust: Trust::Plain };
+    pub const LARS_IMAGENET: Self = Self::lars(0.001, Trust::Plain);
+
+    const fn lars(eta: f64, trust: Trust) -> Self {
+        Self::Lars { momentum: 0.9, eta, trust, nesterov: false, decay_at_zero: true }
+    }
 }
 
 const ADAM_EPSILON: f64 = 1e-8;
@@ -98,7 +129,11 @@ const ADAM_EPSILON: f64 = 1e-8;
 impl OptimizerConfig {
     /// The base learning rate for a batch of `images`.
     pub fn base_lr(&self, images: usize) -> f64 {
-        self.lr * images as f64 / 1024.0
+        match self.lr_scale {
+            LrScale::Per1024 => self.lr * images as f64 / 1024.0,
+            LrScale::Per256 => self.lr * images as f64 / 256.0,
+            LrScale::None => self.lr,
+        }
     }
 
     /// What gradients of joint norm `norm` are multiplied by.
@@ -182,12 +217,20 @@ impl Optimizer {
                 let velocity = blend(old.first(), grad, momentum, 1.0);
                 (vec![velocity.clone()], velocity.mul_scalar(lr))
             }
-            Rule::Lars { momentum, eta, trust } => {
+            Rule::Lars { momentum, eta, trust, nesterov, decay_at_zero } => {
                 let ratio = scaled.then(|| trust.ratio(eta, &value, &grad, decay, lr));
-                let decayed = grad + value.mul_scalar(decay);
+                let mut pull = value.mul_scalar(decay);
+                if !decay_at_zero {
+                    pull = pull * grad.clone().square().sum().not_equal_scalar(0.0).float();
+                }
+                let decayed = grad + pull;
                 let grad = ratio.map_or(decayed.clone(), |ratio| decayed * ratio);
-                let velocity = blend(old.first(), grad, momentum, 1.0);
-                (vec![velocity.clone()], velocity.mul_scalar(lr))
+                let velocity = blend(old.first(), grad.clone(), momentum, 1.0);
+                let step = match nesterov {
+                    true => grad + velocity.clone().mul_scalar(momentum),
+                    false => velocity.clone(),
+                };
+                (vec![velocity], step.mul_scalar(lr))
             }
             Rule::AdamW { beta1, beta2 } => {
                 let first = blend(old.first(), grad.clone(), beta1, 1.0 - beta1);
@@ -311,13 +354,17 @@ mod tests {
         Param::initialized(ParamId::from(id), value.require_grad())
     }
 
+    fn bias(layer: &Linear) -> &Param<Tensor<1>> {
+        layer.bias.as_ref().unwrap()
+    }
+
     impl Toy {
         fn new(values: &BTreeMap<String, Vec<f32>>, device: &Device) -> Self {
             let (mut first, mut second) = (Linear::new(5, 4, device), Linear::new(4, 3, device));
             first.weight = parameter(1, &values["first.weight"], &first.weight.val());
-            first.bias = parameter(2, &values["first.bias"], &first.bias.val());
+            first.bias = Some(parameter(2, &values["first.bias"], &first.shift()));
             second.weight = parameter(3, &values["second.weight"], &second.weight.val());
-            second.bias = parameter(4, &values["second.bias"], &second.bias.val());
+            second.bias = Some(parameter(4, &values["second.bias"], &second.shift()));
             Self { first, second }
         }
 
@@ -329,9 +376,9 @@ mod tests {
                 (value.clone() * Tensor::from_data(data, &value.device())).sum()
             }
             product(&self.first.weight, &gradients["first.weight"])
-                + product(&self.first.bias, &gradients["first.bias"])
+                + product(bias(&self.first), &gradients["first.bias"])
                 + product(&self.second.weight, &gradients["second.weight"])
-                + product(&self.second.bias, &gradients["second.bias"])
+                + product(bias(&self.second), &gradients["second.bias"])
         }
 
         fn values(&self) -> BTreeMap<String, Vec<f32>> {
@@ -340,9 +387,9 @@ mod tests {
             }
             BTreeMap::from([
                 ("first.weight".into(), read(&self.first.weight)),
-                ("first.bias".into(), read(&self.first.bias)),
+                ("first.bias".into(), read(bias(&self.first))),
                 ("second.weight".into(), read(&self.second.weight)),
-                ("second.bias".into(), read(&self.second.bias)),
+                ("second.bias".into(), read(bias(&self.second))),
             ])
         }
     }
@@ -359,11 +406,12 @@ mod tests {
     fn ten_steps_of_each_rule_agree_with_pytorch() {
         let text = include_str!("../../tests/fixtures/optimizers.json");
         let cases: Vec<Reference> = serde_json::from_str(text).unwrap();
-        assert_eq!(cases.len(), 4);
+        assert_eq!(cases.len(), 6);
         for case in cases {
             let config = OptimizerConfig {
                 rule: case.rule,
                 lr: 1.0,
+                lr_scale: LrScale::None,
                 weight_decay: case.weight_decay,
                 clip_norm: None,
             };
@@ -387,7 +435,25 @@ mod tests {
     #[test]
     fn long_gradients_are_cut_to_the_limit() {
         let rule = Rule::Sgd { momentum: 0.0 };
-        let config = OptimizerConfig { rule, lr: 1.0, weight_decay: 0.0, clip_norm: Some(2.0) };
+        let config = OptimizerConfig {
+            rule,
+            lr: 1.0,
+            lr_scale: LrScale::None,
+            weight_decay: 0.0,
+            clip_norm: Some(2.0),
+        };
         assert_eq!((config.gradient_scale(8.0), config.gradient_scale(1.0)), (0.25, 1.0));
+    }
+
+    #[test]
+    fn the_learning_rate_follows_the_batch_as_it_is_told() {
+        let base = |lr_scale| {
+            let rule = Rule::LARS_CIFAR;
+            let config = OptimizerConfig { rule, lr: 0.3, lr_scale, weight_decay: 0.0, clip_norm: None };
+            [config.base_lr(1024), config.base_lr(512)]
+        };
+        assert_eq!(base(LrScale::Per1024), [0.3, 0.15]);
+        assert_eq!(base(LrScale::Per256), [1.2, 0.6]);
+        assert_eq!(base(LrScale::None), [0.3, 0.3]);
     }
 }

@@ -2,9 +2,12 @@
 //! from one row of hyper-parameters for each data set.
 
 use super::config::{Keep, ModelConfig, ProbeConfig, TrainConfig};
-use super::optimizer::{OptimizerConfig, Rule};
+use super::gradients::BatchStatistics;
+use super::normalization::NormalizationChoice;
+use super::optimizer::{LrScale, OptimizerConfig, Rule};
 use super::precision::Precision;
 use super::recipe::Recipe;
+use super::schedule::ScheduleConfig;
 use crate::augment::{Crop, Preset, Resize, ViewConfig};
 use crate::model::{BackboneConfig, Depth, Stem};
 use crate::objective::{Byol, Objective, SimClr, Tcr, VicReg};
@@ -154,8 +157,10 @@ impl PaperTable {
             seed: 0,
             epochs: self.epochs,
             warmup_epochs: WARMUP_EPOCHS,
+            schedule: ScheduleConfig::default(),
             batch: BATCH,
             accumulate: 1,
+            batch_statistics: BatchStatistics::Each,
             precision: Precision::Full,
             images: None,
             images_order: None,
@@ -166,11 +171,15 @@ impl PaperTable {
                 projector: self.projector.to_vec(),
                 input: self.input,
                 resize: self.resize,
+                normalization: NormalizationChoice::Data,
+                zero_init: false,
+                projector_bias: true,
             },
             objective,
             optimizer: OptimizerConfig {
                 rule: self.rule,
                 lr: self.lr,
+                lr_scale: LrScale::Per1024,
                 weight_decay: self.weight_decay,
                 clip_norm: None,
             },

@@ -4,19 +4,24 @@
 use anyhow::Context;
 
 use super::config::{Keep, ModelConfig, ProbeConfig, TrainConfig};
-use super::optimizer::{OptimizerConfig, Rule};
+use super::gradients::BatchStatistics;
+use super::normalization::NormalizationChoice;
+use super::optimizer::{LrScale, OptimizerConfig, Rule};
 use super::paper;
 use super::precision::Precision;
 use super::recipe::Recipe;
+use super::released;
+use super::schedule::ScheduleConfig;
 use crate::augment::{Crop, JitterConfig, Preset, Resize, ViewConfig};
 use crate::dataset::parts;
 use crate::model::{BackboneConfig, Depth, Stem};
 use crate::objective::{Byol, MultiPatch, Objective, SimClr, Tcr, VicReg};
 
-/// All recipes: the quick ones, then those of the paper.
+/// All recipes: the quick ones, those of the paper, those of released code.
 pub fn all() -> Vec<Recipe> {
     let mut recipes = quick_recipes();
     recipes.extend(paper::recipes());
+    recipes.extend(released::recipes());
     recipes
 }
 
@@ -107,8 +112,10 @@ fn quick(views: usize, batch: usize, z_width: usize, view: ViewConfig) -> TrainC
         seed: 0,
         epochs: 10,
         warmup_epochs: 0.5,
+        schedule: ScheduleConfig::default(),
         batch,
         accumulate: 1,
+        batch_statistics: BatchStatistics::Each,
         precision: Precision::Full,
         images: None,
         images_order: None,
@@ -119,11 +126,15 @@ fn quick(views: usize, batch: usize, z_width: usize, view: ViewConfig) -> TrainC
             projector: vec![512, z_width],
             input: INPUT,
             resize: Resize::Bilinear,
+            normalization: NormalizationChoice::Data,
+            zero_init: false,
+            projector_bias: true,
         },
         objective: Objective::VicReg(VicReg::default()),
         optimizer: OptimizerConfig {
             rule: Rule::Sgd { momentum: 0.9 },
             lr: 0.2,
+            lr_scale: LrScale::Per1024,
             weight_decay: 1e-4,
             clip_norm: Some(5.0),
         },
@@ -158,7 +169,7 @@ fn jittered(view: ViewConfig) -> ViewConfig {
 /// AdamW at a learning rate for a batch of 1024.
 fn adamw(lr: f64) -> OptimizerConfig {
     let rule = Rule::AdamW { beta1: 0.9, beta2: 0.999 };
-    OptimizerConfig { rule, lr, weight_decay: 1e-4, clip_norm: Some(5.0) }
+    OptimizerConfig { rule, lr, lr_scale: LrScale::Per1024, weight_decay: 1e-4, clip_norm: Some(5.0) }
 }
 
 #[cfg(test)]

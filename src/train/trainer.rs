@@ -21,7 +21,7 @@ use super::metrics::Metrics;
 use super::optimizer::{Optimizer, norm_of};
 use super::precision::{LossScale, Precision};
 use super::run::{RunCheckpoint, RunFolder, RunState};
-use super::schedule::learning_rate;
+use super::schedule::ScheduleSpan;
 use super::statistics::RunningStatistics;
 use crate::augment::Normalization;
 use crate::dataset::{Coverage, Dataset, Skipped};
@@ -86,11 +86,13 @@ impl Trainer {
         }
         let images = TrainingImages::choose(&config, data.as_ref());
         let total_steps = total_steps(&config, data.as_ref(), &images)?;
-        let norm = super::normalization::of(data.as_ref())?;
+        let norm = config.model.normalization.on(data.as_ref())?;
         let info = model_info(&config, norm);
         footprint::ensure_fits(&config, &info, device)?;
         let device = device.clone().autodiff();
-        let encoder = Encoder::new(&info, config.seed, &device).train();
+        let fresh = Encoder::new(&info, config.seed, &device);
+        let fresh = if config.model.zero_init { weights::with_zero_residuals(fresh) } else { fresh };
+        let encoder = fresh.train();
         let state = RunState {
             step: 0,
             total_steps,
@@ -313,6 +315,7 @@ impl Trainer {
                 target: self.bootstrap.as_ref().map(|bootstrap| &bootstrap.target),
                 accumulate: self.config.accumulate,
                 mode,
+                statistics: self.config.batch_statistics,
                 loss_scale: self.state.loss_scale.value,
             };
             let result = pass.gradients(student, views)?;
@@ -320,7 +323,8 @@ impl Trainer {
             let Some(grads) = result.gradients else {
                 let plain = self.device.clone().without_autodiff();
                 let encoder = student.encoder.valid();
-                let layer = views.first_not_finite(&encoder, self.config.accumulate, mode, &plain);
+                let layer =
+                    views.first_not_finite(&encoder, self.config.accumulate, (mode, pass.statistics), &plain);
                 bail!(
                     "the loss is {} at step {}: {}; {}. {REMEDY}",
                     loss.value,
@@ -344,8 +348,12 @@ impl Trainer {
 
     fn learning_rate(&self) -> f64 {
         let base = self.config.optimizer.base_lr(self.config.batch);
-        let warmup = (self.config.warmup_epochs * self.steps_per_epoch as f64).round() as u64;
-        learning_rate(base, self.state.step, warmup, self.state.total_steps)
+        let run = ScheduleSpan {
+            steps: self.state.total_steps,
+            per_epoch: self.steps_per_epoch,
+            warmup_epochs: self.config.warmup_epochs,
+        };
+        self.config.schedule.learning_rate(base, self.state.step, run)
     }
 
     /// The last step as a line of metrics; the rate counts from the line before.
@@ -405,6 +413,7 @@ fn model_info(config: &TrainConfig, normalization: Normalization) -> ModelInfo {
         projector: config.model.projector.clone(),
         projector_norms: None,
         projector_form: Default::default(),
+        projector_bias: config.model.projector_bias,
         input: config.model.input,
         resize: config.model.resize,
         normalization,

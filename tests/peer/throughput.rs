@@ -26,6 +26,7 @@ fn encoder(depth: Depth, device: &Device) -> Encoder {
         origin: None,
         projector_norms: None,
         projector_form: Default::default(),
+        projector_bias: true,
     };
     Encoder::new(&info, 0, device)
 }

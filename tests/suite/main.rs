@@ -6,6 +6,7 @@
 mod checkpoints; // files of other programs, against their own libraries
 mod cli; // the commands, as a script sees them
 mod compare; // two models, and the checkpoints of a run, beside each other
+mod conventions; // of released training code, as settings
 mod copies; // exact copies of images, folded by commands and window
 mod counting; // what a thread allocates
 mod disk; // files that are no files, two writers, what kills leave, damage

@@ -33,7 +33,7 @@ fn value(name: &str, shape: &[usize]) -> Vec<f32> {
     }
 }
 
-fn info(depth: Depth, stem: Stem) -> ModelInfo {
+pub fn info(depth: Depth, stem: Stem) -> ModelInfo {
     ModelInfo {
         backbone: BackboneConfig { depth, stem, width: 64 }.into(),
         projector: vec![32, 16],
@@ -44,6 +44,7 @@ fn info(depth: Depth, stem: Stem) -> ModelInfo {
         origin: None,
         projector_norms: None,
         projector_form: Default::default(),
+        projector_bias: true,
     }
 }
 

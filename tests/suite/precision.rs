@@ -50,6 +50,7 @@ fn vectors_in_mixed_precision_are_those_of_float32_but_for_rounding() {
         origin: None,
         projector_norms: None,
         projector_form: Default::default(),
+        projector_bias: true,
     };
     let encoder = Encoder::new(&info, 3, &device);
     let values: Vec<f32> = (0..32 * 3 * 256).map(|i| ((i * 7919 % 1013) as f32 * 0.37).sin()).collect();

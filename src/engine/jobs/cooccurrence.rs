@@ -17,8 +17,8 @@ use crate::engine::jobs::Job;
 use crate::engine::jobs::plot::{PlotFile, curves, named, page, write_csv};
 use crate::figure::{CurveAxis, MatrixPanel, Panel, PanelsSpec};
 use crate::progress::Progress;
-use crate::train::optimizer::{Optimizer, OptimizerConfig, Rule, norm_of};
-use crate::train::schedule::learning_rate;
+use crate::train::optimizer::{LrScale, Optimizer, OptimizerConfig, Rule, norm_of};
+use crate::train::schedule::{ScheduleConfig, ScheduleSpan};
 
 /// `bagssl cooccurrence`.
 pub struct CooccurrenceRequest {
@@ -177,7 +177,13 @@ fn optimise(
     let scaled = Tensor::<2>::from_data(TensorData::new(scaled, [kinds, kinds]), &device);
     let mut table = first_table(kinds, dim, job.seed, &device);
     let rule = Rule::Sgd { momentum: 0.9 };
-    let config = OptimizerConfig { rule, lr: LEARNING_RATE, weight_decay: 0.0, clip_norm: None };
+    let config = OptimizerConfig {
+        rule,
+        lr: LEARNING_RATE,
+        lr_scale: LrScale::None,
+        weight_decay: 0.0,
+        clip_norm: None,
+    };
     let mut optimizer = Optimizer::new(config);
     let (mut curve, clock) = (vec![], Instant::now());
     for step in 0..=steps {
@@ -203,7 +209,8 @@ fn optimise(
             (scaled.clone() * modelled.clone()).sum().neg() + modelled.square().sum().mul_scalar(lambda);
         let grads = loss.backward();
         let norm = norm_of(&table, &grads);
-        let lr = learning_rate(LEARNING_RATE, step, 10, steps);
+        let run = ScheduleSpan { steps, per_epoch: 1, warmup_epochs: 10.0 };
+        let lr = ScheduleConfig::default().learning_rate(LEARNING_RATE, step, run);
         table = optimizer.step(table, &grads, norm, 1.0, lr);
     }
     Ok((vectors(&table, world), curve))

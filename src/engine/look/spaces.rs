@@ -92,6 +92,7 @@ mod tests {
             origin: None,
             projector_norms: None,
             projector_form: Default::default(),
+            projector_bias: true,
         }
     }
 

@@ -168,14 +168,17 @@ fn choice_ui(ui: &mut Ui, editor: &mut ConfigEditor, path: &str, name: &str, set
 
 fn leaf_ui(ui: &mut Ui, editor: &mut ConfigEditor, path: &str, name: &str) {
     let (error, changed) = (editor.error(path).map(str::to_owned), editor.changed_from(path));
+    let setting = settings::find(path);
     if let Some(Value::Boolean(mut on)) = editor.value(path).cloned() {
-        if ui.checkbox(&mut on, words(name)).changed() {
-            editor.set(path, Value::Boolean(on));
-        }
+        let help = setting.map(|setting| setting.help);
+        row_ui(ui, name, help, changed, error.as_deref(), |ui, id| {
+            if ui.checkbox(&mut on, "").labelled_by(id).changed() {
+                editor.set(path, Value::Boolean(on));
+            }
+        });
         return;
     }
     let mut text = editor.text(path);
-    let setting = settings::find(path);
     row_ui(ui, name, setting.map(|setting| setting.help), changed, error.as_deref(), |ui, id| {
         let hint = setting.and_then(|setting| setting.absent.as_ref()).map_or("", |absent| absent.meaning);
         let mut field = TextEdit::singleline(&mut text).hint_text(hint).desired_width(FIELD).id_salt(path);
@@ -235,10 +238,12 @@ mod tests {
         let harness = Harness::builder()
             .with_size([400.0, 4000.0])
             .build_ui_state(|ui, editor: &mut ConfigEditor| fields_ui(ui, editor), editor);
-        let roles = [Role::TextInput, Role::ComboBox, Role::SpinButton];
+        let roles = [Role::TextInput, Role::ComboBox, Role::SpinButton, Role::CheckBox];
         let nodes = roles.into_iter().flat_map(|role| harness.query_all_by_role(role).collect::<Vec<_>>());
         let mut names: Vec<String> =
             nodes.map(|node| node.accesskit_node().label().unwrap_or_default()).collect();
+        // That one is no setting, but about all of them.
+        names.retain(|name| name != "all made alike");
         names.sort();
         names
     }

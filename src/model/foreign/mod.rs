@@ -88,6 +88,7 @@ pub fn read(arrays: &LooseArrays<'_>, hints: &Hints, wanted: Option<&str>) -> Re
         projector: head.as_ref().map_or(vec![], |head| head.widths()),
         projector_norms: head.as_ref().map(|head| head.norms()),
         projector_form: head.map_or_else(Default::default, |head| head.form),
+        projector_bias: true,
         input: fed.input,
         resize: fed.resize,
         normalization: fed.normalization,

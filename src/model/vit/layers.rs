@@ -47,7 +47,7 @@ pub fn apply(layer: &Linear, x: Tensor<2>, then: Then) -> Tensor<2> {
         return kernel::half::linear(x, half, then.activation, then.residual);
     }
     let panels = layer.laid_out.as_ref().and_then(LaidOut::panels);
-    weighted((layer.weight.val(), panels), layer.bias.val(), x, then)
+    weighted((layer.weight.val(), panels), layer.shift(), x, then)
 }
 
 /// [`apply`] with weights of `[out, in]`, which may be laid out, and `[out]`.

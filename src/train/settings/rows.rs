@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use toml::Value;
 
 use super::setting::{Absent, Range, Setting, SettingChoice, SettingPlace};
-use crate::augment::Crop;
+use crate::augment::{Crop, whole_kernel};
 use crate::model::BackboneConfig;
 use crate::objective::{Constant, METHODS, Objective};
 use crate::train::optimizer::Rule;
@@ -22,6 +22,7 @@ pub fn rows() -> Vec<Setting> {
     let mut rows = run_rows();
     rows.extend(objective_rows());
     rows.extend(optimizer_rows());
+    rows.extend(schedule_rows());
     rows.extend(model_rows());
     rows.extend(watch_rows());
     rows.extend(view_rows());
@@ -66,6 +67,10 @@ impl Setting {
         Self { range: Range::Beside { words, missed }, ..self }
     }
 
+    fn flag(self) -> Self {
+        self.beside("true or false", |_| None)
+    }
+
     fn one_of(self, names: &[&str]) -> Self {
         let choice =
             |name: &&str| SettingChoice { name: (*name).into(), value: Value::String((*name).into()) };
@@ -108,6 +113,11 @@ fn run_rows() -> Vec<Setting> {
                 })
             },
         ),
+        row(
+            "batch_statistics",
+            "each: batch normalisation looks at each view apart, as in VICReg's code. joint: at all views together, as in the code of NMCE (TCR) and EMP-SSL.",
+        )
+        .one_of(&["each", "joint"]),
         row(
             "precision",
             "full: float32. mixed: convolutions and linear layers in float16, for GPUs that have it; slower on a processor.",
@@ -176,8 +186,23 @@ fn optimizer_rows() -> Vec<Setting> {
             "clipped: the learning rate only shrinks, as for CIFAR. plain: as for ImageNet.",
         )
         .one_of(&["clipped", "plain"]),
-        row("optimizer.lr", "Learning rate for a batch of 1024 images; it scales linearly with the batch.")
+        row(
+            "optimizer.rule.nesterov",
+            "Whether a step looks ahead by the momentum (EMP-SSL's code).",
+        )
+        .flag(),
+        row(
+            "optimizer.rule.decay_at_zero",
+            "Whether decay moves a weight whose gradient is exactly zero; in solo-learn's code, and that of NMCE and EMP-SSL, not.",
+        )
+        .flag(),
+        row("optimizer.lr", "Learning rate for a batch of 1024 images; it scales linearly with the batch, unless lr_scale says otherwise.")
             .positive(),
+        row(
+            "optimizer.lr_scale",
+            "per-1024, per-256 (VICReg's code, solo-learn): lr is for so many images and scales with the batch. none: lr is what it is (NMCE, EMP-SSL).",
+        )
+        .one_of(&["per-1024", "per-256", "none"]),
         row("optimizer.weight_decay", "Biases and batch norm get none.").not_negative(),
         row(
             "optimizer.clip_norm",
@@ -185,6 +210,25 @@ fn optimizer_rows() -> Vec<Setting> {
         )
         .number("more than 0 within float32 (1.2e-38 to 3.4e38), or nothing", is_positive)
         .absent("never", Value::Float(0.0)),
+    ]
+}
+
+fn schedule_rows() -> Vec<Setting> {
+    vec![
+        row(
+            "schedule.start",
+            "above: the first step of the warm-up has a part of the learning rate, its last step all. zero: the first has none (VICReg's code).",
+        )
+        .one_of(&["above", "zero"]),
+        row(
+            "schedule.cosine",
+            "warmup: the cosine begins after the warm-up. run: with the run, beneath the warm-up (NMCE's code).",
+        )
+        .one_of(&["warmup", "run"]),
+        row("schedule.end", "What the cosine ends at, as a share of the learning rate (VICReg's code: 0.001).")
+            .number("a share from 0 to 1", |share| (0.0..=1.0).contains(&share)),
+        row("schedule.every", "Whether the learning rate changes with every step, or with every pass over the data (NMCE's code).")
+            .one_of(&["step", "epoch"]),
     ]
 }
 
@@ -217,6 +261,18 @@ fn model_rows() -> Vec<Setting> {
         }),
         row("model.input", "Side of the network's input, pixels.").whole(8..=1024),
         row("model.resize", "How a crop is brought to that side.").one_of(&["bilinear", "bicubic"]),
+        row(
+            "model.normalization",
+            "data: by mean and deviation of the data. nmce: by CIFAR-10's in the code of NMCE, deviations .2023 .1994 .2010. half: by .5 and .5, as EMP-SSL's code.",
+        )
+        .one_of(&["data", "nmce", "half"]),
+        row(
+            "model.zero_init",
+            "Whether the last normalisation of each residual block starts at 0, as in VICReg's code.",
+        )
+        .flag(),
+        row("model.projector_bias", "Whether the projector's last layer has a bias; in VICReg's code it has none.")
+            .flag(),
     ]
 }
 
@@ -300,6 +356,15 @@ fn color_rows() -> Vec<Setting> {
                 (!fits).then(|| format!("an odd number of pixels below {limit}, twice the view's side"))
             },
         ),
+        row(
+            "views.N.blur.whole",
+            "Whether the blur reaches as far as its deviation asks, 4 deviations, as Pillow's does, and not only over the kernel.",
+        )
+        .beside("false, or true where 4 of the largest deviation are less than the view's side", |SettingPlace { config, item }| {
+            let (blur, side) = (&config.views[item].blur, config.model.input);
+            let fits = !blur.whole || whole_kernel(blur.sigma[1]) / 2 < side;
+            (!fits).then(|| format!("false, or a deviation below {} pixels, a quarter of the view's side", side / 4))
+        }),
         row("views.N.blur.sigma", "Least and largest deviation of the blur, pixels.").beside(
             "two numbers of pixels above 0, the lesser first",
             |SettingPlace { config, item }| {
