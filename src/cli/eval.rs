@@ -27,11 +27,11 @@ pub struct EvalArgs {
     #[arg(long, required_unless_present = "plan")]
     pub data: Option<DataSpec>,
     /// The evaluations of a table of the paper, 1 to 5, with these models
-    #[arg(long, value_name = "N", requires_all = ["models", "out"], value_parser = clap::value_parser!(u8).range(1..=5), conflicts_with_all = ["plan", "model", "patch", "crop_scale", "patches", "local", "fit", "classifier", "cache", "probe_batch", "probe_lr", "probe_weight_decay"])]
+    #[arg(long, value_name = "N", requires_all = ["models", "out"], value_parser = clap::value_parser!(u8).range(1..=5), conflicts_with_all = ["plan", "model", "patch", "crop_scale", "patches", "local", "fit", "space", "augmented", "classifier", "cache", "probe_batch", "probe_lr", "probe_weight_decay"])]
     pub table: Option<u8>,
     /// A grid of models and evaluations in place of one, as the paper's tables are; the same command goes on where it
     /// stopped
-    #[arg(long, value_name = "FILE.toml", requires = "out", conflicts_with_all = ["model", "data", "holdout", "patch", "crop_scale", "patches", "local", "fit", "classifier", "limit", "limit_train", "limit_test", "cache"])]
+    #[arg(long, value_name = "FILE.toml", requires = "out", conflicts_with_all = ["model", "data", "holdout", "patch", "crop_scale", "patches", "local", "fit", "space", "augmented", "classifier", "limit", "limit_train", "limit_test", "cache"])]
     pub plan: Option<PathBuf>,
     /// With --plan or --table: the folder that its results are kept in; the same command goes on where it stopped
     #[arg(long, value_name = "DIR")]
@@ -54,6 +54,12 @@ pub struct EvalArgs {
     /// Cut patches from the image's centre N x N, scaled to N x 256/224
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=8192))]
     pub fit: Option<u32>,
+    /// Which vectors, such as hidden1 or z
+    #[arg(long, value_name = "NAME", default_value = "h")]
+    pub space: Space,
+    /// Change patches and crops as the model's training views were, colours and all, as EMP-SSL's code evaluates
+    #[arg(long)]
+    pub augmented: bool,
     #[arg(long, value_delimiter = ',', default_value = "linear,knn")]
     pub classifier: Vec<Classifier>,
     /// Only N images of each split, spread over it and its classes
@@ -228,6 +234,8 @@ impl Commander {
                 limit_train: args.limit_train.or(args.limit),
                 limit_test: args.limit_test.or(args.limit),
                 seed: self.seed(),
+                space: args.space,
+                augmented: args.augmented,
                 cache: args.cache,
             },
         })
@@ -257,11 +265,16 @@ fn eval_words(report: &EvalReport) -> String {
     }
     lines.push(match config.crop {
         Some(Crop::Fixed { size }) => {
-            format!("patches of {size} x {size} pixels, distinct positions, h averaged")
+            format!("patches of {size} x {size} pixels, distinct positions, {} averaged", config.space)
         }
-        Some(Crop::Scale { min, max }) => format!("crops of {min} to {max} of the area, h averaged"),
-        None => "whole images".into(),
+        Some(Crop::Scale { min, max }) => {
+            format!("crops of {min} to {max} of the area, {} averaged", config.space)
+        }
+        None => format!("{} of whole images", config.space),
     });
+    if config.augmented {
+        lines.push("patches and crops changed as the training views; the whole image is as it is".into());
+    }
     lines.extend(report.decoding.iter().flat_map(DecodingFacts::words));
     if config.classifiers.contains(&Classifier::Knn) {
         let KnnConfig { k, temperature } = config.knn;

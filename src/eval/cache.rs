@@ -17,6 +17,7 @@ use super::aggregate::Aggregate;
 use super::plan::FeaturePlan;
 use crate::dataset::{Dataset, Skipped};
 use crate::files::{self, FolderLock, Tensors};
+use crate::model::Space;
 
 /// Images between two looks at the cache.
 pub(super) const SHARD: usize = 512;
@@ -48,7 +49,7 @@ impl Cache {
     ) -> anyhow::Result<Self> {
         let info = &plan.embedder.info;
         let chosen: Vec<u8> = indices.iter().flat_map(|index| (*index as u64).to_le_bytes()).collect();
-        let about = json!({
+        let mut about = json!({
             "format": 1,
             "model": plan.embedder.name,
             "model_hash": plan.embedder.hash,
@@ -66,6 +67,13 @@ impl Cache {
             "images_hash": files::hex(&Sha256::digest(chosen)),
             "shard": SHARD,
         });
+        // Vectors of before are clean ones of h, and say neither.
+        if plan.space != Space::H {
+            about["space"] = plan.space.to_string().into();
+        }
+        if !plan.views.is_empty() {
+            about["views"] = serde_json::to_value(plan.views)?;
+        }
         let text = serde_json::to_string_pretty(&about)?;
         let name = files::hex(&Sha256::digest(&text));
         let place = folder.join(&name[..16]);

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::{bail, ensure};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::aggregate::Aggregate;
 use super::knn::KnnConfig;
 use super::linear::LinearConfig;
 use crate::augment::Crop;
 use crate::dataset::{Dataset, SPREAD_SEED, spread};
+use crate::model::Space;
 
 /// What tells the class of a vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -65,9 +66,29 @@ pub struct EvalConfig {
     pub limit_test: Option<usize>,
     /// Decides the positions of patches and the order of the linear probe's batches.
     pub seed: u64,
+    /// Which vectors of the network are evaluated.
+    #[serde(serialize_with = "as_words", skip_serializing_if = "is_h")]
+    pub space: Space,
+    /// Whether the patches or crops of a mean are changed as the model's training views are, colours and all, as EMP-SSL's
+    /// code evaluates; clean otherwise.
+    #[serde(skip_serializing_if = "is_clean")]
+    pub augmented: bool,
     /// Where features are kept.
     #[serde(skip)]
     pub cache: Option<PathBuf>,
+}
+
+fn as_words<S: Serializer>(space: &Space, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(space)
+}
+
+// Results of before say neither, and are those of the same configuration.
+fn is_h(space: &Space) -> bool {
+    *space == Space::H
+}
+
+fn is_clean(augmented: &bool) -> bool {
+    !augmented
 }
 
 impl EvalConfig {
@@ -80,6 +101,18 @@ impl EvalConfig {
         for (what, limit) in [("train", self.limit_train), ("test", self.limit_test)] {
             ensure!(limit != Some(0), "a limit of 0 {what} images; expected at least 1");
         }
+        let is_local = |it: &&Aggregate| matches!(it, Aggregate::LocalPatches | Aggregate::LocalMap);
+        let local = self.patches.iter().find(is_local).filter(|_| self.space != Space::H || self.augmented);
+        if let Some(local) = local {
+            bail!(
+                "{local} is of h and of clean patches; expected no other space with it, and none augmented"
+            );
+        }
+        let has_mean = self.patches.iter().any(|it| matches!(it, Aggregate::Mean(_)));
+        ensure!(
+            has_mean || !self.augmented,
+            "augmented are the patches or crops of a mean; expected a number of them"
+        );
         if let Some(Crop::Scale { min, max }) = self.crop {
             let ordered = min > 0.0 && min <= max && max <= 1.0;
             ensure!(ordered, "crop scale {min},{max}: expected two shares of the area, 0 < A <= B <= 1");

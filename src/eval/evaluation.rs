@@ -16,7 +16,7 @@ use super::knn::KnnWork;
 use super::linear::LinearProbe;
 use super::plan::FeaturePlan;
 use super::split::{SplitUnit, SplitWork};
-use crate::augment::Crop;
+use crate::augment::{Crop, ViewConfig};
 use crate::dataset::{Coverage, Dataset, class_difference};
 use crate::embed::Embedder;
 use crate::progress::{CancelToken, Progress};
@@ -77,6 +77,8 @@ pub struct Evaluation {
 /// between.
 pub struct EvalWork {
     config: EvalConfig,
+    /// How the crops of a mean are changed; empty where they are clean.
+    views: Vec<ViewConfig>,
     classes: usize,
     splits: [SplitPart; 2],
     /// Places of a patch on the smallest image.
@@ -134,7 +136,13 @@ impl EvalWork {
             test.name(),
             class_difference(train.as_ref(), test.as_ref())
         );
-        let plan = feature_plan(embedder, config);
+        let views = if config.augmented { embedder.info.trained_views() } else { vec![] };
+        ensure!(
+            !config.augmented || !views.is_empty(),
+            "the file of {} does not say how its training views were made, so that none can be augmented like them",
+            embedder.name
+        );
+        let plan = feature_plan(embedder, config, &views);
         let train_chosen = chosen(train.as_ref(), config.limit_train);
         let test_chosen = chosen(test.as_ref(), config.limit_test);
         let images = train_chosen.len() + test_chosen.len();
@@ -151,6 +159,7 @@ impl EvalWork {
         Ok(Self {
             fewest: fewest_patches(config, &splits),
             config: config.clone(),
+            views,
             classes,
             splits,
             inputs: InputCount { done: 0, total, resumed: 0, started: Instant::now() },
@@ -190,7 +199,7 @@ impl EvalWork {
         progress: &mut dyn FnMut(Progress),
     ) -> anyhow::Result<()> {
         let clock = Instant::now();
-        let plan = feature_plan(embedder, &self.config);
+        let plan = feature_plan(embedder, &self.config, &self.views);
         let SplitPart { data, work, tables, coverage } = &mut self.splits[split];
         let count = &mut self.inputs;
         let mut tick = |inputs: u64, from_cache: bool| {
@@ -303,9 +312,13 @@ fn epoch(probes: &mut [(LinearProbe, f64)], seed: u64) {
     });
 }
 
-fn feature_plan<'a>(embedder: &'a Embedder, config: &'a EvalConfig) -> FeaturePlan<'a> {
-    let EvalConfig { crop, fit, seed, .. } = *config;
-    FeaturePlan { embedder, aggregates: &config.patches, crop, fit, seed }
+fn feature_plan<'a>(
+    embedder: &'a Embedder,
+    config: &'a EvalConfig,
+    views: &'a [ViewConfig],
+) -> FeaturePlan<'a> {
+    let EvalConfig { crop, fit, seed, space, .. } = *config;
+    FeaturePlan { embedder, aggregates: &config.patches, crop, fit, seed, space, views }
 }
 
 fn classes_without_images(classes: &[String], tables: &[Arc<Features>]) -> Vec<String> {

@@ -8,9 +8,9 @@ use anyhow::{Context, ensure};
 use super::aggregate::{self, Aggregate, LOCAL_GRID};
 use super::cache::Shard;
 use super::plan::{FeaturePlan, mean_counts};
-use crate::augment::{self, Crop};
+use crate::augment::{self, Crop, CropBox, ViewConfig, ViewParams, view_rng};
 use crate::dataset::{Dataset, Skipped};
-use crate::embed::{CropSource, PatchSource};
+use crate::embed::{ChangedView, CropSource, PatchSource};
 use crate::image::Image;
 use crate::model::Space;
 
@@ -23,6 +23,16 @@ pub struct Features {
     pub width: usize,
     /// Class of each row.
     pub labels: Vec<u32>,
+}
+
+/// A crop of an image, and what decides how it is changed.
+struct Draw {
+    image: Arc<Image>,
+    crop: CropBox,
+    /// Of the image in its data set.
+    index: usize,
+    /// Of the crop among those of its image.
+    number: usize,
 }
 
 /// The vectors of one split.
@@ -58,7 +68,7 @@ impl FeaturePlan<'_> {
         let mut means = self.means(images, &counts)?.into_iter();
         let whole: Vec<Arc<Image>> = images.iter().map(|(_, image)| image.clone()).collect();
         let of = |aggregate: &Aggregate| match aggregate {
-            Aggregate::Central => Ok(self.embedder.centrals(&whole, &[Space::H])?.remove(0)),
+            Aggregate::Central => Ok(self.embedder.centrals(&whole, &[self.space])?.remove(0)),
             Aggregate::Mean(_) => means.next().context("a mean for each count"),
             Aggregate::LocalPatches => self.local_patches(&whole),
             Aggregate::LocalMap => self.local_map(&whole),
@@ -66,7 +76,7 @@ impl FeaturePlan<'_> {
         aggregates.iter().map(of).collect()
     }
 
-    /// For each count, the mean of h over the first so many crops of each image.
+    /// For each count, the mean over the first so many crops of each image.
     ///
     /// # Shapes
     /// - output i: `[images, width]`
@@ -76,11 +86,17 @@ impl FeaturePlan<'_> {
         let mut ends = vec![];
         for (index, image) in images {
             let crops = aggregate::crops(crop, (image.height(), image.width()), *index, most, self.seed)?;
-            sources.extend(crops.into_iter().map(|crop| CropSource { image: image.clone(), crop }));
+            let numbered = crops.into_iter().enumerate();
+            sources.extend(numbered.map(|(number, crop)| Draw {
+                image: image.clone(),
+                crop,
+                index: *index,
+                number,
+            }));
             ends.push(sources.len());
         }
         let vectors = self.crop_vectors(crop, sources)?;
-        let width = self.embedder.info.backbone.h_width();
+        let width = self.width();
         let mut means = vec![Vec::with_capacity(images.len() * width); counts.len()];
         let mut start = 0;
         for end in ends {
@@ -94,17 +110,36 @@ impl FeaturePlan<'_> {
         Ok(means)
     }
 
-    fn crop_vectors(&self, crop: Crop, sources: Vec<CropSource>) -> anyhow::Result<Vec<f32>> {
+    fn crop_vectors(&self, crop: Crop, sources: Vec<Draw>) -> anyhow::Result<Vec<f32>> {
+        let spaces = [self.space];
         let mut vectors = match crop {
+            _ if !self.views.is_empty() => {
+                let views = sources.into_iter().map(|draw| self.changed(crop, draw));
+                self.embedder.views(&views.collect::<anyhow::Result<Vec<_>>>()?, &spaces)?
+            }
             // Patches of one size share their resizing weights.
             Crop::Fixed { size } => {
-                let patch = |CropSource { image, crop }| PatchSource { image, y: crop.y, x: crop.x };
+                let patch = |Draw { image, crop, .. }| PatchSource { image, y: crop.y, x: crop.x };
                 let sources: Vec<PatchSource> = sources.into_iter().map(patch).collect();
-                self.embedder.patches(&sources, size, &[Space::H])?
+                self.embedder.patches(&sources, size, &spaces)?
             }
-            Crop::Scale { .. } => self.embedder.crops(&sources, &[Space::H])?,
+            Crop::Scale { .. } => {
+                let cut = |Draw { image, crop, .. }| CropSource { image, crop };
+                let sources: Vec<CropSource> = sources.into_iter().map(cut).collect();
+                self.embedder.crops(&sources, &spaces)?
+            }
         };
         Ok(vectors.remove(0))
+    }
+
+    /// The same crop, changed as one of the training views.
+    fn changed(&self, rule: Crop, draw: Draw) -> anyhow::Result<ChangedView> {
+        let Draw { image, crop, index, number } = draw;
+        let view = &self.views[number % self.views.len()];
+        let mut rng = view_rng(self.seed, 2, index as u64, number as u64);
+        let view = ViewConfig { crop: rule, ..view.clone() };
+        let drawn = view.sample(&mut rng, image.height(), image.width())?;
+        Ok(ChangedView { view: ViewParams { crop, ..drawn }, image })
     }
 
     /// # Shapes

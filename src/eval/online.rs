@@ -294,7 +294,16 @@ mod tests {
             let embedder = embedder();
             let crop = patch.map(|size| Crop::Fixed { size });
             let aggregates = [aggregate];
-            let plan = FeaturePlan { embedder: &embedder, aggregates: &aggregates, crop, fit: None, seed: 5 };
+            let (fit, seed, space) = (None, 5, Space::H);
+            let plan = FeaturePlan {
+                embedder: &embedder,
+                aggregates: &aggregates,
+                crop,
+                fit,
+                seed,
+                space,
+                views: &[],
+            };
             let table = |data: &dyn Dataset, indices: &[usize]| {
                 let cancel = CancelToken::default();
                 let mut work = SplitWork::new(indices.to_vec(), None, 1);

@@ -3,10 +3,11 @@
 use anyhow::ensure;
 
 use super::aggregate::{Aggregate, LOCAL_GRID};
-use crate::augment::Crop;
+use crate::augment::{Crop, ViewConfig};
 use crate::dataset::Dataset;
 use crate::embed::Embedder;
 use crate::memory::{self, NoRoom};
+use crate::model::Space;
 use crate::words::thousands;
 
 /// How images become vectors.
@@ -22,6 +23,10 @@ pub struct FeaturePlan<'a> {
     pub fit: Option<u32>,
     /// Decides the positions of patches.
     pub seed: u64,
+    /// Which vectors, of those of a crop alone; local aggregation is of h.
+    pub space: Space,
+    /// How the crops of a mean are changed, in turns; clean where there is none.
+    pub views: &'a [ViewConfig],
 }
 
 impl FeaturePlan<'_> {
@@ -30,6 +35,15 @@ impl FeaturePlan<'_> {
         ensure!(
             self.crop.is_some() || mean_counts(self.aggregates).is_empty(),
             "a mean over patches needs a patch size or a range of scales"
+        );
+        let known = self.embedder.info.crop_spaces();
+        let names: Vec<String> = known.iter().map(Space::to_string).collect();
+        ensure!(
+            known.contains(&self.space),
+            "the model {} gives no vector \"{}\" of a crop alone; expected one of {}",
+            self.embedder.name,
+            self.space,
+            names.join(", ")
         );
         let size = self.fit.map(|side| (side, side)).or(data.size());
         ensure!(
@@ -56,11 +70,16 @@ impl FeaturePlan<'_> {
         budget.ensure(budget.bank(), values.saturating_mul(4), what, "--limit")
     }
 
+    /// Values of a vector of a crop.
+    pub(super) fn width(&self) -> usize {
+        self.embedder.info.width(self.space).unwrap_or(0)
+    }
+
     /// Values of a vector at most.
     fn most_width(&self, aggregate: Aggregate) -> usize {
         let h = self.embedder.info.backbone.h_width();
         match aggregate {
-            Aggregate::Central | Aggregate::Mean(_) => h,
+            Aggregate::Central | Aggregate::Mean(_) => self.width(),
             Aggregate::LocalPatches => 4 * h,
             // No last map has more than an eighth of the input's side; the pooling halves it.
             Aggregate::LocalMap => h * (self.embedder.info.input as usize / 16 + 1).pow(2),

@@ -11,7 +11,7 @@ use super::precision::EmbedPrecision;
 use super::projector::{Projector, ProjectorForm};
 use super::space::{MapLayer, Space};
 use super::watch::{FirstNotFinite, Unwatched, Watch};
-use crate::augment::{Crop, Normalization, Resize};
+use crate::augment::{Crop, Normalization, Resize, ViewConfig};
 
 /// What a model is: all that is needed to build it, to feed it and to name it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,6 +102,12 @@ impl ModelInfo {
     pub fn trained_crops(&self) -> Vec<Crop> {
         let views = self.training["config"]["views"].as_array();
         views.into_iter().flatten().filter_map(|view| Crop::deserialize(&view["crop"]).ok()).collect()
+    }
+
+    /// How the views were made that the network was trained on; none where its file does not say.
+    pub fn trained_views(&self) -> Vec<ViewConfig> {
+        let views = self.training["config"]["views"].as_array();
+        views.into_iter().flatten().filter_map(|view| ViewConfig::deserialize(view).ok()).collect()
     }
 
     /// The name of the objective that the network was trained by; none where its file does not say.

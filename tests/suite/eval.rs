@@ -132,6 +132,35 @@ fn crops_of_a_range_of_scales_are_averaged_too() {
 }
 
 #[test]
+fn another_space_and_views_as_in_training_are_evaluated_on_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let place = ["eval", "--data", text(&data), "--patch", "14", "--classifier", "knn", "--k", "3"];
+    let cache = folder.path().join("cache");
+    let eval = |how: &[&str]| json(&[&place[..], &["--cache", text(&cache)], how].concat());
+    let plain = eval(&["--patches", "central,4"]);
+    assert!(plain["config"]["space"].is_null(), "a cell of before is found again");
+    let hidden = eval(&["--patches", "central,4", "--space", "hidden1"]);
+    let widths = |report: &Value| [0, 1].map(|row| report["rows"][row]["width"].as_u64().unwrap());
+    assert_eq!(hidden["config"]["space"], "hidden1");
+    assert_eq!((widths(&plain), widths(&hidden)), ([128; 2], [512; 2]));
+    // Colours change in training: what tells these classes apart by colour is not what it was, and is the same again.
+    let features = |report: &Value| {
+        let (hash, seed) = (report["model_hash"].clone(), report["config"]["seed"].clone());
+        (hash, seed, rows(report))
+    };
+    let changed = eval(&["--patches", "4", "--augmented"]);
+    assert_eq!(features(&eval(&["--patches", "4", "--augmented"])), features(&changed));
+    assert_eq!(fs::read_dir(&cache).unwrap().count(), 6, "two splits in three ways, none taken for another");
+    let refused = failure(&[&place[..], &["--patches", "4", "--space", "hidden7"]].concat());
+    assert!(refused.contains("gives no vector \"hidden7\"") && refused.contains("hidden1"), "{refused}");
+    let refused = failure(&[&place[..], &["--patches", "central", "--augmented"]].concat());
+    assert!(refused.contains("expected a number of them"), "{refused}");
+    let refused = failure(&[&place[..], &["--patches", "4", "--local", "--space", "z"]].concat());
+    assert!(refused.contains("local-patches is of h"), "{refused}");
+}
+
+#[test]
 fn what_cannot_be_used_is_counted_and_named_and_a_part_is_called_so() {
     let folder = tempfile::tempdir().unwrap();
     let data = data(folder.path());

@@ -13,7 +13,7 @@ use crate::eval::knn::KnnConfig;
 use crate::eval::linear::LinearConfig;
 use crate::eval::{Classifier, EvalConfig};
 use crate::files;
-use crate::model::{ModelSpec, Overrides};
+use crate::model::{ModelSpec, Overrides, Space};
 use crate::train::place_words;
 
 /// Largest plan that is read.
@@ -225,6 +225,8 @@ impl EvalPlan {
             limit_train: self.limit_train,
             limit_test: self.limit_test,
             seed,
+            space: Space::H,
+            augmented: false,
             cache: Some(cache.to_owned()),
         };
         let has_mean = config.patches.iter().any(|aggregate| matches!(aggregate, Aggregate::Mean(_)));

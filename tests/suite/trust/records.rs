@@ -384,6 +384,8 @@ pub fn resume(place: &Path, _: &str) -> anyhow::Result<()> {
 fn evaluation(place: &Path) -> anyhow::Result<String> {
     let data = fs::read_to_string(place.join("data"))?;
     let config = EvalConfig {
+        space: bagssl::model::Space::H,
+        augmented: false,
         crop: None,
         fit: None,
         patches: vec![Aggregate::Central],
