@@ -1,9 +1,10 @@
-//! How the mean of a few patches' vectors nears the vector of the whole image (Fig. 3a), and which patches carry it.
+//! How the mean of a few patches' vectors nears the vector of the whole image (Fig. 3a).
 //!
 //! Protocol: the patches of an image lie on a grid and are taken in an order that is drawn once for each image, so that
 //! the mean of 4 holds the 2 before it. Of the un-normalised mean of the first N the cosine is taken with the vector of
 //! the whole image ("central") and with R, the mean over all patches. Where an image has fewer than N patches all of
-//! them count, and the row says so.
+//! them count, and the row says so. Of one image alone the spread is over further orders, of which the first is that of
+//! the protocol.
 
 use std::fmt;
 use std::str::FromStr;
@@ -114,8 +115,9 @@ impl ConvergencePlan<'_> {
         cancel: &CancelToken,
     ) -> anyhow::Result<ImageCosines> {
         let central = self.embedder.centrals(&[whole], &self.spaces)?;
-        let mut order = corners(self.grid, patches_of)?;
-        order.shuffle(&mut view_rng(self.seed, 0, index as u64, 0));
+        let corners = corners(self.grid, patches_of)?;
+        let order: Vec<(u32, u32)> =
+            order(corners.len(), self.seed, index, 0).into_iter().map(|cell| corners[cell]).collect();
         let mut sums: Vec<Running> = central.iter().map(|vector| Running::new(vector.len())).collect();
         let marks: Vec<usize> = self.counts.iter().map(|count| count.of(order.len())).collect();
         for corners in order.chunks(BATCH) {
@@ -124,21 +126,61 @@ impl ConvergencePlan<'_> {
                 self.embedder.patches(&sources(patches_of, corners), self.grid.patch, &self.spaces)?;
             sums.iter_mut().zip(&vectors).for_each(|(sum, rows)| sum.add(rows, &marks));
         }
-        let cosines = |with: &[f64], sum: &Running| -> Vec<f64> {
-            marks.iter().map(|mark| cosine(sum.after(*mark), with)).collect()
-        };
-        let central = central.iter().map(|vector| vector.iter().map(|v| f64::from(*v)).collect());
-        let central: Vec<Vec<f64>> = central.collect();
         Ok(ImageCosines {
             patches: order.len(),
-            whole: sums.iter().zip(&central).map(|(sum, whole)| cosines(whole, sum)).collect(),
-            mean: sums.iter().map(|sum| cosines(&sum.total, sum)).collect(),
+            whole: sums.iter().zip(&central).map(|(sum, whole)| sum.cosines(&marks, &wide(whole))).collect(),
+            mean: sums.iter().map(|sum| sum.cosines(&marks, &sum.total)).collect(),
         })
     }
 }
 
+/// The order in which the patches of image `index` are taken: that of the protocol for `draw` 0, another for each
+/// further one.
+pub fn order(patches: usize, seed: u64, index: usize, draw: u64) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..patches).collect();
+    order.shuffle(&mut view_rng(seed, 0, index as u64, draw));
+    order
+}
+
+/// 1, 2, 4, ... and all of `patches`.
+pub fn doubling(patches: usize) -> Vec<PatchCount> {
+    let powers = std::iter::successors(Some(1usize), |count| count.checked_mul(2));
+    let below = powers.take_while(|count| *count < patches).map(PatchCount::First);
+    below.chain([PatchCount::All]).collect()
+}
+
+/// The cosines of one space of one image, whose vectors are at hand, along one order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OrderCosines {
+    /// For each count, with the whole image's vector; none where that is not known.
+    pub whole: Option<Vec<f64>>,
+    /// For each count, with the mean over all patches.
+    pub mean: Vec<f64>,
+}
+
+/// Measures `rows`, `[patches, width]`, along `order`, which has each patch once.
+pub fn along(
+    rows: &[f32],
+    width: usize,
+    whole: Option<&[f32]>,
+    counts: &[PatchCount],
+    order: &[usize],
+) -> OrderCosines {
+    let marks: Vec<usize> = counts.iter().map(|count| count.of(order.len())).collect();
+    let mut sum = Running::new(width);
+    order.iter().for_each(|cell| sum.add(&rows[cell * width..(cell + 1) * width], &marks));
+    OrderCosines {
+        whole: whole.map(|whole| sum.cosines(&marks, &wide(whole))),
+        mean: sum.cosines(&marks, &sum.total),
+    }
+}
+
+fn wide(vector: &[f32]) -> Vec<f64> {
+    vector.iter().map(|value| f64::from(*value)).collect()
+}
+
 /// The corners of all patches of an image, row by row.
-fn corners(grid: PatchGrid, image: &Image) -> anyhow::Result<Vec<(u32, u32)>> {
+pub(super) fn corners(grid: PatchGrid, image: &Image) -> anyhow::Result<Vec<(u32, u32)>> {
     let (height, width) = (image.height(), image.width());
     let (rows, cols) = grid.shape(height, width);
     ensure!(
@@ -149,25 +191,25 @@ fn corners(grid: PatchGrid, image: &Image) -> anyhow::Result<Vec<(u32, u32)>> {
     Ok((0..rows * cols).map(|cell| grid.corner(cell, cols)).collect())
 }
 
-fn sources(image: &Arc<Image>, corners: &[(u32, u32)]) -> Vec<PatchSource> {
+pub(super) fn sources(image: &Arc<Image>, corners: &[(u32, u32)]) -> Vec<PatchSource> {
     corners.iter().map(|&(y, x)| PatchSource { image: image.clone(), y, x }).collect()
 }
 
 /// A sum of vectors, and what it was after certain numbers of them.
-struct Running {
-    total: Vec<f64>,
+pub(super) struct Running {
+    pub(super) total: Vec<f64>,
     count: usize,
     /// Numbers of vectors and the sum of so many.
     known: Vec<(usize, Vec<f64>)>,
 }
 
 impl Running {
-    fn new(width: usize) -> Self {
+    pub(super) fn new(width: usize) -> Self {
         Self { total: vec![0.0; width], count: 0, known: vec![] }
     }
 
     /// Adds rows; the sum is kept where their number is one of `marks`.
-    fn add(&mut self, rows: &[f32], marks: &[usize]) {
+    pub(super) fn add(&mut self, rows: &[f32], marks: &[usize]) {
         for row in rows.chunks_exact(self.total.len()) {
             self.total.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value));
             self.count += 1;
@@ -181,9 +223,14 @@ impl Running {
     fn after(&self, count: usize) -> &[f64] {
         self.known.iter().find(|(known, _)| *known == count).map_or(&self.total, |(_, sum)| sum)
     }
+
+    /// Of the means after `marks`, the cosines with a vector.
+    fn cosines(&self, marks: &[usize], with: &[f64]) -> Vec<f64> {
+        marks.iter().map(|mark| cosine(self.after(*mark), with)).collect()
+    }
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
@@ -193,27 +240,27 @@ pub(super) fn cosine(a: &[f64], b: &[f64]) -> f64 {
     if lengths > 0.0 { (dot(a, b) / lengths).clamp(-1.0, 1.0) } else { 0.0 }
 }
 
-/// A number over images: its mean with a bootstrap interval of 95 %, and how it is spread.
+/// A number over images, or over the orders of one image's patches: its mean with a bootstrap interval of 95 %, and how it is spread.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
-pub struct OverImages {
+pub struct OverDraws {
     /// Mean.
     pub mean: f64,
     /// Lower end of the mean's interval.
     pub low: f64,
     /// Upper end of the mean's interval.
     pub high: f64,
-    /// Standard deviation over images (divisor n - 1); 0 of one.
+    /// Standard deviation (divisor n - 1); 0 of one.
     pub deviation: f64,
-    /// A tenth of the images lie below.
+    /// A tenth of them lie below.
     pub p10: f64,
-    /// A tenth of the images lie above.
+    /// A tenth of them lie above.
     pub p90: f64,
 }
 
 /// Bootstrap samples for an interval.
 const RESAMPLES: usize = 2000;
 
-impl OverImages {
+impl OverDraws {
     /// Of at least one finite value.
     pub fn of(values: &[f64], seed: u64) -> anyhow::Result<Self> {
         let interval = bootstrap_mean(values, RESAMPLES, 0.95, seed).context("no finite values")?;
@@ -225,62 +272,27 @@ impl OverImages {
     }
 }
 
-/// How much R, the mean of all patches, would turn without each of them.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Carried {
-    /// Rows and columns of patches.
-    pub shape: (usize, usize),
-    /// For each space, 1 - cos(R, R without the patch), row by row.
-    pub turns: Vec<Vec<f64>>,
+/// The curve of one space.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct SpaceConvergence {
+    /// Its name.
+    pub space: String,
+    /// By rising number of patches.
+    pub points: Vec<ConvergencePoint>,
 }
 
-/// Leaves each patch of an image out in turn. Needs all its vectors at once.
-///
-/// # Errors
-/// Fewer than two patches fit, no room for the vectors, cancelled, or those of the model.
-pub fn leave_one_out(
-    embedder: &Embedder,
-    image: &Arc<Image>,
-    grid: PatchGrid,
-    spaces: &[Space],
-    cancel: &CancelToken,
-) -> anyhow::Result<Carried> {
-    let corners = corners(grid, image)?;
-    ensure!(corners.len() > 1, "one patch alone carries all of R; expected a smaller patch or stride");
-    let widths = spaces.iter().filter_map(|space| embedder.info.width(*space));
-    let bytes = 4 * (corners.len() * widths.sum::<usize>()) as u64;
-    let budget = crate::memory::budget();
-    budget.ensure(
-        budget.maps(),
-        bytes,
-        || format!("the vectors of {} patches of one image", crate::words::thousands(corners.len())),
-        "a larger --stride, or fewer spaces",
-    )?;
-    let mut vectors = vec![vec![]; spaces.len()];
-    for corners in corners.chunks(BATCH) {
-        cancel.check()?;
-        let fresh = embedder.patches(&sources(image, corners), grid.patch, spaces)?;
-        vectors.iter_mut().zip(fresh).for_each(|(all, fresh)| all.extend(fresh));
-    }
-    let turns = vectors.iter().map(|rows| turns(rows, rows.len() / corners.len())).collect();
-    Ok(Carried { shape: grid.shape(image.height(), image.width()), turns })
-}
-
-/// 1 - cos(R, R without the row), for each row.
-fn turns(rows: &[f32], width: usize) -> Vec<f64> {
-    let mut sum = Running::new(width);
-    sum.add(rows, &[]);
-    let without = |row: &[f32]| {
-        let rest: Vec<f64> = sum.total.iter().zip(row).map(|(sum, value)| sum - f64::from(*value)).collect();
-        // As half the square of the chord of the unit vectors: 1 minus a cosine near 1 keeps no digits.
-        let (of_sum, of_rest) = (dot(&sum.total, &sum.total).sqrt(), dot(&rest, &rest).sqrt());
-        if of_sum == 0.0 || of_rest == 0.0 {
-            return 1.0;
-        }
-        let chord = sum.total.iter().zip(&rest).map(|(a, b)| (a / of_sum - b / of_rest).powi(2));
-        chord.sum::<f64>() / 2.0
-    };
-    rows.chunks_exact(width).map(without).collect()
+/// Means over so many patches.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ConvergencePoint {
+    /// How many were asked for.
+    pub count: PatchCount,
+    /// Fewest and most patches that an image's mean is over.
+    pub patches: (usize, usize),
+    /// Cosine with the vector of the whole image; absent where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole: Option<OverDraws>,
+    /// Cosine with R, the mean over all patches.
+    pub mean: OverDraws,
 }
 
 #[cfg(test)]
@@ -332,29 +344,36 @@ mod tests {
     }
 
     #[test]
-    fn the_patch_that_points_elsewhere_carries_most() {
-        // R without the last row points along x; with it, 3 : 1.
-        let found = turns(&[1.0, 0.0, 1.0, 0.0, 1.0, 1.0], 2);
-        let turn = |a: [f64; 2], b: [f64; 2]| 1.0 - cosine(&a, &b);
-        let expected =
-            [turn([3.0, 1.0], [2.0, 1.0]), turn([3.0, 1.0], [2.0, 1.0]), turn([3.0, 1.0], [2.0, 0.0])];
-        for (found, expected) in found.iter().zip(expected) {
-            assert!((found - expected).abs() < 1e-15, "{found} {expected}");
-        }
-        // Far below what 1 - cosine would keep.
-        let tiny = turns(&[[1.0, 0.0].repeat(1000), vec![1.0, 1e-5]].concat(), 2);
-        let angle = 1e-5 / 1001.0;
-        assert!((tiny[1000] / (angle * angle / 2.0) - 1.0).abs() < 1e-3, "{:e}", tiny[1000]);
-        assert_eq!(turns(&[1.0, 0.0, -1.0, 0.0], 2), [1.0, 1.0]);
+    fn numbers_over_images_have_their_spread() {
+        let found = OverDraws::of(&[0.0, 0.5, 1.0, 0.5], 1).unwrap();
+        assert!((found.mean - 0.5).abs() < 1e-15 && (found.deviation - (0.5f64 / 3.0).sqrt()).abs() < 1e-15);
+        assert!((found.p10 - 0.15).abs() < 1e-12 && (found.p90 - 0.85).abs() < 1e-12, "{found:?}");
+        assert!(OverDraws::of(&[], 1).is_err());
+        assert_eq!(OverDraws::of(&[0.25], 1).unwrap().deviation, 0.0);
     }
 
     #[test]
-    fn numbers_over_images_have_their_spread() {
-        let found = OverImages::of(&[0.0, 0.5, 1.0, 0.5], 1).unwrap();
-        assert!((found.mean - 0.5).abs() < 1e-15 && (found.deviation - (0.5f64 / 3.0).sqrt()).abs() < 1e-15);
-        assert!((found.p10 - 0.15).abs() < 1e-12 && (found.p90 - 0.85).abs() < 1e-12, "{found:?}");
-        assert!(OverImages::of(&[], 1).is_err());
-        assert_eq!(OverImages::of(&[0.25], 1).unwrap().deviation, 0.0);
+    fn one_image_is_measured_along_any_order_and_all_of_its_patches_are_r() {
+        let rows = [3.0, 0.0, 0.0, 1.0, 0.0, 2.0];
+        let counts = doubling(3);
+        assert_eq!(counts, [PatchCount::First(1), PatchCount::First(2), PatchCount::All]);
+        let found = along(&rows, 2, Some(&[0.0, 5.0]), &counts, &[2, 0, 1]);
+        // Sums (0, 2), (3, 2), (3, 3).
+        let expected = [1.0, 2.0 / 13f64.sqrt(), 0.5f64.sqrt()];
+        for (found, expected) in found.whole.unwrap().iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-15, "{found} {expected}");
+        }
+        let expected = [0.5f64.sqrt(), 5.0 / (26f64).sqrt(), 1.0];
+        for (found, expected) in found.mean.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-15, "{found} {expected}");
+        }
+        assert_eq!(along(&rows, 2, None, &counts, &[0, 1, 2]).whole, None);
+        assert_eq!((doubling(1), doubling(4).len()), (vec![PatchCount::All], 3));
+        let orders: Vec<Vec<usize>> = (0..2).map(|draw| order(9, 1, 4, draw)).collect();
+        assert_ne!(orders[0], orders[1]);
+        let mut sorted = orders[1].clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..9).collect::<Vec<_>>());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What the figures and measures of the paper are made of.
 
+pub mod carried;
 pub mod composition;
 pub mod convergence;
 pub mod cooccurrence;

@@ -7,7 +7,7 @@ use clap::Args;
 use crate::cli::shared::{
     Commander, DecodingArgs, ModelArgs, PlotArgs, pixels, positive, show, skipped_words, thousands,
 };
-use crate::engine::facts::{DataSpec, PatchCount, Space, Split};
+use crate::engine::facts::{DataSpec, OverDraws, PatchCount, Space, Split};
 use crate::engine::jobs::convergence::{
     CarriedReport, CarriedRequest, ConvergenceReport, ConvergenceRequest, ConvergenceSource,
 };
@@ -101,11 +101,11 @@ fn words(report: &ConvergenceReport) -> String {
                 true => thousands(most),
                 false => format!("{} to {}", thousands(fewest), thousands(most)),
             };
-            let whole = point.whole;
-            format!(
-                "{:>8} {count:>9}  {:.3}  [{:.3}, {:.3}]  {:.3};  R {:.3}",
-                space.space, whole.mean, whole.low, whole.high, whole.deviation, point.mean.mean
-            )
+            let whole = point.whole.map_or(String::new(), |whole| {
+                let OverDraws { mean, low, high, deviation, .. } = whole;
+                format!("  {mean:.3}  [{low:.3}, {high:.3}]  {deviation:.3};")
+            });
+            format!("{:>8} {count:>9}{whole}  R {:.3}", space.space, point.mean.mean)
         }));
     }
     lines.push(format!("{}{}", report.files.out.display(), report.files.warning_line()));

@@ -6,6 +6,7 @@ use crate::engine::ask::config::ExploreConfig;
 use crate::engine::ask::evaluation::EvaluateCommand;
 use crate::engine::ask::figures::FigureCommand;
 use crate::engine::ask::images::ImageFilter;
+use crate::engine::ask::measures::MeasureCommand;
 use crate::engine::ask::places::PlacesRequest;
 use crate::engine::ask::query::QuerySpec;
 use crate::engine::ask::request::RequestId;
@@ -110,6 +111,8 @@ pub enum Command {
     Compare(CompareCommand),
     /// Something about evaluating models.
     Evaluate(EvaluateCommand),
+    /// Something about measures.
+    Measure(MeasureCommand),
 }
 
 impl Command {
@@ -133,6 +136,8 @@ pub const ABOUT_MAPS: [&str; 3] = ["showing the image", "the query", "changing t
 pub const ABOUT_GALLERIES: &str = "embedding patches for the galleries";
 /// What a failure is said to be about where a bank cannot be opened.
 pub const ABOUT_BANK: &str = "opening the bank";
+/// What a failure is said to be about where something cannot be measured.
+pub const ABOUT_MEASURES: &str = "measuring";
 /// What a failure is said to be about where a GPU cannot be used.
 pub const ABOUT_GPU: &str = "the GPU";
 
@@ -159,5 +164,7 @@ pub fn about(command: &Command) -> &'static str {
         Command::Evaluate(EvaluateCommand::Open(_)) => "opening the results",
         Command::Evaluate(EvaluateCommand::Export(_)) => "exporting the results",
         Command::Evaluate(_) => "evaluating",
+        Command::Measure(MeasureCommand::Export { .. }) => "exporting the measures",
+        Command::Measure(_) => ABOUT_MEASURES,
     }
 }

@@ -2,7 +2,8 @@
 
 pub use super::filter::NamedFilter;
 pub use super::space::PatchSpace;
-pub use crate::analysis::convergence::PatchCount;
+pub use crate::analysis::carried::SpaceCarried;
+pub use crate::analysis::convergence::{ConvergencePoint, OverDraws, PatchCount, SpaceConvergence};
 pub use crate::analysis::locality::LocalityConfig;
 pub use crate::augment::Crop;
 pub use crate::augment::Resize;

@@ -11,6 +11,7 @@ use crate::engine::ask::figures::FigureView;
 use crate::engine::ask::gallery::{ExtractionView, GalleryView};
 use crate::engine::ask::images::FoundImages;
 use crate::engine::ask::maps::{ImageView, Pictures, PreviewView, QueryView};
+use crate::engine::ask::measures::MeasuresShown;
 use crate::engine::ask::microscope::MicroscopeView;
 use crate::engine::ask::places::PlacesView;
 use crate::engine::ask::training::{DataSource, PinsView, RunView, TrainingView};
@@ -66,6 +67,8 @@ pub struct ViewsShown {
     pub compare: Option<Arc<CompareView>>,
     /// The query's place at several patch sizes, if that is wanted.
     pub microscope: Option<Arc<MicroscopeView>>,
+    /// What is measured.
+    pub measures: MeasuresShown,
     /// The preview of a figure, while one is asked for.
     pub figure: Option<Arc<FigureView>>,
     /// Several places with their galleries, if that is wanted.

@@ -8,7 +8,8 @@ use serde_json::json;
 
 use crate::engine::ask::ResultRow;
 use crate::engine::figures::output::Written;
-use crate::engine::jobs::plot::{PlotFile, page};
+use crate::engine::figures::plotted::page;
+use crate::engine::jobs::plot::PlotFile;
 use crate::engine::tables::plan::StoredResults;
 use crate::figure::{BarSeries, BarsPanel, CurveAxis, Panel, PanelsData, PanelsSpec};
 use crate::words::thousands;

@@ -6,20 +6,24 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::ensure;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 
-use crate::analysis::convergence::{ConvergencePlan, ImageCosines, OverImages, PatchCount, leave_one_out};
+use crate::analysis::carried::{SpaceCarried, leave_one_out};
+use crate::analysis::convergence::{
+    ConvergencePlan, ConvergencePoint, ImageCosines, OverDraws, PatchCount, SpaceConvergence,
+};
 use crate::augment;
-use crate::colormap::Colormap;
 use crate::dataset::{self, DataSpec, Dataset, ImageOrder, SPREAD_SEED, Skipped, Split, spread};
 use crate::embed::Embedder;
 use crate::engine::ask::defaults;
+use crate::engine::figures::averages::{CARRIED_NOTE, carried_panels, convergence_panels};
 use crate::engine::figures::compose::title_in;
 use crate::engine::figures::output::Written;
-use crate::engine::jobs::plot::{PlotFile, curves, line, page, write_csv};
+use crate::engine::figures::plotted::page;
+use crate::engine::jobs::plot::{PlotFile, write_csv};
 use crate::engine::jobs::{Job, open_embedder};
-use crate::figure::{CurveAxis, MatrixPanel, Panel, PanelsData, PanelsSpec, PicturePanel};
+use crate::figure::{PanelsData, PanelsSpec};
 use crate::files;
 use crate::image::Image;
 use crate::model::{ModelSpec, Space};
@@ -91,28 +95,6 @@ pub struct ConvergenceReport {
     /// The files that were written.
     #[serde(flatten)]
     pub files: Written,
-}
-
-/// The curve of one space.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct SpaceConvergence {
-    /// Its name.
-    pub space: String,
-    /// By rising number of patches.
-    pub points: Vec<ConvergencePoint>,
-}
-
-/// Means over so many patches.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct ConvergencePoint {
-    /// How many were asked for.
-    pub count: PatchCount,
-    /// Fewest and most patches that an image's mean is over.
-    pub patches: (usize, usize),
-    /// Cosine with the vector of the whole image.
-    pub whole: OverImages,
-    /// Cosine with R, the mean over all patches.
-    pub mean: OverImages,
 }
 
 /// What is open: the images, the model, the patches.
@@ -249,14 +231,14 @@ fn space_curve(
 ) -> anyhow::Result<SpaceConvergence> {
     let point = |(index, count): (usize, &PatchCount)| {
         let of = |values: &dyn Fn(&ImageCosines) -> f64| {
-            OverImages::of(&images.iter().map(values).collect::<Vec<f64>>(), seed)
+            OverDraws::of(&images.iter().map(values).collect::<Vec<f64>>(), seed)
         };
         let patches = images.iter().map(|image| count.of(image.patches));
         let fewest = patches.clone().min().unwrap_or_default();
         Ok(ConvergencePoint {
             count: *count,
             patches: (fewest, patches.max().unwrap_or_default()),
-            whole: of(&|image| image.whole[at][index])?,
+            whole: Some(of(&|image| image.whole[at][index])?),
             mean: of(&|image| image.mean[at][index])?,
         })
     };
@@ -280,26 +262,7 @@ pub(super) fn convergence_page(
         format!("patches of {0} x {0} px every {1} px", grid.patch, grid.stride),
         "lines: means over images; bands: from a tenth to nine tenths of them".into(),
     ];
-    page(String::new(), panels(spaces), notes)
-}
-
-/// Two panels: with the whole image, and with the mean over all.
-fn panels(spaces: &[SpaceConvergence]) -> Vec<Panel> {
-    let panel = |title: &str, of: fn(&ConvergencePoint) -> OverImages| {
-        let series = spaces.iter().map(|space| {
-            let each = |value: fn(OverImages) -> f64| space.points.iter().map(|p| value(of(p))).collect();
-            let x = space.points.iter().map(|point| point.patches.1 as f64).collect();
-            line(&space.space, x, each(|o| o.mean), Some((each(|o| o.p10), each(|o| o.p90))))
-        });
-        let axes = (CurveAxis::of("patches in the mean", ""), CurveAxis::of("cosine", ""));
-        let mut panel = curves(title, axes.0, axes.1, series.collect());
-        panel.log_x = true;
-        Panel::Curves(panel)
-    };
-    vec![
-        panel("with the whole image's vector", |p| p.whole),
-        panel("with the mean of all patches", |p| p.mean),
-    ]
+    page(String::new(), convergence_panels(spaces), notes)
 }
 
 fn write_table(path: &Path, spaces: &[SpaceConvergence]) -> anyhow::Result<()> {
@@ -308,7 +271,8 @@ fn write_table(path: &Path, spaces: &[SpaceConvergence]) -> anyhow::Result<()> {
     let mut rows = vec![];
     for space in spaces {
         for point in &space.points {
-            for (with, o) in [("whole", point.whole), ("mean", point.mean)] {
+            let whole = point.whole.map(|whole| ("whole", whole));
+            for (with, o) in whole.into_iter().chain([("mean", point.mean)]) {
                 let (fewest, most) = point.patches;
                 let names = [space.space.clone(), with.into(), point.count.to_string()];
                 let counts = [fewest.to_string(), most.to_string()];
@@ -356,21 +320,6 @@ pub struct CarriedReport {
     pub files: Written,
 }
 
-/// How much R turns without each patch.
-#[derive(Clone, Debug, Serialize)]
-pub struct SpaceCarried {
-    /// Mean over patches of 1 - cos(R, R without the patch).
-    pub mean_turn: f64,
-    /// Largest turn, as a multiple of the mean.
-    pub largest: f64,
-    /// Top and left edge of the patch without which R turns most, pixels.
-    pub at: (u32, u32),
-    /// Patches, of all, without which R turns half as much as without all of them, one at a time.
-    pub half: usize,
-    /// For each patch, row by row, its turn as a multiple of the mean.
-    pub relative: Vec<f64>,
-}
-
 /// Leaves each patch out in turn, and draws which ones matter.
 ///
 /// # Errors
@@ -389,27 +338,12 @@ pub fn carried(request: &CarriedRequest, job: Job<'_>) -> anyhow::Result<Carried
     let Opened { data, embedder, grid, spaces, fit } = opened;
     let (rows, cols) = found.shape;
     let names: Vec<String> = spaces.iter().map(Space::to_string).collect();
-    let each: Vec<SpaceCarried> = found.turns.iter().map(|turns| space_carried(turns, grid, cols)).collect();
-    let most = each.iter().map(|space| space.largest).fold(1.0, f64::max) as f32;
+    let each: Vec<SpaceCarried> =
+        found.turns.iter().map(|turns| SpaceCarried::of(turns, grid, cols)).collect();
     let title = title_in(data.as_ref(), index);
-    let picture = PicturePanel { title: title.clone(), image: image.as_ref().clone() };
-    let mut panels = vec![Panel::Picture(picture)];
-    panels.extend(names.iter().zip(&each).map(|(name, space)| {
-        Panel::Matrix(MatrixPanel {
-            title: name.clone(),
-            rows,
-            cols,
-            values: space.relative.iter().map(|v| *v as f32).collect(),
-            range: [0.0, most],
-            colormap: Colormap::default(),
-            row_label: String::new(),
-            col_label: String::new(),
-        })
-    }));
+    let panels = carried_panels(&title, &image, &names, &each, found.shape);
     let notes = vec![
-        "how far R, the mean of all patches, turns without each of them: 1 - cosine, as a multiple of its mean over \
-         the patches; one colour scale for all spaces"
-            .into(),
+        CARRIED_NOTE.into(),
         format!("model {}, {}: {title}", embedder.name, data.name()),
         format!("{} patches of {1} x {1} px every {2} px", rows * cols, grid.patch, grid.stride),
     ];
@@ -441,41 +375,4 @@ pub fn carried(request: &CarriedRequest, job: Job<'_>) -> anyhow::Result<Carried
         spaces: names.into_iter().zip(each).collect(),
         files,
     })
-}
-
-fn space_carried(turns: &[f64], grid: PatchGrid, cols: usize) -> SpaceCarried {
-    let total: f64 = turns.iter().sum();
-    let mean_turn = total / turns.len() as f64;
-    let relative: Vec<f64> =
-        turns.iter().map(|turn| if mean_turn > 0.0 { turn / mean_turn } else { 1.0 }).collect();
-    let largest = relative.iter().copied().fold(0.0, f64::max);
-    let at = relative.iter().position(|value| *value == largest).unwrap_or(0);
-    let mut sorted = turns.to_vec();
-    sorted.sort_by(|a, b| b.total_cmp(a));
-    let mut sum = 0.0;
-    let half = sorted.iter().position(|turn| {
-        sum += turn;
-        sum >= total / 2.0
-    });
-    SpaceCarried {
-        mean_turn,
-        largest,
-        at: grid.corner(at, cols),
-        half: half.map_or(0, |at| at + 1),
-        relative,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn half_of_the_turn_is_carried_by_the_fewest_patches() {
-        let found = space_carried(&[1.0, 4.0, 1.0, 2.0], PatchGrid { patch: 8, stride: 4 }, 2);
-        assert_eq!((found.mean_turn, found.largest, found.at, found.half), (2.0, 2.0, (0, 4), 1));
-        assert_eq!(found.relative, [0.5, 2.0, 0.5, 1.0]);
-        let even = space_carried(&[0.0; 4], PatchGrid { patch: 8, stride: 4 }, 2);
-        assert_eq!((even.largest, even.relative), (1.0, vec![1.0; 4]));
-    }
 }

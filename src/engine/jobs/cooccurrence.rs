@@ -13,8 +13,9 @@ use crate::analysis::cooccurrence::{Duality, Losses, World, correlation, product
 use crate::colormap::Colormap;
 use crate::device;
 use crate::engine::figures::output::Written;
+use crate::engine::figures::plotted::{curves, named, page};
 use crate::engine::jobs::Job;
-use crate::engine::jobs::plot::{PlotFile, curves, named, page, write_csv};
+use crate::engine::jobs::plot::{PlotFile, write_csv};
 use crate::figure::{CurveAxis, MatrixPanel, Panel, PanelsSpec};
 use crate::progress::Progress;
 use crate::train::optimizer::{LrScale, Optimizer, OptimizerConfig, Rule, norm_of};

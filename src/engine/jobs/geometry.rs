@@ -15,10 +15,11 @@ use crate::analysis::geometry::{
 use crate::bank::{Bank, ModelFacts};
 use crate::colormap::Colormap;
 use crate::engine::figures::output::Written;
+use crate::engine::figures::plotted::{curves, line, page};
 use crate::engine::jobs::Job;
 use crate::engine::jobs::compare::common_images;
 use crate::engine::jobs::fresh::FreshPatches;
-use crate::engine::jobs::plot::{PlotFile, curves, line, page, write_csv};
+use crate::engine::jobs::plot::{PlotFile, write_csv};
 use crate::figure::{CurveAxis, MatrixPanel, Panel, PanelsSpec};
 use crate::memory;
 use crate::patch::PatchGrid;

@@ -10,8 +10,9 @@ use crate::analysis::locality::{self, LocalityConfig, LocalityReport, SpaceLocal
 use crate::dataset::{self, DataSpec, Dataset, ImageOrder, SPREAD_SEED, Split};
 use crate::engine::ask::PatchSpace;
 use crate::engine::figures::output::Written;
+use crate::engine::figures::plotted::{curves, line, page};
 use crate::engine::jobs::fresh;
-use crate::engine::jobs::plot::{PlotFile, curves, line, page, write_csv};
+use crate::engine::jobs::plot::{PlotFile, write_csv};
 use crate::engine::jobs::{Job, open_embedder};
 use crate::figure::{CurveAxis, CurveSeries, Panel, PanelsData, PanelsSpec};
 use crate::files;

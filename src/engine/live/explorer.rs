@@ -15,6 +15,7 @@ use crate::engine::live::evaluation::EvaluationPart;
 use crate::engine::live::extraction::ExtractionPart;
 use crate::engine::live::figures::FiguresPart;
 use crate::engine::live::galleries::GalleriesPart;
+use crate::engine::live::image_measures::ImageMeasuresPart;
 use crate::engine::live::maps::MapsPart;
 use crate::engine::live::microscope::MicroscopePart;
 use crate::engine::live::open::Open;
@@ -81,6 +82,7 @@ impl Explorer {
             Box::new(PlacesPart::new(helpers.places)),
             Box::new(MicroscopePart::default()),
             Box::new(MapsPart::default()),
+            Box::new(ImageMeasuresPart::default()),
             Box::new(FiguresPart::new(helpers.figures, compare.clone())),
             Box::new(ComparisonPart::new(compare)),
             Box::new(EvaluationPart::default()),

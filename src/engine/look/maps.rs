@@ -193,6 +193,22 @@ impl ImageMaps {
         self.spaces.iter().map(|vectors| vectors.space)
     }
 
+    /// The image.
+    pub fn image(&self) -> &Arc<Image> {
+        &self.image
+    }
+
+    /// Rows and columns of cells.
+    pub fn shape(&self) -> (usize, usize) {
+        (self.rows, self.cols)
+    }
+
+    /// The vectors of all cells in space `index`, `[rows * cols, width]`, and the width.
+    pub fn vectors(&self, index: usize) -> (&[f32], usize) {
+        let space = &self.spaces[index];
+        (&space.all, space.width)
+    }
+
     /// Brings the spaces into the order of `wanted`; `false` if one of them is not here.
     pub fn arrange(&mut self, wanted: &[PatchSpace]) -> bool {
         let place = |space: &PatchSpace| self.spaces.iter().position(|known| known.space == *space);

@@ -1,7 +1,11 @@
 //! The spaces that can be shown side by side: those of the network, and raw pixels as a baseline.
 
+use std::sync::Arc;
+
+use crate::augment::CropBox;
 use crate::embed::{CropSource, Embedder, PatchSource};
 use crate::engine::ask::PatchSpace;
+use crate::image::Image;
 use crate::model::{MapLayer, ModelInfo, Space};
 
 /// All spaces of a model: of crops from z back, of places in the maps of whole images, and the pixels.
@@ -54,6 +58,22 @@ pub fn crop_vectors(
     spaces: &[PatchSpace],
 ) -> anyhow::Result<Vec<Vec<f32>>> {
     in_order(spaces, |network| embedder.crops(crops, network), || embedder.crop_pixels(crops, size))
+}
+
+/// The vector of a whole image in each of `spaces`, to compare with the mean of those of its patches of `size` pixels.
+pub fn whole_vectors(
+    embedder: &Embedder,
+    image: &Arc<Image>,
+    size: u32,
+    spaces: &[PatchSpace],
+) -> anyhow::Result<Vec<Vec<f32>>> {
+    let crop = CropBox { y: 0, x: 0, height: image.height(), width: image.width() };
+    let whole = CropSource { image: image.clone(), crop };
+    let network = |network: &[Space]| match network {
+        [] => Ok(vec![]),
+        network => embedder.centrals(&[image.as_ref()], network),
+    };
+    in_order(spaces, network, || embedder.crop_pixels(std::slice::from_ref(&whole), size))
 }
 
 /// The vectors of the network's spaces and of the pixels, in the order of `spaces`.

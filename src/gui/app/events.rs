@@ -6,7 +6,7 @@ use crate::engine::defaults::PatchFault;
 use crate::engine::training::DataSource;
 use crate::engine::training::{TrainCommand, TrainEvent};
 use crate::engine::{
-    ABOUT_GALLERIES, ABOUT_MAPS, Command, EvaluateCommand, Event, FigureEvent, Source, about,
+    ABOUT_GALLERIES, ABOUT_MAPS, Command, EvaluateCommand, Event, FigureEvent, MeasureCommand, Source, about,
 };
 
 use super::{App, Overlay};
@@ -183,7 +183,9 @@ impl App {
             Outcome::EvaluatedData(source) => self.evaluate.set_data(&self.desk, source),
             Outcome::Run(path) => self.open_run(path),
             Outcome::Confirmed(command) => {
-                if let Command::Train(TrainCommand::ExportCurves { path, .. }) = &command {
+                if let Command::Train(TrainCommand::ExportCurves { path, .. })
+                | Command::Measure(MeasureCommand::Export { path, .. }) = &command
+                {
                     let folder = path.parent().map_or(String::new(), paths::to_words);
                     self.desk.settings.export_folder = folder;
                 } else if let Overlay::Dialog(dialog) = dialog {

@@ -11,7 +11,7 @@ use crate::engine::facts::{
     model_sentence,
 };
 use crate::engine::training::{CurveExport, DataSource, TrainCommand};
-use crate::engine::{Command, CompareCommand, EvaluateCommand, Split};
+use crate::engine::{Command, CompareCommand, EvaluateCommand, MeasureCommand, MeasurePage, Split};
 
 use super::decoding::decoding_ui;
 use crate::gui::memory::files::{FileWorker, FoundFile, NO_DIALOG, NOTHING_PICKED};
@@ -50,17 +50,19 @@ pub enum Purpose {
     Results,
     /// A table of results as a file.
     Table,
+    /// A page of measures as a figure.
+    Measures(MeasurePage),
 }
 
 impl Purpose {
     fn is_export(self) -> bool {
-        matches!(self, Purpose::Curves | Purpose::Table)
+        matches!(self, Purpose::Curves | Purpose::Table | Purpose::Measures(_))
     }
 
     /// Endings of what is written.
     fn endings(self) -> &'static [&'static str] {
         match self {
-            Purpose::Curves => &FIGURE_ENDINGS,
+            Purpose::Curves | Purpose::Measures(_) => &FIGURE_ENDINGS,
             Purpose::Table => &TABLE_ENDINGS,
             _ => &[],
         }
@@ -131,6 +133,14 @@ impl Dialog {
         Self::new(Purpose::Table, paths::to_words(&folder.join("results.md")))
     }
 
+    /// A dialog to write a page of measures into `folder`.
+    pub fn export_measures(page: MeasurePage, folder: &Path) -> Self {
+        let name = match page {
+            MeasurePage::Image => "image-measures.pdf",
+        };
+        Self::new(Purpose::Measures(page), paths::to_words(&folder.join(name)))
+    }
+
     fn title(&self) -> &'static str {
         match self.purpose {
             Purpose::Data => "Open data",
@@ -144,6 +154,7 @@ impl Dialog {
             Purpose::EvaluatedData => "Data for evaluating",
             Purpose::Results => "Open results",
             Purpose::Table => "Export the table of results",
+            Purpose::Measures(_) => "Export the measures",
         }
     }
 
@@ -177,7 +188,7 @@ impl Dialog {
                  add to it."
             }
             Purpose::Run => "A folder that bagssl train or this window made, finished or still growing.",
-            Purpose::Curves => {
+            Purpose::Curves | Purpose::Measures(_) => {
                 "The ending chooses the format: .pdf, .svg or .png. A .json beside the figure keeps \
                  what made it."
             }
@@ -265,6 +276,9 @@ impl Dialog {
             }
             Purpose::Results => Command::Evaluate(EvaluateCommand::Open(self.typed_path())),
             Purpose::Table => Command::Evaluate(EvaluateCommand::Export(self.typed_path())),
+            Purpose::Measures(page) => {
+                Command::Measure(MeasureCommand::Export { page, path: self.typed_path() })
+            }
         }))
     }
 
@@ -375,7 +389,7 @@ impl Dialog {
                     files.pick_folder("Open a results folder");
                 }
             }
-            Purpose::Curves | Purpose::Table => {
+            Purpose::Curves | Purpose::Table | Purpose::Measures(_) => {
                 if ui.button("Browse...").clicked() {
                     files.pick_save(self.title(), self.typed_path());
                 }
@@ -397,7 +411,9 @@ impl Dialog {
             Purpose::Model => &["model"],
             Purpose::Other | Purpose::EvaluatedModel => &["model", "run"],
             Purpose::Run => &["run"],
-            Purpose::Curves | Purpose::Picture | Purpose::Results | Purpose::Table => return None,
+            Purpose::Curves | Purpose::Picture | Purpose::Results | Purpose::Table | Purpose::Measures(_) => {
+                return None;
+            }
         };
         let mut chosen = None;
         for (index, file) in recent.list().iter().filter(|file| kinds.contains(&file.kind())).enumerate() {
@@ -464,7 +480,7 @@ impl Dialog {
             _ if self.purpose.is_export() && self.replaces.as_deref() == Some(&self.typed_path()) => {
                 "Replace"
             }
-            Purpose::Curves | Purpose::Table => "Export",
+            Purpose::Curves | Purpose::Table | Purpose::Measures(_) => "Export",
             Purpose::EvaluatedModel => "Add",
             Purpose::TrainData | Purpose::Picture | Purpose::EvaluatedData => "Use",
             Purpose::Data | Purpose::Model | Purpose::Other | Purpose::Run | Purpose::Results => "Open",

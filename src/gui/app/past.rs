@@ -1,6 +1,6 @@
 //! When a failure is past: what was asked for then is not asked for any more.
 
-use crate::engine::{ABOUT_GALLERIES, ABOUT_GPU, ExploreConfig, QuerySpec};
+use crate::engine::{ABOUT_GALLERIES, ABOUT_GPU, ABOUT_MEASURES, ExploreConfig, QuerySpec};
 use crate::gui::desk::Desk;
 use crate::gui::widgets::notices::Past;
 
@@ -18,9 +18,10 @@ pub(super) fn past_of(about: &str) -> Past {
         | "searching for neighbours"
         | "the galleries of several places"
         | "the microscope"
+        | ABOUT_MEASURES
         | "a picture as query"
         | "the picture of a pin" => Past::Query,
-        "the figure" => Past::Figure,
+        "the figure" | "exporting the measures" => Past::Figure,
         _ => Past::Open,
     }
 }

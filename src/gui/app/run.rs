@@ -6,7 +6,9 @@ use eframe::egui;
 use eframe::egui::Context;
 
 use crate::engine::training::DataSource;
-use crate::engine::{Command, FigureCommand, FigureKind, FigureRequest, MapMode, QuerySpec, Sign};
+use crate::engine::{
+    Command, FigureCommand, FigureKind, FigureRequest, MapMode, MeasurePage, QuerySpec, Sign,
+};
 
 use super::{App, Overlay};
 use crate::gui::app::help::{CommandPalette, KeysList};
@@ -46,6 +48,7 @@ impl App {
             Action::Export(kind) => self.show_export(kind),
             Action::CopyFigure(kind) => self.copy_figure(kind, FigureCommand::CopyImage),
             Action::CopyCaption(kind) => self.copy_figure(kind, FigureCommand::CopyCaption),
+            Action::ExportMeasures(page) => self.export_measures(page),
             Action::CopyLink => self.copy_link(ctx),
             Action::OpenLink => self.show_overlay(Overlay::Palette(CommandPalette::with_text(LINK_START))),
             Action::FindImage => self.images.focus_filter = true,
@@ -132,6 +135,17 @@ impl App {
                 Past::Open,
                 "Exporting the results",
                 "there are none yet; start an evaluation, or open a folder of results",
+            ),
+        }
+    }
+
+    fn export_measures(&mut self, page: MeasurePage) {
+        match self.desk.session.snapshot().views.measures.has(page) {
+            true => self.overlay = Overlay::Dialog(Dialog::export_measures(page, &self.export_folder())),
+            false => self.notices.error_until(
+                Past::Open,
+                "Exporting the measures",
+                "there are none yet; look at Measures (N) first",
             ),
         }
     }

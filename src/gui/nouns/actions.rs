@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers};
 
 use super::views::{ExploreView, VIEWS};
-use crate::engine::{FigureKind, MapMode};
+use crate::engine::{FigureKind, MapMode, MeasurePage};
 
 /// Something to do, wherever it was asked: key, button or palette.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub enum Action {
     /// Puts a figure on the clipboard, looking as the last one that was exported.
     CopyFigure(FigureKind),
     CopyCaption(FigureKind),
+    /// Writes a page of measures to a file.
+    ExportMeasures(MeasurePage),
     FindImage,
     /// Puts the keyboard onto the list of images.
     WalkImages,
@@ -168,6 +170,11 @@ const BEFORE_VIEWS: &[ActionInfo] = &[
     row!("Figures", "Export galleries (Fig. 5, 7, 8, 9)...", Action::Export(FigureKind::Galleries), CTRL + G),
     row!("Figures", "Export a sheet of parts (Fig. 10)...", Action::Export(FigureKind::Parts)),
     row!("Figures", "Export an instance (Fig. 11, 12)...", Action::Export(FigureKind::Instance)),
+    row!(
+        "Figures",
+        "Export the measures of the image (Fig. 3a)...",
+        Action::ExportMeasures(MeasurePage::Image)
+    ),
     row!("Images", "Find an image or class", Action::FindImage, CTRL + F),
     row!("Images", "Walk through the images", Action::WalkImages, NONE + I),
     row!("Images", "Random image", Action::RandomImage, NONE + R),

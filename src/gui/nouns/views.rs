@@ -15,6 +15,8 @@ pub enum ExploreView {
     Compare,
     /// A gallery for each marked position.
     Instance,
+    /// What is measured of the image and of the patches that are searched.
+    Measures,
 }
 
 /// All that is said of a view; what it draws is in its file.
@@ -52,7 +54,7 @@ const fn key(key: Key) -> KeyboardShortcut {
 }
 
 /// The views in the order of the control.
-pub static VIEWS: [ViewInfo; 4] = [
+pub static VIEWS: [ViewInfo; 5] = [
     ViewInfo {
         view: ExploreView::Maps,
         name: "Maps",
@@ -86,6 +88,15 @@ pub static VIEWS: [ViewInfo; 4] = [
         command: "Instance: a gallery for each marked position",
         keys: &[key(Key::Num8)],
         adds: Adds::Positions,
+    },
+    ViewInfo {
+        view: ExploreView::Measures,
+        name: "Measures",
+        words: "The image in numbers: how soon the mean of a few patches points where the whole image does, and which \
+                patches carry it (Fig. 3a of the paper).",
+        command: "Measures: the image in numbers",
+        keys: &[key(Key::N)],
+        adds: Adds::Nothing,
     },
 ];
 

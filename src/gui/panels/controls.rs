@@ -119,16 +119,21 @@ fn lines_ui(ui: &mut Ui, desk: &mut Desk, mode: MapMode, is_maps: bool) {
     if mode != MapMode::Pictures {
         contour_ui(ui, desk);
     }
-    let label = name_ui(ui, "Overlay", ui.spacing().slider_width + 56.0);
-    ui.add(Slider::new(&mut desk.settings.opacity, 0..=100).suffix(" %").step_by(5.0))
-        .labelled_by(label.id)
-        .on_hover_text("Opacity of the heatmaps over the image ([ and ]). Colours match the bar at 100 %.");
+    overlay_ui(ui, desk);
     ui.checkbox(&mut desk.settings.grid, "Grid").on_hover_text("Outlines the cells of the heatmaps (G).");
     if is_maps {
         ui.checkbox(&mut desk.is_previewing, "Preview").on_hover_text(
             "Shows the patch under the pointer as if it were the query, at once, as far as it is known (V).",
         );
     }
+}
+
+/// How much of the image shines through.
+pub fn overlay_ui(ui: &mut Ui, desk: &mut Desk) {
+    let label = name_ui(ui, "Overlay", ui.spacing().slider_width + 56.0);
+    ui.add(Slider::new(&mut desk.settings.opacity, 0..=100).suffix(" %").step_by(5.0))
+        .labelled_by(label.id)
+        .on_hover_text("Opacity of the heatmaps over the image ([ and ]). Colours match the bar at 100 %.");
 }
 
 /// What the galleries search, and how much they show.
@@ -394,7 +399,8 @@ fn filter_ui(ui: &mut Ui, filter: &mut GalleryFilter, classes: &[String], has_sp
     response.on_hover_text("Which patches may be neighbours. What is left out is always said.");
 }
 
-fn colormap_ui(ui: &mut Ui, desk: &mut Desk) {
+/// The colours of what lies over the image.
+pub fn colormap_ui(ui: &mut Ui, desk: &mut Desk) {
     let chosen = &mut desk.settings.colormap;
     let name = COLORMAPS.iter().find(|(colormap, _)| colormap == chosen).map_or("", |(_, name)| name);
     let combo = ComboBox::from_id_salt("colours").width(72.0).selected_text(name).show_ui(ui, |ui| {

@@ -6,6 +6,7 @@
 mod compare;
 mod instance;
 mod maps;
+mod measures;
 mod microscope;
 mod view;
 
@@ -27,6 +28,7 @@ impl Default for Views {
             Box::new(microscope::MicroscopePanel::default()),
             Box::new(compare::ComparePanel::default()),
             Box::new(instance::InstancePanel::default()),
+            Box::new(measures::MeasuresPanel::default()),
         ])
     }
 }

@@ -1,0 +1,88 @@
+//! Measures of what is explored: of the image on show and of the patches that the galleries search.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::analysis::carried::SpaceCarried;
+use crate::analysis::convergence::SpaceConvergence;
+use crate::figure::{PanelsData, PanelsSpec};
+use crate::patch::PatchGrid;
+
+/// A page of measures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MeasurePage {
+    /// How means of patches of the image on show near the whole (Fig. 3a), and which patches carry them.
+    #[default]
+    Image,
+}
+
+/// What the window asks about measures.
+#[derive(Clone, Debug)]
+pub enum MeasureCommand {
+    /// Shows the measures of the image on show as [`MeasuresShown::image`], until `false`.
+    FollowImage(bool),
+    /// Writes a page as a figure; the format is told by the ending: svg, pdf, png.
+    Export {
+        /// Which.
+        page: MeasurePage,
+        /// The figure's file.
+        path: PathBuf,
+    },
+}
+
+/// What there is of measures.
+#[derive(Clone, Debug, Default)]
+pub struct MeasuresShown {
+    /// Of the image on show, or of the one before until it is measured.
+    pub image: Option<Arc<ImageMeasures>>,
+    /// Orders of its patches that are averaged, of so many, while it is measured.
+    pub orders: Option<(usize, usize)>,
+}
+
+impl MeasuresShown {
+    /// Whether there is something of a page.
+    pub fn has(&self, page: MeasurePage) -> bool {
+        match page {
+            MeasurePage::Image => self.image.is_some(),
+        }
+    }
+}
+
+/// A page of plots as it would be written: the same that the command line makes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MeasuredPage {
+    /// How it looks.
+    pub spec: PanelsSpec,
+    /// What it shows.
+    pub data: PanelsData,
+    /// Where the numbers came from.
+    pub source: serde_json::Value,
+}
+
+/// Measures of one image.
+#[derive(Clone, Debug)]
+pub struct ImageMeasures {
+    /// Its index.
+    pub image: usize,
+    /// Where its patches lie.
+    pub grid: PatchGrid,
+    /// Rows and columns of patches.
+    pub shape: (usize, usize),
+    /// Orders of the patches that the spread is over.
+    pub orders: usize,
+    /// One for each shown space, in their order.
+    pub spaces: Vec<SpaceAverages>,
+    /// As a page.
+    pub page: Arc<MeasuredPage>,
+}
+
+/// One space of one image.
+#[derive(Clone, Debug)]
+pub struct SpaceAverages {
+    /// Cosines of means of patches, by their number.
+    pub curve: SpaceConvergence,
+    /// Which patches carry the mean of all.
+    pub carried: SpaceCarried,
+    /// The same as a map: for each patch, row by row, its turn as a multiple of the mean.
+    pub map: Arc<Vec<f32>>,
+}

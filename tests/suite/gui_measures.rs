@@ -1,0 +1,230 @@
+//! The Measures view, by role and label; and the engine's part of it with the demo model and a few images.
+
+use std::sync::Arc;
+
+use bagssl::analysis::carried::{SpaceCarried, leave_one_out};
+use bagssl::analysis::convergence::{ConvergencePlan, along, doubling, order};
+use bagssl::embed::{Embedder, PatchSource};
+use bagssl::engine::facts::{ConvergencePoint, OverDraws, PatchCount, SpaceConvergence};
+use bagssl::engine::{
+    Command, Event, FigureEvent, ImageMeasures, MeasureCommand, MeasurePage, MeasuredPage, Snapshot,
+    SpaceAverages,
+};
+use bagssl::figure::{CurveAxis, CurveData, CurveSeries, CurvesPanel, Panel, PanelsData, PanelsSpec};
+use bagssl::model::{Space, store};
+use bagssl::progress::CancelToken;
+use eframe::egui::accesskit::Role;
+use eframe::egui::{Key, Modifiers};
+use egui_kittest::kittest::Queryable;
+
+use crate::engine::{Started, is_complete};
+use crate::gui::{GRID, SIDE, Window, patch};
+use crate::gui_sizes::wrong_at_all_sizes;
+
+fn asked(window: &Window) -> Vec<MeasureCommand> {
+    let of = |command| match command {
+        Command::Measure(command) => Some(command),
+        _ => None,
+    };
+    window.commands().into_iter().filter_map(of).collect()
+}
+
+fn panel(title: &str) -> Panel {
+    let series = |name: &str, y: [f64; 3]| CurveSeries {
+        name: name.into(),
+        space: name.into(),
+        run: 0,
+        x: vec![1.0, 2.0, 49.0],
+        y: y.to_vec(),
+        band: None,
+    };
+    let (x, y) = (CurveAxis::of("patches in the mean", ""), CurveAxis::of("cosine", ""));
+    let series = vec![series("z", [0.5, 0.7, 1.0]), series("h", [0.8, 0.9, 1.0])];
+    let curves = CurveData { title: title.into(), x, y, series, notes: vec![] };
+    Panel::Curves(CurvesPanel { log_x: true, log_y: false, curves })
+}
+
+fn page(titles: &[&str]) -> Arc<MeasuredPage> {
+    let panels = titles.iter().map(|title| panel(title)).collect();
+    let data = PanelsData { title: String::new(), panels, notes: vec![] };
+    Arc::new(MeasuredPage { spec: PanelsSpec::default(), data, source: serde_json::Value::Null })
+}
+
+/// What is measured of image `image`: the patch at row 2, column 3 carries ten times as much as any other.
+fn measures(image: usize) -> ImageMeasures {
+    let (rows, cols) = GRID.shape(SIDE, SIDE);
+    let mut turns = vec![1.0; rows * cols];
+    turns[2 * cols + 3] = 10.0;
+    let space = |name: &str, cosine: f64| {
+        let over =
+            |mean: f64| OverDraws { mean, low: mean, high: mean, deviation: 0.05, p10: mean, p90: mean };
+        let point = |patches: usize, mean: f64| ConvergencePoint {
+            count: PatchCount::First(patches),
+            patches: (patches, patches),
+            whole: Some(over(mean / 2.0)),
+            mean: over(mean),
+        };
+        let points = vec![point(1, cosine), point(16, 0.97), point(49, 1.0)];
+        let carried = SpaceCarried::of(&turns, GRID, cols);
+        let map = Arc::new(carried.relative.iter().map(|turn| *turn as f32).collect());
+        SpaceAverages { curve: SpaceConvergence { space: name.into(), points }, carried, map }
+    };
+    ImageMeasures {
+        image,
+        grid: GRID,
+        shape: (rows, cols),
+        orders: 64,
+        spaces: vec![space("z", 0.5), space("h", 0.8)],
+        page: page(&["with the whole image's vector", "with the mean of all patches"]),
+    }
+}
+
+/// A window at the measures of its image.
+fn with_measures(size: [f32; 2]) -> Window {
+    let mut window = Window::with_query(size);
+    window.press(Modifiers::NONE, Key::N);
+    assert!(matches!(asked(&window)[..], [MeasureCommand::FollowImage(true)]));
+    assert!(window.shows("computing..."));
+    window.line.update(|shown| shown.views.measures.image = Some(Arc::new(measures(3))));
+    window.steps();
+    window
+}
+
+#[test]
+fn figure_3a_of_the_image_on_show_stands_with_its_maps_plots_and_numbers() {
+    let mut window = with_measures([1280.0, 800.0]);
+    assert!(window.shows("49 patches of 8 x 8 px every 4 px \u{b7} 64 orders"));
+    for role in ["image", "z leave-one-out map", "h leave-one-out map"] {
+        assert!(window.harness.query_by_role_and_label(Role::Image, role).is_some(), "{role}");
+    }
+    // 10 of 58 and then one each: 19 more make up half.
+    assert!(window.shows("half carried by 20 of 49"));
+    assert!(
+        window
+            .shows("with the mean of all patches: cosine by patches in the mean\nz: 0.500 at 1.0000 to 1.00")
+    );
+    assert!(window.shows("0.500 \u{b1} 0.050") && window.shows("16 patches"));
+    // The middle of a map is pixel (16, 16), the centre of the patch at (12, 12).
+    window.click("h leave-one-out map");
+    assert_eq!(window.queries(), [(1, patch(3, 12, 12))]);
+    // Another image: what was measured says whose it is until its own is there.
+    window.line.update(|shown| {
+        shown.view = Some(Arc::new(crate::gui::view(5)));
+        shown.views.measures.orders = Some((12, 64));
+    });
+    window.steps();
+    assert!(window.shows("still of image 3; averaging: 12 of 64 orders..."));
+    window.press(Modifiers::NONE, Key::Num5);
+    assert!(matches!(asked(&window)[..], [MeasureCommand::FollowImage(false)]));
+}
+
+#[test]
+fn measures_are_exported_by_a_typed_path() {
+    let mut window = with_measures([1280.0, 800.0]);
+    window.click("Export...");
+    assert!(window.shows("Export the measures"));
+    let field = window.harness.get_by_role_and_label(Role::TextInput, "Path");
+    field.focus();
+    window.steps();
+    window.press(Modifiers::COMMAND, Key::A);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("carried.svg");
+    window.harness.get_by_role_and_label(Role::TextInput, "Path").type_text(path.to_str().unwrap());
+    window.press(Modifiers::NONE, Key::Enter);
+    let mut found = vec![];
+    for _ in 0..200 {
+        found.extend(asked(&window));
+        if !found.is_empty() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        window.steps();
+    }
+    let [MeasureCommand::Export { page: MeasurePage::Image, path: asked }] = &found[..] else {
+        panic!("{found:?}")
+    };
+    assert_eq!(*asked, path);
+}
+
+#[test]
+fn measures_without_a_model_say_what_to_open() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.press(Modifiers::NONE, Key::N);
+    window.line.update(|shown| shown.model = None);
+    window.steps();
+    assert!(window.shows("No model is open"));
+}
+
+#[test]
+fn nothing_of_the_measures_is_cut_at_any_size() {
+    let mut window = with_measures([1280.0, 800.0]);
+    let wrong = wrong_at_all_sizes(&mut window.harness, |_, _| true);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What the engine measures of the image is what the command line's functions say of it.
+#[test]
+fn the_engine_measures_the_image_as_the_command_line_does() {
+    let started = Started::new();
+    started.until("the worked example", is_complete);
+    started.engine.send(Command::Measure(MeasureCommand::FollowImage(true)));
+    let measured = |shown: &Snapshot| {
+        let measures = shown.views.measures.image.clone()?;
+        shown.view.as_ref().is_some_and(|view| view.index == measures.image).then_some(measures)
+    };
+    let shown = started.until("the measures", |shown| measured(shown).is_some());
+    let (found, view) = (measured(&shown).unwrap(), shown.view.clone().unwrap());
+    let device = burn::tensor::Device::flex();
+    let embedder = Embedder::new(store::open(&"demo".into(), &device).unwrap(), &device);
+    let spaces = [Space::Z, Space::H];
+    let cancel = CancelToken::default();
+    let carried = leave_one_out(&embedder, &view.image, found.grid, &spaces, &cancel).unwrap();
+    for (space, turns) in found.spaces.iter().zip(&carried.turns) {
+        let expected = SpaceCarried::of(turns, found.grid, found.shape.1);
+        for (found, expected) in space.carried.relative.iter().zip(&expected.relative) {
+            assert!((found - expected).abs() < 2e-2 * expected.max(1.0), "{found}, expected {expected}");
+        }
+    }
+    let cells = found.shape.0 * found.shape.1;
+    let plan = ConvergencePlan {
+        embedder: &embedder,
+        grid: found.grid,
+        spaces: spaces.to_vec(),
+        counts: doubling(cells),
+        seed: 0,
+    };
+    let first = plan.of_image(view.index, &view.image, &view.image, &cancel).unwrap();
+    for (at, space) in found.spaces.iter().enumerate() {
+        let points = &space.curve.points;
+        assert_eq!(points.len(), first.whole[at].len());
+        let (last, whole) = (points.last().unwrap(), first.whole[at].last().unwrap());
+        // All patches, in whatever order: the cosine of R with the whole image.
+        assert!((last.whole.unwrap().mean - whole).abs() < 1e-4, "{last:?}, expected {whole}");
+        assert!((last.mean.mean - 1.0).abs() < 1e-9 && points[0].mean.deviation > 0.0);
+        assert!(points.windows(2).all(|pair| pair[0].mean.mean < pair[1].mean.mean));
+    }
+    // The first order is the command line's.
+    let corner = |cell: usize| found.grid.corner(cell, found.shape.1);
+    let source = |cell| PatchSource { image: view.image.clone(), y: corner(cell).0, x: corner(cell).1 };
+    let sources: Vec<PatchSource> = (0..cells).map(source).collect();
+    let rows = embedder.patches(&sources, found.grid.patch, &spaces).unwrap();
+    let order = order(cells, 0, view.index, 0);
+    for (rows, expected) in rows.iter().zip(&first.mean) {
+        let found = along(rows, rows.len() / cells, None, &doubling(cells), &order);
+        assert!(found.mean.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5), "{found:?} {expected:?}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("page.svg");
+    let export = MeasureCommand::Export { page: MeasurePage::Image, path: path.clone() };
+    started.engine.drain_events();
+    started.engine.send(Command::Measure(export));
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let saved =
+        |event: &Event| matches!(event, Event::Figure(FigureEvent::Saved { path: at, .. }) if *at == path);
+    while !started.engine.drain_events().iter().any(saved) {
+        assert!(std::time::Instant::now() < deadline, "it was not written");
+        let _ = started.bell.recv_timeout(std::time::Duration::from_millis(100));
+    }
+    let svg = std::fs::read_to_string(&path).unwrap();
+    assert!(svg.contains("64 orders of the patches") && path.with_extension("svg.json").exists());
+}
