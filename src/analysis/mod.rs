@@ -14,3 +14,4 @@ pub mod locality;
 pub mod overlap;
 pub mod pca;
 pub mod positions;
+pub mod spaces;

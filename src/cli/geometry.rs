@@ -5,11 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::shared::{Commander, DecodingArgs, ModelArgs, PlotArgs, pixels, positive, show, thousands};
-use crate::engine::facts::{DataSpec, Split};
+use crate::engine::facts::{DataSpec, GeometryConfig, SpaceGeometry, SpacePair, Split};
 use crate::engine::jobs::fresh::FreshPatches;
-use crate::engine::jobs::geometry::{
-    GeometryReport, GeometryRequest, GeometrySource, SpaceGeometry, SpacePair,
-};
+use crate::engine::jobs::geometry::{GeometryReport, GeometryRequest, GeometrySource};
 use crate::engine::jobs::plot;
 use crate::engine::{Outputs, defaults, jobs};
 
@@ -42,10 +40,10 @@ pub struct GeometryArgs {
     #[arg(long, value_delimiter = ',')]
     pub space: Vec<String>,
     /// Look at N patches, drawn by the seed (norms: at all)
-    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(10..=20_000))]
+    #[arg(long, value_name = "N", default_value_t = GeometryConfig::default().sample, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(10..=20_000))]
     pub sample: usize,
     /// Neighbours of each, for hubs and overlap
-    #[arg(long, default_value_t = 10, value_parser = positive())]
+    #[arg(long, default_value_t = GeometryConfig::default().k, value_parser = positive())]
     pub k: usize,
     /// Draw spectra, hubs and the likeness of spaces: .svg, .pdf or .png
     #[arg(long, value_name = "FILE")]
@@ -93,17 +91,18 @@ impl Commander {
 }
 
 fn words(report: &GeometryReport) -> String {
+    let geometry = &report.geometry;
     let models: Vec<String> = report.models.iter().map(|model| model.name.clone()).collect();
     let mut lines = vec![
         format!(
             "{} on {}: {} of {} patches of {4} x {4} pixels every {5}, seed {6}; norms: all",
             models.join(" (A) and "),
             report.data,
-            thousands(report.rows),
-            thousands(report.of),
+            thousands(geometry.rows),
+            thousands(geometry.of),
             report.grid.patch,
             report.grid.stride,
-            report.seed
+            geometry.seed
         ),
         format!(
             "{:>8} {:>6} {:>8} {:>8} {:>6} {:>7} {:>24} {:>7} {:>8} {:>6}",
@@ -119,15 +118,15 @@ fn words(report: &GeometryReport) -> String {
             "never"
         ),
     ];
-    lines.extend(report.spaces.iter().map(space_words));
+    lines.extend(geometry.spaces.iter().map(space_words));
     lines.push(format!(
         "hubness: skewness of how often a patch is among the {} nearest of the others; largest: most often; never: share \
          that is nobody's neighbour",
-        report.k
+        geometry.k
     ));
-    if !report.pairs.is_empty() {
-        lines.push(format!("{:>17} {:>7} {:>9} overlap@{}", "spaces", "CKA", "unbiased", report.k));
-        lines.extend(report.pairs.iter().map(pair_words));
+    if !geometry.pairs.is_empty() {
+        lines.push(format!("{:>17} {:>7} {:>9} overlap@{}", "spaces", "CKA", "unbiased", geometry.k));
+        lines.extend(geometry.pairs.iter().map(pair_words));
     }
     lines.extend(report.files.iter().map(|files| format!("{}{}", files.out.display(), files.warning_line())));
     lines.join("\n")

@@ -1,25 +1,31 @@
 //! The Measures view, by role and label; and the engine's part of it with the demo model and a few images.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bagssl::analysis::carried::{SpaceCarried, leave_one_out};
 use bagssl::analysis::convergence::{ConvergencePlan, along, doubling, order};
 use bagssl::embed::{Embedder, PatchSource};
-use bagssl::engine::facts::{ConvergencePoint, OverDraws, PatchCount, SpaceConvergence};
+use bagssl::engine::facts::{
+    ConvergencePoint, Geometry, Hubs, NormQuantiles, OverDraws, PatchCount, SpaceConvergence, SpaceGeometry,
+    SpacePair, Spread,
+};
 use bagssl::engine::{
-    Command, Event, FigureEvent, ImageMeasures, MeasureCommand, MeasurePage, MeasuredPage, Snapshot,
-    SpaceAverages,
+    Command, Event, ExploreConfig, ExtractionView, FigureEvent, ImageMeasures, MeasureCommand, MeasurePage,
+    MeasuredPage, MemoryUse, SampleMeasure, SamplePhase, SampleResult, SampleView, Snapshot, SpaceAverages,
 };
 use bagssl::figure::{CurveAxis, CurveData, CurveSeries, CurvesPanel, Panel, PanelsData, PanelsSpec};
 use bagssl::model::{Space, store};
-use bagssl::progress::CancelToken;
+use bagssl::progress::{CancelToken, Progress};
+use bagssl::stats::Interval;
 use eframe::egui::accesskit::Role;
 use eframe::egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 
-use crate::engine::{Started, is_complete};
+use crate::engine::{Started, is_complete, small};
 use crate::gui::{GRID, SIDE, Window, patch};
 use crate::gui_sizes::wrong_at_all_sizes;
+use crate::support::{json, text};
 
 fn asked(window: &Window) -> Vec<MeasureCommand> {
     let of = |command| match command {
@@ -137,7 +143,7 @@ fn measures_are_exported_by_a_typed_path() {
         if !found.is_empty() {
             break;
         }
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(10));
         window.steps();
     }
     let [MeasureCommand::Export { page: MeasurePage::Image, path: asked }] = &found[..] else {
@@ -218,13 +224,159 @@ fn the_engine_measures_the_image_as_the_command_line_does() {
     let export = MeasureCommand::Export { page: MeasurePage::Image, path: path.clone() };
     started.engine.drain_events();
     started.engine.send(Command::Measure(export));
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
     let saved =
         |event: &Event| matches!(event, Event::Figure(FigureEvent::Saved { path: at, .. }) if *at == path);
     while !started.engine.drain_events().iter().any(saved) {
         assert!(std::time::Instant::now() < deadline, "it was not written");
-        let _ = started.bell.recv_timeout(std::time::Duration::from_millis(100));
+        let _ = started.bell.recv_timeout(Duration::from_millis(100));
     }
     let svg = std::fs::read_to_string(&path).unwrap();
     assert!(svg.contains("64 orders of the patches") && path.with_extension("svg.json").exists());
+}
+
+fn spread_of(width: usize) -> Spread {
+    Spread { count: 2000, width, deviation: 0.5, unit_deviation: 0.9, rank: 41.5, spectrum: vec![3.0, 1.0] }
+}
+
+fn space_geometry(space: &str, width: usize) -> SpaceGeometry {
+    SpaceGeometry {
+        space: space.into(),
+        spread: spread_of(width),
+        participation_ratio: Some(12.25),
+        components_90: 17,
+        two_nn: None,
+        norms: NormQuantiles { count: 12_544, mean: 3.5, quantiles: [1.0, 2.0, 3.0, 4.0, 6.0] },
+        hubs: Hubs { skewness: 1.75, largest: 96, never: 0.125, sorted: vec![96, 4, 0] },
+    }
+}
+
+fn geometry() -> SampleResult<Geometry> {
+    let overlap = Interval { value: 0.25, low: 0.24, high: 0.26 };
+    let pair = SpacePair {
+        a: "z".into(),
+        b: "h".into(),
+        cka: Some(0.5),
+        unbiased_cka: None,
+        overlap,
+        chance: 0.005,
+    };
+    let spaces = vec![space_geometry("z", 64), space_geometry("h", 128)];
+    let report = Geometry { rows: 2000, of: 12_544, k: 10, seed: 0, spaces, pairs: vec![pair] };
+    SampleResult { report, images: 256, patches: 12_544, page: page(&["spectrum of the covariance"]) }
+}
+
+/// The page of a measure of the sample, before anything is measured.
+fn at_page(name: &str) -> Window {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.line.update(|shown| {
+        let progress = Progress {
+            what: "embedding",
+            done: 300,
+            total: 1024,
+            resumed: 0,
+            unit: "images",
+            elapsed: Duration::from_secs(9),
+        };
+        shown.extraction = Some(ExtractionView {
+            progress,
+            patches: (14_700, 50_176),
+            patches_per_second: None,
+            skipped: Arc::default(),
+            copies: 0,
+            paused: false,
+            stopped: None,
+            finished: false,
+            memory: MemoryUse::default(),
+        });
+    });
+    window.press(Modifiers::NONE, Key::N);
+    window.click(name);
+    window.commands();
+    window
+}
+
+#[test]
+fn geometry_is_measured_on_request_stopped_and_told_with_what_it_is_over() {
+    let mut window = at_page("Geometry");
+    assert!(window.shows("Embedded by now: 14,700 of 50,176 patches of 300 of 1,024 images. Press Measure."));
+    window.click("Measure");
+    assert!(matches!(asked(&window)[..], [MeasureCommand::Start(SampleMeasure::Geometry)]));
+    let progress = Progress {
+        what: "measuring",
+        done: 2,
+        total: 7,
+        resumed: 0,
+        unit: "steps",
+        elapsed: Duration::from_secs(4),
+    };
+    window.line.update(|shown| {
+        shown.views.measures.geometry.phase = SamplePhase::Running(Some(progress));
+    });
+    window.steps();
+    assert!(window.shows("Measuring 2 of 7 steps \u{b7} 10 s left"));
+    window.click("Stop");
+    assert!(matches!(asked(&window)[..], [MeasureCommand::Stop(SampleMeasure::Geometry)]));
+    window.line.update(|shown| {
+        let result = Some(Arc::new(geometry()));
+        shown.views.measures.geometry = SampleView { phase: SamplePhase::Idle, result };
+    });
+    window.steps();
+    assert!(
+        window.shows("2,000 of 12,544 patches of 256 images \u{b7} 10 neighbours \u{b7} seed 0; norms: all")
+    );
+    assert!(window.shows("the sample has grown since: 14,700 of 300 images by now, 256 then"));
+    for cell in ["41.5", "12.2", "3.50", "1.00 to 6.00", "1.75", "12.5 %", "0.250 (0.240 to 0.260)"] {
+        assert!(window.shows(cell), "{cell}");
+    }
+    assert!(window.shows("spectrum of the covariance: cosine by"));
+    let failed = SamplePhase::Failed("3 patches with a vector; expected more than k, which is 10".into());
+    window.line.update(|shown| shown.views.measures.geometry.phase = failed.clone());
+    window.steps();
+    assert!(window.shows("It could not be measured: 3 patches with a vector") && window.shows("41.5"));
+    let wrong = wrong_at_all_sizes(&mut window.harness, |_, _| true);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_keyboard_goes_through_the_pages_of_measures() {
+    let mut window = Window::with_query([1280.0, 800.0]);
+    window.press(Modifiers::SHIFT, Key::N);
+    assert!(matches!(asked(&window)[..], [MeasureCommand::FollowImage(true)]), "the page that was left");
+    window.press(Modifiers::SHIFT, Key::N);
+    assert!(window.shows("How the spaces lie"));
+    assert!(matches!(asked(&window)[..], [MeasureCommand::FollowImage(false)]));
+}
+
+/// What the engine measures of the patches that are embedded is what the same functions find in the same bank.
+#[test]
+fn the_engine_measures_the_sample_beside_all_other_work() {
+    let started = Started::new();
+    started.until("the worked example", is_complete);
+    started.until("the sample", |shown| shown.extraction.as_ref().is_some_and(|sample| sample.finished));
+    started.engine.send(Command::Measure(MeasureCommand::Start(SampleMeasure::Geometry)));
+    let shown = started.until("the geometry", |shown| shown.views.measures.geometry.result.is_some());
+    let result = shown.views.measures.geometry.result.clone().unwrap();
+    let names: Vec<&str> = result.report.spaces.iter().map(|space| space.space.as_str()).collect();
+    assert_eq!((names, result.images), (vec!["z", "h"], 8), "z is on the left");
+    assert_eq!((result.report.rows, result.report.of, result.patches), (128, 128, 128));
+    let folder = tempfile::tempdir().unwrap();
+    let bank = folder.path().join("bank");
+    let how = ["--data", "demo", "--split", "test", "--limit", "8", "--patch", "16", "--stride", "16"];
+    json(&[&["embed", "--space", "h,z", "--out", text(&bank)], &how[..]].concat());
+    let expected = json(&["geometry", text(&bank)]);
+    for space in &result.report.spaces {
+        let spaces = expected["spaces"].as_array().unwrap();
+        let same = spaces.iter().find(|other| other["space"] == space.space).unwrap();
+        let near = |found: f64, name: &str| {
+            let expected = same[name].as_f64().unwrap();
+            assert!((found - expected).abs() < 1e-3 * expected.abs(), "{name}: {found}, expected {expected}");
+        };
+        near(space.spread.rank, "rank");
+        near(space.participation_ratio.unwrap(), "participation_ratio");
+    }
+    // Other patches: what was measured means nothing any more.
+    let config = ExploreConfig { gallery_stride: 32, ..small() };
+    started.engine.send(Command::Configure { id: 9, config });
+    started.until("nothing", |shown| shown.views.measures.geometry.result.is_none());
 }

@@ -5,6 +5,7 @@ pub use super::space::PatchSpace;
 pub use crate::analysis::carried::SpaceCarried;
 pub use crate::analysis::convergence::{ConvergencePoint, OverDraws, PatchCount, SpaceConvergence};
 pub use crate::analysis::locality::LocalityConfig;
+pub use crate::analysis::spaces::{Geometry, GeometryConfig, Hubs, NormQuantiles, SpaceGeometry, SpacePair};
 pub use crate::augment::Crop;
 pub use crate::augment::Resize;
 pub use crate::bank::{CacheUse, Dtype, PartFacts, PartNumber, VectorCache};

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use crate::analysis::carried::SpaceCarried;
 use crate::analysis::convergence::SpaceConvergence;
+use crate::analysis::spaces::Geometry;
 use crate::figure::{PanelsData, PanelsSpec};
 use crate::patch::PatchGrid;
+use crate::progress::Progress;
 
 /// A page of measures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,6 +16,20 @@ pub enum MeasurePage {
     /// How means of patches of the image on show near the whole (Fig. 3a), and which patches carry them.
     #[default]
     Image,
+    /// A measure of the patches that the galleries search.
+    Sample(SampleMeasure),
+}
+
+/// A measure of the patches that the galleries search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SampleMeasure {
+    /// How their vectors lie: spectrum, dimension, norms, hubs; how alike the spaces are.
+    Geometry,
+}
+
+impl MeasurePage {
+    /// All, in the order in which they are offered.
+    pub const ALL: [Self; 2] = [Self::Image, Self::Sample(SampleMeasure::Geometry)];
 }
 
 /// What the window asks about measures.
@@ -21,6 +37,11 @@ pub enum MeasurePage {
 pub enum MeasureCommand {
     /// Shows the measures of the image on show as [`MeasuresShown::image`], until `false`.
     FollowImage(bool),
+    /// Measures what is embedded by now of the patches that the galleries search, in the spaces on show; instead of the
+    /// same measure that goes on.
+    Start(SampleMeasure),
+    /// Leaves it; what was measured before stays.
+    Stop(SampleMeasure),
     /// Writes a page as a figure; the format is told by the ending: svg, pdf, png.
     Export {
         /// Which.
@@ -37,6 +58,54 @@ pub struct MeasuresShown {
     pub image: Option<Arc<ImageMeasures>>,
     /// Orders of its patches that are averaged, of so many, while it is measured.
     pub orders: Option<(usize, usize)>,
+    /// How the vectors of the sample lie.
+    pub geometry: SampleView<Geometry>,
+}
+
+/// How a measure of the sample stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum SamplePhase {
+    /// Nothing goes on.
+    #[default]
+    Idle,
+    /// It is measured, so far; or it waits for another measure.
+    Running(Option<Progress>),
+    /// It could not be measured, and why.
+    Failed(String),
+}
+
+/// A measure of the sample.
+#[derive(Debug)]
+pub struct SampleView<R> {
+    /// How it stands.
+    pub phase: SamplePhase,
+    /// What was measured last.
+    pub result: Option<Arc<SampleResult<R>>>,
+}
+
+/// What was measured of the sample.
+#[derive(Debug)]
+pub struct SampleResult<R> {
+    /// The numbers.
+    pub report: R,
+    /// Images that were embedded when it began.
+    pub images: usize,
+    /// Their patches.
+    pub patches: usize,
+    /// As a page.
+    pub page: Arc<MeasuredPage>,
+}
+
+impl<R> Default for SampleView<R> {
+    fn default() -> Self {
+        Self { phase: SamplePhase::Idle, result: None }
+    }
+}
+
+impl<R> Clone for SampleView<R> {
+    fn clone(&self) -> Self {
+        Self { phase: self.phase.clone(), result: self.result.clone() }
+    }
 }
 
 impl MeasuresShown {
@@ -44,6 +113,7 @@ impl MeasuresShown {
     pub fn has(&self, page: MeasurePage) -> bool {
         match page {
             MeasurePage::Image => self.image.is_some(),
+            MeasurePage::Sample(SampleMeasure::Geometry) => self.geometry.result.is_some(),
         }
     }
 }

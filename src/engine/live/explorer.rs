@@ -21,6 +21,7 @@ use crate::engine::live::microscope::MicroscopePart;
 use crate::engine::live::open::Open;
 use crate::engine::live::part::{Change, Due, Handled, Part, Turn};
 use crate::engine::live::places::{PlacesPart, PlacesTag, show_places};
+use crate::engine::live::sample_measures::SampleMeasuresPart;
 use crate::engine::look::gallery::{Searcher, show_galleries};
 use crate::engine::look::image_search::ImageSearch;
 use crate::engine::look::thumbnails::Thumbnails;
@@ -86,6 +87,7 @@ impl Explorer {
             Box::new(FiguresPart::new(helpers.figures, compare.clone())),
             Box::new(ComparisonPart::new(compare)),
             Box::new(EvaluationPart::default()),
+            Box::new(SampleMeasuresPart::new(open.line.clone())),
             Box::new(ExtractionPart),
             Box::new(GalleriesPart::new(helpers.galleries)),
             Box::new(BesidePart::new(helpers.thumbnails, helpers.image_search)),

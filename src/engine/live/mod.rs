@@ -18,6 +18,7 @@ mod microscope;
 mod open;
 mod part;
 mod places;
+mod sample_measures;
 mod start;
 
 pub use start::start;

@@ -11,7 +11,9 @@ use crate::engine::facts::{
     model_sentence,
 };
 use crate::engine::training::{CurveExport, DataSource, TrainCommand};
-use crate::engine::{Command, CompareCommand, EvaluateCommand, MeasureCommand, MeasurePage, Split};
+use crate::engine::{
+    Command, CompareCommand, EvaluateCommand, MeasureCommand, MeasurePage, SampleMeasure, Split,
+};
 
 use super::decoding::decoding_ui;
 use crate::gui::memory::files::{FileWorker, FoundFile, NO_DIALOG, NOTHING_PICKED};
@@ -137,6 +139,7 @@ impl Dialog {
     pub fn export_measures(page: MeasurePage, folder: &Path) -> Self {
         let name = match page {
             MeasurePage::Image => "image-measures.pdf",
+            MeasurePage::Sample(SampleMeasure::Geometry) => "geometry.pdf",
         };
         Self::new(Purpose::Measures(page), paths::to_words(&folder.join(name)))
     }

@@ -7,7 +7,7 @@ use eframe::egui::Context;
 
 use crate::engine::training::DataSource;
 use crate::engine::{
-    Command, FigureCommand, FigureKind, FigureRequest, MapMode, MeasurePage, QuerySpec, Sign,
+    Command, FigureCommand, FigureKind, FigureRequest, MapMode, MeasureCommand, MeasurePage, QuerySpec, Sign,
 };
 
 use super::{App, Overlay};
@@ -48,6 +48,14 @@ impl App {
             Action::Export(kind) => self.show_export(kind),
             Action::CopyFigure(kind) => self.copy_figure(kind, FigureCommand::CopyImage),
             Action::CopyCaption(kind) => self.copy_figure(kind, FigureCommand::CopyCaption),
+            Action::ShowMeasures(_) | Action::NextMeasures => self.show_measures(action),
+            Action::StartMeasure(measure) => {
+                self.show_measures(Action::ShowMeasures(MeasurePage::Sample(measure)));
+                self.desk.session.send(Command::Measure(MeasureCommand::Start(measure)));
+            }
+            Action::StopMeasure(measure) => {
+                session.send(Command::Measure(MeasureCommand::Stop(measure)));
+            }
             Action::ExportMeasures(page) => self.export_measures(page),
             Action::CopyLink => self.copy_link(ctx),
             Action::OpenLink => self.show_overlay(Overlay::Palette(CommandPalette::with_text(LINK_START))),
@@ -136,6 +144,16 @@ impl App {
                 "Exporting the results",
                 "there are none yet; start an evaluation, or open a folder of results",
             ),
+        }
+    }
+
+    /// Shows a page of measures, or the next one.
+    fn show_measures(&mut self, action: Action) {
+        let is_on_show = (self.desk.tab, self.desk.view) == (Tab::Explore, ExploreView::Measures);
+        (self.desk.tab, self.desk.view) = (Tab::Explore, ExploreView::Measures);
+        // From elsewhere, the next page is the one that was left.
+        if is_on_show || action != Action::NextMeasures {
+            self.views.run(&self.desk, action);
         }
     }
 

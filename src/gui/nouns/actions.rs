@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers};
 
 use super::views::{ExploreView, VIEWS};
-use crate::engine::{FigureKind, MapMode, MeasurePage};
+use crate::engine::{FigureKind, MapMode, MeasurePage, SampleMeasure};
 
 /// Something to do, wherever it was asked: key, button or palette.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,13 @@ pub enum Action {
     CopyCaption(FigureKind),
     /// Writes a page of measures to a file.
     ExportMeasures(MeasurePage),
+    /// Shows a page of measures.
+    ShowMeasures(MeasurePage),
+    /// Shows the page after the one on show.
+    NextMeasures,
+    /// Measures the patches that the galleries search.
+    StartMeasure(SampleMeasure),
+    StopMeasure(SampleMeasure),
     FindImage,
     /// Puts the keyboard onto the list of images.
     WalkImages,
@@ -175,6 +182,11 @@ const BEFORE_VIEWS: &[ActionInfo] = &[
         "Export the measures of the image (Fig. 3a)...",
         Action::ExportMeasures(MeasurePage::Image)
     ),
+    row!(
+        "Figures",
+        "Export the geometry of the spaces...",
+        Action::ExportMeasures(MeasurePage::Sample(SampleMeasure::Geometry))
+    ),
     row!("Images", "Find an image or class", Action::FindImage, CTRL + F),
     row!("Images", "Walk through the images", Action::WalkImages, NONE + I),
     row!("Images", "Random image", Action::RandomImage, NONE + R),
@@ -207,6 +219,7 @@ const BEFORE_VIEWS: &[ActionInfo] = &[
     row!("View", "Ranks within the image", Action::View(MapMode::Ranks), NONE + Num2),
     row!("View", "Difference of two spaces", Action::View(MapMode::Difference), NONE + Num3),
     row!("View", "Spaces as pictures (PCA)", Action::View(MapMode::Pictures), NONE + Num4),
+    row!("View", "Next page of measures", Action::NextMeasures, SHIFT + N),
     row!("View", "Lengths of vectors", Action::View(MapMode::Lengths), NONE + Num9),
 ];
 
@@ -217,6 +230,13 @@ const AFTER_VIEWS: &[ActionInfo] = &[
     row!("View", "Grid of heatmap cells", Action::ToggleGrid, NONE + G),
     row!("View", "Whole image again", Action::ResetZoom, NONE + Num0),
     row!("View", "Next theme (light, dark, system)", Action::NextTheme, NONE + T),
+    row!(
+        "Measures",
+        "Measures: how the spaces lie",
+        Action::ShowMeasures(MeasurePage::Sample(SampleMeasure::Geometry))
+    ),
+    row!("Measures", "Measure how the spaces lie", Action::StartMeasure(SampleMeasure::Geometry)),
+    row!("Measures", "Stop measuring how the spaces lie", Action::StopMeasure(SampleMeasure::Geometry)),
     row!("Training", "Start training", Action::StartTraining, CTRL + Enter),
     row!("Training", "Pause or resume training", Action::PauseTraining, CTRL + T),
     row!("Training", "Write a checkpoint now", Action::CheckpointTraining, CTRL + S),

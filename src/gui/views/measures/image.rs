@@ -220,8 +220,18 @@ fn remark(desk: &Desk) -> String {
 fn progress_words(desk: &Desk) -> String {
     match desk.session.snapshot().views.measures.orders {
         Some((done, all)) => format!("averaging: {done} of {all} orders..."),
-        None => "computing...".to_owned(),
+        None => match patches_known(desk) {
+            Some((known, all)) => format!("computing: {} of {}...", thousands(known), count(all, "patch")),
+            None => "computing...".to_owned(),
+        },
     }
+}
+
+/// Patches of the image on show that are embedded, and all, while some are not.
+fn patches_known(desk: &Desk) -> Option<(usize, usize)> {
+    let query = desk.session.snapshot().query.clone()?;
+    let all = query.maps.first().map(|map| map.rows * map.cols)?;
+    (query.known < all).then_some((query.known, all))
 }
 
 /// What is measured, and over how much.

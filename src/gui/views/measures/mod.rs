@@ -1,15 +1,18 @@
 //! What is measured of what is explored, in numbers and plots: the pages of the command line's measures, live.
 
+mod geometry;
 mod image;
 mod plots;
+mod sample;
 mod table;
 
 use eframe::egui::{ScrollArea, Ui};
 
 use self::image::ImagePage;
 use super::view::View;
-use crate::engine::{Command, MeasureCommand, MeasurePage};
+use crate::engine::{Command, MeasureCommand, MeasurePage, SampleMeasure};
 use crate::gui::desk::Desk;
+use crate::gui::nouns::actions::keys_of;
 use crate::gui::nouns::{Action, ExploreView};
 use crate::gui::panels::controls;
 use crate::gui::panels::view_switch::switch_ui;
@@ -40,19 +43,59 @@ impl View for MeasuresPanel {
         self.image.reset();
     }
 
+    fn run(&mut self, _: &Desk, action: Action) -> bool {
+        match action {
+            Action::ShowMeasures(page) => self.page = page,
+            Action::NextMeasures => {
+                let at = MeasurePage::ALL.iter().position(|page| *page == self.page).unwrap_or(0);
+                self.page = MeasurePage::ALL[(at + 1) % MeasurePage::ALL.len()];
+            }
+            _ => return false,
+        }
+        true
+    }
+
     fn ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
         ui.horizontal_wrapped(|ui| {
             switch_ui(ui, desk);
-            controls::patches_ui(ui, desk);
+            pages_ui(ui, desk, self.page);
             controls::spaces_ui(ui, desk);
-            controls::colormap_ui(ui, desk);
-            controls::overlay_ui(ui, desk);
+            if self.page == MeasurePage::Image {
+                controls::patches_ui(ui, desk);
+                controls::colormap_ui(ui, desk);
+                controls::overlay_ui(ui, desk);
+            }
             export_ui(ui, desk, self.page);
         });
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| match self.page {
             MeasurePage::Image => self.image.ui(ui, desk),
+            MeasurePage::Sample(SampleMeasure::Geometry) => geometry::ui(ui, desk),
         });
     }
+}
+
+/// The control that chooses a page.
+fn pages_ui(ui: &mut Ui, desk: &mut Desk, shown: MeasurePage) {
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing.x = 2.0;
+        for page in MeasurePage::ALL {
+            let (name, words) = match page {
+                MeasurePage::Image => {
+                    ("This image", "Means of its patches against the whole (Fig. 3a), live.")
+                }
+                MeasurePage::Sample(SampleMeasure::Geometry) => (
+                    "Geometry",
+                    "How the vectors of the patches that are embedded lie: spectrum, dimension, norms, hubs.",
+                ),
+            };
+            let keys = keys_of(ui.ctx(), Action::NextMeasures);
+            let button = ui.selectable_label(page == shown, name);
+            if button.on_hover_text(format!("{words} ({keys}: the next page)")).clicked() {
+                desk.todo.push(Action::ShowMeasures(page));
+            }
+        }
+    });
+    ui.separator();
 }
 
 /// The button that writes the page on show.

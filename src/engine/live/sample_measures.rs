@@ -1,0 +1,255 @@
+//! Measures of the patches that the galleries search, as far as they are embedded: by a thread of its own, which holds
+//! no tensors, so that neither the window nor the engine waits. One is measured after the other; each can be left.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use crate::analysis::spaces::{Geometry, GeometryConfig, measure_spaces};
+use crate::bank::Bank;
+use crate::engine::ask::{
+    Command, EngineLine, MeasureCommand, MeasurePage, MeasuredPage, MeasuresShown, SampleMeasure,
+    SamplePhase, SampleResult, SampleView,
+};
+use crate::engine::figures::spaces::geometry_page;
+use crate::engine::live::measured_pages::export;
+use crate::engine::live::open::Open;
+use crate::engine::live::part::{Change, Handled, Part};
+use crate::progress::{CancelToken, Cancelled, Progress};
+use crate::threads;
+
+/// Progress is shown this often at most.
+const PERIOD: Duration = Duration::from_millis(200);
+
+/// What is measured.
+struct SampleJob {
+    measure: SampleMeasure,
+    /// Told from earlier ones, whose answers nobody waits for.
+    number: u64,
+    bank: Bank,
+    /// The spaces on show, in their order.
+    spaces: Vec<String>,
+    cancel: CancelToken,
+}
+
+/// How a measure stands, and the newest job of it.
+struct SampleSlot<R> {
+    view: SampleView<R>,
+    number: u64,
+    cancel: CancelToken,
+}
+
+impl<R> Default for SampleSlot<R> {
+    fn default() -> Self {
+        Self { view: SampleView::default(), number: 0, cancel: CancelToken::default() }
+    }
+}
+
+/// How all stand.
+#[derive(Default)]
+struct SampleSlots {
+    geometry: SampleSlot<Geometry>,
+}
+
+/// What is known on both sides, and where it is shown.
+struct SampleBoard {
+    line: Arc<EngineLine>,
+    slots: Mutex<SampleSlots>,
+}
+
+/// What a measure gives, and where it stands.
+trait SampleReport: Sized {
+    /// How it stands.
+    fn slot(slots: &mut SampleSlots) -> &mut SampleSlot<Self>;
+    /// The same as it is shown.
+    fn shown(shown: &mut MeasuresShown) -> &mut SampleView<Self>;
+    /// Measures, and lays a page out.
+    fn measure(job: &SampleJob, progress: &mut dyn FnMut(Progress)) -> anyhow::Result<(Self, MeasuredPage)>;
+}
+
+impl SampleReport for Geometry {
+    fn slot(slots: &mut SampleSlots) -> &mut SampleSlot<Self> {
+        &mut slots.geometry
+    }
+
+    fn shown(shown: &mut MeasuresShown) -> &mut SampleView<Self> {
+        &mut shown.geometry
+    }
+
+    fn measure(job: &SampleJob, progress: &mut dyn FnMut(Progress)) -> anyhow::Result<(Self, MeasuredPage)> {
+        let (bank, config) = (std::slice::from_ref(&job.bank), GeometryConfig::default());
+        let report = measure_spaces(bank, &job.spaces, config, &job.cancel, progress)?;
+        let spec = job.bank.spec();
+        let page = geometry_page(std::slice::from_ref(&spec.model), &spec.data.name, spec.grid, &report);
+        Ok((report, page))
+    }
+}
+
+impl SampleBoard {
+    fn slots(&self) -> MutexGuard<'_, SampleSlots> {
+        self.slots.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Changes what is shown of a measure, if `number` is its newest job.
+    fn change<R: SampleReport>(&self, number: u64, change: impl FnOnce(&mut SampleView<R>)) {
+        let mut slots = self.slots();
+        let slot = R::slot(&mut slots);
+        if slot.number != number {
+            return;
+        }
+        change(&mut slot.view);
+        let view = slot.view.clone();
+        // With the lock, so that what is shown is never older than what is known.
+        self.line.update(|shown| *R::shown(&mut shown.views.measures) = view);
+    }
+
+    /// A new job, as whose number what comes is shown.
+    fn begin<R: SampleReport>(&self) -> (u64, CancelToken) {
+        let (number, cancel) = {
+            let mut slots = self.slots();
+            let slot = R::slot(&mut slots);
+            slot.cancel.cancel();
+            (slot.number, slot.cancel) = (slot.number + 1, CancelToken::default());
+            (slot.number, slot.cancel.clone())
+        };
+        self.change::<R>(number, |view| view.phase = SamplePhase::Running(None));
+        (number, cancel)
+    }
+
+    /// Leaves the newest job; what was measured before stays unless `forgets`.
+    fn leave<R: SampleReport>(&self, forgets: bool) {
+        let number = {
+            let mut slots = self.slots();
+            let slot = R::slot(&mut slots);
+            slot.cancel.cancel();
+            slot.number += 1;
+            slot.number
+        };
+        self.change::<R>(number, |view| {
+            view.phase = SamplePhase::Idle;
+            if forgets {
+                view.result = None;
+            }
+        });
+    }
+
+    fn page<R: SampleReport>(&self) -> Option<Arc<MeasuredPage>> {
+        R::slot(&mut self.slots()).view.result.as_ref().map(|result| result.page.clone())
+    }
+
+    /// Does a job to its end.
+    fn serve<R: SampleReport>(&self, job: &SampleJob) {
+        let mut told: Option<Instant> = None;
+        let mut progress = |progress: Progress| {
+            if told.is_none_or(|told| told.elapsed() >= PERIOD) {
+                told = Some(Instant::now());
+                self.change::<R>(job.number, |view| view.phase = SamplePhase::Running(Some(progress)));
+            }
+        };
+        if job.cancel.is_cancelled() {
+            return;
+        }
+        let measured = R::measure(job, &mut progress);
+        self.change::<R>(job.number, |view| match measured {
+            Ok((report, page)) => {
+                let (images, patches) = (job.bank.complete_images(), job.bank.searchable());
+                let result = SampleResult { report, images, patches, page: Arc::new(page) };
+                (view.phase, view.result) = (SamplePhase::Idle, Some(Arc::new(result)));
+            }
+            Err(error) if error.is::<Cancelled>() => view.phase = SamplePhase::Idle,
+            Err(error) => view.phase = SamplePhase::Failed(format!("{error:#}")),
+        });
+    }
+}
+
+/// Has the sample measured.
+pub struct SampleMeasuresPart {
+    board: Arc<SampleBoard>,
+    /// The thread, once there was something to measure.
+    jobs: Option<Sender<SampleJob>>,
+}
+
+impl Part for SampleMeasuresPart {
+    fn handle(&mut self, command: Command, open: &mut Open) -> Handled {
+        match command {
+            Command::Measure(MeasureCommand::Start(measure)) => match measure {
+                SampleMeasure::Geometry => self.start::<Geometry>(measure, open),
+            },
+            Command::Measure(MeasureCommand::Stop(measure)) => match measure {
+                SampleMeasure::Geometry => self.board.leave::<Geometry>(false),
+            },
+            Command::Measure(MeasureCommand::Export { page: MeasurePage::Sample(measure), path }) => {
+                return Handled::Yes(self.export(measure, path, open));
+            }
+            other => return Handled::No(other),
+        }
+        Handled::Yes(Ok(()))
+    }
+
+    fn changed(&mut self, change: Change, _: &mut Open) {
+        if matches!(change, Change::Source | Change::Vectors) {
+            self.board.leave::<Geometry>(true);
+        }
+    }
+}
+
+impl SampleMeasuresPart {
+    /// Nothing is measured; shows what is on `line`.
+    pub fn new(line: Arc<EngineLine>) -> Self {
+        Self { board: Arc::new(SampleBoard { line, slots: Mutex::default() }), jobs: None }
+    }
+
+    /// Has what is embedded by now measured; what cannot begin is told where it was asked for.
+    fn start<R: SampleReport>(&mut self, measure: SampleMeasure, open: &Open) {
+        let (number, cancel) = self.board.begin::<R>();
+        let sent = job(measure, open, number, cancel).and_then(|job| self.send(job));
+        if let Err(error) = sent {
+            let failed = SamplePhase::Failed(format!("{error:#}"));
+            self.board.change::<R>(number, |view| view.phase = failed);
+        }
+    }
+
+    fn send(&mut self, job: SampleJob) -> anyhow::Result<()> {
+        if self.jobs.is_none() {
+            let (jobs, receiver) = unbounded();
+            let board = self.board.clone();
+            let work = move || measure_all(&board, &receiver);
+            thread::Builder::new().name("measures".into()).spawn(work).context("could not start a thread")?;
+            self.jobs = Some(jobs);
+        }
+        let sent = self.jobs.as_ref().map(|jobs| jobs.send(job));
+        sent.and_then(Result::ok).context("the thread that measures has stopped; start bagssl again")
+    }
+
+    fn export(&self, measure: SampleMeasure, path: PathBuf, open: &Open) -> anyhow::Result<()> {
+        let page = match measure {
+            SampleMeasure::Geometry => self.board.page::<Geometry>(),
+        };
+        export(page, path, open)
+    }
+}
+
+impl Drop for SampleMeasuresPart {
+    fn drop(&mut self) {
+        self.board.slots().geometry.cancel.cancel();
+    }
+}
+
+/// What is embedded by now, to be measured in the spaces on show.
+fn job(measure: SampleMeasure, open: &Open, number: u64, cancel: CancelToken) -> anyhow::Result<SampleJob> {
+    let growing = open.growing.as_ref().context("no patches are embedded; open a model and images first")?;
+    Ok(SampleJob { measure, number, bank: growing.snapshot(), spaces: open.space_names(), cancel })
+}
+
+fn measure_all(board: &SampleBoard, jobs: &Receiver<SampleJob>) {
+    threads::work_apart();
+    while let Ok(job) = jobs.recv() {
+        match job.measure {
+            SampleMeasure::Geometry => board.serve::<Geometry>(&job),
+        }
+    }
+}
