@@ -26,7 +26,7 @@ use crate::analysis::displacement::{Displacement, displacement};
 use crate::analysis::invariance::{ChangeCurve, ChangedPatch, PatchChange, invariance};
 use crate::analysis::positions::{ObjectFrame, PositionEntropy, position_entropy};
 use crate::augment::view_rng;
-use crate::bank::{Bank, MemoryBank};
+use crate::bank::{Bank, ImageEntry, MemoryBank};
 use crate::dataset::Dataset;
 use crate::embed::{BATCH, Embedder, ExtractPlan, Extraction, PIXELS};
 use crate::model::Space;
@@ -135,65 +135,43 @@ pub fn measure(
         extraction.advance(embedder, &mut memory, BATCH)?;
         progress(extraction.progress());
     }
-    let scene = Scene::new(memory.snapshot(), data.as_ref(), config)?;
-    let names: Vec<String> = scene.bank.spaces().map(str::to_owned).collect();
-    let total = names.len() + if config.changed > 0 { PatchChange::ALL.len() } else { 0 };
+    let bank = memory.snapshot();
+    let mut names: Vec<String> = bank.spaces().map(str::to_owned).collect();
+    // From pixels, which come last in a bank, to z.
+    if names.last().is_some_and(|last| last == PIXELS) {
+        names.rotate_right(1);
+    }
+    let scene = Scene::new(bank, data.as_ref(), config)?;
+    let mut report = scene.report(&names, config, cancel, progress)?;
+    let changed = scene.changed(config.changed, cancel)?;
     let (clock, mut done) = (Instant::now(), 0);
     let mut tick = || {
         done += 1;
-        progress(Progress {
-            what: "measuring",
-            done,
-            total: total as u64,
-            resumed: 0,
-            unit: "measures",
-            elapsed: clock.elapsed(),
-        });
+        let (total, elapsed) = (PatchChange::ALL.len() as u64, clock.elapsed());
+        progress(Progress { what: "changing", done, total, resumed: 0, unit: "kinds of change", elapsed });
     };
-    let (mut purity, mut spaces) = (BTreeMap::new(), vec![]);
-    let frames = scene.frames()?;
-    let counts = scene.counted();
-    for name in &names {
-        let hits = scene.nearest(name, config, false, cancel)?;
-        if let Some(parts) = &scene.parts {
-            purity.insert(name.clone(), summary(&purities(parts, &scene.queries, &hits)?, config)?);
-        }
-        let draws = (config.resamples, config.seed);
-        let (bank, queries) = (&scene.bank, scene.queries.as_slice());
-        let positions = position_entropy(bank, (queries, &hits), (&frames, &counts), draws)?;
-        let hits = scene.nearest(name, config, true, cancel)?;
-        spaces.push(SpaceLocality {
-            space: name.clone(),
-            composition: composition(bank, queries, &hits, config.resamples, config.seed),
-            displacement: displacement(bank, name, (queries, &scene.rows), draws, cancel)?,
-            positions,
-        });
-        tick();
-    }
-    if let Some(parts) = &scene.parts {
-        purity.insert("chance".into(), summary(&chances(&scene.bank, parts, &scene.queries)?, config)?);
-    }
-    // From pixels, which come last in a bank, to z.
-    if spaces.last().is_some_and(|last| last.space == PIXELS) {
-        spaces.rotate_right(1);
-    }
-    let changed = scene.changed(config.changed, cancel)?;
     let draws = (config.resamples, config.seed);
-    let invariance = match changed.is_empty() {
-        true => vec![],
-        false => invariance(embedder, &changed, &network, draws, cancel, &mut tick)?,
-    };
-    Ok(LocalityReport {
-        config: *config,
-        images: scene.bank.total_images(),
-        patches: scene.bank.searchable(),
-        queries: scene.queries.len(),
-        parts_known: scene.parts.is_some(),
-        purity,
-        spaces,
-        changed: changed.len(),
-        invariance,
-    })
+    report.changed = changed.len();
+    if !changed.is_empty() {
+        report.invariance = invariance(embedder, &changed, &network, draws, cancel, &mut tick)?;
+    }
+    Ok(report)
+}
+
+/// Measures `names`, spaces of a bank of `data`, as far as its images are there. No patch is changed, as that needs the
+/// model.
+///
+/// # Errors
+/// A space that is not there; damaged rows; no patch can be a query; cancelled.
+pub fn measure_bank(
+    bank: Bank,
+    data: &dyn Dataset,
+    names: &[String],
+    config: &LocalityConfig,
+    cancel: &CancelToken,
+    progress: &mut dyn FnMut(Progress),
+) -> anyhow::Result<LocalityReport> {
+    Scene::new(bank, data, config)?.report(names, config, cancel, progress)
 }
 
 impl<'a> Scene<'a> {
@@ -210,9 +188,57 @@ impl<'a> Scene<'a> {
         Ok(Self { bank, data, parts, rows, queries })
     }
 
+    /// Everything but what becomes of patches that are changed.
+    fn report(
+        &self,
+        names: &[String],
+        config: &LocalityConfig,
+        cancel: &CancelToken,
+        progress: &mut dyn FnMut(Progress),
+    ) -> anyhow::Result<LocalityReport> {
+        let (draws, queries) = ((config.resamples, config.seed), self.queries.as_slice());
+        let total = 2 * (names.len() * queries.len()) as u64;
+        let (clock, mut done) = (Instant::now(), 0);
+        let mut tick = || {
+            done += 1;
+            let elapsed = clock.elapsed();
+            progress(Progress { what: "measuring", done, total, resumed: 0, unit: "searches", elapsed });
+        };
+        let (mut purity, mut spaces) = (BTreeMap::new(), vec![]);
+        let (frames, counts) = (self.frames()?, self.counted());
+        for name in names {
+            let hits = self.nearest(name, config, false, cancel, &mut tick)?;
+            if let Some(parts) = &self.parts {
+                purity.insert(name.clone(), summary(&purities(parts, queries, &hits)?, config)?);
+            }
+            let positions = position_entropy(&self.bank, (queries, &hits), (&frames, &counts), draws)?;
+            let hits = self.nearest(name, config, true, cancel, &mut tick)?;
+            spaces.push(SpaceLocality {
+                space: name.clone(),
+                composition: composition(&self.bank, queries, &hits, config.resamples, config.seed),
+                displacement: displacement(&self.bank, name, (queries, &self.rows), draws, cancel)?,
+                positions,
+            });
+        }
+        if let Some(parts) = &self.parts {
+            purity.insert("chance".into(), summary(&chances(&self.bank, parts, queries)?, config)?);
+        }
+        Ok(LocalityReport {
+            config: *config,
+            images: self.bank.complete_images(),
+            patches: self.bank.searchable(),
+            queries: queries.len(),
+            parts_known: self.parts.is_some(),
+            purity,
+            spaces,
+            changed: 0,
+            invariance: vec![],
+        })
+    }
+
     /// The box about the object of each image, by its place in the bank; the whole image where none is known.
     fn frames(&self) -> anyhow::Result<Vec<ObjectFrame>> {
-        let frame = |image: &crate::bank::ImageEntry| {
+        let frame = |image: &ImageEntry| {
             let known = self.parts.is_some().then(|| self.data.parts(image.index as usize)).flatten();
             let object = known.and_then(|map| ObjectFrame::of_object(&map));
             object.unwrap_or(ObjectFrame::whole(image.height, image.width))
@@ -235,10 +261,12 @@ impl<'a> Scene<'a> {
         config: &LocalityConfig,
         with_own: bool,
         cancel: &CancelToken,
+        tick: &mut dyn FnMut(),
     ) -> anyhow::Result<Vec<Vec<usize>>> {
         let mut vector = vec![0.0; self.bank.width(space)?];
         let nearest = |&row: &usize| {
             cancel.check()?;
+            tick();
             self.bank.row_f32(space, row, &mut vector)?;
             let (rows, images) = match with_own {
                 true => (vec![row], vec![]),
@@ -316,4 +344,47 @@ fn summary(values: &[f64], config: &LocalityConfig) -> anyhow::Result<Purity> {
     let interval = stats::bootstrap_mean(values, config.resamples, 0.95, config.seed);
     let interval = interval.context("no queries to take a mean of")?;
     Ok(Purity { mean: interval.value, low: interval.low, high: interval.high })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::fixture;
+    use crate::dataset::{Split, open};
+
+    /// The first of two spaces knows the column of a patch and not its image: its neighbours stand in that column.
+    #[test]
+    fn a_bank_is_measured_space_by_space_and_can_be_left() {
+        // Of the images of the built-in set, whose parts are known; patches of the bank are of 24 x 24 pixels of it.
+        let data = open("demo", Some(Split::Test)).unwrap();
+        let bank = fixture::bank(6, 2, 2, |patch| {
+            let angle = 0.3 * patch.x as f32;
+            vec![angle.cos(), angle.sin()]
+        });
+        // As it still grows.
+        let bank = bank.first_images(4);
+        let config = LocalityConfig { queries: 10, neighbours: 4, changed: 0, resamples: 50, seed: 2 };
+        let (names, cancel) = (["h".to_owned()], CancelToken::default());
+        let mut told = vec![];
+        let mut progress = |progress: Progress| told.push((progress.done, progress.total));
+        let found =
+            measure_bank(bank.clone(), data.as_ref(), &names, &config, &cancel, &mut progress).unwrap();
+        let queries = found.queries as u64;
+        assert_eq!((found.images, found.patches, found.changed), (4, 100, 0));
+        assert_eq!(told, (1..=2 * queries).map(|done| (done, 2 * queries)).collect::<Vec<_>>());
+        let space = &found.spaces[0];
+        let shares = |at: usize| {
+            let of = &space.composition;
+            [&of.same_image, &of.same_class, &of.other_class]
+                .map(|shares| shares[at].value)
+                .iter()
+                .sum::<f64>()
+        };
+        assert!((shares(0) - 1.0).abs() < 1e-12 && space.composition.same_image.len() == 4);
+        assert!(space.displacement.half_width.is_some());
+        let leave = CancelToken::default();
+        let mut once = |_| leave.cancel();
+        let left = measure_bank(bank, data.as_ref(), &names, &config, &leave, &mut once);
+        assert!(left.unwrap_err().is::<crate::progress::Cancelled>());
+    }
 }

@@ -1,5 +1,6 @@
 //! The Measures view, by role and label; and the engine's part of it with the demo model and a few images.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,8 @@ use bagssl::analysis::carried::{SpaceCarried, leave_one_out};
 use bagssl::analysis::convergence::{ConvergencePlan, along, doubling, order};
 use bagssl::embed::{Embedder, PatchSource};
 use bagssl::engine::facts::{
-    ConvergencePoint, Geometry, Hubs, NormQuantiles, OverDraws, PatchCount, SpaceConvergence, SpaceGeometry,
+    Composition, ConvergencePoint, Displacement, DisplacementPoint, Geometry, Hubs, LocalityConfig,
+    LocalityReport, NormQuantiles, OverDraws, PatchCount, SpaceConvergence, SpaceGeometry, SpaceLocality,
     SpacePair, Spread,
 };
 use bagssl::engine::{
@@ -224,13 +226,7 @@ fn the_engine_measures_the_image_as_the_command_line_does() {
     let export = MeasureCommand::Export { page: MeasurePage::Image, path: path.clone() };
     started.engine.drain_events();
     started.engine.send(Command::Measure(export));
-    let deadline = std::time::Instant::now() + Duration::from_secs(30);
-    let saved =
-        |event: &Event| matches!(event, Event::Figure(FigureEvent::Saved { path: at, .. }) if *at == path);
-    while !started.engine.drain_events().iter().any(saved) {
-        assert!(std::time::Instant::now() < deadline, "it was not written");
-        let _ = started.bell.recv_timeout(Duration::from_millis(100));
-    }
+    written(&started, &path);
     let svg = std::fs::read_to_string(&path).unwrap();
     assert!(svg.contains("64 orders of the patches") && path.with_extension("svg.json").exists());
 }
@@ -325,7 +321,7 @@ fn geometry_is_measured_on_request_stopped_and_told_with_what_it_is_over() {
     assert!(
         window.shows("2,000 of 12,544 patches of 256 images \u{b7} 10 neighbours \u{b7} seed 0; norms: all")
     );
-    assert!(window.shows("the sample has grown since: 14,700 of 300 images by now, 256 then"));
+    assert!(window.shows("by now 14,700 patches of 300 images"));
     for cell in ["41.5", "12.2", "3.50", "1.00 to 6.00", "1.75", "12.5 %", "0.250 (0.240 to 0.260)"] {
         assert!(window.shows(cell), "{cell}");
     }
@@ -379,4 +375,106 @@ fn the_engine_measures_the_sample_beside_all_other_work() {
     let config = ExploreConfig { gallery_stride: 32, ..small() };
     started.engine.send(Command::Configure { id: 9, config });
     started.until("nothing", |shown| shown.views.measures.geometry.result.is_none());
+}
+
+fn locality() -> SampleResult<LocalityReport> {
+    let over = |value: f64| Interval { value, low: value - 0.01, high: value + 0.01 };
+    let space = |name: &str, half_width: Option<f64>| SpaceLocality {
+        space: name.into(),
+        composition: Composition {
+            same_image: vec![over(0.5), over(0.25)],
+            same_class: vec![over(0.25), over(0.25)],
+            other_class: vec![over(0.25), over(0.5)],
+            other_image: vec![over(0.0), over(0.0)],
+        },
+        displacement: Displacement {
+            points: vec![DisplacementPoint { pixels: 4.0, cosine: over(0.75), pairs: 900 }],
+            floor: Some(over(0.125)),
+            half_width,
+            near_minus_far: Some(over(0.375)),
+        },
+        positions: None,
+    };
+    let report = LocalityReport {
+        config: LocalityConfig { changed: 0, ..LocalityConfig::default() },
+        images: 256,
+        patches: 12_544,
+        queries: 1000,
+        parts_known: false,
+        purity: Default::default(),
+        spaces: vec![space("z", None), space("h", Some(17.5))],
+        changed: 0,
+        invariance: vec![],
+    };
+    let page = page(&["cosine within an image", "neighbours in z by rank", "neighbours in h by rank"]);
+    SampleResult { report, images: 300, patches: 14_700, page }
+}
+
+#[test]
+fn locality_is_told_by_rank_and_by_distance_in_both_spaces() {
+    let mut window = at_page("Locality");
+    window.click("Measure");
+    assert!(matches!(asked(&window)[..], [MeasureCommand::Start(SampleMeasure::Locality)]));
+    window.line.update(|shown| {
+        let result = Some(Arc::new(locality()));
+        shown.views.measures.locality = SampleView { phase: SamplePhase::Running(None), result };
+    });
+    window.steps();
+    assert!(window.shows("about to begin..."), "another measure goes on");
+    assert!(window.shows(
+        "1,000 queries \u{b7} 20 neighbours of 12,544 patches of 256 images \u{b7} seed 0; bands: 95 %"
+    ));
+    for cell in ["37.5 %", "25.0 %", "none", "17.5 px", "0.375 (0.365 to 0.385)"] {
+        assert!(window.shows(cell), "{cell}");
+    }
+    assert!(
+        window.shows("neighbours in h by rank: cosine by") && !window.shows("by now"),
+        "nothing has come since"
+    );
+    window.click("Stop");
+    assert!(matches!(asked(&window)[..], [MeasureCommand::Stop(SampleMeasure::Locality)]));
+    let wrong = wrong_at_all_sizes(&mut window.harness, |_, _| true);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The page that the window writes is the command line's of the same patches.
+#[test]
+fn the_engine_writes_the_locality_report_of_the_command_line() {
+    let started = Started::new();
+    started.until("the worked example", is_complete);
+    started.until("the sample", |shown| shown.extraction.as_ref().is_some_and(|sample| sample.finished));
+    started.engine.send(Command::Measure(MeasureCommand::Start(SampleMeasure::Locality)));
+    let shown = started.until("the locality", |shown| shown.views.measures.locality.result.is_some());
+    let result = shown.views.measures.locality.result.clone().unwrap();
+    let LocalityReport { images, patches, parts_known, .. } = result.report;
+    assert_eq!((images, patches, parts_known), (8, 128, true));
+    let folder = tempfile::tempdir().unwrap();
+    let [ours, theirs] = ["window.svg", "command.svg"].map(|name| folder.path().join(name));
+    let page = MeasurePage::Sample(SampleMeasure::Locality);
+    started.engine.drain_events();
+    started.engine.send(Command::Measure(MeasureCommand::Export { page, path: ours.clone() }));
+    written(&started, &ours);
+    let mut args = vec!["locality", "--data", "demo", "--split", "test", "--limit", "8", "--patch", "16"];
+    args.extend(["--stride", "16", "--space", "z,h", "--changed", "0", "--out", text(&theirs)]);
+    json(&args);
+    let [ours, theirs] = [ours, theirs].map(|path| std::fs::read_to_string(path).unwrap());
+    assert!(ours == theirs, "{} and {} bytes differ", ours.len(), theirs.len());
+    // What is left is not shown, and what was measured before stays.
+    started.engine.send(Command::Measure(MeasureCommand::Start(SampleMeasure::Locality)));
+    started.engine.send(Command::Measure(MeasureCommand::Stop(SampleMeasure::Locality)));
+    started.until("the end", |shown| {
+        let locality = &shown.views.measures.locality;
+        locality.phase == SamplePhase::Idle && locality.result.is_some()
+    });
+}
+
+/// Waits until the page stands at `path`.
+fn written(started: &Started, path: &Path) {
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    let saved =
+        |event: &Event| matches!(event, Event::Figure(FigureEvent::Saved { path: at, .. }) if at == path);
+    while !started.engine.drain_events().iter().any(saved) {
+        assert!(std::time::Instant::now() < deadline, "it was not written");
+        let _ = started.bell.recv_timeout(Duration::from_millis(100));
+    }
 }

@@ -3,8 +3,11 @@
 pub use super::filter::NamedFilter;
 pub use super::space::PatchSpace;
 pub use crate::analysis::carried::SpaceCarried;
+pub use crate::analysis::composition::Composition;
 pub use crate::analysis::convergence::{ConvergencePoint, OverDraws, PatchCount, SpaceConvergence};
-pub use crate::analysis::locality::LocalityConfig;
+pub use crate::analysis::displacement::{Displacement, DisplacementPoint};
+pub use crate::analysis::locality::{LocalityConfig, LocalityReport, SpaceLocality};
+pub use crate::analysis::positions::PositionEntropy;
 pub use crate::analysis::spaces::{Geometry, GeometryConfig, Hubs, NormQuantiles, SpaceGeometry, SpacePair};
 pub use crate::augment::Crop;
 pub use crate::augment::Resize;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::analysis::carried::SpaceCarried;
 use crate::analysis::convergence::SpaceConvergence;
+use crate::analysis::locality::LocalityReport;
 use crate::analysis::spaces::Geometry;
 use crate::figure::{PanelsData, PanelsSpec};
 use crate::patch::PatchGrid;
@@ -25,11 +26,14 @@ pub enum MeasurePage {
 pub enum SampleMeasure {
     /// How their vectors lie: spectrum, dimension, norms, hubs; how alike the spaces are.
     Geometry,
+    /// What their neighbours are, and how their cosine falls with distance.
+    Locality,
 }
 
 impl MeasurePage {
     /// All, in the order in which they are offered.
-    pub const ALL: [Self; 2] = [Self::Image, Self::Sample(SampleMeasure::Geometry)];
+    pub const ALL: [Self; 3] =
+        [Self::Image, Self::Sample(SampleMeasure::Geometry), Self::Sample(SampleMeasure::Locality)];
 }
 
 /// What the window asks about measures.
@@ -60,6 +64,8 @@ pub struct MeasuresShown {
     pub orders: Option<(usize, usize)>,
     /// How the vectors of the sample lie.
     pub geometry: SampleView<Geometry>,
+    /// How local the spaces of the sample are.
+    pub locality: SampleView<LocalityReport>,
 }
 
 /// How a measure of the sample stands.
@@ -114,6 +120,7 @@ impl MeasuresShown {
         match page {
             MeasurePage::Image => self.image.is_some(),
             MeasurePage::Sample(SampleMeasure::Geometry) => self.geometry.result.is_some(),
+            MeasurePage::Sample(SampleMeasure::Locality) => self.locality.result.is_some(),
         }
     }
 }

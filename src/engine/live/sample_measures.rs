@@ -6,15 +6,18 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+use crate::analysis::locality::{LocalityConfig, LocalityReport, measure_bank};
 use crate::analysis::spaces::{Geometry, GeometryConfig, measure_spaces};
 use crate::bank::Bank;
+use crate::dataset::Dataset;
 use crate::engine::ask::{
     Command, EngineLine, MeasureCommand, MeasurePage, MeasuredPage, MeasuresShown, SampleMeasure,
     SamplePhase, SampleResult, SampleView,
 };
+use crate::engine::figures::locality::{LocalityFacts, locality_page};
 use crate::engine::figures::spaces::geometry_page;
 use crate::engine::live::measured_pages::export;
 use crate::engine::live::open::Open;
@@ -31,6 +34,8 @@ struct SampleJob {
     /// Told from earlier ones, whose answers nobody waits for.
     number: u64,
     bank: Bank,
+    /// The images that it is of.
+    data: Arc<dyn Dataset>,
     /// The spaces on show, in their order.
     spaces: Vec<String>,
     cancel: CancelToken,
@@ -53,6 +58,7 @@ impl<R> Default for SampleSlot<R> {
 #[derive(Default)]
 struct SampleSlots {
     geometry: SampleSlot<Geometry>,
+    locality: SampleSlot<LocalityReport>,
 }
 
 /// What is known on both sides, and where it is shown.
@@ -85,6 +91,27 @@ impl SampleReport for Geometry {
         let report = measure_spaces(bank, &job.spaces, config, &job.cancel, progress)?;
         let spec = job.bank.spec();
         let page = geometry_page(std::slice::from_ref(&spec.model), &spec.data.name, spec.grid, &report);
+        Ok((report, page))
+    }
+}
+
+impl SampleReport for LocalityReport {
+    fn slot(slots: &mut SampleSlots) -> &mut SampleSlot<Self> {
+        &mut slots.locality
+    }
+
+    fn shown(shown: &mut MeasuresShown) -> &mut SampleView<Self> {
+        &mut shown.locality
+    }
+
+    fn measure(job: &SampleJob, progress: &mut dyn FnMut(Progress)) -> anyhow::Result<(Self, MeasuredPage)> {
+        let (bank, data, config) =
+            (&job.bank, job.data.as_ref(), LocalityConfig { changed: 0, ..LocalityConfig::default() });
+        let report = measure_bank(bank.clone(), data, &job.spaces, &config, &job.cancel, progress)?;
+        let spec = bank.spec();
+        let (of, split, grid) = (data.len(), data.split(), spec.grid);
+        let facts = LocalityFacts { model: &spec.model, data: &spec.data.name, split, of, grid };
+        let page = locality_page(&facts, &report);
         Ok((report, page))
     }
 }
@@ -178,9 +205,11 @@ impl Part for SampleMeasuresPart {
         match command {
             Command::Measure(MeasureCommand::Start(measure)) => match measure {
                 SampleMeasure::Geometry => self.start::<Geometry>(measure, open),
+                SampleMeasure::Locality => self.start::<LocalityReport>(measure, open),
             },
             Command::Measure(MeasureCommand::Stop(measure)) => match measure {
                 SampleMeasure::Geometry => self.board.leave::<Geometry>(false),
+                SampleMeasure::Locality => self.board.leave::<LocalityReport>(false),
             },
             Command::Measure(MeasureCommand::Export { page: MeasurePage::Sample(measure), path }) => {
                 return Handled::Yes(self.export(measure, path, open));
@@ -193,6 +222,7 @@ impl Part for SampleMeasuresPart {
     fn changed(&mut self, change: Change, _: &mut Open) {
         if matches!(change, Change::Source | Change::Vectors) {
             self.board.leave::<Geometry>(true);
+            self.board.leave::<LocalityReport>(true);
         }
     }
 }
@@ -221,13 +251,15 @@ impl SampleMeasuresPart {
             thread::Builder::new().name("measures".into()).spawn(work).context("could not start a thread")?;
             self.jobs = Some(jobs);
         }
-        let sent = self.jobs.as_ref().map(|jobs| jobs.send(job));
-        sent.and_then(Result::ok).context("the thread that measures has stopped; start bagssl again")
+        let is_sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok());
+        ensure!(is_sent, "the thread that measures has stopped; start bagssl again");
+        Ok(())
     }
 
     fn export(&self, measure: SampleMeasure, path: PathBuf, open: &Open) -> anyhow::Result<()> {
         let page = match measure {
             SampleMeasure::Geometry => self.board.page::<Geometry>(),
+            SampleMeasure::Locality => self.board.page::<LocalityReport>(),
         };
         export(page, path, open)
     }
@@ -235,14 +267,18 @@ impl SampleMeasuresPart {
 
 impl Drop for SampleMeasuresPart {
     fn drop(&mut self) {
-        self.board.slots().geometry.cancel.cancel();
+        let slots = self.board.slots();
+        slots.geometry.cancel.cancel();
+        slots.locality.cancel.cancel();
     }
 }
 
 /// What is embedded by now, to be measured in the spaces on show.
 fn job(measure: SampleMeasure, open: &Open, number: u64, cancel: CancelToken) -> anyhow::Result<SampleJob> {
     let growing = open.growing.as_ref().context("no patches are embedded; open a model and images first")?;
-    Ok(SampleJob { measure, number, bank: growing.snapshot(), spaces: open.space_names(), cancel })
+    let (bank, data, spaces) = (growing.snapshot(), open.set()?.clone(), open.space_names());
+    ensure!(bank.searchable() > 0, "no patch is embedded yet; wait until some are");
+    Ok(SampleJob { measure, number, bank, data, spaces, cancel })
 }
 
 fn measure_all(board: &SampleBoard, jobs: &Receiver<SampleJob>) {
@@ -250,6 +286,7 @@ fn measure_all(board: &SampleBoard, jobs: &Receiver<SampleJob>) {
     while let Ok(job) = jobs.recv() {
         match job.measure {
             SampleMeasure::Geometry => board.serve::<Geometry>(&job),
+            SampleMeasure::Locality => board.serve::<LocalityReport>(&job),
         }
     }
 }

@@ -140,6 +140,7 @@ impl Dialog {
         let name = match page {
             MeasurePage::Image => "image-measures.pdf",
             MeasurePage::Sample(SampleMeasure::Geometry) => "geometry.pdf",
+            MeasurePage::Sample(SampleMeasure::Locality) => "locality.pdf",
         };
         Self::new(Purpose::Measures(page), paths::to_words(&folder.join(name)))
     }

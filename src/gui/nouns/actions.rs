@@ -187,6 +187,11 @@ const BEFORE_VIEWS: &[ActionInfo] = &[
         "Export the geometry of the spaces...",
         Action::ExportMeasures(MeasurePage::Sample(SampleMeasure::Geometry))
     ),
+    row!(
+        "Figures",
+        "Export the locality report...",
+        Action::ExportMeasures(MeasurePage::Sample(SampleMeasure::Locality))
+    ),
     row!("Images", "Find an image or class", Action::FindImage, CTRL + F),
     row!("Images", "Walk through the images", Action::WalkImages, NONE + I),
     row!("Images", "Random image", Action::RandomImage, NONE + R),
@@ -237,6 +242,13 @@ const AFTER_VIEWS: &[ActionInfo] = &[
     ),
     row!("Measures", "Measure how the spaces lie", Action::StartMeasure(SampleMeasure::Geometry)),
     row!("Measures", "Stop measuring how the spaces lie", Action::StopMeasure(SampleMeasure::Geometry)),
+    row!(
+        "Measures",
+        "Measures: how local the spaces are",
+        Action::ShowMeasures(MeasurePage::Sample(SampleMeasure::Locality))
+    ),
+    row!("Measures", "Measure how local the spaces are", Action::StartMeasure(SampleMeasure::Locality)),
+    row!("Measures", "Stop measuring how local the spaces are", Action::StopMeasure(SampleMeasure::Locality)),
     row!("Training", "Start training", Action::StartTraining, CTRL + Enter),
     row!("Training", "Pause or resume training", Action::PauseTraining, CTRL + T),
     row!("Training", "Write a checkpoint now", Action::CheckpointTraining, CTRL + S),

@@ -6,10 +6,11 @@ use anyhow::Context;
 use serde_json::json;
 
 use crate::engine::ask::ResultRow;
+use crate::engine::figures::locality::locality_spec;
+use crate::engine::figures::plotted::{curves, named, page};
 use crate::engine::jobs::accuracy::{bars_page, bars_spec};
 use crate::engine::jobs::convergence::{convergence_page, convergence_spec};
-use crate::engine::jobs::locality::{report_page, report_spec};
-use crate::engine::jobs::plot::{curves, named, page};
+use crate::engine::jobs::locality::report_page;
 use crate::engine::jobs::results::given::GivenResults;
 use crate::engine::jobs::results::trained::TrainedModel;
 use crate::figure::{CurveAxis, CurveSeries, Figure, Format, Panel, PanelsData, PanelsFigure, PanelsSpec};
@@ -96,7 +97,7 @@ pub fn figures(given: &GivenResults, out: &Path) -> Vec<PageFigure> {
             ShownResult::Locality(place),
             format!("locality-{}", place + 1),
             given.from.display().to_string(),
-            (report_spec(), data),
+            (locality_spec(), data),
         );
     }
     all

@@ -6,12 +6,12 @@ use anyhow::{Context, bail};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::analysis::convergence::SpaceConvergence;
 use crate::augment::Crop;
 use crate::dataset::DataSpec;
 use crate::engine::ask::{
     PAPER_MODELS, PAPER_SCALES, PaperModel, PaperTraining, PlannedEvaluation, ResultRow,
 };
-use crate::engine::jobs::convergence::SpaceConvergence;
 use crate::engine::jobs::locality::LocalityResult;
 use crate::engine::jobs::results::trained::TrainedModel;
 use crate::engine::tables::plan::{RESULTS_FILE, StoredResults};

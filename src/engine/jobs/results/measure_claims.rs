@@ -1,9 +1,8 @@
 //! What the paper finds of R and of locality, held against the measures here.
 
-use crate::analysis::convergence::OverImages;
+use crate::analysis::convergence::{OverDraws, SpaceConvergence};
 use crate::analysis::invariance::PatchChange;
 use crate::analysis::locality::{LocalityReport, SpaceLocality};
-use crate::engine::jobs::convergence::SpaceConvergence;
 use crate::engine::jobs::locality::LocalityResult;
 use crate::engine::jobs::results::given::{GivenConvergence, GivenResults};
 use crate::engine::jobs::results::trained::TrainedModel;
@@ -16,7 +15,7 @@ pub fn measure_claims(given: &GivenResults) -> Vec<PaperClaim> {
     vec![converges(given), is_local(given)]
 }
 
-fn interval(over: OverImages) -> Interval {
+fn interval(over: OverDraws) -> Interval {
     Interval { value: over.mean, low: over.low, high: over.high }
 }
 
@@ -83,7 +82,7 @@ fn rises(points: &[Interval]) -> ClaimVerdict {
 
 fn convergence_finding(given: &GivenResults, found: &GivenConvergence) -> Option<ClaimFinding> {
     let space = found.spaces.iter().find(|space| space.space == "h")?;
-    let points: Vec<Interval> = space.points.iter().map(|point| interval(point.whole)).collect();
+    let points: Vec<Interval> = space.points.iter().filter_map(|point| point.whole.map(interval)).collect();
     let run = given.run_of_measure(&found.model, &found.model_hash);
     Some(ClaimFinding {
         about: about(&found.model, &found.data, run),
@@ -94,12 +93,12 @@ fn convergence_finding(given: &GivenResults, found: &GivenConvergence) -> Option
 
 /// "1 patch 0.412 [0.401, 0.423], 16 patches ..., all ...".
 fn point_words(space: &SpaceConvergence) -> String {
-    let words = space.points.iter().map(|point| {
+    let words = space.points.iter().filter_map(|point| {
         let count = match (point.count.to_string(), point.patches.1) {
             (all, most) if all == "all" => format!("all {most}"),
             (count, _) => count,
         };
-        format!("{count}: {}", number_words(interval(point.whole)))
+        Some(format!("{count}: {}", number_words(interval(point.whole?))))
     });
     format!("cosine by patches in the mean {}", words.collect::<Vec<_>>().join(", "))
 }

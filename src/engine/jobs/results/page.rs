@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::analysis::convergence::OverImages;
+use crate::analysis::convergence::OverDraws;
 use crate::engine::jobs::results::drawings::{PageFigure, ShownResult};
 use crate::engine::jobs::results::given::{GivenResults, GivenTable};
 use crate::engine::jobs::results::measure_claims::{about, number_words};
@@ -210,8 +210,11 @@ fn convergence_section(text: &mut String, given: &GivenResults, figures: &[PageF
         });
         let _ = writeln!(text, "| | {} |\n|---|{}", counts.join(" | "), "---|".repeat(counts.len()));
         for space in &found.spaces {
-            let value = |whole: OverImages| {
-                number_words(Interval { value: whole.mean, low: whole.low, high: whole.high })
+            let value = |whole: Option<OverDraws>| {
+                let words = |whole: OverDraws| {
+                    number_words(Interval { value: whole.mean, low: whole.low, high: whole.high })
+                };
+                whole.map_or_else(|| "-".to_owned(), words)
             };
             let cells: Vec<String> = space.points.iter().map(|point| value(point.whole)).collect();
             let _ = writeln!(text, "| {} | {} |", space.space, cells.join(" | "));

@@ -2,6 +2,7 @@
 
 mod geometry;
 mod image;
+mod locality;
 mod plots;
 mod sample;
 mod table;
@@ -70,6 +71,7 @@ impl View for MeasuresPanel {
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| match self.page {
             MeasurePage::Image => self.image.ui(ui, desk),
             MeasurePage::Sample(SampleMeasure::Geometry) => geometry::ui(ui, desk),
+            MeasurePage::Sample(SampleMeasure::Locality) => locality::ui(ui, desk),
         });
     }
 }
@@ -86,6 +88,10 @@ fn pages_ui(ui: &mut Ui, desk: &mut Desk, shown: MeasurePage) {
                 MeasurePage::Sample(SampleMeasure::Geometry) => (
                     "Geometry",
                     "How the vectors of the patches that are embedded lie: spectrum, dimension, norms, hubs.",
+                ),
+                MeasurePage::Sample(SampleMeasure::Locality) => (
+                    "Locality",
+                    "What the neighbours of a patch are, and how its cosine falls with distance (Sec. 4.3).",
                 ),
             };
             let keys = keys_of(ui.ctx(), Action::NextMeasures);

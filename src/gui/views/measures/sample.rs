@@ -43,9 +43,8 @@ pub fn head_ui<R>(ui: &mut Ui, desk: &mut Desk, words: &SampleWords<'_>, view: &
         if button.on_hover_text(tip).clicked() {
             desk.todo.push(action);
         }
-        let measured = view.result.as_ref().map(|result| (result.images, result.patches));
-        if let Some(grown) = measured.and_then(|measured| grown(desk, measured)) {
-            ui.weak(grown);
+        if let Some(grown) = view.result.as_ref().and_then(|result| grown(desk, result.patches)) {
+            ui.weak(grown).on_hover_text("The sample has grown since it was measured.");
         }
     });
     match &view.phase {
@@ -65,7 +64,7 @@ fn progress_ui(ui: &mut Ui, progress: Option<&Progress>) {
     let fraction = progress.map_or(0.0, Progress::fraction);
     ui.add(ProgressBar::new(fraction).desired_height(6.0).desired_width(ui.available_width()));
     let words = match progress {
-        None => "waiting for its turn...".to_owned(),
+        None => "about to begin...".to_owned(),
         Some(progress) => {
             let (done, total) = (thousands(progress.done as usize), thousands(progress.total as usize));
             let left = progress.remaining().filter(|_| progress.done < progress.total);
@@ -92,16 +91,10 @@ fn sample_words(desk: &Desk) -> String {
     )
 }
 
-/// What has come since `(images, patches)` were measured.
-fn grown(desk: &Desk, (images, patches): (usize, usize)) -> Option<String> {
+/// What is there by now, if more has come since so many `patches` were measured.
+fn grown(desk: &Desk, patches: usize) -> Option<String> {
     let extraction = desk.session.snapshot().extraction.as_ref()?;
-    let (now, done) = (extraction.patches.0, extraction.progress.done as usize);
-    (now > patches).then(|| {
-        format!(
-            "\u{b7} the sample has grown since: {} of {} by now, {} then",
-            thousands(now),
-            count(done, "image"),
-            thousands(images)
-        )
-    })
+    let (now, images) = (extraction.patches.0, extraction.progress.done as usize);
+    let words = || format!("\u{b7} by now {} of {}", count(now, "patch"), count(images, "image"));
+    (now > patches).then(words)
 }
