@@ -368,9 +368,9 @@ fn a_signal_closes_a_real_window_as_its_button_does() {
         // Its first frames, then a size of the interface that is written when it closes, if not before.
         let first =
             screen.settled("something is drawn", |now| now.pixels().any(|at| at != now.get_pixel(0, 0)));
+        let asked = SystemTime::now();
         screen.xdotool(&["key", "ctrl+plus"]);
         screen.settled("it is larger", |now| *now != first);
-        let asked = SystemTime::now();
         // SAFETY: the process is a child that has not been waited for.
         assert_eq!(unsafe { libc::kill(program as i32, signal) }, 0);
         let status = screen.end();
