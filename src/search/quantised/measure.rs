@@ -29,7 +29,7 @@ pub struct MeasuredRecall {
     pub recall: f64,
     /// Of the query with the least.
     pub least: f64,
-    /// Queries: rows of the bank, from all over it.
+    /// Queries: rows of the bank, from all over it, each without the image that it is of.
     pub queries: usize,
     /// Neighbours of each.
     pub k: usize,
@@ -132,7 +132,8 @@ impl Quantised {
     }
 }
 
-/// A query with its true neighbours.
+/// A query with its true neighbours in other images: those in its own are near, and found more surely than what a query
+/// from elsewhere finds.
 struct Truth {
     query: Vec<f32>,
     options: Options,
@@ -144,7 +145,8 @@ impl Truth {
     fn of(bank: &Bank, space: &str, row: usize, k: usize, cancel: &CancelToken) -> Result<Self> {
         let mut query = vec![0.0; bank.width(space)?];
         bank.row_f32(space, row, &mut query)?;
-        let options = Options { exclude_rows: vec![row], cancel: cancel.clone(), ..Options::default() };
+        let own = vec![bank.image_of_row(row)];
+        let options = Options { exclude_images: own, cancel: cancel.clone(), ..Options::default() };
         Ok(Self { hits: top_k(bank, space, &query, k, &options)?, query, options, k })
     }
 
