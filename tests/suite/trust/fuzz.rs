@@ -64,6 +64,7 @@ readers! {
     settings "settings"
     links "links"
     models "models"
+    checkpoints "checkpoints"
     banks "banks"
     codes "codes"
     parts "parts"

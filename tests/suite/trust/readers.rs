@@ -32,7 +32,7 @@ const PLAIN: Reader = Reader {
 };
 
 /// All of them.
-pub const READERS: [Reader; 20] = [
+pub const READERS: [Reader; 21] = [
     Reader {
         name: "pictures",
         inputs: 3000,
@@ -77,6 +77,13 @@ pub const READERS: [Reader; 20] = [
         ..PLAIN
     },
     Reader { name: "models", inputs: 400, lay: records::lay_models, read: records::read_model, ..PLAIN },
+    Reader {
+        name: "checkpoints",
+        inputs: 200,
+        lay: records::lay_checkpoints,
+        read: records::read_model,
+        ..PLAIN
+    },
     Reader { name: "banks", inputs: 1000, lay: records::lay_bank, read: records::read_bank, ..PLAIN },
     Reader {
         name: "codes",

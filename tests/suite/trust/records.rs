@@ -224,6 +224,14 @@ pub fn lay_models(world: &Path, place: &Path) {
     fs::copy(world.join("model.safetensors"), place.join("model.safetensors")).unwrap();
 }
 
+/// What PyTorch wrote: a plain pickle, in front of which no archive's sums stand, and an archive.
+pub fn lay_checkpoints(_: &Path, place: &Path) {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/checkpoints");
+    for name in ["legacy.th", "torchvision.pth"] {
+        fs::copy(fixtures.join(name), place.join(name)).unwrap();
+    }
+}
+
 pub fn read_model(place: &Path, file: &str) -> anyhow::Result<()> {
     let model = store::open(&ModelSpec::from(place.join(file)), &Device::flex())?;
     assert!(!model.info.spaces().is_empty());
