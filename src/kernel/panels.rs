@@ -10,7 +10,7 @@ use super::simd::padded;
 /// Inputs that are moved at a time: a cache line of each output's.
 const LINE: usize = 16;
 
-/// A matrix of weights in panels for [`super::gemm::Right::Panels`]; outputs beyond the last are anything.
+/// A matrix of weights in the panels of a product; outputs beyond the last are anything.
 pub struct Panels {
     memory: Kept,
     depth: usize,
