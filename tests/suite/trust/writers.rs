@@ -56,7 +56,7 @@ fn of_two_at_once_one_does_it_and_the_result_is_whole() {
         let ended = both.map(super::program::Running::end);
         for one in &ended {
             let words = one.verdict().unwrap_or_else(|wrong| panic!("{name}: {wrong}"));
-            let is_known = ["is being written by process", "holds a run already"];
+            let is_known = ["is being written by ", "holds a run already"];
             assert!(
                 words || is_known.iter().any(|known| one.stderr.contains(known)),
                 "{name}: {}",
