@@ -14,7 +14,7 @@ use crate::device::OpenDevice;
 use crate::engine::ask::{Beside, CompareCommand, CompareView, EngineLine, KeptView, OtherView};
 use crate::engine::compare::galleries::Galleries;
 use crate::engine::compare::place::{OtherModel, opened};
-use crate::engine::compare::side::{Key, Side, SideTarget, SideUnit};
+use crate::engine::compare::side::{Key, Side, SideFrame, SideTarget, SideUnit};
 use crate::engine::runs::followed::FollowedRuns;
 use crate::memory::MemoryBudget;
 use crate::search::Processor;
@@ -230,31 +230,36 @@ impl Compare {
             return;
         };
         self.has_news |= open.look_for_checkpoints(&self.followed.runs());
-        if let Some(target) = target.filter(|_| self.is_shown) {
-            self.show_wanted(target);
+        let shown = target.filter(|_| self.is_shown);
+        if let Some(target) = shown {
+            self.show_maps(target);
         }
         if std::mem::take(&mut self.has_news) {
             self.publish(target);
         }
+        // After it is published what is wanted: an answer to something else is dropped, however soon it comes.
+        if let Some(target) = shown {
+            self.ask_for_galleries(target);
+        }
     }
 
-    /// Brings the maps and galleries of the wanted checkpoint up to date, as far as it is computed.
-    fn show_wanted(&mut self, target: &SideTarget<'_>) {
+    /// Brings the maps of the wanted checkpoint up to date, as far as it is computed.
+    fn show_maps(&mut self, target: &SideTarget<'_>) {
         let Some(open) = &self.open else { return };
-        let frame = target.frame(self.images);
-        let Some(place) = self.sides.iter().position(|side| side.key == open.key) else { return };
-        // Of use now: it goes last when memory is short.
-        let side = self.sides.remove(place);
-        self.sides.push(side);
-        let side = self.sides.last_mut().expect("it was pushed");
-        if !side.is_for(&frame) {
-            return;
-        }
+        let Some(side) = wanted(&mut self.sides, &open.key, &target.frame(self.images)) else { return };
         if let Some(other) = other_view(side, target, self.other.as_ref()) {
             self.other = Some(Arc::new(other));
             self.has_news = true;
         }
-        self.galleries.ask(self.number, side, &frame, target, self.is_paused);
+    }
+
+    /// Asks for the galleries of the wanted checkpoint, as far as it is computed.
+    fn ask_for_galleries(&mut self, target: &SideTarget<'_>) {
+        let Some(open) = &self.open else { return };
+        let frame = target.frame(self.images);
+        if let Some(side) = wanted(&mut self.sides, &open.key, &frame) {
+            self.galleries.ask(self.number, side, &frame, target, self.is_paused);
+        }
     }
 
     fn publish(&self, target: Option<&SideTarget<'_>>) {
@@ -292,6 +297,13 @@ impl Compare {
             shown.views.compare = Some(Arc::new(CompareView { galleries, ..view }));
         });
     }
+}
+
+/// The side of `key`, if it is made for `frame`. It is of use now: it becomes the last to go when memory is short.
+fn wanted<'a>(sides: &'a mut [Side], key: &Key, frame: &SideFrame) -> Option<&'a mut Side> {
+    let place = sides.iter().position(|side| side.key == *key)?;
+    sides[place..].rotate_left(1);
+    sides.last_mut().filter(|side| side.is_for(frame))
 }
 
 /// What `side` shows of the query; `None` if that is on show already, or nothing is known yet.
