@@ -26,7 +26,7 @@ pub fn forward(
         return vec![0.0; shape.output_len()];
     }
     if winograd::pays(shape) {
-        return winograd::forward(isa, shape, x, weight, finish);
+        return winograd::forward(isa, shape, x, (weight, panels), finish);
     }
     let laid_out;
     let panels = match panels {

@@ -15,6 +15,7 @@
 
 pub mod attention;
 pub mod conv;
+mod finish;
 mod gemm;
 pub mod half;
 mod linear;

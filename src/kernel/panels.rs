@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::gemm::PANEL;
 use super::scratch::{self, Kept};
-use super::simd::padded;
+use super::simd::{PAD, padded};
 
 /// Inputs that are moved at a time: a cache line of each output's.
 const LINE: usize = 16;
@@ -70,6 +70,14 @@ impl Panels {
     /// The panels.
     pub fn values(&self) -> &[f32] {
         &self.memory
+    }
+
+    /// The values of [`PAD`] outputs from `output` on, a multiple of it, in a row.
+    pub fn at(&self, row: usize, output: usize) -> &[f32; PAD] {
+        let first = output / PANEL * PANEL * self.depth;
+        let width = PANEL.min((self.memory.len() - first) / self.depth);
+        assert!(row < self.depth && output.is_multiple_of(PAD));
+        self.memory[first + row * width + output % PANEL..].first_chunk().expect("outputs are padded")
     }
 
     /// Rows: inputs of an output.

@@ -25,6 +25,11 @@ impl Shape {
         self.size.map(|size| (size + 2 * self.padding - self.side) / self.stride + 1)
     }
 
+    /// Whether the maps' pixels are what is multiplied, as they are: 1x1 without steps.
+    pub fn is_rows(&self) -> bool {
+        self.side == 1 && self.stride == 1 && self.padding == 0
+    }
+
     /// Passes a shape of which every count of values, and every place among them, is a `usize`.
     ///
     /// # Panics

@@ -108,10 +108,15 @@ fn both_forms_agree_with_sums_in_f64_on_every_instruction_set() {
             ]];
             if shape.side == 3 && shape.stride == 1 {
                 found.push([
-                    winograd::forward(isa, &shape, &x, &weight, Finish::default()),
+                    winograd::forward(isa, &shape, &x, (&weight, None), Finish::default()),
                     winograd::input_gradient(isa, &shape, &weight, &dy),
                     winograd::weight_gradient(isa, &shape, &x, &dy),
                 ]);
+            }
+            if let Some([transformed, ..]) = found.get(1) {
+                let laid_out = (&weight[..], Some(&panels(&shape, &weight)));
+                let same = winograd::forward(isa, &shape, &x, laid_out, Finish::default());
+                assert!(same == *transformed, "{isa:?} {shape:?}: weights that are laid out");
             }
             for (form, found) in found.iter().enumerate() {
                 for (part, (found, expected)) in found.iter().zip(&expected).enumerate() {

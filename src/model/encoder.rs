@@ -9,6 +9,7 @@ use super::layers::Mode;
 use super::origin::ModelOrigin;
 use super::precision::EmbedPrecision;
 use super::projector::{Projector, ProjectorForm};
+use super::resnet::{ResNet, whole};
 use super::space::{MapLayer, Space};
 use super::watch::{FirstNotFinite, Unwatched, Watch};
 use crate::augment::{Crop, Normalization, Resize, ViewConfig};
@@ -167,14 +168,24 @@ impl ModelInfo {
 pub struct Encoder {
     backbone: BackboneNetwork,
     projector: Projector,
-    /// Whether the backbone's weights are laid out for evaluation on the CPU.
+    /// In what the backbone computes, if its weights are laid out for evaluation on the CPU.
     #[module(skip)]
-    is_laid_out: bool,
+    laid_out: Option<EmbedPrecision>,
 }
 
 /// Values of the largest map of those inputs that go through the backbone at once where weights are laid out: they stay in
-/// the processor's cache from layer to layer, without which memory would be what takes the time.
-const PART_VALUES: f64 = (1 << 21) as f64;
+/// the processor's cache from layer to layer, without which memory would be what takes the time. In float32, where
+/// Winograd's weights are transformed each time, it takes more of them to be worth it.
+fn part_values(precision: EmbedPrecision) -> f64 {
+    match precision {
+        EmbedPrecision::F32 => (1 << 21) as f64,
+        EmbedPrecision::Bf16 => (1 << 20) as f64,
+    }
+}
+
+/// Parts that go through a ResNet's last stages together: their maps are small, and their weights would come from memory
+/// anew for each part.
+const LATE_PARTS: usize = 8;
 
 impl Encoder {
     /// An encoder of the described shape with fresh weights, torchvision's initialisation
@@ -189,13 +200,13 @@ impl Encoder {
         let norms = info.projector_norms.as_deref();
         let form = (info.projector_form, info.projector_bias);
         let projector = Projector::new(info.backbone.h_width(), &info.projector, norms, form, device);
-        Self { backbone, projector, is_laid_out: false }
+        Self { backbone, projector, laid_out: None }
     }
 
     /// The same network for evaluation on the CPU alone: its backbone computes in that precision, with weights that are laid
     /// out once, which takes their memory again (in bf16 half of it). Its projector stays in float32.
     pub fn laid_out(mut self, precision: EmbedPrecision) -> Self {
-        self.is_laid_out = true;
+        self.laid_out = Some(precision);
         match &mut self.backbone {
             BackboneNetwork::ResNet(resnet) => resnet.lay_out(precision),
             BackboneNetwork::Transformer(vit) => vit.lay_out(precision),
@@ -203,15 +214,24 @@ impl Encoder {
         self
     }
 
-    /// A batch in the parts that go through the backbone at once.
-    fn parts(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
-        let [batch, _, height, width] = images.dims();
+    /// How many images of this size go through the backbone's largest maps at once.
+    fn together(&self, images: &Tensor<4>) -> usize {
+        let Some(precision) = self.laid_out else { return usize::MAX };
+        let [.., height, width] = images.dims();
         let per_pixel = match &self.backbone {
             BackboneNetwork::ResNet(resnet) => resnet.values_per_pixel(),
             BackboneNetwork::Transformer(vit) => vit.values_per_pixel(),
         };
-        let fitting = (PART_VALUES / (per_pixel * (height * width) as f64)).max(1.0) as usize;
-        if self.is_laid_out && batch > fitting { images.split(fitting, 0) } else { vec![images] }
+        (part_values(precision) / (per_pixel * (height * width) as f64)).max(1.0) as usize
+    }
+
+    /// A batch in the parts that go through the backbone at once.
+    fn parts(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
+        let together = match self.backbone {
+            BackboneNetwork::ResNet(_) => self.together(&images).saturating_mul(LATE_PARTS),
+            BackboneNetwork::Transformer(_) => self.together(&images),
+        };
+        if images.dims()[0] > together { images.split(together, 0) } else { vec![images] }
     }
 
     /// Maps a batch of normalised images to the spaces asked for, in that order.
@@ -243,14 +263,31 @@ impl Encoder {
             BackboneNetwork::ResNet(resnet) => resnet,
             BackboneNetwork::Transformer(vit) => return vit.embed(images, spaces, &mut Unwatched),
         };
-        let stages = resnet.stages(images, mode);
-        let h = mean_over_positions(stages[3].clone());
-        let pick = |space: &Space| match *space {
-            Space::Stage(index @ 1..=3) => mean_over_positions(stages[usize::from(index) - 1].clone()),
-            Space::Stage(4) | Space::H => h.clone(),
+        let stage = |space: &Space| match *space {
+            Space::Stage(stage @ 1..=4) => stage,
+            Space::H => 4,
             _ => panic!("no vector of a crop in a ResNet: {space}"),
         };
-        spaces.iter().map(pick).collect()
+        let wanted: Vec<u8> = spaces.iter().map(stage).collect();
+        self.of_stages(resnet, images, mode, &wanted, mean_over_positions)
+    }
+
+    /// What `of` makes of the feature map after each stage that is `wanted`, in that order.
+    fn of_stages<const D: usize>(
+        &self,
+        resnet: &ResNet,
+        images: Tensor<4>,
+        mode: Mode,
+        wanted: &[u8],
+        of: impl Fn(Tensor<4>) -> Tensor<D>,
+    ) -> Vec<Tensor<D>> {
+        let together = self.together(&images);
+        let mut found: Vec<Vec<Tensor<D>>> = vec![vec![]; wanted.len()];
+        resnet.stages(images, mode, together, &mut |stage, map| {
+            let places = found.iter_mut().zip(wanted).filter(|(_, wanted)| **wanted == stage);
+            places.for_each(|(found, _)| found.push(of(map.clone())));
+        });
+        found.into_iter().map(whole).collect()
     }
 
     /// The first layer on the way of `images` to z (or h without a projector) that gives a value that is not finite,
@@ -285,13 +322,13 @@ impl Encoder {
             BackboneNetwork::ResNet(resnet) => resnet,
             BackboneNetwork::Transformer(vit) => return vit.maps(images, layers),
         };
-        let stages = resnet.stages(images, Mode::Eval);
-        let pick = |layer: &MapLayer| match *layer {
-            MapLayer::Stage(index @ 1..=4) => stages[usize::from(index) - 1].clone(),
-            MapLayer::Last => stages[3].clone(),
+        let stage = |layer: &MapLayer| match *layer {
+            MapLayer::Stage(stage @ 1..=4) => stage,
+            MapLayer::Last => 4,
             _ => panic!("no layer of a ResNet: {layer}"),
         };
-        layers.iter().map(pick).collect()
+        let wanted: Vec<u8> = layers.iter().map(stage).collect();
+        self.of_stages(resnet, images, Mode::Eval, &wanted, |map| map)
     }
 }
 
@@ -302,10 +339,6 @@ fn joined<const D: usize>(mut parts: impl Iterator<Item = Vec<Tensor<D>>>) -> Ve
     for part in parts {
         all.iter_mut().zip(part).for_each(|(all, tensor)| all.push(tensor));
     }
-    let whole = |mut parts: Vec<Tensor<D>>| match parts.len() {
-        1 => parts.remove(0),
-        _ => Tensor::cat(parts, 0),
-    };
     all.into_iter().map(whole).collect()
 }
 

@@ -9,7 +9,10 @@ use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, FloatDType, Tensor};
 
 use super::precision::EmbedPrecision;
-use crate::kernel::{self, Panels, half::HalfLayer};
+use crate::kernel::{
+    self, Panels,
+    half::{HalfConvolution, HalfLayer},
+};
 
 /// Which statistics batch normalisation uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +30,10 @@ pub enum Mode {
 pub enum LaidOut {
     /// In float32.
     Full(Arc<Panels>),
-    /// In bf16, with what follows folded in.
+    /// Of a linear layer in bf16, with what follows folded in.
     Half(Arc<HalfLayer>),
+    /// Of a convolution in bf16, with the normalisation after it folded in.
+    HalfConvolution(Arc<HalfConvolution>),
 }
 
 impl LaidOut {
@@ -36,7 +41,7 @@ impl LaidOut {
     pub fn panels(&self) -> Option<&Panels> {
         match self {
             LaidOut::Full(panels) => Some(panels),
-            LaidOut::Half(_) => None,
+            LaidOut::Half(_) | LaidOut::HalfConvolution(_) => None,
         }
     }
 }
@@ -78,20 +83,18 @@ impl Conv2d {
     }
 
     /// From now on evaluation on the CPU computes this, and in bf16 the normalisation after it, with weights that are
-    /// laid out once. Winograd's form has a layout of its own, made each time.
+    /// laid out once.
     pub fn lay_out(&mut self, norm: &BatchNorm, precision: EmbedPrecision) {
         let [outputs, _, side, _] = self.weight.dims();
         let affine = norm.affine();
         self.affine = Some(affine.clone());
-        if precision == EmbedPrecision::F32 && side == 3 && self.stride == 1 {
-            return;
-        }
         let weight = weight_values(self.weight.val());
         self.laid_out = Some(match precision {
             EmbedPrecision::F32 => LaidOut::Full(Arc::new(Panels::lasting(&weight, outputs, side * side))),
             EmbedPrecision::Bf16 => {
                 let [scale, shift] = affine.map(weight_values);
-                LaidOut::Half(Arc::new(HalfLayer::convolution(&weight, side, &scale, &shift)))
+                let layer = kernel::half::laid_out(&weight, [side, self.stride], &scale, &shift);
+                LaidOut::HalfConvolution(Arc::new(layer))
             }
         });
     }
@@ -138,7 +141,7 @@ impl Conv2d {
         if mode == Mode::Train {
             return norm.train_last(self.forward_last(x), residual, relu);
         }
-        if let Some(LaidOut::Half(half)) = &self.laid_out {
+        if let Some(LaidOut::HalfConvolution(half)) = &self.laid_out {
             let side = self.weight.dims()[2];
             return kernel::half::convolution(x, half, side, self.window(), residual, relu);
         }

@@ -278,33 +278,51 @@ impl ResNet {
         if self.max_pool { width / 4.0 } else { width }
     }
 
-    /// The feature maps after each of the four stages.
+    /// Calls `see` with the number of each of the four stages and the feature map after it, of all images or of some after
+    /// the others. Where our kernels compute, so many go `together` through the first two stages, whose maps are large,
+    /// and all through the others, whose weights are.
     ///
     /// # Shapes
     /// - input: `[batch, 3, side, side]`
-    /// - output i: `[batch, width * 2^i * expansion, side_i, side_i]`
-    pub fn stages(&self, x: Tensor<4>, mode: Mode) -> [Tensor<4>; 4] {
+    /// - map i: `[some of the batch, width * 2^(i - 1) * expansion, side_i, side_i]`
+    pub fn stages(&self, x: Tensor<4>, mode: Mode, together: usize, see: &mut impl FnMut(u8, Tensor<4>)) {
         match kernel::serves(&x) {
             // Evaluation by our kernels has no gradients.
-            Some(_) if mode == Mode::Train => self.stages_last(x, mode),
-            Some(false) if mode == Mode::Eval => self.stages_last(x, mode),
-            _ => self.stages_first(x, mode, &mut Unwatched),
+            Some(_) if mode == Mode::Train => self.stages_last(vec![x], mode, see),
+            Some(false) if mode == Mode::Eval => {
+                let parts = if x.dims()[0] > together { x.split(together, 0) } else { vec![x] };
+                self.stages_last(parts, mode, see);
+            }
+            _ => {
+                let maps = self.stages_first(x, mode, &mut Unwatched);
+                maps.into_iter().zip(1..).for_each(|(map, stage)| see(stage, map));
+            }
         }
     }
 
     /// [`ResNet::stages`] by our own kernels; the maps stay channels-last in memory.
-    fn stages_last(&self, x: Tensor<4>, mode: Mode) -> [Tensor<4>; 4] {
-        let mut x = self.conv1.normalized_last(channels_last(x), &self.bn1, None, true, mode);
-        if self.max_pool {
-            x = match mode {
-                Mode::Eval => kernel::max_pool(x),
-                _ => channels_last(pool(channels_first(x))),
-            };
+    fn stages_last(&self, parts: Vec<Tensor<4>>, mode: Mode, see: &mut impl FnMut(u8, Tensor<4>)) {
+        let mut stage = |number: u8, blocks: &[ResidualBlock], x: Tensor<4>| {
+            let x = blocks.iter().fold(x, |x, block| block.forward_last(x, mode));
+            see(number, channels_first(x.clone()));
+            x
+        };
+        let first = parts.into_iter().map(|x| {
+            let x = stage(1, &self.layer1, self.stem_last(x, mode));
+            stage(2, &self.layer2, x)
+        });
+        let x = whole(first.collect());
+        let x = stage(3, &self.layer3, x);
+        stage(4, &self.layer4, x);
+    }
+
+    fn stem_last(&self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
+        let x = self.conv1.normalized_last(channels_last(x), &self.bn1, None, true, mode);
+        match mode {
+            _ if !self.max_pool => x,
+            Mode::Eval => kernel::max_pool(x),
+            _ => channels_last(pool(channels_first(x))),
         }
-        [&self.layer1, &self.layer2, &self.layer3, &self.layer4].map(|blocks| {
-            x = blocks.iter().fold(x.clone(), |x, block| block.forward_last(x, mode));
-            channels_first(x.clone())
-        })
     }
 
     /// [`ResNet::stages`] by burn's operations; `watch` sees every layer.
@@ -325,6 +343,14 @@ impl ResNet {
             }
             x.clone()
         })
+    }
+}
+
+/// A batch of its parts.
+pub fn whole<const D: usize>(mut parts: Vec<Tensor<D>>) -> Tensor<D> {
+    match parts.len() {
+        1 => parts.remove(0),
+        _ => Tensor::cat(parts, 0),
     }
 }
 

@@ -7,8 +7,11 @@ use rayon::prelude::*;
 
 use super::product::{HalfMatrix, HalfProduct, PANEL, STEP, TILE, room, round, steps};
 use super::unit::{ReadyUnit, Unit};
+use crate::kernel::finish::FinishBlock;
 use crate::kernel::pointwise::Activation;
 use crate::kernel::scratch;
+use crate::kernel::shape::Finish;
+use crate::kernel::simd::Isa;
 use crate::progress::is_left;
 
 /// Values of bf16 in a block of rows: half a megabyte stays in a core's second cache.
@@ -62,8 +65,8 @@ impl HalfLayer {
         Self { weights: HalfMatrix::new(k, scale.len(), value), bias: bias.to_vec() }
     }
 
-    /// The layer over `rows` rows; `fill` makes some of them from the first on, `STEP` values and more each, of which
-    /// those beyond `k` are zeros.
+    /// The layer over `rows` rows; `fill` makes some of them from the first on, each with room for `STEP` values more than
+    /// whole steps of `k`, and zeros beyond `k`.
     ///
     /// # Shapes
     /// - result, residual: `[rows, out]`
@@ -83,9 +86,14 @@ impl HalfLayer {
         let k = steps(self.weights.k()) * STEP;
         // Rows a whole number of pages apart would share a few places of the cache.
         let row = k + STEP;
-        let even = rows.div_ceil(threads).next_multiple_of(2 * TILE);
-        let fitting = (BLOCK_VALUES / row / (2 * TILE) * 2 * TILE).clamp(BLOCK_ROWS[0], BLOCK_ROWS[1]);
-        let block = fitting.min(even).max(2 * TILE);
+        let height = match unit {
+            Unit::Amx => 2 * TILE,
+            Unit::Avx512 => 1,
+        };
+        // As many blocks for each thread, all about as large.
+        let fitting = (BLOCK_VALUES / row).clamp(BLOCK_ROWS[0], BLOCK_ROWS[1]);
+        let even = rows.div_ceil(threads);
+        let block = even.div_ceil(even.div_ceil(fitting).max(1)).max(1).next_multiple_of(height);
         let (blocks, panels) = (rows.div_ceil(block), n.div_ceil(PANEL));
         // Where there are few rows, their outputs are shared.
         let groups = threads.div_ceil(blocks.max(1)).clamp(1, panels.max(1));
@@ -99,7 +107,7 @@ impl HalfLayer {
             scratch::with(room(all * row) + all * CHUNK * PANEL, |memory| {
                 let (left, sums) = memory.split_at_mut(room(all * row));
                 let left: &mut [u16] = &mut bytemuck::cast_slice_mut(left)[..all * row];
-                fill(first, &mut HalfRows { values: &mut left[..m * row], row, width: k });
+                fill(first, &mut HalfRows { values: &mut left[..m * row], row });
                 let ready = ReadyUnit::new(unit);
                 let end = panels.min(group + of_group);
                 for panel in (group..end).step_by(CHUNK) {
@@ -130,14 +138,12 @@ impl HalfLayer {
 pub struct HalfRows<'a> {
     values: &'a mut [u16],
     row: usize,
-    width: usize,
 }
 
 impl HalfRows<'_> {
     /// Calls `fill` with the number of each row among these, and its values.
-    pub fn each(&mut self, fill: impl Fn(usize, &mut [u16])) {
-        let rows = self.values.chunks_exact_mut(self.row).enumerate();
-        rows.for_each(|(index, row)| fill(index, &mut row[..self.width]));
+    pub fn each(&mut self, mut fill: impl FnMut(usize, &mut [u16])) {
+        self.values.chunks_exact_mut(self.row).enumerate().for_each(|(index, row)| fill(index, row));
     }
 }
 
@@ -154,45 +160,39 @@ struct ChunkFinish<'a> {
 impl ChunkFinish<'_> {
     /// `sums`: `[rows, CHUNK PANEL]`.
     fn run(&self, sums: &mut [f32]) {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: a unit of bf16 is ready, all of which have these vectors.
-        unsafe {
-            self.rows(sums);
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        unreachable!("no unit of bf16 is here, {} sums", sums.len());
-    }
-
-    /// # Safety
-    /// The processor has AVX-512F.
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-    unsafe fn rows(&self, sums: &mut [f32]) {
-        let (n, width) = (self.layer.bias.len(), self.columns.len());
-        let bias = &self.layer.bias[self.columns.clone()];
-        for (index, sums) in sums.chunks_exact_mut(CHUNK * PANEL).enumerate() {
-            let at = (self.first + index) * n + self.columns.start;
-            let residual = self.finish.residual.map(|residual| &residual[at..][..width]);
-            // SAFETY: no other task has these outputs of this row, and this one only writes them.
-            let out = unsafe { std::slice::from_raw_parts_mut(self.out.room(at, width), width) };
-            self.row(&mut sums[..width], bias, residual, out);
-        }
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[inline(always)]
-    fn row(&self, sums: &mut [f32], bias: &[f32], residual: Option<&[f32]>, out: &mut [f32]) {
-        sums.iter_mut().zip(bias).for_each(|(sum, bias)| *sum += bias);
+        let bias = &self.layer.bias;
         if let Some(activation) = self.finish.activation {
-            activation.apply::<std::arch::x86_64::__m512>(sums);
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: a unit of bf16 is ready, all of which have these vectors.
+            unsafe {
+                activate(activation, &bias[self.columns.clone()], sums);
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            unreachable!("no unit of bf16 is here, {activation:?}");
         }
-        if let Some(residual) = residual {
-            sums.iter_mut().zip(residual).for_each(|(sum, residual)| *sum += residual);
-        }
-        if self.finish.relu {
-            // NaN stays.
-            sums.iter_mut().for_each(|sum| *sum = if *sum < 0.0 { 0.0 } else { *sum });
-        }
-        out.copy_from_slice(sums);
+        let bias = self.finish.activation.is_none().then_some(&bias[..]);
+        Isa::Avx512.run(FinishBlock {
+            sums,
+            stride: CHUNK * PANEL,
+            width: self.columns.len(),
+            first: self.first,
+            column: self.columns.start,
+            channels: self.layer.bias.len(),
+            finish: Finish { scale: None, bias, residual: self.finish.residual, relu: self.finish.relu },
+            out: self.out,
+        });
+    }
+}
+
+/// `activation(sum + bias)` of every row.
+///
+/// # Safety
+/// The processor has AVX-512F.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+unsafe fn activate(activation: Activation, bias: &[f32], sums: &mut [f32]) {
+    for row in sums.chunks_exact_mut(CHUNK * PANEL) {
+        row.iter_mut().zip(bias).for_each(|(sum, bias)| *sum += bias);
+        activation.apply::<std::arch::x86_64::__m512>(&mut row[..bias.len()]);
     }
 }

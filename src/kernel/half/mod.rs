@@ -15,7 +15,9 @@ mod tiles;
 mod unit;
 #[cfg(target_arch = "x86_64")]
 mod vectors;
+mod winograd;
 
+pub use conv::HalfConvolution;
 pub use layer::{HalfFinish, HalfLayer};
-pub use ops::{attend, convolution, linear};
+pub use ops::{attend, convolution, laid_out, linear};
 pub use unit::Unit;

@@ -3,7 +3,7 @@
 use burn::backend::TensorMetadata;
 use burn::tensor::Tensor;
 
-use super::{HalfFinish, HalfLayer, Unit, attention, conv};
+use super::{HalfConvolution, HalfFinish, HalfLayer, Unit, attention};
 use crate::kernel::attention::{Heads, Rotation};
 use crate::kernel::ops::{Operand, Window, output_dims, plain, shape_of, tensor, values};
 use crate::kernel::pointwise::Activation;
@@ -14,6 +14,15 @@ fn unit() -> Unit {
     Unit::best().expect("a unit that multiplies bf16")
 }
 
+/// A convolution of this side and stride, and the normalisation after it, for this processor. `weight`:
+/// `[out, in, side, side]`; `scale`, `bias`: one per output.
+///
+/// # Panics
+/// As all of these do, where no unit multiplies bf16.
+pub fn laid_out(weight: &[f32], window: [usize; 2], scale: &[f32], bias: &[f32]) -> HalfConvolution {
+    HalfConvolution::by(unit(), weight, window, scale, bias)
+}
+
 /// A convolution with its normalisation, a sum and ReLU.
 ///
 /// # Shapes
@@ -21,7 +30,7 @@ fn unit() -> Unit {
 /// - output, residual: `[batch, out height, out width, out]`
 pub fn convolution(
     x: Tensor<4>,
-    layer: &HalfLayer,
+    layer: &HalfConvolution,
     side: usize,
     window: Window,
     residual: Option<Tensor<4>>,
@@ -30,9 +39,9 @@ pub fn convolution(
     let x = Operand::new(x).value();
     let residual = residual.map(|residual| Operand::new(residual).value());
     let input = x.shape()[3];
-    let shape = shape_of(&x, [layer.weights.columns(), input, side], window);
+    let shape = shape_of(&x, [layer.outputs(), input, side], window);
     let finish = HalfFinish { activation: None, residual: residual.as_ref().map(values), relu };
-    let y = conv::forward(unit(), &shape, values(&x), layer, finish);
+    let y = layer.forward(unit(), &shape, values(&x), finish);
     plain(tensor(y, output_dims(&shape)))
 }
 

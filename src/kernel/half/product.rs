@@ -51,12 +51,16 @@ impl HalfProduct<'_> {
         if m == 0 || steps == 0 || panels == 0 {
             return;
         }
+        let height = match ready.unit() {
+            Unit::Amx => 2 * TILE,
+            Unit::Avx512 => m,
+        };
         let last = m.next_multiple_of(TILE) - 1;
         assert!(last * a_row + steps * STEP <= self.a.len(), "the left operand");
         assert!(last * c_row + panels * PANEL <= self.c.len(), "the product");
         assert!(panels * steps * STEP_VALUES == self.b.len(), "the right operand");
         for panel in 0..panels {
-            for row in (0..m).step_by(2 * TILE) {
+            for row in (0..m).step_by(height) {
                 // SAFETY: the operands hold all rows of all tiles, as was just seen; the unit is ready.
                 unsafe {
                     let tiles = Tiles {
@@ -68,7 +72,7 @@ impl HalfProduct<'_> {
                         c_row,
                         add,
                     };
-                    tiles.multiply(ready.unit(), m - row > TILE);
+                    tiles.multiply(ready.unit(), height.min(m - row));
                 }
             }
         }
@@ -76,25 +80,25 @@ impl HalfProduct<'_> {
 }
 
 impl Tiles {
-    /// One tile of rows, or two.
+    /// So many rows: of tiles two at most.
     ///
     /// # Safety
     /// The unit is ready; `a` and `c` are good for all rows, `b` for a panel.
     #[cfg(target_arch = "x86_64")]
-    unsafe fn multiply(self, unit: Unit, both: bool) {
+    unsafe fn multiply(self, unit: Unit, rows: usize) {
         // SAFETY: the caller's.
         unsafe {
-            match (unit, both) {
+            match (unit, rows > TILE) {
                 (Unit::Amx, true) => super::amx::two(self),
                 (Unit::Amx, false) => super::amx::one(self),
-                (Unit::Avx512, _) => super::vectors::multiply(self, if both { 2 * TILE } else { TILE }),
+                (Unit::Avx512, _) => super::vectors::multiply(self, rows),
             }
         }
     }
 
     /// Elsewhere no unit is ever ready.
     #[cfg(not(target_arch = "x86_64"))]
-    unsafe fn multiply(self, _: Unit, _: bool) {}
+    unsafe fn multiply(self, _: Unit, _: usize) {}
 }
 
 /// A line of the cache.

@@ -6,7 +6,8 @@
 
 use super::product::{HalfMatrix, HalfProduct, STEP, TILE, round, rounded, steps};
 use super::unit::ReadyUnit;
-use super::{HalfFinish, HalfLayer, Unit, attention, conv};
+use super::winograd::HalfWinograd;
+use super::{HalfConvolution, HalfFinish, HalfLayer, Unit, attention};
 use crate::kernel::attention::{Heads, Rotation};
 use crate::kernel::pointwise::Activation;
 use crate::kernel::shape::Shape;
@@ -72,7 +73,16 @@ fn rounding_is_to_the_nearest_and_to_even_between_two() {
 
 #[test]
 fn products_of_all_sizes_are_sums_of_rounded_values() {
-    for (m, k, n) in [(1, 1, 1), (16, 32, 32), (17, 33, 31), (33, 64, 65), (100, 147, 64), (50, 200, 7)] {
+    for (m, k, n) in [
+        (1, 1, 1),
+        (16, 32, 32),
+        (17, 33, 31),
+        (33, 64, 65),
+        (100, 147, 64),
+        (50, 200, 7),
+        (15, 40, 33),
+        (29, 64, 32),
+    ] {
         let (a, b) = (noise(m * k, 1), noise(n * k, 2));
         let expected = plain(&as_rounded(&a), &as_rounded(&b), k);
         let packed = HalfMatrix::new(k, n, |o, p| b[o * k + p]);
@@ -184,10 +194,10 @@ fn convolutions_of_every_window_agree_with_their_definition() {
             };
             convolved(&shape, x, weight).into_iter().enumerate().map(value).collect()
         };
-        let layer = HalfLayer::convolution(&weight, side, &scale, &bias);
+        let layer = HalfConvolution::Full(HalfLayer::convolution(&weight, side, &scale, &bias));
         for unit in units() {
             let finish = HalfFinish { activation: None, residual: Some(&residual), relu: true };
-            let found = conv::forward(unit, &shape, &x, &layer, finish);
+            let found = layer.forward(unit, &shape, &x, finish);
             let sums = error(&found, &right(&as_rounded(&x), &as_rounded(&weight)));
             let rounding = error(&found, &right(&x, &weight));
             assert!(
@@ -196,6 +206,71 @@ fn convolutions_of_every_window_agree_with_their_definition() {
             );
         }
     }
+}
+
+/// Whole numbers so small that both transforms and all products are exact: nothing is left to the rounding.
+fn whole(count: usize, seed: u64, times: f32) -> Vec<f32> {
+    noise(count, seed).into_iter().map(|value| times * (value * 4.0).round()).collect()
+}
+
+#[test]
+fn convolutions_in_winograds_form_are_exact_where_nothing_is_rounded() {
+    for (batch, size, channels, padding) in [
+        (2, [8, 8], [16, 16], 1),
+        (3, [7, 9], [5, 37], 2),
+        (1, [5, 6], [33, 7], 0),
+        (40, [1, 1], [16, 70], 1),
+        (2, [3, 2], [64, 32], 3),
+        (1, [31, 90], [20, 33], 1),
+    ] {
+        let shape = Shape { batch, size, channels, side: 3, stride: 1, padding, winograd: false };
+        let (x, weight) = (whole(shape.input_len(), 1, 1.0), whole(shape.weight_len(), 2, 4.0));
+        let (scale, bias) = (whole(channels[1], 3, 0.5), whole(channels[1], 4, 1.0));
+        let residual = whole(shape.output_len(), 5, 1.0);
+        let layer = HalfConvolution::Winograd(HalfWinograd::new(&weight, &scale, &bias));
+        let sums = convolved(&shape, &x, &weight);
+        for (residual, relu) in [(None, false), (Some(&residual[..]), true)] {
+            let right = sums.iter().enumerate().map(|(at, sum)| {
+                let o = at % channels[1];
+                let value = *sum as f32 * scale[o] + bias[o] + residual.map_or(0.0, |residual| residual[at]);
+                if relu { value.max(0.0) } else { value }
+            });
+            let right: Vec<f32> = right.collect();
+            for unit in units() {
+                let found = layer.forward(unit, &shape, &x, HalfFinish { activation: None, residual, relu });
+                assert!(found == right, "{unit:?} {shape:?}, ReLU {relu}");
+            }
+        }
+    }
+}
+
+#[test]
+fn winograds_form_rounds_less_than_twice_as_much_as_sums_in_full() {
+    let shape = Shape {
+        batch: 2,
+        size: [13, 12],
+        channels: [96, 40],
+        side: 3,
+        stride: 1,
+        padding: 1,
+        winograd: false,
+    };
+    let (x, weight) = (noise(shape.input_len(), 1), noise(shape.weight_len(), 2));
+    let (scale, bias) = (vec![1.0; 40], vec![0.0; 40]);
+    let right = convolved(&shape, &x, &weight);
+    for unit in units() {
+        let of =
+            |layer: HalfConvolution| error(&layer.forward(unit, &shape, &x, HalfFinish::default()), &right);
+        let full = of(HalfConvolution::Full(HalfLayer::convolution(&weight, 3, &scale, &bias)));
+        let winograd = of(HalfConvolution::Winograd(HalfWinograd::new(&weight, &scale, &bias)));
+        assert!(full < OF_ROUNDING && winograd < 2.0 * full, "{unit:?}: {winograd:.1e} beside {full:.1e}");
+    }
+    // The form is taken where it is the faster one, and only there.
+    let is_winograd = |unit, window| {
+        matches!(HalfConvolution::by(unit, &weight, window, &scale, &bias), HalfConvolution::Winograd(_))
+    };
+    assert!(is_winograd(Unit::Avx512, [3, 1]) && !is_winograd(Unit::Avx512, [3, 2]));
+    assert!(!is_winograd(Unit::Amx, [3, 1]));
 }
 
 /// Scores of some units: each is off by 2^-9 of what is summed in it, and with it the weight of a key by as much.

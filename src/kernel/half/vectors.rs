@@ -4,40 +4,53 @@ use std::arch::x86_64::*;
 
 use super::tiles::{STEP, Tiles};
 
-/// Rows that are held in registers at once, two vectors wide.
-const ROWS: usize = 8;
+/// Most rows that are held in registers at once, two vectors wide.
+const ROWS: usize = 14;
 
-/// A multiple of 8 rows.
+/// Any rows, in groups of about the same height.
 ///
 /// # Safety
 /// The processor has AVX512-BF16; `a` and `c` are good for all rows, `b` for a panel.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
 pub unsafe fn multiply(tiles: Tiles, rows: usize) {
-    for row in (0..rows).step_by(ROWS) {
-        // SAFETY: the caller's, of the rows from `row` on.
-        unsafe {
-            let (a, c) = (tiles.a.add(row * tiles.a_row), tiles.c.add(row * tiles.c_row));
-            some_rows(Tiles { a, c, ..tiles });
+    let groups = rows.div_ceil(ROWS).max(1);
+    let (base, extra) = (rows / groups, rows % groups);
+    let mut row = 0;
+    for group in 0..groups {
+        let count = base + usize::from(group < extra);
+        macro_rules! pick {
+            ($($count:literal)*) => {
+                match count {
+                    // SAFETY: the caller's, of the rows from `row` on.
+                    $($count => unsafe {
+                        let (a, c) = (tiles.a.add(row * tiles.a_row), tiles.c.add(row * tiles.c_row));
+                        some_rows::<$count>(Tiles { a, c, ..tiles });
+                    },)*
+                    _ => {}
+                }
+            };
         }
+        pick!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+        row += count;
     }
 }
 
 /// # Safety
-/// As [`multiply`], of [`ROWS`] rows.
+/// As [`multiply`], of `R` rows.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
 #[expect(clippy::needless_range_loop, reason = "rows of registers, by number")]
-unsafe fn some_rows(tiles: Tiles) {
+unsafe fn some_rows<const R: usize>(tiles: Tiles) {
     let Tiles { a, a_row, b, steps, c, c_row, add } = tiles;
-    // SAFETY: the caller's: row `i` of eight, pair `p` of the panel, two vectors.
+    // SAFETY: the caller's: row `i` of the `R`, every pair of the panel, two vectors.
     unsafe {
-        let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
+        let mut sums = [[_mm512_setzero_ps(); 2]; R];
         for step in 0..steps {
             for pair in 0..STEP / 2 {
                 let right = [0, 1].map(|tile| {
                     let at = b.add(((step * 2 + tile) * (STEP / 2) + pair) * 32);
                     std::mem::transmute::<__m512i, __m512bh>(_mm512_loadu_si512(at.cast()))
                 });
-                for i in 0..ROWS {
+                for i in 0..R {
                     let both = a.add(i * a_row + step * STEP + 2 * pair).cast::<i32>().read_unaligned();
                     let left = std::mem::transmute::<__m512i, __m512bh>(_mm512_set1_epi32(both));
                     sums[i][0] = _mm512_dpbf16_ps(sums[i][0], left, right[0]);
@@ -45,7 +58,7 @@ unsafe fn some_rows(tiles: Tiles) {
                 }
             }
         }
-        for i in 0..ROWS {
+        for i in 0..R {
             for (half, sum) in sums[i].into_iter().enumerate() {
                 let to = c.add(i * c_row + half * 16);
                 let sum = if add { _mm512_add_ps(sum, _mm512_loadu_ps(to)) } else { sum };
@@ -78,6 +91,29 @@ pub unsafe fn round(values: &[f32], to: &mut [u16]) {
             let bf16 = _mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, rest.as_ptr()));
             let bf16 = std::mem::transmute::<__m256bh, __m256i>(bf16);
             _mm256_mask_storeu_epi16(last.as_mut_ptr().cast(), mask, bf16);
+        }
+    }
+}
+
+/// The same where there is room for whole vectors, which zeros fill.
+///
+/// # Panics
+/// If there is not.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+pub fn round_over(values: &[f32], to: &mut [u16]) {
+    let count = values.len();
+    assert!(count.next_multiple_of(16) <= to.len());
+    for at in (0..count).step_by(16) {
+        let left = count - at;
+        let mask = if left < 16 { (1u16 << left) - 1 } else { u16::MAX };
+        // SAFETY: of the values only those of the mask are read; there is room for sixteen.
+        unsafe {
+            let bf16 = _mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, values.as_ptr().add(at)));
+            _mm256_storeu_si256(
+                to.as_mut_ptr().add(at).cast(),
+                std::mem::transmute::<__m256bh, __m256i>(bf16),
+            );
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::finish::FinishBlock;
 use super::rows::Unrolled;
+use crate::kernel::finish::FinishBlock;
 use crate::kernel::gemm::{PANEL, Product, Right};
 use crate::kernel::panels::Panels;
 use crate::kernel::scratch::{self, Shared};
@@ -14,6 +14,8 @@ use crate::kernel::simd::{Isa, PAD, padded};
 const ROWS: usize = 280;
 /// Columns of the unrolled matrix that are there at a time: with a block's pixels half a megabyte, in a core's second cache.
 const DEPTH: usize = 512;
+/// Values of a page of memory.
+const PAGE: usize = 1024;
 /// Channels whose sums are held at a time, where one pass over the columns is all.
 const CHANNELS: usize = 8 * PANEL;
 
@@ -56,6 +58,7 @@ impl ConvBlocks<'_> {
         let channels = if depth < k { n } else { n.min(CHANNELS) };
         // Rows a whole number of pages apart would share a few places of the cache.
         let row = depth + PAD;
+        let is_unrolled = self.shape.is_rows() && !k.is_multiple_of(PAGE);
         scratch::with(m * (row + channels), |memory| {
             let (left, sums) = memory.split_at_mut(m * row);
             for channel in (0..n).step_by(channels) {
@@ -63,16 +66,18 @@ impl ConvBlocks<'_> {
                 let sums = &mut sums[..m * width];
                 for start in (0..k).step_by(depth) {
                     let columns = start..k.min(start + depth);
-                    if channel == 0 {
-                        Unrolled { shape: self.shape, x: self.x, first, columns: columns.clone() }
-                            .fill(left, row);
+                    let count = columns.len();
+                    if channel == 0 && !is_unrolled {
+                        Unrolled { shape: self.shape, x: self.x, first, columns }.fill(left, row);
                     }
+                    let (a, a_row) =
+                        if is_unrolled { (&self.x[first * k + start..], k) } else { (&*left, row) };
                     self.isa.run(Product {
                         m,
                         n: width,
-                        k: columns.len(),
-                        a: left,
-                        a_row: row,
+                        k: count,
+                        a,
+                        a_row,
                         a_step: 1,
                         b: &self.weights[channel * k..],
                         right: Right::PartOfPanels { depth: k, first: start },

@@ -1,7 +1,6 @@
 //! Convolutions of any square kernel and stride: pixels under the kernel are laid out as rows
 //! (im2col), a block at a time so that it stays in cache, and multiplied.
 
-mod finish; // what follows the sums
 mod forward; // the convolution
 mod rows; // pixels as rows
 

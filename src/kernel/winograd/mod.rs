@@ -8,6 +8,7 @@
 //! `G^T [(B^T x B) * (A dy A^T)] G`, summed over tiles. Memory, not arithmetic, is what limits it,
 //! so each way keeps in a core's cache what would otherwise be read most often.
 
+use super::panels::Panels;
 use super::shape::{Finish, Shape};
 use super::simd::Isa;
 
@@ -33,9 +34,15 @@ pub fn pays(shape: &Shape) -> bool {
         && covered * 3 < out[0] * out[1] * 9 * 2
 }
 
-/// The convolution. `x`: `[batch, height, width, in]`, `weight`: `[out, in, 3, 3]`.
-pub fn forward(isa: Isa, shape: &Shape, x: &[f32], weight: &[f32], finish: Finish<'_>) -> Vec<f32> {
-    let taps = Taps { values: weight, channels: shape.channels, turned: false };
+/// The convolution. `x`: `[batch, height, width, in]`, `weight`: `[out, in, 3, 3]`, and the same laid out where it is.
+pub fn forward(
+    isa: Isa,
+    shape: &Shape,
+    x: &[f32],
+    (weight, panels): (&[f32], Option<&Panels>),
+    finish: Finish<'_>,
+) -> Vec<f32> {
+    let taps = Taps { values: weight, channels: shape.channels, turned: false, panels };
     convolve::convolve(isa, shape, x, taps, finish)
 }
 
@@ -45,6 +52,6 @@ pub fn input_gradient(isa: Isa, shape: &Shape, weight: &[f32], dy: &[f32]) -> Ve
     let [input, output] = shape.channels;
     let channels = [output, input];
     let turned = Shape { size: shape.out_size(), channels, padding: 2 - shape.padding, ..*shape };
-    let taps = Taps { values: weight, channels, turned: true };
+    let taps = Taps { values: weight, channels, turned: true, panels: None };
     convolve::convolve(isa, &turned, dy, taps, Finish::default())
 }

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::lines::{SIDE, both, weight_back_line, weight_line};
 use super::tiles::{PLACES, Workers};
 use crate::kernel::gemm::PANEL;
+use crate::kernel::panels::Panels;
 use crate::kernel::scratch::Shared;
 use crate::kernel::simd::{Isa, PAD, SimdJob, Vector, padded};
 
@@ -21,6 +22,8 @@ pub struct Taps<'a> {
     pub channels: [usize; 2],
     /// Whether `values` is `[in, out, 3, 3]`, to be turned by half a turn.
     pub turned: bool,
+    /// The same laid out, where they are and are not turned: outputs lie side by side, as they are transformed.
+    pub panels: Option<&'a Panels>,
 }
 
 impl Taps<'_> {
@@ -30,6 +33,17 @@ impl Taps<'_> {
         let [inputs, outputs] = self.channels;
         let pair = if self.turned { input * outputs + output } else { output * inputs + input };
         self.values[pair * TAPS..].first_chunk().expect("a weight for each pair of channels")
+    }
+
+    /// Each tap from channel `input` to the channels from `first` on that are there.
+    #[inline(always)]
+    #[expect(clippy::needless_range_loop, reason = "lanes of registers, by number")]
+    fn side_by_side(&self, input: usize, first: usize, to: &mut [[f32; PAD]; TAPS]) {
+        for lane in 0..PAD.min(self.channels[1].saturating_sub(first)) {
+            for (tap, value) in self.at(input, first + lane).iter().enumerate() {
+                to[if self.turned { TAPS - 1 - tap } else { tap }][lane] = *value;
+            }
+        }
     }
 }
 
@@ -109,22 +123,23 @@ struct Transform<'a> {
 impl SimdJob for Transform<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let there = PAD.min(self.taps.channels[1].saturating_sub(self.first));
         let mut raw = [[0.0f32; PAD]; TAPS];
         for (index, c) in self.inputs.enumerate() {
-            #[expect(clippy::needless_range_loop, reason = "lanes of registers, by number")]
-            for lane in 0..there {
-                let taps = self.taps.at(c, self.first + lane);
-                for (tap, value) in taps.iter().enumerate() {
-                    raw[if self.taps.turned { TAPS - 1 - tap } else { tap }][lane] = *value;
+            let taps: [&[f32; PAD]; TAPS] = match self.taps.panels {
+                Some(panels) => {
+                    std::array::from_fn(|tap| panels.at(tap * self.taps.channels[0] + c, self.first))
                 }
-            }
+                None => {
+                    self.taps.side_by_side(c, self.first, &mut raw);
+                    raw.each_ref()
+                }
+            };
             for lane in (0..PAD).step_by(V::LANES) {
                 // SAFETY: columns that are there; the vector is the caller's, its lanes divide `PAD`.
                 unsafe {
                     let to = self.to.add(index * self.row + lane);
                     both!(weight_line: 3 => SIDE,
-                    load(i, j) V::load(raw[3 * i + j].as_ptr().add(lane)),
+                    load(i, j) V::load(taps[3 * i + j].as_ptr().add(lane)),
                     store(j, column) {
                         for (i, value) in column.into_iter().enumerate() {
                             value.store(to.add((i * SIDE + j) * self.stride));
