@@ -153,7 +153,33 @@ static CHOSEN: OnceLock<MemoryBudget> = OnceLock::new();
 
 /// Sets what the program may fill. Before any work; a second choice has no effect.
 pub fn choose(budget: MemoryBudget) {
-    let _ = CHOSEN.set(budget);
+    if CHOSEN.set(budget).is_ok() {
+        keep_pages(budget);
+    }
+}
+
+/// Most bytes at the end of a thread's memory that are kept for the next use.
+const KEPT_PAGES: u64 = 64 * MIB;
+/// Bytes from which on memory comes from the system and goes back to it at once: the most that glibc takes.
+const FRESH_PAGES: u64 = 32 * MIB;
+
+/// Has the C library keep memory that is given back, as a part of the budget: maps of a few megabytes come and go with
+/// every layer, and fresh pages for each of them cost a sixth of the time. (By itself it keeps twice the largest piece.)
+fn keep_pages(budget: MemoryBudget) {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        let kept = KEPT_PAGES.min(budget.bytes / PARTS);
+        let settings = [(libc::M_MMAP_THRESHOLD, FRESH_PAGES.min(kept)), (libc::M_TRIM_THRESHOLD, kept)];
+        for (setting, bytes) in settings {
+            // SAFETY: a number is set that the allocator reads when memory is taken or given back.
+            let is_set = unsafe { libc::mallopt(setting, bytes as libc::c_int) } == 1;
+            if !is_set {
+                log::debug!("the allocator's setting {setting} stays as it is, not {bytes}");
+            }
+        }
+    }
+    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+    let _ = (budget, KEPT_PAGES, FRESH_PAGES);
 }
 
 /// What the program may fill: what was chosen, or a command's half of what was free at the first question.

@@ -24,6 +24,7 @@ fn main() -> anyhow::Result<()> {
     // As the program itself does.
     bagssl::threads::choose(std::env::var("RAYON_NUM_THREADS").ok().and_then(|count| count.parse().ok()));
     bagssl::threads::lead();
+    bagssl::memory::choose(bagssl::memory::MemoryBudget::of_this_machine());
     let (width, classes): (usize, usize) = (width.parse()?, classes.parse()?);
     let values = |path: &String| -> anyhow::Result<Vec<f32>> {
         Ok(bytemuck::pod_collect_to_vec(&std::fs::read(path)?))

@@ -20,6 +20,7 @@ fn main() -> anyhow::Result<()> {
     // As the program itself does.
     bagssl::threads::choose(std::env::var("RAYON_NUM_THREADS").ok().and_then(|count| count.parse().ok()));
     bagssl::threads::lead();
+    bagssl::memory::choose(bagssl::memory::MemoryBudget::of_this_machine());
     // `cargo bench` adds flags of its own.
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
     let [model, from, to, times, precision, spaces @ ..] = &words[..] else {
