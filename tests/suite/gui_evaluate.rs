@@ -97,6 +97,8 @@ fn a_plan_is_typed_and_sent_and_what_keeps_it_is_told() {
     assert!(asked(&window).is_empty());
     fill(&mut window, "Patches of evaluation 1", "central, 4");
     fill(&mut window, "Name of model 1", "ours");
+    fill(&mut window, "Space of evaluation 1", "hidden1");
+    window.click("Augmented patches of evaluation 1");
     fill(&mut window, "Seeds", "0, 7");
     fill(&mut window, "Results folder", "/data/results/mine");
     assert!(window.shows("2 cells"));
@@ -107,6 +109,7 @@ fn a_plan_is_typed_and_sent_and_what_keeps_it_is_told() {
     assert_eq!((plan.models[0].name.as_str(), plan.data == *"demo"), ("ours", true));
     let evaluation = &plan.evaluations[0];
     assert_eq!((evaluation.patch, evaluation.patches.join(" ")), (Some(8), "central 4".into()));
+    assert_eq!((evaluation.space.as_str(), evaluation.augmented), ("hidden1", true));
     // The set of this window has one split.
     assert_eq!(plan.holdout, Some(0.2));
 }

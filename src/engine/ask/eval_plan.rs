@@ -106,6 +106,12 @@ pub struct PlannedEvaluation {
     /// "linear" and "knn".
     #[serde(default = "both_classifiers")]
     pub classifiers: Vec<String>,
+    /// Which vectors of a crop, as `--space` names them.
+    #[serde(default = "of_h", skip_serializing_if = "is_of_h")]
+    pub space: String,
+    /// Whether patches and crops are changed as the model's training views are.
+    #[serde(default, skip_serializing_if = "is_clean")]
+    pub augmented: bool,
     /// What the paper has of the linear classifier, %, by the model's name in the order of `patches`.
     #[serde(default)]
     pub paper: BTreeMap<String, Vec<f64>>,
@@ -116,6 +122,35 @@ pub struct PlannedEvaluation {
 
 fn both_classifiers() -> Vec<String> {
     vec!["linear".into(), "knn".into()]
+}
+
+fn of_h() -> String {
+    Space::H.to_string()
+}
+
+fn is_of_h(space: &String) -> bool {
+    *space == of_h()
+}
+
+fn is_clean(augmented: &bool) -> bool {
+    !augmented
+}
+
+impl Default for PlannedEvaluation {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            patch: None,
+            crop_scale: None,
+            fit: None,
+            patches: vec![],
+            classifiers: both_classifiers(),
+            space: of_h(),
+            augmented: false,
+            paper: BTreeMap::new(),
+            paper_knn: BTreeMap::new(),
+        }
+    }
 }
 
 impl EvalPlan {
@@ -225,8 +260,8 @@ impl EvalPlan {
             limit_train: self.limit_train,
             limit_test: self.limit_test,
             seed,
-            space: Space::H,
-            augmented: false,
+            space: evaluation.space.parse()?,
+            augmented: evaluation.augmented,
             cache: Some(cache.to_owned()),
         };
         let has_mean = config.patches.iter().any(|aggregate| matches!(aggregate, Aggregate::Mean(_)));
@@ -266,6 +301,9 @@ mod tests {
         assert!(error("ours = [", "other = [").contains("no model is called \"other\""));
         assert!(error("seeds", "seed").contains("seed"), "{}", error("seeds", "seed"));
         assert!(error("patch = 16", "patch = 16\ncrop_scale = [0.1, 1]").contains("expected one of them"));
+        assert!(error("patch = 16", "patch = 16\nspace = \"q\"").contains("\"q\""));
+        let local = error("\"4\"]", "\"local-map\"]\nspace = \"z\"");
+        assert!(local.contains("evaluation \"patch 16\": local-map is of h"), "{local}");
     }
 
     #[test]
@@ -273,6 +311,9 @@ mod tests {
         let mut plan = EvalPlan::parse(PLAN).unwrap();
         plan.models[0].options.input = Some(64);
         plan.temperature = Some(0.1);
+        (plan.evaluations[0].space, plan.evaluations[0].augmented) = ("hidden1".into(), true);
+        let config = plan.config(&plan.evaluations[0], 3, Path::new("")).unwrap();
+        assert_eq!((config.space, config.augmented, config.seed), (Space::Hidden(1), true, 3));
         let text = toml::to_string(&plan).unwrap();
         assert_eq!(EvalPlan::parse(&text).unwrap(), plan, "{text}");
         assert_eq!((plan.cells(), plan.models[0].spec().overrides.input), (2, Some(64)));

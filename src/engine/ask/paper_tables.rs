@@ -130,7 +130,10 @@ impl PaperModel {
             let row = self.numbers.iter().find(|(of, count, _)| *of == classifier && **count == **patches)?;
             (is_alike || !is_mean).then_some(row.2)
         };
-        evaluation.patches.iter().map(number).collect()
+        // The paper evaluates h on clean patches.
+        let is_usual = !evaluation.augmented && evaluation.space == PlannedEvaluation::default().space;
+        let patches = is_usual.then_some(&evaluation.patches)?;
+        patches.iter().map(number).collect()
     }
 }
 
@@ -156,13 +159,8 @@ pub fn paper_evaluations(table: u8) -> Vec<PlannedEvaluation> {
     let strings = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     let evaluation = |name: &str, patches: &[&str]| PlannedEvaluation {
         name: name.into(),
-        patch: None,
-        crop_scale: None,
-        fit: None,
         patches: strings(patches),
-        classifiers: strings(&["linear", "knn"]),
-        paper: Default::default(),
-        paper_knn: Default::default(),
+        ..PlannedEvaluation::default()
     };
     let crops = |patches: &[&str], fit| PlannedEvaluation {
         crop_scale: Some(PAPER_SCALES),
@@ -229,6 +227,16 @@ mod tests {
         assert_eq!(plan.evaluations.len(), 1);
         assert_eq!(plan.evaluations[0].paper["vicreg-multi"], [90.7, 87.3, 91.9, 92.0]);
         plan.check().unwrap();
+        // What the paper evaluates is h, on clean patches.
+        let paper = PAPER_MODELS.iter().find(|model| model.key() == "vicreg-multi").unwrap();
+        for (space, augmented) in [("z", false), ("h", true)] {
+            let mut other = plan.clone();
+            let evaluation = &mut other.evaluations[0];
+            (evaluation.space, evaluation.augmented) = (space.into(), augmented);
+            evaluation.paper.clear();
+            other.compare_with("vicreg-multi", paper);
+            assert!(other.evaluations[0].paper.is_empty(), "{space}, augmented {augmented}");
+        }
         let plan = paper_plan(5, "demo".into(), &models(&["byol"]));
         assert_eq!(plan.evaluations[1].paper_knn["byol"], [93.5, 93.5]);
         assert_eq!(paper_plan(1, "demo".into(), &models(&["mine", "tcr-patches"])).evaluations.len(), 2);

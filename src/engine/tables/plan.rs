@@ -385,20 +385,16 @@ fn combined(model: &str, evaluation: &PlannedEvaluation, by_seed: &[Vec<CellRow>
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     fn evaluation() -> PlannedEvaluation {
         PlannedEvaluation {
             name: "patch 16".into(),
             patch: Some(16),
-            crop_scale: None,
-            fit: None,
             patches: vec!["central".into(), "4".into()],
             classifiers: vec!["linear".into()],
             paper: [("ours".to_owned(), vec![46.2, 82.1])].into(),
-            paper_knn: BTreeMap::new(),
+            ..PlannedEvaluation::default()
         }
     }
 

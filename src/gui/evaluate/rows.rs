@@ -39,6 +39,10 @@ struct EvaluationRow {
     patches: String,
     /// Patches are cut from a centre of this side, pixels; 0: from the image as it is.
     fit: u32,
+    /// Which vectors of a crop.
+    space: String,
+    /// Whether what is cut is changed as the model's training views are.
+    augmented: bool,
 }
 
 /// The evaluations of a plan.
@@ -57,7 +61,8 @@ impl Default for PlanRows {
 impl EvaluationRow {
     fn fresh(kind: CutKind) -> Self {
         let patches = if kind == CutKind::Whole { "central" } else { "central, 1, 16" };
-        Self { kind, size: 14, scales: PAPER_SCALES, patches: patches.to_owned(), fit: 0 }
+        let PlannedEvaluation { space, augmented, .. } = PlannedEvaluation::default();
+        Self { kind, size: 14, scales: PAPER_SCALES, patches: patches.to_owned(), fit: 0, space, augmented }
     }
 
     fn of(planned: &PlannedEvaluation) -> Self {
@@ -72,17 +77,28 @@ impl EvaluationRow {
             scales: planned.crop_scale.unwrap_or(PAPER_SCALES),
             patches: planned.patches.join(", "),
             fit: planned.fit.unwrap_or(0),
+            space: planned.space.clone(),
+            augmented: planned.augmented,
         }
     }
 
     fn name(&self) -> String {
         let of = if self.fit > 0 { format!(" of {} x {0}", self.fit) } else { String::new() };
-        match self.kind {
+        let cut = match self.kind {
             CutKind::Whole if self.patches.contains("local") => "local aggregation".to_owned(),
             CutKind::Whole => "whole image".to_owned(),
             CutKind::Patches => format!("patches of {}{of}", self.size),
             CutKind::Crops => format!("crops of {} to {}{of}", self.scales[0], self.scales[1]),
-        }
+        };
+        let space = match self.space.trim() {
+            "h" => String::new(),
+            space => format!(" in {space}"),
+        };
+        format!("{cut}{space}{}", if self.is_augmented() { ", augmented" } else { "" })
+    }
+
+    fn is_augmented(&self) -> bool {
+        self.augmented && self.kind != CutKind::Whole
     }
 
     fn planned(&self, classifiers: &[String]) -> PlannedEvaluation {
@@ -95,8 +111,9 @@ impl EvaluationRow {
             fit: (cuts && self.fit > 0).then_some(self.fit),
             patches: words.filter(|word| !word.is_empty()).collect(),
             classifiers: classifiers.to_vec(),
-            paper: Default::default(),
-            paper_knn: Default::default(),
+            space: self.space.trim().to_owned(),
+            augmented: self.is_augmented(),
+            ..PlannedEvaluation::default()
         }
     }
 
@@ -136,6 +153,7 @@ impl EvaluationRow {
             let field = TextEdit::singleline(&mut self.patches).desired_width(ui.available_width());
             ui.add(field).labelled_by(label.id).accessible_name(format!("Patches of evaluation {number}"));
         });
+        self.space_ui(ui, number);
         if self.kind != CutKind::Whole {
             ui.horizontal(|ui| {
                 let label = ui.weak("from the centre").on_hover_text(
@@ -150,6 +168,23 @@ impl EvaluationRow {
             });
         }
         is_gone
+    }
+
+    fn space_ui(&mut self, ui: &mut Ui, number: usize) {
+        ui.horizontal(|ui| {
+            let label = ui.weak("in").on_hover_text(
+                "Which vectors are evaluated: h as in the paper, or z, hidden1, stage3, ... of the projector and the backbone.",
+            );
+            let field = TextEdit::singleline(&mut self.space).desired_width(72.0);
+            ui.add(field).labelled_by(label.id).accessible_name(format!("Space of evaluation {number}"));
+            if self.kind != CutKind::Whole {
+                let button = ui.checkbox(&mut self.augmented, "augmented").on_hover_text(
+                    "Patches and crops are changed as the model's training views are, colours and all, as EMP-SSL's code \
+                     evaluates; clean otherwise.",
+                );
+                button.accessible_name(format!("Augmented patches of evaluation {number}"));
+            }
+        });
     }
 }
 
@@ -224,6 +259,12 @@ mod tests {
     #[test]
     fn a_row_is_planned_as_it_is_typed_and_the_papers_come_back_the_same() {
         let row = EvaluationRow { patches: " central,16 ,".into(), ..EvaluationRow::fresh(CutKind::Patches) };
+        let other = EvaluationRow { space: " hidden1".into(), augmented: true, ..row.clone() };
+        assert_eq!(other.name(), "patches of 14 in hidden1, augmented");
+        // What nothing is cut from is not changed either.
+        let whole = EvaluationRow { kind: CutKind::Whole, ..other.clone() }.planned(&[]);
+        assert_eq!((whole.name.as_str(), whole.augmented), ("whole image in hidden1", false));
+        assert_eq!(EvaluationRow::of(&other.planned(&[])).planned(&[]), other.planned(&[]));
         let planned = row.planned(&["knn".to_owned()]);
         assert_eq!((planned.patches.join("|"), planned.patch), ("central|16".to_owned(), Some(14)));
         for table in 1..=5 {
