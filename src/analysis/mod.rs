@@ -4,12 +4,14 @@ pub mod carried;
 pub mod composition;
 pub mod convergence;
 pub mod cooccurrence;
+pub mod cooccurring;
 pub mod displacement;
 #[cfg(test)]
 mod fixture;
 pub mod geometry;
 pub mod heatmap;
 pub mod invariance;
+pub mod kinds;
 pub mod locality;
 pub mod overlap;
 pub mod pca;

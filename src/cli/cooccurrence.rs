@@ -6,12 +6,27 @@ use clap::Args;
 
 use super::shared::{Commander, PlotArgs, positive, show};
 use crate::engine::jobs::cooccurrence::{CooccurrenceReport, CooccurrenceRequest};
+use crate::engine::jobs::cooccurring::{CooccurringReport, CooccurringRequest};
 use crate::engine::jobs::plot;
 use crate::engine::{Outputs, jobs};
+use crate::stats::Interval;
 use crate::words::{count, thousands};
 
 #[derive(Args)]
 pub struct CooccurrenceArgs {
+    /// Folder of a bank: the co-occurrence of its patches, quantised into kinds, beside the products of their vectors;
+    /// without it a toy world
+    #[arg(conflicts_with_all = ["images", "patches", "dim", "w", "noise", "steps", "out", "PlotArgs"])]
+    pub bank: Option<PathBuf>,
+    /// Of a bank: kinds that patches are quantised into, by k-means
+    #[arg(long, value_name = "K", default_value_t = 128, requires = "bank", value_parser = positive())]
+    pub kinds: usize,
+    /// Of a bank: the space by whose vectors patches are quantised; pixels, or h, unless told
+    #[arg(long, value_name = "SPACE", requires = "bank")]
+    pub by: Option<String>,
+    /// Of a bank: spaces whose products are held against the co-occurrence, such as h,z; all unless told
+    #[arg(long, value_delimiter = ',', requires = "bank")]
+    pub space: Vec<String>,
     /// Images that the world is a mixture of: the rank of the co-occurrence is at most as large
     #[arg(long, default_value_t = 8, value_parser = positive())]
     pub images: usize,
@@ -42,6 +57,13 @@ pub struct CooccurrenceArgs {
 
 impl Commander {
     pub fn cooccurrence(&self, args: CooccurrenceArgs) -> anyhow::Result<()> {
+        if let Some(bank) = args.bank {
+            plot::check(Outputs::default().reads("BANK", bank.as_path()), None, args.csv.as_deref())?;
+            let CooccurrenceArgs { kinds, by, space: spaces, csv, .. } = args;
+            let request = CooccurringRequest { bank, kinds, by, spaces, csv };
+            let report = self.job(|job| jobs::cooccurring::cooccurring(&request, job))?;
+            return show(self.json(), &report, || measured_words(&report));
+        }
         let look = args.plot;
         let plot = args.out.map(|out| look.file(out));
         plot::check(Outputs::default(), plot.as_ref(), args.csv.as_deref())?;
@@ -95,5 +117,37 @@ fn words(report: &CooccurrenceReport) -> String {
         ),
     ];
     lines.extend(report.files.iter().map(|files| format!("{}{}", files.out.display(), files.warning_line())));
+    lines.join("\n")
+}
+
+fn measured_words(report: &CooccurringReport) -> String {
+    let half = |[images, patches]: [usize; 2]| {
+        format!("{} of {}", count(patches, "patch"), count(images, "image"))
+    };
+    let mut lines = vec![
+        format!(
+            "{} on {}: {} kinds of patches of {3} x {3} pixels every {4}, by {5} of {6}; counted on {7}, on which {8} kinds \
+             occur; seed {9}",
+            report.model.name,
+            report.data,
+            thousands(report.kinds),
+            report.grid.patch,
+            report.grid.stride,
+            report.by,
+            half(report.taught),
+            half(report.held_out),
+            thousands(report.occurring),
+            report.seed
+        ),
+        "correlation of the mean z1.z2 of two kinds with p12 / (p1 p2) on held-out images, pairs weighted by p1 p2:"
+            .to_owned(),
+    ];
+    let interval = |found: &Option<Interval>| match found {
+        Some(found) => format!("{:.3}  [{:.3}, {:.3}]", found.value, found.low, found.high),
+        None => "-  (one of the two does not vary)".to_owned(),
+    };
+    let of_spaces = report.spaces.iter();
+    lines.extend(of_spaces.map(|space| format!("{:>8}  {}", space.space, interval(&space.correlation))));
+    lines.push(format!("{:>8}  {}  by the other half's own counts", "counts", interval(&report.ceiling)));
     lines.join("\n")
 }

@@ -7,6 +7,7 @@ pub mod cache;
 pub mod compare;
 pub mod convergence;
 pub mod cooccurrence;
+pub mod cooccurring;
 pub mod data;
 pub mod embed;
 pub mod evaluate;

@@ -1,0 +1,166 @@
+//! Which kinds of patches stand together on images, and whether the products of their vectors say so (section 3 of the
+//! paper on real patches).
+//!
+//! Two patches of one image that are not the same are drawn at random; p(x1, x2) is the mean over images, p(x) its
+//! marginal. Prop. 3.1 has `w z1.z2` model `p(x1, x2) / (p(x1) p(x2))`, each pair weighted by `p(x1) p(x2)`; so are the
+//! pairs in what is measured here.
+
+use rand::{Rng, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+use rayon::prelude::*;
+
+use crate::stats::{Interval, quantile_of_sorted};
+
+/// The kinds on each image.
+#[derive(Clone, Debug, Default)]
+pub struct KindCounts {
+    kinds: usize,
+    /// For each image the kinds that are on it, and how many patches of each.
+    images: Vec<Vec<(u32, f64)>>,
+}
+
+impl KindCounts {
+    /// Of so many kinds.
+    pub fn new(kinds: usize) -> Self {
+        Self { kinds, images: vec![] }
+    }
+
+    /// Adds an image by the kinds of its patches; one of fewer than two patches has no pair.
+    pub fn add(&mut self, patches: &[u32]) {
+        if patches.len() < 2 {
+            return;
+        }
+        let mut counts: Vec<(u32, f64)> = vec![];
+        let mut sorted = patches.to_vec();
+        sorted.sort_unstable();
+        for kind in sorted {
+            match counts.last_mut().filter(|(last, _)| *last == kind) {
+                Some((_, count)) => *count += 1.0,
+                None => counts.push((kind, 1.0)),
+            }
+        }
+        self.images.push(counts);
+    }
+
+    /// Images with pairs.
+    pub fn images(&self) -> usize {
+        self.images.len()
+    }
+
+    /// p(x1, x2) over these images, `[kinds, kinds]`.
+    pub fn joint(&self, images: &[usize]) -> Vec<f64> {
+        let mut joint = vec![0.0; self.kinds * self.kinds];
+        for image in images {
+            let counts = &self.images[*image];
+            let patches: f64 = counts.iter().map(|(_, count)| count).sum();
+            let each = 1.0 / (patches * (patches - 1.0) * images.len() as f64);
+            for (first, a) in counts {
+                let row = &mut joint[*first as usize * self.kinds..][..self.kinds];
+                for (second, b) in counts {
+                    let others = if first == second { b - 1.0 } else { *b };
+                    row[*second as usize] += a * others * each;
+                }
+            }
+        }
+        joint
+    }
+
+    /// The same over all images.
+    pub fn whole(&self) -> Vec<f64> {
+        self.joint(&(0..self.images.len()).collect::<Vec<_>>())
+    }
+
+    /// The weighted correlation of `products`, `[kinds, kinds]`, with p12 / (p1 p2), and its percentile interval of 95 %:
+    /// images are drawn with replacement, `resamples` times. `None` where one of the two does not vary.
+    pub fn agreement(&self, products: &[f64], resamples: usize, seed: u64) -> Option<Interval> {
+        let value = agreement(products, &self.whole(), self.kinds)?;
+        let drawn = (0..resamples).into_par_iter().filter_map(|resample| {
+            let mut rng =
+                Pcg64Mcg::seed_from_u64(seed ^ (resample as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let images: Vec<usize> =
+                (0..self.images.len()).map(|_| rng.random_range(0..self.images.len())).collect();
+            agreement(products, &self.joint(&images), self.kinds)
+        });
+        let mut sorted: Vec<f64> = drawn.collect();
+        sorted.sort_by(f64::total_cmp);
+        let ends = (quantile_of_sorted(&sorted, 0.025)?, quantile_of_sorted(&sorted, 0.975)?);
+        Some(Interval { value, low: ends.0, high: ends.1 })
+    }
+}
+
+/// p(x1, x2) / (p(x1) p(x2)) of a joint distribution, `[kinds, kinds]`; 0 where a kind does not occur.
+pub fn ratios(joint: &[f64], kinds: usize) -> Vec<f64> {
+    let marginal = marginal(joint, kinds);
+    let ratio = |(pair, p): (usize, &f64)| {
+        let independent = marginal[pair / kinds] * marginal[pair % kinds];
+        if independent > 0.0 { p / independent } else { 0.0 }
+    };
+    joint.iter().enumerate().map(ratio).collect()
+}
+
+/// p(x) of each kind.
+pub fn marginal(joint: &[f64], kinds: usize) -> Vec<f64> {
+    joint.chunks_exact(kinds).map(|row| row.iter().sum()).collect()
+}
+
+/// Pearson's correlation of `products` with the ratios of `joint`, pairs weighted by p1 p2.
+fn agreement(products: &[f64], joint: &[f64], kinds: usize) -> Option<f64> {
+    let (marginal, ratios) = (marginal(joint, kinds), ratios(joint, kinds));
+    let weight = |pair: usize| marginal[pair / kinds] * marginal[pair % kinds];
+    let all = || products.iter().zip(&ratios).enumerate();
+    // The weights sum to 1, and so does the joint distribution: the mean of the ratios is 1.
+    let mean: f64 = all().map(|(pair, (product, _))| weight(pair) * product).sum();
+    let [mut both, mut of_products, mut of_ratios] = [0.0; 3];
+    for (pair, (product, ratio)) in all() {
+        let (a, b, weight) = (product - mean, ratio - 1.0, weight(pair));
+        both += weight * a * b;
+        of_products += weight * a * a;
+        of_ratios += weight * b * b;
+    }
+    let scale = (of_products * of_ratios).sqrt();
+    (scale > 1e-12).then(|| both / scale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn three() -> KindCounts {
+        let mut counts = KindCounts::new(3);
+        [&[0, 1, 0][..], &[2, 1], &[2]].into_iter().for_each(|image| counts.add(image));
+        counts
+    }
+
+    #[test]
+    fn pairs_are_of_two_patches_of_one_image() {
+        let counts = three();
+        assert_eq!(counts.images(), 2);
+        // Of three patches there are six pairs: 0 0 twice, 0 1 and 1 0 twice each; of two there are two.
+        let sixth = 1.0 / 6.0;
+        let right = [sixth, sixth, 0.0, sixth, 0.0, 0.25, 0.0, 0.25, 0.0];
+        assert!(counts.whole().iter().zip(right).all(|(found, right)| (found - right).abs() < 1e-12));
+        let found = ratios(&counts.whole(), 3);
+        let marginal = [2.0 * sixth, sixth + 0.25, 0.25];
+        assert!((found[1] - sixth / (marginal[0] * marginal[1])).abs() < 1e-12);
+    }
+
+    #[test]
+    fn products_that_are_the_ratios_but_for_scale_and_shift_agree_wholly() {
+        let counts = three();
+        let found = ratios(&counts.whole(), 3);
+        let scaled: Vec<f64> = found.iter().map(|ratio| 0.3 * ratio - 2.0).collect();
+        assert!((agreement(&scaled, &counts.whole(), 3).unwrap() - 1.0).abs() < 1e-12);
+        let turned: Vec<f64> = found.iter().map(|ratio| 1.0 - ratio).collect();
+        assert!((agreement(&turned, &counts.whole(), 3).unwrap() + 1.0).abs() < 1e-12);
+        assert_eq!(counts.agreement(&[1.0; 9], 10, 0), None);
+        // By hand: pairs of the diagonal against all others.
+        let identity: Vec<f64> = (0..9).map(|pair| f64::from(u8::from(pair % 4 == 0))).collect();
+        let p = marginal(&counts.whole(), 3);
+        let mean: f64 = p.iter().map(|p| p * p).sum();
+        let both: f64 = (0..9).map(|at| counts.whole()[at] * (identity[at] - mean)).sum();
+        let of_ratios: f64 = (0..9).map(|at| p[at / 3] * p[at % 3] * (found[at] - 1.0).powi(2)).sum();
+        let right = both / ((mean - mean * mean) * of_ratios).sqrt();
+        let interval = counts.agreement(&identity, 50, 4).unwrap();
+        assert!((interval.value - right).abs() < 1e-12 && interval.low <= interval.high);
+    }
+}
