@@ -31,7 +31,7 @@ use crate::dataset::Dataset;
 use crate::embed::{BATCH, Embedder, ExtractPlan, Extraction, PIXELS};
 use crate::model::Space;
 use crate::progress::{CancelToken, Progress};
-use crate::search::{Options, top_k};
+use crate::search::{Options, Question, TOGETHER, top_k_many};
 use crate::stats;
 
 /// Constants of the protocol.
@@ -263,20 +263,28 @@ impl<'a> Scene<'a> {
         cancel: &CancelToken,
         tick: &mut dyn FnMut(),
     ) -> anyhow::Result<Vec<Vec<usize>>> {
-        let mut vector = vec![0.0; self.bank.width(space)?];
-        let nearest = |&row: &usize| {
-            cancel.check()?;
-            tick();
-            self.bank.row_f32(space, row, &mut vector)?;
+        let question = |&row: &usize| -> anyhow::Result<Question> {
+            let mut query = vec![0.0; self.bank.width(space)?];
+            self.bank.row_f32(space, row, &mut query)?;
             let (rows, images) = match with_own {
                 true => (vec![row], vec![]),
                 false => (vec![], vec![self.bank.image_of_row(row)]),
             };
-            let options = Options { exclude_rows: rows, exclude_images: images, ..Options::default() };
-            let hits = top_k(&self.bank, space, &vector, config.neighbours, &options)?;
-            Ok(hits.into_iter().map(|hit| hit.row).collect())
+            let cancel = cancel.clone();
+            let options =
+                Options { exclude_rows: rows, exclude_images: images, cancel, ..Options::default() };
+            Ok(Question { query, options })
         };
-        self.queries.iter().map(nearest).collect()
+        let mut nearest = Vec::with_capacity(self.queries.len());
+        for queries in self.queries.chunks(TOGETHER) {
+            cancel.check()?;
+            let questions = queries.iter().map(question).collect::<anyhow::Result<Vec<_>>>()?;
+            for hits in top_k_many(&self.bank, space, &questions, config.neighbours)? {
+                nearest.push(hits.into_iter().map(|hit| hit.row).collect());
+                tick();
+            }
+        }
+        Ok(nearest)
     }
 
     /// The first of the queries, cut out of their images, which are read again.

@@ -61,7 +61,7 @@ impl<'a> Values<'a> {
     }
 
     /// Values `range`.
-    pub(super) fn slice(&self, range: Range<usize>) -> Values<'a> {
+    pub fn slice(&self, range: Range<usize>) -> Values<'a> {
         match self {
             Values::F16(values) => Values::F16(&values[range]),
             Values::F32(values) => Values::F32(&values[range]),

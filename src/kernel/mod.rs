@@ -11,6 +11,8 @@
 //!
 //! [`half`] computes the layers of a network in bf16, where the processor has it and somebody asks for it.
 //!
+//! [`QueryPanels`] multiplies stored rows with many queries.
+//!
 //! [`similarity`] is the host's side of a compute shader: cosines and nearest rows on a GPU.
 
 pub mod attention;
@@ -24,6 +26,7 @@ mod ops;
 mod panels;
 mod pointwise;
 mod pool;
+mod products;
 mod scratch;
 pub mod shape;
 pub mod simd;
@@ -38,4 +41,5 @@ pub use attention::{Heads, Rotation};
 pub use ops::{Normalized, Window, batch_norm_train, conv2d, conv2d_finished, max_pool, runs_on, serves};
 pub use panels::Panels;
 pub use pointwise::Activation;
+pub use products::QueryPanels;
 pub use tokens::{LinearFinish, attention, gate, layer_norm, linear};

@@ -5,11 +5,14 @@
 //! within 1e-6 of [`mod@reference`], which is plain float64. The cosine with a zero vector is 0. Rows of skipped
 //! images, rows with a NaN and rows that are not committed never appear.
 //!
+//! Many queries of the same rows are answered together ([`top_k_many`]), to the bit as one after the other.
+//!
 //! [`Processor`] chooses where: on the CPU ([`top_k`]), or on a GPU, which finds the same to the bit.
 
 mod bandwidth;
 mod dot;
 mod gpu;
+mod many;
 mod map;
 mod processor;
 mod quantised;
@@ -21,10 +24,13 @@ mod topk;
 #[cfg(test)]
 mod gpu_tests;
 #[cfg(test)]
+mod many_tests;
+#[cfg(test)]
 mod tests;
 
 pub use bandwidth::read_pass;
 pub use dot::dots;
+pub use many::{Question, TOGETHER, top_k_many};
 pub use map::{KnownRows, Mirror};
 pub use processor::Processor;
 pub use quantised::{FoundByCodes, MeasuredRecall, Quantised, RowCodes, StaleCodes, build};

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Result;
 
 use super::gpu::Gpu;
+use super::many::{Question, top_k_many};
 use super::map::{KnownRows, Mirror};
 use super::quantised::{MeasuredRecall, Quantised, StaleCodes};
 use super::topk::{Hit, Options, TopKJob, top_k};
@@ -82,6 +83,25 @@ impl Processor {
         found.map_or_else(|| top_k(bank, space, query, k, options), Ok)
     }
 
+    /// What [`Processor::top_k`] gives for each of `questions`; on the CPU, where all rows are compared, together.
+    ///
+    /// # Errors
+    /// As [`Processor::top_k`], for any of them.
+    pub fn top_k_many(
+        &self,
+        bank: &Bank,
+        space: &str,
+        questions: &[Question],
+        k: usize,
+    ) -> Result<Vec<Vec<Hit>>> {
+        let width = bank.width(space)?;
+        if self.codes_of(bank, space).is_none() && self.open_gpu(4 * bank.patches() * width).is_none() {
+            return top_k_many(bank, space, questions, k);
+        }
+        let one = |question: &Question| self.top_k(bank, space, &question.query, k, &question.options);
+        questions.iter().map(one).collect()
+    }
+
     /// Cosines of `query` with every row, within [`crate::kernel::similarity::BOUND`] of the CPU's; 0 where a row is
     /// not known. `None` where it is for the CPU to do. `mirror` is of the same rows each time.
     pub fn cosines(&self, mirror: &Mirror, query: &[f32], rows: KnownRows<'_>) -> Option<Vec<f32>> {
@@ -90,12 +110,16 @@ impl Processor {
 
     /// What the GPU has to say about `bytes` of vectors; nothing once it has failed.
     pub(super) fn ask<T>(&self, bytes: usize, question: impl FnOnce(&Gpu) -> Result<Option<T>>) -> Option<T> {
-        let is_open = bytes >= self.least_bytes && !self.has_failed.load(Ordering::Relaxed);
-        let gpu = self.gpu.as_ref().filter(|_| is_open)?;
-        question(gpu).unwrap_or_else(|error| {
+        question(self.open_gpu(bytes)?).unwrap_or_else(|error| {
             self.has_failed.store(true, Ordering::Relaxed);
             log::warn!("the GPU cannot search any more, the CPU does: {error:#}");
             None
         })
+    }
+
+    /// The GPU, where there is one that works and is worth it for `bytes`.
+    fn open_gpu(&self, bytes: usize) -> Option<&Gpu> {
+        let is_open = bytes >= self.least_bytes && !self.has_failed.load(Ordering::Relaxed);
+        self.gpu.as_ref().filter(|_| is_open)
     }
 }

@@ -1,7 +1,7 @@
 //! The k nearest rows: blocks of rows go to all threads, each keeps a bounded heap, the heaps are merged.
 
 use super::dot::Kernel;
-use crate::bank::{Bank, ImageEntry, StoredSpace};
+use crate::bank::{Bank, ImageEntry, StoredSpace, Values};
 use crate::progress::CancelToken;
 use anyhow::{Result, ensure};
 use rayon::prelude::*;
@@ -81,12 +81,23 @@ fn cosines_of(kernel: Kernel, space: &StoredSpace<'_>, query: &[f32], rows: Rang
     let mut rest = out;
     for piece in space.pieces(rows) {
         let (now, later) = rest.split_at_mut(piece.inv_norms.len());
-        kernel.dots(query, piece.values, now);
-        for (cosine, inv_norm) in now.iter_mut().zip(piece.inv_norms) {
-            // Adding 0 turns -0 into 0, so that all zeros tie. NaN passes through.
-            *cosine = (*cosine * inv_norm).clamp(-1.0, 1.0) + 0.0;
-        }
+        cosines_with(kernel, query, piece.values, piece.inv_norms, now);
         rest = later;
+    }
+}
+
+/// Cosines of rows that are stored as `values`, one for each of `inv_norms`.
+pub(super) fn cosines_with(
+    kernel: Kernel,
+    query: &[f32],
+    values: Values<'_>,
+    inv_norms: &[f32],
+    out: &mut [f32],
+) {
+    kernel.dots(query, values, out);
+    for (cosine, inv_norm) in out.iter_mut().zip(inv_norms) {
+        // Adding 0 turns -0 into 0, so that all zeros tie. NaN passes through.
+        *cosine = (*cosine * inv_norm).clamp(-1.0, 1.0) + 0.0;
     }
 }
 
@@ -96,14 +107,14 @@ pub(super) struct TopKJob<'a> {
     pub space: StoredSpace<'a>,
     /// At unit length.
     pub query: Vec<f32>,
-    kernel: Kernel,
+    pub kernel: Kernel,
     pub keep: usize,
     /// Rows that are left out.
     excluded: Vec<Range<usize>>,
     pub options: &'a Options,
     /// At least 1, unless nothing is wanted.
     pub per_image: usize,
-    threshold: Threshold,
+    pub threshold: Threshold,
     /// What was found wrong with the rows.
     trouble: Mutex<Option<anyhow::Error>>,
 }
@@ -186,7 +197,7 @@ impl<'a> TopKJob<'a> {
     }
 
     /// Ranges of rows for the threads, from row `first` on. With a limit per image an image is never split.
-    fn tasks(&self, mut first: usize) -> Vec<Range<usize>> {
+    pub fn tasks(&self, mut first: usize) -> Vec<Range<usize>> {
         let total = self.bank.patches();
         if self.per_image == usize::MAX {
             return (first..total)

@@ -34,7 +34,7 @@ pub struct SearchReport {
     /// Queries on which it was measured, where it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recall_queries: Option<usize>,
-    /// Time of the search.
+    /// Time of the search; of several that are searched for together, what one takes on average.
     pub milliseconds: f64,
     /// The neighbours, best first.
     pub neighbours: Vec<NeighbourReport>,

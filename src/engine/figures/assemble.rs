@@ -98,23 +98,25 @@ fn heatmaps(
     Made { figure, origin, spaces, source, found: vec![], searched: None }
 }
 
-/// Searches for each query under both models.
+/// Searches for all queries under both models.
 fn search(
     content: &FigureContent,
     haystack: &FigureBank,
     beside: Option<&FigureBank>,
     cancel: &CancelToken,
 ) -> anyhow::Result<Vec<FoundNeighbours>> {
-    let near = |bank: &FigureBank, index: usize| {
-        let (query, vectors) = &bank.queries[index];
-        bank.finder.search(query, vectors, &content.spaces, (content.neighbours, &content.filter))
+    let near = |bank: &FigureBank| {
+        let wanted = (content.neighbours, &content.filter);
+        bank.finder.search(&bank.queries, &content.spaces, wanted, cancel)
     };
-    let found = |index: usize| {
-        cancel.check()?;
-        let beside = beside.map(|bank| near(bank, index)).transpose().context("the second model")?;
-        Ok(FoundNeighbours { query: haystack.queries[index].0.clone(), own: near(haystack, index)?, beside })
+    let beside = beside.map(near).transpose().context("the second model")?;
+    let mut beside = beside.map(Vec::into_iter);
+    let found = |((query, _), own): (&(FigureQuery, _), Vec<SearchReport>)| FoundNeighbours {
+        query: query.clone(),
+        own,
+        beside: beside.as_mut().and_then(Iterator::next),
     };
-    (0..haystack.queries.len()).map(found).collect()
+    Ok(haystack.queries.iter().zip(near(haystack)?).map(found).collect())
 }
 
 fn neighbours(

@@ -11,9 +11,11 @@ use crate::engine::ask::{FigureQuery, GalleryFilter, QuerySpec};
 use crate::engine::ask::{NeighbourReport, SearchReport};
 use crate::engine::figures::compose::{Cell, GalleryContent, Origin, QueryContent, SearchFacts, title_in};
 use crate::engine::look::neighbours::{NeighbourQuery, near};
-use crate::engine::look::{parts, selection};
+use crate::engine::look::parts;
+use crate::engine::look::selection::{self, VectorQuery};
 use crate::image::Image;
 use crate::patch::PatchRef;
+use crate::progress::CancelToken;
 use crate::search::Processor;
 use crate::words::thousands;
 
@@ -57,35 +59,53 @@ impl GalleryMaker {
         title_in(self.data.as_ref(), image)
     }
 
-    /// Searches each space. The query's vector is the bank's own where it is a patch that the bank holds, else
-    /// `vectors`, in the order of `spaces`.
+    /// Searches each space for all of `queries` together; the answers are in their order, those of one in the order of
+    /// `spaces`. A query's vector is the bank's own where it is a patch that the bank holds, else of those beside it,
+    /// one for each space.
     ///
     /// # Errors
-    /// No such space; a query that is neither in the bank nor has vectors.
+    /// No such space; a query that is neither in the bank nor has vectors; cancelled.
     pub fn search(
+        &self,
+        queries: &[(FigureQuery, Vec<Vec<f32>>)],
+        spaces: &[String],
+        wanted: (usize, &GalleryFilter),
+        cancel: &CancelToken,
+    ) -> anyhow::Result<Vec<Vec<SearchReport>>> {
+        let size = self.bank.spec().grid.patch;
+        let own = queries.iter().map(|(query, _)| selection::own_rows(&query.spec, &self.bank));
+        let kin = queries.iter().map(|(query, _)| selection::kin(&query.spec, |image| self.label(image)));
+        let (own, kin): (Vec<_>, Vec<_>) = (own.collect(), kin.collect());
+        let mut reports = vec![vec![]; queries.len()];
+        for (index, space) in spaces.iter().enumerate() {
+            let vector =
+                |(query, vectors): &(FigureQuery, Vec<Vec<f32>>)| self.vector(query, vectors, (index, space));
+            let vectors = queries.iter().map(vector).collect::<anyhow::Result<Vec<_>>>()?;
+            let asked = queries.iter().zip(&vectors).zip(own.iter().zip(&kin));
+            let asked = asked.map(|(((query, _), vector), (own, kin))| NeighbourQuery {
+                patch: query.place(size),
+                of: VectorQuery { vector, own, kin },
+            });
+            let asked: Vec<_> = asked.collect();
+            let found = near(&self.processor, &self.bank, space, &asked, wanted, cancel)?;
+            reports.iter_mut().zip(found).for_each(|(reports, found)| reports.push(found));
+        }
+        Ok(reports)
+    }
+
+    /// What is searched for in the space in place `index`.
+    fn vector(
         &self,
         query: &FigureQuery,
         vectors: &[Vec<f32>],
-        spaces: &[String],
-        (k, filter): (usize, &GalleryFilter),
-    ) -> anyhow::Result<Vec<SearchReport>> {
-        let own = &selection::own_rows(&query.spec, &self.bank);
-        let kin = &selection::kin(&query.spec, |image| self.label(image));
-        let patch = query.place(self.bank.spec().grid.patch);
-        let wanted = NeighbourQuery { patch, own, kin, k, filter };
-        let held = selection::own_row(&query.spec, &self.bank);
-        let report = |(index, space): (usize, &String)| {
-            let vector = match held {
-                Some(row) => {
-                    let mut vector = vec![0.0; self.bank.width(space)?];
-                    self.bank.row_f32(space, row, &mut vector)?;
-                    vector
-                }
-                None => vectors.get(index).context("the bank does not hold the query")?.clone(),
-            };
-            near(&self.processor, &self.bank, space, &vector, &wanted)
+        (index, space): (usize, &str),
+    ) -> anyhow::Result<Vec<f32>> {
+        let Some(row) = selection::own_row(&query.spec, &self.bank) else {
+            return Ok(vectors.get(index).context("the bank does not hold the query")?.clone());
         };
-        spaces.iter().enumerate().map(report).collect()
+        let mut vector = vec![0.0; self.bank.width(space)?];
+        self.bank.row_f32(space, row, &mut vector)?;
+        Ok(vector)
     }
 
     /// The class of an image, as the bank has it where it holds the image.

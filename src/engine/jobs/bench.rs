@@ -19,7 +19,7 @@ use crate::model::builtin::ALL as BUILT_IN;
 use crate::model::{Encoder, Mode, Space, store};
 use crate::patch::PatchGrid;
 use crate::progress::{CancelToken, Progress};
-use crate::search::{Options, read_pass, top_k};
+use crate::search::{Options, Question, TOGETHER, read_pass, top_k, top_k_many};
 use crate::stats::quantile;
 use crate::train::feed::{AHEAD, Feeder};
 use crate::train::{TrainConfig, Trainer, TrainingImages, normalization, recipes};
@@ -246,6 +246,31 @@ impl Bench {
         // The first pass of each finds its pages.
         measures.push(measure("read bandwidth", "GB/s", reads.split_off(1))?);
         measures.push(measure(&format!("{title}, of the read bandwidth"), "%", shares.split_off(1))?);
+        measures.extend(self.searches(&bank, &title)?);
+        Ok(measures)
+    }
+
+    /// The same search for many rows together, as figures and measures ask, beside that for one of them after it.
+    fn searches(&self, bank: &Bank, title: &str) -> anyhow::Result<Vec<Measure>> {
+        let count = (8 * self.repeats).min(TOGETHER);
+        let question = |index: usize| {
+            let mut query = vec![0.0; SEARCH_WIDTH];
+            bank.row_f32("h", index * bank.patches() / count, &mut query)?;
+            Ok(Question { query, options: Options::default() })
+        };
+        let questions = (0..count).map(question).collect::<anyhow::Result<Vec<_>>>()?;
+        let (mut each, mut ratios) = (vec![], vec![]);
+        for _ in 0..=self.repeats.min(3) {
+            let clock = Instant::now();
+            std::hint::black_box(top_k_many(bank, "h", &questions, 255)?);
+            let seconds = clock.elapsed().as_secs_f64() / count as f64;
+            let clock = Instant::now();
+            std::hint::black_box(top_k(bank, "h", &questions[0].query, 255, &questions[0].options)?);
+            ratios.push(clock.elapsed().as_secs_f64() / seconds);
+            each.push(seconds);
+        }
+        let mut measures = times(&format!("{title}, {count} queries together, each"), &each.split_off(1))?;
+        measures.push(measure(&format!("{title}, one query beside them"), "x", ratios.split_off(1))?);
         Ok(measures)
     }
 

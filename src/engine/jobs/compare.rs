@@ -13,10 +13,10 @@ use crate::analysis::overlap::Overlap;
 use crate::bank::{Bank, ImageEntry, ModelFacts};
 use crate::engine::ask::{GalleryFilter, defaults};
 use crate::engine::jobs::Job;
-use crate::engine::look::selection::nearest;
+use crate::engine::look::selection::{Selection, VectorQuery, nearest_many};
 use crate::patch::{PatchGrid, PatchRef};
 use crate::progress::Progress;
-use crate::search::{Kin, Processor};
+use crate::search::{Kin, Processor, TOGETHER};
 use crate::stats::{Interval, bootstrap_mean, mean};
 
 /// Resamples behind an interval, and what part of their means it covers.
@@ -129,11 +129,11 @@ pub fn compare(request: &CompareRequest, job: Job<'_>) -> anyhow::Result<Compare
     let mut spaces = vec![];
     for (index, space) in wanted.iter().enumerate() {
         let mut overlaps = vec![];
-        for (done, row) in queries.iter().enumerate() {
-            overlaps.push(overlap(&banks, space, *row, request, &job)?);
+        for some in queries.chunks(TOGETHER) {
+            overlaps.extend(overlap(&banks, space, some, request, &job)?);
             (job.progress)(Progress {
                 what: "comparing",
-                done: (index * queries.len() + done + 1) as u64,
+                done: (index * queries.len() + overlaps.len()) as u64,
                 total,
                 resumed: 0,
                 unit: "queries",
@@ -231,30 +231,38 @@ fn sampled(banks: &[Bank; 2], count: usize, seed: u64) -> anyhow::Result<Vec<usi
     images.iter().map(|image| Ok(dice.random_range(rows(image)?))).collect()
 }
 
-/// What the neighbours of row `row` have in common in both banks.
+/// What the neighbours of each of `rows` have in common in both banks.
 fn overlap(
     banks: &[Bank; 2],
     space: &str,
-    row: usize,
+    rows: &[usize],
     request: &CompareRequest,
     job: &Job<'_>,
-) -> anyhow::Result<Overlap> {
-    let kin = Kin { images: vec![banks[0].image_of_row(row)], labels: vec![] };
+) -> anyhow::Result<Vec<Overlap>> {
+    let kin = |row: &usize| Kin { images: vec![banks[0].image_of_row(*row)], labels: vec![] };
+    let kin: Vec<Kin> = rows.iter().map(kin).collect();
     let filter = GalleryFilter {
         other_images_only: request.exclude_same_image,
         per_image: request.per_image,
         fold_copies: request.fold_copies,
         ..GalleryFilter::default()
     };
-    let found = |bank: &Bank| -> anyhow::Result<(Vec<usize>, usize)> {
-        job.cancel.check()?;
-        let mut vector = vec![0.0; bank.width(space)?];
-        bank.row_f32(space, row, &mut vector)?;
-        let found = nearest(&Processor::cpu(), bank, (space, &vector), request.k, &filter, &[row], &kin)?;
-        Ok((found.hits.iter().map(|hit| hit.row).collect(), found.candidates))
+    let found = |bank: &Bank| -> anyhow::Result<Vec<(Vec<usize>, usize)>> {
+        let width = bank.width(space)?;
+        let mut vectors = vec![0.0; rows.len() * width];
+        for (row, vector) in rows.iter().zip(vectors.chunks_exact_mut(width)) {
+            bank.row_f32(space, *row, vector)?;
+        }
+        let query = |((vector, row), kin)| VectorQuery { vector, own: std::slice::from_ref(row), kin };
+        let queries: Vec<_> = vectors.chunks_exact(width).zip(rows).zip(&kin).map(query).collect();
+        let found = nearest_many(&Processor::cpu(), bank, space, &queries, (request.k, &filter), job.cancel)?;
+        let rows = |found: &Selection| found.hits.iter().map(|hit| hit.row).collect();
+        Ok(found.iter().map(|found| (rows(found), found.candidates)).collect())
     };
-    let ((a, of_a), (b, of_b)) = (found(&banks[0])?, found(&banks[1])?);
-    Ok(Overlap::of(&a, &b, of_a.min(of_b)))
+    let overlap = |((a, of_a), (b, of_b)): ((Vec<usize>, usize), (Vec<usize>, usize))| {
+        Overlap::of(&a, &b, of_a.min(of_b))
+    };
+    Ok(found(&banks[0])?.into_iter().zip(found(&banks[1])?).map(overlap).collect())
 }
 
 fn summary(space: &str, overlaps: &[Overlap]) -> SpaceReport {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
 use crate::bank::Bank;
 use crate::dataset::Split;
@@ -11,7 +11,8 @@ use crate::engine::ask::{NamedFilter, QuerySpec, SearchWay};
 use crate::engine::jobs::Job;
 use crate::engine::jobs::index::processor;
 use crate::engine::look::neighbours::{NeighbourQuery, near};
-use crate::engine::look::selection;
+use crate::engine::look::selection::{self, VectorQuery};
+use crate::progress::CancelToken;
 use crate::search::Processor;
 
 /// Which patches may be neighbours.
@@ -34,7 +35,7 @@ pub fn knn(request: &SearchRequest, space: &str, mut job: Job<'_>) -> anyhow::Re
     let bank = Bank::open(&request.bank)?;
     bank.space(space)?;
     let processor = processor(request.way, &bank, &[space.to_owned()], &mut job)?;
-    search(&processor, &bank, request, space)
+    search(&processor, &bank, request, space, job.cancel)
 }
 
 /// Searches one space.
@@ -43,6 +44,7 @@ fn search(
     bank: &Bank,
     request: &SearchRequest,
     space: &str,
+    cancel: &CancelToken,
 ) -> anyhow::Result<SearchReport> {
     let (image, y, x) = request.query;
     let row = bank.row_of(image, y, x)?;
@@ -60,5 +62,7 @@ fn search(
     let patch = bank.patch_ref(row);
     let label = |image: u32| bank.image_entry(image as usize).ok().and_then(|entry| entry.label);
     let kin = &selection::kin(&QuerySpec::one(patch), label);
-    near(processor, bank, space, &vector, &NeighbourQuery { patch, own: &[row], kin, k: request.k, filter })
+    let query = NeighbourQuery { patch, of: VectorQuery { vector: &vector, own: &[row], kin } };
+    let found = near(processor, bank, space, &[query], (request.k, filter), cancel)?;
+    found.into_iter().next().context("one query has one answer")
 }

@@ -15,7 +15,7 @@ use crate::dataset::Dataset;
 use crate::engine::ask::{
     EngineLine, Event, Gallery, GalleryFilter, GalleryView, Neighbour, QuerySpec, RequestId, SearchWay,
 };
-use crate::engine::look::selection;
+use crate::engine::look::selection::{self, VectorQuery};
 use crate::image::Image;
 use crate::patch::PatchRef;
 use crate::search::{Kin, Processor};
@@ -211,8 +211,8 @@ impl SearchThread {
         let clock = Instant::now();
         let by_codes = job.by_codes.as_ref().filter(|by_codes| by_codes.way == SearchWay::Quantised);
         let processor = by_codes.map_or(&self.processor, |by_codes| &by_codes.processor);
-        let found =
-            selection::nearest(processor, &job.bank, (space, vector), job.neighbours, &job.filter, own, kin)?;
+        let query = VectorQuery { vector, own, kin };
+        let found = selection::nearest(processor, &job.bank, space, query, job.neighbours, &job.filter)?;
         let milliseconds = clock.elapsed().as_secs_f64() * 1e3;
         let recall = processor.recall(&job.bank, space);
         let mut neighbours = Vec::with_capacity(found.hits.len());

@@ -1,41 +1,41 @@
-//! Neighbours of a vector in a bank, as they are told.
+//! Neighbours of vectors in a bank, as they are told.
 
 use crate::bank::Bank;
 use crate::engine::ask::{GalleryFilter, NeighbourReport, SearchReport};
-use crate::engine::look::selection::nearest;
+use crate::engine::look::selection::{Selection, VectorQuery, nearest_many};
 use crate::patch::PatchRef;
+use crate::progress::CancelToken;
 use crate::search::{Hit, Kin, Processor};
 use std::time::Instant;
+
 /// Which patches are wanted near a vector.
 pub struct NeighbourQuery<'a> {
     /// The query patch, or one about a query that is none.
     pub patch: PatchRef,
-    /// The rows of its parts, where the bank holds them, which are left out.
-    pub own: &'a [usize],
-    /// Its images and classes.
-    pub kin: &'a Kin,
-    pub k: usize,
-    pub filter: &'a GalleryFilter,
+    /// Its vector, the rows of its parts, where the bank holds them, its images and classes.
+    pub of: VectorQuery<'a>,
 }
 
-/// Searches one space for what is near a vector, on `processor`: bringing a bank to a GPU would take longer than one search.
+/// Searches one space for the `k` that are nearest to each of `queries`, all together, on `processor`: bringing a bank
+/// to a GPU would take longer than one search.
 pub fn near(
     processor: &Processor,
     bank: &Bank,
     space: &str,
-    vector: &[f32],
-    wanted: &NeighbourQuery<'_>,
-) -> anyhow::Result<SearchReport> {
-    let NeighbourQuery { patch, own, kin, k, filter } = *wanted;
+    queries: &[NeighbourQuery<'_>],
+    (k, filter): (usize, &GalleryFilter),
+    cancel: &CancelToken,
+) -> anyhow::Result<Vec<SearchReport>> {
     let clock = Instant::now();
-    let found = nearest(processor, bank, (space, vector), k, filter, own, kin)?;
-    let milliseconds = clock.elapsed().as_secs_f64() * 1e3;
-    let measured = processor.recall(bank, space);
-    Ok(SearchReport {
-        query: patch,
+    let vectors: Vec<VectorQuery<'_>> = queries.iter().map(|query| query.of).collect();
+    let found = nearest_many(processor, bank, space, &vectors, (k, filter), cancel)?;
+    let milliseconds = clock.elapsed().as_secs_f64() * 1e3 / queries.len().max(1) as f64;
+    let (measured, searched) = (processor.recall(bank, space), bank.space(space)?.searchable());
+    let report = |(query, found): (&NeighbourQuery<'_>, Selection)| SearchReport {
+        query: query.patch,
         k,
         space: space.into(),
-        searched: bank.space(space)?.searchable(),
+        searched,
         candidates: found.candidates as u64,
         left_out: filter.words(&bank.spec().classes),
         let_through: found.searched,
@@ -48,9 +48,10 @@ pub fn near(
             .hits
             .iter()
             .zip(found.copies)
-            .map(|(hit, copies)| describe(bank, hit, kin, copies))
+            .map(|(hit, copies)| describe(bank, hit, query.of.kin, copies))
             .collect(),
-    })
+    };
+    Ok(queries.iter().zip(found).map(report).collect())
 }
 
 fn describe(bank: &Bank, hit: &Hit, kin: &Kin, copy_images: Vec<u32>) -> NeighbourReport {

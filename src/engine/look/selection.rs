@@ -2,12 +2,20 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use anyhow::Context;
+
 use crate::bank::{Bank, ImageEntry};
 use crate::engine::ask::{GalleryFilter, QuerySpec, Sign};
-use crate::search::{Hit, Kin, Options, Processor};
+use crate::progress::CancelToken;
+use crate::search::{Hit, Kin, Options, Processor, Question, TOGETHER};
 
 /// Of so many neighbours one is expected not to overlap a nearer one; where too few are left, as many times more are asked for.
 const APART: usize = 8;
+/// Images, times queries that are searched for together, for each of which is kept whether it may be shown.
+const MOST_SHOWN: usize = 1 << 26;
+
+/// For the place of each image that stands for others the indices of those.
+type Folded = HashMap<usize, Vec<u32>>;
 
 /// The neighbours that a filter leaves, and how many patches it chose among. Patches without a vector (of images
 /// that could not be read) count nowhere.
@@ -43,17 +51,77 @@ pub fn kin(query: &QuerySpec, label: impl Fn(u32) -> Option<u32>) -> Kin {
     Kin { images, labels }
 }
 
-/// The `k` nearest rows of `space` to `query` among those that `filter` lets through; rows `own` are the query's and
-/// left out. `kin` says which images are the query's. `processor` searches.
+/// One of several queries.
+#[derive(Clone, Copy)]
+pub struct VectorQuery<'a> {
+    /// `[width]`, un-normalised.
+    pub vector: &'a [f32],
+    /// Rows that are the query's, which are left out.
+    pub own: &'a [usize],
+    /// Says which images are the query's.
+    pub kin: &'a Kin,
+}
+
+/// The `k` nearest rows of `space` to a query among those that `filter` lets through. `processor` searches.
 pub fn nearest(
     processor: &Processor,
     bank: &Bank,
-    (space, query): (&str, &[f32]),
+    space: &str,
+    query: VectorQuery<'_>,
     k: usize,
     filter: &GalleryFilter,
-    own: &[usize],
-    kin: &Kin,
 ) -> anyhow::Result<Selection> {
+    let found = nearest_many(processor, bank, space, &[query], (k, filter), &CancelToken::default())?;
+    found.into_iter().next().context("one query has one answer")
+}
+
+/// What [`nearest`] gives for each of `queries`, searched for together.
+///
+/// # Errors
+/// No such space, a query of another width or with a NaN, damaged rows; cancelled.
+pub fn nearest_many(
+    processor: &Processor,
+    bank: &Bank,
+    space: &str,
+    queries: &[VectorQuery<'_>],
+    (k, filter): (usize, &GalleryFilter),
+    cancel: &CancelToken,
+) -> anyhow::Result<Vec<Selection>> {
+    let searchable = searchable_by_place(bank, space)?;
+    let mut selections = Vec::with_capacity(queries.len());
+    let together = (MOST_SHOWN / bank.images().len().max(1)).clamp(1, TOGETHER);
+    for some in queries.chunks(together) {
+        let (mut questions, mut foldeds) = (vec![], vec![]);
+        for query in some {
+            let (shown, folded) = shown(bank, filter, query.kin)?;
+            let (searched, candidates) = counts(bank, space, (query.own, &shown), &searchable)?;
+            let options = Options {
+                exclude_rows: query.own.to_vec(),
+                shown: shown.contains(&false).then_some(shown),
+                per_image: filter.per_image.filter(|_| !filter.without_overlap),
+                cancel: cancel.clone(),
+                ..Options::default()
+            };
+            questions.push(Question { query: query.vector.to_vec(), options });
+            foldeds.push((folded, searched, candidates));
+        }
+        let found = if filter.without_overlap {
+            // Rows best first; those that do not overlap are then taken from the front.
+            apart(bank, questions, (k, filter), |some, k| processor.top_k_many(bank, space, some, k))?
+        } else {
+            processor.top_k_many(bank, space, &questions, k)?
+        };
+        for (hits, (folded, searched, candidates)) in found.into_iter().zip(foldeds) {
+            let of_hit = |hit: &Hit| folded.get(&bank.place_of_row(hit.row)).cloned().unwrap_or_default();
+            let copies = hits.iter().map(of_hit).collect();
+            selections.push(Selection { copies, hits, searched, candidates });
+        }
+    }
+    Ok(selections)
+}
+
+/// By place in the bank, whether an image may be shown beside a query of `kin`; and what images stand for others.
+fn shown(bank: &Bank, filter: &GalleryFilter, kin: &Kin) -> anyhow::Result<(Vec<bool>, Folded)> {
     let facts = &bank.spec().data;
     let own_images: &[u32] = if filter.other_images_only { &kin.images } else { &[] };
     let may_show = |entry: &ImageEntry| {
@@ -63,22 +131,7 @@ pub fn nearest(
     };
     let mut shown: Vec<bool> = bank.images().iter().map(may_show).collect();
     let folded = if filter.fold_copies { fold(bank, &mut shown, &kin.images)? } else { HashMap::new() };
-    let (searched, candidates) = counts(bank, space, own, &shown)?;
-    let options = Options {
-        exclude_rows: own.to_vec(),
-        shown: shown.contains(&false).then_some(shown),
-        per_image: filter.per_image,
-        ..Options::default()
-    };
-    let hits = if filter.without_overlap {
-        // Rows best first; those that do not overlap are then taken from the front.
-        let all = Options { per_image: None, ..options };
-        apart(bank, k, filter, |some| processor.top_k(bank, space, query, some, &all))?
-    } else {
-        processor.top_k(bank, space, query, k, &options)?
-    };
-    let of_hit = |hit: &Hit| folded.get(&bank.place_of_row(hit.row)).cloned().unwrap_or_default();
-    Ok(Selection { copies: hits.iter().map(of_hit).collect(), hits, searched, candidates })
+    Ok((shown, folded))
 }
 
 /// Of the images with the same pixels lets `shown` (by place in the bank) show one: the first of the query's images
@@ -87,7 +140,7 @@ pub fn nearest(
 ///
 /// # Errors
 /// The bank has no hashes of pixels.
-fn fold(bank: &Bank, shown: &mut [bool], own: &[u32]) -> anyhow::Result<HashMap<usize, Vec<u32>>> {
+fn fold(bank: &Bank, shown: &mut [bool], own: &[u32]) -> anyhow::Result<Folded> {
     let (firsts, images) = (bank.firsts()?, bank.images());
     // By the first place with the same pixels: the place that stands for all.
     let mut stands: Vec<Option<usize>> = vec![None; firsts.len()];
@@ -95,7 +148,7 @@ fn fold(bank: &Bank, shown: &mut [bool], own: &[u32]) -> anyhow::Result<HashMap<
     for place in own.iter().filter_map(|image| bank.place_of_committed(*image as usize)) {
         stands[firsts[place] as usize].get_or_insert(place);
     }
-    let mut folded: HashMap<usize, Vec<u32>> = HashMap::new();
+    let mut folded: Folded = HashMap::new();
     for (place, first) in firsts.iter().enumerate() {
         if shown[place] {
             let stand = *stands[*first as usize].get_or_insert(place);
@@ -108,36 +161,55 @@ fn fold(bank: &Bank, shown: &mut [bool], own: &[u32]) -> anyhow::Result<HashMap<
     Ok(folded)
 }
 
-/// Patches with a vector on the images that may be shown, with and without the query's own.
-fn counts(bank: &Bank, space: &str, own: &[usize], shown: &[bool]) -> anyhow::Result<(usize, usize)> {
+/// Patches with a vector, of each image by its place in the bank.
+fn searchable_by_place(bank: &Bank, space: &str) -> anyhow::Result<Vec<u64>> {
     let stored = bank.space(space)?;
-    let mut searched = 0;
-    for (image, _) in bank.images().iter().zip(shown).filter(|(_, is_shown)| **is_shown) {
-        searched += stored.searchable_in(bank.rows_of_image(image.index as usize)?);
-    }
+    let of_image = |image: &ImageEntry| Ok(stored.searchable_in(bank.rows_of_image(image.index as usize)?));
+    bank.images().iter().map(of_image).collect()
+}
+
+/// Patches with a vector on the images that may be shown, with and without the query's own. `searchable`: of each image.
+fn counts(
+    bank: &Bank,
+    space: &str,
+    (own, shown): (&[usize], &[bool]),
+    searchable: &[u64],
+) -> anyhow::Result<(usize, usize)> {
+    let stored = bank.space(space)?;
+    let searched: u64 =
+        searchable.iter().zip(shown).map(|(count, is_shown)| count * u64::from(*is_shown)).sum();
     let own: BTreeSet<usize> = own.iter().copied().collect();
     let own = own.into_iter().filter(|row| shown[bank.place_of_row(*row)]);
     let of_query: u64 = own.map(|row| stored.searchable_in(row..row + 1)).sum();
     Ok((searched as usize, (searched - of_query) as usize))
 }
 
-/// The first `k` that [`thinned`] leaves of all rows, of which `nearest` gives so many as it is asked for.
+/// For each of `questions` the first `k` that [`thinned`] leaves of all rows, of which `nearest` gives so many as it is
+/// asked for.
 fn apart(
     bank: &Bank,
-    k: usize,
-    filter: &GalleryFilter,
-    nearest: impl Fn(usize) -> anyhow::Result<Vec<Hit>>,
-) -> anyhow::Result<Vec<Hit>> {
+    questions: Vec<Question>,
+    (k, filter): (usize, &GalleryFilter),
+    nearest: impl Fn(&[Question], usize) -> anyhow::Result<Vec<Vec<Hit>>>,
+) -> anyhow::Result<Vec<Vec<Hit>>> {
+    let mut kept = vec![vec![]; questions.len()];
+    let (mut open, mut places): (Vec<Question>, Vec<usize>) = (questions, (0..kept.len()).collect());
     let mut some = k.saturating_mul(APART);
-    loop {
-        let hits = nearest(some.min(bank.patches()))?;
-        let is_all = hits.len() < some;
-        let kept = thinned(bank, hits, k, filter);
-        if kept.len() == k || is_all {
-            return Ok(kept);
+    while !open.is_empty() {
+        let found = nearest(&open, some.min(bank.patches()))?;
+        let (mut later, mut later_places) = (vec![], vec![]);
+        for ((hits, question), place) in found.into_iter().zip(open).zip(places) {
+            let is_all = hits.len() < some;
+            kept[place] = thinned(bank, hits, k, filter);
+            if kept[place].len() < k && !is_all {
+                later.push(question);
+                later_places.push(place);
+            }
         }
+        (open, places) = (later, later_places);
         some = some.saturating_mul(APART);
     }
+    Ok(kept)
 }
 
 /// The first `k` of `hits` that neither overlap a better one nor exceed their image's share.
@@ -163,254 +235,5 @@ fn thinned(bank: &Bank, hits: Vec<Hit>, k: usize, filter: &GalleryFilter) -> Vec
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::bank::{BankSink, BankSpec, DataFacts, Dtype, MemoryBank, ModelFacts, PixelHash, SpaceSpec};
-    use crate::dataset::Mix;
-    use crate::dataset::Split;
-    use crate::image::Image;
-    use crate::patch::PatchGrid;
-
-    /// Three images of 2 x 2 overlapping patches (8 pixels every 4), classes 0, 1, 0; cosines to
-    /// (1, 0) fall from row to row.
-    fn bank() -> Bank {
-        let spec = BankSpec {
-            program: "test".into(),
-            model: ModelFacts { name: "m".into(), hash: "0".into(), arch: "a".into() },
-            data: DataFacts {
-                kind: "folder".into(),
-                name: "d".into(),
-                fingerprint: "0".into(),
-                split: Some(Split::All),
-                mix: Some(Mix { train: 2, test: 1 }),
-                limit: None,
-                decoding: None,
-                order: None,
-                part: None,
-            },
-            grid: PatchGrid { patch: 8, stride: 4 },
-            input: 8,
-            resize: "bilinear".into(),
-            resolution: None,
-            mean: [0.5; 3],
-            std: [0.5; 3],
-            dtype: Dtype::F32,
-            spaces: vec![SpaceSpec { name: "z".into(), width: 2 }],
-            classes: vec!["car".into(), "horse".into()],
-        };
-        let entry = |(index, label)| ImageEntry {
-            index,
-            height: 12,
-            width: 12,
-            label: Some(label),
-            name: "i".into(),
-        };
-        let mut bank = MemoryBank::new(spec, [(0, 0), (1, 1), (2, 0)].map(entry).to_vec()).unwrap();
-        for image in 0..3 {
-            let angle = |cell| 0.1 * (4 * image + cell) as f32;
-            let rows: Vec<f32> = (0..4).flat_map(|cell| [angle(cell).cos(), angle(cell).sin()]).collect();
-            bank.push_image(image, &[("z", &rows)]).unwrap();
-        }
-        bank.snapshot()
-    }
-
-    fn rows(filter: GalleryFilter, own: Option<usize>) -> (Vec<usize>, usize) {
-        let kin = Kin { images: vec![0], labels: vec![0] };
-        let own: Vec<usize> = own.into_iter().collect();
-        let selection =
-            nearest(&Processor::cpu(), &bank(), ("z", &[1.0, 0.0]), 6, &filter, &own, &kin).unwrap();
-        (selection.hits.iter().map(|hit| hit.row).collect(), selection.candidates)
-    }
-
-    #[test]
-    fn without_a_filter_only_the_query_is_left_out() {
-        assert_eq!(rows(GalleryFilter::default(), Some(0)), (vec![1, 2, 3, 4, 5, 6], 11));
-    }
-
-    #[test]
-    fn patches_without_a_vector_and_the_query_are_no_candidates() {
-        let mut spec = bank().spec().clone();
-        spec.data.mix = None;
-        let entry = |index| ImageEntry { index, height: 12, width: 12, label: Some(0), name: "i".into() };
-        let mut bank = MemoryBank::new(spec, vec![entry(0), entry(1)]).unwrap();
-        bank.push_image(0, &[("z", &[1.0, 0.0, 0.9, 0.1, f32::NAN, 0.0, 0.5, 0.5])]).unwrap();
-        bank.push_skipped(1, "broken").unwrap();
-        let bank = bank.snapshot();
-        let counts = |filter: GalleryFilter, own: &[usize]| {
-            let kin = Kin { images: vec![0], labels: vec![0] };
-            let found = nearest(&Processor::cpu(), &bank, ("z", &[1.0, 0.0]), 6, &filter, own, &kin).unwrap();
-            (found.hits.len(), found.searched, found.candidates)
-        };
-        let all = GalleryFilter::default();
-        assert_eq!(counts(all, &[0]), (2, 3, 2));
-        assert_eq!(counts(all, &[0, 0]), (2, 3, 2));
-        assert_eq!(counts(all, &[]), (3, 3, 3));
-        assert_eq!(counts(GalleryFilter { class: Some(0), ..all }, &[0]), (2, 3, 2));
-        assert_eq!(counts(GalleryFilter { class: Some(1), ..all }, &[0]), (0, 0, 0));
-        assert_eq!(counts(GalleryFilter { other_images_only: true, ..all }, &[0]), (0, 0, 0));
-    }
-
-    #[test]
-    fn a_query_of_two_images_leaves_out_both_and_one_from_elsewhere_none() {
-        let filter = GalleryFilter { other_images_only: true, ..GalleryFilter::default() };
-        let of = |images: Vec<u32>| {
-            let kin = Kin { images, labels: vec![] };
-            let selection =
-                nearest(&Processor::cpu(), &bank(), ("z", &[1.0, 0.0]), 4, &filter, &[5], &kin).unwrap();
-            (selection.hits.iter().map(|hit| hit.row).collect::<Vec<_>>(), selection.candidates)
-        };
-        assert_eq!(of(vec![0, 2]), (vec![4, 6, 7], 3));
-        assert_eq!(of(vec![]), (vec![0, 1, 2, 3], 11));
-    }
-
-    #[test]
-    fn each_filter_leaves_out_what_it_says() {
-        let all = GalleryFilter::default();
-        let other = GalleryFilter { other_images_only: true, ..all };
-        assert_eq!(rows(other, Some(0)), (vec![4, 5, 6, 7, 8, 9], 8));
-        let few = GalleryFilter { per_image: Some(1), ..all };
-        assert_eq!(rows(few, Some(0)), (vec![1, 4, 8], 11));
-        let class = GalleryFilter { class: Some(1), ..all };
-        assert_eq!(rows(class, Some(0)), (vec![4, 5, 6, 7], 4));
-        // Of three images, mixed two to one, the last is held out.
-        let split = GalleryFilter { split: Some(Split::Test), ..all };
-        assert_eq!(rows(split, Some(0)), (vec![8, 9, 10, 11], 4));
-        // All patches of one image overlap: they are 4 apart and 8 wide.
-        let apart = GalleryFilter { without_overlap: true, other_images_only: true, ..all };
-        assert_eq!(rows(apart, None), (vec![4, 8], 8));
-    }
-
-    /// Image `image` of six, and the one of three that it is a copy of: 3 of 1, with another label, 4 and 5 of 0.
-    const ORIGINALS: [usize; 6] = [0, 1, 2, 1, 0, 0];
-
-    /// Some of those images, of 2 x 2 patches each, with hashes of their pixels.
-    fn with_copies(chosen: &[u32]) -> Bank {
-        let mut spec = bank().spec().clone();
-        spec.data.mix = None;
-        let entry = |index: &u32| ImageEntry {
-            index: *index,
-            height: 12,
-            width: 12,
-            label: Some(u32::from(*index == 3)),
-            name: format!("{index}"),
-        };
-        let mut bank = MemoryBank::new(spec, chosen.iter().map(entry).collect()).unwrap();
-        for (place, image) in chosen.iter().enumerate() {
-            let original = ORIGINALS[*image as usize];
-            // Of each image's patches one is near to (1, 0), one far: copies would be neighbours in pairs.
-            let angle = |cell: usize| 0.07 * original as f32 + 0.3 * cell as f32;
-            let rows: Vec<f32> = (0..4).flat_map(|cell| [angle(cell).cos(), angle(cell).sin()]).collect();
-            let pixels = PixelHash::of(&Image::filled(12, 12, [original as u8; 3]));
-            bank.push_hashed(place, Some(pixels), &[("z", &rows)]).unwrap();
-        }
-        bank.snapshot()
-    }
-
-    /// Neighbours of patch `cell` of image `query`, as (original image, y, x, cosine), how many could have been, and
-    /// what each stands for.
-    type Found = (Vec<(usize, u32, u32, f32)>, usize, Vec<Vec<u32>>);
-
-    fn found(bank: &Bank, (query, cell): (u32, usize), k: usize, filter: &GalleryFilter) -> Found {
-        let row = bank.rows_of_image(query as usize).unwrap().start + cell;
-        let mut vector = [0.0; 2];
-        bank.row_f32("z", row, &mut vector).unwrap();
-        let kin = Kin { images: vec![query], labels: vec![] };
-        let selection = nearest(&Processor::cpu(), bank, ("z", &vector), k, filter, &[row], &kin).unwrap();
-        let place = |hit: &Hit| {
-            let patch = bank.patch_ref(hit.row);
-            (ORIGINALS[patch.image as usize], patch.y, patch.x, hit.cosine)
-        };
-        (selection.hits.iter().map(place).collect(), selection.candidates, selection.copies)
-    }
-
-    #[test]
-    fn folded_neighbours_are_those_of_a_data_set_without_the_copies() {
-        let (whole, without) = (with_copies(&[0, 1, 2, 3, 4, 5]), with_copies(&[0, 1, 2]));
-        let filters = [
-            GalleryFilter::default(),
-            GalleryFilter { other_images_only: true, ..GalleryFilter::default() },
-            GalleryFilter { per_image: Some(1), ..GalleryFilter::default() },
-            GalleryFilter { without_overlap: true, ..GalleryFilter::default() },
-            GalleryFilter { per_image: Some(2), other_images_only: true, ..GalleryFilter::default() },
-        ];
-        for filter in filters {
-            let folding = GalleryFilter { fold_copies: true, ..filter };
-            for (query, cell, k) in
-                (0..3).flat_map(|q| (0..4).flat_map(move |c| (1..13).map(move |k| (q, c, k))))
-            {
-                let (expected, candidates, _) = found(&without, (query, cell), k, &filter);
-                let (folded, among, copies) = found(&whole, (query, cell), k, &folding);
-                assert_eq!((folded, among), (expected.clone(), candidates), "{filter:?} {query} {cell} {k}");
-                let of: Vec<usize> = expected.iter().map(|(original, ..)| [3, 2, 1][*original]).collect();
-                assert_eq!(copies.iter().map(|others| others.len() + 1).collect::<Vec<_>>(), of);
-            }
-        }
-        // Without folding the copies are there.
-        let (all, among, copies) = found(&whole, (0, 0), 2, &GalleryFilter::default());
-        assert_eq!((all[0].3, all[1].3, among), (1.0, 1.0, 23));
-        assert_eq!(copies, [[], []] as [[u32; 0]; 2]);
-    }
-
-    #[test]
-    fn the_querys_own_image_stands_for_its_copies_and_the_rest_of_the_filter_counts() {
-        let whole = with_copies(&[0, 1, 2, 3, 4, 5]);
-        let folding = GalleryFilter { fold_copies: true, ..GalleryFilter::default() };
-        let images = |query: u32, filter: &GalleryFilter| {
-            let row = whole.rows_of_image(query as usize).unwrap().start;
-            let kin = Kin { images: vec![query], labels: vec![] };
-            let found =
-                nearest(&Processor::cpu(), &whole, ("z", &[1.0, 0.0]), 24, filter, &[row], &kin).unwrap();
-            let mut images: Vec<(u32, Vec<u32>)> =
-                (found.hits.iter()).map(|hit| whole.image_of_row(hit.row)).zip(found.copies).collect();
-            images.sort_unstable();
-            images.dedup();
-            images
-        };
-        assert_eq!(images(4, &folding), [(1, vec![3]), (2, vec![]), (4, vec![0, 5])]);
-        assert_eq!(images(0, &folding), [(0, vec![4, 5]), (1, vec![3]), (2, vec![])]);
-        // A copy of another class is there where only that class is; it stands for those that may be shown.
-        let class = GalleryFilter { class: Some(1), ..folding };
-        assert_eq!(images(4, &class), [(3, vec![])]);
-        assert_eq!(
-            images(2, &GalleryFilter { class: Some(0), ..folding }),
-            [(0, vec![4, 5]), (1, vec![]), (2, vec![])]
-        );
-        let others = GalleryFilter { other_images_only: true, ..folding };
-        assert_eq!(images(4, &others), [(1, vec![3]), (2, vec![])]);
-        assert_eq!(images(3, &class), [(3, vec![])]);
-    }
-
-    #[test]
-    fn a_filter_is_the_same_by_name_and_by_number() {
-        let filter = GalleryFilter { per_image: Some(3), class: Some(1), ..GalleryFilter::default() };
-        let classes = ["car".to_owned(), "horse".to_owned()];
-        let named = filter.named(&classes);
-        assert_eq!(named.class.as_deref(), Some("horse"));
-        assert_eq!(named.resolve(&classes).unwrap(), filter);
-        let error = named.resolve(&classes[..1]).unwrap_err().to_string();
-        assert!(error.contains("\"horse\"") && error.contains("car"), "{error}");
-    }
-
-    #[test]
-    fn a_filter_says_in_words_what_it_leaves_out() {
-        let filter = GalleryFilter {
-            other_images_only: true,
-            per_image: Some(3),
-            without_overlap: true,
-            fold_copies: true,
-            class: Some(1),
-            split: Some(Split::Test),
-        };
-        let classes = ["car".to_owned(), "horse".to_owned()];
-        let words = [
-            "other images only",
-            "at most 3 per image",
-            "no overlaps",
-            "exact copies folded",
-            "horse only",
-            "test split only",
-        ];
-        assert_eq!(filter.words(&classes), words);
-        assert!(GalleryFilter::default().words(&classes).is_empty());
-    }
-}
+#[path = "selection_tests.rs"]
+mod tests;
