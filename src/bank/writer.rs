@@ -120,6 +120,12 @@ impl BankWriter {
         self.layout.images().len()
     }
 
+    /// Rows of the images that are written, committed or not; none while some of them are to be pushed again.
+    pub fn written_patches(&self) -> usize {
+        let is_whole = self.damaged.is_empty() && self.unread.is_empty();
+        if is_whole { self.layout.rows_before(self.next_image) } else { 0 }
+    }
+
     /// Makes everything pushed so far last: rows first, then the manifest that says so.
     pub fn commit(&mut self) -> Result<()> {
         self.last_commit = Instant::now();

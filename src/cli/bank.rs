@@ -6,7 +6,7 @@ use anyhow::ensure;
 use clap::{Args, Subcommand};
 
 use super::shared::{
-    Commander, DecodingArgs, DtypeArg, WrongUsage, bytes, pixels, show, skipped_words, thousands,
+    Commander, DecodingArgs, DtypeArg, WrongUsage, bytes, index_words, pixels, show, skipped_words, thousands,
 };
 use crate::engine::facts::{DataSpec, ImageOrder, PartFacts, Split};
 use crate::engine::jobs;
@@ -14,9 +14,8 @@ use crate::engine::jobs::cache::CacheReport;
 use crate::engine::jobs::embed::BankInfo;
 use crate::engine::jobs::export::{ExportReport, ExportRequest};
 use crate::engine::jobs::import::{ImportReport, ImportRequest, ImportRows};
-use crate::engine::jobs::index::SpaceIndex;
 use crate::engine::jobs::merge::{MergeReport, MergeRequest};
-use crate::engine::{MeasuredRecall, OutputKind, Outputs};
+use crate::engine::{OutputKind, Outputs};
 use crate::patch::PatchGrid;
 use crate::words::{count, name_list, sums_words};
 
@@ -339,25 +338,6 @@ fn copies_words(copies: usize) -> String {
         1 => "1 is an exact copy of another".to_owned(),
         copies => format!("{} are exact copies of others", thousands(copies)),
     }
-}
-
-/// What codes take and what they find.
-fn index_words(index: &SpaceIndex) -> String {
-    let MeasuredRecall { recall, least, queries, k, compared, .. } = index.measured;
-    let made = match (index.seconds, index.measuring_seconds) {
-        (Some(seconds), Some(measuring)) => {
-            format!("made in {seconds:.1} s and measured in {measuring:.1} s")
-        }
-        _ => "were there".to_owned(),
-    };
-    format!(
-        "{}: codes of {} patches, {}, {made}; recall {recall:.4} of the {k} nearest, measured on {queries} queries (least {least:.3}), \
-         {} patches compared of each",
-        index.space,
-        thousands(index.patches),
-        bytes(index.bytes),
-        thousands(compared.round())
-    )
 }
 
 fn export_words(report: &ExportReport) -> String {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::shared::{
-    Commander, DecodingArgs, DtypeArg, ModelArgs, bytes, decoding_words, pixels, positive, show,
+    Commander, DecodingArgs, DtypeArg, ModelArgs, bytes, decoding_words, index_words, pixels, positive, show,
     skipped_words, thousands,
 };
 use crate::engine::facts::{DataSpec, PartNumber, Space, Split};
@@ -43,6 +43,10 @@ pub struct EmbedArgs {
     /// Number format
     #[arg(long, value_enum, default_value = "f16")]
     pub dtype: DtypeArg,
+    /// Keep codes of one bit a value beside the bank, as `bank index` does, made while it grows: once it is complete,
+    /// `--search quantised` finds neighbours by them
+    #[arg(long)]
+    pub codes: bool,
     #[command(flatten)]
     pub decoding: DecodingArgs,
 }
@@ -58,6 +62,7 @@ impl Commander {
             dtype: args.dtype.into(),
             out: args.out,
             cache: self.shared.cache(),
+            codes: args.codes,
         };
         Outputs::default()
             .reads_model("--model", &request.model)
@@ -83,8 +88,10 @@ impl Commander {
                 count => format!("; {} of the vectors kept from before", thousands(count as u64)),
             };
             let part = report.part.as_ref().map_or(String::new(), |part| format!("{part}, complete: "));
+            let codes: String =
+                report.codes.iter().map(|codes| format!("\n{}", index_words(codes))).collect();
             format!(
-                "{}: {part}{} patches of {}, in {}, {}, {rate} on {}{reused}{repaired}{retried}{}{}",
+                "{}: {part}{} patches of {}, in {}, {}, {rate} on {}{reused}{repaired}{retried}{}{}{codes}",
                 request.out.display(),
                 thousands(report.patches as u64),
                 sample_words(report.images, report.of, 0),

@@ -33,7 +33,7 @@ pub use dot::dots;
 pub use many::{Question, TOGETHER, top_k_many};
 pub use map::{KnownRows, Mirror};
 pub use processor::Processor;
-pub use quantised::{FoundByCodes, MeasuredRecall, Quantised, RowCodes, StaleCodes, build};
+pub use quantised::{FoundByCodes, MeasuredRecall, Quantised, RowCodes, StaleCodes, build, codes_bytes};
 pub use relation::{Kin, Relation};
 pub use sign::Sign;
 pub use topk::{Hit, Options, top_k};

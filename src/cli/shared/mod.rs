@@ -1,5 +1,6 @@
 //! What several commands take and need: arguments, their values, output, the [`Commander`].
 
+mod codes;
 mod commander;
 mod decoding_args;
 mod model_args;
@@ -10,6 +11,7 @@ mod signals;
 mod values;
 mod voice;
 
+pub use codes::index_words;
 pub use commander::{Commander, SharedArgs, WrongUsage, decoding_words, skipped_words};
 pub use decoding_args::DecodingArgs;
 pub use model_args::{ModelArgs, OverrideArgs};

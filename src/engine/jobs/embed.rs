@@ -8,6 +8,7 @@ use crate::bank::{Bank, BankSpec, BankWriter, Dtype, PartFacts, PartNumber, Vect
 use crate::dataset::{DecodingFacts, ImageOrder, Skipped};
 use crate::embed::{BATCH, ExtractPlan, Extraction, Known};
 pub use crate::engine::ask::BankSource;
+use crate::engine::jobs::index::{CodesAlong, SpaceIndex, indexed};
 use crate::engine::jobs::{Job, open_embedder};
 pub use crate::engine::look::kept::data_of_bank;
 use crate::engine::look::kept::keep_source;
@@ -16,6 +17,7 @@ use crate::files;
 use crate::model::{ModelSpec, Space};
 use crate::patch::PatchGrid;
 use crate::progress::Cancelled;
+use crate::search::codes_bytes;
 
 /// `bagssl embed`.
 pub struct EmbedRequest {
@@ -35,6 +37,8 @@ pub struct EmbedRequest {
     pub out: PathBuf,
     /// Where vectors are kept: what is there is not embedded again, and the bank is found there from now on.
     pub cache: Option<VectorCache>,
+    /// Whether codes are kept beside the bank, as [`crate::engine::jobs::index`] makes them, as it grows.
+    pub codes: bool,
 }
 
 /// What was done.
@@ -68,6 +72,9 @@ pub struct EmbedReport {
     /// How picture files were decoded, where a choice mattered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decoding: Option<DecodingFacts>,
+    /// Codes beside it, where they were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub codes: Vec<SpaceIndex>,
     /// Images that it was made without.
     pub skipped: Vec<Skipped>,
     /// The device's name.
@@ -78,7 +85,7 @@ pub struct EmbedReport {
 /// that the bank will take before anything is computed.
 pub fn embed(
     request: &EmbedRequest,
-    job: Job<'_>,
+    mut job: Job<'_>,
     announce: &mut dyn FnMut(u64),
 ) -> anyhow::Result<EmbedReport> {
     let data = request.source.open()?;
@@ -92,7 +99,7 @@ pub fn embed(
         None => plan,
     };
     let bytes = plan.spec.bytes(&plan.images)?;
-    announce(bytes);
+    announce(bytes + if request.codes { bytes_of_codes(&plan) } else { 0 });
     let opened = BankWriter::create_or_resume(&request.out, &plan.spec, &plan.images, job.cancel);
     let (mut writer, committed) = opened.map_err(kept)?;
     let (repaired_images, retried_images) = (writer.damaged().len(), writer.unread().len());
@@ -102,9 +109,12 @@ pub fn embed(
     let (spec, cache) = (plan.spec.clone(), request.cache.as_ref());
     let known = cache.map_or_else(Known::default, |cache| known(cache, &spec, &request.out));
     let mut extraction = Extraction::of(plan, data, chosen, known)?;
+    let mut along = request.codes.then(CodesAlong::new);
     while !extraction.is_finished() {
         let advanced = job.cancel.leavable(|| extraction.advance(&embedder, &mut writer, BATCH));
-        if let Err(error) = advanced.map_err(anyhow::Error::new).flatten() {
+        let advanced = advanced.map_err(anyhow::Error::new).flatten();
+        let follow = |along: &mut CodesAlong| along.follow(&mut writer, &request.out, job.cancel);
+        if let Err(error) = advanced.and_then(|_| along.as_mut().map_or(Ok(()), follow)) {
             if stops_for_now(&error) {
                 writer.commit()?;
             }
@@ -114,7 +124,9 @@ pub fn embed(
     }
     let bank = writer.finish()?;
     have_found(cache, &request.out, &spec);
+    let codes = if request.codes { indexed(&bank, &[], &mut job).map_err(kept)? } else { vec![] };
     Ok(EmbedReport {
+        codes,
         images: bank.total_images(),
         of,
         order: bank.spec().data.order,
@@ -131,6 +143,13 @@ pub fn embed(
         skipped: [left_out, skipped_of(&bank)?].concat(),
         device: device.name,
     })
+}
+
+/// What codes of the whole bank take, about.
+fn bytes_of_codes(plan: &ExtractPlan) -> u64 {
+    let grid = plan.spec.grid;
+    let rows = plan.images.iter().map(|image| grid.len(image.height, image.width)).sum();
+    plan.spec.spaces.iter().map(|space| codes_bytes(space.width as usize, rows)).sum()
 }
 
 /// Has the bank in `folder` found by the window and by other jobs.

@@ -6,11 +6,16 @@ use std::time::Instant;
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::bank::Bank;
+use crate::bank::{Bank, BankWriter};
 use crate::engine::ask::SearchWay;
 use crate::engine::jobs::Job;
-use crate::progress::Progress;
+use crate::progress::{CancelToken, Progress};
 use crate::search::{MeasuredRecall, Processor, Quantised, RowCodes, build};
+
+/// Rows by which a bank that is written grows at least before codes of it are made.
+const LEAST_ROWS: usize = 1 << 14;
+/// By one row in so many of those that it has.
+const GROWTH: usize = 4;
 
 /// The codes of one space.
 #[derive(Clone, Debug, Serialize)]
@@ -46,12 +51,63 @@ pub struct IndexReport {
 /// # Errors
 /// No bank or space; the bank's rows are damaged; cancelled; the write failed.
 pub fn index(folder: &Path, spaces: &[String], mut job: Job<'_>) -> anyhow::Result<IndexReport> {
-    let bank = Bank::open(folder)?;
+    Ok(IndexReport { spaces: indexed(&Bank::open(folder)?, spaces, &mut job)? })
+}
+
+/// The same of a bank that is open.
+pub(super) fn indexed(bank: &Bank, spaces: &[String], job: &mut Job<'_>) -> anyhow::Result<Vec<SpaceIndex>> {
     let all: Vec<String> = bank.spaces().map(String::from).collect();
     let spaces = if spaces.is_empty() { &all } else { spaces };
     spaces.iter().try_for_each(|space| bank.space(space).map(|_| ()))?;
-    let indexed = spaces.iter().map(|space| Ok(made(&bank, space, true, &mut job)?.1));
-    Ok(IndexReport { spaces: indexed.collect::<anyhow::Result<_>>()? })
+    spaces.iter().map(|space| Ok(made(bank, space, true, job)?.1)).collect()
+}
+
+/// Codes that are made while a bank is written: those of its rows so far are written down whenever it has grown by a
+/// part of itself, so that all writing together is a few times the codes at last, and little is to do at its end.
+pub(super) struct CodesAlong {
+    /// Rows with which the next are made.
+    next: usize,
+    /// Rows by which the bank grows at least before.
+    least: usize,
+}
+
+impl CodesAlong {
+    /// None yet.
+    pub fn new() -> Self {
+        Self { next: LEAST_ROWS, least: LEAST_ROWS }
+    }
+
+    /// Makes the codes of what `writer`, of the bank in `folder`, has written by now, where it is time. What it has
+    /// written is committed then.
+    ///
+    /// # Errors
+    /// As [`build`]; the commit failed.
+    pub fn follow(
+        &mut self,
+        writer: &mut BankWriter,
+        folder: &Path,
+        cancel: &CancelToken,
+    ) -> anyhow::Result<()> {
+        let written = writer.written_patches();
+        if written < self.next {
+            return Ok(());
+        }
+        writer.commit()?;
+        let bank = Bank::open(folder)?;
+        for space in bank.spaces() {
+            build(&bank, space, continued(&bank, space).as_ref(), cancel, &mut |_| ())?;
+        }
+        self.next = written + (written / GROWTH).max(self.least);
+        Ok(())
+    }
+}
+
+/// Codes that are there, to be continued; none where they are damaged.
+fn continued(bank: &Bank, space: &str) -> Option<RowCodes> {
+    RowCodes::open(bank, space).unwrap_or_else(|error| {
+        log::warn!("{error:#}; it is made again");
+        None
+    })
 }
 
 /// What searches `spaces` of `bank` in that way. Codes that are not there are made.
@@ -90,11 +146,8 @@ fn made(
             return Ok((known, index));
         }
         Some(known) => Some(known.into_codes()),
-        None => RowCodes::open(bank, space).ok().flatten(),
+        None => continued(bank, space),
     };
-    // The mean is that of the rows that were there: of many more it may be another.
-    let old = old.filter(|old| 2 * old.rows() >= bank.patches());
-    let resumed = old.as_ref().map_or(0, RowCodes::rows);
     let clock = Instant::now();
     let mut progress = |done: usize| {
         (job.progress)(Progress {
@@ -106,7 +159,7 @@ fn made(
             elapsed: clock.elapsed(),
         });
     };
-    build(bank, space, old.as_ref(), job.cancel, &mut progress)?;
+    let resumed = build(bank, space, old.as_ref(), job.cancel, &mut progress)?;
     let building = clock.elapsed().as_secs_f64();
     let clock = Instant::now();
     let codes = RowCodes::open(bank, space)?.context("the codes that were just written are gone")?;
@@ -130,5 +183,95 @@ fn described(
         seconds,
         measuring_seconds,
         measured: codes.measured(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bank::{BankSink, BankSpec, DataFacts, Dtype, ImageEntry, ModelFacts, SpaceSpec};
+    use crate::device::DeviceChoice;
+    use crate::patch::PatchGrid;
+
+    const SIDE: u32 = 20;
+
+    fn spec() -> BankSpec {
+        BankSpec {
+            program: "test".into(),
+            model: ModelFacts { name: "m".into(), hash: "0".into(), arch: "a".into() },
+            data: DataFacts {
+                kind: "folder".into(),
+                name: "d".into(),
+                fingerprint: "0".into(),
+                split: None,
+                mix: None,
+                limit: None,
+                decoding: None,
+                order: None,
+                part: None,
+            },
+            grid: PatchGrid::new(1, 1).unwrap(),
+            input: 8,
+            resize: "bilinear".into(),
+            resolution: None,
+            mean: [0.5; 3],
+            std: [0.5; 3],
+            dtype: Dtype::F16,
+            spaces: ["h", "z"].map(|name| SpaceSpec { name: name.into(), width: 3 }).to_vec(),
+            classes: vec![],
+        }
+    }
+
+    /// Pushes images until there are `end`, with codes as it goes, and commits them unless it `is_left`; returns of how
+    /// many rows codes of z lay there after each.
+    fn written(folder: &Path, end: usize, is_left: bool) -> Vec<usize> {
+        let entry = |index| ImageEntry { index, height: SIDE, width: SIDE, label: None, name: String::new() };
+        let (images, cancel) = ((0..8).map(entry).collect::<Vec<_>>(), CancelToken::default());
+        let (mut writer, done) = BankWriter::create_or_resume(folder, &spec(), &images, &cancel).unwrap();
+        let mut along = CodesAlong { next: 1000, least: 1000 };
+        let mut coded = vec![];
+        for image in done..end {
+            let value = |at: u32, by: u32| ((at * by + image as u32) % 97) as f32 - 40.0;
+            let rows: Vec<f32> = (0..3 * SIDE * SIDE).map(|at| value(at, 31)).collect();
+            writer.push_image(image, &[("h", &rows), ("z", &rows)]).unwrap();
+            along.follow(&mut writer, folder, &cancel).unwrap();
+            let bank = Bank::open(folder).unwrap();
+            coded.push(RowCodes::open(&bank, "z").unwrap().map_or(0, |codes| codes.rows()));
+        }
+        if !is_left {
+            writer.commit().unwrap();
+        }
+        coded
+    }
+
+    fn indexed_at(folder: &Path) -> IndexReport {
+        let cancel = CancelToken::default();
+        let job = Job { device: DeviceChoice::Cpu, seed: 0, cancel: &cancel, progress: &mut |_| {} };
+        index(folder, &[], job).unwrap()
+    }
+
+    #[test]
+    fn codes_follow_a_bank_that_is_written_and_come_out_as_if_made_afterwards() {
+        let (along, after) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let image = (SIDE * SIDE) as usize;
+        // With the third image there are rows enough.
+        assert_eq!(written(along.path(), 4, true), [0, 0, 3, 3].map(|images| images * image));
+        // Left there: what was committed is continued, and coded with the first that comes.
+        assert_eq!(written(along.path(), 8, true), [4, 4, 4, 7, 7].map(|images| images * image));
+        assert_eq!(written(along.path(), 8, false), [8].map(|images| images * image));
+        let report = indexed_at(along.path());
+        let found = report.spaces.iter().map(|space| (space.resumed_patches, space.patches));
+        assert_eq!(found.collect::<Vec<_>>(), [(8 * image, 8 * image); 2]);
+
+        assert_eq!(written(after.path(), 2, false), [0, 0]);
+        written(after.path(), 8, false);
+        for name in ["h.codes", "z.codes"] {
+            std::fs::remove_file(after.path().join(name)).unwrap();
+        }
+        assert_eq!(indexed_at(after.path()).spaces[0].resumed_patches, 0);
+        for name in ["h.codes", "z.codes", "h.codes.json"] {
+            let [a, b] = [&along, &after].map(|folder| std::fs::read(folder.path().join(name)).unwrap());
+            assert!(a == b, "{name}");
+        }
     }
 }

@@ -12,14 +12,19 @@ use std::ops::Range;
 
 /// Of the rotation.
 const SEED: u64 = 0x5EED;
-/// Places of which rows are taken for the mean, and how many of each.
+/// Rows by whose mean the first codes are made; at each doubling of the rows it is looked at anew.
+const FIRST_ROWS: usize = BLOCK_ROWS;
+/// How much longer a row less the mean of earlier rows may be than less its own mean, as a part of the mean square.
+const WORSE: f64 = 0.02;
+/// Places of which rows are taken for a mean, and how many of each.
 const MEAN_PLACES: usize = 128;
 const MEAN_ROWS: usize = 128;
 /// Blocks that are encoded between two writes, for each thread.
 const AT_ONCE: usize = 4;
 
 /// Makes the codes of all committed rows of `space` and writes them beside the bank, atomically. Blocks of `old` codes
-/// that are still right are taken over. `progress` is told of rows that are done.
+/// that are still right are taken over: returns their rows. The codes are a function of the rows alone, whatever was
+/// made of fewer of them before. `progress` is told of rows that are done.
 ///
 /// # Errors
 /// A bank in memory or without rows; damaged rows; cancelled; the write failed.
@@ -29,40 +34,40 @@ pub fn build(
     old: Option<&RowCodes>,
     cancel: &CancelToken,
     progress: &mut dyn FnMut(usize),
-) -> Result<()> {
+) -> Result<usize> {
     let folder = bank.folder().context("codes are kept beside a bank on disk")?;
     ensure!(bank.patches() > 0, "{} holds no rows yet", folder.display());
     let facts = Facts::of(bank, space)?;
-    let frame = match old {
-        Some(old) => old.frame.clone(),
-        None => SketchFrame::new(
-            RandomRotation::random(RandomRotation::dims(bank.width(space)?), SEED),
-            mean(bank, space)?,
-        ),
-    };
+    let rotation = RandomRotation::random(RandomRotation::dims(bank.width(space)?), SEED);
+    let frame = SketchFrame::new(rotation, centre(bank, space)?);
+    let old = old.filter(|old| old.frame == frame);
     let blocks: Vec<usize> = (0..bank.patches().div_ceil(BLOCK_ROWS)).collect();
     let rows = |block: usize| block * BLOCK_ROWS..bank.patches().min((block + 1) * BLOCK_ROWS);
     let known = |block: usize| {
         let old = old.filter(|old| block < old.blocks() && old.rows_of_block(block) == rows(block))?;
-        old.whole_block(bank, block).map(|(bytes, entry)| (bytes.to_vec(), entry))
+        old.whole_block(bank, block).map(|(bytes, entry)| (bytes.to_vec(), entry, rows(block).len()))
     };
+    let mut taken_over = 0;
     write_atomic(&codes_path(folder, space), |out| {
         let head = head_bytes(&facts, &frame)?;
         out.write_all(&head)?;
         let mut table = Vec::with_capacity(blocks.len());
         for some in blocks.chunks(AT_ONCE * rayon::current_num_threads()) {
             cancel.check()?;
-            let made = some
-                .par_iter()
-                .map(|block| known(*block).map_or_else(|| encode(bank, space, &frame, rows(*block)), Ok));
-            for (bytes, entry) in made.collect::<Result<Vec<_>>>()? {
+            let made = some.par_iter().map(|block| match known(*block) {
+                Some(known) => Ok(known),
+                None => encode(bank, space, &frame, rows(*block)).map(|(bytes, entry)| (bytes, entry, 0)),
+            });
+            for (bytes, entry, known) in made.collect::<Result<Vec<_>>>()? {
                 out.write_all(&bytes)?;
                 table.push(entry);
+                taken_over += known;
             }
             progress(rows(some[some.len() - 1]).end);
         }
         Ok(out.write_all(&tail_bytes(&head, &table))?)
-    })
+    })?;
+    Ok(taken_over)
 }
 
 /// A block as it lies in the file.
@@ -93,11 +98,33 @@ fn encode(
     Ok((bytes, entry))
 }
 
-/// The mean of rows at unit length, of some from all over the bank: which it is makes no difference to what is found,
-/// but to how precisely it is told.
-fn mean(bank: &Bank, space: &str) -> Result<Vec<f32>> {
+/// What is taken of rows at unit length before they are turned: which it is makes no difference to what is found, but to
+/// how precisely it is told.
+///
+/// A bank grows, and a centre that followed each row would make all codes anew. It is the mean of the first rows, and at
+/// each doubling of the rows the mean of all so far where that leaves rows clearly shorter: of rows r at unit length
+/// with mean m, E|r - c|^2 is 1 - |m|^2 + |m - c|^2. So it is the same for a bank that grew and for one that was there
+/// at once.
+fn centre(bank: &Bank, space: &str) -> Result<Vec<f32>> {
+    let mut rows = FIRST_ROWS.min(bank.patches());
+    let mut centre = mean(bank, space, rows)?;
+    while 2 * rows <= bank.patches() {
+        rows *= 2;
+        let own = mean(bank, space, rows)?;
+        let square =
+            |values: &mut dyn Iterator<Item = f32>| values.map(|v| f64::from(v).powi(2)).sum::<f64>();
+        let apart = square(&mut own.iter().zip(&centre).map(|(own, centre)| own - centre));
+        if apart > WORSE * (1.0 - square(&mut own.iter().copied())) {
+            centre = own;
+        }
+    }
+    Ok(centre)
+}
+
+/// The mean of the first `total` rows at unit length, of some from all over them.
+fn mean(bank: &Bank, space: &str, total: usize) -> Result<Vec<f32>> {
     let stored = bank.space(space)?;
-    let (total, width) = (bank.patches(), stored.width());
+    let width = stored.width();
     let mut sums = vec![0.0f64; width];
     let mut count = 0u64;
     for place in 0..MEAN_PLACES {

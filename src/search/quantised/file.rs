@@ -99,6 +99,11 @@ pub(super) struct CodedRows<'a> {
     pub spread: f32,
 }
 
+/// Bytes of the codes of so many rows of `width` values, about: what does not grow with them is left out.
+pub fn codes_bytes(width: usize, rows: usize) -> u64 {
+    (rows * (RandomRotation::dims(width) / 8 + 8)) as u64
+}
+
 /// File of the codes of a space.
 pub fn codes_path(folder: &Path, space: &str) -> PathBuf {
     folder.join(format!("{space}.codes"))

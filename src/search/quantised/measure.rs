@@ -5,7 +5,8 @@ use super::find::{FoundByCodes, find};
 use crate::bank::Bank;
 use crate::files;
 use crate::progress::CancelToken;
-use crate::search::topk::{Hit, Options, top_k};
+use crate::search::many::{Question, top_k_many};
+use crate::search::topk::{Hit, Options};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -91,10 +92,8 @@ impl Quantised {
                 rows: codes.rows(),
             })
         };
-        let truths = |rows: Vec<usize>| -> Result<Vec<Truth>> {
-            rows.into_iter().map(|row| Truth::of(bank, space, row, k, cancel)).collect()
-        };
-        let trials = truths(trials)?;
+        let mut trials = Truth::of_rows(bank, space, &[trials.as_slice(), &queries].concat(), k, cancel)?;
+        let queries = trials.split_off(trials.len() - queries.len());
         let mut deviations = TRIED[TRIED.len() - 1];
         for tried in TRIED {
             if over(tried, &trials)?.recall >= ENOUGH {
@@ -102,7 +101,7 @@ impl Quantised {
                 break;
             }
         }
-        let measured = over(deviations, &truths(queries)?)?;
+        let measured = over(deviations, &queries)?;
         let path = measured_path(bank, space).context("codes are kept beside a bank on disk")?;
         files::write_bytes_atomic(&path, &serde_json::to_vec_pretty(&measured)?)?;
         Ok(Self { codes, measured })
@@ -135,24 +134,35 @@ impl Quantised {
 /// A query with its true neighbours in other images: those in its own are near, and found more surely than what a query
 /// from elsewhere finds.
 struct Truth {
-    query: Vec<f32>,
-    options: Options,
+    question: Question,
     hits: Vec<Hit>,
     k: usize,
 }
 
 impl Truth {
-    fn of(bank: &Bank, space: &str, row: usize, k: usize, cancel: &CancelToken) -> Result<Self> {
-        let mut query = vec![0.0; bank.width(space)?];
-        bank.row_f32(space, row, &mut query)?;
-        let own = vec![bank.image_of_row(row)];
-        let options = Options { exclude_images: own, cancel: cancel.clone(), ..Options::default() };
-        Ok(Self { hits: top_k(bank, space, &query, k, &options)?, query, options, k })
+    /// Of `rows`, which are searched for together, so that the bank is read once for all of them.
+    fn of_rows(
+        bank: &Bank,
+        space: &str,
+        rows: &[usize],
+        k: usize,
+        cancel: &CancelToken,
+    ) -> Result<Vec<Self>> {
+        let question = |row: &usize| {
+            let mut query = vec![0.0; bank.width(space)?];
+            bank.row_f32(space, *row, &mut query)?;
+            let own = vec![bank.image_of_row(*row)];
+            let options = Options { exclude_images: own, cancel: cancel.clone(), ..Options::default() };
+            Ok(Question { query, options })
+        };
+        let questions = rows.iter().map(question).collect::<Result<Vec<_>>>()?;
+        let found = top_k_many(bank, space, &questions, k)?;
+        Ok(questions.into_iter().zip(found).map(|(question, hits)| Self { question, hits, k }).collect())
     }
 
     /// The part of them that is found, and rows that were compared.
     fn found_by(&self, codes: &RowCodes, deviations: f32, bank: &Bank) -> Result<(f64, usize)> {
-        let found = find(codes, deviations, bank, &self.query, self.k, &self.options)?;
+        let found = find(codes, deviations, bank, &self.question.query, self.k, &self.question.options)?;
         let Some(worst) = self.hits.last() else { return Ok((1.0, found.compared)) };
         let near = found.hits.iter().filter(|hit| hit.cosine >= worst.cosine).count();
         Ok((near as f64 / self.hits.len() as f64, found.compared))

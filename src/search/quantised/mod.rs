@@ -5,7 +5,8 @@
 //! the rows that cannot be told from the k nearest, by so many deviations of it, are compared exactly, from the bank's
 //! own rows and by the kernel of the exact search, so that cosines and order are its own to the bit. How many deviations,
 //! and how many of the true neighbours are then found, is measured on rows of the bank when the codes are made.
-//! What is left out of a search is left out of the scan.
+//! What is left out of a search is left out of the scan. Codes are a function of the bank's rows alone, whether they were
+//! made at once or as the bank grew ([`build`]).
 
 mod build;
 mod file;
@@ -20,6 +21,6 @@ mod sketch;
 mod tests;
 
 pub use build::build;
-pub use file::{RowCodes, StaleCodes};
+pub use file::{RowCodes, StaleCodes, codes_bytes};
 pub use find::FoundByCodes;
 pub use measure::{MeasuredRecall, Quantised};

@@ -141,6 +141,35 @@ fn a_bank_that_grows_is_searched_whole_and_its_codes_are_continued() {
     assert!(Quantised::open(&whole, "h").unwrap().is_some());
 }
 
+fn bytes_of(folder: &Path) -> Vec<u8> {
+    fs::read(folder.join("h.codes")).unwrap()
+}
+
+/// Made whenever some images more are there, and of all at once; first images lie elsewhere than later ones.
+#[test]
+fn codes_of_a_bank_that_grew_are_those_of_one_that_was_there_at_once() {
+    let grown = tempfile::tempdir().unwrap();
+    let mut rows = correlated(90);
+    for value in &mut rows[..20 * IMAGE * WIDTH] {
+        *value = -*value;
+    }
+    let mut taken_over = vec![];
+    for now in [7, 25, 30, 40, 41, 90] {
+        let bank = bank_at(grown.path(), 90, now, &rows);
+        let old = RowCodes::open(&bank, "h").unwrap();
+        taken_over.push(build(&bank, "h", old.as_ref(), &CancelToken::default(), &mut |_| ()).unwrap());
+    }
+    // Whole blocks; none where the mean of the first rows is clearly another than that of twice as many.
+    assert_eq!(taken_over, [0, 0, 2048, 0, 4096, 0]);
+    let whole = tempfile::tempdir().unwrap();
+    let bank = bank_at(whole.path(), 90, 90, &rows);
+    assert_eq!(build(&bank, "h", None, &CancelToken::default(), &mut |_| ()).unwrap(), 0);
+    assert!(bytes_of(grown.path()) == bytes_of(whole.path()));
+    let codes = indexed(&bank, RowCodes::open(&bank, "h").unwrap().as_ref());
+    assert!(codes.measured().recall >= 0.99, "{:?}", codes.measured());
+    assert!(bytes_of(grown.path()) == bytes_of(whole.path()), "all are taken over as they are");
+}
+
 #[test]
 fn codes_that_are_damaged_or_of_other_rows_are_noticed() {
     let folder = tempfile::tempdir().unwrap();

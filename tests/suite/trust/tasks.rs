@@ -31,7 +31,7 @@ pub const TASKS: [Task; 16] = [
         name: "embed",
         args: |world, out| {
             let (data, model) = (world.text("parts"), world.text("model.safetensors"));
-            let how = "--split train --patch 16 --stride 4";
+            let how = "--split train --patch 16 --stride 4 --codes";
             typed(format!("embed --data {data} --model {model} {how} --out {out}/bank"))
         },
         grows: true,
