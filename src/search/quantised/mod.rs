@@ -6,7 +6,7 @@
 //! own rows and by the kernel of the exact search, so that cosines and order are its own to the bit. How many deviations,
 //! and how many of the true neighbours are then found, is measured on rows of the bank when the codes are made.
 //! What is left out of a search is left out of the scan. Codes are a function of the bank's rows alone, whether they were
-//! made at once or as the bank grew ([`build`]).
+//! made at once or as the bank grew ([`build()`]).
 
 mod build;
 mod file;
