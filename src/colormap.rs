@@ -93,6 +93,12 @@ impl Colormap {
         self.color((value - lo) / (hi - lo))
     }
 
+    /// The colour of `t` as a dot on a dark or a light ground: the end of the colours that the ground has is left out.
+    pub fn on_ground(self, t: f32, is_dark: bool) -> [u8; 3] {
+        let t = t.clamp(0.0, 1.0);
+        self.color(if is_dark { 0.2 + 0.8 * t } else { 0.88 * t })
+    }
+
     /// 256 colours, RGBA, opaque; entry `i` is the colour of `i / 255`.
     pub fn lut(self) -> &'static [[u8; 4]; 256] {
         &LUTS[self as usize]
@@ -119,6 +125,35 @@ pub fn space_color(name: &str) -> [u8; 3] {
         "h" => [0xb3, 0x58, 0x06],
         _ => OTHERS[name.bytes().map(usize::from).sum::<usize>() % OTHERS.len()],
     }
+}
+
+/// Colour of the `index`th of several kinds, legible on white and on black: Tableau's ten, then the same ones lighter and
+/// darker by turns. Beyond thirty they come again.
+pub fn category(index: usize) -> [u8; 3] {
+    const TEN: [[u8; 3]; 10] = [
+        [0x4e, 0x79, 0xa7],
+        [0xf2, 0x8e, 0x2b],
+        [0xe1, 0x57, 0x59],
+        [0x3c, 0xa8, 0xa0],
+        [0x59, 0xa1, 0x4f],
+        [0xd0, 0xb0, 0x20],
+        [0xb0, 0x7a, 0xa1],
+        [0xff, 0x8d, 0x9b],
+        [0x9c, 0x75, 0x5f],
+        [0x8a, 0x85, 0x82],
+    ];
+    let base = TEN[index % TEN.len()];
+    match index / TEN.len() % 3 {
+        0 => base,
+        1 => base.map(|v| v / 2 + 112),
+        _ => base.map(|v| (u16::from(v) * 5 / 8) as u8),
+    }
+}
+
+/// Colour of a place in a picture, `[x, y]` in [0, 1]: red grows to the right, blue downwards, and green away from both.
+pub fn place_color([x, y]: [f32; 2]) -> [u8; 3] {
+    let byte = |v: f32| (40.0 + 200.0 * v.clamp(0.0, 1.0)) as u8;
+    [byte(x), byte(1.0 - (x + y) / 2.0), byte(y)]
 }
 
 #[cfg(test)]
@@ -176,6 +211,19 @@ mod tests {
                 "{map:?} {color:x?}"
             );
         }
+    }
+
+    #[test]
+    fn kinds_are_told_apart_by_their_colours() {
+        for a in 0..30 {
+            for b in 0..a {
+                let distance: u32 = (0..3).map(|i| category(a)[i].abs_diff(category(b)[i]) as u32).sum();
+                assert!(distance > 24, "{a} and {b}");
+            }
+        }
+        assert_eq!(category(3), category(33));
+        let corners = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]].map(place_color);
+        assert_eq!(corners, [[40, 240, 40], [240, 140, 40], [40, 140, 240], [240, 40, 240]]);
     }
 
     #[test]

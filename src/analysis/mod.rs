@@ -15,5 +15,6 @@ pub mod kinds;
 pub mod locality;
 pub mod overlap;
 pub mod pca;
+pub mod plane;
 pub mod positions;
 pub mod spaces;

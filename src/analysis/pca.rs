@@ -1,8 +1,8 @@
-//! The vectors of an image's patches as colours: their first three principal components.
+//! Principal components of vectors, and those of an image's patches as colours.
 //!
 //! Vectors are brought to unit length, since everything else here compares by cosine, and centred.
-//! The components are those of the covariance; each is scaled from its 1st to its 99th percentile
-//! onto one colour channel. Colours of two pictures have nothing to do with one another.
+//! The components are those of the covariance. As colours, the first three are each scaled from their 1st to their 99th
+//! percentile onto one channel. Colours of two pictures have nothing to do with one another.
 
 use rayon::prelude::*;
 
@@ -23,15 +23,41 @@ pub struct Pca {
     pub explained: [f32; COMPONENTS],
 }
 
+/// The directions in which vectors of unit length vary most.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PrincipalAxes {
+    /// `[width]`: their mean.
+    pub mean: Vec<f64>,
+    /// Orthonormal directions of largest variance, the largest first, each `[width]`. The sign is such that the largest
+    /// entry of each is positive.
+    pub axes: Vec<Vec<f64>>,
+    /// Share of the variance along each; 0 where nothing varies.
+    pub explained: Vec<f32>,
+}
+
+/// The first `count` principal components of the rows of `vectors`, `[n, width]`, at unit length; of fewer values, as many
+/// as there are.
+pub fn principal_axes(vectors: &[f32], width: usize, count: usize) -> PrincipalAxes {
+    let (rows, mean) = centred_unit_rows(vectors, width);
+    let axes = axes_of(&rows, width, count);
+    let total: f64 = rows.iter().map(|v| f64::from(*v).powi(2)).sum();
+    let share = |axis: &Vec<f64>| {
+        let squares: f64 = scores(&rows, width, axis).iter().map(|score| score * score).sum();
+        if total > 0.0 { (squares / total) as f32 } else { 0.0 }
+    };
+    let explained = axes.iter().map(share).collect();
+    PrincipalAxes { mean, axes, explained }
+}
+
 /// The first three principal components of the rows of `vectors`, `[n, width]`.
 pub fn pca_colors(vectors: &[f32], width: usize) -> Pca {
-    let rows = centred_unit_rows(vectors, width);
+    let (rows, _) = centred_unit_rows(vectors, width);
     let total: f64 = rows.iter().map(|v| f64::from(*v).powi(2)).sum();
-    let axes = principal_axes(&rows, width);
+    let axes = axes_of(&rows, width, COMPONENTS);
     let mut rgb = vec![127; COMPONENTS * (rows.len() / width)];
     let mut explained = [0.0; COMPONENTS];
     for (c, axis) in axes.iter().enumerate() {
-        let scores: Vec<f64> = rows.par_chunks_exact(width).map(|row| score(row, axis)).collect();
+        let scores = scores(&rows, width, axis);
         let squares: f64 = scores.iter().map(|score| score * score).sum();
         explained[c] = if total > 0.0 { (squares / total) as f32 } else { 0.0 };
         let mut sorted = scores.clone();
@@ -47,7 +73,8 @@ pub fn pca_colors(vectors: &[f32], width: usize) -> Pca {
     Pca { rgb, explained }
 }
 
-fn centred_unit_rows(vectors: &[f32], width: usize) -> Vec<f32> {
+/// Rows at unit length less their mean, and that mean.
+fn centred_unit_rows(vectors: &[f32], width: usize) -> (Vec<f32>, Vec<f64>) {
     let mut rows = vectors.to_vec();
     rows.par_chunks_exact_mut(width).for_each(|row| {
         let norm = row.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
@@ -62,13 +89,17 @@ fn centred_unit_rows(vectors: &[f32], width: usize) -> Vec<f32> {
     let centre =
         |row: &mut [f32]| row.iter_mut().zip(&mean).for_each(|(v, m)| *v = (f64::from(*v) - m) as f32);
     rows.par_chunks_exact_mut(width).for_each(centre);
-    rows
+    (rows, mean)
 }
 
-/// Orthonormal directions of largest variance, the largest first. The sign is such that the largest entry of
-/// each is positive.
-fn principal_axes(rows: &[f32], width: usize) -> Vec<Vec<f64>> {
-    let mut axes = leading(width, COMPONENTS, |block| scatter_times(rows, width, block)).vectors;
+/// How far each row goes along `axis`.
+fn scores(rows: &[f32], width: usize, axis: &[f64]) -> Vec<f64> {
+    rows.par_chunks_exact(width).map(|row| score(row, axis)).collect()
+}
+
+/// The axes of rows that are centred.
+fn axes_of(rows: &[f32], width: usize, count: usize) -> Vec<Vec<f64>> {
+    let mut axes = leading(width, count, |block| scatter_times(rows, width, block)).vectors;
     for axis in &mut axes {
         let largest = axis.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap_or(0.0);
         if largest < 0.0 {
@@ -104,7 +135,7 @@ fn scatter_times(rows: &[f32], width: usize, axes: &[Vec<f64>]) -> Vec<Vec<f64>>
 }
 
 /// The product of a row and an axis, in eight lanes, which the compiler turns into vector code.
-fn score(row: &[f32], axis: &[f64]) -> f64 {
+pub(super) fn score(row: &[f32], axis: &[f64]) -> f64 {
     let (row, row_rest) = row.as_chunks::<8>();
     let (axis, axis_rest) = axis.as_chunks::<8>();
     let mut lanes = [0.0; 8];
@@ -137,10 +168,11 @@ mod tests {
     #[test]
     fn the_components_are_the_directions_of_largest_spread_in_order() {
         let (rows, width) = cloud();
-        let axes = principal_axes(&centred_unit_rows(&rows, width), width);
-        for (axis, place) in axes.iter().zip([2, 5, 7]) {
+        let found = principal_axes(&rows, width, 3);
+        for (axis, place) in found.axes.iter().zip([2, 5, 7]) {
             assert!(axis[place] > 0.999, "{place}: {axis:?}");
         }
+        assert!(found.mean[9] > 0.99, "{:?}", found.mean);
         let pca = pca_colors(&rows, width);
         // Variances 9 : 4 : 1.
         let expected = [9.0 / 14.0, 4.0 / 14.0, 1.0 / 14.0];
@@ -148,6 +180,7 @@ mod tests {
             pca.explained.iter().zip(expected).all(|(a, b): (&f32, f32)| (a - b).abs() < 0.02),
             "{pca:?}"
         );
+        assert_eq!(found.explained, pca.explained);
     }
 
     #[test]

@@ -199,7 +199,12 @@ pub fn measure_spaces(
 }
 
 /// At most `count` rows that have a vector in every space, drawn whatever the order of the bank; ascending.
-fn sample_rows(banks: &[Bank], names: &[String], count: usize, seed: u64) -> anyhow::Result<Vec<usize>> {
+pub(super) fn sample_rows(
+    banks: &[Bank],
+    names: &[String],
+    count: usize,
+    seed: u64,
+) -> anyhow::Result<Vec<usize>> {
     let mut has_vector = vec![true; banks[0].patches()];
     for bank in banks {
         for name in names {
