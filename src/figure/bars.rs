@@ -6,9 +6,10 @@ use plotters::style::Color as _;
 use plotters::style::text_anchor::{HPos, VPos};
 use serde::{Deserialize, Serialize};
 
-use super::canvas::{BORDER, FAINT, INK, PT, PageCanvas, Rect, Text, font, rgb, text_width, wrap};
+use super::canvas::{BORDER, FAINT, INK, PT, PageCanvas, Text, font, rgb, text_width, wrap};
 use super::codec;
 use super::curve::CurveAxis;
+use super::legend::{Legend, LegendEntry};
 use super::scale::{CurveScale, tick};
 
 /// A panel of bars.
@@ -84,32 +85,14 @@ impl BarsPanel {
         [0, 1, 2].map(|channel| mix(first[channel], last[channel]))
     }
 
-    /// Heading and legend from `(left, top)` down; returns the y below them.
-    pub(super) fn head(
-        &self,
-        canvas: &mut PageCanvas,
-        title: &str,
-        (left, top): (i32, i32),
-        (width, text): (i32, i32),
-    ) -> i32 {
-        let (mut x, mut y) = (left, top + text * 3 / 4);
-        let (h, v, upwards) = (HPos::Left, VPos::Center, false);
-        if !title.is_empty() {
-            canvas.text(Text { x, y, size: text, color: INK, h, v, upwards, body: title.to_owned() });
-            y += text * 3 / 2;
-        }
-        let size = text * 7 / 8;
-        for (index, series) in self.series.iter().enumerate() {
-            let entry = size * 3 / 2 + text_width(&series.name, size);
-            if x > left && x + entry > left + width {
-                (x, y) = (left, y + text * 3 / 2);
-            }
-            canvas.fill(Rect::new(x, y - size / 2, size, size), self.color(index));
-            let body = series.name.clone();
-            canvas.text(Text { x: x + size * 3 / 2, y, size, color: INK, h, v, upwards, body });
-            x += entry + size * 3 / 2;
-        }
-        y + text * 5 / 4
+    /// Heading and legend from `at` down, in a width and with a size of text; returns the y below them.
+    pub(super) fn head(&self, canvas: &mut PageCanvas, title: &str, at: (i32, i32), size: (i32, i32)) -> i32 {
+        let entry = |(index, series): (usize, &BarSeries)| LegendEntry {
+            name: series.name.clone(),
+            color: self.color(index),
+        };
+        let entries: Vec<LegendEntry> = self.series.iter().enumerate().map(entry).collect();
+        Legend(&entries).head(canvas, title, at, size)
     }
 
     /// Axes, bars and names of groups, with the upper left corner at `at`.

@@ -12,6 +12,7 @@ use super::curve::CurveData;
 use super::font::FontChoice;
 use super::outlines::TextAs;
 use super::plot::CurvePlot;
+use super::points::PointsPanel;
 use super::scale::tick;
 use super::{codec, output, page};
 use crate::colormap::Colormap;
@@ -66,6 +67,8 @@ pub enum Panel {
     Picture(PicturePanel),
     /// Bars by group.
     Bars(BarsPanel),
+    /// Points on a plane.
+    Points(PointsPanel),
 }
 
 /// A panel of curves.
@@ -136,6 +139,7 @@ impl Panel {
             Panel::Matrix(panel) => &panel.title,
             Panel::Picture(panel) => &panel.title,
             Panel::Bars(panel) => &panel.title,
+            Panel::Points(panel) => &panel.title,
         }
     }
 }
@@ -206,6 +210,10 @@ impl PanelsFigure {
                     bars.check().with_context(|| format!("panel {index}"))?;
                     PanelContent::Bars(bars)
                 }
+                Panel::Points(points) => {
+                    points.check().with_context(|| format!("panel {index}"))?;
+                    PanelContent::Points(points)
+                }
             };
             drawn.push(DrawnPanel { title, content, text, height });
         }
@@ -251,6 +259,7 @@ enum PanelContent<'a> {
     Matrix(&'a MatrixPanel),
     Picture(&'a Image),
     Bars(&'a BarsPanel),
+    Points(&'a PointsPanel),
 }
 
 impl DrawnPanel<'_> {
@@ -261,6 +270,9 @@ impl DrawnPanel<'_> {
         }
         if let PanelContent::Bars(bars) = &self.content {
             return bars.head(canvas, &self.title, at, (width, self.text));
+        }
+        if let PanelContent::Points(points) = &self.content {
+            return points.head(canvas, &self.title, at, (width, self.text));
         }
         let title = fitting(std::slice::from_ref(&self.title), self.text, width);
         canvas.text(label(at.0, at.1 + self.text * 3 / 4, self.text, INK, title));
@@ -281,7 +293,7 @@ impl DrawnPanel<'_> {
     /// Height that it asks for.
     fn height(&self, width: i32) -> i32 {
         let (rows, cols) = match &self.content {
-            PanelContent::Curves(_) | PanelContent::Bars(_) => return self.height,
+            PanelContent::Curves(_) | PanelContent::Bars(_) | PanelContent::Points(_) => return self.height,
             PanelContent::Matrix(matrix) => (matrix.rows, matrix.cols),
             PanelContent::Picture(image) => (image.height() as usize, image.width() as usize),
         };
@@ -295,6 +307,7 @@ impl DrawnPanel<'_> {
         match &self.content {
             PanelContent::Curves(plot) => plot.body(canvas, at, size),
             PanelContent::Bars(bars) => bars.body(canvas, at, size, self.text),
+            PanelContent::Points(points) => points.body(canvas, at, size, self.text),
             PanelContent::Matrix(matrix) => {
                 self.matrix(canvas, matrix, at, size);
                 Ok(())
