@@ -84,6 +84,14 @@ pub fn quoted(text: &str) -> String {
     }
 }
 
+/// A cell of comma-separated values, as RFC 4180 says: in quotes where the text would end its field, quotes doubled.
+pub fn csv_cell(text: &str) -> Cow<'_, str> {
+    match text.contains(['"', ',', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")).into(),
+        false => text.into(),
+    }
+}
+
 /// The first `most` characters of a text, and how many it has; `None` where it has no more.
 fn beginning(text: &str, most: usize) -> Option<(&str, usize)> {
     let (end, _) = text.char_indices().nth(most)?;

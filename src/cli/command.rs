@@ -14,6 +14,7 @@ use super::knn::KnnArgs;
 use super::locality::LocalityArgs;
 use super::model::ModelCommand;
 use super::results::ResultsArgs;
+use super::scatter::ScatterArgs;
 use super::shared::{Commander, SharedArgs};
 use super::train::TrainArgs;
 use super::window::{GuiArgs, window};
@@ -71,6 +72,8 @@ pub enum CliCommand {
     Locality(LocalityArgs),
     /// How the spaces of a bank lie: spectrum, dimension, norms, hubs; likeness of two spaces or models
     Geometry(GeometryArgs),
+    /// A map of a bank's patches: points on the plane of a space's first two principal components
+    Scatter(ScatterArgs),
     /// A toy world in which the spectral loss finds the co-occurrence of patches (section 3, App. A and B)
     Cooccurrence(CooccurrenceArgs),
     /// Make a figure of the paper by its number (fig2, fig3a, fig3b, fig4 to fig12), any figure again from its sidecar, or a run's loss curve
@@ -107,6 +110,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         CliCommand::Results(args) => context.results(args),
         CliCommand::Locality(args) => context.locality(args),
         CliCommand::Geometry(args) => context.geometry(args),
+        CliCommand::Scatter(args) => context.scatter(args),
         CliCommand::Cooccurrence(args) => context.cooccurrence(args),
         CliCommand::Figure(args) => context.figure(args),
         CliCommand::Bench { quick } => context.bench(quick),

@@ -19,6 +19,7 @@ mod locality;
 mod main;
 mod model;
 mod results;
+mod scatter;
 mod shared;
 mod train;
 mod window;

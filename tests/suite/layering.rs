@@ -57,6 +57,7 @@ const WINGS: [(&str, &[&[&str]]); 3] = [
                 "locality",
                 "model",
                 "results",
+                "scatter",
                 "train",
                 "window",
             ],

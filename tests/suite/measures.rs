@@ -70,6 +70,43 @@ fn the_mean_of_all_patches_is_r_and_figure_3a_comes_again_from_its_sidecar() {
     assert!(error.contains("--leave-one-out 9999999"), "{error}");
 }
 
+/// What stands in table, figure and report is one plane: scores about 0 whose variances are as the report says and that do not
+/// go together.
+#[test]
+fn the_patches_of_a_bank_on_a_plane_as_figure_and_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (bank, out, csv) = (path("bank"), path("scatter.svg"), path("scatter.csv"));
+    let how = ["--data", "demo", "--limit", "5", "--patch", "16", "--stride", "16", "--space", "h"];
+    run_json(&[&["embed", "--out", text(&bank)], &how[..]].concat());
+    let files = ["--out", text(&out), "--csv", text(&csv)];
+    let image = run_json(&["bank", "info", text(&bank)]);
+    assert_eq!(image["patches"], 80);
+    let report =
+        run_json(&[&["scatter", text(&bank), "--space", "h", "--color", "part"], &files[..]].concat());
+    let counts = ["patches", "of", "images", "fitted"].map(|name| report[name].as_u64().unwrap());
+    assert_eq!(counts, [80, 80, 5, 80]);
+    let table = fs::read_to_string(&csv).unwrap();
+    // From the end: names of images have commas, and stand in quotes.
+    let rows: Vec<Vec<&str>> = table.lines().skip(1).map(|line| line.rsplit(',').collect()).collect();
+    let column = |at: usize| -> Vec<f64> { rows.iter().map(|row| row[at].parse().unwrap()).collect() };
+    let spread = |values: &[f64]| values.iter().map(|v| v * v).sum::<f64>();
+    let (first, second) = (column(2), column(1));
+    assert!(first.iter().sum::<f64>().abs() < 1e-3 && second.iter().sum::<f64>().abs() < 1e-3);
+    let shares = [0, 1].map(|at| report["explained"][at].as_f64().unwrap());
+    assert!((spread(&second) / spread(&first) - shares[1] / shares[0]).abs() < 1e-3, "{shares:?}");
+    let dot: f64 = first.iter().zip(&second).map(|(a, b)| a * b).sum();
+    assert!(dot.abs() < 1e-3 * spread(&first), "components do not go together: {dot}");
+    let svg = fs::read_to_string(&out).unwrap();
+    assert!(svg.contains("80 of 80 patches of 5 images drawn") && out.with_extension("svg.json").exists());
+    let query = format!("{}:{}:{}", rows[3].last().unwrap(), rows[3][7], rows[3][6]);
+    let args = ["scatter", text(&bank), "--space", "h", "--color", "cosine"];
+    let report = run_json(&[&args[..], &["--query", &query, "--most", "40"]].concat());
+    assert_eq!(report["patches"], 40);
+    let error = failure(&["scatter", text(&bank), "--space", "z"]);
+    assert!(error.contains("z"), "{error}");
+}
+
 #[test]
 fn the_geometry_of_a_bank_and_of_two() {
     let folder = tempfile::tempdir().unwrap();

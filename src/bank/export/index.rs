@@ -2,8 +2,8 @@
 
 use super::rows::{ExportRows, IndexEntry, STEP};
 use crate::progress::CancelToken;
+use crate::words::csv_cell;
 use anyhow::Result;
-use std::borrow::Cow;
 use std::io::Write;
 
 pub fn write_csv(rows: &ExportRows<'_>, out: &mut dyn Write, cancel: &CancelToken) -> Result<()> {
@@ -13,7 +13,7 @@ pub fn write_csv(rows: &ExportRows<'_>, out: &mut dyn Write, cancel: &CancelToke
         for row in group {
             let IndexEntry { patch, path, label, class, split } = rows.entry(row)?;
             let label = label.map_or(String::new(), |label| label.to_string());
-            let (path, class) = (quoted(path), quoted(class.unwrap_or_default()));
+            let (path, class) = (csv_cell(path), csv_cell(class.unwrap_or_default()));
             let split = split.unwrap_or_default();
             writeln!(
                 out,
@@ -23,12 +23,4 @@ pub fn write_csv(rows: &ExportRows<'_>, out: &mut dyn Write, cancel: &CancelToke
         }
     }
     Ok(())
-}
-
-/// As RFC 4180 says: in quotes where the text would end its field, quotes doubled.
-fn quoted(text: &str) -> Cow<'_, str> {
-    match text.contains(['"', ',', '\n', '\r']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")).into(),
-        false => text.into(),
-    }
 }

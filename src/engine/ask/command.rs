@@ -10,6 +10,7 @@ use crate::engine::ask::measures::MeasureCommand;
 use crate::engine::ask::places::PlacesRequest;
 use crate::engine::ask::query::QuerySpec;
 use crate::engine::ask::request::RequestId;
+use crate::engine::ask::scatter::ScatterCommand;
 use crate::engine::ask::training::TrainCommand;
 use crate::model::ModelSpec;
 use std::path::PathBuf;
@@ -113,6 +114,8 @@ pub enum Command {
     Evaluate(EvaluateCommand),
     /// Something about measures.
     Measure(MeasureCommand),
+    /// Something about the patches of the galleries on a plane.
+    Scatter(ScatterCommand),
 }
 
 impl Command {
@@ -138,6 +141,8 @@ pub const ABOUT_GALLERIES: &str = "embedding patches for the galleries";
 pub const ABOUT_BANK: &str = "opening the bank";
 /// What a failure is said to be about where something cannot be measured.
 pub const ABOUT_MEASURES: &str = "measuring";
+/// What a failure is said to be about where a table of picked patches cannot be written.
+pub const ABOUT_PICKED: &str = "exporting what was picked";
 /// What a failure is said to be about where a GPU cannot be used.
 pub const ABOUT_GPU: &str = "the GPU";
 
@@ -166,5 +171,8 @@ pub fn about(command: &Command) -> &'static str {
         Command::Evaluate(_) => "evaluating",
         Command::Measure(MeasureCommand::Export { .. }) => "exporting the measures",
         Command::Measure(_) => ABOUT_MEASURES,
+        Command::Scatter(ScatterCommand::ExportPicked { .. }) => ABOUT_PICKED,
+        Command::Scatter(ScatterCommand::Export { .. }) => "the figure",
+        Command::Scatter(_) => "laying the patches out",
     }
 }

@@ -75,6 +75,11 @@ pub enum Event {
         /// Where.
         path: PathBuf,
     },
+    /// A table of patches was written.
+    TableSaved {
+        /// Where.
+        path: PathBuf,
+    },
     /// The results of a folder are on show.
     ResultsOpened,
 }

@@ -14,6 +14,7 @@ use crate::engine::ask::maps::{ImageView, Pictures, PreviewView, QueryView};
 use crate::engine::ask::measures::MeasuresShown;
 use crate::engine::ask::microscope::MicroscopeView;
 use crate::engine::ask::places::PlacesView;
+use crate::engine::ask::scatter::ScatterShown;
 use crate::engine::ask::training::{DataSource, PinsView, RunView, TrainingView};
 use crate::model::ModelSpec;
 
@@ -69,6 +70,8 @@ pub struct ViewsShown {
     pub microscope: Option<Arc<MicroscopeView>>,
     /// What is measured.
     pub measures: MeasuresShown,
+    /// The patches of the galleries on a plane.
+    pub scatter: ScatterShown,
     /// The preview of a figure, while one is asked for.
     pub figure: Option<Arc<FigureView>>,
     /// Several places with their galleries, if that is wanted.

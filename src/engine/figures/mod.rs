@@ -2,7 +2,7 @@
 //! embedded a batch at a time ([`rows`]), neighbours are found and cut out ([`galleries`]); from there one place makes
 //! the figure, its notes and its sidecar's source ([`assemble`], which lays panels out with [`compose`]). For the
 //! window all that needs no tensors is done by a thread of its own ([`worker`]). Pages of measured numbers are laid out
-//! here too ([`plotted`], [`averages`], [`spaces`], [`locality`]).
+//! here too ([`plotted`], [`averages`], [`spaces`], [`locality`], [`scatter`]).
 
 pub mod assemble;
 pub mod averages;
@@ -12,5 +12,6 @@ pub mod locality;
 pub mod output;
 pub mod plotted;
 pub mod rows;
+pub mod scatter;
 pub mod spaces;
 pub mod worker;

@@ -24,6 +24,7 @@ pub mod merge;
 pub mod model;
 pub mod plot;
 pub mod results;
+pub mod scatter;
 pub mod search;
 pub mod train;
 

@@ -22,6 +22,7 @@ use crate::engine::live::open::Open;
 use crate::engine::live::part::{Change, Due, Handled, Part, Turn};
 use crate::engine::live::places::{PlacesPart, PlacesTag, show_places};
 use crate::engine::live::sample_measures::SampleMeasuresPart;
+use crate::engine::live::scatter::ScatterPart;
 use crate::engine::look::gallery::{Searcher, show_galleries};
 use crate::engine::look::image_search::ImageSearch;
 use crate::engine::look::thumbnails::Thumbnails;
@@ -37,6 +38,7 @@ pub struct Helpers {
     image_search: ImageSearch,
     figures: FigureWorker,
     compare: Compare,
+    scatter: ScatterPart,
     training: RunControl,
 }
 
@@ -60,6 +62,7 @@ impl Helpers {
             image_search: ImageSearch::start(line.clone())?,
             figures: FigureWorker::start(line.clone())?,
             compare: Compare::new(line.clone(), processor.clone(), device.memory, followed)?,
+            scatter: ScatterPart::start(line)?,
             training,
         })
     }
@@ -88,6 +91,7 @@ impl Explorer {
             Box::new(ComparisonPart::new(compare)),
             Box::new(EvaluationPart::default()),
             Box::new(SampleMeasuresPart::new(open.line.clone())),
+            Box::new(helpers.scatter),
             Box::new(ExtractionPart),
             Box::new(GalleriesPart::new(helpers.galleries)),
             Box::new(BesidePart::new(helpers.thumbnails, helpers.image_search)),

@@ -19,6 +19,7 @@ mod open;
 mod part;
 mod places;
 mod sample_measures;
+mod scatter;
 mod start;
 
 pub use start::start;

@@ -78,7 +78,7 @@ fn event(job: &ThumbnailJob, image: &Image) -> Event {
 }
 
 /// The image with its longest side at most `most`; smaller ones stay as they are.
-fn reduced(image: &Image, most: u32) -> Image {
+pub fn reduced(image: &Image, most: u32) -> Image {
     let (height, width) = (image.height(), image.width());
     let longest = height.max(width);
     if longest <= most {

@@ -6,7 +6,8 @@ use crate::engine::defaults::PatchFault;
 use crate::engine::training::DataSource;
 use crate::engine::training::{TrainCommand, TrainEvent};
 use crate::engine::{
-    ABOUT_GALLERIES, ABOUT_MAPS, Command, EvaluateCommand, Event, FigureEvent, MeasureCommand, Source, about,
+    ABOUT_GALLERIES, ABOUT_MAPS, Command, EvaluateCommand, Event, FigureEvent, MeasureCommand,
+    ScatterCommand, Source, about,
 };
 
 use super::{App, Overlay};
@@ -42,6 +43,7 @@ impl App {
                     self.tried = None;
                     self.notices.done("Results saved", path.display().to_string());
                 }
+                Event::TableSaved { path } => self.notices.done("Table saved", path.display().to_string()),
                 Event::Train(event) => {
                     self.closing.take_event(&event);
                     if let TrainEvent::DataSeen { source, found } = &event {
@@ -184,7 +186,10 @@ impl App {
             Outcome::Run(path) => self.open_run(path),
             Outcome::Confirmed(command) => {
                 if let Command::Train(TrainCommand::ExportCurves { path, .. })
-                | Command::Measure(MeasureCommand::Export { path, .. }) = &command
+                | Command::Measure(MeasureCommand::Export { path, .. })
+                | Command::Scatter(
+                    ScatterCommand::ExportPicked { path } | ScatterCommand::Export { path, .. },
+                ) = &command
                 {
                     let folder = path.parent().map_or(String::new(), paths::to_words);
                     self.desk.settings.export_folder = folder;

@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 
 use eframe::egui::{self, Id, Key, Modal, RichText, Ui};
 
+use crate::colormap::Colormap;
 use crate::engine::facts::{
     BUILT_IN, DataSpec, Decoding, ModelSpec, PICTURE_ENDINGS, built_in_data, data_sentence, model_endings,
     model_sentence,
 };
 use crate::engine::training::{CurveExport, DataSource, TrainCommand};
 use crate::engine::{
-    Command, CompareCommand, EvaluateCommand, MeasureCommand, MeasurePage, SampleMeasure, Split,
+    Command, CompareCommand, EvaluateCommand, MeasureCommand, MeasurePage, SampleMeasure, ScatterCommand,
+    Split,
 };
 
 use super::decoding::decoding_ui;
@@ -52,20 +54,28 @@ pub enum Purpose {
     Results,
     /// A table of results as a file.
     Table,
+    /// Picked patches as a table.
+    Picked,
+    /// Points of a plane as a figure, numbers in these colours.
+    Scatter(Colormap),
     /// A page of measures as a figure.
     Measures(MeasurePage),
 }
 
 impl Purpose {
     fn is_export(self) -> bool {
-        matches!(self, Purpose::Curves | Purpose::Table | Purpose::Measures(_))
+        matches!(
+            self,
+            Purpose::Curves | Purpose::Table | Purpose::Picked | Purpose::Scatter(_) | Purpose::Measures(_)
+        )
     }
 
     /// Endings of what is written.
     fn endings(self) -> &'static [&'static str] {
         match self {
-            Purpose::Curves | Purpose::Measures(_) => &FIGURE_ENDINGS,
+            Purpose::Curves | Purpose::Scatter(_) | Purpose::Measures(_) => &FIGURE_ENDINGS,
             Purpose::Table => &TABLE_ENDINGS,
+            Purpose::Picked => &TABLE_ENDINGS[..1],
             _ => &[],
         }
     }
@@ -135,6 +145,16 @@ impl Dialog {
         Self::new(Purpose::Table, paths::to_words(&folder.join("results.md")))
     }
 
+    /// A dialog to write picked patches into `folder`.
+    pub fn export_picked(folder: &Path) -> Self {
+        Self::new(Purpose::Picked, paths::to_words(&folder.join("picked.csv")))
+    }
+
+    /// A dialog to write the points of a plane into `folder`.
+    pub fn export_scatter(colormap: Colormap, folder: &Path) -> Self {
+        Self::new(Purpose::Scatter(colormap), paths::to_words(&folder.join("scatter.pdf")))
+    }
+
     /// A dialog to write a page of measures into `folder`.
     pub fn export_measures(page: MeasurePage, folder: &Path) -> Self {
         let name = match page {
@@ -158,6 +178,8 @@ impl Dialog {
             Purpose::EvaluatedData => "Data for evaluating",
             Purpose::Results => "Open results",
             Purpose::Table => "Export the table of results",
+            Purpose::Picked => "Export the picked patches",
+            Purpose::Scatter(_) => "Export the scatter of patches",
             Purpose::Measures(_) => "Export the measures",
         }
     }
@@ -182,6 +204,10 @@ impl Dialog {
             Purpose::Table => {
                 "The ending chooses the format: .csv, .json, .md (Markdown) or .tex (LaTeX, booktabs)."
             }
+            Purpose::Picked => {
+                "A row for each patch, the nearest to the middle first: image, place, class, where it lies on the plane, \
+                 length of its vector."
+            }
             Purpose::Model | Purpose::EvaluatedModel => return model_sentence().into(),
             Purpose::Other => {
                 "A run folder of bagssl train, whose kept checkpoints can then be played one after the other, or a \
@@ -192,7 +218,7 @@ impl Dialog {
                  add to it."
             }
             Purpose::Run => "A folder that bagssl train or this window made, finished or still growing.",
-            Purpose::Curves | Purpose::Measures(_) => {
+            Purpose::Curves | Purpose::Scatter(_) | Purpose::Measures(_) => {
                 "The ending chooses the format: .pdf, .svg or .png. A .json beside the figure keeps \
                  what made it."
             }
@@ -248,6 +274,7 @@ impl Dialog {
         let is_known = ending.is_some_and(|ending| known.contains(&ending.as_str()));
         (self.purpose.is_export() && !is_known).then_some(match self.purpose {
             Purpose::Table => "The name must end in .csv, .json, .md or .tex.",
+            Purpose::Picked => "The name must end in .csv.",
             _ => "The name must end in .pdf, .svg or .png.",
         })
     }
@@ -280,6 +307,10 @@ impl Dialog {
             }
             Purpose::Results => Command::Evaluate(EvaluateCommand::Open(self.typed_path())),
             Purpose::Table => Command::Evaluate(EvaluateCommand::Export(self.typed_path())),
+            Purpose::Picked => Command::Scatter(ScatterCommand::ExportPicked { path: self.typed_path() }),
+            Purpose::Scatter(colormap) => {
+                Command::Scatter(ScatterCommand::Export { colormap, path: self.typed_path() })
+            }
             Purpose::Measures(page) => {
                 Command::Measure(MeasureCommand::Export { page, path: self.typed_path() })
             }
@@ -393,7 +424,11 @@ impl Dialog {
                     files.pick_folder("Open a results folder");
                 }
             }
-            Purpose::Curves | Purpose::Table | Purpose::Measures(_) => {
+            Purpose::Curves
+            | Purpose::Table
+            | Purpose::Picked
+            | Purpose::Scatter(_)
+            | Purpose::Measures(_) => {
                 if ui.button("Browse...").clicked() {
                     files.pick_save(self.title(), self.typed_path());
                 }
@@ -415,7 +450,13 @@ impl Dialog {
             Purpose::Model => &["model"],
             Purpose::Other | Purpose::EvaluatedModel => &["model", "run"],
             Purpose::Run => &["run"],
-            Purpose::Curves | Purpose::Picture | Purpose::Results | Purpose::Table | Purpose::Measures(_) => {
+            Purpose::Curves
+            | Purpose::Picture
+            | Purpose::Results
+            | Purpose::Table
+            | Purpose::Picked
+            | Purpose::Scatter(_)
+            | Purpose::Measures(_) => {
                 return None;
             }
         };
@@ -484,7 +525,11 @@ impl Dialog {
             _ if self.purpose.is_export() && self.replaces.as_deref() == Some(&self.typed_path()) => {
                 "Replace"
             }
-            Purpose::Curves | Purpose::Table | Purpose::Measures(_) => "Export",
+            Purpose::Curves
+            | Purpose::Table
+            | Purpose::Picked
+            | Purpose::Scatter(_)
+            | Purpose::Measures(_) => "Export",
             Purpose::EvaluatedModel => "Add",
             Purpose::TrainData | Purpose::Picture | Purpose::EvaluatedData => "Use",
             Purpose::Data | Purpose::Model | Purpose::Other | Purpose::Run | Purpose::Results => "Open",

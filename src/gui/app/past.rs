@@ -1,6 +1,6 @@
 //! When a failure is past: what was asked for then is not asked for any more.
 
-use crate::engine::{ABOUT_GALLERIES, ABOUT_GPU, ABOUT_MEASURES, ExploreConfig, QuerySpec};
+use crate::engine::{ABOUT_GALLERIES, ABOUT_GPU, ABOUT_MEASURES, ABOUT_PICKED, ExploreConfig, QuerySpec};
 use crate::gui::desk::Desk;
 use crate::gui::widgets::notices::Past;
 
@@ -21,7 +21,7 @@ pub(super) fn past_of(about: &str) -> Past {
         | ABOUT_MEASURES
         | "a picture as query"
         | "the picture of a pin" => Past::Query,
-        "the figure" | "exporting the measures" => Past::Figure,
+        "the figure" | "exporting the measures" | ABOUT_PICKED => Past::Figure,
         _ => Past::Open,
     }
 }

@@ -7,7 +7,8 @@ use eframe::egui::Context;
 
 use crate::engine::training::DataSource;
 use crate::engine::{
-    Command, FigureCommand, FigureKind, FigureRequest, MapMode, MeasureCommand, MeasurePage, QuerySpec, Sign,
+    Command, FigureCommand, FigureKind, FigureRequest, MapMode, MeasureCommand, MeasurePage, QuerySpec,
+    ScatterCommand, Sign,
 };
 
 use super::{App, Overlay};
@@ -57,6 +58,13 @@ impl App {
                 session.send(Command::Measure(MeasureCommand::Stop(measure)));
             }
             Action::ExportMeasures(page) => self.export_measures(page),
+            Action::ToggleLasso => {
+                (self.desk.tab, self.desk.view) = (Tab::Explore, ExploreView::Scatter);
+                self.views.run(&self.desk, action);
+            }
+            Action::DropPicked => session.send(Command::Scatter(ScatterCommand::Unpick)),
+            Action::ExportPicked => self.export_picked(),
+            Action::ExportScatter => self.export_scatter(),
             Action::CopyLink => self.copy_link(ctx),
             Action::OpenLink => self.show_overlay(Overlay::Palette(CommandPalette::with_text(LINK_START))),
             Action::FindImage => self.images.focus_filter = true,
@@ -164,6 +172,31 @@ impl App {
                 Past::Open,
                 "Exporting the measures",
                 "there are none yet; look at Measures (N) first",
+            ),
+        }
+    }
+
+    fn export_scatter(&mut self) {
+        match self.desk.session.snapshot().views.scatter.tints {
+            Some(_) => {
+                let dialog = Dialog::export_scatter(self.desk.settings.colormap, &self.export_folder());
+                self.overlay = Overlay::Dialog(dialog);
+            }
+            None => self.notices.error_until(
+                Past::Open,
+                "Exporting the scatter",
+                "nothing is laid out yet; look at Scatter (D) first",
+            ),
+        }
+    }
+
+    fn export_picked(&mut self) {
+        match self.desk.session.snapshot().views.scatter.picked {
+            Some(_) => self.overlay = Overlay::Dialog(Dialog::export_picked(&self.export_folder())),
+            None => self.notices.error_until(
+                Past::Open,
+                "Exporting what was picked",
+                "nothing is picked; draw an outline about some points of Scatter (D) with Shift and the mouse first",
             ),
         }
     }

@@ -31,6 +31,14 @@ pub enum Action {
     /// Measures the patches that the galleries search.
     StartMeasure(SampleMeasure),
     StopMeasure(SampleMeasure),
+    /// Draws an outline about points by dragging, or stops.
+    ToggleLasso,
+    /// Lets go of the points that an outline was drawn about.
+    DropPicked,
+    /// Writes them to a table.
+    ExportPicked,
+    /// Writes the plane on show as a figure.
+    ExportScatter,
     FindImage,
     /// Puts the keyboard onto the list of images.
     WalkImages,
@@ -192,6 +200,7 @@ const BEFORE_VIEWS: &[ActionInfo] = &[
         "Export the locality report...",
         Action::ExportMeasures(MeasurePage::Sample(SampleMeasure::Locality))
     ),
+    row!("Figures", "Export the scatter of patches...", Action::ExportScatter),
     row!("Images", "Find an image or class", Action::FindImage, CTRL + F),
     row!("Images", "Walk through the images", Action::WalkImages, NONE + I),
     row!("Images", "Random image", Action::RandomImage, NONE + R),
@@ -249,6 +258,9 @@ const AFTER_VIEWS: &[ActionInfo] = &[
     ),
     row!("Measures", "Measure how local the spaces are", Action::StartMeasure(SampleMeasure::Locality)),
     row!("Measures", "Stop measuring how local the spaces are", Action::StopMeasure(SampleMeasure::Locality)),
+    row!("Scatter", "Lasso: drag an outline about points, or stop", Action::ToggleLasso, NONE + L),
+    row!("Scatter", "Let go of the picked points", Action::DropPicked),
+    row!("Scatter", "Export the table of picked points...", Action::ExportPicked),
     row!("Training", "Start training", Action::StartTraining, CTRL + Enter),
     row!("Training", "Pause or resume training", Action::PauseTraining, CTRL + T),
     row!("Training", "Write a checkpoint now", Action::CheckpointTraining, CTRL + S),
@@ -300,6 +312,7 @@ pub const MOUSE: &[(&str, &str)] = &[
     ("Go to a neighbour", "Click it"),
     ("Mark a position in the instance view, or let go of it", "Click"),
     ("What can be done with a patch or neighbour", "Right click"),
+    ("Draw an outline about points of the scatter", "Shift and drag"),
     ("Zoom", "Wheel"),
     ("Pan", "Drag with the right or middle button"),
     ("Whole image again", "Double-click"),

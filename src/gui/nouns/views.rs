@@ -17,6 +17,8 @@ pub enum ExploreView {
     Instance,
     /// What is measured of the image and of the patches that are searched.
     Measures,
+    /// The patches that are searched on a plane.
+    Scatter,
 }
 
 /// All that is said of a view; what it draws is in its file.
@@ -54,7 +56,7 @@ const fn key(key: Key) -> KeyboardShortcut {
 }
 
 /// The views in the order of the control.
-pub static VIEWS: [ViewInfo; 5] = [
+pub static VIEWS: [ViewInfo; 6] = [
     ViewInfo {
         view: ExploreView::Maps,
         name: "Maps",
@@ -96,6 +98,15 @@ pub static VIEWS: [ViewInfo; 5] = [
                 patches carry it (Fig. 3a of the paper).",
         command: "Measures: the image in numbers",
         keys: &[key(Key::N)],
+        adds: Adds::Nothing,
+    },
+    ViewInfo {
+        view: ExploreView::Scatter,
+        name: "Scatter",
+        words: "A map of all patches that the galleries search: points on the plane of a space's first two principal \
+                components, and the patches themselves where one zooms in.",
+        command: "Scatter: a map of all patches",
+        keys: &[key(Key::D)],
         adds: Adds::Nothing,
     },
 ];

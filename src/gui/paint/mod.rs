@@ -2,6 +2,7 @@
 //! desk and no memory.
 
 pub mod color_bar;
+pub mod dots;
 pub mod heatmap_paint;
 pub mod map_painter;
 pub mod marks;

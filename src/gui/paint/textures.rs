@@ -226,7 +226,7 @@ pub struct GalleryAtlases {
     shown: Option<(Arc<GalleryView>, Vec<Atlas>)>,
 }
 
-/// Cells of equal size, row by row; cell 0 is the query.
+/// Cells of equal size, row by row; of a gallery, cell 0 is the query.
 pub struct Atlas {
     /// All cells in one picture.
     pub texture: TextureHandle,
@@ -252,13 +252,18 @@ impl Atlas {
     fn new(ctx: &Context, query: &Image, gallery: &Gallery) -> Self {
         let patches: Vec<&Image> =
             std::iter::once(query).chain(gallery.neighbours.iter().map(|hit| &*hit.pixels)).collect();
+        Self::of(ctx, &format!("gallery {}", gallery.space), &patches)
+    }
+
+    /// Of `patches`, each a cell; `name` is the texture's.
+    pub fn of(ctx: &Context, name: &str, patches: &[&Image]) -> Self {
         let side = |image: &Image| image.width().max(image.height()).clamp(1, MAX_CELL);
         // One pixel of border on each side repeats the edge, so that no neighbour shines in.
         let cell = patches.iter().map(|image| side(image)).max().unwrap_or(1) as usize + 2;
-        let columns = (patches.len() as f32).sqrt().ceil() as usize;
-        let rows = patches.len().div_ceil(columns);
+        let columns = ((patches.len() as f32).sqrt().ceil() as usize).max(1);
+        let rows = patches.len().div_ceil(columns).max(1);
         let mut atlas = ColorImage::filled([columns * cell, rows * cell], Color32::TRANSPARENT);
-        for (index, patch) in patches.into_iter().enumerate() {
+        for (index, patch) in patches.iter().enumerate() {
             let (top, left) = (index / columns * cell, index % columns * cell);
             let small = color_image(patch, MAX_CELL);
             for y in 0..cell {
@@ -271,7 +276,7 @@ impl Atlas {
                 }
             }
         }
-        let texture = ctx.load_texture(format!("gallery {}", gallery.space), atlas, PIXELS);
+        let texture = ctx.load_texture(name, atlas, PIXELS);
         Self { texture, columns, cell }
     }
 

@@ -7,7 +7,7 @@ pub mod gestures;
 pub mod hint;
 pub mod images;
 pub mod inspector;
-mod neighbour;
+pub mod neighbour;
 mod parts;
 mod pins;
 pub mod status;

@@ -11,6 +11,7 @@ use crate::gui::nouns::text::thousands;
 use crate::gui::paint::marks;
 use crate::gui::paint::pane::Viewpoint;
 use crate::gui::paint::theme;
+use crate::patch::PatchRef;
 
 /// Side of the place for the image, points.
 const SIDE: f32 = 168.0;
@@ -88,7 +89,7 @@ impl LookedAt<'_> {
             None => {}
         }
         if neighbour.is_readable {
-            source_ui(ui, desk, neighbour);
+            source_ui(ui, desk, neighbour.patch, Some(neighbour.relation));
         }
         let patch = neighbour.patch;
         ui.label(format!("image {} \u{b7} {}", thousands(patch.image as usize), neighbour.image_name));
@@ -103,9 +104,9 @@ impl LookedAt<'_> {
 }
 
 /// The image that the patch was cut from, with its place.
-fn source_ui(ui: &mut Ui, desk: &mut Desk, neighbour: &Neighbour) {
+pub fn source_ui(ui: &mut Ui, desk: &mut Desk, patch: PatchRef, relation: Option<Relation>) {
     let Some(data) = desk.session.data_id() else { return };
-    let (index, now) = (neighbour.patch.image as usize, ui.input(|input| input.time));
+    let (index, now) = (patch.image as usize, ui.input(|input| input.time));
     let (rect, _) = ui.allocate_exact_size(Vec2::splat(SIDE), Sense::hover());
     let painter = ui.painter_at(rect);
     painter.rect_filled(rect, 0.0, ui.visuals().faint_bg_color);
@@ -115,9 +116,9 @@ fn source_ui(ui: &mut Ui, desk: &mut Desk, neighbour: &Neighbour) {
             let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
             let texture = source.texture(ui.ctx(), placement.rect());
             painter.image(texture, placement.rect(), whole, Color32::WHITE);
-            let place = placement.patch(neighbour.patch);
+            let place = placement.patch(patch);
             marks::hover_outline(&painter, place);
-            marks::relation_marks(&painter, place, neighbour.relation);
+            relation.into_iter().for_each(|relation| marks::relation_marks(&painter, place, relation));
             return;
         }
         SourceState::Coming { ask } => {
@@ -144,7 +145,6 @@ mod tests {
 
     use super::*;
     use crate::image::Image;
-    use crate::patch::PatchRef;
 
     #[test]
     fn a_neighbour_says_its_cosine_in_each_space() {

@@ -8,6 +8,7 @@ mod instance;
 mod maps;
 mod measures;
 mod microscope;
+mod scatter;
 mod view;
 
 use eframe::egui::Ui;
@@ -29,6 +30,7 @@ impl Default for Views {
             Box::new(compare::ComparePanel::default()),
             Box::new(instance::InstancePanel::default()),
             Box::new(measures::MeasuresPanel::default()),
+            Box::new(scatter::ScatterPanel::default()),
         ])
     }
 }

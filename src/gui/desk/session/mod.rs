@@ -88,6 +88,7 @@ impl Session {
                 | Event::QueryPicture { .. }
                 | Event::Train(_)
                 | Event::ResultsSaved { .. }
+                | Event::TableSaved { .. }
                 | Event::ResultsOpened => {}
             }
         }
