@@ -6,6 +6,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Deserializer, Serializer};
 
@@ -25,9 +26,33 @@ pub fn from_words(words: impl AsRef<OsStr>) -> PathBuf {
     words.to_str().and_then(of_address).unwrap_or_else(|| words.into())
 }
 
+/// Whether paths that are typed or kept are those of another machine.
+static ELSEWHERE: AtomicBool = AtomicBool::new(false);
+
+/// From now on paths that are typed or kept are those of another machine, where work begins in the home folder.
+pub fn lie_elsewhere() {
+    ELSEWHERE.store(true, Ordering::Relaxed);
+}
+
+/// Whether they are.
+pub fn are_elsewhere() -> bool {
+    ELSEWHERE.load(Ordering::Relaxed)
+}
+
+/// The path from the root on; one of another machine stays as it is.
+///
+/// # Errors
+/// There is no folder to begin at, or no path.
+pub fn absolute(path: &Path) -> std::io::Result<PathBuf> {
+    if are_elsewhere() { Ok(path.to_owned()) } else { std::path::absolute(path) }
+}
+
 /// The path that was typed or pasted: without space around it, with `~` as the home folder.
 pub fn typed(text: &str) -> PathBuf {
     let path = from_words(text.trim());
+    if are_elsewhere() {
+        return path.strip_prefix("~").map_or(path.clone(), Path::to_owned);
+    }
     match (path.strip_prefix("~"), std::env::home_dir()) {
         (Ok(inner), Some(home)) if inner.as_os_str().is_empty() => home,
         (Ok(inner), Some(home)) => home.join(inner),
@@ -109,6 +134,11 @@ pub fn serialize_some<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> R
         Some(path) => serializer.serialize_some(&to_words(path)),
         None => serializer.serialize_none(),
     }
+}
+
+/// For `#[serde(deserialize_with = "paths::deserialize_some")]`: by [`from_words`], where there is one.
+pub fn deserialize_some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.map(from_words))
 }
 
 #[cfg(test)]

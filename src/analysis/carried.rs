@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::ensure;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::convergence::{Running, corners, dot, sources};
 use crate::embed::{BATCH, Embedder};
@@ -71,7 +71,7 @@ pub fn turns(rows: &[f32], width: usize) -> Vec<f64> {
 }
 
 /// How much R turns without each patch.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SpaceCarried {
     /// Mean over patches of 1 - cos(R, R without the patch).
     pub mean_turn: f64,

@@ -207,7 +207,7 @@ pub fn components_for(spectrum: &[f32], share: f64) -> usize {
 }
 
 /// An estimate of the intrinsic dimension.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct TwoNn {
     /// The dimension.
     pub dimension: f64,

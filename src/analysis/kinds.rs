@@ -87,10 +87,13 @@ impl PatchKinds {
             };
             distances.iter_mut().zip(&cosines).for_each(nearer);
             let mut at = rng.random::<f64>() * distances.iter().sum::<f64>();
-            next = distances.iter().position(|distance| {
-                at -= distance;
-                at < 0.0
-            }).unwrap_or(0);
+            next = distances
+                .iter()
+                .position(|distance| {
+                    at -= distance;
+                    at < 0.0
+                })
+                .unwrap_or(0);
         }
         kinds
     }

@@ -5,6 +5,7 @@
 //! percentile onto one channel. Colours of two pictures have nothing to do with one another.
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::stats::leading::leading;
 use crate::stats::quantile_of_sorted;
@@ -24,7 +25,7 @@ pub struct Pca {
 }
 
 /// The directions in which vectors of unit length vary most.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PrincipalAxes {
     /// `[width]`: their mean.
     pub mean: Vec<f64>,

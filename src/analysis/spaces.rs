@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use rand::SeedableRng;
 use rand::seq::index;
 use rand_pcg::Pcg64Mcg;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::analysis::geometry::{
     Gram, Neighbourhood, SpaceRows, TwoNn, components_for, participation_ratio, skewness,
@@ -37,7 +37,7 @@ impl Default for GeometryConfig {
 }
 
 /// What was measured.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Geometry {
     /// Patches that were looked at, for everything but norms.
     pub rows: usize,
@@ -54,7 +54,7 @@ pub struct Geometry {
 }
 
 /// One space.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SpaceGeometry {
     /// Its name; with " A" or " B" where there are two models.
     pub space: String,
@@ -74,7 +74,7 @@ pub struct SpaceGeometry {
 }
 
 /// Lengths of vectors.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct NormQuantiles {
     /// Vectors.
     pub count: usize,
@@ -85,7 +85,7 @@ pub struct NormQuantiles {
 }
 
 /// k-occurrence: how often a vector is among the k nearest of the others.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Hubs {
     /// Its skewness; 0 without hubs.
     pub skewness: f64,
@@ -94,12 +94,12 @@ pub struct Hubs {
     /// Share of vectors that are nobody's neighbour.
     pub never: f64,
     /// Of every sampled vector, largest first.
-    #[serde(skip)]
+    #[serde(skip_serializing_if = "crate::wire::is_for_a_file", default)]
     pub sorted: Vec<u32>,
 }
 
 /// Two spaces over the same patches.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SpacePair {
     /// One.
     pub a: String,

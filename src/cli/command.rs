@@ -15,6 +15,7 @@ use super::locality::LocalityArgs;
 use super::model::ModelCommand;
 use super::results::ResultsArgs;
 use super::scatter::ScatterArgs;
+use super::serve::{ServeArgs, serve};
 use super::shared::{Commander, SharedArgs};
 use super::train::TrainArgs;
 use super::window::{GuiArgs, window};
@@ -33,9 +34,9 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// Whether it is the window that is asked for.
-    pub fn opens_window(&self) -> bool {
-        matches!(self.command, None | Some(CliCommand::Gui(_)))
+    /// Whether it is a window, here or on another machine, that the engine works for.
+    pub fn has_window(&self) -> bool {
+        matches!(self.command, None | Some(CliCommand::Gui(_) | CliCommand::Serve(_)))
     }
 }
 
@@ -78,6 +79,8 @@ pub enum CliCommand {
     Cooccurrence(CooccurrenceArgs),
     /// Make a figure of the paper by its number (fig2, fig3a, fig3b, fig4 to fig12), any figure again from its sidecar, or a run's loss curve
     Figure(FigureArgs),
+    /// Be the engine of a window on another machine, which starts this by ssh (bagssl --remote)
+    Serve(ServeArgs),
     /// This machine's numbers
     Bench {
         /// Fewer repetitions, a smaller bank
@@ -93,10 +96,13 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     if let CliCommand::Gui(args) = command {
         return window(args, &shared);
     }
+    if let CliCommand::Serve(args) = command {
+        return serve(&args, &shared);
+    }
     threads::lead();
     let context = Commander::new(shared)?;
     match command {
-        CliCommand::Gui(_) => unreachable!("handled above"),
+        CliCommand::Gui(_) | CliCommand::Serve(_) => unreachable!("handled above"),
         CliCommand::Data(command) => context.data(command),
         CliCommand::Model(command) => context.model(command),
         CliCommand::Embed(args) => context.embed(args),

@@ -121,9 +121,8 @@ fn words(report: &CooccurrenceReport) -> String {
 }
 
 fn measured_words(report: &CooccurringReport) -> String {
-    let half = |[images, patches]: [usize; 2]| {
-        format!("{} of {}", count(patches, "patch"), count(images, "image"))
-    };
+    let half =
+        |[images, patches]: [usize; 2]| format!("{} of {}", count(patches, "patch"), count(images, "image"));
     let mut lines = vec![
         format!(
             "{} on {}: {} kinds of patches of {3} x {3} pixels every {4}, by {5} of {6}; counted on {7}, on which {8} kinds \

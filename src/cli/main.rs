@@ -28,7 +28,7 @@ pub fn main() -> ExitCode {
     log_to_stderr();
     threads::choose(cli.shared.threads);
     let budget = cli.shared.memory.map_or_else(MemoryBudget::of_this_machine, MemoryBudget::new);
-    memory::choose(if cli.opens_window() { budget } else { budget.for_command() });
+    memory::choose(if cli.has_window() { budget } else { budget.for_command() });
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -20,6 +20,7 @@ mod main;
 mod model;
 mod results;
 mod scatter;
+mod serve;
 mod shared;
 mod train;
 mod window;

@@ -1,12 +1,12 @@
 //! How much of a data set is used.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::set::Skipped;
 use crate::words::thousands;
 
 /// How many images of a data set, or of a part of it, are used.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage {
     /// Images that are used.
     pub images: usize,

@@ -1,6 +1,6 @@
 //! What a data set is: images in a fixed order, and what is known of them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::decoding::{Decoding, DecodingFacts};
 use super::kind::DataKind;
@@ -90,7 +90,7 @@ pub fn class_difference(one: &dyn Dataset, other: &dyn Dataset) -> String {
 }
 
 /// A file that could not be used, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
     /// Its path, or its path within the set's folder.
     pub file: String,

@@ -77,7 +77,7 @@ impl DataSpec {
 
     /// The same set by a path from the root on, so that it is found from another folder too.
     pub fn absolute(&self) -> Self {
-        let path = self.path().and_then(|path| std::path::absolute(path).ok());
+        let path = self.path().and_then(|path| paths::absolute(path).ok());
         path.map_or_else(|| self.clone(), |path| self.at(path))
     }
 }

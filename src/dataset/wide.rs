@@ -1,5 +1,6 @@
 //! Samples of more than 8 bits to 8-bit RGB: which values become black and white.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 use anyhow::{Result, ensure};
@@ -58,7 +59,7 @@ pub(super) struct Placing {
 }
 
 /// What became of a picture's values.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ImageValues {
     /// These became black and white.
     pub window: ValueWindow,

@@ -3,7 +3,7 @@
 //!
 //! # Wings
 //!
-//! A wing imports only from wings below it; faces enter by [`ask`], [`live`] and [`jobs`].
+//! A wing imports only from wings below it; faces enter by [`ask`], [`live`], [`jobs`] and [`remote`].
 //!
 //! | floor | wing | what lives there |
 //! |---|---|---|
@@ -15,6 +15,7 @@
 //! | 3 | `compare` | two models side by side |
 //! | 4 | [`live`] | the window's thread |
 //! | 4 | [`jobs`] | one function for each command of the command line |
+//! | 5 | [`remote`] | the window's thread with its window on another machine |
 
 pub mod ask;
 mod compare;
@@ -22,6 +23,7 @@ mod figures;
 pub mod jobs;
 pub mod live;
 mod look;
+pub mod remote;
 mod runs;
 mod tables;
 

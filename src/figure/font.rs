@@ -16,13 +16,13 @@ use ttf_parser::{Face, Style, Width};
 use crate::files;
 
 /// Where the font of a figure comes from.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum FontSource {
     /// The program.
     #[default]
     BuiltIn,
     /// A font file (TrueType or OpenType).
-    File(PathBuf),
+    File(#[serde(with = "crate::paths")] PathBuf),
 }
 
 /// How the program's own font is asked for.

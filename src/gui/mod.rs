@@ -36,5 +36,5 @@ pub use app::frame_time;
 pub use app::options::GuiOptions;
 pub use app::quit::Quit;
 pub use app::window::{open, run};
-pub use memory::kept::settings_file;
+pub use memory::kept::{settings_file, settings_file_of};
 pub use memory::link::Link;

@@ -61,7 +61,7 @@ impl ModelSpec {
 
     /// The same model by a path from the root on, so that it is found from another folder too.
     pub fn absolute(&self) -> Self {
-        let path = self.on_disk().and_then(|path| std::path::absolute(path).ok());
+        let path = self.on_disk().and_then(|path| paths::absolute(path).ok());
         Self { path: path.unwrap_or_else(|| self.path.clone()), overrides: self.overrides.clone() }
     }
 }

@@ -4,6 +4,7 @@
 use super::recipe::Recipe;
 use crate::augment::Crop;
 use crate::model::ModelInfo;
+use serde::{Deserialize, Serialize};
 
 /// What decides which recipe fits a data set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub struct DataShape {
 }
 
 /// How the open model was trained, as far as its file says.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TrainedBy {
     /// How its views were cut.
     pub crops: Vec<Crop>,

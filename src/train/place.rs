@@ -1,5 +1,6 @@
 //! What of a training run a path leads to: the run's folder, or a checkpoint in it.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,11 +10,12 @@ use crate::model::ModelSpec;
 use crate::model::store::MODEL_FILE;
 
 /// One checkpoint of a run folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptCheckpoint {
     /// Steps that it was trained for.
     pub step: u64,
     /// Its folder.
+    #[serde(with = "crate::paths")]
     pub path: PathBuf,
 }
 

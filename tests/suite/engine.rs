@@ -29,6 +29,11 @@ impl Started {
     pub fn on(device: OpenDevice, config: ExploreConfig) -> Self {
         let (ring, bell) = bounded(1);
         let engine = engine::start(device, None, move || _ = ring.try_send(())).unwrap();
+        Self::of(engine, bell, config)
+    }
+
+    /// One that was started otherwise, and rings `bell`.
+    pub fn of(engine: EngineHandle, bell: Receiver<()>, config: ExploreConfig) -> Self {
         engine.send(Command::OpenModel { spec: "demo".into() });
         engine.send(Command::OpenData { spec: "demo".into(), split: Some(Split::Test) });
         engine.send(Command::Configure { id: 0, config });

@@ -13,7 +13,7 @@ use crate::imports::{Imports, is_test};
 /// Rooms by floor, as in the table of `src/lib.rs`.
 const FLOORS: [(u32, &[&str]); 7] = [
     (0, &["patch", "image", "progress", "colormap", "stats", "files", "paths", "words", "threads", "memory"]),
-    (1, &["device", "dataset", "augment", "kernel"]),
+    (1, &["device", "dataset", "augment", "kernel", "wire"]),
     (2, &["model", "objective", "bank"]),
     (3, &["train", "embed", "search"]),
     (4, &["analysis", "eval", "figure"]),
@@ -23,7 +23,19 @@ const FLOORS: [(u32, &[&str]); 7] = [
 
 /// Wings of the large rooms by floor.
 const WINGS: [(&str, &[&[&str]]); 3] = [
-    ("engine", &[&["ask"], &["look"], &["runs"], &["tables"], &["figures"], &["compare"], &["live", "jobs"]]),
+    (
+        "engine",
+        &[
+            &["ask"],
+            &["look"],
+            &["runs"],
+            &["tables"],
+            &["figures"],
+            &["compare"],
+            &["live", "jobs"],
+            &["remote"],
+        ],
+    ),
     (
         "gui",
         &[
@@ -58,6 +70,7 @@ const WINGS: [(&str, &[&[&str]]); 3] = [
                 "model",
                 "results",
                 "scatter",
+                "serve",
                 "train",
                 "window",
             ],
@@ -72,10 +85,10 @@ const WINGS: [(&str, &[&[&str]]); 3] = [
 const FACES_SEE: [&str; 2] = ["engine", "figure"];
 
 /// Where the faces enter the engine.
-const ENTRANCES: [&str; 4] = ["ask", "live", "jobs", "mod"];
+const ENTRANCES: [&str; 5] = ["ask", "live", "jobs", "remote", "mod"];
 
 /// Outside crates, and the rooms that may name them; others may be named anywhere.
-const CRATES: [(&str, &[&str]); 23] = [
+const CRATES: [(&str, &[&str]); 24] = [
     ("burn", &["device", "kernel", "model", "objective", "train", "embed", "engine"]),
     ("burn_wgpu", &["device", "kernel"]),
     ("wgpu", &["device", "kernel", "search", "gui"]),
@@ -95,6 +108,7 @@ const CRATES: [(&str, &[&str]); 23] = [
     ("zip", &["model", "bank"]),
     ("memmap2", &["files"]),
     ("libc", &["files", "cli"]),
+    ("ciborium", &["wire"]),
     ("indicatif", &["cli"]),
     ("ctrlc", &["cli"]),
     ("env_logger", &["cli"]),

@@ -49,6 +49,7 @@ mod model; // networks against torchvision
 mod notices; // training: what is left out, collapse alarms, in words, folder and window
 mod outputs; // nothing is written over what is read
 mod precision; // mixed precision beside float32
+mod remote; // the window here, the engine in another process
 mod results; // the page of results, from run folders, results folders and measures
 mod resume; // what a checkpoint is held against, older ones in place of it
 mod run; // training: resume, reproducibility, NaN

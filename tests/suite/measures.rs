@@ -230,7 +230,8 @@ fn kinds_of_patches_that_stand_together_are_told_from_a_bank() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let (bank, csv) = (path("bank"), path("pairs.csv"));
-    let embed = ["embed", "--limit", "40", "--patch", "16", "--stride", "16", "--space", "pixels,h,z", "--out"];
+    let embed =
+        ["embed", "--limit", "40", "--patch", "16", "--stride", "16", "--space", "pixels,h,z", "--out"];
     run_json(&[&embed[..], &[text(&bank)]].concat());
     let args = ["cooccurrence", text(&bank), "--kinds", "24", "--csv", text(&csv)];
     let found = run_json(&args);
@@ -241,7 +242,8 @@ fn kinds_of_patches_that_stand_together_are_told_from_a_bank() {
         found["spaces"].as_array().unwrap().iter().map(|space| space["space"].as_str().unwrap()).collect();
     assert_eq!(names, ["pixels", "h", "z"]);
     for space in found["spaces"].as_array().unwrap() {
-        let [low, value, high] = ["low", "value", "high"].map(|end| space["correlation"][end].as_f64().unwrap());
+        let [low, value, high] =
+            ["low", "value", "high"].map(|end| space["correlation"][end].as_f64().unwrap());
         assert!(low <= high && (-1.0..=1.0).contains(&value), "{space}");
     }
     let pairs = fs::read_to_string(&csv).unwrap();

@@ -6,7 +6,7 @@ pub mod outline;
 mod rows;
 
 use anyhow::ensure;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use self::index::PlaneIndex;
 use self::rows::each_row;
@@ -40,7 +40,8 @@ impl Default for PlaneConfig {
 }
 
 /// Patches on a plane.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "SentPlane")]
 pub struct PatchPlane {
     /// The space of their vectors.
     pub space: String,
@@ -61,7 +62,38 @@ pub struct PatchPlane {
     /// Euclidean length of each vector.
     pub norms: Vec<f32>,
     /// Which lies where.
+    #[serde(skip_serializing)]
     pub index: PlaneIndex,
+}
+
+/// A plane that comes from elsewhere: which point lies where is found again.
+#[derive(Deserialize)]
+struct SentPlane {
+    space: String,
+    grid: PatchGrid,
+    axes: PrincipalAxes,
+    fitted: usize,
+    of: usize,
+    rows: Vec<u32>,
+    patches: Vec<PatchRef>,
+    at: Vec<[f32; 2]>,
+    norms: Vec<f32>,
+}
+
+impl TryFrom<SentPlane> for PatchPlane {
+    type Error = String;
+
+    fn try_from(sent: SentPlane) -> Result<Self, String> {
+        let SentPlane { space, grid, axes, fitted, of, rows, patches, at, norms } = sent;
+        let points = [rows.len(), patches.len(), norms.len()];
+        if points != [at.len(); 3] || !at.iter().flatten().all(|place| place.is_finite()) {
+            return Err(
+                "a plane whose points do not all have a finite place, a patch and a length".to_owned()
+            );
+        }
+        let index = PlaneIndex::of(&at);
+        Ok(Self { space, grid, axes, fitted, of, rows, patches, at, norms, index })
+    }
 }
 
 impl PatchPlane {

@@ -1,7 +1,7 @@
 //! What all commands share while they run: their common options, progress, the word to stop.
 
-use clap::Args;
 use clap::builder::RangedU64ValueParser;
+use clap::{Args, ValueEnum};
 
 use super::output::Bar;
 use super::signals::listen;
@@ -38,6 +38,21 @@ pub struct SharedArgs {
 }
 
 impl SharedArgs {
+    /// What was said of the work of a window, as it is typed.
+    pub fn words(&self) -> Vec<String> {
+        let Self { device, threads, memory, cache_size, .. } = self;
+        let gib = |bytes: u64| (bytes as f64 / f64::from(1 << 30)).to_string();
+        let device = device.to_possible_value().map(|value| value.get_name().to_owned());
+        let said = [
+            ("--device", device.filter(|_| self.device != DeviceChoice::default())),
+            ("--threads", threads.map(|threads| threads.to_string())),
+            ("--memory", memory.map(gib)),
+            ("--cache-size", cache_size.map(gib)),
+        ];
+        let said = said.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?]));
+        said.flatten().collect()
+    }
+
     /// Where vectors are kept; nowhere if no home is known.
     pub fn cache(&self) -> Option<VectorCache> {
         VectorCache::of_user(self.cache_size.unwrap_or(VectorCache::USUAL_BYTES))

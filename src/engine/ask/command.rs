@@ -5,6 +5,7 @@ use crate::engine::ask::compare::CompareCommand;
 use crate::engine::ask::config::ExploreConfig;
 use crate::engine::ask::evaluation::EvaluateCommand;
 use crate::engine::ask::figures::FigureCommand;
+use crate::engine::ask::files::FileQuestion;
 use crate::engine::ask::images::ImageFilter;
 use crate::engine::ask::measures::MeasureCommand;
 use crate::engine::ask::places::PlacesRequest;
@@ -13,9 +14,10 @@ use crate::engine::ask::request::RequestId;
 use crate::engine::ask::scatter::ScatterCommand;
 use crate::engine::ask::training::TrainCommand;
 use crate::model::ModelSpec;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 /// What the window asks of the engine. Sending never blocks.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Command {
     /// Opens a model: `demo`, a run folder, a checkpoint.
     OpenModel {
@@ -32,6 +34,7 @@ pub enum Command {
     /// Opens a bank: its data set, its model where that is found, and its vectors in place of those that would be embedded.
     OpenBank {
         /// Its folder.
+        #[serde(with = "crate::paths")]
         folder: PathBuf,
     },
     /// Shows image `index` of data set `data` ([`DataDescription::id`](crate::engine::DataDescription::id)). The query stays, if there is one:
@@ -90,6 +93,7 @@ pub enum Command {
     /// Reads a picture that is not of the data set; it arrives as [`Event::Picture`](crate::engine::Event::Picture).
     OpenPicture {
         /// The picture's file.
+        #[serde(with = "crate::paths")]
         path: PathBuf,
     },
     /// Looks for images; the answer is [`Snapshot::found`](crate::engine::Snapshot::found). The newest question wins.
@@ -116,6 +120,15 @@ pub enum Command {
     Measure(MeasureCommand),
     /// Something about the patches of the galleries on a plane.
     Scatter(ScatterCommand),
+    /// Asks about files; the answer is [`Event::Files`](crate::engine::Event::Files).
+    Files(FileQuestion),
+    /// Numbers data sets from there on: an engine that goes on in place of another gives none of its numbers again.
+    CountFrom {
+        /// The next number.
+        data: u64,
+    },
+    /// Opens the line to another machine again, where it is not open. To an engine of this process it means nothing.
+    Reconnect,
 }
 
 impl Command {
@@ -143,6 +156,8 @@ pub const ABOUT_BANK: &str = "opening the bank";
 pub const ABOUT_MEASURES: &str = "measuring";
 /// What a failure is said to be about where a table of picked patches cannot be written.
 pub const ABOUT_PICKED: &str = "exporting what was picked";
+/// What a failure of the line to another machine is said to be about.
+pub const ABOUT_LINK: &str = "the line to the other machine";
 /// What a failure is said to be about where a GPU cannot be used.
 pub const ABOUT_GPU: &str = "the GPU";
 
@@ -174,5 +189,7 @@ pub fn about(command: &Command) -> &'static str {
         Command::Scatter(ScatterCommand::ExportPicked { .. }) => ABOUT_PICKED,
         Command::Scatter(ScatterCommand::Export { .. }) => "the figure",
         Command::Scatter(_) => "laying the patches out",
+        Command::Files(_) => "looking at files",
+        Command::CountFrom { .. } | Command::Reconnect => ABOUT_LINK,
     }
 }

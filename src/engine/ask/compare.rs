@@ -1,5 +1,6 @@
 //! What a comparison is asked (commands) and what it shows.
 
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use crate::engine::ask::request::RequestId;
 use crate::model::ModelSpec;
 
 /// What the window asks of the comparison of the open model (A) with another (B).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum CompareCommand {
     /// Opens B: `demo`, a model file, a checkpoint; of a run folder its newest kept checkpoint, with the others
     /// to scrub over.
@@ -37,13 +38,17 @@ pub enum CompareCommand {
 }
 
 /// The comparison as it stands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CompareView {
     /// Tells this B from those that were opened before.
     pub number: u64,
     /// What B is called: its file's, folder's or run's name.
     pub name: String,
     /// B's run folder, if it is one's checkpoint.
+    #[serde(
+        serialize_with = "crate::paths::serialize_some",
+        deserialize_with = "crate::paths::deserialize_some"
+    )]
     pub run: Option<PathBuf>,
     /// Steps of the run's kept checkpoints when last looked, oldest first.
     pub steps: Arc<Vec<u64>>,
@@ -66,7 +71,7 @@ pub struct CompareView {
 }
 
 /// What is kept in memory, so that it can be shown again at once.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptView {
     /// Checkpoints whose map and patches are all known, ascending.
     pub steps: Vec<u64>,
@@ -77,7 +82,7 @@ pub struct KeptView {
 }
 
 /// B with its maps of the query.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OtherView {
     /// Its step, if it is a run's checkpoint.
     pub step: Option<u64>,
@@ -106,7 +111,7 @@ pub struct OtherView {
 }
 
 /// The nearest patches of the query under both models, among the same patches.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ComparedGalleries {
     /// B's step, if it is a run's checkpoint.
     pub step: Option<u64>,

@@ -3,8 +3,9 @@
 use crate::engine::ask::filter::GalleryFilter;
 use crate::engine::ask::search_way::SearchWay;
 use crate::patch::PatchGrid;
+use serde::{Deserialize, Serialize};
 /// What the explorer looks at.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExploreConfig {
     /// Patch size and stride of the heatmaps, pixels.
     pub grid: PatchGrid,

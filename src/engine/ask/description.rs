@@ -3,12 +3,15 @@
 use crate::dataset::{DecodingFacts, Skipped, Split};
 use crate::engine::ask::model_report::ModelReport;
 use crate::train::fitting::TrainedBy;
+use crate::wire::fields::Word;
+use serde::{Deserialize, Serialize};
 
 /// Where tensors live.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DeviceDescription {
     /// "GPU" or "CPU".
-    pub kind: &'static str,
+    #[serde(with = "crate::wire::fields::word")]
+    pub kind: Word,
     /// Name of the adapter or processor.
     pub name: String,
     /// Why it was picked, one sentence.
@@ -16,7 +19,7 @@ pub struct DeviceDescription {
 }
 
 /// The open model.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelDescription {
     /// "demo", or the file's or run's name.
     pub name: String,
@@ -39,7 +42,7 @@ pub struct ModelDescription {
 }
 
 /// The open data set.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DataDescription {
     /// Changes each time that a data set is opened.
     pub id: u64,

@@ -9,25 +9,26 @@ use crate::engine::ask::eval_plan::EvalPlan;
 use crate::progress::Progress;
 
 /// A plan and the folder that its results are kept in.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlanRequest {
     /// What is done.
     pub plan: EvalPlan,
     /// Where it is kept.
+    #[serde(with = "crate::paths")]
     pub out: PathBuf,
 }
 
 /// What the window asks of evaluating.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum EvaluateCommand {
     /// Does what of a plan is not done yet.
     Start(Box<PlanRequest>),
     /// Ends; what is done is kept, and the same plan goes on from there.
     Stop,
     /// Shows the results of a folder.
-    Open(PathBuf),
+    Open(#[serde(with = "crate::paths")] PathBuf),
     /// Writes the tables on show; the format is told by the ending: csv, json, md, tex.
-    Export(PathBuf),
+    Export(#[serde(with = "crate::paths")] PathBuf),
 }
 
 /// One number of a table.
@@ -88,7 +89,7 @@ pub struct PlanReport {
 }
 
 /// The tables as text, as they lie in a results folder.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ResultTexts {
     /// `results.json`.
     pub json: String,
@@ -108,7 +109,7 @@ impl ResultTexts {
 }
 
 /// Whether results go the way of the paper's.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trend {
     /// The evaluation's name.
     pub evaluation: String,
@@ -119,7 +120,7 @@ pub struct Trend {
 }
 
 /// How an evaluation stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EvaluationPhase {
     /// It goes on.
     Running,
@@ -132,7 +133,7 @@ pub enum EvaluationPhase {
 }
 
 /// An evaluation on show: one that goes on, or a folder that was opened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct EvaluationView {
     /// What is done, and where it is kept.
     pub request: Arc<PlanRequest>,

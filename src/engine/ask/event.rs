@@ -1,13 +1,15 @@
 //! Facts that happen once.
 
 use crate::engine::ask::figures::FigureEvent;
+use crate::engine::ask::files::FileAnswer;
 use crate::engine::ask::query::{OutsidePicture, QuerySpec};
 use crate::engine::ask::training::TrainEvent;
 use crate::image::Image;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
 /// A fact that happens once. Never dropped.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Event {
     /// Something asked for could not be done. `about` says what in a few words.
     Failed {
@@ -23,6 +25,7 @@ pub enum Event {
     /// A bank is open; its data set and its model, or why there is none, are in the snapshot.
     BankOpened {
         /// Its folder.
+        #[serde(with = "crate::paths")]
         folder: PathBuf,
     },
     /// Something about a figure.
@@ -34,6 +37,7 @@ pub enum Event {
         /// Index of the image.
         index: usize,
         /// The small picture.
+        #[serde(with = "crate::wire::fields::picture")]
         image: Arc<Image>,
     },
     /// Image `index` of data set `data` cannot be read, small or whole, and why.
@@ -55,6 +59,7 @@ pub enum Event {
         /// Height and width of the image itself, pixels.
         size: (u32, u32),
         /// The picture, made smaller where the image is larger.
+        #[serde(with = "crate::wire::fields::picture")]
         image: Arc<Image>,
     },
     /// The parts of `query`, which is about data set `data`, as one picture.
@@ -64,6 +69,7 @@ pub enum Event {
         /// The query whose parts are shown.
         query: QuerySpec,
         /// All parts in one picture.
+        #[serde(with = "crate::wire::fields::picture")]
         image: Arc<Image>,
     },
     /// A picture from outside was read.
@@ -73,15 +79,19 @@ pub enum Event {
     /// The tables of an evaluation were written.
     ResultsSaved {
         /// Where.
+        #[serde(with = "crate::paths")]
         path: PathBuf,
     },
     /// A table of patches was written.
     TableSaved {
         /// Where.
+        #[serde(with = "crate::paths")]
         path: PathBuf,
     },
     /// The results of a folder are on show.
     ResultsOpened,
+    /// What was asked about files.
+    Files(FileAnswer),
 }
 
 /// Longest side of a thumbnail, pixels.

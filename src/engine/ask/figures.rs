@@ -1,5 +1,6 @@
 //! What is asked of figures, by the window and by the command line, and what the window is shown of them.
 
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use crate::image::Image;
 use crate::patch::{BoxRef, PatchGrid, PatchRef};
 
 /// The figures that can be made of queries, by what they show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum FigureKind {
     /// The image and one heatmap for each space, a row for each query and patch size (Fig 4, 6).
     Heatmaps,
@@ -40,7 +41,7 @@ impl FigureKind {
 }
 
 /// A query of a figure, and where its heatmaps are.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FigureQuery {
     /// What is looked for.
     pub spec: QuerySpec,
@@ -89,7 +90,7 @@ impl FigureQuery {
 }
 
 /// What a figure shows: all that decides its data, and nothing of its looks.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FigureContent {
     /// Which figure.
     pub kind: FigureKind,
@@ -143,7 +144,7 @@ impl FigureContent {
 }
 
 /// The model that a comparison shows beside the open one.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Beside {
     /// Hex SHA-256 of its weights.
     pub hash: String,
@@ -153,7 +154,7 @@ pub struct Beside {
 
 /// A figure: what it shows, how it looks and in which format. The window fills it from what is on show, the command
 /// line from its flags and what these leave to the images.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FigureRequest {
     /// What it shows.
     pub content: FigureContent,
@@ -164,7 +165,7 @@ pub struct FigureRequest {
 }
 
 /// What is to be done with a figure.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum FigureCommand {
     /// Shows it as [`FigureView`](crate::engine::FigureView), its page about `dpi` pixels per inch.
     Preview {
@@ -180,8 +181,13 @@ pub enum FigureCommand {
         /// The figure.
         request: FigureRequest,
         /// The figure's file.
+        #[serde(with = "crate::paths")]
         path: PathBuf,
         /// The caption's file, if one is wanted.
+        #[serde(
+            serialize_with = "crate::paths::serialize_some",
+            deserialize_with = "crate::paths::deserialize_some"
+        )]
         caption: Option<PathBuf>,
     },
     /// Hands over its page as pixels, at the resolution of its style.
@@ -193,19 +199,25 @@ pub enum FigureCommand {
 }
 
 /// A fact about a figure.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum FigureEvent {
     /// It stands at `path`, its sidecar and caption beside it.
     Saved {
         /// The figure's file.
+        #[serde(with = "crate::paths")]
         path: PathBuf,
         /// The file beside it that says where it came from.
+        #[serde(with = "crate::paths")]
         sidecar: PathBuf,
         /// The caption's file, if one was wanted.
+        #[serde(
+            serialize_with = "crate::paths::serialize_some",
+            deserialize_with = "crate::paths::deserialize_some"
+        )]
         caption: Option<PathBuf>,
     },
     /// Its page, to be put on the clipboard.
-    Image(Arc<Image>),
+    Image(#[serde(with = "crate::wire::fields::picture")] Arc<Image>),
     /// Its caption (LaTeX), to be put on the clipboard.
     Caption(String),
     /// It could not be written or copied.
@@ -213,7 +225,7 @@ pub enum FigureEvent {
 }
 
 /// The preview of a figure.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct FigureView {
     /// Number of the request that this answers.
     pub id: RequestId,
@@ -226,9 +238,10 @@ pub struct FigureView {
 }
 
 /// A figure as its file will be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FigurePage {
     /// The page as pixels, for the screen.
+    #[serde(with = "crate::wire::fields::picture")]
     pub picture: Arc<Image>,
     /// Width and height on paper, inches.
     pub size_in: (f32, f32),

@@ -9,15 +9,17 @@ use crate::image::Image;
 use crate::patch::PatchRef;
 use crate::progress::Progress;
 use crate::search::{MeasuredRecall, Relation};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 /// The neighbours of a query in each space.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct GalleryView {
     /// Number of the request that asked the query.
     pub query_id: RequestId,
     /// The query whose neighbours these are.
     pub query: QuerySpec,
     /// Pixels of the query: of its one part, or all parts in one square picture.
+    #[serde(with = "crate::wire::fields::picture")]
     pub query_pixels: Arc<Image>,
     /// One for each shown space, in their order.
     pub spaces: Vec<Gallery>,
@@ -36,7 +38,7 @@ pub struct GalleryView {
 }
 
 /// The neighbours of a query in one space, best first, the query itself left out.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Gallery {
     /// Name of the space.
     pub space: String,
@@ -53,7 +55,7 @@ pub struct Gallery {
 }
 
 /// One cell of a gallery.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Neighbour {
     /// Where it lies.
     pub patch: PatchRef,
@@ -72,13 +74,14 @@ pub struct Neighbour {
     /// What the first few others of them are called on screen.
     pub copy_names: Vec<String>,
     /// Its pixels; grey if its image cannot be read any more.
+    #[serde(with = "crate::wire::fields::picture")]
     pub pixels: Arc<Image>,
     /// Whether its image can still be read.
     pub is_readable: bool,
 }
 
 /// Extraction of patches for the galleries.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExtractionView {
     /// How far it is, in images.
     pub progress: Progress,
@@ -101,7 +104,7 @@ pub struct ExtractionView {
 }
 
 /// What the vectors that the galleries search take.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryUse {
     /// Bytes once all are there.
     pub bytes: u64,

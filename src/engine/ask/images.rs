@@ -1,7 +1,9 @@
 //! Looking for images by name and class.
 
+use serde::{Deserialize, Serialize};
+
 /// What images are looked for; all where nothing is said.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageFilter {
     /// A part of the image's or its class's name, in any case.
     pub text: String,
@@ -10,7 +12,7 @@ pub struct ImageFilter {
 }
 
 /// The images that were found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoundImages {
     /// [`DataDescription::id`](crate::engine::DataDescription::id).
     pub data: u64,

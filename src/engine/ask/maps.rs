@@ -5,9 +5,10 @@ use crate::engine::ask::query::QuerySpec;
 use crate::engine::ask::request::RequestId;
 use crate::image::Image;
 use crate::patch::{PatchGrid, PatchRef};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 /// The image on show.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ImageView {
     /// Its index in the data set.
     pub index: usize,
@@ -16,10 +17,12 @@ pub struct ImageView {
     /// Name of its class, if it has one.
     pub class: Option<String>,
     /// Its pixels.
+    #[serde(with = "crate::wire::fields::shown_picture")]
     pub image: Arc<Image>,
     /// Which values became black and white, if it has more than 8 bits.
     pub values: Option<ImageValues>,
     /// The part of every pixel, where the data set knows it: names and `height * width` indices.
+    #[serde(with = "part_map")]
     pub parts: Option<Arc<PartMap>>,
 }
 
@@ -32,13 +35,14 @@ impl ImageView {
 }
 
 /// A query and its heatmaps.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct QueryView {
     /// Number of the request that asked it.
     pub id: RequestId,
     /// What is looked for.
     pub query: QuerySpec,
     /// Pixels of each part, before they were resized for the network.
+    #[serde(with = "crate::wire::fields::pictures")]
     pub parts: Vec<Arc<Image>>,
     /// The image that the maps are of: the query may come from elsewhere.
     pub image: usize,
@@ -49,7 +53,7 @@ pub struct QueryView {
 }
 
 /// What the maps would be if a patch of the image on show were the query.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PreviewView {
     /// The patch that stands in for the query.
     pub patch: PatchRef,
@@ -58,7 +62,8 @@ pub struct PreviewView {
 }
 
 /// Cosine similarities of the query to every patch of the image on show.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "HeatmapOnItsWay")]
 pub struct Heatmap {
     /// Name of the space as it is shown ("h"; of two spaces "z − h", of two models "h A").
     pub space: String,
@@ -70,20 +75,53 @@ pub struct Heatmap {
     pub cols: usize,
     /// `rows * cols` cosines in [-1, 1], row by row; NaN where not known yet. While coarse, a
     /// known value also stands in for its unknown neighbours in `shown`.
+    #[serde(with = "crate::wire::fields::numbers")]
     pub values: Arc<Vec<f32>>,
     /// As `values` with unknown positions filled from the nearest known one; NaN only if none is.
+    #[serde(with = "crate::wire::fields::numbers")]
     pub shown: Arc<Vec<f32>>,
     /// The lengths of the patches' vectors, where they are of one model's space.
     pub lengths: Option<Arc<VectorLengths>>,
 }
 
+/// A map that came from elsewhere, before its sides are known to be right.
+#[derive(Deserialize)]
+struct HeatmapOnItsWay {
+    space: String,
+    grid: PatchGrid,
+    rows: usize,
+    cols: usize,
+    #[serde(with = "crate::wire::fields::numbers")]
+    values: Arc<Vec<f32>>,
+    #[serde(with = "crate::wire::fields::numbers")]
+    shown: Arc<Vec<f32>>,
+    lengths: Option<Arc<VectorLengths>>,
+}
+
+impl TryFrom<HeatmapOnItsWay> for Heatmap {
+    type Error = &'static str;
+
+    fn try_from(came: HeatmapOnItsWay) -> Result<Self, Self::Error> {
+        let HeatmapOnItsWay { space, grid, rows, cols, values, shown, lengths } = came;
+        let cells = rows.checked_mul(cols);
+        let is_whole = |values: &Arc<Vec<f32>>| Some(values.len()) == cells;
+        let has_lengths = lengths.as_ref().is_none_or(|it| is_whole(&it.values) && is_whole(&it.shown));
+        if !is_whole(&values) || !is_whole(&shown) || !has_lengths || grid.stride == 0 {
+            return Err("the values of a map are not those of its rows and columns");
+        }
+        Ok(Self { space, grid, rows, cols, values, shown, lengths })
+    }
+}
+
 /// Lengths (L2 norms) of the vectors of an image's patches, in the order of a map's values. A cosine does not see them;
 /// a few that are far longer than the rest are a transformer's artefacts.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct VectorLengths {
     /// NaN where not known yet.
+    #[serde(with = "crate::wire::fields::numbers")]
     pub values: Arc<Vec<f32>>,
     /// The same with unknown positions filled.
+    #[serde(with = "crate::wire::fields::numbers")]
     pub shown: Arc<Vec<f32>>,
 }
 
@@ -96,7 +134,7 @@ impl VectorLengths {
 
 /// What the vectors of an image's patches have most in common, as colours: see
 /// [`crate::analysis::pca`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Pictures {
     /// Index of the image.
     pub image: usize,
@@ -107,12 +145,52 @@ pub struct Pictures {
 }
 
 /// The picture of one space.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Picture {
     /// Name of the space.
     pub space: String,
     /// One pixel for each patch of the grid.
+    #[serde(with = "crate::wire::fields::picture")]
     pub colors: Arc<Image>,
     /// Share of the variance behind red, green and blue, each 0 to 1.
     pub explained: [f32; 3],
+}
+
+/// How the parts of an image travel.
+mod part_map {
+    use std::sync::Arc;
+
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::dataset::PartMap;
+
+    #[derive(Serialize, Deserialize)]
+    struct PartMapOnItsWay {
+        width: u32,
+        height: u32,
+        #[serde(with = "crate::wire::fields::numbers")]
+        index: Vec<u8>,
+        #[serde(with = "crate::wire::fields::words")]
+        names: &'static [&'static str],
+        backgrounds: usize,
+    }
+
+    pub fn serialize<S: Serializer>(map: &Option<Arc<PartMap>>, serializer: S) -> Result<S::Ok, S::Error> {
+        let sent = map.as_deref().map(|map| {
+            let PartMap { width, height, index, names, backgrounds } = map.clone();
+            PartMapOnItsWay { width, height, index, names, backgrounds }
+        });
+        sent.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Arc<PartMap>>, D::Error> {
+        let Some(sent) = Option::<PartMapOnItsWay>::deserialize(deserializer)? else { return Ok(None) };
+        let PartMapOnItsWay { width, height, index, names, backgrounds } = sent;
+        let is_whole = index.len() as u64 == u64::from(width) * u64::from(height);
+        if !is_whole || index.iter().any(|part| usize::from(*part) >= names.len()) {
+            return Err(D::Error::custom("the parts of an image are not those of its pixels"));
+        }
+        Ok(Some(Arc::new(PartMap { width, height, index, names, backgrounds })))
+    }
 }

@@ -1,5 +1,6 @@
 //! Measures of what is explored: of the image on show and of the patches that the galleries search.
 
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use crate::patch::PatchGrid;
 use crate::progress::Progress;
 
 /// A page of measures.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MeasurePage {
     /// How means of patches of the image on show near the whole (Fig. 3a), and which patches carry them.
     #[default]
@@ -22,7 +23,7 @@ pub enum MeasurePage {
 }
 
 /// A measure of the patches that the galleries search.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SampleMeasure {
     /// How their vectors lie: spectrum, dimension, norms, hubs; how alike the spaces are.
     Geometry,
@@ -37,7 +38,7 @@ impl MeasurePage {
 }
 
 /// What the window asks about measures.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum MeasureCommand {
     /// Shows the measures of the image on show as [`MeasuresShown::image`], until `false`.
     FollowImage(bool),
@@ -51,12 +52,13 @@ pub enum MeasureCommand {
         /// Which.
         page: MeasurePage,
         /// The figure's file.
+        #[serde(with = "crate::paths")]
         path: PathBuf,
     },
 }
 
 /// What there is of measures.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct MeasuresShown {
     /// Of the image on show, or of the one before until it is measured.
     pub image: Option<Arc<ImageMeasures>>,
@@ -69,7 +71,7 @@ pub struct MeasuresShown {
 }
 
 /// How a measure of the sample stands.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum SamplePhase {
     /// Nothing goes on.
     #[default]
@@ -81,7 +83,7 @@ pub enum SamplePhase {
 }
 
 /// A measure of the sample.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct SampleView<R> {
     /// How it stands.
     pub phase: SamplePhase,
@@ -90,7 +92,7 @@ pub struct SampleView<R> {
 }
 
 /// What was measured of the sample.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct SampleResult<R> {
     /// The numbers.
     pub report: R,
@@ -126,7 +128,7 @@ impl MeasuresShown {
 }
 
 /// A page of plots as it would be written: the same that the command line makes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MeasuredPage {
     /// How it looks.
     pub spec: PanelsSpec,
@@ -137,7 +139,7 @@ pub struct MeasuredPage {
 }
 
 /// Measures of one image.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ImageMeasures {
     /// Its index.
     pub image: usize,
@@ -154,12 +156,13 @@ pub struct ImageMeasures {
 }
 
 /// One space of one image.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SpaceAverages {
     /// Cosines of means of patches, by their number.
     pub curve: SpaceConvergence,
     /// Which patches carry the mean of all.
     pub carried: SpaceCarried,
     /// The same as a map: for each patch, row by row, its turn as a multiple of the mean.
+    #[serde(with = "crate::wire::fields::numbers")]
     pub map: Arc<Vec<f32>>,
 }

@@ -2,12 +2,13 @@
 
 use crate::engine::ask::maps::Heatmap;
 use crate::patch::{PatchGrid, PatchRef};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 /// Patch sizes of a microscope at most: each has a column of its own.
 pub const MOST_SIZES: usize = 8;
 
 /// The same point of an image at several patch sizes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct MicroscopeView {
     /// Index of the image.
     pub image: usize,
@@ -18,7 +19,7 @@ pub struct MicroscopeView {
 }
 
 /// One patch size of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MicroscopeLevel {
     /// The patches of this size and their stride.
     pub grid: PatchGrid,
@@ -36,7 +37,7 @@ pub struct MicroscopeLevel {
 }
 
 /// Cosines of a query to the other patches of its image.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RestOfImage {
     /// Patches that are known, the query's own place left out.
     pub patches: usize,

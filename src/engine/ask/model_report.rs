@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::augment::Resize;
 use crate::embed::Embedder;
 use crate::model::{EmbedPrecision, ModelInfo, ModelOrigin, Space, Stem, VitConfig};
+use crate::wire::fields::Word;
 use crate::words::sums_words;
 
 /// What a model is: what its file says, and what was assumed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelReport {
     /// What it is called.
     pub name: String,
@@ -45,7 +46,8 @@ pub struct ModelReport {
     /// Hex SHA-256 of the file.
     pub hash: String,
     /// What the file is.
-    pub format: &'static str,
+    #[serde(with = "crate::wire::fields::word")]
+    pub format: Word,
     /// Keys that the network needs and the file lacks; a file with any is refused.
     pub missing: Vec<String>,
     /// Keys that the network does not know; a file with any is refused.

@@ -1,5 +1,6 @@
 //! A gallery for each of several places, on one image or on many (Fig 10 to 12 of the paper).
 
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use crate::engine::ask::gallery::GalleryView;
@@ -9,7 +10,7 @@ use crate::patch::PatchRef;
 pub const MOST_PLACES: usize = 32;
 
 /// What is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlacesRequest {
     /// The data set that they are of ([`crate::engine::ask::DataDescription::id`]).
     pub data: u64,
@@ -20,7 +21,7 @@ pub struct PlacesRequest {
 }
 
 /// What there is to show.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct PlacesView {
     /// Changes with each question; answers of an earlier one are dropped.
     pub round: u64,
@@ -29,7 +30,7 @@ pub struct PlacesView {
 }
 
 /// One place.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PlaceView {
     /// The patch as it was asked for.
     pub asked: PatchRef,

@@ -41,17 +41,17 @@ pub struct QueryPart {
 pub enum Source {
     /// A box on an image of the data set.
     Box(BoxRef),
-    /// A whole picture that is not of the data set; it cannot be written down.
-    #[serde(skip)]
+    /// A whole picture that is not of the data set; it travels, but cannot be written into a file.
     Outside(Arc<OutsidePicture>),
 }
 
 /// A picture from a file or the clipboard.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OutsidePicture {
     /// The file's name, or "the clipboard".
     pub name: String,
     /// Its pixels, at full size.
+    #[serde(with = "crate::wire::fields::picture")]
     pub image: Arc<Image>,
 }
 
@@ -59,7 +59,7 @@ impl PartialEq for Source {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Source::Box(a), Source::Box(b)) => a == b,
-            (Source::Outside(a), Source::Outside(b)) => Arc::ptr_eq(a, b),
+            (Source::Outside(a), Source::Outside(b)) => a.name == b.name && Arc::ptr_eq(&a.image, &b.image),
             _ => false,
         }
     }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::analysis::plane::PatchPlane;
 use crate::bank::BankSpec;
 use crate::colormap::Colormap;
@@ -12,7 +14,7 @@ use crate::image::Image;
 use crate::patch::PatchRef;
 
 /// What the points of a plane are coloured by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum PointColor {
     /// The class of their images.
     #[default]
@@ -44,7 +46,7 @@ impl PointColor {
 }
 
 /// A plane that is wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScatterPlan {
     /// The space, one of those on show.
     pub space: String,
@@ -53,7 +55,7 @@ pub struct ScatterPlan {
 }
 
 /// What the window asks about the plane.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ScatterCommand {
     /// Lays the patches that are embedded out, and again as they become more, as [`ScatterShown`], until `None`.
     Follow(Option<ScatterPlan>),
@@ -78,17 +80,19 @@ pub enum ScatterCommand {
         /// Colours of numbers.
         colormap: Colormap,
         /// The figure's file.
+        #[serde(with = "crate::paths")]
         path: PathBuf,
     },
     /// Writes all that was picked as comma-separated values.
     ExportPicked {
         /// The table's file.
+        #[serde(with = "crate::paths")]
         path: PathBuf,
     },
 }
 
 /// What there is of the plane.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ScatterShown {
     /// How the newest one stands.
     pub phase: SamplePhase,
@@ -105,7 +109,7 @@ pub struct ScatterShown {
 }
 
 /// A plane on show.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct ShownPlane {
     /// Told from others.
     pub number: u64,
@@ -120,7 +124,7 @@ pub struct ShownPlane {
 }
 
 /// What the points of a plane are coloured by.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct PointTints {
     /// [`ShownPlane::number`].
     pub plane: u64,
@@ -131,7 +135,7 @@ pub struct PointTints {
 }
 
 /// A value for each point of a plane.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Tints {
     /// One of several kinds, [`Tints::NO_KIND`] for none.
     Kinds {
@@ -180,7 +184,7 @@ impl Tints {
 }
 
 /// Pixels of points of a plane, as far as they are read.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct PointPictures {
     /// [`ShownPlane::number`].
     pub plane: u64,
@@ -192,7 +196,7 @@ pub struct PointPictures {
 pub const POINT_SIDE: u32 = 48;
 
 /// Points inside an outline.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct PickedPoints {
     /// [`ShownPlane::number`] of the plane that it was drawn on.
     pub plane: u64,
@@ -208,7 +212,7 @@ pub struct PickedPoints {
 pub const MOST_PICKED: usize = 240;
 
 /// A patch inside an outline.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PickedPatch {
     /// Where it lies.
     pub patch: PatchRef,
@@ -217,5 +221,6 @@ pub struct PickedPatch {
     /// Name of its image's class, if that has one.
     pub class: Option<String>,
     /// Its pixels; grey if its image cannot be read.
+    #[serde(with = "crate::wire::fields::picture")]
     pub pixels: Arc<Image>,
 }

@@ -1,7 +1,9 @@
 //! How a bank is searched.
 
+use serde::{Deserialize, Serialize};
+
 /// The two ways to search a bank.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SearchWay {
     /// Every patch is compared.
     #[default]

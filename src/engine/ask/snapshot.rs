@@ -10,6 +10,7 @@ use crate::engine::ask::evaluation::EvaluationView;
 use crate::engine::ask::figures::FigureView;
 use crate::engine::ask::gallery::{ExtractionView, GalleryView};
 use crate::engine::ask::images::FoundImages;
+use crate::engine::ask::link::LinkView;
 use crate::engine::ask::maps::{ImageView, Pictures, PreviewView, QueryView};
 use crate::engine::ask::measures::MeasuresShown;
 use crate::engine::ask::microscope::MicroscopeView;
@@ -52,6 +53,8 @@ pub struct Snapshot {
     pub views: ViewsShown,
     /// What there is of training runs.
     pub runs: RunsShown,
+    /// The line to the engine, where that is on another machine.
+    pub link: Option<Arc<LinkView>>,
 }
 
 /// What the views asked for, as far as it is known.

@@ -2,9 +2,10 @@
 
 use crate::colormap::Colormap;
 use crate::figure::{BoxPalette, FontSource, Format, Letters, Page, TextAs};
+use serde::{Deserialize, Serialize};
 
 /// How figures look.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Style {
     /// Page width, inches.
     pub width_in: f32,
@@ -66,7 +67,7 @@ impl Style {
 }
 
 /// What the models of a figure are called in it, in place of architecture and hash; empty where nothing is told.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelNames {
     /// The model, or A of two.
     pub own: String,

@@ -1,5 +1,6 @@
 //! What training is asked (commands) and what it shows.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use crate::patch::PatchRef;
 use crate::train::{KeptCheckpoint, Metrics, Notice, NoticeKind, ProbeReport, TrainConfig};
 
 /// What the window asks of training.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "a variant's doc says what its fields are")]
 pub enum TrainCommand {
     /// Looks at a data set without opening it for the explorer; answered by [`TrainEvent::DataSeen`].
@@ -23,7 +24,12 @@ pub enum TrainCommand {
     /// Begins a run.
     Start(Box<StartTraining>),
     /// Continues a run from its newest checkpoint or that of a step; on the data that it names, or on other.
-    Resume { run: PathBuf, from: Option<u64>, data: Option<DataSource> },
+    Resume {
+        #[serde(with = "crate::paths")]
+        run: PathBuf,
+        from: Option<u64>,
+        data: Option<DataSource>,
+    },
     /// Pauses or goes on.
     Pause(bool),
     /// Writes a checkpoint and ends.
@@ -35,41 +41,47 @@ pub enum TrainCommand {
     /// Watches it no more.
     Unpin(u64),
     /// Reads a run folder and follows it as it grows.
-    OpenRun(PathBuf),
+    OpenRun(#[serde(with = "crate::paths")] PathBuf),
     /// Forgets a run folder; a run that is being trained stays.
-    CloseRun(PathBuf),
+    CloseRun(#[serde(with = "crate::paths")] PathBuf),
     /// How the window draws, so that it takes little from training.
     Drawing(Drawing),
     /// Writes curves as a figure (format from the file's extension).
-    ExportCurves { curves: CurveExport, path: PathBuf },
+    ExportCurves {
+        curves: CurveExport,
+        #[serde(with = "crate::paths")]
+        path: PathBuf,
+    },
 }
 
 /// A run to begin.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StartTraining {
     /// What is trained, and how.
     pub config: TrainConfig,
     /// What it is trained on.
     pub data: DataSource,
     /// The run folder; it must not hold a run yet.
+    #[serde(with = "crate::paths")]
     pub out: PathBuf,
 }
 
 /// A patch that is watched while the model changes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Pin {
     /// Tells it from others.
     pub id: u64,
     /// Where it comes from, for people ("image 12, horse").
     pub name: String,
     /// The image that it is cut from.
+    #[serde(with = "crate::wire::fields::picture")]
     pub image: Arc<Image>,
     /// Where it lies.
     pub patch: PatchRef,
 }
 
 /// What the window tells about its own work.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Drawing {
     /// Whether the pinned patches are on screen: if not, none are computed.
     pub shows_pins: bool,
@@ -80,7 +92,7 @@ pub struct Drawing {
 }
 
 /// A set of curves as a figure.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CurveExport {
     /// Heading.
     pub title: String,
@@ -101,7 +113,7 @@ pub struct CurveExport {
 }
 
 /// A line of curves that are exported.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CurveLine {
     /// Name in the legend.
     pub name: String,
@@ -116,46 +128,75 @@ pub struct CurveLine {
 }
 
 /// A fact about training that happens once. Never dropped.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "a variant's doc says what its fields are")]
 pub enum TrainEvent {
     /// A run began or goes on.
-    Started { run: PathBuf },
+    Started {
+        #[serde(with = "crate::paths")]
+        run: PathBuf,
+    },
     /// A checkpoint stands.
-    CheckpointSaved { run: PathBuf, step: u64, path: PathBuf },
+    CheckpointSaved {
+        #[serde(with = "crate::paths")]
+        run: PathBuf,
+        step: u64,
+        #[serde(with = "crate::paths")]
+        path: PathBuf,
+    },
     /// A run ended on request, its last checkpoint written.
-    Stopped { run: PathBuf, step: u64 },
+    Stopped {
+        #[serde(with = "crate::paths")]
+        run: PathBuf,
+        step: u64,
+    },
     /// Something is left out; the run goes on. Kept with the run.
-    Warned { run: PathBuf, message: String },
+    Warned {
+        #[serde(with = "crate::paths")]
+        run: PathBuf,
+        message: String,
+    },
     /// All steps are done.
-    Finished { run: PathBuf },
+    Finished {
+        #[serde(with = "crate::paths")]
+        run: PathBuf,
+    },
     /// What a data set holds, or why it cannot be used.
     DataSeen { source: DataSource, found: Result<DataSeen, String> },
     /// Something asked for could not be done.
     Failed { asked: TrainTask, message: String },
     /// A run cannot be continued from the checkpoint that was asked for, but from those of these steps.
-    OthersFound { run: PathBuf, steps: Vec<u64> },
+    OthersFound {
+        #[serde(with = "crate::paths")]
+        run: PathBuf,
+        steps: Vec<u64>,
+    },
     /// A figure of curves stands.
-    CurvesSaved { path: PathBuf, sidecar: PathBuf },
+    CurvesSaved {
+        #[serde(with = "crate::paths")]
+        path: PathBuf,
+        #[serde(with = "crate::paths")]
+        sidecar: PathBuf,
+    },
 }
 
 /// What failed, so that the message stands where it was asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TrainTask {
     /// Beginning a run.
     Start,
     /// Continuing the run of this folder.
-    Resume(PathBuf),
+    Resume(#[serde(with = "crate::paths")] PathBuf),
     /// Reading this run folder.
-    OpenRun(PathBuf),
+    OpenRun(#[serde(with = "crate::paths")] PathBuf),
     /// The training itself stopped, or a checkpoint could not be written.
-    Training(PathBuf),
+    Training(#[serde(with = "crate::paths")] PathBuf),
     /// Writing curves as a figure.
     Export,
 }
 
 /// A data set in a few facts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataSeen {
     /// What it is called.
     pub name: String,
@@ -172,7 +213,7 @@ pub struct DataSeen {
 }
 
 /// Where a run of this process stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
     /// Steps are being done.
     Running,
@@ -196,9 +237,10 @@ impl Phase {
 }
 
 /// The run of this process, the latest of everything that changes all the time.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TrainingView {
     /// Its folder.
+    #[serde(with = "crate::paths")]
     pub run: PathBuf,
     /// Where it stands.
     pub phase: Phase,
@@ -227,7 +269,7 @@ pub struct TrainingView {
 }
 
 /// How fast a run goes on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct TrainingPace {
     /// Views that one step trains on.
     pub views_per_step: u64,
@@ -238,7 +280,7 @@ pub struct TrainingPace {
 }
 
 /// Which images a run trains on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct UsedImages {
     /// Those that are trained on, and those that were left out from the start.
     pub part: Arc<Coverage>,
@@ -254,7 +296,7 @@ impl TrainingView {
 }
 
 /// The pinned patches as the model of `step` sees them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PinsView {
     /// Steps that the model was trained for.
     pub step: u64,
@@ -273,7 +315,7 @@ pub struct PinsView {
 }
 
 /// One pinned patch.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PinView {
     /// What is watched.
     pub pin: Pin,
@@ -287,9 +329,10 @@ pub struct PinView {
 pub type Spectra = BTreeMap<String, (u64, Arc<Vec<f64>>)>;
 
 /// A run folder, of this process or another, as far as it is read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RunView {
     /// The folder.
+    #[serde(with = "crate::paths")]
     pub path: PathBuf,
     /// The folder's name.
     pub name: String,
@@ -344,7 +387,7 @@ impl RunView {
 }
 
 /// How a run folder stands, as far as its files tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RunStatus {
     /// Nothing was written for a while and steps are left.
     Unfinished,

@@ -190,9 +190,9 @@ impl HalfOfBank {
 /// The images with two patches and more, drawn into two halves.
 fn halves(bank: &Bank, seed: u64) -> [HalfOfBank; 2] {
     let skipped: Vec<usize> = bank.skipped().iter().map(|skipped| skipped.image as usize).collect();
-    let images = bank.rows_in_order().filter(|rows| {
-        rows.len() > 1 && !skipped.contains(&(bank.image_of_row(rows.start) as usize))
-    });
+    let images = bank
+        .rows_in_order()
+        .filter(|rows| rows.len() > 1 && !skipped.contains(&(bank.image_of_row(rows.start) as usize)));
     let mut images: Vec<_> = images.collect();
     images.shuffle(&mut Pcg64Mcg::seed_from_u64(seed));
     let (first, second) = images.split_at(images.len() / 2);
@@ -230,7 +230,8 @@ fn kind_means(
     count: usize,
 ) -> anyhow::Result<Vec<f64>> {
     let width = bank.width(space)?;
-    let (mut means, mut counts, mut vector) = (vec![0.0; count * width], vec![0.0f64; count], vec![0.0; width]);
+    let (mut means, mut counts, mut vector) =
+        (vec![0.0; count * width], vec![0.0f64; count], vec![0.0; width]);
     for (row, kind) in rows.iter().zip(kinds) {
         bank.row_f32(space, *row, &mut vector)?;
         to_unit(&mut vector);

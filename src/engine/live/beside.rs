@@ -3,6 +3,9 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
+
+use anyhow::Context;
 
 use crate::dataset::Decoding;
 use crate::dataset::decode::decode;
@@ -45,6 +48,12 @@ impl Part for BesidePart {
                 }
             }
             Command::QueryPicture { data, query } => return Handled::Yes(picture_query(open, data, query)),
+            Command::Files(question) => {
+                let line = open.line.clone();
+                let answer = move || line.emit(Event::Files(question.answer()));
+                let started = thread::Builder::new().name("files".into()).spawn(answer);
+                return Handled::Yes(started.map(drop).context("could not start a thread"));
+            }
             Command::OpenPicture { path } => return Handled::Yes(open_picture(open, &path)),
             other => return Handled::No(other),
         }

@@ -84,7 +84,8 @@ impl Explorer {
 
     /// Puts a data set in the place of the one that was open before, if one was.
     pub(super) fn take_data(&mut self, source: DataSource, set: Arc<dyn Dataset>, config: ExploreConfig) {
-        let id = self.open.data.as_ref().map_or(1, |data| data.id + 1);
+        let id = self.open.next_data;
+        self.open.next_data += 1;
         let description = DataDescription {
             id,
             name: set.name(),

@@ -146,6 +146,11 @@ impl Explorer {
             Command::ShowImage { index, .. } => self.show_image(index),
             Command::Query { id, query, image, .. } => self.ask(id, query, image),
             Command::Configure { id, config } => self.configure(id, config),
+            Command::CountFrom { data } => {
+                self.open.next_data = self.open.next_data.max(data);
+                Ok(())
+            }
+            Command::Reconnect => Ok(()),
             Command::Train(command) => {
                 self.training.handle(command, &self.open.device);
                 Ok(())

@@ -36,6 +36,8 @@ pub struct Open {
     pub embedder: Option<Embedder>,
     /// The data set.
     pub data: Option<OpenData>,
+    /// The number of the next one.
+    pub next_data: u64,
     /// The settings; there from the first data set on.
     pub config: Option<ExploreConfig>,
     /// The spaces on show, of the open model.
@@ -96,6 +98,7 @@ impl Open {
             processor,
             embedder: None,
             data: None,
+            next_data: 1,
             config: None,
             spaces: vec![],
             view: None,

@@ -1,5 +1,7 @@
 //! What the engine and the files say, taken in.
 
+use std::path::Path;
+
 use eframe::egui::Context;
 
 use crate::engine::defaults::PatchFault;
@@ -15,7 +17,7 @@ use crate::gui::app::open_dialog::Outcome;
 use crate::gui::app::past::past_of;
 use crate::gui::desk::undo::Undo;
 use crate::gui::export;
-use crate::gui::memory::files::{FoundFile, NO_DIALOG};
+use crate::gui::memory::files::{FoundFile, no_dialog};
 use crate::gui::memory::openable::Openable;
 use crate::gui::nouns::Tab;
 use crate::gui::widgets::notices::Past;
@@ -54,6 +56,7 @@ impl App {
                 Event::QueryPicture { data, query, image } => {
                     self.desk.pins.take_picture(data, &query, image)
                 }
+                Event::Files(answer) => self.files.take_answer(answer),
                 Event::Picture(picture) => {
                     self.tried = None;
                     self.desk.tab = Tab::Explore;
@@ -144,7 +147,10 @@ impl App {
             match (&found, &self.overlay) {
                 (FoundFile::Dropped(_), Overlay::Dialog(_)) => {}
                 (FoundFile::Dropped(openable), _) => self.open_again(openable.clone()),
-                (FoundFile::NoDialog, Overlay::None) => self.notices.error("Browse".into(), NO_DIALOG.into()),
+                (FoundFile::NoDialog, Overlay::None) => {
+                    self.notices.error("Browse".into(), no_dialog().into())
+                }
+                (FoundFile::DroppedHere(path), _) => self.refuse_dropped(path),
                 _ => {}
             }
             self.train.take_found(&found);
@@ -173,6 +179,18 @@ impl App {
         for path in dropped {
             self.files.look_at_dropped(path);
         }
+    }
+
+    /// Says that what was dropped lies on the wrong machine.
+    fn refuse_dropped(&mut self, path: &Path) {
+        let host =
+            self.desk.session.snapshot().link.as_ref().map_or_else(String::new, |link| link.host.clone());
+        let words = format!(
+            "{} lies on this machine; the engine works on {host} and reads what lies there. Copy it there and open it by \
+             its path, or paste a picture to look for it",
+            path.display()
+        );
+        self.notices.error("What was dropped".into(), words);
     }
 
     pub(super) fn end_dialog(&mut self, outcome: Outcome) {

@@ -11,7 +11,7 @@ use eframe::egui::{Context, Event, Modifiers, PointerButton, Pos2, RawInput, Rec
 use crate::engine::facts::{DeviceChoice, find_recipe};
 use crate::engine::jobs::bench::{Measure, times};
 use crate::engine::training::{Phase, StartTraining, TrainCommand};
-use crate::engine::{self, Command, ExploreConfig};
+use crate::engine::{self, Command, EngineHandle, ExploreConfig};
 use crate::gui::app::App;
 use crate::gui::app::options::GuiOptions;
 use crate::gui::memory::kept::KeptSettings;
@@ -33,7 +33,23 @@ const GRID: PatchGrid = PatchGrid { patch: 26, stride: 1 };
 
 /// Opens the window's inside on the built-in model and data and measures it; `count` repetitions of each.
 pub fn measure(choice: DeviceChoice, count: usize, cancel: &CancelToken) -> anyhow::Result<Vec<Measure>> {
-    let mut stage = Stage::open(choice)?;
+    let start = |wake: Wake| engine::start(engine::open_device(choice)?, None, wake);
+    measure_engine(start, count, cancel)
+}
+
+/// What an engine calls when there is something new.
+type Wake = Box<dyn Fn() + Send + Sync>;
+
+/// The same with the engine that `start` starts, wherever that is.
+///
+/// # Errors
+/// It does not answer; those of `start`; cancelled.
+pub fn measure_engine(
+    start: impl FnOnce(Box<dyn Fn() + Send + Sync>) -> anyhow::Result<EngineHandle>,
+    count: usize,
+    cancel: &CancelToken,
+) -> anyhow::Result<Vec<Measure>> {
+    let mut stage = Stage::open(start)?;
     stage.wait("the first galleries", |app| app.desk.session.snapshot().galleries.is_some())?;
     let points = stage.points_on_the_maps()?;
     let mut measures = vec![];
@@ -83,11 +99,9 @@ struct Stage {
 }
 
 impl Stage {
-    fn open(choice: DeviceChoice) -> anyhow::Result<Self> {
+    fn open(start: impl FnOnce(Wake) -> anyhow::Result<EngineHandle>) -> anyhow::Result<Self> {
         let (sender, news) = bounded(1);
-        let device = engine::open_device(choice)?;
-        let wake = move || _ = sender.try_send(());
-        let handle = engine::start(device, None, wake)?;
+        let handle = start(Box::new(move || _ = sender.try_send(())))?;
         let ctx = Context::default();
         // Two clicks here are never meant as one of two.
         ctx.options_mut(|options| options.input_options.max_double_click_delay = 0.0);

@@ -7,6 +7,7 @@ use crate::gui::memory::files::{FileWorker, FoundFile};
 use crate::gui::memory::settings::{MOST_GIB, Settings};
 use crate::gui::nouns::text::count;
 use crate::gui::paint::theme::{STEP, overlay_frame};
+use crate::paths;
 
 const GIB: f64 = (1u64 << 30) as f64;
 /// Width of what stands beside a name, points.
@@ -93,7 +94,10 @@ impl VectorsDialog {
 
     fn body_ui(&self, ui: &mut Ui, settings: &mut Settings) {
         let Some(cache) = &self.kept.cache else {
-            ui.label("No home folder is known, so none are kept.");
+            ui.label(match paths::are_elsewhere() {
+                true => "The other machine keeps them, as --cache-size says there; bagssl bank cache shows and clears them there.",
+                false => "No home folder is known, so none are kept.",
+            });
             return;
         };
         ui.label(

@@ -225,6 +225,9 @@ impl App {
         }
         self.closing.logic(ctx, &self.desk);
         self.take_files(ctx);
+        for question in self.files.take_questions() {
+            self.desk.session.send(Command::Files(question));
+        }
         self.desk.pins.follow(self.desk.session.snapshot());
         self.keep(ctx);
         let (now, pressed) = ctx.input(|input| (input.time, input.pointer.any_down()));

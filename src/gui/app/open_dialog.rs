@@ -13,15 +13,16 @@ use crate::engine::facts::{
 };
 use crate::engine::training::{CurveExport, DataSource, TrainCommand};
 use crate::engine::{
-    Command, CompareCommand, EvaluateCommand, MeasureCommand, MeasurePage, SampleMeasure, ScatterCommand,
-    Split,
+    Command, CompareCommand, EvaluateCommand, FolderListing, MeasureCommand, MeasurePage, SampleMeasure,
+    ScatterCommand, Split,
 };
 
 use super::decoding::decoding_ui;
-use crate::gui::memory::files::{FileWorker, FoundFile, NO_DIALOG, NOTHING_PICKED};
+use crate::gui::memory::files::{FileWorker, FoundFile, NOTHING_PICKED, no_dialog};
 use crate::gui::memory::openable::Openable;
 use crate::gui::memory::recent::RecentFiles;
 use crate::gui::paint::theme::{STEP, overlay_frame};
+use crate::gui::widgets::listing::listing_ui;
 use crate::gui::widgets::messages::error_ui;
 use crate::paths;
 
@@ -107,6 +108,8 @@ pub struct Dialog {
     error: Option<String>,
     /// The file that stands there already and that "Replace" would replace.
     replaces: Option<PathBuf>,
+    /// A folder of the other machine, where files are those of one.
+    listing: Option<FolderListing>,
     /// Set until the path field had the focus once.
     fresh: bool,
 }
@@ -124,6 +127,7 @@ impl Dialog {
             note,
             error: None,
             replaces: None,
+            listing: None,
             fresh: true,
         }
     }
@@ -231,8 +235,9 @@ impl Dialog {
         match found {
             FoundFile::Picked(Some(path)) => self.take_path(path),
             FoundFile::Dropped(openable) => openable.path().into_iter().for_each(|path| self.take_path(path)),
+            FoundFile::Listed(listing) => self.listing = Some(listing.clone()),
             FoundFile::Picked(None) => self.note = NOTHING_PICKED.to_owned(),
-            FoundFile::NoDialog => self.error = Some(NO_DIALOG.to_owned()),
+            FoundFile::NoDialog => self.error = Some(no_dialog().to_owned()),
             FoundFile::Exists { path, exists: false } if *path == self.typed_path() => {
                 return self.confirmed();
             }
@@ -248,6 +253,7 @@ impl Dialog {
             | FoundFile::Font(_)
             | FoundFile::Pasted(_)
             | FoundFile::RunFolder(_)
+            | FoundFile::DroppedHere(_)
             | FoundFile::KeptVectors(_) => {}
         }
         None
@@ -377,11 +383,54 @@ impl Dialog {
         let field = field.labelled_by(label.id);
         if std::mem::take(&mut self.fresh) {
             field.request_focus();
+            if files.are_far() {
+                files.list(self.typed_path());
+            }
         }
         if field.changed() {
             self.note.clear();
             self.error = None;
         }
+        if files.are_far() {
+            self.far_ui(ui, files);
+        } else {
+            self.browse_ui(ui, files);
+        }
+        field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter))
+    }
+
+    /// What stands beside the path where files are those of another machine: the folder there.
+    fn far_ui(&mut self, ui: &mut Ui, files: &FileWorker) {
+        self.built_in_ui(ui);
+        let listed = self.listing.as_ref().map(|listing| listing_ui(ui, listing));
+        let Some(Some(path)) = listed else { return };
+        self.take_path(&path);
+        files.list(path);
+    }
+
+    /// What is built in, where that can be opened.
+    fn built_in_ui(&mut self, ui: &mut Ui) {
+        ui.horizontal_wrapped(|ui| match self.purpose {
+            Purpose::Data | Purpose::TrainData | Purpose::EvaluatedData => {
+                for word in built_in_data() {
+                    if ui.button("Built-in set").clicked() {
+                        self.path = word.to_owned();
+                    }
+                }
+            }
+            Purpose::Model | Purpose::Other | Purpose::EvaluatedModel => {
+                for model in &BUILT_IN {
+                    if ui.button(model.name).on_hover_text(format!("Built in: {}", model.about)).clicked() {
+                        self.path = model.name.to_owned();
+                    }
+                }
+            }
+            _ => {}
+        });
+    }
+
+    /// The buttons that open the system's dialogs.
+    fn browse_ui(&mut self, ui: &mut Ui, files: &FileWorker) {
         ui.horizontal_wrapped(|ui| match self.purpose {
             Purpose::Data | Purpose::TrainData | Purpose::EvaluatedData => {
                 if ui.button("Browse for a folder...").clicked() {
@@ -390,11 +439,7 @@ impl Dialog {
                 if ui.button("Browse for a file...").clicked() {
                     files.pick_file("Open an image", &PICTURE_ENDINGS);
                 }
-                for word in built_in_data() {
-                    if ui.button("Built-in set").clicked() {
-                        self.path = word.to_owned();
-                    }
-                }
+                self.built_in_ui(ui);
             }
             Purpose::Model | Purpose::Other | Purpose::EvaluatedModel => {
                 if ui.button("Browse for a checkpoint...").clicked() {
@@ -403,11 +448,7 @@ impl Dialog {
                 if ui.button("Browse for a run folder...").clicked() {
                     files.pick_folder("Open a run folder");
                 }
-                for model in &BUILT_IN {
-                    if ui.button(model.name).on_hover_text(format!("Built in: {}", model.about)).clicked() {
-                        self.path = model.name.to_owned();
-                    }
-                }
+                self.built_in_ui(ui);
             }
             Purpose::Picture => {
                 if ui.button("Browse for a file...").clicked() {
@@ -440,7 +481,6 @@ impl Dialog {
                 }
             }
         });
-        field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter))
     }
 
     /// What was opened lately of the same kind; a click opens it again.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::quit::Quit;
 use crate::engine::Split;
 use crate::engine::facts::{BUILT_IN, DataSpec, ModelSpec, VectorCache};
+use crate::engine::remote::FarPlace;
 use crate::gui::memory::link::Link;
 
 /// What the window opens with.
@@ -31,6 +32,9 @@ pub struct GuiOptions {
     pub is_cache_told: bool,
     /// By which whoever opens the window may close it.
     pub quit: Quit,
+    /// Where the engine is to be, if on another machine; the paths above are then those of that machine, and
+    /// [`crate::paths`] is told so.
+    pub remote: Option<FarPlace>,
 }
 
 impl Default for GuiOptions {
@@ -38,8 +42,8 @@ impl Default for GuiOptions {
     fn default() -> Self {
         let (model, data) = (BUILT_IN[0].name.into(), DataSpec::default());
         let (bank, link, settings, cache) = (None, None, None, None);
-        let (split, runs, is_cache_told, quit) = (None, vec![], false, Quit::default());
-        Self { model, data, split, bank, runs, link, settings, cache, is_cache_told, quit }
+        let (split, runs, is_cache_told, quit, remote) = (None, vec![], false, Quit::default(), None);
+        Self { model, data, split, bank, runs, link, settings, cache, is_cache_told, quit, remote }
     }
 }
 

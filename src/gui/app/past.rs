@@ -1,6 +1,8 @@
 //! When a failure is past: what was asked for then is not asked for any more.
 
-use crate::engine::{ABOUT_GALLERIES, ABOUT_GPU, ABOUT_MEASURES, ABOUT_PICKED, ExploreConfig, QuerySpec};
+use crate::engine::{
+    ABOUT_GALLERIES, ABOUT_GPU, ABOUT_LINK, ABOUT_MEASURES, ABOUT_PICKED, ExploreConfig, QuerySpec,
+};
 use crate::gui::desk::Desk;
 use crate::gui::widgets::notices::Past;
 
@@ -8,7 +10,8 @@ use crate::gui::widgets::notices::Past;
 pub(super) fn past_of(about: &str) -> Past {
     match about {
         "opening the model" => Past::Model,
-        "opening the data set" => Past::Data,
+        // Once it is open again, so is the data set.
+        "opening the data set" | ABOUT_LINK => Past::Data,
         // A device or a driver; nothing that is asked for changes it.
         ABOUT_GPU | "the engine" => Past::Never,
         ABOUT_GALLERIES | "changing the patches" | "the spaces as pictures" => Past::Patches,

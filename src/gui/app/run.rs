@@ -315,6 +315,7 @@ impl App {
     /// Where the next figure is proposed to go.
     pub(super) fn export_folder(&self) -> PathBuf {
         match self.desk.settings.export_folder.as_str() {
+            "" if paths::are_elsewhere() => PathBuf::new(),
             "" => std::env::current_dir().unwrap_or_default(),
             folder => paths::from_words(folder),
         }

@@ -5,14 +5,19 @@ use eframe::{egui, egui_wgpu};
 use super::options::{GuiOptions, SOON};
 use super::{App, libraries};
 use crate::engine::facts::DeviceChoice;
-use crate::engine::{self, EngineHandle};
+use crate::engine::{self, EngineHandle, remote};
 use crate::gui::memory::kept::KeptSettings;
 use crate::gui::memory::window_look::WindowLook;
 
 /// Opens the window with an engine on the device that was chosen; where that is a GPU, window and
-/// engine share it.
+/// engine share it. Where the engine is on another machine, that one chooses, and here is but the window.
 pub fn open(options: GuiOptions, choice: DeviceChoice) -> anyhow::Result<()> {
     libraries::check()?;
+    if let Some(place) = options.remote.clone() {
+        return run(options, drawing(), |context, _| {
+            remote::connect(place, move || context.request_repaint_after(SOON))
+        });
+    }
     let device = engine::open_device(choice)?;
     let mut wgpu_options = drawing();
     if let Some(setup) = &device.setup {

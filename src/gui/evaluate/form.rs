@@ -317,7 +317,7 @@ impl PlanForm {
             return Err("Type a folder for the results.".to_owned());
         }
         let out = paths::typed(&self.out);
-        Ok(PlanRequest { plan, out: std::path::absolute(&out).unwrap_or(out) })
+        Ok(PlanRequest { plan, out: paths::absolute(&out).unwrap_or(out) })
     }
 
     fn start_ui(&mut self, ui: &mut Ui, desk: &mut Desk) {

@@ -22,7 +22,7 @@ use crate::paths;
 
 use crate::gui::desk::Desk;
 use crate::gui::memory::figure_looks::FigureLooks;
-use crate::gui::memory::files::{FileWorker, FoundFile, NO_DIALOG, NOTHING_PICKED};
+use crate::gui::memory::files::{FileWorker, FoundFile, NOTHING_PICKED, no_dialog};
 use crate::gui::nouns::views::Adds;
 use crate::gui::paint::theme::{STEP, overlay_frame};
 use crate::gui::panels::controls::without_pictures;
@@ -253,7 +253,7 @@ impl ExportDialog {
                 self.choices.font.clone_from(&self.font);
             }
             FoundFile::NoDialog => {
-                self.state = ExportState::Failed(NO_DIALOG.into());
+                self.state = ExportState::Failed(no_dialog().into());
             }
             FoundFile::Exists { path, exists }
                 if *path == self.typed_path() && self.state == ExportState::Writing =>
@@ -299,7 +299,9 @@ impl ExportDialog {
         match self.request(desk) {
             Ok(request) => {
                 let (path, caption) = (self.typed_path(), self.caption_path());
-                if let Err(error) = outputs(desk, &path, caption.as_deref()).check() {
+                // Where files lie on another machine, nothing here says what stands in the way.
+                let is_near = !paths::are_elsewhere();
+                if is_near && let Err(error) = outputs(desk, &path, caption.as_deref()).check() {
                     self.state = ExportState::Failed(format!("{error:#}"));
                     return;
                 }

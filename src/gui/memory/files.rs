@@ -10,14 +10,25 @@ use eframe::egui::{ColorImage, Context};
 
 use super::openable::Openable;
 use crate::engine::facts::{CacheUse, VectorCache};
+use crate::engine::{FileAnswer, FileQuestion, FolderListing};
 use crate::image::Image;
+use crate::paths;
 
-/// What to do where [`FoundFile::NoDialog`] was found.
-pub const NO_DIALOG: &str = "No file dialog came up; it needs the desktop's file portal (xdg-desktop-portal) or zenity. \
+/// What to do where no dialog of the system came up.
+const NO_DIALOG: &str = "No file dialog came up; it needs the desktop's file portal (xdg-desktop-portal) or zenity. \
     Type or paste the path here, or drop the file or folder on this window.";
 /// What to do where nothing was picked.
 pub const NOTHING_PICKED: &str = "Nothing was picked. If no dialog came up, type or paste the path here, or drop the \
     file or folder on this window.";
+/// The same where files are those of another machine.
+const NO_FAR_DIALOG: &str =
+    "These files lie on the other machine, which shows no dialog here: type or paste the path.";
+
+/// What to do where [`FoundFile::NoDialog`] was found.
+pub fn no_dialog() -> &'static str {
+    if paths::are_elsewhere() { NO_FAR_DIALOG } else { NO_DIALOG }
+}
+
 /// A dialog that is gone sooner was never there: nobody closes one so fast.
 const SOONEST: Duration = Duration::from_millis(300);
 
@@ -44,15 +55,22 @@ pub enum FoundFile {
     ResultsFolder(Option<PathBuf>),
     /// Something was dropped on the window.
     Dropped(Openable),
+    /// Something of this machine was dropped, and the engine is on another.
+    DroppedHere(PathBuf),
+    /// What a folder of the other machine holds.
+    Listed(FolderListing),
     /// A picture was pasted.
     Pasted(Image),
     /// What kept vectors take of the disk.
     KeptVectors(CacheUse),
 }
 
-/// Starts such threads and gathers what they find.
+/// Starts such threads and gathers what they find. Where the engine is on another machine, its files are those that count,
+/// and questions go there.
 pub struct FileWorker {
     ctx: Context,
+    /// Questions for the other machine, if files lie there.
+    far: Option<(Sender<FileQuestion>, Receiver<FileQuestion>)>,
     sender: Sender<FoundFile>,
     receiver: Receiver<FoundFile>,
 }
@@ -61,7 +79,39 @@ impl FileWorker {
     /// One that wakes the window when something is found.
     pub fn new(ctx: &Context) -> Self {
         let (sender, receiver) = unbounded();
-        Self { ctx: ctx.clone(), sender, receiver }
+        Self { ctx: ctx.clone(), far: paths::are_elsewhere().then(unbounded), sender, receiver }
+    }
+
+    /// Whether files are those of another machine.
+    pub fn are_far(&self) -> bool {
+        self.far.is_some()
+    }
+
+    /// Questions for the other machine since the last call.
+    pub fn take_questions(&self) -> Vec<FileQuestion> {
+        self.far.iter().flat_map(|(_, questions)| questions.try_iter()).collect()
+    }
+
+    /// Takes in what the other machine answered.
+    pub fn take_answer(&self, answer: FileAnswer) {
+        // The receiver is gone only when the window is.
+        let _ = self.sender.send(found_of(answer));
+    }
+
+    /// Has a question answered: there, or here by a thread of its own.
+    fn ask(&self, question: FileQuestion) {
+        match &self.far {
+            Some((questions, _)) => {
+                let _ = questions.send(question);
+                self.ctx.request_repaint();
+            }
+            None => self.spawn(move || found_of(question.answer())),
+        }
+    }
+
+    /// Finds out what a folder of the other machine holds, or the folder of a file.
+    pub fn list(&self, path: PathBuf) {
+        self.ask(FileQuestion::List(path));
     }
 
     /// What was found since the last call.
@@ -84,6 +134,11 @@ impl FileWorker {
         found: fn(Option<PathBuf>) -> FoundFile,
         ask: impl FnOnce() -> Option<PathBuf> + Send + 'static,
     ) {
+        if self.are_far() {
+            let _ = self.sender.send(FoundFile::NoDialog);
+            self.ctx.request_repaint();
+            return;
+        }
         self.spawn(move || {
             let asked = Instant::now();
             match ask() {
@@ -131,12 +186,12 @@ impl FileWorker {
 
     /// Finds the first of `base-1`, `base-2`, ... that does not exist.
     pub fn propose_folder(&self, base: PathBuf) {
-        self.spawn(move || FoundFile::FreeFolder(free_folder(base)));
+        self.ask(FileQuestion::FreeFolder(base));
     }
 
     /// The same for the results of an evaluation.
     pub fn propose_results(&self, base: PathBuf) {
-        self.spawn(move || FoundFile::FreeResults(free_folder(base)));
+        self.ask(FileQuestion::FreeResults(base));
     }
 
     /// Opens the system's dialog for a file to write, with `path` as the proposal.
@@ -155,17 +210,21 @@ impl FileWorker {
 
     /// Finds out whether something stands at `path`.
     pub fn ask_exists(&self, path: PathBuf) {
-        self.spawn(move || FoundFile::Exists { exists: path.exists(), path });
+        self.ask(FileQuestion::Exists(path));
     }
 
     /// Finds out which of `paths` do not exist.
     pub fn ask_gone(&self, paths: Vec<PathBuf>) {
-        self.spawn(move || FoundFile::Gone(paths.into_iter().filter(|path| !path.exists()).collect()));
+        self.ask(FileQuestion::Gone(paths.iter().map(|path| paths::to_words(path)).collect()));
     }
 
     /// Finds out what was dropped.
     pub fn look_at_dropped(&self, path: PathBuf) {
-        self.spawn(move || FoundFile::Dropped(Openable::at(&path)));
+        let is_far = self.are_far();
+        self.spawn(move || match is_far {
+            true => FoundFile::DroppedHere(path),
+            false => FoundFile::Dropped(Openable::at(&path)),
+        });
     }
 
     /// Finds out what the vectors of `cache` take.
@@ -197,15 +256,14 @@ impl FileWorker {
     }
 }
 
-/// The first of `base-1`, `base-2`, ... that does not exist.
-fn free_folder(base: PathBuf) -> PathBuf {
-    let numbered = |number: u32| {
-        let mut name = base.clone().into_os_string();
-        name.push(format!("-{number}"));
-        PathBuf::from(name)
-    };
-    let mut all = (1..10_000).map(numbered);
-    all.find(|path| !path.exists()).unwrap_or(base)
+fn found_of(answer: FileAnswer) -> FoundFile {
+    match answer {
+        FileAnswer::Exists { path, exists } => FoundFile::Exists { path, exists },
+        FileAnswer::Gone(gone) => FoundFile::Gone(gone.iter().map(paths::from_words).collect()),
+        FileAnswer::FreeFolder(path) => FoundFile::FreeFolder(path),
+        FileAnswer::FreeResults(path) => FoundFile::FreeResults(path),
+        FileAnswer::Listed(listing) => FoundFile::Listed(listing),
+    }
 }
 
 #[cfg(test)]

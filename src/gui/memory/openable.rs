@@ -70,7 +70,7 @@ impl Openable {
         match self {
             Openable::Data(source) => Openable::Data(DataSource { spec: source.spec.absolute(), ..source }),
             Openable::Model(spec) => Openable::Model(spec.absolute()),
-            Openable::Run(path) => Openable::Run(std::path::absolute(&path).unwrap_or(path)),
+            Openable::Run(path) => Openable::Run(paths::absolute(&path).unwrap_or(path)),
         }
     }
 }

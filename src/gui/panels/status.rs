@@ -2,7 +2,7 @@
 
 use eframe::egui::{Align, Layout, ProgressBar, RichText, ScrollArea, Ui};
 
-use crate::engine::{ExtractionView, MemoryUse, Skipped, Snapshot};
+use crate::engine::{Command, ExtractionView, LinkPhase, LinkView, MemoryUse, Skipped, Snapshot};
 
 use crate::gui::desk::Desk;
 use crate::gui::nouns::actions::{Action, keys_of};
@@ -22,18 +22,54 @@ pub fn status_ui(ui: &mut Ui, desk: &mut Desk) {
         ScrollArea::horizontal().auto_shrink(false).show(ui, |ui| {
             ui.horizontal_centered(|ui| {
                 work_ui(ui, desk, &snapshot);
-                device_ui(ui, &snapshot);
+                device_ui(ui, desk, &snapshot);
             });
         });
         return;
     }
     ui.horizontal_centered(|ui| {
         work_ui(ui, desk, &snapshot);
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| device_ui(ui, &snapshot));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| device_ui(ui, desk, &snapshot));
     });
 }
 
-fn device_ui(ui: &mut Ui, snapshot: &Snapshot) {
+/// How the line to the other machine stands.
+fn link_ui(ui: &mut Ui, desk: &Desk, link: &LinkView) {
+    let is_down = matches!(link.phase, LinkPhase::Lost { .. } | LinkPhase::Refused { .. });
+    if is_down && ui.small_button("Connect").on_hover_text("Opens the line again now.").clicked() {
+        desk.session.send(Command::Reconnect);
+    }
+    let LinkView { host, phase, round_trip, received, sent } = link;
+    let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
+    let warn = ui.visuals().warn_fg_color;
+    let label = match phase {
+        LinkPhase::Connecting => ui.weak(format!("connecting to {host}...")),
+        LinkPhase::Connected => {
+            let time = round_trip
+                .map_or(String::new(), |time| format!(" \u{b7} {:.0} ms", 1000.0 * time.as_secs_f64()));
+            ui.label(format!("on {host}{time} \u{b7} {}", mib(*received)))
+        }
+        LinkPhase::Lost { again, .. } => {
+            ui.colored_label(warn, format!("{host} is out of reach; again in {} s", again.as_secs()))
+        }
+        LinkPhase::Refused { .. } => ui.colored_label(warn, format!("not connected to {host}")),
+    };
+    label.on_hover_text(match phase {
+        LinkPhase::Lost { why, .. } | LinkPhase::Refused { why } => why.clone(),
+        _ => format!(
+            "Models, data, banks and runs are those of {host}, and so are paths; figures are written there. {} came, {} \
+             went; the time is that of a question and its answer. Pictures of more than a megapixel arrive with fewer \
+             pixels, for the screen only.",
+            mib(*received),
+            mib(*sent)
+        ),
+    });
+}
+
+fn device_ui(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot) {
+    if let Some(link) = &snapshot.link {
+        link_ui(ui, desk, link);
+    }
     match &snapshot.device {
         Some(device) => drop(
             ui.label(format!("{}: {}", device.kind, tail(&device.name, 48))).on_hover_text(&device.reason),

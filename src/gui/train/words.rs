@@ -16,7 +16,7 @@ pub fn quoted(word: &str) -> String {
 pub fn whole_path(path: &str) -> Option<String> {
     let typed = paths::typed(path);
     let is_told_from_here = !path.is_empty() && typed.is_relative();
-    std::path::absolute(typed).ok().filter(|_| is_told_from_here).map(|whole| whole.display().to_string())
+    paths::absolute(&typed).ok().filter(|_| is_told_from_here).map(|whole| whole.display().to_string())
 }
 
 #[cfg(test)]

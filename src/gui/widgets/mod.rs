@@ -2,6 +2,7 @@
 
 pub mod box_drag;
 pub mod histogram;
+pub mod listing;
 pub mod messages;
 pub mod notices;
 pub mod place;

@@ -63,6 +63,7 @@ readers! {
     pages "pages"
     settings "settings"
     links "links"
+    lines "lines"
     models "models"
     checkpoints "checkpoints"
     banks "banks"

@@ -9,6 +9,7 @@ mod dice; // what is random, and how bytes are spoilt
 mod faults; // disks that fail
 mod fuzz; // hostile bytes: counts, bounds, a process for each reader
 mod kills; // kills at any moment
+mod lines; // the line between a window and an engine on another machine
 mod program; // the program, watched: how it ended, what it left
 mod readers; // every reader, with valid files
 mod records; // those of what the program writes itself

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{records, sets};
+use super::{lines, records, sets};
 
 /// Something that reads files which others may have written.
 pub struct Reader {
@@ -32,7 +32,7 @@ const PLAIN: Reader = Reader {
 };
 
 /// All of them.
-pub const READERS: [Reader; 21] = [
+pub const READERS: [Reader; 22] = [
     Reader {
         name: "pictures",
         inputs: 3000,
@@ -76,6 +76,7 @@ pub const READERS: [Reader; 21] = [
         names_file: false,
         ..PLAIN
     },
+    Reader { name: "lines", inputs: 1500, lay: lines::lay, read: lines::read, names_file: false, ..PLAIN },
     Reader { name: "models", inputs: 400, lay: records::lay_models, read: records::read_model, ..PLAIN },
     Reader {
         name: "checkpoints",

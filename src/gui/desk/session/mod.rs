@@ -89,7 +89,8 @@ impl Session {
                 | Event::Train(_)
                 | Event::ResultsSaved { .. }
                 | Event::TableSaved { .. }
-                | Event::ResultsOpened => {}
+                | Event::ResultsOpened
+                | Event::Files(_) => {}
             }
         }
         let before = self.patch();

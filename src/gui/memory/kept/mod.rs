@@ -15,7 +15,7 @@ use eframe::egui::Context;
 use serde_json::Value;
 
 use self::disk::Disk;
-pub use self::place::settings_file;
+pub use self::place::{settings_file, settings_file_of};
 use crate::gui::memory::settings::Settings;
 
 /// From a change to its file, at most, seconds.

@@ -15,3 +15,10 @@ pub fn settings_file() -> Option<PathBuf> {
     };
     Some(folder.join("settings.json"))
 }
+
+/// The file of the settings of windows whose engine is on `host`: the paths in it are those of that machine.
+pub fn settings_file_of(host: &str) -> Option<PathBuf> {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.@".contains(letter);
+    let name: String = host.chars().map(|letter| if is_plain(letter) { letter } else { '_' }).collect();
+    Some(settings_file()?.with_file_name(format!("settings of {name}.json")))
+}

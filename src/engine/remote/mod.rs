@@ -1,0 +1,20 @@
+//! The engine here, its window elsewhere, and the other way round: commands travel one way, what changed of the snapshot the
+//! other, over the pipes of a child process such as `ssh`.
+//!
+//! What is shown is never queued: while something is on its way, later states replace those that were not sent yet.
+
+mod connection;
+mod far;
+mod hello;
+mod messages;
+mod near;
+mod outbox;
+mod pace;
+mod pieces;
+mod retake;
+
+pub use connection::FarPlace;
+pub use far::serve;
+pub use hello::{Hello, MAGIC};
+pub use near::connect;
+pub use pieces::{ShownPiece, Update, read_command, read_update};

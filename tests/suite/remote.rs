@@ -1,0 +1,195 @@
+//! A window here and its engine in another process, over the pipes of what stands in for `ssh`.
+
+#![cfg(unix)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bagssl::engine::remote::{FarPlace, connect};
+use bagssl::engine::{
+    Command, Event, FileAnswer, FileQuestion, GalleryView, LinkPhase, Neighbour, OutsidePicture, QuerySpec,
+    Snapshot, Source,
+};
+use bagssl::image::Image;
+use bagssl::patch::PatchRef;
+use crossbeam_channel::bounded;
+
+use crate::engine::{Started, is_complete, small};
+use crate::support::text;
+
+/// A script that is called as `ssh -T -- HOST LINE` is.
+fn stand_in(folder: &Path, script: &str) -> FarPlace {
+    let path = folder.join("ssh");
+    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    FarPlace {
+        host: "far".into(),
+        ssh: vec![text(&path).into()],
+        program: env!("CARGO_BIN_EXE_bagssl").into(),
+        arguments: vec!["--device".into(), "cpu".into()],
+    }
+}
+
+/// One that runs what it is given, and says under which number.
+fn runs_it(folder: &Path) -> (FarPlace, PathBuf) {
+    let pid = folder.join("pid");
+    let script = format!(
+        "echo $$ > '{}'; echo 'a login script says hello'; XDG_CACHE_HOME=/dev/null/none exec sh -c \"exec $4\"",
+        pid.display()
+    );
+    (stand_in(folder, &script), pid)
+}
+
+fn start(place: FarPlace) -> Started {
+    let (ring, bell) = bounded(1);
+    let engine = connect(place, move || _ = ring.try_send(())).unwrap();
+    Started::of(engine, bell, small())
+}
+
+fn ask(started: &Started, id: u64, source: impl Into<Source>, image: usize) -> Arc<Snapshot> {
+    let data = started.engine.snapshot().data.as_ref().unwrap().id;
+    started.engine.send(Command::Query { id, data, query: QuerySpec::one(source), image });
+    started.until("the query", |shown| {
+        let is_asked = shown.galleries.as_ref().is_some_and(|galleries| galleries.query_id == id);
+        is_asked && is_complete(shown)
+    })
+}
+
+/// Each neighbour in words and pixels, and its cosines.
+fn plain(view: &GalleryView) -> (Vec<String>, Vec<f32>) {
+    let all = || view.spaces.iter().flat_map(|gallery| &gallery.neighbours);
+    let words = all().map(|n| {
+        format!("{:?} {:?} {:?} {:?} {:?}", n.patch, n.relation, n.class, n.image_name, n.pixels.rgb())
+    });
+    let other = |n: &Neighbour| n.in_other_spaces.iter().map(|(_, cosine)| *cosine).collect::<Vec<f32>>();
+    (words.collect(), all().flat_map(|n| [vec![n.cosine], other(n)].concat()).collect())
+}
+
+/// Two engines may embed the same patches in other batches, whose sums are rounded otherwise.
+fn assert_near(a: &[f32], b: &[f32]) {
+    assert_eq!(a.len(), b.len());
+    let apart = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(apart < 1e-5, "{apart} apart");
+}
+
+fn assert_same(a: &Snapshot, b: &Snapshot) {
+    let [a_found, b_found] = [a, b].map(|shown| plain(shown.galleries.as_ref().unwrap()));
+    assert_eq!(a_found.0.len(), 40);
+    assert!(a_found.0 == b_found.0, "{} and {}", &a_found.0[0][..90], &b_found.0[0][..90]);
+    assert_near(&a_found.1, &b_found.1);
+    let maps = |shown: &Snapshot| shown.query.as_ref().unwrap().maps.clone();
+    for (a, b) in maps(a).iter().zip(&maps(b)) {
+        assert_eq!((&a.space, a.grid, a.rows), (&b.space, b.grid, b.rows));
+        assert_near(&a.values, &b.values);
+    }
+}
+
+#[test]
+fn what_a_far_engine_shows_is_what_a_near_one_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    let (near, far) = (Started::new(), start(runs_it(folder.path()).0));
+    let patch = PatchRef { image: 5, y: 8, x: 8, size: 16 };
+    let mut shown = [&near, &far].map(|started| {
+        started.until("the first query", is_complete);
+        ask(started, 4, patch, 5)
+    });
+    let link = shown[1].link.clone().expect("the line is on show");
+    assert_eq!((link.host.as_str(), &link.phase), ("far", &LinkPhase::Connected));
+    let view = |shown: &Snapshot| shown.view.as_ref().unwrap().clone();
+    assert!(view(&shown[0]).image == view(&shown[1]).image && view(&shown[0]).parts == view(&shown[1]).parts);
+    assert_eq!(shown[0].data, shown[1].data);
+    assert_eq!(shown[0].model, shown[1].model);
+    assert_same(&shown[0], &shown[1]);
+    // A picture that is not of the data set goes there, and comes back as the one that went.
+    let rgb = (0..3 * 24 * 24u32).map(|at| (at * 7 % 256) as u8).collect();
+    let picture = OutsidePicture { name: "the clipboard".into(), image: Arc::new(Image::new(24, 24, rgb)) };
+    let outside = Source::Outside(Arc::new(picture));
+    shown = [&near, &far].map(|started| ask(started, 5, outside.clone(), 5));
+    assert_same(&shown[0], &shown[1]);
+    assert_eq!(shown[1].query.as_ref().unwrap().query, QuerySpec::one(outside));
+    far.engine.send(Command::Files(FileQuestion::List(folder.path().into())));
+    let answer = event(&far, |event| match event {
+        Event::Files(FileAnswer::Listed(listing)) => Some(listing.entries.len()),
+        _ => None,
+    });
+    assert_eq!(answer, 2, "the stand-in and its number");
+}
+
+/// Waits for an event.
+fn event<T>(started: &Started, wanted: impl Fn(&Event) -> Option<T>) -> T {
+    for _ in 0..600 {
+        if let Some(found) = started.engine.drain_events().iter().find_map(&wanted) {
+            return found;
+        }
+        let _ = started.bell.recv_timeout(Duration::from_millis(200));
+    }
+    panic!("it did not happen");
+}
+
+#[test]
+fn a_line_that_drops_is_said_and_what_was_open_is_taken_up_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (place, pid) = runs_it(folder.path());
+    let far = start(place);
+    far.until("the first query", is_complete);
+    let patch = PatchRef { image: 5, y: 8, x: 8, size: 16 };
+    let before = ask(&far, 4, patch, 5);
+    far.engine.drain_events();
+    let number: i32 = fs::read_to_string(pid).unwrap().trim().parse().unwrap();
+    // SAFETY: the process was started for this test, and is waited for by the thread that keeps the line.
+    assert_eq!(unsafe { libc::kill(number, libc::SIGKILL) }, 0);
+    let said = event(&far, |event| match event {
+        Event::Failed { message, .. } => Some(message.clone()),
+        _ => None,
+    });
+    assert!(said.contains("it dropped"), "{said}");
+    let old = before.data.as_ref().unwrap().id;
+    let again = far.until("taking up", |shown| {
+        shown.data.as_ref().is_some_and(|data| data.id > old)
+            && shown.galleries.as_ref().is_some_and(|galleries| galleries.query_id == 4)
+            && !Arc::ptr_eq(shown.galleries.as_ref().unwrap(), before.galleries.as_ref().unwrap())
+            && is_complete(shown)
+    });
+    assert_eq!(again.link.as_ref().unwrap().phase, LinkPhase::Connected);
+    assert_eq!(again.view.as_ref().unwrap().index, 5);
+    assert_same(&again, &before);
+}
+
+/// What is said of a line that cannot be opened.
+fn refusal(script: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let far = start(stand_in(folder.path(), script));
+    let refused = far.until("refusing", |shown| {
+        shown.link.as_ref().is_some_and(|link| matches!(link.phase, LinkPhase::Refused { .. }))
+    });
+    let said = event(&far, |event| match event {
+        Event::Failed { message, .. } => Some(message.clone()),
+        _ => None,
+    });
+    let Some(LinkPhase::Refused { why }) = refused.link.as_ref().map(|link| link.phase.clone()) else {
+        panic!()
+    };
+    assert!(said.contains(&why), "{said}\n{why}");
+    why
+}
+
+#[test]
+fn another_version_no_program_and_no_login_are_told_in_words() {
+    let other =
+        r#"printf '\000bagssl link\000\045\000{"version":"9.9.9","protocol":123456}'; cat > /dev/null"#;
+    let why = refusal(other);
+    assert!(why.contains("there runs bagssl 9.9.9 (link 123456), here bagssl"), "{why}");
+    let why = refusal("echo 'sh: bagssl: not found' >&2; exit 127");
+    assert!(why.contains("came nothing") && why.contains("sh: bagssl: not found"), "{why}");
+    let why = refusal("echo 'Welcome'; echo 'far: Permission denied (publickey).' >&2; exit 255");
+    assert!(why.contains("came \"Welcome\"") && why.contains("Permission denied"), "{why}");
+    let why = refusal("head -c 100000 /dev/zero");
+    assert!(why.contains("expected bagssl's greeting"), "{why}");
+    let folder = tempfile::tempdir().unwrap();
+    let mut nowhere = stand_in(folder.path(), "");
+    nowhere.host = "-oProxyCommand=x".into();
+    assert!(connect(nowhere, || ()).err().unwrap().to_string().contains("names no machine"));
+}
