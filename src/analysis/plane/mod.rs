@@ -226,6 +226,19 @@ mod tests {
         assert_eq!(plane.point_of(PatchRef { x: 3, ..patch }), None);
     }
 
+    /// A fifth of the vectors points one way, the rest another: their mean is not in the middle.
+    #[test]
+    fn places_are_counted_from_the_mean() {
+        let bank = bank(2, 0, 2, |patch| if patch.x == 0 { vec![3.0, 0.0] } else { vec![0.0, 1.0] });
+        let (config, cancel) = (PlaneConfig::default(), CancelToken::default());
+        let plane = PatchPlane::of(&bank, "h", config, None, &cancel).unwrap();
+        // They are the root of 2 apart, and the mean lies four fifths of that from the few.
+        for (patch, at) in plane.patches.iter().zip(&plane.at) {
+            let expected = if patch.x == 0 { 0.8 } else { 0.2 } * 2.0f32.sqrt();
+            assert!((at[0].abs() - expected).abs() < 1e-6 && at[1].abs() < 1e-6, "{patch:?} {at:?}");
+        }
+    }
+
     #[test]
     fn of_many_patches_some_are_laid_out_and_axes_are_found_from_fewer() {
         let (all, some) = (plane(1000, 1000), plane(30, 60));
