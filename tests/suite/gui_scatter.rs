@@ -8,8 +8,8 @@ use bagssl::colormap::Colormap;
 use bagssl::dataset::{self, DataSpec, Split};
 use bagssl::engine::facts::{PatchPlane, PlaneConfig};
 use bagssl::engine::{
-    Command, Event, ExploreConfig, PickedPatch, PickedPoints, PointColor, PointPictures, PointTints,
-    QuerySpec, SamplePhase, ScatterCommand, ScatterPlan, ShownPlane, Snapshot, Tints,
+    Command, Event, ExploreConfig, PickedPatch, PickedPoints, PointColor, PointPicture, PointPictures,
+    PointTints, QuerySpec, SamplePhase, ScatterCommand, ScatterPlan, ShownPlane, Snapshot, Tints,
 };
 use bagssl::image::Image;
 use bagssl::patch::PatchRef;
@@ -162,7 +162,10 @@ fn where_one_zooms_in_the_patches_take_the_place_of_points() {
     // So few points are patches at once, one for each place.
     let [ScatterCommand::Pictures { plane: 4, points }] = &wanted[..] else { panic!("{wanted:?}") };
     assert!(points.len() < 294 && points.len() >= 49, "{}", points.len());
-    let picture = |point: &u32| (*point, Arc::new(Image::filled(8, 8, [*point as u8, 90, 9])));
+    let picture = |point: &u32| {
+        let pixels = Arc::new(Image::filled(8, 8, [*point as u8, 90, 9]));
+        PointPicture { point: *point, pixels }
+    };
     let pictures = points.iter().map(picture).collect();
     window.line.update(|shown| {
         shown.views.scatter.pictures = Some(Arc::new(PointPictures { plane: 4, pictures }));
@@ -302,7 +305,7 @@ fn pictures_and_picks(started: &Started, plane: &ShownPlane) {
         shown.views.scatter.pictures.as_ref().is_some_and(|pictures| pictures.pictures.len() == 3)
     };
     let shown = started.until("the pictures", all);
-    for (point, pixels) in &shown.views.scatter.pictures.as_ref().unwrap().pictures {
+    for PointPicture { point, pixels } in &shown.views.scatter.pictures.as_ref().unwrap().pictures {
         let PatchRef { image, y, x, size } = plane.plane.patches[*point as usize];
         assert_eq!(**pixels, data.image(image as usize).unwrap().crop(y, x, size, size));
     }

@@ -189,7 +189,17 @@ pub struct PointPictures {
     /// [`ShownPlane::number`].
     pub plane: u64,
     /// Points with their patches, made smaller where they are larger than [`POINT_SIDE`].
-    pub pictures: Vec<(u32, Arc<Image>)>,
+    pub pictures: Vec<PointPicture>,
+}
+
+/// The pixels of a point.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PointPicture {
+    /// Which.
+    pub point: u32,
+    /// Its patch.
+    #[serde(with = "crate::wire::fields::picture")]
+    pub pixels: Arc<Image>,
 }
 
 /// Longest side of the picture of a point, pixels.

@@ -11,8 +11,8 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::dataset::Dataset;
 use crate::engine::ask::{
-    ABOUT_PICKED, EngineLine, Event, MOST_PICKED, POINT_SIDE, PickedPatch, PickedPoints, PointPictures,
-    ShownPlane,
+    ABOUT_PICKED, EngineLine, Event, MOST_PICKED, POINT_SIDE, PickedPatch, PickedPoints, PointPicture,
+    PointPictures, ShownPlane,
 };
 use crate::engine::look::plane::PlaneBoard;
 use crate::engine::look::plane_table::write_points;
@@ -157,7 +157,7 @@ impl PatchThread {
         let mut pictures = Vec::with_capacity(wanted.len());
         let mut told = Instant::now();
         for (index, (point, patch)) in wanted.iter().enumerate() {
-            pictures.push((*point, self.cut.get(data, *patch)));
+            pictures.push(PointPicture { point: *point, pixels: self.cut.get(data, *patch) });
             let is_last = index + 1 == wanted.len();
             if is_last || told.elapsed() >= PERIOD {
                 told = Instant::now();

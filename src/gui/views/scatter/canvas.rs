@@ -329,9 +329,9 @@ impl Canvas {
 
 impl PatchAtlas {
     fn new(ui: &Ui, of: Arc<PointPictures>) -> Self {
-        let pixels: Vec<_> = of.pictures.iter().map(|(_, pixels)| &**pixels).collect();
+        let pixels: Vec<_> = of.pictures.iter().map(|picture| &*picture.pixels).collect();
         let atlas = Atlas::of(ui.ctx(), "patches of the plane", &pixels);
-        let cells = of.pictures.iter().enumerate().map(|(cell, (point, _))| (*point, cell)).collect();
+        let cells = of.pictures.iter().enumerate().map(|(cell, picture)| (picture.point, cell)).collect();
         Self { of, atlas, cells }
     }
 
