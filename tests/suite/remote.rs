@@ -6,18 +6,21 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bagssl::engine::remote::{FarPlace, connect};
+use bagssl::engine::training::{DataSource, StartTraining, TrainCommand};
 use bagssl::engine::{
     Command, Event, FileAnswer, FileQuestion, GalleryView, LinkPhase, Neighbour, OutsidePicture, QuerySpec,
     Snapshot, Source,
 };
 use bagssl::image::Image;
 use bagssl::patch::PatchRef;
+use bagssl::train::RunFolder;
 use crossbeam_channel::bounded;
 
 use crate::engine::{Started, is_complete, small};
+use crate::run::tiny;
 use crate::support::text;
 
 /// A script that is called as `ssh -T -- HOST LINE` is.
@@ -192,4 +195,36 @@ fn another_version_no_program_and_no_login_are_told_in_words() {
     let mut nowhere = stand_in(folder.path(), "");
     nowhere.host = "-oProxyCommand=x".into();
     assert!(connect(nowhere, || ()).err().unwrap().to_string().contains("names no machine"));
+}
+
+/// Whether the process still runs.
+fn is_running(number: i32) -> bool {
+    // SAFETY: signal 0 is sent to nobody; it only asks.
+    unsafe { libc::kill(number, 0) == 0 }
+}
+
+#[test]
+fn a_window_that_closes_leaves_a_run_over_there_with_its_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let (place, pid) = runs_it(folder.path());
+    let (ring, bell) = bounded(1);
+    let engine = connect(place, move || _ = ring.try_send(())).unwrap();
+    let out = folder.path().join("run");
+    let mut config = tiny();
+    config.set(&["epochs=2000", "checkpoint_every=100000", "probe.every=100000"]).unwrap();
+    let data = DataSource { spec: "demo".into(), split: None };
+    let start = StartTraining { config, data, out: out.clone() };
+    engine.send(Command::Train(TrainCommand::Start(Box::new(start))));
+    let far = Started { engine, bell };
+    far.until("a step", |shown| shown.runs.active.as_ref().is_some_and(|run| run.step > 2));
+    let curves = far.until("curves", |shown| shown.runs.folders.iter().any(|run| !run.series.is_empty()));
+    assert_eq!(curves.runs.folders[0].path, out);
+    let number: i32 = fs::read_to_string(pid).unwrap().trim().parse().unwrap();
+    drop(far);
+    let patience = Instant::now();
+    while is_running(number) && patience.elapsed() < Duration::from_secs(100) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let (run, _) = RunFolder::open(&out).unwrap();
+    assert!(run.checkpoints().unwrap().iter().any(|step| *step > 2), "{:?}", run.checkpoints());
 }

@@ -104,6 +104,12 @@ impl Connection {
         Ok((Self { child, complaints, listener }, input, output))
     }
 
+    /// Waits until the child ends by itself.
+    pub fn wait(mut self) {
+        // Nobody is there any more to hear how it ended.
+        let _ = self.child.wait();
+    }
+
     /// Ends the child, which may be about to end by itself, and says what is known of why it ended: what it said, else
     /// its exit status.
     pub fn close(mut self) -> String {

@@ -199,10 +199,13 @@ impl FarLink {
         }
         let mut voice = Voice { to_writer, pool: WirePool::default(), sent: 0, start };
         let end = self.follow(&mut voice, &heard);
-        drop(voice);
         match end {
             // It ends by itself, once a run in training has its checkpoint.
-            LinkEnd::Closed => LinkEnd::Closed,
+            LinkEnd::Closed => {
+                voice.close();
+                connection.wait();
+                LinkEnd::Closed
+            }
             LinkEnd::Refused(why) => LinkEnd::Refused(with_words(why, connection)),
             LinkEnd::Lost(why) => LinkEnd::Lost(with_words(why, connection)),
         }
@@ -347,6 +350,11 @@ impl Voice {
         }
     }
 
+    /// Nothing more goes: whoever answers what comes may still hold the way there.
+    fn close(self) {
+        let _ = self.to_writer.send(vec![]);
+    }
+
     fn ask_time(&mut self) {
         let now = self.start.elapsed().as_nanos() as u64;
         self.say(PING, &now.to_le_bytes());
@@ -357,12 +365,15 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> anyhow::Result<()>
     thread::Builder::new().name(name.into()).spawn(work).map(drop).context("could not start a thread")
 }
 
-/// Writes what is to go, until nothing more is.
+/// Writes what is to go, until nothing more is or nothing at all is sent.
 fn speak(mut input: ChildStdin, written: &Receiver<Vec<u8>>) {
     if Hello::own().write(&mut input).is_err() {
         return;
     }
     while let Ok(bytes) = written.recv() {
+        if bytes.is_empty() {
+            return;
+        }
         if input.write_all(&bytes).and_then(|()| input.flush()).is_err() {
             return;
         }
