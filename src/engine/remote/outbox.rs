@@ -133,7 +133,7 @@ mod tests {
         }
         assert_eq!((sent[0][0], sent[1][0], sent[2][0]), (BULK, URGENT, BULK));
         let under_way: usize = sent.iter().map(Vec::len).sum();
-        assert!(under_way < 48 << 10, "{under_way} bytes are under way unheard");
+        assert!(under_way < 96 << 10, "{under_way} bytes are under way unheard");
         let (mut assembly, mut pool) = (Assembly::<2>::default(), WirePool::default());
         let frame = read_frame(&mut &sent[1][..]).unwrap().unwrap();
         let whole = assembly.take(frame).unwrap().unwrap();
