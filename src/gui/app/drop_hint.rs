@@ -2,6 +2,15 @@
 
 use eframe::egui::{self, Color32, Context, Id};
 
+use crate::paths;
+
+fn words() -> &'static str {
+    if paths::are_elsewhere() {
+        return "What lies on this machine cannot be opened: the engine is on another.";
+    }
+    "Drop a picture or a folder of pictures to open it as data,\na .safetensors file or a run folder to open it as model."
+}
+
 /// Says over the whole window what dropping does, while a file hangs over it.
 pub fn drop_hint_ui(ctx: &Context) {
     if ctx.input(|input| input.raw.hovered_files.is_empty()) {
@@ -14,7 +23,7 @@ pub fn drop_hint_ui(ctx: &Context) {
     painter.text(
         screen.center(),
         egui::Align2::CENTER_CENTER,
-        "Drop a picture or a folder of pictures to open it as data,\na .safetensors file or a run folder to open it as model.",
+        words(),
         egui::FontId::proportional(18.0),
         Color32::WHITE,
     );
