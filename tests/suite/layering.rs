@@ -107,7 +107,7 @@ const CRATES: [(&str, &[&str]); 24] = [
     ("tar", &["dataset"]),
     ("zip", &["model", "bank"]),
     ("memmap2", &["files"]),
-    ("libc", &["files", "cli"]),
+    ("libc", &["files", "cli", "memory"]),
     ("ciborium", &["wire"]),
     ("indicatif", &["cli"]),
     ("ctrlc", &["cli"]),

@@ -60,7 +60,7 @@ fn summed(unit: Unit, shape: &Shape, x: &[f32], layer: &HalfLayer, finish: HalfF
     }
     let [height, width] = shape.out_size();
     layer.forward(unit, shape.batch * height * width, finish, |first, rows| {
-        let rows = Unrolled { shape, x, first, rows };
+        let rows = HalfUnrolled { shape, x, first, rows };
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a unit of bf16 is here, all of which have these vectors.
         unsafe {
@@ -72,7 +72,7 @@ fn summed(unit: Unit, shape: &Shape, x: &[f32], layer: &HalfLayer, finish: HalfF
 }
 
 /// The values under output pixels from `first` on.
-struct Unrolled<'a, 'b> {
+struct HalfUnrolled<'a, 'b> {
     shape: &'a Shape,
     x: &'a [f32],
     first: usize,
@@ -80,7 +80,7 @@ struct Unrolled<'a, 'b> {
 }
 
 #[cfg(target_arch = "x86_64")]
-impl Unrolled<'_, '_> {
+impl HalfUnrolled<'_, '_> {
     /// # Safety
     /// The processor has AVX512-BF16.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]

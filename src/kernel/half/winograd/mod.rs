@@ -17,8 +17,10 @@ use super::unit::{ReadyUnit, Unit};
 use crate::kernel::scratch;
 use crate::kernel::shape::Shape;
 use crate::progress::is_left;
-use tiles::{OUT, SIDE};
 
+/// Side of a tile of the output, and of the pixels that it is made of.
+const OUT: usize = 2;
+const SIDE: usize = 4;
 /// Places of a transformed tile.
 const PLACES: usize = SIDE * SIDE;
 /// Most tiles of a block, and its values of bf16: half a megabyte stays in a core's second cache.
@@ -80,7 +82,7 @@ impl HalfWinograd {
         (0..blocks * groups).into_par_iter().for_each(|task| {
             let (first, group) = (task / groups * block, task % groups * of_group);
             let tiles = first..tiles.min(first + block);
-            let task = Block { unit, shape, x, layer: self, finish, out: shared, row, tiles };
+            let task = HalfBlock { unit, shape, x, layer: self, finish, out: shared, row, tiles };
             task.run(group..panels.min(group + of_group));
         });
         // SAFETY: each task has set its outputs of all its tiles.
@@ -97,7 +99,7 @@ fn at_place(w: &[f32], place: usize) -> f32 {
 }
 
 /// Some tiles of all maps.
-struct Block<'a> {
+struct HalfBlock<'a> {
     unit: Unit,
     shape: &'a Shape,
     x: &'a [f32],
@@ -110,7 +112,7 @@ struct Block<'a> {
     tiles: Range<usize>,
 }
 
-impl Block<'_> {
+impl HalfBlock<'_> {
     /// The outputs of some panels.
     fn run(&self, panels: Range<usize>) {
         let (m, row) = (self.tiles.len(), self.row);

@@ -1,33 +1,28 @@
 //! The transforms of tiles by vectors of channels.
 
-/// Side of a tile of the output, and of the pixels that it is made of.
-pub const OUT: usize = 2;
-pub const SIDE: usize = 4;
-
 #[cfg(target_arch = "x86_64")]
 mod by_vectors {
     use std::arch::x86_64::*;
 
     use super::super::super::product::{PANEL, STEP};
-    use super::super::Block;
-    use super::{OUT, SIDE};
+    use super::super::{HalfBlock, OUT, SIDE};
 
     /// Channels of a vector.
     const LANES: usize = 16;
 
     /// Where a run of tiles begins: those of one line of tiles of one map that follow each other.
-    struct Place {
+    struct TilePlace {
         image: usize,
         /// First row and column of its outputs.
         top: usize,
         left: usize,
     }
 
-    impl Block<'_> {
-        fn place(&self, tile: usize) -> Place {
+    impl HalfBlock<'_> {
+        fn place(&self, tile: usize) -> TilePlace {
             let [down, across] = self.shape.out_size().map(|side| side.div_ceil(OUT));
             let (line, left) = (tile / across, tile % across * OUT);
-            Place { image: line / down, top: line % down * OUT, left }
+            TilePlace { image: line / down, top: line % down * OUT, left }
         }
 
         /// # Safety
@@ -48,7 +43,7 @@ mod by_vectors {
 
         /// Some channels of `run` tiles, each of whose columns of pixels is transformed once.
         #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-        fn transform_run(&self, from: Place, run: usize, channel: usize, to: &mut [u16], place: usize) {
+        fn transform_run(&self, from: TilePlace, run: usize, channel: usize, to: &mut [u16], place: usize) {
             let ([height, width], padding) = (self.shape.size, self.shape.padding);
             let channels = self.shape.channels[0];
             let mask = mask(channels.saturating_sub(channel));
@@ -107,7 +102,7 @@ mod by_vectors {
         #[expect(clippy::needless_range_loop, reason = "rows and columns of registers, by number")]
         #[inline]
         #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-        fn finish_tile(&self, sums: &[f32], place: usize, channel: usize, at: Place) {
+        fn finish_tile(&self, sums: &[f32], place: usize, channel: usize, at: TilePlace) {
             let ([height, width], outputs) = (self.shape.out_size(), self.layer.bias.len());
             let count = (outputs - channel).min(LANES);
             let mask = mask(count);
