@@ -6,11 +6,11 @@ use crate::gui::desk::Desk;
 use crate::gui::nouns::Action;
 use crate::gui::nouns::actions::keys_of;
 use crate::gui::nouns::views::{VIEWS, ViewInfo};
+use crate::gui::widgets::together::together;
 
 /// The control that chooses a view.
 pub fn switch_ui(ui: &mut Ui, desk: &mut Desk) {
-    ui.scope(|ui| {
-        ui.spacing_mut().item_spacing.x = 2.0;
+    together(ui, |ui| {
         for ViewInfo { view, name, words, .. } in &VIEWS {
             let action = Action::ShowView(*view);
             let button = ui.selectable_label(desk.view == *view, *name);

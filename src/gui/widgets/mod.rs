@@ -8,3 +8,4 @@ pub mod notices;
 pub mod place;
 pub mod room;
 pub mod roving;
+pub mod together;

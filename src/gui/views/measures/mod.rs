@@ -17,6 +17,7 @@ use crate::gui::nouns::actions::keys_of;
 use crate::gui::nouns::{Action, ExploreView};
 use crate::gui::panels::controls;
 use crate::gui::panels::view_switch::switch_ui;
+use crate::gui::widgets::together::together;
 
 /// The view's own state.
 #[derive(Default)]
@@ -78,8 +79,7 @@ impl View for MeasuresPanel {
 
 /// The control that chooses a page.
 fn pages_ui(ui: &mut Ui, desk: &mut Desk, shown: MeasurePage) {
-    ui.scope(|ui| {
-        ui.spacing_mut().item_spacing.x = 2.0;
+    together(ui, |ui| {
         for page in MeasurePage::ALL {
             let (name, words) = match page {
                 MeasurePage::Image => {
