@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -11,8 +12,8 @@ use std::time::{Duration, Instant};
 use bagssl::engine::remote::{FarPlace, connect};
 use bagssl::engine::training::{DataSource, StartTraining, TrainCommand};
 use bagssl::engine::{
-    Command, Event, FileAnswer, FileQuestion, GalleryView, LinkPhase, Neighbour, OutsidePicture, QuerySpec,
-    Snapshot, Source,
+    Command, Event, FileAnswer, FileQuestion, Gallery, GalleryView, LinkPhase, Neighbour, OutsidePicture,
+    QuerySpec, Snapshot, Source,
 };
 use bagssl::image::Image;
 use bagssl::patch::PatchRef;
@@ -61,28 +62,44 @@ fn ask(started: &Started, id: u64, source: impl Into<Source>, image: usize) -> A
     })
 }
 
-/// Each neighbour in words and pixels, and its cosines.
-fn plain(view: &GalleryView) -> (Vec<String>, Vec<f32>) {
-    let all = || view.spaces.iter().flat_map(|gallery| &gallery.neighbours);
-    let words = all().map(|n| {
-        format!("{:?} {:?} {:?} {:?} {:?}", n.patch, n.relation, n.class, n.image_name, n.pixels.rgb())
-    });
-    let other = |n: &Neighbour| n.in_other_spaces.iter().map(|(_, cosine)| *cosine).collect::<Vec<f32>>();
-    (words.collect(), all().flat_map(|n| [vec![n.cosine], other(n)].concat()).collect())
+/// Each neighbour in words and pixels, with its cosines and whether it is nearer than the last one by more than two
+/// engines may be apart: of almost equal ones another may come first, and another be the last.
+fn plain(view: &GalleryView) -> BTreeMap<String, (Vec<f32>, bool)> {
+    let of_gallery = |gallery: &Gallery| {
+        assert_eq!(gallery.neighbours.len(), 20);
+        let least = gallery.neighbours[19].cosine + 2.0 * APART;
+        let plain = |n: &Neighbour| {
+            let picture = n.pixels.rgb();
+            let words =
+                format!("{:?} {:?} {:?} {:?} {picture:?}", n.patch, n.relation, n.class, n.image_name);
+            let others = n.in_other_spaces.iter().map(|(_, cosine)| *cosine);
+            let cosines = std::iter::once(n.cosine).chain(others).collect();
+            (format!("{} {words}", gallery.space), (cosines, n.cosine > least))
+        };
+        gallery.neighbours.iter().map(plain).collect::<Vec<_>>()
+    };
+    view.spaces.iter().flat_map(of_gallery).collect()
 }
+
+/// What may lie between the sums of two engines.
+const APART: f32 = 1e-5;
 
 /// Two engines may embed the same patches in other batches, whose sums are rounded otherwise.
 fn assert_near(a: &[f32], b: &[f32]) {
     assert_eq!(a.len(), b.len());
     let apart = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-    assert!(apart < 1e-5, "{apart} apart");
+    assert!(apart < APART, "{apart} apart");
 }
 
 fn assert_same(a: &Snapshot, b: &Snapshot) {
     let [a_found, b_found] = [a, b].map(|shown| plain(shown.galleries.as_ref().unwrap()));
-    assert_eq!(a_found.0.len(), 40);
-    assert!(a_found.0 == b_found.0, "{} and {}", &a_found.0[0][..90], &b_found.0[0][..90]);
-    assert_near(&a_found.1, &b_found.1);
+    assert!(a_found.values().filter(|(_, is_sure)| *is_sure).count() > 20);
+    for (some, others) in [(&a_found, &b_found), (&b_found, &a_found)] {
+        for (words, (cosines, _)) in some.iter().filter(|(_, (_, is_sure))| *is_sure) {
+            let (other, _) = others.get(words).unwrap_or_else(|| panic!("only one has {}", &words[..90]));
+            assert_near(cosines, other);
+        }
+    }
     let maps = |shown: &Snapshot| shown.query.as_ref().unwrap().maps.clone();
     for (a, b) in maps(a).iter().zip(&maps(b)) {
         assert_eq!((&a.space, a.grid, a.rows), (&b.space, b.grid, b.rows));
