@@ -21,7 +21,7 @@ pub struct CooccurrenceArgs {
     /// Of a bank: kinds that patches are quantised into, by k-means
     #[arg(long, value_name = "K", default_value_t = 128, requires = "bank", value_parser = positive())]
     pub kinds: usize,
-    /// Of a bank: the space by whose vectors patches are quantised; pixels, or h, unless told
+    /// Of a bank: the space by whose vectors patches are quantised; h unless told
     #[arg(long, value_name = "SPACE", requires = "bank")]
     pub by: Option<String>,
     /// Of a bank: spaces whose products are held against the co-occurrence, such as h,z; all unless told

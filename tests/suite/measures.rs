@@ -230,24 +230,23 @@ fn kinds_of_patches_that_stand_together_are_told_from_a_bank() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let (bank, csv) = (path("bank"), path("pairs.csv"));
-    let embed =
-        ["embed", "--limit", "40", "--patch", "16", "--stride", "16", "--space", "pixels,h,z", "--out"];
+    let embed = ["embed", "--limit", "40", "--patch", "16", "--stride", "16", "--space", "h,z", "--out"];
     run_json(&[&embed[..], &[text(&bank)]].concat());
     let args = ["cooccurrence", text(&bank), "--kinds", "24", "--csv", text(&csv)];
     let found = run_json(&args);
-    assert_eq!((&found["kinds"], &found["by"]), (&json!(24), &json!("pixels")));
+    assert_eq!((&found["kinds"], &found["by"]), (&json!(24), &json!("h")));
     let images = |half: &str| found[half][0].as_u64().unwrap();
     assert_eq!((images("taught"), images("held_out")), (20, 20));
     let names: Vec<&str> =
         found["spaces"].as_array().unwrap().iter().map(|space| space["space"].as_str().unwrap()).collect();
-    assert_eq!(names, ["pixels", "h", "z"]);
+    assert_eq!(names, ["h", "z"]);
     for space in found["spaces"].as_array().unwrap() {
         let [low, value, high] =
             ["low", "value", "high"].map(|end| space["correlation"][end].as_f64().unwrap());
         assert!(low <= high && (-1.0..=1.0).contains(&value), "{space}");
     }
     let pairs = fs::read_to_string(&csv).unwrap();
-    assert_eq!(pairs.lines().next(), Some("first,second,p12,ratio,pixels,h,z"));
+    assert_eq!(pairs.lines().next(), Some("first,second,p12,ratio,h,z"));
     assert_eq!(pairs.lines().count(), 1 + 24 * 24);
     // p12 is a distribution over pairs, and symmetric.
     let cell = |line: &str, at: usize| line.split(',').nth(at).unwrap().parse::<f64>().unwrap();

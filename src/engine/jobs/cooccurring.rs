@@ -35,7 +35,7 @@ pub struct CooccurringRequest {
     pub bank: PathBuf,
     /// Kinds that patches are quantised into.
     pub kinds: usize,
-    /// The space by whose vectors they are; none: the first there is of pixels, h and all others.
+    /// The space by whose vectors they are; none: h, or the first there is.
     pub by: Option<String>,
     /// Spaces whose products are held against the co-occurrence; none: all.
     pub spaces: Vec<String>,
@@ -151,13 +151,13 @@ fn tell(job: &mut Job<'_>, done: usize, total: usize, clock: Instant) {
     });
 }
 
-/// What was asked for, or pixels, or h, or what comes first: kinds that z made itself would say little of z.
+/// What was asked for, or h, or what comes first: kinds that z made itself would say little of z.
 fn chosen_space(bank: &Bank, by: Option<&str>) -> anyhow::Result<String> {
     if let Some(by) = by {
         return bank.space(by).map(|_| by.to_owned());
     }
     let names: Vec<&str> = bank.spaces().collect();
-    let usual = ["pixels", "h"].into_iter().find(|usual| names.contains(usual));
+    let usual = names.iter().copied().find(|name| *name == "h");
     usual.or(names.first().copied()).map(str::to_owned).context("the bank has no space")
 }
 
