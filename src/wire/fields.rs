@@ -198,14 +198,14 @@ pub mod shown_picture {
 pub mod pictures {
     use super::*;
 
-    /// Each as [`picture`](super::picture).
+    /// Each as [`picture`].
     pub fn serialize<S: Serializer>(pictures: &[Arc<Image>], serializer: S) -> Result<S::Ok, S::Error> {
         let sent: Option<Vec<PictureOnItsWay>> =
             pictures.iter().map(|picture| send_picture(picture, false)).collect();
         sent.ok_or_else(|| S::Error::custom(NO_FILE))?.serialize(serializer)
     }
 
-    /// Each as [`picture`](super::picture).
+    /// Each as [`picture`].
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Arc<Image>>, D::Error> {
         let sent = Vec::<PictureOnItsWay>::deserialize(deserializer)?;
         sent.into_iter().map(receive_picture).collect::<Result<_, _>>().map_err(D::Error::custom)

@@ -255,6 +255,6 @@ fn kinds_of_patches_that_stand_together_are_told_from_a_bank() {
     assert_eq!(run_json(&args)["spaces"], found["spaces"]);
     let error = failure(&["cooccurrence", text(&bank), "--by", "stage9"]);
     assert!(error.contains("stage9"), "{error}");
-    let error = failure(&["cooccurrence", text(&bank), "--dim", "4"]);
-    assert!(error.contains("--dim"), "{error}");
+    let error = failure(&["cooccurrence", text(&bank), "--kinds", "1"]);
+    assert!(error.contains("--kinds 1; expected 2 to 2,048"), "{error}");
 }
