@@ -4,6 +4,7 @@
 //! each space is the mean of its patches' vectors of unit length, so that a product of two kinds is the mean cosine of
 //! their patches. On the other half the kinds are counted, and p12 / (p1 p2) is held against those products.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -189,10 +190,10 @@ impl HalfOfBank {
 
 /// The images with two patches and more, drawn into two halves.
 fn halves(bank: &Bank, seed: u64) -> [HalfOfBank; 2] {
-    let skipped: Vec<usize> = bank.skipped().iter().map(|skipped| skipped.image as usize).collect();
+    let skipped: HashSet<u32> = bank.skipped().iter().map(|skipped| skipped.image).collect();
     let images = bank
         .rows_in_order()
-        .filter(|rows| rows.len() > 1 && !skipped.contains(&(bank.image_of_row(rows.start) as usize)));
+        .filter(|rows| rows.len() > 1 && !skipped.contains(&bank.image_of_row(rows.start)));
     let mut images: Vec<_> = images.collect();
     images.shuffle(&mut Pcg64Mcg::seed_from_u64(seed));
     let (first, second) = images.split_at(images.len() / 2);
