@@ -73,7 +73,7 @@ pub enum CliCommand {
     Locality(LocalityArgs),
     /// How the spaces of a bank lie: spectrum, dimension, norms, hubs; likeness of two spaces or models
     Geometry(GeometryArgs),
-    /// A map of a bank's patches: points on the plane of a space's first two principal components
+    /// A map of a bank's patches: points on a plane by the principal components of a space, or by t-SNE
     Scatter(ScatterArgs),
     /// A toy world in which the spectral loss finds the co-occurrence of patches (section 3, App. A and B)
     Cooccurrence(CooccurrenceArgs),

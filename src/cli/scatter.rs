@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::shared::{Commander, PlotArgs, QueryPlace, positive, show, thousands};
 use crate::colormap::Colormap;
-use crate::engine::facts::{DataSpec, PlaneConfig};
+use crate::engine::facts::{DataSpec, PlaneWay};
 use crate::engine::jobs::plot;
 use crate::engine::jobs::scatter::{ScatterReport, ScatterRequest};
 use crate::engine::{Outputs, PointColor, jobs};
@@ -18,15 +18,18 @@ pub struct ScatterArgs {
     /// The space whose vectors are laid out, such as h
     #[arg(long)]
     pub space: String,
+    /// What lays them out: the first two principal components, or t-SNE
+    #[arg(long, value_enum, default_value = "pca")]
+    pub by: PlaneWay,
     /// What the points are coloured by
     #[arg(long, value_enum, default_value = "class")]
     pub color: ColorArg,
     /// IMAGE:Y:X, a patch of the bank to mark, and for cosines
     #[arg(long, required_if_eq("color", "cosine"))]
     pub query: Option<QueryPlace>,
-    /// Lay out N patches at most, drawn by the seed
-    #[arg(long, value_name = "N", default_value_t = PlaneConfig::default().most, value_parser = positive())]
-    pub most: usize,
+    /// Lay out N patches at most, drawn by the seed; 1,048,576 unless told, of t-SNE 10,000
+    #[arg(long, value_name = "N", value_parser = positive())]
+    pub most: Option<usize>,
     /// Where the images of the bank lie, if they were moved
     #[arg(long)]
     pub data: Option<DataSpec>,
@@ -72,6 +75,7 @@ impl Commander {
             bank: args.bank,
             data: args.data,
             space: args.space,
+            way: args.by,
             color: args.color.into(),
             colormap: Colormap::Viridis,
             query: args.query.map(|QueryPlace { image, y, x }| (image, y, x)),
@@ -86,18 +90,24 @@ impl Commander {
 
 fn words(report: &ScatterReport) -> String {
     let share = |c: usize| report.explained.get(c).map_or(0.0, |share| 100.0 * share);
+    let how = match report.by {
+        PlaneWay::Pca => format!(
+            "axes from {}, {:.1} % + {:.1} % of the variance",
+            thousands(report.fitted),
+            share(0),
+            share(1)
+        ),
+        PlaneWay::Tsne => "by t-SNE".to_owned(),
+    };
     let mut lines = vec![format!(
-        "{} on {}: {} of {} patches of {} images in {}, axes from {}, seed {}; {:.1} % + {:.1} % of the variance",
+        "{} on {}: {} of {} patches of {} images in {}, {how}, seed {}",
         report.model.name,
         report.data,
         thousands(report.patches),
         thousands(report.of),
         thousands(report.images),
         report.space,
-        thousands(report.fitted),
-        report.seed,
-        share(0),
-        share(1)
+        report.seed
     )];
     lines.extend(
         report.query.map(|[x, y]| format!("the query lies at {x:.4}, {y:.4}").replace('-', "\u{2212}")),

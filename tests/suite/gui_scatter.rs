@@ -6,14 +6,14 @@ use std::time::Duration;
 use bagssl::bank::{BankSink, BankSpec, DataFacts, Dtype, ImageEntry, MemoryBank, ModelFacts, SpaceSpec};
 use bagssl::colormap::Colormap;
 use bagssl::dataset::{self, DataSpec, Split};
-use bagssl::engine::facts::{PatchPlane, PlaneConfig};
+use bagssl::engine::facts::{PatchPlane, PlaneConfig, PlaneWay};
 use bagssl::engine::{
     Command, Event, ExploreConfig, PickedPatch, PickedPoints, PointColor, PointPicture, PointPictures,
     PointTints, QuerySpec, SamplePhase, ScatterCommand, ScatterPlan, ShownPlane, Snapshot, Tints,
 };
 use bagssl::image::Image;
 use bagssl::patch::PatchRef;
-use bagssl::progress::CancelToken;
+use bagssl::progress::{CancelToken, Progress};
 use eframe::egui::accesskit::Role;
 use eframe::egui::{Key, Modifiers, PointerButton, Pos2, Rect, vec2};
 use egui_kittest::kittest::Queryable;
@@ -77,7 +77,7 @@ fn plane() -> ShownPlane {
         bank.push_image(image as usize, &[("z", &rows)]).unwrap();
     }
     let (config, cancel) = (PlaneConfig::default(), CancelToken::default());
-    let plane = PatchPlane::of(&bank.snapshot(), "z", config, None, &cancel).unwrap();
+    let plane = PatchPlane::of(&bank.snapshot(), "z", config, None, &cancel, &mut |_| {}).unwrap();
     ShownPlane { number: 4, plane, spec, images: (6, 24), total: 1176 }
 }
 
@@ -91,7 +91,7 @@ fn tints(plane: &ShownPlane) -> PointTints {
 fn with_plane(size: [f32; 2]) -> Window {
     let mut window = Window::with_query(size);
     window.press(Modifiers::NONE, Key::D);
-    let plan = ScatterPlan { space: "z".into(), color: PointColor::Class };
+    let plan = ScatterPlan { space: "z".into(), way: PlaneWay::Pca, color: PointColor::Class };
     assert!(matches!(&asked(&window)[..], [ScatterCommand::Follow(Some(asked))] if *asked == plan));
     assert!(window.shows("The plane appears as soon as"));
     window.line.update(|shown| {
@@ -136,9 +136,19 @@ fn all_patches_lie_on_a_plane_and_a_click_on_one_makes_it_the_query() {
     window.harness.get_by_role_and_label(Role::ComboBox, "Colour").click();
     window.steps();
     window.click("norm");
-    let plan = ScatterPlan { space: "z".into(), color: PointColor::Norm };
+    let plan = ScatterPlan { space: "z".into(), way: PlaneWay::Pca, color: PointColor::Norm };
     assert!(matches!(&asked(&window)[..], [ScatterCommand::Follow(Some(asked))] if *asked == plan));
     assert!(window.shows("colouring..."));
+    window.harness.get_by_role_and_label(Role::ComboBox, "by").click();
+    window.steps();
+    window.click("t-SNE");
+    let plan = ScatterPlan { way: PlaneWay::Tsne, ..plan };
+    assert!(matches!(&asked(&window)[..], [ScatterCommand::Follow(Some(asked))] if *asked == plan));
+    let (what, unit, elapsed) = ("t-SNE", "steps", Duration::from_secs(2));
+    let progress = Progress { what, done: 250, total: 1000, resumed: 0, unit, elapsed };
+    window.line.update(|shown| shown.views.scatter.phase = SamplePhase::Running(Some(progress)));
+    window.steps();
+    assert!(window.shows("t-SNE: 250 of 1,000 steps..."));
     window.press(Modifiers::NONE, Key::Num5);
     assert!(matches!(asked(&window)[..], [ScatterCommand::Follow(None)]));
 }
@@ -247,7 +257,7 @@ fn what_cannot_be_laid_out_or_coloured_says_why() {
 }
 
 fn follow(started: &Started, space: &str, color: PointColor) {
-    let plan = ScatterPlan { space: space.into(), color };
+    let plan = ScatterPlan { space: space.into(), way: PlaneWay::Pca, color };
     started.engine.send(Command::Scatter(ScatterCommand::Follow(Some(plan))));
 }
 

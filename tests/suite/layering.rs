@@ -88,7 +88,8 @@ const FACES_SEE: [&str; 2] = ["engine", "figure"];
 const ENTRANCES: [&str; 5] = ["ask", "live", "jobs", "remote", "mod"];
 
 /// Outside crates, and the rooms that may name them; others may be named anywhere.
-const CRATES: [(&str, &[&str]); 24] = [
+const CRATES: [(&str, &[&str]); 25] = [
+    ("bhtsne", &["analysis"]),
     ("burn", &["device", "kernel", "model", "objective", "train", "embed", "engine"]),
     ("burn_wgpu", &["device", "kernel"]),
     ("wgpu", &["device", "kernel", "search", "gui"]),

@@ -103,6 +103,12 @@ fn the_patches_of_a_bank_on_a_plane_as_figure_and_table() {
     let args = ["scatter", text(&bank), "--space", "h", "--color", "cosine"];
     let report = run_json(&[&args[..], &["--query", &query, "--most", "40"]].concat());
     assert_eq!(report["patches"], 40);
+    let (once, again) = (path("once.csv"), path("again.csv"));
+    for csv in [&once, &again] {
+        let report = run_json(&["scatter", text(&bank), "--space", "h", "--by", "tsne", "--csv", text(csv)]);
+        assert_eq!((&report["by"], &report["patches"]), (&json!("tsne"), &json!(80)));
+    }
+    assert_eq!(fs::read(&once).unwrap(), fs::read(&again).unwrap(), "the same vectors give the same plane");
     let error = failure(&["scatter", text(&bank), "--space", "z"]);
     assert!(error.contains("z"), "{error}");
 }

@@ -1,9 +1,10 @@
-//! The patches of a bank on a plane, as they are laid out by their first two principal components
-//! ([`crate::analysis::pca`]): vectors at unit length, since everything else here compares by cosine, less their mean.
+//! The patches of a bank on a plane, by their first two principal components ([`crate::analysis::pca`]) or by t-SNE ([`tsne`]):
+//! vectors at unit length, since everything else here compares by cosine.
 
 pub mod index;
 pub mod outline;
 mod rows;
+pub mod tsne;
 
 use anyhow::ensure;
 use serde::{Deserialize, Serialize};
@@ -14,14 +15,48 @@ use crate::analysis::pca::{PrincipalAxes, principal_axes, score};
 use crate::analysis::spaces::sample_rows;
 use crate::bank::Bank;
 use crate::patch::{PatchGrid, PatchRef};
-use crate::progress::CancelToken;
+use crate::progress::{CancelToken, Progress};
 
 /// Components of a plane.
 const COMPONENTS: usize = 2;
 
+/// What lays patches out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlaneWay {
+    /// The first two principal components.
+    #[default]
+    Pca,
+    /// t-SNE, which keeps neighbours together and says nothing of what is far.
+    Tsne,
+}
+
+impl PlaneWay {
+    /// Both, in the order in which they are offered.
+    pub const ALL: [Self; 2] = [Self::Pca, Self::Tsne];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pca => "PCA",
+            Self::Tsne => "t-SNE",
+        }
+    }
+
+    /// Patches that it lays out at most in a time that one waits for.
+    pub fn most(self) -> usize {
+        match self {
+            Self::Pca => 1 << 20,
+            Self::Tsne => 10_000,
+        }
+    }
+}
+
 /// How patches are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct PlaneConfig {
+    /// What lays them out.
+    pub way: PlaneWay,
     /// Patches at most that are laid out; of more, so many are drawn by the seed.
     pub most: usize,
     /// Patches at most that the axes are found from.
@@ -32,10 +67,17 @@ pub struct PlaneConfig {
     pub seed: u64,
 }
 
+impl PlaneConfig {
+    /// As many patches as suit `way`, seed 0.
+    pub fn by(way: PlaneWay) -> Self {
+        // 200 MB of vectors while the axes are found.
+        Self { way, most: way.most(), fitted: 100_000, values: 24 << 20, seed: 0 }
+    }
+}
+
 impl Default for PlaneConfig {
     fn default() -> Self {
-        // 200 MB of vectors while the axes are found.
-        Self { most: 1 << 20, fitted: 100_000, values: 24 << 20, seed: 0 }
+        Self::by(PlaneWay::default())
     }
 }
 
@@ -45,9 +87,11 @@ impl Default for PlaneConfig {
 pub struct PatchPlane {
     /// The space of their vectors.
     pub space: String,
+    /// What laid them out.
+    pub way: PlaneWay,
     /// Where the patches lie in their images.
     pub grid: PatchGrid,
-    /// The plane's directions, two where the vectors have two values.
+    /// The principal components, two where the vectors have two values; t-SNE starts from them.
     pub axes: PrincipalAxes,
     /// Patches that the axes were found from.
     pub fitted: usize,
@@ -108,6 +152,7 @@ impl PatchPlane {
         config: PlaneConfig,
         before: Option<&PrincipalAxes>,
         cancel: &CancelToken,
+        progress: &mut dyn FnMut(Progress),
     ) -> anyhow::Result<Self> {
         let names = [space.to_owned()];
         let stored = bank.space(space)?;
@@ -130,9 +175,14 @@ impl PatchPlane {
             let norm = if inverse > 0.0 { 1.0 / inverse } else { 0.0 };
             (place(&axes, row, inverse), norm)
         })?;
-        let (at, norms): (Vec<[f32; 2]>, Vec<f32>) = placed.into_iter().unzip();
+        let (mut at, norms): (Vec<[f32; 2]>, Vec<f32>) = placed.into_iter().unzip();
+        if config.way == PlaneWay::Tsne {
+            let values: Vec<Vec<f32>> = each_row(&stored, &rows, cancel, |row, _| row.to_vec())?;
+            at = tsne::tsne(values.concat(), width, &at, cancel, progress)?;
+        }
         Ok(Self {
             space: space.to_owned(),
+            way: config.way,
             grid: bank.spec().grid,
             fitted: fitted.len(),
             of: stored.searchable() as usize,
@@ -145,10 +195,25 @@ impl PatchPlane {
         })
     }
 
-    /// Where a vector would lie; `[0, 0]` is the mean.
-    pub fn place_of(&self, vector: &[f32]) -> [f32; 2] {
+    /// Where a vector lies, that of `patch` if it is one; `[0, 0]` is the mean. By t-SNE only what was laid out lies
+    /// somewhere.
+    pub fn place_of(&self, vector: &[f32], patch: Option<PatchRef>) -> Option<[f32; 2]> {
+        if self.way == PlaneWay::Tsne {
+            return Some(self.at[self.point_of(patch?)?]);
+        }
         let norm = vector.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
-        place(&self.axes, vector, if norm > 0.0 { (1.0 / norm) as f32 } else { 0.0 })
+        Some(place(&self.axes, vector, if norm > 0.0 { (1.0 / norm) as f32 } else { 0.0 }))
+    }
+
+    /// What axis `c`, 0 or 1, is.
+    pub fn axis_words(&self, c: usize) -> String {
+        match self.way {
+            PlaneWay::Pca => {
+                let share = self.axes.explained.get(c).map_or(0.0, |share| 100.0 * share);
+                format!("component {} ({share:.1} % of the variance)", c + 1)
+            }
+            PlaneWay::Tsne => format!("t-SNE {}", c + 1),
+        }
     }
 
     /// The point of a patch, if it is laid out.
@@ -203,7 +268,7 @@ mod tests {
     fn plane(most: usize, fitted: usize) -> PatchPlane {
         let bank = bank(4, 2, 4, leaning);
         let config = PlaneConfig { most, fitted, ..PlaneConfig::default() };
-        PatchPlane::of(&bank, "h", config, None, &CancelToken::default()).unwrap()
+        PatchPlane::of(&bank, "h", config, None, &CancelToken::default(), &mut |_| {}).unwrap()
     }
 
     #[test]
@@ -221,7 +286,7 @@ mod tests {
         // Variances 4 : 1, and next to nothing for the sphere.
         assert!((first - 0.8).abs() < 5e-3 && (second - 0.2).abs() < 5e-3, "{first} {second}");
         let patch = plane.patches[37];
-        let there = plane.place_of(&leaning(patch));
+        let there = plane.place_of(&leaning(patch), None).unwrap();
         assert!((there[0] - plane.at[37][0]).abs() < 1e-6 && (there[1] - plane.at[37][1]).abs() < 1e-6);
         assert_eq!(plane.point_of(PatchRef { x: 3, ..patch }), None);
     }
@@ -259,7 +324,8 @@ mod tests {
         }
         let mut turned = plane.axes.clone();
         turned.axes[1].iter_mut().for_each(|v| *v = -*v);
-        let again = PatchPlane::of(&bank, "h", PlaneConfig::default(), Some(&turned), &cancel).unwrap();
+        let again =
+            PatchPlane::of(&bank, "h", PlaneConfig::default(), Some(&turned), &cancel, &mut |_| {}).unwrap();
         for (at, other) in plane.at.iter().zip(&again.at) {
             assert_eq!(([at[0], -at[1]]), *other);
         }

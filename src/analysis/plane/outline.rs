@@ -75,7 +75,8 @@ mod tests {
         let bank =
             bank(2, 0, 3, |patch| vec![(patch.x as f32 - 8.0) / 20.0, (patch.y as f32 - 8.0) / 50.0, 1.0]);
         let plane =
-            PatchPlane::of(&bank, "h", PlaneConfig::default(), None, &CancelToken::default()).unwrap();
+            PatchPlane::of(&bank, "h", PlaneConfig::default(), None, &CancelToken::default(), &mut |_| {})
+                .unwrap();
         let all = plane.inside(&[[-9.0, -9.0], [9.0, -9.0], [9.0, 9.0], [-9.0, 9.0]]);
         assert_eq!(all.len(), 50);
         let (first, last) = (plane.patches[all[0] as usize], plane.patches[all[49] as usize]);

@@ -7,7 +7,7 @@ pub use crate::analysis::composition::Composition;
 pub use crate::analysis::convergence::{ConvergencePoint, OverDraws, PatchCount, SpaceConvergence};
 pub use crate::analysis::displacement::{Displacement, DisplacementPoint};
 pub use crate::analysis::locality::{LocalityConfig, LocalityReport, SpaceLocality};
-pub use crate::analysis::plane::{PatchPlane, PlaneConfig};
+pub use crate::analysis::plane::{PatchPlane, PlaneConfig, PlaneWay};
 pub use crate::analysis::positions::PositionEntropy;
 pub use crate::analysis::spaces::{Geometry, GeometryConfig, Hubs, NormQuantiles, SpaceGeometry, SpacePair};
 pub use crate::augment::Crop;

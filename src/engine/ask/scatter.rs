@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::plane::PatchPlane;
+use crate::analysis::plane::{PatchPlane, PlaneWay};
 use crate::bank::BankSpec;
 use crate::colormap::Colormap;
 use crate::engine::ask::measures::SamplePhase;
@@ -50,6 +50,8 @@ impl PointColor {
 pub struct ScatterPlan {
     /// The space, one of those on show.
     pub space: String,
+    /// What lays them out.
+    pub way: PlaneWay,
     /// What the points are coloured by.
     pub color: PointColor,
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::analysis::plane::PatchPlane;
+use crate::analysis::plane::{PatchPlane, PlaneWay};
 use crate::bank::BankSpec;
 use crate::colormap::{Colormap, category, place_color};
 use crate::engine::ask::{MeasuredPage, PointColor, QuerySpec, Tints};
@@ -42,14 +42,10 @@ impl ScatterFacts<'_> {
         let count = plane.at.len();
         let drawn: Vec<usize> =
             (0..count.min(MOST_POINTS)).map(|i| i * count / count.min(MOST_POINTS)).collect();
-        let axis = |c: usize| {
-            let share = plane.axes.explained.get(c).map_or(0.0, |share| 100.0 * share);
-            CurveAxis::of(format!("component {} ({share:.1} % of the variance)", c + 1), "")
-        };
         let panel = PointsPanel {
             title: format!("{}, coloured by {}", plane.space, self.color.name()),
-            x: axis(0),
-            y: axis(1),
+            x: CurveAxis::of(plane.axis_words(0), ""),
+            y: CurveAxis::of(plane.axis_words(1), ""),
             first: drawn.iter().map(|point| plane.at[*point][0]).collect(),
             second: drawn.iter().map(|point| plane.at[*point][1]).collect(),
             rgb: drawn.iter().flat_map(|point| self.color_of(*point)).collect(),
@@ -58,7 +54,7 @@ impl ScatterFacts<'_> {
         };
         let look = PanelsSpec { height_in: 4.5, across: 1, ..PanelsSpec::default() };
         let source = json!({
-            "model": spec.model, "data": spec.data, "grid": spec.grid, "space": plane.space, "color": self.color.name(),
+            "model": spec.model, "data": spec.data, "grid": spec.grid, "space": plane.space, "by": plane.way, "color": self.color.name(),
             "patches": count, "of": plane.of, "images": self.images, "fitted": plane.fitted,
             "explained": plane.axes.explained, "query": self.query.as_ref().map(|(query, _)| query),
         });
@@ -80,7 +76,17 @@ impl ScatterFacts<'_> {
                 thousands(plane.of),
                 thousands(self.images)
             ),
-            format!("principal components of vectors at unit length, found from {}", thousands(plane.fitted)),
+            match plane.way {
+                PlaneWay::Pca => {
+                    format!(
+                        "principal components of vectors at unit length, found from {}",
+                        thousands(plane.fitted)
+                    )
+                }
+                PlaneWay::Tsne => {
+                    "t-SNE of vectors at unit length, from their principal components".to_owned()
+                }
+            },
         ];
         notes.extend(self.query.is_some().then(|| "dashes: the query".to_owned()));
         notes

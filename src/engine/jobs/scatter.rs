@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::analysis::plane::{PatchPlane, PlaneConfig};
+use crate::analysis::plane::{PatchPlane, PlaneConfig, PlaneWay};
 use crate::bank::{Bank, ModelFacts};
 use crate::colormap::Colormap;
 use crate::dataset::DataSpec;
@@ -26,14 +26,16 @@ pub struct ScatterRequest {
     pub data: Option<DataSpec>,
     /// The space.
     pub space: String,
+    /// What lays them out.
+    pub way: PlaneWay,
     /// What the points are coloured by.
     pub color: PointColor,
     /// Colours of numbers.
     pub colormap: Colormap,
     /// Image, top and left edge of the query patch.
     pub query: Option<(usize, u32, u32)>,
-    /// Patches at most; of more, so many are drawn by the job's seed.
-    pub most: usize,
+    /// Patches at most; of more, so many are drawn by the job's seed. None: as many as suit.
+    pub most: Option<usize>,
     /// Where the figure goes, if it is drawn.
     pub plot: Option<PlotFile>,
     /// Where the table goes, if it is wanted.
@@ -51,6 +53,8 @@ pub struct ScatterReport {
     pub grid: PatchGrid,
     /// The space.
     pub space: String,
+    /// What laid them out.
+    pub by: PlaneWay,
     /// What the points are coloured by.
     pub color: &'static str,
     /// Patches that are laid out.
@@ -80,17 +84,22 @@ pub struct ScatterReport {
 pub fn scatter(request: &ScatterRequest, job: Job<'_>) -> anyhow::Result<ScatterReport> {
     let bank = Bank::open(&request.bank)?;
     let data = data_of_bank(&request.bank, &bank, request.data.as_ref())?;
-    let config = PlaneConfig { most: request.most, seed: job.seed, ..PlaneConfig::default() };
-    let plane = PatchPlane::of(&bank, &request.space, config, None, job.cancel)?;
+    let config = PlaneConfig { seed: job.seed, ..PlaneConfig::by(request.way) };
+    let config = PlaneConfig { most: request.most.unwrap_or(config.most), ..config };
+    let plane = PatchPlane::of(&bank, &request.space, config, None, job.cancel, job.progress)?;
     let query = request.query.map(|place| query_of(&bank, &request.space, place)).transpose()?;
     let vector = query.as_ref().map(|(_, vector)| vector.as_slice());
     let tints = tints(request.color, (&plane, &bank), data.as_ref(), vector, job.cancel)?;
-    let placed = query.map(|(query, vector)| (query, plane.place_of(&vector)));
+    let placed = query.and_then(|(query, vector)| {
+        let at = plane.place_of(&vector, query.as_patch())?;
+        Some((query, at))
+    });
     let mut report = ScatterReport {
         model: bank.spec().model.clone(),
         data: bank.spec().data.name.clone(),
         grid: plane.grid,
         space: plane.space.clone(),
+        by: plane.way,
         color: request.color.name(),
         patches: plane.rows.len(),
         of: plane.of,

@@ -80,7 +80,8 @@ impl ScatterPart {
 
     fn follow(&mut self, plan: Option<ScatterPlan>, open: &Open) {
         // The cosines of another space, or of a query meanwhile, are found anew; what is laid out stays.
-        if plan.as_ref().map(|plan| &plan.space) != self.wanted.as_ref().map(|plan| &plan.space) {
+        let of = |plan: &ScatterPlan| (plan.space.clone(), plan.way);
+        if plan.as_ref().map(of) != self.wanted.as_ref().map(of) {
             self.cancel.cancel();
             self.cancel = CancelToken::default();
         }

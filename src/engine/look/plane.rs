@@ -7,7 +7,7 @@ use std::thread;
 use anyhow::Context;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use crate::analysis::plane::{PatchPlane, PlaneConfig};
+use crate::analysis::plane::{PatchPlane, PlaneConfig, PlaneWay};
 use crate::bank::Bank;
 use crate::dataset::Dataset;
 use crate::engine::ask::{
@@ -18,7 +18,12 @@ use crate::progress::{CancelToken, Cancelled};
 use crate::threads;
 
 /// A plane is laid out again once there are so many times as many patches; before, that costs more than it shows.
-const GROWTH: f64 = 1.25;
+fn growth(way: PlaneWay) -> f64 {
+    match way {
+        PlaneWay::Pca => 1.25,
+        PlaneWay::Tsne => 2.0,
+    }
+}
 
 /// What is to be on show.
 pub struct PlaneJob {
@@ -218,14 +223,15 @@ impl PlaneThread {
 
     /// Lays out what is there by now, unless that is on show already or nearly.
     fn lay_out(&mut self, job: &PlaneJob) -> anyhow::Result<()> {
-        let before =
-            self.laid.take_if(|laid| laid.source != job.source || laid.shown.plane.space == job.plan.space);
-        // The plane of another space is let go of, that of the same one stays until it has grown.
-        let before = before.filter(|laid| laid.source == job.source);
-        self.laid = None;
+        let is_same = |laid: &Laid| {
+            let plane = &laid.shown.plane;
+            laid.source == job.source && (&plane.space, plane.way) == (&job.plan.space, job.plan.way)
+        };
+        // That of another space is let go of, that of the same one stays until it has grown.
+        let before = self.laid.take().filter(is_same);
         if let Some(laid) = before {
             let (then, now) = (laid.bank.searchable(), job.bank.searchable());
-            let has_grown = now as f64 >= GROWTH * then as f64 || (job.is_final && now > then);
+            let has_grown = now as f64 >= growth(job.plan.way) * then as f64 || (job.is_final && now > then);
             if !has_grown {
                 self.laid = Some(laid);
                 return Ok(());
@@ -238,7 +244,18 @@ impl PlaneThread {
     fn lay(&mut self, job: &PlaneJob, before: Option<&Laid>) -> anyhow::Result<()> {
         self.board.show(job.source, |shown| shown.phase = SamplePhase::Running(None));
         let axes = before.map(|laid| &laid.shown.plane.axes);
-        let plane = PatchPlane::of(&job.bank, &job.plan.space, PlaneConfig::default(), axes, &job.cancel)?;
+        let board = self.board.clone();
+        let mut progress = |progress| {
+            board.show(job.source, |shown| shown.phase = SamplePhase::Running(Some(progress)));
+        };
+        let plane = PatchPlane::of(
+            &job.bank,
+            &job.plan.space,
+            PlaneConfig::by(job.plan.way),
+            axes,
+            &job.cancel,
+            &mut progress,
+        )?;
         self.numbers += 1;
         let images = (job.bank.complete_images(), job.bank.total_images());
         let total = job.bank.total_searchable();
@@ -255,7 +272,9 @@ impl PlaneThread {
     fn tint(&mut self, job: &PlaneJob) -> anyhow::Result<()> {
         let Some(laid) = &self.laid else { return Ok(()) };
         let shown = &laid.shown;
-        let place = job.query.as_ref().map(|(query, vector)| (query.clone(), shown.plane.place_of(vector)));
+        let place = job.query.as_ref().and_then(|(query, vector)| {
+            Some((query.clone(), shown.plane.place_of(vector, query.as_patch())?))
+        });
         self.board.take_query(shown.number, place);
         let asked = job.query.as_ref().map(|(query, _)| query.clone());
         let key = (shown.number, job.plan.color, asked.filter(|_| job.plan.color == PointColor::Cosine));

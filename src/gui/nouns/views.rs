@@ -103,8 +103,8 @@ pub static VIEWS: [ViewInfo; 6] = [
     ViewInfo {
         view: ExploreView::Scatter,
         name: "Scatter",
-        words: "A map of all patches that the galleries search: points on the plane of a space's first two principal \
-                components, and the patches themselves where one zooms in.",
+        words: "A map of all patches that the galleries search: points by the principal components of a space or by t-SNE, \
+                and the patches themselves where one zooms in.",
         command: "Scatter: a map of all patches",
         keys: &[key(Key::D)],
         adds: Adds::Nothing,

@@ -383,10 +383,7 @@ fn ground_ui(ui: &Ui, painter: &Painter, place: &PlanePlace<'_>) {
 
 /// The words at the axes.
 fn axes_ui(ui: &Ui, area: Rect, place: &PlanePlace<'_>) {
-    let words = |c: usize| {
-        let share = place.shown.plane.axes.explained.get(c).map_or(0.0, |share| 100.0 * share);
-        format!("component {} \u{b7} {share:.1} % of the variance", c + 1)
-    };
+    let words = |c: usize| place.shown.plane.axis_words(c);
     let (font, color) = (TextStyle::Small.resolve(ui.style()), ui.visuals().weak_text_color());
     let painter = ui.painter_at(area);
     let below = pos2(place.pane.center().x, area.bottom());

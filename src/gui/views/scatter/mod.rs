@@ -11,6 +11,7 @@ use eframe::egui::{Button, Checkbox, ComboBox, Label, Rect, RichText, Ui, vec2};
 use self::canvas::Canvas;
 use self::picked::PickedGallery;
 use super::view::View;
+use crate::engine::facts::{PatchPlane, PlaneWay};
 use crate::engine::{Command, PointColor, SamplePhase, ScatterCommand, ScatterPlan, ShownPlane};
 use crate::gui::desk::Desk;
 use crate::gui::nouns::actions::keys_of;
@@ -31,6 +32,7 @@ const PICKED: (f32, f32) = (0.3, 208.0);
 pub struct ScatterPanel {
     /// The space that was chosen; the first one where it is not on show.
     space: String,
+    way: PlaneWay,
     color: PointColor,
     /// What the engine was last asked for.
     asked: Option<ScatterPlan>,
@@ -67,12 +69,16 @@ impl View for ScatterPanel {
             switch_ui(ui, desk);
             controls::spaces_ui(ui, desk);
             self.space_ui(ui, desk);
+            self.way_ui(ui);
             self.color_ui(ui, desk);
             self.canvas_controls_ui(ui, desk);
         });
         let scatter = desk.session.snapshot().views.scatter.clone();
-        let wanted = self.plan(desk).map(|plan| plan.space);
-        let shown = scatter.plane.as_ref().filter(|shown| Some(&shown.plane.space) == wanted.as_ref());
+        let wanted = self.plan(desk).map(|plan| (plan.space, plan.way));
+        let is_wanted = |plane: &PatchPlane| {
+            wanted.as_ref().is_some_and(|(space, way)| (&plane.space, plane.way) == (space, *way))
+        };
+        let shown = scatter.plane.as_ref().filter(|shown| is_wanted(&shown.plane));
         let Some(shown) = shown else {
             if let SamplePhase::Failed(message) = &scatter.phase {
                 error_ui(ui, &format!("The patches cannot be laid out: {message}"));
@@ -107,7 +113,7 @@ impl ScatterPanel {
     fn plan(&self, desk: &Desk) -> Option<ScatterPlan> {
         let config = desk.session.snapshot().config.as_ref()?;
         let chosen = config.spaces.iter().find(|space| **space == self.space).or(config.spaces.first())?;
-        Some(ScatterPlan { space: chosen.clone(), color: self.color })
+        Some(ScatterPlan { space: chosen.clone(), way: self.way, color: self.color })
     }
 
     fn space_ui(&mut self, ui: &mut Ui, desk: &Desk) {
@@ -125,6 +131,24 @@ impl ScatterPanel {
                 }
             });
         combo.response.accessible_name("Of").on_hover_text("The space whose vectors are laid out.");
+    }
+
+    fn way_ui(&mut self, ui: &mut Ui) {
+        controls::name_ui(ui, "by", 76.0);
+        let combo = ComboBox::from_id_salt("plane's way").width(64.0).selected_text(self.way.name());
+        let combo = combo.show_ui(ui, |ui| {
+            for way in PlaneWay::ALL {
+                let words = match way {
+                    PlaneWay::Pca => "The first two principal components: at once, of all patches.",
+                    PlaneWay::Tsne => {
+                        "t-SNE: keeps neighbours together, and distances between groups say nothing. Of 10,000 patches at most, \
+                         within a minute."
+                    }
+                };
+                ui.selectable_value(&mut self.way, way, way.name()).on_hover_text(words);
+            }
+        });
+        combo.response.accessible_name("by").on_hover_text("What lays the patches out.");
     }
 
     fn color_ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
@@ -175,12 +199,17 @@ fn head_ui(ui: &mut Ui, shown: &ShownPlane) {
     let plane = &shown.plane;
     ui.horizontal_wrapped(|ui| {
         let color = theme::space(&plane.space, ui.visuals().dark_mode);
-        let title = RichText::new(format!("{} \u{b7} principal components", plane.space)).strong().color(color);
-        ui.label(title).on_hover_text(format!(
-            "{} Vectors at unit length less their mean, on the two directions in which they vary most; distances on the plane \
-             are what these two see of them.",
-            explain_space(&plane.space)
-        ));
+        let title = RichText::new(format!("{} \u{b7} {}", plane.space, way_words(plane.way))).strong().color(color);
+        ui.label(title).on_hover_text(match plane.way {
+            PlaneWay::Pca => {
+                "Vectors at unit length less their mean, on the two directions in which they vary most; distances on the plane \
+                 are what these two see of them."
+            }
+            PlaneWay::Tsne => {
+                "Patches whose vectors are near lie near; how far groups lie from one another, and how large they are, says \
+                 nothing (van der Maaten and Hinton 2008)."
+            }
+        });
         let (images, of) = shown.images;
         let mut words = format!("{} of {}", thousands(plane.rows.len()), count(shown.total, "patch"));
         if images < of {
@@ -188,19 +217,35 @@ fn head_ui(ui: &mut Ui, shown: &ShownPlane) {
         } else {
             words += &format!(" \u{b7} {}", count(of, "image"));
         }
-        if plane.fitted < plane.rows.len() {
-            words += &format!(" \u{b7} axes from {}", thousands(plane.fitted));
+        match plane.way {
+            PlaneWay::Pca => {
+                if plane.fitted < plane.rows.len() {
+                    words += &format!(" \u{b7} axes from {}", thousands(plane.fitted));
+                }
+                let share = |c: usize| plane.axes.explained.get(c).map_or(0.0, |share| 100.0 * share);
+                words += &format!(" \u{b7} {:.1} % + {:.1} % of the variance", share(0), share(1));
+            }
+            PlaneWay::Tsne => words += " \u{b7} perplexity 30, 1,000 steps, seed 0",
         }
-        let share = |c: usize| plane.axes.explained.get(c).map_or(0.0, |share| 100.0 * share);
-        words += &format!(" \u{b7} {:.1} % + {:.1} % of the variance", share(0), share(1));
         ui.add(Label::new(RichText::new(words).weak()).wrap());
     });
+}
+
+fn way_words(way: PlaneWay) -> &'static str {
+    match way {
+        PlaneWay::Pca => "principal components",
+        PlaneWay::Tsne => "t-SNE",
+    }
 }
 
 /// What stands where nothing is laid out.
 fn remark(desk: &Desk) -> String {
     if let Some(lacks) = desk.lacks() {
         return lacks;
+    }
+    if let SamplePhase::Running(Some(progress)) = &desk.session.snapshot().views.scatter.phase {
+        let (done, total) = (thousands(progress.done as usize), thousands(progress.total as usize));
+        return format!("{}: {done} of {total} {}...", progress.what, progress.unit);
     }
     match &desk.session.snapshot().extraction {
         Some(extraction) if extraction.patches.0 > 0 => "laying the patches out...".to_owned(),
