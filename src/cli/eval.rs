@@ -16,6 +16,10 @@ use crate::engine::{
 };
 use crate::words::{count, name_list};
 
+/// What becomes of images unless told.
+const PATCHES: [Aggregate; 4] =
+    [Aggregate::Central, Aggregate::Mean(1), Aggregate::Mean(16), Aggregate::Mean(256)];
+
 #[derive(Args)]
 pub struct EvalArgs {
     #[command(flatten)]
@@ -27,7 +31,7 @@ pub struct EvalArgs {
     #[arg(long, required_unless_present = "plan")]
     pub data: Option<DataSpec>,
     /// The evaluations of a table of the paper, 1 to 5, with these models
-    #[arg(long, value_name = "N", requires_all = ["models", "out"], value_parser = clap::value_parser!(u8).range(1..=5), conflicts_with_all = ["plan", "model", "patch", "crop_scale", "patches", "local", "fit", "space", "augmented", "classifier", "cache", "probe_batch", "probe_lr", "probe_weight_decay"])]
+    #[arg(long, value_name = "N", requires_all = ["models", "out"], value_parser = clap::value_parser!(u8).range(1..=5), conflicts_with_all = ["plan", "model", "patch", "crop_scale", "local", "fit", "space", "augmented", "classifier", "cache", "probe_batch", "probe_lr", "probe_weight_decay"])]
     pub table: Option<u8>,
     /// A grid of models and evaluations in place of one, as the paper's tables are; the same command goes on where it
     /// stopped
@@ -45,9 +49,10 @@ pub struct EvalArgs {
     /// Crops of A to B of the image's area (RandomResizedCrop) instead of patches, such as 0.08,1
     #[arg(long, value_name = "A,B")]
     pub crop_scale: Option<Areas>,
-    /// How images become vectors: central (the whole image), or the mean over so many patches
-    #[arg(long, value_delimiter = ',', default_value = "central,1,16,256")]
-    pub patches: Vec<Aggregate>,
+    /// How images become vectors: central (the whole image), or the mean over so many patches [default:
+    /// central,1,16,256; with --table those of the table]
+    #[arg(long, value_delimiter = ',')]
+    pub patches: Option<Vec<Aggregate>>,
     /// Also the local aggregation of Table 5, both readings: 5x5 patches of 16x16, and the last feature map
     #[arg(long)]
     pub local: bool,
@@ -183,6 +188,7 @@ impl Commander {
         let data = args.decoding.of(args.data.context("--data is missing")?);
         let models: Vec<(String, PathBuf)> =
             args.models.into_iter().map(|model| (model.name, model.path)).collect();
+        let patches = args.patches.map(|all| all.iter().map(Aggregate::to_string).collect::<Vec<_>>());
         let constants = args.constants;
         let plan = EvalPlan {
             holdout: args.holdout,
@@ -192,7 +198,7 @@ impl Commander {
             probe_epochs: Some(constants.probe_epochs),
             k: Some(constants.k),
             temperature: Some(constants.temperature),
-            ..paper_plan(table, data.clone(), &models)
+            ..paper_plan(table, data.clone(), &models, patches.as_deref())
         };
         plan.check()?;
         let outputs = Outputs::default().reads_data("--data", &data);
@@ -200,7 +206,7 @@ impl Commander {
     }
 
     fn eval_request(&self, args: EvalArgs) -> anyhow::Result<EvalRequest> {
-        let mut patches = args.patches;
+        let mut patches = args.patches.unwrap_or_else(|| PATCHES.to_vec());
         if args.local {
             patches.extend([Aggregate::LocalPatches, Aggregate::LocalMap]);
         }

@@ -92,6 +92,9 @@ impl PlannedModel {
 pub struct PlannedEvaluation {
     /// What the tables call it.
     pub name: String,
+    /// Only these models are evaluated so, by their names; all where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<String>,
     /// Means over patches of so many pixels.
     #[serde(default)]
     pub patch: Option<u32>,
@@ -136,10 +139,18 @@ fn is_clean(augmented: &bool) -> bool {
     !augmented
 }
 
+impl PlannedEvaluation {
+    /// Whether the model that is called so is evaluated in this way.
+    pub fn is_of(&self, model: &String) -> bool {
+        self.models.is_empty() || self.models.contains(model)
+    }
+}
+
 impl Default for PlannedEvaluation {
     fn default() -> Self {
         Self {
             name: String::new(),
+            models: vec![],
             patch: None,
             crop_scale: None,
             fit: None,
@@ -205,11 +216,14 @@ impl EvalPlan {
         for evaluation in &plan.evaluations {
             let what = || format!("evaluation \"{}\"", evaluation.name);
             plan.config(evaluation, 0, Path::new("")).with_context(what)?;
+            let is_known = |name: &String| plan.models.iter().any(|model| model.name == *name);
+            if let Some(name) = evaluation.models.iter().find(|name| !is_known(name)) {
+                anyhow::bail!("{}: models: no model is called \"{name}\"", what());
+            }
             let keys = [("paper", &evaluation.paper), ("paper_knn", &evaluation.paper_knn)];
             let all = keys.into_iter().flat_map(|(key, numbers)| numbers.iter().map(move |it| (key, it)));
             for (key, (model, known)) in all {
-                let is_known = plan.models.iter().any(|other| other.name == *model);
-                ensure!(is_known, "{}: {key}: no model is called \"{model}\"", what());
+                ensure!(is_known(model), "{}: {key}: no model is called \"{model}\"", what());
                 ensure!(
                     known.len() == evaluation.patches.len(),
                     "{}: {key}.{model}: {} numbers for {} patches",
@@ -222,9 +236,15 @@ impl EvalPlan {
         Ok(())
     }
 
-    /// Cells in all: models x evaluations x seeds.
+    /// Places of the models and of the evaluations that are done with them, in the order in which they are done.
+    pub fn pairs(&self) -> impl Iterator<Item = (usize, usize)> {
+        let all = (0..self.models.len()).flat_map(|m| (0..self.evaluations.len()).map(move |e| (m, e)));
+        all.filter(|(m, e)| self.evaluations[*e].is_of(&self.models[*m].name))
+    }
+
+    /// Cells in all: models x evaluations of them x seeds.
     pub fn cells(&self) -> usize {
-        self.models.len() * self.evaluations.len() * self.seeds.len()
+        self.pairs().count() * self.seeds.len()
     }
 
     /// One evaluation with one seed, its features kept in `cache`.
@@ -302,6 +322,9 @@ mod tests {
         assert!(error("seeds", "seed").contains("seed"), "{}", error("seeds", "seed"));
         assert!(error("patch = 16", "patch = 16\ncrop_scale = [0.1, 1]").contains("expected one of them"));
         assert!(error("patch = 16", "patch = 16\nspace = \"q\"").contains("\"q\""));
+        assert!(
+            error("patch = 16", "patch = 16\nmodels = [\"mine\"]").contains("no model is called \"mine\"")
+        );
         let local = error("\"4\"]", "\"local-map\"]\nspace = \"z\"");
         assert!(local.contains("evaluation \"patch 16\": local-map is of h"), "{local}");
     }
@@ -317,5 +340,15 @@ mod tests {
         let text = toml::to_string(&plan).unwrap();
         assert_eq!(EvalPlan::parse(&text).unwrap(), plan, "{text}");
         assert_eq!((plan.cells(), plan.models[0].spec().overrides.input), (2, Some(64)));
+    }
+
+    #[test]
+    fn an_evaluation_may_be_of_some_models_only() {
+        let mut plan = EvalPlan::parse(PLAN).unwrap();
+        plan.models.push(PlannedModel { name: "theirs".into(), ..plan.models[0].clone() });
+        plan.evaluations
+            .push(PlannedEvaluation { models: vec!["theirs".into()], ..plan.evaluations[0].clone() });
+        assert_eq!(plan.pairs().collect::<Vec<_>>(), [(0, 0), (1, 0), (1, 1)]);
+        assert_eq!(plan.cells(), 6);
     }
 }

@@ -139,15 +139,15 @@ impl PaperModel {
 
 impl EvalPlan {
     /// Puts the numbers of a model of the paper beside those of the model that is called `name`.
-    pub fn compare_with(&mut self, name: &str, paper: &PaperModel) {
-        for evaluation in &mut self.evaluations {
+    pub fn compare_with(&mut self, name: &String, paper: &PaperModel) {
+        for evaluation in self.evaluations.iter_mut().filter(|it| it.is_of(name)) {
             for classifier in ["linear", "knn"] {
                 if let Some(numbers) = paper.numbers(evaluation, classifier) {
                     let of = match classifier {
                         "linear" => &mut evaluation.paper,
                         _ => &mut evaluation.paper_knn,
                     };
-                    of.insert(name.to_owned(), numbers);
+                    of.insert(name.clone(), numbers);
                 }
             }
         }
@@ -187,8 +187,14 @@ pub fn paper_evaluations(table: u8) -> Vec<PlannedEvaluation> {
 }
 
 /// The plan of a table with our models in the places of the paper's: each by its [`PaperModel::key`], which has the paper's
-/// numbers beside it, or by another name. Evaluations that none of the named models is trained for are left out.
-pub fn paper_plan(table: u8, data: DataSpec, models: &[(String, PathBuf)]) -> EvalPlan {
+/// numbers beside it and is evaluated as it is there, or by another name, and then in every way of the table. `patches`
+/// takes other numbers of patches or crops than the table's.
+pub fn paper_plan(
+    table: u8,
+    data: DataSpec,
+    models: &[(String, PathBuf)],
+    patches: Option<&[String]>,
+) -> EvalPlan {
     let planned = |(name, path): &(String, PathBuf)| {
         let options = Default::default();
         PlannedModel { name: name.clone(), path: path.clone(), options }
@@ -200,17 +206,22 @@ pub fn paper_plan(table: u8, data: DataSpec, models: &[(String, PathBuf)]) -> Ev
         ..EvalPlan::of(data)
     };
     let known = |name: &str| PAPER_MODELS.iter().find(|model| model.table == table && model.key() == name);
-    let mut all_known = true;
-    for (name, _) in models {
-        match known(name) {
-            Some(paper) => plan.compare_with(name, paper),
-            None => all_known = false,
+    let in_paper = || models.iter().filter_map(|(name, _)| Some((name, known(name)?)));
+    in_paper().for_each(|(name, paper)| plan.compare_with(name, paper));
+    for evaluation in &mut plan.evaluations {
+        let is_done = |name: &String| {
+            known(name).is_none()
+                || [&evaluation.paper, &evaluation.paper_knn].iter().any(|it| it.contains_key(name))
+        };
+        evaluation.models = models.iter().map(|(name, _)| name.clone()).filter(is_done).collect();
+        (evaluation.paper, evaluation.paper_knn) = Default::default();
+        let is_of_many = evaluation.patch.is_some() || evaluation.crop_scale.is_some();
+        if let Some(patches) = patches.filter(|_| is_of_many) {
+            evaluation.patches = patches.to_vec();
         }
     }
-    if all_known {
-        let is_of_paper = |it: &PlannedEvaluation| !it.paper.is_empty() || !it.paper_knn.is_empty();
-        plan.evaluations.retain(is_of_paper);
-    }
+    plan.evaluations.retain(|evaluation| !evaluation.models.is_empty());
+    in_paper().for_each(|(name, paper)| plan.compare_with(name, paper));
     plan
 }
 
@@ -223,7 +234,7 @@ mod tests {
         let models = |names: &[&str]| -> Vec<(String, PathBuf)> {
             names.iter().map(|name| ((*name).to_owned(), "demo".into())).collect()
         };
-        let plan = paper_plan(1, "demo".into(), &models(&["vicreg-multi"]));
+        let plan = paper_plan(1, "demo".into(), &models(&["vicreg-multi"]), None);
         assert_eq!(plan.evaluations.len(), 1);
         assert_eq!(plan.evaluations[0].paper["vicreg-multi"], [90.7, 87.3, 91.9, 92.0]);
         plan.check().unwrap();
@@ -234,12 +245,28 @@ mod tests {
             let evaluation = &mut other.evaluations[0];
             (evaluation.space, evaluation.augmented) = (space.into(), augmented);
             evaluation.paper.clear();
-            other.compare_with("vicreg-multi", paper);
+            other.compare_with(&"vicreg-multi".to_owned(), paper);
             assert!(other.evaluations[0].paper.is_empty(), "{space}, augmented {augmented}");
         }
-        let plan = paper_plan(5, "demo".into(), &models(&["byol"]));
+        let plan = paper_plan(5, "demo".into(), &models(&["byol"]), None);
         assert_eq!(plan.evaluations[1].paper_knn["byol"], [93.5, 93.5]);
-        assert_eq!(paper_plan(1, "demo".into(), &models(&["mine", "tcr-patches"])).evaluations.len(), 2);
+        let plan = paper_plan(1, "demo".into(), &models(&["mine", "tcr-patches"]), None);
+        let done: Vec<&[String]> = plan.evaluations.iter().map(|it| &*it.models).collect();
+        assert_eq!(done, [&["mine".to_owned(), "tcr-patches".to_owned()][..], &["mine".to_owned()]]);
+    }
+
+    #[test]
+    fn other_numbers_of_patches_have_the_papers_numbers_where_it_has_all_of_them() {
+        let models = [("tcr-patches".to_owned(), "demo".into()), ("tcr-multi".to_owned(), "demo".into())];
+        let plan = |patches: &[&str]| {
+            let patches: Vec<String> = patches.iter().map(|it| (*it).to_owned()).collect();
+            paper_plan(1, "demo".into(), &models, Some(&patches))
+        };
+        let few = plan(&["central", "1", "16"]);
+        assert_eq!((few.cells(), &few.evaluations[1].models[..]), (2, &["tcr-multi".to_owned()][..]));
+        assert_eq!((few.evaluations[0].paper["tcr-patches"].len(), few.evaluations[0].patches.len()), (3, 3));
+        let other = plan(&["64"]);
+        assert!(other.cells() == 2 && other.evaluations.iter().all(|it| it.paper.is_empty()));
     }
 
     #[test]

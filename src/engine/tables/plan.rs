@@ -99,12 +99,13 @@ impl StoredResults {
 
     /// Cells whose results are there.
     pub fn done(&self) -> usize {
-        let is_there = |model: &PlannedModel, evaluation: &PlannedEvaluation| {
-            let of = |row: &&ResultRow| row.model == model.name && row.evaluation == evaluation.name;
-            self.rows.iter().find(of).map_or(0, |row| row.seeds.min(self.plan.seeds.len()))
-        };
         let plan = &self.plan;
-        plan.models.iter().flat_map(|m| plan.evaluations.iter().map(move |e| is_there(m, e))).sum()
+        let is_there = |(model, evaluation): (usize, usize)| {
+            let names = (&plan.models[model].name, &plan.evaluations[evaluation].name);
+            let of = |row: &&ResultRow| (&row.model, &row.evaluation) == names;
+            self.rows.iter().find(of).map_or(0, |row| row.seeds.min(plan.seeds.len()))
+        };
+        plan.pairs().map(is_there).sum()
     }
 }
 
@@ -112,6 +113,8 @@ impl StoredResults {
 pub struct PlanWork {
     request: PlanRequest,
     _lock: FolderLock,
+    /// Models and evaluations by their places in the plan, in order.
+    pairs: Vec<(usize, usize)>,
     /// Cells that are done.
     at: usize,
     /// The model of the cell, by its place in the plan.
@@ -162,7 +165,18 @@ impl PlanWork {
             rows: vec![],
             markdown: String::new(),
         };
-        Ok(Self { request, _lock: lock, at: 0, model: None, cell: None, by_seed: vec![], whole: 0, report })
+        let pairs = request.plan.pairs().collect();
+        Ok(Self {
+            request,
+            _lock: lock,
+            pairs,
+            at: 0,
+            model: None,
+            cell: None,
+            by_seed: vec![],
+            whole: 0,
+            report,
+        })
     }
 
     /// What is done.
@@ -187,8 +201,9 @@ impl PlanWork {
 
     /// Places of the cell's model, evaluation and seed.
     fn places(&self) -> (usize, usize, usize) {
-        let (evaluations, seeds) = (self.plan().evaluations.len(), self.plan().seeds.len());
-        (self.at / (evaluations * seeds), self.at / seeds % evaluations, self.at % seeds)
+        let seeds = self.plan().seeds.len();
+        let (model, evaluation) = self.pairs[self.at / seeds];
+        (model, evaluation, self.at % seeds)
     }
 
     /// The cell in words; empty once all is done.

@@ -173,9 +173,8 @@ impl GivenResults {
     fn rows_of<'a>(&'a self, stored: &'a StoredResults) -> Vec<PlacedRow<'a>> {
         let plan = &stored.plan;
         let mut rows = vec![];
-        for (model, evaluation) in
-            plan.models.iter().flat_map(|model| plan.evaluations.iter().map(move |it| (model, it)))
-        {
+        for (model, evaluation) in plan.pairs() {
+            let (model, evaluation) = (&plan.models[model], &plan.evaluations[evaluation]);
             let run = self.models.iter().find(|run| run.holds(&model.path));
             let known =
                 PAPER_MODELS.iter().find(|paper| paper.key() == model.name && is_under(paper, evaluation));
