@@ -1,5 +1,6 @@
 //! Small statistics: mean, quantiles, bootstrap and score intervals, all in float64.
 
+pub mod bootstrap;
 pub mod clusters;
 pub mod eigen;
 pub mod leading;

@@ -5,11 +5,8 @@
 //! marginal. Prop. 3.1 has `w z1.z2` model `p(x1, x2) / (p(x1) p(x2))`, each pair weighted by `p(x1) p(x2)`; so are the
 //! pairs in what is measured here.
 
-use rand::{Rng, SeedableRng};
-use rand_pcg::Pcg64Mcg;
-use rayon::prelude::*;
-
 use crate::stats::Interval;
+use crate::stats::bootstrap::resampled;
 
 /// The kinds on each image.
 #[derive(Clone, Debug, Default)]
@@ -75,14 +72,10 @@ impl KindCounts {
     /// lie below the value. `None` where one of the two does not vary.
     pub fn agreement(&self, products: &[f64], resamples: usize, seed: u64) -> Option<Interval> {
         let value = agreement(products, &self.whole(), self.kinds)?;
-        let drawn = (0..resamples).into_par_iter().filter_map(|resample| {
-            let mut rng =
-                Pcg64Mcg::seed_from_u64(seed ^ (resample as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-            let images: Vec<usize> =
-                (0..self.images.len()).map(|_| rng.random_range(0..self.images.len())).collect();
-            agreement(products, &self.joint(&images), self.kinds)
+        let drawn = resampled(self.images.len(), resamples, seed, |images| {
+            agreement(products, &self.joint(images), self.kinds)
         });
-        let drawn: Vec<f64> = drawn.collect();
+        let drawn: Vec<f64> = drawn.into_iter().flatten().collect();
         let mean = drawn.iter().sum::<f64>() / drawn.len() as f64;
         let squares = drawn.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
         let half = 1.96 * (squares / (drawn.len() as f64 - 1.0)).sqrt();

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rand::{Rng, SeedableRng};
-use rand_pcg::Pcg64Mcg;
-use rayon::prelude::*;
-
+use super::bootstrap::resampled;
 use super::{Interval, quantile_of_sorted};
 
 /// Values of several quantities, added up by cluster.
@@ -48,16 +45,7 @@ impl ClusterSums {
         let clusters = self.places.len();
         let all: Vec<usize> = (0..clusters).collect();
         let values = self.of(&all);
-        let draw = |resample: usize| {
-            let mut rng =
-                Pcg64Mcg::seed_from_u64(seed ^ (resample as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-            let drawn: Vec<usize> = (0..clusters).map(|_| rng.random_range(0..clusters)).collect();
-            self.of(&drawn)
-        };
-        let drawn: Vec<Vec<f64>> = match clusters {
-            0 => vec![],
-            _ => (0..resamples).into_par_iter().map(draw).collect(),
-        };
+        let drawn = resampled(clusters, resamples, seed, |drawn| self.of(drawn));
         let interval = |(column, value): (usize, &f64)| {
             // A resample without a value of this quantity says nothing of it.
             let means = drawn.iter().map(|means| means[column]).filter(|mean| mean.is_finite());
