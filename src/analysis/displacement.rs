@@ -3,7 +3,9 @@
 //! Each query is compared with all patches of its image. The curve is the mean cosine by displacement; the floor is the
 //! mean cosine with patches of other images; the half-width is the displacement at which the curve has fallen half way
 //! from 1 to the floor. Near minus far is the mean cosine with patches that overlap the query less that with patches of
-//! the same image that do not: large for a space that tells places apart, 0 for one that only knows the image.
+//! the same image that do not: large for a space that tells places apart, 0 for one that only knows the image. Where all
+//! values are positive, as in h after ReLU, the floor is high and all differences are small: as a share of 1 less the
+//! floor they can be compared between spaces.
 
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -27,6 +29,9 @@ pub struct Displacement {
     /// Mean cosine with overlapping patches less that with patches of the image that do not overlap; absent where no
     /// image is large enough to have both.
     pub near_minus_far: Option<Interval>,
+    /// Near minus far as a share of 1 less the floor.
+    #[serde(default)]
+    pub near_minus_far_share: Option<Interval>,
 }
 
 /// Patches so far from one another.
@@ -42,6 +47,11 @@ pub struct DisplacementPoint {
 
 /// Steps of displacement at most; wider ones where images are large.
 const MOST_BINS: usize = 48;
+/// Columns beside those of the bins: cosines with other images, and near minus far.
+const FLOOR: usize = MOST_BINS;
+const CONTRAST: usize = MOST_BINS + 1;
+/// A floor nearer to 1 is 1, but for rounding.
+const LEAST_ROOM: f64 = 1e-6;
 
 /// Compares the patches in rows `queries` with those of their images, in `space`. `rows` are all that have a vector.
 ///
@@ -61,8 +71,7 @@ pub fn displacement(
     let farthest =
         bank.images().iter().map(|image| farthest((image.height, image.width))).fold(0.0, f64::max);
     let step = f64::from(grid.stride).max(farthest / (MOST_BINS - 2) as f64);
-    let mut sums = ClusterSums::new(MOST_BINS + 1);
-    let mut contrast = ClusterSums::new(1);
+    let mut sums = ClusterSums::new(CONTRAST + 1);
     let mut distances = vec![(0.0, 0usize); MOST_BINS];
     let mut rng = Pcg64Mcg::seed_from_u64(seed);
     let (mut query, mut other) = (vec![0.0; width], vec![0.0; width]);
@@ -88,11 +97,11 @@ pub fn displacement(
             *side = (side.0 + f64::from(cosine), side.1 + 1);
         }
         if let [(near, near_count @ 1..), (far, far_count @ 1..)] = sides {
-            contrast.add(image, 0, near / near_count as f64 - far / far_count as f64);
+            sums.add(image, CONTRAST, near / near_count as f64 - far / far_count as f64);
         }
         if let Some(row) = of_another_image(bank, rows, image, &mut rng) {
             bank.row_f32(space, row, &mut other)?;
-            sums.add(image, MOST_BINS, f64::from(cosine_map(&query, &other)[0]));
+            sums.add(image, FLOOR, f64::from(cosine_map(&query, &other)[0]));
         }
     }
     let means = sums.means(resamples, seed);
@@ -102,11 +111,17 @@ pub fn displacement(
             Some(DisplacementPoint { pixels: sum / *pairs as f64, cosine: (*cosine)?, pairs: *pairs })
         })
         .collect();
-    let floor = means[MOST_BINS];
+    let floor = means[FLOOR];
+    // Of a space in which all patches are alike nothing is left to share.
+    let share = |means: &[f64]| match 1.0 - means[FLOOR] {
+        room if room > LEAST_ROOM => means[CONTRAST] / room,
+        _ => f64::NAN,
+    };
     let curve: Vec<(f64, f64)> = points.iter().map(|point| (point.pixels, point.cosine.value)).collect();
     Ok(Displacement {
         half_width: floor.and_then(|floor| half_width(&curve, floor.value)),
-        near_minus_far: contrast.means(resamples, seed)[0],
+        near_minus_far: means[CONTRAST],
+        near_minus_far_share: sums.of_means(resamples, seed, share),
         points,
         floor,
     })
@@ -158,7 +173,10 @@ mod tests {
         // Patches of images of the other kind have a cosine of about 0, of the same kind of about 1.
         let floor = found.floor.unwrap();
         assert!(floor.value > 0.0 && floor.value < 0.7, "{floor:?}");
-        assert!(found.near_minus_far.unwrap().value > 0.0);
+        let (contrast, share) = (found.near_minus_far.unwrap(), found.near_minus_far_share.unwrap());
+        assert!(contrast.value > 0.0 && (share.value - contrast.value / (1.0 - floor.value)).abs() < 1e-12);
+        // Not the ends of one by those of the other: both are drawn together.
+        assert!(share.low < share.value && share.value < share.high, "{share:?}");
         // What does not change with place has no half-width, and near as far.
         let same = fixture::bank(3, 0, 2, |patch| vec![1.0, patch.image as f32]);
         let rows: Vec<usize> = (0..same.patches()).collect();

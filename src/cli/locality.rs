@@ -106,7 +106,7 @@ fn words(result: &LocalityResult) -> String {
     } else {
         lines.push(format!("{} does not know the parts of its images: no part purity", result.data));
     }
-    lines.push("same image, same class, other class among neighbours; half-width of the cosine; near minus far; position entropy, shuffled".into());
+    lines.push("same image, same class, other class among neighbours; half-width of the cosine; near minus far, of 1 less the floor; position entropy, shuffled".into());
     lines.extend(report.spaces.iter().map(|space| {
         let share = |ranks: &[Interval]| {
             let sum: f64 = ranks.iter().map(|share| share.value).sum();
@@ -115,14 +115,16 @@ fn words(result: &LocalityResult) -> String {
         let of = &space.composition;
         let width = space.displacement.half_width;
         let width = width.map_or("none".into(), |width| format!("{width:.1} px"));
-        let contrast = space.displacement.near_minus_far;
-        let contrast =
-            contrast.map_or("-".into(), |i| format!("{:.3} [{:.3}, {:.3}]", i.value, i.low, i.high));
+        let words = |interval: Option<Interval>| {
+            interval.map_or("-".into(), |i| format!("{:.3} [{:.3}, {:.3}]", i.value, i.low, i.high))
+        };
+        let contrast = words(space.displacement.near_minus_far);
+        let share = words(space.displacement.near_minus_far_share);
         let positions = space
             .positions
             .map_or("-".into(), |p| format!("{:.2}, {:.2} bits", p.neighbours.value, p.shuffled.value));
         format!(
-            "{:>8}  {} {} {}  {width:>9}  {contrast}  {positions}",
+            "{:>8}  {} {} {}  {width:>9}  {contrast}, {share}  {positions}",
             space.space,
             share(&of.same_image),
             share(&of.same_class),

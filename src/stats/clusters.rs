@@ -42,19 +42,26 @@ impl ClusterSums {
     /// are are drawn with replacement, `resamples` times. The same seed gives the same intervals; all quantities share
     /// their draws. `None` where a quantity has no value, or an infinite one.
     pub fn means(&self, resamples: usize, seed: u64) -> Vec<Option<Interval>> {
-        let clusters = self.places.len();
-        let all: Vec<usize> = (0..clusters).collect();
-        let values = self.of(&all);
-        let drawn = resampled(clusters, resamples, seed, |drawn| self.of(drawn));
-        let interval = |(column, value): (usize, &f64)| {
-            // A resample without a value of this quantity says nothing of it.
-            let means = drawn.iter().map(|means| means[column]).filter(|mean| mean.is_finite());
-            let mut sorted: Vec<f64> = means.collect();
-            sorted.sort_by(f64::total_cmp);
-            let ends = (quantile_of_sorted(&sorted, 0.025)?, quantile_of_sorted(&sorted, 0.975)?);
-            value.is_finite().then_some(Interval { value: *value, low: ends.0, high: ends.1 })
-        };
-        values.iter().enumerate().map(interval).collect()
+        let drawn = self.drawn(resamples, seed);
+        let interval =
+            |(column, value): (usize, &f64)| interval(*value, drawn.iter().map(|means| means[column]));
+        self.whole().iter().enumerate().map(interval).collect()
+    }
+
+    /// A number that is made of the means of all quantities, with its interval by the same draws.
+    pub fn of_means(&self, resamples: usize, seed: u64, of: impl Fn(&[f64]) -> f64) -> Option<Interval> {
+        let drawn = self.drawn(resamples, seed);
+        interval(of(&self.whole()), drawn.iter().map(|means| of(means)))
+    }
+
+    /// The means over all clusters.
+    fn whole(&self) -> Vec<f64> {
+        self.of(&(0..self.places.len()).collect::<Vec<_>>())
+    }
+
+    /// The means over each draw of clusters.
+    fn drawn(&self, resamples: usize, seed: u64) -> Vec<Vec<f64>> {
+        resampled(self.places.len(), resamples, seed, |drawn| self.of(drawn))
     }
 
     /// The means over the values of these clusters; NaN of none.
@@ -68,6 +75,15 @@ impl ClusterSums {
         }
         sums.iter().zip(&counts).map(|(sum, count)| sum / count).collect()
     }
+}
+
+/// A value with the middle 95 % of what it is on other draws.
+fn interval(value: f64, drawn: impl Iterator<Item = f64>) -> Option<Interval> {
+    // A draw without a value of this quantity says nothing of it.
+    let mut sorted: Vec<f64> = drawn.filter(|value| value.is_finite()).collect();
+    sorted.sort_by(f64::total_cmp);
+    let (low, high) = (quantile_of_sorted(&sorted, 0.025)?, quantile_of_sorted(&sorted, 0.975)?);
+    value.is_finite().then_some(Interval { value, low, high })
 }
 
 #[cfg(test)]
@@ -92,6 +108,11 @@ mod tests {
             "{found:?}"
         );
         assert_eq!(sums.means(2000, 7)[0], Some(found));
+        assert_eq!(sums.of_means(2000, 7, |means| means[0]), Some(found));
+        assert_eq!(
+            sums.of_means(2000, 7, |means| 2.0 * means[0]).map(|twice| twice.high),
+            Some(2.0 * found.high)
+        );
         assert_eq!(ClusterSums::new(1).means(10, 0), [None]);
     }
 

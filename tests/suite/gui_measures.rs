@@ -392,6 +392,7 @@ fn locality() -> SampleResult<LocalityReport> {
             floor: Some(over(0.125)),
             half_width,
             near_minus_far: Some(over(0.375)),
+            near_minus_far_share: Some(over(0.4375)),
         },
         positions: None,
     };

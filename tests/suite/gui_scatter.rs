@@ -196,6 +196,29 @@ fn where_one_zooms_in_the_patches_take_the_place_of_points() {
 }
 
 #[test]
+fn all_points_in_sight_are_picked_by_one_key() {
+    let mut window = with_plane([1280.0, 800.0]);
+    let picked = |window: &mut Window| {
+        window.press(Modifiers::SHIFT, Key::L);
+        let picks: Vec<_> = asked(window)
+            .into_iter()
+            .filter_map(|command| match command {
+                ScatterCommand::Pick { plane: 4, outline } => Some(outline),
+                _ => None,
+            })
+            .collect();
+        let [outline] = &picks[..] else { panic!("{picks:?}") };
+        window.line.snapshot().views.scatter.plane.as_ref().unwrap().plane.inside(outline).len()
+    };
+    assert_eq!(picked(&mut window), 294);
+    window.harness.get_by_role_and_label(Role::Image, "plane of z: 294 patches").focus();
+    window.steps();
+    (0..8).for_each(|_| window.press(Modifiers::NONE, Key::Plus));
+    let near = picked(&mut window);
+    assert!(near > 0 && near < 294, "{near}");
+}
+
+#[test]
 fn an_outline_that_is_drawn_about_points_shows_their_patches() {
     let mut window = with_plane([1280.0, 800.0]);
     window.press(Modifiers::NONE, Key::L);

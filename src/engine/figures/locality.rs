@@ -85,7 +85,9 @@ pub fn locality_panels(
     }
     panels.push(displacement_panel(report));
     let contrast = of(&|space| space.displacement.near_minus_far);
-    panels.push(by_space("near minus far", "cosine", &names, vec![("near minus far", contrast)]));
+    let share = of(&|space| space.displacement.near_minus_far_share);
+    let lines = vec![("near minus far", contrast), ("of 1 less the floor", share)];
+    panels.push(by_space("near minus far", "cosine", &names, lines));
     let entropies = vec![
         ("neighbours", of(&|space| space.positions.map(|p| p.neighbours))),
         ("shuffled", of(&|space| space.positions.map(|p| p.shuffled))),

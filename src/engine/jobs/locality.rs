@@ -150,6 +150,8 @@ fn write_table(path: &Path, report: &LocalityReport) -> anyhow::Result<()> {
         displacement.points.iter().for_each(|point| add(space, "displacement", point.pixels, point.cosine));
         displacement.floor.into_iter().for_each(|floor| add(space, "floor", 0.0, floor));
         displacement.near_minus_far.into_iter().for_each(|value| add(space, "near minus far", 0.0, value));
+        let share = displacement.near_minus_far_share;
+        share.into_iter().for_each(|value| add(space, "near minus far of 1 - floor", 0.0, value));
         if let Some(positions) = positions {
             add(space, "position entropy", 0.0, positions.neighbours);
             add(space, "shuffled entropy", 0.0, positions.shuffled);

@@ -58,7 +58,7 @@ impl App {
                 session.send(Command::Measure(MeasureCommand::Stop(measure)));
             }
             Action::ExportMeasures(page) => self.export_measures(page),
-            Action::ToggleLasso => {
+            Action::ToggleLasso | Action::PickSeen => {
                 (self.desk.tab, self.desk.view) = (Tab::Explore, ExploreView::Scatter);
                 self.views.run(&self.desk, action);
             }

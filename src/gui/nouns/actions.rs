@@ -33,6 +33,8 @@ pub enum Action {
     StopMeasure(SampleMeasure),
     /// Draws an outline about points by dragging, or stops.
     ToggleLasso,
+    /// Picks the points that are in sight, as an outline about all of them does.
+    PickSeen,
     /// Lets go of the points that an outline was drawn about.
     DropPicked,
     /// Writes them to a table.
@@ -259,6 +261,7 @@ const AFTER_VIEWS: &[ActionInfo] = &[
     row!("Measures", "Measure how local the spaces are", Action::StartMeasure(SampleMeasure::Locality)),
     row!("Measures", "Stop measuring how local the spaces are", Action::StopMeasure(SampleMeasure::Locality)),
     row!("Scatter", "Lasso: drag an outline about points, or stop", Action::ToggleLasso, NONE + L),
+    row!("Scatter", "Pick all points in sight", Action::PickSeen, SHIFT + L),
     row!("Scatter", "Let go of the picked points", Action::DropPicked),
     row!("Scatter", "Export the table of picked points...", Action::ExportPicked),
     row!("Training", "Start training", Action::StartTraining, CTRL + Enter),

@@ -128,7 +128,7 @@ pub fn lay_page(world: &Path, place: &Path) {
             "space": name,
             "composition": { "same_image": [share], "same_class": [share], "other_class": [share], "other_image": [] },
             "displacement": { "points": [{ "pixels": 8.0, "cosine": share, "pairs": 5 }], "floor": share,
-                "half_width": 4.0, "near_minus_far": share },
+                "half_width": 4.0, "near_minus_far": share, "near_minus_far_share": share },
             "positions": { "neighbours": share, "shuffled": share, "difference": share, "queries": 7 }
         })
     };

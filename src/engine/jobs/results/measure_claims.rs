@@ -135,7 +135,7 @@ fn locality_findings(given: &GivenResults, found: &LocalityResult) -> Vec<ClaimF
         verdict,
         words,
     };
-    let all = [purity(report), near_minus_far(h, z), positions(h, z), same_image(h, z), shift(report)];
+    let all = [purity(report), near_minus_far(h, z), positions(h, z), same_image(h, z), shift(report, h, z)];
     let queries = format!("{} queries of {} images", thousands(report.queries), thousands(report.images));
     let mut findings: Vec<ClaimFinding> = all.into_iter().flatten().map(of).collect();
     findings.iter_mut().for_each(|finding| finding.words += &format!("; {queries}"));
@@ -160,16 +160,30 @@ fn purity(report: &LocalityReport) -> Option<MeasureFound> {
 }
 
 fn near_minus_far(h: &SpaceLocality, z: &SpaceLocality) -> Option<MeasureFound> {
-    let (near, far) = (h.displacement.near_minus_far?, z.displacement.near_minus_far?);
-    let (measure, verdict, words) =
-        larger("cosine of overlapping patches less that of the others of the image, larger in h", near, far);
+    let share = |space: &SpaceLocality| space.displacement.near_minus_far_share;
+    let (measure, verdict, words) = larger(
+        "cosine of overlapping patches less that of the others of the image, as a share of 1 less the floor, larger in h",
+        share(h)?,
+        share(z)?,
+    );
+    let raw = |space: &SpaceLocality| space.displacement.near_minus_far.map_or(f64::NAN, |it| it.value);
+    let floor = |space: &SpaceLocality| space.displacement.floor.map_or(f64::NAN, |it| it.value);
     let width = |space: &SpaceLocality| {
         space.displacement.half_width.map_or("none".to_owned(), |width| format!("{width:.1} px"))
     };
     Some((
         measure,
         verdict,
-        format!("{words}; half-width of the cosine (no interval) h {}, z {}", width(h), width(z)),
+        format!(
+            "{words}; without interval: the difference h {:.3}, z {:.3}, the floor (cosine with other images) h {:.3}, z {:.3}, \
+             half-width h {}, z {}",
+            raw(h),
+            raw(z),
+            floor(h),
+            floor(z),
+            width(h),
+            width(z)
+        ),
     ))
 }
 
@@ -193,18 +207,36 @@ fn same_image(h: &SpaceLocality, z: &SpaceLocality) -> Option<MeasureFound> {
     Some(("neighbours from the query's own image by rank, more in h", verdict, words))
 }
 
-fn shift(report: &LocalityReport) -> Option<MeasureFound> {
+/// A cosine above the floor, as a share of what is above it; its interval is as wide as those of both allow.
+fn above_floor(cosine: Interval, floor: Interval) -> Option<Interval> {
+    let share = |cosine: f64, floor: f64| (cosine - floor) / (1.0 - floor);
+    (floor.high < 1.0).then(|| Interval {
+        value: share(cosine.value, floor.value),
+        low: share(cosine.low, floor.high),
+        high: share(cosine.high, floor.low),
+    })
+}
+
+fn shift(report: &LocalityReport, h: &SpaceLocality, z: &SpaceLocality) -> Option<MeasureFound> {
     let curve = report.invariance.iter().find(|curve| curve.change == PatchChange::Shift)?;
-    let of = |name: &str| curve.cosines.iter().find(|(space, _)| space == name).map(|(_, values)| values);
+    let of = |space: &SpaceLocality| -> Option<Vec<Option<Interval>>> {
+        let (_, values) = curve.cosines.iter().find(|(name, _)| *name == space.space)?;
+        let floor = space.displacement.floor?;
+        Some(values.iter().map(|cosine| above_floor((*cosine)?, floor)).collect())
+    };
     let pairs: Vec<(Interval, Interval)> =
-        of("z")?.iter().zip(of("h")?).filter_map(|(z, h)| Some(((*z)?, (*h)?))).collect();
+        of(z)?.into_iter().zip(of(h)?).filter_map(|(z, h)| Some((z?, h?))).collect();
     let (above, below, verdict) = mostly_above(&pairs);
     let words = format!(
-        "z more invariant than h at {above} of {} shifts, less at {below}; {} patches changed",
+        "z more invariant than h at {above} of {} shifts, less at {below}; by the longest h {}, z {}; {} patches changed",
         pairs.len(),
+        pairs.last().map_or(String::new(), |(_, h)| number_words(*h)),
+        pairs.last().map_or(String::new(), |(z, _)| number_words(*z)),
         thousands(report.changed)
     );
-    (!pairs.is_empty()).then_some(("cosine of a patch with itself, shifted, lower in h", verdict, words))
+    let measure =
+        "cosine of a patch with itself, shifted, above the floor as a share of 1 less it, lower in h";
+    (!pairs.is_empty()).then_some((measure, verdict, words))
 }
 
 #[cfg(test)]
@@ -220,5 +252,16 @@ mod tests {
         assert_eq!(rises(&points(&[0.4, 0.6, 0.5])), ClaimVerdict::DoesNot);
         assert_eq!(rises(&points(&[0.4, 0.41])), ClaimVerdict::CannotBeTold);
         assert_eq!(rises(&points(&[0.4])), ClaimVerdict::NotMeasured);
+    }
+
+    #[test]
+    fn cosines_above_a_floor_are_as_uncertain_as_both() {
+        let over = |value: f64| Interval { value, low: value - 0.01, high: value + 0.01 };
+        let found = above_floor(over(0.85), over(0.7)).unwrap();
+        let expected = [0.15 / 0.3, 0.13 / 0.29, 0.17 / 0.31];
+        for (found, expected) in [found.value, found.low, found.high].into_iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-12, "{found}, expected {expected}");
+        }
+        assert_eq!(above_floor(over(0.9), over(0.995)), None);
     }
 }

@@ -241,7 +241,7 @@ fn locality_section(text: &mut String, given: &GivenResults, figures: &[PageFigu
             found.stride,
             report.config.seed
         );
-        text.push_str("| space | part purity | half-width, px | near minus far | places, bits below shuffled | nearest of the same image |\n|---|---|---|---|---|---|\n");
+        text.push_str("| space | part purity | half-width, px | floor | near minus far | of 1 less the floor | places, bits below shuffled | nearest of the same image |\n|---|---|---|---|---|---|---|---|\n");
         for space in &report.spaces {
             let purity = report.purity.get(&space.space);
             let purity = purity.map(|found| Interval { value: found.mean, low: found.low, high: found.high });
@@ -250,10 +250,12 @@ fn locality_section(text: &mut String, given: &GivenResults, figures: &[PageFigu
                 space.displacement.half_width.map_or(NOTHING.to_owned(), |width| format!("{width:.1}"));
             let _ = writeln!(
                 text,
-                "| {} | {} | {width} | {} | {} | {} |",
+                "| {} | {} | {width} | {} | {} | {} | {} | {} |",
                 space.space,
                 words(purity),
+                words(space.displacement.floor),
                 words(space.displacement.near_minus_far),
+                words(space.displacement.near_minus_far_share),
                 words(space.positions.map(|positions| positions.difference)),
                 words(space.composition.same_image.first().copied())
             );

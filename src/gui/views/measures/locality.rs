@@ -19,7 +19,7 @@ const EXPLANATION: &str = "What the nearest patches of a patch are, by rank, and
                            falls with distance: a space that is local finds the same part, and tells places apart \
                            (Sec. 4.3 of the paper).";
 
-const COLUMNS: [(&str, &str); 8] = [
+const COLUMNS: [(&str, &str); 9] = [
     ("same image", "Share of the neighbours that are of the query's own image: the mean over ranks."),
     ("same class", "Share that are of another image of its class."),
     ("other class", "Share that are of an image of another class."),
@@ -30,6 +30,11 @@ const COLUMNS: [(&str, &str); 8] = [
     (
         "near - far",
         "Mean cosine with patches that overlap the query less that with patches of its image that do not.",
+    ),
+    (
+        "of 1 - floor",
+        "The same as a share of 1 less the mean cosine with other images: where all cosines are high, as in h after ReLU, \
+         all differences are small.",
     ),
     (
         "position",
@@ -80,6 +85,9 @@ fn cells(report: &LocalityReport, space: &SpaceLocality) -> Vec<String> {
     };
     let of = &space.composition;
     let displacement = &space.displacement;
+    let between = |value: Option<Interval>| {
+        value.map_or_else(none, |value| format!("{:.3} ({:.3} to {:.3})", value.value, value.low, value.high))
+    };
     let bits = |value: Option<Interval>| value.map_or_else(none, |value| format!("{:.2} bits", value.value));
     let [neighbours, shuffled] = match space.positions {
         Some(positions) => [Some(positions.neighbours), Some(positions.shuffled)],
@@ -91,9 +99,8 @@ fn cells(report: &LocalityReport, space: &SpaceLocality) -> Vec<String> {
         share(&of.same_class),
         share(&of.other_class),
         displacement.half_width.map_or_else(|| "none".to_owned(), |width| format!("{width:.1} px")),
-        displacement
-            .near_minus_far
-            .map_or_else(none, |value| format!("{:.3} ({:.3} to {:.3})", value.value, value.low, value.high)),
+        between(displacement.near_minus_far),
+        between(displacement.near_minus_far_share),
         bits(neighbours),
         bits(shuffled),
         purity.map_or_else(none, |(found, chance)| format!("{:.3}, chance {:.3}", found.mean, chance.mean)),

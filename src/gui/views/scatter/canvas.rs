@@ -45,6 +45,8 @@ pub struct Canvas {
     pub lasso: bool,
     /// Whether patches take the place of points at any zoom.
     pub patches: bool,
+    /// Whether all points in sight are to be picked.
+    pub picks_seen: bool,
     /// The outline that is being drawn, in the plane's coordinates.
     outline: Vec<[f32; 2]>,
     /// What the open menu is about.
@@ -103,22 +105,18 @@ impl Canvas {
         self.ask(ui, desk, &place, of);
         let painter = ui.painter_at(pane);
         ground_ui(ui, &painter, &place);
-        axes_ui(ui, area, &place);
         let status = self.points_ui(ui, desk, &painter, &place, tints.is_some());
+        axes_ui(ui, area, &place, &status);
         marks_ui(desk, &painter, &place);
+        if std::mem::take(&mut self.picks_seen) {
+            let outline = outline_of(place.view.seen(pane));
+            desk.session.send(Command::Scatter(ScatterCommand::Pick { plane: shown.number, outline }));
+        }
         self.outline_ui(ui, desk, &painter, &place, &response);
         self.pointer_ui(ui, desk, &painter, &place, &response, tints.map(|tints| tints.as_ref()));
         if response.has_focus() {
             theme::cursor_frame(ui, pane);
         }
-        let font = TextStyle::Small.resolve(ui.style());
-        painter.text(
-            pane.right_bottom() - vec2(4.0, 2.0),
-            Align2::RIGHT_BOTTOM,
-            status,
-            font,
-            ui.visuals().weak_text_color(),
-        );
     }
 
     fn seen(&self, pane: Rect, shown: &ShownPlane) -> PlaneView {
@@ -381,13 +379,25 @@ fn ground_ui(ui: &Ui, painter: &Painter, place: &PlanePlace<'_>) {
     painter.vline(mean.x, place.pane.y_range(), stroke);
 }
 
-/// The words at the axes.
-fn axes_ui(ui: &Ui, area: Rect, place: &PlanePlace<'_>) {
+/// The corners of what is seen.
+fn outline_of([low, high]: [[f32; 2]; 2]) -> Vec<[f32; 2]> {
+    vec![low, [high[0], low[1]], high, [low[0], high[1]]]
+}
+
+/// The words at the axes, and right of those below the plane how much is in sight.
+fn axes_ui(ui: &Ui, area: Rect, place: &PlanePlace<'_>, status: &str) {
     let words = |c: usize| place.shown.plane.axis_words(c);
     let (font, color) = (TextStyle::Small.resolve(ui.style()), ui.visuals().weak_text_color());
     let painter = ui.painter_at(area);
-    let below = pos2(place.pane.center().x, area.bottom());
-    painter.text(below, Align2::CENTER_BOTTOM, words(0), font.clone(), color);
+    let corner = area.right_bottom();
+    let status = painter.text(corner, Align2::RIGHT_BOTTOM, status, font.clone(), color);
+    let below = painter.layout_no_wrap(words(0), font.clone(), color);
+    let room = (status.left() - STEP - place.pane.left()).max(0.0);
+    // In the middle of the plane, or of what the other words leave.
+    let left = (place.pane.center().x - below.size().x / 2.0).min(status.left() - STEP - below.size().x);
+    if below.size().x <= room {
+        painter.galley(pos2(left, area.bottom() - below.size().y), below, color);
+    }
     let galley = painter.layout_no_wrap(words(1), font, color);
     let at = pos2(area.left(), place.pane.center().y + galley.size().x / 2.0);
     let text = eframe::epaint::TextShape::new(at, galley, color).with_angle(-std::f32::consts::FRAC_PI_2);

@@ -58,10 +58,12 @@ impl View for ScatterPanel {
     }
 
     fn run(&mut self, _: &Desk, action: Action) -> bool {
-        if action == Action::ToggleLasso {
-            self.canvas.lasso = !self.canvas.lasso;
+        match action {
+            Action::ToggleLasso => self.canvas.lasso = !self.canvas.lasso,
+            Action::PickSeen => self.canvas.picks_seen = true,
+            _ => return false,
         }
-        action == Action::ToggleLasso
+        true
     }
 
     fn ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
@@ -174,10 +176,12 @@ impl ScatterPanel {
 
     fn canvas_controls_ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
         ui.separator();
-        let keys = keys_of(ui.ctx(), Action::ToggleLasso);
+        let keys = |action| keys_of(ui.ctx(), action);
+        let (keys, all) = (keys(Action::ToggleLasso), keys(Action::PickSeen));
         let lasso = ui.selectable_label(self.canvas.lasso, "Lasso");
         let tip = format!(
-            "Drag an outline about points to see their patches ({keys}); Shift and drag does the same at any time."
+            "Drag an outline about points to see their patches ({keys}); Shift and drag does the same at any time, and {all} \
+             picks all that are in sight."
         );
         if lasso.on_hover_text(tip).clicked() {
             self.canvas.lasso = !self.canvas.lasso;
