@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,6 @@ use crate::embed::{ChangedView, Embedder, PIXELS, pixels_side};
 use crate::image::Image;
 use crate::model::Space;
 use crate::patch::PatchRef;
-use crate::progress::CancelToken;
 use crate::stats::Interval;
 use crate::stats::clusters::ClusterSums;
 
@@ -162,71 +162,183 @@ impl ChangedPatch {
         let patch = PatchRef { y: patch.y - top, x: patch.x - left, ..patch };
         Self { image: Arc::new(around), patch }
     }
+
+    /// A view of it.
+    fn seen(&self, view: ViewParams) -> ChangedView {
+        ChangedView { image: self.image.clone(), view }
+    }
 }
 
-/// Measures every change on `patches`, of one size, in `spaces` and in pixels. `tick` hears of each change that is done.
-///
-/// # Errors
-/// Those of the model, or cancelled.
-pub fn invariance(
-    embedder: &Embedder,
-    patches: &[ChangedPatch],
-    spaces: &[Space],
-    (resamples, seed): (usize, u64),
-    cancel: &CancelToken,
-    tick: &mut dyn FnMut(),
-) -> anyhow::Result<Vec<ChangeCurve>> {
-    let size = patches.first().map_or(0, |patch| patch.patch.size);
-    let vectors = |views: &dyn Fn(u32) -> Vec<ChangedView>| -> anyhow::Result<Vec<Vec<f32>>> {
-        let mut vectors = vec![embedder.view_pixels(&views(pixels_side(size)), size)?];
-        vectors.extend(embedder.views(&views(embedder.info.input), spaces)?);
-        Ok(vectors)
-    };
-    let resize = embedder.info.resize;
-    let source = |patch: &ChangedPatch, view| ChangedView { image: patch.image.clone(), view };
-    let originals =
-        vectors(&|_| patches.iter().map(|patch| source(patch, plain(patch.patch, resize))).collect())?;
-    let names: Vec<String> =
-        std::iter::once(PIXELS.to_owned()).chain(spaces.iter().map(Space::to_string)).collect();
-    let mut curves = vec![];
-    for change in PatchChange::ALL {
-        let amounts = change.amounts(size);
-        let mut sums = ClusterSums::new(names.len() * amounts.len());
-        for (place, amount) in amounts.iter().enumerate() {
-            cancel.check()?;
-            let views: Vec<(usize, ViewParams)> = patches
-                .iter()
-                .enumerate()
-                .filter_map(|(at, patch)| {
-                    Some((at, change.view(patch.patch, &patch.image, resize, *amount)?))
-                })
-                .collect();
-            let at_side = |side: u32| -> Vec<ChangedView> {
-                let blur = if change == PatchChange::Blur { blur(side, *amount) } else { None };
-                let changed =
-                    views.iter().map(|(at, view)| (&patches[*at], ViewParams { blur, ..view.clone() }));
-                changed.map(|(patch, view)| source(patch, view)).collect()
-            };
-            for (space, (changed, original)) in vectors(&at_side)?.iter().zip(&originals).enumerate() {
-                let width = original.len() / patches.len().max(1);
-                for ((at, _), changed) in views.iter().zip(changed.chunks_exact(width.max(1))) {
-                    let cosine = cosine_map(&original[at * width..(at + 1) * width], changed)[0];
-                    sums.add(patches[*at].patch.image, space * amounts.len() + place, f64::from(cosine));
-                }
+/// Every change, on patches of one size, in some spaces and in pixels: a few patches at a time.
+pub struct Invariance {
+    patches: Vec<ChangedPatch>,
+    spaces: Vec<Space>,
+    /// Resamples and seed of the intervals.
+    draws: (usize, u64),
+    /// By pixels and spaces the vectors of the patches as they are, as far as they are there.
+    originals: Vec<Vec<f32>>,
+    /// Where it goes on: a change, one of its amounts, a patch. First all patches as they are.
+    at: InvariancePlace,
+    /// Of the change that goes on, by space and amount.
+    sums: ClusterSums,
+    curves: Vec<ChangeCurve>,
+}
+
+/// Where the work goes on.
+#[derive(Clone, Copy)]
+enum InvariancePlace {
+    /// Patches as they are, from this one on.
+    Plain(usize),
+    /// Patches that are changed.
+    Changed { change: usize, amount: usize, patch: usize },
+}
+
+impl Invariance {
+    /// Nothing is measured yet of `patches`, in `spaces`.
+    pub fn new(patches: Vec<ChangedPatch>, spaces: Vec<Space>, draws: (usize, u64)) -> Self {
+        let sums = ClusterSums::new(0);
+        let (originals, at) = (vec![vec![]; 1 + spaces.len()], InvariancePlace::Plain(0));
+        Self { patches, spaces, draws, originals, at, sums, curves: vec![] }
+    }
+
+    /// Patches that are changed.
+    pub fn patches(&self) -> usize {
+        self.patches.len()
+    }
+
+    /// Amounts that are done, and all.
+    pub fn amounts(&self) -> (usize, usize) {
+        let size = self.size();
+        let counts = PatchChange::ALL.map(|change| change.amounts(size).len());
+        let done = match self.at {
+            InvariancePlace::Plain(_) => 0,
+            InvariancePlace::Changed { change, amount, .. } => {
+                counts[..change].iter().sum::<usize>() + amount
+            }
+        };
+        (done, counts.iter().sum())
+    }
+
+    /// The curves of the changes that are done.
+    pub fn curves(&self) -> &[ChangeCurve] {
+        &self.curves
+    }
+
+    fn size(&self) -> u32 {
+        self.patches.first().map_or(0, |patch| patch.patch.size)
+    }
+
+    /// Goes on with `inputs` patches at most. Returns whether all is done.
+    ///
+    /// # Errors
+    /// Those of the model.
+    pub fn advance(&mut self, embedder: &Embedder, inputs: usize) -> anyhow::Result<bool> {
+        if self.patches.is_empty() {
+            return Ok(true);
+        }
+        let end = |from: usize| from.saturating_add(inputs.max(1)).min(self.patches.len());
+        match self.at {
+            InvariancePlace::Plain(from) => self.embed_plain(embedder, from..end(from)),
+            InvariancePlace::Changed { change, .. } if change == PatchChange::ALL.len() => Ok(true),
+            InvariancePlace::Changed { change, amount, patch } => {
+                self.embed_changed(embedder, (change, amount), patch..end(patch))
             }
         }
-        let means = sums.means(resamples, seed);
-        let cosines = names.iter().zip(means.chunks(amounts.len()));
-        curves.push(ChangeCurve {
+    }
+
+    /// Vectors of views in pixels and in all spaces; `views` makes them for a side.
+    fn vectors(
+        &self,
+        embedder: &Embedder,
+        views: &dyn Fn(u32) -> Vec<ChangedView>,
+    ) -> anyhow::Result<Vec<Vec<f32>>> {
+        let size = self.size();
+        let mut vectors = vec![embedder.view_pixels(&views(pixels_side(size)), size)?];
+        vectors.extend(embedder.views(&views(embedder.info.input), &self.spaces)?);
+        Ok(vectors)
+    }
+
+    fn embed_plain(&mut self, embedder: &Embedder, places: Range<usize>) -> anyhow::Result<bool> {
+        let resize = embedder.info.resize;
+        let plain = |patch: &ChangedPatch| patch.seen(plain(patch.patch, resize));
+        let vectors =
+            self.vectors(embedder, &|_| self.patches[places.clone()].iter().map(plain).collect())?;
+        self.originals.iter_mut().zip(vectors).for_each(|(all, more)| all.extend(more));
+        self.at = if places.end < self.patches.len() {
+            InvariancePlace::Plain(places.end)
+        } else {
+            self.sums = self.sums_of(0);
+            InvariancePlace::Changed { change: 0, amount: 0, patch: 0 }
+        };
+        Ok(false)
+    }
+
+    fn embed_changed(
+        &mut self,
+        embedder: &Embedder,
+        (change, amount): (usize, usize),
+        places: Range<usize>,
+    ) -> anyhow::Result<bool> {
+        let (kind, resize) = (PatchChange::ALL[change], embedder.info.resize);
+        let amounts = kind.amounts(self.size());
+        let by = amounts[amount];
+        let view = |at: usize| {
+            let patch = &self.patches[at];
+            Some((at, kind.view(patch.patch, &patch.image, resize, by)?))
+        };
+        let views: Vec<(usize, ViewParams)> = places.clone().filter_map(view).collect();
+        let at_side = |side: u32| -> Vec<ChangedView> {
+            let blur = if kind == PatchChange::Blur { blur(side, by) } else { None };
+            views
+                .iter()
+                .map(|(at, view)| self.patches[*at].seen(ViewParams { blur, ..view.clone() }))
+                .collect()
+        };
+        let vectors = self.vectors(embedder, &at_side)?;
+        for (space, (changed, original)) in vectors.iter().zip(&self.originals).enumerate() {
+            let width = original.len() / self.patches.len();
+            for ((at, _), changed) in views.iter().zip(changed.chunks_exact(width.max(1))) {
+                let cosine = cosine_map(&original[at * width..(at + 1) * width], changed)[0];
+                let column = space * amounts.len() + amount;
+                self.sums.add(self.patches[*at].patch.image, column, f64::from(cosine));
+            }
+        }
+        self.go_on(kind, amounts, InvariancePlace::Changed { change, amount, patch: places.end });
+        Ok(self.curves.len() == PatchChange::ALL.len())
+    }
+
+    /// Goes to what comes after `at`; a change whose amounts are done becomes a curve.
+    fn go_on(&mut self, kind: PatchChange, amounts: Vec<f64>, at: InvariancePlace) {
+        let InvariancePlace::Changed { change, amount, patch } = at else { return };
+        self.at = if patch < self.patches.len() {
+            at
+        } else if amount + 1 < amounts.len() {
+            InvariancePlace::Changed { change, amount: amount + 1, patch: 0 }
+        } else {
+            self.curves.push(self.curve(kind, amounts));
+            self.sums = self.sums_of(change + 1);
+            InvariancePlace::Changed { change: change + 1, amount: 0, patch: 0 }
+        };
+    }
+
+    /// Room for what is found of a change.
+    fn sums_of(&self, change: usize) -> ClusterSums {
+        let amounts = PatchChange::ALL.get(change).map_or(0, |change| change.amounts(self.size()).len());
+        ClusterSums::new((1 + self.spaces.len()) * amounts)
+    }
+
+    fn curve(&self, change: PatchChange, amounts: Vec<f64>) -> ChangeCurve {
+        let (resamples, seed) = self.draws;
+        let means = self.sums.means(resamples, seed);
+        let names = std::iter::once(PIXELS.to_owned()).chain(self.spaces.iter().map(Space::to_string));
+        ChangeCurve {
             change,
             unit: change.unit().into(),
-            patches: (0..amounts.len()).map(|place| sums.count(place)).collect(),
-            cosines: cosines.map(|(name, means)| (name.clone(), means.to_vec())).collect(),
+            patches: (0..amounts.len()).map(|place| self.sums.count(place)).collect(),
+            cosines: names.zip(means.chunks(amounts.len()).map(<[_]>::to_vec)).collect(),
             amounts,
-        });
-        tick();
+        }
     }
-    Ok(curves)
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::analysis::composition::{Composition, composition};
 use crate::analysis::displacement::{Displacement, displacement};
-use crate::analysis::invariance::{ChangeCurve, ChangedPatch, PatchChange, invariance};
+use crate::analysis::invariance::{ChangeCurve, ChangedPatch, Invariance};
 use crate::analysis::positions::{ObjectFrame, PositionEntropy, position_entropy};
 use crate::augment::view_rng;
 use crate::bank::{Bank, ImageEntry, MemoryBank};
@@ -144,25 +144,28 @@ pub fn measure(
     let scene = Scene::new(bank, data.as_ref(), config)?;
     let mut report = scene.report(&names, config, cancel, progress)?;
     let changed = scene.changed(config.changed, cancel)?;
-    let (clock, mut done) = (Instant::now(), 0);
-    let mut tick = || {
-        done += 1;
-        let (total, elapsed) = (PatchChange::ALL.len() as u64, clock.elapsed());
-        progress(Progress { what: "changing", done, total, resumed: 0, unit: "kinds of change", elapsed });
-    };
-    let draws = (config.resamples, config.seed);
-    report.changed = changed.len();
-    if !changed.is_empty() {
-        report.invariance = invariance(embedder, &changed, &network, draws, cancel, &mut tick)?;
+    let mut changing = Invariance::new(changed, network, (config.resamples, config.seed));
+    let clock = Instant::now();
+    while !changing.advance(embedder, usize::MAX)? {
+        cancel.check()?;
+        progress(changing_progress(&changing, clock));
     }
+    report.take_changed(&changing);
     Ok(report)
 }
 
-/// Measures `names`, spaces of a bank of `data`, as far as its images are there. No patch is changed, as that needs the
-/// model.
+/// How far changes of patches are measured.
+pub fn changing_progress(changing: &Invariance, since: Instant) -> Progress {
+    let ((done, total), elapsed) = (changing.amounts(), since.elapsed());
+    let (done, total) = (done as u64, total as u64);
+    Progress { what: "changing", done, total, resumed: 0, unit: "amounts of change", elapsed }
+}
+
+/// Measures `names`, spaces of a bank of `data`, as far as its images are there. The patches that are to be changed come
+/// with it, cut out of their images: what becomes of them needs the model.
 ///
 /// # Errors
-/// A space that is not there; damaged rows; no patch can be a query; cancelled.
+/// A space that is not there; damaged rows; no patch can be a query; an image that cannot be read again; cancelled.
 pub fn measure_bank(
     bank: Bank,
     data: &dyn Dataset,
@@ -170,8 +173,18 @@ pub fn measure_bank(
     config: &LocalityConfig,
     cancel: &CancelToken,
     progress: &mut dyn FnMut(Progress),
-) -> anyhow::Result<LocalityReport> {
-    Scene::new(bank, data, config)?.report(names, config, cancel, progress)
+) -> anyhow::Result<(LocalityReport, Vec<ChangedPatch>)> {
+    let scene = Scene::new(bank, data, config)?;
+    let report = scene.report(names, config, cancel, progress)?;
+    Ok((report, scene.changed(config.changed, cancel)?))
+}
+
+impl LocalityReport {
+    /// Takes what became of patches that were changed.
+    pub fn take_changed(&mut self, changing: &Invariance) {
+        self.changed = changing.patches();
+        self.invariance = changing.curves().to_vec();
+    }
 }
 
 impl<'a> Scene<'a> {
@@ -375,8 +388,9 @@ mod tests {
         let (names, cancel) = (["h".to_owned()], CancelToken::default());
         let mut told = vec![];
         let mut progress = |progress: Progress| told.push((progress.done, progress.total));
-        let found =
+        let (found, cut) =
             measure_bank(bank.clone(), data.as_ref(), &names, &config, &cancel, &mut progress).unwrap();
+        assert!(cut.is_empty());
         let queries = found.queries as u64;
         assert_eq!((found.images, found.patches, found.changed), (4, 100, 0));
         assert_eq!(told, (1..=2 * queries).map(|done| (done, 2 * queries)).collect::<Vec<_>>());
@@ -392,7 +406,7 @@ mod tests {
         assert!(space.displacement.half_width.is_some());
         let leave = CancelToken::default();
         let mut once = |_| leave.cancel();
-        let left = measure_bank(bank, data.as_ref(), &names, &config, &leave, &mut once);
+        let left = measure_bank(bank, data.as_ref(), &names, &config, &leave, &mut once).map(|_| ());
         assert!(left.unwrap_err().is::<crate::progress::Cancelled>());
     }
 }

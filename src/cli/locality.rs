@@ -119,12 +119,12 @@ fn words(result: &LocalityResult) -> String {
             interval.map_or("-".into(), |i| format!("{:.3} [{:.3}, {:.3}]", i.value, i.low, i.high))
         };
         let contrast = words(space.displacement.near_minus_far);
-        let share = words(space.displacement.near_minus_far_share);
+        let relative = words(space.displacement.near_minus_far_share);
         let positions = space
             .positions
             .map_or("-".into(), |p| format!("{:.2}, {:.2} bits", p.neighbours.value, p.shuffled.value));
         format!(
-            "{:>8}  {} {} {}  {width:>9}  {contrast}, {share}  {positions}",
+            "{:>8}  {} {} {}  {width:>9}  {contrast}, {relative}  {positions}",
             space.space,
             share(&of.same_image),
             share(&of.same_class),

@@ -114,6 +114,7 @@ pub struct PatchPlane {
 #[derive(Deserialize)]
 struct SentPlane {
     space: String,
+    way: PlaneWay,
     grid: PatchGrid,
     axes: PrincipalAxes,
     fitted: usize,
@@ -128,7 +129,7 @@ impl TryFrom<SentPlane> for PatchPlane {
     type Error = String;
 
     fn try_from(sent: SentPlane) -> Result<Self, String> {
-        let SentPlane { space, grid, axes, fitted, of, rows, patches, at, norms } = sent;
+        let SentPlane { space, way, grid, axes, fitted, of, rows, patches, at, norms } = sent;
         let points = [rows.len(), patches.len(), norms.len()];
         if points != [at.len(); 3] || !at.iter().flatten().all(|place| place.is_finite()) {
             return Err(
@@ -136,7 +137,7 @@ impl TryFrom<SentPlane> for PatchPlane {
             );
         }
         let index = PlaneIndex::of(&at);
-        Ok(Self { space, grid, axes, fitted, of, rows, patches, at, norms, index })
+        Ok(Self { space, way, grid, axes, fitted, of, rows, patches, at, norms, index })
     }
 }
 

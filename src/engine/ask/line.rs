@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, RecvError, Sender, bounded, select, unbounded};
 
 use crate::engine::ask::command::Command;
 use crate::engine::ask::event::Event;
@@ -28,6 +28,8 @@ pub struct EngineLine {
     events: Sender<Event>,
     /// The face closes soon: a training step is left in its midst.
     pub hurry: CancelToken,
+    /// A thread beside the engine's has made work ready for it.
+    ready: (Sender<()>, Receiver<()>),
     snapshot: Arc<Mutex<Arc<Snapshot>>>,
     wake: Arc<dyn Fn() + Send + Sync>,
 }
@@ -50,6 +52,7 @@ pub fn line(wake: impl Fn() + Send + Sync + 'static) -> (EngineHandle, EngineLin
         previews,
         events: event_sender,
         hurry: handle.hurry.clone(),
+        ready: bounded(1),
         snapshot,
         wake: Arc::new(wake),
     };
@@ -92,6 +95,23 @@ impl EngineLine {
     /// The latest state.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    /// Waits for the next command, or until another thread has made work ready (`None`).
+    ///
+    /// # Errors
+    /// The face has let go of its end.
+    pub fn wait(&self) -> Result<Option<Command>, RecvError> {
+        select! {
+            recv(self.commands) -> command => command.map(Some),
+            recv(self.ready.1) -> _ => Ok(None),
+        }
+    }
+
+    /// From another thread: there is work for the engine's.
+    pub fn call(&self) {
+        // Full: it is called already.
+        let _ = self.ready.0.try_send(());
     }
 
     /// Whether the face has let go of its end.

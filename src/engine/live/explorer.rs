@@ -105,8 +105,8 @@ impl Explorer {
         loop {
             let mut waiting: Vec<Command> = commands.try_iter().collect();
             if waiting.is_empty() && !self.has_work() {
-                match commands.recv() {
-                    Ok(command) => waiting.push(command),
+                match self.open.line.wait() {
+                    Ok(command) => waiting.extend(command),
                     Err(_) => return,
                 }
             }

@@ -1,5 +1,7 @@
 //! Measures of the patches that the galleries search, as far as they are embedded: by a thread of its own, which holds
-//! no tensors, so that neither the window nor the engine waits. One is measured after the other; each can be left.
+//! no tensors, so that neither the window nor the engine waits. One is measured after the other; each can be left. What
+//! becomes of patches that are changed needs the network, and so the engine's thread: it comes after the rest, a few
+//! patches at a time.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -9,10 +11,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use crate::analysis::locality::{LocalityConfig, LocalityReport, measure_bank};
+use crate::analysis::invariance::Invariance;
+use crate::analysis::locality::{LocalityConfig, LocalityReport, changing_progress, measure_bank};
 use crate::analysis::spaces::{Geometry, GeometryConfig, measure_spaces};
 use crate::bank::Bank;
 use crate::dataset::Dataset;
+use crate::embed::{BATCH, Embedder};
+use crate::engine::ask::PatchSpace;
 use crate::engine::ask::{
     Command, EngineLine, MeasureCommand, MeasurePage, MeasuredPage, MeasuresShown, SampleMeasure,
     SamplePhase, SampleResult, SampleView,
@@ -21,12 +26,16 @@ use crate::engine::figures::locality::{LocalityFacts, locality_page};
 use crate::engine::figures::spaces::geometry_page;
 use crate::engine::live::measured_pages::export;
 use crate::engine::live::open::Open;
-use crate::engine::live::part::{Change, Handled, Part};
+use crate::engine::live::part::{Change, Due, Handled, Part, Turn};
+use crate::model::Space;
 use crate::progress::{CancelToken, Cancelled, Progress};
 use crate::threads;
 
 /// Progress is shown this often at most.
 const PERIOD: Duration = Duration::from_millis(200);
+
+/// Patches that are changed, of the queries.
+const CHANGED: usize = 64;
 
 /// What is measured.
 struct SampleJob {
@@ -37,8 +46,24 @@ struct SampleJob {
     /// The images that it is of.
     data: Arc<dyn Dataset>,
     /// The spaces on show, in their order.
-    spaces: Vec<String>,
+    spaces: Vec<PatchSpace>,
+    /// Whether there is a model that changed patches can go through.
+    has_model: bool,
     cancel: CancelToken,
+}
+
+/// What came of a job without the network, and what is left to do with it.
+struct SampleMeasured<R> {
+    report: R,
+    page: MeasuredPage,
+    changing: Option<Invariance>,
+}
+
+/// Patches that are being changed, for the report of a job.
+struct ChangingJob {
+    job: SampleJob,
+    since: Instant,
+    changing: Invariance,
 }
 
 /// How a measure stands, and the newest job of it.
@@ -59,6 +84,17 @@ impl<R> Default for SampleSlot<R> {
 struct SampleSlots {
     geometry: SampleSlot<Geometry>,
     locality: SampleSlot<LocalityReport>,
+    /// Left to do for the newest locality report.
+    changing: Option<ChangingJob>,
+}
+
+impl SampleSlots {
+    /// Changes no more patches for a report that nobody waits for; what it says without them stays.
+    fn drop_left(&mut self) {
+        if self.changing.as_ref().is_some_and(|changing| changing.job.cancel.is_cancelled()) {
+            self.changing = None;
+        }
+    }
 }
 
 /// What is known on both sides, and where it is shown.
@@ -74,7 +110,7 @@ trait SampleReport: Sized {
     /// The same as it is shown.
     fn shown(shown: &mut MeasuresShown) -> &mut SampleView<Self>;
     /// Measures, and lays a page out.
-    fn measure(job: &SampleJob, progress: &mut dyn FnMut(Progress)) -> anyhow::Result<(Self, MeasuredPage)>;
+    fn measure(job: &SampleJob, progress: &mut dyn FnMut(Progress)) -> anyhow::Result<SampleMeasured<Self>>;
 }
 
 impl SampleReport for Geometry {
@@ -86,12 +122,12 @@ impl SampleReport for Geometry {
         &mut shown.geometry
     }
 
-    fn measure(job: &SampleJob, progress: &mut dyn FnMut(Progress)) -> anyhow::Result<(Self, MeasuredPage)> {
+    fn measure(job: &SampleJob, progress: &mut dyn FnMut(Progress)) -> anyhow::Result<SampleMeasured<Self>> {
         let (bank, config) = (std::slice::from_ref(&job.bank), GeometryConfig::default());
-        let report = measure_spaces(bank, &job.spaces, config, &job.cancel, progress)?;
+        let report = measure_spaces(bank, &job.names(), config, &job.cancel, progress)?;
         let spec = job.bank.spec();
         let page = geometry_page(std::slice::from_ref(&spec.model), &spec.data.name, spec.grid, &report);
-        Ok((report, page))
+        Ok(SampleMeasured { report, page, changing: None })
     }
 }
 
@@ -104,15 +140,42 @@ impl SampleReport for LocalityReport {
         &mut shown.locality
     }
 
-    fn measure(job: &SampleJob, progress: &mut dyn FnMut(Progress)) -> anyhow::Result<(Self, MeasuredPage)> {
-        let (bank, data, config) =
-            (&job.bank, job.data.as_ref(), LocalityConfig { changed: 0, ..LocalityConfig::default() });
-        let report = measure_bank(bank.clone(), data, &job.spaces, &config, &job.cancel, progress)?;
-        let spec = bank.spec();
+    fn measure(job: &SampleJob, progress: &mut dyn FnMut(Progress)) -> anyhow::Result<SampleMeasured<Self>> {
+        let (bank, data) = (job.bank.clone(), job.data.as_ref());
+        let changed = if job.has_model { CHANGED } else { 0 };
+        let config = LocalityConfig { changed, ..LocalityConfig::default() };
+        let (report, cut) = measure_bank(bank, data, &job.names(), &config, &job.cancel, progress)?;
+        let changing = Invariance::new(cut, job.alone(), (config.resamples, config.seed));
+        let changing = (changing.patches() > 0).then_some(changing);
+        Ok(SampleMeasured { page: job.locality_page(&report), report, changing })
+    }
+}
+
+impl SampleJob {
+    fn names(&self) -> Vec<String> {
+        self.spaces.iter().map(PatchSpace::to_string).collect()
+    }
+
+    /// The spaces that a patch alone has: it has no place in a feature map of its image.
+    fn alone(&self) -> Vec<Space> {
+        let of = |space: &PatchSpace| match space {
+            PatchSpace::Network(Space::Token(_)) | PatchSpace::Pixels => None,
+            PatchSpace::Network(space) => Some(*space),
+        };
+        self.spaces.iter().filter_map(of).collect()
+    }
+
+    fn locality_page(&self, report: &LocalityReport) -> MeasuredPage {
+        let (spec, data) = (self.bank.spec(), self.data.as_ref());
         let (of, split, grid) = (data.len(), data.split(), spec.grid);
         let facts = LocalityFacts { model: &spec.model, data: &spec.data.name, split, of, grid };
-        let page = locality_page(&facts, &report);
-        Ok((report, page))
+        locality_page(&facts, report)
+    }
+
+    /// What is shown of a report.
+    fn result<R>(&self, report: R, page: MeasuredPage) -> Arc<SampleResult<R>> {
+        let (images, patches) = (self.bank.complete_images(), self.bank.searchable());
+        Arc::new(SampleResult { report, images, patches, page: Arc::new(page) })
     }
 }
 
@@ -141,7 +204,9 @@ impl SampleBoard {
             let slot = R::slot(&mut slots);
             slot.cancel.cancel();
             (slot.number, slot.cancel) = (slot.number + 1, CancelToken::default());
-            (slot.number, slot.cancel.clone())
+            let newest = (slot.number, slot.cancel.clone());
+            slots.drop_left();
+            newest
         };
         self.change::<R>(number, |view| view.phase = SamplePhase::Running(None));
         (number, cancel)
@@ -154,7 +219,9 @@ impl SampleBoard {
             let slot = R::slot(&mut slots);
             slot.cancel.cancel();
             slot.number += 1;
-            slot.number
+            let number = slot.number;
+            slots.drop_left();
+            number
         };
         self.change::<R>(number, |view| {
             view.phase = SamplePhase::Idle;
@@ -168,8 +235,8 @@ impl SampleBoard {
         R::slot(&mut self.slots()).view.result.as_ref().map(|result| result.page.clone())
     }
 
-    /// Does a job to its end.
-    fn serve<R: SampleReport>(&self, job: &SampleJob) {
+    /// Does a job as far as it goes without the network.
+    fn serve<R: SampleReport>(&self, job: SampleJob) {
         let mut told: Option<Instant> = None;
         let mut progress = |progress: Progress| {
             if told.is_none_or(|told| told.elapsed() >= PERIOD) {
@@ -180,16 +247,59 @@ impl SampleBoard {
         if job.cancel.is_cancelled() {
             return;
         }
-        let measured = R::measure(job, &mut progress);
+        let measured = R::measure(&job, &mut progress);
+        let mut left = None;
         self.change::<R>(job.number, |view| match measured {
-            Ok((report, page)) => {
-                let (images, patches) = (job.bank.complete_images(), job.bank.searchable());
-                let result = SampleResult { report, images, patches, page: Arc::new(page) };
-                (view.phase, view.result) = (SamplePhase::Idle, Some(Arc::new(result)));
+            Ok(SampleMeasured { report, page, changing }) => {
+                view.result = Some(job.result(report, page));
+                view.phase = match &changing {
+                    Some(changing) => SamplePhase::Running(Some(changing_progress(changing, Instant::now()))),
+                    None => SamplePhase::Idle,
+                };
+                left = changing;
             }
             Err(error) if error.is::<Cancelled>() => view.phase = SamplePhase::Idle,
             Err(error) => view.phase = SamplePhase::Failed(format!("{error:#}")),
         });
+        if let Some(changing) = left {
+            self.hand_over(ChangingJob { job, since: Instant::now(), changing });
+        }
+    }
+
+    /// Gives what is left of a job to the engine's thread, unless it was left meanwhile.
+    fn hand_over(&self, changing: ChangingJob) {
+        let mut slots = self.slots();
+        if !changing.job.cancel.is_cancelled() {
+            slots.changing = Some(changing);
+            drop(slots);
+            self.line.call();
+        }
+    }
+
+    /// Changes some more patches; the report has them once all are done.
+    fn change_patches(&self, embedder: &Embedder) {
+        // Without the lock: the other thread shows its progress meanwhile.
+        let Some(mut left) = self.slots().changing.take() else { return };
+        let number = left.job.number;
+        let advanced = left.changing.advance(embedder, embedder.turn(BATCH));
+        self.change::<LocalityReport>(number, |view| match (&advanced, &view.result) {
+            (Ok(true), Some(known)) => {
+                let mut report = known.report.clone();
+                report.take_changed(&left.changing);
+                let page = left.job.locality_page(&report);
+                (view.phase, view.result) = (SamplePhase::Idle, Some(left.job.result(report, page)));
+            }
+            (Ok(_), _) => {
+                view.phase = SamplePhase::Running(Some(changing_progress(&left.changing, left.since)));
+            }
+            (Err(error), _) => view.phase = SamplePhase::Failed(format!("{error:#}")),
+        });
+        if matches!(advanced, Ok(false)) {
+            let mut slots = self.slots();
+            if slots.changing.is_none() && !left.job.cancel.is_cancelled() {
+                slots.changing = Some(left);
+            }
+        }
     }
 }
 
@@ -224,6 +334,20 @@ impl Part for SampleMeasuresPart {
             self.board.leave::<Geometry>(true);
             self.board.leave::<LocalityReport>(true);
         }
+    }
+
+    fn due(&self, open: &Open) -> Due {
+        let is_due = open.embedder.is_some() && self.board.slots().changing.is_some();
+        if is_due { Due::Background } else { Due::Nothing }
+    }
+
+    fn work(&mut self, open: &mut Open) -> Turn {
+        open.embedder.iter().for_each(|embedder| self.board.change_patches(embedder));
+        Turn::Taken
+    }
+
+    fn shares_turns(&self) -> bool {
+        true
     }
 }
 
@@ -276,17 +400,18 @@ impl Drop for SampleMeasuresPart {
 /// What is embedded by now, to be measured in the spaces on show.
 fn job(measure: SampleMeasure, open: &Open, number: u64, cancel: CancelToken) -> anyhow::Result<SampleJob> {
     let growing = open.growing.as_ref().context("no patches are embedded; open a model and images first")?;
-    let (bank, data, spaces) = (growing.snapshot(), open.set()?.clone(), open.space_names());
+    let (bank, data, spaces) = (growing.snapshot(), open.set()?.clone(), open.spaces.clone());
     ensure!(bank.searchable() > 0, "no patch is embedded yet; wait until some are");
-    Ok(SampleJob { measure, number, bank, data, spaces, cancel })
+    let has_model = open.embedder.is_some();
+    Ok(SampleJob { measure, number, bank, data, spaces, has_model, cancel })
 }
 
 fn measure_all(board: &SampleBoard, jobs: &Receiver<SampleJob>) {
     threads::work_apart();
     while let Ok(job) = jobs.recv() {
         match job.measure {
-            SampleMeasure::Geometry => board.serve::<Geometry>(&job),
-            SampleMeasure::Locality => board.serve::<LocalityReport>(&job),
+            SampleMeasure::Geometry => board.serve::<Geometry>(job),
+            SampleMeasure::Locality => board.serve::<LocalityReport>(job),
         }
     }
 }

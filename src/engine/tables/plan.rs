@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::device::OpenDevice;
 use crate::embed::{BATCH, Embedder};
 use crate::engine::ask::{
-    EvalPlan, EvalRequest, PlanReport, PlanRequest, PlannedEvaluation, PlannedModel, ResultRow, ResultTexts,
+    EvalPlan, EvalRequest, PlanReport, PlanRequest, PlannedEvaluation, ResultRow, ResultTexts,
 };
 use crate::engine::tables::evaluation::Evaluating;
 use crate::engine::tables::table;
@@ -401,6 +401,7 @@ fn combined(model: &str, evaluation: &PlannedEvaluation, by_seed: &[Vec<CellRow>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::ask::PlannedModel;
 
     fn evaluation() -> PlannedEvaluation {
         PlannedEvaluation {

@@ -17,7 +17,8 @@ const PLOTS: f32 = 178.0;
 
 const EXPLANATION: &str = "What the nearest patches of a patch are, by rank, and how its cosine to the patches of its image \
                            falls with distance: a space that is local finds the same part, and tells places apart \
-                           (Sec. 4.3 of the paper).";
+                           (Sec. 4.3 of the paper). Then what it sees of changes: 64 patches shifted, scaled, mirrored, \
+                           made darker or brighter, turned in hue, blurred.";
 
 const COLUMNS: [(&str, &str); 9] = [
     ("same image", "Share of the neighbours that are of the query's own image: the mean over ranks."),
@@ -71,10 +72,11 @@ pub fn ui(ui: &mut Ui, desk: &mut Desk) {
     table_ui(ui, "locality", &COLUMNS, &result.report.spaces.iter().map(row).collect::<Vec<_>>());
     ui.add_space(STEP);
     plots::panels_ui(ui, &result.page.data.panels, PLOTS);
-    ui.weak(
-        "What becomes of patches that are changed (shifted, scaled, mirrored, ...) is measured by bagssl locality, with the \
-         same page.",
-    );
+    if result.report.config.changed == 0 {
+        ui.weak(
+            "Patches cannot be changed (shifted, scaled, mirrored, ...) without the model that embeds them.",
+        );
+    }
 }
 
 fn cells(report: &LocalityReport, space: &SpaceLocality) -> Vec<String> {
