@@ -297,7 +297,7 @@ mod tests {
     fn places_are_counted_from_the_mean() {
         let bank = bank(2, 0, 2, |patch| if patch.x == 0 { vec![3.0, 0.0] } else { vec![0.0, 1.0] });
         let (config, cancel) = (PlaneConfig::default(), CancelToken::default());
-        let plane = PatchPlane::of(&bank, "h", config, None, &cancel).unwrap();
+        let plane = PatchPlane::of(&bank, "h", config, None, &cancel, &mut |_| {}).unwrap();
         // They are the root of 2 apart, and the mean lies four fifths of that from the few.
         for (patch, at) in plane.patches.iter().zip(&plane.at) {
             let expected = if patch.x == 0 { 0.8 } else { 0.2 } * 2.0f32.sqrt();

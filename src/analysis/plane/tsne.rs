@@ -67,7 +67,7 @@ pub fn tsne(
         let elapsed = clock.elapsed();
         let (total, what, unit) = (STEPS as u64, "t-SNE", "steps");
         progress(Progress { what, done: done as u64, total, resumed: 0, unit, elapsed });
-        let turn = Turn { perplexity, neighbours: &neighbours, is_early: done < EARLY };
+        let turn = TsneSteps { perplexity, neighbours: &neighbours, is_early: done < EARLY };
         (at, known) = pool.install(|| turn.descend(at, known));
         ensure!(at.iter().all(|v| v.is_finite()), "t-SNE left the range of numbers; lay out by pca instead");
     }
@@ -75,13 +75,13 @@ pub fn tsne(
 }
 
 /// A few steps of the descent.
-struct Turn<'a> {
+struct TsneSteps<'a> {
     perplexity: f32,
     neighbours: &'a [Vec<Neighbor<f32>>],
     is_early: bool,
 }
 
-impl Turn<'_> {
+impl TsneSteps<'_> {
     /// Where the points are after it, and what attracts them, which stays the same from turn to turn.
     fn descend(
         &self,
