@@ -83,7 +83,8 @@ impl Processor {
         found.map_or_else(|| top_k(bank, space, query, k, options), Ok)
     }
 
-    /// What [`Processor::top_k`] gives for each of `questions`; on the CPU, where all rows are compared, together.
+    /// What [`Processor::top_k`] gives for each of `questions`; on the CPU together, whether all rows are compared or
+    /// codes tell which.
     ///
     /// # Errors
     /// As [`Processor::top_k`], for any of them.
@@ -95,7 +96,13 @@ impl Processor {
         k: usize,
     ) -> Result<Vec<Vec<Hit>>> {
         let width = bank.width(space)?;
-        if self.codes_of(bank, space).is_none() && self.open_gpu(4 * bank.patches() * width).is_none() {
+        if let Some(codes) = self.codes_of(bank, space) {
+            match codes.top_k_many(bank, questions, k) {
+                Err(error) if error.is::<StaleCodes>() => log::warn!("{error:#}; all rows are compared"),
+                found => return Ok(found?.into_iter().map(|found| found.hits).collect()),
+            }
+        }
+        if self.open_gpu(4 * bank.patches() * width).is_none() {
             return top_k_many(bank, space, questions, k);
         }
         let one = |question: &Question| self.top_k(bank, space, &question.query, k, &question.options);

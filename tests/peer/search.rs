@@ -30,7 +30,7 @@ use bagssl::bank::{
 };
 use bagssl::patch::PatchGrid;
 use bagssl::progress::CancelToken;
-use bagssl::search::{Options, Quantised, RowCodes, build, read_pass, top_k};
+use bagssl::search::{Options, Quantised, Question, RowCodes, build, read_pass, top_k, top_k_many};
 use rand::{Rng, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64Mcg;
@@ -249,6 +249,20 @@ fn codes(folder: &Path, k: usize, repeats: usize) -> anyhow::Result<()> {
             }
         }
     }
+    let question = |query: &&[f32]| Question { query: query.to_vec(), options: options.clone() };
+    let questions: Vec<Question> = queries.iter().map(question).collect();
+    let (mut together, mut exact_together) = (vec![], vec![]);
+    for _ in 0..repeats {
+        let each = |clock: Instant| clock.elapsed().as_secs_f64() * 1e3 / questions.len().max(1) as f64;
+        let clock = Instant::now();
+        let all = quantised.top_k_many(&bank, &questions, k)?;
+        together.push(each(clock));
+        let rows = all.iter().map(|found| found.hits.iter().map(|hit| hit.row).collect::<Vec<_>>());
+        ensure!(rows.eq(found.iter().cloned()), "queries together found something else than one by one");
+        let clock = Instant::now();
+        top_k_many(&bank, "h", &questions, k)?;
+        exact_together.push(each(clock));
+    }
     for query in &queries {
         let clock = Instant::now();
         let hits = top_k(&bank, "h", query, k, &options)?;
@@ -258,6 +272,7 @@ fn codes(folder: &Path, k: usize, repeats: usize) -> anyhow::Result<()> {
     println!(
         "{}",
         json!({ "threads": rayon::current_num_threads(), "by_codes": by_codes, "exact": exact, "compared": compared,
+            "by_codes_together": together, "exact_together": exact_together,
             "found": found, "truths": truths, "measured": quantised.measured() })
     );
     Ok(())

@@ -1,7 +1,7 @@
 //! How much of what is near the codes find, on queries of the bank's own rows; kept in `SPACE.codes.json`.
 
 use super::file::{RowCodes, codes_path};
-use super::find::{FoundByCodes, find};
+use super::find::{FoundByCodes, find_many};
 use crate::bank::Bank;
 use crate::files;
 use crate::progress::CancelToken;
@@ -74,9 +74,8 @@ impl Quantised {
     pub fn measure(bank: &Bank, space: &str, codes: RowCodes, cancel: &CancelToken) -> Result<Self> {
         let k = NEIGHBOURS.min((codes.rows() / 64).max(1));
         let (trials, queries) = (rows_of(bank, space, TRIALS, 1)?, rows_of(bank, space, QUERIES, 0)?);
-        let over = |deviations: f32, truths: &[Truth]| -> Result<MeasuredRecall> {
-            let parts = truths.iter().map(|truth| truth.found_by(&codes, deviations, bank));
-            let parts = parts.collect::<Result<Vec<(f64, usize)>>>()?;
+        let over = |deviations: f32, truths: &Truths| -> Result<MeasuredRecall> {
+            let parts = truths.found_by(&codes, deviations, bank)?;
             let count = parts.len().max(1) as f64;
             Ok(MeasuredRecall {
                 recall: if parts.is_empty() {
@@ -92,8 +91,8 @@ impl Quantised {
                 rows: codes.rows(),
             })
         };
-        let mut trials = Truth::of_rows(bank, space, &[trials.as_slice(), &queries].concat(), k, cancel)?;
-        let queries = trials.split_off(trials.len() - queries.len());
+        let mut trials = Truths::of_rows(bank, space, &[trials.as_slice(), &queries].concat(), k, cancel)?;
+        let queries = trials.split_off(queries.len());
         let mut deviations = TRIED[TRIED.len() - 1];
         for tried in TRIED {
             if over(tried, &trials)?.recall >= ENOUGH {
@@ -112,7 +111,17 @@ impl Quantised {
     /// # Errors
     /// As [`super::super::top_k`]; [`super::StaleCodes`].
     pub fn top_k(&self, bank: &Bank, query: &[f32], k: usize, options: &Options) -> Result<FoundByCodes> {
-        find(&self.codes, self.measured.deviations, bank, query, k, options)
+        let question = Question { query: query.to_vec(), options: options.clone() };
+        let found = self.top_k_many(bank, &[question], k)?;
+        found.into_iter().next().context("one question has one answer")
+    }
+
+    /// What [`Quantised::top_k`] gives for each of `questions`, to the bit: the codes are read once for many of them.
+    ///
+    /// # Errors
+    /// As [`Quantised::top_k`], for any of them.
+    pub fn top_k_many(&self, bank: &Bank, questions: &[Question], k: usize) -> Result<Vec<FoundByCodes>> {
+        find_many(&self.codes, self.measured.deviations, bank, questions, k)
     }
 
     /// What they find.
@@ -131,23 +140,17 @@ impl Quantised {
     }
 }
 
-/// A query with its true neighbours in other images: those in its own are near, and found more surely than what a query
+/// Queries with their true neighbours in other images: those in its own are near, and found more surely than what a query
 /// from elsewhere finds.
-struct Truth {
-    question: Question,
-    hits: Vec<Hit>,
+struct Truths {
+    questions: Vec<Question>,
+    hits: Vec<Vec<Hit>>,
     k: usize,
 }
 
-impl Truth {
+impl Truths {
     /// Of `rows`, which are searched for together, so that the bank is read once for all of them.
-    fn of_rows(
-        bank: &Bank,
-        space: &str,
-        rows: &[usize],
-        k: usize,
-        cancel: &CancelToken,
-    ) -> Result<Vec<Self>> {
+    fn of_rows(bank: &Bank, space: &str, rows: &[usize], k: usize, cancel: &CancelToken) -> Result<Self> {
         let question = |row: &usize| {
             let mut query = vec![0.0; bank.width(space)?];
             bank.row_f32(space, *row, &mut query)?;
@@ -156,16 +159,25 @@ impl Truth {
             Ok(Question { query, options })
         };
         let questions = rows.iter().map(question).collect::<Result<Vec<_>>>()?;
-        let found = top_k_many(bank, space, &questions, k)?;
-        Ok(questions.into_iter().zip(found).map(|(question, hits)| Self { question, hits, k }).collect())
+        let hits = top_k_many(bank, space, &questions, k)?;
+        Ok(Self { questions, hits, k })
     }
 
-    /// The part of them that is found, and rows that were compared.
-    fn found_by(&self, codes: &RowCodes, deviations: f32, bank: &Bank) -> Result<(f64, usize)> {
-        let found = find(codes, deviations, bank, &self.question.query, self.k, &self.question.options)?;
-        let Some(worst) = self.hits.last() else { return Ok((1.0, found.compared)) };
-        let near = found.hits.iter().filter(|hit| hit.cosine >= worst.cosine).count();
-        Ok((near as f64 / self.hits.len() as f64, found.compared))
+    /// Takes the last `count` away.
+    fn split_off(&mut self, count: usize) -> Self {
+        let first = self.questions.len() - count;
+        Self { questions: self.questions.split_off(first), hits: self.hits.split_off(first), k: self.k }
+    }
+
+    /// Of each the part that is found, and rows that were compared.
+    fn found_by(&self, codes: &RowCodes, deviations: f32, bank: &Bank) -> Result<Vec<(f64, usize)>> {
+        let found = find_many(codes, deviations, bank, &self.questions, self.k)?;
+        let part = |(found, truth): (FoundByCodes, &Vec<Hit>)| {
+            let Some(worst) = truth.last() else { return (1.0, found.compared) };
+            let near = found.hits.iter().filter(|hit| hit.cosine >= worst.cosine).count();
+            (near as f64 / truth.len() as f64, found.compared)
+        };
+        Ok(found.into_iter().zip(&self.hits).map(part).collect())
     }
 }
 

@@ -1,14 +1,27 @@
-//! All codes of a bank are looked at once; what may be near enough is kept.
+//! All codes of a bank are looked at once, for many queries at a time; what may be near enough is kept.
+//!
+//! What is kept for a query is a function of the query and the codes alone, however the rows are shared among threads
+//! and whatever else is asked beside it: all rows that may be as near as the last of those that are nearest by their
+//! codes. While that bound is not known yet more is kept, and where that has no room the codes are looked at again
+//! with the bound that was found.
 
-use super::file::{BLOCK_ROWS, RowCodes};
+use super::file::{BLOCK_ROWS, CodedRows, RowCodes};
 use super::popcount::Counter;
 use super::sketch::Sketch;
+use crate::bank::Bank;
 use crate::search::topk::{Best, Hit, Threshold, TopKJob};
 use anyhow::Result;
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+/// Queries that are compared with a block of codes while it is in cache, at most.
+const TOGETHER: usize = 64;
+/// Kept rows of a thread and query before it first looks which are too far.
+const FULL: usize = 1 << 14;
+/// Rows that all threads keep together for all queries, about: 16 bytes each.
+const MOST_HELD: usize = 1 << 24;
 
 /// Rows that may be among the nearest, as far as the codes tell.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +33,7 @@ pub(super) struct KeptHits {
     reach: f32,
 }
 
-/// What a scan finds.
+/// What a scan finds for a query.
 pub(super) struct Scanned {
     /// The nearest by their codes, best first.
     pub first: Vec<Hit>,
@@ -30,81 +43,164 @@ pub(super) struct Scanned {
 
 /// One scan.
 pub(super) struct Scan<'a, 'b> {
-    pub codes: &'a RowCodes,
-    pub job: &'a TopKJob<'b>,
-    pub sketch: Sketch,
-    pub counter: Counter,
+    codes: &'a RowCodes,
+    counter: Counter,
     /// Deviations by which a cosine may be larger than it seems.
-    pub deviations: f32,
-    /// How many are to be nearest by their codes.
-    pub wanted: usize,
+    deviations: f32,
     /// More than so many rows that may be near, and the codes tell too little.
-    pub most: usize,
-    pub threshold: Threshold,
-    pub is_crowded: AtomicBool,
-    pub trouble: Mutex<Option<anyhow::Error>>,
+    most: usize,
+    asked: Vec<ScanQuery<'a, 'b>>,
+    trouble: Mutex<Option<anyhow::Error>>,
+}
+
+/// One of its queries.
+struct ScanQuery<'a, 'b> {
+    job: &'a TopKJob<'b>,
+    sketch: Sketch,
+    /// How many are to be nearest by their codes.
+    wanted: usize,
+    threshold: Threshold,
+    /// A thread keeps no more rows than so many.
+    room: usize,
+    /// Whether they were more.
+    is_full: AtomicBool,
+}
+
+impl ScanQuery<'_, '_> {
+    fn is_full(&self) -> bool {
+        self.is_full.load(Ordering::Relaxed)
+    }
+
+    fn is_limited(&self) -> bool {
+        self.job.per_image != usize::MAX
+    }
+
+    /// Whether rows of all images count, as many as there are.
+    fn is_plain(&self) -> bool {
+        self.job.options.shown.is_none() && !self.is_limited()
+    }
 }
 
 /// What one thread has found, and its room to work in.
 struct ScanThread {
-    best: Best,
-    best_of_image: Best,
-    kept: Vec<KeptHits>,
-    /// From so many on, those that are too far by now are left out.
-    full: usize,
+    asked: Vec<QueryThread>,
     differing: Vec<u32>,
     estimates: Vec<f32>,
 }
 
-/// Kept rows of a thread before it first looks which are too far.
-const FULL: usize = 1 << 14;
+/// What one thread has found for a query.
+struct QueryThread {
+    best: Best,
+    /// Of the image at hand, where their number is limited.
+    best_of_image: Best,
+    kept: Vec<KeptHits>,
+    /// From so many on, those that are too far by now are left out.
+    full: usize,
+}
 
-impl Scan<'_, '_> {
-    /// Scans the first `rows` rows; `None` where too many may be near.
+impl QueryThread {
+    fn new(asked: &ScanQuery<'_, '_>) -> Self {
+        Self {
+            best: Best::new(asked.wanted),
+            best_of_image: Best::new(asked.job.per_image),
+            kept: vec![],
+            full: FULL.min(asked.room),
+        }
+    }
+
+    fn merge(mut self, mut other: Self) -> Self {
+        self.best.take_from(&mut other.best);
+        self.kept.append(&mut other.kept);
+        self
+    }
+}
+
+impl<'a, 'b> Scan<'a, 'b> {
+    /// How many queries are worth asking together.
+    pub fn together() -> usize {
+        (MOST_HELD / FULL / rayon::current_num_threads()).clamp(1, TOGETHER)
+    }
+
+    /// For `jobs`, all of one bank.
+    pub fn new(codes: &'a RowCodes, deviations: f32, most: usize, jobs: &[&'a TopKJob<'b>]) -> Self {
+        let room = MOST_HELD / rayon::current_num_threads() / jobs.len().max(1);
+        Self::with_room(codes, deviations, most, (jobs, most.min(room)))
+    }
+
+    /// The same, where a thread keeps no more than `room` rows of a query.
+    fn with_room(
+        codes: &'a RowCodes,
+        deviations: f32,
+        most: usize,
+        (jobs, room): (&[&'a TopKJob<'b>], usize),
+    ) -> Self {
+        let of_job = |job: &&'a TopKJob<'b>| ScanQuery {
+            job,
+            sketch: Sketch::new(&codes.frame, &job.query),
+            wanted: 2 * job.keep,
+            threshold: Threshold::default(),
+            room,
+            is_full: AtomicBool::new(false),
+        };
+        let asked = jobs.iter().map(of_job).collect();
+        Self { codes, counter: Counter::available()[0], deviations, most, asked, trouble: Mutex::default() }
+    }
+
+    /// Scans the first `rows` rows; `None` for a query where too many may be near.
     ///
     /// # Errors
     /// Damaged codes, cancelled.
-    pub fn run(self, rows: usize) -> Result<Option<Scanned>> {
-        let local = || ScanThread {
-            best: Best::new(self.wanted),
-            best_of_image: Best::new(self.job.per_image),
-            kept: vec![],
-            full: FULL,
-            differing: vec![],
-            estimates: vec![],
+    pub fn run(self, rows: usize) -> Result<Vec<Option<Scanned>>> {
+        let found = self.pass(rows, false)?;
+        let scanned = found.into_iter().zip(&self.asked).map(|(found, asked)| {
+            let QueryThread { best, mut kept, .. } = found;
+            let least = best.least();
+            if asked.is_full() {
+                // With the bound known from the start nothing is kept that does not count.
+                let only = (&[asked.job][..], self.most);
+                let again = Self::with_room(self.codes, self.deviations, self.most, only);
+                again.asked[0].threshold.raise(least);
+                let found = again.pass(rows, true)?.pop();
+                let Some(found) = found.filter(|_| !again.asked[0].is_full()) else { return Ok(None) };
+                kept = found.kept;
+            }
+            kept.retain(|kept| kept.reach >= least);
+            Ok((kept.len() <= self.most).then(|| Scanned { first: best.into_sorted(), kept }))
+        });
+        scanned.collect()
+    }
+
+    /// Looks at the codes of the first `rows` rows once; `until_full`: unless some query has no room for what is near.
+    fn pass(&self, rows: usize, until_full: bool) -> Result<Vec<QueryThread>> {
+        let empty = || self.asked.iter().map(QueryThread::new).collect::<Vec<_>>();
+        let local = || ScanThread { asked: empty(), differing: vec![], estimates: vec![] };
+        let is_over = || {
+            let ends = |asked: &ScanQuery<'_, '_>| {
+                asked.job.options.cancel.is_cancelled() || until_full && asked.is_full()
+            };
+            self.asked.iter().any(ends)
         };
-        let cancel = &self.job.options.cancel;
         let found = self
             .tasks(rows)
             .into_par_iter()
-            .filter(|_| !cancel.is_cancelled() && !self.is_crowded.load(Ordering::Relaxed))
+            .filter(|_| !is_over())
             .fold(local, |local, rows| self.task(local, rows))
-            .map(|local| (local.best, local.kept))
-            .reduce(
-                || (Best::new(self.wanted), vec![]),
-                |(a, mut kept), (b, more)| {
-                    kept.extend(more);
-                    (a.merge(b), kept)
-                },
-            );
-        cancel.check()?;
-        if let Some(trouble) = self.trouble.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            .map(|local| local.asked)
+            .reduce(empty, |all, more| all.into_iter().zip(more).map(|(a, b)| a.merge(b)).collect());
+        self.asked.iter().try_for_each(|asked| asked.job.options.cancel.check())?;
+        if let Some(trouble) = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(trouble);
         }
         self.codes.check_length()?;
-        let (best, mut kept) = found;
-        let least = best.least();
-        kept.retain(|kept| kept.reach >= least);
-        if self.is_crowded.load(Ordering::Relaxed) || kept.len() > self.most {
-            return Ok(None);
-        }
-        Ok(Some(Scanned { first: best.into_sorted(), kept }))
+        Ok(found)
     }
 
-    /// Ranges of rows of images that may be shown. With a limit per image an image is never split.
+    /// Ranges of rows of images that may be shown to some query. Where one limits the rows per image, an image is never
+    /// split.
     fn tasks(&self, end: usize) -> Vec<Range<usize>> {
-        let bank = self.job.bank;
-        if self.job.options.shown.is_none() && self.job.per_image == usize::MAX {
+        let Some(bank) = self.asked.first().map(|asked| asked.job.bank) else { return vec![] };
+        let is_limited = self.asked.iter().any(ScanQuery::is_limited);
+        if !is_limited && self.asked.iter().any(ScanQuery::is_plain) {
             return split(0..end, BLOCK_ROWS).collect();
         }
         let mut tasks: Vec<Range<usize>> = vec![];
@@ -112,7 +208,8 @@ impl Scan<'_, '_> {
         while first < end {
             let image = bank.rows_beside(first);
             first = image.end;
-            if !self.job.options.shows(bank.place_of_row(image.start)) {
+            let place = bank.place_of_row(image.start);
+            if !self.asked.iter().any(|asked| asked.job.options.shows(place)) {
                 continue;
             }
             match tasks.last_mut().filter(|task| task.end == image.start && task.len() < BLOCK_ROWS) {
@@ -124,46 +221,45 @@ impl Scan<'_, '_> {
     }
 
     fn task(&self, mut local: ScanThread, rows: Range<usize>) -> ScanThread {
-        if self.job.per_image == usize::MAX {
-            split(rows, BLOCK_ROWS).for_each(|rows| self.rows(&mut local, rows));
-        } else {
-            let mut first = rows.start;
-            while first < rows.end {
-                let image = self.job.bank.rows_beside(first);
-                first = image.end;
-                split(image, BLOCK_ROWS).for_each(|rows| self.rows(&mut local, rows));
-                let ScanThread { best, best_of_image, .. } = &mut local;
-                best.take_from(best_of_image);
+        let Some(bank) = self.asked.first().map(|asked| asked.job.bank) else { return local };
+        for block in split(rows, BLOCK_ROWS) {
+            if let Err(error) = self.codes.check(bank, block.start / BLOCK_ROWS) {
+                self.trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                return local;
+            }
+            let ScanThread { asked: found, differing, estimates } = &mut local;
+            for (asked, found) in self.asked.iter().zip(found) {
+                let mut look = |found: &mut QueryThread, rows: Range<usize>| {
+                    let coded = self.codes.coded(rows.clone());
+                    differing.resize(rows.len(), 0);
+                    estimates.resize(rows.len(), 0.0);
+                    self.counter.count(&asked.sketch.planes, coded.bits, differing);
+                    asked.sketch.estimate(differing, coded.offsets, coded.scales, estimates);
+                    self.rows(asked, found, &coded, (rows.start, estimates));
+                };
+                each_shown(asked, bank, block.clone(), found, &mut look);
             }
         }
-        self.threshold.raise(local.best.least());
-        if local.kept.len() > local.full {
-            let least = self.threshold.get();
-            local.kept.retain(|kept| kept.reach >= least);
-            local.full = FULL.max(2 * local.kept.len());
-            if local.kept.len() > self.most {
-                self.is_crowded.store(true, Ordering::Relaxed);
-            }
+        for (asked, found) in self.asked.iter().zip(&mut local.asked) {
+            asked.threshold.raise(found.best.least());
+            thin(asked, found);
         }
         local
     }
 
-    /// Looks at rows of one block.
-    fn rows(&self, local: &mut ScanThread, rows: Range<usize>) {
-        if let Err(error) = self.codes.check(self.job.bank, rows.start / BLOCK_ROWS) {
-            self.trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-            return;
-        }
-        let coded = self.codes.coded(rows.clone());
-        let ScanThread { best, best_of_image, kept, differing, estimates, .. } = local;
-        differing.resize(rows.len(), 0);
-        estimates.resize(rows.len(), 0.0);
-        self.counter.count(&self.sketch.planes, coded.bits, differing);
-        self.sketch.estimate(differing, coded.offsets, coded.scales, estimates);
-        let is_limited = self.job.per_image != usize::MAX;
+    /// Offers the rows from `first` on, which have those `estimates`, to a query.
+    fn rows(
+        &self,
+        asked: &ScanQuery<'_, '_>,
+        found: &mut QueryThread,
+        coded: &CodedRows<'_>,
+        (first, estimates): (usize, &[f32]),
+    ) {
+        let (is_limited, keeps) = (asked.is_limited(), !asked.is_full());
+        let QueryThread { best, best_of_image, kept, .. } = found;
         let best = if is_limited { best_of_image } else { best };
-        let mut least = self.threshold.get().max(if is_limited { f32::NEG_INFINITY } else { best.least() });
-        let widest = 2.0 * self.deviations * self.sketch.widest(coded.spread);
+        let mut least = asked.threshold.get().max(if is_limited { f32::NEG_INFINITY } else { best.least() });
+        let widest = 2.0 * self.deviations * asked.sketch.widest(coded.spread);
         let chunks = estimates.chunks(16).zip(coded.scales.chunks(16)).enumerate();
         for (chunk, (estimates, scales)) in chunks {
             // Most have none that may be near; a row without a value is NaN and never is.
@@ -172,27 +268,82 @@ impl Scan<'_, '_> {
                 continue;
             }
             for (place, (estimate, scale)) in estimates.iter().zip(scales).enumerate() {
-                let at = 16 * chunk + place;
-                if estimate.is_nan()
-                    || estimate + scale * widest < least
-                    || !self.job.allowed(rows.start + at)
-                {
+                let (at, bound) = (16 * chunk + place, scale * widest);
+                if estimate.is_nan() || estimate + bound < least || !asked.job.allowed(first + at) {
                     continue;
                 }
                 let offset = coded.offsets[at];
-                let error = self.deviations * self.sketch.deviation(*estimate, offset, *scale, coded.spread);
+                let deviation = asked.sketch.deviation(*estimate, offset, *scale, coded.spread);
+                // Rounded up it would reach farther than `bound`, by which rows are left out.
+                let error = (self.deviations * deviation).min(bound / 2.0);
                 let near =
-                    KeptHits { row: rows.start + at, most: estimate + error, reach: estimate + 2.0 * error };
+                    KeptHits { row: first + at, most: estimate + error, reach: estimate + 2.0 * error };
                 if near.reach < least {
                     continue;
                 }
-                kept.push(near);
+                if keeps {
+                    kept.push(near);
+                }
                 if *estimate >= least {
                     best.offer(Hit { row: near.row, cosine: *estimate });
                     least = if is_limited { least } else { least.max(best.least()) };
                 }
             }
         }
+    }
+}
+
+/// Hands `look` the rows of `block` that may be shown to a query; where images have a limit, what is best of each counts
+/// once it ends.
+fn each_shown(
+    asked: &ScanQuery<'_, '_>,
+    bank: &Bank,
+    block: Range<usize>,
+    found: &mut QueryThread,
+    look: &mut impl FnMut(&mut QueryThread, Range<usize>),
+) {
+    if asked.is_plain() {
+        return look(found, block);
+    }
+    // Rows of several images one after the other, that are looked at together.
+    let mut run = block.start..block.start;
+    let mut first = block.start;
+    while first < block.end {
+        let image = bank.rows_beside(first);
+        let end = image.end.min(block.end);
+        if asked.job.options.shows(bank.place_of_row(first)) {
+            if run.end != first {
+                run = first..first;
+            }
+            run.end = end;
+        }
+        let is_cut = asked.is_limited() || run.end != end;
+        if is_cut && !run.is_empty() {
+            look(found, run.clone());
+            run = end..end;
+        }
+        if asked.is_limited() && image.end <= block.end {
+            found.best.take_from(&mut found.best_of_image);
+        }
+        first = end;
+    }
+    if !run.is_empty() {
+        look(found, run);
+    }
+}
+
+/// Leaves out what is too far by now, once much is kept.
+fn thin(asked: &ScanQuery<'_, '_>, found: &mut QueryThread) {
+    if found.kept.len() > found.full {
+        let least = asked.threshold.get();
+        found.kept.retain(|kept| kept.reach >= least);
+        found.full = FULL.min(asked.room).max(2 * found.kept.len());
+        if found.kept.len() > asked.room {
+            asked.is_full.store(true, Ordering::Relaxed);
+        }
+    }
+    if asked.is_full() {
+        found.kept = vec![];
     }
 }
 
@@ -204,4 +355,55 @@ fn split(rows: Range<usize>, block: usize) -> impl Iterator<Item = Range<usize>>
         next = rows.end.min((first / block + 1) * block);
         (first < next).then_some(first..next)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{bank_at, correlated, indexed, row_of};
+    use super::*;
+    use crate::search::Options;
+
+    #[test]
+    fn what_is_kept_does_not_depend_on_the_room_nor_on_what_is_asked_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let bank = bank_at(folder.path(), 60, 60, &correlated(60));
+        let codes = indexed(&bank, None);
+        let options = [
+            Options::default(),
+            Options { per_image: Some(2), ..Options::default() },
+            Options { shown: Some((0..60).map(|image| image % 3 == 1).collect()), ..Options::default() },
+        ];
+        let ask = |(at, options): (usize, _)| {
+            TopKJob::new(&bank, "h", &row_of(&bank, 250 * at), 6, options).unwrap()
+        };
+        let jobs: Vec<TopKJob<'_>> = (0..12).zip(options.iter().cycle()).map(ask).collect();
+        let all: Vec<&TopKJob<'_>> = jobs.iter().collect();
+        let found = |most: usize, (jobs, room): (&[&TopKJob<'_>], usize)| {
+            let scan = Scan::with_room(codes.codes(), 3.0, most, (jobs, room));
+            let sorted = |scanned: Scanned| {
+                let mut kept: Vec<(usize, u32)> =
+                    scanned.kept.iter().map(|kept| (kept.row, kept.most.to_bits())).collect();
+                kept.sort_unstable();
+                (scanned.first, kept)
+            };
+            scan.run(bank.patches()).unwrap().into_iter().map(|found| found.map(sorted)).collect::<Vec<_>>()
+        };
+        let (most, ample) = (bank.patches(), found(bank.patches(), (&all, usize::MAX)));
+        assert!(ample.iter().all(Option::is_some));
+        assert_eq!(found(most, (&all, 1)), ample, "with next to no room");
+        let alone: Vec<_> = all.iter().flat_map(|job| found(most, (&[*job][..], most))).collect();
+        assert_eq!(alone, ample);
+        // One row fewer than may be near, and the codes tell too little, however much room there was.
+        let near =
+            |found: &Option<(Vec<Hit>, Vec<(usize, u32)>)>| found.as_ref().map_or(0, |(_, kept)| kept.len());
+        let fewest = ample.iter().map(near).min().unwrap();
+        assert!(fewest > 12, "{fewest}");
+        for room in [1, usize::MAX] {
+            for (told, all) in found(fewest, (&all, room)).iter().zip(&ample) {
+                assert_eq!(told.is_some(), near(all) == fewest);
+                assert!(told.is_none() || told == all);
+            }
+            assert!(found(fewest - 1, (&all, room)).iter().all(Option::is_none));
+        }
+    }
 }

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::bank::{Bank, BankSink, BankWriter, Dtype};
-use crate::progress::CancelToken;
+use crate::progress::{CancelToken, Cancelled};
 use crate::search::tests::{entries, spec};
-use crate::search::{Hit, Options, top_k};
+use crate::search::{Hit, Options, Processor, Question, top_k, top_k_many};
 use rand::{Rng, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64Mcg;
@@ -16,7 +16,7 @@ const IMAGE: usize = 120;
 
 /// Patches that drift over each image around one of a few classes, all on one side of the origin, as those of a network
 /// that ends with a ReLU.
-fn correlated(images: usize) -> Vec<f32> {
+pub(super) fn correlated(images: usize) -> Vec<f32> {
     let mut rng = Pcg64Mcg::seed_from_u64(11);
     let mut draw =
         |scale: f32| (0..WIDTH).map(|_| scale * rng.sample::<f32, _>(StandardNormal)).collect::<Vec<f32>>();
@@ -33,7 +33,7 @@ fn correlated(images: usize) -> Vec<f32> {
 }
 
 /// A bank on disk of the first `now` of `images` images, each of [`IMAGE`] patches.
-fn bank_at(folder: &Path, images: usize, now: usize, rows: &[f32]) -> Bank {
+pub(super) fn bank_at(folder: &Path, images: usize, now: usize, rows: &[f32]) -> Bank {
     let (spec, entries) = (spec(Dtype::F16, WIDTH), entries(&vec![IMAGE; images]));
     let (mut writer, done) =
         BankWriter::create_or_resume(folder, &spec, &entries, &CancelToken::default()).unwrap();
@@ -50,13 +50,13 @@ fn bank_at(folder: &Path, images: usize, now: usize, rows: &[f32]) -> Bank {
     Bank::open(folder).unwrap()
 }
 
-fn indexed(bank: &Bank, old: Option<&RowCodes>) -> Quantised {
+pub(super) fn indexed(bank: &Bank, old: Option<&RowCodes>) -> Quantised {
     build(bank, "h", old, &CancelToken::default(), &mut |_| ()).unwrap();
     let codes = RowCodes::open(bank, "h").unwrap().unwrap();
     Quantised::measure(bank, "h", codes, &CancelToken::default()).unwrap()
 }
 
-fn row_of(bank: &Bank, row: usize) -> Vec<f32> {
+pub(super) fn row_of(bank: &Bank, row: usize) -> Vec<f32> {
     let mut query = vec![0.0; WIDTH];
     bank.row_f32("h", row, &mut query).unwrap();
     query
@@ -103,6 +103,56 @@ fn what_is_near_is_found_whatever_is_left_out() {
         let mean = parts.iter().sum::<f64>() / parts.len() as f64;
         assert!(mean >= 0.99, "{mean} for {options:?}");
     }
+}
+
+/// Filters of every kind, by turns.
+fn filtered(at: usize) -> Options {
+    let (all, shown) = (Options::default(), |keep: fn(usize) -> bool| Some((0..90).map(keep).collect()));
+    match at % 5 {
+        0 => all,
+        1 => Options { exclude_images: vec![at as u32], exclude_rows: vec![9], ..all },
+        2 => Options { shown: shown(|image| image % 3 == 1), ..all },
+        3 => Options { per_image: Some(1 + at % 2), ..all },
+        _ => Options { shown: shown(|image| image / 20 == 2), per_image: Some(3), ..all },
+    }
+}
+
+#[test]
+fn many_queries_by_codes_find_what_each_finds_alone_to_the_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = correlated(90);
+    let codes = indexed(&bank_at(folder.path(), 90, 80, &rows), None);
+    // With rows that came later, which have no codes.
+    let bank = bank_at(folder.path(), 90, 90, &rows);
+    let query = |at: usize| if at == 17 { vec![0.0; WIDTH] } else { row_of(&bank, at * 113) };
+    let question = |at: usize| Question { query: query(at), options: filtered(at) };
+    let questions: Vec<Question> = (0..70).filter(|at| at * 113 / IMAGE != 3).map(question).collect();
+    for (k, some) in
+        [(8, &questions[..]), (1, &questions[..20]), (0, &questions[..9]), (7000, &questions[15..19])]
+    {
+        let together = codes.top_k_many(&bank, some, k).unwrap();
+        assert_eq!(together.len(), some.len());
+        for (Question { query, options }, found) in some.iter().zip(&together) {
+            assert_eq!(*found, codes.top_k(&bank, query, k, options).unwrap(), "{k} with {options:?}");
+        }
+    }
+    // By codes, and nearly all of what is there.
+    let (by_codes, exact) =
+        (codes.top_k_many(&bank, &questions, 8).unwrap(), top_k_many(&bank, "h", &questions, 8).unwrap());
+    let told = by_codes.iter().filter(|found| found.compared < bank.patches()).count();
+    assert!(told > 50, "{told} of {} queries are told by codes", questions.len());
+    let pairs = by_codes.iter().zip(&exact);
+    let found = pairs.map(|(found, truth)| truth.iter().filter(|hit| found.hits.contains(hit)).count());
+    let (found, all) = (found.sum::<usize>(), exact.iter().map(Vec::len).sum::<usize>());
+    assert!(found as f64 >= 0.99 * all as f64, "{found} of {all}");
+    let processor = Processor::by_codes(vec![codes]);
+    let hits: Vec<Vec<Hit>> = by_codes.into_iter().map(|found| found.hits).collect();
+    assert_eq!(processor.top_k_many(&bank, "h", &questions, 8).unwrap(), hits);
+    let cancel = CancelToken::default();
+    cancel.cancel();
+    let mut stopped = questions;
+    stopped[1].options.cancel = cancel;
+    assert!(processor.top_k_many(&bank, "h", &stopped, 8).unwrap_err().is::<Cancelled>());
 }
 
 #[test]
