@@ -22,7 +22,7 @@ pub use same::{is_same, resolved};
 pub use shrunk::Shrunk;
 pub use space::{bytes_on_disk, free_bytes};
 pub use tensors::{Tensors, tensors_from_bytes, tensors_to_bytes};
-pub use unread::{FailureKept, Unread, is_dead_link, is_read_error, tells_of_read_error};
+pub use unread::{FailureKept, Unread, is_dead_link, is_read_error, is_write_forbidden, tells_of_read_error};
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -169,6 +169,28 @@ fn as_readable_as_others<'a, 'b>(builder: &'a mut Builder<'b, 'static>) -> &'a m
 #[cfg(not(unix))]
 fn as_readable_as_others<'a, 'b>(builder: &'a mut Builder<'b, 'static>) -> &'a mut Builder<'b, 'static> {
     builder
+}
+
+/// Does `work` where nothing can be written into `folder`: as nobody, where this is done by who may write anything.
+#[cfg(all(test, target_os = "linux"))]
+pub(crate) fn without_writing<T>(folder: &Path, work: impl FnOnce() -> T) -> T {
+    use std::os::unix::fs::PermissionsExt;
+    const NOBODY: libc::uid_t = 65534;
+    let allow = |mode| std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode)).unwrap();
+    allow(0o555);
+    // SAFETY: it asks, and nothing more.
+    let is_root = unsafe { libc::geteuid() } == 0;
+    let touch_files_as = |user| {
+        if is_root {
+            // SAFETY: it changes what files this thread alone may touch.
+            unsafe { libc::setfsuid(user) };
+        }
+    };
+    touch_files_as(NOBODY);
+    let done = work();
+    touch_files_as(0);
+    allow(0o755);
+    done
 }
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 //!
 //! A bank lies in `KEY-REST`: the key is a hash of what decides the vector of a patch (weights, images, patch size, input,
 //! resizing, normalisation, ...), the rest one of which patches of which images are in it, in which spaces. A file
-//! `KEY-HASH.link` names a bank elsewhere (`embed --out`). What was not used for longest goes first once all take more than
-//! they may. Nothing here is needed: whatever cannot be read, or is of another version, is as if it were not there.
+//! `KEY-HASH.link` names a bank elsewhere (`embed --out`); a folder `KEY-HASH.codes` holds codes of a bank that lies where
+//! nothing can be written. What was not used for longest goes first once all take more than they may. Nothing here is
+//! needed: whatever cannot be read, or is of another version, is as if it were not there.
 
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -22,6 +23,8 @@ use crate::files::{self, FolderLock};
 
 /// The ending of a file that names a bank elsewhere.
 const LINK: &str = "link";
+/// That of a folder with codes of a bank elsewhere.
+const CODES: &str = "codes";
 /// Hexadecimal digits of the two hashes of a folder's name.
 const KEY: usize = 24;
 const REST: usize = 12;
@@ -38,11 +41,13 @@ pub struct VectorCache {
 pub struct CacheUse {
     /// Banks in the folder.
     pub banks: usize,
+    /// Banks elsewhere whose codes are in it.
+    pub codes: usize,
     /// Bytes of the disk that they take.
     pub bytes: u64,
 }
 
-/// One bank of the folder.
+/// One bank of the folder, or the codes of one elsewhere.
 struct CachedBank {
     folder: PathBuf,
     bytes: u64,
@@ -52,6 +57,9 @@ struct CachedBank {
 impl VectorCache {
     /// What they may take unless it is said.
     pub const USUAL_BYTES: u64 = 10 << 30;
+
+    /// A disk with less left than this is left alone, bytes.
+    pub const LEAVE_FREE: u64 = 1 << 30;
 
     /// Of `folder`, which need not be there yet. `most_bytes` of the disk may be taken; 0: nothing is kept or looked for.
     pub fn new(folder: PathBuf, most_bytes: u64) -> Self {
@@ -100,7 +108,7 @@ impl VectorCache {
             .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&key)));
         let mut banks: Vec<Bank> = of_key.filter_map(|path| opened(&path, spec, &key)).collect();
         banks.sort_by_key(|bank| std::cmp::Reverse(bank.complete_images()));
-        banks.iter().filter_map(Bank::folder).for_each(touch);
+        banks.iter().filter_map(Bank::folder).for_each(|folder| touch(&manifest_path(folder)));
         banks
     }
 
@@ -119,10 +127,38 @@ impl VectorCache {
         files::write_bytes_unsynced(&self.folder.join(name), &serde_json::to_vec(&folder)?)
     }
 
-    /// What the banks take.
+    /// Where codes of a bank of `spec` lie that lies where nothing can be written, or would; nowhere where nothing is kept.
+    pub fn place_of_codes(&self, spec: &BankSpec) -> Option<PathBuf> {
+        let name = format!("{}-{}.{CODES}", key_of(spec), hash(spec, REST));
+        (!self.is_off()).then(|| self.folder.join(name))
+    }
+
+    /// Notes that `file` in such a place was used now.
+    pub fn note_use(&self, file: &Path) {
+        touch(file);
+    }
+
+    /// Whether so many bytes can be kept beside those of others, which may go for them.
+    ///
+    /// # Errors
+    /// They are more than all may take; the disk would have little left.
+    pub fn ensure_room(&self, bytes: u64) -> Result<()> {
+        let most = self.most_bytes();
+        ensure!(bytes <= most, "it takes {bytes} bytes, and all that is kept may take {most}");
+        let free = files::free_bytes(&self.folder).unwrap_or(u64::MAX);
+        ensure!(
+            free >= Self::LEAVE_FREE.saturating_add(bytes),
+            "the disk has {free} bytes left, it takes {bytes}, and {} are left alone",
+            Self::LEAVE_FREE
+        );
+        Ok(())
+    }
+
+    /// What they take.
     pub fn usage(&self) -> CacheUse {
         let kept = self.kept();
-        CacheUse { banks: kept.len(), bytes: kept.iter().map(|bank| bank.bytes).sum() }
+        let codes = kept.iter().filter(|kept| is_codes(&kept.folder)).count();
+        CacheUse { banks: kept.len() - codes, codes, bytes: kept.iter().map(|bank| bank.bytes).sum() }
     }
 
     /// Removes what was not used for longest until the rest takes no more than it may, and names of banks that are gone.
@@ -161,14 +197,14 @@ impl VectorCache {
         }
     }
 
-    /// Removes the bank in `folder`, which is one of these, unless somebody writes it.
+    /// Removes the bank in `folder`, which is one of these, or the codes, unless somebody writes it.
     pub fn discard(&self, folder: &Path) {
         if folder.parent() == Some(self.folder()) {
             removed(folder);
         }
     }
 
-    /// Removes every bank that nobody writes, and every link. Returns what is left.
+    /// Removes every bank that nobody writes, all codes, and every link. Returns what is left.
     pub fn clear(&self) -> CacheUse {
         for bank in self.kept() {
             removed(&bank.folder);
@@ -188,8 +224,7 @@ impl VectorCache {
         let folders = self.entries().into_iter().filter(|path| !is_link(path) && path.is_dir());
         folders
             .map(|folder| {
-                let manifest = fs::metadata(manifest_path(&folder)).and_then(|meta| meta.modified());
-                let used = manifest.unwrap_or(SystemTime::UNIX_EPOCH);
+                let used = used(&folder).unwrap_or(SystemTime::UNIX_EPOCH);
                 CachedBank { bytes: bytes_of(&folder), used, folder }
             })
             .collect()
@@ -209,17 +244,21 @@ fn cache_folder() -> Option<PathBuf> {
     Some(named("XDG_CACHE_HOME").or_else(|| Some(home()?.join(".cache")))?.join("bagssl"))
 }
 
-/// `KEY-REST`, or `KEY-HASH.link`.
+/// `KEY-REST`, `KEY-HASH.link`, or `KEY-HASH.codes`.
 fn is_ours(path: &Path) -> bool {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let is_hex =
         |text: &str, length: usize| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let named = stem.split_once('-').is_some_and(|(key, rest)| is_hex(key, KEY) && is_hex(rest, REST));
-    named && (path.extension().is_none() || is_link(path))
+    named && (path.extension().is_none() || is_link(path) || is_codes(path))
 }
 
 fn is_link(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == LINK)
+}
+
+fn is_codes(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == CODES)
 }
 
 fn linked(link: &Path) -> Option<PathBuf> {
@@ -228,6 +267,9 @@ fn linked(link: &Path) -> Option<PathBuf> {
 
 /// The bank that `path` is or names, if its rows can stand for those of `spec`.
 fn opened(path: &Path, spec: &BankSpec, key: &str) -> Option<Bank> {
+    if is_codes(path) {
+        return None;
+    }
     let folder = if is_link(path) { linked(path)? } else { path.to_path_buf() };
     let bank = Bank::open(&folder).inspect_err(|error| log::info!("{}: {error:#}", folder.display())).ok()?;
     (key_of(bank.spec()) == key && bank.searchable() > 0 && can_stand_for(bank.spec(), spec)).then_some(bank)
@@ -280,12 +322,21 @@ fn bytes_of(folder: &Path) -> u64 {
     metas.map(|meta| files::bytes_on_disk(&meta)).sum()
 }
 
-/// Notes that a bank was used now: the time of its manifest says when.
-fn touch(folder: &Path) {
-    let manifest = files::open_with(&manifest_path(folder), OpenOptions::new().append(true));
+/// When a bank was used: the time of its manifest says it. Of codes: that of the newest of their files.
+fn used(folder: &Path) -> Option<SystemTime> {
+    if !is_codes(folder) {
+        return fs::metadata(manifest_path(folder)).and_then(|meta| meta.modified()).ok();
+    }
+    let entries = fs::read_dir(folder).ok()?;
+    entries.filter_map(|entry| entry.ok()?.metadata().ok()?.modified().ok()).max()
+}
+
+/// Notes that what has its time in `file` was used now.
+fn touch(file: &Path) {
+    let opened = files::open_with(file, OpenOptions::new().append(true));
     // One that may not be written, as one of somebody else, is not told when it was used.
-    if let Err(error) = manifest.and_then(|file| file.set_modified(SystemTime::now())) {
-        log::debug!("{}: {error}", folder.display());
+    if let Err(error) = opened.and_then(|file| file.set_modified(SystemTime::now())) {
+        log::debug!("{}: {error}", file.display());
     }
 }
 

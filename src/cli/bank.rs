@@ -48,7 +48,8 @@ pub enum BankCommand {
     /// Keep codes of one bit a value beside a bank, by which `--search quantised` finds neighbours
     ///
     /// How many of the true neighbours they find is measured on patches of the bank. Codes that are there are continued
-    /// where the bank has grown.
+    /// where the bank has grown. Where nothing can be written beside the bank they are kept with the vectors that are
+    /// (`bank cache`), and found there.
     Index {
         bank: PathBuf,
         /// Spaces, such as h,z [default: all]
@@ -72,8 +73,9 @@ pub enum BankCommand {
     },
     /// What is kept of what was embedded, so that it is found again
     ///
-    /// The window and `embed` keep vectors by what made them: model, images, patches, spaces. The least recently used goes
-    /// first where they take more than --cache-size. Banks that `embed` made elsewhere are found too, and do not count.
+    /// The window and `embed` keep vectors by what made them: model, images, patches, spaces; `bank index` the codes of a
+    /// bank beside which nothing can be written. The least recently used goes first where they take more than --cache-size.
+    /// Banks that `embed` made elsewhere are found too, and do not count.
     Cache {
         /// Remove all that nobody is writing; banks elsewhere stay
         #[arg(long)]
@@ -161,7 +163,8 @@ impl Commander {
             }
             BankCommand::Merge { parts, out } => self.merge(parts, out),
             BankCommand::Index { bank, space } => {
-                let report = self.job(|job| jobs::index::index(&bank, &space, job))?;
+                let cache = self.shared.cache();
+                let report = self.job(|job| jobs::index::index(&bank, &space, cache.as_ref(), job))?;
                 show(self.json(), &report, || {
                     report.spaces.iter().map(index_words).collect::<Vec<_>>().join("\n")
                 })
@@ -273,8 +276,12 @@ fn missing_words(report: &MergeReport) -> String {
 
 fn cache_words(report: &CacheReport) -> String {
     let removed = report.removed_bytes.map_or(String::new(), |count| format!("; {} removed", bytes(count)));
+    let codes = match report.usage.codes {
+        0 => String::new(),
+        banks => format!(" and codes of {} elsewhere", count(banks, "bank")),
+    };
     format!(
-        "{}: {}, {} of at most {} (--cache-size){removed}",
+        "{}: {}{codes}, {} of at most {} (--cache-size){removed}",
         report.folder.display(),
         count(report.usage.banks, "bank"),
         bytes(report.usage.bytes),

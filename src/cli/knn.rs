@@ -18,7 +18,7 @@ pub struct KnnArgs {
 
 impl Commander {
     pub fn knn(&self, args: KnnArgs) -> anyhow::Result<()> {
-        let request = search_request(args.query);
+        let request = search_request(args.query, self.shared.cache());
         let report = self.job(|job| jobs::search::knn(&request, &args.space, job))?;
         show(self.json(), &report, || knn_words(&report))
     }

@@ -17,8 +17,6 @@ use crate::progress::CancelToken;
 
 /// Bytes of vectors that may wait to be written.
 const WAITING: u64 = 64 << 20;
-/// A disk with less left than this is left alone, bytes.
-const LEAVE_FREE: u64 = 1 << 30;
 /// How often it is looked whether all banks together take too much, or the disk is nearly full.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// After so long without an image what there is is made to last.
@@ -150,7 +148,8 @@ impl Shelf {
         let (bytes, most) = (self.cache.usage().bytes, self.cache.most_bytes());
         ensure!(bytes <= most, "what is kept takes {bytes} bytes, and may take {most}");
         let free = files::free_bytes(&self.folder).unwrap_or(u64::MAX);
-        ensure!(free >= LEAVE_FREE, "the disk has {free} bytes left; {LEAVE_FREE} are left alone");
+        let least = VectorCache::LEAVE_FREE;
+        ensure!(free >= least, "the disk has {free} bytes left; {least} are left alone");
         Ok(())
     }
 }

@@ -31,6 +31,15 @@ pub fn is_read_error(error: &anyhow::Error) -> bool {
     error.is::<Unread>() || error.is::<Shrunk>()
 }
 
+/// Whether `error` is that of a folder or file that may not be written, however much room there is: not by this user, or
+/// by nobody.
+pub fn is_write_forbidden(error: &anyhow::Error) -> bool {
+    let kinds = error.chain().filter_map(|cause| Some(cause.downcast_ref::<Error>()?.kind()));
+    let mut forbidden =
+        kinds.filter(|kind| matches!(kind, ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem));
+    forbidden.next().is_some()
+}
+
 /// Whether a reason in words, which earlier versions wrote down for a file that they left out, is that of an error of
 /// reading.
 pub fn tells_of_read_error(reason: &str) -> bool {

@@ -211,10 +211,10 @@ fn make(images: usize, width: usize, queries: usize, folder: &Path) -> anyhow::R
     let asked: Vec<f32> = asked.collect();
     std::fs::write(folder.join("queries.f32"), bytemuck::cast_slice::<f32, u8>(&asked))?;
     let clock = Instant::now();
-    build(&bank, "h", None, &cancel, &mut |_| {})?;
+    build(&bank, "h", (None, None), &cancel, &mut |_| {})?;
     let coding = clock.elapsed().as_secs_f64();
     let clock = Instant::now();
-    let codes = RowCodes::open(&bank, "h")?.context("no codes")?;
+    let codes = RowCodes::open(&bank, "h", None)?.context("no codes")?;
     let bytes = codes.bytes();
     let measured = Quantised::measure(&bank, "h", codes, &cancel)?.measured();
     let measuring = clock.elapsed().as_secs_f64();
@@ -227,7 +227,7 @@ fn make(images: usize, width: usize, queries: usize, folder: &Path) -> anyhow::R
 
 fn codes(folder: &Path, k: usize, repeats: usize) -> anyhow::Result<()> {
     let bank = Bank::open(folder)?;
-    let quantised = Quantised::open(&bank, "h")?.context("no codes")?;
+    let quantised = Quantised::open(&bank, "h", None)?.context("no codes")?;
     let queries: Vec<f32> = bytemuck::pod_collect_to_vec(&std::fs::read(folder.join("queries.f32"))?);
     let options = Options::default();
     let (mut by_codes, mut exact, mut compared) = (vec![], vec![], vec![]);

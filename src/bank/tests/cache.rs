@@ -1,6 +1,7 @@
 //! What is kept, and what of it goes.
 
 use super::*;
+use crate::files::FolderLock;
 use std::time::{Duration, SystemTime};
 
 fn cache_in(folder: &Path, most_bytes: u64) -> VectorCache {
@@ -141,4 +142,44 @@ fn keep_more(folder: &Path, spec: &BankSpec) -> PathBuf {
     writer.push_image(done, &rows).unwrap();
     writer.commit().unwrap();
     folder.to_path_buf()
+}
+
+#[test]
+fn codes_of_banks_elsewhere_go_with_the_rest_when_they_were_not_used_for_longest() {
+    let folder = tempfile::tempdir().unwrap();
+    let (cache, bank) = (cache_in(folder.path(), u64::MAX), spec(Dtype::F16));
+    let (older, newer) = (keep(&cache, &bank, 5, 400), spec(Dtype::F32));
+    let codes = cache.place_of_codes(&bank).unwrap();
+    // Parts of one data set are told apart.
+    let mut other = bank.clone();
+    other.data.fingerprint = "eeee".into();
+    assert_ne!(cache.place_of_codes(&other), cache.place_of_codes(&bank));
+    assert_eq!(cache_in(folder.path(), 0).place_of_codes(&bank), None, "nothing is kept");
+    fs::create_dir(&codes).unwrap();
+    let file = codes.join("h.codes");
+    fs::write(&file, [1; 5000]).unwrap();
+    let age = |seconds| {
+        let opened = OpenOptions::new().append(true).open(&file).unwrap();
+        opened.set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
+    };
+    age(200);
+    let newest = keep(&cache, &newer, 5, 10);
+    let usage = cache.usage();
+    assert_eq!((usage.banks, usage.codes), (2, 1));
+    assert!(cache.find(&bank).iter().all(|found| found.folder() != Some(&*codes)), "codes are no bank");
+    age(200);
+    let lock = FolderLock::take(&codes).unwrap();
+    cache_in(folder.path(), 1).trim(&newest);
+    assert!(codes.is_dir() && newest.is_dir() && !older.is_dir(), "what is written stays");
+    drop(lock);
+    cache.note_use(&file);
+    let manifest = OpenOptions::new().append(true).open(newest.join("bank.json")).unwrap();
+    manifest.set_modified(SystemTime::now() - Duration::from_secs(100)).unwrap();
+    cache_in(folder.path(), 8192).trim(Path::new(""));
+    assert!(codes.is_dir() && !newest.is_dir(), "they were used since");
+    cache_in(folder.path(), 1).trim(Path::new(""));
+    assert!(!codes.is_dir());
+    assert!(cache.ensure_room(1000).is_ok());
+    let words = cache_in(folder.path(), 999).ensure_room(1000).unwrap_err().to_string();
+    assert!(words.contains("may take 999"), "{words}");
 }

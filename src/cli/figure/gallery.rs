@@ -46,7 +46,7 @@ pub fn gallery_inputs(haystack: &Haystack, beside: Option<&Path>) -> Outputs {
 impl Commander {
     pub fn gallery(&self, args: GalleryArgs) -> anyhow::Result<()> {
         let style = grid_style(&args.style, &args.grid);
-        let search = search_request(args.query);
+        let search = search_request(args.query, self.shared.cache());
         let content =
             FigureContent { neighbours: search.k, ..FigureContent::new(FigureKind::Galleries, args.space) };
         let source = GallerySource {
@@ -56,6 +56,7 @@ impl Commander {
             choice: QueryChoice { count: 1, skip: 0, index: None },
             filter: search.filter,
             way: search.way,
+            cache: search.cache,
         };
         let outputs = gallery_inputs(&source.haystack, None);
         let (request, output) = figure(content, style, (args.out, args.style.caption), outputs)?;

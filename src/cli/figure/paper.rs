@@ -290,6 +290,7 @@ impl Commander {
         };
         let source = GallerySource {
             way: SearchWay::Exact,
+            cache: None,
             beside: search.beside.as_deref().map(|named| haystack.with(named)),
             haystack,
             queries: search.query.iter().map(|q| (q.image, q.y, q.x)).collect(),

@@ -13,9 +13,12 @@ pub fn index_words(index: &SpaceIndex) -> String {
         }
         _ => "were there".to_owned(),
     };
+    let place = index.folder.as_ref().map_or(String::new(), |folder| {
+        format!("; kept in {}, as nothing can be written beside the bank", folder.display())
+    });
     format!(
         "{}: codes of {} patches, {}, {made}; recall {recall:.4} of the {k} nearest, measured on {queries} queries (least {least:.3}), \
-         {} patches compared of each",
+         {} patches compared of each{place}",
         index.space,
         thousands(index.patches),
         bytes(index.bytes),

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::values::{QueryPlace, positive};
 use crate::engine::defaults;
-use crate::engine::facts::{NamedFilter, Split};
+use crate::engine::facts::{NamedFilter, Split, VectorCache};
 use crate::engine::jobs::search::SearchRequest;
 use crate::engine::{SearchReport, SearchWay};
 use crate::words::{count, thousands};
@@ -102,13 +102,14 @@ pub fn among_words(report: &SearchReport) -> String {
     )
 }
 
-/// The search that the arguments ask for.
-pub fn search_request(args: QueryArgs) -> SearchRequest {
+/// The search that the arguments ask for; codes without another place are kept in `cache`.
+pub fn search_request(args: QueryArgs, cache: Option<VectorCache>) -> SearchRequest {
     SearchRequest {
         bank: args.bank,
         query: (args.query.image, args.query.y, args.query.x),
         k: args.k,
         filter: args.filter.into(),
         way: args.search.into(),
+        cache,
     }
 }

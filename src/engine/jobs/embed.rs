@@ -124,7 +124,7 @@ pub fn embed(
     }
     let bank = writer.finish()?;
     have_found(cache, &request.out, &spec);
-    let codes = if request.codes { indexed(&bank, &[], &mut job).map_err(kept)? } else { vec![] };
+    let codes = if request.codes { indexed(&bank, &[], None, &mut job).map_err(kept)? } else { vec![] };
     Ok(EmbedReport {
         codes,
         images: bank.total_images(),

@@ -1,12 +1,12 @@
 //! Codes of a bank's rows, by which it is searched faster and not quite exactly.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::bank::{Bank, BankWriter};
+use crate::bank::{Bank, BankWriter, VectorCache};
 use crate::engine::ask::SearchWay;
 use crate::engine::jobs::Job;
 use crate::progress::{CancelToken, Progress};
@@ -26,6 +26,9 @@ pub struct SpaceIndex {
     pub patches: usize,
     /// What they take.
     pub bytes: u64,
+    /// Where they are kept, as nothing can be written beside the bank; absent where they lie there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
     /// Patches whose codes were there.
     pub resumed_patches: usize,
     /// Seconds that they took to make; absent where they were there.
@@ -46,20 +49,30 @@ pub struct IndexReport {
 }
 
 /// Makes the codes of `spaces` of the bank in `folder`, of all where none is named, and measures what they find. What is
-/// there and right stays.
+/// there and right stays. Where nothing can be written beside the bank they are kept in `cache`.
 ///
 /// # Errors
 /// No bank or space; the bank's rows are damaged; cancelled; the write failed.
-pub fn index(folder: &Path, spaces: &[String], mut job: Job<'_>) -> anyhow::Result<IndexReport> {
-    Ok(IndexReport { spaces: indexed(&Bank::open(folder)?, spaces, &mut job)? })
+pub fn index(
+    folder: &Path,
+    spaces: &[String],
+    cache: Option<&VectorCache>,
+    mut job: Job<'_>,
+) -> anyhow::Result<IndexReport> {
+    Ok(IndexReport { spaces: indexed(&Bank::open(folder)?, spaces, cache, &mut job)? })
 }
 
 /// The same of a bank that is open.
-pub(super) fn indexed(bank: &Bank, spaces: &[String], job: &mut Job<'_>) -> anyhow::Result<Vec<SpaceIndex>> {
+pub(super) fn indexed(
+    bank: &Bank,
+    spaces: &[String],
+    cache: Option<&VectorCache>,
+    job: &mut Job<'_>,
+) -> anyhow::Result<Vec<SpaceIndex>> {
     let all: Vec<String> = bank.spaces().map(String::from).collect();
     let spaces = if spaces.is_empty() { &all } else { spaces };
     spaces.iter().try_for_each(|space| bank.space(space).map(|_| ()))?;
-    spaces.iter().map(|space| Ok(made(bank, space, true, job)?.1)).collect()
+    spaces.iter().map(|space| Ok(made(bank, space, (cache, true), job)?.1)).collect()
 }
 
 /// Codes that are made while a bank is written: those of its rows so far are written down whenever it has grown by a
@@ -95,7 +108,8 @@ impl CodesAlong {
         writer.commit()?;
         let bank = Bank::open(folder)?;
         for space in bank.spaces() {
-            build(&bank, space, continued(&bank, space).as_ref(), cancel, &mut |_| ())?;
+            let old = continued(&bank, space, None);
+            build(&bank, space, (None, old.as_ref()), cancel, &mut |_| ())?;
         }
         self.next = written + (written / GROWTH).max(self.least);
         Ok(())
@@ -103,23 +117,23 @@ impl CodesAlong {
 }
 
 /// Codes that are there, to be continued; none where they are damaged.
-fn continued(bank: &Bank, space: &str) -> Option<RowCodes> {
-    RowCodes::open(bank, space).unwrap_or_else(|error| {
+fn continued(bank: &Bank, space: &str, cache: Option<&VectorCache>) -> Option<RowCodes> {
+    RowCodes::open(bank, space, cache).unwrap_or_else(|error| {
         log::warn!("{error:#}; it is made again");
         None
     })
 }
 
-/// What searches `spaces` of `bank` in that way. Codes that are not there are made.
+/// What searches `spaces` of `bank` in that way. Codes that are not there are made, beside it or in `cache`.
 pub(super) fn processor(
     way: SearchWay,
     bank: &Bank,
-    spaces: &[String],
+    (spaces, cache): (&[String], Option<&VectorCache>),
     job: &mut Job<'_>,
 ) -> anyhow::Result<Processor> {
     let is_kept = way == SearchWay::Quantised && bank.folder().is_some();
     let spaces = if is_kept { spaces } else { &[] };
-    let codes = spaces.iter().map(|space| Ok(made(bank, space, false, job)?.0));
+    let codes = spaces.iter().map(|space| Ok(made(bank, space, (cache, false), job)?.0));
     Ok(Processor::by_codes(codes.collect::<anyhow::Result<_>>()?))
 }
 
@@ -128,14 +142,14 @@ pub(super) fn processor(
 fn made(
     bank: &Bank,
     space: &str,
-    is_asked: bool,
+    (cache, is_asked): (Option<&VectorCache>, bool),
     job: &mut Job<'_>,
 ) -> anyhow::Result<(Quantised, SpaceIndex)> {
     let is_right = |codes: Option<Quantised>| {
         codes.as_ref().map_or(Ok(()), |codes| codes.codes().check_all(bank))?;
         Ok(codes)
     };
-    let known = Quantised::open(bank, space).and_then(is_right).unwrap_or_else(|error| {
+    let known = Quantised::open(bank, space, cache).and_then(is_right).unwrap_or_else(|error| {
         log::warn!("{error:#}; it is made again");
         None
     });
@@ -146,7 +160,7 @@ fn made(
             return Ok((known, index));
         }
         Some(known) => Some(known.into_codes()),
-        None => continued(bank, space),
+        None => continued(bank, space, cache),
     };
     let clock = Instant::now();
     let mut progress = |done: usize| {
@@ -159,10 +173,10 @@ fn made(
             elapsed: clock.elapsed(),
         });
     };
-    let resumed = build(bank, space, old.as_ref(), job.cancel, &mut progress)?;
+    let resumed = build(bank, space, (cache, old.as_ref()), job.cancel, &mut progress)?;
     let building = clock.elapsed().as_secs_f64();
     let clock = Instant::now();
-    let codes = RowCodes::open(bank, space)?.context("the codes that were just written are gone")?;
+    let codes = RowCodes::open(bank, space, cache)?.context("the codes that were just written are gone")?;
     let codes = Quantised::measure(bank, space, codes, job.cancel)?;
     let times = (Some(building), Some(clock.elapsed().as_secs_f64()));
     let index = described(space, &codes, resumed, times);
@@ -179,6 +193,7 @@ fn described(
         space: space.into(),
         patches: codes.codes().rows(),
         bytes: codes.codes().bytes(),
+        folder: codes.codes().elsewhere().map(Path::to_path_buf),
         resumed_patches,
         seconds,
         measuring_seconds,
@@ -236,7 +251,7 @@ mod tests {
             writer.push_image(image, &[("h", &rows), ("z", &rows)]).unwrap();
             along.follow(&mut writer, folder, &cancel).unwrap();
             let bank = Bank::open(folder).unwrap();
-            coded.push(RowCodes::open(&bank, "z").unwrap().map_or(0, |codes| codes.rows()));
+            coded.push(RowCodes::open(&bank, "z", None).unwrap().map_or(0, |codes| codes.rows()));
         }
         if !is_left {
             writer.commit().unwrap();
@@ -247,7 +262,7 @@ mod tests {
     fn indexed_at(folder: &Path) -> IndexReport {
         let cancel = CancelToken::default();
         let job = Job { device: DeviceChoice::Cpu, seed: 0, cancel: &cancel, progress: &mut |_| {} };
-        index(folder, &[], job).unwrap()
+        index(folder, &[], None, job).unwrap()
     }
 
     #[test]

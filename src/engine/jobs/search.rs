@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
-use crate::bank::Bank;
+use crate::bank::{Bank, VectorCache};
 use crate::dataset::Split;
 use crate::engine::ask::SearchReport;
 use crate::engine::ask::{NamedFilter, QuerySpec, SearchWay};
@@ -28,13 +28,16 @@ pub struct SearchRequest {
     pub filter: NamedFilter,
     /// How the bank is searched.
     pub way: SearchWay,
+    /// Where codes are kept of a bank beside which nothing can be written.
+    pub cache: Option<VectorCache>,
 }
 
 /// `bagssl knn`.
 pub fn knn(request: &SearchRequest, space: &str, mut job: Job<'_>) -> anyhow::Result<SearchReport> {
     let bank = Bank::open(&request.bank)?;
     bank.space(space)?;
-    let processor = processor(request.way, &bank, &[space.to_owned()], &mut job)?;
+    let codes_of = (&[space.to_owned()][..], request.cache.as_ref());
+    let processor = processor(request.way, &bank, codes_of, &mut job)?;
     search(&processor, &bank, request, space, job.cancel)
 }
 

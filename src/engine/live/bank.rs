@@ -24,7 +24,8 @@ impl Explorer {
     /// No bank there, or an empty one; images that are gone: with what to do. A model that is gone is none.
     pub fn open_bank(&mut self, folder: &Path) -> anyhow::Result<()> {
         self.open.line.update(|shown| shown.busy = Some("opening the bank".into()));
-        let mut stored = StoredBank::new(Bank::open(folder)?, folder.to_path_buf())?;
+        let mut stored =
+            StoredBank::new(Bank::open(folder)?, folder.to_path_buf(), self.open.cache.as_ref())?;
         let (source, noted) = source_of(folder)?;
         let (source, set) = self.images_of(&stored, source)?;
         self.open.stored = None;

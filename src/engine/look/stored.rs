@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::ensure;
 
-use crate::bank::{Bank, SkippedImage};
+use crate::bank::{Bank, SkippedImage, VectorCache};
 use crate::dataset::Skipped;
 use crate::embed::Embedder;
 use crate::engine::ask::PatchSpace;
@@ -29,9 +29,11 @@ pub struct StoredBank {
 }
 
 impl StoredBank {
+    /// Its codes are those beside it, or those that are kept of it in `cache`.
+    ///
     /// # Errors
     /// It holds nothing yet, or none of its spaces can be shown.
-    pub fn new(bank: Bank, folder: PathBuf) -> anyhow::Result<Self> {
+    pub fn new(bank: Bank, folder: PathBuf, cache: Option<&VectorCache>) -> anyhow::Result<Self> {
         ensure!(
             bank.searchable() > 0,
             "{} holds no vector of its {} patches yet",
@@ -47,7 +49,7 @@ impl StoredBank {
             folder.display(),
             name_list(&names)
         );
-        let by_codes = by_codes(&bank);
+        let by_codes = by_codes(&bank, cache);
         Ok(Self { bank, folder, spaces, is_of_model: false, by_codes })
     }
 
@@ -136,10 +138,10 @@ impl StoredBank {
     }
 }
 
-/// What searches `bank` by the codes that lie beside it; `None` where there are none. Damaged ones are told and left out.
-fn by_codes(bank: &Bank) -> Option<Arc<Processor>> {
+/// What searches `bank` by its codes; `None` where there are none. Damaged ones are told and left out.
+fn by_codes(bank: &Bank, cache: Option<&VectorCache>) -> Option<Arc<Processor>> {
     let of_space = |space: &str| {
-        Quantised::open(bank, space).unwrap_or_else(|error| {
+        Quantised::open(bank, space, cache).unwrap_or_else(|error| {
             log::warn!("{error:#}; every patch is compared. `bagssl bank index` makes the codes again");
             None
         })
@@ -177,7 +179,7 @@ mod tests {
             while growing.has_work() {
                 growing.advance(embedder).unwrap();
             }
-            StoredBank::new(growing.snapshot(), PathBuf::from("bank")).unwrap()
+            StoredBank::new(growing.snapshot(), PathBuf::from("bank"), None).unwrap()
         };
         let [crops, places] = ["h", "token-last"].map(|space| stored(&embedder, space));
         assert!(crops.is_made_by(&embedder) && places.is_made_by(&embedder));

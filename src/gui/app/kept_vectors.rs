@@ -157,7 +157,11 @@ fn row_ui(ui: &mut Ui, name: &str, value: String) {
 }
 
 fn usage_words(usage: CacheUse) -> String {
-    format!("{} in {}", size(usage.bytes), count(usage.banks, "bank"))
+    let codes = match usage.codes {
+        0 => String::new(),
+        banks => format!(", with codes of {} elsewhere", count(banks, "bank")),
+    };
+    format!("{} in {}{codes}", size(usage.bytes), count(usage.banks, "bank"))
 }
 
 fn size(bytes: u64) -> String {

@@ -1,14 +1,17 @@
 //! Codes of a bank's rows, made block by block and written beside it.
 
-use super::file::{BLOCK_ROWS, BlockEntry, Facts, RowCodes, codes_path, head_bytes, norms_sum, tail_bytes};
+use super::file::{
+    BLOCK_ROWS, BlockEntry, Facts, RowCodes, codes_bytes, codes_path, head_bytes, norms_sum, tail_bytes,
+};
 use super::rotation::RandomRotation;
 use super::sketch::SketchFrame;
-use crate::bank::Bank;
-use crate::files::write_atomic;
+use crate::bank::{Bank, VectorCache};
+use crate::files::{FolderLock, is_write_forbidden, write_atomic};
 use crate::progress::CancelToken;
 use anyhow::{Context, Result, ensure};
 use rayon::prelude::*;
 use std::ops::Range;
+use std::path::Path;
 
 /// Of the rotation.
 const SEED: u64 = 0x5EED;
@@ -22,33 +25,77 @@ const MEAN_ROWS: usize = 128;
 /// Blocks that are encoded between two writes, for each thread.
 const AT_ONCE: usize = 4;
 
-/// Makes the codes of all committed rows of `space` and writes them beside the bank, atomically. Blocks of `old` codes
-/// that are still right are taken over: returns their rows. The codes are a function of the rows alone, whatever was
-/// made of fewer of them before. `progress` is told of rows that are done.
+/// Makes the codes of all committed rows of `space` and writes them beside the bank, atomically; where nothing can be
+/// written there, into the place that `cache` has for them. Blocks of `old` codes that are still right are taken over:
+/// returns their rows. The codes are a function of the rows alone, whatever was made of fewer of them before. `progress` is
+/// told of rows that are done.
 ///
 /// # Errors
-/// A bank in memory or without rows; damaged rows; cancelled; the write failed.
+/// A bank in memory or without rows; damaged rows; cancelled; the write failed, or they have no place in the cache.
 pub fn build(
     bank: &Bank,
     space: &str,
-    old: Option<&RowCodes>,
+    (cache, old): (Option<&VectorCache>, Option<&RowCodes>),
     cancel: &CancelToken,
     progress: &mut dyn FnMut(usize),
 ) -> Result<usize> {
     let folder = bank.folder().context("codes are kept beside a bank on disk")?;
     ensure!(bank.patches() > 0, "{} holds no rows yet", folder.display());
-    let facts = Facts::of(bank, space)?;
-    let rotation = RandomRotation::random(RandomRotation::dims(bank.width(space)?), SEED);
-    let frame = SketchFrame::new(rotation, centre(bank, space)?);
-    let old = old.filter(|old| old.frame == frame);
-    let blocks: Vec<usize> = (0..bank.patches().div_ceil(BLOCK_ROWS)).collect();
-    let rows = |block: usize| block * BLOCK_ROWS..bank.patches().min((block + 1) * BLOCK_ROWS);
-    let known = |block: usize| {
-        let old = old.filter(|old| block < old.blocks() && old.rows_of_block(block) == rows(block))?;
-        old.whole_block(bank, block).map(|(bytes, entry)| (bytes.to_vec(), entry, rows(block).len()))
+    let mut write = |folder: &Path| write(bank, (space, folder), old, cancel, progress);
+    let place = cache.and_then(|cache| Some((cache, cache.place_of_codes(bank.spec())?)));
+    match (write(folder), place) {
+        (Err(error), place) if is_write_forbidden(&error) => {
+            let why = || format!("nothing can be written beside the bank, in {}", folder.display());
+            let place = place.context("nothing is kept elsewhere either (--cache-size)");
+            let (cache, place) = place.with_context(why)?;
+            in_cache(cache, &place, codes_bytes(bank.width(space)?, bank.patches()), write).with_context(why)
+        }
+        (made, place) => {
+            // Those beside the bank can be written, and others are not wanted any more.
+            let unwanted = place.iter().filter(|(_, place)| made.is_ok() && place.is_dir());
+            unwanted.for_each(|(cache, place)| cache.discard(place));
+            made
+        }
+    }
+}
+
+/// Has codes of so many `bytes` written into their `place` of `cache`, for which what was not used for longest may go.
+fn in_cache(
+    cache: &VectorCache,
+    place: &Path,
+    bytes: u64,
+    mut write: impl FnMut(&Path) -> Result<usize>,
+) -> Result<usize> {
+    let made = {
+        let _lock = FolderLock::take(place)?;
+        let room = cache.ensure_room(bytes);
+        room.with_context(|| format!("codes cannot be kept in {} (--cache-size) either", place.display()))?;
+        write(place)?
     };
+    cache.trim(place);
+    Ok(made)
+}
+
+/// Makes them as `folder`'s; returns the rows that were taken over.
+fn write(
+    bank: &Bank,
+    (space, folder): (&str, &Path),
+    old: Option<&RowCodes>,
+    cancel: &CancelToken,
+    progress: &mut dyn FnMut(usize),
+) -> Result<usize> {
     let mut taken_over = 0;
     write_atomic(&codes_path(folder, space), |out| {
+        let facts = Facts::of(bank, space)?;
+        let rotation = RandomRotation::random(RandomRotation::dims(bank.width(space)?), SEED);
+        let frame = SketchFrame::new(rotation, centre(bank, space)?);
+        let old = old.filter(|old| old.frame == frame);
+        let blocks: Vec<usize> = (0..bank.patches().div_ceil(BLOCK_ROWS)).collect();
+        let rows = |block: usize| block * BLOCK_ROWS..bank.patches().min((block + 1) * BLOCK_ROWS);
+        let known = |block: usize| {
+            let old = old.filter(|old| block < old.blocks() && old.rows_of_block(block) == rows(block))?;
+            old.whole_block(bank, block).map(|(bytes, entry)| (bytes.to_vec(), entry, rows(block).len()))
+        };
         let head = head_bytes(&facts, &frame)?;
         out.write_all(&head)?;
         let mut table = Vec::with_capacity(blocks.len());

@@ -1,4 +1,5 @@
-//! `SPACE.codes`, beside the bank whose rows it holds once more in one bit a value.
+//! `SPACE.codes`, beside the bank whose rows it holds once more in one bit a value; where nothing can be written there, in
+//! the folder that the cache of vectors has for it ([`VectorCache::place_of_codes`]).
 //!
 //! Little endian: 8 bytes `BAGSCOD1`; u32 length of the facts; the facts, JSON; zeros up to a multiple of 64; signs of the
 //! rotation, u64; the centre, f32; for each block of 2,048 rows its codes `[rows, dims / 64]` u64, offsets and scales
@@ -8,7 +9,7 @@
 
 use super::rotation::RandomRotation;
 use super::sketch::SketchFrame;
-use crate::bank::Bank;
+use crate::bank::{Bank, VectorCache};
 use crate::files::{self, MappedFile};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -81,6 +82,8 @@ pub(super) struct BlockEntry {
 pub struct RowCodes {
     pub(super) facts: Facts,
     pub(super) frame: SketchFrame,
+    /// The bank's folder.
+    bank: PathBuf,
     map: MappedFile,
     /// Bytes before the first block.
     head: usize,
@@ -104,8 +107,8 @@ pub fn codes_bytes(width: usize, rows: usize) -> u64 {
     (rows * (RandomRotation::dims(width) / 8 + 8)) as u64
 }
 
-/// File of the codes of a space.
-pub fn codes_path(folder: &Path, space: &str) -> PathBuf {
+/// File of the codes of a space in a folder.
+pub(super) fn codes_path(folder: &Path, space: &str) -> PathBuf {
     folder.join(format!("{space}.codes"))
 }
 
@@ -141,20 +144,41 @@ pub(super) fn norms_sum(bank: &Bank, space: &str, rows: Range<usize>) -> Result<
 }
 
 impl RowCodes {
-    /// The codes of `space` that lie beside `bank`, if there are some; they may be of fewer rows than it has by now.
+    /// The codes of `space` that lie beside `bank` or are kept of it in `cache`, if there are some: of both those of more
+    /// rows. They may be of fewer than it has by now.
     ///
     /// # Errors
     /// They are of another bank or version, or damaged: they are to be made again.
-    pub fn open(bank: &Bank, space: &str) -> Result<Option<Self>> {
+    pub fn open(bank: &Bank, space: &str, cache: Option<&VectorCache>) -> Result<Option<Self>> {
         let wanted = Facts::of(bank, space)?;
         let Some(folder) = bank.folder() else { return Ok(None) };
-        let path = codes_path(folder, space);
+        let cached = cache.and_then(|cache| Some((cache, cache.place_of_codes(bank.spec())?)));
+        let beside = Self::open_at(codes_path(folder, space), &wanted, folder);
+        let Some((cache, place)) = cached else { return beside };
+        // Kept there as nothing could be written beside the bank, where others may have lain that were wrong.
+        let path = codes_path(&place, space);
+        let kept = Self::open_at(path.clone(), &wanted, folder);
+        if kept.as_ref().is_ok_and(Option::is_some) {
+            cache.note_use(&path);
+        }
+        match (kept, beside) {
+            (Ok(Some(kept)), Ok(Some(beside))) => {
+                Ok(Some(if beside.rows() > kept.rows() { beside } else { kept }))
+            }
+            (Ok(Some(codes)), _) | (_, Ok(Some(codes))) => Ok(Some(codes)),
+            (Ok(None), beside) => beside,
+            (kept, _) => kept,
+        }
+    }
+
+    /// Those of the bank in `folder`, where they lie at `path`.
+    fn open_at(path: PathBuf, wanted: &Facts, folder: &Path) -> Result<Option<Self>> {
         if !path.exists() {
             return Ok(None);
         }
         let length = std::fs::metadata(&path).map_or(0, |meta| meta.len());
         let map = MappedFile::open(&path, length)?;
-        let codes = Self::parse(map).with_context(|| format!("{} is damaged", path.display()))?;
+        let codes = Self::parse(map, folder).with_context(|| format!("{} is damaged", path.display()))?;
         let found = &codes.facts;
         ensure!(
             (&found.space, &found.bank, found.width) == (&wanted.space, &wanted.bank, wanted.width)
@@ -165,7 +189,7 @@ impl RowCodes {
         Ok(Some(codes))
     }
 
-    fn parse(map: MappedFile) -> Result<Self> {
+    fn parse(map: MappedFile, folder: &Path) -> Result<Self> {
         let bytes: &[u8] = &map;
         let cut = "it is cut off, or no file of codes of this version";
         let words = bytes.strip_prefix(MAGIC).and_then(|rest| rest.split_first_chunk::<4>()).context(cut)?;
@@ -192,7 +216,8 @@ impl RowCodes {
         let table: Vec<BlockEntry> = bytes[table..end].as_chunks().0.iter().map(entry).collect();
         map.check()?;
         let seen = (0..facts.blocks()).map(|_| AtomicBool::new(false)).collect();
-        Ok(Self { frame: SketchFrame::new(rotation, mean), facts, map, head, table, seen })
+        let (frame, bank) = (SketchFrame::new(rotation, mean), folder.to_path_buf());
+        Ok(Self { frame, facts, bank, map, head, table, seen })
     }
 
     /// Rows that they are of: the first ones of the bank.
@@ -207,8 +232,17 @@ impl RowCodes {
 
     /// Whether they are of that space of that bank, as far as it goes without looking at them.
     pub fn is_of(&self, bank: &Bank, space: &str) -> bool {
-        let path = bank.folder().map(|folder| codes_path(folder, space));
-        path.is_some_and(|path| path == self.map.path())
+        bank.folder() == Some(&self.bank) && self.facts.space == space
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        self.map.path()
+    }
+
+    /// The folder that they are kept in, where that is not the bank's.
+    pub fn elsewhere(&self) -> Option<&Path> {
+        self.path().parent().filter(|folder| *folder != self.bank)
     }
 
     /// Rows of block `block`.

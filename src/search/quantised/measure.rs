@@ -1,8 +1,8 @@
 //! How much of what is near the codes find, on queries of the bank's own rows; kept in `SPACE.codes.json`.
 
-use super::file::{RowCodes, codes_path};
+use super::file::RowCodes;
 use super::find::{FoundByCodes, find_many};
-use crate::bank::Bank;
+use crate::bank::{Bank, VectorCache};
 use crate::files;
 use crate::progress::CancelToken;
 use crate::search::many::{Question, top_k_many};
@@ -49,18 +49,18 @@ pub struct Quantised {
     measured: MeasuredRecall,
 }
 
-fn measured_path(bank: &Bank, space: &str) -> Option<PathBuf> {
-    bank.folder().map(|folder| codes_path(folder, space).with_extension("codes.json"))
+fn measured_path(codes: &RowCodes) -> PathBuf {
+    codes.path().with_extension("codes.json")
 }
 
 impl Quantised {
-    /// The codes of `space` beside `bank`, with what was measured; `None` where they are not there, or not measured.
+    /// The codes of `space` of `bank`, with what was measured; `None` where they are not there, or not measured.
     ///
     /// # Errors
     /// As [`RowCodes::open`].
-    pub fn open(bank: &Bank, space: &str) -> Result<Option<Self>> {
-        let Some(codes) = RowCodes::open(bank, space)? else { return Ok(None) };
-        let Some(path) = measured_path(bank, space).filter(|path| path.is_file()) else { return Ok(None) };
+    pub fn open(bank: &Bank, space: &str, cache: Option<&VectorCache>) -> Result<Option<Self>> {
+        let Some(codes) = RowCodes::open(bank, space, cache)? else { return Ok(None) };
+        let Some(path) = Some(measured_path(&codes)).filter(|path| path.is_file()) else { return Ok(None) };
         let read = files::read(&path, files::MOST_WORDS).map_err(anyhow::Error::new);
         let measured = read.and_then(|bytes| Ok(serde_json::from_slice::<MeasuredRecall>(&bytes)?));
         let measured = measured.with_context(|| format!("{} is damaged", path.display()))?;
@@ -101,8 +101,7 @@ impl Quantised {
             }
         }
         let measured = over(deviations, &queries)?;
-        let path = measured_path(bank, space).context("codes are kept beside a bank on disk")?;
-        files::write_bytes_atomic(&path, &serde_json::to_vec_pretty(&measured)?)?;
+        files::write_bytes_atomic(&measured_path(&codes), &serde_json::to_vec_pretty(&measured)?)?;
         Ok(Self { codes, measured })
     }
 

@@ -1,7 +1,9 @@
 //! Search by codes against the exact one, on rows that lie as patches of images do.
 
 use super::*;
-use crate::bank::{Bank, BankSink, BankWriter, Dtype};
+use crate::bank::{Bank, BankSink, BankWriter, Dtype, VectorCache};
+#[cfg(target_os = "linux")]
+use crate::files::without_writing;
 use crate::progress::{CancelToken, Cancelled};
 use crate::search::tests::{entries, spec};
 use crate::search::{Hit, Options, Processor, Question, top_k, top_k_many};
@@ -51,8 +53,8 @@ pub(super) fn bank_at(folder: &Path, images: usize, now: usize, rows: &[f32]) ->
 }
 
 pub(super) fn indexed(bank: &Bank, old: Option<&RowCodes>) -> Quantised {
-    build(bank, "h", old, &CancelToken::default(), &mut |_| ()).unwrap();
-    let codes = RowCodes::open(bank, "h").unwrap().unwrap();
+    build(bank, "h", (None, old), &CancelToken::default(), &mut |_| ()).unwrap();
+    let codes = RowCodes::open(bank, "h", None).unwrap().unwrap();
     Quantised::measure(bank, "h", codes, &CancelToken::default()).unwrap()
 }
 
@@ -188,7 +190,7 @@ fn a_bank_that_grows_is_searched_whole_and_its_codes_are_continued() {
     let head = before.len() - 40 * IMAGE * 24 - 3 * 12 - 4;
     let blocks = head..head + 2 * 2048 * 24;
     assert!(before[blocks.clone()] == after[blocks]);
-    assert!(Quantised::open(&whole, "h").unwrap().is_some());
+    assert!(Quantised::open(&whole, "h", None).unwrap().is_some());
 }
 
 fn bytes_of(folder: &Path) -> Vec<u8> {
@@ -206,16 +208,17 @@ fn codes_of_a_bank_that_grew_are_those_of_one_that_was_there_at_once() {
     let mut taken_over = vec![];
     for now in [7, 25, 30, 40, 41, 90] {
         let bank = bank_at(grown.path(), 90, now, &rows);
-        let old = RowCodes::open(&bank, "h").unwrap();
-        taken_over.push(build(&bank, "h", old.as_ref(), &CancelToken::default(), &mut |_| ()).unwrap());
+        let old = RowCodes::open(&bank, "h", None).unwrap();
+        taken_over
+            .push(build(&bank, "h", (None, old.as_ref()), &CancelToken::default(), &mut |_| ()).unwrap());
     }
     // Whole blocks; none where the mean of the first rows is clearly another than that of twice as many.
     assert_eq!(taken_over, [0, 0, 2048, 0, 4096, 0]);
     let whole = tempfile::tempdir().unwrap();
     let bank = bank_at(whole.path(), 90, 90, &rows);
-    assert_eq!(build(&bank, "h", None, &CancelToken::default(), &mut |_| ()).unwrap(), 0);
+    assert_eq!(build(&bank, "h", (None, None), &CancelToken::default(), &mut |_| ()).unwrap(), 0);
     assert!(bytes_of(grown.path()) == bytes_of(whole.path()));
-    let codes = indexed(&bank, RowCodes::open(&bank, "h").unwrap().as_ref());
+    let codes = indexed(&bank, RowCodes::open(&bank, "h", None).unwrap().as_ref());
     assert!(codes.measured().recall >= 0.99, "{:?}", codes.measured());
     assert!(bytes_of(grown.path()) == bytes_of(whole.path()), "all are taken over as they are");
 }
@@ -227,7 +230,7 @@ fn codes_that_are_damaged_or_of_other_rows_are_noticed() {
     let bank = bank_at(folder.path(), 40, 40, &rows);
     let query = row_of(&bank, 50);
     let path = folder.path().join("h.codes");
-    assert!(RowCodes::open(&bank, "h").unwrap().is_none());
+    assert!(RowCodes::open(&bank, "h", None).unwrap().is_none());
     drop(indexed(&bank, None));
     let good = fs::read(&path).unwrap();
     let mut dice = Pcg64Mcg::seed_from_u64(3);
@@ -236,7 +239,7 @@ fn codes_that_are_damaged_or_of_other_rows_are_noticed() {
         let mut bad = good.clone();
         bad[place] ^= 1 << (place % 8);
         fs::write(&path, &bad).unwrap();
-        let noticed = match Quantised::open(&bank, "h") {
+        let noticed = match Quantised::open(&bank, "h", None) {
             Ok(Some(codes)) => codes.top_k(&bank, &query, 20, &Options::default()).map(|_| ()),
             Ok(None) => Ok(()),
             Err(error) => Err(error),
@@ -244,14 +247,60 @@ fn codes_that_are_damaged_or_of_other_rows_are_noticed() {
         assert!(format!("{:#}", noticed.unwrap_err()).contains("h.codes"), "byte {place}");
     }
     fs::write(&path, &good[..good.len() / 2]).unwrap();
-    assert!(RowCodes::open(&bank, "h").is_err());
+    assert!(RowCodes::open(&bank, "h", None).is_err());
     fs::write(&path, &good).unwrap();
     // The same spec, other rows.
     let other = tempfile::tempdir().unwrap();
     let turned: Vec<f32> = rows.iter().rev().copied().collect();
     let bank = bank_at(other.path(), 40, 40, &turned);
     fs::copy(&path, other.path().join("h.codes")).unwrap();
-    let codes = RowCodes::open(&bank, "h").unwrap().unwrap();
+    let codes = RowCodes::open(&bank, "h", None).unwrap().unwrap();
     let error = codes.check_all(&bank).unwrap_err();
     assert!(error.is::<StaleCodes>() && error.to_string().contains("have changed"), "{error}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn codes_of_a_bank_beside_which_nothing_can_be_written_are_kept_in_the_cache() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = tempfile::tempdir().unwrap();
+    let (folder, kept) = (place.path().join("bank"), place.path().join("vectors"));
+    fs::create_dir(&kept).unwrap();
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(&kept, fs::Permissions::from_mode(0o777)).unwrap();
+    let bank = bank_at(&folder, 40, 40, &correlated(40));
+    let (ample, tight) = (VectorCache::new(kept.clone(), u64::MAX), VectorCache::new(kept.clone(), 1000));
+    let cancel = CancelToken::default();
+    let make = |cache| build(&bank, "h", (cache, None), &cancel, &mut |_| ());
+    let (nowhere, no_room) = without_writing(&folder, || (make(None), make(Some(&tight))));
+    for (error, expected) in
+        [(nowhere, "nothing is kept elsewhere"), (no_room, "all that is kept may take 1000")]
+    {
+        let words = format!("{:#}", error.unwrap_err());
+        assert!(
+            words.contains("nothing can be written beside the bank") && words.contains(expected),
+            "{words}"
+        );
+    }
+    let codes = without_writing(&folder, || {
+        make(Some(&ample)).unwrap();
+        let codes = RowCodes::open(&bank, "h", Some(&ample)).unwrap().unwrap();
+        Quantised::measure(&bank, "h", codes, &cancel).unwrap()
+    });
+    let place_of_codes = ample.place_of_codes(bank.spec()).unwrap();
+    assert_eq!(codes.codes().elsewhere(), Some(&*place_of_codes));
+    assert!(codes.codes().is_of(&bank, "h") && ample.usage().codes == 1);
+    assert!(RowCodes::open(&bank, "h", None).unwrap().is_none(), "nothing lies beside the bank");
+    let query = row_of(&bank, 700);
+    let found = codes.top_k(&bank, &query, 9, &Options::default()).unwrap();
+    let found_there = Quantised::open(&bank, "h", Some(&ample)).unwrap().unwrap();
+    let told = |measured: MeasuredRecall| (measured.rows, measured.queries, measured.k, measured.deviations);
+    assert_eq!(told(found_there.measured()), told(codes.measured()));
+    let kept_bytes = fs::read(place_of_codes.join("h.codes")).unwrap();
+    // Beside the bank they are the same, and the others are not needed any more.
+    make(Some(&ample)).unwrap();
+    assert!(kept_bytes == bytes_of(&folder) && ample.usage().codes == 0);
+    let beside = indexed(&bank, None);
+    assert_eq!(beside.codes().elsewhere(), None);
+    assert_eq!(beside.top_k(&bank, &query, 9, &Options::default()).unwrap(), found);
 }

@@ -247,7 +247,7 @@ pub fn lay_codes(world: &Path, place: &Path) {
     lay_bank(world, place);
     let (cancel, mut progress) = (CancelToken::default(), |_| ());
     let job = Job { device: DeviceChoice::Cpu, seed: 0, cancel: &cancel, progress: &mut progress };
-    index(place, &["h".to_owned()], job).unwrap();
+    index(place, &["h".to_owned()], None, job).unwrap();
 }
 
 /// What is found by codes is there, with the cosine that it has.
@@ -256,7 +256,7 @@ pub fn read_codes(place: &Path, _: &str) -> anyhow::Result<()> {
     let mut query = vec![0.0; bank.width("h")?];
     bank.row_f32("h", 0, &mut query)?;
     let options = Options::default();
-    let Some(codes) = Quantised::open(&bank, "h")? else { return Ok(()) };
+    let Some(codes) = Quantised::open(&bank, "h", None)? else { return Ok(()) };
     let found = codes.top_k(&bank, &query, 3, &options)?.hits;
     let all = top_k(&bank, "h", &query, bank.patches(), &options)?;
     assert!(found.iter().all(|hit| all.contains(hit)), "{found:?} are not among {all:?}");
@@ -283,7 +283,7 @@ pub fn read_bank_at(place: &Path) -> anyhow::Result<()> {
     let Some(first) = (bank.patches() > 0).then(|| bank.patch_ref(0)) else { return Ok(()) };
     let query = (first.image as usize, first.y, first.x);
     let (filter, way) = (NamedFilter::default(), SearchWay::Exact);
-    let request = SearchRequest { bank: place.into(), query, k: 5, filter, way };
+    let request = SearchRequest { bank: place.into(), query, k: 5, filter, way, cache: None };
     let cancel = CancelToken::default();
     for space in bank.spaces() {
         let mut progress = |_| ();

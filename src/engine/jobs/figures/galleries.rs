@@ -137,7 +137,8 @@ fn draw(
     output.check(&request.style)?;
     let content = &mut request.content;
     let mut finder = source.haystack.open(&mut content.spaces, &mut job)?;
-    finder.processor = processor(source.way, &finder.bank, &content.spaces, &mut job)?;
+    finder.processor =
+        processor(source.way, &finder.bank, (&content.spaces, source.cache.as_ref()), &mut job)?;
     let other = source.second(content, &mut finder, &mut job)?;
     content.filter = source.filter.resolve(&finder.bank.spec().classes)?;
     let patches = source.patches(content, &finder, job.seed)?;

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::augment::Crop;
+use crate::bank::VectorCache;
 use crate::dataset::{DataSpec, Split};
 use crate::engine::ask::{NamedFilter, SearchWay, defaults};
 use crate::engine::jobs::embed::BankSource;
@@ -151,6 +152,8 @@ pub struct GallerySource {
     pub filter: NamedFilter,
     /// How a bank on disk is searched.
     pub way: SearchWay,
+    /// Where codes are kept of a bank beside which nothing can be written.
+    pub cache: Option<VectorCache>,
 }
 
 /// Queries of the seed's choice.
