@@ -12,7 +12,7 @@ use crate::engine::Started;
 use crate::support::{json, text};
 
 /// A bank of six images of the built-in test set: patches of 16 pixels every 8.
-fn bank(folder: &Path) -> String {
+pub fn bank(folder: &Path) -> String {
     let bank = folder.join("bank");
     let how = ["--data", "demo", "--split", "test", "--limit", "6", "--patch", "16", "--stride", "8"];
     json(&[&["embed", "--out", text(&bank)], &how[..]].concat());
@@ -208,4 +208,22 @@ fn a_bank_with_codes_is_searched_by_them_unless_exact_is_asked_for() {
     let truth = neighbours(&shown);
     let found = neighbours(&by_codes).into_iter().filter(|hit| truth.contains(hit)).count();
     assert!(found >= 8, "{found} of {}", truth.len());
+}
+
+#[test]
+fn codes_that_are_made_while_a_bank_is_open_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let bank = bank(folder.path());
+    let started = opened(&bank);
+    let first = started.until("the bank", is_whole);
+    assert_eq!(first.galleries.as_ref().unwrap().way, None, "there is no choice");
+    json(&["bank", "index", &bank, "--space", "h"]);
+    let by_codes =
+        ExploreConfig { neighbours: 9, way: SearchWay::Quantised, ..first.config.clone().unwrap() };
+    started.engine.send(Command::Configure { id: 1, config: by_codes });
+    let is_asked = |shown: &Snapshot| shown.galleries.as_ref().is_some_and(|view| view.query_id == 1);
+    let shown = started.until("by codes", |shown| is_whole(shown) && is_asked(shown));
+    let view = shown.galleries.as_ref().unwrap();
+    assert_eq!(view.way, Some(SearchWay::Quantised));
+    assert!(view.spaces.iter().any(|gallery| gallery.recall.is_some()));
 }

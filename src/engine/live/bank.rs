@@ -44,7 +44,7 @@ impl Explorer {
         config.grid = stored.grid();
         config.gallery_stride = stored.grid().stride;
         config.gallery_images = stored.bank.total_images();
-        if stored.by_codes.is_some() {
+        if stored.by_codes().is_some() {
             // Who had them made wants them used.
             config.way = SearchWay::Quantised;
         }

@@ -135,7 +135,7 @@ impl Open {
     pub fn by_codes(&self, bank: &Bank) -> Option<ByCodes> {
         let stored = self.stored.as_ref().filter(|stored| bank.folder() == Some(stored.folder.as_path()))?;
         let way = self.config.as_ref()?.way;
-        stored.by_codes.clone().map(|processor| ByCodes { processor, way })
+        stored.by_codes().map(|processor| ByCodes { processor, way })
     }
 
     /// What to say where the network is needed and not there.

@@ -1,5 +1,6 @@
 //! Vectors, cosines and neighbours of what is open.
 
+pub mod bank_codes;
 pub mod extraction;
 pub mod gallery;
 mod guests;

@@ -9,9 +9,10 @@ use crate::bank::{Bank, SkippedImage, VectorCache};
 use crate::dataset::Skipped;
 use crate::embed::Embedder;
 use crate::engine::ask::PatchSpace;
+use crate::engine::look::bank_codes::BankCodes;
 use crate::model::Space;
 use crate::patch::{BoxRef, PatchGrid, PatchRef};
-use crate::search::{Processor, Quantised};
+use crate::search::Processor;
 use crate::words::{name_list, thousands};
 
 /// A bank that is open.
@@ -24,8 +25,8 @@ pub struct StoredBank {
     pub spaces: Vec<PatchSpace>,
     /// Whether the model that is open made it; without a model its rows are all that there is.
     pub is_of_model: bool,
-    /// What searches it by codes, in the spaces that have some.
-    pub by_codes: Option<Arc<Processor>>,
+    /// Its codes.
+    codes: BankCodes,
 }
 
 impl StoredBank {
@@ -49,8 +50,12 @@ impl StoredBank {
             folder.display(),
             name_list(&names)
         );
-        let by_codes = by_codes(&bank, cache);
-        Ok(Self { bank, folder, spaces, is_of_model: false, by_codes })
+        Ok(Self { bank, folder, spaces, is_of_model: false, codes: BankCodes::new(cache) })
+    }
+
+    /// What searches it by codes, in the spaces that have some by now.
+    pub fn by_codes(&self) -> Option<Arc<Processor>> {
+        self.codes.processor(&self.bank)
     }
 
     /// Whether `embedder` gives the vectors that it holds.
@@ -136,18 +141,6 @@ impl StoredBank {
         let (y, x) = (row as u32 * stride, col as u32 * stride);
         Some(BoxRef { image: area.image, y, x, height: patch, width: patch })
     }
-}
-
-/// What searches `bank` by its codes; `None` where there are none. Damaged ones are told and left out.
-fn by_codes(bank: &Bank, cache: Option<&VectorCache>) -> Option<Arc<Processor>> {
-    let of_space = |space: &str| {
-        Quantised::open(bank, space, cache).unwrap_or_else(|error| {
-            log::warn!("{error:#}; every patch is compared. `bagssl bank index` makes the codes again");
-            None
-        })
-    };
-    let codes: Vec<Quantised> = bank.spaces().filter_map(of_space).collect();
-    (!codes.is_empty()).then(|| Arc::new(Processor::by_codes(codes)))
 }
 
 /// The images that a bank was made without.

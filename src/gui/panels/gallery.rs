@@ -149,7 +149,8 @@ fn reach_text(view: &GalleryView, gallery: &Gallery, classes: &[String]) -> Stri
         text += &format!(" \u{b7} {words}");
     }
     if let Some(measured) = gallery.recall {
-        text += &format!(" \u{b7} recall {:.3}", measured.recall);
+        let MeasuredRecall { recall, queries, .. } = measured;
+        text += &format!(" \u{b7} recall {recall:.3}, measured on {} queries", thousands(queries));
     } else if view.way.is_some() {
         text += " \u{b7} exact";
     }

@@ -1,6 +1,6 @@
 //! How much of what is near the codes find, on queries of the bank's own rows; kept in `SPACE.codes.json`.
 
-use super::file::RowCodes;
+use super::file::{RowCodes, codes_path};
 use super::find::{FoundByCodes, find_many};
 use crate::bank::{Bank, VectorCache};
 use crate::files;
@@ -9,7 +9,8 @@ use crate::search::many::{Question, top_k_many};
 use crate::search::topk::{Hit, Options};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// Neighbours of a query.
 const NEIGHBOURS: usize = 255;
@@ -65,6 +66,18 @@ impl Quantised {
         let measured = read.and_then(|bytes| Ok(serde_json::from_slice::<MeasuredRecall>(&bytes)?));
         let measured = measured.with_context(|| format!("{} is damaged", path.display()))?;
         Ok((measured.rows == codes.rows()).then_some(Self { codes, measured }))
+    }
+
+    /// When what is known of the codes of `space` was last written down, beside `bank` or in `cache`: they may be made, or
+    /// made again, while a bank is open.
+    pub fn written(bank: &Bank, space: &str, cache: Option<&VectorCache>) -> Option<SystemTime> {
+        let place = cache.and_then(|cache| cache.place_of_codes(bank.spec()));
+        let folders = bank.folder().map(Path::to_path_buf).into_iter().chain(place);
+        let time = |folder: PathBuf| {
+            let path = codes_path(&folder, space).with_extension("codes.json");
+            std::fs::metadata(path).and_then(|meta| meta.modified()).ok()
+        };
+        folders.filter_map(time).max()
     }
 
     /// Measures what `codes` find, and writes it down beside them.

@@ -1,0 +1,51 @@
+//! Codes of a bank that is open: they may be made while it is, as by `bank index`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use crate::bank::{Bank, VectorCache};
+use crate::search::{Processor, Quantised};
+
+/// What searches a bank by the codes that there are of it.
+#[derive(Clone)]
+pub struct BankCodes {
+    cache: Option<VectorCache>,
+    found: Arc<Mutex<FoundCodes>>,
+}
+
+/// What was found when it was last looked.
+#[derive(Default)]
+struct FoundCodes {
+    /// Of each space, when its codes were written.
+    written: Vec<Option<SystemTime>>,
+    processor: Option<Arc<Processor>>,
+}
+
+impl BankCodes {
+    /// Codes lie beside a bank or are kept of it in `cache`.
+    pub fn new(cache: Option<&VectorCache>) -> Self {
+        Self { cache: cache.cloned(), found: Arc::default() }
+    }
+
+    /// What searches `bank`, always the same, by the codes that there are by now; `None` where there are none. Damaged ones
+    /// are told and left out.
+    pub fn processor(&self, bank: &Bank) -> Option<Arc<Processor>> {
+        let cache = self.cache.as_ref();
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let written: Vec<_> = bank.spaces().map(|space| Quantised::written(bank, space, cache)).collect();
+        if written != found.written {
+            let of_space = |space: &str| {
+                Quantised::open(bank, space, cache).unwrap_or_else(|error| {
+                    log::warn!(
+                        "{error:#}; every patch is compared. `bagssl bank index` makes the codes again"
+                    );
+                    None
+                })
+            };
+            let codes: Vec<Quantised> = bank.spaces().filter_map(of_space).collect();
+            let processor = (!codes.is_empty()).then(|| Arc::new(Processor::by_codes(codes)));
+            *found = FoundCodes { written, processor };
+        }
+        found.processor.clone()
+    }
+}
