@@ -312,3 +312,91 @@ fn many_queries_leave_out_what_each_of_them_would() {
     cancel.cancel();
     assert!(nearest_many(&processor, &whole, "z", &queries, (3, &all), &cancel).is_err());
 }
+
+/// Images of 7 x 7 overlapping patches on disk whose vectors drift over each image around one of six places; some are
+/// copies of the image before. Images of even places are of class 0, the first 60 for training.
+fn drifting(folder: &std::path::Path, images: u32) -> Bank {
+    use rand::{Rng, SeedableRng};
+    const WIDTH: usize = 64;
+    let mut rng = rand_pcg::Pcg64Mcg::seed_from_u64(5);
+    let mut draw =
+        |scale: f32| (0..WIDTH).map(|_| scale * rng.random_range(-1.0f32..1.0)).collect::<Vec<f32>>();
+    let places: Vec<Vec<f32>> = (0..6).map(|_| draw(1.0)).collect();
+    let mut spec = bank().spec().clone();
+    spec.data.mix = Some(Mix { train: 60, test: u64::from(images) - 60 });
+    spec.dtype = Dtype::F16;
+    spec.spaces[0].width = WIDTH as u32;
+    let entry = |index| ImageEntry { index, height: 32, width: 32, label: Some(index % 2), name: "i".into() };
+    let entries: Vec<ImageEntry> = (0..images).map(entry).collect();
+    let (mut writer, _) =
+        crate::bank::BankWriter::create_or_resume(folder, &spec, &entries, &CancelToken::default()).unwrap();
+    let mut rows: Vec<f32> = vec![];
+    for image in 0..images {
+        let is_copy = image % 9 == 8;
+        if !is_copy {
+            let mut at: Vec<f32> =
+                places[image as usize % 6].iter().zip(draw(0.7)).map(|(a, b)| a + b).collect();
+            rows.clear();
+            for _ in 0..49 {
+                at.iter_mut().zip(draw(0.2)).for_each(|(at, step)| *at = 0.98 * *at + step);
+                rows.extend(&at);
+            }
+        }
+        let pixels = PixelHash::of(&Image::filled(2, 2, [(image - u32::from(is_copy)) as u8; 3]));
+        writer.push_hashed(image as usize, Some(pixels), &[("z", &rows)]).unwrap();
+    }
+    writer.finish().unwrap()
+}
+
+#[test]
+fn filters_hold_where_codes_tell_what_is_near_and_nothing_more_is_missed() {
+    use crate::search::{Quantised, RowCodes, build};
+    let folder = tempfile::tempdir().unwrap();
+    let bank = drifting(folder.path(), 90);
+    let cancel = CancelToken::default();
+    build(&bank, "z", (None, None), &cancel, &mut |_| ()).unwrap();
+    let codes = RowCodes::open(&bank, "z", None).unwrap().unwrap();
+    let by_codes = Processor::by_codes(vec![Quantised::measure(&bank, "z", codes, &cancel).unwrap()]);
+    let all = GalleryFilter::default();
+    let filters = [
+        all,
+        GalleryFilter { other_images_only: true, ..all },
+        GalleryFilter { class: Some(1), ..all },
+        GalleryFilter { split: Some(Split::Test), other_images_only: true, ..all },
+        GalleryFilter { per_image: Some(2), ..all },
+        GalleryFilter { without_overlap: true, ..all },
+        GalleryFilter { without_overlap: true, per_image: Some(1), class: Some(0), ..all },
+        GalleryFilter { fold_copies: true, other_images_only: true, per_image: Some(3), ..all },
+    ];
+    let rows: Vec<usize> = (0..24).map(|at| at * 181).collect();
+    let stored = |row: usize| {
+        let mut vector = vec![0.0; 64];
+        bank.row_f32("z", row, &mut vector).unwrap();
+        vector
+    };
+    let vectors: Vec<Vec<f32>> = rows.iter().map(|row| stored(*row)).collect();
+    let kin = |row: &usize| Kin { images: vec![bank.image_of_row(*row)], labels: vec![] };
+    let kins: Vec<Kin> = rows.iter().map(kin).collect();
+    let queries: Vec<VectorQuery<'_>> = (0..rows.len())
+        .map(|at| VectorQuery { vector: &vectors[at], own: &rows[at..=at], kin: &kins[at] })
+        .collect();
+    for filter in filters {
+        let of = |processor| nearest_many(processor, &bank, "z", &queries, (8, &filter), &cancel).unwrap();
+        let (found, truth) = (of(&by_codes), of(&Processor::cpu()));
+        let (mut same, mut wanted) = (0, 0);
+        for ((found, truth), row) in found.iter().zip(&truth).zip(&rows) {
+            assert_eq!((found.searched, found.candidates), (truth.searched, truth.candidates), "{filter:?}");
+            assert_eq!((found.hits.len(), found.copies.len()), (truth.hits.len(), found.hits.len()));
+            assert!(found.hits.iter().all(|hit| hit.row != *row), "{filter:?}: the query itself");
+            // What the filter lets through of what was found is all of it.
+            assert_eq!(thinned(&bank, found.hits.clone(), 8, &filter), found.hits, "{filter:?}");
+            let shown = shown(&bank, &filter, &kin(row)).unwrap().0;
+            assert!(found.hits.iter().all(|hit| shown[bank.place_of_row(hit.row)]), "{filter:?}");
+            same += truth.hits.iter().filter(|hit| found.hits.contains(hit)).count();
+            wanted += truth.hits.len();
+        }
+        assert!(wanted > 100 && same as f64 >= 0.99 * wanted as f64, "{same} of {wanted} with {filter:?}");
+        let one = nearest(&by_codes, &bank, "z", queries[5], 8, &filter).unwrap();
+        assert_eq!(one.hits, found[5].hits, "{filter:?}: alone");
+    }
+}
