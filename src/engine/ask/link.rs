@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+/// Every second an answer is asked for over the line; one that brings nothing for so long is quiet, which is said.
+pub const LINK_QUIET: Duration = Duration::from_secs(5);
+/// One that brings nothing for so long is lost: it is closed and opened again.
+pub const LINK_SILENCE: Duration = Duration::from_secs(20);
+
 /// How the line to an engine on another machine stands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LinkView {
@@ -24,6 +29,11 @@ pub enum LinkPhase {
     Connecting,
     /// It is open.
     Connected,
+    /// It is open, and brought nothing for so long, though answers were asked for: for [`LINK_SILENCE`] it is waited.
+    Quiet {
+        /// Whole seconds.
+        secs: u64,
+    },
     /// It dropped, and is opened again after a while.
     Lost {
         /// What is known of the reason.

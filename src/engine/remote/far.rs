@@ -12,6 +12,7 @@ use super::hello::Hello;
 use super::messages::{COMMAND, HEARD, HURRY, PING, PONG, PREVIEW, TO_ENGINE};
 use super::outbox::Outbox;
 use super::pieces::read_command;
+use super::silence::{LineState, LineWatch};
 use crate::engine::ask::{Command, EngineHandle, Event, TrainCommand, TrainEvent, TrainTask};
 use crate::patch::PatchRef;
 use crate::wire::{Assembly, WireFrame, WirePool, read_frame, unpack};
@@ -41,7 +42,7 @@ enum Heard {
 /// The other end is of another version, or says what makes no sense; the engine cannot be started.
 pub fn serve(
     mut input: impl Read + Send + 'static,
-    mut output: impl Write,
+    mut output: impl Write + Send + 'static,
     stop: Receiver<()>,
     start: impl FnOnce(Box<dyn Fn() + Send + Sync>) -> anyhow::Result<EngineHandle>,
 ) -> anyhow::Result<()> {
@@ -59,7 +60,11 @@ pub fn serve(
         drop(to_sender.send(Heard::Gone(end)));
     };
     thread::Builder::new().name("listening".into()).spawn(listen).context("could not start a thread")?;
-    let end = talk(&engine, &mut output, &woken, &heard, &stop);
+    // A line that takes nothing any more holds up the thread that writes, and nobody else.
+    let (to_writer, written) = unbounded();
+    let speak = move || speak(output, &written);
+    thread::Builder::new().name("speaking".into()).spawn(speak).context("could not start a thread")?;
+    let end = talk(&engine, &to_writer, &woken, &heard, &stop);
     finish(&engine, &woken);
     end
 }
@@ -87,35 +92,47 @@ fn listen(input: &mut impl Read, engine: &EngineHandle, to_sender: &Sender<Heard
     Ok(())
 }
 
-/// Says what is new until the window is gone.
-fn talk(
-    engine: &EngineHandle,
-    output: &mut impl Write,
-    woken: &Receiver<()>,
-    heard: &Receiver<Heard>,
-    stop: &Receiver<()>,
-) -> anyhow::Result<()> {
-    let (mut outbox, mut last) = (Outbox::default(), Instant::now());
-    outbox.take_news(engine);
-    loop {
-        while let Some(bytes) = outbox.next(Instant::now())? {
+/// Writes what is to go as it comes; never more waits than may be under way.
+fn speak(mut output: impl Write, written: &Receiver<Vec<u8>>) {
+    while let Ok(first) = written.recv() {
+        for bytes in std::iter::once(first).chain(written.try_iter()) {
             if output.write_all(&bytes).is_err() {
-                return Ok(());
+                return;
             }
         }
         // What cannot be written is said by the end of what is read.
         let _ = output.flush();
+    }
+}
+
+/// Says what is new until the window is gone.
+fn talk(
+    engine: &EngineHandle,
+    to_writer: &Sender<Vec<u8>>,
+    woken: &Receiver<()>,
+    heard: &Receiver<Heard>,
+    stop: &Receiver<()>,
+) -> anyhow::Result<()> {
+    let (mut outbox, mut watch) = (Outbox::default(), LineWatch::new(SILENCE, Instant::now()));
+    outbox.take_news(engine);
+    loop {
+        while let Some(bytes) = outbox.next(Instant::now())? {
+            if to_writer.send(bytes).is_err() {
+                return Ok(());
+            }
+        }
         select! {
             recv(woken) -> _ => outbox.take_news(engine),
             recv(stop) -> _ => return Ok(()),
             recv(heard) -> what => {
-                last = Instant::now();
+                let now = Instant::now();
+                watch.note_heard(now);
                 match what {
-                    Ok(Heard::Bytes(count)) => outbox.pace.note_heard(count, last),
+                    Ok(Heard::Bytes(count)) => outbox.pace.note_heard(count, now),
                     Ok(Heard::Ping(bytes)) => {
                         let frame = WireFrame::whole(PONG, bytes).to_bytes();
-                        outbox.pace.note_sent(frame.len(), last);
-                        let _ = output.write_all(&frame);
+                        outbox.pace.note_sent(frame.len(), now);
+                        let _ = to_writer.send(frame);
                     }
                     Ok(Heard::Gone(end)) => return end,
                     Err(_) => return Ok(()),
@@ -123,7 +140,7 @@ fn talk(
             }
             default(SILENCE) => {}
         }
-        if last.elapsed() > SILENCE {
+        if watch.state(Instant::now()) == LineState::Lost {
             log::warn!("the window said nothing for {} s", SILENCE.as_secs());
             return Ok(());
         }
@@ -157,4 +174,48 @@ fn finish(engine: &EngineHandle, woken: &Receiver<()>) {
         let _ = woken.recv_timeout(left.min(Duration::from_millis(200)));
     }
     log::warn!("the last checkpoint took longer than {} s; the one before it is kept", PATIENCE.as_secs());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::ask::line;
+
+    /// Takes the greeting, and then nothing, until it is let go.
+    struct Stuck {
+        is_greeted: bool,
+        reached: Sender<()>,
+        let_go: Receiver<()>,
+    }
+
+    impl Write for Stuck {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            if self.is_greeted {
+                let _ = self.reached.send(());
+                let _ = self.let_go.recv();
+            }
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            self.is_greeted = true;
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_that_takes_nothing_holds_up_nobody_who_ends_it() {
+        let (input, mut window) = std::io::pipe().unwrap();
+        Hello::own().write(&mut window).unwrap();
+        let ((reached, is_reached), (_held, let_go), (stop, stopped)) =
+            (unbounded(), unbounded(), unbounded());
+        let (engine, line) = line(|| {});
+        let output = Stuck { is_greeted: false, reached, let_go };
+        line.update(|shown| shown.busy = Some("opening the model".into()));
+        let serving = thread::spawn(move || serve(input, output, stopped, move |_| Ok(engine)));
+        is_reached.recv().unwrap();
+        stop.send(()).unwrap();
+        serving.join().unwrap().unwrap();
+        drop((window, line));
+    }
 }

@@ -4,6 +4,7 @@
 //! What is shown is never queued: while something is on its way, later states replace those that were not sent yet.
 
 mod connection;
+mod ear;
 mod far;
 mod hello;
 mod messages;
@@ -12,6 +13,8 @@ mod outbox;
 mod pace;
 mod pieces;
 mod retake;
+mod silence;
+mod voice;
 
 pub use connection::FarPlace;
 pub use far::serve;

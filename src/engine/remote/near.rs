@@ -1,29 +1,26 @@
 //! The window's end: its commands go to an engine elsewhere, whose state comes back.
 
-use std::io::{Read, Write};
-use std::process::{ChildStdin, ChildStdout};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, select, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, select, unbounded};
 
 use super::connection::{Connection, FarPlace};
-use super::hello::Hello;
-use super::messages::{BULK, COMMAND, HEARD, HURRY, PING, PONG, PREVIEW, TO_WINDOW, URGENT};
-use super::pieces::read_update;
+use super::ear::{LinkEnd, NearHeard, listen};
+use super::messages::{COMMAND, HURRY, PREVIEW};
 use super::retake::{Retake, forget_work};
+use super::silence::{LineState, LineWatch};
+use super::voice::{Voice, speak};
 use crate::engine::ask::{
-    ABOUT_LINK, Command, EngineHandle, EngineLine, Event, FigureCommand, LinkPhase, LinkView, TrainCommand,
-    about, line,
+    ABOUT_LINK, Command, EngineHandle, EngineLine, Event, FigureCommand, LINK_SILENCE, LinkPhase, LinkView,
+    TrainCommand, about, line,
 };
-use crate::wire::{Assembly, WireFrame, WirePool, pack, read_frame};
+use crate::wire::{WirePool, pack};
 
 /// Between questions of how long an answer takes.
 const BEAT: Duration = Duration::from_secs(1);
-/// A line that brings nothing for so long is lost.
-const SILENCE: Duration = Duration::from_secs(20);
 /// Before it is tried again: twice as long each time, up to the longest.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -35,19 +32,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 pub fn connect(place: FarPlace, wake: impl Fn() + Send + Sync + 'static) -> anyhow::Result<EngineHandle> {
     place.check()?;
     let (handle, line) = line(wake);
-    let link = FarLink {
-        shown: LinkView {
-            host: place.host.clone(),
-            phase: LinkPhase::Connecting,
-            round_trip: None,
-            received: 0,
-            sent: 0,
-        },
-        place,
-        line: Arc::new(line),
-        retake: Retake::default(),
-        has_been_open: false,
-    };
+    let link = FarLink::new(place, line);
     let run = move || link.run();
     thread::Builder::new().name("link".into()).spawn(run).context("could not start a thread")?;
     Ok(handle)
@@ -62,31 +47,13 @@ struct FarLink {
     has_been_open: bool,
 }
 
-/// How a connection ended.
-enum LinkEnd {
-    /// The window is gone.
-    Closed,
-    /// The other end is no bagssl of this version.
-    Refused(String),
-    /// It broke.
-    Lost(String),
-}
-
-/// What the thread that listens hands on.
-enum NearHeard {
-    /// The other end has said what it is, and that fits.
-    Greeted,
-    /// So many bytes came since.
-    Bytes(u64),
-    /// An answer to the question that was asked at that time, in nanoseconds of this connection.
-    Pong(u64),
-    /// Something happened over there; it is on show already.
-    Event(Event),
-    /// Nothing comes any more.
-    End(LinkEnd),
-}
-
 impl FarLink {
+    fn new(place: FarPlace, line: EngineLine) -> Self {
+        let (host, phase) = (place.host.clone(), LinkPhase::Connecting);
+        let shown = LinkView { host, phase, round_trip: None, received: 0, sent: 0 };
+        Self { place, line: Arc::new(line), retake: Retake::default(), shown, has_been_open: false }
+    }
+
     fn run(mut self) {
         let mut wait = FIRST_WAIT;
         loop {
@@ -197,7 +164,7 @@ impl FarLink {
             connection.close();
             return LinkEnd::Refused(format!("{error:#}"));
         }
-        let mut voice = Voice { to_writer, pool: WirePool::default(), sent: 0, start };
+        let mut voice = Voice::new(to_writer, start);
         let end = self.follow(&mut voice, &heard);
         match end {
             // It ends by itself, once a run in training has its checkpoint.
@@ -212,11 +179,14 @@ impl FarLink {
     }
 
     fn follow(&mut self, voice: &mut Voice, heard: &Receiver<NearHeard>) -> LinkEnd {
-        let (mut last, mut has_hurried, mut is_open) = (Instant::now(), false, false);
+        let mut has_hurried = false;
+        // Who has to type a password is not hurried: it is watched once it is open.
+        let mut watch: Option<LineWatch> = None;
         let beat = crossbeam_channel::tick(BEAT);
         // Commands wait until the other end is known to be one.
         let never = crossbeam_channel::never();
         loop {
+            let is_open = watch.is_some();
             let commands = if is_open { &self.line.commands } else { &never };
             let end = select! {
                 recv(commands) -> command => {
@@ -240,10 +210,11 @@ impl FarLink {
                     None
                 }
                 recv(heard) -> what => {
-                    last = Instant::now();
+                    let now = Instant::now();
+                    watch.iter_mut().for_each(|watch| watch.note_heard(now));
                     match what {
                         Ok(NearHeard::Greeted) => {
-                            is_open = true;
+                            watch = Some(LineWatch::new(LINK_SILENCE, now));
                             self.begin(voice);
                             None
                         }
@@ -252,7 +223,7 @@ impl FarLink {
                         Err(_) => Some(LinkEnd::Lost(String::new())),
                     }
                 }
-                recv(beat) -> _ => self.beat(voice, last, is_open),
+                recv(beat) -> _ => self.beat(voice, watch.as_ref(), Instant::now()),
             };
             if let Some(end) = end {
                 return end;
@@ -307,17 +278,21 @@ impl FarLink {
         None
     }
 
-    fn beat(&self, voice: &mut Voice, last: Instant, is_open: bool) -> Option<LinkEnd> {
+    /// What is to be done once a second: how the line stands is said, and an answer asked for.
+    fn beat(&mut self, voice: &mut Voice, watch: Option<&LineWatch>, now: Instant) -> Option<LinkEnd> {
         if self.line.is_abandoned() {
             return Some(LinkEnd::Closed);
         }
-        // Who has to type a password is not hurried.
-        if is_open && last.elapsed() > SILENCE {
-            return Some(LinkEnd::Lost(format!("nothing came for {} s", SILENCE.as_secs())));
+        match watch?.state(now) {
+            LineState::Lost => {
+                let secs = LINK_SILENCE.as_secs();
+                return Some(LinkEnd::Lost(format!("nothing came for {secs} s, not even an answer")));
+            }
+            LineState::Quiet(secs) => self.show(LinkPhase::Quiet { secs }),
+            LineState::Heard if self.shown.phase != LinkPhase::Connected => self.show(LinkPhase::Connected),
+            LineState::Heard => {}
         }
-        if is_open {
-            voice.ask_time();
-        }
+        voice.ask_time();
         None
     }
 }
@@ -332,111 +307,44 @@ fn with_words(why: String, connection: Connection) -> String {
     }
 }
 
-/// What goes to the other end.
-struct Voice {
-    to_writer: Sender<Vec<u8>>,
-    pool: WirePool,
-    sent: u64,
-    start: Instant,
-}
-
-impl Voice {
-    fn say(&mut self, kind: u8, bytes: &[u8]) {
-        for frame in WireFrame::cut(kind, bytes) {
-            let bytes = frame.to_bytes();
-            self.sent += bytes.len() as u64;
-            // That nobody writes it any more is told by who listens.
-            let _ = self.to_writer.send(bytes);
-        }
-    }
-
-    /// Nothing more goes: whoever answers what comes may still hold the way there.
-    fn close(self) {
-        let _ = self.to_writer.send(vec![]);
-    }
-
-    fn ask_time(&mut self) {
-        let now = self.start.elapsed().as_nanos() as u64;
-        self.say(PING, &now.to_le_bytes());
-    }
-}
-
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
     thread::Builder::new().name(name.into()).spawn(work).map(drop).context("could not start a thread")
 }
 
-/// Writes what is to go, until nothing more is or nothing at all is sent.
-fn speak(mut input: ChildStdin, written: &Receiver<Vec<u8>>) {
-    if Hello::own().write(&mut input).is_err() {
-        return;
-    }
-    while let Ok(bytes) = written.recv() {
-        if bytes.is_empty() {
-            return;
-        }
-        if input.write_all(&bytes).and_then(|()| input.flush()).is_err() {
-            return;
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Shows what comes until nothing more does, and says why.
-fn listen(
-    mut output: ChildStdout,
-    line: &EngineLine,
-    answers: &Sender<Vec<u8>>,
-    to_link: &Sender<NearHeard>,
-) -> LinkEnd {
-    match Hello::read(&mut output) {
-        Ok(hello) => {
-            if let Some(why) = hello.obstacle() {
-                return LinkEnd::Refused(why);
-            }
-        }
-        // A login that fails today may work later.
-        Err(error) => return LinkEnd::Lost(format!("{error:#}")),
+    fn link() -> (FarLink, EngineHandle) {
+        let (engine, line) = line(|| {});
+        let (host, ssh, program) = ("far".into(), vec!["ssh".into()], "bagssl".into());
+        (FarLink::new(FarPlace { host, ssh, program, arguments: vec![] }, line), engine)
     }
-    drop(to_link.send(NearHeard::Greeted));
-    match hear(&mut output, line, answers, to_link) {
-        Ok(()) => LinkEnd::Lost(String::new()),
-        Err(error) => LinkEnd::Lost(format!("{error:#}")),
-    }
-}
 
-fn hear(
-    output: &mut impl Read,
-    line: &EngineLine,
-    answers: &Sender<Vec<u8>>,
-    to_link: &Sender<NearHeard>,
-) -> anyhow::Result<()> {
-    let (mut assembly, mut total) = (Assembly::<TO_WINDOW>::default(), 0u64);
-    let mut pools = [WirePool::default(), WirePool::default()];
-    while let Some(frame) = read_frame(output)? {
-        let bytes = frame.to_bytes().len() as u64;
-        total += bytes;
-        let heard = WireFrame::whole(HEARD, total.to_le_bytes().to_vec());
-        let _ = answers.send(heard.to_bytes());
-        let _ = to_link.send(NearHeard::Bytes(bytes));
-        let Some(whole) = assembly.take(frame)? else { continue };
-        match whole.kind {
-            URGENT | BULK => {
-                let update = read_update(&whole.bytes, &mut pools[usize::from(whole.kind)])?;
-                if !update.pieces.is_empty() {
-                    line.update(|shown| update.pieces.into_iter().for_each(|piece| piece.show(shown)));
-                }
-                for event in update.events {
-                    if matches!(event, Event::DataOpened | Event::BankOpened { .. }) {
-                        let _ = to_link.send(NearHeard::Event(event.clone()));
-                    }
-                    line.emit(event);
-                }
-            }
-            PONG => {
-                let asked = whole.bytes.try_into().ok().context("an answer has 8 bytes")?;
-                let _ = to_link.send(NearHeard::Pong(u64::from_le_bytes(asked)));
-            }
-            other => anyhow::bail!("nothing is of kind {other}"),
-        }
+    #[test]
+    fn silence_is_said_and_at_last_the_line_is_lost() {
+        let (mut link, engine) = link();
+        let (to_writer, written) = unbounded();
+        let start = Instant::now();
+        let at = |secs: u64| start + Duration::from_secs(secs);
+        let mut voice = Voice::new(to_writer, start);
+        assert!(link.beat(&mut voice, None, at(500)).is_none(), "whoever types a password is not hurried");
+        assert!(written.is_empty());
+        let mut watch = LineWatch::new(LINK_SILENCE, start);
+        link.show(LinkPhase::Connected);
+        let mut phase = |link: &mut FarLink, watch: &LineWatch, secs: u64| {
+            let end = link.beat(&mut voice, Some(watch), at(secs));
+            (engine.snapshot().link.clone().unwrap().phase.clone(), end)
+        };
+        assert!(matches!(phase(&mut link, &watch, 4), (LinkPhase::Connected, None)));
+        assert!(matches!(phase(&mut link, &watch, 7), (LinkPhase::Quiet { secs: 7 }, None)));
+        assert!(matches!(phase(&mut link, &watch, 8), (LinkPhase::Quiet { secs: 8 }, None)));
+        watch.note_heard(at(9));
+        assert!(matches!(phase(&mut link, &watch, 10), (LinkPhase::Connected, None)));
+        assert!(matches!(phase(&mut link, &watch, 28), (LinkPhase::Quiet { secs: 19 }, None)));
+        let (_, end) = phase(&mut link, &watch, 29);
+        let Some(LinkEnd::Lost(why)) = end else { panic!("it is not lost") };
+        assert!(why.contains("nothing came for 20 s"), "{why}");
+        assert_eq!(written.len(), 5, "each second an answer is asked for");
     }
-    Ok(())
 }

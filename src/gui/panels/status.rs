@@ -2,7 +2,9 @@
 
 use eframe::egui::{Align, Layout, ProgressBar, RichText, ScrollArea, Ui};
 
-use crate::engine::{Command, ExtractionView, LinkPhase, LinkView, MemoryUse, Skipped, Snapshot};
+use crate::engine::{
+    Command, ExtractionView, LINK_SILENCE, LinkPhase, LinkView, MemoryUse, Skipped, Snapshot,
+};
 
 use crate::gui::desk::Desk;
 use crate::gui::nouns::actions::{Action, keys_of};
@@ -49,6 +51,9 @@ fn link_ui(ui: &mut Ui, desk: &Desk, link: &LinkView) {
                 .map_or(String::new(), |time| format!(" \u{b7} {:.0} ms", 1000.0 * time.as_secs_f64()));
             ui.label(format!("on {host}{time} \u{b7} {}", mib(*received)))
         }
+        LinkPhase::Quiet { secs } => {
+            ui.colored_label(warn, format!("nothing from {host} for {secs} of {} s", LINK_SILENCE.as_secs()))
+        }
         LinkPhase::Lost { again, .. } => {
             ui.colored_label(warn, format!("{host} is out of reach; again in {} s", again.as_secs()))
         }
@@ -56,6 +61,11 @@ fn link_ui(ui: &mut Ui, desk: &Desk, link: &LinkView) {
     };
     label.on_hover_text(match phase {
         LinkPhase::Lost { why, .. } | LinkPhase::Refused { why } => why.clone(),
+        LinkPhase::Quiet { .. } => format!(
+            "Every second an answer is asked for, and none comes. After {} s the line is closed and opened again, and what \
+             is open with it.",
+            LINK_SILENCE.as_secs()
+        ),
         _ => format!(
             "Models, data, banks and runs are those of {host}, and so are paths; figures are written there. {} came, {} \
              went; the time is that of a question and its answer. Pictures of more than a megapixel arrive with fewer \

@@ -1,0 +1,97 @@
+//! What the window hears of an engine elsewhere, on a thread of its own.
+
+use std::io::Read;
+
+use anyhow::Context;
+use crossbeam_channel::Sender;
+
+use super::hello::Hello;
+use super::messages::{BULK, HEARD, PONG, TO_WINDOW, URGENT};
+use super::pieces::read_update;
+use crate::engine::ask::{EngineLine, Event};
+use crate::wire::{Assembly, WireFrame, WirePool, read_frame};
+
+/// How a connection ended.
+pub enum LinkEnd {
+    /// The window is gone.
+    Closed,
+    /// The other end is no bagssl of this version.
+    Refused(String),
+    /// It broke.
+    Lost(String),
+}
+
+/// What the thread that listens hands on.
+pub enum NearHeard {
+    /// The other end has said what it is, and that fits.
+    Greeted,
+    /// So many bytes came since.
+    Bytes(u64),
+    /// An answer to the question that was asked at that time, in nanoseconds of this connection.
+    Pong(u64),
+    /// Something happened over there; it is on show already.
+    Event(Event),
+    /// Nothing comes any more.
+    End(LinkEnd),
+}
+
+/// Shows what comes until nothing more does, and says why.
+pub fn listen(
+    mut output: impl Read,
+    line: &EngineLine,
+    answers: &Sender<Vec<u8>>,
+    to_link: &Sender<NearHeard>,
+) -> LinkEnd {
+    match Hello::read(&mut output) {
+        Ok(hello) => {
+            if let Some(why) = hello.obstacle() {
+                return LinkEnd::Refused(why);
+            }
+        }
+        // A login that fails today may work later.
+        Err(error) => return LinkEnd::Lost(format!("{error:#}")),
+    }
+    drop(to_link.send(NearHeard::Greeted));
+    match hear(&mut output, line, answers, to_link) {
+        Ok(()) => LinkEnd::Lost(String::new()),
+        Err(error) => LinkEnd::Lost(format!("{error:#}")),
+    }
+}
+
+fn hear(
+    output: &mut impl Read,
+    line: &EngineLine,
+    answers: &Sender<Vec<u8>>,
+    to_link: &Sender<NearHeard>,
+) -> anyhow::Result<()> {
+    let (mut assembly, mut total) = (Assembly::<TO_WINDOW>::default(), 0u64);
+    let mut pools = [WirePool::default(), WirePool::default()];
+    while let Some(frame) = read_frame(output)? {
+        let bytes = frame.to_bytes().len() as u64;
+        total += bytes;
+        let heard = WireFrame::whole(HEARD, total.to_le_bytes().to_vec());
+        let _ = answers.send(heard.to_bytes());
+        let _ = to_link.send(NearHeard::Bytes(bytes));
+        let Some(whole) = assembly.take(frame)? else { continue };
+        match whole.kind {
+            URGENT | BULK => {
+                let update = read_update(&whole.bytes, &mut pools[usize::from(whole.kind)])?;
+                if !update.pieces.is_empty() {
+                    line.update(|shown| update.pieces.into_iter().for_each(|piece| piece.show(shown)));
+                }
+                for event in update.events {
+                    if matches!(event, Event::DataOpened | Event::BankOpened { .. }) {
+                        let _ = to_link.send(NearHeard::Event(event.clone()));
+                    }
+                    line.emit(event);
+                }
+            }
+            PONG => {
+                let asked = whole.bytes.try_into().ok().context("an answer has 8 bytes")?;
+                let _ = to_link.send(NearHeard::Pong(u64::from_le_bytes(asked)));
+            }
+            other => anyhow::bail!("nothing is of kind {other}"),
+        }
+    }
+    Ok(())
+}
