@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use bagssl::engine::remote::{FarPlace, connect};
 use bagssl::engine::training::{DataSource, StartTraining, TrainCommand};
 use bagssl::engine::{
-    Command, Event, FileAnswer, FileQuestion, Gallery, GalleryView, LinkPhase, Neighbour, OutsidePicture,
-    QuerySpec, Snapshot, Source,
+    Command, CompareCommand, ComparedGalleries, Event, FileAnswer, FileQuestion, Gallery, GalleryView,
+    LinkPhase, Neighbour, OutsidePicture, QuerySpec, Snapshot, Source,
 };
 use bagssl::image::Image;
 use bagssl::patch::PatchRef;
@@ -21,6 +21,7 @@ use bagssl::train::RunFolder;
 use crossbeam_channel::bounded;
 
 use crate::engine::{Started, guests_beside, is_complete, small};
+use crate::engine_bank::bank;
 use crate::run::tiny;
 use crate::support::text;
 
@@ -174,9 +175,7 @@ fn a_line_that_drops_is_said_and_what_was_open_is_taken_up_again() {
     let patch = PatchRef { image: 5, y: 8, x: 8, size: 16 };
     let before = ask(&far, 4, patch, 5);
     far.engine.drain_events();
-    let number: i32 = fs::read_to_string(pid).unwrap().trim().parse().unwrap();
-    // SAFETY: the process was started for this test, and is waited for by the thread that keeps the line.
-    assert_eq!(unsafe { libc::kill(number, libc::SIGKILL) }, 0);
+    kill(&pid);
     let said = event(&far, |event| match event {
         Event::Failed { message, .. } => Some(message.clone()),
         _ => None,
@@ -191,6 +190,49 @@ fn a_line_that_drops_is_said_and_what_was_open_is_taken_up_again() {
     assert_eq!(again.link.as_ref().unwrap().phase, LinkPhase::Connected);
     assert_eq!(again.view.as_ref().unwrap().index, 5);
     assert_same(&again, &before);
+}
+
+/// Ends the process of that number, as a line that drops does.
+fn kill(pid: &Path) {
+    let number: i32 = fs::read_to_string(pid).unwrap().trim().parse().unwrap();
+    // SAFETY: the process was started for this test, and is waited for by the thread that keeps the line.
+    assert_eq!(unsafe { libc::kill(number, libc::SIGKILL) }, 0);
+}
+
+#[test]
+fn a_bank_that_was_open_and_the_second_model_are_open_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (place, pid) = runs_it(folder.path());
+    let bank = PathBuf::from(bank(folder.path()));
+    let far = start(place);
+    far.until("the first query", is_complete);
+    far.engine.send(Command::OpenBank { folder: bank.clone() });
+    let opened = |event: &Event| match event {
+        Event::BankOpened { folder } => Some(folder.clone()),
+        _ => None,
+    };
+    assert_eq!(event(&far, opened), bank);
+    let asked = [
+        CompareCommand::OpenOther { spec: "demo".into() },
+        CompareCommand::Images(2),
+        CompareCommand::Show(true),
+    ];
+    asked.into_iter().for_each(|command| far.engine.send(Command::Compare(command)));
+    let images = far.engine.snapshot().data.as_ref().unwrap().images;
+    let compared = |shown: &Snapshot| shown.views.compare.as_ref()?.galleries.clone();
+    let before = far.until("both galleries", |shown| compared(shown).is_some());
+    far.engine.drain_events();
+    kill(&pid);
+    assert_eq!(event(&far, opened), bank, "the bank, not its images alone");
+    let (old, earlier) = (before.data.as_ref().unwrap().id, compared(&before).unwrap());
+    let again = far.until("taking up", |shown| {
+        let is_new = compared(shown).is_some_and(|galleries| !Arc::ptr_eq(&galleries, &earlier));
+        is_new && shown.data.as_ref().is_some_and(|data| data.id > old)
+    });
+    assert_eq!(again.data.as_ref().unwrap().images, images);
+    let searched =
+        |galleries: &ComparedGalleries| (galleries.a.searched, galleries.b.searched, galleries.images);
+    assert_eq!(searched(&compared(&again).unwrap()), searched(&earlier));
 }
 
 /// What is said of a line that cannot be opened.

@@ -2,7 +2,7 @@
 
 use crate::engine::ask::{
     Command, CompareCommand, EngineLine, Event, ExploreConfig, MeasureCommand, QuerySpec, RequestId,
-    Snapshot, TrainCommand,
+    ScatterCommand, Snapshot, TrainCommand,
 };
 
 /// What was asked for and holds until something else is asked for; what is open is in the snapshot.
@@ -10,8 +10,10 @@ use crate::engine::ask::{
 pub struct Retake {
     /// Commands that switch something, the last of each kind.
     switches: Vec<Command>,
-    /// The bank that is open, by the command that opened it.
+    /// The bank that is open, by the command that opened it, until other images are.
     bank: Option<Command>,
+    /// Whether images are being opened that are none of a bank's.
+    opens_data: bool,
     /// The newest query for the open data set, and the image that its maps are of.
     asked: Option<(RequestId, QuerySpec, usize)>,
     /// What to go back to once the data set is open.
@@ -25,6 +27,9 @@ struct RetakePlace {
     image: Option<usize>,
 }
 
+/// Switches that are of the second model that is open, and go with it.
+const OF_OTHER: [u8; 3] = [7, 8, 9];
+
 /// Which switch a command is, if it is one.
 fn switch_of(command: &Command) -> Option<u8> {
     Some(match command {
@@ -35,6 +40,10 @@ fn switch_of(command: &Command) -> Option<u8> {
         Command::Compare(CompareCommand::OpenOther { .. } | CompareCommand::CloseOther) => 4,
         Command::Compare(CompareCommand::Show(_)) => 5,
         Command::Compare(CompareCommand::Images(_)) => 6,
+        Command::Compare(CompareCommand::ScrubTo { .. }) => 7,
+        Command::Compare(CompareCommand::Pause(_)) => 8,
+        Command::Compare(CompareCommand::Ahead(_)) => 9,
+        Command::Scatter(ScatterCommand::Follow(_)) => 10,
         _ => return None,
     })
 }
@@ -45,8 +54,13 @@ impl Retake {
         if let Command::Query { id, query, image, .. } = command {
             self.asked = Some((*id, query.clone(), *image));
         }
+        self.opens_data |= matches!(command, Command::OpenData { .. });
         let Some(switch) = switch_of(command) else { return };
-        self.switches.retain(|other| switch_of(other) != Some(switch));
+        let gone = if switch == 4 { &OF_OTHER[..] } else { &[] };
+        self.switches.retain(|other| {
+            let other = switch_of(other);
+            other != Some(switch) && !other.is_some_and(|other| gone.contains(&other))
+        });
         self.switches.push(command.clone());
     }
 
@@ -58,7 +72,11 @@ impl Retake {
                 vec![]
             }
             Event::DataOpened => {
-                (self.bank, self.asked) = (None, None);
+                self.asked = None;
+                // A bank's images are open before it is, and it stays what is to be opened until others are.
+                if std::mem::take(&mut self.opens_data) {
+                    self.bank = None;
+                }
                 self.place.take().map_or_else(Vec::new, |place| place.commands(shown))
             }
             _ => vec![],
@@ -123,7 +141,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::engine::ask::{DataSource, ImageView, QueryView};
+    use crate::engine::ask::{DataSource, ImageView, PointColor, QueryView, ScatterPlan};
     use crate::image::Image;
     use crate::patch::PatchRef;
 
@@ -178,5 +196,65 @@ mod tests {
         assert_eq!(*asked, query);
         assert!(retake.follow(&Event::DataOpened, &shown).is_empty(), "what is opened later stays");
         assert!(matches!(retake.commands(&shown)[0], Command::CountFrom { data: 10 }));
+    }
+
+    #[test]
+    fn a_bank_is_opened_as_one_until_other_images_are() {
+        let mut retake = Retake::default();
+        let shown = Snapshot {
+            data_source: Some(Arc::new(DataSource { spec: "/data/a".into(), split: None })),
+            ..Snapshot::default()
+        };
+        let opens = |retake: &mut Retake| match &retake.commands(&shown)[..] {
+            [Command::OpenBank { folder }] => folder.display().to_string(),
+            [Command::OpenData { .. }] => "data".to_owned(),
+            other => panic!("{other:?}"),
+        };
+        // As the engine tells of a bank: its images first.
+        retake.follow(&Event::DataOpened, &shown);
+        retake.follow(&Event::BankOpened { folder: "/banks/a".into() }, &shown);
+        assert_eq!(opens(&mut retake), "/banks/a");
+        // It drops again before the bank is open, and while it is being opened.
+        assert_eq!(opens(&mut retake), "/banks/a");
+        retake.follow(&Event::DataOpened, &shown);
+        assert_eq!(opens(&mut retake), "/banks/a");
+        retake.follow(&Event::DataOpened, &shown);
+        retake.follow(&Event::BankOpened { folder: "/banks/a".into() }, &shown);
+        retake.note(&Command::OpenData { spec: "/data/b".into(), split: None });
+        retake.follow(&Event::DataOpened, &shown);
+        assert_eq!(opens(&mut retake), "data");
+    }
+
+    #[test]
+    fn the_second_model_is_opened_again_with_what_was_asked_of_it_and_the_plane_is_followed() {
+        let mut retake = Retake::default();
+        let compare = Command::Compare;
+        let open = |name: &str| compare(CompareCommand::OpenOther { spec: name.into() });
+        let follow = |space: &str| {
+            let plan = ScatterPlan { space: space.into(), color: PointColor::Class };
+            Command::Scatter(ScatterCommand::Follow(Some(plan)))
+        };
+        let asked = [
+            compare(CompareCommand::Show(true)),
+            open("/runs/a"),
+            compare(CompareCommand::ScrubTo { step: 4 }),
+            compare(CompareCommand::Images(9)),
+            follow("z"),
+            compare(CompareCommand::ScrubTo { step: 8 }),
+            compare(CompareCommand::Pause(true)),
+            follow("h"),
+        ];
+        asked.iter().for_each(|command| retake.note(command));
+        let words = |retake: &mut Retake| {
+            let commands = retake.commands(&Snapshot::default());
+            commands.iter().map(|command| format!("{command:?}")).collect::<Vec<_>>()
+        };
+        let expected = [0, 1, 3, 5, 6, 7].map(|at: usize| format!("{:?}", asked[at]));
+        assert_eq!(words(&mut retake), expected);
+        // Another model has steps of its own.
+        retake.note(&open("/runs/b"));
+        assert_eq!(words(&mut retake)[2..], [format!("{:?}", asked[7]), format!("{:?}", open("/runs/b"))]);
+        retake.note(&compare(CompareCommand::CloseOther));
+        assert!(!format!("{:?}", words(&mut retake)).contains("OpenOther"));
     }
 }
