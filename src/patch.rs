@@ -8,11 +8,27 @@ use serde::{Deserialize, Serialize};
 /// Square patches of side `patch`, one every `stride` pixels:
 /// corners at 0, S, 2S, ... up to side - P.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "ReadGrid")]
 pub struct PatchGrid {
     /// Side of a patch, pixels.
     pub patch: u32,
     /// Distance between neighbouring corners, pixels.
     pub stride: u32,
+}
+
+/// A grid that is read, before its sides are known to be right.
+#[derive(Deserialize)]
+struct ReadGrid {
+    patch: u32,
+    stride: u32,
+}
+
+impl TryFrom<ReadGrid> for PatchGrid {
+    type Error = anyhow::Error;
+
+    fn try_from(read: ReadGrid) -> anyhow::Result<Self> {
+        Self::new(read.patch, read.stride)
+    }
 }
 
 /// One patch of one image of a data set or bank.

@@ -14,7 +14,7 @@ use super::outlines::TextAs;
 use super::plot::CurvePlot;
 use super::points::PointsPanel;
 use super::scale::tick;
-use super::{codec, output, page};
+use super::{codec, output, page, plot};
 use crate::colormap::Colormap;
 use crate::image::Image;
 
@@ -141,6 +141,36 @@ impl Panel {
             Panel::Bars(panel) => &panel.title,
             Panel::Points(panel) => &panel.title,
         }
+    }
+}
+
+impl PanelsData {
+    /// Whether each list of a panel is as long as those that it belongs to; what is wrong with the numbers is said when it is
+    /// drawn.
+    ///
+    /// # Errors
+    /// Which is not.
+    pub fn check_lengths(&self) -> Result<()> {
+        for (index, panel) in self.panels.iter().enumerate() {
+            let is_whole = match panel {
+                Panel::Curves(panel) => {
+                    let mut series = panel.curves.series.iter();
+                    let lengths = series.try_for_each(plot::check_lengths);
+                    lengths.with_context(|| format!("panel {index}"))?;
+                    true
+                }
+                Panel::Matrix(panel) => panel.rows.checked_mul(panel.cols) == Some(panel.values.len()),
+                Panel::Picture(_) => true,
+                Panel::Bars(BarsPanel { groups, series, .. }) => series.iter().all(|series| {
+                    [&series.values, &series.low, &series.high].iter().all(|list| list.len() == groups.len())
+                }),
+                Panel::Points(PointsPanel { first, second, rgb, .. }) => {
+                    second.len() == first.len() && rgb.len() == 3 * first.len()
+                }
+            };
+            ensure!(is_whole, "panel {index}: its lists are not as long as each other");
+        }
+        Ok(())
     }
 }
 

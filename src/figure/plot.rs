@@ -248,7 +248,8 @@ fn shown(series: &CurveSeries) -> impl Iterator<Item = (f64, f64)> + '_ {
     lines.flat_map(|y| series.x.iter().copied().zip(y.iter().copied())).filter(|(_, y)| y.is_finite())
 }
 
-fn check(series: &CurveSeries, log: (bool, bool)) -> Result<()> {
+/// Whether there is a value, and where there is a band both its edges, at each position.
+pub(super) fn check_lengths(series: &CurveSeries) -> Result<()> {
     let (name, positions) = (&series.name, series.x.len());
     ensure!(
         positions == series.y.len(),
@@ -263,6 +264,12 @@ fn check(series: &CurveSeries, log: (bool, bool)) -> Result<()> {
             band.high.len()
         );
     }
+    Ok(())
+}
+
+fn check(series: &CurveSeries, log: (bool, bool)) -> Result<()> {
+    check_lengths(series)?;
+    let name = &series.name;
     if let Some(i) = series.x.iter().position(|x| !x.is_finite()) {
         bail!("series \"{name}\": position {i} is {}; expected a number", series.x[i]);
     }

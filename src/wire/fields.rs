@@ -108,7 +108,8 @@ impl SentPicture {
     fn picture(&self) -> Option<Image> {
         let Self { width, height, step, rgb: WireBytes(rgb) } = self;
         let (width, height, step) = (*width, *height, *step);
-        if step == 0 || u64::from(width) * u64::from(height) > MOST_UNREDUCED {
+        let pixels = u64::from(width) * u64::from(height);
+        if step == 0 || pixels == 0 || pixels > MOST_UNREDUCED {
             return None;
         }
         let (columns, rows) = (width.div_ceil(step), height.div_ceil(step));
@@ -152,12 +153,14 @@ fn send_picture(picture: &Arc<Image>, is_for_the_screen: bool) -> Option<Picture
 fn receive_picture(on_its_way: PictureOnItsWay) -> Result<Arc<Image>, &'static str> {
     let PictureOnItsWay { key: WireBytes(key), sent } = on_its_way;
     let key = PictureKey::try_from(key).map_err(|_| "a picture's key has 16 bytes")?;
-    let sent = sent.map(|sent| sent.picture().ok_or("the bytes of a picture are not those of its sides"));
-    let sent = sent.transpose()?.map(Arc::new);
     OPEN.with_borrow_mut(|open| {
         let pool = open.as_mut().ok_or("a picture is read from a line only")?;
         let picture = match sent {
-            Some(picture) => at_hand(key, picture),
+            Some(sent) => {
+                pool.take(3 * u64::from(sent.width).saturating_mul(u64::from(sent.height)).min(1 << 60))?;
+                let picture = sent.picture().ok_or("the bytes of a picture are not those of its sides")?;
+                at_hand(key, Arc::new(picture))
+            }
             None => pool.pictures.get(&key).cloned().ok_or("a picture is named that was not sent")?,
         };
         pool.pictures.put(key, picture.rgb().len(), picture.clone());
@@ -275,9 +278,12 @@ fn receive_list(on_its_way: ListOnItsWay, side: usize) -> Result<Vec<u8>, &'stat
         let Some(pool) = open.as_mut() else { return Err("a list is read from a line only") };
         let mut bytes = vec![];
         if kept > 0 {
-            let before = pool.lists.get(&(side, begins)).ok_or("a list goes on that was not sent")?;
+            let before =
+                pool.lists.get(&(side, begins)).cloned().ok_or("a list goes on that was not sent")?;
             let first = kept.checked_mul(side).and_then(|end| before.get(..end));
-            bytes.extend_from_slice(first.ok_or("a list goes on where it has no end")?);
+            let first = first.ok_or("a list goes on where it has no end")?;
+            pool.take(first.len() as u64)?;
+            bytes.extend_from_slice(first);
         }
         bytes.extend(undo_by_place(&more.0, side));
         if let Some(name) = name_of(&bytes, side) {

@@ -24,6 +24,9 @@ pub use pool::WirePool;
 /// A value takes so many bytes at most once it is inflated.
 const MOST_INFLATED: u64 = 96 << 20;
 
+/// What pictures and lists of a value take at most, which are told in fewer bytes than they have.
+const MOST_MADE: u64 = 1 << 30;
+
 /// No value holds others deeper than this.
 const DEEPEST: usize = 64;
 
@@ -51,6 +54,11 @@ pub fn pack<T: Serialize>(value: &T, pool: &mut WirePool) -> anyhow::Result<Vec<
 /// # Errors
 /// They are no such value, or one that is too large.
 pub fn unpack<T: DeserializeOwned>(bytes: &[u8], pool: &mut WirePool) -> anyhow::Result<T> {
+    unpack_within(bytes, pool, MOST_MADE)
+}
+
+/// The same, of which pictures and lists take `room` bytes at most.
+fn unpack_within<T: DeserializeOwned>(bytes: &[u8], pool: &mut WirePool, room: u64) -> anyhow::Result<T> {
     let mut plain = Vec::new();
     let inflated = DeflateDecoder::new(bytes).take(MOST_INFLATED + 1).read_to_end(&mut plain);
     inflated.context("what came cannot be inflated")?;
@@ -58,6 +66,7 @@ pub fn unpack<T: DeserializeOwned>(bytes: &[u8], pool: &mut WirePool) -> anyhow:
         plain.len() as u64 <= MOST_INFLATED,
         "what came is larger than {MOST_INFLATED} bytes, which nothing is"
     );
+    pool.begin(room);
     within(pool, || ciborium::de::from_reader_with_recursion_limit(&plain[..], DEEPEST))
         .map_err(|error| anyhow::anyhow!("what came makes no sense: {error}"))
 }

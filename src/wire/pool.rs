@@ -20,6 +20,9 @@ pub(super) type PictureKey = [u8; 16];
 pub struct WirePool {
     /// Whether large pictures are sent with fewer pixels, to be looked at only.
     pub(super) reduces: bool,
+    /// Bytes that may still be made of the value that is read, of what is told in few: pictures of fewer pixels, and lists
+    /// that go on.
+    room: u64,
     /// Pictures by what they show.
     pub(super) pictures: PoolShelf<PictureKey, Arc<Image>>,
     /// Lists of numbers as bytes, by how they begin.
@@ -30,6 +33,23 @@ impl WirePool {
     /// One whose large pictures are sent with fewer pixels: they are to be looked at only.
     pub fn for_the_screen() -> Self {
         Self { reduces: true, ..Self::default() }
+    }
+}
+
+impl WirePool {
+    /// A value is read, of which so many bytes may be made.
+    pub(super) fn begin(&mut self, room: u64) {
+        self.room = room;
+    }
+
+    /// Takes `bytes` of its room.
+    ///
+    /// # Errors
+    /// There are fewer left.
+    pub(super) fn take(&mut self, bytes: u64) -> Result<(), &'static str> {
+        let left = self.room.checked_sub(bytes);
+        self.room = left.ok_or("more would be made of what came than any value is")?;
+        Ok(())
     }
 }
 

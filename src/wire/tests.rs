@@ -130,3 +130,45 @@ fn frames_are_put_together_and_others_are_refused() {
     assert!(refused(b"Welcome").contains("no frame"));
     assert!(refused(&[0, 1, 5]).contains("ended"));
 }
+
+/// A value of many pictures and lists.
+#[derive(Serialize, Deserialize)]
+struct Many {
+    #[serde(with = "fields::pictures")]
+    pictures: Vec<Arc<Image>>,
+    lists: Vec<One>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct One {
+    #[serde(with = "fields::numbers")]
+    list: Vec<f64>,
+}
+
+#[test]
+fn what_a_few_bytes_make_has_a_bound() {
+    // A list that is named again and again, after it was sent once: 8,000 bytes each. A picture of 4,800.
+    let long = One { list: (0..1000).map(|at| (at % 7) as f64).collect() };
+    let made = |pictures: usize, lists: usize, room: u64| {
+        let (mut out, mut inn) = (WirePool::default(), WirePool::default());
+        let first = Many { pictures: vec![], lists: vec![long.clone()] };
+        let _: Many = unpack(&pack(&first, &mut out).unwrap(), &mut inn).unwrap();
+        let pictures = (0..pictures).map(|_| picture(40)).collect();
+        let bytes = pack(&Many { pictures, lists: vec![long.clone(); lists] }, &mut out).unwrap();
+        unpack_within::<Many>(&bytes, &mut inn, room).map(|many| (many.pictures.len(), many.lists.len()))
+    };
+    assert_eq!(made(1, 5, 44_800).unwrap(), (1, 5));
+    let error = made(1, 5, 44_799).unwrap_err().to_string();
+    assert!(error.contains("than any value is"), "{error}");
+    // One that is at hand is not made again.
+    assert_eq!(made(3, 0, 4_800).unwrap(), (3, 0));
+    assert!(made(1, 0, 4_799).is_err());
+}
+
+#[test]
+fn a_picture_without_pixels_is_none() {
+    let (mut out, mut inn) = (WirePool::default(), WirePool::default());
+    let empty = Many { pictures: vec![Arc::new(Image::new(0, 4, vec![]))], lists: vec![] };
+    let bytes = pack(&empty, &mut out).unwrap();
+    assert!(unpack::<Many>(&bytes, &mut inn).is_err());
+}

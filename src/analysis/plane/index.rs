@@ -35,8 +35,9 @@ impl PlaneIndex {
             (low, high) = ([0.0; 2], [0.0; 2]);
         }
         let extent = (high[0] - low[0]).max(high[1] - low[1]);
-        let side = if extent > 0.0 { extent / SQUARES as f32 } else { 1.0 };
-        let squares = [0, 1].map(|c| ((high[c] - low[c]) / side) as usize + 1);
+        // Of points that lie nearly on one, a square's side may be less than the least number.
+        let side = Some(extent / SQUARES as f32).filter(|side| side.is_normal()).unwrap_or(1.0);
+        let squares = [0, 1].map(|c| (((high[c] - low[c]) / side) as usize).min(SQUARES) + 1);
         let mut index =
             Self { low, high, squares, side, starts: vec![], points: vec![], by_patch: Default::default() };
         index.fill(at);
@@ -115,6 +116,19 @@ impl PlaneIndex {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn points_that_lie_on_one_or_as_far_out_as_numbers_go_have_squares() {
+        for apart in [0.0, 1e-45, 1e-40, 1e-3, 1e30, f32::MAX] {
+            let at = [[-apart, 0.0], [apart, -apart], [0.0, apart]];
+            let index = PlaneIndex::of(&at);
+            for (point, place) in at.iter().enumerate() {
+                let mut near = vec![];
+                index.near(*place, *place, |point| near.push(point));
+                assert!(near.contains(&point), "{apart:e}: {near:?}");
+            }
+        }
+    }
 
     #[test]
     fn the_nearest_point_is_the_one_that_comparing_all_finds() {

@@ -162,7 +162,9 @@ impl PlaneLayer {
         let counter = waiting.clone();
         let work = move || {
             threads::work_apart();
-            PlaneThread { board, laid: None, tinted: None, numbers: 0 }.run(&receiver, &counter);
+            // Told from the planes of another process, too, which a window may have shown before.
+            let numbers = u64::from(std::process::id()) << 32;
+            PlaneThread { board, laid: None, tinted: None, numbers }.run(&receiver, &counter);
         };
         thread::Builder::new().name("plane".into()).spawn(work).context("could not start a thread")?;
         Ok(Self { jobs, waiting })

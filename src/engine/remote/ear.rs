@@ -75,7 +75,8 @@ fn hear(
         let Some(whole) = assembly.take(frame)? else { continue };
         match whole.kind {
             URGENT | BULK => {
-                let update = read_update(&whole.bytes, &mut pools[usize::from(whole.kind)])?;
+                let update =
+                    read_update(&whole.bytes, &mut pools[usize::from(whole.kind)], &line.snapshot())?;
                 if !update.pieces.is_empty() {
                     line.update(|shown| update.pieces.into_iter().for_each(|piece| piece.show(shown)));
                 }

@@ -3,6 +3,7 @@
 //!
 //! What is shown is never queued: while something is on its way, later states replace those that were not sent yet.
 
+mod agree;
 mod connection;
 mod ear;
 mod far;

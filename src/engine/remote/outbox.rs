@@ -137,7 +137,8 @@ mod tests {
         let (mut assembly, mut pool) = (Assembly::<2>::default(), WirePool::default());
         let frame = read_frame(&mut &sent[1][..]).unwrap().unwrap();
         let whole = assembly.take(frame).unwrap().unwrap();
-        let update = super::super::pieces::read_update(&whole.bytes, &mut pool).unwrap();
+        let update =
+            super::super::pieces::read_update(&whole.bytes, &mut pool, &Snapshot::default()).unwrap();
         let mut shown = Snapshot::default();
         update.pieces.into_iter().for_each(|piece| piece.show(&mut shown));
         assert_eq!(shown.busy.as_deref(), Some("step 499"));

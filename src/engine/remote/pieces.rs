@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
+use super::agree::{Agrees, check_scatter};
 use crate::engine::ask::{
     Command, CompareView, DataDescription, DataSource, DeviceDescription, EvaluationView, Event,
     ExploreConfig, ExtractionView, FigureView, FoundImages, GalleryView, ImageView, MeasuresShown,
-    MicroscopeView, ModelDescription, Pictures, PinsView, PlacesView, PreviewView, QueryView, RunView,
-    SampleView, ScatterShown, Snapshot, TrainEvent, TrainingView,
+    MicroscopeView, ModelDescription, PickedPoints, Pictures, PinsView, PlacesView, PointPictures,
+    PointTints, PreviewView, QuerySpec, QueryView, RunView, SamplePhase, SampleView, ShownPlane, Snapshot,
+    TrainEvent, TrainingView,
 };
 use crate::model::ModelSpec;
 use crate::wire::{WirePool, unpack};
@@ -44,7 +47,7 @@ macro_rules! compared {
     )*};
 }
 
-compared!(u64, String, ExploreConfig, ExtractionView);
+compared!(u64, String, ExploreConfig, ExtractionView, SamplePhase, (QuerySpec, [f32; 2]));
 
 impl<R> Unchanged for SampleView<R> {
     fn is_as(&self, before: &Self) -> bool {
@@ -58,17 +61,6 @@ impl Unchanged for MeasuresShown {
             && self.orders == before.orders
             && self.geometry.is_as(&before.geometry)
             && self.locality.is_as(&before.locality)
-    }
-}
-
-impl Unchanged for ScatterShown {
-    fn is_as(&self, before: &Self) -> bool {
-        self.phase == before.phase
-            && self.plane.is_as(&before.plane)
-            && self.tints.is_as(&before.tints)
-            && self.query == before.query
-            && self.pictures.is_as(&before.pictures)
-            && self.picked.is_as(&before.picked)
     }
 }
 
@@ -93,6 +85,16 @@ macro_rules! pieces {
         }
 
         impl ShownPiece {
+            /// Whether what it holds agrees with itself.
+            ///
+            /// # Errors
+            /// Nothing that the program shows is like it.
+            fn check(&self) -> anyhow::Result<()> {
+                match self {
+                    $(ShownPiece::$name(value) => value.check().context(stringify!($name)),)*
+                }
+            }
+
             /// Puts it in its place.
             pub fn show(self, shown: &mut Snapshot) {
                 match self {
@@ -132,7 +134,12 @@ pieces! {
     Bulk Compare (views.compare): Option<Arc<CompareView>>;
     Bulk Pictures (views.pictures): Option<Arc<Pictures>>;
     Bulk Measures (views.measures): MeasuresShown;
-    Bulk Scatter (views.scatter): ScatterShown;
+    Bulk ScatterPhase (views.scatter.phase): SamplePhase;
+    Bulk ScatterPlane (views.scatter.plane): Option<Arc<ShownPlane>>;
+    Bulk ScatterTints (views.scatter.tints): Option<Arc<PointTints>>;
+    Bulk ScatterQuery (views.scatter.query): Option<(QuerySpec, [f32; 2])>;
+    Bulk ScatterPictures (views.scatter.pictures): Option<Arc<PointPictures>>;
+    Bulk ScatterPicked (views.scatter.picked): Option<Arc<PickedPoints>>;
     Bulk Figure (views.figure): Option<Arc<FigureView>>;
     Bulk Evaluation (views.evaluation): Option<Arc<EvaluationView>>;
     Bulk Active (runs.active): Option<Arc<TrainingView>>;
@@ -171,12 +178,20 @@ pub fn lane_of(event: &Event) -> Urgency {
     }
 }
 
-/// An update of its bytes.
+/// An update of its bytes, for a window that shows `shown`.
 ///
 /// # Errors
-/// They are none.
-pub fn read_update(bytes: &[u8], pool: &mut WirePool) -> anyhow::Result<Update> {
-    unpack(bytes, pool)
+/// They are none; what they say does not agree with itself or with what is on show: nobody need look again whether a list is
+/// as long as another.
+pub fn read_update(bytes: &[u8], pool: &mut WirePool, shown: &Snapshot) -> anyhow::Result<Update> {
+    let update: Update = unpack(bytes, pool)?;
+    let mut then = shown.clone();
+    for piece in &update.pieces {
+        piece.check().context("what came cannot be shown")?;
+        piece.clone().show(&mut then);
+    }
+    check_scatter(&then.views.scatter).context("what came cannot be shown")?;
+    Ok(update)
 }
 
 /// A command of its bytes.

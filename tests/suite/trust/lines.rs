@@ -108,7 +108,7 @@ pub fn read(place: &Path, file: &str) -> anyhow::Result<()> {
         let Some(whole) = assembly.take(frame)? else { continue };
         match file {
             "to-window" => {
-                let update = read_update(&whole.bytes, &mut pool)?;
+                let update = read_update(&whole.bytes, &mut pool, &shown)?;
                 update.pieces.into_iter().for_each(|piece| piece.show(&mut shown));
             }
             _ => drop(read_command(&whole.bytes, &mut pool)?),

@@ -316,6 +316,9 @@ impl Canvas {
     fn patch_at(&mut self, place: &PlanePlace<'_>, pos: Pos2) -> Option<usize> {
         let atlas = self.atlas.as_ref().filter(|atlas| atlas.of.plane == place.shown.number)?;
         let (drawn, _) = self.painter.shown_last()?;
+        if drawn.job.plane.number != place.shown.number {
+            return None;
+        }
         let holds = |point: &&u32| {
             let near = (place.of(**point as usize) - pos).abs();
             atlas.cells.contains_key(*point) && near.max_elem() <= PATCH / 2.0

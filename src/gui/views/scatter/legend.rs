@@ -27,10 +27,11 @@ pub fn ui(ui: &mut Ui, desk: &Desk, color: PointColor, tints: Option<&Tints>) {
 }
 
 fn kinds_ui(ui: &mut Ui, names: &[String], there: &[u16]) {
-    for kind in there.iter().take(MOST).map(|kind| usize::from(*kind)) {
+    let named = there.iter().take(MOST).map(|kind| usize::from(*kind));
+    for (kind, name) in named.filter_map(|kind| Some((kind, names.get(kind)?))) {
         let (sample, _) = ui.allocate_exact_size(vec2(HEIGHT, HEIGHT), Sense::hover());
         ui.painter().circle_filled(sample.center(), 4.5, theme::rgb(category(kind)));
-        ui.add(Label::new(RichText::new(&names[kind]).small()).extend());
+        ui.add(Label::new(RichText::new(name).small()).extend());
         ui.add_space(4.0);
     }
     if there.len() > MOST {
