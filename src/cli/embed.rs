@@ -9,7 +9,7 @@ use super::shared::{
     skipped_words, thousands,
 };
 use crate::engine::facts::{DataSpec, PartNumber, Space, Split};
-use crate::engine::jobs::embed::{BankSource, EmbedRequest};
+use crate::engine::jobs::embed::{BankSource, EmbedRequest, EmbedTime};
 use crate::engine::{OutputKind, Outputs, jobs};
 use crate::patch::PatchGrid;
 use crate::words::sample_words;
@@ -90,8 +90,9 @@ impl Commander {
             let part = report.part.as_ref().map_or(String::new(), |part| format!("{part}, complete: "));
             let codes: String =
                 report.codes.iter().map(|codes| format!("\n{}", index_words(codes))).collect();
+            let time = report.time.as_ref().map_or(String::new(), time_words);
             format!(
-                "{}: {part}{} patches of {}, in {}, {}, {rate} on {}{reused}{repaired}{retried}{}{}{codes}",
+                "{}: {part}{} patches of {}, in {}, {}, {rate} on {}{reused}{repaired}{retried}{}{}{codes}{time}",
                 request.out.display(),
                 thousands(report.patches as u64),
                 sample_words(report.images, report.of, 0),
@@ -103,4 +104,23 @@ impl Commander {
             )
         })
     }
+}
+
+/// Where the time went, in a line of its own.
+fn time_words(time: &EmbedTime) -> String {
+    let EmbedTime { seconds, of, codes, rest } = time;
+    let parts = [
+        ("the network", of.network),
+        ("cutting and resizing", of.cutting),
+        ("writing", of.writing),
+        ("waiting for images", of.waiting),
+        ("codes", *codes),
+        ("the rest", *rest),
+    ];
+    let share = |(name, part): &(&str, f64)| {
+        format!("{name} {:.0} % ({part:.2} s)", 100.0 * part / seconds.max(f64::MIN_POSITIVE))
+    };
+    let parts: Vec<String> =
+        parts.iter().filter(|(name, part)| *name != "codes" || *part > 0.0).map(share).collect();
+    format!("\nof {seconds:.2} s: {}; beside them {:.2} s of reading images", parts.join(", "), of.decoding)
 }

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use super::known::{Known, KnownCells};
 use super::read_ahead::{ReadImage, read_ahead};
+use super::times::{EmbedSeconds, TimeSpent};
 use super::tokens::WHOLE;
 use super::{BATCH, Embedder, PIXELS, PatchSource, pixels_width};
 use crate::bank::{BankSink, BankSpec, DataFacts, Dtype, ImageEntry, PartNumber, PixelHash, SpaceSpec};
@@ -259,6 +260,9 @@ pub struct Extraction {
     reused_patches: usize,
     skipped: Vec<Skipped>,
     started: Instant,
+    /// Of all but reading images.
+    times: EmbedSeconds,
+    decoding: Arc<TimeSpent>,
 }
 
 impl Extraction {
@@ -297,6 +301,8 @@ impl Extraction {
             reused_patches: 0,
             skipped: vec![],
             started: Instant::now(),
+            times: EmbedSeconds::default(),
+            decoding: Arc::default(),
         };
         extraction.images = Some(extraction.read_from(0)?);
         Ok(extraction)
@@ -306,7 +312,7 @@ impl Extraction {
     fn read_from(&self, next: usize) -> anyhow::Result<Receiver<ReadImage>> {
         let rest = self.chosen[next..].iter().copied();
         let unknown: Vec<usize> = rest.filter(|place| !self.is_known(*place)).collect();
-        read_ahead(&self.plan.images, self.data.clone(), &unknown, &self.room)
+        read_ahead(&self.plan.images, self.data.clone(), &unknown, (&self.room, &self.decoding))
     }
 
     fn is_known(&self, place: usize) -> bool {
@@ -367,14 +373,25 @@ impl Extraction {
             let pending = self.begin(read);
             self.pending.push_back(pending);
         }
-        let patch = self.plan.spec.grid.patch;
-        let mut vectors = embedder.patches(&sources, patch, &self.plan.spaces)?;
-        if self.plan.has_pixels {
-            vectors.push(embedder.pixels(&sources, patch)?);
-        }
+        let vectors = self.embed(embedder, &sources)?;
         self.patches += sources.len();
         self.distribute(&vectors);
         self.hand_over(sink)
+    }
+
+    /// The vectors of `sources` in each space.
+    fn embed(&mut self, embedder: &Embedder, sources: &[PatchSource]) -> anyhow::Result<Vec<Vec<f32>>> {
+        let patch = self.plan.spec.grid.patch;
+        let so_far = || (embedder.times.cutting.seconds(), embedder.times.network.seconds());
+        let before = so_far();
+        let mut vectors = embedder.patches(sources, patch, &self.plan.spaces)?;
+        if self.plan.has_pixels {
+            vectors.push(embedder.times.cutting.of(|| embedder.pixels(sources, patch))?);
+        }
+        let after = so_far();
+        self.times.cutting += after.0 - before.0;
+        self.times.network += after.1 - before.1;
+        Ok(vectors)
     }
 
     /// Hands the images in front that are complete to `sink`.
@@ -401,7 +418,9 @@ impl Extraction {
                 Some(images) => images,
                 None => self.read_from(next)?,
             };
+            let clock = Instant::now();
             let read = images.recv().context("the thread that reads images has stopped")?;
+            self.times.waiting += clock.elapsed().as_secs_f64();
             match read {
                 ReadImage { image: Err(error), .. } if files::is_read_error(&error) => {
                     self.unread = Some(error)
@@ -481,6 +500,7 @@ impl Extraction {
     }
 
     fn push(&mut self, complete: Pending, sink: &mut dyn BankSink) -> anyhow::Result<()> {
+        let clock = Instant::now();
         match complete.image {
             Ok(_) => {
                 let names = self.plan.spec.spaces.iter().map(|space| space.name.as_str());
@@ -496,7 +516,18 @@ impl Extraction {
             }
         }
         self.done += 1;
+        self.times.writing += clock.elapsed().as_secs_f64();
         Ok(())
+    }
+
+    /// Where the time went so far.
+    pub fn times(&self) -> EmbedSeconds {
+        EmbedSeconds { decoding: self.decoding.seconds(), ..self.times }
+    }
+
+    /// Since it began.
+    pub fn seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
     }
 
     /// How far it is.

@@ -5,6 +5,7 @@ mod keeper;
 mod kept_maps;
 mod known;
 mod read_ahead;
+mod times;
 mod tokens;
 mod views;
 
@@ -33,9 +34,11 @@ use crate::progress::check_left;
 pub use extract::{ExtractPlan, Extraction};
 pub use keeper::{KeepBoth, Keeper};
 pub use known::Known;
+pub use times::EmbedSeconds;
 pub use views::{ChangedView, pixels_side};
 
 use kept_maps::KeptMaps;
+use times::EmbedderTimes;
 
 /// Patches that go through the network at once, where there is memory for so many.
 pub const BATCH: usize = 128;
@@ -88,6 +91,7 @@ pub struct Embedder {
     per_input: AtomicU32,
     /// What a thousand pixels of the last whole images took, nanoseconds; 0 before the first.
     per_thousand: AtomicU32,
+    times: EmbedderTimes,
 }
 
 /// One patch to embed.
@@ -187,6 +191,7 @@ impl Embedder {
             kept: KeptMaps::default(),
             per_input: AtomicU32::new(0),
             per_thousand: AtomicU32::new(0),
+            times: EmbedderTimes::default(),
         }
     }
 
@@ -430,10 +435,12 @@ impl Embedder {
             let clock = Instant::now();
             let mut values = vec![0.0; batch * 3 * side * side];
             let inputs = values.par_chunks_exact_mut(3 * side * side).enumerate();
-            inputs.for_each(|(index, out)| fill(start + index, out));
+            self.times.cutting.of(|| inputs.for_each(|(index, out)| fill(start + index, out)));
             // Of work that is left nothing is kept.
             check_left()?;
-            run(Tensor::from_data(TensorData::new(values, [batch, 3, side, side]), &self.device))?;
+            let shape = [batch, 3, side, side];
+            let through = || run(Tensor::from_data(TensorData::new(values, shape), &self.device));
+            self.times.network.of(through)?;
             check_left()?;
             let micros = clock.elapsed().as_micros() / batch as u128;
             self.per_input.store(micros.clamp(1, u32::MAX.into()) as u32, Ordering::Relaxed);

@@ -6,6 +6,7 @@ use std::thread;
 use anyhow::Context;
 use crossbeam_channel::{Receiver, bounded};
 
+use super::times::TimeSpent;
 use crate::bank::{ImageEntry, PixelHash};
 use crate::dataset::Dataset;
 use crate::image::Image;
@@ -25,22 +26,25 @@ pub(super) struct ReadImage {
     pub hold: Hold,
 }
 
-/// Reads the images in the places `chosen` of `images`, in that order, on a thread of its own. Each waits until `room`
-/// has its bytes.
+/// Reads the images in the places `chosen` of `images`, in that order, on a thread of its own, whose work is counted in
+/// `time`. Each waits until `room` has its bytes.
 pub(super) fn read_ahead(
     images: &[ImageEntry],
     data: Arc<dyn Dataset>,
     chosen: &[usize],
-    room: &Arc<Room>,
+    (room, time): (&Arc<Room>, &Arc<TimeSpent>),
 ) -> anyhow::Result<Receiver<ReadImage>> {
     let (sender, receiver) = bounded(AHEAD);
     let of = |place: &usize| (*place, images[*place].index as usize, images[*place].decoded_bytes());
-    let (order, room): (Vec<_>, _) = (chosen.iter().map(of).collect(), room.clone());
+    let (order, room, time): (Vec<_>, _, _) = (chosen.iter().map(of).collect(), room.clone(), time.clone());
     let read = move || {
         for (place, index, bytes) in order {
             let hold = room.take(bytes);
-            let image = data.image(index);
-            let pixels = image.as_ref().ok().map(PixelHash::of);
+            let (image, pixels) = time.of(|| {
+                let image = data.image(index);
+                let pixels = image.as_ref().ok().map(PixelHash::of);
+                (image, pixels)
+            });
             if sender.send(ReadImage { place, image, pixels, hold }).is_err() {
                 return;
             }

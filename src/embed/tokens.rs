@@ -84,23 +84,29 @@ impl Embedder {
         let clock = Instant::now();
         let one = 3 * height as usize * width as usize;
         let mut values = vec![0.0; images.len() * one];
-        values.par_chunks_exact_mut(one).zip(images).for_each(|(values, image)| {
+        let inputs = values.par_chunks_exact_mut(one).zip(images);
+        let fill = |(values, image): (&mut [f32], &&Arc<Image>)| {
             let plan = ResizePlan::rect(self.info.resize, (image.height(), image.width()), (height, width));
             plan.resize(image, 0, 0, values);
             self.info.normalization.apply(values);
-        });
+        };
+        self.times.cutting.of(|| inputs.for_each(fill));
         check_left()?;
         let shape = [images.len(), 3, height as usize, width as usize];
-        let inputs = Tensor::<4>::from_data(TensorData::new(values, shape), &self.device);
         let mut maps: Vec<Vec<LayerMap>> = images.iter().map(|_| vec![]).collect();
-        for map in self.encoder.maps(inputs.clone(), layers) {
-            let [batch, channels, rows, cols] = map.dims();
-            let places = map.permute([0, 2, 3, 1]).reshape([batch * rows * cols, channels]);
-            let values = self.checked(places, &inputs)?;
-            for (maps, values) in maps.iter_mut().zip(values.chunks_exact(rows * cols * channels)) {
-                maps.push(LayerMap { rows, cols, channels, values: values.to_vec() });
+        let through = || -> anyhow::Result<()> {
+            let inputs = Tensor::<4>::from_data(TensorData::new(values, shape), &self.device);
+            for map in self.encoder.maps(inputs.clone(), layers) {
+                let [batch, channels, rows, cols] = map.dims();
+                let places = map.permute([0, 2, 3, 1]).reshape([batch * rows * cols, channels]);
+                let values = self.checked(places, &inputs)?;
+                for (maps, values) in maps.iter_mut().zip(values.chunks_exact(rows * cols * channels)) {
+                    maps.push(LayerMap { rows, cols, channels, values: values.to_vec() });
+                }
             }
-        }
+            Ok(())
+        };
+        self.times.network.of(through)?;
         check_left()?;
         self.note_whole(images.len(), (height, width), clock.elapsed());
         let found = images.iter().zip(maps).map(|(image, maps)| {

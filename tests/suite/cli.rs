@@ -36,6 +36,10 @@ fn bank(folder: &Path) -> String {
     ]);
     assert_eq!((made["images"].as_u64(), made["patches"].as_u64()), (Some(6), Some(294)));
     assert_eq!(made["spaces"], serde_json::json!(["h", "z"]));
+    let seconds = |name: &str| made["time"][name].as_f64().unwrap();
+    let parts = ["waiting", "cutting", "network", "writing", "codes", "rest"].map(seconds);
+    assert!(seconds("network") > 0.0 && seconds("decoding") > 0.0, "{}", made["time"]);
+    assert!((parts.iter().sum::<f64>() - seconds("seconds")).abs() < 1e-6, "{}", made["time"]);
     out.to_str().unwrap().into()
 }
 

@@ -1,12 +1,13 @@
 //! All patches of a data set into a bank on disk; and what is in a bank.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use serde::Serialize;
 
 use crate::bank::{Bank, BankSpec, BankWriter, Dtype, PartFacts, PartNumber, VectorCache};
 use crate::dataset::{DecodingFacts, ImageOrder, Skipped};
-use crate::embed::{BATCH, ExtractPlan, Extraction, Known};
+use crate::embed::{BATCH, EmbedSeconds, ExtractPlan, Extraction, Known};
 pub use crate::engine::ask::BankSource;
 use crate::engine::jobs::index::{CodesAlong, SpaceIndex, indexed};
 use crate::engine::jobs::{Job, open_embedder};
@@ -69,6 +70,9 @@ pub struct EmbedReport {
     pub bytes: u64,
     /// Of this run; absent if nothing was left to do.
     pub patches_per_second: Option<f64>,
+    /// Where the time of this run went; absent if nothing was left to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<EmbedTime>,
     /// How picture files were decoded, where a choice mattered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decoding: Option<DecodingFacts>,
@@ -79,6 +83,28 @@ pub struct EmbedReport {
     pub skipped: Vec<Skipped>,
     /// The device's name.
     pub device: String,
+}
+
+/// Where the time went between image files and rows of the bank, in seconds.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct EmbedTime {
+    /// From the first image to the last row, codes with it.
+    pub seconds: f64,
+    /// Of the thread that embeds.
+    #[serde(flatten)]
+    pub of: EmbedSeconds,
+    /// Making and measuring codes.
+    pub codes: f64,
+    /// What is none of these, as taking over vectors that are known.
+    pub rest: f64,
+}
+
+impl EmbedTime {
+    /// Of an extraction that is done, beside which codes took so long.
+    fn new(extraction: &Extraction, of: EmbedSeconds, codes: f64) -> Self {
+        let seconds = extraction.seconds();
+        Self { seconds, of, codes, rest: of.rest(seconds - codes) }
+    }
 }
 
 /// Embeds; resumes where an earlier run of the same request stopped. `announce` is told the bytes
@@ -109,7 +135,7 @@ pub fn embed(
     let (spec, cache) = (plan.spec.clone(), request.cache.as_ref());
     let known = cache.map_or_else(Known::default, |cache| known(cache, &spec, &request.out));
     let mut extraction = Extraction::of(plan, data, chosen, known)?;
-    let mut along = request.codes.then(CodesAlong::new);
+    let (mut along, has_work) = (request.codes.then(CodesAlong::new), !extraction.is_finished());
     while !extraction.is_finished() {
         let advanced = job.cancel.leavable(|| extraction.advance(&embedder, &mut writer, BATCH));
         let advanced = advanced.map_err(anyhow::Error::new).flatten();
@@ -122,11 +148,17 @@ pub fn embed(
         }
         (job.progress)(extraction.progress());
     }
+    let clock = Instant::now();
     let bank = writer.finish()?;
+    let mut spent = extraction.times();
+    spent.writing += clock.elapsed().as_secs_f64();
     have_found(cache, &request.out, &spec);
+    let clock = Instant::now();
     let codes = if request.codes { indexed(&bank, &[], None, &mut job).map_err(kept)? } else { vec![] };
+    let of_codes = along.map_or(0.0, |along| along.seconds + clock.elapsed().as_secs_f64());
     Ok(EmbedReport {
         codes,
+        time: has_work.then(|| EmbedTime::new(&extraction, spent, of_codes)),
         images: bank.total_images(),
         of,
         order: bank.spec().data.order,

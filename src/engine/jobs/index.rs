@@ -82,12 +82,14 @@ pub(super) struct CodesAlong {
     next: usize,
     /// Rows by which the bank grows at least before.
     least: usize,
+    /// What they took so far.
+    pub seconds: f64,
 }
 
 impl CodesAlong {
     /// None yet.
     pub fn new() -> Self {
-        Self { next: LEAST_ROWS, least: LEAST_ROWS }
+        Self { next: LEAST_ROWS, least: LEAST_ROWS, seconds: 0.0 }
     }
 
     /// Makes the codes of what `writer`, of the bank in `folder`, has written by now, where it is time. What it has
@@ -105,6 +107,7 @@ impl CodesAlong {
         if written < self.next {
             return Ok(());
         }
+        let clock = Instant::now();
         writer.commit()?;
         let bank = Bank::open(folder)?;
         for space in bank.spaces() {
@@ -112,6 +115,7 @@ impl CodesAlong {
             build(&bank, space, (None, old.as_ref()), cancel, &mut |_| ())?;
         }
         self.next = written + (written / GROWTH).max(self.least);
+        self.seconds += clock.elapsed().as_secs_f64();
         Ok(())
     }
 }
@@ -243,7 +247,7 @@ mod tests {
         let entry = |index| ImageEntry { index, height: SIDE, width: SIDE, label: None, name: String::new() };
         let (images, cancel) = ((0..8).map(entry).collect::<Vec<_>>(), CancelToken::default());
         let (mut writer, done) = BankWriter::create_or_resume(folder, &spec(), &images, &cancel).unwrap();
-        let mut along = CodesAlong { next: 1000, least: 1000 };
+        let mut along = CodesAlong { next: 1000, least: 1000, seconds: 0.0 };
         let mut coded = vec![];
         for image in done..end {
             let value = |at: u32, by: u32| ((at * by + image as u32) % 97) as f32 - 40.0;
