@@ -162,7 +162,9 @@ def main():
         found = [np.array(hits) for hits in report["found"]]
         by_codes = recall(rows, found, queries, worst)
         line("bagssl by codes", report["by_codes"], by_codes, own, f"{np.mean(report['compared']):,.0f} rows compared")
+        line("bagssl by codes, all queries together", report["by_codes_together"], by_codes, own)
         line("bagssl exact", report["exact"], 1.0, own)
+        line("bagssl exact, all queries together", report["exact_together"], 1.0, own)
         return worst, own
 
     worst, own = of_ours()
