@@ -14,6 +14,7 @@
 
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
+use serde::{Deserialize, Serialize};
 
 use crate::stats::eigen::{Rows, of_gram};
 
@@ -31,7 +32,7 @@ pub struct World {
 }
 
 /// The two losses of Prop. 3.1 and the constant between them.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Losses {
     /// The spectral contrastive loss L_S, lambda = w / 2.
     pub spectral: f64,
@@ -150,12 +151,14 @@ pub fn correlation(a: &[f64], b: &[f64]) -> f64 {
 
 /// App. B as corrected: of Z, d x N with unit columns, |Z'Z - I|^2 against |ZZ' - I|^2 + N - d, and |ZZ' - I|^2 against
 /// |ZZ' - (N/d) I|^2 + (N - d)^2 / d.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Duality {
     /// |Z'Z - I_N|^2: what a contrastive loss keeps small.
     pub samples: f64,
     /// |ZZ' - I_d|^2: what a loss on the covariance keeps small.
     pub dimensions: f64,
+    /// |ZZ' - (N/d) I_d|^2: how far the directions are from being used alike.
+    pub even: f64,
     /// By how much the first identity is missed: rounding.
     pub first: f64,
     /// By how much the second one is.
@@ -185,6 +188,7 @@ impl Duality {
         Self {
             samples,
             dimensions,
+            even,
             first: samples - (dimensions + n - d),
             second: dimensions - (even + (n - d).powi(2) / d),
         }

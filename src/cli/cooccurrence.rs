@@ -8,7 +8,7 @@ use super::shared::{Commander, PlotArgs, positive, show};
 use crate::engine::jobs::cooccurrence::{CooccurrenceReport, CooccurrenceRequest};
 use crate::engine::jobs::cooccurring::{CooccurringReport, CooccurringRequest};
 use crate::engine::jobs::plot;
-use crate::engine::{Outputs, jobs};
+use crate::engine::{Outputs, WorldPlan, WorldReport, jobs};
 use crate::stats::Interval;
 use crate::words::{count, thousands};
 
@@ -28,22 +28,22 @@ pub struct CooccurrenceArgs {
     #[arg(long, value_delimiter = ',', requires = "bank")]
     pub space: Vec<String>,
     /// Images that the world is a mixture of: the rank of the co-occurrence is at most as large
-    #[arg(long, default_value_t = 8, value_parser = positive())]
+    #[arg(long, default_value_t = WorldPlan::USUAL.images, value_parser = positive())]
     pub images: usize,
     /// Kinds of patches
-    #[arg(long, default_value_t = 48, value_parser = positive())]
+    #[arg(long, default_value_t = WorldPlan::USUAL.patches, value_parser = positive())]
     pub patches: usize,
     /// Width of z
-    #[arg(long, default_value_t = 8, value_parser = positive())]
+    #[arg(long, default_value_t = WorldPlan::USUAL.dim, value_parser = positive())]
     pub dim: usize,
     /// w of Prop. 3.1; lambda is half of it
-    #[arg(long, default_value_t = 2.0)]
+    #[arg(long, default_value_t = WorldPlan::USUAL.w)]
     pub w: f64,
     /// Share of an even distribution in each image, 0 to 1
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = WorldPlan::USUAL.noise)]
     pub noise: f64,
     /// Steps of the optimiser (SGD, momentum 0.9, cosine to 0)
-    #[arg(long, default_value_t = 3000)]
+    #[arg(long, default_value_t = WorldPlan::USUAL.steps)]
     pub steps: u64,
     /// Draw the two matrices side by side, and the losses: .svg, .pdf or .png
     #[arg(long, value_name = "FILE")]
@@ -67,34 +67,29 @@ impl Commander {
         let look = args.plot;
         let plot = args.out.map(|out| look.file(out));
         plot::check(Outputs::default(), plot.as_ref(), args.csv.as_deref())?;
-        let request = CooccurrenceRequest {
-            images: args.images,
-            patches: args.patches,
-            dim: args.dim,
-            w: args.w,
-            noise: args.noise,
-            steps: args.steps,
-            plot,
-            csv: args.csv,
-        };
+        let CooccurrenceArgs { images, patches, dim, w, noise, steps, csv, .. } = args;
+        let plan = WorldPlan { images, patches, dim, w, noise, seed: self.seed(), steps };
+        let request = CooccurrenceRequest { plan, plot, csv };
         let report = self.job(|job| jobs::cooccurrence::cooccurrence(&request, job))?;
         show(self.json(), &report, || words(&report))
     }
 }
 
 fn words(report: &CooccurrenceReport) -> String {
-    let CooccurrenceReport { losses, duality, w, .. } = report;
+    let CooccurrenceReport { world: report, files } = report;
+    let WorldReport { losses, duality, plan, .. } = report;
+    let w = plan.w;
     let mut lines = vec![
         format!(
             "{} patches of {}, noise {}, seed {}: p12 has rank {}; z of width {}, w {w}, lambda {}, {} steps on {}",
-            thousands(report.patches),
-            count(report.images, "image"),
-            report.noise,
-            report.seed,
+            thousands(plan.patches),
+            count(plan.images, "image"),
+            plan.noise,
+            plan.seed,
             report.rank,
-            report.dim,
+            plan.dim,
             report.lambda,
-            thousands(report.steps),
+            thousands(plan.steps),
             report.device
         ),
         format!("L_S                     {:.9}", losses.spectral),
@@ -107,7 +102,7 @@ fn words(report: &CooccurrenceReport) -> String {
         format!(
             "w z1.z2, p12/(p1 p2)    correlation {:.6} over {} pairs, largest error {:.1e} of up to {:.2}",
             report.correlation,
-            thousands(report.patches * report.patches),
+            thousands(plan.patches * plan.patches),
             report.largest_error,
             report.largest_ratio
         ),
@@ -116,7 +111,7 @@ fn words(report: &CooccurrenceReport) -> String {
             duality.samples, duality.dimensions, duality.first, duality.second
         ),
     ];
-    lines.extend(report.files.iter().map(|files| format!("{}{}", files.out.display(), files.warning_line())));
+    lines.extend(files.iter().map(|files| format!("{}{}", files.out.display(), files.warning_line())));
     lines.join("\n")
 }
 

@@ -36,6 +36,7 @@ mod snapshot;
 mod space;
 pub mod style;
 pub mod training;
+mod world;
 
 pub use crate::dataset::{DataSpec, PartMap, Skipped, Split};
 pub use crate::search::{MeasuredRecall, Relation};
@@ -73,3 +74,4 @@ pub use snapshot::*;
 pub use space::*;
 pub use style::*;
 pub use training::*;
+pub use world::*;

@@ -1,5 +1,5 @@
 //! Training runs as units of work between queries: the run itself, its held-out probe, patches that are pinned,
-//! and run folders that are followed, finished ones and those of other processes.
+//! and run folders that are followed, finished ones and those of other processes. And z of the toy world of section 3.
 
 mod active;
 mod between;
@@ -16,3 +16,4 @@ pub mod run;
 pub mod run_data;
 mod series;
 mod tail;
+pub mod world_fit;
