@@ -256,7 +256,7 @@ fn a_window_opens_with_a_link() {
 }
 
 /// Turns a number one up, as a screen reader does.
-fn increment(window: &mut Window, name: &str) {
+pub fn increment(window: &mut Window, name: &str) {
     let node = window.harness.get_by_role_and_label(Role::SpinButton, name).accesskit_node().locate();
     window.harness.event(Input::AccessKitActionRequest(ActionRequest {
         action: accesskit::Action::Increment,

@@ -38,6 +38,7 @@ mod gui_scatter; // the Scatter view, and its part of the engine
 mod gui_sizes; // whether anything is cut at sizes of the window and of the interface, for every tab
 mod gui_train; // the Train tab with the real engine and tiny runs
 mod gui_views; // ways to look at heatmaps and galleries, by role and label
+mod gui_world; // the toy world of section 3 in the Measures view, and its part of the engine
 mod imports; // who imports whom in src
 mod kept;
 mod layering; // floors, wings, circles, outside crates, names of types

@@ -1,8 +1,9 @@
 //! The two ends of the line between a face and the engine's thread.
 
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
-use crossbeam_channel::{Receiver, RecvError, Sender, bounded, select, unbounded};
+use crossbeam_channel::{Receiver, RecvError, Sender, at, bounded, never, select, unbounded};
 
 use crate::engine::ask::command::Command;
 use crate::engine::ask::event::Event;
@@ -97,14 +98,16 @@ impl EngineLine {
         self.snapshot.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
 
-    /// Waits for the next command, or until another thread has made work ready (`None`).
+    /// Waits for the next command, or until another thread has made work ready or the time has come (`None`).
     ///
     /// # Errors
     /// The face has let go of its end.
-    pub fn wait(&self) -> Result<Option<Command>, RecvError> {
+    pub fn wait(&self, until: Option<Instant>) -> Result<Option<Command>, RecvError> {
+        let time = until.map_or_else(never, at);
         select! {
             recv(self.commands) -> command => command.map(Some),
             recv(self.ready.1) -> _ => Ok(None),
+            recv(time) -> _ => Ok(None),
         }
     }
 

@@ -8,6 +8,7 @@ use crate::analysis::carried::SpaceCarried;
 use crate::analysis::convergence::SpaceConvergence;
 use crate::analysis::locality::LocalityReport;
 use crate::analysis::spaces::Geometry;
+use crate::engine::ask::world::{WorldCommand, WorldView};
 use crate::figure::{PanelsData, PanelsSpec};
 use crate::patch::PatchGrid;
 use crate::progress::Progress;
@@ -20,6 +21,8 @@ pub enum MeasurePage {
     Image,
     /// A measure of the patches that the galleries search.
     Sample(SampleMeasure),
+    /// The toy world of section 3.
+    World,
 }
 
 /// A measure of the patches that the galleries search.
@@ -33,8 +36,12 @@ pub enum SampleMeasure {
 
 impl MeasurePage {
     /// All, in the order in which they are offered.
-    pub const ALL: [Self; 3] =
-        [Self::Image, Self::Sample(SampleMeasure::Geometry), Self::Sample(SampleMeasure::Locality)];
+    pub const ALL: [Self; 4] = [
+        Self::Image,
+        Self::Sample(SampleMeasure::Geometry),
+        Self::Sample(SampleMeasure::Locality),
+        Self::World,
+    ];
 }
 
 /// What the window asks about measures.
@@ -47,6 +54,8 @@ pub enum MeasureCommand {
     Start(SampleMeasure),
     /// Leaves it; what was measured before stays.
     Stop(SampleMeasure),
+    /// Something about the toy world.
+    World(WorldCommand),
     /// Writes a page as a figure; the format is told by the ending: svg, pdf, png.
     Export {
         /// Which.
@@ -68,6 +77,8 @@ pub struct MeasuresShown {
     pub geometry: SampleView<Geometry>,
     /// How local the spaces of the sample are.
     pub locality: SampleView<LocalityReport>,
+    /// The toy world of section 3, once one was shown.
+    pub world: Option<Arc<WorldView>>,
 }
 
 /// How a measure of the sample stands.
@@ -123,6 +134,7 @@ impl MeasuresShown {
             MeasurePage::Image => self.image.is_some(),
             MeasurePage::Sample(SampleMeasure::Geometry) => self.geometry.result.is_some(),
             MeasurePage::Sample(SampleMeasure::Locality) => self.locality.result.is_some(),
+            MeasurePage::World => self.world.is_some(),
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::engine::live::part::{Change, Due, Handled, Part, Turn};
 use crate::engine::live::places::{PlacesPart, PlacesTag, show_places};
 use crate::engine::live::sample_measures::SampleMeasuresPart;
 use crate::engine::live::scatter::ScatterPart;
+use crate::engine::live::world::WorldPart;
 use crate::engine::look::gallery::{Searcher, show_galleries};
 use crate::engine::look::image_search::ImageSearch;
 use crate::engine::look::thumbnails::Thumbnails;
@@ -89,6 +90,7 @@ impl Explorer {
             Box::new(ImageMeasuresPart::default()),
             Box::new(FiguresPart::new(helpers.figures, compare.clone())),
             Box::new(ComparisonPart::new(compare)),
+            Box::new(WorldPart::default()),
             Box::new(EvaluationPart::default()),
             Box::new(SampleMeasuresPart::new(open.line.clone())),
             Box::new(helpers.scatter),
@@ -105,7 +107,9 @@ impl Explorer {
         loop {
             let mut waiting: Vec<Command> = commands.try_iter().collect();
             if waiting.is_empty() && !self.has_work() {
-                match self.open.line.wait() {
+                // At most until a part has work again.
+                let rested = self.parts.iter().filter_map(|part| part.rests_until()).min();
+                match self.open.line.wait(rested) {
                     Ok(command) => waiting.extend(command),
                     Err(_) => return,
                 }

@@ -21,5 +21,6 @@ mod places;
 mod sample_measures;
 mod scatter;
 mod start;
+mod world;
 
 pub use start::start;

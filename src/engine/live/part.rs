@@ -1,5 +1,7 @@
 //! What works on what is open: one trait, and a list of such parts in the driver, most urgent first.
 
+use std::time::Instant;
+
 use crate::engine::ask::Command;
 use crate::engine::live::open::Open;
 
@@ -25,6 +27,11 @@ pub trait Part {
     fn due(&self, open: &Open) -> Due {
         let _ = open;
         Due::Nothing
+    }
+
+    /// When work is due that is not yet, by [`Part::due`], without anything being asked.
+    fn rests_until(&self) -> Option<Instant> {
+        None
     }
 
     /// Does one unit of it: at most a batch of patches. What fails is told by the part itself.

@@ -165,6 +165,7 @@ impl Dialog {
             MeasurePage::Image => "image-measures.pdf",
             MeasurePage::Sample(SampleMeasure::Geometry) => "geometry.pdf",
             MeasurePage::Sample(SampleMeasure::Locality) => "locality.pdf",
+            MeasurePage::World => "cooccurrence.pdf",
         };
         Self::new(Purpose::Measures(page), paths::to_words(&folder.join(name)))
     }

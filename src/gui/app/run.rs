@@ -57,6 +57,10 @@ impl App {
             Action::StopMeasure(measure) => {
                 session.send(Command::Measure(MeasureCommand::Stop(measure)));
             }
+            Action::StartWorld | Action::PauseWorld => {
+                self.show_measures(Action::ShowMeasures(MeasurePage::World));
+                self.views.run(&self.desk, action);
+            }
             Action::ExportMeasures(page) => self.export_measures(page),
             Action::ToggleLasso | Action::PickSeen => {
                 (self.desk.tab, self.desk.view) = (Tab::Explore, ExploreView::Scatter);

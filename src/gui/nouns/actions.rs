@@ -31,6 +31,10 @@ pub enum Action {
     /// Measures the patches that the galleries search.
     StartMeasure(SampleMeasure),
     StopMeasure(SampleMeasure),
+    /// Finds z in the toy world, from its first step on.
+    StartWorld,
+    /// Rests in it, or goes on.
+    PauseWorld,
     /// Draws an outline about points by dragging, or stops.
     ToggleLasso,
     /// Picks the points that are in sight, as an outline about all of them does.
@@ -202,6 +206,7 @@ const BEFORE_VIEWS: &[ActionInfo] = &[
         "Export the locality report...",
         Action::ExportMeasures(MeasurePage::Sample(SampleMeasure::Locality))
     ),
+    row!("Figures", "Export the toy world of co-occurrence...", Action::ExportMeasures(MeasurePage::World)),
     row!("Figures", "Export the scatter of patches...", Action::ExportScatter),
     row!("Images", "Find an image or class", Action::FindImage, CTRL + F),
     row!("Images", "Walk through the images", Action::WalkImages, NONE + I),
@@ -260,6 +265,9 @@ const AFTER_VIEWS: &[ActionInfo] = &[
     ),
     row!("Measures", "Measure how local the spaces are", Action::StartMeasure(SampleMeasure::Locality)),
     row!("Measures", "Stop measuring how local the spaces are", Action::StopMeasure(SampleMeasure::Locality)),
+    row!("Measures", "Measures: co-occurrence in a toy world", Action::ShowMeasures(MeasurePage::World)),
+    row!("Measures", "Start over in the toy world", Action::StartWorld),
+    row!("Measures", "Pause the toy world, or go on", Action::PauseWorld),
     row!("Scatter", "Pick all points in sight", Action::PickSeen, SHIFT + L),
     row!("Scatter", "Lasso: drag an outline about points, or stop", Action::ToggleLasso, NONE + L),
     row!("Scatter", "Let go of the picked points", Action::DropPicked),

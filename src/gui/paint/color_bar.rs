@@ -17,8 +17,27 @@ const BAR: f32 = 14.0;
 const END: f32 = 7.0;
 const TICKS: usize = 5;
 
-/// Draws the bar of `scale` with its ticks, its label and `values`, those of each space under the pointer.
+/// Draws the bar of the heatmaps' `scale` with `values`, those of each space under the pointer.
 pub fn ui<'a>(ui: &mut Ui, rect: Rect, scale: &MapScale, values: impl Iterator<Item = (&'a str, f32)>) {
+    let [lo, hi] = scale.range;
+    let text = format!(
+        "{} One scale for all spaces, locked at {} to {}; a patch that is not computed yet has the neutral \
+         colour.",
+        scale.explanation,
+        tick_text(lo, hi - lo),
+        tick_text(hi, hi - lo)
+    );
+    with_words(ui, rect, scale, values, &text);
+}
+
+/// Draws the bar of `scale` with its ticks, its label and `values`; `words` say what it is.
+pub fn with_words<'a>(
+    ui: &mut Ui,
+    rect: Rect,
+    scale: &MapScale,
+    values: impl Iterator<Item = (&'a str, f32)>,
+    words: &str,
+) {
     let [lo, hi] = scale.range;
     let bar = Rect::from_min_max(
         pos2(rect.left() + 10.0, rect.top() + END),
@@ -39,14 +58,7 @@ pub fn ui<'a>(ui: &mut Ui, rect: Rect, scale: &MapScale, values: impl Iterator<I
     for (space, value) in values {
         pointer_ui(ui, bar, height_of(value.clamp(lo, hi)), space);
     }
-    let text = format!(
-        "{} One scale for all spaces, locked at {} to {}; a patch that is not computed yet has the neutral \
-         colour.",
-        scale.explanation,
-        tick_text(lo, hi - lo),
-        tick_text(hi, hi - lo)
-    );
-    ui.allocate_rect(rect, Sense::hover()).on_hover_text(text);
+    ui.allocate_rect(rect, Sense::hover()).on_hover_text(words);
 }
 
 /// A tick's text: as many digits as quarters of the range need, with a true minus sign.

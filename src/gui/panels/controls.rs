@@ -229,7 +229,8 @@ pub fn name_ui(ui: &mut Ui, name: &str, width: f32) -> Response {
     ui.label(name)
 }
 
-fn number_ui<N: eframe::emath::Numeric>(
+/// A whole number with its name and unit.
+pub fn number_ui<N: eframe::emath::Numeric>(
     ui: &mut Ui,
     name: &str,
     number: &mut N,

@@ -138,7 +138,10 @@ fn marks(input: GridInput) -> Vec<GridMark> {
     all.map(|value| GridMark { value, step_size: step }).collect()
 }
 
-/// Marks of a logarithmic axis: powers of ten, and 2 to 9 times them where there is room.
+/// Powers of ten that are marked on a logarithmic axis, at most about: more would be too near each other for numbers.
+const MOST_POWERS: f64 = 8.0;
+
+/// Marks of a logarithmic axis: powers of ten, of many every second or third, and 2 to 9 times them where there is room.
 fn log_marks(input: GridInput) -> Vec<GridMark> {
     let (lo, hi) = input.bounds;
     let span = hi - lo;
@@ -146,8 +149,9 @@ fn log_marks(input: GridInput) -> Vec<GridMark> {
         return vec![];
     }
     let mut marks = vec![];
-    for power in lo.floor() as i32..=hi.ceil() as i32 {
-        marks.push(GridMark { value: f64::from(power), step_size: 1.0 });
+    let every = (span / MOST_POWERS).ceil().max(1.0) as i32;
+    for power in (lo.floor() as i32..=hi.ceil() as i32).filter(|power| power % every == 0) {
+        marks.push(GridMark { value: f64::from(power), step_size: f64::from(every) });
         if span < 3.0 {
             marks.extend((2..10).map(|digit| GridMark {
                 value: f64::from(power) + f64::from(digit).log10(),
@@ -200,6 +204,10 @@ mod tests {
     fn a_logarithmic_axis_is_marked_at_powers_of_ten() {
         let marks = log_marks(GridInput { bounds: (-1.5, 2.5), base_step_size: 0.1 });
         assert_eq!(marks.iter().map(|mark| mark.value).collect::<Vec<_>>(), [-1.0, 0.0, 1.0, 2.0]);
+        // Of many powers every third.
+        let many = log_marks(GridInput { bounds: (-16.5, 0.5), base_step_size: 0.1 });
+        let powers: Vec<f64> = many.iter().map(|mark| mark.value).collect();
+        assert_eq!((powers, many[0].step_size), (vec![-15.0, -12.0, -9.0, -6.0, -3.0, 0.0], 3.0));
         // From 6.2 to 6.9 there is no digit times a power of ten.
         let bounds = (6.2f64.log10(), 6.9f64.log10());
         let short = log_marks(GridInput { bounds, base_step_size: 0.1 });

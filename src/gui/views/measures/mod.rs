@@ -6,10 +6,12 @@ mod locality;
 mod plots;
 mod sample;
 mod table;
+mod world;
 
 use eframe::egui::{ScrollArea, Ui};
 
 use self::image::ImagePage;
+use self::world::WorldPage;
 use super::view::View;
 use crate::engine::{Command, MeasureCommand, MeasurePage, SampleMeasure};
 use crate::gui::desk::Desk;
@@ -26,6 +28,7 @@ pub struct MeasuresPanel {
     /// Whether the engine measures the image on show for this view.
     follows: bool,
     image: ImagePage,
+    world: WorldPage,
 }
 
 impl View for MeasuresPanel {
@@ -39,19 +42,22 @@ impl View for MeasuresPanel {
             desk.session.send(Command::Measure(MeasureCommand::FollowImage(follows)));
             self.follows = follows;
         }
+        self.world.sync(desk, is_on_show && self.page == MeasurePage::World);
     }
 
     fn reset(&mut self) {
         self.image.reset();
     }
 
-    fn run(&mut self, _: &Desk, action: Action) -> bool {
+    fn run(&mut self, desk: &Desk, action: Action) -> bool {
         match action {
             Action::ShowMeasures(page) => self.page = page,
             Action::NextMeasures => {
                 let at = MeasurePage::ALL.iter().position(|page| *page == self.page).unwrap_or(0);
                 self.page = MeasurePage::ALL[(at + 1) % MeasurePage::ALL.len()];
             }
+            Action::StartWorld => self.world.start(desk),
+            Action::PauseWorld => self.world.pause(desk),
             _ => return false,
         }
         true
@@ -61,11 +67,15 @@ impl View for MeasuresPanel {
         ui.horizontal_wrapped(|ui| {
             switch_ui(ui, desk);
             pages_ui(ui, desk, self.page);
-            controls::spaces_ui(ui, desk);
-            if self.page == MeasurePage::Image {
-                controls::patches_ui(ui, desk);
-                controls::colormap_ui(ui, desk);
-                controls::overlay_ui(ui, desk);
+            match self.page {
+                MeasurePage::Image => {
+                    controls::spaces_ui(ui, desk);
+                    controls::patches_ui(ui, desk);
+                    controls::colormap_ui(ui, desk);
+                    controls::overlay_ui(ui, desk);
+                }
+                MeasurePage::Sample(_) => controls::spaces_ui(ui, desk),
+                MeasurePage::World => controls::colormap_ui(ui, desk),
             }
             export_ui(ui, desk, self.page);
         });
@@ -73,6 +83,7 @@ impl View for MeasuresPanel {
             MeasurePage::Image => self.image.ui(ui, desk),
             MeasurePage::Sample(SampleMeasure::Geometry) => geometry::ui(ui, desk),
             MeasurePage::Sample(SampleMeasure::Locality) => locality::ui(ui, desk),
+            MeasurePage::World => self.world.ui(ui, desk),
         });
     }
 }
@@ -92,6 +103,10 @@ fn pages_ui(ui: &mut Ui, desk: &mut Desk, shown: MeasurePage) {
                 MeasurePage::Sample(SampleMeasure::Locality) => (
                     "Locality",
                     "What the neighbours of a patch are, and how its cosine falls with distance (Sec. 4.3).",
+                ),
+                MeasurePage::World => (
+                    "Toy world",
+                    "Co-occurrence to play with, without a model: the spectral loss finds p12 / (p1 p2) (Sec. 3, App. A and B).",
                 ),
             };
             let keys = keys_of(ui.ctx(), Action::NextMeasures);

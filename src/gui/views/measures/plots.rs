@@ -8,12 +8,14 @@ use egui_plot::{AxisHints, FilledArea, GridInput, GridMark, Line, Plot, PlotPoin
 use crate::colormap;
 use crate::figure::{CurveAxis, CurveSeries, CurvesPanel, Panel};
 use crate::gui::paint::theme::{self, STEP};
-use crate::gui::train::plotting::{number, shared, short_number, zoom_by_wheel};
+use crate::gui::train::plotting::{ends, number, shared, short_number, zoom_by_wheel};
 use crate::gui::train::shown::{RunMark, hue};
 use crate::gui::train::smooth::{CurveStyle, thinned};
 
 /// Lines of so few values have a dot on each.
 const DOTTED: usize = 24;
+/// Values that are this near each other, of their size, are drawn as one.
+const ROUNDING: f64 = 1e-9;
 /// Least width of a plot, points.
 const LEAST_WIDTH: f32 = 300.0;
 /// Height of heading and legend above a plot, points.
@@ -100,6 +102,14 @@ fn plot_ui(ui: &mut Ui, panel: &CurvesPanel, size: Vec2) {
         plot = plot.include_x(-0.3).include_x(places as f64 - 0.7);
     }
     plot = plot.y_axis_label(words(y));
+    let all = panel.curves.series.iter();
+    let (xs, ys) = (all.clone().flat_map(|series| &series.x), all.flat_map(|series| &series.y));
+    for at in single(xs, look.log_x).into_iter().flatten() {
+        plot = plot.include_x(at);
+    }
+    for at in single(ys, look.log_y).into_iter().flatten() {
+        plot = plot.include_y(at);
+    }
     let lines: Vec<(Color32, &CurveSeries)> =
         panel.curves.series.iter().map(|series| (color(ui, panel, series), series)).collect();
     let shown = plot.show(ui, |plot| {
@@ -108,6 +118,15 @@ fn plot_ui(ui: &mut Ui, panel: &CurvesPanel, size: Vec2) {
     });
     let text = summary(panel);
     shown.response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &text));
+}
+
+/// Ends of an axis, as drawn, whose values are one and the same but for rounding.
+fn single<'a>(values: impl Iterator<Item = &'a f64>, log: bool) -> Option<[f64; 2]> {
+    let drawn = values.map(|value| if log { value.log10() } else { *value }).filter(|at| at.is_finite());
+    let (low, high) =
+        drawn.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), at| (low.min(at), high.max(at)));
+    let is_one = low <= high && high - low <= ROUNDING * low.abs().max(high.abs());
+    is_one.then(|| ends(low, low, log))
 }
 
 fn words(axis: &CurveAxis) -> String {
@@ -186,6 +205,13 @@ fn summary(panel: &CurvesPanel) -> String {
 mod tests {
     use super::*;
     use crate::figure::CurveData;
+
+    #[test]
+    fn an_axis_of_one_value_is_about_it_and_any_other_is_left_alone() {
+        assert_eq!(single([100.0, f64::NAN, 100.0 + 1e-9].iter(), true), Some([1.5, 2.5]));
+        assert_eq!(single([4.0].iter(), false), Some([3.6, 4.4]));
+        assert_eq!([single([1.0, 2.0].iter(), true), single([].iter(), false)], [None, None]);
+    }
 
     #[test]
     fn gaps_part_a_line_and_a_plot_says_where_its_lines_begin_and_end() {
