@@ -120,6 +120,63 @@ fn agreement(products: &[f64], joint: &[f64], kinds: usize) -> Option<f64> {
     (scale > 1e-12).then(|| both / scale)
 }
 
+/// Pairs of kinds that stand together about as often.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RatioBin {
+    /// Their mean p12 / (p1 p2).
+    pub ratio: f64,
+    /// Their mean product.
+    pub mean: f64,
+    /// A tenth of the products are below.
+    pub low: f64,
+    /// A tenth are above.
+    pub high: f64,
+}
+
+/// The products of pairs by their ratio: first those that never stand together, then `bins` of like weight. Pairs are
+/// weighted by p1 p2; kinds that do not occur are left out. `joint` and `products` are `[kinds, kinds]`.
+pub fn by_ratio(joint: &[f64], products: &[f64], kinds: usize, bins: usize) -> Vec<RatioBin> {
+    let (marginal, ratios) = (marginal(joint, kinds), ratios(joint, kinds));
+    let weight = |pair: usize| marginal[pair / kinds] * marginal[pair % kinds];
+    let pairs = (0..joint.len()).map(|pair| (ratios[pair], weight(pair), products[pair]));
+    let (never, mut others): (Vec<_>, Vec<_>) =
+        pairs.filter(|(_, weight, _)| *weight > 0.0).partition(|(ratio, ..)| *ratio == 0.0);
+    others.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let total: f64 = others.iter().map(|(_, weight, _)| weight).sum();
+    let mut of_bins = vec![vec![]; bins];
+    let mut before = 0.0;
+    for pair in others {
+        // The middle of its weight says where it belongs.
+        let at = (before + pair.1 / 2.0) / total * bins as f64;
+        of_bins[(at as usize).min(bins - 1)].push(pair);
+        before += pair.1;
+    }
+    let all = std::iter::once(never).chain(of_bins);
+    all.filter(|pairs| !pairs.is_empty()).map(bin).collect()
+}
+
+/// Of pairs with ratio, weight and product.
+fn bin(mut pairs: Vec<(f64, f64, f64)>) -> RatioBin {
+    pairs.sort_by(|a, b| a.2.total_cmp(&b.2));
+    let total: f64 = pairs.iter().map(|(_, weight, _)| weight).sum();
+    let mean =
+        |of: fn(&(f64, f64, f64)) -> f64| pairs.iter().map(|pair| pair.1 * of(pair)).sum::<f64>() / total;
+    let quantile = |share: f64| {
+        let mut below = 0.0;
+        let found = pairs.iter().find(|pair| {
+            below += pair.1;
+            below >= share * total
+        });
+        found.or(pairs.last()).map_or(f64::NAN, |pair| pair.2)
+    };
+    RatioBin {
+        ratio: mean(|pair| pair.0),
+        mean: mean(|pair| pair.2),
+        low: quantile(0.1),
+        high: quantile(0.9),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,5 +222,29 @@ mod tests {
                 && interval.low < interval.value
                 && interval.value < interval.high
         );
+    }
+
+    #[test]
+    fn products_are_told_by_ratio_with_the_pairs_that_never_stand_together_first() {
+        let counts = three();
+        let (joint, found) = (counts.whole(), ratios(&counts.whole(), 3));
+        let bins = by_ratio(&joint, &found, 3, 4);
+        // Of nine pairs, 0 2 and 2 0 and 1 1 and 2 2 never stand together.
+        assert_eq!((bins[0].ratio, bins[0].mean, bins[0].high), (0.0, 0.0, 0.0));
+        assert!(bins.len() <= 5 && bins.windows(2).all(|pair| pair[0].ratio < pair[1].ratio), "{bins:?}");
+        for bin in &bins {
+            assert!((bin.mean - bin.ratio).abs() < 1e-12 && bin.low <= bin.high, "the product is the ratio");
+        }
+        // One bin for all that stand together: the mean ratio is their joint weight, 1, over their independent one.
+        let p = marginal(&joint, 3);
+        let weight: f64 =
+            (0..9).filter(|pair| joint[*pair] > 0.0).map(|pair| p[pair / 3] * p[pair % 3]).sum();
+        let one = by_ratio(&joint, &found, 3, 1);
+        assert!((one[1].ratio - 1.0 / weight).abs() < 1e-12, "{one:?}");
+        // A kind that does not occur has no pairs.
+        let mut wider = vec![0.0; 16];
+        (0..9).for_each(|pair| wider[pair / 3 * 4 + pair % 3] = joint[pair]);
+        let products: Vec<f64> = ratios(&wider, 4).iter().map(|ratio| ratio + 1.0).collect();
+        assert_eq!(by_ratio(&wider, &products, 4, 4).len(), bins.len());
     }
 }

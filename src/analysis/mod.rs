@@ -5,6 +5,7 @@ pub mod composition;
 pub mod convergence;
 pub mod cooccurrence;
 pub mod cooccurring;
+pub mod cooccurring_bank;
 pub mod displacement;
 #[cfg(test)]
 mod fixture;

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::shared::{Commander, PlotArgs, positive, show};
+use crate::engine::facts::CooccurringConfig;
 use crate::engine::jobs::cooccurrence::{CooccurrenceReport, CooccurrenceRequest};
-use crate::engine::jobs::cooccurring::{CooccurringReport, CooccurringRequest};
+use crate::engine::jobs::cooccurring::{CooccurringDone, CooccurringRequest};
 use crate::engine::jobs::plot;
 use crate::engine::{Outputs, WorldPlan, WorldReport, jobs};
 use crate::stats::Interval;
@@ -16,10 +17,10 @@ use crate::words::{count, thousands};
 pub struct CooccurrenceArgs {
     /// Folder of a bank: the co-occurrence of its patches, quantised into kinds, beside the products of their vectors;
     /// without it a toy world
-    #[arg(conflicts_with_all = ["images", "patches", "dim", "w", "noise", "steps", "out", "PlotArgs"])]
+    #[arg(conflicts_with_all = ["images", "patches", "dim", "w", "noise", "steps"])]
     pub bank: Option<PathBuf>,
     /// Of a bank: kinds that patches are quantised into, by k-means
-    #[arg(long, value_name = "K", default_value_t = 128, requires = "bank", value_parser = positive())]
+    #[arg(long, value_name = "K", default_value_t = CooccurringConfig::KINDS, requires = "bank", value_parser = positive())]
     pub kinds: usize,
     /// Of a bank: the space by whose vectors patches are quantised; h unless told
     #[arg(long, value_name = "SPACE", requires = "bank")]
@@ -45,7 +46,8 @@ pub struct CooccurrenceArgs {
     /// Steps of the optimiser (SGD, momentum 0.9, cosine to 0)
     #[arg(long, default_value_t = WorldPlan::USUAL.steps)]
     pub steps: u64,
-    /// Draw the two matrices side by side, and the losses: .svg, .pdf or .png
+    /// Draw the two matrices side by side, and the losses; of a bank the mean products of two kinds by how often they
+    /// stand together: .svg, .pdf or .png
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Also write all pairs, as comma-separated values
@@ -57,15 +59,16 @@ pub struct CooccurrenceArgs {
 
 impl Commander {
     pub fn cooccurrence(&self, args: CooccurrenceArgs) -> anyhow::Result<()> {
-        if let Some(bank) = args.bank {
-            plot::check(Outputs::default().reads("BANK", bank.as_path()), None, args.csv.as_deref())?;
-            let CooccurrenceArgs { kinds, by, space: spaces, csv, .. } = args;
-            let request = CooccurringRequest { bank, kinds, by, spaces, csv };
-            let report = self.job(|job| jobs::cooccurring::cooccurring(&request, job))?;
-            return show(self.json(), &report, || measured_words(&report));
-        }
         let look = args.plot;
         let plot = args.out.map(|out| look.file(out));
+        if let Some(bank) = args.bank {
+            let outputs = Outputs::default().reads("BANK", bank.as_path());
+            plot::check(outputs, plot.as_ref(), args.csv.as_deref())?;
+            let CooccurrenceArgs { kinds, by, space: spaces, csv, .. } = args;
+            let request = CooccurringRequest { bank, kinds, by, spaces, plot, csv };
+            let done = self.job(|job| jobs::cooccurring::cooccurring(&request, job))?;
+            return show(self.json(), &done, || measured_words(&done));
+        }
         plot::check(Outputs::default(), plot.as_ref(), args.csv.as_deref())?;
         let CooccurrenceArgs { images, patches, dim, w, noise, steps, csv, .. } = args;
         let plan = WorldPlan { images, patches, dim, w, noise, seed: self.seed(), steps };
@@ -115,7 +118,8 @@ fn words(report: &CooccurrenceReport) -> String {
     lines.join("\n")
 }
 
-fn measured_words(report: &CooccurringReport) -> String {
+fn measured_words(done: &CooccurringDone) -> String {
+    let CooccurringDone { report, files } = done;
     let half =
         |[images, patches]: [usize; 2]| format!("{} of {}", count(patches, "patch"), count(images, "image"));
     let mut lines = vec![
@@ -143,5 +147,6 @@ fn measured_words(report: &CooccurringReport) -> String {
     let of_spaces = report.spaces.iter();
     lines.extend(of_spaces.map(|space| format!("{:>8}  {}", space.space, interval(&space.correlation))));
     lines.push(format!("{:>8}  {}  by the other half's own counts", "counts", interval(&report.ceiling)));
+    lines.extend(files.iter().map(|files| format!("{}{}", files.out.display(), files.warning_line())));
     lines.join("\n")
 }

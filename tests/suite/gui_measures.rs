@@ -29,7 +29,7 @@ use crate::gui::{GRID, SIDE, Window, patch};
 use crate::gui_sizes::wrong_at_all_sizes;
 use crate::support::{json, text};
 
-fn asked(window: &Window) -> Vec<MeasureCommand> {
+pub fn asked(window: &Window) -> Vec<MeasureCommand> {
     let of = |command| match command {
         Command::Measure(command) => Some(command),
         _ => None,
@@ -52,7 +52,7 @@ fn panel(title: &str) -> Panel {
     Panel::Curves(CurvesPanel { log_x: true, log_y: false, curves })
 }
 
-fn page(titles: &[&str]) -> Arc<MeasuredPage> {
+pub fn page(titles: &[&str]) -> Arc<MeasuredPage> {
     let panels = titles.iter().map(|title| panel(title)).collect();
     let data = PanelsData { title: String::new(), panels, notes: vec![] };
     Arc::new(MeasuredPage { spec: PanelsSpec::default(), data, source: serde_json::Value::Null })
@@ -263,7 +263,7 @@ fn geometry() -> SampleResult<Geometry> {
 }
 
 /// The page of a measure of the sample, before anything is measured.
-fn at_page(name: &str) -> Window {
+pub fn at_page(name: &str) -> Window {
     let mut window = Window::with_query([1280.0, 800.0]);
     window.line.update(|shown| {
         let progress = Progress {
@@ -475,7 +475,7 @@ fn the_engine_writes_the_locality_report_of_the_command_line() {
 }
 
 /// Waits until the page stands at `path`.
-fn written(started: &Started, path: &Path) {
+pub fn written(started: &Started, path: &Path) {
     let deadline = std::time::Instant::now() + Duration::from_secs(60);
     let saved =
         |event: &Event| matches!(event, Event::Figure(FigureEvent::Saved { path: at, .. }) if at == path);

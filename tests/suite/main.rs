@@ -23,6 +23,7 @@ mod gui_bank;
 mod gui_browse; // the list of images: search, keyboard, a million of them
 mod gui_charts; // the Train tab's charts: what tells runs apart, numbers, axes, sizes
 mod gui_compare; // two models in the window: side by side, scrubbing, playing
+mod gui_cooccurrence; // section 3 on real patches in the Measures view, and its part of the engine
 mod gui_ease; // first steps, recent files, links, size of the interface
 mod gui_evaluate; // the Evaluate tab, and its part of the engine
 mod gui_export; // the dialog for figures, by role and label

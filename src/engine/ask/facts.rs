@@ -5,6 +5,7 @@ pub use super::space::PatchSpace;
 pub use crate::analysis::carried::SpaceCarried;
 pub use crate::analysis::composition::Composition;
 pub use crate::analysis::convergence::{ConvergencePoint, OverDraws, PatchCount, SpaceConvergence};
+pub use crate::analysis::cooccurring_bank::{CooccurringConfig, CooccurringReport, SpaceAgreement};
 pub use crate::analysis::displacement::{Displacement, DisplacementPoint};
 pub use crate::analysis::locality::{LocalityConfig, LocalityReport, SpaceLocality};
 pub use crate::analysis::plane::{PatchPlane, PlaneConfig, PlaneWay};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::analysis::carried::SpaceCarried;
 use crate::analysis::convergence::SpaceConvergence;
+use crate::analysis::cooccurring_bank::CooccurringReport;
 use crate::analysis::locality::LocalityReport;
 use crate::analysis::spaces::Geometry;
 use crate::engine::ask::world::{WorldCommand, WorldView};
@@ -32,14 +33,17 @@ pub enum SampleMeasure {
     Geometry,
     /// What their neighbours are, and how their cosine falls with distance.
     Locality,
+    /// Whether the products of their vectors say which kinds stand together on images (section 3).
+    Cooccurrence,
 }
 
 impl MeasurePage {
     /// All, in the order in which they are offered.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Image,
         Self::Sample(SampleMeasure::Geometry),
         Self::Sample(SampleMeasure::Locality),
+        Self::Sample(SampleMeasure::Cooccurrence),
         Self::World,
     ];
 }
@@ -77,6 +81,8 @@ pub struct MeasuresShown {
     pub geometry: SampleView<Geometry>,
     /// How local the spaces of the sample are.
     pub locality: SampleView<LocalityReport>,
+    /// Whether the products of the sample's vectors say what stands together.
+    pub cooccurrence: SampleView<CooccurringReport>,
     /// The toy world of section 3, once one was shown.
     pub world: Option<Arc<WorldView>>,
 }
@@ -134,6 +140,7 @@ impl MeasuresShown {
             MeasurePage::Image => self.image.is_some(),
             MeasurePage::Sample(SampleMeasure::Geometry) => self.geometry.result.is_some(),
             MeasurePage::Sample(SampleMeasure::Locality) => self.locality.result.is_some(),
+            MeasurePage::Sample(SampleMeasure::Cooccurrence) => self.cooccurrence.result.is_some(),
             MeasurePage::World => self.world.is_some(),
         }
     }

@@ -1,36 +1,20 @@
-//! Section 3 of the paper on real patches: whether z1.z2 says how often two kinds of patches stand on one image.
-//!
-//! Half of a bank's images, drawn by the seed, teach: patches are quantised into kinds by k-means, and a kind's vector in
-//! each space is the mean of its patches' vectors of unit length, so that a product of two kinds is the mean cosine of
-//! their patches. On the other half the kinds are counted, and p12 / (p1 p2) is held against those products.
+//! `bagssl cooccurrence BANK`: section 3 of the paper on real patches.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
-use anyhow::{Context, ensure};
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_pcg::Pcg64Mcg;
 use serde::Serialize;
 
-use crate::analysis::cooccurrence::products;
-use crate::analysis::cooccurring::{KindCounts, marginal, ratios};
-use crate::analysis::kinds::PatchKinds;
-use crate::bank::{Bank, ModelFacts};
+use crate::analysis::cooccurring_bank::{
+    CooccurringConfig, CooccurringReport, KindPairs, measure_cooccurring,
+};
+use crate::bank::Bank;
+use crate::engine::figures::cooccurring::cooccurring_page;
+use crate::engine::figures::output::Written;
 use crate::engine::jobs::Job;
-use crate::engine::jobs::plot::write_csv;
-use crate::memory;
-use crate::patch::PatchGrid;
-use crate::progress::Progress;
-use crate::stats::Interval;
+use crate::engine::jobs::plot::{PlotFile, write_csv};
+use crate::paths;
 
-/// Resamples of the held-out images.
-const RESAMPLES: usize = 200;
-/// Most patches that k-means learns from; all are counted.
-const MOST_LEARNED: usize = 100_000;
-
-/// `bagssl cooccurrence BANK`.
+/// What is measured, and where it goes.
 pub struct CooccurringRequest {
     /// The patches and their vectors.
     pub bank: PathBuf,
@@ -40,228 +24,58 @@ pub struct CooccurringRequest {
     pub by: Option<String>,
     /// Spaces whose products are held against the co-occurrence; none: all.
     pub spaces: Vec<String>,
+    /// Where the products are drawn by how often kinds stand together, if they are.
+    pub plot: Option<PlotFile>,
     /// Where all pairs go, if they are wanted as a table.
     pub csv: Option<PathBuf>,
 }
 
-/// What was measured.
+/// What came of it.
 #[derive(Clone, Debug, Serialize)]
-pub struct CooccurringReport {
-    /// Whose vectors.
-    pub model: ModelFacts,
-    /// The data set's name.
-    pub data: String,
-    /// Where the patches lie.
-    pub grid: PatchGrid,
-    /// Draws the halves, the first centres and the resamples.
-    pub seed: u64,
-    /// Kinds of patches.
-    pub kinds: usize,
-    /// The space by whose vectors they were quantised.
-    pub by: String,
-    /// Images and patches of the half that teaches, and of the held-out half.
-    pub taught: [usize; 2],
-    /// As `taught`.
-    pub held_out: [usize; 2],
-    /// Kinds that occur on held-out images.
-    pub occurring: usize,
-    /// Correlation of the ratios of the one half with those of the other: as much as counts can tell.
-    pub ceiling: Option<Interval>,
-    /// Of each space.
-    pub spaces: Vec<SpaceAgreement>,
-}
-
-/// How the products of a space go with the co-occurrence.
-#[derive(Clone, Debug, Serialize)]
-pub struct SpaceAgreement {
-    /// The space.
-    pub space: String,
-    /// Correlation with p12 / (p1 p2) on held-out images, pairs weighted by p1 p2; `None` where one does not vary.
-    pub correlation: Option<Interval>,
+pub struct CooccurringDone {
+    /// What was measured.
+    #[serde(flatten)]
+    pub report: CooccurringReport,
+    /// The files that were written.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub files: Option<Written>,
 }
 
 /// Measures it on a bank.
 ///
 /// # Errors
 /// A space that is not there, too few images, no room, cancelled, a file that cannot be written.
-pub fn cooccurring(request: &CooccurringRequest, mut job: Job<'_>) -> anyhow::Result<CooccurringReport> {
-    ensure!((2..=2048).contains(&request.kinds), "--kinds {}; expected 2 to 2,048", request.kinds);
+pub fn cooccurring(request: &CooccurringRequest, job: Job<'_>) -> anyhow::Result<CooccurringDone> {
     let bank = Bank::open(&request.bank)?;
-    let by = chosen_space(&bank, request.by.as_deref())?;
     let spaces: Vec<String> = match request.spaces.is_empty() {
         true => bank.spaces().map(str::to_owned).collect(),
         false => request.spaces.clone(),
     };
-    spaces.iter().try_for_each(|space| bank.space(space).map(drop))?;
-    let [taught, held_out] = halves(&bank, job.seed);
-    ensure!(
-        taught.images() > 1 && held_out.images() > 1,
-        "{}: {} images with two patches and more; expected at least 4",
-        request.bank.display(),
-        taught.images() + held_out.images()
-    );
-    let rows = unit_rows(&bank, &by, &taught.rows)?;
-    let width = bank.width(&by)?;
-    let learned = &rows[..rows.len().min(MOST_LEARNED * width)];
-    let kinds = PatchKinds::learn(learned, width, request.kinds, job.seed, job.cancel)?;
-    let of_taught = kinds.nearest(&rows).into_iter().map(|(kind, _)| kind).collect::<Vec<_>>();
-    drop(rows);
-    let of_held_out = kinds.nearest(&unit_rows(&bank, &by, &held_out.rows)?);
-    let of_held_out: Vec<u32> = of_held_out.into_iter().map(|(kind, _)| kind).collect();
-    let counts = held_out.counts(&of_held_out, kinds.count());
-    let (joint, clock) = (counts.whole(), Instant::now());
-    let known = ratios(&taught.counts(&of_taught, kinds.count()).whole(), kinds.count());
-    let mut report = CooccurringReport {
-        model: bank.spec().model.clone(),
-        data: bank.spec().data.name.clone(),
-        grid: bank.spec().grid,
-        seed: job.seed,
-        kinds: kinds.count(),
-        by,
-        taught: [taught.images(), taught.rows.len()],
-        held_out: [held_out.images(), held_out.rows.len()],
-        occurring: marginal(&joint, kinds.count()).iter().filter(|p| **p > 0.0).count(),
-        ceiling: counts.agreement(&known, RESAMPLES, job.seed),
-        spaces: vec![],
+    let config = CooccurringConfig { kinds: request.kinds, by: request.by.clone(), seed: job.seed };
+    let name = paths::to_words(&request.bank);
+    let (report, pairs) = measure_cooccurring(&bank, &name, &spaces, &config, job.cancel, job.progress)?;
+    let draw = |plot: &PlotFile| {
+        let page = cooccurring_page(&report, &pairs);
+        plot.write(page.data, page.spec, page.source)
     };
-    let mut columns = vec![ratios(&joint, kinds.count())];
-    for (done, space) in spaces.iter().enumerate() {
-        tell(&mut job, done, spaces.len(), clock);
-        job.cancel.check()?;
-        let means = kind_means(&bank, space, &taught.rows, &of_taught, kinds.count())?;
-        let found = products(&means, kinds.count());
-        let correlation = counts.agreement(&found, RESAMPLES, job.seed);
-        report.spaces.push(SpaceAgreement { space: space.clone(), correlation });
-        columns.push(found);
-    }
-    tell(&mut job, spaces.len(), spaces.len(), clock);
+    let files = request.plot.as_ref().map(draw).transpose()?;
     if let Some(csv) = &request.csv {
-        write_pairs(csv, &report, &joint, &columns)?;
+        write_pairs(csv, &report, &pairs)?;
     }
-    Ok(report)
+    Ok(CooccurringDone { report, files })
 }
 
-fn tell(job: &mut Job<'_>, done: usize, total: usize, clock: Instant) {
-    (job.progress)(Progress {
-        what: "measuring",
-        done: done as u64,
-        total: total as u64,
-        resumed: 0,
-        unit: "spaces",
-        elapsed: clock.elapsed(),
-    });
-}
-
-/// What was asked for, or h, or what comes first: kinds that z made itself would say little of z.
-fn chosen_space(bank: &Bank, by: Option<&str>) -> anyhow::Result<String> {
-    if let Some(by) = by {
-        return bank.space(by).map(|_| by.to_owned());
-    }
-    let names: Vec<&str> = bank.spaces().collect();
-    let usual = names.iter().copied().find(|name| *name == "h");
-    usual.or(names.first().copied()).map(str::to_owned).context("the bank has no space")
-}
-
-/// Patches of some images.
-struct HalfOfBank {
-    /// Image after image.
-    rows: Vec<usize>,
-    /// How many of them are of each image.
-    of_image: Vec<usize>,
-}
-
-impl HalfOfBank {
-    fn images(&self) -> usize {
-        self.of_image.len()
-    }
-
-    /// The kinds on each image.
-    fn counts(&self, kinds: &[u32], count: usize) -> KindCounts {
-        let mut counts = KindCounts::new(count);
-        let mut rest = kinds;
-        for patches in &self.of_image {
-            let (image, later) = rest.split_at(*patches);
-            counts.add(image);
-            rest = later;
-        }
-        counts
-    }
-}
-
-/// The images with two patches and more, drawn into two halves.
-fn halves(bank: &Bank, seed: u64) -> [HalfOfBank; 2] {
-    let skipped: HashSet<u32> = bank.skipped().iter().map(|skipped| skipped.image).collect();
-    let images = bank
-        .rows_in_order()
-        .filter(|rows| rows.len() > 1 && !skipped.contains(&bank.image_of_row(rows.start)));
-    let mut images: Vec<_> = images.collect();
-    images.shuffle(&mut Pcg64Mcg::seed_from_u64(seed));
-    let (first, second) = images.split_at(images.len() / 2);
-    [first, second].map(|images| HalfOfBank {
-        rows: images.iter().cloned().flatten().collect(),
-        of_image: images.iter().map(ExactSizeIterator::len).collect(),
-    })
-}
-
-/// The vectors of `rows`, `[rows, width]`, of unit length; zeros stay.
-fn unit_rows(bank: &Bank, space: &str, rows: &[usize]) -> anyhow::Result<Vec<f32>> {
-    let width = bank.width(space)?;
-    let budget = memory::budget();
-    let what = || format!("the vectors of {} patches", rows.len());
-    budget.ensure(budget.bank(), (rows.len() * width * 4) as u64, what, "a bank of fewer images")?;
-    let mut values = vec![0.0; rows.len() * width];
-    for (row, to) in rows.iter().zip(values.chunks_exact_mut(width)) {
-        bank.row_f32(space, *row, to)?;
-        to_unit(to);
-    }
-    Ok(values)
-}
-
-fn to_unit(row: &mut [f32]) {
-    let norm = row.iter().map(|value| value * value).sum::<f32>().sqrt();
-    row.iter_mut().for_each(|value| *value /= if norm > 0.0 { norm } else { 1.0 });
-}
-
-/// The mean vector of each kind, `[kinds, width]`; zeros where there is none.
-fn kind_means(
-    bank: &Bank,
-    space: &str,
-    rows: &[usize],
-    kinds: &[u32],
-    count: usize,
-) -> anyhow::Result<Vec<f64>> {
-    let width = bank.width(space)?;
-    let (mut means, mut counts, mut vector) =
-        (vec![0.0; count * width], vec![0.0f64; count], vec![0.0; width]);
-    for (row, kind) in rows.iter().zip(kinds) {
-        bank.row_f32(space, *row, &mut vector)?;
-        to_unit(&mut vector);
-        let kind = *kind as usize;
-        counts[kind] += 1.0;
-        let mean = &mut means[kind * width..(kind + 1) * width];
-        mean.iter_mut().zip(&vector).for_each(|(mean, value)| *mean += f64::from(*value));
-    }
-    for (mean, count) in means.chunks_exact_mut(width).zip(&counts) {
-        mean.iter_mut().for_each(|value| *value /= count.max(1.0));
-    }
-    Ok(means)
-}
-
-/// All pairs of kinds; `columns`: the ratios, and the products of each space.
-fn write_pairs(
-    path: &Path,
-    report: &CooccurringReport,
-    joint: &[f64],
-    columns: &[Vec<f64>],
-) -> anyhow::Result<()> {
+/// All pairs of kinds.
+fn write_pairs(path: &Path, report: &CooccurringReport, pairs: &KindPairs) -> anyhow::Result<()> {
     let heading = ["first", "second", "p12", "ratio"].into_iter();
     let heading: Vec<&str> =
         heading.chain(report.spaces.iter().map(|agreement| agreement.space.as_str())).collect();
     let row = |pair: usize| -> Vec<String> {
         let kinds = [pair / report.kinds, pair % report.kinds].map(|kind| kind.to_string());
-        let values = columns.iter().map(|column| column[pair].to_string());
-        kinds.into_iter().chain([joint[pair].to_string()]).chain(values).collect()
+        let known = [pairs.joint[pair], pairs.ratios[pair]];
+        let values = known.into_iter().chain(pairs.products.iter().map(|column| column[pair]));
+        kinds.into_iter().chain(values.map(|value| value.to_string())).collect()
     };
-    let rows: Vec<Vec<String>> = (0..joint.len()).map(row).collect();
+    let rows: Vec<Vec<String>> = (0..pairs.joint.len()).map(row).collect();
     write_csv(path, &heading, &rows)
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+use crate::analysis::cooccurring_bank::{CooccurringConfig, CooccurringReport, measure_cooccurring};
 use crate::analysis::invariance::Invariance;
 use crate::analysis::locality::{LocalityConfig, LocalityReport, changing_progress, measure_bank};
 use crate::analysis::spaces::{Geometry, GeometryConfig, measure_spaces};
@@ -22,6 +23,7 @@ use crate::engine::ask::{
     Command, EngineLine, MeasureCommand, MeasurePage, MeasuredPage, MeasuresShown, SampleMeasure,
     SamplePhase, SampleResult, SampleView,
 };
+use crate::engine::figures::cooccurring::cooccurring_page;
 use crate::engine::figures::locality::{LocalityFacts, locality_page};
 use crate::engine::figures::spaces::geometry_page;
 use crate::engine::live::measured_pages::export;
@@ -84,6 +86,7 @@ impl<R> Default for SampleSlot<R> {
 struct SampleSlots {
     geometry: SampleSlot<Geometry>,
     locality: SampleSlot<LocalityReport>,
+    cooccurrence: SampleSlot<CooccurringReport>,
     /// Left to do for the newest locality report.
     changing: Option<ChangingJob>,
 }
@@ -176,6 +179,24 @@ impl SampleJob {
     fn result<R>(&self, report: R, page: MeasuredPage) -> Arc<SampleResult<R>> {
         let (images, patches) = (self.bank.complete_images(), self.bank.searchable());
         Arc::new(SampleResult { report, images, patches, page: Arc::new(page) })
+    }
+}
+
+impl SampleReport for CooccurringReport {
+    fn slot(slots: &mut SampleSlots) -> &mut SampleSlot<Self> {
+        &mut slots.cooccurrence
+    }
+
+    fn shown(shown: &mut MeasuresShown) -> &mut SampleView<Self> {
+        &mut shown.cooccurrence
+    }
+
+    fn measure(job: &SampleJob, progress: &mut dyn FnMut(Progress)) -> anyhow::Result<SampleMeasured<Self>> {
+        let (name, config) = (job.data.name(), CooccurringConfig::default());
+        let (report, pairs) =
+            measure_cooccurring(&job.bank, &name, &job.names(), &config, &job.cancel, progress)?;
+        let page = cooccurring_page(&report, &pairs);
+        Ok(SampleMeasured { report, page, changing: None })
     }
 }
 
@@ -316,10 +337,12 @@ impl Part for SampleMeasuresPart {
             Command::Measure(MeasureCommand::Start(measure)) => match measure {
                 SampleMeasure::Geometry => self.start::<Geometry>(measure, open),
                 SampleMeasure::Locality => self.start::<LocalityReport>(measure, open),
+                SampleMeasure::Cooccurrence => self.start::<CooccurringReport>(measure, open),
             },
             Command::Measure(MeasureCommand::Stop(measure)) => match measure {
                 SampleMeasure::Geometry => self.board.leave::<Geometry>(false),
                 SampleMeasure::Locality => self.board.leave::<LocalityReport>(false),
+                SampleMeasure::Cooccurrence => self.board.leave::<CooccurringReport>(false),
             },
             Command::Measure(MeasureCommand::Export { page: MeasurePage::Sample(measure), path }) => {
                 return Handled::Yes(self.export(measure, path, open));
@@ -333,6 +356,7 @@ impl Part for SampleMeasuresPart {
         if matches!(change, Change::Source | Change::Vectors) {
             self.board.leave::<Geometry>(true);
             self.board.leave::<LocalityReport>(true);
+            self.board.leave::<CooccurringReport>(true);
         }
     }
 
@@ -384,6 +408,7 @@ impl SampleMeasuresPart {
         let page = match measure {
             SampleMeasure::Geometry => self.board.page::<Geometry>(),
             SampleMeasure::Locality => self.board.page::<LocalityReport>(),
+            SampleMeasure::Cooccurrence => self.board.page::<CooccurringReport>(),
         };
         export(page, path, open)
     }
@@ -394,6 +419,7 @@ impl Drop for SampleMeasuresPart {
         let slots = self.board.slots();
         slots.geometry.cancel.cancel();
         slots.locality.cancel.cancel();
+        slots.cooccurrence.cancel.cancel();
     }
 }
 
@@ -412,6 +438,7 @@ fn measure_all(board: &SampleBoard, jobs: &Receiver<SampleJob>) {
         match job.measure {
             SampleMeasure::Geometry => board.serve::<Geometry>(job),
             SampleMeasure::Locality => board.serve::<LocalityReport>(job),
+            SampleMeasure::Cooccurrence => board.serve::<CooccurringReport>(job),
         }
     }
 }

@@ -61,6 +61,7 @@ impl Unchanged for MeasuresShown {
             && self.orders == before.orders
             && self.geometry.is_as(&before.geometry)
             && self.locality.is_as(&before.locality)
+            && self.cooccurrence.is_as(&before.cooccurrence)
             && self.world.is_as(&before.world)
     }
 }

@@ -281,7 +281,7 @@ mod tests {
             fitting(&ctx, text, recent).into_iter().map(|row| row.name).collect()
         };
         let exports = names("export fig", &recent);
-        assert_eq!(exports.len(), 9);
+        assert_eq!(exports.len(), 10);
         assert_eq!(exports[0], "Export heatmaps (Fig. 4, 6)...");
         assert!(names("xyzzy", &recent).is_empty());
         assert_eq!(names("bagssl:1?image=3", &recent), ["Open this link"]);

@@ -165,7 +165,8 @@ impl Dialog {
             MeasurePage::Image => "image-measures.pdf",
             MeasurePage::Sample(SampleMeasure::Geometry) => "geometry.pdf",
             MeasurePage::Sample(SampleMeasure::Locality) => "locality.pdf",
-            MeasurePage::World => "cooccurrence.pdf",
+            MeasurePage::Sample(SampleMeasure::Cooccurrence) => "cooccurrence.pdf",
+            MeasurePage::World => "toy-world.pdf",
         };
         Self::new(Purpose::Measures(page), paths::to_words(&folder.join(name)))
     }

@@ -206,6 +206,11 @@ const BEFORE_VIEWS: &[ActionInfo] = &[
         "Export the locality report...",
         Action::ExportMeasures(MeasurePage::Sample(SampleMeasure::Locality))
     ),
+    row!(
+        "Figures",
+        "Export the co-occurrence of patches...",
+        Action::ExportMeasures(MeasurePage::Sample(SampleMeasure::Cooccurrence))
+    ),
     row!("Figures", "Export the toy world of co-occurrence...", Action::ExportMeasures(MeasurePage::World)),
     row!("Figures", "Export the scatter of patches...", Action::ExportScatter),
     row!("Images", "Find an image or class", Action::FindImage, CTRL + F),
@@ -265,6 +270,21 @@ const AFTER_VIEWS: &[ActionInfo] = &[
     ),
     row!("Measures", "Measure how local the spaces are", Action::StartMeasure(SampleMeasure::Locality)),
     row!("Measures", "Stop measuring how local the spaces are", Action::StopMeasure(SampleMeasure::Locality)),
+    row!(
+        "Measures",
+        "Measures: which patches stand together",
+        Action::ShowMeasures(MeasurePage::Sample(SampleMeasure::Cooccurrence))
+    ),
+    row!(
+        "Measures",
+        "Measure which patches stand together",
+        Action::StartMeasure(SampleMeasure::Cooccurrence)
+    ),
+    row!(
+        "Measures",
+        "Stop measuring which patches stand together",
+        Action::StopMeasure(SampleMeasure::Cooccurrence)
+    ),
     row!("Measures", "Measures: co-occurrence in a toy world", Action::ShowMeasures(MeasurePage::World)),
     row!("Measures", "Start over in the toy world", Action::StartWorld),
     row!("Measures", "Pause the toy world, or go on", Action::PauseWorld),

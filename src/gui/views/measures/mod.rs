@@ -1,5 +1,6 @@
 //! What is measured of what is explored, in numbers and plots: the pages of the command line's measures, live.
 
+mod cooccurrence;
 mod geometry;
 mod image;
 mod locality;
@@ -83,6 +84,7 @@ impl View for MeasuresPanel {
             MeasurePage::Image => self.image.ui(ui, desk),
             MeasurePage::Sample(SampleMeasure::Geometry) => geometry::ui(ui, desk),
             MeasurePage::Sample(SampleMeasure::Locality) => locality::ui(ui, desk),
+            MeasurePage::Sample(SampleMeasure::Cooccurrence) => cooccurrence::ui(ui, desk),
             MeasurePage::World => self.world.ui(ui, desk),
         });
     }
@@ -103,6 +105,10 @@ fn pages_ui(ui: &mut Ui, desk: &mut Desk, shown: MeasurePage) {
                 MeasurePage::Sample(SampleMeasure::Locality) => (
                     "Locality",
                     "What the neighbours of a patch are, and how its cosine falls with distance (Sec. 4.3).",
+                ),
+                MeasurePage::Sample(SampleMeasure::Cooccurrence) => (
+                    "Co-occurrence",
+                    "Whether the products of vectors say which patches stand together on images (Prop. 3.1).",
                 ),
                 MeasurePage::World => (
                     "Toy world",
