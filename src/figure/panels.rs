@@ -151,25 +151,29 @@ impl PanelsData {
     /// # Errors
     /// Which is not.
     pub fn check_lengths(&self) -> Result<()> {
-        for (index, panel) in self.panels.iter().enumerate() {
-            let is_whole = match panel {
-                Panel::Curves(panel) => {
-                    let mut series = panel.curves.series.iter();
-                    let lengths = series.try_for_each(plot::check_lengths);
-                    lengths.with_context(|| format!("panel {index}"))?;
-                    true
-                }
-                Panel::Matrix(panel) => panel.rows.checked_mul(panel.cols) == Some(panel.values.len()),
-                Panel::Picture(_) => true,
-                Panel::Bars(BarsPanel { groups, series, .. }) => series.iter().all(|series| {
-                    [&series.values, &series.low, &series.high].iter().all(|list| list.len() == groups.len())
-                }),
-                Panel::Points(PointsPanel { first, second, rgb, .. }) => {
-                    second.len() == first.len() && rgb.len() == 3 * first.len()
-                }
-            };
-            ensure!(is_whole, "panel {index}: its lists are not as long as each other");
-        }
+        let mut panels = self.panels.iter().enumerate();
+        panels.try_for_each(|(index, panel)| panel.check_lengths().with_context(|| format!("panel {index}")))
+    }
+}
+
+impl Panel {
+    /// As [`PanelsData::check_lengths`].
+    ///
+    /// # Errors
+    /// Which is not.
+    pub fn check_lengths(&self) -> Result<()> {
+        let is_whole = match self {
+            Self::Curves(panel) => return panel.curves.series.iter().try_for_each(plot::check_lengths),
+            Self::Matrix(panel) => panel.rows.checked_mul(panel.cols) == Some(panel.values.len()),
+            Self::Picture(_) => true,
+            Self::Bars(BarsPanel { groups, series, .. }) => series.iter().all(|series| {
+                [&series.values, &series.low, &series.high].iter().all(|list| list.len() == groups.len())
+            }),
+            Self::Points(PointsPanel { first, second, rgb, .. }) => {
+                second.len() == first.len() && rgb.len() == 3 * first.len()
+            }
+        };
+        ensure!(is_whole, "its lists are not as long as each other");
         Ok(())
     }
 }

@@ -6,17 +6,19 @@ use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 
+use crate::analysis::plane::PlaneWay;
 use crate::engine::ask::{
     CompareView, DataDescription, DataSource, DeviceDescription, EvaluationView, ExploreConfig,
     ExtractionView, FigureView, FoundImages, GalleryView, Heatmap, ImageMeasures, ImageView, MOST_PICKED,
     MOST_PLACES, MOST_SIZES, MeasuredPage, MeasuresShown, MicroscopeView, ModelDescription, PickedPoints,
     Pictures, PinsView, PlacesView, PointPictures, PointTints, PreviewView, QuerySpec, QueryView, RunView,
-    SamplePhase, SampleView, ScatterShown, ShownPlane, Tints, TrainingView,
+    SamplePhase, SampleView, ScatterShown, ShownPlane, Tints, TrainingView, WorldLimits, WorldView,
 };
 use crate::model::ModelSpec;
 
-/// No point of a plane lies farther out: vectors at unit length, less their mean, are no longer than 2.
-const FARTHEST: f32 = 4.0;
+/// No point of a plane lies farther out by principal components, as vectors at unit length, less their mean, are no longer
+/// than 2; nor by t-SNE, whose planes are some hundreds wide.
+const FARTHEST: [f32; 2] = [4.0, 1e6];
 
 /// A part of the snapshot that came from elsewhere.
 pub trait Agrees {
@@ -197,25 +199,40 @@ impl<R> Agrees for SampleView<R> {
 
 impl Agrees for MeasuresShown {
     fn check(&self) -> anyhow::Result<()> {
-        self.image.check().and_then(|()| self.geometry.check()).and_then(|()| self.locality.check())
+        self.image.check()?;
+        self.geometry.check()?;
+        self.locality.check()?;
+        self.cooccurrence.check()?;
+        self.world.check()
     }
 }
 
-fn check_near(at: &[[f32; 2]]) -> anyhow::Result<()> {
-    let is_near = |at: &[f32; 2]| at.iter().all(|place| place.abs() <= FARTHEST);
+impl Agrees for WorldView {
+    fn check(&self) -> anyhow::Result<()> {
+        WorldLimits::WINDOW.check(&self.report.plan)?;
+        let pairs = self.report.plan.patches.pow(2);
+        let lengths = [&self.ratios, &self.found, &self.errors].map(|values| values.len());
+        ensure!(lengths == [pairs; 3], "matrices of {pairs} pairs have {lengths:?} values");
+        self.losses.check_lengths()
+    }
+}
+
+fn check_near(at: &[[f32; 2]], farthest: f32) -> anyhow::Result<()> {
+    let is_near = |at: &[f32; 2]| at.iter().all(|place| place.abs() <= farthest);
     ensure!(at.iter().all(is_near), "points of a plane lie farther out than any vector does");
     Ok(())
 }
 
 impl Agrees for ShownPlane {
     fn check(&self) -> anyhow::Result<()> {
-        check_near(&self.plane.at)
+        let farthest = FARTHEST[usize::from(self.plane.way == PlaneWay::Tsne)];
+        check_near(&self.plane.at, farthest)
     }
 }
 
 impl Agrees for (QuerySpec, [f32; 2]) {
     fn check(&self) -> anyhow::Result<()> {
-        check_near(&[self.1])
+        check_near(&[self.1], FARTHEST[1])
     }
 }
 

@@ -3,8 +3,8 @@
 use super::super::pieces::{ShownPiece, Update, read_update};
 use super::*;
 use crate::analysis::pca::PrincipalAxes;
-use crate::analysis::plane::PatchPlane;
 use crate::analysis::plane::index::PlaneIndex;
+use crate::analysis::plane::{PatchPlane, PlaneWay};
 use crate::bank::{BankSpec, DataFacts, Dtype, ModelFacts};
 use crate::colormap::Colormap;
 use crate::engine::ask::{
@@ -164,6 +164,7 @@ fn plane(at: Vec<[f32; 2]>) -> ShownPlane {
     };
     let plane = PatchPlane {
         space: "h".into(),
+        way: PlaneWay::Pca,
         grid: GRID,
         axes: PrincipalAxes { mean: vec![], axes: vec![], explained: vec![] },
         fitted: count,
@@ -219,4 +220,11 @@ fn what_is_said_of_the_points_of_a_plane_is_of_as_many_as_it_has() {
     assert!(arrives(both.to_vec(), &shown).is_err());
     let far = ShownPiece::ScatterPlane(Some(Arc::new(plane(vec![[1e30, 0.0]]))));
     assert!(words(far).contains("farther out"));
+    // Planes by t-SNE are wider than any vector is long.
+    let wide = |at: f32| {
+        let mut wide = plane(vec![[at, 0.0]]);
+        wide.plane.way = PlaneWay::Tsne;
+        words(ShownPiece::ScatterPlane(Some(Arc::new(wide))))
+    };
+    assert!(wide(150.0).is_empty() && wide(1e30).contains("farther out"));
 }

@@ -141,6 +141,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::analysis::plane::PlaneWay;
     use crate::engine::ask::{DataSource, ImageView, PointColor, QueryView, ScatterPlan};
     use crate::image::Image;
     use crate::patch::PatchRef;
@@ -231,7 +232,7 @@ mod tests {
         let compare = Command::Compare;
         let open = |name: &str| compare(CompareCommand::OpenOther { spec: name.into() });
         let follow = |space: &str| {
-            let plan = ScatterPlan { space: space.into(), color: PointColor::Class };
+            let plan = ScatterPlan { space: space.into(), way: PlaneWay::Pca, color: PointColor::Class };
             Command::Scatter(ScatterCommand::Follow(Some(plan)))
         };
         let asked = [

@@ -394,13 +394,13 @@ mod tests {
         let alone: Vec<_> = all.iter().flat_map(|job| found(most, (&[*job][..], most))).collect();
         assert_eq!(alone, ample);
         // One row fewer than may be near, and the codes tell too little, however much room there was.
-        let near =
-            |found: &Option<(Vec<Hit>, Vec<(usize, u32)>)>| found.as_ref().map_or(0, |(_, kept)| kept.len());
-        let fewest = ample.iter().map(near).min().unwrap();
+        let near: Vec<usize> =
+            ample.iter().map(|found| found.as_ref().map_or(0, |(_, kept)| kept.len())).collect();
+        let fewest = *near.iter().min().unwrap();
         assert!(fewest > 12, "{fewest}");
         for room in [1, usize::MAX] {
-            for (told, all) in found(fewest, (&all, room)).iter().zip(&ample) {
-                assert_eq!(told.is_some(), near(all) == fewest);
+            for ((told, all), near) in found(fewest, (&all, room)).iter().zip(&ample).zip(&near) {
+                assert_eq!(told.is_some(), *near == fewest);
                 assert!(told.is_none() || told == all);
             }
             assert!(found(fewest - 1, (&all, room)).iter().all(Option::is_none));
