@@ -231,10 +231,14 @@ mod tests {
         let bins = by_ratio(&joint, &found, 3, 4);
         // Of nine pairs, 0 2 and 2 0 and 1 1 and 2 2 never stand together.
         assert_eq!((bins[0].ratio, bins[0].mean, bins[0].high), (0.0, 0.0, 0.0));
-        assert!(bins.len() <= 5 && bins.windows(2).all(|pair| pair[0].ratio < pair[1].ratio), "{bins:?}");
+        assert!(bins.len() <= 5 && bins.windows(2).all(|pair| pair[0].ratio <= pair[1].ratio), "{bins:?}");
         for bin in &bins {
             assert!((bin.mean - bin.ratio).abs() < 1e-12 && bin.low <= bin.high, "the product is the ratio");
         }
+        // By hand: two pairs of ratio 1.2 weigh nearly half, then one of 1.5 and two of 2.4.
+        let [_, less, more] = by_ratio(&joint, &found, 3, 2)[..] else { panic!("three bins") };
+        let right = (1.0 / 6.0 + 0.5) / (1.0 / 9.0 + 5.0 / 24.0);
+        assert!((less.ratio - 1.2).abs() < 1e-12 && (more.ratio - right).abs() < 1e-12, "{less:?} {more:?}");
         // One bin for all that stand together: the mean ratio is their joint weight, 1, over their independent one.
         let p = marginal(&joint, 3);
         let weight: f64 =

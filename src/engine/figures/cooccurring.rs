@@ -49,7 +49,7 @@ pub fn cooccurring_page(report: &CooccurringReport, pairs: &KindPairs) -> Measur
             report.seed
         ),
         format!(
-            "a mark: pairs of a {BINS}th of the weight p1 p2, the first: those that never stand together; bands: a tenth to nine tenths"
+            "each value: pairs of a {BINS}th of the weight p1 p2, the first: those that never stand together; bands: a tenth to nine tenths"
         ),
         format!(
             "correlation (95 %): {}; by the other half's own counts {}",
