@@ -37,7 +37,8 @@ impl Commander {
                 show(self.json(), &info, || {
                     let spaces = info.spaces.iter().map(|(name, width)| format!("{name} {width}"));
                     let told = info.origin.as_ref().map_or(String::new(), origin_words);
-                    let made = info.transformer_words().map_or(String::new(), |words| format!("\n{words}"));
+                    let made = info.transformer_words().or_else(|| info.bottleneck_words());
+                    let made = made.map_or(String::new(), |words| format!("\n{words}"));
                     format!(
                         "{}: {}, {} parameters, input {} x {} pixels, computed in {}, spaces {}, sha256 {:.12}, {}{made}{told}",
                         info.name,

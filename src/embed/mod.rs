@@ -490,7 +490,7 @@ mod tests {
     fn embedder(depth: Depth, std: f32, changed: &[Changed<'_>]) -> Embedder {
         let device = Device::flex();
         let info = ModelInfo {
-            backbone: BackboneConfig { depth, stem: Stem::Cifar { padding: 1 }, width: 2 }.into(),
+            backbone: BackboneConfig::new(depth, Stem::Cifar { padding: 1 }, 2).into(),
             projector: vec![6, 4],
             input: 16,
             resize: Resize::Bilinear,

@@ -101,7 +101,7 @@ impl Backbone {
     pub fn least_parameters(&self) -> usize {
         match self {
             // The last stage's 3x3 convolutions.
-            Backbone::ResNet(config) => 9 * (8 * config.width).pow(2),
+            Backbone::ResNet(config) => 9 * config.inner_widths()[3].pow(2),
             Backbone::Transformer(config) => config.block_parameters(),
         }
     }

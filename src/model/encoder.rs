@@ -390,7 +390,7 @@ mod tests {
 
     fn info(stem: Stem) -> ModelInfo {
         ModelInfo {
-            backbone: BackboneConfig { depth: Depth::ResNet18, stem, width: 2 }.into(),
+            backbone: BackboneConfig::new(Depth::ResNet18, stem, 2).into(),
             projector: vec![],
             input: 32,
             resize: Resize::Bilinear,

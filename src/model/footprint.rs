@@ -106,9 +106,10 @@ impl<'a> LayerWalk<'a> {
 
     fn stages(&mut self, backbone: BackboneConfig) {
         for (stage, blocks) in backbone.depth.blocks().into_iter().enumerate() {
-            let planes = (backbone.width << stage) as u64;
+            let inner = backbone.inner_widths()[stage] as u64;
+            let output = ((backbone.width << stage) * backbone.depth.expansion()) as u64;
             for block in 0..blocks {
-                self.block(backbone.depth, planes, if block == 0 && stage > 0 { 2 } else { 1 });
+                self.block(backbone.depth, inner, output, if block == 0 && stage > 0 { 2 } else { 1 });
             }
             self.stages += self.here();
         }
@@ -116,18 +117,17 @@ impl<'a> LayerWalk<'a> {
         self.most = self.most.max(self.stages + self.map);
     }
 
-    fn block(&mut self, depth: Depth, planes: u64, stride: u64) {
+    fn block(&mut self, depth: Depth, inner: u64, output: u64, stride: u64) {
         let (from, input) = (self.channels, self.here());
         let (before, after) = (self.side, (self.side - 1) / stride + 1);
-        let output = planes * depth.expansion() as u64;
         let shortcut =
             if stride != 1 || from != output { self.convolution(from, output, 1, after) } else { 0 };
         let live = if depth.is_bottleneck() {
-            self.convolution(from, planes, 1, before)
-                + self.convolution(planes, planes, 3, after)
-                + self.convolution(planes, output, 1, after)
+            self.convolution(from, inner, 1, before)
+                + self.convolution(inner, inner, 3, after)
+                + self.convolution(inner, output, 1, after)
         } else {
-            self.convolution(from, planes, 3, after) + self.convolution(planes, planes, 3, after)
+            self.convolution(from, inner, 3, after) + self.convolution(inner, inner, 3, after)
         };
         self.most = self.most.max(self.stages + input + shortcut + live);
         (self.channels, self.side) = (output, after);
@@ -233,7 +233,7 @@ mod tests {
 
     fn info(depth: Depth, stem: Stem, width: usize) -> ModelInfo {
         ModelInfo {
-            backbone: BackboneConfig { depth, stem, width }.into(),
+            backbone: BackboneConfig::new(depth, stem, width).into(),
             projector: vec![24, 10],
             input: 33,
             resize: crate::augment::Resize::Bilinear,
@@ -259,6 +259,20 @@ mod tests {
                 assert_eq!(found.largest, counts.max().unwrap(), "{depth:?} {stem:?}");
             }
         }
+    }
+
+    /// Wide bottlenecks take what their weights and inner maps take.
+    #[test]
+    fn wide_bottlenecks_are_counted_to_the_value() {
+        let plain = info(Depth::ResNet50, Stem::ImageNet, 4);
+        let wide = BackboneConfig { bottleneck: Some(12), ..plain.backbone.resnet().unwrap() };
+        let wide = ModelInfo { backbone: wide.into(), ..plain.clone() };
+        let (found, usual) = (Footprint::of(&wide), Footprint::of(&plain));
+        let arrays = weights::collect(&Encoder::new(&wide, 0, &Device::flex()));
+        let counts = arrays.values().map(|array| 4 * array.values.len() as u64);
+        assert_eq!(found.weights, counts.clone().sum::<u64>());
+        assert_eq!(found.largest, counts.max().unwrap());
+        assert!(found.kept > usual.kept, "the maps inside are wider");
     }
 
     #[test]

@@ -63,6 +63,10 @@ pub struct BackboneConfig {
     pub stem: Stem,
     /// Channels of the first stage: 64 in the standard network, fewer in small ones.
     pub width: usize,
+    /// Channels inside the bottlenecks of the first stage, where they are not `width`: 128 in torchvision's wide
+    /// ResNets (Zagoruyko and Komodakis 2016). They double from stage to stage as `width` does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bottleneck: Option<usize>,
 }
 
 impl Depth {
@@ -81,7 +85,7 @@ impl Depth {
     }
 
     /// Whether its blocks are bottlenecks of three convolutions.
-    pub(super) fn is_bottleneck(self) -> bool {
+    pub fn is_bottleneck(self) -> bool {
         !matches!(self, Depth::ResNet18 | Depth::ResNet34)
     }
 
@@ -105,24 +109,51 @@ impl BackboneConfig {
     /// Channels that the first stage may have.
     pub const WIDTHS: std::ops::RangeInclusive<usize> = 1..=1024;
 
+    /// A network whose bottlenecks are as wide inside as usual.
+    pub const fn new(depth: Depth, stem: Stem, width: usize) -> Self {
+        Self { depth, stem, width, bottleneck: None }
+    }
+
     /// Width of the embedding h.
     pub fn h_width(&self) -> usize {
         8 * self.width * self.depth.expansion()
     }
 
-    /// A short name for headings: "ResNet-18", "ResNet-18/4" for a quarter of the width, "ResNet-50 x2" for twice.
+    /// Channels inside the blocks of each stage.
+    pub fn inner_widths(&self) -> [usize; 4] {
+        let first = self.bottleneck.unwrap_or(self.width);
+        [0, 1, 2, 3].map(|stage| first << stage)
+    }
+
+    /// A short name for headings: "ResNet-18", "ResNet-18/4" for a quarter of the width, "ResNet-50 x2" for twice, "Wide
+    /// ResNet-50-2" where bottlenecks alone are twice as wide inside.
     pub fn title(&self) -> String {
+        let (name, inside) = match self.bottleneck.filter(|inner| *inner != self.width) {
+            None => (self.depth.title().to_string(), String::new()),
+            Some(inner) if inner % self.width.max(1) == 0 => {
+                (format!("Wide {}-{}", self.depth.title(), inner / self.width.max(1)), String::new())
+            }
+            Some(inner) => (self.depth.title().to_string(), format!(", bottlenecks of {inner}")),
+        };
         match self.width {
-            64 => self.depth.title().into(),
-            w if w % 64 == 0 => format!("{} x{}", self.depth.title(), w / 64),
-            w if 64 % w == 0 => format!("{}/{}", self.depth.title(), 64 / w),
-            w => format!("{} (width {w})", self.depth.title()),
+            64 => name + &inside,
+            w if w % 64 == 0 => format!("{name} x{}{inside}", w / 64),
+            w if 64 % w == 0 => format!("{name}/{}{inside}", 64 / w),
+            w => format!("{name} (width {w}{inside})"),
         }
     }
 
     /// Checks ranges. The error names the field.
     pub fn validate(&self) -> anyhow::Result<()> {
         anyhow::ensure!(Self::WIDTHS.contains(&self.width), "width is {}; expected 1 to 1024", self.width);
+        if let Some(inner) = self.bottleneck {
+            anyhow::ensure!(Self::WIDTHS.contains(&inner), "bottleneck is {inner}; expected 1 to 1024");
+            anyhow::ensure!(
+                self.depth.is_bottleneck(),
+                "bottleneck is {inner}; {} has no bottlenecks, ResNet-50 and deeper ones have",
+                self.depth.title()
+            );
+        }
         if let Stem::Cifar { padding } = self.stem {
             anyhow::ensure!((1..=2).contains(&padding), "stem padding is {padding}; expected 1 or 2");
         }
@@ -143,21 +174,20 @@ pub struct ResidualBlock {
 }
 
 impl ResidualBlock {
-    fn new(depth: Depth, input: usize, planes: usize, stride: usize, device: &Device) -> Self {
-        let output = planes * depth.expansion();
+    /// From `input` channels by `inner` ones to `output`.
+    fn new(bottleneck: bool, [input, inner, output]: [usize; 3], stride: usize, device: &Device) -> Self {
         let conv = |from, to, side, stride| Conv2d::new([from, to], side, stride, side / 2, device);
-        let bottleneck = depth.is_bottleneck();
         let (conv1, conv2) = if bottleneck {
-            (conv(input, planes, 1, 1), conv(planes, planes, 3, stride).summed_in_full())
+            (conv(input, inner, 1, 1), conv(inner, inner, 3, stride).summed_in_full())
         } else {
-            (conv(input, planes, 3, stride), conv(planes, planes, 3, 1))
+            (conv(input, inner, 3, stride), conv(inner, inner, 3, 1))
         };
         Self {
             conv1,
-            bn1: BatchNorm::new(planes, device),
+            bn1: BatchNorm::new(inner, device),
             conv2,
-            bn2: BatchNorm::new(planes, device),
-            conv3: bottleneck.then(|| conv(planes, output, 1, 1)),
+            bn2: BatchNorm::new(inner, device),
+            conv3: bottleneck.then(|| conv(inner, output, 1, 1)),
             bn3: bottleneck.then(|| BatchNorm::new(output, device)),
             downsample: (stride != 1 || input != output)
                 .then(|| (conv(input, output, 1, stride), BatchNorm::new(output, device))),
@@ -244,19 +274,18 @@ pub struct ResNet {
 impl ResNet {
     /// A network of the given shape with unset weights.
     pub fn new(config: &BackboneConfig, device: &Device) -> Self {
-        let BackboneConfig { depth, stem, width } = *config;
+        let BackboneConfig { depth, stem, width, .. } = *config;
         let conv1 = match stem {
             Stem::Cifar { padding } => Conv2d::new([3, width], 3, 1, padding, device),
             Stem::ImageNet => Conv2d::new([3, width], 7, 2, 3, device),
         };
         let mut input = width;
         let mut stage = |index: usize| -> Vec<ResidualBlock> {
-            let planes = width << index;
+            let (inner, output) = (config.inner_widths()[index], (width << index) * depth.expansion());
             let blocks = (0..depth.blocks()[index]).map(|block| {
                 let stride = if block == 0 && index > 0 { 2 } else { 1 };
-                let made = ResidualBlock::new(depth, input, planes, stride, device);
-                input = planes * depth.expansion();
-                made
+                let from = std::mem::replace(&mut input, output);
+                ResidualBlock::new(depth.is_bottleneck(), [from, inner, output], stride, device)
             });
             blocks.collect()
         };

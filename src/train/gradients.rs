@@ -306,8 +306,7 @@ mod tests {
 
     fn student(objective: &Objective, device: &Device) -> Student {
         let info = ModelInfo {
-            backbone: BackboneConfig { depth: Depth::ResNet18, stem: Stem::Cifar { padding: 1 }, width: 2 }
-                .into(),
+            backbone: BackboneConfig::new(Depth::ResNet18, Stem::Cifar { padding: 1 }, 2).into(),
             projector: vec![12, 6],
             input: SIDE as u32,
             resize: Resize::Bilinear,

@@ -167,7 +167,7 @@ impl PaperTable {
             holdout: None,
             checkpoint_every: 5 * epoch,
             model: ModelConfig {
-                backbone: BackboneConfig { depth: self.depth, stem: self.stem, width: 64 },
+                backbone: BackboneConfig::new(self.depth, self.stem, 64),
                 projector: self.projector.to_vec(),
                 input: self.input,
                 resize: self.resize,

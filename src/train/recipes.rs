@@ -122,7 +122,7 @@ fn quick(views: usize, batch: usize, z_width: usize, view: ViewConfig) -> TrainC
         holdout: None,
         checkpoint_every: 100,
         model: ModelConfig {
-            backbone: BackboneConfig { depth: Depth::ResNet18, stem: Stem::Cifar { padding: 1 }, width: 16 },
+            backbone: BackboneConfig::new(Depth::ResNet18, Stem::Cifar { padding: 1 }, 16),
             projector: vec![512, z_width],
             input: INPUT,
             resize: Resize::Bilinear,

@@ -43,7 +43,7 @@ fn common(model: ModelConfig, objective: Objective, optimizer: OptimizerConfig) 
 
 fn cifar(projector: &[usize], normalization: NormalizationChoice) -> ModelConfig {
     ModelConfig {
-        backbone: BackboneConfig { depth: Depth::ResNet18, stem: Stem::Cifar { padding: 1 }, width: 64 },
+        backbone: BackboneConfig::new(Depth::ResNet18, Stem::Cifar { padding: 1 }, 64),
         projector: projector.to_vec(),
         input: 32,
         resize: Resize::Bilinear,
@@ -118,7 +118,7 @@ fn emp_ssl() -> Recipe {
 /// `main_vicreg.py` with the arguments that it has by default.
 fn vicreg() -> Recipe {
     let model = ModelConfig {
-        backbone: BackboneConfig { depth: Depth::ResNet50, stem: Stem::ImageNet, width: 64 },
+        backbone: BackboneConfig::new(Depth::ResNet50, Stem::ImageNet, 64),
         projector: vec![8192; 3],
         input: 224,
         resize: Resize::Bicubic,

@@ -17,7 +17,7 @@ const REPEATS: usize = 5;
 fn encoder(depth: Depth, device: &Device) -> Encoder {
     let stem = if depth == Depth::ResNet18 { Stem::Cifar { padding: 1 } } else { Stem::ImageNet };
     let info = ModelInfo {
-        backbone: BackboneConfig { depth, stem, width: 64 }.into(),
+        backbone: BackboneConfig::new(depth, stem, 64).into(),
         projector: vec![],
         input: side(depth) as u32,
         resize: Resize::Bilinear,

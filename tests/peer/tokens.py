@@ -64,12 +64,13 @@ def theirs(network, images, layer):
     }
 
 
-def ours(binary, args, images, names, times):
+def vectors_of(binary, model, images, names, times, args):
+    """Our vectors by name, and the seconds of `times` passes."""
     with tempfile.TemporaryDirectory() as scratch:
         source, to = Path(scratch) / "in.safetensors", Path(scratch) / "out.safetensors"
         save_file({"images": images}, source)
         env = dict(os.environ, RAYON_NUM_THREADS=str(args.threads))
-        words = [binary, args.folder, str(source), str(to), str(times), args.precision, *names]
+        words = [binary, str(model), str(source), str(to), str(times), args.precision, *names]
         out = subprocess.run(words, env=env, check=True, capture_output=True, text=True).stdout
         found = [line.split() for line in out.splitlines()]
         return load_file(to), [float(seconds) for what, seconds in found if what == "pass"]
@@ -105,7 +106,7 @@ def main():
     for size in args.sizes:
         images = prepared(args.image, size, args.batch)
         expected = theirs(network.double(), images.double(), layer)
-        found, _ = ours(binary, args, images, list(expected), 0)
+        found, _ = vectors_of(binary, args.folder, images, list(expected), 0, args)
         kind = torch.bfloat16 if args.precision == "bf16" else torch.float32
         network.to(kind)
         images = images.to(kind)
@@ -120,7 +121,7 @@ def main():
         for call in calls.values():
             call()
         for _ in range(args.rounds):
-            seconds["bagssl"] += ours(binary, args, images, ["h"], 3)[1]
+            seconds["bagssl"] += vectors_of(binary, args.folder, images, ["h"], 3, args)[1]
             for name, call in calls.items():
                 for _ in range(3):
                     clock = time.perf_counter()

@@ -4,12 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bagssl::model::store::Model;
-use bagssl::model::{Mode, ModelOrigin, ModelSpec, Overrides, Space, Stem, store};
+use bagssl::model::{
+    BackboneConfig, Depth, Encoder, Mode, ModelInfo, ModelOrigin, ModelSpec, Overrides, Space, Stem, store,
+    weights,
+};
 use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
-use crate::model::{array, hashed, relative_error};
+use crate::model::{array, hashed, relative_error, value};
 use crate::support::fixture;
 
 fn spec(path: &Path, weights: Option<&str>) -> ModelSpec {
@@ -94,6 +97,57 @@ fn of_several_networks_the_usual_one_is_taken_and_another_by_name() {
     assert!(error.contains("no network \"teacher\"") && error.contains("encoder_k"), "{error}");
 }
 
+/// Bottlenecks that alone are wider: as `make_checkpoints.py` makes them, in a file that names no network.
+#[test]
+fn torchvisions_wide_resnets_open_and_come_back_as_theirs() {
+    let config =
+        BackboneConfig { bottleneck: Some(4), ..BackboneConfig::new(Depth::ResNet50, Stem::ImageNet, 2) };
+    let info = ModelInfo {
+        backbone: config.into(),
+        projector: vec![],
+        ..crate::model::info(Depth::ResNet50, Stem::ImageNet)
+    };
+    let shapes = weights::collect(&Encoder::new(&info, 0, &Device::flex()));
+    let arrays: Vec<(String, Vec<usize>, Vec<u8>)> = shapes
+        .iter()
+        .map(|(name, array)| {
+            let values = value(&format!("wide.{name}"), &array.shape);
+            (name.clone(), array.shape.clone(), bytemuck::cast_slice(&values).to_vec())
+        })
+        .collect();
+    let views = arrays.iter().map(|(name, shape, bytes)| {
+        (name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap())
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wide.safetensors");
+    fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();
+    let model = store::open(&spec(&path, None), &Device::flex()).unwrap();
+    assert_eq!(model.info.backbone.resnet().unwrap(), config);
+    assert_eq!(model.info.backbone.title(), "Wide ResNet-50-2/32");
+    let bytes = fs::read(checkpoint("expected.safetensors")).unwrap();
+    let expected = SafeTensors::deserialize(&bytes).unwrap();
+    let spaces: Vec<Space> = ["h", "stage1", "stage2", "stage3"].map(|name| name.parse().unwrap()).into();
+    for (height, width) in [(64, 64), (96, 80)] {
+        let shape = [2, 3, height, width];
+        let values: Vec<f32> = hashed("images", shape.iter().product()).iter().map(|v| v * 2.0).collect();
+        let images = Tensor::<4>::from_data(TensorData::new(values, shape), &Device::flex());
+        for (space, vectors) in spaces.iter().zip(model.encoder.embed(images, &spaces, Mode::Eval)) {
+            let found = vectors.into_data().try_to_vec::<f32>().unwrap();
+            let error = relative_error(&found, &array(&expected, &format!("wide.{width}.{space}")));
+            assert!(error <= 1e-4, "{height} x {width}, {space}: relative error {error:.2e}");
+        }
+    }
+    // As `model convert` writes it: their names and values, and the width in our own words.
+    let out = folder.path().join("out.safetensors");
+    store::save(&out, &model.encoder, &model.info).unwrap();
+    let again = store::open(&spec(&out, None), &Device::flex()).unwrap();
+    assert_eq!(again.info, model.info);
+    let written = weights::collect(&again.encoder);
+    assert!(written.len() == arrays.len() && written == weights::collect(&model.encoder));
+    let plain = serde_json::to_string(&BackboneConfig { bottleneck: None, ..config }).unwrap();
+    assert!(!plain.contains("bottleneck"), "files of before keep their bytes: {plain}");
+}
+
 #[test]
 fn a_folder_of_hugging_face_is_believed() {
     let (model, origin) = agrees("transformers", None, "transformers");
@@ -136,6 +190,21 @@ fn error_of(name: &str, bytes: &[u8]) -> String {
     }
 }
 
+/// The names of a ResNet-50 by which its blocks are known, with a 3 x 3 convolution of that shape in the first.
+fn resnext(second: &[usize]) -> Vec<(&'static str, &[usize])> {
+    let names = [3, 4, 6, 3].into_iter().zip(1..).flat_map(|(blocks, stage)| {
+        (0..blocks).map(move |block| &*format!("layer{stage}.{block}.conv1.weight").leak())
+    });
+    let firsts = names.map(|name| (name, &[4, 2, 1, 1][..]));
+    let rest: [(&str, &[usize]); 4] = [
+        ("conv1.weight", &[2, 3, 7, 7]),
+        ("layer1.0.conv2.weight", second),
+        ("layer1.0.conv3.weight", &[4, 4, 1, 1]),
+        ("layer2.0.downsample.0.weight", &[8, 4, 1, 1]),
+    ];
+    firsts.chain(rest).collect()
+}
+
 /// A file of arrays of one number each.
 fn arrays(names: &[(&str, &[usize])]) -> Vec<u8> {
     let data = vec![0; 4096];
@@ -169,6 +238,11 @@ fn what_cannot_be_opened_says_why() {
             &[("conv1.weight", &[2, 1, 3, 3]), ("layer1.0.conv1.weight", kernel)],
             "takes 1 channels; expected 3 (RGB)",
         ),
+        (
+            &resnext(&[4, 1, 3, 3]),
+            "layer1.0.conv2.weight has 4 outputs of 1 inputs each: grouped convolutions (ResNeXt)",
+        ),
+        (&resnext(&[4, 4, 3, 3]), "layer1.0.conv3.weight has 4 outputs for a stem of 2; expected 8"),
     ] {
         let error = error_of("m.safetensors", &arrays(names));
         assert!(error.contains(words), "{names:?}: {error}");

@@ -109,7 +109,7 @@ fn a_run_in_released_conventions_trains_and_goes_on_to_the_bit() {
 fn zero_residuals_are_the_last_of_each_block() {
     for (depth, last, blocks) in [(Depth::ResNet18, "bn2", 8), (Depth::ResNet50, "bn3", 16)] {
         let info = ModelInfo {
-            backbone: BackboneConfig { depth, stem: Stem::Cifar { padding: 1 }, width: 1 }.into(),
+            backbone: BackboneConfig::new(depth, Stem::Cifar { padding: 1 }, 1).into(),
             ..crate::model::info(depth, Stem::Cifar { padding: 1 })
         };
         let encoder = weights::with_zero_residuals(Encoder::new(&info, 0, &Device::flex()));

@@ -134,6 +134,7 @@ fn report() -> ModelReport {
         arch: "ResNet-18/4".into(),
         stem: Some(Stem::Cifar { padding: 1 }),
         transformer: None,
+        bottlenecks: None,
         spaces: BTreeMap::from([("h".into(), 128), ("z".into(), 64)]),
         crop_spaces: vec![("z".into(), 64), ("h".into(), 128)],
         maps: vec![("token-last".into(), 128)],

@@ -21,7 +21,7 @@ pub fn hashed(name: &str, count: usize) -> Vec<f32> {
     (0..count as u64).map(value).collect()
 }
 
-fn value(name: &str, shape: &[usize]) -> Vec<f32> {
+pub fn value(name: &str, shape: &[usize]) -> Vec<f32> {
     let values = hashed(name, shape.iter().product());
     let scaled = |scale: f32, shift: f32| values.iter().map(|v| shift + scale * v).collect();
     match *shape {
@@ -35,7 +35,7 @@ fn value(name: &str, shape: &[usize]) -> Vec<f32> {
 
 pub fn info(depth: Depth, stem: Stem) -> ModelInfo {
     ModelInfo {
-        backbone: BackboneConfig { depth, stem, width: 64 }.into(),
+        backbone: BackboneConfig::new(depth, stem, 64).into(),
         projector: vec![32, 16],
         input: 32,
         resize: Resize::Bilinear,

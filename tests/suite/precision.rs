@@ -40,8 +40,7 @@ fn distance(a: &Tensor<2>, b: &Tensor<2>) -> f32 {
 fn vectors_in_mixed_precision_are_those_of_float32_but_for_rounding() {
     let device = Device::flex();
     let info = ModelInfo {
-        backbone: BackboneConfig { depth: Depth::ResNet18, stem: Stem::Cifar { padding: 1 }, width: 16 }
-            .into(),
+        backbone: BackboneConfig::new(Depth::ResNet18, Stem::Cifar { padding: 1 }, 16).into(),
         projector: vec![64, 32],
         input: 16,
         resize: Resize::Bilinear,

@@ -8,7 +8,7 @@ use crate::augment::Resize;
 use crate::embed::Embedder;
 use crate::model::{EmbedPrecision, ModelInfo, ModelOrigin, Space, Stem, VitConfig};
 use crate::wire::fields::Word;
-use crate::words::sums_words;
+use crate::words::{sums_words, thousands};
 
 /// What a model is: what its file says, and what was assumed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct ModelReport {
     /// What a transformer is made of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transformer: Option<VitConfig>,
+    /// Channels inside the bottlenecks of a ResNet's stages, where they are not the usual ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bottlenecks: Option<[usize; 4]>,
     /// Names and widths of all spaces of a crop, from z back.
     pub crop_spaces: Vec<(String, usize)>,
     /// Names and widths of the feature maps of a whole image, from the last back.
@@ -70,6 +73,11 @@ impl ModelReport {
             arch: info.backbone.title(),
             stem: info.backbone.stem(),
             transformer: info.backbone.transformer(),
+            bottlenecks: info
+                .backbone
+                .resnet()
+                .ok()
+                .and_then(|net| net.bottleneck.map(|_| net.inner_widths())),
             crop_spaces: named(info, info.crop_spaces()),
             maps: named(info, info.map_layers().into_iter().map(Space::Token)),
             spaces: info.spaces().into_iter().map(|(space, width)| (space.to_string(), width)).collect(),
@@ -115,6 +123,15 @@ impl ModelReport {
             "{} blocks of {} heads, patches of {} x {} pixels, {} values to a token{class}{registers}; spaces block1 to \
              block{0}, and of a whole image token-last, token-block1 to token-block{0}, with norm, keys, queries, values",
             vit.depth, vit.heads, vit.patch, vit.patch, vit.width
+        ))
+    }
+
+    /// What is unusual about a ResNet's blocks, in a line.
+    pub fn bottleneck_words(&self) -> Option<String> {
+        let [first, rest @ .., last] = self.bottlenecks?.map(thousands);
+        Some(format!(
+            "{first}, {} and {last} channels inside the bottlenecks of the four stages",
+            rest.join(", ")
         ))
     }
 

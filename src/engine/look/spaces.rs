@@ -102,8 +102,7 @@ mod tests {
 
     fn info(projector: Vec<usize>) -> ModelInfo {
         ModelInfo {
-            backbone: BackboneConfig { depth: Depth::ResNet18, width: 8, stem: Stem::Cifar { padding: 1 } }
-                .into(),
+            backbone: BackboneConfig::new(Depth::ResNet18, Stem::Cifar { padding: 1 }, 8).into(),
             projector,
             input: 32,
             resize: Resize::Bilinear,

@@ -213,6 +213,7 @@ fn rows(report: &ModelReport) -> Vec<(&'static str, String)> {
         ("file", format!("{}, SHA-256 {:.12}, {}", report.format, report.hash, report.sums_words())),
     ];
     rows.extend(report.transformer_words().map(|words| ("transformer", words)));
+    rows.extend(report.bottleneck_words().map(|words| ("blocks", words)));
     if let Some(origin) = &report.origin {
         let network = Some(&origin.network).filter(|name| !name.is_empty());
         let network = network.map_or(String::new(), |name| format!(", network {name}"));

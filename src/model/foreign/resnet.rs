@@ -26,18 +26,26 @@ pub fn config(layers: &Layers<'_>, hints: &Hints) -> Result<BackboneConfig> {
         _ => bail!("conv1.weight is {side} x {side}; expected 3 x 3 (CIFAR) or 7 x 7 (ImageNet)"),
     };
     let depth = depth(layers)?;
-    let [planes, ..] = shape("layer1.0.conv1.weight")?;
+    let [inner, ..] = shape("layer1.0.conv1.weight")?;
     ensure!(
-        planes == width,
-        "layer1.0.conv1.weight has {planes} outputs for a stem of {width}: a network whose blocks alone are wider \
-         (wide_resnet) or narrower is not opened"
+        inner == width || depth.is_bottleneck(),
+        "layer1.0.conv1.weight has {inner} outputs for a stem of {width}: a network of basic blocks that alone are wider \
+         or narrower is not opened"
     );
     let [outputs, inputs, ..] = shape("layer1.0.conv2.weight")?;
     ensure!(
-        inputs == outputs || depth.is_bottleneck() && inputs == planes,
+        inputs == outputs,
         "layer1.0.conv2.weight has {outputs} outputs of {inputs} inputs each: grouped convolutions (ResNeXt) are \
          not opened"
     );
+    if depth.is_bottleneck() {
+        let [outputs, ..] = shape("layer1.0.conv3.weight")?;
+        ensure!(
+            outputs == 4 * width,
+            "layer1.0.conv3.weight has {outputs} outputs for a stem of {width}; expected {}, four times as many",
+            4 * width
+        );
+    }
     let known = |name: &str| {
         let (_, last) = name.rsplit_once('.').unwrap_or(("", name));
         ["weight", "bias", "running_mean", "running_var"].contains(&last)
@@ -46,7 +54,8 @@ pub fn config(layers: &Layers<'_>, hints: &Hints) -> Result<BackboneConfig> {
     };
     let strange = layers.names().find(|name| !known(name));
     ensure!(strange.is_none(), "{} is no part of a plain ResNet", strange.unwrap_or_default());
-    Ok(BackboneConfig { depth, stem, width })
+    let bottleneck = (inner != width).then_some(inner);
+    Ok(BackboneConfig { depth, stem, width, bottleneck })
 }
 
 fn depth(layers: &Layers<'_>) -> Result<Depth> {

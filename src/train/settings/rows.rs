@@ -238,6 +238,17 @@ fn model_rows() -> Vec<Setting> {
         row("model.backbone.depth", "Layers of the network.").one_of(&["resnet18", "resnet34", "resnet50"]),
         row("model.backbone.width", "Channels of the first stage: 64 in the standard network.")
             .whole(least..=most),
+        row(
+            "model.backbone.bottleneck",
+            "Channels inside the first stage's bottlenecks, where not width: twice as many in wide ResNets.",
+        )
+        .beside("1 to 1,024, in networks of bottlenecks (resnet50)", |SettingPlace { config, .. }| {
+            let backbone = &config.model.backbone;
+            let fits = |inner: &usize| BackboneConfig::WIDTHS.contains(inner) && backbone.depth.is_bottleneck();
+            let missed = backbone.bottleneck.is_some_and(|inner| !fits(&inner));
+            missed.then(|| "1 to 1,024, in networks of bottlenecks (resnet50)".into())
+        })
+        .absent("width", Value::Integer(0)),
         row("model.backbone.stem", "First layers: cifar keeps 32 x 32, imagenet halves twice.")
             .one_table_of(&[("cifar", "kind = 'cifar'\npadding = 1"), ("imagenet", "kind = 'imagenet'")]),
         row(

@@ -4,6 +4,7 @@ use toml::Value;
 
 use super::*;
 use crate::augment::{Crop, Preset, Resize, ViewConfig};
+use crate::model::Depth;
 use crate::train::{ImagesOrder, TrainConfig, recipes};
 
 #[test]
@@ -69,6 +70,7 @@ fn every_configuration() -> Vec<Value> {
     let mut base = recipes::find("quick-parts").unwrap().config;
     (base.images, base.optimizer.clip_norm) = (Some(1000), Some(1.0));
     (base.images_order, base.holdout) = (Some(ImagesOrder::Spread), Some(0.2));
+    (base.model.backbone.depth, base.model.backbone.bottleneck) = (Depth::ResNet50, Some(8));
     let base = Value::try_from(&base).unwrap();
     let mut all = vec![base.clone()];
     for setting in settings() {
@@ -82,6 +84,11 @@ fn every_configuration() -> Vec<Value> {
             // Constants of another possibility (LARS' trust) are not there to be changed.
             if let Some(slot) = slot {
                 *slot = choice.value.clone();
+                // Networks of basic blocks have no bottlenecks.
+                let backbone = tree["model"]["backbone"].as_table_mut().unwrap();
+                if backbone["depth"].as_str() != Some("resnet50") {
+                    backbone.remove("bottleneck");
+                }
                 all.push(tree);
             }
         }
@@ -203,6 +210,10 @@ fn whatever_leads_to_an_allocation_has_a_range_that_the_error_names() {
         ("batch=65537", "batch is 65,537; expected 2 to 65,536"),
         ("model.input=1025", "model.input is 1,025; expected 8 to 1,024"),
         ("model.backbone.width=1025", "model.backbone.width is 1,025; expected 1 to 1,024"),
+        (
+            "model.backbone.bottleneck=2",
+            "model.backbone.bottleneck is 2; expected 1 to 1,024, in networks of bottlenecks",
+        ),
         ("model.projector=[65537]", "model.projector is [65537]; expected widths of 1 to 65,536"),
         ("probe.known=100001", "probe.known is 100,001; expected 0 to 100,000"),
         ("probe.images=1025", "probe.images is 1,025; expected 2 to 1,024"),
