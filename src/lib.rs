@@ -12,6 +12,7 @@
 //! | 1 | [`dataset`] | CIFAR (binary or Python, folder or archive), folders, single files, the synthetic set, downloads |
 //! | 1 | [`kernel`] | convolution, batch normalisation and attention of our own for the CPU; cosines and nearest rows on a GPU |
 //! | 1 | [`augment`] | crops, resizing, colour operations: seeded, CPU-parallel, equal to torchvision's |
+//! | 1 | [`tiles`] | where the tiles of an image lie that is too large for one pass, and which one each place is taken from |
 //! | 1 | [`wire`] | values on their way to another process: packed, sent once, in frames; read within bounds |
 //! | 2 | [`model`] | backbones (ResNets, vision transformers), projector, BYOL's predictor, encoder, momentum encoder, weights in and out |
 //! | 2 | [`objective`] | one file per loss |
@@ -66,6 +67,7 @@ pub mod progress;
 pub mod search;
 pub mod stats;
 pub mod threads;
+pub mod tiles;
 pub mod train;
 pub mod wire;
 pub mod words;

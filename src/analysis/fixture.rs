@@ -25,6 +25,7 @@ pub fn bank(images: u32, classes: u32, width: u32, vector: impl Fn(PatchRef) -> 
         input: 8,
         resize: "bilinear".into(),
         resolution: None,
+        tiles: None,
         mean: [0.5; 3],
         std: [0.5; 3],
         dtype: Dtype::F32,

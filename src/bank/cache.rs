@@ -296,9 +296,14 @@ fn is_lesser(bank: &Bank, greater: &Bank) -> bool {
 
 /// A hash of what decides the vector of a patch in a space.
 fn key_of(spec: &BankSpec) -> String {
-    let BankSpec { program, model, data, grid, input, resize, resolution, mean, std, .. } = spec;
+    let BankSpec { program, model, data, grid, input, resize, resolution, tiles, mean, std, .. } = spec;
     let images = (&data.fingerprint, data.split, data.mix);
-    hash(&(program, &model.hash, images, grid.patch, input, resize, resolution, mean, std), KEY)
+    let decides = (program, &model.hash, images, grid.patch, input, resize, resolution, mean, std);
+    // What goes through at once is found under the name that it always had.
+    match tiles {
+        None => hash(&decides, KEY),
+        Some(tiles) => hash(&(decides, tiles), KEY),
+    }
 }
 
 /// A hash of which vectors are in a bank.

@@ -4,6 +4,7 @@ use super::layout::{ImageEntry, Layout};
 use super::part::PartFacts;
 use crate::dataset::{Dataset, DecodingFacts, ImageOrder, Mix, SPREAD_SEED, Split};
 use crate::patch::PatchGrid;
+use crate::tiles::ImageTiles;
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
@@ -160,6 +161,10 @@ pub struct BankSpec {
     /// was told, or no space is one of places.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolution: Option<u32>,
+    /// The tiles in which those of the images went through that are larger than one; `None` where each went through at
+    /// once, or no space is one of places.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tiles: Option<ImageTiles>,
     /// Mean of each colour that is subtracted, of RGB in [0, 1].
     pub mean: [f32; 3],
     /// Deviation of each colour that it is divided by.
@@ -202,6 +207,7 @@ impl BankSpec {
     pub(super) fn validate(&self) -> Result<()> {
         PatchGrid::new(self.grid.patch, self.grid.stride)?;
         self.data.part.as_ref().map_or(Ok(()), PartFacts::validate)?;
+        self.tiles.map_or(Ok(()), ImageTiles::validate)?;
         ensure!(!self.spaces.is_empty(), "a bank needs at least one space; none was asked for");
         for (i, space) in self.spaces.iter().enumerate() {
             let name = space.name.as_str();
@@ -281,6 +287,11 @@ impl BankSpec {
         let resolution =
             |s: &BankSpec| s.resolution.map_or("the usual".into(), |side| format!("{side} pixels"));
         compare("resolution of whole images", resolution(self), resolution(asked));
+        let tiles = |s: &BankSpec| match s.tiles {
+            Some(ImageTiles { side, overlap }) => format!("tiles of {side} pixels, overlap {overlap}"),
+            None => "one pass each".into(),
+        };
+        compare("how whole images go through", tiles(self), tiles(asked));
         compare("mean", format!("{:?}", self.mean), format!("{:?}", asked.mean));
         compare("deviation", format!("{:?}", self.std), format!("{:?}", asked.std));
         compare("dtype", self.dtype.as_str().into(), asked.dtype.as_str().into());

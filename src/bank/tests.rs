@@ -38,6 +38,7 @@ fn spec(dtype: Dtype) -> BankSpec {
         input: 32,
         resize: "bilinear".into(),
         resolution: None,
+        tiles: None,
         mean: [0.5; 3],
         std: [0.25, 0.1, 0.3],
         dtype,

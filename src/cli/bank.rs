@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use super::shared::{
     Commander, DecodingArgs, DtypeArg, WrongUsage, bytes, index_words, pixels, show, skipped_words, thousands,
 };
-use crate::engine::facts::{DataSpec, ImageOrder, PartFacts, Split};
+use crate::engine::facts::{DataSpec, ImageOrder, ImageTiles, PartFacts, Split};
 use crate::engine::jobs;
 use crate::engine::jobs::cache::CacheReport;
 use crate::engine::jobs::embed::BankInfo;
@@ -328,14 +328,25 @@ fn info_words(bank: &Path, info: &BankInfo) -> String {
             info.stride
         ),
         format!(
-            "vectors of a patch: {}, {}; {} for all planned, {}",
+            "vectors of a patch: {}{}, {}; {} for all planned, {}",
             spaces.join(" and "),
+            places_words(info),
             info.dtype,
             bytes(info.bytes),
             sums_words(info.sums)
         ),
     ];
     lines.join("\n")
+}
+
+/// How whole images were taken for the spaces of places, where something was said or some were cut.
+fn places_words(info: &BankInfo) -> String {
+    let side = info.resolution.map(|side| format!("short side {} px", thousands(side)));
+    let tiles = info.tiles.map(|ImageTiles { side, overlap }| {
+        format!("tiles of {} px, overlap {} px", thousands(side), thousands(overlap))
+    });
+    let said: Vec<String> = side.into_iter().chain(tiles).collect();
+    if said.is_empty() { String::new() } else { format!(" (whole images: {})", said.join(", in ")) }
 }
 
 /// How many images are exact copies of others.

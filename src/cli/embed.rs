@@ -87,12 +87,14 @@ impl Commander {
                 0 => String::new(),
                 count => format!("; {} of the vectors kept from before", thousands(count as u64)),
             };
+            let tiles = report.tiles.map_or(String::new(), |tiles| format!("; whole images in {tiles}"));
             let part = report.part.as_ref().map_or(String::new(), |part| format!("{part}, complete: "));
             let codes: String =
                 report.codes.iter().map(|codes| format!("\n{}", index_words(codes))).collect();
             let time = report.time.as_ref().map_or(String::new(), time_words);
             format!(
                 "{}: {part}{} patches of {}, in {}, {}, {rate} on {}{reused}{repaired}{retried}{}{}{codes}{time}",
+                "{}: {part}{} patches of {}, in {}, {}, {rate} on {}{tiles}{reused}{repaired}{retried}{}{}{codes}",
                 request.out.display(),
                 thousands(report.patches as u64),
                 sample_words(report.images, report.of, 0),

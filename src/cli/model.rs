@@ -40,7 +40,7 @@ impl Commander {
                     let made = info.transformer_words().or_else(|| info.bottleneck_words());
                     let made = made.map_or(String::new(), |words| format!("\n{words}"));
                     format!(
-                        "{}: {}, {} parameters, input {} x {} pixels, computed in {}, spaces {}, sha256 {:.12}, {}{made}{told}",
+                        "{}: {}, {} parameters, input {} x {} pixels, computed in {}, spaces {}, sha256 {:.12}, {}{made}\nplaces {}{told}",
                         info.name,
                         info.arch,
                         thousands(info.parameters as u64),
@@ -49,7 +49,8 @@ impl Commander {
                         info.precision_words(),
                         spaces.collect::<Vec<_>>().join(", "),
                         info.hash,
-                        info.sums_words()
+                        info.sums_words(),
+                        info.places_words()
                     )
                 })
             }

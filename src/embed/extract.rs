@@ -75,6 +75,7 @@ impl ExtractPlan {
             input: info.input,
             resize: info.resize.to_string(),
             resolution: embedder.resolution.filter(|_| has_places),
+            tiles: if has_places { embedder.tiles_among(&images) } else { None },
             mean: info.normalization.mean,
             std: info.normalization.std,
             dtype,

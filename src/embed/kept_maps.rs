@@ -32,6 +32,14 @@ pub struct MapsOfImage {
     pub maps: Vec<LayerMap>,
 }
 
+/// The maps of an image of which some tiles went through the network.
+pub struct BegunMaps {
+    /// Zeros where the others will be.
+    pub of: MapsOfImage,
+    /// How many tiles did, row by row.
+    pub done: usize,
+}
+
 /// The maps of the images that were asked for last, the newest at the end.
 #[derive(Default)]
 pub struct KeptMaps(Mutex<VecDeque<Arc<MapsOfImage>>>);

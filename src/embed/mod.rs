@@ -6,12 +6,13 @@ mod kept_maps;
 mod known;
 mod read_ahead;
 mod times;
+mod tiled;
 mod tokens;
 mod views;
 
 use std::borrow::Borrow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use anyhow::{bail, ensure};
@@ -28,8 +29,9 @@ use crate::kernel;
 use crate::memory;
 use crate::model::footprint::Footprint;
 use crate::model::store::{self, Model};
-use crate::model::{EmbedPrecision, Encoder, MapLayer, Mode, ModelInfo, ModelSpec, Space};
+use crate::model::{EmbedPrecision, Encoder, MapLayer, Mode, ModelInfo, ModelSpec, Overrides, Space};
 use crate::progress::check_left;
+use crate::tiles::ImageTiles;
 
 pub use extract::{ExtractPlan, Extraction};
 pub use keeper::{KeepBoth, Keeper};
@@ -39,6 +41,7 @@ pub use views::{ChangedView, pixels_side};
 
 use kept_maps::KeptMaps;
 use times::EmbedderTimes;
+use kept_maps::{BegunMaps, KeptMaps};
 
 /// Patches that go through the network at once, where there is memory for so many.
 pub const BATCH: usize = 128;
@@ -84,9 +87,13 @@ pub struct Embedder {
     batch: usize,
     /// Short side of whole images whose feature maps are taken, pixels, where it was told.
     pub resolution: Option<u32>,
+    /// The tiles in which whole images go through that are larger than one, where they were told.
+    tiles: Option<ImageTiles>,
     /// In what numbers the network computes.
     pub precision: EmbedPrecision,
     kept: KeptMaps,
+    /// What there is of an image whose tiles were left in their midst.
+    begun: Mutex<Option<BegunMaps>>,
     /// What an input of the last batch took, microseconds; 0 before the first.
     per_input: AtomicU32,
     /// What a thousand pixels of the last whole images took, nanoseconds; 0 before the first.
@@ -147,14 +154,24 @@ impl Embedder {
         if kernel::runs_on(device) {
             budget.ensure(budget.network(), one, what, "a smaller --input")?;
         }
-        let resolution = spec.overrides.resolution;
+        Self::with(model, device, precision).told(&spec.overrides)
+    }
+
+    /// Takes whole images as it is said.
+    ///
+    /// # Errors
+    /// A resolution or tiles out of their range.
+    pub fn told(self, said: &Overrides) -> anyhow::Result<Self> {
+        let resolution = said.resolution;
         if let Some(told) = resolution {
             ensure!(
                 (LEAST_RESOLUTION..=MOST_RESOLUTION).contains(&told),
                 "resolution is {told}; expected {LEAST_RESOLUTION} to {MOST_RESOLUTION} pixels"
             );
         }
-        Ok(Self { resolution, ..Self::with(model, device, precision) })
+        said.tiles.map_or(Ok(()), ImageTiles::validate)?;
+        let tiles = said.tiles.map(|tiles| tiles.on_steps(self.info.map_step()));
+        Ok(Self { resolution, tiles, ..self })
     }
 
     /// Takes a model that was opened on `device` (one without gradients).
@@ -187,8 +204,10 @@ impl Embedder {
             device: device.clone(),
             batch,
             resolution: None,
+            tiles: None,
             precision,
             kept: KeptMaps::default(),
+            begun: Mutex::default(),
             per_input: AtomicU32::new(0),
             per_thousand: AtomicU32::new(0),
             times: EmbedderTimes::default(),

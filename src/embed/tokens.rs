@@ -59,29 +59,42 @@ impl Embedder {
         if let Some(kept) = images.first().and_then(|image| self.kept.find(image, layers)) {
             return Ok(vec![kept]);
         }
+        let Some(first) = images.first() else { return Ok(vec![]) };
+        let (height, width) = self.whole_input(first);
+        if let Some(choice) = self.cut(height, width) {
+            return Ok(vec![self.tiled_maps(first, choice.tiles, layers)?]);
+        }
         let inputs = images.iter().enumerate().take_while(|(index, image)| {
             let is_new = !images[..*index].iter().any(|other| Arc::ptr_eq(other, image));
-            let is_alike = self.whole_input(image) == self.whole_input(images[0]);
+            let is_alike = self.whole_input(image) == (height, width);
             is_alike && is_new && self.kept.find(image, layers).is_none()
         });
         let alike = inputs.count();
-        let Some(first) = images.first() else { return Ok(vec![]) };
-        let (height, width) = self.whole_input(first);
         let most = self.fits_at_once(height, width)?.min(self.whole_turn(height, width));
         self.new_maps(&images[..alike.min(most)], layers)
     }
 
     /// Height and width with which an image goes through the network whole.
-    fn whole_input(&self, image: &Image) -> (u32, u32) {
-        let side = self.short_side(image.height().min(image.width()));
-        map_input(&self.info, side, image.height(), image.width())
+    pub(super) fn whole_input(&self, image: &Image) -> (u32, u32) {
+        self.whole_input_of(image.height(), image.width())
+    }
+
+    /// The same of an image of that size.
+    pub(super) fn whole_input_of(&self, height: u32, width: u32) -> (u32, u32) {
+        map_input(&self.info, self.short_side(height.min(width)), height, width)
+    }
+
+    /// The pixels of an image as they go through the network whole: `[3, height, width]`, normalised.
+    pub(super) fn fill_whole(&self, image: &Image, (height, width): (u32, u32), values: &mut [f32]) {
+        let plan = ResizePlan::rect(self.info.resize, (image.height(), image.width()), (height, width));
+        plan.resize(image, 0, 0, values);
+        self.info.normalization.apply(values);
     }
 
     /// The maps of images of one input, which go through the network at once; they are kept.
     fn new_maps(&self, images: &[&Arc<Image>], layers: &[MapLayer]) -> anyhow::Result<Vec<Arc<MapsOfImage>>> {
         let Some(first) = images.first() else { return Ok(vec![]) };
         let (height, width) = self.whole_input(first);
-        let clock = Instant::now();
         let one = 3 * height as usize * width as usize;
         let mut values = vec![0.0; images.len() * one];
         let inputs = values.par_chunks_exact_mut(one).zip(images);
@@ -103,18 +116,43 @@ impl Embedder {
                 for (maps, values) in maps.iter_mut().zip(values.chunks_exact(rows * cols * channels)) {
                     maps.push(LayerMap { rows, cols, channels, values: values.to_vec() });
                 }
-            }
-            Ok(())
-        };
-        self.times.network.of(through)?;
-        check_left()?;
-        self.note_whole(images.len(), (height, width), clock.elapsed());
+        inputs.for_each(|(values, image)| self.fill_whole(image, (height, width), values));
+        let maps = self.maps_of_inputs(values, (height, width), layers)?;
         let found = images.iter().zip(maps).map(|(image, maps)| {
             let found = Arc::new(MapsOfImage { image: (*image).clone(), layers: layers.to_vec(), maps });
             self.kept.keep(found.clone());
             found
         });
         Ok(found.collect())
+    }
+
+    /// The maps of `layers` of each of some inputs of one size, `[inputs, 3, height, width]`, which go through the network at
+    /// once.
+    pub(super) fn maps_of_inputs(
+        &self,
+        values: Vec<f32>,
+        (height, width): (u32, u32),
+        layers: &[MapLayer],
+    ) -> anyhow::Result<Vec<Vec<LayerMap>>> {
+        check_left()?;
+        let clock = Instant::now();
+        let count = values.len() / (3 * height as usize * width as usize);
+        let shape = [count, 3, height as usize, width as usize];
+        let inputs = Tensor::<4>::from_data(TensorData::new(values, shape), &self.device);
+        let mut maps: Vec<Vec<LayerMap>> = (0..count).map(|_| vec![]).collect();
+        for map in self.encoder.maps(inputs.clone(), layers) {
+            let [batch, channels, rows, cols] = map.dims();
+            let places = map.permute([0, 2, 3, 1]).reshape([batch * rows * cols, channels]);
+            let values = self.checked(places, &inputs)?;
+            for (maps, values) in maps.iter_mut().zip(values.chunks_exact(rows * cols * channels)) {
+                maps.push(LayerMap { rows, cols, channels, values: values.to_vec() });
+            }
+            Ok(())
+        };
+        self.times.network.of(through)?;
+        check_left()?;
+        self.note_whole(count, (height, width), clock.elapsed());
+        Ok(maps)
     }
 
     /// Keeps how long whole images took.
@@ -159,7 +197,7 @@ impl Embedder {
     ///
     /// # Errors
     /// For none.
-    fn fits_at_once(&self, height: u32, width: u32) -> anyhow::Result<usize> {
+    pub(super) fn fits_at_once(&self, height: u32, width: u32) -> anyhow::Result<usize> {
         if !kernel::runs_on(&self.device) {
             return Ok(1);
         }
@@ -175,7 +213,7 @@ impl Embedder {
                 thousands(height)
             )
         };
-        budget.ensure(budget.network(), one, what, "a smaller --resolution")?;
+        budget.ensure(budget.network(), one, what, "smaller --tiles")?;
         let room = budget.network().saturating_sub(budget.with_weights(0, footprint.weights));
         Ok((room / each.max(1)).clamp(1, WHOLE as u64) as usize)
     }
@@ -184,8 +222,7 @@ impl Embedder {
 /// Height and width to which an image goes through the network whole: its short side becomes `resolution` pixels, both
 /// sides are rounded so that every layer's places cover it.
 pub(super) fn map_input(info: &ModelInfo, resolution: u32, height: u32, width: u32) -> (u32, u32) {
-    let cells = info.map_layers().into_iter().map(|layer| info.cell(layer));
-    let step = cells.max().unwrap_or(1).max(info.input_step());
+    let step = info.map_step();
     let factor = f64::from(resolution) / f64::from(height.min(width).max(1));
     let side = |side: u32| (f64::from(side) * factor / f64::from(step)).round().max(1.0) as u32 * step;
     (side(height), side(width))

@@ -99,6 +99,12 @@ impl ModelInfo {
         self.backbone.input_step()
     }
 
+    /// What the sides of a whole image are made multiples of, so that every layer's places cover it, pixels.
+    pub fn map_step(&self) -> u32 {
+        let cells = self.map_layers().into_iter().map(|layer| self.cell(layer));
+        cells.max().unwrap_or(1).max(self.input_step())
+    }
+
     /// How the views were cut that the network was trained on; none where its file does not say.
     pub fn trained_crops(&self) -> Vec<Crop> {
         let views = self.training["config"]["views"].as_array();

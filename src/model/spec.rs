@@ -16,6 +16,7 @@ use super::resnet::{BackboneConfig, Stem};
 use crate::augment::Resize;
 use crate::files::hex;
 use crate::paths;
+use crate::tiles::ImageTiles;
 
 /// A model to open.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -97,6 +98,10 @@ pub struct Overrides {
     /// is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolution: Option<u32>,
+    /// The tiles in which whole images go through that are larger than one; the largest that memory has room for where
+    /// nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tiles: Option<ImageTiles>,
     /// In what numbers the network computes; float32 where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<EmbedPrecision>,
@@ -187,6 +192,7 @@ mod tests {
             input: Some(24),
             resize: Some(Resize::Bicubic),
             resolution: None,
+            tiles: None,
             precision: None,
         };
         let device = Device::flex();

@@ -31,6 +31,7 @@ pub(super) fn spec(dtype: Dtype, width: usize) -> BankSpec {
         input: 32,
         resize: String::new(),
         resolution: None,
+        tiles: None,
         mean: [0.0; 3],
         std: [1.0; 3],
         dtype,

@@ -138,6 +138,7 @@ fn spec_of(width: usize, dtype: Dtype, grid: PatchGrid) -> BankSpec {
         input: 32,
         resize: "bilinear".into(),
         resolution: None,
+        tiles: None,
         mean: [0.0; 3],
         std: [1.0; 3],
         dtype,

@@ -17,6 +17,7 @@ use bagssl::image::Image;
 use bagssl::model::Stem;
 use bagssl::patch::{PatchGrid, PatchRef};
 use bagssl::progress::Progress;
+use bagssl::tiles::{ImageTiles, TileChoice};
 use eframe::egui::{
     Event as Input, Key, Modifiers, MouseWheelSource, MouseWheelUnit, TouchPhase, accesskit::Role, pos2, vec2,
 };
@@ -140,6 +141,9 @@ fn report() -> ModelReport {
         maps: vec![("token-last".into(), 128)],
         input: 32,
         resolution: None,
+        tiles: TileChoice { tiles: ImageTiles::of_side(512), is_told: false },
+        fitting_tiles: ImageTiles::of_side(512),
+        step: 32,
         precision: EmbedPrecision::F32,
         resize: Resize::Bilinear,
         mean: [0.5; 3],
@@ -222,7 +226,7 @@ pub fn query_view(id: u64, patch: PatchRef) -> QueryView {
     };
     let parts = vec![Arc::new(Image::filled(8, 8, [3, 90, 200]))];
     let (query, image) = (QuerySpec::one(patch), patch.image as usize);
-    QueryView { id, query, parts, image, maps: vec![map("z"), map("h")], known }
+    QueryView { id, query, parts, image, maps: vec![map("z"), map("h")], known, tiles: None }
 }
 
 pub fn gallery_view(query_id: u64, query: PatchRef) -> GalleryView {

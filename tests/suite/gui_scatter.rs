@@ -53,6 +53,7 @@ fn plane() -> ShownPlane {
         input: 8,
         resize: "bilinear".into(),
         resolution: None,
+        tiles: None,
         mean: [0.5; 3],
         std: [0.5; 3],
         dtype: Dtype::F32,

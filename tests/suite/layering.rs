@@ -13,7 +13,7 @@ use crate::imports::{Imports, is_test};
 /// Rooms by floor, as in the table of `src/lib.rs`.
 const FLOORS: [(u32, &[&str]); 7] = [
     (0, &["patch", "image", "progress", "colormap", "stats", "files", "paths", "words", "threads", "memory"]),
-    (1, &["device", "dataset", "augment", "kernel", "wire"]),
+    (1, &["device", "dataset", "augment", "kernel", "tiles", "wire"]),
     (2, &["model", "objective", "bank"]),
     (3, &["train", "embed", "search"]),
     (4, &["analysis", "eval", "figure"]),

@@ -34,6 +34,7 @@ mod gui_kept; // kept vectors: what they take, their limit, clearing them
 mod gui_look; // each panel against its picture, names for screen readers
 mod gui_measures; // the Measures view, and its part of the engine
 mod gui_microscope; // the same point at several patch sizes, by role and label
+mod gui_model; // the dialog about the open model: resolutions and tiles
 mod gui_query; // queries of several parts, boxes, previews
 mod gui_scatter; // the Scatter view, and its part of the engine
 mod gui_sizes; // whether anything is cut at sizes of the window and of the interface, for every tab

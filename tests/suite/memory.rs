@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::support::{bagssl, failure, program, text};
+use crate::support::{bagssl, failure, json, program, text};
 
 /// What the program takes beside what it counts: its code and libraries, threads with their blocks of work, and what
 /// the allocator keeps. A command on one small image takes about 60 MiB of it.
@@ -150,6 +150,31 @@ fn batches_are_as_large_as_the_budget_allows_and_an_input_that_never_fits_is_an_
     assert!(said.contains("embedding one 1024 x 1024 patch with demo needs about"), "{said}");
     assert!(said.contains("the budget of 0.06 GiB has 0.02 GiB for it: give --memory"), "{said}");
     assert!(said.contains("or a smaller --input"), "{said}");
+}
+
+fn places<'a>(data: &'a str, out: &'a str) -> Vec<&'a str> {
+    [&embed(data, out, "100")[..], &["--space", "token-last", "--resolution", "512", "--dtype", "f32"]]
+        .concat()
+}
+
+/// A quarter of a mebipixel through the demo network takes a few times the budget at once.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_whole_image_without_room_for_one_pass_goes_through_in_tiles() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = pictures(folder.path(), 1, 600);
+    let banks = ["narrow", "wide", "told"].map(|name| folder.path().join(name));
+    let with = |bank: &Path, more: &[&str]| json(&[&places(text(&data), text(bank))[..], more].concat());
+    let narrow = with(&banks[0], &["--memory", "0.0625"])["tiles"].clone();
+    assert!(narrow["is_told"] == false && narrow["side"].as_u64().unwrap() < 512, "{narrow}");
+    assert!(with(&banks[1], &["--memory", "2"]).get("tiles").is_none(), "there is room for one pass");
+    // Whoever has room for more says the same tiles to have the same vectors.
+    let said = format!("{}:{}", narrow["side"], narrow["overlap"]);
+    with(&banks[2], &["--memory", "2", "--tiles", &said]);
+    let rows = banks.each_ref().map(|bank| fs::read(bank.join("token-last.f32")).unwrap());
+    assert!(rows[0] == rows[2] && rows[0] != rows[1]);
+    let again = folder.path().join("again");
+    stays_within(64, &places(text(&data), text(&again)));
 }
 
 /// A folder of 64 images, opened in no time.

@@ -108,7 +108,9 @@ fn the_usual_spaces_are_those_that_are_there() {
 /// Whatever says how a model is taken has no meaning beside a bank, whose vectors are there.
 #[test]
 fn no_option_of_a_model_is_overlooked_beside_a_bank() {
-    for option in [["--resolution", "64"], ["--heads", "2"], ["--input", "32"], ["--exif", "ignore"]] {
+    for option in
+        [["--resolution", "64"], ["--tiles", "64"], ["--heads", "2"], ["--input", "32"], ["--exif", "ignore"]]
+    {
         let fig5 = ["figure", "fig5", "--bank", "b", "--out", "f.svg"];
         for command in [&["geometry", "b"][..], &fig5] {
             let output = bagssl(&[command, &option].concat());
@@ -119,4 +121,63 @@ fn no_option_of_a_model_is_overlooked_beside_a_bank() {
             );
         }
     }
+}
+
+/// Images of 64 pixels in tiles of 32 that share 8: 3 x 3 of them.
+#[test]
+fn images_larger_than_a_tile_go_through_in_tiles_and_what_is_made_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| text(&folder.path().join(name)).to_owned();
+    let embed = [
+        "embed",
+        "--data",
+        "demo",
+        "--split",
+        "test",
+        "--limit",
+        "2",
+        "--patch",
+        "16",
+        "--stride",
+        "16",
+        "--space",
+        "token-last",
+        "--resolution",
+        "64",
+    ];
+    let (bank, whole) = (at("bank"), at("whole"));
+    let tiles = serde_json::json!({ "side": 32, "overlap": 8 });
+    let report = json(&[&embed[..], &["--tiles", "32:8", "--out", &bank]].concat());
+    assert_eq!(report["tiles"], serde_json::json!({ "side": 32, "overlap": 8, "is_told": true }));
+    let info = json(&["bank", "info", &bank]);
+    assert_eq!((&info["tiles"], &info["resolution"]), (&tiles, &serde_json::json!(64)));
+    let words = String::from_utf8(bagssl(&["bank", "info", &bank]).stdout).unwrap();
+    assert!(words.contains("(whole images: short side 64 px, in tiles of 32 px, overlap 8 px)"), "{words}");
+    // It is none that went through at once, nor is one of other tiles.
+    let report = json(&[&embed[..], &["--out", &whole]].concat());
+    assert!(report.get("tiles").is_none() && json(&["bank", "info", &whole]).get("tiles").is_none());
+    for other in [&[][..], &["--tiles", "32:16"]] {
+        let error = failure(&[&embed[..], other, &["--out", &bank]].concat());
+        assert!(error.contains("how whole images go through"), "{error}");
+    }
+    let rows = |bank: &str| std::fs::read(format!("{bank}/token-last.f16")).unwrap();
+    assert!(rows(&bank).len() == rows(&whole).len() && rows(&bank) != rows(&whole));
+    // One tile over all of it is one pass.
+    let covered = at("covered");
+    json(&[&embed[..], &["--tiles", "64", "--out", &covered]].concat());
+    assert_eq!(rows(&covered), rows(&whole));
+
+    let image = at("p.png");
+    image::RgbImage::from_fn(64, 64, |x, y| image::Rgb([x as u8 * 4, y as u8 * 4, 9])).save(&image).unwrap();
+    let heatmap = ["heatmap", "--image", &image, "--patch", "16", "--stride", "16", "--at", "8,8"];
+    let told = ["--resolution", "64", "--tiles", "32:8"];
+    let map = |space| json(&[&heatmap[..], &told, &["--space", space, "--out", &at("map.svg")]].concat());
+    assert_eq!(
+        map("token-last")["tiles"],
+        serde_json::json!({ "count": 9, "side": 32, "overlap": 8, "is_told": true })
+    );
+    assert!(map("h").get("tiles").is_none(), "a patch alone is not of the whole image");
+    let error =
+        String::from_utf8(bagssl(&[&embed[..], &["--tiles", "32:20", "--out", &bank]].concat()).stderr);
+    assert!(error.unwrap().contains("expected at most half of the tile's side, 16"));
 }

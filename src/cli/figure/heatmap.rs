@@ -81,9 +81,10 @@ impl Commander {
             let spaces = report.spaces.iter();
             let spaces =
                 spaces.map(|(name, s)| format!("{name} {:.2} to {:.2}, mean {:.2}", s.min, s.max, s.mean));
+            let tiles = report.tiles.map_or(String::new(), |tiles| format!("\nplaces: {tiles}"));
             let at = report.at.map_or(String::new(), |at| format!("\n{}", at.words(report.query)));
             format!(
-                "{}: {} x {} patches, query at y {}, x {}; {}{at}{}",
+                "{}: {} x {} patches, query at y {}, x {}; {}{at}{tiles}{}",
                 report.files.out.display(),
                 report.rows,
                 report.cols,

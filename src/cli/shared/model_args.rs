@@ -6,7 +6,7 @@ use clap::Args;
 use clap::builder::RangedU64ValueParser;
 
 use super::values::Channels;
-use crate::engine::facts::{EmbedPrecision, ModelSpec, Overrides, Resize};
+use crate::engine::facts::{EmbedPrecision, ImageTiles, ModelSpec, Overrides, Resize};
 
 /// A model, and what is said in place of what its file says.
 #[derive(Args)]
@@ -54,6 +54,9 @@ pub struct OverrideArgs {
     /// Short side of whole images whose feature maps give the token spaces, pixels [default: so that patches come in the size of training, else that of the input]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=4096), help_heading = OVERRIDES)]
     pub resolution: Option<u32>,
+    /// Square tiles, pixels of such an image, in which one of more pixels goes through, and what neighbours share [default: one pass, or the largest tiles that memory has room for; a quarter]
+    #[arg(long, value_name = "SIDE[:OVERLAP]", help_heading = OVERRIDES)]
+    pub tiles: Option<ImageTiles>,
     /// In what numbers the network computes [default: f32]
     #[arg(long, value_enum, help_heading = OVERRIDES)]
     pub precision: Option<EmbedPrecision>,
@@ -62,7 +65,8 @@ pub struct OverrideArgs {
 impl OverrideArgs {
     /// Whether nothing was said.
     pub fn is_empty(&self) -> bool {
-        let Self { weights, stem_padding, heads, mean, std, input, resize, resolution, precision } = self;
+        let Self { weights, stem_padding, heads, mean, std, input, resize, resolution, tiles, precision } =
+            self;
         weights.is_none()
             && stem_padding.is_none()
             && heads.is_none()
@@ -71,6 +75,7 @@ impl OverrideArgs {
             && input.is_none()
             && resize.is_none()
             && resolution.is_none()
+            && tiles.is_none()
             && precision.is_none()
     }
 }
@@ -86,6 +91,7 @@ impl From<OverrideArgs> for Overrides {
             input: args.input,
             resize: args.resize,
             resolution: args.resolution,
+            tiles: args.tiles,
             precision: args.precision,
         }
     }

@@ -28,6 +28,7 @@ pub use crate::model::formats::{endings as model_endings, is_likely_model, sente
 pub use crate::model::{EmbedPrecision, ModelOrigin, ModelSpec, Overrides, Space, VitConfig};
 pub use crate::search::Relation;
 pub use crate::stats::spectrum::Spread;
+pub use crate::tiles::{ImageTiles, TileChoice, TilesOfImage};
 pub use crate::train::fitting::{DataShape, FittingRecipe, TrainedBy, fitting as fitting_recipe};
 pub use crate::train::recipes::{all as all_recipes, find as find_recipe};
 pub use crate::train::settings;

@@ -5,6 +5,7 @@ use crate::engine::ask::query::QuerySpec;
 use crate::engine::ask::request::RequestId;
 use crate::image::Image;
 use crate::patch::{PatchGrid, PatchRef};
+use crate::tiles::TilesOfImage;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 /// The image on show.
@@ -50,6 +51,8 @@ pub struct QueryView {
     pub maps: Vec<Heatmap>,
     /// Grid positions whose cosine is known, of all; equal in all spaces.
     pub known: usize,
+    /// The tiles in which that image goes through for the maps of its places, where it is larger than one.
+    pub tiles: Option<TilesOfImage>,
 }
 
 /// What the maps would be if a patch of the image on show were the query.

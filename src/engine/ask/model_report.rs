@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::augment::Resize;
 use crate::embed::Embedder;
 use crate::model::{EmbedPrecision, ModelInfo, ModelOrigin, Space, Stem, VitConfig};
+use crate::tiles::{ImageTiles, TileChoice};
 use crate::wire::fields::Word;
 use crate::words::{sums_words, thousands};
 
@@ -36,6 +37,12 @@ pub struct ModelReport {
     /// Short side of whole images whose feature maps give the spaces of places, pixels, where it was told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolution: Option<u32>,
+    /// The tiles in which whole images go through that are larger than one.
+    pub tiles: TileChoice,
+    /// The largest tiles that memory has room for.
+    pub fitting_tiles: ImageTiles,
+    /// What the sides of whole images are made multiples of, pixels.
+    pub step: u32,
     /// In what numbers it computes.
     pub precision: EmbedPrecision,
     /// How a patch or image reaches the input.
@@ -83,6 +90,9 @@ impl ModelReport {
             spaces: info.spaces().into_iter().map(|(space, width)| (space.to_string(), width)).collect(),
             input: info.input,
             resolution: embedder.resolution,
+            tiles: embedder.tiles(),
+            fitting_tiles: embedder.fitting_tiles(),
+            step: info.map_step(),
             precision: embedder.precision,
             resize: info.resize,
             mean: info.normalization.mean,
@@ -109,6 +119,16 @@ impl ModelReport {
             EmbedPrecision::F32 => "float32",
             EmbedPrecision::Bf16 => "bfloat16 with sums in float32, but for the projector",
         }
+    }
+
+    /// How the spaces of places come about, in a line.
+    pub fn places_words(&self) -> String {
+        let side = match self.resolution {
+            Some(side) => format!("short side {} px", thousands(side)),
+            None => "in the size in which the network saw its patches, else that of the input".into(),
+        };
+        let tile = thousands(self.tiles.tiles.side);
+        format!("of whole images, {side}; those of more than {tile} x {tile} px in {}", self.tiles)
     }
 
     /// What a transformer is made of, in a line.

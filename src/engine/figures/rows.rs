@@ -18,6 +18,7 @@ use crate::image::Image;
 use crate::memory;
 use crate::patch::{PatchGrid, PatchRef};
 use crate::progress::Progress;
+use crate::tiles::TilesOfImage;
 use crate::words::thousands;
 
 /// A query, and the patches of its image that it is compared with.
@@ -94,6 +95,8 @@ impl Ask {
 pub struct MapRow {
     pub ask: Ask,
     pub maps: Vec<Heatmap>,
+    /// The tiles in which the image went through for spaces of places, where it is larger than one.
+    pub tiles: Option<TilesOfImage>,
 }
 
 impl MapRow {
@@ -191,7 +194,7 @@ impl MapRows {
         let Some(ask) = self.asks.pop_front() else { return Ok(()) };
         let vectors = ask.vectors(embedder, &self.spaces)?;
         self.done += ask.cells();
-        self.rows.push(MapRow { maps: maps.heatmaps(&vectors), ask });
+        self.rows.push(MapRow { maps: maps.heatmaps(&vectors), tiles: maps.tiles(embedder), ask });
         Ok(())
     }
 

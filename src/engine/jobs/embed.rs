@@ -19,6 +19,7 @@ use crate::model::{ModelSpec, Space};
 use crate::patch::PatchGrid;
 use crate::progress::Cancelled;
 use crate::search::codes_bytes;
+use crate::tiles::{ImageTiles, TileChoice};
 
 /// `bagssl embed`.
 pub struct EmbedRequest {
@@ -66,6 +67,9 @@ pub struct EmbedReport {
     pub reused_patches: usize,
     /// Their names.
     pub spaces: Vec<String>,
+    /// The tiles in which images went through for the spaces of places, where some are larger than one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tiles: Option<TileChoice>,
     /// What the bank takes.
     pub bytes: u64,
     /// Of this run; absent if nothing was left to do.
@@ -169,6 +173,7 @@ pub fn embed(
         patches: bank.searchable(),
         reused_patches: extraction.reused_patches(),
         spaces: bank.spaces().map(String::from).collect(),
+        tiles: spec.tiles.map(|_| embedder.tiles()),
         bytes,
         patches_per_second: extraction.patches_per_second(),
         decoding,
@@ -228,6 +233,12 @@ pub struct BankInfo {
     pub part: Option<PartFacts>,
     /// Names and widths.
     pub spaces: std::collections::BTreeMap<String, usize>,
+    /// Short side of the whole images of which places were taken, pixels, where it was told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<u32>,
+    /// The tiles in which those that are larger than one went through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tiles: Option<ImageTiles>,
     /// Number format.
     pub dtype: &'static str,
     /// Of its rows and norms once it is complete.
@@ -270,6 +281,8 @@ pub fn bank_info(folder: &Path) -> anyhow::Result<BankInfo> {
         order: spec.data.order,
         part: spec.data.part.clone(),
         spaces: bank.spaces().map(width).collect::<anyhow::Result<_>>()?,
+        resolution: spec.resolution,
+        tiles: spec.tiles,
         dtype: spec.dtype.as_str(),
         bytes: bank.bytes(),
         complete: bank.is_complete(),
@@ -310,6 +323,7 @@ mod tests {
             input: 64,
             resize: "bilinear".into(),
             resolution: None,
+            tiles: None,
             mean: [0.5; 3],
             std: [0.5; 3],
             dtype: Dtype::F32,

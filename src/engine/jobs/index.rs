@@ -233,6 +233,7 @@ mod tests {
             input: 8,
             resize: "bilinear".into(),
             resolution: None,
+            tiles: None,
             mean: [0.5; 3],
             std: [0.5; 3],
             dtype: Dtype::F16,

@@ -11,8 +11,8 @@ use crate::model::{ModelSpec, store};
 pub fn info(spec: &ModelSpec) -> anyhow::Result<ModelReport> {
     let open = device::open(DeviceChoice::Cpu)?;
     let model = store::open(spec, &open.device)?;
-    let mut embedder = Embedder::new(model, &open.device);
-    (embedder.resolution, embedder.precision) = (spec.overrides.resolution, spec.overrides.precision());
+    let mut embedder = Embedder::new(model, &open.device).told(&spec.overrides)?;
+    embedder.precision = spec.overrides.precision();
     Ok(ModelReport::of(&embedder))
 }
 

@@ -95,12 +95,16 @@ impl Explorer {
         let Some(spec) = noted.or(built_in) else {
             return Some(format!("where its model {} lies is not noted with it", facts.name));
         };
-        match Embedder::open(spec, &self.open.device.device) {
+        let spec = stored.cut_alike(spec);
+        match Embedder::open(&spec, &self.open.device.device) {
             Ok(embedder) if stored.is_made_by(&embedder) => {
-                self.take_embedder(embedder, spec);
+                self.take_embedder(embedder, &spec);
                 None
             }
-            Ok(_) => Some(format!("{} is another model than the one that made it", spec.path.display())),
+            Ok(_) => Some(format!(
+                "{} is another model than the one that made it, or has too little memory (--memory) for whole images at once",
+                spec.path.display()
+            )),
             Err(error) => Some(format!("its model cannot be opened: {error:#}")),
         }
     }

@@ -343,6 +343,7 @@ impl Open {
             image: maps.image_index,
             maps: maps.heatmaps(&query.vectors),
             known: maps.known(),
+            tiles: self.embedder.as_ref().and_then(|embedder| maps.tiles(embedder)),
         };
         self.line.update(|shown| shown.query = Some(Arc::new(view)));
     }

@@ -10,8 +10,10 @@ use crate::engine::ask::{Heatmap, PatchSpace, Picture, VectorLengths};
 use crate::engine::look::spaces;
 use crate::engine::look::stored::StoredBank;
 use crate::image::Image;
+use crate::model::Space;
 use crate::patch::{BoxRef, PatchGrid};
 use crate::search::{KnownRows, Mirror, Processor};
+use crate::tiles::TilesOfImage;
 
 /// Refuses a map that is too large. Returns the number of its cells.
 pub fn check_cells(grid: PatchGrid, height: u32, width: u32) -> anyhow::Result<usize> {
@@ -196,6 +198,12 @@ impl ImageMaps {
     /// The image.
     pub fn image(&self) -> &Arc<Image> {
         &self.image
+    }
+
+    /// The tiles in which `embedder` puts the image through for spaces of places, where it is larger than one.
+    pub fn tiles(&self, embedder: &Embedder) -> Option<TilesOfImage> {
+        let has_places = self.spaces().any(|space| matches!(space, PatchSpace::Network(Space::Token(_))));
+        has_places.then(|| embedder.tiles_of(&self.image)).flatten()
     }
 
     /// Rows and columns of cells.

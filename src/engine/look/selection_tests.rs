@@ -28,6 +28,7 @@ fn bank() -> Bank {
         input: 8,
         resize: "bilinear".into(),
         resolution: None,
+        tiles: None,
         mean: [0.5; 3],
         std: [0.5; 3],
         dtype: Dtype::F32,

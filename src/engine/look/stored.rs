@@ -11,6 +11,7 @@ use crate::embed::Embedder;
 use crate::engine::ask::PatchSpace;
 use crate::engine::look::bank_codes::BankCodes;
 use crate::model::Space;
+use crate::model::{ModelSpec, Overrides, Space};
 use crate::patch::{BoxRef, PatchGrid, PatchRef};
 use crate::search::Processor;
 use crate::words::{name_list, thousands};
@@ -64,13 +65,26 @@ impl StoredBank {
         spec.model.hash == embedder.hash
             && (spec.input, &spec.resize) == (info.input, &info.resize.to_string())
             && (spec.mean, spec.std) == (info.normalization.mean, info.normalization.std)
-            && self.has_resolution(embedder.resolution)
+            && self.has_places_of(embedder)
     }
 
-    /// Whether its places of feature maps are of whole images of that resolution.
-    fn has_resolution(&self, resolution: Option<u32>) -> bool {
+    /// Whether its places of feature maps, if it has any, are of whole images as `embedder` takes them: of that resolution,
+    /// and in the same tiles.
+    fn has_places_of(&self, embedder: &Embedder) -> bool {
         let is_place = |space: &PatchSpace| matches!(space, PatchSpace::Network(Space::Token(_)));
-        !self.spaces.iter().any(is_place) || self.bank.spec().resolution == resolution
+        let spec = self.bank.spec();
+        let is_cut_alike = || match spec.tiles {
+            Some(tiles) => embedder.tiles().tiles == tiles,
+            None => embedder.tiles_among(self.bank.images()).is_none(),
+        };
+        !self.spaces.iter().any(is_place) || spec.resolution == embedder.resolution && is_cut_alike()
+    }
+
+    /// `spec`, a model that is noted with it, taking whole images in the tiles in which they went into the bank, whatever
+    /// there is room for now.
+    pub fn cut_alike(&self, spec: &ModelSpec) -> ModelSpec {
+        let tiles = self.bank.spec().tiles.or(spec.overrides.tiles);
+        ModelSpec { overrides: Overrides { tiles, ..spec.overrides.clone() }, ..spec.clone() }
     }
 
     /// Where its patches lie.

@@ -162,7 +162,15 @@ mod tests {
             model_source: Some(Arc::new("/models/a".into())),
             data_source: Some(Arc::new(DataSource { spec: "/data/a".into(), split: None })),
             view: Some(Arc::new(view)),
-            query: Some(Arc::new(QueryView { id: 7, query: query.clone(), parts, image: 3, maps, known: 0 })),
+            query: Some(Arc::new(QueryView {
+                id: 7,
+                query: query.clone(),
+                parts,
+                image: 3,
+                maps,
+                known: 0,
+                tiles: None,
+            })),
             ..Snapshot::default()
         };
         let mut retake = Retake::default();

@@ -4,7 +4,9 @@ use eframe::egui::{
     Button, Checkbox, ComboBox, Context, DragValue, Grid, Id, Label, Modal, RichText, ScrollArea, Ui,
 };
 
-use crate::engine::facts::{EmbedPrecision, ModelSpec, Overrides, Resize};
+use crate::engine::facts::{
+    EmbedPrecision, ImageTiles, ModelSpec, Overrides, Resize, TileChoice, TilesOfImage,
+};
 use crate::engine::{ModelDescription, ModelReport};
 use crate::gui::nouns::text::thousands;
 use crate::gui::paint::theme::{STEP, overlay_frame};
@@ -18,6 +20,9 @@ const NORMALIZATIONS: [(&str, [f32; 3], [f32; 3]); 3] = [
     ("CIFAR-10", [0.4914, 0.4822, 0.4465], [0.247, 0.2435, 0.2616]),
     ("-1 to 1", [0.5; 3], [0.5; 3]),
 ];
+
+/// Short sides that are offered for whole images, pixels; others can be typed.
+const RESOLUTIONS: [u32; 10] = [224, 336, 448, 518, 672, 896, 1024, 1536, 2048, 4096];
 
 /// How the dialog ended.
 pub enum ModelOutcome {
@@ -72,8 +77,18 @@ impl ModelDialog {
     }
 
     fn overrides_ui(&mut self, ui: &mut Ui, report: &ModelReport) {
-        let Overrides { weights, stem_padding, heads, mean, std, input, resize, resolution, precision } =
-            &mut self.draft;
+        let Overrides {
+            weights,
+            stem_padding,
+            heads,
+            mean,
+            std,
+            input,
+            resize,
+            resolution,
+            tiles,
+            precision,
+        } = &mut self.draft;
         let networks = report.origin.as_ref().filter(|origin| !origin.others.is_empty());
         if let Some(origin) = networks {
             told_ui(ui, "network of the file", weights, &origin.network, |ui, name| {
@@ -88,9 +103,7 @@ impl ModelDialog {
         told_ui(ui, "side of the input", input, &report.input, |ui, side| {
             ui.add(DragValue::new(side).range(8..=1024).suffix(" px"));
         });
-        told_ui(ui, "short side of whole images, for places", resolution, &report.input, |ui, side| {
-            ui.add(DragValue::new(side).range(8..=4096).suffix(" px"));
-        });
+        places_ui(ui, report, resolution, tiles);
         told_ui(ui, "numbers it computes in", precision, &report.precision, |ui, precision| {
             for (choice, words) in
                 [(EmbedPrecision::F32, "float32"), (EmbedPrecision::Bf16, "bfloat16, on the CPU")]
@@ -146,6 +159,45 @@ impl ModelDialog {
     }
 }
 
+/// How whole images are taken for spaces of places: their short side, and the tiles of larger ones.
+fn places_ui(
+    ui: &mut Ui,
+    report: &ModelReport,
+    resolution: &mut Option<u32>,
+    tiles: &mut Option<ImageTiles>,
+) {
+    let choice = TileChoice { tiles: tiles.unwrap_or(report.fitting_tiles), is_told: tiles.is_some() };
+    told_ui(ui, "short side of whole images, for places", resolution, &report.input, |ui, side| {
+        ui.add(DragValue::new(side).range(8..=4096).suffix(" px"));
+        let menu = ComboBox::from_id_salt("resolutions").width(280.0);
+        let menu = menu.selected_text(resolution_words(*side, choice, report.step)).show_ui(ui, |ui| {
+            for side_of in RESOLUTIONS {
+                ui.selectable_value(side, side_of, resolution_words(side_of, choice, report.step));
+            }
+        });
+        menu.response.accessible_name("Usual sides");
+    });
+    told_ui(ui, "tiles of larger ones", tiles, &report.fitting_tiles, |ui, ImageTiles { side, overlap }| {
+        ui.add(DragValue::new(side).range(ImageTiles::SIDES).suffix(" px"));
+        *overlap = (*overlap).min(*side / 2);
+        ui.add(DragValue::new(overlap).range(0..=*side / 2).suffix(" px").prefix("overlap "));
+    });
+}
+
+/// What becomes of a square image of that short side: "2,048 px: 25 tiles of 518 px, overlap 112 px: memory".
+fn resolution_words(side: u32, choice: TileChoice, step: u32) -> String {
+    let rounded = ((side + step / 2) / step).max(1) * step;
+    let tiles = choice.tiles.on_steps(step);
+    let words = match tiles.cut(rounded, rounded) {
+        false => "one pass".to_owned(),
+        true => {
+            let count = tiles.grid(rounded, rounded, step).count();
+            TilesOfImage { count, choice: TileChoice { tiles, ..choice } }.to_string()
+        }
+    };
+    format!("{} px: {words}", thousands(side))
+}
+
 /// A value that is told once its box is checked; else it is as the file has it.
 fn told_ui<T: Clone>(
     ui: &mut Ui,
@@ -183,15 +235,6 @@ fn facts_ui(ui: &mut Ui, report: &ModelReport) {
     });
 }
 
-fn places_words(report: &ModelReport) -> String {
-    match report.resolution {
-        Some(side) => format!("of whole images, short side {side} px"),
-        None => {
-            "of whole images, in the size in which the network saw its patches, else that of the input".into()
-        }
-    }
-}
-
 /// What is known of the model, each with its name.
 fn rows(report: &ModelReport) -> Vec<(&'static str, String)> {
     let channels = |values: [f32; 3]| values.map(|value| format!("{value}")).join(", ");
@@ -204,7 +247,7 @@ fn rows(report: &ModelReport) -> Vec<(&'static str, String)> {
         ("architecture", report.arch.clone()),
         ("parameters", thousands(report.parameters)),
         ("input", format!("{0} x {0} px, resized {1}", report.input, report.resize)),
-        ("places", places_words(report)),
+        ("places", report.places_words()),
         ("computed in", report.precision_words().into()),
         ("mean", channels(report.mean)),
         ("deviation", channels(report.std)),

@@ -83,7 +83,6 @@ impl Purpose {
 }
 
 /// How a dialog ended.
-#[expect(clippy::large_enum_variant, reason = "one at a time, for a moment")]
 pub enum Outcome {
     Cancelled,
     Confirmed(Command),

@@ -117,6 +117,12 @@ impl InspectorPanel {
             if query.known < total {
                 ui.weak(format!("{} of {}", text::thousands(query.known), text::count(total, "patch")));
             }
+            if let Some(tiles) = &query.tiles {
+                ui.weak(format!("places: {tiles}")).on_hover_text(
+                    "The image is too large for one pass. Each tile goes through the network alone; a place has its vector \
+                     from the tile in which it lies deepest. Larger or other tiles: all about the model.",
+                );
+            }
         }
     }
 }

@@ -70,7 +70,7 @@ pub fn lay(_: &Path, place: &Path) {
     Hello::own().write(&mut recorded).unwrap();
     for id in 1..4 {
         let (maps, parts) = (vec![map("z"), map("h")], vec![picture(7)]);
-        let shown = QueryView { id, query: query.clone(), parts, image: 0, maps, known: 40 };
+        let shown = QueryView { id, query: query.clone(), parts, image: 0, maps, known: 40, tiles: None };
         let pieces = vec![
             ShownPiece::Busy(Some("searching".into())),
             ShownPiece::Query(Some(Arc::new(shown))),

@@ -20,6 +20,7 @@ use crate::engine::look::spaces::crop_names;
 use crate::files;
 use crate::model::ModelInfo;
 use crate::patch::PatchRef;
+use crate::tiles::TilesOfImage;
 
 /// Range and mean of one map.
 #[derive(Clone, Debug, Serialize)]
@@ -46,6 +47,9 @@ pub struct HeatmapReport {
     pub at: Option<AskedPoint>,
     /// By name of the space.
     pub spaces: BTreeMap<String, MapSummary>,
+    /// The tiles in which the image went through for spaces of places, where it is larger than one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tiles: Option<TilesOfImage>,
     /// The files that were written.
     #[serde(flatten)]
     pub files: Written,
@@ -127,6 +131,9 @@ pub struct MapReport {
     pub at: Option<AskedPoint>,
     /// By name of the space.
     pub spaces: BTreeMap<String, MapSummary>,
+    /// The tiles in which the image went through for spaces of places, where it is larger than one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tiles: Option<TilesOfImage>,
     /// Under the second model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beside: Option<BTreeMap<String, MapSummary>>,
@@ -141,9 +148,9 @@ pub fn heatmap(
     job: Job<'_>,
 ) -> anyhow::Result<HeatmapReport> {
     let MapsReport { maps, files } = draw(request, source, output, values, job)?;
-    let MapReport { rows, cols, query, at, spaces, .. } =
+    let MapReport { rows, cols, query, at, spaces, tiles, .. } =
         maps.into_iter().next().context("there is no image")?;
-    Ok(HeatmapReport { rows, cols, query: query.into(), at, spaces, files })
+    Ok(HeatmapReport { rows, cols, query: query.into(), at, spaces, tiles, files })
 }
 
 /// `bagssl figure fig4` and `fig6`: several queries, each at one or more patch sizes.
@@ -235,7 +242,16 @@ impl MapRow {
         let (rows, cols) = self.maps.first().map_or((0, 0), |map| (map.rows, map.cols));
         let query = self.ask.place();
         let at = self.ask.point.map(|point| AskedPoint::new(point, query));
-        MapReport { image: query.image, rows, cols, query, at, spaces: summaries.collect(), beside: None }
+        MapReport {
+            image: query.image,
+            rows,
+            cols,
+            query,
+            at,
+            spaces: summaries.collect(),
+            tiles: self.tiles,
+            beside: None,
+        }
     }
 }
 

@@ -195,6 +195,7 @@ impl ImportPlan {
             input: self.grid.patch,
             resize: "none".into(),
             resolution: None,
+            tiles: None,
             mean: [0.0; 3],
             std: [1.0; 3],
             dtype,

@@ -307,7 +307,8 @@ mod tests {
     fn answer(line: &EngineLine, id: RequestId, patch: PatchRef) {
         line.update(|snapshot| {
             let (query, parts) = (QuerySpec::one(patch), vec![]);
-            snapshot.query = Some(Arc::new(QueryView { id, query, parts, image: 3, maps: vec![], known: 0 }));
+            snapshot.query =
+                Some(Arc::new(QueryView { id, query, parts, image: 3, maps: vec![], known: 0, tiles: None }));
         });
     }
 

@@ -85,7 +85,7 @@ impl Link {
             "spaces" => self.spaces = list(value, |name| Ok(name.to_owned()))?,
             "leave-out" => self.filter = Some(filter(value)?),
             "weights" | "stem-padding" | "heads" | "mean" | "std" | "input" | "resize" | "resolution"
-            | "precision" => {
+            | "tiles" | "precision" => {
                 let model = self.model.as_mut().with_context(|| format!("expected model= before {key}="))?;
                 set_override(&mut model.overrides, key, value)?;
             }
@@ -94,7 +94,7 @@ impl Link {
                 ensure!(
                     known,
                     "a link of version {VERSION} has no such key; expected one of model, weights, stem-padding, heads, mean, \
-                     std, input, resize, resolution, precision, data, split, exif, value-window, image, query, patch, stride, search-stride, search-images, \
+                     std, input, resize, resolution, tiles, precision, data, split, exif, value-window, image, query, patch, stride, search-stride, search-images, \
                      neighbours, spaces, leave-out, mode, colors, range, difference, contour, opacity, grid, zoom"
                 );
             }
@@ -112,6 +112,7 @@ fn set_override(overrides: &mut Overrides, key: &str, value: &str) -> anyhow::Re
         "std" => overrides.std = Some(numbers(value, 1e-6..=1e6)?),
         "input" => overrides.input = Some(number(value, 8..=1024)?),
         "resolution" => overrides.resolution = Some(number(value, 8..=4096)?),
+        "tiles" => overrides.tiles = Some(value.parse()?),
         "precision" => overrides.precision = Some(word(value, "f32 or bf16")?),
         _ => overrides.resize = Some(word(value, "bilinear or bicubic")?),
     }
@@ -237,8 +238,18 @@ impl Display for Link {
         let mut pairs = Pairs::default();
         if let Some(model) = &self.model {
             pairs.add("model", Some(paths::to_words(&model.path)));
-            let Overrides { weights, stem_padding, heads, mean, std, input, resize, resolution, precision } =
-                &model.overrides;
+            let Overrides {
+                weights,
+                stem_padding,
+                heads,
+                mean,
+                std,
+                input,
+                resize,
+                resolution,
+                tiles,
+                precision,
+            } = &model.overrides;
             pairs.add("weights", weights.as_ref());
             pairs.add("stem-padding", *stem_padding);
             pairs.add("heads", *heads);
@@ -247,6 +258,7 @@ impl Display for Link {
             pairs.add("input", *input);
             pairs.add("resize", resize.map(name));
             pairs.add("resolution", *resolution);
+            pairs.add("tiles", *tiles);
             pairs.add("precision", precision.map(name));
         }
         if let Some(data) = &self.data {
