@@ -93,8 +93,7 @@ impl Commander {
                 report.codes.iter().map(|codes| format!("\n{}", index_words(codes))).collect();
             let time = report.time.as_ref().map_or(String::new(), time_words);
             format!(
-                "{}: {part}{} patches of {}, in {}, {}, {rate} on {}{reused}{repaired}{retried}{}{}{codes}{time}",
-                "{}: {part}{} patches of {}, in {}, {}, {rate} on {}{tiles}{reused}{repaired}{retried}{}{}{codes}",
+                "{}: {part}{} patches of {}, in {}, {}, {rate} on {}{tiles}{reused}{repaired}{retried}{}{}{codes}{time}",
                 request.out.display(),
                 thousands(report.patches as u64),
                 sample_words(report.images, report.of, 0),

@@ -5,8 +5,8 @@ mod keeper;
 mod kept_maps;
 mod known;
 mod read_ahead;
-mod times;
 mod tiled;
+mod times;
 mod tokens;
 mod views;
 
@@ -39,9 +39,8 @@ pub use known::Known;
 pub use times::EmbedSeconds;
 pub use views::{ChangedView, pixels_side};
 
-use kept_maps::KeptMaps;
-use times::EmbedderTimes;
 use kept_maps::{BegunMaps, KeptMaps};
+use times::EmbedderTimes;
 
 /// Patches that go through the network at once, where there is memory for so many.
 pub const BATCH: usize = 128;

@@ -71,7 +71,7 @@ impl Embedder {
         self.fits_at_once(grid.down.side, grid.across.side)?;
         self.ensure_maps_fit(input, layers)?;
         let mut values = vec![0.0; 3 * input.0 as usize * input.1 as usize];
-        self.fill_whole(image, input, &mut values);
+        self.times.cutting.of(|| self.fill_whole(image, input, &mut values));
         let mut begun =
             self.take_begun(image, layers).unwrap_or_else(|| self.nothing_yet(image, input, layers));
         while begun.done < grid.count() {

@@ -98,25 +98,9 @@ impl Embedder {
         let one = 3 * height as usize * width as usize;
         let mut values = vec![0.0; images.len() * one];
         let inputs = values.par_chunks_exact_mut(one).zip(images);
-        let fill = |(values, image): (&mut [f32], &&Arc<Image>)| {
-            let plan = ResizePlan::rect(self.info.resize, (image.height(), image.width()), (height, width));
-            plan.resize(image, 0, 0, values);
-            self.info.normalization.apply(values);
-        };
+        let fill =
+            |(values, image): (&mut [f32], &&Arc<Image>)| self.fill_whole(image, (height, width), values);
         self.times.cutting.of(|| inputs.for_each(fill));
-        check_left()?;
-        let shape = [images.len(), 3, height as usize, width as usize];
-        let mut maps: Vec<Vec<LayerMap>> = images.iter().map(|_| vec![]).collect();
-        let through = || -> anyhow::Result<()> {
-            let inputs = Tensor::<4>::from_data(TensorData::new(values, shape), &self.device);
-            for map in self.encoder.maps(inputs.clone(), layers) {
-                let [batch, channels, rows, cols] = map.dims();
-                let places = map.permute([0, 2, 3, 1]).reshape([batch * rows * cols, channels]);
-                let values = self.checked(places, &inputs)?;
-                for (maps, values) in maps.iter_mut().zip(values.chunks_exact(rows * cols * channels)) {
-                    maps.push(LayerMap { rows, cols, channels, values: values.to_vec() });
-                }
-        inputs.for_each(|(values, image)| self.fill_whole(image, (height, width), values));
         let maps = self.maps_of_inputs(values, (height, width), layers)?;
         let found = images.iter().zip(maps).map(|(image, maps)| {
             let found = Arc::new(MapsOfImage { image: (*image).clone(), layers: layers.to_vec(), maps });
@@ -138,14 +122,16 @@ impl Embedder {
         let clock = Instant::now();
         let count = values.len() / (3 * height as usize * width as usize);
         let shape = [count, 3, height as usize, width as usize];
-        let inputs = Tensor::<4>::from_data(TensorData::new(values, shape), &self.device);
         let mut maps: Vec<Vec<LayerMap>> = (0..count).map(|_| vec![]).collect();
-        for map in self.encoder.maps(inputs.clone(), layers) {
-            let [batch, channels, rows, cols] = map.dims();
-            let places = map.permute([0, 2, 3, 1]).reshape([batch * rows * cols, channels]);
-            let values = self.checked(places, &inputs)?;
-            for (maps, values) in maps.iter_mut().zip(values.chunks_exact(rows * cols * channels)) {
-                maps.push(LayerMap { rows, cols, channels, values: values.to_vec() });
+        let through = || -> anyhow::Result<()> {
+            let inputs = Tensor::<4>::from_data(TensorData::new(values, shape), &self.device);
+            for map in self.encoder.maps(inputs.clone(), layers) {
+                let [batch, channels, rows, cols] = map.dims();
+                let places = map.permute([0, 2, 3, 1]).reshape([batch * rows * cols, channels]);
+                let values = self.checked(places, &inputs)?;
+                for (maps, values) in maps.iter_mut().zip(values.chunks_exact(rows * cols * channels)) {
+                    maps.push(LayerMap { rows, cols, channels, values: values.to_vec() });
+                }
             }
             Ok(())
         };

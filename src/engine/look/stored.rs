@@ -10,7 +10,6 @@ use crate::dataset::Skipped;
 use crate::embed::Embedder;
 use crate::engine::ask::PatchSpace;
 use crate::engine::look::bank_codes::BankCodes;
-use crate::model::Space;
 use crate::model::{ModelSpec, Overrides, Space};
 use crate::patch::{BoxRef, PatchGrid, PatchRef};
 use crate::search::Processor;

@@ -64,7 +64,7 @@ fn lists_that_are_not_as_long_as_each_other_are_refused() {
 
     let patch = PatchRef { image: 0, y: 0, x: 0, size: 4 };
     let (query, parts, maps) = (QuerySpec::one(patch), vec![picture(4)], vec![map(2, 3), map(2, 3)]);
-    let query = QueryView { id: 1, query, parts, image: 0, maps, known: 6 };
+    let query = QueryView { id: 1, query, parts, image: 0, maps, known: 6, tiles: None };
     let shown_query = |query| ShownPiece::Query(Some(Arc::new(query)));
     assert!(refused(&query, shown_query, |query| query.parts.clear()).contains("has 0 pictures"));
     assert!(refused(&query, shown_query, |query| query.maps[1] = map(3, 2)).contains("other rows"));
@@ -156,6 +156,7 @@ fn plane(at: Vec<[f32; 2]>) -> ShownPlane {
         input: 8,
         resize: "bilinear".into(),
         resolution: None,
+        tiles: None,
         mean: [0.5; 3],
         std: [0.5; 3],
         dtype: Dtype::F32,
