@@ -253,6 +253,7 @@ mod tests {
         let mut config = find_recipe("quick-parts").unwrap().config;
         config.images = Some(1000);
         (config.images_order, config.holdout) = (Some(ImagesOrder::Spread), Some(0.2));
+        config.model.backbone.bottleneck = Some(32);
         let mut seen = std::collections::BTreeSet::new();
         for setting in settings::settings() {
             for choice in &setting.choices {
