@@ -13,7 +13,9 @@ use crate::engine::jobs::convergence::{convergence_page, convergence_spec};
 use crate::engine::jobs::locality::report_page;
 use crate::engine::jobs::results::given::GivenResults;
 use crate::engine::jobs::results::trained::TrainedModel;
-use crate::figure::{CurveAxis, CurveSeries, Figure, Format, Panel, PanelsData, PanelsFigure, PanelsSpec};
+use crate::figure::{
+    CurveAxis, CurveSeries, Figure, Format, Panel, PanelsData, PanelsFigure, PanelsSpec, TextAs,
+};
 use crate::patch::PatchGrid;
 
 /// What a figure shows.
@@ -60,6 +62,8 @@ pub fn figures(given: &GivenResults, out: &Path) -> Vec<PageFigure> {
     let mut add = |of, name: String, from: String, (spec, data): (PanelsSpec, PanelsData)| {
         let stem = out.file_stem().unwrap_or_default().to_string_lossy();
         let path = out.with_file_name(format!("{stem}-{name}.svg"));
+        // A page is read in a browser, which has fonts, and kept with the code: outlines were ten times as large.
+        let spec = PanelsSpec { text: TextAs::Font, ..spec };
         if !data.panels.is_empty() {
             all.push(PageFigure { of, path, from, figure: Figure::Panels(PanelsFigure { spec, data }) });
         }
