@@ -5,7 +5,7 @@
 
 Weights are hashed (tests/fixtures/make_resnet.py), with running statistics measured on a batch, as those of a trained
 network are. Every array must agree to 1e-4, |a - b| / |b|, with float64, in bf16 to twice as much as PyTorch's own bf16 (which
-sums in full). What `bagssl model convert` writes must load into torchvision's own network and be the same. resnet50w2 has everything
+sums in full), or to four roundings of a bfloat16, 1.6e-2, where that is more. What `bagssl model convert` writes must load into torchvision's own network and be the same. resnet50w2 has everything
 twice as wide, as SimCLR and SwAV have it.
 """
 
@@ -73,11 +73,11 @@ def compare(args, made, path, size):
     found, _ = vectors_of(newest_binary(), path, x, list(right), 0, args.threads, args.precision)
     kind = torch.bfloat16 if args.precision == "bf16" else torch.float32
     own = theirs(made.to(kind), x.to(kind))
-    made.load_state_dict(torch.load(path, weights_only=True))
-    made.float()
+    # Afresh, since weights that were rounded stay so.
+    made.float().load_state_dict(torch.load(path, weights_only=True))
     for name, expected in right.items():
         error, other = (((one[name].double() - expected).norm() / expected.norm()).item() for one in (found, own))
-        most = 2 * other if args.precision == "bf16" else 1e-4
+        most = max(2 * other, 2**-6) if args.precision == "bf16" else 1e-4
         words = f"{path.stem} {height} x {width} {name}: relative error {error:.1e}, at most {most:.0e}"
         print(f"{words}; PyTorch's own {other:.1e}", flush=True)
         assert error <= most, name
