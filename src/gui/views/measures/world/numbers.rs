@@ -24,29 +24,27 @@ fn number(name: impl Into<String>, value: impl Into<String>, meaning: &'static s
 
 /// Draws them.
 pub fn ui(ui: &mut Ui, report: &WorldReport) {
-    let sections = [
-        ("Prop. 3.1: L_C is 2w L_S but for a constant", proposition(report)),
-        ("App. B: two regularisers, one but for a constant", duality(report)),
-    ];
-    for (title, numbers) in sections {
-        ui.label(RichText::new(title).strong());
-        Grid::new(title).striped(true).num_columns(3).min_row_height(ROW).spacing([16.0, 2.0]).show(
-            ui,
-            |ui| {
-                // Numbers alone need less room than buttons.
-                ui.spacing_mut().interact_size.y = ROW;
-                for number in &numbers {
-                    ui.label(&number.name).on_hover_text(number.meaning);
-                    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                        ui.label(&number.value).on_hover_text(number.meaning);
-                    });
-                    ui.label("");
-                    ui.end_row();
-                }
-            },
-        );
+    ui.scope(|ui| {
+        // Numbers alone need less room than buttons.
+        ui.spacing_mut().interact_size.y = ROW;
+        section_ui(ui, "Prop. 3.1: L_C is 2w L_S but for a constant", &proposition(report));
         ui.add_space(STEP / 2.0);
-    }
+        section_ui(ui, "App. B: two regularisers, one but for a constant", &duality(report));
+    });
+}
+
+fn section_ui(ui: &mut Ui, title: &str, numbers: &[WorldNumber]) {
+    ui.label(RichText::new(title).strong());
+    Grid::new(title).striped(true).num_columns(3).spacing([16.0, 2.0]).show(ui, |ui| {
+        for number in numbers {
+            ui.label(&number.name).on_hover_text(number.meaning);
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                ui.label(&number.value).on_hover_text(number.meaning);
+            });
+            ui.label("");
+            ui.end_row();
+        }
+    });
 }
 
 fn proposition(report: &WorldReport) -> Vec<WorldNumber> {
