@@ -10,6 +10,7 @@ use crate::engine::facts::{
 use crate::engine::{ModelDescription, ModelReport};
 use crate::gui::nouns::text::thousands;
 use crate::gui::paint::theme::{STEP, overlay_frame};
+use crate::gui::widgets::whole::{DRAG, whole};
 use crate::words::name_list;
 
 /// Width of what stands beside a name, points.
@@ -101,7 +102,8 @@ impl ModelDialog {
             });
         }
         told_ui(ui, "side of the input", input, &report.input, |ui, side| {
-            ui.add(DragValue::new(side).range(8..=1024).suffix(" px"));
+            let side = whole(ui, side, DRAG).range(8..=1024);
+            ui.add(side.suffix(" px"));
         });
         places_ui(ui, report, resolution, tiles);
         told_ui(ui, "numbers it computes in", precision, &report.precision, |ui, precision| {
@@ -128,7 +130,8 @@ impl ModelDialog {
         });
         if let Some(vit) = &report.transformer {
             told_ui(ui, "heads of each block", heads, &vit.heads, |ui, heads| {
-                ui.add(DragValue::new(heads).range(1..=256));
+                let heads = whole(ui, heads, DRAG).range(1..=256);
+                ui.add(heads);
             });
         }
         if let Some(padding) = report.stem_padding() {
@@ -168,7 +171,8 @@ fn places_ui(
 ) {
     let choice = TileChoice { tiles: tiles.unwrap_or(report.fitting_tiles), is_told: tiles.is_some() };
     told_ui(ui, "short side of whole images, for places", resolution, &report.input, |ui, side| {
-        ui.add(DragValue::new(side).range(8..=4096).suffix(" px"));
+        let field = whole(ui, side, DRAG).range(8..=4096);
+        ui.add(field.suffix(" px"));
         let menu = ComboBox::from_id_salt("resolutions").width(280.0);
         let menu = menu.selected_text(resolution_words(*side, choice, report.step)).show_ui(ui, |ui| {
             for side_of in RESOLUTIONS {
@@ -178,9 +182,11 @@ fn places_ui(
         menu.response.accessible_name("Usual sides");
     });
     told_ui(ui, "tiles of larger ones", tiles, &report.fitting_tiles, |ui, ImageTiles { side, overlap }| {
-        ui.add(DragValue::new(side).range(ImageTiles::SIDES).suffix(" px"));
+        let field = whole(ui, side, DRAG).range(ImageTiles::SIDES);
+        ui.add(field.suffix(" px"));
         *overlap = (*overlap).min(*side / 2);
-        ui.add(DragValue::new(overlap).range(0..=*side / 2).suffix(" px").prefix("overlap "));
+        let field = whole(ui, overlap, DRAG).range(0..=*side / 2);
+        ui.add(field.suffix(" px").prefix("overlap "));
     });
 }
 

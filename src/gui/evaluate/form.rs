@@ -16,6 +16,7 @@ use crate::gui::nouns::text::count;
 use crate::gui::paint::theme::STEP;
 use crate::gui::train::words::whole_path;
 use crate::gui::widgets::messages::error_ui;
+use crate::gui::widgets::whole::{DRAG, whole};
 use crate::paths;
 
 /// The form for a plan.
@@ -90,13 +91,13 @@ impl PlanNumbers {
         ui.horizontal_wrapped(|ui| {
             let tip = "Softmax regression on the vectors, as the paper's tables have it.";
             ui.checkbox(&mut self.linear, "linear").on_hover_text(tip);
-            number_ui(ui, "epochs", DragValue::new(&mut self.epochs).range(1..=100_000));
+            number_ui(ui, "epochs", |ui| whole(ui, &mut self.epochs, DRAG).range(1..=100_000));
         });
         ui.horizontal_wrapped(|ui| {
             let tip = "The k nearest training images vote with weight exp(cosine / T).";
             ui.checkbox(&mut self.knn, "kNN").on_hover_text(tip);
-            number_ui(ui, "k", DragValue::new(&mut self.k).range(1..=100_000));
-            number_ui(ui, "T", DragValue::new(&mut self.temperature).range(0.001..=100.0).speed(0.005));
+            number_ui(ui, "k", |ui| whole(ui, &mut self.k, DRAG).range(1..=100_000));
+            number_ui(ui, "T", |_| DragValue::new(&mut self.temperature).range(0.001..=100.0).speed(0.005));
         });
         ui.label(RichText::new("Images").strong());
         ui.horizontal_wrapped(|ui| {
@@ -110,11 +111,10 @@ impl PlanNumbers {
                     "all" => Some(0.0),
                     text => text.replace(',', "").parse().ok(),
                 });
-                number_ui(ui, name, field);
+                number_ui(ui, name, |_| field);
             }
             if draws_test {
-                let field = DragValue::new(&mut self.holdout).range(1..=99).suffix(" %");
-                number_ui(ui, "held out", field);
+                number_ui(ui, "held out", |ui| whole(ui, &mut self.holdout, DRAG).range(1..=99).suffix(" %"));
             }
         });
         if draws_test {
@@ -131,8 +131,9 @@ impl PlanNumbers {
     }
 }
 
-fn number_ui(ui: &mut Ui, name: &str, field: DragValue<'_>) {
+fn number_ui<'a>(ui: &mut Ui, name: &str, field: impl FnOnce(&Ui) -> DragValue<'a>) {
     let label = ui.label(name);
+    let field = field(ui);
     ui.add(field).labelled_by(label.id);
 }
 

@@ -4,6 +4,7 @@ use eframe::egui::{ComboBox, RichText, TextEdit, Ui};
 
 use crate::engine::{PAPER_SCALES, PlannedEvaluation, paper_evaluations};
 use crate::gui::paint::theme::STEP;
+use crate::gui::widgets::whole::{DRAG, whole};
 
 /// What is cut from an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +132,7 @@ impl EvaluationRow {
             match self.kind {
                 CutKind::Whole => {}
                 CutKind::Patches => {
-                    let size = eframe::egui::DragValue::new(&mut self.size).range(1..=4096).suffix(" px");
+                    let size = whole(ui, &mut self.size, DRAG).range(1..=4096).suffix(" px");
                     ui.add(size).accessible_name(format!("Patch size of evaluation {number}"));
                 }
                 CutKind::Crops => {
@@ -160,7 +161,7 @@ impl EvaluationRow {
                     "The image is scaled and its centre of so many pixels taken first, as for images of ImageNet (224); 0: \
                      the image as it is.",
                 );
-                let field = eframe::egui::DragValue::new(&mut self.fit).range(0..=8192).custom_formatter(|side, _| match side {
+                let field = whole(ui, &mut self.fit, DRAG).range(0..=8192).custom_formatter(|side, _| match side {
                     0.0 => "no: the image as it is".to_owned(),
                     side => format!("{side} px"),
                 });

@@ -13,6 +13,7 @@ use super::ExportDialog;
 use super::kinds::{KindRow, row};
 use crate::gui::memory::figure_looks::ENDINGS;
 use crate::gui::memory::files::FileWorker;
+use crate::gui::widgets::whole::{DRAG, whole};
 
 /// Column widths of journals, inches, and what they are.
 const WIDTHS: [(f32, &str); 3] =
@@ -116,7 +117,8 @@ impl ExportDialog {
                 );
             self.second_patch = has_second.then(|| self.second_patch.unwrap_or(proposed));
             if let Some(patch) = &mut self.second_patch {
-                ui.add(DragValue::new(patch).range(1..=side.max(1)).suffix(" px"));
+                let patch = whole(ui, patch, DRAG).range(1..=side.max(1));
+                ui.add(patch.suffix(" px"));
             }
         });
     }
@@ -124,7 +126,8 @@ impl ExportDialog {
     fn neighbours_ui(&mut self, ui: &mut Ui, desk: &Desk) {
         ui.horizontal_wrapped(|ui| {
             let label = ui.label("Neighbours");
-            ui.add(DragValue::new(&mut self.neighbours).range(1..=MOST_NEIGHBOURS)).labelled_by(label.id);
+            let field = whole(ui, &mut self.neighbours, DRAG).range(1..=MOST_NEIGHBOURS);
+            ui.add(field).labelled_by(label.id);
             for (number, cells) in NEIGHBOURS {
                 ui.selectable_value(&mut self.neighbours, number, cells).on_hover_text(format!(
                     "{number} neighbours: with the query they fill {cells} cells, as in the paper's figures."
@@ -154,7 +157,7 @@ impl ExportDialog {
         ui.horizontal(|ui| {
             let explanation = "Pixels per inch of a PNG, and of what is copied. PDF and SVG have none.";
             let label = ui.label("Resolution").on_hover_text(explanation);
-            let value = DragValue::new(&mut self.choices.dpi).range(36..=2400).suffix(" dpi");
+            let value = whole(ui, &mut self.choices.dpi, DRAG).range(36..=2400).suffix(" dpi");
             ui.add(value).labelled_by(label.id).on_hover_text(explanation);
             for dpi in RESOLUTIONS {
                 ui.selectable_value(&mut self.choices.dpi, dpi, dpi.to_string());
@@ -237,7 +240,7 @@ impl ExportDialog {
             if most > 0 {
                 let label = ui.label("Side by side");
                 let value =
-                    DragValue::new(&mut choices.across).range(0..=most).custom_formatter(|value, _| {
+                    whole(ui, &mut choices.across, DRAG).range(0..=most).custom_formatter(|value, _| {
                         if value == 0.0 { "automatic".into() } else { format!("{value}") }
                     });
                 ui.add(value)

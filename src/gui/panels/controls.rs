@@ -16,6 +16,7 @@ use crate::gui::panels::view_switch::switch_ui;
 use crate::gui::desk::Desk;
 use crate::gui::nouns::spaces::{PLACE, explain_space};
 use crate::gui::widgets::messages::warning_ui;
+use crate::gui::widgets::whole::{DRAG, whole};
 use crate::words::sample_words;
 
 /// Colour scales to choose from, cosine at both ends.
@@ -240,9 +241,9 @@ pub fn number_ui<N: eframe::emath::Numeric>(
     let label = name_ui(ui, name, 56.0);
     let plain = |number: f64, _| thousands(number.round() as usize);
     let parse = |text: &str| text.replace([',', ' '], "").trim_end_matches("px").parse().ok();
-    let speed = if range.end().to_f64() > 1000.0 { 25.0 } else { 0.1 };
+    let drag = if range.end().to_f64() > 1000.0 { 25.0 } else { 0.1 };
     // A value that is out of range for this image stays until it is touched.
-    let value = DragValue::new(number).range(range).clamp_existing_to_range(false).speed(speed);
+    let value = whole(ui, number, drag).range(range).clamp_existing_to_range(false);
     ui.add(value.suffix(unit).custom_formatter(plain).custom_parser(parse)).labelled_by(label.id)
 }
 
@@ -372,7 +373,8 @@ fn filter_ui(ui: &mut Ui, filter: &mut GalleryFilter, classes: &[String], has_sp
                 .on_hover_text("Of each image the nearest patches alone, this many.");
             filter.per_image = is_limited.then(|| filter.per_image.unwrap_or(1));
             if let Some(most) = &mut filter.per_image {
-                ui.add(DragValue::new(most).range(1..=99));
+                let most = whole(ui, most, DRAG).range(1..=99);
+                ui.add(most);
             }
         });
         if !classes.is_empty() {

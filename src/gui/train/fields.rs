@@ -8,6 +8,7 @@ use super::named::name_ui;
 use crate::engine::facts::settings::{self, Setting};
 use crate::gui::paint::theme;
 use crate::gui::widgets::messages::error_ui;
+use crate::gui::widgets::whole::whole;
 
 /// Width of the names before the fields, points.
 const NAME: f32 = 132.0;
@@ -53,7 +54,7 @@ fn views_ui(ui: &mut Ui, editor: &mut ConfigEditor) {
         None,
         None,
         |ui, id| {
-            let field = eframe::egui::DragValue::new(&mut count).range(2..=64).speed(0.05);
+            let field = whole(ui, &mut count, 0.05).range(2..=64);
             if ui.add(field).labelled_by(id).changed() {
                 editor.set_views(count);
             }

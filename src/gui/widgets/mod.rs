@@ -9,3 +9,4 @@ pub mod place;
 pub mod room;
 pub mod roving;
 pub mod together;
+pub mod whole;
