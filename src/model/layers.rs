@@ -10,7 +10,7 @@ use burn::tensor::{Device, FloatDType, Tensor};
 
 use super::precision::EmbedPrecision;
 use crate::kernel::{
-    self, Panels,
+    self, LinearFinish, Panels,
     half::{HalfConvolution, HalfLayer},
 };
 
@@ -235,7 +235,7 @@ pub struct Linear {
     pub weight: Param<Tensor<2>>,
     /// `[out]`; absent where nothing is added.
     pub bias: Option<Param<Tensor<1>>>,
-    /// The weights, in bf16 with the bias, by which a transformer's evaluation on the CPU then computes.
+    /// The weights, in bf16 with the bias, by which evaluation on the CPU then computes.
     #[module(skip)]
     pub laid_out: Option<LaidOut>,
 }
@@ -282,6 +282,12 @@ impl Linear {
     /// - input: `[batch, in]`
     /// - output: `[batch, out]`
     pub fn forward(&self, x: Tensor<2>, mode: Mode) -> Tensor<2> {
+        if mode == Mode::Eval && kernel::serves(&x) == Some(false) {
+            // Row by row the same, whatever the other rows are and how many: a vector does not change with its batch.
+            let panels = self.laid_out.as_ref().and_then(LaidOut::panels);
+            let finish = LinearFinish { bias: self.shift(), activation: None, scale: None, residual: None };
+            return kernel::linear(x, (self.weight.val(), panels), finish);
+        }
         let weight = self.weight.val().transpose();
         match mode {
             Mode::TrainMixed => {
