@@ -11,6 +11,7 @@ use crate::engine::figures::plotted::{curves, line, page};
 use crate::figure::{CurveAxis, CurveSeries, Panel, PanelsData, PanelsSpec};
 use crate::patch::PatchGrid;
 use crate::stats::Interval;
+use crate::words::{count, thousands};
 
 /// What was measured.
 pub struct LocalityFacts<'a> {
@@ -103,10 +104,15 @@ pub fn locality_panels(
     });
     let config = report.config;
     let notes = vec![
-        format!("model {model}, {data}: {} of {of_images} images", report.images),
-        format!("{} patches of {1} x {1} px every {2} px", report.patches, grid.patch, grid.stride),
-        format!("{} queries, {} neighbours, seed {}", report.queries, config.neighbours, config.seed),
-        format!("{} patches changed", report.changed),
+        format!("model {model}, {data}: {} of {} images", thousands(report.images), thousands(of_images)),
+        format!("{} of {2} x {2} px every {1} px", count(report.patches, "patch"), grid.stride, grid.patch),
+        format!(
+            "{} queries, {} neighbours, seed {}",
+            thousands(report.queries),
+            config.neighbours,
+            config.seed
+        ),
+        format!("{} changed", count(report.changed, "patch")),
         "bands: bootstrap intervals of 95 % over images".into(),
     ];
     page(format!("Locality of {model}"), panels, notes)

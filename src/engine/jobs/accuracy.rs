@@ -12,7 +12,7 @@ use crate::engine::figures::plotted::page;
 use crate::engine::jobs::plot::PlotFile;
 use crate::engine::tables::plan::StoredResults;
 use crate::figure::{BarSeries, BarsPanel, CurveAxis, Panel, PanelsData, PanelsSpec};
-use crate::words::thousands;
+use crate::words::{count, thousands};
 
 /// `bagssl figure fig2`, `fig3b`.
 pub struct AccuracyRequest {
@@ -70,17 +70,17 @@ pub(super) fn bars_page(rows: &[ResultRow], classifiers: &[&str]) -> PanelsData 
 
 /// What all bars have in common, in words.
 fn notes(rows: &[ResultRow]) -> Vec<String> {
-    let span = |count: fn(&ResultRow) -> usize| {
-        let (least, most) = (rows.iter().map(count).min(), rows.iter().map(count).max());
+    let span = |what: &str, of: fn(&ResultRow) -> usize| {
+        let (least, most) = (rows.iter().map(of).min(), rows.iter().map(of).max());
         match (least.unwrap_or(0), most.unwrap_or(0)) {
-            (least, most) if least == most => thousands(most),
-            (least, most) => format!("{} to {}", thousands(least), thousands(most)),
+            (least, most) if least == most => count(most, what),
+            (least, most) => format!("{} to {}", thousands(least), count(most, what)),
         }
     };
     vec![
-        format!("{} test images", span(|row| row.images)),
-        format!("{} training images", span(|row| row.train_images)),
-        format!("{} seeds", span(|row| row.seeds)),
+        span("test image", |row| row.images),
+        span("training image", |row| row.train_images),
+        span("seed", |row| row.seeds),
         "lines: intervals of 95 % for the choice of test images".to_owned(),
     ]
 }
