@@ -21,7 +21,7 @@ use bagssl::model::{Space, store};
 use bagssl::progress::{CancelToken, Progress};
 use bagssl::stats::Interval;
 use eframe::egui::accesskit::Role;
-use eframe::egui::{Key, Modifiers};
+use eframe::egui::{Event as Input, Key, Modifiers, MouseWheelSource, MouseWheelUnit, TouchPhase, vec2};
 use egui_kittest::kittest::Queryable;
 
 use crate::engine::{Started, is_complete, small};
@@ -436,6 +436,31 @@ fn locality_is_told_by_rank_and_by_distance_in_both_spaces() {
     assert!(matches!(asked(&window)[..], [MeasureCommand::Stop(SampleMeasure::Locality)]));
     let wrong = wrong_at_all_sizes(&mut window.harness, |_, _| true);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_wheel_over_a_plot_scrolls_the_page() {
+    let mut window = at_page("Locality");
+    window.harness.set_size(vec2(1000.0, 520.0));
+    window.line.update(|shown| {
+        let result = Some(Arc::new(locality()));
+        shown.views.measures.locality = SampleView { phase: SamplePhase::Idle, result };
+    });
+    window.steps();
+    let plot = |window: &Window| window.harness.get_by_label_contains("cosine within an image: ").rect();
+    let before = plot(&window);
+    window.harness.hover_at(before.center_top() + vec2(0.0, 20.0));
+    window.steps();
+    window.harness.event(Input::MouseWheel {
+        unit: MouseWheelUnit::Point,
+        delta: vec2(0.0, -40.0),
+        phase: TouchPhase::Move,
+        modifiers: Modifiers::NONE,
+        source: MouseWheelSource::Wheel,
+    });
+    window.harness.run_steps(40);
+    let moved = before.top() - plot(&window).top();
+    assert!(moved > 10.0, "{moved}");
 }
 
 /// The page that the window writes is the command line's of the same patches.

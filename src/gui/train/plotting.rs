@@ -18,6 +18,18 @@ pub fn zoom_by_wheel(plot: &mut PlotUi<'_>) {
         let wheel = std::mem::take(&mut input.smooth_scroll_delta);
         ((wheel.x + wheel.y) / 200.0).exp() * input.zoom_delta()
     });
+    zoom(plot, factor);
+}
+
+/// The same of a plot on a page of them, which the wheel scrolls: with Ctrl it zooms, as two fingers do.
+pub fn zoom_on_page(plot: &mut PlotUi<'_>) {
+    if plot.response().hovered() {
+        let factor = plot.ctx().input(|input| input.zoom_delta());
+        zoom(plot, factor);
+    }
+}
+
+fn zoom(plot: &mut PlotUi<'_>, factor: f32) {
     if factor != 1.0 {
         let vertical = if plot.ctx().input(|input| input.modifiers.shift) { 1.0 } else { factor };
         plot.zoom_bounds_around_hovered(vec2(factor, vertical));

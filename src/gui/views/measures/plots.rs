@@ -8,7 +8,7 @@ use egui_plot::{AxisHints, FilledArea, GridInput, GridMark, Line, Plot, PlotPoin
 use crate::colormap;
 use crate::figure::{CurveAxis, CurveSeries, CurvesPanel, Panel};
 use crate::gui::paint::theme::{self, STEP};
-use crate::gui::train::plotting::{ends, number, shared, short_number, zoom_by_wheel};
+use crate::gui::train::plotting::{ends, number, shared, short_number, zoom_on_page};
 use crate::gui::train::shown::{RunMark, hue};
 use crate::gui::train::smooth::{CurveStyle, thinned};
 
@@ -113,7 +113,7 @@ fn plot_ui(ui: &mut Ui, panel: &CurvesPanel, size: Vec2) {
     let lines: Vec<(Color32, &CurveSeries)> =
         panel.curves.series.iter().map(|series| (color(ui, panel, series), series)).collect();
     let shown = plot.show(ui, |plot| {
-        zoom_by_wheel(plot);
+        zoom_on_page(plot);
         lines.iter().for_each(|(color, series)| line_ui(plot, series, *color, look));
     });
     let text = summary(panel);
