@@ -161,11 +161,14 @@ pub fn changing_progress(changing: &Invariance, since: Instant) -> Progress {
     Progress { what: "changing", done, total, resumed: 0, unit: "amounts of change", elapsed }
 }
 
+/// The patches of a report that are to be changed, or why they cannot be: an image that cannot be read again.
+pub type ChangeablePatches = anyhow::Result<Vec<ChangedPatch>>;
+
 /// Measures `names`, spaces of a bank of `data`, as far as its images are there. The patches that are to be changed come
 /// with it, cut out of their images: what becomes of them needs the model.
 ///
 /// # Errors
-/// A space that is not there; damaged rows; no patch can be a query; an image that cannot be read again; cancelled.
+/// A space that is not there; damaged rows; no patch can be a query; cancelled.
 pub fn measure_bank(
     bank: Bank,
     data: &dyn Dataset,
@@ -173,10 +176,10 @@ pub fn measure_bank(
     config: &LocalityConfig,
     cancel: &CancelToken,
     progress: &mut dyn FnMut(Progress),
-) -> anyhow::Result<(LocalityReport, Vec<ChangedPatch>)> {
+) -> anyhow::Result<(LocalityReport, ChangeablePatches)> {
     let scene = Scene::new(bank, data, config)?;
     let report = scene.report(names, config, cancel, progress)?;
-    Ok((report, scene.changed(config.changed, cancel)?))
+    Ok((report, scene.changed(config.changed, cancel)))
 }
 
 impl LocalityReport {
@@ -373,6 +376,25 @@ mod tests {
     use crate::analysis::fixture;
     use crate::dataset::{Split, open};
 
+    #[test]
+    fn vectors_are_measured_though_their_images_cannot_be_read_any_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |image: usize| folder.path().join(format!("{image}.png"));
+        (0..6).for_each(|image| image::RgbImage::new(32, 32).save(path(image)).unwrap());
+        let data = open(folder.path().to_str().unwrap(), None).unwrap();
+        let bank = fixture::bank(6, 2, 2, |patch| vec![1.0, (patch.x + patch.image) as f32]);
+        let config = LocalityConfig { queries: 10, neighbours: 4, changed: 2, resamples: 50, seed: 2 };
+        let measure = || {
+            let (names, cancel) = (["h".to_owned()], CancelToken::default());
+            measure_bank(bank.clone(), data.as_ref(), &names, &config, &cancel, &mut |_| ()).unwrap()
+        };
+        assert_eq!(measure().1.unwrap().len(), 2);
+        (0..6).for_each(|image| std::fs::remove_file(path(image)).unwrap());
+        let (report, cut) = measure();
+        let error = format!("{:#}", cut.map(|_| ()).unwrap_err());
+        assert!(report.spaces.len() == 1 && error.contains(".png"), "{error}");
+    }
+
     /// The first of two spaces knows the column of a patch and not its image: its neighbours stand in that column.
     #[test]
     fn a_bank_is_measured_space_by_space_and_can_be_left() {
@@ -390,7 +412,7 @@ mod tests {
         let mut progress = |progress: Progress| told.push((progress.done, progress.total));
         let (found, cut) =
             measure_bank(bank.clone(), data.as_ref(), &names, &config, &cancel, &mut progress).unwrap();
-        assert!(cut.is_empty());
+        assert!(cut.unwrap().is_empty());
         let queries = found.queries as u64;
         assert_eq!((found.images, found.patches, found.changed), (4, 100, 0));
         assert_eq!(told, (1..=2 * queries).map(|done| (done, 2 * queries)).collect::<Vec<_>>());

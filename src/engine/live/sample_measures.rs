@@ -58,7 +58,8 @@ struct SampleJob {
 struct SampleMeasured<R> {
     report: R,
     page: MeasuredPage,
-    changing: Option<Invariance>,
+    /// Or why there is nothing that could be changed.
+    changing: anyhow::Result<Option<Invariance>>,
 }
 
 /// Patches that are being changed, for the report of a job.
@@ -130,7 +131,7 @@ impl SampleReport for Geometry {
         let report = measure_spaces(bank, &job.names(), config, &job.cancel, progress)?;
         let spec = job.bank.spec();
         let page = geometry_page(std::slice::from_ref(&spec.model), &spec.data.name, spec.grid, &report);
-        Ok(SampleMeasured { report, page, changing: None })
+        Ok(SampleMeasured { report, page, changing: Ok(None) })
     }
 }
 
@@ -148,8 +149,10 @@ impl SampleReport for LocalityReport {
         let changed = if job.has_model { CHANGED } else { 0 };
         let config = LocalityConfig { changed, ..LocalityConfig::default() };
         let (report, cut) = measure_bank(bank, data, &job.names(), &config, &job.cancel, progress)?;
-        let changing = Invariance::new(cut, job.alone(), (config.resamples, config.seed));
-        let changing = (changing.patches() > 0).then_some(changing);
+        let changing = cut.context("what becomes of changed patches").map(|cut| {
+            let changing = Invariance::new(cut, job.alone(), (config.resamples, config.seed));
+            (changing.patches() > 0).then_some(changing)
+        });
         Ok(SampleMeasured { page: job.locality_page(&report), report, changing })
     }
 }
@@ -196,7 +199,7 @@ impl SampleReport for CooccurringReport {
         let (report, pairs) =
             measure_cooccurring(&job.bank, &name, &job.names(), &config, &job.cancel, progress)?;
         let page = cooccurring_page(&report, &pairs);
-        Ok(SampleMeasured { report, page, changing: None })
+        Ok(SampleMeasured { report, page, changing: Ok(None) })
     }
 }
 
@@ -274,10 +277,14 @@ impl SampleBoard {
             Ok(SampleMeasured { report, page, changing }) => {
                 view.result = Some(job.result(report, page));
                 view.phase = match &changing {
-                    Some(changing) => SamplePhase::Running(Some(changing_progress(changing, Instant::now()))),
-                    None => SamplePhase::Idle,
+                    Ok(Some(changing)) => {
+                        SamplePhase::Running(Some(changing_progress(changing, Instant::now())))
+                    }
+                    Ok(None) => SamplePhase::Idle,
+                    Err(error) if error.is::<Cancelled>() => SamplePhase::Idle,
+                    Err(error) => SamplePhase::Failed(format!("{error:#}")),
                 };
-                left = changing;
+                left = changing.ok().flatten();
             }
             Err(error) if error.is::<Cancelled>() => view.phase = SamplePhase::Idle,
             Err(error) => view.phase = SamplePhase::Failed(format!("{error:#}")),
