@@ -2,12 +2,12 @@
 //!
 //! The kernels keep the operands in cache and in an order that needs no packing here.
 
-use super::simd::{PAD, SimdJob, Vector};
+use super::simd::{PAD, SimdJob, Vector, prefetch};
 
 /// Columns of a panel of the right-hand matrix.
 pub const PANEL: usize = 2 * PAD;
-/// Rows of a panel that are multiplied at a time: they stay in a core's first cache.
-const DEPTH: usize = 256;
+/// Most rows of a panel that are multiplied at a time: they stay in a core's first cache.
+const DEPTH: usize = 384;
 
 /// How the right-hand matrix lies in memory.
 #[derive(Clone, Copy)]
@@ -76,16 +76,22 @@ impl SimdJob for Product<'_> {
         if m == 0 {
             return;
         }
+        // Parts of about the same depth.
+        let depth = k.div_ceil(k.div_ceil(DEPTH).max(1)).max(1);
         for column in (0..n).step_by(PANEL) {
             let width = PANEL.min(n - column);
-            let (panel, b_row) = match self.right {
-                Right::Rows(row) => (column, row),
-                Right::Panels => (column * k, width),
-                Right::PartOfPanels { depth, first } => (column * depth + first * width, width),
+            // Where it begins, and where what is multiplied after it does.
+            let (panel, b_row, next) = match self.right {
+                Right::Rows(row) => (column, row, column),
+                Right::Panels => (column * k, width, (column + PANEL) * k),
+                Right::PartOfPanels { depth, first } => {
+                    (column * depth + first * width, width, (column + PANEL) * depth + first * width)
+                }
             };
             let mut first = 0;
             while first == 0 || first < k {
-                let k = DEPTH.min(k - first);
+                let count = depth.min(k - first);
+                let ahead = if first + count < k { panel + (first + count) * b_row } else { next };
                 for part in (0..width).step_by(2 * V::LANES) {
                     let add = self.add || first > 0;
                     // SAFETY: `check` has seen that the operands hold every row and column; the vector is the
@@ -94,11 +100,13 @@ impl SimdJob for Product<'_> {
                         let a = self.a.as_ptr().wrapping_add(first * a_step);
                         let b = self.b.as_ptr().wrapping_add(panel + first * b_row + part);
                         let c = self.c.as_mut_ptr().add(column + part);
-                        let tile = Tile { a, a_row, a_step, b, b_row, c, c_row, m, k, add };
+                        let ahead = self.b.as_ptr().wrapping_add(ahead);
+                        let tile =
+                            Tile { a, a_row, a_step, b, b_row, c, c_row, m, k: count, add, ahead, lead: 0 };
                         if width - part >= 2 * V::LANES { tile.all::<V, 2>() } else { tile.all::<V, 1>() }
                     }
                 }
-                first += DEPTH;
+                first += depth;
             }
         }
     }
@@ -117,6 +125,10 @@ struct Tile {
     m: usize,
     k: usize,
     add: bool,
+    /// The part of the right operand that is needed next, brought near meanwhile: its first use would wait for memory.
+    ahead: *const f32,
+    /// Values of it that a step brings near.
+    lead: usize,
 }
 
 impl Tile {
@@ -135,7 +147,9 @@ impl Tile {
             // SAFETY: the caller's, of the rows from `row` on.
             unsafe {
                 let (a, c) = (self.a.wrapping_add(row * self.a_row), self.c.add(row * self.c_row));
-                Tile { a, c, ..self }.rows::<V, N>(rows);
+                let lead = PANEL.div_ceil(groups);
+                let ahead = self.ahead.wrapping_add(group * lead * self.k);
+                Tile { a, c, ahead, lead, ..self }.rows::<V, N>(rows);
             }
             row += rows;
         }
@@ -180,8 +194,10 @@ impl Tile {
         // SAFETY: the caller's: row `i` of the `R`, step of the `k`, vector `j` of the `N`.
         unsafe {
             let mut sums = [[V::splat(0.0); N]; R];
-            let (mut a, mut b) = (self.a, self.b);
+            let (mut a, mut b, mut ahead) = (self.a, self.b, self.ahead);
             for _ in 0..self.k {
+                prefetch(ahead);
+                ahead = ahead.wrapping_add(self.lead);
                 let mut right = [V::splat(0.0); N];
                 for j in 0..N {
                     right[j] = V::load(b.add(j * V::LANES));

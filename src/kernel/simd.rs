@@ -15,6 +15,18 @@ pub fn padded(count: usize) -> usize {
     count.next_multiple_of(PAD)
 }
 
+/// Has what lies there brought near, where the processor can be asked to. It may lie nowhere.
+#[inline(always)]
+pub fn prefetch<T>(from: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint, which never faults.
+    unsafe {
+        _mm_prefetch::<_MM_HINT_T0>(from.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = from;
+}
+
 /// A vector of `LANES` values of f32.
 ///
 /// # Safety

@@ -9,7 +9,7 @@ use super::tiles::Tiles;
 /// # Safety
 /// The tiles are configured; `a` and `c` are good for 32 rows, `b` for a panel.
 pub unsafe fn two(tiles: Tiles) {
-    let Tiles { a, a_row, b, steps, c, c_row, add } = tiles;
+    let Tiles { a, a_row, b, steps, c, c_row, add, .. } = tiles;
     let (a_row, c_row) = (2 * a_row, 4 * c_row);
     // SAFETY: the caller's; every load is of rows of 64 bytes within them.
     unsafe {
@@ -66,7 +66,7 @@ pub unsafe fn two(tiles: Tiles) {
 /// # Safety
 /// As [`two`], of 16 rows.
 pub unsafe fn one(tiles: Tiles) {
-    let Tiles { a, a_row, b, steps, c, c_row, add } = tiles;
+    let Tiles { a, a_row, b, steps, c, c_row, add, .. } = tiles;
     let (a_row, c_row) = (2 * a_row, 4 * c_row);
     // SAFETY: the caller's; every load is of rows of 64 bytes within them.
     unsafe {

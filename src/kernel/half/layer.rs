@@ -111,10 +111,13 @@ impl HalfLayer {
                 let ready = ReadyUnit::new(unit);
                 let end = panels.min(group + of_group);
                 for panel in (group..end).step_by(CHUNK) {
-                    let b = self.weights.panels(panel..end.min(panel + CHUNK));
+                    let after = end.min(panel + CHUNK);
+                    let [b, next] = [panel..after, after..end].map(|panels| self.weights.panels(panels));
                     let (steps, c_row) = (k / STEP, CHUNK * PANEL);
-                    HalfProduct { m, steps, a: left, a_row: row, b, c: sums, c_row, add: false }.run(&ready);
-                    let columns = panel * PANEL..n.min((panel + CHUNK) * PANEL).min(end * PANEL);
+                    let product =
+                        HalfProduct { m, steps, a: left, a_row: row, b, next, c: sums, c_row, add: false };
+                    product.run(&ready);
+                    let columns = panel * PANEL..n.min(after * PANEL);
                     let finish = ChunkFinish { layer: self, finish, columns, first, out: shared };
                     finish.run(&mut sums[..m * c_row]);
                 }

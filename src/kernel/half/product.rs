@@ -33,6 +33,8 @@ pub struct HalfProduct<'a> {
     pub a_row: usize,
     /// bf16, whole panels.
     pub b: &'a [u16],
+    /// What is the right operand next, to be brought near meanwhile.
+    pub next: &'a [u16],
     pub c: &'a mut [f32],
     /// Values from one row of `c` to the next.
     pub c_row: usize,
@@ -60,17 +62,21 @@ impl HalfProduct<'_> {
         assert!(last * c_row + panels * PANEL <= self.c.len(), "the product");
         assert!(panels * steps * STEP_VALUES == self.b.len(), "the right operand");
         for panel in 0..panels {
+            let after = self.b.get((panel + 1) * steps * STEP_VALUES..).filter(|after| !after.is_empty());
+            let ahead = after.unwrap_or(self.next).as_ptr();
             for row in (0..m).step_by(height) {
                 // SAFETY: the operands hold all rows of all tiles, as was just seen; the unit is ready.
                 unsafe {
+                    let b = self.b.as_ptr().add(panel * steps * STEP_VALUES);
                     let tiles = Tiles {
                         a: self.a.as_ptr().add(row * a_row),
                         a_row,
-                        b: self.b.as_ptr().add(panel * steps * STEP_VALUES),
+                        b,
                         steps,
                         c: self.c.as_mut_ptr().add(row * c_row + panel * PANEL),
                         c_row,
                         add,
+                        ahead,
                     };
                     tiles.multiply(ready.unit(), height.min(m - row));
                 }

@@ -100,7 +100,9 @@ fn products_of_all_sizes_are_sums_of_rounded_values() {
                     let mut c = vec![0.0; all * 32];
                     let product = |c: &mut [f32], add: bool| {
                         let (b, steps) = (packed.panels(panel..panel + 1), steps(k));
-                        HalfProduct { m, steps, a: &left, a_row: row, b, c, c_row: 32, add }.run(&ready);
+                        let product =
+                            HalfProduct { m, steps, a: &left, a_row: row, b, next: &[], c, c_row: 32, add };
+                        product.run(&ready);
                     };
                     product(&mut c, false);
                     let once = c.clone();

@@ -19,4 +19,6 @@ pub struct Tiles {
     pub c: *mut f32,
     pub c_row: usize,
     pub add: bool,
+    /// What is multiplied next, as many values as there are of `b`; it may lie nowhere.
+    pub ahead: *const u16,
 }

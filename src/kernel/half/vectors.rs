@@ -3,6 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::tiles::{STEP, Tiles};
+use crate::kernel::simd::prefetch;
 
 /// Most rows that are held in registers at once, two vectors wide.
 const ROWS: usize = 14;
@@ -15,8 +16,11 @@ const ROWS: usize = 14;
 pub unsafe fn multiply(tiles: Tiles, rows: usize) {
     let groups = rows.div_ceil(ROWS).max(1);
     let (base, extra) = (rows / groups, rows % groups);
+    // Each group has a share of what follows brought near: its first use would wait for memory.
+    let lead = 2 * STEP / groups;
     let mut row = 0;
     for group in 0..groups {
+        let ahead = tiles.ahead.wrapping_add(group * lead * tiles.steps * STEP / 2);
         let count = base + usize::from(group < extra);
         macro_rules! pick {
             ($($count:literal)*) => {
@@ -24,7 +28,7 @@ pub unsafe fn multiply(tiles: Tiles, rows: usize) {
                     // SAFETY: the caller's, of the rows from `row` on.
                     $($count => unsafe {
                         let (a, c) = (tiles.a.add(row * tiles.a_row), tiles.c.add(row * tiles.c_row));
-                        some_rows::<$count>(Tiles { a, c, ..tiles });
+                        some_rows::<$count>(Tiles { a, c, ahead, ..tiles }, lead);
                     },)*
                     _ => {}
                 }
@@ -36,16 +40,18 @@ pub unsafe fn multiply(tiles: Tiles, rows: usize) {
 }
 
 /// # Safety
-/// As [`multiply`], of `R` rows.
+/// As [`multiply`], of `R` rows. `lead`: values that each pair of the panel brings near.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
 #[expect(clippy::needless_range_loop, reason = "rows of registers, by number")]
-unsafe fn some_rows<const R: usize>(tiles: Tiles) {
-    let Tiles { a, a_row, b, steps, c, c_row, add } = tiles;
+unsafe fn some_rows<const R: usize>(tiles: Tiles, lead: usize) {
+    let Tiles { a, a_row, b, steps, c, c_row, add, mut ahead } = tiles;
     // SAFETY: the caller's: row `i` of the `R`, every pair of the panel, two vectors.
     unsafe {
         let mut sums = [[_mm512_setzero_ps(); 2]; R];
         for step in 0..steps {
             for pair in 0..STEP / 2 {
+                prefetch(ahead);
+                ahead = ahead.wrapping_add(lead);
                 let right = [0, 1].map(|tile| {
                     let at = b.add(((step * 2 + tile) * (STEP / 2) + pair) * 32);
                     std::mem::transmute::<__m512i, __m512bh>(_mm512_loadu_si512(at.cast()))

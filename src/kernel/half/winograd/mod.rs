@@ -125,13 +125,16 @@ impl HalfBlock<'_> {
             self.transform(left, place);
             let ready = ReadyUnit::new(self.unit);
             for panel in panels {
-                for (at, matrix) in self.layer.places.iter().enumerate() {
+                let places = &self.layer.places;
+                for (at, matrix) in places.iter().enumerate() {
+                    let next = places.get(at + 1).map_or(&[][..], |matrix| matrix.panels(panel..panel + 1));
                     HalfProduct {
                         m,
                         steps: row / STEP - 1,
                         a: &left[at * place..][..place],
                         a_row: row,
                         b: matrix.panels(panel..panel + 1),
+                        next,
                         c: &mut sums[at * sums_place..][..sums_place],
                         c_row: PANEL,
                         add: false,
