@@ -4,14 +4,19 @@
 use rayon::prelude::*;
 
 use super::gemm::{PANEL, Product, Right};
-use super::pointwise::{exp, sum};
+use super::pointwise::{exp2, fold};
 use super::scratch;
-use super::simd::{Isa, SimdJob, Vector, padded};
+use super::simd::{Isa, SimdJob, Vector, padded, prefetch};
 
 /// Queries of a tile.
 const QUERIES: usize = 64;
-/// Keys of a tile: with the queries' scores they stay in a core's second cache.
-const KEYS: usize = 512;
+/// Most keys of a tile: with the queries' scores they stay in a core's second cache.
+const KEYS: usize = 544;
+
+/// Tokens whose values are brought near before they are needed.
+pub(super) const AHEAD: usize = 8;
+/// Values of a line of the cache.
+const LINE: usize = 16;
 
 /// What attends to what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +41,11 @@ pub struct Rotation<'a> {
 }
 
 impl Heads {
+    /// Keys of a tile: tiles are about as large, and whole panels but for the last.
+    fn keys(&self) -> usize {
+        self.tokens.div_ceil(self.tokens.div_ceil(KEYS).max(1)).next_multiple_of(PANEL)
+    }
+
     /// Values of a token: those of all heads.
     pub(super) fn row(&self) -> usize {
         self.count * self.width
@@ -53,6 +63,17 @@ impl Heads {
         assert!(rotation.is_none_or(fits), "{self:?}");
     }
 
+    /// Where the values of a head of a token's query (0), key (1) or value (2) begin.
+    pub(super) fn place(&self, (part, token, head): (usize, usize, usize)) -> usize {
+        (token * 3 + part) * self.row() + head * self.width
+    }
+
+    /// Has them brought near, if they are there: those of a head do not follow each other.
+    pub(super) fn fetch(&self, qkv: &[f32], place: (usize, usize, usize)) {
+        let place = self.place(place);
+        (place..place + self.width).step_by(LINE).for_each(|at| prefetch(qkv.as_ptr().wrapping_add(at)));
+    }
+
     /// The values of a query (0) or key (1) of a head.
     pub(super) fn turned(
         &self,
@@ -62,7 +83,7 @@ impl Heads {
         out: &mut [f32],
     ) {
         let (width, half) = (self.width, self.width / 2);
-        let values = &qkv[token * 3 * self.row() + part * self.row() + head * width..][..width];
+        let values = &qkv[self.place((part, token, head))..][..width];
         let Some(rotation) = rotation else {
             out.copy_from_slice(values);
             return;
@@ -96,17 +117,30 @@ fn pack(heads: &Heads, qkv: &[f32], rotation: Option<&Rotation<'_>>) -> scratch:
             let token = image * heads.tokens + key;
             let panel = key / PANEL * PANEL;
             let width = PANEL.min(keys - panel);
+            heads.fetch(qkv, (1, token + AHEAD, head));
+            heads.fetch(qkv, (2, token + AHEAD, head));
             heads.turned(qkv, (1, token, head), rotation, &mut turned);
             let column = &mut panels[panel * heads.width + key % PANEL..];
             column.iter_mut().step_by(width).zip(&turned).for_each(|(to, value)| *to = *value);
-            let values = &qkv[(token * 3 + 2) * heads.row() + head * heads.width..][..heads.width];
+            let values = &qkv[heads.place((2, token, head))..][..heads.width];
             rows[key * columns..][..heads.width].copy_from_slice(values);
         }
     });
     packed
 }
 
-/// Scores become weights, and what earlier tiles gave shrinks to their scale.
+/// The larger one; the second where the first is no number.
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
+/// What scores are multiplied by, so that weights are powers of two: that of e takes longer.
+pub(super) fn scale_of(width: usize) -> f32 {
+    std::f32::consts::LOG2_E / (width as f32).sqrt()
+}
+
+/// Scores, of base 2, become weights, and what earlier tiles gave shrinks to their scale.
 pub(super) struct SoftmaxTile<'a> {
     pub scores: &'a mut [f32],
     /// Keys of the tile that are there; what follows in a row is padding.
@@ -124,18 +158,23 @@ impl SimdJob for SoftmaxTile<'_> {
         let Self { scores, keys, stride, most, sums, out } = self;
         let columns = out.len() / most.len();
         let rows = scores.chunks_exact_mut(stride).zip(most).zip(sums).zip(out.chunks_exact_mut(columns));
-        for (((row, most), sum_so_far), out) in rows {
+        for (((row, most), sum), out) in rows {
             row[keys..].fill(f32::NEG_INFINITY);
+            let chunks = row.as_chunks_mut::<16>().0;
             let mut lanes = [*most; 16];
-            for chunk in row.as_chunks::<16>().0 {
+            for chunk in &*chunks {
+                lanes.iter_mut().zip(chunk).for_each(|(lane, value)| *lane = larger(*lane, *value));
+            }
+            let new = fold(lanes, larger);
+            let mut lanes = [0.0; 16];
+            for chunk in chunks {
                 for (lane, value) in lanes.iter_mut().zip(chunk) {
-                    *lane = if *value > *lane { *value } else { *lane };
+                    *value = exp2::<V>(*value - new);
+                    *lane += *value;
                 }
             }
-            let new = lanes.iter().fold(f32::NEG_INFINITY, |most, lane| most.max(*lane));
-            let shrink = exp::<V>(*most - new);
-            row.iter_mut().for_each(|value| *value = exp::<V>(*value - new));
-            *sum_so_far = *sum_so_far * shrink + sum(&row[..keys], |value| value);
+            let shrink = exp2::<V>(*most - new);
+            *sum = *sum * shrink + fold(lanes, |a, b| a + b);
             out.iter_mut().for_each(|value| *value *= shrink);
             *most = new;
         }
@@ -148,7 +187,7 @@ struct QueryBlock<'a> {
     packed: Packed<'a>,
     /// `[rows, width of a head]`, scaled.
     queries: &'a [f32],
-    /// `[rows, at least KEYS]`.
+    /// `[rows, keys of a tile]`.
     scores: &'a mut [f32],
     most: &'a mut [f32],
     sums: &'a mut [f32],
@@ -163,8 +202,8 @@ impl QueryBlock<'_> {
         most.fill(f32::NEG_INFINITY);
         sums.fill(0.0);
         out.fill(0.0);
-        for first in (0..heads.tokens).step_by(KEYS) {
-            let keys = KEYS.min(heads.tokens - first);
+        for first in (0..heads.tokens).step_by(heads.keys()) {
+            let keys = heads.keys().min(heads.tokens - first);
             let stride = padded(keys);
             let scores = &mut scores[..m * stride];
             isa.run(Product {
@@ -209,7 +248,7 @@ pub fn forward(isa: Isa, heads: Heads, qkv: &[f32], rotation: Option<&Rotation<'
     let shared = scratch::Shared::unset(&mut out);
     let blocks = tokens.div_ceil(QUERIES).max(1);
     let rows = tokens.div_ceil(blocks);
-    let scale = 1.0 / (width as f32).sqrt();
+    let scale = scale_of(width);
     (0..batch * count * blocks).into_par_iter().for_each(|task| {
         let (index, first) = (task / blocks, task % blocks * rows);
         let m = rows.min(tokens.saturating_sub(first));
@@ -219,7 +258,7 @@ pub fn forward(isa: Isa, heads: Heads, qkv: &[f32], rotation: Option<&Rotation<'
         let (image, head) = (index / count, index % count);
         let each = keys * (width + columns);
         let (panels, values) = packed[index * each..][..each].split_at(keys * width);
-        let tile = padded(KEYS.min(tokens));
+        let tile = padded(heads.keys().min(tokens));
         scratch::with(m * (width + tile + columns + 2), |memory| {
             let (queries, memory) = memory.split_at_mut(m * width);
             let (scores, memory) = memory.split_at_mut(m * tile);
@@ -227,6 +266,7 @@ pub fn forward(isa: Isa, heads: Heads, qkv: &[f32], rotation: Option<&Rotation<'
             let (most, sums) = memory.split_at_mut(m);
             for (row, query) in queries.chunks_exact_mut(width).enumerate() {
                 let token = image * tokens + first + row;
+                heads.fetch(qkv, (0, token + AHEAD, head));
                 heads.turned(qkv, (0, token, head), rotation, query);
                 query.iter_mut().for_each(|value| *value *= scale);
             }
@@ -307,7 +347,7 @@ mod tests {
 
     #[test]
     fn tiles_give_what_the_definition_gives() {
-        for (batch, tokens, count, width) in [(2, 37, 3, 6), (1, 1, 1, 4), (1, 530, 1, 20), (1, 16, 2, 64)] {
+        for (batch, tokens, count, width) in [(2, 37, 3, 6), (1, 1, 1, 4), (1, 560, 1, 20), (1, 16, 2, 64)] {
             let heads = Heads { batch, tokens, count, width };
             // Large scores, so that the softmax is far from even.
             let qkv: Vec<f32> =

@@ -28,11 +28,12 @@ fn mul_add<V: Vector>(a: f32, b: f32, c: f32) -> f32 {
     if V::LANES > 4 { a.mul_add(b, c) } else { a * b + c }
 }
 
+/// Rounds to a whole number when it is added, since no lower bits are left.
+const ROUND: f32 = 12_582_912.0;
+
 /// `e^x`, right to two units in the last place; beyond the range of f32 the largest or smallest value of it.
 #[inline(always)]
 pub(super) fn exp<V: Vector>(x: f32) -> f32 {
-    /// Rounds to a whole number when it is added, since no lower bits are left.
-    const ROUND: f32 = 12_582_912.0;
     let x = x.clamp(-87.0, 88.0);
     let shifted = mul_add::<V>(x, std::f32::consts::LOG2_E, ROUND);
     let whole = shifted - ROUND;
@@ -44,6 +45,20 @@ pub(super) fn exp<V: Vector>(x: f32) -> f32 {
     }
     let power = f32::from_bits(shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127) << 23);
     (mul_add::<V>(series * rest, rest, rest) + 1.0) * power
+}
+
+/// `2^x` for `x` of at most 0, right to two units in the last place; 2^-125 for what is below.
+#[inline(always)]
+pub(super) fn exp2<V: Vector>(x: f32) -> f32 {
+    // No number stays none.
+    let x = if x < -125.0 { -125.0 } else { x };
+    let shifted = x + ROUND;
+    let rest = x - (shifted - ROUND);
+    let mut series = 1.326_469_9e-3;
+    for term in [9.671_509e-3, 5.550_734e-2, 2.402_224_2e-1, 6.931_469_4e-1, 1.0] {
+        series = mul_add::<V>(series, rest, term);
+    }
+    f32::from_bits(series.to_bits().wrapping_add(shifted.to_bits() << 23))
 }
 
 #[inline(always)]
@@ -106,9 +121,17 @@ impl Activation {
     }
 }
 
+/// What sixteen lanes come to, half of them at a time.
+#[inline(always)]
+pub(super) fn fold(lanes: [f32; 16], both: impl Fn(f32, f32) -> f32) -> f32 {
+    let lanes: [f32; 8] = std::array::from_fn(|lane| both(lanes[lane], lanes[lane + 8]));
+    let lanes: [f32; 4] = std::array::from_fn(|lane| both(lanes[lane], lanes[lane + 4]));
+    both(both(lanes[0], lanes[2]), both(lanes[1], lanes[3]))
+}
+
 /// The sum over a row, in sixteen lanes.
 #[inline(always)]
-pub(super) fn sum(row: &[f32], of: impl Fn(f32) -> f32) -> f32 {
+fn sum(row: &[f32], of: impl Fn(f32) -> f32) -> f32 {
     let mut sums = [0.0f32; 16];
     let (chunks, rest) = row.as_chunks::<16>();
     for chunk in chunks {
@@ -117,7 +140,7 @@ pub(super) fn sum(row: &[f32], of: impl Fn(f32) -> f32) -> f32 {
         }
     }
     sums.iter_mut().zip(rest).for_each(|(sum, value)| *sum += of(*value));
-    sums.iter().sum()
+    fold(sums, |a, b| a + b)
 }
 
 /// Values that a task takes at a time.
@@ -209,6 +232,17 @@ mod tests {
             assert!((f64::from(exp::<[f32; 4]>(x)) / right - 1.0).abs() < 2.4e-7, "{x}");
         }
         assert!(exp::<[f32; 4]>(f32::NEG_INFINITY) < 1e-37 && exp::<[f32; 4]>(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn powers_of_two_are_right_to_two_units_in_the_last_place() {
+        for step in 0..12500 {
+            let x = step as f32 * -0.01;
+            let right = f64::from(x).exp2();
+            assert!((f64::from(exp2::<[f32; 4]>(x)) / right - 1.0).abs() < 2.4e-7, "{x}");
+        }
+        assert!(exp2::<[f32; 4]>(0.0) == 1.0 && exp2::<[f32; 4]>(f32::NAN).is_nan());
+        assert!(exp2::<[f32; 4]>(f32::NEG_INFINITY) < 1e-37);
     }
 
     /// Values of Python's math.erf.

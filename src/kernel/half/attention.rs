@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::product::{HalfProduct, PANEL, STEP, STEP_VALUES, TILE, pair_place, room, round, steps};
 use super::unit::{ReadyUnit, Unit};
-use crate::kernel::attention::{Heads, Rotation, SoftmaxTile};
+use crate::kernel::attention::{AHEAD, Heads, Rotation, SoftmaxTile, scale_of};
 use crate::kernel::scratch;
 use crate::kernel::simd::Isa;
 use crate::progress::is_left;
@@ -46,6 +46,7 @@ impl Plan {
         let pairs: &mut [[u16; 2]] = bytemuck::cast_slice_mut(keys);
         let (mut turned, mut rows) = (vec![0.0; width], [vec![0; width + 1], vec![0; width + 1]]);
         for key in 0..tokens {
+            self.heads.fetch(qkv, (1, image * tokens + key + AHEAD, head));
             self.heads.turned(qkv, (1, image * tokens + key, head), rotation, &mut turned);
             round(&turned, &mut rows[0]);
             for (pair, values) in rows[0].as_chunks::<2>().0.iter().enumerate() {
@@ -56,12 +57,15 @@ impl Plan {
         for first in (0..tokens).step_by(2) {
             for (index, row) in rows.iter_mut().enumerate() {
                 let token = first + index;
-                let from = ((image * tokens + token) * 3 + 2) * self.heads.row() + head * width;
+                self.heads.fetch(qkv, (2, image * tokens + token + AHEAD, head));
+                let from = self.heads.place((2, image * tokens + token, head));
                 // Behind the last token there are zeros.
                 round(if token < tokens { &qkv[from..from + width] } else { &[] }, row);
             }
-            for column in 0..width {
-                pairs[pair_place(self.steps[1], first, column)] = [rows[0][column], rows[1][column]];
+            for column in (0..width).step_by(TILE) {
+                let to = &mut pairs[pair_place(self.steps[1], first, column)..][..TILE.min(width - column)];
+                let both = rows[0][column..].iter().zip(&rows[1][column..]);
+                to.iter_mut().zip(both).for_each(|(to, (one, two))| *to = [*one, *two]);
             }
         }
     }
@@ -100,6 +104,7 @@ impl HalfQueries<'_> {
                 a: queries,
                 a_row: of_width * STEP,
                 b: &keys[first * of_width * STEP..][..stride * of_width * STEP],
+                next: &values[first * PANEL..],
                 c: scores,
                 c_row: stride,
                 add: false,
@@ -124,6 +129,7 @@ impl HalfQueries<'_> {
                     a: weights,
                     a_row: stride,
                     b: &values[first * PANEL..][..stride * PANEL],
+                    next: &[],
                     c: &mut out[panel * PANEL..],
                     c_row: columns,
                     add: true,
@@ -167,8 +173,10 @@ pub fn forward(unit: Unit, heads: Heads, qkv: &[f32], rotation: Option<&Rotation
             let (most, sums) = memory.split_at_mut(m);
             let queries: &mut [u16] = bytemuck::cast_slice_mut(queries);
             for (row, query) in queries.chunks_exact_mut(k).take(m).enumerate() {
-                heads.turned(qkv, (0, image * tokens + first + row, head), rotation, turned);
-                turned.iter_mut().for_each(|value| *value /= (width as f32).sqrt());
+                let token = image * tokens + first + row;
+                heads.fetch(qkv, (0, token + AHEAD, head));
+                heads.turned(qkv, (0, token, head), rotation, turned);
+                turned.iter_mut().for_each(|value| *value *= scale_of(width));
                 round(turned, query);
             }
             let weights = bytemuck::cast_slice_mut(weights);
