@@ -109,6 +109,16 @@ fn pixel(shape: &Shape, x: &[f32], image: usize, [y, left]: [usize; 2], to: &mut
     let begin = padding.saturating_sub(left).min(side);
     let end = (width + padding).saturating_sub(left).min(side).max(begin);
     let line = side * channels;
+    if end - begin == side && top >= padding && top + side <= height + padding {
+        // Nothing is cut off, as almost everywhere.
+        let first = (image * height + top - padding) * width + left - padding;
+        for down in 0..side {
+            let from = &x[(first + down * width) * channels..][..line];
+            super::vectors::round_over(from, &mut to[down * line..]);
+        }
+        to[side * line..].fill(0);
+        return;
+    }
     for down in 0..side {
         let to = &mut to[down * line..];
         let Some(y) = (top + down).checked_sub(padding).filter(|y| *y < height && begin < end) else {
