@@ -5,10 +5,11 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use anyhow::{Result, anyhow};
 
+use super::many::TOGETHER;
 use super::map::{KnownRows, Mirror};
 use super::topk::{Hit, TopKJob};
 use crate::bank::{BankId, Piece, Values};
-use crate::kernel::similarity::{Resident, Similarity, Stored};
+use crate::kernel::similarity::{NearestQuery, Resident, Similarity, Stored};
 
 /// What all banks together may take of the GPU's memory, bytes. Larger ones are searched on the CPU.
 const MOST_BYTES: u64 = 2 << 30;
@@ -56,37 +57,42 @@ impl Gpu {
         self.similarity.as_ref().map_err(|error| anyhow!("{error:#}"))
     }
 
-    /// The answer to `job`; `None` where it is for the CPU.
+    /// The answers to `jobs`, all of one space of one bank; `None` where it is for the CPU, as all are once one is
+    /// cancelled.
     ///
     /// # Errors
     /// A lost device, or one that cannot run the shader.
-    pub fn top_k(&self, job: &TopKJob<'_>) -> Result<Option<Vec<Hit>>> {
-        if job.keep == 0 || job.per_image == 0 {
-            return Ok(Some(vec![]));
-        }
-        let patches = job.bank.patches();
-        let mut wanted = job.keep.saturating_add(job.left_out());
+    pub fn top_k(&self, jobs: &[TopKJob<'_>]) -> Result<Vec<Option<Vec<Hit>>>> {
+        let nothing = |job: &TopKJob<'_>| (job.keep == 0 || job.per_image == 0).then(Vec::new);
+        let mut found: Vec<Option<Vec<Hit>>> = jobs.iter().map(nothing).collect();
+        let Some(patches) = jobs.first().map(|job| job.bank.patches()) else { return Ok(found) };
         let similarity = self.similarity()?;
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        while wanted <= patches / FEW {
-            let Some(rows) = self.resident(similarity, &mut held, job) else { return Ok(None) };
-            let mut candidates = similarity.candidates(rows, &job.query, wanted, job.bank.own_patches())?;
-            let is_all = candidates.len() < wanted;
-            // Guests come and go; they are few.
-            candidates.extend(job.bank.own_patches()..patches);
-            if candidates.len() > patches / FEW {
-                break;
+        let open = (0..jobs.len()).filter(|place| found[*place].is_none());
+        let mut open: Vec<(usize, usize)> =
+            open.map(|place| (place, jobs[place].keep.saturating_add(jobs[place].left_out()))).collect();
+        loop {
+            open.retain(|(_, wanted)| *wanted <= patches / FEW);
+            if open.is_empty() {
+                return Ok(found);
             }
-            let hits = job.among(&candidates, wanted);
-            if job.space.check_length().is_err() {
-                return Ok(None);
+            let Some(rows) = self.resident(similarity, &mut held, &jobs[0]) else { return Ok(found) };
+            let asked: Vec<(&TopKJob<'_>, usize)> =
+                open.iter().map(|(place, wanted)| (&jobs[*place], *wanted)).collect();
+            let answers = answers(similarity, rows, &asked)?;
+            if jobs[0].space.check_length().is_err() {
+                return Ok(found);
             }
-            if hits.len() == job.keep || is_all {
-                return Ok(Some(hits));
+            let mut later = vec![];
+            for ((place, wanted), answer) in open.into_iter().zip(answers) {
+                match answer {
+                    Answer::Found(hits) => found[place] = Some(hits),
+                    Answer::TooFew => later.push((place, wanted.saturating_mul(MORE))),
+                    Answer::TooMany => {}
+                }
             }
-            wanted = wanted.saturating_mul(MORE);
+            open = later;
         }
-        Ok(None)
     }
 
     /// The rows of the job's bank, brought there as far as they were not; `None` if they are for the CPU.
@@ -177,6 +183,59 @@ impl Gpu {
         }
         Ok(Some(cosines))
     }
+}
+
+/// What the rows on the GPU tell of a query.
+enum Answer {
+    Found(Vec<Hit>),
+    /// More rows are to be looked at.
+    TooFew,
+    /// That is for the CPU.
+    TooMany,
+}
+
+/// The answers to jobs, each with the number of rows that are to be looked at.
+fn answers(similarity: &Similarity, rows: &Resident, asked: &[(&TopKJob<'_>, usize)]) -> Result<Vec<Answer>> {
+    let most = asked.iter().map(|(_, wanted)| *wanted).max().unwrap_or(0);
+    let mut answers = Vec::with_capacity(asked.len());
+    for some in asked.chunks(similarity.together(most).clamp(1, TOGETHER)) {
+        for ((job, wanted), near) in some.iter().zip(candidates(similarity, rows, some)?) {
+            let near = match near {
+                None if some.len() > 1 => candidates(similarity, rows, &[(job, *wanted)])?.pop().flatten(),
+                near => near,
+            };
+            answers.push(near.map_or(Answer::TooMany, |near| answer(job, near, *wanted)));
+        }
+    }
+    Ok(answers)
+}
+
+/// Rows that may be among those that are to be looked at; `None` where they are too many, or nobody wants them any more.
+fn candidates(
+    similarity: &Similarity,
+    rows: &Resident,
+    asked: &[(&TopKJob<'_>, usize)],
+) -> Result<Vec<Option<Vec<usize>>>> {
+    let queries = asked.iter().map(|(job, wanted)| NearestQuery { query: &job.query, wanted: *wanted });
+    let queries: Vec<NearestQuery<'_>> = queries.collect();
+    let is_left = || asked.iter().any(|(job, _)| job.options.cancel.is_cancelled());
+    if is_left() {
+        return Ok(vec![None; asked.len()]);
+    }
+    let own_patches = asked.first().map_or(0, |(job, _)| job.bank.own_patches());
+    similarity.candidates(rows, &queries, own_patches, &is_left)
+}
+
+/// The nearest among rows of which as many are the nearest of all as are `wanted`.
+fn answer(job: &TopKJob<'_>, mut near: Vec<usize>, wanted: usize) -> Answer {
+    let is_all = near.len() < wanted;
+    // Guests come and go; they are few.
+    near.extend(job.bank.own_patches()..job.bank.patches());
+    if near.len() > job.bank.patches() / FEW {
+        return Answer::TooMany;
+    }
+    let hits = job.among(&near, wanted);
+    if hits.len() == job.keep || is_all { Answer::Found(hits) } else { Answer::TooFew }
 }
 
 /// Adds the rows of `piece`.

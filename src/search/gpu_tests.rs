@@ -2,12 +2,14 @@
 //! is no adapter at all, they say so and pass.
 
 use super::gpu::Gpu;
+use super::many_tests::questions;
 use super::tests::{bank_of, entries, random, spec};
 use super::topk::TopKJob;
 use super::*;
 use crate::bank::{Bank, BankSink, Dtype, MemoryBank};
 use crate::device::{self, DeviceChoice, OpenDevice};
-use crate::kernel::similarity::{BOUND, Similarity};
+use crate::kernel::similarity::{BOUND, Similarity, WorkingRoom};
+use crate::progress::{CancelToken, Cancelled};
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use std::sync::LazyLock;
@@ -18,8 +20,12 @@ static DEVICE: LazyLock<Option<OpenDevice>> =
 
 /// In pieces of `piece_bytes`, with room for `most_bytes`.
 fn gpu(piece_bytes: u64, most_bytes: u64) -> Option<Gpu> {
+    gpu_with(WorkingRoom { piece_bytes, cosines: 4096, found: 1 << 18 }, most_bytes)
+}
+
+fn gpu_with(room: WorkingRoom, most_bytes: u64) -> Option<Gpu> {
     let setup = DEVICE.as_ref()?.setup.as_ref()?;
-    let compile = move || Ok(Similarity::new(&setup.device, &setup.queue)?.in_pieces_of(piece_bytes));
+    let compile = move || Ok(Similarity::new(&setup.device, &setup.queue)?.with_room(room));
     Some(Gpu::with(compile, most_bytes))
 }
 
@@ -27,11 +33,27 @@ const ROOM: u64 = 1 << 30;
 
 /// The answer of the GPU, which must be the CPU's.
 fn found(gpu: &Gpu, bank: &Bank, query: &[f32], k: usize, options: &Options) -> Option<Vec<Hit>> {
-    let hits = gpu.top_k(&TopKJob::new(bank, "h", query, k, options).unwrap()).unwrap();
-    if let Some(hits) = &hits {
-        assert_eq!(hits, &top_k(bank, "h", query, k, options).unwrap(), "k = {k}, {options:?}");
+    let question = Question { query: query.to_vec(), options: options.clone() };
+    found_together(gpu, bank, &[question], k).pop().unwrap()
+}
+
+/// The answers of the GPU to all of `questions` together, each of which must be the CPU's.
+fn found_together(gpu: &Gpu, bank: &Bank, questions: &[Question], k: usize) -> Vec<Option<Vec<Hit>>> {
+    let job = |at: usize| TopKJob::new(bank, "h", &questions[at].query, k, &questions[at].options).unwrap();
+    let jobs: Vec<TopKJob<'_>> = (0..questions.len()).map(job).collect();
+    let found = gpu.top_k(&jobs).unwrap();
+    for (Question { query, options }, found) in questions.iter().zip(&found) {
+        if let Some(hits) = found {
+            assert_eq!(hits, &top_k(bank, "h", query, k, options).unwrap(), "k = {k}, {options:?}");
+        }
     }
-    hits
+    found
+}
+
+/// One answer of `processor`.
+fn processed(processor: &Processor, bank: &Bank, query: &[f32], k: usize) -> anyhow::Result<Vec<Hit>> {
+    let question = Question { query: query.to_vec(), options: Options::default() };
+    Ok(processor.top_k_many(bank, "h", &[question], k)?.pop().unwrap())
 }
 
 #[test]
@@ -59,6 +81,88 @@ fn the_nearest_rows_on_a_gpu_are_those_of_the_cpu() {
         // Most of the bank is for the CPU.
         assert!(found(&gpu, &bank, &query, total / 2, &Options::default()).is_none());
     }
+}
+
+/// Of several blocks in each of several pieces, and of more queries than a workgroup has: about half are for the GPU.
+#[test]
+fn many_queries_on_a_gpu_find_what_each_finds_alone() {
+    let Some(gpu) = gpu(12 << 10, ROOM) else { return };
+    let mut rng = Pcg64Mcg::seed_from_u64(12);
+    let counts: Vec<usize> = (0..30).map(|i| [0, 7, 200, 1, 72][i % 5]).collect();
+    let total: usize = counts.iter().sum();
+    for (dtype, width) in [(Dtype::F16, 16), (Dtype::F16, 35), (Dtype::F32, 20), (Dtype::F32, 130)] {
+        let bank = bank_of(dtype, width, &counts, &random(&mut rng, total * width));
+        let mut queries: Vec<Vec<f32>> = (0..90).map(|_| random(&mut rng, width)).collect();
+        queries[3] = vec![0.0; width];
+        bank.row_f32("h", 300, &mut queries[4]).unwrap();
+        for questions in [questions(&bank, queries.clone()), questions(&bank, queries[30..32].to_vec())] {
+            for k in [0, 1, 20] {
+                let found = found_together(&gpu, &bank, &questions, k);
+                for (question, found) in questions.iter().zip(found) {
+                    // Galleries of some images only, and what is as far from all, are for the CPU.
+                    let is_wide = question.options.shown.is_some() || question.query[0] == 0.0;
+                    assert_eq!(found.is_some(), k == 0 || !is_wide, "{:?}, {k}", question.options);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn many_queries_on_a_gpu_settle_ties_as_one_does_and_in_any_order_of_the_rows() {
+    let Some(gpu) = gpu(4 << 10, ROOM) else { return };
+    let mut rng = Pcg64Mcg::seed_from_u64(13);
+    let kinds: Vec<Vec<f32>> = (0..10).map(|_| random(&mut rng, 24)).collect();
+    let which: Vec<usize> = (0..2000).map(|_| rng.random_range(0..10)).collect();
+    let rows: Vec<f32> = which.iter().flat_map(|kind| kinds[*kind].clone()).collect();
+    let question = |query: &Vec<f32>| Question { query: query.clone(), options: Options::default() };
+    let questions: Vec<Question> = kinds.iter().map(question).collect();
+    let tied = bank_of(Dtype::F16, 24, &[1200, 800], &rows);
+    assert!(found_together(&gpu, &tied, &questions, 30).iter().all(Option::is_some));
+    // Each row is nearer than all before it, or farther.
+    for is_rising in [true, false] {
+        let near = |row: usize| if is_rising { row as f32 } else { 2000.0 - row as f32 };
+        let rows: Vec<f32> = (0..2000).flat_map(|row| [near(row) / 1500.0, 1.0]).collect();
+        let bank = bank_of(Dtype::F32, 2, &[900, 1100], &rows);
+        let asked: Vec<Question> = (0..5).map(|at| question(&vec![1.0, 0.1 * at as f32])).collect();
+        assert!(found_together(&gpu, &bank, &asked, 20).iter().all(Option::is_some));
+    }
+}
+
+#[test]
+fn a_query_with_more_near_rows_than_there_is_room_for_is_asked_alone() {
+    // For 20 queries at a time there is room for 100 rows of each.
+    let room = WorkingRoom { piece_bytes: 8 << 10, cosines: 4096, found: 2000 };
+    let Some(gpu) = gpu_with(room, ROOM) else { return };
+    let mut rng = Pcg64Mcg::seed_from_u64(14);
+    let mut rows = random(&mut rng, 2000 * 12);
+    let same = random(&mut rng, 12);
+    rows.chunks_exact_mut(12).step_by(5).for_each(|row| row.copy_from_slice(&same));
+    let bank = bank_of(Dtype::F32, 12, &[900, 1100], &rows);
+    let mut queries: Vec<Vec<f32>> = (0..20).map(|_| random(&mut rng, 12)).collect();
+    queries[7] = same;
+    let question = |query: Vec<f32>| Question { query, options: Options::default() };
+    let questions: Vec<Question> = queries.into_iter().map(question).collect();
+    for found in found_together(&gpu, &bank, &questions, 10) {
+        assert_eq!(found.unwrap().len(), 10);
+    }
+}
+
+#[test]
+fn many_queries_on_a_gpu_that_nobody_wants_any_more_are_left() {
+    let Some(gpu) = gpu(4 << 10, ROOM) else { return };
+    let bank = bank_of(Dtype::F32, 8, &[400], &random(&mut Pcg64Mcg::seed_from_u64(15), 3200));
+    let processor = Processor::always(gpu);
+    // It is asked before the first block, between blocks, and at the end.
+    for count in [0, 6, 12, 18] {
+        let cancel = CancelToken::at_question(count);
+        let options = Options { cancel, ..Options::default() };
+        let questions: Vec<Question> =
+            (0..5).map(|at| Question { query: vec![1.0 + at as f32; 8], options: options.clone() }).collect();
+        let error = processor.top_k_many(&bank, "h", &questions, 3).unwrap_err();
+        assert!(error.is::<Cancelled>(), "{error:#}");
+    }
+    assert_eq!(processor.ask(1, |_| Ok(Some(1))), Some(1));
 }
 
 #[test]
@@ -107,7 +211,7 @@ fn equal_rows_on_a_gpu_come_in_bank_order() {
     let same = bank_of(Dtype::F16, 24, &[2000], &kinds[0].repeat(2000));
     assert_eq!(found(&gpu, &same, &kinds[0], 10, &Options::default()), None);
     let processor = Processor::always(gpu);
-    let hits = processor.top_k(&same, "h", &kinds[0], 10, &Options::default()).unwrap();
+    let hits = processed(&processor, &same, &kinds[0], 10).unwrap();
     assert_eq!(hits.iter().map(|hit| hit.row).collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
 }
 
@@ -136,8 +240,8 @@ fn a_bank_that_grows_is_found_whole_and_an_earlier_snapshot_as_it_was() {
 #[test]
 fn what_a_gpu_cannot_hold_is_for_the_cpu_and_the_oldest_bank_makes_room() {
     let mut rng = Pcg64Mcg::seed_from_u64(9);
-    // A piece's rows with their norms and cosines: 400 * (4 * 8 + 8) bytes.
-    let Some(gpu) = gpu(1 << 20, 16_000) else { return };
+    // A piece's rows with their norms: 400 * (4 * 8 + 4) bytes.
+    let Some(gpu) = gpu(1 << 20, 14_400) else { return };
     let banks: Vec<Bank> = (0..2).map(|_| bank_of(Dtype::F32, 8, &[400], &random(&mut rng, 3200))).collect();
     let query = random(&mut rng, 8);
     for bank in [&banks[0], &banks[1], &banks[0]] {
@@ -212,7 +316,7 @@ fn once_a_gpu_has_failed_the_cpu_does_it_all() {
 fn a_gpu_that_cannot_run_the_shader_leaves_the_search_to_the_cpu() {
     let bank = bank_of(Dtype::F16, 2, &[9], &[1.0; 18]);
     let processor = Processor::always(Gpu::with(|| anyhow::bail!("too old"), ROOM));
-    let hits = processor.top_k(&bank, "h", &[1.0, 1.0], 2, &Options::default()).unwrap();
+    let hits = processed(&processor, &bank, &[1.0, 1.0], 2).unwrap();
     assert_eq!(hits, top_k(&bank, "h", &[1.0, 1.0], 2, &Options::default()).unwrap());
     assert_eq!(processor.ask(1, |_| Ok(Some(1))), None);
 }
@@ -222,7 +326,7 @@ fn wrong_questions_are_the_same_errors_wherever_they_are_asked() {
     let bank = bank_of(Dtype::F16, 2, &[3], &[1.0; 6]);
     let processor = Processor::always(Gpu::with(|| unreachable!("nothing is asked of it"), 0));
     for query in [&[1.0][..], &[1.0, f32::NAN]] {
-        let there = processor.top_k(&bank, "h", query, 1, &Options::default()).unwrap_err().to_string();
+        let there = processed(&processor, &bank, query, 1).unwrap_err().to_string();
         assert_eq!(there, top_k(&bank, "h", query, 1, &Options::default()).unwrap_err().to_string());
     }
 }

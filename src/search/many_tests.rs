@@ -19,7 +19,7 @@ fn check(bank: &Bank, questions: &[Question], k: usize) {
 }
 
 /// Questions that leave out this and that, each something else.
-fn questions(bank: &Bank, queries: Vec<Vec<f32>>) -> Vec<Question> {
+pub(super) fn questions(bank: &Bank, queries: Vec<Vec<f32>>) -> Vec<Question> {
     let images = bank.images().len();
     let options = |at: usize| {
         let all = Options::default();

@@ -8,7 +8,7 @@ use super::gpu::Gpu;
 use super::many::{Question, top_k_many};
 use super::map::{KnownRows, Mirror};
 use super::quantised::{MeasuredRecall, Quantised, StaleCodes};
-use super::topk::{Hit, Options, TopKJob, top_k};
+use super::topk::{Hit, TopKJob};
 use crate::bank::Bank;
 use crate::device::OpenDevice;
 
@@ -57,37 +57,11 @@ impl Processor {
         self.codes.iter().find(|codes| codes.codes().is_of(bank, space))
     }
 
-    /// As [`top_k`], equal to it to the bit, or as [`Quantised::top_k`] where it is by codes. Damaged codes are told,
-    /// and all rows are compared.
+    /// What [`super::top_k`] gives for each of `questions`, to the bit, or [`Quantised::top_k`] where it is by codes;
+    /// together, wherever it is. Damaged codes are told, and all rows are compared.
     ///
     /// # Errors
-    /// As [`top_k`].
-    pub fn top_k(
-        &self,
-        bank: &Bank,
-        space: &str,
-        query: &[f32],
-        k: usize,
-        options: &Options,
-    ) -> Result<Vec<Hit>> {
-        options.cancel.check()?;
-        if let Some(codes) = self.codes_of(bank, space) {
-            match codes.top_k(bank, query, k, options) {
-                Err(error) if error.is::<StaleCodes>() => log::warn!("{error:#}; all rows are compared"),
-                found => return Ok(found?.hits),
-            }
-        }
-        let job = TopKJob::new(bank, space, query, k, options)?;
-        let found = self.ask(4 * bank.patches() * query.len(), |gpu| gpu.top_k(&job));
-        options.cancel.check()?;
-        found.map_or_else(|| top_k(bank, space, query, k, options), Ok)
-    }
-
-    /// What [`Processor::top_k`] gives for each of `questions`; on the CPU together, whether all rows are compared or
-    /// codes tell which.
-    ///
-    /// # Errors
-    /// As [`Processor::top_k`], for any of them.
+    /// As [`super::top_k`], for any of them.
     pub fn top_k_many(
         &self,
         bank: &Bank,
@@ -105,8 +79,19 @@ impl Processor {
         if self.open_gpu(4 * bank.patches() * width).is_none() {
             return top_k_many(bank, space, questions, k);
         }
-        let one = |question: &Question| self.top_k(bank, space, &question.query, k, &question.options);
-        questions.iter().map(one).collect()
+        let jobs = questions
+            .iter()
+            .map(|question| TopKJob::new(bank, space, &question.query, k, &question.options))
+            .collect::<Result<Vec<_>>>()?;
+        let cancelled = || questions.iter().try_for_each(|question| question.options.cancel.check());
+        cancelled()?;
+        let found = self.ask(4 * bank.patches() * width, |gpu| Ok(Some(gpu.top_k(&jobs)?)));
+        cancelled()?;
+        let found = found.unwrap_or_else(|| vec![None; questions.len()]);
+        let left = questions.iter().zip(&found).filter(|(_, found)| found.is_none());
+        let left: Vec<Question> = left.map(|(question, _)| question.clone()).collect();
+        let mut rest = top_k_many(bank, space, &left, k)?.into_iter();
+        Ok(found.into_iter().filter_map(|found| found.or_else(|| rest.next())).collect())
     }
 
     /// Cosines of `query` with every row, within [`crate::kernel::similarity::BOUND`] of the CPU's; 0 where a row is
