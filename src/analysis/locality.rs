@@ -31,7 +31,7 @@ use crate::dataset::Dataset;
 use crate::embed::{BATCH, Embedder, ExtractPlan, Extraction, PIXELS};
 use crate::model::Space;
 use crate::progress::{CancelToken, Progress};
-use crate::search::{Options, Question, TOGETHER, top_k_many};
+use crate::search::{Options, Processor, Question, TOGETHER};
 use crate::stats;
 
 /// Constants of the protocol.
@@ -105,6 +105,8 @@ pub struct SpaceLocality {
 /// What is looked at: patches with their vectors, parts and objects.
 struct Scene<'a> {
     bank: Bank,
+    /// What searches it.
+    processor: &'a Processor,
     data: &'a dyn Dataset,
     /// Of every row, the part at its centre and whether that is of an object; none where parts are not known.
     parts: Option<Vec<(u8, bool)>>,
@@ -113,14 +115,14 @@ struct Scene<'a> {
     queries: Vec<usize>,
 }
 
-/// Measures every stage of the model, and raw pixels. `plan` has all of these as its spaces.
+/// Measures every stage of the model, and raw pixels. `plan` has all of these as its spaces; `processor` searches.
 ///
 /// # Errors
 /// Those of the data set and the model; no patch can be a query; no room; cancelled.
 pub fn measure(
     embedder: &Embedder,
     data: &Arc<dyn Dataset>,
-    plan: ExtractPlan,
+    (plan, processor): (ExtractPlan, &Processor),
     config: &LocalityConfig,
     cancel: &CancelToken,
     progress: &mut dyn FnMut(Progress),
@@ -141,7 +143,7 @@ pub fn measure(
     if names.last().is_some_and(|last| last == PIXELS) {
         names.rotate_right(1);
     }
-    let scene = Scene::new(bank, data.as_ref(), config)?;
+    let scene = Scene::new((bank, processor), data.as_ref(), config)?;
     let mut report = scene.report(&names, config, cancel, progress)?;
     let changed = scene.changed(config.changed, cancel)?;
     let mut changing = Invariance::new(changed, network, (config.resamples, config.seed));
@@ -164,20 +166,20 @@ pub fn changing_progress(changing: &Invariance, since: Instant) -> Progress {
 /// The patches of a report that are to be changed, or why they cannot be: an image that cannot be read again.
 pub type ChangeablePatches = anyhow::Result<Vec<ChangedPatch>>;
 
-/// Measures `names`, spaces of a bank of `data`, as far as its images are there. The patches that are to be changed come
+/// Measures `names`, spaces of a bank of `data`, which `processor` searches, as far as its images are there. The patches that are to be changed come
 /// with it, cut out of their images: what becomes of them needs the model.
 ///
 /// # Errors
 /// A space that is not there; damaged rows; no patch can be a query; cancelled.
 pub fn measure_bank(
-    bank: Bank,
+    (bank, processor): (Bank, &Processor),
     data: &dyn Dataset,
     names: &[String],
     config: &LocalityConfig,
     cancel: &CancelToken,
     progress: &mut dyn FnMut(Progress),
 ) -> anyhow::Result<(LocalityReport, ChangeablePatches)> {
-    let scene = Scene::new(bank, data, config)?;
+    let scene = Scene::new((bank, processor), data, config)?;
     let report = scene.report(names, config, cancel, progress)?;
     Ok((report, scene.changed(config.changed, cancel)))
 }
@@ -191,7 +193,11 @@ impl LocalityReport {
 }
 
 impl<'a> Scene<'a> {
-    fn new(bank: Bank, data: &'a dyn Dataset, config: &LocalityConfig) -> anyhow::Result<Self> {
+    fn new(
+        (bank, processor): (Bank, &'a Processor),
+        data: &'a dyn Dataset,
+        config: &LocalityConfig,
+    ) -> anyhow::Result<Self> {
         let parts = data.parts(0).is_some().then(|| parts_of_rows(&bank, data)).transpose()?;
         let mut has_vector = vec![];
         let first = bank.spaces().next().context("no space")?;
@@ -201,7 +207,7 @@ impl<'a> Scene<'a> {
         let rows: Vec<usize> = bank.rows_in_order().flatten().filter(|&row| has_vector[row]).collect();
         let may_ask = |row: &usize| parts.as_ref().is_none_or(|parts| parts[*row].1);
         let queries = draw_queries(rows.iter().copied().filter(may_ask).collect(), config)?;
-        Ok(Self { bank, data, parts, rows, queries })
+        Ok(Self { bank, processor, data, parts, rows, queries })
     }
 
     /// Everything but what becomes of patches that are changed.
@@ -295,7 +301,7 @@ impl<'a> Scene<'a> {
         for queries in self.queries.chunks(TOGETHER) {
             cancel.check()?;
             let questions = queries.iter().map(question).collect::<anyhow::Result<Vec<_>>>()?;
-            for hits in top_k_many(&self.bank, space, &questions, config.neighbours)? {
+            for hits in self.processor.top_k_many(&self.bank, space, &questions, config.neighbours)? {
                 nearest.push(hits.into_iter().map(|hit| hit.row).collect());
                 tick();
             }
@@ -386,7 +392,8 @@ mod tests {
         let config = LocalityConfig { queries: 10, neighbours: 4, changed: 2, resamples: 50, seed: 2 };
         let measure = || {
             let (names, cancel) = (["h".to_owned()], CancelToken::default());
-            measure_bank(bank.clone(), data.as_ref(), &names, &config, &cancel, &mut |_| ()).unwrap()
+            let searched = (bank.clone(), &Processor::cpu());
+            measure_bank(searched, data.as_ref(), &names, &config, &cancel, &mut |_| ()).unwrap()
         };
         assert_eq!(measure().1.unwrap().len(), 2);
         (0..6).for_each(|image| std::fs::remove_file(path(image)).unwrap());
@@ -410,8 +417,10 @@ mod tests {
         let (names, cancel) = (["h".to_owned()], CancelToken::default());
         let mut told = vec![];
         let mut progress = |progress: Progress| told.push((progress.done, progress.total));
+        let cpu = Processor::cpu();
+        let searched = (bank.clone(), &cpu);
         let (found, cut) =
-            measure_bank(bank.clone(), data.as_ref(), &names, &config, &cancel, &mut progress).unwrap();
+            measure_bank(searched, data.as_ref(), &names, &config, &cancel, &mut progress).unwrap();
         assert!(cut.unwrap().is_empty());
         let queries = found.queries as u64;
         assert_eq!((found.images, found.patches, found.changed), (4, 100, 0));
@@ -428,7 +437,7 @@ mod tests {
         assert!(space.displacement.half_width.is_some());
         let leave = CancelToken::default();
         let mut once = |_| leave.cancel();
-        let left = measure_bank(bank, data.as_ref(), &names, &config, &leave, &mut once).map(|_| ());
+        let left = measure_bank((bank, &cpu), data.as_ref(), &names, &config, &leave, &mut once).map(|_| ());
         assert!(left.unwrap_err().is::<crate::progress::Cancelled>());
     }
 }

@@ -26,14 +26,14 @@ const KEPT_IMAGES: usize = 32;
 pub struct GalleryMaker {
     pub bank: Bank,
     pub data: Arc<dyn Dataset>,
-    /// What searches.
-    pub processor: Processor,
+    /// What searches: the CPU unless told.
+    pub processor: Arc<Processor>,
     images: BTreeMap<u32, Arc<Image>>,
 }
 
 impl GalleryMaker {
     pub fn new(bank: Bank, data: Arc<dyn Dataset>) -> Self {
-        Self { bank, data, processor: Processor::cpu(), images: BTreeMap::new() }
+        Self { bank, data, processor: Arc::new(Processor::cpu()), images: BTreeMap::new() }
     }
 
     /// What the figure was made from, and among which patches its neighbours were found.

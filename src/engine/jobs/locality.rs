@@ -16,6 +16,7 @@ use crate::figure::PanelsData;
 use crate::files;
 use crate::model::ModelSpec;
 use crate::patch::PatchGrid;
+use crate::search::Processor;
 use crate::stats::Interval;
 
 /// `bagssl locality`.
@@ -74,9 +75,12 @@ pub struct LocalityResult {
 /// As [`locality::measure`]; a space that the model lacks; a file that cannot be written.
 pub fn locality(request: &LocalityRequest, job: Job<'_>) -> anyhow::Result<LocalityResult> {
     let data = open(request)?;
-    let (_, embedder) = open_embedder(job.device, &request.model)?;
+    let (device, embedder) = open_embedder(job.device, &request.model)?;
+    // There are thousands of queries: what is brought to a GPU pays.
+    let processor = Processor::of(&device);
     let plan = fresh::plan(&embedder, data.as_ref(), request.limit, request.grid, &request.spaces)?;
-    let report = locality::measure(&embedder, &data, plan, &request.config, job.cancel, job.progress)?;
+    let report =
+        locality::measure(&embedder, &data, (plan, &processor), &request.config, job.cancel, job.progress)?;
     let mut result = LocalityResult {
         model: embedder.name.clone(),
         model_hash: embedder.hash.clone(),

@@ -256,7 +256,9 @@ impl FiguresPart {
             queries.push((query.clone(), vectors));
         }
         let set = open.data.as_ref().context("open a data set first")?.set.clone();
-        Ok(FigureBank { finder: Box::new(GalleryMaker::new(bank, set)), queries })
+        let mut finder = Box::new(GalleryMaker::new(bank, set));
+        finder.processor = open.processor.clone();
+        Ok(FigureBank { finder, queries })
     }
 
     /// One batch of a figure's heatmaps; the last one hands them over. What fails ends the figure alone.

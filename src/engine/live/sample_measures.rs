@@ -31,6 +31,7 @@ use crate::engine::live::open::Open;
 use crate::engine::live::part::{Change, Due, Handled, Part, Turn};
 use crate::model::Space;
 use crate::progress::{CancelToken, Cancelled, Progress};
+use crate::search::Processor;
 use crate::threads;
 
 /// Progress is shown this often at most.
@@ -45,6 +46,8 @@ struct SampleJob {
     /// Told from earlier ones, whose answers nobody waits for.
     number: u64,
     bank: Bank,
+    /// What searches it.
+    processor: Arc<Processor>,
     /// The images that it is of.
     data: Arc<dyn Dataset>,
     /// The spaces on show, in their order.
@@ -145,10 +148,10 @@ impl SampleReport for LocalityReport {
     }
 
     fn measure(job: &SampleJob, progress: &mut dyn FnMut(Progress)) -> anyhow::Result<SampleMeasured<Self>> {
-        let (bank, data) = (job.bank.clone(), job.data.as_ref());
+        let (searched, data) = ((job.bank.clone(), job.processor.as_ref()), job.data.as_ref());
         let changed = if job.has_model { CHANGED } else { 0 };
         let config = LocalityConfig { changed, ..LocalityConfig::default() };
-        let (report, cut) = measure_bank(bank, data, &job.names(), &config, &job.cancel, progress)?;
+        let (report, cut) = measure_bank(searched, data, &job.names(), &config, &job.cancel, progress)?;
         let changing = cut.context("what becomes of changed patches").map(|cut| {
             let changing = Invariance::new(cut, job.alone(), (config.resamples, config.seed));
             (changing.patches() > 0).then_some(changing)
@@ -435,8 +438,8 @@ fn job(measure: SampleMeasure, open: &Open, number: u64, cancel: CancelToken) ->
     let growing = open.growing.as_ref().context("no patches are embedded; open a model and images first")?;
     let (bank, data, spaces) = (growing.snapshot(), open.set()?.clone(), open.spaces.clone());
     ensure!(bank.searchable() > 0, "no patch is embedded yet; wait until some are");
-    let has_model = open.embedder.is_some();
-    Ok(SampleJob { measure, number, bank, data, spaces, has_model, cancel })
+    let (has_model, processor) = (open.embedder.is_some(), open.processor.clone());
+    Ok(SampleJob { measure, number, bank, processor, data, spaces, has_model, cancel })
 }
 
 fn measure_all(board: &SampleBoard, jobs: &Receiver<SampleJob>) {

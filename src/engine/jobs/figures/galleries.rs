@@ -1,6 +1,7 @@
 //! Figures 5 and 7 to 12: the nearest patches of one or more queries.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use serde::Serialize;
@@ -137,8 +138,8 @@ fn draw(
     output.check(&request.style)?;
     let content = &mut request.content;
     let mut finder = source.haystack.open(&mut content.spaces, &mut job)?;
-    finder.processor =
-        processor(source.way, &finder.bank, (&content.spaces, source.cache.as_ref()), &mut job)?;
+    let codes_of = (content.spaces.as_slice(), source.cache.as_ref());
+    finder.processor = Arc::new(processor(source.way, &finder.bank, codes_of, &mut job)?);
     let other = source.second(content, &mut finder, &mut job)?;
     content.filter = source.filter.resolve(&finder.bank.spec().classes)?;
     let patches = source.patches(content, &finder, job.seed)?;
