@@ -6,7 +6,8 @@ use anyhow::ensure;
 use clap::{Args, Subcommand};
 
 use super::shared::{
-    Commander, DecodingArgs, DtypeArg, WrongUsage, bytes, index_words, pixels, show, skipped_words, thousands,
+    Commander, DecodingArgs, DtypeArg, WrongUsage, bytes, codes_words, index_words, pixels, show,
+    skipped_words, thousands,
 };
 use crate::engine::facts::{DataSpec, ImageOrder, ImageTiles, PartFacts, Split};
 use crate::engine::jobs;
@@ -21,7 +22,7 @@ use crate::words::{count, name_list, sums_words};
 
 #[derive(Subcommand)]
 pub enum BankCommand {
-    /// What is in a bank
+    /// What is in a bank, and which codes there are of it
     Info { bank: PathBuf },
     /// Read the images of a bank again and keep hashes of their pixels with it
     ///
@@ -146,7 +147,7 @@ impl Commander {
     pub fn bank(&self, command: BankCommand) -> anyhow::Result<()> {
         match command {
             BankCommand::Info { bank } => {
-                let info = jobs::embed::bank_info(&bank)?;
+                let info = jobs::embed::bank_info(&bank, self.shared.cache().as_ref())?;
                 show(self.json(), &info, || info_words(&bank, &info))
             }
             BankCommand::Hash { bank, data } => {
@@ -312,7 +313,7 @@ fn info_words(bank: &Path, info: &BankInfo) -> String {
         ),
     };
     let what = info.part.as_ref().map_or("a bank".into(), PartFacts::to_string);
-    let lines = [
+    let mut lines = vec![
         format!("{}: {what}, of data {}, {model}", bank.display(), info.data),
         format!(
             "images: {} {made} of {} planned, {order}; {copies}{}",
@@ -336,6 +337,11 @@ fn info_words(bank: &Path, info: &BankInfo) -> String {
             sums_words(info.sums)
         ),
     ];
+    if info.codes.is_empty() {
+        lines.push("codes: none (`bagssl bank index` makes them, `--search quantised` goes by them)".into());
+    }
+    lines.extend(info.codes.iter().map(codes_words));
+    lines.extend(info.damaged_codes.iter().map(|error| format!("damaged codes: {error}")));
     lines.join("\n")
 }
 

@@ -5,6 +5,7 @@
 
 mod checkpoints; // files of other programs, against their own libraries
 mod cli; // the commands, as a script sees them
+mod codes; // search by codes: what is there, and who goes by them
 mod compare; // two models, and the checkpoints of a run, beside each other
 mod conventions; // of released training code, as settings
 mod copies; // exact copies of images, folded by commands and window

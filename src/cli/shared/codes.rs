@@ -2,7 +2,27 @@
 
 use super::output::{bytes, thousands};
 use crate::engine::MeasuredRecall;
-use crate::engine::jobs::index::SpaceIndex;
+use crate::engine::jobs::index::{SpaceCodes, SpaceIndex};
+
+/// What codes that are there take, what they find, and where they lie.
+pub fn codes_words(codes: &SpaceCodes) -> String {
+    let SpaceCodes { space, patches, of, bytes: size, folder, .. } = codes;
+    let of = match patches < of {
+        true => format!("{} of {}", thousands(patches), thousands(of)),
+        false => thousands(patches),
+    };
+    let measured = match codes.measured {
+        None => "recall not measured yet (`bagssl bank index` does it)".to_owned(),
+        Some(MeasuredRecall { recall, queries, k, .. }) => {
+            format!("recall {recall:.4} of the {k} nearest, measured on {queries} queries")
+        }
+    };
+    let place = match codes.beside_bank {
+        true => "in the bank's folder".to_owned(),
+        false => format!("kept in {}", folder.display()),
+    };
+    format!("codes of {space}: of {of} patches, {}, {measured}; {place}", bytes(*size))
+}
 
 /// What codes take and what they find.
 pub fn index_words(index: &SpaceIndex) -> String {
@@ -24,4 +44,43 @@ pub fn index_words(index: &SpaceIndex) -> String {
         bytes(index.bytes),
         thousands(compared.round())
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_told_with_their_recall_and_where_they_lie() {
+        let measured = MeasuredRecall {
+            recall: 0.9987,
+            least: 0.9,
+            queries: 64,
+            k: 255,
+            compared: 10.0,
+            deviations: 3.0,
+            rows: 12_000,
+        };
+        let codes = SpaceCodes {
+            space: "h".into(),
+            patches: 12_000,
+            of: 12_000,
+            bytes: 864_000,
+            folder: "/cache/codes".into(),
+            beside_bank: true,
+            measured: Some(measured),
+        };
+        let words = codes_words(&codes);
+        assert_eq!(
+            words,
+            "codes of h: of 12,000 patches, 864.00 kB, recall 0.9987 of the 255 nearest, measured on 64 queries; in the \
+             bank's folder"
+        );
+        let words = codes_words(&SpaceCodes { of: 15_000, beside_bank: false, measured: None, ..codes });
+        assert!(
+            words.starts_with("codes of h: of 12,000 of 15,000 patches, ")
+                && words.contains("not measured yet")
+        );
+        assert!(words.ends_with("; kept in /cache/codes"), "{words}");
+    }
 }

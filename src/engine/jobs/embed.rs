@@ -9,7 +9,7 @@ use crate::bank::{Bank, BankSpec, BankWriter, Dtype, PartFacts, PartNumber, Vect
 use crate::dataset::{DecodingFacts, ImageOrder, Skipped};
 use crate::embed::{BATCH, EmbedSeconds, ExtractPlan, Extraction, Known};
 pub use crate::engine::ask::BankSource;
-use crate::engine::jobs::index::{CodesAlong, SpaceIndex, indexed};
+use crate::engine::jobs::index::{CodesAlong, SpaceCodes, SpaceIndex, codes_of, indexed};
 use crate::engine::jobs::{Job, open_embedder};
 pub use crate::engine::look::kept::data_of_bank;
 use crate::engine::look::kept::keep_source;
@@ -266,12 +266,18 @@ pub struct BankInfo {
     pub copies: Option<usize>,
     /// Whether its rows have sums, by which damage is found; earlier versions of the program wrote none.
     pub sums: bool,
+    /// Codes that there are of its spaces, by which `--search quantised` goes.
+    pub codes: Vec<SpaceCodes>,
+    /// What is wrong with others, which are made again where they are asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub damaged_codes: Vec<String>,
 }
 
-/// Describes a bank.
-pub fn bank_info(folder: &Path) -> anyhow::Result<BankInfo> {
+/// Describes a bank, with the codes that lie beside it or are kept of it in `cache`.
+pub fn bank_info(folder: &Path, cache: Option<&VectorCache>) -> anyhow::Result<BankInfo> {
     let bank = Bank::open(folder)?;
     let spec = bank.spec();
+    let (codes, damaged_codes) = codes_of(&bank, cache);
     let width = |name: &str| Ok((name.to_string(), bank.width(name)?));
     Ok(BankInfo {
         patches: bank.searchable(),
@@ -295,6 +301,8 @@ pub fn bank_info(folder: &Path) -> anyhow::Result<BankInfo> {
         skipped: skipped_of(&bank)?,
         copies: bank.knows_copies().then(|| bank.copies()).transpose()?,
         sums: bank.has_sums(),
+        codes,
+        damaged_codes,
     })
 }
 
@@ -347,7 +355,7 @@ mod tests {
         files::write_bytes_atomic(&folder.path().join("source.json"), &text).unwrap();
         let opened = data_of_bank(folder.path(), &bank, None).unwrap();
         assert_eq!(opened.image_name(2), bank.image_entry(2).unwrap().name);
-        assert_eq!(bank_info(folder.path()).unwrap().order, None);
+        assert_eq!(bank_info(folder.path(), None).unwrap().order, None);
         let other = BankSource { limit: Some(4), ..source };
         let text = serde_json::to_vec(&other).unwrap();
         files::write_bytes_atomic(&folder.path().join("source.json"), &text).unwrap();

@@ -41,6 +41,54 @@ pub struct SpaceIndex {
     pub measured: MeasuredRecall,
 }
 
+/// Codes that there are of one space.
+#[derive(Clone, Debug, Serialize)]
+pub struct SpaceCodes {
+    /// Its name.
+    pub space: String,
+    /// Patches that they are of: the first ones of the bank; later ones are all compared.
+    pub patches: u64,
+    /// Patches of the bank so far.
+    pub of: u64,
+    /// What they take.
+    pub bytes: u64,
+    /// The folder that they lie in.
+    pub folder: PathBuf,
+    /// Whether that is the bank's own, and not one of what is kept elsewhere.
+    pub beside_bank: bool,
+    /// What searches by them find; absent where that was not measured yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub measured: Option<MeasuredRecall>,
+}
+
+/// The codes that there are of `bank`, beside it or in `cache`; and what is wrong with those that are damaged.
+pub(super) fn codes_of(bank: &Bank, cache: Option<&VectorCache>) -> (Vec<SpaceCodes>, Vec<String>) {
+    let of_space = |space: &str| -> anyhow::Result<Option<SpaceCodes>> {
+        let stored = bank.space(space)?;
+        let described = |codes: &RowCodes, measured| SpaceCodes {
+            space: space.into(),
+            patches: stored.searchable_in(0..codes.rows().min(bank.patches())),
+            of: stored.searchable(),
+            bytes: codes.bytes(),
+            folder: codes.path().parent().map(Path::to_path_buf).unwrap_or_default(),
+            beside_bank: codes.elsewhere().is_none(),
+            measured,
+        };
+        if let Some(known) = Quantised::open(bank, space, cache)? {
+            return Ok(Some(described(known.codes(), Some(known.measured()))));
+        }
+        Ok(RowCodes::open(bank, space, cache)?.map(|codes| described(&codes, None)))
+    };
+    let (mut codes, mut damaged) = (vec![], vec![]);
+    for found in bank.spaces().map(of_space) {
+        match found {
+            Ok(found) => codes.extend(found),
+            Err(error) => damaged.push(format!("{error:#}")),
+        }
+    }
+    (codes, damaged)
+}
+
 /// `bagssl bank index`.
 #[derive(Clone, Debug, Serialize)]
 pub struct IndexReport {
@@ -279,11 +327,22 @@ mod tests {
         // Left there: what was committed is continued, and coded with the first that comes.
         assert_eq!(written(along.path(), 8, true), [4, 4, 4, 7, 7].map(|images| images * image));
         assert_eq!(written(along.path(), 8, false), [8].map(|images| images * image));
+        let of = |folder: &Path| codes_of(&Bank::open(folder).unwrap(), None);
+        // What follows a bank is measured in the end.
+        let (codes, damaged) = of(along.path());
+        let all = 8 * image as u64;
+        let told =
+            codes.iter().map(|codes| (codes.patches, codes.of, codes.measured.is_some(), codes.beside_bank));
+        assert_eq!((told.collect::<Vec<_>>(), damaged), (vec![(all, all, false, true); 2], vec![]));
         let report = indexed_at(along.path());
+        assert!(
+            of(along.path()).0.iter().all(|codes| codes.measured.is_some() && codes.folder == along.path())
+        );
         let found = report.spaces.iter().map(|space| (space.resumed_patches, space.patches));
         assert_eq!(found.collect::<Vec<_>>(), [(8 * image, 8 * image); 2]);
 
         assert_eq!(written(after.path(), 2, false), [0, 0]);
+        assert!(of(after.path()).0.is_empty());
         written(after.path(), 8, false);
         for name in ["h.codes", "z.codes"] {
             std::fs::remove_file(after.path().join(name)).unwrap();
@@ -293,5 +352,9 @@ mod tests {
             let [a, b] = [&along, &after].map(|folder| std::fs::read(folder.path().join(name)).unwrap());
             assert!(a == b, "{name}");
         }
+        std::fs::write(after.path().join("h.codes"), "no codes").unwrap();
+        let (codes, damaged) = of(after.path());
+        assert_eq!((codes.len(), codes[0].space.as_str(), damaged.len()), (1, "z", 1));
+        assert!(damaged[0].contains("h.codes"), "{damaged:?}");
     }
 }

@@ -279,7 +279,7 @@ pub fn read_bank(place: &Path, file: &str) -> anyhow::Result<()> {
 
 pub fn read_bank_at(place: &Path) -> anyhow::Result<()> {
     let bank = Bank::open(place)?;
-    bank_info(place)?;
+    bank_info(place, None)?;
     let Some(first) = (bank.patches() > 0).then(|| bank.patch_ref(0)) else { return Ok(()) };
     let query = (first.image as usize, first.y, first.x);
     let (filter, way) = (NamedFilter::default(), SearchWay::Exact);

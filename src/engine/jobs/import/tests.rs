@@ -74,7 +74,7 @@ fn vectors_on_a_grid_become_a_bank_of_it() {
     bank.row_f32("h", bank.row_of(1, 1, 1).unwrap(), &mut row).unwrap();
     assert_eq!(row, [45.1, 46.1, 47.1, 48.1, 49.1]);
     assert!(bank.has_sums() && !bank.knows_copies() && bank.spec().model.is_imported());
-    let info = bank_info(&request.out).unwrap();
+    let info = bank_info(&request.out, None).unwrap();
     assert!(info.complete && info.imported && info.copies.is_none());
     assert_eq!(data_of_bank(&request.out, &bank, None).unwrap().len(), 3);
     // Again: nothing is left to do. Other vectors: they are not mixed.
