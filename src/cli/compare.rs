@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::shared::{Commander, FILTER, QueryPlace, WrongUsage, positive, show, thousands};
+use super::shared::{
+    Commander, FILTER, QueryPlace, SearchArgs, WrongUsage, positive, recall_words, show, thousands,
+};
 use crate::engine::jobs::compare::{CompareReport, CompareRequest, Queries, SpaceReport};
 use crate::engine::{defaults, jobs};
 
@@ -25,6 +27,8 @@ pub struct CompareArgs {
     /// Number of neighbours
     #[arg(long, default_value_t = defaults::NEIGHBOURS, value_parser = positive())]
     pub k: usize,
+    #[command(flatten)]
+    pub search: SearchArgs,
     /// Leave out patches of the query's own image
     #[arg(long, help_heading = FILTER)]
     pub exclude_same_image: bool,
@@ -54,6 +58,8 @@ impl Commander {
             exclude_same_image: args.exclude_same_image,
             per_image: args.per_image,
             fold_copies: args.fold_copies,
+            way: args.search.search.into(),
+            cache: self.shared.cache(),
         };
         let report = self.job(|job| jobs::compare::compare(&request, job))?;
         show(self.json(), &report, || words(&report))
@@ -74,10 +80,13 @@ fn words(report: &CompareReport) -> String {
         thousands(report.total),
         if report.fold_copies { ", exact copies folded" } else { "" },
     )];
-    lines.extend(report.spaces.iter().map(|SpaceReport { space, overlap, interval, chance, .. }| {
+    lines.extend(report.spaces.iter().map(|of_space| {
+        let SpaceReport { space, overlap, interval, chance, .. } = of_space;
         let interval = interval
             .map_or(String::new(), |interval| format!("  [{:.3}, {:.3}]", interval.low, interval.high));
-        format!("{space:>8}  {overlap:.3}{interval}  by chance {chance:.3}")
+        let [a, b] = of_space.searches;
+        let ways = recall_words([("the first", a), ("the second", b)]);
+        format!("{space:>8}  {overlap:.3}{interval}  by chance {chance:.3}  {ways}")
     }));
     lines.join("\n")
 }

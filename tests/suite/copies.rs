@@ -146,7 +146,7 @@ fn what_is_folded_is_said_in_words_and_kept_with_figures() {
     let said = String::from_utf8(bagssl(&knn).stdout).unwrap();
     for words in [
         "26 patches nearest in h to the patch of 16 x 16 pixels of image",
-        "chosen among 26 of the 45 patches of 5 images (exact copies folded), every one compared",
+        "chosen among 26 of the 45 patches of 5 images (exact copies folded), exact",
         "other-image, 2 copies",
     ] {
         assert!(said.contains(words), "{words}: {said}");

@@ -12,12 +12,13 @@ use super::style::{
     FigureStyle, GridStyle, LOOK, MapStyle, figure, grid_style, map_style, with_alias_beside,
 };
 use crate::cli::shared::{
-    Commander, DecodingArgs, FilterArgs, ModelArgs, Point, QueryPlace, pixels, positive, show, thousands,
+    Commander, DecodingArgs, FilterArgs, ModelArgs, Point, QueryPlace, SearchArgs, pixels, positive,
+    recall_words, show, thousands,
 };
 use crate::engine::facts::{DataSpec, PatchSpace, Split};
 use crate::engine::jobs::embed::BankSource;
 use crate::engine::jobs::figures::{GallerySource, Haystack, MapImages, MapSizes, MapSource, QueryChoice};
-use crate::engine::{FigureContent, FigureKind, SearchWay, Style, defaults, jobs};
+use crate::engine::{FigureContent, FigureKind, SearchRecall, Style, defaults, jobs};
 use crate::patch::PatchRef;
 
 /// The paper's figures by number.
@@ -138,6 +139,8 @@ pub struct HaystackArgs {
     /// Number of neighbours of each query; as in the paper's figure unless told
     #[arg(long, value_parser = positive())]
     pub k: Option<usize>,
+    #[command(flatten)]
+    pub search: SearchArgs,
     #[command(flatten)]
     pub filter: FilterArgs,
     /// IMAGE:Y:X, the image's index and the patch's top-left pixel; may be given several times
@@ -289,8 +292,8 @@ impl Commander {
             ..FigureContent::new(plan.kind, spaces)
         };
         let source = GallerySource {
-            way: SearchWay::Exact,
-            cache: None,
+            way: search.search.search.into(),
+            cache: self.shared.cache(),
             beside: search.beside.as_deref().map(|named| haystack.with(named)),
             haystack,
             queries: search.query.iter().map(|q| (q.image, q.y, q.x)).collect(),
@@ -303,7 +306,13 @@ impl Commander {
         show(self.json(), &report, || {
             let (searched, total) = (thousands(report.searched), thousands(report.total));
             let out = report.files.out.display();
-            let mut lines = vec![format!("{out}: {} nearest over {searched} of {total} patches", report.k)];
+            let own = report.searches.iter().map(|(name, way)| (name.clone(), *way));
+            let beside = report.beside_searches.iter().flatten();
+            let beside = beside.map(|(name, way)| (format!("{name} of the second model"), *way));
+            let ways: Vec<(String, SearchRecall)> = own.chain(beside).collect();
+            let ways = recall_words(ways.iter().map(|(name, way)| (name.as_str(), *way)));
+            let mut lines =
+                vec![format!("{out}: {} nearest over {searched} of {total} patches, {ways}", report.k)];
             lines.extend(report.queries.iter().map(|query| {
                 let PatchRef { image, y, x, .. } = query.query;
                 let spaces = query.spaces.iter().map(|(name, n)| {

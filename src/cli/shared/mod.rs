@@ -17,7 +17,7 @@ pub use decoding_args::DecodingArgs;
 pub use model_args::{ModelArgs, OverrideArgs};
 pub use output::{bytes, chain, duration, show, thousands};
 pub use plot_args::{LOOK, PlotArgs};
-pub use query_args::{FILTER, FilterArgs, QueryArgs, among_words, search_request};
+pub use query_args::{FILTER, FilterArgs, QueryArgs, SearchArgs, among_words, recall_words, search_request};
 pub use signals::{interrupted, listen};
 pub use values::{DtypeArg, Point, QueryPlace, finite, pixels, positive, share};
 pub use voice::{log_to_stderr, say};

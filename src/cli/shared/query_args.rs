@@ -8,7 +8,7 @@ use super::values::{QueryPlace, positive};
 use crate::engine::defaults;
 use crate::engine::facts::{NamedFilter, Split, VectorCache};
 use crate::engine::jobs::search::SearchRequest;
-use crate::engine::{SearchReport, SearchWay};
+use crate::engine::{SearchRecall, SearchReport, SearchWay};
 use crate::words::{count, thousands};
 
 #[derive(Args)]
@@ -21,12 +21,19 @@ pub struct QueryArgs {
     /// Number of neighbours
     #[arg(long, default_value_t = defaults::NEIGHBOURS, value_parser = positive())]
     pub k: usize,
-    /// How: exact compares every patch; quantised goes by codes of one bit a value (`bagssl bank index`) and finds nearly
-    /// all of the same, with the same cosines
-    #[arg(long, value_enum, default_value = "exact")]
-    pub search: SearchArg,
+    #[command(flatten)]
+    pub search: SearchArgs,
     #[command(flatten)]
     pub filter: FilterArgs,
+}
+
+/// How banks are searched.
+#[derive(Args)]
+pub struct SearchArgs {
+    /// How a bank is searched: exact compares every patch; quantised goes by codes of one bit a value (`bagssl bank index`;
+    /// made where there are none), finds nearly all of the same, with the same cosines, and says the recall
+    #[arg(long, value_enum, default_value = "exact", requires = "bank")]
+    pub search: SearchArg,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -89,17 +96,21 @@ pub fn among_words(report: &SearchReport) -> String {
         [] => String::new(),
         words => format!(" ({})", words.join(", ")),
     };
-    let way = match report.recall_queries {
-        None => "every one compared".to_owned(),
-        Some(queries) => {
-            format!("by their codes: recall {:.3}, measured on {queries} queries", report.recall)
-        }
-    };
     format!(
-        "chosen among {} of the {} patches of {images}{left_out}, {way}",
+        "chosen among {} of the {} patches of {images}{left_out}, {}",
         thousands(report.candidates),
-        thousands(report.searched)
+        thousands(report.searched),
+        report.recall
     )
+}
+
+/// How several searches went about it, in one word where all did alike.
+pub fn recall_words<'a>(searches: impl IntoIterator<Item = (&'a str, SearchRecall)>) -> String {
+    let searches: Vec<(&str, SearchRecall)> = searches.into_iter().collect();
+    match searches.as_slice() {
+        [(_, first), rest @ ..] if rest.iter().all(|(_, other)| other == first) => first.to_string(),
+        _ => searches.iter().map(|(name, way)| format!("{name} {way}")).collect::<Vec<_>>().join("; "),
+    }
 }
 
 /// The search that the arguments ask for; codes without another place are kept in `cache`.
@@ -109,7 +120,7 @@ pub fn search_request(args: QueryArgs, cache: Option<VectorCache>) -> SearchRequ
         query: (args.query.image, args.query.y, args.query.x),
         k: args.k,
         filter: args.filter.into(),
-        way: args.search.into(),
+        way: args.search.search.into(),
         cache,
     }
 }

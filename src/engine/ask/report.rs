@@ -1,9 +1,45 @@
 //! What a search found, as it is told.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use crate::patch::PatchRef;
-use crate::search::Relation;
+use crate::search::{MeasuredRecall, Relation};
+
+/// How surely a search finds the nearest: all of them, or as many as were found where that was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct SearchRecall {
+    /// Whether every patch was compared.
+    pub exact: bool,
+    /// Part of the true neighbours that such searches find; 1 where the search is exact.
+    pub recall: f64,
+    /// Queries on which it was measured, where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recall_queries: Option<usize>,
+}
+
+impl SearchRecall {
+    /// Of searches by codes whose recall was `measured`; exact without.
+    pub fn of(measured: Option<MeasuredRecall>) -> Self {
+        Self {
+            exact: measured.is_none(),
+            recall: measured.map_or(1.0, |measured| measured.recall),
+            recall_queries: measured.map(|measured| measured.queries),
+        }
+    }
+}
+
+impl fmt::Display for SearchRecall {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.recall_queries {
+            None => write!(out, "exact"),
+            Some(queries) => {
+                write!(out, "by codes, recall {:.3}, measured on {queries} queries", self.recall)
+            }
+        }
+    }
+}
 
 /// The neighbours in one space.
 #[derive(Clone, Debug, Serialize)]
@@ -27,13 +63,9 @@ pub struct SearchReport {
     /// Images that were searched, of those that the bank is planned for.
     #[serde(skip)]
     pub images: (usize, usize),
-    /// Whether every patch was compared.
-    pub exact: bool,
-    /// Part of the true neighbours that such searches find; 1 where the search is exact.
-    pub recall: f64,
-    /// Queries on which it was measured, where it is not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub recall_queries: Option<usize>,
+    /// How surely they are the nearest.
+    #[serde(flatten)]
+    pub recall: SearchRecall,
     /// Time of the search; of several that are searched for together, what one takes on average.
     pub milliseconds: f64,
     /// The neighbours, best first.

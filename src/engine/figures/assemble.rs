@@ -136,7 +136,8 @@ fn neighbours(
         compose::place_beside(&mut contents, theirs);
         origin = origin.beside(other.bank.spec().model.clone(), step);
     }
-    let left_out = finder.left_out(&content.filter);
+    let mut left_out = finder.left_out(&content.filter);
+    left_out.extend(found.first().map_or(vec![], found_by_codes));
     let total = contents.first().and_then(|query| query.spaces.first()).map(|space| space.total);
     let searched = total.map(|total| (finder.bank.searchable(), total));
     let spaces = contents
@@ -145,6 +146,15 @@ fn neighbours(
     let figure = page(content.kind, &mut finder, contents, left_out, style)?;
     let source = origin.source(Some(&search));
     Ok(Made { figure, origin, spaces, source, found, searched })
+}
+
+/// In which spaces, as comparisons call them, neighbours were found by codes, and how surely.
+fn found_by_codes(found: &FoundNeighbours) -> Vec<String> {
+    let [first, second] = if found.beside.is_some() { [" A", " B"] } else { [""; 2] };
+    let own = found.own.iter().map(|report| (report, first));
+    let beside = found.beside.iter().flatten().map(|report| (report, second));
+    let by_codes = own.chain(beside).filter(|(report, _)| !report.recall.exact);
+    by_codes.map(|(report, model)| format!("{}{model} {}", report.space, report.recall)).collect()
 }
 
 /// The queries and their neighbours, laid out as a figure of `kind`.

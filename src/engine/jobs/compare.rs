@@ -10,9 +10,10 @@ use rand_pcg::Pcg64Mcg;
 use serde::Serialize;
 
 use crate::analysis::overlap::Overlap;
-use crate::bank::{Bank, ImageEntry, ModelFacts};
-use crate::engine::ask::{GalleryFilter, defaults};
+use crate::bank::{Bank, ImageEntry, ModelFacts, VectorCache};
+use crate::engine::ask::{GalleryFilter, SearchRecall, SearchWay, defaults};
 use crate::engine::jobs::Job;
+use crate::engine::jobs::index::processor;
 use crate::engine::look::selection::{Selection, VectorQuery, nearest_many};
 use crate::patch::{PatchGrid, PatchRef};
 use crate::progress::Progress;
@@ -40,6 +41,10 @@ pub struct CompareRequest {
     pub per_image: Option<usize>,
     /// Whether of images with the same pixels one alone is searched: the query's own, else the first.
     pub fold_copies: bool,
+    /// How the banks are searched.
+    pub way: SearchWay,
+    /// Where codes are kept of a bank beside which nothing can be written.
+    pub cache: Option<VectorCache>,
 }
 
 /// Which patches are asked about.
@@ -95,6 +100,8 @@ pub struct SpaceReport {
     pub interval: Option<Interval>,
     /// What two lists at random would share on average.
     pub chance: f64,
+    /// How surely the neighbours in each bank are the nearest.
+    pub searches: [SearchRecall; 2],
     /// Of each query, in their order.
     pub each: Vec<f64>,
 }
@@ -103,7 +110,7 @@ pub struct SpaceReport {
 ///
 /// # Errors
 /// Banks of other patches, a space or a query that is not in both, cancelled.
-pub fn compare(request: &CompareRequest, job: Job<'_>) -> anyhow::Result<CompareReport> {
+pub fn compare(request: &CompareRequest, mut job: Job<'_>) -> anyhow::Result<CompareReport> {
     let clock = Instant::now();
     let whole = [Bank::open(&request.banks[0])?, Bank::open(&request.banks[1])?];
     let images = common_images(whole.each_ref()).with_context(|| {
@@ -125,12 +132,18 @@ pub fn compare(request: &CompareRequest, job: Job<'_>) -> anyhow::Result<Compare
         !wanted.is_empty(),
         "the two banks have no space in common; `bagssl bank info` names those of each"
     );
+    // Codes are of all that a bank holds.
+    let codes = (wanted.as_slice(), request.cache.as_ref());
+    let [first, second] = &whole;
+    let processors = [first, second].map(|bank| processor(request.way, bank, codes, &mut job));
+    let [first, second] = processors;
+    let processors = [first?, second?];
     let total = (queries.len() * wanted.len()) as u64;
     let mut spaces = vec![];
     for (index, space) in wanted.iter().enumerate() {
         let mut overlaps = vec![];
         for some in queries.chunks(TOGETHER) {
-            overlaps.extend(overlap(&banks, space, some, request, &job)?);
+            overlaps.extend(overlap((&banks, &processors), space, some, request, &job)?);
             (job.progress)(Progress {
                 what: "comparing",
                 done: (index * queries.len() + overlaps.len()) as u64,
@@ -140,7 +153,8 @@ pub fn compare(request: &CompareRequest, job: Job<'_>) -> anyhow::Result<Compare
                 elapsed: clock.elapsed(),
             });
         }
-        spaces.push(summary(space, &overlaps));
+        let recall = |of: usize| SearchRecall::of(processors[of].recall(&banks[of], space));
+        spaces.push(summary(space, &overlaps, [0, 1].map(recall)));
     }
     let of_larger = |count: fn(&Bank) -> usize| count(&whole[0]).max(count(&whole[1]));
     Ok(CompareReport {
@@ -233,7 +247,7 @@ fn sampled(banks: &[Bank; 2], count: usize, seed: u64) -> anyhow::Result<Vec<usi
 
 /// What the neighbours of each of `rows` have in common in both banks.
 fn overlap(
-    banks: &[Bank; 2],
+    (banks, processors): (&[Bank; 2], &[Processor; 2]),
     space: &str,
     rows: &[usize],
     request: &CompareRequest,
@@ -247,7 +261,8 @@ fn overlap(
         fold_copies: request.fold_copies,
         ..GalleryFilter::default()
     };
-    let found = |bank: &Bank| -> anyhow::Result<Vec<(Vec<usize>, usize)>> {
+    let found = |of: usize| -> anyhow::Result<Vec<(Vec<usize>, usize)>> {
+        let bank = &banks[of];
         let width = bank.width(space)?;
         let mut vectors = vec![0.0; rows.len() * width];
         for (row, vector) in rows.iter().zip(vectors.chunks_exact_mut(width)) {
@@ -255,17 +270,18 @@ fn overlap(
         }
         let query = |((vector, row), kin)| VectorQuery { vector, own: std::slice::from_ref(row), kin };
         let queries: Vec<_> = vectors.chunks_exact(width).zip(rows).zip(&kin).map(query).collect();
-        let found = nearest_many(&Processor::cpu(), bank, space, &queries, (request.k, &filter), job.cancel)?;
+        let wanted = (request.k, &filter);
+        let found = nearest_many(&processors[of], bank, space, &queries, wanted, job.cancel)?;
         let rows = |found: &Selection| found.hits.iter().map(|hit| hit.row).collect();
         Ok(found.iter().map(|found| (rows(found), found.candidates)).collect())
     };
     let overlap = |((a, of_a), (b, of_b)): ((Vec<usize>, usize), (Vec<usize>, usize))| {
         Overlap::of(&a, &b, of_a.min(of_b))
     };
-    Ok(found(&banks[0])?.into_iter().zip(found(&banks[1])?).map(overlap).collect())
+    Ok(found(0)?.into_iter().zip(found(1)?).map(overlap).collect())
 }
 
-fn summary(space: &str, overlaps: &[Overlap]) -> SpaceReport {
+fn summary(space: &str, overlaps: &[Overlap], searches: [SearchRecall; 2]) -> SpaceReport {
     let each: Vec<f64> = overlaps.iter().map(Overlap::share).collect();
     let chances: Vec<f64> = overlaps.iter().map(Overlap::chance).collect();
     SpaceReport {
@@ -273,6 +289,7 @@ fn summary(space: &str, overlaps: &[Overlap]) -> SpaceReport {
         overlap: mean(&each).unwrap_or(0.0),
         interval: (each.len() > 1).then(|| bootstrap_mean(&each, RESAMPLES, LEVEL, 0)).flatten(),
         chance: mean(&chances).unwrap_or(0.0),
+        searches,
         each,
     }
 }
@@ -355,6 +372,8 @@ mod tests {
             exclude_same_image: false,
             per_image: None,
             fold_copies: false,
+            way: SearchWay::Exact,
+            cache: None,
         };
         let cancel = CancelToken::default();
         let job = Job { device: DeviceChoice::Cpu, seed: 3, cancel: &cancel, progress: &mut |_| {} };

@@ -1,7 +1,7 @@
 //! Neighbours of vectors in a bank, as they are told.
 
 use crate::bank::Bank;
-use crate::engine::ask::{GalleryFilter, NeighbourReport, SearchReport};
+use crate::engine::ask::{GalleryFilter, NeighbourReport, SearchRecall, SearchReport};
 use crate::engine::look::selection::{Selection, VectorQuery, nearest_many};
 use crate::patch::PatchRef;
 use crate::progress::CancelToken;
@@ -40,9 +40,7 @@ pub fn near(
         left_out: filter.words(&bank.spec().classes),
         let_through: found.searched,
         images: (bank.own_images(), bank.own_total_images()),
-        exact: measured.is_none(),
-        recall: measured.map_or(1.0, |measured| measured.recall),
-        recall_queries: measured.map(|measured| measured.queries),
+        recall: SearchRecall::of(measured),
         milliseconds,
         neighbours: found
             .hits

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::bank::Bank;
 use crate::engine::ask::Output;
-use crate::engine::ask::SearchReport;
 use crate::engine::ask::{Beside, FigureContent, FigureKind, FigureQuery, FigureRequest, defaults};
+use crate::engine::ask::{SearchRecall, SearchReport};
 use crate::engine::figures::assemble::{FigureBank, FoundNeighbours, Material, assemble};
 use crate::engine::figures::galleries::GalleryMaker;
 use crate::engine::figures::output::Written;
@@ -22,7 +22,7 @@ use crate::engine::jobs::index::processor;
 use crate::engine::jobs::{Job, open_embedder};
 use crate::engine::look::spaces::crop_names;
 use crate::patch::{PatchGrid, PatchRef};
-use crate::search::Relation;
+use crate::search::{Processor, Relation};
 
 /// Result of `bagssl gallery`.
 #[derive(Clone, Debug, Serialize)]
@@ -43,6 +43,11 @@ pub struct GalleriesReport {
     pub searched: u64,
     /// Patches of the first bank once it is complete.
     pub total: usize,
+    /// How surely the neighbours in each space are the nearest, by its name.
+    pub searches: BTreeMap<String, SearchRecall>,
+    /// Under the second model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beside_searches: Option<BTreeMap<String, SearchRecall>>,
     /// In reading order.
     pub queries: Vec<QueryReport>,
     /// The files that were written.
@@ -114,8 +119,17 @@ pub fn galleries(
         spaces: relations(&found.own),
         beside: found.beside.as_deref().map(relations),
     };
-    let queries = found.iter().map(report).collect();
-    Ok(GalleriesReport { k, searched: searched.unwrap_or(0), total, queries, files })
+    let recalls =
+        |found: &[SearchReport]| found.iter().map(|space| (space.space.clone(), space.recall)).collect();
+    Ok(GalleriesReport {
+        k,
+        searched: searched.unwrap_or(0),
+        total,
+        searches: found.first().map_or_else(BTreeMap::new, |found| recalls(&found.own)),
+        beside_searches: found.first().and_then(|found| found.beside.as_deref()).map(recalls),
+        queries: found.iter().map(report).collect(),
+        files,
+    })
 }
 
 /// A figure that is written, and what it shows.
@@ -138,8 +152,7 @@ fn draw(
     output.check(&request.style)?;
     let content = &mut request.content;
     let mut finder = source.haystack.open(&mut content.spaces, &mut job)?;
-    let codes_of = (content.spaces.as_slice(), source.cache.as_ref());
-    finder.processor = Arc::new(processor(source.way, &finder.bank, codes_of, &mut job)?);
+    finder.processor = source.processor(&finder, &content.spaces, &mut job)?;
     let other = source.second(content, &mut finder, &mut job)?;
     content.filter = source.filter.resolve(&finder.bank.spec().classes)?;
     let patches = source.patches(content, &finder, job.seed)?;
@@ -162,6 +175,16 @@ fn relations(found: &[SearchReport]) -> BTreeMap<String, Relations> {
 }
 
 impl GallerySource {
+    /// What searches `spaces` of a bank that is whole.
+    fn processor(
+        &self,
+        finder: &GalleryMaker,
+        spaces: &[String],
+        job: &mut Job<'_>,
+    ) -> anyhow::Result<Arc<Processor>> {
+        Ok(Arc::new(processor(self.way, &finder.bank, (spaces, self.cache.as_ref()), job)?))
+    }
+
     /// The patches under the second model; both finders then hold those that both have.
     fn second(
         &self,
@@ -178,6 +201,7 @@ impl GallerySource {
         let mut spaces = content.spaces.clone();
         let other = haystack.of_patches(grid).open(&mut spaces, job);
         let mut other = other.context("the second model")?;
+        other.processor = self.processor(&other, &content.spaces, job).context("the second model")?;
         let images =
             common_images([&first.bank, &other.bank]).context("the two cannot stand side by side")?;
         first.bank = first.bank.first_images(images);
