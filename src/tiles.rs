@@ -12,7 +12,7 @@ use std::str::FromStr;
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::words::{count, thousands};
+use crate::words::thousands;
 
 /// How whole images are cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +53,11 @@ impl ImageTiles {
         let side = (self.side / step).max(1);
         let overlap = (self.overlap / step).max(u32::from(self.overlap > 0)).min(side / 2);
         Self { side: side * step, overlap: overlap * step }
+    }
+
+    /// "tiles of 518 px, overlap 112 px".
+    pub fn words(self) -> String {
+        format!("tiles of {} px, overlap {} px", thousands(self.side), thousands(self.overlap))
     }
 
     /// Whether an input of that size is cut.
@@ -111,18 +116,15 @@ pub struct TileChoice {
 }
 
 impl TileChoice {
-    /// What follows "tiles".
-    fn words(self) -> String {
-        let ImageTiles { side, overlap } = self.tiles;
-        let reason = if self.is_told { "as told" } else { "memory" };
-        format!("of {} px, overlap {} px: {reason}", thousands(side), thousands(overlap))
+    fn reason(self) -> &'static str {
+        if self.is_told { "as told" } else { "memory" }
     }
 }
 
 impl fmt::Display for TileChoice {
     /// "tiles of 518 px, overlap 112 px: memory".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "tiles {}", self.words())
+        write!(f, "{}: {}", self.tiles.words(), self.reason())
     }
 }
 
@@ -139,7 +141,8 @@ pub struct TilesOfImage {
 impl fmt::Display for TilesOfImage {
     /// "12 tiles of 518 px, overlap 112 px: memory".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", count(self.count, "tile"), self.choice.words())
+        let words = self.choice.tiles.words();
+        write!(f, "{} {words}: {}", thousands(self.count), self.choice.reason())
     }
 }
 

@@ -21,6 +21,7 @@ use crate::memory;
 use crate::patch::PatchGrid;
 use crate::progress::{CancelToken, Progress};
 use crate::stats::Interval;
+use crate::tiles::ImageTiles;
 
 /// Resamples of the held-out images.
 const RESAMPLES: usize = 200;
@@ -58,6 +59,9 @@ pub struct CooccurringReport {
     pub data: String,
     /// Where the patches lie.
     pub grid: PatchGrid,
+    /// The tiles in which images went through that are larger, where the bank has spaces of places.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tiles: Option<ImageTiles>,
     /// Draws the halves, the first centres and the resamples.
     pub seed: u64,
     /// Kinds of patches.
@@ -134,6 +138,7 @@ pub fn measure_cooccurring(
         model: bank.spec().model.clone(),
         data: bank.spec().data.name.clone(),
         grid: bank.spec().grid,
+        tiles: bank.spec().tiles,
         seed: config.seed,
         kinds: kinds.count(),
         by,

@@ -287,10 +287,7 @@ impl BankSpec {
         let resolution =
             |s: &BankSpec| s.resolution.map_or("the usual".into(), |side| format!("{side} pixels"));
         compare("resolution of whole images", resolution(self), resolution(asked));
-        let tiles = |s: &BankSpec| match s.tiles {
-            Some(ImageTiles { side, overlap }) => format!("tiles of {side} pixels, overlap {overlap}"),
-            None => "one pass each".into(),
-        };
+        let tiles = |s: &BankSpec| s.tiles.map_or_else(|| "one pass each".into(), ImageTiles::words);
         compare("how whole images go through", tiles(self), tiles(asked));
         compare("mean", format!("{:?}", self.mean), format!("{:?}", asked.mean));
         compare("deviation", format!("{:?}", self.std), format!("{:?}", asked.std));

@@ -348,9 +348,7 @@ fn info_words(bank: &Path, info: &BankInfo) -> String {
 /// How whole images were taken for the spaces of places, where something was said or some were cut.
 fn places_words(info: &BankInfo) -> String {
     let side = info.resolution.map(|side| format!("short side {} px", thousands(side)));
-    let tiles = info.tiles.map(|ImageTiles { side, overlap }| {
-        format!("tiles of {} px, overlap {} px", thousands(side), thousands(overlap))
-    });
+    let tiles = info.tiles.map(ImageTiles::words);
     let said: Vec<String> = side.into_iter().chain(tiles).collect();
     if said.is_empty() { String::new() } else { format!(" (whole images: {})", said.join(", in ")) }
 }

@@ -105,6 +105,46 @@ fn the_usual_spaces_are_those_that_are_there() {
     assert!(error.contains("no space in common"), "{error}");
 }
 
+/// A figure names the tiles in its caption and its sidecar where it shows places of images that went through in some.
+#[test]
+fn every_figure_of_places_says_in_what_tiles_images_went_through() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| text(&folder.path().join(name)).to_owned();
+    let (bank, near_h) = (at("bank"), at("near-h.svg"));
+    let demo = ["--data", "demo", "--split", "test", "--patch", "16", "--stride", "16"];
+    let tiles = ["--resolution", "64", "--tiles", "32:8"];
+    let both = ["--space", "h", "--space", "token-last"];
+    json(&[&["embed", "--limit", "6", "--out", &bank], &demo[..], &tiles, &both].concat());
+    let of_places = ["--space", "token-last"];
+    let figures = [
+        [&["figure", "fig4", "--queries", "1"], &demo[..], &tiles, &of_places].concat(),
+        [&["figure", "fig5", "--bank", &bank, "--k", "3"], &of_places[..]].concat(),
+        [&["geometry", &bank], &of_places[..]].concat(),
+        [&["cooccurrence", &bank, "--kinds", "4", "--by", "token-last"], &of_places[..]].concat(),
+        [&["scatter", &bank], &of_places[..]].concat(),
+        [
+            &["locality", "--limit", "4", "--queries", "4", "--changed", "0"],
+            &demo[..],
+            &tiles,
+            &of_places,
+        ]
+        .concat(),
+    ];
+    let sidecar = |out: &str| -> serde_json::Value {
+        serde_json::from_str(&std::fs::read_to_string(format!("{out}.json")).unwrap()).unwrap()
+    };
+    for (place, figure) in figures.iter().enumerate() {
+        let (out, caption) = (at(&format!("{place}.svg")), at(&format!("{place}.tex")));
+        json(&[&figure[..], &["--out", &out, "--caption", &caption]].concat());
+        let told = std::fs::read_to_string(&caption).unwrap();
+        assert!(told.contains("images went through in tiles of 32 px, overlap 8 px"), "{figure:?}: {told}");
+        let source = &sidecar(&out)["source"];
+        assert_eq!(source["tiles"], serde_json::json!({ "side": 32, "overlap": 8 }), "{figure:?}: {source}");
+    }
+    json(&["figure", "fig5", "--bank", &bank, "--k", "3", "--space", "h", "--out", &near_h]);
+    assert!(!sidecar(&near_h).to_string().contains("tiles"), "patches alone went through no tiles");
+}
+
 /// Whatever says how a model is taken has no meaning beside a bank, whose vectors are there.
 #[test]
 fn no_option_of_a_model_is_overlooked_beside_a_bank() {

@@ -13,6 +13,7 @@ use crate::engine::figures::compose::{HeatmapContent, Origin, QueryContent};
 use crate::engine::figures::galleries::GalleryMaker;
 use crate::engine::figures::output::{Written, write_caption};
 use crate::engine::figures::rows::MapRow;
+use crate::engine::figures::tiling::tiles_behind;
 use crate::figure::Figure;
 use crate::patch::PatchRef;
 use crate::progress::CancelToken;
@@ -84,6 +85,8 @@ fn heatmaps(
     style: &Style,
 ) -> Made {
     let mode = content.mode;
+    let tiles = |rows: &[MapRow]| rows.iter().find_map(|row| Some(row.tiles?.choice.tiles));
+    let origin = origin.in_tiles(tiles(&rows), beside.as_deref().and_then(tiles));
     let contents: Vec<_> = match beside {
         None => rows.into_iter().map(|row| row.content(mode)).collect(),
         Some(other) => {
@@ -128,13 +131,15 @@ fn neighbours(
     let mut finder = haystack.finder;
     let mut contents: Vec<QueryContent> =
         found.iter().map(|found| finder.content(&found.query, &found.own)).collect::<anyhow::Result<_>>()?;
-    let (mut origin, search) = finder.origin(&content.filter);
+    let (mut origin, search) = finder.origin(&content.filter, &content.spaces);
     if let Some((FigureBank { finder: mut other, .. }, step)) = beside {
         let theirs = found.iter().filter_map(|found| Some((&found.query, found.beside.as_deref()?)));
         let theirs =
             theirs.map(|(query, reports)| other.content(query, reports)).collect::<anyhow::Result<_>>()?;
         compose::place_beside(&mut contents, theirs);
-        origin = origin.beside(other.bank.spec().model.clone(), step);
+        let (spec, own) = (other.bank.spec(), origin.tiles);
+        let tiles = tiles_behind(spec, &content.spaces);
+        origin = origin.beside(spec.model.clone(), step).in_tiles(own, tiles);
     }
     let mut left_out = finder.left_out(&content.filter);
     left_out.extend(found.first().map_or(vec![], found_by_codes));

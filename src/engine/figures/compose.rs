@@ -10,6 +10,7 @@ use crate::bank::{BankSpec, DataFacts, ModelFacts};
 use crate::dataset::{Dataset, DecodingFacts, FigureNote, kind_named};
 use crate::embed::Embedder;
 use crate::engine::ask::{FigureQuery, MapMode, ModelNames, NamedFilter, Style};
+use crate::engine::figures::tiling::{tiles_behind, tiles_note};
 use crate::figure::{
     ComposedQuery, Figure, GalleryCell, GalleryData, GalleryFigure, GalleryQuery, GallerySpace, GallerySpec,
     HeatmapData, HeatmapFigure, HeatmapRow, HeatmapSpace, HeatmapSpec, Instance, SheetData, SheetFigure,
@@ -18,6 +19,7 @@ use crate::figure::{
 use crate::image::Image;
 use crate::patch::{PatchGrid, PatchRef};
 use crate::search::Relation;
+use crate::tiles::ImageTiles;
 use crate::words::thousands;
 
 /// What a figure was made from: the model, and the images that were looked at.
@@ -31,6 +33,9 @@ pub struct Origin {
     /// Heatmaps: the images were cut to their centre of so many pixels a side.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fit: Option<u32>,
+    /// The tiles in which images went through that are larger, where it shows a space of places.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tiles: Option<ImageTiles>,
 }
 
 /// The second model of a comparison, and its step if it is a run's checkpoint.
@@ -40,6 +45,9 @@ pub struct BesideFacts {
     pub model: ModelFacts,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<u64>,
+    /// As [`Origin::tiles`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tiles: Option<ImageTiles>,
 }
 
 /// Which patches could be neighbours.
@@ -56,17 +64,39 @@ pub struct SearchFacts {
 impl Origin {
     /// Of heatmaps of images of `data`.
     pub fn new(embedder: &Embedder, data: &dyn Dataset) -> anyhow::Result<Self> {
-        Ok(Self { model: embedder.facts(), data: DataFacts::of(data)?, beside: None, fit: None })
+        let data = DataFacts::of(data)?;
+        Ok(Self { model: embedder.facts(), data, beside: None, fit: None, tiles: None })
     }
 
-    /// Of galleries over a bank.
-    pub fn of_bank(spec: &BankSpec) -> Self {
-        Self { model: spec.model.clone(), data: spec.data.clone(), beside: None, fit: None }
+    /// Of galleries over a bank, in some of its spaces.
+    pub fn of_bank(spec: &BankSpec, spaces: &[String]) -> Self {
+        let (model, data) = (spec.model.clone(), spec.data.clone());
+        Self { model, data, beside: None, fit: None, tiles: tiles_behind(spec, spaces) }
     }
 
     /// With `model` as the second one, beside this.
     pub fn beside(self, model: ModelFacts, step: Option<u64>) -> Self {
-        Self { beside: Some(BesideFacts { model, step }), ..self }
+        Self { beside: Some(BesideFacts { model, step, tiles: None }), ..self }
+    }
+
+    /// With the tiles of the one model and of the other.
+    pub fn in_tiles(mut self, own: Option<ImageTiles>, beside: Option<ImageTiles>) -> Self {
+        self.tiles = own;
+        self.beside.iter_mut().for_each(|other| other.tiles = beside);
+        self
+    }
+
+    /// In what tiles images went through, of two models each where they differ.
+    fn tiles_words(&self, names: &ModelNames) -> Vec<String> {
+        let own = (self.tiles, "A");
+        let all = match &self.beside {
+            Some(beside) if beside.tiles != self.tiles => vec![own, (beside.tiles, "B")],
+            _ => return self.tiles.map(tiles_note).into_iter().collect(),
+        };
+        let of = |(tiles, side): (Option<ImageTiles>, &str)| {
+            Some(format!("{}: {}", names.of(side), tiles_note(tiles?)))
+        };
+        all.into_iter().filter_map(of).collect()
     }
 
     /// What stands below a figure. Names of files stay out of a figure's bytes, so that a model is told by the name
@@ -80,7 +110,7 @@ impl Origin {
         let mut notes = match beside {
             None if names.own.is_empty() => vec![identity(model, "")],
             None => vec![format!("model {}, {}", names.own, model.arch)],
-            Some(BesideFacts { model: other, step }) => {
+            Some(BesideFacts { model: other, step, .. }) => {
                 let step = step.map_or(String::new(), |step| format!(", step {}", thousands(step)));
                 vec![
                     format!("{}: {}", names.of("A"), identity(model, &names.own)),
@@ -94,6 +124,7 @@ impl Origin {
             FigureNote::Nothing => {}
         }
         notes.extend(data.decoding.iter().flat_map(DecodingFacts::words));
+        notes.extend(self.tiles_words(names));
         notes
     }
 

@@ -6,6 +6,7 @@ use crate::analysis::cooccurring::{RatioBin, by_ratio};
 use crate::analysis::cooccurring_bank::{CooccurringReport, KindPairs};
 use crate::engine::ask::MeasuredPage;
 use crate::engine::figures::plotted::{curves, line, page};
+use crate::engine::figures::tiling::{any_of_places, tiles_note};
 use crate::figure::{CurveAxis, CurveSeries, Panel, PanelsSpec};
 use crate::stats::Interval;
 use crate::words::{count, thousands};
@@ -32,7 +33,7 @@ pub fn cooccurring_page(report: &CooccurringReport, pairs: &KindPairs) -> Measur
         |[images, patches]: [usize; 2]| format!("{} of {}", count(patches, "patch"), count(images, "image"));
     let found = report.spaces.iter().map(|of| format!("{} {}", of.space, interval(of.correlation.as_ref())));
     let found: Vec<String> = found.collect();
-    let notes = vec![
+    let mut notes = vec![
         format!("model {}, {}", report.model.name, report.data),
         format!(
             "{} kinds of patches of {2} x {2} px every {3} px, by {1} of {4}",
@@ -57,9 +58,12 @@ pub fn cooccurring_page(report: &CooccurringReport, pairs: &KindPairs) -> Measur
             interval(report.ceiling.as_ref())
         ),
     ];
+    let spaces = report.spaces.iter().map(|of| &of.space).chain([&report.by]);
+    let tiles = report.tiles.filter(|_| any_of_places(spaces));
+    notes.extend(tiles.map(tiles_note));
     let source = json!({
         "model": report.model, "data": report.data, "grid": report.grid, "kinds": report.kinds, "by": report.by,
-        "seed": report.seed, "taught": report.taught, "held_out": report.held_out,
+        "seed": report.seed, "taught": report.taught, "held_out": report.held_out, "tiles": tiles,
     });
     MeasuredPage {
         spec: PanelsSpec::default(),

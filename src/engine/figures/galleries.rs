@@ -37,10 +37,11 @@ impl GalleryMaker {
     }
 
     /// What the figure was made from, and among which patches its neighbours were found.
-    pub fn origin(&self, filter: &GalleryFilter) -> (Origin, SearchFacts) {
+    pub fn origin(&self, filter: &GalleryFilter, spaces: &[String]) -> (Origin, SearchFacts) {
         let spec = self.bank.spec();
         let guests = self.bank.guests().iter().map(|image| image.index).collect();
-        (Origin::of_bank(spec), SearchFacts { grid: spec.grid, filter: filter.named(&spec.classes), guests })
+        let search = SearchFacts { grid: spec.grid, filter: filter.named(&spec.classes), guests };
+        (Origin::of_bank(spec, spaces), search)
     }
 
     /// What is left out, in words: by the filter, and of what is broken.

@@ -8,9 +8,11 @@ use crate::bank::ModelFacts;
 use crate::dataset::Split;
 use crate::engine::ask::MeasuredPage;
 use crate::engine::figures::plotted::{curves, line, page};
+use crate::engine::figures::tiling::tiles_note;
 use crate::figure::{CurveAxis, CurveSeries, Panel, PanelsData, PanelsSpec};
 use crate::patch::PatchGrid;
 use crate::stats::Interval;
+use crate::tiles::ImageTiles;
 use crate::words::{count, thousands};
 
 /// What was measured.
@@ -25,6 +27,8 @@ pub struct LocalityFacts<'a> {
     pub of: usize,
     /// Where the patches lie.
     pub grid: PatchGrid,
+    /// The tiles in which images went through that are larger, where a space is one of places.
+    pub tiles: Option<ImageTiles>,
 }
 
 /// Names that stand in full beside one another below a panel.
@@ -60,16 +64,17 @@ pub fn locality_page(facts: &LocalityFacts<'_>, report: &LocalityReport) -> Meas
     let PatchGrid { patch, stride } = facts.grid;
     let source = json!({
         "model": facts.model, "data": facts.data, "split": facts.split, "patch": patch, "stride": stride,
-        "images": report.images, "of": facts.of, "config": report.config,
+        "images": report.images, "of": facts.of, "config": report.config, "tiles": facts.tiles,
     });
-    let data = locality_panels((&facts.model.name, facts.data, facts.of), facts.grid, report);
+    let about = (&*facts.model.name, facts.data, facts.of);
+    let data = locality_panels(about, (facts.grid, facts.tiles), report);
     MeasuredPage { spec: locality_spec(), data, source }
 }
 
 /// What that page shows, of a model on a data set of so many images, by their names.
 pub fn locality_panels(
     (model, data, of_images): (&str, &str, usize),
-    grid: PatchGrid,
+    (grid, tiles): (PatchGrid, Option<ImageTiles>),
     report: &LocalityReport,
 ) -> PanelsData {
     let names: Vec<String> = report.spaces.iter().map(|space| space.space.clone()).collect();
@@ -103,7 +108,7 @@ pub fn locality_panels(
         _ => true,
     });
     let config = report.config;
-    let notes = vec![
+    let mut notes = vec![
         format!("model {model}, {data}: {} of {} images", thousands(report.images), thousands(of_images)),
         format!("{} of {2} x {2} px every {1} px", count(report.patches, "patch"), grid.stride, grid.patch),
         format!(
@@ -115,6 +120,7 @@ pub fn locality_panels(
         format!("{} changed", count(report.changed, "patch")),
         "bands: bootstrap intervals of 95 % over images".into(),
     ];
+    notes.extend(tiles.map(tiles_note));
     page(format!("Locality of {model}"), panels, notes)
 }
 

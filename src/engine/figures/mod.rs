@@ -3,6 +3,7 @@
 //! the figure, its notes and its sidecar's source ([`assemble`], which lays panels out with [`compose`]). For the
 //! window all that needs no tensors is done by a thread of its own ([`worker`]). Pages of measured numbers are laid out
 //! here too ([`plotted`], [`averages`], [`spaces`], [`locality`], [`cooccurrence`], [`cooccurring`], [`scatter`]).
+//! All say in what tiles images went through ([`tiling`]).
 
 pub mod assemble;
 pub mod averages;
@@ -16,4 +17,5 @@ pub mod plotted;
 pub mod rows;
 pub mod scatter;
 pub mod spaces;
+pub mod tiling;
 pub mod worker;

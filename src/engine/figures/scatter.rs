@@ -7,6 +7,7 @@ use crate::bank::BankSpec;
 use crate::colormap::{Colormap, category, place_color};
 use crate::engine::ask::{MeasuredPage, PointColor, QuerySpec, Tints};
 use crate::engine::figures::plotted::page;
+use crate::engine::figures::tiling::{tiles_behind, tiles_note};
 use crate::figure::{CurveAxis, LegendEntry, MOST_POINTS, Panel, PanelsSpec, PointsPanel};
 use crate::words::thousands;
 
@@ -57,6 +58,7 @@ impl ScatterFacts<'_> {
             "model": spec.model, "data": spec.data, "grid": spec.grid, "space": plane.space, "by": plane.way, "color": self.color.name(),
             "patches": count, "of": plane.of, "images": self.images, "fitted": plane.fitted,
             "explained": plane.axes.explained, "query": self.query.as_ref().map(|(query, _)| query),
+            "tiles": tiles_behind(spec, [&plane.space]),
         });
         MeasuredPage {
             spec: look,
@@ -88,6 +90,7 @@ impl ScatterFacts<'_> {
                 }
             },
         ];
+        notes.extend(tiles_behind(spec, [&plane.space]).map(tiles_note));
         notes.extend(self.query.is_some().then(|| "dashes: the query".to_owned()));
         notes
     }

@@ -3,16 +3,19 @@
 use serde_json::json;
 
 use crate::analysis::spaces::{Geometry, SpacePair};
-use crate::bank::ModelFacts;
+use crate::bank::{Bank, BankSpec, ModelFacts};
 use crate::colormap::Colormap;
 use crate::engine::ask::MeasuredPage;
 use crate::engine::figures::plotted::{curves, line, page};
+use crate::engine::figures::tiling::{tiles_behind, tiles_note};
 use crate::figure::{CurveAxis, MatrixPanel, Panel, PanelsSpec};
-use crate::patch::PatchGrid;
 use crate::words::thousands;
 
-/// Spectra, hubs, and how alike the spaces are, of one model or two on the patches of `grid` of data set `data`.
-pub fn geometry_page(models: &[ModelFacts], data: &str, grid: PatchGrid, report: &Geometry) -> MeasuredPage {
+/// Spectra, hubs, and how alike the spaces are, of one bank or two of the same patches.
+pub fn geometry_page(banks: &[Bank], report: &Geometry) -> MeasuredPage {
+    let specs: Vec<&BankSpec> = banks.iter().map(Bank::spec).collect();
+    let models: Vec<&ModelFacts> = specs.iter().map(|spec| &spec.model).collect();
+    let (data, grid) = specs.first().map_or(("", None), |spec| (&*spec.data.name, Some(spec.grid)));
     let names: Vec<String> = report.spaces.iter().map(|space| space.space.clone()).collect();
     let places = |count: usize| (1..=count).map(|place| place as f64).collect::<Vec<f64>>();
     let spectra = report.spaces.iter().map(|space| {
@@ -40,14 +43,16 @@ pub fn geometry_page(models: &[ModelFacts], data: &str, grid: PatchGrid, report:
         panels.push(matrix(&format!("overlap@{}", report.k), &names, report, |pair| pair.overlap.value));
     }
     let names_of_models: Vec<&str> = models.iter().map(|model| model.name.as_str()).collect();
-    let notes = vec![
+    let tiles = specs.iter().find_map(|spec| tiles_behind(spec, &names));
+    let mut notes = vec![
         format!("model {}, {data}", names_of_models.join(" and ")),
         format!("{} of {} patches, seed {}", thousands(report.rows), thousands(report.of), report.seed),
         format!("rows and columns of matrices: {}", names.join(", ")),
     ];
+    notes.extend(tiles.map(tiles_note));
     let source = json!({
         "models": models, "data": data, "grid": grid, "rows": report.rows,
-        "of": report.of, "k": report.k, "seed": report.seed,
+        "of": report.of, "k": report.k, "seed": report.seed, "tiles": tiles,
     });
     MeasuredPage { spec: PanelsSpec::default(), data: page(String::new(), panels, notes), source }
 }

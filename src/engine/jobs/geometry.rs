@@ -78,7 +78,7 @@ pub fn geometry(request: &GeometryRequest, mut job: Job<'_>) -> anyhow::Result<G
         files: None,
     };
     if let Some(plot) = &request.plot {
-        let page = geometry_page(&report.models, &report.data, report.grid, &report.geometry);
+        let page = geometry_page(&banks, &report.geometry);
         report.files = Some(plot.write(page.data, page.spec, page.source)?);
     }
     if let Some(csv) = &request.csv {

@@ -18,6 +18,7 @@ use crate::model::ModelSpec;
 use crate::patch::PatchGrid;
 use crate::search::Processor;
 use crate::stats::Interval;
+use crate::tiles::ImageTiles;
 
 /// `bagssl locality`.
 pub struct LocalityRequest {
@@ -61,6 +62,9 @@ pub struct LocalityResult {
     pub of: usize,
     /// In which order they are taken.
     pub images_order: String,
+    /// The tiles in which images went through that are larger, where a space is one of places.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tiles: Option<ImageTiles>,
     /// The measures.
     #[serde(flatten)]
     pub report: LocalityReport,
@@ -79,6 +83,8 @@ pub fn locality(request: &LocalityRequest, job: Job<'_>) -> anyhow::Result<Local
     // There are thousands of queries: what is brought to a GPU pays.
     let processor = Processor::of(&device);
     let plan = fresh::plan(&embedder, data.as_ref(), request.limit, request.grid, &request.spaces)?;
+    // The plan has them where a space is one of places.
+    let tiles = plan.spec.tiles;
     let report =
         locality::measure(&embedder, &data, (plan, &processor), &request.config, job.cancel, job.progress)?;
     let mut result = LocalityResult {
@@ -90,6 +96,7 @@ pub fn locality(request: &LocalityRequest, job: Job<'_>) -> anyhow::Result<Local
         stride: request.grid.stride,
         of: data.len(),
         images_order: ImageOrder::Spread { seed: SPREAD_SEED, of: data.len() as u64 }.to_string(),
+        tiles,
         report,
         files: None,
     };
@@ -100,6 +107,7 @@ pub fn locality(request: &LocalityRequest, job: Job<'_>) -> anyhow::Result<Local
             split: result.split,
             of: result.of,
             grid: request.grid,
+            tiles,
         };
         let page = locality_page(&facts, &result.report);
         result.files = Some(plot.write(page.data, page.spec, page.source)?);
@@ -125,7 +133,7 @@ fn open(request: &LocalityRequest) -> anyhow::Result<std::sync::Arc<dyn Dataset>
 /// The report, one page of plots.
 pub(super) fn report_page(result: &LocalityResult) -> PanelsData {
     let grid = PatchGrid { patch: result.patch, stride: result.stride };
-    locality_panels((&result.model, &result.data, result.of), grid, &result.report)
+    locality_panels((&result.model, &result.data, result.of), (grid, result.tiles), &result.report)
 }
 
 fn write_table(path: &Path, report: &LocalityReport) -> anyhow::Result<()> {

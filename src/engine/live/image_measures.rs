@@ -17,6 +17,7 @@ use crate::engine::ask::{
 use crate::engine::figures::averages::{CARRIED_NOTE, carried_panels, convergence_panels};
 use crate::engine::figures::compose::title_in;
 use crate::engine::figures::plotted::page;
+use crate::engine::figures::tiling::{tiles_behind, tiles_note};
 use crate::engine::live::measured_pages::export;
 use crate::engine::live::open::Open;
 use crate::engine::live::part::{Change, Due, Handled, Part, Turn};
@@ -224,12 +225,17 @@ fn image_page(
     let title = title_in(data.as_ref(), *image);
     let mut panels = convergence_panels(curves);
     panels.extend(carried_panels(&title, maps.image(), &names, &work.carried, maps.shape()));
-    let model = match (&open.embedder, &open.stored) {
-        (Some(embedder), _) => embedder.facts(),
-        (None, Some(stored)) => stored.bank.spec().model.clone(),
+    let (model, tiles) = match (&open.embedder, &open.stored) {
+        (Some(embedder), _) => {
+            (embedder.facts(), maps.tiles(embedder).map(|tiles| tiles.choice.tiles))
+        }
+        (None, Some(stored)) => {
+            let spec = stored.bank.spec();
+            (spec.model.clone(), tiles_behind(spec, &names))
+        }
         (None, None) => anyhow::bail!("no model is open"),
     };
-    let notes = vec![
+    let mut notes = vec![
         format!("model {}, {}: {title}", model.name, data.name()),
         format!("{} patches of {1} x {1} px every {2} px", thousands(maps.cells()), grid.patch, grid.stride),
         format!(
@@ -237,9 +243,10 @@ fn image_page(
         ),
         format!("maps: {CARRIED_NOTE}"),
     ];
+    notes.extend(tiles.map(tiles_note));
     let source = json!({
         "model": model, "data": data.name(), "split": data.split(), "image": image, "patch": grid.patch,
-        "stride": grid.stride, "orders": ORDERS, "seed": SEED,
+        "stride": grid.stride, "orders": ORDERS, "seed": SEED, "tiles": tiles,
     });
     let spec = PanelsSpec { height_in: 2.2, ..PanelsSpec::default() };
     Ok(MeasuredPage { spec, data: page(String::new(), panels, notes), source })

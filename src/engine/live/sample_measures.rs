@@ -26,6 +26,7 @@ use crate::engine::ask::{
 use crate::engine::figures::cooccurring::cooccurring_page;
 use crate::engine::figures::locality::{LocalityFacts, locality_page};
 use crate::engine::figures::spaces::geometry_page;
+use crate::engine::figures::tiling::tiles_behind;
 use crate::engine::live::measured_pages::export;
 use crate::engine::live::open::Open;
 use crate::engine::live::part::{Change, Due, Handled, Part, Turn};
@@ -132,8 +133,7 @@ impl SampleReport for Geometry {
     fn measure(job: &SampleJob, progress: &mut dyn FnMut(Progress)) -> anyhow::Result<SampleMeasured<Self>> {
         let (bank, config) = (std::slice::from_ref(&job.bank), GeometryConfig::default());
         let report = measure_spaces(bank, &job.names(), config, &job.cancel, progress)?;
-        let spec = job.bank.spec();
-        let page = geometry_page(std::slice::from_ref(&spec.model), &spec.data.name, spec.grid, &report);
+        let page = geometry_page(bank, &report);
         Ok(SampleMeasured { report, page, changing: Ok(None) })
     }
 }
@@ -177,7 +177,8 @@ impl SampleJob {
     fn locality_page(&self, report: &LocalityReport) -> MeasuredPage {
         let (spec, data) = (self.bank.spec(), self.data.as_ref());
         let (of, split, grid) = (data.len(), data.split(), spec.grid);
-        let facts = LocalityFacts { model: &spec.model, data: &spec.data.name, split, of, grid };
+        let tiles = tiles_behind(spec, self.names());
+        let facts = LocalityFacts { model: &spec.model, data: &spec.data.name, split, of, grid, tiles };
         locality_page(&facts, report)
     }
 
