@@ -168,7 +168,7 @@ fn what_is_not_given_is_said_and_nothing_is_made_up() {
         "No run folder was given",
         "Not measured; run `bagssl eval --table 1 --data DATA --out table1 vicreg-multi=RUN`",
         "Not measured; run `bagssl locality --model RUN --data DATA --split test --json > locality.json`",
-        "another trend than in the paper from central to 1",
+        "vicreg-patches: the same trend as in the paper from 1 to 16; not to be told from central to 1, where intervals overlap.",
     ] {
         assert!(page.contains(said), "{said} is missing in:\n{page}");
     }

@@ -247,6 +247,27 @@ impl EvalPlan {
         self.pairs().count() * self.seeds.len()
     }
 
+    /// What all its cells have in common, in words: the classifiers, the seeds, a test split that was drawn.
+    pub fn protocol(&self) -> String {
+        let (knn, linear) = (KnnConfig::default(), LinearConfig::default());
+        let is_used = |name: &str| self.evaluations.iter().flat_map(|it| &it.classifiers).any(|it| it == name);
+        let mut parts = vec![];
+        if is_used("knn") {
+            let (k, t) = (self.k.unwrap_or(knn.k), self.temperature.unwrap_or(knn.temperature));
+            parts.push(format!("kNN: cosine, k {k}, votes exp(s/T), T {t}"));
+        }
+        if is_used("linear") {
+            let epochs = self.probe_epochs.unwrap_or(linear.epochs);
+            parts.push(format!(
+                "linear probe: {epochs} epochs of SGD on features that are kept, the last epoch counts"
+            ));
+        }
+        let seeds: Vec<String> = self.seeds.iter().map(u64::to_string).collect();
+        parts.push(format!("{} {}", if seeds.len() == 1 { "seed" } else { "seeds" }, seeds.join(", ")));
+        parts.extend(self.holdout.map(|share| format!("the test split is a drawn {share} of each class")));
+        parts.join("; ")
+    }
+
     /// One evaluation with one seed, its features kept in `cache`.
     ///
     /// # Errors
@@ -340,6 +361,18 @@ mod tests {
         let text = toml::to_string(&plan).unwrap();
         assert_eq!(EvalPlan::parse(&text).unwrap(), plan, "{text}");
         assert_eq!((plan.cells(), plan.models[0].spec().overrides.input), (2, Some(64)));
+    }
+
+    #[test]
+    fn the_protocol_has_the_constants_of_the_classifiers_that_are_used() {
+        let plan = EvalPlan::parse(PLAN).unwrap();
+        let words = "kNN: cosine, k 20, votes exp(s/T), T 0.07; linear probe: 100 epochs of SGD on features that are kept, \
+                     the last epoch counts; seeds 0, 1";
+        assert_eq!(plan.protocol(), words);
+        let mut plan = EvalPlan { holdout: Some(0.2), seeds: vec![3], k: Some(5), ..plan };
+        plan.evaluations[0].classifiers = vec!["knn".into()];
+        let words = "kNN: cosine, k 5, votes exp(s/T), T 0.07; seed 3; the test split is a drawn 0.2 of each class";
+        assert_eq!(plan.protocol(), words);
     }
 
     #[test]

@@ -39,13 +39,15 @@ pub struct AccuracyReport {
 /// # Errors
 /// A folder that holds no results, nothing to draw, or a file that cannot be written.
 pub fn accuracy_bars(request: &AccuracyRequest) -> anyhow::Result<AccuracyReport> {
-    let mut rows = vec![];
+    let (mut rows, mut protocols) = (vec![], vec![]);
     for folder in &request.results {
-        rows.extend(StoredResults::read(folder)?.rows);
+        let StoredResults { plan, rows: of_folder } = StoredResults::read(folder)?;
+        rows.extend(of_folder.into_iter().filter(|row| request.classifiers.contains(&&*row.classifier)));
+        protocols.push(plan.protocol());
     }
     let names: Vec<String> = request.results.iter().map(|folder| folder.display().to_string()).collect();
     let what = || format!("the results of {}", names.join(", "));
-    let data = bars_page(&rows, &request.classifiers);
+    let data = bars_page(&rows, &request.classifiers, &protocols);
     ensure!(
         !data.panels.is_empty(),
         "{}: no row of the classifier {}",
@@ -62,27 +64,43 @@ pub(super) fn bars_spec() -> PanelsSpec {
     PanelsSpec { across: 1, height_in: 2.2, ..PanelsSpec::default() }
 }
 
-/// Bars of all rows, a panel for each classifier of which there are some.
-pub(super) fn bars_page(rows: &[ResultRow], classifiers: &[&str]) -> PanelsData {
+/// Bars of all rows, a panel for each classifier of which there are some; `protocols` are those of their plans.
+pub(super) fn bars_page(rows: &[ResultRow], classifiers: &[&str], protocols: &[String]) -> PanelsData {
     let panels = classifiers.iter().filter_map(|classifier| panel(rows, classifier)).collect();
-    page(String::new(), panels, notes(rows))
+    page(String::new(), panels, notes(rows, protocols))
 }
 
 /// What all bars have in common, in words.
-fn notes(rows: &[ResultRow]) -> Vec<String> {
-    let span = |what: &str, of: fn(&ResultRow) -> usize| {
-        let (least, most) = (rows.iter().map(of).min(), rows.iter().map(of).max());
-        match (least.unwrap_or(0), most.unwrap_or(0)) {
-            (least, most) if least == most => count(most, what),
-            (least, most) => format!("{} to {}", thousands(least), count(most, what)),
+fn notes(rows: &[ResultRow], protocols: &[String]) -> Vec<String> {
+    let span = |of: &dyn Fn(&ResultRow) -> usize| {
+        let (least, most) = (rows.iter().map(of).min().unwrap_or(0), rows.iter().map(of).max().unwrap_or(0));
+        let least = (least < most).then(|| format!("{} to ", thousands(least))).unwrap_or_default();
+        (least, most)
+    };
+    let seen = |what: &str, of: fn(&ResultRow) -> usize| {
+        let (least, most) = span(&of);
+        least + &count(most, what)
+    };
+    // Of how many, where some were left out.
+    let images = |what: &str, of: fn(&ResultRow) -> usize, all: fn(&ResultRow) -> Option<usize>| {
+        let is_part = rows.iter().any(|row| all(row).is_some_and(|all| all > of(row)));
+        let (least, most) = span(&of);
+        let (least_of_all, all) = span(&|row| all(row).unwrap_or(of(row)));
+        match is_part {
+            true => format!("{least}{} of {least_of_all}{}", thousands(most), count(all, what)),
+            false => least + &count(most, what),
         }
     };
-    vec![
-        span("test image", |row| row.images),
-        span("training image", |row| row.train_images),
-        span("seed", |row| row.seeds),
+    let mut notes = vec![
+        images("test image", |row| row.images, |row| row.images_of),
+        images("training image", |row| row.train_images, |row| row.train_images_of),
+        seen("seed", |row| row.seeds),
         "lines: intervals of 95 % for the choice of test images".to_owned(),
-    ]
+    ];
+    if let Some(first) = protocols.first().filter(|first| protocols.iter().all(|other| other == *first)) {
+        notes.push(first.clone());
+    }
+    notes
 }
 
 /// The bars of one classifier: a group for each model and evaluation, a bar for each number of patches.

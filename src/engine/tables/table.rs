@@ -14,6 +14,19 @@ fn percent(row: &ResultRow, plus_minus: &str) -> String {
     format!("{:.1}{deviation}", 100.0 * row.accuracy)
 }
 
+/// "82.0 % [81.2, 82.8]": an accuracy with its interval.
+pub fn share_words(row: &ResultRow) -> String {
+    format!("{} % [{:.1}, {:.1}]", percent(row, "±"), 100.0 * row.low, 100.0 * row.high)
+}
+
+/// "1,000 of 10,000", or the one number where all are taken.
+fn part(images: usize, of: Option<usize>) -> String {
+    match of {
+        Some(of) if of > images => format!("{} of {}", thousands(images), thousands(of)),
+        _ => thousands(images),
+    }
+}
+
 fn column(row: &ResultRow) -> String {
     format!("{} {}", row.classifier, row.patches)
 }
@@ -51,34 +64,67 @@ impl<'a> ResultGrid<'a> {
         self.rows.iter().find(|row| row.model == model && self::column(row) == column).copied()
     }
 
+    /// Images that it is of, in words: test and training.
+    fn images(&self) -> [String; 2] {
+        let of = |row: &&ResultRow| {
+            [part(row.images, row.images_of), part(row.train_images, row.train_images_of)]
+        };
+        self.rows.first().map(of).unwrap_or_default()
+    }
+
     /// Whether each step from one aggregate to the next goes the way that it goes in the paper, for the models of which
-    /// the paper has numbers.
+    /// the paper has numbers that differ.
     fn trends(&self) -> Vec<Trend> {
         let of_model = |model: &&str| {
             let known = self.rows.iter().filter(|row| row.model == **model && row.paper.is_some());
             let known: Vec<&ResultRow> = known.copied().collect();
             let same_classifier = |pair: &&[&ResultRow]| pair[0].classifier == pair[1].classifier;
-            let steps = known.windows(2).filter(same_classifier).filter_map(|pair| {
-                let theirs = pair[1].paper? - pair[0].paper?;
-                Some(((pair[1].accuracy - pair[0].accuracy) * theirs > 0.0, pair))
-            });
-            let steps: Vec<(bool, &[&ResultRow])> = steps.collect();
-            let wrong: Vec<String> = steps
-                .iter()
-                .filter(|(is_same, _)| !is_same)
-                .map(|(_, pair)| format!("{} to {}", pair[0].patches, pair[1].patches))
-                .collect();
-            let words = match (steps.is_empty(), wrong.is_empty()) {
-                (true, _) => return None,
-                (false, true) => format!("{model}: the same trend as in the paper"),
-                (false, false) => {
-                    format!("{model}: another trend than in the paper from {}", wrong.join(", "))
+            let steps = known.windows(2).filter(same_classifier).filter_map(step);
+            let mut by_verdict = [vec![], vec![], vec![]];
+            steps.for_each(|(verdict, words)| by_verdict[verdict as usize].push(words));
+            let [same, other, untold] = by_verdict.map(|steps| steps.join(", "));
+            let mut parts = vec![];
+            match untold.is_empty() && other.is_empty() {
+                true => parts.extend((!same.is_empty()).then(|| "the same trend as in the paper".to_owned())),
+                false => {
+                    let told = [("another trend than", &other), ("the same trend as", &same)];
+                    let told = told.into_iter().filter(|(_, steps)| !steps.is_empty());
+                    parts.extend(told.map(|(what, steps)| format!("{what} in the paper from {steps}")));
                 }
-            };
-            Some(Trend { evaluation: self.name.to_owned(), is_same: wrong.is_empty(), words })
+            }
+            let overlap = || format!("not to be told from {untold}, where intervals overlap");
+            parts.extend((!untold.is_empty()).then(overlap));
+            let (evaluation, is_same) = (self.name.to_owned(), other.is_empty());
+            (!parts.is_empty()).then(|| Trend {
+                evaluation,
+                is_same,
+                words: format!("{model}: {}", parts.join("; ")),
+            })
         };
         self.models.iter().filter_map(of_model).collect()
     }
+}
+
+/// How a step from one aggregate to the next goes beside the paper's.
+#[derive(Clone, Copy)]
+enum StepWay {
+    Same,
+    Other,
+    /// The intervals overlap.
+    Untold,
+}
+
+/// How a step goes, and which it is; `None` where the paper's numbers are alike or missing.
+fn step(pair: &[&ResultRow]) -> Option<(StepWay, String)> {
+    let [from, to] = [pair[0], pair[1]];
+    let theirs = to.paper? - from.paper?;
+    let ours = to.accuracy - from.accuracy;
+    let way = match to.low > from.high || to.high < from.low {
+        false => StepWay::Untold,
+        true if ours * theirs > 0.0 => StepWay::Same,
+        true => StepWay::Other,
+    };
+    (theirs != 0.0).then(|| (way, format!("{} to {}", from.patches, to.patches)))
 }
 
 /// Of each evaluation and model of which the paper has numbers, whether ours go the same way.
@@ -95,35 +141,33 @@ pub fn texts(plan: &EvalPlan, rows: &[ResultRow]) -> anyhow::Result<ResultTexts>
     Ok(ResultTexts {
         json: serde_json::to_string_pretty(&all)?,
         csv: csv(rows),
-        markdown: markdown(&plan.title, rows),
-        latex: latex(rows),
+        markdown: markdown(plan, rows),
+        latex: latex(plan, rows),
     })
 }
 
-/// A heading, then a table for each evaluation: models by aggregates, the paper's number and the difference in brackets.
-pub fn markdown(title: &str, rows: &[ResultRow]) -> String {
-    let heading = if title.is_empty() { String::new() } else { format!("# {title}\n") };
-    heading + &sections("##", rows, |row| percent(row, "±"))
+/// A heading, the protocol, then a table for each evaluation: models by aggregates, the paper's number and the difference
+/// in brackets.
+pub fn markdown(plan: &EvalPlan, rows: &[ResultRow]) -> String {
+    let title = &plan.title;
+    let heading = if title.is_empty() { String::new() } else { format!("# {}\n\n", escaped(title)) };
+    format!("{heading}{}.\n{}", plan.protocol(), sections("##", rows))
 }
 
-/// As [`markdown`] without its heading, each table under a heading of its own that begins with `mark`; `number` writes
-/// the accuracy of a cell.
-pub fn sections(mark: &str, rows: &[ResultRow], number: impl Fn(&ResultRow) -> String) -> String {
+/// As [`markdown`] without its heading, each table under a heading of its own that begins with `mark`.
+pub fn sections(mark: &str, rows: &[ResultRow]) -> String {
     let mut text = String::new();
     for grid in ResultGrid::all(rows) {
-        let part = |images: usize, of: Option<usize>| match of {
-            Some(of) if of > images => format!("{} of {}", thousands(images), thousands(of)),
-            _ => thousands(images),
+        let [test, train] = grid.images();
+        let paper = match grid.rows.iter().any(|row| row.paper.is_some()) {
+            true => "; in round brackets the paper's, and the difference",
+            false => "",
         };
-        let images = grid.rows.first().map_or_else(Default::default, |row| {
-            (part(row.images, row.images_of), part(row.train_images, row.train_images_of))
-        });
         let _ = writeln!(
             text,
-            "\n{mark} {}\n\nAccuracy, %, of {} test images by {} training images; in brackets the paper's, and the difference.\n",
+            "\n{mark} {}\n\nAccuracy of {test} test images by {train} training images, with its interval of 95 % for the choice of \
+             test images{paper}.\n",
             escaped(grid.name),
-            images.0,
-            images.1
         );
         let columns: Vec<String> = grid.columns.iter().map(|column| escaped(column)).collect();
         let _ = writeln!(text, "| | {} |", columns.join(" | "));
@@ -134,7 +178,7 @@ pub fn sections(mark: &str, rows: &[ResultRow], number: impl Fn(&ResultRow) -> S
                 let paper = row.paper.zip(row.difference).map_or(String::new(), |(paper, difference)| {
                     format!(" ({:.1}, {:+.1})", 100.0 * paper, 100.0 * difference)
                 });
-                number(row) + &paper
+                share_words(row) + &paper
             };
             let cells: Vec<String> = grid.columns.iter().map(cell).collect();
             let _ = writeln!(text, "| {} | {} |", escaped(model), cells.join(" | "));
@@ -151,15 +195,18 @@ pub fn escaped(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }
 
-/// A booktabs table for each evaluation.
-pub fn latex(rows: &[ResultRow]) -> String {
+/// A booktabs table for each evaluation; its caption has the protocol.
+pub fn latex(plan: &EvalPlan, rows: &[ResultRow]) -> String {
     let mut text = "% \\usepackage{booktabs}\n".to_owned();
     for grid in ResultGrid::all(rows) {
+        let [test, train] = grid.images();
         let columns: Vec<String> = grid.columns.iter().map(|column| tex(column)).collect();
         let _ = writeln!(
             text,
-            "\\begin{{table}}[t]\n  \\centering\n  \\caption{{{}: accuracy, \\%.}}",
-            tex(grid.name)
+            "\\begin{{table}}[t]\n  \\centering\n  \\caption{{{}: accuracy, \\%, of {test} test images by {train} training images. \
+             {}.}}",
+            tex(grid.name),
+            tex(&plan.protocol())
         );
         let _ = writeln!(text, "  \\begin{{tabular}}{{l{}}}\n    \\toprule", "r".repeat(columns.len()));
         let _ = writeln!(text, "    & {} \\\\\n    \\midrule", columns.join(" & "));
@@ -179,7 +226,8 @@ pub fn latex(rows: &[ResultRow]) -> String {
 pub fn csv(rows: &[ResultRow]) -> String {
     let mut text = "model,evaluation,classifier,patches,accuracy,low,high,seeds,deviation,images,train_images,seconds,paper,difference\n".to_owned();
     let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\"").replace(['\n', '\r'], " "));
-    let some = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
+    // Percents of a plan come as shares: 0.908, and not what is left of dividing.
+    let some = |value: Option<f64>| value.map_or(String::new(), |value| ((value * 1e6).round() / 1e6).to_string());
     for row in rows {
         let ResultRow { accuracy, low, high, seeds, images, train_images, seconds, .. } = row;
         let _ = writeln!(
@@ -200,6 +248,7 @@ pub fn csv(rows: &[ResultRow]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::ask::PlannedEvaluation;
 
     fn row(model: &str, patches: &str, accuracy: f64, paper: Option<f64>) -> ResultRow {
         ResultRow {
@@ -222,6 +271,11 @@ mod tests {
         }
     }
 
+    fn plan() -> EvalPlan {
+        let evaluations = vec![PlannedEvaluation::default()];
+        EvalPlan { title: "Table 1".into(), evaluations, ..EvalPlan::of("demo".into()) }
+    }
+
     fn rows() -> Vec<ResultRow> {
         let mut rows = vec![
             row("A|B", "central", 0.461, Some(0.471)),
@@ -234,28 +288,47 @@ mod tests {
 
     #[test]
     fn numbers_stand_by_model_and_aggregate_with_the_papers() {
-        let text = markdown("Table 1", &rows());
-        assert!(text.starts_with("# Table 1\n\n## patch_14\n"), "{text}");
+        let text = markdown(&plan(), &rows());
+        assert!(text.starts_with("# Table 1\n\nkNN: cosine, k 20, "), "{text}");
+        assert!(text.contains("; seed 0.\n\n## patch_14\n"), "{text}");
         assert!(text.contains("of 1,000 test images by 3,000 training images"), "{text}");
-        assert!(text.contains("| A\\|B | 46.1 (47.1, -1.0) | 90.0 (90.9, -0.9) |"), "{text}");
-        assert!(text.contains("| plain | 50.0 ± 0.4 |  |"), "{text}");
+        let row = "| A\\|B | 46.1 % [45.1, 47.1] (47.1, -1.0) | 90.0 % [89.0, 91.0] (90.9, -0.9) |";
+        assert!(text.contains(row), "{text}");
+        assert!(text.contains("| plain | 50.0 ± 0.4 % [49.0, 51.0] |  |"), "{text}");
         assert!(text.contains("A\\|B: the same trend as in the paper."), "{text}");
-        let mut other = rows();
-        other[1].accuracy = 0.4;
-        assert!(markdown("", &other).contains("another trend than in the paper from central to 16"));
+        let without = sections("##", &rows()[2..]);
+        assert!(!without.contains("the paper"), "{without}");
+    }
+
+    #[test]
+    fn a_trend_is_told_where_intervals_are_apart_and_the_papers_numbers_differ() {
+        let of = |ours: [f64; 3], theirs: [f64; 3]| {
+            let places = ["central", "1", "16"].into_iter().zip(ours.into_iter().zip(theirs));
+            let rows: Vec<ResultRow> =
+                places.map(|(patches, (ours, theirs))| row("m", patches, ours, Some(theirs))).collect();
+            trends(&rows).pop().map(|trend| (trend.is_same, trend.words))
+        };
+        let told = |is_same, words: &str| Some((is_same, words.to_owned()));
+        let paper = [0.4, 0.8, 0.9];
+        assert_eq!(of([0.1, 0.2, 0.3], paper), told(true, "m: the same trend as in the paper"));
+        let words = "m: another trend than in the paper from central to 1; the same trend as in the paper from 1 to 16";
+        assert_eq!(of([0.3, 0.2, 0.3], paper), told(false, words));
+        let words = "m: the same trend as in the paper from central to 1; not to be told from 1 to 16, where intervals overlap";
+        assert_eq!(of([0.1, 0.2, 0.19], paper), told(true, words));
+        // Both readings of Table 5 stand beside one number of the paper.
+        assert_eq!(of([0.3, 0.2, 0.1], [0.931; 3]), None);
     }
 
     #[test]
     fn latex_and_csv_hold_names_as_they_are() {
-        let text = latex(&rows());
-        assert!(
-            text.contains("\\caption{patch\\_14: accuracy, \\%.}") && text.contains("\\toprule"),
-            "{text}"
-        );
+        let text = latex(&plan(), &rows());
+        let caption = "\\caption{patch\\_14: accuracy, \\%, of 1,000 test images by 3,000 training images. kNN: cosine, k 20";
+        assert!(text.contains(caption) && text.contains("\\toprule"), "{text}");
         assert!(text.contains("plain & 50.0 $\\pm$ 0.4 &  \\\\"), "{text}");
         let text = csv(&rows());
         assert_eq!(text.lines().count(), 4);
         let plain = "\"plain\",\"patch_14\",linear,central,0.5,0.49,0.51,3,0.004,1000,3000,1.5,,";
         assert_eq!(text.lines().nth(3), Some(plain));
+        assert!(text.lines().nth(1).is_some_and(|line| line.ends_with(",0.471,-0.01")), "{text}");
     }
 }

@@ -71,6 +71,7 @@ impl Results {
         }
         ui.add_space(STEP / 2.0);
         self.table.ui(ui, &view.rows);
+        ui.add(Label::new(RichText::new(view.request.plan.protocol()).weak()).wrap());
         trends_ui(ui, &view);
         ui.add_space(STEP);
         export_ui(ui, desk, &view);

@@ -114,6 +114,7 @@ impl ResultColumn {
             ResultColumn::Test => of(row.images, row.images_of),
             ResultColumn::Train => of(row.train_images, row.train_images_of),
             ResultColumn::Seeds => row.seeds.to_string(),
+            ResultColumn::Seconds if row.seconds < 0.05 => "< 0.1".to_owned(),
             ResultColumn::Seconds => format!("{:.1}", row.seconds),
         }
     }

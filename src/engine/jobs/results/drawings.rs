@@ -75,7 +75,7 @@ pub fn figures(given: &GivenResults, out: &Path) -> Vec<PageFigure> {
         let rows: &[ResultRow] = &table.stored.rows;
         // Bars of no height are no figure.
         if rows.iter().any(|row| row.accuracy > 0.0) {
-            let data = bars_page(rows, &["linear", "knn"]);
+            let data = bars_page(rows, &["linear", "knn"], &[table.stored.plan.protocol()]);
             add(
                 ShownResult::Bars(place),
                 format!("fig2-{}", place + 1),

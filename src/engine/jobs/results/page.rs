@@ -6,12 +6,9 @@ use crate::analysis::convergence::OverDraws;
 use crate::engine::jobs::results::drawings::{PageFigure, ShownResult};
 use crate::engine::jobs::results::given::{GivenResults, GivenTable};
 use crate::engine::jobs::results::measure_claims::{about, number_words};
-use crate::engine::jobs::results::table_claims::share_words;
 use crate::engine::jobs::results::trained::{TrainedModel, TrainedProgress};
 use crate::engine::jobs::results::verdict::{ClaimVerdict, PaperClaim};
 use crate::engine::tables::table;
-use crate::eval::knn::KnnConfig;
-use crate::eval::linear::LinearConfig;
 use crate::stats::Interval;
 use crate::words::{count, thousands};
 
@@ -164,21 +161,8 @@ fn table_section(text: &mut String, given: &GivenTable, figure: Option<String>) 
     let (plan, rows) = (&given.stored.plan, &given.stored.rows);
     let title = if plan.title.is_empty() { &given.name } else { &plan.title };
     let _ = writeln!(text, "\n## {}", table::escaped(title));
-    let (knn, linear) = (KnnConfig::default(), LinearConfig::default());
-    let seeds: Vec<String> = plan.seeds.iter().map(u64::to_string).collect();
-    let holdout = plan
-        .holdout
-        .map_or(String::new(), |share| format!("; the test split is a drawn {share} of each class"));
-    let _ = writeln!(
-        text,
-        "\nkNN: cosine, k {}, votes exp(s/T), T {}; linear probe: {} epochs of SGD on features that are kept, the last epoch counts; \
-         seed {}{holdout}. Behind each number its interval.",
-        plan.k.unwrap_or(knn.k),
-        plan.temperature.unwrap_or(knn.temperature),
-        plan.probe_epochs.unwrap_or(linear.epochs),
-        seeds.join(", ")
-    );
-    text.push_str(&table::sections("###", rows, share_words));
+    let _ = writeln!(text, "\n{}.", plan.protocol());
+    text.push_str(&table::sections("###", rows));
     let (done, all) = (given.stored.done(), plan.cells());
     if done < all {
         let name = &given.name;

@@ -4,19 +4,13 @@ use crate::engine::ask::{PaperTraining, ResultRow};
 use crate::engine::jobs::results::given::{GivenResults, PlacedRow, training};
 use crate::engine::jobs::results::trained::TrainedModel;
 use crate::engine::jobs::results::verdict::{ClaimFinding, ClaimVerdict, PaperClaim, is_above};
+use crate::engine::tables::table::share_words;
 use crate::stats::Interval;
 use crate::words::thousands;
 
 /// The accuracy of a cell with its interval for the choice of test images.
 fn share(cell: &ResultRow) -> Interval {
     Interval { value: cell.accuracy, low: cell.low, high: cell.high }
-}
-
-/// "82.0 % [81.2, 82.8]".
-pub fn share_words(cell: &ResultRow) -> String {
-    let [value, low, high] = [cell.accuracy, cell.low, cell.high].map(|share| 100.0 * share);
-    let deviation = cell.deviation.map_or(String::new(), |deviation| format!(" ± {:.1}", 100.0 * deviation));
-    format!("{value:.1}{deviation} % [{low:.1}, {high:.1}]")
 }
 
 /// "1 patch 82.0 % [81.2, 82.8]".
