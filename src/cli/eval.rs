@@ -12,7 +12,7 @@ use super::shared::{
 };
 use crate::engine::facts::*;
 use crate::engine::{
-    EvalPlan, EvalReport, EvalRequest, Holdout, OutputKind, Outputs, PlanRequest, jobs, paper_plan,
+    EvalPlan, EvalReport, EvalRequest, Holdout, OutputKind, Outputs, PlanRequest, jobs, paper_plan, words_of_others,
 };
 use crate::words::{count, name_list};
 
@@ -201,6 +201,7 @@ impl Commander {
             ..paper_plan(table, data.clone(), &models, patches.as_deref())
         };
         plan.check()?;
+        words_of_others(table, &models).iter().for_each(|words| self.bar.say(words));
         let outputs = Outputs::default().reads_data("--data", &data);
         self.plan(plan, out, outputs)
     }

@@ -191,6 +191,9 @@ fn a_set_of_one_split_is_divided_by_a_draw_and_says_so() {
     let arguments = ["eval", "--data", text(&one), "--patches", "central", "--classifier", "knn"];
     let refused = failure(&arguments);
     assert!(refused.contains("--holdout 0.2") && refused.contains("has no train split"), "{refused}");
+    // Where there is no set at all, a split is not what it lacks.
+    let nowhere = failure(&["eval", "--data", "/no/such/set", "--patches", "central"]);
+    assert!(nowhere.contains("no such file") && !nowhere.contains("--holdout"), "{nowhere}");
     let report = json(&[&arguments[..], &["--holdout", "0.4", "--seed", "7"]].concat());
     assert_eq!(report["holdout"], serde_json::json!({ "share": 0.4, "seed": 7 }));
     assert_eq!((report["train"]["of"].as_u64(), report["test"]["of"].as_u64()), (Some(9), Some(6)));

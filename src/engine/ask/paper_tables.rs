@@ -154,6 +154,24 @@ impl EvalPlan {
     }
 }
 
+/// Those of `models` that no model of the table stands for, in words that say what becomes of them: a slip of the pen,
+/// perhaps.
+pub fn words_of_others(table: u8, models: &[(String, PathBuf)]) -> Option<String> {
+    let keys: Vec<String> =
+        PAPER_MODELS.iter().filter(|model| model.table == table).map(PaperModel::key).collect();
+    let others = models.iter().map(|(name, _)| name.as_str()).filter(|name| !keys.iter().any(|key| key == name));
+    let others: Vec<&str> = others.collect();
+    let words = || {
+        format!(
+            "{}: none of the models of Table {table} ({}), so evaluated in every way of the table, without numbers of the \
+             paper",
+            others.join(", "),
+            keys.join(", ")
+        )
+    };
+    (!others.is_empty()).then(words)
+}
+
 /// The evaluations of a table of the paper.
 pub fn paper_evaluations(table: u8) -> Vec<PlannedEvaluation> {
     let strings = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
@@ -251,6 +269,9 @@ mod tests {
         let plan = paper_plan(5, "demo".into(), &models(&["byol"]), None);
         assert_eq!(plan.evaluations[1].paper_knn["byol"], [93.5, 93.5]);
         let plan = paper_plan(1, "demo".into(), &models(&["mine", "tcr-patches"]), None);
+        let words = words_of_others(1, &models(&["mine", "tcr-patches"])).unwrap();
+        assert!(words.starts_with("mine: none of the models of Table 1 (simclr-patches, tcr-patches, "), "{words}");
+        assert_eq!(words_of_others(5, &models(&["byol"])), None);
         let done: Vec<&[String]> = plan.evaluations.iter().map(|it| &*it.models).collect();
         assert_eq!(done, [&["mine".to_owned(), "tcr-patches".to_owned()][..], &["mine".to_owned()]]);
     }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
-
 use crate::dataset::{self, Dataset, DecodingFacts, ImageOrder, SPREAD_SEED, Split};
 use crate::embed::Embedder;
 use crate::engine::ask::{EvalReport, EvalRequest, Holdout};
@@ -15,10 +13,11 @@ use crate::progress::{CancelToken, Cancelled, Progress};
 fn splits(request: &EvalRequest) -> anyhow::Result<[Arc<dyn Dataset>; 2]> {
     let open = |split| dataset::open(&request.data, split);
     let Some(share) = request.holdout else {
-        let [train, test] = [Split::Train, Split::Test].map(|split| open(Some(split)));
         let hint = "eval classifies a test split by a train split; --holdout 0.2 draws a fifth of each class as the \
                     test split of a set that has one split only";
-        return Ok([train.context(hint)?, test.context(hint)?]);
+        // What does not open at all lacks more than a split.
+        let split = |split| open(Some(split)).or_else(|error| open(None).and(Err(error.context(hint))));
+        return Ok([split(Split::Train)?, split(Split::Test)?]);
     };
     dataset::divided(&request.data, &open(None)?, share, request.config.seed)
 }

@@ -150,11 +150,12 @@ impl PlanWork {
     /// Makes the folder, which nobody else uses meanwhile.
     ///
     /// # Errors
-    /// It cannot be made or is in use.
+    /// It cannot be made, is in use, or holds the results of another plan.
     pub fn begin(request: PlanRequest) -> anyhow::Result<Self> {
         let cells = request.out.join("cells");
         fs::create_dir_all(&cells).with_context(|| format!("{}: cannot be made", cells.display()))?;
         let lock = FolderLock::take(&request.out)?;
+        ensure_goes_on(&request)?;
         let text = toml::to_string(&request.plan).context("the plan cannot be written")?;
         files::write_bytes_atomic(&request.out.join(PLAN_FILE), text.as_bytes())?;
         let report = PlanReport {
@@ -328,6 +329,30 @@ pub fn write_table(path: &Path, texts: &ResultTexts) -> anyhow::Result<()> {
     files::write_bytes_atomic(path, text.as_bytes())
 }
 
+/// Passes a folder whose tables the plan goes on with. Where it would keep none of their rows they are another plan's, and
+/// would be lost.
+fn ensure_goes_on(PlanRequest { plan, out }: &PlanRequest) -> anyhow::Result<()> {
+    let Ok(stored) = StoredResults::read(out) else { return Ok(()) };
+    let stays = |row: &ResultRow| {
+        let is_it = |(model, evaluation): (usize, usize)| {
+            plan.models[model].name == row.model && plan.evaluations[evaluation].name == row.evaluation
+        };
+        plan.pairs().any(is_it)
+    };
+    let title = match &*stored.plan.title {
+        "" => String::new(),
+        title => format!(", \"{title}\""),
+    };
+    let first = stored.rows.first().map_or_else(String::new, |row| format!("{}, {}", row.model, row.evaluation));
+    anyhow::ensure!(
+        stored.rows.is_empty() || stored.rows.iter().any(stays),
+        "{}: holds the results of another plan{title} (first {first}), of which this one has no cell; expected a new \
+         folder, or that of this plan",
+        out.display()
+    );
+    Ok(())
+}
+
 /// A name as a part of a file's name.
 fn slug(name: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
@@ -468,6 +493,30 @@ mod tests {
         fs::remove_file(folder.path().join(RESULTS_FILE)).unwrap();
         let error = format!("{:#}", StoredResults::read(folder.path()).err().unwrap());
         assert!(error.contains("not a results folder; expected one that bagssl eval --plan"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_with_the_results_of_another_plan_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let named = |name: &str| PlannedModel { name: name.into(), path: "demo".into(), options: Overrides::default() };
+        let plan = |name: &str| {
+            let evaluations = vec![evaluation()];
+            EvalPlan { title: "Table 5".into(), models: vec![named(name)], evaluations, ..EvalPlan::of("demo".into()) }
+        };
+        let rows = combined("ours", &evaluation(), &[vec![cell(0.7)]]);
+        write_tables(folder.path(), &table::texts(&plan("ours"), &rows).unwrap()).unwrap();
+        let begin = |plan: EvalPlan| PlanWork::begin(PlanRequest { plan, out: folder.path().to_owned() }).map(drop);
+        let mut of_two = plan("ours");
+        of_two.evaluations[0].paper.clear();
+        of_two.models.push(named("more"));
+        begin(of_two).unwrap();
+        let mut other = plan("theirs");
+        other.evaluations[0].paper.clear();
+        let error = begin(other).unwrap_err().to_string();
+        let words = "holds the results of another plan, \"Table 5\" (first ours, patch 16), of which this one has no cell";
+        assert!(error.contains(words), "{error}");
+        let kept = fs::read_to_string(folder.path().join(PLAN_FILE)).unwrap();
+        assert!(kept.contains("\"more\"") && !kept.contains("theirs"), "{kept}");
     }
 
     #[test]
