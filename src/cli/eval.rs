@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use serde::Serialize;
 
 use super::shared::{
     Commander, DecodingArgs, ModelArgs, WrongUsage, duration, finite, pixels, positive, share, show,
@@ -12,32 +13,66 @@ use super::shared::{
 };
 use crate::engine::facts::*;
 use crate::engine::{
-    EvalPlan, EvalReport, EvalRequest, Holdout, OutputKind, Outputs, PlanRequest, jobs, paper_plan, words_of_others,
+    AccuracyFigure, EvalPlan, EvalReport, EvalRequest, Holdout, OutputKind, Outputs, PlanReport, PlanRequest,
+    figure_plan, jobs, paper_plan, words_of_others,
 };
+use crate::paths;
 use crate::words::{count, name_list};
 
 /// What becomes of images unless told.
 const PATCHES: [Aggregate; 4] =
     [Aggregate::Central, Aggregate::Mean(1), Aggregate::Mean(16), Aggregate::Mean(256)];
 
+/// What says how one evaluation is done, or is that of another way to ask for many.
+const OF_ONE: [&str; 13] = [
+    "plan",
+    "model",
+    "patch",
+    "crop_scale",
+    "local",
+    "fit",
+    "space",
+    "augmented",
+    "classifier",
+    "cache",
+    "probe_batch",
+    "probe_lr",
+    "probe_weight_decay",
+];
+
+fn accuracy_figure(text: &str) -> anyhow::Result<AccuracyFigure> {
+    match text {
+        "2" => Ok(AccuracyFigure::Two),
+        "3b" => Ok(AccuracyFigure::ThreeB),
+        "3a" => bail!("Figure 3a is of cosines: bagssl figure fig3a --model MODEL --data DATA --out FILE draws it"),
+        _ => bail!("expected 2 or 3b"),
+    }
+}
+
 #[derive(Args)]
 pub struct EvalArgs {
     #[command(flatten)]
     pub model: ModelArgs,
     /// With --table: a model in the place of one of the paper's, such as vicreg-patches=runs/a, simclr-multi=runs/b
-    /// (Tables 4 and 5: vicreg=FILE), which has the paper's numbers beside it; or by another name
-    #[arg(value_name = "NAME=MODEL", requires = "table")]
+    /// (Tables 4 and 5: vicreg=FILE), which has the paper's numbers beside it; or by another name. With --figure: by any
+    /// name
+    #[arg(value_name = "NAME=MODEL", requires = "paper")]
     pub models: Vec<PlacedModel>,
     #[arg(long, required_unless_present = "plan")]
     pub data: Option<DataSpec>,
     /// The evaluations of a table of the paper, 1 to 5, with these models
-    #[arg(long, value_name = "N", requires_all = ["models", "out"], value_parser = clap::value_parser!(u8).range(1..=5), conflicts_with_all = ["plan", "model", "patch", "crop_scale", "local", "fit", "space", "augmented", "classifier", "cache", "probe_batch", "probe_lr", "probe_weight_decay"])]
+    #[arg(long, value_name = "N", group = "paper", requires_all = ["models", "out"], value_parser = clap::value_parser!(u8).range(1..=5), conflicts_with_all = OF_ONE)]
     pub table: Option<u8>,
+    /// A figure of the paper that is made of accuracies, 2 or 3b, of these models, each on patches or crops as it was
+    /// trained on; it is drawn in --out beside the tables (3a: bagssl figure fig3a)
+    #[arg(long, value_name = "2|3b", group = "paper", requires_all = ["models", "out"], value_parser = accuracy_figure, conflicts_with_all = OF_ONE)]
+    pub figure: Option<AccuracyFigure>,
     /// A grid of models and evaluations in place of one, as the paper's tables are; the same command goes on where it
     /// stopped
     #[arg(long, value_name = "FILE.toml", requires = "out", conflicts_with_all = ["model", "data", "holdout", "patch", "crop_scale", "patches", "local", "fit", "space", "augmented", "classifier", "limit", "limit_train", "limit_test", "cache"])]
     pub plan: Option<PathBuf>,
-    /// With --plan or --table: the folder that its results are kept in; the same command goes on where it stopped
+    /// With --plan, --table or --figure: the folder that its results are kept in; the same command goes on where it
+    /// stopped
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Of a set with one split: draw this share of each class, by --seed, as its test split
@@ -50,7 +85,7 @@ pub struct EvalArgs {
     #[arg(long, value_name = "A,B")]
     pub crop_scale: Option<Areas>,
     /// How images become vectors: central (the whole image), or the mean over so many patches [default:
-    /// central,1,16,256; with --table those of the table]
+    /// central,1,16,256; with --table or --figure those of the paper]
     #[arg(long, value_delimiter = ',')]
     pub patches: Option<Vec<Aggregate>>,
     /// Also the local aggregation of Table 5, both readings: 5x5 patches of 16x16, and the last feature map
@@ -146,17 +181,26 @@ pub struct ClassifierArgs {
     pub probe_weight_decay: f64,
 }
 
+/// What came of a plan, and the figure that was drawn of it.
+#[derive(Serialize)]
+struct PlanShown<'a> {
+    #[serde(flatten)]
+    report: &'a PlanReport,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    figure: Option<String>,
+}
+
 impl Commander {
     pub fn eval(&self, args: EvalArgs) -> anyhow::Result<()> {
         if let (Some(plan), Some(out)) = (&args.plan, &args.out) {
             let outputs = Outputs::default().reads("--plan", &**plan);
-            return self.plan(EvalPlan::read(plan)?, out, outputs);
+            return self.plan((EvalPlan::read(plan)?, None), out, outputs);
         }
         if let Some(out) = args.out.clone() {
-            let Some(table) = args.table else {
-                bail!(WrongUsage("--out is for --plan or --table; without them the result is printed"));
-            };
-            return self.table(table, args, &out);
+            if args.table.is_none() && args.figure.is_none() {
+                bail!(WrongUsage("--out is for --plan, --table or --figure; without them the result is printed"));
+            }
+            return self.of_paper(args, &out);
         }
         let request = self.eval_request(args)?;
         Outputs::default()
@@ -168,28 +212,48 @@ impl Commander {
         show(self.json(), &report, || eval_words(&report))
     }
 
-    /// A grid of models and evaluations.
-    fn plan(&self, plan: EvalPlan, out: &Path, outputs: Outputs) -> anyhow::Result<()> {
+    /// A grid of models and evaluations, and perhaps a figure of it.
+    fn plan(
+        &self,
+        (plan, figure): (EvalPlan, Option<AccuracyFigure>),
+        out: &Path,
+        outputs: Outputs,
+    ) -> anyhow::Result<()> {
         outputs.writes("--out", out, OutputKind::Folder).check()?;
         let request = PlanRequest { plan, out: out.to_owned() };
         let report = self.job(|job| jobs::evaluate::run_plan(request, job))?;
-        show(self.json(), &report, || {
+        let drawn = figure.map(|figure| jobs::accuracy::figure_of(figure, out)).transpose()?;
+        let drawn = drawn.map(|drawn| drawn.files.out);
+        let shown = PlanShown { report: &report, figure: drawn.as_deref().map(paths::to_words) };
+        show(self.json(), &shown, || {
             let (done, kept) = (count(report.cells, "cell"), thousands(report.kept));
+            let drawn = drawn.as_ref().map_or(String::new(), |file| format!("; drawn as {}", file.display()));
             format!(
-                "{}\n\n{done}, {kept} of them kept from before; tables in {}",
+                "{}\n\n{done}, {kept} of them kept from before; tables in {}{drawn}",
                 report.markdown.trim(),
                 out.display()
             )
         })
     }
 
-    /// A table of the paper with models of ours.
-    fn table(&self, table: u8, args: EvalArgs, out: &Path) -> anyhow::Result<()> {
+    /// A table of the paper, or a figure, with models of ours.
+    fn of_paper(&self, args: EvalArgs, out: &Path) -> anyhow::Result<()> {
         let data = args.decoding.of(args.data.context("--data is missing")?);
         let models: Vec<(String, PathBuf)> =
             args.models.into_iter().map(|model| (model.name, model.path)).collect();
         let patches = args.patches.map(|all| all.iter().map(Aggregate::to_string).collect::<Vec<_>>());
         let constants = args.constants;
+        let (plan, others) = match (args.table, args.figure) {
+            (Some(table), _) => {
+                let plan = paper_plan(table, data.clone(), &models, patches.as_deref());
+                (plan, words_of_others(table, &models))
+            }
+            (None, Some(figure)) => {
+                let models = jobs::evaluate::trained_on(models)?;
+                (figure_plan(figure, data.clone(), &models, patches.as_deref()), None)
+            }
+            (None, None) => bail!(WrongUsage("expected --table or --figure")),
+        };
         let plan = EvalPlan {
             holdout: args.holdout,
             seeds: vec![self.seed()],
@@ -198,12 +262,12 @@ impl Commander {
             probe_epochs: Some(constants.probe_epochs),
             k: Some(constants.k),
             temperature: Some(constants.temperature),
-            ..paper_plan(table, data.clone(), &models, patches.as_deref())
+            ..plan
         };
         plan.check()?;
-        words_of_others(table, &models).iter().for_each(|words| self.bar.say(words));
+        others.iter().for_each(|words| self.bar.say(words));
         let outputs = Outputs::default().reads_data("--data", &data);
-        self.plan(plan, out, outputs)
+        self.plan((plan, args.figure), out, outputs)
     }
 
     fn eval_request(&self, args: EvalArgs) -> anyhow::Result<EvalRequest> {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{failure, json as run_json, text};
+use crate::support::{failure, fixture, json as run_json, text};
 
 /// What `bagssl results` finds in what a measure printed, and its page.
 fn page_of(report: &Value, folder: &Path) -> (Vec<Value>, String) {
@@ -217,6 +217,29 @@ fn a_plan_is_done_cell_by_cell_and_goes_on_where_it_stopped() {
     fs::write(&plan, text_of("\"svm\"")).unwrap();
     let error = failure(&args);
     assert!(error.contains("plan.toml") && error.contains("\"svm\": expected knn or linear"), "{error}");
+}
+
+#[test]
+fn a_figure_of_accuracies_is_run_and_drawn_by_one_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("fig2");
+    let few = ["--data", "demo", "--limit", "30", "--patches", "central,1", "--probe-epochs", "2"];
+    let args = [&["eval", "--figure", "2", "--out", text(&out)], &few[..], &["ours=demo"]].concat();
+    let report = run_json(&args);
+    // The built-in model was trained on patches of 20.
+    let rows = report["rows"].as_array().unwrap();
+    assert!(rows.len() == 4 && rows.iter().all(|row| row["evaluation"] == "patches of 20"), "{report}");
+    let sidecar = fs::read_to_string(out.join("fig2.pdf.json")).unwrap();
+    for words in ["30 of 1,024 test images", "30 of 4,096 training images", "kNN: cosine, k 20", "linear probe: 2 epochs"] {
+        assert!(sidecar.contains(words), "{words}: {sidecar}");
+    }
+    assert_eq!(run_json(&args)["kept"], 1, "it goes on where it stopped");
+    let said = failure(&["eval", "--figure", "2", "--data", "demo", "--out", text(&out), "a=elsewhere"]);
+    assert!(said.contains("model \"a\"") && said.contains("elsewhere"), "{said}");
+    let other = fixture("checkpoints/vit/hf_dinov2");
+    let other = format!("a={}", text(&other));
+    let said = failure(&["eval", "--figure", "3b", "--data", "demo", "--out", text(&out), &other]);
+    assert!(said.contains("does not name the one kind of patches") && said.contains("--plan"), "{said}");
 }
 
 #[test]

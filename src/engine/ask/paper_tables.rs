@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::augment::Crop;
 use crate::dataset::DataSpec;
 use crate::engine::ask::eval_plan::{EvalPlan, PlannedEvaluation, PlannedModel};
 
@@ -172,6 +173,94 @@ pub fn words_of_others(table: u8, models: &[(String, PathBuf)]) -> Option<String
     (!others.is_empty()).then(words)
 }
 
+/// A figure of the paper that is made of accuracies: models of many ways of training, each evaluated in its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccuracyFigure {
+    /// Figure 2: both classifiers, on CIFAR-10.
+    Two,
+    /// Figure 3b: the linear one, on ImageNet.
+    ThreeB,
+}
+
+impl AccuracyFigure {
+    /// "Figure 3b".
+    pub fn title(self) -> &'static str {
+        match self {
+            AccuracyFigure::Two => "Figure 2",
+            AccuracyFigure::ThreeB => "Figure 3b",
+        }
+    }
+
+    /// What its file is called.
+    pub fn file(self) -> &'static str {
+        match self {
+            AccuracyFigure::Two => "fig2.pdf",
+            AccuracyFigure::ThreeB => "fig3b.pdf",
+        }
+    }
+
+    /// Those that it has a panel of.
+    pub fn classifiers(self) -> Vec<&'static str> {
+        match self {
+            AccuracyFigure::Two => vec!["linear", "knn"],
+            AccuracyFigure::ThreeB => vec!["linear"],
+        }
+    }
+
+    /// How a model that was trained on `crop` is evaluated; `patches` in place of the figure's numbers.
+    fn evaluation(self, crop: Crop, patches: Option<&[String]>) -> PlannedEvaluation {
+        let own: &[&str] = match self {
+            AccuracyFigure::Two => CIFAR,
+            AccuracyFigure::ThreeB => &["central", "1", "16"],
+        };
+        let own = || own.iter().map(|patches| (*patches).to_owned()).collect();
+        let patches = patches.map_or_else(own, <[String]>::to_vec);
+        let classifiers = self.classifiers().into_iter().map(str::to_owned).collect();
+        let rest = PlannedEvaluation { patches, classifiers, ..PlannedEvaluation::default() };
+        match crop {
+            Crop::Fixed { size } => PlannedEvaluation {
+                name: format!("patches of {size}"),
+                patch: Some(size),
+                fit: (self == AccuracyFigure::ThreeB).then_some(224),
+                ..rest
+            },
+            Crop::Scale { min, max } => PlannedEvaluation {
+                name: format!("crops of {min} to {max}"),
+                crop_scale: Some([min, max]),
+                ..rest
+            },
+        }
+    }
+}
+
+/// The plan of a figure of accuracies: each model evaluated on patches or crops as it was trained on, and as a whole.
+pub fn figure_plan(
+    figure: AccuracyFigure,
+    data: DataSpec,
+    models: &[(String, PathBuf, Crop)],
+    patches: Option<&[String]>,
+) -> EvalPlan {
+    let mut evaluations: Vec<PlannedEvaluation> = vec![];
+    for (name, _, crop) in models {
+        let own = figure.evaluation(*crop, patches);
+        let place = evaluations.iter().position(|known| known.name == own.name).unwrap_or_else(|| {
+            evaluations.push(own);
+            evaluations.len() - 1
+        });
+        evaluations[place].models.push(name.clone());
+    }
+    let planned = |(name, path, _): &(String, PathBuf, Crop)| PlannedModel {
+        name: name.clone(),
+        path: path.clone(),
+        options: Default::default(),
+    };
+    let models = models.iter().map(planned).collect();
+    EvalPlan { title: figure.title().to_owned(), models, evaluations, ..EvalPlan::of(data) }
+}
+
+/// Numbers of patches in the tables of CIFAR.
+const CIFAR: &[&str] = &["central", "1", "16", "256"];
+
 /// The evaluations of a table of the paper.
 pub fn paper_evaluations(table: u8) -> Vec<PlannedEvaluation> {
     let strings = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
@@ -190,7 +279,6 @@ pub fn paper_evaluations(table: u8) -> Vec<PlannedEvaluation> {
         fit,
         ..evaluation(&format!("patches of {size}"), patches)
     };
-    const CIFAR: &[&str] = &["central", "1", "16", "256"];
     const IMAGENET: &[&str] = &["central", "1", "16", "48"];
     match table {
         1 | 2 => vec![patches(14, CIFAR, None), crops(CIFAR, None)],
@@ -274,6 +362,25 @@ mod tests {
         assert_eq!(words_of_others(5, &models(&["byol"])), None);
         let done: Vec<&[String]> = plan.evaluations.iter().map(|it| &*it.models).collect();
         assert_eq!(done, [&["mine".to_owned(), "tcr-patches".to_owned()][..], &["mine".to_owned()]]);
+    }
+
+    #[test]
+    fn a_figure_evaluates_each_model_as_it_was_trained() {
+        let [small, large] = [14, 20].map(|size| Crop::Fixed { size });
+        let multi = Crop::Scale { min: 0.08, max: 1.0 };
+        let models = [("a", small), ("b", multi), ("c", large), ("d", small)];
+        let models = models.map(|(name, crop)| (name.to_owned(), "demo".into(), crop));
+        let plan = figure_plan(AccuracyFigure::Two, "demo".into(), &models, None);
+        plan.check().unwrap();
+        let of = |plan: &EvalPlan| -> Vec<(String, String)> {
+            plan.evaluations.iter().map(|it| (it.name.clone(), it.models.join(" "))).collect()
+        };
+        let expected = [("patches of 14", "a d"), ("crops of 0.08 to 1", "b"), ("patches of 20", "c")];
+        assert_eq!(of(&plan), expected.map(|(name, models)| (name.to_owned(), models.to_owned())));
+        assert_eq!((plan.cells(), plan.evaluations[0].classifiers.len(), plan.evaluations[0].fit), (4, 2, None));
+        let plan = figure_plan(AccuracyFigure::ThreeB, "demo".into(), &models[..1], None);
+        let only = &plan.evaluations[0];
+        assert_eq!((&*only.patches.join(" "), &*only.classifiers[0], only.fit), ("central 1 16", "linear", Some(224)));
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! Figures 2 and 3b: accuracies of results folders as bars.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::engine::ask::ResultRow;
+use crate::engine::ask::{AccuracyFigure, ResultRow};
 use crate::engine::figures::output::Written;
 use crate::engine::figures::plotted::page;
+use crate::engine::jobs::figures::FileLook;
 use crate::engine::jobs::plot::PlotFile;
 use crate::engine::tables::plan::StoredResults;
 use crate::figure::{BarSeries, BarsPanel, CurveAxis, Panel, PanelsData, PanelsSpec};
@@ -57,6 +58,17 @@ pub fn accuracy_bars(request: &AccuracyRequest) -> anyhow::Result<AccuracyReport
     let source = json!({ "classifiers": request.classifiers, "rows": rows });
     let files = request.plot.write(data, bars_spec(), source).with_context(what)?;
     Ok(AccuracyReport { rows, files })
+}
+
+/// Draws a figure of the paper of the results in `folder`, into it.
+///
+/// # Errors
+/// As [`accuracy_bars`].
+pub fn figure_of(figure: AccuracyFigure, folder: &Path) -> anyhow::Result<AccuracyReport> {
+    let (out, look) = (folder.join(figure.file()), FileLook::default());
+    let plot = PlotFile { out, caption: None, width_in: PanelsSpec::default().width_in, look };
+    let (results, classifiers) = (vec![folder.to_owned()], figure.classifiers());
+    accuracy_bars(&AccuracyRequest { results, classifiers, plot })
 }
 
 /// How bars look.

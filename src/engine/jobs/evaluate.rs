@@ -1,11 +1,17 @@
 //! Accuracy of a model's features: one evaluation, and a plan of many.
 
-use crate::device;
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use crate::augment::Crop;
+use crate::device::{self, DeviceChoice};
 use crate::embed::BATCH;
 use crate::engine::ask::{EvalReport, EvalRequest, PlanReport, PlanRequest};
 use crate::engine::jobs::{Job, open_embedder};
 use crate::engine::tables::evaluation::Evaluating;
 use crate::engine::tables::plan::{PlanUnit, PlanWork};
+use crate::model::{ModelSpec, store};
 
 /// Inputs to the network between two looks at whether it is to stop.
 const INPUTS: usize = 8 * BATCH;
@@ -17,6 +23,28 @@ pub fn evaluate(request: &EvalRequest, job: Job<'_>) -> anyhow::Result<EvalRepor
     let mut work = Evaluating::begin(request.clone(), &embedder)?;
     while !work.advance(&embedder, INPUTS, job.cancel, job.progress)? {}
     Ok(work.finish(&embedder, &open.name))
+}
+
+/// What each of the models, by its name and place, was trained on.
+///
+/// # Errors
+/// A model that cannot be opened, or whose file does not name one kind of patches or crops.
+pub fn trained_on(models: Vec<(String, PathBuf)>) -> anyhow::Result<Vec<(String, PathBuf, Crop)>> {
+    let open = device::open(DeviceChoice::Cpu)?;
+    let of_model = |(name, path): (String, PathBuf)| {
+        let what = || format!("model \"{name}\"");
+        let crops = store::open(&ModelSpec::from(path.clone()), &open.device).with_context(what)?.info.trained_crops();
+        let crop = crops.first().copied().filter(|first| crops.iter().all(|crop| crop == first));
+        let crop = crop.with_context(|| {
+            format!(
+                "{}: its file does not name the one kind of patches or crops that it was trained on; expected a model \
+                 of bagssl train; others are evaluated by --plan, which says on what",
+                what()
+            )
+        })?;
+        Ok((name, path, crop))
+    };
+    models.into_iter().map(of_model).collect()
 }
 
 /// Does what of a plan is not done yet, and writes its tables.
