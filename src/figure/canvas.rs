@@ -150,6 +150,17 @@ impl Rect {
     }
 }
 
+/// The largest rectangle of the sides' ratio in the upper left of a place.
+pub(super) fn fitted(
+    (width, height): (u32, u32),
+    (x, y): (i32, i32),
+    (most_width, most_height): (i32, i32),
+) -> Rect {
+    let (width, height) = (f64::from(width), f64::from(height));
+    let scale = (f64::from(most_width) / width).min(f64::from(most_height) / height);
+    Rect { x: f64::from(x), y: f64::from(y), width: width * scale, height: height * scale }
+}
+
 /// One line of text.
 pub(super) struct Text {
     pub x: i32,

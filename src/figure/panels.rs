@@ -1,21 +1,17 @@
 //! A page of lettered panels: curves, matrices and pictures side by side.
 
 use anyhow::{Context, Result, ensure};
-use plotters::style::text_anchor::{HPos, VPos};
 use serde::{Deserialize, Serialize};
 
 use super::bars::BarsPanel;
-use super::canvas::{
-    BORDER, FAINT, INK, MARGIN, PT, PageCanvas, Rect, Text, UNITS_PER_INCH, fitting, label, wrap,
-};
+use super::canvas::{INK, MARGIN, PageCanvas, UNITS_PER_INCH, fitted, fitting, label, wrap};
 use super::curve::CurveData;
 use super::font::FontChoice;
+use super::matrix::MatrixPanel;
 use super::outlines::TextAs;
 use super::plot::CurvePlot;
 use super::points::PointsPanel;
-use super::scale::tick;
 use super::{codec, output, page, plot};
-use crate::colormap::Colormap;
 use crate::image::Image;
 
 /// How a page of panels looks.
@@ -85,29 +81,6 @@ pub struct CurvesPanel {
     pub curves: CurveData,
 }
 
-/// A panel of numbers as colours.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MatrixPanel {
-    /// Heading.
-    pub title: String,
-    /// Rows.
-    pub rows: usize,
-    /// Columns.
-    pub cols: usize,
-    /// `[rows, cols]`, the first row on top; NaN where there is none.
-    #[serde(with = "codec::floats")]
-    pub values: Vec<f32>,
-    /// Values at the two ends of the colour scale.
-    pub range: [f32; 2],
-    /// Colours of the values.
-    pub colormap: Colormap,
-    /// What the rows are, on the left; empty for nothing.
-    pub row_label: String,
-    /// What the columns are, below.
-    pub col_label: String,
-}
-
 /// A panel with an image.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -164,7 +137,7 @@ impl Panel {
     pub fn check_lengths(&self) -> Result<()> {
         let is_whole = match self {
             Self::Curves(panel) => return panel.curves.series.iter().try_for_each(plot::check_lengths),
-            Self::Matrix(panel) => panel.rows.checked_mul(panel.cols) == Some(panel.values.len()),
+            Self::Matrix(panel) => panel.is_whole(),
             Self::Picture(_) => true,
             Self::Bars(BarsPanel { groups, series, .. }) => series.iter().all(|series| {
                 [&series.values, &series.low, &series.high].iter().all(|list| list.len() == groups.len())
@@ -255,28 +228,6 @@ impl PanelsFigure {
     }
 }
 
-impl MatrixPanel {
-    fn check(&self) -> Result<()> {
-        let (rows, cols, given) = (self.rows, self.cols, self.values.len());
-        ensure!(
-            (1..=4096).contains(&rows) && (1..=4096).contains(&cols),
-            "a matrix of {rows} x {cols}; expected 1 to 4,096 rows and columns"
-        );
-        ensure!(given == rows * cols, "{given} values; expected {rows} rows x {cols} columns");
-        let [lo, hi] = self.range;
-        ensure!(
-            lo.is_finite() && hi.is_finite() && lo < hi,
-            "range is [{lo}, {hi}]; expected two numbers, the first below the second"
-        );
-        Ok(())
-    }
-
-    fn picture(&self) -> Image {
-        let rgb = self.values.iter().flat_map(|value| self.colormap.color_on(*value, self.range)).collect();
-        Image::new(self.cols as u32, self.rows as u32, rgb)
-    }
-}
-
 /// A panel that is checked.
 struct DrawnPanel<'a> {
     /// With its letter.
@@ -313,27 +264,16 @@ impl DrawnPanel<'_> {
         at.1 + self.text * 7 / 4
     }
 
-    /// Room beside and below the cells of a matrix: for the label of rows, for the colour bar, for that of columns.
-    fn room(&self) -> (i32, i32, i32) {
-        match self.content {
-            PanelContent::Matrix(matrix) => {
-                let of = |words: &str| if words.is_empty() { 0 } else { self.text * 3 / 2 };
-                (of(&matrix.row_label), self.text * 5, of(&matrix.col_label))
-            }
-            _ => (0, 0, 0),
-        }
-    }
-
     /// Height that it asks for.
     fn height(&self, width: i32) -> i32 {
-        let (rows, cols) = match &self.content {
-            PanelContent::Curves(_) | PanelContent::Bars(_) | PanelContent::Points(_) => return self.height,
-            PanelContent::Matrix(matrix) => (matrix.rows, matrix.cols),
-            PanelContent::Picture(image) => (image.height() as usize, image.width() as usize),
-        };
-        let (left, right, below) = self.room();
-        let inner = f64::from(width - left - right);
-        below + (inner * (rows as f64 / cols as f64).min(1.25)) as i32
+        match &self.content {
+            PanelContent::Curves(_) | PanelContent::Bars(_) | PanelContent::Points(_) => self.height,
+            PanelContent::Matrix(matrix) => matrix.height(width, self.text),
+            PanelContent::Picture(image) => {
+                let aspect = f64::from(image.height()) / f64::from(image.width());
+                (f64::from(width) * aspect.min(1.25)) as i32
+            }
+        }
     }
 
     /// What it shows, in the upper left of a place of that size.
@@ -343,7 +283,7 @@ impl DrawnPanel<'_> {
             PanelContent::Bars(bars) => bars.body(canvas, at, size, self.text),
             PanelContent::Points(points) => points.body(canvas, at, size, self.text),
             PanelContent::Matrix(matrix) => {
-                self.matrix(canvas, matrix, at, size);
+                matrix.draw(canvas, at, size, self.text);
                 Ok(())
             }
             PanelContent::Picture(image) => {
@@ -352,41 +292,4 @@ impl DrawnPanel<'_> {
             }
         }
     }
-
-    fn matrix(&self, canvas: &mut PageCanvas, matrix: &MatrixPanel, at: (i32, i32), size: (i32, i32)) {
-        let (left, right, below) = self.room();
-        let (text, small) = (self.text, self.text * 7 / 8);
-        let cells = (matrix.cols as u32, matrix.rows as u32);
-        let place = fitted(cells, (at.0 + left, at.1), (size.0 - left - right, size.1 - below));
-        canvas.image(&matrix.picture(), place, Some(&matrix.title));
-        canvas.frame(place, BORDER, PT / 2);
-        let (x, y) = (place.x as i32, place.y as i32);
-        let (width, height) = (place.width as i32, place.height as i32);
-        let mut centred = |x, y, v, upwards, body: &str| {
-            let body = body.to_owned();
-            canvas.text(Text { x, y, size: small, color: FAINT, h: HPos::Center, v, upwards, body });
-        };
-        centred(x + width / 2, y + height + small / 4, VPos::Top, false, &matrix.col_label);
-        centred(at.0 + small / 2, y + height / 2, VPos::Center, true, &matrix.row_label);
-        let bar = Rect::new(x + width + text / 2, y, text * 3 / 4, height);
-        let steps = (0..256).rev().map(|i| matrix.colormap.color(i as f32 / 255.0));
-        canvas.image(&Image::new(1, 256, steps.flatten().collect()), bar, None);
-        canvas.frame(bar, BORDER, PT / 2);
-        let [low, high] = matrix.range.map(f64::from);
-        for (at, value) in [(y + small / 2, high), (y + height - small / 2, low)] {
-            canvas.text(label(x + width + text * 3 / 2, at, small, FAINT, tick(rounded(value))));
-        }
-    }
-}
-
-/// A number with four digits, as it stands beside a colour bar.
-fn rounded(value: f64) -> f64 {
-    format!("{value:.3e}").parse().unwrap_or(value)
-}
-
-/// The largest rectangle of the sides' ratio in the upper left of a place.
-fn fitted((width, height): (u32, u32), (x, y): (i32, i32), (most_width, most_height): (i32, i32)) -> Rect {
-    let (width, height) = (f64::from(width), f64::from(height));
-    let scale = (f64::from(most_width) / width).min(f64::from(most_height) / height);
-    Rect { x: f64::from(x), y: f64::from(y), width: width * scale, height: height * scale }
 }

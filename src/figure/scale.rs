@@ -72,8 +72,15 @@ fn ticks([lo, hi]: [f64; 2], log: bool, most: usize) -> Vec<f64> {
     }
     let rough = (hi - lo) / most as f64;
     let power = 10f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].into_iter().find(|s| s * power >= rough * 0.999).unwrap_or(10.0) * power;
-    ((lo / step).ceil() as i64..=(hi / step).floor() as i64).map(|i| i as f64 * step).collect()
+    let steps = [0.5, 1.0, 2.0, 5.0, 10.0];
+    let wanted = steps.into_iter().skip(1).position(|s| s * power >= rough * 0.999).unwrap_or(3) + 1;
+    let of_step = |step: f64| -> Vec<f64> {
+        ((lo / step).ceil() as i64..=(hi / step).floor() as i64).map(|i| i as f64 * step).collect()
+    };
+    let (coarse, fine) = (of_step(steps[wanted] * power), of_step(steps[wanted - 1] * power));
+    // One or two numbers say little of an axis, so that a few more than it asks for may stand there.
+    let is_better = coarse.len() < 3 && fine.len() <= most + 2;
+    if is_better { fine } else { coarse }
 }
 
 /// A number on an axis: 20,000, 0.25, 1e−6.
@@ -108,6 +115,10 @@ mod tests {
         assert_eq!(ticks([0.5, 2e4], true, 5), [1.0, 10.0, 100.0, 1000.0, 10_000.0]);
         assert_eq!(ticks([6.0, 9.0], true, 6), [6.0, 6.5, 7.0, 7.5, 8.0, 8.5, 9.0]);
         assert!(ticks([1e-14, 1e14], true, 5).len() <= 6);
+        // A low panel: three numbers rather than one.
+        assert_eq!(ticks([0.02, 0.34], false, 3).len(), 3);
+        assert_eq!(ticks([0.35, 1.02], false, 3).len(), 4);
+        assert_eq!(ticks([0.1, 14.9], false, 3), [5.0, 10.0], "seven would touch each other");
         assert!(ticks([999_999.0, 1_000_001.0], false, 6).len() >= 2);
     }
 

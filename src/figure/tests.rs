@@ -157,6 +157,7 @@ fn panels() -> PanelsFigure {
         colormap: Colormap::Viridis,
         row_label: "first".to_owned(),
         col_label: "second".to_owned(),
+        names: vec![],
     };
     let image = PicturePanel { title: "image 4".to_owned(), image: picture(12, 10, 3) };
     let panels = vec![

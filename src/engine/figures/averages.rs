@@ -52,6 +52,7 @@ pub fn carried_panels(
             colormap: Colormap::default(),
             row_label: String::new(),
             col_label: String::new(),
+            names: vec![],
         })
     });
     [picture].into_iter().chain(maps).collect()

@@ -24,6 +24,7 @@ pub fn cooccurrence_page(report: &WorldReport, ratios: &[f64], found: &[f64]) ->
             colormap: Colormap::Magma,
             row_label: "kind of patch".into(),
             col_label: "kind of patch".into(),
+            names: vec![],
         })
     };
     let panels = vec![

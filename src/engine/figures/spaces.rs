@@ -47,7 +47,6 @@ pub fn geometry_page(banks: &[Bank], report: &Geometry) -> MeasuredPage {
     let mut notes = vec![
         format!("model {}, {data}", names_of_models.join(" and ")),
         format!("{} of {} patches, seed {}", thousands(report.rows), thousands(report.of), report.seed),
-        format!("rows and columns of matrices: {}", names.join(", ")),
     ];
     notes.extend(tiles.map(tiles_note));
     let source = json!({
@@ -70,7 +69,8 @@ fn matrix(title: &str, names: &[String], report: &Geometry, value: impl Fn(&Spac
         values: names.iter().flat_map(|a| names.iter().map(move |b| (a, b))).map(|(a, b)| of(a, b)).collect(),
         range: [0.0, 1.0],
         colormap: Colormap::Viridis,
-        row_label: "space".into(),
-        col_label: "space".into(),
+        row_label: String::new(),
+        col_label: String::new(),
+        names: names.to_vec(),
     })
 }

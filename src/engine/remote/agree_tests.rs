@@ -101,6 +101,7 @@ fn curves_and_pages_whose_lists_do_not_agree_are_refused() {
         colormap: Colormap::Magma,
         row_label: String::new(),
         col_label: String::new(),
+        names: vec![],
     };
     let page = |matrix| MeasuredPage {
         spec: PanelsSpec::default(),

@@ -45,6 +45,23 @@ fn a_matrix_may_have_gaps() {
 }
 
 #[test]
+fn a_matrix_of_few_names_bears_them_and_its_numbers() {
+    let with = |names: &[&str]| {
+        let mut figure = panels();
+        if let Panel::Matrix(matrix) = &mut figure.data.panels[1] {
+            (matrix.rows, matrix.cols, matrix.values) = (2, 2, vec![1.0, 0.37, 0.37, 1.0]);
+            matrix.names = names.iter().map(|name| (*name).to_owned()).collect();
+        }
+        Figure::Panels(figure)
+    };
+    let svg = with(&["stage3 A", "token-block11norm B"]).svg().unwrap();
+    // Once beside its row, once below its column.
+    assert_eq!((svg.matches("stage3 A").count(), svg.matches("0.37").count()), (2, 2), "{svg}");
+    assert!(!with(&[]).svg().unwrap().contains("0.37"));
+    assert!(error(with(&["h"])).contains("panel 1: 1 names for 2 rows and 2 columns"));
+}
+
+#[test]
 fn what_does_not_fit_together_names_the_panel() {
     let mut figure = panels();
     if let Panel::Matrix(matrix) = &mut figure.data.panels[1] {

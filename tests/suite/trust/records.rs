@@ -59,6 +59,7 @@ pub fn lay_sidecars(world: &Path, place: &Path) {
         colormap: bagssl::colormap::Colormap::Magma,
         row_label: "space".into(),
         col_label: "space".into(),
+        names: vec![],
     };
     let curves = CurvesPanel { log_x: false, log_y: true, curves };
     let panels = vec![Panel::Curves(curves), Panel::Matrix(matrix)];
