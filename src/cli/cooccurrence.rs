@@ -146,7 +146,7 @@ fn measured_words(done: &CooccurringDone) -> String {
     };
     let of_spaces = report.spaces.iter();
     lines.extend(of_spaces.map(|space| format!("{:>8}  {}", space.space, interval(&space.correlation))));
-    lines.push(format!("{:>8}  {}  by the other half's own counts", "counts", interval(&report.ceiling)));
+    lines.push(format!("{:>8}  {}  the other half's own counts", "ceiling", interval(&report.ceiling)));
     lines.extend(files.iter().map(|files| format!("{}{}", files.out.display(), files.warning_line())));
     lines.join("\n")
 }

@@ -9,6 +9,8 @@ use bagssl::engine::{
 };
 use bagssl::patch::PatchGrid;
 use bagssl::stats::Interval;
+use eframe::egui::accesskit::Role;
+use egui_kittest::kittest::Queryable;
 
 use crate::engine::{Started, is_complete};
 use crate::gui_measures::{asked, at_page, page, written};
@@ -24,6 +26,7 @@ fn measured() -> SampleResult<CooccurringReport> {
         model: ModelFacts::imported("0".into()),
         data: "few".into(),
         grid: PatchGrid { patch: 8, stride: 4 },
+        tiles: None,
         seed: 0,
         kinds: 128,
         by: "h".into(),
@@ -53,7 +56,10 @@ fn what_stands_together_is_measured_on_request_beside_what_counts_can_tell() {
     for cell in ["0.500", "0.490 to 0.510", "0.875", "-"] {
         assert!(window.shows(cell), "{cell}");
     }
-    assert!(window.shows("kinds of patches: cosine by"));
+    assert!(window.shows("kinds of patches: cosine by") && window.shows("ceiling"));
+    // What can be done with a page stands beside what it is, and takes no row of its own.
+    let row = |name: &str| window.harness.get_by_role_and_label(Role::Button, name).rect().center().y;
+    assert!((row("Export...") - row("Measure again")).abs() < 2.0);
     let wrong = wrong_at_all_sizes(&mut window.harness, |_, _| true);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -119,7 +119,10 @@ fn carried_words(report: &CarriedReport) -> String {
          their mean, turns without each (1 - cosine)",
         report.model, report.data
     )];
-    lines.extend(report.spaces.iter().map(|(name, space)| {
+    // In the order in which a patch passes them, as everywhere; by name they are in JSON alone.
+    let mut spaces: Vec<_> = report.spaces.iter().collect();
+    spaces.sort_by_key(|(name, _)| name.parse::<Space>().ok());
+    lines.extend(spaces.into_iter().map(|(name, space)| {
         let (y, x) = space.at;
         format!(
             "{name:>8}  mean {:.2e}, most {:.1} times that without the patch at y {y}, x {x}; half of it is carried by \

@@ -6,6 +6,7 @@ use crate::colormap::Colormap;
 use crate::engine::ask::{MeasuredPage, WorldPlan, WorldReport};
 use crate::engine::figures::plotted::{curves, named, page};
 use crate::figure::{CurveAxis, CurvesPanel, MatrixPanel, Panel, PanelsSpec};
+use crate::words::thousands;
 
 /// A least L_C below this is rounding of the eigenvalues, and would pull the axis down to it.
 const ROUNDING: f64 = 1e-15;
@@ -33,11 +34,11 @@ pub fn cooccurrence_page(report: &WorldReport, ratios: &[f64], found: &[f64]) ->
         Panel::Curves(loss_curves(report)),
     ];
     let done = match report.done == steps {
-        true => format!("{steps} steps"),
-        false => format!("{} of {steps} steps", report.done),
+        true => format!("{} steps", thousands(steps)),
+        false => format!("{} of {} steps", thousands(report.done), thousands(steps)),
     };
     let notes = vec![
-        format!("{images} images, {patches} kinds of patches, noise {noise}, seed {seed}"),
+        format!("{} images, {} kinds of patches, noise {noise}, seed {seed}", thousands(images), thousands(patches)),
         format!("z of width {dim}, rank of p12 {}, w {w}, {done}", report.rank),
         format!("correlation {:.6}, largest error {:.2e}", report.correlation, report.largest_error),
     ];

@@ -53,7 +53,7 @@ pub fn cooccurring_page(report: &CooccurringReport, pairs: &KindPairs) -> Measur
             "each value: pairs of a {BINS}th of the weight p1 p2, the first: those that never stand together; bands: a tenth to nine tenths"
         ),
         format!(
-            "correlation (95 %): {}; by the other half's own counts {}",
+            "correlation (95 %): {}; ceiling, by the other half's own counts, {}",
             found.join(", "),
             interval(report.ceiling.as_ref())
         ),

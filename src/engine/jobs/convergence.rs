@@ -29,6 +29,7 @@ use crate::image::Image;
 use crate::model::{ModelSpec, Space};
 use crate::patch::PatchGrid;
 use crate::progress::Progress;
+use crate::words::thousands;
 
 /// Images, and the patches on them.
 pub struct ConvergenceSource {
@@ -258,7 +259,7 @@ pub(super) fn convergence_page(
     spaces: &[SpaceConvergence],
 ) -> PanelsData {
     let notes = vec![
-        format!("model {model}, {data}: {images} of {of} images"),
+        format!("model {model}, {data}: {} of {} images", thousands(images), thousands(of)),
         format!("patches of {0} x {0} px every {1} px", grid.patch, grid.stride),
         "lines: means over images; bands: from a tenth to nine tenths of them".into(),
     ];
@@ -345,7 +346,7 @@ pub fn carried(request: &CarriedRequest, job: Job<'_>) -> anyhow::Result<Carried
     let notes = vec![
         CARRIED_NOTE.into(),
         format!("model {}, {}: {title}", embedder.name, data.name()),
-        format!("{} patches of {1} x {1} px every {2} px", rows * cols, grid.patch, grid.stride),
+        format!("{} patches of {1} x {1} px every {2} px", thousands(rows * cols), grid.patch, grid.stride),
     ];
     let source = json!({
         "model": embedder.facts(), "data": data.name(), "split": data.split(), "image": index,

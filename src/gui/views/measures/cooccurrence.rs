@@ -26,8 +26,9 @@ const COLUMNS: [(&str, &str); 3] = [
     ),
     ("95 %", "Its interval, by resampled images."),
     (
-        "counts",
-        "The same of the other half's own p12 / (p1 p2): what a product is to be held against. Of few images counts are noisy.",
+        "ceiling",
+        "The same of the other half's own p12 / (p1 p2): as much as counts can tell, which a product is to be held against. Of few \
+         images counts are noisy.",
     ),
 ];
 

@@ -1,6 +1,7 @@
 //! What is measured of what is explored, in numbers and plots: the pages of the command line's measures, live.
 
 mod cooccurrence;
+mod export;
 mod geometry;
 mod image;
 mod locality;
@@ -11,6 +12,7 @@ mod world;
 
 use eframe::egui::{ScrollArea, Ui};
 
+use self::export::export_ui;
 use self::image::ImagePage;
 use self::world::WorldPage;
 use super::view::View;
@@ -68,17 +70,15 @@ impl View for MeasuresPanel {
         ui.horizontal_wrapped(|ui| {
             switch_ui(ui, desk);
             pages_ui(ui, desk, self.page);
-            match self.page {
-                MeasurePage::Image => {
-                    controls::spaces_ui(ui, desk);
-                    controls::patches_ui(ui, desk);
-                    controls::colormap_ui(ui, desk);
-                    controls::overlay_ui(ui, desk);
-                }
-                MeasurePage::Sample(_) => controls::spaces_ui(ui, desk),
-                MeasurePage::World => controls::colormap_ui(ui, desk),
+            // The other pages have theirs beside what they are, in a row that is there anyway.
+            if self.page == MeasurePage::Image {
+                ui.end_row();
+                controls::spaces_ui(ui, desk);
+                controls::patches_ui(ui, desk);
+                controls::colormap_ui(ui, desk);
+                controls::overlay_ui(ui, desk);
+                export_ui(ui, desk, self.page);
             }
-            export_ui(ui, desk, self.page);
         });
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| match self.page {
             MeasurePage::Image => self.image.ui(ui, desk),
@@ -122,15 +122,4 @@ fn pages_ui(ui: &mut Ui, desk: &mut Desk, shown: MeasurePage) {
             }
         }
     });
-    ui.separator();
-}
-
-/// The button that writes the page on show.
-fn export_ui(ui: &mut Ui, desk: &mut Desk, page: MeasurePage) {
-    let has = desk.session.snapshot().views.measures.has(page);
-    let button = ui.add_enabled(has, eframe::egui::Button::new("Export..."));
-    let tip = "Writes the plots as one page, SVG, PDF or PNG, with the numbers beside it.";
-    if button.on_hover_text(tip).on_disabled_hover_text("Nothing is measured yet.").clicked() {
-        desk.todo.push(Action::ExportMeasures(page));
-    }
 }

@@ -2,11 +2,13 @@
 
 use eframe::egui::{Label, ProgressBar, RichText, Ui};
 
-use crate::engine::{SampleMeasure, SamplePhase, SampleView};
+use super::export::export_ui;
+use crate::engine::{MeasurePage, SampleMeasure, SamplePhase, SampleView};
 use crate::gui::desk::Desk;
 use crate::gui::nouns::Action;
 use crate::gui::nouns::text::{count, first_upper, thousands, wait};
 use crate::gui::paint::theme::STEP;
+use crate::gui::panels::controls;
 use crate::gui::widgets::messages::error_ui;
 use crate::progress::Progress;
 
@@ -27,9 +29,6 @@ pub fn head_ui<R>(ui: &mut Ui, desk: &mut Desk, words: &SampleWords<'_>, view: &
     let lacks = desk.lacks();
     ui.horizontal_wrapped(|ui| {
         ui.label(RichText::new(words.title).strong()).on_hover_text(words.explanation);
-        if !words.over.is_empty() {
-            ui.weak(&words.over);
-        }
         let (text, tip, action) = match &view.phase {
             SamplePhase::Running(_) => {
                 ("Stop", "What was measured before stays.", Action::StopMeasure(words.measure))
@@ -42,6 +41,12 @@ pub fn head_ui<R>(ui: &mut Ui, desk: &mut Desk, words: &SampleWords<'_>, view: &
         let button = ui.add_enabled(lacks.is_none(), eframe::egui::Button::new(text));
         if button.on_hover_text(tip).clicked() {
             desk.todo.push(action);
+        }
+        controls::spaces_ui(ui, desk);
+        export_ui(ui, desk, MeasurePage::Sample(words.measure));
+        // Last, as these grow longer with their numbers: nothing is moved by them.
+        if !words.over.is_empty() {
+            ui.weak(&words.over);
         }
         if let Some(grown) = view.result.as_ref().and_then(|result| grown(desk, result.patches)) {
             ui.weak(grown).on_hover_text("The sample has grown since it was measured.");

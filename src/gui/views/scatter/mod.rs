@@ -73,7 +73,6 @@ impl View for ScatterPanel {
             self.space_ui(ui, desk);
             self.way_ui(ui);
             self.color_ui(ui, desk);
-            self.canvas_controls_ui(ui, desk);
         });
         let scatter = desk.session.snapshot().views.scatter.clone();
         let wanted = self.plan(desk).map(|plan| (plan.space, plan.way));
@@ -85,10 +84,14 @@ impl View for ScatterPanel {
             if let SamplePhase::Failed(message) = &scatter.phase {
                 error_ui(ui, &format!("The patches cannot be laid out: {message}"));
             }
+            ui.horizontal_wrapped(|ui| self.canvas_controls_ui(ui, desk));
             let (_, area) = ui.allocate_space(ui.available_size());
             return empty_ui(ui, area, &remark(desk));
         };
-        head_ui(ui, shown);
+        ui.horizontal_wrapped(|ui| {
+            self.canvas_controls_ui(ui, desk);
+            head_ui(ui, shown);
+        });
         if let SamplePhase::Failed(message) = &scatter.phase {
             error_ui(ui, &format!("They cannot be coloured by {}: {message}", self.color.name()));
         }
@@ -175,7 +178,6 @@ impl ScatterPanel {
     }
 
     fn canvas_controls_ui(&mut self, ui: &mut Ui, desk: &mut Desk) {
-        ui.separator();
         let keys = |action| keys_of(ui.ctx(), action);
         let (keys, all) = (keys(Action::ToggleLasso), keys(Action::PickSeen));
         let lasso = ui.selectable_label(self.canvas.lasso, "Lasso");
@@ -201,38 +203,36 @@ impl ScatterPanel {
 /// What is laid out, over how much.
 fn head_ui(ui: &mut Ui, shown: &ShownPlane) {
     let plane = &shown.plane;
-    ui.horizontal_wrapped(|ui| {
-        let color = theme::space(&plane.space, ui.visuals().dark_mode);
-        let title = RichText::new(format!("{} \u{b7} {}", plane.space, way_words(plane.way))).strong().color(color);
-        ui.label(title).on_hover_text(match plane.way {
-            PlaneWay::Pca => {
-                "Vectors at unit length less their mean, on the two directions in which they vary most; distances on the plane \
-                 are what these two see of them."
-            }
-            PlaneWay::Tsne => {
-                "Patches whose vectors are near lie near; how far groups lie from one another, and how large they are, says \
-                 nothing (van der Maaten and Hinton 2008)."
-            }
-        });
-        let (images, of) = shown.images;
-        let mut words = format!("{} of {}", thousands(plane.rows.len()), count(shown.total, "patch"));
-        if images < of {
-            words += &format!(" \u{b7} {} of {}", thousands(images), count(of, "image"));
-        } else {
-            words += &format!(" \u{b7} {}", count(of, "image"));
+    let color = theme::space(&plane.space, ui.visuals().dark_mode);
+    let title = RichText::new(format!("{} \u{b7} {}", plane.space, way_words(plane.way))).strong().color(color);
+    ui.label(title).on_hover_text(match plane.way {
+        PlaneWay::Pca => {
+            "Vectors at unit length less their mean, on the two directions in which they vary most; distances on the plane \
+             are what these two see of them."
         }
-        match plane.way {
-            PlaneWay::Pca => {
-                if plane.fitted < plane.rows.len() {
-                    words += &format!(" \u{b7} axes from {}", thousands(plane.fitted));
-                }
-                let share = |c: usize| plane.axes.explained.get(c).map_or(0.0, |share| 100.0 * share);
-                words += &format!(" \u{b7} {:.1} % + {:.1} % of the variance", share(0), share(1));
-            }
-            PlaneWay::Tsne => words += " \u{b7} perplexity 30, 1,000 steps, seed 0",
+        PlaneWay::Tsne => {
+            "Patches whose vectors are near lie near; how far groups lie from one another, and how large they are, says \
+             nothing (van der Maaten and Hinton 2008)."
         }
-        ui.add(Label::new(RichText::new(words).weak()).wrap());
     });
+    let (images, of) = shown.images;
+    let mut words = format!("{} of {}", thousands(plane.rows.len()), count(shown.total, "patch"));
+    if images < of {
+        words += &format!(" \u{b7} {} of {}", thousands(images), count(of, "image"));
+    } else {
+        words += &format!(" \u{b7} {}", count(of, "image"));
+    }
+    match plane.way {
+        PlaneWay::Pca => {
+            if plane.fitted < plane.rows.len() {
+                words += &format!(" \u{b7} axes from {}", thousands(plane.fitted));
+            }
+            let share = |c: usize| plane.axes.explained.get(c).map_or(0.0, |share| 100.0 * share);
+            words += &format!(" \u{b7} {:.1} % + {:.1} % of the variance", share(0), share(1));
+        }
+        PlaneWay::Tsne => words += " \u{b7} perplexity 30, 1,000 steps, seed 0",
+    }
+    ui.add(Label::new(RichText::new(words).weak()).wrap());
 }
 
 fn way_words(way: PlaneWay) -> &'static str {

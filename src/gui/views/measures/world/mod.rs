@@ -7,12 +7,16 @@ mod settings;
 
 use eframe::egui::{Button, Label, RichText, Ui, vec2};
 
+use super::export::export_ui;
 use super::plots;
-use crate::engine::{Command, MeasureCommand, WorldCommand, WorldPhase, WorldPlan, WorldView};
+use crate::engine::{
+    Command, MeasureCommand, MeasurePage, WorldCommand, WorldPhase, WorldPlan, WorldView,
+};
 use crate::gui::desk::Desk;
 use crate::gui::nouns::Action;
 use crate::gui::nouns::text::thousands;
 use crate::gui::paint::theme::STEP;
+use crate::gui::panels::controls;
 use crate::gui::widgets::messages::error_ui;
 
 /// Height of the losses with their heading, points.
@@ -74,7 +78,7 @@ impl WorldPage {
             ui.weak("about to begin...");
             return;
         };
-        head_ui(ui, &view);
+        head_ui(ui, desk, &view);
         matrices::ui(ui, &view, desk.settings.colormap);
         ui.add_space(STEP);
         let losses = std::slice::from_ref(&view.losses);
@@ -113,7 +117,7 @@ fn buttons_ui(ui: &mut Ui, desk: &mut Desk, view: Option<&WorldView>) {
 }
 
 /// What it is, and how far.
-fn head_ui(ui: &mut Ui, view: &WorldView) {
+fn head_ui(ui: &mut Ui, desk: &mut Desk, view: &WorldView) {
     let (report, plan) = (&view.report, &view.report.plan);
     ui.horizontal_wrapped(|ui| {
         ui.label(RichText::new("Co-occurrence in a toy world").strong()).on_hover_text(EXPLANATION);
@@ -127,6 +131,8 @@ fn head_ui(ui: &mut Ui, view: &WorldView) {
         ui.weak(words).on_hover_text(
             "Pearson's correlation of w z1.z2 with p12 / (p1 p2). Steps: SGD with momentum 0.9, the learning rate falls as a cosine.",
         );
+        controls::colormap_ui(ui, desk);
+        export_ui(ui, desk, MeasurePage::World);
     });
     if let WorldPhase::Failed(message) = &view.phase {
         error_ui(ui, &format!("It could not go on: {message}"));
