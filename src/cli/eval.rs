@@ -44,7 +44,9 @@ fn accuracy_figure(text: &str) -> anyhow::Result<AccuracyFigure> {
     match text {
         "2" => Ok(AccuracyFigure::Two),
         "3b" => Ok(AccuracyFigure::ThreeB),
-        "3a" => bail!("Figure 3a is of cosines: bagssl figure fig3a --model MODEL --data DATA --out FILE draws it"),
+        "3a" => bail!(
+            "Figure 3a is of cosines: bagssl figure fig3a --model MODEL --data DATA --out FILE draws it"
+        ),
         _ => bail!("expected 2 or 3b"),
     }
 }
@@ -198,7 +200,9 @@ impl Commander {
         }
         if let Some(out) = args.out.clone() {
             if args.table.is_none() && args.figure.is_none() {
-                bail!(WrongUsage("--out is for --plan, --table or --figure; without them the result is printed"));
+                bail!(WrongUsage(
+                    "--out is for --plan, --table or --figure; without them the result is printed"
+                ));
             }
             return self.of_paper(args, &out);
         }

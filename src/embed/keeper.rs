@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
-use super::extract::ExtractPlan;
+use super::plan::ExtractPlan;
 use crate::bank::{BankSink, BankSpec, BankWriter, ImageEntry, MemoryBank, PixelHash, VectorCache};
 use crate::dataset::Dataset;
 use crate::files;

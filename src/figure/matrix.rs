@@ -172,7 +172,16 @@ impl MatrixPanel {
             let x = (place.x + (col + 0.5) * width) as i32;
             let y = (place.y + (row + 0.5) * height) as i32;
             let body = format!("{value:.2}").replace('-', "\u{2212}");
-            canvas.text(Text { x, y, size: small, color, h: HPos::Center, v: VPos::Center, upwards: false, body });
+            canvas.text(Text {
+                x,
+                y,
+                size: small,
+                color,
+                h: HPos::Center,
+                v: VPos::Center,
+                upwards: false,
+                body,
+            });
         }
     }
 

@@ -230,7 +230,12 @@ fn a_figure_of_accuracies_is_run_and_drawn_by_one_command() {
     let rows = report["rows"].as_array().unwrap();
     assert!(rows.len() == 4 && rows.iter().all(|row| row["evaluation"] == "patches of 20"), "{report}");
     let sidecar = fs::read_to_string(out.join("fig2.pdf.json")).unwrap();
-    for words in ["30 of 1,024 test images", "30 of 4,096 training images", "kNN: cosine, k 20", "linear probe: 2 epochs"] {
+    for words in [
+        "30 of 1,024 test images",
+        "30 of 4,096 training images",
+        "kNN: cosine, k 20",
+        "linear probe: 2 epochs",
+    ] {
         assert!(sidecar.contains(words), "{words}: {sidecar}");
     }
     assert_eq!(run_json(&args)["kept"], 1, "it goes on where it stopped");

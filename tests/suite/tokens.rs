@@ -122,13 +122,8 @@ fn every_figure_of_places_says_in_what_tiles_images_went_through() {
         [&["geometry", &bank], &of_places[..]].concat(),
         [&["cooccurrence", &bank, "--kinds", "4", "--by", "token-last"], &of_places[..]].concat(),
         [&["scatter", &bank], &of_places[..]].concat(),
-        [
-            &["locality", "--limit", "4", "--queries", "4", "--changed", "0"],
-            &demo[..],
-            &tiles,
-            &of_places,
-        ]
-        .concat(),
+        [&["locality", "--limit", "4", "--queries", "4", "--changed", "0"], &demo[..], &tiles, &of_places]
+            .concat(),
     ];
     let sidecar = |out: &str| -> serde_json::Value {
         serde_json::from_str(&std::fs::read_to_string(format!("{out}.json")).unwrap()).unwrap()

@@ -250,7 +250,8 @@ impl EvalPlan {
     /// What all its cells have in common, in words: the classifiers, the seeds, a test split that was drawn.
     pub fn protocol(&self) -> String {
         let (knn, linear) = (KnnConfig::default(), LinearConfig::default());
-        let is_used = |name: &str| self.evaluations.iter().flat_map(|it| &it.classifiers).any(|it| it == name);
+        let is_used =
+            |name: &str| self.evaluations.iter().flat_map(|it| &it.classifiers).any(|it| it == name);
         let mut parts = vec![];
         if is_used("knn") {
             let (k, t) = (self.k.unwrap_or(knn.k), self.temperature.unwrap_or(knn.temperature));
@@ -371,7 +372,8 @@ mod tests {
         assert_eq!(plan.protocol(), words);
         let mut plan = EvalPlan { holdout: Some(0.2), seeds: vec![3], k: Some(5), ..plan };
         plan.evaluations[0].classifiers = vec!["knn".into()];
-        let words = "kNN: cosine, k 5, votes exp(s/T), T 0.07; seed 3; the test split is a drawn 0.2 of each class";
+        let words =
+            "kNN: cosine, k 5, votes exp(s/T), T 0.07; seed 3; the test split is a drawn 0.2 of each class";
         assert_eq!(plan.protocol(), words);
     }
 

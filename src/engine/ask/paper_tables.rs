@@ -160,7 +160,8 @@ impl EvalPlan {
 pub fn words_of_others(table: u8, models: &[(String, PathBuf)]) -> Option<String> {
     let keys: Vec<String> =
         PAPER_MODELS.iter().filter(|model| model.table == table).map(PaperModel::key).collect();
-    let others = models.iter().map(|(name, _)| name.as_str()).filter(|name| !keys.iter().any(|key| key == name));
+    let others =
+        models.iter().map(|(name, _)| name.as_str()).filter(|name| !keys.iter().any(|key| key == name));
     let others: Vec<&str> = others.collect();
     let words = || {
         format!(
@@ -358,7 +359,10 @@ mod tests {
         assert_eq!(plan.evaluations[1].paper_knn["byol"], [93.5, 93.5]);
         let plan = paper_plan(1, "demo".into(), &models(&["mine", "tcr-patches"]), None);
         let words = words_of_others(1, &models(&["mine", "tcr-patches"])).unwrap();
-        assert!(words.starts_with("mine: none of the models of Table 1 (simclr-patches, tcr-patches, "), "{words}");
+        assert!(
+            words.starts_with("mine: none of the models of Table 1 (simclr-patches, tcr-patches, "),
+            "{words}"
+        );
         assert_eq!(words_of_others(5, &models(&["byol"])), None);
         let done: Vec<&[String]> = plan.evaluations.iter().map(|it| &*it.models).collect();
         assert_eq!(done, [&["mine".to_owned(), "tcr-patches".to_owned()][..], &["mine".to_owned()]]);
@@ -377,10 +381,16 @@ mod tests {
         };
         let expected = [("patches of 14", "a d"), ("crops of 0.08 to 1", "b"), ("patches of 20", "c")];
         assert_eq!(of(&plan), expected.map(|(name, models)| (name.to_owned(), models.to_owned())));
-        assert_eq!((plan.cells(), plan.evaluations[0].classifiers.len(), plan.evaluations[0].fit), (4, 2, None));
+        assert_eq!(
+            (plan.cells(), plan.evaluations[0].classifiers.len(), plan.evaluations[0].fit),
+            (4, 2, None)
+        );
         let plan = figure_plan(AccuracyFigure::ThreeB, "demo".into(), &models[..1], None);
         let only = &plan.evaluations[0];
-        assert_eq!((&*only.patches.join(" "), &*only.classifiers[0], only.fit), ("central 1 16", "linear", Some(224)));
+        assert_eq!(
+            (&*only.patches.join(" "), &*only.classifiers[0], only.fit),
+            ("central 1 16", "linear", Some(224))
+        );
     }
 
     #[test]

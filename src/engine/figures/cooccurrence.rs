@@ -38,7 +38,11 @@ pub fn cooccurrence_page(report: &WorldReport, ratios: &[f64], found: &[f64]) ->
         false => format!("{} of {} steps", thousands(report.done), thousands(steps)),
     };
     let notes = vec![
-        format!("{} images, {} kinds of patches, noise {noise}, seed {seed}", thousands(images), thousands(patches)),
+        format!(
+            "{} images, {} kinds of patches, noise {noise}, seed {seed}",
+            thousands(images),
+            thousands(patches)
+        ),
         format!("z of width {dim}, rank of p12 {}, w {w}, {done}", report.rank),
         format!("correlation {:.6}, largest error {:.2e}", report.correlation, report.largest_error),
     ];

@@ -6,7 +6,10 @@ use crate::tiles::ImageTiles;
 
 /// The tiles in which the images of a bank that are larger went through for some of `spaces`, if one of those is of
 /// places; a space of two banks may be called "token-last A".
-pub fn tiles_behind<S: AsRef<str>>(spec: &BankSpec, spaces: impl IntoIterator<Item = S>) -> Option<ImageTiles> {
+pub fn tiles_behind<S: AsRef<str>>(
+    spec: &BankSpec,
+    spaces: impl IntoIterator<Item = S>,
+) -> Option<ImageTiles> {
     spec.tiles.filter(|_| any_of_places(spaces))
 }
 

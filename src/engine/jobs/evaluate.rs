@@ -33,7 +33,10 @@ pub fn trained_on(models: Vec<(String, PathBuf)>) -> anyhow::Result<Vec<(String,
     let open = device::open(DeviceChoice::Cpu)?;
     let of_model = |(name, path): (String, PathBuf)| {
         let what = || format!("model \"{name}\"");
-        let crops = store::open(&ModelSpec::from(path.clone()), &open.device).with_context(what)?.info.trained_crops();
+        let crops = store::open(&ModelSpec::from(path.clone()), &open.device)
+            .with_context(what)?
+            .info
+            .trained_crops();
         let crop = crops.first().copied().filter(|first| crops.iter().all(|crop| crop == first));
         let crop = crop.with_context(|| {
             format!(

@@ -226,9 +226,7 @@ fn image_page(
     let mut panels = convergence_panels(curves);
     panels.extend(carried_panels(&title, maps.image(), &names, &work.carried, maps.shape()));
     let (model, tiles) = match (&open.embedder, &open.stored) {
-        (Some(embedder), _) => {
-            (embedder.facts(), maps.tiles(embedder).map(|tiles| tiles.choice.tiles))
-        }
+        (Some(embedder), _) => (embedder.facts(), maps.tiles(embedder).map(|tiles| tiles.choice.tiles)),
         (None, Some(stored)) => {
             let spec = stored.bank.spec();
             (spec.model.clone(), tiles_behind(spec, &names))

@@ -343,7 +343,8 @@ fn ensure_goes_on(PlanRequest { plan, out }: &PlanRequest) -> anyhow::Result<()>
         "" => String::new(),
         title => format!(", \"{title}\""),
     };
-    let first = stored.rows.first().map_or_else(String::new, |row| format!("{}, {}", row.model, row.evaluation));
+    let first =
+        stored.rows.first().map_or_else(String::new, |row| format!("{}, {}", row.model, row.evaluation));
     anyhow::ensure!(
         stored.rows.is_empty() || stored.rows.iter().any(stays),
         "{}: holds the results of another plan{title} (first {first}), of which this one has no cell; expected a new \
@@ -498,14 +499,24 @@ mod tests {
     #[test]
     fn a_folder_with_the_results_of_another_plan_stays_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
-        let named = |name: &str| PlannedModel { name: name.into(), path: "demo".into(), options: Overrides::default() };
+        let named = |name: &str| PlannedModel {
+            name: name.into(),
+            path: "demo".into(),
+            options: Overrides::default(),
+        };
         let plan = |name: &str| {
             let evaluations = vec![evaluation()];
-            EvalPlan { title: "Table 5".into(), models: vec![named(name)], evaluations, ..EvalPlan::of("demo".into()) }
+            EvalPlan {
+                title: "Table 5".into(),
+                models: vec![named(name)],
+                evaluations,
+                ..EvalPlan::of("demo".into())
+            }
         };
         let rows = combined("ours", &evaluation(), &[vec![cell(0.7)]]);
         write_tables(folder.path(), &table::texts(&plan("ours"), &rows).unwrap()).unwrap();
-        let begin = |plan: EvalPlan| PlanWork::begin(PlanRequest { plan, out: folder.path().to_owned() }).map(drop);
+        let begin =
+            |plan: EvalPlan| PlanWork::begin(PlanRequest { plan, out: folder.path().to_owned() }).map(drop);
         let mut of_two = plan("ours");
         of_two.evaluations[0].paper.clear();
         of_two.models.push(named("more"));

@@ -66,9 +66,8 @@ impl<'a> ResultGrid<'a> {
 
     /// Images that it is of, in words: test and training.
     fn images(&self) -> [String; 2] {
-        let of = |row: &&ResultRow| {
-            [part(row.images, row.images_of), part(row.train_images, row.train_images_of)]
-        };
+        let of =
+            |row: &&ResultRow| [part(row.images, row.images_of), part(row.train_images, row.train_images_of)];
         self.rows.first().map(of).unwrap_or_default()
     }
 
@@ -227,7 +226,8 @@ pub fn csv(rows: &[ResultRow]) -> String {
     let mut text = "model,evaluation,classifier,patches,accuracy,low,high,seeds,deviation,images,train_images,seconds,paper,difference\n".to_owned();
     let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\"").replace(['\n', '\r'], " "));
     // Percents of a plan come as shares: 0.908, and not what is left of dividing.
-    let some = |value: Option<f64>| value.map_or(String::new(), |value| ((value * 1e6).round() / 1e6).to_string());
+    let some =
+        |value: Option<f64>| value.map_or(String::new(), |value| ((value * 1e6).round() / 1e6).to_string());
     for row in rows {
         let ResultRow { accuracy, low, high, seeds, images, train_images, seconds, .. } = row;
         let _ = writeln!(

@@ -188,8 +188,7 @@ fn draw(
     }
     let mut maps: Vec<MapReport> = rows.iter().map(MapRow::report).collect();
     let data = sources.facts()?;
-    let mut origin = 
-        Origin { model: embedder.facts(), data, beside: None, fit: source.fit, tiles: None };
+    let mut origin = Origin { model: embedder.facts(), data, beside: None, fit: source.fit, tiles: None };
     let mut beside = None;
     if let Some(model) = &source.beside {
         let (_, other) = open_embedder(job.device, model)?;

@@ -204,7 +204,8 @@ impl ScatterPanel {
 fn head_ui(ui: &mut Ui, shown: &ShownPlane) {
     let plane = &shown.plane;
     let color = theme::space(&plane.space, ui.visuals().dark_mode);
-    let title = RichText::new(format!("{} \u{b7} {}", plane.space, way_words(plane.way))).strong().color(color);
+    let title =
+        RichText::new(format!("{} \u{b7} {}", plane.space, way_words(plane.way))).strong().color(color);
     ui.label(title).on_hover_text(match plane.way {
         PlaneWay::Pca => {
             "Vectors at unit length less their mean, on the two directions in which they vary most; distances on the plane \

@@ -9,9 +9,7 @@ use eframe::egui::{Button, Label, RichText, Ui, vec2};
 
 use super::export::export_ui;
 use super::plots;
-use crate::engine::{
-    Command, MeasureCommand, MeasurePage, WorldCommand, WorldPhase, WorldPlan, WorldView,
-};
+use crate::engine::{Command, MeasureCommand, MeasurePage, WorldCommand, WorldPhase, WorldPlan, WorldView};
 use crate::gui::desk::Desk;
 use crate::gui::nouns::Action;
 use crate::gui::nouns::text::thousands;
