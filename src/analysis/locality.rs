@@ -27,7 +27,7 @@ use crate::analysis::invariance::{ChangeCurve, ChangedPatch, Invariance};
 use crate::analysis::positions::{ObjectFrame, PositionEntropy, position_entropy};
 use crate::augment::view_rng;
 use crate::bank::{Bank, ImageEntry, MemoryBank};
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Skipped};
 use crate::embed::{BATCH, Embedder, ExtractPlan, Extraction, PIXELS};
 use crate::model::Space;
 use crate::progress::{CancelToken, Progress};
@@ -73,6 +73,9 @@ pub struct LocalityReport {
     pub config: LocalityConfig,
     /// Images that were looked at.
     pub images: usize,
+    /// Images that could not be used, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<Skipped>,
     /// Patches of all of them.
     pub patches: usize,
     /// Queries that were drawn: fewer than asked where there are fewer patches.
@@ -247,7 +250,8 @@ impl<'a> Scene<'a> {
         }
         Ok(LocalityReport {
             config: *config,
-            images: self.bank.complete_images(),
+            images: self.bank.usable_images(),
+            skipped: self.bank.skipped_files()?,
             patches: self.bank.searchable(),
             queries: queries.len(),
             parts_known: self.parts.is_some(),

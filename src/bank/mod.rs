@@ -36,6 +36,7 @@ mod part;
 mod pixels;
 mod rehash;
 mod rows;
+mod skipped;
 mod spec;
 mod store;
 mod sums;

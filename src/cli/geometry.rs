@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::shared::{Commander, DecodingArgs, ModelArgs, PlotArgs, pixels, positive, show, thousands};
+use super::shared::{
+    Commander, DecodingArgs, ModelArgs, PlotArgs, pixels, positive, show, skipped_words, thousands,
+};
 use crate::engine::facts::{DataSpec, GeometryConfig, SpaceGeometry, SpacePair, Split};
 use crate::engine::jobs::fresh::FreshPatches;
 use crate::engine::jobs::geometry::{GeometryReport, GeometryRequest, GeometrySource};
@@ -95,14 +97,15 @@ fn words(report: &GeometryReport) -> String {
     let models: Vec<String> = report.models.iter().map(|model| model.name.clone()).collect();
     let mut lines = vec![
         format!(
-            "{} on {}: {} of {} patches of {4} x {4} pixels every {5}, seed {6}; norms: all",
+            "{} on {}: {} of {} patches of {4} x {4} pixels every {5}, seed {6}; norms: all{7}",
             models.join(" (A) and "),
             report.data,
             thousands(geometry.rows),
             thousands(geometry.of),
             report.grid.patch,
             report.grid.stride,
-            geometry.seed
+            geometry.seed,
+            skipped_words(&report.skipped)
         ),
         format!(
             "{:>8} {:>6} {:>8} {:>8} {:>6} {:>7} {:>24} {:>7} {:>8} {:>6}",

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::shared::{Commander, DecodingArgs, ModelArgs, PlotArgs, pixels, positive, show, thousands};
+use super::shared::{
+    Commander, DecodingArgs, ModelArgs, PlotArgs, pixels, positive, show, skipped_words, thousands,
+};
 use crate::engine::facts::{DataSpec, LocalityConfig, PatchSpace, Split};
 use crate::engine::jobs::locality::{LocalityRequest, LocalityResult};
 use crate::engine::jobs::plot;
@@ -88,13 +90,14 @@ fn words(result: &LocalityResult) -> String {
     let report = &result.report;
     let sample = sample_words(report.images, result.of, 0);
     let mut lines = vec![format!(
-        "{} on {}: {} queries{}, {} patches of {sample}; {} neighbours, intervals of 95 %",
+        "{} on {}: {} queries{}, {} patches of {sample}; {} neighbours, intervals of 95 %{}",
         result.model,
         result.data,
         thousands(report.queries),
         if report.parts_known { " on objects" } else { "" },
         thousands(report.patches as u64),
         report.config.neighbours,
+        skipped_words(&report.skipped),
     )];
     if report.parts_known {
         lines.push("part purity of neighbours from other images".into());

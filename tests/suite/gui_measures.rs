@@ -399,6 +399,7 @@ fn locality() -> SampleResult<LocalityReport> {
     let report = LocalityReport {
         config: LocalityConfig { changed: 0, ..LocalityConfig::default() },
         images: 256,
+        skipped: vec![],
         patches: 12_544,
         queries: 1000,
         parts_known: false,

@@ -248,6 +248,29 @@ fn a_figure_of_accuracies_is_run_and_drawn_by_one_command() {
 }
 
 #[test]
+fn images_that_cannot_be_used_are_counted_out_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a", "b", "c", "broken"] {
+        let pixel = |x: u32, y: u32| image::Rgb([(7 * x) as u8, (5 * y) as u8, name.len() as u8 * 40]);
+        image::RgbImage::from_fn(32, 32, pixel).save(folder.path().join(format!("{name}.png"))).unwrap();
+    }
+    // Its end is there, so that it is looked at; what lies before has another sum than it says.
+    let broken = folder.path().join("broken.png");
+    let mut bytes = fs::read(&broken).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    fs::write(&broken, bytes).unwrap();
+    let data = ["--data", text(folder.path()), "--patch", "16", "--stride", "16", "--space", "h"];
+    let locality = run_json(&[&["locality", "--queries", "4", "--changed", "0"], &data[..]].concat());
+    assert_eq!((&locality["images"], &locality["patches"]), (&json!(3), &json!(12)));
+    let geometry = run_json(&[&["geometry", "--model", "demo", "--k", "4"], &data[..]].concat());
+    for report in [&locality, &geometry] {
+        let skipped = report["skipped"].as_array().unwrap();
+        assert!(skipped.len() == 1 && skipped[0]["file"] == "broken.png", "{skipped:?}");
+    }
+}
+
+#[test]
 fn the_toy_world_prints_both_losses_and_draws_both_matrices() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("world.svg");

@@ -13,7 +13,6 @@ use crate::engine::jobs::index::{CodesAlong, SpaceCodes, SpaceIndex, codes_of, i
 use crate::engine::jobs::{Job, open_embedder};
 pub use crate::engine::look::kept::data_of_bank;
 use crate::engine::look::kept::keep_source;
-use crate::engine::look::stored::skipped_of;
 use crate::files;
 use crate::model::{ModelSpec, Space};
 use crate::patch::PatchGrid;
@@ -177,7 +176,7 @@ pub fn embed(
         bytes,
         patches_per_second: extraction.patches_per_second(),
         decoding,
-        skipped: [left_out, skipped_of(&bank)?].concat(),
+        skipped: [left_out, bank.skipped_files()?].concat(),
         device: device.name,
     })
 }
@@ -282,7 +281,7 @@ pub fn bank_info(folder: &Path, cache: Option<&VectorCache>) -> anyhow::Result<B
     Ok(BankInfo {
         patches: bank.searchable(),
         total_patches: bank.total_searchable(),
-        images: bank.complete_images() - bank.skipped().len(),
+        images: bank.usable_images(),
         total_images: bank.total_images(),
         order: spec.data.order,
         part: spec.data.part.clone(),
@@ -298,7 +297,7 @@ pub fn bank_info(folder: &Path, cache: Option<&VectorCache>) -> anyhow::Result<B
         imported: spec.model.is_imported(),
         data: spec.data.name.clone(),
         decoding: spec.data.decoding.clone(),
-        skipped: skipped_of(&bank)?,
+        skipped: bank.skipped_files()?,
         copies: bank.knows_copies().then(|| bank.copies()).transpose()?,
         sums: bank.has_sums(),
         codes,

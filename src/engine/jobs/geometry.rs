@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::analysis::spaces::{Geometry, GeometryConfig, SpaceGeometry, measure_spaces};
 use crate::bank::{Bank, ModelFacts};
+use crate::dataset::Skipped;
 use crate::engine::figures::output::Written;
 use crate::engine::figures::spaces::geometry_page;
 use crate::engine::jobs::Job;
@@ -48,6 +49,9 @@ pub struct GeometryReport {
     pub data: String,
     /// Where the patches lie.
     pub grid: PatchGrid,
+    /// Images that could not be used, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<Skipped>,
     /// How the spaces lie.
     #[serde(flatten)]
     pub geometry: Geometry,
@@ -74,6 +78,7 @@ pub fn geometry(request: &GeometryRequest, mut job: Job<'_>) -> anyhow::Result<G
         models: banks.iter().map(|bank| bank.spec().model.clone()).collect(),
         data: spec.data.name.clone(),
         grid: spec.grid,
+        skipped: first.skipped_files()?,
         geometry,
         files: None,
     };

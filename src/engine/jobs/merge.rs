@@ -10,7 +10,6 @@ use crate::dataset::Skipped;
 use crate::engine::jobs::Job;
 use crate::engine::jobs::embed::{have_found, kept};
 use crate::engine::look::kept::{keep_source, source_of};
-use crate::engine::look::stored::skipped_of;
 use crate::progress::Progress;
 
 /// `bagssl bank merge`.
@@ -100,7 +99,7 @@ pub fn merge(
         patches: bank.searchable() as u64,
         resumed_images: resumed,
         bytes,
-        skipped: skipped_of(&bank)?,
+        skipped: bank.skipped_files()?,
         ..report
     })
 }

@@ -103,7 +103,7 @@ pub fn scatter(request: &ScatterRequest, job: Job<'_>) -> anyhow::Result<Scatter
         color: request.color.name(),
         patches: plane.rows.len(),
         of: plane.of,
-        images: bank.complete_images(),
+        images: bank.usable_images(),
         fitted: plane.fitted,
         seed: job.seed,
         explained: plane.axes.explained.clone(),

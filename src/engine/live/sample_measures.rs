@@ -184,7 +184,7 @@ impl SampleJob {
 
     /// What is shown of a report.
     fn result<R>(&self, report: R, page: MeasuredPage) -> Arc<SampleResult<R>> {
-        let (images, patches) = (self.bank.complete_images(), self.bank.searchable());
+        let (images, patches) = (self.bank.usable_images(), self.bank.searchable());
         Arc::new(SampleResult { report, images, patches, page: Arc::new(page) })
     }
 }

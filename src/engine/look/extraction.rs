@@ -8,7 +8,7 @@ use crate::dataset::{Dataset, Skipped};
 use crate::embed::{self, Embedder, ExtractPlan, KeepBoth, Keeper, Known};
 use crate::engine::ask::{ExtractionView, MemoryUse, PatchSpace};
 use crate::engine::look::guests::Guests;
-use crate::engine::look::stored::{StoredBank, skipped_of};
+use crate::engine::look::stored::StoredBank;
 use crate::files;
 use crate::model::Space;
 use crate::patch::PatchGrid;
@@ -126,7 +126,7 @@ impl Growing {
 
     /// All that a bank on disk holds: there is nothing to embed, and nothing of it is kept in memory.
     pub fn stored(bank: Bank) -> anyhow::Result<Self> {
-        let skipped = Arc::new(skipped_of(&bank)?);
+        let skipped = Arc::new(bank.skipped_files()?);
         let patches = Patches::Stored(bank);
         Ok(Self { patches, paused: false, stopped: None, bytes: 0, memory: MemoryUse::default(), skipped })
     }

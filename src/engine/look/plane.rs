@@ -259,7 +259,7 @@ impl PlaneThread {
             &mut progress,
         )?;
         self.numbers += 1;
-        let images = (job.bank.complete_images(), job.bank.total_images());
+        let images = (job.bank.usable_images(), job.bank.total_images());
         let total = job.bank.total_searchable();
         let spec = job.bank.spec().clone();
         let shown = Arc::new(ShownPlane { number: self.numbers, plane, spec, images, total });

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use anyhow::ensure;
 
-use crate::bank::{Bank, SkippedImage, VectorCache};
-use crate::dataset::Skipped;
+use crate::bank::{Bank, VectorCache};
 use crate::embed::Embedder;
 use crate::engine::ask::PatchSpace;
 use crate::engine::look::bank_codes::BankCodes;
@@ -154,15 +153,6 @@ impl StoredBank {
         let (y, x) = (row as u32 * stride, col as u32 * stride);
         Some(BoxRef { image: area.image, y, x, height: patch, width: patch })
     }
-}
-
-/// The images that a bank was made without.
-pub fn skipped_of(bank: &Bank) -> anyhow::Result<Vec<Skipped>> {
-    let skipped = bank.skipped().iter().map(|SkippedImage { image, reason }| {
-        let file = bank.image_entry(*image as usize)?.name.clone();
-        Ok(Skipped { file, reason: reason.clone() })
-    });
-    skipped.collect()
 }
 
 #[cfg(test)]
