@@ -6,7 +6,7 @@ use plotters::style::Color as _;
 use plotters::style::text_anchor::{HPos, VPos};
 use serde::{Deserialize, Serialize};
 
-use super::canvas::{BORDER, FAINT, INK, PT, PageCanvas, Text, font, rgb, text_width, wrap};
+use super::canvas::{BORDER, FAINT, INK, PT, PageCanvas, Text, fitting, font, rgb, text_width, wrap};
 use super::codec;
 use super::curve::CurveAxis;
 use super::legend::{Legend, LegendEntry};
@@ -110,7 +110,8 @@ impl BarsPanel {
         let labels = scale().ticks.iter().map(|&v| text_width(&tick(v), small)).max().unwrap_or(0);
         let left = labels + text * 5 / 2;
         let room = (width - left - text) / count as i32;
-        let names: Vec<Vec<String>> = self.groups.iter().map(|name| words_in(name, small, room)).collect();
+        let names: Vec<Vec<String>> =
+            self.groups.iter().map(|name| words_in(name, small, room - small / 2)).collect();
         let lines = names.iter().map(Vec::len).max().unwrap_or(1) as i32;
         let below = text / 2 + lines * small * 5 / 4;
         let mut places = vec![];
@@ -165,10 +166,19 @@ impl BarsPanel {
     }
 }
 
-/// The words of a name in lines of that width.
+/// The words of a name in lines of that width. A word that is wider is broken after a sign within it, and what is wider
+/// still is cut off: names of neighbours never run into each other.
 fn words_in(name: &str, size: i32, width: i32) -> Vec<String> {
     let words: Vec<String> = name.split_whitespace().map(str::to_owned).collect();
-    wrap(&words, " ", size, width)
+    let broken = |line: String| {
+        if text_width(&line, size) <= width {
+            return vec![line];
+        }
+        let parts = line.split_inclusive(['-', '_', '/', '.']).map(str::to_owned);
+        let parts: Vec<String> = parts.map(|part| fitting(&[part], size, width)).collect();
+        wrap(&parts, "", size, width)
+    };
+    wrap(&words, " ", size, width).into_iter().flat_map(broken).collect()
 }
 
 #[cfg(test)]
@@ -221,6 +231,17 @@ mod tests {
         assert!((second[second.len() - 1] / bars[0] - 1.5).abs() < 0.01, "{second:?}");
         assert_eq!(first.len(), second.len() + 1, "one bar is absent");
         assert!(svg.contains("VICReg") || svg.contains("<path"), "names stand below");
+    }
+
+    #[test]
+    fn names_stay_within_their_group() {
+        let size = PT * 7;
+        let width = text_width("vicreg-mm", size);
+        let lines = words_in("vicreg-patch14, wholeimagewithoutend", size, width);
+        assert!(lines.iter().all(|line| text_width(line, size) <= width), "{lines:?}");
+        assert_eq!((&*lines[0], &*lines[1]), ("vicreg-", "patch14,"), "{lines:?}");
+        assert!(lines[2].starts_with("whole") && lines[2].ends_with('…'), "{lines:?}");
+        assert_eq!(words_in("two words", size, 2 * width), ["two words"]);
     }
 
     #[test]
