@@ -67,6 +67,7 @@ fn row(evaluation: &str, patches: &str, accuracy: f64) -> ResultRow {
         difference: Some(accuracy - 0.9),
         images_of: Some(10_000),
         train_images_of: Some(50_000),
+        fewest_patches: None,
     }
 }
 

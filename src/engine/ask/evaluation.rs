@@ -68,6 +68,9 @@ pub struct ResultRow {
     /// Training images that there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_images_of: Option<usize>,
+    /// The fewest patches of an image, where some have fewer than so many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fewest_patches: Option<usize>,
 }
 
 /// What came of a plan.

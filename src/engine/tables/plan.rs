@@ -50,6 +50,8 @@ struct CellRow {
     images: usize,
     train_images: usize,
     seconds: f64,
+    #[serde(default)]
+    fewest_patches: Option<usize>,
     #[serde(skip)]
     images_of: Option<usize>,
     #[serde(skip)]
@@ -419,6 +421,7 @@ fn combined(model: &str, evaluation: &PlannedEvaluation, by_seed: &[Vec<CellRow>
             difference: paper.map(|paper| accuracy - paper),
             images_of: row.images_of,
             train_images_of: row.train_images_of,
+            fewest_patches: row.fewest_patches,
         }
     };
     first.iter().enumerate().map(row).collect()
@@ -452,6 +455,7 @@ mod tests {
             images: 50,
             train_images: 90,
             seconds: 2.0,
+            fewest_patches: Some(3),
             images_of: Some(60),
             train_images_of: None,
         }
@@ -469,6 +473,7 @@ mod tests {
             (row.paper, row.seeds, row.images, row.images_of, row.seconds),
             (Some(0.821), 2, 50, Some(60), 4.0)
         );
+        assert_eq!(row.fewest_patches, Some(3));
         assert!((row.difference.unwrap() + 0.071).abs() < 1e-12);
     }
 

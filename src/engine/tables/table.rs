@@ -71,6 +71,22 @@ impl<'a> ResultGrid<'a> {
         self.rows.first().map(of).unwrap_or_default()
     }
 
+    /// Of which numbers of patches some images have fewer.
+    fn few_patches(&self) -> Vec<String> {
+        let mut words: Vec<String> = vec![];
+        for row in &self.rows {
+            let few = row.fewest_patches.map(|few| {
+                let few = thousands(few);
+                format!(
+                    "Of {} patches some images have fewer, as few as {few}: all of those are taken",
+                    row.patches
+                )
+            });
+            words.extend(few.filter(|few| !words.contains(few)));
+        }
+        words
+    }
+
     /// Whether each step from one aggregate to the next goes the way that it goes in the paper, for the models of which
     /// the paper has numbers that differ.
     fn trends(&self) -> Vec<Trend> {
@@ -182,6 +198,9 @@ pub fn sections(mark: &str, rows: &[ResultRow]) -> String {
             let cells: Vec<String> = grid.columns.iter().map(cell).collect();
             let _ = writeln!(text, "| {} | {} |", escaped(model), cells.join(" | "));
         }
+        for few in grid.few_patches() {
+            let _ = writeln!(text, "\n{few}.");
+        }
         for trend in grid.trends() {
             let _ = writeln!(text, "\n{}.", escaped(&trend.words));
         }
@@ -268,6 +287,7 @@ mod tests {
             difference: paper.map(|paper| accuracy - paper),
             images_of: None,
             train_images_of: None,
+            fewest_patches: (patches == "16").then_some(9),
         }
     }
 
@@ -296,6 +316,8 @@ mod tests {
         assert!(text.contains(row), "{text}");
         assert!(text.contains("| plain | 50.0 ± 0.4 % [49.0, 51.0] |  |"), "{text}");
         assert!(text.contains("A\\|B: the same trend as in the paper."), "{text}");
+        let few = "\n\nOf 16 patches some images have fewer, as few as 9: all of those are taken.\n\nA";
+        assert!(text.contains(few), "{text}");
         let without = sections("##", &rows()[2..]);
         assert!(!without.contains("the paper"), "{without}");
     }

@@ -63,7 +63,8 @@ impl ResultColumn {
             ResultColumn::Evaluation => "What the patches are cut as.",
             ResultColumn::Classifier => "linear: softmax regression; knn: weighted nearest neighbours.",
             ResultColumn::Patches => {
-                "How an image becomes its vector: central, the whole image; a number, the mean of h over so many patches."
+                "How an image becomes its vector: central, the whole image; a number, the mean of h over so many patches, or over \
+                 all where an image has fewer."
             }
             ResultColumn::Accuracy => {
                 "Share of the test images that are classified right; of several seeds the mean and the standard deviation."
@@ -97,10 +98,11 @@ impl ResultColumn {
             ResultColumn::Model => row.model.clone(),
             ResultColumn::Evaluation => row.evaluation.clone(),
             ResultColumn::Classifier => row.classifier.clone(),
-            ResultColumn::Patches => match row.patches.as_str() {
-                "1" => "1 patch".to_owned(),
-                number if number.parse::<usize>().is_ok() => format!("{number} patches"),
-                name => name.to_owned(),
+            ResultColumn::Patches => match (row.patches.as_str(), row.fewest_patches) {
+                ("1", _) => "1 patch".to_owned(),
+                (number, Some(few)) => format!("{number} patches, as few as {}", thousands(few)),
+                (number, None) if number.parse::<usize>().is_ok() => format!("{number} patches"),
+                (name, None) => name.to_owned(),
             },
             ResultColumn::Accuracy => {
                 let spread = row.deviation.map_or(String::new(), |d| format!(" \u{b1} {:.1}", 100.0 * d));
@@ -250,6 +252,7 @@ mod tests {
             difference: paper.map(|paper| accuracy - paper),
             images_of: Some(10_000),
             train_images_of: None,
+            fewest_patches: None,
         }
     }
 
