@@ -16,7 +16,7 @@
 //! | 1 | [`wire`] | values on their way to another process: packed, sent once, in frames; read within bounds |
 //! | 2 | [`model`] | backbones (ResNets, vision transformers), projector, BYOL's predictor, encoder, momentum encoder, weights in and out |
 //! | 2 | [`objective`] | one file per loss |
-//! | 2 | [`bank`] | memory-mapped embeddings on disk, with what made them |
+//! | 2 | [`bank`] | memory-mapped embeddings on disk, with what made them; or read from Lance, an optional feature |
 //! | 3 | [`train`] | config, recipes, trainer, run folder |
 //! | 3 | [`embed`] | patches to vectors, data sets to banks |
 //! | 3 | [`search`] | top-k over a bank, exact or by codes of one bit a value; where cosines are computed |

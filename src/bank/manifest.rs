@@ -97,26 +97,16 @@ impl Manifest {
 
     /// Reads and checks manifest and images table, and the sizes of all files of rows.
     pub fn read(folder: &Path) -> Result<(Self, Layout)> {
-        let manifest = Self::parse(&manifest_path(folder))?;
-        let table = images_path(folder);
-        let bytes = read(&table, IMAGES_LIMIT)?;
-        let found = images::sha256_of(&bytes);
-        let images = images::decode(&bytes).with_context(|| broken(&table))?;
-        ensure!(
-            found == manifest.images_sha256,
-            "{}: its SHA-256 is {found}, bank.json says {}",
-            broken(&table),
-            manifest.images_sha256
-        );
-        let layout = Layout::new(manifest.spec.grid, images).with_context(|| broken(&table))?;
-        manifest.check_counts(&layout).with_context(|| broken(&manifest_path(folder)))?;
+        let path = manifest_path(folder);
+        let manifest = Self::parse(&read(&path, MANIFEST_LIMIT)?, &path)?;
+        let layout = manifest.layout(&read(&images_path(folder), IMAGES_LIMIT)?, folder)?;
         rows::check_files(folder, &manifest.spec, &layout, manifest.beside(folder, &layout))?;
         Ok((manifest, layout))
     }
 
-    fn parse(path: &Path) -> Result<Self> {
-        let bytes = read(path, MANIFEST_LIMIT)?;
-        let header: Header = serde_json::from_slice(&bytes).with_context(|| broken(path))?;
+    /// The manifest in `bytes`, those of `path`.
+    pub fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
+        let header: Header = serde_json::from_slice(bytes).with_context(|| broken(path))?;
         ensure!(header.format == FORMAT, "{} is no bank: its format is {:?}", path.display(), header.format);
         ensure!(
             header.version == VERSION,
@@ -124,9 +114,25 @@ impl Manifest {
             path.display(),
             header.version
         );
-        let manifest: Self = serde_json::from_slice(&bytes).with_context(|| broken(path))?;
+        let manifest: Self = serde_json::from_slice(bytes).with_context(|| broken(path))?;
         manifest.spec.validate().with_context(|| broken(path))?;
         Ok(manifest)
+    }
+
+    /// The images in `bytes`, those of the images table beside it in `folder`.
+    pub fn layout(&self, bytes: &[u8], folder: &Path) -> Result<Layout> {
+        let table = images_path(folder);
+        let found = images::sha256_of(bytes);
+        let images = images::decode(bytes).with_context(|| broken(&table))?;
+        ensure!(
+            found == self.images_sha256,
+            "{}: its SHA-256 is {found}, bank.json says {}",
+            broken(&table),
+            self.images_sha256
+        );
+        let layout = Layout::new(self.spec.grid, images).with_context(|| broken(&table))?;
+        self.check_counts(&layout).with_context(|| broken(&manifest_path(folder)))?;
+        Ok(layout)
     }
 
     /// The files beside the rows and the images table, each with the length that it must have.

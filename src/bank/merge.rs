@@ -179,7 +179,7 @@ fn open_part(folder: &Path) -> Result<(Bank, PartFacts)> {
 }
 
 /// That two banks are parts of the same whole, divided alike.
-fn ensure_beside((a, of_a): (&Path, &BankSpec), (b, of_b): (&Path, &BankSpec)) -> Result<()> {
+pub(super) fn ensure_beside((a, of_a): (&Path, &BankSpec), (b, of_b): (&Path, &BankSpec)) -> Result<()> {
     let differences = of_a.differences_beside(of_b);
     ensure!(
         differences.is_empty(),

@@ -21,19 +21,27 @@
 //!
 //! A bank may be one of several parts ([`PartFacts`]): it has a run of the images of a whole, and [`PartBanks`] lays them end to end.
 //!
+//! A bank may lie in Lance instead, on a folder or an object store (`lance`, an optional feature): [`RowSource`] is what
+//! reads, scans and proposes rows there, [`BankOutput`] what writes them, here as there.
+//!
 //! [`Bank`] reads both such a folder, memory-mapped, and a [`MemoryBank`] that grows
 //! while it is searched; it is a snapshot that is cheap to clone.
 
 mod cache;
 mod export;
+mod far;
 mod images;
 mod import;
+#[cfg(feature = "lance")]
+mod lance;
 mod layout;
 mod manifest;
 mod memory;
 mod merge;
+mod output;
 mod part;
 mod pixels;
+mod place;
 mod rehash;
 mod rows;
 mod skipped;
@@ -48,15 +56,18 @@ mod tests;
 
 pub use cache::{CacheUse, VectorCache};
 pub use export::{Exported, IndexFormat, VectorFormat, export_index, export_vectors};
+pub use far::{FarBlock, FarIndex, RowSource};
 pub use import::{PatchTable, TableImage, TableRow, VectorFile};
 pub use layout::ImageEntry;
 pub use manifest::SkippedImage;
 pub use memory::MemoryBank;
 pub use merge::PartBanks;
+pub use output::BankOutput;
 pub use part::{PartFacts, PartNumber};
 pub use pixels::PixelHash;
+pub use place::{create_or_resume, lies_far, merge_far, read_beside, write_beside};
 pub use rehash::write_hashes;
-pub use rows::{Piece, Values};
+pub use rows::{OwnedValues, Piece, Values};
 pub use spec::{BankSpec, DataFacts, Dtype, ModelFacts, SpaceSpec};
 pub use store::{Bank, BankId, StoredSpace};
 pub use sums::DamagedRows;

@@ -106,6 +106,24 @@ fn read_firsts(folder: &Path, images: usize) -> Result<Arc<Vec<u32>>> {
     Ok(finder.firsts)
 }
 
+/// For each of the first `images` images the first one with the same pixels, by the records in `bytes`, those of `path`.
+#[cfg(feature = "lance")]
+pub(super) fn firsts_in(bytes: &[u8], path: &Path, images: usize) -> Result<Arc<Vec<u32>>> {
+    let mut finder = CopyFinder::default();
+    for (place, record) in bytes.as_chunks().0.iter().take(images).enumerate() {
+        let hash =
+            hash_in(record).with_context(|| format!("{} is damaged in place {place}", path.display()))?;
+        finder.push(hash);
+    }
+    anyhow::ensure!(
+        finder.firsts.len() == images,
+        "{} has hashes of {} images; expected {images}",
+        path.display(),
+        finder.firsts.len()
+    );
+    Ok(finder.firsts)
+}
+
 /// The hashes of the first `images` images of the bank in `folder`.
 pub(super) fn read_hashes(folder: &Path, images: usize) -> Result<Vec<Option<PixelHash>>> {
     let hash = |(place, record)| {

@@ -79,8 +79,10 @@ impl<'a> Values<'a> {
 
 /// Values that we own.
 #[derive(Clone, Debug)]
-pub(super) enum OwnedValues {
+pub enum OwnedValues {
+    /// In half precision.
     F16(Vec<f16>),
+    /// In single precision.
     F32(Vec<f32>),
 }
 
@@ -113,10 +115,16 @@ impl RowBuffer {
     }
 
     pub fn values(&self) -> Values<'_> {
-        match &self.values {
-            OwnedValues::F16(values) => Values::F16(values),
-            OwnedValues::F32(values) => Values::F32(values),
-        }
+        (&self.values).into()
+    }
+
+    /// Rows as they are stored, `[rows, width]`.
+    pub fn stored(values: OwnedValues, width: usize) -> Self {
+        let inv_norms = match &values {
+            OwnedValues::F16(values) => half_norms(values, width),
+            OwnedValues::F32(values) => values.chunks_exact(width).map(inverse_norm).collect(),
+        };
+        Self { values, inv_norms }
     }
 
     /// Appends rows `range` of `other`, which has the same format and `width`.
@@ -151,11 +159,7 @@ impl RowBuffer {
                         at % width
                     );
                 }
-                let mut row = vec![0.0; width];
-                self.inv_norms.extend(values.chunks_exact(width).map(|stored| {
-                    stored.convert_to_f32_slice(&mut row);
-                    inverse_norm(&row)
-                }));
+                self.inv_norms = half_norms(values, width);
             }
             OwnedValues::F32(values) => {
                 values.clear();
@@ -170,6 +174,16 @@ impl RowBuffer {
     pub fn piece(&self) -> Piece<'_> {
         Piece { first_row: 0, values: self.values(), inv_norms: &self.inv_norms }
     }
+}
+
+/// [`inverse_norm`] of each row.
+fn half_norms(values: &[f16], width: usize) -> Vec<f32> {
+    let mut row = vec![0.0; width];
+    let of_row = |stored: &[f16]| {
+        stored.convert_to_f32_slice(&mut row);
+        inverse_norm(&row)
+    };
+    values.chunks_exact(width).map(of_row).collect()
 }
 
 /// One over the norm of a stored row; see [`Piece::inv_norms`].
@@ -215,6 +229,12 @@ impl ImageEncoder {
             buffer.encode(values, width).with_context(|| format!("space {:?}", space.name))?;
         }
         Ok(&self.buffers)
+    }
+
+    /// What was encoded last.
+    #[cfg(feature = "lance")]
+    pub fn buffers(&self) -> &[RowBuffer] {
+        &self.buffers
     }
 
     /// Rows of NaN for an image of `rows` patches that was skipped.

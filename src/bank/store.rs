@@ -1,5 +1,6 @@
 //! The reading side: one snapshot type over files and memory.
 
+use super::far::{FarIndex, FarRows, RowSource};
 use super::layout::{ImageEntry, Layout};
 use super::manifest::{Manifest, SkippedImage};
 use super::pixels::{KnownCopies, PixelHash, read_hashes};
@@ -56,6 +57,8 @@ pub(super) enum Store {
         chunks: Vec<Arc<RowBuffer>>,
         chunk_rows: usize,
     },
+    /// Elsewhere.
+    Far(FarRows),
 }
 
 /// One space of a bank.
@@ -66,25 +69,34 @@ pub struct StoredSpace<'a> {
 }
 
 impl Bank {
-    /// Whether `folder` is that of a bank, by its manifest's name.
+    /// Whether `folder` is that of a bank, by its manifest's name; what lies elsewhere is taken for one.
     pub fn is_at(folder: &Path) -> bool {
-        super::manifest::manifest_path(folder).is_file()
+        super::place::lies_far(folder) || super::manifest::manifest_path(folder).is_file()
     }
 
     /// Opens the bank in `folder` at its last commit; it may be incomplete ([`Bank::is_complete`]).
-    /// Nothing is read but the manifest and the images table; rows are mapped.
+    /// Nothing is read but the manifest and the images table; rows are mapped. `lance:URI` is one in Lance, whose rows
+    /// are read when they are asked for.
     ///
     /// # Errors
     /// No bank there, one of a later version, or a missing, cut or changed file: named, with what was expected.
     pub fn open(folder: &Path) -> Result<Self> {
+        if let Some(uri) = super::place::lance_uri(folder) {
+            return super::place::open_lance(uri);
+        }
         ensure!(Self::is_at(folder), "{} is no bank: it holds no bank.json", folder.display());
         let (manifest, layout) = Manifest::read(folder)?;
         let rows = MappedRows::open_all(folder, &manifest.spec, &layout, manifest.sums)?;
         let stores = rows.into_iter().map(|rows| Store::Mapped(Arc::new(rows))).collect();
-        let layout = Arc::new(layout);
         let copies = KnownCopies::on_disk(manifest.complete_images as usize, manifest.pixels);
-        let spec = manifest.spec;
-        Ok(Self {
+        let folder = Some(folder.to_path_buf());
+        Ok(Self { stores, folder, ..Self::of_manifest(manifest, layout, copies) })
+    }
+
+    /// What `manifest` says, without rows.
+    pub(super) fn of_manifest(manifest: Manifest, layout: Layout, copies: KnownCopies) -> Self {
+        let (spec, layout) = (manifest.spec, Arc::new(layout));
+        Self {
             searchable: spec.spaces.iter().map(|space| manifest.searchable[&space.name]).collect(),
             spec: Arc::new(spec),
             identity: layout.clone(),
@@ -92,10 +104,24 @@ impl Bank {
             guests: 0,
             skipped: Arc::new(manifest.skipped),
             complete_images: manifest.complete_images as usize,
-            stores,
+            stores: vec![],
             copies,
-            folder: Some(folder.to_path_buf()),
-        })
+            folder: None,
+        }
+    }
+
+    /// The same bank, with its rows read from `source` when they are asked for.
+    pub fn read_from(self, source: &Arc<dyn RowSource>) -> Self {
+        let far = FarRows::of(&self.spec, self.total_patches(), source);
+        Self { stores: far.into_iter().map(Store::Far).collect(), folder: None, ..self }
+    }
+
+    /// Where its rows lie, if that is elsewhere.
+    pub fn far(&self) -> Option<&Arc<dyn RowSource>> {
+        match self.stores.first() {
+            Some(Store::Far(rows)) => Some(rows.source()),
+            _ => None,
+        }
     }
 
     /// The same for all snapshots of one bank, whose rows are the same as far as they go, but for those of guests.
@@ -419,7 +445,31 @@ impl<'a> StoredSpace<'a> {
 
     /// How many of `rows` take part in searches. Panics beyond [`Bank::patches`].
     pub fn searchable_in(&self, rows: Range<usize>) -> u64 {
-        self.pieces(rows).map(|piece| piece.searchable()).sum()
+        match &self.bank.stores[self.index] {
+            Store::Far(far) => far.searchable_in(rows),
+            _ => self.pieces(rows).map(|piece| piece.searchable()).sum(),
+        }
+    }
+
+    /// Its index in the spec.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// What its index was seen to find, where it lies elsewhere and has one.
+    pub fn far_index(&self) -> Option<FarIndex> {
+        self.bank.far()?.index(self.index)
+    }
+
+    /// Reads `rows`, which rise, at once, where they lie elsewhere: what asks for them afterwards does not wait.
+    ///
+    /// # Errors
+    /// They cannot be read, or there is no room for them.
+    pub fn bring(&self, rows: &[usize]) -> Result<()> {
+        match &self.bank.stores[self.index] {
+            Store::Far(far) => far.bring(rows.iter().copied()),
+            _ => Ok(()),
+        }
     }
 
     /// The stored rows `rows`, in order, in as few pieces as they lie in, as they are: [`StoredSpace::check`] comes
@@ -446,6 +496,7 @@ impl<'a> StoredSpace<'a> {
         match &self.bank.stores[self.index] {
             Store::Mapped(mapped) => mapped.check_sums(&self.bank.layout, rows),
             Store::Chunks { .. } => Ok(()),
+            Store::Far(far) => far.bring(rows),
         }
     }
 
@@ -457,6 +508,7 @@ impl<'a> StoredSpace<'a> {
         match &self.bank.stores[self.index] {
             Store::Mapped(mapped) => mapped.check_length(),
             Store::Chunks { .. } => Ok(()),
+            Store::Far(far) => far.check(),
         }
     }
 
@@ -490,6 +542,7 @@ impl Store {
                 let values = chunk.values().slice(first * width..end * width);
                 Piece { first_row: rows.start, values, inv_norms: &chunk.inv_norms[first..end] }
             }
+            Store::Far(far) => far.piece(rows),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::shared::{
     Commander, DecodingArgs, DtypeArg, WrongUsage, bytes, codes_words, index_words, pixels, show,
     skipped_words, thousands,
 };
-use crate::engine::facts::{DataSpec, ImageOrder, ImageTiles, PartFacts, Split};
+use crate::engine::facts::{DataSpec, ImageOrder, ImageTiles, PartFacts, Split, lies_far};
 use crate::engine::jobs;
 use crate::engine::jobs::cache::CacheReport;
 use crate::engine::jobs::embed::BankInfo;
@@ -39,12 +39,12 @@ pub enum BankCommand {
     /// The parts may come from several machines and are named in any order. The bank is byte for byte the one that a single
     /// `embed` makes. Parts that are missing, not complete, or of other models, images or settings are an error that says which.
     Merge {
-        /// Folders of all parts
+        /// Folders of all parts; or lance:URI alone, under which all parts lie and the bank will
         #[arg(required = true, value_name = "PART")]
         parts: Vec<PathBuf>,
         /// Folder of the bank
         #[arg(long)]
-        out: PathBuf,
+        out: Option<PathBuf>,
     },
     /// Keep codes of one bit a value beside a bank, by which `--search quantised` finds neighbours
     ///
@@ -187,9 +187,17 @@ impl Commander {
         }
     }
 
-    fn merge(&self, parts: Vec<PathBuf>, out: PathBuf) -> anyhow::Result<()> {
-        let inputs = parts.iter().fold(Outputs::default(), |all, part| all.reads("PART", &**part));
-        inputs.writes("--out", &*out, OutputKind::Bank).check()?;
+    fn merge(&self, parts: Vec<PathBuf>, out: Option<PathBuf>) -> anyhow::Result<()> {
+        let in_place = parts.first().filter(|part| parts.len() == 1 && lies_far(part)).cloned();
+        let out = match (out, in_place) {
+            (Some(out), _) => {
+                let inputs = parts.iter().fold(Outputs::default(), |all, part| all.reads("PART", &**part));
+                inputs.writes("--out", &*out, OutputKind::Bank).check()?;
+                out
+            }
+            (None, Some(place)) => place,
+            (None, None) => return Err(WrongUsage("where the bank goes is not said: --out FOLDER").into()),
+        };
         let request = MergeRequest { parts, out, cache: self.shared.cache() };
         let mut announce = |count| self.bar.say(&format!("the bank will take {}", bytes(count)));
         let report = self.job(|job| jobs::merge::merge(&request, job, &mut announce))?;
@@ -307,6 +315,7 @@ fn info_words(bank: &Path, info: &BankInfo) -> String {
     let spaces: Vec<String> = spaces.collect();
     let copies = match info.copies {
         Some(copies) => copies_words(copies),
+        None if lies_far(bank) => "whether some are exact copies of others is not known".into(),
         None => format!(
             "whether some are exact copies of others is not known (`bagssl bank hash {}` finds out)",
             bank.display()

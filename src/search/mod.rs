@@ -7,20 +7,26 @@
 //!
 //! Many queries of the same rows are answered together ([`top_k_many`]), to the bit as one after the other.
 //!
+//! Rows that lie elsewhere come past once for all queries, or an index there proposes which are compared (`far`).
+//!
 //! [`Processor`] chooses where: on the CPU ([`top_k`]), or on a GPU, which finds the same to the bit.
 
 mod bandwidth;
 mod dot;
+mod far;
 mod gpu;
 mod many;
 mod map;
 mod processor;
 mod quantised;
+mod recall;
 pub mod reference;
 mod relation;
 mod sign;
 mod topk;
 
+#[cfg(test)]
+mod far_tests;
 #[cfg(test)]
 mod gpu_tests;
 #[cfg(test)]
@@ -30,10 +36,12 @@ mod tests;
 
 pub use bandwidth::read_pass;
 pub use dot::dots;
+pub use far::measure_index;
 pub use many::{Question, TOGETHER, top_k_many};
 pub use map::{KnownRows, Mirror};
 pub use processor::Processor;
-pub use quantised::{FoundByCodes, MeasuredRecall, Quantised, RowCodes, StaleCodes, build, codes_bytes};
+pub use quantised::{FoundByCodes, Quantised, RowCodes, StaleCodes, build, codes_bytes};
+pub use recall::MeasuredRecall;
 pub use relation::{Kin, Relation};
 pub use sign::Sign;
 pub use topk::{Hit, Options, top_k};

@@ -4,10 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
 
+use super::far;
 use super::gpu::Gpu;
 use super::many::{Question, top_k_many};
 use super::map::{KnownRows, Mirror};
-use super::quantised::{MeasuredRecall, Quantised, StaleCodes};
+use super::quantised::{Quantised, StaleCodes};
+use super::recall::MeasuredRecall;
 use super::topk::{Hit, TopKJob};
 use crate::bank::Bank;
 use crate::device::OpenDevice;
@@ -23,6 +25,8 @@ pub struct Processor {
     has_failed: AtomicBool,
     /// Codes of spaces that are searched by them.
     codes: Vec<Quantised>,
+    /// Whether banks whose rows lie elsewhere are searched by their index.
+    by_index: bool,
 }
 
 impl Processor {
@@ -33,7 +37,12 @@ impl Processor {
 
     /// The CPU, by `codes` in the spaces of the bank that they are of.
     pub fn by_codes(codes: Vec<Quantised>) -> Self {
-        Self { gpu: None, least_bytes: 0, has_failed: AtomicBool::new(false), codes }
+        Self { gpu: None, least_bytes: 0, has_failed: AtomicBool::new(false), codes, by_index: false }
+    }
+
+    /// The CPU, by the indices of banks whose rows lie elsewhere.
+    pub fn by_index() -> Self {
+        Self { by_index: true, ..Self::cpu() }
     }
 
     /// The GPU behind `device`; the CPU if there is none.
@@ -50,7 +59,26 @@ impl Processor {
 
     /// What is found in that space, where it is searched by codes; `None` where all is.
     pub fn recall(&self, bank: &Bank, space: &str) -> Option<MeasuredRecall> {
-        self.codes_of(bank, space).map(Quantised::measured)
+        match bank.far() {
+            Some(_) if self.by_index => far::measured(bank, space),
+            _ => self.codes_of(bank, space).map(Quantised::measured),
+        }
+    }
+
+    /// What is found for each of `questions` in a bank whose rows lie elsewhere; `None` where they lie here.
+    fn of_far(
+        &self,
+        bank: &Bank,
+        space: &str,
+        questions: &[Question],
+        k: usize,
+    ) -> Option<Result<Vec<Vec<Hit>>>> {
+        let source = bank.far()?;
+        if !self.by_index {
+            return Some(far::exact(bank, source, space, questions, k));
+        }
+        let found = far::by_index(bank, source, space, questions, k);
+        Some(found.map(|found| found.into_iter().map(|(hits, _)| hits).collect()))
     }
 
     fn codes_of(&self, bank: &Bank, space: &str) -> Option<&Quantised> {
@@ -69,6 +97,9 @@ impl Processor {
         questions: &[Question],
         k: usize,
     ) -> Result<Vec<Vec<Hit>>> {
+        if let Some(found) = self.of_far(bank, space, questions, k) {
+            return found;
+        }
         let width = bank.width(space)?;
         if let Some(codes) = self.codes_of(bank, space) {
             match codes.top_k_many(bank, questions, k) {

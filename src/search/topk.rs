@@ -248,7 +248,7 @@ impl<'a> TopKJob<'a> {
     }
 
     /// Offers rows from `first` on to `best`, but for those that cannot be among the k best of all.
-    fn offer(&self, best: &mut Best, first: usize, cosines: &[f32]) {
+    pub fn offer(&self, best: &mut Best, first: usize, cosines: &[f32]) {
         let mut least = self.threshold.get().max(best.least());
         for (i, cosine) in cosines.iter().enumerate() {
             // Rows without a value are NaN here, and fail this comparison.

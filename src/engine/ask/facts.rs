@@ -13,7 +13,7 @@ pub use crate::analysis::positions::PositionEntropy;
 pub use crate::analysis::spaces::{Geometry, GeometryConfig, Hubs, NormQuantiles, SpaceGeometry, SpacePair};
 pub use crate::augment::Crop;
 pub use crate::augment::Resize;
-pub use crate::bank::{CacheUse, Dtype, PartFacts, PartNumber, VectorCache};
+pub use crate::bank::{CacheUse, Dtype, PartFacts, PartNumber, VectorCache, lies_far};
 pub use crate::dataset::folder::PICTURE_ENDINGS;
 pub use crate::dataset::{Coverage, ImageOrder, PartMap, Skipped, Split, cifar::Variant as CifarVariant};
 pub use crate::dataset::{DataSpec, built_in_words as built_in_data, sentence as data_sentence};

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 
-use crate::bank::Bank;
+use crate::bank::{Bank, lies_far};
 use crate::dataset::DataSpec;
 use crate::dataset::folder::PICTURE_ENDINGS;
 use crate::figure::Figure;
@@ -153,6 +153,11 @@ impl Planned {
     /// Whether its place belongs to something that the program keeps.
     fn check_place(&self) -> anyhow::Result<()> {
         let Self { name, path, kind } = self;
+        if lies_far(path) {
+            let is_bank = *kind == OutputKind::Bank;
+            ensure!(is_bank, "{name} {}: only a bank can go there; name a file or folder", path.display());
+            return Ok(());
+        }
         let (is_bank, is_run) = (Bank::is_at(path), RunFolder::is_at(path));
         if (is_bank && *kind != OutputKind::Bank) || (is_run && *kind != OutputKind::Run) {
             let what = if is_bank { "bank" } else { "run" };

@@ -86,7 +86,7 @@ pub(super) fn bars_page(rows: &[ResultRow], classifiers: &[&str], protocols: &[S
 fn notes(rows: &[ResultRow], protocols: &[String]) -> Vec<String> {
     let span = |of: &dyn Fn(&ResultRow) -> usize| {
         let (least, most) = (rows.iter().map(of).min().unwrap_or(0), rows.iter().map(of).max().unwrap_or(0));
-        let least = (least < most).then(|| format!("{} to ", thousands(least))).unwrap_or_default();
+        let least = if least < most { format!("{} to ", thousands(least)) } else { String::new() };
         (least, most)
     };
     let seen = |what: &str, of: fn(&ResultRow) -> usize| {

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use anyhow::ensure;
 use serde::Serialize;
 
-use crate::bank::{Bank, BankSpec, BankWriter, Dtype, PartFacts, PartNumber, VectorCache};
+use crate::bank::{Bank, BankSpec, Dtype, PartFacts, PartNumber, VectorCache, create_or_resume, lies_far};
 use crate::dataset::{DecodingFacts, ImageOrder, Skipped};
 use crate::embed::{BATCH, EmbedSeconds, ExtractPlan, Extraction, Known};
 pub use crate::engine::ask::BankSource;
@@ -129,20 +130,25 @@ pub fn embed(
     };
     let bytes = plan.spec.bytes(&plan.images)?;
     announce(bytes + if request.codes { bytes_of_codes(&plan) } else { 0 });
-    let opened = BankWriter::create_or_resume(&request.out, &plan.spec, &plan.images, job.cancel);
+    ensure!(
+        !(request.codes && lies_far(&request.out)),
+        "--codes lie beside a bank in a folder; `bagssl bank index` makes the index of a bank in Lance"
+    );
+    let opened = create_or_resume(&request.out, &plan.spec, &plan.images, job.cancel);
     let (mut writer, committed) = opened.map_err(kept)?;
-    let (repaired_images, retried_images) = (writer.damaged().len(), writer.unread().len());
+    let [damaged, unread] = writer.again();
+    let (repaired_images, retried_images) = (damaged.len(), unread.len());
     keep_source(&request.out, &request.source, Some(&request.model))?;
     let (of, left_out, decoding) = (data.len(), data.skipped().to_vec(), data.decoding());
-    let chosen = writer.damaged().chain(writer.unread()).chain(committed..plan.images.len()).collect();
+    let chosen = damaged.into_iter().chain(unread).chain(committed..plan.images.len()).collect();
     let (spec, cache) = (plan.spec.clone(), request.cache.as_ref());
     let known = cache.map_or_else(Known::default, |cache| known(cache, &spec, &request.out));
     let mut extraction = Extraction::of(plan, data, chosen, known)?;
     let (mut along, has_work) = (request.codes.then(CodesAlong::new), !extraction.is_finished());
     while !extraction.is_finished() {
-        let advanced = job.cancel.leavable(|| extraction.advance(&embedder, &mut writer, BATCH));
+        let advanced = job.cancel.leavable(|| extraction.advance(&embedder, &mut *writer, BATCH));
         let advanced = advanced.map_err(anyhow::Error::new).flatten();
-        let follow = |along: &mut CodesAlong| along.follow(&mut writer, &request.out, job.cancel);
+        let follow = |along: &mut CodesAlong| along.follow(&mut *writer, &request.out, job.cancel);
         if let Err(error) = advanced.and_then(|_| along.as_mut().map_or(Ok(()), follow)) {
             if stops_for_now(&error) {
                 writer.commit()?;
@@ -190,6 +196,7 @@ fn bytes_of_codes(plan: &ExtractPlan) -> u64 {
 
 /// Has the bank in `folder` found by the window and by other jobs.
 pub(super) fn have_found(cache: Option<&VectorCache>, folder: &Path, spec: &BankSpec) {
+    let cache = cache.filter(|_| !lies_far(folder));
     if let Some(Err(error)) = cache.map(|cache| cache.link(folder, spec)) {
         log::info!("the window will not find the bank: {error:#}");
     }
@@ -310,7 +317,7 @@ mod tests {
     use super::*;
     use sha2::{Digest, Sha256};
 
-    use crate::bank::{BankSink, DataFacts, ImageEntry, ModelFacts, SpaceSpec};
+    use crate::bank::{BankSink, BankWriter, DataFacts, ImageEntry, ModelFacts, SpaceSpec};
     use crate::dataset::Split;
     use crate::progress::CancelToken;
 

@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::bank::{Bank, ImageEntry, PixelHash, write_hashes};
+use crate::bank::{Bank, ImageEntry, PixelHash, lies_far, write_hashes};
 use crate::dataset::{DataSpec, Dataset};
 use crate::engine::jobs::Job;
 use crate::engine::jobs::embed::data_of_bank;
@@ -35,6 +35,11 @@ pub struct HashReport {
 /// No bank there, other images than it was made of, one that cannot be read any more; cancelled.
 pub fn hash(folder: &Path, moved: Option<&DataSpec>, job: Job<'_>) -> anyhow::Result<HashReport> {
     let clock = Instant::now();
+    ensure!(
+        !lies_far(folder),
+        "{} lies in Lance, where hashes are written with the bank; make it again with `bagssl embed`",
+        folder.display()
+    );
     let bank = Bank::open(folder)?;
     let data = data_of_bank(folder, &bank, moved)?;
     let skipped: HashSet<u32> = bank.skipped().iter().map(|skipped| skipped.image).collect();

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use serde::Serialize;
 
-use crate::bank::{Bank, BankWriter, VectorCache};
+use crate::bank::{Bank, BankOutput, VectorCache};
 use crate::engine::ask::SearchWay;
 use crate::engine::jobs::Job;
 use crate::progress::{CancelToken, Progress};
-use crate::search::{MeasuredRecall, Processor, Quantised, RowCodes, build};
+use crate::search::{MeasuredRecall, Processor, Quantised, RowCodes, build, measure_index};
 
 /// Rows by which a bank that is written grows at least before codes of it are made.
 const LEAST_ROWS: usize = 1 << 14;
@@ -65,6 +65,20 @@ pub struct SpaceCodes {
 pub(super) fn codes_of(bank: &Bank, cache: Option<&VectorCache>) -> (Vec<SpaceCodes>, Vec<String>) {
     let of_space = |space: &str| -> anyhow::Result<Option<SpaceCodes>> {
         let stored = bank.space(space)?;
+        if let Some(source) = bank.far() {
+            let index = |measured| -> anyhow::Result<SpaceCodes> {
+                Ok(SpaceCodes {
+                    space: space.into(),
+                    patches: stored.searchable(),
+                    of: stored.searchable(),
+                    bytes: source.index_bytes(stored.index())?,
+                    folder: source.place(),
+                    beside_bank: true,
+                    measured: Some(measured),
+                })
+            };
+            return Processor::by_index().recall(bank, space).map(index).transpose();
+        }
         let described = |codes: &RowCodes, measured| SpaceCodes {
             space: space.into(),
             patches: stored.searchable_in(0..codes.rows().min(bank.patches())),
@@ -120,7 +134,38 @@ pub(super) fn indexed(
     let all: Vec<String> = bank.spaces().map(String::from).collect();
     let spaces = if spaces.is_empty() { &all } else { spaces };
     spaces.iter().try_for_each(|space| bank.space(space).map(|_| ()))?;
-    spaces.iter().map(|space| Ok(made(bank, space, (cache, true), job)?.1)).collect()
+    match bank.far() {
+        Some(_) => spaces.iter().map(|space| indexed_far(bank, space, job)).collect(),
+        None => spaces.iter().map(|space| Ok(made(bank, space, (cache, true), job)?.1)).collect(),
+    }
+}
+
+/// Makes the index of a space whose rows lie elsewhere, there, and measures what it finds.
+fn indexed_far(bank: &Bank, space: &str, job: &mut Job<'_>) -> anyhow::Result<SpaceIndex> {
+    let source = bank.far().context("the rows lie here")?;
+    let clock = Instant::now();
+    (job.progress)(Progress {
+        what: "indexing",
+        done: 0,
+        total: bank.patches() as u64,
+        resumed: 0,
+        unit: "patches",
+        elapsed: clock.elapsed(),
+    });
+    source.build_index(bank.space(space)?.index())?;
+    let seconds = clock.elapsed().as_secs_f64();
+    let clock = Instant::now();
+    let measured = measure_index(bank, space, job.cancel)?;
+    Ok(SpaceIndex {
+        space: space.into(),
+        patches: bank.patches(),
+        bytes: source.index_bytes(bank.space(space)?.index())?,
+        folder: None,
+        resumed_patches: 0,
+        seconds: Some(seconds),
+        measuring_seconds: Some(clock.elapsed().as_secs_f64()),
+        measured,
+    })
 }
 
 /// Codes that are made while a bank is written: those of its rows so far are written down whenever it has grown by a
@@ -147,7 +192,7 @@ impl CodesAlong {
     /// As [`build`]; the commit failed.
     pub fn follow(
         &mut self,
-        writer: &mut BankWriter,
+        writer: &mut dyn BankOutput,
         folder: &Path,
         cancel: &CancelToken,
     ) -> anyhow::Result<()> {
@@ -183,6 +228,16 @@ pub(super) fn processor(
     (spaces, cache): (&[String], Option<&VectorCache>),
     job: &mut Job<'_>,
 ) -> anyhow::Result<Processor> {
+    if bank.far().is_some() && way == SearchWay::Quantised {
+        for space in spaces {
+            let has_index = bank.space(space)?.far_index().is_some();
+            ensure!(
+                has_index,
+                "space {space} has no index yet: `bagssl bank index` makes it, --search exact does without"
+            );
+        }
+        return Ok(Processor::by_index());
+    }
     let is_kept = way == SearchWay::Quantised && bank.folder().is_some();
     let spaces = if is_kept { spaces } else { &[] };
     let codes = spaces.iter().map(|space| Ok(made(bank, space, (cache, false), job)?.0));
@@ -256,7 +311,7 @@ fn described(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bank::{BankSink, BankSpec, DataFacts, Dtype, ImageEntry, ModelFacts, SpaceSpec};
+    use crate::bank::{BankSink, BankSpec, BankWriter, DataFacts, Dtype, ImageEntry, ModelFacts, SpaceSpec};
     use crate::device::DeviceChoice;
     use crate::patch::PatchGrid;
 

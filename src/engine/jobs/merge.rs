@@ -1,11 +1,12 @@
 //! Parts of a bank, made anywhere and in any order, become one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use anyhow::ensure;
 use serde::Serialize;
 
-use crate::bank::{BankWriter, PartBanks, VectorCache};
+use crate::bank::{Bank, BankWriter, PartBanks, VectorCache, lies_far, merge_far};
 use crate::dataset::Skipped;
 use crate::engine::jobs::Job;
 use crate::engine::jobs::embed::{have_found, kept};
@@ -60,6 +61,14 @@ pub fn merge(
     job: Job<'_>,
     announce: &mut dyn FnMut(u64),
 ) -> anyhow::Result<MergeReport> {
+    if let Some(place) = request.parts.iter().find(|part| lies_far(part)) {
+        ensure!(
+            request.parts.as_slice() == [request.out.as_path()],
+            "{} holds all parts of a bank in Lance: it is named alone, and without --out",
+            place.display()
+        );
+        return merge_in_place(&request.out);
+    }
     let mut parts = PartBanks::open(&request.parts)?;
     let report = report_of(&parts);
     if !report.missing.is_empty() {
@@ -101,6 +110,25 @@ pub fn merge(
         bytes,
         skipped: bank.skipped_files()?,
         ..report
+    })
+}
+
+/// The same of parts that lie where the bank will.
+fn merge_in_place(place: &Path) -> anyhow::Result<MergeReport> {
+    let parts = merge_far(place)?;
+    let bank = Bank::open(place)?;
+    Ok(MergeReport {
+        images: bank.total_images() as u64,
+        patches: bank.searchable() as u64,
+        parts,
+        missing: vec![],
+        missing_images: 0,
+        missing_patches: 0,
+        named: place.to_path_buf(),
+        resumed_images: 0,
+        spaces: bank.spaces().map(String::from).collect(),
+        bytes: bank.bytes(),
+        skipped: bank.skipped_files()?,
     })
 }
 

@@ -30,6 +30,9 @@ impl BankCodes {
     /// What searches `bank`, always the same, by the codes that there are by now; `None` where there are none. Damaged ones
     /// are told and left out.
     pub fn processor(&self, bank: &Bank) -> Option<Arc<Processor>> {
+        if bank.far().is_some() {
+            return self.by_index(bank);
+        }
         let cache = self.cache.as_ref();
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         let written: Vec<_> = bank.spaces().map(|space| Quantised::written(bank, space, cache)).collect();
@@ -47,5 +50,14 @@ impl BankCodes {
             *found = FoundCodes { written, processor };
         }
         found.processor.clone()
+    }
+
+    /// The same of a bank whose rows lie elsewhere, where all of its spaces have an index.
+    fn by_index(&self, bank: &Bank) -> Option<Arc<Processor>> {
+        let has_index = |space: &str| bank.space(space).is_ok_and(|space| space.far_index().is_some());
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        bank.spaces()
+            .all(has_index)
+            .then(|| found.processor.get_or_insert_with(|| Arc::new(Processor::by_index())).clone())
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::bank::Bank;
+use crate::bank::{Bank, read_beside, write_beside};
 use crate::dataset::{DataSpec, Dataset};
 use crate::engine::ask::BankSource;
 use crate::files;
@@ -27,16 +27,14 @@ struct SourceInFile {
 /// Keeps with the bank in `folder` where its images lie, and what embeds them where that is known.
 pub fn keep_source(folder: &Path, source: &BankSource, model: Option<&ModelSpec>) -> anyhow::Result<()> {
     let kept = SourceInFile { source: source.absolute(), model: model.map(ModelSpec::absolute) };
-    files::write_bytes_atomic(&folder.join(SOURCE_FILE), &serde_json::to_vec_pretty(&kept)?)
+    write_beside(folder, SOURCE_FILE, &serde_json::to_vec_pretty(&kept)?)
 }
 
 /// Where the images of the bank in `folder` lie, and what embedded them.
 pub fn source_of(folder: &Path) -> anyhow::Result<(BankSource, Option<ModelSpec>)> {
-    let path = folder.join(SOURCE_FILE);
-    let text = files::read(&path, files::MOST_WORDS)
-        .with_context(|| format!("could not read {}", path.display()))?;
-    let SourceInFile { source, model } =
-        serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))?;
+    let text = read_beside(folder, SOURCE_FILE, files::MOST_WORDS)?;
+    let damaged = || format!("{} is damaged", folder.join(SOURCE_FILE).display());
+    let SourceInFile { source, model } = serde_json::from_slice(&text).with_context(damaged)?;
     Ok((source, model))
 }
 

@@ -6,42 +6,14 @@ use crate::bank::{Bank, VectorCache};
 use crate::files;
 use crate::progress::CancelToken;
 use crate::search::many::{Question, top_k_many};
-use crate::search::topk::{Hit, Options};
+use crate::search::recall::{MeasuredRecall, settle};
+use crate::search::topk::Options;
 use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// Neighbours of a query.
-const NEIGHBOURS: usize = 255;
-/// Deviations that are tried, on queries other than those that the recall is then measured on.
+/// Deviations that are tried.
 const TRIED: [f32; 5] = [1.5, 2.0, 2.5, 3.0, 4.0];
-/// The first of them with so much recall is taken.
-const ENOUGH: f64 = 0.995;
-/// Queries on which they are tried.
-const TRIALS: usize = 16;
-/// Queries on which the recall is measured.
-const QUERIES: usize = 64;
-
-/// What searches by codes find, measured: a neighbour counts as found if one as near as the true k-th is.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MeasuredRecall {
-    /// Part of the neighbours that are found, in [0, 1], over all queries.
-    pub recall: f64,
-    /// Of the query with the least.
-    pub least: f64,
-    /// Queries: rows of the bank, from all over it, each without the image that it is of.
-    pub queries: usize,
-    /// Neighbours of each.
-    pub k: usize,
-    /// Rows of a query whose vectors are compared, on average.
-    pub compared: f64,
-    /// Deviations of its error by which a row may be nearer than its code tells.
-    pub deviations: f32,
-    /// Rows that the codes are of.
-    pub rows: usize,
-}
 
 /// A bank's codes with what they are known to find.
 #[derive(Debug)]
@@ -85,35 +57,13 @@ impl Quantised {
     /// # Errors
     /// As of a search; cancelled; the write failed.
     pub fn measure(bank: &Bank, space: &str, codes: RowCodes, cancel: &CancelToken) -> Result<Self> {
-        let k = NEIGHBOURS.min((codes.rows() / 64).max(1));
-        let (trials, queries) = (rows_of(bank, space, TRIALS, 1)?, rows_of(bank, space, QUERIES, 0)?);
-        let over = |deviations: f32, truths: &Truths| -> Result<MeasuredRecall> {
-            let parts = truths.found_by(&codes, deviations, bank)?;
-            let count = parts.len().max(1) as f64;
-            Ok(MeasuredRecall {
-                recall: if parts.is_empty() {
-                    1.0
-                } else {
-                    parts.iter().map(|part| part.0).sum::<f64>() / count
-                },
-                least: parts.iter().map(|part| part.0).fold(1.0, f64::min),
-                queries: parts.len(),
-                k,
-                compared: parts.iter().map(|part| part.1 as f64).sum::<f64>() / count,
-                deviations,
-                rows: codes.rows(),
-            })
+        let find = |deviations: f32, questions: &[Question], k: usize| {
+            let found = find_many(&codes, deviations, bank, questions, k)?;
+            Ok(found.into_iter().map(|found| (found.hits, found.compared)).collect())
         };
-        let mut trials = Truths::of_rows(bank, space, &[trials.as_slice(), &queries].concat(), k, cancel)?;
-        let queries = trials.split_off(queries.len());
-        let mut deviations = TRIED[TRIED.len() - 1];
-        for tried in TRIED {
-            if over(tried, &trials)?.recall >= ENOUGH {
-                deviations = tried;
-                break;
-            }
-        }
-        let measured = over(deviations, &queries)?;
+        let exact = |questions: &[Question], k: usize| top_k_many(bank, space, questions, k);
+        let (deviations, measured) = settle(bank, space, codes.rows(), &TRIED, (&find, &exact), cancel)?;
+        let measured = MeasuredRecall { deviations, ..measured };
         files::write_bytes_atomic(&measured_path(&codes), &serde_json::to_vec_pretty(&measured)?)?;
         Ok(Self { codes, measured })
     }
@@ -150,54 +100,4 @@ impl Quantised {
     pub fn into_codes(self) -> RowCodes {
         self.codes
     }
-}
-
-/// Queries with their true neighbours in other images: those in its own are near, and found more surely than what a query
-/// from elsewhere finds.
-struct Truths {
-    questions: Vec<Question>,
-    hits: Vec<Vec<Hit>>,
-    k: usize,
-}
-
-impl Truths {
-    /// Of `rows`, which are searched for together, so that the bank is read once for all of them.
-    fn of_rows(bank: &Bank, space: &str, rows: &[usize], k: usize, cancel: &CancelToken) -> Result<Self> {
-        let question = |row: &usize| {
-            let mut query = vec![0.0; bank.width(space)?];
-            bank.row_f32(space, *row, &mut query)?;
-            let own = vec![bank.image_of_row(*row)];
-            let options = Options { exclude_images: own, cancel: cancel.clone(), ..Options::default() };
-            Ok(Question { query, options })
-        };
-        let questions = rows.iter().map(question).collect::<Result<Vec<_>>>()?;
-        let hits = top_k_many(bank, space, &questions, k)?;
-        Ok(Self { questions, hits, k })
-    }
-
-    /// Takes the last `count` away.
-    fn split_off(&mut self, count: usize) -> Self {
-        let first = self.questions.len() - count;
-        Self { questions: self.questions.split_off(first), hits: self.hits.split_off(first), k: self.k }
-    }
-
-    /// Of each the part that is found, and rows that were compared.
-    fn found_by(&self, codes: &RowCodes, deviations: f32, bank: &Bank) -> Result<Vec<(f64, usize)>> {
-        let found = find_many(codes, deviations, bank, &self.questions, self.k)?;
-        let part = |(found, truth): (FoundByCodes, &Vec<Hit>)| {
-            let Some(worst) = truth.last() else { return (1.0, found.compared) };
-            let near = found.hits.iter().filter(|hit| hit.cosine >= worst.cosine).count();
-            (near as f64 / truth.len() as f64, found.compared)
-        };
-        Ok(found.into_iter().zip(&self.hits).map(part).collect())
-    }
-}
-
-/// At most `count` rows with a vector from all over the bank, those of another `offset` others.
-fn rows_of(bank: &Bank, space: &str, count: usize, offset: usize) -> Result<Vec<usize>> {
-    let (stored, total) = (bank.space(space)?, bank.patches());
-    let rows = (0..count).map(|place| (total * place / count + offset * total / (3 * count)).min(total - 1));
-    let mut rows: Vec<usize> = rows.filter(|row| stored.searchable_in(*row..*row + 1) == 1).collect();
-    rows.dedup();
-    Ok(rows)
 }

@@ -23,4 +23,4 @@ mod tests;
 pub use build::build;
 pub use file::{RowCodes, StaleCodes, codes_bytes};
 pub use find::FoundByCodes;
-pub use measure::{MeasuredRecall, Quantised};
+pub use measure::Quantised;

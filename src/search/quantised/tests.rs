@@ -6,7 +6,7 @@ use crate::bank::{Bank, BankSink, BankWriter, Dtype, VectorCache};
 use crate::files::without_writing;
 use crate::progress::{CancelToken, Cancelled};
 use crate::search::tests::{entries, spec};
-use crate::search::{Hit, Options, Processor, Question, top_k, top_k_many};
+use crate::search::{Hit, MeasuredRecall, Options, Processor, Question, top_k, top_k_many};
 use rand::{Rng, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64Mcg;

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use self::plan::ImportPlan;
 pub use self::plan::ImportRows;
-use crate::bank::{BankWriter, Dtype, VectorFile};
+use crate::bank::{Dtype, VectorFile, create_or_resume, lies_far};
 use crate::engine::jobs::Job;
 use crate::engine::jobs::embed::kept;
 use crate::engine::look::kept::keep_source;
@@ -78,7 +78,10 @@ pub fn import(request: &ImportRequest, job: Job<'_>) -> anyhow::Result<ImportRep
     );
     let plan = ImportPlan::of(rows, job.cancel)?;
     // What is unpacked goes where the bank goes: there is room for as much again.
-    let scratch = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let scratch = match lies_far(out) {
+        true => &std::env::temp_dir(),
+        false => out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")),
+    };
     fs::create_dir_all(scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
     let opened = vectors.iter().zip(spaces).map(|(path, space)| {
         let file = VectorFile::open(path, space, scratch, job.cancel)?;
@@ -91,14 +94,15 @@ pub fn import(request: &ImportRequest, job: Job<'_>) -> anyhow::Result<ImportRep
     let spec = plan.spec(&mut files, spaces, dtype, job.cancel)?;
     plan.ensure_rows_fit(&spec)?;
     let bytes = spec.bytes(&plan.images)?;
-    let opened = BankWriter::create_or_resume(out, &spec, &plan.images, job.cancel);
+    let opened = create_or_resume(out, &spec, &plan.images, job.cancel);
     let (mut writer, committed) = opened.map_err(kept)?;
     keep_source(out, &plan.source, None)?;
-    let repaired = writer.damaged().len();
-    let chosen: Vec<usize> = writer.damaged().chain(committed..plan.images.len()).collect();
+    let [damaged, _] = writer.again();
+    let repaired = damaged.len();
+    let chosen: Vec<usize> = damaged.into_iter().chain(committed..plan.images.len()).collect();
     let (clock, resumed) = (Instant::now(), plan.images.len() - chosen.len());
     for (done, place) in chosen.into_iter().enumerate() {
-        if let Err(error) = plan.push(place, &mut files, spaces, &mut writer, job.cancel) {
+        if let Err(error) = plan.push(place, &mut files, spaces, &mut *writer, job.cancel) {
             writer.commit()?;
             return Err(kept(error));
         }

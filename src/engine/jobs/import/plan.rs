@@ -9,8 +9,7 @@ use sha2::{Digest, Sha256};
 use super::names::{ImageNames, common_folder, split_of};
 use super::table::{cells_of, entry, ranked};
 use crate::bank::{
-    BankSink, BankSpec, BankWriter, DataFacts, Dtype, ImageEntry, ModelFacts, PatchTable, SpaceSpec,
-    VectorFile,
+    BankSink, BankSpec, DataFacts, Dtype, ImageEntry, ModelFacts, PatchTable, SpaceSpec, VectorFile,
 };
 use crate::dataset::{DataSpec, Dataset, SPREAD_SEED, Split, spread};
 use crate::engine::ask::BankSource;
@@ -220,7 +219,7 @@ impl ImportPlan {
         place: usize,
         files: &mut [VectorFile],
         spaces: &[String],
-        writer: &mut BankWriter,
+        writer: &mut dyn BankSink,
         cancel: &CancelToken,
     ) -> anyhow::Result<()> {
         cancel.check()?;
