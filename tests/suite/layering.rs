@@ -88,7 +88,14 @@ const FACES_SEE: [&str; 2] = ["engine", "figure"];
 const ENTRANCES: [&str; 5] = ["ask", "live", "jobs", "remote", "mod"];
 
 /// Outside crates, and the rooms that may name them; others may be named anywhere.
-const CRATES: [(&str, &[&str]); 25] = [
+const CRATES: [(&str, &[&str]); 32] = [
+    ("lance", &["bank"]),
+    ("lance_index", &["bank"]),
+    ("lance_linalg", &["bank"]),
+    ("arrow_array", &["bank"]),
+    ("arrow_schema", &["bank"]),
+    ("futures", &["bank"]),
+    ("tokio", &["bank"]),
     ("bhtsne", &["analysis"]),
     ("burn", &["device", "kernel", "model", "objective", "train", "embed", "engine"]),
     ("burn_wgpu", &["device", "kernel"]),
