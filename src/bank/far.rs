@@ -103,13 +103,13 @@ pub struct FarIndex {
 /// The rows of one space as a snapshot sees them.
 #[derive(Debug)]
 pub(super) struct FarRows {
-    place: Arc<FarPlace>,
+    place: Arc<FarSpace>,
     here: Arc<HereRows>,
 }
 
 /// What all snapshots of it have in common.
 #[derive(Debug)]
-struct FarPlace {
+struct FarSpace {
     source: Arc<dyn RowSource>,
     space: usize,
     width: usize,
@@ -128,13 +128,13 @@ struct FarPlace {
     absent: RowBuffer,
 }
 
-type Blocks = Box<[OnceLock<Box<[OnceLock<Box<RowBuffer>>]>>]>;
+type RowBlocks = Box<[OnceLock<Box<[OnceLock<Box<RowBuffer>>]>>]>;
 
 /// Rows that are here, each once and for good.
 #[derive(Debug)]
 struct HereRows {
     bytes: AtomicU64,
-    blocks: Box<[OnceLock<Blocks>]>,
+    blocks: Box<[OnceLock<RowBlocks>]>,
     /// Held by whoever reads more.
     reading: Mutex<()>,
 }
@@ -184,7 +184,7 @@ impl FarRows {
                 Dtype::F16 => OwnedValues::F16(vec![f16::NAN; width]),
                 Dtype::F32 => OwnedValues::F32(vec![f32::NAN; width]),
             };
-            let place = FarPlace {
+            let place = FarSpace {
                 source: source.clone(),
                 space,
                 width,
@@ -211,7 +211,7 @@ impl FarRows {
     /// # Errors
     /// As [`RowSource::read`]; [`NoRoom`].
     pub fn bring(&self, rows: impl Iterator<Item = usize>) -> Result<()> {
-        let FarPlace { source, space, width, .. } = &*self.place;
+        let FarSpace { source, space, width, .. } = &*self.place;
         let missing: Vec<usize> = rows.filter(|row| self.here.get(*row).is_none()).collect();
         for some in missing.chunks(AT_ONCE) {
             let _reading = self.here.reading.lock().unwrap_or_else(PoisonError::into_inner);
@@ -235,7 +235,7 @@ impl FarRows {
 
     /// Counts `rows` more.
     fn make_room(&self, rows: u64) -> Result<()> {
-        let FarPlace { width, value, most, .. } = &*self.place;
+        let FarSpace { width, value, most, .. } = &*self.place;
         let bytes = rows * (*width as u64 * value + BESIDE);
         let all = self.here.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         if all > *most {

@@ -48,6 +48,7 @@ mod skipped;
 mod spec;
 mod store;
 mod sums;
+mod uri;
 mod writer;
 mod written;
 
@@ -65,12 +66,13 @@ pub use merge::PartBanks;
 pub use output::BankOutput;
 pub use part::{PartFacts, PartNumber};
 pub use pixels::PixelHash;
-pub use place::{create_or_resume, lies_far, merge_far, read_beside, write_beside};
+pub use place::{create_or_resume, merge_far, open_bank, read_beside, write_beside};
 pub use rehash::write_hashes;
 pub use rows::{OwnedValues, Piece, Values};
 pub use spec::{BankSpec, DataFacts, Dtype, ModelFacts, SpaceSpec};
 pub use store::{Bank, BankId, StoredSpace};
 pub use sums::DamagedRows;
+pub use uri::lies_far;
 pub use writer::BankWriter;
 
 /// Takes the embeddings of a data set, image by image, in order: a bank on disk or in memory.

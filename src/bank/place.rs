@@ -3,23 +3,24 @@
 use super::layout::ImageEntry;
 use super::output::BankOutput;
 use super::spec::BankSpec;
+use super::store::Bank;
+use super::uri::lance_uri;
 use super::writer::BankWriter;
 use crate::files;
 use crate::progress::CancelToken;
 use anyhow::{Context, Result};
 use std::path::Path;
 
-/// What a place in Lance begins with, before its URI.
-const LANCE: &str = "lance:";
-
-/// The URI of a place in Lance; `None` where `place` is a folder.
-pub(super) fn lance_uri(place: &Path) -> Option<&str> {
-    place.to_str()?.strip_prefix(LANCE)
-}
-
-/// Whether `place` is no folder of this machine but a bank's URI.
-pub fn lies_far(place: &Path) -> bool {
-    lance_uri(place).is_some()
+/// Opens the bank in `place`: [`Bank::open`] in a folder. `lance:URI` is one in Lance, whose rows are read when they are
+/// asked for.
+///
+/// # Errors
+/// As there; a place in Lance in a program that was built without.
+pub fn open_bank(place: &Path) -> Result<Bank> {
+    match lance_uri(place) {
+        Some(uri) => open_lance(uri),
+        None => Bank::open(place),
+    }
 }
 
 /// Starts the bank in `place`, or continues the one that is there: [`BankWriter::create_or_resume`] in a folder. Returns
@@ -72,17 +73,14 @@ pub fn merge_far(place: &Path) -> Result<u32> {
 }
 
 #[cfg(feature = "lance")]
-pub(super) use super::lance::open as open_lance;
-#[cfg(feature = "lance")]
 use super::lance::{
-    create as create_lance, merge as merge_lance, read_beside as read_beside_lance,
+    create as create_lance, merge as merge_lance, open as open_lance, read_beside as read_beside_lance,
     write_beside as write_beside_lance,
 };
 
 #[cfg(not(feature = "lance"))]
 mod without {
-    use super::super::store::Bank;
-    use super::{BankOutput, BankSpec, ImageEntry, Result};
+    use super::{Bank, BankOutput, BankSpec, ImageEntry, Result};
     use anyhow::bail;
 
     fn absent<T>(uri: &str) -> Result<T> {
@@ -113,6 +111,4 @@ mod without {
     }
 }
 #[cfg(not(feature = "lance"))]
-pub(super) use without::open_lance;
-#[cfg(not(feature = "lance"))]
-use without::{create_lance, merge_lance, read_beside_lance, write_beside_lance};
+use without::{create_lance, merge_lance, open_lance, read_beside_lance, write_beside_lance};

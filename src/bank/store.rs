@@ -6,6 +6,7 @@ use super::manifest::{Manifest, SkippedImage};
 use super::pixels::{KnownCopies, PixelHash, read_hashes};
 use super::rows::{MappedRows, Piece, RowBuffer, row_files};
 use super::spec::BankSpec;
+use super::uri::lies_far;
 use crate::dataset::ImageOrder;
 use crate::patch::PatchRef;
 use anyhow::{Context, Result, ensure};
@@ -71,19 +72,15 @@ pub struct StoredSpace<'a> {
 impl Bank {
     /// Whether `folder` is that of a bank, by its manifest's name; what lies elsewhere is taken for one.
     pub fn is_at(folder: &Path) -> bool {
-        super::place::lies_far(folder) || super::manifest::manifest_path(folder).is_file()
+        lies_far(folder) || super::manifest::manifest_path(folder).is_file()
     }
 
     /// Opens the bank in `folder` at its last commit; it may be incomplete ([`Bank::is_complete`]).
-    /// Nothing is read but the manifest and the images table; rows are mapped. `lance:URI` is one in Lance, whose rows
-    /// are read when they are asked for.
+    /// Nothing is read but the manifest and the images table; rows are mapped.
     ///
     /// # Errors
     /// No bank there, one of a later version, or a missing, cut or changed file: named, with what was expected.
     pub fn open(folder: &Path) -> Result<Self> {
-        if let Some(uri) = super::place::lance_uri(folder) {
-            return super::place::open_lance(uri);
-        }
         ensure!(Self::is_at(folder), "{} is no bank: it holds no bank.json", folder.display());
         let (manifest, layout) = Manifest::read(folder)?;
         let rows = MappedRows::open_all(folder, &manifest.spec, &layout, manifest.sums)?;

@@ -2,7 +2,7 @@
 //! which are compared here. Cosines, order and ties are those of [`super::top_k`] either way.
 
 use super::many::Question;
-use super::recall::{Found, MeasuredRecall, settle};
+use super::recall::{FoundAfter, MeasuredRecall, settle};
 use super::topk::{Best, Hit, Ranked, TopKJob, cosines_with};
 use crate::bank::{Bank, FarBlock, FarIndex, RowSource};
 use crate::progress::CancelToken;
@@ -105,7 +105,7 @@ pub(super) fn by_index(
     space: &str,
     questions: &[Question],
     k: usize,
-) -> Result<Vec<Found>> {
+) -> Result<Vec<FoundAfter>> {
     let stored = bank.space(space)?;
     let facts = stored.far_index().with_context(|| {
         format!("space {space} has no index; `bagssl bank index` makes it, --search exact does without")
@@ -118,7 +118,7 @@ pub(super) fn by_index(
 }
 
 /// The nearest of `candidates` rows for each that is wanted, and of more as long as too few of them may be shown.
-fn near(job: &TopKJob<'_>, source: &Arc<dyn RowSource>, candidates: usize) -> Result<Found> {
+fn near(job: &TopKJob<'_>, source: &Arc<dyn RowSource>, candidates: usize) -> Result<FoundAfter> {
     if job.keep == 0 || job.per_image == 0 {
         return Ok((vec![], 0));
     }

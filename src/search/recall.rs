@@ -37,10 +37,10 @@ pub struct MeasuredRecall {
 }
 
 /// What a search found, and how many rows it compared.
-pub(super) type Found = (Vec<Hit>, usize);
+pub(super) type FoundAfter = (Vec<Hit>, usize);
 
 /// A search of one setting.
-pub(super) type Find<'a, T> = &'a dyn Fn(T, &[Question], usize) -> Result<Vec<Found>>;
+pub(super) type Find<'a, T> = &'a dyn Fn(T, &[Question], usize) -> Result<Vec<FoundAfter>>;
 
 /// A search that compares every row.
 pub(super) type Exact<'a> = &'a dyn Fn(&[Question], usize) -> Result<Vec<Vec<Hit>>>;
@@ -127,8 +127,8 @@ impl Truths {
     }
 
     /// Of each the part that was found, and rows that were compared.
-    fn parts(&self, found: Vec<Found>) -> Vec<(f64, usize)> {
-        let part = |((hits, compared), truth): (Found, &Vec<Hit>)| {
+    fn parts(&self, found: Vec<FoundAfter>) -> Vec<(f64, usize)> {
+        let part = |((hits, compared), truth): (FoundAfter, &Vec<Hit>)| {
             let Some(worst) = truth.last() else { return (1.0, compared) };
             let near = hits.iter().filter(|hit| hit.cosine >= worst.cosine).count();
             (near as f64 / truth.len() as f64, compared)

@@ -11,8 +11,7 @@ use super::super::layout::Layout;
 use super::super::manifest::Manifest;
 use super::super::part::PartNumber;
 use super::super::spec::BankSpec;
-use super::rows::MOST;
-use super::store::LancePlace;
+use super::store::{LancePlace, MOST};
 use crate::words::{count, name_list, thousands};
 
 const PARTS: &str = "parts";

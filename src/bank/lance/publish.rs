@@ -19,8 +19,7 @@ use super::super::pixels::KnownCopies;
 use super::super::rows::OwnedValues;
 use super::super::store::Bank;
 use super::parts::{self, BegunPart, EmptyRows};
-use super::rows::{EMPTY, TABLE};
-use super::store::{LancePlace, wait};
+use super::store::{EMPTY, LancePlace, TABLE, wait};
 use super::table;
 use crate::words::{count, thousands};
 

@@ -23,7 +23,7 @@ use super::super::rows::OwnedValues;
 use super::super::spec::BankSpec;
 use super::super::store::Bank;
 use super::parts::{self, EmptyRows};
-use super::store::{LancePlace, wait};
+use super::store::{EMPTY, LancePlace, MOST, TABLE, wait};
 use super::table;
 use crate::files::MOST_WORDS;
 
@@ -34,12 +34,7 @@ const MOST_LISTS: usize = 1 << 16;
 /// Rows that come past at a time, about.
 const BLOCK_ROWS: usize = 8192;
 
-/// The table of the bank under `uri`.
-pub(super) const TABLE: &str = "rows.lance";
 const INDEX: &str = "index.json";
-pub(super) const EMPTY: &str = "rows.json";
-/// More than a billion images need.
-pub(super) const MOST: u64 = 64 << 30;
 
 /// Opens the bank under `uri`.
 ///

@@ -8,6 +8,13 @@ use anyhow::{Context, Result, ensure};
 use lance::io::ObjectStore;
 use tokio::runtime::Runtime;
 
+/// The table of a bank.
+pub const TABLE: &str = "rows.lance";
+/// Which rows have no value.
+pub const EMPTY: &str = "rows.json";
+/// Most bytes of a small file: more than a billion images need.
+pub const MOST: u64 = 64 << 30;
+
 static RUNTIME: LazyLock<std::io::Result<Runtime>> =
     LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build());
 
@@ -18,7 +25,24 @@ static RUNTIME: LazyLock<std::io::Result<Runtime>> =
 pub fn wait<T>(future: impl Future<Output = lance::Result<T>>) -> Result<T> {
     let runtime =
         RUNTIME.as_ref().map_err(|error| anyhow::anyhow!("no threads for what lies far: {error}"))?;
-    Ok(runtime.block_on(future)?)
+    runtime.block_on(future).map_err(|error| anyhow::anyhow!(plain(&error.to_string())))
+}
+
+/// What Lance says, without the lines of its code that say it.
+fn plain(words: &str) -> String {
+    let is_of_code = |part: &str| {
+        let mut ends = part.trim().rsplitn(3, ':');
+        let numbers = [ends.next(), ends.next()].map(|end| end.is_some_and(|end| end.parse::<u32>().is_ok()));
+        numbers == [true; 2] && ends.next().is_some_and(|path| path.ends_with(".rs"))
+    };
+    let parts = words.split(", ").filter_map(|part| {
+        let (place, rest) = part.split_once(": ").unwrap_or((part, ""));
+        match is_of_code(place) {
+            true => Some(rest).filter(|rest| !rest.is_empty()),
+            false => Some(part),
+        }
+    });
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 /// A bank's place. A folder's path is made whole, so that it stays the same wherever it is used.
@@ -142,4 +166,17 @@ pub fn read_beside(uri: &str, name: &str, most: u64) -> Result<Vec<u8>> {
 /// [`super::super::write_beside`] of a bank under `uri`.
 pub fn write_beside(uri: &str, name: &str, bytes: &[u8]) -> Result<()> {
     LancePlace::new(uri)?.write(name, bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_lance_stand_without_its_lines_of_code() {
+        let said =
+            "LanceError(IO): no bucket 'x', /a/b/aws.rs:342:13: no bucket, really: sent, twice, src/c.rs:1:2";
+        assert_eq!(plain(said), "LanceError(IO): no bucket 'x', no bucket, really: sent, twice");
+        assert_eq!(plain("one: two, three"), "one: two, three");
+    }
 }

@@ -17,8 +17,8 @@ use super::super::spec::BankSpec;
 use super::super::store::Bank;
 use super::parts::{self, BegunPart, EmptyRows, PartRecord};
 use super::publish;
-use super::rows::{TABLE, open};
-use super::store::{LancePlace, wait};
+use super::rows::open;
+use super::store::{LancePlace, MOST, TABLE, wait};
 use super::table;
 
 /// Rows that wait to be written take at most so much, bytes: a fragment is of so many.
@@ -53,7 +53,7 @@ pub fn create(uri: &str, spec: &BankSpec, images: &[ImageEntry]) -> Result<(Box<
     spec.validate()?;
     let place = LancePlace::new(uri)?;
     let layout = Layout::new(spec.grid, images.to_vec())?;
-    let begun = match place.find("bank.json", super::rows::MOST)? {
+    let begun = match place.find("bank.json", MOST)? {
         Some(bytes) => Some(whole(&place, &bytes)?),
         None => parts::find(&place, parts::number_of(spec))?,
     };
@@ -61,7 +61,7 @@ pub fn create(uri: &str, spec: &BankSpec, images: &[ImageEntry]) -> Result<(Box<
         ensure_same(&place, begun, spec, images)?;
     }
     let is_done = begun.as_ref().is_some_and(|begun| begun.record.manifest.spec.data.part.is_none());
-    let is_done = is_done && place.find("bank.json", super::rows::MOST)?.is_some();
+    let is_done = is_done && place.find("bank.json", MOST)?.is_some();
     let (record, pixels) = match begun {
         Some(BegunPart { record, pixels, .. }) => (record, pixels),
         None => {
@@ -89,7 +89,7 @@ pub fn create(uri: &str, spec: &BankSpec, images: &[ImageEntry]) -> Result<(Box<
 /// A bank that is complete, as what was begun.
 fn whole(place: &LancePlace, manifest: &[u8]) -> Result<BegunPart> {
     let manifest = Manifest::parse(manifest, &place.words("bank.json"))?;
-    let layout = manifest.layout(&place.read("images.bin", super::rows::MOST)?, &place.words(""))?;
+    let layout = manifest.layout(&place.read("images.bin", MOST)?, &place.words(""))?;
     let record = PartRecord { manifest, fragments: vec![], empty: EmptyRows::default() };
     Ok(BegunPart { record, layout, pixels: vec![] })
 }

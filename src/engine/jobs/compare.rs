@@ -10,7 +10,7 @@ use rand_pcg::Pcg64Mcg;
 use serde::Serialize;
 
 use crate::analysis::overlap::Overlap;
-use crate::bank::{Bank, ImageEntry, ModelFacts, VectorCache};
+use crate::bank::{Bank, ImageEntry, ModelFacts, VectorCache, open_bank};
 use crate::engine::ask::{GalleryFilter, SearchRecall, SearchWay, defaults};
 use crate::engine::jobs::Job;
 use crate::engine::jobs::index::processor;
@@ -112,7 +112,7 @@ pub struct SpaceReport {
 /// Banks of other patches, a space or a query that is not in both, cancelled.
 pub fn compare(request: &CompareRequest, mut job: Job<'_>) -> anyhow::Result<CompareReport> {
     let clock = Instant::now();
-    let whole = [Bank::open(&request.banks[0])?, Bank::open(&request.banks[1])?];
+    let whole = [open_bank(&request.banks[0])?, open_bank(&request.banks[1])?];
     let images = common_images(whole.each_ref()).with_context(|| {
         let [a, b] = request.banks.each_ref().map(|path| path.display());
         format!("{a} and {b} cannot be compared")

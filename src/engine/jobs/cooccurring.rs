@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::analysis::cooccurring_bank::{
     CooccurringConfig, CooccurringReport, KindPairs, measure_cooccurring,
 };
-use crate::bank::Bank;
+use crate::bank::open_bank;
 use crate::engine::figures::cooccurring::cooccurring_page;
 use crate::engine::figures::output::Written;
 use crate::engine::jobs::Job;
@@ -46,7 +46,7 @@ pub struct CooccurringDone {
 /// # Errors
 /// A space that is not there, too few images, no room, cancelled, a file that cannot be written.
 pub fn cooccurring(request: &CooccurringRequest, job: Job<'_>) -> anyhow::Result<CooccurringDone> {
-    let bank = Bank::open(&request.bank)?;
+    let bank = open_bank(&request.bank)?;
     let spaces: Vec<String> = match request.spaces.is_empty() {
         true => bank.spaces().map(str::to_owned).collect(),
         false => request.spaces.clone(),

@@ -6,7 +6,9 @@ use std::time::Instant;
 use anyhow::ensure;
 use serde::Serialize;
 
-use crate::bank::{Bank, BankSpec, Dtype, PartFacts, PartNumber, VectorCache, create_or_resume, lies_far};
+use crate::bank::{
+    Bank, BankSpec, Dtype, PartFacts, PartNumber, VectorCache, create_or_resume, lies_far, open_bank,
+};
 use crate::dataset::{DecodingFacts, ImageOrder, Skipped};
 use crate::embed::{BATCH, EmbedSeconds, ExtractPlan, Extraction, Known};
 pub use crate::engine::ask::BankSource;
@@ -281,7 +283,7 @@ pub struct BankInfo {
 
 /// Describes a bank, with the codes that lie beside it or are kept of it in `cache`.
 pub fn bank_info(folder: &Path, cache: Option<&VectorCache>) -> anyhow::Result<BankInfo> {
-    let bank = Bank::open(folder)?;
+    let bank = open_bank(folder)?;
     let spec = bank.spec();
     let (codes, damaged_codes) = codes_of(&bank, cache);
     let width = |name: &str| Ok((name.to_string(), bank.width(name)?));

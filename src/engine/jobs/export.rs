@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use serde::Serialize;
 
-use crate::bank::{self, Bank, Exported, IndexFormat, VectorFormat};
+use crate::bank::{self, Exported, IndexFormat, VectorFormat, open_bank};
 use crate::paths;
 use crate::progress::CancelToken;
 
@@ -47,7 +47,7 @@ pub fn export(request: ExportRequest, cancel: &CancelToken) -> anyhow::Result<Ex
     let ExportRequest { bank, space, out, index } = request;
     let format = vector_format(&out)?;
     let index_format = index.as_deref().map(index_format).transpose()?;
-    let bank = Bank::open(&bank)?;
+    let bank = open_bank(&bank)?;
     let exported = bank::export_vectors(&bank, &space, &out, format, cancel)?;
     if let Some((path, format)) = index.as_deref().zip(index_format) {
         bank::export_index(&bank, &space, path, format, cancel)?;

@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde::Serialize;
 
 use crate::analysis::spaces::{Geometry, GeometryConfig, SpaceGeometry, measure_spaces};
-use crate::bank::{Bank, ModelFacts};
+use crate::bank::{Bank, ModelFacts, open_bank};
 use crate::dataset::Skipped;
 use crate::engine::figures::output::Written;
 use crate::engine::figures::spaces::geometry_page;
@@ -95,9 +95,9 @@ pub fn geometry(request: &GeometryRequest, mut job: Job<'_>) -> anyhow::Result<G
 impl GeometrySource {
     fn open(&self, spaces: &[String], job: &mut Job<'_>) -> anyhow::Result<Vec<Bank>> {
         match self {
-            Self::Banks(bank, None) => Ok(vec![Bank::open(bank)?]),
+            Self::Banks(bank, None) => Ok(vec![open_bank(bank)?]),
             Self::Banks(one, Some(other)) => {
-                let banks = [Bank::open(one)?, Bank::open(other)?];
+                let banks = [open_bank(one)?, open_bank(other)?];
                 let images = common_images(banks.each_ref()).with_context(|| {
                     format!("{} and {} cannot be compared", one.display(), other.display())
                 })?;

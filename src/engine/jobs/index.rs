@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 use serde::Serialize;
 
-use crate::bank::{Bank, BankOutput, VectorCache};
+use crate::bank::{Bank, BankOutput, VectorCache, open_bank};
 use crate::engine::ask::SearchWay;
 use crate::engine::jobs::Job;
 use crate::progress::{CancelToken, Progress};
@@ -121,7 +121,7 @@ pub fn index(
     cache: Option<&VectorCache>,
     mut job: Job<'_>,
 ) -> anyhow::Result<IndexReport> {
-    Ok(IndexReport { spaces: indexed(&Bank::open(folder)?, spaces, cache, &mut job)? })
+    Ok(IndexReport { spaces: indexed(&open_bank(folder)?, spaces, cache, &mut job)? })
 }
 
 /// The same of a bank that is open.
@@ -202,7 +202,7 @@ impl CodesAlong {
         }
         let clock = Instant::now();
         writer.commit()?;
-        let bank = Bank::open(folder)?;
+        let bank = open_bank(folder)?;
         for space in bank.spaces() {
             let old = continued(&bank, space, None);
             build(&bank, space, (None, old.as_ref()), cancel, &mut |_| ())?;

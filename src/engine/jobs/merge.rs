@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::ensure;
 use serde::Serialize;
 
-use crate::bank::{Bank, BankWriter, PartBanks, VectorCache, lies_far, merge_far};
+use crate::bank::{BankWriter, PartBanks, VectorCache, lies_far, merge_far, open_bank};
 use crate::dataset::Skipped;
 use crate::engine::jobs::Job;
 use crate::engine::jobs::embed::{have_found, kept};
@@ -116,7 +116,7 @@ pub fn merge(
 /// The same of parts that lie where the bank will.
 fn merge_in_place(place: &Path) -> anyhow::Result<MergeReport> {
     let parts = merge_far(place)?;
-    let bank = Bank::open(place)?;
+    let bank = open_bank(place)?;
     Ok(MergeReport {
         images: bank.total_images() as u64,
         patches: bank.searchable() as u64,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::analysis::plane::{PatchPlane, PlaneConfig, PlaneWay};
-use crate::bank::{Bank, ModelFacts};
+use crate::bank::{Bank, ModelFacts, open_bank};
 use crate::colormap::Colormap;
 use crate::dataset::DataSpec;
 use crate::engine::ask::{PointColor, QuerySpec};
@@ -82,7 +82,7 @@ pub struct ScatterReport {
 /// # Errors
 /// A space or a patch that is not there, a colour that is not known of it, cancelled, a file that cannot be written.
 pub fn scatter(request: &ScatterRequest, job: Job<'_>) -> anyhow::Result<ScatterReport> {
-    let bank = Bank::open(&request.bank)?;
+    let bank = open_bank(&request.bank)?;
     let data = data_of_bank(&request.bank, &bank, request.data.as_ref())?;
     let config = PlaneConfig { seed: job.seed, ..PlaneConfig::by(request.way) };
     let config = PlaneConfig { most: request.most.unwrap_or(config.most), ..config };

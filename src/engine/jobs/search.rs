@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
-use crate::bank::{Bank, VectorCache};
+use crate::bank::{Bank, VectorCache, open_bank};
 use crate::dataset::Split;
 use crate::engine::ask::SearchReport;
 use crate::engine::ask::{NamedFilter, QuerySpec, SearchWay};
@@ -34,7 +34,7 @@ pub struct SearchRequest {
 
 /// `bagssl knn`.
 pub fn knn(request: &SearchRequest, space: &str, mut job: Job<'_>) -> anyhow::Result<SearchReport> {
-    let bank = Bank::open(&request.bank)?;
+    let bank = open_bank(&request.bank)?;
     bank.space(space)?;
     let codes_of = (&[space.to_owned()][..], request.cache.as_ref());
     let processor = processor(request.way, &bank, codes_of, &mut job)?;

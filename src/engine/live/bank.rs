@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 
-use crate::bank::Bank;
+use crate::bank::open_bank;
 use crate::dataset::Dataset;
 use crate::embed::Embedder;
 use crate::engine::ask::{BankSource, DataSource, Event, ModelDescription, PatchSpace, SearchWay};
@@ -24,8 +24,7 @@ impl Explorer {
     /// No bank there, or an empty one; images that are gone: with what to do. A model that is gone is none.
     pub fn open_bank(&mut self, folder: &Path) -> anyhow::Result<()> {
         self.open.line.update(|shown| shown.busy = Some("opening the bank".into()));
-        let mut stored =
-            StoredBank::new(Bank::open(folder)?, folder.to_path_buf(), self.open.cache.as_ref())?;
+        let mut stored = StoredBank::new(open_bank(folder)?, folder.to_path_buf(), self.open.cache.as_ref())?;
         let (source, noted) = source_of(folder)?;
         let (source, set) = self.images_of(&stored, source)?;
         self.open.stored = None;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, ensure};
 use serde::Serialize;
 
-use crate::bank::Bank;
+use crate::bank::open_bank;
 use crate::engine::ask::Output;
 use crate::engine::ask::{Beside, FigureContent, FigureKind, FigureQuery, FigureRequest, defaults};
 use crate::engine::ask::{SearchRecall, SearchReport};
@@ -255,7 +255,7 @@ impl Haystack {
         };
         let (model, source, patch, stride) = match self {
             Haystack::Bank { folder, data } => {
-                let bank = Bank::open(folder)?;
+                let bank = open_bank(folder)?;
                 or_usual(spaces, &bank.spaces().map(String::from).collect::<Vec<_>>());
                 let data = data_of_bank(folder, &bank, data.as_ref())?;
                 return Ok(GalleryMaker::new(bank, data));
