@@ -131,9 +131,9 @@ impl Open {
         self.embedder.as_ref().with_context(|| self.why_no_network())
     }
 
-    /// What searches `bank` by codes, where it is the one on disk and has some.
+    /// What searches `bank` by codes, where it is the one that is open, or a part of it, and has some.
     pub fn by_codes(&self, bank: &Bank) -> Option<ByCodes> {
-        let stored = self.stored.as_ref().filter(|stored| bank.folder() == Some(stored.folder.as_path()))?;
+        let stored = self.stored.as_ref().filter(|stored| stored.is_whole_of(bank))?;
         let way = self.config.as_ref()?.way;
         stored.by_codes().map(|processor| ByCodes { processor, way })
     }

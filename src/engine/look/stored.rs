@@ -57,6 +57,14 @@ impl StoredBank {
         self.codes.processor(&self.bank)
     }
 
+    /// Whether the rows of `bank` are its own.
+    pub fn is_whole_of(&self, bank: &Bank) -> bool {
+        match (self.bank.far(), bank.far()) {
+            (Some(own), Some(other)) => Arc::ptr_eq(own, other),
+            _ => bank.folder() == Some(self.folder.as_path()),
+        }
+    }
+
     /// Whether `embedder` gives the vectors that it holds.
     pub fn is_made_by(&self, embedder: &Embedder) -> bool {
         let (spec, info) = (self.bank.spec(), &embedder.info);
