@@ -89,11 +89,11 @@ folder, rows = Path(sys.argv[1]), int(sys.argv[2])
 rng = np.random.default_rng(0)
 # A mixture of directions with noise, as patches are; all places of 64 x 64 pictures, 49 x 49 of each.
 images = -(-rows // 2401)
-kinds = rng.standard_normal((512, 64)).astype(np.float32)
+kinds = rng.standard_normal((512, 256)).astype(np.float32)
 pixels = rng.integers(0, 255, (images, 64, 64, 3), dtype=np.uint8)
-out = np.lib.format.open_memmap(folder / "rows.npy", "w+", np.float16, (images * 2401, 64))
+out = np.lib.format.open_memmap(folder / "rows.npy", "w+", np.float16, (images * 2401, 256))
 for image in range(images):
-    some = kinds[rng.integers(0, 512, 2401)] + 0.7 * rng.standard_normal((2401, 64), dtype=np.float32)
+    some = kinds[rng.integers(0, 512, 2401)] + 0.7 * rng.standard_normal((2401, 256), dtype=np.float32)
     out[image * 2401 : (image + 1) * 2401] = some
 (folder / "pictures").mkdir()
 for image, values in enumerate(pixels):
