@@ -17,7 +17,7 @@ fi
 rows=${2:-1000000}
 folder=$(mktemp -d)
 server=
-trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$folder"' EXIT
+trap '[ -z "$server" ] || kill -9 "$server" 2>/dev/null || true; rm -rf "$folder"' EXIT
 export XDG_CACHE_HOME="$folder/cache" HOME="$folder"
 export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_REGION=us-east-1 AWS_ENDPOINT=http://127.0.0.1:18333 AWS_ALLOW_HTTP=true
 
@@ -26,8 +26,10 @@ serve() {
     "$(dirname "$(command -v "$python")")/weed" server -dir="$folder/store" -ip=127.0.0.1 -master.port=19333 -volume.port=18080 \
         -filer=true -filer.port=18888 -s3 -s3.port=18333 -volume.max=64 -master.volumeSizeLimitMB=512 >"$folder/store.log" 2>&1 &
     server=$!
+    local put=(curl -sf -o /dev/null --aws-sigv4 aws:amz:us-east-1:s3 --user any:any -X PUT)
     for _ in $(seq 60); do
-        curl -s -o /dev/null -X PUT http://127.0.0.1:18333/banks && return
+        "${put[@]}" http://127.0.0.1:18333/banks || true
+        "${put[@]}" --data ready http://127.0.0.1:18333/banks/ready && return
         sleep 0.5
     done
     echo "the store does not answer:" && tail "$folder/store.log" && exit 1
