@@ -23,19 +23,21 @@ export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_REGION=us-east-1 AWS_
 
 serve() {
     mkdir -p "$folder/store"
-    "$(dirname "$(command -v "$python")")/weed" server -dir="$folder/store" -ip=127.0.0.1 -master.port=19333 -volume.port=18080 \
+    # Without keys of its own it lets everybody in.
+    env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY "$(dirname "$(command -v "$python")")/weed" server -dir="$folder/store" -ip=127.0.0.1 -master.port=19333 -volume.port=18080 \
         -filer=true -filer.port=18888 -s3 -s3.port=18333 -volume.max=64 -master.volumeSizeLimitMB=512 >"$folder/store.log" 2>&1 &
     server=$!
-    local put=(curl -sf -o /dev/null --aws-sigv4 aws:amz:us-east-1:s3 --user any:any -X PUT)
     for _ in $(seq 60); do
-        "${put[@]}" http://127.0.0.1:18333/banks || true
-        "${put[@]}" --data ready http://127.0.0.1:18333/banks/ready && return
+        curl -sf -o /dev/null -X PUT http://127.0.0.1:18333/banks || true
+        curl -sf -o /dev/null -X PUT --data ready http://127.0.0.1:18333/banks/ready && return
         sleep 0.5
     done
     echo "the store does not answer:" && tail "$folder/store.log" && exit 1
 }
 
 run() { "$program" --threads 2 --device cpu "$@"; }
+# For what is killed: the program itself, not a shell around it.
+start() { exec "$program" --threads 2 --device cpu "$@"; }
 same() { # NAME A B: what two banks find, but for the milliseconds
     "$python" - "$2" "$3" <<'P' && echo "$1: the same"
 import json, sys
@@ -73,7 +75,7 @@ done
 echo "-- three parts, the second killed in the middle, committed once"
 for part in 1/3 3/3; do run "${embed[@]}" --shard $part --out "$bank/parts"; done
 run bank merge "$bank/parts" && exit 1 || true
-run "${embed[@]}" --shard 2/3 --out "$bank/parts" & work=$!
+start "${embed[@]}" --shard 2/3 --out "$bank/parts" & work=$!
 sleep "${KILL_AFTER:-2}"; kill -9 $work 2>/dev/null && echo "killed" || echo "it was done before"
 wait $work || true
 run "${embed[@]}" --shard 2/3 --out "$bank/parts"
@@ -104,7 +106,7 @@ for image, values in enumerate(pixels):
 P
 import=(bank import "$folder/rows.npy" --data "$folder/pictures" --patch 16 --stride 1 --space h)
 run "${import[@]}" --out "$folder/large"
-run "${import[@]}" --out "$bank/large" & work=$!
+start "${import[@]}" --out "$bank/large" & work=$!
 sleep "${KILL_LARGE:-6}"; kill -9 $work 2>/dev/null && echo "killed" || echo "it was done before"
 wait $work || true
 run bank info "$bank/large" || true

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use lance::Dataset;
 use lance::dataset::transaction::Operation;
 use lance::dataset::{InsertBuilder, WriteMode, WriteParams};
 
@@ -152,8 +153,11 @@ impl LanceWriter {
         let rows = self.waiting.first().map_or(0, RowBuffer::rows);
         if rows > 0 {
             let batch = table::batch(&manifest.spec, &self.layout, self.written, &self.waiting)?;
-            let params = WriteParams { mode: WriteMode::Create, ..WriteParams::default() };
             let uri = self.place.uri(TABLE);
+            // There may be a table: of another process that makes the same, or of a run that was killed before `bank.json`.
+            let is_there = wait(async { Ok(Dataset::open(&uri).await.is_ok()) })?;
+            let mode = if is_there { WriteMode::Append } else { WriteMode::Create };
+            let params = WriteParams { mode, ..WriteParams::default() };
             let written =
                 wait(InsertBuilder::new(&*uri).with_params(&params).execute_uncommitted(vec![batch]));
             let written =
