@@ -120,6 +120,19 @@ impl Layout {
         self.first_row[place]..self.first_row[place + 1]
     }
 
+    /// Number of rows of the image in place `index`, if it is the one to come.
+    ///
+    /// # Errors
+    /// Another one comes `next`, or none.
+    pub fn expect(&self, index: usize, next: usize) -> Result<usize> {
+        let total = self.images.len();
+        ensure!(
+            index == next && index < total,
+            "image {index} was given, image {next} of {total} comes next"
+        );
+        Ok(self.rows_of(index).len())
+    }
+
     /// Blocks of all images together. A block is at most 2,048 rows of one image, so that images are committed
     /// with whole blocks.
     pub fn blocks(&self) -> usize {

@@ -9,7 +9,7 @@ use super::spec::BankSpec;
 use super::store::{Bank, Store};
 use crate::memory;
 use crate::words::thousands;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use std::sync::Arc;
 
 /// Rows per chunk: large enough to stream, small enough that copying the last one for a snapshot is cheap.
@@ -127,16 +127,6 @@ impl MemoryBank {
     pub fn copies(&self) -> usize {
         self.copies.copies
     }
-
-    fn check_index(&self, index: usize) -> Result<usize> {
-        let total = self.layout.images().len();
-        ensure!(
-            index == self.next_image && index < total,
-            "image {index} was given, image {} of {total} comes next",
-            self.next_image
-        );
-        Ok(self.layout.rows_of(index).len())
-    }
 }
 
 impl BankSink for MemoryBank {
@@ -150,7 +140,7 @@ impl BankSink for MemoryBank {
         pixels: Option<PixelHash>,
         rows: &[(&str, &[f32])],
     ) -> Result<()> {
-        let count = self.check_index(index)?;
+        let count = self.layout.expect(index, self.next_image)?;
         let image = self.layout.images()[index].index;
         let buffers = self
             .encoder
@@ -166,7 +156,7 @@ impl BankSink for MemoryBank {
     }
 
     fn push_skipped(&mut self, index: usize, reason: &str) -> Result<()> {
-        let count = self.check_index(index)?;
+        let count = self.layout.expect(index, self.next_image)?;
         let buffers = self.encoder.encode_skipped(&self.spec, count)?;
         for (i, (buffer, space)) in buffers.iter().zip(&self.spec.spaces).enumerate() {
             append(&mut self.full[i], &mut self.tail[i], buffer, space.width as usize);

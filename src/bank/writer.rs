@@ -233,16 +233,11 @@ impl BankWriter {
 
     /// Number of rows of the image in place `index`, if it is the one to come. Commits what is in when it is time.
     fn prepare(&mut self, index: usize) -> Result<usize> {
-        let next = self.next_image();
-        ensure!(
-            index == next && index < self.total_images(),
-            "image {index} was given, image {next} of {} comes next",
-            self.total_images()
-        );
+        let count = self.layout.expect(index, self.next_image())?;
         if self.last_commit.elapsed() >= COMMIT_EVERY {
             self.commit()?;
         }
-        Ok(self.layout.rows_of(index).len())
+        Ok(count)
     }
 }
 
