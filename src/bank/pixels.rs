@@ -149,6 +149,12 @@ pub(super) fn pixels_bytes(layout: &Layout) -> u64 {
     RECORD as u64 * layout.images().len() as u64
 }
 
+/// What the records of `images` images take, bytes.
+#[cfg(feature = "lance")]
+pub(super) fn hashes_bytes(images: usize) -> usize {
+    RECORD * images
+}
+
 /// Where the record of the image in `place` begins, and the record.
 pub(super) fn record(place: usize, hash: Option<PixelHash>) -> (u64, [u8; RECORD]) {
     let hash = hash.map_or([0; HASH], |hash| hash.0);

@@ -7,6 +7,7 @@ use super::topk::{Best, Hit, Ranked, TopKJob, cosines_with};
 use crate::bank::{Bank, FarBlock, FarIndex, RowSource};
 use crate::progress::CancelToken;
 use anyhow::{Context, Result};
+use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -40,7 +41,7 @@ pub(super) fn exact(
     let stored = bank.space(space)?;
     source.scan(stored.index(), 0..bank.patches(), &mut |first_row, values| {
         let block = FarBlock::new(first_row, values, stored.width());
-        passing.iter_mut().try_for_each(|passing| passing.take(&block))
+        passing.par_iter_mut().try_for_each(|passing| passing.take(&block))
     })?;
     Ok(passing.into_iter().map(Passing::best).collect())
 }
@@ -149,7 +150,7 @@ fn shown_rows(job: &TopKJob<'_>) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = vec![];
     let mut row = 0;
     for place in 0..job.bank.complete_images() {
-        let image = job.bank.images()[place].clone();
+        let image = &job.bank.images()[place];
         let rows = row..row + job.bank.spec().grid.len(image.height, image.width);
         row = rows.end;
         if !job.options.shows(place) || rows.is_empty() {

@@ -113,7 +113,7 @@ run bank info "$bank/large" || true
 time run "${import[@]}" --out "$bank/large"
 time run bank index "$bank/large"
 run bank info "$bank/large"
-for query in 5:10:10 100:0:48 300:30:7; do
+for query in 5:10:10 20:0:48 40:30:7; do
     run knn --json --bank "$folder/large" --query $query --space h --k 255 --exclude-same-image >"$folder/a.json"
     run knn --json --bank "$bank/large" --query $query --space h --k 255 --exclude-same-image >"$folder/b.json"
     same "exact, query $query" "$folder/a.json" "$folder/b.json"

@@ -123,19 +123,24 @@ impl LanceRows {
     /// The row of the bank whose address in the table that is.
     fn row(&self, address: u64) -> Option<usize> {
         let (fragment, offset) = (address >> 32, (address & u64::from(u32::MAX)) as usize);
-        let (first, _) = self.fragments.iter().find(|(_, id)| *id == fragment)?;
-        Some(first + offset)
+        // A commit numbers fragments in their order.
+        let at = self.fragments.binary_search_by_key(&fragment, |(_, id)| *id).ok()?;
+        Some(self.fragments[at].0 + offset)
     }
 
     /// Addresses of `rows`, fragment by fragment.
     fn addresses(&self, rows: Range<usize>) -> Vec<Range<u64>> {
-        let ends = self.fragments.iter().skip(1).map(|(first, _)| *first).chain([usize::MAX]);
-        let within = self.fragments.iter().zip(ends).filter_map(|((first, id), end)| {
-            let (from, to) = (rows.start.max(*first), rows.end.min(end));
+        let mut addresses = vec![];
+        let mut row = rows.start;
+        let mut at = self.fragments.partition_point(|(first, _)| *first <= row).saturating_sub(1);
+        while row < rows.end {
+            let (first, id) = self.fragments[at];
+            let end = self.fragments.get(at + 1).map_or(rows.end, |(next, _)| rows.end.min(*next));
             let address = |row: usize| (id << 32) + (row - first) as u64;
-            (from < to).then(|| address(from)..address(to))
-        });
-        within.collect()
+            addresses.push(address(row)..address(end));
+            (row, at) = (end, at + 1);
+        }
+        addresses
     }
 }
 

@@ -8,11 +8,11 @@ use lance::dataset::transaction::Operation;
 use lance::dataset::{InsertBuilder, WriteMode, WriteParams};
 
 use super::super::BankSink;
-use super::super::images;
+use super::super::images as images_file;
 use super::super::layout::{ImageEntry, Layout};
 use super::super::manifest::{Manifest, SkippedImage};
 use super::super::output::BankOutput;
-use super::super::pixels::{PixelHash, record};
+use super::super::pixels::{PixelHash, hashes_bytes, record};
 use super::super::rows::{ImageEncoder, RowBuffer};
 use super::super::spec::BankSpec;
 use super::super::store::Bank;
@@ -54,23 +54,30 @@ pub fn create(uri: &str, spec: &BankSpec, images: &[ImageEntry]) -> Result<(Box<
     spec.validate()?;
     let place = LancePlace::new(uri)?;
     let layout = Layout::new(spec.grid, images.to_vec())?;
-    let begun = match place.find("bank.json", MOST)? {
+    let bank = place.find("bank.json", MOST)?;
+    let is_done = bank.is_some();
+    let number = parts::number_of(spec);
+    let begun = match bank {
         Some(bytes) => Some(whole(&place, &bytes)?),
-        None => parts::find(&place, parts::number_of(spec))?,
+        None => parts::find(&place, number)?,
     };
-    if let Some(begun) = &begun {
-        ensure_same(&place, begun, spec, images)?;
-    }
-    let is_done = begun.as_ref().is_some_and(|begun| begun.record.manifest.spec.data.part.is_none());
-    let is_done = is_done && place.find("bank.json", MOST)?.is_some();
-    let (record, pixels) = match begun {
-        Some(BegunPart { record, pixels, .. }) => (record, pixels),
+    let (record, mut pixels) = match begun {
+        Some(begun) => {
+            ensure_same(&place, &begun, spec, images)?;
+            (begun.record, begun.pixels)
+        }
         None => {
+            place.write(
+                &format!("{}/images.bin", parts::folder(number)),
+                &images_file::encode(layout.images()),
+            )?;
             let manifest = Manifest { sums: false, ..Manifest::empty(spec, &layout) };
             (PartRecord { manifest, fragments: vec![], empty: EmptyRows::default() }, vec![])
         }
     };
     let next_image = record.manifest.complete_images as usize;
+    // Hashes are written before the record that counts their images: a kill between the two leaves some too many.
+    pixels.truncate(hashes_bytes(next_image));
     let writer = LanceWriter {
         uri: uri.to_owned(),
         encoder: ImageEncoder::new(spec),
@@ -129,18 +136,13 @@ impl LanceWriter {
 
     /// Commits where it is time, and makes sure that `index` is the image to come.
     fn prepare(&mut self, index: usize) -> Result<usize> {
-        let total = self.layout.images().len();
-        ensure!(
-            index == self.next_image && index < total,
-            "image {index} was given, image {} of {total} comes next",
-            self.next_image
-        );
+        let count = self.layout.expect(index, self.next_image)?;
         let waiting = self.waiting.first().map_or(0, RowBuffer::rows) as u64;
         let is_full = waiting * self.record.manifest.spec.row_bytes() >= FRAGMENT;
         if is_full || self.last_commit.elapsed() >= COMMIT_EVERY {
             self.flush()?;
         }
-        Ok(self.layout.rows_of(index).len())
+        Ok(count)
     }
 
     /// Writes what waits as a fragment, then notes that it is there.
@@ -171,22 +173,19 @@ impl LanceWriter {
             self.waiting.iter_mut().for_each(|buffer| *buffer = buffer.emptied());
             self.written += rows;
         }
-        manifest.complete_images = self.next_image as u64;
+        let before = std::mem::replace(&mut manifest.complete_images, self.next_image as u64);
+        // What could not be noted is noted with the next commit.
+        self.note().inspect_err(|_| self.record.manifest.complete_images = before)
+    }
+
+    /// Writes down what is written.
+    fn note(&self) -> Result<()> {
         let folder = parts::folder(parts::number_of(&self.record.manifest.spec));
-        let first = fragments_are_first(&self.record);
-        if first {
-            self.place.write(&format!("{folder}/images.bin"), &images::encode(self.layout.images()))?;
-        }
         if self.record.manifest.pixels {
             self.place.write(&format!("{folder}/pixels.bin"), &self.pixels)?;
         }
         self.place.write(&format!("{folder}/part.json"), &serde_json::to_vec(&self.record)?)
     }
-}
-
-/// Whether no more than one fragment is noted yet.
-fn fragments_are_first(record: &PartRecord) -> bool {
-    record.fragments.len() <= 1
 }
 
 impl BankSink for LanceWriter {
