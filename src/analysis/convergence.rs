@@ -33,6 +33,10 @@ pub enum PatchCount {
 }
 
 impl PatchCount {
+    /// The numbers that are averaged unless told.
+    pub const USUAL: [Self; 6] =
+        [Self::First(1), Self::First(2), Self::First(4), Self::First(8), Self::First(16), Self::All];
+
     /// So many of `patches`.
     pub fn of(self, patches: usize) -> usize {
         match self {

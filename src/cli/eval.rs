@@ -12,6 +12,8 @@ use super::shared::{
     skipped_words, thousands,
 };
 use crate::engine::facts::*;
+use crate::engine::jobs::averages::AveragesRequest;
+use crate::engine::jobs::convergence::ConvergenceRequest;
 use crate::engine::{
     AccuracyFigure, EvalPlan, EvalReport, EvalRequest, Holdout, OutputKind, Outputs, PlanReport, PlanRequest,
     figure_plan, jobs, paper_plan, words_of_others,
@@ -40,14 +42,21 @@ const OF_ONE: [&str; 13] = [
     "probe_weight_decay",
 ];
 
-fn accuracy_figure(text: &str) -> anyhow::Result<AccuracyFigure> {
+/// A figure of the paper that several models are measured for.
+#[derive(Clone, Copy)]
+pub enum MeasuredFigure {
+    /// Of classifiers.
+    Accuracy(AccuracyFigure),
+    /// 3a: of cosines, without a classifier.
+    Averages,
+}
+
+fn measured_figure(text: &str) -> anyhow::Result<MeasuredFigure> {
     match text {
-        "2" => Ok(AccuracyFigure::Two),
-        "3b" => Ok(AccuracyFigure::ThreeB),
-        "3a" => bail!(
-            "Figure 3a is of cosines: bagssl figure fig3a --model MODEL --data DATA --out FILE draws it"
-        ),
-        _ => bail!("expected 2 or 3b"),
+        "2" => Ok(MeasuredFigure::Accuracy(AccuracyFigure::Two)),
+        "3a" => Ok(MeasuredFigure::Averages),
+        "3b" => Ok(MeasuredFigure::Accuracy(AccuracyFigure::ThreeB)),
+        _ => bail!("expected 2, 3a or 3b"),
     }
 }
 
@@ -65,10 +74,10 @@ pub struct EvalArgs {
     /// The evaluations of a table of the paper, 1 to 5, with these models
     #[arg(long, value_name = "N", group = "paper", requires_all = ["models", "out"], value_parser = clap::value_parser!(u8).range(1..=5), conflicts_with_all = OF_ONE)]
     pub table: Option<u8>,
-    /// A figure of the paper that is made of accuracies, 2 or 3b, of these models, each on patches or crops as it was
-    /// trained on; it is drawn in --out beside the tables (3a: bagssl figure fig3a)
-    #[arg(long, value_name = "2|3b", group = "paper", requires_all = ["models", "out"], value_parser = accuracy_figure, conflicts_with_all = OF_ONE)]
-    pub figure: Option<AccuracyFigure>,
+    /// A figure of the paper of these models, drawn in --out beside its numbers: 2 or 3b, accuracies of each on patches or
+    /// crops as it was trained on; 3a, cosines of means of patches with the whole image
+    #[arg(long, value_name = "2|3a|3b", group = "paper", requires_all = ["models", "out"], value_parser = measured_figure, conflicts_with_all = OF_ONE)]
+    pub figure: Option<MeasuredFigure>,
     /// A grid of models and evaluations in place of one, as the paper's tables are; the same command goes on where it
     /// stopped
     #[arg(long, value_name = "FILE.toml", requires = "out", conflicts_with_all = ["model", "data", "holdout", "patch", "crop_scale", "patches", "local", "fit", "space", "augmented", "classifier", "limit", "limit_train", "limit_test", "cache"])]
@@ -183,6 +192,15 @@ pub struct ClassifierArgs {
     pub probe_weight_decay: f64,
 }
 
+impl EvalArgs {
+    /// The models by name and place, and the data.
+    fn of_models(&self) -> anyhow::Result<(Vec<(String, PathBuf)>, DataSpec)> {
+        let data = self.data.clone().context("--data is missing")?;
+        let models = self.models.iter().map(|model| (model.name.clone(), model.path.clone()));
+        Ok((models.collect(), self.decoding.of(data)))
+    }
+}
+
 /// What came of a plan, and the figure that was drawn of it.
 #[derive(Serialize)]
 struct PlanShown<'a> {
@@ -204,7 +222,11 @@ impl Commander {
                     "--out is for --plan, --table or --figure; without them the result is printed"
                 ));
             }
-            return self.of_paper(args, &out);
+            return match args.figure {
+                Some(MeasuredFigure::Averages) => self.averages(args, out),
+                Some(MeasuredFigure::Accuracy(figure)) => self.of_paper(args, Some(figure), &out),
+                None => self.of_paper(args, None, &out),
+            };
         }
         let request = self.eval_request(args)?;
         Outputs::default()
@@ -241,13 +263,11 @@ impl Commander {
     }
 
     /// A table of the paper, or a figure, with models of ours.
-    fn of_paper(&self, args: EvalArgs, out: &Path) -> anyhow::Result<()> {
-        let data = args.decoding.of(args.data.context("--data is missing")?);
-        let models: Vec<(String, PathBuf)> =
-            args.models.into_iter().map(|model| (model.name, model.path)).collect();
+    fn of_paper(&self, args: EvalArgs, figure: Option<AccuracyFigure>, out: &Path) -> anyhow::Result<()> {
+        let (models, data) = args.of_models()?;
         let patches = args.patches.map(|all| all.iter().map(Aggregate::to_string).collect::<Vec<_>>());
         let constants = args.constants;
-        let (plan, others) = match (args.table, args.figure) {
+        let (plan, others) = match (args.table, figure) {
             (Some(table), _) => {
                 let plan = paper_plan(table, data.clone(), &models, patches.as_deref());
                 (plan, words_of_others(table, &models))
@@ -271,7 +291,31 @@ impl Commander {
         plan.check()?;
         others.iter().for_each(|words| self.bar.say(words));
         let outputs = Outputs::default().reads_data("--data", &data);
-        self.plan((plan, args.figure), out, outputs)
+        self.plan((plan, figure), out, outputs)
+    }
+
+    /// Figure 3a of models of ours.
+    fn averages(&self, args: EvalArgs, out: PathBuf) -> anyhow::Result<()> {
+        let others = args.holdout.is_some() || args.patches.is_some();
+        if others || args.limit_train.is_some() || args.limit_test.is_some() {
+            bail!(WrongUsage(
+                "--figure 3a takes --limit alone; bagssl figure fig3a has what else there is, of one model"
+            ));
+        }
+        let (models, data) = args.of_models()?;
+        Outputs::default()
+            .reads_data("--data", &data)
+            .writes("--out", Some(&*out), OutputKind::Folder)
+            .check()?;
+        let (limit, counts) =
+            (args.limit.unwrap_or(ConvergenceRequest::USUAL_LIMIT), PatchCount::USUAL.to_vec());
+        let request = AveragesRequest { models, data, limit, counts, out };
+        let report = self.job(|job| jobs::averages::averages(&request, job))?;
+        show(self.json(), &report, || {
+            let (models, kept) = (count(report.models.len(), "model"), thousands(report.kept as u64));
+            let (table, figure) = (report.markdown.trim(), report.figure.display());
+            format!("{table}\n\n{models}, {kept} of them kept from before; drawn as {figure}")
+        })
     }
 
     fn eval_request(&self, args: EvalArgs) -> anyhow::Result<EvalRequest> {

@@ -35,7 +35,7 @@ pub use drawn::divided;
 pub use format::{DataFormat, SetPlace};
 pub use formats::{FORMATS, built_in_words, cifar, folder, kind_named, sentence};
 pub use kind::{DataKind, FigureNote};
-pub use open::open;
+pub use open::{open, open_held_out};
 pub use set::{DataInfo, Dataset, PartMap, Skipped, class_difference};
 pub use spec::{DataSource, DataSpec};
 pub use split::{Mix, Split};

@@ -9,6 +9,7 @@ use anyhow::{Result, anyhow, bail};
 use super::format::SetPlace;
 use super::formats::{FORMATS, expected};
 use super::{DataSpec, Dataset, Split, joined};
+use crate::files;
 
 /// Opens what `--data` names: `demo` (the built-in set), a folder with CIFAR or its parent, CIFAR's archive,
 /// an image folder, a plain folder, or one picture file. Without `split`: train where
@@ -18,6 +19,21 @@ use super::{DataSpec, Dataset, Split, joined};
 /// Nothing there, nothing usable in it, no such split; says what was looked for.
 pub fn open(spec: impl Into<DataSpec>, split: Option<Split>) -> Result<Arc<dyn Dataset>> {
     open_spec(&spec.into(), split)
+}
+
+/// As [`open`], but without `split` the test split; of a set without one all of it.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_held_out(spec: &DataSpec, split: Option<Split>) -> Result<Arc<dyn Dataset>> {
+    if split.is_some() {
+        return open(spec, split);
+    }
+    match open(spec, Some(Split::Test)) {
+        Err(error) if files::is_read_error(&error) => Err(error),
+        Err(_) => open(spec, None),
+        opened => opened,
+    }
 }
 
 fn open_spec(spec: &DataSpec, split: Option<Split>) -> Result<Arc<dyn Dataset>> {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{failure, fixture, json as run_json, text};
+use crate::support::{bagssl, failure, fixture, json as run_json, text};
 
 /// What `bagssl results` finds in what a measure printed, and its page.
 fn page_of(report: &Value, folder: &Path) -> (Vec<Value>, String) {
@@ -245,6 +245,43 @@ fn a_figure_of_accuracies_is_run_and_drawn_by_one_command() {
     let other = format!("a={}", text(&other));
     let said = failure(&["eval", "--figure", "3b", "--data", "demo", "--out", text(&out), &other]);
     assert!(said.contains("does not name the one kind of patches") && said.contains("--plan"), "{said}");
+}
+
+#[test]
+fn figure_3a_of_several_models_keeps_what_is_done_and_is_a_part_of_the_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, page) = (folder.path().join("fig3a"), folder.path().join("page.md"));
+    let args = ["eval", "--figure", "3a", "--data", "demo", "--limit", "2", "--out", text(&out), "ours=demo"];
+    let report = run_json(&args);
+    let found = &report["models"][0];
+    assert_eq!((&report["kept"], &found["split"], &found["images"]), (&json!(0), &json!("test"), &json!(2)));
+    let table = report["markdown"].as_str().unwrap();
+    assert!(table.contains("| | images | space | 1 | 2 | 4 | 8 | 16 | all |"), "{table}");
+    assert!(table.contains("| ours | 2 | h |") && table.contains("| ours | 2 | z |"), "{table}");
+    let sidecar = fs::read_to_string(out.join("fig3a.pdf.json")).unwrap();
+    assert!(
+        sidecar.contains("ours: with the whole image's vector")
+            && sidecar.contains("ours: 2 of 1,024 images")
+    );
+
+    // One more model: the first is not measured again, and has the same numbers.
+    let report = run_json(&[&args[..], &["cifar=demo-cifar10"]].concat());
+    assert_eq!((&report["kept"], &report["models"][0]), (&json!(1), found));
+    assert!(fs::read_to_string(out.join("fig3a.pdf.json")).unwrap().contains("cifar: with the whole"));
+    let results = run_json(&["results", text(&out), "--out", text(&page)]);
+    let claims = results["claims"].as_array().unwrap();
+    let claim = claims.iter().find(|claim| claim["place"].as_str().unwrap().contains("Figure 3a")).unwrap();
+    assert_eq!(claim["findings"].as_array().unwrap().len(), 2, "{claim}");
+
+    // Other images are another question; other models are another folder.
+    let other =
+        ["eval", "--figure", "3a", "--data", "demo", "--limit", "1", "--out", text(&out), "ours=demo"];
+    assert_eq!(run_json(&other)["kept"], 0);
+    let said = failure(&[&args[..9], &["else=demo"]].concat());
+    assert!(said.contains("of other models (first ours)") && said.contains("a new folder"), "{said}");
+    let output = bagssl(&[&args[..], &["--patches", "1"]].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && said.contains("bagssl figure fig3a"), "{said}");
 }
 
 #[test]

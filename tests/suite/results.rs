@@ -132,7 +132,7 @@ fn folders_become_a_page_that_says_what_holds_and_what_is_missing() {
         "ours: the same trend as in the paper.",
         "- ours, as trained, linear: **holds**. central 45.0 % [44.0, 46.0], 1 patch 80.0 % [79.0, 81.0], 16 patches 90.0 % [89.0, 91.0]; of 1,000 test images.",
         "ours: 16 patches 90.0 % [89.0, 91.0]; other: central 89.5 % [88.5, 90.5] (on par: the intervals overlap)",
-        "`bagssl figure fig3a --model patches --data DATA",
+        "`bagssl eval --figure 3a --data DATA --out fig3a patches=patches`",
         "`bagssl locality --model crops --data DATA",
         "(RESULTS-curves.svg)",
         "kNN: cosine, k 5, votes exp(s/T), T 0.07",

@@ -36,10 +36,10 @@ pub struct ConvergenceArgs {
     #[arg(long, value_parser = pixels())]
     pub stride: Option<u32>,
     /// Images, spread over the data set and its classes
-    #[arg(long, value_name = "N", default_value_t = 512, value_parser = positive())]
+    #[arg(long, value_name = "N", default_value_t = ConvergenceRequest::USUAL_LIMIT, value_parser = positive())]
     pub limit: usize,
     /// Numbers of patches that are averaged; all: every patch of the image
-    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "1,2,4,8,16,all")]
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = PatchCount::USUAL)]
     pub counts: Vec<PatchCount>,
     /// Spaces, such as h,z; every stage, h and the projector's layers unless told
     #[arg(long, value_delimiter = ',')]
@@ -77,7 +77,8 @@ impl Commander {
             let report = self.job(|job| jobs::convergence::carried(&request, job))?;
             return show(self.json(), &report, || carried_words(&report));
         }
-        let request = ConvergenceRequest { source, limit: args.limit, counts: args.counts, plot, csv };
+        let request =
+            ConvergenceRequest { source, limit: args.limit, counts: args.counts, plot: Some(plot), csv };
         let report = self.job(|job| jobs::convergence::convergence(&request, job))?;
         show(self.json(), &report, || words(&report))
     }
@@ -108,7 +109,7 @@ fn words(report: &ConvergenceReport) -> String {
             format!("{:>8} {count:>9}{whole}  R {:.3}", space.space, point.mean.mean)
         }));
     }
-    lines.push(format!("{}{}", report.files.out.display(), report.files.warning_line()));
+    lines.extend(report.files.iter().map(|files| format!("{}{}", files.out.display(), files.warning_line())));
     lines.join("\n")
 }
 

@@ -11,6 +11,9 @@ use crate::image::Image;
 pub const CARRIED_NOTE: &str = "how far R, the mean of all patches, turns without each of them: 1 - cosine, as a multiple \
                                 of its mean over the patches; one colour scale for all spaces";
 
+/// What the lines and bands of [`convergence_panels`] are.
+pub const CONVERGENCE_NOTE: &str = "lines: means over images; bands: from a tenth to nine tenths of them";
+
 /// Two panels, the first where the vector of the whole image is known: with that, and with the mean over all.
 pub fn convergence_panels(spaces: &[SpaceConvergence]) -> Vec<Panel> {
     let panel = |title: &str, of: fn(&ConvergencePoint) -> Option<OverDraws>| {

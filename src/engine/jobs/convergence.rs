@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::ensure;
-use serde::Serialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::analysis::carried::{SpaceCarried, leave_one_out};
 use crate::analysis::convergence::{
@@ -17,7 +17,7 @@ use crate::augment;
 use crate::dataset::{self, DataSpec, Dataset, ImageOrder, SPREAD_SEED, Skipped, Split, spread};
 use crate::embed::Embedder;
 use crate::engine::ask::defaults;
-use crate::engine::figures::averages::{CARRIED_NOTE, carried_panels, convergence_panels};
+use crate::engine::figures::averages::{CARRIED_NOTE, CONVERGENCE_NOTE, carried_panels, convergence_panels};
 use crate::engine::figures::compose::title_in;
 use crate::engine::figures::output::Written;
 use crate::engine::figures::plotted::page;
@@ -58,14 +58,19 @@ pub struct ConvergenceRequest {
     pub limit: usize,
     /// Means over how many patches.
     pub counts: Vec<PatchCount>,
-    /// Where the figure goes.
-    pub plot: PlotFile,
+    /// Where the figure goes, if it is wanted.
+    pub plot: Option<PlotFile>,
     /// Where the numbers go, if they are wanted as a table.
     pub csv: Option<PathBuf>,
 }
 
+impl ConvergenceRequest {
+    /// Images unless told.
+    pub const USUAL_LIMIT: usize = 512;
+}
+
 /// Figure 3a in numbers.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct ConvergenceReport {
     /// The model's name.
     pub model: String,
@@ -94,12 +99,12 @@ pub struct ConvergenceReport {
     /// One for each space, in the order in which a patch passes them.
     pub spaces: Vec<SpaceConvergence>,
     /// The files that were written.
-    #[serde(flatten)]
-    pub files: Written,
+    #[serde(flatten, skip_serializing_if = "Option::is_none", skip_deserializing)]
+    pub files: Option<Written>,
 }
 
 /// What is open: the images, the model, the patches.
-struct Opened {
+pub(super) struct Opened {
     data: Arc<dyn Dataset>,
     embedder: Embedder,
     grid: PatchGrid,
@@ -108,7 +113,7 @@ struct Opened {
 }
 
 impl ConvergenceSource {
-    fn open(&self, job: &Job<'_>) -> anyhow::Result<Opened> {
+    pub(super) fn open(&self, job: &Job<'_>) -> anyhow::Result<Opened> {
         let data = dataset::open(&self.data, self.split)?;
         let (_, embedder) = open_embedder(job.device, &self.model)?;
         let all: Vec<Space> = embedder.info.crop_spaces().into_iter().rev().collect();
@@ -130,6 +135,15 @@ impl ConvergenceSource {
 }
 
 impl Opened {
+    /// What decides the numbers, beside the data and the request: the model's hash, and what the source left open.
+    pub(super) fn deciding(&self) -> Value {
+        let spaces: Vec<String> = self.spaces.iter().map(Space::to_string).collect();
+        json!({
+            "model": self.embedder.hash, "split": self.data.split(), "images": self.data.len(), "patch": self.grid.patch,
+            "stride": self.grid.stride, "spaces": spaces,
+        })
+    }
+
     /// What patches are cut from.
     fn fitted(&self, image: &Image) -> Image {
         let resize = self.embedder.info.resize;
@@ -141,8 +155,16 @@ impl Opened {
 ///
 /// # Errors
 /// No image can be used, those of the model, cancelled, or a file cannot be written.
-pub fn convergence(request: &ConvergenceRequest, mut job: Job<'_>) -> anyhow::Result<ConvergenceReport> {
-    let opened = request.source.open(&job)?;
+pub fn convergence(request: &ConvergenceRequest, job: Job<'_>) -> anyhow::Result<ConvergenceReport> {
+    convergence_of(request.source.open(&job)?, request, job)
+}
+
+/// [`convergence`] of what is open already.
+pub(super) fn convergence_of(
+    opened: Opened,
+    request: &ConvergenceRequest,
+    mut job: Job<'_>,
+) -> anyhow::Result<ConvergenceReport> {
     let (cosines, skipped) = measure(&opened, request, &mut job)?;
     let (Opened { data, embedder, grid, spaces, fit }, seed) = (opened, job.seed);
     let spaces = spaces.iter().enumerate();
@@ -155,12 +177,7 @@ pub fn convergence(request: &ConvergenceRequest, mut job: Job<'_>) -> anyhow::Re
         "model": embedder.facts(), "data": data.name(), "split": data.split(), "images": images, "of": of,
         "patch": grid.patch, "stride": grid.stride, "fit": fit, "seed": seed,
     });
-    let about = (embedder.name.as_str(), &*data.name(), (images, of));
-    let files = request.plot.write(convergence_page(about, grid, &spaces), convergence_spec(), source)?;
-    if let Some(csv) = &request.csv {
-        write_table(csv, &spaces)?;
-    }
-    Ok(ConvergenceReport {
+    let mut report = ConvergenceReport {
         model: embedder.name,
         model_hash: embedder.hash,
         data: data.name(),
@@ -174,8 +191,15 @@ pub fn convergence(request: &ConvergenceRequest, mut job: Job<'_>) -> anyhow::Re
         fit,
         seed,
         spaces,
-        files,
-    })
+        files: None,
+    };
+    if let Some(plot) = &request.plot {
+        report.files = Some(plot.write(convergence_page(&report), convergence_spec(), source)?);
+    }
+    if let Some(csv) = &request.csv {
+        write_table(csv, &report.spaces)?;
+    }
+    Ok(report)
 }
 
 /// The cosines of each image, and the images that could not be used.
@@ -252,18 +276,15 @@ pub(super) fn convergence_spec() -> PanelsSpec {
     PanelsSpec { height_in: 2.2, ..PanelsSpec::default() }
 }
 
-/// Figure 3a of a model on a data set, by their names, over so many images of all.
-pub(super) fn convergence_page(
-    (model, data, (images, of)): (&str, &str, (usize, usize)),
-    grid: PatchGrid,
-    spaces: &[SpaceConvergence],
-) -> PanelsData {
+/// Figure 3a of a model on a data set.
+pub(super) fn convergence_page(found: &ConvergenceReport) -> PanelsData {
+    let (images, of) = (thousands(found.images), thousands(found.of));
     let notes = vec![
-        format!("model {model}, {data}: {} of {} images", thousands(images), thousands(of)),
-        format!("patches of {0} x {0} px every {1} px", grid.patch, grid.stride),
-        "lines: means over images; bands: from a tenth to nine tenths of them".into(),
+        format!("model {}, {}: {images} of {of} images", found.model, found.data),
+        format!("patches of {0} x {0} px every {1} px", found.patch, found.stride),
+        CONVERGENCE_NOTE.into(),
     ];
-    page(String::new(), convergence_panels(spaces), notes)
+    page(String::new(), convergence_panels(&found.spaces), notes)
 }
 
 fn write_table(path: &Path, spaces: &[SpaceConvergence]) -> anyhow::Result<()> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::locality::{self, LocalityConfig, LocalityReport, SpaceLocality};
-use crate::dataset::{self, DataSpec, Dataset, ImageOrder, SPREAD_SEED, Split};
+use crate::dataset::{self, DataSpec, ImageOrder, SPREAD_SEED, Split};
 use crate::engine::ask::PatchSpace;
 use crate::engine::figures::locality::{LocalityFacts, locality_page, locality_panels};
 use crate::engine::figures::output::Written;
@@ -13,7 +13,6 @@ use crate::engine::jobs::fresh;
 use crate::engine::jobs::plot::{PlotFile, write_csv};
 use crate::engine::jobs::{Job, open_embedder};
 use crate::figure::PanelsData;
-use crate::files;
 use crate::model::ModelSpec;
 use crate::patch::PatchGrid;
 use crate::search::Processor;
@@ -78,7 +77,7 @@ pub struct LocalityResult {
 /// # Errors
 /// As [`locality::measure`]; a space that the model lacks; a file that cannot be written.
 pub fn locality(request: &LocalityRequest, job: Job<'_>) -> anyhow::Result<LocalityResult> {
-    let data = open(request)?;
+    let data = dataset::open_held_out(&request.data, request.split)?;
     let (device, embedder) = open_embedder(job.device, &request.model)?;
     // There are thousands of queries: what is brought to a GPU pays.
     let processor = Processor::of(&device);
@@ -116,18 +115,6 @@ pub fn locality(request: &LocalityRequest, job: Job<'_>) -> anyhow::Result<Local
         write_table(csv, &result.report)?;
     }
     Ok(result)
-}
-
-/// The test split unless another is told; of a set without one all of it.
-fn open(request: &LocalityRequest) -> anyhow::Result<std::sync::Arc<dyn Dataset>> {
-    if request.split.is_some() {
-        return dataset::open(&request.data, request.split);
-    }
-    match dataset::open(&request.data, Some(Split::Test)) {
-        Err(error) if files::is_read_error(&error) => Err(error),
-        Err(_) => dataset::open(&request.data, None),
-        opened => opened,
-    }
 }
 
 /// The report, one page of plots.

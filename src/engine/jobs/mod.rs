@@ -2,6 +2,7 @@
 //! Each takes a request, says how far it is and can be cancelled.
 
 pub mod accuracy;
+pub mod averages;
 pub mod bench;
 pub mod cache;
 pub mod compare;

@@ -11,12 +11,11 @@ use crate::engine::figures::plotted::{curves, named, page};
 use crate::engine::jobs::accuracy::{bars_page, bars_spec};
 use crate::engine::jobs::convergence::{convergence_page, convergence_spec};
 use crate::engine::jobs::locality::report_page;
-use crate::engine::jobs::results::given::GivenResults;
+use crate::engine::jobs::results::given::{GivenConvergence, GivenResults};
 use crate::engine::jobs::results::trained::TrainedModel;
 use crate::figure::{
     CurveAxis, CurveSeries, Figure, Format, Panel, PanelsData, PanelsFigure, PanelsSpec, TextAs,
 };
-use crate::patch::PatchGrid;
 
 /// What a figure shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,14 +83,12 @@ pub fn figures(given: &GivenResults, out: &Path) -> Vec<PageFigure> {
             );
         }
     }
-    for (place, found) in given.convergences.iter().enumerate() {
-        let grid = PatchGrid { patch: found.patch, stride: found.stride };
-        let names = (found.model.as_str(), found.data.as_str(), (found.images, found.of));
-        let data = convergence_page(names, grid, &found.spaces);
+    for (place, GivenConvergence { from, found }) in given.convergences.iter().enumerate() {
+        let data = convergence_page(found);
         add(
             ShownResult::Convergence(place),
             format!("fig3a-{}", place + 1),
-            found.from.display().to_string(),
+            from.display().to_string(),
             (convergence_spec(), data),
         );
     }

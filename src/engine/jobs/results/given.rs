@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use serde::Deserialize;
 use serde_json::Value;
 
-use crate::analysis::convergence::SpaceConvergence;
 use crate::augment::Crop;
 use crate::dataset::DataSpec;
 use crate::engine::ask::{
     PAPER_MODELS, PAPER_SCALES, PaperModel, PaperTraining, PlannedEvaluation, ResultRow,
 };
+use crate::engine::jobs::averages::{self, AVERAGES_FILE};
+use crate::engine::jobs::convergence::ConvergenceReport;
 use crate::engine::jobs::locality::LocalityResult;
 use crate::engine::jobs::results::trained::TrainedModel;
 use crate::engine::tables::plan::{RESULTS_FILE, StoredResults};
@@ -44,28 +44,12 @@ pub struct GivenTable {
     pub stored: StoredResults,
 }
 
-/// What is read of a document of `bagssl figure fig3a --json`.
-#[derive(Deserialize)]
+/// A document of `bagssl figure fig3a --json`, or a model of `bagssl eval --figure 3a`.
 pub struct GivenConvergence {
     /// The document.
-    #[serde(skip)]
     pub from: PathBuf,
-    /// The model's name.
-    pub model: String,
-    /// Hex SHA-256 of the model file.
-    pub model_hash: String,
-    /// The data set's name.
-    pub data: String,
-    /// Images that were measured.
-    pub images: usize,
-    /// Images of the data set.
-    pub of: usize,
-    /// Side of the patches, pixels.
-    pub patch: u32,
-    /// Distance between patches, pixels.
-    pub stride: u32,
-    /// The curves.
-    pub spaces: Vec<SpaceConvergence>,
+    /// What it says.
+    pub found: ConvergenceReport,
 }
 
 /// A document of `bagssl locality --json`.
@@ -127,12 +111,15 @@ impl GivenResults {
                     name,
                     stored: StoredResults::read(path)?,
                 });
+            } else if path.join(AVERAGES_FILE).is_file() {
+                let of_model = |found| GivenConvergence { from: path.clone(), found };
+                given.convergences.extend(averages::stored(path)?.into_iter().map(of_model));
             } else if path.is_file() {
                 given.read_measure(path).with_context(|| path.display().to_string())?;
             } else {
                 bail!(
                     "{}: nothing that a page of results is made from; expected a run folder (bagssl train), a results \
-                     folder (bagssl eval --plan or --table), or a file with what bagssl figure fig3a --json or bagssl \
+                     folder (bagssl eval --plan, --table or --figure), or a file with what bagssl figure fig3a --json or bagssl \
                      locality --json printed",
                     path.display()
                 );
@@ -147,9 +134,8 @@ impl GivenResults {
         let value: Value = serde_json::from_str(&text).with_context(|| format!("not JSON; {expected}"))?;
         let first = &value["spaces"][0];
         if first["points"].is_array() {
-            let found: GivenConvergence =
-                serde_json::from_value(value).context("not the numbers of a Figure 3a")?;
-            self.convergences.push(GivenConvergence { from: path.into(), ..found });
+            let found = serde_json::from_value(value).context("not the numbers of a Figure 3a")?;
+            self.convergences.push(GivenConvergence { from: path.into(), found });
         } else if first["displacement"].is_object() {
             let found = serde_json::from_value(value).context("not the numbers of a locality")?;
             self.localities.push(GivenLocality { from: path.into(), found });

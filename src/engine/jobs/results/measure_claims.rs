@@ -3,6 +3,7 @@
 use crate::analysis::convergence::{OverDraws, SpaceConvergence};
 use crate::analysis::invariance::PatchChange;
 use crate::analysis::locality::{LocalityReport, SpaceLocality};
+use crate::engine::jobs::convergence::ConvergenceReport;
 use crate::engine::jobs::locality::LocalityResult;
 use crate::engine::jobs::results::given::{GivenConvergence, GivenResults};
 use crate::engine::jobs::results::trained::TrainedModel;
@@ -46,17 +47,13 @@ fn unmeasured(
 
 fn converges(given: &GivenResults) -> PaperClaim {
     let mut findings: Vec<ClaimFinding> =
-        given.convergences.iter().filter_map(|found| convergence_finding(given, found)).collect();
-    let is_of = |run: &TrainedModel, found: &GivenConvergence| {
+        given.convergences.iter().filter_map(|it| convergence_finding(given, &it.found)).collect();
+    let is_of = |run: &TrainedModel, GivenConvergence { found, .. }: &GivenConvergence| {
         given.run_of_measure(&found.model, &found.model_hash).is_some_and(|it| it.run == run.run)
     };
     let is_measured = |run: &TrainedModel| given.convergences.iter().any(|found| is_of(run, found));
-    let command = |run: &TrainedModel| {
-        format!(
-            "bagssl figure fig3a --model {0} --data DATA --split test --limit 512 --out {0}-fig3a.svg --json > {0}-fig3a.json",
-            run.name
-        )
-    };
+    let command =
+        |run: &TrainedModel| format!("bagssl eval --figure 3a --data DATA --out fig3a {0}={0}", run.name);
     findings.extend(unmeasured(given, is_measured, command));
     PaperClaim {
         claim: "R, the mean of an image's patches in h, converges to the embedding of the whole image: the cosine of the two \
@@ -65,7 +62,7 @@ fn converges(given: &GivenResults) -> PaperClaim {
         findings,
         command: None,
     }
-    .or_command("bagssl figure fig3a --model RUN --data DATA --split test --limit 512 --out fig3a.svg --json > fig3a.json")
+    .or_command("bagssl eval --figure 3a --data DATA --out fig3a NAME=RUN ...")
 }
 
 /// Every step must not fall, and the last must be above the first.
@@ -80,7 +77,7 @@ fn rises(points: &[Interval]) -> ClaimVerdict {
     }
 }
 
-fn convergence_finding(given: &GivenResults, found: &GivenConvergence) -> Option<ClaimFinding> {
+fn convergence_finding(given: &GivenResults, found: &ConvergenceReport) -> Option<ClaimFinding> {
     let space = found.spaces.iter().find(|space| space.space == "h")?;
     let points: Vec<Interval> = space.points.iter().filter_map(|point| point.whole.map(interval)).collect();
     let run = given.run_of_measure(&found.model, &found.model_hash);

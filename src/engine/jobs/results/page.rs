@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::analysis::convergence::OverDraws;
 use crate::engine::jobs::results::drawings::{PageFigure, ShownResult};
-use crate::engine::jobs::results::given::{GivenResults, GivenTable};
+use crate::engine::jobs::results::given::{GivenConvergence, GivenResults, GivenTable};
 use crate::engine::jobs::results::measure_claims::{about, number_words};
 use crate::engine::jobs::results::trained::{TrainedModel, TrainedProgress};
 use crate::engine::jobs::results::verdict::{ClaimVerdict, PaperClaim};
@@ -177,7 +177,7 @@ fn table_section(text: &mut String, given: &GivenTable, figure: Option<String>) 
 }
 
 fn convergence_section(text: &mut String, given: &GivenResults, figures: &[PageFigure]) {
-    for (place, found) in given.convergences.iter().enumerate() {
+    for (place, GivenConvergence { found, .. }) in given.convergences.iter().enumerate() {
         let run = given.run_of_measure(&found.model, &found.model_hash);
         let _ = writeln!(
             text,
