@@ -8,8 +8,9 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::features::Features;
-use super::gemm::{MatrixView, product};
 use super::linear::first_largest;
+use crate::kernel::QueryPanels;
+use crate::search::{Best, Hit, TOGETHER};
 
 /// Constants of the classifier; the metric is the cosine.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -46,54 +47,80 @@ pub fn accuracy(known: &Features, asked: &Features, classes: usize, config: &Knn
     right as f64 / asked.labels.len() as f64
 }
 
-/// Values of the similarities that one thread holds (16 MB).
-const HELD: usize = 4 << 20;
-
 /// Multiply-adds that a unit of [`KnnWork`] is made of, about: a few dozen milliseconds.
-const UNIT: usize = 4 << 30;
+const UNIT: usize = 8 << 30;
+/// Values of a block of train images that stay in a core's cache while they are multiplied with the queries.
+const BLOCK_VALUES: usize = 1 << 16;
 
 /// The class of each row of `asked`. All similarities are computed, block by block; of equal ones the
 /// earlier train image is nearer, and of equal votes the lower class wins.
 pub fn predictions(known: &Features, asked: &Features, classes: usize, config: &KnnConfig) -> Vec<u32> {
-    predicted(known, &unit_rows(&known.values, known.width), &asked.values, classes, config)
+    predicted(known, &inverse_norms(&known.values, known.width), &asked.values, classes, config)
 }
 
-/// The class of each row of `asked`; `known_unit` are the rows of `known` with length 1.
+/// The class of each row of `asked`; `inv_norms` are those of the rows of `known`.
 fn predicted(
     known: &Features,
-    known_unit: &[f32],
+    inv_norms: &[f32],
     asked: &[f32],
     classes: usize,
     config: &KnnConfig,
 ) -> Vec<u32> {
-    let (width, count) = (known.width, known.labels.len());
-    let asked_unit = unit_rows(asked, width);
-    let block = (HELD / count).clamp(4, 128);
-    let classified = asked_unit.par_chunks(block * width).map(|queries| {
-        let rows = queries.len() / width;
-        let mut cosines = vec![0.0; rows * count];
-        let known_unit = MatrixView::row_major(known_unit, count, width);
-        product(MatrixView::row_major(queries, rows, width), known_unit.transposed(), &mut cosines, false);
-        let vote = |row: &[f32]| vote(row, &known.labels, classes, config);
-        cosines.chunks_exact(count).map(vote).collect::<Vec<u32>>()
+    let width = known.width;
+    // As many for each thread, as long as there are many.
+    let rows = asked.len() / width;
+    let each = rows.div_ceil(rayon::current_num_threads()).clamp(1, TOGETHER);
+    let classified = asked.par_chunks(each * width).map(|queries| {
+        let near = nearest(known, inv_norms, queries, config.k);
+        near.into_iter().map(|hits| vote(&hits, &known.labels, classes, config)).collect::<Vec<u32>>()
     });
     classified.flatten().collect()
 }
 
-fn unit_rows(values: &[f32], width: usize) -> Vec<f32> {
-    let mut values = values.to_vec();
-    for row in values.chunks_exact_mut(width) {
-        let norm = row.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt().max(1e-12);
-        row.iter_mut().for_each(|v| *v = (f64::from(*v) / norm) as f32);
+/// The `k` rows of `known` of the largest cosine with each of `queries`, best first.
+fn nearest(known: &Features, inv_norms: &[f32], queries: &[f32], k: usize) -> Vec<Vec<Hit>> {
+    let width = known.width;
+    // Of length 1, so that no product leaves float32.
+    let norms = inverse_norms(queries, width);
+    let unit =
+        |(row, inv_norm): (&[f32], f32)| row.iter().map(move |value| value * inv_norm).collect::<Vec<f32>>();
+    let unit: Vec<f32> = queries.chunks_exact(width).zip(norms).flat_map(unit).collect();
+    let count = queries.len() / width;
+    let panels = QueryPanels::new(&unit, count);
+    let stride = panels.stride();
+    let block = (BLOCK_VALUES / width.max(stride)).max(28);
+    let mut best: Vec<Best> = (0..count).map(|_| Best::new(k)).collect();
+    // Behind the last query nothing is near.
+    let mut least = vec![f32::INFINITY; stride];
+    least[..count].fill(f32::NEG_INFINITY);
+    let (mut products, mut reached) = (vec![0.0; block * stride], vec![]);
+    for (first, rows) in known.values.chunks(block * width).enumerate() {
+        let products = &mut products[..rows.len() / width * stride];
+        panels.products(rows, products);
+        for (row, products) in (first * block..).zip(products.chunks_exact(stride)) {
+            reached.clear();
+            panels.reached(products, inv_norms[row], &least, &mut reached);
+            for query in reached.iter().map(|query| *query as usize) {
+                best[query].offer(Hit { row, cosine: products[query] * inv_norms[row] });
+                least[query] = best[query].least();
+            }
+        }
     }
-    values
+    best.into_iter().map(Best::into_sorted).collect()
+}
+
+/// 1 over the length of each row.
+fn inverse_norms(values: &[f32], width: usize) -> Vec<f32> {
+    let of = |row: &[f32]| row.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt().max(1e-12);
+    values.par_chunks_exact(width).map(|row| of(row).recip() as f32).collect()
 }
 
 /// [`accuracy`], some queries at a time.
 pub struct KnnWork {
     known: Arc<Features>,
     asked: Arc<Features>,
-    known_unit: Vec<f32>,
+    /// 1 over the length of each row of `known`.
+    inv_norms: Vec<f32>,
     classes: usize,
     config: KnnConfig,
     /// Queries that are classified at once.
@@ -106,9 +133,9 @@ pub struct KnnWork {
 impl KnnWork {
     /// Nothing is classified yet.
     pub fn new(known: Arc<Features>, asked: Arc<Features>, classes: usize, config: KnnConfig) -> Self {
-        let known_unit = unit_rows(&known.values, known.width);
-        let portion = (UNIT / known_unit.len().max(1)).max(128);
-        Self { known, asked, known_unit, classes, config, portion, done: 0, right: 0 }
+        let inv_norms = inverse_norms(&known.values, known.width);
+        let portion = (UNIT / known.values.len().max(1)).max(128);
+        Self { known, asked, inv_norms, classes, config, portion, done: 0, right: 0 }
     }
 
     /// Classifies as many more as are soon done. Returns whether all are.
@@ -116,7 +143,7 @@ impl KnnWork {
         let (width, all) = (self.known.width, self.asked.labels.len());
         let end = (self.done + self.portion).min(all);
         let asked = &self.asked.values[self.done * width..end * width];
-        let found = predicted(&self.known, &self.known_unit, asked, self.classes, &self.config);
+        let found = predicted(&self.known, &self.inv_norms, asked, self.classes, &self.config);
         let labels = &self.asked.labels[self.done..end];
         self.right += found.iter().zip(labels).filter(|(found, label)| found == label).count();
         self.done = end;
@@ -134,17 +161,13 @@ impl KnnWork {
     }
 }
 
-fn vote(cosines: &[f32], labels: &[u32], classes: usize, config: &KnnConfig) -> u32 {
-    let mut order: Vec<(f32, u32)> = cosines.iter().copied().zip(0..).collect();
-    let k = config.k.min(order.len());
-    if k < order.len() {
-        order.select_nth_unstable_by(k, |a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    }
-    // Relative to the best, so that no temperature overflows; votes keep their proportions.
-    let best = order[..k].iter().map(|(cosine, _)| *cosine).fold(f32::NEG_INFINITY, f32::max);
+/// The class for which `near`, best first, vote most.
+fn vote(near: &[Hit], labels: &[u32], classes: usize, config: &KnnConfig) -> u32 {
     let mut votes = vec![0.0f64; classes];
-    for (cosine, at) in &order[..k] {
-        votes[labels[*at as usize] as usize] += f64::from((cosine - best) / config.temperature).exp();
+    for hit in near {
+        // Relative to the best, so that no temperature overflows; votes keep their proportions.
+        votes[labels[hit.row] as usize] +=
+            f64::from((hit.cosine - near[0].cosine) / config.temperature).exp();
     }
     first_largest(&votes) as u32
 }

@@ -87,24 +87,3 @@ fn a_probe_repeats_with_its_seed() {
     assert_eq!(trained(1), trained(1));
     assert_ne!(trained(1), trained(2));
 }
-
-/// `cargo test --release --lib speed_of_the_classifiers -- --ignored --nocapture`
-#[test]
-#[ignore = "a measurement of half a minute"]
-fn speed_of_the_classifiers() {
-    use rand::{Rng, SeedableRng};
-    let mut rng = rand_pcg::Pcg64Mcg::seed_from_u64(1);
-    let mut features = |count: usize| Features {
-        values: (0..count * 512).map(|_| rng.random_range(0.0..0.5)).collect(),
-        width: 512,
-        labels: (0..count).map(|i| (i % 10) as u32).collect(),
-    };
-    let (known, asked) = (features(50_000), features(10_000));
-    let clock = std::time::Instant::now();
-    let mut probe = LinearProbe::new(Arc::new(known.clone()), 10, LinearConfig::default());
-    (0..10).for_each(|_| probe.advance(0));
-    println!("linear probe, 10 epochs of 50,000 x 512, 10 classes: {:.2?}", clock.elapsed());
-    let clock = std::time::Instant::now();
-    knn::predictions(&known, &asked, 10, &KnnConfig::default());
-    println!("kNN, 10,000 queries in 50,000 x 512: {:.2?}", clock.elapsed());
-}

@@ -44,4 +44,4 @@ pub use quantised::{FoundByCodes, Quantised, RowCodes, StaleCodes, build, codes_
 pub use recall::MeasuredRecall;
 pub use relation::{Kin, Relation};
 pub use sign::Sign;
-pub use topk::{Hit, Options, top_k};
+pub use topk::{Best, Hit, Options, top_k};

@@ -281,16 +281,18 @@ impl Local {
 }
 
 /// The best `keep` of the hits it is offered, the worst of them on top; `keep` is at least 1.
-pub(super) struct Best {
+pub struct Best {
     heap: BinaryHeap<Ranked>,
     keep: usize,
 }
 
 impl Best {
+    /// Nothing was offered yet.
     pub fn new(keep: usize) -> Self {
         Self { heap: BinaryHeap::new(), keep }
     }
 
+    /// Keeps `hit` where it is among the best.
     pub fn offer(&mut self, hit: Hit) {
         if self.heap.len() < self.keep {
             self.heap.push(Ranked(hit));
@@ -309,6 +311,7 @@ impl Best {
         }
     }
 
+    /// The best of both.
     pub fn merge(mut self, mut other: Best) -> Best {
         self.take_from(&mut other);
         self
