@@ -248,6 +248,8 @@ fn the_machine_is_measured_from_the_network_to_the_frame() {
         ("exact search", "ms"),
         ("interface work per frame, idle", "ms"),
         ("interface work per frame, training shown", "ms"),
+        ("interface work per frame, scatter of", "ms"),
+        ("100,000 points of a plane drawn anew", "ms"),
         ("click to both maps in a frame, 39x39 known", "ms"),
         ("pointer moved to its preview in a frame, 39x39 known", "ms"),
     ] {

@@ -1,5 +1,4 @@
-//! What the window costs and how soon it answers, measured frame by frame without a display: its own work
-//! (events, layout, shapes, triangles) with the real engine behind it. Drawing the triangles is not part of it.
+//! A window's inside without a display, and what is done to it: frames, clicks, waiting.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -8,20 +7,18 @@ use anyhow::{Context as _, ensure};
 use crossbeam_channel::{Receiver, bounded};
 use eframe::egui::{Context, Event, Modifiers, PointerButton, Pos2, RawInput, Rect, Vec2, pos2};
 
-use crate::engine::facts::{DeviceChoice, find_recipe};
-use crate::engine::jobs::bench::{Measure, times};
+use crate::engine::facts::find_recipe;
 use crate::engine::training::{Phase, StartTraining, TrainCommand};
-use crate::engine::{self, Command, EngineHandle, ExploreConfig};
+use crate::engine::{Command, EngineHandle, ExploreConfig};
 use crate::gui::app::App;
 use crate::gui::app::options::GuiOptions;
 use crate::gui::memory::kept::KeptSettings;
 use crate::gui::memory::openable::Openable;
 use crate::gui::nouns::Tab;
 use crate::patch::{PatchGrid, PatchRef};
-use crate::progress::CancelToken;
 
 /// The window as it first opens, points.
-const SIZE: Vec2 = Vec2::new(1280.0, 800.0);
+pub const SIZE: Vec2 = Vec2::new(1280.0, 800.0);
 /// Time from one frame to the next of a display, seconds.
 const FRAME_SECS: f64 = 1.0 / 60.0;
 /// Longest wait for anything, seconds.
@@ -29,69 +26,15 @@ const PATIENCE_SECS: u64 = 180;
 /// Distance of the points that the pointer visits, points.
 const LATTICE: f32 = 22.0;
 /// Patch size and stride of the measured maps, pixels: 39 x 39 positions on the built-in images.
-const GRID: PatchGrid = PatchGrid { patch: 26, stride: 1 };
-
-/// Opens the window's inside on the built-in model and data and measures it; `count` repetitions of each.
-pub fn measure(choice: DeviceChoice, count: usize, cancel: &CancelToken) -> anyhow::Result<Vec<Measure>> {
-    let start = |wake: Wake| engine::start(engine::open_device(choice)?, None, wake);
-    measure_engine(start, count, cancel)
-}
+pub const GRID: PatchGrid = PatchGrid { patch: 26, stride: 1 };
 
 /// What an engine calls when there is something new.
-type Wake = Box<dyn Fn() + Send + Sync>;
-
-/// The same with the engine that `start` starts, wherever that is.
-///
-/// # Errors
-/// It does not answer; those of `start`; cancelled.
-pub fn measure_engine(
-    start: impl FnOnce(Box<dyn Fn() + Send + Sync>) -> anyhow::Result<EngineHandle>,
-    count: usize,
-    cancel: &CancelToken,
-) -> anyhow::Result<Vec<Measure>> {
-    let mut stage = Stage::open(start)?;
-    stage.wait("the first galleries", |app| app.desk.session.snapshot().galleries.is_some())?;
-    let points = stage.points_on_the_maps()?;
-    let mut measures = vec![];
-    let frames = 20 * count;
-    let config = stage.app.desk.session.config().context("nothing to explore")?;
-
-    let secs = stage.sweep(&points, frames);
-    measures.extend(times("interface work per frame, patches being embedded", &secs)?);
-    cancel.check()?;
-
-    stage.app.desk.session.send(Command::PauseExtraction(true));
-    stage.know_the_map(ExploreConfig { grid: GRID, ..config })?;
-    measures.extend(times("interface work per frame, idle", &stage.sweep(&points, frames))?);
-    cancel.check()?;
-    let title = |what: &str, shape: (usize, usize)| format!("{what}, {}x{} known patches", shape.0, shape.1);
-    let shape = stage.map_shape()?;
-    let secs = (0..count).map(|at| stage.click(spread(&points, at))).collect::<anyhow::Result<Vec<f64>>>()?;
-    measures.extend(times(&title("click to both maps in a frame", shape), &secs)?);
-    let secs =
-        (0..count).map(|at| stage.preview(spread(&points, at))).collect::<anyhow::Result<Vec<f64>>>()?;
-    measures.extend(times(&title("pointer moved to its preview in a frame", shape), &secs)?);
-    cancel.check()?;
-
-    let run = tempfile::tempdir().context("no folder for a run")?;
-    stage.train(run.path())?;
-    measures.extend(times("interface work per frame, training shown", &stage.sweep(&points, frames))?);
-    stage.app.desk.tab = Tab::Explore;
-    measures
-        .extend(times("interface work per frame, exploring while training", &stage.sweep(&points, frames))?);
-    stage.stop_training()?;
-    Ok(measures)
-}
-
-/// Point `at` of a walk that jumps about.
-fn spread(points: &[Pos2], at: usize) -> Pos2 {
-    points[(at * 37 + 11) % points.len()]
-}
+pub type Wake = Box<dyn Fn() + Send + Sync>;
 
 /// The window's inside with an engine of its own, and what stands in for a display.
-struct Stage {
+pub struct Stage {
     ctx: Context,
-    app: App,
+    pub app: App,
     news: Receiver<()>,
     opened: Instant,
     /// What the last frame took, seconds.
@@ -99,7 +42,7 @@ struct Stage {
 }
 
 impl Stage {
-    fn open(start: impl FnOnce(Wake) -> anyhow::Result<EngineHandle>) -> anyhow::Result<Self> {
+    pub fn open(start: impl FnOnce(Wake) -> anyhow::Result<EngineHandle>) -> anyhow::Result<Self> {
         let (sender, news) = bounded(1);
         let handle = start(Box::new(move || _ = sender.try_send(())))?;
         let ctx = Context::default();
@@ -130,7 +73,7 @@ impl Stage {
     }
 
     /// Draws whenever the engine has news until `ready`.
-    fn wait(&mut self, what: &str, ready: impl Fn(&App) -> bool) -> anyhow::Result<()> {
+    pub fn wait(&mut self, what: &str, ready: impl Fn(&App) -> bool) -> anyhow::Result<()> {
         let end = Instant::now() + Duration::from_secs(PATIENCE_SECS);
         loop {
             self.frame(vec![]);
@@ -144,7 +87,7 @@ impl Stage {
     }
 
     /// Points of the window that lie on the image or its maps.
-    fn points_on_the_maps(&mut self) -> anyhow::Result<Vec<Pos2>> {
+    pub fn points_on_the_maps(&mut self) -> anyhow::Result<Vec<Pos2>> {
         let mut points = vec![];
         for row in 0..(SIZE.y / LATTICE) as usize {
             for col in 0..(SIZE.x / LATTICE) as usize {
@@ -165,11 +108,16 @@ impl Stage {
     }
 
     /// The pointer goes over `points`, a frame each, at a display's pace; what each frame took, seconds.
-    fn sweep(&mut self, points: &[Pos2], frames: usize) -> Vec<f64> {
+    pub fn sweep(&mut self, points: &[Pos2], frames: usize) -> Vec<f64> {
+        self.paced(frames, |at| vec![Event::PointerMoved(points[at % points.len()])])
+    }
+
+    /// Frames with the events of each, at a display's pace; what each frame took, seconds.
+    pub fn paced(&mut self, frames: usize, events: impl Fn(usize) -> Vec<Event>) -> Vec<f64> {
         let mut secs = vec![];
         for at in 0..frames {
             let clock = Instant::now();
-            secs.push(self.frame(vec![Event::PointerMoved(points[at % points.len()])]));
+            secs.push(self.frame(events(at)));
             let rest = FRAME_SECS - clock.elapsed().as_secs_f64();
             #[expect(clippy::disallowed_methods, reason = "a screen waits for the next frame, too")]
             std::thread::sleep(Duration::from_secs_f64(rest.max(0.0)));
@@ -178,7 +126,7 @@ impl Stage {
     }
 
     /// Changes the grid and waits until every position of the map is known.
-    fn know_the_map(&mut self, config: ExploreConfig) -> anyhow::Result<()> {
+    pub fn know_the_map(&mut self, config: ExploreConfig) -> anyhow::Result<()> {
         self.app.desk.session.send_config(config);
         self.wait("a map of the new grid", |app| {
             let maps = app.desk.session.snapshot().query.as_ref().map(|query| &query.maps);
@@ -189,13 +137,13 @@ impl Stage {
     }
 
     /// Rows and columns of the map on show.
-    fn map_shape(&self) -> anyhow::Result<(usize, usize)> {
+    pub fn map_shape(&self) -> anyhow::Result<(usize, usize)> {
         let map = self.app.desk.maps.list().first().context("no map on show")?;
         Ok((map.rows, map.cols))
     }
 
     /// Clicks at `at`; seconds from the frame that sees the click to the end of the one that shows its maps.
-    fn click(&mut self, at: Pos2) -> anyhow::Result<f64> {
+    pub fn click(&mut self, at: Pos2) -> anyhow::Result<f64> {
         let button = |pressed| Event::PointerButton {
             pos: at,
             button: PointerButton::Primary,
@@ -215,7 +163,7 @@ impl Stage {
     }
 
     /// Moves the pointer to `at` while previews are on; seconds to the end of the frame that shows them.
-    fn preview(&mut self, at: Pos2) -> anyhow::Result<f64> {
+    pub fn preview(&mut self, at: Pos2) -> anyhow::Result<f64> {
         self.app.desk.is_previewing = true;
         let clock = Instant::now();
         self.frame(vec![Event::PointerMoved(at)]);
@@ -228,7 +176,7 @@ impl Stage {
     }
 
     /// Starts the recipe of the built-in model and shows the Train tab.
-    fn train(&mut self, folder: &std::path::Path) -> anyhow::Result<()> {
+    pub fn train(&mut self, folder: &std::path::Path) -> anyhow::Result<()> {
         let config = find_recipe("quick-parts")?.config;
         let data = Openable::built_in_data();
         let start = StartTraining { config, data, out: folder.join("run") };
@@ -239,7 +187,7 @@ impl Stage {
         })
     }
 
-    fn stop_training(&mut self) -> anyhow::Result<()> {
+    pub fn stop_training(&mut self) -> anyhow::Result<()> {
         self.app.desk.session.send(Command::Train(TrainCommand::Stop));
         self.wait("the end of training", |app| {
             let run = app.desk.session.snapshot().runs.active.clone();
