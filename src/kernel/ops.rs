@@ -114,20 +114,16 @@ pub struct Window {
     pub winograd: bool,
 }
 
-fn shape(x: &FlexTensor, weight: &FlexTensor, window: Window) -> Shape {
-    let weight = weight.shape();
-    shape_of(x, [weight[0], weight[1], weight[2]], window)
-}
-
 /// Of maps and a weight of `[out, in, side, side]`.
-pub(super) fn shape_of(x: &FlexTensor, [output, input, side]: [usize; 3], window: Window) -> Shape {
+fn shape(x: &FlexTensor, weight: &FlexTensor, window: Window) -> Shape {
     let Window { stride, padding, winograd } = window;
-    let x = x.shape();
-    assert_eq!(x[3], input, "channels of the maps and of the weight");
-    Shape { batch: x[0], size: [x[1], x[2]], channels: [input, output], side, stride, padding, winograd }
+    let (x, weight) = (x.shape(), weight.shape());
+    let (channels, side) = ([weight[1], weight[0]], weight[2]);
+    assert_eq!(x[3], channels[0], "channels of the maps and of the weight");
+    Shape { batch: x[0], size: [x[1], x[2]], channels, side, stride, padding, winograd }
 }
 
-pub(super) fn output_dims(shape: &Shape) -> [usize; 4] {
+fn output_dims(shape: &Shape) -> [usize; 4] {
     let [height, width] = shape.out_size();
     [shape.batch, height, width, shape.channels[1]]
 }

@@ -87,27 +87,34 @@ pub fn unset(count: usize) -> Box<[MaybeUninit<f32>]> {
 }
 
 /// Values that workers write at the same time, each some of its own that do not lie side by side.
-#[derive(Clone, Copy)]
-pub struct Shared<'a> {
-    values: *mut f32,
+pub struct Shared<'a, T = f32> {
+    values: *mut T,
     count: usize,
-    borrowed: PhantomData<&'a mut [f32]>,
+    borrowed: PhantomData<&'a mut [T]>,
 }
 
-// SAFETY: it holds the values for itself alone, as a `&mut [f32]` would, which may go to another thread; and all
-// that it gives is a pointer, whose user says why no other thread is at the same values.
-unsafe impl Send for Shared<'_> {}
-// SAFETY: as above.
-unsafe impl Sync for Shared<'_> {}
+impl<T> Clone for Shared<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
 
-impl<'a> Shared<'a> {
+impl<T> Copy for Shared<'_, T> {}
+
+// SAFETY: it holds the values for itself alone, as a `&mut [T]` would, which may go to another thread; and all
+// that it gives is a pointer, whose user says why no other thread is at the same values.
+unsafe impl<T: Send> Send for Shared<'_, T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Shared<'_, T> {}
+
+impl<'a, T> Shared<'a, T> {
     /// Of values that are set.
-    pub fn new(values: &'a mut [f32]) -> Self {
+    pub fn new(values: &'a mut [T]) -> Self {
         Self { values: values.as_mut_ptr(), count: values.len(), borrowed: PhantomData }
     }
 
     /// Of values that are only to be written.
-    pub fn unset(values: &'a mut [MaybeUninit<f32>]) -> Self {
+    pub fn unset(values: &'a mut [MaybeUninit<T>]) -> Self {
         Self { values: values.as_mut_ptr().cast(), count: values.len(), borrowed: PhantomData }
     }
 
@@ -117,14 +124,14 @@ impl<'a> Shared<'a> {
     }
 
     /// Where value `index` lies. The pointer is good for the values from there to the end.
-    pub fn at(self, index: usize) -> *mut f32 {
+    pub fn at(self, index: usize) -> *mut T {
         assert!(index <= self.count);
         // SAFETY: within the values, or just behind them.
         unsafe { self.values.add(index) }
     }
 
     /// Where `count` values lie from value `index` on.
-    pub fn room(self, index: usize, count: usize) -> *mut f32 {
+    pub fn room(self, index: usize, count: usize) -> *mut T {
         assert!(count <= self.count && index <= self.count - count);
         self.at(index)
     }

@@ -11,6 +11,7 @@ use super::precision::EmbedPrecision;
 use super::projector::{Projector, ProjectorForm};
 use super::resnet::{ResNet, whole};
 use super::space::{MapLayer, Space};
+use super::stage_map::StageMap;
 use super::watch::{FirstNotFinite, Unwatched, Watch};
 use crate::augment::{Crop, Normalization, Resize, ViewConfig};
 
@@ -275,23 +276,23 @@ impl Encoder {
             _ => panic!("no vector of a crop in a ResNet: {space}"),
         };
         let wanted: Vec<u8> = spaces.iter().map(stage).collect();
-        self.of_stages(resnet, images, mode, &wanted, mean_over_positions)
+        self.of_stages(resnet, images, mode, &wanted, |stage| stage.mean_over_positions())
     }
 
-    /// What `of` makes of the feature map after each stage that is `wanted`, in that order.
+    /// What `of` takes of each stage that is `wanted`, in that order.
     fn of_stages<const D: usize>(
         &self,
         resnet: &ResNet,
         images: Tensor<4>,
         mode: Mode,
         wanted: &[u8],
-        of: impl Fn(Tensor<4>) -> Tensor<D>,
+        of: impl Fn(&dyn StageMap) -> Tensor<D>,
     ) -> Vec<Tensor<D>> {
         let together = self.together(&images);
         let mut found: Vec<Vec<Tensor<D>>> = vec![vec![]; wanted.len()];
         resnet.stages(images, mode, together, &mut |stage, map| {
             let places = found.iter_mut().zip(wanted).filter(|(_, wanted)| **wanted == stage);
-            places.for_each(|(found, _)| found.push(of(map.clone())));
+            places.for_each(|(found, _)| found.push(of(map)));
         });
         found.into_iter().map(whole).collect()
     }
@@ -304,7 +305,7 @@ impl Encoder {
         let h = match &self.backbone {
             BackboneNetwork::ResNet(resnet) => {
                 let [.., last] = resnet.stages_first(images, mode, &mut watch);
-                mean_over_positions(last)
+                last.mean_over_positions()
             }
             BackboneNetwork::Transformer(vit) => vit.embed(images, &[Space::H], &mut watch).remove(0),
         };
@@ -334,7 +335,7 @@ impl Encoder {
             _ => panic!("no layer of a ResNet: {layer}"),
         };
         let wanted: Vec<u8> = layers.iter().map(stage).collect();
-        self.of_stages(resnet, images, Mode::Eval, &wanted, |map| map)
+        self.of_stages(resnet, images, Mode::Eval, &wanted, |stage| stage.maps())
     }
 }
 
@@ -346,14 +347,6 @@ fn joined<const D: usize>(mut parts: impl Iterator<Item = Vec<Tensor<D>>>) -> Ve
         all.iter_mut().zip(part).for_each(|(all, tensor)| all.push(tensor));
     }
     all.into_iter().map(whole).collect()
-}
-
-/// # Shapes
-/// - input: `[batch, channels, height, width]`
-/// - output: `[batch, channels]`
-fn mean_over_positions(map: Tensor<4>) -> Tensor<2> {
-    let [batch, channels, height, width] = map.dims();
-    map.reshape([batch, channels, height * width]).mean_dim(2).reshape([batch, channels])
 }
 
 #[cfg(test)]
@@ -379,7 +372,7 @@ mod tests {
             let values = |tensor: Tensor<2>| tensor.into_data().try_to_vec::<f32>().unwrap();
             let last = encoder.maps(images.clone(), &[MapLayer::Last]).remove(0);
             let h = encoder.embed(images, &[Space::H], Mode::Eval).remove(0);
-            assert_eq!(values(mean_over_positions(last)), values(h));
+            assert_eq!(values(last.mean_over_positions()), values(h));
         }
     }
 

@@ -11,7 +11,7 @@ use burn::tensor::{Device, FloatDType, Tensor};
 use super::precision::EmbedPrecision;
 use crate::kernel::{
     self, LinearFinish, Panels,
-    half::{HalfConvolution, HalfLayer},
+    half::{self, ConvolutionFinish, HalfConvolution, HalfInput, HalfLayer, HalfMaps},
 };
 
 /// Which statistics batch normalisation uses.
@@ -82,9 +82,9 @@ impl Conv2d {
         Self { winograd: false, ..self }
     }
 
-    /// From now on evaluation on the CPU computes this, and in bf16 the normalisation after it, with weights that are
-    /// laid out once.
-    pub fn lay_out(&mut self, norm: &BatchNorm, precision: EmbedPrecision) {
+    /// From now on evaluation on the CPU computes this, and in bf16 the normalisation after it, of such an input, with
+    /// weights that are laid out once.
+    pub fn lay_out(&mut self, norm: &BatchNorm, input: HalfInput, precision: EmbedPrecision) {
         let [outputs, _, side, _] = self.weight.dims();
         let affine = norm.affine();
         self.affine = Some(affine.clone());
@@ -93,7 +93,7 @@ impl Conv2d {
             EmbedPrecision::F32 => LaidOut::Full(Arc::new(Panels::lasting(&weight, outputs, side * side))),
             EmbedPrecision::Bf16 => {
                 let [scale, shift] = affine.map(weight_values);
-                let layer = kernel::half::laid_out(&weight, [side, self.stride], &scale, &shift);
+                let layer = half::laid_out(input, &weight, [side, self.stride], &scale, &shift);
                 LaidOut::HalfConvolution(Arc::new(layer))
             }
         });
@@ -141,14 +141,27 @@ impl Conv2d {
         if mode == Mode::Train {
             return norm.train_last(self.forward_last(x), residual, relu);
         }
-        if let Some(LaidOut::HalfConvolution(half)) = &self.laid_out {
-            let side = self.weight.dims()[2];
-            return kernel::half::convolution(x, half, side, self.window(), residual, relu);
-        }
         let weight = (self.weight.val(), self.laid_out.as_ref().and_then(LaidOut::panels));
         let window = kernel::Window { winograd: true, ..self.window() };
         let affine = self.affine.clone().unwrap_or_else(|| norm.affine());
         kernel::conv2d_finished(x, weight, window, affine, residual, relu)
+    }
+
+    /// Whether weights are laid out in bf16.
+    pub fn is_half(&self) -> bool {
+        matches!(self.laid_out, Some(LaidOut::HalfConvolution(_)))
+    }
+
+    /// As [`Conv2d::normalized_last`] in evaluation, in bf16.
+    ///
+    /// # Panics
+    /// If weights are not laid out so.
+    pub fn forward_half(&self, x: &HalfMaps, residual: Option<&HalfMaps>, relu: bool) -> HalfMaps {
+        let Some(LaidOut::HalfConvolution(layer)) = &self.laid_out else {
+            panic!("weights of a convolution that are not laid out in bf16")
+        };
+        let side = self.weight.dims()[2];
+        half::convolution(x, layer, side, self.window(), ConvolutionFinish { residual, relu })
     }
 }
 

@@ -18,6 +18,7 @@ pub mod projector;
 pub mod resnet;
 pub mod space;
 pub mod spec;
+mod stage_map;
 pub mod store;
 pub mod vit;
 pub mod watch;

@@ -12,8 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::layers::{BatchNorm, Conv2d, Mode};
 use super::precision::EmbedPrecision;
+use super::stage_map::StageMap;
 use super::watch::{Unwatched, Watch};
-use crate::kernel;
+use crate::kernel::{self, half::HalfInput};
+
+mod half; // evaluation in bf16
 
 /// Number of layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -224,13 +227,13 @@ impl ResidualBlock {
     }
 
     fn lay_out(&mut self, precision: EmbedPrecision) {
-        self.conv1.lay_out(&self.bn1, precision);
-        self.conv2.lay_out(&self.bn2, precision);
+        self.conv1.lay_out(&self.bn1, HalfInput::Maps, precision);
+        self.conv2.lay_out(&self.bn2, HalfInput::Maps, precision);
         if let (Some(conv), Some(bn)) = (&mut self.conv3, &self.bn3) {
-            conv.lay_out(bn, precision);
+            conv.lay_out(bn, HalfInput::Maps, precision);
         }
         if let Some((conv, bn)) = &mut self.downsample {
-            conv.lay_out(bn, precision);
+            conv.lay_out(bn, HalfInput::Maps, precision);
         }
     }
 
@@ -296,7 +299,7 @@ impl ResNet {
 
     /// From now on evaluation on the CPU computes so, with weights that are laid out once.
     pub fn lay_out(&mut self, precision: EmbedPrecision) {
-        self.conv1.lay_out(&self.bn1, precision);
+        self.conv1.lay_out(&self.bn1, HalfInput::Images, precision);
         let Self { layer1, layer2, layer3, layer4, .. } = self;
         [layer1, layer2, layer3, layer4].into_iter().flatten().for_each(|block| block.lay_out(precision));
     }
@@ -314,26 +317,29 @@ impl ResNet {
     /// # Shapes
     /// - input: `[batch, 3, side, side]`
     /// - map i: `[some of the batch, width * 2^(i - 1) * expansion, side_i, side_i]`
-    pub fn stages(&self, x: Tensor<4>, mode: Mode, together: usize, see: &mut impl FnMut(u8, Tensor<4>)) {
+    pub fn stages(&self, x: Tensor<4>, mode: Mode, together: usize, see: &mut impl FnMut(u8, &dyn StageMap)) {
         match kernel::serves(&x) {
             // Evaluation by our kernels has no gradients.
             Some(_) if mode == Mode::Train => self.stages_last(vec![x], mode, see),
             Some(false) if mode == Mode::Eval => {
                 let parts = if x.dims()[0] > together { x.split(together, 0) } else { vec![x] };
-                self.stages_last(parts, mode, see);
+                match self.conv1.is_half() {
+                    true => self.stages_half(parts, see),
+                    false => self.stages_last(parts, mode, see),
+                }
             }
             _ => {
                 let maps = self.stages_first(x, mode, &mut Unwatched);
-                maps.into_iter().zip(1..).for_each(|(map, stage)| see(stage, map));
+                maps.into_iter().zip(1..).for_each(|(map, stage)| see(stage, &map));
             }
         }
     }
 
     /// [`ResNet::stages`] by our own kernels; the maps stay channels-last in memory.
-    fn stages_last(&self, parts: Vec<Tensor<4>>, mode: Mode, see: &mut impl FnMut(u8, Tensor<4>)) {
+    fn stages_last(&self, parts: Vec<Tensor<4>>, mode: Mode, see: &mut impl FnMut(u8, &dyn StageMap)) {
         let mut stage = |number: u8, blocks: &[ResidualBlock], x: Tensor<4>| {
             let x = blocks.iter().fold(x, |x, block| block.forward_last(x, mode));
-            see(number, channels_first(x.clone()));
+            see(number, &channels_first(x.clone()));
             x
         };
         let first = parts.into_iter().map(|x| {

@@ -2,14 +2,42 @@
 
 use std::arch::asm;
 
-use super::tiles::Tiles;
+use super::tiles::{PANEL, TILE, Tiles, TilesTo};
+
+/// Up to 32 rows.
+///
+/// # Safety
+/// The tiles are configured; `a` and sums are good for all rows of 16 at a time, what is finished for `rows`; `b` for a panel.
+pub unsafe fn multiply(tiles: Tiles, rows: usize) {
+    // SAFETY: the caller's; what is finished has sums of its own first.
+    unsafe {
+        match tiles.to {
+            TilesTo::Sums { c, row, add } => sums(tiles, rows, (c, row, add)),
+            TilesTo::Maps(ending) => {
+                let mut c = [[0.0f32; PANEL]; 2 * TILE];
+                sums(tiles, rows, (c.as_mut_ptr().cast(), PANEL, false));
+                super::vectors::finish(ending, &c[..rows]);
+            }
+        }
+    }
+}
+
+/// Where sums go, values from one row to the next, and whether they are added.
+type SumsTo = (*mut f32, usize, bool);
+
+/// # Safety
+/// As [`multiply`].
+unsafe fn sums(tiles: Tiles, rows: usize, to: SumsTo) {
+    // SAFETY: the caller's.
+    unsafe { if rows > TILE { two(tiles, to) } else { one(tiles, to) } }
+}
 
 /// 32 rows.
 ///
 /// # Safety
-/// The tiles are configured; `a` and `c` are good for 32 rows, `b` for a panel.
-pub unsafe fn two(tiles: Tiles) {
-    let Tiles { a, a_row, b, steps, c, c_row, add, .. } = tiles;
+/// The tiles are configured; `a` and sums are good for 32 rows, `b` for a panel.
+unsafe fn two(tiles: Tiles, (c, c_row, add): SumsTo) {
+    let Tiles { a, a_row, b, steps, .. } = tiles;
     let (a_row, c_row) = (2 * a_row, 4 * c_row);
     // SAFETY: the caller's; every load is of rows of 64 bytes within them.
     unsafe {
@@ -65,8 +93,8 @@ pub unsafe fn two(tiles: Tiles) {
 ///
 /// # Safety
 /// As [`two`], of 16 rows.
-pub unsafe fn one(tiles: Tiles) {
-    let Tiles { a, a_row, b, steps, c, c_row, add, .. } = tiles;
+unsafe fn one(tiles: Tiles, (c, c_row, add): SumsTo) {
+    let Tiles { a, a_row, b, steps, .. } = tiles;
     let (a_row, c_row) = (2 * a_row, 4 * c_row);
     // SAFETY: the caller's; every load is of rows of 64 bytes within them.
     unsafe {

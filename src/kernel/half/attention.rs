@@ -2,8 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::product::{HalfProduct, PANEL, STEP, STEP_VALUES, TILE, pair_place, room, round, steps};
+use super::product::{HalfProduct, PANEL, ProductTo, STEP, STEP_VALUES, TILE, pair_place, steps};
 use super::unit::{ReadyUnit, Unit};
+use super::values::{room, round};
 use crate::kernel::attention::{AHEAD, Heads, Rotation, SoftmaxTile, scale_of};
 use crate::kernel::scratch;
 use crate::kernel::simd::Isa;
@@ -105,9 +106,7 @@ impl HalfQueries<'_> {
                 a_row: of_width * STEP,
                 b: &keys[first * of_width * STEP..][..stride * of_width * STEP],
                 next: &values[first * PANEL..],
-                c: scores,
-                c_row: stride,
-                add: false,
+                to: ProductTo::Sums { c: &mut *scores, c_row: stride, add: false },
             }
             .run(ready);
             let scores = &mut scores[..m * stride];
@@ -130,9 +129,7 @@ impl HalfQueries<'_> {
                     a_row: stride,
                     b: &values[first * PANEL..][..stride * PANEL],
                     next: &[],
-                    c: &mut out[panel * PANEL..],
-                    c_row: columns,
-                    add: true,
+                    to: ProductTo::Sums { c: &mut out[panel * PANEL..], c_row: columns, add: true },
                 }
                 .run(ready);
             }

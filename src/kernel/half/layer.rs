@@ -1,12 +1,12 @@
-//! A layer over rows in bf16: product, bias, activation and a sum, a block of rows at a time so that it stays in cache.
+//! A linear layer in bf16: product, bias, activation and a sum, a block of rows at a time so that it stays in cache.
 //! What comes in and goes out is f32, as are the sums.
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
-use super::product::{HalfMatrix, HalfProduct, PANEL, STEP, TILE, room, round, steps};
+use super::product::{HalfMatrix, HalfProduct, PANEL, ProductTo, STEP, TILE, steps};
+use super::shares::Shares;
 use super::unit::{ReadyUnit, Unit};
+use super::values::{room, round};
 use crate::kernel::finish::FinishBlock;
 use crate::kernel::pointwise::Activation;
 use crate::kernel::scratch;
@@ -30,15 +30,13 @@ pub struct HalfLayer {
     pub bias: Vec<f32>,
 }
 
-/// What is done to an output value once it is summed: `relu?(activation(value + bias) + residual)`.
+/// What is done to an output value once it is summed: `activation(value + bias) + residual`.
 #[derive(Clone, Copy, Default)]
 pub struct HalfFinish<'a> {
     /// Of each value.
     pub activation: Option<Activation>,
     /// In the output's shape.
     pub residual: Option<&'a [f32]>,
-    /// Whether negative values become zero at the end.
-    pub relu: bool,
 }
 
 impl HalfLayer {
@@ -54,69 +52,38 @@ impl HalfLayer {
         }
     }
 
-    /// A convolution and the normalisation after it, `scale value + bias`. `weight`: `[out, in, side, side]`.
-    pub fn convolution(weight: &[f32], side: usize, scale: &[f32], bias: &[f32]) -> Self {
-        let area = side * side;
-        let k = weight.len() / scale.len().max(1);
-        let inputs = k / area;
-        assert!(inputs * area * bias.len() == weight.len() && scale.len() == bias.len(), "the weight");
-        // A row of the unrolled maps has the taps one after another, each with all channels.
-        let value = |o: usize, p: usize| weight[(o * inputs + p % inputs) * area + p / inputs] * scale[o];
-        Self { weights: HalfMatrix::new(k, scale.len(), value), bias: bias.to_vec() }
-    }
-
-    /// The layer over `rows` rows; `fill` makes some of them from the first on, each with room for `STEP` values more than
-    /// whole steps of `k`, and zeros beyond `k`.
-    ///
-    /// # Shapes
-    /// - result, residual: `[rows, out]`
-    pub fn forward(
-        &self,
-        unit: Unit,
-        rows: usize,
-        finish: HalfFinish<'_>,
-        fill: impl Fn(usize, &mut HalfRows<'_>) + Sync,
-    ) -> Vec<f32> {
-        let n = self.weights.columns();
+    /// The layer. `x`: `[rows, in]`, result and residual: `[rows, out]`.
+    pub fn over(&self, unit: Unit, x: &[f32], finish: HalfFinish<'_>) -> Vec<f32> {
+        let (width, n) = (self.weights.k(), self.weights.columns());
+        assert!(x.len().is_multiple_of(width), "the rows of a linear layer");
+        let rows = x.len() / width;
         assert!(finish.residual.is_none_or(|residual| residual.len() == rows * n), "the residual");
         if is_left() {
             return vec![0.0; rows * n];
         }
-        let threads = rayon::current_num_threads();
-        let k = steps(self.weights.k()) * STEP;
+        let k = steps(width) * STEP;
         // Rows a whole number of pages apart would share a few places of the cache.
         let row = k + STEP;
-        let height = match unit {
-            Unit::Amx => 2 * TILE,
-            Unit::Avx512 => 1,
-        };
-        // As many blocks for each thread, all about as large.
         let fitting = (BLOCK_VALUES / row).clamp(BLOCK_ROWS[0], BLOCK_ROWS[1]);
-        let even = rows.div_ceil(threads);
-        let block = even.div_ceil(even.div_ceil(fitting).max(1)).max(1).next_multiple_of(height);
-        let (blocks, panels) = (rows.div_ceil(block), n.div_ceil(PANEL));
-        // Where there are few rows, their outputs are shared.
-        let groups = threads.div_ceil(blocks.max(1)).clamp(1, panels.max(1));
-        let of_group = panels.div_ceil(groups).max(1);
         let mut out = scratch::unset(rows * n);
         let shared = scratch::Shared::unset(&mut out);
-        (0..blocks * groups).into_par_iter().for_each(|task| {
-            let (first, group) = (task / groups * block, task % groups * of_group);
-            let m = block.min(rows - first);
+        Shares::new(unit, [rows, n], fitting).each(|rows, panels| {
+            let (first, m) = (rows.start, rows.len());
             let all = m.next_multiple_of(TILE);
             scratch::with(room(all * row) + all * CHUNK * PANEL, |memory| {
                 let (left, sums) = memory.split_at_mut(room(all * row));
                 let left: &mut [u16] = &mut bytemuck::cast_slice_mut(left)[..all * row];
-                fill(first, &mut HalfRows { values: &mut left[..m * row], row });
+                for (to, from) in left.chunks_exact_mut(row).zip(x.chunks_exact(width).skip(first).take(m)) {
+                    round(from, to);
+                }
                 let ready = ReadyUnit::new(unit);
-                let end = panels.min(group + of_group);
-                for panel in (group..end).step_by(CHUNK) {
-                    let after = end.min(panel + CHUNK);
-                    let [b, next] = [panel..after, after..end].map(|panels| self.weights.panels(panels));
+                for panel in panels.clone().step_by(CHUNK) {
+                    let after = panels.end.min(panel + CHUNK);
+                    let [b, next] =
+                        [panel..after, after..panels.end].map(|panels| self.weights.panels(panels));
                     let (steps, c_row) = (k / STEP, CHUNK * PANEL);
-                    let product =
-                        HalfProduct { m, steps, a: left, a_row: row, b, next, c: sums, c_row, add: false };
-                    product.run(&ready);
+                    let to = ProductTo::Sums { c: &mut *sums, c_row, add: false };
+                    HalfProduct { m, steps, a: left, a_row: row, b, next, to }.run(&ready);
                     let columns = panel * PANEL..n.min(after * PANEL);
                     let finish = ChunkFinish { layer: self, finish, columns, first, out: shared };
                     finish.run(&mut sums[..m * c_row]);
@@ -125,28 +92,6 @@ impl HalfLayer {
         });
         // SAFETY: each task has set its outputs of all its rows.
         unsafe { out.assume_init() }.into_vec()
-    }
-
-    /// The linear layer. `x`: `[rows, in]`, result: `[rows, out]`.
-    pub fn over(&self, unit: Unit, x: &[f32], finish: HalfFinish<'_>) -> Vec<f32> {
-        let k = self.weights.k();
-        assert!(x.len().is_multiple_of(k), "the rows of a linear layer");
-        self.forward(unit, x.len() / k, finish, |first, rows| {
-            rows.each(|index, row| round(&x[(first + index) * k..][..k], row));
-        })
-    }
-}
-
-/// Rows of bf16 that are being filled.
-pub struct HalfRows<'a> {
-    values: &'a mut [u16],
-    row: usize,
-}
-
-impl HalfRows<'_> {
-    /// Calls `fill` with the number of each row among these, and its values.
-    pub fn each(&mut self, mut fill: impl FnMut(usize, &mut [u16])) {
-        self.values.chunks_exact_mut(self.row).enumerate().for_each(|(index, row)| fill(index, row));
     }
 }
 
@@ -181,7 +126,7 @@ impl ChunkFinish<'_> {
             first: self.first,
             column: self.columns.start,
             channels: self.layer.bias.len(),
-            finish: Finish { scale: None, bias, residual: self.finish.residual, relu: self.finish.relu },
+            finish: Finish { scale: None, bias, residual: self.finish.residual, relu: false },
             out: self.out,
         });
     }

@@ -1,12 +1,14 @@
 //! The layers in bf16 as operations on burn's tensors of the Flex backend, without gradients.
 
-use burn::backend::TensorMetadata;
 use burn::tensor::Tensor;
 
-use super::{HalfConvolution, HalfFinish, HalfLayer, Unit, attention};
+use super::{
+    ConvolutionFinish, HalfConvolution, HalfFinish, HalfInput, HalfLayer, HalfMaps, Unit, attention, pool,
+};
 use crate::kernel::attention::{Heads, Rotation};
-use crate::kernel::ops::{Operand, Window, output_dims, plain, shape_of, tensor, values};
+use crate::kernel::ops::{Operand, Window, plain, tensor, values};
 use crate::kernel::pointwise::Activation;
+use crate::kernel::shape::Shape;
 
 /// # Panics
 /// Where no unit multiplies bf16: layers of it are made only where one does.
@@ -19,30 +21,50 @@ fn unit() -> Unit {
 ///
 /// # Panics
 /// As all of these do, where no unit multiplies bf16.
-pub fn laid_out(weight: &[f32], window: [usize; 2], scale: &[f32], bias: &[f32]) -> HalfConvolution {
-    HalfConvolution::by(unit(), weight, window, scale, bias)
+pub fn laid_out(
+    input: HalfInput,
+    weight: &[f32],
+    window: [usize; 2],
+    scale: &[f32],
+    bias: &[f32],
+) -> HalfConvolution {
+    HalfConvolution::by(unit(), input, weight, window, scale, bias)
 }
 
 /// A convolution with its normalisation, a sum and ReLU.
-///
-/// # Shapes
-/// - x: `[batch, height, width, in]`
-/// - output, residual: `[batch, out height, out width, out]`
 pub fn convolution(
-    x: Tensor<4>,
+    x: &HalfMaps,
     layer: &HalfConvolution,
     side: usize,
     window: Window,
-    residual: Option<Tensor<4>>,
-    relu: bool,
-) -> Tensor<4> {
-    let x = Operand::new(x).value();
-    let residual = residual.map(|residual| Operand::new(residual).value());
-    let input = x.shape()[3];
-    let shape = shape_of(&x, [layer.outputs(), input, side], window);
-    let finish = HalfFinish { activation: None, residual: residual.as_ref().map(values), relu };
-    let y = layer.forward(unit(), &shape, values(&x), finish);
-    plain(tensor(y, output_dims(&shape)))
+    finish: ConvolutionFinish<'_>,
+) -> HalfMaps {
+    let Window { stride, padding, winograd } = window;
+    let channels = [x.channels, layer.outputs()];
+    let shape = Shape { batch: x.batch, size: x.size, channels, side, stride, padding, winograd };
+    layer.forward(unit(), &shape, x, finish)
+}
+
+/// The largest of each 3x3 window, every other pixel, with a pixel of nothing around.
+pub fn max_pool(x: &HalfMaps) -> HalfMaps {
+    unit();
+    pool::forward(x)
+}
+
+/// Images rounded for a network's first layer. `x`: `[batch, channels, height, width]`.
+pub fn images(x: Tensor<4>) -> HalfMaps {
+    let dims = x.dims();
+    HalfMaps::images(values(&Operand::new(x).value()), dims)
+}
+
+/// Maps in float32, `[batch, height, width, channels]`.
+pub fn maps(x: &HalfMaps) -> Tensor<4> {
+    plain(tensor(x.to_f32(), [x.batch, x.size[0], x.size[1], x.channels]))
+}
+
+/// The means of maps over positions, `[batch, channels]`.
+pub fn means(x: &HalfMaps) -> Tensor<2> {
+    plain(tensor(x.means(), [x.batch, x.channels]))
 }
 
 /// A linear layer: `activation(x weight + bias) + residual`.
@@ -59,7 +81,7 @@ pub fn linear(
     let rows = x.dims()[0];
     let x = Operand::new(x).value();
     let residual = residual.map(|residual| Operand::new(residual).value());
-    let finish = HalfFinish { activation, residual: residual.as_ref().map(values), relu: false };
+    let finish = HalfFinish { activation, residual: residual.as_ref().map(values) };
     plain(tensor(layer.over(unit(), values(&x), finish), [rows, layer.weights.columns()]))
 }
 

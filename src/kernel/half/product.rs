@@ -5,10 +5,12 @@
 
 use std::ops::Range;
 
-use super::tiles::Tiles;
+use super::maps::HalfMaps;
+use super::tiles::{Ending, Tiles, TilesTo};
 pub use super::tiles::{PANEL, STEP, STEP_VALUES, TILE};
 use super::unit::{ReadyUnit, Unit};
-use crate::kernel::simd;
+use super::values::{Line, rounded};
+use crate::kernel::scratch::Shared;
 
 /// Steps of `k` values.
 pub fn steps(k: usize) -> usize {
@@ -21,7 +23,7 @@ pub fn pair_place(steps: usize, p: usize, column: usize) -> usize {
     tile * (STEP_VALUES / 4) + p % STEP / 2 * TILE + column % TILE
 }
 
-/// `c = a b`, or `c += a b`.
+/// `a b`, and what becomes of it.
 pub struct HalfProduct<'a> {
     /// Rows.
     pub m: usize,
@@ -35,11 +37,50 @@ pub struct HalfProduct<'a> {
     pub b: &'a [u16],
     /// What is the right operand next, to be brought near meanwhile.
     pub next: &'a [u16],
-    pub c: &'a mut [f32],
-    /// Values from one row of `c` to the next.
-    pub c_row: usize,
-    /// Whether the product is added to what is in `c`.
-    pub add: bool,
+    pub to: ProductTo<'a>,
+}
+
+/// Where a product goes.
+pub enum ProductTo<'a> {
+    /// `c = a b`, or `c += a b`, `c_row` values from one row of `c` to the next.
+    Sums { c: &'a mut [f32], c_row: usize, add: bool },
+    /// Finished and rounded into maps, from a pixel and a panel on.
+    Maps { finish: MapFinish<'a>, first: usize, panel: usize },
+}
+
+/// What follows a sum for maps: `relu?(sum + bias + residual)`, rounded.
+#[derive(Clone, Copy)]
+pub struct MapFinish<'a> {
+    /// One per output, zeros up to the end of a panel.
+    pub bias: &'a [f32],
+    /// Of the output's shape.
+    pub residual: Option<&'a HalfMaps>,
+    /// Whether negative values become zero at the end.
+    pub relu: bool,
+    /// The output; nobody else writes these pixels' panels meanwhile.
+    pub out: Shared<'a, u16>,
+    /// Values from one pixel of it to the next.
+    pub row: usize,
+}
+
+impl MapFinish<'_> {
+    /// Of `pixels` pixels from `first` on and `panels` panels from `panel` on.
+    ///
+    /// # Panics
+    /// If they are not all there.
+    fn ending(&self, [first, pixels]: [usize; 2], [panel, panels]: [usize; 2]) -> Ending {
+        let Self { bias, residual, relu, out, row } = *self;
+        let column = panel * PANEL;
+        let end = column + panels * PANEL;
+        assert!(pixels > 0 && end <= row && end <= bias.len(), "panels of the output");
+        let at = first * row + column;
+        let out = out.room(at, (pixels - 1) * row + panels * PANEL);
+        let residual = residual.map_or(std::ptr::null(), |residual| {
+            assert!(residual.row() == row && residual.count() >= (first + pixels) * row, "the residual");
+            residual.values()[at..].as_ptr()
+        });
+        Ending { bias: bias[column..].as_ptr(), residual, relu, out, row }
+    }
 }
 
 impl HalfProduct<'_> {
@@ -48,19 +89,26 @@ impl HalfProduct<'_> {
     /// # Panics
     /// On operands that do not hold all their values.
     pub fn run(self, ready: &ReadyUnit) {
-        let Self { m, steps, a_row, c_row, add, .. } = self;
+        let Self { m, steps, a_row, .. } = self;
         let panels = self.b.len() / (steps * STEP_VALUES).max(1);
         if m == 0 || steps == 0 || panels == 0 {
             return;
         }
-        let height = match ready.unit() {
-            Unit::Amx => 2 * TILE,
-            Unit::Avx512 => m,
+        let (height, all) = match ready.unit() {
+            Unit::Amx => (2 * TILE, m.next_multiple_of(TILE)),
+            Unit::Avx512 => (m, m),
         };
-        let last = m.next_multiple_of(TILE) - 1;
-        assert!(last * a_row + steps * STEP <= self.a.len(), "the left operand");
-        assert!(last * c_row + panels * PANEL <= self.c.len(), "the product");
+        assert!((all - 1) * a_row + steps * STEP <= self.a.len(), "the left operand");
         assert!(panels * steps * STEP_VALUES == self.b.len(), "the right operand");
+        let to = match self.to {
+            ProductTo::Sums { c, c_row, add } => {
+                assert!((all - 1) * c_row + panels * PANEL <= c.len(), "the product");
+                TilesTo::Sums { c: c.as_mut_ptr(), row: c_row, add }
+            }
+            ProductTo::Maps { finish, first, panel } => {
+                TilesTo::Maps(finish.ending([first, m], [panel, panels]))
+            }
+        };
         for panel in 0..panels {
             let after = self.b.get((panel + 1) * steps * STEP_VALUES..).filter(|after| !after.is_empty());
             let ahead = after.unwrap_or(self.next).as_ptr();
@@ -68,16 +116,9 @@ impl HalfProduct<'_> {
                 // SAFETY: the operands hold all rows of all tiles, as was just seen; the unit is ready.
                 unsafe {
                     let b = self.b.as_ptr().add(panel * steps * STEP_VALUES);
-                    let tiles = Tiles {
-                        a: self.a.as_ptr().add(row * a_row),
-                        a_row,
-                        b,
-                        steps,
-                        c: self.c.as_mut_ptr().add(row * c_row + panel * PANEL),
-                        c_row,
-                        add,
-                        ahead,
-                    };
+                    let a = self.a.as_ptr().add(row * a_row);
+                    let to = to.from(row, panel);
+                    let tiles = Tiles { a, a_row, b, steps, to, ahead };
                     tiles.multiply(ready.unit(), height.min(m - row));
                 }
             }
@@ -89,15 +130,14 @@ impl Tiles {
     /// So many rows: of tiles two at most.
     ///
     /// # Safety
-    /// The unit is ready; `a` and `c` are good for all rows, `b` for a panel.
+    /// The unit is ready; `a` and where the sums go are good for all rows, `b` for a panel.
     #[cfg(target_arch = "x86_64")]
     unsafe fn multiply(self, unit: Unit, rows: usize) {
         // SAFETY: the caller's.
         unsafe {
-            match (unit, rows > TILE) {
-                (Unit::Amx, true) => super::amx::two(self),
-                (Unit::Amx, false) => super::amx::one(self),
-                (Unit::Avx512, _) => super::vectors::multiply(self, rows),
+            match unit {
+                Unit::Amx => super::amx::multiply(self, rows),
+                Unit::Avx512 => super::vectors::multiply(self, rows),
             }
         }
     }
@@ -106,16 +146,6 @@ impl Tiles {
     #[cfg(not(target_arch = "x86_64"))]
     unsafe fn multiply(self, _: Unit, _: usize) {}
 }
-
-/// A line of the cache.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([u16; 32]);
-
-// SAFETY: 32 numbers without gaps, of which any are good.
-unsafe impl bytemuck::Zeroable for Line {}
-// SAFETY: as above.
-unsafe impl bytemuck::Pod for Line {}
 
 /// A matrix for the right side, rounded to bf16 and packed once.
 #[derive(Clone)]
@@ -168,25 +198,9 @@ impl HalfMatrix {
     }
 }
 
-/// The nearest bf16, to even between two.
-pub fn rounded(value: f32) -> u16 {
-    half::bf16::from_f32(value).to_bits()
-}
-
-/// The nearest bf16 of each of some values, and zeros behind them.
-pub fn round(values: &[f32], to: &mut [u16]) {
-    let (to, rest) = to.split_at_mut(values.len());
-    rest.fill(0);
-    #[cfg(target_arch = "x86_64")]
-    if Unit::Avx512.is_here() {
-        // SAFETY: the processor has the instructions.
-        unsafe { super::vectors::round(values, to) };
-        return;
-    }
-    to.iter_mut().zip(values).for_each(|(to, value)| *to = rounded(*value));
-}
-
-/// Memory for some values of bf16, in values of f32.
-pub fn room(values: usize) -> usize {
-    simd::padded(values.div_ceil(2))
+/// One value per output, with zeros up to the end of a panel.
+pub fn whole_panels(bias: &[f32]) -> Vec<f32> {
+    let mut bias = bias.to_vec();
+    bias.resize(bias.len().next_multiple_of(PANEL), 0.0);
+    bias
 }

@@ -1,16 +1,17 @@
-//! Products, layers, convolutions and attention in bf16 against plain sums in f64 of the values as they are rounded.
+//! Products, layers and attention in bf16 against plain sums in f64 of the values as they are rounded.
 //!
 //! What is left then is the rounding of f32 sums, whose order is the unit's. Against the values before they are rounded,
 //! each operand is off by at most 2^-9 of its size, evenly to both sides: a sum of products of noise by at most
 //! sqrt(2) 2^-9 / sqrt(3) of its norm, 0.16 %.
 
-use super::product::{HalfMatrix, HalfProduct, STEP, TILE, round, rounded, steps};
+use super::product::{HalfMatrix, HalfProduct, ProductTo, STEP, TILE, steps};
 use super::unit::ReadyUnit;
-use super::winograd::HalfWinograd;
-use super::{HalfConvolution, HalfFinish, HalfLayer, Unit, attention};
+use super::values::{round, rounded};
+use super::{HalfFinish, HalfLayer, Unit, attention};
 use crate::kernel::attention::{Heads, Rotation};
 use crate::kernel::pointwise::Activation;
-use crate::kernel::shape::Shape;
+
+mod maps; // what goes from map to map
 
 /// Sums of f32.
 const OF_SUMS: f64 = 2e-6;
@@ -100,9 +101,8 @@ fn products_of_all_sizes_are_sums_of_rounded_values() {
                     let mut c = vec![0.0; all * 32];
                     let product = |c: &mut [f32], add: bool| {
                         let (b, steps) = (packed.panels(panel..panel + 1), steps(k));
-                        let product =
-                            HalfProduct { m, steps, a: &left, a_row: row, b, next: &[], c, c_row: 32, add };
-                        product.run(&ready);
+                        let to = ProductTo::Sums { c, c_row: 32, add };
+                        HalfProduct { m, steps, a: &left, a_row: row, b, next: &[], to }.run(&ready);
                     };
                     product(&mut c, false);
                     let once = c.clone();
@@ -139,140 +139,13 @@ fn a_linear_layer_is_finished_in_f32() {
         let layer = HalfLayer::linear(&weight, &bias, Some(&scale));
         for unit in units() {
             let activation = Some(Activation::Silu);
-            let finish = HalfFinish { activation, residual: Some(&residual), relu: false };
+            let finish = HalfFinish { activation, residual: Some(&residual) };
             let found = layer.over(unit, &x, finish);
             let [sums, rounding] = [error(&found, &finished(&sums)), error(&found, &finished(&unrounded))];
             assert!(sums < OF_SUMS, "{unit:?} {rows} {k} {n}: {sums:.1e}");
             assert!(rounding < OF_ROUNDING, "{unit:?} {rows} {k} {n}: {rounding:.1e}");
         }
     }
-}
-
-/// The convolution of maps in channels-last order by its definition.
-fn convolved(shape: &Shape, x: &[f32], weight: &[f32]) -> Vec<f64> {
-    let ([input, output], [height, width]) = (shape.channels, shape.out_size());
-    let mut y = vec![0.0; shape.output_len()];
-    for (at, y) in y.iter_mut().enumerate() {
-        let (pixel, o) = (at / output, at % output);
-        let (image, row, column) = (pixel / (height * width), pixel / width % height, pixel % width);
-        for tap in 0..shape.side * shape.side {
-            let place = |out: usize, tap: usize, size: usize| {
-                (out * shape.stride + tap).checked_sub(shape.padding).filter(|&at| at < size)
-            };
-            let row = place(row, tap / shape.side, shape.size[0]);
-            let Some((row, column)) = row.zip(place(column, tap % shape.side, shape.size[1])) else {
-                continue;
-            };
-            let from = ((image * shape.size[0] + row) * shape.size[1] + column) * input;
-            for i in 0..input {
-                let weight = weight[(o * input + i) * shape.side * shape.side + tap];
-                *y += f64::from(x[from + i]) * f64::from(weight);
-            }
-        }
-    }
-    y
-}
-
-#[test]
-fn convolutions_of_every_window_agree_with_their_definition() {
-    for (batch, size, channels, (side, stride, padding)) in [
-        (2, [8, 8], [16, 16], (3, 1, 1)),
-        (3, [7, 9], [5, 37], (3, 1, 2)),
-        (1, [5, 5], [33, 7], (3, 1, 0)),
-        (2, [9, 8], [24, 40], (3, 2, 1)),
-        (2, [15, 14], [3, 16], (7, 2, 3)),
-        (9, [2, 1], [3, 8], (7, 2, 3)),
-        (2, [8, 8], [20, 50], (1, 2, 0)),
-        (2, [5, 6], [32, 64], (1, 1, 0)),
-        (20, [1, 1], [16, 16], (3, 1, 1)),
-    ] {
-        let shape = Shape { batch, size, channels, side, stride, padding, winograd: false };
-        let (x, weight) = (noise(shape.input_len(), 1), noise(shape.weight_len(), 2));
-        let (scale, bias) = (vec![1.0; channels[1]], noise(channels[1], 4));
-        let residual = noise(shape.output_len(), 5);
-        let right = |x: &[f32], weight: &[f32]| -> Vec<f64> {
-            let value = |(at, sum): (usize, f64)| {
-                (sum + f64::from(bias[at % channels[1]]) + f64::from(residual[at])).max(0.0)
-            };
-            convolved(&shape, x, weight).into_iter().enumerate().map(value).collect()
-        };
-        let layer = HalfConvolution::Full(HalfLayer::convolution(&weight, side, &scale, &bias));
-        for unit in units() {
-            let finish = HalfFinish { activation: None, residual: Some(&residual), relu: true };
-            let found = layer.forward(unit, &shape, &x, finish);
-            let sums = error(&found, &right(&as_rounded(&x), &as_rounded(&weight)));
-            let rounding = error(&found, &right(&x, &weight));
-            assert!(
-                sums < OF_SUMS && rounding < OF_ROUNDING,
-                "{unit:?} {shape:?}: {sums:.1e} {rounding:.1e}"
-            );
-        }
-    }
-}
-
-/// Whole numbers so small that both transforms and all products are exact: nothing is left to the rounding.
-fn whole(count: usize, seed: u64, times: f32) -> Vec<f32> {
-    noise(count, seed).into_iter().map(|value| times * (value * 4.0).round()).collect()
-}
-
-#[test]
-fn convolutions_in_winograds_form_are_exact_where_nothing_is_rounded() {
-    for (batch, size, channels, padding) in [
-        (2, [8, 8], [16, 16], 1),
-        (3, [7, 9], [5, 37], 2),
-        (1, [5, 6], [33, 7], 0),
-        (40, [1, 1], [16, 70], 1),
-        (2, [3, 2], [64, 32], 3),
-        (1, [31, 90], [20, 33], 1),
-    ] {
-        let shape = Shape { batch, size, channels, side: 3, stride: 1, padding, winograd: false };
-        let (x, weight) = (whole(shape.input_len(), 1, 1.0), whole(shape.weight_len(), 2, 4.0));
-        let (scale, bias) = (whole(channels[1], 3, 0.5), whole(channels[1], 4, 1.0));
-        let residual = whole(shape.output_len(), 5, 1.0);
-        let layer = HalfConvolution::Winograd(HalfWinograd::new(&weight, &scale, &bias));
-        let sums = convolved(&shape, &x, &weight);
-        for (residual, relu) in [(None, false), (Some(&residual[..]), true)] {
-            let right = sums.iter().enumerate().map(|(at, sum)| {
-                let o = at % channels[1];
-                let value = *sum as f32 * scale[o] + bias[o] + residual.map_or(0.0, |residual| residual[at]);
-                if relu { value.max(0.0) } else { value }
-            });
-            let right: Vec<f32> = right.collect();
-            for unit in units() {
-                let found = layer.forward(unit, &shape, &x, HalfFinish { activation: None, residual, relu });
-                assert!(found == right, "{unit:?} {shape:?}, ReLU {relu}");
-            }
-        }
-    }
-}
-
-#[test]
-fn winograds_form_rounds_less_than_twice_as_much_as_sums_in_full() {
-    let shape = Shape {
-        batch: 2,
-        size: [13, 12],
-        channels: [96, 40],
-        side: 3,
-        stride: 1,
-        padding: 1,
-        winograd: false,
-    };
-    let (x, weight) = (noise(shape.input_len(), 1), noise(shape.weight_len(), 2));
-    let (scale, bias) = (vec![1.0; 40], vec![0.0; 40]);
-    let right = convolved(&shape, &x, &weight);
-    for unit in units() {
-        let of =
-            |layer: HalfConvolution| error(&layer.forward(unit, &shape, &x, HalfFinish::default()), &right);
-        let full = of(HalfConvolution::Full(HalfLayer::convolution(&weight, 3, &scale, &bias)));
-        let winograd = of(HalfConvolution::Winograd(HalfWinograd::new(&weight, &scale, &bias)));
-        assert!(full < OF_ROUNDING && winograd < 2.0 * full, "{unit:?}: {winograd:.1e} beside {full:.1e}");
-    }
-    // The form is taken where it is the faster one, and only there.
-    let is_winograd = |unit, window| {
-        matches!(HalfConvolution::by(unit, &weight, window, &scale, &bias), HalfConvolution::Winograd(_))
-    };
-    assert!(is_winograd(Unit::Avx512, [3, 1]) && !is_winograd(Unit::Avx512, [3, 2]));
-    assert!(!is_winograd(Unit::Amx, [3, 1]));
 }
 
 /// Scores of some units: each is off by 2^-9 of what is summed in it, and with it the weight of a key by as much.

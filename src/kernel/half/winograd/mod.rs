@@ -9,14 +9,13 @@ mod tiles; // both transforms
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
-use super::layer::HalfFinish;
-use super::product::{HalfMatrix, HalfProduct, PANEL, STEP, TILE, room, steps};
+use super::maps::HalfMaps;
+use super::product::{HalfMatrix, HalfProduct, MapFinish, PANEL, ProductTo, STEP, TILE, steps, whole_panels};
+use super::shares::Shares;
 use super::unit::{ReadyUnit, Unit};
+use super::values::room;
 use crate::kernel::scratch;
 use crate::kernel::shape::Shape;
-use crate::progress::is_left;
 
 /// Side of a tile of the output, and of the pixels that it is made of.
 const OUT: usize = 2;
@@ -24,7 +23,7 @@ const SIDE: usize = 4;
 /// Places of a transformed tile.
 const PLACES: usize = SIDE * SIDE;
 /// Most tiles of a block, and its values of bf16: half a megabyte stays in a core's second cache.
-const TILES: usize = 42;
+const TILES: usize = 84;
 const BLOCK_VALUES: usize = 1 << 18;
 
 /// Weights of a convolution and of the normalisation after it, transformed once.
@@ -32,6 +31,7 @@ const BLOCK_VALUES: usize = 1 << 18;
 pub struct HalfWinograd {
     /// One matrix `[in, out]` for each place.
     places: Vec<HalfMatrix>,
+    /// Whole panels.
     bias: Vec<f32>,
 }
 
@@ -45,48 +45,31 @@ impl HalfWinograd {
             let value = |o: usize, i: usize| scale[o] * at_place(&weight[(o * inputs + i) * 9..][..9], place);
             HalfMatrix::new(inputs, outputs, value)
         };
-        Self { places: (0..PLACES).map(matrix).collect(), bias: bias.to_vec() }
+        Self { places: (0..PLACES).map(matrix).collect(), bias: whole_panels(bias) }
     }
 
     /// Outputs.
     pub fn outputs(&self) -> usize {
-        self.bias.len()
+        self.places[0].columns()
     }
 
-    /// The convolution, without an activation. `x`: `[batch, height, width, in]`, result and residual:
-    /// `[batch, out height, out width, out]`.
-    pub fn forward(&self, unit: Unit, shape: &Shape, x: &[f32], finish: HalfFinish<'_>) -> Vec<f32> {
+    /// What is added to each, with zeros up to the end of a panel.
+    pub fn bias(&self) -> &[f32] {
+        &self.bias
+    }
+
+    /// The convolution of `x`, all panels of all pixels.
+    pub fn forward(&self, unit: Unit, shape: &Shape, x: &HalfMaps, finish: MapFinish<'_>) {
         assert!(shape.side == 3 && shape.stride == 1 && shape.padding < SIDE, "the kernel of {shape:?}");
         let inputs = self.places[0].k();
         assert_eq!([inputs, self.outputs()], shape.channels, "the weight of {shape:?}");
-        assert!(finish.residual.is_none_or(|residual| residual.len() == shape.output_len()), "the residual");
-        assert!(finish.activation.is_none(), "an activation after a convolution");
-        if is_left() {
-            return vec![0.0; shape.output_len()];
-        }
         let [down, across] = shape.out_size().map(|side| side.div_ceil(OUT));
-        let tiles = shape.batch * down * across;
-        let threads = rayon::current_num_threads();
         // Rows a whole number of pages apart would share a few places of the cache.
         let row = steps(inputs) * STEP + STEP;
-        // As many blocks for each thread, all about as large.
-        let even = tiles.div_ceil(threads);
         let fitting = (BLOCK_VALUES / PLACES / row).clamp(TILE, TILES);
-        let block = even.div_ceil(even.div_ceil(fitting).max(1)).max(TILE);
-        let (blocks, panels) = (tiles.div_ceil(block), self.outputs().div_ceil(PANEL));
-        // Where there are few tiles, their outputs are shared.
-        let groups = threads.div_ceil(blocks.max(1)).clamp(1, panels.max(1));
-        let of_group = panels.div_ceil(groups).max(1);
-        let mut out = scratch::unset(shape.output_len());
-        let shared = scratch::Shared::unset(&mut out);
-        (0..blocks * groups).into_par_iter().for_each(|task| {
-            let (first, group) = (task / groups * block, task % groups * of_group);
-            let tiles = first..tiles.min(first + block);
-            let task = HalfBlock { unit, shape, x, layer: self, finish, out: shared, row, tiles };
-            task.run(group..panels.min(group + of_group));
+        Shares::new(unit, [shape.batch * down * across, self.outputs()], fitting).each(|tiles, panels| {
+            HalfBlock { unit, shape, x, layer: self, finish, row, tiles }.run(panels);
         });
-        // SAFETY: each task has set its outputs of all its tiles.
-        unsafe { out.assume_init() }.into_vec()
     }
 }
 
@@ -102,10 +85,9 @@ fn at_place(w: &[f32], place: usize) -> f32 {
 struct HalfBlock<'a> {
     unit: Unit,
     shape: &'a Shape,
-    x: &'a [f32],
+    x: &'a HalfMaps,
     layer: &'a HalfWinograd,
-    finish: HalfFinish<'a>,
-    out: scratch::Shared<'a>,
+    finish: MapFinish<'a>,
     /// Values from one tile to the next, of one place.
     row: usize,
     /// From left to right, from top to bottom, map after map.
@@ -124,10 +106,13 @@ impl HalfBlock<'_> {
             let left: &mut [u16] = &mut bytemuck::cast_slice_mut(left)[..PLACES * place];
             self.transform(left, place);
             let ready = ReadyUnit::new(self.unit);
-            for panel in panels {
+            for panel in panels.clone() {
                 let places = &self.layer.places;
                 for (at, matrix) in places.iter().enumerate() {
-                    let next = places.get(at + 1).map_or(&[][..], |matrix| matrix.panels(panel..panel + 1));
+                    let next = match places.get(at + 1) {
+                        Some(matrix) => matrix.panels(panel..panel + 1),
+                        None => places[0].panels(panel + 1..panels.end.min(panel + 2)),
+                    };
                     HalfProduct {
                         m,
                         steps: row / STEP - 1,
@@ -135,9 +120,11 @@ impl HalfBlock<'_> {
                         a_row: row,
                         b: matrix.panels(panel..panel + 1),
                         next,
-                        c: &mut sums[at * sums_place..][..sums_place],
-                        c_row: PANEL,
-                        add: false,
+                        to: ProductTo::Sums {
+                            c: &mut sums[at * sums_place..][..sums_place],
+                            c_row: PANEL,
+                            add: false,
+                        },
                     }
                     .run(&ready);
                 }
@@ -154,7 +141,7 @@ impl HalfBlock<'_> {
             self.transform_by_vectors(to, place);
         }
         #[cfg(not(target_arch = "x86_64"))]
-        unreachable!("no unit of bf16 is here, {} values {place} apart, {:?}", to.len(), self.x.len());
+        unreachable!("no unit of bf16 is here, {} values {place} apart, {}", to.len(), self.x.row());
     }
 
     /// `A^T s A` of every tile, and what follows, for the outputs of a panel: sums of places lie `place` values apart.
@@ -165,6 +152,6 @@ impl HalfBlock<'_> {
             self.finish_by_vectors(sums, place, panel);
         }
         #[cfg(not(target_arch = "x86_64"))]
-        unreachable!("no unit of bf16 is here, {} {place} {panel} {}", sums.len(), self.out.len());
+        unreachable!("no unit of bf16 is here, {} {place} {panel} {}", sums.len(), self.finish.row);
     }
 }

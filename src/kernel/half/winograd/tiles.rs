@@ -5,7 +5,8 @@ mod by_vectors {
     use std::arch::x86_64::*;
 
     use super::super::super::product::{PANEL, STEP};
-    use super::super::{HalfBlock, OUT, SIDE};
+    use super::super::super::vectors::{put, widened, widened_half};
+    use super::super::{HalfBlock, OUT, PLACES, SIDE};
 
     /// Channels of a vector.
     const LANES: usize = 16;
@@ -44,37 +45,20 @@ mod by_vectors {
         /// Some channels of `run` tiles, each of whose columns of pixels is transformed once.
         #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
         fn transform_run(&self, from: TilePlace, run: usize, channel: usize, to: &mut [u16], place: usize) {
-            let ([height, width], padding) = (self.shape.size, self.shape.padding);
-            let channels = self.shape.channels[0];
-            let mask = mask(channels.saturating_sub(channel));
-            let lines: [Option<usize>; SIDE] = std::array::from_fn(|row| {
-                let y = (from.top + row).checked_sub(padding).filter(|y| *y < height)?;
-                Some((from.image * height + y) * width)
-            });
-            let column = |at: usize| {
-                let x = at.checked_sub(padding).filter(|x| *x < width);
-                let pixel = |row: usize| {
-                    let Some((line, x)) = lines[row].zip(x) else { return _mm512_setzero_ps() };
-                    // SAFETY: of the pixel's values from `channel` on only those of the mask are read, which are there.
-                    unsafe {
-                        let from = self.x.as_ptr().wrapping_add((line + x) * channels + channel);
-                        _mm512_maskz_loadu_ps(mask, from)
-                    }
-                };
-                turned([pixel(0), pixel(1), pixel(2), pixel(3)])
-            };
-            let (mut first, mut second) = (column(from.left), column(from.left + 1));
+            assert!((PLACES - 1) * place + (run - 1) * self.row + LANES <= to.len(), "room for tiles");
+            let pixels = PixelLines::new(self, &from, channel);
+            let (mut first, mut second) = (pixels.column(from.left), pixels.column(from.left + 1));
             for index in 0..run {
                 let x = from.left + index * OUT;
-                let (third, fourth) = (column(x + 2), column(x + 3));
+                let (third, fourth) = (pixels.column(x + 2), pixels.column(x + 3));
                 for row in 0..SIDE {
                     let values = turned([first[row], second[row], third[row], fourth[row]]);
                     for (column, value) in values.into_iter().enumerate() {
-                        let to = &mut to[(row * SIDE + column) * place + index * self.row..][..LANES];
-                        // SAFETY: there is room for sixteen values.
+                        // SAFETY: there is room for sixteen values of every place, as was just seen.
                         unsafe {
+                            let to = to.as_mut_ptr().add((row * SIDE + column) * place + index * self.row);
                             let bf16 = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(value));
-                            _mm256_storeu_si256(to.as_mut_ptr().cast(), bf16);
+                            _mm256_storeu_si256(to.cast(), bf16);
                         }
                     }
                 }
@@ -86,62 +70,95 @@ mod by_vectors {
         /// The processor has AVX512-BF16.
         #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
         pub unsafe fn finish_by_vectors(&self, sums: &[f32], place: usize, panel: usize) {
-            let outputs = self.layer.bias.len();
-            for first in (0..PANEL).step_by(LANES) {
-                let channel = panel * PANEL + first;
-                if channel >= outputs {
-                    return;
-                }
-                for (index, tile) in self.tiles.clone().enumerate() {
-                    self.finish_tile(&sums[index * PANEL + first..], place, channel, self.place(tile));
-                }
+            for (index, tile) in self.tiles.clone().enumerate() {
+                self.finish_tile(&sums[index * PANEL..], place, panel * PANEL, self.place(tile));
             }
         }
 
-        /// Some outputs of one tile.
+        /// The outputs of a panel of one tile.
         #[expect(clippy::needless_range_loop, reason = "rows and columns of registers, by number")]
         #[inline]
         #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
         fn finish_tile(&self, sums: &[f32], place: usize, channel: usize, at: TilePlace) {
-            let ([height, width], outputs) = (self.shape.out_size(), self.layer.bias.len());
-            let count = (outputs - channel).min(LANES);
-            let mask = mask(count);
-            let sum = |row: usize, column: usize| {
-                let from = &sums[(row * SIDE + column) * place..][..LANES];
-                // SAFETY: sixteen values are there.
-                unsafe { _mm512_loadu_ps(from.as_ptr()) }
-            };
-            // By hand: what the library calls for each place would not be compiled for these vectors.
-            let column = |at: usize| back([sum(0, at), sum(1, at), sum(2, at), sum(3, at)]);
-            let columns = [column(0), column(1), column(2), column(3)];
-            // SAFETY: of the values only those of the mask are read.
-            let bias = unsafe { _mm512_maskz_loadu_ps(mask, self.layer.bias.as_ptr().add(channel)) };
-            for row in 0..OUT.min(height - at.top) {
-                let values = back([columns[0][row], columns[1][row], columns[2][row], columns[3][row]]);
-                for (column, value) in values.into_iter().enumerate().take(width - at.left) {
-                    let pixel = (at.image * height + at.top + row) * width + at.left + column;
-                    let to = pixel * outputs + channel;
-                    let mut value = _mm512_add_ps(value, bias);
-                    // SAFETY: of the values only those of the mask are read and written; no other task has them.
-                    unsafe {
-                        if let Some(residual) = self.finish.residual {
-                            let residual = _mm512_maskz_loadu_ps(mask, residual[to..][..count].as_ptr());
-                            value = _mm512_add_ps(value, residual);
-                        }
-                        if self.finish.relu {
-                            // NaN stays.
-                            value = _mm512_max_ps(_mm512_setzero_ps(), value);
-                        }
-                        _mm512_mask_storeu_ps(self.out.room(to, count), mask, value);
+            let ([height, width], row) = (self.shape.out_size(), self.finish.row);
+            assert!((PLACES - 1) * place + PANEL <= sums.len(), "sums of a tile");
+            let bias = self.finish.bias[channel..][..PANEL].as_ptr();
+            let mut values = [[[_mm512_setzero_ps(); 2]; OUT]; OUT];
+            for half in 0..2 {
+                let mut columns = [[_mm512_setzero_ps(); OUT]; SIDE];
+                // SAFETY: sixteen values are there, as was just seen.
+                let bias = unsafe {
+                    for column in 0..SIDE {
+                        let from = sums.as_ptr().add(column * place + half * LANES);
+                        columns[column] =
+                            back([0, 1, 2, 3].map(|row| _mm512_loadu_ps(from.add(row * SIDE * place))));
                     }
+                    _mm512_loadu_ps(bias.add(half * LANES))
+                };
+                for row in 0..OUT {
+                    let both = back([columns[0][row], columns[1][row], columns[2][row], columns[3][row]]);
+                    for column in 0..OUT {
+                        values[row][column][half] = _mm512_add_ps(both[column], bias);
+                    }
+                }
+            }
+            for down in 0..OUT.min(height - at.top) {
+                for right in 0..OUT.min(width - at.left) {
+                    let pixel = (at.image * height + at.top + down) * width + at.left + right;
+                    let to = pixel * row + channel;
+                    let mut both = values[down][right];
+                    if let Some(residual) = self.finish.residual {
+                        // SAFETY: 32 values are there.
+                        let residual = unsafe { widened(residual.values()[to..][..PANEL].as_ptr()) };
+                        both = [_mm512_add_ps(both[0], residual[0]), _mm512_add_ps(both[1], residual[1])];
+                    }
+                    // SAFETY: there is room for 32 values, which no other task has.
+                    unsafe { put(both, self.finish.relu, self.finish.out.room(to, PANEL)) };
                 }
             }
         }
     }
 
-    /// The first `count` lanes.
-    fn mask(count: usize) -> __mmask16 {
-        if count < LANES { (1 << count) - 1 } else { __mmask16::MAX }
+    /// What is around the maps.
+    static NOTHING: [u16; LANES] = [0; LANES];
+
+    /// Four lines of pixels of one map, of each pixel some channels.
+    struct PixelLines {
+        /// The first pixel of each, and values from one to the next: none where there is no such line.
+        lines: [(*const u16, usize); SIDE],
+        width: usize,
+        padding: usize,
+    }
+
+    impl PixelLines {
+        fn new(block: &HalfBlock<'_>, at: &TilePlace, channel: usize) -> Self {
+            let ([height, width], padding) = (block.shape.size, block.shape.padding);
+            let (values, row) = (block.x.values(), block.x.row());
+            let lines = std::array::from_fn(|line| {
+                match (at.top + line).checked_sub(padding).filter(|y| *y < height) {
+                    Some(y) => {
+                        let first = (at.image * height + y) * width * row + channel;
+                        (values[first..first + (width - 1) * row + LANES].as_ptr(), row)
+                    }
+                    None => (NOTHING.as_ptr(), 0),
+                }
+            });
+            Self { lines, width, padding }
+        }
+
+        /// The transformed column of pixels `at`, of the padded map.
+        #[inline]
+        #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+        fn column(&self, at: usize) -> [__m512; SIDE] {
+            let x = at.wrapping_sub(self.padding);
+            if x >= self.width {
+                return [_mm512_setzero_ps(); SIDE];
+            }
+            let [a, b, c, d] = self.lines;
+            // SAFETY: every line has so many pixels of so many values, or is one of sixteen zeros.
+            let pixel = |(line, row): (*const u16, usize)| unsafe { widened_half(line.add(x * row)) };
+            turned([pixel(a), pixel(b), pixel(c), pixel(d)])
+        }
     }
 
     /// `B^T` of four values.
