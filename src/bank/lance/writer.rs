@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use lance::Dataset;
 use lance::dataset::transaction::Operation;
 use lance::dataset::{InsertBuilder, WriteMode, WriteParams};
 
@@ -19,7 +18,7 @@ use super::super::store::Bank;
 use super::parts::{self, BegunPart, EmptyRows, PartRecord};
 use super::publish;
 use super::rows::open;
-use super::store::{LancePlace, MOST, TABLE, wait};
+use super::store::{LancePlace, MOST, TABLE, store_params, wait};
 use super::table;
 
 /// Rows that wait to be written take at most so much, bytes: a fragment is of so many.
@@ -157,9 +156,11 @@ impl LanceWriter {
             let batch = table::batch(&manifest.spec, &self.layout, self.written, &self.waiting)?;
             let uri = self.place.uri(TABLE);
             // There may be a table: of another process that makes the same, or of a run that was killed before `bank.json`.
-            let is_there = wait(async { Ok(Dataset::open(&uri).await.is_ok()) })?;
-            let mode = if is_there { WriteMode::Append } else { WriteMode::Create };
-            let params = WriteParams { mode, ..WriteParams::default() };
+            let mode = match self.place.table()? {
+                Some(_) => WriteMode::Append,
+                None => WriteMode::Create,
+            };
+            let params = WriteParams { mode, store_params: Some(store_params()), ..WriteParams::default() };
             let written =
                 wait(InsertBuilder::new(&*uri).with_params(&params).execute_uncommitted(vec![batch]));
             let written =
