@@ -1,8 +1,10 @@
 //! Rows that lie elsewhere: read when they are asked for, kept as long as the snapshot that asked.
 
+use super::part::PartNumber;
 use super::rows::{OwnedValues, Piece, RowBuffer, Values};
 use super::spec::{BankSpec, Dtype, SpaceSpec};
 use crate::memory::{self, NoRoom};
+use crate::progress::CancelToken;
 use anyhow::{Result, bail};
 use half::f16;
 use std::fmt::Debug;
@@ -59,11 +61,22 @@ pub trait RowSource: Debug + Send + Sync {
     /// What the index of a space finds, where it has one.
     fn index(&self, space: usize) -> Option<FarIndex>;
 
-    /// Makes the index of a space anew.
+    /// Rows that the index of a space is of, 0 where there is none; the others are all compared.
+    fn indexed_rows(&self, space: usize) -> usize;
+
+    /// Makes what is missing of the index of a space: takes segments of it that were made apart, and indexes the rows that
+    /// none is of.
     ///
     /// # Errors
-    /// It cannot be made, or not be written.
-    fn build_index(&self, space: usize) -> Result<()>;
+    /// It cannot be made, or not be written; cancelled.
+    fn build_index(&self, space: usize, cancel: &CancelToken) -> Result<()>;
+
+    /// Makes a segment of the index of a space, of a part of the rows, which [`RowSource::build_index`] takes; returns of
+    /// how many rows it is. None is made of rows that are indexed already, and one that was made before stays.
+    ///
+    /// # Errors
+    /// As there; there are fewer pieces than parts.
+    fn build_segment(&self, space: usize, part: PartNumber, cancel: &CancelToken) -> Result<usize>;
 
     /// What the index of a space takes, bytes.
     ///

@@ -6,10 +6,10 @@ use anyhow::ensure;
 use clap::{Args, Subcommand};
 
 use super::shared::{
-    Commander, DecodingArgs, DtypeArg, WrongUsage, bytes, codes_words, index_words, pixels, show,
-    skipped_words, thousands,
+    Commander, DecodingArgs, DtypeArg, WrongUsage, bytes, codes_words, index_words, pixels, segment_words,
+    show, skipped_words, thousands,
 };
-use crate::engine::facts::{DataSpec, ImageOrder, ImageTiles, PartFacts, Split, lies_far};
+use crate::engine::facts::{DataSpec, ImageOrder, ImageTiles, PartFacts, PartNumber, Split, lies_far};
 use crate::engine::jobs;
 use crate::engine::jobs::cache::CacheReport;
 use crate::engine::jobs::embed::BankInfo;
@@ -50,9 +50,14 @@ pub enum BankCommand {
     ///
     /// How many of the true neighbours they find is measured on patches of the bank. Codes that are there are continued
     /// where the bank has grown. Where nothing can be written beside the bank they are kept with the vectors that are
-    /// (`bank cache`), and found there.
+    /// (`bank cache`), and found there. Of a bank in Lance (lance:URI) it is an index, made there: what is indexed already
+    /// stays, parts that --shard made are joined, and the rest is added.
     Index {
         bank: PathBuf,
+        /// Of a bank in Lance, only part I of N of its index, from 1: made anywhere at any time, until a `bank index`
+        /// without --shard joins the parts and adds what is missing
+        #[arg(long, value_name = "I/N")]
+        shard: Option<PartNumber>,
         /// Spaces, such as h,z [default: all]
         #[arg(long, value_delimiter = ',')]
         space: Vec<String>,
@@ -163,7 +168,11 @@ impl Commander {
                 })
             }
             BankCommand::Merge { parts, out } => self.merge(parts, out),
-            BankCommand::Index { bank, space } => {
+            BankCommand::Index { bank, space, shard: Some(part) } => {
+                let made = self.job(|job| jobs::index::segments(&bank, &space, part, job))?;
+                show(self.json(), &made, || made.iter().map(segment_words).collect::<Vec<_>>().join("\n"))
+            }
+            BankCommand::Index { bank, space, shard: None } => {
                 let cache = self.shared.cache();
                 let report = self.job(|job| jobs::index::index(&bank, &space, cache.as_ref(), job))?;
                 show(self.json(), &report, || {

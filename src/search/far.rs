@@ -192,6 +192,8 @@ pub fn measure_index(bank: &Bank, space: &str, cancel: &CancelToken) -> Result<M
 
 /// What the index of `space` was seen to find.
 pub(super) fn measured(bank: &Bank, space: &str) -> Option<MeasuredRecall> {
-    let FarIndex { recall, least, queries, k, compared, .. } = bank.space(space).ok()?.far_index()?;
-    Some(MeasuredRecall { recall, least, queries, k, compared, deviations: 0.0, rows: bank.patches() })
+    let space = bank.space(space).ok()?;
+    let FarIndex { recall, least, queries, k, compared, .. } = space.far_index()?;
+    let rows = bank.far()?.indexed_rows(space.index());
+    Some(MeasuredRecall { recall, least, queries, k, compared, deviations: 0.0, rows })
 }

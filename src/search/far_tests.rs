@@ -12,7 +12,7 @@ use rand_pcg::Pcg64Mcg;
 
 use super::tests::{bank_of, random};
 use super::*;
-use crate::bank::{Bank, Dtype, FarIndex, OwnedValues, RowSource};
+use crate::bank::{Bank, Dtype, FarIndex, OwnedValues, PartNumber, RowSource};
 use crate::progress::CancelToken;
 
 const WIDTH: usize = 8;
@@ -86,8 +86,16 @@ impl RowSource for Elsewhere {
         *self.index.lock().unwrap()
     }
 
-    fn build_index(&self, _: usize) -> Result<()> {
+    fn indexed_rows(&self, _: usize) -> usize {
+        self.bank.patches()
+    }
+
+    fn build_index(&self, _: usize, _: &CancelToken) -> Result<()> {
         Ok(())
+    }
+
+    fn build_segment(&self, _: usize, _: PartNumber, _: &CancelToken) -> Result<usize> {
+        Ok(0)
     }
 
     fn index_bytes(&self, _: usize) -> Result<u64> {

@@ -6,11 +6,13 @@
 //! | `rows.lance` | the table, a row for each patch in the bank's order: `image`, `y`, `x`, `label`, and a column for each space |
 //! | `rows.json` | which rows have no value |
 //! | `index.json` | how the index of each space is asked, and what it was seen to find |
+//! | `segments/COLUMN/I-of-N.json` | a segment of an index that a process made apart, until [`index`] joins them |
 //! | `parts/I-of-N/` | what a process that makes a part has written so far: `part.json`, `images.bin`, `pixels.bin` |
 //!
 //! A process writes its rows as fragments of the table that nobody sees ([`writer`]), and notes them in its `part.json`, by
 //! which it goes on after a kill. Once all parts are complete one commit makes them the table ([`publish`]).
 
+mod index;
 mod parts;
 mod publish;
 mod rows;

@@ -9,18 +9,22 @@ use lance::Dataset;
 use lance::dataset::CommitBuilder;
 use lance::dataset::transaction::{Operation, TransactionBuilder};
 use lance::datatypes::Schema;
+use lance::table::format::Fragment;
 
 use super::super::far::{FarIndex, RowSource};
 use super::super::images;
 use super::super::layout::Layout;
 use super::super::manifest::Manifest;
 use super::super::merge::ensure_beside;
+use super::super::part::PartNumber;
 use super::super::pixels::KnownCopies;
 use super::super::rows::OwnedValues;
+use super::super::spec::BankSpec;
 use super::super::store::Bank;
 use super::parts::{self, BegunPart, EmptyRows};
-use super::store::{EMPTY, LancePlace, TABLE, wait};
+use super::store::{EMPTY, LancePlace, TABLE, store_params, wait};
 use super::table;
+use crate::progress::CancelToken;
 use crate::words::{count, thousands};
 
 /// Makes one bank of the parts that lie under `uri`, where all are there and complete, and says of how many.
@@ -102,21 +106,52 @@ pub fn publish(place: &LancePlace, parts: Vec<BegunPart>) -> Result<()> {
         fragments.extend(record.fragments);
         pixels.extend(hashes);
     }
-    let uri = place.uri(TABLE);
-    let committed = wait(async {
-        // A run that was killed between the table and `bank.json` left a table.
-        let version = Dataset::open(&uri).await.map_or(0, |table| table.version_id());
-        let schema = Schema::try_from(&*table::schema(&spec))?;
-        let all = Operation::Overwrite { fragments, schema, config_upsert_values: None, initial_bases: None };
-        CommitBuilder::new(&*uri).execute(TransactionBuilder::new(version, all).build()).await
-    });
-    committed.with_context(|| format!("cannot commit {}", place.words(TABLE).display()))?;
+    commit(place, &spec, fragments)
+        .with_context(|| format!("cannot commit {}", place.words(TABLE).display()))?;
     place.write("images.bin", &images::encode(layout.images()))?;
     place.write(EMPTY, &serde_json::to_vec(&empty)?)?;
     if manifest.pixels {
         place.write("pixels.bin", &pixels)?;
     }
     place.write("bank.json", &serde_json::to_vec_pretty(&manifest)?)
+}
+
+/// Makes `fragments` the table. Those that an earlier commit began with stay as they are there, with what the table's index
+/// knows of them; the others come behind them.
+fn commit(place: &LancePlace, spec: &BankSpec, fragments: Vec<Fragment>) -> Result<()> {
+    // A run that was killed between the table and `bank.json` left a table, and so did an earlier merge.
+    let old = place.table()?;
+    let known = old.as_ref().map_or(&[][..], |table| table.fragments());
+    let files = |fragment: &Fragment| fragment.files.iter().map(|file| file.path.clone()).collect::<Vec<_>>();
+    let is_kept =
+        |(old, new): &(&Fragment, &Fragment)| old.deletion_file.is_none() && files(old) == files(new);
+    let kept = known.iter().zip(&fragments).take_while(is_kept).count();
+    if kept == fragments.len() && kept == known.len() {
+        return Ok(());
+    }
+    // The commit numbers what is new.
+    let new = fragments.into_iter().skip(kept).map(|fragment| Fragment { id: 0, ..fragment }).collect();
+    let operation = match kept {
+        0 => {
+            let schema = wait(async { Schema::try_from(&*table::schema(spec)) })?;
+            Operation::Overwrite { fragments: new, schema, config_upsert_values: None, initial_bases: None }
+        }
+        _ => Operation::Update {
+            removed_fragment_ids: known[kept..].iter().map(|fragment| fragment.id).collect(),
+            updated_fragments: vec![],
+            new_fragments: new,
+            fields_modified: vec![],
+            compacted_sstables: vec![],
+            fields_for_preserving_frag_bitmap: vec![],
+            update_mode: None,
+            inserted_rows_filter: None,
+            updated_fragment_offsets: None,
+        },
+    };
+    let version = old.as_ref().map_or(0, Dataset::version_id);
+    let uri = place.uri(TABLE);
+    let builder = CommitBuilder::new(&*uri).with_store_params(store_params());
+    wait(builder.execute(TransactionBuilder::new(version, operation).build())).map(|_| ())
 }
 
 /// A complete part as a bank whose rows wait for those of the others.
@@ -161,7 +196,15 @@ impl RowSource for Unmerged {
         None
     }
 
-    fn build_index(&self, _: usize) -> Result<()> {
+    fn indexed_rows(&self, _: usize) -> usize {
+        0
+    }
+
+    fn build_index(&self, _: usize, _: &CancelToken) -> Result<()> {
+        Self::refuse()
+    }
+
+    fn build_segment(&self, _: usize, _: PartNumber, _: &CancelToken) -> Result<usize> {
         Self::refuse()
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use anyhow::{Context, Result, bail, ensure};
 use arrow_array::{Array, Float32Array, UInt64Array};
@@ -11,26 +11,24 @@ use futures::StreamExt;
 use lance::Dataset;
 use lance::dataset::ProjectionRequest;
 use lance::dataset::scanner::{RowAddrMask, RowAddrTreeMap};
-use lance::index::DatasetIndexExt;
-use lance::index::vector::VectorIndexParams;
-use lance_index::IndexType;
+use lance::table::format::IndexMetadata;
 use lance_linalg::distance::MetricType;
+use serde::{Deserialize, Serialize};
 
 use super::super::far::{FarIndex, RowSource};
 use super::super::manifest::Manifest;
+use super::super::part::PartNumber;
 use super::super::pixels::{KnownCopies, firsts_in};
 use super::super::rows::OwnedValues;
-use super::super::spec::BankSpec;
+use super::super::spec::{BankSpec, SpaceSpec};
 use super::super::store::Bank;
+use super::index::{self, IndexedColumn, is_covered};
 use super::parts::{self, EmptyRows};
 use super::store::{EMPTY, LancePlace, MOST, TABLE, wait};
 use super::table;
 use crate::files::MOST_WORDS;
+use crate::progress::CancelToken;
 
-/// Rows of a list of the index, about.
-const LIST_ROWS: usize = 4096;
-/// Most lists of an index.
-const MOST_LISTS: usize = 1 << 16;
 /// Rows that come past at a time, about.
 const BLOCK_ROWS: usize = 8192;
 
@@ -60,29 +58,63 @@ pub fn open(uri: &str) -> Result<Bank> {
     Ok(Bank::of_manifest(manifest, layout, copies).read_from(&source))
 }
 
+/// What the index of a space was seen to find, as it is noted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct NotedIndex {
+    #[serde(flatten)]
+    found: FarIndex,
+    /// Of which segments that is: with others it is not known.
+    #[serde(default)]
+    segments: Vec<String>,
+}
+
+/// The index of a space.
+#[derive(Debug, Default)]
+struct ColumnIndex {
+    segments: Vec<IndexMetadata>,
+    /// Rows that they are of.
+    rows: usize,
+    noted: Option<NotedIndex>,
+}
+
+impl ColumnIndex {
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.segments.iter().map(|segment| segment.uuid.to_string()).collect();
+        names.sort_unstable();
+        names
+    }
+}
+
 /// A table that is open.
 #[derive(Debug)]
 struct LanceRows {
     place: LancePlace,
     table: RwLock<Dataset>,
-    /// Names of the spaces, and their columns.
-    spaces: Vec<String>,
+    /// The spaces, and their columns.
+    spaces: Vec<SpaceSpec>,
     columns: Vec<String>,
     /// By the rows that come before it: which fragment.
     fragments: Vec<(usize, u64)>,
+    rows: usize,
     /// Lists of an index.
     lists: usize,
     empty: Vec<Vec<Range<usize>>>,
-    index: Mutex<BTreeMap<String, FarIndex>>,
+    /// By space.
+    indexes: Mutex<Vec<ColumnIndex>>,
 }
 
 impl LanceRows {
     fn open(place: LancePlace, spec: &BankSpec, patches: usize) -> Result<Self> {
-        let uri = place.uri(TABLE);
-        let words = || format!("cannot open {}", place.words(TABLE).display());
-        let table = wait(Dataset::open(&uri)).with_context(words)?;
+        let table =
+            place.table()?.with_context(|| format!("{} is not there", place.words(TABLE).display()))?;
         let (mut fragments, mut rows) = (vec![], 0);
         for fragment in table.fragments().iter() {
+            // The order of rows is that of addresses.
+            ensure!(
+                fragments.last().is_none_or(|(_, before)| *before < fragment.id),
+                "{}: its fragments are out of order; it was changed by another program, make the bank again",
+                place.words(TABLE).display()
+            );
             fragments.push((rows, fragment.id));
             let count = fragment.num_rows().with_context(|| {
                 format!("{}: a fragment does not say how many rows it has", place.words(TABLE).display())
@@ -100,20 +132,54 @@ impl LanceRows {
             Some(bytes) => serde_json::from_slice(&bytes).with_context(|| damaged(EMPTY))?,
             None => EmptyRows::default(),
         };
-        let index = match place.find(INDEX, MOST_WORDS)? {
+        let mut noted: BTreeMap<String, NotedIndex> = match place.find(INDEX, MOST_WORDS)? {
             Some(bytes) => serde_json::from_slice(&bytes).with_context(|| damaged(INDEX))?,
             None => BTreeMap::default(),
         };
-        Ok(Self {
-            spaces: spec.spaces.iter().map(|space| space.name.clone()).collect(),
+        let indexes = spec
+            .spaces
+            .iter()
+            .map(|space| ColumnIndex { noted: noted.remove(&space.name), ..ColumnIndex::default() });
+        let opened = Self {
+            indexes: Mutex::new(indexes.collect()),
             columns: table::columns(&spec.spaces),
             empty: spec.spaces.iter().map(|space| empty.of(&space.name)).collect(),
+            spaces: spec.spaces.clone(),
             table: RwLock::new(table),
-            index: Mutex::new(index),
-            lists: (rows / LIST_ROWS).clamp(1, MOST_LISTS),
+            lists: index::lists(rows),
             fragments,
+            rows,
             place,
-        })
+        };
+        for space in 0..opened.spaces.len() {
+            opened.look_at_index(space)?;
+        }
+        Ok(opened)
+    }
+
+    fn column(&self, space: usize) -> IndexedColumn<'_> {
+        let width = self.spaces[space].width as usize;
+        IndexedColumn { place: &self.place, name: &self.columns[space], width }
+    }
+
+    /// Sees which segments the index of a space has by now.
+    fn look_at_index(&self, space: usize) -> Result<()> {
+        let segments = self.column(space).segments(&self.table())?;
+        let covered = (0..self.fragments.len()).filter(|at| is_covered(&segments, self.fragments[*at].1));
+        let rows = covered.map(|at| self.rows_of(at).len()).sum();
+        let mut indexes = self.indexes();
+        (indexes[space].segments, indexes[space].rows) = (segments, rows);
+        Ok(())
+    }
+
+    fn indexes(&self) -> MutexGuard<'_, Vec<ColumnIndex>> {
+        self.indexes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Rows of a fragment.
+    fn rows_of(&self, at: usize) -> Range<usize> {
+        let end = self.fragments.get(at + 1).map_or(self.rows, |(first, _)| *first);
+        self.fragments[at].0..end
     }
 
     fn table(&self) -> Dataset {
@@ -189,7 +255,7 @@ impl RowSource for LanceRows {
         among: Option<&[Range<usize>]>,
     ) -> Result<Vec<usize>> {
         let facts =
-            self.index(space).with_context(|| format!("space {} has no index", self.spaces[space]))?;
+            self.index(space).with_context(|| format!("space {} has no index", self.spaces[space].name))?;
         let table = self.table();
         let mut scanner = table.scan();
         scanner.empty_project()?.with_row_id();
@@ -214,45 +280,50 @@ impl RowSource for LanceRows {
     }
 
     fn index(&self, space: usize) -> Option<FarIndex> {
-        self.index.lock().unwrap_or_else(PoisonError::into_inner).get(&self.spaces[space]).copied()
+        let indexes = self.indexes();
+        let index = &indexes[space];
+        let noted = index.noted.as_ref().filter(|noted| index.rows > 0 && noted.segments == index.names());
+        noted.map(|noted| noted.found)
     }
 
-    fn build_index(&self, space: usize) -> Result<()> {
+    fn indexed_rows(&self, space: usize) -> usize {
+        self.indexes()[space].rows
+    }
+
+    fn build_index(&self, space: usize, cancel: &CancelToken) -> Result<()> {
         let mut table = self.table();
-        let params = VectorIndexParams::ivf_rq(self.lists, 1, MetricType::Cosine);
-        let column = self.columns[space].as_str();
-        let name = Some(index_name(column));
-        let columns = [column];
-        wait(table.create_index(&columns, IndexType::Vector, name, &params, true)).with_context(|| {
-            format!("cannot make an index of {} in {}", self.spaces[space], self.place.words(TABLE).display())
-        })?;
+        self.column(space).build(&mut table, cancel)?;
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
-        Ok(())
+        self.look_at_index(space)
+    }
+
+    fn build_segment(&self, space: usize, part: PartNumber, cancel: &CancelToken) -> Result<usize> {
+        let made = self.column(space).build_apart(&mut self.table(), part, cancel)?;
+        let of_segment = (0..self.fragments.len()).filter(|at| made.contains(&self.fragments[*at].1));
+        Ok(of_segment.map(|at| self.rows_of(at).len()).sum())
     }
 
     fn index_bytes(&self, space: usize) -> Result<u64> {
-        let name = index_name(&self.columns[space]);
-        let parts = wait(async { self.table().load_indices_by_name(&name).await })?;
-        let sizes = parts.iter().map(|part| self.place.bytes_in(&format!("{TABLE}/_indices/{}", part.uuid)));
+        let segments = self.indexes()[space].segments.clone();
+        let sizes =
+            segments.iter().map(|part| self.place.bytes_in(&format!("{TABLE}/_indices/{}", part.uuid)));
         sizes.sum()
     }
 
     fn note_index(&self, space: usize, found: FarIndex) -> Result<()> {
-        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
-        index.insert(self.spaces[space].clone(), found);
+        let mut indexes = self.indexes();
+        let segments = indexes[space].names();
+        indexes[space].noted = Some(NotedIndex { found, segments });
         if found.queries == 0 {
             // Only tried.
             return Ok(());
         }
-        self.place.write(INDEX, &serde_json::to_vec_pretty(&*index)?)
+        let names = self.spaces.iter().map(|space| &space.name);
+        let noted = names.zip(&*indexes).filter_map(|(name, index)| Some((name, index.noted.as_ref()?)));
+        self.place.write(INDEX, &serde_json::to_vec_pretty(&noted.collect::<BTreeMap<_, _>>())?)
     }
 
     fn empty(&self, space: usize) -> &[Range<usize>] {
         &self.empty[space]
     }
-}
-
-/// What the index of a column is called.
-fn index_name(column: &str) -> String {
-    format!("{column}_near")
 }

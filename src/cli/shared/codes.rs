@@ -2,7 +2,7 @@
 
 use super::output::{bytes, thousands};
 use crate::engine::MeasuredRecall;
-use crate::engine::jobs::index::{SpaceCodes, SpaceIndex};
+use crate::engine::jobs::index::{SegmentReport, SpaceCodes, SpaceIndex};
 
 /// What codes that are there take, what they find, and where they lie.
 pub fn codes_words(codes: &SpaceCodes) -> String {
@@ -43,6 +43,17 @@ pub fn index_words(index: &SpaceIndex) -> String {
         thousands(index.patches),
         bytes(index.bytes),
         thousands(compared.round())
+    )
+}
+
+/// What a part of an index is of.
+pub fn segment_words(segment: &SegmentReport) -> String {
+    let SegmentReport { space, part, patches, of, seconds } = segment;
+    format!(
+        "{space}: part {part} of the index is made of {} of {} patches, in {seconds:.1} s; `bagssl bank index` without --shard \
+         joins the parts and measures what they find",
+        thousands(*patches as u64),
+        thousands(*of as u64)
     )
 }
 

@@ -11,7 +11,7 @@ mod signals;
 mod values;
 mod voice;
 
-pub use codes::{codes_words, index_words};
+pub use codes::{codes_words, index_words, segment_words};
 pub use commander::{Commander, SharedArgs, WrongUsage, decoding_words, skipped_words};
 pub use decoding_args::DecodingArgs;
 pub use model_args::{ModelArgs, OverrideArgs};

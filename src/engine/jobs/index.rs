@@ -1,12 +1,12 @@
 //! Codes of a bank's rows, by which it is searched faster and not quite exactly.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use serde::Serialize;
 
-use crate::bank::{Bank, BankOutput, VectorCache, open_bank};
+use crate::bank::{Bank, BankOutput, PartNumber, VectorCache, open_bank};
 use crate::engine::ask::SearchWay;
 use crate::engine::jobs::Job;
 use crate::progress::{CancelToken, Progress};
@@ -66,18 +66,20 @@ pub(super) fn codes_of(bank: &Bank, cache: Option<&VectorCache>) -> (Vec<SpaceCo
     let of_space = |space: &str| -> anyhow::Result<Option<SpaceCodes>> {
         let stored = bank.space(space)?;
         if let Some(source) = bank.far() {
-            let index = |measured| -> anyhow::Result<SpaceCodes> {
-                Ok(SpaceCodes {
-                    space: space.into(),
-                    patches: stored.searchable(),
-                    of: stored.searchable(),
-                    bytes: source.index_bytes(stored.index())?,
-                    folder: source.place(),
-                    beside_bank: true,
-                    measured: Some(measured),
-                })
+            let patches = match source.indexed_rows(stored.index()) {
+                0 => return Ok(None),
+                all if all == bank.patches() => stored.searchable(),
+                some => some as u64,
             };
-            return Processor::by_index().recall(bank, space).map(index).transpose();
+            return Ok(Some(SpaceCodes {
+                space: space.into(),
+                patches,
+                of: stored.searchable(),
+                bytes: source.index_bytes(stored.index())?,
+                folder: source.place(),
+                beside_bank: true,
+                measured: Processor::by_index().recall(bank, space),
+            }));
         }
         let described = |codes: &RowCodes, measured| SpaceCodes {
             space: space.into(),
@@ -140,19 +142,13 @@ pub(super) fn indexed(
     }
 }
 
-/// Makes the index of a space whose rows lie elsewhere, there, and measures what it finds.
+/// Makes what is missing of the index of a space whose rows lie elsewhere, there, and measures what it finds.
 fn indexed_far(bank: &Bank, space: &str, job: &mut Job<'_>) -> anyhow::Result<SpaceIndex> {
     let source = bank.far().context("the rows lie here")?;
     let clock = Instant::now();
-    (job.progress)(Progress {
-        what: "indexing",
-        done: 0,
-        total: bank.patches() as u64,
-        resumed: 0,
-        unit: "patches",
-        elapsed: clock.elapsed(),
-    });
-    source.build_index(bank.space(space)?.index())?;
+    let resumed_patches = source.indexed_rows(bank.space(space)?.index());
+    say_indexing(bank, resumed_patches, job);
+    source.build_index(bank.space(space)?.index(), job.cancel)?;
     let seconds = clock.elapsed().as_secs_f64();
     let clock = Instant::now();
     let measured = measure_index(bank, space, job.cancel)?;
@@ -161,11 +157,70 @@ fn indexed_far(bank: &Bank, space: &str, job: &mut Job<'_>) -> anyhow::Result<Sp
         patches: bank.patches(),
         bytes: source.index_bytes(bank.space(space)?.index())?,
         folder: None,
-        resumed_patches: 0,
+        resumed_patches,
         seconds: Some(seconds),
         measuring_seconds: Some(clock.elapsed().as_secs_f64()),
         measured,
     })
+}
+
+fn say_indexing(bank: &Bank, resumed: usize, job: &mut Job<'_>) {
+    (job.progress)(Progress {
+        what: "indexing",
+        done: resumed as u64,
+        total: bank.patches() as u64,
+        resumed: resumed as u64,
+        unit: "patches",
+        elapsed: Duration::ZERO,
+    });
+}
+
+/// A part of the index of one space.
+#[derive(Clone, Debug, Serialize)]
+pub struct SegmentReport {
+    /// Its name.
+    pub space: String,
+    /// Which part, `I/N`.
+    pub part: String,
+    /// Patches that it is of; of the part, those that had no index before.
+    pub patches: usize,
+    /// Patches of the bank.
+    pub of: usize,
+    /// Seconds that it took.
+    pub seconds: f64,
+}
+
+/// Makes `part` of the index of `spaces` of the bank in `place`, which lies in Lance, for [`index`] to join with the
+/// others. It may be killed, started again and run twice.
+///
+/// # Errors
+/// As of [`index`]; the bank lies in a folder.
+pub fn segments(
+    place: &Path,
+    spaces: &[String],
+    part: PartNumber,
+    mut job: Job<'_>,
+) -> anyhow::Result<Vec<SegmentReport>> {
+    let bank = open_bank(place)?;
+    let source = bank.far().with_context(|| {
+        format!("{} lies in a folder, whose codes one process makes: without --shard", place.display())
+    })?;
+    let all: Vec<String> = bank.spaces().map(String::from).collect();
+    let spaces = if spaces.is_empty() { &all } else { spaces };
+    let indices = spaces.iter().map(|space| Ok(bank.space(space)?.index()));
+    let indices = indices.collect::<anyhow::Result<Vec<_>>>()?;
+    let made = spaces.iter().zip(indices).map(|(space, index)| {
+        let clock = Instant::now();
+        say_indexing(&bank, 0, &mut job);
+        Ok(SegmentReport {
+            space: space.clone(),
+            part: part.to_string(),
+            patches: source.build_segment(index, part, job.cancel)?,
+            of: bank.patches(),
+            seconds: clock.elapsed().as_secs_f64(),
+        })
+    });
+    made.collect()
 }
 
 /// Codes that are made while a bank is written: those of its rows so far are written down whenever it has grown by a
