@@ -24,3 +24,6 @@ pub(super) use publish::merge;
 pub(super) use rows::open;
 pub(super) use store::{read_beside, write_beside};
 pub(super) use writer::create;
+
+#[cfg(test)]
+mod tests;
