@@ -91,6 +91,11 @@ impl Cache {
         self.folder.join(format!("{aggregate}-{number:05}.safetensors"))
     }
 
+    /// Where all vectors by an aggregate may lie, row by row, while they are used.
+    pub fn rows(&self, aggregate: Aggregate) -> PathBuf {
+        self.folder.join(format!("{aggregate}.rows"))
+    }
+
     /// The vectors that were stored, if they are there and whole. A damaged file is made again, and so is one of an
     /// earlier version that left out images whose files could not be read then.
     pub fn load(&self, aggregate: Aggregate, number: usize, indices: &[usize]) -> Option<Shard> {

@@ -14,11 +14,12 @@ use super::config::{Classifier, EvalConfig, chosen};
 use super::features::Features;
 use super::knn::KnnWork;
 use super::linear::LinearProbe;
-use super::plan::FeaturePlan;
+use super::plan::{FeaturePlan, inputs_per_image};
 use super::split::{SplitUnit, SplitWork};
 use crate::augment::{Crop, ViewConfig};
 use crate::dataset::{Coverage, Dataset, class_difference};
 use crate::embed::Embedder;
+use crate::memory::NoRoom;
 use crate::progress::{CancelToken, Progress};
 use crate::stats::{Interval, wilson};
 
@@ -110,8 +111,8 @@ struct InputCount {
 
 /// A classifier at work.
 enum ClassifierWork {
-    /// The aggregate, its queries, and the time so far, seconds.
-    Knn(usize, KnnWork, f64),
+    /// The aggregate, its queries, the time so far, seconds, and when they began.
+    Knn(usize, KnnWork, f64, Instant),
     /// All probes side by side with the time of each, seconds, and when they began.
     Linear(Vec<(LinearProbe, f64)>, u64, Instant),
 }
@@ -123,8 +124,19 @@ impl EvalWork {
     /// What cannot be done with these images: classes, memory, sizes; a cache that is in use.
     pub fn begin(
         embedder: &Embedder,
+        splits: [&Arc<dyn Dataset>; 2],
+        config: &EvalConfig,
+    ) -> anyhow::Result<Self> {
+        Self::begin_where(embedder, splits, config, |plan, images, classes| plan.ensure_fits(images, classes))
+    }
+
+    /// As [`EvalWork::begin`], with what tells whether the vectors of so many images, for so many classes, fit into memory.
+    /// Those that do not lie in files beside the cache.
+    fn begin_where(
+        embedder: &Embedder,
         [train, test]: [&Arc<dyn Dataset>; 2],
         config: &EvalConfig,
+        fit: impl FnOnce(&FeaturePlan<'_>, usize, usize) -> Result<(), NoRoom>,
     ) -> anyhow::Result<Self> {
         config.validate()?;
         let classes = train.classes().len();
@@ -146,16 +158,23 @@ impl EvalWork {
         let train_chosen = chosen(train.as_ref(), config.limit_train);
         let test_chosen = chosen(test.as_ref(), config.limit_test);
         let images = train_chosen.len() + test_chosen.len();
-        plan.ensure_fits(images, classes)?;
+        let in_files = match (fit(&plan, images, classes), &config.cache) {
+            (Ok(()), _) => false,
+            (Err(no_room), None) => return Err(no_room.into()),
+            (Err(_), Some(_)) => {
+                plan.ensure_fits(0, classes)?;
+                true
+            }
+        };
         let part = |data: &Arc<dyn Dataset>, chosen: Vec<usize>| {
             plan.check(data.as_ref())?;
             let cache =
                 config.cache.as_ref().map(|folder| Cache::open(folder, &plan, data.as_ref(), &chosen));
-            let work = SplitWork::new(chosen, cache.transpose()?, config.patches.len());
+            let work = SplitWork::new(chosen, cache.transpose()?, &config.patches, in_files)?;
             anyhow::Ok(SplitPart { data: data.clone(), work, tables: vec![], coverage: None })
         };
         let splits = [part(train, train_chosen)?, part(test, test_chosen)?];
-        let total = plan.inputs_per_image() * images as u64;
+        let total = inputs_per_image(&config.patches) * images as u64;
         Ok(Self {
             fewest: fewest_patches(config, &splits),
             config: config.clone(),
@@ -211,7 +230,7 @@ impl EvalWork {
         };
         let unit = SplitUnit { plan: &plan, inputs, cancel, tick: &mut tick };
         if work.advance(data.as_ref(), unit).with_context(|| data.name())? {
-            let found = work.finish();
+            let found = work.finish()?;
             let images = work.images() - found.skipped.len();
             let skipped = [data.skipped(), &found.skipped].concat();
             *coverage = Some(Coverage { images, of: data.len(), skipped });
@@ -232,27 +251,30 @@ impl EvalWork {
         let Some(classifier) = self.config.classifiers.get(self.classified) else { return Ok(()) };
         let pairs = self.config.patches.len();
         let work = self.current.take().unwrap_or_else(|| match classifier {
-            Classifier::Knn => ClassifierWork::Knn(0, self.pair(0).knn(&self.config), 0.0),
+            Classifier::Knn => ClassifierWork::Knn(0, self.pair(0).knn(&self.config), 0.0, Instant::now()),
             Classifier::Linear => {
                 let fresh = |place| (self.pair(place).probe(&self.config), 0.0);
                 ClassifierWork::Linear((0..pairs).map(fresh).collect(), 0, Instant::now())
             }
         });
         match work {
-            ClassifierWork::Knn(place, mut knn, seconds) => {
+            ClassifierWork::Knn(place, mut knn, seconds, started) => {
                 let clock = Instant::now();
                 let is_done = knn.advance();
                 let seconds = seconds + clock.elapsed().as_secs_f64();
+                let [done, total] = [knn.done() + place * knn.total(), pairs * knn.total()].map(|n| n as u64);
+                let elapsed = started.elapsed();
+                progress(Progress { what: "comparing", done, total, resumed: 0, unit: "images", elapsed });
                 if !is_done {
-                    self.current = Some(ClassifierWork::Knn(place, knn, seconds));
+                    self.current = Some(ClassifierWork::Knn(place, knn, seconds, started));
                     return Ok(());
                 }
-                self.rows.push(self.pair(place).row(Classifier::Knn, knn.accuracy(), seconds));
+                self.rows.push(self.pair(place).row(Classifier::Knn, knn.accuracy(), seconds)?);
                 match place + 1 == pairs {
                     true => self.classified += 1,
                     false => {
                         let next = self.pair(place + 1).knn(&self.config);
-                        self.current = Some(ClassifierWork::Knn(place + 1, next, 0.0));
+                        self.current = Some(ClassifierWork::Knn(place + 1, next, 0.0, started));
                     }
                 }
             }
@@ -280,7 +302,7 @@ impl EvalWork {
             rows.push(EvalRow {
                 train_accuracy,
                 train_loss,
-                ..pair.row(Classifier::Linear, accuracy, *seconds)
+                ..pair.row(Classifier::Linear, accuracy, *seconds)?
             });
         }
         self.rows.extend(rows);
@@ -363,12 +385,15 @@ impl Pair<'_> {
         LinearProbe::new(self.known.clone(), self.classes, config.linear)
     }
 
-    fn row(&self, classifier: Classifier, accuracy: f64, seconds: f64) -> EvalRow {
+    /// # Errors
+    /// Vectors in a file that were not all there.
+    fn row(&self, classifier: Classifier, accuracy: f64, seconds: f64) -> anyhow::Result<EvalRow> {
+        [self.known, self.asked].into_iter().try_for_each(|features| features.values.check())?;
         let images = self.asked.labels.len();
         let right = (accuracy * images as f64).round() as usize;
         let Interval { low, high, .. } = wilson(right, images);
         let asked_for = if let Aggregate::Mean(count) = self.aggregate { count } else { 0 };
-        EvalRow {
+        Ok(EvalRow {
             classifier,
             patches: self.aggregate,
             fewest_patches: self.fewest.filter(|&fewest| fewest < asked_for),
@@ -381,6 +406,10 @@ impl Pair<'_> {
             train_accuracy: None,
             train_loss: None,
             seconds,
-        }
+        })
     }
 }
+
+#[cfg(test)]
+#[path = "evaluation_tests.rs"]
+mod tests;

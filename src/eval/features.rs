@@ -8,6 +8,7 @@ use anyhow::{Context, ensure};
 use super::aggregate::{self, Aggregate, LOCAL_GRID};
 use super::cache::Shard;
 use super::plan::{FeaturePlan, mean_counts};
+use super::values::{FeatureValues, GatheredValues};
 use crate::augment::{self, Crop, CropBox, ViewConfig, ViewParams, view_rng};
 use crate::dataset::{Dataset, Skipped};
 use crate::embed::{ChangedView, CropSource, PatchSource};
@@ -18,11 +19,33 @@ use crate::model::Space;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Features {
     /// `[images, width]`, row-major, un-normalised.
-    pub values: Vec<f32>,
+    pub values: FeatureValues,
     /// Values of a vector.
     pub width: usize,
     /// Class of each row.
     pub labels: Vec<u32>,
+}
+
+/// Feature vectors that are being gathered.
+pub(super) struct GatheredFeatures {
+    pub values: GatheredValues,
+    pub width: usize,
+    pub labels: Vec<u32>,
+}
+
+impl GatheredFeatures {
+    /// None yet, of `width` values (0: what the first ones have).
+    pub fn new(values: GatheredValues, width: usize) -> Self {
+        Self { values, width, labels: vec![] }
+    }
+
+    /// All of them.
+    ///
+    /// # Errors
+    /// A file that cannot be written or mapped.
+    pub fn finish(self) -> anyhow::Result<Features> {
+        Ok(Features { values: self.values.finish()?, width: self.width, labels: self.labels })
+    }
 }
 
 /// A crop of an image, and what decides how it is changed.
@@ -203,7 +226,7 @@ pub(super) fn mean_of_rows(rows: &[f32], width: usize) -> impl Iterator<Item = f
 /// Adds one shard of each aggregate to its table, which will have `images` rows at most.
 pub(super) fn append(
     data: &dyn Dataset,
-    tables: &mut [Features],
+    tables: &mut [GatheredFeatures],
     skipped: &mut Vec<Skipped>,
     (shards, images): (Vec<Shard>, usize),
 ) -> anyhow::Result<()> {
@@ -212,11 +235,7 @@ pub(super) fn append(
         let fits = table.width == 0 || shard.images.is_empty() || table.width == shard.width;
         ensure!(fits, "vectors have {} values here and {} before", shard.width, table.width);
         table.width = table.width.max(shard.width);
-        if table.values.is_empty() {
-            // All at once: a table that grows is there twice for a moment.
-            table.values.reserve_exact(images * table.width);
-        }
-        table.values.extend(shard.values);
+        table.values.extend(&shard.values, images * table.width)?;
         let labels = shard.images.iter().map(|&image| data.label(image as usize).context("it has no label"));
         table.labels.extend(labels.collect::<anyhow::Result<Vec<u32>>>()?);
     }

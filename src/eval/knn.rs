@@ -48,83 +48,128 @@ pub fn accuracy(known: &Features, asked: &Features, classes: usize, config: &Knn
 }
 
 /// Multiply-adds that a unit of [`KnnWork`] is made of, about: a few dozen milliseconds.
-const UNIT: usize = 8 << 30;
-/// Values of a block of train images that stay in a core's cache while they are multiplied with the queries.
-const BLOCK_VALUES: usize = 1 << 16;
+const UNIT: usize = 4 << 30;
+/// Known rows that come past at once.
+const PIECE: usize = 1024;
+/// Values of those that stay in a core's cache while they are multiplied with a block of queries.
+const NEAR_VALUES: usize = 1 << 16;
 
 /// The class of each row of `asked`. All similarities are computed, block by block; of equal ones the
 /// earlier train image is nearer, and of equal votes the lower class wins.
 pub fn predictions(known: &Features, asked: &Features, classes: usize, config: &KnnConfig) -> Vec<u32> {
-    predicted(known, &inverse_norms(&known.values, known.width), &asked.values, classes, config)
-}
-
-/// The class of each row of `asked`; `inv_norms` are those of the rows of `known`.
-fn predicted(
-    known: &Features,
-    inv_norms: &[f32],
-    asked: &[f32],
-    classes: usize,
-    config: &KnnConfig,
-) -> Vec<u32> {
-    let width = known.width;
-    // As many for each thread, as long as there are many.
-    let rows = asked.len() / width;
-    let each = rows.div_ceil(rayon::current_num_threads()).clamp(1, TOGETHER);
-    let classified = asked.par_chunks(each * width).map(|queries| {
-        let near = nearest(known, inv_norms, queries, config.k);
-        near.into_iter().map(|hits| vote(&hits, &known.labels, classes, config)).collect::<Vec<u32>>()
-    });
-    classified.flatten().collect()
-}
-
-/// The `k` rows of `known` of the largest cosine with each of `queries`, best first.
-fn nearest(known: &Features, inv_norms: &[f32], queries: &[f32], k: usize) -> Vec<Vec<Hit>> {
-    let width = known.width;
-    // Of length 1, so that no product leaves float32.
-    let norms = inverse_norms(queries, width);
-    let unit =
-        |(row, inv_norm): (&[f32], f32)| row.iter().map(move |value| value * inv_norm).collect::<Vec<f32>>();
-    let unit: Vec<f32> = queries.chunks_exact(width).zip(norms).flat_map(unit).collect();
-    let count = queries.len() / width;
-    let panels = QueryPanels::new(&unit, count);
-    let stride = panels.stride();
-    let block = (BLOCK_VALUES / width.max(stride)).max(28);
-    let mut best: Vec<Best> = (0..count).map(|_| Best::new(k)).collect();
-    // Behind the last query nothing is near.
-    let mut least = vec![f32::INFINITY; stride];
-    least[..count].fill(f32::NEG_INFINITY);
-    let (mut products, mut reached) = (vec![0.0; block * stride], vec![]);
-    for (first, rows) in known.values.chunks(block * width).enumerate() {
-        let products = &mut products[..rows.len() / width * stride];
-        panels.products(rows, products);
-        for (row, products) in (first * block..).zip(products.chunks_exact(stride)) {
-            reached.clear();
-            panels.reached(products, inv_norms[row], &least, &mut reached);
-            for query in reached.iter().map(|query| *query as usize) {
-                best[query].offer(Hit { row, cosine: products[query] * inv_norms[row] });
-                least[query] = best[query].least();
-            }
-        }
-    }
-    best.into_iter().map(Best::into_sorted).collect()
+    let mut passing = KnnPortion::begin(&asked.values, known.width, config.k);
+    while !passing.advance(known) {}
+    passing.predicted(&known.labels, classes, config)
 }
 
 /// 1 over the length of each row.
 fn inverse_norms(values: &[f32], width: usize) -> Vec<f32> {
     let of = |row: &[f32]| row.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt().max(1e-12);
-    values.par_chunks_exact(width).map(|row| of(row).recip() as f32).collect()
+    values.par_chunks_exact(width).with_min_len(64).map(|row| of(row).recip() as f32).collect()
 }
 
-/// [`accuracy`], some queries at a time.
+/// Queries past which the known vectors come, piece by piece, so that those may lie in a file.
+#[derive(Default)]
+struct KnnPortion {
+    blocks: Vec<QueryBlock>,
+    queries: usize,
+    /// Known rows that came past.
+    at: usize,
+}
+
+impl KnnPortion {
+    /// Nothing came past yet.
+    fn begin(queries: &[f32], width: usize, k: usize) -> Self {
+        let count = queries.len() / width;
+        // As many for each thread, as long as there are many.
+        let each = count.div_ceil(rayon::current_num_threads()).clamp(1, TOGETHER);
+        let blocks = queries.par_chunks(each * width).map(|queries| QueryBlock::new(queries, width, k));
+        Self { blocks: blocks.collect(), queries: count, at: 0 }
+    }
+
+    /// The next piece comes past. Returns whether it was the last.
+    fn advance(&mut self, known: &Features) -> bool {
+        let (width, count, at) = (known.width, known.labels.len(), self.at);
+        let end = (at + PIECE).min(count);
+        let piece = &known.values[at * width..end * width];
+        let inv_norms = inverse_norms(piece, width);
+        self.blocks.par_iter_mut().for_each(|block| block.take(piece, &inv_norms, at));
+        self.at = end;
+        end == count
+    }
+
+    /// The class of each query, once all came past.
+    fn predicted(self, labels: &[u32], classes: usize, config: &KnnConfig) -> Vec<u32> {
+        let near = self.blocks.into_iter().flat_map(|block| block.best);
+        near.map(|best| voted(&best.into_sorted(), labels, classes, config)).collect()
+    }
+}
+
+/// Queries that are multiplied together, and the nearest known rows of each so far.
+struct QueryBlock {
+    panels: QueryPanels,
+    best: Vec<Best>,
+    /// By query: a cosine that is below would not be kept. Behind the last query none would.
+    least: Vec<f32>,
+    /// Room to work in.
+    products: Vec<f32>,
+    reached: Vec<u32>,
+}
+
+impl QueryBlock {
+    fn new(queries: &[f32], width: usize, k: usize) -> Self {
+        // Of length 1, so that no product leaves float32.
+        let rows = queries.chunks_exact(width).zip(inverse_norms(queries, width));
+        let unit: Vec<f32> = rows.flat_map(|(row, inv_norm)| row.iter().map(move |v| v * inv_norm)).collect();
+        let count = queries.len() / width;
+        let panels = QueryPanels::new(&unit, count);
+        let mut least = vec![f32::INFINITY; panels.stride()];
+        least[..count].fill(f32::NEG_INFINITY);
+        let best = (0..count).map(|_| Best::new(k)).collect();
+        Self { panels, best, least, products: vec![], reached: vec![] }
+    }
+
+    /// Takes in `rows` of which the first has number `first`.
+    fn take(&mut self, rows: &[f32], inv_norms: &[f32], first: usize) {
+        let (width, stride) = (rows.len() / inv_norms.len(), self.panels.stride());
+        let near = (NEAR_VALUES / width.max(stride)).max(28);
+        self.products.resize(near * stride, 0.0);
+        let of_rows = rows.chunks(near * width).zip(inv_norms.chunks(near));
+        for (first, (rows, inv_norms)) in (first..).step_by(near).zip(of_rows) {
+            let products = &mut self.products[..inv_norms.len() * stride];
+            self.panels.products(rows, products);
+            for (row, (products, inv_norm)) in (first..).zip(products.chunks_exact(stride).zip(inv_norms)) {
+                self.reached.clear();
+                self.panels.reached(products, *inv_norm, &self.least, &mut self.reached);
+                for query in self.reached.iter().map(|query| *query as usize) {
+                    self.best[query].offer(Hit { row, cosine: products[query] * inv_norm });
+                    self.least[query] = self.best[query].least();
+                }
+            }
+        }
+    }
+}
+
+/// The class for which `near`, best first, vote.
+fn voted(near: &[Hit], labels: &[u32], classes: usize, config: &KnnConfig) -> u32 {
+    let mut votes = vec![0.0f64; classes];
+    for hit in near {
+        // Relative to the best, so that no temperature overflows; votes keep their proportions.
+        votes[labels[hit.row] as usize] += f64::from((hit.cosine - near[0].cosine) / config.temperature).exp();
+    }
+    first_largest(&votes) as u32
+}
+
+/// [`accuracy`], a portion of the queries and a piece of the known vectors at a time.
 pub struct KnnWork {
     known: Arc<Features>,
     asked: Arc<Features>,
-    /// 1 over the length of each row of `known`.
-    inv_norms: Vec<f32>,
     classes: usize,
     config: KnnConfig,
     /// Queries that are classified at once.
     portion: usize,
+    /// Those at work.
+    passing: KnnPortion,
     /// Queries that are classified, and those of them that are right.
     done: usize,
     right: usize,
@@ -133,26 +178,38 @@ pub struct KnnWork {
 impl KnnWork {
     /// Nothing is classified yet.
     pub fn new(known: Arc<Features>, asked: Arc<Features>, classes: usize, config: KnnConfig) -> Self {
-        let inv_norms = inverse_norms(&known.values, known.width);
-        let portion = (UNIT / known.values.len().max(1)).max(128);
-        Self { known, asked, inv_norms, classes, config, portion, done: 0, right: 0 }
+        let portion = (UNIT / (PIECE * known.width.max(1))).max(128);
+        Self { known, asked, classes, config, portion, passing: KnnPortion::default(), done: 0, right: 0 }
     }
 
-    /// Classifies as many more as are soon done. Returns whether all are.
+    /// Goes on with as many as are soon done. Returns whether all are classified.
     pub fn advance(&mut self) -> bool {
         let (width, all) = (self.known.width, self.asked.labels.len());
         let end = (self.done + self.portion).min(all);
-        let asked = &self.asked.values[self.done * width..end * width];
-        let found = predicted(&self.known, &self.inv_norms, asked, self.classes, &self.config);
+        if self.passing.at == 0 {
+            let queries = &self.asked.values[self.done * width..end * width];
+            self.passing = KnnPortion::begin(queries, width, self.config.k);
+        }
+        if !self.passing.advance(&self.known) {
+            return false;
+        }
+        let passed = std::mem::take(&mut self.passing);
+        let found = passed.predicted(&self.known.labels, self.classes, &self.config);
         let labels = &self.asked.labels[self.done..end];
         self.right += found.iter().zip(labels).filter(|(found, label)| found == label).count();
         self.done = end;
         self.done == all
     }
 
-    /// Queries that are classified.
+    /// Queries that are classified; of those at work the part that known vectors came past.
     pub fn done(&self) -> usize {
-        self.done
+        let KnnPortion { queries, at, .. } = &self.passing;
+        self.done + queries * at / self.known.labels.len().max(1)
+    }
+
+    /// Queries in all.
+    pub fn total(&self) -> usize {
+        self.asked.labels.len()
     }
 
     /// Part of them that is classified right, 0 to 1.
@@ -161,24 +218,14 @@ impl KnnWork {
     }
 }
 
-/// The class for which `near`, best first, vote most.
-fn vote(near: &[Hit], labels: &[u32], classes: usize, config: &KnnConfig) -> u32 {
-    let mut votes = vec![0.0f64; classes];
-    for hit in near {
-        // Relative to the best, so that no temperature overflows; votes keep their proportions.
-        votes[labels[hit.row] as usize] +=
-            f64::from((hit.cosine - near[0].cosine) / config.temperature).exp();
-    }
-    first_largest(&votes) as u32
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::eval::values::GatheredValues;
 
     fn features(rows: &[([f32; 2], u32)]) -> Features {
         Features {
-            values: rows.iter().flat_map(|(row, _)| *row).collect(),
+            values: rows.iter().flat_map(|(row, _)| *row).collect::<Vec<f32>>().into(),
             width: 2,
             labels: rows.iter().map(|(_, label)| *label).collect(),
         }
@@ -206,6 +253,46 @@ mod tests {
         assert!(!work.advance());
         while !work.advance() {}
         assert_eq!((work.done(), work.accuracy()), (300, accuracy(&known, &asked, 3, &config)));
+    }
+
+    #[test]
+    fn the_nearest_are_those_of_all_sorted_whatever_pieces_they_come_in() {
+        // Few directions, so that many cosines are equal: then the earlier rows are nearer.
+        let row = |i: u32| ([(i.wrapping_mul(2_654_435_761) >> 26) as f32 - 32.0, 1.0], 0);
+        let known = features(&(0..3000).map(row).collect::<Vec<_>>());
+        let cosine = |at: u32| known.values[2 * at as usize].atan();
+        let mut sorted: Vec<u32> = (0..3000).collect();
+        sorted.sort_by(|a, b| cosine(*b).total_cmp(&cosine(*a)));
+        for k in [1, 20, 200, 3000, 5000] {
+            let mut portion = KnnPortion::begin(&[2.0, 0.0], 2, k);
+            while !portion.advance(&known) {}
+            let found = portion.blocks.remove(0).best.remove(0).into_sorted();
+            let found: Vec<u32> = found.iter().map(|hit| hit.row as u32).collect();
+            assert_eq!(found, sorted[..k.min(3000)], "the nearest {k}");
+        }
+    }
+
+    #[test]
+    fn vectors_that_come_past_are_voted_as_those_that_are_there() {
+        let folder = tempfile::tempdir().unwrap();
+        // Many equal cosines: of them the earlier row is nearer, on whichever side of a piece.
+        let rows: Vec<([f32; 2], u32)> = (0..2500u32)
+            .map(|i| ([f32::from((i % 37) as u8) - 18.0, f32::from((i % 5) as u8) + 1.0], i * i % 7))
+            .collect();
+        let held = Arc::new(features(&rows));
+        let mut values = GatheredValues::in_file(folder.path().join("rows")).unwrap();
+        values.extend(&held.values, 0).unwrap();
+        let filed = Arc::new(Features { values: values.finish().unwrap(), ..(*held).clone() });
+        let config = KnnConfig { k: 9, temperature: 0.2 };
+        let mut work = KnnWork::new(filed.clone(), filed, 7, config);
+        work.portion = 1000;
+        let mut seen = vec![];
+        while !work.advance() {
+            seen.push(work.done());
+        }
+        // Three portions of queries, past each of which three pieces come.
+        assert_eq!(seen, [409, 819, 1000, 1409, 1819, 2000, 2204, 2409]);
+        assert_eq!((work.done(), work.accuracy()), (2500, accuracy(&held, &held, 7, &config)));
     }
 
     #[test]

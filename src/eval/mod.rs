@@ -13,7 +13,8 @@ mod plan;
 #[cfg(test)]
 mod reference_tests;
 mod split;
+pub mod values;
 
 pub use config::{Classifier, EvalConfig};
 pub use evaluation::{EvalRow, EvalWork, Evaluation};
-pub use plan::FeaturePlan;
+pub use plan::{FeaturePlan, inputs_per_image};

@@ -12,8 +12,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::aggregate;
-use super::features::Features;
+use super::features::{Features, GatheredFeatures};
 use super::knn::{self, KnnConfig};
+use super::values::GatheredValues;
 use crate::augment::Crop;
 use crate::dataset::{Dataset, class_difference};
 use crate::embed::{BATCH, Embedder, PatchSource};
@@ -111,7 +112,8 @@ impl OnlineKnn {
     /// Begins a measurement of `embedder`.
     pub fn start(self: &Arc<Self>, embedder: Embedder) -> OnlineRound {
         let spaces = embedder.info.spaces();
-        let tables = spaces.iter().map(|(_, width)| Features { width: *width, ..Features::default() });
+        let table = |(_, width): &(Space, usize)| GatheredFeatures::new(GatheredValues::Held(vec![]), *width);
+        let tables = spaces.iter().map(table);
         OnlineRound {
             tables: tables.collect(),
             spaces: spaces.into_iter().map(|(space, _)| space).collect(),
@@ -157,7 +159,7 @@ pub struct OnlineRound {
     embedder: Embedder,
     spaces: Vec<Space>,
     /// One for each space, of the images that are done.
-    tables: Vec<Features>,
+    tables: Vec<GatheredFeatures>,
     done: usize,
 }
 
@@ -177,7 +179,9 @@ impl OnlineRound {
             None => {
                 let whole: Vec<Arc<Image>> = images.iter().map(|chosen| chosen.image.clone()).collect();
                 let vectors = self.embedder.centrals(&whole, &self.spaces)?;
-                self.tables.iter_mut().zip(vectors).for_each(|(table, rows)| table.values.extend(rows));
+                for (table, rows) in self.tables.iter_mut().zip(vectors) {
+                    table.values.extend(&rows, self.knn.images.len() * table.width)?;
+                }
             }
             Some(size) => {
                 let mut sources = vec![];
@@ -195,7 +199,8 @@ impl OnlineRound {
                 }
                 let vectors = self.embedder.patches(&sources, size, &self.spaces)?;
                 for (table, rows) in self.tables.iter_mut().zip(vectors) {
-                    table.values.extend(means_of_groups(&rows, table.width, &counts));
+                    let means = means_of_groups(&rows, table.width, &counts);
+                    table.values.extend(&means, self.knn.images.len() * table.width)?;
                 }
             }
         }
@@ -205,12 +210,13 @@ impl OnlineRound {
         (self.done == self.knn.images.len()).then(|| self.result()).transpose()
     }
 
-    fn result(&self) -> anyhow::Result<OnlineResult> {
-        let accuracy = |table: &Features| {
-            let (known, asked) = split(table, self.knn.train_images);
-            knn::accuracy(&known, &asked, self.knn.classes, &KnnConfig::default())
+    fn result(&mut self) -> anyhow::Result<OnlineResult> {
+        let accuracy = |table: GatheredFeatures| {
+            let (known, asked) = split(&table.finish()?, self.knn.train_images);
+            Ok(knn::accuracy(&known, &asked, self.knn.classes, &KnnConfig::default()))
         };
-        let found: Vec<f64> = self.tables.iter().map(accuracy).collect();
+        let tables = std::mem::take(&mut self.tables).into_iter();
+        let found: Vec<f64> = tables.map(accuracy).collect::<anyhow::Result<_>>()?;
         let of_space = |wanted| self.spaces.iter().position(|space| *space == wanted).map(|at| found[at]);
         Ok(OnlineResult {
             h: of_space(Space::H).context("a model without h")?,
@@ -227,7 +233,7 @@ impl OnlineRound {
 /// The first `count` rows, and the rest.
 fn split(table: &Features, count: usize) -> (Features, Features) {
     let part = |values: &[f32], labels: &[u32]| Features {
-        values: values.to_vec(),
+        values: values.to_vec().into(),
         width: table.width,
         labels: labels.to_vec(),
     };
@@ -306,13 +312,13 @@ mod tests {
             };
             let table = |data: &dyn Dataset, indices: &[usize]| {
                 let cancel = CancelToken::default();
-                let mut work = SplitWork::new(indices.to_vec(), None, 1);
+                let mut work = SplitWork::new(indices.to_vec(), None, &aggregates, false).unwrap();
                 let tick: &mut dyn FnMut(u64, bool) = &mut |_, _| ();
                 while !work
                     .advance(data, SplitUnit { plan: &plan, inputs: 64, cancel: &cancel, tick })
                     .unwrap()
                 {}
-                work.finish().tables.remove(0)
+                work.finish().unwrap().tables.remove(0)
             };
             let (known, asked) = (table(train.as_ref(), &known), table(test.as_ref(), &asked));
             assert_eq!(found.h, knn::accuracy(&known, &asked, 10, &KnnConfig::default()));

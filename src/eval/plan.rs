@@ -56,7 +56,8 @@ impl FeaturePlan<'_> {
         Ok(())
     }
 
-    /// Passes vectors of so many images, and classifiers of so many classes, that fit into memory.
+    /// Passes vectors of so many images, and classifiers of so many classes, that fit into memory; with no images those
+    /// classifiers alone.
     ///
     /// # Errors
     /// [`NoRoom`].
@@ -65,9 +66,12 @@ impl FeaturePlan<'_> {
         // Beside the vectors a linear probe has its weights, their velocity and their gradient.
         let values = (images as u64 + 3 * classes as u64).saturating_mul(widths as u64);
         let budget = memory::budget();
-        let what =
-            || format!("the vectors of {} images, {} values each,", thousands(images), thousands(widths));
-        budget.ensure(budget.bank(), values.saturating_mul(4), what, "--limit")
+        let what = || match images {
+            0 => format!("a linear probe of {} values and {} classes", thousands(widths), thousands(classes)),
+            _ => format!("the vectors of {} images, {} values each,", thousands(images), thousands(widths)),
+        };
+        let remedy = if images == 0 { "fewer --patches" } else { "--cache DIR, which keeps them on disk" };
+        budget.ensure(budget.bank(), values.saturating_mul(4), what, remedy)
     }
 
     /// Values of a vector of a crop.
@@ -85,22 +89,17 @@ impl FeaturePlan<'_> {
             Aggregate::LocalMap => h * (self.embedder.info.input as usize / 16 + 1).pow(2),
         }
     }
+}
 
-    /// Inputs to the network for each image.
-    pub fn inputs_per_image(&self) -> u64 {
-        self.aggregates_inputs(self.aggregates)
-    }
-
-    /// Inputs to the network for each image, for `aggregates` alone.
-    pub(super) fn aggregates_inputs(&self, aggregates: &[Aggregate]) -> u64 {
-        let most = mean_counts(aggregates).into_iter().max().unwrap_or(0) as u64;
-        let others = aggregates.iter().map(|aggregate| match aggregate {
-            Aggregate::Mean(_) => 0,
-            Aggregate::Central | Aggregate::LocalMap => 1,
-            Aggregate::LocalPatches => 25,
-        });
-        most + others.sum::<u64>()
-    }
+/// Inputs to the network for each image: every patch goes through it once and counts in each mean that it belongs to.
+pub fn inputs_per_image(aggregates: &[Aggregate]) -> u64 {
+    let most = mean_counts(aggregates).into_iter().max().unwrap_or(0) as u64;
+    let others = aggregates.iter().map(|aggregate| match aggregate {
+        Aggregate::Mean(_) => 0,
+        Aggregate::Central | Aggregate::LocalMap => 1,
+        Aggregate::LocalPatches => 25,
+    });
+    most + others.sum::<u64>()
 }
 
 /// The counts of all means, in order.

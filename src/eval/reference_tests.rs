@@ -23,7 +23,7 @@ fn integers(name: &str) -> Vec<u32> {
 }
 
 fn features(name: &str) -> Features {
-    Features { values: floats(name), width: WIDTH, labels: integers(&format!("{name}_labels")) }
+    Features { values: floats(name).into(), width: WIDTH, labels: integers(&format!("{name}_labels")) }
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn the_probe_learns_what_pytorch_learns() {
 #[test]
 fn a_probe_that_diverges_says_so() {
     let mut known = features("known");
-    known.values.iter_mut().for_each(|value| *value *= 1e30);
+    known.values = known.values.iter().map(|value| value * 1e30).collect::<Vec<f32>>().into();
     let mut probe = LinearProbe::new(
         Arc::new(known.clone()),
         CLASSES,

@@ -8,8 +8,9 @@ use rayon::prelude::*;
 
 use super::aggregate::Aggregate;
 use super::cache::{Cache, SHARD, Shard};
-use super::features::{SplitFeatures, append, decoded_bytes};
-use super::plan::FeaturePlan;
+use super::features::{GatheredFeatures, SplitFeatures, append, decoded_bytes};
+use super::plan::{FeaturePlan, inputs_per_image};
+use super::values::GatheredValues;
 use crate::dataset::{Dataset, Skipped};
 use crate::files;
 use crate::memory;
@@ -25,7 +26,9 @@ pub struct SplitWork {
     /// Shards that are done.
     done: usize,
     current: Option<ShardWork>,
-    found: SplitFeatures,
+    /// One for each aggregate.
+    tables: Vec<GatheredFeatures>,
+    skipped: Vec<Skipped>,
 }
 
 /// A shard in the making.
@@ -51,10 +54,27 @@ pub struct SplitUnit<'a> {
 }
 
 impl SplitWork {
-    /// Nothing is done yet of images `indices`. What is in `cache` is not done again.
-    pub fn new(indices: Vec<usize>, cache: Option<Cache>, aggregates: usize) -> Self {
-        let found = SplitFeatures { tables: vec![Default::default(); aggregates], skipped: vec![] };
-        Self { indices, cache, done: 0, current: None, found }
+    /// Nothing is done yet of images `indices`. What is in `cache` is not done again; where `files` is set, the vectors
+    /// lie beside it in files, not in memory.
+    ///
+    /// # Errors
+    /// A file that cannot be made.
+    pub fn new(
+        indices: Vec<usize>,
+        cache: Option<Cache>,
+        aggregates: &[Aggregate],
+        files: bool,
+    ) -> anyhow::Result<Self> {
+        let place = cache.as_ref().filter(|_| files);
+        let table = |aggregate: &Aggregate| {
+            let values = match place {
+                Some(cache) => GatheredValues::in_file(cache.rows(*aggregate))?,
+                None => GatheredValues::Held(vec![]),
+            };
+            anyhow::Ok(GatheredFeatures::new(values, 0))
+        };
+        let tables = aggregates.iter().map(table).collect::<anyhow::Result<_>>()?;
+        Ok(Self { indices, cache, done: 0, current: None, tables, skipped: vec![] })
     }
 
     /// Images in all.
@@ -87,19 +107,25 @@ impl SplitWork {
         self.keep(data, work, unit.plan)?;
         let is_done = self.done * SHARD >= self.indices.len();
         if is_done {
-            let skipped = &self.found.skipped;
+            let skipped = &self.skipped;
             let first =
                 skipped.first().map_or(String::new(), |s| format!(", first {}: {}", s.file, s.reason));
-            let usable = self.found.tables.iter().any(|table| !table.labels.is_empty());
+            let usable = self.tables.iter().any(|table| !table.labels.is_empty());
             ensure!(usable, "none of {} images can be used{first}", self.indices.len());
         }
         Ok(is_done)
     }
 
     /// The vectors, once all are done.
-    pub fn finish(&mut self) -> SplitFeatures {
+    ///
+    /// # Errors
+    /// A file that cannot be written or mapped.
+    pub fn finish(&mut self) -> anyhow::Result<SplitFeatures> {
+        let tables = std::mem::take(&mut self.tables).into_iter().map(GatheredFeatures::finish);
+        let tables = tables.collect::<anyhow::Result<_>>()?;
+        // Nobody else writes into its folder until then.
         self.cache = None;
-        std::mem::replace(&mut self.found, SplitFeatures { tables: vec![], skipped: vec![] })
+        Ok(SplitFeatures { tables, skipped: std::mem::take(&mut self.skipped) })
     }
 
     /// Takes from the cache what is there of the next shard.
@@ -109,7 +135,7 @@ impl SplitWork {
         let found: Vec<Option<Shard>> = plan.aggregates.iter().map(load).collect();
         let pairs = plan.aggregates.iter().zip(&found);
         let missing: Vec<Aggregate> = pairs.filter(|(_, shard)| shard.is_none()).map(|(a, _)| *a).collect();
-        let inputs = plan.inputs_per_image() - plan.aggregates_inputs(&missing);
+        let inputs = inputs_per_image(plan.aggregates) - inputs_per_image(&missing);
         (unit.tick)(inputs * indices.len() as u64, true);
         let at = if missing.is_empty() { indices.len() } else { 0 };
         ShardWork { shards: found.into_iter().map(Option::unwrap_or_default).collect(), missing, at }
@@ -128,7 +154,7 @@ impl SplitWork {
             "the cached features are of other images than the new ones; remove the cache"
         );
         self.done += 1;
-        append(data, &mut self.found.tables, &mut self.found.skipped, (shards, self.indices.len()))
+        append(data, &mut self.tables, &mut self.skipped, (shards, self.indices.len()))
     }
 }
 
@@ -141,7 +167,7 @@ impl ShardWork {
         unit: &mut SplitUnit<'_>,
     ) -> anyhow::Result<()> {
         let (plan, aggregates) = (unit.plan, &self.missing);
-        let inputs = plan.aggregates_inputs(aggregates);
+        let inputs = inputs_per_image(aggregates);
         let most = (unit.inputs / inputs.max(1) as usize).clamp(1, MOST_IMAGES);
         let bytes = |index: &usize| decoded_bytes(data.dimensions(*index));
         let rest = &indices[self.at..];

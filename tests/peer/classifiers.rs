@@ -32,8 +32,8 @@ fn main() -> anyhow::Result<()> {
     let mut labels: Vec<u32> = bytemuck::pod_collect_to_vec(&std::fs::read(labels)?);
     let known = values(known)?;
     let of_asked = labels.split_off(known.len() / width);
-    let known = Arc::new(Features { values: known, width, labels });
-    let asked = Features { values: values(asked)?, width, labels: of_asked };
+    let known = Arc::new(Features { values: known.into(), width, labels });
+    let asked = Features { values: values(asked)?.into(), width, labels: of_asked };
     let clock = Instant::now();
     let config = KnnConfig { k: k.parse()?, ..KnnConfig::default() };
     let right = knn::accuracy(&known, &asked, classes, &config);
