@@ -201,7 +201,7 @@ impl<'a> Scene<'a> {
         data: &'a dyn Dataset,
         config: &LocalityConfig,
     ) -> anyhow::Result<Self> {
-        let parts = data.parts(0).is_some().then(|| parts_of_rows(&bank, data)).transpose()?;
+        let parts = data.part_names().is_some().then(|| parts_of_rows(&bank, data)).transpose()?;
         let mut has_vector = vec![];
         let first = bank.spaces().next().context("no space")?;
         for piece in bank.space(first)?.pieces(0..bank.patches()) {
@@ -264,12 +264,15 @@ impl<'a> Scene<'a> {
 
     /// The box about the object of each image, by its place in the bank; the whole image where none is known.
     fn frames(&self) -> anyhow::Result<Vec<ObjectFrame>> {
-        let frame = |image: &ImageEntry| {
-            let known = self.parts.is_some().then(|| self.data.parts(image.index as usize)).flatten();
+        let frame = |image: &ImageEntry| -> anyhow::Result<ObjectFrame> {
+            let known = match self.parts.is_some() {
+                true => self.data.parts(image.index as usize)?,
+                false => None,
+            };
             let object = known.and_then(|map| ObjectFrame::of_object(&map));
-            object.unwrap_or(ObjectFrame::whole(image.height, image.width))
+            Ok(object.unwrap_or(ObjectFrame::whole(image.height, image.width)))
         };
-        Ok(self.bank.images().iter().map(frame).collect())
+        self.bank.images().iter().map(frame).collect()
     }
 
     /// Whether each row counts among positions: it is centred on an object, where that is known.
@@ -329,7 +332,7 @@ fn parts_of_rows(bank: &Bank, data: &dyn Dataset) -> anyhow::Result<Vec<(u8, boo
     let mut parts = Vec::with_capacity(bank.patches());
     for entry in bank.images() {
         let image = entry.index as usize;
-        let map = data.parts(image).with_context(|| format!("image {image} has no parts"))?;
+        let map = data.parts(image)?.with_context(|| format!("image {image} has no parts"))?;
         for row in bank.rows_of_image(image)? {
             let patch = bank.patch_ref(row);
             let (y, x) = (patch.y + patch.size / 2, patch.x + patch.size / 2);

@@ -165,7 +165,8 @@ mod tests {
         for (y, x) in (4..6).flat_map(|y| (4..8).map(move |x| (y, x))) {
             index[y * 8 + x] = 2;
         }
-        let map = PartMap { width: 8, height: 6, index, names: &["sky", "field", "wing"], backgrounds: 2 };
+        let names = ["sky", "field", "wing"].map(String::from).to_vec().into();
+        let map = PartMap { width: 8, height: 6, index, names, backgrounds: 2 };
         let frame = ObjectFrame::of_object(&map).unwrap();
         assert_eq!(frame, ObjectFrame { y: 4.0, x: 4.0, height: 2.0, width: 4.0 });
         assert_eq!([frame.cell(4.0, 4.0), frame.cell(5.9, 7.9), frame.cell(0.0, 20.0)], [0, 15, 3]);

@@ -147,8 +147,12 @@ impl Dataset for DrawnSplit {
         self.inner.values(self.at(index).ok()?)
     }
 
-    fn parts(&self, index: usize) -> Option<PartMap> {
-        self.inner.parts(*self.images.get(index)?)
+    fn parts(&self, index: usize) -> Result<Option<PartMap>> {
+        self.images.get(index).map_or(Ok(None), |inner| self.inner.parts(*inner))
+    }
+
+    fn part_names(&self) -> Option<Arc<[String]>> {
+        self.inner.part_names()
     }
 }
 

@@ -116,9 +116,13 @@ impl Dataset for Joined {
         &self.skipped
     }
 
-    fn parts(&self, index: usize) -> Option<PartMap> {
+    fn parts(&self, index: usize) -> Result<Option<PartMap>> {
         let (set, place) = self.at(index);
-        set.parts(place).filter(|_| index < self.len())
+        Ok(set.parts(place)?.filter(|_| index < self.len()))
+    }
+
+    fn part_names(&self) -> Option<Arc<[String]>> {
+        self.train.part_names().filter(|names| self.test.part_names().as_ref() == Some(names))
     }
 }
 
@@ -137,7 +141,8 @@ mod tests {
         // One of five is held out.
         assert_eq!(all.image(4).unwrap(), test.image(0).unwrap());
         assert_eq!(all.image(5).unwrap(), train.image(4).unwrap());
-        assert_eq!((all.label(4), all.parts(4)), (test.label(0), test.parts(0)));
+        assert_eq!((all.label(4), all.parts(4).unwrap()), (test.label(0), test.parts(0).unwrap()));
+        assert_eq!(all.part_names(), test.part_names());
         assert!(all.image_name(4).starts_with("test") && all.image_name(5).starts_with("train"));
         assert!(all.image(5 * 1024).is_err());
         assert_ne!(all.fingerprint().unwrap(), train.fingerprint().unwrap());

@@ -11,6 +11,7 @@ mod formats;
 mod joined;
 mod jpeg;
 mod kind;
+mod masks;
 mod open;
 pub mod parts;
 mod patience;

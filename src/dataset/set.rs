@@ -1,5 +1,7 @@
 //! What a data set is: images in a fixed order, and what is known of them.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::decoding::{Decoding, DecodingFacts};
@@ -74,8 +76,15 @@ pub trait Dataset: Send + Sync {
     fn values(&self, _index: usize) -> Option<ImageValues> {
         None
     }
-    /// The part of every pixel of image `index`, where the source knows it.
-    fn parts(&self, index: usize) -> Option<PartMap>;
+    /// The part of every pixel of image `index`, where the source knows parts.
+    ///
+    /// # Errors
+    /// Its part mask cannot be used; says which and why.
+    fn parts(&self, index: usize) -> anyhow::Result<Option<PartMap>>;
+    /// What the parts are called, where the source knows parts.
+    fn part_names(&self) -> Option<Arc<[String]>> {
+        None
+    }
 }
 
 /// Which classes one of two sets has and the other has not, in words.
@@ -108,7 +117,7 @@ pub struct PartMap {
     /// The part of every pixel, row by row.
     pub index: Vec<u8>,
     /// What the parts are called.
-    pub names: &'static [&'static str],
+    pub names: Arc<[String]>,
     /// The first so many names are backgrounds, the rest belong to objects.
     pub backgrounds: usize,
 }
@@ -132,6 +141,9 @@ pub struct DataInfo {
     pub width: Option<u32>,
     /// See [`Dataset::split`].
     pub split: Option<Split>,
+    /// Number of [`Dataset::part_names`], where parts are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parts: Option<usize>,
     /// See [`Dataset::decoding`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decoding: Option<DecodingFacts>,
@@ -151,6 +163,7 @@ impl DataInfo {
             height: set.size().map(|size| size.0),
             width: set.size().map(|size| size.1),
             split: set.split(),
+            parts: set.part_names().map(|names| names.len()),
             decoding: set.decoding(),
             skipped: set.skipped().to_vec(),
         }

@@ -384,42 +384,6 @@ pub mod word {
     }
 }
 
-/// Lists of such words.
-static WORD_LISTS: Mutex<BTreeSet<&'static [&'static str]>> = Mutex::new(BTreeSet::new());
-const MOST_WORD_LISTS: usize = 64;
-
-/// A list of words that stands in the program.
-pub mod words {
-    use super::*;
-
-    /// Sends all of them.
-    pub fn serialize<S: Serializer>(
-        words: &&'static [&'static str],
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        words.serialize(serializer)
-    }
-
-    /// The same list here.
-    pub fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<&'static [&'static str], D::Error> {
-        let sent = Vec::<String>::deserialize(deserializer)?;
-        let known: Result<Vec<&'static str>, _> = sent.iter().map(|word| known_word(word)).collect();
-        let known = known.map_err(D::Error::custom)?;
-        let mut lists = WORD_LISTS.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(list) = lists.get(&known[..]) {
-            return Ok(list);
-        }
-        if lists.len() >= MOST_WORD_LISTS || known.len() > 256 {
-            return Err(D::Error::custom("more lists of words were sent than the program has"));
-        }
-        let list: &'static [&'static str] = known.leak();
-        lists.insert(list);
-        Ok(list)
-    }
-}
-
 /// How far work is, with its words.
 #[derive(Serialize, Deserialize)]
 struct ProgressOnItsWay {

@@ -175,11 +175,15 @@ fn locality_is_a_page_of_measures_from_pixels_to_z() {
     assert!(again == first, "{} and {} bytes differ", again.len(), first.len());
     let page = fs::read_to_string(&out).unwrap();
     assert!(page.contains("polygon") && fs::read_to_string(&csv).unwrap().contains("h,near minus far,0,"));
-    // A set that knows no parts is measured without them.
+    // A folder with part masks knows them; one without is measured without.
     let set = path("set");
     run_json(&["data", "synth", "--images", "10", "--size", "32", "--out", text(&set)]);
+    assert_eq!(run_json(&["data", "info", text(&set)])["parts"], 45);
     let mut args = vec!["locality", "--data", text(&set), "--queries", "5", "--k", "4", "--changed", "0"];
     args.extend(["--space", "h"]);
+    let report = run_json(&args);
+    assert!(report["parts_known"] == true && report["purity"]["h"]["mean"].is_f64(), "{report}");
+    fs::remove_dir_all(set.join(".parts")).unwrap();
     let report = run_json(&args);
     assert_eq!((&report["parts_known"], &report["purity"]), (&json!(false), &json!({})));
 }

@@ -180,8 +180,8 @@ impl Dataset for Cifar {
         &self.skipped
     }
 
-    fn parts(&self, _index: usize) -> Option<PartMap> {
-        None
+    fn parts(&self, _index: usize) -> Result<Option<PartMap>> {
+        Ok(None)
     }
 }
 

@@ -21,6 +21,7 @@ use super::folder_walk::{Candidate, Contents, SplitPlace, relative_name};
 use super::wordnet;
 use crate::dataset::decode::{self, Decoded, PictureFacts, READABLE};
 use crate::dataset::format::{DataFormat, SetPlace};
+use crate::dataset::masks::{NAMES_FILE, PartMasks};
 use crate::dataset::reading::Reading;
 use crate::dataset::{
     DataKind, Dataset, Decoding, DecodingFacts, FigureNote, ImageValues, PartMap, Skipped, Split, ValueRule,
@@ -87,6 +88,7 @@ pub struct Folder {
     skipped: Vec<Skipped>,
     size: Option<(u32, u32)>,
     reading: Reading,
+    masks: Option<PartMasks>,
 }
 
 impl Folder {
@@ -105,6 +107,11 @@ impl Folder {
             bail!(none_usable(&root, found, bad.first().or(skipped.first())));
         }
         skipped.extend(bad);
+        // Pictures with broken names of parts are pictures.
+        let masks = PartMasks::find(path).unwrap_or_else(|error| {
+            skipped.push(Skipped { file: NAMES_FILE.into(), reason: format!("{error:#}") });
+            None
+        });
         let words = |file: &Skipped| format!("left out: {}: {}", file.file, file.reason);
         for line in first_lines(&skipped, words, "`bagssl data info --json` names all that are left out") {
             log::warn!("{line}");
@@ -120,6 +127,7 @@ impl Folder {
             classes: named,
             split,
             skipped,
+            masks,
             ..Self::new(kind, (name, path), entries)
         })
     }
@@ -153,6 +161,7 @@ impl Folder {
             skipped,
             size: None,
             reading,
+            masks: None,
         };
         new.size = new.common_size();
         new
@@ -332,8 +341,14 @@ impl Dataset for Folder {
         &self.skipped
     }
 
-    fn parts(&self, _index: usize) -> Option<PartMap> {
-        None
+    fn parts(&self, index: usize) -> Result<Option<PartMap>> {
+        let (Some(masks), Some(entry)) = (&self.masks, self.entries.get(index)) else { return Ok(None) };
+        let image = entry.path.strip_prefix(&self.path).unwrap_or(&entry.path);
+        masks.of(image, self.dimensions(index)).map(Some)
+    }
+
+    fn part_names(&self) -> Option<Arc<[String]>> {
+        self.masks.as_ref().map(PartMasks::names)
     }
 }
 

@@ -18,8 +18,9 @@ use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{PART_NAMES, Parts, VERSION};
+use super::{BACKGROUNDS, PART_NAMES, Parts, VERSION};
 use crate::dataset::Split;
+use crate::dataset::masks::{MASKS_FOLDER, NAMES_FILE};
 use crate::files::{self, FolderLock, LOCK_FILE, write_bytes_atomic, write_bytes_unsynced};
 use crate::paths;
 use crate::progress::{CancelToken, Progress};
@@ -56,6 +57,9 @@ struct PartsManifest {
     classes: Vec<String>,
     /// What a mask's grey value v means: `parts[v]`.
     parts: Vec<String>,
+    /// The first so many belong to no object; not said by earlier versions.
+    #[serde(default = "backgrounds")]
+    backgrounds: usize,
 }
 
 impl PartsManifest {
@@ -70,8 +74,13 @@ impl PartsManifest {
             test: count(Split::Test),
             classes: set.classes.clone(),
             parts: PART_NAMES.iter().map(|name| name.to_string()).collect(),
+            backgrounds: BACKGROUNDS,
         }
     }
+}
+
+fn backgrounds() -> usize {
+    BACKGROUNDS
 }
 
 /// Writes every image of `set` and its part mask (8-bit PNG) under `out`, in parallel. A folder of the
@@ -123,7 +132,7 @@ pub fn write_image_folder(
 
 /// Makes `out` this set's folder, or says whose it is.
 fn claim(set: &Parts, out: &Path) -> anyhow::Result<()> {
-    let file = out.join("parts.json");
+    let file = out.join(NAMES_FILE);
     let mut manifest = PartsManifest::of(set);
     match files::read_to_string(&file, files::MOST_WORDS) {
         Ok(text) => {
@@ -179,7 +188,7 @@ fn image_dir(set: &Parts, out: &Path, class: &str) -> PathBuf {
 }
 
 fn mask_dir(set: &Parts, out: &Path, class: &str) -> PathBuf {
-    out.join(".parts").join(folder_name(set.split)).join(class)
+    out.join(MASKS_FOLDER).join(folder_name(set.split)).join(class)
 }
 
 /// Where image `index` and its mask lie.

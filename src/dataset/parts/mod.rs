@@ -22,7 +22,7 @@ mod tests;
 mod vehicles;
 
 use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use anyhow::ensure;
 use sha2::{Digest, Sha256};
@@ -40,6 +40,10 @@ pub const VERSION: u32 = 1;
 
 /// Sides that scenes can be drawn at, pixels.
 pub const SIZES: RangeInclusive<u32> = 32..=512;
+
+/// [`PART_NAMES`], as part maps hold them.
+static NAMES: LazyLock<Arc<[String]>> =
+    LazyLock::new(|| PART_NAMES.iter().map(|name| (*name).to_owned()).collect());
 
 /// The word that names the set in place of a path.
 pub const WORD: &str = "demo";
@@ -105,7 +109,7 @@ impl Parts {
                 width: self.size,
                 height: self.size,
                 index: parts,
-                names: PART_NAMES,
+                names: NAMES.clone(),
                 backgrounds: BACKGROUNDS,
             },
         ))
@@ -195,7 +199,11 @@ impl Dataset for Parts {
         &[]
     }
 
-    fn parts(&self, index: usize) -> Option<PartMap> {
-        self.render(index).ok().map(|(_, parts)| parts)
+    fn parts(&self, index: usize) -> anyhow::Result<Option<PartMap>> {
+        Ok(Some(self.render(index)?.1))
+    }
+
+    fn part_names(&self) -> Option<Arc<[String]>> {
+        Some(NAMES.clone())
     }
 }

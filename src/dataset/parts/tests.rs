@@ -15,7 +15,7 @@ fn parts_of(class: &str, images: usize) -> BTreeSet<&'static str> {
     let set = set(images, 64);
     let mut names = BTreeSet::new();
     for index in (0..images).filter(|&i| set.classes[set.class(i)] == class) {
-        let map = set.parts(index).unwrap();
+        let map = set.parts(index).unwrap().unwrap();
         let mut count = [0usize; 256];
         map.index.iter().for_each(|&part| count[part as usize] += 1);
         names.extend((0..PART_NAMES.len()).filter(|&k| count[k] >= 8).map(|k| PART_NAMES[k]));
@@ -187,7 +187,7 @@ fn sizes_out_of_range_and_images_out_of_range_are_refused_in_words() {
 fn objects_fill_most_of_the_frame() {
     let set = set(400, 64);
     for index in 0..400 {
-        let map = set.parts(index).unwrap();
+        let map = set.parts(index).unwrap().unwrap();
         let object = |y: usize, x: usize| usize::from(map.index[y * 64 + x]) >= BACKGROUNDS;
         let columns: Vec<usize> = (0..64).filter(|&x| (0..64).any(|y| object(y, x))).collect();
         let rows: Vec<usize> = (0..64).filter(|&y| (0..64).any(|x| object(y, x))).collect();
@@ -229,7 +229,7 @@ fn a_written_folder_holds_images_and_masks_and_is_resumed() {
         let image = ::image::open(out.join("train").join(&file)).unwrap().into_rgb8();
         assert_eq!(image.as_raw(), set.image(index).unwrap().rgb());
         let mask = ::image::open(out.join(".parts/train").join(&file)).unwrap().into_luma8();
-        assert_eq!(mask.as_raw(), &set.parts(index).unwrap().index);
+        assert_eq!(mask.as_raw(), &set.parts(index).unwrap().unwrap().index);
     }
     let shown: BTreeSet<_> = std::fs::read_dir(&out).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(shown, [".parts", "parts.json", "train"].map(Into::into).into());

@@ -174,15 +174,14 @@ mod part_map {
         height: u32,
         #[serde(with = "crate::wire::fields::numbers")]
         index: Vec<u8>,
-        #[serde(with = "crate::wire::fields::words")]
-        names: &'static [&'static str],
+        names: Vec<String>,
         backgrounds: usize,
     }
 
     pub fn serialize<S: Serializer>(map: &Option<Arc<PartMap>>, serializer: S) -> Result<S::Ok, S::Error> {
         let sent = map.as_deref().map(|map| {
             let PartMap { width, height, index, names, backgrounds } = map.clone();
-            PartMapOnItsWay { width, height, index, names, backgrounds }
+            PartMapOnItsWay { width, height, index, names: names.to_vec(), backgrounds }
         });
         sent.serialize(serializer)
     }
@@ -194,6 +193,7 @@ mod part_map {
         if !is_whole || index.iter().any(|part| usize::from(*part) >= names.len()) {
             return Err(D::Error::custom("the parts of an image are not those of its pixels"));
         }
+        let names = names.into();
         Ok(Some(Arc::new(PartMap { width, height, index, names, backgrounds })))
     }
 }

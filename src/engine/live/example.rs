@@ -48,8 +48,8 @@ fn wheel(data: &dyn Dataset, grid: PatchGrid) -> Option<PatchRef> {
     let worthwhile = data.kind().example_part?;
     let mut best: Option<((usize, usize), PatchRef)> = None;
     for index in 0..EXAMPLES.min(data.len()) {
-        let map = data.parts(index)?;
-        let wheel = map.names.iter().position(|name| *name == worthwhile)?;
+        let map = data.parts(index).ok()??;
+        let wheel = map.names.iter().position(|name| name == worthwhile)?;
         let (rows, cols) = grid.shape(map.height, map.width);
         for cell in 0..rows * cols {
             let (y, x) = grid.corner(cell, cols);

@@ -203,13 +203,17 @@ impl Open {
         let set = self.set()?;
         let image = Arc::new(set.image(index)?);
         let label = set.label(index);
+        let parts = set.parts(index).unwrap_or_else(|error| {
+            log::warn!("{error:#}");
+            None
+        });
         let view = Arc::new(ImageView {
             index,
             name: set.image_name(index),
             class: label.and_then(|label| set.classes().get(label as usize).cloned()),
             image,
             values: set.values(index),
-            parts: set.parts(index).map(Arc::new),
+            parts: parts.map(Arc::new),
         });
         self.view = Some(view.clone());
         self.line.update(|shown| shown.view = Some(view));

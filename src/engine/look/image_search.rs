@@ -113,8 +113,8 @@ mod tests {
         fn skipped(&self) -> &[Skipped] {
             &[]
         }
-        fn parts(&self, _: usize) -> Option<PartMap> {
-            None
+        fn parts(&self, _: usize) -> anyhow::Result<Option<PartMap>> {
+            Ok(None)
         }
     }
 

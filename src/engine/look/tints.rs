@@ -75,10 +75,10 @@ fn parts(plane: &PatchPlane, data: &dyn Dataset, cancel: &CancelToken) -> anyhow
     for (image, points) in by_image {
         cancel.check()?;
         let map = data
-            .parts(image as usize)
-            .context("its data set knows no parts (the built-in one does); colour by something else")?;
+            .parts(image as usize)?
+            .context("its data set knows no parts (the built-in one and folders with part masks do); colour by something else")?;
         if names.is_empty() {
-            names = map.names.iter().map(|name| (*name).to_owned()).collect();
+            names = map.names.to_vec();
         }
         for point in points {
             let patch = plane.patches[point];

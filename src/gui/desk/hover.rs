@@ -15,7 +15,7 @@ pub struct Hover {
     /// Space and cosine of that patch to the query; `None` where it is not known yet.
     pub values: Vec<(String, Option<f32>)>,
     /// The part of an object that the data set knows there.
-    pub object_part: Option<&'static str>,
+    pub object_part: Option<String>,
 }
 
 impl Hover {
@@ -40,7 +40,7 @@ impl Hover {
         let object_part = view.parts.as_ref().and_then(|parts| {
             let inside = pixel.0 < parts.width && pixel.1 < parts.height;
             let index = inside.then(|| parts.index.get((pixel.1 * parts.width + pixel.0) as usize))??;
-            parts.names.get(*index as usize).copied()
+            parts.names.get(*index as usize).cloned()
         });
         Some(Self { pixel, patch, values: maps.iter().map(value).collect(), object_part })
     }

@@ -148,7 +148,7 @@ fn pointer_ui(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot) {
         ui.end_row();
         if has_parts {
             ui.weak("part");
-            ui.label(hover.and_then(|hover| hover.object_part).unwrap_or_default());
+            ui.label(hover.and_then(|hover| hover.object_part.as_deref()).unwrap_or_default());
             ui.end_row();
         }
         let compared = hover.filter(|_| desk.view.adds() == Adds::SecondModel);
