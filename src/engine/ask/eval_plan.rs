@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::augment::Crop;
 use crate::dataset::DataSpec;
+use crate::engine::ask::paper_number::PaperNumber;
 use crate::eval::aggregate::Aggregate;
 use crate::eval::knn::KnnConfig;
 use crate::eval::linear::LinearConfig;
@@ -115,12 +116,13 @@ pub struct PlannedEvaluation {
     /// Whether patches and crops are changed as the model's training views are.
     #[serde(default, skip_serializing_if = "is_clean")]
     pub augmented: bool,
-    /// What the paper has of the linear classifier, %, by the model's name in the order of `patches`.
+    /// What the paper has of the linear classifier, %, by the model's name in the order of `patches`; "-" where it has no
+    /// number.
     #[serde(default)]
-    pub paper: BTreeMap<String, Vec<f64>>,
+    pub paper: BTreeMap<String, Vec<PaperNumber>>,
     /// The same of the kNN classifier.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub paper_knn: BTreeMap<String, Vec<f64>>,
+    pub paper_knn: BTreeMap<String, Vec<PaperNumber>>,
 }
 
 fn both_classifiers() -> Vec<String> {
@@ -340,6 +342,7 @@ mod tests {
         assert!(error("patch = 16", "").contains("evaluation \"patch 16\": a mean over patches needs patch"));
         assert!(error("\"4\"]", "\"four\"]").contains("\"four\": expected central"));
         assert!(error("[46.2, 82.1]", "[46.2]").contains("paper.ours: 1 numbers for 2 patches"));
+        assert!(error("[46.2", "[\"none\"").contains("\"-\" where the paper has none"));
         assert!(error("ours = [", "other = [").contains("no model is called \"other\""));
         assert!(error("seeds", "seed").contains("seed"), "{}", error("seeds", "seed"));
         assert!(error("patch = 16", "patch = 16\ncrop_scale = [0.1, 1]").contains("expected one of them"));
@@ -356,6 +359,7 @@ mod tests {
         let mut plan = EvalPlan::parse(PLAN).unwrap();
         plan.models[0].options.input = Some(64);
         plan.temperature = Some(0.1);
+        plan.evaluations[0].paper.insert("ours".into(), vec![PaperNumber(None), 82.0.into()]);
         (plan.evaluations[0].space, plan.evaluations[0].augmented) = ("hidden1".into(), true);
         let config = plan.config(&plan.evaluations[0], 3, Path::new("")).unwrap();
         assert_eq!((config.space, config.augmented, config.seed), (Space::Hidden(1), true, 3));

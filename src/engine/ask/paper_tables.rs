@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::augment::Crop;
 use crate::dataset::DataSpec;
 use crate::engine::ask::eval_plan::{EvalPlan, PlannedEvaluation, PlannedModel};
+use crate::engine::ask::paper_number::PaperNumber;
 
 /// How a model of the paper was trained, which is how the paper evaluates it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -119,22 +120,27 @@ impl PaperModel {
         format!("{}{training}", self.objective)
     }
 
-    /// The numbers of `classifier` in the order of the evaluation's patches; `None` where one of them is not in the paper,
-    /// or the evaluation is another than this model's.
-    fn numbers(&self, evaluation: &PlannedEvaluation, classifier: &str) -> Option<Vec<f64>> {
+    /// The numbers of `classifier` in the order of the evaluation's patches; `None` where none of them is in the paper, or
+    /// the evaluation is another than this model's.
+    fn numbers(&self, evaluation: &PlannedEvaluation, classifier: &str) -> Option<Vec<PaperNumber>> {
         let is_alike = match self.training {
             PaperTraining::Patches(size) => evaluation.patch == Some(size),
             PaperTraining::MultiScale => evaluation.crop_scale == Some(PAPER_SCALES),
         };
+        // The whole image stands in each of the paper's evaluations once, beside the means of its own kind.
+        let has_mean = evaluation.patches.iter().any(|patches| patches.parse::<usize>().is_ok());
+        if has_mean && !is_alike {
+            return None;
+        }
         let number = |patches: &String| {
-            let is_mean = patches.parse::<usize>().is_ok();
-            let row = self.numbers.iter().find(|(of, count, _)| *of == classifier && **count == **patches)?;
-            (is_alike || !is_mean).then_some(row.2)
+            let row = self.numbers.iter().find(|(of, count, _)| *of == classifier && **count == **patches);
+            PaperNumber(row.map(|row| row.2))
         };
         // The paper evaluates h on clean patches.
         let is_usual = !evaluation.augmented && evaluation.space == PlannedEvaluation::default().space;
         let patches = is_usual.then_some(&evaluation.patches)?;
-        patches.iter().map(number).collect()
+        let numbers: Vec<PaperNumber> = patches.iter().map(number).collect();
+        numbers.iter().any(|number| number.0.is_some()).then_some(numbers)
     }
 }
 
@@ -394,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn other_numbers_of_patches_have_the_papers_numbers_where_it_has_all_of_them() {
+    fn other_numbers_of_patches_have_the_papers_numbers_where_it_has_some() {
         let models = [("tcr-patches".to_owned(), "demo".into()), ("tcr-multi".to_owned(), "demo".into())];
         let plan = |patches: &[&str]| {
             let patches: Vec<String> = patches.iter().map(|it| (*it).to_owned()).collect();
@@ -403,6 +409,10 @@ mod tests {
         let few = plan(&["central", "1", "16"]);
         assert_eq!((few.cells(), &few.evaluations[1].models[..]), (2, &["tcr-multi".to_owned()][..]));
         assert_eq!((few.evaluations[0].paper["tcr-patches"].len(), few.evaluations[0].patches.len()), (3, 3));
+        let some = plan(&["1", "4", "16"]);
+        let beside: Vec<Option<f64>> =
+            some.evaluations[0].paper["tcr-patches"].iter().map(|it| it.0).collect();
+        assert_eq!(beside, [Some(82.2), None, Some(90.4)]);
         let other = plan(&["64"]);
         assert!(other.cells() == 2 && other.evaluations.iter().all(|it| it.paper.is_empty()));
     }
@@ -430,7 +440,7 @@ mod tests {
                 let has = |evaluation: &PlannedEvaluation| {
                     let all = evaluation.paper.get(&model.words()).into_iter();
                     let all = all.chain(evaluation.paper_knn.get(&model.words())).flatten();
-                    all.copied().collect::<Vec<f64>>()
+                    all.filter_map(|number| number.0).collect::<Vec<f64>>()
                 };
                 let mut found: Vec<f64> = plan.evaluations.iter().flat_map(has).collect();
                 let mut known: Vec<f64> = model.numbers.iter().map(|(.., value)| *value).collect();
@@ -440,7 +450,7 @@ mod tests {
             }
         }
         let mut other = paper_evaluations(1);
-        other[0].patches = vec!["1".into(), "4".into()];
+        other[0].patches = vec!["4".into()];
         assert_eq!(PAPER_MODELS[0].numbers(&other[0], "linear"), None, "4 patches are not in the paper");
     }
 }

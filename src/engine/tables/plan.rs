@@ -402,8 +402,8 @@ fn combined(model: &str, evaluation: &PlannedEvaluation, by_seed: &[Vec<CellRow>
         let place = evaluation.patches.iter().position(|patches| *patches == row.patches);
         let of_paper = if row.classifier == "linear" { &evaluation.paper } else { &evaluation.paper_knn };
         let known = of_paper.get(model);
-        let paper =
-            known.zip(place).and_then(|(known, place)| known.get(place)).map(|percent| percent / 100.0);
+        let paper = known.zip(place).and_then(|(known, place)| known.get(place)?.0);
+        let paper = paper.map(|percent| percent / 100.0);
         ResultRow {
             model: model.to_owned(),
             evaluation: evaluation.name.clone(),

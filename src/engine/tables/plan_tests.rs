@@ -9,7 +9,7 @@ fn evaluation() -> PlannedEvaluation {
         patch: Some(16),
         patches: vec!["central".into(), "4".into()],
         classifiers: vec!["linear".into()],
-        paper: [("ours".to_owned(), vec![46.2, 82.1])].into(),
+        paper: [("ours".to_owned(), vec![46.2.into(), 82.1.into()])].into(),
         ..PlannedEvaluation::default()
     }
 }
