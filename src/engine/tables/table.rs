@@ -71,6 +71,11 @@ impl<'a> ResultGrid<'a> {
         self.rows.first().map(of).unwrap_or_default()
     }
 
+    /// Whether the paper has one of its numbers.
+    fn has_paper(&self) -> bool {
+        self.rows.iter().any(|row| row.paper.is_some())
+    }
+
     /// Of which numbers of patches some images have fewer.
     fn few_patches(&self) -> Vec<String> {
         let mut words: Vec<String> = vec![];
@@ -174,7 +179,7 @@ pub fn sections(mark: &str, rows: &[ResultRow]) -> String {
     let mut text = String::new();
     for grid in ResultGrid::all(rows) {
         let [test, train] = grid.images();
-        let paper = match grid.rows.iter().any(|row| row.paper.is_some()) {
+        let paper = match grid.has_paper() {
             true => "; in round brackets the paper's, and the difference",
             false => "",
         };
@@ -219,19 +224,18 @@ pub fn latex(plan: &EvalPlan, rows: &[ResultRow]) -> String {
     for grid in ResultGrid::all(rows) {
         let [test, train] = grid.images();
         let columns: Vec<String> = grid.columns.iter().map(|column| tex(column)).collect();
+        let paper = if grid.has_paper() { "; in round ones the paper's" } else { "" };
         let _ = writeln!(
             text,
-            "\\begin{{table}}[t]\n  \\centering\n  \\caption{{{}: accuracy, \\%, of {test} test images by {train} training images. \
-             {}.}}",
+            "\\begin{{table}}[t]\n  \\centering\n  \\caption{{{}: accuracy, \\%, of {test} test images by {train} training images; \
+             in square brackets its interval of 95 \\% for the choice of test images{paper}. {}.}}",
             tex(grid.name),
             tex(&plan.protocol())
         );
         let _ = writeln!(text, "  \\begin{{tabular}}{{l{}}}\n    \\toprule", "r".repeat(columns.len()));
         let _ = writeln!(text, "    & {} \\\\\n    \\midrule", columns.join(" & "));
         for model in &grid.models {
-            let cell = |column: &String| {
-                grid.cell(model, column).map_or(String::new(), |row| percent(row, "$\\pm$"))
-            };
+            let cell = |column: &String| grid.cell(model, column).map_or(String::new(), latex_cell);
             let cells: Vec<String> = grid.columns.iter().map(cell).collect();
             let _ = writeln!(text, "    {} & {} \\\\", tex(model), cells.join(" & "));
         }
@@ -240,25 +244,39 @@ pub fn latex(plan: &EvalPlan, rows: &[ResultRow]) -> String {
     text
 }
 
-/// All rows, one a line.
+/// "46.1 {\scriptsize [45.1, 47.1] (47.1)}".
+fn latex_cell(row: &ResultRow) -> String {
+    let paper = row.paper.map_or(String::new(), |paper| format!(" ({:.1})", 100.0 * paper));
+    let interval = format!("[{:.1}, {:.1}]", 100.0 * row.low, 100.0 * row.high);
+    format!("{} {{\\scriptsize {interval}{paper}}}", percent(row, "$\\pm$"))
+}
+
+/// All rows, one a line: shares, seconds, and images of how many there are.
 pub fn csv(rows: &[ResultRow]) -> String {
-    let mut text = "model,evaluation,classifier,patches,accuracy,low,high,seeds,deviation,images,train_images,seconds,paper,difference\n".to_owned();
+    let mut text = "model,evaluation,classifier,patches,accuracy,low,high,seeds,deviation,images,train_images,seconds,paper,\
+                    difference,images_of,train_images_of,fewest_patches\n"
+        .to_owned();
     let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\"").replace(['\n', '\r'], " "));
     // Percents of a plan come as shares: 0.908, and not what is left of dividing.
-    let some =
-        |value: Option<f64>| value.map_or(String::new(), |value| ((value * 1e6).round() / 1e6).to_string());
+    let number = |value: f64| ((value * 1e6).round() / 1e6).to_string();
+    let some = |value: Option<f64>| value.map_or(String::new(), number);
+    let counted = |value: Option<usize>| value.map_or(String::new(), |value| value.to_string());
     for row in rows {
-        let ResultRow { accuracy, low, high, seeds, images, train_images, seconds, .. } = row;
+        let ResultRow { seeds, images, train_images, .. } = row;
+        let [accuracy, low, high, seconds] = [row.accuracy, row.low, row.high, row.seconds].map(number);
         let _ = writeln!(
             text,
-            "{},{},{},{},{accuracy},{low},{high},{seeds},{},{images},{train_images},{seconds},{},{}",
+            "{},{},{},{},{accuracy},{low},{high},{seeds},{},{images},{train_images},{seconds},{},{},{},{},{}",
             quoted(&row.model),
             quoted(&row.evaluation),
             row.classifier,
             row.patches,
             some(row.deviation),
             some(row.paper),
-            some(row.difference)
+            some(row.difference),
+            counted(row.images_of),
+            counted(row.train_images_of),
+            counted(row.fewest_patches)
         );
     }
     text
@@ -302,7 +320,7 @@ mod tests {
             row("A|B", "16", 0.9, Some(0.909)),
             row("plain", "central", 0.5, None),
         ];
-        (rows[2].deviation, rows[2].seeds) = (Some(0.004), 3);
+        (rows[2].deviation, rows[2].seeds, rows[2].images_of) = (Some(0.004), 3, Some(10_000));
         rows
     }
 
@@ -344,13 +362,20 @@ mod tests {
     #[test]
     fn latex_and_csv_hold_names_as_they_are() {
         let text = latex(&plan(), &rows());
-        let caption = "\\caption{patch\\_14: accuracy, \\%, of 1,000 test images by 3,000 training images. kNN: cosine, k 20";
+        let caption = "\\caption{patch\\_14: accuracy, \\%, of 1,000 test images by 3,000 training images; in square brackets \
+                       its interval of 95 \\% for the choice of test images; in round ones the paper's. kNN: cosine, k 20";
         assert!(text.contains(caption) && text.contains("\\toprule"), "{text}");
-        assert!(text.contains("plain & 50.0 $\\pm$ 0.4 &  \\\\"), "{text}");
+        assert!(text.contains("A|B & 46.1 {\\scriptsize [45.1, 47.1] (47.1)} & 90.0 "), "{text}");
+        assert!(text.contains("plain & 50.0 $\\pm$ 0.4 {\\scriptsize [49.0, 51.0]} &  \\\\"), "{text}");
+        assert!(!latex(&plan(), &rows()[2..]).contains("the paper"));
         let text = csv(&rows());
         assert_eq!(text.lines().count(), 4);
-        let plain = "\"plain\",\"patch_14\",linear,central,0.5,0.49,0.51,3,0.004,1000,3000,1.5,,";
+        let plain = "\"plain\",\"patch_14\",linear,central,0.5,0.49,0.51,3,0.004,1000,3000,1.5,,,10000,,";
         assert_eq!(text.lines().nth(3), Some(plain));
-        assert!(text.lines().nth(1).is_some_and(|line| line.ends_with(",0.471,-0.01")), "{text}");
+        assert!(text.lines().nth(1).is_some_and(|line| line.ends_with(",0.471,-0.01,,,")), "{text}");
+        assert!(
+            text.lines().nth(2).is_some_and(|line| line.contains(",0.9,0.89,0.91,1,,1000,3000,1.5,")),
+            "{text}"
+        );
     }
 }
