@@ -14,6 +14,7 @@ use super::shared::{
 use crate::engine::facts::*;
 use crate::engine::jobs::averages::AveragesRequest;
 use crate::engine::jobs::convergence::ConvergenceRequest;
+use crate::engine::jobs::evaluate::CellBegun;
 use crate::engine::{
     AccuracyFigure, EvalPlan, EvalReport, EvalRequest, Holdout, OutputKind, Outputs, PlanReport, PlanRequest,
     figure_plan, jobs, paper_plan, words_of_others,
@@ -247,7 +248,14 @@ impl Commander {
     ) -> anyhow::Result<()> {
         outputs.writes("--out", out, OutputKind::Folder).check()?;
         let request = PlanRequest { plan, out: out.to_owned() };
-        let report = self.job(|job| jobs::evaluate::run_plan(request, job))?;
+        let mut say = |cell: CellBegun| {
+            if cell.cells > 1 {
+                let left = cell.left.map(|left| format!("; about {} left of all", duration(left.as_secs())));
+                let CellBegun { number, cells, words, .. } = cell;
+                self.bar.say(&format!("cell {number} of {cells}: {words}{}", left.unwrap_or_default()));
+            }
+        };
+        let report = self.job(|job| jobs::evaluate::run_plan(request, job, &mut say))?;
         let drawn = figure.map(|figure| jobs::accuracy::figure_of(figure, out)).transpose()?;
         let drawn = drawn.map(|drawn| drawn.files.out);
         let shown = PlanShown { report: &report, figure: drawn.as_deref().map(paths::to_words) };

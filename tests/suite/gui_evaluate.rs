@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bagssl::engine::facts::ModelSpec;
 use bagssl::engine::training::DataSource;
@@ -82,6 +83,7 @@ fn results(phase: EvaluationPhase, progress: Option<Progress>) -> EvaluationView
         kept: 0,
         cell: "model \"demo\", evaluation \"crops of 0.08 to 1\"".into(),
         progress,
+        left: Some(Duration::from_secs(300)),
         rows: Arc::new(vec![row("patches of 14", "16", 0.512), row("patches of 14", "central", 0.634)]),
         trends: Arc::new(vec![Trend { evaluation: "patches of 14".into(), is_same: false, words }]),
         texts: Arc::new(ResultTexts { markdown: "| table |".into(), ..ResultTexts::default() }),
@@ -130,8 +132,8 @@ fn results_are_told_with_their_counts_beside_the_paper_and_nothing_is_cut() {
     window.line.update(|shown| shown.views.evaluation = Some(Arc::new(running)));
     window.steps();
     for words in [
-        "Evaluate \u{b7} 60 %",
-        "1 of 2 cells done",
+        "Evaluate \u{b7} 59 %",
+        "1 of 2 cells done, about 5 min left",
         "Embedding 1,000 of 5,000 patches \u{b7} 100 patches/s \u{b7} 40 s left",
         "2,000 of 10,000",
         "51.2",

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -151,6 +152,8 @@ pub struct EvaluationView {
     /// How far that is.
     pub progress: Option<Progress>,
     /// The results so far.
+    /// Time left for all cells, once it can be told.
+    pub left: Option<Duration>,
     pub rows: Arc<Vec<ResultRow>>,
     /// How they go beside the paper's.
     pub trends: Arc<Vec<Trend>>,
@@ -159,9 +162,16 @@ pub struct EvaluationView {
 }
 
 impl EvaluationView {
+/// Part of a cell that is done once all is embedded.
+const EMBEDDING: f32 = 0.9;
+
     /// Finished part of all cells, 0 to 1.
     pub fn fraction(&self) -> f32 {
-        let within = self.progress.as_ref().map_or(0.0, Progress::fraction);
+        // Classifiers come after the network, and take a small part of the time.
+        let within = self.progress.as_ref().map_or(0.0, |progress| match progress.what {
+            "embedding" => EMBEDDING * progress.fraction(),
+            _ => EMBEDDING,
+        });
         ((self.done as f32 + within) / self.request.plan.cells().max(1) as f32).min(1.0)
     }
 }

@@ -1,6 +1,7 @@
 //! Accuracy of a model's features: one evaluation, and a plan of many.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 
@@ -50,14 +51,40 @@ pub fn trained_on(models: Vec<(String, PathBuf)>) -> anyhow::Result<Vec<(String,
     models.into_iter().map(of_model).collect()
 }
 
-/// Does what of a plan is not done yet, and writes its tables.
+/// Does what of a plan is not done yet, and writes its tables; `begun` hears which cell begins, of how many, and how long
+/// all that is left will take.
 ///
 /// # Errors
 /// A model, a data set or a folder that cannot be used, with the name of the cell; cancelled: what is done is kept.
-pub fn run_plan(request: PlanRequest, job: Job<'_>) -> anyhow::Result<PlanReport> {
+pub fn run_plan(
+    request: PlanRequest,
+    job: Job<'_>,
+    begun: &mut dyn FnMut(CellBegun),
+) -> anyhow::Result<PlanReport> {
     let device = device::open(job.device)?;
     let mut work = PlanWork::begin(request)?;
     let (is_shared, cancel) = (false, job.cancel);
-    while !work.advance(PlanUnit { device: &device, is_shared, cancel, progress: &mut *job.progress })? {}
-    Ok(work.finish())
+    let mut last = None;
+    loop {
+        let (number, cells) = (work.done() + 1, work.plan().cells());
+        if number <= cells && last != Some(number) {
+            last = Some(number);
+            begun(CellBegun { number, cells, words: work.words(), left: work.left() });
+        }
+        if work.advance(PlanUnit { device: &device, is_shared, cancel, progress: &mut *job.progress })? {
+            return Ok(work.finish());
+        }
+    }
+}
+
+/// A cell of a plan that begins, or is found.
+pub struct CellBegun {
+    /// Its number, from 1.
+    pub number: usize,
+    /// Cells in all.
+    pub cells: usize,
+    /// Model, evaluation, seed.
+    pub words: String,
+    /// Time left for all cells, where it can be told.
+    pub left: Option<Duration>,
 }

@@ -82,6 +82,7 @@ impl EvaluationPart {
             trends,
             texts,
         };
+            left: None,
         self.view = Some(view);
         match request.plan.check().and_then(|()| PlanWork::begin(request)) {
             Ok(work) => self.work = Some(work),
@@ -104,7 +105,7 @@ impl EvaluationPart {
         match work.advance(unit) {
             Ok(is_done) => {
                 let has_cell = work.done() != before;
-                view.cell = work.words();
+                (view.cell, view.left) = (work.words(), work.left());
                 view.progress = if has_cell { None } else { told.or(view.progress.take()) };
                 if has_cell {
                     (view.done, view.kept) = (work.done(), work.report().kept);
@@ -133,7 +134,7 @@ impl EvaluationPart {
         self.work = None;
         if let Some(view) = self.view.as_mut().filter(|view| view.phase == EvaluationPhase::Running) {
             view.phase = phase;
-            (view.cell, view.progress) = (String::new(), None);
+            (view.cell, view.progress, view.left) = (String::new(), None, None);
         }
         self.publish(open);
     }
@@ -155,6 +156,7 @@ impl EvaluationPart {
             trends: Arc::default(),
             texts: Arc::default(),
         };
+            left: None,
         show_rows(&mut view, stored.rows)?;
         self.view = Some(view);
         self.publish(open);

@@ -2,5 +2,6 @@
 //! of it.
 
 pub mod evaluation;
+mod pace;
 pub mod plan;
 pub mod table;

@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ use crate::engine::ask::{
     EvalPlan, EvalRequest, PlanReport, PlanRequest, PlannedEvaluation, ResultRow, ResultTexts,
 };
 use crate::engine::tables::evaluation::Evaluating;
+use crate::engine::tables::pace::PlanPace;
 use crate::engine::tables::table;
 use crate::files::{self, FolderLock};
 use crate::model::Overrides;
@@ -122,6 +124,7 @@ pub struct PlanWork {
     /// The model of the cell, by its place in the plan.
     model: Option<(usize, Embedder)>,
     cell: Option<CellWork>,
+    pace: PlanPace,
     /// Of the seeds that are done of the model and evaluation.
     by_seed: Vec<Vec<CellRow>>,
     /// Rows of the report that are over all seeds; what follows is over those that are done.
@@ -169,6 +172,7 @@ impl PlanWork {
             markdown: String::new(),
         };
         let pairs = request.plan.pairs().collect();
+        let pace = PlanPace::new(&request.plan);
         Ok(Self {
             request,
             _lock: lock,
@@ -176,6 +180,7 @@ impl PlanWork {
             at: 0,
             model: None,
             cell: None,
+            pace,
             by_seed: vec![],
             whole: 0,
             report,
@@ -190,6 +195,11 @@ impl PlanWork {
     /// Cells that are done.
     pub fn done(&self) -> usize {
         self.at
+    }
+
+    /// Time left for all cells, if it can be told.
+    pub fn left(&self) -> Option<Duration> {
+        self.pace.left()
     }
 
     /// What there is so far.
@@ -259,10 +269,16 @@ impl PlanWork {
             }
             let evaluating = Evaluating::begin(request, embedder)?;
             self.cell = Some(CellWork { path, asked, evaluating });
+            self.pace.begin_cell();
             return Ok(());
         };
         let inputs = if unit.is_shared { embedder.turn(BATCH) } else { 8 * BATCH };
-        if !cell.evaluating.advance(embedder, inputs, unit.cancel, unit.progress)? {
+        let pace = &mut self.pace;
+        let mut hear = |progress: Progress| {
+            pace.hear(&progress);
+            (unit.progress)(progress);
+        };
+        if !cell.evaluating.advance(embedder, inputs, unit.cancel, &mut hear)? {
             return Ok(());
         }
         let Some(CellWork { path, asked, evaluating }) = self.cell.take() else { return Ok(()) };
@@ -307,6 +323,7 @@ impl PlanWork {
         write_tables(&self.request.out, &texts)?;
         self.report.markdown = texts.markdown;
         self.at += 1;
+        self.pace.end_cell();
         Ok(())
     }
 }

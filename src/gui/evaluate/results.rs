@@ -108,6 +108,9 @@ fn progress_ui(ui: &mut Ui, view: &EvaluationView) {
     if view.kept > 0 && view.phase == EvaluationPhase::Running {
         words += &format!(", {} of them there before", thousands(view.kept));
     }
+    if let Some(left) = view.left.filter(|_| view.phase == EvaluationPhase::Running && cells > 1) {
+        words += &format!(", about {} left", wait(left));
+    }
     if !view.cell.is_empty() {
         words += &format!(" \u{b7} {}", view.cell);
     }
