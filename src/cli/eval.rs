@@ -17,7 +17,7 @@ use crate::engine::jobs::convergence::ConvergenceRequest;
 use crate::engine::jobs::evaluate::CellBegun;
 use crate::engine::{
     AccuracyFigure, EvalPlan, EvalReport, EvalRequest, Holdout, OutputKind, Outputs, PlanReport, PlanRequest,
-    figure_plan, jobs, paper_plan, words_of_others,
+    PlannedModel, figure_plan, jobs, paper_plan, words_of_others,
 };
 use crate::paths;
 use crate::words::{count, name_list};
@@ -41,6 +41,43 @@ const OF_ONE: [&str; 13] = [
     "probe_batch",
     "probe_lr",
     "probe_weight_decay",
+];
+
+/// What a plan's file says itself.
+const OF_PLAN: [&str; 33] = [
+    "model",
+    "data",
+    "holdout",
+    "patch",
+    "crop_scale",
+    "patches",
+    "local",
+    "fit",
+    "space",
+    "augmented",
+    "classifier",
+    "limit",
+    "limit_train",
+    "limit_test",
+    "cache",
+    "k",
+    "temperature",
+    "probe_epochs",
+    "probe_batch",
+    "probe_lr",
+    "probe_weight_decay",
+    "weights",
+    "stem_padding",
+    "heads",
+    "mean",
+    "std",
+    "input",
+    "resize",
+    "resolution",
+    "tiles",
+    "precision",
+    "exif",
+    "value_window",
 ];
 
 /// A figure of the paper that several models are measured for.
@@ -81,12 +118,15 @@ pub struct EvalArgs {
     pub figure: Option<MeasuredFigure>,
     /// A grid of models and evaluations in place of one, as the paper's tables are; the same command goes on where it
     /// stopped
-    #[arg(long, value_name = "FILE.toml", requires = "out", conflicts_with_all = ["model", "data", "holdout", "patch", "crop_scale", "patches", "local", "fit", "space", "augmented", "classifier", "limit", "limit_train", "limit_test", "cache"])]
+    #[arg(long, value_name = "FILE.toml", requires = "out", conflicts_with_all = OF_PLAN)]
     pub plan: Option<PathBuf>,
     /// With --plan, --table or --figure: the folder that its results are kept in; the same command goes on where it
     /// stopped
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// With --table or --figure: each evaluation once with each of these seeds, such as 0,1,2; means and deviations are told
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',', requires = "paper")]
+    pub seeds: Option<Vec<u64>>,
     /// Of a set with one split: draw this share of each class, by --seed, as its test split
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub holdout: Option<f64>,
@@ -214,6 +254,9 @@ struct PlanShown<'a> {
 impl Commander {
     pub fn eval(&self, args: EvalArgs) -> anyhow::Result<()> {
         if let (Some(plan), Some(out)) = (&args.plan, &args.out) {
+            if self.has_seed() {
+                bail!(WrongUsage("--seed is not for --plan, whose file says its seeds: seeds = [0, 1]"));
+            }
             let outputs = Outputs::default().reads("--plan", &**plan);
             return self.plan((EvalPlan::read(plan)?, None), out, outputs);
         }
@@ -274,7 +317,7 @@ impl Commander {
     fn of_paper(&self, args: EvalArgs, figure: Option<AccuracyFigure>, out: &Path) -> anyhow::Result<()> {
         let (models, data) = args.of_models()?;
         let patches = args.patches.map(|all| all.iter().map(Aggregate::to_string).collect::<Vec<_>>());
-        let constants = args.constants;
+        let (constants, options) = (args.constants, Overrides::from(args.model.overrides));
         let (plan, others) = match (args.table, figure) {
             (Some(table), _) => {
                 let plan = paper_plan(table, data.clone(), &models, patches.as_deref());
@@ -288,7 +331,7 @@ impl Commander {
         };
         let plan = EvalPlan {
             holdout: args.holdout,
-            seeds: vec![self.seed()],
+            seeds: args.seeds.unwrap_or_else(|| vec![self.seed()]),
             limit_train: args.limit_train.or(args.limit),
             limit_test: args.limit_test.or(args.limit),
             probe_epochs: Some(constants.probe_epochs),
@@ -296,6 +339,8 @@ impl Commander {
             temperature: Some(constants.temperature),
             ..plan
         };
+        let own = |model| PlannedModel { options: options.clone(), ..model };
+        let plan = EvalPlan { models: plan.models.into_iter().map(own).collect(), ..plan };
         plan.check()?;
         others.iter().for_each(|words| self.bar.say(words));
         let outputs = Outputs::default().reads_data("--data", &data);
@@ -304,7 +349,7 @@ impl Commander {
 
     /// Figure 3a of models of ours.
     fn averages(&self, args: EvalArgs, out: PathBuf) -> anyhow::Result<()> {
-        let others = args.holdout.is_some() || args.patches.is_some();
+        let others = args.holdout.is_some() || args.patches.is_some() || args.seeds.is_some();
         if others || args.limit_train.is_some() || args.limit_test.is_some() {
             bail!(WrongUsage(
                 "--figure 3a takes --limit alone; bagssl figure fig3a has what else there is, of one model"
@@ -317,6 +362,9 @@ impl Commander {
             .check()?;
         let (limit, counts) =
             (args.limit.unwrap_or(ConvergenceRequest::USUAL_LIMIT), PatchCount::USUAL.to_vec());
+        let options = Overrides::from(args.model.overrides);
+        let own = |(name, path)| PlannedModel { name, path, options: options.clone() };
+        let models = models.into_iter().map(own).collect();
         let request = AveragesRequest { models, data, limit, counts, out };
         let report = self.job(|job| jobs::averages::averages(&request, job))?;
         show(self.json(), &report, || {

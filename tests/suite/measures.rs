@@ -221,6 +221,30 @@ fn a_plan_is_done_cell_by_cell_and_goes_on_where_it_stopped() {
     fs::write(&plan, text_of("\"svm\"")).unwrap();
     let error = failure(&args);
     assert!(error.contains("plan.toml") && error.contains("\"svm\": expected knn or linear"), "{error}");
+    // What the file says is said nowhere else, so that nothing is asked for in vain.
+    for (option, value) in [("--k", "3"), ("--probe-lr", "0.1"), ("--input", "64"), ("--seed", "1")] {
+        let output = bagssl(&[&args[..], &[option, value]].concat());
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains(option) && error.contains("--plan"), "{error}");
+    }
+}
+
+#[test]
+fn a_table_of_the_paper_is_done_with_many_seeds_and_other_numbers_of_patches() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("table1");
+    let few =
+        ["--data", "demo", "--limit", "20", "--patches", "1,2", "--probe-epochs", "2", "--seeds", "3,4"];
+    let args = [&["eval", "--table", "1", "--out", text(&out), "--mean", "0,0,0"], &few[..]].concat();
+    let ours = "vicreg-patches=demo";
+    let report = run_json(&[&args[..], &[ours]].concat());
+    let found = |row: &Value| (row["patches"].clone(), row["paper"].clone(), row["seeds"].clone());
+    let rows: Vec<_> = report["rows"].as_array().unwrap().iter().map(found).collect();
+    assert_eq!(rows[0], (json!("1"), json!(0.831), json!(2)));
+    assert_eq!(rows[1], (json!("2"), Value::Null, json!(2)), "the paper has no mean of 2");
+    let plan = fs::read_to_string(out.join("plan.toml")).unwrap();
+    assert!(plan.contains("[83.1, \"-\"]") && plan.contains("mean = [0.0, 0.0, 0.0]"), "{plan}");
 }
 
 #[test]

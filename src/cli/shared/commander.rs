@@ -85,6 +85,11 @@ impl Commander {
         self.shared.seed.unwrap_or(0)
     }
 
+    /// Whether a seed was said.
+    pub fn has_seed(&self) -> bool {
+        self.shared.seed.is_some()
+    }
+
     /// Runs a job with progress on the bar.
     pub fn job<T>(&self, run: impl FnOnce(Job<'_>) -> anyhow::Result<T>) -> anyhow::Result<T> {
         let mut progress = |progress| self.bar.update(&progress);

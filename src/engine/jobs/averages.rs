@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::analysis::convergence::PatchCount;
 use crate::dataset::{self, DataSpec};
+use crate::engine::ask::PlannedModel;
 use crate::engine::figures::averages::{CONVERGENCE_NOTE, convergence_panels};
 use crate::engine::figures::plotted::page;
 use crate::engine::jobs::Job;
@@ -21,7 +22,6 @@ use crate::engine::jobs::plot::PlotFile;
 use crate::engine::tables::table::escaped;
 use crate::figure::{Panel, PanelsData, PanelsSpec};
 use crate::files::{self, FolderLock};
-use crate::model::ModelSpec;
 use crate::words::thousands;
 
 /// What a folder of these figures is told by.
@@ -33,8 +33,8 @@ const MAX_BYTES: u64 = 256 << 20;
 
 /// `bagssl eval --figure 3a`.
 pub struct AveragesRequest {
-    /// What each model is called, and where it is.
-    pub models: Vec<(String, PathBuf)>,
+    /// The models, each by another name.
+    pub models: Vec<PlannedModel>,
     /// On which images: the test split where there is one.
     pub data: DataSpec,
     /// Images at most, spread over the data set and its classes.
@@ -104,9 +104,9 @@ pub fn averages(request: &AveragesRequest, job: Job<'_>) -> anyhow::Result<Avera
     ensure_goes_on(request, &known)?;
     let split = dataset::open_held_out(&request.data, None)?.split();
     let (mut models, mut kept) = (Vec::<ModelAverages>::new(), 0);
-    for (name, path) in &request.models {
+    for model in &request.models {
         let source = ConvergenceSource {
-            model: ModelSpec::from(path.clone()),
+            model: model.spec(),
             data: request.data.clone(),
             split,
             fit: None,
@@ -119,7 +119,7 @@ pub fn averages(request: &AveragesRequest, job: Job<'_>) -> anyhow::Result<Avera
         let Job { device, seed, cancel, .. } = job;
         let own = Job { device, seed, cancel, progress: &mut *job.progress };
         let (found, was_there) =
-            of_model(name, &one, &known, own).with_context(|| format!("model \"{name}\""))?;
+            of_model(model, &one, &known, own).with_context(|| format!("model \"{}\"", model.name))?;
         kept += usize::from(was_there);
         models.push(found);
         if !was_there {
@@ -133,7 +133,7 @@ pub fn averages(request: &AveragesRequest, job: Job<'_>) -> anyhow::Result<Avera
 
 /// Passes a folder that has nothing yet, or at least one of these models: numbers of others would be lost.
 fn ensure_goes_on(request: &AveragesRequest, known: &[ModelAverages]) -> anyhow::Result<()> {
-    let stays = |model: &ModelAverages| request.models.iter().any(|(name, _)| *name == model.name);
+    let stays = |model: &ModelAverages| request.models.iter().any(|asked| asked.name == model.name);
     ensure!(
         known.is_empty() || known.iter().any(stays),
         "{}: holds Figure 3a of other models (first {}), none of which is asked for; expected a new folder, or that of these",
@@ -145,21 +145,21 @@ fn ensure_goes_on(request: &AveragesRequest, known: &[ModelAverages]) -> anyhow:
 
 /// The numbers of a model, and whether they were there.
 fn of_model(
-    name: &str,
+    model: &PlannedModel,
     request: &ConvergenceRequest,
     known: &[ModelAverages],
     job: Job<'_>,
 ) -> anyhow::Result<(ModelAverages, bool)> {
     let opened = request.source.open(&job)?;
     let asked = json!({
-        "data": request.source.data, "of": opened.deciding(), "limit": request.limit, "counts": request.counts,
-        "seed": job.seed,
+        "data": request.source.data, "of": opened.deciding(), "options": model.options, "limit": request.limit,
+        "counts": request.counts, "seed": job.seed,
     });
-    if let Some(it) = known.iter().find(|known| known.name == name && known.asked == asked) {
+    if let Some(it) = known.iter().find(|known| known.name == model.name && known.asked == asked) {
         return Ok((it.clone(), true));
     }
     let found = convergence_of(opened, request, job)?;
-    Ok((ModelAverages { name: name.to_owned(), asked, found }, false))
+    Ok((ModelAverages { name: model.name.clone(), asked, found }, false))
 }
 
 /// Writes what is done, and of what was there what is still to come.
