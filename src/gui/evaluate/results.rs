@@ -70,7 +70,7 @@ impl Results {
             return;
         }
         ui.add_space(STEP / 2.0);
-        self.table.ui(ui, &view.rows);
+        self.table.ui(ui, &view.request.plan, &view.rows);
         ui.add(Label::new(RichText::new(view.request.plan.protocol()).weak()).wrap());
         trends_ui(ui, &view);
         ui.add_space(STEP);

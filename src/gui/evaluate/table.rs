@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use eframe::egui::{Align, Button, Grid, Label, Layout, RichText, ScrollArea, Ui};
 
-use crate::engine::ResultRow;
+use crate::engine::{EvalPlan, ResultRow};
 use crate::gui::nouns::text::thousands;
 
 /// What a column shows.
@@ -88,7 +88,8 @@ impl ResultColumn {
         )
     }
 
-    fn text(self, row: &ResultRow) -> String {
+    /// A cell's words; `cut` is what its vector is a mean over: "patch" or "crop".
+    fn text(self, row: &ResultRow, cut: &str) -> String {
         let percent = |share: f64| format!("{:.1}", 100.0 * share);
         let of = |count: usize, all: Option<usize>| match all {
             Some(all) => format!("{} of {}", thousands(count), thousands(all)),
@@ -99,10 +100,18 @@ impl ResultColumn {
             ResultColumn::Evaluation => row.evaluation.clone(),
             ResultColumn::Classifier => row.classifier.clone(),
             ResultColumn::Patches => match (row.patches.as_str(), row.fewest_patches) {
-                ("1", _) => "1 patch".to_owned(),
-                (number, Some(few)) => format!("{number} patches, as few as {}", thousands(few)),
-                (number, None) if number.parse::<usize>().is_ok() => format!("{number} patches"),
-                (name, None) => name.to_owned(),
+                (number, few) if number.parse::<usize>().is_ok() => {
+                    let plural = if number == "1" {
+                        ""
+                    } else if cut.ends_with('h') {
+                        "es"
+                    } else {
+                        "s"
+                    };
+                    let few = few.map_or(String::new(), |few| format!(", as few as {}", thousands(few)));
+                    format!("{number} {cut}{plural}{few}")
+                }
+                (name, _) => name.to_owned(),
             },
             ResultColumn::Accuracy => {
                 let spread = row.deviation.map_or(String::new(), |d| format!(" \u{b1} {:.1}", 100.0 * d));
@@ -141,7 +150,7 @@ impl ResultColumn {
                 number(a).cmp(&number(b)).then_with(|| a.patches.cmp(&b.patches))
             }
             ResultColumn::Model | ResultColumn::Evaluation | ResultColumn::Classifier => {
-                self.text(a).cmp(&self.text(b))
+                self.text(a, "").cmp(&self.text(b, ""))
             }
         }
     }
@@ -176,7 +185,7 @@ impl ResultTable {
     }
 
     /// Draws the table; it scrolls sideways where it is wide.
-    pub fn ui(&mut self, ui: &mut Ui, rows: &[ResultRow]) {
+    pub fn ui(&mut self, ui: &mut Ui, plan: &EvalPlan, rows: &[ResultRow]) {
         let has_paper = rows.iter().any(|row| row.paper.is_some());
         let has_seeds = rows.iter().any(|row| row.seeds > 1);
         let is_shown = |column: &ResultColumn| match column {
@@ -192,12 +201,13 @@ impl ResultTable {
                 |ui| {
                     for column in &columns {
                         let sign = match self.by {
-                            Some((by, false)) if by == *column => " \u{25b2}",
-                            Some((by, true)) if by == *column => " \u{25bc}",
+                            Some((by, false)) if by == *column => UPWARDS,
+                            Some((by, true)) if by == *column => DOWNWARDS,
                             _ => "",
                         };
-                        let text = RichText::new(format!("{}{sign}", column.name())).strong();
-                        let add = |ui: &mut Ui| ui.add(Button::new(text).frame(false));
+                        let text = RichText::new(column.name()).strong();
+                        let words = (text, RichText::new(sign).monospace().strong());
+                        let add = |ui: &mut Ui| ui.add(Button::new(words).frame(false));
                         let button = aligned(ui, *column, add).on_hover_text(column.help());
                         if button.clicked() {
                             clicked = Some(*column);
@@ -208,7 +218,7 @@ impl ResultTable {
                     ui.end_row();
                     for row in self.sorted(rows) {
                         for column in &columns {
-                            let text = RichText::new(column.text(row));
+                            let text = RichText::new(column.text(row, cut_of(plan, row)));
                             let text = if *column == ResultColumn::Accuracy { text.strong() } else { text };
                             aligned(ui, *column, |ui| ui.add(Label::new(text).extend()));
                         }
@@ -220,6 +230,16 @@ impl ResultTable {
         });
         clicked.into_iter().for_each(|column| self.click(column));
     }
+}
+
+/// Signs of the column that the table is sorted by. Of the interface's fonts only that of equal widths has them.
+const UPWARDS: &str = "\u{2191}";
+const DOWNWARDS: &str = "\u{2193}";
+
+/// What the mean of a row is over.
+fn cut_of(plan: &EvalPlan, row: &ResultRow) -> &'static str {
+    let own = plan.evaluations.iter().find(|evaluation| evaluation.name == row.evaluation);
+    if own.is_some_and(|evaluation| evaluation.crop_scale.is_some()) { "crop" } else { "patch" }
 }
 
 /// Numbers stand at the right of their column.
@@ -277,7 +297,7 @@ mod tests {
     #[test]
     fn numbers_are_told_with_their_count_and_sign() {
         let row = row("16", 0.512, Some(0.6));
-        let text = |column: ResultColumn| column.text(&row);
+        let text = |column: ResultColumn| column.text(&row, "patch");
         assert_eq!(text(ResultColumn::Accuracy), "51.2 \u{b1} 0.4");
         assert_eq!(
             [
@@ -290,5 +310,25 @@ mod tests {
             .map(text),
             ["50.2 to 53.2", "-8.8", "2,000 of 10,000", "4,096", "16 patches"]
         );
+        let one = ResultRow { patches: "1".into(), ..row.clone() };
+        let few = ResultRow { fewest_patches: Some(9), ..row.clone() };
+        let words = [(&one, "crop"), (&row, "crop"), (&few, "patch")];
+        assert_eq!(
+            words.map(|(row, cut)| ResultColumn::Patches.text(row, cut)),
+            ["1 crop", "16 crops", "16 patches, as few as 9"]
+        );
+    }
+
+    #[test]
+    fn the_font_of_the_signs_of_sorting_has_them() {
+        let context = eframe::egui::Context::default();
+        let mut seen = vec![];
+        let _ = context.run_ui(Default::default(), |ui| {
+            let font = eframe::egui::TextStyle::Monospace.resolve(ui.style());
+            seen = [UPWARDS, DOWNWARDS]
+                .map(|sign| ui.ctx().fonts_mut(|fonts| fonts.has_glyphs(&font, sign)))
+                .to_vec();
+        });
+        assert!(seen == [true, true], "{seen:?}");
     }
 }
