@@ -8,8 +8,8 @@ use std::time::Duration;
 use bagssl::engine::facts::ModelSpec;
 use bagssl::engine::training::DataSource;
 use bagssl::engine::{
-    Command, EvalPlan, EvaluateCommand, EvaluationPhase, EvaluationView, Event, PlanRequest, PlannedModel,
-    ResultRow, ResultTexts, Split, Trend, paper_evaluations,
+    Command, EvalPlan, EvaluateCommand, EvaluationPhase, EvaluationView, Event, FigureEvent, PlanRequest,
+    PlannedModel, ResultRow, ResultTexts, Split, Trend, paper_evaluations,
 };
 use bagssl::progress::Progress;
 use eframe::egui::accesskit::Role;
@@ -194,6 +194,7 @@ fn a_plan_is_done_beside_other_work_and_its_folder_is_that_of_the_command() {
     send(EvaluateCommand::Start(Box::new(PlanRequest { out: path("command"), ..request })));
     started.until("the rest", |shown| phase(shown) == Some((EvaluationPhase::Finished, 2, 1)));
     send(EvaluateCommand::Export(path("table.tex")));
+    send(EvaluateCommand::Export(path("bars.svg")));
     send(EvaluateCommand::Open(path("nowhere")));
     let mut events = vec![];
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
@@ -203,13 +204,16 @@ fn a_plan_is_done_beside_other_work_and_its_folder_is_that_of_the_command() {
             Event::Failed { about, message } => Some((about.clone(), message.clone())),
             _ => None,
         });
-        if let Some(failure) = failure {
+        let is_drawn = |event: &Event| matches!(event, Event::Figure(FigureEvent::Saved { .. }));
+        if let Some(failure) = failure.filter(|_| events.iter().any(is_drawn)) {
             break failure;
         }
-        assert!(std::time::Instant::now() < deadline, "no failure is told");
+        assert!(std::time::Instant::now() < deadline, "no failure and no figure are told");
         let _ = started.bell.recv_timeout(std::time::Duration::from_secs(1));
     };
     assert!(failed.0 == "opening the results" && failed.1.contains("not a results folder"), "{failed:?}");
     assert!(events.iter().any(|event| matches!(event, Event::ResultsSaved { .. })));
     assert!(fs::read_to_string(path("table.tex")).unwrap().contains("\\toprule"));
+    let bars = fs::read_to_string(path("bars.svg.json")).unwrap();
+    assert!(bars.contains("20 of 1,024 test images") && bars.contains("2 seeds"), "{bars}");
 }

@@ -28,7 +28,8 @@ pub enum EvaluateCommand {
     Stop,
     /// Shows the results of a folder.
     Open(#[serde(with = "crate::paths")] PathBuf),
-    /// Writes the tables on show; the format is told by the ending: csv, json, md, tex.
+    /// Writes the tables on show, or their accuracies as bars; the format is told by the ending: csv, json, md, tex; pdf,
+    /// svg, png.
     Export(#[serde(with = "crate::paths")] PathBuf),
 }
 
@@ -151,9 +152,9 @@ pub struct EvaluationView {
     pub cell: String,
     /// How far that is.
     pub progress: Option<Progress>,
-    /// The results so far.
     /// Time left for all cells, once it can be told.
     pub left: Option<Duration>,
+    /// The results so far.
     pub rows: Arc<Vec<ResultRow>>,
     /// How they go beside the paper's.
     pub trends: Arc<Vec<Trend>>,
@@ -161,10 +162,10 @@ pub struct EvaluationView {
     pub texts: Arc<ResultTexts>,
 }
 
-impl EvaluationView {
 /// Part of a cell that is done once all is embedded.
 const EMBEDDING: f32 = 0.9;
 
+impl EvaluationView {
     /// Finished part of all cells, 0 to 1.
     pub fn fraction(&self) -> f32 {
         // Classifiers come after the network, and take a small part of the time.

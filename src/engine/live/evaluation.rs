@@ -5,15 +5,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use serde_json::json;
 
 use crate::engine::ask::{
-    Command, EvaluateCommand, EvaluationPhase, EvaluationView, Event, PlanRequest, ResultRow, ResultTexts,
+    Command, EvaluateCommand, EvaluationPhase, EvaluationView, Event, MeasuredPage, PlanRequest, ResultRow,
 };
+use crate::engine::figures::bars::{bars_page, bars_spec};
+use crate::engine::live::measured_pages;
 use crate::engine::live::open::Open;
 use crate::engine::live::part::{Due, Handled, Part, Turn};
 use crate::engine::look::extraction::Growing;
 use crate::engine::tables::plan::{PlanUnit, PlanWork, StoredResults, write_table};
 use crate::engine::tables::table;
+use crate::figure::Format;
 use crate::progress::{Cancelled, Progress};
 
 /// Progress is shown this often at most.
@@ -78,11 +82,11 @@ impl EvaluationPart {
             kept: 0,
             cell: String::new(),
             progress: None,
+            left: None,
             rows,
             trends,
             texts,
         };
-            left: None,
         self.view = Some(view);
         match request.plan.check().and_then(|()| PlanWork::begin(request)) {
             Ok(work) => self.work = Some(work),
@@ -152,11 +156,11 @@ impl EvaluationPart {
             kept: done,
             cell: String::new(),
             progress: None,
+            left: None,
             rows: Arc::default(),
             trends: Arc::default(),
             texts: Arc::default(),
         };
-            left: None,
         show_rows(&mut view, stored.rows)?;
         self.view = Some(view);
         self.publish(open);
@@ -165,8 +169,15 @@ impl EvaluationPart {
     }
 
     fn export(&self, path: &Path, open: &Open) -> anyhow::Result<()> {
-        let texts: &ResultTexts = &self.view.as_ref().context("there are no results yet")?.texts;
-        write_table(path, texts)?;
+        let view = self.view.as_ref().context("there are no results yet")?;
+        if Format::from_path(path, Format::DEFAULT_DPI).is_ok() {
+            let classifiers = ["linear", "knn"];
+            let data = bars_page(&view.rows, &classifiers, &[view.request.plan.protocol()]);
+            let source = json!({ "classifiers": classifiers, "rows": &*view.rows });
+            let page = MeasuredPage { spec: bars_spec(), data, source };
+            return measured_pages::export(Some(Arc::new(page)), path.to_owned(), open);
+        }
+        write_table(path, &view.texts)?;
         open.line.emit(Event::ResultsSaved { path: path.to_owned() });
         Ok(())
     }

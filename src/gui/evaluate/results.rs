@@ -165,7 +165,8 @@ fn export_ui(ui: &mut Ui, desk: &mut Desk, view: &EvaluationView) {
                 ui.ctx().copy_text(text.to_owned());
             }
         }
-        let tip = "Writes the table to a file; its ending chooses the format.";
+        let tip =
+            "Writes the table, or its accuracies as bars (Figure 2), to a file; its ending chooses which.";
         if ui.button("Export...").on_hover_text(tip).clicked() {
             desk.todo.push(Action::ExportResults);
         }

@@ -305,7 +305,7 @@ const AFTER_VIEWS: &[ActionInfo] = &[
     row!("Evaluation", "Add a model to evaluate...", Action::AddEvaluated),
     row!("Evaluation", "Data for evaluating...", Action::ChooseEvaluatedData),
     row!("Evaluation", "Open results...", Action::OpenResults),
-    row!("Evaluation", "Export the table of results...", Action::ExportResults),
+    row!("Evaluation", "Export the results...", Action::ExportResults),
     row!("Window", "Explore", Action::ShowExplore, CTRL + Num1),
     row!("Window", "Train", Action::ShowTrain, CTRL + Num2),
     row!("Window", "Evaluate", Action::ShowEvaluate, CTRL + Num3),

@@ -6,9 +6,9 @@ use anyhow::Context;
 use serde_json::json;
 
 use crate::engine::ask::ResultRow;
+use crate::engine::figures::bars::{bars_page, bars_spec};
 use crate::engine::figures::locality::locality_spec;
 use crate::engine::figures::plotted::{curves, named, page};
-use crate::engine::jobs::accuracy::{bars_page, bars_spec};
 use crate::engine::jobs::convergence::{convergence_page, convergence_spec};
 use crate::engine::jobs::locality::report_page;
 use crate::engine::jobs::results::given::{GivenConvergence, GivenResults};

@@ -21,7 +21,7 @@ use crate::paths;
 const FIGURE_ENDINGS: [&str; 3] = ["pdf", "svg", "png"];
 
 /// File endings of tables.
-const TABLE_ENDINGS: [&str; 4] = ["csv", "json", "md", "tex"];
+const RESULT_ENDINGS: [&str; 7] = ["csv", "json", "md", "tex", "pdf", "svg", "png"];
 
 /// What the path is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub enum Purpose {
     EvaluatedData,
     /// A folder of results.
     Results,
-    /// A table of results as a file.
+    /// Results as a file: a table, or bars.
     Table,
     /// Picked patches as a table.
     Picked,
@@ -66,8 +66,8 @@ impl Purpose {
     fn endings(self) -> &'static [&'static str] {
         match self {
             Purpose::Curves | Purpose::Scatter(_) | Purpose::Measures(_) => &FIGURE_ENDINGS,
-            Purpose::Table => &TABLE_ENDINGS,
-            Purpose::Picked => &TABLE_ENDINGS[..1],
+            Purpose::Table => &RESULT_ENDINGS,
+            Purpose::Picked => &RESULT_ENDINGS[..1],
             _ => &[],
         }
     }
@@ -173,7 +173,7 @@ impl Dialog {
             Purpose::EvaluatedModel => "Add a model to evaluate",
             Purpose::EvaluatedData => "Data for evaluating",
             Purpose::Results => "Open results",
-            Purpose::Table => "Export the table of results",
+            Purpose::Table => "Export the results",
             Purpose::Picked => "Export the picked patches",
             Purpose::Scatter(_) => "Export the scatter of patches",
             Purpose::Measures(_) => "Export the measures",
@@ -198,7 +198,8 @@ impl Dialog {
                 "The folder that this tab or bagssl eval --plan keeps its results in, finished or not."
             }
             Purpose::Table => {
-                "The ending chooses the format: .csv, .json, .md (Markdown) or .tex (LaTeX, booktabs)."
+                "The ending chooses the format: a table as .csv, .json, .md (Markdown) or .tex (LaTeX, booktabs), its \
+                 accuracies as bars (Figure 2) as .pdf, .svg or .png."
             }
             Purpose::Picked => {
                 "A row for each patch, the nearest to the middle first: image, place, class, where it lies on the plane, \
@@ -271,7 +272,7 @@ impl Dialog {
         let known = self.purpose.endings();
         let is_known = ending.is_some_and(|ending| known.contains(&ending.as_str()));
         (self.purpose.is_export() && !is_known).then_some(match self.purpose {
-            Purpose::Table => "The name must end in .csv, .json, .md or .tex.",
+            Purpose::Table => "The name must end in .csv, .json, .md, .tex, .pdf, .svg or .png.",
             Purpose::Picked => "The name must end in .csv.",
             _ => "The name must end in .pdf, .svg or .png.",
         })
