@@ -259,6 +259,7 @@ fn refusal(script: &str) -> String {
         panic!()
     };
     assert!(said.contains(&why), "{said}\n{why}");
+    assert!(!said.contains(char::is_control), "a notice is one line: {said:?}");
     why
 }
 
@@ -270,7 +271,8 @@ fn another_version_no_program_and_no_login_are_told_in_words() {
     assert!(why.contains("there runs bagssl 9.9.9 (link 123456), here bagssl"), "{why}");
     let why = refusal("echo 'sh: bagssl: not found' >&2; exit 127");
     assert!(why.contains("came nothing") && why.contains("sh: bagssl: not found"), "{why}");
-    let why = refusal("echo 'Welcome'; echo 'far: Permission denied (publickey).' >&2; exit 255");
+    let why =
+        refusal("echo 'Welcome'; printf 'Hello\\nfar: Permission denied (publickey).\\n' >&2; exit 255");
     assert!(why.contains("came \"Welcome\"") && why.contains("Permission denied"), "{why}");
     let why = refusal("head -c 100000 /dev/zero");
     assert!(why.contains("expected bagssl's greeting"), "{why}");

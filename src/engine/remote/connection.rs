@@ -120,7 +120,7 @@ impl Connection {
         let status = self.child.wait();
         // Somebody else may hold the other end of what it said.
         wait_for(|| self.listener.as_ref().is_none_or(JoinHandle::is_finished));
-        let said = self.complaints.0.lock().unwrap_or_else(PoisonError::into_inner).join("\n");
+        let said = self.complaints.0.lock().unwrap_or_else(PoisonError::into_inner).join("; ");
         match (said.is_empty(), status) {
             (false, _) => said,
             (true, Ok(status)) => format!("ssh ended with {status}"),

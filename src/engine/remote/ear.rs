@@ -5,8 +5,8 @@ use std::io::Read;
 use anyhow::Context;
 use crossbeam_channel::Sender;
 
-use super::hello::Hello;
-use super::messages::{BULK, HEARD, PONG, TO_WINDOW, URGENT};
+use super::hello::{Hello, OtherBuild};
+use super::messages::{BULK, HEARD, PONG, REFUSAL, TO_WINDOW, URGENT};
 use super::pieces::read_update;
 use crate::engine::ask::{EngineLine, Event};
 use crate::wire::{Assembly, WireFrame, WirePool, read_frame};
@@ -54,6 +54,8 @@ pub fn listen(
     drop(to_link.send(NearHeard::Greeted));
     match hear(&mut output, line, answers, to_link) {
         Ok(()) => LinkEnd::Lost(String::new()),
+        // It would say the same again.
+        Err(error) if error.is::<OtherBuild>() => LinkEnd::Refused(format!("{error:#}")),
         Err(error) => LinkEnd::Lost(format!("{error:#}")),
     }
 }
@@ -91,8 +93,40 @@ fn hear(
                 let asked = whole.bytes.try_into().ok().context("an answer has 8 bytes")?;
                 let _ = to_link.send(NearHeard::Pong(u64::from_le_bytes(asked)));
             }
+            REFUSAL => return Err(OtherBuild(String::from_utf8_lossy(&whole.bytes).into_owned()).into()),
             other => anyhow::bail!("nothing is of kind {other}"),
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::ask::line;
+    use crate::wire::pack;
+
+    /// How a connection ends over which a greeting and this come.
+    fn end_of(frames: &[WireFrame]) -> LinkEnd {
+        let (_engine, line) = line(|| {});
+        let ((answers, _answered), (to_link, _linked)) =
+            (crossbeam_channel::unbounded(), crossbeam_channel::unbounded());
+        let mut bytes = vec![];
+        Hello::own().write(&mut bytes).unwrap();
+        frames.iter().for_each(|frame| bytes.extend(frame.to_bytes()));
+        listen(&bytes[..], &line, &answers, &to_link)
+    }
+
+    #[test]
+    fn another_build_of_the_version_is_refused_in_words_and_not_asked_again() {
+        let unknown = pack(&[("pieces", ["of something else"])], &mut WirePool::default()).unwrap();
+        let refusal = WireFrame::whole(REFUSAL, b"unknown variant `Dance`".to_vec());
+        for (frame, what) in [(WireFrame::whole(URGENT, unknown), "makes no sense"), (refusal, "`Dance`")] {
+            let LinkEnd::Refused(why) = end_of(&[frame]) else { panic!("{what}: it is not refused") };
+            assert!(why.contains("another build of the same version") && why.contains(what), "{why}");
+        }
+        assert!(matches!(end_of(&[]), LinkEnd::Lost(_)), "a line that ends is taken up again");
+        let bytes = WireFrame::whole(PONG, vec![1]);
+        assert!(matches!(end_of(&[bytes]), LinkEnd::Lost(_)));
+    }
 }

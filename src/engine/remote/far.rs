@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 
-use super::hello::Hello;
-use super::messages::{COMMAND, HEARD, HURRY, PING, PONG, PREVIEW, TO_ENGINE};
+use super::hello::{Hello, OtherBuild};
+use super::messages::{COMMAND, HEARD, HURRY, PING, PONG, PREVIEW, REFUSAL, TO_ENGINE};
 use super::outbox::Outbox;
 use super::pieces::read_command;
 use super::silence::{LineState, LineWatch};
@@ -23,12 +23,17 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// How long the last checkpoint of a run is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Characters of a refusal at most.
+const MOST_WORDS: usize = 1000;
+
 /// What the thread that listens hands on.
 enum Heard {
     /// So many bytes have come to the window.
     Bytes(u64),
     /// To be answered at once.
     Ping(Vec<u8>),
+    /// A command that is none here: why.
+    Senseless(String),
     /// The window is gone, or what came makes no sense.
     Gone(anyhow::Result<()>),
 }
@@ -75,7 +80,11 @@ fn listen(input: &mut impl Read, engine: &EngineHandle, to_sender: &Sender<Heard
     while let Some(frame) = read_frame(input)? {
         let Some(whole) = assembly.take(frame)? else { continue };
         match whole.kind {
-            COMMAND => engine.send(read_command(&whole.bytes, &mut pool)?),
+            COMMAND => match read_command(&whole.bytes, &mut pool) {
+                Ok(command) => engine.send(command),
+                // The window closes the line once it is told.
+                Err(error) => drop(to_sender.send(Heard::Senseless(senseless(&error)))),
+            },
             PREVIEW => engine.preview(unpack::<Option<PatchRef>>(&whole.bytes, &mut WirePool::default())?),
             HURRY => engine.hurry(),
             HEARD => {
@@ -90,6 +99,11 @@ fn listen(input: &mut impl Read, engine: &EngineHandle, to_sender: &Sender<Heard
         }
     }
     Ok(())
+}
+
+/// Why a command is none, without what the window says of such things itself.
+fn senseless(error: &anyhow::Error) -> String {
+    error.downcast_ref::<OtherBuild>().map_or_else(|| format!("{error:#}"), |OtherBuild(why)| why.clone())
 }
 
 /// Writes what is to go as it comes; never more waits than may be under way.
@@ -133,6 +147,10 @@ fn talk(
                         let frame = WireFrame::whole(PONG, bytes).to_bytes();
                         outbox.pace.note_sent(frame.len(), now);
                         let _ = to_writer.send(frame);
+                    }
+                    Ok(Heard::Senseless(why)) => {
+                        let words: String = why.chars().take(MOST_WORDS).collect();
+                        let _ = to_writer.send(WireFrame::whole(REFUSAL, words.into_bytes()).to_bytes());
                     }
                     Ok(Heard::Gone(end)) => return end,
                     Err(_) => return Ok(()),
@@ -180,6 +198,7 @@ fn finish(engine: &EngineHandle, woken: &Receiver<()>) {
 mod tests {
     use super::*;
     use crate::engine::ask::line;
+    use crate::wire::pack;
 
     /// Takes the greeting, and then nothing, until it is let go.
     struct Stuck {
@@ -201,6 +220,26 @@ mod tests {
             self.is_greeted = true;
             Ok(())
         }
+    }
+
+    #[test]
+    fn a_command_of_another_build_is_refused_in_words_until_the_window_closes_the_line() {
+        let (input, mut window) = std::io::pipe().unwrap();
+        let (mut answers, output) = std::io::pipe().unwrap();
+        let (_held, stopped) = unbounded();
+        let (engine, line) = line(|| {});
+        let serving = thread::spawn(move || serve(input, output, stopped, move |_| Ok(engine)));
+        Hello::own().write(&mut window).unwrap();
+        let unknown = pack(&"DoWhatIsNotThereYet", &mut WirePool::default()).unwrap();
+        window.write_all(&WireFrame::whole(COMMAND, unknown).to_bytes()).unwrap();
+        assert_eq!(Hello::read(&mut answers).unwrap(), Hello::own());
+        let said =
+            std::iter::from_fn(|| read_frame(&mut answers).unwrap()).find(|frame| frame.kind == REFUSAL);
+        let words = String::from_utf8(said.unwrap().bytes).unwrap();
+        assert!(words.contains("DoWhatIsNotThereYet") && !words.contains("another build"), "{words}");
+        drop(window);
+        serving.join().unwrap().unwrap();
+        drop(line);
     }
 
     #[test]

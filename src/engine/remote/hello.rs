@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub const MAGIC: &[u8] = b"\0bagssl link\0";
 
 /// Changes whenever what travels changes within one version of the program.
-const PROTOCOL: u32 = 1;
+const PROTOCOL: u32 = 2;
 
 /// So much may come before the first thing that an end says, bytes.
 const MOST_NOISE: usize = 64 << 10;
@@ -48,9 +48,10 @@ impl Hello {
             let mut byte = [0];
             let has_ended = line.read(&mut byte)? == 0;
             if has_ended || noise.len() > MOST_NOISE {
-                let text = String::from_utf8_lossy(&noise[..noise.len().min(400)]).trim().to_owned();
-                let brought = if text.is_empty() { "nothing".into() } else { format!("\"{text}\"") };
-                anyhow::bail!("expected bagssl's greeting, came {brought}");
+                anyhow::bail!(
+                    "expected bagssl's greeting, came {}",
+                    in_words(&noise[..noise.len().min(400)])
+                );
             }
             noise.push(byte[0]);
         }
@@ -75,6 +76,26 @@ impl Hello {
     }
 }
 
+/// What came, on one line.
+fn in_words(noise: &[u8]) -> String {
+    let text = String::from_utf8_lossy(noise);
+    let lines: Vec<&str> =
+        text.split(char::is_control).map(str::trim).filter(|line| !line.is_empty()).collect();
+    match (noise.is_empty(), lines.is_empty()) {
+        (true, _) => "nothing".into(),
+        (false, true) => "nothing that can be read".into(),
+        (false, false) => format!("\"{}\"", lines.join("; ")),
+    }
+}
+
+/// What came is not what this program would have sent: the other end greets as this one does, and is of another build.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "what the other end sends is not understood ({0}): it is of another build of the same version; expected the same program on \
+     both machines"
+)]
+pub struct OtherBuild(pub String);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +113,10 @@ mod tests {
         assert!(why.contains("there runs bagssl 9.0.0 (link 12), here bagssl"), "{why}");
         let said = Hello::read(&mut &b"bash: bagssl: command not found"[..]).unwrap_err().to_string();
         assert!(said.contains("came \"bash: bagssl: command not found\""), "{said}");
+        let said = Hello::read(&mut &b"Welcome\r\n\tto the cluster\n"[..]).unwrap_err().to_string();
+        assert!(said.ends_with("came \"Welcome; to the cluster\""), "{said}");
+        let said = Hello::read(&mut &[0u8; 9][..]).unwrap_err().to_string();
+        assert!(said.ends_with("came nothing that can be read"), "{said}");
         assert!(Hello::read(&mut std::io::repeat(b'x')).is_err(), "it does not read for ever");
     }
 }

@@ -6,8 +6,10 @@ pub const URGENT: u8 = 0;
 pub const BULK: u8 = 1;
 /// To the window: the answer to [`PING`], with its bytes.
 pub const PONG: u8 = 2;
+/// To the window: why the engine's end does not go on, as text; in this place in every version.
+pub const REFUSAL: u8 = 3;
 /// Kinds that go to the window.
-pub const TO_WINDOW: usize = 3;
+pub const TO_WINDOW: usize = 4;
 
 /// To the engine: a command.
 pub const COMMAND: u8 = 0;

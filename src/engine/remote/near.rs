@@ -303,7 +303,7 @@ fn with_words(why: String, connection: Connection) -> String {
     match why.is_empty() {
         true => said,
         false if said.starts_with("ssh ended with") => why,
-        false => format!("{why}\n{said}"),
+        false => format!("{why}; {said}"),
     }
 }
 

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use anyhow::Context;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::agree::{Agrees, check_scatter};
+use super::hello::OtherBuild;
 use crate::engine::ask::{
     Command, CompareView, DataDescription, DataSource, DeviceDescription, EvaluationView, Event,
     ExploreConfig, ExtractionView, FigureView, FoundImages, GalleryView, ImageView, MeasuresShown,
@@ -180,13 +182,18 @@ pub fn lane_of(event: &Event) -> Urgency {
     }
 }
 
+/// A value of its bytes.
+fn understood<T: DeserializeOwned>(bytes: &[u8], pool: &mut WirePool) -> anyhow::Result<T> {
+    unpack(bytes, pool).map_err(|error| OtherBuild(format!("{error:#}")).into())
+}
+
 /// An update of its bytes, for a window that shows `shown`.
 ///
 /// # Errors
-/// They are none; what they say does not agree with itself or with what is on show: nobody need look again whether a list is
+/// They are none ([`OtherBuild`]); what they say does not agree with itself or with what is on show: nobody need look again whether a list is
 /// as long as another.
 pub fn read_update(bytes: &[u8], pool: &mut WirePool, shown: &Snapshot) -> anyhow::Result<Update> {
-    let update: Update = unpack(bytes, pool)?;
+    let update: Update = understood(bytes, pool)?;
     let mut then = shown.clone();
     for piece in &update.pieces {
         piece.check().context("what came cannot be shown")?;
@@ -199,7 +206,7 @@ pub fn read_update(bytes: &[u8], pool: &mut WirePool, shown: &Snapshot) -> anyho
 /// A command of its bytes.
 ///
 /// # Errors
-/// They are none.
+/// They are none ([`OtherBuild`]).
 pub fn read_command(bytes: &[u8], pool: &mut WirePool) -> anyhow::Result<Command> {
-    unpack(bytes, pool)
+    understood(bytes, pool)
 }
