@@ -22,7 +22,9 @@ pub use same::{is_same, resolved};
 pub use shrunk::Shrunk;
 pub use space::{bytes_on_disk, free_bytes};
 pub use tensors::{Tensors, tensors_from_bytes, tensors_to_bytes};
-pub use unread::{FailureKept, Unread, is_dead_link, is_read_error, is_write_forbidden, tells_of_read_error};
+pub use unread::{
+    FailureKept, Unread, is_dead_link, is_disk_full, is_read_error, is_write_forbidden, tells_of_read_error,
+};
 
 use std::fs::File;
 use std::io::{BufWriter, Write};

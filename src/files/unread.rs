@@ -34,10 +34,17 @@ pub fn is_read_error(error: &anyhow::Error) -> bool {
 /// Whether `error` is that of a folder or file that may not be written, however much room there is: not by this user, or
 /// by nobody.
 pub fn is_write_forbidden(error: &anyhow::Error) -> bool {
-    let kinds = error.chain().filter_map(|cause| Some(cause.downcast_ref::<Error>()?.kind()));
-    let mut forbidden =
-        kinds.filter(|kind| matches!(kind, ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem));
-    forbidden.next().is_some()
+    kinds(error).any(|kind| matches!(kind, ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem))
+}
+
+/// Whether `error` is that of a disk, or of a user's share of it, that has no room left.
+pub fn is_disk_full(error: &anyhow::Error) -> bool {
+    kinds(error).any(|kind| matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
+}
+
+/// What kinds of errors of the system led to `error`.
+fn kinds(error: &anyhow::Error) -> impl Iterator<Item = ErrorKind> {
+    error.chain().filter_map(|cause| Some(cause.downcast_ref::<Error>()?.kind()))
 }
 
 /// Whether a reason in words, which earlier versions wrote down for a file that they left out, is that of an error of

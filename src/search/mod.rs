@@ -40,7 +40,7 @@ pub use far::measure_index;
 pub use many::{Question, TOGETHER, top_k_many};
 pub use map::{KnownRows, Mirror};
 pub use processor::Processor;
-pub use quantised::{FoundByCodes, Quantised, RowCodes, StaleCodes, build, codes_bytes};
+pub use quantised::{FoundByCodes, NoPlaceForCodes, Quantised, RowCodes, StaleCodes, build, codes_bytes};
 pub use recall::MeasuredRecall;
 pub use relation::{Kin, Relation};
 pub use sign::Sign;

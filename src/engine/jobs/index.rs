@@ -9,8 +9,9 @@ use serde::Serialize;
 use crate::bank::{Bank, BankOutput, PartNumber, VectorCache, open_bank};
 use crate::engine::ask::SearchWay;
 use crate::engine::jobs::Job;
+use crate::files;
 use crate::progress::{CancelToken, Progress};
-use crate::search::{MeasuredRecall, Processor, Quantised, RowCodes, build, measure_index};
+use crate::search::{MeasuredRecall, NoPlaceForCodes, Processor, Quantised, RowCodes, build, measure_index};
 
 /// Rows by which a bank that is written grows at least before codes of it are made.
 const LEAST_ROWS: usize = 1 << 14;
@@ -276,7 +277,8 @@ fn continued(bank: &Bank, space: &str, cache: Option<&VectorCache>) -> Option<Ro
     })
 }
 
-/// What searches `spaces` of `bank` in that way. Codes that are not there are made, beside it or in `cache`.
+/// What searches `spaces` of `bank` in that way. Codes that are not there are made, beside it or in `cache`; where neither
+/// can be written, that is said, and the space is searched exactly.
 pub(super) fn processor(
     way: SearchWay,
     bank: &Bank,
@@ -295,8 +297,22 @@ pub(super) fn processor(
     }
     let is_kept = way == SearchWay::Quantised && bank.folder().is_some();
     let spaces = if is_kept { spaces } else { &[] };
-    let codes = spaces.iter().map(|space| Ok(made(bank, space, (cache, false), job)?.0));
-    Ok(Processor::by_codes(codes.collect::<anyhow::Result<_>>()?))
+    let mut codes = vec![];
+    for space in spaces {
+        match made(bank, space, (cache, false), job) {
+            Ok((found, _)) => codes.push(found),
+            Err(error) if have_no_place(&error) && !job.cancel.is_cancelled() => {
+                log::warn!("{error:#}; all patches are compared in {space}");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Processor::by_codes(codes))
+}
+
+/// Whether codes were not made because nothing can be written where they may lie.
+fn have_no_place(error: &anyhow::Error) -> bool {
+    error.is::<NoPlaceForCodes>() || files::is_disk_full(error)
 }
 
 /// The codes of `space`, as they are there or made now; of all rows where that `is_asked`, since those that came later
@@ -466,5 +482,30 @@ mod tests {
         let (codes, damaged) = of(after.path());
         assert_eq!((codes.len(), codes[0].space.as_str(), damaged.len()), (1, "z", 1));
         assert!(damaged[0].contains("h.codes"), "{damaged:?}");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_search_whose_codes_can_be_written_nowhere_compares_all_patches() {
+        let folder = tempfile::tempdir().unwrap();
+        written(folder.path(), 8, false);
+        for name in ["h.codes", "z.codes"] {
+            std::fs::remove_file(folder.path().join(name)).unwrap();
+        }
+        let (bank, cancel) = (Bank::open(folder.path()).unwrap(), CancelToken::default());
+        let searched = |space: &str| {
+            let mut job = Job { device: DeviceChoice::Cpu, seed: 0, cancel: &cancel, progress: &mut |_| {} };
+            processor(SearchWay::Quantised, &bank, (&[space.into()][..], None), &mut job)
+        };
+        let recall = |processor: anyhow::Result<Processor>, space| processor.unwrap().recall(&bank, space);
+        let exact = files::without_writing(folder.path(), || searched("h"));
+        assert!(recall(exact, "h").is_none(), "nothing was measured: it is exact");
+        assert!(recall(searched("h"), "h").is_some(), "what can be written is");
+        // What is wrong with the rows is an error as ever.
+        let path = folder.path().join("z.f16");
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[40] ^= 1;
+        std::fs::write(path, bytes).unwrap();
+        assert!(searched("z").is_err());
     }
 }

@@ -10,8 +10,9 @@ use crate::files::{FolderLock, is_write_forbidden, write_atomic};
 use crate::progress::CancelToken;
 use anyhow::{Context, Result, ensure};
 use rayon::prelude::*;
+use std::fmt;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Of the rotation.
 const SEED: u64 = 0x5EED;
@@ -25,13 +26,24 @@ const MEAN_ROWS: usize = 128;
 /// Blocks that are encoded between two writes, for each thread.
 const AT_ONCE: usize = 4;
 
+/// Nothing can be written beside a bank, and its codes have no place elsewhere either: why.
+#[derive(Debug)]
+pub struct NoPlaceForCodes(PathBuf);
+
+impl fmt::Display for NoPlaceForCodes {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "nothing can be written beside the bank, in {}", self.0.display())
+    }
+}
+
 /// Makes the codes of all committed rows of `space` and writes them beside the bank, atomically; where nothing can be
 /// written there, into the place that `cache` has for them. Blocks of `old` codes that are still right are taken over:
 /// returns their rows. The codes are a function of the rows alone, whatever was made of fewer of them before. `progress` is
 /// told of rows that are done.
 ///
 /// # Errors
-/// A bank in memory or without rows; damaged rows; cancelled; the write failed, or they have no place in the cache.
+/// A bank in memory or without rows; damaged rows; cancelled; the write failed, or they have no place in the cache
+/// ([`NoPlaceForCodes`]).
 pub fn build(
     bank: &Bank,
     space: &str,
@@ -45,7 +57,7 @@ pub fn build(
     let place = cache.and_then(|cache| Some((cache, cache.place_of_codes(bank.spec())?)));
     match (write(folder), place) {
         (Err(error), place) if is_write_forbidden(&error) => {
-            let why = || format!("nothing can be written beside the bank, in {}", folder.display());
+            let why = || NoPlaceForCodes(folder.to_path_buf());
             let place = place.context("nothing is kept elsewhere either (--cache-size)");
             let (cache, place) = place.with_context(why)?;
             in_cache(cache, &place, codes_bytes(bank.width(space)?, bank.patches()), write).with_context(why)

@@ -20,7 +20,7 @@ mod sketch;
 #[cfg(test)]
 mod tests;
 
-pub use build::build;
+pub use build::{NoPlaceForCodes, build};
 pub use file::{RowCodes, StaleCodes, codes_bytes};
 pub use find::FoundByCodes;
 pub use measure::Quantised;
