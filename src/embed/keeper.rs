@@ -9,7 +9,7 @@ use anyhow::ensure;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
 use super::plan::ExtractPlan;
-use crate::bank::{BankSink, BankSpec, BankWriter, ImageEntry, MemoryBank, PixelHash, VectorCache};
+use crate::bank::{Bank, BankSink, BankSpec, BankWriter, ImageEntry, MemoryBank, PixelHash, VectorCache};
 use crate::dataset::Dataset;
 use crate::files;
 use crate::memory::{Hold, Room};
@@ -100,6 +100,7 @@ impl Drop for Keeper {
 
 impl Shelf {
     fn keep(&self, receiver: &Receiver<KeptImage>, cancel: &CancelToken) -> anyhow::Result<()> {
+        self.make_way();
         let opened = BankWriter::create_or_resume(&self.folder, &self.spec, &self.images, cancel)?;
         let (mut writer, mut kept) = opened;
         if writer.damaged().len() + writer.unread().len() > 0 {
@@ -130,6 +131,15 @@ impl Shelf {
         self.cache.remove_lesser(&self.folder);
         self.cache.trim(&self.folder);
         Ok(())
+    }
+
+    /// Removes what lies in the bank's place and is none that can be read, as one of another version: nothing would be kept
+    /// there for as long as it does.
+    fn make_way(&self) {
+        let is_none = |error: anyhow::Error| !files::is_read_error(&error);
+        if Bank::is_at(&self.folder) && Bank::open(&self.folder).is_err_and(is_none) {
+            self.cache.discard(&self.folder);
+        }
     }
 
     fn write(&self, writer: &mut BankWriter, image: KeptImage) -> anyhow::Result<()> {

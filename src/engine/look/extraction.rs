@@ -477,6 +477,16 @@ mod tests {
         let (embedded, after) = grown(16, 6, &["h", "z"]);
         assert!(embedded > 0, "something is");
         assert_eq!(rows(&after), rows(&first));
+        // What is there of another version, or no bank at all, is replaced: the next start finds something.
+        for (old, new) in [("{", "no bank"), ("\"version\": 1,", "\"version\": 99,")] {
+            for folder in folders() {
+                let path = folder.join("bank.json");
+                let text = std::fs::read_to_string(&path).unwrap();
+                std::fs::write(&path, text.replacen(old, new, 1)).unwrap();
+            }
+            assert_eq!(grown(16, 6, &["h", "z"]).0, 6 * 9, "none of it can be read");
+            assert_eq!(grown(16, 6, &["h", "z"]).0, 0, "it is kept again");
+        }
         // Where one bank alone takes more than all may, it grows no further.
         let tight = VectorCache::new(place.path().join("tight"), 1);
         let reach =
