@@ -454,6 +454,7 @@ fn the_status_line_says_how_far_the_extraction_is_and_pauses_it() {
                 elapsed: std::time::Duration::from_secs(60),
             },
             patches: (300_000, 1_250_000),
+            kept_patches: 0,
             patches_per_second: Some(1_840.0),
             skipped: Arc::default(),
             copies: 0,
@@ -473,6 +474,18 @@ fn the_status_line_says_how_far_the_extraction_is_and_pauses_it() {
     assert!(window.shows("12,000 / 50,000 images \u{b7} 1,840 patches/s \u{b7} 3 min left"));
     assert!(window.shows("0.62 of 1.00 GiB"));
     assert!(window.shows("50,000 of 60,000 images, spread: memory"));
+    let kept = |window: &mut Window, images: u64, kept_patches: usize| {
+        window.line.update(|shown| {
+            let view = shown.extraction.take().unwrap();
+            let progress = Progress { resumed: images, ..view.progress };
+            shown.extraction = Some(ExtractionView { progress, kept_patches, ..view });
+        });
+        window.steps();
+    };
+    kept(&mut window, 4_000, 100_000);
+    assert!(window.shows("12,000 / 50,000 images, 4,000 kept \u{b7} "));
+    kept(&mut window, 0, 75_000);
+    assert!(window.shows("12,000 / 50,000 images \u{b7} 75,000 patches kept \u{b7} "), "of each image some");
     window.click("Pause");
     assert!(matches!(window.commands()[..], [Command::PauseExtraction(true)]));
     window.line.update(|shown| {

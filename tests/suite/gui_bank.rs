@@ -26,6 +26,7 @@ fn without_model() -> Window {
                 elapsed: Duration::ZERO,
             },
             patches: (1960, 1960),
+            kept_patches: 1960,
             patches_per_second: None,
             skipped: Arc::default(),
             copies: 0,

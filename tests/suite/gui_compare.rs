@@ -67,6 +67,7 @@ fn extraction(done: u64) -> ExtractionView {
             elapsed: Duration::from_secs(1),
         },
         patches: (done as usize * 49, 40 * 49),
+        kept_patches: 0,
         patches_per_second: None,
         skipped: Arc::default(),
         stopped: None,

@@ -66,6 +66,7 @@ fn extraction(copies: usize) -> ExtractionView {
     ExtractionView {
         progress: Progress { what: "embedding", done: 40, total: 40, resumed: 0, unit: "images", elapsed },
         patches: (1_960, 1_960),
+        kept_patches: 0,
         patches_per_second: None,
         skipped: Arc::default(),
         copies,

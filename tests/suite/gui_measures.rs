@@ -277,6 +277,7 @@ pub fn at_page(name: &str) -> Window {
         shown.extraction = Some(ExtractionView {
             progress,
             patches: (14_700, 50_176),
+            kept_patches: 0,
             patches_per_second: None,
             skipped: Arc::default(),
             copies: 0,

@@ -87,6 +87,8 @@ pub struct ExtractionView {
     pub progress: Progress,
     /// Patches done and in all.
     pub patches: (usize, usize),
+    /// Those of the done whose vectors were kept from before.
+    pub kept_patches: usize,
     /// Patches embedded per second of this run; `None` before the first.
     pub patches_per_second: Option<f64>,
     /// Images that could not be read, with the reason.

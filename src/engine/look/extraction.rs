@@ -261,11 +261,11 @@ impl Growing {
 
     /// How far it is, as it is shown.
     pub fn shown(&self) -> ExtractionView {
-        let (progress, patches, patches_per_second, copies) = match &self.patches {
+        let (progress, patches, kept_patches, patches_per_second, copies) = match &self.patches {
             Patches::Embedded { extraction, bank, .. } => {
-                let done = extraction.patches() + extraction.reused_patches();
-                let patches = (done, extraction.plan().patches());
-                (extraction.progress(), patches, extraction.patches_per_second(), bank.copies())
+                let kept = extraction.reused_patches();
+                let patches = (extraction.patches() + kept, extraction.plan().patches());
+                (extraction.progress(), patches, kept, extraction.patches_per_second(), bank.copies())
             }
             Patches::Stored(bank) => {
                 let images = bank.complete_images() as u64;
@@ -278,12 +278,14 @@ impl Growing {
                     elapsed: Duration::ZERO,
                 };
                 let copies = if bank.knows_copies() { bank.copies().unwrap_or(0) } else { 0 };
-                (progress, (bank.searchable(), bank.searchable()), None, copies)
+                let all = bank.searchable();
+                (progress, (all, all), all, None, copies)
             }
         };
         ExtractionView {
             progress,
             patches,
+            kept_patches,
             patches_per_second,
             skipped: self.skipped.clone(),
             copies,

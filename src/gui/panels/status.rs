@@ -113,19 +113,26 @@ fn extraction_ui(ui: &mut Ui, desk: &mut Desk, extraction: &ExtractionView) {
     let explanation = "Embeds the patches that the galleries search; what is done is searched meanwhile. Vectors that are kept \
                        from before, in a bank or in the cache (\"Kept vectors\" among all commands), are not computed again.";
     if extraction.finished {
-        let images = match progress.resumed {
-            0 => format!("embedded {images}"),
-            known if known >= progress.total => format!("{images} kept from before"),
-            known => format!("embedded {images}, {} of them kept from before", thousands(known as usize)),
+        let patches = count(extraction.patches.0, "patch");
+        let kept = |number: usize| format!("{} of them kept from before", thousands(number));
+        let text = match (progress.resumed, extraction.kept_patches) {
+            (0, 0) => format!("embedded {images} \u{b7} {patches}"),
+            (0, known) => format!("embedded {images} \u{b7} {patches}, {}", kept(known)),
+            (known, _) if known >= progress.total => format!("{images} kept from before \u{b7} {patches}"),
+            (known, _) => format!("embedded {images}, {} \u{b7} {patches}", kept(known as usize)),
         };
-        let text = format!("{images} \u{b7} {}", count(extraction.patches.0, "patch"));
         ui.label(RichText::new(text).weak()).on_hover_text(explanation);
         return;
     }
     let fraction = progress.fraction();
     ui.add(ProgressBar::new(fraction).desired_width(96.0).desired_height(8.0))
         .on_hover_text(format!("{:.0} %", 100.0 * fraction));
-    ui.label(format!("{} {images}{}", progress.what, rate_text(extraction))).on_hover_text(explanation);
+    let kept = match (progress.resumed, extraction.kept_patches) {
+        (0, 0) => String::new(),
+        (0, known) => format!(" \u{b7} {} kept", count(known, "patch")),
+        (known, _) => format!(", {} kept", thousands(known as usize)),
+    };
+    ui.label(format!("{} {images}{kept}{}", progress.what, rate_text(extraction))).on_hover_text(explanation);
     if let Some(why) = &extraction.stopped {
         let color = ui.visuals().warn_fg_color;
         ui.colored_label(color, format!("stopped: {}", tail(why, 60))).on_hover_text(&**why);
