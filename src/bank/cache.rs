@@ -2,8 +2,8 @@
 //!
 //! A bank lies in `KEY-REST`: the key is a hash of what decides the vector of a patch (weights, images, patch size, input,
 //! resizing, normalisation, ...), the rest one of which patches of which images are in it, in which spaces. A file
-//! `KEY-HASH.link` names a bank elsewhere (`embed --out`); a folder `KEY-HASH.codes` holds codes of a bank that lies where
-//! nothing can be written. What was not used for longest goes first once all take more than they may. Nothing here is
+//! `KEY-HASH.link` names a bank elsewhere (`embed --out`); a folder `KEY-HASH.image` is a bank of one image alone, the one
+//! that was on show; a folder `KEY-HASH.codes` holds codes of a bank that lies where nothing can be written. What was not used for longest goes first once all take more than they may. Nothing here is
 //! needed: whatever cannot be read, or is of another version, is as if it were not there.
 
 use std::fs::{self, OpenOptions};
@@ -23,6 +23,8 @@ use crate::files::{self, FolderLock};
 
 /// The ending of a file that names a bank elsewhere.
 const LINK: &str = "link";
+/// That of a bank of one image.
+const IMAGE: &str = "image";
 /// That of a folder with codes of a bank elsewhere.
 const CODES: &str = "codes";
 /// Hexadecimal digits of the two hashes of a folder's name.
@@ -102,14 +104,28 @@ impl VectorCache {
             return vec![];
         }
         let key = key_of(spec);
-        let of_key = self
-            .entries()
-            .into_iter()
+        let banks = self.entries().into_iter().filter(|path| !is_of_image(path));
+        let of_key = banks
             .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&key)));
         let mut banks: Vec<Bank> = of_key.filter_map(|path| opened(&path, spec, &key)).collect();
         banks.sort_by_key(|bank| std::cmp::Reverse(bank.complete_images()));
         banks.iter().filter_map(Bank::folder).for_each(|folder| touch(&manifest_path(folder)));
         banks
+    }
+
+    /// Where a bank of image `index` alone lies, or would, in the format of `spec`, whatever its positions and spaces; nowhere
+    /// where nothing is kept.
+    pub fn place_of_image(&self, spec: &BankSpec, index: u32) -> Option<PathBuf> {
+        let name = format!("{}-{}.{IMAGE}", key_of(spec), hash(&(index, spec.dtype), REST));
+        (!self.is_off()).then(|| self.folder.join(name))
+    }
+
+    /// That bank, with vectors of the patches of `spec` in all its spaces. It counts as used now.
+    pub fn find_image(&self, spec: &BankSpec, index: u32) -> Option<Bank> {
+        let place = self.place_of_image(spec, index).filter(|place| Bank::is_at(place))?;
+        let bank = opened(&place, spec, &key_of(spec))?;
+        touch(&manifest_path(&place));
+        Some(bank)
     }
 
     /// Has the bank in `folder`, which lies elsewhere, found by what made it.
@@ -189,7 +205,7 @@ impl VectorCache {
     pub fn remove_lesser(&self, folder: &Path) {
         let Ok(greater) = Bank::open(folder) else { return };
         let key = key_of(greater.spec());
-        for path in self.kept().into_iter().map(|kept| kept.folder) {
+        for path in self.kept().into_iter().map(|kept| kept.folder).filter(|path| !is_of_image(path)) {
             let has_key = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&key));
             if has_key && path != folder && Bank::open(&path).is_ok_and(|bank| is_lesser(&bank, &greater)) {
                 removed(&path);
@@ -244,17 +260,21 @@ fn cache_folder() -> Option<PathBuf> {
     Some(named("XDG_CACHE_HOME").or_else(|| Some(home()?.join(".cache")))?.join("bagssl"))
 }
 
-/// `KEY-REST`, `KEY-HASH.link`, or `KEY-HASH.codes`.
+/// `KEY-REST`, `KEY-HASH.link`, `KEY-HASH.image`, or `KEY-HASH.codes`.
 fn is_ours(path: &Path) -> bool {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let is_hex =
         |text: &str, length: usize| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let named = stem.split_once('-').is_some_and(|(key, rest)| is_hex(key, KEY) && is_hex(rest, REST));
-    named && (path.extension().is_none() || is_link(path) || is_codes(path))
+    named && (path.extension().is_none() || is_link(path) || is_of_image(path) || is_codes(path))
 }
 
 fn is_link(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == LINK)
+}
+
+fn is_of_image(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == IMAGE)
 }
 
 fn is_codes(path: &Path) -> bool {

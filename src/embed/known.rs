@@ -15,7 +15,7 @@ struct KnownBank {
 }
 
 /// What is known of the patches of one image.
-pub(super) struct KnownCells {
+pub struct KnownCells {
     /// Whether the patch has its vectors, for each of the image.
     pub has: Vec<bool>,
     /// `[patches, width]` for each space; zeros where nothing is known.

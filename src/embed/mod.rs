@@ -2,6 +2,7 @@
 
 mod extract;
 mod keeper;
+mod kept_image;
 mod kept_maps;
 mod known;
 mod pending;
@@ -35,7 +36,8 @@ use crate::tiles::ImageTiles;
 
 pub use extract::Extraction;
 pub use keeper::{KeepBoth, Keeper};
-pub use known::Known;
+pub use kept_image::ImageShelf;
+pub use known::{Known, KnownCells};
 pub use plan::ExtractPlan;
 pub use times::EmbedSeconds;
 pub use views::{ChangedView, pixels_side};

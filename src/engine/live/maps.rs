@@ -1,6 +1,7 @@
 //! The maps of the image on show, and the same as pictures.
 
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
 use crate::embed::BATCH;
 use crate::engine::ask::{Command, Pictures};
@@ -14,6 +15,8 @@ pub struct MapsPart {
     wants_pictures: bool,
     /// Those on show.
     pictures: Option<Arc<Pictures>>,
+    /// Writes the vectors of the last image whose maps were completed.
+    keeping: Option<JoinHandle<()>>,
 }
 
 impl Part for MapsPart {
@@ -44,6 +47,7 @@ impl Part for MapsPart {
         open.publish_query();
         if !open.maps.is_due() {
             self.publish_pictures(open);
+            self.keep(open);
         }
         Turn::Taken
     }
@@ -53,7 +57,35 @@ impl Part for MapsPart {
     }
 }
 
+impl Drop for MapsPart {
+    fn drop(&mut self) {
+        self.wait();
+    }
+}
+
 impl MapsPart {
+    /// Keeps the vectors of maps that are complete, beside all other work.
+    fn keep(&mut self, open: &Open) {
+        let maps = open.maps.read();
+        let Some(maps) = maps.as_ref() else { return };
+        let Some(shelf) = open.shelf(maps) else { return };
+        let Some(vectors) = maps.news() else { return };
+        self.wait();
+        let keep = move || {
+            if let Err(error) = shelf.keep(&vectors) {
+                log::info!("the vectors of the image on show are not kept: {error:#}");
+            }
+        };
+        self.keeping = thread::Builder::new().name("keep image".into()).spawn(keep).ok();
+    }
+
+    /// Waits until the last image's vectors are written.
+    fn wait(&mut self) {
+        if self.keeping.take().is_some_and(|keeping| keeping.join().is_err()) {
+            log::warn!("keeping the vectors of an image stopped unexpectedly");
+        }
+    }
+
     /// Shows the image as each space sees it, once all its patches are known, if that is wanted.
     fn publish_pictures(&mut self, open: &Open) {
         let maps = open.maps.read();

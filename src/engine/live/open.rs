@@ -7,7 +7,7 @@ use anyhow::Context;
 use crate::bank::{Bank, VectorCache};
 use crate::dataset::Dataset;
 use crate::device::OpenDevice;
-use crate::embed::Embedder;
+use crate::embed::{Embedder, ImageShelf};
 use crate::engine::ask::{
     DataSource, EngineLine, Event, ExploreConfig, ImageView, PatchSpace, QuerySpec, QueryView, RequestId,
     Source,
@@ -267,9 +267,21 @@ impl Open {
             return Ok(maps);
         }
         match &self.embedder {
-            Some(embedder) => Ok(ImageMaps::new(embedder, index, image.clone(), grid, &self.spaces)),
+            Some(embedder) => {
+                let maps = ImageMaps::new(embedder, index, image.clone(), grid, &self.spaces);
+                let known = self.shelf(&maps).and_then(|shelf| shelf.find());
+                Ok(match known {
+                    Some(known) => maps.knowing(known),
+                    None => maps,
+                })
+            }
             None => anyhow::bail!("{} is not in the bank; {}", view.name, self.why_no_network()),
         }
+    }
+
+    /// Where the vectors of `maps` are kept, if anywhere.
+    pub fn shelf(&self, maps: &ImageMaps) -> Option<ImageShelf> {
+        self.growing.as_ref()?.shelf(self.cache.as_ref()?, maps)
     }
 
     /// The bank that is open, if its vectors are those of the model, or no model is there.

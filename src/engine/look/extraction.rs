@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use crate::bank::{Bank, BankSink, Dtype, ImageEntry, MemoryBank, SpaceSpec, VectorCache};
 use crate::dataset::{Dataset, Skipped};
-use crate::embed::{self, Embedder, ExtractPlan, KeepBoth, Keeper, Known};
+use crate::embed::{self, Embedder, ExtractPlan, ImageShelf, KeepBoth, Keeper, Known};
 use crate::engine::ask::{ExtractionView, MemoryUse, PatchSpace};
 use crate::engine::look::guests::Guests;
+use crate::engine::look::maps::ImageMaps;
 use crate::engine::look::stored::StoredBank;
 use crate::files;
 use crate::model::Space;
@@ -257,6 +258,13 @@ impl Growing {
         };
         let has = |name: &str| spec.spaces.iter().any(|space| space.name == name);
         spaces.iter().all(|space| has(&space.to_string()))
+    }
+
+    /// Where `cache` keeps the vectors of `maps`; nowhere where such are not embedded.
+    pub fn shelf(&self, cache: &VectorCache, maps: &ImageMaps) -> Option<ImageShelf> {
+        let Patches::Embedded { extraction, data, .. } = &self.patches else { return None };
+        let names: Vec<String> = maps.spaces().map(|space| space.to_string()).collect();
+        ImageShelf::new(cache, extraction.plan(), (data.as_ref(), maps.image_index), maps.grid, &names)
     }
 
     /// How far it is, as it is shown.

@@ -4,7 +4,7 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::analysis::heatmap::{cosine_map_on, norm};
 use crate::analysis::pca::pca_colors;
-use crate::embed::{Embedder, PatchSource};
+use crate::embed::{Embedder, KnownCells, PatchSource};
 use crate::engine::ask::defaults::{self, PatchFault};
 use crate::engine::ask::{Heatmap, PatchSpace, Picture, VectorLengths};
 use crate::engine::look::spaces;
@@ -38,6 +38,8 @@ pub struct ImageMaps {
     order: Vec<usize>,
     /// Cells of `order` that are embedded.
     done: usize,
+    /// Those of them that were known before.
+    from_before: usize,
     known: Vec<bool>,
     /// In the order shown.
     spaces: Vec<SpaceVectors>,
@@ -138,6 +140,7 @@ impl ImageMaps {
             cols,
             order: coarse_to_fine(rows, cols),
             done: 0,
+            from_before: 0,
             known: vec![false; count],
             spaces: spaces.collect(),
             processor: Arc::new(Processor::cpu()),
@@ -174,10 +177,28 @@ impl ImageMaps {
         let (known, unknown): (Vec<usize>, Vec<usize>) =
             maps.order.iter().partition(|cell| has_vectors(cell));
         known.iter().for_each(|cell| maps.known[*cell] = true);
-        maps.done = known.len();
+        (maps.done, maps.from_before) = (known.len(), known.len());
         maps.has_holes = !stored.is_of_model && !unknown.is_empty();
         maps.order = if stored.is_of_model { [known, unknown].concat() } else { known };
         Ok(Some(maps))
+    }
+
+    /// With what is known of its patches from before, in its spaces and their order; the rest is to be embedded.
+    pub fn knowing(mut self, KnownCells { has, vectors, .. }: KnownCells) -> Self {
+        let (known, unknown): (Vec<usize>, Vec<usize>) = self.order.iter().partition(|cell| has[**cell]);
+        for (SpaceVectors { width, all, norms, .. }, vectors) in self.spaces.iter_mut().zip(vectors) {
+            known.iter().for_each(|&cell| norms[cell] = norm(&vectors[cell * *width..(cell + 1) * *width]));
+            *all = vectors;
+        }
+        (self.done, self.from_before) = (known.len(), known.len());
+        (self.order, self.known) = ([known, unknown].concat(), has);
+        self
+    }
+
+    /// The vectors of all cells in each space, `[rows * cols, width]`, where all are there and some are new.
+    pub fn news(&self) -> Option<Vec<Vec<f32>>> {
+        let is_whole = self.done == self.known.len() && self.from_before < self.done;
+        is_whole.then(|| self.spaces.iter().map(|space| space.all.clone()).collect())
     }
 
     /// Whether some cells will never be known.
