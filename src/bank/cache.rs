@@ -27,6 +27,8 @@ const LINK: &str = "link";
 const IMAGE: &str = "image";
 /// That of a folder with codes of a bank elsewhere.
 const CODES: &str = "codes";
+/// Patches of one image are looked for at strides that are at most so many times as long.
+const COARSER: u32 = 4;
 /// Hexadecimal digits of the two hashes of a folder's name.
 const KEY: usize = 24;
 const REST: usize = 12;
@@ -113,18 +115,29 @@ impl VectorCache {
         banks
     }
 
-    /// Where a bank of image `index` alone lies, or would, in the format of `spec`, whatever its positions and spaces; nowhere
-    /// where nothing is kept.
+    /// Where a bank of image `index` alone lies, or would, on the grid of `spec` and in its format, whatever its spaces;
+    /// nowhere where nothing is kept.
     pub fn place_of_image(&self, spec: &BankSpec, index: u32) -> Option<PathBuf> {
-        let name = format!("{}-{}.{IMAGE}", key_of(spec), hash(&(index, spec.dtype), REST));
-        (!self.is_off()).then(|| self.folder.join(name))
+        (!self.is_off()).then(|| self.image_at(&key_of(spec), spec, (index, spec.grid.stride)))
     }
 
-    /// That bank, with vectors of the patches of `spec` in all its spaces. It counts as used now.
+    fn image_at(&self, key: &str, spec: &BankSpec, place: (u32, u32)) -> PathBuf {
+        self.folder.join(format!("{key}-{}.{IMAGE}", hash(&(place, spec.dtype), REST)))
+    }
+
+    /// Such a bank with vectors of the patches of `spec` in all its spaces: of all of them, else of some. It counts as used
+    /// now.
     pub fn find_image(&self, spec: &BankSpec, index: u32) -> Option<Bank> {
-        let place = self.place_of_image(spec, index).filter(|place| Bank::is_at(place))?;
-        let bank = opened(&place, spec, &key_of(spec))?;
-        touch(&manifest_path(&place));
+        if self.is_off() {
+            return None;
+        }
+        let (key, stride) = (key_of(spec), spec.grid.stride);
+        let finer = (1..=stride).rev().filter(|other| stride.is_multiple_of(*other));
+        let coarser = (2..=COARSER).filter_map(|times| stride.checked_mul(times));
+        let mut places = finer.chain(coarser).map(|stride| self.image_at(&key, spec, (index, stride)));
+        let bank =
+            places.find_map(|place| Bank::is_at(&place).then(|| opened(&place, spec, &key)).flatten())?;
+        bank.folder().map(manifest_path).iter().for_each(|manifest| touch(manifest));
         Some(bank)
     }
 

@@ -41,10 +41,10 @@ impl ImageShelf {
         cells.has.contains(&true).then_some(cells)
     }
 
-    /// Keeps `vectors`, `[patches, width]` for each space, in place of what was kept of the image.
+    /// Keeps `vectors`, `[patches, width]` for each space, in place of what was kept of these patches.
     ///
     /// # Errors
-    /// The disk has little left or fails; they take more than all that is kept may; another process keeps some of the image.
+    /// The disk has little left or fails; they take more than all that is kept may; another process keeps them.
     pub fn keep(&self, vectors: &[Vec<f32>]) -> anyhow::Result<()> {
         let Some(place) = self.cache.place_of_image(&self.spec, self.image.index) else { return Ok(()) };
         let images = [self.image.clone()];
@@ -101,11 +101,13 @@ mod tests {
         assert!(shelf(6, 8, &["h"]).unwrap().find().is_none(), "another image");
         assert!(shelf(5, 8, &["stage3"]).is_none(), "nobody embeds it");
         assert!(cache.find(&plan.spec).is_empty(), "galleries do not look through such banks");
-        // The next replaces it; one that is damaged is none.
-        let one = shelf(5, 16, &["h"]).unwrap();
-        let rows = vec![1.0; one.spec.grid.len(height, width) * widths[1] as usize];
-        one.keep(&[rows]).unwrap();
-        assert!(here.find().is_none() && cache.usage().banks == 1);
+        // Other positions lie beside them, the same in other spaces in their place; what is damaged is not kept.
+        let one = shelf(5, 12, &["h"]).unwrap();
+        let rows = |by: f32| vec![by; one.spec.grid.len(height, width) * widths[1] as usize];
+        one.keep(&[rows(1.0)]).unwrap();
+        assert!(here.find().is_some() && one.find().is_some() && cache.usage().banks == 2);
+        one.keep(&[rows(2.0)]).unwrap();
+        assert!(one.find().unwrap().vectors == [rows(2.0)] && cache.usage().banks == 2);
         let file = cache.place_of_image(&one.spec, 5).unwrap().join("h.f32");
         let mut bytes = std::fs::read(&file).unwrap();
         bytes[40] ^= 1;
