@@ -155,7 +155,8 @@ fn voted(near: &[Hit], labels: &[u32], classes: usize, config: &KnnConfig) -> u3
     let mut votes = vec![0.0f64; classes];
     for hit in near {
         // Relative to the best, so that no temperature overflows; votes keep their proportions.
-        votes[labels[hit.row] as usize] += f64::from((hit.cosine - near[0].cosine) / config.temperature).exp();
+        votes[labels[hit.row] as usize] +=
+            f64::from((hit.cosine - near[0].cosine) / config.temperature).exp();
     }
     first_largest(&votes) as u32
 }

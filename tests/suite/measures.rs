@@ -305,6 +305,8 @@ fn figure_3a_of_several_models_keeps_what_is_done_and_is_a_part_of_the_page() {
     let other =
         ["eval", "--figure", "3a", "--data", "demo", "--limit", "1", "--out", text(&out), "ours=demo"];
     assert_eq!(run_json(&other)["kept"], 0);
+    let said = failure(&[&args[..], &["ours=demo-cifar10"]].concat());
+    assert!(said.contains("two models are called \"ours\""), "{said}");
     let said = failure(&[&args[..9], &["else=demo"]].concat());
     assert!(said.contains("of other models (first ours)") && said.contains("a new folder"), "{said}");
     let output = bagssl(&[&args[..], &["--patches", "1"]].concat());

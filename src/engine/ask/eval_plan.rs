@@ -85,6 +85,18 @@ impl PlannedModel {
     pub fn spec(&self) -> ModelSpec {
         ModelSpec { overrides: self.options.clone(), ..ModelSpec::from(self.path.clone()) }
     }
+
+    /// Passes models of which each has a name of its own.
+    ///
+    /// # Errors
+    /// Says which name is there twice.
+    pub fn ensure_told_apart(models: &[Self]) -> anyhow::Result<()> {
+        let is_twice = |name: &&String| models.iter().filter(|other| other.name == **name).count() > 1;
+        match models.iter().map(|model| &model.name).find(is_twice) {
+            Some(name) => anyhow::bail!("two models are called \"{name}\"; expected different names"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// An evaluation of a plan.
@@ -210,11 +222,7 @@ impl EvalPlan {
         ensure!(!plan.models.is_empty(), "no [[model]]; expected at least one with a name and a path");
         ensure!(!plan.evaluations.is_empty(), "no [[evaluation]]; expected at least one");
         ensure!(!plan.seeds.is_empty(), "seeds is empty; expected at least one number");
-        let names = plan.models.iter().map(|model| &model.name);
-        let twice = |name: &&String| plan.models.iter().filter(|other| other.name == **name).count() > 1;
-        if let Some(name) = names.clone().find(twice) {
-            anyhow::bail!("two models are called \"{name}\"; expected different names");
-        }
+        PlannedModel::ensure_told_apart(&plan.models)?;
         for evaluation in &plan.evaluations {
             let what = || format!("evaluation \"{}\"", evaluation.name);
             plan.config(evaluation, 0, Path::new("")).with_context(what)?;

@@ -97,6 +97,7 @@ fn read(path: &Path) -> anyhow::Result<Vec<ModelAverages>> {
 /// # Errors
 /// A model, a data set or a folder that cannot be used; a folder of other models; cancelled: what is done is kept.
 pub fn averages(request: &AveragesRequest, job: Job<'_>) -> anyhow::Result<AveragesReport> {
+    PlannedModel::ensure_told_apart(&request.models)?;
     fs::create_dir_all(&request.out).with_context(|| format!("{}: cannot be made", request.out.display()))?;
     let _lock = FolderLock::take(&request.out)?;
     let file = request.out.join(AVERAGES_FILE);
