@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::io::Cursor;
 
 use anyhow::{Context, Result, bail, ensure};
+use zip::read::{ArchiveOffset, Config};
 use zip::{CompressionMethod, ZipArchive};
 
 use super::objects;
@@ -47,8 +48,11 @@ pub(super) fn content(bytes: &[u8]) -> Result<FileContent<'_>> {
 
 /// What the files of an archive hold, by their names.
 fn entries(bytes: &[u8]) -> Result<HashMap<String, &[u8]>> {
-    let mut archive =
-        ZipArchive::new(Cursor::new(bytes)).context("a ZIP archive that is cut off or damaged")?;
+    // Nothing stands before the archive. To look for what might, the reader takes PyTorch's 64-bit record for part of
+    // its list of files, and begins to read that at the second one where the first one's entry is as long as the record.
+    let begins = Config { archive_offset: ArchiveOffset::Known(0) };
+    let archive = ZipArchive::with_config(begins, Cursor::new(bytes));
+    let mut archive = archive.context("a ZIP archive that is cut off or damaged")?;
     let mut entries = HashMap::new();
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index).with_context(|| format!("file {index} of the archive"))?;
@@ -65,4 +69,46 @@ fn entries(bytes: &[u8]) -> Result<HashMap<String, &[u8]>> {
         entries.insert(name, held);
     }
     Ok(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An archive as PyTorch writes it: also with the records of 64 bits, whether they are needed or not.
+    fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+        let (mut bytes, mut list) = (vec![], vec![]);
+        let number = |value: usize| (value as u32).to_le_bytes();
+        for (name, held) in files {
+            let common =
+                [&crc32fast::hash(held).to_le_bytes()[..], &number(held.len()), &number(held.len())].concat();
+            let common = [&[0; 10][..], &common, &(name.len() as u16).to_le_bytes(), &[0; 2]].concat();
+            list.extend(
+                [&b"PK\x01\x02\0\0"[..], &common, &[0; 10], &number(bytes.len()), name.as_bytes()].concat(),
+            );
+            bytes.extend([&b"PK\x03\x04"[..], &common, name.as_bytes(), held].concat());
+        }
+        let (start, count) = (bytes.len(), files.len() as u16);
+        bytes.extend(&list);
+        let long = |value: usize| (value as u64).to_le_bytes();
+        let record = bytes.len();
+        let counts = [long(files.len()), long(files.len()), long(list.len()), long(start)].concat();
+        bytes.extend([&b"PK\x06\x06"[..], &long(44), &[0; 12], &counts].concat());
+        bytes.extend([&b"PK\x06\x07\0\0\0\0"[..], &long(record), &number(1)].concat());
+        let counts = [count.to_le_bytes(), count.to_le_bytes()].concat();
+        bytes.extend(
+            [&b"PK\x05\x06\0\0\0\0"[..], &counts, &number(list.len()), &number(start), &[0; 2]].concat(),
+        );
+        bytes
+    }
+
+    #[test]
+    fn archives_open_whatever_their_files_are_called() {
+        for length in 0..64 {
+            let names = ["data.pkl", "data/0"].map(|name| format!("{}/{name}", "n".repeat(length)));
+            let bytes = archive(&[(&names[0], b"pickle"), (&names[1], b"numbers")]);
+            let found = entries(&bytes).unwrap_or_else(|error| panic!("{length}: {error:#}"));
+            assert_eq!((found[&names[0]], found[&names[1]]), (&b"pickle"[..], &b"numbers"[..]));
+        }
+    }
 }
