@@ -15,16 +15,16 @@ use safetensors::tensor::{Dtype, TensorView};
 use crate::model::{array, hashed, relative_error, value};
 use crate::support::fixture;
 
-fn spec(path: &Path, weights: Option<&str>) -> ModelSpec {
+pub fn spec(path: &Path, weights: Option<&str>) -> ModelSpec {
     let overrides = Overrides { weights: weights.map(String::from), ..Overrides::default() };
     ModelSpec { path: path.into(), overrides }
 }
 
-fn checkpoint(file: &str) -> PathBuf {
+pub fn checkpoint(file: &str) -> PathBuf {
     fixture("checkpoints").join(file)
 }
 
-fn open(file: &str, weights: Option<&str>) -> Model {
+pub fn open(file: &str, weights: Option<&str>) -> Model {
     store::open(&spec(&checkpoint(file), weights), &Device::flex())
         .unwrap_or_else(|error| panic!("{file}: {error:#}"))
 }

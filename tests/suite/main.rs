@@ -45,6 +45,7 @@ mod gui_world; // the toy world of section 3 in the Measures view, and its part 
 mod imports; // who imports whom in src
 mod kept;
 mod layering; // floors, wings, circles, outside crates, names of types
+mod layouts; // checkpoints of other programs in other layouts, folders of them
 mod measures; // figure 3a, geometry, locality, co-occurrence as commands
 mod memory; // what the program fills of main memory, against --memory
 mod merging; // parts of a bank, made apart and put together

@@ -9,7 +9,7 @@ use crate::model::loose::{self, LooseArrays};
 use crate::model::weights::{Array, Weights};
 
 /// What projectors are called, most telling first.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "visual_projection",
     "projector",
     "projection_head",
@@ -17,15 +17,18 @@ const NAMES: [&str; 11] = [
     "proj_head",
     "proj",
     "contrastive_head",
+    "dino_head",
     "head",
     "mlp",
     "g",
     "fc",
 ];
 /// What tells a momentum encoder's or a student's parts from the other's.
-const PAIRS: [&str; 4] = ["momentum", "online", "target", "base"];
+const PAIRS: [&str; 6] = ["momentum", "online", "target", "base", "teacher", "student"];
 /// Networks that have no classifier.
 const WITHOUT_CLASSIFIER: [&str; 4] = ["encoder_q", "encoder_k", "base_encoder", "momentum_encoder"];
+/// What stands before a projector of a name, with batch normalisation and ReLU after its layer: of EMP-SSL.
+const FIRST_PART: (&str, &str) = ("projection.", "pre_feature.");
 /// What DINO and iBOT call their prototypes; anything may follow.
 const PROTOTYPES: &str = "last_layer";
 /// Most layers of a projector.
@@ -33,8 +36,8 @@ const MOST_LAYERS: usize = 16;
 
 /// A projector.
 pub struct Head<'a> {
-    /// What stands before its names, with the dot.
-    prefix: String,
+    /// What stands before its names, with the dot; of each part where it has two.
+    prefixes: Vec<String>,
     /// What stands between its layers.
     pub form: ProjectorForm,
     arrays: &'a LooseArrays<'a>,
@@ -63,7 +66,7 @@ pub fn find<'a>(
 ) -> Result<Head<'a>> {
     if let Some(layer) = matrix(arrays, prefix, width) {
         return Ok(Head {
-            prefix: layer.linear.clone(),
+            prefixes: vec![layer.linear.clone()],
             form: ProjectorForm::Mlp,
             arrays,
             layers: vec![layer],
@@ -75,7 +78,8 @@ pub fn find<'a>(
     };
     // One layer under such a name is a classifier, but in methods that have none.
     let is_classifier = |head: &String| {
-        ["fc.", "head."].iter().any(|name| head.ends_with(name))
+        let is_named = ["fc.", "head."].iter().any(|name| head.ends_with(name));
+        (is_named || head.trim_end_matches('.').ends_with(|last: char| last.is_ascii_digit()))
             && arrays.contains_key(&format!("{head}weight"))
             && !WITHOUT_CLASSIFIER.iter().any(|name| prefix.contains(name))
     };
@@ -86,8 +90,15 @@ pub fn find<'a>(
         Some((name, _)) if name.starts_with(&format!("{prefix}{PROTOTYPES}")) => ProjectorForm::Bottleneck,
         _ => ProjectorForm::Mlp,
     };
-    let layers = layers(arrays, &prefix, width).with_context(|| format!("\"{prefix}\""))?;
-    Ok(Head { prefix, form, arrays, layers })
+    let (last, first) = FIRST_PART;
+    let first = prefix.strip_suffix(last).map(|outer| format!("{outer}{first}")).filter(is_there);
+    let prefixes: Vec<String> = first.into_iter().chain([prefix]).collect();
+    let mut found: Vec<Layer> = vec![];
+    for part in &prefixes {
+        let input = found.last().map_or(width, |layer| layer.width);
+        found.extend(layers(arrays, part, input).with_context(|| format!("\"{part}\""))?);
+    }
+    Ok(Head { prefixes, form, arrays, layers: found })
 }
 
 /// CLIP's projection: a matrix beside its transformer's layers.
@@ -103,10 +114,10 @@ fn matrix(arrays: &LooseArrays<'_>, prefix: &str, width: usize) -> Option<Layer>
 fn candidates(prefix: &str) -> Vec<String> {
     let mut outer = prefix.trim_end_matches('.');
     let own = outer.rsplit('.').next().unwrap_or_default();
-    let mark = PAIRS.into_iter().find(|mark| own.contains(mark));
     let mut found = vec![];
     while !outer.is_empty() {
         outer = outer.rsplit_once('.').map_or("", |(outer, _)| outer);
+        let mark = PAIRS.into_iter().find(|mark| prefix[outer.len()..].contains(mark));
         let dot = if outer.is_empty() { "" } else { "." };
         for name in NAMES {
             // What is marked as one of two has a projector that is marked alike.
@@ -120,6 +131,11 @@ fn candidates(prefix: &str) -> Vec<String> {
     }
     // MoCo and SimSiam put it in the place of the classifier.
     found.extend(NAMES.map(|name| format!("{prefix}{name}.")));
+    // The layer after the network in a Sequential.
+    if let Ok(place) = own.parse::<u32>() {
+        let outer = &prefix[..prefix.len() - own.len() - 1];
+        found.push(format!("{outer}{}.", place.saturating_add(1)));
+    }
     found
 }
 
@@ -185,12 +201,14 @@ impl Head<'_> {
 
     /// Whether an array of the file belongs to it.
     pub fn uses(&self, name: &str) -> bool {
-        name.strip_prefix(&self.prefix).is_some_and(|rest| !rest.starts_with(PROTOTYPES))
+        let rest = self.prefixes.iter().find_map(|prefix| name.strip_prefix(prefix.as_str()));
+        rest.is_some_and(|rest| !rest.starts_with(PROTOTYPES))
     }
 
     /// Where z comes from, for a person.
     pub fn words(&self) -> String {
-        let at = self.prefix.trim_end_matches('.');
+        let at: Vec<&str> = self.prefixes.iter().map(|prefix| prefix.trim_end_matches('.')).collect();
+        let at = at.join(", ");
         match self.form {
             ProjectorForm::Mlp => format!("z: {at}"),
             ProjectorForm::Bottleneck => format!("z: {at}, up to its bottleneck, of length 1"),
@@ -253,6 +271,13 @@ mod tests {
         assert!(place("state_dict.projector.") < place("projector."));
         assert!(place("projector.") < place("state_dict.momentum_backbone.fc."));
         assert_eq!(candidates("").len(), NAMES.len());
+        assert_eq!(candidates("encoder_q.0.").last().unwrap(), "encoder_q.1.");
+        assert_eq!(candidates("0.").last().unwrap(), "1.");
+        let found = candidates("teacher_backbone.");
+        assert!(found.iter().any(|name| name == "teacher_head."), "{found:?}");
+        let found = candidates("teacher_backbone.vit.");
+        let place = |name: &str| found.iter().position(|found| found == name).unwrap();
+        assert!(place("teacher_head.") < place("head."));
     }
 
     #[test]

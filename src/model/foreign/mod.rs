@@ -59,6 +59,7 @@ fn recognise(layers: &Layers<'_>, kind: &NetworkKind, hints: &Hints) -> Result<R
 /// No network that can be opened, or none before whose names `wanted` stands; what its layers cannot be.
 pub fn read(arrays: &LooseArrays<'_>, hints: &Hints, wanted: Option<&str>) -> Result<(ModelInfo, Weights)> {
     let (network, others) = networks::choose(arrays, wanted)?;
+    network.ensure_float(arrays)?;
     let layers = network.layers(arrays);
     let found = recognise(&layers, &network.naming.kind, hints).with_context(|| network.words())?;
     let RecognisedNetwork { backbone, mut weights, input, usual, believed, assumed } = found;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::families;
 use super::naming::Naming;
@@ -32,11 +32,30 @@ impl Network {
     pub fn layers<'a>(&self, arrays: &'a LooseArrays<'a>) -> Layers<'a> {
         let named = arrays.iter().filter_map(|(name, array)| {
             let ours = self.naming.ours(name.strip_prefix(&self.prefix)?)?;
-            array.is_float().then_some((ours, name.as_str()))
+            // A counter, whatever its numbers became when all of a file's were converted.
+            let is_counter = ours.ends_with(".num_batches_tracked");
+            (array.is_float() && !is_counter).then_some((ours, name.as_str()))
         });
         let theirs: BTreeMap<String, &str> = named.collect();
         let used = theirs.values().copied().collect();
         Layers { arrays, theirs, used }
+    }
+
+    /// Checks that its weights are floating-point numbers.
+    ///
+    /// # Errors
+    /// Some are not: quantised, or of a kind that is not read. Names the first.
+    pub fn ensure_float(&self, arrays: &LooseArrays<'_>) -> Result<()> {
+        let is_weight = |name: &str| {
+            let ours = name.strip_prefix(&self.prefix).and_then(|name| self.naming.ours(name));
+            ours.is_some_and(|ours| ours.ends_with("weight"))
+        };
+        match arrays.iter().find(|(name, array)| !array.is_float() && is_weight(name)) {
+            Some((name, _)) => bail!(
+                "{name} is no floating-point array of 16, 32 or 64 bits: quantised, or another kind of number"
+            ),
+            None => Ok(()),
+        }
     }
 
     /// Which one it is, for a message.
@@ -70,11 +89,11 @@ impl Layers<'_> {
     }
 }
 
-/// The network that is meant, and the prefixes of the others: the one that `wanted` names, else the one that is
-/// taken by habit.
+/// The network that is meant, and the prefixes of the others: the one that `wanted` names, wholly or by a part that no
+/// other has, else the one that is taken by habit.
 ///
 /// # Errors
-/// There is none, or none of that name.
+/// There is none, or none of that name; more than one has that part.
 pub fn choose(arrays: &LooseArrays<'_>, wanted: Option<&str>) -> Result<(Network, Vec<String>)> {
     let mut found = networks(arrays);
     if found.is_empty() {
@@ -84,13 +103,25 @@ pub fn choose(arrays: &LooseArrays<'_>, wanted: Option<&str>) -> Result<(Network
     let name = |network: &Network| network.prefix.trim_end_matches('.').to_string();
     let place = match wanted {
         None => 0,
-        Some(wanted) => found.iter().position(|network| name(network) == wanted).with_context(|| {
+        Some(wanted) => {
             let names: Vec<String> = found.iter().map(name).collect();
-            format!("there is no network \"{wanted}\" in the file; there are {}", name_list(&names))
-        })?,
+            place_of(&names, wanted)?
+        }
     };
     let network = found.swap_remove(place);
     Ok((network, found.iter().map(name).collect()))
+}
+
+fn place_of(names: &[String], wanted: &str) -> Result<usize> {
+    if let Some(place) = names.iter().position(|name| name == wanted) {
+        return Ok(place);
+    }
+    let has_part = |name: &String| format!(".{name}.").contains(&format!(".{wanted}."));
+    match names.iter().enumerate().filter(|(_, name)| has_part(name)).collect::<Vec<_>>()[..] {
+        [(place, _)] => Ok(place),
+        [] => bail!("there is no network \"{wanted}\" in the file; there are {}", name_list(names)),
+        _ => bail!("more than one network is \"{wanted}\": say the whole name, of {}", name_list(names)),
+    }
 }
 
 fn networks(arrays: &LooseArrays<'_>) -> Vec<Network> {
@@ -106,12 +137,13 @@ fn networks(arrays: &LooseArrays<'_>) -> Vec<Network> {
 }
 
 /// Which of several networks a source means to be used, lowest first: DINO's teacher, else the one that was trained
-/// by gradients and no average of it.
+/// by gradients and no average of it, and where BYOL keeps that twice the one beside its projector.
 fn rank(prefix: &str) -> u8 {
     let has = |words: &[&str]| words.iter().any(|word| prefix.contains(word));
     match prefix {
         _ if has(&["teacher"]) => 0,
-        _ if has(&["momentum", "encoder_k", "target", "ema"]) => 2,
-        _ => 1,
+        _ if has(&["momentum", "encoder_k", "target", "ema"]) => 3,
+        _ if has(&["online"]) => 1,
+        _ => 2,
     }
 }

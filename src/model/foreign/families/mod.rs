@@ -11,8 +11,9 @@ use super::naming::Naming;
 use crate::model::loose::LooseArrays;
 
 /// All of them; the first whose marks are there counts.
-static NAMINGS: [&Naming; 21] = [
+static NAMINGS: [&Naming; 22] = [
     &resnets::TORCHVISION,
+    &resnets::NUMBERED_CIFAR,
     &resnets::NUMBERED,
     &resnets::HUGGING_FACE,
     &torchvision::VIT,
@@ -68,6 +69,11 @@ mod tests {
             ("torchvision", "fc.weight", None),
             ("torchvision, its layers numbered", "6.1.bn2.weight", Some("layer3.1.bn2.weight")),
             ("torchvision, its layers numbered", "8.weight", None),
+            (
+                "torchvision, its layers numbered, without max-pool",
+                "6.1.bn2.weight",
+                Some("layer4.1.bn2.weight"),
+            ),
             ("Hugging Face transformers", "embedder.embedder.normalization.bias", Some("bn1.bias")),
             (
                 "Hugging Face transformers",

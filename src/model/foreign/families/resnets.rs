@@ -30,6 +30,21 @@ pub static NUMBERED: Naming = Naming {
     kind: NetworkKind::ResNet,
 };
 
+/// The same without a max-pool, as copies for CIFAR have it.
+pub static NUMBERED_CIFAR: Naming = Naming {
+    title: "torchvision, its layers numbered, without max-pool",
+    marks: &["0.weight", "3.0.conv1.weight"],
+    names: Names::Rules(&[
+        ("0", "conv1"),
+        ("1", "bn1"),
+        ("3", "layer1"),
+        ("4", "layer2"),
+        ("5", "layer3"),
+        ("6", "layer4"),
+    ]),
+    kind: NetworkKind::ResNet,
+};
+
 /// Hugging Face transformers.
 pub static HUGGING_FACE: Naming = Naming {
     title: "Hugging Face transformers",

@@ -1,0 +1,140 @@
+//! Checkpoints of other programs in the layouts and folders in which people have them: the weights of a fixture under
+//! other names give the same vectors.
+
+use std::fs;
+use std::path::Path;
+
+use bagssl::model::store::Model;
+use bagssl::model::{Mode, ModelSpec, Overrides, Space, store, weights};
+use burn::tensor::{Device, Tensor};
+use safetensors::tensor::{Dtype, TensorView};
+
+use crate::checkpoints::{checkpoint, open, spec};
+
+/// An array of a file: name, kind, shape, bytes.
+type Held = (String, Dtype, Vec<usize>, Vec<u8>);
+
+/// The weights of a model by our names: of the network as torchvision has them, of the projector `projector.0.weight`.
+fn held(model: &Model) -> Vec<Held> {
+    let all = weights::collect(&model.encoder).into_iter();
+    all.map(|(name, array)| (name, Dtype::F32, array.shape, bytemuck::cast_slice(&array.values).to_vec()))
+        .collect()
+}
+
+/// The same under other names, by what our names begin with; what begins otherwise is left out.
+fn renamed(held: &[Held], rules: &[(&str, &str)]) -> Vec<Held> {
+    let name = |name: &str| {
+        let rest = rules.iter().find_map(|(ours, theirs)| Some((theirs, name.strip_prefix(ours)?)));
+        rest.map(|(theirs, rest)| format!("{theirs}{rest}"))
+    };
+    let all = held
+        .iter()
+        .filter_map(|(ours, kind, shape, bytes)| Some((name(ours)?, *kind, shape.clone(), bytes.clone())));
+    all.collect()
+}
+
+fn write(path: &Path, held: &[Held]) {
+    let views = held.iter().map(|(name, kind, shape, bytes)| {
+        (name.as_str(), TensorView::new(*kind, shape.clone(), bytes).unwrap())
+    });
+    fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
+}
+
+fn error_of(path: &Path, weights: Option<&str>) -> String {
+    let opened = store::open(&spec(path, weights), &Device::flex());
+    format!("{:#}", opened.err().unwrap_or_else(|| panic!("{} opened", path.display())))
+}
+
+fn vectors(model: &Model, space: Space) -> Vec<f32> {
+    let images = Tensor::<4>::ones([1, 3, 64, 64], &Device::flex());
+    model.encoder.embed(images, &[space], Mode::Eval).remove(0).into_data().try_to_vec().unwrap()
+}
+
+/// Our names of a network and its projector.
+const NETWORK: [&str; 6] = ["conv1", "bn1", "layer1", "layer2", "layer3", "layer4"];
+
+/// Rules that put a network behind `network` and its projector behind `projector`.
+fn behind<'a>(network: &'a [String; 6], projector: &'a str) -> Vec<(&'a str, &'a str)> {
+    let names = NETWORK.into_iter().zip(network.iter().map(String::as_str));
+    names.chain([("projector.", projector)]).collect()
+}
+
+#[test]
+fn a_projector_is_found_wherever_programs_keep_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.safetensors");
+    let lightly = open("lightly.ckpt", None);
+    let (all, z) = (held(&lightly), vectors(&lightly, Space::Z));
+    for (network, projector, found) in [
+        ("encoder_q.0.", "encoder_q.1.mlp.", "z: encoder_q.1"),
+        ("backbone.", "dino_head.", "z: dino_head"),
+        ("teacher_backbone.", "teacher_head.layers.", "z: teacher_head"),
+        ("online_encoder.net.", "online_encoder.projector.", "z: online_encoder.projector"),
+    ] {
+        let mut file = renamed(&all, &behind(&NETWORK.map(|name| format!("{network}{name}")), projector));
+        // BYOL keeps the network twice.
+        if network.starts_with("online") {
+            file.extend(renamed(&all, &NETWORK.map(|name| (name, &*format!("net.{name}").leak()))));
+        }
+        write(&path, &file);
+        let model = store::open(&spec(&path, None), &Device::flex()).unwrap();
+        assert_eq!(model.info.origin.as_ref().unwrap().head, found);
+        assert_eq!(vectors(&model, Space::Z), z, "{network}");
+    }
+    // EMP-SSL keeps it in two parts.
+    let mut rules = NETWORK.map(|name| (name, &*format!("backbone.{name}").leak())).to_vec();
+    rules.extend([("projector.3", "projection.0"), ("projector.", "pre_feature.")]);
+    write(&path, &renamed(&all, &rules));
+    let model = store::open(&spec(&path, None), &Device::flex()).unwrap();
+    assert_eq!(model.info.origin.as_ref().unwrap().head, "z: pre_feature, projection");
+    assert_eq!(vectors(&model, Space::Z), z);
+    // A layer after the network that is one alone is a classifier.
+    let mut file = renamed(&all, &NETWORK.map(|name| (name, &*format!("0.{name}").leak())));
+    file.push(("1.weight".into(), Dtype::F32, vec![10, 16], vec![0; 640]));
+    write(&path, &file);
+    let model = store::open(&spec(&path, None), &Device::flex()).unwrap();
+    assert!(model.info.origin.unwrap().head.contains("no projector"));
+}
+
+#[test]
+fn layers_in_a_sequential_without_max_pool_are_counted_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.safetensors");
+    let solo = open("solo.ckpt", None);
+    let numbers = ["0", "1", "3", "4", "5", "6"].map(|number| format!("f.{number}"));
+    write(&path, &renamed(&held(&solo), &behind(&numbers, "g.")));
+    let overrides = Overrides { stem_padding: Some(2), ..Overrides::default() };
+    let model = store::open(&ModelSpec { path, overrides }, &Device::flex()).unwrap();
+    assert_eq!(vectors(&model, Space::Z), vectors(&solo, Space::Z));
+}
+
+#[test]
+fn a_network_is_taken_by_a_part_of_its_name_that_no_other_has() {
+    let whole = |weights| open("dino.pth", Some(weights)).info.origin.unwrap().network;
+    assert_eq!(whole("student"), "student.module.backbone");
+    assert_eq!(whole("module.backbone"), "student.module.backbone");
+    let error = error_of(&checkpoint("dino.pth"), Some("backbone"));
+    assert!(error.contains("more than one network is \"backbone\": say the whole name"), "{error}");
+    assert!(error_of(&checkpoint("dino.pth"), Some("stud")).contains("there is no network \"stud\""));
+}
+
+#[test]
+fn counters_may_be_of_any_numbers_and_weights_of_floating_point_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.safetensors");
+    let lightly = open("lightly.ckpt", None);
+    let mut all = held(&lightly);
+    all.push(("bn1.num_batches_tracked".into(), Dtype::F16, vec![], vec![0; 2]));
+    write(&path, &all);
+    let model = store::open(&spec(&path, None), &Device::flex()).unwrap();
+    assert_eq!(vectors(&model, Space::H), vectors(&lightly, Space::H));
+    let place = all.iter().position(|(name, ..)| name == "layer1.0.conv1.weight").unwrap();
+    let count: usize = all[place].2.iter().product();
+    (all[place].1, all[place].3) = (Dtype::F8_E4M3, vec![0; count]);
+    write(&path, &all);
+    let error = error_of(&path, None);
+    assert!(
+        error.contains("layer1.0.conv1.weight is no floating-point array of 16, 32 or 64 bits"),
+        "{error}"
+    );
+}
