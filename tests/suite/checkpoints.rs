@@ -61,6 +61,8 @@ fn torchvisions_files_open_in_every_container() {
     assert!(origin.assumed.iter().any(|words| words == "normalisation of ImageNet"), "{:?}", origin.assumed);
     // A module that was saved as a whole, the old container, float64, half precision in strides, bfloat16.
     agrees("whole.pt", None, "whole");
+    // And one that was traced, whose program nobody runs.
+    agrees("script.pt", None, "torchvision");
     assert_eq!(agrees("legacy.th", None, "legacy").1.network, "net");
     agrees("double.pt", None, "double");
     assert_eq!(agrees("strided_f16.bin", None, "strided_f16").1.network, "model");

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use bagssl::model::formats::is_likely_model;
 use bagssl::model::store::Model;
 use bagssl::model::{Mode, ModelSpec, Overrides, Space, store, weights};
 use burn::tensor::{Device, Tensor};
@@ -137,4 +138,30 @@ fn counters_may_be_of_any_numbers_and_weights_of_floating_point_alone() {
         error.contains("layer1.0.conv1.weight is no floating-point array of 16, 32 or 64 bits"),
         "{error}"
     );
+}
+
+#[test]
+fn containers_of_any_protocol_open_and_a_list_of_networks() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.pt");
+    let whole = fs::read(checkpoint("legacy.th")).unwrap();
+    let h = vectors(&open("legacy.th", None), Space::H);
+    let opened = |bytes: &[u8]| {
+        fs::write(&path, bytes).unwrap();
+        assert!(is_likely_model(&path));
+        let model = store::open(&spec(&path, None), &Device::flex()).unwrap();
+        assert_eq!(vectors(&model, Space::H), h);
+        model.info.origin.unwrap().network
+    };
+    for start in [&b"\x80\x03"[..], b"\x80\x04\x95\x0d\0\0\0\0\0\0\0", b"\x80\x05\x95\x0d\0\0\0\0\0\0\0"] {
+        assert_eq!(opened(&[start, &whole[2..]].concat()), "net");
+    }
+    // The objects are the third pickle; the list of storages follows.
+    let find = |from: usize, what: &[u8]| {
+        from + whole[from..].windows(what.len()).position(|at| at == what).unwrap()
+    };
+    let objects = find(20, b"}q\0(X\x03\0\0\0net");
+    let end = find(objects, b".\x80\x02]");
+    let list = [&whole[..objects], b"]", &whole[objects..end], b"a", &whole[end..]].concat();
+    assert_eq!(opened(&list), "0.net");
 }

@@ -8,17 +8,24 @@ use super::objects::{self, storages};
 use crate::files::pickle::Pickle;
 use crate::model::formats::foreign_file::FileContent;
 
-/// A pickle of the number by which PyTorch knows its files.
-const MAGIC: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+/// The number by which PyTorch knows its files, as it stands in a pickle.
+const MAGIC: &[u8] = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+/// What stands before it: the protocol, from the fourth on with the length of what follows.
+const PROTOCOLS: [&[u8]; 4] =
+    [b"\x80\x02", b"\x80\x03", b"\x80\x04\x95\x0d\0\0\0\0\0\0\0", b"\x80\x05\x95\x0d\0\0\0\0\0\0\0"];
 
 /// Whether these are the first bytes of such a file.
 pub(super) fn is_legacy(bytes: &[u8]) -> bool {
-    bytes.starts_with(MAGIC)
+    after_magic(bytes).is_some()
+}
+
+fn after_magic(bytes: &[u8]) -> Option<&[u8]> {
+    PROTOCOLS.into_iter().find_map(|protocol| bytes.strip_prefix(protocol)?.strip_prefix(MAGIC))
 }
 
 /// The arrays of a file.
 pub(super) fn content(bytes: &[u8]) -> Result<FileContent<'_>> {
-    let mut rest = &bytes[MAGIC.len()..];
+    let mut rest = after_magic(bytes).context("no file of PyTorch")?;
     let mut next = |what: &str| -> Result<Pickle<'_>> {
         let pickle = Pickle::read(rest, objects::RULES)
             .with_context(|| format!("{what}, from byte {} on", bytes.len() - rest.len()))?;

@@ -135,7 +135,17 @@ impl<'a, F: Fn(&str) -> Result<&'a [u8]>> ObjectWalk<'_, '_, 'a, F> {
                     return Ok(());
                 }
                 self.visit_pairs(id, &made.pairs, &name, depth)?;
-                self.visit_module(made, &name, depth)
+                match made.state.map(|state| (state, pickle.node(state))) {
+                    // A module of TorchScript has its arrays and parts among its fields.
+                    Some((state, Node::Dict(pairs))) if by.starts_with("__torch__.") => {
+                        self.visit_pairs(state, pairs, &name, depth)
+                    }
+                    _ => self.visit_module(made, &name, depth),
+                }
+            }
+            // Several networks, or one and what else was saved; further in optimisers keep their state so.
+            Node::List(items) | Node::Tuple(items) if depth == 0 => {
+                items.iter().enumerate().try_for_each(|(at, item)| self.visit(*item, at.to_string(), 1))
             }
             _ => Ok(()),
         }
