@@ -16,7 +16,8 @@ pub use litter::{is_leftover, sweep};
 pub use lock::{FolderLock, LOCK_FILE};
 pub use mapped::MappedFile;
 pub use open::{
-    MOST_LINES, MOST_WEIGHTS, MOST_WORDS, open, open_to_append, open_with, read, read_to_string, set_aside,
+    MOST_LINES, MOST_WEIGHTS, MOST_WORDS, first_bytes, open, open_to_append, open_with, read, read_to_string,
+    set_aside,
 };
 pub use same::{is_same, resolved};
 pub use shrunk::Shrunk;

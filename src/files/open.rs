@@ -75,6 +75,15 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
     if size > most { Err(too_large(size, most)) } else { Ok(bytes) }
 }
 
+/// The first bytes of a file, by which it is told what it is; none where it cannot be read: to open it says why.
+pub fn first_bytes(path: &Path) -> Vec<u8> {
+    let mut bytes = vec![];
+    if let Ok(file) = open(path, u64::MAX) {
+        _ = file.take(512).read_to_end(&mut bytes);
+    }
+    bytes
+}
+
 /// As [`read`], of text in UTF-8.
 ///
 /// # Errors

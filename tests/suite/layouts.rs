@@ -165,3 +165,82 @@ fn containers_of_any_protocol_open_and_a_list_of_networks() {
     let list = [&whole[..objects], b"]", &whole[objects..end], b"a", &whole[end..]].concat();
     assert_eq!(opened(&list), "0.net");
 }
+
+#[test]
+fn folders_with_weights_open_as_the_weights_do() {
+    let cache = tempfile::tempdir().unwrap();
+    let at = |name: &str| cache.path().join(name);
+    let lay = |folder: &str, names: &[&str]| {
+        fs::create_dir_all(at(folder)).unwrap();
+        for name in names {
+            fs::copy(checkpoint("transformers").join(name), at(folder).join(name)).unwrap();
+        }
+    };
+    let opens = |place: &Path, hash: &str| {
+        assert!(is_likely_model(place), "{}", place.display());
+        let model = store::open(&spec(place, None), &Device::flex()).unwrap();
+        assert_eq!(model.hash, hash, "{}", place.display());
+    };
+    let hash = open("transformers", None).hash;
+    lay("models--a--b/snapshots/0123", &["config.json", "model.safetensors"]);
+    // Of another version only the configuration was fetched, and later.
+    lay("models--a--b/snapshots/4567", &["config.json"]);
+    opens(&at("models--a--b"), &hash);
+    opens(&at("models--a--b/snapshots"), &hash);
+    // Shards by their index, or by one of them.
+    lay("shards", &["config.json"]);
+    let file = fs::read(checkpoint("transformers/model.safetensors")).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&file).unwrap();
+    let mut index = vec![];
+    for (number, half) in file.names().chunks(file.len().div_ceil(2)).enumerate() {
+        let name = format!("model-0000{}-of-00002.safetensors", number + 1);
+        let views = half.iter().map(|name| (*name, file.tensor(name).unwrap()));
+        fs::write(at("shards").join(&name), safetensors::serialize(views, None).unwrap()).unwrap();
+        index.extend(half.iter().map(|array| format!("\"{array}\": \"{name}\"")));
+    }
+    let words = format!("{{\"weight_map\": {{{}}}}}", index.join(", "));
+    fs::write(at("shards/model.safetensors.index.json"), words).unwrap();
+    let shards = open_path(&at("shards"));
+    opens(&at("shards/model.safetensors.index.json"), &shards);
+    assert_eq!(open_path(&at("shards/model-00002-of-00002.safetensors")), shards);
+    // One file of weights, whatever its name; of several one is to be named.
+    fs::create_dir(at("run")).unwrap();
+    fs::copy(checkpoint("solo.ckpt"), at("run/epoch=3.ckpt")).unwrap();
+    fs::write(at("run/args.json"), "{}").unwrap();
+    fs::copy(checkpoint("double.pt"), at("run/optimizer.pt")).unwrap();
+    opens(&at("run"), &open("solo.ckpt", None).hash);
+    fs::copy(checkpoint("solo.ckpt"), at("run/last.ckpt")).unwrap();
+    assert!(error_of(&at("run"), None).contains("name one of epoch=3.ckpt, last.ckpt"));
+    fs::create_dir(at("shards-of-fsdp")).unwrap();
+    fs::write(at("shards-of-fsdp/.metadata"), "x").unwrap();
+    assert!(error_of(&at("shards-of-fsdp"), None).contains("consolidate"));
+    // Pictures with a file of weights among them are data.
+    fs::create_dir(at("pictures")).unwrap();
+    (0..20).for_each(|number| fs::write(at("pictures").join(format!("{number}.png")), "").unwrap());
+    fs::copy(checkpoint("solo.ckpt"), at("pictures/last.ckpt")).unwrap();
+    assert!(!is_likely_model(&at("pictures")));
+}
+
+fn open_path(path: &Path) -> String {
+    store::open(&spec(path, None), &Device::flex()).unwrap().hash
+}
+
+#[test]
+fn what_lies_in_a_files_place_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let header = [&(9_u64 << 20).to_le_bytes()[..], &vec![b' '; (9 << 20) + 1]].concat();
+    for (bytes, words) in [
+        (&b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"[..], "a pointer of Git LFS"),
+        (b"<!doctype html><html></html>", "it is a web page"),
+        (&header, "its header has 9437184 bytes; expected at most"),
+    ] {
+        fs::write(&path, bytes).unwrap();
+        let error = error_of(&path, None);
+        assert!(error.contains(words), "{error}");
+    }
+    // A file of weights is told by what is in it, whatever its name.
+    let path = folder.path().join("weights.xyz");
+    fs::copy(checkpoint("compiled_bf16.safetensors"), &path).unwrap();
+    assert!(is_likely_model(&path));
+}

@@ -32,6 +32,11 @@ fn model_file(path: &Path) -> anyhow::Result<PathBuf> {
     } else {
         path.into()
     };
+    ensure!(
+        !path.join(".metadata").is_file(),
+        "{} holds shards of a distributed checkpoint (FSDP): consolidate them into one state_dict first",
+        path.display()
+    );
     let file = folder.join(MODEL_FILE);
     ensure!(
         file.is_file(),

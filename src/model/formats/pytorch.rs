@@ -4,9 +4,6 @@ mod archive;
 mod legacy;
 mod objects;
 
-use std::io::Read;
-use std::path::Path;
-
 use anyhow::{Context, Result};
 
 use super::foreign_file::{self, FileContent};
@@ -18,9 +15,9 @@ use crate::model::format::ModelFormat;
 pub static FORMAT: ModelFormat = ModelFormat {
     about: "a PyTorch checkpoint (.pth, .pt, .ckpt, .bin)",
     endings: &["pth", "pt", "ckpt", "bin", "th", "tar"],
-    recognise: |path| path.is_file() && is_checkpoint(&first_bytes(path)),
+    recognise: |path| path.is_file() && is_checkpoint(&files::first_bytes(path)),
     is_likely: |path| {
-        let bytes = if path.is_file() { first_bytes(path) } else { vec![] };
+        let bytes = if path.is_file() { files::first_bytes(path) } else { vec![] };
         legacy::is_legacy(&bytes) || archive::is_of_pytorch(&bytes)
     },
     read: |path, device, name, overrides| {
@@ -34,16 +31,6 @@ pub static FORMAT: ModelFormat = ModelFormat {
         open().with_context(|| format!("{} is no usable model", path.display()))
     },
 };
-
-/// Endings are used for other things too, so it is told by these; none where the file cannot be read.
-fn first_bytes(path: &Path) -> Vec<u8> {
-    let mut bytes = vec![];
-    if let Ok(file) = files::open(path, files::MOST_WEIGHTS) {
-        // What cannot be read is no checkpoint yet; to open it says why.
-        _ = file.take(512).read_to_end(&mut bytes);
-    }
-    bytes
-}
 
 /// Whether these are a file's bytes, or its first ones.
 pub(super) fn is_checkpoint(bytes: &[u8]) -> bool {

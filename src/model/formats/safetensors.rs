@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
@@ -30,9 +30,35 @@ pub static FORMAT: ModelFormat = ModelFormat {
     about: "a checkpoint (.safetensors)",
     endings: &["safetensors"],
     recognise: |path| path.is_file(),
-    is_likely: |path| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("safetensors")),
+    is_likely: |path| has_ending(path) || path.is_file() && is_header(&files::first_bytes(path)),
     read: read_file,
 };
+
+/// Most bytes of a header that is read: three times as many take two seconds and 350 MB; a network has hundreds of names.
+const MOST_HEADER: u64 = 8 << 20;
+/// What may lie in a file's place, by its first bytes.
+const IMPOSTORS: [(&[u8], &str); 3] = [
+    (
+        b"version https://git-lfs",
+        "it is a pointer of Git LFS in place of the file: git lfs pull fetches that",
+    ),
+    (b"<!DOCTYPE html", "it is a web page, not the file that was to be downloaded"),
+    (b"<html", "it is a web page, not the file that was to be downloaded"),
+];
+
+fn has_ending(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("safetensors"))
+}
+
+/// How many bytes the header has that the first bytes of a file announce.
+fn header_length(bytes: &[u8]) -> Option<u64> {
+    Some(u64::from_le_bytes(*bytes.first_chunk()?))
+}
+
+/// Whether a file that begins so is of this kind: the length of a header, and an object in JSON.
+pub(super) fn is_header(bytes: &[u8]) -> bool {
+    header_length(bytes).is_some_and(|length| length <= MOST_HEADER) && bytes.get(8) == Some(&b'{')
+}
 
 /// Serialises an encoder.
 pub fn to_bytes(encoder: &Encoder, info: &ModelInfo) -> anyhow::Result<Vec<u8>> {
@@ -98,9 +124,25 @@ pub fn describe(bytes: &[u8]) -> anyhow::Result<(ModelInfo, BTreeMap<String, Vec
 
 /// The tensors of a model file.
 fn open(bytes: &[u8]) -> anyhow::Result<Tensors<'_>> {
+    ensure_header(bytes)?;
     SafeTensors::read_metadata(bytes)
         .map_err(|e| anyhow::anyhow!("neither a PyTorch checkpoint nor a whole safetensors file ({e})"))?;
     files::tensors_from_bytes(bytes)
+}
+
+fn ensure_header(bytes: &[u8]) -> anyhow::Result<()> {
+    let begins =
+        |first: &[u8]| bytes.get(..first.len()).is_some_and(|bytes| bytes.eq_ignore_ascii_case(first));
+    if let Some((_, words)) = IMPOSTORS.iter().find(|(first, _)| begins(first)) {
+        bail!(*words);
+    }
+    let length = header_length(bytes).filter(|length| *length > MOST_HEADER && *length < bytes.len() as u64);
+    ensure!(
+        length.is_none(),
+        "its header has {} bytes; expected at most {MOST_HEADER}, of hundreds of arrays",
+        length.unwrap_or_default()
+    );
+    Ok(())
 }
 
 /// What a model file says of itself; nothing where another program wrote it.
@@ -157,6 +199,7 @@ fn read_with(
 
 /// The arrays of a file that another program wrote.
 pub(super) fn arrays(bytes: &[u8]) -> anyhow::Result<LooseArrays<'_>> {
+    ensure_header(bytes)?;
     arrays_of(&SafeTensors::deserialize(bytes).context("not a whole safetensors file")?)
 }
 
