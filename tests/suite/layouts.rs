@@ -141,6 +141,26 @@ fn counters_may_be_of_any_numbers_and_weights_of_floating_point_alone() {
 }
 
 #[test]
+fn networks_that_step_otherwise_are_told_by_their_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    write(&path, &held(&open("lightly.ckpt", None)));
+    for (config, words) in [
+        ("{\"architecture\": \"resnetblur18\"}", "resnetblur18: it blurs"),
+        (
+            "{\"model_type\": \"resnet\", \"downsample_in_bottleneck\": true}",
+            "downsample_in_bottleneck is true",
+        ),
+    ] {
+        fs::write(folder.path().join("config.json"), config).unwrap();
+        for place in [&path, folder.path()] {
+            let error = error_of(place, None);
+            assert!(error.contains(words), "{error}");
+        }
+    }
+}
+
+#[test]
 fn containers_of_any_protocol_open_and_a_list_of_networks() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.pt");

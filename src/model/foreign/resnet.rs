@@ -8,6 +8,14 @@ use super::networks::Layers;
 use crate::augment::Normalization;
 use crate::model::resnet::{BackboneConfig, Depth, Stem};
 
+/// Parts of timm's names of networks whose arrays are named like others', and what tells them apart.
+const OTHER_BLOCKS: [(&str, &str); 2] = [
+    ("resnetaa", "it averages where others step over pixels"),
+    ("resnetblur", "it blurs where others step over pixels"),
+];
+/// What Hugging Face says of networks that step over pixels elsewhere.
+const OTHER_STEPS: [&str; 2] = ["downsample_in_bottleneck", "downsample_in_first_stage"];
+
 /// The shape of the network.
 ///
 /// # Errors
@@ -16,8 +24,16 @@ pub fn config(layers: &Layers<'_>, hints: &Hints) -> Result<BackboneConfig> {
     let shape = |name: &str| -> Result<[usize; 4]> {
         let array = layers.get(name).with_context(|| format!("{name} is missing"))?;
         let shape = array.shape();
-        shape.try_into().with_context(|| format!("{name} has shape {shape:?}; expected four dimensions"))
+        shape.try_into().ok().with_context(|| format!("{name} has shape {shape:?}; expected four dimensions"))
     };
+    let other = OTHER_BLOCKS.iter().find(|(part, _)| hints.architecture().contains(part));
+    ensure!(other.is_none(), "{}: {}", hints.architecture(), other.map_or("", |(_, words)| words));
+    let other = OTHER_STEPS.into_iter().find(|key| hints.config[*key] == true);
+    ensure!(
+        other.is_none(),
+        "config.json: {} is true; expected a network without",
+        other.unwrap_or_default()
+    );
     let [width, channels, side, _] = shape("conv1.weight")?;
     ensure!(channels == 3, "conv1.weight takes {channels} channels; expected 3 (RGB)");
     let stem = match side {

@@ -95,7 +95,7 @@ pub fn config(layers: &Layers<'_>, hints: &Hints, habits: &Habits) -> Result<Rec
 fn shape<const D: usize>(layers: &Layers<'_>, name: &str) -> Result<[usize; D]> {
     let array = layers.get(name).with_context(|| format!("{name} is missing"))?;
     let shape = array.shape();
-    shape.try_into().with_context(|| format!("{name} has shape {shape:?}; expected {D} dimensions"))
+    shape.try_into().ok().with_context(|| format!("{name} has shape {shape:?}; expected {D} dimensions"))
 }
 
 fn mlp(layers: &Layers<'_>, hints: &Hints, habits: &Habits) -> Result<Mlp> {
