@@ -161,7 +161,7 @@ pub fn assign<M: Module>(module: M, mut weights: Weights) -> anyhow::Result<(M, 
     let mut missing = vec![];
     let mut wrong = vec![];
     let mut used = BTreeSet::new();
-    let choose = |name: &str, shape: &[usize]| match weights.get(name) {
+    let choose = |name: &str, shape: &[usize]| match weights.get_mut(name) {
         None => {
             missing.push(name.to_string());
             None
@@ -169,7 +169,8 @@ pub fn assign<M: Module>(module: M, mut weights: Weights) -> anyhow::Result<(M, 
         Some(array) => {
             used.insert(name.to_string());
             if array.shape == shape {
-                return Some(array.values.clone());
+                // Not a second time beside it: a network may fill much of the memory.
+                return Some(std::mem::take(&mut array.values));
             }
             wrong.push(format!("{name} has shape {:?}, expected {shape:?}", array.shape));
             None

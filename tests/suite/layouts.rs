@@ -6,11 +6,14 @@ use std::path::Path;
 
 use bagssl::model::formats::is_likely_model;
 use bagssl::model::store::Model;
-use bagssl::model::{Mode, ModelSpec, Overrides, Space, store, weights};
+use bagssl::model::{
+    BackboneConfig, Depth, Encoder, Mode, ModelInfo, ModelSpec, Overrides, Space, Stem, store, weights,
+};
 use burn::tensor::{Device, Tensor};
 use safetensors::tensor::{Dtype, TensorView};
 
 use crate::checkpoints::{checkpoint, open, spec};
+use crate::counting::allocated;
 
 /// An array of a file: name, kind, shape, bytes.
 type Held = (String, Dtype, Vec<usize>, Vec<u8>);
@@ -243,6 +246,19 @@ fn folders_with_weights_open_as_the_weights_do() {
 
 fn open_path(path: &Path) -> String {
     store::open(&spec(path, None), &Device::flex()).unwrap().hash
+}
+
+/// So a file of 100 MB is opened in twice as much: its bytes, and the weights that they become.
+#[test]
+fn weights_move_into_the_network_and_are_not_held_twice() {
+    let backbone = BackboneConfig::new(Depth::ResNet18, Stem::ImageNet, 16).into();
+    let info =
+        ModelInfo { backbone, projector: vec![], ..crate::model::info(Depth::ResNet18, Stem::ImageNet) };
+    let encoder = Encoder::new(&info, 0, &Device::flex());
+    let weights = weights::collect(&encoder);
+    let size: usize = weights.values().map(|array| 4 * array.values.len()).sum();
+    let taken = allocated(|| drop(weights::assign(encoder, weights).unwrap()));
+    assert!(taken < size / 2, "{taken} bytes beside weights of {size}");
 }
 
 #[test]
