@@ -24,6 +24,10 @@ pub enum ModelCommand {
     Convert {
         model: PathBuf,
         out: PathBuf,
+        /// Write OUT as a folder that Hugging Face transformers loads (config.json, preprocessor_config.json,
+        /// model.safetensors): ResNets with ImageNet's stem, ViT and DINOv2, without a projector
+        #[arg(long)]
+        transformers: bool,
         #[command(flatten)]
         overrides: OverrideArgs,
     },
@@ -54,11 +58,15 @@ impl Commander {
                     )
                 })
             }
-            ModelCommand::Convert { model, out, overrides } => {
+            ModelCommand::Convert { model, out, transformers, overrides } => {
                 let model = ModelSpec { overrides: overrides.into(), ..model.into() };
                 let outputs = Outputs::default().reads_model("MODEL", &model);
-                outputs.writes("OUT", &*out, OutputKind::File).check()?;
-                jobs::model::convert(&model, &out)?;
+                let kind = if transformers { OutputKind::Folder } else { OutputKind::File };
+                outputs.writes("OUT", &*out, kind).check()?;
+                match transformers {
+                    true => jobs::model::convert_for_transformers(&model, &out)?,
+                    false => jobs::model::convert(&model, &out)?,
+                }
                 show(self.json(), &json!({ "out": paths::to_words(&out) }), || out.display().to_string())
             }
         }

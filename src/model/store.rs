@@ -11,6 +11,7 @@ use super::spec::{ModelPlace, ModelSpec};
 
 pub use super::format::Model;
 pub use super::formats::folder::{LATEST_FILE, MODEL_FILE};
+pub use super::formats::hub::save as save_for_transformers;
 pub use super::formats::safetensors::{
     OUR_FORMAT, describe, from_bytes, save, to_bytes, weights_from_bytes, weights_to_bytes,
 };

@@ -1,14 +1,16 @@
 //! Vision transformers of other programs: opened as they are, and as right as their own library
 //! (`make_transformers.py`).
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bagssl::model::store::Model;
 use bagssl::model::{MapLayer, Mode, ModelOrigin, ModelSpec, Overrides, Space, VitConfig, store};
 use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
+use serde_json::Value;
 
 use crate::model::{array, hashed, relative_error};
 use crate::support::fixture;
@@ -235,6 +237,53 @@ fn what_is_converted_is_the_same_transformer() {
         // Nothing trains it.
         let error = again.info.backbone.resnet().unwrap_err().to_string();
         assert!(error.contains("opened for looking, not trained"), "{error}");
+    }
+}
+
+#[test]
+fn what_is_written_for_transformers_is_as_it_writes_it_and_the_same_network() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = |place: &Path| -> BTreeSet<String> {
+        let bytes = fs::read(place.join("model.safetensors")).unwrap();
+        SafeTensors::deserialize(&bytes).unwrap().names().into_iter().map(String::from).collect()
+    };
+    let config = |place: &Path| -> Value {
+        serde_json::from_slice(&fs::read(place.join("config.json")).unwrap()).unwrap()
+    };
+    for (name, heads) in [
+        ("hf_vit", None),
+        ("hf_dinov2", None),
+        ("hf_dinov2_swiglu", None),
+        ("hf_dinov2_registers", None),
+        ("../transformers", None),
+        ("dino.pth", Some(2)),
+    ] {
+        let out = folder.path().join(name.replace(['/', '.'], "_"));
+        let model = open(name, Overrides { heads, ..Overrides::default() });
+        store::save_for_transformers(&out, &model.encoder, &model.info).unwrap();
+        let again = store::open(&(&out).into(), &Device::flex()).unwrap();
+        let fed = |model: &Model| (model.info.input, model.info.resize, model.info.normalization);
+        assert_eq!(fed(&again), fed(&model), "{name}");
+        let side = if again.info.backbone.transformer().is_some() { SIZES[0].1 } else { [1, 3, 64, 64] };
+        let h = |model: &Model| values(model.encoder.embed(images(side), &[Space::H], Mode::Eval).remove(0));
+        assert_eq!(h(&again), h(&model), "{name}");
+        if checkpoint(name).is_dir() {
+            // Their classes have a pooler beside, which is no part of the network here.
+            let theirs = names(&checkpoint(name)).into_iter();
+            let theirs =
+                theirs.filter(|name| !name.contains("pooler") && !name.contains("num_batches_tracked"));
+            assert_eq!(names(&out), theirs.collect(), "{name}");
+            let (written, said) = (config(&out), config(&checkpoint(name)));
+            for (key, value) in written.as_object().unwrap() {
+                assert_eq!(value, &said[key], "{name}: {key}");
+            }
+        }
+    }
+    for (name, words) in [("hf_dinov3", "rotary positions are not written"), ("hf_siglip", "ViT and DINOv2")]
+    {
+        let model = open(name, Overrides::default());
+        let error = store::save_for_transformers(folder.path(), &model.encoder, &model.info).unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
     }
 }
 

@@ -22,3 +22,10 @@ pub fn convert(spec: &ModelSpec, out: &Path) -> anyhow::Result<()> {
     let model = store::open(spec, &open.device)?;
     store::save(out, &model.encoder, &model.info)
 }
+
+/// Writes a model as a folder that Hugging Face transformers loads, without its projector.
+pub fn convert_for_transformers(spec: &ModelSpec, out: &Path) -> anyhow::Result<()> {
+    let open = device::open(DeviceChoice::Cpu)?;
+    let model = store::open(spec, &open.device)?;
+    store::save_for_transformers(out, &model.encoder, &model.info)
+}

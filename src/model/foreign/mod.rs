@@ -6,6 +6,7 @@
 mod families;
 mod head;
 mod hints;
+mod hub_layout;
 mod naming;
 mod networks;
 mod refusal;
@@ -15,6 +16,7 @@ mod transformer;
 use anyhow::{Context, Result};
 
 pub use self::hints::Hints;
+pub use self::hub_layout::hub_layout;
 use self::naming::{NetworkKind, Usual};
 use self::networks::Layers;
 use super::backbone::Backbone;

@@ -38,8 +38,15 @@ pub enum Names {
 impl Naming {
     /// Our name of an array.
     pub fn ours(&self, name: &str) -> Option<String> {
-        match self.names {
-            Names::By(ours) => ours(name),
+        self.names.named(name)
+    }
+}
+
+impl Names {
+    /// The other name of an array.
+    pub fn named(&self, name: &str) -> Option<String> {
+        match self {
+            Names::By(named) => named(name),
             Names::Rules(rules) => rules.iter().find_map(|rule| renamed(rule, name)),
         }
     }

@@ -1,15 +1,17 @@
 //! Folders as Hugging Face keeps them: a configuration beside weights, in one file or in shards with an index; also
 //! the folder of a repository in its cache, and any folder with one file of weights in it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
 use super::foreign_file::{self, FileContent};
-use super::neighbours::{self, CONFIG, json};
+use super::neighbours::{self, CONFIG, PREPROCESSOR, json};
 use super::{folder, pytorch, safetensors};
 use crate::files;
+use crate::model::encoder::{Encoder, ModelInfo};
+use crate::model::foreign;
 use crate::model::format::ModelFormat;
 use crate::model::loose::LooseArrays;
 use crate::words::name_list;
@@ -72,6 +74,19 @@ pub static FORMAT: ModelFormat = ModelFormat {
         open().with_context(|| format!("{} is no usable model", path.display()))
     },
 };
+
+/// Writes a folder that transformers loads, its files each atomically, and the one by which it is known last.
+///
+/// # Errors
+/// As [`foreign::hub_layout`]; of writing.
+pub fn save(folder: &Path, encoder: &Encoder, info: &ModelInfo) -> Result<()> {
+    let layout = foreign::hub_layout(encoder, info)?;
+    let words = BTreeMap::from([("format".to_string(), "pt".to_string())]);
+    let write = |name: &str, bytes: Vec<u8>| files::write_bytes_atomic(&folder.join(name), &bytes);
+    write(WEIGHTS[0], safetensors::serialize(&layout.weights, words)?)?;
+    write(PREPROCESSOR, serde_json::to_vec_pretty(&layout.preprocessor)?)?;
+    write(CONFIG, serde_json::to_vec_pretty(&layout.config)?)
+}
 
 fn arrays_of(bytes: &[u8]) -> Result<LooseArrays<'_>> {
     if pytorch::is_checkpoint(bytes) {

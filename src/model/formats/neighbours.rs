@@ -11,7 +11,7 @@ use crate::model::foreign::Hints;
 /// Says what the network is.
 pub const CONFIG: &str = "config.json";
 /// Says how images reach it.
-const PREPROCESSOR: &str = "preprocessor_config.json";
+pub const PREPROCESSOR: &str = "preprocessor_config.json";
 /// One of these is in a configuration that is of a model, and not of something else by the same name.
 const SIGNS: [&str; 4] = ["model_type", "architectures", "architecture", "pretrained_cfg"];
 

@@ -76,7 +76,7 @@ pub fn weights_from_bytes(bytes: &[u8]) -> anyhow::Result<Weights> {
     read_weights(&files::tensors_from_bytes(bytes)?.file)
 }
 
-fn serialize(weights: &Weights, metadata: BTreeMap<String, String>) -> anyhow::Result<Vec<u8>> {
+pub(super) fn serialize(weights: &Weights, metadata: BTreeMap<String, String>) -> anyhow::Result<Vec<u8>> {
     let views = weights.iter().map(|(name, array)| {
         let view = TensorView::new(Dtype::F32, array.shape.clone(), bytemuck::cast_slice(&array.values))?;
         Ok((name.as_str(), view))
