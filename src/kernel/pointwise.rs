@@ -1,6 +1,9 @@
 //! What stands between the products of a transformer: activations, layer normalisation, and the exponential that
 //! softmax needs, in plain arithmetic that the compiler turns into vectors of whatever instruction set it is in.
 
+use std::str::FromStr;
+
+use anyhow::Context;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +22,16 @@ pub enum Activation {
     QuickGelu,
     /// `x sigmoid(x)`.
     Silu,
+}
+
+impl FromStr for Activation {
+    type Err = anyhow::Error;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let known = || Activation::ALL.map(Activation::word).join(", ");
+        let found = Activation::ALL.into_iter().find(|activation| activation.word() == word);
+        found.with_context(|| format!("unknown activation \"{word}\"; expected one of {}", known()))
+    }
 }
 
 /// `a b + c`, in one instruction where the vectors have one.
@@ -92,6 +105,20 @@ fn erf<V: Vector>(x: f32) -> f32 {
 }
 
 impl Activation {
+    /// All of them.
+    pub const ALL: [Self; 4] =
+        [Activation::Gelu, Activation::GeluTanh, Activation::QuickGelu, Activation::Silu];
+
+    /// The word by which it is told.
+    pub fn word(self) -> &'static str {
+        match self {
+            Activation::Gelu => "gelu",
+            Activation::GeluTanh => "gelu-tanh",
+            Activation::QuickGelu => "quick-gelu",
+            Activation::Silu => "silu",
+        }
+    }
+
     /// What people call it.
     pub fn title(self) -> &'static str {
         match self {

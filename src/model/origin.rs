@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 /// Ends the words in which a number of heads is assumed.
 pub(super) const HEADS: &str = "heads in each block (width / 64)";
 
+/// Ends the words in which an activation is assumed.
+pub(super) const ACTIVATION: &str = "in its MLPs";
+
 /// Where a network came from, and what was taken for granted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

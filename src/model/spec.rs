@@ -10,11 +10,12 @@ use sha2::{Digest, Sha256};
 use super::backbone::Backbone;
 use super::builtin::{self, BuiltIn};
 use super::encoder::ModelInfo;
-use super::origin::HEADS;
+use super::origin::{ACTIVATION, HEADS};
 use super::precision::EmbedPrecision;
 use super::resnet::{BackboneConfig, Stem};
 use crate::augment::Resize;
 use crate::files::hex;
+use crate::kernel::Activation;
 use crate::paths;
 use crate::tiles::ImageTiles;
 
@@ -86,6 +87,9 @@ pub struct Overrides {
     /// Of a transformer: heads of each block, where its file does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heads: Option<usize>,
+    /// Of a transformer: what its MLPs apply, where its file does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activation: Option<Activation>,
     /// What is subtracted, per channel of RGB / 255.
     pub mean: Option<[f32; 3]>,
     /// What is divided by, per channel of RGB / 255.
@@ -116,7 +120,7 @@ impl Overrides {
     /// Puts what was said in place.
     ///
     /// # Errors
-    /// A stem padding for a stem that has none to choose; heads of a ResNet.
+    /// A stem padding for a stem that has none to choose; heads or an activation of a ResNet, or one of gated MLPs.
     pub fn apply(&self, info: &mut ModelInfo) -> anyhow::Result<()> {
         if let Some(said) = self.stem_padding {
             match &mut info.backbone {
@@ -137,6 +141,16 @@ impl Overrides {
             }
             if let Some(origin) = &mut info.origin {
                 origin.assumed.retain(|words| !words.contains(HEADS));
+            }
+        }
+        if let Some(said) = self.activation {
+            match &mut info.backbone {
+                Backbone::Transformer(vit) if !vit.mlp.gated => vit.mlp.activation = said,
+                Backbone::Transformer(_) => bail!("{}: the model's MLPs have a gate of SiLU", said.title()),
+                Backbone::ResNet(_) => bail!("{}: the model is a ResNet, which has no MLPs", said.title()),
+            }
+            if let Some(origin) = &mut info.origin {
+                origin.assumed.retain(|words| !words.contains(ACTIVATION));
             }
         }
         info.normalization.mean = self.mean.unwrap_or(info.normalization.mean);
@@ -163,9 +177,13 @@ impl Overrides {
             Some(heads) => with(padded, &format!("heads {heads}")),
             None => padded,
         };
-        let taken = match &self.weights {
-            Some(weights) => with(headed, &format!("weights {weights}")),
+        let activated = match self.activation {
+            Some(activation) => with(headed, &format!("activation {}", activation.word())),
             None => headed,
+        };
+        let taken = match &self.weights {
+            Some(weights) => with(activated, &format!("weights {weights}")),
+            None => activated,
         };
         match self.precision() {
             EmbedPrecision::F32 => taken,
@@ -187,6 +205,7 @@ mod tests {
             weights: None,
             stem_padding: Some(2),
             heads: None,
+            activation: None,
             mean: Some([0.1, 0.2, 0.3]),
             std: None,
             input: Some(24),
@@ -226,5 +245,7 @@ mod tests {
         assert!(text.contains("expected 1 or 2"), "{text}");
         let text = open(Overrides { heads: Some(3), ..Overrides::default() });
         assert!(text.contains("3 heads: the model is a ResNet"), "{text}");
+        let text = open(Overrides { activation: Some(Activation::QuickGelu), ..Overrides::default() });
+        assert!(text.contains("OpenAI's quick GELU: the model is a ResNet"), "{text}");
     }
 }

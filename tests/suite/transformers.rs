@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bagssl::kernel::Activation;
 use bagssl::model::store::Model;
 use bagssl::model::{MapLayer, Mode, ModelOrigin, ModelSpec, Overrides, Space, VitConfig, store};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -217,6 +218,25 @@ fn burns_operations_give_the_same() {
         let error = relative_error(&h(&ours, &Device::flex()), &h(&burns, &device));
         assert!(error <= 2e-6, "{name}: {error:.1e}");
     }
+}
+
+#[test]
+fn an_activation_that_no_file_says_is_told() {
+    let open = |activation| open("timm_siglip.pth", Overrides { activation, ..Overrides::default() });
+    let (assumed, told) = (open(None), open(Some(Activation::QuickGelu)));
+    let assumes = |model: &Model| {
+        let origin = model.info.origin.as_ref().unwrap();
+        origin.assumed.iter().any(|words| words.contains("GELU in its MLPs"))
+    };
+    assert!(assumes(&assumed) && !assumes(&told));
+    assert_eq!(config(&told).mlp.activation, Activation::QuickGelu);
+    assert_ne!(told.hash, assumed.hash);
+    let spec = ModelSpec {
+        path: checkpoint("hf_dinov2_swiglu"),
+        overrides: Overrides { activation: Some(Activation::Gelu), ..Overrides::default() },
+    };
+    let error = format!("{:#}", store::open(&spec, &Device::flex()).err().unwrap());
+    assert!(error.contains("exact GELU: the model's MLPs have a gate"), "{error}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use clap::Args;
 use clap::builder::RangedU64ValueParser;
 
 use super::values::Channels;
-use crate::engine::facts::{EmbedPrecision, ImageTiles, ModelSpec, Overrides, Resize};
+use crate::engine::facts::{Activation, EmbedPrecision, ImageTiles, ModelSpec, Overrides, Resize};
 
 /// A model, and what is said in place of what its file says.
 #[derive(Args)]
@@ -39,6 +39,9 @@ pub struct OverrideArgs {
     /// Heads in each block of a transformer, where its file does not say
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=256), help_heading = OVERRIDES)]
     pub heads: Option<usize>,
+    /// What the MLPs of a transformer apply, where its file does not say
+    #[arg(long, value_name = "gelu|gelu-tanh|quick-gelu|silu", help_heading = OVERRIDES)]
+    pub activation: Option<Activation>,
     /// Subtracted from RGB in [0, 1]
     #[arg(long, value_name = "R,G,B", allow_hyphen_values = true, help_heading = OVERRIDES)]
     pub mean: Option<Channels>,
@@ -65,11 +68,23 @@ pub struct OverrideArgs {
 impl OverrideArgs {
     /// Whether nothing was said.
     pub fn is_empty(&self) -> bool {
-        let Self { weights, stem_padding, heads, mean, std, input, resize, resolution, tiles, precision } =
-            self;
+        let Self {
+            weights,
+            stem_padding,
+            heads,
+            activation,
+            mean,
+            std,
+            input,
+            resize,
+            resolution,
+            tiles,
+            precision,
+        } = self;
         weights.is_none()
             && stem_padding.is_none()
             && heads.is_none()
+            && activation.is_none()
             && mean.is_none()
             && std.is_none()
             && input.is_none()
@@ -86,6 +101,7 @@ impl From<OverrideArgs> for Overrides {
             weights: args.weights,
             stem_padding: args.stem_padding,
             heads: args.heads,
+            activation: args.activation,
             mean: args.mean.map(|channels| channels.0),
             std: args.std.map(|channels| channels.0),
             input: args.input,

@@ -23,6 +23,7 @@ pub use crate::eval::aggregate::Aggregate;
 pub use crate::eval::knn::KnnConfig;
 pub use crate::eval::linear::LinearConfig;
 pub use crate::eval::{Classifier, EvalConfig, EvalRow};
+pub use crate::kernel::Activation;
 pub use crate::model::builtin::{ALL as BUILT_IN, BuiltIn};
 pub use crate::model::formats::{endings as model_endings, is_likely_model, sentence as model_sentence};
 pub use crate::model::{EmbedPrecision, ModelOrigin, ModelSpec, Overrides, Space, VitConfig};

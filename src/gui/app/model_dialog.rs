@@ -5,7 +5,7 @@ use eframe::egui::{
 };
 
 use crate::engine::facts::{
-    EmbedPrecision, ImageTiles, ModelSpec, Overrides, Resize, TileChoice, TilesOfImage,
+    Activation, EmbedPrecision, ImageTiles, ModelSpec, Overrides, Resize, TileChoice, TilesOfImage,
 };
 use crate::engine::{ModelDescription, ModelReport};
 use crate::gui::nouns::text::thousands;
@@ -82,6 +82,7 @@ impl ModelDialog {
             weights,
             stem_padding,
             heads,
+            activation,
             mean,
             std,
             input,
@@ -133,6 +134,18 @@ impl ModelDialog {
                 let heads = whole(ui, heads, DRAG).range(1..=256);
                 ui.add(heads);
             });
+            if !vit.mlp.gated {
+                told_ui(ui, "in its MLPs", activation, &vit.mlp.activation, |ui, activation| {
+                    ComboBox::from_id_salt("activation").selected_text(activation.title()).show_ui(
+                        ui,
+                        |ui| {
+                            for choice in Activation::ALL {
+                                ui.selectable_value(activation, choice, choice.title());
+                            }
+                        },
+                    );
+                });
+            }
         }
         if let Some(padding) = report.stem_padding() {
             told_ui(ui, "padding of the stem", stem_padding, &padding, |ui, padding| {

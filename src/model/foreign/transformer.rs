@@ -6,7 +6,7 @@ use super::hints::Hints;
 use super::naming::Habits;
 use super::networks::Layers;
 use crate::kernel::Activation;
-use crate::model::origin::HEADS;
+use crate::model::origin::{ACTIVATION, HEADS};
 use crate::model::vit::{Mlp, Pooling, Positions, VitConfig};
 use crate::model::weights::{Array, Weights};
 
@@ -73,7 +73,7 @@ pub fn config(layers: &Layers<'_>, hints: &Hints, habits: &Habits) -> Result<Rec
     let usual_epsilon = if pre_norm { 1e-5 } else { habits.epsilon };
     let is_of_language = pre_norm || pooling == Pooling::Attention;
     if is_of_language && hints.activation()?.is_none() && !mlp.gated {
-        assumed.push(format!("{} in its MLPs", mlp.activation.title()));
+        assumed.push(format!("{} {ACTIVATION}", mlp.activation.title()));
     }
     let config = VitConfig {
         width,

@@ -84,8 +84,8 @@ impl Link {
             "query" => self.query = list(value, query_box)?,
             "spaces" => self.spaces = list(value, |name| Ok(name.to_owned()))?,
             "leave-out" => self.filter = Some(filter(value)?),
-            "weights" | "stem-padding" | "heads" | "mean" | "std" | "input" | "resize" | "resolution"
-            | "tiles" | "precision" => {
+            "weights" | "stem-padding" | "heads" | "activation" | "mean" | "std" | "input" | "resize"
+            | "resolution" | "tiles" | "precision" => {
                 let model = self.model.as_mut().with_context(|| format!("expected model= before {key}="))?;
                 set_override(&mut model.overrides, key, value)?;
             }
@@ -93,7 +93,7 @@ impl Link {
                 let known = self.reach.set(key, value)? || self.look.set(key, value)?;
                 ensure!(
                     known,
-                    "a link of version {VERSION} has no such key; expected one of model, weights, stem-padding, heads, mean, \
+                    "a link of version {VERSION} has no such key; expected one of model, weights, stem-padding, heads, activation, mean, \
                      std, input, resize, resolution, tiles, precision, data, split, exif, value-window, image, query, patch, stride, search-stride, search-images, \
                      neighbours, spaces, leave-out, mode, colors, range, difference, contour, opacity, grid, zoom"
                 );
@@ -108,6 +108,7 @@ fn set_override(overrides: &mut Overrides, key: &str, value: &str) -> anyhow::Re
         "weights" => overrides.weights = Some(value.to_owned()),
         "stem-padding" => overrides.stem_padding = Some(number(value, 1..=2)?),
         "heads" => overrides.heads = Some(number(value, 1..=256)?),
+        "activation" => overrides.activation = Some(value.parse()?),
         "mean" => overrides.mean = Some(numbers(value, -1e6..=1e6)?),
         "std" => overrides.std = Some(numbers(value, 1e-6..=1e6)?),
         "input" => overrides.input = Some(number(value, 8..=1024)?),
@@ -242,6 +243,7 @@ impl Display for Link {
                 weights,
                 stem_padding,
                 heads,
+                activation,
                 mean,
                 std,
                 input,
@@ -253,6 +255,7 @@ impl Display for Link {
             pairs.add("weights", weights.as_ref());
             pairs.add("stem-padding", *stem_padding);
             pairs.add("heads", *heads);
+            pairs.add("activation", activation.map(|activation| activation.word()));
             pairs.add("mean", mean.map(joined));
             pairs.add("std", std.map(joined));
             pairs.add("input", *input);
