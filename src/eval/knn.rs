@@ -71,7 +71,7 @@ fn inverse_norms(values: &[f32], width: usize) -> Vec<f32> {
 /// Queries past which the known vectors come, piece by piece, so that those may lie in a file.
 #[derive(Default)]
 struct KnnPortion {
-    blocks: Vec<QueryBlock>,
+    blocks: Vec<KnnBlock>,
     queries: usize,
     /// Known rows that came past.
     at: usize,
@@ -83,7 +83,7 @@ impl KnnPortion {
         let count = queries.len() / width;
         // As many for each thread, as long as there are many.
         let each = count.div_ceil(rayon::current_num_threads()).clamp(1, TOGETHER);
-        let blocks = queries.par_chunks(each * width).map(|queries| QueryBlock::new(queries, width, k));
+        let blocks = queries.par_chunks(each * width).map(|queries| KnnBlock::new(queries, width, k));
         Self { blocks: blocks.collect(), queries: count, at: 0 }
     }
 
@@ -106,7 +106,7 @@ impl KnnPortion {
 }
 
 /// Queries that are multiplied together, and the nearest known rows of each so far.
-struct QueryBlock {
+struct KnnBlock {
     panels: QueryPanels,
     best: Vec<Best>,
     /// By query: a cosine that is below would not be kept. Behind the last query none would.
@@ -116,7 +116,7 @@ struct QueryBlock {
     reached: Vec<u32>,
 }
 
-impl QueryBlock {
+impl KnnBlock {
     fn new(queries: &[f32], width: usize, k: usize) -> Self {
         // Of length 1, so that no product leaves float32.
         let rows = queries.chunks_exact(width).zip(inverse_norms(queries, width));

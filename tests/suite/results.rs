@@ -66,6 +66,45 @@ fn table(
     results
 }
 
+/// A model's whole image and its patches, aggregated locally, by the linear probe.
+#[test]
+fn local_aggregation_is_judged_beside_the_whole_image_and_drawn_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let results = folder.path().join("table5");
+    fs::create_dir(&results).unwrap();
+    let evaluation =
+        |name: &str, patches: &[&str]| json!({ "name": name, "patches": patches, "classifiers": ["linear"] });
+    let plan = json!({
+        "title": "Table 5", "data": "demo", "model": [{ "name": "ours", "path": "elsewhere" }],
+        "evaluation": [evaluation("whole image", &["central"]), evaluation("local aggregation", &["local-patches", "local-map"])],
+    });
+    let row = |evaluation: &str, patches: &str, accuracy: f64| {
+        json!({
+            "model": "ours", "evaluation": evaluation, "classifier": "linear", "patches": patches, "accuracy": accuracy,
+            "low": accuracy - 0.01, "high": accuracy + 0.01, "seeds": 1, "images": 1000, "train_images": 5000,
+            "seconds": 1.0, "paper": null, "difference": null,
+        })
+    };
+    let rows = [
+        row("whole image", "central", 0.62),
+        row("local aggregation", "local-patches", 0.72),
+        row("local aggregation", "local-map", 0.61),
+    ];
+    fs::write(results.join("results.json"), json!({ "plan": plan, "rows": rows }).to_string()).unwrap();
+    let out = folder.path().join("page.md");
+    let report = run_json(&["results", text(&results), "--out", text(&out)]);
+    let claims = report["claims"].as_array().unwrap();
+    let claim = claims.iter().find(|claim| claim["place"] == "Table 5").unwrap();
+    assert_eq!(claim["findings"][0]["verdict"], "holds", "{claim}");
+    let words = claim["findings"][0]["words"].as_str().unwrap();
+    assert!(words.starts_with("central 62.0 % [61.0, 63.0], local-patches 72.0 %"), "{words}");
+    let drawn: Value =
+        serde_json::from_str(&fs::read_to_string(folder.path().join("page-fig2-1.svg.json")).unwrap())
+            .unwrap();
+    let groups = |value: &Value| value.to_string().matches("\"groups\":[\"ours\"]").count();
+    assert_eq!(groups(&drawn), 1, "one group of three bars: {drawn}");
+}
+
 /// The verdicts of all findings, claim by claim.
 fn verdicts(report: &Value) -> Vec<Vec<&str>> {
     let of = |claim: &'_ Value| claim["findings"].as_array().unwrap().len();
@@ -109,6 +148,8 @@ fn folders_become_a_page_that_says_what_holds_and_what_is_missing() {
         vec!["holds", "holds"],
         // 90 against 89.5: on par; 71 against 80: not.
         vec!["holds", "does-not"],
+        // No table has local aggregation.
+        vec![],
         vec!["cannot-be-told", "cannot-be-told"],
         vec!["not-measured", "not-measured"],
         vec!["not-measured", "not-measured"],
@@ -162,7 +203,7 @@ fn what_is_not_given_is_said_and_nothing_is_made_up() {
     let report = run_json(&["results", text(&results), "--out", text(&out)]);
     let found = verdicts(&report);
     assert_eq!(found[0], ["cannot-be-told", "holds"]);
-    assert!(found[1..4].iter().all(Vec::is_empty) && found[4] == ["cannot-be-told"], "{found:?}");
+    assert!(found[1..5].iter().all(Vec::is_empty) && found[5] == ["cannot-be-told"], "{found:?}");
     let page = fs::read_to_string(&out).unwrap();
     for said in [
         "No run folder was given",

@@ -49,12 +49,24 @@ fn notes(rows: &[ResultRow], protocols: &[String]) -> Vec<String> {
     notes
 }
 
-/// The bars of one classifier: a group for each model and evaluation, a bar for each number of patches.
+/// Evaluations of a model that stand in one group of bars: all of them where no number of patches is in two.
+fn evaluations_beside<'a>(rows: &[&'a ResultRow], row: &'a ResultRow) -> Vec<&'a str> {
+    let of_model = || rows.iter().filter(|other| other.model == row.model);
+    let is_twice = |one: &&&ResultRow| of_model().filter(|other| other.patches == one.patches).count() > 1;
+    let mut all: Vec<&str> = match of_model().any(|one| is_twice(&one)) {
+        true => vec![&row.evaluation],
+        false => of_model().map(|one| one.evaluation.as_str()).collect(),
+    };
+    all.dedup();
+    all
+}
+
+/// The bars of one classifier: a group for each model and its evaluations, a bar for each number of patches.
 fn panel(rows: &[ResultRow], classifier: &str) -> Option<Panel> {
     let rows: Vec<&ResultRow> = rows.iter().filter(|row| row.classifier == classifier).collect();
-    let (mut groups, mut bars): (Vec<(&str, &str)>, Vec<&str>) = (vec![], vec![]);
+    let (mut groups, mut bars): (Vec<(&str, Vec<&str>)>, Vec<&str>) = (vec![], vec![]);
     for row in &rows {
-        let group = (row.model.as_str(), row.evaluation.as_str());
+        let group = (row.model.as_str(), evaluations_beside(&rows, row));
         if !groups.contains(&group) {
             groups.push(group);
         }
@@ -65,15 +77,17 @@ fn panel(rows: &[ResultRow], classifier: &str) -> Option<Panel> {
     // The whole image first, then by rising number, whatever the plan's order.
     bars.sort_by_key(|patches| (patches.parse::<usize>().unwrap_or(0), patches.to_string()));
     let has_one_evaluation = groups.iter().all(|group| group.1 == groups[0].1);
-    let name = |(model, evaluation): &(&str, &str)| match has_one_evaluation {
-        true => (*model).to_owned(),
-        false => format!("{model}, {evaluation}"),
+    let name = |(model, evaluations): &(&str, Vec<&str>)| match &evaluations[..] {
+        [evaluation] if !has_one_evaluation => format!("{model}, {evaluation}"),
+        _ => (*model).to_owned(),
     };
     let series = bars.iter().map(|patches| {
         let of = |value: fn(&ResultRow) -> f64| -> Vec<f64> {
-            let one = |group: &(&str, &str)| {
+            let one = |(model, evaluations): &(&str, Vec<&str>)| {
                 let is_it = |row: &&&ResultRow| {
-                    (row.model.as_str(), row.evaluation.as_str()) == *group && row.patches == **patches
+                    row.model == *model
+                        && evaluations.contains(&row.evaluation.as_str())
+                        && row.patches == **patches
                 };
                 rows.iter().find(is_it).map_or(f64::NAN, |row| 100.0 * value(row))
             };

@@ -43,6 +43,7 @@ pub fn table_claims(given: &GivenResults) -> Vec<PaperClaim> {
         multi_scale_training(given, &rows),
         whole_image(&rows),
         on_par(&rows),
+        local_aggregation(&rows),
         classifiers_agree(&rows),
     ]
 }
@@ -211,6 +212,37 @@ fn on_par(rows: &[PlacedRow<'_>]) -> PaperClaim {
         command: None,
     }
     .or_command(PAIR)
+}
+
+fn local_aggregation(rows: &[PlacedRow<'_>]) -> PaperClaim {
+    let findings = rows.iter().filter_map(|row| {
+        let local = row.cell("local-patches")?;
+        let is_same = |other: &&PlacedRow<'_>| {
+            (other.model, other.data, other.classifier) == (row.model, row.data, row.classifier)
+        };
+        let mut others = rows.iter().filter(is_same);
+        let (whole, of_whole) = others.find_map(|other| Some((other.cell("central")?, other)))?;
+        let map = row.cell("local-map").map(|cell| format!(", {}", cell_words(cell, row)));
+        Some(ClaimFinding {
+            about: format!("{}, {}", row.model, classifier_words(row)),
+            verdict: ClaimVerdict::of(&[is_above(share(local), share(whole))]),
+            words: format!(
+                "{}, {}{}; {}",
+                cell_words(whole, of_whole),
+                cell_words(local, row),
+                map.unwrap_or_default(),
+                images_words(local)
+            ),
+        })
+    });
+    PaperClaim {
+        claim: "Aggregated locally, the vectors of an image's patches classify it better than the vector of the whole image \
+                (judged by 5 x 5 patches of 16 x 16 pixels, local-patches; the last feature map, local-map, stands beside them).",
+        place: "Table 5",
+        findings: findings.collect(),
+        command: None,
+    }
+    .or_command("bagssl eval --table 5 --data DATA --out table5 vicreg=RUN")
 }
 
 fn classifiers_agree(rows: &[PlacedRow<'_>]) -> PaperClaim {
