@@ -242,16 +242,20 @@ fn channels_ui(ui: &mut Ui, channels: &mut [f32; 3]) {
 }
 
 fn facts_ui(ui: &mut Ui, report: &ModelReport) {
-    Grid::new("facts of the model").num_columns(2).spacing([STEP * 2.0, STEP / 2.0]).show(ui, |ui| {
-        for (name, value) in rows(report) {
-            ui.label(RichText::new(name).weak());
-            ui.scope(|ui| {
-                ui.set_max_width(VALUES);
-                ui.add(Label::new(value).wrap());
-            });
-            ui.end_row();
-        }
-    });
+    // Of each model a grid of its own: one keeps the heights that its rows had.
+    Grid::new(("facts of the model", &report.hash)).num_columns(2).spacing([STEP * 2.0, STEP / 2.0]).show(
+        ui,
+        |ui| {
+            for (name, value) in rows(report) {
+                ui.label(RichText::new(name).weak());
+                ui.scope(|ui| {
+                    ui.set_max_width(VALUES);
+                    ui.add(Label::new(value).wrap());
+                });
+                ui.end_row();
+            }
+        },
+    );
 }
 
 /// What is known of the model, each with its name.
