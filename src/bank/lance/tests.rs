@@ -300,5 +300,11 @@ fn segments_that_were_made_apart_are_one_index() {
     assert_eq!(source.indexed_rows(0), 3 * third, "the first part is indexed where the others are joined");
     note(&**source);
     check_proposed(&bank);
+    let noted = fs::read_to_string(folder.join("index.json")).unwrap();
+    for number in [2, 3] {
+        let record = fs::read(folder.join(format!("segments/h_1/{number}-of-3.json"))).unwrap();
+        let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
+        assert!(noted.contains(record["uuid"].as_str().unwrap()), "{number} is not in {noted}");
+    }
     assert_eq!(made(2, 3).unwrap(), 0, "all of it is indexed");
 }
