@@ -2,6 +2,7 @@
 
 use super::output::{bytes, thousands};
 use crate::engine::MeasuredRecall;
+use crate::engine::facts::lies_far;
 use crate::engine::jobs::index::{SegmentReport, SpaceCodes, SpaceIndex};
 
 /// What codes that are there take, what they find, and where they lie.
@@ -18,6 +19,7 @@ pub fn codes_words(codes: &SpaceCodes) -> String {
         }
     };
     let place = match codes.beside_bank {
+        true if lies_far(folder) => "in the bank's table".to_owned(),
         true => "in the bank's folder".to_owned(),
         false => format!("kept in {}", folder.display()),
     };
@@ -87,11 +89,14 @@ mod tests {
             "codes of h: of 12,000 patches, 864.00 kB, recall 0.9987 of the 255 nearest, measured on 64 queries; in the \
              bank's folder"
         );
-        let words = codes_words(&SpaceCodes { of: 15_000, beside_bank: false, measured: None, ..codes });
+        let elsewhere = SpaceCodes { of: 15_000, beside_bank: false, measured: None, ..codes.clone() };
+        let words = codes_words(&elsewhere);
         assert!(
             words.starts_with("codes of h: of 12,000 of 15,000 patches, ")
                 && words.contains("not measured yet")
         );
         assert!(words.ends_with("; kept in /cache/codes"), "{words}");
+        let words = codes_words(&SpaceCodes { folder: "lance:s3://a/b".into(), ..codes });
+        assert!(words.ends_with("; in the bank's table"), "{words}");
     }
 }

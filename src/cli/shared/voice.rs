@@ -28,9 +28,10 @@ pub fn print(result: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Lets what is logged speak on stderr too. What a font lacks figures say themselves, not with usvg's words.
+/// Lets what is logged speak on stderr too. What a font lacks figures say themselves, not with usvg's words; that a part of an
+/// index has no rows of some list is nothing to Lance's reader.
 pub fn log_to_stderr() {
-    const HEARD: &str = "warn,wgpu_hal=error,usvg=error";
+    const HEARD: &str = "warn,wgpu_hal=error,usvg=error,lance::index::vector::builder=error";
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(HEARD))
         .format(|out, record| {
             let (level, style) = (record.level(), out.default_level_style(record.level()));
