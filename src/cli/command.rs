@@ -135,7 +135,7 @@ mod tests {
     fn heading_of(option: &str) -> Option<&'static str> {
         Some(match option {
             "weights" | "stem_padding" | "heads" | "mean" | "std" | "input" | "resize" | "resolution"
-            | "tiles" | "precision" => OVERRIDES,
+            | "tiles" | "precision" | "activation" => OVERRIDES,
             "exclude_same_image" | "per_image" | "without_overlap" | "fold_copies" | "class"
             | "only_split" => FILTER,
             "width" | "dpi" | "palette" | "letters" | "plain" | "colormap" | "range" | "columns"

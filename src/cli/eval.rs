@@ -44,7 +44,7 @@ const OF_ONE: [&str; 13] = [
 ];
 
 /// What a plan's file says itself.
-const OF_PLAN: [&str; 33] = [
+const OF_PLAN: [&str; 34] = [
     "model",
     "data",
     "holdout",
@@ -76,6 +76,7 @@ const OF_PLAN: [&str; 33] = [
     "resolution",
     "tiles",
     "precision",
+    "activation",
     "exif",
     "value_window",
 ];
@@ -493,4 +494,27 @@ fn row_words(row: &EvalRow) -> String {
         row.images,
         row.width,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Arg, CommandFactory};
+
+    use super::OF_PLAN;
+    use crate::cli::command::Cli;
+    use crate::cli::shared::{OVERRIDES, READING};
+
+    #[test]
+    fn a_plan_refuses_whatever_is_said_in_place_of_what_its_file_says() {
+        let all = Cli::command();
+        let eval = all.find_subcommand("eval").unwrap();
+        let is_of_plan = |arg: &&Arg| {
+            arg.get_help_heading().is_some_and(|heading| [OVERRIDES, READING].contains(&heading))
+        };
+        let names: Vec<&str> =
+            eval.get_arguments().filter(is_of_plan).map(|arg| arg.get_id().as_str()).collect();
+        assert!(names.len() > 10, "{names:?}");
+        let lacking: Vec<&&str> = names.iter().filter(|name| !OF_PLAN.contains(*name)).collect();
+        assert!(lacking.is_empty(), "{lacking:?}");
+    }
 }

@@ -69,7 +69,7 @@ impl ConvergenceRequest {
     pub const USUAL_LIMIT: usize = 512;
 }
 
-/// Figure 3a in numbers.
+/// Figure 3a in numbers. What documents of earlier versions may lack has a default.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct ConvergenceReport {
     /// The model's name.
@@ -79,22 +79,27 @@ pub struct ConvergenceReport {
     /// The data set's name.
     pub data: String,
     /// Which split of it.
+    #[serde(default)]
     pub split: Option<Split>,
     /// Images that were measured.
     pub images: usize,
     /// Images of the data set, of which some are taken.
     pub of: usize,
     /// In which order they are taken.
+    #[serde(default)]
     pub images_order: String,
     /// Images that could not be used, and why.
+    #[serde(default)]
     pub skipped: Vec<Skipped>,
     /// Side of the patches, pixels.
     pub patch: u32,
     /// Distance between patches, pixels.
     pub stride: u32,
     /// Patches are cut from the centre of so many pixels a side.
+    #[serde(default)]
     pub fit: Option<u32>,
     /// Of the order of an image's patches, and of the intervals.
+    #[serde(default)]
     pub seed: u64,
     /// One for each space, in the order in which a patch passes them.
     pub spaces: Vec<SpaceConvergence>,

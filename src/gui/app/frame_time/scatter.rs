@@ -31,7 +31,7 @@ const NEARER: usize = 40;
 /// A frame with points laid out.
 pub fn zoomed(stage: &mut Stage, count: usize, cancel: &CancelToken) -> anyhow::Result<Vec<Measure>> {
     let config = stage.app.desk.session.config().context("nothing to explore")?;
-    stage.app.desk.session.send_config(ExploreConfig { grid: GRID, ..config });
+    stage.app.desk.session.send_config(ExploreConfig { grid: GRID, gallery_stride: GRID.stride, ..config });
     stage.app.desk.session.send(Command::PauseExtraction(false));
     stage.app.desk.view = ExploreView::Scatter;
     let (grid, wanted) = (GRID, POINTS * count);
