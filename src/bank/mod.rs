@@ -27,6 +27,7 @@
 //! [`Bank`] reads both such a folder, memory-mapped, and a [`MemoryBank`] that grows
 //! while it is searched; it is a snapshot that is cheap to clone.
 
+mod addresses;
 mod cache;
 mod export;
 mod far;
