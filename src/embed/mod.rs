@@ -30,6 +30,7 @@ use crate::kernel;
 use crate::memory;
 use crate::model::footprint::Footprint;
 use crate::model::store::{self, Model};
+use crate::model::weights::count_parameters;
 use crate::model::{EmbedPrecision, Encoder, Mode, ModelInfo, ModelSpec, Overrides, Space};
 use crate::progress::check_left;
 use crate::tiles::ImageTiles;
@@ -235,14 +236,14 @@ impl Embedder {
         }
     }
 
-    /// How many numbers its file holds, running statistics included.
+    /// How many numbers it has learned: running statistics are none.
     pub fn parameters(&self) -> usize {
-        self.encoder.num_params()
+        count_parameters(&self.encoder)
     }
 
     /// Memory of the weights.
     pub fn weight_bytes(&self) -> u64 {
-        (self.parameters() * size_of::<f32>()) as u64
+        (self.encoder.num_params() * size_of::<f32>()) as u64
     }
 
     /// Vectors of `count` inputs, for each space.

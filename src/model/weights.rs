@@ -62,9 +62,32 @@ pub fn id_of(name: &str) -> u64 {
     stable_id(name).val()
 }
 
-/// Number of values in all arrays, running statistics included.
+/// Number of learned values, as others count them: running statistics are none.
 pub fn count_parameters<M: Module>(module: &M) -> usize {
-    collect(module).values().map(|array| array.values.len()).sum()
+    let mut counter = Counter { path: vec![], count: 0 };
+    module.visit(&mut counter);
+    counter.count
+}
+
+struct Counter {
+    path: Vec<String>,
+    count: usize,
+}
+
+impl ModuleVisitor for Counter {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.into());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if !self.path.last().is_some_and(|name| name.starts_with("running_")) {
+            self.count += param.val().dims().iter().product::<usize>();
+        }
+    }
 }
 
 /// Reads all weights out of a module.

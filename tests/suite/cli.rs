@@ -3,6 +3,7 @@ use std::path::Path;
 use std::process::Command;
 
 use bagssl::dataset::{Dataset, Split};
+use safetensors::SafeTensors;
 
 use crate::run::tiny;
 use crate::support::{bagssl, failure, json, program, query, real_data, spread_of_demo, text};
@@ -359,6 +360,12 @@ fn recipes_and_the_demo_model_are_described() {
     let recipes = list["recipes"].as_array().unwrap();
     assert!(recipes.iter().any(|recipe| recipe["name"] == "quick-cifar10-vicreg-patch14"));
     let model = json(&["model", "info", "demo"]);
+    // As PyTorch counts them: what batch normalisation keeps of batches is no parameter.
+    let bytes = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo.safetensors")).unwrap();
+    let arrays = SafeTensors::deserialize(&bytes).unwrap().tensors();
+    let learned = arrays.iter().filter(|(name, _)| !name.contains("running_"));
+    let learned: usize = learned.map(|(_, array)| array.shape().iter().product::<usize>()).sum();
+    assert_eq!(model["parameters"], learned);
     assert!(model["spaces"]["h"].as_u64().unwrap() > 0 && model["spaces"]["z"].as_u64().unwrap() > 0);
     assert_eq!(model["training"]["data"], "Parts");
 }
