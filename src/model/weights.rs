@@ -64,17 +64,17 @@ pub fn id_of(name: &str) -> u64 {
 
 /// Number of learned values, as others count them: running statistics are none.
 pub fn count_parameters<M: Module>(module: &M) -> usize {
-    let mut counter = Counter { path: vec![], count: 0 };
+    let mut counter = ParameterCounter { path: vec![], count: 0 };
     module.visit(&mut counter);
     counter.count
 }
 
-struct Counter {
+struct ParameterCounter {
     path: Vec<String>,
     count: usize,
 }
 
-impl ModuleVisitor for Counter {
+impl ModuleVisitor for ParameterCounter {
     fn enter_module(&mut self, name: &str, _container_type: &str) {
         self.path.push(name.into());
     }
