@@ -190,7 +190,7 @@ fn understood<T: DeserializeOwned>(bytes: &[u8], pool: &mut WirePool) -> anyhow:
 /// An update of its bytes, for a window that shows `shown`.
 ///
 /// # Errors
-/// They are none ([`OtherBuild`]); what they say does not agree with itself or with what is on show: nobody need look again whether a list is
+/// They are none, as another build sends them; what they say does not agree with itself or with what is on show: nobody need look again whether a list is
 /// as long as another.
 pub fn read_update(bytes: &[u8], pool: &mut WirePool, shown: &Snapshot) -> anyhow::Result<Update> {
     let update: Update = understood(bytes, pool)?;
@@ -206,7 +206,7 @@ pub fn read_update(bytes: &[u8], pool: &mut WirePool, shown: &Snapshot) -> anyho
 /// A command of its bytes.
 ///
 /// # Errors
-/// They are none ([`OtherBuild`]).
+/// They are none, as another build sends them.
 pub fn read_command(bytes: &[u8], pool: &mut WirePool) -> anyhow::Result<Command> {
     understood(bytes, pool)
 }

@@ -55,7 +55,7 @@ impl HalfMaps {
         Self { batch, size: [height, width], channels, row: channels, lines }
     }
 
-    /// Maps whose pixels `write` sets, each with [`row_of`] values.
+    /// Maps whose pixels `write` sets, each with `row_of` values.
     ///
     /// # Safety
     /// `write` sets all values of whole steps of channels of every pixel.

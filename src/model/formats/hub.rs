@@ -78,7 +78,7 @@ pub static FORMAT: ModelFormat = ModelFormat {
 /// Writes a folder that transformers loads, its files each atomically, and the one by which it is known last.
 ///
 /// # Errors
-/// As [`foreign::hub_layout`]; of writing.
+/// What transformers has no network for, in words; of writing.
 pub fn save(folder: &Path, encoder: &Encoder, info: &ModelInfo) -> Result<()> {
     let layout = foreign::hub_layout(encoder, info)?;
     let words = BTreeMap::from([("format".to_string(), "pt".to_string())]);
