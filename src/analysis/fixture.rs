@@ -1,36 +1,13 @@
 //! A small bank whose vectors follow from where their patches are.
 
-use crate::bank::{
-    Bank, BankSink, BankSpec, DataFacts, Dtype, ImageEntry, MemoryBank, ModelFacts, SpaceSpec,
-};
+use crate::bank::{Bank, BankSink, BankSpec, ImageEntry, MemoryBank};
 use crate::patch::{PatchGrid, PatchRef};
 
 /// Images of 24 x 24 pixels with 5 x 5 patches of 8 every 4, in classes by turns; one space "h" of `width` values.
 pub fn bank(images: u32, classes: u32, width: u32, vector: impl Fn(PatchRef) -> Vec<f32>) -> Bank {
     let spec = BankSpec {
-        program: "test".into(),
-        model: ModelFacts { name: "m".into(), hash: "0".into(), arch: "a".into() },
-        data: DataFacts {
-            kind: "folder".into(),
-            name: "d".into(),
-            fingerprint: "f".into(),
-            split: None,
-            mix: None,
-            limit: None,
-            decoding: None,
-            order: None,
-            part: None,
-        },
-        grid: PatchGrid { patch: 8, stride: 4 },
-        input: 8,
-        resize: "bilinear".into(),
-        resolution: None,
-        tiles: None,
-        mean: [0.5; 3],
-        std: [0.5; 3],
-        dtype: Dtype::F32,
-        spaces: vec![SpaceSpec { name: "h".into(), width }],
         classes: (0..classes).map(|class| class.to_string()).collect(),
+        ..BankSpec::of_test(PatchGrid { patch: 8, stride: 4 }, &[("h", width)])
     };
     let entry = |index: u32| {
         let label = (classes > 0).then(|| index % classes);

@@ -314,3 +314,36 @@ fn short(text: &str) -> String {
         text.chars().take(24).chain("...".chars()).collect()
     }
 }
+
+#[cfg(test)]
+impl BankSpec {
+    /// Of no model and no images in particular, in float32: patches on `grid`, spaces by name and width.
+    pub fn of_test(grid: PatchGrid, spaces: &[(&str, u32)]) -> Self {
+        let space = |(name, width): &(&str, u32)| SpaceSpec { name: (*name).into(), width: *width };
+        Self {
+            program: "test".into(),
+            model: ModelFacts { name: "m".into(), hash: "0".into(), arch: "a".into() },
+            data: DataFacts {
+                kind: "folder".into(),
+                name: "d".into(),
+                fingerprint: "0".into(),
+                split: None,
+                mix: None,
+                limit: None,
+                decoding: None,
+                order: None,
+                part: None,
+            },
+            grid,
+            input: 8,
+            resize: "bilinear".into(),
+            resolution: None,
+            tiles: None,
+            mean: [0.5; 3],
+            std: [0.5; 3],
+            dtype: Dtype::F32,
+            spaces: spaces.iter().map(space).collect(),
+            classes: vec![],
+        }
+    }
+}

@@ -1,9 +1,7 @@
 //! The search against its float64 reference, and what it leaves out.
 
 use super::*;
-use crate::bank::{
-    Bank, BankSink, BankSpec, BankWriter, DataFacts, Dtype, ImageEntry, MemoryBank, ModelFacts, SpaceSpec,
-};
+use crate::bank::{Bank, BankSink, BankSpec, BankWriter, Dtype, ImageEntry, MemoryBank};
 use crate::patch::PatchGrid;
 use crate::progress::CancelToken;
 use rand::{Rng, SeedableRng};
@@ -13,31 +11,7 @@ use rand_pcg::Pcg64Mcg;
 const BOUND: f64 = 1e-6;
 
 pub(super) fn spec(dtype: Dtype, width: usize) -> BankSpec {
-    BankSpec {
-        program: "test".into(),
-        model: ModelFacts { name: String::new(), hash: String::new(), arch: String::new() },
-        data: DataFacts {
-            kind: String::new(),
-            name: String::new(),
-            fingerprint: String::new(),
-            split: None,
-            mix: None,
-            limit: None,
-            decoding: None,
-            order: None,
-            part: None,
-        },
-        grid: PatchGrid::new(1, 1).unwrap(),
-        input: 32,
-        resize: String::new(),
-        resolution: None,
-        tiles: None,
-        mean: [0.0; 3],
-        std: [1.0; 3],
-        dtype,
-        spaces: vec![SpaceSpec { name: "h".into(), width: width as u32 }],
-        classes: vec![],
-    }
+    BankSpec { dtype, ..BankSpec::of_test(PatchGrid::new(1, 1).unwrap(), &[("h", width as u32)]) }
 }
 
 /// Images of `counts` patches in one line; image i has label i % 3, the last none.

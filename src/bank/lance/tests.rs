@@ -8,8 +8,7 @@ use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
 use super::super::{
-    Bank, BankOutput, BankSpec, DataFacts, Dtype, FarIndex, ImageEntry, ModelFacts, OwnedValues, PartNumber,
-    PixelHash, RowSource, SpaceSpec,
+    Bank, BankOutput, BankSpec, Dtype, FarIndex, ImageEntry, OwnedValues, PartNumber, PixelHash, RowSource,
 };
 use super::*;
 use crate::image::Image;
@@ -25,29 +24,9 @@ const UNREAD: usize = 5;
 
 fn spec() -> BankSpec {
     BankSpec {
-        program: "test".into(),
-        model: ModelFacts { name: "m".into(), hash: "0".into(), arch: "a".into() },
-        data: DataFacts {
-            kind: "folder".into(),
-            name: "d".into(),
-            fingerprint: "0".into(),
-            split: None,
-            mix: None,
-            limit: None,
-            decoding: None,
-            order: None,
-            part: None,
-        },
-        grid: PatchGrid::new(4, 2).unwrap(),
-        input: 8,
-        resize: "bilinear".into(),
-        resolution: None,
-        tiles: None,
-        mean: [0.5; 3],
-        std: [0.5; 3],
         dtype: Dtype::F16,
-        spaces: vec![SpaceSpec { name: "h-1".into(), width: WIDTH as u32 }],
         classes: vec!["a".into(), "b".into()],
+        ..BankSpec::of_test(PatchGrid::new(4, 2).unwrap(), &[("h-1", WIDTH as u32)])
     }
 }
 

@@ -297,7 +297,7 @@ fn summary(space: &str, overlaps: &[Overlap], searches: [SearchRecall; 2]) -> Sp
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bank::{BankSink, BankSpec, BankWriter, DataFacts, Dtype, SpaceSpec};
+    use crate::bank::{BankSink, BankSpec, BankWriter};
     use crate::device::DeviceChoice;
     use crate::progress::CancelToken;
     use std::path::Path;
@@ -314,31 +314,9 @@ mod tests {
         stride: u32,
         angle: impl Fn(usize) -> f32,
     ) -> PathBuf {
-        let spec = BankSpec {
-            program: "test".into(),
-            model: ModelFacts { name: name.into(), hash: "0".into(), arch: "a".into() },
-            data: DataFacts {
-                kind: "folder".into(),
-                name: "d".into(),
-                fingerprint: images.to_string(),
-                split: None,
-                mix: None,
-                limit: None,
-                decoding: None,
-                order: None,
-                part: None,
-            },
-            grid: PatchGrid { patch: 8, stride },
-            input: 8,
-            resize: "bilinear".into(),
-            resolution: None,
-            tiles: None,
-            mean: [0.5; 3],
-            std: [0.5; 3],
-            dtype: Dtype::F32,
-            spaces: vec![SpaceSpec { name: "h".into(), width: 2 }],
-            classes: vec![],
-        };
+        let mut spec = BankSpec::of_test(PatchGrid { patch: 8, stride }, &[("h", 2)]);
+        spec.model.name = name.into();
+        spec.data.fingerprint = images.to_string();
         let side = 8 + stride;
         let entry = |i: usize| ImageEntry {
             index: i as u32,

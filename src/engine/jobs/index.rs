@@ -382,7 +382,7 @@ fn described(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bank::{BankSink, BankSpec, BankWriter, DataFacts, Dtype, ImageEntry, ModelFacts, SpaceSpec};
+    use crate::bank::{BankSink, BankSpec, BankWriter, Dtype, ImageEntry};
     use crate::device::DeviceChoice;
     use crate::patch::PatchGrid;
 
@@ -390,29 +390,8 @@ mod tests {
 
     fn spec() -> BankSpec {
         BankSpec {
-            program: "test".into(),
-            model: ModelFacts { name: "m".into(), hash: "0".into(), arch: "a".into() },
-            data: DataFacts {
-                kind: "folder".into(),
-                name: "d".into(),
-                fingerprint: "0".into(),
-                split: None,
-                mix: None,
-                limit: None,
-                decoding: None,
-                order: None,
-                part: None,
-            },
-            grid: PatchGrid::new(1, 1).unwrap(),
-            input: 8,
-            resize: "bilinear".into(),
-            resolution: None,
-            tiles: None,
-            mean: [0.5; 3],
-            std: [0.5; 3],
             dtype: Dtype::F16,
-            spaces: ["h", "z"].map(|name| SpaceSpec { name: name.into(), width: 3 }).to_vec(),
-            classes: vec![],
+            ..BankSpec::of_test(PatchGrid::new(1, 1).unwrap(), &[("h", 3), ("z", 3)])
         }
     }
 

@@ -1,7 +1,7 @@
 //! What each filter leaves of the neighbours.
 
 use super::*;
-use crate::bank::{BankSink, BankSpec, DataFacts, Dtype, MemoryBank, ModelFacts, PixelHash, SpaceSpec};
+use crate::bank::{BankSink, BankSpec, Dtype, MemoryBank, PixelHash};
 use crate::dataset::Mix;
 use crate::dataset::Split;
 use crate::image::Image;
@@ -10,31 +10,9 @@ use crate::patch::PatchGrid;
 /// Three images of 2 x 2 overlapping patches (8 pixels every 4), classes 0, 1, 0; cosines to
 /// (1, 0) fall from row to row.
 fn bank() -> Bank {
-    let spec = BankSpec {
-        program: "test".into(),
-        model: ModelFacts { name: "m".into(), hash: "0".into(), arch: "a".into() },
-        data: DataFacts {
-            kind: "folder".into(),
-            name: "d".into(),
-            fingerprint: "0".into(),
-            split: Some(Split::All),
-            mix: Some(Mix { train: 2, test: 1 }),
-            limit: None,
-            decoding: None,
-            order: None,
-            part: None,
-        },
-        grid: PatchGrid { patch: 8, stride: 4 },
-        input: 8,
-        resize: "bilinear".into(),
-        resolution: None,
-        tiles: None,
-        mean: [0.5; 3],
-        std: [0.5; 3],
-        dtype: Dtype::F32,
-        spaces: vec![SpaceSpec { name: "z".into(), width: 2 }],
-        classes: vec!["car".into(), "horse".into()],
-    };
+    let mut spec = BankSpec::of_test(PatchGrid { patch: 8, stride: 4 }, &[("z", 2)]);
+    (spec.data.split, spec.data.mix) = (Some(Split::All), Some(Mix { train: 2, test: 1 }));
+    spec.classes = vec!["car".into(), "horse".into()];
     let entry =
         |(index, label)| ImageEntry { index, height: 12, width: 12, label: Some(label), name: "i".into() };
     let mut bank = MemoryBank::new(spec, [(0, 0), (1, 1), (2, 0)].map(entry).to_vec()).unwrap();

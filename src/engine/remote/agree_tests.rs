@@ -5,7 +5,7 @@ use super::*;
 use crate::analysis::pca::PrincipalAxes;
 use crate::analysis::plane::index::PlaneIndex;
 use crate::analysis::plane::{PatchPlane, PlaneWay};
-use crate::bank::{BankSpec, DataFacts, Dtype, ModelFacts};
+use crate::bank::BankSpec;
 use crate::colormap::Colormap;
 use crate::engine::ask::{
     MetricSeries, MicroscopeLevel, Picture, PointColor, PointPicture, RestOfImage, Snapshot,
@@ -139,31 +139,7 @@ fn curves_and_pages_whose_lists_do_not_agree_are_refused() {
 
 fn plane(at: Vec<[f32; 2]>) -> ShownPlane {
     let count = at.len();
-    let spec = BankSpec {
-        program: "test".into(),
-        model: ModelFacts { name: "m".into(), hash: "0".into(), arch: "a".into() },
-        data: DataFacts {
-            kind: "folder".into(),
-            name: "few".into(),
-            fingerprint: "f".into(),
-            split: None,
-            mix: None,
-            limit: None,
-            decoding: None,
-            order: None,
-            part: None,
-        },
-        grid: GRID,
-        input: 8,
-        resize: "bilinear".into(),
-        resolution: None,
-        tiles: None,
-        mean: [0.5; 3],
-        std: [0.5; 3],
-        dtype: Dtype::F32,
-        spaces: vec![],
-        classes: vec![],
-    };
+    let spec = BankSpec::of_test(GRID, &[]);
     let plane = PatchPlane {
         space: "h".into(),
         way: PlaneWay::Pca,
