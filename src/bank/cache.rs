@@ -38,6 +38,7 @@ const REST: usize = 12;
 pub struct VectorCache {
     folder: PathBuf,
     most_bytes: Arc<AtomicU64>,
+    leave_free: u64,
 }
 
 /// What vectors that are kept take.
@@ -62,12 +63,17 @@ impl VectorCache {
     /// What they may take unless it is said.
     pub const USUAL_BYTES: u64 = 10 << 30;
 
-    /// A disk with less left than this is left alone, bytes.
+    /// A disk with less left than this is left alone unless it is said, bytes.
     pub const LEAVE_FREE: u64 = 1 << 30;
 
     /// Of `folder`, which need not be there yet. `most_bytes` of the disk may be taken; 0: nothing is kept or looked for.
     pub fn new(folder: PathBuf, most_bytes: u64) -> Self {
-        Self { folder, most_bytes: Arc::new(AtomicU64::new(most_bytes)) }
+        Self { folder, most_bytes: Arc::new(AtomicU64::new(most_bytes)), leave_free: Self::LEAVE_FREE }
+    }
+
+    /// The same where a disk with less left than `bytes` is left alone.
+    pub fn leaving(self, bytes: u64) -> Self {
+        Self { leave_free: bytes, ..self }
     }
 
     /// In the folder that the user's system has for such files; none where no home is known.
@@ -174,11 +180,18 @@ impl VectorCache {
     pub fn ensure_room(&self, bytes: u64) -> Result<()> {
         let most = self.most_bytes();
         ensure!(bytes <= most, "it takes {bytes} bytes, and all that is kept may take {most}");
-        let free = files::free_bytes(&self.folder).unwrap_or(u64::MAX);
+        self.ensure_disk(bytes)
+    }
+
+    /// Whether the disk has room for so many bytes more, whatever is kept.
+    ///
+    /// # Errors
+    /// It would have little left.
+    pub fn ensure_disk(&self, bytes: u64) -> Result<()> {
+        let (free, least) = (files::free_bytes(&self.folder).unwrap_or(u64::MAX), self.leave_free);
         ensure!(
-            free >= Self::LEAVE_FREE.saturating_add(bytes),
-            "the disk has {free} bytes left, it takes {bytes}, and {} are left alone",
-            Self::LEAVE_FREE
+            free >= least.saturating_add(bytes),
+            "the disk has {free} bytes left, it takes {bytes}, and {least} are left alone"
         );
         Ok(())
     }

@@ -157,10 +157,7 @@ impl Shelf {
     fn ensure_room(&self) -> anyhow::Result<()> {
         let (bytes, most) = (self.cache.usage().bytes, self.cache.most_bytes());
         ensure!(bytes <= most, "what is kept takes {bytes} bytes, and may take {most}");
-        let free = files::free_bytes(&self.folder).unwrap_or(u64::MAX);
-        let least = VectorCache::LEAVE_FREE;
-        ensure!(free >= least, "the disk has {free} bytes left; {least} are left alone");
-        Ok(())
+        self.cache.ensure_disk(0)
     }
 }
 

@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn an_images_vectors_are_found_again_at_positions_that_are_known() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = VectorCache::new(folder.path().join("vectors"), u64::MAX);
+        let cache = VectorCache::new(folder.path().join("vectors"), u64::MAX).leaving(0);
         let data = open("demo", Some(Split::Test)).unwrap();
         let device = Device::flex();
         let embedder = Embedder::new(store::open(&"demo".into(), &device).unwrap(), &device);

@@ -24,7 +24,8 @@ impl Window {
     /// With its dialog about vectors open; `told` is what the command line says.
     fn open(folder: &Path, told: Option<u64>) -> Self {
         let (handle, line) = line(|| {});
-        let cache = VectorCache::new(folder.join("vectors"), told.unwrap_or(VectorCache::USUAL_BYTES));
+        let cache =
+            VectorCache::new(folder.join("vectors"), told.unwrap_or(VectorCache::USUAL_BYTES)).leaving(0);
         let options = GuiOptions {
             settings: Some(folder.join("settings.json")),
             cache: Some(cache.clone()),

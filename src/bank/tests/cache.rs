@@ -5,7 +5,7 @@ use crate::files::FolderLock;
 use std::time::{Duration, SystemTime};
 
 fn cache_in(folder: &Path, most_bytes: u64) -> VectorCache {
-    VectorCache::new(folder.join("vectors"), most_bytes)
+    VectorCache::new(folder.join("vectors"), most_bytes).leaving(0)
 }
 
 /// A bank of the first `count` images in the cache, used so many seconds ago.
@@ -182,4 +182,6 @@ fn codes_of_banks_elsewhere_go_with_the_rest_when_they_were_not_used_for_longest
     assert!(cache.ensure_room(1000).is_ok());
     let words = cache_in(folder.path(), 999).ensure_room(1000).unwrap_err().to_string();
     assert!(words.contains("may take 999"), "{words}");
+    let words = cache.leaving(u64::MAX).ensure_room(1000).unwrap_err().to_string();
+    assert!(words.contains("it takes 1000, and 18446744073709551615 are left alone"), "{words}");
 }

@@ -445,7 +445,7 @@ mod tests {
     #[test]
     fn what_was_embedded_is_not_embedded_again() {
         let place = tempfile::tempdir().unwrap();
-        let cache = VectorCache::new(place.path().join("vectors"), u64::MAX);
+        let cache = VectorCache::new(place.path().join("vectors"), u64::MAX).leaving(0);
         let data = open("demo", Some(Split::Test)).unwrap();
         let device = Device::flex();
         let embedder = Embedder::new(store::open(&"demo".into(), &device).unwrap(), &device);

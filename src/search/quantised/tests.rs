@@ -269,7 +269,7 @@ fn codes_of_a_bank_beside_which_nothing_can_be_written_are_kept_in_the_cache() {
     fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(&kept, fs::Permissions::from_mode(0o777)).unwrap();
     let bank = bank_at(&folder, 40, 40, &correlated(40));
-    let (ample, tight) = (VectorCache::new(kept.clone(), u64::MAX), VectorCache::new(kept, 1000));
+    let (ample, tight) = (VectorCache::new(kept.clone(), u64::MAX).leaving(0), VectorCache::new(kept, 1000));
     let cancel = CancelToken::default();
     let make = |cache| build(&bank, "h", (cache, None), &cancel, &mut |_| ());
     let (nowhere, no_room) = without_writing(&folder, || (make(None), make(Some(&tight))));
