@@ -71,6 +71,10 @@ impl Cache {
         if plan.space != Space::H {
             about["space"] = plan.space.to_string().into();
         }
+        if matches!(plan.space, Space::Token(_)) {
+            about["resolution"] = plan.embedder.resolution.into();
+            about["tiles"] = serde_json::to_value(plan.embedder.tiles())?;
+        }
         if !plan.views.is_empty() {
             about["views"] = serde_json::to_value(plan.views)?;
         }

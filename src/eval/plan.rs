@@ -23,7 +23,8 @@ pub struct FeaturePlan<'a> {
     pub fit: Option<u32>,
     /// Decides the positions of patches.
     pub seed: u64,
-    /// Which vectors, of those of a crop alone; local aggregation is of h.
+    /// Which vectors: of a crop alone, or of its place in the map of the whole image, whose mean is that of the whole;
+    /// local aggregation is of h.
     pub space: Space,
     /// How the crops of a mean are changed, in turns; clean where there is none.
     pub views: &'a [ViewConfig],
@@ -36,14 +37,11 @@ impl FeaturePlan<'_> {
             self.crop.is_some() || mean_counts(self.aggregates).is_empty(),
             "a mean over patches needs a patch size or a range of scales"
         );
-        let known = self.embedder.info.crop_spaces();
-        let names: Vec<String> = known.iter().map(Space::to_string).collect();
+        self.embedder.info.ensure_space(self.space, &self.embedder.name)?;
         ensure!(
-            known.contains(&self.space),
-            "the model {} gives no vector \"{}\" of a crop alone; expected one of {}",
-            self.embedder.name,
-            self.space,
-            names.join(", ")
+            self.views.is_empty() || !matches!(self.space, Space::Token(_)),
+            "{} is of places in a whole image, which are not changed as views are; expected a space of crops with --augmented",
+            self.space
         );
         let size = self.fit.map(|side| (side, side)).or(data.size());
         ensure!(

@@ -84,6 +84,26 @@ impl ModelInfo {
         z.into_iter().chain(hidden).chain([Space::H]).chain(inner).collect()
     }
 
+    /// All spaces: those of [`ModelInfo::crop_spaces`], and of places in the maps of whole images.
+    pub fn all_spaces(&self) -> Vec<Space> {
+        self.crop_spaces().into_iter().chain(self.map_layers().into_iter().map(Space::Token)).collect()
+    }
+
+    /// Refuses a space that the model does not have, with those that it has.
+    ///
+    /// # Errors
+    /// It has none of that name.
+    pub fn ensure_space(&self, space: Space, model: &str) -> anyhow::Result<()> {
+        let known = self.all_spaces();
+        let names: Vec<String> = known.iter().map(Space::to_string).collect();
+        anyhow::ensure!(
+            known.contains(&space),
+            "the model {model} gives no vector \"{space}\"; expected one of {}",
+            names.join(", ")
+        );
+        Ok(())
+    }
+
     /// All layers that give feature maps, from the last back to the first; [`Space::Token`] makes a space of each.
     pub fn map_layers(&self) -> Vec<MapLayer> {
         self.backbone.map_layers()

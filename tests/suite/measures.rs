@@ -26,13 +26,23 @@ fn the_mean_of_all_patches_is_r_and_figure_3a_comes_again_from_its_sidecar() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let (out, csv) = (path("fig3a.svg"), path("fig3a.csv"));
-    let mut args =
-        vec!["figure", "fig3a", "--patch", "16", "--stride", "16", "--limit", "3", "--space", "h,z"];
+    let mut args = vec![
+        "figure",
+        "fig3a",
+        "--patch",
+        "16",
+        "--stride",
+        "16",
+        "--limit",
+        "3",
+        "--space",
+        "h,z,token-last",
+    ];
     args.extend(["--counts", "1,4,all", "--out", text(&out), "--csv", text(&csv)]);
     let report = run_json(&args);
     assert_eq!(
         (names(&report), &report["images"], &report["stride"]),
-        (vec!["h", "z"], &json!(3), &json!(16))
+        (vec!["h", "z", "token-last"], &json!(3), &json!(16))
     );
     for space in report["spaces"].as_array().unwrap() {
         let points = space["points"].as_array().unwrap();
@@ -42,7 +52,10 @@ fn the_mean_of_all_patches_is_r_and_figure_3a_comes_again_from_its_sidecar() {
         let whole = &points[2]["whole"];
         assert!(whole["low"].as_f64() <= whole["mean"].as_f64() && whole["p90"].as_f64() <= Some(1.0));
     }
-    assert_eq!(fs::read_to_string(&csv).unwrap().lines().count(), 1 + 2 * 3 * 2);
+    assert_eq!(fs::read_to_string(&csv).unwrap().lines().count(), 1 + 3 * 3 * 2);
+    // Places have seen the whole image.
+    let first = |space: usize| report["spaces"][space]["points"][0]["whole"]["mean"].as_f64().unwrap();
+    assert!(first(2) > first(0), "{report}");
     let (found, page) = page_of(&report, folder.path());
     assert_eq!(found.len(), 1, "{found:?}");
     let all = &report["spaces"][0]["points"][2];

@@ -131,7 +131,7 @@ pub struct EvalArgs {
     /// Cut patches from the image's centre N x N, scaled to N x 256/224
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=8192))]
     pub fit: Option<u32>,
-    /// Which vectors, such as hidden1 or z
+    /// Which vectors, such as hidden1, z or token-last (places in the map of the whole image; central is the mean over it)
     #[arg(long, value_name = "NAME", default_value = "h")]
     pub space: Space,
     /// Change patches and crops as the model's training views were, colours and all, as EMP-SSL's code evaluates

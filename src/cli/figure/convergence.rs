@@ -41,7 +41,8 @@ pub struct ConvergenceArgs {
     /// Numbers of patches that are averaged; all: every patch of the image
     #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = PatchCount::USUAL)]
     pub counts: Vec<PatchCount>,
-    /// Spaces, such as h,z; every stage, h and the projector's layers unless told
+    /// Spaces, such as h,z or token-last (places in the map of the whole image, which is its mean); every stage, h and the
+    /// projector's layers unless told
     #[arg(long, value_delimiter = ',')]
     pub space: Vec<Space>,
     /// Instead, of the image with this index: a map of how far the mean of its patches turns without each

@@ -121,17 +121,11 @@ impl ConvergenceSource {
     pub(super) fn open(&self, job: &Job<'_>) -> anyhow::Result<Opened> {
         let data = dataset::open(&self.data, self.split)?;
         let (_, embedder) = open_embedder(job.device, &self.model)?;
-        let all: Vec<Space> = embedder.info.crop_spaces().into_iter().rev().collect();
         for space in &self.spaces {
-            let names: Vec<String> = all.iter().map(Space::to_string).collect();
-            ensure!(
-                all.contains(space),
-                "the model {} gives no vector \"{space}\" of a patch alone; expected some of {}",
-                embedder.name,
-                names.join(", ")
-            );
+            embedder.info.ensure_space(*space, &embedder.name)?;
         }
-        let spaces = if self.spaces.is_empty() { all } else { self.spaces.clone() };
+        let of_crops = || embedder.info.crop_spaces().into_iter().rev().collect();
+        let spaces = if self.spaces.is_empty() { of_crops() } else { self.spaces.clone() };
         let side = self.fit.unwrap_or(data.short_side());
         let patch = self.patch.unwrap_or_else(|| defaults::patch_for(side, &embedder.info.trained_crops()));
         let grid = PatchGrid::new(patch, self.stride.unwrap_or(defaults::map_stride(side, patch)))?;

@@ -10,9 +10,7 @@ use crate::model::{MapLayer, ModelInfo, Space};
 
 /// All spaces of a model: of crops from z back, of places in the maps of whole images, and the pixels.
 pub fn all(info: &ModelInfo) -> Vec<PatchSpace> {
-    let tokens = info.map_layers().into_iter().map(Space::Token);
-    let network = info.crop_spaces().into_iter().chain(tokens);
-    network.map(PatchSpace::Network).chain([PatchSpace::Pixels]).collect()
+    info.all_spaces().into_iter().map(PatchSpace::Network).chain([PatchSpace::Pixels]).collect()
 }
 
 /// Names of the spaces of patches alone, from z back.
