@@ -134,8 +134,8 @@ mod tests {
     /// The heading that an option belongs under, by what it means; none for what a command is about.
     fn heading_of(option: &str) -> Option<&'static str> {
         Some(match option {
-            "weights" | "stem_padding" | "heads" | "mean" | "std" | "input" | "resize" | "resolution"
-            | "tiles" | "precision" | "activation" => OVERRIDES,
+            "weights" | "stem_padding" | "max_pool" | "heads" | "mean" | "std" | "input" | "resize"
+            | "resolution" | "tiles" | "precision" | "activation" => OVERRIDES,
             "exclude_same_image" | "per_image" | "without_overlap" | "fold_copies" | "class"
             | "only_split" => FILTER,
             "width" | "dpi" | "palette" | "letters" | "plain" | "colormap" | "range" | "columns"

@@ -153,7 +153,7 @@ impl Backbone {
         match (self, layer) {
             (Backbone::Transformer(config), _) => config.patch as u32,
             (Backbone::ResNet(config), layer) => {
-                let first = if config.stem == Stem::ImageNet { 4 } else { 1 };
+                let first = config.stem.step();
                 match layer {
                     MapLayer::Stage(index @ 1..=4) => first << (index - 1),
                     _ => first << 3,

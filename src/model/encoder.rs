@@ -377,7 +377,11 @@ mod tests {
     #[test]
     fn the_maps_of_a_rectangle_have_a_place_for_each_cell() {
         let device = Device::flex();
-        for (stem, cells) in [(Stem::Cifar { padding: 1 }, [8, 4, 2, 1]), (Stem::ImageNet, [32, 16, 8, 4])] {
+        for (stem, cells) in [
+            (Stem::Cifar { padding: 1 }, [8, 4, 2, 1]),
+            (Stem::Pooled { padding: 1 }, [16, 8, 4, 2]),
+            (Stem::ImageNet, [32, 16, 8, 4]),
+        ] {
             let info = info(stem);
             let layers = info.map_layers();
             assert_eq!(layers.iter().map(|layer| info.cell(*layer)).collect::<Vec<_>>(), cells);

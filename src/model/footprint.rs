@@ -90,13 +90,13 @@ impl<'a> LayerWalk<'a> {
         // As they come, and channels last.
         self.kept += 2 * input;
         let (kernel, side) = match backbone.stem {
-            Stem::Cifar { padding } => (3, self.side + 2 * padding as u64 - 2),
+            Stem::Cifar { padding } | Stem::Pooled { padding } => (3, self.side + 2 * padding as u64 - 2),
             Stem::ImageNet => (7, (self.side - 1) / 2 + 1),
         };
         let output = self.convolution(3, width, kernel, side);
         (self.channels, self.side) = (width, side);
         self.most = 3 * input + output;
-        if backbone.stem == Stem::ImageNet {
+        if backbone.stem.has_max_pool() {
             self.side = (side - 1) / 2 + 1;
             // Either order of the maps before the pooling and after it, and where each maximum came from.
             self.most = self.most.max(2 * output + 4 * self.here());
@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn weights_are_counted_to_the_value() {
         for depth in Depth::ALL {
-            for stem in [Stem::Cifar { padding: 2 }, Stem::ImageNet] {
+            for stem in [Stem::Cifar { padding: 2 }, Stem::Pooled { padding: 1 }, Stem::ImageNet] {
                 let info = info(depth, stem, 4);
                 let encoder = Encoder::new(&info, 0, &Device::flex());
                 let arrays = weights::collect(&encoder);

@@ -8,6 +8,9 @@ pub(super) const HEADS: &str = "heads in each block (width / 64)";
 /// Ends the words in which an activation is assumed.
 pub(super) const ACTIVATION: &str = "in its MLPs";
 
+/// What is assumed of a stem of 3 x 3: arrays are the same with a max-pool after it.
+pub(super) const NO_MAX_POOL: &str = "no max-pool after the 3 x 3 stem";
+
 /// Where a network came from, and what was taken for granted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -53,8 +53,37 @@ pub enum Stem {
         /// Padding of the first convolution: 1 or 2.
         padding: usize,
     },
+    /// The same, then a 3x3 max-pool of stride 2, as some copies of torchvision's for small images keep it.
+    Pooled {
+        /// Padding of the first convolution: 1 or 2.
+        padding: usize,
+    },
     /// 7x7, stride 2, padding 3, then a 3x3 max-pool of stride 2.
     ImageNet,
+}
+
+impl Stem {
+    /// The padding of a first convolution of 3x3, the one that has a choice.
+    pub fn padding(self) -> Option<usize> {
+        match self {
+            Stem::Cifar { padding } | Stem::Pooled { padding } => Some(padding),
+            Stem::ImageNet => None,
+        }
+    }
+
+    /// Whether a max-pool follows.
+    pub fn has_max_pool(self) -> bool {
+        !matches!(self, Stem::Cifar { .. })
+    }
+
+    /// Pixels of the input from one position to the next after it.
+    pub fn step(self) -> u32 {
+        match self {
+            Stem::Cifar { .. } => 1,
+            Stem::Pooled { .. } => 2,
+            Stem::ImageNet => 4,
+        }
+    }
 }
 
 /// What decides the shape of a backbone.
@@ -157,7 +186,7 @@ impl BackboneConfig {
                 self.depth.title()
             );
         }
-        if let Stem::Cifar { padding } = self.stem {
+        if let Some(padding) = self.stem.padding() {
             anyhow::ensure!((1..=2).contains(&padding), "stem padding is {padding}; expected 1 or 2");
         }
         Ok(())
@@ -279,7 +308,9 @@ impl ResNet {
     pub fn new(config: &BackboneConfig, device: &Device) -> Self {
         let BackboneConfig { depth, stem, width, .. } = *config;
         let conv1 = match stem {
-            Stem::Cifar { padding } => Conv2d::new([3, width], 3, 1, padding, device),
+            Stem::Cifar { padding } | Stem::Pooled { padding } => {
+                Conv2d::new([3, width], 3, 1, padding, device)
+            }
             Stem::ImageNet => Conv2d::new([3, width], 7, 2, 3, device),
         };
         let mut input = width;
@@ -294,7 +325,7 @@ impl ResNet {
         };
         let (layer1, layer2, layer3, layer4) = (stage(0), stage(1), stage(2), stage(3));
         let bn1 = BatchNorm::new(width, device);
-        Self { conv1, bn1, layer1, layer2, layer3, layer4, max_pool: stem == Stem::ImageNet }
+        Self { conv1, bn1, layer1, layer2, layer3, layer4, max_pool: stem.has_max_pool() }
     }
 
     /// From now on evaluation on the CPU computes so, with weights that are laid out once.

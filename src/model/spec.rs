@@ -3,14 +3,14 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::backbone::Backbone;
 use super::builtin::{self, BuiltIn};
 use super::encoder::ModelInfo;
-use super::origin::{ACTIVATION, HEADS};
+use super::origin::{ACTIVATION, HEADS, NO_MAX_POOL};
 use super::precision::EmbedPrecision;
 use super::resnet::{BackboneConfig, Stem};
 use crate::augment::Resize;
@@ -82,8 +82,11 @@ pub struct Overrides {
     /// Which network of a file with several: what stands before its names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
-    /// Of a CIFAR stem: 1 or 2.
+    /// Of a stem of 3 x 3: 1 or 2.
     pub stem_padding: Option<usize>,
+    /// Whether a max-pool follows a stem of 3 x 3.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_pool: Option<bool>,
     /// Of a transformer: heads of each block, where its file does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heads: Option<usize>,
@@ -122,18 +125,7 @@ impl Overrides {
     /// # Errors
     /// A stem padding for a stem that has none to choose; heads or an activation of a ResNet, or one of gated MLPs.
     pub fn apply(&self, info: &mut ModelInfo) -> anyhow::Result<()> {
-        if let Some(said) = self.stem_padding {
-            match &mut info.backbone {
-                Backbone::ResNet(BackboneConfig { stem: Stem::Cifar { padding }, .. }) => *padding = said,
-                Backbone::ResNet(_) => bail!(
-                    "stem padding {said}: the model has an ImageNet stem (7x7, stride 2), whose padding is 3; \
-                     only a CIFAR stem has a choice"
-                ),
-                Backbone::Transformer(_) => {
-                    bail!("stem padding {said}: the model is a transformer; only a CIFAR stem has a choice")
-                }
-            }
-        }
+        self.apply_to_stem(info)?;
         if let Some(said) = self.heads {
             match &mut info.backbone {
                 Backbone::Transformer(vit) => vit.heads = said,
@@ -160,6 +152,33 @@ impl Overrides {
         Ok(())
     }
 
+    fn apply_to_stem(&self, info: &mut ModelInfo) -> anyhow::Result<()> {
+        let padded = self.stem_padding.map(|padding| format!("stem padding {padding}"));
+        let pooled = self.max_pool.map(|is_pooled| format!("max-pool {is_pooled}"));
+        let Some(said) = padded.or(pooled) else { return Ok(()) };
+        let other = match &mut info.backbone {
+            Backbone::ResNet(BackboneConfig { stem, .. }) => match stem.padding() {
+                Some(found) => {
+                    let padding = self.stem_padding.unwrap_or(found);
+                    let is_pooled = self.max_pool.unwrap_or(stem.has_max_pool());
+                    *stem = if is_pooled { Stem::Pooled { padding } } else { Stem::Cifar { padding } };
+                    None
+                }
+                None => Some("has an ImageNet stem (7x7, stride 2, then a max-pool)"),
+            },
+            Backbone::Transformer(_) => Some("is a transformer"),
+        };
+        ensure!(
+            other.is_none(),
+            "{said}: the model {}; only a stem of 3x3 has a choice",
+            other.unwrap_or_default()
+        );
+        if let Some(origin) = info.origin.as_mut().filter(|_| self.max_pool.is_some()) {
+            origin.assumed.retain(|words| words != NO_MAX_POOL);
+        }
+        Ok(())
+    }
+
     /// In what numbers the network computes.
     pub fn precision(&self) -> EmbedPrecision {
         self.precision.unwrap_or_default()
@@ -173,9 +192,13 @@ impl Overrides {
             Some(padding) => with(file, &format!("stem padding {padding}")),
             None => file,
         };
-        let headed = match self.heads {
-            Some(heads) => with(padded, &format!("heads {heads}")),
+        let pooled = match self.max_pool {
+            Some(is_pooled) => with(padded, &format!("max-pool {is_pooled}")),
             None => padded,
+        };
+        let headed = match self.heads {
+            Some(heads) => with(pooled, &format!("heads {heads}")),
+            None => pooled,
         };
         let activated = match self.activation {
             Some(activation) => with(headed, &format!("activation {}", activation.word())),
@@ -204,6 +227,7 @@ mod tests {
         let overrides = Overrides {
             weights: None,
             stem_padding: Some(2),
+            max_pool: None,
             heads: None,
             activation: None,
             mean: Some([0.1, 0.2, 0.3]),
@@ -226,6 +250,25 @@ mod tests {
         let images = burn::tensor::Tensor::zeros([1, 3, 24, 24], &device);
         let map = found.encoder.maps(images, &[MapLayer::Last]).remove(0);
         assert_eq!(map.dims()[2..], [4, 4]);
+    }
+
+    #[test]
+    fn a_stem_is_followed_by_a_max_pool_where_that_is_said() {
+        let device = Device::flex();
+        let open = |max_pool| {
+            let overrides = Overrides { max_pool, ..Overrides::default() };
+            store::open(&ModelSpec { path: "demo".into(), overrides }, &device).unwrap()
+        };
+        let (plain, pooled) = (open(None), open(Some(true)));
+        assert_eq!(pooled.info.backbone.stem(), Some(Stem::Pooled { padding: 1 }));
+        assert_ne!(pooled.hash, plain.hash);
+        assert_eq!(open(Some(false)).info.backbone, plain.info.backbone);
+        let images = burn::tensor::Tensor::zeros([1, 3, 32, 32], &device);
+        let sides =
+            |model: &store::Model| model.encoder.maps(images.clone(), &[MapLayer::Last]).remove(0).dims()[2];
+        assert_eq!((sides(&plain), sides(&pooled)), (4, 2));
+        let cell = |model: &store::Model| model.info.backbone.cell(MapLayer::Last);
+        assert_eq!((cell(&plain), cell(&pooled)), (8, 16));
     }
 
     #[test]

@@ -196,7 +196,7 @@ mod tests {
             ("precision=half", "--set precision=half: expected one of full, mixed"),
             ("objective=magic", "expected one of vicreg, simclr, tcr"),
             ("optimizer.rule.name=magic", "expected one of sgd, adamw, lars"),
-            ("model.backbone.stem.kind=magic", "expected one of cifar, imagenet"),
+            ("model.backbone.stem.kind=magic", "expected one of cifar, pooled, imagenet"),
         ] {
             let message = error(config.set(&[wrong]));
             assert!(message.contains(names), "{message}");

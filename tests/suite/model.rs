@@ -114,11 +114,12 @@ fn agrees(depth: Depth, name: &str, stems: &[(Stem, &str, usize)]) {
 
 const CIFAR: (Stem, &str, usize) = (Stem::Cifar { padding: 1 }, "cifar1", 32);
 const CIFAR_PADDED: (Stem, &str, usize) = (Stem::Cifar { padding: 2 }, "cifar2", 32);
+const POOLED: (Stem, &str, usize) = (Stem::Pooled { padding: 1 }, "pooled1", 32);
 const IMAGENET: (Stem, &str, usize) = (Stem::ImageNet, "imagenet", 64);
 
 #[test]
 fn resnet18_agrees_with_torchvision() {
-    agrees(Depth::ResNet18, "resnet18", &[CIFAR, CIFAR_PADDED, IMAGENET]);
+    agrees(Depth::ResNet18, "resnet18", &[CIFAR, CIFAR_PADDED, POOLED, IMAGENET]);
 }
 
 #[test]

@@ -28,7 +28,7 @@ const OF_ONE: [&str; 13] = [
 ];
 
 /// What a plan's file says itself.
-const OF_PLAN: [&str; 34] = [
+const OF_PLAN: [&str; 35] = [
     "model",
     "data",
     "holdout",
@@ -52,6 +52,7 @@ const OF_PLAN: [&str; 34] = [
     "probe_weight_decay",
     "weights",
     "stem_padding",
+    "max_pool",
     "heads",
     "mean",
     "std",

@@ -33,9 +33,12 @@ pub struct OverrideArgs {
     /// Which network of a checkpoint with several, by what stands before its names
     #[arg(long, value_name = "NAME", help_heading = OVERRIDES)]
     pub weights: Option<String>,
-    /// Padding of a CIFAR stem
+    /// Padding of a stem of 3 x 3
     #[arg(long, value_name = "1|2", value_parser = RangedU64ValueParser::<usize>::new().range(1..=2), help_heading = OVERRIDES)]
     pub stem_padding: Option<usize>,
+    /// Whether a max-pool follows a stem of 3 x 3
+    #[arg(long, value_name = "true|false", help_heading = OVERRIDES)]
+    pub max_pool: Option<bool>,
     /// Heads in each block of a transformer, where its file does not say
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=256), help_heading = OVERRIDES)]
     pub heads: Option<usize>,
@@ -71,6 +74,7 @@ impl OverrideArgs {
         let Self {
             weights,
             stem_padding,
+            max_pool,
             heads,
             activation,
             mean,
@@ -83,6 +87,7 @@ impl OverrideArgs {
         } = self;
         weights.is_none()
             && stem_padding.is_none()
+            && max_pool.is_none()
             && heads.is_none()
             && activation.is_none()
             && mean.is_none()
@@ -100,6 +105,7 @@ impl From<OverrideArgs> for Overrides {
         Overrides {
             weights: args.weights,
             stem_padding: args.stem_padding,
+            max_pool: args.max_pool,
             heads: args.heads,
             activation: args.activation,
             mean: args.mean.map(|channels| channels.0),

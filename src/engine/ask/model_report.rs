@@ -155,12 +155,9 @@ impl ModelReport {
         ))
     }
 
-    /// The padding of a CIFAR stem, the one stem that has a choice.
-    pub fn stem_padding(&self) -> Option<usize> {
-        match self.stem {
-            Some(Stem::Cifar { padding }) => Some(padding),
-            _ => None,
-        }
+    /// The padding of a stem of 3 x 3, the one that has a choice, and whether a max-pool follows it.
+    pub fn small_stem(&self) -> Option<(usize, bool)> {
+        self.stem.and_then(|stem| Some((stem.padding()?, stem.has_max_pool())))
     }
 }
 

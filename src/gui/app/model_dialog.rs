@@ -81,6 +81,7 @@ impl ModelDialog {
         let Overrides {
             weights,
             stem_padding,
+            max_pool,
             heads,
             activation,
             mean,
@@ -147,10 +148,15 @@ impl ModelDialog {
                 });
             }
         }
-        if let Some(padding) = report.stem_padding() {
+        if let Some((padding, pooled)) = report.small_stem() {
             told_ui(ui, "padding of the stem", stem_padding, &padding, |ui, padding| {
                 for choice in [1, 2] {
                     ui.radio_value(padding, choice, choice.to_string());
+                }
+            });
+            told_ui(ui, "after the stem", max_pool, &pooled, |ui, pooled| {
+                for (choice, words) in [(false, "no max-pool"), (true, "a max-pool of stride 2")] {
+                    ui.radio_value(pooled, choice, words);
                 }
             });
         }

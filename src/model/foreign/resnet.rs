@@ -6,6 +6,7 @@ use super::hints::Hints;
 use super::naming::Usual;
 use super::networks::Layers;
 use crate::augment::Normalization;
+use crate::model::origin::NO_MAX_POOL;
 use crate::model::resnet::{BackboneConfig, Depth, Stem};
 
 /// Parts of timm's names of networks whose arrays are named like others', and what tells them apart.
@@ -106,7 +107,7 @@ fn depth(layers: &Layers<'_>) -> Result<Depth> {
 pub fn usual(stem: Stem) -> (u32, Usual) {
     match stem {
         Stem::ImageNet => (224, Usual::IMAGENET),
-        Stem::Cifar { .. } => {
+        Stem::Cifar { .. } | Stem::Pooled { .. } => {
             (32, Usual { normalization: Normalization::CIFAR10, of: "CIFAR-10", ..Usual::IMAGENET })
         }
     }
@@ -114,11 +115,7 @@ pub fn usual(stem: Stem) -> (u32, Usual) {
 
 /// What a network's arrays do not say about its layers, and was assumed.
 pub fn assumed(stem: Stem, hints: &Hints) -> Vec<String> {
-    match stem {
-        Stem::ImageNet => vec![],
-        Stem::Cifar { padding } => {
-            let source = if hints.is_solo_learn { ", as solo-learn has it" } else { "" };
-            vec![format!("stem padding {padding}{source}"), "no max-pool after the 3 x 3 stem".into()]
-        }
-    }
+    let Some(padding) = stem.padding() else { return vec![] };
+    let source = if hints.is_solo_learn { ", as solo-learn has it" } else { "" };
+    vec![format!("stem padding {padding}{source}"), NO_MAX_POOL.into()]
 }

@@ -249,8 +249,12 @@ fn model_rows() -> Vec<Setting> {
             missed.then(|| "1 to 1,024, in networks of bottlenecks (resnet50)".into())
         })
         .absent("width", Value::Integer(0)),
-        row("model.backbone.stem", "First layers: cifar keeps 32 x 32, imagenet halves twice.")
-            .one_table_of(&[("cifar", "kind = 'cifar'\npadding = 1"), ("imagenet", "kind = 'imagenet'")]),
+        row("model.backbone.stem", "First layers: cifar keeps 32 x 32, pooled halves once, imagenet twice.")
+            .one_table_of(&[
+                ("cifar", "kind = 'cifar'\npadding = 1"),
+                ("pooled", "kind = 'pooled'\npadding = 1"),
+                ("imagenet", "kind = 'imagenet'"),
+            ]),
         row(
             "model.backbone.stem.padding",
             "Padding of the first convolution: 1 is the paper's, 2 that of solo-learn.",

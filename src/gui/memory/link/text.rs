@@ -84,8 +84,8 @@ impl Link {
             "query" => self.query = list(value, query_box)?,
             "spaces" => self.spaces = list(value, |name| Ok(name.to_owned()))?,
             "leave-out" => self.filter = Some(filter(value)?),
-            "weights" | "stem-padding" | "heads" | "activation" | "mean" | "std" | "input" | "resize"
-            | "resolution" | "tiles" | "precision" => {
+            "weights" | "stem-padding" | "max-pool" | "heads" | "activation" | "mean" | "std" | "input"
+            | "resize" | "resolution" | "tiles" | "precision" => {
                 let model = self.model.as_mut().with_context(|| format!("expected model= before {key}="))?;
                 set_override(&mut model.overrides, key, value)?;
             }
@@ -93,7 +93,7 @@ impl Link {
                 let known = self.reach.set(key, value)? || self.look.set(key, value)?;
                 ensure!(
                     known,
-                    "a link of version {VERSION} has no such key; expected one of model, weights, stem-padding, heads, activation, mean, \
+                    "a link of version {VERSION} has no such key; expected one of model, weights, stem-padding, max-pool, heads, activation, mean, \
                      std, input, resize, resolution, tiles, precision, data, split, exif, value-window, image, query, patch, stride, search-stride, search-images, \
                      neighbours, spaces, leave-out, mode, colors, range, difference, contour, opacity, grid, zoom"
                 );
@@ -107,6 +107,7 @@ fn set_override(overrides: &mut Overrides, key: &str, value: &str) -> anyhow::Re
     match key {
         "weights" => overrides.weights = Some(value.to_owned()),
         "stem-padding" => overrides.stem_padding = Some(number(value, 1..=2)?),
+        "max-pool" => overrides.max_pool = Some(value.parse().context("expected true or false")?),
         "heads" => overrides.heads = Some(number(value, 1..=256)?),
         "activation" => overrides.activation = Some(value.parse()?),
         "mean" => overrides.mean = Some(numbers(value, -1e6..=1e6)?),
@@ -242,6 +243,7 @@ impl Display for Link {
             let Overrides {
                 weights,
                 stem_padding,
+                max_pool,
                 heads,
                 activation,
                 mean,
@@ -254,6 +256,7 @@ impl Display for Link {
             } = &model.overrides;
             pairs.add("weights", weights.as_ref());
             pairs.add("stem-padding", *stem_padding);
+            pairs.add("max-pool", *max_pool);
             pairs.add("heads", *heads);
             pairs.add("activation", activation.map(|activation| activation.word()));
             pairs.add("mean", mean.map(joined));
