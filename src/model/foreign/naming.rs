@@ -79,6 +79,8 @@ pub struct Habits {
     pub offset: f64,
     /// See [`Habits::offset`].
     pub antialias: bool,
+    /// See [`Habits::offset`].
+    pub corners: bool,
     /// Whether tokens without learned positions are turned by their places.
     pub rotary: bool,
     /// Side of the input that it is usually evaluated at, pixels; none where that is its grid of positions.
@@ -126,6 +128,7 @@ impl Habits {
         activation: Activation::Gelu,
         offset: 0.0,
         antialias: true,
+        corners: false,
         rotary: false,
         input: None,
         fed: Usual { resize: Resize::Bicubic, ..Usual::IMAGENET },

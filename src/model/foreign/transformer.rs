@@ -125,7 +125,8 @@ fn positions(layers: &Layers<'_>, hints: &Hints, habits: &Habits, class_token: b
         (Some(grid), _) => (grid, false),
         _ => bail!("pos_embed has {count} positions; expected those of a square grid, and at most one more"),
     };
-    Ok(Positions::Learned { grid, class, offset: habits.offset, antialias: habits.antialias })
+    let Habits { offset, antialias, corners, .. } = *habits;
+    Ok(Positions::Learned { grid, class, offset, antialias, corners })
 }
 
 /// The side at which the network is usually fed.

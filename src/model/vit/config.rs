@@ -59,6 +59,9 @@ pub enum Positions {
         offset: f64,
         /// Whether the interpolation looks at more places where it makes the grid smaller, as timm's does.
         antialias: bool,
+        /// Whether the outermost places of both grids are the same, as in torchvision's function, and not their outer edges.
+        #[serde(default)]
+        corners: bool,
     },
     /// Queries and keys are turned by angles that grow with the place of the patch, from -1 to 1 (DINOv3).
     Rotary {

@@ -127,13 +127,15 @@ impl Vit {
         let places = grid[0] * grid[1];
         let mut patches = self.patches(images).reshape([batch, places, width]);
         let mut class = self.cls_token.as_ref().map(Param::val);
-        if let (Some(positions), Positions::Learned { grid: old, class: has_class, offset, antialias }) =
-            (&self.pos_embed, self.config.positions)
+        if let (
+            Some(positions),
+            Positions::Learned { grid: old, class: has_class, offset, antialias, corners },
+        ) = (&self.pos_embed, self.config.positions)
         {
             let first = usize::from(has_class);
             let [_, count, _] = positions.dims();
             let of_patches = positions.val().narrow(1, first, count - first).reshape([count - first, width]);
-            let how = Interpolation { offset, antialias };
+            let how = Interpolation { offset, antialias, corners };
             patches = patches + positions::resample(of_patches, old, grid, how).unsqueeze();
             if has_class {
                 class = class.map(|class| class + positions.val().narrow(1, 0, 1));

@@ -11,6 +11,8 @@ pub struct Interpolation {
     pub offset: f64,
     /// See [`Positions::Learned`](super::Positions::Learned).
     pub antialias: bool,
+    /// See [`Positions::Learned`](super::Positions::Learned).
+    pub corners: bool,
 }
 
 /// Positions of a grid for another one.
@@ -35,7 +37,10 @@ fn weights(old: usize, new: usize, how: Interpolation, device: &Device) -> Tenso
     let mut weights = vec![0.0f32; new * old];
     let step = old as f64 / (new as f64 + how.offset);
     for (index, row) in weights.chunks_exact_mut(old).enumerate() {
-        let centre = step * (index as f64 + 0.5);
+        let centre = match how.corners {
+            true => 0.5 + index as f64 * (old - 1) as f64 / new.saturating_sub(1).max(1) as f64,
+            false => step * (index as f64 + 0.5),
+        };
         if how.antialias { antialiased(row, centre, step) } else { plain(row, centre) }
     }
     Tensor::from_data(TensorData::new(weights, [new, old]), device)
@@ -114,17 +119,25 @@ mod tests {
     #[test]
     fn positions_are_interpolated_as_pytorch_does_it() {
         let values = [1.0, 4.0, 2.0, 8.0];
-        let cases: [(usize, f64, bool, &[f32]); 4] = [
-            (6, 0.0, false, &[0.739_583_3, 2.6875, 3.869_213, 1.818_287, 4.8125, 8.520_833]),
-            // scale_factor=(6 + 0.1) / 4, as DINO says it.
-            (6, 0.1, false, &[0.734_560_8, 2.625_836, 3.9216, 1.853_949, 4.464_44, 8.382_763]),
-            (3, 0.0, true, &[1.855_835, 2.894_397, 6.402_746]),
-            (7, 0.0, true, &[0.762_019_2, 1.982_522, 3.92565, 2.8125, 2.210_144, 6.111_319, 8.475_962]),
+        let plain = Interpolation { offset: 0.0, antialias: false, corners: false };
+        // scale_factor=(6 + 0.1) / 4, as DINO says it.
+        let (dino, timm) =
+            (Interpolation { offset: 0.1, ..plain }, Interpolation { antialias: true, ..plain });
+        // align_corners=True.
+        let torchvision = Interpolation { corners: true, ..plain };
+        let cases: [(usize, Interpolation, &[f32]); 7] = [
+            (6, plain, &[0.739_583_3, 2.6875, 3.869_213, 1.818_287, 4.8125, 8.520_833]),
+            (6, dino, &[0.734_560_8, 2.625_836, 3.9216, 1.853_949, 4.464_44, 8.382_763]),
+            (3, timm, &[1.855_835, 2.894_397, 6.402_746]),
+            (7, timm, &[0.762_019_2, 1.982_522, 3.92565, 2.8125, 2.210_144, 6.111_319, 8.475_962]),
+            (6, torchvision, &[1.0, 3.052, 3.792, 1.848, 4.112, 8.0]),
+            (3, torchvision, &[1.0, 2.71875, 8.0]),
+            (1, torchvision, &[1.0]),
         ];
-        for (new, offset, antialias, right) in cases {
-            let found = resampled(&values, new, Interpolation { offset, antialias });
+        for (new, how, right) in cases {
+            let found = resampled(&values, new, how);
             for (found, right) in found.iter().zip(right) {
-                assert!((found - right).abs() < 2e-6, "{new} {offset} {antialias}: {found} {right}");
+                assert!((found - right).abs() < 2e-6, "{new} {how:?}: {found} {right}");
             }
         }
     }

@@ -19,10 +19,15 @@ const RULES: &[NameRule] = &[
     ("encoder.layers.encoder_layer_*", "blocks.*"),
 ];
 
-/// A ViT; the class itself takes no other size than its own.
+/// A ViT; the class itself takes no other size than its own, a function of its makes positions of another.
 pub static VIT: Naming = Naming {
     title: "torchvision (ViT)",
     marks: &["conv_proj.weight", "encoder.layers.encoder_layer_0.self_attention.in_proj_weight"],
     names: Names::Rules(RULES),
-    kind: NetworkKind::Transformer(&Habits { antialias: false, fed: Usual::IMAGENET, ..Habits::TIMM }),
+    kind: NetworkKind::Transformer(&Habits {
+        antialias: false,
+        corners: true,
+        fed: Usual::IMAGENET,
+        ..Habits::TIMM
+    }),
 };
