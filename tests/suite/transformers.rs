@@ -118,6 +118,24 @@ fn dino_mae_and_moco_open_with_their_heads() {
 }
 
 #[test]
+fn a_teacher_of_lightly_is_timms_network_and_not_dinos() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.safetensors");
+    let bytes = fs::read(checkpoint("timm_registers.safetensors")).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let names = |is_masked: bool| {
+        let mask = TensorView::new(Dtype::F32, vec![1, 1, 8], &[0; 32]).unwrap();
+        let beside = is_masked.then(|| ("teacher_backbone.mask_token".to_string(), mask));
+        let network = file.iter().map(|(name, view)| (format!("teacher_backbone.vit.{name}"), view));
+        fs::write(&path, safetensors::serialize(network.chain(beside), None).unwrap()).unwrap();
+        let overrides = Overrides { heads: Some(2), ..Overrides::default() };
+        let spec = ModelSpec { path: path.clone(), overrides };
+        store::open(&spec, &Device::flex()).unwrap().info.origin.unwrap().names
+    };
+    assert_eq!((names(true).as_str(), names(false).as_str()), ("timm", "DINO"));
+}
+
+#[test]
 fn folders_of_hugging_face_open_with_their_heads_and_forms() {
     for name in
         ["hf_dinov2", "hf_dinov2_swiglu", "hf_dinov2_registers", "hf_dinov3", "hf_dinov3_gated", "hf_vit"]

@@ -41,9 +41,12 @@ pub fn of(arrays: &LooseArrays<'_>, prefix: &str) -> Option<&'static Naming> {
     let has = |mark: &&str| arrays.contains_key(&format!("{prefix}{mark}"));
     let found = NAMINGS.into_iter().find(|naming| naming.marks.iter().all(has))?;
     let is_of_two = ["teacher", "student"].iter().any(|word| prefix.contains(word));
+    // lightly's class for masked images has timm's network within, whose positions it interpolates as timm does.
+    let is_of_lightly =
+        prefix.strip_suffix("vit.").is_some_and(|outer| arrays.contains_key(&format!("{outer}mask_token")));
     Some(match found.title {
         // Names alone do not tell these apart.
-        "timm" if is_of_two => &timm::DINO,
+        "timm" if is_of_two && !is_of_lightly => &timm::DINO,
         "OpenAI (CLIP)" if !arrays.keys().any(|name| name.ends_with("input_resolution")) => &clip::CLIP_OPEN,
         _ => found,
     })
