@@ -58,8 +58,8 @@ pub enum Node {
     Dict(Vec<(Id, Id)>),
     /// A class or function, as `module.name`.
     Named(String),
-    /// What a function or class would have made of its arguments.
-    MadeObject(MadeObject),
+    /// What a function or class would have made of its arguments; apart, since most nodes are none and there may be millions.
+    MadeObject(Box<MadeObject>),
     /// What lies outside of the pickle, by what names it.
     Outside(Id),
 }
@@ -191,7 +191,7 @@ impl<'a> Pickle<'a> {
     /// By what an object would be made, of what, and its state.
     fn made(&self, id: Id) -> Option<(&str, Id, Option<Id>)> {
         match &self.nodes[id] {
-            Node::MadeObject(MadeObject { by, of, state, .. }) => Some((self.name(*by)?, *of, *state)),
+            Node::MadeObject(made) => Some((self.name(made.by)?, made.of, made.state)),
             _ => None,
         }
     }
@@ -479,7 +479,7 @@ impl Reader<'_> {
             Node::Named(name) => (self.rules.calls)(name)?,
             _ => ensure!(self.rules.objects, "it calls what has no name"),
         }
-        self.push(Node::MadeObject(MadeObject { by, of, state: None, pairs: vec![] }));
+        self.push(Node::MadeObject(Box::new(MadeObject { by, of, state: None, pairs: vec![] })));
         Ok(())
     }
 
