@@ -11,7 +11,7 @@ use super::axis::{HorizontalAxis, span};
 use super::heading::{HeadingValue, heading_ui, legend_ui, tag};
 use super::icons::{self, Icon, icon_ui};
 use super::metrics::{PlotSpec, plots, spectra};
-use super::plotting::{PLOT_HEIGHT, ends, shared, tag_at, zoom_by_wheel};
+use super::plotting::{PLOT_HEIGHT, ends, is_in_view, shared, tag_at, zoom_by_wheel};
 use super::shown::{RunMark, ShownRun, hue};
 use super::smooth::{CurveReading, CurveStyle, CurveUnits, LEAST_SMOOTHED, Ready, lowest};
 use super::spectrum::spectrum_ui;
@@ -219,6 +219,9 @@ impl Curves {
     ) {
         let lines = self.lines(spec, runs, ui);
         self.heading_ui(ui, spec, &lines, export);
+        if !is_in_view(ui, size) {
+            return;
+        }
         let PlotLines { curves, look, .. } = lines;
         let group = Id::unique(("curves", self.resets));
         let plot = Plot::new(("curve", &spec.base, self.resets))

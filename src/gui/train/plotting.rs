@@ -1,6 +1,6 @@
 //! How every plot of the tab behaves and is marked: wheel, ticks, numbers, what is said under the pointer.
 
-use eframe::egui::{Align2, Color32, Rangef, RichText, Ui, vec2};
+use eframe::egui::{Align2, Color32, Rangef, Rect, RichText, Sense, Ui, Vec2, vec2};
 use egui_plot::{AxisHints, GridInput, GridMark, HoverPosition, Plot, PlotPoint, PlotUi, Text};
 
 use super::smooth::CurveStyle;
@@ -8,6 +8,16 @@ use crate::gui::nouns::text::thousands;
 
 /// Height of a plot with its axes, points.
 pub const PLOT_HEIGHT: f32 = 132.0;
+
+/// Whether a plot of that size would be seen here. Else its place is left empty: one that is scrolled away costs a frame
+/// as much as one that is seen.
+pub fn is_in_view(ui: &mut Ui, size: Vec2) -> bool {
+    let is_seen = ui.is_rect_visible(Rect::from_min_size(ui.cursor().min, size));
+    if !is_seen {
+        ui.allocate_exact_size(size, Sense::hover());
+    }
+    is_seen
+}
 
 /// The wheel zooms about the pointer, as on pictures; with Shift only the vertical axis stays.
 pub fn zoom_by_wheel(plot: &mut PlotUi<'_>) {
@@ -183,7 +193,28 @@ fn log_marks(input: GridInput) -> Vec<GridMark> {
 
 #[cfg(test)]
 mod tests {
+    use eframe::egui::{Context, Pos2, RawInput};
+
     use super::*;
+
+    #[test]
+    fn a_plot_out_of_view_keeps_its_place() {
+        let screen = Rect::from_min_size(Pos2::ZERO, vec2(100.0, 100.0));
+        let (size, mut seen) = (vec2(50.0, 70.0), vec![]);
+        let input = RawInput { screen_rect: Some(screen), ..RawInput::default() };
+        let _ = Context::default().run_ui(input, |ui| {
+            ui.spacing_mut().item_spacing.y = 0.0;
+            for _ in 0..3 {
+                let top = ui.cursor().top();
+                let is_seen = is_in_view(ui, size);
+                if is_seen {
+                    ui.allocate_exact_size(size, Sense::hover());
+                }
+                seen.push((is_seen, ui.cursor().top() - top));
+            }
+        });
+        assert_eq!(seen, [(true, 70.0), (true, 70.0), (false, 70.0)]);
+    }
 
     #[test]
     fn numbers_have_the_digits_that_matter() {

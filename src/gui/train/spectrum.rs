@@ -1,11 +1,11 @@
 //! The spectra: the newest eigenvalues of each space by rank.
 
-use eframe::egui::{RichText, Ui};
+use eframe::egui::{RichText, Ui, vec2};
 use egui_plot::{Line, Plot, PlotPoints};
 
 use super::heading::tag;
 use super::metrics::PlotSpec;
-use super::plotting::{PLOT_HEIGHT, shared, tag_at, zoom_by_wheel};
+use super::plotting::{PLOT_HEIGHT, is_in_view, shared, tag_at, zoom_by_wheel};
 use super::shown::{ShownRun, hue};
 use super::smooth::{CurveStyle, thinned};
 use crate::gui::nouns::text::{tail, thousands};
@@ -35,6 +35,9 @@ pub fn spectrum_ui(ui: &mut Ui, spec: &PlotSpec, runs: &[ShownRun<'_>], width: f
         ui.label(RichText::new(spec.heading()).strong()).on_hover_text(spec.help);
         ui.weak("logarithmic, by rank");
     });
+    if !is_in_view(ui, vec2(width, PLOT_HEIGHT)) {
+        return;
+    }
     let look = CurveStyle { smoothing: 0.0, log_x: false, log_y: true };
     let plot = Plot::new(("spectrum", &spec.base)).width(width).height(PLOT_HEIGHT);
     shared(plot, ui, look).x_axis_label("rank").show(ui, move |plot| {
