@@ -75,6 +75,14 @@ pub fn config(layers: &Layers<'_>, hints: &Hints, habits: &Habits) -> Result<Rec
     if is_of_language && hints.activation()?.is_none() && !mlp.gated {
         assumed.push(format!("{} {ACTIVATION}", mlp.activation.title()));
     }
+    let positions = positions(layers, hints, habits, class_token)?;
+    // Names alone do not tell DINO's file of one network from timm's.
+    let is_timms = matches!(positions, Positions::Learned { class: true, antialias: true, .. });
+    if is_timms && registers == 0 && !pre_norm && hints.architecture().is_empty() {
+        assumed.push(
+            "positions at another input as timm makes them (DINO's own file has the same names)".into(),
+        );
+    }
     let config = VitConfig {
         width,
         depth,
@@ -83,7 +91,7 @@ pub fn config(layers: &Layers<'_>, hints: &Hints, habits: &Habits) -> Result<Rec
         mlp,
         class_token,
         registers,
-        positions: positions(layers, hints, habits, class_token)?,
+        positions,
         pre_norm,
         layer_scale: has("blocks.0.ls1.gamma"),
         epsilon: hints.epsilon().unwrap_or(usual_epsilon),
