@@ -115,10 +115,10 @@ impl ConvergencePlan<'_> {
         &self,
         index: usize,
         patches_of: &Arc<Image>,
-        whole: &Image,
+        whole: &Arc<Image>,
         cancel: &CancelToken,
     ) -> anyhow::Result<ImageCosines> {
-        let central = self.embedder.centrals(&[whole], &self.spaces)?;
+        let central = self.embedder.centrals(std::slice::from_ref(whole), &self.spaces)?;
         let corners = corners(self.grid, patches_of)?;
         let order: Vec<(u32, u32)> =
             order(corners.len(), self.seed, index, 0).into_iter().map(|cell| corners[cell]).collect();

@@ -1,6 +1,7 @@
 //! The vectors of patches, of rectangles and of whole images: what is cut out, and how it becomes an input.
 
 use std::borrow::Borrow;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -94,18 +95,20 @@ impl Embedder {
     }
 
     /// Vectors of whole images ("central"): resized for a CIFAR-size network, otherwise the short
-    /// side to input x 256/224 and the centre.
+    /// side to input x 256/224 and the centre. In spaces of places the mean over the map in which their patches have theirs.
     ///
     /// # Errors
     /// As [`Embedder::patches`].
-    pub fn centrals<I: Borrow<Image> + Sync>(
-        &self,
-        images: &[I],
-        spaces: &[Space],
-    ) -> anyhow::Result<Vec<Vec<f32>>> {
-        let fill = |index: usize, out: &mut [f32]| self.fill_central(images[index].borrow(), out);
+    pub fn centrals(&self, images: &[Arc<Image>], spaces: &[Space]) -> anyhow::Result<Vec<Vec<f32>>> {
+        let fill = |index: usize, out: &mut [f32]| self.fill_central(&images[index], out);
         let of_crops = |spaces: &[Space]| self.embed_with(images.len(), spaces, fill);
-        both_ways(spaces, of_crops, |layers| self.map_means(images.len(), layers, fill))
+        let whole = |image: &Arc<Image>| {
+            let crop = CropBox { y: 0, x: 0, height: image.height(), width: image.width() };
+            CropSource { image: image.clone(), crop }
+        };
+        let of_places =
+            |layers: &[MapLayer]| self.places(&images.iter().map(whole).collect::<Vec<_>>(), layers);
+        both_ways(spaces, of_crops, of_places)
     }
 
     /// The backbone's last feature maps of whole images, taken as [`Embedder::centrals`] takes them.
@@ -131,25 +134,6 @@ impl Embedder {
         } else {
             image_tensor_values(image, input, resize, norm, out);
         }
-    }
-
-    /// The means over the feature maps of `count` inputs, for each layer.
-    fn map_means(
-        &self,
-        count: usize,
-        layers: &[MapLayer],
-        fill: impl Fn(usize, &mut [f32]) + Sync,
-    ) -> anyhow::Result<Vec<Vec<f32>>> {
-        let mut means = vec![vec![]; layers.len()];
-        self.in_batches(count, fill, |images| {
-            for (all, map) in means.iter_mut().zip(self.encoder.maps(images.clone(), layers)) {
-                let [batch, channels, rows, cols] = map.dims();
-                let mean = map.reshape([batch, channels, rows * cols]).mean_dim(2);
-                all.extend(self.checked(mean.reshape([batch, channels]), &images)?);
-            }
-            Ok(())
-        })?;
-        Ok(means)
     }
 }
 

@@ -158,15 +158,10 @@ fn another_space_and_views_as_in_training_are_evaluated_on_request() {
     assert!(refused.contains("expected a number of them"), "{refused}");
     let refused = failure(&[&place[..], &["--patches", "4", "--local", "--space", "z"]].concat());
     assert!(refused.contains("local-patches is of h"), "{refused}");
-    // h is the mean over the last map.
-    let places = eval(&["--patches", "central,4", "--space", "token-last"]);
-    assert_eq!(widths(&places), [128; 2]);
-    assert_eq!(rows(&places)[0], rows(&plain)[0]);
-    let finer = eval(&["--patches", "central,4", "--space", "token-last", "--resolution", "64"]);
-    assert_eq!(
-        (rows(&finer)[0].clone(), fs::read_dir(&cache).unwrap().count()),
-        (rows(&plain)[0].clone(), 10)
-    );
+    // h is the mean over the last map, at the input's size.
+    let places = |how: &[&str]| eval(&[&["--patches", "central,4", "--space", "token-last"], how].concat());
+    assert_eq!(rows(&places(&["--resolution", "16"]))[0], rows(&plain)[0]);
+    assert_eq!((widths(&places(&[])), fs::read_dir(&cache).unwrap().count()), ([128; 2], 10));
     let refused =
         failure(&[&place[..], &["--patches", "4", "--augmented", "--space", "token-last"]].concat());
     assert!(refused.contains("token-last is of places in a whole image"), "{refused}");

@@ -223,7 +223,7 @@ fn measure(
             let fitted = opened.fitted(&image);
             let shape = opened.grid.shape(fitted.height(), fitted.width());
             ensure!(shape.0 * shape.1 > 0, "no patch of {} pixels fits on it", opened.grid.patch);
-            Ok((image, Arc::new(fitted)))
+            Ok((Arc::new(image), Arc::new(fitted)))
         });
         match image {
             Ok((image, fitted)) => cosines.push(plan.of_image(index, &fitted, &image, job.cancel)?),

@@ -69,7 +69,7 @@ pub fn whole_vectors(
     let whole = CropSource { image: image.clone(), crop };
     let network = |network: &[Space]| match network {
         [] => Ok(vec![]),
-        network => embedder.centrals(&[image.as_ref()], network),
+        network => embedder.centrals(std::slice::from_ref(image), network),
     };
     in_order(spaces, network, || embedder.crop_pixels(std::slice::from_ref(&whole), size))
 }
