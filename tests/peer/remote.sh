@@ -2,7 +2,8 @@
 # A window on one end of a slow line, the engine on the other: an sshd on loopback, on a port and with keys of its own,
 # 100 ms from question to answer and 5 Mbit/s each way (slow_line.py); then remote.rs, which prints one line per measure.
 #   tests/peer/remote.sh [ONE_WAY_MS [MBIT [CLICKS]]]      needs sshd, ssh, ssh-keygen, python3
-# BENCH and BAGSSL name programs that are built already.
+# BENCH and BAGSSL name programs that are built already. APART=1 gives each end a processor of its own, as two machines
+# have: what is trained over there takes no time of the window.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 delay=${1:-50} mbit=${2:-5} clicks=${3:-20}
@@ -43,4 +44,10 @@ Host far
     StrictHostKeyChecking accept-new
     ProxyCommand python3 $PWD/tests/peer/slow_line.py %h %p $delay $mbit
 CONF
-"$BENCH" far "ssh -F $place/config" "$program" "$clicks"
+near=()
+if [ -n "${APART:-}" ]; then
+    printf '#!/bin/sh\nexec taskset -c 1 "%s" "$@"\n' "$program" > "$place/far"
+    chmod +x "$place/far"
+    program=$place/far near=(taskset -c 0)
+fi
+"${near[@]}" "$BENCH" far "ssh -F $place/config" "$program" "$clicks"
