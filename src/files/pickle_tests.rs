@@ -81,13 +81,13 @@ fn hostile_references_neither_grow_nor_recurse() {
     assert!(error_of(&endless).contains("more than 2000000 instructions"));
 }
 
-/// Whatever the bytes: an error or data, and neither a panic nor a long wait.
 /// A pickle makes at most a node of each instruction, which may be a single byte.
 #[test]
 fn a_node_is_small() {
     assert!(size_of::<Node>() <= 32, "{} bytes", size_of::<Node>());
 }
 
+/// Whatever the bytes: an error or data, and neither a panic nor a long wait.
 #[test]
 fn no_bytes_panic() {
     let codes = b"(0NKMJ\x8aUC\x8cTBX]})\x85\x86\x87taesuqr\x94hjc\x93Rb.\x80\x95\x88\x89\x00\x01\x02\n";
