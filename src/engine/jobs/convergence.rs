@@ -143,10 +143,10 @@ impl Opened {
         })
     }
 
-    /// What patches are cut from.
-    fn fitted(&self, image: &Image) -> Image {
+    /// What patches are cut from. Without a size it is the image itself, not a copy, so that its maps are found again.
+    fn fitted(&self, image: &Arc<Image>) -> Arc<Image> {
         let resize = self.embedder.info.resize;
-        self.fit.map_or_else(|| image.clone(), |side| augment::fit(image, side, resize))
+        self.fit.map_or_else(|| image.clone(), |side| Arc::new(augment::fit(image, side, resize)))
     }
 }
 
@@ -219,11 +219,11 @@ fn measure(
     let (mut cosines, mut skipped) = (vec![], vec![]);
     for (done, &index) in indices.iter().enumerate() {
         job.cancel.check()?;
-        let image = data.image(index).and_then(|image| {
+        let image = data.image(index).map(Arc::new).and_then(|image| {
             let fitted = opened.fitted(&image);
             let shape = opened.grid.shape(fitted.height(), fitted.width());
             ensure!(shape.0 * shape.1 > 0, "no patch of {} pixels fits on it", opened.grid.patch);
-            Ok((Arc::new(image), Arc::new(fitted)))
+            Ok((image, fitted))
         });
         match image {
             Ok((image, fitted)) => cosines.push(plan.of_image(index, &fitted, &image, job.cancel)?),
@@ -354,7 +354,7 @@ pub fn carried(request: &CarriedRequest, job: Job<'_>) -> anyhow::Result<Carried
         opened.data.name(),
         count - 1
     );
-    let image = Arc::new(opened.fitted(&opened.data.image(index)?));
+    let image = opened.fitted(&Arc::new(opened.data.image(index)?));
     let found = leave_one_out(&opened.embedder, &image, opened.grid, &opened.spaces, job.cancel)?;
     let Opened { data, embedder, grid, spaces, fit } = opened;
     let (rows, cols) = found.shape;
