@@ -96,8 +96,8 @@ pub enum BankCommand {
 
 #[derive(Args)]
 pub struct ImportArgs {
-    /// A file of vectors for each space: .npy, .npz or .safetensors (an array [rows, width] of float16, bfloat16, float32
-    /// or float64; of several the one called like the space), or .parquet (a column `vector`, a list of numbers)
+    /// A file of vectors for each space: .npy, .npz or .safetensors (an array [rows, width] or [images, patches, width] of
+    /// float16, bfloat16, float32 or float64; of several the one called like the space), or .parquet (a column `vector`, a list of numbers)
     #[arg(required = true, value_name = "VECTORS")]
     vectors: Vec<PathBuf>,
     /// Names of the spaces, in the order of the files, such as h,z

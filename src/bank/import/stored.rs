@@ -47,11 +47,15 @@ impl fmt::Display for ArrayFacts {
 }
 
 impl ArrayFacts {
-    /// An array of `shape`, which must be `[rows, width]`.
+    /// An array of `shape`: `[rows, width]`, or with the rows on several sides, as in `[images, tokens, width]`.
     pub fn new(element: Element, shape: &[usize]) -> Result<Self> {
-        let &[rows, width] = shape else {
-            bail!("its shape is {shape:?}; expected two sides, [rows, width]: one vector for each patch");
-        };
+        let [sides @ .., width] = shape else { bail!("its shape is []; expected [rows, width]") };
+        ensure!(
+            !sides.is_empty(),
+            "its shape is {shape:?}; expected [rows, width] or [images, patches, width]: one vector for each patch"
+        );
+        let rows = sides.iter().try_fold(1usize, |rows, side| rows.checked_mul(*side));
+        let (rows, width) = (rows.with_context(|| format!("its shape is {shape:?}: too many rows"))?, *width);
         ensure!(rows > 0 && width > 0, "its shape is {shape:?}: it holds nothing");
         Ok(Self { element, rows, width })
     }

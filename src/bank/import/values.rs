@@ -28,7 +28,7 @@ impl VectorFile {
     /// name in `scratch`, so that memory does not grow with it.
     ///
     /// # Errors
-    /// Another ending, a damaged file, several arrays of which none is called `space`, or not `[rows, width]` numbers.
+    /// Another ending, a damaged file, several arrays of which none is called `space`, or not numbers `[..., width]`.
     pub fn open(path: &Path, space: &str, scratch: &Path, cancel: &CancelToken) -> Result<Self> {
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_lowercase();
         let array = match ending.as_str() {

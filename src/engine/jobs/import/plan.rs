@@ -155,7 +155,8 @@ impl ImportPlan {
         };
         ensure!(
             rows == patches,
-            "{path} has {} vectors; expected {}: {} images of {}{each} (patch {patch}, stride {stride})",
+            "{path} has {} vectors; expected {}: {} images of {}{each} (patch {patch}, stride {stride}), image by image, row by \
+             row of its patches, the values of each side by side",
             thousands(rows),
             thousands(patches),
             thousands(self.images.len()),
