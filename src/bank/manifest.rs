@@ -97,11 +97,16 @@ impl Manifest {
 
     /// Reads and checks manifest and images table, and the sizes of all files of rows.
     pub fn read(folder: &Path) -> Result<(Self, Layout)> {
-        let path = manifest_path(folder);
-        let manifest = Self::parse(&read(&path, MANIFEST_LIMIT)?, &path)?;
+        let manifest = Self::read_alone(folder)?;
         let layout = manifest.layout(&read(&images_path(folder), IMAGES_LIMIT)?, folder)?;
         rows::check_files(folder, &manifest.spec, &layout, manifest.beside(folder, &layout))?;
         Ok((manifest, layout))
+    }
+
+    /// Reads the manifest without what it tells of.
+    pub fn read_alone(folder: &Path) -> Result<Self> {
+        let path = manifest_path(folder);
+        Self::parse(&read(&path, MANIFEST_LIMIT)?, &path)
     }
 
     /// The manifest in `bytes`, those of `path`.
@@ -131,8 +136,13 @@ impl Manifest {
             self.images_sha256
         );
         let layout = Layout::new(self.spec.grid, images).with_context(|| broken(&table))?;
-        self.check_counts(&layout).with_context(|| broken(&manifest_path(folder)))?;
+        self.check(&layout, folder)?;
         Ok(layout)
+    }
+
+    /// Checks that it counts what `layout`, that of the bank in `folder`, has.
+    pub fn check(&self, layout: &Layout, folder: &Path) -> Result<()> {
+        self.check_counts(layout).with_context(|| broken(&manifest_path(folder)))
     }
 
     /// The files beside the rows and the images table, each with the length that it must have.

@@ -39,6 +39,7 @@ mod layout;
 mod manifest;
 mod memory;
 mod merge;
+mod newest;
 mod output;
 mod part;
 mod pixels;

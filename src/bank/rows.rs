@@ -342,6 +342,13 @@ impl MappedRows {
         checked.or_else(|damage| self.check_length().and(Err(damage)))
     }
 
+    /// Takes for looked at what was in `before`, the same rows at an earlier commit.
+    pub fn take_over_checked(&self, before: &Self) {
+        if let (Some(sums), Some(before)) = (&self.sums, &before.sums) {
+            sums.take_over(before);
+        }
+    }
+
     /// # Errors
     /// [`crate::files::Shrunk`]: some of what was read of these rows was not there.
     pub fn check_length(&self) -> Result<()> {

@@ -82,15 +82,25 @@ impl Bank {
         ensure!(Self::is_at(folder), "{} is no bank: it holds no bank.json", folder.display());
         let (manifest, layout) = Manifest::read(folder)?;
         let rows = MappedRows::open_all(folder, &manifest.spec, &layout, manifest.sums)?;
+        Ok(Self::mapped(folder, manifest, Arc::new(layout), rows))
+    }
+
+    /// What `manifest` says, with the mapped `rows` of each space.
+    pub(super) fn mapped(
+        folder: &Path,
+        manifest: Manifest,
+        layout: Arc<Layout>,
+        rows: Vec<MappedRows>,
+    ) -> Self {
         let stores = rows.into_iter().map(|rows| Store::Mapped(Arc::new(rows))).collect();
         let copies = KnownCopies::on_disk(manifest.complete_images as usize, manifest.pixels);
         let folder = Some(folder.to_path_buf());
-        Ok(Self { stores, folder, ..Self::of_manifest(manifest, layout, copies) })
+        Self { stores, folder, ..Self::of_manifest(manifest, layout, copies) }
     }
 
     /// What `manifest` says, without rows.
-    pub(super) fn of_manifest(manifest: Manifest, layout: Layout, copies: KnownCopies) -> Self {
-        let (spec, layout) = (manifest.spec, Arc::new(layout));
+    pub(super) fn of_manifest(manifest: Manifest, layout: Arc<Layout>, copies: KnownCopies) -> Self {
+        let spec = manifest.spec;
         Self {
             searchable: spec.spaces.iter().map(|space| manifest.searchable[&space.name]).collect(),
             spec: Arc::new(spec),

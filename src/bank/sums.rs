@@ -66,6 +66,15 @@ impl SpaceSums {
         Ok((0..spaces).map(of_space).collect())
     }
 
+    /// Takes those blocks for looked at that were in `before`, which has as many.
+    pub fn take_over(&self, before: &Self) {
+        for (word, before) in self.good.iter().zip(&before.good) {
+            let bits = before.load(Ordering::Relaxed);
+            let known = word.fetch_or(bits, Ordering::Relaxed);
+            self.unseen.fetch_sub((bits & !known).count_ones() as usize, Ordering::Relaxed);
+        }
+    }
+
     /// Looks at the blocks that hold `rows` and were not looked at before. `sum` gives the sum of rows.
     pub fn check(
         &self,

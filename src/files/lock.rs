@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
 
-use super::open::{MOST_WORDS, open_with, read_to_string};
+use super::open::{MOST_WORDS, open, open_with, read_to_string};
 
 /// Lies in a folder while it is written.
 pub const LOCK_FILE: &str = ".bagssl.lock";
@@ -53,10 +53,19 @@ impl FolderLock {
             }
         }
         bail!(
-            "{} is being written by {}; wait until that has ended, or choose another folder",
+            "{} is being written by {}{}; wait until that has ended, or choose another folder",
             folder.display(),
-            holder(&path)
+            holder(&path),
+            held_for(&path)
         )
+    }
+
+    /// Who writes in `folder` at this moment, for people; `None` where nobody does, or the file system knows no locks.
+    pub fn holder_of(folder: &Path) -> Option<String> {
+        let path = folder.join(LOCK_FILE);
+        let file = open(&path, MOST_WORDS).ok()?;
+        // Taken for a moment where nobody has it; a writer that comes just then tries again.
+        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)).then(|| holder(&path))
     }
 }
 
@@ -81,15 +90,18 @@ fn sign(file: &mut File) -> std::io::Result<()> {
 /// Who holds the lock at `path`, for people.
 fn holder(path: &Path) -> String {
     let signed = read_to_string(path, MOST_WORDS).unwrap_or_default();
-    let held = std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
-    let since = held.and_then(|time| SystemTime::now().duration_since(time).ok());
-    let since = since.map_or(String::new(), |time| format!(", for {}", age(time)));
-    let who = match signed.trim().split_once(' ') {
+    match signed.trim().split_once(' ') {
         Some((process, host)) => format!("process {process} on {host}"),
         None if signed.trim().is_empty() => "another process".into(),
         None => format!("process {}", signed.trim()),
-    };
-    who + &since
+    }
+}
+
+/// ", for 12 s", since the lock at `path` was taken.
+fn held_for(path: &Path) -> String {
+    let held = std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
+    let since = held.and_then(|time| SystemTime::now().duration_since(time).ok());
+    since.map_or(String::new(), |time| format!(", for {}", age(time)))
 }
 
 fn age(time: Duration) -> String {
@@ -123,9 +135,12 @@ mod tests {
         let run = folder.path().join("run");
         let lock = FolderLock::take(&run).unwrap();
         let error = FolderLock::take(&run).unwrap_err().to_string();
-        let process = format!("run is being written by process {}", std::process::id());
-        assert!(error.contains(&process) && error.contains(", for 0 s; wait"), "{error}");
+        let process = format!("process {}", std::process::id());
+        let told = error.contains(&format!("run is being written by {process}"));
+        assert!(told && error.contains(", for 0 s; wait"), "{error}");
+        assert!(FolderLock::holder_of(&run).unwrap().starts_with(&process));
         drop(lock);
+        assert_eq!(FolderLock::holder_of(&run), None);
         assert_eq!(std::fs::read_dir(&run).unwrap().count(), 0);
         // What a kill leaves is nobody's.
         std::fs::write(run.join(LOCK_FILE), "1 elsewhere").unwrap();

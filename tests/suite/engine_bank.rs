@@ -1,11 +1,14 @@
 //! A bank in the window's engine: with its model, and without.
 
+use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use bagssl::bank::{Bank, BankSink, BankWriter};
 use bagssl::device::DeviceChoice;
 use bagssl::engine::{self, Command, Event, ExploreConfig, QuerySpec, SearchWay, Snapshot, open_device};
 use bagssl::patch::{PatchGrid, PatchRef};
+use bagssl::progress::CancelToken;
 use crossbeam_channel::bounded;
 
 use crate::engine::Started;
@@ -226,4 +229,67 @@ fn codes_that_are_made_while_a_bank_is_open_are_found() {
     let view = shown.galleries.as_ref().unwrap();
     assert_eq!(view.way, Some(SearchWay::Quantised));
     assert!(view.spaces.iter().any(|gallery| gallery.recall.is_some()));
+}
+
+/// Adds images of `whole` to the bank that is being written.
+fn add(writer: &mut BankWriter, whole: &Bank, places: Range<usize>) {
+    for place in places {
+        let rows = whole.rows_of_image(whole.images()[place].index as usize).unwrap();
+        let of_space = |name: &str| {
+            let space = whole.space(name).unwrap();
+            let mut values = vec![0.0; rows.len() * space.width()];
+            space.read_rows(rows.clone(), &mut values).unwrap();
+            values
+        };
+        let values: Vec<Vec<f32>> = whole.spaces().map(of_space).collect();
+        let named: Vec<(&str, &[f32])> = whole.spaces().zip(values.iter().map(Vec::as_slice)).collect();
+        writer.push_image(place, &named).unwrap();
+    }
+    writer.commit().unwrap();
+}
+
+#[test]
+fn a_bank_that_is_being_written_is_followed_and_what_its_writer_leaves_is_embedded_here() {
+    let folder = tempfile::tempdir().unwrap();
+    let of_one_process = bank(folder.path());
+    let whole = Bank::open(Path::new(&of_one_process)).unwrap();
+    let growing = folder.path().join("growing");
+    let never = CancelToken::default();
+    let (mut writer, _) =
+        BankWriter::create_or_resume(&growing, whole.spec(), whole.images(), &never).unwrap();
+    std::fs::copy(Path::new(&of_one_process).join("source.json"), growing.join("source.json")).unwrap();
+    let started = opened(text(&growing));
+    let refused = failure(&started);
+    assert!(
+        refused.contains("holds no vector of its 294 patches yet; process ")
+            && refused.ends_with(" is writing it: open it again in a moment"),
+        "{refused}"
+    );
+
+    add(&mut writer, &whole, 0..2);
+    started.engine.send(Command::OpenBank { folder: growing.clone() });
+    let searched =
+        |images| move |shown: &Snapshot| shown.galleries.as_ref().is_some_and(|view| view.images == images);
+    let shown = started.until("what is there", searched((2, 6)));
+    let extraction = shown.extraction.as_ref().unwrap();
+    assert_eq!((extraction.patches, extraction.finished), ((98, 294), false));
+    assert!(extraction.written_by.as_ref().unwrap().contains(&std::process::id().to_string()));
+    add(&mut writer, &whole, 2..4);
+    let shown = started.until("what was added", searched((4, 6)));
+    let extraction = shown.extraction.as_ref().unwrap();
+    assert_eq!(
+        (extraction.patches, extraction.patches_per_second),
+        ((196, 294), None),
+        "nothing is embedded here"
+    );
+
+    drop(writer);
+    let shown = started.until("the rest", is_whole);
+    let extraction = shown.extraction.as_ref().unwrap();
+    assert_eq!((extraction.patches, extraction.progress.resumed), ((294, 294), 4));
+    assert_eq!(extraction.written_by, None);
+    let query = shown.query.as_ref().unwrap().query.as_patch().unwrap();
+    let known = by_command(&of_one_process, query, 293);
+    let found = neighbours(&shown);
+    assert!(found.iter().filter(|near| known.contains(near)).count() > found.len() / 2, "{found:?}");
 }

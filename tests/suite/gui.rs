@@ -461,6 +461,7 @@ fn the_status_line_says_how_far_the_extraction_is_and_pauses_it() {
             paused: false,
             stopped: None,
             finished: false,
+            written_by: None,
             memory: bagssl::engine::MemoryUse {
                 bytes: 640 << 20,
                 most_bytes: 1 << 30,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bagssl::engine::{Command, Event, ExtractionView, MemoryUse, ModelDescription};
 use bagssl::progress::Progress;
 use eframe::egui::accesskit::Role;
+use eframe::egui::{Key, Modifiers};
 use egui_kittest::kittest::{NodeT, Queryable};
 
 use crate::gui::Window;
@@ -33,6 +34,7 @@ fn without_model() -> Window {
             paused: false,
             stopped: None,
             finished: true,
+            written_by: None,
             memory: MemoryUse::default(),
         });
     });
@@ -55,6 +57,25 @@ fn a_bank_without_its_model_says_what_it_is_and_what_needs_the_model() {
             "{view}"
         );
     }
+}
+
+#[test]
+fn a_bank_that_another_process_writes_says_who_and_cannot_be_paused() {
+    let mut window = without_model();
+    window.line.update(|shown| {
+        let extraction = shown.extraction.as_mut().unwrap();
+        extraction.progress.total = 60;
+        extraction.patches.1 = 2940;
+        (extraction.finished, extraction.written_by) = (false, Some("process 7 on elsewhere".into()));
+    });
+    window.steps();
+    window.commands();
+    assert!(window.shows("40 / 60 images \u{b7} process 7 on elsewhere is writing the bank"));
+    assert!(window.harness.query_by_label("Pause").is_none());
+    window.press(Modifiers::NONE, Key::P);
+    window.steps();
+    let asked = window.commands();
+    assert!(!asked.iter().any(|command| matches!(command, Command::PauseExtraction(_))), "{asked:?}");
 }
 
 #[test]

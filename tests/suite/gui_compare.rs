@@ -74,6 +74,7 @@ fn extraction(done: u64) -> ExtractionView {
         copies: 0,
         paused: false,
         finished: done == 40,
+        written_by: None,
         memory: Default::default(),
     }
 }

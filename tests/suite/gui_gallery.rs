@@ -73,6 +73,7 @@ fn extraction(copies: usize) -> ExtractionView {
         paused: false,
         stopped: None,
         finished: true,
+        written_by: None,
         memory: Default::default(),
     }
 }

@@ -284,6 +284,7 @@ pub fn at_page(name: &str) -> Window {
             paused: false,
             stopped: None,
             finished: false,
+            written_by: None,
             memory: MemoryUse::default(),
         });
     });

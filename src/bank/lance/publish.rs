@@ -157,7 +157,7 @@ fn commit(place: &LancePlace, spec: &BankSpec, fragments: Vec<Fragment>) -> Resu
 /// A complete part as a bank whose rows wait for those of the others.
 pub fn unmerged(part: BegunPart) -> Bank {
     let source: Arc<dyn RowSource> = Arc::new(Unmerged);
-    Bank::of_manifest(part.record.manifest, part.layout, KnownCopies::Unknown).read_from(&source)
+    Bank::of_manifest(part.record.manifest, Arc::new(part.layout), KnownCopies::Unknown).read_from(&source)
 }
 
 /// Rows that nobody can read yet.

@@ -55,7 +55,7 @@ pub fn open(uri: &str) -> Result<Bank> {
         false => KnownCopies::Unknown,
     };
     let source: Arc<dyn RowSource> = Arc::new(LanceRows::open(place, &manifest.spec, layout.patches())?);
-    Ok(Bank::of_manifest(manifest, layout, copies).read_from(&source))
+    Ok(Bank::of_manifest(manifest, Arc::new(layout), copies).read_from(&source))
 }
 
 /// What the index of a space was seen to find, as it is noted.

@@ -56,6 +56,44 @@ fn the_first_images_of_a_bank_are_a_bank_without_the_others() {
     assert_eq!(bank.cut_to(99).unwrap().total_patches(), 27);
 }
 
+#[test]
+fn a_bank_that_is_open_takes_what_was_committed_since_and_knows_who_writes() {
+    let temp = tempfile::tempdir().unwrap();
+    let (mut writer, _) = writer_in(temp.path(), &spec(Dtype::F16), &images()).unwrap();
+    fill(&mut writer, 2);
+    writer.commit().unwrap();
+    let open = Bank::open(temp.path()).unwrap();
+    assert!(open.written_by().unwrap().starts_with("process "));
+    assert!(open.at_newest_commit().unwrap().is_none());
+    open.space("h").unwrap().check(0..9).unwrap();
+    fill(&mut writer, 5);
+    assert!(open.at_newest_commit().unwrap().is_none(), "it is not committed yet");
+    writer.finish().unwrap();
+    let newest = open.at_newest_commit().unwrap().unwrap();
+    assert_eq!((open.patches(), newest.patches(), newest.skipped().len()), (9, 27, 1));
+    assert!(newest.id() == open.id() && newest.is_complete() && newest.written_by().is_none());
+    assert_eq!(newest.space("z").unwrap().searchable(), 19);
+    check_rows(&newest);
+
+    // What was looked at stays so; what was added is looked at.
+    let path = temp.path().join("h.f16");
+    let mut bytes = fs::read(&path).unwrap();
+    (bytes[0], bytes[26 * 10]) = (bytes[0] ^ 1, bytes[26 * 10] ^ 1);
+    fs::write(&path, bytes).unwrap();
+    let newest = open.at_newest_commit().unwrap().unwrap();
+    let space = newest.space("h").unwrap();
+    space.check(0..9).unwrap();
+    assert!(error_of(space.check(26..27)).contains("is damaged in rows 26 to 26"));
+
+    fs::remove_dir_all(temp.path()).unwrap();
+    let mut other = spec(Dtype::F16);
+    other.model.hash = "another".into();
+    let (mut writer, _) = writer_in(temp.path(), &other, &images()).unwrap();
+    fill(&mut writer, 5);
+    writer.finish().unwrap();
+    assert!(error_of(open.at_newest_commit()).contains("holds another bank by now"));
+}
+
 /// A bank in memory of some of [`images`], of which the first `count` are in it, each with pixels of its own colour.
 fn some(chosen: &[usize], count: usize) -> MemoryBank {
     let all = images();

@@ -101,6 +101,8 @@ pub struct ExtractionView {
     pub stopped: Option<Arc<str>>,
     /// Whether nothing is left to embed.
     pub finished: bool,
+    /// The process that adds them to the bank that is open, if that is not this one.
+    pub written_by: Option<Arc<str>>,
     /// What the vectors take.
     pub memory: MemoryUse,
 }

@@ -15,7 +15,6 @@ use crate::engine::live::explorer::Explorer;
 use crate::engine::live::extraction;
 use crate::engine::live::open::OpenData;
 use crate::engine::live::part::Change;
-use crate::engine::look::extraction::{Before, Growing, Reach};
 use crate::engine::look::spaces;
 use crate::engine::look::stored::StoredBank;
 use crate::model::ModelSpec;
@@ -145,12 +144,13 @@ impl Explorer {
         self.open.line.update(|shown| shown.extraction = None);
         self.choose_spaces();
         self.tell(Change::Vectors);
-        let Some(config) = self.open.config.clone() else { return Ok(()) };
+        let Some(config) = &self.open.config else { return Ok(()) };
+        let grid = config.grid;
         if !self.open.has_vectors() || self.open.data.is_none() {
             return Ok(());
         }
         // Without galleries there are still heatmaps.
-        if let Err(error) = self.start_extraction(&config) {
+        if let Err(error) = extraction::start(&mut self.open) {
             self.open.fail(ABOUT_GALLERIES, &error);
         }
         let shown = self.open.view.as_ref().map(|view| view.index);
@@ -161,7 +161,7 @@ impl Explorer {
             (_, None) => {
                 let (query, image) = match self.open.known_vectors().and_then(StoredBank::example) {
                     Some(patch) => (QuerySpec::one(patch), patch.image as usize),
-                    None => example(&mut self.open, config.grid)?,
+                    None => example(&mut self.open, grid)?,
                 };
                 self.ask(0, query, image)
             }
@@ -184,29 +184,6 @@ impl Explorer {
     /// Whether the bank, if there is one, holds every space on show.
     fn bank_has_spaces(&self) -> bool {
         self.open.growing.as_ref().is_none_or(|growing| growing.has_spaces(&self.open.spaces))
-    }
-
-    fn start_extraction(&mut self, config: &ExploreConfig) -> anyhow::Result<()> {
-        let Some(data) = &self.open.data else { return Ok(()) };
-        let reach = Reach {
-            grid: PatchGrid::new(config.grid.patch, config.gallery_stride)?,
-            images: config.gallery_images,
-            spaces: self.open.spaces.clone(),
-        };
-        let most_bytes = self.open.device.memory.bank();
-        let stored = self.open.known_vectors();
-        let same = stored.filter(|stored| stored.has(reach.grid, &reach.spaces));
-        let whole = same.map(|stored| stored.first(reach.images, data.set.len())).transpose()?.flatten();
-        let before = Before { stored, cache: self.open.cache.as_ref() };
-        self.open.growing = match (whole, &self.open.embedder) {
-            (Some(bank), _) => Some(Growing::stored(bank)?),
-            (None, Some(embedder)) => {
-                Some(Growing::start_within(embedder, &data.set, &reach, before, most_bytes)?)
-            }
-            (None, None) => None,
-        };
-        extraction::publish(&self.open);
-        Ok(())
     }
 
     /// Shows image `index`; the query stays.

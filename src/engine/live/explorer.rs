@@ -9,6 +9,7 @@ use crate::device::OpenDevice;
 use crate::engine::ask::{Command, CompareCommand, EngineLine, TrainCommand, about};
 use crate::engine::compare::Compare;
 use crate::engine::figures::worker::FigureWorker;
+use crate::engine::live::bank_growth::BankGrowthPart;
 use crate::engine::live::beside::BesidePart;
 use crate::engine::live::comparison::ComparisonPart;
 use crate::engine::live::evaluation::EvaluationPart;
@@ -94,6 +95,7 @@ impl Explorer {
             Box::new(EvaluationPart::default()),
             Box::new(SampleMeasuresPart::new(open.line.clone())),
             Box::new(helpers.scatter),
+            Box::new(BankGrowthPart::default()),
             Box::new(ExtractionPart),
             Box::new(GalleriesPart::new(helpers.galleries)),
             Box::new(BesidePart::new(helpers.thumbnails, helpers.image_search)),

@@ -2,6 +2,7 @@
 //! batch of extraction and one training step; after each it publishes.
 
 mod bank;
+mod bank_growth;
 mod beside;
 mod changes;
 mod comparison;

@@ -61,8 +61,8 @@ enum Patches {
         data: Arc<dyn Dataset>,
         guests: Guests,
     },
-    /// All of them lie in a bank on disk.
-    Stored(Bank),
+    /// All of them lie in a bank on disk, or come to lie there while `written_by` adds them.
+    Stored { bank: Bank, written_by: Option<Arc<str>> },
 }
 
 impl Growing {
@@ -125,10 +125,12 @@ impl Growing {
         Ok(growing)
     }
 
-    /// All that a bank on disk holds: there is nothing to embed, and nothing of it is kept in memory.
-    pub fn stored(bank: Bank) -> anyhow::Result<Self> {
+    /// All that a bank on disk holds: there is nothing to embed, and nothing of it is kept in memory. While `written_by` adds
+    /// to it, it is not finished, and another one takes its place as the bank grows.
+    pub fn stored(bank: Bank, written_by: Option<Arc<str>>) -> anyhow::Result<Self> {
         let skipped = Arc::new(bank.skipped_files()?);
-        let patches = Patches::Stored(bank);
+        let written_by = written_by.filter(|_| !bank.is_complete());
+        let patches = Patches::Stored { bank, written_by };
         Ok(Self { patches, paused: false, stopped: None, bytes: 0, memory: MemoryUse::default(), skipped })
     }
 
@@ -136,7 +138,7 @@ impl Growing {
     pub fn snapshot(&self) -> Bank {
         match &self.patches {
             Patches::Embedded { bank, .. } => bank.snapshot(),
-            Patches::Stored(bank) => bank.clone(),
+            Patches::Stored { bank, .. } => bank.clone(),
         }
     }
 
@@ -144,7 +146,7 @@ impl Growing {
     pub fn images(&self) -> usize {
         match &self.patches {
             Patches::Embedded { bank, .. } => bank.next_image(),
-            Patches::Stored(bank) => bank.complete_images(),
+            Patches::Stored { bank, .. } => bank.complete_images(),
         }
     }
 
@@ -152,7 +154,8 @@ impl Growing {
     pub fn planned_images(&self) -> usize {
         match &self.patches {
             Patches::Embedded { extraction, .. } => extraction.plan().images.len(),
-            Patches::Stored(bank) => bank.complete_images(),
+            Patches::Stored { bank, written_by: Some(_) } => bank.total_images(),
+            Patches::Stored { bank, .. } => bank.complete_images(),
         }
     }
 
@@ -160,7 +163,7 @@ impl Growing {
     pub fn is_spread(&self) -> bool {
         match &self.patches {
             Patches::Embedded { .. } => true,
-            Patches::Stored(bank) => {
+            Patches::Stored { bank, .. } => {
                 let data = &bank.spec().data;
                 data.order.is_some() && data.part.is_none()
             }
@@ -171,13 +174,26 @@ impl Growing {
     pub fn is_finished(&self) -> bool {
         match &self.patches {
             Patches::Embedded { extraction, .. } => extraction.is_finished(),
-            Patches::Stored(_) => true,
+            Patches::Stored { written_by, .. } => written_by.is_none(),
         }
+    }
+
+    /// The process that adds what is missing, for people, if that is not this one.
+    fn written_by(&self) -> Option<Arc<str>> {
+        match &self.patches {
+            Patches::Embedded { .. } => None,
+            Patches::Stored { written_by, .. } => written_by.clone(),
+        }
+    }
+
+    /// Whether its patches lie in a bank on disk.
+    pub fn is_stored(&self) -> bool {
+        matches!(self.patches, Patches::Stored { .. })
     }
 
     /// Whether there is something to embed.
     pub fn has_work(&self) -> bool {
-        let grows = !self.paused && self.stopped.is_none() && !self.is_finished();
+        let grows = !self.is_stored() && !self.paused && self.stopped.is_none() && !self.is_finished();
         grows || !self.are_guests_settled()
     }
 
@@ -189,7 +205,7 @@ impl Growing {
     fn are_guests_settled(&self) -> bool {
         match &self.patches {
             Patches::Embedded { guests, .. } => guests.are_settled(),
-            Patches::Stored(_) => true,
+            Patches::Stored { .. } => true,
         }
     }
 
@@ -208,7 +224,7 @@ impl Growing {
     pub fn bank_with(&self, images: &[u32]) -> anyhow::Result<Bank> {
         match &self.patches {
             Patches::Embedded { bank, guests, .. } => guests.beside(bank, images),
-            Patches::Stored(bank) => Ok(bank.clone()),
+            Patches::Stored { bank, .. } => Ok(bank.clone()),
         }
     }
 
@@ -254,7 +270,7 @@ impl Growing {
     pub fn has_spaces(&self, spaces: &[PatchSpace]) -> bool {
         let spec = match &self.patches {
             Patches::Embedded { extraction, .. } => &extraction.plan().spec,
-            Patches::Stored(bank) => bank.spec(),
+            Patches::Stored { bank, .. } => bank.spec(),
         };
         let has = |name: &str| spec.spaces.iter().any(|space| space.name == name);
         spaces.iter().all(|space| has(&space.to_string()))
@@ -275,19 +291,20 @@ impl Growing {
                 let patches = (extraction.patches() + kept, extraction.plan().patches());
                 (extraction.progress(), patches, kept, extraction.patches_per_second(), bank.copies())
             }
-            Patches::Stored(bank) => {
+            Patches::Stored { bank, .. } => {
                 let images = bank.complete_images() as u64;
                 let progress = Progress {
                     what: "embedding",
                     done: images,
-                    total: images,
+                    total: self.planned_images() as u64,
                     resumed: images,
                     unit: "images",
                     elapsed: Duration::ZERO,
                 };
                 let copies = if bank.knows_copies() { bank.copies().unwrap_or(0) } else { 0 };
-                let all = bank.searchable();
-                (progress, (all, all), all, None, copies)
+                let there = bank.searchable();
+                let all = if self.is_finished() { there } else { bank.total_searchable() };
+                (progress, (there, all), there, None, copies)
             }
         };
         ExtractionView {
@@ -300,6 +317,7 @@ impl Growing {
             paused: self.paused,
             stopped: self.stopped.clone(),
             finished: self.is_finished(),
+            written_by: self.written_by(),
             memory: self.memory,
         }
     }

@@ -24,6 +24,8 @@ pub struct StoredBank {
     pub spaces: Vec<PatchSpace>,
     /// Whether the model that is open made it; without a model its rows are all that there is.
     pub is_of_model: bool,
+    /// The process that is adding images to it, for people: they need not be embedded here.
+    pub written_by: Option<Arc<str>>,
     /// Its codes.
     codes: BankCodes,
 }
@@ -34,11 +36,15 @@ impl StoredBank {
     /// # Errors
     /// It holds nothing yet, or none of its spaces can be shown.
     pub fn new(bank: Bank, folder: PathBuf, cache: Option<&VectorCache>) -> anyhow::Result<Self> {
+        let written_by: Option<Arc<str>> = bank.written_by().map(Arc::from);
         ensure!(
             bank.searchable() > 0,
-            "{} holds no vector of its {} patches yet",
+            "{} holds no vector of its {} patches yet{}",
             folder.display(),
-            thousands(bank.total_patches())
+            thousands(bank.total_patches()),
+            written_by
+                .as_ref()
+                .map_or_else(String::new, |who| format!("; {who} is writing it: open it again in a moment"))
         );
         let spaces: Vec<PatchSpace> = bank.spaces().filter_map(|name| name.parse().ok()).collect();
         let names: Vec<&str> = bank.spaces().collect();
@@ -49,7 +55,23 @@ impl StoredBank {
             folder.display(),
             name_list(&names)
         );
-        Ok(Self { bank, folder, spaces, is_of_model: false, codes: BankCodes::new(cache) })
+        Ok(Self { bank, folder, spaces, is_of_model: false, written_by, codes: BankCodes::new(cache) })
+    }
+
+    /// Looks for what the process that writes it has added. Returns whether there is more of it, or nobody to wait for.
+    ///
+    /// # Errors
+    /// What lies there by now cannot be read, or is another bank: nobody is waited for any more.
+    pub fn follow(&mut self) -> anyhow::Result<bool> {
+        // Asked first: what is read after the writer has ended is all that it wrote.
+        let writer = self.bank.written_by().map(Arc::from);
+        let has_left = writer.is_none() && self.written_by.is_some();
+        self.written_by = None;
+        let newest = self.bank.at_newest_commit()?;
+        let has_grown = newest.is_some();
+        self.bank = newest.unwrap_or_else(|| self.bank.clone());
+        self.written_by = writer.filter(|_| !self.bank.is_complete());
+        Ok(has_grown || has_left)
     }
 
     /// What searches it by codes, in the spaces that have some by now.
@@ -104,10 +126,11 @@ impl StoredBank {
     }
 
     /// Its first `wanted` images, or all where it has no more and there are no more to be had: without a model to embed the
-    /// rest, or of a data set of so many images.
+    /// rest, while another process does so, or of a data set of so many images.
     pub fn first(&self, wanted: usize, of: usize) -> anyhow::Result<Option<Bank>> {
         let is_enough = !self.is_of_model || wanted.min(of) <= self.bank.complete_images();
-        is_enough.then(|| self.bank.cut_to(wanted)).transpose()
+        let is_to_come = self.written_by.is_some() && wanted.min(of) <= self.bank.total_images();
+        (is_enough || is_to_come).then(|| self.bank.cut_to(wanted)).transpose()
     }
 
     /// Those of `names` that it has, in this order and each once; all if none is left.

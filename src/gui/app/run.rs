@@ -237,7 +237,8 @@ impl App {
 
     fn pause_extraction(&self) {
         let session = &self.desk.session;
-        if let Some(extraction) = &session.snapshot().extraction {
+        let extraction = session.snapshot().extraction.as_ref();
+        if let Some(extraction) = extraction.filter(|extraction| extraction.written_by.is_none()) {
             let waits = extraction.paused || extraction.stopped.is_some();
             session.send(Command::PauseExtraction(!waits));
         }

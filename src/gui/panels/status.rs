@@ -127,6 +127,13 @@ fn extraction_ui(ui: &mut Ui, desk: &mut Desk, extraction: &ExtractionView) {
     let fraction = progress.fraction();
     ui.add(ProgressBar::new(fraction).desired_width(96.0).desired_height(8.0))
         .on_hover_text(format!("{:.0} %", 100.0 * fraction));
+    if let Some(writer) = &extraction.written_by {
+        ui.label(format!("{images} \u{b7} {writer} is writing the bank")).on_hover_text(
+            "What it adds is searched as it comes, every few seconds. If it ends early, the rest is embedded here, where the \
+             bank's model is open.",
+        );
+        return;
+    }
     let kept = match (progress.resumed, extraction.kept_patches) {
         (0, 0) => String::new(),
         (0, known) => format!(" \u{b7} {} kept", count(known, "patch")),
