@@ -11,7 +11,7 @@ use burn::tensor::{Device, FloatDType, Tensor};
 use super::precision::EmbedPrecision;
 use crate::kernel::{
     self, LinearFinish, Panels,
-    half::{self, ConvolutionFinish, HalfConvolution, HalfInput, HalfLayer, HalfMaps},
+    half::{self, ConvolutionFinish, HalfConvolution, HalfInput, HalfLayer, HalfMaps, ValueParts},
 };
 
 /// Which statistics batch normalisation uses.
@@ -30,7 +30,8 @@ pub enum Mode {
 pub enum LaidOut {
     /// In float32.
     Full(Arc<Panels>),
-    /// Of a linear layer in bf16, with what follows folded in.
+    /// Of a linear layer in bf16, or in float32 as parts of bf16, with what follows folded in; of a convolution of single
+    /// pixels too.
     Half(Arc<HalfLayer>),
     /// Of a convolution in bf16, with the normalisation after it folded in.
     HalfConvolution(Arc<HalfConvolution>),
@@ -89,7 +90,13 @@ impl Conv2d {
         let affine = norm.affine();
         self.affine = Some(affine.clone());
         let weight = weight_values(self.weight.val());
+        let is_pointwise = (side, self.stride, self.padding) == (1, 1, 0);
         self.laid_out = Some(match precision {
+            EmbedPrecision::F32 if is_pointwise && half::is_faster_in_parts() => {
+                let [scale, shift] = affine.map(weight_values);
+                let layer = HalfLayer::linear(ValueParts::Whole, &weight, Some(&scale), shift);
+                LaidOut::Half(Arc::new(layer))
+            }
             EmbedPrecision::F32 => LaidOut::Full(Arc::new(Panels::lasting(&weight, outputs, side * side))),
             EmbedPrecision::Bf16 => {
                 let [scale, shift] = affine.map(weight_values);
@@ -140,6 +147,9 @@ impl Conv2d {
     ) -> Tensor<4> {
         if mode == Mode::Train {
             return norm.train_last(self.forward_last(x), residual, relu);
+        }
+        if let Some(LaidOut::Half(layer)) = &self.laid_out {
+            return half::pointwise(x, layer, residual, relu);
         }
         let weight = (self.weight.val(), self.laid_out.as_ref().and_then(LaidOut::panels));
         let window = kernel::Window { winograd: true, ..self.window() };
@@ -248,7 +258,7 @@ pub struct Linear {
     pub weight: Param<Tensor<2>>,
     /// `[out]`; absent where nothing is added.
     pub bias: Option<Param<Tensor<1>>>,
-    /// The weights, in bf16 with the bias, by which evaluation on the CPU then computes.
+    /// The weights, in bf16 or its parts with the bias, by which evaluation on the CPU then computes.
     #[module(skip)]
     pub laid_out: Option<LaidOut>,
 }
@@ -278,15 +288,20 @@ impl Linear {
         self.bias.as_ref().map_or_else(zeros, Param::val)
     }
 
-    /// From now on a transformer's evaluation on the CPU computes this, and in bf16 the factor of each output after it,
-    /// with weights that are laid out once.
+    /// From now on a transformer's evaluation on the CPU computes this, and by products of bf16 the factor of each output
+    /// after it, with weights that are laid out once.
     pub fn lay_out(&mut self, scale: Option<Tensor<1>>, precision: EmbedPrecision) {
-        let (weight, bias) = (weight_values(self.weight.val()), weight_values(self.shift()));
-        self.laid_out = Some(match precision {
-            EmbedPrecision::F32 => LaidOut::Full(Arc::new(Panels::lasting(&weight, bias.len(), 1))),
-            EmbedPrecision::Bf16 => {
+        let (weight, mut bias) = (weight_values(self.weight.val()), weight_values(self.shift()));
+        let parts = match precision {
+            EmbedPrecision::F32 => half::is_faster_in_parts().then_some(ValueParts::Whole),
+            EmbedPrecision::Bf16 => Some(ValueParts::Rounded),
+        };
+        self.laid_out = Some(match parts {
+            None => LaidOut::Full(Arc::new(Panels::lasting(&weight, bias.len(), 1))),
+            Some(parts) => {
                 let scale = scale.map(weight_values);
-                LaidOut::Half(Arc::new(HalfLayer::linear(&weight, &bias, scale.as_deref())))
+                bias.iter_mut().zip(scale.iter().flatten()).for_each(|(bias, scale)| *bias *= scale);
+                LaidOut::Half(Arc::new(HalfLayer::linear(parts, &weight, scale.as_deref(), bias)))
             }
         });
     }
@@ -297,6 +312,9 @@ impl Linear {
     pub fn forward(&self, x: Tensor<2>, mode: Mode) -> Tensor<2> {
         if mode == Mode::Eval && kernel::serves(&x) == Some(false) {
             // Row by row the same, whatever the other rows are and how many: a vector does not change with its batch.
+            if let Some(LaidOut::Half(layer)) = &self.laid_out {
+                return kernel::half::linear(x, layer, None, None);
+            }
             let panels = self.laid_out.as_ref().and_then(LaidOut::panels);
             let finish = LinearFinish { bias: self.shift(), activation: None, scale: None, residual: None };
             return kernel::linear(x, (self.weight.val(), panels), finish);

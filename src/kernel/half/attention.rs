@@ -2,8 +2,10 @@
 
 use rayon::prelude::*;
 
+use super::left::Left;
 use super::product::{HalfProduct, PANEL, ProductTo, STEP, STEP_VALUES, TILE, pair_place, steps};
 use super::unit::{ReadyUnit, Unit};
+use super::value_parts::ValueParts;
 use super::values::{room, round};
 use crate::kernel::attention::{AHEAD, Heads, Rotation, SoftmaxTile, scale_of};
 use crate::kernel::scratch;
@@ -51,7 +53,7 @@ impl Plan {
             self.heads.turned(qkv, (1, image * tokens + key, head), rotation, &mut turned);
             round(&turned, &mut rows[0]);
             for (pair, values) in rows[0].as_chunks::<2>().0.iter().enumerate() {
-                pairs[pair_place(self.steps[0], 2 * pair, key)] = *values;
+                pairs[pair_place(ValueParts::Rounded, self.steps[0], 2 * pair, key)] = *values;
             }
         }
         let pairs: &mut [[u16; 2]] = bytemuck::cast_slice_mut(values);
@@ -64,7 +66,8 @@ impl Plan {
                 round(if token < tokens { &qkv[from..from + width] } else { &[] }, row);
             }
             for column in (0..width).step_by(TILE) {
-                let to = &mut pairs[pair_place(self.steps[1], first, column)..][..TILE.min(width - column)];
+                let place = pair_place(ValueParts::Rounded, self.steps[1], first, column);
+                let to = &mut pairs[place..][..TILE.min(width - column)];
                 let both = rows[0][column..].iter().zip(&rows[1][column..]);
                 to.iter_mut().zip(both).for_each(|(to, (one, two))| *to = [*one, *two]);
             }
@@ -102,8 +105,7 @@ impl HalfQueries<'_> {
             HalfProduct {
                 m,
                 steps: of_width,
-                a: queries,
-                a_row: of_width * STEP,
+                a: Left::Rows { values: queries, row: of_width * STEP },
                 b: &keys[first * of_width * STEP..][..stride * of_width * STEP],
                 next: &values[first * PANEL..],
                 to: ProductTo::Sums { c: &mut *scores, c_row: stride, add: false },
@@ -125,8 +127,7 @@ impl HalfQueries<'_> {
                 HalfProduct {
                     m,
                     steps: stride / STEP,
-                    a: weights,
-                    a_row: stride,
+                    a: Left::Rows { values: weights, row: stride },
                     b: &values[first * PANEL..][..stride * PANEL],
                     next: &[],
                     to: ProductTo::Sums { c: &mut out[panel * PANEL..], c_row: columns, add: true },

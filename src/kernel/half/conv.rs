@@ -3,10 +3,12 @@
 
 use std::ops::Range;
 
+use super::left::Left;
 use super::maps::{HalfMaps, row_of};
 use super::product::{HalfMatrix, HalfProduct, MapFinish, ProductTo, STEP, TILE, steps, whole_panels};
 use super::shares::Shares;
 use super::unit::{ReadyUnit, Unit};
+use super::value_parts::ValueParts;
 use super::values::room;
 use super::winograd::HalfWinograd;
 use crate::kernel::scratch::{self, Shared};
@@ -136,7 +138,11 @@ impl HalfSummed {
         };
         // Behind the last tap's channels there are only zeros.
         let k = (area - 1) * row + inputs;
-        Self { weights: HalfMatrix::new(k, outputs, value), bias: whole_panels(bias), input }
+        Self {
+            weights: HalfMatrix::new(ValueParts::Rounded, k, outputs, value),
+            bias: whole_panels(bias),
+            input,
+        }
     }
 
     fn forward(&self, unit: Unit, shape: &Shape, x: &HalfMaps, finish: MapFinish<'_>) {
@@ -182,7 +188,8 @@ impl HalfSummed {
     ) {
         let to = ProductTo::Maps { finish, first: pixels.start, panel: panels.start };
         let (m, steps, b) = (pixels.len(), steps(self.weights.k()), self.weights.panels(panels));
-        HalfProduct { m, steps, a, a_row, b, next: &[], to }.run(&ReadyUnit::new(unit));
+        let a = Left::Rows { values: a, row: a_row };
+        HalfProduct { m, steps, a, b, next: &[], to }.run(&ReadyUnit::new(unit));
     }
 }
 

@@ -1,12 +1,14 @@
-//! A linear layer in bf16: product, bias, activation and a sum, a block of rows at a time so that it stays in cache.
-//! What comes in and goes out is f32, as are the sums.
+//! A linear layer by products of bf16: product, bias, activation and a sum, a block of rows at a time so that it stays in
+//! cache. What comes in and goes out is f32, as are the sums.
 
 use std::ops::Range;
 
+use super::left::LeftRows;
 use super::product::{HalfMatrix, HalfProduct, PANEL, ProductTo, STEP, TILE, steps};
 use super::shares::Shares;
 use super::unit::{ReadyUnit, Unit};
-use super::values::{room, round};
+use super::value_parts::ValueParts;
+use super::values::room;
 use crate::kernel::finish::FinishBlock;
 use crate::kernel::pointwise::Activation;
 use crate::kernel::scratch;
@@ -14,8 +16,11 @@ use crate::kernel::shape::Finish;
 use crate::kernel::simd::Isa;
 use crate::progress::is_left;
 
-/// Values of bf16 in a block of rows: half a megabyte stays in a core's second cache.
+/// Values of bf16 in a block of rows: half a megabyte stays in a core's second cache. Of whole values it is half as much again, since
+/// caches of processors with tiles are larger.
 const BLOCK_VALUES: usize = 1 << 18;
+/// Most steps of a row that are multiplied at a time, of whole values: of that depth a panel stays there too.
+const DEPTH: usize = 32;
 /// Most and least rows of a block.
 const BLOCK_ROWS: [usize; 2] = [32, 256];
 /// Panels whose sums are held at a time: long stretches of each output row are then written at once.
@@ -30,26 +35,29 @@ pub struct HalfLayer {
     pub bias: Vec<f32>,
 }
 
-/// What is done to an output value once it is summed: `activation(value + bias) + residual`.
+/// What is done to an output value once it is summed: `relu?(activation(value + bias) + residual)`.
 #[derive(Clone, Copy, Default)]
 pub struct HalfFinish<'a> {
     /// Of each value.
     pub activation: Option<Activation>,
     /// In the output's shape.
     pub residual: Option<&'a [f32]>,
+    /// Whether negative values become zero at the end.
+    pub relu: bool,
 }
 
 impl HalfLayer {
-    /// A linear layer, each output with a factor. `weight`: `[out, in]`, `bias` and `scale`: one per output.
-    pub fn linear(weight: &[f32], bias: &[f32], scale: Option<&[f32]>) -> Self {
-        let outputs = bias.len();
+    /// `scale (weight x) + shift`. `weight`: `[out, in]`; `scale`, `shift`: one per output.
+    ///
+    /// # Panics
+    /// If there are not so many weights.
+    pub fn linear(parts: ValueParts, weight: &[f32], scale: Option<&[f32]>, shift: Vec<f32>) -> Self {
+        let outputs = shift.len();
         let k = weight.len() / outputs.max(1);
         assert_eq!(k * outputs, weight.len(), "the weight of a linear layer");
         let factor = |o: usize| scale.map_or(1.0, |scale| scale[o]);
-        Self {
-            weights: HalfMatrix::new(k, outputs, |o, p| weight[o * k + p] * factor(o)),
-            bias: bias.iter().enumerate().map(|(o, bias)| bias * factor(o)).collect(),
-        }
+        let value = |o: usize, p: usize| weight[o * k + p] * factor(o);
+        Self { weights: HalfMatrix::new(parts, k, outputs, value), bias: shift }
     }
 
     /// The layer. `x`: `[rows, in]`, result and residual: `[rows, out]`.
@@ -61,32 +69,36 @@ impl HalfLayer {
         if is_left() {
             return vec![0.0; rows * n];
         }
-        let k = steps(width) * STEP;
-        // Rows a whole number of pages apart would share a few places of the cache.
-        let row = k + STEP;
-        let fitting = (BLOCK_VALUES / row).clamp(BLOCK_ROWS[0], BLOCK_ROWS[1]);
+        let parts = self.weights.parts();
+        let all_steps = steps(width);
+        // ValueParts of about the same depth.
+        let passes = if parts == ValueParts::Whole { all_steps.div_ceil(DEPTH).max(1) } else { 1 };
+        let depth = all_steps.div_ceil(passes);
+        let left = LeftRows::new(parts, depth);
+        let most = if parts == ValueParts::Whole { 3 * BLOCK_VALUES / 2 } else { BLOCK_VALUES };
+        let fitting = (most / left.row()).clamp(BLOCK_ROWS[0], BLOCK_ROWS[1]);
         let mut out = scratch::unset(rows * n);
         let shared = scratch::Shared::unset(&mut out);
         Shares::new(unit, [rows, n], fitting).each(|rows, panels| {
-            let (first, m) = (rows.start, rows.len());
-            let all = m.next_multiple_of(TILE);
-            scratch::with(room(all * row) + all * CHUNK * PANEL, |memory| {
-                let (left, sums) = memory.split_at_mut(room(all * row));
-                let left: &mut [u16] = &mut bytemuck::cast_slice_mut(left)[..all * row];
-                for (to, from) in left.chunks_exact_mut(row).zip(x.chunks_exact(width).skip(first).take(m)) {
-                    round(from, to);
-                }
+            // Sums over several passes are all held.
+            let chunk = if passes > 1 { panels.len() } else { CHUNK };
+            let (m, c_row) = (rows.len(), chunk * PANEL);
+            let halves = room(left.len(m));
+            scratch::with(halves + m.next_multiple_of(TILE) * c_row, |memory| {
+                let (values, sums) = memory.split_at_mut(halves);
+                let values: &mut [u16] = bytemuck::cast_slice_mut(values);
                 let ready = ReadyUnit::new(unit);
-                for panel in panels.clone().step_by(CHUNK) {
-                    let after = panels.end.min(panel + CHUNK);
-                    let [b, next] =
-                        [panel..after, after..panels.end].map(|panels| self.weights.panels(panels));
-                    let (steps, c_row) = (k / STEP, CHUNK * PANEL);
-                    let to = ProductTo::Sums { c: &mut *sums, c_row, add: false };
-                    HalfProduct { m, steps, a: left, a_row: row, b, next, to }.run(&ready);
-                    let columns = panel * PANEL..n.min(after * PANEL);
-                    let finish = ChunkFinish { layer: self, finish, columns, first, out: shared };
-                    finish.run(&mut sums[..m * c_row]);
+                for from in (0..all_steps).step_by(depth) {
+                    let steps = from..all_steps.min(from + depth);
+                    let block = LayerBlock { layer: self, rows: rows.clone(), steps, c_row };
+                    block.lay(x, values);
+                    for first in panels.clone().step_by(chunk) {
+                        let these = first..panels.end.min(first + chunk);
+                        block.multiply(&ready, values, these.clone(), sums);
+                        if block.steps.end == all_steps {
+                            block.finish(&mut sums[..m * c_row], these, finish, shared);
+                        }
+                    }
                 }
             });
         });
@@ -95,39 +107,79 @@ impl HalfLayer {
     }
 }
 
-/// What follows the sums of some panels.
-struct ChunkFinish<'a> {
+/// Some rows of a layer, over some steps of their depth.
+struct LayerBlock<'a> {
     layer: &'a HalfLayer,
-    finish: HalfFinish<'a>,
-    columns: Range<usize>,
-    /// The first row among all.
-    first: usize,
-    out: scratch::Shared<'a>,
+    rows: Range<usize>,
+    steps: Range<usize>,
+    /// Values from one row of sums to the next.
+    c_row: usize,
 }
 
-impl ChunkFinish<'_> {
-    /// `sums`: `[rows, CHUNK PANEL]`.
-    fn run(&self, sums: &mut [f32]) {
+impl LayerBlock<'_> {
+    fn left(&self) -> LeftRows {
+        LeftRows::new(self.layer.weights.parts(), self.steps.len())
+    }
+
+    /// Lays the rows out.
+    fn lay(&self, x: &[f32], values: &mut [u16]) {
+        let width = self.layer.weights.k();
+        let part = self.steps.start * STEP..width.min(self.steps.end * STEP);
+        let left = self.left();
+        for (index, row) in self.rows.clone().enumerate() {
+            left.put(index, &x[row * width..][part.clone()], values);
+        }
+    }
+
+    /// Sums of some panels, added to those over the steps before.
+    fn multiply(&self, ready: &ReadyUnit, values: &[u16], panels: Range<usize>, sums: &mut [f32]) {
+        let part = |panel: usize| self.layer.weights.part_of_panel(panel, self.steps.clone());
+        for (index, panel) in panels.clone().enumerate() {
+            HalfProduct {
+                m: self.rows.len(),
+                steps: self.steps.len(),
+                a: self.left().of(values),
+                b: part(panel),
+                next: if panel + 1 < panels.end { part(panel + 1) } else { &[] },
+                to: ProductTo::Sums {
+                    c: &mut sums[index * PANEL..],
+                    c_row: self.c_row,
+                    add: self.steps.start > 0,
+                },
+            }
+            .run(ready);
+        }
+    }
+
+    /// What follows the sums of some panels.
+    fn finish(
+        &self,
+        sums: &mut [f32],
+        panels: Range<usize>,
+        finish: HalfFinish<'_>,
+        out: scratch::Shared<'_>,
+    ) {
         let bias = &self.layer.bias;
-        if let Some(activation) = self.finish.activation {
+        let columns = panels.start * PANEL..bias.len().min(panels.end * PANEL);
+        if let Some(activation) = finish.activation {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: a unit of bf16 is ready, all of which have these vectors.
             unsafe {
-                activate(activation, &bias[self.columns.clone()], sums);
+                activate(activation, &bias[columns.clone()], sums, self.c_row);
             }
             #[cfg(not(target_arch = "x86_64"))]
             unreachable!("no unit of bf16 is here, {activation:?}");
         }
-        let bias = self.finish.activation.is_none().then_some(&bias[..]);
+        let bias = finish.activation.is_none().then_some(&bias[..]);
         Isa::Avx512.run(FinishBlock {
             sums,
-            stride: CHUNK * PANEL,
-            width: self.columns.len(),
-            first: self.first,
-            column: self.columns.start,
+            stride: self.c_row,
+            width: columns.len(),
+            first: self.rows.start,
+            column: columns.start,
             channels: self.layer.bias.len(),
-            finish: Finish { scale: None, bias, residual: self.finish.residual, relu: false },
-            out: self.out,
+            finish: Finish { scale: None, bias, residual: finish.residual, relu: finish.relu },
+            out,
         });
     }
 }
@@ -138,8 +190,8 @@ impl ChunkFinish<'_> {
 /// The processor has AVX-512F.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-unsafe fn activate(activation: Activation, bias: &[f32], sums: &mut [f32]) {
-    for row in sums.chunks_exact_mut(CHUNK * PANEL) {
+unsafe fn activate(activation: Activation, bias: &[f32], sums: &mut [f32], stride: usize) {
+    for row in sums.chunks_exact_mut(stride) {
         row.iter_mut().zip(bias).for_each(|(sum, bias)| *sum += bias);
         activation.apply::<std::arch::x86_64::__m512>(&mut row[..bias.len()]);
     }

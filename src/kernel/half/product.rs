@@ -5,11 +5,15 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
+use super::left::Left;
 use super::maps::HalfMaps;
 use super::tiles::{Ending, Tiles, TilesTo};
 pub use super::tiles::{PANEL, STEP, STEP_VALUES, TILE};
 use super::unit::{ReadyUnit, Unit};
-use super::values::{Line, rounded};
+use super::value_parts::ValueParts;
+use super::values::Line;
 use crate::kernel::scratch::Shared;
 
 /// Steps of `k` values.
@@ -17,11 +21,18 @@ pub fn steps(k: usize) -> usize {
     k.div_ceil(STEP)
 }
 
-/// Where the pair of row `p` and column `column` lies in a matrix of so many steps, in pairs.
-pub fn pair_place(steps: usize, p: usize, column: usize) -> usize {
-    let tile = (column / PANEL * steps + p / STEP) * 2 + column % PANEL / TILE;
-    tile * (STEP_VALUES / 4) + p % STEP / 2 * TILE + column % TILE
+/// Where the pair of row `p` and column `column` lies in a matrix of so many steps, in pairs; that of the first parts. From
+/// part to part there are [`PART_PAIRS`].
+pub fn pair_place(parts: ValueParts, steps: usize, p: usize, column: usize) -> usize {
+    let step = column / PANEL * steps + p / STEP;
+    step * parts.count() * PART_PAIRS
+        + column % PANEL / TILE * (PART_PAIRS / 2)
+        + p % STEP / 2 * TILE
+        + column % TILE
 }
+
+/// Pairs of a step of a panel, of one part.
+pub const PART_PAIRS: usize = STEP_VALUES / 2;
 
 /// `a b`, and what becomes of it.
 pub struct HalfProduct<'a> {
@@ -29,10 +40,8 @@ pub struct HalfProduct<'a> {
     pub m: usize,
     /// Steps of a row of `a`, and of a panel of `b`.
     pub steps: usize,
-    /// bf16, with zeros up to the end of a step.
-    pub a: &'a [u16],
-    /// Values from one row of `a` to the next.
-    pub a_row: usize,
+    /// In tiles, its values and those of `b` are whole.
+    pub a: Left<'a>,
     /// bf16, whole panels.
     pub b: &'a [u16],
     /// What is the right operand next, to be brought near meanwhile.
@@ -89,8 +98,13 @@ impl HalfProduct<'_> {
     /// # Panics
     /// On operands that do not hold all their values.
     pub fn run(self, ready: &ReadyUnit) {
-        let Self { m, steps, a_row, .. } = self;
-        let panels = self.b.len() / (steps * STEP_VALUES).max(1);
+        let Self { m, steps, .. } = self;
+        let (parts, a, a_row) = match self.a {
+            Left::Rows { values, row } => (ValueParts::Rounded, values, row),
+            Left::Tiles(values) => (ValueParts::Whole, values, steps * ValueParts::Whole.count() * STEP),
+        };
+        let panel_values = steps * parts.count() * STEP_VALUES;
+        let panels = self.b.len() / panel_values.max(1);
         if m == 0 || steps == 0 || panels == 0 {
             return;
         }
@@ -98,8 +112,13 @@ impl HalfProduct<'_> {
             Unit::Amx => (2 * TILE, m.next_multiple_of(TILE)),
             Unit::Avx512 => (m, m),
         };
-        assert!((all - 1) * a_row + steps * STEP <= self.a.len(), "the left operand");
-        assert!(panels * steps * STEP_VALUES == self.b.len(), "the right operand");
+        assert!(
+            parts == ValueParts::Rounded || ready.unit() == Unit::Amx,
+            "whole values are multiplied by tiles"
+        );
+        assert!((all - 1) * a_row + steps * STEP <= a.len(), "the left operand");
+        assert!(parts == ValueParts::Rounded || all * a_row <= a.len(), "the tiles of the left operand");
+        assert!(panels * panel_values == self.b.len(), "the right operand");
         let to = match self.to {
             ProductTo::Sums { c, c_row, add } => {
                 assert!((all - 1) * c_row + panels * PANEL <= c.len(), "the product");
@@ -110,19 +129,30 @@ impl HalfProduct<'_> {
             }
         };
         for panel in 0..panels {
-            let after = self.b.get((panel + 1) * steps * STEP_VALUES..).filter(|after| !after.is_empty());
+            let after = self.b.get((panel + 1) * panel_values..).filter(|after| !after.is_empty());
             let ahead = after.unwrap_or(self.next).as_ptr();
-            for row in (0..m).step_by(height) {
+            for (group, row) in (0..m).step_by(height).enumerate() {
                 // SAFETY: the operands hold all rows of all tiles, as was just seen; the unit is ready.
                 unsafe {
-                    let b = self.b.as_ptr().add(panel * steps * STEP_VALUES);
-                    let a = self.a.as_ptr().add(row * a_row);
+                    let b = self.b.as_ptr().add(panel * panel_values);
+                    let a = a.as_ptr().add(row * a_row);
                     let to = to.from(row, panel);
-                    let tiles = Tiles { a, a_row, b, steps, to, ahead };
+                    let ahead = ahead.wrapping_add(group * steps * ahead_of(ready.unit(), parts));
+                    let tiles = Tiles { parts, a, a_row, b, steps, to, ahead };
                     tiles.multiply(ready.unit(), height.min(m - row));
                 }
             }
         }
+    }
+}
+
+/// Values of what is multiplied next that a step of some rows brings near.
+fn ahead_of(unit: Unit, parts: ValueParts) -> usize {
+    match (unit, parts) {
+        (Unit::Amx, ValueParts::Whole) => 512,
+        (Unit::Amx, ValueParts::Rounded) => 256,
+        // All rows of a panel are multiplied at once.
+        (Unit::Avx512, _) => 0,
     }
 }
 
@@ -147,9 +177,10 @@ impl Tiles {
     unsafe fn multiply(self, _: Unit, _: usize) {}
 }
 
-/// A matrix for the right side, rounded to bf16 and packed once.
+/// A matrix for the right side, as values of bf16, packed once.
 #[derive(Clone)]
 pub struct HalfMatrix {
+    parts: ValueParts,
     k: usize,
     columns: usize,
     lines: Vec<Line>,
@@ -157,23 +188,40 @@ pub struct HalfMatrix {
 
 impl std::fmt::Debug for HalfMatrix {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "bf16 [{}, {}]", self.columns, self.k)
+        write!(f, "{:?} bf16 [{}, {}]", self.parts, self.columns, self.k)
     }
 }
 
 impl HalfMatrix {
     /// Of `k` rows, whose values are `value(column, row)`.
-    pub fn new(k: usize, columns: usize, value: impl Fn(usize, usize) -> f32) -> Self {
+    pub fn new(
+        parts: ValueParts,
+        k: usize,
+        columns: usize,
+        value: impl Fn(usize, usize) -> f32 + Sync,
+    ) -> Self {
         let (steps, panels) = (steps(k), columns.div_ceil(PANEL));
-        let mut lines = vec![Line([0; 32]); panels * steps * STEP_VALUES / 32];
-        let pairs: &mut [[u16; 2]] = bytemuck::cast_slice_mut(&mut lines);
-        for column in 0..columns {
-            for p in (0..k).step_by(2) {
-                let second = if p + 1 < k { value(column, p + 1) } else { 0.0 };
-                pairs[pair_place(steps, p, column)] = [value(column, p), second].map(rounded);
+        let panel_lines = steps * parts.count() * STEP_VALUES / 32;
+        let mut lines = vec![Line([0; 32]); panels * panel_lines];
+        lines.par_chunks_mut(panel_lines.max(1)).enumerate().for_each(|(panel, lines)| {
+            let pairs: &mut [[u16; 2]] = bytemuck::cast_slice_mut(lines);
+            for column in panel * PANEL..columns.min((panel + 1) * PANEL) {
+                for p in (0..k).step_by(2) {
+                    let second = if p + 1 < k { value(column, p + 1) } else { 0.0 };
+                    let both = [value(column, p), second].map(|value| parts.of(value));
+                    let place = pair_place(parts, steps, p, column % PANEL);
+                    for part in 0..parts.count() {
+                        pairs[place + part * PART_PAIRS] = both.map(|parts| parts[part]);
+                    }
+                }
             }
-        }
-        Self { k, columns, lines }
+        });
+        Self { parts, k, columns, lines }
+    }
+
+    /// What its values became.
+    pub fn parts(&self) -> ValueParts {
+        self.parts
     }
 
     /// Rows.
@@ -193,8 +241,14 @@ impl HalfMatrix {
 
     /// Some panels: columns from 32 times the first on.
     pub fn panels(&self, which: Range<usize>) -> &[u16] {
-        let size = steps(self.k) * STEP_VALUES;
+        let size = steps(self.k) * self.parts.count() * STEP_VALUES;
         &bytemuck::cast_slice(&self.lines)[which.start * size..which.end * size]
+    }
+
+    /// Some steps of a panel.
+    pub fn part_of_panel(&self, panel: usize, which: Range<usize>) -> &[u16] {
+        let size = self.parts.count() * STEP_VALUES;
+        &self.panels(panel..panel + 1)[which.start * size..which.end * size]
     }
 }
 

@@ -4,10 +4,12 @@
 //! each operand is off by at most 2^-9 of its size, evenly to both sides: a sum of products of noise by at most
 //! sqrt(2) 2^-9 / sqrt(3) of its norm, 0.16 %.
 
-use super::product::{HalfMatrix, HalfProduct, ProductTo, STEP, TILE, steps};
+use super::left::LeftRows;
+use super::product::{HalfMatrix, HalfProduct, ProductTo, TILE, steps};
 use super::unit::ReadyUnit;
-use super::values::{round, rounded};
-use super::{HalfFinish, HalfLayer, Unit, attention};
+use super::value_parts::rounded;
+use super::values::{round, split};
+use super::{HalfFinish, HalfLayer, Unit, ValueParts, attention};
 use crate::kernel::attention::{Heads, Rotation};
 use crate::kernel::pointwise::Activation;
 
@@ -24,6 +26,16 @@ fn units() -> Vec<Unit> {
         println!("this processor multiplies bf16 by {here:?} only: the other units are not tested");
     }
     here
+}
+
+/// What each unit multiplies.
+fn ways() -> Vec<(Unit, ValueParts)> {
+    let ways = [
+        (Unit::Amx, ValueParts::Whole),
+        (Unit::Amx, ValueParts::Rounded),
+        (Unit::Avx512, ValueParts::Rounded),
+    ];
+    ways.into_iter().filter(|(unit, _)| units().contains(unit)).collect()
 }
 
 /// Pseudo-random values in [-1, 1).
@@ -73,7 +85,24 @@ fn rounding_is_to_the_nearest_and_to_even_between_two() {
 }
 
 #[test]
-fn products_of_all_sizes_are_sums_of_rounded_values() {
+fn three_parts_are_all_of_a_value() {
+    let values = [noise(70, 9), vec![0.0, 1.0, f32::MIN_POSITIVE, 1.0 + f32::EPSILON, -3e38, 1e-30]].concat();
+    let steps = values.len().div_ceil(32);
+    let apart = 32 * steps;
+    let mut found = vec![7; 3 * apart];
+    split(&values, &mut found, [steps, 32, apart]);
+    for place in 0..apart {
+        let value = values.get(place).copied().unwrap_or(0.0);
+        let parts = [0, 1, 2].map(|part| found[part * apart + place]);
+        assert_eq!(parts, ValueParts::Whole.of(value), "{value}");
+        let sum: f64 = parts.map(|part| f64::from(f32::from_bits(u32::from(part) << 16))).iter().sum();
+        assert_eq!(sum, f64::from(value), "of the smallest values as of all others");
+    }
+    assert_eq!(ValueParts::Rounded.of(0.1)[0], rounded(0.1));
+}
+
+#[test]
+fn products_of_all_sizes_are_sums_of_rounded_or_whole_values() {
     for (m, k, n) in [
         (1, 1, 1),
         (16, 32, 32),
@@ -85,15 +114,17 @@ fn products_of_all_sizes_are_sums_of_rounded_values() {
         (29, 64, 32),
     ] {
         let (a, b) = (noise(m * k, 1), noise(n * k, 2));
-        let expected = plain(&as_rounded(&a), &as_rounded(&b), k);
-        let packed = HalfMatrix::new(k, n, |o, p| b[o * k + p]);
-        let (row, all) = (steps(k) * STEP + STEP, m.next_multiple_of(TILE));
-        // What is behind the last row and between rows is never looked at.
-        let mut left = vec![0x7fc0; all * row];
-        for (to, from) in left.chunks_exact_mut(row).zip(a.chunks_exact(k)) {
-            round(from, &mut to[..steps(k) * STEP]);
-        }
-        for unit in units() {
+        let all = m.next_multiple_of(TILE);
+        for (unit, parts) in ways() {
+            let expected = match parts {
+                ValueParts::Rounded => plain(&as_rounded(&a), &as_rounded(&b), k),
+                ValueParts::Whole => plain(&a, &b, k),
+            };
+            let packed = HalfMatrix::new(parts, k, n, |o, p| b[o * k + p]);
+            // What is behind the last row and between rows is never looked at.
+            let rows = LeftRows::new(parts, steps(k));
+            let mut left = vec![0x7fc0; rows.len(m)];
+            a.chunks_exact(k).enumerate().for_each(|(row, values)| rows.put(row, values, &mut left));
             let ready = ReadyUnit::new(unit);
             let (mut found, mut twice) = (vec![], vec![]);
             let columns: Vec<Vec<f32>> = (0..n.div_ceil(32))
@@ -102,7 +133,7 @@ fn products_of_all_sizes_are_sums_of_rounded_values() {
                     let product = |c: &mut [f32], add: bool| {
                         let (b, steps) = (packed.panels(panel..panel + 1), steps(k));
                         let to = ProductTo::Sums { c, c_row: 32, add };
-                        HalfProduct { m, steps, a: &left, a_row: row, b, next: &[], to }.run(&ready);
+                        HalfProduct { m, steps, a: rows.of(&left), b, next: &[], to }.run(&ready);
                     };
                     product(&mut c, false);
                     let once = c.clone();
@@ -115,7 +146,7 @@ fn products_of_all_sizes_are_sums_of_rounded_values() {
                 found.extend((0..n).map(|column| columns[column / 32][row * 32 + column % 32]));
             }
             let error = error(&found, &expected);
-            assert!(error < OF_SUMS, "{unit:?} {m} {k} {n}: {error:.1e}");
+            assert!(error < OF_SUMS, "{unit:?} {parts:?} {m} {k} {n}: {error:.1e}");
             assert!(twice.iter().all(|off| *off < 1e-4), "{unit:?} {m} {k} {n}: added to what is there");
         }
     }
@@ -123,27 +154,42 @@ fn products_of_all_sizes_are_sums_of_rounded_values() {
 
 #[test]
 fn a_linear_layer_is_finished_in_f32() {
-    for (rows, k, n) in [(1, 6, 5), (67, 96, 288), (300, 40, 33), (5, 1030, 70)] {
+    for (rows, k, n) in [(1, 6, 5), (67, 96, 288), (300, 40, 33), (5, 1030, 70), (40, 2100, 40)] {
         let (x, weight, bias) = (noise(rows * k, 3), noise(n * k, 4), noise(n, 5));
         let (scale, residual) = (noise(n, 6), noise(rows * n, 7));
         let scaled: Vec<f32> = weight.iter().enumerate().map(|(at, w)| w * scale[at / k]).collect();
         let sums = plain(&as_rounded(&x), &as_rounded(&scaled), k);
         let unrounded = plain(&x, &scaled, k);
+        let is_rectified = n % 2 == 0;
         let finished = |sums: &[f64]| -> Vec<f64> {
             let value = |(at, sum): (usize, &f64)| {
                 let sum = sum + f64::from(bias[at % n] * scale[at % n]);
-                sum / (1.0 + (-sum).exp()) + f64::from(residual[at])
+                let value = sum / (1.0 + (-sum).exp()) + f64::from(residual[at]);
+                if is_rectified { value.max(0.0) } else { value }
             };
             sums.iter().enumerate().map(value).collect()
         };
-        let layer = HalfLayer::linear(&weight, &bias, Some(&scale));
-        for unit in units() {
+        for (unit, parts) in ways() {
+            let shift = bias.iter().zip(&scale).map(|(bias, scale)| bias * scale).collect();
+            let layer = HalfLayer::linear(parts, &weight, Some(&scale), shift);
             let activation = Some(Activation::Silu);
-            let finish = HalfFinish { activation, residual: Some(&residual) };
-            let found = layer.over(unit, &x, finish);
+            let finish = |from: usize, rows: usize| HalfFinish {
+                activation,
+                residual: Some(&residual[from * n..][..rows * n]),
+                relu: is_rectified,
+            };
+            let found = layer.over(unit, &x, finish(0, rows));
             let [sums, rounding] = [error(&found, &finished(&sums)), error(&found, &finished(&unrounded))];
-            assert!(sums < OF_SUMS, "{unit:?} {rows} {k} {n}: {sums:.1e}");
-            assert!(rounding < OF_ROUNDING, "{unit:?} {rows} {k} {n}: {rounding:.1e}");
+            let [least, most] = match parts {
+                ValueParts::Rounded => [sums, rounding],
+                ValueParts::Whole => [rounding, rounding],
+            };
+            assert!(least < OF_SUMS, "{unit:?} {parts:?} {rows} {k} {n}: {least:.1e}");
+            assert!(most < OF_ROUNDING, "{unit:?} {parts:?} {rows} {k} {n}: {most:.1e}");
+            for row in 0..rows {
+                let alone = layer.over(unit, &x[row * k..][..k], finish(row, 1));
+                assert!(alone == found[row * n..][..n], "{unit:?} {parts:?}: row {row} alone is another");
+            }
         }
     }
 }

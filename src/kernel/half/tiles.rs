@@ -1,5 +1,7 @@
 //! The pieces in which matrices of bf16 are multiplied, and what becomes of their sums.
 
+use super::value_parts::ValueParts;
+
 /// Columns of a panel.
 pub const PANEL: usize = 32;
 /// Values of a row of the left-hand matrix that are multiplied at a time.
@@ -12,6 +14,8 @@ pub const STEP_VALUES: usize = PANEL * STEP;
 /// Some rows of one panel of a product.
 #[derive(Clone, Copy)]
 pub struct Tiles {
+    /// Whole values lie in tiles, others in rows.
+    pub parts: ValueParts,
     pub a: *const u16,
     pub a_row: usize,
     pub b: *const u16,

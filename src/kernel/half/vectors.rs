@@ -44,7 +44,7 @@ pub unsafe fn multiply(tiles: Tiles, rows: usize) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
 #[expect(clippy::needless_range_loop, reason = "rows of registers, by number")]
 unsafe fn some_rows<const R: usize>(tiles: Tiles, lead: usize) {
-    let Tiles { a, a_row, b, steps, to, mut ahead } = tiles;
+    let Tiles { a, a_row, b, steps, to, mut ahead, .. } = tiles;
     // SAFETY: the caller's: row `i` of the `R`, every pair of the panel, two vectors.
     unsafe {
         let mut sums = [[_mm512_setzero_ps(); 2]; R];
@@ -192,6 +192,30 @@ pub unsafe fn round(values: &[f32], to: &mut [u16]) {
             let bf16 = _mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, rest.as_ptr()));
             let bf16 = std::mem::transmute::<__m256bh, __m256i>(bf16);
             _mm256_mask_storeu_epi16(last.as_mut_ptr().cast(), mask, bf16);
+        }
+    }
+}
+
+/// The three parts of each of some values, in `steps` steps of 32, `each` values of bf16 from one to the next and `apart`
+/// from part to part; zeros where there are no more values.
+///
+/// # Safety
+/// The processor has AVX512-BF16; there is room for 32 values of each part of each step.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+pub unsafe fn split(values: &[f32], to: *mut u16, [steps, each, apart]: [usize; 3]) {
+    for place in 0..2 * steps {
+        let rest = values.get(16 * place..).unwrap_or_default();
+        let mask = if rest.len() < 16 { (1u16 << rest.len()) - 1 } else { u16::MAX };
+        // SAFETY: only the values of the mask are read; room is the caller's.
+        unsafe {
+            let mut value = _mm512_maskz_loadu_ps(mask, rest.as_ptr());
+            for part in 0..3 {
+                let bf16 = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(value));
+                let to = to.add(place / 2 * each + part * apart + place % 2 * 16);
+                _mm256_storeu_si256(to.cast(), bf16);
+                let near = _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(bf16));
+                value = _mm512_sub_ps(value, _mm512_castsi512_ps(near));
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::config::{Mlp, VitConfig};
 use super::positions;
-use crate::kernel::{self, Activation, Heads, Panels};
+use crate::kernel::{self, Activation, Heads, Panels, half::ValueParts};
 use crate::model::layers::{LaidOut, Linear};
 use crate::model::precision::EmbedPrecision;
 
@@ -235,8 +235,10 @@ impl Attention {
         if is_served(&qkv) {
             let turn = rotation.map(|PatchRotation { cos, sin }| kernel::Rotation { cos, sin });
             let heads = Heads { batch, tokens, count, width };
-            return match self.qkv.laid_out {
-                Some(LaidOut::Half(_)) => kernel::half::attend(qkv, heads, turn.as_ref()),
+            return match &self.qkv.laid_out {
+                Some(LaidOut::Half(layer)) if layer.weights.parts() == ValueParts::Rounded => {
+                    kernel::half::attend(qkv, heads, turn.as_ref())
+                }
                 _ => kernel::attention(qkv, heads, turn.as_ref()),
             };
         }

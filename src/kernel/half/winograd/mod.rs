@@ -9,10 +9,12 @@ mod tiles; // both transforms
 
 use std::ops::Range;
 
+use super::left::Left;
 use super::maps::HalfMaps;
 use super::product::{HalfMatrix, HalfProduct, MapFinish, PANEL, ProductTo, STEP, TILE, steps, whole_panels};
 use super::shares::Shares;
 use super::unit::{ReadyUnit, Unit};
+use super::value_parts::ValueParts;
 use super::values::room;
 use crate::kernel::scratch;
 use crate::kernel::shape::Shape;
@@ -43,7 +45,7 @@ impl HalfWinograd {
         assert!(inputs * 9 * outputs == weight.len() && scale.len() == outputs, "the weight");
         let matrix = |place: usize| {
             let value = |o: usize, i: usize| scale[o] * at_place(&weight[(o * inputs + i) * 9..][..9], place);
-            HalfMatrix::new(inputs, outputs, value)
+            HalfMatrix::new(ValueParts::Rounded, inputs, outputs, value)
         };
         Self { places: (0..PLACES).map(matrix).collect(), bias: whole_panels(bias) }
     }
@@ -116,8 +118,7 @@ impl HalfBlock<'_> {
                     HalfProduct {
                         m,
                         steps: row / STEP - 1,
-                        a: &left[at * place..][..place],
-                        a_row: row,
+                        a: Left::Rows { values: &left[at * place..][..place], row },
                         b: matrix.panels(panel..panel + 1),
                         next,
                         to: ProductTo::Sums {
