@@ -230,6 +230,23 @@ fn what_cannot_be_opened_says_why() {
         (&[("module._flat_param", &[4])], "consolidate"),
         (&[("stages.0.blocks.0.conv_dw.weight", kernel)], "ConvNeXt"),
         (&[("layers.0.blocks.0.attn.relative_position_bias_table", &[4, 2])], "Swin"),
+        (
+            &[
+                ("visual.conv1.weight", stem),
+                ("visual.layer1.0.conv1.weight", kernel),
+                ("visual.attnpool.k_proj.weight", &[2, 2]),
+            ],
+            "the network \"visual\" (torchvision names): it is CLIP's ResNet",
+        ),
+        (
+            &[
+                ("backbone.0.weight", stem),
+                ("backbone.3.0.conv1.weight", kernel),
+                ("backbone.3.0.shortcut.0.weight", &[2, 2, 1, 1]),
+            ],
+            "it is lightly's ResNet for CIFAR with its layers in a Sequential",
+        ),
+        (&[("blocks.0.attn.qkv.zero_point", &[1])], "it is quantised"),
         (&[("weight", &[2, 2])], "no ResNet or ViT was recognised among its 1 arrays (\"weight\""),
         (&[], "it holds no weights"),
         (

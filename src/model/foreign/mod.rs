@@ -13,7 +13,7 @@ mod refusal;
 mod resnet;
 mod transformer;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 
 pub use self::hints::Hints;
 pub use self::hub_layout::hub_layout;
@@ -63,7 +63,9 @@ pub fn read(arrays: &LooseArrays<'_>, hints: &Hints, wanted: Option<&str>) -> Re
     let (network, others) = networks::choose(arrays, wanted)?;
     network.ensure_float(arrays)?;
     let layers = network.layers(arrays);
-    let found = recognise(&layers, &network.naming.kind, hints).with_context(|| network.words())?;
+    let found = recognise(&layers, &network.naming.kind, hints)
+        .map_err(|error| refusal::likeness(arrays).map_or(error, Error::msg))
+        .with_context(|| network.words())?;
     let RecognisedNetwork { backbone, mut weights, input, usual, believed, assumed } = found;
     let head = head::find(arrays, &network.prefix, backbone.h_width(), |name| layers.uses(name));
     let head_words = match &head {

@@ -2,11 +2,26 @@
 
 use crate::model::loose::LooseArrays;
 
-/// What a part of a name gives away, and what to say.
-const SIGNS: [(&str, &str); 15] = [
+/// The same of networks that have names of others, which they are not.
+const LIKE_OTHERS: [(&str, &str); 2] = [
+    (
+        ".attnpool.",
+        "it is CLIP's ResNet, with a stem of three convolutions and attention in place of the mean; CLIP's transformers and \
+         plain ResNets are opened",
+    ),
+    (
+        ".3.0.shortcut.0.weight",
+        "it is lightly's ResNet for CIFAR with its layers in a Sequential, which applies no ReLU after the stem; save the \
+         ResNet itself",
+    ),
+];
+
+/// What a part of a name, with a point before it, gives away, and what to say.
+const SIGNS: [(&str, &str); 16] = [
     ("_flat_param", "it holds shards of FSDP: consolidate them into one state_dict first"),
     ("flat_param", "it holds shards of FSDP: consolidate them into one state_dict first"),
     ("_packed_params", "it is quantised; expected floating-point weights"),
+    (".zero_point", "it is quantised; expected floating-point weights"),
     (
         "relative_position_bias_table",
         "it is a Swin transformer; ResNets and plain vision transformers (ViT) are opened",
@@ -38,11 +53,7 @@ pub fn why(arrays: &LooseArrays<'_>) -> String {
     if !arrays.values().any(|array| array.is_float()) {
         return "it holds no weights: no arrays of floating-point numbers were found in it".into();
     }
-    let sign = SIGNS.iter().find_map(|(part, words)| {
-        let name = arrays.keys().find(|name| name.contains(part))?;
-        Some(format!("{words} (\"{name}\")"))
-    });
-    sign.unwrap_or_else(|| {
+    sign(&SIGNS, arrays).unwrap_or_else(|| {
         let first: Vec<String> = arrays.keys().take(3).map(|name| format!("\"{name}\"")).collect();
         format!(
             "no ResNet or ViT was recognised among its {} arrays ({}, ...): expected names as torchvision, timm or \
@@ -50,5 +61,17 @@ pub fn why(arrays: &LooseArrays<'_>) -> String {
             arrays.len(),
             first.join(", ")
         )
+    })
+}
+
+/// What it is in truth, where a network was recognised by its names and then turned out to be none such.
+pub fn likeness(arrays: &LooseArrays<'_>) -> Option<String> {
+    sign(&LIKE_OTHERS, arrays)
+}
+
+fn sign(signs: &[(&str, &str)], arrays: &LooseArrays<'_>) -> Option<String> {
+    signs.iter().find_map(|(part, words)| {
+        let name = arrays.keys().find(|name| format!(".{name}").contains(part))?;
+        Some(format!("{words} (\"{name}\")"))
     })
 }
