@@ -146,12 +146,7 @@ impl Embedder {
         precision.ensure_on(device)?;
         let model = store::open(spec, device)?;
         let (budget, footprint) = (memory::budget(), Footprint::of(&model.info));
-        // As they are, and laid out.
-        let weights = match precision {
-            EmbedPrecision::F32 => footprint.weights.saturating_mul(2),
-            EmbedPrecision::Bf16 => footprint.weights.saturating_mul(3) / 2,
-        };
-        let one = budget.with_weights(footprint.embedding, weights);
+        let one = budget.with_weights(footprint.embedding, precision.with_laid_out(footprint.weights));
         let side = model.info.input;
         let what = || format!("embedding one {side} x {side} patch with {}", model.name);
         if kernel::runs_on(device) {
@@ -188,7 +183,8 @@ impl Embedder {
         let budget = memory::budget();
         let room = match kernel::runs_on(device) {
             true => {
-                budget.network().saturating_sub(budget.with_weights(0, footprint.weights.saturating_mul(2)))
+                let weights = precision.with_laid_out(footprint.weights);
+                budget.network().saturating_sub(budget.with_weights(0, weights))
             }
             false => GPU_BATCH,
         };

@@ -230,14 +230,15 @@ impl Encoder {
         Self { backbone, projector, laid_out: None }
     }
 
-    /// The same network for evaluation on the CPU alone: its backbone computes in that precision, with weights that are laid
-    /// out once, which takes their memory again (in bf16 half of it). Its projector stays in float32.
+    /// The same network for evaluation on the CPU alone: its backbone computes in that precision, its projector in float32,
+    /// with weights that are laid out once, which takes memory of its own ([`EmbedPrecision::with_laid_out`]).
     pub fn laid_out(mut self, precision: EmbedPrecision) -> Self {
         self.laid_out = Some(precision);
         match &mut self.backbone {
             BackboneNetwork::ResNet(resnet) => resnet.lay_out(precision),
             BackboneNetwork::Transformer(vit) => vit.lay_out(precision),
         }
+        self.projector.lay_out();
         self
     }
 

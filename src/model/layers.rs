@@ -288,8 +288,8 @@ impl Linear {
         self.bias.as_ref().map_or_else(zeros, Param::val)
     }
 
-    /// From now on a transformer's evaluation on the CPU computes this, and by products of bf16 the factor of each output
-    /// after it, with weights that are laid out once.
+    /// From now on evaluation on the CPU computes this, and by products of bf16 the factor of each output after it, with weights
+    /// that are laid out once.
     pub fn lay_out(&mut self, scale: Option<Tensor<1>>, precision: EmbedPrecision) {
         let (weight, mut bias) = (weight_values(self.weight.val()), weight_values(self.shift()));
         let parts = match precision {

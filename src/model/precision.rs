@@ -18,6 +18,16 @@ pub enum EmbedPrecision {
 }
 
 impl EmbedPrecision {
+    /// Bytes that `weights` bytes of float32 take at most once they are laid out beside.
+    pub fn with_laid_out(self, weights: u64) -> u64 {
+        let halves = match self {
+            EmbedPrecision::F32 if kernel::half::is_faster_in_parts() => 5,
+            EmbedPrecision::F32 => 4,
+            EmbedPrecision::Bf16 => 3,
+        };
+        weights.saturating_mul(halves) / 2
+    }
+
     /// Passes what can be computed on `device`.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::layers::{BatchNorm, Linear, Mode};
+use super::precision::EmbedPrecision;
 use super::watch::{Unwatched, Watch};
 
 /// What stands between the layers of a projector and after the last one.
@@ -63,6 +64,11 @@ impl Projector {
             ProjectorLayer { linear, bn: is_normalized(index).then(|| BatchNorm::new(to, device)) }
         });
         Self { layers: layers.collect(), form }
+    }
+
+    /// From now on evaluation on the CPU takes weights that are laid out once, in float32.
+    pub fn lay_out(&mut self) {
+        self.layers.iter_mut().for_each(|layer| layer.linear.lay_out(None, EmbedPrecision::F32));
     }
 
     /// The output of each hidden layer (after its activation) and, last, z.

@@ -71,7 +71,7 @@ impl HalfLayer {
         }
         let parts = self.weights.parts();
         let all_steps = steps(width);
-        // ValueParts of about the same depth.
+        // Parts of about the same depth.
         let passes = if parts == ValueParts::Whole { all_steps.div_ceil(DEPTH).max(1) } else { 1 };
         let depth = all_steps.div_ceil(passes);
         let left = LeftRows::new(parts, depth);
