@@ -267,7 +267,7 @@ fn a_bank_that_is_being_written_is_followed_and_what_its_writer_leaves_is_embedd
     );
 
     add(&mut writer, &whole, 0..2);
-    started.engine.send(Command::OpenBank { folder: growing.clone() });
+    started.engine.send(Command::OpenBank { folder: growing });
     let searched =
         |images| move |shown: &Snapshot| shown.galleries.as_ref().is_some_and(|view| view.images == images);
     let shown = started.until("what is there", searched((2, 6)));
