@@ -246,6 +246,19 @@ impl VectorCache {
         }
     }
 
+    /// Removes some files of the bank or codes in `folder`, which is one of these, and it with the last of them, unless
+    /// somebody writes there.
+    pub fn discard_files(&self, folder: &Path, files: &[PathBuf]) {
+        let Ok(_lock) = FolderLock::take(folder) else { return };
+        files.iter().filter(|file| file.parent() == Some(folder)).for_each(|file| files::remove(file));
+        let entries = fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+        let is_empty = entries.filter(|path| !path.ends_with(files::LOCK_FILE)).count() == 0;
+        drop(_lock);
+        if is_empty {
+            self.discard(folder);
+        }
+    }
+
     /// Removes every bank that nobody writes, all codes, and every link. Returns what is left.
     pub fn clear(&self) -> CacheUse {
         for bank in self.kept() {

@@ -136,7 +136,15 @@ pub(super) fn read_hashes(folder: &Path, images: usize) -> Result<Vec<Option<Pix
             )
         })
     };
-    read_records(folder)?.iter().take(images).enumerate().map(hash).collect()
+    let records = read_records(folder)?;
+    anyhow::ensure!(
+        records.len() >= images,
+        "{} has hashes of {} images; expected {images}: it was cut. `bagssl bank hash {}` computes them again",
+        pixels_path(folder).display(),
+        records.len(),
+        folder.display()
+    );
+    records.iter().take(images).enumerate().map(hash).collect()
 }
 
 /// File of the hashes.
@@ -182,6 +190,23 @@ fn read_records(folder: &Path) -> Result<Vec<[u8; RECORD]>> {
 /// Of the first `images` images, the places whose record is damaged.
 pub(super) fn damaged_records(folder: &Path, images: usize) -> Result<Vec<usize>> {
     let records = read_records(folder)?;
-    let damaged = |(place, record): (usize, &[u8; RECORD])| hash_in(record).is_none().then_some(place);
-    Ok(records.iter().take(images).enumerate().filter_map(damaged).collect())
+    // What was cut off since is damaged too.
+    let is_damaged = |place: &usize| records.get(*place).is_none_or(|record| hash_in(record).is_none());
+    Ok((0..images).filter(is_damaged).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_that_were_cut_off_are_told_and_computed_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let records = [0, 1].map(|place| record(place, Some(PixelHash([7; HASH]))).1);
+        std::fs::write(pixels_path(folder.path()), records.concat()).unwrap();
+        assert_eq!(read_firsts(folder.path(), 2).unwrap()[..], [0, 0]);
+        let error = read_firsts(folder.path(), 3).unwrap_err().to_string();
+        assert!(error.contains("2 images; expected 3") && error.contains("bagssl bank hash"), "{error}");
+        assert_eq!(damaged_records(folder.path(), 4).unwrap(), [2, 3]);
+    }
 }

@@ -343,6 +343,11 @@ impl<'a> StoredSpace<'a> {
         }
     }
 
+    /// Whether a row takes part in searches. Panics beyond [`Bank::patches`].
+    pub fn has(&self, row: usize) -> bool {
+        self.searchable_in(row..row + 1) == 1
+    }
+
     /// Its index in the spec.
     pub fn index(&self) -> usize {
         self.index

@@ -231,21 +231,26 @@ impl Extraction {
             Ok(image) => Some(Arc::new(image)),
             Err(error) => return Pending::unreadable(place, error),
         };
-        let banks = self.known.banks();
-        let KnownCells { has, vectors, .. } = self.known.of_image(&self.plan.spec, &self.plan.images[place]);
-        if self.known.banks() != banks {
-            // A damaged bank holds nothing: images of it are to be read.
-            self.images = None;
-        }
+        let KnownCells { has, vectors, .. } = self.known_cells(place);
         let cells: Vec<u32> = (0..has.len()).filter(|cell| !has[*cell]).map(|cell| cell as u32).collect();
         self.reused_patches += has.len() - cells.len();
         Pending { place, image: Ok(image), hold: Some(hold), pixels, cells, taken: 0, fresh: 0, vectors }
     }
 
+    /// What is known of an image. Where a bank turned out to be damaged it holds nothing from then on: another reader is to
+    /// begin, which does not leave its images out.
+    fn known_cells(&mut self, place: usize) -> KnownCells {
+        let banks = self.known.banks();
+        let cells = self.known.of_image(&self.plan.spec, &self.plan.images[place]);
+        if self.known.banks() != banks {
+            self.images = None;
+        }
+        cells
+    }
+
     /// An image whose vectors are all known, without reading it; `None` if they turn out not to be: it is read after all.
     fn take_over(&mut self, place: usize) -> Option<Pending> {
-        let KnownCells { has, vectors, pixels } =
-            self.known.of_image(&self.plan.spec, &self.plan.images[place]);
+        let KnownCells { has, vectors, pixels } = self.known_cells(place);
         if has.contains(&false) {
             // Another reader, which does not leave it out.
             self.to_be_read.insert(place);
@@ -354,5 +359,53 @@ impl Extraction {
     /// What is being extracted.
     pub fn plan(&self) -> &ExtractPlan {
         &self.plan
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bank::{Bank, BankWriter, Dtype};
+    use crate::dataset::{Split, open};
+    use crate::model::{Space, store};
+    use crate::patch::PatchGrid;
+    use crate::progress::CancelToken;
+    use burn::tensor::Device;
+    use std::path::Path;
+
+    /// A bank of so many images beside what is `known`, and how many patches of it were embedded.
+    fn embedded(folder: &Path, images: usize, known: Vec<Bank>) -> (Bank, usize) {
+        let data: Arc<dyn Dataset> = open("demo", Some(Split::Test)).unwrap().into();
+        let device = Device::flex();
+        let embedder = Embedder::new(store::open(&"demo".into(), &device).unwrap(), &device);
+        let grid = PatchGrid::new(32, 16).unwrap();
+        let plan = ExtractPlan::new(&embedder, data.as_ref(), Some(images), grid, &[Space::H], Dtype::F16);
+        let plan = plan.unwrap();
+        let writer = BankWriter::create_or_resume(folder, &plan.spec, &plan.images, &CancelToken::default());
+        let mut writer = writer.unwrap().0;
+        let mut extraction = Extraction::of(plan, data, (0..images).collect(), Known::of(known)).unwrap();
+        while !extraction.is_finished() {
+            extraction.advance(&embedder, &mut writer, 64).unwrap();
+        }
+        writer.finish().unwrap();
+        (Bank::open(folder).unwrap(), extraction.patches())
+    }
+
+    #[test]
+    fn where_one_of_two_known_banks_is_damaged_the_rest_is_embedded() {
+        let temp = tempfile::tempdir().unwrap();
+        let [many, few, all] = ["many", "few", "all"].map(|name| temp.path().join(name));
+        let (whole, count) = embedded(&many, 8, vec![]);
+        assert_eq!(count, 8 * 9);
+        let (few, count) = embedded(&few, 4, vec![whole.clone()]);
+        assert_eq!(count, 0);
+        // A byte of the second image that both have: the other supplies it, and the four that only this one had are embedded.
+        let second = whole.rows_of_image(few.images()[1].index as usize).unwrap().start;
+        let path = many.join("h.f16");
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[2 * second * whole.width("h").unwrap() + 9] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        let (again, count) = embedded(&all, 8, vec![Bank::open(&many).unwrap(), few]);
+        assert_eq!((again.searchable(), count), (8 * 9, 4 * 9));
     }
 }

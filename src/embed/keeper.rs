@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,8 @@ const IMAGES: usize = 100_000;
 /// Writes images into a bank of the cache as they come, each once; ends where the disk fails or is nearly full.
 pub struct Keeper {
     sender: Option<Sender<KeptImage>>,
+    /// So many images are there already, as far as its manifest says.
+    kept: Arc<AtomicUsize>,
     room: Arc<Room>,
     cancel: CancelToken,
     thread: Option<JoinHandle<()>>,
@@ -58,18 +61,19 @@ impl Keeper {
         let (sender, receiver) = unbounded();
         let cancel = CancelToken::default();
         let (spec, searched) = (plan.spec.clone(), plan.images.len());
-        let (data, token) = (data.clone(), cancel.clone());
+        let (data, token, kept) = (data.clone(), cancel.clone(), Arc::new(AtomicUsize::new(0)));
+        let there = kept.clone();
         let work = move || {
             let (spec, images) = ExtractPlan::of_more(spec, data.as_ref(), searched.max(IMAGES));
             drop(data);
             let folder = cache.place(&spec);
             let shelf = Shelf { cache, spec, images, folder };
-            if let Err(error) = shelf.keep(&receiver, &token) {
+            if let Err(error) = shelf.keep(&receiver, &there, &token) {
                 log::info!("vectors are not kept in {}: {error:#}", shelf.folder.display());
             }
         };
         let thread = thread::Builder::new().name("keep".into()).spawn(work).ok()?;
-        Some(Self { sender: Some(sender), room: Room::new(WAITING), cancel, thread: Some(thread) })
+        Some(Self { sender: Some(sender), kept, room: Room::new(WAITING), cancel, thread: Some(thread) })
     }
 
     /// Nothing more comes: what came is written, and nobody waits for it.
@@ -79,6 +83,10 @@ impl Keeper {
 
     fn send(&mut self, place: usize, pixels: Option<PixelHash>, rows: Result<Vec<Vec<f32>>, String>) {
         let Some(sender) = &self.sender else { return };
+        // Until what is there has been looked through nothing is taken, and whoever embeds would wait for it.
+        if place < self.kept.load(Ordering::Relaxed) {
+            return;
+        }
         let values: usize = rows.iter().flatten().map(Vec::len).sum();
         let hold = self.room.take(4 * values as u64);
         if sender.send(KeptImage { place, pixels, rows, _hold: hold }).is_err() {
@@ -99,10 +107,17 @@ impl Drop for Keeper {
 }
 
 impl Shelf {
-    fn keep(&self, receiver: &Receiver<KeptImage>, cancel: &CancelToken) -> anyhow::Result<()> {
-        self.make_way();
+    /// `there` is told how many images are there before these are looked through.
+    fn keep(
+        &self,
+        receiver: &Receiver<KeptImage>,
+        there: &AtomicUsize,
+        cancel: &CancelToken,
+    ) -> anyhow::Result<()> {
+        there.store(self.make_way(), Ordering::Relaxed);
         let opened = BankWriter::create_or_resume(&self.folder, &self.spec, &self.images, cancel)?;
         let (mut writer, mut kept) = opened;
+        there.store(kept, Ordering::Relaxed);
         if writer.damaged().len() + writer.unread().len() > 0 {
             drop(writer);
             self.cache.discard(&self.folder);
@@ -134,11 +149,19 @@ impl Shelf {
     }
 
     /// Removes what lies in the bank's place and is none that can be read, as one of another version: nothing would be kept
-    /// there for as long as it does.
-    fn make_way(&self) {
-        let is_none = |error: anyhow::Error| !files::is_read_error(&error);
-        if Bank::is_at(&self.folder) && Bank::open(&self.folder).is_err_and(is_none) {
-            self.cache.discard(&self.folder);
+    /// there for as long as it does. How many images one that can be read holds.
+    fn make_way(&self) -> usize {
+        if !Bank::is_at(&self.folder) {
+            return 0;
+        }
+        match Bank::open(&self.folder) {
+            Ok(bank) => bank.complete_images(),
+            Err(error) => {
+                if !files::is_read_error(&error) {
+                    self.cache.discard(&self.folder);
+                }
+                0
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use crate::bank::{BankSink, BankSpec, BankWriter, Dtype, ImageEntry, VectorCache
 use crate::dataset::Dataset;
 use crate::patch::PatchGrid;
 use crate::progress::CancelToken;
+use crate::tiles::ImageTiles;
 
 /// The place of such a bank in the cache.
 pub struct ImageShelf {
@@ -16,19 +17,20 @@ pub struct ImageShelf {
 }
 
 impl ImageShelf {
-    /// Of the patches on `grid` of image `index` of `data`, in `spaces`, embedded as `plan` embeds them; `None` where it does
-    /// not embed all of these, or none of its patches fits on the image.
+    /// Of the patches on `grid` of image `index` of `data`, in `spaces`, embedded as `plan` embeds them, this image in
+    /// `tiles`; `None` where it does not embed all of these, or none of its patches fits on the image.
     pub fn new(
         cache: &VectorCache,
         plan: &ExtractPlan,
         (data, index): (&dyn Dataset, usize),
-        grid: PatchGrid,
+        (grid, tiles): (PatchGrid, Option<ImageTiles>),
         spaces: &[String],
     ) -> Option<Self> {
         let image = plan.of_image(data, index).ok()?.images.pop()?;
         let planned = |name: &String| plan.spec.spaces.iter().find(|space| space.name == *name).cloned();
         let mut spec = plan.spec.clone();
-        (spec.grid, spec.dtype) = (grid, Dtype::F32);
+        // Those of the plan are of its own images, of which all may be smaller, or others larger.
+        (spec.grid, spec.dtype, spec.tiles) = (grid, Dtype::F32, tiles);
         spec.spaces = spaces.iter().map(planned).collect::<Option<_>>()?;
         spec.data.limit = Some(1);
         (grid.patch == plan.spec.grid.patch).then(|| Self { cache: cache.clone(), spec, image })
@@ -80,10 +82,11 @@ mod tests {
         let spaces = [Space::H, Space::Z];
         // The galleries' plan is on another grid, of other images.
         let plan = ExtractPlan::new(&embedder, data.as_ref(), Some(3), grid(7), &spaces, Dtype::F16).unwrap();
-        let shelf = |index: usize, stride: u32, spaces: &[&str]| {
+        let tiled = |index: usize, stride: u32, tiles: Option<ImageTiles>, spaces: &[&str]| {
             let spaces: Vec<String> = spaces.iter().map(|space| (*space).into()).collect();
-            ImageShelf::new(&cache, &plan, (data.as_ref(), index), grid(stride), &spaces)
+            ImageShelf::new(&cache, &plan, (data.as_ref(), index), (grid(stride), tiles), &spaces)
         };
+        let shelf = |index: usize, stride: u32, spaces: &[&str]| tiled(index, stride, None, spaces);
         let here = shelf(5, 8, &["z", "h"]).unwrap();
         assert!(here.find().is_none(), "nothing yet");
         let (height, width) = data.dimensions(5);
@@ -99,6 +102,8 @@ mod tests {
         let finer = shelf(5, 4, &["h"]).unwrap().find().unwrap();
         assert_eq!(finer.has.iter().filter(|has| **has).count(), count, "the rest is embedded");
         assert!(shelf(6, 8, &["h"]).unwrap().find().is_none(), "another image");
+        let tiles = Some(ImageTiles { side: 32, overlap: 8 });
+        assert!(tiled(5, 8, tiles, &["h"]).unwrap().find().is_none(), "it went through otherwise");
         assert!(shelf(5, 8, &["stage3"]).is_none(), "nobody embeds it");
         assert!(cache.find(&plan.spec).is_empty(), "galleries do not look through such banks");
         // Other positions lie beside them, the same in other spaces in their place; what is damaged is not kept.

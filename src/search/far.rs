@@ -112,6 +112,8 @@ pub(super) fn by_index(
         format!("space {space} has no index; `bagssl bank index` makes it, --search exact does without")
     })?;
     let one = |question: &Question| {
+        // A snapshot of its own: what was read for those before it is let go once that is enough.
+        let bank = &bank.clone();
         let job = TopKJob::new(bank, space, &question.query, k, &question.options)?;
         near(&job, source, facts.candidates)
     };

@@ -8,11 +8,12 @@ use super::far;
 use super::gpu::Gpu;
 use super::many::{Question, top_k_many};
 use super::map::{KnownRows, Mirror};
-use super::quantised::{Quantised, StaleCodes};
+use super::quantised::{Quantised, RowCodes, StaleCodes};
 use super::recall::MeasuredRecall;
 use super::topk::{Hit, TopKJob};
 use crate::bank::Bank;
 use crate::device::OpenDevice;
+use crate::files;
 
 /// Below this the CPU answers sooner than a GPU could be asked, bytes.
 const LEAST_BYTES: usize = 1 << 20;
@@ -81,6 +82,11 @@ impl Processor {
         Some(found.map(|found| found.into_iter().map(|(hits, _)| hits).collect()))
     }
 
+    /// The codes that it searches by.
+    pub fn codes(&self) -> impl Iterator<Item = &RowCodes> {
+        self.codes.iter().map(Quantised::codes)
+    }
+
     fn codes_of(&self, bank: &Bank, space: &str) -> Option<&Quantised> {
         self.codes.iter().find(|codes| codes.codes().is_of(bank, space))
     }
@@ -103,7 +109,10 @@ impl Processor {
         let width = bank.width(space)?;
         if let Some(codes) = self.codes_of(bank, space) {
             match codes.top_k_many(bank, questions, k) {
-                Err(error) if error.is::<StaleCodes>() => log::warn!("{error:#}; all rows are compared"),
+                // Where it is the bank itself that cannot be read, comparing says so.
+                Err(error) if error.is::<StaleCodes>() || files::is_read_error(&error) => {
+                    log::warn!("{error:#}; all rows are compared");
+                }
                 found => return Ok(found?.into_iter().map(|found| found.hits).collect()),
             }
         }

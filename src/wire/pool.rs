@@ -34,6 +34,11 @@ impl WirePool {
     pub fn for_the_screen() -> Self {
         Self { reduces: true, ..Self::default() }
     }
+
+    /// Whether the other end holds `picture`, so that its name is enough.
+    pub fn holds(&self, picture: &Image) -> bool {
+        self.pictures.get(&key_of(picture)).is_some()
+    }
 }
 
 impl WirePool {

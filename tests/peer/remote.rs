@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bagssl::engine::remote::{FarPlace, connect};
-use bagssl::engine::{Command, EngineHandle, QuerySpec, Snapshot, Split};
+use bagssl::engine::{Command, EngineHandle, GalleryView, QuerySpec, Snapshot, Split};
 use bagssl::gui::frame_time::measure_engine;
 use bagssl::patch::PatchRef;
 use bagssl::progress::CancelToken;
@@ -70,7 +70,8 @@ fn main() -> anyhow::Result<()> {
     let shown = until(&engine, &bell, is_whole);
     let (data, size) =
         (shown.data.as_ref().expect("data").id, shown.config.as_ref().expect("settings").grid.patch);
-    let (mut maps, mut galleries, mut received, mut sent) = (vec![], vec![], vec![], vec![]);
+    let (mut maps, mut order, mut galleries, mut received, mut sent) =
+        (vec![], vec![], vec![], vec![], vec![]);
     for click in 0..clicks {
         let before = bytes(&engine, &bell);
         let (y, x) = ((click * 5 % 30) as u32, (click * 11 % 30) as u32);
@@ -79,7 +80,14 @@ fn main() -> anyhow::Result<()> {
         engine.send(Command::Query { id, data, query, image });
         until(&engine, &bell, |shown| shown.query.as_ref().is_some_and(|query| query.id == id));
         maps.push(1000.0 * clock.elapsed().as_secs_f64());
-        until(&engine, &bell, |shown| shown.galleries.as_ref().is_some_and(|found| found.query_id == id));
+        let found = |shown: &Snapshot, whole: bool| {
+            let is_found =
+                |found: &Arc<GalleryView>| found.query_id == id && !(whole && found.pictures_follow);
+            shown.galleries.as_ref().is_some_and(is_found)
+        };
+        until(&engine, &bell, |shown| found(shown, false));
+        order.push(1000.0 * clock.elapsed().as_secs_f64());
+        until(&engine, &bell, |shown| found(shown, true));
         galleries.push(1000.0 * clock.elapsed().as_secs_f64());
         let after = bytes(&engine, &bell);
         received.push((after.0 - before.0) as f64 / 1000.0);
@@ -88,7 +96,8 @@ fn main() -> anyhow::Result<()> {
     let round_trip = engine.snapshot().link.as_ref().and_then(|link| link.round_trip).unwrap_or_default();
     println!("a question and its answer: {:.1} ms", 1000.0 * round_trip.as_secs_f64());
     tell("click to the maps of another patch", "ms", &mut maps);
-    tell("click to its galleries in two spaces", "ms", &mut galleries);
+    tell("click to its galleries in two spaces, with the pictures of the nearest", "ms", &mut order);
+    tell("click to all their pictures", "ms", &mut galleries);
     tell("came for a click", "kB", &mut received);
     tell("went for a click, two seconds of questions and acknowledgements in it", "bytes", &mut sent);
     drop(engine);

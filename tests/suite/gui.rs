@@ -261,6 +261,7 @@ pub fn gallery_view(query_id: u64, query: PatchRef) -> GalleryView {
         images: (24, 24),
         guests: 0,
         way: None,
+        pictures_follow: false,
     }
 }
 

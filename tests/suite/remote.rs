@@ -65,7 +65,9 @@ fn ask(started: &Started, id: u64, source: impl Into<Source>, image: usize) -> A
 
 /// Whether query `id` is answered from all patches, those of its own image beside the sample among them, which come last.
 fn is_answered(shown: &Snapshot, id: u64, guests: usize) -> bool {
-    let is_asked = |galleries: &Arc<GalleryView>| galleries.query_id == id && galleries.guests == guests;
+    let is_asked = |galleries: &Arc<GalleryView>| {
+        galleries.query_id == id && galleries.guests == guests && !galleries.pictures_follow
+    };
     shown.galleries.as_ref().is_some_and(is_asked) && is_complete(shown)
 }
 

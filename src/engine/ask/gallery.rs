@@ -35,6 +35,8 @@ pub struct GalleryView {
     pub guests: usize,
     /// How the bank was searched, where it has codes and there is a choice.
     pub way: Option<SearchWay>,
+    /// Whether pictures are still on their way from another machine: until then one pixel of its mean colour stands for each.
+    pub pictures_follow: bool,
 }
 
 /// The neighbours of a query in one space, best first, the query itself left out.

@@ -118,10 +118,6 @@ pub fn compare(request: &CompareRequest, mut job: Job<'_>) -> anyhow::Result<Com
         format!("{a} and {b} cannot be compared")
     })?;
     let banks = whole.each_ref().map(|bank| bank.first_images(images));
-    let queries = match &request.queries {
-        Queries::Named(places) => named(&banks, places)?,
-        Queries::Sample(count) => sampled(&banks, *count, job.seed)?,
-    };
     let [a, b] = &banks;
     let in_both = a.spaces().filter(|space| b.spaces().any(|other| other == *space));
     let wanted = match request.spaces.as_slice() {
@@ -132,6 +128,10 @@ pub fn compare(request: &CompareRequest, mut job: Job<'_>) -> anyhow::Result<Com
         !wanted.is_empty(),
         "the two banks have no space in common; `bagssl bank info` names those of each"
     );
+    let queries = match &request.queries {
+        Queries::Named(places) => named(&banks, places)?,
+        Queries::Sample(count) => sampled(&banks, &wanted, *count, job.seed)?,
+    };
     // Codes are of all that a bank holds.
     let codes = (wanted.as_slice(), request.cache.as_ref());
     let [first, second] = &whole;
@@ -221,16 +221,14 @@ fn named(banks: &[Bank; 2], places: &[(usize, u32, u32)]) -> anyhow::Result<Vec<
     places.iter().map(row).collect()
 }
 
-/// A patch of each of `count` images that both banks have embedded.
-fn sampled(banks: &[Bank; 2], count: usize, seed: u64) -> anyhow::Result<Vec<usize>> {
-    let is_skipped = |image: &usize| {
-        let skipped = |bank: &Bank| bank.skipped().iter().any(|other| other.image as usize == *image);
-        banks.iter().any(skipped)
-    };
-    let rows = |image: &usize| banks[0].rows_of_image(*image);
+/// A patch of each of `count` images, one with a vector in all of `spaces` of both banks.
+fn sampled(banks: &[Bank; 2], spaces: &[String], count: usize, seed: u64) -> anyhow::Result<Vec<usize>> {
+    let stored = banks.iter().flat_map(|bank| spaces.iter().map(|space| bank.space(space)));
+    let stored = stored.collect::<anyhow::Result<Vec<_>>>()?;
+    let has = |row: &usize| stored.iter().all(|space| space.has(*row));
+    let rows = |image: &usize| banks[0].rows_of_image(*image).unwrap_or_default();
     let all = banks[0].images().iter().map(|image| image.index as usize);
-    let mut images: Vec<usize> =
-        all.filter(|image| !is_skipped(image) && rows(image).is_ok_and(|rows| !rows.is_empty())).collect();
+    let mut images: Vec<usize> = all.filter(|image| rows(image).any(|row| has(&row))).collect();
     ensure!(
         images.len() >= count,
         "the banks have {} images in common to ask about; expected {count}: ask for fewer queries",
@@ -242,7 +240,11 @@ fn sampled(banks: &[Bank; 2], count: usize, seed: u64) -> anyhow::Result<Vec<usi
     images.shuffle(&mut dice);
     images.truncate(count);
     images.sort_unstable();
-    images.iter().map(|image| Ok(dice.random_range(rows(image)?))).collect()
+    let mut one_of = |image: &usize| {
+        let rows: Vec<usize> = rows(image).filter(has).collect();
+        rows[dice.random_range(0..rows.len())]
+    };
+    Ok(images.iter().map(&mut one_of).collect())
 }
 
 /// What the neighbours of each of `rows` have in common in both banks.
@@ -415,5 +417,22 @@ mod tests {
         let longer = broken("longer", 10, &[2, 9]);
         let report = run([&a, &longer], Queries::Sample(3)).unwrap();
         assert_eq!((report.searched, report.total), (16, 32));
+    }
+
+    #[test]
+    fn patches_without_a_vector_are_not_asked_about() {
+        let temp = tempfile::tempdir().unwrap();
+        let holes = |name: &str, hole: usize| {
+            bank(temp.path(), name, 8, 4, move |row| match row % 4 == hole || row < 4 {
+                true => f32::NAN,
+                false => 0.05 * row as f32,
+            })
+        };
+        let (a, b) = (holes("a", 1), holes("b", 2));
+        let report = run([&a, &b], Queries::Sample(7)).unwrap();
+        let is_there = |patch: &PatchRef| patch.image > 0 && (patch.x == 0) == (patch.y == 0);
+        assert!(report.queries.iter().all(is_there), "{:?}", report.queries);
+        let error = format!("{:#}", run([&a, &b], Queries::Sample(8)).unwrap_err());
+        assert!(error.contains("7 images in common"), "{error}");
     }
 }

@@ -281,7 +281,7 @@ impl Open {
 
     /// Where the vectors of `maps` are kept, if anywhere.
     pub fn shelf(&self, maps: &ImageMaps) -> Option<ImageShelf> {
-        self.growing.as_ref()?.shelf(self.cache.as_ref()?, maps)
+        self.growing.as_ref()?.shelf(self.cache.as_ref()?, maps, self.embedder.as_ref()?)
     }
 
     /// The bank that is open, if its vectors are those of the model, or no model is there.

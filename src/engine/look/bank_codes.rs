@@ -1,10 +1,13 @@
 //! Codes of a bank that is open: they may be made while it is, as by `bank index`.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::bank::{Bank, VectorCache};
 use crate::search::{Processor, Quantised};
+
+/// How often it is noted that codes in the cache are in use, so that others go before them.
+const NOTED_EVERY: Duration = Duration::from_secs(60);
 
 /// What searches a bank by the codes that there are of it.
 #[derive(Clone)]
@@ -19,6 +22,20 @@ struct FoundCodes {
     /// Of each space, when its codes were written.
     written: Vec<Option<SystemTime>>,
     processor: Option<Arc<Processor>>,
+    /// When it was last noted that they are in use.
+    noted: Option<Instant>,
+}
+
+impl FoundCodes {
+    fn note_use(&mut self, cache: &VectorCache) {
+        let Some(processor) = &self.processor else { return };
+        if self.noted.is_some_and(|noted| noted.elapsed() < NOTED_EVERY) {
+            return;
+        }
+        let kept = processor.codes().filter(|codes| codes.elsewhere().is_some());
+        kept.for_each(|codes| cache.note_use(codes.path()));
+        self.noted = Some(Instant::now());
+    }
 }
 
 impl BankCodes {
@@ -47,7 +64,10 @@ impl BankCodes {
             };
             let codes: Vec<Quantised> = bank.spaces().filter_map(of_space).collect();
             let processor = (!codes.is_empty()).then(|| Arc::new(Processor::by_codes(codes)));
-            *found = FoundCodes { written, processor };
+            *found = FoundCodes { written, processor, noted: None };
+        }
+        if let Some(cache) = cache {
+            found.note_use(cache);
         }
         found.processor.clone()
     }

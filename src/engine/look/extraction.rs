@@ -276,11 +276,12 @@ impl Growing {
         spaces.iter().all(|space| has(&space.to_string()))
     }
 
-    /// Where `cache` keeps the vectors of `maps`; nowhere where such are not embedded.
-    pub fn shelf(&self, cache: &VectorCache, maps: &ImageMaps) -> Option<ImageShelf> {
+    /// Where `cache` keeps the vectors of `maps`, of `embedder`; nowhere where such are not embedded.
+    pub fn shelf(&self, cache: &VectorCache, maps: &ImageMaps, embedder: &Embedder) -> Option<ImageShelf> {
         let Patches::Embedded { extraction, data, .. } = &self.patches else { return None };
         let names: Vec<String> = maps.spaces().map(|space| space.to_string()).collect();
-        ImageShelf::new(cache, extraction.plan(), (data.as_ref(), maps.image_index), maps.grid, &names)
+        let cut = (maps.grid, maps.tiles(embedder).map(|tiles| tiles.choice.tiles));
+        ImageShelf::new(cache, extraction.plan(), (data.as_ref(), maps.image_index), cut, &names)
     }
 
     /// How far it is, as it is shown.

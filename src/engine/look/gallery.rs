@@ -188,6 +188,7 @@ impl SearchThread {
             images: (job.bank.own_images(), job.bank.own_total_images()),
             guests: job.bank.guests().len(),
             way: job.by_codes.as_ref().map(|by_codes| by_codes.way),
+            pictures_follow: false,
         })
     }
 

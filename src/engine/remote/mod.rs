@@ -11,6 +11,7 @@ mod hello;
 mod messages;
 mod near;
 mod outbox;
+mod outline;
 mod pace;
 mod pieces;
 mod retake;

@@ -92,17 +92,7 @@ impl ModelDialog {
             tiles,
             precision,
         } = &mut self.draft;
-        let networks = report.origin.as_ref().filter(|origin| !origin.others.is_empty());
-        if let Some(origin) = networks {
-            told_ui(ui, "network of the file", weights, &origin.network, |ui, name| {
-                let names = std::iter::once(&origin.network).chain(&origin.others);
-                ComboBox::from_id_salt("networks").selected_text(name.as_str()).show_ui(ui, |ui| {
-                    for other in names {
-                        ui.selectable_value(name, other.clone(), other);
-                    }
-                });
-            });
-        }
+        network_ui(ui, report, weights);
         told_ui(ui, "side of the input", input, &report.input, |ui, side| {
             let side = whole(ui, side, DRAG).range(8..=1024);
             ui.add(side.suffix(" px"));
@@ -120,46 +110,9 @@ impl ModelDialog {
                 ui.radio_value(resize, choice, choice.to_string());
             }
         });
-        told_ui(ui, "mean, subtracted", mean, &report.mean, channels_ui);
-        told_ui(ui, "deviation, divided by", std, &report.std, channels_ui);
-        ui.horizontal_wrapped(|ui| {
-            ui.label("Mean and deviation of");
-            for (name, of_mean, of_std) in NORMALIZATIONS {
-                if ui.button(name).clicked() {
-                    (*mean, *std) = (Some(of_mean), Some(of_std));
-                }
-            }
-        });
-        if let Some(vit) = &report.transformer {
-            told_ui(ui, "heads of each block", heads, &vit.heads, |ui, heads| {
-                let heads = whole(ui, heads, DRAG).range(1..=256);
-                ui.add(heads);
-            });
-            if !vit.mlp.gated {
-                told_ui(ui, "in its MLPs", activation, &vit.mlp.activation, |ui, activation| {
-                    ComboBox::from_id_salt("activation").selected_text(activation.title()).show_ui(
-                        ui,
-                        |ui| {
-                            for choice in Activation::ALL {
-                                ui.selectable_value(activation, choice, choice.title());
-                            }
-                        },
-                    );
-                });
-            }
-        }
-        if let Some((padding, pooled)) = report.small_stem() {
-            told_ui(ui, "padding of the stem", stem_padding, &padding, |ui, padding| {
-                for choice in [1, 2] {
-                    ui.radio_value(padding, choice, choice.to_string());
-                }
-            });
-            told_ui(ui, "after the stem", max_pool, &pooled, |ui, pooled| {
-                for (choice, words) in [(false, "no max-pool"), (true, "a max-pool of stride 2")] {
-                    ui.radio_value(pooled, choice, words);
-                }
-            });
-        }
+        normalisation_ui(ui, report, mean, std);
+        transformer_ui(ui, report, heads, activation);
+        stem_ui(ui, report, stem_padding, max_pool);
     }
 
     fn buttons_ui(&mut self, ui: &mut Ui) -> Option<ModelOutcome> {
@@ -179,6 +132,77 @@ impl ModelDialog {
         })
         .inner
     }
+}
+
+/// Which network of a file that holds several.
+fn network_ui(ui: &mut Ui, report: &ModelReport, weights: &mut Option<String>) {
+    let Some(origin) = report.origin.as_ref().filter(|origin| !origin.others.is_empty()) else { return };
+    told_ui(ui, "network of the file", weights, &origin.network, |ui, name| {
+        let names = std::iter::once(&origin.network).chain(&origin.others);
+        ComboBox::from_id_salt("networks").selected_text(name.as_str()).show_ui(ui, |ui| {
+            for other in names {
+                ui.selectable_value(name, other.clone(), other);
+            }
+        });
+    });
+}
+
+/// What is subtracted from the values of a picture, and what they are divided by.
+fn normalisation_ui(
+    ui: &mut Ui,
+    report: &ModelReport,
+    mean: &mut Option<[f32; 3]>,
+    std: &mut Option<[f32; 3]>,
+) {
+    told_ui(ui, "mean, subtracted", mean, &report.mean, channels_ui);
+    told_ui(ui, "deviation, divided by", std, &report.std, channels_ui);
+    ui.horizontal_wrapped(|ui| {
+        ui.label("Mean and deviation of");
+        for (name, of_mean, of_std) in NORMALIZATIONS {
+            if ui.button(name).clicked() {
+                (*mean, *std) = (Some(of_mean), Some(of_std));
+            }
+        }
+    });
+}
+
+/// What the weights of a transformer do not say.
+fn transformer_ui(
+    ui: &mut Ui,
+    report: &ModelReport,
+    heads: &mut Option<usize>,
+    activation: &mut Option<Activation>,
+) {
+    let Some(vit) = &report.transformer else { return };
+    told_ui(ui, "heads of each block", heads, &vit.heads, |ui, heads| {
+        let heads = whole(ui, heads, DRAG).range(1..=256);
+        ui.add(heads);
+    });
+    if vit.mlp.gated {
+        return;
+    }
+    told_ui(ui, "in its MLPs", activation, &vit.mlp.activation, |ui, activation| {
+        ComboBox::from_id_salt("activation").selected_text(activation.title()).show_ui(ui, |ui| {
+            for choice in Activation::ALL {
+                ui.selectable_value(activation, choice, choice.title());
+            }
+        });
+    });
+}
+
+/// What the weights of a ResNet for small pictures do not say.
+fn stem_ui(ui: &mut Ui, report: &ModelReport, stem_padding: &mut Option<usize>, max_pool: &mut Option<bool>) {
+    let Some((padding, pooled)) = report.small_stem() else { return };
+    told_ui(ui, "padding of the stem", stem_padding, &padding, |ui, padding| {
+        for choice in [1, 2] {
+            ui.radio_value(padding, choice, choice.to_string());
+        }
+    });
+    told_ui(ui, "after the stem", max_pool, &pooled, |ui, pooled| {
+        for (choice, words) in [(false, "no max-pool"), (true, "a max-pool of stride 2")] {
+            ui.radio_value(pooled, choice, words);
+        }
+    });
 }
 
 /// How whole images are taken for spaces of places: their short side, and the tiles of larger ones.

@@ -163,6 +163,7 @@ impl Card {
             images: (pins.images, pins.images),
             guests: 0,
             way: None,
+            pictures_follow: false,
             filter: GalleryFilter { other_images_only: true, ..GalleryFilter::default() },
         });
         self.shown = Some((pins.clone(), view.clone()));

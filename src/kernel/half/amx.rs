@@ -24,6 +24,39 @@ macro_rules! fetch {
     };
 }
 
+/// The sums of so many tiles of rows before the first step, zero or those that are added to; then a step begins.
+macro_rules! begin {
+    (2) => {
+        concat!(
+            "test {add:e}, {add:e}\njnz 2f\n",
+            "tilezero tmm0\ntilezero tmm1\ntilezero tmm2\ntilezero tmm3\njmp 3f\n",
+            "2:\n",
+            "tileloadd tmm0, [{c} + {c_row}]\ntileloadd tmm1, [{c} + {c_row} + 64]\n",
+            "tileloadd tmm2, [{below} + {c_row}]\ntileloadd tmm3, [{below} + {c_row} + 64]\n",
+            "3:\n",
+        )
+    };
+    (1) => {
+        concat!(
+            "test {add:e}, {add:e}\njnz 2f\n",
+            "tilezero tmm0\ntilezero tmm1\njmp 3f\n",
+            "2:\n",
+            "tileloadd tmm0, [{c} + {c_row}]\ntileloadd tmm1, [{c} + {c_row} + 64]\n",
+            "3:\n",
+        )
+    };
+}
+
+/// The next step; after the last one sums go where they belong.
+macro_rules! end {
+    (2) => {
+        concat!(end!(1), "tilestored [{below} + {c_row}], tmm2\ntilestored [{below} + {c_row} + 64], tmm3\n")
+    };
+    (1) => {
+        "dec {steps}\njnz 3b\ntilestored [{c} + {c_row}], tmm0\ntilestored [{c} + {c_row} + 64], tmm1\n"
+    };
+}
+
 /// Up to 32 rows.
 ///
 /// # Safety
@@ -69,19 +102,7 @@ unsafe fn two(tiles: Tiles, (c, c_row, add): SumsTo) {
     // SAFETY: the caller's; every load is of rows of 64 bytes within them.
     unsafe {
         asm!(
-            "test {add:e}, {add:e}",
-            "jnz 2f",
-            "tilezero tmm0",
-            "tilezero tmm1",
-            "tilezero tmm2",
-            "tilezero tmm3",
-            "jmp 3f",
-            "2:",
-            "tileloadd tmm0, [{c} + {c_row}]",
-            "tileloadd tmm1, [{c} + {c_row} + 64]",
-            "tileloadd tmm2, [{below} + {c_row}]",
-            "tileloadd tmm3, [{below} + {c_row} + 64]",
-            "3:",
+            begin!(2),
             "tileloadd tmm6, [{b} + {line}]",
             "tileloadd tmm4, [{a} + {a_row}]",
             "tileloadd tmm7, [{b} + {line} + 1024]",
@@ -95,12 +116,7 @@ unsafe fn two(tiles: Tiles, (c, c_row, add): SumsTo) {
             "add {second}, 64",
             "add {b}, 2048",
             "add {ahead}, 512",
-            "dec {steps}",
-            "jnz 3b",
-            "tilestored [{c} + {c_row}], tmm0",
-            "tilestored [{c} + {c_row} + 64], tmm1",
-            "tilestored [{below} + {c_row}], tmm2",
-            "tilestored [{below} + {c_row} + 64], tmm3",
+            end!(2),
             add = in(reg) u32::from(add),
             a = inout(reg) a => _,
             second = inout(reg) a.byte_add(16 * a_row) => _,
@@ -129,15 +145,7 @@ unsafe fn one(tiles: Tiles, (c, c_row, add): SumsTo) {
     // SAFETY: the caller's; every load is of rows of 64 bytes within them.
     unsafe {
         asm!(
-            "test {add:e}, {add:e}",
-            "jnz 2f",
-            "tilezero tmm0",
-            "tilezero tmm1",
-            "jmp 3f",
-            "2:",
-            "tileloadd tmm0, [{c} + {c_row}]",
-            "tileloadd tmm1, [{c} + {c_row} + 64]",
-            "3:",
+            begin!(1),
             "tileloadd tmm6, [{b} + {line}]",
             "tileloadd tmm4, [{a} + {a_row}]",
             "tileloadd tmm7, [{b} + {line} + 1024]",
@@ -145,10 +153,7 @@ unsafe fn one(tiles: Tiles, (c, c_row, add): SumsTo) {
             "tdpbf16ps tmm1, tmm4, tmm7",
             "add {a}, 64",
             "add {b}, 2048",
-            "dec {steps}",
-            "jnz 3b",
-            "tilestored [{c} + {c_row}], tmm0",
-            "tilestored [{c} + {c_row} + 64], tmm1",
+            end!(1),
             add = in(reg) u32::from(add),
             a = inout(reg) a => _,
             a_row = in(reg) a_row,
@@ -244,27 +249,10 @@ unsafe fn two_whole(tiles: Tiles, (c, c_row, add): SumsTo) {
     // SAFETY: the caller's; every load is of rows of 64 bytes within them, and what is brought near may lie anywhere.
     unsafe {
         asm!(
-            "test {add:e}, {add:e}",
-            "jnz 2f",
-            "tilezero tmm0",
-            "tilezero tmm1",
-            "tilezero tmm2",
-            "tilezero tmm3",
-            "jmp 3f",
-            "2:",
-            "tileloadd tmm0, [{c} + {c_row}]",
-            "tileloadd tmm1, [{c} + {c_row} + 64]",
-            "tileloadd tmm2, [{below} + {c_row}]",
-            "tileloadd tmm3, [{below} + {c_row} + 64]",
-            "3:",
+            begin!(2),
             whole_step!(2),
             "add {second}, 3072",
-            "dec {steps}",
-            "jnz 3b",
-            "tilestored [{c} + {c_row}], tmm0",
-            "tilestored [{c} + {c_row} + 64], tmm1",
-            "tilestored [{below} + {c_row}], tmm2",
-            "tilestored [{below} + {c_row} + 64], tmm3",
+            end!(2),
             add = in(reg) u32::from(add),
             a = inout(reg) a => _,
             second = inout(reg) a.byte_add(steps * ValueParts::Whole.count() * TILE_BYTES) => _,
@@ -292,20 +280,9 @@ unsafe fn one_whole(tiles: Tiles, (c, c_row, add): SumsTo) {
     // SAFETY: the caller's; as above.
     unsafe {
         asm!(
-            "test {add:e}, {add:e}",
-            "jnz 2f",
-            "tilezero tmm0",
-            "tilezero tmm1",
-            "jmp 3f",
-            "2:",
-            "tileloadd tmm0, [{c} + {c_row}]",
-            "tileloadd tmm1, [{c} + {c_row} + 64]",
-            "3:",
+            begin!(1),
             whole_step!(1),
-            "dec {steps}",
-            "jnz 3b",
-            "tilestored [{c} + {c_row}], tmm0",
-            "tilestored [{c} + {c_row} + 64], tmm1",
+            end!(1),
             add = in(reg) u32::from(add),
             a = inout(reg) a => _,
             b = inout(reg) b => _,

@@ -1,7 +1,8 @@
 //! Codes of a bank's rows, made block by block and written beside it.
 
 use super::file::{
-    BLOCK_ROWS, BlockEntry, Facts, RowCodes, codes_bytes, codes_path, head_bytes, norms_sum, tail_bytes,
+    BLOCK_ROWS, BlockEntry, Facts, RowCodes, codes_bytes, codes_path, files_of, head_bytes, norms_sum,
+    tail_bytes,
 };
 use super::rotation::RandomRotation;
 use super::sketch::SketchFrame;
@@ -63,9 +64,10 @@ pub fn build(
             in_cache(cache, &place, codes_bytes(bank.width(space)?, bank.patches()), write).with_context(why)
         }
         (made, place) => {
-            // Those beside the bank can be written, and others are not wanted any more.
-            let unwanted = place.iter().filter(|(_, place)| made.is_ok() && place.is_dir());
-            unwanted.for_each(|(cache, place)| cache.discard(place));
+            // Those beside the bank can be written, and others of this space are not wanted any more.
+            if let Some((cache, place)) = place.filter(|(_, place)| made.is_ok() && place.is_dir()) {
+                cache.discard_files(&place, &files_of(&place, space));
+            }
             made
         }
     }

@@ -112,6 +112,17 @@ pub(super) fn codes_path(folder: &Path, space: &str) -> PathBuf {
     folder.join(format!("{space}.codes"))
 }
 
+/// The file of what was measured of codes, beside theirs.
+pub(super) fn measured_path(codes: &Path) -> PathBuf {
+    codes.with_extension("codes.json")
+}
+
+/// All that lies in a folder for a space.
+pub(super) fn files_of(folder: &Path, space: &str) -> [PathBuf; 2] {
+    let codes = codes_path(folder, space);
+    [measured_path(&codes), codes]
+}
+
 /// What lies before the blocks.
 pub(super) fn head_bytes(facts: &Facts, frame: &SketchFrame) -> Result<Vec<u8>> {
     let words = serde_json::to_vec(facts)?;
@@ -145,7 +156,7 @@ pub(super) fn norms_sum(bank: &Bank, space: &str, rows: Range<usize>) -> Result<
 
 impl RowCodes {
     /// The codes of `space` that lie beside `bank` or are kept of it in `cache`, if there are some: of both those of more
-    /// rows. They may be of fewer than it has by now.
+    /// rows. They may be of fewer than it has by now, or of more than were there when it was opened.
     ///
     /// # Errors
     /// They are of another bank or version, or damaged: they are to be made again.
@@ -181,8 +192,7 @@ impl RowCodes {
         let codes = Self::parse(map, folder).with_context(|| format!("{} is damaged", path.display()))?;
         let found = &codes.facts;
         ensure!(
-            (&found.space, &found.bank, found.width) == (&wanted.space, &wanted.bank, wanted.width)
-                && found.rows <= wanted.rows,
+            (&found.space, &found.bank, found.width) == (&wanted.space, &wanted.bank, wanted.width),
             "{} is of another bank",
             path.display()
         );
@@ -280,12 +290,12 @@ impl RowCodes {
         let stale = |why| StaleCodes { path: self.map.path().into(), rows: rows.clone(), why };
         let found = crc32c::crc32c(&self.map[self.place_of_block(block)]);
         ensure!(found == sum, stale("its sum is not the one written down"));
-        // Of a bank that is cut short, as for a comparison, the last block cannot be held against its rows.
+        // Where the bank ends before it, the last block cannot be held against its rows: when it grows, perhaps.
         if rows.end <= bank.patches() {
             let found = norms_sum(bank, &self.facts.space, rows.clone())?;
             ensure!(found == expected, stale("the bank's rows have changed"));
+            self.seen[block].store(true, Ordering::Relaxed);
         }
-        self.seen[block].store(true, Ordering::Relaxed);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! How much of what is near the codes find, on queries of the bank's own rows; kept in `SPACE.codes.json`.
 
-use super::file::{RowCodes, codes_path};
+use super::file::{RowCodes, codes_path, measured_path};
 use super::find::{FoundByCodes, find_many};
 use crate::bank::{Bank, VectorCache};
 use crate::files;
@@ -9,7 +9,7 @@ use crate::search::many::{Question, top_k_many};
 use crate::search::recall::{MeasuredRecall, settle};
 use crate::search::topk::Options;
 use anyhow::{Context, Result};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
 /// Deviations that are tried.
@@ -22,10 +22,6 @@ pub struct Quantised {
     measured: MeasuredRecall,
 }
 
-fn measured_path(codes: &RowCodes) -> PathBuf {
-    codes.path().with_extension("codes.json")
-}
-
 impl Quantised {
     /// The codes of `space` of `bank`, with what was measured; `None` where they are not there, or not measured.
     ///
@@ -33,7 +29,9 @@ impl Quantised {
     /// As [`RowCodes::open`].
     pub fn open(bank: &Bank, space: &str, cache: Option<&VectorCache>) -> Result<Option<Self>> {
         let Some(codes) = RowCodes::open(bank, space, cache)? else { return Ok(None) };
-        let Some(path) = Some(measured_path(&codes)).filter(|path| path.is_file()) else { return Ok(None) };
+        let Some(path) = Some(measured_path(codes.path())).filter(|path| path.is_file()) else {
+            return Ok(None);
+        };
         let read = files::read(&path, files::MOST_WORDS).map_err(anyhow::Error::new);
         let measured = read.and_then(|bytes| Ok(serde_json::from_slice::<MeasuredRecall>(&bytes)?));
         let measured = measured.with_context(|| format!("{} is damaged", path.display()))?;
@@ -46,8 +44,9 @@ impl Quantised {
         let place = cache.and_then(|cache| cache.place_of_codes(bank.spec()));
         let folders = bank.folder().map(Path::to_path_buf).into_iter().chain(place);
         let time = |folder: PathBuf| {
-            let path = codes_path(&folder, space).with_extension("codes.json");
-            std::fs::metadata(path).and_then(|meta| meta.modified()).ok()
+            std::fs::metadata(measured_path(&codes_path(&folder, space)))
+                .and_then(|meta| meta.modified())
+                .ok()
         };
         folders.filter_map(time).max()
     }
@@ -64,7 +63,7 @@ impl Quantised {
         let exact = |questions: &[Question], k: usize| top_k_many(bank, space, questions, k);
         let (deviations, measured) = settle(bank, space, codes.rows(), &TRIED, (&find, &exact), cancel)?;
         let measured = MeasuredRecall { deviations, ..measured };
-        files::write_bytes_atomic(&measured_path(&codes), &serde_json::to_vec_pretty(&measured)?)?;
+        files::write_bytes_atomic(&measured_path(codes.path()), &serde_json::to_vec_pretty(&measured)?)?;
         Ok(Self { codes, measured })
     }
 

@@ -184,6 +184,12 @@ fn a_bank_that_grows_is_searched_whole_and_its_codes_are_continued() {
     let before = fs::read(folder.path().join("h.codes")).unwrap();
     let codes = indexed(&whole, Some(codes.codes()));
     assert_eq!(codes.codes().rows(), whole.patches());
+    // Whoever opened the bank before it grew searches what was there then by the codes that are there now.
+    let newer = Quantised::open(&half, "h", None).unwrap().unwrap();
+    for row in [17, 20 * IMAGE, 40 * IMAGE - 1] {
+        let (part, _) = recall(&newer, &half, &row_of(&half, row), 25, &Options::default());
+        assert!(part >= 0.95, "{part}");
+    }
     codes.codes().check_all(&whole).unwrap();
     // The first blocks are those of before, byte for byte.
     let after = fs::read(folder.path().join("h.codes")).unwrap();
@@ -261,6 +267,19 @@ fn codes_that_are_damaged_or_of_other_rows_are_noticed() {
 
 #[test]
 #[cfg(target_os = "linux")]
+fn where_codes_are_cut_while_they_are_in_use_every_patch_is_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let bank = bank_at(folder.path(), 40, 40, &correlated(40));
+    let processor = Processor::by_codes(vec![indexed(&bank, None)]);
+    let question = Question { query: row_of(&bank, 700), options: Options::default() };
+    let ask = || processor.top_k_many(&bank, "h", std::slice::from_ref(&question), 9).unwrap().remove(0);
+    ask();
+    fs::File::options().write(true).open(folder.path().join("h.codes")).unwrap().set_len(0).unwrap();
+    assert_eq!(ask(), top_k(&bank, "h", &question.query, 9, &question.options).unwrap());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
 fn codes_of_a_bank_beside_which_nothing_can_be_written_are_kept_in_the_cache() {
     use std::os::unix::fs::PermissionsExt;
     let place = tempfile::tempdir().unwrap();
@@ -297,9 +316,15 @@ fn codes_of_a_bank_beside_which_nothing_can_be_written_are_kept_in_the_cache() {
     let told = |measured: MeasuredRecall| (measured.rows, measured.queries, measured.k, measured.deviations);
     assert_eq!(told(found_there.measured()), told(codes.measured()));
     let kept_bytes = fs::read(place_of_codes.join("h.codes")).unwrap();
-    // Beside the bank they are the same, and the others are not needed any more.
+    // Beside the bank they are the same, and the others are not needed any more; those of another space are.
+    fs::write(place_of_codes.join("z.codes"), "of z").unwrap();
     make(Some(&ample)).unwrap();
-    assert!(kept_bytes == bytes_of(&folder) && ample.usage().codes == 0);
+    assert!(kept_bytes == bytes_of(&folder) && ample.usage().codes == 1);
+    assert!(!place_of_codes.join("h.codes").exists() && !place_of_codes.join("h.codes.json").exists());
+    fs::remove_file(place_of_codes.join("z.codes")).unwrap();
+    fs::write(place_of_codes.join("h.codes"), "of h").unwrap();
+    make(Some(&ample)).unwrap();
+    assert!(ample.usage().codes == 0 && !place_of_codes.exists());
     let beside = indexed(&bank, None);
     assert_eq!(beside.codes().elsewhere(), None);
     assert_eq!(beside.top_k(&bank, &query, 9, &Options::default()).unwrap(), found);

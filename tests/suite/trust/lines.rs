@@ -49,6 +49,7 @@ fn gallery(query: &QuerySpec) -> GalleryView {
         images: (3, 3),
         guests: 0,
         way: None,
+        pictures_follow: false,
     }
 }
 

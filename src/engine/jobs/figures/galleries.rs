@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, ensure};
 use serde::Serialize;
 
-use crate::bank::open_bank;
+use crate::bank::{Bank, StoredSpace, open_bank};
 use crate::engine::ask::Output;
 use crate::engine::ask::{Beside, FigureContent, FigureKind, FigureQuery, FigureRequest, defaults};
 use crate::engine::ask::{SearchRecall, SearchReport};
@@ -155,7 +155,7 @@ fn draw(
     finder.processor = source.processor(&finder, &content.spaces, &mut job)?;
     let other = source.second(content, &mut finder, &mut job)?;
     content.filter = source.filter.resolve(&finder.bank.spec().classes)?;
-    let patches = source.patches(content, &finder, job.seed)?;
+    let patches = source.patches(content, (&finder, other.as_ref()), job.seed)?;
     content.queries = patches.into_iter().map(FigureQuery::from).collect();
     let hash = other.as_ref().map(|other| other.bank.spec().model.hash.clone());
     content.beside = hash.map(|hash| Beside { hash, step: None });
@@ -213,7 +213,7 @@ impl GallerySource {
     fn patches(
         &self,
         content: &FigureContent,
-        finder: &GalleryMaker,
+        (finder, other): (&GalleryMaker, Option<&GalleryMaker>),
         seed: u64,
     ) -> anyhow::Result<Vec<PatchRef>> {
         let is_instance = content.kind == FigureKind::Instance;
@@ -233,12 +233,14 @@ impl GallerySource {
             return self.queries.iter().map(patch).collect();
         }
         let QueryChoice { count, skip, index } = self.choice;
+        let banks = [Some(finder), other].into_iter().flatten().map(|finder| &finder.bank);
+        let has = has_vectors(banks, &content.spaces)?;
         if !is_instance {
-            return Ok(choose_of(finder, skip + count, seed)?.split_off(skip));
+            return Ok(choose_of(finder, skip + count, seed, has)?.split_off(skip));
         }
         let first = match index {
-            Some(image) => best_of_image(finder, image, seed)?,
-            None => choose_of(finder, skip + 1, seed)?[skip],
+            Some(image) => best_of_image(finder, image, seed, has)?,
+            None => choose_of(finder, skip + 1, seed, has)?[skip],
         };
         let space = content.spaces.first().context("--space names no space")?;
         choose::unlike(&finder.bank, space, first, count)
@@ -275,15 +277,44 @@ impl Haystack {
     }
 }
 
-/// Queries of the seed's choice.
-fn choose_of(finder: &GalleryMaker, count: usize, seed: u64) -> anyhow::Result<Vec<PatchRef>> {
+/// Whether a patch has a vector in each of `spaces` of all `banks`, as far as they have these.
+fn has_vectors<'a>(
+    banks: impl Iterator<Item = &'a Bank>,
+    spaces: &[String],
+) -> anyhow::Result<impl Fn(PatchRef) -> bool> {
+    let mut stored = vec![];
+    for bank in banks {
+        for space in spaces.iter().filter(|space| bank.spaces().any(|other| other == *space)) {
+            stored.push((bank, bank.space(space)?));
+        }
+    }
+    Ok(move |patch: PatchRef| {
+        let has = |(bank, space): &(&Bank, StoredSpace<'_>)| {
+            bank.row_of(patch.image as usize, patch.y, patch.x).is_ok_and(|row| space.has(row))
+        };
+        stored.iter().all(has)
+    })
+}
+
+/// Queries of the seed's choice, of patches that `has` vectors.
+fn choose_of(
+    finder: &GalleryMaker,
+    count: usize,
+    seed: u64,
+    has: impl Fn(PatchRef) -> bool,
+) -> anyhow::Result<Vec<PatchRef>> {
     let grid = finder.bank.spec().grid;
     let mut images: Vec<usize> = finder.bank.images().iter().map(|image| image.index as usize).collect();
     images.sort_unstable();
-    choose::patches(finder.data.as_ref(), images, |_, _| Some(grid), count, seed)
+    choose::patches(finder.data.as_ref(), images, (|_, _| Some(grid), has), count, seed)
 }
 
-fn best_of_image(finder: &GalleryMaker, image: usize, seed: u64) -> anyhow::Result<PatchRef> {
+fn best_of_image(
+    finder: &GalleryMaker,
+    image: usize,
+    seed: u64,
+    has: impl Fn(PatchRef) -> bool,
+) -> anyhow::Result<PatchRef> {
     finder.bank.image_entry(image)?;
-    choose::place(&finder.data.image(image)?, image as u32, finder.bank.spec().grid, seed)
+    choose::place(&finder.data.image(image)?, image as u32, finder.bank.spec().grid, seed, has)
 }

@@ -69,7 +69,7 @@ impl<'a> Sources<'a> {
             let told = at.get(index).or(at.first());
             let at = match told {
                 Some(&place) => place,
-                None => centre(choose::place(&image, index as u32, grid, seed)?),
+                None => centre(choose::place(&image, index as u32, grid, seed, |_| true)?),
             };
             let title = if count == 1 { "image".to_owned() } else { format!("image {}", index + 1) };
             Ok(Place { index: index as u32, image: Arc::new(image), title, at, is_point: told.is_some() })
@@ -92,7 +92,7 @@ impl<'a> Sources<'a> {
                     "--fit changes where patches lie; expected --query with it, or --image FILE"
                 );
                 let grid = |height, width| source.grid(0, (height, width), &embedder.info).ok();
-                choose::patches(data, (0..data.len()).collect(), grid, source.count, seed)?
+                choose::patches(data, (0..data.len()).collect(), (grid, |_| true), source.count, seed)?
             }
             _ => queries
                 .iter()
