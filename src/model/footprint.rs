@@ -279,7 +279,7 @@ mod tests {
     fn weights_of_transformers_are_counted_to_the_value() {
         let learned =
             Positions::Learned { grid: [3, 3], class: true, offset: 0.0, antialias: false, corners: false };
-        let rotary = Positions::Rotary { base: 100.0 };
+        let rotary = Positions::Rotary { base: 100.0, rounded: false };
         for (gated, pooling, positions, layer_scale) in [
             (false, Pooling::Class, learned, false),
             (true, Pooling::Mean, rotary, true),

@@ -147,6 +147,16 @@ impl<'a> Loose<'a> {
         values
     }
 
+    /// Bytes from its first number to behind its last.
+    fn reach(&self) -> usize {
+        if self.shape.contains(&0) {
+            return 0;
+        }
+        let last: usize =
+            self.shape.iter().zip(&self.strides).map(|(side, stride)| (side - 1) * stride).sum();
+        (last + 1) * self.kind.size()
+    }
+
     fn is_row_major(&self) -> bool {
         let mut expected = 1;
         self.shape.iter().zip(&self.strides).rev().all(|(side, stride)| {
@@ -155,6 +165,33 @@ impl<'a> Loose<'a> {
             right
         })
     }
+}
+
+/// Checks that `arrays` have their numbers each to itself, but for a few: those of a small file could become as many as one
+/// likes.
+///
+/// # Errors
+/// They have more than twice as many as there are.
+pub fn ensure_apart<'a>(arrays: impl Iterator<Item = &'a Loose<'a>>) -> Result<()> {
+    let mut places: Vec<(usize, usize)> = vec![];
+    let mut told = 0_usize;
+    for array in arrays {
+        let bytes = array.shape.iter().product::<usize>() * array.kind.size();
+        told = told.saturating_add(bytes);
+        let first = array.bytes.as_ptr().addr();
+        places.push((first, first + array.reach().min(array.bytes.len())));
+    }
+    places.sort_unstable();
+    let (mut held, mut end) = (0, 0);
+    for (first, last) in places {
+        held += last.saturating_sub(first.max(end));
+        end = end.max(last);
+    }
+    ensure!(
+        told <= held.saturating_mul(2),
+        "its arrays have {told} bytes in {held}: they lie over one another, as no program writes them"
+    );
+    Ok(())
 }
 
 /// The array of a name, read.
@@ -195,6 +232,24 @@ mod tests {
             [0.1, 2.0]
         );
         assert_eq!(Loose::contiguous(NumberKind::F32, vec![], bytes).unwrap().array().unwrap().values, [0.0]);
+    }
+
+    #[test]
+    fn arrays_that_lie_over_one_another_are_refused() {
+        let bytes = [0; 400];
+        let part = |offset: usize, count: usize| {
+            Loose::strided(NumberKind::F32, vec![count], vec![1], offset, &bytes).unwrap()
+        };
+        let ensure = |arrays: &[Loose<'_>]| ensure_apart(arrays.iter());
+        assert!(ensure(&[part(0, 50), part(50, 50)]).is_ok());
+        assert!(ensure(&[part(0, 100), part(0, 100)]).is_ok(), "two names of one array");
+        assert!(
+            ensure(&[part(0, 98), part(1, 98), part(2, 98)])
+                .unwrap_err()
+                .to_string()
+                .contains("over one another")
+        );
+        assert!(ensure(&[part(0, 0), part(7, 1)]).is_ok());
     }
 
     #[test]

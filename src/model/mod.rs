@@ -34,4 +34,4 @@ pub use projector::ProjectorForm;
 pub use resnet::{BackboneConfig, Depth, Stem};
 pub use space::{MapLayer, Space};
 pub use spec::{ModelPlace, ModelSpec, Overrides};
-pub use vit::VitConfig;
+pub use vit::{Positions, VitConfig};

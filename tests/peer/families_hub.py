@@ -102,9 +102,15 @@ def dino_v3(**settings):
 
 
 def dino_v3_own(folder):
-    """The names of dinov3's own code for the same weights, in a file alone: the keys' bias is there, and masked."""
+    """The names of dinov3's own code for the same weights, in a file alone: the keys' bias is there, and masked, and so
+    are the periods of the positions, rounded to bfloat16."""
     made = dino_v3()(folder)
     state, network = {}, made.network
+    rope = network.rope_embeddings
+    periods = 100.0 ** (torch.arange(16) / 16)
+    assert torch.allclose(1 / rope.inv_freq.float(), periods)
+    state["rope_embed.periods"] = periods.bfloat16()
+    rope.inv_freq = 1 / state["rope_embed.periods"].double()
     rules = [("patch_embeddings", "patch_embed.proj"), ("embeddings.", ""), ("register_tokens", "storage_tokens"),
              ("model.layer.", "blocks."), ("attention.o_proj", "attn.proj"), ("layer_scale", "ls"), ("lambda1", "gamma"),
              ("up_proj", "fc1"), ("down_proj", "fc2")]
@@ -151,6 +157,21 @@ def clip(is_whole):
     return make
 
 
+def owl_vit(folder):
+    """CLIP's tower, one of whose layers is spelt otherwise."""
+    config = hf.OwlViTVisionConfig(**SMALL, **MLP)
+    network = hf.OwlViTModel(hf.OwlViTConfig(vision_config=config.to_dict(), text_config=TEXT, projection_dim=48))
+    drawn(network, "owl-vit")
+    vision, processor = network.vision_model, square(hf.OwlViTImageProcessor)
+
+    def run(x):
+        h = vision(x, interpolate_pos_encoding=True).pooler_output
+        return {"h": h, "z": network.visual_projection(h)}
+
+    tower = Tower(run, vision.encoder.layers, vision.post_layernorm, separate, PATCH)
+    return case(folder_of(folder, network, processor), network, tower, processor)
+
+
 def siglip(is_whole):
     """The image tower, alone or beside the text's; its class token is an attention over the patches."""
 
@@ -181,6 +202,7 @@ FAMILIES = [
     ("transformers-dinov3", "transformers", dino_v3()),
     ("transformers-dinov3-swiglu", "transformers", dino_v3(use_gated_mlp=True, hidden_act="silu")),
     ("dinov3", "transformers", dino_v3_own),
+    ("transformers-owlvit", "transformers", owl_vit),
     ("transformers-clip", "transformers", clip(False)),
     ("transformers-clip-whole", "transformers", clip(True)),
     ("transformers-siglip", "transformers", siglip(False)),

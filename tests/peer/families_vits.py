@@ -162,17 +162,21 @@ def mae(folder):
     return case(file, network, timm_tower(positions_by(network, by_size)))
 
 
-def moco_v3(folder):
-    """MoCo v3's own names: its projector stands in place of the classifier."""
-    base, momentum = timm_network("base"), timm_network("momentum")
-    layers = [nn.Linear(WIDTH, 96, bias=False), nn.BatchNorm1d(96), nn.ReLU(), nn.Linear(96, 48, bias=False)]
-    head = drawn(nn.Sequential(*layers, nn.BatchNorm1d(48, affine=False)), "moco v3 head")
-    state = {key: tensor for name, network in (("base", base), ("momentum", momentum))
-             for key, tensor in {**prefixed(f"module.{name}_encoder.", network),
-                                 **prefixed(f"module.{name}_encoder.head.", head)}.items()}
-    file = saved(folder, {"arch": "vit_small", "state_dict": {**state, "module.predictor.0.weight": torch.zeros(96, 48)}},
-                 "moco.pth.tar")
-    return case(file, nn.ModuleList([base, head]), timm_tower(base, head))
+def moco_v3(width, heads):
+    """MoCo v3's own names: its projector stands in place of the classifier. Its small network has heads of 32 values."""
+
+    def make(folder):
+        base, momentum = (timm_network(name, embed_dim=width, num_heads=heads) for name in ("base", "momentum"))
+        layers = [nn.Linear(width, 96, bias=False), nn.BatchNorm1d(96), nn.ReLU(), nn.Linear(96, 48, bias=False)]
+        head = drawn(nn.Sequential(*layers, nn.BatchNorm1d(48, affine=False)), "moco v3 head")
+        state = {key: tensor for name, network in (("base", base), ("momentum", momentum))
+                 for key, tensor in {**prefixed(f"module.{name}_encoder.", network),
+                                     **prefixed(f"module.{name}_encoder.head.", head)}.items()}
+        beside = {"module.predictor.0.weight": torch.zeros(96, 48)}
+        file = saved(folder, {"arch": "vit_small", "state_dict": {**state, **beside}}, "moco.pth.tar")
+        return case(file, nn.ModuleList([base, head]), timm_tower(base, head))
+
+    return make
 
 
 # lightly has timm's network in a class for masked images, whose grids are squares.
@@ -246,7 +250,11 @@ FAMILIES = [
     ("timm-dinov2", "timm", of_timm("dinov2", "vit_small_patch14_dinov2", img_size=98)),
     ("timm-dinov2-registers", "timm", of_timm("dinov2 reg", "vit_small_patch14_reg4_dinov2", img_size=98)),
     ("timm-dinov2-swiglu", "timm", of_timm("dinov2 giant", "vit_giant_patch14_dinov2", img_size=98)),
+    # Positions of the registers too, as Virchow2's.
+    ("timm-vit-registers-positions", "timm", of_timm("positions", reg_tokens=4, init_values=1.0)),
     ("timm-dinov3", "timm", of_timm("dinov3", "vit_small_patch16_dinov3")),
+    ("timm-dinov3-qkv-bias", "timm", of_timm("dinov3 qkvb", "vit_small_patch16_dinov3_qkvb")),
+    ("timm-dinov3-swiglu", "timm", of_timm("dinov3 swiglu", "vit_small_plus_patch16_dinov3")),
     ("timm-siglip", "timm", of_timm("siglip", "vit_base_patch16_siglip_224")),
     ("timm-siglip-tanh", "timm", of_timm("siglip tanh", "vit_so400m_patch16_siglip_256")),
     ("timm-clip", "timm", of_timm("clip", "vit_base_patch16_clip_224")),
@@ -258,7 +266,8 @@ FAMILIES = [
     ("dinov2", "timm", dino_v2(0)),
     ("dinov2-registers", "timm", dino_v2(4)),
     ("mae", "timm", mae),
-    ("moco-v3", "timm", moco_v3),
+    ("moco-v3", "timm", moco_v3(WIDTH, 2)),
+    ("moco-v3-small", "timm", moco_v3(384, 12)),
     ("lightly-mae", "timm lightly", of_lightly("backbone")),
     ("lightly-dino-vit", "timm lightly", of_lightly("teacher_backbone", has_head=True)),
     ("open-clip", "open_clip", of_open_clip("gelu", {})),

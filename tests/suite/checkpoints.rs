@@ -250,8 +250,25 @@ fn what_cannot_be_opened_says_why() {
         (&[("weight", &[2, 2])], "no ResNet or ViT was recognised among its 1 arrays (\"weight\""),
         (&[], "it holds no weights"),
         (
-            &[("conv1.weight", stem), ("layer1.0.conv1.weight", kernel), ("layer1.0.conv2.weight", kernel)],
+            &[
+                ("conv1.weight", stem),
+                ("layer1.0.conv1.weight", kernel),
+                ("layer2.0.conv1.weight", kernel),
+                ("layer3.0.conv1.weight", kernel),
+            ],
             "option A",
+        ),
+        (
+            &[("conv1.weight", stem), ("layer1.0.conv1.weight", kernel), ("stage2.0.conv1.weight", kernel)],
+            "layer2.0.conv1.weight is missing; expected four stages",
+        ),
+        (
+            &[
+                ("backbone.conv1.weight", stem),
+                ("backbone.layer1.0.conv1.weight", kernel),
+                ("aux_classifier.0.weight", kernel),
+            ],
+            "it is a network for segmentation, whose last stages are dilated",
         ),
         (
             &[("conv1.weight", &[2, 1, 3, 3]), ("layer1.0.conv1.weight", kernel)],

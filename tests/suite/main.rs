@@ -65,4 +65,5 @@ mod support; // paths, real data, running the program
 mod tokens; // places of feature maps as spaces
 mod transformers; // files of vision transformers, against their own libraries
 mod trust; // hostile bytes, kills, disks that fail, writers beside each other
+mod vit_names; // transformers whose arrays are named like others'
 mod xvfb; // the real program in a real window, worked by mouse and keyboard

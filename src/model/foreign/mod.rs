@@ -15,20 +15,29 @@ mod transformer;
 
 use anyhow::{Context, Error, Result};
 
+use self::head::Head;
 pub use self::hints::Hints;
 pub use self::hub_layout::hub_layout;
 use self::naming::{NetworkKind, Usual};
-use self::networks::Layers;
+use self::networks::{Layers, Network};
 use super::backbone::Backbone;
 use super::encoder::ModelInfo;
 use super::loose::LooseArrays;
 use super::origin::ModelOrigin;
 use super::weights::Weights;
 
-/// A network's shape, its weights, how it is fed, and what of it nobody said.
+/// A network of a file: what it is, before its weights are read.
+pub struct FoundModel<'a> {
+    /// What it is.
+    pub info: ModelInfo,
+    network: Network,
+    layers: Layers<'a>,
+    head: Option<Head<'a>>,
+}
+
+/// A network's shape, how it is fed, and what of it nobody said.
 struct RecognisedNetwork {
     backbone: Backbone,
-    weights: Weights,
     input: u32,
     usual: Usual,
     believed: Vec<String>,
@@ -41,38 +50,34 @@ fn recognise(layers: &Layers<'_>, kind: &NetworkKind, hints: &Hints) -> Result<R
             let config = resnet::config(layers, hints)?;
             let (input, usual) = resnet::usual(config.stem);
             let assumed = resnet::assumed(config.stem, hints);
-            let (backbone, weights) = (config.into(), layers.read()?);
-            Ok(RecognisedNetwork { backbone, weights, input, usual, believed: vec![], assumed })
+            Ok(RecognisedNetwork { backbone: config.into(), input, usual, believed: vec![], assumed })
         }
         NetworkKind::Transformer(habits) => {
             let transformer::RecognisedVit { config, believed, assumed } =
                 transformer::config(layers, hints, habits)?;
-            let weights = transformer::complete(layers.read()?, &config)?;
             let input = transformer::usual_input(&config, habits);
             let backbone = Backbone::Transformer(config);
-            Ok(RecognisedNetwork { backbone, weights, input, usual: habits.fed, believed, assumed })
+            Ok(RecognisedNetwork { backbone, input, usual: habits.fed, believed, assumed })
         }
     }
 }
 
-/// What the network of a file is, and its weights under our names.
+/// What the network of a file is.
 ///
 /// # Errors
 /// No network that can be opened, or none before whose names `wanted` stands; what its layers cannot be.
-pub fn read(arrays: &LooseArrays<'_>, hints: &Hints, wanted: Option<&str>) -> Result<(ModelInfo, Weights)> {
+pub fn find<'a>(arrays: &'a LooseArrays<'a>, hints: &Hints, wanted: Option<&str>) -> Result<FoundModel<'a>> {
     let (network, others) = networks::choose(arrays, wanted)?;
     network.ensure_float(arrays)?;
     let layers = network.layers(arrays);
-    let found = recognise(&layers, &network.naming.kind, hints)
+    let found = refusal::ensure_like_its_names(arrays, &network.prefix)
+        .and_then(|()| recognise(&layers, &network.naming.kind, hints))
         .map_err(|error| refusal::likeness(arrays).map_or(error, Error::msg))
         .with_context(|| network.words())?;
-    let RecognisedNetwork { backbone, mut weights, input, usual, believed, assumed } = found;
+    let RecognisedNetwork { backbone, input, usual, believed, assumed } = found;
     let head = head::find(arrays, &network.prefix, backbone.h_width(), |name| layers.uses(name));
     let head_words = match &head {
-        Ok(head) => {
-            weights.extend(head.read()?);
-            head.words()
-        }
+        Ok(head) => head.words(),
         Err(reason) => format!("no z: {reason:#}"),
     };
     let is_used = |name: &String| layers.uses(name) || head.as_ref().is_ok_and(|head| head.uses(name));
@@ -92,7 +97,7 @@ pub fn read(arrays: &LooseArrays<'_>, hints: &Hints, wanted: Option<&str>) -> Re
         backbone,
         projector: head.as_ref().map_or(vec![], |head| head.widths()),
         projector_norms: head.as_ref().map(|head| head.norms()),
-        projector_form: head.map_or_else(Default::default, |head| head.form),
+        projector_form: head.as_ref().map_or_else(Default::default, |head| head.form),
         projector_bias: true,
         input: fed.input,
         resize: fed.resize,
@@ -100,5 +105,23 @@ pub fn read(arrays: &LooseArrays<'_>, hints: &Hints, wanted: Option<&str>) -> Re
         training: serde_json::Value::Null,
         origin: Some(origin),
     };
-    Ok((info, weights))
+    Ok(FoundModel { info, network, layers, head })
+}
+
+impl FoundModel<'_> {
+    /// Its weights under our names.
+    ///
+    /// # Errors
+    /// What cannot be read, or does not fit together.
+    pub fn weights(&self) -> Result<Weights> {
+        let weights = self.layers.read().and_then(|weights| match &self.info.backbone {
+            Backbone::Transformer(config) => transformer::complete(weights, config),
+            Backbone::ResNet(_) => Ok(weights),
+        });
+        let mut weights = weights.with_context(|| self.network.words())?;
+        if let Some(head) = &self.head {
+            weights.extend(head.read()?);
+        }
+        Ok(weights)
+    }
 }

@@ -75,6 +75,8 @@ pub struct Habits {
     pub epsilon: f64,
     /// What its MLPs apply.
     pub activation: Activation,
+    /// Widths of networks whose heads are not of 64 values, and how many heads they have.
+    pub heads: &'static [(usize, usize)],
     /// How learned positions reach another grid: see [`Positions`](crate::model::vit::Positions).
     pub offset: f64,
     /// See [`Habits::offset`].
@@ -126,6 +128,8 @@ impl Habits {
     pub const TIMM: Self = Self {
         epsilon: 1e-6,
         activation: Activation::Gelu,
+        // Of its tests.
+        heads: &[(64, 2), (96, 3)],
         offset: 0.0,
         antialias: true,
         corners: false,

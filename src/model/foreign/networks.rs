@@ -83,7 +83,11 @@ impl Layers<'_> {
     }
 
     /// All of them, read.
+    ///
+    /// # Errors
+    /// One that cannot be, or more numbers than the file holds: arrays that lie over one another.
     pub fn read(&self) -> Result<Weights> {
+        loose::ensure_apart(self.theirs.values().filter_map(|theirs| self.arrays.get(*theirs)))?;
         let read = |(ours, theirs): (&String, &&str)| Ok((ours.clone(), loose::array(self.arrays, theirs)?));
         self.theirs.iter().map(read).collect()
     }

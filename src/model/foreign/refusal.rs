@@ -1,5 +1,7 @@
 //! Why nothing in a file can be opened, in words.
 
+use anyhow::{Result, ensure};
+
 use crate::model::loose::LooseArrays;
 
 /// The same of networks that have names of others, which they are not.
@@ -47,6 +49,26 @@ const SIGNS: [(&str, &str); 16] = [
     ("conv1.0.weight", "it has a stem of three convolutions (ResNet-C or -D); a stem of one is opened"),
     ("blocks.0.conv1.weight", "its blocks are not named as in a ResNet that is known"),
 ];
+
+/// Layers of a network that says what each pixel is, beside its backbone: convolutions, where a classifier has matrices.
+const OF_PIXELS: [&str; 3] =
+    ["classifier.0.convs.0.0.weight", "classifier.0.weight", "aux_classifier.0.weight"];
+
+/// Checks what stands beside the network behind `prefix`.
+///
+/// # Errors
+/// It is one that steps otherwise than those of its names.
+pub fn ensure_like_its_names(arrays: &LooseArrays<'_>, prefix: &str) -> Result<()> {
+    let Some(outer) = prefix.strip_suffix("backbone.") else { return Ok(()) };
+    let names = OF_PIXELS.map(|name| format!("{outer}{name}"));
+    let beside = names.iter().find(|name| arrays.get(*name).is_some_and(|array| array.shape().len() == 4));
+    ensure!(
+        beside.is_none(),
+        "it is a network for segmentation, whose last stages are dilated in place of stepping over pixels (\"{}\")",
+        beside.map_or("", String::as_str)
+    );
+    Ok(())
+}
 
 /// Why no network was found.
 pub fn why(arrays: &LooseArrays<'_>) -> String {

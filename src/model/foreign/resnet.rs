@@ -79,6 +79,12 @@ fn depth(layers: &Layers<'_>) -> Result<Depth> {
     let has = |name: String| layers.get(&name).is_some();
     let blocks = [1, 2, 3, 4]
         .map(|stage| (0..).take_while(|block| has(format!("layer{stage}.{block}.conv1.weight"))).count());
+    let absent = blocks[..3].iter().position(|count| *count == 0);
+    ensure!(
+        absent.is_none(),
+        "layer{}.0.conv1.weight is missing; expected four stages of blocks, layer1 to layer4",
+        absent.map_or(0, |stage| stage + 1)
+    );
     ensure!(
         blocks[3] > 0,
         "it has three stages of {}, {} and {} blocks, as the small ResNets for CIFAR (ResNet-20 to -110), whose \

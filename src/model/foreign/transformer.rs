@@ -7,7 +7,7 @@ use super::naming::Habits;
 use super::networks::Layers;
 use crate::kernel::Activation;
 use crate::model::origin::{ACTIVATION, HEADS};
-use crate::model::vit::{Mlp, Pooling, Positions, VitConfig};
+use crate::model::vit::{Mlp, Pooling, Positions, VitConfig, rotary_periods};
 use crate::model::weights::{Array, Weights};
 
 /// A transformer that was recognised.
@@ -20,9 +20,11 @@ pub struct RecognisedVit {
     pub assumed: Vec<String>,
 }
 
-/// Widths of networks whose heads are not of 64 values, with their blocks and heads.
+/// Widths of networks whose heads are not of 64 values, with their blocks and heads; all without a gate.
 const OTHER_HEADS: [(usize, usize, usize); 5] =
     [(1152, 27, 16), (1280, 32, 16), (1408, 40, 16), (1536, 40, 16), (1664, 48, 16)];
+/// The same of one with a gate and learned positions: Virchow.
+const GATED: (usize, usize, usize) = (1280, 32, 16);
 /// DINOv3's largest has a gate and wider heads too.
 const LARGEST: (usize, usize) = (4096, 32);
 
@@ -47,14 +49,13 @@ pub fn config(layers: &Layers<'_>, hints: &Hints, habits: &Habits) -> Result<Rec
     ensure!(depth > 0, "blocks.0.norm1.weight is missing: a block normalises what comes in");
     let other = OTHER_BLOCKS.iter().find(|(part, _)| hints.architecture().contains(part));
     ensure!(other.is_none(), "{}: {}", hints.architecture(), other.map_or("", |(_, words)| words));
+    ensure_plain(layers)?;
     let mlp = mlp(layers, hints, habits)?;
     let (mut believed, mut assumed) = (vec![], vec![]);
     let said = hints.heads();
     believed.extend(said.map(|heads| format!("{heads} heads in each block")));
     let heads = said.unwrap_or_else(|| {
-        let known = OTHER_HEADS.iter().find(|known| (known.0, known.1) == (width, depth) && !mlp.gated);
-        let usual = if width == LARGEST.0 { LARGEST.1 } else { (width / 64).max(1) };
-        let heads = known.map_or(usual, |known| known.2);
+        let heads = usual_heads((width, depth), mlp.gated, has("pos_embed"), habits);
         assumed.push(format!("{heads} {HEADS}"));
         heads
     });
@@ -75,7 +76,7 @@ pub fn config(layers: &Layers<'_>, hints: &Hints, habits: &Habits) -> Result<Rec
     if is_of_language && hints.activation()?.is_none() && !mlp.gated {
         assumed.push(format!("{} {ACTIVATION}", mlp.activation.title()));
     }
-    let positions = positions(layers, hints, habits, class_token)?;
+    let positions = positions(layers, hints, habits, (class_token, registers, width / heads.max(1)))?;
     // Names alone do not tell DINO's file of one network from timm's.
     let is_timms = matches!(positions, Positions::Learned { class: true, antialias: true, .. });
     if is_timms && registers == 0 && !pre_norm && hints.architecture().is_empty() {
@@ -100,6 +101,64 @@ pub fn config(layers: &Layers<'_>, hints: &Hints, habits: &Habits) -> Result<Rec
     Ok(RecognisedVit { config, believed, assumed })
 }
 
+/// Heads of each block where nothing says them.
+fn usual_heads((width, depth): (usize, usize), gated: bool, learned: bool, habits: &Habits) -> usize {
+    let is_known = |known: &&(usize, usize, usize)| (known.0, known.1) == (width, depth);
+    let known = match gated {
+        false => OTHER_HEADS.iter().find(is_known),
+        true => Some(&GATED).filter(|known| learned && is_known(known)),
+    };
+    let of_family = habits.heads.iter().find(|known| known.0 == width);
+    match (known, of_family) {
+        (Some((_, _, heads)), _) | (None, Some((_, heads))) => *heads,
+        _ if width == LARGEST.0 => LARGEST.1,
+        _ => (width / 64).max(1),
+    }
+}
+
+/// Checks that it does nothing that only some of its names tell: others would be there, and fit.
+///
+/// # Errors
+/// It is one of the networks that are named like these and computed otherwise: says which.
+fn ensure_plain(layers: &Layers<'_>) -> Result<()> {
+    let has = |name: &str| layers.get(name).is_some();
+    let learned = has("pos_embed");
+    ensure!(
+        !(has("norm_pre.weight") && has("attn_pool.latent")),
+        "it has a norm before its blocks and a pool with a query of its own, as Perception Encoder, whose rotary positions \
+         beside the learned ones are not computed"
+    );
+    ensure!(
+        !(learned && (has("blocks.0.mlp.gate.weight") || has("blocks.0.attn.q_bias"))),
+        "it has a gate or a bias of queries and learned positions, as EVA-02, whose rotary positions beside them are not \
+         computed"
+    );
+    ensure!(
+        has("blocks.0.norm1.bias"),
+        "blocks.0.norm1.bias is missing: layer normalisation has one, RMS normalisation, which is not computed, has none"
+    );
+    Ok(())
+}
+
+/// Whether the rotary positions of DINOv3's own file are rounded, as its periods there say.
+///
+/// # Errors
+/// They are of another kind.
+fn is_rounded(layers: &Layers<'_>, head: usize, base: f64) -> Result<bool> {
+    let Some(stored) = layers.get("rope.periods") else { return Ok(false) };
+    let stored = stored.array().context("rope_embed.periods")?.values;
+    let is = |rounded: bool| {
+        let periods = rotary_periods(head, base, rounded);
+        periods.len() == stored.len() && periods.iter().zip(&stored).all(|(a, b)| (a - b).abs() <= 1e-5 * a)
+    };
+    ensure!(
+        is(false) || is(true),
+        "rope_embed.periods are {stored:?}; expected {} from 1 to nearly {base}, in float32 or rounded to bfloat16",
+        head / 4
+    );
+    Ok(!is(false))
+}
+
 fn shape<const D: usize>(layers: &Layers<'_>, name: &str) -> Result<[usize; D]> {
     let array = layers.get(name).with_context(|| format!("{name} is missing"))?;
     let shape = array.shape();
@@ -115,10 +174,16 @@ fn mlp(layers: &Layers<'_>, hints: &Hints, habits: &Habits) -> Result<Mlp> {
     Ok(Mlp { hidden, activation, gated })
 }
 
-fn positions(layers: &Layers<'_>, hints: &Hints, habits: &Habits, class_token: bool) -> Result<Positions> {
+fn positions(
+    layers: &Layers<'_>,
+    hints: &Hints,
+    habits: &Habits,
+    (class_token, registers, head): (bool, usize, usize),
+) -> Result<Positions> {
     let Some(array) = layers.get("pos_embed") else {
         ensure!(habits.rotary, "pos_embed is missing: positions are learned or, in DINOv3, rotary");
-        return Ok(Positions::Rotary { base: hints.rotary_base().unwrap_or(100.0) });
+        let base = hints.rotary_base().unwrap_or(100.0);
+        return Ok(Positions::Rotary { base, rounded: is_rounded(layers, head, base)? });
     };
     let count = match *array.shape() {
         [1, count, _] | [count, _] => count,
@@ -128,10 +193,16 @@ fn positions(layers: &Layers<'_>, hints: &Hints, habits: &Habits, class_token: b
         let side = count.isqrt();
         (count > 0 && side * side == count).then_some([side, side])
     };
-    let (grid, class) = match (square(count), count.checked_sub(1).and_then(square)) {
+    let beside = |prefix: usize| count.checked_sub(prefix).and_then(square);
+    let (grid, class) = match (square(count), beside(1)) {
         (_, Some(grid)) if class_token => (grid, true),
         (Some(grid), _) => (grid, false),
-        _ => bail!("pos_embed has {count} positions; expected those of a square grid, and at most one more"),
+        // Those of the tokens before the patches become part of these.
+        _ if class_token && let Some(grid) = beside(1 + registers) => (grid, false),
+        _ => bail!(
+            "pos_embed has {count} positions; expected those of a square grid, and at most one more or as many as there are \
+             tokens before the patches"
+        ),
     };
     let Habits { offset, antialias, corners, .. } = *habits;
     Ok(Positions::Learned { grid, class, offset, antialias, corners })
@@ -160,6 +231,10 @@ pub fn complete(mut weights: Weights, config: &VitConfig) -> Result<Weights> {
             array.shape = vec![1, rows, width];
         }
     }
+    if let Positions::Learned { grid, class: false, .. } = config.positions {
+        add_prefix_positions(&mut weights, grid[0] * grid[1], width);
+    }
+    weights.remove("rope.periods");
     if config.pooling == Pooling::NormedMean {
         for field in ["weight", "bias"] {
             let moved = weights.remove(&format!("fc_norm.{field}"));
@@ -177,6 +252,7 @@ pub fn complete(mut weights: Weights, config: &VitConfig) -> Result<Weights> {
         let parts = ["q", "k", "v"].map(|part| format!("{block}.attn.{part}"));
         join(&mut weights, &parts, &format!("{block}.attn.qkv"))?;
         masked(&mut weights, &format!("{block}.attn.qkv"));
+        bias_of_two(&mut weights, &format!("{block}.attn"));
         let (gate, up, first) =
             (format!("{block}.mlp.gate"), format!("{block}.mlp.up"), format!("{block}.mlp.fc1"));
         let parts = if config.mlp.gated { vec![gate, up] } else { vec![up] };
@@ -192,6 +268,22 @@ pub fn complete(mut weights: Weights, config: &VitConfig) -> Result<Weights> {
         biased(&mut weights, layer.into());
     }
     Ok(weights)
+}
+
+/// Adds the positions of the class token and the registers, which come before those of a grid of so many places, to
+/// them.
+fn add_prefix_positions(weights: &mut Weights, places: usize, width: usize) {
+    let Some(mut positions) = weights.remove("pos_embed") else { return };
+    let prefix = (positions.values.len() / width.max(1)).saturating_sub(places);
+    let mut of_prefix = positions.values.drain(..prefix * width);
+    for name in ["cls_token", "reg_token"] {
+        let token = weights.get_mut(name).filter(|_| prefix > 0);
+        let values = token.into_iter().flat_map(|token| token.values.iter_mut());
+        values.zip(&mut of_prefix).for_each(|(value, position)| *value += position);
+    }
+    drop(of_prefix);
+    positions.shape[1] = places.min(positions.values.len() / width.max(1));
+    weights.insert("pos_embed".into(), positions);
 }
 
 fn zeros(count: usize) -> Array {
@@ -241,6 +333,16 @@ fn masked(weights: &mut Weights, layer: &str) {
     let mask = weights.remove(&format!("{layer}.bias_mask"));
     if let (Some(mask), Some(bias)) = (mask, weights.get_mut(&format!("{layer}.bias"))) {
         bias.values.iter_mut().zip(mask.values).for_each(|(bias, mask)| *bias *= mask);
+    }
+}
+
+/// Puts the biases of queries and values, where keys have none, into one.
+fn bias_of_two(weights: &mut Weights, attention: &str) {
+    let [q, v] = ["q_bias", "v_bias"].map(|part| weights.remove(&format!("{attention}.{part}")));
+    if let (Some(q), Some(v)) = (q, v) {
+        let values = [&q.values[..], &vec![0.0; q.values.len()], &v.values].concat();
+        let bias = Array { shape: vec![values.len()], values };
+        weights.insert(format!("{attention}.qkv.bias"), bias);
     }
 }
 

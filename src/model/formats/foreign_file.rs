@@ -34,10 +34,12 @@ pub(in crate::model) fn open(
     name: String,
     overrides: &Overrides,
 ) -> Result<Model> {
-    let (mut info, weights) = foreign::read(&content.arrays, &content.hints, overrides.weights.as_deref())?;
+    let found = foreign::find(&content.arrays, &content.hints, overrides.weights.as_deref())?;
+    let mut info = found.info.clone();
     overrides.apply(&mut info)?;
     info.validate()?;
     footprint::ensure_room(files.iter().map(|bytes| bytes.len()).sum(), &info)?;
+    let weights = found.weights()?;
     let (encoder, mismatch) = weights::assign(Encoder::uninitialized(&info, device), weights)?;
     ensure!(
         mismatch.missing.is_empty(),

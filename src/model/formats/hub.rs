@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::foreign_file::{self, FileContent};
-use super::neighbours::{self, CONFIG, PREPROCESSOR, json};
+use super::neighbours::{self, CONFIG, PREPROCESSOR};
 use super::{folder, pytorch, safetensors};
 use crate::files;
 use crate::model::encoder::{Encoder, ModelInfo};
@@ -195,7 +195,7 @@ fn weight_files(place: &Path) -> Result<(PathBuf, Vec<PathBuf>)> {
 /// The folder of an index, and the files that it names.
 fn shards(index: &Path) -> Result<(PathBuf, Vec<PathBuf>)> {
     let folder = index.parent().unwrap_or(Path::new(""));
-    let read = json(index)?;
+    let read = neighbours::read(index)?;
     let names: BTreeSet<&str> =
         read["weight_map"].as_object().into_iter().flatten().filter_map(|(_, file)| file.as_str()).collect();
     ensure!(!names.is_empty(), "{} names no files of weights", index.display());

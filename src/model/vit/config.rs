@@ -67,6 +67,9 @@ pub enum Positions {
     Rotary {
         /// Ratio of the longest period to the shortest.
         base: f64,
+        /// Whether the periods are rounded to bfloat16, as DINOv3's own files have them; elsewhere they are float32.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        rounded: bool,
     },
 }
 
@@ -146,7 +149,7 @@ impl VitConfig {
                 ensure!((0.0..1.0).contains(&offset), "positions.offset is {offset}; expected 0 to 1");
                 ensure!(self.class_token || !class, "a position for a class token that is not there");
             }
-            Positions::Rotary { base } => {
+            Positions::Rotary { base, .. } => {
                 ensure!(base > 1.0 && base.is_finite(), "positions.base is {base}; expected more than 1");
                 let head = self.head_width();
                 ensure!(

@@ -163,9 +163,9 @@ pub struct PatchRotation {
 }
 
 impl PatchRotation {
-    /// For patches in that grid.
-    pub fn new(config: &VitConfig, grid: [usize; 2], base: f64) -> Self {
-        let [cos, sin] = positions::rotation(config.prefix(), grid, config.head_width(), base);
+    /// For patches in that grid, by angles of those periods.
+    pub fn new(config: &VitConfig, grid: [usize; 2], periods: &[f32]) -> Self {
+        let [cos, sin] = positions::rotation(config.prefix(), grid, config.head_width(), periods);
         Self { cos, sin }
     }
 

@@ -10,6 +10,7 @@ use burn::tensor::{Device, Tensor};
 pub use self::config::{Mlp, Pooling, Positions, VitConfig};
 use self::layers::{AttentionPool, LayerNorm, PatchRotation, Then, VitBlock, weighted};
 use self::positions::Interpolation;
+pub use self::positions::rotary_periods;
 use super::precision::EmbedPrecision;
 use super::space::{MapLayer, Space};
 use super::watch::{Unwatched, Watch};
@@ -162,7 +163,10 @@ impl Vit {
         let mut tokens = self.tokens(images);
         watch.see(format_args!("patch_embed"), &tokens.x);
         let rotation = match self.config.positions {
-            Positions::Rotary { base } => Some(PatchRotation::new(&self.config, tokens.grid, base)),
+            Positions::Rotary { base, rounded } => {
+                let periods = positions::rotary_periods(self.config.head_width(), base, rounded);
+                Some(PatchRotation::new(&self.config, tokens.grid, &periods))
+            }
             Positions::Learned { .. } => None,
         };
         for (index, block) in self.blocks.iter().enumerate().take(depth) {

@@ -3,6 +3,7 @@
 use std::f64::consts::TAU;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use half::bf16;
 
 /// How learned positions reach another grid.
 #[derive(Clone, Copy, Debug)]
@@ -82,14 +83,20 @@ fn antialiased(row: &mut [f32], centre: f64, step: f64) {
     }
 }
 
+/// Periods of the angles of a head of so many values, as a part of the image's side: from 1 to nearly `base`.
+pub fn rotary_periods(head: usize, base: f64, rounded: bool) -> Vec<f32> {
+    // Of float32 as the libraries compute it: large angles feel the rounding.
+    let period = |i: usize| (base as f32).powf(4.0 * i as f32 / head as f32);
+    let stored = |period: f32| if rounded { bf16::from_f32(period).to_f32() } else { period };
+    (0..head / 4).map(period).map(stored).collect()
+}
+
 /// Cosines and sines by which the queries and keys of a head turn, `[prefix + rows cols, head]` each; the prefix does
 /// not turn.
-pub fn rotation(prefix: usize, [rows, cols]: [usize; 2], head: usize, base: f64) -> [Vec<f32>; 2] {
+pub fn rotation(prefix: usize, [rows, cols]: [usize; 2], head: usize, periods: &[f32]) -> [Vec<f32>; 2] {
     let places = prefix + rows * cols;
     let (mut cos, mut sin) = (vec![1.0f32; places * head], vec![0.0f32; places * head]);
     let quarter = head / 4;
-    // Of float32 as the libraries compute it: large angles feel the rounding.
-    let periods: Vec<f32> = (0..quarter).map(|i| (base as f32).powf(4.0 * i as f32 / head as f32)).collect();
     let at = |place: usize, of: usize| 2.0 * ((place as f32 + 0.5) / of as f32) - 1.0;
     for place in 0..rows * cols {
         let coordinates = [at(place / cols, rows), at(place % cols, cols)];

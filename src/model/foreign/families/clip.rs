@@ -9,6 +9,7 @@ const TOWER: &[NameRule] = &[
     ("embeddings.position_embedding.weight", "pos_embed"),
     ("embeddings.patch_embedding", "patch_embed.proj"),
     ("pre_layrnorm", "norm_pre"),
+    ("pre_layernorm", "norm_pre"),
     ("post_layernorm", "norm"),
     ("encoder.layers.*.self_attn.q_proj", "blocks.*.attn.q"),
     ("encoder.layers.*.self_attn.k_proj", "blocks.*.attn.k"),
@@ -61,6 +62,17 @@ pub static CLIP: Naming = Naming {
         "embeddings.patch_embedding.weight",
         "encoder.layers.0.self_attn.q_proj.weight",
         "pre_layrnorm.weight",
+    ],
+    names: Names::Rules(TOWER),
+    kind: NetworkKind::Transformer(&CLIP_HABITS),
+};
+/// CLIP's tower in OWL-ViT and OWLv2 of Hugging Face.
+pub static OWL_VIT: Naming = Naming {
+    title: "Hugging Face transformers (OWL-ViT)",
+    marks: &[
+        "embeddings.patch_embedding.weight",
+        "encoder.layers.0.self_attn.q_proj.weight",
+        "pre_layernorm.weight",
     ],
     names: Names::Rules(TOWER),
     kind: NetworkKind::Transformer(&CLIP_HABITS),

@@ -11,7 +11,7 @@ use super::naming::Naming;
 use crate::model::loose::LooseArrays;
 
 /// All of them; the first whose marks are there counts.
-static NAMINGS: [&Naming; 22] = [
+static NAMINGS: [&Naming; 23] = [
     &resnets::TORCHVISION,
     &resnets::NUMBERED_CIFAR,
     &resnets::NUMBERED,
@@ -24,6 +24,7 @@ static NAMINGS: [&Naming; 22] = [
     &hugging_face::VIT_OR_MAE,
     &hugging_face::VIT_IN_MEMORY,
     &clip::CLIP,
+    &clip::OWL_VIT,
     &clip::SIGLIP,
     &clip::CLIP_OPENAI,
     &clip::CLIP_OPEN,
@@ -41,12 +42,16 @@ pub fn of(arrays: &LooseArrays<'_>, prefix: &str) -> Option<&'static Naming> {
     let has = |mark: &&str| arrays.contains_key(&format!("{prefix}{mark}"));
     let found = NAMINGS.into_iter().find(|naming| naming.marks.iter().all(has))?;
     let is_of_two = ["teacher", "student"].iter().any(|word| prefix.contains(word));
+    let is_of_moco = ["base_encoder.", "momentum_encoder."].iter().any(|word| prefix.ends_with(word));
     // lightly's class for masked images has timm's network within, whose positions it interpolates as timm does.
     let is_of_lightly =
         prefix.strip_suffix("vit.").is_some_and(|outer| arrays.contains_key(&format!("{outer}mask_token")));
     Some(match found.title {
         // Names alone do not tell these apart.
         "timm" if is_of_two && !is_of_lightly => &timm::DINO,
+        "timm" if is_of_moco => &timm::MOCO_V3,
+        // It has none: something else whose tower is named alike.
+        "Hugging Face transformers (SigLIP)" if has(&"embeddings.class_embedding") => return None,
         "OpenAI (CLIP)" if !arrays.keys().any(|name| name.ends_with("input_resolution")) => &clip::CLIP_OPEN,
         _ => found,
     })

@@ -22,6 +22,9 @@ const RULES: &[NameRule] = &[
     ("blocks.*.mlp.w1", "blocks.*.mlp.gate"),
     ("blocks.*.mlp.w2", "blocks.*.mlp.up"),
     ("blocks.*.mlp.w3", "blocks.*.mlp.fc2"),
+    ("blocks.*.mlp.fc1_g", "blocks.*.mlp.gate"),
+    ("blocks.*.mlp.fc1_x", "blocks.*.mlp.up"),
+    ("rope_embed.periods", "rope.periods"),
     // DINOv2's training keeps blocks in groups, and counts them through.
     ("blocks.*.*.mlp.w12", "blocks.*.mlp.fc1"),
     ("blocks.*.*.mlp.w3", "blocks.*.mlp.fc2"),
@@ -41,9 +44,9 @@ const DINO3: Habits = Habits { epsilon: 1e-5, rotary: true, input: Some(224), ..
 
 /// DINOv3 in its own code.
 pub static DINOV3: Naming = naming("DINOv3", &[PATCHES, BLOCKS, "storage_tokens"], &DINO3);
-/// DINOv3 in timm.
+/// DINOv3 in timm, which has others with registers and rotary positions, but without a class token.
 pub static DINOV3_TIMM: Naming =
-    naming("timm (DINOv3)", &[PATCHES, BLOCKS, "blocks.0.gamma_1", "reg_token"], &DINO3);
+    naming("timm (DINOv3)", &[PATCHES, BLOCKS, "blocks.0.gamma_1", "reg_token", "cls_token"], &DINO3);
 /// DINOv2 with registers in its own code, whose positions are interpolated otherwise.
 pub static DINOV2_REGISTERS: Naming = naming(
     "DINOv2 with registers",
@@ -67,5 +70,8 @@ pub static MAE: Naming =
     naming("MAE", &[PATCHES, BLOCKS, "decoder_embed.weight"], &Habits { antialias: false, ..Habits::TIMM });
 /// DINO and iBOT in their own code: student and teacher.
 pub static DINO: Naming = naming("DINO", &[PATCHES, BLOCKS], &DINO_HABITS);
-/// timm, MoCo v3 and all that take its class.
+/// MoCo v3 in its own code, told by what stands before its two networks: its small one has heads of 32 values.
+pub static MOCO_V3: Naming =
+    naming("MoCo v3", &[PATCHES, BLOCKS], &Habits { heads: &[(384, 12)], ..Habits::TIMM });
+/// timm, and all that take its class.
 pub static TIMM: Naming = naming("timm", &[PATCHES, BLOCKS], &Habits::TIMM);

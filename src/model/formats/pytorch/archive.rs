@@ -49,6 +49,7 @@ fn entries(bytes: &[u8]) -> Result<HashMap<String, &[u8]>> {
     let archive = ZipArchive::with_config(begins, Cursor::new(bytes));
     let mut archive = archive.context("a ZIP archive that is cut off or damaged")?;
     let mut entries = HashMap::new();
+    let mut left = bytes.len() as u64;
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index).with_context(|| format!("file {index} of the archive"))?;
         let name = entry.name().context("a name of the archive")?.into_owned();
@@ -59,12 +60,19 @@ fn entries(bytes: &[u8]) -> Result<HashMap<String, &[u8]>> {
         if entry.compression() != CompressionMethod::Stored {
             bail!("{name} is compressed in the archive; expected it as torch.save writes it, without");
         }
+        let rest = left.checked_sub(entry.size());
+        left =
+            rest.with_context(|| format!("{name} lies over others in the archive, as no program writes it"))?;
         let place = entry.data_start().and_then(|start| {
             let (start, size) = (usize::try_from(start).ok()?, usize::try_from(entry.size()).ok()?);
             bytes.get(start..start.checked_add(size)?)
         });
         let held = place.with_context(|| format!("{name} reaches beyond the end of the archive"))?;
-        ensure!(crc32fast::hash(held) == entry.crc32(), "{name} is damaged: its sum is another");
+        ensure!(
+            crc32fast::hash(held) == entry.crc32(),
+            "{name} is damaged: its sum is another. (If it was saved without sums, by \
+             torch.serialization.set_crc32_options(False), save it again with them.)"
+        );
         entries.insert(name, held);
     }
     Ok(entries)
@@ -76,22 +84,31 @@ mod tests {
 
     /// An archive as PyTorch writes it: also with the records of 64 bits, whether they are needed or not.
     fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+        archive_listing(files, 1)
+    }
+
+    /// One that lists each file so many times, under as many names.
+    fn archive_listing(files: &[(&str, &[u8])], times: usize) -> Vec<u8> {
         let (mut bytes, mut list) = (vec![], vec![]);
         let number = |value: usize| (value as u32).to_le_bytes();
         for (name, held) in files {
             let common =
                 [&crc32fast::hash(held).to_le_bytes()[..], &number(held.len()), &number(held.len())].concat();
             let common = [&[0; 10][..], &common, &(name.len() as u16).to_le_bytes(), &[0; 2]].concat();
-            list.extend(
-                [&b"PK\x01\x02\0\0"[..], &common, &[0; 10], &number(bytes.len()), name.as_bytes()].concat(),
-            );
+            for again in 0..times {
+                let mut name = name.as_bytes().to_vec();
+                *name.last_mut().unwrap() += again as u8;
+                list.extend(
+                    [&b"PK\x01\x02\0\0"[..], &common, &[0; 10], &number(bytes.len()), &name].concat(),
+                );
+            }
             bytes.extend([&b"PK\x03\x04"[..], &common, name.as_bytes(), held].concat());
         }
-        let (start, count) = (bytes.len(), files.len() as u16);
+        let (start, count) = (bytes.len(), (files.len() * times) as u16);
         bytes.extend(&list);
         let long = |value: usize| (value as u64).to_le_bytes();
         let record = bytes.len();
-        let counts = [long(files.len()), long(files.len()), long(list.len()), long(start)].concat();
+        let counts = [long(count.into()), long(count.into()), long(list.len()), long(start)].concat();
         bytes.extend([&b"PK\x06\x06"[..], &long(44), &[0; 12], &counts].concat());
         bytes.extend([&b"PK\x06\x07\0\0\0\0"[..], &long(record), &number(1)].concat());
         let counts = [count.to_le_bytes(), count.to_le_bytes()].concat();
@@ -99,6 +116,16 @@ mod tests {
             [&b"PK\x05\x06\0\0\0\0"[..], &counts, &number(list.len()), &number(start), &[0; 2]].concat(),
         );
         bytes
+    }
+
+    /// Of a small file as many sums would be computed as one likes.
+    #[test]
+    fn files_that_lie_over_one_another_are_refused() {
+        let held = [7; 100_000];
+        let files = [("a/A", &held[..]), ("a/a", &held)];
+        assert_eq!(entries(&archive(&files)).unwrap().len(), 2);
+        let error = entries(&archive_listing(&files, 9)).map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains("lies over others"), "{error}");
     }
 
     #[test]

@@ -41,6 +41,8 @@ const PROGRAMS: [&str; 24] = [
 ];
 /// Objects within objects that are looked into.
 const MOST_DEPTH: usize = 32;
+/// What names of all arrays take at most, bytes: those of the largest networks take a few MB.
+const MOST_NAMES: usize = 64 << 20;
 
 fn refuse_programs(name: &str) -> Result<()> {
     ensure!(
@@ -95,7 +97,8 @@ pub(super) fn content<'a>(
     pickle: &Pickle<'_>,
     bytes_of: impl Fn(&str) -> Result<&'a [u8]>,
 ) -> Result<FileContent<'a>> {
-    let mut walk = ObjectWalk { pickle, bytes_of, seen: HashSet::new(), arrays: LooseArrays::new() };
+    let mut walk =
+        ObjectWalk { pickle, bytes_of, seen: HashSet::new(), arrays: LooseArrays::new(), named: 0 };
     walk.visit(pickle.root(), String::new(), 0)?;
     let hints = Hints { is_solo_learn: is_solo_learn(pickle), ..Hints::default() };
     Ok(FileContent { format: "PyTorch", arrays: walk.arrays, hints })
@@ -116,6 +119,8 @@ struct ObjectWalk<'p, 'b, 'a, F> {
     /// What was looked into: what is reached on two ways, or holds itself.
     seen: HashSet<Id>,
     arrays: LooseArrays<'a>,
+    /// Bytes of their names.
+    named: usize,
 }
 
 impl<'a, F: Fn(&str) -> Result<&'a [u8]>> ObjectWalk<'_, '_, 'a, F> {
@@ -130,6 +135,11 @@ impl<'a, F: Fn(&str) -> Result<&'a [u8]>> ObjectWalk<'_, '_, 'a, F> {
                 let by = pickle.name(made.by).unwrap_or_default();
                 if by.contains("_rebuild_") {
                     if let Some(array) = self.rebuilt(by, made.of).with_context(|| name.clone())? {
+                        self.named += name.len();
+                        ensure!(
+                            self.named <= MOST_NAMES,
+                            "the names of its arrays take more than {MOST_NAMES} bytes"
+                        );
                         self.arrays.insert(name, array);
                     }
                     return Ok(());
