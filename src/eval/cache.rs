@@ -36,6 +36,8 @@ pub struct Shard {
 /// The folder of one split and setting, to be read and written by one evaluation at a time.
 pub struct Cache {
     folder: PathBuf,
+    /// Whether patches are cut from another image than the whole is.
+    is_fitted: bool,
     _lock: FolderLock,
 }
 
@@ -81,23 +83,31 @@ impl Cache {
         let text = serde_json::to_string_pretty(&about)?;
         let name = files::hex(&Sha256::digest(&text));
         let place = folder.join(&name[..16]);
-        let cache = Self::at(place)?;
+        let cache = Self { is_fitted: plan.fit.is_some(), ..Self::at(place)? };
         files::write_bytes_atomic(&cache.folder.join("about.json"), text.as_bytes())?;
         Ok(cache)
     }
 
     fn at(folder: PathBuf) -> anyhow::Result<Self> {
         let lock = FolderLock::take(&folder)?;
-        Ok(Self { folder, _lock: lock })
+        Ok(Self { folder, is_fitted: false, _lock: lock })
     }
 
     fn file(&self, aggregate: Aggregate, number: usize) -> PathBuf {
-        self.folder.join(format!("{aggregate}-{number:05}.safetensors"))
+        self.folder.join(format!("{}-{number:05}.safetensors", self.name(aggregate)))
+    }
+
+    fn name(&self, aggregate: Aggregate) -> String {
+        match aggregate {
+            // Those of earlier versions, without the word, are of the fitted image, cropped twice.
+            Aggregate::Central | Aggregate::LocalMap if self.is_fitted => format!("{aggregate}-whole"),
+            _ => aggregate.to_string(),
+        }
     }
 
     /// Where all vectors by an aggregate may lie, row by row, while they are used.
     pub fn rows(&self, aggregate: Aggregate) -> PathBuf {
-        self.folder.join(format!("{aggregate}.rows"))
+        self.folder.join(format!("{}.rows", self.name(aggregate)))
     }
 
     /// The vectors that were stored, if they are there and whole. A damaged file is made again, and so is one of an
@@ -158,6 +168,21 @@ fn decode(bytes: &[u8]) -> anyhow::Result<Shard> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn vectors_of_a_fitted_image_are_not_taken_for_those_of_the_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::at(folder.path().into()).unwrap();
+        let shard = Shard { images: vec![4], values: vec![1.0, -2.0], width: 2, skipped: vec![] };
+        let aggregates =
+            [Aggregate::Central, Aggregate::LocalMap, Aggregate::LocalPatches, Aggregate::Mean(4)];
+        aggregates.iter().for_each(|aggregate| cache.store(*aggregate, 0, &shard).unwrap());
+        let cache = Cache { is_fitted: true, ..cache };
+        let kept = aggregates.map(|aggregate| cache.load(aggregate, 0, &[4]).is_some());
+        assert_eq!(kept, [false, false, true, true]);
+        cache.store(Aggregate::Central, 0, &shard).unwrap();
+        assert_eq!(cache.load(Aggregate::Central, 0, &[4]), Some(shard));
+    }
 
     #[test]
     fn a_shard_reads_back_and_a_damaged_one_is_refused() {

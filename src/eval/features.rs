@@ -48,6 +48,16 @@ impl GatheredFeatures {
     }
 }
 
+/// An image that vectors are made of.
+pub(super) struct UsableImage {
+    /// Of the image in its data set.
+    pub index: usize,
+    /// As it is: what is of the whole image is taken from it.
+    pub whole: Arc<Image>,
+    /// What patches and crops are cut from.
+    pub cut: Arc<Image>,
+}
+
 /// A crop of an image, and what decides how it is changed.
 struct Draw {
     image: Arc<Image>,
@@ -68,32 +78,37 @@ pub struct SplitFeatures {
 
 impl FeaturePlan<'_> {
     /// An image that can be read, has a label and is large enough.
-    pub(super) fn usable(&self, data: &dyn Dataset, index: usize) -> anyhow::Result<Image> {
+    pub(super) fn usable(&self, data: &dyn Dataset, index: usize) -> anyhow::Result<UsableImage> {
         data.label(index).context("it has no label")?;
-        let mut image = data.image(index)?;
-        if let Some(side) = self.fit {
-            image = augment::fit(&image, side, self.embedder.info.resize);
-        }
+        let whole = Arc::new(data.image(index)?);
+        let resize = self.embedder.info.resize;
+        // Without a size it is the image itself, not a copy, so that its maps are found again.
+        let cut = self.fit.map_or_else(|| whole.clone(), |side| Arc::new(augment::fit(&whole, side, resize)));
         // Whatever the aggregates: all tables, cached ones too, hold the same images.
         if let Some(crop) = self.crop {
-            aggregate::crops(crop, (image.height(), image.width()), index, 1, self.seed)?;
+            aggregate::crops(crop, (cut.height(), cut.width()), index, 1, self.seed)?;
         }
-        Ok(image)
+        Ok(UsableImage { index, whole, cut })
+    }
+
+    /// Bytes of a usable image of `(height, width)`, with what patches are cut from.
+    pub(super) fn image_bytes(&self, size: (u32, u32)) -> u64 {
+        decoded_bytes(size) + self.fit.map_or(0, |side| decoded_bytes((side, side)))
     }
 
     /// `[images, width]` for each aggregate.
     pub(super) fn embed(
         &self,
-        images: &[(usize, Arc<Image>)],
+        images: &[UsableImage],
         aggregates: &[Aggregate],
     ) -> anyhow::Result<Vec<Vec<f32>>> {
         let counts = mean_counts(aggregates);
         let mut means = self.means(images, &counts)?.into_iter();
-        let whole: Vec<Arc<Image>> = images.iter().map(|(_, image)| image.clone()).collect();
+        let whole: Vec<Arc<Image>> = images.iter().map(|image| image.whole.clone()).collect();
         let of = |aggregate: &Aggregate| match aggregate {
             Aggregate::Central => Ok(self.embedder.centrals(&whole, &[self.space])?.remove(0)),
             Aggregate::Mean(_) => means.next().context("a mean for each count"),
-            Aggregate::LocalPatches => self.local_patches(&whole),
+            Aggregate::LocalPatches => self.local_patches(images),
             Aggregate::LocalMap => self.local_map(&whole),
         };
         aggregates.iter().map(of).collect()
@@ -103,15 +118,15 @@ impl FeaturePlan<'_> {
     ///
     /// # Shapes
     /// - output i: `[images, width]`
-    fn means(&self, images: &[(usize, Arc<Image>)], counts: &[usize]) -> anyhow::Result<Vec<Vec<f32>>> {
+    fn means(&self, images: &[UsableImage], counts: &[usize]) -> anyhow::Result<Vec<Vec<f32>>> {
         let (Some(&most), Some(crop)) = (counts.iter().max(), self.crop) else { return Ok(vec![]) };
         let mut sources = vec![];
         let mut ends = vec![];
-        for (index, image) in images {
-            let crops = aggregate::crops(crop, (image.height(), image.width()), *index, most, self.seed)?;
+        for UsableImage { index, cut, .. } in images {
+            let crops = aggregate::crops(crop, (cut.height(), cut.width()), *index, most, self.seed)?;
             let numbered = crops.into_iter().enumerate();
             sources.extend(numbered.map(|(number, crop)| Draw {
-                image: image.clone(),
+                image: cut.clone(),
                 crop,
                 index: *index,
                 number,
@@ -167,13 +182,13 @@ impl FeaturePlan<'_> {
 
     /// # Shapes
     /// - output: `[images, width of h * 2 * 2]`
-    fn local_patches(&self, images: &[Arc<Image>]) -> anyhow::Result<Vec<f32>> {
+    fn local_patches(&self, images: &[UsableImage]) -> anyhow::Result<Vec<f32>> {
         let mut sources = vec![];
-        for image in images {
-            let (rows, cols) = LOCAL_GRID.shape(image.height(), image.width());
+        for UsableImage { cut, .. } in images {
+            let (rows, cols) = LOCAL_GRID.shape(cut.height(), cut.width());
             sources.extend((0..rows * cols).map(|cell| {
                 let (y, x) = LOCAL_GRID.corner(cell, cols);
-                PatchSource { image: image.clone(), y, x }
+                PatchSource { image: cut.clone(), y, x }
             }));
         }
         let vectors = self.embedder.patches(&sources, LOCAL_GRID.patch, &[Space::H])?.remove(0);
@@ -209,7 +224,7 @@ impl FeaturePlan<'_> {
 }
 
 /// Bytes of an image of `(height, width)` once it is decoded.
-pub(super) fn decoded_bytes((height, width): (u32, u32)) -> u64 {
+fn decoded_bytes((height, width): (u32, u32)) -> u64 {
     3 * u64::from(height) * u64::from(width)
 }
 
@@ -240,4 +255,40 @@ pub(super) fn append(
         table.labels.extend(labels.collect::<anyhow::Result<Vec<u32>>>()?);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::{self, Split};
+    use crate::device::{self, DeviceChoice};
+    use crate::embed::Embedder;
+    use crate::model::store;
+
+    #[test]
+    fn what_is_of_the_whole_image_is_the_same_wherever_patches_are_cut_from() {
+        let device = device::open(DeviceChoice::Cpu).unwrap().device;
+        let embedder = Embedder::new(store::open(&"demo".into(), &device).unwrap(), &device);
+        let data = dataset::open("demo", Some(Split::Test)).unwrap();
+        let aggregates = [Aggregate::Central, Aggregate::Mean(2)];
+        let vectors = |fit| {
+            let plan = FeaturePlan {
+                embedder: &embedder,
+                aggregates: &aggregates,
+                crop: Some(Crop::Fixed { size: 20 }),
+                fit,
+                seed: 0,
+                space: Space::H,
+                views: &[],
+            };
+            let images: Vec<UsableImage> =
+                (0..3).map(|index| plan.usable(data.as_ref(), index).unwrap()).collect();
+            let sides = images.iter().map(|image| image.cut.height()).max();
+            (plan.embed(&images, &aggregates).unwrap(), sides)
+        };
+        let ((plain, whole), (fitted, cut)) = (vectors(None), vectors(Some(48)));
+        assert_eq!((whole, cut), (Some(64), Some(48)));
+        assert_eq!(fitted[0], plain[0], "central is of the image before it is fitted");
+        assert_ne!(fitted[1], plain[1], "patches are of the image after it");
+    }
 }

@@ -1,14 +1,12 @@
 //! The vectors of a split in the making: a group of images at a time, so that other work comes between, and every
 //! finished shard lies in the cache.
 
-use std::sync::Arc;
-
 use anyhow::ensure;
 use rayon::prelude::*;
 
 use super::aggregate::Aggregate;
 use super::cache::{Cache, SHARD, Shard};
-use super::features::{GatheredFeatures, SplitFeatures, append, decoded_bytes};
+use super::features::{GatheredFeatures, SplitFeatures, append};
 use super::plan::{FeaturePlan, inputs_per_image};
 use super::values::GatheredValues;
 use crate::dataset::{Dataset, Skipped};
@@ -169,7 +167,7 @@ impl ShardWork {
         let (plan, aggregates) = (unit.plan, &self.missing);
         let inputs = inputs_per_image(aggregates);
         let most = (unit.inputs / inputs.max(1) as usize).clamp(1, MOST_IMAGES);
-        let bytes = |index: &usize| decoded_bytes(data.dimensions(*index));
+        let bytes = |index: &usize| plan.image_bytes(data.dimensions(*index));
         let rest = &indices[self.at..];
         let groups = memory::groups(rest.iter().take(most).map(bytes), most, memory::budget().ahead());
         let indices = &rest[groups.first().cloned().unwrap_or_default()];
@@ -177,7 +175,7 @@ impl ShardWork {
         let (mut images, mut skipped) = (vec![], vec![]);
         for (index, image) in indices.par_iter().map(read).collect::<Vec<_>>() {
             match image {
-                Ok(image) => images.push((index, Arc::new(image))),
+                Ok(image) => images.push(image),
                 Err(error) if files::is_read_error(&error) => return Err(error),
                 Err(error) => {
                     skipped.push(Skipped { file: data.image_name(index), reason: format!("{error:#}") });
@@ -192,7 +190,7 @@ impl ShardWork {
             let vectors = vectors.next().unwrap_or_default();
             shard.width = if images.is_empty() { shard.width } else { vectors.len() / images.len() };
             shard.values.extend(vectors);
-            shard.images.extend(images.iter().map(|(index, _)| *index as u32));
+            shard.images.extend(images.iter().map(|image| image.index as u32));
             shard.skipped.extend(skipped.iter().cloned());
         }
         self.at += indices.len();
