@@ -319,6 +319,10 @@ fn figure_3a_of_several_models_keeps_what_is_done_and_is_a_part_of_the_page() {
     let claim = claims.iter().find(|claim| claim["place"].as_str().unwrap().contains("Figure 3a")).unwrap();
     assert_eq!(claim["findings"].as_array().unwrap().len(), 2, "{claim}");
 
+    // What is not asked for this time is there the next time.
+    assert_eq!(run_json(&args)["models"].as_array().unwrap().len(), 1);
+    assert_eq!(run_json(&[&args[..], &["cifar=demo-cifar10"]].concat())["kept"], 2);
+
     // Other images are another question; other models are another folder.
     let other =
         ["eval", "--figure", "3a", "--data", "demo", "--limit", "1", "--out", text(&out), "ours=demo"];

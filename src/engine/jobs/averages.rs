@@ -127,12 +127,12 @@ pub fn averages(request: &AveragesRequest, job: Job<'_>) -> anyhow::Result<Avera
             keep(&file, &models, &known)?;
         }
     }
-    keep(&file, &models, &[])?;
+    keep(&file, &models, &known)?;
     let figure = draw(request, &models)?;
     Ok(AveragesReport { markdown: markdown(&models), models, kept, figure })
 }
 
-/// Passes a folder that has nothing yet, or at least one of these models: numbers of others would be lost.
+/// Passes a folder that has nothing yet, or at least one of these models: nothing is put beside the numbers of others only.
 fn ensure_goes_on(request: &AveragesRequest, known: &[ModelAverages]) -> anyhow::Result<()> {
     let stays = |model: &ModelAverages| request.models.iter().any(|asked| asked.name == model.name);
     ensure!(
@@ -163,7 +163,8 @@ fn of_model(
     Ok((ModelAverages { name: model.name.clone(), asked, found }, false))
 }
 
-/// Writes what is done, and of what was there what is still to come.
+/// Writes what is done, and of what was there all other models: those that are still to come, and those that are not asked
+/// for this time.
 fn keep(file: &Path, done: &[ModelAverages], known: &[ModelAverages]) -> anyhow::Result<()> {
     let rest = known.iter().filter(|known| done.iter().all(|done| done.name != known.name)).cloned();
     let stored = StoredAverages { models: done.iter().cloned().chain(rest).collect() };
