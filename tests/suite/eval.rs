@@ -96,6 +96,29 @@ fn features_are_kept_shared_and_made_again_where_they_are_damaged() {
 }
 
 #[test]
+fn what_is_kept_of_images_that_changed_since_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let (plan, results) = (folder.path().join("plan.toml"), folder.path().join("results"));
+    let figure = folder.path().join("fig3a");
+    let words = format!(
+        "data = {:?}\nk = 3\n[[model]]\nname = \"ours\"\npath = \"demo\"\n\
+         [[evaluation]]\nname = \"whole\"\npatches = [\"central\"]\nclassifiers = [\"knn\"]\n",
+        text(&data)
+    );
+    fs::write(&plan, words).unwrap();
+    let cells = ["eval", "--plan", text(&plan), "--out", text(&results)];
+    let place = ["--data", text(&data), "--limit", "2", "--out", text(&figure), "ours=demo"];
+    let averages = [&["eval", "--figure", "3a"], &place[..]].concat();
+    let kept = || [&cells[..], &averages[..]].map(|args| json(args)["kept"].as_u64().unwrap());
+    assert_eq!(kept(), [0, 0]);
+    assert_eq!(kept(), [1, 1]);
+    image::RgbImage::new(32, 32).save(data.join("val/red/1.png")).unwrap();
+    assert_eq!(kept(), [0, 0], "as many pictures, of the same names");
+    assert_eq!(kept(), [1, 1]);
+}
+
+#[test]
 fn local_aggregation_gives_both_readings_of_table_5() {
     let folder = tempfile::tempdir().unwrap();
     let data = data(folder.path());

@@ -152,8 +152,9 @@ fn of_model(
     job: Job<'_>,
 ) -> anyhow::Result<(ModelAverages, bool)> {
     let opened = request.source.open(&job)?;
+    let of = opened.deciding()?;
     let asked = json!({
-        "data": request.source.data, "of": opened.deciding(), "options": model.options, "limit": request.limit,
+        "data": request.source.data, "of": of, "options": model.options, "limit": request.limit,
         "counts": request.counts, "seed": job.seed,
     });
     if let Some(it) = known.iter().find(|known| known.name == model.name && known.asked == asked) {

@@ -134,13 +134,18 @@ impl ConvergenceSource {
 }
 
 impl Opened {
-    /// What decides the numbers, beside the data and the request: the model's hash, and what the source left open.
-    pub(super) fn deciding(&self) -> Value {
+    /// What decides the numbers, beside the request: the model's hash, the fingerprint of the images, and what the source left
+    /// open.
+    ///
+    /// # Errors
+    /// The images cannot be read.
+    pub(super) fn deciding(&self) -> anyhow::Result<Value> {
+        let fingerprint = self.data.fingerprint()?;
         let spaces: Vec<String> = self.spaces.iter().map(Space::to_string).collect();
-        json!({
-            "model": self.embedder.hash, "split": self.data.split(), "images": self.data.len(), "patch": self.grid.patch,
-            "stride": self.grid.stride, "spaces": spaces,
-        })
+        Ok(json!({
+            "model": self.embedder.hash, "split": self.data.split(), "images": self.data.len(),
+            "fingerprint": fingerprint, "patch": self.grid.patch, "stride": self.grid.stride, "spaces": spaces,
+        }))
     }
 
     /// What patches are cut from. Without a size it is the image itself, not a copy, so that its maps are found again.

@@ -2,24 +2,39 @@
 
 use std::sync::Arc;
 
-use crate::dataset::{self, Dataset, DecodingFacts, ImageOrder, SPREAD_SEED, Split};
+use crate::dataset::{self, DataSpec, Dataset, DecodingFacts, ImageOrder, SPREAD_SEED, Split};
 use crate::embed::Embedder;
 use crate::engine::ask::{EvalReport, EvalRequest, Holdout};
 use crate::eval::EvalWork;
 use crate::files;
 use crate::progress::{CancelToken, Cancelled, Progress};
 
+/// Both splits as they are there.
+fn both(data: &DataSpec) -> anyhow::Result<[Arc<dyn Dataset>; 2]> {
+    let open = |split| dataset::open(data, split);
+    let hint = "eval classifies a test split by a train split; --holdout 0.2 draws a fifth of each class as the \
+                test split of a set that has one split only";
+    // What does not open at all lacks more than a split.
+    let split = |split| open(Some(split)).or_else(|error| open(None).and(Err(error.context(hint))));
+    Ok([split(Split::Train)?, split(Split::Test)?])
+}
+
 /// Both splits: as they are there, or drawn.
 fn splits(request: &EvalRequest) -> anyhow::Result<[Arc<dyn Dataset>; 2]> {
-    let open = |split| dataset::open(&request.data, split);
-    let Some(share) = request.holdout else {
-        let hint = "eval classifies a test split by a train split; --holdout 0.2 draws a fifth of each class as the \
-                    test split of a set that has one split only";
-        // What does not open at all lacks more than a split.
-        let split = |split| open(Some(split)).or_else(|error| open(None).and(Err(error.context(hint))));
-        return Ok([split(Split::Train)?, split(Split::Test)?]);
+    let Some(share) = request.holdout else { return both(&request.data) };
+    dataset::divided(&request.data, &dataset::open(&request.data, None)?, share, request.config.seed)
+}
+
+/// Fingerprints of the images of an evaluation: of both splits, or of the set that a test split is drawn from.
+///
+/// # Errors
+/// It cannot be opened or read.
+pub fn fingerprints(data: &DataSpec, holdout: Option<f64>) -> anyhow::Result<Vec<String>> {
+    let sets = match holdout {
+        Some(_) => vec![dataset::open(data, None)?],
+        None => both(data)?.to_vec(),
     };
-    dataset::divided(&request.data, &open(None)?, share, request.config.seed)
+    sets.iter().map(|set| set.fingerprint()).collect()
 }
 
 /// An evaluation at work, unit by unit.

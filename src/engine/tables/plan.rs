@@ -1,8 +1,9 @@
 //! A plan as units of work, and the folder that keeps what came of it.
 //!
 //! Each cell, one model under one evaluation with one seed, is a file of the folder and is made once: the same plan
-//! goes on where it stopped. Features lie in the folder too, and are shared by classifiers. After each cell the tables
-//! are written anew: `results.json`, `results.csv`, `results.md`, `results.tex`; `plan.toml` is the plan itself.
+//! goes on where it stopped, and makes a cell again where the images have changed since. Features lie in the folder too,
+//! and are shared by classifiers. After each cell the tables are written anew: `results.json`, `results.csv`,
+//! `results.md`, `results.tex`; `plan.toml` is the plan itself.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use crate::embed::{BATCH, Embedder};
 use crate::engine::ask::{
     EvalPlan, EvalRequest, PlanReport, PlanRequest, PlannedEvaluation, ResultRow, ResultTexts,
 };
-use crate::engine::tables::evaluation::Evaluating;
+use crate::engine::tables::evaluation::{Evaluating, fingerprints};
 use crate::engine::tables::pace::PlanPace;
 use crate::engine::tables::table;
 use crate::files::{self, FolderLock};
@@ -123,6 +124,8 @@ pub struct PlanWork {
     at: usize,
     /// The model of the cell, by its place in the plan.
     model: Option<(usize, Embedder)>,
+    /// Fingerprints of the images, once they were looked at.
+    images: Option<Vec<String>>,
     cell: Option<CellWork>,
     pace: PlanPace,
     /// Of the seeds that are done of the model and evaluation.
@@ -179,6 +182,7 @@ impl PlanWork {
             pairs,
             at: 0,
             model: None,
+            images: None,
             cell: None,
             pace,
             by_seed: vec![],
@@ -236,7 +240,8 @@ impl PlanWork {
         )
     }
 
-    /// Does one unit: opens a model, takes a cell that is there, or goes on with one. Returns whether all is done.
+    /// Does one unit: opens a model, looks at the images, takes a cell that is there, or goes on with one. Returns whether all is
+    /// done.
     ///
     /// # Errors
     /// A model, a data set or a folder that cannot be used, with the name of the cell; cancelled: what is done is kept.
@@ -253,6 +258,12 @@ impl PlanWork {
             let embedder = Embedder::open(&model.spec(), &unit.device.device)
                 .with_context(|| format!("model \"{}\"", model.name))?;
             self.model = Some((place, embedder));
+            return Ok(false);
+        }
+        if self.images.is_none() {
+            let plan = self.plan();
+            let images = fingerprints(&plan.data, plan.holdout).with_context(|| what)?;
+            self.images = Some(images);
             return Ok(false);
         }
         self.advance_cell(unit).with_context(|| what)?;
@@ -296,7 +307,8 @@ impl PlanWork {
             (&plan.models[model], &plan.evaluations[evaluation], plan.seeds[seed]);
         let config = plan.config(evaluation, seed, &out.join("features"))?;
         let mut asked = json!({
-            "model": embedder.hash, "data": plan.data, "holdout": plan.holdout, "config": config,
+            "model": embedder.hash, "data": plan.data, "images": self.images, "holdout": plan.holdout,
+            "config": config,
         });
         if model.options != Overrides::default() {
             asked["options"] = serde_json::to_value(&model.options)?;
