@@ -99,22 +99,23 @@ pub struct ProbePatches {
 }
 
 impl RunFolder {
-    /// A new run, to be written. An existing run is never overwritten.
+    /// A new run, to be written. An existing run is never overwritten; one that came to no step is none yet, and begins anew.
     pub fn create(
         path: &Path,
         config: &TrainConfig,
         environment: &serde_json::Value,
     ) -> anyhow::Result<Self> {
         let lock = FolderLock::take(path)?;
-        if path.join(CONFIG_FILE).exists() {
+        if path.join(CONFIG_FILE).exists() && !is_unbegun(path)? {
             bail!(
                 "{} holds a run already; --resume continues it, another --out starts a new one",
                 path.display()
             );
         }
-        files::write_bytes_atomic(&path.join(CONFIG_FILE), config.to_toml()?.as_bytes())?;
         let run = Self { path: path.into(), _lock: Some(lock) };
+        // The configuration last: one without the environment beside it was laid there by somebody else.
         run.note_environment(environment)?;
+        files::write_bytes_atomic(&path.join(CONFIG_FILE), config.to_toml()?.as_bytes())?;
         Ok(run)
     }
 
@@ -436,6 +437,19 @@ impl RunFolder {
     pub fn events(&self) -> anyhow::Result<EventFile> {
         EventFile::renew(&self.path, &self.metrics()?, &self.probes()?)
     }
+}
+
+/// Whether a run was laid down in `folder` that ended before its first checkpoint stood: nothing is lost where it begins
+/// anew.
+fn is_unbegun(folder: &Path) -> anyhow::Result<bool> {
+    let is_there = |file: &str| folder.join(file).exists();
+    let has_come_far = [LATEST_FILE, METRICS_FILE, PROBES_FILE].into_iter().any(is_there);
+    // That of step 0 stands before `latest` does.
+    let is_later = |name: &str| name.starts_with("step-") && name != step_name(0);
+    let mut entries = fs::read_dir(folder).with_context(|| format!("could not read {}", folder.display()))?;
+    let has_later =
+        entries.any(|entry| entry.is_ok_and(|entry| is_later(&entry.file_name().to_string_lossy())));
+    Ok(is_there(ENVIRONMENT_FILE) && !has_come_far && !has_later)
 }
 
 fn step_name(step: u64) -> String {

@@ -284,6 +284,72 @@ fn a_loss_that_explodes_stops_the_run_and_keeps_the_last_good_checkpoint() {
 }
 
 #[test]
+fn a_run_that_ended_before_its_first_checkpoint_begins_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let start = || Start::New(Box::new(tiny()));
+    let expected = losses(&run(&path("whole"), start(), None).unwrap());
+    let mut other = tiny();
+    other.seed = 7;
+    // Killed before there was any checkpoint, and before `latest` named it.
+    for (name, has_first) in [("none", false), ("first", true)] {
+        drop(RunFolder::create(&path(name), &other, &serde_json::json!({})).unwrap());
+        if has_first {
+            std::fs::create_dir(path(name).join("step-000000")).unwrap();
+        }
+        assert_eq!(losses(&run(&path(name), start(), None).unwrap()), expected, "{name}");
+        assert_eq!(RunFolder::open(&path(name)).unwrap().1.seed, 0);
+    }
+    // What somebody laid there, and what has come further, stays.
+    let words = tiny().to_toml().unwrap();
+    std::fs::create_dir(path("laid")).unwrap();
+    std::fs::write(path("laid/config.toml"), &words).unwrap();
+    let later = path("later");
+    drop(RunFolder::create(&later, &other, &serde_json::json!({})).unwrap());
+    std::fs::create_dir(later.join("step-000002")).unwrap();
+    for out in [path("laid"), later] {
+        let error = format!("{:#}", run(&out, start(), None).unwrap_err());
+        assert!(error.contains("holds a run already"), "{error}");
+    }
+    assert_eq!(std::fs::read_to_string(path("laid/config.toml")).unwrap(), words);
+}
+
+/// Pictures of two classes for training, and one of each to look at, which cannot be read once `are_torn`.
+fn pictures(folder: &Path, are_torn: bool) {
+    for (split, count) in [("train", 12), ("val", 1)] {
+        for class in ["even", "odd"] {
+            let place = folder.join(split).join(class);
+            std::fs::create_dir_all(&place).unwrap();
+            for number in 0..count {
+                let file = place.join(format!("{number}.png"));
+                let pixel = |x: u32, y: u32| image::Rgb([(7 * x) as u8, (5 * y) as u8, 20 * number as u8]);
+                image::RgbImage::from_fn(40, 40, pixel).save(&file).unwrap();
+                if split == "val" && are_torn {
+                    // Its end is there; what lies before has another sum than it says.
+                    let mut bytes = std::fs::read(&file).unwrap();
+                    let middle = bytes.len() / 2;
+                    bytes[middle] ^= 0xff;
+                    std::fs::write(&file, bytes).unwrap();
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_run_that_cannot_be_looked_at_leaves_no_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (folder.path().join("data"), folder.path().join("run"));
+    pictures(&data, true);
+    let begin =
+        |data: &Path| run_on(text(data), &out, Start::New(Box::new(tiny())), &CancelToken::default(), |_| ());
+    let error = format!("{:#}", begin(&data).unwrap_err());
+    assert!(error.contains("none of 2 images can be read") && !out.exists(), "{error}");
+    pictures(&data, false);
+    assert_eq!(begin(&data).unwrap().len(), 6);
+}
+
+#[test]
 fn training_lowers_the_loss() {
     let data: Arc<dyn Dataset> = Arc::new(Parts::new(5, 32, 32, Split::Train).unwrap());
     let mut config = tiny();

@@ -19,6 +19,7 @@ use crate::engine::runs::record::RunRecord;
 use crate::engine::runs::run_data::RunData;
 use crate::progress::{CancelToken, Cancelled, Progress};
 use crate::train::feed::NoViews;
+use crate::train::run::ProbePatches;
 use crate::train::{Environment, Metrics, Notice, NoticeKind, RunFolder, StepReport, Trainer, metrics};
 
 /// How long the vectors of the last checkpoint's probe patches may take where the run is to end soon: else they are made
@@ -68,13 +69,19 @@ impl TrainingRun {
             Start::New(_) | Start::Resume => None,
             Start::ResumeFrom(step) => Some(*step),
         };
+        let probe = |data: &RunData, trainer: &Trainer, kept: Option<ProbePatches>| {
+            HeldOutProbe::new(trainer.config(), data, kept, &device.device)
+        };
         let mut told = vec![];
-        let (data, folder, trainer) = if let Start::New(config) = start {
-            // The trainer first: a config that does not fit the data leaves no folder behind.
+        let (folder, trainer, probe) = if let Start::New(config) = start {
+            // What can fail comes first: a config that does not fit the data, images that cannot be read, leave no folder
+            // behind.
             let data = data.without_holdout(config)?;
             let trainer = Trainer::new((**config).clone(), data.set.clone(), &device.device)?;
-            let folder = RunFolder::create(out, trainer.config(), environment(&data, &trainer)?.json())?;
-            (data, folder, trainer)
+            let environment = environment(&data, &trainer)?;
+            let probe = probe(&data, &trainer, None)?;
+            let folder = RunFolder::create(out, trainer.config(), environment.json())?;
+            (folder, trainer, probe)
         } else {
             let (folder, config) = RunFolder::go_on(out)?;
             let data = data.without_holdout(&config)?;
@@ -87,9 +94,9 @@ impl TrainingRun {
             }
             told.extend(folder.rewind(step)?);
             folder.note_environment(environment(&data, &trainer)?.json())?;
-            (data, folder, trainer)
+            let probe = probe(&data, &trainer, folder.probe_patches()?)?;
+            (folder, trainer, probe)
         };
-        let probe = HeldOutProbe::new(trainer.config(), &data, folder.probe_patches()?, &device.device)?;
         folder.save_probe_patches(probe.patches())?;
         let mut run = Self {
             record: RunRecord::open(folder, trainer.config().objective.clone())?,

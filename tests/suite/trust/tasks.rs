@@ -1,6 +1,5 @@
 //! Every command that writes, on the small world.
 
-use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -154,9 +153,9 @@ fn get(out: &str) -> Vec<String> {
 }
 
 impl Task {
-    /// Starts it; a run that has begun is continued.
+    /// Starts it; a run that has begun is continued, one that came to no checkpoint begins anew.
     pub fn args(&self, world: &World, out: &Path) -> Vec<String> {
-        if self.name == "train" && out.join("run/config.toml").exists() {
+        if self.name == "train" && out.join("run/latest").exists() {
             return train(world, text(out), true);
         }
         (self.args)(world, text(out))
@@ -164,13 +163,7 @@ impl Task {
 
     /// Runs it to its end in `out`.
     pub fn run(&self, world: &World, out: &Path) -> Ended {
-        let ended = start(&self.args(world, out), |_| ()).end();
-        if self.name == "train" && ended.stderr.contains("has no checkpoint yet") {
-            // Killed before there was anything to continue.
-            fs::remove_dir_all(out.join("run")).unwrap();
-            return start(&self.args(world, out), |_| ()).end();
-        }
-        ended
+        start(&self.args(world, out), |_| ()).end()
     }
 
     /// What it leaves in `out` and, where it prints its result, what it says.
