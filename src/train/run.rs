@@ -248,7 +248,6 @@ impl RunFolder {
     /// Makes the checkpoint of `step` the newest: later ones are renamed, so that none is lost. Returns a sentence
     /// for the user on what was renamed.
     pub fn fall_back(&self, step: u64) -> anyhow::Result<Option<String>> {
-        files::write_bytes_atomic(&self.path.join(LATEST_FILE), step_name(step).as_bytes())?;
         let mut aside = vec![];
         for later in numbered(&self.path, "")?.into_iter().filter(|&later| later > step) {
             let free = (1..).map(|number| format!("{}.aside-{number}", step_name(later)));
@@ -258,6 +257,8 @@ impl RunFolder {
             fs::rename(&folder, &free).with_context(|| format!("could not rename {}", folder.display()))?;
             aside.push(free.file_name().unwrap_or_default().to_string_lossy().into_owned());
         }
+        // Only now: a run that went on from `step` would write over those that still had their names.
+        files::write_bytes_atomic(&self.path.join(LATEST_FILE), step_name(step).as_bytes())?;
         let sentence = format!(
             "went on from the checkpoint of step {step}; later ones are kept aside as {}",
             aside.join(", ")

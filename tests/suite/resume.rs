@@ -107,6 +107,20 @@ fn another_networks_weights_are_named_and_an_older_checkpoint_is_taken_instead()
 }
 
 #[test]
+fn later_checkpoints_are_aside_before_an_earlier_one_is_the_newest() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunFolder::at(folder.path());
+    for step in [0, 2, 4] {
+        fs::create_dir(run.checkpoint(step)).unwrap();
+    }
+    // `latest` cannot be written, as if a kill came just before it.
+    fs::create_dir_all(folder.path().join("latest/full")).unwrap();
+    run.fall_back(2).unwrap_err();
+    assert!(folder.path().join("step-000004.aside-1").is_dir() && !run.checkpoint(4).exists());
+    assert!(run.checkpoint(2).is_dir());
+}
+
+#[test]
 fn buffers_of_another_length_that_are_gone_or_swapped_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let (out, whole) = halted(folder.path());

@@ -314,8 +314,8 @@ fn a_run_that_ended_before_its_first_checkpoint_begins_anew() {
     assert_eq!(std::fs::read_to_string(path("laid/config.toml")).unwrap(), words);
 }
 
-/// Pictures of two classes for training, and one of each to look at, which cannot be read once `are_torn`.
-fn pictures(folder: &Path, are_torn: bool) {
+/// Pictures of two classes for training, and one of each to look at.
+fn pictures(folder: &Path) {
     for (split, count) in [("train", 12), ("val", 1)] {
         for class in ["even", "odd"] {
             let place = folder.join(split).join(class);
@@ -324,15 +324,18 @@ fn pictures(folder: &Path, are_torn: bool) {
                 let file = place.join(format!("{number}.png"));
                 let pixel = |x: u32, y: u32| image::Rgb([(7 * x) as u8, (5 * y) as u8, 20 * number as u8]);
                 image::RgbImage::from_fn(40, 40, pixel).save(&file).unwrap();
-                if split == "val" && are_torn {
-                    // Its end is there; what lies before has another sum than it says.
-                    let mut bytes = std::fs::read(&file).unwrap();
-                    let middle = bytes.len() / 2;
-                    bytes[middle] ^= 0xff;
-                    std::fs::write(&file, bytes).unwrap();
-                }
             }
         }
+    }
+}
+
+/// Those to look at cannot be read, or can again: their ends are there, what lies before has another sum than it says.
+fn tear_or_mend(folder: &Path) {
+    for file in ["val/even/0.png", "val/odd/0.png"].map(|name| folder.join(name)) {
+        let mut bytes = std::fs::read(&file).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0xff;
+        std::fs::write(&file, bytes).unwrap();
     }
 }
 
@@ -340,13 +343,40 @@ fn pictures(folder: &Path, are_torn: bool) {
 fn a_run_that_cannot_be_looked_at_leaves_no_folder() {
     let folder = tempfile::tempdir().unwrap();
     let (data, out) = (folder.path().join("data"), folder.path().join("run"));
-    pictures(&data, true);
-    let begin =
-        |data: &Path| run_on(text(data), &out, Start::New(Box::new(tiny())), &CancelToken::default(), |_| ());
-    let error = format!("{:#}", begin(&data).unwrap_err());
+    pictures(&data);
+    tear_or_mend(&data);
+    let begin = || run_on(text(&data), &out, Start::New(Box::new(tiny())), &CancelToken::default(), |_| ());
+    let error = format!("{:#}", begin().unwrap_err());
     assert!(error.contains("none of 2 images can be read") && !out.exists(), "{error}");
-    pictures(&data, false);
-    assert_eq!(begin(&data).unwrap().len(), 6);
+    tear_or_mend(&data);
+    assert_eq!(begin().unwrap().len(), 6);
+}
+
+#[test]
+fn a_resume_that_cannot_be_looked_at_leaves_all_that_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (folder.path().join("data"), folder.path().join("run"));
+    pictures(&data);
+    let train = |start| run_on(text(&data), &out, start, &CancelToken::default(), |_| ());
+    let whole = train(Start::New(Box::new(tiny()))).unwrap();
+    std::fs::remove_dir_all(out.join("step-000006")).unwrap();
+    std::fs::write(out.join("latest"), "step-000004").unwrap();
+    let stands = || {
+        let files = ["latest", "metrics.jsonl", "probes.jsonl"];
+        let run = RunFolder::at(&out);
+        let steps = [run.checkpoints().unwrap(), run.probe_steps().unwrap()];
+        (files.map(|file| std::fs::read_to_string(out.join(file)).unwrap()), steps)
+    };
+    let before = stands();
+    assert_eq!(before.1, [vec![0, 2, 4], vec![0, 2, 4, 6]]);
+    tear_or_mend(&data);
+    for start in [Start::Resume, Start::ResumeFrom(2)] {
+        let error = format!("{:#}", train(start).unwrap_err());
+        assert!(error.contains("none of 2 images can be read"), "{error}");
+        assert_eq!(stands(), before);
+    }
+    tear_or_mend(&data);
+    assert_eq!(losses(&train(Start::Resume).unwrap()), losses(&whole));
 }
 
 #[test]

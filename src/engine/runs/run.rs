@@ -89,12 +89,14 @@ impl TrainingRun {
             let step = saved.state.step;
             let trainer = Trainer::resume(config, saved, data.set.clone(), &device.device)
                 .with_context(|| folder.checkpoint(step).display().to_string())?;
+            // What can fail comes first here, too: until then all that stands in the folder stays.
+            let environment = environment(&data, &trainer)?;
+            let probe = probe(&data, &trainer, folder.probe_patches()?)?;
             if from.is_some() {
                 told.extend(folder.fall_back(step)?);
             }
             told.extend(folder.rewind(step)?);
-            folder.note_environment(environment(&data, &trainer)?.json())?;
-            let probe = probe(&data, &trainer, folder.probe_patches()?)?;
+            folder.note_environment(environment.json())?;
             (folder, trainer, probe)
         };
         folder.save_probe_patches(probe.patches())?;
