@@ -22,7 +22,8 @@ struct DrawnSplit {
 }
 
 /// Divides `set` into a training split and a test split with `share` of the images of each class, drawn by `seed`. A
-/// class of at least two images has at least one in each; a single image is for training.
+/// class of at least two images has at least one in each; a single image is for training. A test split of a smaller share by
+/// the same seed is a part of that of a larger one.
 ///
 /// # Errors
 /// A share that is not between 0 and 1, no labels, nothing to hold out.
@@ -187,6 +188,17 @@ mod tests {
         all.sort_unstable();
         assert!(all.into_iter().eq(0..63));
         assert_eq!((train.split(), test.split()), (Some(Split::Train), Some(Split::Test)));
+    }
+
+    #[test]
+    fn a_smaller_share_by_the_same_seed_is_a_part_of_a_larger_one() {
+        let set = records((0..90).map(|at| at % 4));
+        let images = |share| {
+            let [_, test] = drawn(&set, share, 3).unwrap();
+            (0..test.len()).map(|index| test.image_name(index)).collect::<Vec<_>>()
+        };
+        let (few, many) = (images(0.1), images(0.35));
+        assert!(few.len() < many.len() && few.iter().all(|name| many.contains(name)));
     }
 
     #[test]

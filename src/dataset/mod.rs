@@ -32,7 +32,7 @@ pub(crate) use crate::files::hex;
 pub(crate) use crate::words::thousands as with_thousands;
 pub use coverage::Coverage;
 pub use decoding::{Decoding, DecodingFacts, Exif, ValueRule, ValueWindow};
-pub use drawn::divided;
+pub use drawn::{divided, drawn};
 pub use format::{DataFormat, SetPlace};
 pub use formats::{FORMATS, built_in_words, cifar, folder, kind_named, sentence};
 pub use kind::{DataKind, FigureNote};

@@ -143,6 +143,19 @@ impl ModelInfo {
         self.training["config"]["objective"]["name"].as_str()
     }
 
+    /// The share of each class that was kept from the network's training, and the seed that drew it; none where its file says
+    /// of none.
+    pub fn trained_holdout(&self) -> Option<(f64, u64)> {
+        let config = &self.training["config"];
+        let share = config["holdout"].as_f64().filter(|share| *share > 0.0 && *share < 1.0)?;
+        Some((share, config["seed"].as_u64()?))
+    }
+
+    /// Name and fingerprint of the images that the network was trained on; none where its file does not say.
+    pub fn trained_data(&self) -> Option<(&str, &str)> {
+        Some((self.training["data"].as_str()?, self.training["data_fingerprint"].as_str()?))
+    }
+
     /// A number of weights that the network surely exceeds: tells a small file that claims a huge network.
     pub fn least_parameters(&self) -> usize {
         let mut input = self.backbone.h_width();

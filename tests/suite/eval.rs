@@ -284,6 +284,47 @@ fn what_a_run_keeps_from_training_is_what_eval_asks_about() {
 }
 
 #[test]
+fn a_model_is_not_asked_about_images_that_it_was_trained_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, config) = (data(folder.path()).join("train"), folder.path().join("config.toml"));
+    let mut tiny = tiny();
+    tiny.set(&["batch=4", "probe.known=4", "seed=7"]).unwrap();
+    tiny.images = None;
+    fs::write(&config, tiny.to_toml().unwrap()).unwrap();
+    let train = |name: &str, how: &[&str]| {
+        let out = folder.path().join(name);
+        let place = ["train", "--data", text(&one), "--config", text(&config), "--out", text(&out)];
+        json(&[&place[..], how].concat());
+        out
+    };
+    let runs = [train("kept", &["--holdout", "0.4"]), train("all", &[])];
+    let [kept, all] = [runs[0].as_path(), runs[1].as_path()];
+    let place = ["--data", text(&one), "--patches", "central", "--classifier", "knn"];
+    let args = |model, share| [&["eval", "--model", text(model), "--holdout", share], &place[..]].concat();
+    let eval = |model, share| json(&args(model, share));
+    let drawn = |share: f64, seed: u64| serde_json::json!({ "share": share, "seed": seed });
+
+    let report = eval(kept, "0.4");
+    assert_eq!(report["holdout"], drawn(0.4, 7), "not by the seed 0 that was not asked for");
+    let [train_part, _] = divided(&text(&one).into(), &open(text(&one), None).unwrap(), 0.4, 7).unwrap();
+    assert_eq!((&report["data"], &report["warnings"]), (&train_part.name().into(), &Value::Null));
+    let words = String::from_utf8(bagssl(&args(kept, "0.4")).stdout).unwrap();
+    assert!(words.contains("seed 7 (that of the model's training)"), "{words}");
+    let fewer = eval(kept, "0.2");
+    assert_eq!((&fewer["holdout"], fewer["test"]["of"].as_u64()), (&drawn(0.2, 7), Some(3)));
+    let refused = failure(&args(kept, "0.6"));
+    assert!(refused.contains("kept 0.4 of each class") && refused.contains("0.4 or less"), "{refused}");
+
+    let report = eval(all, "0.4");
+    assert_eq!(report["holdout"], drawn(0.4, 0));
+    assert!(report["warnings"][0].as_str().unwrap().contains("without a holdout"), "{report}");
+    image::RgbImage::new(32, 32).save(one.join("red/5.png")).unwrap();
+    let report = eval(kept, "0.4");
+    assert_eq!(report["holdout"], drawn(0.4, 7));
+    assert!(report["warnings"][0].as_str().unwrap().contains("has changed since"), "{report}");
+}
+
+#[test]
 fn classes_follow_the_training_split_and_those_without_test_images_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let data = data(folder.path());

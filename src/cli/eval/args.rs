@@ -113,7 +113,8 @@ pub struct EvalArgs {
     /// With --table or --figure: each evaluation once with each of these seeds, such as 0,1,2; means and deviations are told
     #[arg(long, value_name = "N,N,...", value_delimiter = ',', requires = "paper")]
     pub seeds: Option<Vec<u64>>,
-    /// Of a set with one split: draw this share of each class, by --seed, as its test split
+    /// Of a set with one split: draw this share of each class, by --seed, as its test split; by the seed of its training for a
+    /// model that was trained with a holdout of it
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub holdout: Option<f64>,
     /// Patch size, pixels

@@ -75,8 +75,11 @@ pub(super) fn eval_words(report: &EvalReport) -> String {
         report.device,
     )];
     if let Some(Holdout { share, seed }) = report.holdout {
-        lines.push(format!("the test split was drawn: {} % of each class, seed {seed}", 100.0 * share));
+        let whose = if seed == config.seed { "" } else { " (that of the model's training)" };
+        lines
+            .push(format!("the test split was drawn: {} % of each class, seed {seed}{whose}", 100.0 * share));
     }
+    lines.extend(report.warnings.iter().map(|warning| format!("warning: {warning}")));
     lines.push(match config.crop {
         Some(Crop::Fixed { size }) => {
             format!("patches of {size} x {size} pixels, distinct positions, {} averaged", config.space)

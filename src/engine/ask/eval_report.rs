@@ -49,6 +49,9 @@ pub struct EvalReport {
     /// How the test split was drawn, where the set has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub holdout: Option<Holdout>,
+    /// What is to be known of how it was drawn, in sentences.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Accuracy of a guess: one over the number of classes.
     pub chance: f64,
     /// What nearness is.

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use anyhow::ensure;
+
 use crate::dataset::{self, DataSpec, Dataset, DecodingFacts, ImageOrder, SPREAD_SEED, Split};
 use crate::embed::Embedder;
 use crate::engine::ask::{EvalReport, EvalRequest, Holdout};
 use crate::eval::EvalWork;
 use crate::files;
+use crate::model::ModelInfo;
 use crate::progress::{CancelToken, Cancelled, Progress};
 
 /// Both splits as they are there.
@@ -20,9 +23,65 @@ fn both(data: &DataSpec) -> anyhow::Result<[Arc<dyn Dataset>; 2]> {
 }
 
 /// Both splits: as they are there, or drawn.
-fn splits(request: &EvalRequest) -> anyhow::Result<[Arc<dyn Dataset>; 2]> {
-    let Some(share) = request.holdout else { return both(&request.data) };
-    dataset::divided(&request.data, &dataset::open(&request.data, None)?, share, request.config.seed)
+struct Splits {
+    sets: [Arc<dyn Dataset>; 2],
+    holdout: Option<Holdout>,
+    /// What is to be known of how they were drawn.
+    warning: Option<String>,
+}
+
+impl Splits {
+    fn of(request: &EvalRequest, model: &ModelInfo) -> anyhow::Result<Self> {
+        let Some(share) = request.holdout else {
+            return Ok(Self { sets: both(&request.data)?, holdout: None, warning: None });
+        };
+        let set = dataset::open(&request.data, None)?;
+        let (seed, warning) = seed_of_draw(&set, (share, request.config.seed), model)?;
+        let sets = dataset::divided(&request.data, &set, share, seed)?;
+        Ok(Self { sets, holdout: Some(Holdout { share, seed }), warning })
+    }
+}
+
+/// What draws a test split of `share` of `set`: the seed that is asked for, or, where the model's training kept a share of
+/// these images, the seed of that, so that the model is asked about none that it was trained on. With what is to be known.
+///
+/// # Errors
+/// A larger share than training kept; what cannot be drawn from.
+fn seed_of_draw(
+    set: &Arc<dyn Dataset>,
+    (share, asked): (f64, u64),
+    model: &ModelInfo,
+) -> anyhow::Result<(u64, Option<String>)> {
+    let Some((trained_name, trained_print)) = model.trained_data() else { return Ok((asked, None)) };
+    let Some((kept, seed)) = model.trained_holdout() else {
+        let is_same = set.fingerprint()? == trained_print;
+        let words = || {
+            format!(
+                "the model was trained on {} without a holdout: it may have seen the images of the test split",
+                set.name()
+            )
+        };
+        return Ok((asked, is_same.then(words)));
+    };
+    let [trained, _] = dataset::drawn(set, kept, seed)?;
+    let is_same = trained.fingerprint()? == trained_print;
+    if !is_same && trained.name() != trained_name {
+        return Ok((asked, None));
+    }
+    ensure!(
+        share <= kept,
+        "the model's training kept {kept} of each class of {} (seed {seed}), and was done on the rest: a test split of \
+         {share} would have images of it; expected a holdout of {kept} or less",
+        set.name()
+    );
+    let words = || {
+        format!(
+            "{} has changed since the model was trained on it: the seed of that draws another test split now, with images \
+             that the model may have seen",
+            set.name()
+        )
+    };
+    Ok((seed, (!is_same).then(words)))
 }
 
 /// Fingerprints of the images of an evaluation: of both splits, or of the set that a test split is drawn from.
@@ -40,7 +99,7 @@ pub fn fingerprints(data: &DataSpec, holdout: Option<f64>) -> anyhow::Result<Vec
 /// An evaluation at work, unit by unit.
 pub struct Evaluating {
     request: EvalRequest,
-    splits: [Arc<dyn Dataset>; 2],
+    splits: Splits,
     work: EvalWork,
 }
 
@@ -51,8 +110,9 @@ impl Evaluating {
     /// They cannot be opened, or what is asked for cannot be done with them.
     pub fn begin(request: EvalRequest, embedder: &Embedder) -> anyhow::Result<Self> {
         request.config.validate()?;
-        let splits = splits(&request)?;
-        let work = EvalWork::begin(embedder, [&splits[0], &splits[1]], &request.config)?;
+        let splits = Splits::of(&request, &embedder.info)?;
+        let [train, test] = &splits.sets;
+        let work = EvalWork::begin(embedder, [train, test], &request.config)?;
         Ok(Self { request, splits, work })
     }
 
@@ -82,9 +142,10 @@ impl Evaluating {
 
     /// What was found, once all is done.
     pub fn finish(self, embedder: &Embedder, device: &str) -> EvalReport {
-        let Self { request, splits: [train, test], work } = self;
+        let Self { request, splits: Splits { sets: [train, test], holdout, warning }, work } = self;
         EvalReport {
-            holdout: request.holdout.map(|share| Holdout { share, seed: request.config.seed }),
+            holdout,
+            warnings: warning.into_iter().collect(),
             chance: 1.0 / train.classes().len() as f64,
             metric: "cosine",
             arch: embedder.info.backbone.title(),
@@ -96,7 +157,7 @@ impl Evaluating {
             model_hash: embedder.hash.clone(),
             model: embedder.name.clone(),
             data: train.name(),
-            decoding: match request.holdout {
+            decoding: match holdout {
                 // Both are of one set, whose facts each has.
                 Some(_) => train.decoding(),
                 None => DecodingFacts::of_both(train.decoding(), test.decoding()),

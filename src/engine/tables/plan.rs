@@ -293,7 +293,9 @@ impl PlanWork {
             return Ok(());
         }
         let Some(CellWork { path, asked, evaluating }) = self.cell.take() else { return Ok(()) };
-        let report = serde_json::to_value(evaluating.finish(embedder, &unit.device.name))?;
+        let found = evaluating.finish(embedder, &unit.device.name);
+        found.warnings.iter().for_each(|warning| log::warn!("{}: {warning}", self.words()));
+        let report = serde_json::to_value(found)?;
         let stored = PlanCell { request: asked, report };
         files::write_bytes_atomic(&path, serde_json::to_string_pretty(&stored)?.as_bytes())?;
         self.take(&path, &stored.report)
