@@ -337,6 +337,26 @@ fn figure_3a_of_several_models_keeps_what_is_done_and_is_a_part_of_the_page() {
 }
 
 #[test]
+fn figure_3a_of_photographs_has_the_papers_patches_whichever_comes_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (folder.path().join("data"), folder.path().join("fig3a"));
+    fs::create_dir(&data).unwrap();
+    for (name, width, height) in [("a", 150, 120), ("b", 300, 400)] {
+        let pixel = |x: u32, y: u32| image::Rgb([(7 * x) as u8, (5 * y) as u8, 40]);
+        image::RgbImage::from_fn(width, height, pixel).save(data.join(format!("{name}.png"))).unwrap();
+    }
+    let args = ["eval", "--figure", "3a", "--data", text(&data), "--limit", "1", "--out", text(&out)];
+    let large = run_json(&[&args[..], &["ours=demo", "--input", "64"]].concat());
+    let found = &large["models"][0];
+    assert_eq!((&found["fit"], &found["patch"], &found["stride"]), (&json!(224), &json!(100), &json!(4)));
+    let sidecar = fs::read_to_string(out.join("fig3a.pdf.json")).unwrap();
+    assert!(sidecar.contains("every 4 px on the centre of 224 x 224 px"), "{sidecar}");
+    // A network for small images has patches of those it was trained on.
+    let small = run_json(&[&args[..], &["ours=demo"]].concat());
+    assert_eq!((&small["models"][0]["fit"], &small["models"][0]["patch"]), (&Value::Null, &json!(20)));
+}
+
+#[test]
 fn images_that_cannot_be_used_are_counted_out_and_named() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["a", "b", "c", "broken"] {

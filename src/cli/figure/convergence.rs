@@ -67,6 +67,7 @@ impl Commander {
             fit: args.fit,
             patch: args.patch,
             stride: args.stride,
+            as_in_paper: false,
             spaces: args.space,
         };
         let (plot, csv) = (args.plot.file(args.out), args.csv);

@@ -69,6 +69,14 @@ pub fn patch(side: u32) -> u32 {
     }
 }
 
+/// The centre that patches are cut from in the paper's Fig 3a, pixels a side, and those patches: for photographs (of several
+/// sizes, or larger than any small set's: `size` is that of all images, if they share one) under a network whose `input` is
+/// of their size, as it is for Fig 3b.
+pub fn averaged_patches(input: u32, size: Option<(u32, u32)>) -> Option<(u32, PatchGrid)> {
+    let are_photographs = size.is_none_or(|(height, width)| height.min(width) > 96);
+    (input >= 64 && are_photographs).then_some((224, PatchGrid { patch: 100, stride: 4 }))
+}
+
 /// The larger patch of Fig 4 (b) beside patches of `patch` pixels: as 100 to 71.
 pub fn large_patch(patch: u32, side: u32) -> u32 {
     patch.saturating_mul(100).div_ceil(71).min(side)
@@ -177,6 +185,15 @@ mod tests {
         assert_eq!(microscope_sizes(224), [32, 71, 100, 150]);
         assert_eq!((microscope_sizes(28), microscope_sizes(8)), (vec![14, 20, 26], vec![8]));
         assert_eq!((map_stride(224, 71), gallery_stride(64, 16), map_stride(10, 20)), (7, 8, 1));
+    }
+
+    #[test]
+    fn photographs_under_a_large_network_are_averaged_as_in_the_paper() {
+        let paper = Some((224, PatchGrid { patch: 100, stride: 4 }));
+        assert_eq!((averaged_patches(224, None), averaged_patches(64, Some((375, 500)))), (paper, paper));
+        for (input, size) in [(32, None), (224, Some((32, 32))), (224, Some((96, 96)))] {
+            assert_eq!(averaged_patches(input, size), None);
+        }
     }
 
     #[test]

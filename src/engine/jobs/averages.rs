@@ -113,6 +113,7 @@ pub fn averages(request: &AveragesRequest, job: Job<'_>) -> anyhow::Result<Avera
             fit: None,
             patch: None,
             stride: None,
+            as_in_paper: true,
             spaces: vec![],
         };
         let (limit, counts) = (request.limit, request.counts.clone());
@@ -192,8 +193,9 @@ fn averages_page(models: &[ModelAverages]) -> PanelsData {
     });
     let about = |ModelAverages { name, found, .. }: &ModelAverages| {
         let (images, of) = (thousands(found.images), thousands(found.of));
+        let fit = found.fit.map_or_else(String::new, |side| format!(" on the centre of {side} x {side} px"));
         format!(
-            "{name}: {images} of {of} images of {}, patches of {1} x {1} px every {2} px",
+            "{name}: {images} of {of} images of {}, patches of {1} x {1} px every {2} px{fit}",
             found.data, found.patch, found.stride
         )
     };

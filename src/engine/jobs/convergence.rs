@@ -46,6 +46,8 @@ pub struct ConvergenceSource {
     pub patch: Option<u32>,
     /// Distance between patches, pixels; none: at most 25 x 25 patches.
     pub stride: Option<u32>,
+    /// Whether what is not told of the patches is as in the paper's figure, where the images and the model are of that size.
+    pub as_in_paper: bool,
     /// Which spaces; none: every stage, h, and the projector's layers.
     pub spaces: Vec<Space>,
 }
@@ -126,10 +128,15 @@ impl ConvergenceSource {
         }
         let of_crops = || embedder.info.crop_spaces().into_iter().rev().collect();
         let spaces = if self.spaces.is_empty() { of_crops() } else { self.spaces.clone() };
-        let side = self.fit.unwrap_or(data.short_side());
-        let patch = self.patch.unwrap_or_else(|| defaults::patch_for(side, &embedder.info.trained_crops()));
-        let grid = PatchGrid::new(patch, self.stride.unwrap_or(defaults::map_stride(side, patch)))?;
-        Ok(Opened { data, embedder, grid, spaces, fit: self.fit })
+        let paper = defaults::averaged_patches(embedder.info.input, data.size()).filter(|_| self.as_in_paper);
+        let (of_fit, of_grid) = paper.unzip();
+        let fit = self.fit.or(of_fit);
+        let side = fit.unwrap_or(data.short_side());
+        let patch = self.patch.or(of_grid.map(|grid| grid.patch));
+        let patch = patch.unwrap_or_else(|| defaults::patch_for(side, &embedder.info.trained_crops()));
+        let stride = self.stride.or(of_grid.map(|grid| grid.stride));
+        let grid = PatchGrid::new(patch, stride.unwrap_or(defaults::map_stride(side, patch)))?;
+        Ok(Opened { data, embedder, grid, spaces, fit })
     }
 }
 
@@ -144,7 +151,8 @@ impl Opened {
         let spaces: Vec<String> = self.spaces.iter().map(Space::to_string).collect();
         Ok(json!({
             "model": self.embedder.hash, "split": self.data.split(), "images": self.data.len(),
-            "fingerprint": fingerprint, "patch": self.grid.patch, "stride": self.grid.stride, "spaces": spaces,
+            "fingerprint": fingerprint, "fit": self.fit, "patch": self.grid.patch, "stride": self.grid.stride,
+            "spaces": spaces,
         }))
     }
 
