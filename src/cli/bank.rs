@@ -144,7 +144,8 @@ impl ImportArgs {
         let table = table.ok_or(WrongUsage(
             "what the vectors are of is not said: --data, --patch and --stride for all patches on a grid, or --index TABLE",
         ))?;
-        Ok(ImportRows::Table { table: table.clone(), data, split: self.split })
+        let decoding = self.decoding.decoding();
+        Ok(ImportRows::Table { table: table.clone(), data, split: self.split, decoding })
     }
 }
 

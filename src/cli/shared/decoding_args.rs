@@ -25,10 +25,14 @@ impl DecodingArgs {
         self.exif.is_none() && self.value_window.is_none()
     }
 
+    /// What was said, and the default of what was not.
+    pub fn decoding(self) -> Decoding {
+        let Self { exif, value_window } = self;
+        Decoding { exif: exif.unwrap_or_default(), value_window: value_window.unwrap_or_default() }
+    }
+
     /// `data`, decoded so.
     pub fn of(self, data: impl Into<DataSpec>) -> DataSpec {
-        let Self { exif, value_window } = self;
-        let (exif, value_window) = (exif.unwrap_or_default(), value_window.unwrap_or_default());
-        data.into().decoded_as(Decoding { exif, value_window })
+        data.into().decoded_as(self.decoding())
     }
 }

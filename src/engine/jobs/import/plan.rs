@@ -11,7 +11,7 @@ use super::table::{cells_of, entry, ranked};
 use crate::bank::{
     BankSink, BankSpec, DataFacts, Dtype, ImageEntry, ModelFacts, PatchTable, SpaceSpec, VectorFile,
 };
-use crate::dataset::{DataSpec, Dataset, SPREAD_SEED, Split, spread};
+use crate::dataset::{DataSpec, Dataset, Decoding, SPREAD_SEED, Split, spread};
 use crate::engine::ask::BankSource;
 use crate::files;
 use crate::memory;
@@ -39,6 +39,8 @@ pub enum ImportRows {
         data: Option<DataSpec>,
         /// Which split; none: that of the table.
         split: Option<Split>,
+        /// How the pictures of that folder are decoded, where there is no `data`.
+        decoding: Decoding,
     },
 }
 
@@ -61,9 +63,9 @@ impl ImportPlan {
     pub fn of(rows: &ImportRows, cancel: &CancelToken) -> anyhow::Result<Self> {
         match rows {
             ImportRows::Grid { data, split, grid } => Self::of_grid(data, *split, *grid),
-            ImportRows::Table { table: path, data, split } => {
+            ImportRows::Table { table: path, data, split, decoding } => {
                 let table = PatchTable::read(path, cancel)?;
-                let plan = Self::of_table(&table, path, data.as_ref(), *split);
+                let plan = Self::of_table(&table, path, data.as_ref(), (*split, *decoding));
                 plan.with_context(|| path.display().to_string())
             }
         }
@@ -89,7 +91,7 @@ impl ImportPlan {
         table: &PatchTable,
         path: &Path,
         data: Option<&DataSpec>,
-        split: Option<Split>,
+        (split, decoding): (Option<Split>, Decoding),
     ) -> anyhow::Result<Self> {
         let grid = table.grid()?;
         let split = match split {
@@ -98,7 +100,7 @@ impl ImportPlan {
         };
         let spec = match data {
             Some(data) => data.clone(),
-            None => DataSpec::Path(common_folder(table, path)?),
+            None => DataSpec::Path(common_folder(table, path)?).decoded_as(decoding),
         };
         let source = BankSource { data: spec, split, limit: None };
         let data = source.open().context("the data set of its images; --data says where they lie")?;

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::*;
 use crate::bank::Bank;
-use crate::dataset::DataSpec;
+use crate::dataset::{DataSpec, Decoding, Exif};
 use crate::device::DeviceChoice;
 use crate::engine::jobs::embed::{bank_info, data_of_bank};
 use crate::engine::jobs::export::{ExportRequest, export};
@@ -54,7 +54,12 @@ fn table_request(world: &Path, vectors: &str, table: &str, out: &str) -> ImportR
     ImportRequest {
         vectors: vec![world.join(vectors)],
         spaces: vec!["h".into()],
-        rows: ImportRows::Table { table: world.join(table), data: None, split: None },
+        rows: ImportRows::Table {
+            table: world.join(table),
+            data: None,
+            split: None,
+            decoding: Decoding::default(),
+        },
         dtype: None,
         out: world.join(out),
     }
@@ -125,6 +130,26 @@ fn a_table_says_what_each_vector_is_of_in_any_order() {
     assert_eq!(bank.spec().classes, ["ant", "cow"]);
 }
 
+/// The picture is stored 18 pixels wide and 11 high, and turned it is the other way round.
+#[test]
+fn the_folder_of_a_table_is_decoded_as_was_said() {
+    let world = world();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images/exif6.jpg");
+    fs::copy(fixture, world.path().join("data/d.jpg")).unwrap();
+    write_npy(&world.path().join("h.npy"), 1, 2, |_| 1.0);
+    fs::write(world.path().join("t.csv"), "path,y,x,size\ndata/d.jpg,0,0,4\n").unwrap();
+    for (exif, size) in [(Exif::Apply, (18, 11)), (Exif::Ignore, (11, 18))] {
+        let mut request = table_request(world.path(), "h.npy", "t.csv", &format!("{exif:?}"));
+        if let ImportRows::Table { decoding, .. } = &mut request.rows {
+            decoding.exif = exif;
+        }
+        run(&request).unwrap();
+        let bank = Bank::open(&request.out).unwrap();
+        let data = data_of_bank(&request.out, &bank, None).unwrap();
+        assert_eq!((data.image_name(3).as_str(), data.dimensions(3)), ("d.jpg", size));
+    }
+}
+
 #[test]
 fn a_table_that_does_not_fit_is_refused_with_its_row() {
     let world = world();
@@ -188,6 +213,7 @@ fn what_is_exported_comes_back_bit_for_bit() {
                     table: index.unwrap_or(at(out)),
                     data: Some(DataSpec::Path(at("data"))),
                     split: None,
+                    decoding: Decoding::default(),
                 },
                 dtype: Some(dtype),
                 out: at(&format!("back-{}-{out}", dtype.as_str())),
