@@ -39,6 +39,6 @@ pub use kind::{DataKind, FigureNote};
 pub use open::{open, open_held_out};
 pub use set::{DataInfo, Dataset, PartMap, Skipped, class_difference};
 pub use spec::{DataSource, DataSpec};
-pub use split::{Mix, Split};
+pub use split::{Mix, NoSplit, Split};
 pub use spread::{ImageOrder, SPREAD_SEED, spread, spread_among};
 pub use wide::ImageValues;

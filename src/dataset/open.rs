@@ -8,8 +8,7 @@ use anyhow::{Result, anyhow, bail};
 
 use super::format::SetPlace;
 use super::formats::{FORMATS, expected};
-use super::{DataSpec, Dataset, Split, joined};
-use crate::files;
+use super::{DataSpec, Dataset, NoSplit, Split, joined};
 
 /// Opens what `--data` names: `demo` (the built-in set), a folder with CIFAR or its parent, CIFAR's archive,
 /// an image folder, a plain folder, or one picture file. Without `split`: train where
@@ -24,14 +23,13 @@ pub fn open(spec: impl Into<DataSpec>, split: Option<Split>) -> Result<Arc<dyn D
 /// As [`open`], but without `split` the test split; of a set without one all of it.
 ///
 /// # Errors
-/// As [`open`].
+/// As [`open`]; a test split that is there and cannot be used, too.
 pub fn open_held_out(spec: &DataSpec, split: Option<Split>) -> Result<Arc<dyn Dataset>> {
     if split.is_some() {
         return open(spec, split);
     }
     match open(spec, Some(Split::Test)) {
-        Err(error) if files::is_read_error(&error) => Err(error),
-        Err(_) => open(spec, None),
+        Err(error) if error.is::<NoSplit>() => open(spec, None),
         opened => opened,
     }
 }
@@ -125,6 +123,30 @@ mod tests {
         let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images");
         let text = error_of(images.join("grey.jpg").to_str().unwrap(), Some(Split::Test));
         assert!(text.contains("one image has no test split"), "{text}");
+    }
+
+    #[test]
+    fn only_where_there_is_no_test_split_the_whole_stands_in_for_it() {
+        let held_out = |path: &Path| open_held_out(&DataSpec::Path(path.into()), None);
+        let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images");
+        assert_eq!(held_out(&images.join("exif6.jpg")).unwrap().split(), None);
+        let dir = tempfile::tempdir().unwrap();
+        for class in ["one", "two"] {
+            std::fs::create_dir_all(dir.path().join("train").join(class)).unwrap();
+            std::fs::copy(images.join("exif6.jpg"), dir.path().join("train").join(class).join("b.jpg"))
+                .unwrap();
+        }
+        assert_eq!(held_out(dir.path()).unwrap().split(), Some(Split::Train));
+        std::fs::create_dir_all(dir.path().join("val/one")).unwrap();
+        std::fs::write(dir.path().join("val/one/a.jpg"), "no picture").unwrap();
+        let error = held_out(dir.path()).err().unwrap().to_string();
+        assert!(error.contains("none of 1 picture files can be used"), "{error}");
+        std::fs::remove_dir_all(dir.path()).unwrap();
+        std::fs::create_dir(dir.path()).unwrap();
+        std::fs::write(dir.path().join("data_batch_1.bin"), [7; 3073]).unwrap();
+        assert_eq!(held_out(dir.path()).unwrap().split(), Some(Split::Train));
+        std::fs::write(dir.path().join("test_batch.bin"), [7; 3000]).unwrap();
+        assert!(held_out(dir.path()).is_err());
     }
 
     #[test]

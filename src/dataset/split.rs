@@ -27,6 +27,11 @@ impl Split {
     }
 }
 
+/// A data set has no such split, in words that say which was expected.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NoSplit(pub String);
+
 /// How many images of each split are mixed; where each comes to lie follows from that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

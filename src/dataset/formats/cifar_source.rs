@@ -13,8 +13,8 @@ use anyhow::{Context, Result, bail, ensure};
 use flate2::read::GzDecoder;
 
 use super::cifar_variant::Variant;
-use crate::dataset::Split;
 use crate::dataset::tar_entries::{self, TarEntry};
+use crate::dataset::{NoSplit, Split};
 use crate::files::{self, MappedFile};
 use crate::memory;
 
@@ -247,7 +247,8 @@ impl CifarSource {
         let pattern = |split: &Split| self.version.file_pattern(self.variant, *split);
         let expected = order.iter().map(pattern).collect::<Vec<_>>().join(" or ");
         let (at, name, title) = (self.path.display(), order[0].name(), self.variant.title());
-        bail!("{at}: this {title} folder has no {name} split; expected {expected}")
+        let words = format!("{at}: this {title} folder has no {name} split; expected {expected}");
+        Err(NoSplit(words).into())
     }
 }
 

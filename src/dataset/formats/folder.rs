@@ -24,8 +24,8 @@ use crate::dataset::format::{DataFormat, SetPlace};
 use crate::dataset::masks::{NAMES_FILE, PartMasks};
 use crate::dataset::reading::Reading;
 use crate::dataset::{
-    DataKind, Dataset, Decoding, DecodingFacts, FigureNote, ImageValues, PartMap, Skipped, Split, ValueRule,
-    hex, with_thousands,
+    DataKind, Dataset, Decoding, DecodingFacts, FigureNote, ImageValues, NoSplit, PartMap, Skipped, Split,
+    ValueRule, hex, with_thousands,
 };
 use crate::files::{self, Unread};
 use crate::image::Image;
@@ -138,7 +138,9 @@ impl Folder {
     /// It is no picture, or a broken or too large one; a split was asked for.
     pub fn open_file(path: &Path, split: Option<Split>) -> Result<Self> {
         if let Some(split) = split {
-            bail!("{}: one image has no {} split", path.display(), split.name());
+            return Err(
+                NoSplit(format!("{}: one image has no {} split", path.display(), split.name())).into()
+            );
         }
         let candidate = Candidate { path: path.to_path_buf(), label: None };
         let root = path.parent().unwrap_or(Path::new(""));

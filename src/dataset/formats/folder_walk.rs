@@ -6,10 +6,10 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use rayon::prelude::*;
 
-use crate::dataset::{Skipped, Split, decode, with_thousands};
+use crate::dataset::{NoSplit, Skipped, Split, decode, with_thousands};
 use crate::files::{self, Unread};
 
 /// Endings of files that are taken for pictures without a look inside.
@@ -56,13 +56,14 @@ impl SplitPlace {
                 Ok(Self { root: path.to_path_buf(), split: None, train: None, beside: Vec::new() })
             }
             (false, Some(split)) => {
-                bail!("{at}: has no {} split; expected folders train and val (or test)", split.name())
+                let expected = "expected folders train and val (or test)";
+                Err(NoSplit(format!("{at}: has no {} split; {expected}", split.name())).into())
             }
             (true, _) => {
                 let split = split.unwrap_or(if train.is_some() { Split::Train } else { Split::Test });
                 let folder = if split == Split::Train { train } else { test };
                 let expected = if split == Split::Train { "train" } else { "val or test" };
-                let folder = folder.with_context(|| format!("{at}: has no folder {expected}"))?;
+                let folder = folder.ok_or_else(|| NoSplit(format!("{at}: has no folder {expected}")))?;
                 let train = train.filter(|_| split == Split::Test).map(|train| path.join(train));
                 let beside = beside_splits(path, top, test);
                 Ok(Self { root: path.join(folder), split: Some(split), train, beside })
