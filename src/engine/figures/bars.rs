@@ -10,16 +10,28 @@ pub fn bars_spec() -> PanelsSpec {
     PanelsSpec { across: 1, height_in: 2.2, ..PanelsSpec::default() }
 }
 
-/// Bars of all rows, a panel for each classifier of which there are some; `protocols` are those of their plans.
-pub fn bars_page(rows: &[ResultRow], classifiers: &[&str], protocols: &[String]) -> PanelsData {
-    let panels = classifiers.iter().filter_map(|classifier| panel(rows, classifier)).collect();
-    page(String::new(), panels, notes(rows, protocols))
+/// The rows of a results folder.
+pub struct BarsTable<'a> {
+    /// What the folder is called, which stands at its groups where there are several.
+    pub folder: String,
+    /// The rows.
+    pub rows: &'a [ResultRow],
+    /// The protocol of its plan.
+    pub protocol: String,
+}
+
+/// Bars of all rows, a panel for each classifier of which there are some.
+pub fn bars_page(tables: &[BarsTable<'_>], classifiers: &[&str]) -> PanelsData {
+    let panels = classifiers.iter().filter_map(|classifier| panel(tables, classifier)).collect();
+    page(String::new(), panels, notes(tables))
 }
 
 /// What all bars have in common, in words.
-fn notes(rows: &[ResultRow], protocols: &[String]) -> Vec<String> {
+fn notes(tables: &[BarsTable<'_>]) -> Vec<String> {
+    let rows: Vec<&ResultRow> = tables.iter().flat_map(|table| table.rows).collect();
     let span = |of: &dyn Fn(&ResultRow) -> usize| {
-        let (least, most) = (rows.iter().map(of).min().unwrap_or(0), rows.iter().map(of).max().unwrap_or(0));
+        let all = rows.iter().copied().map(of);
+        let (least, most) = (all.clone().min().unwrap_or(0), all.max().unwrap_or(0));
         let least = if least < most { format!("{} to ", thousands(least)) } else { String::new() };
         (least, most)
     };
@@ -43,8 +55,9 @@ fn notes(rows: &[ResultRow], protocols: &[String]) -> Vec<String> {
         seen("seed", |row| row.seeds),
         "lines: intervals of 95 % for the choice of test images".to_owned(),
     ];
-    if let Some(first) = protocols.first().filter(|first| protocols.iter().all(|other| other == *first)) {
-        notes.push(first.clone());
+    let is_of_all = |protocol: &str| tables.iter().all(|table| table.protocol == protocol);
+    if let Some(first) = tables.first().filter(|first| is_of_all(&first.protocol)) {
+        notes.push(first.protocol.clone());
     }
     notes
 }
@@ -61,35 +74,53 @@ fn evaluations_beside<'a>(rows: &[&'a ResultRow], row: &'a ResultRow) -> Vec<&'a
     all
 }
 
-/// The bars of one classifier: a group for each model and its evaluations, a bar for each number of patches.
-fn panel(rows: &[ResultRow], classifier: &str) -> Option<Panel> {
-    let rows: Vec<&ResultRow> = rows.iter().filter(|row| row.classifier == classifier).collect();
-    let (mut groups, mut bars): (Vec<(&str, Vec<&str>)>, Vec<&str>) = (vec![], vec![]);
-    for row in &rows {
-        let group = (row.model.as_str(), evaluations_beside(&rows, row));
-        if !groups.contains(&group) {
-            groups.push(group);
-        }
-        if !bars.contains(&row.patches.as_str()) {
-            bars.push(&row.patches);
+/// A group of bars.
+#[derive(PartialEq)]
+struct Group<'a> {
+    /// Place of its folder.
+    folder: usize,
+    model: &'a str,
+    evaluations: Vec<&'a str>,
+}
+
+/// The bars of one classifier: a group for each model of each folder and its evaluations, a bar for each number of patches.
+fn panel(tables: &[BarsTable<'_>], classifier: &str) -> Option<Panel> {
+    let rows: Vec<Vec<&ResultRow>> =
+        tables.iter().map(|table| rows_of_classifier(table, classifier)).collect();
+    let (mut groups, mut bars): (Vec<Group<'_>>, Vec<&str>) = (vec![], vec![]);
+    for (folder, rows) in rows.iter().enumerate() {
+        for row in rows {
+            let group = Group { folder, model: &row.model, evaluations: evaluations_beside(rows, row) };
+            if !groups.contains(&group) {
+                groups.push(group);
+            }
+            if !bars.contains(&row.patches.as_str()) {
+                bars.push(&row.patches);
+            }
         }
     }
     // The whole image first, then by rising number, whatever the plan's order.
     bars.sort_by_key(|patches| (patches.parse::<usize>().unwrap_or(0), patches.to_string()));
-    let has_one_evaluation = groups.iter().all(|group| group.1 == groups[0].1);
-    let name = |(model, evaluations): &(&str, Vec<&str>)| match &evaluations[..] {
-        [evaluation] if !has_one_evaluation => format!("{model}, {evaluation}"),
-        _ => (*model).to_owned(),
+    let has_one_evaluation = groups.iter().all(|group| group.evaluations == groups[0].evaluations);
+    let name = |group: &Group<'_>| {
+        let mut words = vec![group.model];
+        if let ([evaluation], false) = (&group.evaluations[..], has_one_evaluation) {
+            words.push(evaluation);
+        }
+        if tables.len() > 1 {
+            words.push(&tables[group.folder].folder);
+        }
+        words.join(", ")
     };
     let series = bars.iter().map(|patches| {
         let of = |value: fn(&ResultRow) -> f64| -> Vec<f64> {
-            let one = |(model, evaluations): &(&str, Vec<&str>)| {
+            let one = |group: &Group<'_>| {
                 let is_it = |row: &&&ResultRow| {
-                    row.model == *model
-                        && evaluations.contains(&row.evaluation.as_str())
+                    row.model == group.model
+                        && group.evaluations.contains(&row.evaluation.as_str())
                         && row.patches == **patches
                 };
-                rows.iter().find(is_it).map_or(f64::NAN, |row| 100.0 * value(row))
+                rows[group.folder].iter().find(is_it).map_or(f64::NAN, |row| 100.0 * value(row))
             };
             groups.iter().map(one).collect()
         };
@@ -107,5 +138,42 @@ fn panel(rows: &[ResultRow], classifier: &str) -> Option<Panel> {
         groups: groups.iter().map(name).collect(),
         series: series.collect(),
     };
-    (!rows.is_empty()).then_some(Panel::Bars(panel))
+    (!groups.is_empty()).then_some(Panel::Bars(panel))
+}
+
+fn rows_of_classifier<'a>(table: &BarsTable<'a>, classifier: &str) -> Vec<&'a ResultRow> {
+    table.rows.iter().filter(|row| row.classifier == classifier).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(accuracy: f64) -> Vec<ResultRow> {
+        let row = serde_json::json!({
+            "model": "a", "evaluation": "crops", "classifier": "knn", "patches": "16", "accuracy": accuracy,
+            "low": 0.1, "high": 0.9, "seeds": 1, "deviation": null, "images": 20, "train_images": 30,
+            "seconds": 0.5, "paper": null, "difference": null
+        });
+        vec![serde_json::from_value(row).unwrap()]
+    }
+
+    fn bars(folders: &[(&str, &[ResultRow])]) -> (Vec<String>, Vec<f64>) {
+        let tables: Vec<BarsTable<'_>> = folders
+            .iter()
+            .map(|(folder, rows)| BarsTable { folder: folder.to_string(), rows, protocol: String::new() })
+            .collect();
+        match bars_page(&tables, &["knn"]).panels.pop() {
+            Some(Panel::Bars(panel)) => (panel.groups, panel.series[0].values.clone()),
+            _ => panic!("no bars"),
+        }
+    }
+
+    #[test]
+    fn the_same_model_in_two_folders_has_a_group_in_each() {
+        let (first, second) = (rows(0.25), rows(0.5));
+        assert_eq!(bars(&[("one", &first[..])]), (vec!["a".to_owned()], vec![25.0]));
+        let both = bars(&[("one", &first[..]), ("two", &second[..])]);
+        assert_eq!(both, (vec!["a, one".to_owned(), "a, two".to_owned()], vec![25.0, 50.0]));
+    }
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::engine::ask::{
     Command, EvaluateCommand, EvaluationPhase, EvaluationView, Event, MeasuredPage, PlanRequest, ResultRow,
 };
-use crate::engine::figures::bars::{bars_page, bars_spec};
+use crate::engine::figures::bars::{BarsTable, bars_page, bars_spec};
 use crate::engine::live::measured_pages;
 use crate::engine::live::open::Open;
 use crate::engine::live::part::{Due, Handled, Part, Turn};
@@ -172,7 +172,8 @@ impl EvaluationPart {
         let view = self.view.as_ref().context("there are no results yet")?;
         if Format::from_path(path, Format::DEFAULT_DPI).is_ok() {
             let classifiers = ["linear", "knn"];
-            let data = bars_page(&view.rows, &classifiers, &[view.request.plan.protocol()]);
+            let (folder, protocol) = (String::new(), view.request.plan.protocol());
+            let data = bars_page(&[BarsTable { folder, rows: &view.rows, protocol }], &classifiers);
             let source = json!({ "classifiers": classifiers, "rows": &*view.rows });
             let page = MeasuredPage { spec: bars_spec(), data, source };
             return measured_pages::export(Some(Arc::new(page)), path.to_owned(), open);

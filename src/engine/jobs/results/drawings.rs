@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde_json::json;
 
 use crate::engine::ask::ResultRow;
-use crate::engine::figures::bars::{bars_page, bars_spec};
+use crate::engine::figures::bars::{BarsTable, bars_page, bars_spec};
 use crate::engine::figures::locality::locality_spec;
 use crate::engine::figures::plotted::{curves, named, page};
 use crate::engine::jobs::convergence::{convergence_page, convergence_spec};
@@ -74,7 +74,8 @@ pub fn figures(given: &GivenResults, out: &Path) -> Vec<PageFigure> {
         let rows: &[ResultRow] = &table.stored.rows;
         // Bars of no height are no figure.
         if rows.iter().any(|row| row.accuracy > 0.0) {
-            let data = bars_page(rows, &["linear", "knn"], &[table.stored.plan.protocol()]);
+            let (folder, protocol) = (table.from.display().to_string(), table.stored.plan.protocol());
+            let data = bars_page(&[BarsTable { folder, rows, protocol }], &["linear", "knn"]);
             add(
                 ShownResult::Bars(place),
                 format!("fig2-{}", place + 1),
