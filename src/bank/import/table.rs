@@ -55,6 +55,13 @@ pub struct TableImage {
     pub first_row: usize,
 }
 
+impl TableImage {
+    /// What tells it from images of other classes: its label, or its class in a table without labels.
+    fn kind(&self, has_labels: bool) -> Option<&str> {
+        if has_labels { self.label.as_deref() } else { self.class.as_deref() }
+    }
+}
+
 /// A row as it is read.
 #[derive(Default)]
 struct RowFields<'a> {
@@ -110,15 +117,17 @@ impl PatchTable {
         PatchGrid::new(self.size, if stride == 0 { self.size } else { stride })
     }
 
-    /// The label of each image and the names of the classes; none where the table has no labels.
+    /// The label of each image and the names of the classes: without labels the classes stand for them, sorted by name;
+    /// none where the table has neither.
     ///
     /// # Errors
     /// A label that is too large, or a class with two names.
     pub fn labels(&self) -> Result<(Vec<Option<u32>>, Vec<String>)> {
-        let texts = || self.images.iter().filter_map(|image| image.label.as_deref());
+        let has_labels = self.images.iter().any(|image| image.label.is_some());
+        let texts = || self.images.iter().filter_map(|image| image.kind(has_labels));
         let mut names: Vec<String>;
         let labels: Vec<Option<u32>>;
-        if texts().all(|label| label.parse::<u32>().is_ok()) {
+        if has_labels && texts().all(|label| label.parse::<u32>().is_ok()) {
             labels = self.images.iter().map(|image| image.label.as_ref()?.parse().ok()).collect();
             let most = labels.iter().flatten().max().copied();
             let count = most.map_or(0, |most| most as usize + 1);
@@ -138,8 +147,8 @@ impl PatchTable {
             names = texts().map(str::to_owned).collect();
             names.sort_unstable();
             names.dedup();
-            let place = |label: &String| names.binary_search(label).ok().map(|place| place as u32);
-            labels = self.images.iter().map(|image| image.label.as_ref().and_then(place)).collect();
+            let place = |kind: &str| names.partition_point(|name| name.as_str() < kind) as u32;
+            labels = self.images.iter().map(|image| image.kind(has_labels).map(place)).collect();
         }
         Ok((labels, names))
     }

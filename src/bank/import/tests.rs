@@ -147,6 +147,16 @@ fn a_table_that_says_too_little_or_two_things_is_refused_with_its_row() {
     assert_eq!(named.grid().unwrap(), PatchGrid { patch: 4, stride: 4 });
 }
 
+#[test]
+fn classes_stand_for_labels_where_a_table_has_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    fs::write(&path, "path,y,x,size,class\na,0,0,4,dog\nb,0,0,4,\nc,0,0,4,cat\na,4,0,4,dog\n").unwrap();
+    let table = PatchTable::read(&path, &CancelToken::default()).unwrap();
+    let expected = (vec![Some(1), None, Some(0)], vec!["cat".to_owned(), "dog".to_owned()]);
+    assert_eq!(table.labels().unwrap(), expected);
+}
+
 /// Whatever is cut or changed is an error, or other numbers, and never a panic or a bill of gigabytes.
 #[test]
 fn spoilt_files_are_errors_or_other_numbers() {

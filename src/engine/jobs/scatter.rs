@@ -124,7 +124,9 @@ pub fn scatter(request: &ScatterRequest, job: Job<'_>) -> anyhow::Result<Scatter
         report.files = Some(plot.write(page.data, page.spec, page.source)?);
     }
     if let Some(csv) = &request.csv {
-        write_points(csv, &plane, data.as_ref(), 0..plane.rows.len())?;
+        let label = |point: usize| bank.label_of_row(plane.rows[point] as usize);
+        let labels: (&dyn Fn(usize) -> Option<u32>, _) = (&label, &bank.spec().classes[..]);
+        write_points(csv, &plane, data.as_ref(), labels, 0..plane.rows.len())?;
     }
     Ok(report)
 }

@@ -220,8 +220,8 @@ impl SearchThread {
         for (hit, copies) in found.hits.into_iter().zip(found.copies) {
             let patch = job.bank.patch_ref(hit.row);
             let pixels = self.pixels(job, patch);
-            let class =
-                job.bank.label_of_row(hit.row).and_then(|label| job.data.classes().get(label as usize));
+            let classes = &job.bank.spec().classes;
+            let class = job.bank.label_of_row(hit.row).and_then(|label| classes.get(label as usize));
             neighbours.push(Neighbour {
                 patch,
                 cosine: hit.cosine,

@@ -209,9 +209,11 @@ impl PatchThread {
 
     fn table(&self, plane: &ShownPlane, data: &dyn Dataset, path: PathBuf) {
         let picked = self.picked.as_ref().filter(|picked| picked.plane == plane.number);
+        let label = |point: usize| data.label(plane.plane.patches[point].image as usize);
         let done =
             picked.context("nothing is picked; draw an outline about some points first").and_then(|picked| {
-                write_points(&path, &plane.plane, data, picked.points.iter().map(|point| *point as usize))
+                let points = picked.points.iter().map(|point| *point as usize);
+                write_points(&path, &plane.plane, data, (&label, data.classes()), points)
             });
         self.line.emit(match done {
             Ok(()) => Event::TableSaved { path },

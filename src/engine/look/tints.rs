@@ -26,12 +26,12 @@ pub fn tints(
     Ok(match color {
         PointColor::Class => {
             anyhow::ensure!(
-                !data.classes().is_empty(),
+                !bank.spec().classes.is_empty(),
                 "its images have no classes; colour by something else"
             );
             let class =
                 |row: &u32| bank.label_of_row(*row as usize).map_or(Tints::NO_KIND, |label| label as u16);
-            Tints::kinds(plane.rows.iter().map(class).collect(), data.classes().to_vec())
+            Tints::kinds(plane.rows.iter().map(class).collect(), bank.spec().classes.clone())
         }
         PointColor::Part => parts(plane, data, cancel)?,
         PointColor::Position => Tints::Places(places(plane, data)),

@@ -110,7 +110,7 @@ impl ImportPlan {
         for (image, (index, label)) in table.images.iter().zip(indices.iter().zip(&labels)) {
             let known = data.label(*index as usize);
             ensure!(
-                !is_labelled || label.is_none() || image.class.is_none() || *label == known,
+                !is_labelled || image.label.is_none() || image.class.is_none() || *label == known,
                 "row {} gives {} label {}; the data set gives it {}",
                 image.first_row,
                 data.image_name(*index as usize),

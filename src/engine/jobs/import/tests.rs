@@ -3,11 +3,15 @@
 use std::fs;
 
 use super::*;
+use crate::analysis::plane::PlaneWay;
 use crate::bank::Bank;
+use crate::colormap::Colormap;
 use crate::dataset::{DataSpec, Decoding, Exif};
 use crate::device::DeviceChoice;
+use crate::engine::ask::PointColor;
 use crate::engine::jobs::embed::{bank_info, data_of_bank};
 use crate::engine::jobs::export::{ExportRequest, export};
+use crate::engine::jobs::scatter::{ScatterRequest, scatter};
 use crate::files::npy_header;
 use crate::patch::PatchGrid;
 use crate::progress::CancelToken;
@@ -128,6 +132,38 @@ fn a_table_says_what_each_vector_is_of_in_any_order() {
     assert_eq!([of(0, 0), of(0, 2)], [([3.0, 4.0], Some(0)), ([7.0, 8.0], Some(0))]);
     assert_eq!([of(1, 0), of(1, 2)], [([5.0, 6.0], Some(1)), ([1.0, 2.0], Some(1))]);
     assert_eq!(bank.spec().classes, ["ant", "cow"]);
+}
+
+/// The folder that its images lie in knows no classes.
+#[test]
+fn classes_of_a_table_are_those_of_the_points_of_its_bank() {
+    let world = world();
+    write_npy(&world.path().join("h.npy"), 4, 2, |at| at as f32 + 1.0);
+    let table = "path,y,x,size,class\ndata/b.png,2,0,2,cow\ndata/a.png,0,0,2,ant\ndata/b.png,0,0,2,cow\ndata/a.png,2,0,2,ant\n";
+    fs::write(world.path().join("t.csv"), table).unwrap();
+    let request = table_request(world.path(), "h.npy", "t.csv", "bank");
+    run(&request).unwrap();
+    let csv = world.path().join("points.csv");
+    let points = ScatterRequest {
+        bank: request.out,
+        data: None,
+        space: "h".into(),
+        way: PlaneWay::Pca,
+        color: PointColor::Class,
+        colormap: Colormap::default(),
+        query: None,
+        most: None,
+        plot: None,
+        csv: Some(csv.clone()),
+    };
+    let cancel = CancelToken::default();
+    scatter(&points, Job { device: DeviceChoice::Cpu, seed: 0, cancel: &cancel, progress: &mut |_| () })
+        .unwrap();
+    let written = fs::read_to_string(csv).unwrap();
+    let count = |start: &str, end: &str| {
+        written.lines().filter(|line| line.starts_with(start) && line.contains(end)).count()
+    };
+    assert_eq!((count("0,a.png,", ",0,ant,"), count("1,b.png,", ",1,cow,")), (2, 2), "{written}");
 }
 
 /// The picture is stored 18 pixels wide and 11 high, and turned it is the other way round.
