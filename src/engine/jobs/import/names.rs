@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::path::{Path, PathBuf};
+use std::ffi::OsStr;
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 
@@ -24,9 +25,13 @@ pub fn split_of(images: &[TableImage]) -> anyhow::Result<Option<Split>> {
     Ok(found)
 }
 
-/// The folder below which all images of a table lie; paths in it are from the table's folder on.
-pub fn common_folder(table: &PatchTable, path: &Path) -> anyhow::Result<PathBuf> {
+/// The folder below which all images of a table lie, or that of the data set whose `split` they are; paths in it are from
+/// the table's folder on.
+pub fn common_folder(table: &PatchTable, path: &Path, split: Option<Split>) -> anyhow::Result<PathBuf> {
     let base = path.parent().unwrap_or(Path::new(""));
+    let leads_up = |image: &TableImage| Path::new(&image.path).components().any(|part| part == UP);
+    // What `..` leads to is told by words, so links come first.
+    let base = if table.images.iter().any(leads_up) { real(base) } else { base.to_path_buf() };
     let mut common: Option<PathBuf> = None;
     for image in &table.images {
         ensure!(
@@ -34,8 +39,8 @@ pub fn common_folder(table: &PatchTable, path: &Path) -> anyhow::Result<PathBuf>
             "row {} names its image by number alone: --data says of which data set",
             image.first_row
         );
-        let file = base.join(&image.path);
-        let folder = file.parent().unwrap_or(base).to_path_buf();
+        let file = without_ups(&base.join(&image.path));
+        let folder = file.parent().unwrap_or(&base).to_path_buf();
         common = Some(match common {
             None => folder,
             Some(before) => before
@@ -46,15 +51,100 @@ pub fn common_folder(table: &PatchTable, path: &Path) -> anyhow::Result<PathBuf>
                 .collect(),
         });
     }
-    let common = common.unwrap_or_default();
+    let common = above_split(&common.unwrap_or_default(), split);
     Ok(if common.as_os_str().is_empty() { PathBuf::from(".") } else { common })
+}
+
+/// The folder in which that of `split` lies, if `folder` is that or lies in it; else `folder`.
+fn above_split(folder: &Path, split: Option<Split>) -> PathBuf {
+    let names: &[&str] = match split {
+        Some(Split::Train) => &["train"],
+        Some(Split::Test) => &["val", "test"],
+        Some(Split::All) | None => &[],
+    };
+    let is_of_split = |above: &&Path| {
+        let name = above.file_name().and_then(OsStr::to_str);
+        name.is_some_and(|name| names.contains(&name))
+    };
+    folder.ancestors().find(is_of_split).and_then(Path::parent).unwrap_or(folder).to_path_buf()
+}
+
+/// The folder above.
+const UP: Component<'static> = Component::ParentDir;
+
+/// The same path without `..` after a name, by its words.
+fn without_ups(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        if part == UP && matches!(plain.components().next_back(), Some(Component::Normal(_))) {
+            plain.pop();
+        } else {
+            plain.push(part);
+        }
+    }
+    plain
+}
+
+/// An empty path is the folder that one is in.
+fn or_here(path: &Path) -> &Path {
+    if path.as_os_str().is_empty() { Path::new(".") } else { path }
+}
+
+/// The path from the root on.
+fn absolute(path: &Path) -> PathBuf {
+    without_ups(&std::path::absolute(or_here(path)).unwrap_or_else(|_| path.to_path_buf()))
+}
+
+/// Where a path leads, links followed.
+fn real(path: &Path) -> PathBuf {
+    or_here(path).canonicalize().unwrap_or_else(|_| absolute(path))
+}
+
+/// Where the paths of a table may lead.
+struct TablePaths {
+    /// Folder of the data set, and of the table: as they are called, and with links followed.
+    folders: Vec<(PathBuf, PathBuf)>,
+    /// What the folder of a test split is called.
+    test: &'static str,
+}
+
+impl TablePaths {
+    fn of(spec: &DataSpec, table: &Path) -> Self {
+        let base = table.parent().unwrap_or(Path::new(""));
+        let (folders, test) = match spec.path() {
+            Some(folder) => (
+                vec![(absolute(folder), absolute(base)), (real(folder), real(base))],
+                if folder.join("val").is_dir() { "val" } else { "test" },
+            ),
+            None => (vec![], "test"),
+        };
+        Self { folders, test }
+    }
+
+    /// The image at `path` as paths within the data set's folder: from the root, from the table's folder or from there on.
+    fn inner(&self, path: &str) -> Vec<String> {
+        let below = |(folder, base): &(PathBuf, PathBuf)| {
+            let file = without_ups(&base.join(path));
+            Some(file.strip_prefix(folder).ok()?.to_str()?.to_owned())
+        };
+        self.folders.iter().filter_map(below).chain([path.to_owned()]).collect()
+    }
+
+    /// The split in whose folder a path within the data set's lies, and what it is there.
+    fn in_split<'p>(&self, inner: &'p str) -> Option<(Split, &'p str)> {
+        let (folder, rest) = inner.split_once('/')?;
+        match folder {
+            "train" => Some((Split::Train, rest)),
+            folder if folder == self.test => Some((Split::Test, rest)),
+            _ => None,
+        }
+    }
 }
 
 /// What finds an image of the data set by what a table calls it.
 pub struct ImageNames<'a> {
     data: &'a dyn Dataset,
-    /// Folder of the data set, and of the table.
-    folders: (Option<PathBuf>, PathBuf),
+    paths: TablePaths,
     /// By name; `None` where several are called so.
     indices: HashMap<String, Option<u32>>,
 }
@@ -68,14 +158,42 @@ impl<'a> ImageNames<'a> {
                 Entry::Occupied(mut taken) => _ = taken.insert(None),
             }
         }
-        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-        let folders = (spec.path().map(absolute), absolute(table.parent().unwrap_or(Path::new(""))));
-        Self { data, folders, indices }
+        Self { data, paths: TablePaths::of(spec, table), indices }
     }
 
     /// Index in the data set of each image of `table`.
     pub fn indices(&self, table: &PatchTable) -> anyhow::Result<Vec<u32>> {
         table.images.iter().map(|image| self.index(image)).collect()
+    }
+
+    /// The split in whose folder the images of `table` lie by their paths: both where they lie in both.
+    pub fn split(&self, table: &PatchTable) -> Option<Split> {
+        let split = |inner: &String| self.paths.in_split(inner).map(|(split, _)| split);
+        let of = |image: &TableImage| self.paths.inner(&image.path).iter().find_map(split);
+        let mut splits = table.images.iter().filter_map(of);
+        let first = splits.next()?;
+        Some(if splits.all(|split| split == first) { first } else { Split::All })
+    }
+
+    /// What the data set calls the image at a path within its folder, which has that of its split in front.
+    fn name_in_split(&self, inner: &str) -> Option<String> {
+        let (split, rest) = self.paths.in_split(inner)?;
+        match self.data.split()? {
+            Split::All if rest.starts_with(split.name()) => Some(rest.to_owned()),
+            Split::All => Some(format!("{} {rest}", split.name())),
+            own => (own == split).then(|| rest.to_owned()),
+        }
+    }
+
+    /// What is called `path`, or lies there.
+    fn find(&self, path: &str) -> Option<&Option<u32>> {
+        let at_path = || {
+            let inner = self.paths.inner(path);
+            let by_split = inner.iter().filter_map(|inner| self.name_in_split(inner));
+            let names: Vec<String> = inner.iter().cloned().chain(by_split).collect();
+            names.iter().find_map(|name| self.indices.get(name))
+        };
+        self.indices.get(path).or_else(at_path)
     }
 
     fn index(&self, image: &TableImage) -> anyhow::Result<u32> {
@@ -94,13 +212,7 @@ impl<'a> ImageNames<'a> {
             );
             return Ok(*index);
         }
-        let (folder, base) = &self.folders;
-        // As the data set calls it, or as a path: from the root, or from the table's folder on.
-        let as_path = folder.as_ref().and_then(|folder| {
-            let inner = base.join(path).strip_prefix(folder).ok()?.to_str()?.to_owned();
-            self.indices.get(&inner)
-        });
-        match self.indices.get(path).or(as_path) {
+        match self.find(path) {
             Some(Some(index)) => Ok(*index),
             Some(None) => bail!(
                 "row {first_row}: several images of {name} are called {path:?}; a column image with their numbers tells \

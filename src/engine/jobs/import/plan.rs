@@ -44,6 +44,26 @@ pub enum ImportRows {
     },
 }
 
+/// Opens the data set of a table, with the index there of each of its images. Where nobody says of which split they are,
+/// and they are not of the one that is opened unless told, their paths say it.
+fn find_images(
+    table: &PatchTable,
+    path: &Path,
+    spec: DataSpec,
+    split: Option<Split>,
+) -> anyhow::Result<(BankSource, Arc<dyn Dataset>, Vec<u32>)> {
+    let source = BankSource { data: spec, split, limit: None };
+    let data = source.open().context("the data set of its images; --data says where they lie")?;
+    let names = ImageNames::of(data.as_ref(), &source.data, path);
+    let found = names.indices(table);
+    let may_be_others = found.is_err() && split.is_none() && data.split().is_some();
+    let told = if may_be_others { names.split(table) } else { None };
+    match told.filter(|told| data.split() != Some(*told)) {
+        Some(told) => find_images(table, path, source.data, Some(told)),
+        None => Ok((source, data, found?)),
+    }
+}
+
 /// Which vector belongs to which cell of which image of the bank.
 pub struct ImportPlan {
     pub source: BankSource,
@@ -100,11 +120,9 @@ impl ImportPlan {
         };
         let spec = match data {
             Some(data) => data.clone(),
-            None => DataSpec::Path(common_folder(table, path)?).decoded_as(decoding),
+            None => DataSpec::Path(common_folder(table, path, split)?).decoded_as(decoding),
         };
-        let source = BankSource { data: spec, split, limit: None };
-        let data = source.open().context("the data set of its images; --data says where they lie")?;
-        let indices = ImageNames::of(data.as_ref(), &source.data, path).indices(table)?;
+        let (source, data, indices) = find_images(table, path, spec, split)?;
         let (labels, classes) = table.labels()?;
         let is_labelled = !data.classes().is_empty();
         for (image, (index, label)) in table.images.iter().zip(indices.iter().zip(&labels)) {

@@ -166,6 +166,51 @@ fn classes_of_a_table_are_those_of_the_points_of_its_bank() {
     assert_eq!((count("0,a.png,", ",0,ant,"), count("1,b.png,", ",1,cow,")), (2, 2), "{written}");
 }
 
+/// A folder of splits calls its images without that of the split, and both together with the split's name.
+#[test]
+fn images_are_found_by_paths_through_splits_and_folders_above() {
+    let world = world();
+    let at = |name: &str| world.path().join(name);
+    for place in ["train/cat", "train/dog", "val/cat", "val/dog"] {
+        fs::create_dir_all(at("set").join(place)).unwrap();
+        image::RgbImage::new(2, 2).save(at("set").join(place).join("1.png")).unwrap();
+    }
+    fs::create_dir(at("tables")).unwrap();
+    write_npy(&at("h.npy"), 2, 2, |_| 1.0);
+    let both = ["train cat/1.png", "test dog/1.png"];
+    let one = ["cat/1.png", "dog/1.png"];
+    for (number, (folder, splits, paths, is_named, names)) in [
+        ("set", ["", ""], ["train/cat/1.png", "train/dog/1.png"], true, one),
+        ("set", ["train", "train"], ["train/cat/1.png", "train/dog/1.png"], true, one),
+        ("set", ["train", "train"], ["train/cat/1.png", "train/dog/1.png"], false, one),
+        ("set", ["test", "test"], ["val/cat/1.png", "val/dog/1.png"], true, one),
+        ("set", ["", ""], ["val/cat/1.png", "val/dog/1.png"], true, one),
+        ("set", ["", ""], ["train/cat/1.png", "val/dog/1.png"], true, both),
+        ("set", ["train", "test"], ["train/cat/1.png", "val/dog/1.png"], false, both),
+        ("tables", ["", ""], ["train/cat/1.png", "val/dog/1.png"], true, both),
+        ("tables", ["", ""], ["../set/train/cat/1.png", "../set/val/dog/1.png"], true, both),
+        ("tables", ["", ""], ["../set/train/cat/1.png", "../set/train/dog/1.png"], false, one),
+        ("tables", ["", ""], ["../data/a.png", "../data/b.png"], false, ["a.png", "b.png"]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let rows = [0, 1].map(|row| format!("{},0,0,2,{}\n", paths[row], splits[row]));
+        fs::write(at(folder).join("t.csv"), format!("path,y,x,size,split\n{}", rows.concat())).unwrap();
+        let table = format!("{folder}/t.csv");
+        let mut request = table_request(world.path(), "h.npy", &table, &format!("bank-{number}"));
+        if let ImportRows::Table { data, .. } = &mut request.rows {
+            *data = is_named.then(|| DataSpec::Path(at("set")));
+        }
+        run(&request).unwrap();
+        let bank = Bank::open(&request.out).unwrap();
+        let data = data_of_bank(&request.out, &bank, None).unwrap();
+        let mut found: Vec<&str> = bank.images().iter().map(|image| image.name.as_str()).collect();
+        found.sort_unstable_by_key(|name| names.iter().position(|known| known == name));
+        assert_eq!(found, names, "case {number} of {}", data.name());
+    }
+}
+
 /// The picture is stored 18 pixels wide and 11 high, and turned it is the other way round.
 #[test]
 fn the_folder_of_a_table_is_decoded_as_was_said() {
