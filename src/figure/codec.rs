@@ -6,14 +6,15 @@ pub(super) mod picture {
     use std::io::Cursor;
 
     use ::image::codecs::png::{CompressionType, FilterType, PngEncoder};
-    use ::image::{ExtendedColorType, ImageEncoder, ImageFormat, ImageReader, Limits};
+    use ::image::{
+        DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, Limits,
+    };
+    use anyhow::ensure;
     use base64::{Engine, engine::general_purpose::STANDARD};
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
+    use crate::dataset::decode::{MAX_PIXELS, MAX_SIDE};
     use crate::image::Image;
-
-    /// Longest side of a picture that is read back.
-    const MAX_SIDE: u32 = 16_384;
 
     /// Base64 of `image` as a PNG file; the same pixels give the same text.
     pub fn encode(image: &Image) -> String {
@@ -24,13 +25,19 @@ pub(super) mod picture {
         STANDARD.encode(png)
     }
 
+    /// What a data set gives is written, and so read back: the bounds are the same.
     fn decode(text: &str) -> anyhow::Result<Image> {
         let mut limits = Limits::default();
         limits.max_image_width = Some(MAX_SIDE);
         limits.max_image_height = Some(MAX_SIDE);
+        limits.max_alloc = Some(3 * MAX_PIXELS);
         let mut reader = ImageReader::with_format(Cursor::new(STANDARD.decode(text)?), ImageFormat::Png);
         reader.limits(limits);
-        let rgb = reader.decode()?.to_rgb8();
+        let decoder = reader.into_decoder()?;
+        let (width, height) = decoder.dimensions();
+        let bytes = decoder.total_bytes().max(3 * u64::from(width) * u64::from(height));
+        ensure!(bytes <= 3 * MAX_PIXELS, "{width} x {height} pixels; expected {MAX_PIXELS} in all at most");
+        let rgb = DynamicImage::from_decoder(decoder)?.into_rgb8();
         Ok(Image::new(rgb.width(), rgb.height(), rgb.into_raw()))
     }
 
@@ -66,5 +73,28 @@ pub(super) mod floats {
             return Err(D::Error::custom(message));
         }
         Ok(bytemuck::pod_collect_to_vec(&bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+
+    use super::picture;
+    use crate::dataset::decode::MAX_SIDE;
+    use crate::image::Image;
+
+    #[derive(Serialize, Deserialize)]
+    struct Shown(#[serde(with = "picture")] Image);
+
+    #[test]
+    fn a_picture_as_wide_as_any_that_is_read_comes_back() {
+        let back = |width: u32| {
+            let text = serde_json::to_string(&Shown(Image::filled(width, 2, [7, 8, 9]))).unwrap();
+            serde_json::from_str::<Shown>(&text).map(|shown| shown.0)
+        };
+        assert_eq!(back(MAX_SIDE).unwrap(), Image::filled(MAX_SIDE, 2, [7, 8, 9]));
+        let error = back(MAX_SIDE + 1).unwrap_err().to_string();
+        assert!(error.contains("expected base64 of a PNG"), "{error}");
     }
 }

@@ -18,8 +18,8 @@ use crate::files;
 
 /// Version of the sidecar's layout.
 const VERSION: u64 = 2;
-/// Largest sidecar that is read.
-const MAX_BYTES: u64 = 1 << 30;
+/// Largest sidecar that is read: base64 of the largest picture takes half of it.
+const MAX_BYTES: u64 = 2 << 30;
 
 /// A figure, the format it was written in, and where its data came from.
 #[derive(Clone, Debug, PartialEq)]
