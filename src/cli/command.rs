@@ -189,6 +189,33 @@ mod tests {
     }
 
     #[test]
+    fn what_a_command_would_not_heed_is_refused() {
+        let parsed = |words: &str| Cli::try_parse_from(words_of(&format!("bagssl {words}")));
+        for words in [
+            "locality --dpi 300",
+            "locality --caption a.tex --csv a.csv",
+            "geometry --width 3.25",
+            "scatter bank --space h --text outlines",
+            "cooccurrence --font built-in",
+            "figure fig4 --out a.svg --query 1:0:0 --queries 2",
+            "figure fig6 --out a.svg --query 1:0:0 --queries 2",
+            "figure fig5 --out a.svg --across 2",
+            "figure fig9 --out a.svg --across 2",
+        ] {
+            assert!(parsed(words).is_err(), "{words}");
+        }
+        for words in [
+            "locality --dpi 300 --out a.png",
+            "geometry --width 3.25 --out a.svg",
+            "figure fig4 --out a.svg --queries 2 --across 2",
+            "figure fig10 --out a.svg --across 2",
+            "figure fig11 --out a.svg --index 1 --across 2",
+        ] {
+            assert!(parsed(words).is_ok(), "{words}\n{}", parsed(words).err().unwrap());
+        }
+    }
+
+    #[test]
     fn every_option_of_every_command_stands_under_a_heading_that_fits() {
         let mut seen = vec![];
         let mut cli = Cli::command();

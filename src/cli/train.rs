@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::json;
 
-use super::shared::{Commander, DecodingArgs, duration, share, show};
+use super::shared::{Commander, DecodingArgs, WrongUsage, duration, share, show};
 use crate::engine::facts::*;
 use crate::engine::jobs::train::{News, Start, TrainReport, TrainRequest};
 use crate::engine::{OutputKind, Outputs, jobs};
@@ -55,6 +55,9 @@ impl Commander {
         if args.list {
             return self.recipes();
         }
+        if args.resume && self.has_seed() {
+            bail!(WrongUsage("--resume goes on with the seed of the run; leave --seed out"));
+        }
         let (data, out) = (args.data.context("--data is missing")?, args.out.context("--out is missing")?);
         Outputs::default()
             .reads("--config", args.config.as_deref())
@@ -68,7 +71,7 @@ impl Commander {
                 (Some(name), _) => find_recipe(name)?.config,
                 (None, Some(file)) => read_config(file)?,
                 (None, None) => {
-                    anyhow::bail!("what to train: expected --recipe NAME, --config FILE or --resume")
+                    bail!("what to train: expected --recipe NAME, --config FILE or --resume")
                 }
             };
             if let Some(seed) = self.shared.seed {

@@ -538,3 +538,22 @@ fn of_many_broken_files_ten_are_named() {
     assert!(said.contains("and 490 more; `bagssl data info --json` names all"), "{said}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("500 skipped, first"), "{output:?}");
 }
+
+/// What the parser cannot see, as values decide it or the option is one of every command.
+#[test]
+fn options_that_would_be_ignored_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let refused = |args: &[&str]| {
+        let output = bagssl(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let figure = ["eval", "--figure", "3a", "a=demo", "--data", "demo", "--out", text(&out)];
+    for option in [["--k", "3"], ["--temperature", "0.1"], ["--probe-epochs", "2"]] {
+        let said = refused(&[&figure[..], &option[..]].concat());
+        assert!(said.contains("--figure 3a takes --limit alone"), "{said}");
+    }
+    let said = refused(&["train", "--data", "demo", "--resume", "--seed", "3", "--out", text(&out)]);
+    assert!(said.contains("leave --seed out") && !out.exists(), "{said}");
+}

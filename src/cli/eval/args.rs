@@ -200,15 +200,15 @@ impl FromStr for Areas {
 /// Constants of the classifiers.
 #[derive(Args)]
 pub struct ClassifierArgs {
-    /// Neighbours of the kNN classifier
-    #[arg(long, default_value_t = KnnConfig::default().k, value_parser = positive())]
-    pub k: usize,
-    /// Temperature of the kNN classifier
-    #[arg(long, default_value_t = KnnConfig::default().temperature, value_parser = finite)]
-    pub temperature: f32,
-    /// Epochs of the linear probe
-    #[arg(long, default_value_t = LinearConfig::default().epochs, value_parser = positive())]
-    pub probe_epochs: usize,
+    /// Neighbours of the kNN classifier [default: 20]
+    #[arg(long, value_parser = positive())]
+    pub k: Option<usize>,
+    /// Temperature of the kNN classifier [default: 0.07]
+    #[arg(long, value_parser = finite)]
+    pub temperature: Option<f32>,
+    /// Epochs of the linear probe [default: 100]
+    #[arg(long, value_parser = positive())]
+    pub probe_epochs: Option<usize>,
     /// Batch of the linear probe
     #[arg(long, default_value_t = LinearConfig::default().batch, value_parser = positive())]
     pub probe_batch: usize,
@@ -218,6 +218,31 @@ pub struct ClassifierArgs {
     /// Weight decay of the linear probe
     #[arg(long, default_value_t = LinearConfig::default().weight_decay)]
     pub probe_weight_decay: f64,
+}
+
+impl ClassifierArgs {
+    /// The kNN classifier.
+    pub fn knn(&self) -> KnnConfig {
+        let usual = KnnConfig::default();
+        KnnConfig { k: self.k.unwrap_or(usual.k), temperature: self.temperature.unwrap_or(usual.temperature) }
+    }
+
+    /// The linear probe.
+    pub fn linear(&self) -> LinearConfig {
+        let usual = LinearConfig::default();
+        LinearConfig {
+            epochs: self.probe_epochs.unwrap_or(usual.epochs),
+            batch: self.probe_batch,
+            lr: self.probe_lr,
+            weight_decay: self.probe_weight_decay,
+            ..usual
+        }
+    }
+
+    /// Whether what tables and figures take of them was said.
+    pub fn is_told(&self) -> bool {
+        self.k.is_some() || self.temperature.is_some() || self.probe_epochs.is_some()
+    }
 }
 
 impl EvalArgs {
@@ -233,7 +258,7 @@ impl EvalArgs {
 mod tests {
     use clap::{Arg, CommandFactory};
 
-    use super::OF_PLAN;
+    use super::{KnnConfig, LinearConfig, OF_PLAN};
     use crate::cli::command::Cli;
     use crate::cli::shared::{OVERRIDES, READING};
 
@@ -249,5 +274,21 @@ mod tests {
         assert!(names.len() > 10, "{names:?}");
         let lacking: Vec<&&str> = names.iter().filter(|name| !OF_PLAN.contains(*name)).collect();
         assert!(lacking.is_empty(), "{lacking:?}");
+    }
+
+    #[test]
+    fn help_says_the_constants_of_the_classifiers() {
+        let all = Cli::command();
+        let eval = all.find_subcommand("eval").unwrap();
+        let (knn, linear) = (KnnConfig::default(), LinearConfig::default());
+        for (name, value) in [
+            ("k", knn.k.to_string()),
+            ("temperature", knn.temperature.to_string()),
+            ("probe_epochs", linear.epochs.to_string()),
+        ] {
+            let arg = eval.get_arguments().find(|arg| arg.get_id() == name).unwrap();
+            let help = arg.get_help().unwrap().to_string();
+            assert!(help.ends_with(&format!("[default: {value}]")), "{help}");
+        }
     }
 }

@@ -68,7 +68,8 @@ impl Commander {
     ) -> anyhow::Result<()> {
         let (models, data) = args.of_models()?;
         let patches = args.patches.map(|all| all.iter().map(Aggregate::to_string).collect::<Vec<_>>());
-        let (constants, options) = (args.constants, Overrides::from(args.model.overrides));
+        let (knn, linear) = (args.constants.knn(), args.constants.linear());
+        let options = Overrides::from(args.model.overrides);
         let (plan, others) = match (args.table, figure) {
             (Some(table), _) => {
                 let plan = paper_plan(table, data.clone(), &models, patches.as_deref());
@@ -85,9 +86,9 @@ impl Commander {
             seeds: args.seeds.unwrap_or_else(|| vec![self.seed()]),
             limit_train: args.limit_train.or(args.limit),
             limit_test: args.limit_test.or(args.limit),
-            probe_epochs: Some(constants.probe_epochs),
-            k: Some(constants.k),
-            temperature: Some(constants.temperature),
+            probe_epochs: Some(linear.epochs),
+            k: Some(knn.k),
+            temperature: Some(knn.temperature),
             ..plan
         };
         let own = |model| PlannedModel { options: options.clone(), ..model };
@@ -101,7 +102,7 @@ impl Commander {
     /// Figure 3a of models of ours.
     pub(super) fn averages(&self, args: EvalArgs, out: PathBuf) -> anyhow::Result<()> {
         let others = args.holdout.is_some() || args.patches.is_some() || args.seeds.is_some();
-        if others || args.limit_train.is_some() || args.limit_test.is_some() {
+        if others || args.limit_train.is_some() || args.limit_test.is_some() || args.constants.is_told() {
             bail!(WrongUsage(
                 "--figure 3a takes --limit alone; bagssl figure fig3a has what else there is, of one model"
             ));

@@ -37,14 +37,8 @@ impl Commander {
                 fit: args.fit,
                 patches,
                 classifiers: args.classifier,
-                knn: KnnConfig { k: constants.k, temperature: constants.temperature },
-                linear: LinearConfig {
-                    epochs: constants.probe_epochs,
-                    batch: constants.probe_batch,
-                    lr: constants.probe_lr,
-                    weight_decay: constants.probe_weight_decay,
-                    ..LinearConfig::default()
-                },
+                knn: constants.knn(),
+                linear: constants.linear(),
                 limit_train: args.limit_train.or(args.limit),
                 limit_test: args.limit_test.or(args.limit),
                 seed: self.seed(),

@@ -43,7 +43,7 @@ pub enum PaperFigure {
     /// The 255 nearest of another patch in h
     Fig9(GalleriesArgs),
     /// Sixteen parts and their 35 nearest in h, named by row and column
-    Fig10(GalleriesArgs),
+    Fig10(SheetArgs),
     /// Five positions of an image and the 48 nearest of each in h
     Fig11(InstanceArgs),
     /// Five positions of another image and the 48 nearest of each in h
@@ -81,7 +81,7 @@ pub struct MapsArgs {
     #[arg(long, value_name = "IMAGE:Y:X")]
     pub query: Vec<QueryPlace>,
     /// Number of queries to choose where none is given
-    #[arg(long, value_name = "N", value_parser = positive(), conflicts_with = "image")]
+    #[arg(long, value_name = "N", value_parser = positive(), conflicts_with_all = ["image", "query"])]
     pub queries: Option<usize>,
     /// Scale the short side to N x 256/224 and take the centre N x N
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=8192))]
@@ -156,9 +156,6 @@ pub struct HaystackArgs {
     /// Spaces, such as z,h; as in the paper's figure unless told
     #[arg(long, value_delimiter = ',')]
     pub space: Vec<String>,
-    /// Queries side by side on a sheet (fig10, fig11, fig12)
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=26), help_heading = LOOK)]
-    pub across: Option<u32>,
 }
 
 #[derive(Args)]
@@ -174,12 +171,21 @@ pub struct GalleriesArgs {
 }
 
 #[derive(Args)]
+pub struct SheetArgs {
+    /// Queries side by side
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=26), help_heading = LOOK)]
+    pub across: Option<u32>,
+    #[command(flatten)]
+    pub galleries: GalleriesArgs,
+}
+
+#[derive(Args)]
 pub struct InstanceArgs {
     /// The image, by its index; the seed's choice unless told
     #[arg(long, value_name = "N")]
     pub index: Option<usize>,
     #[command(flatten)]
-    pub galleries: GalleriesArgs,
+    pub sheet: SheetArgs,
 }
 
 /// What a figure of neighbours shows unless told.
@@ -213,15 +219,15 @@ impl Commander {
             PaperFigure::Fig3b(args) => self.accuracy(args, &["linear"]),
             PaperFigure::Fig4(args) => self.maps(args, 1, 2),
             PaperFigure::Fig6(args) => self.maps(args, 8, 1),
-            PaperFigure::Fig5(args) => self.galleries(args, &of_patches(2, 0, NEIGHBOURS, SPACES)),
-            PaperFigure::Fig7(args) => self.galleries(args, &of_patches(4, 0, NEIGHBOURS, SPACES)),
-            PaperFigure::Fig8(args) => self.galleries(args, &of_patches(1, 0, MANY_NEIGHBOURS, H)),
-            PaperFigure::Fig9(args) => self.galleries(args, &of_patches(1, 1, MANY_NEIGHBOURS, H)),
+            PaperFigure::Fig5(args) => self.galleries(args, None, &of_patches(2, 0, NEIGHBOURS, SPACES)),
+            PaperFigure::Fig7(args) => self.galleries(args, None, &of_patches(4, 0, NEIGHBOURS, SPACES)),
+            PaperFigure::Fig8(args) => self.galleries(args, None, &of_patches(1, 0, MANY_NEIGHBOURS, H)),
+            PaperFigure::Fig9(args) => self.galleries(args, None, &of_patches(1, 1, MANY_NEIGHBOURS, H)),
             PaperFigure::Fig10(args) => {
-                self.galleries(args, &plan(FigureKind::Parts, (PARTS, 0, None), PART_NEIGHBOURS, H))
+                self.sheet(args, &plan(FigureKind::Parts, (PARTS, 0, None), PART_NEIGHBOURS, H))
             }
-            PaperFigure::Fig11(args) => self.galleries(args.galleries, &of_image(0, args.index)),
-            PaperFigure::Fig12(args) => self.galleries(args.galleries, &of_image(1, args.index)),
+            PaperFigure::Fig11(args) => self.sheet(args.sheet, &of_image(0, args.index)),
+            PaperFigure::Fig12(args) => self.sheet(args.sheet, &of_image(1, args.index)),
         }
     }
 
@@ -265,8 +271,13 @@ impl Commander {
         })
     }
 
-    /// Fig 5 and 7 to 12.
-    fn galleries(&self, args: GalleriesArgs, plan: &PaperPlan) -> anyhow::Result<()> {
+    /// Fig 10 to 12.
+    fn sheet(&self, args: SheetArgs, plan: &PaperPlan) -> anyhow::Result<()> {
+        self.galleries(args.galleries, args.across, plan)
+    }
+
+    /// Fig 5 and 7 to 12; on a sheet so many queries stand side by side.
+    fn galleries(&self, args: GalleriesArgs, across: Option<u32>, plan: &PaperPlan) -> anyhow::Result<()> {
         let GalleriesArgs { search, out, grid, style } = args;
         let haystack = match search.bank {
             Some(folder) => Haystack::Bank { folder, data: search.data },
@@ -282,7 +293,7 @@ impl Commander {
             },
         };
         let look = with_alias_beside(grid_style(&style, &grid), search.alias_beside);
-        let look = Style { across: search.across.unwrap_or(0), ..look };
+        let look = Style { across: across.unwrap_or(0), ..look };
         // The usual ones as far as they are there.
         let is_usual = plan.spaces == defaults::SPACES;
         let own = || plan.spaces.split(',').map(String::from).collect();
