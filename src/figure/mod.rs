@@ -48,7 +48,7 @@ pub use matrix::MatrixPanel;
 pub use outlines::TextAs;
 pub use output::{Format, paper_words};
 pub use page::{BoxPalette, LEAST_PT, Letters, Page};
-pub use panels::{CurvesPanel, Panel, PanelsData, PanelsFigure, PanelsSpec, PicturePanel};
+pub use panels::{CurvesPanel, MAX_PANELS, Panel, PanelsData, PanelsFigure, PanelsSpec, PicturePanel};
 pub use points::{MOST_POINTS, PointsPanel};
 pub use query::{ComposedPart, ComposedQuery, PartSource};
 pub use saved::SavedFigure;

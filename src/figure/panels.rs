@@ -101,8 +101,8 @@ pub struct PanelsFigure {
     pub data: PanelsData,
 }
 
-/// Most panels on a page.
-const MAX_PANELS: usize = 24;
+/// Most panels on a page: so many in two columns are half as high as a page may be.
+pub const MAX_PANELS: usize = 64;
 
 impl Panel {
     /// Its heading.

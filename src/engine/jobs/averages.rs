@@ -20,7 +20,7 @@ use crate::engine::jobs::convergence::{
 use crate::engine::jobs::figures::FileLook;
 use crate::engine::jobs::plot::PlotFile;
 use crate::engine::tables::table::escaped;
-use crate::figure::{Panel, PanelsData, PanelsSpec};
+use crate::figure::{MAX_PANELS, Panel, PanelsData, PanelsSpec};
 use crate::files::{self, FolderLock};
 use crate::words::thousands;
 
@@ -98,6 +98,13 @@ fn read(path: &Path) -> anyhow::Result<Vec<ModelAverages>> {
 /// A model, a data set or a folder that cannot be used; a folder of other models; cancelled: what is done is kept.
 pub fn averages(request: &AveragesRequest, job: Job<'_>) -> anyhow::Result<AveragesReport> {
     PlannedModel::ensure_told_apart(&request.models)?;
+    // Known before hours go into them: each has two panels.
+    let most = MAX_PANELS / 2;
+    ensure!(
+        request.models.len() <= most,
+        "{} models; expected at most {most}, as many as one page holds",
+        request.models.len()
+    );
     fs::create_dir_all(&request.out).with_context(|| format!("{}: cannot be made", request.out.display()))?;
     let _lock = FolderLock::take(&request.out)?;
     let file = request.out.join(AVERAGES_FILE);
@@ -230,4 +237,32 @@ fn markdown(models: &[ModelAverages]) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::DeviceChoice;
+    use crate::progress::CancelToken;
+
+    #[test]
+    fn more_models_than_a_page_holds_are_refused_before_any_is_measured() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = |number: usize| PlannedModel {
+            name: format!("model {number}"),
+            path: "demo".into(),
+            options: Default::default(),
+        };
+        let request = AveragesRequest {
+            models: (0..33).map(model).collect(),
+            data: DataSpec::default(),
+            limit: 1,
+            counts: vec![],
+            out: folder.path().join("out"),
+        };
+        let cancel = CancelToken::default();
+        let job = Job { device: DeviceChoice::Cpu, seed: 0, cancel: &cancel, progress: &mut |_| () };
+        let error = averages(&request, job).err().unwrap().to_string();
+        assert!(error.contains("33 models; expected at most 32") && !request.out.exists(), "{error}");
+    }
 }

@@ -23,7 +23,7 @@ use crate::engine::figures::output::Written;
 use crate::engine::figures::plotted::page;
 use crate::engine::jobs::plot::{PlotFile, write_csv};
 use crate::engine::jobs::{Job, open_embedder};
-use crate::figure::{PanelsData, PanelsSpec};
+use crate::figure::{MAX_PANELS, PanelsData, PanelsSpec};
 use crate::files;
 use crate::image::Image;
 use crate::model::{ModelSpec, Space};
@@ -366,6 +366,12 @@ pub fn carried(request: &CarriedRequest, job: Job<'_>) -> anyhow::Result<Carried
         "--leave-one-out {index}: {} has {count} images (0 to {})",
         opened.data.name(),
         count - 1
+    );
+    // The image is a panel too.
+    let (spaces, most) = (opened.spaces.len(), MAX_PANELS - 1);
+    ensure!(
+        spaces <= most,
+        "--leave-one-out: {spaces} spaces; expected at most {most}, as many as one page holds: name some with --space"
     );
     let image = opened.fitted(&Arc::new(opened.data.image(index)?));
     let found = leave_one_out(&opened.embedder, &image, opened.grid, &opened.spaces, job.cancel)?;

@@ -85,5 +85,16 @@ fn what_does_not_fit_together_names_the_panel() {
     assert!(told.contains("position 100000000000000 on an axis of 3 names"), "{told}");
     let mut figure = panels();
     figure.data.panels.clear();
-    assert!(error(Figure::Panels(figure)).contains("0 given; expected 1 to 24"));
+    assert!(error(Figure::Panels(figure)).contains("0 given; expected 1 to 64"));
+}
+
+#[test]
+fn as_many_panels_as_may_be_take_more_rows_and_one_more_is_refused() {
+    let mut figure = panels();
+    let panel = figure.data.panels[0].clone();
+    figure.data.panels = vec![panel; MAX_PANELS];
+    let svg = Figure::Panels(figure.clone()).svg().unwrap();
+    assert!(svg.contains("(a) by stage") && svg.contains("(bl) by stage"));
+    figure.data.panels.push(figure.data.panels[0].clone());
+    assert!(error(Figure::Panels(figure)).contains("65 given"));
 }
