@@ -122,5 +122,11 @@ fn check_rows(bank: &Bank) {
     }
 }
 
-const WITH_HOLES: Exported =
-    Exported { rows: 18, patches: 27, patches_of_skipped_images: 8, skipped_images: 1, not_finite: 1 };
+const WITH_HOLES: Exported = Exported {
+    rows: 18,
+    patches: 27,
+    patches_of_skipped_images: 8,
+    skipped_images: 1,
+    not_finite: 1,
+    without_vector: 0,
+};

@@ -398,6 +398,9 @@ fn export_words(report: &ExportReport) -> String {
     if exported.not_finite > 0 {
         words += &format!("; left out: {} patches whose vector is not finite", count(exported.not_finite));
     }
+    if exported.without_vector > 0 {
+        words += &format!("; left out: {} places without a vector", count(exported.without_vector));
+    }
     if let Some(index) = index {
         words +=
             &format!("\n{}: image, path, y, x, size, label, class and split of each row", index.display());

@@ -118,6 +118,19 @@ fn check_pdf(name: &str, pdf: &Path) {
 }
 
 #[test]
+fn a_small_bank_has_fewer_neighbours_than_the_paper_and_the_report_says_how_many() {
+    let folder = tempfile::tempdir().unwrap();
+    let bank = bank(folder.path());
+    let out = folder.path().join("a.svg");
+    let asked = ["figure", "fig8", "--bank", &bank, "--out", text(&out)];
+    let report = run_json(&asked);
+    assert_eq!((&report["k"], &report["fewest"]), (&json!(127), &json!(127)), "{report}");
+    let words = bagssl(&[&asked[..], &["--per-image", "1"]].concat());
+    let words = String::from_utf8(words.stdout).unwrap();
+    assert!(words.contains(": 8 nearest over "), "{words}");
+}
+
+#[test]
 fn a_seed_chooses_the_queries_and_the_report_names_them() {
     let folder = tempfile::tempdir().unwrap();
     let bank = bank(folder.path());

@@ -22,6 +22,8 @@ pub struct Exported {
     pub skipped_images: usize,
     /// Patches left out because their vector is not finite or too long for a cosine.
     pub not_finite: usize,
+    /// Of a bank that was imported: places on its grid that no vector was given for.
+    pub without_vector: usize,
 }
 
 /// The rows of one space that have a vector, image by image as the data set has them, whatever the bank's own order.
@@ -53,7 +55,7 @@ impl<'a> ExportRows<'a> {
             bank.total_patches()
         );
         let skipped = bank.skipped().iter().map(|skipped| skipped.image as usize);
-        let patches_of_skipped_images =
+        let patches_of_skipped_images: usize =
             skipped.map(|image| bank.rows_of_image(image).map_or(0, |rows| rows.len())).sum();
         space.check(0..bank.patches())?;
         let mut kept: Vec<Range<usize>> = vec![];
@@ -67,13 +69,17 @@ impl<'a> ExportRows<'a> {
             }
         }
         space.check_length()?;
-        let rows = kept.iter().map(Range::len).sum();
+        let rows: usize = kept.iter().map(Range::len).sum();
+        // An import takes no vector that is not finite: where there is none, none was given.
+        let rest = bank.patches() - rows - patches_of_skipped_images;
+        let is_imported = bank.spec().model.is_imported();
         let counts = Exported {
             rows,
             patches: bank.patches(),
             patches_of_skipped_images,
             skipped_images: bank.skipped().len(),
-            not_finite: bank.patches() - rows - patches_of_skipped_images,
+            not_finite: if is_imported { 0 } else { rest },
+            without_vector: if is_imported { rest } else { 0 },
         };
         ensure!(
             rows > 0,

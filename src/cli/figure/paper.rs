@@ -322,8 +322,12 @@ impl Commander {
             let beside = beside.map(|(name, way)| (format!("{name} of the second model"), *way));
             let ways: Vec<(String, SearchRecall)> = own.chain(beside).collect();
             let ways = recall_words(ways.iter().map(|(name, way)| (name.as_str(), *way)));
-            let mut lines =
-                vec![format!("{out}: {} nearest over {searched} of {total} patches, {ways}", report.k)];
+            let fewest =
+                if report.fewest < report.k { format!("{} to ", report.fewest) } else { String::new() };
+            let mut lines = vec![format!(
+                "{out}: {fewest}{} nearest over {searched} of {total} patches, {ways}",
+                report.k
+            )];
             lines.extend(report.queries.iter().map(|query| {
                 let PatchRef { image, y, x, .. } = query.query;
                 let spaces = query.spaces.iter().map(|(name, n)| {

@@ -37,8 +37,10 @@ pub struct GalleryReport {
 /// Result of `bagssl figure fig5` and `fig7` to `fig12`.
 #[derive(Clone, Debug, Serialize)]
 pub struct GalleriesReport {
-    /// Neighbours of each query.
+    /// Neighbours that were found: the most of any query and space.
     pub k: usize,
+    /// The fewest.
+    pub fewest: usize,
     /// Patches that were searched: the fewest of any space, for the last query.
     pub searched: u64,
     /// Patches of the first bank once it is complete.
@@ -111,9 +113,11 @@ pub fn galleries(
     output: &Output,
     job: Job<'_>,
 ) -> anyhow::Result<GalleriesReport> {
-    let k = request.content.neighbours;
     let Drawn { found, patch, total, files } = draw(request, source, output, job)?;
     let searched = found.last().and_then(|found| found.own.iter().map(|space| space.searched).min());
+    // A small bank, or a filter, has fewer than were asked for.
+    let spaces = found.iter().flat_map(|found| found.own.iter().chain(found.beside.iter().flatten()));
+    let counts: Vec<usize> = spaces.map(|space| space.neighbours.len()).collect();
     let report = |found: &FoundNeighbours| QueryReport {
         query: found.query.place(patch),
         spaces: relations(&found.own),
@@ -122,7 +126,8 @@ pub fn galleries(
     let recalls =
         |found: &[SearchReport]| found.iter().map(|space| (space.space.clone(), space.recall)).collect();
     Ok(GalleriesReport {
-        k,
+        k: counts.iter().copied().max().unwrap_or(0),
+        fewest: counts.iter().copied().min().unwrap_or(0),
         searched: searched.unwrap_or(0),
         total,
         searches: found.first().map_or_else(BTreeMap::new, |found| recalls(&found.own)),
