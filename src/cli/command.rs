@@ -76,6 +76,7 @@ pub enum CliCommand {
     /// A map of a bank's patches: points on a plane by the principal components of a space, or by t-SNE
     Scatter(ScatterArgs),
     /// A toy world in which the spectral loss finds the co-occurrence of patches (section 3, App. A and B)
+    #[command(visible_alias = "cooccur")]
     Cooccurrence(CooccurrenceArgs),
     /// Make a figure of the paper by its number (fig2, fig3a, fig3b, fig4 to fig12), any figure again from its sidecar, or a run's loss curve
     Figure(FigureArgs),
@@ -210,6 +211,8 @@ mod tests {
             "figure fig4 --out a.svg --queries 2 --across 2",
             "figure fig10 --out a.svg --across 2",
             "figure fig11 --out a.svg --index 1 --across 2",
+            "locality --report a.svg --dpi 300",
+            "cooccur --images 8",
         ] {
             assert!(parsed(words).is_ok(), "{words}\n{}", parsed(words).err().unwrap());
         }

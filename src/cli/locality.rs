@@ -47,7 +47,7 @@ pub struct LocalityArgs {
     #[arg(long, value_name = "N", default_value_t = LocalityConfig::default().changed)]
     pub changed: usize,
     /// Draw the report, one page of plots: .svg, .pdf or .png
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, visible_alias = "report", value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Also write all numbers, as comma-separated values
     #[arg(long, value_name = "FILE.csv")]
