@@ -1,8 +1,9 @@
 //! `bagssl bank`.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use clap::{Args, Subcommand};
 
 use super::shared::{
@@ -98,11 +99,14 @@ pub enum BankCommand {
 pub struct ImportArgs {
     /// A file of vectors for each space: .npy, .npz or .safetensors (an array [rows, width] or [images, patches, width] of
     /// float16, bfloat16, float32 or float64; of several the one called like the space), or .parquet (a column `vector`, a list of numbers)
-    #[arg(required = true, value_name = "VECTORS")]
-    vectors: Vec<PathBuf>,
+    #[arg(required_unless_present = "vectors", value_name = "VECTORS")]
+    files: Vec<PathBuf>,
     /// Names of the spaces, in the order of the files, such as h,z
     #[arg(long, value_delimiter = ',', default_value = "h")]
     space: Vec<String>,
+    /// In place of both: such a file with the name of its space, as h=dino.npy; once for each
+    #[arg(long, value_name = "SPACE=FILE", conflicts_with_all = ["files", "space"])]
+    vectors: Vec<SpaceFile>,
     /// Data set of the images [default with a table: the folder that its paths lie in]
     #[arg(long)]
     data: Option<DataSpec>,
@@ -130,7 +134,33 @@ pub struct ImportArgs {
     out: PathBuf,
 }
 
+/// `SPACE=FILE`: the vectors of a space.
+#[derive(Clone)]
+struct SpaceFile {
+    space: String,
+    file: PathBuf,
+}
+
+impl FromStr for SpaceFile {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts = text.split_once('=').filter(|(space, file)| !space.is_empty() && !file.is_empty());
+        let (space, file) =
+            parts.with_context(|| format!("\"{text}\": expected SPACE=FILE, such as h=dino.npy"))?;
+        Ok(Self { space: space.to_owned(), file: file.into() })
+    }
+}
+
 impl ImportArgs {
+    /// The files, and the names of their spaces.
+    fn named_files(&self) -> (Vec<PathBuf>, Vec<String>) {
+        match self.vectors.is_empty() {
+            true => (self.files.clone(), self.space.clone()),
+            false => self.vectors.iter().map(|one| (one.file.clone(), one.space.clone())).unzip(),
+        }
+    }
+
     /// What the vectors are of, which is said in one of two ways.
     fn rows(&self) -> anyhow::Result<ImportRows> {
         let data = self.data.clone().map(|data| self.decoding.of(data));
@@ -140,7 +170,8 @@ impl ImportArgs {
         }
         let is_table =
             |path: &&PathBuf| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet"));
-        let table = self.index.as_ref().or_else(|| self.vectors.first().filter(is_table));
+        let (files, _) = self.named_files();
+        let table = self.index.as_ref().or_else(|| files.first().filter(is_table));
         let table = table.ok_or(WrongUsage(
             "what the vectors are of is not said: --data, --patch and --stride for all patches on a grid, or --index TABLE",
         ))?;
@@ -220,13 +251,13 @@ impl Commander {
     }
 
     fn import(&self, args: ImportArgs) -> anyhow::Result<()> {
-        let rows = args.rows()?;
+        let (rows, (vectors, spaces)) = (args.rows()?, args.named_files());
         let mut outputs = Outputs::default().reads("--index", args.index.as_deref());
-        for path in &args.vectors {
+        for path in &vectors {
             outputs = outputs.reads("VECTORS", &**path);
         }
         outputs.reads_data("--data", &args.data).writes("--out", &*args.out, OutputKind::Bank).check()?;
-        let ImportArgs { vectors, space: spaces, dtype, out, .. } = args;
+        let ImportArgs { dtype, out, .. } = args;
         let request = ImportRequest { vectors, spaces, rows, dtype: dtype.map(Into::into), out };
         let report = self.job(|job| jobs::import::import(&request, job))?;
         show(self.json(), &report, || import_words(&request.out, &report))
@@ -406,4 +437,35 @@ fn export_words(report: &ExportReport) -> String {
             &format!("\n{}: image, path, y, x, size, label, class and split of each row", index.display());
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Typed {
+        #[command(flatten)]
+        import: ImportArgs,
+    }
+
+    fn named(words: &str) -> Option<(Vec<PathBuf>, Vec<String>)> {
+        let words = format!("import --out bank {words}");
+        let typed = Typed::try_parse_from(words.split(' ')).ok()?;
+        Some(typed.import.named_files())
+    }
+
+    #[test]
+    fn vectors_are_named_by_their_place_or_with_their_files() {
+        let files = ["a.npy", "b.npy"].map(PathBuf::from).to_vec();
+        let expected = (files, vec!["h".to_owned(), "dino".to_owned()]);
+        assert_eq!(named("a.npy b.npy --space h,dino").unwrap(), expected);
+        assert_eq!(named("--vectors h=a.npy --vectors dino=b.npy").unwrap(), expected);
+        for wrong in ["", "--vectors a.npy", "--vectors =a.npy", "a.npy --vectors h=b.npy"] {
+            assert!(named(wrong).is_none(), "{wrong}");
+        }
+        assert!(named("--vectors h=a.npy --space z").is_none());
+    }
 }
