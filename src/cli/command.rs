@@ -8,7 +8,7 @@ use super::cooccurrence::CooccurrenceArgs;
 use super::data::DataCommand;
 use super::embed::EmbedArgs;
 use super::eval::EvalArgs;
-use super::figure::{FigureArgs, GalleryArgs, HeatmapArgs};
+use super::figure::{ConvergenceArgs, FigureArgs, GalleryArgs, HeatmapArgs};
 use super::geometry::GeometryArgs;
 use super::knn::KnnArgs;
 use super::locality::LocalityArgs;
@@ -69,6 +69,8 @@ pub enum CliCommand {
     Eval(EvalArgs),
     /// The page of results: trained models, tables beside the paper's, figures, and whether what the paper finds holds
     Results(ResultsArgs),
+    /// Figure 3a in numbers: cosine of the mean of N patches with the whole image, in every space
+    Converge(ConvergenceArgs),
     /// How local each space of a model is: neighbours by rank, distance, position, part purity, invariances
     Locality(LocalityArgs),
     /// How the spaces of a bank lie: spectrum, dimension, norms, hubs; likeness of two spaces or models
@@ -115,6 +117,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         CliCommand::Train(args) => context.train(args),
         CliCommand::Eval(args) => context.eval(args),
         CliCommand::Results(args) => context.results(args),
+        CliCommand::Converge(args) => context.converge(args),
         CliCommand::Locality(args) => context.locality(args),
         CliCommand::Geometry(args) => context.geometry(args),
         CliCommand::Scatter(args) => context.scatter(args),

@@ -68,6 +68,20 @@ fn the_mean_of_all_patches_is_r_and_figure_3a_comes_again_from_its_sidecar() {
     run_json(&args);
     assert_eq!(fs::read(&out).unwrap(), fs::read(&same).unwrap());
 
+    // Another way to ask, with the numbers by space and no figure.
+    let asked = ["converge", "--patch", "16", "--stride", "16", "--images", "3", "--space", "h,z,token-last"];
+    let numbers = run_json(&[&asked[..], &["--counts", "1,4,all"]].concat());
+    assert_eq!((&numbers["images"], &numbers["out"]), (&json!(3), &Value::Null));
+    for space in report["spaces"].as_array().unwrap() {
+        let points = numbers["spaces"][space["space"].as_str().unwrap()].as_array().unwrap();
+        for (point, known) in points.iter().zip(space["points"].as_array().unwrap()) {
+            let whole = &known["whole"];
+            let expected = json!({ "n": known["patches"][1], "mean": whole["mean"], "low": whole["low"], "high": whole["high"] });
+            assert_eq!(*point, expected);
+        }
+        assert_eq!(points.len(), 3);
+    }
+
     // Patches that tile an image have together the mean of its map, which is the whole image's.
     let drawn = path("places.svg");
     let mut of_places = vec!["figure", "fig3a", "--patch", "16", "--stride", "16", "--limit", "3"];

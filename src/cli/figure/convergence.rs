@@ -1,13 +1,18 @@
-//! `bagssl figure fig3a`.
+//! `bagssl figure fig3a` and `bagssl converge`.
 
 use std::path::PathBuf;
 
+use anyhow::bail;
 use clap::Args;
+use serde_json::{Value, json};
 
 use crate::cli::shared::{
-    Commander, DecodingArgs, ModelArgs, PlotArgs, pixels, positive, show, skipped_words, thousands,
+    Commander, DecodingArgs, ModelArgs, PlotArgs, WrongUsage, pixels, positive, show, skipped_words,
+    thousands,
 };
-use crate::engine::facts::{DataSpec, OverDraws, PatchCount, Space, Split};
+use crate::engine::facts::{
+    ConvergencePoint, DataSpec, OverDraws, PatchCount, Space, SpaceConvergence, Split,
+};
 use crate::engine::jobs::convergence::{
     CarriedReport, CarriedRequest, ConvergenceReport, ConvergenceRequest, ConvergenceSource,
 };
@@ -36,7 +41,7 @@ pub struct ConvergenceArgs {
     #[arg(long, value_parser = pixels())]
     pub stride: Option<u32>,
     /// Images, spread over the data set and its classes
-    #[arg(long, value_name = "N", default_value_t = ConvergenceRequest::USUAL_LIMIT, value_parser = positive())]
+    #[arg(long, visible_alias = "images", value_name = "N", default_value_t = ConvergenceRequest::USUAL_LIMIT, value_parser = positive())]
     pub limit: usize,
     /// Numbers of patches that are averaged; all: every patch of the image
     #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = PatchCount::USUAL)]
@@ -48,8 +53,9 @@ pub struct ConvergenceArgs {
     /// Instead, of the image with this index: a map of how far the mean of its patches turns without each
     #[arg(long, value_name = "IMAGE", conflicts_with_all = ["limit", "counts"])]
     pub leave_one_out: Option<usize>,
-    #[arg(long)]
-    pub out: PathBuf,
+    /// Draw them: .svg, .pdf or .png (a figure and --leave-one-out need it)
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
     /// Also write the numbers, as comma-separated values
     #[arg(long, value_name = "FILE.csv")]
     pub csv: Option<PathBuf>,
@@ -60,6 +66,22 @@ pub struct ConvergenceArgs {
 impl Commander {
     /// Fig 3a, or which patches carry the mean of one image.
     pub(super) fn convergence(&self, args: ConvergenceArgs) -> anyhow::Result<()> {
+        if args.out.is_none() {
+            bail!(WrongUsage("where the figure goes is not said: --out FILE"));
+        }
+        self.averaged(args, |report| show(self.json(), report, || words(report)))
+    }
+
+    /// The same in numbers, by space.
+    pub fn converge(&self, args: ConvergenceArgs) -> anyhow::Result<()> {
+        self.averaged(args, |report| show(self.json(), &by_space(report)?, || words(report)))
+    }
+
+    fn averaged(
+        &self,
+        args: ConvergenceArgs,
+        tell: impl FnOnce(&ConvergenceReport) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         let source = ConvergenceSource {
             model: args.model.into(),
             data: args.decoding.of(args.data),
@@ -70,20 +92,35 @@ impl Commander {
             as_in_paper: false,
             spaces: args.space,
         };
-        let (plot, csv) = (args.plot.file(args.out), args.csv);
+        let (look, csv) = (args.plot, args.csv);
+        let plot = args.out.map(|out| look.file(out));
         let inputs =
             Outputs::default().reads_model("--model", &source.model).reads_data("--data", &source.data);
-        plot::check(inputs, Some(&plot), csv.as_deref())?;
+        plot::check(inputs, plot.as_ref(), csv.as_deref())?;
         if let Some(index) = args.leave_one_out {
+            let plot = plot.ok_or(WrongUsage("--leave-one-out draws a map; where it goes: --out FILE"))?;
             let request = CarriedRequest { source, index, plot, csv };
             let report = self.job(|job| jobs::convergence::carried(&request, job))?;
             return show(self.json(), &report, || carried_words(&report));
         }
-        let request =
-            ConvergenceRequest { source, limit: args.limit, counts: args.counts, plot: Some(plot), csv };
-        let report = self.job(|job| jobs::convergence::convergence(&request, job))?;
-        show(self.json(), &report, || words(&report))
+        let request = ConvergenceRequest { source, limit: args.limit, counts: args.counts, plot, csv };
+        tell(&self.job(|job| jobs::convergence::convergence(&request, job))?)
     }
+}
+
+/// The report with its cosines with the whole image by the name of the space: of N patches, the most that an image has.
+fn by_space(report: &ConvergenceReport) -> anyhow::Result<Value> {
+    let point = |point: &ConvergencePoint| {
+        let OverDraws { mean, low, high, .. } = point.whole?;
+        Some(json!({ "n": point.patches.1, "mean": mean, "low": low, "high": high }))
+    };
+    let points = |space: &SpaceConvergence| {
+        let points: Vec<Value> = space.points.iter().filter_map(point).collect();
+        (space.space.clone(), Value::from(points))
+    };
+    let mut shown = serde_json::to_value(report)?;
+    shown["spaces"] = Value::Object(report.spaces.iter().map(points).collect());
+    Ok(shown)
 }
 
 fn words(report: &ConvergenceReport) -> String {

@@ -1,4 +1,4 @@
-//! `bagssl heatmap`, `gallery` and `figure`.
+//! `bagssl heatmap`, `gallery`, `converge` and `figure`.
 
 mod accuracy;
 mod command;
@@ -9,6 +9,7 @@ mod paper;
 mod style;
 
 pub use command::FigureArgs;
+pub use convergence::ConvergenceArgs;
 pub use gallery::GalleryArgs;
 pub use heatmap::HeatmapArgs;
 #[cfg(test)]
