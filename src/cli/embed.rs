@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use anyhow::bail;
+use clap::{Args, ValueEnum};
 
 use super::shared::{
-    Commander, DecodingArgs, DtypeArg, ModelArgs, bytes, decoding_words, index_words, pixels, positive, show,
-    skipped_words, thousands,
+    Commander, DecodingArgs, DtypeArg, ModelArgs, WrongUsage, bytes, decoding_words, index_words, pixels,
+    positive, show, skipped_words, thousands,
 };
-use crate::engine::facts::{DataSpec, PartNumber, Space, Split};
+use crate::engine::facts::{DataSpec, MapLayer, PartNumber, Space, Split};
 use crate::engine::jobs::embed::{BankSource, EmbedRequest, EmbedTime};
 use crate::engine::{OutputKind, Outputs, jobs};
 use crate::patch::PatchGrid;
@@ -37,6 +38,10 @@ pub struct EmbedArgs {
     /// Only part I of N, from 1: a bank of its own, made anywhere at any time, which `bank merge` lays end to end with the others
     #[arg(long, value_name = "I/N")]
     pub shard: Option<PartNumber>,
+    /// What vectors are of, where no --space says it: patches that go through the network alone, or places in the feature
+    /// map of the whole image, token-last [default: crop]
+    #[arg(long, value_enum)]
+    pub view: Option<ViewArg>,
     /// Spaces, such as h,z [default: h, and z where the model has it]
     #[arg(long, value_delimiter = ',')]
     pub space: Vec<Space>,
@@ -51,6 +56,32 @@ pub struct EmbedArgs {
     pub decoding: DecodingArgs,
 }
 
+/// What vectors are of.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ViewArg {
+    Crop,
+    Token,
+}
+
+/// The spaces that were named, which are of `view`; or its own.
+fn spaces_of(view: Option<ViewArg>, named: Vec<Space>) -> anyhow::Result<Vec<Space>> {
+    let is_token = |space: &Space| matches!(space, Space::Token(_));
+    match view {
+        Some(ViewArg::Crop) if named.iter().any(is_token) => {
+            bail!(WrongUsage(
+                "--view crop has the spaces of crops, such as h,z; those of places (token-...) are --view token"
+            ))
+        }
+        Some(ViewArg::Token) if !named.iter().all(is_token) => {
+            bail!(WrongUsage(
+                "--view token has the spaces of places, such as token-last; the others are --view crop"
+            ))
+        }
+        Some(ViewArg::Token) if named.is_empty() => Ok(vec![Space::Token(MapLayer::Last)]),
+        _ => Ok(named),
+    }
+}
+
 impl Commander {
     pub fn embed(&self, args: EmbedArgs) -> anyhow::Result<()> {
         let request = EmbedRequest {
@@ -58,7 +89,7 @@ impl Commander {
             source: BankSource { data: args.decoding.of(args.data), split: args.split, limit: args.limit },
             part: args.shard,
             grid: PatchGrid::new(args.patch, args.stride)?,
-            spaces: args.space,
+            spaces: spaces_of(args.view, args.space)?,
             dtype: args.dtype.into(),
             out: args.out,
             cache: self.shared.cache(),
@@ -124,4 +155,25 @@ fn time_words(time: &EmbedTime) -> String {
     let parts: Vec<String> =
         parts.iter().filter(|(name, part)| *name != "codes" || *part > 0.0).map(share).collect();
     format!("\nof {seconds:.2} s: {}; beside them {:.2} s of reading images", parts.join(", "), of.decoding)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_says_which_spaces_there_may_be() {
+        let spaces =
+            |names: &[&str]| -> Vec<Space> { names.iter().map(|name| name.parse().unwrap()).collect() };
+        let of = |view, names: &[&str]| spaces_of(view, spaces(names)).ok();
+        let (crop, token) = (Some(ViewArg::Crop), Some(ViewArg::Token));
+        assert_eq!(of(token, &[]), Some(spaces(&["token-last"])));
+        assert_eq!((of(crop, &[]), of(None, &[])), (Some(vec![]), Some(vec![])));
+        for (view, names) in
+            [(crop, &["h", "z"][..]), (token, &["token-stage3"][..]), (None, &["h", "token-last"][..])]
+        {
+            assert_eq!(of(view, names), Some(spaces(names)));
+        }
+        assert_eq!((of(crop, &["h", "token-last"]), of(token, &["token-last", "z"])), (None, None));
+    }
 }

@@ -26,7 +26,7 @@ pub use crate::eval::{Classifier, EvalConfig, EvalRow};
 pub use crate::kernel::Activation;
 pub use crate::model::builtin::{ALL as BUILT_IN, BuiltIn};
 pub use crate::model::formats::{endings as model_endings, is_likely_model, sentence as model_sentence};
-pub use crate::model::{EmbedPrecision, ModelOrigin, ModelSpec, Overrides, Space, VitConfig};
+pub use crate::model::{EmbedPrecision, MapLayer, ModelOrigin, ModelSpec, Overrides, Space, VitConfig};
 pub use crate::search::Relation;
 pub use crate::stats::spectrum::Spread;
 pub use crate::tiles::{ImageTiles, TileChoice, TilesOfImage};
