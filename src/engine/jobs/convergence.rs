@@ -52,7 +52,7 @@ pub struct ConvergenceSource {
     pub spaces: Vec<Space>,
 }
 
-/// `bagssl figure fig3a`.
+/// `bagssl figure fig3a` and `bagssl converge`.
 pub struct ConvergenceRequest {
     /// Of what.
     pub source: ConvergenceSource,

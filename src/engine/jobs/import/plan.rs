@@ -54,10 +54,12 @@ fn find_images(
 ) -> anyhow::Result<(BankSource, Arc<dyn Dataset>, Vec<u32>)> {
     let source = BankSource { data: spec, split, limit: None };
     let data = source.open().context("the data set of its images; --data says where they lie")?;
-    let names = ImageNames::of(data.as_ref(), &source.data, path);
-    let found = names.indices(table);
-    let may_be_others = found.is_err() && split.is_none() && data.split().is_some();
-    let told = if may_be_others { names.split(table) } else { None };
+    let (found, told) = {
+        let names = ImageNames::of(data.as_ref(), &source.data, path);
+        let found = names.indices(table);
+        let may_be_others = found.is_err() && split.is_none() && data.split().is_some();
+        (found, if may_be_others { names.split(table) } else { None })
+    };
     match told.filter(|told| data.split() != Some(*told)) {
         Some(told) => find_images(table, path, source.data, Some(told)),
         None => Ok((source, data, found?)),
