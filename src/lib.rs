@@ -38,6 +38,8 @@
 //! - Writes are atomic: a kill at any moment leaves the old file or the new one.
 //! - Nothing is subsampled in silence: whatever shows a part says "N of M".
 
+// Lance's futures lie deeper within one another than the compiler looks by itself.
+#![cfg_attr(feature = "lance", recursion_limit = "256")]
 #![cfg_attr(
     test,
     allow(clippy::disallowed_methods, reason = "tests lay broken files in place and wait as they like")
