@@ -9,7 +9,7 @@ use crate::search::many::{Question, top_k_many};
 use crate::search::recall::{MeasuredRecall, settle};
 use crate::search::topk::Options;
 use anyhow::{Context, Result};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// Deviations that are tried.
