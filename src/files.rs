@@ -29,7 +29,7 @@ pub use unread::{
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use tempfile::{Builder, NamedTempFile};
@@ -38,6 +38,10 @@ use tempfile::{Builder, NamedTempFile};
 struct Staged<'a> {
     file: NamedTempFile,
     path: &'a Path,
+    /// The file itself, where `path` is a link to it.
+    target: PathBuf,
+    /// Whether it is a pipe or the like, which nothing may take the place of.
+    is_stream: bool,
     synced: bool,
 }
 
@@ -49,8 +53,10 @@ impl<'a> Staged<'a> {
         synced: bool,
         write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>,
     ) -> anyhow::Result<Self> {
+        let (target, is_stream) = (link_target(path), is_stream(path));
         let attempt = || -> anyhow::Result<NamedTempFile> {
-            let folder = folder_of(path);
+            let elsewhere = std::env::temp_dir();
+            let folder = if is_stream { &elsewhere } else { folder_of(&target) };
             std::fs::create_dir_all(folder)?;
             litter::sweep_once(folder);
             let mut out = BufWriter::with_capacity(1 << 16, temporary_in(folder)?);
@@ -62,21 +68,51 @@ impl<'a> Staged<'a> {
             Ok(file)
         };
         let file = attempt().with_context(|| failed(path))?;
-        Ok(Self { file, path, synced })
+        Ok(Self { file, path, target, is_stream, synced })
     }
 
     /// Renames it into place.
     fn place(self) -> anyhow::Result<()> {
-        let Self { file, path, synced } = self;
-        file.persist(path).with_context(|| failed(path))?;
+        let Self { file, path, target, is_stream, synced } = self;
+        if is_stream {
+            return pour(file, path).with_context(|| failed(path));
+        }
+        file.persist(&target).with_context(|| failed(path))?;
         // Makes the rename last through a power cut, where the system has a way to say so.
         if synced && cfg!(unix) {
             #[expect(clippy::disallowed_methods, reason = "a folder, to flush its entries")]
-            let sync = || File::open(folder_of(path))?.sync_all();
+            let sync = || File::open(folder_of(&target))?.sync_all();
             sync().with_context(|| failed(path))?;
         }
         Ok(())
     }
+}
+
+/// Whether `path` is there and neither a file nor a folder, or stands for one that is open, as `/dev/stdout` does.
+fn is_stream(path: &Path) -> bool {
+    let open_ones = ["/dev/fd", "/dev/stdout", "/dev/stderr", "/proc"];
+    let is_open_one = open_ones.iter().any(|name| path.starts_with(name));
+    std::fs::metadata(path).is_ok_and(|meta| !meta.is_dir() && (is_open_one || !meta.is_file()))
+}
+
+/// The file that `path` is a link to, there or not; else itself.
+fn link_target(path: &Path) -> PathBuf {
+    let mut target = path.to_path_buf();
+    // As many links as systems follow.
+    for _ in 0..40 {
+        let Ok(next) = std::fs::read_link(&target) else { break };
+        target = folder_of(&target).join(next);
+    }
+    target
+}
+
+/// Writes what `file` holds into something that is no file.
+fn pour(file: NamedTempFile, path: &Path) -> anyhow::Result<()> {
+    let mut from = file.reopen()?;
+    #[expect(clippy::disallowed_methods, reason = "it is no file, and was named as the output")]
+    let mut to = std::fs::OpenOptions::new().write(true).open(path)?;
+    std::io::copy(&mut from, &mut to)?;
+    Ok(to.flush()?)
 }
 
 /// A temporary file that is swept as soon as it is made is made anew, so many times.
@@ -212,6 +248,29 @@ mod tests {
         assert!(format!("{:#}", failed.unwrap_err()).contains("a.bin"));
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_link_stays_one_and_a_pipe_gets_what_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("real")).unwrap();
+        std::os::unix::fs::symlink("real/a", at("way")).unwrap();
+        std::os::unix::fs::symlink("way", at("b")).unwrap();
+        for words in ["new", "newer"] {
+            write_bytes_atomic(&at("b"), words.as_bytes()).unwrap();
+            assert_eq!(std::fs::read_to_string(at("real/a")).unwrap(), words);
+        }
+        assert!(at("b").is_symlink() && at("way").is_symlink());
+        let name = std::ffi::CString::new(at("pipe").to_str().unwrap()).unwrap();
+        // SAFETY: a name that ends with a zero.
+        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+        let pipe = at("pipe");
+        let reads = std::thread::spawn(move || std::fs::read(pipe));
+        write_bytes_atomic(&at("pipe"), b"y, x").unwrap();
+        assert_eq!(reads.join().unwrap().unwrap(), b"y, x");
+        assert!(!std::fs::metadata(at("pipe")).unwrap().is_file(), "nothing took its place");
     }
 
     #[test]
