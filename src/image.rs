@@ -64,6 +64,39 @@ impl Image {
         }
         Image::new(width, height, rgb)
     }
+
+    /// Averaged down by a whole factor: each pixel is the mean of `factor` x `factor`, of fewer at the far edges.
+    pub fn averaged(&self, factor: u32) -> Image {
+        if factor <= 1 {
+            return self.clone();
+        }
+        let (width, height) = (self.width.div_ceil(factor), self.height.div_ceil(factor));
+        let mut rgb = Vec::with_capacity(3 * width as usize * height as usize);
+        let mut sums = vec![[0u32; 3]; width as usize];
+        for top in (0..self.height).step_by(factor as usize) {
+            sums.fill([0; 3]);
+            let rows = factor.min(self.height - top);
+            for row in top..top + rows {
+                let start = 3 * row as usize * self.width as usize;
+                let pixels = self.rgb[start..start + 3 * self.width as usize].as_chunks::<3>().0;
+                for (sum, some) in sums.iter_mut().zip(pixels.chunks(factor as usize)) {
+                    for pixel in some {
+                        sum.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += u32::from(*value));
+                    }
+                }
+            }
+            for (col, sum) in (0..width).zip(&sums) {
+                let count = rows * factor.min(self.width - col * factor);
+                rgb.extend(sum.map(|sum| ((sum + count / 2) / count) as u8));
+            }
+        }
+        Image::new(width, height, rgb)
+    }
+
+    /// Averaged down by the least whole factor by which no side has more than `most` pixels.
+    pub fn averaged_within(&self, most: u32) -> Image {
+        self.averaged(self.width.max(self.height).div_ceil(most.max(1)))
+    }
 }
 
 /// Per-channel mean and standard deviation of RGB in [0, 1]: `(x - mean) / std`.
@@ -110,6 +143,18 @@ impl Normalization {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_image_is_averaged_down_and_a_small_one_kept() {
+        let image = Image::new(
+            3,
+            2,
+            [[10, 0, 0], [20, 0, 0], [90, 0, 9], [10, 0, 0], [21, 0, 0], [90, 0, 8]].concat(),
+        );
+        assert!(image.averaged(1) == image && image.averaged_within(3) == image);
+        let small = image.averaged_within(2);
+        assert_eq!((small.width(), small.height(), small.rgb()), (2, 1, &[15, 0, 0, 90, 0, 9][..]));
+    }
 
     #[test]
     fn a_crop_holds_the_pixels_of_its_rectangle() {

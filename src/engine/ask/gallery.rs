@@ -75,7 +75,7 @@ pub struct Neighbour {
     pub copies: usize,
     /// What the first few others of them are called on screen.
     pub copy_names: Vec<String>,
-    /// Its pixels; grey if its image cannot be read any more.
+    /// Its pixels, averaged down where they are many; grey if its image cannot be read any more.
     #[serde(with = "crate::wire::fields::picture")]
     pub pixels: Arc<Image>,
     /// Whether its image can still be read.

@@ -42,7 +42,7 @@ pub struct QueryView {
     pub id: RequestId,
     /// What is looked for.
     pub query: QuerySpec,
-    /// Pixels of each part, before they were resized for the network.
+    /// Pixels of each part, before they were resized for the network; averaged down where they are many.
     #[serde(with = "crate::wire::fields::pictures")]
     pub parts: Vec<Arc<Image>>,
     /// The image that the maps are of: the query may come from elsewhere.

@@ -355,7 +355,7 @@ impl Open {
         let view = QueryView {
             id: query.id,
             query: query.query.clone(),
-            parts: query.parts.iter().map(|part| part.pixels.clone()).collect(),
+            parts: query.parts.iter().map(|part| part.small.clone()).collect(),
             image: maps.image_index,
             maps: maps.heatmaps(&query.vectors),
             known: maps.known(),

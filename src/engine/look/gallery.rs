@@ -15,6 +15,7 @@ use crate::dataset::Dataset;
 use crate::engine::ask::{
     EngineLine, Event, Gallery, GalleryFilter, GalleryView, Neighbour, QuerySpec, RequestId, SearchWay,
 };
+use crate::engine::look::parts::SHOWN_SIDE;
 use crate::engine::look::selection::{self, VectorQuery};
 use crate::image::Image;
 use crate::patch::PatchRef;
@@ -232,7 +233,7 @@ impl SearchThread {
                 copies: copies.len() + 1,
                 copy_names: named(job, &copies),
                 is_readable: pixels.is_some(),
-                pixels: pixels.unwrap_or_else(|| Arc::new(Image::filled(patch.size, patch.size, [128; 3]))),
+                pixels: pixels.unwrap_or_else(|| Arc::new(Image::filled(1, 1, [128; 3]))),
             });
         }
         let (searched, candidates) = (found.searched, found.candidates);
@@ -242,7 +243,10 @@ impl SearchThread {
     /// The pixels of a patch; `None` if its image cannot be read any more, which is told once.
     fn pixels(&mut self, job: &SearchJob, patch: PatchRef) -> Option<Arc<Image>> {
         match self.image(job, patch.image as usize) {
-            Ok(image) => Some(Arc::new(image.crop(patch.y, patch.x, patch.size, patch.size))),
+            Ok(image) => {
+                let pixels = image.crop(patch.y, patch.x, patch.size, patch.size);
+                Some(Arc::new(pixels.averaged_within(SHOWN_SIDE)))
+            }
             Err(error) => {
                 if !std::mem::replace(&mut self.has_told, true) {
                     let message = format!(

@@ -17,12 +17,16 @@ use crate::image::Image;
 const KEPT: usize = 256;
 /// Side of a part in the picture of many, pixels.
 const CELL: u32 = 48;
+/// Sides of pictures of patches that are shown small, at most, pixels: a box of a photograph has millions.
+pub const SHOWN_SIDE: u32 = 64;
 
 /// One part of a query.
 pub struct EmbeddedPart {
     source: Source,
     /// Its own pixels, before they are resized for the network.
     pub pixels: Arc<Image>,
+    /// The same as they are shown.
+    pub small: Arc<Image>,
     /// Its vector in each space.
     vectors: Vec<Vec<f32>>,
 }
@@ -134,9 +138,15 @@ fn embedded(missing: Vec<(Source, CropSource)>, from: &PartSources<'_>) -> anyho
         |((source, CropSource { image, crop }), known): ((Source, CropSource), Option<Vec<Vec<f32>>>)| {
             let vectors = known.unwrap_or_else(|| rows(place.next().unwrap_or_default()));
             let pixels = Arc::new(image.crop(crop.y, crop.x, crop.height, crop.width));
-            EmbeddedPart { source, pixels, vectors }
+            EmbeddedPart { source, small: shown(&pixels), pixels, vectors }
         };
     Ok(missing.into_iter().zip(known).map(part).collect())
+}
+
+/// A picture as it is shown small.
+fn shown(pixels: &Arc<Image>) -> Arc<Image> {
+    let is_small = pixels.width().max(pixels.height()) <= SHOWN_SIDE;
+    if is_small { pixels.clone() } else { Arc::new(pixels.averaged_within(SHOWN_SIDE)) }
 }
 
 /// Row `place` of `rows` rows.
@@ -206,9 +216,9 @@ pub fn pixels_of(
     Ok(tiles(&all))
 }
 
-/// One picture of all parts: their pixels, or for several a square of small copies, row by row.
+/// One picture of all parts, to be shown small: their pixels, or for several a square of small copies, row by row.
 pub fn picture(parts: &[Arc<EmbeddedPart>]) -> Arc<Image> {
-    tiles(&parts.iter().map(|part| part.pixels.clone()).collect::<Vec<_>>())
+    tiles(&parts.iter().map(|part| part.small.clone()).collect::<Vec<_>>())
 }
 
 fn tiles(parts: &[Arc<Image>]) -> Arc<Image> {
@@ -237,7 +247,10 @@ mod tests {
     fn part(x: u32, level: u8, vector: [f32; 2]) -> (Source, Arc<EmbeddedPart>) {
         let source = Source::Box(BoxRef { image: 0, y: 0, x, height: 3, width: 5 });
         let pixels = Arc::new(Image::filled(5, 3, [level; 3]));
-        (source.clone(), Arc::new(EmbeddedPart { source, pixels, vectors: vec![vector.to_vec()] }))
+        (
+            source.clone(),
+            Arc::new(EmbeddedPart { source, small: pixels.clone(), pixels, vectors: vec![vector.to_vec()] }),
+        )
     }
 
     #[test]

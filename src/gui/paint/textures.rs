@@ -41,18 +41,9 @@ fn color_image(image: &Image, max_side: u32) -> ColorImage {
 
 /// `image`, averaged down by a whole factor.
 fn averaged(image: &Image, factor: u32) -> ColorImage {
-    let size = |side: u32| side.div_ceil(factor) as usize;
-    if factor == 1 {
-        return ColorImage::from_rgb([size(image.width()), size(image.height())], image.rgb());
-    }
-    let (width, height) = (size(image.width()), size(image.height()));
-    let mut pixels = Vec::with_capacity(width * height);
-    for row in 0..height as u32 {
-        for col in 0..width as u32 {
-            pixels.push(mean_color(image, row * factor, col * factor, factor));
-        }
-    }
-    ColorImage::new([width, height], pixels)
+    let of =
+        |image: &Image| ColorImage::from_rgb([image.width() as usize, image.height() as usize], image.rgb());
+    if factor == 1 { of(image) } else { of(&image.averaged(factor)) }
 }
 
 /// The power of two by which to average down an image of longest side `side` that is `shown` pixels of the screen
@@ -63,20 +54,6 @@ fn factor_for(side: u32, shown: f32, most: u32) -> u32 {
         left < 2.0 * shown.max(1.0) && left <= most as f32
     };
     (0..16).map(|power| 1 << power).find(small_enough).unwrap_or(1 << 15)
-}
-
-/// Mean of the `side` x `side` pixels from `(y, x)`, as far as they lie on the image.
-fn mean_color(image: &Image, y: u32, x: u32, side: u32) -> Color32 {
-    let (mut sum, mut number) = ([0u32; 3], 0);
-    for y in y..(y + side).min(image.height()) {
-        for x in x..(x + side).min(image.width()) {
-            let pixel = image.pixel(y, x);
-            sum = std::array::from_fn(|channel| sum[channel] + u32::from(pixel[channel]));
-            number += 1;
-        }
-    }
-    let [r, g, b] = sum.map(|channel| ((channel + number / 2) / number.max(1)) as u8);
-    Color32::from_rgb(r, g, b)
 }
 
 /// The textures of one picture that changes now and then: one for each size at which it was shown.
