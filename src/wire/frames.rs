@@ -9,7 +9,7 @@ use anyhow::ensure;
 pub const MOST_IN_FRAME: usize = 16 << 10;
 
 /// Bytes of something that is sent in several frames at most.
-pub const MOST_PACKED: usize = 64 << 20;
+pub const MOST_PACKED: usize = 96 << 20;
 
 /// Bytes before those of a frame.
 pub const HEAD: usize = 4;

@@ -24,6 +24,9 @@ pub use pool::WirePool;
 /// A value takes so many bytes at most once it is inflated.
 const MOST_INFLATED: u64 = 96 << 20;
 
+/// A picture that travels whole has so many bytes of pixels at most: 30 megapixels.
+pub const MOST_WHOLE_PICTURE: usize = 88 << 20;
+
 /// What pictures and lists of a value take at most, which are told in fewer bytes than they have.
 const MOST_MADE: u64 = 1 << 30;
 

@@ -16,6 +16,7 @@ mod pace;
 mod pieces;
 mod retake;
 mod silence;
+mod too_large;
 mod voice;
 
 pub use connection::FarPlace;

@@ -12,6 +12,7 @@ use super::ear::{LinkEnd, NearHeard, listen};
 use super::messages::{COMMAND, HURRY, PREVIEW};
 use super::retake::{Retake, forget_work};
 use super::silence::{LineState, LineWatch};
+use super::too_large;
 use super::voice::{Voice, speak};
 use crate::engine::ask::{
     ABOUT_LINK, Command, EngineHandle, EngineLine, Event, FigureCommand, LINK_SILENCE, LinkPhase, LinkView,
@@ -245,6 +246,10 @@ impl FarLink {
     }
 
     fn pass_on(&mut self, voice: &mut Voice, command: &Command) {
+        if let Some(message) = too_large::refused(command) {
+            self.line.emit(Event::Failed { about: about(command).into(), message });
+            return;
+        }
         self.retake.note(command);
         if matches!(command, Command::Reconnect) {
             return;

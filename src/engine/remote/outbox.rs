@@ -8,6 +8,7 @@ use super::messages::{BULK, URGENT};
 use super::outline::outline_of;
 use super::pace::LinkPace;
 use super::pieces::{Update, Urgency, lane_of, news};
+use super::too_large;
 use crate::engine::ask::{EngineHandle, Event, GalleryView, Snapshot};
 use crate::wire::{WireFrame, WirePool, pack};
 
@@ -90,7 +91,7 @@ impl Outbox {
     /// Takes in what the engine says.
     pub fn take_news(&mut self, engine: &EngineHandle) {
         // Events first: an event's consequences are then in the snapshot that is read after it.
-        for event in engine.drain_events() {
+        for event in engine.drain_events().into_iter().map(too_large::passable) {
             match lane_of(&event) {
                 Urgency::Urgent => self.urgent.events.push_back(event),
                 Urgency::Bulk => self.bulk.events.push_back(event),
@@ -121,6 +122,7 @@ impl Outbox {
 mod tests {
     use super::*;
     use crate::engine::ask::{Gallery, Neighbour, QuerySpec, line};
+    use crate::engine::remote::pieces::ShownPiece;
     use crate::image::Image;
     use crate::patch::PatchRef;
     use crate::search::Relation;
@@ -187,8 +189,12 @@ mod tests {
             let frame = read_frame(&mut &frame[..]).unwrap().unwrap();
             let Some(whole) = assembly.take(frame).unwrap() else { continue };
             let update = super::super::pieces::read_update(&whole.bytes, pool, &shown).unwrap();
+            let is_of_galleries = update.pieces.iter().any(|piece| matches!(piece, ShownPiece::Galleries(_)));
             update.pieces.into_iter().for_each(|piece| piece.show(&mut shown));
-            states.push((shown.galleries.clone().unwrap(), std::mem::take(&mut bytes)));
+            let bytes = std::mem::take(&mut bytes);
+            if is_of_galleries {
+                states.push((shown.galleries.clone().unwrap(), bytes));
+            }
         }
         states
     }

@@ -1,8 +1,10 @@
 //! What is open, so that it can be opened again over there after the line dropped.
 
+use std::sync::Arc;
+
 use crate::engine::ask::{
-    Command, CompareCommand, EngineLine, Event, ExploreConfig, MeasureCommand, QuerySpec, RequestId,
-    ScatterCommand, Snapshot, TrainCommand,
+    Command, CompareCommand, EngineLine, EvaluationPhase, Event, ExploreConfig, MeasureCommand, QuerySpec,
+    RequestId, SamplePhase, ScatterCommand, Snapshot, TrainCommand, WorldPhase,
 };
 
 /// What was asked for and holds until something else is asked for; what is open is in the snapshot.
@@ -128,11 +130,31 @@ impl RetakePlace {
     }
 }
 
-/// What of `line`'s snapshot goes with an engine that is out of reach.
+/// What of `line`'s snapshot goes with an engine that is out of reach: nothing goes on there any more, and the one that
+/// follows knows nothing of it, so that it never says so.
 pub fn forget_work(line: &EngineLine) {
     line.update(|shown| {
         shown.busy = None;
         shown.runs.active = None;
+        let evaluation = shown.views.evaluation.as_mut();
+        if let Some(view) = evaluation.filter(|view| view.phase == EvaluationPhase::Running) {
+            let view = Arc::make_mut(view);
+            // Its folder holds what was done.
+            view.phase = EvaluationPhase::Unfinished;
+            (view.cell, view.progress, view.left) = (String::new(), None, None);
+        }
+        let measures = &mut shown.views.measures;
+        let phases =
+            [&mut measures.geometry.phase, &mut measures.locality.phase, &mut measures.cooccurrence.phase];
+        for phase in phases {
+            if matches!(phase, SamplePhase::Running(_)) {
+                *phase = SamplePhase::Idle;
+            }
+        }
+        let world = measures.world.as_mut();
+        if let Some(world) = world.filter(|world| world.phase == WorldPhase::Running) {
+            Arc::make_mut(world).phase = WorldPhase::Paused;
+        }
     });
 }
 
@@ -265,5 +287,19 @@ mod tests {
         assert_eq!(words(&mut retake)[2..], [format!("{:?}", asked[7]), format!("{:?}", open("/runs/b"))]);
         retake.note(&compare(CompareCommand::CloseOther));
         assert!(!format!("{:?}", words(&mut retake)).contains("OpenOther"));
+    }
+
+    #[test]
+    fn nothing_goes_on_at_an_engine_that_is_gone() {
+        let (engine, line) = crate::engine::ask::line(|| {});
+        line.update(|shown| {
+            shown.busy = Some("opening".into());
+            shown.views.measures.geometry.phase = SamplePhase::Running(None);
+            shown.views.measures.locality.phase = SamplePhase::Failed("no rows".into());
+        });
+        forget_work(&line);
+        let shown = engine.snapshot();
+        assert!(shown.busy.is_none() && shown.views.measures.geometry.phase == SamplePhase::Idle);
+        assert_eq!(shown.views.measures.locality.phase, SamplePhase::Failed("no rows".into()));
     }
 }
