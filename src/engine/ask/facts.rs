@@ -32,6 +32,7 @@ pub use crate::stats::spectrum::Spread;
 pub use crate::tiles::{ImageTiles, TileChoice, TilesOfImage};
 pub use crate::train::fitting::{DataShape, FittingRecipe, TrainedBy, fitting as fitting_recipe};
 pub use crate::train::recipes::{all as all_recipes, find as find_recipe};
+pub use crate::train::run::CONFIG_FILE;
 pub use crate::train::settings;
 pub use crate::train::{
     Alarm, AlarmKind, ImagesOrder, Keep, KnnScore, MAY_CHANGE, Metrics, Notice, NoticeKind, ProbeConfig,

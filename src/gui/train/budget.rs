@@ -65,6 +65,8 @@ impl Budget {
             let parse = |text: &str| text.replace([',', ' '], "").parse().ok();
             let field =
                 DragValue::new(&mut amount).range(1..=most_epochs() * epoch).speed(epoch as f64 * 0.1);
+            // What is typed is rounded to whole epochs once it is whole: each digit before would be another number.
+            let field = field.update_while_editing(false);
             let field = ui.add(field.custom_formatter(plain).custom_parser(parse));
             field.clone().accessible_name("Budget");
             if field.changed() {

@@ -42,6 +42,14 @@ impl ConfigEditor {
         }
     }
 
+    /// As it began.
+    pub fn reset(&mut self) {
+        // What it was made of could be written, and so be read.
+        if let Ok(config) = self.base.clone().try_into::<TrainConfig>() {
+            *self = Self::new(&config);
+        }
+    }
+
     /// The configuration, if everything typed is right.
     pub fn config(&self) -> Option<&TrainConfig> {
         self.config.as_ref().filter(|_| self.unread.is_empty() && self.wrong.is_empty())

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use eframe::egui::{Button, ComboBox, Label, RichText, TextEdit, Ui};
 
@@ -12,7 +13,7 @@ use super::named::short_row;
 use super::words::{quoted, whole_path};
 use crate::engine::Command;
 use crate::engine::facts::{
-    DataShape, FittingRecipe, Recipe, TrainConfig, TrainedBy, all_recipes, fitting_recipe,
+    CONFIG_FILE, DataShape, FittingRecipe, Recipe, TrainConfig, TrainedBy, all_recipes, fitting_recipe,
 };
 use crate::engine::training::{DataSeen, DataSource, StartTraining, TrainCommand};
 use crate::gui::desk::Desk;
@@ -28,6 +29,8 @@ pub struct NewRun {
     recipes: Vec<Recipe>,
     /// The recipe's name, or that of the run whose configuration was taken.
     chosen: String,
+    /// The folder of that run.
+    run: Option<PathBuf>,
     /// The recipe that fits what is open, offered first.
     fitting: Option<FittingRecipe>,
     /// Whether the recipe follows the data: nothing was chosen yet.
@@ -44,6 +47,16 @@ pub struct NewRun {
     error: Option<(String, StartAsked)>,
 }
 
+/// The settings of a run, to begin a new one with.
+pub struct TakenSettings {
+    /// Its name.
+    pub name: String,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its configuration.
+    pub config: Arc<TrainConfig>,
+}
+
 /// What decides whether a start fails: settings, data, folder.
 type StartAsked = (Option<TrainConfig>, Option<DataSource>, String);
 
@@ -54,6 +67,7 @@ impl NewRun {
         let first = &recipes[0];
         let mut form = Self {
             chosen: first.name.clone(),
+            run: None,
             fitting: None,
             follows_data: true,
             editor: ConfigEditor::new(&first.config),
@@ -70,10 +84,11 @@ impl NewRun {
     }
 
     /// Takes a run's configuration as the one to begin with.
-    pub fn take_config(&mut self, name: &str, config: &TrainConfig, files: &FileWorker) {
-        self.chosen = name.to_owned();
+    pub fn take_config(&mut self, taken: TakenSettings, files: &FileWorker) {
+        let TakenSettings { name, folder, config } = taken;
+        (self.chosen, self.run) = (name, Some(folder));
         self.follows_data = false;
-        self.editor = ConfigEditor::new(config);
+        self.editor = ConfigEditor::new(&config);
         self.propose_folder(files);
     }
 
@@ -114,7 +129,7 @@ impl NewRun {
 
     fn choose(&mut self, recipe: usize, files: &FileWorker) {
         let recipe = &self.recipes[recipe];
-        self.chosen = recipe.name.clone();
+        (self.chosen, self.run) = (recipe.name.clone(), None);
         self.editor = ConfigEditor::new(&recipe.config);
         self.propose_folder(files);
     }
@@ -330,10 +345,11 @@ impl NewRun {
 
     fn settings_ui(&mut self, ui: &mut Ui) {
         let changed = self.editor.changes().len();
+        let source = if self.run.is_some() { "run" } else { "recipe" };
         ui.horizontal_wrapped(|ui| {
             ui.label(RichText::new("Settings").strong());
             match changed {
-                0 => drop(ui.weak("as in the recipe")),
+                0 => drop(ui.weak(format!("as in the {source}"))),
                 _ => {
                     ui.weak(format!("{changed} changed"));
                     if self.editor.errors() > 0 {
@@ -342,10 +358,9 @@ impl NewRun {
                             format!("{} wrong", self.editor.errors()),
                         );
                     }
-                    if ui.small_button("Reset").on_hover_text("All settings as in the recipe.").clicked()
-                        && let Some(recipe) = self.recipes.iter().find(|recipe| recipe.name == self.chosen)
-                    {
-                        self.editor = ConfigEditor::new(&recipe.config);
+                    let reset = ui.small_button("Reset");
+                    if reset.on_hover_text(format!("All settings as in the {source}.")).clicked() {
+                        self.editor.reset();
                     }
                 }
             }
@@ -364,10 +379,13 @@ impl NewRun {
         let data = self.data.as_ref().map_or("DATA".to_owned(), |data| data.spec.words());
         let decoding = self.data.as_ref().map_or(String::new(), |data| data.spec.decoding().to_string());
         let mut line = format!(
-            "bagssl train --data {} --out {} --recipe {}",
+            "bagssl train --data {} --out {} {}",
             quoted(&data),
             quoted(&paths::to_words(&paths::typed(&self.out))),
-            quoted(&self.chosen)
+            match &self.run {
+                Some(run) => format!("--config {}", quoted(&paths::to_words(&run.join(CONFIG_FILE)))),
+                None => format!("--recipe {}", quoted(&self.chosen)),
+            }
         );
         if !decoding.is_empty() {
             line += &format!(" {decoding}");

@@ -180,8 +180,8 @@ impl TrainTab {
 
     /// Draws the tab.
     pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk, files: &FileWorker) {
-        if let Some((name, config)) = self.runs.take_config() {
-            self.form.take_config(&name, &config, files);
+        if let Some(taken) = self.runs.take_config() {
+            self.form.take_config(taken, files);
         }
         self.note_rate(desk);
         let side = Frame::side_top_panel(ui.style()).inner_margin(Margin::same(8));

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use eframe::egui::{Button, ComboBox, Label, RichText, Ui};
 
+use super::form::TakenSettings;
 use super::heading::piece_ui;
 use super::shown::{RunMark, ShownRun, hue};
-use crate::engine::facts::{NoticeKind, TrainConfig};
+use crate::engine::facts::NoticeKind;
 use crate::engine::training::{Phase, RunStatus, RunView, TrainCommand, TrainingView};
 use crate::engine::{Command, CompareCommand};
 use crate::gui::desk::Desk;
@@ -28,8 +29,8 @@ pub struct RunList {
     run_errors: HashMap<PathBuf, String>,
     /// Steps of checkpoints that a run can be continued from where its newest one cannot be.
     others: HashMap<PathBuf, Vec<u64>>,
-    /// A run's name and settings that are to be those of the form.
-    take_config: Option<(String, Arc<TrainConfig>)>,
+    /// A run's settings that are to be those of the form.
+    take_config: Option<TakenSettings>,
 }
 
 impl RunList {
@@ -61,8 +62,8 @@ impl RunList {
         self.run_errors.insert(run, message);
     }
 
-    /// A run's name and settings that are to be those of the form, once.
-    pub fn take_config(&mut self) -> Option<(String, Arc<TrainConfig>)> {
+    /// A run's settings that are to be those of the form, once.
+    pub fn take_config(&mut self) -> Option<TakenSettings> {
         self.take_config.take()
     }
 
@@ -174,7 +175,8 @@ impl RunList {
                 .on_hover_text("Takes this run's settings for a new run.")
                 .clicked()
         {
-            self.take_config = Some((run.name.clone(), config.clone()));
+            let (name, folder) = (run.name.clone(), run.path.clone());
+            self.take_config = Some(TakenSettings { name, folder, config: config.clone() });
         }
         if !is_active
             && ui
