@@ -293,7 +293,7 @@ impl App {
     }
 
     pub(super) fn show_neighbour(&mut self, by: isize) {
-        if let Some(index) = self.images.neighbour_of_shown(by) {
+        if let Some(index) = self.images.neighbour_of(self.desk.session.image(), by) {
             self.desk.session.show_image(index);
         }
     }

@@ -158,7 +158,7 @@ fn reach_text(view: &GalleryView, gallery: &Gallery, classes: &[String]) -> Stri
 }
 
 /// How the search went about it.
-fn way_words(recall: Option<MeasuredRecall>) -> String {
+pub fn way_words(recall: Option<MeasuredRecall>) -> String {
     let Some(MeasuredRecall { recall, least, queries, k, compared, .. }) = recall else {
         return "Every one of them was compared.".to_owned();
     };

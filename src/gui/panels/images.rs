@@ -42,6 +42,8 @@ pub struct ImagesPanel {
     scroll_to: Option<usize>,
     /// The image that was on show in the last frame.
     last_shown: Option<usize>,
+    /// Whether the first image that fits what is typed is to be shown once it is found.
+    goes_to_first: bool,
     /// Set to put the keyboard into the filter box.
     pub focus_filter: bool,
     /// Set to put the keyboard onto the list.
@@ -116,16 +118,18 @@ impl ImagesPanel {
             field.request_focus();
         }
         if field.changed() {
+            self.goes_to_first = false;
             self.scroll_to = self.index().filter(|index| *index < data.images);
         }
         if field.has_focus() && ui.input(|input| input.key_pressed(Key::ArrowDown)) {
             self.focus_list = true;
         }
-        if field.lost_focus()
-            && ui.input(|input| input.key_pressed(Key::Enter))
-            && let Some(index) = self.index().or_else(|| self.listed.get(0))
-        {
-            desk.session.show_image(index);
+        if field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter)) {
+            match self.index() {
+                Some(index) => desk.session.show_image(index),
+                // What is listed may be of words before.
+                None => self.goes_to_first = !self.text.trim().is_empty(),
+            }
         }
     }
 
@@ -163,7 +167,7 @@ impl ImagesPanel {
 
     /// Asks the engine for the images that fit, when that has changed, and takes in its answer; the images
     /// found before stay until then.
-    fn find(&mut self, desk: &Desk, snapshot: &Snapshot, data: &DataDescription) {
+    fn find(&mut self, desk: &mut Desk, snapshot: &Snapshot, data: &DataDescription) {
         let text = if self.index().is_some() { "" } else { self.text.trim() };
         if text.is_empty() && self.class.is_none() {
             self.asked = None;
@@ -181,6 +185,10 @@ impl ImagesPanel {
             && Some(&found.filter) == self.asked.as_ref()
         {
             self.listed = Listed::Found(found.clone());
+        }
+        if self.goes_to_first && !self.is_searching() {
+            self.goes_to_first = false;
+            self.listed.get(0).into_iter().for_each(|index| desk.session.show_image(index));
         }
     }
 
@@ -221,9 +229,9 @@ impl ImagesPanel {
         (self.listed.len() > 0).then(|| self.listed.get(rand::random_range(0..self.listed.len())))?
     }
 
-    /// The image `by` places after the one on show, among those that are listed.
-    pub fn neighbour_of_shown(&self, by: isize) -> Option<usize> {
-        let shown = self.last_shown.unwrap_or(0);
+    /// The image `by` places after `shown`, which is on show or on its way, among those that are listed.
+    pub fn neighbour_of(&self, shown: Option<usize>, by: isize) -> Option<usize> {
+        let shown = shown.unwrap_or(0);
         let place = self.listed.place_of(shown);
         // Where it is not listed itself, the one at its place is the next already.
         let is_between = self.listed.get(place) != Some(shown);

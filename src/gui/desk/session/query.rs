@@ -171,14 +171,12 @@ impl Session {
         }
     }
 
-    /// Shows an image of the data set, on which the query is looked for; nothing happens if it is on show or
-    /// does not exist.
+    /// Shows an image of the data set, on which the query is looked for; nothing happens if it is on show, or on its way,
+    /// or does not exist.
     pub fn show_image(&mut self, index: usize) {
-        let snapshot = &self.snapshot;
-        let Some(data) = snapshot.data.as_ref().filter(|data| index < data.images).map(|data| data.id) else {
-            return;
-        };
-        if snapshot.view.as_ref().is_none_or(|view| view.index != index) {
+        let data = self.snapshot.data.as_ref().filter(|data| index < data.images).map(|data| data.id);
+        let Some(data) = data else { return };
+        if self.image() != Some(index) {
             self.wanted_image = Some(index);
             self.send(Command::ShowImage { data, index });
         }

@@ -1,6 +1,6 @@
 //! Which models are compared, over how many images, and what is still to come.
 
-use eframe::egui::{Button, DragValue, Label, RichText, Ui, vec2};
+use eframe::egui::{Button, DragValue, Id, Label, RichText, Ui, vec2};
 
 use crate::engine::facts::BUILT_IN;
 use crate::engine::{Command, CompareCommand, CompareView};
@@ -78,14 +78,22 @@ fn images_ui(ui: &mut Ui, desk: &Desk, compare: &CompareView) {
     let Some(config) = desk.session.config() else { return };
     let most = config.gallery_images.max(1);
     let label = ui.label("Search");
-    let mut images = compare.images.min(most);
+    let shown = compare.images.min(most);
+    // What is dragged is asked for where it is let go.
+    let dragged = Id::unique("images of B");
+    let mut images = ui.data(|data| data.get_temp(dragged)).unwrap_or(shown);
     let value = ui.add(DragValue::new(&mut images).range(1..=most).speed(1.0).update_while_editing(false));
     let value = value.labelled_by(label.id).on_hover_text(
         "Images whose patches are neighbours to choose from, under both models: B embeds them first. Spread over \
          those that the galleries of A reach and their classes.",
     );
-    if images != compare.images.min(most) && !value.dragged() {
-        send(desk, CompareCommand::Images(images));
+    if value.dragged() {
+        ui.data_mut(|data| data.insert_temp(dragged, images));
+    } else {
+        ui.data_mut(|data| data.remove::<usize>(dragged));
+        if images != shown {
+            send(desk, CompareCommand::Images(images));
+        }
     }
     let spread = if images < most { ", spread" } else { "" };
     ui.label(format!("of {}{spread}", count(most, "image")));

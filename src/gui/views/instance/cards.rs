@@ -12,7 +12,7 @@ use crate::gui::nouns::text::{count, thousands};
 use crate::gui::paint::marks;
 use crate::gui::paint::textures::GalleryAtlases;
 use crate::gui::paint::theme::{self, STEP};
-use crate::gui::panels::gallery::{self, PaintedGallery};
+use crate::gui::panels::gallery::{self, PaintedGallery, way_words};
 use crate::gui::widgets::place::empty_ui;
 use crate::patch::PatchRef;
 
@@ -143,10 +143,11 @@ fn reach_text(place: &PlaceView) -> String {
     match &place.gallery {
         None => "Its neighbours are being searched.".into(),
         Some(view) => format!(
-            "The {} nearest over {} of {}; every one of them was compared.",
+            "The {} nearest over {} of {}. {}",
             thousands(place.neighbours),
             thousands(view.searched),
-            count(view.total, "patch")
+            count(view.total, "patch"),
+            way_words(view.spaces.first().and_then(|gallery| gallery.recall))
         ),
     }
 }

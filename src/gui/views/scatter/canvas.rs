@@ -11,6 +11,7 @@ use eframe::egui::{
 
 use super::painter::{DotsJob, DotsPainter, DrawnDots};
 use crate::colormap;
+use crate::engine::facts::PlaneWay;
 use crate::engine::{Command, PointPictures, PointTints, Relation, ScatterCommand, ShownPlane};
 use crate::gui::desk::Desk;
 use crate::gui::nouns::text::{count, thousands};
@@ -40,6 +41,8 @@ const STEP_BY_KEY: (f32, f32) = (60.0, 1.25);
 pub struct Canvas {
     /// What is seen; none: all.
     view: Option<PlaneView>,
+    /// The plane that is seen so: another one has other places.
+    seen_of: Option<SeenPlane>,
     painter: DotsPainter,
     /// Whether dragging draws an outline.
     pub lasso: bool,
@@ -54,6 +57,23 @@ pub struct Canvas {
     atlas: Option<PatchAtlas>,
     /// Plane and points whose pixels were asked for last.
     asked: (u64, Vec<u32>),
+}
+
+/// What a plane is of: model and images, space, and what laid it out.
+#[derive(PartialEq)]
+struct SeenPlane {
+    model: String,
+    images: String,
+    space: String,
+    way: PlaneWay,
+}
+
+impl SeenPlane {
+    fn of(shown: &ShownPlane) -> Self {
+        let (plane, spec) = (&shown.plane, &shown.spec);
+        let (model, images) = (spec.model.hash.clone(), spec.data.fingerprint.clone());
+        Self { model, images, space: plane.space.clone(), way: plane.way }
+    }
 }
 
 /// The pixels of points on the GPU.
@@ -100,6 +120,11 @@ impl Canvas {
         let response = ui.interact(pane, Id::unique("plane"), Sense::CLICK | Sense::DRAG | Sense::FOCUSABLE);
         let text = format!("plane of {}: {}", shown.plane.space, count(shown.plane.rows.len(), "patch"));
         response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &text));
+        // One that grew is the same.
+        let seen_of = Some(SeenPlane::of(shown));
+        if self.seen_of != seen_of {
+            (self.view, self.seen_of) = (None, seen_of);
+        }
         self.navigate(ui, &response, pane, shown);
         let place = PlanePlace { pane, view: self.seen(pane, shown), shown };
         self.ask(ui, desk, &place, of);
