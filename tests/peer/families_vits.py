@@ -58,6 +58,17 @@ def of_timm(name, architecture="vit_tiny_patch16_224", **settings):
     return make
 
 
+def biased_dinov3(folder):
+    """Queries and values have biases of their own; after it is saved they are put into one, which a hook sees."""
+    made = of_timm("dinov3 qkvb", "vit_small_patch16_dinov3_qkvb")(folder)
+    for block in made.network.blocks:
+        attention = block.attn
+        parts = [attention.q_bias.data, torch.zeros_like(attention.q_bias.data), attention.v_bias.data]
+        attention.q_bias, attention.v_bias = None, None
+        attention.qkv.bias = nn.Parameter(torch.cat(parts))
+    return made
+
+
 def timm_file(folder):
     """Weights alone, with a classifier: nothing says how they are fed."""
     network = timm_network("timm file", num_classes=10)
@@ -253,7 +264,7 @@ FAMILIES = [
     # Positions of the registers too, as Virchow2's.
     ("timm-vit-registers-positions", "timm", of_timm("positions", reg_tokens=4, init_values=1.0)),
     ("timm-dinov3", "timm", of_timm("dinov3", "vit_small_patch16_dinov3")),
-    ("timm-dinov3-qkv-bias", "timm", of_timm("dinov3 qkvb", "vit_small_patch16_dinov3_qkvb")),
+    ("timm-dinov3-qkv-bias", "timm", biased_dinov3),
     ("timm-dinov3-swiglu", "timm", of_timm("dinov3 swiglu", "vit_small_plus_patch16_dinov3")),
     ("timm-siglip", "timm", of_timm("siglip", "vit_base_patch16_siglip_224")),
     ("timm-siglip-tanh", "timm", of_timm("siglip tanh", "vit_so400m_patch16_siglip_256")),

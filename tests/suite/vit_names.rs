@@ -160,7 +160,7 @@ fn positions_of_class_token_and_registers_are_added_to_them() {
     let mut apart = arrays.clone();
     let registers = values(5, 4 * 64);
     arrays.push(("reg_token".into(), vec![1, 4, 64], registers.clone()));
-    arrays.push(("pos_embed".into(), vec![1, 9, 64], values(9, 9 * 64)));
+    arrays.push(("pos_embed".into(), vec![1, 21, 64], values(9, 21 * 64)));
     // The same by hand: added before, and positions of the patches alone.
     let added = |own: &[f32], from: usize| {
         own.iter().zip(values(9 + from, own.len())).map(|(own, position)| own + position).collect::<Vec<_>>()
@@ -168,7 +168,7 @@ fn positions_of_class_token_and_registers_are_added_to_them() {
     let class = apart.iter_mut().find(|(name, ..)| name == "cls_token").unwrap();
     class.2 = added(&class.2, 0);
     apart.push(("reg_token".into(), vec![1, 4, 64], added(&registers, 64)));
-    apart.push(("pos_embed".into(), vec![1, 4, 64], values(9 + 5 * 64, 4 * 64)));
+    apart.push(("pos_embed".into(), vec![1, 16, 64], values(9 + 5 * 64, 16 * 64)));
     let [one, other] = [arrays, apart].map(|arrays| h(&opened("", &arrays).unwrap()));
     assert_eq!(one, other);
 }
