@@ -249,11 +249,12 @@ impl VectorCache {
     /// Removes some files of the bank or codes in `folder`, which is one of these, and it with the last of them, unless
     /// somebody writes there.
     pub fn discard_files(&self, folder: &Path, files: &[PathBuf]) {
-        let Ok(_lock) = FolderLock::take(folder) else { return };
+        let Ok(lock) = FolderLock::take(folder) else { return };
         files.iter().filter(|file| file.parent() == Some(folder)).for_each(|file| files::remove(file));
-        let entries = fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
-        let is_empty = entries.filter(|path| !path.ends_with(files::LOCK_FILE)).count() == 0;
-        drop(_lock);
+        let mut entries =
+            fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+        let is_empty = entries.all(|path| path.ends_with(files::LOCK_FILE));
+        drop(lock);
         if is_empty {
             self.discard(folder);
         }
