@@ -375,7 +375,7 @@ mod tests {
 
     /// A bank of so many images beside what is `known`, and how many patches of it were embedded.
     fn embedded(folder: &Path, images: usize, known: Vec<Bank>) -> (Bank, usize) {
-        let data: Arc<dyn Dataset> = open("demo", Some(Split::Test)).unwrap().into();
+        let data: Arc<dyn Dataset> = open("demo", Some(Split::Test)).unwrap();
         let device = Device::flex();
         let embedder = Embedder::new(store::open(&"demo".into(), &device).unwrap(), &device);
         let grid = PatchGrid::new(32, 16).unwrap();
