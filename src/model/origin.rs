@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Ends the words in which a number of heads is assumed.
-pub(super) const HEADS: &str = "heads in each block (width / 64)";
+/// Stands in the words in which a number of heads is assumed, before the reason.
+pub(super) const HEADS: &str = "heads in each block";
 
 /// Ends the words in which an activation is assumed.
 pub(super) const ACTIVATION: &str = "in its MLPs";

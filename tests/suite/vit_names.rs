@@ -79,11 +79,10 @@ fn the_small_network_of_moco_has_twelve_heads() {
         ("model.", 6, "timm"),
     ] {
         let model = opened(prefix, &arrays).unwrap();
-        assert_eq!(
-            (config(&model).heads, model.info.origin.unwrap().names.as_str()),
-            (heads, names),
-            "{prefix}"
-        );
+        let (found, origin) = (config(&model).heads, model.info.origin.unwrap());
+        assert_eq!((found, origin.names.as_str()), (heads, names), "{prefix}");
+        let said = origin.assumed.iter().find(|words| words.contains("heads in each block")).unwrap();
+        assert_eq!(said.contains("width / 64"), heads == 6, "{said}");
     }
 }
 

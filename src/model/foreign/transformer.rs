@@ -53,10 +53,15 @@ pub fn config(layers: &Layers<'_>, hints: &Hints, habits: &Habits) -> Result<Rec
     let mlp = mlp(layers, hints, habits)?;
     let (mut believed, mut assumed) = (vec![], vec![]);
     let said = hints.heads();
-    believed.extend(said.map(|heads| format!("{heads} heads in each block")));
+    believed.extend(said.map(|heads| format!("{heads} {HEADS}")));
     let heads = said.unwrap_or_else(|| {
         let heads = usual_heads((width, depth), mlp.gated, has("pos_embed"), habits);
-        assumed.push(format!("{heads} {HEADS}"));
+        let reason = if heads == (width / 64).max(1) {
+            "width / 64"
+        } else {
+            "as such networks of that width have them"
+        };
+        assumed.push(format!("{heads} {HEADS} ({reason})"));
         heads
     });
     let class_token = has("cls_token");
