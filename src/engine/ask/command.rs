@@ -158,6 +158,8 @@ pub const ABOUT_MEASURES: &str = "measuring";
 pub const ABOUT_PICKED: &str = "exporting what was picked";
 /// What a failure of the line to another machine is said to be about.
 pub const ABOUT_LINK: &str = "the line to the other machine";
+/// What a failure of a picture as query is said to be about.
+pub const ABOUT_PICTURE: &str = "a picture as query";
 /// What a failure is said to be about where a GPU cannot be used.
 pub const ABOUT_GPU: &str = "the GPU";
 
@@ -175,7 +177,7 @@ pub fn about(command: &Command) -> &'static str {
         Command::Thumbnail { .. } | Command::SourceImage { .. } => "a picture",
         Command::Places(_) => "the galleries of several places",
         Command::QueryPicture { .. } => "the picture of a pin",
-        Command::OpenPicture { .. } => "a picture as query",
+        Command::OpenPicture { .. } => ABOUT_PICTURE,
         Command::Microscope(_) => "the microscope",
         Command::FindImages { .. } => "looking for images",
         Command::ShowPictures(_) => "the spaces as pictures",

@@ -1,6 +1,6 @@
 //! Pictures that do not travel: the other end would take them for nonsense, and end the line.
 
-use crate::engine::ask::{Command, Event, Source, about};
+use crate::engine::ask::{ABOUT_PICTURE, Command, Event, Source};
 use crate::image::Image;
 use crate::wire::MOST_WHOLE_PICTURE;
 
@@ -18,10 +18,7 @@ pub fn refused(command: &Command) -> Option<String> {
 pub fn passable(event: Event) -> Event {
     let Event::Picture(picture) = &event else { return event };
     match words(std::iter::once(&*picture.image)) {
-        Some(message) => {
-            let asked = Command::OpenPicture { path: Default::default() };
-            Event::Failed { about: about(&asked).into(), message }
-        }
+        Some(message) => Event::Failed { about: ABOUT_PICTURE.into(), message },
         None => event,
     }
 }

@@ -1,7 +1,8 @@
 //! When a failure is past: what was asked for then is not asked for any more.
 
 use crate::engine::{
-    ABOUT_GALLERIES, ABOUT_GPU, ABOUT_LINK, ABOUT_MEASURES, ABOUT_PICKED, ExploreConfig, QuerySpec,
+    ABOUT_GALLERIES, ABOUT_GPU, ABOUT_LINK, ABOUT_MEASURES, ABOUT_PICKED, ABOUT_PICTURE, ExploreConfig,
+    QuerySpec,
 };
 use crate::gui::desk::Desk;
 use crate::gui::widgets::notices::Past;
@@ -22,7 +23,7 @@ pub(super) fn past_of(about: &str) -> Past {
         | "the galleries of several places"
         | "the microscope"
         | ABOUT_MEASURES
-        | "a picture as query"
+        | ABOUT_PICTURE
         | "the picture of a pin" => Past::Query,
         "the figure" | "exporting the measures" | ABOUT_PICKED => Past::Figure,
         _ => Past::Open,

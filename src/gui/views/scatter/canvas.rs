@@ -60,7 +60,6 @@ pub struct Canvas {
 }
 
 /// What a plane is of: model and images, space, and what laid it out.
-#[derive(PartialEq)]
 struct SeenPlane {
     model: String,
     images: String,
@@ -73,6 +72,12 @@ impl SeenPlane {
         let (plane, spec) = (&shown.plane, &shown.spec);
         let (model, images) = (spec.model.hash.clone(), spec.data.fingerprint.clone());
         Self { model, images, space: plane.space.clone(), way: plane.way }
+    }
+
+    fn is_of(&self, shown: &ShownPlane) -> bool {
+        let (plane, spec) = (&shown.plane, &shown.spec);
+        let images = (&self.model, &self.images) == (&spec.model.hash, &spec.data.fingerprint);
+        images && (&self.space, self.way) == (&plane.space, plane.way)
     }
 }
 
@@ -121,9 +126,8 @@ impl Canvas {
         let text = format!("plane of {}: {}", shown.plane.space, count(shown.plane.rows.len(), "patch"));
         response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &text));
         // One that grew is the same.
-        let seen_of = Some(SeenPlane::of(shown));
-        if self.seen_of != seen_of {
-            (self.view, self.seen_of) = (None, seen_of);
+        if self.seen_of.as_ref().is_none_or(|seen| !seen.is_of(shown)) {
+            (self.view, self.seen_of) = (None, Some(SeenPlane::of(shown)));
         }
         self.navigate(ui, &response, pane, shown);
         let place = PlanePlace { pane, view: self.seen(pane, shown), shown };
