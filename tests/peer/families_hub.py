@@ -134,6 +134,18 @@ TEXT = dict(hidden_size=64, num_hidden_layers=1, num_attention_heads=1, intermed
             max_position_embeddings=8, bos_token_id=0, eos_token_id=1, pad_token_id=1)
 
 
+def projected_tower(folder, network, processor):
+    """A network whose image tower has a class token and a projection, as CLIP's."""
+    vision = network.vision_model
+
+    def run(x):
+        h = vision(x, interpolate_pos_encoding=True).pooler_output
+        return {"h": h, "z": network.visual_projection(h)}
+
+    tower = Tower(run, vision.encoder.layers, vision.post_layernorm, separate, PATCH)
+    return case(folder_of(folder, network, processor), network, tower, processor)
+
+
 def clip(is_whole):
     """The image tower with its projection, alone or beside the text's."""
 
@@ -145,14 +157,7 @@ def clip(is_whole):
         else:
             network = hf.CLIPVisionModelWithProjection(config)
         drawn(network, f"clip {is_whole}")
-        vision, processor = network.vision_model, cropped(hf.CLIPImageProcessor)
-
-        def run(x):
-            h = vision(x, interpolate_pos_encoding=True).pooler_output
-            return {"h": h, "z": network.visual_projection(h)}
-
-        tower = Tower(run, vision.encoder.layers, vision.post_layernorm, separate, PATCH)
-        return case(folder_of(folder, network, processor), network, tower, processor)
+        return projected_tower(folder, network, cropped(hf.CLIPImageProcessor))
 
     return make
 
@@ -162,14 +167,7 @@ def owl_vit(folder):
     config = hf.OwlViTVisionConfig(**SMALL, **MLP)
     network = hf.OwlViTModel(hf.OwlViTConfig(vision_config=config.to_dict(), text_config=TEXT, projection_dim=48))
     drawn(network, "owl-vit")
-    vision, processor = network.vision_model, square(hf.OwlViTImageProcessor)
-
-    def run(x):
-        h = vision(x, interpolate_pos_encoding=True).pooler_output
-        return {"h": h, "z": network.visual_projection(h)}
-
-    tower = Tower(run, vision.encoder.layers, vision.post_layernorm, separate, PATCH)
-    return case(folder_of(folder, network, processor), network, tower, processor)
+    return projected_tower(folder, network, square(hf.OwlViTImageProcessor))
 
 
 def siglip(is_whole):
