@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use bagssl::engine::remote::{FarPlace, connect};
 use bagssl::engine::training::{DataSource, StartTraining, TrainCommand};
 use bagssl::engine::{
-    Command, CompareCommand, ComparedGalleries, Event, FileAnswer, FileQuestion, Gallery, GalleryView,
-    LinkPhase, Neighbour, OutsidePicture, QuerySpec, Snapshot, Source,
+    Command, CompareCommand, ComparedGalleries, Event, ExploreConfig, FileAnswer, FileQuestion, Gallery,
+    GalleryFilter, GalleryView, LinkPhase, Neighbour, OutsidePicture, QuerySpec, Snapshot, Source,
 };
 use bagssl::image::Image;
 use bagssl::patch::PatchRef;
@@ -187,10 +187,7 @@ fn a_line_that_drops_is_said_and_what_was_open_is_taken_up_again() {
     let before = ask(&far, 4, patch, 5);
     far.engine.drain_events();
     kill(&pid);
-    let said = event(&far, |event| match event {
-        Event::Failed { message, .. } => Some(message.clone()),
-        _ => None,
-    });
+    let said = failure(&far);
     assert!(said.contains("it dropped"), "{said}");
     let old = before.data.as_ref().unwrap().id;
     let again = far.until("taking up", |shown| {
@@ -201,6 +198,35 @@ fn a_line_that_drops_is_said_and_what_was_open_is_taken_up_again() {
     assert_eq!(again.link.as_ref().unwrap().phase, LinkPhase::Connected);
     assert_eq!(again.view.as_ref().unwrap().index, 5);
     assert_same(&again, &before);
+}
+
+/// Waits for a failure.
+fn failure(started: &Started) -> String {
+    event(started, |event| match event {
+        Event::Failed { message, .. } => Some(message.clone()),
+        _ => None,
+    })
+}
+
+#[test]
+fn what_the_galleries_leave_out_holds_where_it_was_set_while_the_line_was_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let (place, pid) = runs_it(folder.path());
+    let far = start(place);
+    let old = far.until("the first query", is_complete).data.as_ref().unwrap().id;
+    far.engine.drain_events();
+    kill(&pid);
+    let said = failure(&far);
+    assert!(said.contains("it dropped"), "{said}");
+    let filter = GalleryFilter { other_images_only: true, ..GalleryFilter::default() };
+    let config = ExploreConfig { filter, ..small() };
+    far.engine.send(Command::Configure { id: 1, config: config.clone() });
+    let again = far.until("taking up", |shown| {
+        let is_asked = |galleries: &Arc<GalleryView>| galleries.query_id == 1 && galleries.filter == filter;
+        shown.data.as_ref().is_some_and(|data| data.id > old)
+            && shown.galleries.as_ref().is_some_and(is_asked)
+    });
+    assert_eq!(again.config, Some(config));
 }
 
 /// Ends the process of that number, as a line that drops does.

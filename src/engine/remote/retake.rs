@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::engine::ask::{
-    Command, CompareCommand, EngineLine, EvaluationPhase, Event, ExploreConfig, MeasureCommand, QuerySpec,
-    RequestId, SamplePhase, ScatterCommand, Snapshot, TrainCommand, WorldPhase,
+    Command, CompareCommand, DataSource, EngineLine, EvaluationPhase, Event, ExploreConfig, MeasureCommand,
+    QuerySpec, RequestId, SamplePhase, ScatterCommand, Snapshot, TrainCommand, WorldPhase,
 };
 
 /// What was asked for and holds until something else is asked for; what is open is in the snapshot.
@@ -18,12 +18,16 @@ pub struct Retake {
     opens_data: bool,
     /// The newest query for the open data set, and the image that its maps are of.
     asked: Option<(RequestId, QuerySpec, usize)>,
+    /// The newest settings for it: patches, and what the galleries leave out.
+    configured: Option<(RequestId, ExploreConfig)>,
     /// What to go back to once the data set is open.
     place: Option<RetakePlace>,
 }
 
 /// Where the window was looking.
 struct RetakePlace {
+    /// What opened its images: of others it says nothing.
+    source: Option<Arc<DataSource>>,
     config: Option<ExploreConfig>,
     query: Option<(RequestId, QuerySpec)>,
     image: Option<usize>,
@@ -53,8 +57,10 @@ fn switch_of(command: &Command) -> Option<u8> {
 impl Retake {
     /// Notes what the window asks for.
     pub fn note(&mut self, command: &Command) {
-        if let Command::Query { id, query, image, .. } = command {
-            self.asked = Some((*id, query.clone(), *image));
+        match command {
+            Command::Query { id, query, image, .. } => self.asked = Some((*id, query.clone(), *image)),
+            Command::Configure { id, config } => self.configured = Some((*id, config.clone())),
+            _ => {}
         }
         self.opens_data |= matches!(command, Command::OpenData { .. });
         let Some(switch) = switch_of(command) else { return };
@@ -74,12 +80,14 @@ impl Retake {
                 vec![]
             }
             Event::DataOpened => {
-                self.asked = None;
+                let place = self.place.take().map(|place| self.newest(place));
+                (self.asked, self.configured) = (None, None);
                 // A bank's images are open before it is, and it stays what is to be opened until others are.
                 if std::mem::take(&mut self.opens_data) {
                     self.bank = None;
                 }
-                self.place.take().map_or_else(Vec::new, |place| place.commands(shown))
+                let place = place.filter(|place| place.source == shown.data_source);
+                place.map_or_else(Vec::new, |place| place.commands(shown))
             }
             _ => vec![],
         }
@@ -88,17 +96,8 @@ impl Retake {
     /// What opens again what `shown` shows, in an engine that knows nothing yet.
     pub fn commands(&mut self, shown: &Snapshot) -> Vec<Command> {
         // A second drop before what was open is open again finds less than the first.
-        let place = self.place.take().unwrap_or_else(|| RetakePlace {
-            config: shown.config.clone(),
-            query: shown.query.as_ref().map(|view| (view.id, view.query.clone())),
-            image: shown.view.as_ref().map(|view| view.index),
-        });
-        let newer =
-            self.asked.take_if(|(id, _, _)| place.query.as_ref().is_none_or(|(shown, _)| *id > *shown));
-        self.place = Some(match newer {
-            Some((id, query, image)) => RetakePlace { query: Some((id, query)), image: Some(image), ..place },
-            None => place,
-        });
+        let place = self.place.take().unwrap_or_else(|| RetakePlace::of(shown));
+        self.place = Some(self.newest(place));
         let mut commands = vec![];
         commands.extend(shown.data.as_ref().map(|data| Command::CountFrom { data: data.id + 1 }));
         commands.extend(shown.model_source.as_deref().map(|spec| Command::OpenModel { spec: spec.clone() }));
@@ -110,9 +109,43 @@ impl Retake {
         commands.extend(runs.map(Command::Train));
         commands
     }
+
+    /// `place` with what was asked for and is not answered.
+    fn newest(&mut self, mut place: RetakePlace) -> RetakePlace {
+        let answered = place.query.as_ref().map(|(id, _)| *id);
+        let is_newer = |id: RequestId| answered.is_none_or(|answered| id > answered);
+        if let Some((id, query, image)) = self.asked.take_if(|(id, _, _)| is_newer(*id)) {
+            (place.query, place.image) = (Some((id, query)), Some(image));
+        }
+        if let Some((id, config)) = self.configured.take_if(|(id, _)| is_newer(*id)) {
+            place.configure(id, config);
+        }
+        place
+    }
 }
 
 impl RetakePlace {
+    /// What `shown` shows.
+    fn of(shown: &Snapshot) -> Self {
+        Self {
+            source: shown.data_source.clone(),
+            config: shown.config.clone(),
+            query: shown.query.as_ref().map(|view| (view.id, view.query.clone())),
+            image: shown.view.as_ref().map(|view| view.index),
+        }
+    }
+
+    /// Takes other settings, which were asked for as `id`: an earlier query is asked again under them, as the engine
+    /// would have done.
+    fn configure(&mut self, id: RequestId, config: ExploreConfig) {
+        let patch = self.config.as_ref().map_or(0, |config| config.grid.patch);
+        if let Some((asked, query)) = self.query.as_mut().filter(|(asked, _)| *asked < id) {
+            query.follow_patch_size(patch, config.grid.patch);
+            *asked = id;
+        }
+        self.config = Some(config);
+    }
+
     fn commands(self, shown: &Snapshot) -> Vec<Command> {
         let Some(data) = shown.data.as_ref().map(|data| data.id) else { return vec![] };
         let mut commands = vec![];
@@ -164,13 +197,12 @@ mod tests {
 
     use super::*;
     use crate::analysis::plane::PlaneWay;
-    use crate::engine::ask::{DataSource, ImageView, PointColor, QueryView, ScatterPlan};
+    use crate::engine::ask::{DataDescription, GalleryFilter, ImageView, PointColor, QueryView, ScatterPlan};
     use crate::image::Image;
-    use crate::patch::PatchRef;
+    use crate::patch::{PatchGrid, PatchRef};
 
-    #[test]
-    fn what_was_open_is_opened_again_and_then_looked_at() {
-        let query = QuerySpec::one(PatchRef { image: 3, y: 0, x: 4, size: 8 });
+    /// An engine that has answered `query` as number 7, on image 3 of `/data/a`.
+    fn answered(query: &QuerySpec) -> Snapshot {
         let view = ImageView {
             index: 3,
             name: "3".into(),
@@ -180,7 +212,7 @@ mod tests {
             parts: None,
         };
         let (parts, maps) = (vec![], vec![]);
-        let mut shown = Snapshot {
+        Snapshot {
             model_source: Some(Arc::new("/models/a".into())),
             data_source: Some(Arc::new(DataSource { spec: "/data/a".into(), split: None })),
             view: Some(Arc::new(view)),
@@ -194,7 +226,29 @@ mod tests {
                 tiles: None,
             })),
             ..Snapshot::default()
-        };
+        }
+    }
+
+    fn few(id: u64) -> Option<Arc<DataDescription>> {
+        Some(Arc::new(DataDescription {
+            id,
+            name: "few".into(),
+            kind: "folder".into(),
+            images: 9,
+            classes: vec![],
+            labels: vec![None; 9],
+            size: Some((8, 8)),
+            side: 8,
+            split: None,
+            decoding: None,
+            skipped: vec![],
+        }))
+    }
+
+    #[test]
+    fn what_was_open_is_opened_again_and_then_looked_at() {
+        let query = QuerySpec::one(PatchRef { image: 3, y: 0, x: 4, size: 8 });
+        let mut shown = answered(&query);
         let mut retake = Retake::default();
         [Command::ShowPictures(true), Command::Microscope(None), Command::ShowPictures(false)]
             .iter()
@@ -207,19 +261,7 @@ mod tests {
         shown.query = None;
         // It dropped again before the data set was open.
         assert_eq!(words(&retake.commands(&shown)), first);
-        shown.data = Some(Arc::new(crate::engine::ask::DataDescription {
-            id: 9,
-            name: "few".into(),
-            kind: "folder".into(),
-            images: 9,
-            classes: vec![],
-            labels: vec![None; 9],
-            size: Some((8, 8)),
-            side: 8,
-            split: None,
-            decoding: None,
-            skipped: vec![],
-        }));
+        shown.data = few(9);
         let then = retake.follow(&Event::DataOpened, &shown);
         let [Command::Query { id: 7, data: 9, query: asked, image: 3 }] = &then[..] else {
             panic!("{then:?}")
@@ -227,6 +269,60 @@ mod tests {
         assert_eq!(*asked, query);
         assert!(retake.follow(&Event::DataOpened, &shown).is_empty(), "what is opened later stays");
         assert!(matches!(retake.commands(&shown)[0], Command::CountFrom { data: 10 }));
+    }
+
+    /// Settings with patches of so many pixels and galleries of one class alone.
+    fn settings(patch: u32, class: Option<u32>) -> ExploreConfig {
+        ExploreConfig {
+            grid: PatchGrid { patch, stride: 4 },
+            gallery_stride: 4,
+            gallery_images: 9,
+            neighbours: 20,
+            spaces: vec![],
+            filter: GalleryFilter { class, ..GalleryFilter::default() },
+            way: Default::default(),
+        }
+    }
+
+    #[test]
+    fn settings_that_were_not_answered_hold_and_the_query_has_their_patches() {
+        let query = QuerySpec::one(PatchRef { image: 3, y: 16, x: 4, size: 8 });
+        let mut shown = Snapshot { config: Some(settings(8, None)), ..answered(&query) };
+        let mut retake = Retake::default();
+        let set = |retake: &mut Retake, id, class| {
+            retake.note(&Command::Configure { id, config: settings(12, class) });
+        };
+        // What was answered is in what is shown.
+        retake.note(&Command::Configure { id: 6, config: settings(20, Some(5)) });
+        retake.commands(&shown);
+        // It dropped again before anything was open; of what is chosen until it is up the last counts.
+        set(&mut retake, 8, Some(0));
+        set(&mut retake, 9, Some(1));
+        retake.commands(&shown);
+        // The engine has its own settings when it opens the images; meanwhile others were chosen here.
+        (shown.data, shown.config, shown.query) = (few(4), Some(settings(16, None)), None);
+        set(&mut retake, 10, Some(2));
+        let then = retake.follow(&Event::DataOpened, &shown);
+        let [
+            Command::Configure { id: 9, config },
+            Command::Query { id: 10, data: 4, query: asked, image: 3 },
+        ] = &then[..]
+        else {
+            panic!("{then:?}")
+        };
+        assert_eq!(*config, settings(12, Some(2)));
+        assert_eq!(asked.as_patch(), Some(PatchRef { image: 3, y: 14, x: 2, size: 12 }));
+    }
+
+    #[test]
+    fn what_was_looked_at_of_images_that_are_gone_is_not_asked_of_others() {
+        let query = QuerySpec::one(PatchRef { image: 3, y: 0, x: 4, size: 8 });
+        let mut shown = Snapshot { config: Some(settings(8, Some(1))), ..answered(&query) };
+        let mut retake = Retake::default();
+        retake.commands(&shown);
+        let other = DataSource { spec: "/data/b".into(), split: None };
+        (shown.data, shown.data_source) = (few(4), Some(Arc::new(other)));
+        assert!(retake.follow(&Event::DataOpened, &shown).is_empty());
     }
 
     #[test]
