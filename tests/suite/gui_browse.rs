@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bagssl::engine::training::DataSource;
 use bagssl::engine::{Command, DataDescription, Event, FoundImages, ImageFilter};
 use bagssl::image::Image;
 use eframe::egui::{Key, Modifiers};
@@ -161,6 +162,37 @@ fn a_class_is_chosen_from_a_thousand() {
     window.press(Modifiers::NONE, Key::PageDown);
     let shown = window.commands();
     assert!(matches!(shown[..], [Command::ShowImage { data: 2, index: 1_002 }]), "{shown:?}");
+}
+
+/// As after the line to another machine dropped and what was open is open again.
+#[test]
+fn a_chosen_class_stays_where_the_same_images_are_opened_again() {
+    let mut window = window_of(1_000);
+    let source = DataSource { spec: "/many".into(), split: None };
+    window.line.update(|shown| shown.data_source = Some(Arc::new(source)));
+    window.steps();
+    window.click("Class of images");
+    window.click("class 2");
+    let filter = ImageFilter { text: String::new(), class: Some(2) };
+    found(&mut window, filter.clone(), vec![2]);
+    assert!(window.shows("1 of 1,000 images"));
+    window.commands();
+    let open_again = |window: &mut Window, id: u64, name: &str| {
+        window.line.update(|shown| {
+            let before = shown.data.as_deref().expect("images are open").clone();
+            shown.data = Some(Arc::new(DataDescription { id, name: name.into(), ..before }));
+        });
+        window.steps();
+    };
+    open_again(&mut window, 3, "many");
+    let asked = window.commands().into_iter().find_map(|command| match command {
+        Command::FindImages { data, filter } => Some((data, filter)),
+        _ => None,
+    });
+    assert_eq!(asked, Some((3, filter)));
+    assert!(window.shows("1 of 1,000 images"), "what was found stays until the answer comes");
+    open_again(&mut window, 4, "others");
+    assert!(!window.shows("1 of 1,000 images"));
 }
 
 #[test]

@@ -1,11 +1,15 @@
 use std::sync::Arc;
 
-use bagssl::engine::{Command, FigureKind, FigureQuery, GalleryView, PlaceView, PlacesRequest, PlacesView};
-use bagssl::patch::PatchRef;
+use bagssl::engine::training::DataSource;
+use bagssl::engine::{
+    Command, DataDescription, Event, ExploreConfig, FigureKind, FigureQuery, GalleryView, PlaceView,
+    PlacesRequest, PlacesView,
+};
+use bagssl::patch::{PatchGrid, PatchRef};
 use eframe::egui::{Key, Modifiers, Rect, pos2, vec2};
 use egui_kittest::kittest::Queryable;
 
-use super::gui::{Window, gallery_view, patch};
+use super::gui::{GRID, Window, config, data, gallery_view, patch};
 use super::gui_export::last_preview;
 
 const SIZE: [f32; 2] = [1280.0, 800.0];
@@ -126,6 +130,39 @@ fn leaving_the_view_ends_its_work_and_keeps_the_positions() {
     assert_eq!(asked(&window), [[]]);
     window.press(Modifiers::NONE, Key::Num8);
     assert_eq!(asked(&window), [[patch(3, 12, 12)]]);
+}
+
+/// As after the line to another machine dropped and what was open is open again.
+#[test]
+fn positions_stay_where_the_same_images_are_opened_again() {
+    let mut window = with_instance(SIZE);
+    let source = DataSource { spec: "/few".into(), split: None };
+    window.line.update(|shown| shown.data_source = Some(Arc::new(source)));
+    window.steps();
+    window.click("image");
+    window.commands();
+    // At first with the settings that such images begin with.
+    let usual = ExploreConfig { grid: PatchGrid { patch: 30, ..GRID }, ..config() };
+    window.line.update(|shown| {
+        shown.data = Some(Arc::new(DataDescription { id: 2, ..data() }));
+        shown.config = Some(usual);
+    });
+    window.line.emit(Event::DataOpened);
+    window.steps();
+    window.line.update(|shown| shown.config = Some(config()));
+    window.steps();
+    let mut places = window.commands().into_iter().filter_map(|command| match command {
+        Command::Places(request) => request,
+        _ => None,
+    });
+    let newest = PlacesRequest { data: 2, places: vec![patch(3, 12, 12)], neighbours: 24 };
+    assert_eq!(places.next_back(), Some(newest));
+    // Of others they say nothing.
+    let others = DataDescription { id: 3, name: "others".into(), ..data() };
+    window.line.update(|shown| shown.data = Some(Arc::new(others)));
+    window.line.emit(Event::DataOpened);
+    window.steps();
+    assert!(window.shows("No position yet"));
 }
 
 #[test]

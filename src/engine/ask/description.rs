@@ -67,3 +67,13 @@ pub struct DataDescription {
     /// Files that were left out when it was opened, with the reason.
     pub skipped: Vec<Skipped>,
 }
+
+impl DataDescription {
+    /// Whether the other is the same but for its number.
+    pub fn has_same_images(&self, other: &Self) -> bool {
+        let Self { id: _, name, kind, images, classes, labels, size, side, split, decoding, skipped } = self;
+        (images, size, side, split) == (&other.images, &other.size, &other.side, &other.split)
+            && (name, kind, classes) == (&other.name, &other.kind, &other.classes)
+            && (labels, decoding, skipped) == (&other.labels, &other.decoding, &other.skipped)
+    }
+}

@@ -6,9 +6,11 @@ use crate::patch::PatchRef;
 /// Marked positions, in the order in which they were marked.
 #[derive(Default)]
 pub struct Places {
-    /// The data set that they are of.
-    data: Option<u64>,
+    /// The images that they are of.
+    images: Option<u64>,
     list: Vec<PatchRef>,
+    /// The same as they were marked: of a size that is there for a moment nothing stays.
+    marked: Vec<PatchRef>,
     /// The space of the galleries, once one was chosen.
     space: Option<String>,
 }
@@ -38,6 +40,7 @@ impl Places {
     pub fn add(&mut self, patch: PatchRef) {
         if !self.is_full() && !self.contains(patch) {
             self.list.push(patch);
+            self.marked.push(patch);
         }
     }
 
@@ -53,24 +56,27 @@ impl Places {
     pub fn remove(&mut self, index: usize) {
         if index < self.list.len() {
             self.list.remove(index);
+            self.marked.remove(index);
         }
     }
 
     /// Lets go of all.
     pub fn clear(&mut self) {
         self.list.clear();
+        self.marked.clear();
     }
 
-    /// Forgets the positions of another data set; the patches about the same centres get this size.
-    pub fn follow(&mut self, data: Option<u64>, size: Option<u32>) {
-        if self.data != data {
-            self.data = data;
-            self.list.clear();
+    /// Forgets the positions of other images; the patches about the same centres get this size.
+    pub fn follow(&mut self, images: Option<u64>, size: Option<u32>) {
+        if self.images != images {
+            self.images = images;
+            self.clear();
         }
         let Some(size) = size else { return };
-        for patch in self.list.iter_mut().filter(|patch| patch.size != size) {
+        let places = self.list.iter_mut().zip(&self.marked);
+        for (patch, marked) in places.filter(|(patch, _)| patch.size != size) {
             // The engine, which knows the sizes of all images, moves it inside.
-            *patch = patch.about_same_centre(size, u32::MAX, u32::MAX);
+            *patch = marked.about_same_centre(size, u32::MAX, u32::MAX);
         }
     }
 
@@ -119,6 +125,12 @@ mod tests {
         places.add(patch(3, 12));
         places.follow(Some(1), Some(12));
         assert_eq!(places.list(), [PatchRef { image: 3, y: 6, x: 10, size: 12 }]);
+        places.add(PatchRef { image: 3, y: 0, x: 2, size: 12 });
+        // Larger than fits about that corner, and as before.
+        places.follow(Some(1), Some(30));
+        assert_eq!(places.list()[1], PatchRef { image: 3, y: 0, x: 0, size: 30 });
+        places.follow(Some(1), Some(12));
+        assert_eq!(places.list()[1], PatchRef { image: 3, y: 0, x: 2, size: 12 });
         places.follow(Some(2), Some(12));
         assert!(places.list().is_empty());
     }

@@ -31,10 +31,10 @@ pub struct ImagesPanel {
     text: String,
     /// The class that is chosen.
     class: Option<u32>,
-    /// The data set that text and class are meant for.
-    data: Option<u64>,
-    /// What the engine was asked last.
-    asked: Option<ImageFilter>,
+    /// The images that text and class are meant for.
+    images: Option<u64>,
+    /// What the engine was asked last, and of which data set.
+    asked: Option<(u64, ImageFilter)>,
     listed: Listed,
     /// Place of the keyboard's cursor on the list.
     cursor: usize,
@@ -96,8 +96,9 @@ impl ImagesPanel {
             ui.weak("No data yet. Open a folder or an image, or drop one here.");
             return;
         };
-        if self.data != Some(data.id) {
-            *self = Self { data: Some(data.id), focus_filter: self.focus_filter, ..Self::default() };
+        let images = desk.session.images_id();
+        if self.images != images {
+            *self = Self { images, focus_filter: self.focus_filter, ..Self::default() };
         }
         self.text_ui(ui, desk, data);
         self.class_ui(ui, data);
@@ -174,15 +175,17 @@ impl ImagesPanel {
             self.listed = Listed::All(data.images);
             return;
         }
-        let is_asked = |asked: &ImageFilter| asked.text == text && asked.class == self.class;
+        let is_asked = |(of, asked): &(u64, ImageFilter)| {
+            *of == data.id && asked.text == text && asked.class == self.class
+        };
         if !self.asked.as_ref().is_some_and(is_asked) {
             let filter = ImageFilter { text: text.to_owned(), class: self.class };
-            self.asked = Some(filter.clone());
+            self.asked = Some((data.id, filter.clone()));
             desk.session.send(Command::FindImages { data: data.id, filter });
         }
         if let Some(found) = &snapshot.found
             && found.data == data.id
-            && Some(&found.filter) == self.asked.as_ref()
+            && self.asked.as_ref().is_some_and(|(_, asked)| *asked == found.filter)
         {
             self.listed = Listed::Found(found.clone());
         }
@@ -195,7 +198,7 @@ impl ImagesPanel {
     /// Whether the list is still that of an earlier question.
     fn is_searching(&self) -> bool {
         match (&self.asked, &self.listed) {
-            (Some(asked), Listed::Found(found)) => found.filter != *asked,
+            (Some((_, asked)), Listed::Found(found)) => found.filter != *asked,
             (asked, _) => asked.is_some(),
         }
     }

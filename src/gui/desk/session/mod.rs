@@ -1,6 +1,7 @@
 //! The window's side of the conversation with the engine: what was asked, what
 //! is on show, and where one can go back to. Nothing here waits.
 
+mod images;
 mod link;
 mod query;
 
@@ -11,6 +12,7 @@ use crate::engine::{
 };
 use crate::patch::{BoxRef, PatchRef};
 
+use self::images::OpenImages;
 use crate::gui::memory::history::History;
 
 /// How long settings must rest before they are sent, seconds: dragging a
@@ -21,6 +23,7 @@ const SETTLE_SECS: f64 = 0.4;
 pub struct Session {
     engine: EngineHandle,
     snapshot: Arc<Snapshot>,
+    images: OpenImages,
     last_id: RequestId,
     /// The newest query, until its answer is there.
     asked: Option<(RequestId, QuerySpec)>,
@@ -52,6 +55,7 @@ impl Session {
         Self {
             engine,
             snapshot,
+            images: OpenImages::default(),
             last_id: 0,
             asked: None,
             seen_id: None,
@@ -95,6 +99,7 @@ impl Session {
         }
         let before = self.patch();
         self.snapshot = self.engine.snapshot();
+        self.images.follow(&self.snapshot);
         // Another model may have brought its own patch size.
         self.history.follow_patch_size(before, self.patch());
         self.settle_query();
@@ -191,6 +196,12 @@ impl Session {
     /// Number of the data set on show: what is asked of its images is meant for it and no other.
     pub fn data_id(&self) -> Option<u64> {
         self.snapshot.data.as_ref().map(|data| data.id)
+    }
+
+    /// Number of the images on show: what is remembered of them holds under this one, which stays where they are opened
+    /// again.
+    pub fn images_id(&self) -> Option<u64> {
+        self.images.first()
     }
 
     /// Asks for the maps of a patch as if it were the query, or for none any more; what is asked for already

@@ -47,7 +47,7 @@ impl View for InstancePanel {
     fn sync(&mut self, desk: &mut Desk, is_on_show: bool) {
         let snapshot = desk.session.snapshot();
         let (data, config) = (desk.session.data_id(), snapshot.config.clone());
-        desk.places.follow(data, config.map(|config| config.grid.patch));
+        desk.places.follow(desk.session.images_id(), config.map(|config| config.grid.patch));
         let places = desk.places.list().to_vec();
         let data = data.filter(|_| is_on_show && !places.is_empty());
         let wanted = data.map(|data| PlacesRequest { data, places, neighbours: NEIGHBOURS });
