@@ -79,7 +79,8 @@ fn plane() -> ShownPlane {
     }
     let (config, cancel) = (PlaneConfig::default(), CancelToken::default());
     let plane = PatchPlane::of(&bank.snapshot(), "z", config, None, &cancel, &mut |_| {}).unwrap();
-    ShownPlane { number: 4, plane, spec, images: (6, 24), total: 1176 }
+    let labels = plane.patches.iter().map(|patch| Some(patch.image % 2)).collect();
+    ShownPlane { number: 4, plane, spec, labels, images: (6, 24), total: 1176 }
 }
 
 fn tints(plane: &ShownPlane) -> PointTints {
@@ -152,6 +153,23 @@ fn all_patches_lie_on_a_plane_and_a_click_on_one_makes_it_the_query() {
     assert!(window.shows("t-SNE: 250 of 1,000 steps..."));
     window.press(Modifiers::NONE, Key::Num5);
     assert!(matches!(asked(&window)[..], [ScatterCommand::Follow(None)]));
+}
+
+/// Of an imported table, for example.
+#[test]
+fn a_point_is_of_the_class_that_its_bank_says_and_not_the_open_images() {
+    let mut window = with_plane([1280.0, 800.0]);
+    window.line.update(|shown| {
+        let mut plane = plane();
+        plane.spec.classes = vec!["ant".into(), "cow".into()];
+        plane.labels.fill(Some(1));
+        shown.views.scatter.plane = Some(Arc::new(plane));
+    });
+    window.steps();
+    let middle = pane(&window).center();
+    window.harness.hover_at(middle);
+    window.harness.run_steps(60);
+    assert!(window.shows("cow"));
 }
 
 fn click(pos: Pos2, pressed: bool, modifiers: Modifiers) -> eframe::egui::Event {

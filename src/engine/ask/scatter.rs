@@ -119,10 +119,20 @@ pub struct ShownPlane {
     pub plane: PatchPlane,
     /// What their vectors are of.
     pub spec: BankSpec,
+    /// The label of each point's image there: a bank of a table has classes that the open images know nothing of.
+    pub labels: Vec<Option<u32>>,
     /// Images that it is of, and those that the galleries reach.
     pub images: (usize, usize),
     /// Patches that the galleries reach.
     pub total: usize,
+}
+
+impl ShownPlane {
+    /// The class of a point's image, if that has one.
+    pub fn class(&self, point: usize) -> Option<&str> {
+        let label = self.labels.get(point).copied().flatten()?;
+        self.spec.classes.get(label as usize).map(String::as_str)
+    }
 }
 
 /// What the points of a plane are coloured by.

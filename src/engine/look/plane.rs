@@ -262,7 +262,8 @@ impl PlaneThread {
         let images = (job.bank.usable_images(), job.bank.total_images());
         let total = job.bank.total_searchable();
         let spec = job.bank.spec().clone();
-        let shown = Arc::new(ShownPlane { number: self.numbers, plane, spec, images, total });
+        let labels = plane.rows.iter().map(|row| job.bank.label_of_row(*row as usize)).collect();
+        let shown = Arc::new(ShownPlane { number: self.numbers, plane, spec, labels, images, total });
         // Looked up here for the first time, so that no frame sorts them.
         shown.plane.point_of(shown.plane.patches[0]);
         self.board.take(job.source, &shown);

@@ -184,23 +184,22 @@ impl PatchThread {
         let bare =
             PickedPoints { plane: number, outline: outline.clone(), points: points.clone(), patches: vec![] };
         shows(bare);
-        let first: Vec<PatchRef> =
-            points.iter().take(MOST_PICKED).map(|point| plane.plane.patches[*point as usize]).collect();
+        let first = &points[..points.len().min(MOST_PICKED)];
+        let patch = |point: &u32| plane.plane.patches[*point as usize];
         let mut pixels: HashMap<PatchRef, Arc<Image>> = HashMap::new();
-        let mut by_image = first.clone();
+        let mut by_image: Vec<PatchRef> = first.iter().map(patch).collect();
         by_image.sort_unstable_by_key(|patch| patch.image);
         for patch in by_image {
             let cut = self.cut.get(data, patch);
             pixels.insert(patch, cut);
         }
-        let picked = |patch: &PatchRef| {
-            let image = patch.image as usize;
-            let class = data.label(image).and_then(|label| data.classes().get(label as usize).cloned());
+        let picked = |point: &u32| {
+            let patch = patch(point);
             PickedPatch {
-                patch: *patch,
-                image_name: data.image_name(image),
-                class,
-                pixels: pixels[patch].clone(),
+                patch,
+                image_name: data.image_name(patch.image as usize),
+                class: plane.class(*point as usize).map(str::to_owned),
+                pixels: pixels[&patch].clone(),
             }
         };
         let patches = first.iter().map(picked).collect();
@@ -209,11 +208,11 @@ impl PatchThread {
 
     fn table(&self, plane: &ShownPlane, data: &dyn Dataset, path: PathBuf) {
         let picked = self.picked.as_ref().filter(|picked| picked.plane == plane.number);
-        let label = |point: usize| data.label(plane.plane.patches[point].image as usize);
+        let label = |point: usize| plane.labels.get(point).copied().flatten();
         let done =
             picked.context("nothing is picked; draw an outline about some points first").and_then(|picked| {
                 let points = picked.points.iter().map(|point| *point as usize);
-                write_points(&path, &plane.plane, data, (&label, data.classes()), points)
+                write_points(&path, &plane.plane, data, (&label, &plane.spec.classes[..]), points)
             });
         self.line.emit(match done {
             Ok(()) => Event::TableSaved { path },
@@ -231,4 +230,67 @@ fn newest_pictures_only(waiting: &mut Vec<PatchJob>) {
         index += 1;
         !is_of_pictures(job) || Some(index - 1) == last
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::analysis::pca::PrincipalAxes;
+    use crate::analysis::plane::index::PlaneIndex;
+    use crate::analysis::plane::{PatchPlane, PlaneWay};
+    use crate::bank::BankSpec;
+    use crate::dataset::{self, Split};
+    use crate::engine::ask::line;
+    use crate::patch::PatchGrid;
+
+    /// A patch of each of three images that a table gives the labels 1, none and 0.
+    fn plane() -> ShownPlane {
+        let grid = PatchGrid { patch: 8, stride: 8 };
+        let at = vec![[0.0, 0.5], [1.0, 0.0], [-1.0, -0.5]];
+        let plane = PatchPlane {
+            space: "h".into(),
+            way: PlaneWay::Pca,
+            grid,
+            axes: PrincipalAxes { mean: vec![], axes: vec![], explained: vec![] },
+            fitted: 3,
+            of: 3,
+            rows: vec![0, 1, 2],
+            patches: (0..3).map(|image| PatchRef { image, y: 0, x: 8, size: 8 }).collect(),
+            index: PlaneIndex::of(&at),
+            at,
+            norms: vec![1.0; 3],
+        };
+        let classes = vec!["ant".into(), "cow".into()];
+        let spec = BankSpec { classes, ..BankSpec::of_test(grid, &[]) };
+        ShownPlane { number: 1, plane, spec, labels: vec![Some(1), None, Some(0)], images: (3, 3), total: 3 }
+    }
+
+    #[test]
+    fn what_is_picked_has_the_classes_of_the_bank_and_not_of_the_open_images() {
+        let data = dataset::open("demo", Some(Split::Test)).unwrap();
+        let (engine, line) = line(|| {});
+        let line = Arc::new(line);
+        let board = Arc::new(PlaneBoard::new(line.clone()));
+        let mut thread = PatchThread { line, board, cut: CutPatches::default(), picked: None };
+        let plane = plane();
+        thread.pick(&plane, data.as_ref(), vec![[-2.0, -2.0], [2.0, -2.0], [2.0, 2.0], [-2.0, 2.0]]);
+        let mut found: Vec<_> = thread.picked.as_ref().unwrap().patches.iter().collect();
+        found.sort_by_key(|picked| picked.patch.image);
+        let classes: Vec<_> = found.iter().map(|picked| picked.class.as_deref()).collect();
+        assert_eq!(classes, [Some("cow"), None, Some("ant")]);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("picked.csv");
+        thread.table(&plane, data.as_ref(), path.clone());
+        assert!(matches!(&engine.drain_events()[..], [Event::TableSaved { .. }]));
+        let written = fs::read_to_string(path).unwrap();
+        let has = |start: &str, middle: &str| {
+            written.lines().any(|line| line.starts_with(start) && line.contains(middle))
+        };
+        assert!(
+            has("0,", ",0,8,8,1,cow,") && has("1,", ",0,8,8,,,") && has("2,", ",0,8,8,0,ant,"),
+            "{written}"
+        );
+    }
 }

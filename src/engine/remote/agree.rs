@@ -225,6 +225,8 @@ fn check_near(at: &[[f32; 2]], farthest: f32) -> anyhow::Result<()> {
 
 impl Agrees for ShownPlane {
     fn check(&self) -> anyhow::Result<()> {
+        let (points, labels) = (self.plane.at.len(), self.labels.len());
+        ensure!(labels == points, "a plane of {points} points has labels of {labels}");
         let farthest = FARTHEST[usize::from(self.plane.way == PlaneWay::Tsne)];
         check_near(&self.plane.at, farthest)
     }

@@ -153,7 +153,7 @@ fn plane(at: Vec<[f32; 2]>) -> ShownPlane {
         at,
         norms: vec![1.0; count],
     };
-    ShownPlane { number: 7, plane, spec, images: (1, 1), total: count }
+    ShownPlane { number: 7, plane, spec, labels: vec![None; count], images: (1, 1), total: count }
 }
 
 fn tints(tints: Tints) -> ShownPiece {
@@ -198,6 +198,9 @@ fn what_is_said_of_the_points_of_a_plane_is_of_as_many_as_it_has() {
     assert!(arrives(both.to_vec(), &shown).is_err());
     let far = ShownPiece::ScatterPlane(Some(Arc::new(plane(vec![[1e30, 0.0]]))));
     assert!(words(far).contains("farther out"));
+    let short = ShownPlane { labels: vec![Some(0); 2], ..three() };
+    let short = ShownPiece::ScatterPlane(Some(Arc::new(short)));
+    assert!(words(short).contains("a plane of 3 points has labels of 2"));
     // Planes by t-SNE are wider than any vector is long.
     let wide = |at: f32| {
         let mut wide = plane(vec![[at, 0.0]]);

@@ -323,16 +323,13 @@ impl Canvas {
         }
         response.clone().on_hover_ui_at_pointer(|ui| {
             let patch = plane.patches[point];
-            let data = desk.session.snapshot().data.clone();
-            let label =
-                data.as_ref().and_then(|data| data.labels.get(patch.image as usize).copied().flatten());
             source_ui(ui, desk, patch, None);
             ui.label(format!("image {}", thousands(patch.image as usize)));
-            let class = label.and_then(|label| data.as_ref()?.classes.get(label as usize));
+            let class = place.shown.class(point);
             class.into_iter().for_each(|class| drop(ui.label(class)));
             if let Some(tints) = tints
                 && let Some(words) = tints.tints.words(point)
-                && Some(&words) != class
+                && Some(words.as_str()) != class
             {
                 ui.label(format!("{} {words}", tints.color.name()));
             }
