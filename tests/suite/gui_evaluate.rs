@@ -5,11 +5,11 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bagssl::engine::facts::ModelSpec;
+use bagssl::engine::facts::{Crop, ModelSpec, TrainedBy};
 use bagssl::engine::training::DataSource;
 use bagssl::engine::{
-    Command, EvalPlan, EvaluateCommand, EvaluationPhase, EvaluationView, Event, FigureEvent, PlanRequest,
-    PlannedModel, ResultRow, ResultTexts, Split, Trend, paper_evaluations,
+    Command, EvalPlan, EvaluateCommand, EvaluationPhase, EvaluationView, Event, FigureEvent,
+    ModelDescription, PlanRequest, PlannedModel, ResultRow, ResultTexts, Split, Trend, paper_evaluations,
 };
 use bagssl::progress::Progress;
 use eframe::egui::accesskit::Role;
@@ -115,6 +115,42 @@ fn a_plan_is_typed_and_sent_and_what_keeps_it_is_told() {
     assert_eq!((evaluation.space.as_str(), evaluation.augmented), ("hidden1", true));
     // The set of this window has one split.
     assert_eq!(plan.holdout, Some(0.2));
+}
+
+/// A model of another file, trained on patches of `size` pixels.
+fn open_trained(window: &mut Window, size: u32) {
+    window.line.update(|shown| {
+        let trained_by = TrainedBy { crops: vec![Crop::Fixed { size }], objective: None };
+        let before = shown.model.as_deref().expect("a model is open").clone();
+        let hash = format!("trained on {size}");
+        shown.model = Some(Arc::new(ModelDescription { trained_by, hash, ..before }));
+    });
+    window.steps();
+}
+
+/// The patch size that would be evaluated now.
+fn planned_patch(window: &mut Window) -> Option<u32> {
+    window.click("Start evaluation");
+    let [EvaluateCommand::Start(request)] = &asked(window)[..] else { panic!("a start") };
+    request.plan.evaluations[0].patch
+}
+
+#[test]
+fn the_patch_size_is_the_models_until_one_is_typed() {
+    let mut window = tab();
+    fill(&mut window, "Patches of evaluation 1", "central, 4");
+    fill(&mut window, "Results folder", "/data/results/mine");
+    assert_eq!(planned_patch(&mut window), Some(8), "Explore's, where the model says none");
+    open_trained(&mut window, 16);
+    assert_eq!(planned_patch(&mut window), Some(16));
+    open_trained(&mut window, 20);
+    assert_eq!(planned_patch(&mut window), Some(20));
+    window.harness.get_by_role_and_label(Role::SpinButton, "Patch size of evaluation 1").focus();
+    window.steps();
+    window.press(Modifiers::NONE, Key::ArrowUp);
+    assert_eq!(planned_patch(&mut window), Some(21));
+    open_trained(&mut window, 16);
+    assert_eq!(planned_patch(&mut window), Some(21));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::models::PlanModels;
 use super::rows::PlanRows;
 use crate::engine::facts::{KnnConfig, LinearConfig, ModelSpec};
 use crate::engine::training::{DataSeen, DataSource, TrainCommand};
-use crate::engine::{Command, EvalPlan, EvaluateCommand, EvaluationPhase, PlanRequest};
+use crate::engine::{Command, EvalPlan, EvaluateCommand, EvaluationPhase, PlanRequest, defaults};
 use crate::gui::desk::Desk;
 use crate::gui::memory::files::FileWorker;
 use crate::gui::nouns::actions::{Action, keys_of};
@@ -185,7 +185,8 @@ impl PlanForm {
     pub fn ui(&mut self, ui: &mut Ui, desk: &mut Desk, files: &FileWorker) {
         self.propose_after(desk, files);
         self.models.follow(desk);
-        self.rows.follow(desk.session.config().map(|config| config.grid.patch));
+        let patch = self.usual_patch(desk);
+        self.rows.follow(patch);
         self.models.ui(ui, desk);
         ui.add_space(STEP / 2.0);
         self.data_ui(ui, desk);
@@ -206,6 +207,21 @@ impl PlanForm {
         if on_show.is_some() && on_show != self.seen_out {
             self.seen_out = on_show;
             files.propose_results(PathBuf::from("results/evaluation"));
+        }
+    }
+
+    /// The patch size of the open model's training as it suits the images; Explore's where the model's file says none.
+    fn usual_patch(&self, desk: &Desk) -> Option<u32> {
+        let snapshot = desk.session.snapshot();
+        let trained = snapshot.model.as_ref().map_or(&[][..], |model| &model.trained_by.crops[..]);
+        let side = match &self.data {
+            None => snapshot.data.as_ref().map(|data| data.side),
+            Some((_, Some(Ok(seen)))) => seen.size.map(|(height, width)| height.min(width)),
+            Some(_) => None,
+        };
+        match side.filter(|_| !trained.is_empty()) {
+            Some(side) => Some(defaults::patch_for(side, trained)),
+            None => desk.session.config().map(|config| config.grid.patch),
         }
     }
 

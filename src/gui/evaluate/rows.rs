@@ -35,6 +35,8 @@ struct EvaluationRow {
     kind: CutKind,
     /// Side of a patch, pixels.
     size: u32,
+    /// Whether that was typed or is the paper's; otherwise it follows the model.
+    has_own_size: bool,
     scales: [f64; 2],
     /// "central, 1, 16, 256".
     patches: String,
@@ -49,13 +51,11 @@ struct EvaluationRow {
 /// The evaluations of a plan.
 pub struct PlanRows {
     list: Vec<EvaluationRow>,
-    /// Whether nothing was changed yet, so that the patch size follows Explore's.
-    follows: bool,
 }
 
 impl Default for PlanRows {
     fn default() -> Self {
-        Self { list: vec![EvaluationRow::fresh(CutKind::Patches)], follows: true }
+        Self { list: vec![EvaluationRow::fresh(CutKind::Patches)] }
     }
 }
 
@@ -63,7 +63,16 @@ impl EvaluationRow {
     fn fresh(kind: CutKind) -> Self {
         let patches = if kind == CutKind::Whole { "central" } else { "central, 1, 16" };
         let PlannedEvaluation { space, augmented, .. } = PlannedEvaluation::default();
-        Self { kind, size: 14, scales: PAPER_SCALES, patches: patches.to_owned(), fit: 0, space, augmented }
+        Self {
+            kind,
+            size: 14,
+            has_own_size: false,
+            scales: PAPER_SCALES,
+            patches: patches.to_owned(),
+            fit: 0,
+            space,
+            augmented,
+        }
     }
 
     fn of(planned: &PlannedEvaluation) -> Self {
@@ -75,6 +84,7 @@ impl EvaluationRow {
         Self {
             kind,
             size: planned.patch.unwrap_or(14),
+            has_own_size: planned.patch.is_some(),
             scales: planned.crop_scale.unwrap_or(PAPER_SCALES),
             patches: planned.patches.join(", "),
             fit: planned.fit.unwrap_or(0),
@@ -133,7 +143,12 @@ impl EvaluationRow {
                 CutKind::Whole => {}
                 CutKind::Patches => {
                     let size = whole(ui, &mut self.size, DRAG).range(1..=4096).suffix(" px");
-                    ui.add(size).accessible_name(format!("Patch size of evaluation {number}"));
+                    let size = ui.add(size).on_hover_text(
+                        "Side of a patch: what the model was trained on, or Explore's where its file does not say that, \
+                         until another is typed.",
+                    );
+                    self.has_own_size |= size.changed();
+                    size.accessible_name(format!("Patch size of evaluation {number}"));
                 }
                 CutKind::Crops => {
                     for (scale, end) in self.scales.iter_mut().zip(["Smallest", "Largest"]) {
@@ -190,11 +205,10 @@ impl EvaluationRow {
 }
 
 impl PlanRows {
-    /// Takes the patch size of Explore, until something is changed here.
+    /// Takes the patch size that suits the model, where no other was typed.
     pub fn follow(&mut self, patch: Option<u32>) {
-        if let (true, Some(patch), [row]) = (self.follows, patch, self.list.as_mut_slice()) {
-            row.size = patch;
-        }
+        let Some(patch) = patch else { return };
+        self.list.iter_mut().filter(|row| !row.has_own_size).for_each(|row| row.size = patch);
     }
 
     /// The evaluations as a plan has them.
@@ -219,7 +233,6 @@ impl PlanRows {
     /// Draws the rows.
     pub fn ui(&mut self, ui: &mut Ui) {
         ui.label(RichText::new("Evaluations").strong());
-        let before = self.list.clone();
         let mut gone = None;
         for (index, row) in self.list.iter_mut().enumerate() {
             if row.ui(ui, index + 1) {
@@ -247,9 +260,6 @@ impl PlanRows {
             });
             combo.response.accessible_name("Evaluations as in the paper");
         });
-        if before != self.list {
-            self.follows = false;
-        }
     }
 }
 
@@ -275,6 +285,22 @@ mod tests {
                 assert_eq!(PlannedEvaluation { name: known.name.clone(), ..again }, known);
             }
         }
+    }
+
+    #[test]
+    fn patch_sizes_follow_the_model_but_for_those_that_are_typed_or_the_papers() {
+        let mut rows = PlanRows::default();
+        let sizes = |rows: &PlanRows| rows.list.iter().map(|row| row.size).collect::<Vec<_>>();
+        rows.follow(Some(16));
+        rows.list.push(EvaluationRow { patches: "4".into(), ..EvaluationRow::fresh(CutKind::Patches) });
+        rows.list.extend(paper_evaluations(3).iter().map(EvaluationRow::of));
+        rows.list.retain(|row| row.kind == CutKind::Patches);
+        rows.follow(Some(20));
+        assert_eq!(sizes(&rows), [20, 20, 100]);
+        rows.list[1].has_own_size = true;
+        rows.follow(None);
+        rows.follow(Some(24));
+        assert_eq!(sizes(&rows), [24, 20, 100]);
     }
 
     #[test]
