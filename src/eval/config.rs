@@ -92,6 +92,14 @@ fn is_clean(augmented: &bool) -> bool {
 }
 
 impl EvalConfig {
+    /// What is given to the network, most of it, as its progress counts it.
+    pub fn unit(&self) -> &'static str {
+        match self.crop {
+            Some(Crop::Scale { .. }) => "crops",
+            _ => "patches",
+        }
+    }
+
     /// Checks ranges and combinations.
     pub fn validate(&self) -> anyhow::Result<()> {
         self.knn.validate()?;

@@ -220,13 +220,13 @@ impl EvalWork {
         let clock = Instant::now();
         let plan = feature_plan(embedder, &self.config, &self.views);
         let SplitPart { data, work, tables, coverage } = &mut self.splits[split];
-        let count = &mut self.inputs;
+        let (count, unit) = (&mut self.inputs, self.config.unit());
         let mut tick = |inputs: u64, from_cache: bool| {
             count.done += inputs;
             count.resumed += if from_cache { inputs } else { 0 };
             let InputCount { done, total, resumed, started } = *count;
             let elapsed = started.elapsed();
-            progress(Progress { what: "embedding", done, total, resumed, unit: "patches", elapsed });
+            progress(Progress { what: "embedding", done, total, resumed, unit, elapsed });
         };
         let unit = SplitUnit { plan: &plan, inputs, cancel, tick: &mut tick };
         if work.advance(data.as_ref(), unit).with_context(|| data.name())? {

@@ -49,4 +49,6 @@ fn vectors_for_which_memory_has_no_room_are_classified_from_files() {
     assert_eq!(evaluated(true), (0, rows, last), "vectors in memory give the same");
     let error = begin(&EvalConfig { cache: None, ..config.clone() }, false).err().unwrap();
     assert!(error.is::<NoRoom>(), "{error:#}");
+    let crops = EvalConfig { crop: Some(Crop::Scale { min: 0.1, max: 1.0 }), ..config.clone() };
+    assert_eq!([config.unit(), crops.unit()], ["patches", "crops"]);
 }

@@ -154,6 +154,11 @@ fn is_clean(augmented: &bool) -> bool {
 }
 
 impl PlannedEvaluation {
+    /// What its means are over: crops of a range of scales, or patches.
+    pub fn cut(&self) -> &'static str {
+        if self.crop_scale.is_some() { "crop" } else { "patch" }
+    }
+
     /// Whether the model that is called so is evaluated in this way.
     pub fn is_of(&self, model: &String) -> bool {
         self.models.is_empty() || self.models.contains(model)
@@ -277,6 +282,12 @@ impl EvalPlan {
         parts.push(format!("{} {}", if seeds.len() == 1 { "seed" } else { "seeds" }, seeds.join(", ")));
         parts.extend(self.holdout.map(|share| format!("the test split is a drawn {share} of each class")));
         parts.join("; ")
+    }
+
+    /// What the means of the evaluation of that name are over ([`PlannedEvaluation::cut`]).
+    pub fn cut_of(&self, evaluation: &str) -> &'static str {
+        let own = self.evaluations.iter().find(|own| own.name == evaluation);
+        own.map_or("patch", PlannedEvaluation::cut)
     }
 
     /// One evaluation with one seed, its features kept in `cache`.

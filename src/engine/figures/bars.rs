@@ -1,6 +1,6 @@
 //! Accuracies of results as bars (Figures 2 and 3b), the same for the command line and the window.
 
-use crate::engine::ask::ResultRow;
+use crate::engine::ask::{EvalPlan, ResultRow};
 use crate::engine::figures::plotted::page;
 use crate::figure::{BarSeries, BarsPanel, CurveAxis, Panel, PanelsData, PanelsSpec};
 use crate::words::{count, thousands};
@@ -16,8 +16,8 @@ pub struct BarsTable<'a> {
     pub folder: String,
     /// The rows.
     pub rows: &'a [ResultRow],
-    /// The protocol of its plan.
-    pub protocol: String,
+    /// Its plan.
+    pub plan: &'a EvalPlan,
 }
 
 /// Bars of all rows, a panel for each classifier of which there are some.
@@ -55,11 +55,26 @@ fn notes(tables: &[BarsTable<'_>]) -> Vec<String> {
         seen("seed", |row| row.seeds),
         "lines: intervals of 95 % for the choice of test images".to_owned(),
     ];
-    let is_of_all = |protocol: &str| tables.iter().all(|table| table.protocol == protocol);
-    if let Some(first) = tables.first().filter(|first| is_of_all(&first.protocol)) {
-        notes.push(first.protocol.clone());
+    let mut protocols = tables.iter().map(|table| table.plan.protocol());
+    if let Some(first) = protocols.next()
+        && protocols.all(|other| other == first)
+    {
+        notes.push(first);
     }
     notes
+}
+
+/// "16 patches", "16 crops", or both where the bars of a number are of both.
+fn bars_words(tables: &[BarsTable<'_>], classifier: &str, patches: &str) -> String {
+    let Ok(number) = patches.parse::<usize>() else { return patches.to_owned() };
+    let mut cuts: Vec<&str> = vec![];
+    for table in tables {
+        let rows = rows_of_classifier(table, classifier).into_iter().filter(|row| row.patches == patches);
+        cuts.extend(rows.map(|row| table.plan.cut_of(&row.evaluation)));
+    }
+    cuts.sort_unstable();
+    cuts.dedup();
+    cuts.iter().map(|cut| count(number, cut)).collect::<Vec<_>>().join(" or ")
 }
 
 /// Evaluations of a model that stand in one group of bars: all of them where no number of patches is in two.
@@ -124,11 +139,7 @@ fn panel(tables: &[BarsTable<'_>], classifier: &str) -> Option<Panel> {
             };
             groups.iter().map(one).collect()
         };
-        let name = match patches.parse::<usize>() {
-            Ok(1) => "1 patch".to_owned(),
-            Ok(count) => format!("{count} patches"),
-            Err(_) => (*patches).to_owned(),
-        };
+        let name = bars_words(tables, classifier, patches);
         BarSeries { name, values: of(|row| row.accuracy), low: of(|row| row.low), high: of(|row| row.high) }
     });
     let title = if classifier == "knn" { "kNN" } else { classifier };
@@ -148,6 +159,7 @@ fn rows_of_classifier<'a>(table: &BarsTable<'a>, classifier: &str) -> Vec<&'a Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::ask::PlannedEvaluation;
 
     fn rows(accuracy: f64) -> Vec<ResultRow> {
         let row = serde_json::json!({
@@ -159,9 +171,10 @@ mod tests {
     }
 
     fn bars(folders: &[(&str, &[ResultRow])]) -> (Vec<String>, Vec<f64>) {
+        let plan = EvalPlan::of("demo".into());
         let tables: Vec<BarsTable<'_>> = folders
             .iter()
-            .map(|(folder, rows)| BarsTable { folder: folder.to_string(), rows, protocol: String::new() })
+            .map(|(folder, rows)| BarsTable { folder: folder.to_string(), rows, plan: &plan })
             .collect();
         match bars_page(&tables, &["knn"]).panels.pop() {
             Some(Panel::Bars(panel)) => (panel.groups, panel.series[0].values.clone()),
@@ -175,5 +188,33 @@ mod tests {
         assert_eq!(bars(&[("one", &first[..])]), (vec!["a".to_owned()], vec![25.0]));
         let both = bars(&[("one", &first[..]), ("two", &second[..])]);
         assert_eq!(both, (vec!["a, one".to_owned(), "a, two".to_owned()], vec![25.0, 50.0]));
+    }
+
+    #[test]
+    fn bars_of_crops_are_called_so() {
+        let evaluation = |name: &str, crop_scale| PlannedEvaluation {
+            name: name.into(),
+            crop_scale,
+            ..PlannedEvaluation::default()
+        };
+        let evaluations = vec![evaluation("crops", Some([0.08, 1.0])), evaluation("patches", None)];
+        let plan = EvalPlan { evaluations, ..EvalPlan::of("demo".into()) };
+        let of = |evaluation: &str, patches: &str| ResultRow {
+            evaluation: evaluation.into(),
+            patches: patches.into(),
+            ..rows(0.5).remove(0)
+        };
+        let names = |rows: &[ResultRow]| -> Vec<String> {
+            let table = BarsTable { folder: String::new(), rows, plan: &plan };
+            let Some(Panel::Bars(panel)) = bars_page(&[table], &["knn"]).panels.pop() else {
+                panic!("no bars")
+            };
+            panel.series.iter().map(|series| series.name.clone()).collect()
+        };
+        let rows = [("crops", "16"), ("crops", "1"), ("crops", "central"), ("patches", "16")];
+        let rows = rows.map(|(evaluation, patches)| of(evaluation, patches));
+        assert_eq!(names(&rows[..3]), ["central", "1 crop", "16 crops"]);
+        assert_eq!(names(&rows[3..]), ["16 patches"]);
+        assert_eq!(names(&rows), ["central", "1 crop", "16 crops or 16 patches"]);
     }
 }

@@ -49,7 +49,7 @@ pub fn accuracy_bars(request: &AccuracyRequest) -> anyhow::Result<AccuracyReport
     let tables: Vec<BarsTable<'_>> = all
         .iter()
         .zip(short_names(&request.results))
-        .map(|(stored, folder)| BarsTable { folder, rows: &stored.rows, protocol: stored.plan.protocol() })
+        .map(|(stored, folder)| BarsTable { folder, rows: &stored.rows, plan: &stored.plan })
         .collect();
     let names: Vec<String> = request.results.iter().map(|folder| folder.display().to_string()).collect();
     let what = || format!("the results of {}", names.join(", "));

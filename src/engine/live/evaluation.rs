@@ -172,8 +172,8 @@ impl EvaluationPart {
         let view = self.view.as_ref().context("there are no results yet")?;
         if Format::from_path(path, Format::DEFAULT_DPI).is_ok() {
             let classifiers = ["linear", "knn"];
-            let (folder, protocol) = (String::new(), view.request.plan.protocol());
-            let data = bars_page(&[BarsTable { folder, rows: &view.rows, protocol }], &classifiers);
+            let (folder, plan) = (String::new(), &view.request.plan);
+            let data = bars_page(&[BarsTable { folder, rows: &view.rows, plan }], &classifiers);
             let source = json!({ "classifiers": classifiers, "rows": &*view.rows });
             let page = MeasuredPage { spec: bars_spec(), data, source };
             return measured_pages::export(Some(Arc::new(page)), path.to_owned(), open);

@@ -143,7 +143,7 @@ fn trends_ui(ui: &mut Ui, view: &EvaluationView) {
     }
     ui.add_space(STEP / 2.0);
     ui.label(RichText::new("Beside the paper").strong()).on_hover_text(
-        "Whether the accuracy rises and falls from one number of patches to the next as it does in the paper. The paper's \
+        "Whether the accuracy rises and falls from one number of patches or crops to the next as it does in the paper. The paper's \
          models were trained for 600 epochs and more: the way is what to compare, rather than the height.",
     );
     for trend in view.trends.iter() {

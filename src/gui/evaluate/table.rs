@@ -63,8 +63,8 @@ impl ResultColumn {
             ResultColumn::Evaluation => "What the patches are cut as.",
             ResultColumn::Classifier => "linear: softmax regression; knn: weighted nearest neighbours.",
             ResultColumn::Patches => {
-                "How an image becomes its vector: central, the whole image; a number, the mean of h over so many patches, or over \
-                 all where an image has fewer."
+                "How an image becomes its vector: central, the whole image; a number, the mean of h over so many patches or \
+                 crops, or over all where an image has fewer patches."
             }
             ResultColumn::Accuracy => {
                 "Share of the test images that are classified right; of several seeds the mean and the standard deviation."
@@ -218,7 +218,7 @@ impl ResultTable {
                     ui.end_row();
                     for row in self.sorted(rows) {
                         for column in &columns {
-                            let text = RichText::new(column.text(row, cut_of(plan, row)));
+                            let text = RichText::new(column.text(row, plan.cut_of(&row.evaluation)));
                             let text = if *column == ResultColumn::Accuracy { text.strong() } else { text };
                             aligned(ui, *column, |ui| ui.add(Label::new(text).extend()));
                         }
@@ -235,12 +235,6 @@ impl ResultTable {
 /// Signs of the column that the table is sorted by. Of the interface's fonts only that of equal widths has them.
 const UPWARDS: &str = "\u{2191}";
 const DOWNWARDS: &str = "\u{2193}";
-
-/// What the mean of a row is over.
-fn cut_of(plan: &EvalPlan, row: &ResultRow) -> &'static str {
-    let own = plan.evaluations.iter().find(|evaluation| evaluation.name == row.evaluation);
-    if own.is_some_and(|evaluation| evaluation.crop_scale.is_some()) { "crop" } else { "patch" }
-}
 
 /// Numbers stand at the right of their column.
 fn aligned<T>(ui: &mut Ui, column: ResultColumn, add: impl FnOnce(&mut Ui) -> T) -> T {

@@ -74,8 +74,8 @@ pub fn figures(given: &GivenResults, out: &Path) -> Vec<PageFigure> {
         let rows: &[ResultRow] = &table.stored.rows;
         // Bars of no height are no figure.
         if rows.iter().any(|row| row.accuracy > 0.0) {
-            let (folder, protocol) = (table.from.display().to_string(), table.stored.plan.protocol());
-            let data = bars_page(&[BarsTable { folder, rows, protocol }], &["linear", "knn"]);
+            let (folder, plan) = (table.from.display().to_string(), &table.stored.plan);
+            let data = bars_page(&[BarsTable { folder, rows, plan }], &["linear", "knn"]);
             add(
                 ShownResult::Bars(place),
                 format!("fig2-{}", place + 1),

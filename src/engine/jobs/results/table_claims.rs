@@ -15,7 +15,7 @@ fn share(cell: &ResultRow) -> Interval {
 
 /// "1 patch 82.0 % [81.2, 82.8]".
 fn cell_words(cell: &ResultRow, row: &PlacedRow<'_>) -> String {
-    let what = if row.evaluation.crop_scale.is_some() { "crop" } else { "patch" };
+    let what = row.evaluation.cut();
     let count = match cell.patches.as_str() {
         "1" => format!("1 {what}"),
         many if many.parse::<usize>().is_ok() => {
