@@ -192,6 +192,32 @@ fn results_are_told_with_their_counts_beside_the_paper_and_nothing_is_cut() {
 }
 
 #[test]
+fn headings_stand_at_the_edge_of_their_cells_whichever_column_is_sorted_by() {
+    let mut window = tab();
+    let finished = results(EvaluationPhase::Finished, None);
+    window.line.update(|shown| shown.views.evaluation = Some(Arc::new(finished)));
+    window.steps();
+    let edges = |window: &Window, by: &str, of: &str| {
+        let rect = |label: &str| window.harness.get_by_label(label).rect();
+        let heading =
+            |name: &str, is_by: bool| rect(&if is_by { format!("{name}{by}") } else { name.into() });
+        let left = [heading("vector of", of == "vector of"), rect("16 patches")].map(|rect| rect.left());
+        let right = [heading("accuracy, %", of == "accuracy, %"), rect("51.2")].map(|rect| rect.right());
+        for [heading, cell] in [left, right] {
+            assert!((heading - cell).abs() < 1.0, "{heading} over {cell}, sorted by {of}");
+        }
+        [left[0], right[0]]
+    };
+    let before = edges(&window, "", "");
+    for column in ["accuracy, %", "vector of"] {
+        window.click(column);
+        assert_eq!(edges(&window, ", sorted upwards", column), before);
+    }
+    window.click("vector of, sorted upwards");
+    assert_eq!(edges(&window, ", sorted downwards", "vector of"), before);
+}
+
+#[test]
 fn a_plan_is_done_beside_other_work_and_its_folder_is_that_of_the_command() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);

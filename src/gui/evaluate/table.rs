@@ -2,7 +2,10 @@
 
 use std::cmp::Ordering;
 
-use eframe::egui::{Align, Button, Grid, Label, Layout, RichText, ScrollArea, Ui};
+use eframe::egui::{
+    Align, Align2, Button, Grid, Label, Layout, Response, RichText, Role, ScrollArea, TextStyle, Ui,
+    WidgetInfo, vec2,
+};
 
 use crate::engine::{EvalPlan, ResultRow};
 use crate::gui::nouns::text::thousands;
@@ -200,16 +203,7 @@ impl ResultTable {
                 ui,
                 |ui| {
                     for column in &columns {
-                        let sign = match self.by {
-                            Some((by, false)) if by == *column => UPWARDS,
-                            Some((by, true)) if by == *column => DOWNWARDS,
-                            _ => "",
-                        };
-                        let text = RichText::new(column.name()).strong();
-                        let words = (text, RichText::new(sign).monospace().strong());
-                        let add = |ui: &mut Ui| ui.add(Button::new(words).frame(false));
-                        let button = aligned(ui, *column, add).on_hover_text(column.help());
-                        if button.clicked() {
+                        if self.heading_ui(ui, *column).clicked() {
                             clicked = Some(*column);
                         }
                     }
@@ -230,7 +224,28 @@ impl ResultTable {
         });
         clicked.into_iter().for_each(|column| self.click(column));
     }
+
+    /// The name of a column at the edge at which its cells stand. The sign of sorting lies in the space between columns, so
+    /// that no column moves when it comes.
+    fn heading_ui(&self, ui: &mut Ui, column: ResultColumn) -> Response {
+        let add = |ui: &mut Ui| ui.add(Button::new(RichText::new(column.name()).strong()).frame(false));
+        let button = aligned(ui, column, add).on_hover_text(column.help());
+        let Some((_, is_down)) = self.by.filter(|(by, _)| *by == column) else { return button };
+        let (sign, word) = if is_down { (DOWNWARDS, "downwards") } else { (UPWARDS, "upwards") };
+        let (edge, align) = match column.is_number() {
+            true => (button.rect.left_center() - vec2(SIGN_GAP, 0.0), Align2::RIGHT_CENTER),
+            false => (button.rect.right_center() + vec2(SIGN_GAP, 0.0), Align2::LEFT_CENTER),
+        };
+        let font = TextStyle::Monospace.resolve(ui.style());
+        ui.painter().text(edge, align, sign, font, ui.visuals().strong_text_color());
+        let name = format!("{}, sorted {word}", column.name());
+        button.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
+        button
+    }
 }
+
+/// Between a column's name and the sign that it is sorted by, points.
+const SIGN_GAP: f32 = 3.0;
 
 /// Signs of the column that the table is sorted by. Of the interface's fonts only that of equal widths has them.
 const UPWARDS: &str = "\u{2191}";
