@@ -26,6 +26,16 @@ impl BudgetUnit {
     fn name(self) -> &'static str {
         Self::ALL.iter().find(|(unit, _)| *unit == self).map_or("", |(_, name)| name)
     }
+
+    /// One epoch of `plan` in this unit; `None` where its steps are not known, or there are none.
+    fn of_an_epoch(self, plan: Option<&RunLength>) -> Option<u64> {
+        let steps = plan.map(|plan| plan.steps_per_epoch).filter(|steps| *steps > 0);
+        match self {
+            Self::Epochs => Some(1),
+            Self::Steps => steps,
+            Self::Images => Some(steps? * plan?.batch),
+        }
+    }
 }
 
 /// The budget of a new run.
@@ -51,24 +61,24 @@ impl Budget {
     pub fn ui(&mut self, ui: &mut Ui, editor: &mut ConfigEditor, images: Option<usize>) {
         let plan = RunLength::of(editor, images);
         short_row(ui, "Budget", |ui| {
-            let per_epoch = plan.as_ref().map_or(0, |plan| plan.steps_per_epoch);
-            let batch = plan.as_ref().map_or(1, |plan| plan.batch);
-            // One epoch in the unit that is chosen.
-            let epoch = match self.unit {
-                BudgetUnit::Epochs => 1,
-                BudgetUnit::Steps => per_epoch.max(1),
-                BudgetUnit::Images => (per_epoch * batch).max(1),
-            };
+            let known = self.unit.of_an_epoch(plan.as_ref());
+            let (is_known, epoch) = (known.is_some(), known.unwrap_or(1));
             let epochs = editor.value("epochs").and_then(Value::as_integer).unwrap_or(1).max(1) as u64;
             let mut amount = epochs * epoch;
-            let plain = |number: f64, _| thousands(number.round() as usize);
+            // Epochs are no steps: where one is not known in steps, no number is shown, and none is taken.
+            let plain = |number: f64, _| match is_known {
+                true => thousands(number.round() as usize),
+                false => "?".to_owned(),
+            };
             let parse = |text: &str| text.replace([',', ' '], "").parse().ok();
             let field =
                 DragValue::new(&mut amount).range(1..=most_epochs() * epoch).speed(epoch as f64 * 0.1);
             // What is typed is rounded to whole epochs once it is whole: each digit before would be another number.
             let field = field.update_while_editing(false);
-            let field = ui.add(field.custom_formatter(plain).custom_parser(parse));
-            field.clone().accessible_name("Budget");
+            let field = ui.add_enabled(is_known, field.custom_formatter(plain).custom_parser(parse));
+            let unknown =
+                "It is known once the data is, every setting is right, and there are images for a batch.";
+            field.clone().accessible_name("Budget").on_disabled_hover_text(unknown);
             if field.changed() {
                 let epochs = amount.div_ceil(epoch).max(1) as i64;
                 editor.set("epochs", Value::Integer(epochs));
@@ -155,6 +165,22 @@ fn network(config: &TrainConfig) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The number of epochs was shown and taken as one of steps.
+    #[test]
+    fn what_an_epoch_comes_to_is_known_with_its_steps_only() {
+        let plan = |steps_per_epoch| RunLength {
+            epochs: 2,
+            steps_per_epoch,
+            batch: 128,
+            views: 8,
+            is_rounded: false,
+        };
+        let of = |plan: Option<RunLength>| BudgetUnit::ALL.map(|(unit, _)| unit.of_an_epoch(plan.as_ref()));
+        assert_eq!(of(Some(plan(32))), [Some(1), Some(32), Some(32 * 128)]);
+        assert_eq!(of(Some(plan(0))), [Some(1), None, None]);
+        assert_eq!(of(None), [Some(1), None, None]);
+    }
 
     #[test]
     fn a_plan_says_what_the_budget_comes_to() {
