@@ -167,6 +167,7 @@ fn settings_help() -> String {
         "\nBetween the parts of a run, config.toml may change only in {}: the others decide the weights.",
         MAY_CHANGE.join(", ")
     );
+    text += "\nNothing after the sign (--set images=) leaves out what may be absent.";
     for setting in settings::settings() {
         let expected = setting.expected().map_or(String::new(), |expected| format!(" Expected: {expected}."));
         text += &format!("\n\n  {}\n          {}{expected}", setting.path, setting.help);

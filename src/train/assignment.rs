@@ -7,7 +7,8 @@ use super::settings::{self, SettingChoice};
 
 impl TrainConfig {
     /// Changes fields by their dotted keys, as `--set batch=64 --set optimizer.lr=0.1` does; list
-    /// items are numbered (`views.0.grey=0.2`). Ranges are checked once all changes are made.
+    /// items are numbered (`views.0.grey=0.2`), and nothing (`images=`) leaves out what may be absent.
+    /// Ranges are checked once all changes are made.
     pub fn set<S: AsRef<str>>(&mut self, assignments: &[S]) -> anyhow::Result<()> {
         let mut changed = self.clone();
         for assignment in assignments {
@@ -25,6 +26,7 @@ impl TrainConfig {
                         *slot = choice.value.clone();
                     }
                 }
+                None if value.is_empty() && settings::absent(key).is_some() => leave_out(&mut tree, key)?,
                 None => {
                     let slot = find_slot(&mut tree, key)?;
                     *slot = parse_value(value, slot);
@@ -74,6 +76,18 @@ fn find_slot<'a>(tree: &'a mut toml::Value, key: &str) -> anyhow::Result<&'a mut
         path = if path.is_empty() { part.to_owned() } else { format!("{path}.{part}") };
     }
     Ok(slot)
+}
+
+/// Takes out the field at `key`, if it is there.
+fn leave_out(tree: &mut toml::Value, key: &str) -> anyhow::Result<()> {
+    let table = match key.rsplit_once('.') {
+        Some((path, _)) => find_slot(tree, path)?,
+        None => tree,
+    };
+    if let toml::Value::Table(table) = table {
+        table.remove(key.rsplit('.').next().unwrap_or(key));
+    }
+    Ok(())
 }
 
 /// The possibility called `name` of the setting at `key`, or of the one whose tag `key` is, where a table with
@@ -156,6 +170,15 @@ mod tests {
         config.set(&["images=640", "batch=64", "optimizer.lr=1", "model.projector=[64, 32]"]).unwrap();
         assert_eq!((config.batch, config.images), (64, Some(640)));
         assert_eq!(config.model.projector, [64, 32]);
+    }
+
+    #[test]
+    fn nothing_leaves_out_what_may_be_absent() {
+        let mut config = recipes::find("quick-parts").unwrap().config;
+        config.set(&["images=640", "optimizer.clip_norm=2"]).unwrap();
+        config.set(&["images=", "optimizer.clip_norm=", "holdout="]).unwrap();
+        assert_eq!((config.images, config.optimizer.clip_norm, config.holdout), (None, None, None));
+        assert!(config.set(&["batch="]).is_err());
     }
 
     #[test]
