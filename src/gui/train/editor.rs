@@ -75,18 +75,28 @@ impl ConfigEditor {
         value_at(&self.tree, path)
     }
 
-    /// How the recipe has it, if it is different now.
+    /// What it began with, if it is different now.
     pub fn changed_from(&self, path: &str) -> Option<String> {
         let (now, before) = (self.value(path), value_at(&self.base, path));
         let absent_word = || settings::absent(path).map_or("nothing", |absent| absent.meaning).to_owned();
         (now != before).then(|| before.map_or_else(absent_word, text_of))
     }
 
-    /// Fields that differ from the recipe, as `--set` takes them, where it can.
+    /// Fields that differ from what they began with, with the text of those that are one field and there.
     pub fn changes(&self) -> Vec<(String, Option<String>)> {
         let mut found = vec![];
         differences("", &self.base, &self.tree, &mut found);
         found
+    }
+
+    /// The changes as `--set` takes them; what stands for several fields is told whole, what is left out as nothing.
+    pub fn assignments(&self) -> Vec<String> {
+        let whole = |path: &str| self.value(path).map_or_else(String::new, Value::to_string);
+        let told = |(path, text): (String, Option<String>)| {
+            let text = text.unwrap_or_else(|| whole(&path));
+            format!("{path}={text}")
+        };
+        self.changes().into_iter().map(told).collect()
     }
 
     /// The text of the field at `path`: as typed, or as its value is written.
@@ -265,6 +275,40 @@ mod tests {
         }
         assert_eq!(editor.errors(), 0);
         assert!(editor.config().is_some());
+    }
+
+    /// Views of another number and what was left out were missing from the command.
+    #[test]
+    fn assignments_make_the_same_configuration() {
+        let mut editor = editor();
+        for (path, text) in [("batch", "64"), ("optimizer.clip_norm", ""), ("model.projector", "64, 32")] {
+            editor.type_text(path, text.into());
+        }
+        editor.set_views(3);
+        let mut config = find_recipe("quick-parts").unwrap().config;
+        config.set(&editor.assignments()).unwrap();
+        assert_eq!(Some(&config), editor.config());
+        // And back: what was absent is there, what was there is not.
+        let mut other = ConfigEditor::new(&config);
+        other.type_text("images", "640".into());
+        other.type_text("optimizer.clip_norm", "2".into());
+        config.set(&other.assignments()).unwrap();
+        assert_eq!(Some(&config), other.config());
+    }
+
+    /// Reset did nothing to what cannot be read, and took a recipe's settings for those of a run.
+    #[test]
+    fn reset_returns_to_what_it_began_with() {
+        let mut config = find_recipe("quick-parts").unwrap().config;
+        config.batch = 48;
+        let mut editor = ConfigEditor::new(&config);
+        editor.type_text("batch", "64".into());
+        editor.type_text("optimizer.lr", "fast".into());
+        editor.views_alike = false;
+        editor.type_text("views.1.grey", "0.1".into());
+        editor.reset();
+        assert_eq!((editor.config(), editor.errors(), editor.changes().len()), (Some(&config), 0, 0));
+        assert!(editor.views_alike && editor.text("optimizer.lr") != "fast");
     }
 
     #[test]

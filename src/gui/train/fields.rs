@@ -192,7 +192,7 @@ fn leaf_ui(ui: &mut Ui, editor: &mut ConfigEditor, path: &str, name: &str) {
     });
 }
 
-/// Name, field and, below them, what is wrong. `changed` is the recipe's value where it differs.
+/// Name, field and, below them, what is wrong. `changed` is the value that it began with, where it differs.
 fn row_ui(
     ui: &mut Ui,
     name: &str,
@@ -210,7 +210,7 @@ fn row_ui(
         let indent = ui.cursor().left() - ui.max_rect().left();
         let width = (NAME - indent).max(40.0);
         let label = name_ui(ui, width, text);
-        let tip = [help.map(str::to_owned), changed.map(|before| format!("The recipe has {before}."))];
+        let tip = [help.map(str::to_owned), changed.map(|before| format!("It began as {before}."))];
         let tip = tip.into_iter().flatten().collect::<Vec<_>>().join("\n");
         let label = if tip.is_empty() { label } else { label.on_hover_text(tip) };
         add(ui, label.id);

@@ -162,6 +162,11 @@ impl NewRun {
         self.error = failed.map(|error| (error, self.attempt()));
     }
 
+    /// Whether `name` is the recipe that was chosen; a run may be called like one.
+    fn is_recipe(&self, name: &str) -> bool {
+        self.run.is_none() && self.chosen == name
+    }
+
     fn attempt(&self) -> StartAsked {
         (self.editor.config().cloned(), self.data.clone(), self.out.clone())
     }
@@ -191,7 +196,7 @@ impl NewRun {
         self.start_ui(ui, desk);
         ui.add_space(STEP / 2.0);
         ui.separator();
-        self.settings_ui(ui);
+        self.settings_ui(ui, desk);
     }
 
     fn recipe_ui(&mut self, ui: &mut Ui, files: &FileWorker) {
@@ -205,7 +210,7 @@ impl NewRun {
                 let mut recipes: Vec<(usize, &Recipe)> = self.recipes.iter().enumerate().collect();
                 recipes.sort_by_key(|(_, recipe)| !fits(recipe));
                 for (index, recipe) in recipes {
-                    let label = ui.selectable_label(recipe.name == self.chosen, recipe.name.as_str());
+                    let label = ui.selectable_label(self.is_recipe(&recipe.name), recipe.name.as_str());
                     if label.on_hover_text(describe(recipe)).clicked() {
                         picked = Some(index);
                     }
@@ -221,13 +226,13 @@ impl NewRun {
             self.choose(index, files);
         }
         if let Some(fit) = &self.fitting {
-            let text = match fit.name == self.chosen {
+            let text = match self.is_recipe(fit.name) {
                 true => format!("Fits the data: {}.", fit.reason),
                 false => format!("{} would fit the data: {}.", fit.name, fit.reason),
             };
             ui.add(Label::new(text).wrap());
         }
-        if let Some(recipe) = self.recipes.iter().find(|recipe| recipe.name == self.chosen) {
+        if let Some(recipe) = self.recipes.iter().find(|recipe| self.is_recipe(&recipe.name)) {
             ui.add(Label::new(RichText::new(describe(recipe)).weak()).wrap());
         }
     }
@@ -329,12 +334,14 @@ impl NewRun {
         }
     }
 
+    /// What the run is trained on: data of its own, or what is open in Explore.
+    fn source(&self, desk: &Desk) -> Option<DataSource> {
+        self.data.clone().or_else(|| desk.session.snapshot().data_source.as_deref().cloned())
+    }
+
     /// Starts the run, if nothing keeps it.
     pub fn start(&mut self, desk: &Desk) {
-        let source = match &self.data {
-            Some(source) => Some(source.clone()),
-            None => desk.session.snapshot().data_source.as_deref().cloned(),
-        };
+        let source = self.source(desk);
         let (None, Some(config), Some(data)) = (self.obstacle(desk), self.editor.config(), source) else {
             return;
         };
@@ -343,20 +350,19 @@ impl NewRun {
         desk.session.send(Command::Train(TrainCommand::Start(Box::new(start))));
     }
 
-    fn settings_ui(&mut self, ui: &mut Ui) {
-        let changed = self.editor.changes().len();
+    fn settings_ui(&mut self, ui: &mut Ui, desk: &Desk) {
         let source = if self.run.is_some() { "run" } else { "recipe" };
         ui.horizontal_wrapped(|ui| {
             ui.label(RichText::new("Settings").strong());
-            match changed {
-                0 => drop(ui.weak(format!("as in the {source}"))),
-                _ => {
-                    ui.weak(format!("{changed} changed"));
-                    if self.editor.errors() > 0 {
-                        ui.colored_label(
-                            ui.visuals().error_fg_color,
-                            format!("{} wrong", self.editor.errors()),
-                        );
+            match (self.editor.changes().len(), self.editor.errors()) {
+                (0, 0) => drop(ui.weak(format!("as in the {source}"))),
+                (changed, wrong) => {
+                    if changed > 0 {
+                        ui.weak(format!("{changed} changed"));
+                    }
+                    // What cannot be read has changed nothing yet.
+                    if wrong > 0 {
+                        ui.colored_label(ui.visuals().error_fg_color, format!("{wrong} wrong"));
                     }
                     let reset = ui.small_button("Reset");
                     if reset.on_hover_text(format!("All settings as in the {source}.")).clicked() {
@@ -365,7 +371,7 @@ impl NewRun {
                 }
             }
             if ui.small_button("Copy command").on_hover_text("The same run from a terminal.").clicked() {
-                ui.ctx().copy_text(self.command_line());
+                ui.ctx().copy_text(self.command_line(self.source(desk).as_ref()));
             }
         });
         if let Some(message) = self.editor.error("") {
@@ -374,28 +380,23 @@ impl NewRun {
         fields_ui(ui, &mut self.editor);
     }
 
-    /// The run as a command.
-    fn command_line(&self) -> String {
-        let data = self.data.as_ref().map_or("DATA".to_owned(), |data| data.spec.words());
-        let decoding = self.data.as_ref().map_or(String::new(), |data| data.spec.decoding().to_string());
-        let mut line = format!(
-            "bagssl train --data {} --out {} {}",
-            quoted(&data),
-            quoted(&paths::to_words(&paths::typed(&self.out))),
-            match &self.run {
-                Some(run) => format!("--config {}", quoted(&paths::to_words(&run.join(CONFIG_FILE)))),
-                None => format!("--recipe {}", quoted(&self.chosen)),
-            }
-        );
-        if !decoding.is_empty() {
-            line += &format!(" {decoding}");
+    /// The run on `source` as a command.
+    fn command_line(&self, source: Option<&DataSource>) -> String {
+        let mut words = vec!["bagssl train --data".to_owned()];
+        words.push(source.map_or("DATA".to_owned(), |source| quoted(&source.spec.words())));
+        if let Some(split) = source.and_then(|source| source.split) {
+            words.push(format!("--split {}", split.name()));
         }
-        for (path, value) in self.editor.changes() {
-            if let Some(value) = value {
-                line += &format!(" --set {}", quoted(&format!("{path}={value}")));
-            }
-        }
-        line
+        words.push(format!("--out {}", quoted(&paths::to_words(&paths::typed(&self.out)))));
+        words.push(match &self.run {
+            Some(run) => format!("--config {}", quoted(&paths::to_words(&run.join(CONFIG_FILE)))),
+            None => format!("--recipe {}", quoted(&self.chosen)),
+        });
+        let decoding = source.map_or(String::new(), |source| source.spec.decoding().to_string());
+        words.extend(Some(decoding).filter(|decoding| !decoding.is_empty()));
+        let changes = self.editor.assignments();
+        words.extend(changes.iter().map(|change| format!("--set {}", quoted(change))));
+        words.join(" ")
     }
 }
 
