@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use bagssl::engine::training::DataSource;
 use bagssl::engine::{
-    Command, DataDescription, Event, ExploreConfig, FigureKind, FigureQuery, GalleryView, PlaceView,
-    PlacesRequest, PlacesView,
+    Command, DataDescription, Event, ExploreConfig, FigureKind, FigureQuery, GalleryView, MeasuredRecall,
+    PlaceView, PlacesRequest, PlacesView,
 };
 use bagssl::patch::{PatchGrid, PatchRef};
 use eframe::egui::{Key, Modifiers, Rect, pos2, vec2};
@@ -108,6 +108,36 @@ fn each_position_has_its_gallery_in_the_chosen_space() {
     window.click("Remove 1");
     assert_eq!(asked(&window), [[patch(3, 8, 8)]]);
     assert!(window.shows("position 1 z neighbour 24") && !window.shows("position 2"));
+}
+
+/// A search by codes was said to have compared every patch.
+#[test]
+fn a_position_says_how_its_space_was_searched() {
+    let mut window = with_instance(SIZE);
+    window.click("image");
+    let asked = patch(3, 12, 12);
+    let mut gallery = gallery_view(0, asked);
+    gallery.spaces.iter_mut().for_each(|space| space.neighbours.truncate(24));
+    // z is searched by codes, h is not.
+    let (recall, least, compared) = (0.987, 0.9, 300.0);
+    let measured =
+        MeasuredRecall { recall, least, queries: 64, k: 24, compared, deviations: 1.0, rows: 1_960 };
+    gallery.spaces[0].recall = Some(measured);
+    let gallery = Some(Arc::new(gallery));
+    let places = vec![PlaceView { asked, patch: asked, gallery, neighbours: 24, error: None }];
+    window.line.update(|shown| shown.views.places = Some(Arc::new(PlacesView { round: 1, places })));
+    window.steps();
+    let told = |window: &mut Window| {
+        window.harness.remove_cursor();
+        window.steps();
+        window.harness.get_by_label("y 12, x 12").hover();
+        window.harness.run_steps(60);
+        assert!(window.shows("The 24 nearest over 1,204 of 1,960 patches. "));
+        [window.shows("Every one of them was compared."), window.shows("0.987 of the 24 nearest are found")]
+    };
+    assert_eq!(told(&mut window), [true, false]);
+    window.click("Galleries in z");
+    assert_eq!(told(&mut window), [false, true]);
 }
 
 #[test]

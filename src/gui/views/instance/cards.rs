@@ -6,7 +6,7 @@ use eframe::egui::{
     Align, Button, Label, Layout, Rect, RichText, ScrollArea, Ui, UiBuilder, Vec2, pos2, vec2,
 };
 
-use crate::engine::{DataDescription, PlaceView};
+use crate::engine::{DataDescription, Gallery, PlaceView};
 use crate::gui::desk::Desk;
 use crate::gui::nouns::text::{count, thousands};
 use crate::gui::paint::marks;
@@ -70,22 +70,19 @@ impl Cards {
         let snapshot = desk.session.snapshot().clone();
         let place = snapshot.views.places.as_ref().and_then(|places| places.of(patch));
         let (heading, rest) = (rect.with_max_y(rect.top() + HEADING), rect.with_min_y(rect.top() + HEADING));
-        heading_ui(ui, desk, heading, index, place.map_or(patch, |place| place.patch), place);
+        let config = desk.session.config();
+        let shown = config.as_ref().map_or(&[][..], |config| &config.spaces);
+        let space = desk.places.space(shown);
+        let at = place.and_then(|place| place_of(space?, place));
+        let reach = place.map(|place| (place, at));
+        heading_ui(ui, desk, heading, index, place.map_or(patch, |place| place.patch), reach);
         if let Some(error) = place.and_then(|place| place.error.as_ref()) {
             ui.scope_builder(UiBuilder::new().max_rect(rest), |ui| {
                 ui.colored_label(theme::error(ui.visuals().dark_mode).0, error);
             });
             return;
         }
-        let config = desk.session.config();
-        let shown = config.as_ref().map_or(&[][..], |config| &config.spaces);
-        let space = desk.places.space(shown);
-        let view = place.and_then(|place| place.gallery.as_ref());
-        let found = view.and_then(|view| {
-            let index = view.spaces.iter().position(|gallery| Some(gallery.space.as_str()) == space)?;
-            Some((view, index))
-        });
-        let Some((view, at)) = found else {
+        let Some((view, at)) = place.and_then(|place| place.gallery.as_ref()).zip(at) else {
             empty_ui(ui, rest, "searching...");
             return;
         };
@@ -108,7 +105,7 @@ fn heading_ui(
     rect: Rect,
     index: usize,
     patch: PatchRef,
-    known: Option<&PlaceView>,
+    known: Option<(&PlaceView, Option<usize>)>,
 ) {
     let snapshot = desk.session.snapshot().clone();
     let on_show = snapshot.view.as_ref().map(|view| view.index);
@@ -130,26 +127,32 @@ fn heading_ui(
                 if let Some(class) = class_of(snapshot.data.as_deref(), patch) {
                     ui.label(format!("The image is of class {class}."));
                 }
-                if let Some(known) = known {
-                    ui.label(reach_text(known));
+                if let Some((known, at)) = known {
+                    ui.label(reach_text(known, at));
                 }
             });
         });
     });
 }
 
-/// How much was searched for a place.
-fn reach_text(place: &PlaceView) -> String {
-    match &place.gallery {
-        None => "Its neighbours are being searched.".into(),
-        Some(view) => format!(
-            "The {} nearest over {} of {}. {}",
-            thousands(place.neighbours),
-            thousands(view.searched),
-            count(view.total, "patch"),
-            way_words(view.spaces.first().and_then(|gallery| gallery.recall))
-        ),
-    }
+/// Which of a place's galleries is that in `space`.
+fn place_of(space: &str, place: &PlaceView) -> Option<usize> {
+    place.gallery.as_ref()?.spaces.iter().position(|gallery| gallery.space == space)
+}
+
+/// How much was searched for a place, in the space whose gallery is the one at `at`: each may be searched in its own way.
+fn reach_text(place: &PlaceView, at: Option<usize>) -> String {
+    let Some((view, at)) = place.gallery.as_ref().zip(at) else {
+        return "Its neighbours are being searched.".into();
+    };
+    let Gallery { neighbours, searched, recall, .. } = &view.spaces[at];
+    format!(
+        "The {} nearest over {} of {}. {}",
+        thousands(neighbours.len()),
+        thousands(*searched),
+        count(view.total, "patch"),
+        way_words(*recall)
+    )
 }
 
 fn class_of(data: Option<&DataDescription>, patch: PatchRef) -> Option<&str> {
