@@ -45,6 +45,14 @@ fn asked(window: &Window) -> Vec<usize> {
     window.line.commands.try_iter().filter_map(index).collect()
 }
 
+/// The image that is to be shown, if the command is about one.
+fn index_shown(command: Command) -> Option<usize> {
+    match command {
+        Command::ShowImage { data: 2, index } => Some(index),
+        _ => None,
+    }
+}
+
 fn list(window: &Window) -> egui_kittest::Node<'_> {
     window.harness.get_by_label_contains("Images: arrows move")
 }
@@ -207,6 +215,53 @@ fn an_answer_to_an_older_question_is_not_taken() {
     assert!(window.shows("1 of 1,000 images"));
     found(&mut window, ImageFilter { text: "ab".into(), class: None }, vec![]);
     assert!(window.shows("No image has this in its name or class."));
+}
+
+/// Enter went to the first image of the list that was there, not of the words just typed.
+#[test]
+fn enter_goes_to_the_first_image_that_fits_once_it_is_found() {
+    let mut window = window_of(1_000);
+    window.press(Modifiers::COMMAND, Key::F);
+    window.harness.get_by_label("Find image").type_text("ab");
+    window.steps();
+    window.press(Modifiers::NONE, Key::Enter);
+    let shown = |window: &Window| window.commands().into_iter().filter_map(index_shown).collect::<Vec<_>>();
+    assert!(shown(&window).is_empty(), "nothing is found yet");
+    found(&mut window, ImageFilter { text: "a".into(), class: None }, vec![1, 2, 3]);
+    assert!(shown(&window).is_empty(), "these are of other words");
+    let filter = ImageFilter { text: "ab".into(), class: None };
+    found(&mut window, filter.clone(), vec![7, 9]);
+    assert_eq!(shown(&window), [7]);
+    // Once: what is found later of the same words leaves the image as it is.
+    found(&mut window, filter, vec![8, 9]);
+    assert!(shown(&window).is_empty());
+}
+
+/// The first image that fits came in place of one that was chosen while it was looked for.
+#[test]
+fn enter_goes_nowhere_once_another_image_is_chosen() {
+    let mut window = window_of(1_000);
+    window.press(Modifiers::COMMAND, Key::F);
+    window.harness.get_by_label("Find image").type_text("ab");
+    window.steps();
+    window.press(Modifiers::NONE, Key::Enter);
+    window.press(Modifiers::NONE, Key::PageDown);
+    found(&mut window, ImageFilter { text: "ab".into(), class: None }, vec![7, 9]);
+    let shown: Vec<usize> = window.commands().into_iter().filter_map(index_shown).collect();
+    assert_eq!(shown, [4]);
+}
+
+/// The image on show was asked for no more while another one was on its way, which then came in its place.
+#[test]
+fn the_image_gone_back_to_is_the_last_one_asked_for() {
+    let mut window = window_of(1_000);
+    window.commands();
+    // None of them comes: image 3 stays on show.
+    for key in [Key::PageDown, Key::PageDown, Key::PageUp, Key::PageUp] {
+        window.press(Modifiers::NONE, key);
+    }
+    let shown: Vec<usize> = window.commands().into_iter().filter_map(index_shown).collect();
+    assert_eq!(shown, [4, 5, 4, 3]);
 }
 
 #[test]

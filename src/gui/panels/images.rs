@@ -42,8 +42,8 @@ pub struct ImagesPanel {
     scroll_to: Option<usize>,
     /// The image that was on show in the last frame.
     last_shown: Option<usize>,
-    /// Whether the first image that fits what is typed is to be shown once it is found.
-    goes_to_first: bool,
+    /// The image from which to go to the first one that fits what is typed, once that is found.
+    goes_from: Option<Option<usize>>,
     /// Set to put the keyboard into the filter box.
     pub focus_filter: bool,
     /// Set to put the keyboard onto the list.
@@ -119,7 +119,7 @@ impl ImagesPanel {
             field.request_focus();
         }
         if field.changed() {
-            self.goes_to_first = false;
+            self.goes_from = None;
             self.scroll_to = self.index().filter(|index| *index < data.images);
         }
         if field.has_focus() && ui.input(|input| input.key_pressed(Key::ArrowDown)) {
@@ -129,7 +129,7 @@ impl ImagesPanel {
             match self.index() {
                 Some(index) => desk.session.show_image(index),
                 // What is listed may be of words before.
-                None => self.goes_to_first = !self.text.trim().is_empty(),
+                None => self.goes_from = (!self.text.trim().is_empty()).then(|| desk.session.image()),
             }
         }
     }
@@ -189,8 +189,10 @@ impl ImagesPanel {
         {
             self.listed = Listed::Found(found.clone());
         }
-        if self.goes_to_first && !self.is_searching() {
-            self.goes_to_first = false;
+        // Where another one was chosen meanwhile, that is wanted.
+        self.goes_from.take_if(|image| *image != desk.session.image());
+        if self.goes_from.is_some() && !self.is_searching() {
+            self.goes_from = None;
             self.listed.get(0).into_iter().for_each(|index| desk.session.show_image(index));
         }
     }

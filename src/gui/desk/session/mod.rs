@@ -433,6 +433,20 @@ mod tests {
         assert!(matches!(sent[1], Command::ShowImage { data: 5, index: 7 }));
     }
 
+    /// The image on show was not asked for again, and the one on its way came after all.
+    #[test]
+    fn the_image_on_show_is_asked_for_while_another_is_on_its_way() {
+        let (mut session, line) = session();
+        for index in [7, 7, 3, 3] {
+            session.show_image(index);
+        }
+        let sent: Vec<Command> = line.commands.try_iter().collect();
+        let [Command::ShowImage { index: 7, .. }, Command::ShowImage { index: 3, .. }] = sent[..] else {
+            panic!("{sent:?}")
+        };
+        assert_eq!(session.image(), Some(3));
+    }
+
     #[test]
     fn a_failure_ends_the_waiting() {
         let (mut session, line) = session();
