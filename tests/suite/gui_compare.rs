@@ -11,7 +11,7 @@ use bagssl::engine::{
 };
 use bagssl::gui::{App, GuiOptions};
 use bagssl::progress::Progress;
-use eframe::egui::{Key, Modifiers, Rect, accesskit::Role, pos2, vec2};
+use eframe::egui::{Event as Input, Key, Modifiers, Rect, accesskit::Role, pos2, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 
@@ -230,6 +230,45 @@ fn what_is_still_to_come_and_what_is_wrong_stand_in_the_view() {
     assert!(window.shows("B has no space z."));
     window.click("Close B");
     assert!(matches!(asked(&window)[..], [CompareCommand::CloseOther]));
+}
+
+/// A number that was dragged went back in each frame, and was never asked for.
+#[test]
+fn images_of_b_are_asked_for_once_they_are_typed_or_let_go() {
+    let mut window = with_compare([1280.0, 800.0]);
+    show(&mut window, CompareView { images: 20, ..compared(8) });
+    let field = |window: &Window| window.harness.get_by_role_and_label(Role::SpinButton, "Search").rect();
+    let images = |window: &Window| -> Vec<usize> {
+        let images = |command| match command {
+            CompareCommand::Images(images) => Some(images),
+            _ => None,
+        };
+        asked(window).into_iter().filter_map(images).collect()
+    };
+    window.harness.get_by_role_and_label(Role::SpinButton, "Search").focus();
+    window.steps();
+    for key in ["1", "2"] {
+        window.harness.event(Input::Text(key.into()));
+        window.steps();
+    }
+    assert!(images(&window).is_empty(), "half of a number is none");
+    window.press(Modifiers::NONE, Key::Enter);
+    assert_eq!(images(&window), [12]);
+
+    show(&mut window, CompareView { images: 12, ..compared(8) });
+    let from = field(&window).center();
+    window.harness.hover_at(from);
+    window.harness.drag_at(from);
+    window.steps();
+    for by in [8.0, 16.0] {
+        window.harness.hover_at(from + vec2(by, 0.0));
+        window.steps();
+    }
+    assert!(images(&window).is_empty(), "it is still held");
+    window.harness.drop_at(from + vec2(16.0, 0.0));
+    window.steps();
+    let dragged = images(&window);
+    assert!(matches!(dragged[..], [images] if images > 12), "{dragged:?}");
 }
 
 #[test]

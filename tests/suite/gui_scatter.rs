@@ -237,6 +237,55 @@ fn all_points_in_sight_are_picked_by_one_key() {
     assert!(near > 0 && near < 294, "{near}");
 }
 
+/// The zoom of one plane stayed for the next, of another space or data set, whose patches lie elsewhere.
+#[test]
+fn a_zoom_is_of_its_plane_while_that_grows_and_of_no_other() {
+    let mut window = with_plane([1280.0, 800.0]);
+    let next = |window: &mut Window, change: &dyn Fn(&mut ShownPlane)| {
+        let mut next = plane();
+        change(&mut next);
+        window.line.update(|shown| {
+            shown.views.scatter.tints = Some(Arc::new(tints(&next)));
+            shown.views.scatter.plane = Some(Arc::new(next));
+        });
+        window.steps();
+    };
+    let seen = |window: &mut Window| {
+        window.press(Modifiers::SHIFT, Key::L);
+        let outline = asked(window).into_iter().find_map(|command| match command {
+            ScatterCommand::Pick { outline, .. } => Some(outline),
+            _ => None,
+        });
+        let outline = outline.expect("what is in sight is picked");
+        window.line.snapshot().views.scatter.plane.as_ref().unwrap().plane.inside(&outline).len()
+    };
+    let zoom = |window: &mut Window| {
+        window.harness.get_by_role_and_label(Role::Image, "plane of z: 294 patches").focus();
+        window.steps();
+        (0..8).for_each(|_| window.press(Modifiers::NONE, Key::Plus));
+    };
+    zoom(&mut window);
+    let near = seen(&mut window);
+    assert!(near > 0 && near < 294, "{near}");
+    next(&mut window, &|plane| plane.number = 5);
+    assert_eq!(seen(&mut window), near, "it grew");
+    next(&mut window, &|plane| plane.spec.data.fingerprint = "of other images".into());
+    assert_eq!(seen(&mut window), 294);
+    zoom(&mut window);
+    assert_eq!(seen(&mut window), near);
+    next(&mut window, &|plane| plane.spec.model.hash = "of another model".into());
+    assert_eq!(seen(&mut window), 294);
+
+    zoom(&mut window);
+    window.harness.get_by_role_and_label(Role::ComboBox, "Of").click();
+    window.steps();
+    window.harness.get_by_role_and_label(Role::Button, "h").click();
+    window.steps();
+    next(&mut window, &|plane| plane.plane.space = "h".into());
+    assert!(window.harness.query_by_role_and_label(Role::Image, "plane of h: 294 patches").is_some());
+    assert_eq!(seen(&mut window), 294);
+}
+
 #[test]
 fn an_outline_that_is_drawn_about_points_shows_their_patches() {
     let mut window = with_plane([1280.0, 800.0]);
