@@ -37,6 +37,7 @@ mod gui_measures; // the Measures view, and its part of the engine
 mod gui_microscope; // the same point at several patch sizes, by role and label
 mod gui_model; // the dialog about the open model: resolutions and tiles
 mod gui_query; // queries of several parts, boxes, previews
+mod gui_run_form; // the form for a new run with the engine's part played: budget, settings, command
 mod gui_scatter; // the Scatter view, and its part of the engine
 mod gui_sizes; // whether anything is cut at sizes of the window and of the interface, for every tab
 mod gui_train; // the Train tab with the real engine and tiny runs
