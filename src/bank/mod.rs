@@ -60,7 +60,7 @@ mod tests;
 pub use cache::{CacheUse, VectorCache};
 pub use export::{Exported, IndexFormat, VectorFormat, export_index, export_vectors};
 pub use far::{FarBlock, FarIndex, RowSource};
-pub use import::{PatchTable, TableImage, TableRow, VectorFile};
+pub use import::{PatchTable, TableImage, TableRow, VectorFile, VectorPlace};
 pub use layout::ImageEntry;
 pub use manifest::SkippedImage;
 pub use memory::MemoryBank;

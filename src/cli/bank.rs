@@ -15,7 +15,7 @@ use crate::engine::jobs;
 use crate::engine::jobs::cache::CacheReport;
 use crate::engine::jobs::embed::BankInfo;
 use crate::engine::jobs::export::{ExportReport, ExportRequest};
-use crate::engine::jobs::import::{ImportReport, ImportRequest, ImportRows};
+use crate::engine::jobs::import::{ImportReport, ImportRequest, ImportRows, VectorPlace};
 use crate::engine::jobs::merge::{MergeReport, MergeRequest};
 use crate::engine::{OutputKind, Outputs};
 use crate::patch::PatchGrid;
@@ -98,7 +98,8 @@ pub enum BankCommand {
 #[derive(Args)]
 pub struct ImportArgs {
     /// A file of vectors for each space: .npy, .npz or .safetensors (an array [rows, width] or [images, patches, width] of
-    /// float16, bfloat16, float32 or float64; of several the one called like the space), or .parquet (a column `vector`, a list of numbers)
+    /// float16, bfloat16, float32 or float64; of several the one called like the space, or FILE#NAME), or .parquet (a list of numbers for each row, in the column
+    /// `vector` or FILE#NAME)
     #[arg(required_unless_present = "vectors", value_name = "VECTORS")]
     files: Vec<PathBuf>,
     /// Names of the spaces, in the order of the files, such as h,z
@@ -154,10 +155,11 @@ impl FromStr for SpaceFile {
 
 impl ImportArgs {
     /// The files, and the names of their spaces.
-    fn named_files(&self) -> (Vec<PathBuf>, Vec<String>) {
+    fn named_files(&self) -> (Vec<VectorPlace>, Vec<String>) {
+        let place = |file: &PathBuf| VectorPlace::parse(file);
         match self.vectors.is_empty() {
-            true => (self.files.clone(), self.space.clone()),
-            false => self.vectors.iter().map(|one| (one.file.clone(), one.space.clone())).unzip(),
+            true => (self.files.iter().map(place).collect(), self.space.clone()),
+            false => self.vectors.iter().map(|one| (place(&one.file), one.space.clone())).unzip(),
         }
     }
 
@@ -171,7 +173,8 @@ impl ImportArgs {
         let is_table =
             |path: &&PathBuf| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet"));
         let (files, _) = self.named_files();
-        let table = self.index.as_ref().or_else(|| files.first().filter(is_table));
+        let of_vectors = || files.first().map(|place| &place.path).filter(is_table);
+        let table = self.index.as_ref().or_else(of_vectors);
         let table = table.ok_or(WrongUsage(
             "what the vectors are of is not said: --data, --patch and --stride for all patches on a grid, or --index TABLE",
         ))?;
@@ -253,8 +256,8 @@ impl Commander {
     fn import(&self, args: ImportArgs) -> anyhow::Result<()> {
         let (rows, (vectors, spaces)) = (args.rows()?, args.named_files());
         let mut outputs = Outputs::default().reads("--index", args.index.as_deref());
-        for path in &vectors {
-            outputs = outputs.reads("VECTORS", &**path);
+        for place in &vectors {
+            outputs = outputs.reads("VECTORS", &*place.path);
         }
         outputs.reads_data("--data", &args.data).writes("--out", &*args.out, OutputKind::Bank).check()?;
         let ImportArgs { dtype, out, .. } = args;
@@ -451,7 +454,7 @@ mod tests {
         import: ImportArgs,
     }
 
-    fn named(words: &str) -> Option<(Vec<PathBuf>, Vec<String>)> {
+    fn named(words: &str) -> Option<(Vec<VectorPlace>, Vec<String>)> {
         let words = format!("import --out bank {words}");
         let typed = Typed::try_parse_from(words.split(' ')).ok()?;
         Some(typed.import.named_files())
@@ -459,10 +462,10 @@ mod tests {
 
     #[test]
     fn vectors_are_named_by_their_place_or_with_their_files() {
-        let files = ["a.npy", "b.npy"].map(PathBuf::from).to_vec();
+        let files = ["a.npy", "b.npz#x"].map(|file| VectorPlace::parse(Path::new(file))).to_vec();
         let expected = (files, vec!["h".to_owned(), "dino".to_owned()]);
-        assert_eq!(named("a.npy b.npy --space h,dino").unwrap(), expected);
-        assert_eq!(named("--vectors h=a.npy --vectors dino=b.npy").unwrap(), expected);
+        assert_eq!(named("a.npy b.npz#x --space h,dino").unwrap(), expected);
+        assert_eq!(named("--vectors h=a.npy --vectors dino=b.npz#x").unwrap(), expected);
         for wrong in ["", "--vectors a.npy", "--vectors =a.npy", "a.npy --vectors h=b.npy"] {
             assert!(named(wrong).is_none(), "{wrong}");
         }

@@ -13,8 +13,41 @@ use zip::{CompressionMethod, ZipArchive};
 /// No header of an array is longer: the format's first version has two bytes for it.
 const MOST_NPY_HEADER: u64 = 1 << 20;
 
-/// The array in a `.npy` file.
-pub fn npy(path: &Path) -> Result<StoredArray> {
+/// Which of the arrays of a file is meant.
+#[derive(Clone, Copy)]
+pub enum Wanted<'a> {
+    /// The only one, or that called like the space.
+    Space(&'a str),
+    /// That of this name.
+    Key(&'a str),
+}
+
+impl Wanted<'_> {
+    /// Its name among `names`.
+    fn among(self, names: &[String]) -> Result<String> {
+        let list = || {
+            let some: Vec<&str> = names.iter().take(8).map(String::as_str).collect();
+            format!("{}{}", some.join(", "), if names.len() > some.len() { ", ..." } else { "" })
+        };
+        let has = |wanted: &str| names.iter().any(|name| name == wanted);
+        match (self, names) {
+            (_, []) => bail!("it holds no array"),
+            (Self::Key(key), _) if has(key) => Ok(key.to_owned()),
+            (Self::Key(key), _) => bail!("it holds no array called {key:?}; it has {}", list()),
+            (Self::Space(_), [only]) => Ok(only.clone()),
+            (Self::Space(space), _) if has(space) => Ok(space.to_owned()),
+            (Self::Space(space), _) => bail!(
+                "it holds {} arrays ({}); expected one, or one called like the space, {space:?} (--space); another is named as FILE#key",
+                names.len(),
+                list()
+            ),
+        }
+    }
+}
+
+/// The array in a `.npy` file, which has no name.
+pub fn npy(path: &Path, key: Option<&str>) -> Result<StoredArray> {
+    ensure!(key.is_none(), "it holds one array without a name; expected no #{}", key.unwrap_or_default());
     let mut file = files::open(path, u64::MAX)?;
     let (facts, offset) = npy_header(&mut file)?;
     let (has, expected) = (file.metadata()?.len(), offset + facts.bytes()?);
@@ -25,16 +58,16 @@ pub fn npy(path: &Path) -> Result<StoredArray> {
     Ok(StoredArray { file, offset, facts })
 }
 
-/// The array of a `.npz` file: its only one, or that called `space`. It is unpacked into a file without a name in
-/// `scratch`, and its sum is checked.
-pub fn npz(path: &Path, space: &str, scratch: &Path) -> Result<StoredArray> {
+/// The array of a `.npz` file that is `wanted`. It is unpacked into a file without a name in `scratch`, and its sum is
+/// checked.
+pub fn npz(path: &Path, wanted: Wanted<'_>, scratch: &Path) -> Result<StoredArray> {
     let mut archive =
         ZipArchive::new(files::open(path, u64::MAX)?).context("a ZIP archive that is cut off or damaged")?;
     let mut names = vec![];
     for name in archive.file_names() {
         names.push(name.context("a name of the archive")?.trim_end_matches(".npy").to_owned());
     }
-    let name = only_or_called(&names, space)?;
+    let name = wanted.among(&names)?;
     let at = names.iter().position(|other| *other == name).context("no such array")?;
     let entry = archive.by_index_raw(at).with_context(|| format!("array {name}"))?;
     let (method, sum, size) = (entry.compression(), entry.crc32(), entry.size());
@@ -61,8 +94,8 @@ pub fn npz(path: &Path, space: &str, scratch: &Path) -> Result<StoredArray> {
     Ok(StoredArray { file, offset: 0, facts })
 }
 
-/// The tensor of a safetensors file: its only one, or that called `space`.
-pub fn safetensors(path: &Path, space: &str) -> Result<StoredArray> {
+/// The tensor of a safetensors file that is `wanted`.
+pub fn safetensors(path: &Path, wanted: Wanted<'_>) -> Result<StoredArray> {
     let file = files::open(path, u64::MAX)?;
     let has = file.metadata()?.len();
     let mapped = MappedFile::open(path, has)?;
@@ -71,7 +104,7 @@ pub fn safetensors(path: &Path, space: &str) -> Result<StoredArray> {
     let tensors = metadata.tensors();
     let mut names: Vec<String> = tensors.keys().cloned().collect();
     names.sort_unstable();
-    let name = only_or_called(&names, space)?;
+    let name = wanted.among(&names)?;
     let tensor = tensors[&name];
     let element = match tensor.dtype {
         Dtype::F16 => Element::Half,
@@ -88,23 +121,6 @@ pub fn safetensors(path: &Path, space: &str) -> Result<StoredArray> {
         "tensor {name} has {held} bytes; expected those of {facts}"
     );
     Ok(StoredArray { file, offset, facts })
-}
-
-fn only_or_called(names: &[String], space: &str) -> Result<String> {
-    match names {
-        [only] => Ok(only.clone()),
-        [] => bail!("it holds no array"),
-        _ if names.iter().any(|name| name == space) => Ok(space.to_owned()),
-        _ => {
-            let some: Vec<&str> = names.iter().take(8).map(String::as_str).collect();
-            bail!(
-                "it holds {} arrays ({}{}); expected one, or one called like the space, {space:?} (--space)",
-                names.len(),
-                some.join(", "),
-                if names.len() > some.len() { ", ..." } else { "" }
-            )
-        }
-    }
 }
 
 /// What is read, and its sum so far.

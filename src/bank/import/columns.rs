@@ -1,4 +1,4 @@
-//! The vectors of a Parquet file: a list of numbers for each row, in the column `vector`.
+//! The vectors of a Parquet file: a list of numbers for each row, in one column.
 
 use super::parquet::{Cells, PageValues, ParquetFile, Physical};
 use super::stored::{ArrayFacts, Element, StoredArray};
@@ -8,15 +8,15 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-/// The column of the vectors.
-const VECTOR: &str = "vector";
+/// The column of the vectors where none is named.
+pub const VECTOR: &str = "vector";
 
-/// Copies the vectors of `path` into a file without a name in `scratch`, where each is found at once.
-pub fn vectors(path: &Path, scratch: &Path, cancel: &CancelToken) -> Result<StoredArray> {
+/// Copies the vectors in column `name` of `path` into a file without a name in `scratch`, where each is found at once.
+pub fn vectors(path: &Path, name: &str, scratch: &Path, cancel: &CancelToken) -> Result<StoredArray> {
     let table = ParquetFile::open(path)?;
-    let column = table.column(VECTOR).with_context(|| {
+    let column = table.column(name).with_context(|| {
         format!(
-            "it has no column {VECTOR}, a list of numbers for each row; it has {}",
+            "it has no column {name}, a list of numbers for each row; it has {}",
             table.names().join(", ")
         )
     })?;
@@ -24,13 +24,13 @@ pub fn vectors(path: &Path, scratch: &Path, cancel: &CancelToken) -> Result<Stor
         Some(Physical::Half) => Element::Half,
         Some(Physical::Float) => Element::Single,
         Some(Physical::Double) => Element::Double,
-        _ => bail!("its column {VECTOR} holds no float16, float32 or float64"),
+        _ => bail!("its column {name} holds no float16, float32 or float64"),
     };
-    ensure!(column.is_list, "its column {VECTOR} holds no list of numbers for each row");
+    ensure!(column.is_list, "its column {name} holds no list of numbers for each row");
     let out = BufWriter::new(tempfile::tempfile_in(scratch)?);
     let mut rows = VectorRows { out, width: 0, present: 0, rows: 0 };
     for group in 0..table.groups() {
-        table.pages(group, VECTOR, &mut |page| {
+        table.pages(group, name, &mut |page| {
             cancel.check()?;
             rows.take(&page)
         })?;
@@ -62,7 +62,9 @@ impl VectorRows {
             }
             self.present += 1;
         }
-        let Cells::Floats { bytes, .. } = &page.cells else { bail!("its column {VECTOR} holds no numbers") };
+        let Cells::Floats { bytes, .. } = &page.cells else {
+            bail!("its column of vectors holds no numbers")
+        };
         Ok(self.out.write_all(bytes)?)
     }
 

@@ -15,4 +15,4 @@ mod values;
 mod tests;
 
 pub use table::{PatchTable, TableImage, TableRow};
-pub use values::VectorFile;
+pub use values::{VectorFile, VectorPlace};

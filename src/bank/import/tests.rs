@@ -11,7 +11,7 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn open(path: &Path, space: &str) -> anyhow::Result<VectorFile> {
-    VectorFile::open(path, space, &std::env::temp_dir(), &CancelToken::default())
+    VectorFile::open(&VectorPlace::parse(path), space, &std::env::temp_dir(), &CancelToken::default())
 }
 
 fn error_of<T>(result: anyhow::Result<T>) -> String {
@@ -46,6 +46,33 @@ fn vectors_are_those_that_other_programs_wrote() {
     let mut other = vec![];
     open(&fixture("two.safetensors"), "z").unwrap().read(3..4, &mut other).unwrap();
     assert_eq!(other, [6.0, 6.5, 7.0]);
+}
+
+#[test]
+fn an_array_is_named_behind_its_file() {
+    let third = |name: &str, space: &str| {
+        let mut values = vec![];
+        open(&fixture(name), space).unwrap().read(3..4, &mut values).unwrap();
+        values
+    };
+    for name in ["two.safetensors#z", "deflated.npz#z"] {
+        assert_eq!(third(name, "h"), [6.0, 6.5, 7.0], "{name}");
+    }
+    assert_eq!(third("pandas.parquet#vector", "h"), [3.0, 3.25, 3.5]);
+    for (name, words) in [
+        ("two.safetensors#y", "no array called \"y\"; it has h, z"),
+        ("stored.npz#y", "no array called \"y\"; it has h"),
+        ("f4.npy#h", "one array without a name"),
+        ("pandas.parquet#y", "its column y holds no"),
+        ("pandas.parquet#other", "it has no column other"),
+    ] {
+        let said = error_of(open(&fixture(name), "h"));
+        assert!(said.contains(words), "{said}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let called = folder.path().join("a#1.npy");
+    fs::copy(fixture("f4.npy"), &called).unwrap();
+    assert_eq!(open(&called, "h").unwrap().rows(), 12, "a file that is called so");
 }
 
 #[test]

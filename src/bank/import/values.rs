@@ -1,6 +1,6 @@
 //! Vectors in a file, as they lie there, and a range of rows at a time as float32.
 
-use super::arrays;
+use super::arrays::{self, Wanted};
 use super::columns;
 use super::stored::{Element, StoredArray};
 use crate::progress::CancelToken;
@@ -15,6 +15,27 @@ use std::path::{Path, PathBuf};
 /// Bytes that are hashed between two looks at whether to stop.
 const STEP: usize = 4 << 20;
 
+/// Where vectors lie: a file, and the name of the array, tensor or column in it where one is said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VectorPlace {
+    /// The file.
+    pub path: PathBuf,
+    /// Without it the only array, or the one that is called like the space; of Parquet the column `vector`.
+    pub key: Option<String>,
+}
+
+impl VectorPlace {
+    /// Reads `FILE` or `FILE#key`. A file that is itself called so is meant as it is.
+    pub fn parse(text: &Path) -> Self {
+        let whole = Self { path: text.into(), key: None };
+        let parts = text.to_str().and_then(|text| text.rsplit_once('#'));
+        match parts.filter(|(path, key)| !path.is_empty() && !key.is_empty() && !text.exists()) {
+            Some((path, key)) => Self { path: path.into(), key: Some(key.into()) },
+            None => whole,
+        }
+    }
+}
+
 /// Vectors that another program made: a `.npy`, `.npz`, `.safetensors` or `.parquet` file.
 #[derive(Debug)]
 pub struct VectorFile {
@@ -24,25 +45,28 @@ pub struct VectorFile {
 }
 
 impl VectorFile {
-    /// Opens the vectors of `space` in `path`. What is compressed, or lies in pieces, is unpacked into a file without a
-    /// name in `scratch`, so that memory does not grow with it.
+    /// Opens the vectors of `space` that lie at `place`. What is compressed, or lies in pieces, is unpacked into a file
+    /// without a name in `scratch`, so that memory does not grow with it.
     ///
     /// # Errors
-    /// Another ending, a damaged file, several arrays of which none is called `space`, or not numbers `[..., width]`.
-    pub fn open(path: &Path, space: &str, scratch: &Path, cancel: &CancelToken) -> Result<Self> {
+    /// Another ending, a damaged file, no array of the key, several arrays of which none is called `space`, or not numbers
+    /// `[..., width]`.
+    pub fn open(place: &VectorPlace, space: &str, scratch: &Path, cancel: &CancelToken) -> Result<Self> {
+        let VectorPlace { path, key } = place;
+        let wanted = key.as_deref().map_or(Wanted::Space(space), Wanted::Key);
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_lowercase();
         let array = match ending.as_str() {
-            "npy" => arrays::npy(path),
-            "npz" => arrays::npz(path, space, scratch),
-            "safetensors" => arrays::safetensors(path, space),
-            "parquet" => columns::vectors(path, scratch, cancel),
+            "npy" => arrays::npy(path, key.as_deref()),
+            "npz" => arrays::npz(path, wanted, scratch),
+            "safetensors" => arrays::safetensors(path, wanted),
+            "parquet" => columns::vectors(path, key.as_deref().unwrap_or(columns::VECTOR), scratch, cancel),
             _ => bail!(
                 "{}: expected a name that ends with .npy, .npz, .safetensors or .parquet",
                 path.display()
             ),
         };
         let array = array.with_context(|| path.display().to_string())?;
-        Ok(Self { path: path.into(), array, bytes: vec![] })
+        Ok(Self { path: path.clone(), array, bytes: vec![] })
     }
 
     /// Where it lies.

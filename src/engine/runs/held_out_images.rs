@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::dataset::{self, Dataset, SPREAD_SEED, Split};
+use crate::dataset::{self, Dataset, NoSplit, SPREAD_SEED, Split};
 use crate::engine::runs::run_data::RunData;
 use crate::files;
 use crate::train::{TrainConfig, TrainingImages};
@@ -15,10 +15,12 @@ pub struct HeldOutImages {
     images: Arc<[usize]>,
     /// Whether training never sees them.
     pub kept_from_training: bool,
+    /// Why they are not those of the test split that is there, where they are not.
+    pub warning: Option<String>,
 }
 
 impl HeldOutImages {
-    /// What was drawn to be held out, or the test split where there is one, else the images beyond those that the run uses, else the training
+    /// What was drawn to be held out, or the test split where there is one that can be used, else the images beyond those that the run uses, else the training
     /// images themselves.
     ///
     /// # Errors
@@ -27,15 +29,17 @@ impl HeldOutImages {
         let RunData { source, set, held_out } = data;
         if let Some(drawn) = held_out {
             let images = (0..drawn.len()).collect();
-            return Ok(Self { images, data: drawn.clone(), kept_from_training: true });
+            return Ok(Self { images, data: drawn.clone(), kept_from_training: true, warning: None });
         }
+        let mut warning = None;
         if set.split() == Some(Split::Train) {
             match dataset::open(&source.spec, Some(Split::Test)) {
                 Err(error) if files::is_read_error(&error) => return Err(error),
-                Err(_) => {}
+                Err(error) if error.is::<NoSplit>() => {}
+                Err(error) => warning = Some(format!("the test split is not looked at: {error:#}")),
                 Ok(test) => {
                     let images = (0..test.len()).collect();
-                    return Ok(Self { images, data: test, kept_from_training: true });
+                    return Ok(Self { images, data: test, kept_from_training: true, warning });
                 }
             }
         }
@@ -43,7 +47,7 @@ impl HeldOutImages {
         TrainingImages::drawn(config, set.as_ref()).into_iter().for_each(|index| is_used[index] = true);
         let kept_from_training = is_used.contains(&false);
         let images = (0..set.len()).filter(|index| !(kept_from_training && is_used[*index])).collect();
-        Ok(Self { data: set.clone(), images, kept_from_training })
+        Ok(Self { data: set.clone(), images, kept_from_training, warning })
     }
 
     /// How many there are.
@@ -95,5 +99,33 @@ mod tests {
         config.images = None;
         let same = HeldOutImages::choose(&config, &test).unwrap();
         assert_eq!((same.kept_from_training, same.count()), (false, test.set.len()));
+    }
+
+    /// A test split with nothing in it is not as none: the images that are looked at in its place come with the reason.
+    #[test]
+    fn a_test_split_that_cannot_be_used_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let classes = folder.path().join("train/cat");
+        std::fs::create_dir_all(&classes).unwrap();
+        for name in ["a.png", "b.png"] {
+            image::RgbImage::new(8, 8).save(classes.join(name)).unwrap();
+        }
+        let mut config = crate::train::recipes::find("quick-parts").unwrap().config;
+        config.images = Some(1);
+        let spec = folder.path().to_str().unwrap().to_owned();
+        let choose = || {
+            let source = DataSource { spec: spec.as_str().into(), split: Some(Split::Train) };
+            HeldOutImages::choose(&config, &RunData::open(source).unwrap()).unwrap()
+        };
+        assert_eq!(choose().warning, None, "there is no test split");
+        std::fs::create_dir_all(folder.path().join("val/cat")).unwrap();
+        std::fs::write(folder.path().join("val/cat/torn.png"), b"").unwrap();
+        let beside = choose();
+        assert_eq!((beside.kept_from_training, beside.count()), (true, 1));
+        let warning = beside.warning.unwrap();
+        assert!(
+            warning.starts_with("the test split is not looked at: ") && warning.contains("val"),
+            "{warning}"
+        );
     }
 }

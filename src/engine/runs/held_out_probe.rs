@@ -68,7 +68,7 @@ impl HeldOutProbe {
         let is_same =
             |kept: &ProbePatches| (&kept.fingerprint, kept.size) == (&patches.fingerprint, patches.size);
         let patches = kept.filter(is_same).unwrap_or(patches);
-        let mut warnings = vec![];
+        let mut warnings: Vec<String> = images.warning.iter().cloned().collect();
         if patches.patches.is_empty() {
             let size = patches.size;
             warnings.push(format!(

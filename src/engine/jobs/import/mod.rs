@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use self::plan::ImportPlan;
 pub use self::plan::ImportRows;
+pub use crate::bank::VectorPlace;
 use crate::bank::{Dtype, VectorFile, create_or_resume, lies_far};
 use crate::engine::jobs::Job;
 use crate::engine::jobs::embed::kept;
@@ -22,8 +23,8 @@ use crate::progress::Progress;
 /// `bagssl bank import`.
 #[derive(Clone, Debug)]
 pub struct ImportRequest {
-    /// The vectors: a file for each space.
-    pub vectors: Vec<PathBuf>,
+    /// The vectors: a place for each space.
+    pub vectors: Vec<VectorPlace>,
     /// Names of the spaces, one for each file.
     pub spaces: Vec<String>,
     /// What the vectors are of.
@@ -83,8 +84,8 @@ pub fn import(request: &ImportRequest, job: Job<'_>) -> anyhow::Result<ImportRep
         false => out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")),
     };
     fs::create_dir_all(scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
-    let opened = vectors.iter().zip(spaces).map(|(path, space)| {
-        let file = VectorFile::open(path, space, scratch, job.cancel)?;
+    let opened = vectors.iter().zip(spaces).map(|(place, space)| {
+        let file = VectorFile::open(place, space, scratch, job.cancel)?;
         plan.check_rows(&file)?;
         Ok(file)
     });

@@ -42,7 +42,7 @@ fn said(result: anyhow::Result<ImportReport>) -> String {
 
 fn grid_request(world: &Path) -> ImportRequest {
     ImportRequest {
-        vectors: vec![world.join("h.npy"), world.join("z.npy")],
+        vectors: ["h.npy", "z.npy"].map(|name| VectorPlace::parse(&world.join(name))).to_vec(),
         spaces: vec!["h".into(), "tokens".into()],
         rows: ImportRows::Grid {
             data: DataSpec::Path(world.join("data")),
@@ -56,7 +56,7 @@ fn grid_request(world: &Path) -> ImportRequest {
 
 fn table_request(world: &Path, vectors: &str, table: &str, out: &str) -> ImportRequest {
     ImportRequest {
-        vectors: vec![world.join(vectors)],
+        vectors: vec![VectorPlace::parse(&world.join(vectors))],
         spaces: vec!["h".into()],
         rows: ImportRows::Table {
             table: world.join(table),
@@ -290,7 +290,7 @@ fn what_is_exported_comes_back_bit_for_bit() {
             };
             export_of(at(&bank), at(out), index.clone());
             let back = ImportRequest {
-                vectors: vec![at(out)],
+                vectors: vec![VectorPlace::parse(&at(out))],
                 spaces: vec!["h".into()],
                 rows: ImportRows::Table {
                     table: index.unwrap_or(at(out)),
