@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
-use bagssl::bank::{Bank, BankWriter, PartBanks, PatchTable, VectorFile};
+use bagssl::bank::{Bank, BankWriter, PartBanks, PatchTable, VectorFile, VectorPlace};
 use bagssl::dataset::{DataSpec, Split};
 use bagssl::device::DeviceChoice;
 use bagssl::engine::jobs::Job;
@@ -335,7 +335,7 @@ pub fn read_import(place: &Path, file: &str) -> anyhow::Result<()> {
         table.labels()?;
     }
     if !file.ends_with(".csv") {
-        let mut vectors = VectorFile::open(&path, "h", place, &cancel)?;
+        let mut vectors = VectorFile::open(&VectorPlace::parse(&path), "h", place, &cancel)?;
         let mut values = vec![];
         vectors.read(0..vectors.rows(), &mut values)?;
         assert!(
