@@ -9,7 +9,7 @@ use crate::bank::Bank;
 use crate::dataset::Dataset;
 use crate::engine::ask::{FigureQuery, GalleryFilter, QuerySpec};
 use crate::engine::ask::{NeighbourReport, SearchReport};
-use crate::engine::figures::compose::{Cell, GalleryContent, Origin, QueryContent, SearchFacts, title_in};
+use crate::engine::figures::compose::{Cell, GalleryContent, Origin, QueryContent, SearchFacts, image_title};
 use crate::engine::look::neighbours::{NeighbourQuery, near};
 use crate::engine::look::parts;
 use crate::engine::look::selection::{self, VectorQuery};
@@ -57,7 +57,9 @@ impl GalleryMaker {
 
     /// "image 12 · horse".
     pub fn title(&self, image: usize) -> String {
-        title_in(self.data.as_ref(), image)
+        let label = selection::label_of(&self.bank, image as u32, |image| self.data.label(image as usize));
+        let class = label.and_then(|label| self.bank.spec().classes.get(label as usize));
+        image_title(image, class.map(String::as_str))
     }
 
     /// Searches each space for all of `queries` together; the answers are in their order, those of one in the order of
@@ -75,7 +77,8 @@ impl GalleryMaker {
     ) -> anyhow::Result<Vec<Vec<SearchReport>>> {
         let size = self.bank.spec().grid.patch;
         let own = queries.iter().map(|(query, _)| selection::own_rows(&query.spec, &self.bank));
-        let kin = queries.iter().map(|(query, _)| selection::kin(&query.spec, |image| self.label(image)));
+        let beyond = |image| self.data.label(image as usize);
+        let kin = queries.iter().map(|(query, _)| selection::kin(&query.spec, &self.bank, beyond));
         let (own, kin): (Vec<_>, Vec<_>) = (own.collect(), kin.collect());
         let mut reports = vec![vec![]; queries.len()];
         for (index, space) in spaces.iter().enumerate() {
@@ -107,12 +110,6 @@ impl GalleryMaker {
         let mut vector = vec![0.0; self.bank.width(space)?];
         self.bank.row_f32(space, row, &mut vector)?;
         Ok(vector)
-    }
-
-    /// The class of an image, as the bank has it where it holds the image.
-    fn label(&self, image: u32) -> Option<u32> {
-        let held = self.bank.image_entry(image as usize).ok().map(|entry| entry.label);
-        held.unwrap_or_else(|| self.data.label(image as usize))
     }
 
     /// A query and its neighbours with their pixels.

@@ -63,8 +63,7 @@ fn search(
     let mut vector = vec![0.0; bank.width(space)?];
     bank.row_f32(space, row, &mut vector)?;
     let patch = bank.patch_ref(row);
-    let label = |image: u32| bank.image_entry(image as usize).ok().and_then(|entry| entry.label);
-    let kin = &selection::kin(&QuerySpec::one(patch), label);
+    let kin = &selection::kin(&QuerySpec::one(patch), bank, |_| None);
     let query = NeighbourQuery { patch, of: VectorQuery { vector: &vector, own: &[row], kin } };
     let found = near(processor, bank, space, &[query], (request.k, filter), cancel)?;
     found.into_iter().next().context("one query has one answer")

@@ -175,7 +175,7 @@ impl SearchThread {
             self.has_told = false;
         }
         let own = selection::own_rows(&job.query, &job.bank);
-        let kin = selection::kin(&job.query, |image| job.data.label(image as usize));
+        let kin = selection::kin(&job.query, &job.bank, |image| job.data.label(image as usize));
         let spaces = job.vectors.iter().map(|(space, vector)| self.space(job, space, vector, &own, &kin));
         let spaces = spaces.collect::<anyhow::Result<_>>()?;
         Ok(GalleryView {

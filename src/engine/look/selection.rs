@@ -43,12 +43,18 @@ pub fn own_row(query: &QuerySpec, bank: &Bank) -> Option<usize> {
     own_rows(query, bank).first().copied()
 }
 
-/// The images and classes that the query wants to be like: those of its plus parts. `label` is that of an image.
-pub fn kin(query: &QuerySpec, label: impl Fn(u32) -> Option<u32>) -> Kin {
+/// The images and classes that the query wants to be like: those of its plus parts. `beyond` is the label of an image that
+/// the bank does not hold.
+pub fn kin(query: &QuerySpec, bank: &Bank, beyond: impl Fn(u32) -> Option<u32>) -> Kin {
     let plus = query.boxes().filter(|(sign, _)| *sign == Sign::Plus);
     let images: Vec<u32> = plus.map(|(_, area)| area.image).collect();
-    let labels = images.iter().filter_map(|image| label(*image)).collect();
+    let labels = images.iter().filter_map(|image| label_of(bank, *image, &beyond)).collect();
     Kin { images, labels }
+}
+
+/// The label of an image: as `bank` has it where it holds the image, since a table's classes are its own, else `beyond`'s.
+pub fn label_of(bank: &Bank, image: u32, beyond: impl Fn(u32) -> Option<u32>) -> Option<u32> {
+    bank.image_entry(image as usize).map_or_else(|_| beyond(image), |entry| entry.label)
 }
 
 /// One of several queries.

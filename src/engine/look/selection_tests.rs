@@ -5,7 +5,7 @@ use crate::bank::{BankSink, BankSpec, Dtype, MemoryBank, PixelHash};
 use crate::dataset::Mix;
 use crate::dataset::Split;
 use crate::image::Image;
-use crate::patch::PatchGrid;
+use crate::patch::{PatchGrid, PatchRef};
 
 /// Three images of 2 x 2 overlapping patches (8 pixels every 4), classes 0, 1, 0; cosines to
 /// (1, 0) fall from row to row.
@@ -42,6 +42,14 @@ fn rows(filter: GalleryFilter, own: Option<usize>) -> (Vec<usize>, usize) {
 #[test]
 fn without_a_filter_only_the_query_is_left_out() {
     assert_eq!(rows(GalleryFilter::default(), Some(0)), (vec![1, 2, 3, 4, 5, 6], 11));
+}
+
+/// A table gives its images classes that the folder knows nothing of.
+#[test]
+fn the_class_of_a_query_is_the_banks_where_that_holds_its_image() {
+    let bank = bank();
+    let of = |image| kin(&QuerySpec::one(PatchRef { image, y: 0, x: 0, size: 8 }), &bank, |_| Some(7)).labels;
+    assert_eq!([1, 2, 3].map(of), [[1], [0], [7]]);
 }
 
 #[test]
