@@ -36,12 +36,11 @@ fn fold(bytes: &[u8]) -> u64 {
 #[target_feature(enable = "avx512f")]
 unsafe fn fold_avx512(bytes: &[u8]) -> u64 {
     use std::arch::x86_64::*;
-    /// How far ahead is fetched: of those tried, the fastest.
-    const AHEAD: usize = 8192;
+    let ahead = super::ahead::ahead();
     let mut sums = [_mm512_setzero_si512(); 8];
     for block in bytes.as_chunks::<512>().0 {
         for (line, sum) in block.as_chunks::<64>().0.iter().zip(&mut sums) {
-            _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().wrapping_add(AHEAD).cast());
+            _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().wrapping_add(ahead).cast());
             // SAFETY: the 64 bytes of the line.
             *sum = _mm512_xor_si512(*sum, unsafe { _mm512_loadu_si512(line.as_ptr().cast()) });
         }

@@ -115,18 +115,21 @@ fn portable(a: &[f32], b: &[f32]) -> f32 {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::f16;
+    use crate::search::ahead;
     use std::arch::x86_64::*;
 
-    /// How far ahead of the values at hand the memory is asked for more, bytes. The processor's own prefetching
-    /// stops at the end of a page, which costs a quarter of the bandwidth where one row is read after the other.
-    const AHEAD: usize = 8192;
-    /// The same where rows are so long that as much of each of several would not fit the nearest cache.
+    /// How far ahead of the values at hand the memory is asked for more, bytes, at most, where rows are so long that as much
+    /// of each of several would not fit the nearest cache.
     const AHEAD_IN_LONG: usize = 2048;
     /// Several rows that are longer than this together are long.
     const LONG_BYTES: usize = 1 << 16;
 
     fn ahead(rows: usize, row_bytes: usize) -> usize {
-        if rows > 1 && rows * row_bytes > LONG_BYTES { AHEAD_IN_LONG } else { AHEAD }
+        if rows > 1 && rows * row_bytes > LONG_BYTES {
+            ahead::ahead().min(AHEAD_IN_LONG)
+        } else {
+            ahead::ahead()
+        }
     }
 
     /// One function `[rows, width] -> [rows]`. Rows in float32 are read side by side, so that the query is

@@ -11,6 +11,7 @@
 //!
 //! [`Processor`] chooses where: on the CPU ([`top_k`]), or on a GPU, which finds the same to the bit.
 
+mod ahead;
 mod bandwidth;
 mod dot;
 mod far;

@@ -68,10 +68,8 @@ fn portable(planes: &[u64], row: &[u64], first: usize) -> u32 {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::{PLANES, portable};
+    use crate::search::ahead::ahead;
     use std::arch::x86_64::*;
-
-    /// How far ahead the memory is asked for, bytes: as for the exact products.
-    const AHEAD: usize = 8192;
 
     #[target_feature(enable = "avx512f,avx512vpopcntdq")]
     pub(super) fn count_avx512(planes: &[u64], codes: &[u64], out: &mut [u32]) {
@@ -111,11 +109,12 @@ mod x86 {
     #[target_feature(enable = "avx512f,avx512vpopcntdq")]
     fn rows_of_8(planes: &[u64], codes: &[u64], out: &mut [u32]) {
         let planes: [__m512i; PLANES] = std::array::from_fn(|j| load(&planes[8 * j..]));
+        let ahead = ahead();
         let (fours, rest) = codes.as_chunks::<32>();
         let (outs, out_rest) = out.as_chunks_mut::<4>();
         for (rows, out) in fours.iter().zip(outs) {
             for line in 0..4 {
-                _mm_prefetch::<_MM_HINT_T0>(rows.as_ptr().wrapping_byte_add(AHEAD + 64 * line).cast());
+                _mm_prefetch::<_MM_HINT_T0>(rows.as_ptr().wrapping_byte_add(ahead + 64 * line).cast());
             }
             let [a, b, c, d] = std::array::from_fn(|r| lanes(&planes, load(&rows[8 * r..])));
             let low = _mm512_or_si512(a, _mm512_slli_epi64::<16>(b));
@@ -136,10 +135,11 @@ mod x86 {
             let plane: [u64; 8] = std::array::from_fn(|lane| planes[j * words + lane % words]);
             load(&plane)
         });
+        let ahead = ahead();
         let (eights, rest) = codes.as_chunks::<8>();
         let mut outs = out.chunks_exact_mut(8 / words);
         for (rows, out) in eights.iter().zip(&mut outs) {
-            _mm_prefetch::<_MM_HINT_T0>(rows.as_ptr().wrapping_byte_add(AHEAD).cast());
+            _mm_prefetch::<_MM_HINT_T0>(rows.as_ptr().wrapping_byte_add(ahead).cast());
             let mut sums = [0u64; 8];
             // SAFETY: eight words.
             unsafe { _mm512_storeu_si512(sums.as_mut_ptr().cast(), lanes(&repeated, load(rows))) };
@@ -169,9 +169,9 @@ mod x86 {
     /// Bits are counted by a table of those in four (Mula's way), four words at a time.
     #[target_feature(enable = "avx2,popcnt")]
     pub(super) fn count_avx2(planes: &[u64], codes: &[u64], out: &mut [u32]) {
-        let words = planes.len() / PLANES;
+        let (words, ahead) = (planes.len() / PLANES, ahead());
         for (row, out) in codes.chunks_exact(words).zip(out) {
-            _mm_prefetch::<_MM_HINT_T0>(row.as_ptr().wrapping_byte_add(AHEAD).cast());
+            _mm_prefetch::<_MM_HINT_T0>(row.as_ptr().wrapping_byte_add(ahead).cast());
             let mut sum = _mm256_setzero_si256();
             let mut at = 0;
             while at + 4 <= words {
