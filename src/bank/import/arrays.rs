@@ -15,14 +15,14 @@ const MOST_NPY_HEADER: u64 = 1 << 20;
 
 /// Which of the arrays of a file is meant.
 #[derive(Clone, Copy)]
-pub enum Wanted<'a> {
+pub enum ArrayChoice<'a> {
     /// The only one, or that called like the space.
     Space(&'a str),
     /// That of this name.
     Key(&'a str),
 }
 
-impl Wanted<'_> {
+impl ArrayChoice<'_> {
     /// Its name among `names`.
     fn among(self, names: &[String]) -> Result<String> {
         let list = || {
@@ -60,7 +60,7 @@ pub fn npy(path: &Path, key: Option<&str>) -> Result<StoredArray> {
 
 /// The array of a `.npz` file that is `wanted`. It is unpacked into a file without a name in `scratch`, and its sum is
 /// checked.
-pub fn npz(path: &Path, wanted: Wanted<'_>, scratch: &Path) -> Result<StoredArray> {
+pub fn npz(path: &Path, wanted: ArrayChoice<'_>, scratch: &Path) -> Result<StoredArray> {
     let mut archive =
         ZipArchive::new(files::open(path, u64::MAX)?).context("a ZIP archive that is cut off or damaged")?;
     let mut names = vec![];
@@ -95,7 +95,7 @@ pub fn npz(path: &Path, wanted: Wanted<'_>, scratch: &Path) -> Result<StoredArra
 }
 
 /// The tensor of a safetensors file that is `wanted`.
-pub fn safetensors(path: &Path, wanted: Wanted<'_>) -> Result<StoredArray> {
+pub fn safetensors(path: &Path, wanted: ArrayChoice<'_>) -> Result<StoredArray> {
     let file = files::open(path, u64::MAX)?;
     let has = file.metadata()?.len();
     let mapped = MappedFile::open(path, has)?;

@@ -1,6 +1,6 @@
 //! Vectors in a file, as they lie there, and a range of rows at a time as float32.
 
-use super::arrays::{self, Wanted};
+use super::arrays::{self, ArrayChoice};
 use super::columns;
 use super::stored::{Element, StoredArray};
 use crate::progress::CancelToken;
@@ -53,7 +53,7 @@ impl VectorFile {
     /// `[..., width]`.
     pub fn open(place: &VectorPlace, space: &str, scratch: &Path, cancel: &CancelToken) -> Result<Self> {
         let VectorPlace { path, key } = place;
-        let wanted = key.as_deref().map_or(Wanted::Space(space), Wanted::Key);
+        let wanted = key.as_deref().map_or(ArrayChoice::Space(space), ArrayChoice::Key);
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_lowercase();
         let array = match ending.as_str() {
             "npy" => arrays::npy(path, key.as_deref()),
