@@ -1,6 +1,7 @@
 //! Files on disk. Writes are atomic: a kill at any moment leaves the old file or the new one. What is read is
 //! looked at first.
 
+mod large_pages;
 mod litter;
 mod lock;
 mod mapped;
@@ -12,6 +13,7 @@ mod space;
 mod tensors;
 mod unread;
 
+pub use large_pages::LargePages;
 pub use litter::{is_leftover, sweep};
 pub use lock::{FolderLock, LOCK_FILE};
 pub use mapped::MappedFile;

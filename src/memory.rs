@@ -206,6 +206,7 @@ fn available(meminfo: &str) -> Option<u64> {
 }
 
 /// A number of bytes that many share; who finds none left waits until another gives some back.
+#[derive(Debug)]
 pub struct Room {
     most: u64,
     used: Mutex<u64>,
@@ -213,6 +214,7 @@ pub struct Room {
 }
 
 /// Bytes of a [`Room`], given back when dropped.
+#[derive(Debug)]
 pub struct Hold {
     room: Arc<Room>,
     bytes: u64,
@@ -236,6 +238,13 @@ impl Room {
         let mut used = self.given_back.wait_while(used, is_full).unwrap_or_else(PoisonError::into_inner);
         *used = used.saturating_add(bytes);
         Hold { room: self.clone(), bytes }
+    }
+
+    /// Takes `bytes` if they are free now.
+    pub fn take_now(self: &Arc<Self>, bytes: u64) -> Option<Hold> {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        *used = used.checked_add(bytes).filter(|sum| *sum <= self.most)?;
+        Some(Hold { room: self.clone(), bytes })
     }
 }
 

@@ -7,6 +7,7 @@
 //! rows that have changed are found), f32 spread, the largest of its rows; at last the CRC-32C of all but the blocks.
 //! A file that is damaged, or of another bank, is made again: it holds nothing that the bank does not.
 
+use super::near::NearCodes;
 use super::rotation::RandomRotation;
 use super::sketch::SketchFrame;
 use crate::bank::{Bank, VectorCache};
@@ -90,6 +91,7 @@ pub struct RowCodes {
     table: Vec<BlockEntry>,
     /// Whether a block was found whole.
     seen: Vec<AtomicBool>,
+    near: NearCodes,
 }
 
 /// Codes of rows that lie in one block.
@@ -227,7 +229,8 @@ impl RowCodes {
         map.check()?;
         let seen = (0..facts.blocks()).map(|_| AtomicBool::new(false)).collect();
         let (frame, bank) = (SketchFrame::new(rotation, mean), folder.to_path_buf());
-        Ok(Self { frame, facts, bank, map, head, table, seen })
+        let near = NearCodes::new(BLOCK_ROWS * facts.row_bytes(), facts.rows * facts.row_bytes());
+        Ok(Self { frame, facts, bank, map, head, table, seen, near })
     }
 
     /// Rows that they are of: the first ones of the bank.
@@ -271,10 +274,32 @@ impl RowCodes {
         self.head + rows.start * self.facts.row_bytes()..self.head + rows.end * self.facts.row_bytes()
     }
 
+    /// To be told as a search begins: what is searched again comes near.
+    pub(super) fn note_search(&self) {
+        self.near.note_search();
+    }
+
+    /// Whether all of them came near.
+    #[cfg(test)]
+    pub(super) fn is_near(&self) -> bool {
+        (0..self.blocks()).all(|block| self.near.block(block).is_some())
+    }
+
+    /// Brings a block near, where that is of use.
+    pub(super) fn bring(&self, block: usize) {
+        let codes = &self.map[self.head..self.head + self.facts.rows * self.facts.row_bytes()];
+        self.near.bring(block, codes, |block, bytes| crc32c::crc32c(bytes) == self.table[block].sum);
+    }
+
+    /// A block, from where it lies nearest.
+    fn block(&self, block: usize) -> &[u8] {
+        self.near.block(block).unwrap_or_else(|| &self.map[self.place_of_block(block)])
+    }
+
     /// A block as it lies in the file, with what stands of it in the table, if it is of the rows that `bank` has now.
     pub(super) fn whole_block(&self, bank: &Bank, block: usize) -> Option<(&[u8], BlockEntry)> {
         let is_there = block < self.table.len() && self.check(bank, block).is_ok();
-        is_there.then(|| (&self.map[self.place_of_block(block)], self.table[block]))
+        is_there.then(|| (self.block(block), self.table[block]))
     }
 
     /// Looks at a block when it is first asked for.
@@ -288,7 +313,7 @@ impl RowCodes {
         let rows = self.rows_of_block(block);
         let BlockEntry { sum, norms_sum: expected, .. } = self.table[block];
         let stale = |why| StaleCodes { path: self.map.path().into(), rows: rows.clone(), why };
-        let found = crc32c::crc32c(&self.map[self.place_of_block(block)]);
+        let found = crc32c::crc32c(self.block(block));
         ensure!(found == sum, stale("its sum is not the one written down"));
         // Where the bank ends before it, the last block cannot be held against its rows: when it grows, perhaps.
         if rows.end <= bank.patches() {
@@ -322,7 +347,7 @@ impl RowCodes {
         let block = rows.start / BLOCK_ROWS;
         let first = self.rows_of_block(block).start;
         let (count, words) = (self.rows_of_block(block).len(), self.frame.dims / 64);
-        let bytes = &self.map[self.place_of_block(block)];
+        let bytes = self.block(block);
         let (bits, factors) = bytes.split_at(8 * words * count);
         let (offsets, scales) = factors.split_at(4 * count);
         let rows = rows.start - first..rows.end - first;

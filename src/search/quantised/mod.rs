@@ -12,6 +12,7 @@ mod build;
 mod file;
 mod find;
 mod measure;
+mod near;
 mod popcount;
 mod rotation;
 mod scan;

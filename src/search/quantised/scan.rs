@@ -151,6 +151,7 @@ impl<'a, 'b> Scan<'a, 'b> {
     /// # Errors
     /// Damaged codes, cancelled.
     pub fn run(self, rows: usize) -> Result<Vec<Option<Scanned>>> {
+        self.codes.note_search();
         let found = self.pass(rows, false)?;
         let scanned = found.into_iter().zip(&self.asked).map(|(found, asked)| {
             let QueryThread { best, mut kept, .. } = found;
@@ -223,6 +224,7 @@ impl<'a, 'b> Scan<'a, 'b> {
     fn task(&self, mut local: ScanThread, rows: Range<usize>) -> ScanThread {
         let Some(bank) = self.asked.first().map(|asked| asked.job.bank) else { return local };
         for block in split(rows, BLOCK_ROWS) {
+            self.codes.bring(block.start / BLOCK_ROWS);
             if let Err(error) = self.codes.check(bank, block.start / BLOCK_ROWS) {
                 self.trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
                 return local;

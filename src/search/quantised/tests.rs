@@ -265,6 +265,29 @@ fn codes_that_are_damaged_or_of_other_rows_are_noticed() {
     assert!(error.is::<StaleCodes>() && error.to_string().contains("have changed"), "{error}");
 }
 
+/// From the second search on they are read from memory of their own, and from where they are found in the end.
+#[test]
+fn codes_that_came_near_find_what_they_found_in_their_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let bank = bank_at(folder.path(), 60, 60, &correlated(60));
+    let codes = indexed(&bank, None);
+    let fresh = Quantised::open(&bank, "h", None).unwrap().unwrap();
+    let near = |codes: &Quantised| codes.codes().is_near();
+    assert!(near(&codes) && !near(&fresh), "it was measured by many searches");
+    let query = row_of(&bank, 700);
+    let ask = |codes: &Quantised| codes.top_k(&bank, &query, 9, &Options::default()).unwrap();
+    let first = ask(&fresh);
+    assert!(!near(&fresh));
+    assert_eq!([ask(&fresh), ask(&codes)], [first.clone(), first.clone()]);
+    assert!(near(&fresh));
+    // Other bytes in the file change nothing any more.
+    let path = folder.path().join("h.codes");
+    let length = fs::metadata(&path).unwrap().len() as usize;
+    let mut file = fs::File::options().write(true).open(&path).unwrap();
+    std::io::Write::write_all(&mut file, &vec![0; length]).unwrap();
+    assert_eq!(ask(&fresh), first);
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn where_codes_are_cut_while_they_are_in_use_every_patch_is_compared() {
