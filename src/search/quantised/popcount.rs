@@ -1,8 +1,12 @@
 //! How a query of four bits a value agrees with rows of one bit a value: bits are compared and counted, with the widest
 //! instructions that the processor has. All of them count the same.
 
+use super::sketch::Sketch;
+
 /// Bits of a value of the query.
 pub(super) const PLANES: usize = 4;
+/// Rows that are looked at one by one where some of them may be near.
+pub(super) const CHUNK: usize = 16;
 
 /// Instructions for the counting, which this processor has: only [`Counter::available`] makes one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +38,38 @@ impl Counter {
         counters
     }
 
+    /// As [`Sketch::estimate`].
+    pub fn estimate(
+        self,
+        sketch: &Sketch,
+        differing: (&[u32], f32),
+        factors: (&[f32], &[f32]),
+        out: (&mut [f32], &mut [f32]),
+    ) {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `available` has seen the processor's features, and nothing else makes a counter.
+            CountWith::Avx512 => unsafe { x86::estimate_avx512(sketch, differing, factors, out) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            CountWith::Avx2 => unsafe { x86::estimate_avx2(sketch, differing, factors, out) },
+            CountWith::Portable => sketch.estimate(differing, factors, out),
+        }
+    }
+
+    /// The first of the chunks of [`CHUNK`] values from chunk `first` on of which some is `least` or more.
+    pub fn first_reaching(self, most: &[f32], least: f32, first: usize) -> Option<usize> {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            CountWith::Avx512 => unsafe { x86::first_reaching_avx512(most, least, first) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            CountWith::Avx2 => unsafe { x86::first_reaching_avx2(most, least, first) },
+            CountWith::Portable => first_reaching(most, least, first),
+        }
+    }
+
     /// For each row of `codes`, `[out.len(), words]`: the bits in which it differs from each of `planes`,
     /// `[PLANES, words]`, those of plane j counted 2^j times.
     pub fn count(self, planes: &[u64], codes: &[u64], out: &mut [u32]) {
@@ -55,6 +91,15 @@ impl Counter {
     }
 }
 
+/// A value without a number reaches nothing.
+#[inline(always)]
+fn first_reaching(most: &[f32], least: f32, first: usize) -> Option<usize> {
+    let reaches = |chunk: &[f32]| chunk.iter().fold(false, |any, most| any | (*most >= least));
+    let (chunks, rest) = most.as_chunks::<CHUNK>();
+    let found = chunks.get(first..)?.iter().position(|chunk| reaches(chunk)).map(|at| first + at);
+    found.or_else(|| reaches(rest).then_some(chunks.len()))
+}
+
 /// Of the words of a row from `first` on.
 #[inline]
 fn portable(planes: &[u64], row: &[u64], first: usize) -> u32 {
@@ -67,9 +112,33 @@ fn portable(planes: &[u64], row: &[u64], first: usize) -> u32 {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{PLANES, portable};
+    use super::{PLANES, first_reaching, portable};
     use crate::search::ahead::ahead;
+    use crate::search::quantised::sketch::Sketch;
     use std::arch::x86_64::*;
+
+    /// Functions that the compiler makes of the plain ones for wider instructions, and finds.
+    macro_rules! wide {
+        ($estimate:ident, $first_reaching:ident, $features:literal) => {
+            #[target_feature(enable = $features)]
+            pub(super) fn $estimate(
+                sketch: &Sketch,
+                differing: (&[u32], f32),
+                factors: (&[f32], &[f32]),
+                out: (&mut [f32], &mut [f32]),
+            ) {
+                sketch.estimate(differing, factors, out);
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) fn $first_reaching(most: &[f32], least: f32, first: usize) -> Option<usize> {
+                first_reaching(most, least, first)
+            }
+        };
+    }
+
+    wide!(estimate_avx512, first_reaching_avx512, "avx512f");
+    wide!(estimate_avx2, first_reaching_avx2, "avx2");
 
     #[target_feature(enable = "avx512f,avx512vpopcntdq")]
     pub(super) fn count_avx512(planes: &[u64], codes: &[u64], out: &mut [u32]) {
@@ -236,6 +305,17 @@ mod tests {
                     assert_eq!(out, expected[..rows], "{counter:?}, {words} words");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn all_instructions_find_the_same_chunks() {
+        let mut most = vec![0.1; 5 * CHUNK + 3];
+        (most[2 * CHUNK + 7], most[5 * CHUNK + 2], most[3]) = (0.5, 0.5, f32::NAN);
+        for counter in Counter::available() {
+            let found = [0, 2, 3, 5, 6].map(|first| counter.first_reaching(&most, 0.5, first));
+            assert_eq!(found, [Some(2), Some(2), Some(5), Some(5), None], "{counter:?}");
+            assert_eq!(counter.first_reaching(&most, 0.6, 0), None);
         }
     }
 

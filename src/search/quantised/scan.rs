@@ -6,7 +6,7 @@
 //! with the bound that was found.
 
 use super::file::{BLOCK_ROWS, CodedRows, RowCodes};
-use super::popcount::Counter;
+use super::popcount::{CHUNK, Counter};
 use super::sketch::Sketch;
 use crate::bank::Bank;
 use crate::search::topk::{Best, Hit, Threshold, TopKJob};
@@ -86,6 +86,8 @@ struct ScanThread {
     asked: Vec<QueryThread>,
     differing: Vec<u32>,
     estimates: Vec<f32>,
+    /// What each cosine may be at most, about: no row is left out by it that counts.
+    most: Vec<f32>,
 }
 
 /// What one thread has found for a query.
@@ -174,7 +176,7 @@ impl<'a, 'b> Scan<'a, 'b> {
     /// Looks at the codes of the first `rows` rows once; `until_full`: unless some query has no room for what is near.
     fn pass(&self, rows: usize, until_full: bool) -> Result<Vec<QueryThread>> {
         let empty = || self.asked.iter().map(QueryThread::new).collect::<Vec<_>>();
-        let local = || ScanThread { asked: empty(), differing: vec![], estimates: vec![] };
+        let local = || ScanThread { asked: empty(), differing: vec![], estimates: vec![], most: vec![] };
         let is_over = || {
             let ends = |asked: &ScanQuery<'_, '_>| {
                 asked.job.options.cancel.is_cancelled() || until_full && asked.is_full()
@@ -229,15 +231,18 @@ impl<'a, 'b> Scan<'a, 'b> {
                 self.trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
                 return local;
             }
-            let ScanThread { asked: found, differing, estimates } = &mut local;
+            let ScanThread { asked: found, differing, estimates, most } = &mut local;
             for (asked, found) in self.asked.iter().zip(found) {
                 let mut look = |found: &mut QueryThread, rows: Range<usize>| {
                     let coded = self.codes.coded(rows.clone());
                     differing.resize(rows.len(), 0);
                     estimates.resize(rows.len(), 0.0);
+                    most.resize(rows.len(), 0.0);
                     self.counter.count(&asked.sketch.planes, coded.bits, differing);
-                    asked.sketch.estimate(differing, coded.offsets, coded.scales, estimates);
-                    self.rows(asked, found, &coded, (rows.start, estimates));
+                    let bound = self.bound(asked, &coded);
+                    let factors = (coded.offsets, coded.scales);
+                    self.counter.estimate(&asked.sketch, (differing, bound), factors, (estimates, most));
+                    self.rows(asked, found, &coded, (rows.start, estimates, most));
                 };
                 each_shown(asked, bank, block.clone(), found, &mut look);
             }
@@ -249,32 +254,34 @@ impl<'a, 'b> Scan<'a, 'b> {
         local
     }
 
-    /// Offers the rows from `first` on, which have those `estimates`, to a query.
+    /// Twice the error that rows may have at most, in units of their scale.
+    fn bound(&self, asked: &ScanQuery<'_, '_>, coded: &CodedRows<'_>) -> f32 {
+        2.0 * self.deviations * asked.sketch.widest(coded.spread)
+    }
+
+    /// Offers the rows from `first` on, which have those `estimates` and may be `most`, to a query.
     fn rows(
         &self,
         asked: &ScanQuery<'_, '_>,
         found: &mut QueryThread,
         coded: &CodedRows<'_>,
-        (first, estimates): (usize, &[f32]),
+        (first, estimates, most): (usize, &[f32], &[f32]),
     ) {
         let (is_limited, keeps) = (asked.is_limited(), !asked.is_full());
         let QueryThread { best, best_of_image, kept, .. } = found;
         let best = if is_limited { best_of_image } else { best };
         let mut least = asked.threshold.get().max(if is_limited { f32::NEG_INFINITY } else { best.least() });
-        let widest = 2.0 * self.deviations * asked.sketch.widest(coded.spread);
-        let chunks = estimates.chunks(16).zip(coded.scales.chunks(16)).enumerate();
-        for (chunk, (estimates, scales)) in chunks {
-            // Most have none that may be near; a row without a value is NaN and never is.
-            let is_near = |(estimate, scale): (&f32, &f32)| estimate + scale * widest >= least;
-            if !estimates.iter().zip(scales).fold(false, |any, pair| any | is_near(pair)) {
-                continue;
-            }
-            for (place, (estimate, scale)) in estimates.iter().zip(scales).enumerate() {
-                let (at, bound) = (16 * chunk + place, scale * widest);
+        let widest = self.bound(asked, coded);
+        let mut next = 0;
+        // Most chunks have none that may be near; a row without a value is NaN and never is.
+        while let Some(chunk) = self.counter.first_reaching(most, least, next) {
+            next = chunk + 1;
+            for at in CHUNK * chunk..estimates.len().min(CHUNK * next) {
+                let (estimate, scale, offset) = (&estimates[at], &coded.scales[at], coded.offsets[at]);
+                let bound = scale * widest;
                 if estimate.is_nan() || estimate + bound < least || !asked.job.allowed(first + at) {
                     continue;
                 }
-                let offset = coded.offsets[at];
                 let deviation = asked.sketch.deviation(*estimate, offset, *scale, coded.spread);
                 // Rounded up it would reach farther than `bound`, by which rows are left out.
                 let error = (self.deviations * deviation).min(bound / 2.0);

@@ -115,12 +115,23 @@ impl Sketch {
         }
     }
 
-    /// What is told of rows by the bits in which they differ ([`super::popcount::Counter::count`]): the cosine.
-    pub fn estimate(&self, differing: &[u32], offsets: &[f32], scales: &[f32], out: &mut [f32]) {
+    /// What is told of rows by the bits in which they differ ([`super::popcount::Counter::count`]): the cosine, and how large
+    /// it may be at most where it is off by `bound` in units of the row's scale.
+    ///
+    /// With whatever instructions it is compiled for, it computes the same.
+    #[inline(always)]
+    pub fn estimate(
+        &self,
+        (differing, bound): (&[u32], f32),
+        (offsets, scales): (&[f32], &[f32]),
+        (out, most): (&mut [f32], &mut [f32]),
+    ) {
         let factors = offsets.iter().zip(scales);
-        for ((out, differing), (offset, scale)) in out.iter_mut().zip(differing).zip(factors) {
+        let outs = out.iter_mut().zip(most);
+        for (((out, most), differing), (offset, scale)) in outs.zip(differing).zip(factors) {
             let product = (self.full - 2 * *differing as i32) as f32 * self.step;
             *out = self.base + offset + scale * product;
+            *most = *out + scale * bound;
         }
     }
 
@@ -154,6 +165,26 @@ mod tests {
     use rand_distr::StandardNormal;
     use rand_pcg::Pcg64Mcg;
 
+    #[test]
+    fn all_instructions_estimate_the_same_to_the_bit() {
+        let mut rng = Pcg64Mcg::seed_from_u64(5);
+        let mut draw = |count: usize| (0..count).map(|_| rng.sample(StandardNormal)).collect::<Vec<f32>>();
+        let (centre, query) = (draw(200), unit(draw(200)));
+        let frame = SketchFrame::new(RandomRotation::random(RandomRotation::dims(200), 1), centre);
+        let sketch = Sketch::new(&frame, &query);
+        let (offsets, mut scales) = (draw(77), draw(77));
+        scales[9] = f32::NAN;
+        let differing: Vec<u32> = (0..77).map(|row| row * 40).collect();
+        let of = |counter: &Counter| {
+            let (mut estimates, mut most) = (vec![0.0; 77], vec![0.0; 77]);
+            let out = (&mut estimates[..], &mut most[..]);
+            counter.estimate(&sketch, (&differing, 0.3), (&offsets, &scales), out);
+            [estimates, most].concat().into_iter().map(f32::to_bits).collect::<Vec<u32>>()
+        };
+        let all: Vec<_> = Counter::available().iter().map(of).collect();
+        assert!(all.iter().all(|one| *one == all[0]));
+    }
+
     fn unit(values: Vec<f32>) -> Vec<f32> {
         let norm = dot(&values, &values).sqrt();
         values.into_iter().map(|value| value / norm).collect()
@@ -170,9 +201,10 @@ mod tests {
             let mut bits = vec![0; frame.dims / 64];
             let factors = frame.encode(row, 1.0, &mut vec![], &mut bits);
             let sketch = Sketch::new(&frame, query);
-            let (mut differing, mut estimate) = ([0], [0.0]);
+            let (mut differing, mut estimate, mut most) = ([0], [0.0], [0.0]);
             Counter::available()[0].count(&sketch.planes, &bits, &mut differing);
-            sketch.estimate(&differing, &[factors.offset], &[factors.scale], &mut estimate);
+            let of_row = (&[factors.offset][..], &[factors.scale][..]);
+            sketch.estimate((&differing, 0.0), of_row, (&mut estimate, &mut most));
             let deviation = sketch.deviation(truth, factors.offset, factors.scale, factors.spread);
             assert!(deviation <= factors.scale * sketch.widest(factors.spread) * 1.0001);
             f64::from((estimate[0] - truth) / deviation)
