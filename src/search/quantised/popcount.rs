@@ -189,8 +189,9 @@ mod x86 {
             let low = _mm512_or_si512(a, _mm512_slli_epi64::<16>(b));
             let high = _mm512_or_si512(c, _mm512_slli_epi64::<16>(d));
             let all = _mm512_or_si512(low, _mm512_slli_epi64::<32>(high));
-            let sums = _mm512_reduce_add_epi64(all) as u64;
-            *out = std::array::from_fn(|r| (sums >> (16 * r)) as u32 & 0xffff);
+            let sums = _mm_cvtsi64_si128(_mm512_reduce_add_epi64(all));
+            // SAFETY: four sums.
+            unsafe { _mm_storeu_si128(out.as_mut_ptr().cast(), _mm_cvtepu16_epi32(sums)) };
         }
         for (row, out) in rest.as_chunks::<8>().0.iter().zip(out_rest) {
             *out = _mm512_reduce_add_epi64(lanes(&planes, load(row))) as u32;

@@ -16,6 +16,8 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+/// Rows whose estimates are made and looked at together: few enough that all of them stay in the nearest cache.
+const PART: usize = 256;
 /// Queries that are compared with a block of codes while it is in cache, at most.
 const TOGETHER: usize = 64;
 /// Kept rows of a thread and query before it first looks which are too far.
@@ -234,15 +236,17 @@ impl<'a, 'b> Scan<'a, 'b> {
             let ScanThread { asked: found, differing, estimates, most } = &mut local;
             for (asked, found) in self.asked.iter().zip(found) {
                 let mut look = |found: &mut QueryThread, rows: Range<usize>| {
-                    let coded = self.codes.coded(rows.clone());
-                    differing.resize(rows.len(), 0);
-                    estimates.resize(rows.len(), 0.0);
-                    most.resize(rows.len(), 0.0);
-                    self.counter.count(&asked.sketch.planes, coded.bits, differing);
-                    let bound = self.bound(asked, &coded);
-                    let factors = (coded.offsets, coded.scales);
-                    self.counter.estimate(&asked.sketch, (differing, bound), factors, (estimates, most));
-                    self.rows(asked, found, &coded, (rows.start, estimates, most));
+                    for rows in split(rows, PART) {
+                        let coded = self.codes.coded(rows.clone());
+                        differing.resize(rows.len(), 0);
+                        estimates.resize(rows.len(), 0.0);
+                        most.resize(rows.len(), 0.0);
+                        self.counter.count(&asked.sketch.planes, coded.bits, differing);
+                        let bound = self.bound(asked, &coded);
+                        let factors = (coded.offsets, coded.scales);
+                        self.counter.estimate(&asked.sketch, (differing, bound), factors, (estimates, most));
+                        self.rows(asked, found, &coded, (rows.start, estimates, most));
+                    }
                 };
                 each_shown(asked, bank, block.clone(), found, &mut look);
             }
