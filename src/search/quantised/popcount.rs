@@ -1,10 +1,8 @@
 //! How a query of four bits a value agrees with rows of one bit a value: bits are compared and counted, with the widest
 //! instructions that the processor has. All of them count the same.
 
-use super::sketch::Sketch;
+use super::sketch::{PLANES, Sketch};
 
-/// Bits of a value of the query.
-pub(super) const PLANES: usize = 4;
 /// Rows that are looked at one by one where some of them may be near.
 pub(super) const CHUNK: usize = 16;
 
@@ -112,9 +110,8 @@ fn portable(planes: &[u64], row: &[u64], first: usize) -> u32 {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{PLANES, first_reaching, portable};
+    use super::{PLANES, Sketch, first_reaching, portable};
     use crate::search::ahead::ahead;
-    use crate::search::quantised::sketch::Sketch;
     use std::arch::x86_64::*;
 
     /// Functions that the compiler makes of the plain ones for wider instructions, and finds.

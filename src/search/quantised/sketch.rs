@@ -7,8 +7,10 @@
 //! f |q - c| sqrt((1 - t^2) (1 - p^2) D / (D - 1)), where t = |P r|_1 / (n sqrt D), about 0.8, is how well the signs
 //! point where r does, and p is the cosine of r and q - c: what is near to the query is told more precisely.
 
-use super::popcount::PLANES;
 use super::rotation::RandomRotation;
+
+/// Bits of a value of the query.
+pub(super) const PLANES: usize = 4;
 
 /// What turns rows into codes: the same for all rows of a space.
 #[derive(Clone, Debug, PartialEq)]
