@@ -280,13 +280,15 @@ impl<'a, 'b> Scan<'a, 'b> {
         // Most chunks have none that may be near; a row without a value is NaN and never is.
         while let Some(chunk) = self.counter.first_reaching(most, least, next) {
             next = chunk + 1;
-            for at in CHUNK * chunk..estimates.len().min(CHUNK * next) {
-                let (estimate, scale, offset) = (&estimates[at], &coded.scales[at], coded.offsets[at]);
+            let places = CHUNK * chunk..estimates.len().min(CHUNK * next);
+            let factors = coded.scales[places.clone()].iter().zip(&coded.offsets[places.clone()]);
+            for (at, (estimate, (scale, offset))) in places.clone().zip(estimates[places].iter().zip(factors))
+            {
                 let bound = scale * widest;
                 if estimate.is_nan() || estimate + bound < least || !asked.job.allowed(first + at) {
                     continue;
                 }
-                let deviation = asked.sketch.deviation(*estimate, offset, *scale, coded.spread);
+                let deviation = asked.sketch.deviation(*estimate, *offset, *scale, coded.spread);
                 // Rounded up it would reach farther than `bound`, by which rows are left out.
                 let error = (self.deviations * deviation).min(bound / 2.0);
                 let near =
