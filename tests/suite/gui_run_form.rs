@@ -1,7 +1,7 @@
 //! The form for a new run in the Train tab, by role and label with the engine's part played: budget, the settings of
 //! another run, the run as a command.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use bagssl::engine::training::{DataSource, RunStatus, RunView, StartTraining, TrainCommand};
@@ -33,20 +33,9 @@ fn run() -> Arc<RunView> {
     let mut config = recipes::find("quick-parts").unwrap().config;
     config.batch = 48;
     Arc::new(RunView {
-        path: PathBuf::from("/runs/quick-parts"),
-        name: "quick-parts".into(),
         config: Some(Arc::new(config)),
-        data: None,
-        images: None,
-        device: None,
-        total_steps: None,
-        series: Arc::default(),
-        vectors: Arc::default(),
-        checkpoints: Arc::default(),
         status: RunStatus::Finished,
-        alarms: Arc::default(),
-        notices: Arc::default(),
-        error: None,
+        ..RunView::of(Path::new("/runs/quick-parts"))
     })
 }
 

@@ -69,6 +69,24 @@ pub struct DataDescription {
 }
 
 impl DataDescription {
+    /// A folder of so many images of 32 x 32 pixels, without classes.
+    #[cfg(test)]
+    pub fn of_test(id: u64, images: usize) -> Self {
+        Self {
+            id,
+            name: "few".into(),
+            kind: "folder".into(),
+            images,
+            classes: vec![],
+            labels: vec![None; images],
+            size: Some((32, 32)),
+            side: 32,
+            split: None,
+            decoding: None,
+            skipped: vec![],
+        }
+    }
+
     /// Whether the other is the same but for its number.
     pub fn has_same_images(&self, other: &Self) -> bool {
         let Self { id: _, name, kind, images, classes, labels, size, side, split, decoding, skipped } = self;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -363,6 +363,26 @@ pub struct RunView {
 }
 
 impl RunView {
+    /// The run in the folder `path`, of which nothing is read yet.
+    pub fn of(path: &Path) -> Self {
+        Self {
+            path: path.into(),
+            name: path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+            config: None,
+            data: None,
+            images: None,
+            device: None,
+            total_steps: None,
+            series: Arc::default(),
+            vectors: Arc::default(),
+            checkpoints: Arc::default(),
+            status: RunStatus::Unfinished,
+            alarms: Arc::default(),
+            notices: Arc::default(),
+            error: None,
+        }
+    }
+
     /// Steps of the newest line of metrics.
     pub fn last_step(&self) -> Option<f64> {
         self.series.get("loss").and_then(|series| series.x.last().copied())

@@ -230,19 +230,7 @@ mod tests {
     }
 
     fn few(id: u64) -> Option<Arc<DataDescription>> {
-        Some(Arc::new(DataDescription {
-            id,
-            name: "few".into(),
-            kind: "folder".into(),
-            images: 9,
-            classes: vec![],
-            labels: vec![None; 9],
-            size: Some((8, 8)),
-            side: 8,
-            split: None,
-            decoding: None,
-            skipped: vec![],
-        }))
+        Some(Arc::new(DataDescription::of_test(id, 9)))
     }
 
     #[test]

@@ -211,26 +211,9 @@ struct Followed {
 impl Followed {
     fn open(path: &Path) -> anyhow::Result<Self> {
         RunFolder::open(path)?;
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        let view = RunView {
-            path: path.into(),
-            name,
-            config: None,
-            data: None,
-            images: None,
-            device: None,
-            total_steps: None,
-            series: Arc::default(),
-            vectors: Arc::default(),
-            checkpoints: Arc::default(),
-            status: RunStatus::Unfinished,
-            alarms: Arc::default(),
-            notices: Arc::default(),
-            error: None,
-        };
         let mut run = Self {
             path: path.into(),
-            view: Arc::new(view),
+            view: Arc::new(RunView::of(path)),
             series: RunSeries::default(),
             metrics: Tail::new(METRICS_FILE),
             probes: Tail::new(PROBES_FILE),

@@ -118,19 +118,7 @@ mod tests {
     use crate::patch::PatchRef;
 
     fn opened(spec: &str, id: u64) -> Snapshot {
-        let data = DataDescription {
-            id,
-            name: spec.into(),
-            kind: "folder".into(),
-            images: 9,
-            classes: vec![],
-            labels: vec![],
-            size: None,
-            side: 32,
-            split: None,
-            decoding: None,
-            skipped: vec![],
-        };
+        let data = DataDescription { name: spec.into(), ..DataDescription::of_test(id, 9) };
         let source = DataSource { spec: spec.into(), split: None };
         Snapshot { data: Some(Arc::new(data)), data_source: Some(Arc::new(source)), ..Snapshot::default() }
     }

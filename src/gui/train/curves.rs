@@ -333,26 +333,16 @@ fn curve_ui(plot: &mut PlotUi<'_>, curve: &Curve, range: Option<(f64, f64)>) {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::path::Path;
 
     use super::*;
     use crate::engine::training::{MetricSeries, RunStatus};
 
     fn run(series: MetricSeries) -> RunView {
         RunView {
-            path: "/runs/a".into(),
-            name: "a".into(),
-            config: None,
-            data: None,
-            images: None,
-            device: None,
-            total_steps: None,
             series: Arc::new(BTreeMap::from([("loss".to_owned(), Arc::new(series))])),
-            vectors: Arc::default(),
-            checkpoints: Arc::default(),
             status: RunStatus::Finished,
-            alarms: Arc::default(),
-            notices: Arc::default(),
-            error: None,
+            ..RunView::of(Path::new("/runs/a"))
         }
     }
 

@@ -41,19 +41,7 @@ mod tests {
     use super::*;
 
     fn opened(id: u64, spec: &str, images: usize) -> Snapshot {
-        let data = DataDescription {
-            id,
-            name: "few".into(),
-            kind: "folder".into(),
-            images,
-            classes: vec![],
-            labels: vec![None; images],
-            size: Some((32, 32)),
-            side: 32,
-            split: None,
-            decoding: None,
-            skipped: vec![],
-        };
+        let data = DataDescription::of_test(id, images);
         let source = DataSource { spec: spec.into(), split: None };
         Snapshot { data: Some(Arc::new(data)), data_source: Some(Arc::new(source)), ..Snapshot::default() }
     }

@@ -296,19 +296,7 @@ mod tests {
     }
 
     fn data() -> DataDescription {
-        DataDescription {
-            id: 5,
-            name: "few".into(),
-            kind: "folder".into(),
-            images: 9,
-            classes: vec![],
-            labels: vec![None; 9],
-            size: Some((32, 32)),
-            side: 32,
-            split: None,
-            decoding: None,
-            skipped: vec![],
-        }
+        DataDescription::of_test(5, 9)
     }
 
     fn patch(y: u32, x: u32) -> PatchRef {
